@@ -1,0 +1,19 @@
+package capture
+
+import "math"
+
+// LinkType says what a packet's first byte is the beginning of. The numbers are those of capture files,
+// LINKTYPE_… in https://www.tcpdump.org/linktypes.html, never an operating system's DLT_… where the two differ.
+type LinkType uint16
+
+// NoTime is the Time of a packet whose capture format carries none.
+const NoTime = math.MinInt64
+
+// Packet is one captured packet. It and its Data stay valid until the next packet is read.
+type Packet struct {
+	Number uint64   // counted from 1 over all files of the capture, as tshark's frame.number
+	Time   int64    // nanoseconds since the Unix epoch, UTC, by the capture's clock; may step back
+	Data   []byte   // the captured bytes, at most the snaplen
+	Length int      // bytes the packet had on the wire, at least len(Data)
+	Link   LinkType // what Data begins with
+}

@@ -1,0 +1,112 @@
+package flows
+
+import "net/netip"
+
+// Flags are the control bits of a TCP header (RFC 9293 §3.1; AE is the former NS bit, RFC 9768).
+type Flags uint16
+
+// The control bits, at their places in bytes 12 and 13 of the header.
+const (
+	FIN Flags = 1 << iota
+	SYN
+	RST
+	PSH
+	ACK
+	URG
+	ECE
+	CWR
+	AE
+)
+
+// Has reports whether every bit of want is set.
+func (f Flags) Has(want Flags) bool { return f&want == want }
+
+// Addr is an IP address as 16 bytes; an IPv4 address is mapped (::ffff:a.b.c.d). Which of the two it is says Key.V6.
+type Addr [16]byte
+
+// Key names a connection's two sockets in an order that does not depend on the direction of a packet: A is the
+// lower of the two by address, then by port. With A equal to B (a connection to itself) every segment counts as
+// sent by A.
+type Key struct {
+	A, B         Addr
+	APort, BPort uint16
+	V6           bool
+	Domain       uint64 // 0, or the hash of the VLAN, VNI, … ids that keep overlapping address spaces apart
+}
+
+// AddrPortA is A as a netip.AddrPort.
+func (k *Key) AddrPortA() netip.AddrPort { return addrPort(k.A, k.APort, k.V6) }
+
+// AddrPortB is B as a netip.AddrPort.
+func (k *Key) AddrPortB() netip.AddrPort { return addrPort(k.B, k.BPort, k.V6) }
+
+func addrPort(a Addr, port uint16, v6 bool) netip.AddrPort {
+	if v6 {
+		return netip.AddrPortFrom(netip.AddrFrom16(a), port)
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(a[12:])), port)
+}
+
+// Segment is one TCP segment as the tracker sees it, or, with Quote set, an ICMP error that quotes one.
+type Segment struct {
+	Packet uint64 // number of the packet that held it (for a reassembled one: of the packet that completed it)
+	Time   int64  // nanoseconds since the Unix epoch
+	Key    Key
+	FromB  bool // sent by Key.B
+
+	Flags  Flags
+	Seq    uint32 // SEG.SEQ
+	Ack    uint32 // SEG.ACK; valid with ACK
+	Window uint16 // SEG.WND as on the wire, not scaled
+	Len    uint32 // bytes of payload by the IP length (by the wire length where that is 0, TSO), not by what was captured
+
+	Options Options
+
+	TTL         uint8  // TTL or hop limit of the innermost IP header
+	IPID        uint16 // IPv4 identification; 0 in IPv6
+	Digest      uint32 // hash of the TCP header without its checksum and of the first payload bytes: equal in captured duplicates
+	BadChecksum bool   // the checksum could be checked (whole segment captured) and is wrong
+
+	Encap *Encapsulation // what is around the innermost IP header; nil for none
+
+	Quote *Quote // not nil: this is no segment but an ICMP error about one sent by (FromB ? B : A); Seq and Key are the quoted ones
+}
+
+// Options are the TCP options that say something about a connection's life.
+type Options struct {
+	HasMSS        bool
+	MSS           uint16 // RFC 9293 §3.7.1
+	HasWScale     bool
+	WScale        uint8 // RFC 7323 §2, clamped to 14
+	SACKPermitted bool  // RFC 2018 §2
+	HasSACK       bool  // RFC 2018 §3; the first block below, a D-SACK (RFC 2883) if it lies below SEG.ACK
+	SACKLeft      uint32
+	SACKRight     uint32
+	HasTimestamp  bool
+	TSVal, TSEcr  uint32 // RFC 7323 §3
+	FastOpen      bool   // RFC 7413 §4.1.1, kind 34 (or 254 with its magic)
+	FastOpenLen   uint8  // length of its cookie, 0 for a request
+	MPTCP         bool   // RFC 8684
+	Signed        bool   // MD5 (RFC 2385) or TCP-AO (RFC 5925)
+	Cut           bool   // the snaplen or a bad length ended the options early; those before the cut are given
+}
+
+// Quote is what an ICMP or ICMPv6 error says about the segment it quotes (RFC 792, RFC 4443).
+type Quote struct {
+	V6         bool
+	Type, Code uint8
+	From       netip.Addr // who reports it
+	HasSeq     bool       // the quotation was long enough to hold SEG.SEQ
+}
+
+// Layer is one step of encapsulation. Kind is lower-case: vlan, mpls, pppoe, gre, vxlan, geneve, gtp, erspan, ip,
+// ipv6, ah, 8021ah, 8021br, ….
+type Layer struct {
+	Kind string `json:"kind"`
+	ID   uint32 `json:"id"` // VLAN id, label, VNI, TEID, …; meaningful if HasID
+	// HasID tells an id of 0 from none (a GRE header without a key, IP in IP).
+	HasID bool `json:"-"`
+}
+
+// Encapsulation is a list of layers, outermost first. Equal ones are usually, not always, the same pointer. Immutable.
+type Encapsulation struct{ Layers []Layer }

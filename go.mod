@@ -1,0 +1,3 @@
+module github.com/tcplife/tcplife
+
+go 1.26
