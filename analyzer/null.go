@@ -104,6 +104,14 @@ func (s Seq) MarshalJSON() ([]byte, error) {
 	return strconv.AppendUint(nil, uint64(s.Number), 10), nil
 }
 
+// MarshalJSON gives the number, or null.
+func (n NullableNumber) MarshalJSON() ([]byte, error) {
+	if !n.Known {
+		return []byte("null"), nil
+	}
+	return json.Marshal(n.Value)
+}
+
 func marshalWord(s string) ([]byte, error) {
 	if s == "" {
 		return []byte("null"), nil

@@ -2,6 +2,13 @@ package analyzer
 
 import "net/netip"
 
+// Result is what only the end of a capture can tell.
+type Result struct {
+	Summary   *Summary
+	SynFloods []SynFlood // by onset
+	Evicted   uint64     // connections given up early to stay within the limit of memory; their records say evicted
+}
+
 // Summary adds up the connections of a capture.
 type Summary struct {
 	Record         string            `json:"record"` // "summary"
