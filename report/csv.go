@@ -1,0 +1,249 @@
+package report
+
+import (
+	"encoding/csv"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/tcplife/tcplife/analyzer"
+)
+
+// CSV writes one row a connection below a header (RFC 4180, but with lines that end in a single LF, as encoding/csv
+// writes them). The other records do not fit a row and are left out.
+//
+// A column has the name of its place in the JSON record, with dots (client.ip, handshake.server_rtt_s), and the same
+// value; what is null there is empty here. Lists become words with spaces between: encapsulation is "vlan:12 vxlan:42",
+// client.states "SYN_SENT ESTABLISHED", findings the codes. The entries of time_wait have columns by their side,
+// as time_wait.client.entered. Columns keep their order; new ones come last.
+type CSV struct {
+	w       *csv.Writer
+	started bool
+	buf     []byte
+	ends    []int // of the fields in buf
+	row     []string
+}
+
+// NewCSV returns a writer of CSV to w.
+func NewCSV(w io.Writer) *CSV { return &CSV{w: csv.NewWriter(w)} }
+
+// Connection writes the row of a connection.
+func (v *CSV) Connection(c *analyzer.Connection) error {
+	if err := v.header(); err != nil {
+		return err
+	}
+	v.buf, v.ends = v.buf[:0], v.ends[:0]
+	for _, column := range csvColumns {
+		start := len(v.buf)
+		v.buf = column.append(v.buf, c)
+		if string(v.buf[start:]) == "null" {
+			v.buf = v.buf[:start]
+		}
+		v.ends = append(v.ends, len(v.buf))
+	}
+	v.row = v.row[:0]
+	line, start := string(v.buf), 0
+	for _, end := range v.ends {
+		v.row = append(v.row, line[start:end])
+		start = end
+	}
+	return v.w.Write(v.row)
+}
+
+// Finish writes what is still buffered. Without any connection that is the header.
+func (v *CSV) Finish(*Ending) error {
+	if err := v.header(); err != nil {
+		return err
+	}
+	v.w.Flush()
+	return v.w.Error()
+}
+
+func (v *CSV) header() error {
+	if v.started {
+		return nil
+	}
+	v.started = true
+	for _, column := range csvColumns {
+		v.row = append(v.row, column.name)
+	}
+	return v.w.Write(v.row)
+}
+
+// A csvColumn appends the value of one field; "null" if it is not known.
+type csvColumn struct {
+	name   string
+	append func([]byte, *analyzer.Connection) []byte
+}
+
+var csvColumns = slices.Concat(
+	[]csvColumn{
+		{"id", func(b []byte, c *analyzer.Connection) []byte { return strconv.AppendUint(b, c.ID, 10) }},
+		{"previous_id", func(b []byte, c *analyzer.Connection) []byte { return appendPacket(b, c.PreviousID) }},
+		{"community_id", func(b []byte, c *analyzer.Connection) []byte { return append(b, c.CommunityID...) }},
+		{"encapsulation", func(b []byte, c *analyzer.Connection) []byte {
+			for i, layer := range c.Encapsulation {
+				b = append(appendSpace(b, i), layer.Kind...)
+				if layer.HasID {
+					b = strconv.AppendUint(append(b, ':'), uint64(layer.ID), 10)
+				}
+			}
+			return b
+		}},
+		{"start", func(b []byte, c *analyzer.Connection) []byte { return c.Start.Append(b) }},
+		{"end", func(b []byte, c *analyzer.Connection) []byte { return c.End.Append(b) }},
+		{"duration_s", func(b []byte, c *analyzer.Connection) []byte { return c.Duration.Append(b) }},
+		{"ended_by", func(b []byte, c *analyzer.Connection) []byte { return append(b, c.EndedBy...) }},
+		{"role_evidence", func(b []byte, c *analyzer.Connection) []byte { return append(b, c.RoleEvidence...) }},
+	},
+	endpointColumns("client", func(c *analyzer.Connection) *analyzer.Endpoint { return &c.Client }),
+	endpointColumns("server", func(c *analyzer.Connection) *analyzer.Endpoint { return &c.Server }),
+	[]csvColumn{
+		{"handshake.outcome", func(b []byte, c *analyzer.Connection) []byte { return append(b, c.Handshake.Outcome...) }},
+		{"handshake.syn_at", func(b []byte, c *analyzer.Connection) []byte { return c.Handshake.SynAt.Append(b) }},
+		{"handshake.syn_packet", func(b []byte, c *analyzer.Connection) []byte { return appendPacket(b, c.Handshake.SynPacket) }},
+		{"handshake.syn_ack_at", func(b []byte, c *analyzer.Connection) []byte { return c.Handshake.SynAckAt.Append(b) }},
+		{"handshake.syn_ack_packet", func(b []byte, c *analyzer.Connection) []byte { return appendPacket(b, c.Handshake.SynAckPacket) }},
+		{"handshake.ack_at", func(b []byte, c *analyzer.Connection) []byte { return c.Handshake.AckAt.Append(b) }},
+		{"handshake.ack_packet", func(b []byte, c *analyzer.Connection) []byte { return appendPacket(b, c.Handshake.AckPacket) }},
+		{"handshake.server_rtt_s", func(b []byte, c *analyzer.Connection) []byte { return c.Handshake.ServerRTT.Append(b) }},
+		{"handshake.client_rtt_s", func(b []byte, c *analyzer.Connection) []byte { return c.Handshake.ClientRTT.Append(b) }},
+		{"teardown.kind", func(b []byte, c *analyzer.Connection) []byte { return append(b, c.Teardown.Kind...) }},
+		{"teardown.initiator", func(b []byte, c *analyzer.Connection) []byte { return append(b, c.Teardown.Initiator.String()...) }},
+		{"teardown.at", func(b []byte, c *analyzer.Connection) []byte { return c.Teardown.At.Append(b) }},
+		{"teardown.half_closed_s", func(b []byte, c *analyzer.Connection) []byte { return c.Teardown.HalfClosed.Append(b) }},
+		resetColumn("by", func(b []byte, r *analyzer.Reset) []byte { return append(b, r.By.String()...) }),
+		resetColumn("packet", func(b []byte, r *analyzer.Reset) []byte { return appendPacket(b, r.Packet) }),
+		resetColumn("receiver_state", func(b []byte, r *analyzer.Reset) []byte { return appendStateName(b, r.ReceiverState) }),
+		resetColumn("answers", func(b []byte, r *analyzer.Reset) []byte { return append(b, r.Answers...) }),
+	},
+	timeWaitColumns(analyzer.Client),
+	timeWaitColumns(analyzer.Server),
+	[]csvColumn{
+		halfOpenColumn("survivor", func(b []byte, h *analyzer.HalfOpen) []byte { return append(b, h.Survivor.String()...) }),
+		halfOpenColumn("since", func(b []byte, h *analyzer.HalfOpen) []byte { return h.Since.Append(b) }),
+		halfOpenColumn("at", func(b []byte, h *analyzer.HalfOpen) []byte { return h.At.Append(b) }),
+		halfOpenColumn("discovered_by", func(b []byte, h *analyzer.HalfOpen) []byte { return append(b, h.DiscoveredBy...) }),
+		{"findings", func(b []byte, c *analyzer.Connection) []byte {
+			for i := range c.Findings {
+				b = append(appendSpace(b, i), c.Findings[i].Code...)
+			}
+			return b
+		}},
+		{"zeek.conn_state", func(b []byte, c *analyzer.Connection) []byte {
+			if c.Zeek == nil {
+				return b
+			}
+			return append(b, c.Zeek.ConnState...)
+		}},
+		{"zeek.history", func(b []byte, c *analyzer.Connection) []byte {
+			if c.Zeek == nil {
+				return b
+			}
+			return append(b, c.Zeek.History...)
+		}},
+		{"tshark.completeness", func(b []byte, c *analyzer.Connection) []byte {
+			if c.Tshark == nil {
+				return b
+			}
+			return strconv.AppendInt(b, int64(c.Tshark.Completeness), 10)
+		}},
+	},
+)
+
+func endpointColumns(side string, of func(*analyzer.Connection) *analyzer.Endpoint) []csvColumn {
+	column := func(name string, value func([]byte, *analyzer.Endpoint) []byte) csvColumn {
+		return csvColumn{side + "." + name, func(b []byte, c *analyzer.Connection) []byte { return value(b, of(c)) }}
+	}
+	count := func(name string, n func(*analyzer.Endpoint) uint64) csvColumn {
+		return column(name, func(b []byte, p *analyzer.Endpoint) []byte { return strconv.AppendUint(b, n(p), 10) })
+	}
+	fin := func(name string, value func([]byte, *analyzer.Fin) []byte) csvColumn {
+		return column("fin."+name, func(b []byte, p *analyzer.Endpoint) []byte {
+			if p.Fin == nil {
+				return b
+			}
+			return value(b, p.Fin)
+		})
+	}
+	return []csvColumn{
+		column("ip", func(b []byte, p *analyzer.Endpoint) []byte { return p.IP.AppendTo(b) }),
+		count("port", func(p *analyzer.Endpoint) uint64 { return uint64(p.Port) }),
+		column("isn", func(b []byte, p *analyzer.Endpoint) []byte { return appendSeq(b, p.ISN) }),
+		column("isn_evidence", func(b []byte, p *analyzer.Endpoint) []byte { return append(b, p.ISNEvidence...) }),
+		column("syn_acked", func(b []byte, p *analyzer.Endpoint) []byte { return appendAnswer(b, p.SynAcked) }),
+		count("syns", func(p *analyzer.Endpoint) uint64 { return p.Syns }),
+		count("fins", func(p *analyzer.Endpoint) uint64 { return p.Fins }),
+		count("rsts", func(p *analyzer.Endpoint) uint64 { return p.Rsts }),
+		fin("seq", func(b []byte, f *analyzer.Fin) []byte { return strconv.AppendUint(b, uint64(f.Seq), 10) }),
+		fin("packet", func(b []byte, f *analyzer.Fin) []byte { return appendPacket(b, f.Packet) }),
+		fin("acked", func(b []byte, f *analyzer.Fin) []byte { return appendAnswer(b, f.Acked) }),
+		count("packets", func(p *analyzer.Endpoint) uint64 { return p.Packets }),
+		count("capture_duplicates", func(p *analyzer.Endpoint) uint64 { return p.CaptureDuplicates }),
+		count("bytes", func(p *analyzer.Endpoint) uint64 { return p.Bytes }),
+		count("retransmitted_packets", func(p *analyzer.Endpoint) uint64 { return p.RetransmittedPackets }),
+		count("keepalives", func(p *analyzer.Endpoint) uint64 { return p.Keepalives }),
+		count("zero_window_probes", func(p *analyzer.Endpoint) uint64 { return p.ZeroWindowProbes }),
+		column("state", func(b []byte, p *analyzer.Endpoint) []byte { return appendStateName(b, p.State) }),
+		column("states", func(b []byte, p *analyzer.Endpoint) []byte {
+			for i := range p.States {
+				b = append(appendSpace(b, i), p.States[i].State.String()...)
+			}
+			return b
+		}),
+	}
+}
+
+func resetColumn(name string, value func([]byte, *analyzer.Reset) []byte) csvColumn {
+	return csvColumn{"teardown.reset." + name, func(b []byte, c *analyzer.Connection) []byte {
+		if c.Teardown.Reset == nil {
+			return b
+		}
+		return value(b, c.Teardown.Reset)
+	}}
+}
+
+func timeWaitColumns(side analyzer.Side) []csvColumn {
+	column := func(name string, value func([]byte, *analyzer.TimeWait) []byte) csvColumn {
+		return csvColumn{"time_wait." + side.String() + "." + name, func(b []byte, c *analyzer.Connection) []byte {
+			for i := range c.TimeWait {
+				if c.TimeWait[i].Side == side {
+					return value(b, &c.TimeWait[i])
+				}
+			}
+			return b
+		}}
+	}
+	return []csvColumn{
+		column("entered", func(b []byte, t *analyzer.TimeWait) []byte { return t.Entered.Append(b) }),
+		column("restarts", func(b []byte, t *analyzer.TimeWait) []byte { return strconv.AppendUint(b, t.Restarts, 10) }),
+		column("two_msl_s", func(b []byte, t *analyzer.TimeWait) []byte { return t.TwoMSL.Append(b) }),
+		column("expires", func(b []byte, t *analyzer.TimeWait) []byte { return t.Expires.Append(b) }),
+		column("ended_by", func(b []byte, t *analyzer.TimeWait) []byte { return append(b, t.EndedBy...) }),
+		column("observed_s", func(b []byte, t *analyzer.TimeWait) []byte { return t.Observed.Append(b) }),
+	}
+}
+
+func halfOpenColumn(name string, value func([]byte, *analyzer.HalfOpen) []byte) csvColumn {
+	return csvColumn{"half_open." + name, func(b []byte, c *analyzer.Connection) []byte {
+		if c.HalfOpen == nil {
+			return b
+		}
+		return value(b, c.HalfOpen)
+	}}
+}
+
+func appendStateName(b []byte, s analyzer.StateOrNone) []byte {
+	if !s.Known {
+		return b
+	}
+	return append(b, s.State.String()...)
+}
+
+// appendSpace separates word i of a list from the one before.
+func appendSpace(b []byte, i int) []byte {
+	if i > 0 {
+		b = append(b, ' ')
+	}
+	return b
+}

@@ -1,0 +1,45 @@
+package report
+
+import (
+	"github.com/tcplife/tcplife/analyzer"
+)
+
+// Ending is what is known once the last packet was read.
+type Ending struct {
+	Result  *analyzer.Result
+	Capture *Capture
+}
+
+// Capture is the record of what was read: how much, what of it could be used, and what is missing. A report is only
+// as complete as this record says.
+type Capture struct {
+	Record       string            `json:"record"` // "capture"
+	Schema       int               `json:"schema"` // analyzer.Schema
+	Files        []string          `json:"files"`  // as named by the user, "-" for standard input; in the order given
+	Packets      uint64            `json:"packets"`
+	Bytes        uint64            `json:"bytes"`      // of all packets, as they were on the wire
+	First        analyzer.Time     `json:"first"`      // time of the earliest packet
+	Last         analyzer.Time     `json:"last"`       // time of the latest packet
+	LinkTypes    map[string]uint64 `json:"link_types"` // packets by the name of their link type
+	Decoded      map[string]uint64 `json:"decoded"`    // packets by what they were
+	Undecoded    map[string]uint64 `json:"undecoded"`  // packets that could not be decoded, by reason
+	BadChecksums uint64            `json:"bad_checksums"`
+	Dropped      Dropped           `json:"dropped"`
+	Evicted      uint64            `json:"evicted"` // analyzer.Result.Evicted
+	Damage       []Damage          `json:"damage"`
+	Filter       *string           `json:"filter"`      // libpcap expression; nil for none
+	Interrupted  bool              `json:"interrupted"` // the reading was ended by a signal
+}
+
+// Dropped counts packets that were on the wire but not in the capture; nil where the capture does not say.
+type Dropped struct {
+	Kernel    *uint64 `json:"kernel"`    // for want of buffer space
+	Interface *uint64 `json:"interface"` // by the interface or its driver
+}
+
+// Damage is a place from which on a file could not be read.
+type Damage struct {
+	File     string `json:"file"`
+	Offset   int64  `json:"offset"` // in bytes from the file's beginning, after decompression
+	Expected string `json:"expected"`
+}

@@ -1,0 +1,133 @@
+package report
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"strconv"
+
+	"github.com/tcplife/tcplife/analyzer"
+)
+
+// JSON writes one document. Its members are, in this order, connections, embryonic, half_open, listeners, syn_floods,
+// scans, time_wait, population, summary and capture; Schema describes them. It keeps 8 bytes for each embryonic and
+// each half-open connection, for the two lists of ids.
+type JSON struct {
+	w         *bufio.Writer
+	encoder   encoder
+	buf       []byte
+	started   bool
+	embryonic []uint64
+	halfOpen  []uint64
+}
+
+// bufferSize is that of the writers of JSON, JSON Lines and CSV.
+const bufferSize = 64 << 10
+
+// NewJSON returns a writer of one JSON document to w. Nothing is written before the first connection or the end.
+func NewJSON(w io.Writer) *JSON { return &JSON{w: bufio.NewWriterSize(w, bufferSize)} }
+
+// Connection writes a connection as the next element of connections.
+func (j *JSON) Connection(c *analyzer.Connection) error {
+	if c.Handshake.Outcome == analyzer.OutcomeEmbryonic {
+		j.embryonic = append(j.embryonic, c.ID)
+	}
+	if c.HalfOpen != nil {
+		j.halfOpen = append(j.halfOpen, c.ID)
+	}
+	separator := ",\n"
+	if !j.started {
+		separator = "{\"connections\":[\n"
+		j.started = true
+	}
+	j.buf = j.encoder.connection(append(j.buf[:0], separator...), c)
+	_, err := j.w.Write(j.buf)
+	return err
+}
+
+// Finish writes the other members and ends the document.
+func (j *JSON) Finish(e *Ending) error {
+	b := j.buf[:0]
+	if !j.started {
+		b = append(b, "{\"connections\":["...)
+	}
+	b = append(b, "],\n\"embryonic\":"...)
+	b = appendIDs(b, j.embryonic)
+	b = append(b, ",\n\"half_open\":"...)
+	b = appendIDs(b, j.halfOpen)
+	b = append(b, ",\n\"listeners\":[],\n\"syn_floods\":["...)
+	for i := range e.Result.SynFloods {
+		var err error
+		if b, err = appendRecord(appendComma(b, i), filledFlood(e.Result.SynFloods[i])); err != nil {
+			return err
+		}
+	}
+	b = append(b, "],\n\"scans\":[],\n\"time_wait\":[],\n\"population\":[],\n\"summary\":"...)
+	b, err := appendRecord(b, filledSummary(*e.Result.Summary))
+	if err != nil {
+		return err
+	}
+	b = append(b, ",\n\"capture\":"...)
+	if b, err = appendRecord(b, filledCapture(*e.Capture)); err != nil {
+		return err
+	}
+	b = append(b, "}\n"...)
+	if _, err := j.w.Write(b); err != nil {
+		return err
+	}
+	return j.w.Flush()
+}
+
+func appendIDs(b []byte, ids []uint64) []byte {
+	b = append(b, '[')
+	for i, id := range ids {
+		b = appendComma(b, i)
+		b = strconv.AppendUint(b, id, 10)
+	}
+	return append(b, ']')
+}
+
+// appendRecord appends a record of which a report has few, by encoding/json.
+func appendRecord(b []byte, record any) ([]byte, error) {
+	var buf bytes.Buffer
+	encoder := json.NewEncoder(&buf)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(record); err != nil {
+		return b, err
+	}
+	return append(b, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...), nil
+}
+
+// The three functions below replace lists and maps that are nil by empty ones, for a list is never null.
+
+func filledFlood(f analyzer.SynFlood) analyzer.SynFlood {
+	f.Marks, f.Evidence = filledList(f.Marks), filledList(f.Evidence)
+	return f
+}
+
+func filledSummary(s analyzer.Summary) analyzer.Summary {
+	s.ByOutcome, s.ByTeardown = filledCounts(s.ByOutcome), filledCounts(s.ByTeardown)
+	s.FindingsByCode = filledCounts(s.FindingsByCode)
+	return s
+}
+
+func filledCapture(c Capture) Capture {
+	c.Files, c.Damage = filledList(c.Files), filledList(c.Damage)
+	c.LinkTypes, c.Decoded, c.Undecoded = filledCounts(c.LinkTypes), filledCounts(c.Decoded), filledCounts(c.Undecoded)
+	return c
+}
+
+func filledList[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+func filledCounts(counts map[string]uint64) map[string]uint64 {
+	if counts == nil {
+		return map[string]uint64{}
+	}
+	return counts
+}

@@ -1,0 +1,53 @@
+package report
+
+import (
+	"bufio"
+	"io"
+
+	"github.com/tcplife/tcplife/analyzer"
+)
+
+// JSONL writes one JSON record a line (https://jsonlines.org): the connections as they come, then at the end those of
+// kind syn_flood, the summary and the capture. The member "record" of each tells its kind.
+type JSONL struct {
+	// FlushLines hands every line to the underlying writer at once, for a reader that waits for it.
+	FlushLines bool
+
+	w       *bufio.Writer
+	encoder encoder
+	buf     []byte
+}
+
+// NewJSONL returns a writer of JSON Lines to w.
+func NewJSONL(w io.Writer) *JSONL { return &JSONL{w: bufio.NewWriterSize(w, bufferSize)} }
+
+// Connection writes the line of a connection.
+func (j *JSONL) Connection(c *analyzer.Connection) error {
+	j.buf = append(j.encoder.connection(j.buf[:0], c), '\n')
+	if _, err := j.w.Write(j.buf); err != nil {
+		return err
+	}
+	if j.FlushLines {
+		return j.w.Flush()
+	}
+	return nil
+}
+
+// Finish writes the lines of the other records.
+func (j *JSONL) Finish(e *Ending) error {
+	var records []any
+	for _, flood := range e.Result.SynFloods {
+		records = append(records, filledFlood(flood))
+	}
+	records = append(records, filledSummary(*e.Result.Summary), filledCapture(*e.Capture))
+	for _, record := range records {
+		b, err := appendRecord(j.buf[:0], record)
+		if err != nil {
+			return err
+		}
+		if _, err := j.w.Write(append(b, '\n')); err != nil {
+			return err
+		}
+	}
+	return j.w.Flush()
+}
