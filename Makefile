@@ -1,0 +1,49 @@
+# Build, try and check tcplife. `make help` lists the targets.
+
+BIN      := bin/tcplife
+DEMO     := testdata/pcaps/svr4-bsd.pcap
+FUZZTIME ?= 10m
+
+.DEFAULT_GOAL := build
+.PHONY: build demo test lint fuzz cover libpcap help
+
+build: libpcap ## build bin/tcplife (the default)
+	go build -o $(BIN) ./cmd/tcplife
+
+demo: build ## build what is needed and show the tables of a small capture
+	$(BIN) read $(DEMO)
+
+test: libpcap ## run all tests
+	go test ./...
+
+lint: libpcap ## gofmt, go vet and staticcheck; the tools' versions are pinned in tools.mod
+	@files=$$(gofmt -l .); test -z "$$files" || { echo "not formatted by gofmt:" $$files >&2; exit 1; }
+	go vet ./...
+	go tool -modfile=tools.mod staticcheck ./...
+
+fuzz: libpcap ## run every fuzz target for FUZZTIME (10m)
+	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | while IFS=: read -r file func; do \
+		name=$${func#func }; dir=$$(dirname "$$file"); echo "$$dir $$name"; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null || exit 1; \
+	done
+
+cover: libpcap ## which lines the tests reach; the details go to bin/cover.html
+	@mkdir -p bin
+	go test -coverpkg=./... -coverprofile=bin/cover.out ./...
+	go tool cover -html=bin/cover.out -o bin/cover.html
+	go tool cover -func=bin/cover.out | tail -n 1
+
+# cgo needs libpcap's header. The compiler knows best whether it is there.
+libpcap: ## install libpcap's header if it is missing (on Debian; elsewhere say what to install)
+	@echo '#include <pcap.h>' | $$(go env CC) -E - >/dev/null 2>&1 || \
+	if ! command -v apt-get >/dev/null; then \
+		echo "libpcap's header pcap.h is missing; install libpcap-devel (Fedora), libpcap-dev (Alpine) or libpcap (Arch, Homebrew)" >&2; exit 1; \
+	else \
+		if [ "$$(id -u)" != 0 ]; then sudo=sudo; fi; \
+		set -ex; \
+		$$sudo apt-get update -q; \
+		$$sudo apt-get install -qy --no-install-recommends libpcap-dev; \
+	fi
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
