@@ -62,10 +62,11 @@ type Segment struct {
 
 	Options Options
 
-	TTL         uint8  // TTL or hop limit of the innermost IP header
-	IPID        uint16 // IPv4 identification; 0 in IPv6
-	Digest      uint32 // hash of the TCP header without its checksum and of the first payload bytes: equal in captured duplicates
-	BadChecksum bool   // the checksum could be checked (whole segment captured) and is wrong
+	TTL          uint8  // TTL or hop limit of the innermost IP header
+	IPID         uint16 // IPv4 identification; 0 in IPv6
+	Digest       uint32 // hash of the TCP header without its checksum and of the first payload bytes: equal in captured duplicates
+	GoodChecksum bool   // the checksum could be checked (whole segment captured) and is right
+	BadChecksum  bool   // the checksum could be checked (whole segment captured) and is wrong
 
 	Encap *Encapsulation // what is around the innermost IP header; nil for none
 

@@ -1,0 +1,203 @@
+package analyzer
+
+import (
+	"time"
+
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// Options say what the capture cannot. The zero value means the defaults.
+type Options struct {
+	// MSL is the maximum segment lifetime: TIME_WAIT is taken to last twice as long (RFC 9293 §3.4.2). 0 is the
+	// RFC's 2 minutes.
+	MSL time.Duration
+	// EmbryonicLimit ends the record of a connection that nobody completes, so long after its last packet. 0 is 240 s,
+	// above the 180 s for which RFC 1122 §4.2.3.5 wants a SYN retried.
+	EmbryonicLimit time.Duration
+	// IdleLimit ends the record of an open connection, so long after its last packet. 0 is 5 days, what Linux
+	// conntrack grants; a connection may be silent for hours and live.
+	IdleLimit time.Duration
+}
+
+const (
+	defaultMSL            = 2 * time.Minute
+	defaultEmbryonicLimit = 240 * time.Second
+	defaultIdleLimit      = 5 * 24 * time.Hour
+)
+
+// Analyzer follows the connections of one capture. It is fed in the capture's order and is not safe for concurrent
+// use. It never reads the wall clock.
+type Analyzer struct {
+	options Options
+	emit    func(*Connection)
+
+	newest map[flows.Key]*connection // the latest incarnation of each 4-tuple; earlier ones hang on it
+	timers timers
+	clock  int64 // the latest time of the capture so far
+	begun  bool
+
+	record Connection // what emit is given, filled anew for each
+	totals totals
+	floods floods
+}
+
+// New makes an Analyzer. It calls emit with each record as its connection ends, in the order of the capture times at
+// which they end, then of their ids. A record is valid until emit returns.
+func New(options Options, emit func(*Connection)) *Analyzer {
+	if options.MSL == 0 {
+		options.MSL = defaultMSL
+	}
+	if options.EmbryonicLimit == 0 {
+		options.EmbryonicLimit = defaultEmbryonicLimit
+	}
+	if options.IdleLimit == 0 {
+		options.IdleLimit = defaultIdleLimit
+	}
+	return &Analyzer{options: options, emit: emit, newest: map[flows.Key]*connection{}, totals: newTotals(), floods: floods{}}
+}
+
+// Segment takes in the next segment of the capture, or the next ICMP error that quotes one.
+func (a *Analyzer) Segment(seg *flows.Segment) {
+	a.advance(seg.Time)
+	if seg.Quote != nil {
+		a.quoted(seg)
+		return
+	}
+	c := a.find(seg)
+	a.take(c, seg)
+	a.floods.follow(c, seg)
+	a.schedule(c)
+}
+
+// Close ends the capture: every record that is still open is emitted, by id.
+func (a *Analyzer) Close() {
+	var open []*connection
+	for _, c := range a.newest {
+		for ; c != nil; c = c.older {
+			open = append(open, c)
+		}
+	}
+	sortByID(open)
+	for _, c := range open {
+		a.finish(c, a.clock, EndCaptureEnd)
+	}
+	clear(a.newest)
+}
+
+// Result adds up what was emitted so far. After Close it is complete.
+func (a *Analyzer) Result() *Result {
+	return &Result{Summary: a.totals.summary(&a.floods), SynFloods: a.floods.records()}
+}
+
+// find gives the incarnation that a segment belongs to, a new one if there is none.
+func (a *Analyzer) find(seg *flows.Segment) *connection {
+	head := a.newest[seg.Key]
+	opens := seg.Flags&(flows.SYN|flows.ACK|flows.FIN|flows.RST) == flows.SYN
+	if head == nil {
+		return a.begin(seg, nil)
+	}
+	if opens {
+		for c := head; c != nil; c = c.older {
+			if c.opensWith(seg) {
+				return c
+			}
+		}
+		return a.begin(seg, head)
+	}
+	if head.older == nil {
+		return head
+	}
+	return head.nearest(seg)
+}
+
+// maxIncarnations bounds how many incarnations of one 4-tuple can be undecided at once.
+const maxIncarnations = 4
+
+func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
+	c := newConnection(seg, older)
+	n := 1
+	for o := c; o.older != nil; o = o.older {
+		if n++; n > maxIncarnations {
+			last := o.older
+			o.older = nil
+			a.finish(last, seg.Time, last.endReason(EndSuperseded))
+			break
+		}
+	}
+	a.newest[seg.Key] = c
+	return c
+}
+
+// take lets a connection have a segment, and draws the conclusions for the other incarnations of its 4-tuple.
+func (a *Analyzer) take(c *connection, seg *flows.Segment) {
+	effect := c.segment(seg)
+	head := a.newest[seg.Key]
+	if head.older == nil || effect.Has(tcpstate.Foreign) {
+		return
+	}
+	if c != head && c.older == nil && head.older == c && head.onlySyns() && c.open() && !seg.Flags.Has(flows.RST) && c.from(seg) == head.opener {
+		// The side whose SYN interrupted the connection goes on in it: the SYN was stale, or not its own (RFC 5961 §4).
+		c.absorb(head)
+		a.newest[seg.Key] = c
+		a.drop(head)
+		return
+	}
+	answered := seg.Flags.Has(flows.SYN|flows.ACK) && !effect.Has(tcpstate.BadSynAck)
+	completed := c.tcp.HandshakeAcked && c.tcp.HandshakeAckPacket == seg.Packet
+	if !answered && !completed {
+		return
+	}
+	// A listener that answers a SYN has nothing left of the connections before; one that sees the answer
+	// acknowledged has nothing left of the other attempts.
+	var keep *connection
+	for o := head; o != nil; {
+		next := o.older
+		if o != c && (completed || !o.embryonic()) {
+			a.finish(o, seg.Time, o.endReason(EndSuperseded))
+		} else {
+			o.older = nil
+			if keep == nil {
+				a.newest[seg.Key] = o
+			} else {
+				keep.older = o
+			}
+			keep = o
+		}
+		o = next
+	}
+}
+
+// remove takes a connection out of the table.
+func (a *Analyzer) remove(c *connection) {
+	head := a.newest[c.key]
+	if head == c {
+		if c.older == nil {
+			delete(a.newest, c.key)
+		} else {
+			a.newest[c.key] = c.older
+		}
+		return
+	}
+	for o := head; o != nil; o = o.older {
+		if o.older == c {
+			o.older = c.older
+			return
+		}
+	}
+}
+
+// finish emits a connection's record. The caller takes it out of the table.
+func (a *Analyzer) finish(c *connection, at int64, by EndedBy) {
+	c.tcp.Settle()
+	a.drop(c)
+	c.fill(&a.record, &a.options, at, by)
+	a.totals.add(&a.record)
+	a.emit(&a.record)
+}
+
+// drop ends all accounts of a connection that leaves the table.
+func (a *Analyzer) drop(c *connection) {
+	c.timer = gone
+	a.floods.leave(c)
+}

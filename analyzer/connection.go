@@ -1,0 +1,281 @@
+package analyzer
+
+import (
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// connection is one incarnation of a 4-tuple while it is followed. Its two ends are Key.A and Key.B.
+type connection struct {
+	id       uint64
+	previous uint64
+	older    *connection // an earlier incarnation that is not decided yet
+	key      flows.Key
+	encap    *flows.Encapsulation
+	tcp      tcpstate.Conn
+	sides    [2]side
+
+	start, end int64
+	opener     int // end that sent the first SYN; else the one that the first SYN-ACK went to; else the first sender
+	role       RoleEvidence
+	challenged bool // a SYN was answered by a plain ACK of other numbers
+	quotedHard bool // an ICMP error said that the SYN cannot be delivered
+
+	timer   int64
+	counted bool // among the floods' embryos
+	target  *target
+}
+
+// side is what an end has sent.
+type side struct {
+	packets, duplicates, retransmitted uint64
+	keepalives, probes                 uint64
+	bytes                              uint64
+	textEnd                            uint32 // the number after the highest octet of text
+	textKnown                          bool
+	openings, synAcks, fins, rsts      uint64 // SYNs without ACK, with ACK, …
+	openingAt, synAckAt                int64
+	openingPacket, synAckPacket        uint64
+	synAnswer                          Answer // what was acknowledged of its SYN
+	finPacket                          uint64
+	finAckedAt                         int64
+	finAcked                           bool
+	firstAckOfFin                      bool // this side's FIN was its first segment to acknowledge the other's
+	goodChecksums                      bool
+	firstSeq                           uint32
+	recent                             [4]fingerprint
+	recentNext                         uint8
+}
+
+func newConnection(seg *flows.Segment, older *connection) *connection {
+	c := &connection{id: seg.Packet, key: seg.Key, encap: seg.Encap, older: older, start: seg.Time, end: seg.Time, opener: -1, timer: none}
+	if older != nil {
+		c.previous = older.id
+	}
+	return c
+}
+
+// from is the end that sent the segment. A connection to itself has only one.
+func (c *connection) from(seg *flows.Segment) int {
+	if seg.FromB {
+		return 1
+	}
+	return 0
+}
+
+func (c *connection) self() bool { return c.key.A == c.key.B && c.key.APort == c.key.BPort }
+
+// segment counts the segment and lets the state machine have it.
+func (c *connection) segment(seg *flows.Segment) tcpstate.Effect {
+	from := c.from(seg)
+	x, y := &c.sides[from], &c.sides[1-from]
+	if x.packets == 0 {
+		x.firstSeq = seg.Seq
+	}
+	x.packets++
+	c.end = max(c.end, seg.Time)
+	if x.isDuplicate(seg) {
+		x.duplicates++
+		return tcpstate.Foreign
+	}
+	x.countFlags(seg)
+	c.assignRoles(from, seg)
+	if seg.BadChecksum && x.goodChecksums {
+		return tcpstate.Foreign // its receiver drops it (RFC 9293 §3.1); offload would have spoiled the others too
+	}
+	x.goodChecksums = x.goodChecksums || seg.GoodChecksum
+
+	s := wire(seg)
+	var effect tcpstate.Effect
+	if c.self() {
+		effect = c.tcp.SelfSegment(&s)
+	} else {
+		effect = c.tcp.Segment(from, &s)
+	}
+	if effect.Has(tcpstate.Foreign) {
+		c.noteChallenge(from, seg)
+		return effect
+	}
+	switch {
+	case effect.Has(tcpstate.Keepalive):
+		x.keepalives++
+	case effect.Has(tcpstate.ZeroWindowProbe):
+		x.probes++
+	case effect.Has(tcpstate.Again):
+		x.retransmitted++
+	}
+	if seg.Len > 0 && !seg.Flags.Has(flows.RST) && !effect.Has(tcpstate.Keepalive) {
+		x.countText(&c.tcp.Ends[from], seg)
+	}
+	c.noteAnswers(from, x, y, seg)
+	return effect
+}
+
+func wire(seg *flows.Segment) tcpstate.Segment {
+	return tcpstate.Segment{
+		At: seg.Time, Packet: seg.Packet,
+		Syn: seg.Flags.Has(flows.SYN), Fin: seg.Flags.Has(flows.FIN), Rst: seg.Flags.Has(flows.RST), HasAck: seg.Flags.Has(flows.ACK),
+		Seq: tcpstate.Seq(seg.Seq), Ack: tcpstate.Seq(seg.Ack), Len: seg.Len, Window: uint32(seg.Window),
+		HasWScale: seg.Options.HasWScale, WScale: seg.Options.WScale,
+	}
+}
+
+func (s *side) countFlags(seg *flows.Segment) {
+	if seg.Flags.Has(flows.SYN | flows.ACK) {
+		if s.synAcks == 0 {
+			s.synAckAt, s.synAckPacket = seg.Time, seg.Packet
+		}
+		s.synAcks++
+	} else if seg.Flags.Has(flows.SYN) {
+		if s.openings == 0 {
+			s.openingAt, s.openingPacket = seg.Time, seg.Packet
+		}
+		s.openings++
+	}
+	if seg.Flags.Has(flows.FIN) {
+		s.fins++
+	}
+	if seg.Flags.Has(flows.RST) {
+		s.rsts++
+	}
+}
+
+// countText adds the octets that lie beyond all that the side has sent before.
+func (s *side) countText(e *tcpstate.Endpoint, seg *flows.Segment) {
+	end := seg.Seq + seg.Len
+	if seg.Flags.Has(flows.SYN) {
+		end++
+	}
+	if !s.textKnown {
+		s.textKnown, s.textEnd = true, seg.Seq
+		if e.ISSKnown {
+			s.textEnd = uint32(e.ISS) + 1
+		}
+	}
+	if fresh := int32(end - s.textEnd); fresh > 0 {
+		s.bytes += uint64(fresh)
+		s.textEnd = end
+	}
+}
+
+// assignRoles decides who opened, by the best evidence so far (a SYN beats a SYN-ACK beats ports).
+func (c *connection) assignRoles(from int, seg *flows.Segment) {
+	switch {
+	case seg.Flags&(flows.SYN|flows.ACK|flows.RST|flows.FIN) == flows.SYN && c.role != RoleSyn:
+		c.opener, c.role = from, RoleSyn
+	case seg.Flags.Has(flows.SYN|flows.ACK) && c.role != RoleSyn && c.role != RoleSynAck:
+		c.opener, c.role = 1-from, RoleSynAck
+	case c.role == "":
+		if server, known := serverByPort(&c.key); known {
+			c.opener, c.role = 1-server, RolePorts
+		} else {
+			c.opener, c.role = from, RoleFirstPacket
+		}
+	}
+	if c.self() {
+		c.opener = 0
+	}
+}
+
+// serverByPort tells the server by its port where only one of the two is below the ephemeral range of RFC 6335 §6,
+// widened to what Linux and BSD take by default.
+func serverByPort(k *flows.Key) (end int, known bool) {
+	const system, ephemeral = 1024, 32768
+	a, b := k.APort, k.BPort
+	switch {
+	case a < system && b >= system || a < ephemeral && b >= ephemeral:
+		return 0, true
+	case b < system && a >= system || b < ephemeral && a >= ephemeral:
+		return 1, true
+	}
+	return 0, false
+}
+
+// noteAnswers takes note of what the segment acknowledges.
+func (c *connection) noteAnswers(from int, x, y *side, seg *flows.Segment) {
+	peer := &c.tcp.Ends[1-from]
+	if seg.Flags.Has(flows.FIN) && x.finPacket == 0 && c.tcp.Ends[from].FinSent {
+		x.finPacket = seg.Packet
+		x.firstAckOfFin = peer.FinSent && !y.finAcked
+	}
+	if !seg.Flags.Has(flows.ACK) || seg.Flags.Has(flows.RST) {
+		return
+	}
+	ack := tcpstate.Seq(seg.Ack)
+	if peer.ISSKnown && y.synAnswer != Yes {
+		if ack.After(peer.ISS) {
+			y.synAnswer = Yes
+		} else {
+			y.synAnswer = No
+		}
+	}
+	if peer.FinSent && !y.finAcked && ack.After(peer.FinSeq) {
+		y.finAcked, y.finAckedAt = true, seg.Time
+	}
+}
+
+// noteChallenge recognises an answer to a SYN that is neither SYN-ACK nor RST (RFC 5961 §4.2).
+func (c *connection) noteChallenge(from int, seg *flows.Segment) {
+	peer := &c.tcp.Ends[1-from]
+	if peer.Known() && peer.State() == tcpstate.SynSent && seg.Flags&(flows.SYN|flows.ACK|flows.RST) == flows.ACK {
+		c.challenged = true
+		c.sides[1-from].synAnswer = max(c.sides[1-from].synAnswer, No)
+	}
+}
+
+// embryonic reports that no end has come beyond SYN_RCVD yet, or only the opener has.
+func (c *connection) embryonic() bool {
+	a, b := &c.tcp.Ends[0], &c.tcp.Ends[1]
+	if c.over() {
+		return false
+	}
+	syn := func(e *tcpstate.Endpoint) bool {
+		return !e.Known() || e.State() == tcpstate.SynSent || e.State() == tcpstate.SynRcvd
+	}
+	if syn(a) && syn(b) {
+		return true
+	}
+	return a.Known() && b.Known() && (a.State() == tcpstate.SynRcvd && b.State() == tcpstate.Established ||
+		b.State() == tcpstate.SynRcvd && a.State() == tcpstate.Established)
+}
+
+// open reports that both ends are, or one is and the other is not known.
+func (c *connection) open() bool {
+	for i := range c.tcp.Ends {
+		if e := &c.tcp.Ends[i]; e.Known() && e.State() >= tcpstate.Established && e.State() != tcpstate.TimeWait {
+			return true
+		}
+	}
+	return false
+}
+
+// over reports that nothing is left of the connection but what may still be under way.
+func (c *connection) over() bool {
+	known := false
+	for i := range c.tcp.Ends {
+		if e := &c.tcp.Ends[i]; e.Known() {
+			known = true
+			if e.State() != tcpstate.Closed {
+				return false
+			}
+		}
+	}
+	return known || c.sides[0].rsts+c.sides[1].rsts+c.sides[0].fins+c.sides[1].fins > 0
+}
+
+// endReason is why a record ends that nothing but a limit or a successor ends: what closed it before, if anything did.
+func (c *connection) endReason(otherwise EndedBy) EndedBy {
+	if !c.over() {
+		return otherwise
+	}
+	if c.tcp.Reset != nil || c.sides[0].rsts+c.sides[1].rsts > 0 {
+		return EndReset
+	}
+	return EndClosed
+}
+
+// onlySyns reports that nothing but SYNs of the opener are in the record.
+func (c *connection) onlySyns() bool {
+	x, y := &c.sides[c.opener], &c.sides[1-c.opener]
+	return y.packets == 0 && x.openings+x.duplicates == x.packets
+}

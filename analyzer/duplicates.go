@@ -1,0 +1,53 @@
+package analyzer
+
+import "github.com/tcplife/tcplife/flows"
+
+// fingerprint is what a packet that the capture holds twice has twice (a SPAN port that mirrors both directions, or
+// `-i any` on a router): all but its link layer and its TTL.
+type fingerprint struct {
+	at       int64
+	digest   uint32
+	seq, ack uint32
+	ipid     uint16
+	ttl      uint8
+	stamped  bool
+}
+
+// A retransmission can look the same, but not so soon: its timer is at least 200 ms (RFC 6298 §2.4 wants 1 s), and an
+// IP ID or a timestamp tells it apart.
+const (
+	duplicateWithID = 100e6 // ns between two packets with one IP ID (RFC 6864)
+	duplicateWithTS = 10e6
+	duplicateBare   = 2e6
+)
+
+// isDuplicate reports whether the capture holds the segment already, and remembers it.
+func (s *side) isDuplicate(seg *flows.Segment) bool {
+	f := fingerprint{at: seg.Time, digest: seg.Digest, seq: seg.Seq, ack: seg.Ack, ipid: seg.IPID, ttl: seg.TTL,
+		stamped: seg.Options.HasTimestamp}
+	within := int64(duplicateBare)
+	switch {
+	case f.ipid != 0:
+		within = duplicateWithID
+	case f.stamped:
+		within = duplicateWithTS
+	case seg.Len == 0 && seg.Flags&(flows.SYN|flows.FIN|flows.RST) == 0:
+		within = -1 // bare acknowledgements repeat honestly (RFC 5681 §3.2)
+	}
+	for i := range s.recent {
+		r := &s.recent[i]
+		if r.at == 0 || r.digest != f.digest || r.seq != f.seq || r.ack != f.ack || r.ipid != f.ipid {
+			continue
+		}
+		limit := within
+		if limit < 0 && r.ttl != f.ttl {
+			limit = duplicateBare
+		}
+		if d := f.at - r.at; d >= -limit && d <= limit {
+			return true
+		}
+	}
+	s.recent[s.recentNext%uint8(len(s.recent))] = f
+	s.recentNext++
+	return false
+}

@@ -1,0 +1,266 @@
+package analyzer
+
+import (
+	"net/netip"
+
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// fill makes the record of a connection that ends at a time of the capture for a reason.
+func (c *connection) fill(r *Connection, o *Options, at int64, by EndedBy) {
+	client, server := c.opener, 1-c.opener
+	*r = Connection{
+		Record: "connection", Schema: Schema,
+		ID: c.id, PreviousID: PacketNumber(c.previous),
+		Encapsulation: layers(c.encap),
+		Start:         Time(c.start), End: Time(c.end), Duration: Duration(c.end - c.start),
+		EndedBy: by, RoleEvidence: c.role,
+		TimeWait: r.TimeWait[:0], Findings: r.Findings[:0],
+		Client: c.endpoint(client, r.Client.States[:0]), Server: c.endpoint(server, r.Server.States[:0]),
+	}
+	if r.Encapsulation == nil {
+		r.Encapsulation = []flows.Layer{}
+	}
+	if r.TimeWait == nil {
+		r.TimeWait = []TimeWait{}
+	}
+	if r.Findings == nil {
+		r.Findings = []Finding{}
+	}
+	r.CommunityID = communityID(r.Client.IP, r.Server.IP, r.Client.Port, r.Server.Port)
+	r.Handshake = c.handshake(client, server)
+	r.Teardown = c.teardown()
+	if h := c.tcp.HalfOpen; h != nil {
+		r.HalfOpen = &HalfOpen{Survivor: c.side(h.Survivor), Since: Time(h.Since), At: Time(h.At), DiscoveredBy: discoveredBy[h.By]}
+	}
+	for i := range c.tcp.Ends {
+		c.timeWaits(r, o, i, at, by)
+	}
+}
+
+func layers(e *flows.Encapsulation) []flows.Layer {
+	if e == nil {
+		return nil
+	}
+	return e.Layers
+}
+
+// side is the role of an end.
+func (c *connection) side(end int) Side {
+	if end == c.opener {
+		return Client
+	}
+	return Server
+}
+
+func (c *connection) endpoint(i int, states []StateEntry) Endpoint {
+	e, s := &c.tcp.Ends[i], &c.sides[i]
+	addr, peer := c.key.AddrPortA(), &c.sides[1-i]
+	if i == 1 {
+		addr = c.key.AddrPortB()
+	}
+	r := Endpoint{
+		IP: addr.Addr(), Port: addr.Port(),
+		SynAcked: s.synAnswer,
+		Syns:     s.openings + s.synAcks, Fins: s.fins, Rsts: s.rsts,
+		Packets: s.packets, CaptureDuplicates: s.duplicates, Bytes: s.bytes,
+		RetransmittedPackets: s.retransmitted, Keepalives: s.keepalives, ZeroWindowProbes: s.probes,
+		States: states,
+	}
+	if e.ISSKnown {
+		r.ISN, r.ISNEvidence = Seq{uint32(e.ISS), true}, Inferred
+		if s.openings+s.synAcks > 0 {
+			r.ISNEvidence = Seen
+		}
+	}
+	if e.FinSent && s.finPacket > 0 {
+		f := Fin{Seq: uint32(e.FinSeq), Packet: PacketNumber(s.finPacket), Acked: No}
+		switch {
+		case s.finAcked:
+			f.Acked = Yes
+		case peer.packets == 0:
+			f.Acked = Unknown
+		}
+		r.Fin = &f
+	}
+	if e.Known() {
+		r.State = StateOrNone{e.State(), true}
+	}
+	for _, h := range e.History {
+		evidence := Seen
+		if h.Inferred {
+			evidence = Inferred
+		}
+		r.States = append(r.States, StateEntry{h.State, Time(h.At), PacketNumber(h.Packet), evidence})
+	}
+	if r.States == nil {
+		r.States = []StateEntry{}
+	}
+	return r
+}
+
+func (c *connection) handshake(client, server int) Handshake {
+	x, y := &c.sides[client], &c.sides[server]
+	h := Handshake{Outcome: c.outcome(client, server), SynAt: NoTime, SynAckAt: NoTime, AckAt: NoTime, ServerRTT: NoDuration, ClientRTT: NoDuration}
+	if x.openings > 0 {
+		h.SynAt, h.SynPacket = Time(x.openingAt), PacketNumber(x.openingPacket)
+	}
+	if y.synAcks > 0 {
+		h.SynAckAt, h.SynAckPacket = Time(y.synAckAt), PacketNumber(y.synAckPacket)
+	}
+	if c.tcp.HandshakeAcked && y.synAcks > 0 {
+		h.AckAt, h.AckPacket = Time(c.tcp.HandshakeAckAt), PacketNumber(c.tcp.HandshakeAckPacket)
+	}
+	if c.tcp.HasServerRTT {
+		h.ServerRTT = Duration(c.tcp.ServerRTT)
+	}
+	if c.tcp.HasClientRTT {
+		h.ClientRTT = Duration(c.tcp.ClientRTT)
+	}
+	return h
+}
+
+// reached reports whether an end is believed to have been in a synchronized state.
+func reached(e *tcpstate.Endpoint) bool {
+	for _, h := range e.History {
+		if h.State >= tcpstate.Established {
+			return true
+		}
+	}
+	return false
+}
+
+// outcome names what became of the attempt to open.
+func (c *connection) outcome(client, server int) Outcome {
+	x, y := &c.sides[client], &c.sides[server]
+	opened, accepted := reached(&c.tcp.Ends[client]), reached(&c.tcp.Ends[server])
+	switch {
+	case x.openings == 0 && y.openings == 0 && y.synAcks == 0 && x.synAcks == 0:
+		if opened || accepted {
+			return OutcomeUnseen
+		}
+		return OutcomeStray
+	case x.openings == 0:
+		if opened {
+			return OutcomePartial
+		}
+		return OutcomeStray
+	case accepted && x.openings > 0 && y.openings > 0:
+		return OutcomeSimultaneous
+	case c.self() && opened:
+		return OutcomeSimultaneous
+	case accepted && y.synAcks == 0:
+		return OutcomePartial
+	case accepted && c.tcp.SynDataAcked:
+		return OutcomeFastOpen
+	case accepted:
+		return OutcomeComplete
+	case y.synAcks > 0 && (c.tcp.Reset != nil || x.rsts > 0 || y.rsts > 0):
+		return OutcomeAborted
+	case y.synAcks > 0:
+		return OutcomeEmbryonic
+	case c.tcp.Reset != nil && c.tcp.Reset.By == server:
+		return OutcomeRefused
+	case opened:
+		return OutcomePartial
+	case c.quotedHard:
+		return OutcomeUnreachable
+	case c.challenged:
+		return OutcomeChallenged
+	}
+	return OutcomeUnanswered
+}
+
+func (c *connection) teardown() Teardown {
+	t := Teardown{Kind: TeardownNone, At: NoTime, HalfClosed: NoDuration}
+	a, b := &c.tcp.Ends[0], &c.tcp.Ends[1]
+	if r := c.tcp.Reset; r != nil {
+		t.Reset = &Reset{By: c.side(r.By), Packet: PacketNumber(r.Packet), ReceiverState: StateOrNone{r.ReceiverState, r.ReceiverKnown}, Answers: resetAnswers[r.Answers]}
+	}
+	first := -1
+	switch {
+	case a.FinSent && b.FinSent:
+		first = 0
+		if b.FinAt < a.FinAt || b.FinAt == a.FinAt && c.sides[1].finPacket < c.sides[0].finPacket {
+			first = 1
+		}
+	case a.FinSent:
+		first = 0
+	case b.FinSent:
+		first = 1
+	}
+	if first >= 0 {
+		t.Initiator, t.At = c.side(first), Time(c.tcp.Ends[first].FinAt)
+	}
+	bothAcked := c.sides[0].finAcked && c.sides[1].finAcked
+	ended := c.tcp.Reset != nil && (reached(a) || reached(b))
+	switch {
+	case ended && !bothAcked:
+		t.Kind = TeardownReset
+		if first < 0 {
+			t.Initiator, t.At = c.side(c.tcp.Reset.By), Time(c.tcp.Reset.At)
+		}
+	case first < 0:
+		return t
+	case bothAcked && c.tcp.FinsCrossed():
+		t.Kind = TeardownSimultaneous
+	case bothAcked && c.sides[1-first].firstAckOfFin:
+		t.Kind = TeardownThreeSegment
+	case bothAcked:
+		t.Kind = TeardownFourWay
+	case a.FinSent && b.FinSent:
+		t.Kind = TeardownIncomplete
+	case c.sides[first].finAcked:
+		t.Kind = TeardownHalfClosed
+	default:
+		t.Kind = TeardownIncomplete
+	}
+	if first >= 0 && a.FinSent && b.FinSent && c.sides[first].finAcked {
+		t.HalfClosed = Duration(max(0, c.tcp.Ends[1-first].FinAt-c.sides[first].finAckedAt))
+	}
+	return t
+}
+
+var resetAnswers = [...]ResetAnswers{
+	tcpstate.Nothing: AnswersNothing, tcpstate.AnsweredSyn: AnswersSyn, tcpstate.AnsweredData: AnswersData,
+	tcpstate.AnsweredFin: AnswersFin, tcpstate.AnsweredAck: AnswersAck, tcpstate.AnsweredKeepalive: AnswersKeepalive,
+}
+
+var discoveredBy = [...]DiscoveredBy{
+	tcpstate.Nothing: DiscoveredNever, tcpstate.AnsweredSyn: DiscoveredSyn, tcpstate.AnsweredData: DiscoveredData,
+	tcpstate.AnsweredFin: DiscoveredFin, tcpstate.AnsweredAck: DiscoveredData, tcpstate.AnsweredKeepalive: DiscoveredKeepalive,
+}
+
+// timeWaits adds the stays of an end in TIME_WAIT.
+func (c *connection) timeWaits(r *Connection, o *Options, i int, at int64, by EndedBy) {
+	history := c.tcp.Ends[i].History
+	for n, h := range history {
+		if h.State != tcpstate.TimeWait {
+			continue
+		}
+		two := 2 * int64(o.MSL)
+		w := TimeWait{
+			Side: c.side(i), Entered: Time(h.At), Restarts: c.tcp.TimeWaits[i].Restarts, TwoMSL: Duration(two),
+			Expires: Time(c.tcp.TimeWaits[i].Since + two), Observed: Duration(at - h.At), EndedBy: TimeWaitCaptureEnd,
+		}
+		switch {
+		case n+1 < len(history) && history[n+1].Packet == 0:
+			w.EndedBy, w.Observed = TimeWaitExpired, Duration(history[n+1].At-h.At)
+		case n+1 < len(history):
+			w.EndedBy, w.Observed = TimeWaitReset, Duration(history[n+1].At-h.At)
+		case by == EndSuperseded:
+			w.EndedBy = TimeWaitReused
+		case by == EndEvicted:
+			w.EndedBy = TimeWaitEvicted
+		}
+		r.TimeWait = append(r.TimeWait, w)
+	}
+}
+
+func communityID(ip1, ip2 netip.Addr, port1, port2 uint16) string {
+	if ip2.Less(ip1) || ip1 == ip2 && port2 < port1 {
+		ip1, ip2, port1, port2 = ip2, ip1, port2, port1
+	}
+	return communityHash(ip1, ip2, port1, port2)
+}

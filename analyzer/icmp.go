@@ -1,0 +1,32 @@
+package analyzer
+
+import (
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// quoted takes in an ICMP error about a segment. Only one that quotes the SYN's own number is believed (RFC 5927
+// §4.1). A hard error ends an attempt (RFC 1122 §4.2.3.9); a synchronized connection does not care (RFC 5461).
+func (a *Analyzer) quoted(seg *flows.Segment) {
+	for c := a.newest[seg.Key]; c != nil; c = c.older {
+		x := &c.tcp.Ends[c.from(seg)]
+		if !seg.Quote.HasSeq || !x.ISSKnown || x.ISS != tcpstate.Seq(seg.Seq) {
+			continue
+		}
+		if x.Known() && x.State() == tcpstate.SynSent && unreachable(seg.Quote) {
+			c.quotedHard = true
+			c.tcp.Unreachable(c.from(seg), seg.Time, seg.Packet)
+			a.schedule(c)
+		}
+		return
+	}
+}
+
+// unreachable reports an error that says the segment cannot be delivered: destination unreachable but for
+// "fragmentation needed" (RFC 792, RFC 1191), and ICMPv6 type 1 (RFC 4443 §3.1).
+func unreachable(q *flows.Quote) bool {
+	if q.V6 {
+		return q.Type == 1
+	}
+	return q.Type == 3 && q.Code != 4
+}

@@ -1,0 +1,160 @@
+package analyzer
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+
+	"github.com/tcplife/tcplife/flows"
+)
+
+// floods watches the backlog of every target: what fills under a SYN flood is not the rate of SYNs but the number of
+// connections that nobody completes (RFC 4987 §2).
+type floods map[netip.AddrPort]*target
+
+// target is one listener's, or would-be listener's, backlog.
+type target struct {
+	at                  netip.AddrPort
+	attempts, completed uint64
+	embryos, peak       uint64
+	onset, last         int64
+	second              int64
+	inSecond, best      uint64
+	sources             map[flows.Addr]uint64
+	manySources         bool
+}
+
+const (
+	// floodBacklog embryos at once make a flood: the default backlog of many servers is 128.
+	floodBacklog = 128
+	// floodCompletion is the share of attempts whose completion speaks against a flood.
+	floodCompletion = 0.5
+	// maxSources bounds what is remembered of a target's sources. Beyond it the count says "at least".
+	maxSources = 1 << 20
+)
+
+// follow accounts for a connection after a segment of it.
+func (f floods) follow(c *connection, seg *flows.Segment) {
+	embryonic := c.role == RoleSyn && c.embryonic()
+	switch {
+	case embryonic && !c.counted:
+		c.target = f.target(c)
+		c.target.begin(c, seg.Time)
+		c.counted = true
+	case !embryonic && c.counted:
+		f.leave(c)
+		if reached(&c.tcp.Ends[1-c.opener]) {
+			c.target.completed++
+		}
+	}
+}
+
+func (f floods) target(c *connection) *target {
+	at := c.key.AddrPortB()
+	if c.opener == 1 {
+		at = c.key.AddrPortA()
+	}
+	t := f[at]
+	if t == nil {
+		t = &target{at: at, sources: map[flows.Addr]uint64{}}
+		f[at] = t
+	}
+	return t
+}
+
+func (t *target) begin(c *connection, now int64) {
+	if t.embryos == 0 && t.peak < floodBacklog {
+		t.onset = now
+	}
+	t.attempts++
+	t.embryos++
+	t.peak = max(t.peak, t.embryos)
+	t.last = max(t.last, now)
+	if s := now / 1e9; s != t.second {
+		t.second, t.inSecond = s, 0
+	}
+	t.inSecond++
+	t.best = max(t.best, t.inSecond)
+	source := c.key.A
+	if c.opener == 1 {
+		source = c.key.B
+	}
+	if _, known := t.sources[source]; known || len(t.sources) < maxSources {
+		t.sources[source]++
+	} else {
+		t.manySources = true
+	}
+}
+
+// leave takes a connection out of its target's backlog.
+func (f floods) leave(c *connection) {
+	if c.counted {
+		c.counted = false
+		c.target.embryos--
+	}
+}
+
+// records gives the targets under attack, by address and port.
+func (f floods) records() []SynFlood {
+	var hit []*target
+	for _, t := range f {
+		if t.peak >= floodBacklog && float64(t.completed) < floodCompletion*float64(t.attempts) {
+			hit = append(hit, t)
+		}
+	}
+	slices.SortFunc(hit, func(x, y *target) int { return x.at.Compare(y.at) })
+	records := []SynFlood{}
+	for _, t := range hit {
+		records = append(records, t.record())
+	}
+	return records
+}
+
+func (t *target) record() SynFlood {
+	port := t.at.Port()
+	ratio := float64(t.completed) / float64(t.attempts)
+	r := SynFlood{
+		Record: "syn_flood", Schema: Schema, Target: Target{IP: t.at.Addr(), Port: &port},
+		Onset: Time(t.onset), End: Time(t.last), Syns: t.attempts, PeakRate: float64(t.best),
+		HalfOpenPeak: t.peak, CompletionRatio: ratio, Sources: uint64(len(t.sources)), Marks: []string{},
+		Evidence: []string{
+			fmt.Sprintf("%d embryonic connections at once, of %d attempts", t.peak, t.attempts),
+			fmt.Sprintf("%d attempts completed", t.completed),
+		},
+	}
+	if seconds := float64(t.last-t.onset) / 1e9; seconds > 0 {
+		r.MeanRate = float64(t.attempts) / seconds
+	}
+	r.SourceEntropy = NullableNumber{t.entropy(), true}
+	if t.manySources {
+		r.SourceEntropy = NullableNumber{}
+		r.Evidence = append(r.Evidence, fmt.Sprintf("more than %d sources", maxSources))
+	}
+	switch {
+	case len(t.sources) == 1:
+		r.Verdict = "single_source_flood"
+	case float64(len(t.sources)) > 0.5*float64(t.attempts):
+		r.Verdict = "spoofed_flood"
+	default:
+		r.Verdict = "suspicious"
+	}
+	return r
+}
+
+// entropy is the Shannon entropy of the sources in bits, added up in an order that does not depend on the map's.
+func (t *target) entropy() float64 {
+	counts := make([]uint64, 0, len(t.sources))
+	var n uint64
+	for _, k := range t.sources {
+		counts = append(counts, k)
+		n += k
+	}
+	slices.Sort(counts)
+	var bits float64
+	for _, k := range counts {
+		p := float64(k) / float64(n)
+		bits -= p * math.Log2(p)
+	}
+	return bits
+}

@@ -1,0 +1,311 @@
+package tcpstate
+
+// Effect says what a segment was in the life of its connection.
+type Effect uint16
+
+// The effects; a segment can have several.
+const (
+	// Foreign: its numbers do not fit what the alleged sender and receiver have exchanged. It changed nothing.
+	Foreign Effect = 1 << iota
+	// Again: all of its sequence space had passed before.
+	Again
+	// Keepalive: RFC 9293 §3.8.4.
+	Keepalive
+	// ZeroWindowProbe: RFC 9293 §3.8.6.1.
+	ZeroWindowProbe
+	// ResetAccepted: an RST that closed its receiver.
+	ResetAccepted
+	// ResetDoubted: an RST in the window, not exact: the receiver should ask (RFC 5961 §3.2).
+	ResetDoubted
+	// Withdrew: it disproved a state that its sender or its receiver was believed to be in.
+	Withdrew
+	// TimeWaitRestarted: a retransmitted FIN arrived in TIME_WAIT (RFC 9293 §3.10.7.4, eighth step).
+	TimeWaitRestarted
+	// BadSynAck: a SYN-ACK that acknowledges another number than the SYN's (RFC 9293 §3.10.7.3).
+	BadSynAck
+)
+
+// Has reports whether e has all of want.
+func (e Effect) Has(want Effect) bool { return e&want == want }
+
+// Conn is one connection: two endpoints, and what passed between them.
+type Conn struct {
+	Ends [2]Endpoint
+
+	Reset *Reset // the first RST that was accepted, nil for none
+	// HalfOpen is set once one side has shown that it had lost the connection without the other's knowledge.
+	HalfOpen *HalfOpen
+
+	TimeWaits [2]TwoMSL // by end
+
+	HandshakeAckAt     int64 // the segment that completed the handshake
+	HandshakeAckPacket uint64
+	HandshakeAcked     bool
+	SynDataAcked       bool // RFC 7413: the SYN-ACK acknowledged the SYN's text
+	ServerRTT          int64
+	ClientRTT          int64
+	HasServerRTT       bool
+	HasClientRTT       bool
+
+	last [2]lastSegment
+}
+
+// TwoMSL is an end's stay in TIME_WAIT beyond what its history says.
+type TwoMSL struct {
+	Since    int64 // when 2MSL was started last
+	Restarts uint64
+}
+
+// Reset is an RST that closed its receiver.
+type Reset struct {
+	By            int // index of the end that sent it
+	At            int64
+	Packet        uint64
+	ReceiverKnown bool
+	ReceiverState State // before it
+	Answers       Stimulus
+}
+
+// Stimulus is the kind of segment that drew an RST.
+type Stimulus uint8
+
+// The kinds of stimulus; Nothing is an RST of its sender's own accord.
+const (
+	Nothing Stimulus = iota
+	AnsweredSyn
+	AnsweredData
+	AnsweredFin
+	AnsweredAck
+	AnsweredKeepalive
+)
+
+// HalfOpen is RFC 9293 §3.5.1's half-open connection, seen at its discovery.
+type HalfOpen struct {
+	Survivor int   // index of the end that did not know
+	Since    int64 // the last sign of the other end's connection
+	At       int64
+	By       Stimulus
+}
+
+// lastSegment is what matters later of the last segment an end has sent.
+type lastSegment struct {
+	at       int64
+	seen     bool
+	kind     Stimulus
+	seq, end Seq
+	ack      Seq
+	hasAck   bool
+}
+
+// Segment takes in a segment that Ends[from] has sent, in the order of capture, and says what it was.
+func (c *Conn) Segment(from int, s *Segment) Effect {
+	x, y := &c.Ends[from], &c.Ends[1-from]
+	return c.exchange(from, x, y, s)
+}
+
+// SelfSegment takes in a segment of a connection of Ends[0] to itself (RFC 9293 §3.5: a simultaneous open).
+func (c *Conn) SelfSegment(s *Segment) Effect {
+	return c.exchange(0, &c.Ends[0], &c.Ends[0], s)
+}
+
+func (c *Conn) exchange(from int, x, y *Endpoint, s *Segment) Effect {
+	var e Effect
+	switch {
+	case s.Rst:
+		e = c.rst(from, x, y, s)
+	case s.Syn && s.Fin:
+		return Foreign // no state sends it (RFC 9293 §3.10.7); a scan or an attack
+	case s.Syn && s.HasAck:
+		e = c.synAck(from, x, y, s)
+	case s.Syn:
+		e = c.syn(x, y, s)
+	default:
+		e = c.segment(from, x, y, s)
+	}
+	if !e.Has(Foreign) {
+		c.last[from] = lastSegment{s.At, true, kindOf(s, e), s.Seq, s.end(), s.Ack, s.HasAck}
+	}
+	return e
+}
+
+func kindOf(s *Segment, e Effect) Stimulus {
+	switch {
+	case s.Syn:
+		return AnsweredSyn
+	case s.Fin:
+		return AnsweredFin
+	case e.Has(Keepalive) || e.Has(ZeroWindowProbe):
+		return AnsweredKeepalive
+	case s.Len > 0:
+		return AnsweredData
+	}
+	return AnsweredAck
+}
+
+// syn is a SYN without ACK: its sender is in SYN_SENT (RFC 9293 §3.10.1).
+func (c *Conn) syn(x, y *Endpoint, s *Segment) Effect {
+	var e Effect
+	if x.ISSKnown && x.ISS != s.Seq {
+		return Foreign
+	}
+	x.Spoke = true
+	again := x.syns > 0
+	if again {
+		e |= Again
+		// A SYN sent again says that no SYN-ACK was received, and no RST believed, when it left.
+		if !x.ackSent && x.State() != SynSent && s.At-x.since() > x.crossing() {
+			x.withdrawTo(SynSent)
+			x.rcv, x.gotFin = received{}, false
+			e |= Withdrew
+		}
+	}
+	x.syns++
+	x.setISS(s.Seq, true)
+	x.synLen = max(x.synLen, s.Len)
+	x.sent(s.end())
+	x.lastSynAt, x.lastSynPacket = s.At, s.Packet
+	x.offers(s)
+	if !x.Known() {
+		x.enter(SynSent, s, false)
+	}
+	if y.issSeen && y != x && x.State() == SynSent && y.State() == SynSent && !again {
+		// Both have sent a SYN, neither has acknowledged: the other's is on its way here (RFC 9293 §3.5, figure 7).
+		x.receiveSyn(y.ISS, s)
+	}
+	y.receiveSyn(s.Seq, s)
+	return e
+}
+
+// receiveSyn is a SYN that arrives at e. In SYN_SENT it makes a simultaneous open (RFC 9293 §3.10.7.3, fourth step).
+// Whether a listener is there its answer will tell.
+func (e *Endpoint) receiveSyn(irs Seq, s *Segment) {
+	if !e.rcv.known {
+		e.rcv = received{known: true, nxt: irs.Add(1)}
+	}
+	if e.State() == SynSent && e.Known() {
+		e.enter(SynRcvd, s, true)
+	}
+}
+
+// synAck is a SYN with ACK: its sender has received a SYN and is in SYN_RCVD.
+func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
+	var e Effect
+	if x.ISSKnown && x.ISS != s.Seq {
+		return Foreign
+	}
+	if !y.ISSKnown {
+		y.setISS(s.Ack-1, false)
+	}
+	x.Spoke = true
+	ofData := y.synLen > 0 && s.Ack.After(y.ISS.Add(1)) && !s.Ack.After(y.ISS.Add(1+y.synLen))
+	good := s.Ack == y.ISS.Add(1) || ofData
+	again := x.syns > 0 && x.ackSent
+	if again {
+		e |= Again
+		// A SYN-ACK sent again says that nothing that completes the handshake was accepted: the ACK was lost, or the
+		// accept queue is full, or TCP_DEFER_ACCEPT waits for data.
+		if x.synchronized() && !x.proven(y) && s.At-x.since() > x.crossing() {
+			x.withdrawTo(SynRcvd)
+			x.sndUna = x.ISS
+			x.rcv.missing(s.Ack)
+			x.gotFin = x.gotFin && y.FinSent && x.rcv.nxt.After(y.FinSeq)
+			e |= Withdrew
+		}
+	}
+	x.setISS(s.Seq, true)
+	x.synLen = max(x.synLen, s.Len)
+	x.sent(s.end())
+	if !x.rcv.known {
+		x.rcv = received{known: true, nxt: s.Ack}
+	}
+	x.rcv.acked(s.Ack)
+	switch {
+	case x.Known() && x.State() == SynSent:
+		x.enter(SynRcvd, s, false)
+	case !x.Known() && y.issSeen:
+		// It has been in SYN_RCVD since the SYN arrived.
+		x.enterAt(SynRcvd, y.lastSynAt, y.lastSynPacket, false)
+	case !x.Known():
+		x.enter(SynRcvd, s, false)
+	case x.State() == Closed && !again:
+		x.enter(SynRcvd, s, false)
+	}
+	x.syns++
+	x.lastSynAt, x.lastSynPacket = s.At, s.Packet
+	x.offers(s)
+	if !s.HasWScale {
+		y.wscale = 0 // both must offer it (RFC 7323 §2.2)
+	}
+	if !good {
+		return e | BadSynAck // in SYN_SENT it draws an RST and changes nothing (RFC 9293 §3.10.7.3, first step)
+	}
+	y.synAcked = true
+	c.SynDataAcked = c.SynDataAcked || ofData
+	if y.issSeen && !c.HasServerRTT {
+		c.HasServerRTT, c.ServerRTT = true, s.At-y.lastSynAt
+		x.rtt, x.rttKnown = s.At-y.lastSynAt, true
+	}
+	y.receiveSynAck(s)
+	return e
+}
+
+// proven reports whether the endpoint has shown by what it sent that it is beyond SYN_RCVD: text, a FIN, or an
+// acknowledgement of more than the peer's SYN.
+func (e *Endpoint) proven(peer *Endpoint) bool {
+	return e.sndKnown && e.sndNxt.After(e.ISS.Add(1+e.synLen)) ||
+		e.ackSent && e.maxAck.After(peer.ISS.Add(1+peer.synLen))
+}
+
+// receiveSynAck is an acceptable SYN-ACK that arrives at e (RFC 9293 §3.10.7.3, and §3.10.7.4 for SYN_RCVD).
+func (e *Endpoint) receiveSynAck(s *Segment) {
+	if !e.rcv.known || e.State() == SynSent {
+		e.rcv = received{known: true, nxt: s.end()}
+	}
+	e.sndUna = maxSeq(e.sndUna, s.Ack)
+	if e.Known() && (e.State() == SynSent || e.State() == SynRcvd) {
+		e.enter(Established, s, true)
+	}
+}
+
+// Expire is the end of 2MSL for an end in TIME_WAIT (RFC 9293 §3.10.8).
+func (c *Conn) Expire(i int, at int64) {
+	c.Ends[i].enterAt(Closed, at, 0, false)
+	c.Ends[i].inferLast()
+}
+
+// Distance is how far the numbers of a segment that Ends[from] sent lie from what the connection has come to. A
+// segment that it cannot be about is at the greatest distance.
+func (c *Conn) Distance(from int, s *Segment) uint64 {
+	const never = ^uint64(0)
+	x, y := &c.Ends[from], &c.Ends[1-from]
+	if s.Syn && s.HasAck && x.ISSKnown && x.ISS != s.Seq {
+		return never
+	}
+	waits := y.Known() && y.State() == SynSent && y.issSeen
+	if waits && s.HasAck && (!s.Ack.After(y.ISS) || s.Ack.After(y.sndNxt)) {
+		return never - 1
+	}
+	var d uint64
+	if x.sndKnown && !(s.Rst && waits) {
+		d += abs(s.Seq.Sub(x.sndNxt))
+	} else if !waits {
+		d += 1 << 31
+	}
+	if s.HasAck && y.sndKnown {
+		d += abs(s.Ack.Sub(y.sndNxt))
+	}
+	return d
+}
+
+func abs(n int32) uint64 {
+	if n < 0 {
+		return uint64(-int64(n))
+	}
+	return uint64(n)
+}
+
+// FinsCrossed reports whether each end sent its FIN before it had received the other's (RFC 9293 §3.6, figure 13).
+func (c *Conn) FinsCrossed() bool {
+	a, b := &c.Ends[0], &c.Ends[1]
+	return a.FinSent && b.FinSent && !a.finAck.After(b.FinSeq) && !b.finAck.After(a.FinSeq)
+}

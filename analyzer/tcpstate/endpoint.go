@@ -1,0 +1,173 @@
+package tcpstate
+
+// Entry is the beginning of one state in an endpoint's life.
+type Entry struct {
+	State  State
+	At     int64  // nanoseconds
+	Packet uint64 // the packet that caused or disclosed it, 0 for a timer
+	// Inferred is set where no captured segment of this endpoint or of its peer shows it, only what must have been.
+	Inferred bool
+
+	onReceipt bool // entered because a segment is taken to have arrived: later evidence may deny it
+}
+
+// Endpoint is one side of a connection as the observer believes it to be.
+type Endpoint struct {
+	History []Entry
+
+	Spoke bool // a segment of this endpoint is in the capture
+
+	// The send sequence space (RFC 9293 §3.3.1).
+	ISS      Seq
+	ISSKnown bool
+	issSeen  bool // the SYN itself is in the capture
+	sndKnown bool // sndNxt is set
+	sndUna   Seq  // the highest acknowledgement that has passed on its way to this endpoint
+	unaKnown bool
+	sndNxt   Seq    // the number after the highest that was sent
+	synLen   uint32 // octets of text in the SYN (RFC 7413)
+
+	lastSynAt     int64 // the last transmission of the SYN, or of the SYN-ACK
+	lastSynPacket uint64
+	syns          int // SYNs and SYN-ACKs sent
+	synAcked      bool
+
+	FinSent bool
+	FinSeq  Seq // the number of the FIN itself
+	FinAt   int64
+	finAck  Seq // SEG.ACK of the first FIN: what its sender had received
+
+	rcv      received // what has arrived here, as far as can be told
+	gotFin   bool     // the peer's FIN is among it
+	ackSent  bool
+	lastAck  Seq    // the last SEG.ACK it sent, which is its RCV.NXT at that time
+	maxAck   Seq    // the highest
+	edge     Seq    // the highest right edge of its receive window
+	wnd      uint32 // the last window it offered, scaled
+	wscale   uint8
+	scaled   bool // wscale is its own word; without its SYN nobody knows
+	rtt      int64
+	rttKnown bool
+
+	strayEnd   Seq // the end of its last segment that did not fit
+	strayKnown bool
+
+	doubted *Entry // CLOSED by an RST in the window that was not exact: silence confirms it (RFC 5961 §3.2)
+}
+
+// Known reports whether anything is known of the endpoint's state.
+func (e *Endpoint) Known() bool { return len(e.History) > 0 }
+
+// State is the endpoint's present state, CLOSED while nothing is known of it.
+func (e *Endpoint) State() State {
+	if len(e.History) == 0 {
+		return Closed
+	}
+	return e.History[len(e.History)-1].State
+}
+
+// SndNxt is SND.NXT as far as it was seen, and whether it was.
+func (e *Endpoint) SndNxt() (Seq, bool) { return e.sndNxt, e.sndKnown }
+
+// enter begins a state. A state that only its peer's segments speak of is inferred.
+func (e *Endpoint) enter(st State, s *Segment, onReceipt bool) {
+	e.enterAt(st, s.At, s.Packet, onReceipt)
+}
+
+func (e *Endpoint) enterAt(st State, at int64, packet uint64, onReceipt bool) {
+	if e.Known() && e.State() == st {
+		return
+	}
+	if n := len(e.History); n > 0 && at < e.History[n-1].At {
+		at = e.History[n-1].At // the order of states is the order of events, whatever a merged clock says
+	}
+	e.History = append(e.History, Entry{State: st, At: at, Packet: packet, Inferred: !e.Spoke, onReceipt: onReceipt})
+}
+
+func (e *Endpoint) inferLast() { e.History[len(e.History)-1].Inferred = true }
+
+// withdraw takes back the latest states down to the last one that keep accepts.
+func (e *Endpoint) withdraw(keep func(State) bool) {
+	for len(e.History) > 0 && !keep(e.State()) {
+		e.History = e.History[:len(e.History)-1]
+	}
+}
+
+// withdrawTo takes back every state after the latest stay in st. Without one it does nothing.
+func (e *Endpoint) withdrawTo(st State) {
+	for i := len(e.History) - 1; i >= 0; i-- {
+		if e.History[i].State == st {
+			e.History = e.History[:i+1]
+			return
+		}
+	}
+}
+
+func (e *Endpoint) since() int64 {
+	if len(e.History) == 0 {
+		return 0
+	}
+	return e.History[len(e.History)-1].At
+}
+
+func (e *Endpoint) synchronized() bool { return e.Known() && e.State() >= Established }
+
+// finAcked reports whether an acknowledgement of this endpoint's FIN has passed on its way to it.
+func (e *Endpoint) finAcked() bool { return e.FinSent && e.unaKnown && e.sndUna.After(e.FinSeq) }
+
+// crossing is how long a segment of this endpoint may have been under way when the observer saw one of its peer's:
+// only what it sends later than that can deny that it received it.
+func (e *Endpoint) crossing() int64 {
+	const slack = 2e6 // of clocks and queues; below any retransmission timer (RFC 6298 §2.4)
+	if !e.rttKnown {
+		return 100e6
+	}
+	return e.rtt + e.rtt/2 + slack
+}
+
+func (e *Endpoint) setISS(iss Seq, seen bool) {
+	e.ISS, e.ISSKnown = iss, true
+	e.issSeen = e.issSeen || seen
+	e.sent(iss.Add(1))
+	if !e.unaKnown {
+		e.unaKnown, e.sndUna = true, iss
+	}
+}
+
+// sent takes note that everything before end has been sent.
+func (e *Endpoint) sent(end Seq) {
+	if !e.sndKnown {
+		e.sndKnown, e.sndNxt = true, end
+	}
+	e.sndNxt = maxSeq(e.sndNxt, end)
+}
+
+// offers takes note of the acknowledgement and the window that a segment of this endpoint carries.
+func (e *Endpoint) offers(s *Segment) {
+	if s.Syn {
+		e.scaled = true
+		e.wscale = 0
+		if s.HasWScale {
+			e.wscale = min(s.WScale, 14) // RFC 7323 §2.3
+		}
+	}
+	if !s.HasAck {
+		return
+	}
+	e.wnd = s.Window
+	if !s.Syn { // the window of a SYN is never scaled (RFC 7323 §2.2)
+		shift := e.wscale
+		if !e.scaled {
+			shift = 14
+		}
+		e.wnd <<= shift
+	}
+	edge := s.Ack.Add(e.wnd)
+	if !e.ackSent {
+		e.edge, e.maxAck = edge, s.Ack
+	}
+	e.ackSent = true
+	e.edge = maxSeq(e.edge, edge)
+	e.lastAck = s.Ack
+	e.maxAck = maxSeq(e.maxAck, s.Ack)
+}

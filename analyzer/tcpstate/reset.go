@@ -1,0 +1,104 @@
+package tcpstate
+
+// rst is a segment with RST (RFC 9293 §3.10.7, RFC 5961 §3.2).
+func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
+	switch {
+	case y.Known() && y.State() == SynSent:
+		return c.refuses(from, x, y, s)
+	case !y.Known() && !x.Known():
+		x.Spoke = true
+		return 0
+	}
+	if x.Known() && x.State() == Established && !x.ackSent && x.ISSKnown && s.Seq == x.sndUna {
+		// Its first word after the SYN-ACK is an RST: it had no such SYN in the air. The SYN was a scanner's, or an old
+		// duplicate (RFC 9293 §3.5, figure 8), and ESTABLISHED never was.
+		x.withdrawTo(SynSent)
+	}
+	exact := y.rcv.known && s.Seq == y.rcv.nxt || x.sndKnown && s.Seq == x.sndNxt || y.ackSent && s.Seq == y.lastAck
+	if !exact {
+		return c.inexact(x, y, s)
+	}
+	x.Spoke = true
+	stimulus := c.stimulus(from, s)
+	if stimulus != Nothing && !s.HasAck && c.HalfOpen == nil && x.Known() && y.Known() &&
+		(x.State() == Established || x.State() == CloseWait) && x.ackSent && !x.FinSent {
+		// It answers as if there were no connection (RFC 9293 §3.10.7.1), and it had not closed it (figure 10).
+		c.HalfOpen = &HalfOpen{Survivor: 1 - from, Since: c.last[from].at, At: s.At, By: stimulus}
+	}
+	return c.accept(from, x, y, s, stimulus)
+}
+
+// refuses is an RST that meets SYN_SENT: it counts if it acknowledges the SYN (RFC 9293 §3.10.7.3, first and second
+// steps), and says that its sender has no socket there.
+func (c *Conn) refuses(from int, x, y *Endpoint, s *Segment) Effect {
+	if !s.HasAck || !s.Ack.After(y.ISS) || s.Ack.After(y.sndNxt) {
+		return Foreign
+	}
+	x.Spoke = true
+	return c.accept(from, x, y, s, AnsweredSyn)
+}
+
+func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, stimulus Stimulus) (e Effect) {
+	if y.Known() && y.State() != Closed {
+		if c.Reset == nil {
+			c.Reset = &Reset{By: from, At: s.At, Packet: s.Packet, ReceiverKnown: true, ReceiverState: y.State(), Answers: stimulus}
+		}
+		y.enter(Closed, s, true)
+		e |= ResetAccepted
+	}
+	x.enter(Closed, s, false)
+	return e
+}
+
+// inexact is an RST that is not at RCV.NXT. In the window it draws a challenge ACK: whether it was believed, or was
+// its sender's at all, silence will tell. Outside it is nothing.
+func (c *Conn) inexact(x, y *Endpoint, s *Segment) Effect {
+	if !y.rcv.known || s.Seq.Before(y.rcv.nxt) || y.ackSent && !s.Seq.Before(y.edge) {
+		return Foreign
+	}
+	y.doubted = &Entry{State: Closed, At: s.At, Packet: s.Packet, onReceipt: true}
+	x.doubted = &Entry{State: Closed, At: s.At, Packet: s.Packet}
+	return ResetDoubted
+}
+
+// stimulus is what the RST answers: an RST that nothing of its sender's own calls for takes its number from the
+// segment that drew it (RFC 9293 §3.5.2).
+func (c *Conn) stimulus(from int, s *Segment) Stimulus {
+	l := c.last[1-from]
+	if !l.seen {
+		return Nothing
+	}
+	switch {
+	case !s.HasAck && l.hasAck && s.Seq == l.ack:
+		return l.kind
+	case s.HasAck && s.Seq == 0 && s.Ack == l.end && !l.hasAck:
+		return l.kind
+	}
+	return Nothing
+}
+
+// Settle is the end of what will be seen: an RST that was doubted and met silence was believed.
+func (c *Conn) Settle() {
+	for i := range c.Ends {
+		e := &c.Ends[i]
+		if e.doubted == nil || !e.Known() || e.State() == Closed {
+			continue
+		}
+		if c.last[i].seen && c.last[i].at > e.doubted.At {
+			continue
+		}
+		if c.Reset == nil && e.doubted.onReceipt {
+			c.Reset = &Reset{By: 1 - i, At: e.doubted.At, Packet: e.doubted.Packet, ReceiverKnown: true, ReceiverState: e.State()}
+		}
+		e.History = append(e.History, *e.doubted)
+		e.inferLast()
+	}
+}
+
+// Unreachable is an ICMP error that says Ends[from]'s SYN cannot be delivered: it ends the attempt (RFC 1122
+// §4.2.3.9; RFC 5461 §4 tells that hosts do so for soft errors too). A SYN sent again denies it.
+func (c *Conn) Unreachable(from int, at int64, packet uint64) {
+	if x := &c.Ends[from]; x.Known() && x.State() == SynSent {
+		x.enterAt(Closed, at, packet, true)
+	}
+}

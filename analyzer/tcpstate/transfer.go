@@ -1,0 +1,407 @@
+package tcpstate
+
+// segment is a segment with neither SYN nor RST.
+func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
+	if !c.fits(x, y, s) {
+		return Foreign
+	}
+	e := c.shape(x, y, s)
+	x.Spoke = true
+	e |= c.goesOn(from, x, s)
+	c.sends(from, x, y, s)
+	if s.HasAck {
+		e |= c.ownWord(from, x, y, s)
+	}
+	if s.Fin {
+		e |= c.sendsFin(from, x, y, s)
+	}
+	fresh := !y.rcv.known || y.rcv.nxt.Before(s.end()) && !y.rcv.covers(s.Seq, s.end())
+	if s.Seq != s.end() && !fresh {
+		e |= Again
+	}
+	x.sent(s.end())
+	x.offers(s)
+	e |= c.receives(from, x, y, s)
+	return e
+}
+
+// fits reports whether the numbers are within reach of what the two have exchanged: a segment that is not is no word
+// of its alleged sender, and its receiver would drop it (RFC 9293 §3.10.7.4, first and fifth steps). Packets that the
+// capture lost make gaps, so the windows are taken generously; a gap beyond them is believed when the next segment
+// goes on from there.
+func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
+	const slack = 1 << 17
+	good := true
+	if x.sndKnown {
+		ahead := s.Seq.Sub(x.sndNxt)
+		reach := int32(slack)
+		if y.ackSent {
+			reach = max(reach, y.edge.Sub(x.sndNxt)+2*slack)
+		} else {
+			reach = 1 << 30
+		}
+		behind := -int32(1 << 30)
+		if x.unaKnown && x.rcvBack(y) > 0 {
+			behind = -x.rcvBack(y)
+		}
+		good = ahead <= reach && ahead >= behind
+	}
+	if good && s.HasAck && y.sndKnown {
+		ahead := s.Ack.Sub(y.sndNxt)
+		reach := int32(1 << 30)
+		if x.ackSent {
+			reach = max(slack, x.edge.Sub(y.sndNxt)+2*slack)
+		}
+		good = ahead <= reach && ahead >= -(1<<30)
+	}
+	if good {
+		x.strayKnown = false
+		return true
+	}
+	resumes := x.strayKnown && s.Seq == x.strayEnd && s.Len > 0 ||
+		s.HasAck && y.strayKnown && s.Ack == y.strayEnd && y.strayEnd != y.sndNxt
+	x.strayKnown, x.strayEnd = true, s.end()
+	if resumes {
+		x.sndNxt, x.sndKnown = s.Seq, true
+		if s.HasAck && y.sndKnown && s.Ack.After(y.sndNxt) {
+			y.sndNxt = s.Ack
+		}
+		y.rcv.nxt, y.rcv.ahead = s.Seq, nil
+		x.strayKnown = false
+	}
+	return resumes
+}
+
+// rcvBack is how far behind SND.NXT an old duplicate of the endpoint may lie and still be its own.
+func (e *Endpoint) rcvBack(peer *Endpoint) int32 {
+	if !e.ISSKnown {
+		return 0
+	}
+	return int32(min(uint32(e.sndNxt-e.ISS), 1<<20)) + 1<<16
+}
+
+// shape tells probes from text. Both probes repeat a number that has been acknowledged, or none at all.
+func (c *Conn) shape(x, y *Endpoint, s *Segment) Effect {
+	if s.Fin || s.Len > 1 || !x.sndKnown || !x.synchronized() {
+		return 0
+	}
+	closed := y.ackSent && y.wnd == 0
+	switch {
+	case s.Seq == x.sndNxt-1 && closed && x.sndUna.Sub(s.Seq) <= 1:
+		return ZeroWindowProbe // Linux: a number below SND.UNA, no text
+	case s.Len == 1 && s.Seq == x.sndNxt && closed && y.lastAck == s.Seq:
+		return ZeroWindowProbe // BSD, Windows: the next octet (RFC 9293 §3.8.6.1)
+	case s.Seq == x.sndNxt-1 && x.unaKnown && x.sndUna == x.sndNxt:
+		return Keepalive // SEG.SEQ = SND.NXT-1, acknowledged before (RFC 9293 §3.8.4)
+	}
+	return 0
+}
+
+// goesOn withdraws a reset that the endpoint has outlived: it sends more than what was under way.
+func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
+	if x.doubted != nil && s.At-x.doubted.At > x.crossing() {
+		x.doubted = nil
+	}
+	if x.State() != Closed || !x.Known() || c.Reset == nil {
+		return 0
+	}
+	if s.At-x.since() <= x.crossing() {
+		return 0
+	}
+	if c.Reset.By == from || c.Reset.By != from && x.History[len(x.History)-1].onReceipt {
+		x.withdraw(func(st State) bool { return st != Closed })
+		if c.Reset.By == from || !c.Ends[c.Reset.By].Known() || c.Ends[c.Reset.By].State() != Closed {
+			c.Reset = nil
+		}
+		return Withdrew
+	}
+	return 0
+}
+
+// sends puts the sender into the state that it must be in to send this.
+func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
+	switch {
+	case !x.Known() && x.ISSKnown && y.issSeen && s.HasAck && y.synAckSent():
+		// It answers a SYN-ACK whose SYN was not captured: it was in SYN_SENT when that came.
+		x.enterAt(SynSent, y.lastSynAt, y.lastSynPacket, false)
+		x.inferLast()
+		x.enterAt(Established, y.lastSynAt, y.lastSynPacket, true)
+	case !x.Known():
+		// Picked up midstream. ESTABLISHED is the one state every connection passes; which side opened it nobody saw.
+		if !s.HasAck && !s.Fin && s.Len == 0 {
+			return
+		}
+		if s.Fin && !s.HasAck {
+			return // a FIN without ACK is no connection's (RFC 9293 §3.10.7.4, fifth step); a scan
+		}
+		if !x.sndKnown {
+			x.sndKnown, x.sndNxt = true, s.Seq
+		}
+		if !x.unaKnown {
+			x.unaKnown, x.sndUna = true, s.Seq
+		}
+		if s.Len > 0 || !s.Fin {
+			x.enter(Established, s, false)
+			x.inferLast()
+		}
+	case x.State() == SynSent && s.HasAck && !s.Seq.Before(x.ISS.Add(1)):
+		// Only ESTABLISHED acknowledges; the SYN-ACK is not in the capture.
+		if !y.ISSKnown {
+			y.setISS(s.Ack-1, false)
+		}
+		x.rcv = received{known: true, nxt: s.Ack}
+		x.sndUna = maxSeq(x.sndUna, s.Seq)
+		x.enter(Established, s, true)
+		x.inferLast()
+	case x.State() == SynRcvd && x.ISSKnown:
+		beyond := s.Seq.Add(s.Len).After(x.ISS.Add(1+x.synLen)) || s.Fin
+		ofData := s.HasAck && y.ISSKnown && s.Ack.After(y.ISS.Add(1+y.synLen))
+		if beyond && !c.SynDataAcked || ofData {
+			// The ACK that completed the handshake is not in the capture. (With Fast Open text may be sent before it:
+			// RFC 7413 §4.2.)
+			x.enter(Established, s, true)
+			x.inferLast()
+		}
+	}
+	if s.HasAck && !y.Known() {
+		c.acknowledged(x, y, s)
+	}
+}
+
+func (e *Endpoint) synAckSent() bool { return e.syns > 0 && e.ackSent }
+
+// acknowledged gives an endpoint that has not spoken the state that its peer's acknowledgement supposes.
+func (c *Conn) acknowledged(x, y *Endpoint, s *Segment) {
+	if x.issSeen && y.ISSKnown && !y.synAckSent() {
+		y.enterAt(SynRcvd, x.lastSynAt, x.lastSynPacket, true)
+		y.inferLast()
+		y.sndUna = y.ISS
+		if !y.rcv.known {
+			y.rcv = received{known: true, nxt: x.ISS.Add(1)}
+		}
+		return
+	}
+	if x.synchronized() && (s.Len > 0 || !s.Fin) {
+		if !y.sndKnown {
+			y.sndKnown, y.sndNxt = true, s.Ack
+		}
+		if !y.unaKnown {
+			y.unaKnown, y.sndUna = true, s.Ack
+		}
+		y.enter(Established, s, true)
+		y.inferLast()
+	}
+}
+
+// ownWord takes SEG.ACK for what it is: the sender's RCV.NXT when it sent this.
+func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
+	y.sent(s.Ack) // acknowledged, so sent, captured or not
+	if x.rcv.known && s.Ack.Before(x.rcv.nxt) && x.gotFin && !s.Ack.After(y.FinSeq) && (!x.ackSent || !s.Ack.Before(x.maxAck)) &&
+		s.At-y.FinAt > x.crossing() {
+		// The FIN that was taken to have arrived has not.
+		x.lostFin()
+		x.rcv.missing(s.Ack)
+		e |= Withdrew
+	}
+	had := x.rcv.nxt
+	x.rcv.acked(s.Ack)
+	if !x.gotFin && y.FinSent && x.rcv.nxt.After(y.FinSeq) && (x.rcv.nxt != had || s.Ack.After(y.FinSeq)) {
+		c.receiveFin(from, x, s, false)
+	}
+	return e
+}
+
+// lostFin takes back the receipt of the peer's FIN.
+func (e *Endpoint) lostFin() {
+	e.gotFin = false
+	switch e.State() {
+	case CloseWait, Closing:
+		e.withdraw(func(st State) bool { return st != CloseWait && st != Closing })
+	case TimeWait:
+		e.withdraw(func(st State) bool { return st != TimeWait && st != Closing })
+	}
+}
+
+// sendsFin is a FIN that the endpoint sends, for the first time or again (RFC 9293 §3.10.4).
+func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
+	seq := s.textEnd()
+	if x.FinSent && seq == x.FinSeq {
+		return c.finAgain(from, x, y, s)
+	}
+	if x.FinSent && !seq.After(x.FinSeq) {
+		return 0
+	}
+	if !x.Known() && !s.HasAck {
+		return 0
+	}
+	x.FinSent, x.FinSeq, x.FinAt = true, seq, s.At
+	x.finAck = s.Ack
+	switch x.State() {
+	case CloseWait:
+		if y.FinSent && s.HasAck && !s.Ack.After(y.FinSeq) {
+			// It has not received the FIN that is on its way to it: both close at once (RFC 9293 §3.6, figure 13).
+			x.lostFin()
+			x.enter(FinWait1, s, false)
+			x.gotFin = true
+			x.enter(Closing, s, true)
+			return Withdrew
+		}
+		x.enter(LastAck, s, false)
+	case FinWait1, FinWait2, Closing, TimeWait, LastAck:
+		// A second FIN with another number: the first was not this endpoint's.
+	default:
+		x.enter(FinWait1, s, false)
+	}
+	return e
+}
+
+// finAgain is a retransmitted FIN: its acknowledgement had not arrived when it left.
+func (c *Conn) finAgain(from int, x, y *Endpoint, s *Segment) (e Effect) {
+	if x.finAcked() && s.At-x.finAckedAt() > x.crossing() {
+		x.sndUna = x.FinSeq
+		hasPeerFin := y.FinSent && s.HasAck && s.Ack.After(y.FinSeq)
+		switch x.State() {
+		case FinWait2:
+			x.withdrawTo(FinWait1)
+			e |= Withdrew
+		case TimeWait:
+			at, packet := x.since(), x.History[len(x.History)-1].Packet
+			x.withdraw(func(st State) bool { return st == FinWait1 || st == Closing })
+			if hasPeerFin && x.State() == FinWait1 {
+				x.enterAt(Closing, at, packet, true)
+			} else if !hasPeerFin {
+				x.gotFin = false
+			}
+			e |= Withdrew
+		case Closed:
+			if c.Reset == nil {
+				x.withdrawTo(LastAck)
+				e |= Withdrew
+			}
+		}
+	}
+	if y.gotFin && !(y.ackSent && y.maxAck.After(x.FinSeq)) && y.State() == CloseWait && !y.FinSent {
+		// Nothing shows that the first one arrived.
+		y.lostFin()
+		y.rcv.missing(x.FinSeq)
+		e |= Withdrew
+	}
+	return e
+}
+
+// finAckedAt is when the acknowledgement of the FIN passed: the state it led to began then.
+func (e *Endpoint) finAckedAt() int64 {
+	for i := len(e.History) - 1; i >= 0; i-- {
+		if st := e.History[i].State; st == FinWait2 || st == Closed || st == TimeWait && (i == 0 || e.History[i-1].State != FinWait2) {
+			return e.History[i].At
+		}
+	}
+	return e.since()
+}
+
+// receives is the segment's arrival at y (RFC 9293 §3.10.7.4, in the order of its steps).
+func (c *Conn) receives(from int, x, y *Endpoint, s *Segment) (e Effect) {
+	if !y.rcv.known {
+		y.rcv = received{known: true, nxt: s.Seq}
+	}
+	if !y.Known() || y.State() == Closed || y.State() == SynSent {
+		if s.Seq != s.end() {
+			y.rcv.add(s.Seq, s.end())
+		}
+		return 0
+	}
+	to := 1 - from
+	if x == y {
+		to = from
+	}
+
+	// Fifth step, the ACK field.
+	if !s.HasAck {
+		return 0 // dropped
+	}
+	finAcked := false
+	if s.Ack.After(y.sndUna) {
+		y.sndUna = s.Ack
+		finAcked = y.finAcked()
+	}
+	if y.State() == SynRcvd && y.ISSKnown && y.sndUna.After(y.ISS) {
+		y.enter(Established, s, true)
+		c.completed(y, s)
+	}
+	gotFin := false
+	had := y.rcv.nxt
+	if s.Seq != s.end() {
+		// Seventh step, the text; the FIN counts as one more octet behind it.
+		y.rcv.add(s.Seq, s.end())
+	}
+	if x.FinSent && !y.gotFin && y.rcv.nxt.After(x.FinSeq) {
+		gotFin = true
+	}
+	switch {
+	case finAcked && gotFin && y.State() == FinWait1:
+		// One segment does both: straight to TIME_WAIT (RFC 9293 §3.3.2).
+		y.gotFin = true
+		c.timeWait(to, y, s)
+		return 0
+	case finAcked:
+		c.finAcked(to, y, s)
+	}
+	if gotFin {
+		// Eighth step, the FIN, once nothing before it is missing.
+		c.receiveFin(to, y, s, true)
+	} else if s.Fin && y.State() == TimeWait && !s.end().After(had) {
+		c.TimeWaits[to].Since = s.At
+		c.TimeWaits[to].Restarts++
+		e |= TimeWaitRestarted
+	}
+	return e
+}
+
+// completed takes note of the segment that completed the handshake at the passive end.
+func (c *Conn) completed(y *Endpoint, s *Segment) {
+	c.HandshakeAcked = true
+	c.HandshakeAckAt, c.HandshakeAckPacket = s.At, s.Packet
+	peer := &c.Ends[0]
+	if peer == y {
+		peer = &c.Ends[1]
+	}
+	if y.synAckSent() && !c.HasClientRTT {
+		c.HasClientRTT, c.ClientRTT = true, s.At-y.lastSynAt
+		peer.rtt, peer.rttKnown = c.ClientRTT, true
+	}
+}
+
+func (c *Conn) finAcked(i int, y *Endpoint, s *Segment) {
+	switch y.State() {
+	case FinWait1:
+		y.enter(FinWait2, s, true)
+	case Closing:
+		c.timeWait(i, y, s)
+	case LastAck:
+		y.enter(Closed, s, true)
+	}
+}
+
+// receiveFin is the arrival of the peer's FIN with nothing missing before it.
+func (c *Conn) receiveFin(i int, e *Endpoint, s *Segment, onReceipt bool) {
+	e.gotFin = true
+	switch e.State() {
+	case SynRcvd, Established:
+		if e.Known() {
+			e.enter(CloseWait, s, onReceipt)
+		}
+	case FinWait1:
+		if e.finAcked() {
+			c.timeWait(i, e, s)
+		} else {
+			e.enter(Closing, s, onReceipt)
+		}
+	case FinWait2:
+		c.timeWait(i, e, s)
+	}
+}
+
+func (c *Conn) timeWait(i int, e *Endpoint, s *Segment) {
+	e.enter(TimeWait, s, true)
+	c.TimeWaits[i] = TwoMSL{Since: s.At}
+}

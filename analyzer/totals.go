@@ -1,0 +1,68 @@
+package analyzer
+
+import (
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// totals is the running Summary.
+type totals struct {
+	connections, halfOpen, embryonic uint64
+	outcomes, teardowns, findings    map[string]uint64
+	resets                           SideCounts
+	serverRTT, clientRTT             *hdrhistogram.Histogram
+}
+
+func newTotals() totals {
+	// Round-trip times from 1 µs to an hour, to three significant digits.
+	rtt := func() *hdrhistogram.Histogram { return hdrhistogram.New(1e3, 3600e9, 3) }
+	return totals{outcomes: map[string]uint64{}, teardowns: map[string]uint64{}, findings: map[string]uint64{}, serverRTT: rtt(), clientRTT: rtt()}
+}
+
+func (t *totals) add(r *Connection) {
+	t.connections++
+	t.outcomes[string(r.Handshake.Outcome)]++
+	t.teardowns[string(r.Teardown.Kind)]++
+	for i := range r.Findings {
+		t.findings[r.Findings[i].Code]++
+	}
+	if r.HalfOpen != nil {
+		t.halfOpen++
+	}
+	if r.Handshake.Outcome == OutcomeEmbryonic {
+		t.embryonic++
+	}
+	if reset := r.Teardown.Reset; reset != nil {
+		switch reset.By {
+		case Client:
+			t.resets.Client++
+		case Server:
+			t.resets.Server++
+		}
+	}
+	sample(t.serverRTT, r.Handshake.ServerRTT)
+	sample(t.clientRTT, r.Handshake.ClientRTT)
+}
+
+// sample adds a duration, brought into the histogram's range.
+func sample(h *hdrhistogram.Histogram, d Duration) {
+	if d != NoDuration {
+		_ = h.RecordValue(min(max(int64(d), 0), h.HighestTrackableValue())) // cannot fail in range
+	}
+}
+
+func percentiles(h *hdrhistogram.Histogram) RTT {
+	if h.TotalCount() == 0 {
+		return RTT{NoDuration, NoDuration, NoDuration, NoDuration}
+	}
+	at := func(q float64) Duration { return Duration(h.ValueAtQuantile(q)) }
+	return RTT{P50: at(50), P90: at(90), P99: at(99), Max: Duration(h.Max())}
+}
+
+func (t *totals) summary(f *floods) *Summary {
+	return &Summary{
+		Record: "summary", Schema: Schema,
+		Connections: t.connections, ByOutcome: t.outcomes, ByTeardown: t.teardowns, ResetsBySide: t.resets,
+		FindingsByCode: t.findings, ServerRTT: percentiles(t.serverRTT), ClientRTT: percentiles(t.clientRTT),
+		SynFloods: uint64(len(f.records())), HalfOpen: t.halfOpen, Embryonic: t.embryonic,
+	}
+}
