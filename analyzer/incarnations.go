@@ -5,22 +5,27 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// opensWith reports whether a SYN is the connection's own: the same ISN, or the one that its first number supposes
-// where the SYN was captured late.
+// opensWith reports whether a SYN is the connection's own: the same ISN; or the one that its first number supposes
+// where the SYN was captured late; or the other side's first word to a SYN (RFC 9293 §3.5, figure 7).
 func (c *connection) opensWith(seg *flows.Segment) bool {
-	x := &c.tcp.Ends[c.from(seg)]
-	if x.ISSKnown {
+	x, y := &c.tcp.Ends[c.from(seg)], &c.tcp.Ends[1-c.from(seg)]
+	switch {
+	case x.ISSKnown:
 		return x.ISS == tcpstate.Seq(seg.Seq)
+	case !x.Spoke && y.Known() && y.State() == tcpstate.SynSent:
+		return true
 	}
 	return x.Spoke && c.sides[c.from(seg)].firstSeq == seg.Seq+1
 }
 
-// nearest gives the incarnation whose numbers a segment is nearest to, the newest of equals.
+// nearest gives the incarnation whose numbers a segment is nearest to, the newest of equals. A segment that none can
+// have sent is counted with the open one: it was meant to disturb that.
 func (c *connection) nearest(seg *flows.Segment) *connection {
 	s := wire(seg)
 	best, least := c, ^uint64(0)
 	for o := c; o != nil; o = o.older {
-		if d := o.tcp.Distance(o.from(seg), &s); d < least {
+		d := o.tcp.Distance(o.from(seg), &s)
+		if d < least || d == least && o.open() && !best.open() {
 			best, least = o, d
 		}
 	}

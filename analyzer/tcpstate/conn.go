@@ -211,6 +211,8 @@ func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
 			x.gotFin = x.gotFin && y.FinSent && x.rcv.nxt.After(y.FinSeq)
 			e |= Withdrew
 		}
+	} else if x.State() == Established && x.Known() {
+		x.postpone(s) // what completes the handshake crossed this on its way
 	}
 	x.setISS(s.Seq, true)
 	x.synLen = max(x.synLen, s.Len)
@@ -291,8 +293,11 @@ func (c *Conn) Distance(from int, s *Segment) uint64 {
 	} else if !waits {
 		d += 1 << 31
 	}
-	if s.HasAck && y.sndKnown {
+	switch {
+	case s.HasAck && y.sndKnown:
 		d += abs(s.Ack.Sub(y.sndNxt))
+	case s.HasAck:
+		d += 1 << 31
 	}
 	return d
 }

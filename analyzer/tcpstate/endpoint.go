@@ -103,6 +103,14 @@ func (e *Endpoint) withdrawTo(st State) {
 	}
 }
 
+// postpone moves the beginning of the present state to s: the endpoint's own word, though it passed the observer later
+// than what changed the state, left before that arrived.
+func (e *Endpoint) postpone(s *Segment) {
+	if last := &e.History[len(e.History)-1]; last.onReceipt && s.At > last.At {
+		last.At = s.At
+	}
+}
+
 func (e *Endpoint) since() int64 {
 	if len(e.History) == 0 {
 		return 0

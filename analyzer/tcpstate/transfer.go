@@ -99,8 +99,10 @@ func (c *Conn) shape(x, y *Endpoint, s *Segment) Effect {
 
 // goesOn withdraws a reset that the endpoint has outlived: it sends more than what was under way.
 func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
-	if x.doubted != nil && s.At-x.doubted.At > x.crossing() {
-		x.doubted = nil
+	y := &c.Ends[1-from]
+	challenge := s.Len == 0 && s.Seq == x.sndNxt && x.ackSent && s.Ack == x.lastAck // RFC 5961 §3.2
+	if x.doubted != nil && (s.At-x.doubted.At > x.crossing() || challenge) {
+		x.doubted, y.doubted = nil, nil
 	}
 	if x.State() != Closed || !x.Known() || c.Reset == nil {
 		return 0
@@ -196,12 +198,15 @@ func (c *Conn) acknowledged(x, y *Endpoint, s *Segment) {
 // ownWord takes SEG.ACK for what it is: the sender's RCV.NXT when it sent this.
 func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	y.sent(s.Ack) // acknowledged, so sent, captured or not
-	if x.rcv.known && s.Ack.Before(x.rcv.nxt) && x.gotFin && !s.Ack.After(y.FinSeq) && (!x.ackSent || !s.Ack.Before(x.maxAck)) &&
-		s.At-y.FinAt > x.crossing() {
-		// The FIN that was taken to have arrived has not.
-		x.lostFin()
-		x.rcv.missing(s.Ack)
-		e |= Withdrew
+	if x.gotFin && !s.Ack.After(y.FinSeq) && (!x.ackSent || !s.Ack.Before(x.maxAck)) && x.State() != Closed {
+		if s.At-x.since() > x.crossing() {
+			// The FIN that was taken to have arrived has not.
+			x.lostFin()
+			x.rcv.missing(s.Ack)
+			e |= Withdrew
+		} else if x.State() == CloseWait || x.State() == Closing {
+			x.postpone(s)
+		}
 	}
 	had := x.rcv.nxt
 	x.rcv.acked(s.Ack)
