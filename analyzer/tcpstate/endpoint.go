@@ -37,6 +37,8 @@ type Endpoint struct {
 	FinAt   int64
 	finAck  Seq // SEG.ACK of the first FIN: what its sender had received
 
+	finGuessed, finDenied bool // the FIN was not captured, only an acknowledgement that looks like its; or only looked
+
 	rcv      received // what has arrived here, as far as can be told
 	gotFin   bool     // the peer's FIN is among it
 	ackSent  bool

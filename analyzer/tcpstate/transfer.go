@@ -197,6 +197,7 @@ func (c *Conn) acknowledged(x, y *Endpoint, s *Segment) {
 
 // ownWord takes SEG.ACK for what it is: the sender's RCV.NXT when it sent this.
 func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
+	guessed := c.guessFin(x, y, s)
 	y.sent(s.Ack) // acknowledged, so sent, captured or not
 	if x.gotFin && !s.Ack.After(y.FinSeq) && (!x.ackSent || !s.Ack.Before(x.maxAck)) && x.State() != Closed {
 		if s.At-x.since() > x.crossing() {
@@ -212,8 +213,38 @@ func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	x.rcv.acked(s.Ack)
 	if !x.gotFin && y.FinSent && x.rcv.nxt.After(y.FinSeq) && (x.rcv.nxt != had || s.Ack.After(y.FinSeq)) {
 		c.receiveFin(from, x, s, false)
+		if guessed {
+			x.inferLast()
+		}
 	}
 	return e
+}
+
+// guessFin is for captures of one direction. An empty segment that acknowledges one number more than before, and
+// nothing beyond it later, acknowledges the FIN of the side that is not captured: text seldom comes by one octet.
+func (c *Conn) guessFin(x, y *Endpoint, s *Segment) bool {
+	if y.finGuessed {
+		if y.Spoke || s.Ack.After(y.FinSeq.Add(1)) {
+			x.lostFin()
+			y.withdraw(func(st State) bool { return st == Established || st == CloseWait })
+			y.FinSent, y.finGuessed, y.finDenied = false, false, true
+		}
+		return false
+	}
+	if y.Spoke || y.FinSent || y.finDenied || x == y || s.Len > 0 || !x.ackSent || s.Ack != x.maxAck.Add(1) {
+		return false
+	}
+	switch y.State() {
+	case Established:
+		y.enter(FinWait1, s, false)
+	case CloseWait:
+		y.enter(LastAck, s, false)
+		x.sndUna = x.FinSeq.Add(1) // it was in CLOSE_WAIT, so it had received the FIN and acknowledged it
+	default:
+		return false
+	}
+	y.FinSent, y.FinSeq, y.FinAt, y.finAck, y.finGuessed = true, x.maxAck, s.At, x.sndNxt, true
+	return true
 }
 
 // lostFin takes back the receipt of the peer's FIN.
