@@ -1,7 +1,7 @@
 package tcpstate
 
 // Effect says what a segment was in the life of its connection.
-type Effect uint16
+type Effect uint32
 
 // The effects; a segment can have several.
 const (
@@ -17,8 +17,23 @@ const (
 	ResetAccepted
 	// ResetDoubted: an RST in the window, not exact: the receiver should ask (RFC 5961 §3.2).
 	ResetDoubted
-	// Withdrew: it disproved a state that its sender or its receiver was believed to be in.
-	Withdrew
+	// SynAckLost: a SYN sent again after a SYN-ACK that should have reached its sender.
+	SynAckLost
+	// AckNotAccepted: a SYN-ACK sent again after the ACK that should have completed the handshake.
+	AckNotAccepted
+	// FinLost: its sender had not received the FIN that should have reached it, or its receiver had not received it
+	// the first time.
+	FinLost
+	// FinsCross: a FIN that left before the other one, already seen, arrived.
+	FinsCross
+	// AckOfFinLost: a FIN sent again after an acknowledgement that should have reached its sender.
+	AckOfFinLost
+	// FinAhead: a FIN before which text is missing: its receiver can do nothing yet.
+	FinAhead
+	// ResetOutlived: its sender goes on after an RST that it sent or should have accepted.
+	ResetOutlived
+	// Unsent: it acknowledges what the capture does not hold.
+	Unsent
 	// TimeWaitRestarted: a retransmitted FIN arrived in TIME_WAIT (RFC 9293 §3.10.7.4, eighth step).
 	TimeWaitRestarted
 	// BadSynAck: a SYN-ACK that acknowledges another number than the SYN's (RFC 9293 §3.10.7.3).
@@ -156,7 +171,7 @@ func (c *Conn) syn(x, y *Endpoint, s *Segment) Effect {
 		if !x.ackSent && x.State() != SynSent && s.At-x.since() > x.crossing() {
 			x.withdrawTo(SynSent)
 			x.rcv, x.gotFin = received{}, false
-			e |= Withdrew
+			e |= SynAckLost
 		}
 	}
 	x.syns++
@@ -209,7 +224,7 @@ func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
 			x.sndUna = x.ISS
 			x.rcv.missing(s.Ack)
 			x.gotFin = x.gotFin && y.FinSent && x.rcv.nxt.After(y.FinSeq)
-			e |= Withdrew
+			e |= AckNotAccepted
 		}
 	} else if x.State() == Established && x.Known() {
 		x.postpone(s) // what completes the handshake crossed this on its way

@@ -22,6 +22,9 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 	x.sent(s.end())
 	x.offers(s)
 	e |= c.receives(from, x, y, s)
+	if s.Fin && y.Known() && y.rcv.known && s.Seq.After(y.rcv.nxt) && !y.gotFin {
+		e |= FinAhead
+	}
 	return e
 }
 
@@ -115,7 +118,7 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 		if c.Reset.By == from || !c.Ends[c.Reset.By].Known() || c.Ends[c.Reset.By].State() != Closed {
 			c.Reset = nil
 		}
-		return Withdrew
+		return ResetOutlived
 	}
 	return 0
 }
@@ -198,13 +201,16 @@ func (c *Conn) acknowledged(x, y *Endpoint, s *Segment) {
 // ownWord takes SEG.ACK for what it is: the sender's RCV.NXT when it sent this.
 func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	guessed := c.guessFin(x, y, s)
+	if y.sndKnown && s.Ack.After(y.sndNxt) && !guessed {
+		e |= Unsent
+	}
 	y.sent(s.Ack) // acknowledged, so sent, captured or not
 	if x.gotFin && !s.Ack.After(y.FinSeq) && (!x.ackSent || !s.Ack.Before(x.maxAck)) && x.State() != Closed {
 		if s.At-x.since() > x.crossing() {
 			// The FIN that was taken to have arrived has not.
 			x.lostFin()
 			x.rcv.missing(s.Ack)
-			e |= Withdrew
+			e |= FinLost
 		} else if x.State() == CloseWait || x.State() == Closing {
 			x.postpone(s)
 		}
@@ -280,7 +286,7 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 			x.enter(FinWait1, s, false)
 			x.gotFin = true
 			x.enter(Closing, s, true)
-			return Withdrew
+			return FinsCross
 		}
 		x.enter(LastAck, s, false)
 	case FinWait1, FinWait2, Closing, TimeWait, LastAck:
@@ -299,7 +305,7 @@ func (c *Conn) finAgain(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		switch x.State() {
 		case FinWait2:
 			x.withdrawTo(FinWait1)
-			e |= Withdrew
+			e |= AckOfFinLost
 		case TimeWait:
 			at, packet := x.since(), x.History[len(x.History)-1].Packet
 			x.withdraw(func(st State) bool { return st == FinWait1 || st == Closing })
@@ -308,11 +314,11 @@ func (c *Conn) finAgain(from int, x, y *Endpoint, s *Segment) (e Effect) {
 			} else if !hasPeerFin {
 				x.gotFin = false
 			}
-			e |= Withdrew
+			e |= AckOfFinLost
 		case Closed:
 			if c.Reset == nil {
 				x.withdrawTo(LastAck)
-				e |= Withdrew
+				e |= AckOfFinLost
 			}
 		}
 	}
@@ -320,7 +326,7 @@ func (c *Conn) finAgain(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		// Nothing shows that the first one arrived.
 		y.lostFin()
 		y.rcv.missing(x.FinSeq)
-		e |= Withdrew
+		e |= FinLost
 	}
 	return e
 }
