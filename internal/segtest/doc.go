@@ -39,7 +39,7 @@
 //
 //	seq=100 ack=301   the numbers; seq=-1, seq=+10 count from SND.NXT, ack=-1, ack=+10 from RCV.NXT
 //	len=10            bytes of data; data in a SYN counts for the numbers of later segments only with tfo=
-//	win=512 urg=1     window as on the wire; urgent pointer
+//	win=512 urg=1     window as on the wire (a RST has 0 if nothing is said); urgent pointer
 //	mss=1460 wscale=7 sack      options; sack is SACK permitted
 //	sack=101-111      a SACK block
 //	ts=1000 ts=1000,900 ts=no   TSval, and TSecr (otherwise the last TSval delivered to the sender); no timestamp

@@ -225,6 +225,9 @@ func (r *reader) send(words []string) error {
 	if to == nil {
 		return fmt.Errorf("socket %q is not declared", right)
 	}
+	if from.addr.Addr().Is4() != to.addr.Addr().Is4() {
+		return fmt.Errorf("%s and %s have addresses of different families", left, right)
+	}
 	defaultISN := uint32(100)
 	if way.leftward {
 		from, to = to, from
@@ -348,7 +351,10 @@ func (r *reader) segment(s *sent, from, to *socket, what string, words []string,
 		return fmt.Errorf("the sender's SND.NXT is not known: give seq=")
 	}
 	p.len, p.urg, p.md5, p.badsum = a.len, a.urg, a.md5, a.badsum
-	p.win, p.ttl = from.win, from.ttl
+	p.ttl = from.ttl
+	if !p.flags.Has(flows.RST) {
+		p.win = from.win
+	}
 	if a.hasWin {
 		p.win = a.win
 	}
