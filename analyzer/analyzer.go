@@ -116,6 +116,10 @@ const maxIncarnations = 4
 
 func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
 	c := newConnection(seg, older)
+	if older != nil {
+		c.stale = older.onlySyns() && older.opener == c.from(seg)
+		c.beforeWaits = older.waits()
+	}
 	n := 1
 	for o := c; o.older != nil; o = o.older {
 		if n++; n > maxIncarnations {
@@ -154,6 +158,9 @@ func (a *Analyzer) take(c *connection, seg *flows.Segment) {
 	for o := head; o != nil; {
 		next := o.older
 		if o != c && (completed || !o.embryonic()) {
+			if o.stale && o.id > c.id {
+				c.interrupted = o.id
+			}
 			a.finish(o, seg.Time, o.endReason(EndSuperseded))
 		} else {
 			o.older = nil

@@ -21,6 +21,15 @@ type connection struct {
 	challenged bool // a SYN was answered by a plain ACK of other numbers
 	quotedHard bool // an ICMP error said that the SYN cannot be delivered
 
+	notes           []note
+	synText         bool   // a SYN carried text (RFC 7413)
+	stale           bool   // its SYN interrupted another attempt of the same client
+	interrupted     uint64 // packet of the stale SYN that interrupted this attempt
+	beforeWaits     bool   // the incarnation before was in TIME_WAIT when this one began
+	quotedPacket    uint64 // of the ICMP error
+	challengePacket uint64
+	resetPacket     uint64 // of the last RST that was accepted
+
 	timer   int64
 	counted bool // among the floods' embryos
 	target  *target
@@ -42,6 +51,7 @@ type side struct {
 	finAcked                           bool
 	firstAckOfFin                      bool // this side's FIN was its first segment to acknowledge the other's
 	goodChecksums                      bool
+	firstSyn                           shape
 	firstSeq                           uint32
 	recent                             [4]fingerprint
 	recentNext                         uint8
@@ -81,6 +91,7 @@ func (c *connection) segment(seg *flows.Segment) tcpstate.Effect {
 	x.countFlags(seg)
 	c.assignRoles(from, seg)
 	if seg.BadChecksum && x.goodChecksums {
+		c.note(badChecksums, from, seg.Packet)
 		return tcpstate.Foreign // its receiver drops it (RFC 9293 §3.1); offload would have spoiled the others too
 	}
 	x.goodChecksums = x.goodChecksums || seg.GoodChecksum
@@ -92,10 +103,12 @@ func (c *connection) segment(seg *flows.Segment) tcpstate.Effect {
 	} else {
 		effect = c.tcp.Segment(from, &s)
 	}
+	defer c.remark(from, seg, effect)
 	if effect.Has(tcpstate.Foreign) {
 		c.noteChallenge(from, seg)
 		return effect
 	}
+	c.synText = c.synText || seg.Flags.Has(flows.SYN) && seg.Len > 0
 	switch {
 	case effect.Has(tcpstate.Keepalive):
 		x.keepalives++
@@ -218,7 +231,9 @@ func (c *connection) noteAnswers(from int, x, y *side, seg *flows.Segment) {
 func (c *connection) noteChallenge(from int, seg *flows.Segment) {
 	peer := &c.tcp.Ends[1-from]
 	if peer.Known() && peer.State() == tcpstate.SynSent && seg.Flags&(flows.SYN|flows.ACK|flows.RST) == flows.ACK {
-		c.challenged = true
+		if !c.challenged {
+			c.challenged, c.challengePacket = true, seg.Packet
+		}
 		c.sides[1-from].synAnswer = max(c.sides[1-from].synAnswer, No)
 	}
 }
@@ -278,4 +293,14 @@ func (c *connection) endReason(otherwise EndedBy) EndedBy {
 func (c *connection) onlySyns() bool {
 	x, y := &c.sides[c.opener], &c.sides[1-c.opener]
 	return y.packets == 0 && x.openings+x.duplicates == x.packets
+}
+
+// waits reports that an end is in TIME_WAIT.
+func (c *connection) waits() bool {
+	for i := range c.tcp.Ends {
+		if e := &c.tcp.Ends[i]; e.Known() && e.State() == tcpstate.TimeWait {
+			return true
+		}
+	}
+	return false
 }

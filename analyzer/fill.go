@@ -37,6 +37,8 @@ func (c *connection) fill(r *Connection, o *Options, at int64, by EndedBy) {
 	for i := range c.tcp.Ends {
 		c.timeWaits(r, o, i, at, by)
 	}
+	c.conclude(r, at)
+	r.Findings = c.findings(r.Findings)
 }
 
 func layers(e *flows.Encapsulation) []flows.Layer {

@@ -14,7 +14,7 @@ func (a *Analyzer) quoted(seg *flows.Segment) {
 			continue
 		}
 		if x.Known() && x.State() == tcpstate.SynSent && unreachable(seg.Quote) {
-			c.quotedHard = true
+			c.quotedHard, c.quotedPacket = true, seg.Packet
 			c.tcp.Unreachable(c.from(seg), seg.Time, seg.Packet)
 			a.schedule(c)
 		}

@@ -41,4 +41,6 @@ func (c *connection) absorb(stale *connection) {
 		x.openings += y.openings
 	}
 	c.end = max(c.end, stale.end)
+	c.notes = append(c.notes, stale.notes...)
+	c.note(synInConnection, stale.opener, stale.id)
 }

@@ -50,6 +50,8 @@ type Conn struct {
 	Reset *Reset // the first RST that was accepted, nil for none
 	// HalfOpen is set once one side has shown that it had lost the connection without the other's knowledge.
 	HalfOpen *HalfOpen
+	// HalfOpenPacket is the packet of that discovery.
+	HalfOpenPacket uint64
 
 	TimeWaits [2]TwoMSL // by end
 
@@ -62,7 +64,15 @@ type Conn struct {
 	HasServerRTT       bool
 	HasClientRTT       bool
 
-	last [2]lastSegment
+	last    [2]lastSegment
+	repeats [2]repeats
+}
+
+// repeats counts what an end has sent again since its peer was heard last.
+type repeats struct {
+	n           uint64
+	first, last uint64 // packets
+	probes      bool
 }
 
 // TwoMSL is an end's stay in TIME_WAIT beyond what its history says.
@@ -138,7 +148,9 @@ func (c *Conn) exchange(from int, x, y *Endpoint, s *Segment) Effect {
 		e = c.segment(from, x, y, s)
 	}
 	if !e.Has(Foreign) {
-		c.last[from] = lastSegment{s.At, true, kindOf(s, e), s.Seq, s.end(), s.Ack, s.HasAck}
+		kind := kindOf(s, e)
+		c.countUnanswered(from, e, s)
+		c.last[from] = lastSegment{s.At, true, kind, s.Seq, s.end(), s.Ack, s.HasAck}
 	}
 	return e
 }
@@ -329,3 +341,30 @@ func (c *Conn) FinsCrossed() bool {
 	a, b := &c.Ends[0], &c.Ends[1]
 	return a.FinSent && b.FinSent && !a.finAck.After(b.FinSeq) && !b.finAck.After(a.FinSeq)
 }
+
+// countUnanswered keeps the account of what is repeated into silence.
+func (c *Conn) countUnanswered(from int, e Effect, s *Segment) {
+	c.repeats[1-from] = repeats{}
+	probe := e.Has(Keepalive)
+	if !probe && !(e.Has(Again) && s.Len > 0) {
+		return
+	}
+	r := &c.repeats[from]
+	if r.n == 0 {
+		r.first = s.Packet
+	}
+	r.n++
+	r.last, r.probes = s.Packet, probe
+}
+
+// Unanswered is how many segments Ends[i] has repeated since it heard its peer last, and the first and last packets.
+func (c *Conn) Unanswered(i int) (n, first, last uint64) {
+	r := &c.repeats[i]
+	return r.n, r.first, r.last
+}
+
+// LastWasProbe reports whether the last of those was a keepalive.
+func (c *Conn) LastWasProbe(i int) bool { return c.repeats[i].probes }
+
+// LastAt is when Ends[i] sent its last segment that fitted.
+func (c *Conn) LastAt(i int) int64 { return c.last[i].at }

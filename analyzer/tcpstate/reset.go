@@ -23,6 +23,7 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 	if stimulus != Nothing && !s.HasAck && c.HalfOpen == nil && x.Known() && y.Known() &&
 		(x.State() == Established || x.State() == CloseWait) && x.ackSent && !x.FinSent {
 		// It answers as if there were no connection (RFC 9293 §3.10.7.1), and it had not closed it (figure 10).
+		c.HalfOpenPacket = s.Packet
 		c.HalfOpen = &HalfOpen{Survivor: 1 - from, Since: c.last[from].at, At: s.At, By: stimulus}
 	}
 	return c.accept(from, x, y, s, stimulus)
