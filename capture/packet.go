@@ -2,11 +2,7 @@ package capture
 
 import "math"
 
-// LinkType says what a packet's first byte is the beginning of. The numbers are those of capture files,
-// LINKTYPE_… in https://www.tcpdump.org/linktypes.html, never an operating system's DLT_… where the two differ.
-type LinkType uint16
-
-// NoTime is the Time of a packet whose capture format carries none.
+// NoTime is the absence of a moment: the First and Last of a capture in which no packet has a time.
 const NoTime = math.MinInt64
 
 // Packet is one captured packet. It and its Data stay valid until the next packet is read.

@@ -1,0 +1,94 @@
+package capture
+
+import "io"
+
+// bufferSize is the size of one read from a file: beyond 1 MiB nothing gets faster.
+const bufferSize = 1 << 20
+
+// buffer gives contiguous bytes of a stream without copying them out. It never allocates by what a length field
+// claims: it grows as bytes arrive. (A memory map would spare one copy, and die of SIGBUS on a file that shrinks.)
+type buffer struct {
+	src   io.Reader
+	data  []byte // data[begin:end] are the bytes read from src and not yet taken
+	begin int
+	end   int
+	base  int64 // offset in the stream of data[0]
+	err   error // why src gives no more
+}
+
+func newBuffer(src io.Reader, size int) *buffer {
+	return &buffer{src: src, data: make([]byte, size)}
+}
+
+// offset is how many bytes of the stream have been taken.
+func (b *buffer) offset() int64 { return b.base + int64(b.begin) }
+
+// peek returns the next n bytes without taking them; fewer only if the stream ends before. They stay valid until
+// the next call of peek, skip or Read.
+func (b *buffer) peek(n int) []byte {
+	if b.end-b.begin < n {
+		b.fill(n)
+	}
+	return b.data[b.begin:min(b.begin+n, b.end)]
+}
+
+// take takes n bytes which peek has shown.
+func (b *buffer) take(n int) { b.begin += n }
+
+// skip takes n bytes, unless the stream ends before; whether it did not.
+func (b *buffer) skip(n int64) bool {
+	for n > 0 {
+		seen := len(b.peek(int(min(n, int64(len(b.data))))))
+		if seen == 0 {
+			return false
+		}
+		b.take(seen)
+		n -= int64(seen)
+	}
+	return true
+}
+
+func (b *buffer) fill(n int) {
+	if b.begin+n > len(b.data) {
+		copy(b.data, b.data[b.begin:b.end])
+		b.base += int64(b.begin)
+		b.begin, b.end = 0, b.end-b.begin
+	}
+	for idle := 0; b.end-b.begin < n && b.err == nil; {
+		if b.end == len(b.data) {
+			b.data = append(b.data, make([]byte, min(len(b.data), n-len(b.data)))...)
+		}
+		got, err := b.src.Read(b.data[b.end:])
+		b.end += got
+		b.err = err
+		if idle++; got > 0 {
+			idle = 0
+		} else if idle == 100 && err == nil {
+			b.err = io.ErrNoProgress
+		}
+	}
+}
+
+// Read and ReadByte let a decompressor read on where its magic was found.
+func (b *buffer) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	got := b.peek(1)
+	if len(got) == 0 {
+		return 0, b.err
+	}
+	n := copy(p, b.data[b.begin:b.end])
+	b.take(n)
+	return n, nil
+}
+
+// ReadByte spares the decompressors a buffer of their own.
+func (b *buffer) ReadByte() (byte, error) {
+	got := b.peek(1)
+	if len(got) == 0 {
+		return 0, b.err
+	}
+	b.take(1)
+	return got[0], nil
+}

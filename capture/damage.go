@@ -1,0 +1,39 @@
+package capture
+
+import (
+	"fmt"
+	"io"
+)
+
+// Damage is where a file stops being readable. What stands before it has been given.
+type Damage struct {
+	File     string // the path as it was given to Open
+	Offset   int64  // byte offset of what is damaged; in a compressed file, of its decompressed bytes
+	Expected string // what should stand there, and what does
+}
+
+// Error says it in one line.
+func (d *Damage) Error() string {
+	return fmt.Sprintf("%s: damaged at byte %d: expected %s", d.File, d.Offset, d.Expected)
+}
+
+func damaged(offset int64, format string, args ...any) error {
+	return &Damage{Offset: offset, Expected: fmt.Sprintf(format, args...)}
+}
+
+// cut is the error of a file that ends inside something: what was wanted at offset, and how much of it is there.
+func (b *buffer) cut(offset int64, want string) error {
+	there := b.base + int64(b.end) - offset
+	if b.err == io.EOF {
+		return damaged(offset, "%s, the file ends after %d bytes of it", want, there)
+	}
+	return damaged(offset, "%s, reading it failed after %d bytes: %v", want, there, b.err)
+}
+
+// ended is the error of a file that ends between two packets: io.EOF if nothing is wrong with that.
+func (b *buffer) ended() error {
+	if b.err == io.EOF {
+		return io.EOF
+	}
+	return damaged(b.offset(), "more packets or the end of the file: %v", b.err)
+}

@@ -1,0 +1,150 @@
+package capture
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync/atomic"
+)
+
+// peekSize is enough for a file's header and, mostly, its first packet.
+const peekSize = 64 << 10
+
+// maxNesting is how often a file may be compressed over and over.
+const maxNesting = 3
+
+// format reads the packets of an uncompressed stream. next returns io.EOF at the end and *Damage where it comes early.
+type format interface {
+	next(*Packet) error
+	drops() Drops
+}
+
+// file is one open capture file.
+type file struct {
+	format  format
+	closers []io.Closer
+	size    int64 // 0 if unknown
+	regular bool  // can be closed and opened again
+}
+
+// openFile opens a file and reads its header. read counts the bytes of the file that were read, compressed as they
+// are, unless they will be read again: peek says that only the first packet is wanted for now.
+func openFile(path string, stdin io.Reader, peek bool, read *atomic.Int64) (*file, error) {
+	f := &file{}
+	size := bufferSize
+	raw := stdin
+	if path != "-" || raw == nil {
+		opened := os.Stdin
+		if path != "-" {
+			var err error
+			if opened, err = os.Open(path); err != nil {
+				var pe *fs.PathError
+				if errors.As(err, &pe) {
+					err = pe.Err // the path is in the message already
+				}
+				return nil, err
+			}
+			f.closers = append(f.closers, opened)
+		}
+		if info, err := opened.Stat(); err == nil {
+			if info.IsDir() {
+				f.close()
+				return nil, errors.New("is a directory; name the capture files in it")
+			}
+			if info.Mode().IsRegular() {
+				f.size = info.Size()
+				f.regular = path != "-"
+			}
+		}
+		raw = opened
+	}
+	if peek && f.regular {
+		size, read = peekSize, new(atomic.Int64)
+	}
+	var err error
+	if f.format, err = f.detect(newBuffer(&counter{raw, read}, size)); err != nil {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// detect finds out what a file is by its first bytes, through its compression.
+func (f *file) detect(b *buffer) (format, error) {
+	packed := ""
+nesting:
+	for depth := 0; depth < maxNesting; depth++ {
+		skipFrames(b)
+		head := b.peek(16)
+		for _, c := range compressions {
+			if len(head) >= len(c.magic) && string(head[:len(c.magic)]) == c.magic {
+				a := newAhead(c, b)
+				f.closers = append(f.closers, a)
+				b = newBuffer(a, len(b.data))
+				packed += c.name + "-compressed "
+				continue nesting
+			}
+		}
+		break
+	}
+	head := b.peek(16)
+	if layout, o, ok := pcapMagic(head); ok {
+		return newPcapFile(b, layout, o)
+	}
+	if len(head) >= 4 && bigEndian.u32(head) == blockSection {
+		return newPcapngFile(b)
+	}
+	if b.err != nil && b.err != io.EOF {
+		return nil, fmt.Errorf("not a readable %sfile: %w", packed, b.err)
+	}
+	if len(head) == 0 {
+		return nil, fmt.Errorf("empty %sfile", packed)
+	}
+	dots := ""
+	if len(b.peek(17)) > len(head) {
+		dots = "…"
+	}
+	return nil, fmt.Errorf("not a capture file: %sbegins with %q%s%s (expected pcap or pcapng, plain or compressed by %s)",
+		packed, head, dots, foreign(head), compressionNames())
+}
+
+// foreignFormats are what people take for a capture file that libpcap reads, and what helps.
+var foreignFormats = []struct{ magic, advice string }{
+	{"snoop\x00", "snoop; convert it with: editcap -F pcapng IN OUT"},
+	{"GMBU", "Microsoft Network Monitor; convert it with: editcap -F pcapng IN OUT"},
+	{"RTSS", "Microsoft Network Monitor; convert it with: editcap -F pcapng IN OUT"},
+	{"XCP\x00", "NetXRay; convert it with: editcap -F pcapng IN OUT"},
+	{"TRSNIFF", "Sniffer; convert it with: editcap -F pcapng IN OUT"},
+	{"PK\x03\x04", "a zip archive; unpack it first"},
+	{"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it first"},
+}
+
+func foreign(head []byte) string {
+	for _, f := range foreignFormats {
+		if len(head) >= len(f.magic) && string(head[:len(f.magic)]) == f.magic {
+			return ", " + f.advice
+		}
+	}
+	return ""
+}
+
+func (f *file) close() {
+	for _, c := range f.closers {
+		c.Close()
+	}
+	f.closers = nil
+}
+
+// counter counts what is read, for the progress bar.
+type counter struct {
+	src io.Reader
+	n   *atomic.Int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.src.Read(p)
+	c.n.Add(int64(n))
+	return n, err
+}

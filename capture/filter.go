@@ -1,0 +1,83 @@
+package capture
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+
+	"github.com/google/gopacket/pcap"
+)
+
+// Filter is an expression in libpcap's language, pcap-filter(7). One Filter serves one goroutine.
+type Filter struct {
+	expr     string
+	programs map[LinkType][]pcap.BPFInstruction
+	link     LinkType // of the last packet,
+	program  []pcap.BPFInstruction
+}
+
+// filterLinks are what an expression is tried on before there is a packet: what it says may make sense on some link
+// types only (`wlan type mgt`), but one that makes sense on none of these is wrong.
+var filterLinks = []LinkType{ethernet, 105, 113, 101} // EN10MB, IEEE802_11, LINUX_SLL, RAW
+
+// CompileFilter compiles an expression; an empty one matches every packet. The error names the expression.
+func CompileFilter(expr string) (*Filter, error) {
+	f := &Filter{expr: expr, programs: map[LinkType][]pcap.BPFInstruction{}}
+	var first error
+	for _, link := range filterLinks {
+		program, err := compileBPF(expr, link)
+		if err == nil {
+			f.programs[link], f.link, f.program = program, link, program
+			return f, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, fmt.Errorf("filter %q: %w", expr, first)
+}
+
+// Match says whether the filter accepts p. It is an error if the expression makes no sense on p's link type.
+func (f *Filter) Match(p *Packet) (bool, error) {
+	if p.Link != f.link {
+		program, ok := f.programs[p.Link]
+		if !ok {
+			var err error
+			if program, err = compileBPF(f.expr, p.Link); err != nil {
+				return false, fmt.Errorf("filter %q: on packets of link type %v: %w", f.expr, p.Link, err)
+			}
+			f.programs[p.Link] = program
+		}
+		f.link, f.program = p.Link, program
+	}
+	return runBPF(f.program, p), nil
+}
+
+// compileBPF compiles an expression for a link type. libpcap's own way to do so without a file takes a DLT_…, and
+// gopacket only eight bits of it; a file's header holds the LINKTYPE_… in full.
+func compileBPF(expr string, link LinkType) ([]pcap.BPFInstruction, error) {
+	header := binary.LittleEndian.AppendUint32(nil, 0xa1b2c3d4)
+	header = binary.LittleEndian.AppendUint16(header, 2)
+	header = binary.LittleEndian.AppendUint16(header, 4)
+	header = append(header, make([]byte, 8)...)
+	header = binary.LittleEndian.AppendUint32(header, maxPacket)
+	header = binary.LittleEndian.AppendUint32(header, uint32(link))
+	file, err := os.CreateTemp("", "tcplife-filter-*.pcap")
+	if err != nil {
+		return nil, fmt.Errorf("compiling it takes a temporary file: %w", err)
+	}
+	defer os.Remove(file.Name())
+	_, err = file.Write(header)
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return nil, fmt.Errorf("compiling it takes a temporary file: %w", err)
+	}
+	handle, err := pcap.OpenOffline(file.Name())
+	if err != nil {
+		return nil, err
+	}
+	defer handle.Close()
+	return handle.CompileBPFFilter(expr)
+}

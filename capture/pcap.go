@@ -1,0 +1,156 @@
+package capture
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+)
+
+// maxPacket is the most captured bytes of one packet in a pcap file: libpcap's largest snaplen. More is damage.
+const maxPacket = 256 << 10
+
+// order is a file's byte order.
+type order bool
+
+const (
+	littleEndian order = false
+	bigEndian    order = true
+)
+
+func (o order) u16(b []byte) uint16 {
+	v := binary.LittleEndian.Uint16(b)
+	if o == bigEndian {
+		v = bits.ReverseBytes16(v)
+	}
+	return v
+}
+
+func (o order) u32(b []byte) uint32 {
+	v := binary.LittleEndian.Uint32(b)
+	if o == bigEndian {
+		v = bits.ReverseBytes32(v)
+	}
+	return v
+}
+
+func (o order) u64(b []byte) uint64 {
+	v := binary.LittleEndian.Uint64(b)
+	if o == bigEndian {
+		v = bits.ReverseBytes64(v)
+	}
+	return v
+}
+
+// pcapLayout is what a magic number says of the rest of a pcap file.
+type pcapLayout struct {
+	fileHeader   int
+	recordHeader int
+	unit         int64 // nanoseconds of one unit of a record's fraction of a second
+}
+
+// pcapMagics are the magic numbers that libpcap and Wireshark read.
+var pcapMagics = map[uint32]pcapLayout{
+	0xa1b2c3d4: {24, 16, 1000},
+	0xa1b23c4d: {24, 16, 1},
+	0xa1b2cd34: {24, 24, 1000}, // Kuznetzov's: interface, protocol and packet type follow the lengths
+	0x1c0001ac: {28, 16, 1000}, // Ixia's lcap, of hardware: the sum of all records follows the file header
+	0x1c0001ab: {28, 16, 1000}, // Ixia's lcap, of software
+}
+
+// pcapMagic looks a file's first bytes up.
+func pcapMagic(head []byte) (layout pcapLayout, o order, ok bool) {
+	if len(head) < 4 {
+		return pcapLayout{}, littleEndian, false
+	}
+	for _, o := range []order{littleEndian, bigEndian} {
+		if layout, ok := pcapMagics[o.u32(head)]; ok {
+			return layout, o, true
+		}
+	}
+	return pcapLayout{}, littleEndian, false
+}
+
+// lengthOrder says which of a record's two lengths comes first.
+type lengthOrder uint8
+
+const (
+	capturedFirst lengthOrder = iota // since version 2.4
+	originalFirst                    // before version 2.3, and in DG/UX's version 543.0
+	smallerFirst                     // version 2.3: some writers changed the number and not the order
+)
+
+// pcapFile reads a classic pcap file (https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html).
+//
+// As tcpdump and tshark do, it does not believe the snaplen, the time zone or a fraction to be less than a second.
+type pcapFile struct {
+	buf     *buffer
+	order   order
+	layout  pcapLayout
+	lengths lengthOrder
+	link    LinkType
+}
+
+func newPcapFile(b *buffer, layout pcapLayout, o order) (*pcapFile, error) {
+	h := b.peek(layout.fileHeader)
+	if len(h) < layout.fileHeader {
+		return nil, fmt.Errorf("pcap file header is cut off: %d of its %d bytes", len(h), layout.fileHeader)
+	}
+	f := &pcapFile{buf: b, order: o, layout: layout}
+	switch major, minor := o.u16(h[4:]), o.u16(h[6:]); {
+	case major < 2:
+		return nil, fmt.Errorf("pcap version %d.%d is not supported (2.0 and later are)", major, minor)
+	case major == 2 && minor < 3, major == 543:
+		f.lengths = originalFirst
+	case major == 2 && minor == 3:
+		f.lengths = smallerFirst
+	}
+	// Bits 26 to 31 tell the length of the FCS at the end of frames, which the IP length leaves out anyway. The ten
+	// below are reserved and zero (draft-ietf-opsawg-pcap §4).
+	network := o.u32(h[20:])
+	if network&0x03ff0000 != 0 {
+		return nil, fmt.Errorf("pcap link type 0x%08x is not supported (its reserved bits are not zero)", network)
+	}
+	f.link = LinkType(network)
+	b.take(layout.fileHeader)
+	return f, nil
+}
+
+var zeros [16]byte
+
+func (f *pcapFile) next(p *Packet) error {
+	b := f.buf
+	start := b.offset()
+	h := b.peek(f.layout.recordHeader)
+	if len(h) < f.layout.recordHeader {
+		if len(h) == 0 {
+			return b.ended()
+		}
+		return b.cut(start, "a packet header")
+	}
+	if bytes.Equal(h[:16], zeros[:]) {
+		// A tail of zeros is what a crash leaves of a file, not thousands of empty packets of 1970.
+		return damaged(start, "a packet header, found zeros")
+	}
+	captured, original := f.order.u32(h[8:]), f.order.u32(h[12:])
+	if f.lengths == originalFirst || f.lengths == smallerFirst && captured > original {
+		captured, original = original, captured
+	}
+	if captured > maxPacket {
+		return damaged(start, "a packet of at most %d bytes, found one of %d", maxPacket, captured)
+	}
+	p.Time = int64(f.order.u32(h))*1e9 + int64(f.order.u32(h[4:]))*f.layout.unit
+	size := f.layout.recordHeader + int(captured)
+	record := b.peek(size)
+	if len(record) < size {
+		return b.cut(start, fmt.Sprintf("a packet header and %d bytes", captured))
+	}
+	b.take(size)
+	p.Data = record[f.layout.recordHeader:]
+	p.Length = max(int(original), int(captured))
+	p.Link = f.link
+	return nil
+}
+
+// drops: a pcap file does not tell.
+func (f *pcapFile) drops() Drops { return Drops{} }

@@ -1,0 +1,376 @@
+package capture
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+)
+
+// maxBlock is the longest block of a pcapng file that is read. More is damage.
+const maxBlock = 256 << 20
+
+// maxInterfaces is how many interfaces a section may describe, so that a file of descriptions does not fill the memory.
+const maxInterfaces = 1 << 16
+
+// Block types (https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html §4, §11.1).
+const (
+	blockInterface  = 0x00000001
+	blockPacket     = 0x00000002 // obsolete (appendix A)
+	blockSimple     = 0x00000003
+	blockStatistics = 0x00000005
+	blockEnhanced   = 0x00000006
+	blockSection    = 0x0a0d0d0a // the same in either byte order
+)
+
+// Option codes of interface descriptions (§4.2), enhanced packets (§4.3) and interface statistics (§4.6).
+const (
+	optionResolution = 9  // if_tsresol
+	optionOffset     = 14 // if_tsoffset
+
+	optionDropCount = 4 // epb_dropcount
+
+	optionReceived        = 4 // isb_ifrecv
+	optionInterfaceDrops  = 5 // isb_ifdrop
+	optionOperatingSystem = 7 // isb_osdrop
+)
+
+const byteOrderMagic uint32 = 0x1a2b3c4d
+
+// pcapngFile reads a pcapng file: any number of sections, each with its own byte order and interfaces.
+type pcapngFile struct {
+	buf        *buffer
+	order      order
+	interfaces []netInterface // of the section
+	before     Drops          // of the sections before
+}
+
+// netInterface is one Interface Description Block and what was counted on it.
+type netInterface struct {
+	link    LinkType
+	snaplen uint32
+	clock   clock
+	counted bool   // an Interface Statistics Block says what was dropped
+	drops   Drops  // by the last Interface Statistics Block: they count from the beginning of the capture
+	dropped uint64 // by the packets' own counts, each since the packet before
+}
+
+func newPcapngFile(b *buffer) (*pcapngFile, error) {
+	f := &pcapngFile{buf: b}
+	// The first block is read here, so that what only looks like pcapng, for it begins with line feeds, is refused.
+	_, _, err := f.block()
+	var d *Damage
+	if errors.As(err, &d) {
+		return nil, fmt.Errorf("not a readable pcapng file: at byte %d expected %s", d.Offset, d.Expected)
+	}
+	return f, err
+}
+
+// block takes the next block. Its body is nil if it is of a type that says nothing about packets.
+func (f *pcapngFile) block() (kind uint32, body []byte, err error) {
+	b := f.buf
+	start := b.offset()
+	h := b.peek(12)
+	if len(h) == 0 {
+		return 0, nil, b.ended()
+	}
+	if len(h) < 12 {
+		return 0, nil, b.cut(start, "a block of 12 bytes or more")
+	}
+	kind = f.order.u32(h)
+	if kind == blockSection {
+		// The length cannot be read before the byte order is known.
+		switch byteOrderMagic {
+		case littleEndian.u32(h[8:]):
+			f.order = littleEndian
+		case bigEndian.u32(h[8:]):
+			f.order = bigEndian
+		default:
+			return 0, nil, damaged(start+8, "a byte-order magic, found % x", h[8:])
+		}
+	}
+	length := f.order.u32(h[4:])
+	if length < 12 || length > maxBlock {
+		return 0, nil, damaged(start, "a block of 12 to %d bytes, found a length of %d", maxBlock, length)
+	}
+	size := (int(length) + 3) &^ 3 // some writers leave the padding out of the length
+	var trailer []byte
+	switch kind {
+	case blockSection, blockInterface, blockPacket, blockSimple, blockStatistics, blockEnhanced:
+		block := b.peek(size)
+		if len(block) < size {
+			return 0, nil, b.cut(start, fmt.Sprintf("a block of %d bytes", size))
+		}
+		body, trailer = block[8:size-4], block[size-4:]
+		b.take(size)
+	default:
+		complete := b.skip(int64(size - 4))
+		if trailer = b.peek(4); !complete || len(trailer) < 4 {
+			return 0, nil, b.cut(start, fmt.Sprintf("a block of %d bytes", size))
+		}
+		b.take(4)
+	}
+	if again := f.order.u32(trailer); again != length {
+		return 0, nil, damaged(start, "a block whose two lengths agree, found %d and %d", length, again)
+	}
+	switch kind {
+	case blockSection:
+		err = f.section(start, body)
+	case blockInterface:
+		err = f.describe(start, body)
+	case blockStatistics:
+		err = f.count(start, body)
+	}
+	return kind, body, err
+}
+
+func (f *pcapngFile) next(p *Packet) error {
+	for {
+		start := f.buf.offset()
+		kind, body, err := f.block()
+		if err != nil {
+			return err
+		}
+		switch kind {
+		case blockEnhanced:
+			return f.enhanced(start, body, p)
+		case blockPacket:
+			return f.obsolete(start, body, p)
+		case blockSimple:
+			return f.simple(start, body, p)
+		}
+	}
+}
+
+// section reads a Section Header Block (§4.1). Its section length is of no use: some writers get it wrong.
+func (f *pcapngFile) section(start int64, body []byte) error {
+	if len(body) < 16 {
+		return damaged(start, "a section header of 28 bytes or more, found %d", len(body)+12)
+	}
+	if major, minor := f.order.u16(body[4:]), f.order.u16(body[6:]); major != 1 {
+		return damaged(start, "a section of pcapng version 1, found %d.%d", major, minor)
+	}
+	f.before = f.drops()
+	f.interfaces = f.interfaces[:0]
+	return nil
+}
+
+// describe reads an Interface Description Block (§4.2).
+func (f *pcapngFile) describe(start int64, body []byte) error {
+	if len(body) < 8 {
+		return damaged(start, "an interface description of 20 bytes or more, found %d", len(body)+12)
+	}
+	if len(f.interfaces) == maxInterfaces {
+		return damaged(start, "at most %d interfaces in a section, found more", maxInterfaces)
+	}
+	i := netInterface{link: LinkType(f.order.u16(body)), snaplen: f.order.u32(body[4:])}
+	resolution, offset := byte(6), int64(0)
+	for code, value := range f.options(body[8:]) {
+		switch {
+		case code == optionResolution && len(value) > 0:
+			resolution = value[0]
+		case code == optionOffset && len(value) >= 8:
+			offset = int64(f.order.u64(value))
+		}
+	}
+	var ok bool
+	if i.clock, ok = newClock(resolution, offset); !ok {
+		return damaged(start, "an if_tsresol of at most 10^-%d or 2^-%d s, found %#02x", maxDecimal, maxBinary, resolution)
+	}
+	f.interfaces = append(f.interfaces, i)
+	return nil
+}
+
+// count reads an Interface Statistics Block (§4.6).
+func (f *pcapngFile) count(start int64, body []byte) error {
+	if len(body) < 12 {
+		return damaged(start, "interface statistics of 24 bytes or more, found %d", len(body)+12)
+	}
+	i, err := f.of(start, f.order.u32(body))
+	if err != nil {
+		return err
+	}
+	i.counted = true
+	for code, value := range f.options(body[12:]) {
+		if len(value) < 8 {
+			continue
+		}
+		switch n := f.order.u64(value); code {
+		case optionReceived:
+			i.drops.Received = n
+		case optionInterfaceDrops:
+			i.drops.Interface = n
+		case optionOperatingSystem:
+			i.drops.Kernel = n
+		}
+	}
+	return nil
+}
+
+// enhanced reads an Enhanced Packet Block (§4.3).
+func (f *pcapngFile) enhanced(start int64, body []byte, p *Packet) error {
+	if len(body) < 20 {
+		return damaged(start, "an enhanced packet block of 32 bytes or more, found %d", len(body)+12)
+	}
+	options, err := f.packet(start, f.order.u32(body), body, p)
+	if err != nil {
+		return err
+	}
+	for code, value := range f.options(options) {
+		if code == optionDropCount && len(value) >= 8 {
+			f.interfaces[f.order.u32(body)].dropped += f.order.u64(value)
+		}
+	}
+	return nil
+}
+
+// obsolete reads a Packet Block (appendix A). It differs in its first four bytes.
+func (f *pcapngFile) obsolete(start int64, body []byte, p *Packet) error {
+	if len(body) < 20 {
+		return damaged(start, "a packet block of 32 bytes or more, found %d", len(body)+12)
+	}
+	number, drops := f.order.u16(body), f.order.u16(body[2:])
+	if _, err := f.packet(start, uint32(number), body, p); err != nil {
+		return err
+	}
+	if drops != 0xffff { // unknown
+		f.interfaces[number].dropped += uint64(drops)
+	}
+	return nil
+}
+
+// packet reads what the two packet blocks with a time have in common, and returns their options.
+func (f *pcapngFile) packet(start int64, number uint32, body []byte, p *Packet) (options []byte, err error) {
+	i, err := f.of(start, number)
+	if err != nil {
+		return nil, err
+	}
+	units := uint64(f.order.u32(body[4:]))<<32 | uint64(f.order.u32(body[8:]))
+	captured, original := f.order.u32(body[12:]), f.order.u32(body[16:])
+	body = body[20:]
+	if uint64(captured) > uint64(len(body)) {
+		return nil, damaged(start, "a block long enough for its packet of %d bytes, found room for %d", captured, len(body))
+	}
+	p.Time = i.clock.time(units)
+	p.Data = body[:captured]
+	p.Length = max(int(original), int(captured))
+	p.Link = i.link
+	return body[min((int(captured)+3)&^3, len(body)):], nil
+}
+
+// simple reads a Simple Packet Block (§4.4). It belongs to the first interface and has neither time nor captured length.
+func (f *pcapngFile) simple(start int64, body []byte, p *Packet) error {
+	if len(body) < 4 {
+		return damaged(start, "a simple packet block of 16 bytes or more, found %d", len(body)+12)
+	}
+	i, err := f.of(start, 0)
+	if err != nil {
+		return err
+	}
+	original := int(f.order.u32(body))
+	captured := min(original, len(body)-4)
+	if i.snaplen > 0 {
+		captured = min(captured, int(i.snaplen))
+	}
+	p.Time = NoTime
+	p.Data = body[4 : 4+captured]
+	p.Length = original
+	p.Link = i.link
+	return nil
+}
+
+// of returns an interface of the section. It stays valid until the next interface description.
+func (f *pcapngFile) of(start int64, number uint32) (*netInterface, error) {
+	if uint64(number) >= uint64(len(f.interfaces)) {
+		return nil, damaged(start, "a block of one of the %d interfaces described before, found interface %d",
+			len(f.interfaces), number)
+	}
+	return &f.interfaces[number], nil
+}
+
+// options gives the options of a block (§3.5), up to the first that does not fit into it.
+func (f *pcapngFile) options(b []byte) func(yield func(code uint16, value []byte) bool) {
+	return func(yield func(uint16, []byte) bool) {
+		for len(b) >= 4 {
+			code, length := f.order.u16(b), int(f.order.u16(b[2:]))
+			b = b[4:]
+			if code == 0 || length > len(b) || !yield(code, b[:length]) {
+				return
+			}
+			b = b[min((length+3)&^3, len(b)):]
+		}
+	}
+}
+
+// drops sums up what all interfaces of all sections so far have lost.
+func (f *pcapngFile) drops() Drops {
+	sum := f.before
+	for _, i := range f.interfaces {
+		if !i.counted {
+			i.drops.Kernel = i.dropped
+		}
+		sum.add(i.drops)
+	}
+	return sum
+}
+
+// clock turns the timestamps of an interface into nanoseconds: (units × multiplier) ÷ divisor, or >> shift, + offset.
+type clock struct {
+	multiplier uint64
+	divisor    uint64
+	shift      uint
+	offset     int64 // seconds
+}
+
+// The finest resolutions whose fraction of a second fits into 64 bits. libpcap's limits are the same.
+const (
+	maxDecimal = 19
+	maxBinary  = 63
+)
+
+// newClock reads if_tsresol and if_tsoffset (§4.2); not ok if the resolution is absurd.
+func newClock(resolution byte, offset int64) (c clock, ok bool) {
+	c = clock{multiplier: 1, divisor: 1, offset: offset}
+	exponent := uint(resolution & 0x7f)
+	switch {
+	case resolution&0x80 != 0 && exponent <= maxBinary:
+		c.multiplier, c.shift = 1e9, exponent
+	case resolution&0x80 == 0 && exponent <= maxDecimal:
+		for ; exponent < 9; exponent++ {
+			c.multiplier *= 10
+		}
+		for ; exponent > 9; exponent-- {
+			c.divisor *= 10
+		}
+	default:
+		return clock{}, false
+	}
+	return c, true
+}
+
+// time is exact, rounded down to the nanosecond; NoTime if it is too far away for an int64.
+func (c *clock) time(units uint64) int64 {
+	hi, lo := bits.Mul64(units, c.multiplier)
+	lo = hi<<(64-c.shift) | lo>>c.shift
+	hi >>= c.shift
+	if hi != 0 {
+		return NoTime
+	}
+	if c.divisor != 1 {
+		lo /= c.divisor
+	}
+	if c.offset == 0 && lo <= math.MaxInt64 {
+		return int64(lo)
+	}
+	// In seconds, for the sum may fit where its parts do not.
+	const second = 1_000_000_000
+	const most = math.MaxInt64 / second
+	if c.offset < -3*most || c.offset > most {
+		return NoTime
+	}
+	seconds := int64(lo/second) + c.offset
+	if seconds < -most || seconds >= most {
+		return NoTime
+	}
+	return seconds*second + int64(lo%second)
+}

@@ -1,0 +1,189 @@
+package capture
+
+import (
+	"container/heap"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"sync/atomic"
+)
+
+// Options says how a capture is opened.
+type Options struct {
+	Stdin io.Reader // what the path "-" reads; nil is os.Stdin
+}
+
+// Reader reads the packets of one or more files as one capture. It belongs to one goroutine, but for Progress.
+type Reader struct {
+	opts  Options
+	due   merge // those with packets left
+	given bool  // the packet of due[0] was given
+	tally tally
+
+	read  atomic.Int64 // bytes of the files
+	total int64
+}
+
+// source is one file of the capture. It is open only while its packets are due.
+type source struct {
+	path   string
+	order  int
+	file   *file // nil while it is closed
+	packet Packet
+	key    int64 // where packet belongs among those of other files: its time, or of the one before if it has none
+}
+
+// Open opens files, "-" for the standard input, as one capture in order of time: packets of different files are
+// merged by their times (at the same time in the order of paths), those of one file stay in its own order. So the
+// files of a rotated set may be given in any order. Each of them must exist and be a capture, or none is opened;
+// beyond its first packet it is read when it is due.
+func Open(paths []string, opts Options) (*Reader, error) {
+	r := &Reader{opts: opts, tally: newTally(paths)}
+	several := len(paths) > 1
+	sized := true
+	for i, path := range paths {
+		s := &source{path: path, order: i}
+		if path == "-" && slices.Contains(paths[:i], "-") {
+			r.Close()
+			return nil, errors.New("open capture \"-\": the standard input can be read only once")
+		}
+		if err := r.open(s, several); err != nil {
+			r.Close()
+			return nil, fmt.Errorf("open capture %q: %w", path, err)
+		}
+		size, again := s.file.size, several && s.file.regular
+		r.total += size
+		sized = sized && size > 0
+		if !r.advance(s) {
+			if again {
+				r.read.Add(size)
+			}
+			continue
+		}
+		r.due = append(r.due, s)
+		if again {
+			s.file.close()
+			s.file = nil
+		}
+	}
+	if !sized {
+		r.total = 0
+	}
+	heap.Init(&r.due)
+	return r, nil
+}
+
+// open opens the file of s; with peek, if it can, to close it again after the first packet.
+func (r *Reader) open(s *source, peek bool) (err error) {
+	s.key = math.MaxInt64
+	s.file, err = openFile(s.path, r.opts.Stdin, peek, &r.read)
+	return err
+}
+
+// advance reads the next packet of s; false, and s is finished, if there is none.
+func (r *Reader) advance(s *source) bool {
+	err := s.file.format.next(&s.packet)
+	if err != nil {
+		r.finish(s, err)
+		return false
+	}
+	if s.packet.Time != NoTime {
+		s.key = s.packet.Time
+	}
+	return true
+}
+
+// finish closes s, which ended with err.
+func (r *Reader) finish(s *source, err error) {
+	var d *Damage
+	if errors.As(err, &d) {
+		r.tally.total.Damage = append(r.tally.total.Damage, Damage{File: s.path, Offset: d.Offset, Expected: d.Expected})
+	}
+	if s.file != nil {
+		r.tally.total.Drops.add(s.file.format.drops())
+		s.file.close()
+		s.file = nil
+	}
+}
+
+// Next returns the capture's next packet, which is valid until the next call, or io.EOF. A damaged file is not an
+// error: it ends where the damage begins, Stats tells of it, and the other files go on.
+func (r *Reader) Next() (*Packet, error) {
+	if r.given {
+		r.given = false
+		r.settle(r.advance(r.due[0]))
+	}
+	for len(r.due) > 0 {
+		s := r.due[0]
+		if s.file != nil {
+			r.given = true
+			r.tally.count(&s.packet)
+			return &s.packet, nil
+		}
+		if err := r.open(s, false); err != nil {
+			r.finish(s, damaged(0, "the file that was there when the capture was opened: %v", err))
+			r.settle(false)
+			continue
+		}
+		r.settle(r.advance(s))
+	}
+	return nil, io.EOF
+}
+
+// settle puts due[0] where its packet belongs, or takes it out if it has none left.
+func (r *Reader) settle(more bool) {
+	switch {
+	case !more:
+		heap.Pop(&r.due)
+	case len(r.due) > 1:
+		heap.Fix(&r.due, 0)
+	}
+}
+
+// Stats tells what was read so far. The damage and the drop counts of a file are complete at its end.
+func (r *Reader) Stats() Stats {
+	stats := r.tally.stats()
+	for _, s := range r.due {
+		if s.file != nil {
+			stats.Drops.add(s.file.format.drops())
+		}
+	}
+	return stats
+}
+
+// Progress says how many bytes of the files were read, compressed as they are, out of how many; a total of 0 is
+// unknown. Any goroutine may call it.
+func (r *Reader) Progress() (done, total int64) { return r.read.Load(), r.total }
+
+// Close closes what is open. Next returns io.EOF afterwards, and Stats what was read before.
+func (r *Reader) Close() error {
+	for _, s := range r.due {
+		if s.file != nil {
+			r.finish(s, nil)
+		}
+	}
+	r.due, r.given = nil, false
+	return nil
+}
+
+// merge is a heap of the sources, the one with the next packet first.
+type merge []*source
+
+func (m merge) Len() int { return len(m) }
+func (m merge) Less(i, j int) bool {
+	return m[i].key < m[j].key || m[i].key == m[j].key && m[i].order < m[j].order
+}
+func (m merge) Swap(i, j int) { m[i], m[j] = m[j], m[i] }
+
+// Push is for heap.Interface; nothing is pushed, for every file is there from the beginning.
+func (m *merge) Push(x any) { *m = append(*m, x.(*source)) }
+
+// Pop is for heap.Interface.
+func (m *merge) Pop() any {
+	last := len(*m) - 1
+	s := (*m)[last]
+	*m = (*m)[:last]
+	return s
+}

@@ -1,0 +1,83 @@
+package capture
+
+import "slices"
+
+// Stats says what a capture was made of, as far as it was read.
+type Stats struct {
+	Files         []string // as given to Open
+	Packets       uint64
+	CapturedBytes uint64
+	WireBytes     uint64 // what the packets had on the wire
+	First, Last   int64  // the earliest and the latest time, ns since the Unix epoch; NoTime if no packet has one
+	Untimed       uint64 // packets without a time of their own: they got the time of the packet before, or 0
+	LinkTypes     map[LinkType]uint64
+	Drops         Drops
+	Damage        []Damage // at most one a file, in the order in which they were found
+}
+
+// Drops is what the capturing machine says that it did not capture. Only pcapng files tell; otherwise it is all 0.
+type Drops struct {
+	Received  uint64 // packets that arrived at the interfaces (isb_ifrecv)
+	Interface uint64 // packets the interfaces dropped (isb_ifdrop; dumpcap counts the kernel's here)
+	Kernel    uint64 // packets the operating system dropped (isb_osdrop, or the packets' own counts where it is not given)
+}
+
+func (d *Drops) add(more Drops) {
+	d.Received += more.Received
+	d.Interface += more.Interface
+	d.Kernel += more.Kernel
+}
+
+// tally counts the packets that are given.
+type tally struct {
+	total     Stats
+	now       int64    // the time of the last packet, 0 before
+	link      LinkType // of the last packet,
+	linkCount *uint64  // and where it is counted, for there is mostly only one
+	links     map[LinkType]*uint64
+}
+
+func newTally(paths []string) tally {
+	return tally{
+		total: Stats{Files: slices.Clone(paths), First: NoTime, Last: NoTime},
+		links: map[LinkType]*uint64{},
+	}
+}
+
+// count counts p, and gives it its number and, if it has none, a time.
+func (t *tally) count(p *Packet) {
+	s := &t.total
+	s.Packets++
+	p.Number = s.Packets
+	if p.Time == NoTime {
+		s.Untimed++
+		p.Time = t.now
+	} else {
+		if p.Time < s.First || s.First == NoTime {
+			s.First = p.Time
+		}
+		s.Last = max(s.Last, p.Time)
+		t.now = p.Time
+	}
+	s.CapturedBytes += uint64(len(p.Data))
+	s.WireBytes += uint64(p.Length)
+	if p.Link != t.link || t.linkCount == nil {
+		t.link, t.linkCount = p.Link, t.links[p.Link]
+		if t.linkCount == nil {
+			t.linkCount = new(uint64)
+			t.links[p.Link] = t.linkCount
+		}
+	}
+	*t.linkCount++
+}
+
+// stats is a copy of what was counted.
+func (t *tally) stats() Stats {
+	s := t.total
+	s.Damage = slices.Clone(s.Damage)
+	s.LinkTypes = make(map[LinkType]uint64, len(t.links))
+	for link, n := range t.links {
+		s.LinkTypes[link] = *n
+	}
+	return s
+}
