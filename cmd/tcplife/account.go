@@ -1,0 +1,83 @@
+package main
+
+import (
+	"io"
+	"slices"
+	"time"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/report"
+)
+
+// An account says what was read, and what is missing in it.
+type account struct {
+	read        capture.Stats
+	decoded     flows.Stats
+	interrupted bool
+}
+
+func (p *pipeline) account(interrupted bool) *account {
+	a := &account{read: p.capture.Stats(), decoded: p.decoder.Stats(), interrupted: interrupted}
+	if interrupted { // a pipe may then end inside a packet, which damages nothing
+		a.read.Damage = slices.DeleteFunc(a.read.Damage, func(d capture.Damage) bool { return d.File == "-" })
+	}
+	return a
+}
+
+// record is the account as the report gives it.
+func (a *account) record(filter string, evicted uint64) *report.Capture {
+	record := &report.Capture{
+		Record:       "capture",
+		Schema:       analyzer.Schema,
+		Files:        a.read.Files,
+		Packets:      a.read.Packets,
+		Bytes:        a.read.WireBytes,
+		First:        analyzer.Time(a.read.First),
+		Last:         analyzer.Time(a.read.Last),
+		LinkTypes:    map[string]uint64{},
+		Decoded:      a.decoded.Decoded,
+		Undecoded:    a.decoded.Undecoded,
+		BadChecksums: a.decoded.BadIPChecksums + a.decoded.BadTCPChecksums,
+		Evicted:      evicted,
+		Damage:       []report.Damage{},
+		Interrupted:  a.interrupted,
+	}
+	for link, packets := range a.read.LinkTypes {
+		record.LinkTypes[link.String()] = packets
+	}
+	if a.read.Drops != (capture.Drops{}) {
+		record.Dropped = report.Dropped{Kernel: &a.read.Drops.Kernel, Interface: &a.read.Drops.Interface}
+	}
+	for _, d := range a.read.Damage {
+		record.Damage = append(record.Damage, report.Damage(d))
+	}
+	if filter != "" {
+		record.Filter = &filter
+	}
+	return record
+}
+
+// tellOmissions says on standard error what is missing, a line each. It returns errIncomplete if anything is.
+func (a *account) tellOmissions(stderr io.Writer) (err error) {
+	for i := range a.read.Damage {
+		complain(stderr, "%v", &a.read.Damage[i])
+		err = errIncomplete
+	}
+	if dropped := a.read.Drops.Kernel + a.read.Drops.Interface; dropped > 0 {
+		complain(stderr, "%d packets were dropped while the capture was made, as it says itself", dropped)
+		err = errIncomplete
+	}
+	if a.interrupted {
+		complain(stderr, "interrupted: the report holds the %d packets read until then", a.read.Packets)
+		err = errIncomplete
+	}
+	return err
+}
+
+// tellSpeed says on standard error what was read and how long it took.
+func (a *account) tellSpeed(stderr io.Writer, took time.Duration) {
+	complain(stderr, "%d packets, %s on the wire, read in %v: %.0f packets/s", a.read.Packets, byteSize(int64(a.read.WireBytes)),
+		took.Round(time.Millisecond), float64(a.read.Packets)/took.Seconds())
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// The exit codes. Where several apply, usage goes before failed, failed before incomplete.
+const (
+	exitOK         = 0 // everything was read and reported
+	exitFailed     = 1 // there is no report, or not the whole of it could be written
+	exitUsage      = 2 // the command line makes no sense
+	exitIncomplete = 3 // there is a report, but the input was damaged, packets were dropped or reading was interrupted
+)
+
+const exitCodesHelp = `Exit codes:
+  0  everything was read and reported
+  1  failed: there is no report, or not the whole of it could be written
+  2  the command line makes no sense
+  3  reported, but the input was damaged, packets were dropped or reading was interrupted`
+
+// A usageError is a command line that makes no sense; its hint says what would.
+type usageError struct {
+	message string
+	hint    string
+}
+
+func (e *usageError) Error() string { return e.message }
+
+// errIncomplete makes exitIncomplete. What is missing has been told by the one who returns it.
+var errIncomplete = errors.New("the report is incomplete")
+
+// run is the whole program but for the process around it.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRootCommand()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+
+	err := root.ExecuteContext(ctx)
+	var usage *usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &usage):
+		complain(stderr, "%s", usage.message)
+		if usage.hint != "" {
+			complain(stderr, "hint: %s", usage.hint)
+		}
+		return exitUsage
+	case errors.Is(err, errIncomplete):
+		return exitIncomplete
+	default:
+		complain(stderr, "%v", err)
+		return exitFailed
+	}
+}
+
+// complain writes one line to standard error. That a line cannot be written there cannot be told anywhere.
+func complain(stderr io.Writer, format string, args ...any) {
+	fmt.Fprintf(stderr, "tcplife: "+format+"\n", args...)
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tcplife",
+		Short: "Tell the life of every TCP connection in a capture",
+		Long: `tcplife reads packets and tells the life of every TCP connection: how it was opened,
+how it was closed, and in which RFC 9293 state each of the two endpoints was at any
+moment, worked out from the packets alone.
+
+` + exitCodesHelp,
+		Example: `  tcplife read file.pcap                        tables
+  tcplife read file.pcap -o json | jq .summary  JSON
+  tcpdump -i eth0 -w - tcp | tcplife read -     from a pipe`,
+		Version: version(),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return &usageError{"no command is given", "tcplife --help lists them; tcplife read FILE reads a capture"}
+			}
+			hint := "to read a capture file: tcplife read " + args[0]
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				hint = "did you mean tcplife " + strings.Join(near, " or tcplife ") + "?"
+			}
+			return &usageError{fmt.Sprintf("there is no command %q", args[0]), hint}
+		},
+		RunE:          func(*cobra.Command, []string) error { return nil }, // Args lets no call come here
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{err.Error(), cmd.CommandPath() + " --help lists the flags"}
+	})
+	root.AddCommand(newReadCommand(), newSchemaCommand(), newVersionCommand(), newManCommand())
+	return root
+}
+
+// noArgs is cobra.NoArgs as a usageError.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return &usageError{fmt.Sprintf("%s takes no argument, not %q", cmd.CommandPath(), args[0]), ""}
+	}
+	return nil
+}
+
+// once makes a flag that is given twice an error, where pflag would silently take the last.
+type once struct {
+	pflag.Value
+	given bool
+}
+
+func (o *once) Set(s string) error {
+	if o.given {
+		return errors.New("it is given twice")
+	}
+	o.given = true
+	return o.Value.Set(s)
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// An extract is the capture that -w writes.
+type extract struct {
+	file   *lateFile
+	writer *capture.Writer
+	// ends holds the connections that --where chose: the number of the first packet, and the time of the last.
+	ends map[uint64]analyzer.Time
+}
+
+func newExtract(path string, stdout io.Writer) *extract {
+	file := &lateFile{path: path}
+	var w io.Writer = file
+	if path == "-" {
+		w = stdout
+	}
+	return &extract{file: file, writer: capture.NewWriter(w), ends: map[uint64]analyzer.Time{}}
+}
+
+// chosen writes the packets of the connections in ends, which are those of the same 4-tuple from the first packet to the
+// time of the last.
+func (x *extract) chosen(ctx context.Context, p *pipeline) error {
+	until := map[flows.Key]analyzer.Time{}
+	return p.each(ctx, func(packet *capture.Packet, segments []flows.Segment) error {
+		wanted := false
+		for i := range segments {
+			s := &segments[i]
+			end, known := until[s.Key]
+			if next, begins := x.ends[packet.Number]; begins && s.Quote == nil && (!known || next > end) {
+				until[s.Key] = next
+				end, known = next, true
+			}
+			// An ICMP error about a connection can be later than its own last packet.
+			wanted = wanted || known && (s.Time <= int64(end) || s.Quote != nil)
+		}
+		if !wanted {
+			return nil
+		}
+		return x.write(packet)
+	})
+}
+
+func (x *extract) write(p *capture.Packet) error {
+	if err := x.writer.Write(p); err != nil {
+		return fmt.Errorf("write packets: %w", err)
+	}
+	return nil
+}
+
+// Close ends the file. One that no packet went into is a capture too.
+func (x *extract) Close() error {
+	err := x.writer.Flush()
+	if closeErr := x.file.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return fmt.Errorf("write packets: %w", err)
+	}
+	return nil
+}
+
+// sameFile is the first of paths that is the file at path, under whatever name.
+func sameFile(path string, paths []string) (string, bool) {
+	out, err := os.Stat(path)
+	if err != nil {
+		return "", false
+	}
+	for _, p := range paths {
+		if in, err := os.Stat(p); err == nil && os.SameFile(in, out) {
+			return p, true
+		}
+	}
+	return "", false
+}
+
+// A lateFile is created by its first byte, so that what fails before leaves nothing behind.
+type lateFile struct {
+	path string
+	file *os.File
+}
+
+func (l *lateFile) Write(p []byte) (int, error) {
+	if l.file == nil {
+		file, err := os.Create(l.path)
+		if err != nil {
+			return 0, err
+		}
+		l.file = file
+	}
+	return l.file.Write(p)
+}
+
+func (l *lateFile) Close() error {
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Close()
+}

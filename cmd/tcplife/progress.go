@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// A progress bar on standard error says how far a long reading has come. Work that is done within progressAfter
+// shows none.
+const (
+	progressAfter = time.Second
+	progressEvery = 200 * time.Millisecond
+)
+
+// progress draws the bar from a goroutine of its own; the reading only counts its packets.
+type progress struct {
+	packets atomic.Uint64
+	stop    chan struct{}
+	stopped chan struct{}
+}
+
+// startProgress draws on stderr until Stop. done tells the bytes read and, if known, of how many.
+func startProgress(stderr io.Writer, done func() (bytes, total int64)) *progress {
+	p := &progress{stop: make(chan struct{}), stopped: make(chan struct{})}
+	width, ok := terminalWidth(stderr)
+	if !ok {
+		close(p.stopped)
+		return p
+	}
+	go p.draw(stderr, width, done)
+	return p
+}
+
+// Stop erases the bar. It is called once.
+func (p *progress) Stop() {
+	close(p.stop)
+	<-p.stopped
+}
+
+func (p *progress) draw(stderr io.Writer, width int, done func() (int64, int64)) {
+	defer close(p.stopped)
+	start := time.Now()
+	select {
+	case <-p.stop:
+		return
+	case <-time.After(progressAfter):
+	}
+	defer io.WriteString(stderr, "\r\x1b[K")
+
+	tick := time.NewTicker(progressEvery)
+	defer tick.Stop()
+	for {
+		bytes, total := done()
+		fmt.Fprintf(stderr, "\r%s\x1b[K", progressLine(width, bytes, total, p.packets.Load(), time.Since(start)))
+		select {
+		case <-p.stop:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// progressLine fits into width columns.
+func progressLine(width int, bytes, total int64, packets uint64, elapsed time.Duration) string {
+	rate := fmt.Sprintf("%.0f packets/s", float64(packets)/elapsed.Seconds())
+	if total <= 0 || bytes <= 0 {
+		return clip(fmt.Sprintf("%s read, %s", byteSize(bytes), rate), width)
+	}
+	part := min(float64(bytes)/float64(total), 1)
+	left := time.Duration(float64(elapsed) * (1 - part) / part).Round(time.Second)
+	text := fmt.Sprintf(" %3.0f %% of %s, %s, %v left", 100*part, byteSize(total), rate, left)
+	bar := min(width-len(text)-3, 40)
+	if bar < 5 {
+		return clip(text[1:], width)
+	}
+	full := int(part * float64(bar))
+	return "[" + strings.Repeat("=", full) + strings.Repeat(" ", bar-full) + "]" + text
+}
+
+// clip leaves the last column free: a cursor behind it would wrap.
+func clip(s string, width int) string { return s[:min(len(s), max(width-1, 0))] }
+
+// byteSize is n as people write it: 512 B, 1.5 GiB.
+func byteSize(n int64) string {
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	size, unit := float64(n)/1024, 0
+	for size >= 1024 && unit < len("KMGTP")-1 {
+		size, unit = size/1024, unit+1
+	}
+	return fmt.Sprintf("%.1f %ciB", size, "KMGTP"[unit])
+}
+
+// terminalWidth is the number of columns if w is a terminal.
+func terminalWidth(w io.Writer) (columns int, ok bool) {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0, false
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || columns <= 0 {
+		columns = 80
+	}
+	return columns, true
+}
