@@ -1,0 +1,245 @@
+package flows
+
+import (
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+	"github.com/tcplife/tcplife/capture"
+)
+
+// maxLayers bounds the headers of one packet. Real ones have a dozen.
+const maxLayers = 48
+
+// DecoderOptions say how packets become segments. The zero value is the usual way.
+type DecoderOptions struct {
+	// KeyIDs are the ids in the encapsulation that tell connections of the same 4-tuple apart: any of "vlan", "vni"
+	// (VXLAN, Geneve) and "gre" (its key). They go into Key.Domain. None by default, for on real networks the two
+	// directions of a connection can differ in them.
+	KeyIDs []string
+	// DropBadChecksums leaves out segments whose TCP or IPv4 checksum is known to be wrong, and counts them as undecoded.
+	DropBadChecksums bool
+}
+
+// Decoder turns packets into segments. It is not safe for concurrent use.
+type Decoder struct {
+	options DecoderOptions
+	layers  [layerTypes]layer
+
+	// The packet at hand.
+	packet    *capture.Packet
+	out       []Segment
+	ip        network            // the innermost IP header so far
+	stack     []Layer            // the encapsulation so far
+	badHeader bool               // an IPv4 header so far has a wrong checksum
+	end       end                // what it turned out to be so far
+	wrong     gopacket.LayerType // with endMalformed: in which layer
+	charged   *datagram          // with endFragment: whose
+
+	encapsulations encapsulations
+	reassembly     reassembly
+
+	stats  Stats // but for the two maps
+	counts [ends]uint64
+	wrongs [layerTypes]uint64 // endMalformed by layer
+}
+
+// NewDecoder makes a Decoder.
+func NewDecoder(options DecoderOptions) *Decoder {
+	d := &Decoder{
+		options:        options,
+		encapsulations: encapsulations{keyIDs: options.KeyIDs, byHash: map[uint64]*encapsulation{}},
+		reassembly:     reassembly{datagrams: map[datagramKey]*datagram{}},
+	}
+	for _, l := range []layer{
+		&ethernet{}, &dot1Q{}, &llc{}, &snap{}, &linuxSLL{}, &loopback{},
+		&raw{}, &linuxSLL2{}, &hdlc{}, &ppp{}, &nflog{}, &ppi{},
+		&radioTap{}, &prism{}, &avs{}, &wlan{typ: typeWLAN}, &wlan{typ: typeWLANPadded},
+		&mpls{}, &mplsPayload{}, &pppoe{}, &providerBridge{}, &portExtender{},
+		&ipv4{}, &ipv6{}, &ipv6Fragment{}, &ah{},
+		&ipv6Extension{typ: layers.LayerTypeIPv6HopByHop},
+		&ipv6Extension{typ: layers.LayerTypeIPv6Routing},
+		&ipv6Extension{typ: layers.LayerTypeIPv6Destination},
+		&gre{}, &erspanI{}, &erspanII{}, &erspanIII{}, &udp{}, &vxlan{}, &geneve{}, &gtpu{},
+		&tcp{}, &icmpv4{}, &icmpv6{},
+	} {
+		for _, t := range l.CanDecode().LayerTypes() {
+			d.layers[t] = l
+		}
+	}
+	return d
+}
+
+// Decode appends to dst the TCP segments that the packet holds, or completes as a fragment: usually one or none, several
+// in an aggregated 802.11 frame. An ICMP error that quotes a segment is appended with Quote set. Nothing of p is kept.
+func (d *Decoder) Decode(p *capture.Packet, dst []Segment) []Segment {
+	d.packet, d.out = p, dst
+	d.end, d.charged = endNone, nil
+	d.badHeader, d.stack = false, d.stack[:0]
+	d.walk(firstLayer(p.Link), p.Data, max(p.Length, len(p.Data)))
+
+	d.stats.Packets++
+	d.counts[d.end]++
+	switch d.end {
+	case endMalformed:
+		d.wrongs[d.wrong]++
+	case endFragment:
+		d.charged.packets++
+	}
+	dst, d.out, d.packet = d.out, nil, nil
+	return dst
+}
+
+// walk takes off one header after the other. Data is what was captured from here on, wire how many bytes there were.
+func (d *Decoder) walk(typ gopacket.LayerType, data []byte, wire int) {
+	for range maxLayers {
+		if typ >= firstEnd {
+			d.found(end(typ - firstEnd))
+			return
+		}
+		l := d.layers[typ]
+		if err := l.DecodeFromBytes(data, gopacket.NilDecodeFeedback); err != nil {
+			if err == errShort && len(data) < wire {
+				d.found(endTruncated)
+			} else {
+				d.malformed(typ)
+			}
+			return
+		}
+		next := l.NextLayerType()
+		switch l := l.(type) {
+		case *tcp:
+			d.segment(l, data, wire)
+			return
+		case *ipv4:
+			d.ip.from4(l)
+			if !checks(sum(l.Contents, 0)) {
+				d.stats.BadIPChecksums++
+				d.badHeader = true
+			}
+		case *ipv6:
+			d.ip.from6(l)
+		case *ipv6Extension:
+			l.apply(&d.ip)
+		}
+		if e, ok := l.encapsulation(); ok {
+			d.stack = append(d.stack, e)
+		}
+		message := data
+		wire = l.wire(wire - len(l.LayerContents()))
+		data = l.LayerPayload()
+		data = data[:max(0, min(len(data), wire))]
+
+		switch next {
+		case typeFragment:
+			data, wire, next = d.fragment(l, data, wire)
+		case typeQuote:
+			d.quote(message)
+			return
+		case typeAMSDU:
+			around := len(d.stack)
+			subframes(data, wire, func(data []byte, wire int) {
+				d.stack, d.badHeader = d.stack[:around], false
+				d.walk(layers.LayerTypeLLC, data, wire)
+			})
+			if d.end == endNone {
+				d.found(endWLAN)
+			}
+			return
+		}
+		typ = next
+	}
+	d.found(endTooManyLayers)
+}
+
+// fragment hands a fragment on to reassembly and comes back with the whole payload or with an end.
+func (d *Decoder) fragment(l layer, data []byte, wire int) ([]byte, int, gopacket.LayerType) {
+	p := piece{v6: d.ip.v6, time: d.packet.Time, data: data, wire: wire}
+	p.key = datagramKey{src: d.ip.src, dst: d.ip.dst, around: hashLayers(d.stack)}
+	switch l := l.(type) {
+	case *ipv4:
+		p.key.id, p.key.protocol = uint32(l.Id), uint8(l.Protocol)
+		p.offset, p.more = int(l.FragOffset)*8, l.Flags&layers.IPv4MoreFragments != 0
+		p.next = afterIPv4(l.Protocol)
+	case *ipv6Fragment:
+		p.key.id = l.id
+		p.offset, p.more = l.offset, l.more
+		p.next = afterIPv6(l.protocol)
+	}
+	payload, length, next := d.reassembly.add(&p)
+	if p.charged != nil {
+		d.charged = p.charged
+	}
+	if next == endMalformed.layer() {
+		d.wrong = typeFragment
+	}
+	return payload, length, next
+}
+
+// found notes what the packet, or one part of an aggregate, turned out to be. TCP outdoes what was lost, and that the rest.
+func (d *Decoder) found(e end) {
+	rank := func(e end) int {
+		switch {
+		case e == endNone:
+			return 0
+		case e == endTCP:
+			return 3
+		case e > firstUndecoded:
+			return 2
+		}
+		return 1
+	}
+	if rank(e) > rank(d.end) {
+		d.end = e
+	}
+}
+
+// malformed notes in which layer decoding came to nothing.
+func (d *Decoder) malformed(typ gopacket.LayerType) {
+	d.wrong = typ
+	d.found(endMalformed)
+}
+
+// extend appends a segment with what is the same for every one of the packet.
+func (d *Decoder) extend() *Segment {
+	d.out = append(d.out, Segment{Packet: d.packet.Number, Time: d.packet.Time, TTL: d.ip.ttl, IPID: d.ip.id})
+	s := &d.out[len(d.out)-1]
+	if len(d.stack) > 0 {
+		e := d.encapsulations.intern(d.stack)
+		s.Encap, s.Key.Domain = &e.Encapsulation, e.domain
+	}
+	return s
+}
+
+// Stats counts the packets so far. Fragments that still wait for others count as lost: more may not come.
+func (d *Decoder) Stats() Stats {
+	s := d.stats
+	s.Reassembled, s.LostDatagrams = d.reassembly.complete, d.reassembly.lost
+	counts := d.counts
+	for e, n := range d.reassembly.moved {
+		counts[endFragment] -= n
+		counts[e] += n
+	}
+	for _, g := range d.reassembly.datagrams {
+		if !g.poisoned {
+			s.LostDatagrams++
+			counts[endFragment] -= g.packets
+			counts[endFragmentIncomplete] += g.packets
+		}
+	}
+	counts[endMalformed] = 0 // by layer instead
+	s.Decoded, s.Undecoded = map[string]uint64{}, map[string]uint64{}
+	for e, n := range counts {
+		switch {
+		case n == 0:
+		case end(e) > firstUndecoded:
+			s.Undecoded[endNames[e]] = n
+		default:
+			s.Decoded[endNames[e]] = n
+		}
+	}
+	for t, n := range d.wrongs {
+		if n > 0 {
+			s.Undecoded["malformed_"+layerName(gopacket.LayerType(t))] = n
+		}
+	}
+	return s
+}

@@ -1,0 +1,229 @@
+package flows
+
+import (
+	"bytes"
+	"container/list"
+	"slices"
+
+	"github.com/google/gopacket"
+	"github.com/tcplife/tcplife/capture"
+)
+
+// The bounds of reassembly. Beyond them the oldest datagram is given up.
+const (
+	maxDatagrams      = 1024    // at once
+	maxFragmentBytes  = 8 << 20 // captured bytes of all of them
+	maxFragments      = 256     // of one datagram
+	maxFragmentAge    = 60e9    // nanoseconds of capture time (RFC 8200 §4.5; RFC 1122 §3.3.2 allows 60 to 120 s)
+	maxDatagramLength = 65535
+)
+
+// datagramKey is what the fragments of one datagram have in common (RFC 791 §2.3, RFC 8200 §4.5).
+type datagramKey struct {
+	src, dst Addr
+	id       uint32
+	protocol uint8  // of IPv4; 0 in IPv6, whose fragments need not agree on it
+	around   uint64 // hash of the encapsulation: the same datagram seen twice, in two VLANs, is two
+}
+
+// fragment is one piece of a datagram's payload.
+type fragment struct {
+	offset, end int    // its place in the payload, by the lengths on the wire
+	data        []byte // what was captured of it
+}
+
+// datagram is a payload in the making.
+type datagram struct {
+	key       datagramKey
+	begun     int64
+	fragments []fragment         // by offset, without overlap
+	covered   int                // bytes of them on the wire
+	captured  int                // bytes of them in memory
+	length    int                // of the whole payload, -1 until the last fragment is there
+	next      gopacket.LayerType // what the payload begins with, 0 until the first fragment is there
+	packets   uint64             // that count as fragments because of it
+	poisoned  bool               // its fragments contradict each other: what still comes of it is to be dropped
+	element   *list.Element      // its place in reassembly.order
+}
+
+// reassembly puts datagrams together. It works with the lengths on the wire: what a snaplen cut off is missing in the
+// payload's captured bytes, but not in its length.
+//
+// Overlap: of an IPv6 datagram with overlapping fragments nothing is kept, nor is what still comes of it (RFC 5722, RFC 8200
+// §4.5); in IPv4 the bytes that came first stay. An exact repetition is ignored in both, for captures hold packets twice.
+type reassembly struct {
+	datagrams map[datagramKey]*datagram
+	order     list.List // of *datagram, by age
+	captured  int       // bytes of all of them in memory
+	now       int64
+	payload   []byte // of the latest complete datagram
+
+	complete uint64       // datagrams put together
+	lost     uint64       // datagrams given up
+	moved    [ends]uint64 // packets counted as fragments that turned out to be lost, by the reason
+}
+
+// piece is a fragment as it comes.
+type piece struct {
+	key     datagramKey
+	v6      bool
+	time    int64
+	offset  int
+	more    bool
+	data    []byte // captured
+	wire    int    // bytes of payload on the wire
+	next    gopacket.LayerType
+	charged *datagram // out: the datagram whose fragment the packet is counted as
+}
+
+// add takes a fragment in. If it completes its datagram, it returns the datagram's payload (valid until the next one is
+// complete), its length on the wire and what it begins with; otherwise next is the end that the packet comes to.
+func (r *reassembly) add(p *piece) (payload []byte, wire int, next gopacket.LayerType) {
+	if p.time != capture.NoTime {
+		r.now = p.time
+	}
+	r.expire()
+	last := p.offset + p.wire
+	if p.wire <= 0 || p.more && p.wire%8 != 0 || last > maxDatagramLength {
+		return nil, 0, endMalformed.layer()
+	}
+	g := r.datagrams[p.key]
+	if g == nil {
+		g = r.begin(p.key)
+	}
+	if !p.more && g.length < 0 {
+		g.length = last
+	}
+	if p.offset == 0 && g.next == 0 {
+		g.next = p.next
+	}
+	if g.poisoned || !g.fits(p.more, last) || !r.insert(g, p) {
+		r.poison(g)
+		return nil, 0, endFragmentOverlap.layer()
+	}
+	switch {
+	case g.covered == g.length:
+		payload, wire, next = r.join(g), g.length, g.next
+		r.complete++
+		r.remove(g)
+		return payload, wire, next
+	case len(g.fragments) > maxFragments:
+		r.giveUp(g)
+		return nil, 0, endFragmentIncomplete.layer()
+	}
+	p.charged = g
+	return nil, 0, endFragment.layer()
+}
+
+// fits reports whether the fragments still agree on where the datagram ends.
+func (g *datagram) fits(more bool, last int) bool {
+	if g.length < 0 {
+		return true
+	}
+	if n := len(g.fragments); n > 0 && g.fragments[n-1].end > g.length {
+		return false
+	}
+	return last == g.length || more && last < g.length
+}
+
+func (r *reassembly) begin(key datagramKey) *datagram {
+	if len(r.datagrams) >= maxDatagrams {
+		r.giveUp(r.oldest())
+	}
+	g := &datagram{key: key, begun: r.now, length: -1}
+	g.element = r.order.PushBack(g)
+	r.datagrams[key] = g
+	return g
+}
+
+// insert adds what is new of p to g. It reports false for an overlap that IPv6 does not allow.
+func (r *reassembly) insert(g *datagram, p *piece) bool {
+	from, to := p.offset, p.offset+p.wire
+	keep := func(at, from, to int) {
+		captured := p.data[min(from-p.offset, len(p.data)):min(to-p.offset, len(p.data))]
+		g.fragments = slices.Insert(g.fragments, at, fragment{from, to, bytes.Clone(captured)})
+		g.covered += to - from
+		g.captured += len(captured)
+		r.captured += len(captured)
+	}
+	at := 0
+	for ; at < len(g.fragments) && from < to; at++ {
+		f := g.fragments[at]
+		if f.end <= from {
+			continue
+		}
+		if f.offset >= to {
+			break
+		}
+		if p.v6 && (f.offset != p.offset || f.end != to || !samePrefix(f.data, p.data)) {
+			return false
+		}
+		if from < f.offset {
+			keep(at, from, f.offset)
+			at++
+		}
+		from = f.end
+	}
+	if from < to {
+		keep(at, from, to)
+	}
+	for r.captured > maxFragmentBytes && r.oldest() != g {
+		r.giveUp(r.oldest())
+	}
+	return true
+}
+
+// samePrefix compares as many bytes as both have.
+func samePrefix(a, b []byte) bool {
+	n := min(len(a), len(b))
+	return bytes.Equal(a[:n], b[:n])
+}
+
+// join puts the captured bytes together up to the first that is missing.
+func (r *reassembly) join(g *datagram) []byte {
+	r.payload = r.payload[:0]
+	for _, f := range g.fragments {
+		r.payload = append(r.payload, f.data...)
+		if len(r.payload) < f.end {
+			break
+		}
+	}
+	return r.payload
+}
+
+// expire gives up what is too old. When the capture's clock steps back nothing is.
+func (r *reassembly) expire() {
+	for len(r.datagrams) > 0 && r.now-r.oldest().begun > maxFragmentAge {
+		r.giveUp(r.oldest())
+	}
+}
+
+// oldest is the datagram that was begun first. There must be one.
+func (r *reassembly) oldest() *datagram { return r.order.Front().Value.(*datagram) }
+
+// giveUp ends a datagram that is not complete.
+func (r *reassembly) giveUp(g *datagram) {
+	if !g.poisoned {
+		r.lost++
+		r.moved[endFragmentIncomplete] += g.packets
+	}
+	r.remove(g)
+}
+
+// poison ends a datagram and keeps its key, so that what still comes of it does not begin it again.
+func (r *reassembly) poison(g *datagram) {
+	if g.poisoned {
+		return
+	}
+	g.poisoned = true
+	r.lost++
+	r.moved[endFragmentOverlap] += g.packets
+	r.captured -= g.captured
+	g.fragments, g.captured, g.packets = nil, 0, 0
+}
+
+func (r *reassembly) remove(g *datagram) {
+	r.captured -= g.captured
+	r.order.Remove(g.element)
+	delete(r.datagrams, g.key)
+}

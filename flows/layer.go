@@ -1,0 +1,78 @@
+package flows
+
+import (
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+)
+
+// layer is one header: gopacket's interface, and what a tracker needs beyond it.
+type layer interface {
+	gopacket.DecodingLayer
+	LayerContents() []byte
+	// wire says how many bytes of payload were on the wire, when n of them and of trailing bytes were.
+	wire(n int) int
+	// encapsulation is what the header adds to the record, if anything.
+	encapsulation() (Layer, bool)
+}
+
+// plain is what most headers answer: all that follows is payload, and nothing is added to the record.
+type plain struct{}
+
+func (plain) wire(n int) int               { return n }
+func (plain) encapsulation() (Layer, bool) { return Layer{}, false }
+
+// header is the base of our own layers.
+type header struct {
+	layers.BaseLayer
+	plain
+	next gopacket.LayerType
+}
+
+// NextLayerType is what DecodeFromBytes found to follow.
+func (h *header) NextLayerType() gopacket.LayerType { return h.next }
+
+// split ends the header after n bytes.
+func (h *header) split(data []byte, n int, next gopacket.LayerType) error {
+	if len(data) < n {
+		return errShort
+	}
+	h.Contents, h.Payload, h.next = data[:n], data[n:], next
+	return nil
+}
+
+// problem is why a header could not be decoded. Being a constant it costs no allocation.
+type problem string
+
+func (p problem) Error() string { return string(p) }
+
+const (
+	errShort = problem("the bytes end inside the header")
+	errBad   = problem("the header contradicts itself or its specification")
+)
+
+// The layers that gopacket has no type for. Its own numbers are below 1000.
+const (
+	typeRaw gopacket.LayerType = 1000 + iota
+	typeLinuxSLL2
+	typeHDLC
+	typePPP
+	typeNFLOG
+	typePPI
+	typeRadioTap
+	typePrism
+	typeAVS
+	typeWLAN
+	typeWLANPadded
+	typeAMSDU
+	typeProviderBridge
+	typePortExtender
+	typeMPLSPayload
+	typeFragment
+	typeQuote
+	typeERSPANI
+	typeERSPANIII
+	layerTypes // one more than the largest number of a layer
+)
+
+// A number from firstEnd on is not a layer but the end of the way: firstEnd plus what the packet turned out to be.
+const firstEnd gopacket.LayerType = layerTypes

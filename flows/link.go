@@ -1,0 +1,260 @@
+package flows
+
+import (
+	"encoding/binary"
+
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+	"github.com/tcplife/tcplife/capture"
+)
+
+// firstLayer is what a packet of a link type begins with (https://www.tcpdump.org/linktypes.html). gopacket's own table
+// is indexed by a byte, so that 276 would be 20, and lacks most of these.
+func firstLayer(link capture.LinkType) gopacket.LayerType {
+	switch link {
+	case 0, 108: // NULL, LOOP
+		return layers.LayerTypeLoopback
+	case 1: // ETHERNET
+		return layers.LayerTypeEthernet
+	case 7, 129: // ARCNET_BSD, ARCNET_LINUX
+		return endARCNET.layer()
+	case 9: // PPP
+		return typePPP
+	case 10: // FDDI
+		return endFDDI.layer()
+	case 12, 14, 101: // RAW, and the numbers that some systems wrote for it
+		return typeRaw
+	case 50, 104: // PPP_HDLC, C_HDLC
+		return typeHDLC
+	case 51: // PPP_ETHER
+		return layers.LayerTypePPPoE
+	case 105: // IEEE802_11
+		return typeWLAN
+	case 113: // LINUX_SLL
+		return layers.LayerTypeLinuxSLL
+	case 119: // IEEE802_11_PRISM
+		return typePrism
+	case 127: // IEEE802_11_RADIOTAP
+		return typeRadioTap
+	case 163: // IEEE802_11_AVS
+		return typeAVS
+	case 192: // PPI
+		return typePPI
+	case 228: // IPV4
+		return layers.LayerTypeIPv4
+	case 229: // IPV6
+		return layers.LayerTypeIPv6
+	case 239: // NFLOG
+		return typeNFLOG
+	case 276: // LINUX_SLL2
+		return typeLinuxSLL2
+	}
+	return endLinkType.layer()
+}
+
+// afterEtherType is what follows an EtherType.
+func afterEtherType(t layers.EthernetType) gopacket.LayerType {
+	switch t {
+	case 0x0800:
+		return layers.LayerTypeIPv4
+	case 0x86dd:
+		return layers.LayerTypeIPv6
+	case 0x8100, 0x88a8, 0x9100, 0x9200, 0x9300: // 802.1Q, 802.1ad, and those that were in use before it
+		return layers.LayerTypeDot1Q
+	case 0x8847, 0x8848: // RFC 5332
+		return layers.LayerTypeMPLS
+	case 0x8863:
+		return endPPPoE.layer()
+	case 0x8864:
+		return layers.LayerTypePPPoE
+	case 0x88e7:
+		return typeProviderBridge
+	case 0x893f:
+		return typePortExtender
+	case 0x6558: // transparent Ethernet bridging (RFC 1701, NVGRE, Geneve)
+		return layers.LayerTypeEthernet
+	case 0x880b:
+		return typePPP
+	case 0x0806:
+		return endARP.layer()
+	case 0x8903:
+		return endFabricPath.layer()
+	case 0x88e5:
+		return endMACsec.layer()
+	}
+	return endEtherType.layer()
+}
+
+// afterTypeOrLength is what follows a field that is an EtherType or, below 0x0600, the length of an 802.2 frame.
+func afterTypeOrLength(t layers.EthernetType) gopacket.LayerType {
+	if t < 0x0600 {
+		return layers.LayerTypeLLC
+	}
+	return afterEtherType(t)
+}
+
+// afterCooked is what follows the protocol of Linux's cooked headers: an EtherType, or one of Linux's own numbers.
+func afterCooked(protocol []byte) gopacket.LayerType {
+	t := layers.EthernetType(binary.BigEndian.Uint16(protocol))
+	if t == 0x0004 { // LINUX_SLL_P_802_2
+		return layers.LayerTypeLLC
+	}
+	return afterEtherType(t)
+}
+
+// afterVersion is what a packet is that says so only by the version in its first byte.
+func afterVersion(data []byte) (next gopacket.LayerType, err error) {
+	switch {
+	case len(data) == 0:
+		return 0, errShort
+	case data[0]>>4 == 4:
+		return layers.LayerTypeIPv4, nil
+	case data[0]>>4 == 6:
+		return layers.LayerTypeIPv6, nil
+	}
+	return 0, errBad
+}
+
+// raw is LINKTYPE_RAW: IPv4 or IPv6 at once.
+type raw struct{ header }
+
+func (l *raw) CanDecode() gopacket.LayerClass { return typeRaw }
+
+func (l *raw) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
+	next, err := afterVersion(data)
+	if err != nil {
+		return err
+	}
+	return l.split(data, 0, next)
+}
+
+// linuxSLL is LINKTYPE_LINUX_SLL. gopacket's trusts the length of the address and panics where it is above what there is;
+// the address is of no use here.
+type linuxSLL struct{ header }
+
+func (l *linuxSLL) CanDecode() gopacket.LayerClass { return layers.LayerTypeLinuxSLL }
+
+func (l *linuxSLL) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
+	if len(data) < 16 {
+		return errShort
+	}
+	return l.split(data, 16, afterCooked(data[14:]))
+}
+
+// linuxSLL2 is LINKTYPE_LINUX_SLL2, what tcpdump -i any writes since 4.99. gopacket lacks it.
+type linuxSLL2 struct{ header }
+
+func (l *linuxSLL2) CanDecode() gopacket.LayerClass { return typeLinuxSLL2 }
+
+func (l *linuxSLL2) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
+	if len(data) < 20 {
+		return errShort
+	}
+	return l.split(data, 20, afterCooked(data))
+}
+
+// hdlc is Cisco's HDLC (address, control, EtherType), or PPP in HDLC-like framing (RFC 1662), which begins with the
+// all-stations address. gopacket lacks the former.
+type hdlc struct{ header }
+
+func (l *hdlc) CanDecode() gopacket.LayerClass { return typeHDLC }
+
+func (l *hdlc) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
+	if len(data) < 4 {
+		return errShort
+	}
+	if data[0] == 0xff {
+		return l.split(data, 0, typePPP)
+	}
+	return l.split(data, 4, afterEtherType(layers.EthernetType(binary.BigEndian.Uint16(data[2:]))))
+}
+
+// ppp is RFC 1661, with or without the address and control of RFC 1662 in front, the protocol in one byte or two.
+// gopacket's does not check its lengths and is no DecodingLayer.
+type ppp struct{ header }
+
+func (l *ppp) CanDecode() gopacket.LayerClass { return typePPP }
+
+func (l *ppp) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
+	n := 0
+	if len(data) >= 2 && data[0] == 0xff && data[1] == 0x03 {
+		n = 2
+	}
+	if len(data) < n+1 {
+		return errShort
+	}
+	protocol := uint16(data[n])
+	n++
+	if protocol&1 == 0 { // an odd first byte is the last one
+		if len(data) < n+1 {
+			return errShort
+		}
+		protocol = protocol<<8 | uint16(data[n])
+		n++
+	}
+	switch protocol {
+	case 0x0021:
+		return l.split(data, n, layers.LayerTypeIPv4)
+	case 0x0057:
+		return l.split(data, n, layers.LayerTypeIPv6)
+	case 0x0281, 0x0283:
+		return l.split(data, n, layers.LayerTypeMPLS)
+	}
+	return l.split(data, n, endPPP.layer())
+}
+
+// nflog is LINKTYPE_NFLOG: attributes of Linux's netfilter log, the packet being one of them.
+type nflog struct {
+	header
+	length int
+}
+
+func (l *nflog) CanDecode() gopacket.LayerClass { return typeNFLOG }
+
+func (l *nflog) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
+	const payload = 9 // NFULA_PAYLOAD
+	if len(data) < 8 {
+		return errShort
+	}
+	// The attributes are in the byte order of the machine that wrote them. Their types are below 256, so the first one
+	// tells.
+	var order binary.ByteOrder = binary.LittleEndian
+	if data[7] != 0 {
+		order = binary.BigEndian
+	}
+	for n := 4; n+4 <= len(data); {
+		length := int(order.Uint16(data[n:]))
+		if length < 4 {
+			return errBad
+		}
+		if order.Uint16(data[n+2:]) != payload {
+			n += (length + 3) &^ 3
+			continue
+		}
+		next, err := afterVersion(data[n+4:])
+		if err != nil {
+			return err
+		}
+		l.length = length - 4
+		return l.split(data, n+4, next)
+	}
+	return errShort
+}
+
+func (l *nflog) wire(n int) int { return min(n, l.length) }
+
+// ppi is LINKTYPE_PPI, per-packet information in front of a packet of another link type.
+type ppi struct{ header }
+
+func (l *ppi) CanDecode() gopacket.LayerClass { return typePPI }
+
+func (l *ppi) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
+	if len(data) < 8 {
+		return errShort
+	}
+	size, link := int(binary.LittleEndian.Uint16(data[2:])), binary.LittleEndian.Uint32(data[4:])
+	if size < 8 || link > 0xffff {
+		return errBad
+	}
+	return l.split(data, size, firstLayer(capture.LinkType(link)))
+}

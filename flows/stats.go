@@ -1,0 +1,100 @@
+package flows
+
+import (
+	"strings"
+
+	"github.com/google/gopacket"
+)
+
+// Stats counts what the packets were. Packets is the sum of Decoded and Undecoded.
+type Stats struct {
+	Packets uint64
+
+	// Decoded counts packets by what they held: tcp, udp, icmp, arp, …. A fragment that did not complete its datagram is
+	// a fragment; the packet that did is what the datagram held.
+	Decoded map[string]uint64
+	// Undecoded counts packets whose TCP, if they held any, was lost, by the reason: truncated, link_type, wlan_protected,
+	// malformed_ipv4, ….
+	Undecoded map[string]uint64
+
+	Segments           uint64 // TCP segments handed on; an aggregated 802.11 frame can hold several
+	Quotes             uint64 // ICMP errors handed on that quote a segment
+	BadIPChecksums     uint64 // IPv4 headers
+	BadTCPChecksums    uint64 // segments captured whole; with offload on the sending host these are normal
+	Reassembled        uint64 // datagrams put together from fragments
+	LostDatagrams      uint64 // datagrams given up, or still incomplete now
+	CheckedTCPSegments uint64 // segments whose checksum could be checked: those captured whole and not in pieces too big to keep
+}
+
+// end is what a packet turned out to be.
+type end uint8
+
+const (
+	endNone end = iota // nothing yet
+
+	// Decoded.
+	endTCP
+	endUDP
+	endICMP
+	endICMPv6
+	endIGMP
+	endSCTP
+	endIP // another protocol over IP
+	endARP
+	endLLC // 802.2 without IP: spanning tree, IS-IS, …
+	endPPP // PPP's own protocols: LCP, IPCP, …
+	endPPPoE
+	endWLAN      // 802.11 management, control, or data frame without data
+	endEtherType // another protocol over Ethernet
+	endFragment
+
+	// Undecoded.
+	firstUndecoded
+	endLinkType
+	endARCNET
+	endFDDI
+	endFabricPath
+	endMACsec
+	endWLANProtected
+	endWLANFragment
+	endESP
+	endIPComp
+	endTruncated
+	endTooManyLayers
+	endFragmentOverlap
+	endFragmentIncomplete
+	endBadChecksum
+	endMalformed // counted by layer as well
+
+	ends
+)
+
+var endNames = [ends]string{
+	endTCP: "tcp", endUDP: "udp", endICMP: "icmp", endICMPv6: "icmpv6", endIGMP: "igmp", endSCTP: "sctp", endIP: "other_ip",
+	endARP: "arp", endLLC: "llc", endPPP: "ppp", endPPPoE: "pppoe", endWLAN: "wlan", endEtherType: "other_ethertype",
+	endFragment: "fragment",
+
+	endLinkType: "link_type", endARCNET: "arcnet", endFDDI: "fddi", endFabricPath: "fabricpath", endMACsec: "macsec",
+	endWLANProtected: "wlan_protected", endWLANFragment: "wlan_fragment", endESP: "esp", endIPComp: "ipcomp",
+	endTruncated: "truncated", endTooManyLayers: "too_many_layers", endFragmentOverlap: "fragment_overlap",
+	endFragmentIncomplete: "fragment_incomplete", endBadChecksum: "bad_checksum", endMalformed: "malformed",
+}
+
+// layer makes the end a possible successor of a layer.
+func (e end) layer() gopacket.LayerType { return firstEnd + gopacket.LayerType(e) }
+
+// ownNames are the layers that gopacket has no name for, or none that reads well.
+var ownNames = map[gopacket.LayerType]string{
+	typeRaw: "raw", typeLinuxSLL2: "sll2", typeHDLC: "hdlc", typePPP: "ppp", typeNFLOG: "nflog", typePPI: "ppi",
+	typeRadioTap: "radiotap", typePrism: "prism", typeAVS: "avs", typeWLAN: "wlan", typeWLANPadded: "wlan_padded",
+	typeProviderBridge: "8021ah", typePortExtender: "8021br", typeMPLSPayload: "mpls_payload", typeFragment: "fragment",
+	typeERSPANI: "erspan_i", typeERSPANIII: "erspan_iii",
+}
+
+// layerName is how a layer is called in Undecoded.
+func layerName(t gopacket.LayerType) string {
+	if name, ok := ownNames[t]; ok {
+		return name
+	}
+	return strings.ReplaceAll(strings.ToLower(t.String()), " ", "_")
+}

@@ -1,0 +1,120 @@
+package flows
+
+import (
+	"encoding/binary"
+
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+)
+
+// mpls is one entry of a label stack (RFC 3032 §2.1). gopacket's is no DecodingLayer and does not check its length.
+type mpls struct {
+	header
+	label uint32
+}
+
+func (l *mpls) CanDecode() gopacket.LayerClass { return layers.LayerTypeMPLS }
+
+func (l *mpls) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
+	if len(data) < 4 {
+		return errShort
+	}
+	entry := binary.BigEndian.Uint32(data)
+	l.label = entry >> 12
+	if entry&0x100 == 0 { // not the bottom of the stack
+		return l.split(data, 4, layers.LayerTypeMPLS)
+	}
+	return l.split(data, 4, typeMPLSPayload)
+}
+
+func (l *mpls) encapsulation() (Layer, bool) {
+	return Layer{Kind: "mpls", ID: l.label, HasID: true}, true
+}
+
+// mplsPayload is what stands below a label stack, which does not say what it is: IP by its version, or an Ethernet
+// pseudowire by its control word, whose first four bits are zero (RFC 4385 §3, RFC 4448 §4.6). A pseudowire without
+// a control word cannot be told from IP.
+type mplsPayload struct{ header }
+
+func (l *mplsPayload) CanDecode() gopacket.LayerClass { return typeMPLSPayload }
+
+func (l *mplsPayload) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
+	if len(data) > 0 && data[0]>>4 == 0 {
+		return l.split(data, 4, layers.LayerTypeEthernet)
+	}
+	next, err := afterVersion(data)
+	if err == errBad {
+		next = endEtherType.layer()
+	} else if err != nil {
+		return err
+	}
+	return l.split(data, 0, next)
+}
+
+// pppoe is the session stage of RFC 2516. gopacket's is no DecodingLayer and does not check its lengths.
+type pppoe struct {
+	header
+	session uint16
+	length  int
+}
+
+func (l *pppoe) CanDecode() gopacket.LayerClass { return layers.LayerTypePPPoE }
+
+func (l *pppoe) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
+	if len(data) < 6 {
+		return errShort
+	}
+	l.session, l.length = binary.BigEndian.Uint16(data[2:]), int(binary.BigEndian.Uint16(data[4:]))
+	if data[1] != 0 { // not a session's data
+		return l.split(data, 6, endPPPoE.layer())
+	}
+	return l.split(data, 6, typePPP)
+}
+
+func (l *pppoe) wire(n int) int { return min(n, l.length) }
+
+func (l *pppoe) encapsulation() (Layer, bool) {
+	return Layer{Kind: "pppoe", ID: uint32(l.session), HasID: true}, true
+}
+
+// providerBridge is the service instance tag of 802.1ah (IEEE 802.1Q §9.7). The customer's addresses are the last part
+// of the tag and are taken here as the first part of the customer's frame.
+type providerBridge struct {
+	header
+	instance uint32
+}
+
+func (l *providerBridge) CanDecode() gopacket.LayerClass { return typeProviderBridge }
+
+func (l *providerBridge) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
+	if len(data) < 4 {
+		return errShort
+	}
+	l.instance = binary.BigEndian.Uint32(data) & 0xffffff
+	return l.split(data, 4, layers.LayerTypeEthernet)
+}
+
+func (l *providerBridge) encapsulation() (Layer, bool) {
+	return Layer{Kind: "8021ah", ID: l.instance, HasID: true}, true
+}
+
+// portExtender is the E-TAG of IEEE 802.1BR §7.
+type portExtender struct {
+	header
+	channel uint32
+}
+
+func (l *portExtender) CanDecode() gopacket.LayerClass { return typePortExtender }
+
+func (l *portExtender) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
+	if len(data) < 8 {
+		return errShort
+	}
+	// The E-CID is 22 bits: the extension, the group, the base.
+	l.channel = uint32(data[5])<<14 | uint32(binary.BigEndian.Uint16(data[2:])&0x3fff)
+	return l.split(data, 8, afterTypeOrLength(layers.EthernetType(binary.BigEndian.Uint16(data[6:]))))
+}
+
+func (l *portExtender) encapsulation() (Layer, bool) {
+	return Layer{Kind: "8021br", ID: l.channel, HasID: true}, true
+}

@@ -1,0 +1,152 @@
+package flows
+
+import (
+	"encoding/binary"
+
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+)
+
+// tcp is RFC 9293 §3.1. gopacket's refuses the segment when its options are malformed or cut by the snaplen.
+type tcp struct {
+	header
+	srcPort, dstPort uint16
+	seq, ack         uint32
+	size             int // of the header with its options, as it says itself
+	flags            Flags
+	window           uint16
+	options          Options
+}
+
+// tcpNeeded is how much of the header must have been captured: up to the window. The rest tells the tracker nothing.
+const tcpNeeded = 16
+
+func (l *tcp) CanDecode() gopacket.LayerClass { return layers.LayerTypeTCP }
+
+func (l *tcp) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
+	if len(data) < tcpNeeded {
+		return errShort
+	}
+	l.srcPort, l.dstPort = binary.BigEndian.Uint16(data), binary.BigEndian.Uint16(data[2:])
+	l.seq, l.ack = binary.BigEndian.Uint32(data[4:]), binary.BigEndian.Uint32(data[8:])
+	l.size = int(data[12]>>4) * 4
+	l.flags = Flags(binary.BigEndian.Uint16(data[12:])) & (AE<<1 - 1)
+	l.window = binary.BigEndian.Uint16(data[14:])
+	if l.size < 20 {
+		return errBad
+	}
+	n := min(l.size, len(data))
+	l.Contents, l.Payload, l.next = data[:n], data[n:], endTCP.layer()
+	l.options = Options{Cut: n < l.size}
+	if n > 20 {
+		l.options.parse(data[20:n])
+	}
+	return nil
+}
+
+// parse reads TCP options (RFC 9293 §3.1) up to their end or the first that cannot be right. An option of a known kind
+// with a length that is not its own is passed over.
+func (o *Options) parse(b []byte) {
+	if len(b) == 12 && binary.BigEndian.Uint32(b) == 0x0101080a { // what nearly every segment has (RFC 7323 appendix A)
+		o.timestamp(b[4:])
+		return
+	}
+	for len(b) > 0 {
+		switch b[0] {
+		case 0:
+			return
+		case 1:
+			b = b[1:]
+			continue
+		}
+		if len(b) < 2 || b[1] < 2 || int(b[1]) > len(b) {
+			o.Cut = true
+			return
+		}
+		kind, value := b[0], b[2:b[1]]
+		b = b[b[1]:]
+		switch {
+		case kind == 2 && len(value) == 2:
+			o.HasMSS, o.MSS = true, binary.BigEndian.Uint16(value)
+		case kind == 3 && len(value) == 1:
+			o.HasWScale, o.WScale = true, min(value[0], 14)
+		case kind == 4 && len(value) == 0:
+			o.SACKPermitted = true
+		case kind == 5 && len(value) >= 8 && len(value)%8 == 0:
+			o.HasSACK, o.SACKLeft, o.SACKRight = true, binary.BigEndian.Uint32(value), binary.BigEndian.Uint32(value[4:])
+		case kind == 8 && len(value) == 8:
+			o.timestamp(value)
+		case kind == 19 && len(value) == 16, kind == 29 && len(value) >= 2:
+			o.Signed = true
+		case kind == 30 && len(value) >= 1:
+			o.MPTCP = true
+		case kind == 34:
+			o.FastOpen, o.FastOpenLen = true, uint8(len(value))
+		case kind == 254 && len(value) >= 2 && binary.BigEndian.Uint16(value) == 0xf989:
+			o.FastOpen, o.FastOpenLen = true, uint8(len(value)-2)
+		}
+	}
+}
+
+func (o *Options) timestamp(value []byte) {
+	o.HasTimestamp, o.TSVal, o.TSEcr = true, binary.BigEndian.Uint32(value), binary.BigEndian.Uint32(value[4:])
+}
+
+// segment appends the segment that l begins. Data is what was captured of it, and wire its length. A header that claims
+// to be longer than the segment is an options' list with a bad length.
+func (d *Decoder) segment(l *tcp, data []byte, wire int) {
+	bad := d.badHeader
+	if wire <= len(data) {
+		d.stats.CheckedTCPSegments++
+		if !tcpChecks(&d.ip, data[:wire]) {
+			d.stats.BadTCPChecksums++
+			bad = true
+		}
+	}
+	if bad && d.options.DropBadChecksums {
+		d.found(endBadChecksum)
+		return
+	}
+	s := d.extend()
+	s.Flags, s.Seq, s.Ack, s.Window = l.flags, l.seq, l.ack, l.window
+	s.Len = uint32(max(0, wire-l.size))
+	s.Options = l.options
+	s.FromB = s.Key.set(&d.ip.src, &d.ip.dst, l.srcPort, l.dstPort, d.ip.v6)
+	s.BadChecksum = bad
+	h := digest(l.Contents[:tcpNeeded], uint64(wire))
+	if len(l.Contents) > 18 { // behind the checksum
+		h = digest(l.Payload[:min(64, len(l.Payload))], digest(l.Contents[18:], h))
+	}
+	s.Digest = uint32(h ^ h>>32)
+	d.stats.Segments++
+	d.found(endTCP)
+}
+
+// set fills k for a segment from src to dst and reports whether src became B.
+func (k *Key) set(src, dst *Addr, srcPort, dstPort uint16, v6 bool) (fromB bool) {
+	k.V6 = v6
+	order := src.compare(dst)
+	if order > 0 || order == 0 && srcPort > dstPort {
+		k.A, k.B, k.APort, k.BPort = *dst, *src, dstPort, srcPort
+		return true
+	}
+	k.A, k.B, k.APort, k.BPort = *src, *dst, srcPort, dstPort
+	return false
+}
+
+func (a *Addr) compare(b *Addr) int {
+	if x, y := binary.BigEndian.Uint64(a[:]), binary.BigEndian.Uint64(b[:]); x != y {
+		if x < y {
+			return -1
+		}
+		return 1
+	}
+	x, y := binary.BigEndian.Uint64(a[8:]), binary.BigEndian.Uint64(b[8:])
+	switch {
+	case x < y:
+		return -1
+	case x > y:
+		return 1
+	}
+	return 0
+}
