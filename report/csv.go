@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/flows"
 )
 
 // CSV writes one row a connection below a header (RFC 4180, but with lines that end in a single LF, as encoding/csv
@@ -36,7 +37,7 @@ func (v *CSV) Connection(c *analyzer.Connection) error {
 	for _, column := range csvColumns {
 		start := len(v.buf)
 		v.buf = column.append(v.buf, c)
-		if string(v.buf[start:]) == "null" {
+		if string(v.buf[start:]) == "null" { // no string of a record is that word
 			v.buf = v.buf[:start]
 		}
 		v.ends = append(v.ends, len(v.buf))
@@ -81,15 +82,7 @@ var csvColumns = slices.Concat(
 		{"id", func(b []byte, c *analyzer.Connection) []byte { return strconv.AppendUint(b, c.ID, 10) }},
 		{"previous_id", func(b []byte, c *analyzer.Connection) []byte { return appendPacket(b, c.PreviousID) }},
 		{"community_id", func(b []byte, c *analyzer.Connection) []byte { return append(b, c.CommunityID...) }},
-		{"encapsulation", func(b []byte, c *analyzer.Connection) []byte {
-			for i, layer := range c.Encapsulation {
-				b = append(appendSpace(b, i), layer.Kind...)
-				if layer.HasID {
-					b = strconv.AppendUint(append(b, ':'), uint64(layer.ID), 10)
-				}
-			}
-			return b
-		}},
+		{"encapsulation", func(b []byte, c *analyzer.Connection) []byte { return appendEncapsulation(b, c.Encapsulation) }},
 		{"start", func(b []byte, c *analyzer.Connection) []byte { return c.Start.Append(b) }},
 		{"end", func(b []byte, c *analyzer.Connection) []byte { return c.End.Append(b) }},
 		{"duration_s", func(b []byte, c *analyzer.Connection) []byte { return c.Duration.Append(b) }},
@@ -231,6 +224,17 @@ func halfOpenColumn(name string, value func([]byte, *analyzer.HalfOpen) []byte) 
 		}
 		return value(b, c.HalfOpen)
 	}}
+}
+
+// appendEncapsulation appends layers as words: vlan:12 vxlan:42.
+func appendEncapsulation(b []byte, layers []flows.Layer) []byte {
+	for i, layer := range layers {
+		b = append(appendSpace(b, i), layer.Kind...)
+		if layer.HasID {
+			b = strconv.AppendUint(append(b, ':'), uint64(layer.ID), 10)
+		}
+	}
+	return b
 }
 
 func appendStateName(b []byte, s analyzer.StateOrNone) []byte {

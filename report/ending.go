@@ -20,6 +20,7 @@ type Capture struct {
 	Bytes        uint64            `json:"bytes"`      // of all packets, as they were on the wire
 	First        analyzer.Time     `json:"first"`      // time of the earliest packet
 	Last         analyzer.Time     `json:"last"`       // time of the latest packet
+	Untimed      uint64            `json:"untimed"`    // packets whose capture format gives them no time; they got the one before
 	LinkTypes    map[string]uint64 `json:"link_types"` // packets by the name of their link type
 	Decoded      map[string]uint64 `json:"decoded"`    // packets by what they were
 	Undecoded    map[string]uint64 `json:"undecoded"`  // packets that could not be decoded, by reason

@@ -1,0 +1,129 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// reference is the connection by encoding/json. Only the layers take a detour, for flows.Layer leaves it to the reader
+// of HasID to say null.
+func reference(t interface{ Fatal(...any) }, c *analyzer.Connection) string {
+	type layer struct {
+		Kind string  `json:"kind"`
+		ID   *uint32 `json:"id"`
+	}
+	layers := []layer{}
+	for _, l := range c.Encapsulation {
+		layers = append(layers, layer{Kind: l.Kind})
+		if l.HasID {
+			layers[len(layers)-1].ID = &l.ID
+		}
+	}
+	bare := *c
+	bare.Encapsulation = []flows.Layer{}
+	record, err := appendRecord(nil, &bare)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encapsulation, err := appendRecord(nil, layers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Replace(string(record), `"encapsulation":[]`, `"encapsulation":`+string(encapsulation), 1)
+}
+
+func TestEncoderAgreesWithEncodingJSON(t *testing.T) {
+	var e encoder // one for all, since it remembers the last second
+	rapid.Check(t, func(t *rapid.T) {
+		c := connections.Draw(t, "connection")
+		got := string(e.connection(nil, c))
+		if diff := cmp.Diff(reference(t, c), got); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+	for _, c := range sampleConnections() {
+		if diff := cmp.Diff(reference(t, c), string(e.connection(nil, c))); diff != "" {
+			t.Errorf("connection %d: %s", c.ID, diff)
+		}
+	}
+}
+
+func TestListsAreNeverNull(t *testing.T) {
+	var e encoder
+	var got map[string]any
+	if err := json.Unmarshal(e.connection(nil, &analyzer.Connection{Findings: []analyzer.Finding{{}}}), &got); err != nil {
+		t.Fatal(err)
+	}
+	client := got["client"].(map[string]any)
+	finding := got["findings"].([]any)[0].(map[string]any)
+	for name, list := range map[string]any{
+		"encapsulation": got["encapsulation"], "time_wait": got["time_wait"], "client.states": client["states"], "packets": finding["packets"],
+	} {
+		if _, ok := list.([]any); !ok {
+			t.Errorf("%s is %v", name, list)
+		}
+	}
+}
+
+func TestEncoderDoesNotAllocate(t *testing.T) {
+	sample := sampleConnections()
+	j := NewJSONL(io.Discard)
+	all := func() {
+		for _, c := range sample {
+			if err := j.Connection(c); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	all() // the buffer grows
+	if n := testing.AllocsPerRun(10, all); n != 0 {
+		t.Errorf("%v allocations for %d records", n, len(sample))
+	}
+}
+
+func BenchmarkJSONL(b *testing.B) {
+	benchmarkWriter(b, func(w io.Writer) writer { return NewJSONL(w) })
+}
+
+func BenchmarkEncodingJSON(b *testing.B) {
+	c := sampleConnections()[2]
+	b.ReportAllocs()
+	for b.Loop() {
+		encoder := json.NewEncoder(io.Discard)
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(c); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// benchmarkWriter writes the ordinary connection of the sample again and again.
+func benchmarkWriter(b *testing.B, open func(io.Writer) writer) {
+	c := sampleConnections()[2]
+	var size bytes.Buffer
+	w := open(&size)
+	if err := w.Connection(c); err != nil {
+		b.Fatal(err)
+	}
+	if err := w.Finish(sampleEnding()); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(size.Len()))
+	b.ReportAllocs()
+	w = open(io.Discard)
+	for b.Loop() {
+		c.ID++
+		if err := w.Connection(c); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

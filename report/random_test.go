@@ -1,0 +1,164 @@
+package report
+
+import (
+	"net/netip"
+
+	"pgregory.net/rapid"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// Generators of records with anything in them that their types can hold, as long as the schema allows it.
+
+// text draws strings with what is hard to write down: quotes, control characters, line separators, and bytes that are
+// not UTF-8.
+var text = rapid.Custom(func(t *rapid.T) string {
+	part := rapid.OneOf(
+		rapid.String(),
+		rapid.SampledFrom([]string{"", "\"", "\\", "\n", "\x00", "\x1b[31m", "\x7f", "\u2028", "\u2029", "<&>", "\xff", "\xe2\x80", "\ufffd", "a,b", "日本"}),
+	)
+	return part.Draw(t, "first") + part.Draw(t, "second")
+})
+
+func oneOf[T any](values ...T) *rapid.Generator[T] { return rapid.SampledFrom(values) }
+
+// maybe draws nil half of the time.
+func maybe[T any](g *rapid.Generator[T]) *rapid.Generator[*T] {
+	return rapid.Custom(func(t *rapid.T) *T {
+		if rapid.Bool().Draw(t, "nil") {
+			return nil
+		}
+		v := g.Draw(t, "value")
+		return &v
+	})
+}
+
+// counts are whole numbers as the JSON of a number can hold them exactly.
+var counts = rapid.OneOf(rapid.Uint64Range(0, 3), rapid.Uint64Range(0, 1<<53))
+
+var (
+	moments = rapid.OneOf(rapid.Custom(func(t *rapid.T) analyzer.Time {
+		return analyzer.Time(rapid.Int64Min(int64(analyzer.NoTime)+1).Draw(t, "ns"))
+	}), oneOf(analyzer.Time(0), -1, 1_700_000_000_000_000_001))
+	times   = rapid.OneOf(moments, rapid.Just(analyzer.NoTime))
+	lengths = rapid.OneOf(rapid.Custom(func(t *rapid.T) analyzer.Duration {
+		return analyzer.Duration(rapid.Int64Range(-1<<53, 1<<53).Draw(t, "ns"))
+	}), oneOf(analyzer.Duration(0), -1, 10_500_000))
+	durations = rapid.OneOf(lengths, rapid.Just(analyzer.NoDuration))
+	packets   = rapid.Custom(func(t *rapid.T) analyzer.PacketNumber { return analyzer.PacketNumber(counts.Draw(t, "packet")) })
+	answers   = oneOf(analyzer.Unknown, analyzer.No, analyzer.Yes)
+	sides     = oneOf(analyzer.NoSide, analyzer.Client, analyzer.Server)
+	evidence  = oneOf(analyzer.NoEvidence, analyzer.Seen, analyzer.Inferred)
+	states    = rapid.Custom(func(t *rapid.T) tcpstate.State {
+		return tcpstate.State(rapid.IntRange(int(tcpstate.Closed), int(tcpstate.TimeWait)).Draw(t, "state"))
+	})
+	statesOrNone = rapid.Custom(func(t *rapid.T) analyzer.StateOrNone {
+		return analyzer.StateOrNone{State: states.Draw(t, "state"), Known: rapid.Bool().Draw(t, "known")}
+	})
+	addresses = rapid.Custom(func(t *rapid.T) netip.Addr {
+		if rapid.Bool().Draw(t, "v6") {
+			return netip.AddrFrom16([16]byte(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "ip")))
+		}
+		return netip.AddrFrom4([4]byte(rapid.SliceOfN(rapid.Byte(), 4, 4).Draw(t, "ip")))
+	})
+	endpoints = rapid.Custom(func(t *rapid.T) analyzer.Endpoint {
+		return analyzer.Endpoint{
+			IP:          addresses.Draw(t, "ip"),
+			Port:        rapid.Uint16().Draw(t, "port"),
+			ISN:         analyzer.Seq{Number: rapid.Uint32().Draw(t, "isn"), Known: rapid.Bool().Draw(t, "isn known")},
+			ISNEvidence: evidence.Draw(t, "isn evidence"),
+			SynAcked:    answers.Draw(t, "syn acked"),
+			Syns:        counts.Draw(t, "syns"),
+			Fins:        counts.Draw(t, "fins"),
+			Rsts:        counts.Draw(t, "rsts"),
+			Fin: maybe(rapid.Custom(func(t *rapid.T) analyzer.Fin {
+				return analyzer.Fin{Seq: rapid.Uint32().Draw(t, "seq"), Packet: packets.Draw(t, "packet"), Acked: answers.Draw(t, "acked")}
+			})).Draw(t, "fin"),
+			Packets:              counts.Draw(t, "packets"),
+			CaptureDuplicates:    counts.Draw(t, "duplicates"),
+			Bytes:                counts.Draw(t, "bytes"),
+			RetransmittedPackets: counts.Draw(t, "retransmitted"),
+			Keepalives:           counts.Draw(t, "keepalives"),
+			ZeroWindowProbes:     counts.Draw(t, "probes"),
+			State:                statesOrNone.Draw(t, "state"),
+			States: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) analyzer.StateEntry {
+				return analyzer.StateEntry{
+					State: states.Draw(t, "state"), At: moments.Draw(t, "at"), Packet: packets.Draw(t, "packet"),
+					Evidence: oneOf(analyzer.Seen, analyzer.Inferred).Draw(t, "evidence"),
+				}
+			}), 0, 4).Draw(t, "states"),
+		}
+	})
+	connections = rapid.Custom(func(t *rapid.T) *analyzer.Connection {
+		return &analyzer.Connection{
+			Record:      "connection",
+			Schema:      analyzer.Schema,
+			ID:          1 + counts.Draw(t, "id"),
+			PreviousID:  packets.Draw(t, "previous"),
+			CommunityID: text.Draw(t, "community id"),
+			Encapsulation: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) flows.Layer {
+				return flows.Layer{Kind: text.Draw(t, "kind"), ID: rapid.Uint32().Draw(t, "id"), HasID: rapid.Bool().Draw(t, "has id")}
+			}), 0, 3).Draw(t, "encapsulation"),
+			Start:    moments.Draw(t, "start"),
+			End:      moments.Draw(t, "end"),
+			Duration: lengths.Draw(t, "duration"),
+			EndedBy: oneOf(analyzer.EndClosed, analyzer.EndTimeWaitExpired, analyzer.EndReset, analyzer.EndSuperseded,
+				analyzer.EndIdle, analyzer.EndEvicted, analyzer.EndCaptureEnd).Draw(t, "ended by"),
+			Client:       endpoints.Draw(t, "client"),
+			Server:       endpoints.Draw(t, "server"),
+			RoleEvidence: oneOf(analyzer.RoleSyn, analyzer.RoleSynAck, analyzer.RolePorts, analyzer.RoleFirstPacket).Draw(t, "role"),
+			Handshake: analyzer.Handshake{
+				Outcome: oneOf(analyzer.OutcomeComplete, analyzer.OutcomeSimultaneous, analyzer.OutcomeFastOpen, analyzer.OutcomeRefused,
+					analyzer.OutcomeUnreachable, analyzer.OutcomeChallenged, analyzer.OutcomeUnanswered, analyzer.OutcomeEmbryonic,
+					analyzer.OutcomeAborted, analyzer.OutcomeUnseen, analyzer.OutcomePartial, analyzer.OutcomeStray).Draw(t, "outcome"),
+				SynAt: times.Draw(t, "syn at"), SynPacket: packets.Draw(t, "syn"),
+				SynAckAt: times.Draw(t, "syn-ack at"), SynAckPacket: packets.Draw(t, "syn-ack"),
+				AckAt: times.Draw(t, "ack at"), AckPacket: packets.Draw(t, "ack"),
+				ServerRTT: durations.Draw(t, "server rtt"), ClientRTT: durations.Draw(t, "client rtt"),
+			},
+			Teardown: analyzer.Teardown{
+				Kind: oneOf(analyzer.TeardownFourWay, analyzer.TeardownThreeSegment, analyzer.TeardownSimultaneous, analyzer.TeardownReset,
+					analyzer.TeardownHalfClosed, analyzer.TeardownIncomplete, analyzer.TeardownNone).Draw(t, "teardown"),
+				Initiator: sides.Draw(t, "initiator"), At: times.Draw(t, "at"), HalfClosed: durations.Draw(t, "half closed"),
+				Reset: maybe(rapid.Custom(func(t *rapid.T) analyzer.Reset {
+					return analyzer.Reset{
+						By: sides.Draw(t, "by"), Packet: packets.Draw(t, "packet"), ReceiverState: statesOrNone.Draw(t, "state"),
+						Answers: oneOf(analyzer.AnswersSyn, analyzer.AnswersData, analyzer.AnswersFin, analyzer.AnswersAck,
+							analyzer.AnswersKeepalive, analyzer.AnswersNothing).Draw(t, "answers"),
+					}
+				})).Draw(t, "reset"),
+			},
+			TimeWait: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) analyzer.TimeWait {
+				return analyzer.TimeWait{
+					Side: oneOf(analyzer.Client, analyzer.Server).Draw(t, "side"), Entered: moments.Draw(t, "entered"),
+					Restarts: counts.Draw(t, "restarts"), TwoMSL: lengths.Draw(t, "2msl"), Expires: moments.Draw(t, "expires"),
+					EndedBy: oneOf(analyzer.TimeWaitCaptureEnd, analyzer.TimeWaitExpired, analyzer.TimeWaitReused, analyzer.TimeWaitReset,
+						analyzer.TimeWaitEvicted, analyzer.TimeWaitRunning).Draw(t, "ended by"),
+					Observed: lengths.Draw(t, "observed"),
+				}
+			}), 0, 2).Draw(t, "time wait"),
+			HalfOpen: maybe(rapid.Custom(func(t *rapid.T) analyzer.HalfOpen {
+				return analyzer.HalfOpen{
+					Survivor: sides.Draw(t, "survivor"), Since: times.Draw(t, "since"), At: times.Draw(t, "at"),
+					DiscoveredBy: oneOf(analyzer.DiscoveredNever, analyzer.DiscoveredData, analyzer.DiscoveredSyn,
+						analyzer.DiscoveredKeepalive, analyzer.DiscoveredFin).Draw(t, "discovered by"),
+				}
+			})).Draw(t, "half open"),
+			Findings: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) analyzer.Finding {
+				return analyzer.Finding{
+					Code: text.Draw(t, "code"), Severity: oneOf(analyzer.Info, analyzer.Warning, analyzer.Error).Draw(t, "severity"),
+					Side: sides.Draw(t, "side"), Packets: rapid.SliceOfN(rapid.Uint64Range(1, 1<<53), 0, 3).Draw(t, "packets"),
+					Detail: text.Draw(t, "detail"),
+				}
+			}), 0, 3).Draw(t, "findings"),
+			Zeek: maybe(rapid.Custom(func(t *rapid.T) analyzer.Zeek {
+				return analyzer.Zeek{ConnState: text.Draw(t, "state"), History: text.Draw(t, "history")}
+			})).Draw(t, "zeek"),
+			Tshark: maybe(rapid.Custom(func(t *rapid.T) analyzer.Tshark {
+				return analyzer.Tshark{Completeness: rapid.IntRange(0, 63).Draw(t, "completeness")}
+			})).Draw(t, "tshark"),
+		}
+	})
+)

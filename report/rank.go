@@ -1,0 +1,145 @@
+package report
+
+import (
+	"cmp"
+	"container/heap"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/tcplife/tcplife/analyzer"
+)
+
+// A ranking keeps the first rows of many by an order, in memory for those alone.
+type ranking struct {
+	limit int // rows kept; 0 for all
+	total uint64
+	rows  rankHeap // with a limit: a heap, the last of the kept on top
+}
+
+type rankedRow struct {
+	rank
+	cells []cell
+}
+
+// A rank orders rows: by the sort key, then by the connection's id.
+type rank struct {
+	key int64
+	id  uint64
+}
+
+func compareRanks(a, b rank) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.id, b.id)) }
+
+// offer adds a row if it is among the first; only then are its cells made.
+func (r *ranking) offer(at rank, cells func() []cell) {
+	r.total++
+	switch {
+	case r.limit == 0:
+		r.rows = append(r.rows, rankedRow{at, cells()})
+	case len(r.rows) < r.limit:
+		heap.Push(&r.rows, rankedRow{at, cells()})
+	case compareRanks(at, r.rows[0].rank) < 0:
+		r.rows[0] = rankedRow{at, cells()}
+		heap.Fix(&r.rows, 0)
+	}
+}
+
+// sorted returns the cells of the rows in order. The ranking can not be used afterwards.
+func (r *ranking) sorted() [][]cell {
+	slices.SortFunc(r.rows, func(a, b rankedRow) int { return compareRanks(a.rank, b.rank) })
+	rows := make([][]cell, len(r.rows))
+	for i := range r.rows {
+		rows[i] = r.rows[i].cells
+	}
+	return rows
+}
+
+type rankHeap []rankedRow
+
+func (h rankHeap) Len() int           { return len(h) }
+func (h rankHeap) Less(i, j int) bool { return compareRanks(h[i].rank, h[j].rank) > 0 }
+func (h rankHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *rankHeap) Push(row any)      { *h = append(*h, row.(rankedRow)) }
+func (h *rankHeap) Pop() any {
+	last := len(*h) - 1
+	row := (*h)[last]
+	*h = (*h)[:last]
+	return row
+}
+
+// A sortKey is one of TableOptions.Sort. Its key grows from the first row to the last.
+type sortKey struct {
+	name, meaning string
+	key           func(*analyzer.Connection) int64
+}
+
+var sortKeys = []sortKey{
+	{"start", "first packet, earliest first", func(c *analyzer.Connection) int64 { return earliest(c.Start) }},
+	{"end", "last packet, earliest first", func(c *analyzer.Connection) int64 { return earliest(c.End) }},
+	{"duration", "longest first", func(c *analyzer.Connection) int64 { return longest(c.Duration) }},
+	{"rtt", "slowest handshake first", func(c *analyzer.Connection) int64 { return longest(handshakeRTT(c)) }},
+	{"bytes", "most payload first, both ways together", func(c *analyzer.Connection) int64 { return most(c.Client.Bytes, c.Server.Bytes) }},
+	{"packets", "most packets first", func(c *analyzer.Connection) int64 { return most(c.Client.Packets, c.Server.Packets) }},
+	{"retransmitted", "most retransmissions first", func(c *analyzer.Connection) int64 {
+		return most(c.Client.RetransmittedPackets, c.Server.RetransmittedPackets)
+	}},
+	{"findings", "most severe findings first, then most of them", func(c *analyzer.Connection) int64 { return worst(c.Findings) }},
+}
+
+// earliest puts the unknown last.
+func earliest(t analyzer.Time) int64 {
+	if t == analyzer.NoTime {
+		return math.MaxInt64
+	}
+	return int64(t)
+}
+
+// longest puts the unknown last.
+func longest(d analyzer.Duration) int64 {
+	if d == analyzer.NoDuration {
+		return math.MaxInt64
+	}
+	return -int64(d)
+}
+
+func most(client, server uint64) int64 {
+	sum := client + server
+	if sum < client || sum > math.MaxInt64 {
+		sum = math.MaxInt64
+	}
+	return -int64(sum)
+}
+
+// worst compares the number of errors, then of warnings, then of the rest; each counts up to a million.
+func worst(findings []analyzer.Finding) int64 {
+	const limit = 1 << 20
+	var key int64
+	for _, n := range countSeverities(findings) {
+		key = key*limit + min(int64(n), limit-1)
+	}
+	return -key
+}
+
+func sortByName(name string) (sortKey, error) {
+	if name == "" {
+		return sortKeys[0], nil
+	}
+	names := make([]string, len(sortKeys))
+	for i, k := range sortKeys {
+		if k.name == name {
+			return k, nil
+		}
+		names[i] = k.name
+	}
+	return sortKey{}, fmt.Errorf("unknown sort key %q: it must be one of %s", name, strings.Join(names, ", "))
+}
+
+// TableSorts lists what TableOptions.Sort can be.
+func TableSorts() []Column {
+	sorts := make([]Column, len(sortKeys))
+	for i, k := range sortKeys {
+		sorts[i] = Column{k.name, k.meaning}
+	}
+	return sorts
+}

@@ -1,0 +1,174 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"pgregory.net/rapid"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/flows"
+)
+
+func compiledSchema(t *testing.T) *jsonschema.Schema {
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	if err := compiler.AddResource("schema.json", document); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := compiler.Compile("schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compiled
+}
+
+func validate(t interface{ Fatal(...any) }, schema *jsonschema.Schema, document string) {
+	value, err := jsonschema.UnmarshalJSON(strings.NewReader(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(value); err != nil {
+		t.Fatal(fmt.Sprintf("%#v", err))
+	}
+}
+
+func TestOutputMatchesSchema(t *testing.T) {
+	schema := compiledSchema(t)
+	validate(t, schema, write(t, "json", sampleConnections(), sampleEnding()))
+	validate(t, schema, write(t, "json", nil, emptyEnding()))
+	for line := range strings.Lines(write(t, "jsonl", sampleConnections(), sampleEnding())) {
+		validate(t, schema, line)
+	}
+	var e encoder
+	rapid.Check(t, func(t *rapid.T) { validate(t, schema, string(e.connection(nil, connections.Draw(t, "connection")))) })
+}
+
+func TestSchemaRefuses(t *testing.T) {
+	schema := compiledSchema(t)
+	for _, change := range []struct{ old, new string }{
+		{`"schema":1`, `"schema":2`},
+		{`"id":7,`, ``},
+		{`"isn":99`, `"isn":4294967296`},
+		{`"outcome":"refused"`, `"outcome":"rejected"`},
+		{`"findings":[]`, `"findings":null`},
+		{`"zeek":null`, `"zeek":null,"color":"red"`},
+		{`"at":"2023-11-14T22:13:20.020000000Z"`, `"at":null`},
+	} {
+		var e encoder
+		record := string(e.connection(nil, sampleConnections()[0]))
+		wrong := strings.Replace(record, change.old, change.new, 1)
+		if wrong == record {
+			t.Fatalf("the record has no %s", change.old)
+		}
+		value, err := jsonschema.UnmarshalJSON(strings.NewReader(wrong))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if schema.Validate(value) == nil {
+			t.Errorf("%s instead of %s was allowed", change.new, change.old)
+		}
+	}
+}
+
+// Each definition that stands for a struct has its fields and no others, all of them required and described.
+func TestSchemaHasEveryField(t *testing.T) {
+	type object struct {
+		Description          string
+		Properties           map[string]json.RawMessage
+		Required             []string
+		AdditionalProperties any
+	}
+	var schema struct {
+		Defs map[string]object `json:"$defs"`
+	}
+	if err := json.Unmarshal(Schema(), &schema); err != nil {
+		t.Fatal(err)
+	}
+	inside := func(definition, property string) (o object) { // of an object, or of the elements of a list
+		var list struct{ Items *object }
+		for _, target := range []any{&o, &list} {
+			if err := json.Unmarshal(schema.Defs[definition].Properties[property], target); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if list.Items != nil {
+			return *list.Items
+		}
+		return o
+	}
+	for _, c := range []struct {
+		name string
+		object
+		fields reflect.Type
+	}{
+		{"connection", schema.Defs["connection"], reflect.TypeFor[analyzer.Connection]()},
+		{"layer", schema.Defs["layer"], reflect.TypeFor[flows.Layer]()},
+		{"endpoint", schema.Defs["endpoint"], reflect.TypeFor[analyzer.Endpoint]()},
+		{"state_entry", schema.Defs["state_entry"], reflect.TypeFor[analyzer.StateEntry]()},
+		{"fin", schema.Defs["fin"], reflect.TypeFor[analyzer.Fin]()},
+		{"handshake", schema.Defs["handshake"], reflect.TypeFor[analyzer.Handshake]()},
+		{"teardown", schema.Defs["teardown"], reflect.TypeFor[analyzer.Teardown]()},
+		{"reset", schema.Defs["reset"], reflect.TypeFor[analyzer.Reset]()},
+		{"time_wait", schema.Defs["time_wait"], reflect.TypeFor[analyzer.TimeWait]()},
+		{"half_open", schema.Defs["half_open"], reflect.TypeFor[analyzer.HalfOpen]()},
+		{"finding", schema.Defs["finding"], reflect.TypeFor[analyzer.Finding]()},
+		{"zeek", schema.Defs["zeek"], reflect.TypeFor[analyzer.Zeek]()},
+		{"tshark", schema.Defs["tshark"], reflect.TypeFor[analyzer.Tshark]()},
+		{"syn_flood", schema.Defs["syn_flood"], reflect.TypeFor[analyzer.SynFlood]()},
+		{"target", inside("syn_flood", "target"), reflect.TypeFor[analyzer.Target]()},
+		{"summary", schema.Defs["summary"], reflect.TypeFor[analyzer.Summary]()},
+		{"resets_by_side", inside("summary", "resets_by_side"), reflect.TypeFor[analyzer.SideCounts]()},
+		{"rtt", schema.Defs["rtt"], reflect.TypeFor[analyzer.RTT]()},
+		{"capture", schema.Defs["capture"], reflect.TypeFor[Capture]()},
+		{"dropped", inside("capture", "dropped"), reflect.TypeFor[Dropped]()},
+		{"damage", inside("capture", "damage"), reflect.TypeFor[Damage]()},
+	} {
+		want := jsonNames(c.fields)
+		if got := slices.Sorted(maps.Keys(c.Properties)); !slices.Equal(got, want) {
+			t.Errorf("%s has %q in the schema and %q in the record", c.name, got, want)
+		}
+		slices.Sort(c.Required)
+		if !slices.Equal(c.Required, want) {
+			t.Errorf("%s: not all of its members are required, only %q", c.name, c.Required)
+		}
+		if c.AdditionalProperties != false {
+			t.Errorf("%s allows other members", c.name)
+		}
+		for name, property := range c.Properties {
+			var p struct {
+				Description string
+				Ref         string `json:"$ref"`
+			}
+			if err := json.Unmarshal(property, &p); err != nil {
+				t.Fatal(err)
+			}
+			described := p.Description != "" || schema.Defs[strings.TrimPrefix(p.Ref, "#/$defs/")].Description != ""
+			if !described {
+				t.Errorf("%s.%s is not described", c.name, name)
+			}
+		}
+	}
+}
+
+// jsonNames are the names of a struct's fields, sorted.
+func jsonNames(s reflect.Type) (names []string) {
+	for i := range s.NumField() {
+		if name := s.Field(i).Tag.Get("json"); name != "-" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,184 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
+
+	"github.com/tcplife/tcplife/analyzer"
+)
+
+// A summaryLine is a label and a list, which may take several lines.
+type summaryLine struct {
+	label string
+	items []string
+	tone  tone
+}
+
+func connectionSummary(s *analyzer.Summary) []summaryLine {
+	lines := []summaryLine{{label: "connections", items: []string{count(s.Connections)}}}
+	lines = appendCounts(lines, "outcome", s.ByOutcome, calm)
+	lines = appendCounts(lines, "teardown", s.ByTeardown, calm)
+	if s.ResetsBySide != (analyzer.SideCounts{}) {
+		lines = append(lines, summaryLine{label: "resets", items: []string{
+			count(s.ResetsBySide.Client) + " by clients", count(s.ResetsBySide.Server) + " by servers"}})
+	}
+	lines = appendRTT(lines, "server RTT", s.ServerRTT)
+	lines = appendRTT(lines, "client RTT", s.ClientRTT)
+	for _, c := range []struct {
+		label string
+		n     uint64
+		tone  tone
+	}{
+		{"embryonic", s.Embryonic, alert},
+		{"half-open", s.HalfOpen, alert},
+		{"SYN floods", s.SynFloods, bad},
+		{"scans", s.Scans, alert},
+	} {
+		if c.n > 0 {
+			lines = append(lines, summaryLine{c.label, []string{count(c.n)}, c.tone})
+		}
+	}
+	return appendCounts(lines, "findings", s.FindingsByCode, calm)
+}
+
+// appendRTT appends percentiles if there was a sample.
+func appendRTT(lines []summaryLine, label string, rtt analyzer.RTT) []summaryLine {
+	if rtt.Max == analyzer.NoDuration {
+		return lines
+	}
+	return append(lines, summaryLine{label: label, items: []string{
+		"p50 " + span(rtt.P50), "p90 " + span(rtt.P90), "p99 " + span(rtt.P99), "max " + span(rtt.Max)}})
+}
+
+func captureSummary(c *Capture) []summaryLine {
+	lines := []summaryLine{
+		{label: "files", items: fileNames(c.Files)},
+		{label: "packets", items: []string{count(c.Packets) + " (" + size(c.Bytes) + ")"}},
+	}
+	if c.First != analyzer.NoTime {
+		lines = append(lines, summaryLine{label: "time", items: []string{
+			clock(c.First) + " to " + clock(c.Last) + " UTC", span(between(c.First, c.Last))}})
+	}
+	if c.Untimed > 0 {
+		lines = append(lines, summaryLine{"untimed", []string{counted(c.Untimed, "packet") + " without a time took the time of the packet before"}, alert})
+	}
+	lines = appendCounts(lines, "link types", c.LinkTypes, calm)
+	if c.Filter != nil {
+		lines = append(lines, summaryLine{label: "filter", items: []string{*c.Filter}})
+	}
+	lines = appendCounts(lines, "decoded", c.Decoded, calm)
+	lines = appendCounts(lines, "undecoded", c.Undecoded, alert)
+	if c.BadChecksums > 0 {
+		lines = append(lines, summaryLine{label: "bad checksums", items: []string{count(c.BadChecksums)}})
+	}
+	var dropped []string
+	tone := calm
+	for _, d := range []struct {
+		n     *uint64
+		where string
+	}{{c.Dropped.Kernel, "kernel"}, {c.Dropped.Interface, "interface"}} {
+		if d.n != nil {
+			dropped = append(dropped, d.where+" "+count(*d.n))
+			if *d.n > 0 {
+				tone = bad
+			}
+		}
+	}
+	if tone != calm {
+		dropped = append(dropped, "so connections may seem broken that were not")
+	}
+	if len(dropped) > 0 {
+		lines = append(lines, summaryLine{"dropped", dropped, tone})
+	}
+	if c.Evicted > 0 {
+		lines = append(lines, summaryLine{"evicted", []string{counted(c.Evicted, "connection") + " given up early to stay within the limit of memory"}, bad})
+	}
+	for _, d := range c.Damage {
+		lines = append(lines, summaryLine{"damage", []string{
+			d.File + " at byte " + count(uint64(d.Offset)), "expected " + d.Expected}, bad})
+	}
+	if c.Interrupted {
+		lines = append(lines, summaryLine{"interrupted", []string{"the rest of the capture was not read"}, bad})
+	}
+	return lines
+}
+
+// fileNames is the names, or of many the first and the last.
+func fileNames(files []string) []string {
+	const most = 4
+	if len(files) == 1 && files[0] == "-" {
+		return []string{"standard input"}
+	}
+	if len(files) <= most {
+		return files
+	}
+	return []string{count(uint64(len(files))) + " files", files[0] + " … " + files[len(files)-1]}
+}
+
+// appendCounts appends counts, the largest first, with their share if they are many.
+func appendCounts(lines []summaryLine, label string, counts map[string]uint64, tone tone) []summaryLine {
+	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+	var items []string
+	for _, name := range names {
+		if counts[name] > 0 {
+			items = append(items, name+" "+count(counts[name]))
+		}
+	}
+	if len(items) == 0 {
+		return lines
+	}
+	return append(lines, summaryLine{label, items, tone})
+}
+
+func (t *Table) drawSummary(out *bytes.Buffer, title string, lines []summaryLine) error {
+	label := 0
+	for _, l := range lines {
+		label = max(label, twwidth.Width(l.label))
+	}
+	room := 0
+	if t.options.Width > 0 {
+		room = max(t.options.Width-label-2*len(gap), 20)
+	}
+	g := grid{columns: []gridColumn{{}, {}, {}}}
+	for _, l := range lines {
+		name := l.label
+		items := make([]string, len(l.items))
+		for i := range l.items {
+			items[i] = plain(l.items[i])
+		}
+		for _, text := range wrap(items, ", ", room) {
+			g.rows = append(g.rows, []cell{{}, {full: name, tone: faint}, {full: text, tone: l.tone}})
+			name = ""
+		}
+	}
+	out.WriteString(t.paint(bold, title) + "\n")
+	return g.draw(out, 0, t.options.Color)
+}
+
+// wrap joins items into lines of at most width characters; 0 is no limit. An item too long for a line is broken between
+// its words, and a word is never broken.
+func wrap(items []string, separator string, width int) []string {
+	var lines []string
+	for i, item := range items {
+		if i < len(items)-1 {
+			item += strings.TrimRight(separator, " ")
+		}
+		last := len(lines) - 1
+		switch {
+		case i > 0 && (width == 0 || twwidth.Width(lines[last])+1+twwidth.Width(item) <= width):
+			lines[last] += " " + item
+		case width > 0 && twwidth.Width(item) > width && separator != " ":
+			lines = append(lines, wrap(strings.Split(item, " "), " ", width)...)
+		default:
+			lines = append(lines, item)
+		}
+	}
+	return lines
+}

@@ -1,0 +1,297 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
+	"pgregory.net/rapid"
+
+	"github.com/tcplife/tcplife/analyzer"
+)
+
+// table is what the options make of connections.
+func table(t interface{ Fatal(...any) }, o TableOptions, connections []*analyzer.Connection, e *Ending) string {
+	var out bytes.Buffer
+	w, err := NewTable(&out, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range connections {
+		if err := w.Connection(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Finish(e); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestTableGoldens(t *testing.T) {
+	for name, o := range map[string]TableOptions{
+		"width80":   {Width: 80},
+		"width100":  {Width: 100},
+		"width120":  {Width: 120},
+		"width200":  {Width: 200},
+		"unlimited": {},
+		"colour":    {Width: 120, Color: true},
+		"top3":      {Width: 120, Top: 3, Sort: "bytes"},
+		"columns":   {Width: 80, Columns: []string{"server", "id", "zeek", "encapsulation", "community_id", "role", "end", "tshark", "initiator"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			goldenFile(t, name+".table", table(t, o, sampleConnections(), sampleEnding()))
+		})
+	}
+}
+
+// The examples people see first are small: one connection, IPv4.
+func TestTableOfOneConnection(t *testing.T) {
+	e := emptyEnding()
+	e.Result.Summary.Connections = 1
+	goldenFile(t, "one.table", table(t, TableOptions{Width: 80}, sampleConnections()[2:3], e))
+}
+
+func TestTableFitsItsWidth(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		all := rapid.SliceOfN(connections, 1, 5).Draw(t, "connections")
+		for _, c := range all {
+			c.ID %= 1e7
+		}
+		width := rapid.IntRange(80, 300).Draw(t, "width")
+		for line := range strings.Lines(table(t, TableOptions{Width: width}, all, sampleEnding())) {
+			if w := twwidth.Width(strings.TrimSuffix(line, "\n")); w > width {
+				t.Fatalf("a line of %d characters in a width of %d:\n%s", w, width, line)
+			}
+		}
+	})
+}
+
+func TestChosenColumnsStay(t *testing.T) {
+	names := make([]string, len(connectionColumns))
+	for i, c := range TableColumns() {
+		names[i] = c.Name
+		if c.Meaning == "" {
+			t.Errorf("the column %s has no meaning", c.Name)
+		}
+	}
+	slices.Reverse(names)
+	head := strings.Split(table(t, TableOptions{Width: 80, Columns: names}, sampleConnections(), sampleEnding()), "\n")[1]
+	if got := strings.Fields(head); got[0] != "TSHARK" || got[len(got)-1] != "ID" {
+		t.Errorf("the header is %s", head)
+	}
+}
+
+func TestTableOptionsAreChecked(t *testing.T) {
+	for _, c := range []struct {
+		options TableOptions
+		says    string
+	}{
+		{TableOptions{Columns: []string{"id", "colour"}}, `unknown column "colour": it must be one of id, start, end, client`},
+		{TableOptions{Sort: "size"}, `unknown sort key "size": it must be one of start, end, duration`},
+		{TableOptions{Top: -1}, "must not be negative"},
+	} {
+		if _, err := NewTable(io.Discard, c.options); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%+v: %v", c.options, err)
+		}
+	}
+}
+
+func TestTableCannotBeTakenOver(t *testing.T) {
+	e := sampleEnding()
+	e.Capture.Files = []string{"a\x1b[2Jb\r\n.pcap"}
+	e.Result.SynFloods[0].Evidence = []string{"\x1b]0;title\x07\u202e"}
+	c := sampleConnections()[0]
+	c.Findings = []analyzer.Finding{{Code: "a\nb\t\x9b", Severity: analyzer.Error}}
+	out := table(t, TableOptions{}, []*analyzer.Connection{c}, e)
+	if at := strings.IndexFunc(out, func(r rune) bool { return r != '\n' && (r < ' ' || r == 0x7f || r == 0x9b || r == '\u202e') }); at >= 0 {
+		t.Errorf("a control character in %q", out[max(0, at-20):at+5])
+	}
+	if want := `a\x1b[2Jb\r\n.pcap`; !strings.Contains(out, want) {
+		t.Errorf("no %s in\n%s", want, out)
+	}
+}
+
+func TestSortKeys(t *testing.T) {
+	want := map[string][]uint64{
+		"start":         {1, 3, 7, 9, 14, 31, 55, 60, 90, 120},
+		"end":           {7, 1, 3, 31, 9, 90, 120, 55, 60, 14},
+		"duration":      {14, 60, 55, 90, 9, 31, 3, 1, 7, 120},
+		"rtt":           {14, 90, 1, 55, 60, 3, 7, 9, 31, 120}, // the last five have none
+		"bytes":         {14, 60, 1, 55, 3, 90, 7, 9, 31, 120},
+		"packets":       {14, 60, 1, 55, 90, 9, 31, 3, 7, 120},
+		"retransmitted": {14, 9, 31, 1, 3, 7, 55, 60, 90, 120},
+		"findings":      {14, 9, 1, 3, 7, 31, 55, 60, 90, 120},
+	}
+	for _, k := range TableSorts() {
+		var got []uint64
+		for line := range strings.Lines(table(t, TableOptions{Sort: k.Name, Columns: []string{"id"}}, sampleConnections(), sampleEnding())) {
+			if id, err := strconv.ParseUint(strings.TrimSpace(line), 10, 64); err == nil {
+				got = append(got, id)
+			}
+		}
+		if diff := cmp.Diff(want[k.Name], got); diff != "" {
+			t.Errorf("%s: %s", k.Name, diff)
+		}
+	}
+}
+
+func TestRankingKeepsTheFirst(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		keys := rapid.SliceOf(rapid.Int64Range(0, 20)).Draw(t, "keys")
+		limit := rapid.IntRange(0, 10).Draw(t, "limit")
+		r := ranking{limit: limit}
+		var want []rank
+		for i, key := range keys {
+			at := rank{key, uint64(i)}
+			want = append(want, at)
+			r.offer(at, func() []cell { return []cell{{full: fmt.Sprint(at)}} })
+		}
+		slices.SortFunc(want, compareRanks)
+		if limit > 0 && len(want) > limit {
+			want = want[:limit]
+		}
+		got := r.sorted()
+		if len(got) != len(want) || r.total != uint64(len(keys)) {
+			t.Fatalf("%d rows of %d, want %d of %d", len(got), r.total, len(want), len(keys))
+		}
+		for i := range want {
+			if got[i][0].full != fmt.Sprint(want[i]) {
+				t.Fatalf("row %d is %s, not %v", i, got[i][0].full, want[i])
+			}
+		}
+	})
+}
+
+func TestTableKeepsOnlyTop(t *testing.T) {
+	w, err := NewTable(io.Discard, TableOptions{Top: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := sampleConnections()[4] // embryonic
+	add := func() {
+		c.ID++
+		c.Start++
+		if err := w.Connection(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		add()
+	}
+	if n := testing.AllocsPerRun(1000, add); n != 0 {
+		t.Errorf("%v allocations for a row that is not shown", n)
+	}
+	if len(w.connections.rows) != 3 || len(w.embryonic.rows) != 3 || w.embryonic.total != w.connections.total {
+		t.Errorf("%d and %d rows are kept", len(w.connections.rows), len(w.embryonic.rows))
+	}
+}
+
+func TestTimeWaitHoldersAreBounded(t *testing.T) {
+	var l timeWaitLedger
+	c := sampleConnections()[2]
+	for i := range maxHolders + 5 {
+		c.Client.IP = netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+		l.add(c)
+	}
+	s := l.section(2)
+	if len(l.holders) != maxHolders || l.others != 5 || len(s.grid.rows) != 2 || s.total != maxHolders {
+		t.Errorf("%d holders and %d others; %d rows of %d", len(l.holders), l.others, len(s.grid.rows), s.total)
+	}
+	if len(s.after) != 1 || !strings.Contains(s.after[0], "5 of other holders") {
+		t.Errorf("it says %q", s.after)
+	}
+}
+
+func TestTimeWaitHoldersAddUp(t *testing.T) {
+	var l timeWaitLedger
+	ends := []analyzer.TimeWaitEndedBy{
+		analyzer.TimeWaitCaptureEnd, analyzer.TimeWaitRunning, analyzer.TimeWaitExpired, analyzer.TimeWaitReused,
+		analyzer.TimeWaitReused, analyzer.TimeWaitReset, analyzer.TimeWaitEvicted,
+	}
+	for _, end := range ends {
+		c := sampleConnections()[2]
+		c.TimeWait[0].EndedBy = end
+		c.TimeWait[0].Restarts = 2
+		l.add(c)
+		c.TimeWait[0].Side = analyzer.Server
+		l.add(c)
+	}
+	var texts [][]string
+	for _, row := range l.section(0).grid.rows {
+		var line []string
+		for _, c := range row {
+			line = append(line, c.full)
+		}
+		texts = append(texts, line)
+	}
+	want := [][]string{
+		{"10.0.0.1", "10.0.0.2:443", "client", "2", "2023-11-14 22:17:20.123", "1", "2", "1", "1", "14"},
+		{"10.0.0.2:443", "10.0.0.1", "server", "2", "2023-11-14 22:17:20.123", "1", "2", "1", "1", "14"},
+	}
+	if diff := cmp.Diff(want, texts); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestHumanUnits(t *testing.T) {
+	for _, c := range []struct{ got, want string }{
+		{count(0), "0"}, {count(999), "999"}, {count(1000), "1,000"}, {count(2401282), "2,401,282"},
+		{count(math.MaxUint64), "18,446,744,073,709,551,615"},
+		{counted(1, "packet"), "1 packet"}, {counted(0, "packet"), "0 packets"},
+		{amount(0), "0"}, {amount(999), "999"}, {amount(1000), "1.00k"}, {amount(9994), "9.99k"}, {amount(9996), "10.0k"},
+		{amount(99_949), "99.9k"}, {amount(99_951), "100k"}, {amount(999_499), "999k"}, {amount(999_500), "1.00M"},
+		{amount(math.MaxUint64), "18.4E"},
+		{size(134), "134 B"}, {size(359_102_551), "359 MB"},
+		{rate(0.25), "0.25"}, {rate(999), "999"}, {rate(2871), "2.87k"},
+		{percent(0), "0%"}, {percent(1), "100%"}, {percent(0.5), "50.0%"}, {percent(0.0003), "<0.1%"}, {percent(0.9996), ">99.9%"},
+		{percent(math.NaN()), "-"},
+		{span(analyzer.NoDuration), "-"}, {span(0), "0s"}, {span(7), "7ns"}, {span(1500), "1.50µs"}, {span(999_499), "999µs"},
+		{span(999_500), "1.00ms"}, {span(10_234_000), "10.2ms"}, {span(999_400_000), "999ms"}, {span(999_600_000), "1.00s"},
+		{span(59_949_000_000), "59.9s"}, {span(59_950_000_000), "1m00s"}, {span(123e9), "2m03s"}, {span(3599_600_000_000), "1h00m"},
+		{span(3*3600e9 + 12*60e9), "3h12m"}, {span(86_400e9 * 100), "100d00h"}, {span(-2e9), "-2.00s"},
+		{clock(at(0)), "2023-11-14 22:13:20.000"}, {clockShort(at(0)), "22:13:20.000"}, {clock(analyzer.NoTime), "-"},
+		{shortSocket(netip.MustParseAddrPort("255.255.255.255:65535")), "255.255.255.255:65535"},
+		{shortSocket(netip.MustParseAddrPort("[::1]:80")), "[::1]:80"},
+		{shortSocket(netip.MustParseAddrPort("[2001:db8:1234:5678:9abc:def0:1234:5678]:40022")), "[2001:d…4:5678]:40022"},
+		{shortSocket(netip.MustParseAddrPort("[2001:db8:1234:5678:9abc:def0:1234:5678]:7")), "[2001:db8…234:5678]:7"},
+		{plain("é \x00\x1b\n\"\\\u202e\xff日"), "é \\x00\\x1b\\n\"\\\\u202e\ufffd日"},
+		{strings.Join(wrap([]string{"one", "two", "three four five"}, ", ", 9), "|"), "one, two,|three|four five"},
+		{strings.Join(wrap([]string{"one", "two"}, ", ", 0), "|"), "one, two"},
+		{strings.Join(wrap([]string{"unbreakable"}, ", ", 5), "|"), "unbreakable"},
+	} {
+		if c.got != c.want {
+			t.Errorf("got %q, want %q", c.got, c.want)
+		}
+	}
+}
+
+func BenchmarkTable(b *testing.B) {
+	benchmarkWriter(b, func(w io.Writer) writer {
+		t, err := NewTable(w, TableOptions{Top: DefaultTop})
+		if err != nil {
+			b.Fatal(err)
+		}
+		return t
+	})
+}
+
+func BenchmarkCSV(b *testing.B) {
+	benchmarkWriter(b, func(w io.Writer) writer { return NewCSV(w) })
+}
+
+func BenchmarkMap(b *testing.B) {
+	c := sampleConnections()[2]
+	b.ReportAllocs()
+	for b.Loop() {
+		Map(c)
+	}
+}
