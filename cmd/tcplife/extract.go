@@ -13,19 +13,24 @@ import (
 
 // An extract is the capture that -w writes.
 type extract struct {
-	file   *lateFile
+	file   *os.File // nil for the standard output
 	writer *capture.Writer
 	// ends holds the connections that --where chose: the number of the first packet, and the time of the last.
 	ends map[uint64]analyzer.Time
 }
 
-func newExtract(path string, stdout io.Writer) *extract {
-	file := &lateFile{path: path}
-	var w io.Writer = file
+func newExtract(path string, stdout io.Writer) (*extract, error) {
+	x := &extract{ends: map[uint64]analyzer.Time{}}
 	if path == "-" {
-		w = stdout
+		x.writer = capture.NewWriter(stdout)
+		return x, nil
 	}
-	return &extract{file: file, writer: capture.NewWriter(w), ends: map[uint64]analyzer.Time{}}
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("write packets: %w", err)
+	}
+	x.file, x.writer = file, capture.NewWriter(file)
+	return x, nil
 }
 
 // chosen writes the packets of the connections in ends, which are those of the same 4-tuple from the first packet to the
@@ -61,8 +66,10 @@ func (x *extract) write(p *capture.Packet) error {
 // Close ends the file. One that no packet went into is a capture too.
 func (x *extract) Close() error {
 	err := x.writer.Flush()
-	if closeErr := x.file.Close(); err == nil {
-		err = closeErr
+	if x.file != nil {
+		if closeErr := x.file.Close(); err == nil {
+			err = closeErr
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("write packets: %w", err)
@@ -82,28 +89,4 @@ func sameFile(path string, paths []string) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// A lateFile is created by its first byte, so that what fails before leaves nothing behind.
-type lateFile struct {
-	path string
-	file *os.File
-}
-
-func (l *lateFile) Write(p []byte) (int, error) {
-	if l.file == nil {
-		file, err := os.Create(l.path)
-		if err != nil {
-			return 0, err
-		}
-		l.file = file
-	}
-	return l.file.Write(p)
-}
-
-func (l *lateFile) Close() error {
-	if l.file == nil {
-		return nil
-	}
-	return l.file.Close()
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,13 +17,25 @@ type reporter interface {
 	Finish(*report.Ending) error
 }
 
-// formatNames are the values of --output.
-var formatNames = []string{"table", "json", "jsonl", "csv"}
+// The values of flags that have a choice.
+var (
+	formatNames = []string{"table", "json", "jsonl", "csv"} // --output
+	colorModes  = []string{"auto", "always", "never"}       // --color
+	keyLayers   = []string{"vlan", "vni", "gre"}            // --key: flows.DecoderOptions.KeyIDs
+)
 
-// newReporter returns the format that the flags ask for. It fails for what there is not.
+// newReporter returns the format that the flags ask for. It fails for columns and orders of tables that there are not.
 func (f *readFlags) newReporter(stdout io.Writer) (reporter, error) {
 	switch f.output {
-	case "table":
+	case "json":
+		return report.NewJSON(stdout), nil
+	case "jsonl":
+		lines := report.NewJSONL(stdout)
+		lines.FlushLines = slices.Contains(f.files, "-") // who reads from a pipe may wait for what comes out
+		return lines, nil
+	case "csv":
+		return report.NewCSV(stdout), nil
+	default:
 		width, onTerminal := terminalWidth(stdout)
 		if columns, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && columns > 0 {
 			width = columns
@@ -38,14 +51,7 @@ func (f *readFlags) newReporter(stdout io.Writer) (reporter, error) {
 			return nil, &usageError{err.Error(), ""}
 		}
 		return table, nil
-	case "json":
-		return report.NewJSON(stdout), nil
-	case "jsonl":
-		return report.NewJSONL(stdout), nil
-	case "csv":
-		return report.NewCSV(stdout), nil
 	}
-	return nil, &usageError{"there is no format " + strconv.Quote(f.output), "the formats are " + strings.Join(formatNames, ", ")}
 }
 
 // colorWelcome is false where the environment says so (https://no-color.org).

@@ -12,8 +12,9 @@ import (
 
 func newManCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "man",
-		Short: "Print the manual page",
+		Use:                   "man",
+		DisableFlagsInUseLine: true,
+		Short:                 "Print the manual page",
 		Long: `Prints the manual page, tcplife(1), as troff. It is made from the same words as the
 --help of every command.`,
 		Example: `  tcplife man | man -l -
@@ -51,6 +52,9 @@ func manualSection(w io.Writer, cmd *cobra.Command) {
 	fmt.Fprintf(w, ".SH %q\n.B %s\n.PP\n", strings.ToUpper(troff(cmd.CommandPath())), troff(cmd.UseLine()))
 	fmt.Fprintf(w, ".nf\n%s\n.fi\n", troff(strings.TrimSpace(cmd.Long)))
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		if f.Name == "help" {
+			return
+		}
 		name := "\\-\\-" + troff(f.Name)
 		if f.Shorthand != "" {
 			name = "\\-" + f.Shorthand + ", " + name

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/tcplife/tcplife/capture"
+)
+
+// prepare looks for everything that can be wrong with the flags before a file is opened.
+func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
+	given := cmd.Flags().Changed
+	r := &reading{flags: f, stdin: cmd.InOrStdin(), stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
+	var err error
+
+	if f.filter != "" {
+		if r.filter, err = capture.CompileFilter(f.filter); err != nil {
+			return nil, &usageError{err.Error(), "see pcap-filter(7); 'host 10.0.0.7 and port 443' for example"}
+		}
+	}
+	if given("count") && f.count == 0 {
+		return nil, &usageError{"--count must be at least 1", "without it all packets are read"}
+	}
+	if given("where") {
+		if r.where, err = newCondition(f.where); err != nil {
+			return nil, &usageError{"--where: " + err.Error(), "tcplife schema lists the fields of a connection"}
+		}
+	}
+
+	if r.options.MSL, err = parseMSL(f.msl); err != nil {
+		return nil, &usageError{fmt.Sprintf("--msl %q: %v", f.msl, err), ""}
+	}
+	for _, limit := range []struct {
+		flag  string
+		value time.Duration
+	}{{"embryonic-limit", f.embryonicLimit}, {"idle-limit", f.idleLimit}} {
+		if given(limit.flag) && limit.value <= 0 {
+			return nil, &usageError{fmt.Sprintf("--%s must be above 0", limit.flag), "to keep connections longer, say for example 1000h"}
+		}
+	}
+	r.options.EmbryonicLimit, r.options.IdleLimit = f.embryonicLimit, f.idleLimit
+	for _, layer := range f.key {
+		if err := oneOf("key", layer, keyLayers); err != nil {
+			return nil, err
+		}
+	}
+
+	if err := oneOf("output", f.output, formatNames); err != nil {
+		return nil, err
+	}
+	if err := oneOf("color", f.color, colorModes); err != nil {
+		return nil, err
+	}
+	if f.output != "table" {
+		for _, flag := range []string{"top", "sort", "columns", "color"} {
+			if given(flag) {
+				return nil, &usageError{fmt.Sprintf("--%s is about tables, and the output is %s", flag, f.output), "leave one of the two out"}
+			}
+		}
+	}
+	if r.report, err = f.newReporter(r.stdout); err != nil {
+		return nil, err
+	}
+	if given("write") {
+		if err := f.checkWrite(r.stdout, given("output")); err != nil {
+			return nil, err
+		}
+		if f.writeTo == "-" {
+			r.report = nil
+		}
+	}
+	return r, nil
+}
+
+func oneOf(flag, value string, values []string) error {
+	if slices.Contains(values, value) {
+		return nil
+	}
+	return &usageError{fmt.Sprintf("--%s: there is no %q", flag, value), "it can be " + strings.Join(values, ", ")}
+}
+
+// checkWrite refuses a -w that could not be obeyed.
+func (f *readFlags) checkWrite(stdout io.Writer, reportAsked bool) error {
+	if f.writeTo == "" {
+		return &usageError{"-w needs a file", `"-" is the standard output`}
+	}
+	if in, same := sameFile(f.writeTo, f.files); same {
+		return &usageError{fmt.Sprintf("-w %s would overwrite what is read, %s", f.writeTo, in), "write to another file"}
+	}
+	if f.where != "" && slices.Contains(f.files, "-") {
+		return &usageError{"-w with --where reads its input twice, which standard input can not", "save it to a file and read that"}
+	}
+	if f.writeTo != "-" {
+		return nil
+	}
+	if reportAsked {
+		return &usageError{"-w - writes packets to standard output, where -o would write the report", "leave one of the two out, or name a file for -w"}
+	}
+	if _, terminal := terminalWidth(stdout); terminal {
+		return &usageError{"-w - would write packets to the terminal", "send standard output to a file or a pipe"}
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/report"
+)
+
+// A reading is what a sound command line asks for.
+type reading struct {
+	flags  *readFlags
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+
+	filter  *capture.Filter // nil lets all packets through
+	where   *condition      // nil reports all connections
+	options analyzer.Options
+	report  reporter // nil with -w -
+	extract *extract // nil without -w; made once the files to read are open
+}
+
+// read reads the capture and writes the report, then the extract.
+func (r *reading) read(ctx context.Context) error {
+	p, err := r.open(ctx)
+	if err != nil {
+		return err
+	}
+	if r.flags.writeTo != "" {
+		if r.extract, err = newExtract(r.flags.writeTo, r.stdout); err != nil {
+			p.Close()
+			return err
+		}
+	}
+	started := time.Now()
+	var failed error // to hand on what the analyzer emits
+	tracker := analyzer.New(r.options, func(c *analyzer.Connection) {
+		if failed == nil {
+			failed = r.connection(c)
+		}
+	})
+	err = p.each(ctx, func(packet *capture.Packet, segments []flows.Segment) error {
+		for i := range segments {
+			tracker.Segment(&segments[i])
+		}
+		if failed == nil && len(segments) > 0 && r.extract != nil && r.where == nil {
+			failed = r.extract.write(packet)
+		}
+		return failed
+	})
+	p.Close()
+	if err != nil {
+		return err
+	}
+	tracker.Close()
+	if failed != nil {
+		return failed
+	}
+
+	account := p.account(ctx.Err() != nil)
+	if r.report != nil {
+		result := tracker.Result()
+		if err := r.report.Finish(&report.Ending{Result: result, Capture: account.record(r.flags.filter, result.Evicted)}); err != nil {
+			return fmt.Errorf("write the report: %w", err)
+		}
+	}
+	if r.flags.verbose {
+		account.tellSpeed(r.stderr, time.Since(started))
+	}
+	omissions := account.tellOmissions(r.stderr)
+	if r.extract != nil {
+		if err := r.writeExtract(ctx); err != nil {
+			return err
+		}
+	}
+	return omissions
+}
+
+// connection hands on one that has ended, if --where lets it.
+func (r *reading) connection(c *analyzer.Connection) error {
+	if r.where != nil {
+		if holds, err := r.where.Holds(c); err != nil || !holds {
+			return err
+		}
+		if r.extract != nil {
+			r.extract.ends[c.ID] = c.End
+		}
+	}
+	if r.report == nil {
+		return nil
+	}
+	if err := r.report.Connection(c); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return nil
+}
+
+// writeExtract ends the extract; with --where it first reads the files again for it.
+func (r *reading) writeExtract(ctx context.Context) error {
+	if r.where != nil {
+		p, err := r.open(ctx)
+		if err != nil {
+			return err
+		}
+		err = r.extract.chosen(ctx, p)
+		p.Close()
+		if err != nil {
+			return err
+		}
+	}
+	if err := r.extract.Close(); err != nil {
+		return err
+	}
+	if r.where != nil && ctx.Err() != nil {
+		complain(r.stderr, "interrupted: %s is incomplete", r.flags.writeTo)
+		return errIncomplete
+	}
+	return nil
+}
+
+func (r *reading) open(ctx context.Context) (*pipeline, error) {
+	p, err := openPipeline(ctx, r.flags, r.filter, r.stdin, r.stderr)
+	if err != nil && ctx.Err() != nil {
+		return nil, errors.New("interrupted before the first packet")
+	}
+	return p, err
+}
