@@ -147,6 +147,12 @@ func (a *Analyzer) take(c *connection, seg *flows.Segment) {
 		a.drop(head)
 		return
 	}
+	if c != head && head.onlySyns() && c.from(seg) != head.opener {
+		head.challengedIn(c, seg)
+	}
+	if h := c.tcp.HalfOpen; c != head && h != nil && c.tcp.HalfOpenPacket == seg.Packet && head.challenged {
+		h.By = tcpstate.AnsweredSyn // RFC 9293 §3.5.1, figure 9
+	}
 	answered := seg.Flags.Has(flows.SYN|flows.ACK) && !effect.Has(tcpstate.BadSynAck)
 	completed := c.tcp.HandshakeAcked && c.tcp.HandshakeAckPacket == seg.Packet
 	if !answered && !completed {
@@ -161,6 +167,7 @@ func (a *Analyzer) take(c *connection, seg *flows.Segment) {
 			if o.stale && o.id > c.id {
 				c.interrupted = o.id
 			}
+			o.succeeded(c)
 			a.finish(o, seg.Time, o.endReason(EndSuperseded))
 		} else {
 			o.older = nil

@@ -25,6 +25,8 @@ type connection struct {
 	synText         bool   // a SYN carried text (RFC 7413)
 	stale           bool   // its SYN interrupted another attempt of the same client
 	interrupted     uint64 // packet of the stale SYN that interrupted this attempt
+	successor       uint64 // packet of the SYN that reused the ports
+	linuxReuse      bool   // the successor's ISN proves that it was accepted in TIME_WAIT
 	beforeWaits     bool   // the incarnation before was in TIME_WAIT when this one began
 	quotedPacket    uint64 // of the ICMP error
 	challengePacket uint64
@@ -39,6 +41,7 @@ type connection struct {
 type side struct {
 	packets, duplicates, retransmitted uint64
 	keepalives, probes                 uint64
+	impossible                         uint64 // segments with SYN and FIN at once
 	bytes                              uint64
 	textEnd                            uint32 // the number after the highest octet of text
 	textKnown                          bool
@@ -78,13 +81,17 @@ func (c *connection) self() bool { return c.key.A == c.key.B && c.key.APort == c
 // segment counts the segment and lets the state machine have it.
 func (c *connection) segment(seg *flows.Segment) tcpstate.Effect {
 	from := c.from(seg)
-	x, y := &c.sides[from], &c.sides[1-from]
+	to := 1 - from
+	if c.self() {
+		to = from
+	}
+	x, y := &c.sides[from], &c.sides[to]
 	if x.packets == 0 {
 		x.firstSeq = seg.Seq
 	}
 	x.packets++
 	c.end = max(c.end, seg.Time)
-	if x.isDuplicate(seg) {
+	if x.isDuplicate(seg, y) {
 		x.duplicates++
 		return tcpstate.Foreign
 	}
@@ -120,7 +127,7 @@ func (c *connection) segment(seg *flows.Segment) tcpstate.Effect {
 	if seg.Len > 0 && !seg.Flags.Has(flows.RST) && !effect.Has(tcpstate.Keepalive) {
 		x.countText(&c.tcp.Ends[from], seg)
 	}
-	c.noteAnswers(from, x, y, seg)
+	c.noteAnswers(from, to, seg)
 	return effect
 }
 
@@ -129,7 +136,7 @@ func wire(seg *flows.Segment) tcpstate.Segment {
 		At: seg.Time, Packet: seg.Packet,
 		Syn: seg.Flags.Has(flows.SYN), Fin: seg.Flags.Has(flows.FIN), Rst: seg.Flags.Has(flows.RST), HasAck: seg.Flags.Has(flows.ACK),
 		Seq: tcpstate.Seq(seg.Seq), Ack: tcpstate.Seq(seg.Ack), Len: seg.Len, Window: uint32(seg.Window),
-		HasWScale: seg.Options.HasWScale, WScale: seg.Options.WScale,
+		HasWScale: seg.Options.HasWScale, WScale: seg.Options.WScale, HasTS: seg.Options.HasTimestamp, TSVal: seg.Options.TSVal,
 	}
 }
 
@@ -139,6 +146,8 @@ func (s *side) countFlags(seg *flows.Segment) {
 			s.synAckAt, s.synAckPacket = seg.Time, seg.Packet
 		}
 		s.synAcks++
+	} else if seg.Flags.Has(flows.SYN | flows.FIN) {
+		s.impossible++
 	} else if seg.Flags.Has(flows.SYN) {
 		if s.openings == 0 {
 			s.openingAt, s.openingPacket = seg.Time, seg.Packet
@@ -205,8 +214,8 @@ func serverByPort(k *flows.Key) (end int, known bool) {
 }
 
 // noteAnswers takes note of what the segment acknowledges.
-func (c *connection) noteAnswers(from int, x, y *side, seg *flows.Segment) {
-	peer := &c.tcp.Ends[1-from]
+func (c *connection) noteAnswers(from, to int, seg *flows.Segment) {
+	x, y, peer := &c.sides[from], &c.sides[to], &c.tcp.Ends[to]
 	if seg.Flags.Has(flows.FIN) && x.finPacket == 0 && c.tcp.Ends[from].FinSent {
 		x.finPacket = seg.Packet
 		x.firstAckOfFin = peer.FinSent && !y.finAcked

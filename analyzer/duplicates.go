@@ -10,11 +10,11 @@ type fingerprint struct {
 	seq, ack uint32
 	ipid     uint16
 	ttl      uint8
-	stamped  bool
+	heard    uint64 // packets of the peer before it
 }
 
 // A retransmission can look the same, but not so soon: its timer is at least 200 ms (RFC 6298 §2.4 wants 1 s), and an
-// IP ID or a timestamp tells it apart.
+// IP ID or a timestamp tells it apart; and an answer to something is no duplicate of an answer to something else.
 const (
 	duplicateWithID = 100e6 // ns between two packets with one IP ID (RFC 6864)
 	duplicateWithTS = 10e6
@@ -22,21 +22,21 @@ const (
 )
 
 // isDuplicate reports whether the capture holds the segment already, and remembers it.
-func (s *side) isDuplicate(seg *flows.Segment) bool {
+func (s *side) isDuplicate(seg *flows.Segment, peer *side) bool {
 	f := fingerprint{at: seg.Time, digest: seg.Digest, seq: seg.Seq, ack: seg.Ack, ipid: seg.IPID, ttl: seg.TTL,
-		stamped: seg.Options.HasTimestamp}
+		heard: peer.packets - peer.duplicates}
 	within := int64(duplicateBare)
 	switch {
 	case f.ipid != 0:
 		within = duplicateWithID
-	case f.stamped:
+	case seg.Options.HasTimestamp:
 		within = duplicateWithTS
 	case seg.Len == 0 && seg.Flags&(flows.SYN|flows.FIN|flows.RST) == 0:
 		within = -1 // bare acknowledgements repeat honestly (RFC 5681 §3.2)
 	}
 	for i := range s.recent {
 		r := &s.recent[i]
-		if r.at == 0 || r.digest != f.digest || r.seq != f.seq || r.ack != f.ack || r.ipid != f.ipid {
+		if r.at == 0 || r.digest != f.digest || r.seq != f.seq || r.ack != f.ack || r.ipid != f.ipid || f.ipid == 0 && r.heard != f.heard {
 			continue
 		}
 		limit := within

@@ -65,7 +65,7 @@ func (c *connection) endpoint(i int, states []StateEntry) Endpoint {
 	r := Endpoint{
 		IP: addr.Addr(), Port: addr.Port(),
 		SynAcked: s.synAnswer,
-		Syns:     s.openings + s.synAcks, Fins: s.fins, Rsts: s.rsts,
+		Syns:     s.openings + s.synAcks + s.impossible, Fins: s.fins, Rsts: s.rsts,
 		Packets: s.packets, CaptureDuplicates: s.duplicates, Bytes: s.bytes,
 		RetransmittedPackets: s.retransmitted, Keepalives: s.keepalives, ZeroWindowProbes: s.probes,
 		States: states,
@@ -248,6 +248,9 @@ func (c *connection) timeWaits(r *Connection, o *Options, i int, at int64, by En
 		}
 		switch {
 		case n+1 < len(history) && history[n+1].Packet == 0:
+			w.EndedBy, w.Observed = TimeWaitExpired, Duration(history[n+1].At-h.At)
+		case n+1 < len(history) && c.tcp.Reset != nil && c.tcp.Reset.By == i:
+			// It answered as one that holds nothing: its own 2MSL had passed.
 			w.EndedBy, w.Observed = TimeWaitExpired, Duration(history[n+1].At-h.At)
 		case n+1 < len(history):
 			w.EndedBy, w.Observed = TimeWaitReset, Duration(history[n+1].At-h.At)

@@ -86,7 +86,7 @@ func (c *connection) remark(from int, seg *flows.Segment, effect tcpstate.Effect
 		c.note(resetInexact, from, p)
 	}
 	if effect.Has(tcpstate.ResetOutlived) {
-		c.note(resetOutlived, from, c.resetPacket, p)
+		c.note(resetOutlived, -1, c.resetPacket, p)
 	}
 	if rst && effect.Has(tcpstate.ResetAccepted) {
 		c.resetPacket = p
@@ -134,11 +134,6 @@ func (c *connection) conclude(r *Connection, at int64) {
 		}
 	case OutcomeUnreachable:
 		c.note(unreachableSyn, server, x.openingPacket, c.quotedPacket)
-	case OutcomeChallenged:
-		c.note(challenged, server, x.openingPacket, c.challengePacket)
-		if c.beforeWaits {
-			c.note(timeWaitRefused, server, x.openingPacket, c.challengePacket)
-		}
 	case OutcomeEmbryonic:
 		c.note(embryonicAtEnd, server, y.synAckPacket)
 	case OutcomeAborted:
@@ -150,6 +145,13 @@ func (c *connection) conclude(r *Connection, at int64) {
 			c.note(fastOpenIgnored, server, x.openingPacket, y.synAckPacket)
 		}
 	}
+	if c.challenged {
+		k := challenged
+		if c.beforeWaits {
+			k = timeWaitRefused
+		}
+		c.note(k, server, x.openingPacket, c.challengePacket)
+	}
 	if c.interrupted != 0 {
 		c.note(staleSyn, client, c.interrupted)
 	}
@@ -157,7 +159,7 @@ func (c *connection) conclude(r *Connection, at int64) {
 		c.note(captureDuplicates, -1)
 		c.notes[len(c.notes)-1].count = d
 	}
-	if (x.packets == 0) != (y.packets == 0) && (reached(&c.tcp.Ends[0]) || reached(&c.tcp.Ends[1])) {
+	if (x.packets == 0) != (y.packets == 0) && !c.self() && (reached(&c.tcp.Ends[0]) || reached(&c.tcp.Ends[1])) {
 		c.note(oneWay, -1)
 	}
 	c.concludeReset(r)
@@ -174,7 +176,7 @@ func (c *connection) conclude(r *Connection, at int64) {
 		}
 		switch w.EndedBy {
 		case TimeWaitReused:
-			c.note(timeWaitReused, end)
+			c.note(timeWaitReused, end, c.successor)
 		case TimeWaitReset:
 			c.note(timeWaitReset, end, c.tcp.Ends[end].History[len(c.tcp.Ends[end].History)-1].Packet)
 		}
@@ -259,6 +261,9 @@ func (c *connection) finding(n *note) Finding {
 	f.Detail = who + kind.Meaning
 	if n.count > 1 {
 		f.Detail += fmt.Sprintf(" (%d times)", n.count)
+	}
+	if n.code == timeWaitReused && c.linuxReuse {
+		f.Detail += ", by a Linux host: its new ISN is the old SND.NXT + 65537"
 	}
 	if len(n.packets) > 0 {
 		f.Detail += packetList(n.packets, n.count)

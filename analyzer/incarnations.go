@@ -44,3 +44,27 @@ func (c *connection) absorb(stale *connection) {
 	c.notes = append(c.notes, stale.notes...)
 	c.note(synInConnection, stale.opener, stale.id)
 }
+
+// challengedIn takes an ACK of an earlier incarnation that acknowledges nothing new for the answer to this one's SYN
+// (RFC 5961 §4.2).
+func (c *connection) challengedIn(earlier *connection, seg *flows.Segment) {
+	const control = flows.SYN | flows.FIN | flows.RST | flows.ACK
+	if c.challenged || seg.Flags&control != flows.ACK || seg.Len > 0 || !earlier.tcp.Repeats(earlier.from(seg)) {
+		return
+	}
+	c.challenged, c.challengePacket = true, seg.Packet
+	c.beforeWaits = earlier.waits()
+}
+
+// succeeded takes note of the incarnation that follows. Linux gives a connection that it accepts in TIME_WAIT an ISN
+// that follows from the old numbers (tcp_timewait_state_process: SND.NXT + 65535 + 2).
+func (c *connection) succeeded(by *connection) {
+	c.successor = by.id
+	for i := range c.tcp.Ends {
+		if e, f := &c.tcp.Ends[i], &by.tcp.Ends[i]; e.Known() && e.State() == tcpstate.TimeWait && f.ISSKnown {
+			if nxt, known := e.SndNxt(); known && f.ISS == nxt.Add(65537) {
+				c.linuxReuse = true
+			}
+		}
+	}
+}

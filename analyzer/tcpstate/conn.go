@@ -117,9 +117,11 @@ type lastSegment struct {
 	at       int64
 	seen     bool
 	kind     Stimulus
+	packet   uint64
 	seq, end Seq
 	ack      Seq
 	hasAck   bool
+	repeats  bool // it acknowledges no more than the one before, and has no text
 }
 
 // Segment takes in a segment that Ends[from] has sent, in the order of capture, and says what it was.
@@ -150,7 +152,9 @@ func (c *Conn) exchange(from int, x, y *Endpoint, s *Segment) Effect {
 	if !e.Has(Foreign) {
 		kind := kindOf(s, e)
 		c.countUnanswered(from, e, s)
-		c.last[from] = lastSegment{s.At, true, kind, s.Seq, s.end(), s.Ack, s.HasAck}
+		before := &c.last[from]
+		repeats := before.seen && before.hasAck && s.HasAck && s.Ack == before.ack && s.Seq == s.end()
+		c.last[from] = lastSegment{s.At, true, kind, s.Packet, s.Seq, s.end(), s.Ack, s.HasAck, repeats}
 	}
 	return e
 }
@@ -192,7 +196,12 @@ func (c *Conn) syn(x, y *Endpoint, s *Segment) Effect {
 	x.sent(s.end())
 	x.lastSynAt, x.lastSynPacket = s.At, s.Packet
 	x.offers(s)
-	if !x.Known() {
+	switch {
+	case !x.Known() && y.synAckSent() && x.acceptsAck(y.maxAck):
+		// Captured behind the SYN-ACK that answers it: it cannot have been sent later.
+		x.enterAt(SynSent, min(s.At, y.lastSynAt), s.Packet, false)
+		x.enterAt(Established, y.lastSynAt, y.lastSynPacket, true)
+	case !x.Known():
 		x.enter(SynSent, s, false)
 	}
 	if y.issSeen && y != x && x.State() == SynSent && y.State() == SynSent && !again {
@@ -218,14 +227,18 @@ func (e *Endpoint) receiveSyn(irs Seq, s *Segment) {
 func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
 	var e Effect
 	if x.ISSKnown && x.ISS != s.Seq {
-		return Foreign
+		if !x.misled || y.synAcked || !y.acceptsAck(s.Ack) {
+			return Foreign
+		}
+		// The SYN-ACK before acknowledged no SYN of this attempt, and was reset or forgotten: this is the answer.
+		*x = Endpoint{}
+		c.Reset = nil
 	}
 	if !y.ISSKnown {
 		y.setISS(s.Ack-1, false)
 	}
 	x.Spoke = true
-	ofData := y.synLen > 0 && s.Ack.After(y.ISS.Add(1)) && !s.Ack.After(y.ISS.Add(1+y.synLen))
-	good := s.Ack == y.ISS.Add(1) || ofData
+	good := y.acceptsAck(s.Ack)
 	again := x.syns > 0 && x.ackSent
 	if again {
 		e |= Again
@@ -236,6 +249,7 @@ func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
 			x.sndUna = x.ISS
 			x.rcv.missing(s.Ack)
 			x.gotFin = x.gotFin && y.FinSent && x.rcv.nxt.After(y.FinSeq)
+			x.denied = true
 			e |= AckNotAccepted
 		}
 	} else if x.State() == Established && x.Known() {
@@ -266,16 +280,22 @@ func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
 		y.wscale = 0 // both must offer it (RFC 7323 §2.2)
 	}
 	if !good {
+		x.misled = true
 		return e | BadSynAck // in SYN_SENT it draws an RST and changes nothing (RFC 9293 §3.10.7.3, first step)
 	}
 	y.synAcked = true
-	c.SynDataAcked = c.SynDataAcked || ofData
+	c.SynDataAcked = c.SynDataAcked || s.Ack.After(y.ISS.Add(1))
 	if y.issSeen && !c.HasServerRTT {
 		c.HasServerRTT, c.ServerRTT = true, s.At-y.lastSynAt
 		x.rtt, x.rttKnown = s.At-y.lastSynAt, true
 	}
 	y.receiveSynAck(s)
 	return e
+}
+
+// acceptsAck reports whether a SYN-ACK's number acknowledges the SYN, or the SYN and text in it (RFC 7413 §4.2).
+func (e *Endpoint) acceptsAck(ack Seq) bool {
+	return ack.After(e.ISS) && !ack.After(e.ISS.Add(1+e.synLen))
 }
 
 // proven reports whether the endpoint has shown by what it sent that it is beyond SYN_RCVD: text, a FIN, or an
@@ -368,3 +388,6 @@ func (c *Conn) LastWasProbe(i int) bool { return c.repeats[i].probes }
 
 // LastAt is when Ends[i] sent its last segment that fitted.
 func (c *Conn) LastAt(i int) int64 { return c.last[i].at }
+
+// Repeats reports whether the last segment of Ends[i] acknowledged nothing that the one before it had not.
+func (c *Conn) Repeats(i int) bool { return c.last[i].repeats }

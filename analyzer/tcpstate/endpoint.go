@@ -31,6 +31,8 @@ type Endpoint struct {
 	lastSynPacket uint64
 	syns          int // SYNs and SYN-ACKs sent
 	synAcked      bool
+	misled        bool // its SYN-ACK acknowledged no SYN of the peer's
+	denied        bool // it repeated its SYN-ACK after an ACK that should have completed the handshake
 
 	FinSent bool
 	FinSeq  Seq // the number of the FIN itself
@@ -47,9 +49,13 @@ type Endpoint struct {
 	edge     Seq    // the highest right edge of its receive window
 	wnd      uint32 // the last window it offered, scaled
 	wscale   uint8
-	scaled   bool // wscale is its own word; without its SYN nobody knows
+	scaled   bool   // wscale is its own word; without its SYN nobody knows
+	tsRecent uint32 // TS.Recent (RFC 7323 §4.3): of the peer's segments
+	tsKnown  bool
 	rtt      int64
 	rttKnown bool
+
+	resetClosed bool // CLOSED by an RST, its own or one that it is taken to have accepted
 
 	strayEnd   Seq // the end of its last segment that did not fit
 	strayKnown bool
@@ -180,4 +186,17 @@ func (e *Endpoint) offers(s *Segment) {
 	e.edge = maxSeq(e.edge, edge)
 	e.lastAck = s.Ack
 	e.maxAck = maxSeq(e.maxAck, s.Ack)
+}
+
+// outdated is PAWS (RFC 7323 §5.3, R1) for a segment with text or FIN that arrives here: it is from before what has
+// arrived. Empty ones are let pass, as reordered acknowledgements are everyday.
+func (e *Endpoint) outdated(s *Segment) bool {
+	return e.tsKnown && s.HasTS && s.Seq != s.end() && int32(s.TSVal-e.tsRecent) < 0
+}
+
+// stamp keeps TS.Recent (RFC 7323 §4.3): of the segment at the edge of what this endpoint has acknowledged.
+func (e *Endpoint) stamp(s *Segment) {
+	if s.HasTS && (!e.tsKnown || e.ackSent && !s.Seq.After(e.lastAck) && int32(s.TSVal-e.tsRecent) > 0) {
+		e.tsRecent, e.tsKnown = s.TSVal, true
+	}
 }

@@ -5,14 +5,14 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 	switch {
 	case y.Known() && y.State() == SynSent:
 		return c.refuses(from, x, y, s)
-	case !y.Known() && !x.Known():
+	case !y.Known():
+		// An answer to something that is not in this connection: in SYN_SENT, to an ACK or SYN-ACK that acknowledges
+		// another number (RFC 9293 §3.10.7.3, first step). Its sender stays what it is.
 		x.Spoke = true
+		if x.State() != SynSent {
+			x.enter(Closed, s, false)
+		}
 		return 0
-	}
-	if x.Known() && x.State() == Established && !x.ackSent && x.ISSKnown && s.Seq == x.sndUna {
-		// Its first word after the SYN-ACK is an RST: it had no such SYN in the air. The SYN was a scanner's, or an old
-		// duplicate (RFC 9293 §3.5, figure 8), and ESTABLISHED never was.
-		x.withdrawTo(SynSent)
 	}
 	exact := y.rcv.known && s.Seq == y.rcv.nxt || x.sndKnown && s.Seq == x.sndNxt || y.ackSent && s.Seq == y.lastAck
 	if !exact {
@@ -20,13 +20,36 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 	}
 	x.Spoke = true
 	stimulus := c.stimulus(from, s)
-	if stimulus != Nothing && !s.HasAck && c.HalfOpen == nil && x.Known() && y.Known() &&
-		(x.State() == Established || x.State() == CloseWait) && x.ackSent && !x.FinSent {
-		// It answers as if there were no connection (RFC 9293 §3.10.7.1), and it had not closed it (figure 10).
-		c.HalfOpenPacket = s.Packet
-		c.HalfOpen = &HalfOpen{Survivor: 1 - from, Since: c.last[from].at, At: s.At, By: stimulus}
+	if stimulus != Nothing && !s.HasAck {
+		c.unreceived(from, x, y, s)
+		if c.HalfOpen == nil && (x.State() == Established || x.State() == CloseWait) && x.ackSent && !x.FinSent && y.Known() {
+			// It answers as if there were no connection (RFC 9293 §3.10.7.1), and it had not closed it (figure 10).
+			c.HalfOpenPacket = s.Packet
+			c.HalfOpen = &HalfOpen{Survivor: 1 - from, Since: c.last[from].at, At: s.At, By: stimulus}
+		}
 	}
 	return c.accept(from, x, y, s, stimulus)
+}
+
+// unreceived takes back what x is believed to be by receipt of the segment that it answers with an RST: the RST says
+// that to x there is no such connection.
+func (c *Conn) unreceived(from int, x, y *Endpoint, s *Segment) {
+	drew := c.last[1-from]
+	for n := len(x.History); n > 0 && x.History[n-1].onReceipt && x.History[n-1].Packet == drew.packet; n-- {
+		x.History = x.History[:n-1]
+	}
+	if x.State() == Established && !x.ackSent && x.ISSKnown && s.Seq == x.sndUna {
+		// Its first word after the SYN-ACK: it had no such SYN in the air. The SYN was a scanner's, or an old duplicate
+		// (figure 8).
+		x.withdrawTo(SynSent)
+	}
+	if x.State() == Established && x.denied && !x.proven(y) {
+		x.withdrawTo(SynRcvd) // it had said so before
+	}
+	if !x.Known() && len(y.History) == 1 && y.History[0].Packet == drew.packet && drew.kind != AnsweredData {
+		// One empty segment out of the blue, answered by an RST, is a probe and no connection.
+		y.History = nil
+	}
 }
 
 // refuses is an RST that meets SYN_SENT: it counts if it acknowledges the SYN (RFC 9293 §3.10.7.3, first and second
@@ -45,9 +68,11 @@ func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, stimulus Stimulus) (
 			c.Reset = &Reset{By: from, At: s.At, Packet: s.Packet, ReceiverKnown: true, ReceiverState: y.State(), Answers: stimulus}
 		}
 		y.enter(Closed, s, true)
+		y.resetClosed = true
 		e |= ResetAccepted
 	}
 	x.enter(Closed, s, false)
+	x.resetClosed = true
 	return e
 }
 
@@ -92,6 +117,7 @@ func (c *Conn) Settle() {
 			c.Reset = &Reset{By: 1 - i, At: e.doubted.At, Packet: e.doubted.Packet, ReceiverKnown: true, ReceiverState: e.State()}
 		}
 		e.History = append(e.History, *e.doubted)
+		e.resetClosed = true
 		e.inferLast()
 	}
 }

@@ -14,6 +14,9 @@ type Segment struct {
 
 	HasWScale bool // on a SYN: the window scale option is there (RFC 7323 §2)
 	WScale    uint8
+
+	HasTS bool // the timestamps option is there (RFC 7323 §3)
+	TSVal uint32
 }
 
 // textEnd is the number after the text, which is the FIN's own.

@@ -2,16 +2,15 @@ package tcpstate
 
 // segment is a segment with neither SYN nor RST.
 func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
-	if !c.fits(x, y, s) {
-		return Foreign
+	if !s.HasAck || y.outdated(s) || !c.fits(x, y, s) {
+		return Foreign // without ACK it would be dropped (RFC 9293 §3.10.7.4, fifth step)
 	}
+	y.stamp(s)
 	e := c.shape(x, y, s)
 	x.Spoke = true
 	e |= c.goesOn(from, x, s)
 	c.sends(from, x, y, s)
-	if s.HasAck {
-		e |= c.ownWord(from, x, y, s)
-	}
+	e |= c.ownWord(from, x, y, s)
 	if s.Fin {
 		e |= c.sendsFin(from, x, y, s)
 	}
@@ -34,6 +33,9 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 // goes on from there.
 func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
 	const slack = 1 << 17
+	if y.issSeen && y.State() == SynSent && y.Known() && (!s.Ack.After(y.ISS) || s.Ack.After(y.sndNxt)) {
+		return false // an answer, but not to this SYN (RFC 9293 §3.10.7.3, first step)
+	}
 	good := true
 	if x.sndKnown {
 		ahead := s.Seq.Sub(x.sndNxt)
@@ -49,7 +51,7 @@ func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
 		}
 		good = ahead <= reach && ahead >= behind
 	}
-	if good && s.HasAck && y.sndKnown {
+	if good && y.sndKnown {
 		ahead := s.Ack.Sub(y.sndNxt)
 		reach := int32(1 << 30)
 		if x.ackSent {
@@ -62,11 +64,11 @@ func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
 		return true
 	}
 	resumes := x.strayKnown && s.Seq == x.strayEnd && s.Len > 0 ||
-		s.HasAck && y.strayKnown && s.Ack == y.strayEnd && y.strayEnd != y.sndNxt
+		y.strayKnown && s.Ack == y.strayEnd && y.strayEnd != y.sndNxt
 	x.strayKnown, x.strayEnd = true, s.end()
 	if resumes {
 		x.sndNxt, x.sndKnown = s.Seq, true
-		if s.HasAck && y.sndKnown && s.Ack.After(y.sndNxt) {
+		if y.sndKnown && s.Ack.After(y.sndNxt) {
 			y.sndNxt = s.Ack
 		}
 		y.rcv.nxt, y.rcv.ahead = s.Seq, nil
@@ -107,38 +109,31 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	if x.doubted != nil && (s.At-x.doubted.At > x.crossing() || challenge) {
 		x.doubted, y.doubted = nil, nil
 	}
-	if x.State() != Closed || !x.Known() || c.Reset == nil {
+	if x.State() != Closed || !x.resetClosed || s.At-x.since() <= x.crossing() {
 		return 0
 	}
-	if s.At-x.since() <= x.crossing() {
-		return 0
+	own := !x.History[len(x.History)-1].onReceipt
+	x.withdraw(func(st State) bool { return st != Closed })
+	x.resetClosed = false
+	if own && c.HalfOpen != nil && c.HalfOpen.Survivor != from {
+		c.HalfOpen = nil
 	}
-	if c.Reset.By == from || c.Reset.By != from && x.History[len(x.History)-1].onReceipt {
-		x.withdraw(func(st State) bool { return st != Closed })
-		if c.Reset.By == from || !c.Ends[c.Reset.By].Known() || c.Ends[c.Reset.By].State() != Closed {
-			c.Reset = nil
-		}
-		return ResetOutlived
+	if c.Reset != nil && (c.Reset.By == from || !y.resetClosed || y.State() != Closed) {
+		c.Reset = nil
 	}
-	return 0
+	return ResetOutlived
 }
 
 // sends puts the sender into the state that it must be in to send this.
 func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 	switch {
-	case !x.Known() && x.ISSKnown && y.issSeen && s.HasAck && y.synAckSent():
+	case !x.Known() && x.ISSKnown && y.issSeen && y.synAckSent():
 		// It answers a SYN-ACK whose SYN was not captured: it was in SYN_SENT when that came.
 		x.enterAt(SynSent, y.lastSynAt, y.lastSynPacket, false)
 		x.inferLast()
 		x.enterAt(Established, y.lastSynAt, y.lastSynPacket, true)
 	case !x.Known():
 		// Picked up midstream. ESTABLISHED is the one state every connection passes; which side opened it nobody saw.
-		if !s.HasAck && !s.Fin && s.Len == 0 {
-			return
-		}
-		if s.Fin && !s.HasAck {
-			return // a FIN without ACK is no connection's (RFC 9293 §3.10.7.4, fifth step); a scan
-		}
 		if !x.sndKnown {
 			x.sndKnown, x.sndNxt = true, s.Seq
 		}
@@ -149,7 +144,7 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 			x.enter(Established, s, false)
 			x.inferLast()
 		}
-	case x.State() == SynSent && s.HasAck && !s.Seq.Before(x.ISS.Add(1)):
+	case x.State() == SynSent && !s.Seq.Before(x.ISS.Add(1)):
 		// Only ESTABLISHED acknowledges; the SYN-ACK is not in the capture.
 		if !y.ISSKnown {
 			y.setISS(s.Ack-1, false)
@@ -160,7 +155,7 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 		x.inferLast()
 	case x.State() == SynRcvd && x.ISSKnown:
 		beyond := s.Seq.Add(s.Len).After(x.ISS.Add(1+x.synLen)) || s.Fin
-		ofData := s.HasAck && y.ISSKnown && s.Ack.After(y.ISS.Add(1+y.synLen))
+		ofData := y.ISSKnown && s.Ack.After(y.ISS.Add(1+y.synLen))
 		if beyond && !c.SynDataAcked || ofData {
 			// The ACK that completed the handshake is not in the capture. (With Fast Open text may be sent before it:
 			// RFC 7413 §4.2.)
@@ -168,7 +163,7 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 			x.inferLast()
 		}
 	}
-	if s.HasAck && !y.Known() {
+	if !y.Known() {
 		c.acknowledged(x, y, s)
 	}
 }
@@ -273,14 +268,11 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	if x.FinSent && !seq.After(x.FinSeq) {
 		return 0
 	}
-	if !x.Known() && !s.HasAck {
-		return 0
-	}
 	x.FinSent, x.FinSeq, x.FinAt = true, seq, s.At
 	x.finAck = s.Ack
 	switch x.State() {
 	case CloseWait:
-		if y.FinSent && s.HasAck && !s.Ack.After(y.FinSeq) {
+		if y.FinSent && !s.Ack.After(y.FinSeq) {
 			// It has not received the FIN that is on its way to it: both close at once (RFC 9293 §3.6, figure 13).
 			x.lostFin()
 			x.enter(FinWait1, s, false)
@@ -301,7 +293,7 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 func (c *Conn) finAgain(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	if x.finAcked() && s.At-x.finAckedAt() > x.crossing() {
 		x.sndUna = x.FinSeq
-		hasPeerFin := y.FinSent && s.HasAck && s.Ack.After(y.FinSeq)
+		hasPeerFin := y.FinSent && s.Ack.After(y.FinSeq)
 		switch x.State() {
 		case FinWait2:
 			x.withdrawTo(FinWait1)
@@ -358,9 +350,6 @@ func (c *Conn) receives(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	}
 
 	// Fifth step, the ACK field.
-	if !s.HasAck {
-		return 0 // dropped
-	}
 	finAcked := false
 	if s.Ack.After(y.sndUna) {
 		y.sndUna = s.Ack

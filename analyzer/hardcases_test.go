@@ -1,0 +1,150 @@
+package analyzer_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/internal/segtest"
+)
+
+var update = flag.Bool("update", false, "write what comes out into the golden files")
+
+// TestHardCases runs every file of testdata/hardcases: a segment exchange, and what the records must say of it. The
+// file's name begins with the number of the case in the list that docs/HARD-CASES.md explains.
+func TestHardCases(t *testing.T) {
+	files, err := filepath.Glob("testdata/hardcases/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no hard cases: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ar := txtar.Parse(text)
+			if len(ar.Files) != 2 || ar.Files[0].Name != "exchange" || ar.Files[1].Name != "records" {
+				t.Fatal("want the two parts -- exchange -- and -- records --")
+			}
+			var got bytes.Buffer
+			for _, r := range analyze(t, string(ar.Files[0].Data)) {
+				got.WriteString(r)
+			}
+			if *update {
+				ar.Files[1].Data = got.Bytes()
+				if err := os.WriteFile(file, txtar.Format(ar), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if got.String() != string(ar.Files[1].Data) {
+				t.Errorf("%sgot:\n%s\nwant:\n%s", ar.Comment, got.String(), ar.Files[1].Data)
+			}
+		})
+	}
+}
+
+// TestEveryHardCase holds that no case is forgotten: each has a file, or a line in SKIPPED that says why not.
+func TestEveryHardCase(t *testing.T) {
+	const last = 97
+	have := map[int]bool{}
+	files, _ := filepath.Glob("testdata/hardcases/*.txtar")
+	for _, f := range files {
+		if n, err := strconv.Atoi(filepath.Base(f)[:2]); err == nil {
+			have[n] = true
+		}
+	}
+	skipped, err := os.ReadFile("testdata/hardcases/SKIPPED")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^(\d\d) +\S.*$`).FindAllStringSubmatch(string(skipped), -1) {
+		n, _ := strconv.Atoi(m[1])
+		if have[n] {
+			t.Errorf("case %d has a file and is in SKIPPED", n)
+		}
+		have[n] = true
+	}
+	for n := 1; n <= last; n++ {
+		if !have[n] {
+			t.Errorf("case %d has neither a file nor a line in SKIPPED", n)
+		}
+	}
+}
+
+// analyze gives the records of an exchange in the short form of the hard cases.
+func analyze(t *testing.T, script string) (records []string) {
+	t.Helper()
+	x, err := segtest.Parse(script)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := analyzer.New(analyzer.Options{}, func(r *analyzer.Connection) { records = append(records, short(r)) })
+	for _, seg := range x.Segments() {
+		a.Segment(&seg)
+	}
+	a.Close()
+	return records
+}
+
+// short is a record as a person would note it down: one line for the connection, one for each side, then the rest.
+func short(r *analyzer.Connection) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "#%d %s, %s, ended by %s", r.ID, r.Handshake.Outcome, r.Teardown.Kind, r.EndedBy)
+	if r.Teardown.Initiator != analyzer.NoSide {
+		fmt.Fprintf(&b, ", closed by %s", r.Teardown.Initiator)
+	}
+	if r.PreviousID != 0 {
+		fmt.Fprintf(&b, ", after #%d", r.PreviousID)
+	}
+	b.WriteByte('\n')
+	side := func(name string, e *analyzer.Endpoint) {
+		fmt.Fprintf(&b, "  %s", name)
+		for _, s := range e.States {
+			mark := ""
+			if s.Evidence == analyzer.Inferred {
+				mark = "~"
+			}
+			fmt.Fprintf(&b, " %s%s@%d", mark, s.State, s.Packet)
+		}
+		fmt.Fprintf(&b, " | packets %d, bytes %d", e.Packets, e.Bytes)
+		for _, n := range []struct {
+			what string
+			n    uint64
+		}{{"again", e.RetransmittedPackets}, {"twice", e.CaptureDuplicates}, {"keepalives", e.Keepalives}, {"probes", e.ZeroWindowProbes}} {
+			if n.n > 0 {
+				fmt.Fprintf(&b, ", %s %d", n.what, n.n)
+			}
+		}
+		answers := [...]string{"?", "no", "yes"}
+		fmt.Fprintf(&b, ", syn acked %s", answers[e.SynAcked])
+		if e.Fin != nil {
+			fmt.Fprintf(&b, ", fin acked %s", answers[e.Fin.Acked])
+		}
+		b.WriteByte('\n')
+	}
+	side("C", &r.Client)
+	side("S", &r.Server)
+	if x := r.Teardown.Reset; x != nil {
+		fmt.Fprintf(&b, "  reset by %s @%d, answers %s\n", x.By, x.Packet, x.Answers)
+	}
+	if h := r.HalfOpen; h != nil {
+		fmt.Fprintf(&b, "  half-open: %s survived, discovered by %s\n", h.Survivor, h.DiscoveredBy)
+	}
+	for _, w := range r.TimeWait {
+		fmt.Fprintf(&b, "  time_wait: %s, ended by %s, restarts %d\n", w.Side, w.EndedBy, w.Restarts)
+	}
+	for _, f := range r.Findings {
+		fmt.Fprintf(&b, "  %s: %s %v\n", f.Severity, f.Code, f.Packets)
+	}
+	return b.String()
+}
