@@ -117,7 +117,7 @@ const maxIncarnations = 4
 func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
 	c := newConnection(seg, older)
 	if older != nil {
-		c.stale = older.onlySyns() && older.opener == c.from(seg)
+		c.stale = older.onlySyns() && older.opener == c.from(seg) || older.waits()
 		c.beforeWaits = older.waits()
 	}
 	n := 1
