@@ -39,7 +39,7 @@
 //
 //	seq=100 ack=301   the numbers; seq=-1, seq=+10 count from SND.NXT, ack=-1, ack=+10 from RCV.NXT
 //	len=10            bytes of data; data in a SYN counts for the numbers of later segments only with tfo=
-//	win=512 urg=1     window as on the wire (a RST has 0 if nothing is said); urgent pointer
+//	win=512 urg=1     window as on the wire (a RST has 0 by default); urgent pointer
 //	mss=1460 wscale=7 sack      options; sack is SACK permitted
 //	sack=101-111      a SACK block
 //	ts=1000 ts=1000,900 ts=no   TSval, and TSecr (otherwise the last TSval delivered to the sender); no timestamp
@@ -60,8 +60,9 @@
 // # Declarations
 //
 // A line with = declares a socket, or changes it. Attributes given with it go into each of its segments: win, ttl, and,
-// where they belong, mss, wscale, sack, ts (which then counts milliseconds from the number given; a RST has none). ipid is
-// the first IP identification, each packet has the next. nxt is SND.NXT for an exchange that begins midstream.
+// where they belong, mss, wscale, sack, ts (which then counts milliseconds from the number given; a RST has none). win is
+// in bytes: if both sockets have wscale, segments other than SYNs carry it shifted. ipid is the first IP identification,
+// each packet has the next. nxt is SND.NXT for an exchange that begins midstream.
 //
 //	C = 192.168.1.116:3337 mss=1460 sack ts=4294960000 wscale=7 win=64240 ipid=4711
 //	S = [2001:db8::2]:443 nxt=70000

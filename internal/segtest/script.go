@@ -352,8 +352,12 @@ func (r *reader) segment(s *sent, from, to *socket, what string, words []string,
 	}
 	p.len, p.urg, p.md5, p.badsum = a.len, a.urg, a.md5, a.badsum
 	p.ttl = from.ttl
-	if !p.flags.Has(flows.RST) {
+	switch {
+	case p.flags.Has(flows.RST):
+	case p.flags.Has(flows.SYN) || !to.opt.HasWScale:
 		p.win = from.win
+	default:
+		p.win = from.win >> from.opt.WScale // RFC 7323 §2.2
 	}
 	if a.hasWin {
 		p.win = a.win
@@ -452,7 +456,7 @@ func (r *reader) icmp(s *sent, from, to *socket, words []string) error {
 	s.step.frame = p.icmp(typ, code, &q, a.quote)
 	seg := &s.step.Segment
 	seg.Key, seg.FromB = key(q.src, q.dst)
-	seg.Encap = p.encap
+	seg.TTL, seg.IPID, seg.Encap = p.ttl, p.ipid, p.encap
 	seg.Quote = &flows.Quote{V6: q.src.Addr().Is6(), Type: typ, Code: code, From: from.addr.Addr(), HasSeq: a.quote < 0 || a.quote >= 8}
 	if seg.Quote.HasSeq {
 		seg.Seq = q.seq

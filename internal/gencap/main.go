@@ -1,0 +1,45 @@
+// Gencap makes the captures in testdata/pcaps and the table of them in its README.md.
+//
+//	go run ./internal/gencap         the crafted ones, from scripts: the same bytes each time
+//	go run ./internal/gencap -real   real connections between network namespaces (Linux, as root)
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// file is one capture.
+type file struct {
+	name string // of the file, with its extension
+	what string // what happens in it, one line
+	data []byte
+}
+
+func main() {
+	dir := flag.String("o", "testdata/pcaps", "directory to write to")
+	fromKernel := flag.Bool("real", false, "capture real connections instead of making the crafted captures")
+	flag.Parse()
+	if err := run(*dir, *fromKernel); err != nil {
+		fmt.Fprintln(os.Stderr, "gencap:", err)
+		os.Exit(1)
+	}
+}
+
+func run(dir string, fromKernel bool) error {
+	files, err := crafted()
+	if fromKernel {
+		files, err = captured()
+	}
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := os.WriteFile(filepath.Join(dir, f.name), f.data, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
