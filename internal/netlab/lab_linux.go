@@ -1,0 +1,319 @@
+package netlab
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcplife/tcplife/capture"
+)
+
+// Options say what the wire is like.
+type Options struct {
+	Delay time.Duration // one way; the capture is made half-way
+	// Fate decides about each frame with TCP in it, in the order in which the hosts send them; nil lets all pass. Calls do
+	// not overlap.
+	Fate func(Segment) Fate
+}
+
+// Fate is what becomes of a frame.
+type Fate uint8
+
+// The fates.
+const (
+	Pass       Fate = iota // captured and delivered
+	LostBehind             // captured, not delivered
+	LostBefore             // neither
+)
+
+// maxPackets bounds what a lab captures; further frames are carried all the same.
+const maxPackets = 100_000
+
+// Lab is two hosts and the wire between them.
+type Lab struct {
+	Client, Server *Host
+
+	options  Options
+	carriers sync.WaitGroup
+	mu       sync.Mutex // guards what follows, and calls of Fate
+	packets  []capture.Packet
+}
+
+// Host is a network namespace. IP4 is its address in 198.18.0.0/24 (RFC 2544), IP6 in 2001:db8::/64.
+type Host struct {
+	Name     string
+	IP4, IP6 netip.Addr
+
+	namespace int      // file descriptor
+	tap       *os.File // the other end of its interface
+	other     *Host
+}
+
+// Start is New for tests: it skips the test, saying why, where a lab cannot be made, and closes the lab at its end.
+func Start(tb testing.TB, o Options) *Lab {
+	tb.Helper()
+	lab, err := New(o)
+	if err != nil {
+		tb.Skip("no network namespaces here:", err)
+	}
+	tb.Cleanup(lab.Close)
+	return lab
+}
+
+// New makes a lab.
+func New(o Options) (*Lab, error) {
+	l := &Lab{
+		Client: &Host{Name: "client", IP4: netip.MustParseAddr("198.18.0.1"), IP6: netip.MustParseAddr("2001:db8::1")},
+		Server: &Host{Name: "server", IP4: netip.MustParseAddr("198.18.0.2"), IP6: netip.MustParseAddr("2001:db8::2")},
+
+		options: o,
+	}
+	l.Client.other, l.Server.other = l.Server, l.Client
+	for _, h := range []*Host{l.Client, l.Server} {
+		if err := h.boot(); err != nil {
+			l.Close()
+			return nil, fmt.Errorf("make the lab's %s: %w", h.Name, err)
+		}
+	}
+	l.carriers.Add(2)
+	go l.carry(l.Client)
+	go l.carry(l.Server)
+	return l, nil
+}
+
+// Close takes the lab down. Connections in it do not end by that; they just have no wire any more.
+func (l *Lab) Close() {
+	for _, h := range []*Host{l.Client, l.Server} {
+		if h.tap != nil {
+			h.tap.Close()
+		}
+	}
+	l.carriers.Wait()
+	for _, h := range []*Host{l.Client, l.Server} {
+		if h.namespace > 0 {
+			unix.Close(h.namespace)
+		}
+	}
+}
+
+// Packets are the frames with TCP or ICMP captured so far, in order of time.
+func (l *Lab) Packets() []capture.Packet {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	packets := slices.Clone(l.packets)
+	slices.SortStableFunc(packets, func(a, b capture.Packet) int { return int(a.Time - b.Time) })
+	for i := range packets {
+		packets[i].Number = uint64(i + 1)
+	}
+	return packets
+}
+
+// Forget drops the packets captured so far: the capture begins now.
+func (l *Lab) Forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.packets = nil
+}
+
+// carry takes the frames that a host sends to the other one, until the host's device is closed.
+func (l *Lab) carry(from *Host) {
+	defer l.carriers.Done()
+	type frame struct {
+		bytes []byte
+		due   time.Time
+	}
+	delayed := make(chan frame, 4096) // closed by the reader below; a full one only slows the host down
+	l.carriers.Add(1)
+	go func() {
+		defer l.carriers.Done()
+		for f := range delayed {
+			time.Sleep(time.Until(f.due))
+			from.other.tap.Write(f.bytes) // an error means that the lab is being closed
+		}
+	}()
+	defer close(delayed)
+	buffer := make([]byte, 1<<16)
+	for {
+		n, err := from.tap.Read(buffer)
+		if err != nil {
+			return
+		}
+		now := time.Now()
+		bytes := slices.Clone(buffer[:n])
+		if l.capture(from, now.Add(l.options.Delay/2), bytes) {
+			delayed <- frame{bytes, now.Add(l.options.Delay)}
+		}
+	}
+}
+
+// capture takes down a frame and reports whether it is to be delivered.
+func (l *Lab) capture(from *Host, at time.Time, frame []byte) bool {
+	protocol, segment := parse(frame)
+	if protocol != unix.IPPROTO_TCP && protocol != unix.IPPROTO_ICMP && protocol != unix.IPPROTO_ICMPV6 {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fate := Pass
+	if l.options.Fate != nil && protocol == unix.IPPROTO_TCP {
+		segment.FromClient = from == l.Client
+		fate = l.options.Fate(segment)
+	}
+	if fate != LostBefore && len(l.packets) < maxPackets {
+		const ethernet = 1
+		l.packets = append(l.packets, capture.Packet{Time: at.UnixNano(), Data: frame, Length: len(frame), Link: ethernet})
+	}
+	return fate == Pass
+}
+
+// boot makes the namespace and its interface.
+func (h *Host) boot() error {
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and never unlocked: the thread, which is in the namespace, ends with the goroutine
+		if err = unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			err = fmt.Errorf("a new network namespace: %w", err)
+			return
+		}
+		if h.namespace, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+			err = fmt.Errorf("open the namespace: %w", err)
+		}
+	}()
+	<-done
+	if err != nil {
+		return err
+	}
+	return h.Do(func() error {
+		if h.tap, err = openTAP("eth0"); err != nil {
+			return err
+		}
+		// No neighbour discovery, no router solicitation: the capture holds what the test does and nothing else.
+		for name, value := range map[string]string{
+			"net.ipv6.conf.eth0.accept_dad":           "0",
+			"net.ipv6.conf.eth0.router_solicitations": "0",
+			"net.ipv6.conf.eth0.addr_gen_mode":        "1",
+		} {
+			if err := h.sysctl(name, value); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+		batch := fmt.Sprintf(`
+			link set lo up
+			link set eth0 address %s up
+			addr add %s/24 dev eth0
+			addr add %s/64 dev eth0 nodad
+			neigh add %s lladdr %s dev eth0
+			neigh add %s lladdr %[5]s dev eth0
+			route add default via %[4]s`,
+			h.mac(), h.IP4, h.IP6, h.other.IP4, h.other.mac(), h.other.IP6)
+		ip := exec.Command("ip", "-batch", "-")
+		ip.Stdin = strings.NewReader(strings.ReplaceAll(batch, "\t", ""))
+		if out, err := ip.CombinedOutput(); err != nil {
+			return fmt.Errorf("set up its interface: %w: %s", err, out)
+		}
+		return nil
+	})
+}
+
+func (h *Host) mac() string { return net.HardwareAddr{2, 0, 198, 18, 0, h.IP4.As4()[3]}.String() }
+
+// Do runs f on a thread inside the host's namespace: sockets made in it, and commands run in it, belong to the host.
+func (h *Host) Do(f func() error) error {
+	failed := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked, see boot
+		if err := unix.Setns(h.namespace, unix.CLONE_NEWNET); err != nil {
+			failed <- fmt.Errorf("enter the namespace of the %s: %w", h.Name, err)
+			return
+		}
+		failed <- f()
+	}()
+	return <-failed
+}
+
+// Sysctl sets a kernel parameter of the host, as net.ipv4.tcp_syn_retries.
+func (h *Host) Sysctl(name, value string) error {
+	return h.Do(func() error { return h.sysctl(name, value) })
+}
+
+// sysctl is Sysctl on a thread that is in the namespace.
+func (h *Host) sysctl(name, value string) error {
+	return os.WriteFile(filepath.Join("/proc/sys", strings.ReplaceAll(name, ".", "/")), []byte(value), 0)
+}
+
+// Dial connects from the host; d may bind an address or set options, and may be nil.
+func (h *Host) Dial(d *net.Dialer, to netip.AddrPort) (*net.TCPConn, error) {
+	if d == nil {
+		d = &net.Dialer{}
+	}
+	var conn net.Conn
+	err := h.Do(func() (err error) {
+		conn, err = d.Dial("tcp", to.String())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.TCPConn), nil
+}
+
+// Listen makes a listening socket on one of the host's addresses.
+func (h *Host) Listen(at netip.AddrPort) (*net.TCPListener, error) {
+	var listener *net.TCPListener
+	err := h.Do(func() (err error) {
+		listener, err = net.ListenTCP("tcp", net.TCPAddrFromAddrPort(at))
+		return err
+	})
+	return listener, err
+}
+
+// Connect opens a connection from the client to the given port of the server, over IPv4, and gives both its ends.
+func (l *Lab) Connect(d *net.Dialer, port uint16) (client, server *net.TCPConn, err error) {
+	listener, err := l.Server.Listen(netip.AddrPortFrom(l.Server.IP4, port))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer listener.Close()
+	if client, err = l.Client.Dial(d, netip.AddrPortFrom(l.Server.IP4, port)); err != nil {
+		return nil, nil, err
+	}
+	listener.SetDeadline(time.Now().Add(10 * time.Second))
+	if server, err = listener.AcceptTCP(); err != nil {
+		client.Close()
+		return nil, nil, err
+	}
+	return client, server, nil
+}
+
+// openTAP makes a TAP device in the thread's namespace. Frames that the host sends are read from it.
+func openTAP(name string) (*os.File, error) {
+	const path = "/dev/net/tun"
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	request, err := unix.NewIfreq(name)
+	if err != nil {
+		return nil, err
+	}
+	request.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI)
+	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, request); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("make the TAP device %s: %w", name, err)
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}

@@ -1,0 +1,158 @@
+package netlab
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Observation is the beginning of a state of a socket, as its kernel has it.
+type Observation struct {
+	At            time.Time // when it was first seen, at most a polling interval late
+	Host          *Host
+	Local, Remote netip.AddrPort
+	State         string // as in a connection's record; CLOSED when the socket is gone
+}
+
+// Watcher records the states of the sockets of both hosts, by polling: states that last shorter than the interval may be
+// missed. (The kernel's trace point sock:inet_sock_set_state misses none, but needs a tracefs.)
+type Watcher struct {
+	stop     chan struct{}
+	stopped  sync.WaitGroup
+	observed []Observation
+	err      error
+}
+
+// Watch begins to record, looking every millisecond.
+func (l *Lab) Watch() (*Watcher, error) {
+	var tables []table
+	for _, h := range []*Host{l.Client, l.Server} {
+		err := h.Do(func() error {
+			for _, name := range []string{"tcp", "tcp6"} {
+				// The namespace is that of the thread which opens the file, whoever reads it later.
+				file, err := os.Open("/proc/thread-self/net/" + name)
+				if errors.Is(err, os.ErrNotExist) { // no IPv6 in this kernel
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				tables = append(tables, table{host: h, file: file, states: map[pair]string{}})
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	w := &Watcher{stop: make(chan struct{})}
+	w.stopped.Go(func() { w.run(tables) })
+	return w, nil
+}
+
+// Stop ends the recording and gives what was seen, in order of time. Listening sockets are left out.
+func (w *Watcher) Stop() ([]Observation, error) {
+	close(w.stop)
+	w.stopped.Wait()
+	return w.observed, w.err
+}
+
+func (w *Watcher) run(tables []table) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		for i := range tables {
+			if err := w.poll(&tables[i]); err != nil {
+				w.err = err
+				return
+			}
+		}
+		select {
+		case <-w.stop:
+			for _, t := range tables {
+				t.file.Close()
+			}
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// table is /proc/net/tcp or tcp6 of a host, and the states it showed last.
+type table struct {
+	host   *Host
+	file   *os.File
+	states map[pair]string
+}
+
+type pair struct{ local, remote netip.AddrPort }
+
+func (w *Watcher) poll(t *table) error {
+	now := time.Now()
+	text, err := io.ReadAll(io.NewSectionReader(t.file, 0, 1<<24))
+	if err != nil {
+		return err
+	}
+	gone := t.states
+	t.states = map[pair]string{}
+	for line := range strings.Lines(string(text)) {
+		p, state, ok := parseRow(line)
+		if !ok || state == "LISTEN" {
+			continue
+		}
+		if t.states[p] == "" && gone[p] != state {
+			w.observed = append(w.observed, Observation{now, t.host, p.local, p.remote, state})
+		}
+		t.states[p] = state
+	}
+	for p := range gone {
+		if t.states[p] == "" {
+			w.observed = append(w.observed, Observation{now, t.host, p.local, p.remote, "CLOSED"})
+		}
+	}
+	return nil
+}
+
+// kernelStates are the numbers of include/net/tcp_states.h. The last one is a connection's request in the listener.
+var kernelStates = [...]string{
+	1: "ESTABLISHED", "SYN_SENT", "SYN_RCVD", "FIN_WAIT_1", "FIN_WAIT_2", "TIME_WAIT", "CLOSED", "CLOSE_WAIT", "LAST_ACK",
+	"LISTEN", "CLOSING", "SYN_RCVD",
+}
+
+// parseRow reads a line like "0: 0100007F:0050 0200007F:9C40 01 …".
+func parseRow(line string) (p pair, state string, ok bool) {
+	fields := strings.Fields(line)
+	if len(fields) < 4 || !strings.HasSuffix(fields[0], ":") {
+		return p, "", false
+	}
+	number, err := strconv.ParseUint(fields[3], 16, 8)
+	if err != nil || number == 0 || int(number) >= len(kernelStates) {
+		return p, "", false
+	}
+	var okLocal, okRemote bool
+	p.local, okLocal = parseAddr(fields[1])
+	p.remote, okRemote = parseAddr(fields[2])
+	return p, kernelStates[number], okLocal && okRemote
+}
+
+// parseAddr reads an address as the kernel prints it: hexadecimal 32-bit words in the host's byte order.
+func parseAddr(text string) (netip.AddrPort, bool) {
+	ip, port, _ := strings.Cut(text, ":")
+	b, err := hex.DecodeString(ip)
+	if err != nil || len(b)%4 != 0 {
+		return netip.AddrPort{}, false
+	}
+	for i := 0; i < len(b); i += 4 {
+		binary.NativeEndian.PutUint32(b[i:], binary.BigEndian.Uint32(b[i:]))
+	}
+	addr, ok := netip.AddrFromSlice(b)
+	number, err := strconv.ParseUint(port, 16, 16)
+	return netip.AddrPortFrom(addr.Unmap(), uint16(number)), ok && err == nil
+}
