@@ -36,6 +36,7 @@ func (a *account) record(filter string, evicted uint64) *report.Capture {
 		Bytes:        a.read.WireBytes,
 		First:        analyzer.Time(a.read.First),
 		Last:         analyzer.Time(a.read.Last),
+		Untimed:      a.read.Untimed,
 		LinkTypes:    map[string]uint64{},
 		Decoded:      a.decoded.Decoded,
 		Undecoded:    a.decoded.Undecoded,

@@ -5,7 +5,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/report"
@@ -57,10 +56,10 @@ func (f *readFlags) newReporter(stdout io.Writer) (reporter, error) {
 // colorWelcome is false where the environment says so (https://no-color.org).
 func colorWelcome() bool { return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" }
 
-func names(columns []report.Column) string {
+func names(columns []report.Column) []string {
 	var list []string
 	for _, c := range columns {
 		list = append(list, c.Name)
 	}
-	return strings.Join(list, ", ")
+	return list
 }

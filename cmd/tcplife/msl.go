@@ -20,12 +20,12 @@ var mslProfiles = []struct {
 	{"solaris", 30 * time.Second}, // tcp_time_wait_interval, 60 s
 }
 
-func mslNames() string {
+func mslNames() []string {
 	var list []string
 	for _, p := range mslProfiles {
 		list = append(list, p.name)
 	}
-	return strings.Join(list, ", ")
+	return list
 }
 
 // parseMSL understands the names of mslProfiles and what time.ParseDuration does.
@@ -37,7 +37,7 @@ func parseMSL(s string) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil || d <= 0 || d > 24*time.Hour {
-		return 0, fmt.Errorf("it must be a duration up to 24h, such as 30s, or one of %s", mslNames())
+		return 0, fmt.Errorf("it must be a duration up to 24h, such as 30s, or one of %s", strings.Join(mslNames(), ", "))
 	}
 	return d, nil
 }

@@ -80,22 +80,23 @@ capture goes to standard output instead of the report.`,
 		},
 	}
 
+	list := func(values []string) string { return strings.Join(values, ", ") }
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVarP(&f.filter, "filter", "f", "", "read only packets that match a libpcap `EXPRESSION`, see pcap-filter(7)")
 	flags.Uint64VarP(&f.count, "count", "c", 0, "stop after `N` packets (that match the filter)")
 	flags.BoolVarP(&f.numeric, "numeric", "n", false, "never look up names: always so, accepted for the habit of it")
-	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT` of the report: "+strings.Join(formatNames, ", "))
+	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT` of the report: "+list(formatNames))
 	flags.StringVar(&f.where, "where", "", "report only connections for which `EXPRESSION` holds")
 	flags.StringVarP(&f.writeTo, "write", "w", "", "write the packets of the reported connections to `FILE`")
 	flags.IntVar(&f.top, "top", report.DefaultTop, "show the first `N` rows of every table; 0 shows all")
-	flags.StringVar(&f.sort, "sort", "start", "order the tables by `KEY`: "+names(report.TableSorts()))
-	flags.StringSliceVar(&f.columns, "columns", nil, "show these `COLUMNS`: "+names(report.TableColumns()))
+	flags.StringVar(&f.sort, "sort", "start", "order the tables by `KEY`: "+list(names(report.TableSorts())))
+	flags.StringSliceVar(&f.columns, "columns", nil, "show these `COLUMNS`: "+list(names(report.TableColumns())))
 	flags.StringVar(&f.color, "color", "auto", "colour the tables; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
-	flags.StringVar(&f.msl, "msl", "rfc", "maximum segment lifetime, half of a TIME_WAIT: a `DURATION` or the habit of a system: "+mslNames())
+	flags.StringVar(&f.msl, "msl", "rfc", "maximum segment lifetime, half of a TIME_WAIT: a `DURATION` or the habit of a system: "+list(mslNames()))
 	flags.DurationVar(&f.embryonicLimit, "embryonic-limit", 0, "give up a connection that is not completed and silent for this `DURATION` (default 4m)")
 	flags.DurationVar(&f.idleLimit, "idle-limit", 0, "give up an open connection that is silent for this `DURATION` (default 120h)")
-	flags.StringSliceVar(&f.key, "key", nil, "tell equal addresses apart by the ids of these `LAYERS` around them: "+strings.Join(keyLayers, ", "))
+	flags.StringSliceVar(&f.key, "key", nil, "tell equal addresses apart by the ids of these `LAYERS` around them: "+list(keyLayers))
 	flags.BoolVar(&f.dropBadChecksums, "drop-bad-checksums", false, "leave out segments with a wrong checksum; offload makes them on the sending host")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say on standard error what was read and how fast")
 	flags.VisitAll(func(flag *pflag.Flag) {
@@ -106,14 +107,14 @@ capture goes to standard output instead of the report.`,
 			flag.Value = &once{Value: flag.Value}
 		}
 	})
-	complete := func(flag string, values ...string) {
+	complete := func(flag string, values []string) {
 		cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}
-	complete("output", formatNames...)
-	complete("sort", strings.Split(names(report.TableSorts()), ", ")...)
-	complete("columns", strings.Split(names(report.TableColumns()), ", ")...)
-	complete("color", colorModes...)
-	complete("msl", strings.Split(mslNames(), ", ")...)
-	complete("key", keyLayers...)
+	complete("output", formatNames)
+	complete("sort", names(report.TableSorts()))
+	complete("columns", names(report.TableColumns()))
+	complete("color", colorModes)
+	complete("msl", mslNames())
+	complete("key", keyLayers)
 	return cmd
 }
