@@ -35,7 +35,7 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 // that to x there is no such connection.
 func (c *Conn) unreceived(from int, x, y *Endpoint, s *Segment) {
 	drew := c.last[1-from]
-	for n := len(x.History); n > 0 && x.History[n-1].onReceipt && x.History[n-1].Packet == drew.packet; n-- {
+	for n := len(x.History); n > 0 && x.State() != Closed && x.History[n-1].onReceipt && x.History[n-1].Packet == drew.packet; n-- {
 		x.History = x.History[:n-1]
 	}
 	if x.State() == Established && !x.ackSent && x.ISSKnown && s.Seq == x.sndUna {
