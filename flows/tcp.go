@@ -112,7 +112,7 @@ func (d *Decoder) segment(l *tcp, data []byte, wire int) {
 	s.Len = uint32(max(0, wire-l.size))
 	s.Options = l.options
 	s.FromB = s.Key.set(&d.ip.src, &d.ip.dst, l.srcPort, l.dstPort, d.ip.v6)
-	s.BadChecksum = bad
+	s.BadChecksum, s.GoodChecksum = bad, !bad && wire <= len(data)
 	h := digest(l.Contents[:tcpNeeded], uint64(wire))
 	if len(l.Contents) > 18 { // behind the checksum
 		h = digest(l.Payload[:min(64, len(l.Payload))], digest(l.Contents[18:], h))
