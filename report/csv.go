@@ -83,8 +83,8 @@ var csvColumns = slices.Concat(
 		{"previous_id", func(b []byte, c *analyzer.Connection) []byte { return appendPacket(b, c.PreviousID) }},
 		{"community_id", func(b []byte, c *analyzer.Connection) []byte { return append(b, c.CommunityID...) }},
 		{"encapsulation", func(b []byte, c *analyzer.Connection) []byte { return appendEncapsulation(b, c.Encapsulation) }},
-		{"start", func(b []byte, c *analyzer.Connection) []byte { return c.Start.Append(b) }},
-		{"end", func(b []byte, c *analyzer.Connection) []byte { return c.End.Append(b) }},
+		{"start", func(b []byte, c *analyzer.Connection) []byte { return appendTimeField(b, c.Start) }},
+		{"end", func(b []byte, c *analyzer.Connection) []byte { return appendTimeField(b, c.End) }},
 		{"duration_s", func(b []byte, c *analyzer.Connection) []byte { return c.Duration.Append(b) }},
 		{"ended_by", func(b []byte, c *analyzer.Connection) []byte { return append(b, c.EndedBy...) }},
 		{"role_evidence", func(b []byte, c *analyzer.Connection) []byte { return append(b, c.RoleEvidence...) }},
@@ -93,17 +93,17 @@ var csvColumns = slices.Concat(
 	endpointColumns("server", func(c *analyzer.Connection) *analyzer.Endpoint { return &c.Server }),
 	[]csvColumn{
 		{"handshake.outcome", func(b []byte, c *analyzer.Connection) []byte { return append(b, c.Handshake.Outcome...) }},
-		{"handshake.syn_at", func(b []byte, c *analyzer.Connection) []byte { return c.Handshake.SynAt.Append(b) }},
+		{"handshake.syn_at", func(b []byte, c *analyzer.Connection) []byte { return appendTimeField(b, c.Handshake.SynAt) }},
 		{"handshake.syn_packet", func(b []byte, c *analyzer.Connection) []byte { return appendPacket(b, c.Handshake.SynPacket) }},
-		{"handshake.syn_ack_at", func(b []byte, c *analyzer.Connection) []byte { return c.Handshake.SynAckAt.Append(b) }},
+		{"handshake.syn_ack_at", func(b []byte, c *analyzer.Connection) []byte { return appendTimeField(b, c.Handshake.SynAckAt) }},
 		{"handshake.syn_ack_packet", func(b []byte, c *analyzer.Connection) []byte { return appendPacket(b, c.Handshake.SynAckPacket) }},
-		{"handshake.ack_at", func(b []byte, c *analyzer.Connection) []byte { return c.Handshake.AckAt.Append(b) }},
+		{"handshake.ack_at", func(b []byte, c *analyzer.Connection) []byte { return appendTimeField(b, c.Handshake.AckAt) }},
 		{"handshake.ack_packet", func(b []byte, c *analyzer.Connection) []byte { return appendPacket(b, c.Handshake.AckPacket) }},
 		{"handshake.server_rtt_s", func(b []byte, c *analyzer.Connection) []byte { return c.Handshake.ServerRTT.Append(b) }},
 		{"handshake.client_rtt_s", func(b []byte, c *analyzer.Connection) []byte { return c.Handshake.ClientRTT.Append(b) }},
 		{"teardown.kind", func(b []byte, c *analyzer.Connection) []byte { return append(b, c.Teardown.Kind...) }},
 		{"teardown.initiator", func(b []byte, c *analyzer.Connection) []byte { return append(b, c.Teardown.Initiator.String()...) }},
-		{"teardown.at", func(b []byte, c *analyzer.Connection) []byte { return c.Teardown.At.Append(b) }},
+		{"teardown.at", func(b []byte, c *analyzer.Connection) []byte { return appendTimeField(b, c.Teardown.At) }},
 		{"teardown.half_closed_s", func(b []byte, c *analyzer.Connection) []byte { return c.Teardown.HalfClosed.Append(b) }},
 		resetColumn("by", func(b []byte, r *analyzer.Reset) []byte { return append(b, r.By.String()...) }),
 		resetColumn("packet", func(b []byte, r *analyzer.Reset) []byte { return appendPacket(b, r.Packet) }),
@@ -114,8 +114,8 @@ var csvColumns = slices.Concat(
 	timeWaitColumns(analyzer.Server),
 	[]csvColumn{
 		halfOpenColumn("survivor", func(b []byte, h *analyzer.HalfOpen) []byte { return append(b, h.Survivor.String()...) }),
-		halfOpenColumn("since", func(b []byte, h *analyzer.HalfOpen) []byte { return h.Since.Append(b) }),
-		halfOpenColumn("at", func(b []byte, h *analyzer.HalfOpen) []byte { return h.At.Append(b) }),
+		halfOpenColumn("since", func(b []byte, h *analyzer.HalfOpen) []byte { return appendTimeField(b, h.Since) }),
+		halfOpenColumn("at", func(b []byte, h *analyzer.HalfOpen) []byte { return appendTimeField(b, h.At) }),
 		halfOpenColumn("discovered_by", func(b []byte, h *analyzer.HalfOpen) []byte { return append(b, h.DiscoveredBy...) }),
 		{"findings", func(b []byte, c *analyzer.Connection) []byte {
 			for i := range c.Findings {
@@ -208,10 +208,10 @@ func timeWaitColumns(side analyzer.Side) []csvColumn {
 		}}
 	}
 	return []csvColumn{
-		column("entered", func(b []byte, t *analyzer.TimeWait) []byte { return t.Entered.Append(b) }),
+		column("entered", func(b []byte, t *analyzer.TimeWait) []byte { return appendTimeField(b, t.Entered) }),
 		column("restarts", func(b []byte, t *analyzer.TimeWait) []byte { return strconv.AppendUint(b, t.Restarts, 10) }),
 		column("two_msl_s", func(b []byte, t *analyzer.TimeWait) []byte { return t.TwoMSL.Append(b) }),
-		column("expires", func(b []byte, t *analyzer.TimeWait) []byte { return t.Expires.Append(b) }),
+		column("expires", func(b []byte, t *analyzer.TimeWait) []byte { return appendTimeField(b, t.Expires) }),
 		column("ended_by", func(b []byte, t *analyzer.TimeWait) []byte { return append(b, t.EndedBy...) }),
 		column("observed_s", func(b []byte, t *analyzer.TimeWait) []byte { return t.Observed.Append(b) }),
 	}
@@ -242,6 +242,13 @@ func appendStateName(b []byte, s analyzer.StateOrNone) []byte {
 		return b
 	}
 	return append(b, s.State.String()...)
+}
+
+func appendTimeField(b []byte, t analyzer.Time) []byte {
+	if t == analyzer.NoTime {
+		return b
+	}
+	return appendMoment(b, t)
 }
 
 // appendSpace separates word i of a list from the one before.

@@ -15,7 +15,6 @@ import (
 // each half-open connection, for the two lists of ids.
 type JSON struct {
 	w         *bufio.Writer
-	encoder   encoder
 	buf       []byte
 	started   bool
 	embryonic []uint64
@@ -41,7 +40,7 @@ func (j *JSON) Connection(c *analyzer.Connection) error {
 		separator = "{\"connections\":[\n"
 		j.started = true
 	}
-	j.buf = j.encoder.connection(append(j.buf[:0], separator...), c)
+	j.buf = appendConnection(append(j.buf[:0], separator...), c)
 	_, err := j.w.Write(j.buf)
 	return err
 }

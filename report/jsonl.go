@@ -13,9 +13,8 @@ type JSONL struct {
 	// FlushLines hands every line to the underlying writer at once, for a reader that waits for it.
 	FlushLines bool
 
-	w       *bufio.Writer
-	encoder encoder
-	buf     []byte
+	w   *bufio.Writer
+	buf []byte
 }
 
 // NewJSONL returns a writer of JSON Lines to w.
@@ -23,7 +22,7 @@ func NewJSONL(w io.Writer) *JSONL { return &JSONL{w: bufio.NewWriterSize(w, buff
 
 // Connection writes the line of a connection.
 func (j *JSONL) Connection(c *analyzer.Connection) error {
-	j.buf = append(j.encoder.connection(j.buf[:0], c), '\n')
+	j.buf = append(appendConnection(j.buf[:0], c), '\n')
 	if _, err := j.w.Write(j.buf); err != nil {
 		return err
 	}

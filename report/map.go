@@ -143,7 +143,7 @@ func timeValue(t analyzer.Time) any {
 	if t == analyzer.NoTime {
 		return nil
 	}
-	return string(t.Append(nil))
+	return string(appendMoment(make([]byte, 0, 30), t))
 }
 
 // durationValue is the number that the decimal seconds of the JSON are read as.
