@@ -9,7 +9,7 @@ const NoTime = math.MinInt64
 type Packet struct {
 	Number uint64   // counted from 1 over all files of the capture, as tshark's frame.number
 	Time   int64    // nanoseconds since the Unix epoch, UTC, by the capture's clock; may step back
-	Data   []byte   // the captured bytes, at most the snaplen
+	Data   []byte   // the captured bytes
 	Length int      // bytes the packet had on the wire, at least len(Data)
 	Link   LinkType // what Data begins with
 }
