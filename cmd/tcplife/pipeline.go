@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 
@@ -19,17 +20,25 @@ type pipeline struct {
 	progress *progress // counts the packets
 }
 
-func openPipeline(ctx context.Context, f *readFlags, filter *capture.Filter, stdin io.Reader, stderr io.Writer) (*pipeline, error) {
-	reader, err := capture.Open(f.files, capture.Options{Stdin: interruptible(ctx, stdin)})
+func (r *reading) open(ctx context.Context) (*pipeline, error) {
+	f := r.flags
+	reader, err := capture.Open(f.files, capture.Options{Stdin: interruptible(ctx, r.stdin)})
+	if err != nil && ctx.Err() != nil {
+		return nil, errors.New("interrupted before the first packet")
+	}
 	if err != nil {
 		return nil, err
 	}
+	bar := r.stderr
+	if _, terminal := terminalWidth(r.stdout); terminal && f.output != "table" {
+		bar = io.Discard // it would stand between the records, which come while it moves
+	}
 	return &pipeline{
 		capture:  reader,
-		filter:   filter,
+		filter:   r.filter,
 		decoder:  flows.NewDecoder(flows.DecoderOptions{KeyIDs: f.key, DropBadChecksums: f.dropBadChecksums}),
 		count:    f.count,
-		progress: startProgress(stderr, reader.Progress),
+		progress: startProgress(bar, reader.Progress),
 	}, nil
 }
 

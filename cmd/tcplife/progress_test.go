@@ -11,7 +11,7 @@ func TestProgressLine(t *testing.T) {
 		bytes, total int64
 		want         string
 	}{
-		{80, 1 << 29, 1 << 31, "[=======                       ]  25 % of 2.0 GiB, 500000 packets/s, 6s left"},
+		{80, 1 << 29, 1 << 31, "[========                         ]  25 % of 2.0 GiB, 500000 packets/s, 6s left"},
 		{200, 1 << 31, 1 << 31, "[========================================] 100 % of 2.0 GiB, 500000 packets/s, 0s left"},
 		{200, 1 << 32, 1 << 31, "[========================================] 100 % of 2.0 GiB, 500000 packets/s, 0s left"}, // it grew
 		{50, 1 << 29, 1 << 31, " 25 % of 2.0 GiB, 500000 packets/s, 6s left"},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -123,12 +122,4 @@ func (r *reading) writeExtract(ctx context.Context) error {
 		return errIncomplete
 	}
 	return nil
-}
-
-func (r *reading) open(ctx context.Context) (*pipeline, error) {
-	p, err := openPipeline(ctx, r.flags, r.filter, r.stdin, r.stderr)
-	if err != nil && ctx.Err() != nil {
-		return nil, errors.New("interrupted before the first packet")
-	}
-	return p, err
 }
