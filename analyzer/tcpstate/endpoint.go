@@ -188,10 +188,10 @@ func (e *Endpoint) offers(s *Segment) {
 	e.maxAck = maxSeq(e.maxAck, s.Ack)
 }
 
-// outdated is PAWS (RFC 7323 §5.3, R1) for a segment with text or FIN that arrives here: it is from before what has
-// arrived. Empty ones are let pass, as reordered acknowledgements are everyday.
+// outdated is PAWS (RFC 7323 §5.3, R1) for a segment that would bring text or a FIN: it is from before what has
+// arrived. Reordered acknowledgements and late duplicates are everyday and change nothing anyhow.
 func (e *Endpoint) outdated(s *Segment) bool {
-	return e.tsKnown && s.HasTS && s.Seq != s.end() && int32(s.TSVal-e.tsRecent) < 0
+	return e.tsKnown && s.HasTS && int32(s.TSVal-e.tsRecent) < 0 && s.end().After(e.rcv.nxt) && s.Seq != s.end()
 }
 
 // stamp keeps TS.Recent (RFC 7323 §4.3): of the segment at the edge of what this endpoint has acknowledged.
