@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
@@ -22,7 +23,11 @@ type pipeline struct {
 
 func (r *reading) open(ctx context.Context) (*pipeline, error) {
 	f := r.flags
-	reader, err := capture.Open(f.files, capture.Options{Stdin: interruptible(ctx, r.stdin)})
+	var options capture.Options
+	if slices.Contains(f.files, "-") { // otherwise it belongs to somebody else
+		options.Stdin = interruptible(ctx, r.stdin)
+	}
+	reader, err := capture.Open(f.files, options)
 	if err != nil && ctx.Err() != nil {
 		return nil, errors.New("interrupted before the first packet")
 	}
