@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -14,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -54,6 +57,52 @@ func TestOutputMatchesSchema(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		validate(t, schema, string(appendConnection(nil, connections.Draw(t, "connection"))))
 	})
+}
+
+// The records of every capture that the project has.
+func TestRealRecordsMatchSchema(t *testing.T) {
+	schema := compiledSchema(t)
+	files, err := filepath.Glob("../testdata/pcaps/*.pcap*")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no captures: ", err)
+	}
+	for _, file := range files {
+		var out strings.Builder
+		j := NewJSON(&out)
+		r, err := capture.Open([]string{file}, capture.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		decoder := flows.NewDecoder(flows.DecoderOptions{})
+		tracker := analyzer.New(analyzer.Options{}, func(c *analyzer.Connection) {
+			if err := j.Connection(c); err != nil {
+				t.Fatal(err)
+			}
+		})
+		var segments []flows.Segment
+		for {
+			p, err := r.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			segments = decoder.Decode(p, segments[:0])
+			for i := range segments {
+				tracker.Segment(&segments[i])
+			}
+		}
+		tracker.Close()
+		if err := j.Finish(&Ending{tracker.Result(), emptyEnding().Capture}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), `"record":"connection"`) {
+			t.Errorf("%s: no connection", file)
+		}
+		validate(t, schema, out.String())
+	}
 }
 
 func TestSchemaRefuses(t *testing.T) {
