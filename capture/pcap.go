@@ -91,7 +91,7 @@ type pcapFile struct {
 	link    LinkType
 }
 
-func newPcapFile(b *buffer, layout pcapLayout, o order) (*pcapFile, error) {
+func newPcapFile(b *buffer, layout pcapLayout, o order) (format, error) {
 	h := b.peek(layout.fileHeader)
 	if len(h) < layout.fileHeader {
 		return nil, fmt.Errorf("pcap file header is cut off: %d of its %d bytes", len(h), layout.fileHeader)

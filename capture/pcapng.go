@@ -55,7 +55,7 @@ type netInterface struct {
 	dropped uint64 // by the packets' own counts, each since the packet before
 }
 
-func newPcapngFile(b *buffer) (*pcapngFile, error) {
+func newPcapngFile(b *buffer) (format, error) {
 	f := &pcapngFile{buf: b}
 	// The first block is read here, so that what only looks like pcapng, for it begins with line feeds, is refused.
 	_, _, err := f.block()
@@ -63,7 +63,7 @@ func newPcapngFile(b *buffer) (*pcapngFile, error) {
 	if errors.As(err, &d) {
 		return nil, fmt.Errorf("not a readable pcapng file: at byte %d expected %s", d.Offset, d.Expected)
 	}
-	return f, err
+	return f, nil
 }
 
 // block takes the next block. Its body is nil if it is of a type that says nothing about packets.
