@@ -177,7 +177,7 @@ func (l *ppp) CanDecode() gopacket.LayerClass { return typePPP }
 
 func (l *ppp) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 	n := 0
-	if len(data) >= 2 && data[0] == 0xff && data[1] == 0x03 {
+	if len(data) > 0 && data[0] == 0xff { // which no protocol begins with
 		n = 2
 	}
 	if len(data) < n+1 {

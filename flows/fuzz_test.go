@@ -1,0 +1,78 @@
+package flows
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/tcplife/tcplife/capture"
+)
+
+// links are the link types that are decoded.
+var links = []capture.LinkType{0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 119, 127, 163, 192, 228, 229, 239, 276}
+
+// FuzzDecode holds Decode to what must be true of any bytes. The packet comes three times: fragments and what the decoder
+// remembers must not change the answer but in completing datagrams.
+func FuzzDecode(f *testing.F) {
+	for _, s := range stacks {
+		f.Add(uint16(s.link), s.data, uint16(0))
+		f.Add(uint16(s.link), s.data[:len(s.data)-3], uint16(3))
+	}
+	for _, p := range split6(1, part{0, 64}, part{64, 200}) {
+		f.Add(uint16(229), p, uint16(0))
+	}
+	f.Add(uint16(101), split4(1, part{0, 64})[0], uint16(0))
+	f.Add(uint16(101), ip4(1, cat([]byte{3, 1, 0, 0}, zeros(4), syn4)), uint16(0))
+	f.Add(uint16(101), ip6(58, cat([]byte{1, 1, 0, 0}, zeros(4), syn6)), uint16(0))
+	f.Fuzz(func(t *testing.T, link uint16, data []byte, missing uint16) {
+		p := packet(capture.LinkType(link), data)
+		p.Length += int(missing)
+		before := cat(data)
+		d, drop := NewDecoder(DecoderOptions{}), NewDecoder(DecoderOptions{DropBadChecksums: true, KeyIDs: []string{"vlan", "vni", "gre"}})
+		var answers [3][]Segment
+		for i := range answers {
+			answers[i] = d.Decode(p, nil)
+			kept := drop.Decode(p, nil)
+			if len(kept) > len(answers[i]) {
+				t.Fatal("dropping bad checksums adds segments")
+			}
+		}
+		if !reflect.DeepEqual(before, cat(data)) {
+			t.Fatal("the packet was changed")
+		}
+		if !reflect.DeepEqual(answers[0], answers[1]) || !reflect.DeepEqual(answers[1], answers[2]) {
+			t.Fatalf("the same packet gives\n%+v\n%+v\n%+v", answers[0], answers[1], answers[2])
+		}
+		for _, s := range answers[0] {
+			check(t, &s, p)
+		}
+		for _, s := range []Stats{d.Stats(), drop.Stats()} {
+			if s.Packets != 3 || sumOf(s.Decoded)+sumOf(s.Undecoded) != 3 {
+				t.Fatalf("3 packets are counted as %d: %v %v", s.Packets, s.Decoded, s.Undecoded)
+			}
+		}
+		if s := d.Stats(); s.Segments+s.Quotes != uint64(3*len(answers[0])) || s.BadTCPChecksums > s.CheckedTCPSegments {
+			t.Fatalf("%+v", s)
+		}
+	})
+}
+
+// check holds a segment to what must be true of any.
+func check(t *testing.T, s *Segment, p *capture.Packet) {
+	t.Helper()
+	switch {
+	case s.Packet != p.Number || s.Time != p.Time:
+		t.Fatalf("packet %d at %d", s.Packet, s.Time)
+	case s.Key.A.compare(&s.Key.B) > 0 || s.Key.A == s.Key.B && s.Key.APort > s.Key.BPort:
+		t.Fatalf("the key is not in order: %+v", s.Key)
+	case s.FromB && s.Key.A == s.Key.B && s.Key.APort == s.Key.BPort:
+		t.Fatal("a connection to itself has a segment from B")
+	case !s.Key.V6 && ([12]byte(s.Key.A[:]) != [12]byte(mapped[:]) || [12]byte(s.Key.B[:]) != [12]byte(mapped[:])):
+		t.Fatalf("an IPv4 address is not mapped: %+v", s.Key)
+	case !s.Key.V6 && int(s.Len) > max(65535, p.Length):
+		t.Fatalf("%d bytes of payload in IPv4", s.Len)
+	case s.Flags >= AE<<1 || s.Options.WScale > 14:
+		t.Fatalf("flags %x, window scale %d", s.Flags, s.Options.WScale)
+	case s.Encap != nil && (len(s.Encap.Layers) == 0 || len(s.Encap.Layers) > maxLayers):
+		t.Fatalf("encapsulation of %d layers", len(s.Encap.Layers))
+	}
+}

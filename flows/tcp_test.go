@@ -1,0 +1,100 @@
+package flows
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+func TestOptions(t *testing.T) {
+	md5, ao := cat([]byte{19, 18}, zeros(16)), cat([]byte{29, 16}, zeros(14))
+	for _, tt := range []struct {
+		name string
+		b    []byte
+		want Options
+	}{
+		{"none", nil, Options{}},
+		{"SYN of Linux", synOptions, Options{HasMSS: true, MSS: 1460, SACKPermitted: true, HasTimestamp: true, TSVal: 9, HasWScale: true, WScale: 7}},
+		{"timestamps", timestamps, Options{HasTimestamp: true, TSVal: 1, TSEcr: 2}},
+		{"timestamps, the other way round", []byte{8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 1}, Options{HasTimestamp: true, TSVal: 1, TSEcr: 2}},
+		{"window scale above 14", []byte{3, 3, 200, 0}, Options{HasWScale: true, WScale: 14}},
+		{"SACK of two blocks", cat([]byte{1, 1, 5, 18}, be32(1), be32(2), be32(3), be32(4)), Options{HasSACK: true, SACKLeft: 1, SACKRight: 2}},
+		{"SACK of half a block", cat([]byte{1, 1, 5, 6}, be32(1)), Options{}},
+		{"Fast Open request", []byte{34, 2, 1, 1}, Options{FastOpen: true}},
+		{"Fast Open cookie", cat([]byte{34, 10}, zeros(8), []byte{1, 1}), Options{FastOpen: true, FastOpenLen: 8}},
+		{"Fast Open, experimental", []byte{254, 8, 0xf9, 0x89, 1, 2, 3, 4}, Options{FastOpen: true, FastOpenLen: 4}},
+		{"another experiment", []byte{254, 4, 1, 2}, Options{}},
+		{"MPTCP", cat([]byte{30, 12}, zeros(10)), Options{MPTCP: true}},
+		{"MD5", cat(md5, []byte{1, 1}), Options{Signed: true}},
+		{"TCP-AO", ao, Options{Signed: true}},
+		{"end of list", []byte{0, 2, 4, 5}, Options{}},
+		{"unknown", []byte{99, 4, 0, 0, 2, 4, 5, 0xb4}, Options{HasMSS: true, MSS: 1460}},
+		{"MSS of a wrong length", []byte{2, 3, 5, 1, 3, 3, 7, 0}, Options{HasWScale: true, WScale: 7}},
+		{"length 0", []byte{2, 4, 5, 0xb4, 8, 0, 0, 0}, Options{HasMSS: true, MSS: 1460, Cut: true}},
+		{"length 1", []byte{8, 1, 0, 0}, Options{Cut: true}},
+		{"overrun", []byte{4, 2, 8, 10}, Options{SACKPermitted: true, Cut: true}},
+		{"a kind without a length", []byte{1, 1, 1, 2}, Options{Cut: true}},
+	} {
+		s := one(t, NewDecoder(DecoderOptions{}), packet(101, ip4(6, tcp4(SYN, tt.b, nil))))
+		if s.Options != tt.want {
+			t.Errorf("%s: %+v, want %+v", tt.name, s.Options, tt.want)
+		}
+	}
+}
+
+// Options are given as far as they were captured.
+func TestOptionsCut(t *testing.T) {
+	whole := ip4(6, tcp4(SYN, synOptions, nil))
+	for _, tt := range []struct {
+		n    int
+		want Options
+	}{
+		{36, Options{Cut: true}}, // ends behind the window
+		{40, Options{Cut: true}},
+		{43, Options{Cut: true}},
+		{44, Options{Cut: true, HasMSS: true, MSS: 1460}},
+		{46, Options{Cut: true, HasMSS: true, MSS: 1460, SACKPermitted: true}},
+		{56, Options{Cut: true, HasMSS: true, MSS: 1460, SACKPermitted: true, HasTimestamp: true, TSVal: 9}},
+	} {
+		if s := one(t, NewDecoder(DecoderOptions{}), cut(101, whole, tt.n)); s.Options != tt.want || s.Window != testWindow {
+			t.Errorf("%d bytes: %+v, want %+v", tt.n, s.Options, tt.want)
+		}
+	}
+}
+
+func TestFlags(t *testing.T) {
+	for _, f := range []Flags{0, FIN, SYN, RST, PSH, ACK, URG, ECE, CWR, AE, SYN | ECE | CWR | AE, AE<<1 - 1} {
+		reserved := Flags(0x0e00)
+		if s := one(t, NewDecoder(DecoderOptions{}), packet(101, ip4(6, tcp4(f|reserved, nil, nil)))); s.Flags != f {
+			t.Errorf("flags %03x, want %03x", s.Flags, f)
+		}
+	}
+	if !(SYN | ACK).Has(SYN) || SYN.Has(SYN|ACK) {
+		t.Error("Has wants every bit")
+	}
+}
+
+// The quick sum says what RFC 1071's own says.
+func TestSum(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for n := range 300 {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = byte(r.Uint32())
+			if r.IntN(3) == 0 {
+				b[i] = 0xff // carries
+			}
+		}
+		start := r.Uint64()
+		pad := []byte{byte(start), byte(start >> 8), byte(start >> 16), byte(start >> 24), byte(start >> 32), byte(start >> 40), byte(start >> 48), byte(start >> 56)}
+		complement := rfc1071(cat(pad, b))
+		if n%2 != 0 {
+			b = cat(b, zeros(1))
+		}
+		if !checks(sum(cat(b, be16(int(complement))), start)) {
+			t.Errorf("%d bytes: a right checksum is wrong", n)
+		}
+		if checks(sum(cat(b, be16(int(complement^0x0100))), start)) {
+			t.Errorf("%d bytes: a wrong checksum is right", n)
+		}
+	}
+}
