@@ -32,7 +32,10 @@ func (c *connection) fill(r *Connection, o *Options, at int64, by EndedBy) {
 	r.Handshake = c.handshake(client, server)
 	r.Teardown = c.teardown()
 	if h := c.tcp.HalfOpen; h != nil {
-		r.HalfOpen = &HalfOpen{Survivor: c.side(h.Survivor), Since: Time(h.Since), At: Time(h.At), DiscoveredBy: discoveredBy[h.By]}
+		r.HalfOpen = &HalfOpen{Survivor: c.side(h.Survivor), Since: Time(h.Since), At: NoTime, DiscoveredBy: discoveredBy[h.By]}
+		if h.By != tcpstate.Nothing {
+			r.HalfOpen.At = Time(h.At)
+		}
 	}
 	for i := range c.tcp.Ends {
 		c.timeWaits(r, o, i, at, by)

@@ -104,12 +104,12 @@ const (
 	AnsweredKeepalive
 )
 
-// HalfOpen is RFC 9293 §3.5.1's half-open connection, seen at its discovery.
+// HalfOpen is RFC 9293 §3.5.1's half-open connection.
 type HalfOpen struct {
-	Survivor int   // index of the end that did not know
-	Since    int64 // the last sign of the other end's connection
-	At       int64
-	By       Stimulus
+	Survivor int      // index of the end that did not know
+	Since    int64    // the last sign of the other end's connection
+	At       int64    // its discovery; 0 if the capture shows none
+	By       Stimulus // what discovered it; Nothing if nothing did
 }
 
 // lastSegment is what matters later of the last segment an end has sent.
@@ -255,6 +255,7 @@ func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
 	} else if x.State() == Established && x.Known() {
 		x.postpone(s) // what completes the handshake crossed this on its way
 	}
+	x.sentSynAck = true
 	x.setISS(s.Seq, true)
 	x.synLen = max(x.synLen, s.Len)
 	x.sent(s.end())
@@ -366,7 +367,7 @@ func (c *Conn) FinsCrossed() bool {
 func (c *Conn) countUnanswered(from int, e Effect, s *Segment) {
 	c.repeats[1-from] = repeats{}
 	probe := e.Has(Keepalive)
-	if !probe && !(e.Has(Again) && s.Len > 0) {
+	if !probe && !(e.Has(Again) && (s.Len > 0 || s.Fin)) {
 		return
 	}
 	r := &c.repeats[from]
@@ -375,6 +376,13 @@ func (c *Conn) countUnanswered(from int, e Effect, s *Segment) {
 	}
 	r.n++
 	r.last, r.probes = s.Packet, probe
+}
+
+// deaf reports that what Ends[from] sends is no longer taken to arrive: it has repeated itself too often without an
+// answer, by a peer whose answers the capture would hold.
+func (c *Conn) deaf(from int) bool {
+	const patience = 2
+	return c.repeats[from].n >= patience && c.Ends[1-from].Spoke
 }
 
 // Unanswered is how many segments Ends[i] has repeated since it heard its peer last, and the first and last packets.

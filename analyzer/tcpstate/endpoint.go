@@ -31,6 +31,7 @@ type Endpoint struct {
 	lastSynPacket uint64
 	syns          int // SYNs and SYN-ACKs sent
 	synAcked      bool
+	sentSynAck    bool
 	misled        bool // its SYN-ACK acknowledged no SYN of the peer's
 	denied        bool // it repeated its SYN-ACK after an ACK that should have completed the handshake
 
@@ -59,6 +60,9 @@ type Endpoint struct {
 
 	strayEnd   Seq // the end of its last segment that did not fit
 	strayKnown bool
+
+	ackedFin     bool
+	ackedFinWith Seq // SEG.SEQ of its first segment that acknowledged the peer's FIN
 
 	doubted *Entry // CLOSED by an RST in the window that was not exact: silence confirms it (RFC 5961 §3.2)
 }

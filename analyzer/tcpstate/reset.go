@@ -63,7 +63,14 @@ func (c *Conn) refuses(from int, x, y *Endpoint, s *Segment) Effect {
 }
 
 func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, stimulus Stimulus) (e Effect) {
-	if y.Known() && y.State() != Closed {
+	switch {
+	case c.deaf(from):
+		// It gives up a peer that no longer answers (RFC 9293 §3.8.3), and which will not hear of that either.
+		if c.HalfOpen == nil && y.synchronized() {
+			c.HalfOpen = &HalfOpen{Survivor: 1 - from, Since: s.At}
+			c.HalfOpenPacket = s.Packet
+		}
+	case y.Known() && y.State() != Closed:
 		if c.Reset == nil {
 			c.Reset = &Reset{By: from, At: s.At, Packet: s.Packet, ReceiverKnown: true, ReceiverState: y.State(), Answers: stimulus}
 		}

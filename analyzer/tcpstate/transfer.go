@@ -126,6 +126,10 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 
 // sends puts the sender into the state that it must be in to send this.
 func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
+	if n := len(x.History); n > 1 && x.History[1].State == SynRcvd && x.History[0].State == SynSent && !x.sentSynAck {
+		// In SYN_RCVD it would have sent a SYN-ACK first: the peer's bare SYN never arrived.
+		x.History = append(x.History[:1], x.History[2:]...)
+	}
 	switch {
 	case !x.Known() && x.ISSKnown && y.issSeen && y.synAckSent():
 		// It answers a SYN-ACK whose SYN was not captured: it was in SYN_SENT when that came.
@@ -212,6 +216,9 @@ func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	}
 	had := x.rcv.nxt
 	x.rcv.acked(s.Ack)
+	if y.FinSent && !x.ackedFin && s.Ack.After(y.FinSeq) {
+		x.ackedFin, x.ackedFinWith = true, s.Seq
+	}
 	if !x.gotFin && y.FinSent && x.rcv.nxt.After(y.FinSeq) && (x.rcv.nxt != had || s.Ack.After(y.FinSeq)) {
 		c.receiveFin(from, x, s, false)
 		if guessed {
@@ -248,14 +255,20 @@ func (c *Conn) guessFin(x, y *Endpoint, s *Segment) bool {
 	return true
 }
 
-// lostFin takes back the receipt of the peer's FIN.
+// lostFin takes back the receipt of the peer's FIN. What went from CLOSING to TIME_WAIT was FIN_WAIT_2; what went there
+// from FIN_WAIT_1 did so by the segment that is lost, its acknowledgement with it.
 func (e *Endpoint) lostFin() {
 	e.gotFin = false
-	switch e.State() {
-	case CloseWait, Closing:
-		e.withdraw(func(st State) bool { return st != CloseWait && st != Closing })
-	case TimeWait:
-		e.withdraw(func(st State) bool { return st != TimeWait && st != Closing })
+	n := len(e.History) - 1
+	last := e.History[n]
+	closing := n > 0 && e.History[n-1].State == Closing
+	e.withdraw(func(st State) bool { return st != CloseWait && st != Closing && st != TimeWait })
+	switch {
+	case last.State != TimeWait || e.State() != FinWait1:
+	case closing:
+		e.enterAt(FinWait2, last.At, last.Packet, true)
+	default:
+		e.sndUna = e.FinSeq
 	}
 }
 
@@ -279,6 +292,16 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 			x.gotFin = true
 			x.enter(Closing, s, true)
 			return FinsCross
+		}
+		if x.ackedFin && x.ackedFinWith.After(seq) {
+			// When it acknowledged the peer's FIN its own had the number before: it had left already and was lost on
+			// the way to the observer.
+			at, packet := x.since(), x.History[len(x.History)-1].Packet
+			x.withdraw(func(st State) bool { return st != CloseWait })
+			x.enterAt(FinWait1, at, packet, false)
+			x.inferLast()
+			x.enterAt(Closing, at, packet, true)
+			return e
 		}
 		x.enter(LastAck, s, false)
 	case FinWait1, FinWait2, Closing, TimeWait, LastAck:
@@ -314,11 +337,14 @@ func (c *Conn) finAgain(from int, x, y *Endpoint, s *Segment) (e Effect) {
 			}
 		}
 	}
-	if y.gotFin && !(y.ackSent && y.maxAck.After(x.FinSeq)) && y.State() == CloseWait && !y.FinSent {
-		// Nothing shows that the first one arrived.
-		y.lostFin()
-		y.rcv.missing(x.FinSeq)
-		e |= FinLost
+	if y.gotFin && !(y.ackSent && y.maxAck.After(x.FinSeq)) {
+		switch y.State() {
+		case CloseWait, Closing, TimeWait:
+			// Nothing shows that the first one arrived.
+			y.lostFin()
+			y.rcv.missing(x.FinSeq)
+			e |= FinLost
+		}
 	}
 	return e
 }
@@ -335,6 +361,9 @@ func (e *Endpoint) finAckedAt() int64 {
 
 // receives is the segment's arrival at y (RFC 9293 §3.10.7.4, in the order of its steps).
 func (c *Conn) receives(from int, x, y *Endpoint, s *Segment) (e Effect) {
+	if c.deaf(from) {
+		return 0
+	}
 	if !y.rcv.known {
 		y.rcv = received{known: true, nxt: s.Seq}
 	}

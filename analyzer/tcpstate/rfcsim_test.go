@@ -1,0 +1,277 @@
+package tcpstate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tcplife/tcplife/internal/rfcsim"
+	"pgregory.net/rapid"
+)
+
+// play is one simulated connection, watched by a Conn, with what of the truth the packets have shown so far.
+type play struct {
+	sim  *rfcsim.Sim
+	conn Conn
+	n    uint64
+	log  strings.Builder
+
+	spoke    [2]bool   // something of this end passed
+	bareSyn  [2]bool   // a SYN without ACK of this end passed
+	shown    [2][]bool // by entry of the true history: a packet has shown it, if it needs one
+	synAck   [2]bool   // a SYN,ACK of this end passed
+	refused  [2]bool   // TODO F1
+	finFirst [2]int    // entries of the true history when the first FIN to pass was sent; 0 if none passed
+	stale    [2]string // a late SYN or FIN looks like a retransmission in this state, which the end has left
+}
+
+func newPlay(sim *rfcsim.Sim) *play {
+	p := &play{sim: sim}
+	sim.Observe = p.observe
+	sim.Trace = func(at int64, what string) { fmt.Fprintf(&p.log, "%12.6f %s\n", float64(at)/1e9, what) }
+	return p
+}
+
+// segmentOf is a simulated segment as the tracker takes it.
+func segmentOf(s *rfcsim.Passing, packet uint64) *Segment {
+	return &Segment{
+		At: s.At, Packet: packet,
+		Syn: s.Syn, Fin: s.Fin, Rst: s.Rst, HasAck: s.HasAck,
+		Seq: Seq(s.Seq), Ack: Seq(s.Ack), Len: s.Len, Window: uint32(s.Window),
+	}
+}
+
+func (p *play) observe(s *rfcsim.Passing) {
+	p.n++
+	x := s.From
+	if s.Syn && !s.HasAck && !p.spoke[x] {
+		p.bareSyn[x] = true
+	}
+	p.spoke[x] = true
+	p.synAck[x] = p.synAck[x] || s.Syn && s.HasAck
+	history := p.sim.Ends[x].History
+	for len(p.shown[x]) < len(history) {
+		p.shown[x] = append(p.shown[x], false)
+	}
+	for i := range history[:s.Known] {
+		switch history[i].State {
+		case rfcsim.SynSent:
+			p.shown[x][i] = true
+		case rfcsim.FinWait1, rfcsim.LastAck:
+			p.shown[x][i] = p.shown[x][i] || s.Fin
+		case rfcsim.Closed:
+			p.shown[x][i] = p.shown[x][i] || s.Rst
+		}
+	}
+	if s.Fin && p.finFirst[x] == 0 {
+		p.finFirst[x] = s.Known
+	}
+	p.stale[x] = ""
+	if s.Known < len(history) && (s.Syn || s.Fin) {
+		p.stale[x] = string(history[s.Known-1].State)
+	}
+	if s.HasAck {
+		p.stale[1-x] = ""
+	}
+	if s.Rst && s.HasAck && s.Seq == 0 {
+		p.refused[x] = true
+	}
+	effect := p.conn.Segment(x, segmentOf(s, p.n))
+	fmt.Fprintf(&p.log, "    tracker: %s (%b)\n", p.tracked(), effect)
+}
+
+func (p *play) tracked() string {
+	return fmt.Sprintf("%v | %v", stateNames(&p.conn.Ends[0]), stateNames(&p.conn.Ends[1]))
+}
+
+func stateNames(e *Endpoint) []string {
+	list := []string{}
+	for _, entry := range e.History {
+		list = append(list, entry.State.String())
+	}
+	return list
+}
+
+// needsWord: the endpoint's own doing, which no packet shows but one that it sends.
+func needsWord(e rfcsim.Entry) bool {
+	switch e.State {
+	case rfcsim.SynSent, rfcsim.FinWait1, rfcsim.LastAck:
+		return true
+	case rfcsim.Closed:
+		return e.Cause == rfcsim.User
+	}
+	return false
+}
+
+// silent is the index of the first true entry of an end that is its own doing and that no packet has shown yet; the
+// length of the history if there is none.
+func (p *play) silent(end int) int {
+	history := p.sim.Ends[end].History
+	for i, entry := range history {
+		if i == 0 || entry.State == rfcsim.Listen || !needsWord(entry) {
+			continue
+		}
+		if i >= len(p.shown[end]) || !p.shown[end][i] {
+			return i
+		}
+	}
+	return len(history)
+}
+
+// hiddenCrossing: this end's FIN crossed the other one's, but no copy of it that was sent before the other one arrived
+// has passed. What passed says that it was sent after, so CLOSING and TIME_WAIT look like LAST_ACK and CLOSED.
+func (p *play) hiddenCrossing(end int) bool {
+	if p.finFirst[end] == 0 {
+		return false
+	}
+	for _, entry := range p.sim.Ends[end].History[:p.finFirst[end]] {
+		if entry.State == rfcsim.Closing || entry.State == rfcsim.TimeWait {
+			return true
+		}
+	}
+	return false
+}
+
+// part is a state in a true history, as the tracker may state it.
+type part struct {
+	name     string
+	optional bool
+}
+
+// truth is the true history of an end's states until the first of its own doing that no packet shows.
+func (p *play) truth(end int) []part {
+	var parts []part
+	history := p.sim.Ends[end].History[:p.silent(end)]
+	for i, entry := range history {
+		switch {
+		case i == 0:
+			parts = append(parts, part{"CLOSED", true}) // shown if it refused something
+		case entry.State == rfcsim.Listen:
+		case entry.State == rfcsim.Closed && entry.Cause == rfcsim.Timer:
+			parts = append(parts, part{"CLOSED", true})
+		default:
+			optional := entry.Passing
+			switch entry.State {
+			case rfcsim.SynSent:
+				optional = !p.bareSyn[end] // the SYN,ACK alone looks like that of a passive OPEN
+			case rfcsim.SynRcvd:
+				optional = !p.synAck[end] // without its SYN,ACK the other SYN may as well have been lost
+			}
+			if i > 0 && entry.State == rfcsim.FinWait1 && history[i-1].State == rfcsim.SynRcvd {
+				// CLOSE in SYN_RCVD: the FIN acknowledges nothing that shows whether the handshake's ACK had arrived.
+				parts = append(parts, part{"ESTABLISHED", true})
+			}
+			parts = append(parts, part{string(entry.State), optional})
+		}
+	}
+	return parts
+}
+
+// tells reports whether names is the true history.
+func tells(parts []part, names []string) bool {
+	if len(parts) == 0 {
+		return len(names) == 0
+	}
+	if len(names) > 0 && names[0] == parts[0].name && tells(parts[1:], names[1:]) {
+		return true
+	}
+	return parts[0].optional && tells(parts[1:], names)
+}
+
+func words(parts []part) string {
+	var list []string
+	for _, part := range parts {
+		if part.optional {
+			list = append(list, "("+part.name+")")
+		} else {
+			list = append(list, part.name)
+		}
+	}
+	return strings.Join(list, " ")
+}
+
+// The inputs of a play.
+
+type op struct {
+	at   int64
+	end  int
+	what string
+	n    uint32
+}
+
+func (o op) do(sim *rfcsim.Sim) {
+	sim.Do(o.at, o.end, func(e *rfcsim.Endpoint) {
+		if sim.Trace != nil {
+			sim.Trace(o.at, fmt.Sprintf("%d %s %d", o.end, o.what, o.n))
+		}
+		switch o.what {
+		case "listen":
+			e.Listen()
+		case "open":
+			e.Open()
+		case "send":
+			e.Send(o.n)
+		case "close":
+			e.Close()
+		case "send and close":
+			e.SendClose(o.n)
+		case "abort":
+			e.Abort()
+		case "crash":
+			e.Crash()
+		case "stall":
+			e.Stall(int64(o.n) * 1e6)
+		case "keepalive":
+			e.Keepalive()
+		}
+	})
+}
+
+const ms = 1e6
+
+func drawOptions(t *rapid.T, who string, iss uint32) rfcsim.Options {
+	return rfcsim.Options{
+		ISS:        iss,
+		Buffer:     rapid.SampledFrom([]uint32{32000, 1500}).Draw(t, who+" buffer"),
+		DelayAck:   rapid.SampledFrom([]int64{0, 40 * ms}).Draw(t, who+" delayed ack"),
+		MSL:        rapid.SampledFrom([]int64{1000e9, 1e9}).Draw(t, who+" msl"),
+		Joins:      rapid.Bool().Draw(t, who+" joins"),
+		AckInReset: rapid.Bool().Draw(t, who+" ack in reset"),
+		CloseOnFin: rapid.Bool().Draw(t, who+" closes on fin"),
+	}
+}
+
+// drawOps draws what the users do. A second OPEN comes before the first SYN can have arrived: an end that has refused a
+// SYN and opens later begins another connection.
+func drawOps(t *rapid.T, delay int64, allowed []string) []op {
+	ops := []op{{1 * ms, 0, "open", 0}}
+	switch rapid.SampledFrom([]string{"passive", "passive", "simultaneous", "refused"}).Draw(t, "open") {
+	case "passive":
+		ops = append(ops, op{0, 1, "listen", 0})
+	case "simultaneous":
+		ops = append(ops, op{1*ms + rapid.Int64Range(0, delay).Draw(t, "second open"), 1, "open", 0})
+	}
+	n := rapid.IntRange(0, 6).Draw(t, "calls")
+	for range n {
+		ops = append(ops, op{
+			at:   rapid.Int64Range(2, 400).Draw(t, "at") * ms,
+			end:  rapid.IntRange(0, 1).Draw(t, "end"),
+			what: rapid.SampledFrom(allowed).Draw(t, "call"),
+			n:    rapid.SampledFrom([]uint32{1, 500, 2500}).Draw(t, "octets"),
+		})
+	}
+	return ops
+}
+
+func drawFates(t *rapid.T, label string) []rfcsim.Fate {
+	fates := []rfcsim.Fate{{0}, {}, {0, 0}, {0, 30 * ms}, {30 * ms}, {0, 700 * ms}, {700 * ms}}
+	return rapid.SliceOfN(rapid.SampledFrom(fates), 0, 14).Draw(t, label)
+}
+
+func drawDelay(t *rapid.T, label string) int64 {
+	return rapid.SampledFrom([]int64{1 * ms, 10 * ms, 60 * ms}).Draw(t, label)
+}
+
+var allCalls = []string{"send", "close", "send and close", "close", "abort", "crash", "stall", "keepalive"}
+
+func contains(list []string, s string) bool { return slices.Contains(list, s) }

@@ -1,0 +1,46 @@
+package tcpstate
+
+import (
+	"testing"
+
+	"github.com/tcplife/tcplife/internal/rfcsim"
+	"pgregory.net/rapid"
+)
+
+func TestTruthAtEveryStep(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		sim := rfcsim.New(drawOptions(t, "0", 100), drawOptions(t, "1", 300))
+		for i := range 2 {
+			sim.Before[i] = rfcsim.Path{Delay: drawDelay(t, "delay"), Fates: drawFates(t, "fates")}
+		}
+		p := newPlay(sim)
+		for _, op := range drawOps(t, sim.Before[0].Delay, allCalls) {
+			op.do(sim)
+		}
+		sim.Arrived = func(s *rfcsim.Passing) {
+			for end := range 2 {
+				if p.refused[end] || !p.spoke[end] || p.silent(end) < len(sim.Ends[end].History) || p.hiddenCrossing(end) {
+					continue
+				}
+				got := p.conn.Ends[end].State().String()
+				want := sim.Ends[end].History
+				if last := want[len(want)-1]; got != string(last.State) && got != p.stale[end] &&
+					!(last.Cause == rfcsim.Timer && last.State == rfcsim.Closed && got == "TIME_WAIT") {
+					t.Fatalf("end %d is %s, tracked as %s\n%s", end, last.State, got, p.log.String())
+				}
+			}
+		}
+		sim.Run(1800e9)
+		if !sim.Quiet() {
+			t.Fatalf("not quiet\n%s", p.log.String())
+		}
+		for end := range 2 {
+			if !p.spoke[end] || p.hiddenCrossing(end) || p.silent(end) < len(sim.Ends[end].History) {
+				continue
+			}
+			if got, want := stateNames(&p.conn.Ends[end]), p.truth(end); !tells(want, got) {
+				t.Fatalf("end %d: %s\ntracked as %s\n%s", end, words(want), got, p.log.String())
+			}
+		}
+	})
+}
