@@ -55,6 +55,21 @@ func TestEncoderAgreesWithEncodingJSON(t *testing.T) {
 	}
 }
 
+func FuzzString(f *testing.F) {
+	for _, s := range []string{"", "plain", "\"\\\b\f\n\r\t\x00\x1f\x7f", "<&>", "\u2028\u2029", "\xff\xe2\x80", "\ufffd", "日本\U0001f600"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		want, err := appendRecord(nil, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := appendString(nil, s); string(got) != string(want) {
+			t.Errorf("%q is %s, not %s", s, got, want)
+		}
+	})
+}
+
 func TestListsAreNeverNull(t *testing.T) {
 	var got map[string]any
 	if err := json.Unmarshal(appendConnection(nil, &analyzer.Connection{Findings: []analyzer.Finding{{}}}), &got); err != nil {

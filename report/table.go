@@ -17,10 +17,11 @@ import (
 // and the half-open ones, who holds TIME_WAITs, and the SYN floods, and last a summary of the connections and of the
 // capture. It keeps the rows it will show and nothing of the others.
 //
-// A table too wide for TableOptions.Width is not wrapped. First columns are shortened or left out in this order: the
-// two parts of the RTT, the date, packets, ended_by, the middle of IPv6 addresses, start, the codes of findings
-// (their number by severity stays), retransmitted, the names of states, rtt, bytes, id, duration, findings, teardown.
-// From 80 columns on that suffices.
+// A table too wide for TableOptions.Width is not wrapped. Of the connections, columns are shortened or left out in this
+// order until it fits: the two parts of the RTT, the date, packets, ended_by, the middle of IPv6 addresses, start, the
+// codes of findings (their numbers stay), retransmitted, the names of states, rtt, bytes; then fate takes the place of
+// outcome and teardown; id, duration, findings. What fits again after a later one comes back. From a width of 80 on
+// that suffices.
 type Table struct {
 	w       io.Writer
 	options TableOptions
