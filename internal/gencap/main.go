@@ -1,3 +1,5 @@
+//go:build linux
+
 // Gencap makes the captures in testdata/pcaps and the table of them in its README.md.
 //
 //	go run ./internal/gencap         the crafted ones, from scripts: the same bytes each time
@@ -29,14 +31,17 @@ func main() {
 }
 
 func run(dir string, fromKernel bool) error {
-	files, err := crafted()
-	if fromKernel {
-		files, err = captured()
-	}
+	fromScripts, err := crafted()
 	if err != nil {
 		return err
 	}
-	for _, f := range files {
+	files := fromScripts
+	if fromKernel {
+		if files, err = captured(); err != nil {
+			return err
+		}
+	}
+	for _, f := range append(files, file{name: "README.md", data: readme(fromScripts)}) {
 		if err := os.WriteFile(filepath.Join(dir, f.name), f.data, 0o644); err != nil {
 			return err
 		}

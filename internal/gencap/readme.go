@@ -1,0 +1,48 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// readme is the README.md of the directory of captures.
+func readme(crafted []file) []byte {
+	var b strings.Builder
+	b.WriteString(`# Captures
+
+All are made by [internal/gencap](../../internal/gencap), which also writes this file.
+
+## Crafted
+
+Each is made from a script in [internal/gencap/scripts](../../internal/gencap/scripts) (the flood, the scan and the
+pcapng file in crafted.go beside it), and comes out the same, byte for byte, whenever one runs
+
+    go run ./internal/gencap
+
+| capture | what happens |
+| --- | --- |
+`)
+	row := func(name, what string) {
+		fmt.Fprintf(&b, "| [%s](%[1]s) | %s |\n", name, strings.ReplaceAll(what, "|", `\|`))
+	}
+	for _, f := range crafted {
+		row(f.name, f.what)
+	}
+	b.WriteString(`
+## Real
+
+Connections between two network namespaces of a Linux 6.18 kernel, over a wire with 10 ms of delay one way, captured
+half-way. On Linux, as root, others like them are made by
+
+    go run ./internal/gencap -real
+
+| capture | what happens |
+| --- | --- |
+`)
+	for _, s := range scenes {
+		row(s.file(), s.what)
+	}
+	return []byte(b.String())
+}

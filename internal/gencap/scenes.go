@@ -1,0 +1,506 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/netlab"
+)
+
+var scenes = []scene{
+	{
+		name: "close-client-first",
+		what: "Requests and answers; the client closes, the server 100 ms later: four segments.",
+		play: withConnection(func(c connection) error {
+			return c.steps(c.exchange, c.client.Close, pause(100*time.Millisecond), c.server.Close)
+		}),
+	},
+	{
+		name: "close-server-first",
+		what: "Requests and answers; the server closes, the client 100 ms later: four segments.",
+		play: withConnection(func(c connection) error {
+			return c.steps(c.exchange, c.server.Close, pause(100*time.Millisecond), c.client.Close)
+		}),
+	},
+	{
+		name: "close-three-segments",
+		what: "The server closes as soon as it reads the end: its FIN acknowledges the client's.",
+		play: withConnection(func(c connection) error {
+			return c.steps(c.exchange, c.exchange, c.client.CloseWrite, c.serverReadsAll, c.server.Close, c.clientReadsAll, c.client.Close)
+		}),
+	},
+	{
+		name: "close-simultaneous",
+		what: "Both sides close at the same time: the FINs cross.",
+		play: withConnection(func(c connection) error {
+			return c.steps(c.exchange, pause(100*time.Millisecond), c.client.Close, c.server.Close)
+		}),
+	},
+	{
+		name: "half-close",
+		what: "The client closes its direction, the server sends for another second and then closes.",
+		play: withConnection(func(c connection) error {
+			return c.steps(c.exchange, c.client.CloseWrite, pause(300*time.Millisecond), c.serverSends(500), pause(700*time.Millisecond),
+				c.serverSends(500), c.server.Close, c.clientReadsAll, c.client.Close)
+		}),
+	},
+	{
+		name: "half-closed",
+		what: "The client has closed its direction when the capture ends.",
+		play: withConnection(func(c connection) error {
+			return c.steps(c.exchange, c.client.CloseWrite, pause(200*time.Millisecond), c.serverSends(500))
+		}),
+	},
+	{
+		name: "abort",
+		what: "The client aborts with SO_LINGER 0: RST, no FIN.",
+		play: withConnection(func(c connection) error {
+			return c.steps(c.exchange, func() error { return c.client.SetLinger(0) }, c.client.Close)
+		}),
+	},
+	{
+		name: "close-with-unread-data",
+		what: "The client closes and has not read what the server sent: RST, no FIN.",
+		play: withConnection(func(c connection) error {
+			return c.steps(c.exchange, c.serverSends(3000), pause(100*time.Millisecond), c.client.Close)
+		}),
+	},
+	{
+		name: "close-then-data",
+		what: "The client closes, the server sends on: its data finds no reader and draws a RST.",
+		play: withConnection(func(c connection) error {
+			return c.steps(c.exchange, c.client.Close, pause(100*time.Millisecond), c.serverSends(3000))
+		}),
+	},
+	{
+		name: "refused",
+		what: "Nobody listens, over IPv4 and over IPv6: a RST answers the SYN.",
+		play: func(lab *netlab.Lab) error {
+			for _, ip := range []netip.Addr{lab.Server.IP4, lab.Server.IP6} {
+				if _, err := lab.Client.Dial(nil, netip.AddrPortFrom(ip, 81)); !errors.Is(err, syscall.ECONNREFUSED) {
+					return fmt.Errorf("connected to a closed port: %v", err)
+				}
+			}
+			return nil
+		},
+	},
+	{
+		name: "unanswered",
+		what: "All SYNs are lost behind the observer; the client sends its SYN again until it gives up.",
+		fate: lose(netlab.LostBehind, 1000, func(s netlab.Segment) bool { return s.FromClient }),
+		play: func(lab *netlab.Lab) error {
+			if err := lab.Client.Sysctl("net.ipv4.tcp_syn_retries", "2"); err != nil {
+				return err
+			}
+			_, err := lab.Client.Dial(nil, netip.AddrPortFrom(lab.Server.IP4, 80))
+			if !errors.Is(err, syscall.ETIMEDOUT) {
+				return fmt.Errorf("connected through a black hole: %v", err)
+			}
+			return nil
+		},
+	},
+	{
+		name: "embryonic",
+		what: "All SYN-ACKs are lost behind the observer: both sides send again, then both give up.",
+		fate: lose(netlab.LostBehind, 1000, func(s netlab.Segment) bool { return !s.FromClient }),
+		play: func(lab *netlab.Lab) error {
+			if err := lab.Client.Sysctl("net.ipv4.tcp_syn_retries", "1"); err != nil {
+				return err
+			}
+			if err := lab.Server.Sysctl("net.ipv4.tcp_synack_retries", "2"); err != nil {
+				return err
+			}
+			listener, err := lab.Server.Listen(netip.AddrPortFrom(lab.Server.IP4, 80))
+			if err != nil {
+				return err
+			}
+			defer listener.Close()
+			if _, err := lab.Client.Dial(nil, netip.AddrPortFrom(lab.Server.IP4, 80)); !errors.Is(err, syscall.ETIMEDOUT) {
+				return fmt.Errorf("connected without a SYN-ACK: %v", err)
+			}
+			time.Sleep(2 * time.Second)
+			return nil
+		},
+	},
+	{
+		name: "unreachable",
+		what: "A router answers SYNs with ICMP errors: host unreachable, administratively prohibited, and over IPv6 no route.",
+		play: unreachable,
+	},
+	{
+		name: "syn-lost",
+		what: "The first SYN is lost before the observer, the second one's SYN-ACK behind it.",
+		fate: func() func(netlab.Segment) netlab.Fate {
+			syn := lose(netlab.LostBefore, 1, func(s netlab.Segment) bool { return s.FromClient })()
+			synAck := lose(netlab.LostBehind, 1, func(s netlab.Segment) bool { return !s.FromClient })()
+			return func(s netlab.Segment) netlab.Fate { return max(syn(s), synAck(s)) }
+		},
+		play: withConnection(func(c connection) error {
+			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, c.server.Close)
+		}),
+	},
+	{
+		name: "handshake-ack-lost",
+		what: "The handshake's last ACK is lost behind the observer and nobody has anything to say: the SYN-ACK comes again.",
+		fate: lose(netlab.LostBehind, 1, func(s netlab.Segment) bool { return s.FromClient && s.Flags == flows.ACK }),
+		play: withConnection(func(c connection) error {
+			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, c.server.Close)
+		}),
+	},
+	{
+		name: "fin-lost",
+		what: "The client's first FIN is lost behind the observer and sent again.",
+		fate: lose(netlab.LostBehind, 1, func(s netlab.Segment) bool { return s.FromClient && s.Flags.Has(flows.FIN) }),
+		play: withConnection(func(c connection) error {
+			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, pause(50*time.Millisecond), c.server.Close)
+		}),
+	},
+	{
+		name: "last-ack-lost",
+		what: "The last ACK is lost behind the observer: the server's FIN comes again and starts the client's 2MSL again.",
+		fate: func() func(netlab.Segment) netlab.Fate {
+			closing := false
+			return lose(netlab.LostBehind, 1, func(s netlab.Segment) bool {
+				closing = closing || !s.FromClient && s.Flags.Has(flows.FIN)
+				return closing && s.FromClient
+			})()
+		},
+		play: withConnection(func(c connection) error {
+			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, pause(50*time.Millisecond), c.server.Close, pause(time.Second))
+		}),
+	},
+	{
+		name: "keepalive",
+		what: "Keepalive probes of an idle client, two of them answered; then the wire is cut, two are not, and the client resets.",
+		fate: func() func(netlab.Segment) netlab.Fate {
+			var cut time.Time
+			return func(netlab.Segment) netlab.Fate {
+				if cut.IsZero() {
+					cut = time.Now().Add(2500 * time.Millisecond)
+				}
+				if time.Now().After(cut) {
+					return netlab.LostBehind
+				}
+				return netlab.Pass
+			}
+		},
+		play: withConnection(func(c connection) error {
+			return c.steps(c.exchange, func() error {
+				return c.client.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 2})
+			}, pause(5500*time.Millisecond))
+		}),
+	},
+	{
+		name: "zero-window",
+		what: "The server does not read for two seconds: its window closes, the client probes it, then all is read and closed.",
+		play: func(lab *netlab.Lab) error {
+			if err := lab.Server.Sysctl("net.ipv4.tcp_rmem", "4096 4096 4096"); err != nil {
+				return err
+			}
+			return withConnection(func(c connection) error {
+				return c.steps(c.clientSends(12000), pause(2*time.Second), c.client.Close, c.serverReadsAll, c.server.Close)
+			})(lab)
+		},
+	},
+	{
+		name: "backlog-overflow",
+		what: "Two waves of four clients meet a backlog of four: the server drops the last ACKs of three and sends their SYN-ACKs again, until it accepts.",
+		play: backlogOverflow,
+	},
+	{
+		name: "midstream",
+		what: "The capture begins when the connection is open already.",
+		play: func(lab *netlab.Lab) error {
+			return withConnection(func(c connection) error {
+				return c.steps(c.exchange, pause(100*time.Millisecond), func() error { lab.Forget(); return nil }, c.exchange,
+					c.client.Close, pause(100*time.Millisecond), c.server.Close)
+			})(lab)
+		},
+	},
+	{
+		name: "open-simultaneous",
+		what: "Two sockets connect to each other at the same time: the SYNs cross.",
+		play: openSimultaneously,
+	},
+	{
+		name: "half-open",
+		what: "The server forgets the connection without a word (TCP_REPAIR), as in a crash; the client's next data draws a RST.",
+		play: withConnection(func(c connection) error {
+			return c.steps(c.exchange, pause(100*time.Millisecond), func() error { return setOption(c.server, unix.TCP_REPAIR, 1) }, c.server.Close,
+				pause(500*time.Millisecond), c.clientSends(100))
+		}),
+	},
+	{
+		name: "time-wait-reuse",
+		what: "The server closes first and holds TIME_WAIT; half a second later the client opens again from the same port.",
+		play: func(lab *netlab.Lab) error {
+			dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: lab.Client.IP4.AsSlice(), Port: 40123}}
+			for range 2 {
+				client, server, err := lab.Connect(dialer, 80)
+				if err != nil {
+					return err
+				}
+				c := connection{client, server}
+				if err := c.steps(c.exchange, server.Close, c.clientReadsAll, client.Close, pause(500*time.Millisecond)); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	},
+	{
+		name: "fast-open",
+		what: "TCP Fast Open: the first connection gets a cookie, the second one sends its request in the SYN.",
+		play: fastOpen,
+	},
+	{
+		name: "ipv6",
+		what: "IPv6: requests and answers, and the client closes first.",
+		play: func(lab *netlab.Lab) error {
+			listener, err := lab.Server.Listen(netip.AddrPortFrom(lab.Server.IP6, 443))
+			if err != nil {
+				return err
+			}
+			defer listener.Close()
+			client, err := lab.Client.Dial(nil, netip.AddrPortFrom(lab.Server.IP6, 443))
+			if err != nil {
+				return err
+			}
+			server, err := listener.AcceptTCP()
+			if err != nil {
+				return err
+			}
+			c := connection{client, server}
+			return c.steps(c.exchange, c.client.Close, pause(100*time.Millisecond), c.server.Close)
+		},
+	},
+}
+
+// connection is both ends of one.
+type connection struct{ client, server *net.TCPConn }
+
+// withConnection is a scene of one connection, to port 80.
+func withConnection(play func(connection) error) func(*netlab.Lab) error {
+	return func(lab *netlab.Lab) error {
+		client, server, err := lab.Connect(nil, 80)
+		if err != nil {
+			return err
+		}
+		deadline := time.Now().Add(20 * time.Second)
+		client.SetDeadline(deadline)
+		server.SetDeadline(deadline)
+		return play(connection{client, server})
+	}
+}
+
+// steps does one after the other, until one fails.
+func (c connection) steps(steps ...func() error) error {
+	for i, step := range steps {
+		if err := step(); err != nil {
+			return fmt.Errorf("step %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+func pause(d time.Duration) func() error {
+	return func() error { time.Sleep(d); return nil }
+}
+
+// exchange is a request of 120 bytes and an answer of 800.
+func (c connection) exchange() error {
+	return c.steps(c.clientSends(120), read(c.server, 120), c.serverSends(800), read(c.client, 800))
+}
+
+func (c connection) clientSends(n int) func() error { return send(c.client, n) }
+func (c connection) serverSends(n int) func() error { return send(c.server, n) }
+func (c connection) clientReadsAll() error          { return readAll(c.client) }
+func (c connection) serverReadsAll() error          { return readAll(c.server) }
+
+func send(to io.Writer, n int) func() error {
+	return func() error {
+		_, err := to.Write([]byte(strings.Repeat("tcplife ", n/8+1))[:n])
+		return err
+	}
+}
+
+func read(from io.Reader, n int64) func() error {
+	return func() error {
+		_, err := io.CopyN(io.Discard, from, n)
+		return err
+	}
+}
+
+func readAll(from io.Reader) error {
+	_, err := io.Copy(io.Discard, from)
+	return err
+}
+
+// lose gives the first n segments for which match holds the given fate.
+func lose(fate netlab.Fate, n int, match func(netlab.Segment) bool) func() func(netlab.Segment) netlab.Fate {
+	return func() func(netlab.Segment) netlab.Fate {
+		left := n
+		return func(s netlab.Segment) netlab.Fate {
+			if left == 0 || !match(s) {
+				return netlab.Pass
+			}
+			left--
+			return fate
+		}
+	}
+}
+
+func setOption(c *net.TCPConn, option, value int) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, option, value) })
+	return errors.Join(err, failed)
+}
+
+func unreachable(lab *netlab.Lab) error {
+	for host, commands := range map[*netlab.Host]string{
+		lab.Server: `
+			route add unreachable 198.18.98.0/24
+			route add prohibit 198.18.99.0/24
+			route add unreachable 2001:db8:99::/64`,
+		lab.Client: `
+			route add default via 2001:db8::2`,
+	} {
+		err := host.Do(func() error {
+			ip := exec.Command("ip", "-batch", "-")
+			ip.Stdin = strings.NewReader(strings.ReplaceAll(commands, "\t", ""))
+			out, err := ip.CombinedOutput()
+			if err != nil {
+				return fmt.Errorf("ip: %w: %s", err, out)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{"net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"} {
+		if err := lab.Server.Sysctl(name, "1"); err != nil {
+			return err
+		}
+	}
+	for _, to := range []string{"198.18.98.1:80", "198.18.99.1:80", "[2001:db8:99::1]:80"} {
+		_, err := lab.Client.Dial(nil, netip.MustParseAddrPort(to))
+		if !errors.Is(err, syscall.EHOSTUNREACH) && !errors.Is(err, syscall.ENETUNREACH) {
+			return fmt.Errorf("connecting to %s: %v", to, err)
+		}
+	}
+	return nil
+}
+
+func backlogOverflow(lab *netlab.Lab) error {
+	// A backlog of four holds five. It must have room when the second wave's SYNs come, or they would be dropped too.
+	if err := lab.Server.Sysctl("net.core.somaxconn", "4"); err != nil {
+		return err
+	}
+	at := netip.AddrPortFrom(lab.Server.IP4, 80)
+	listener, err := lab.Server.Listen(at)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	clients := make([]*net.TCPConn, 8)
+	failures := make([]error, len(clients))
+	for first := 0; first < len(clients); first += 4 {
+		var wave sync.WaitGroup
+		for i := first; i < first+4; i++ {
+			wave.Go(func() { clients[i], failures[i] = lab.Client.Dial(nil, at) })
+		}
+		wave.Wait()
+		time.Sleep(5 * delay)
+	}
+	if err := errors.Join(failures...); err != nil {
+		return err
+	}
+	time.Sleep(2 * time.Second)
+	listener.SetDeadline(time.Now().Add(10 * time.Second))
+	for range clients {
+		server, err := listener.AcceptTCP()
+		if err != nil {
+			return err
+		}
+		defer server.Close()
+	}
+	for _, client := range clients {
+		if err := client.Close(); err != nil {
+			return err
+		}
+	}
+	time.Sleep(10 * delay)
+	return nil
+}
+
+func openSimultaneously(lab *netlab.Lab) error {
+	var c connection
+	dial := func(from, to *netlab.Host) (*net.TCPConn, error) {
+		dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: from.IP4.AsSlice(), Port: 7000}}
+		return from.Dial(dialer, netip.AddrPortFrom(to.IP4, 7000))
+	}
+	var errClient, errServer error
+	var wait sync.WaitGroup
+	wait.Go(func() { c.client, errClient = dial(lab.Client, lab.Server) })
+	wait.Go(func() { c.server, errServer = dial(lab.Server, lab.Client) })
+	wait.Wait()
+	if err := errors.Join(errClient, errServer); err != nil {
+		return err
+	}
+	return c.steps(c.exchange, c.client.Close, pause(100*time.Millisecond), c.server.Close)
+}
+
+func fastOpen(lab *netlab.Lab) error {
+	const everyListener = "1027" // 0x1 as a client, 0x2 as a server, 0x400 without the listener asking for it
+	for _, h := range []*netlab.Host{lab.Client, lab.Server} {
+		if err := h.Sysctl("net.ipv4.tcp_fastopen", everyListener); err != nil {
+			return err
+		}
+	}
+	at := netip.AddrPortFrom(lab.Server.IP4, 80)
+	listener, err := lab.Server.Listen(at)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	dialer := &net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error {
+		return raw.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_FASTOPEN_CONNECT, 1) })
+	}}
+	for range 2 {
+		client, err := lab.Client.Dial(dialer, at)
+		if err != nil {
+			return err
+		}
+		if err := send(client, 120)(); err != nil {
+			return err
+		}
+		server, err := listener.AcceptTCP()
+		if err != nil {
+			return err
+		}
+		c := connection{client, server}
+		if err := c.steps(read(server, 120), c.serverSends(800), read(client, 800), client.Close, c.serverReadsAll, server.Close); err != nil {
+			return err
+		}
+		time.Sleep(10 * delay)
+	}
+	return nil
+}
