@@ -32,6 +32,16 @@ func TestScripts(t *testing.T) {
 			env.Setenv("PCAPS", pcaps)
 			return nil
 		},
+		Condition: func(condition string) (bool, error) {
+			if condition != "terminal" {
+				return false, fmt.Errorf("no condition %q", condition)
+			}
+			ptmx, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+			if err != nil {
+				return false, nil
+			}
+			return true, ptmx.Close()
+		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits,
 			"split": split,
