@@ -105,6 +105,9 @@ func (a *Analyzer) find(seg *flows.Segment) *connection {
 		}
 		return a.begin(seg, head)
 	}
+	if head.over() && seg.Flags.Has(flows.SYN|flows.ACK) && head.foreignSynAck(seg) {
+		return a.begin(seg, head) // it answers an old duplicate of the SYN: a stale SYN is an attempt of its own
+	}
 	if head.older == nil {
 		return head
 	}
@@ -167,8 +170,9 @@ func (a *Analyzer) take(c *connection, seg *flows.Segment) {
 			if o.stale && o.id > c.id {
 				c.interrupted = o.id
 			}
+			reason := o.endReason(EndSuperseded)
 			o.succeeded(c)
-			a.finish(o, seg.Time, o.endReason(EndSuperseded))
+			a.finish(o, seg.Time, reason)
 		} else {
 			o.older = nil
 			if keep == nil {

@@ -250,6 +250,8 @@ func (c *connection) timeWaits(r *Connection, o *Options, i int, at int64, by En
 			Expires: Time(c.tcp.TimeWaits[i].Since + two), Observed: Duration(at - h.At), EndedBy: TimeWaitCaptureEnd,
 		}
 		switch {
+		case n+1 < len(history) && c.successor != 0 && history[n+1].Packet == c.successor:
+			w.EndedBy, w.Observed = TimeWaitReused, Duration(history[n+1].At-h.At)
 		case n+1 < len(history) && history[n+1].Packet == 0:
 			w.EndedBy, w.Observed = TimeWaitExpired, Duration(history[n+1].At-h.At)
 		case n+1 < len(history) && c.tcp.Reset != nil && c.tcp.Reset.By == i:
@@ -257,8 +259,6 @@ func (c *connection) timeWaits(r *Connection, o *Options, i int, at int64, by En
 			w.EndedBy, w.Observed = TimeWaitExpired, Duration(history[n+1].At-h.At)
 		case n+1 < len(history):
 			w.EndedBy, w.Observed = TimeWaitReset, Duration(history[n+1].At-h.At)
-		case by == EndSuperseded:
-			w.EndedBy = TimeWaitReused
 		case by == EndEvicted:
 			w.EndedBy = TimeWaitEvicted
 		}

@@ -23,10 +23,10 @@ func (a *Analyzer) quoted(seg *flows.Segment) {
 }
 
 // unreachable reports an error that says the segment cannot be delivered: destination unreachable but for
-// "fragmentation needed" (RFC 792, RFC 1191), and ICMPv6 type 1 (RFC 4443 §3.1).
+// "fragmentation needed" (RFC 1191), time exceeded and parameter problem (RFC 792, RFC 4443 §3).
 func unreachable(q *flows.Quote) bool {
 	if q.V6 {
-		return q.Type == 1
+		return q.Type == 1 || q.Type == 3 || q.Type == 4
 	}
-	return q.Type == 3 && q.Code != 4
+	return q.Type == 3 && q.Code != 4 || q.Type == 11 || q.Type == 12
 }

@@ -32,6 +32,16 @@ func (c *connection) nearest(seg *flows.Segment) *connection {
 	return best
 }
 
+// foreignSynAck reports whether a SYN-ACK is of none of the incarnations.
+func (c *connection) foreignSynAck(seg *flows.Segment) bool {
+	for o := c; o != nil; o = o.older {
+		if x := &o.tcp.Ends[o.from(seg)]; !x.ISSKnown || x.ISS == tcpstate.Seq(seg.Seq) {
+			return false
+		}
+	}
+	return true
+}
+
 // absorb takes over a SYN that turned out to belong to no connection of its own.
 func (c *connection) absorb(stale *connection) {
 	for i := range c.sides {
@@ -66,5 +76,8 @@ func (c *connection) succeeded(by *connection) {
 				c.linuxReuse = true
 			}
 		}
+	}
+	if reached(&c.tcp.Ends[0]) || reached(&c.tcp.Ends[1]) {
+		c.tcp.Supersede(by.start, by.id)
 	}
 }

@@ -64,6 +64,8 @@ type Conn struct {
 	HasServerRTT       bool
 	HasClientRTT       bool
 
+	resetSeq Seq // of Reset
+
 	last    [2]lastSegment
 	repeats [2]repeats
 }
@@ -181,6 +183,13 @@ func (c *Conn) syn(x, y *Endpoint, s *Segment) Effect {
 	}
 	x.Spoke = true
 	again := x.syns > 0
+	if x.sentSynAck && !x.sentSyn && x.Known() && x.History[0].State == SynRcvd {
+		// A SYN of its own, captured late: it did not wait for the other's (RFC 9293 §3.5, figure 7).
+		first := x.History[0]
+		first.State, first.Packet = SynSent, s.Packet
+		x.History = append([]Entry{first}, x.History...)
+	}
+	x.sentSyn = true
 	if again {
 		e |= Again
 		// A SYN sent again says that no SYN-ACK was received, and no RST believed, when it left.
@@ -399,3 +408,14 @@ func (c *Conn) LastAt(i int) int64 { return c.last[i].at }
 
 // Repeats reports whether the last segment of Ends[i] acknowledged nothing that the one before it had not.
 func (c *Conn) Repeats(i int) bool { return c.last[i].repeats }
+
+// Supersede is the SYN of the next connection of the two sockets, once it has been answered: nothing is left of this
+// one at either end.
+func (c *Conn) Supersede(at int64, packet uint64) {
+	for i := range c.Ends {
+		if e := &c.Ends[i]; e.Known() && e.State() != Closed {
+			e.enterAt(Closed, at, packet, false)
+			e.inferLast()
+		}
+	}
+}

@@ -31,11 +31,13 @@ type Endpoint struct {
 	lastSynPacket uint64
 	syns          int // SYNs and SYN-ACKs sent
 	synAcked      bool
+	sentSyn       bool // without ACK
 	sentSynAck    bool
 	misled        bool // its SYN-ACK acknowledged no SYN of the peer's
 	denied        bool // it repeated its SYN-ACK after an ACK that should have completed the handshake
 
 	FinSent bool
+	fins    int // FINs sent with this number
 	FinSeq  Seq // the number of the FIN itself
 	FinAt   int64
 	finAck  Seq // SEG.ACK of the first FIN: what its sender had received
@@ -51,6 +53,8 @@ type Endpoint struct {
 	wnd      uint32 // the last window it offered, scaled
 	wscale   uint8
 	scaled   bool   // wscale is its own word; without its SYN nobody knows
+	tsSent   uint32 // the highest TSval it has sent
+	tsIsSent bool
 	tsRecent uint32 // TS.Recent (RFC 7323 §4.3): of the peer's segments
 	tsKnown  bool
 	rtt      int64
@@ -142,7 +146,7 @@ func (e *Endpoint) crossing() int64 {
 	if !e.rttKnown {
 		return 100e6
 	}
-	return e.rtt + e.rtt/2 + slack
+	return 2*e.rtt + slack
 }
 
 func (e *Endpoint) setISS(iss Seq, seen bool) {
@@ -171,6 +175,9 @@ func (e *Endpoint) offers(s *Segment) {
 			e.wscale = min(s.WScale, 14) // RFC 7323 §2.3
 		}
 	}
+	if s.HasTS && (!e.tsIsSent || int32(s.TSVal-e.tsSent) > 0) {
+		e.tsSent, e.tsIsSent = s.TSVal, true
+	}
 	if !s.HasAck {
 		return
 	}
@@ -196,6 +203,12 @@ func (e *Endpoint) offers(s *Segment) {
 // arrived. Reordered acknowledgements and late duplicates are everyday and change nothing anyhow.
 func (e *Endpoint) outdated(s *Segment) bool {
 	return e.tsKnown && s.HasTS && int32(s.TSVal-e.tsRecent) < 0 && s.end().After(e.rcv.nxt) && s.Seq != s.end()
+}
+
+// past reports that the endpoint sent s before something that has passed already: it acknowledges less, or its clock
+// stood earlier (RFC 7323 §3). Such a segment is a duplicate or was overtaken; it is no word of the sender's present.
+func (e *Endpoint) past(s *Segment) bool {
+	return s.HasAck && e.ackSent && s.Ack.Before(e.maxAck) || s.HasTS && e.tsIsSent && int32(s.TSVal-e.tsSent) < 0
 }
 
 // stamp keeps TS.Recent (RFC 7323 §4.3): of the segment at the edge of what this endpoint has acknowledged.

@@ -14,7 +14,18 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 		}
 		return 0
 	}
-	exact := y.rcv.known && s.Seq == y.rcv.nxt || x.sndKnown && s.Seq == x.sndNxt || y.ackSent && s.Seq == y.lastAck
+	if x.State() == Established && y.State() == SynRcvd && s.HasAck && x.ISSKnown && s.Seq.After(x.ISS.Add(1+x.synLen)) {
+		// It has sent text, so it had acknowledged the SYN-ACK: that segment is not in the capture.
+		y.enter(Established, s, true)
+		y.inferLast()
+		y.rcv.acked(s.Seq)
+	}
+	exact := y.rcv.known && s.Seq == y.rcv.nxt || x.sndKnown && s.Seq == x.sndNxt || y.ackSent && s.Seq == y.maxAck
+	if !exact && s.HasAck && s.Seq == 0 && y.issSeen && s.Ack == y.ISS.Add(1+y.synLen) {
+		// The answer of one who has no connection to a SYN that came late (RFC 9293 §3.10.7.1); its receiver drops it.
+		x.enter(Closed, s, false)
+		return 0
+	}
 	if !exact {
 		return c.inexact(x, y, s)
 	}
@@ -73,6 +84,7 @@ func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, stimulus Stimulus) (
 	case y.Known() && y.State() != Closed:
 		if c.Reset == nil {
 			c.Reset = &Reset{By: from, At: s.At, Packet: s.Packet, ReceiverKnown: true, ReceiverState: y.State(), Answers: stimulus}
+			c.resetSeq = s.Seq
 		}
 		y.enter(Closed, s, true)
 		y.resetClosed = true

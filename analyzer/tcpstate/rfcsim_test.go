@@ -22,7 +22,21 @@ type play struct {
 	synAck   [2]bool   // a SYN,ACK of this end passed
 	refused  [2]bool   // TODO F1
 	finFirst [2]int    // entries of the true history when the first FIN to pass was sent; 0 if none passed
-	stale    [2]string // a late SYN or FIN looks like a retransmission in this state, which the end has left
+	stale    [2]stale
+}
+
+// stale is an end of which a late segment has passed: a SYN or FIN, or anything of an end that is CLOSED. It looks like
+// a new transmission, which denies that the end has left the state in which it was sent. What arrives at the end after
+// that, and what the end says then, shows it again.
+type stale struct {
+	since         int // index in the true history of the state in which it was sent; 0 for no doubt
+	heard, spoken bool
+}
+
+func (d *stale) settle() {
+	if d.heard && d.spoken {
+		*d = stale{}
+	}
 }
 
 func newPlay(sim *rfcsim.Sim) *play {
@@ -66,12 +80,14 @@ func (p *play) observe(s *rfcsim.Passing) {
 	if s.Fin && p.finFirst[x] == 0 {
 		p.finFirst[x] = s.Known
 	}
-	p.stale[x] = ""
-	if s.Known < len(history) && (s.Syn || s.Fin) {
-		p.stale[x] = string(history[s.Known-1].State)
+	if s.Known == len(history) {
+		p.stale[x].spoken = true
+	} else if s.Syn || s.Fin || history[len(history)-1].State == rfcsim.Closed {
+		p.stale[x] = stale{since: s.Known - 1}
 	}
-	if s.HasAck {
-		p.stale[1-x] = ""
+	p.stale[1-x].heard = p.stale[1-x].heard || s.HasAck
+	for i := range p.stale {
+		p.stale[i].settle()
 	}
 	if s.Rst && s.HasAck && s.Seq == 0 {
 		p.refused[x] = true
@@ -132,6 +148,22 @@ func (p *play) hiddenCrossing(end int) bool {
 	return false
 }
 
+// agrees reports whether the tracked state of an end is the true one, as far as it can be known.
+func (p *play) agrees(end int) bool {
+	history := p.sim.Ends[end].History
+	now := len(history) - 1
+	if p.stale[end].since > 0 {
+		now = p.stale[end].since
+	}
+	got := rfcsim.State(p.conn.Ends[end].State().String())
+	for _, entry := range history[now:] {
+		if got == entry.State {
+			return true
+		}
+	}
+	return got == rfcsim.TimeWait && history[len(history)-1].Cause == rfcsim.Timer // 2 MSL are over
+}
+
 // part is a state in a true history, as the tracker may state it.
 type part struct {
 	name     string
@@ -162,6 +194,9 @@ func (p *play) truth(end int) []part {
 				parts = append(parts, part{"ESTABLISHED", true})
 			}
 			parts = append(parts, part{string(entry.State), optional})
+			if entry.State == rfcsim.SynSent && !p.synAck[end] && p.bareSyn[1-end] {
+				parts = append(parts, part{"SYN_RCVD", true}) // likewise: whether the other SYN arrived
+			}
 		}
 	}
 	return parts

@@ -8,7 +8,9 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 	y.stamp(s)
 	e := c.shape(x, y, s)
 	x.Spoke = true
-	e |= c.goesOn(from, x, s)
+	if !x.past(s) {
+		e |= c.goesOn(from, x, s)
+	}
 	c.sends(from, x, y, s)
 	e |= c.ownWord(from, x, y, s)
 	if s.Fin {
@@ -36,8 +38,8 @@ func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
 	if y.issSeen && y.State() == SynSent && y.Known() && (!s.Ack.After(y.ISS) || s.Ack.After(y.sndNxt)) {
 		return false // an answer, but not to this SYN (RFC 9293 §3.10.7.3, first step)
 	}
-	good := true
-	if x.sndKnown {
+	good := !x.FinSent || !s.end().After(x.FinSeq.Add(1)) // nothing comes after a FIN
+	if good && x.sndKnown {
 		ahead := s.Seq.Sub(x.sndNxt)
 		reach := int32(slack)
 		if y.ackSent {
@@ -67,6 +69,7 @@ func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
 		y.strayKnown && s.Ack == y.strayEnd && y.strayEnd != y.sndNxt
 	x.strayKnown, x.strayEnd = true, s.end()
 	if resumes {
+		x.disownFin()
 		x.sndNxt, x.sndKnown = s.Seq, true
 		if y.sndKnown && s.Ack.After(y.sndNxt) {
 			y.sndNxt = s.Ack
@@ -109,10 +112,14 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	if x.doubted != nil && (s.At-x.doubted.At > x.crossing() || challenge) {
 		x.doubted, y.doubted = nil, nil
 	}
-	if x.State() != Closed || !x.resetClosed || s.At-x.since() <= x.crossing() {
+	if x.State() != Closed || !x.resetClosed {
 		return 0
 	}
 	own := !x.History[len(x.History)-1].onReceipt
+	asks := !own && challenge && c.Reset != nil && s.Ack != c.resetSeq // it expected another number than the RST's
+	if s.At-x.since() <= x.crossing() && !asks {
+		return 0
+	}
 	x.withdraw(func(st State) bool { return st != Closed })
 	x.resetClosed = false
 	if own && c.HalfOpen != nil && c.HalfOpen.Survivor != from {
@@ -176,6 +183,15 @@ func (e *Endpoint) synAckSent() bool { return e.syns > 0 && e.ackSent }
 
 // acknowledged gives an endpoint that has not spoken the state that its peer's acknowledgement supposes.
 func (c *Conn) acknowledged(x, y *Endpoint, s *Segment) {
+	if x.sentSynAck && x.synchronized() {
+		// It has gone beyond SYN_RCVD: the side that opened has answered, unseen.
+		y.enterAt(SynSent, x.lastSynAt, x.lastSynPacket, false)
+		y.enterAt(Established, x.lastSynAt, x.lastSynPacket, true)
+		return
+	}
+	if x.sentSynAck {
+		return
+	}
 	if x.issSeen && y.ISSKnown && !y.synAckSent() {
 		y.enterAt(SynRcvd, x.lastSynAt, x.lastSynPacket, true)
 		y.inferLast()
@@ -276,12 +292,17 @@ func (e *Endpoint) lostFin() {
 func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	seq := s.textEnd()
 	if x.FinSent && seq == x.FinSeq {
+		x.fins++
+		if x.past(s) {
+			return 0
+		}
 		return c.finAgain(from, x, y, s)
 	}
-	if x.FinSent && !seq.After(x.FinSeq) {
+	if x.FinSent && y.gotFin {
 		return 0
 	}
-	x.FinSent, x.FinSeq, x.FinAt = true, seq, s.At
+	x.disownFin() // one before that nobody could take in: it was not this endpoint's
+	x.FinSent, x.FinSeq, x.FinAt, x.fins = true, seq, s.At, 1
 	x.finAck = s.Ack
 	switch x.State() {
 	case CloseWait:
@@ -293,7 +314,7 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 			x.enter(Closing, s, true)
 			return FinsCross
 		}
-		if x.ackedFin && x.ackedFinWith.After(seq) {
+		if x.ackedFin && x.ackedFinWith == seq.Add(1) && y.fins == 1 {
 			// When it acknowledged the peer's FIN its own had the number before: it had left already and was lost on
 			// the way to the observer.
 			at, packet := x.since(), x.History[len(x.History)-1].Packet
@@ -305,11 +326,18 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		}
 		x.enter(LastAck, s, false)
 	case FinWait1, FinWait2, Closing, TimeWait, LastAck:
-		// A second FIN with another number: the first was not this endpoint's.
 	default:
 		x.enter(FinWait1, s, false)
 	}
 	return e
+}
+
+// disownFin takes back a FIN that turned out not to be the endpoint's.
+func (e *Endpoint) disownFin() {
+	if e.FinSent {
+		e.FinSent = false
+		e.withdraw(func(st State) bool { return st < FinWait1 || st == CloseWait })
+	}
 }
 
 // finAgain is a retransmitted FIN: its acknowledgement had not arrived when it left.
