@@ -13,7 +13,7 @@ type Damage struct {
 }
 
 // Error says it in one line.
-func (d *Damage) Error() string {
+func (d Damage) Error() string {
 	return fmt.Sprintf("%s: damaged at byte %d: expected %s", d.File, d.Offset, d.Expected)
 }
 

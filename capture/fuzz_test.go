@@ -13,7 +13,7 @@ import (
 // does not matter in which pieces its bytes arrive; a file cut anywhere is the beginning of the whole; no more memory is
 // taken than there is in it; and what is read can be written and read again.
 func check(t *testing.T, file []byte, cut int) {
-	all, f, err := decode(bytes.NewReader(file), 4096)
+	all, f, err := decode(bytes.NewReader(file), 64)
 	if f.format == nil {
 		if all != nil {
 			t.Fatalf("packets of a file that was refused: %v", err)
@@ -23,7 +23,7 @@ func check(t *testing.T, file []byte, cut int) {
 	if d := asDamage(t, err); d != nil && (d.Offset < 0 || d.Offset > int64(len(file)) || d.Expected == "") {
 		t.Fatalf("damage at byte %d of %d: expected %q", d.Offset, len(file), d.Expected)
 	}
-	if f, ok := f.format.(*pcapngFile); ok && len(f.buf.data) > 4096+2*len(file) {
+	if f, ok := f.format.(*pcapngFile); ok && len(f.buf.data) > 64+2*len(file) {
 		t.Fatalf("a buffer of %d bytes for a file of %d", len(f.buf.data), len(file))
 	}
 
@@ -32,7 +32,7 @@ func check(t *testing.T, file []byte, cut int) {
 		t.Fatalf("byte by byte: %v, %v\nat once: %v, %v", slow, slowErr, all, err)
 	}
 
-	start, _, _ := decode(bytes.NewReader(file[:cut]), 4096)
+	start, _, _ := decode(bytes.NewReader(file[:cut]), 64)
 	if len(start) > len(all) || !slices.Equal(start, all[:len(start)]) {
 		t.Fatalf("cut at %d: %v\nwhole: %v", cut, start, all)
 	}
@@ -51,7 +51,7 @@ func check(t *testing.T, file []byte, cut int) {
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	again, _, err := decode(&written, 4096)
+	again, _, err := decode(&written, 64)
 	if !slices.Equal(again, all) || err != io.EOF {
 		t.Fatalf("written and read again: %v, %v\nwant: %v", again, err, all)
 	}
@@ -59,7 +59,7 @@ func check(t *testing.T, file []byte, cut int) {
 
 func FuzzPcap(f *testing.F) {
 	f.Add(le().pcap(0xa1b2c3d4, 1).record(10, 999_999, "abc", 60).record(11, 0, "", 0).bytes, uint(50))
-	f.Add(be().pcap(0xa1b23c4d, 276).record(10, 1, "abcd", 2).record(9, 1, strings.Repeat("x", 5000), 5000).bytes, uint(5000))
+	f.Add(be().pcap(0xa1b23c4d, 276).record(10, 1, "abcd", 2).record(9, 1, strings.Repeat("x", 300), 300).bytes, uint(200))
 	f.Add(le().pcap(0xa1b2cd34, 1).u32(10, 1, 3, 60, 2).u16(0x800, 0).raw("abc").bytes, uint(30))
 	f.Add(be().pcap(0x1c0001ac, 1).u32(19).record(10, 1, "abc", 3).bytes, uint(27))
 	f.Add(le().header(0xa1b2c3d4, 2, 3, 100, 0x24000001).u32(10, 1, 60, 3).raw("abc").u32(11, 1, 3, 60).raw("def").bytes, uint(70))
@@ -78,8 +78,8 @@ func FuzzPcapng(f *testing.F) {
 		block(blockSimple, le().u32(9).raw("abcd")).
 		block(blockPacket, le().u16(0, 0xffff).u32(0, 7, 3, 60).raw("abc")).
 		statistics(0, option{4, le().u64(10)}, option{5, le().u64(1)}).bytes, uint(60))
-	f.Add(be().section().netif(276, 0).enhanced(0, 1, strings.Repeat("x", 5000), 5000).
-		raw(string(le().section().netif(1, 4).enhanced(0, 1<<63, "abcd", 4).bytes)).bytes, uint(5000))
+	f.Add(be().section().netif(276, 0).enhanced(0, 1, strings.Repeat("x", 300), 300).
+		raw(string(le().section().netif(1, 4).enhanced(0, 1<<63, "abcd", 4).bytes)).bytes, uint(200))
 	f.Add(le().section().block(0xbad, le().raw("private")).netif(1, 0, option{9, "\xff"}).bytes, uint(30))
 	f.Add(le().section().netif(1, 0).u32(6, 1<<28, 0, 0).bytes, uint(50))
 	f.Fuzz(func(t *testing.T, file []byte, cut uint) {
@@ -102,7 +102,7 @@ func FuzzCompressed(f *testing.F) {
 		if len(file) > 6 && string(file[:6]) == "\xfd7zXZ\x00" {
 			t.Skip() // its dictionary may be 4 GiB
 		}
-		_, opened, err := decode(bytes.NewReader(file), 4096)
+		_, opened, err := decode(bytes.NewReader(file), 64)
 		if opened.format != nil {
 			asDamage(t, err)
 		}

@@ -65,7 +65,7 @@ func Open(paths []string, opts Options) (*Reader, error) {
 		r.due = append(r.due, s)
 		if again {
 			s.file.close()
-			s.file = nil
+			s.file, s.packet = nil, Packet{} // and with it the buffer
 		}
 	}
 	if !sized {
