@@ -65,6 +65,8 @@ type Endpoint struct {
 	strayEnd   Seq // the end of its last segment that did not fit
 	strayKnown bool
 
+	bareAck *Entry // FIN_WAIT_2 by the first segment that acknowledged its FIN and carried none
+
 	ackedFin     bool
 	ackedFinWith Seq // SEG.SEQ of its first segment that acknowledged the peer's FIN
 
@@ -146,7 +148,7 @@ func (e *Endpoint) crossing() int64 {
 	if !e.rttKnown {
 		return 100e6
 	}
-	return 2*e.rtt + slack
+	return e.rtt + e.rtt/2 + slack
 }
 
 func (e *Endpoint) setISS(iss Seq, seen bool) {

@@ -20,6 +20,7 @@ type play struct {
 	bareSyn  [2]bool   // a SYN without ACK of this end passed
 	shown    [2][]bool // by entry of the true history: a packet has shown it, if it needs one
 	synAck   [2]bool   // a SYN,ACK of this end passed
+	acked    [2]bool      // an ACK of this end passed
 	refused  [2]bool   // TODO F1
 	finFirst [2]int    // entries of the true history when the first FIN to pass was sent; 0 if none passed
 	stale    [2]stale
@@ -62,6 +63,7 @@ func (p *play) observe(s *rfcsim.Passing) {
 		p.bareSyn[x] = true
 	}
 	p.spoke[x] = true
+	p.acked[x] = p.acked[x] || s.HasAck && !s.Rst
 	p.synAck[x] = p.synAck[x] || s.Syn && s.HasAck
 	history := p.sim.Ends[x].History
 	for len(p.shown[x]) < len(history) {
@@ -182,7 +184,7 @@ func (p *play) truth(end int) []part {
 		case entry.State == rfcsim.Closed && entry.Cause == rfcsim.Timer:
 			parts = append(parts, part{"CLOSED", true})
 		default:
-			optional := entry.Passing
+			optional := entry.Passing || p.looksLikeAnswer(end, i)
 			switch entry.State {
 			case rfcsim.SynSent:
 				optional = !p.bareSyn[end] // the SYN,ACK alone looks like that of a passive OPEN
@@ -200,6 +202,16 @@ func (p *play) truth(end int) []part {
 		}
 	}
 	return parts
+}
+
+// looksLikeAnswer: the end aborted just after a segment had brought it to this state, or before any ACK of its own passed, with an
+// RST without ACK. So does a
+// CLOSED end answer (RFC 9293 §3.10.7.1), which was never in this state.
+func (p *play) looksLikeAnswer(end, i int) bool {
+	history := p.sim.Ends[end].History
+	return history[i].Cause == rfcsim.Arrival && i+1 < len(history) && !p.sim.Ends[end].Options.AckInReset &&
+		history[i+1].State == rfcsim.Closed && history[i+1].Cause == rfcsim.User &&
+		(history[i+1].At-history[i].At < 200*ms || !p.acked[end])
 }
 
 // tells reports whether names is the true history.

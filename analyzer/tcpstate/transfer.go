@@ -283,6 +283,8 @@ func (e *Endpoint) lostFin() {
 	case last.State != TimeWait || e.State() != FinWait1:
 	case closing:
 		e.enterAt(FinWait2, last.At, last.Packet, true)
+	case e.bareAck != nil:
+		e.enterAt(FinWait2, e.bareAck.At, e.bareAck.Packet, true)
 	default:
 		e.sndUna = e.FinSeq
 	}
@@ -356,6 +358,7 @@ func (c *Conn) finAgain(from int, x, y *Endpoint, s *Segment) (e Effect) {
 				x.enterAt(Closing, at, packet, true)
 			} else if !hasPeerFin {
 				x.gotFin = false
+				x.rcv.missing(s.Ack)
 			}
 			e |= AckOfFinLost
 		case Closed:
@@ -415,6 +418,9 @@ func (c *Conn) receives(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	if y.State() == SynRcvd && y.ISSKnown && y.sndUna.After(y.ISS) {
 		y.enter(Established, s, true)
 		c.completed(y, s)
+	}
+	if y.bareAck == nil && !s.Fin && y.finAcked() && s.Ack.After(y.FinSeq) {
+		y.bareAck = &Entry{At: s.At, Packet: s.Packet}
 	}
 	gotFin := false
 	had := y.rcv.nxt
