@@ -18,6 +18,10 @@ type Options struct {
 	// IdleLimit ends the record of an open connection, so long after its last packet. 0 is 5 days, what Linux
 	// conntrack grants; a connection may be silent for hours and live.
 	IdleLimit time.Duration
+	// Trace, if it is set, is told of each segment, after it has been taken in, with the id of the record it went to and
+	// what it was there. A record that turns out to be a stray SYN inside another connection is never emitted: its
+	// segments count for that one. The segment is valid until Trace returns.
+	Trace func(id uint64, seg *flows.Segment, effect tcpstate.Effect)
 }
 
 const (
@@ -139,6 +143,9 @@ func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
 // take lets a connection have a segment, and draws the conclusions for the other incarnations of its 4-tuple.
 func (a *Analyzer) take(c *connection, seg *flows.Segment) {
 	effect := c.segment(seg)
+	if a.options.Trace != nil {
+		a.options.Trace(c.id, seg, effect)
+	}
 	head := a.newest[seg.Key]
 	if head.older == nil || effect.Has(tcpstate.Foreign) {
 		return

@@ -18,6 +18,9 @@ func (a *Analyzer) quoted(seg *flows.Segment) {
 			c.tcp.Unreachable(c.from(seg), seg.Time, seg.Packet)
 			a.schedule(c)
 		}
+		if a.options.Trace != nil {
+			a.options.Trace(c.id, seg, 0)
+		}
 		return
 	}
 }
