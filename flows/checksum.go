@@ -9,21 +9,31 @@ import (
 // to whether the folded result is zero (§2 B, C). An odd number of bytes must be the last.
 func sum(b []byte, s uint64) uint64 {
 	var carry uint64
-	for len(b) >= 32 {
+	for len(b) >= 64 {
 		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b), carry)
 		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b[8:]), carry)
 		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b[16:]), carry)
 		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b[24:]), carry)
-		b = b[32:]
+		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b[32:]), carry)
+		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b[40:]), carry)
+		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b[48:]), carry)
+		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b[56:]), carry)
+		b = b[64:]
 	}
 	for len(b) >= 8 {
 		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b), carry)
 		b = b[8:]
 	}
+	if len(b) >= 4 {
+		s, carry = bits.Add64(s, uint64(binary.LittleEndian.Uint32(b)), carry)
+		b = b[4:]
+	}
+	if len(b) >= 2 {
+		s, carry = bits.Add64(s, uint64(binary.LittleEndian.Uint16(b)), carry)
+		b = b[2:]
+	}
 	if len(b) > 0 {
-		var last [8]byte
-		copy(last[:], b)
-		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(last[:]), carry)
+		s, carry = bits.Add64(s, uint64(b[0]), carry)
 	}
 	s, carry = bits.Add64(s, carry, 0)
 	return s + carry
@@ -57,16 +67,28 @@ func tcpChecks(ip *network, segment []byte) bool {
 	return checks(sum(segment, s))
 }
 
-// digest mixes bytes into a hash. It is quick and even, and no defence against whoever chooses the bytes.
+// digest mixes bytes into a hash. It is quick and even, and no defence against whoever chooses the bytes. The folded
+// multiplication and the two constants are those of wyhash.
 func digest(b []byte, h uint64) uint64 {
-	const k0, k1 = 0xa0761d6478bd642f, 0xe7037ed1a0b428db // from wyhash
+	const k0, k1 = 0xa0761d6478bd642f, 0xe7037ed1a0b428db
+	n := len(b)
 	for len(b) >= 16 {
 		hi, lo := bits.Mul64(binary.LittleEndian.Uint64(b)^k0, binary.LittleEndian.Uint64(b[8:])^h)
 		h = hi ^ lo
 		b = b[16:]
 	}
-	var last [16]byte
-	n := copy(last[:], b)
-	hi, lo := bits.Mul64(binary.LittleEndian.Uint64(last[:])^k1^uint64(n), binary.LittleEndian.Uint64(last[8:])^h)
+	var x, y uint64
+	if len(b) >= 8 {
+		x = binary.LittleEndian.Uint64(b)
+		b = b[8:]
+	}
+	if len(b) >= 4 {
+		y = uint64(binary.LittleEndian.Uint32(b))
+		b = b[4:]
+	}
+	for _, v := range b {
+		y = y<<8 | uint64(v)
+	}
+	hi, lo := bits.Mul64(x^k1^uint64(n), y^h)
 	return hi ^ lo
 }

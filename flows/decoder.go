@@ -23,6 +23,7 @@ type DecoderOptions struct {
 type Decoder struct {
 	options DecoderOptions
 	layers  [layerTypes]layer
+	tcp     *tcp // the one in layers
 
 	// The packet at hand.
 	packet    *capture.Packet
@@ -46,6 +47,7 @@ type Decoder struct {
 func NewDecoder(options DecoderOptions) *Decoder {
 	d := &Decoder{
 		options:        options,
+		tcp:            &tcp{},
 		encapsulations: encapsulations{keyIDs: options.KeyIDs, byHash: map[uint64]*encapsulation{}},
 		reassembly:     reassembly{datagrams: map[datagramKey]*datagram{}},
 	}
@@ -59,7 +61,7 @@ func NewDecoder(options DecoderOptions) *Decoder {
 		&ipv6Extension{typ: layers.LayerTypeIPv6Routing},
 		&ipv6Extension{typ: layers.LayerTypeIPv6Destination},
 		&gre{}, &erspanI{}, &erspanII{}, &erspanIII{}, &udp{}, &vxlan{}, &geneve{}, &gtpu{},
-		&tcp{}, &icmpv4{}, &icmpv6{},
+		d.tcp, &icmpv4{}, &icmpv6{},
 	} {
 		for _, t := range l.CanDecode().LayerTypes() {
 			d.layers[t] = l
@@ -71,11 +73,17 @@ func NewDecoder(options DecoderOptions) *Decoder {
 // Decode appends to dst the TCP segments that the packet holds, or completes as a fragment: usually one or none, several
 // in an aggregated 802.11 frame. An ICMP error that quotes a segment is appended with Quote set. Nothing of p is kept.
 func (d *Decoder) Decode(p *capture.Packet, dst []Segment) []Segment {
+	return d.decode(p, dst, true)
+}
+
+// decode is Decode, with the shortcut or, for tests to compare, without.
+func (d *Decoder) decode(p *capture.Packet, dst []Segment, short bool) []Segment {
 	d.packet, d.out = p, dst
 	d.end, d.charged = endNone, nil
 	d.badHeader, d.stack = false, d.stack[:0]
-	d.walk(firstLayer(p.Link), p.Data, max(p.Length, len(p.Data)))
-
+	if !short || !d.shortcut(p) {
+		d.walk(firstLayer(p.Link), p.Data, max(p.Length, len(p.Data)))
+	}
 	d.stats.Packets++
 	d.counts[d.end]++
 	switch d.end {
@@ -111,10 +119,7 @@ func (d *Decoder) walk(typ gopacket.LayerType, data []byte, wire int) {
 			return
 		case *ipv4:
 			d.ip.from4(l)
-			if !checks(sum(l.Contents, 0)) {
-				d.stats.BadIPChecksums++
-				d.badHeader = true
-			}
+			d.checkIPv4(l.Contents)
 		case *ipv6:
 			d.ip.from6(l)
 		case *ipv6Extension:
@@ -148,6 +153,14 @@ func (d *Decoder) walk(typ gopacket.LayerType, data []byte, wire int) {
 		typ = next
 	}
 	d.found(endTooManyLayers)
+}
+
+// checkIPv4 looks at an IPv4 header's checksum.
+func (d *Decoder) checkIPv4(header []byte) {
+	if !checks(sum(header, 0)) {
+		d.stats.BadIPChecksums++
+		d.badHeader = true
+	}
 }
 
 // fragment hands a fragment on to reassembly and comes back with the whole payload or with an end.
@@ -200,8 +213,9 @@ func (d *Decoder) malformed(typ gopacket.LayerType) {
 
 // extend appends a segment with what is the same for every one of the packet.
 func (d *Decoder) extend() *Segment {
-	d.out = append(d.out, Segment{Packet: d.packet.Number, Time: d.packet.Time, TTL: d.ip.ttl, IPID: d.ip.id})
+	d.out = append(d.out, Segment{})
 	s := &d.out[len(d.out)-1]
+	s.Packet, s.Time, s.TTL, s.IPID = d.packet.Number, d.packet.Time, d.ip.ttl, d.ip.id
 	if len(d.stack) > 0 {
 		e := d.encapsulations.intern(d.stack)
 		s.Encap, s.Key.Domain = &e.Encapsulation, e.domain

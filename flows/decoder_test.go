@@ -176,7 +176,8 @@ func one(t *testing.T, d *Decoder, p *capture.Packet) Segment {
 	t.Helper()
 	segments := d.Decode(p, nil)
 	if len(segments) != 1 {
-		t.Fatalf("got %d segments, want 1; %v", len(segments), d.Stats().Undecoded)
+		s := d.Stats()
+		t.Fatalf("got %d segments, want 1; counted as %v, %v", len(segments), s.Decoded, s.Undecoded)
 	}
 	return segments[0]
 }
@@ -597,4 +598,16 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 			t.Errorf("%s: %v allocations", tt.name, n)
 		}
 	}
+}
+
+func ExampleDecoder() {
+	d := NewDecoder(DecoderOptions{})
+	frame := eth(0x8100, tag(12, 0x800, ip4(17, udpTo(4789, vxlanHeader(42, eth(0x800, syn4))))))
+	for _, s := range d.Decode(packet(1, frame), nil) {
+		fmt.Println(s.Key.AddrPortA(), s.Key.AddrPortB(), s.Seq, s.Flags.Has(SYN), s.Encap.Layers)
+	}
+	fmt.Println(d.Stats().Decoded)
+	// Output:
+	// 10.0.0.1:40000 10.0.0.2:80 16909060 true [{vlan 12 true} {vxlan 42 true}]
+	// map[tcp:1]
 }

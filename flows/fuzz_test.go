@@ -56,6 +56,37 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// FuzzShortcut holds the shortcut to the long way, and to gopacket's own answer.
+func FuzzShortcut(f *testing.F) {
+	for _, s := range stacks {
+		f.Add(uint16(s.link), s.data, uint16(0))
+		f.Add(uint16(s.link), s.data[:len(s.data)-3], uint16(3))
+	}
+	f.Fuzz(func(t *testing.T, link uint16, data []byte, missing uint16) {
+		p := packet(capture.LinkType(link), data)
+		p.Length += int(missing)
+		if shortcutIsRight(t, p) && missing == 0 {
+			compare(t, NewDecoder(DecoderOptions{}), p)
+		}
+	})
+}
+
+// shortcutIsRight compares both ways for one packet, and reports whether the shortcut was taken.
+func shortcutIsRight(t *testing.T, p *capture.Packet) (taken bool) {
+	t.Helper()
+	for _, options := range []DecoderOptions{{}, {DropBadChecksums: true, KeyIDs: []string{"vlan"}}} {
+		short, long := NewDecoder(options), NewDecoder(options)
+		got, want := short.decode(p, nil, true), long.decode(p, nil, false)
+		if !reflect.DeepEqual(got, want) || !reflect.DeepEqual(short.Stats(), long.Stats()) {
+			t.Fatalf("link type %d, %d bytes of %d, %x:\n%+v\n%+v\n%+v\n%+v", p.Link, len(p.Data), p.Length, p.Data, got, want, short.Stats(), long.Stats())
+		}
+		probe := NewDecoder(options)
+		probe.packet = p
+		taken = probe.shortcut(p)
+	}
+	return taken
+}
+
 // check holds a segment to what must be true of any.
 func check(t *testing.T, s *Segment, p *capture.Packet) {
 	t.Helper()

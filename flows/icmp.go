@@ -2,7 +2,6 @@ package flows
 
 import (
 	"encoding/binary"
-	"net/netip"
 
 	"github.com/google/gopacket/layers"
 )
@@ -75,12 +74,4 @@ func quotedIPv6(b []byte) (src, dst Addr, segment []byte) {
 		protocol, b = layers.IPProtocol(b[0]), b[size:]
 	}
 	return src, dst, nil
-}
-
-// netip is the address as the standard library has it.
-func (a Addr) netip(v6 bool) netip.Addr {
-	if v6 {
-		return netip.AddrFrom16(a)
-	}
-	return netip.AddrFrom4([4]byte(a[12:]))
 }

@@ -59,8 +59,6 @@ func afterIPv4(p layers.IPProtocol) gopacket.LayerType {
 		return endESP.layer()
 	case 51:
 		return layers.LayerTypeIPSecAH
-	case 58:
-		return layers.LayerTypeICMPv6
 	case 108:
 		return endIPComp.layer()
 	case 132:
@@ -76,10 +74,14 @@ func afterIPv6(p layers.IPProtocol) gopacket.LayerType {
 	switch p {
 	case 0:
 		return layers.LayerTypeIPv6HopByHop
+	case 1: // ICMP has no pseudo-header and no business here
+		return endIP.layer()
 	case 43:
 		return layers.LayerTypeIPv6Routing
 	case 44:
 		return layers.LayerTypeIPv6Fragment
+	case 58:
+		return layers.LayerTypeICMPv6
 	case 60, 135, 139, 140: // destination options, and headers of the same shape: mobility, HIP, shim6
 		return layers.LayerTypeIPv6Destination
 	}

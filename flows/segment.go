@@ -40,17 +40,19 @@ func (k *Key) AddrPortA() netip.AddrPort { return addrPort(k.A, k.APort, k.V6) }
 // AddrPortB is B as a netip.AddrPort.
 func (k *Key) AddrPortB() netip.AddrPort { return addrPort(k.B, k.BPort, k.V6) }
 
-func addrPort(a Addr, port uint16, v6 bool) netip.AddrPort {
+func addrPort(a Addr, port uint16, v6 bool) netip.AddrPort { return netip.AddrPortFrom(a.netip(v6), port) }
+
+func (a Addr) netip(v6 bool) netip.Addr {
 	if v6 {
-		return netip.AddrPortFrom(netip.AddrFrom16(a), port)
+		return netip.AddrFrom16(a)
 	}
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(a[12:])), port)
+	return netip.AddrFrom4([4]byte(a[12:]))
 }
 
 // Segment is one TCP segment as the tracker sees it, or, with Quote set, an ICMP error that quotes one.
 type Segment struct {
 	Packet uint64 // number of the packet that held it (for a reassembled one: of the packet that completed it)
-	Time   int64  // nanoseconds since the Unix epoch
+	Time   int64  // nanoseconds since the Unix epoch, or capture.NoTime
 	Key    Key
 	FromB  bool // sent by Key.B
 
@@ -65,8 +67,8 @@ type Segment struct {
 	TTL          uint8  // TTL or hop limit of the innermost IP header
 	IPID         uint16 // IPv4 identification; 0 in IPv6
 	Digest       uint32 // hash of the TCP header without its checksum and of the first payload bytes: equal in captured duplicates
-	GoodChecksum bool   // the checksum could be checked (whole segment captured) and is right
-	BadChecksum  bool   // the checksum could be checked (whole segment captured) and is wrong
+	GoodChecksum bool   // the TCP checksum could be checked (whole segment captured) and is right, and so is the IPv4 header's
+	BadChecksum  bool   // one of them is known to be wrong; with offload on the sending host that is normal
 
 	Encap *Encapsulation // what is around the innermost IP header; nil for none
 

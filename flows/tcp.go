@@ -115,7 +115,10 @@ func (d *Decoder) segment(l *tcp, data []byte, wire int) {
 	s.BadChecksum, s.GoodChecksum = bad, !bad && wire <= len(data)
 	h := digest(l.Contents[:tcpNeeded], uint64(wire))
 	if len(l.Contents) > 18 { // behind the checksum
-		h = digest(l.Payload[:min(64, len(l.Payload))], digest(l.Contents[18:], h))
+		h = digest(l.Contents[18:], h)
+	}
+	if len(l.Payload) > 0 {
+		h = digest(l.Payload[:min(64, len(l.Payload))], h)
 	}
 	s.Digest = uint32(h ^ h>>32)
 	d.stats.Segments++
