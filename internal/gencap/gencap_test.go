@@ -9,9 +9,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tcplife/tcplife/internal/netlab"
 )
 
-const dir = "../../testdata/pcaps"
+const (
+	dir        = "../../testdata/pcaps"
+	pcapHeader = 24 // bytes
+)
 
 // TestCrafted makes the crafted captures and the README again and compares them with those in the repository.
 func TestCrafted(t *testing.T) {
@@ -25,6 +30,22 @@ func TestCrafted(t *testing.T) {
 			t.Error(err)
 		} else if !bytes.Equal(got, f.data) {
 			t.Errorf("%s is not what `go run ./internal/gencap` makes", f.name)
+		}
+	}
+}
+
+// TestScenes plays two of the scenes.
+func TestScenes(t *testing.T) {
+	netlab.Start(t, netlab.Options{}) // or skip
+	for _, s := range scenes {
+		if s.name != "abort" && s.name != "refused" {
+			continue
+		}
+		data, err := s.capture()
+		if err != nil {
+			t.Errorf("%s: %v", s.name, err)
+		} else if len(data) <= pcapHeader {
+			t.Errorf("%s: nothing was captured", s.name)
 		}
 	}
 }
@@ -71,7 +92,6 @@ func TestTshark(t *testing.T) {
 		t.Fatal("no captures:", err)
 	}
 	// The files have one header, so that all of them together, each without it, are one capture.
-	const header = 24
 	var all []byte
 	for _, path := range paths {
 		data, err := os.ReadFile(path)
@@ -79,9 +99,9 @@ func TestTshark(t *testing.T) {
 			t.Fatal(err)
 		}
 		if all == nil {
-			all = data[:header:header]
+			all = data[:pcapHeader:pcapHeader]
 		}
-		all = append(all, data[header:]...)
+		all = append(all, data[pcapHeader:]...)
 	}
 	bad := "_ws.malformed || tcp.checksum.status == 0 || ip.checksum.status == 0 || icmp.checksum.status == 0 || icmpv6.checksum.status == 0"
 	for _, test := range []struct {

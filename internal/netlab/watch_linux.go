@@ -4,9 +4,11 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,8 +26,10 @@ type Observation struct {
 // Watcher records the states of the sockets of both hosts, by polling: states that last shorter than the interval may be
 // missed. (The kernel's trace point sock:inet_sock_set_state misses none, but needs a tracefs.)
 type Watcher struct {
-	stop     chan struct{}
-	stopped  sync.WaitGroup
+	stop    chan struct{}
+	stopped sync.WaitGroup
+
+	mu       sync.Mutex // guards what follows
 	observed []Observation
 	err      error
 }
@@ -64,21 +68,41 @@ func (w *Watcher) Stop() ([]Observation, error) {
 	return w.observed, w.err
 }
 
+// Await waits, for ten seconds at most, until some socket of the host has been seen in the state.
+func (w *Watcher) Await(h *Host, state string) error {
+	seen := func() (bool, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return slices.ContainsFunc(w.observed, func(o Observation) bool { return o.Host == h && o.State == state }), w.err
+	}
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if ok, err := seen(); ok || err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("no socket of the %s has been in the state %s", h.Name, state)
+}
+
 func (w *Watcher) run(tables []table) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
+	defer func() {
+		for _, t := range tables {
+			t.file.Close()
+		}
+	}()
 	for {
 		for i := range tables {
-			if err := w.poll(&tables[i]); err != nil {
-				w.err = err
+			observed, err := tables[i].poll()
+			w.mu.Lock()
+			w.observed, w.err = append(w.observed, observed...), err
+			w.mu.Unlock()
+			if err != nil {
 				return
 			}
 		}
 		select {
 		case <-w.stop:
-			for _, t := range tables {
-				t.file.Close()
-			}
 			return
 		case <-tick.C:
 		}
@@ -94,12 +118,14 @@ type table struct {
 
 type pair struct{ local, remote netip.AddrPort }
 
-func (w *Watcher) poll(t *table) error {
+// poll gives what has changed since the last time.
+func (t *table) poll() ([]Observation, error) {
 	now := time.Now()
 	text, err := io.ReadAll(io.NewSectionReader(t.file, 0, 1<<24))
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var observed []Observation
 	gone := t.states
 	t.states = map[pair]string{}
 	for line := range strings.Lines(string(text)) {
@@ -108,16 +134,16 @@ func (w *Watcher) poll(t *table) error {
 			continue
 		}
 		if t.states[p] == "" && gone[p] != state {
-			w.observed = append(w.observed, Observation{now, t.host, p.local, p.remote, state})
+			observed = append(observed, Observation{now, t.host, p.local, p.remote, state})
 		}
 		t.states[p] = state
 	}
 	for p := range gone {
 		if t.states[p] == "" {
-			w.observed = append(w.observed, Observation{now, t.host, p.local, p.remote, "CLOSED"})
+			observed = append(observed, Observation{now, t.host, p.local, p.remote, "CLOSED"})
 		}
 	}
-	return nil
+	return observed, nil
 }
 
 // kernelStates are the numbers of include/net/tcp_states.h. The last one is a connection's request in the listener.

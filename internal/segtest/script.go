@@ -381,6 +381,9 @@ func (r *reader) segment(s *sent, from, to *socket, what string, words []string,
 
 	tcp := p.tcp()
 	s.step.frame = p.ethernet(p.ip(6, tcp))
+	if n := len(s.step.frame); n > 65535 {
+		return fmt.Errorf("a frame of %d bytes: len=%d is more than fits in", n, p.len)
+	}
 	seg := &s.step.Segment
 	seg.Key, seg.FromB = key(p.src, p.dst)
 	seg.Flags, seg.Seq, seg.Ack, seg.Window, seg.Len, seg.Options = p.flags, p.seq, p.ack, p.win, p.len, p.opt

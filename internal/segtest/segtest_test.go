@@ -240,6 +240,7 @@ func TestParseErrors(t *testing.T) {
 		"C --> S SYN sec=1":          `script line 1: "sec=1" is no attribute`,
 		"C --> S SYN seq=4294967296": `script line 1: seq=4294967296: strconv.ParseUint: parsing "4294967296": value out of range`,
 		"C --> S SYN nxt=1":          "script line 1: nxt= is for declarations; a segment has seq=",
+		"C --> S SYN len=65535":      "script line 1: a frame of 65589 bytes: len=65535 is more than fits in",
 		"+1ns C --> S SYN":           `script line 1: time "+1ns" is not in whole microseconds`,
 		"@x C --> S SYN":             `script line 1: time "@x": time: invalid duration "x"`,
 		"C =":                        "script line 1: C = wants an address and a port",
@@ -253,6 +254,19 @@ func TestParseErrors(t *testing.T) {
 			t.Errorf("script %q gives the error\n%v, want\n%s", script, err, want)
 		}
 	}
+}
+
+// FuzzParse wants an answer or an error, and never more segments than lines.
+func FuzzParse(f *testing.F) {
+	f.Add(everything)
+	f.Add("R = 192.0.2.254\nC --> S SYN\nC <-- R icmp 3/1 quote=4 seq=7\nC --> S dup ttl=3\n+1s\n@4us C ~~> S again")
+	f.Add("1. SYN_SENT C --x S SYN,ECE len=3 tfo=4 TIME_WAIT\nC <-x S SYN,ACK mss=1 sack=1-2 ts=1,2 seq=-1")
+	f.Fuzz(func(t *testing.T, script string) {
+		x, err := segtest.Parse(script)
+		if err == nil && len(x.Packets()) > strings.Count(script, "\n")+1 {
+			t.Errorf("%d packets from %d lines", len(x.Packets()), strings.Count(script, "\n")+1)
+		}
+	})
 }
 
 // everything is a script with each thing that can be in a packet.
