@@ -7,9 +7,6 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// links are the link types that are decoded.
-var links = []capture.LinkType{0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 119, 127, 163, 192, 228, 229, 239, 276}
-
 // FuzzDecode holds Decode to what must be true of any bytes. The packet comes three times: fragments and what the decoder
 // remembers must not change the answer but in completing datagrams.
 func FuzzDecode(f *testing.F) {

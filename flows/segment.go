@@ -40,7 +40,9 @@ func (k *Key) AddrPortA() netip.AddrPort { return addrPort(k.A, k.APort, k.V6) }
 // AddrPortB is B as a netip.AddrPort.
 func (k *Key) AddrPortB() netip.AddrPort { return addrPort(k.B, k.BPort, k.V6) }
 
-func addrPort(a Addr, port uint16, v6 bool) netip.AddrPort { return netip.AddrPortFrom(a.netip(v6), port) }
+func addrPort(a Addr, port uint16, v6 bool) netip.AddrPort {
+	return netip.AddrPortFrom(a.netip(v6), port)
+}
 
 func (a Addr) netip(v6 bool) netip.Addr {
 	if v6 {

@@ -138,7 +138,6 @@ func (l *loopback) NextLayerType() gopacket.LayerType {
 // for an option of length 2 or any other oddity among the options, and does not look at the version.
 type ipv4 struct {
 	layers.IPv4
-	plain
 	total int // total length, 0 if the sender left it to the hardware
 }
 
@@ -217,7 +216,6 @@ func (l *udp) wire(n int) int {
 // version 1 with a key of its own.
 type gre struct {
 	layers.GRE
-	plain
 }
 
 func (l *gre) DecodeFromBytes(data []byte, df gopacket.DecodeFeedback) error {
