@@ -20,15 +20,17 @@ type play struct {
 	bareSyn  [2]bool   // a SYN without ACK of this end passed
 	shown    [2][]bool // by entry of the true history: a packet has shown it, if it needs one
 	synAck   [2]bool   // a SYN,ACK of this end passed
-	acked    [2]bool      // an ACK of this end passed
+	acked    [2]bool   // an ACK of this end passed
+	deaf     [2]int    // segments that arrived at a CLOSED end that had not said so
+	rstSent  [2]int64  // when the first RST to pass was sent
 	refused  [2]bool   // TODO F1
 	finFirst [2]int    // entries of the true history when the first FIN to pass was sent; 0 if none passed
 	stale    [2]stale
 }
 
-// stale is an end of which a late segment has passed: a SYN or FIN, or anything of an end that is CLOSED. It looks like
-// a new transmission, which denies that the end has left the state in which it was sent. What arrives at the end after
-// that, and what the end says then, shows it again.
+// stale is an end of which a segment has passed that was late, beyond the delay of its path, and sent in a state that the
+// end has left. It looks like a new transmission, which denies what arrived at the end meanwhile. What arrives at it after
+// that, and what it says then, shows it again.
 type stale struct {
 	since         int // index in the true history of the state in which it was sent; 0 for no doubt
 	heard, spoken bool
@@ -63,11 +65,17 @@ func (p *play) observe(s *rfcsim.Passing) {
 		p.bareSyn[x] = true
 	}
 	p.spoke[x] = true
+	p.synAck[x] = p.synAck[x] || s.Syn && s.HasAck && !p.acked[x]
 	p.acked[x] = p.acked[x] || s.HasAck && !s.Rst
-	p.synAck[x] = p.synAck[x] || s.Syn && s.HasAck
+	if s.Rst && p.rstSent[x] == 0 {
+		p.rstSent[x] = s.SentAt
+	}
 	history := p.sim.Ends[x].History
 	for len(p.shown[x]) < len(history) {
 		p.shown[x] = append(p.shown[x], false)
+	}
+	if y := p.sim.Ends[1-x].History; y[len(y)-1].State == rfcsim.Closed && p.silent(1-x) < len(y) {
+		p.deaf[1-x]++
 	}
 	for i := range history[:s.Known] {
 		switch history[i].State {
@@ -76,18 +84,19 @@ func (p *play) observe(s *rfcsim.Passing) {
 		case rfcsim.FinWait1, rfcsim.LastAck:
 			p.shown[x][i] = p.shown[x][i] || s.Fin
 		case rfcsim.Closed:
-			p.shown[x][i] = p.shown[x][i] || s.Rst
+			// An RST in the window that is not exact may be forged, RFC 5961 §3.2. The challenge ACK draws an exact one.
+			p.shown[x][i] = p.shown[x][i] || s.Rst && s.Seq == p.sim.Ends[1-x].RcvNxt()
 		}
 	}
 	if s.Fin && p.finFirst[x] == 0 {
 		p.finFirst[x] = s.Known
 	}
 	if s.Known == len(history) {
-		p.stale[x].spoken = true
-	} else if s.Syn || s.Fin || history[len(history)-1].State == rfcsim.Closed {
+		p.stale[x].spoken = p.stale[x].since > 0
+	} else if s.At-s.SentAt > p.sim.Before[x].Delay {
 		p.stale[x] = stale{since: s.Known - 1}
 	}
-	p.stale[1-x].heard = p.stale[1-x].heard || s.HasAck
+	p.stale[1-x].heard = p.stale[1-x].heard || p.stale[1-x].since > 0 && s.HasAck
 	for i := range p.stale {
 		p.stale[i].settle()
 	}
@@ -154,6 +163,9 @@ func (p *play) hiddenCrossing(end int) bool {
 func (p *play) agrees(end int) bool {
 	history := p.sim.Ends[end].History
 	now := len(history) - 1
+	if p.stale[end].heard {
+		return true // it may answer, or go on
+	}
 	if p.stale[end].since > 0 {
 		now = p.stale[end].since
 	}
@@ -170,6 +182,7 @@ func (p *play) agrees(end int) bool {
 type part struct {
 	name     string
 	optional bool
+	anything bool // any states, or none
 }
 
 // truth is the true history of an end's states until the first of its own doing that no packet shows.
@@ -179,10 +192,10 @@ func (p *play) truth(end int) []part {
 	for i, entry := range history {
 		switch {
 		case i == 0:
-			parts = append(parts, part{"CLOSED", true}) // shown if it refused something
+			parts = append(parts, part{name: "CLOSED", optional: true}) // shown if it refused something
 		case entry.State == rfcsim.Listen:
 		case entry.State == rfcsim.Closed && entry.Cause == rfcsim.Timer:
-			parts = append(parts, part{"CLOSED", true})
+			parts = append(parts, part{name: "CLOSED", optional: true})
 		default:
 			optional := entry.Passing || p.looksLikeAnswer(end, i)
 			switch entry.State {
@@ -193,11 +206,15 @@ func (p *play) truth(end int) []part {
 			}
 			if i > 0 && entry.State == rfcsim.FinWait1 && history[i-1].State == rfcsim.SynRcvd {
 				// CLOSE in SYN_RCVD: the FIN acknowledges nothing that shows whether the handshake's ACK had arrived.
-				parts = append(parts, part{"ESTABLISHED", true})
+				parts = append(parts, part{name: "ESTABLISHED", optional: true})
 			}
-			parts = append(parts, part{string(entry.State), optional})
+			if entry.State == rfcsim.Closed && (p.deaf[end] > 1 || p.deaf[end] > 0 && entry.At == p.rstSent[end]) {
+				// What passed to it after that was taken to arrive. An RST that answers the one segment says that it did not.
+				parts = append(parts, part{anything: true})
+			}
+			parts = append(parts, part{name: string(entry.State), optional: optional})
 			if entry.State == rfcsim.SynSent && !p.synAck[end] && p.bareSyn[1-end] {
-				parts = append(parts, part{"SYN_RCVD", true}) // likewise: whether the other SYN arrived
+				parts = append(parts, part{name: "SYN_RCVD", optional: true}) // likewise: whether the other SYN arrived
 			}
 		}
 	}
@@ -219,6 +236,9 @@ func tells(parts []part, names []string) bool {
 	if len(parts) == 0 {
 		return len(names) == 0
 	}
+	if parts[0].anything {
+		return tells(parts[1:], names) || len(names) > 0 && tells(parts, names[1:])
+	}
 	if len(names) > 0 && names[0] == parts[0].name && tells(parts[1:], names[1:]) {
 		return true
 	}
@@ -228,7 +248,9 @@ func tells(parts []part, names []string) bool {
 func words(parts []part) string {
 	var list []string
 	for _, part := range parts {
-		if part.optional {
+		if part.anything {
+			list = append(list, "…")
+		} else if part.optional {
 			list = append(list, "("+part.name+")")
 		} else {
 			list = append(list, part.name)
