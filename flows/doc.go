@@ -5,6 +5,8 @@
 // our own that is a gopacket.DecodingLayer as well. Each layer names the next one. Two lengths go along: the bytes that
 // were captured and the bytes that were on the wire, for a snaplen must cost nothing that a header still tells.
 //
+//	decoder.go   the way through the headers
+//	layer.go     what a header must be able to say
 //	link.go      what a capture's link type begins with; PPP, HDLC, Linux cooked, NFLOG, PPI
 //	wlan.go      802.11 and what is put before it
 //	tags.go      VLAN, MPLS, PPPoE, provider bridges
@@ -15,6 +17,7 @@
 //	icmp.go      errors that quote a segment
 //	stock.go     gopacket's layers, each with what is wrong in v1.1.19
 //	fast.go      a short cut for the most common stacks, held to the long way by tests
+//	stats.go     what packets count as
 //
 // The innermost TCP header counts; what is around it is the segment's Encapsulation. Every packet is accounted for once,
 // in Stats: as TCP, as something that is not, or as undecoded with the reason.
