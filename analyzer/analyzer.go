@@ -214,7 +214,7 @@ func (a *Analyzer) remove(c *connection) {
 
 // finish emits a connection's record. The caller takes it out of the table.
 func (a *Analyzer) finish(c *connection, at int64, by EndedBy) {
-	c.tcp.Settle()
+	c.tcp.Settle(at)
 	a.drop(c)
 	c.fill(&a.record, &a.options, at, by)
 	a.totals.add(&a.record)

@@ -13,6 +13,11 @@ func (a *Analyzer) quoted(seg *flows.Segment) {
 		if !seg.Quote.HasSeq || !x.ISSKnown || x.ISS != tcpstate.Seq(seg.Seq) {
 			continue
 		}
+		passive := x.Known() && x.State() == tcpstate.SynRcvd && hopeless(seg.Quote)
+		if passive {
+			c.tcp.Unreachable(c.from(seg), seg.Time, seg.Packet)
+			a.schedule(c)
+		}
 		if x.Known() && x.State() == tcpstate.SynSent && unreachable(seg.Quote) {
 			c.quotedHard, c.quotedPacket = true, seg.Packet
 			c.tcp.Unreachable(c.from(seg), seg.Time, seg.Packet)
@@ -32,4 +37,11 @@ func unreachable(q *flows.Quote) bool {
 		return q.Type == 1 || q.Type == 3 || q.Type == 4
 	}
 	return q.Type == 3 && q.Code != 4 || q.Type == 11 || q.Type == 12
+}
+
+// hopeless reports an error that ends even a listener's half of a handshake: the other host cannot be reached at all. Linux
+// keeps it for refusals by protocol, port or policy (tcp_req_err, icmp_err_convert: only fatal ones that are no forgery's
+// favourite).
+func hopeless(q *flows.Quote) bool {
+	return unreachable(q) && (q.V6 || q.Type != 3 || q.Code <= 1)
 }

@@ -64,7 +64,8 @@ type Conn struct {
 	HasServerRTT       bool
 	HasClientRTT       bool
 
-	resetSeq Seq // of Reset
+	resetSeq Seq  // of Reset
+	bare     bool // a segment without SYN, FIN and RST has been seen
 
 	last    [2]lastSegment
 	repeats [2]repeats
@@ -203,7 +204,7 @@ func (c *Conn) syn(x, y *Endpoint, s *Segment) Effect {
 	x.setISS(s.Seq, true)
 	x.synLen = max(x.synLen, s.Len)
 	x.sent(s.end())
-	x.lastSynAt, x.lastSynPacket = s.At, s.Packet
+	x.transmitsSyn(s)
 	x.offers(s)
 	switch {
 	case !x.Known() && y.synAckSent() && x.acceptsAck(y.maxAck):
@@ -280,11 +281,14 @@ func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
 		x.enterAt(SynRcvd, y.lastSynAt, y.lastSynPacket, false)
 	case !x.Known():
 		x.enter(SynRcvd, s, false)
-	case x.State() == Closed && !again:
-		x.enter(SynRcvd, s, false)
+	case x.State() == Closed && len(x.History) == 1:
+		x.enter(SynRcvd, s, false) // it refused, and then came a listener
+	case x.State() == Closed && x.resetClosed && s.At-x.since() > x.crossing():
+		x.withdrawTo(SynRcvd) // it knows of no reset
+		x.resetClosed = false
 	}
 	x.syns++
-	x.lastSynAt, x.lastSynPacket = s.At, s.Packet
+	x.transmitsSyn(s)
 	x.offers(s)
 	if !s.HasWScale {
 		y.wscale = 0 // both must offer it (RFC 7323 §2.2)
@@ -297,7 +301,7 @@ func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
 	c.SynDataAcked = c.SynDataAcked || s.Ack.After(y.ISS.Add(1))
 	if y.issSeen && !c.HasServerRTT {
 		c.HasServerRTT, c.ServerRTT = true, s.At-y.lastSynAt
-		x.rtt, x.rttKnown = s.At-y.lastSynAt, true
+		x.answers(s.At - y.firstSynAt) // whichever transmission it answers (RFC 6298 §3): not longer than this
 	}
 	y.receiveSynAck(s)
 	return e

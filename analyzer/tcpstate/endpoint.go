@@ -27,6 +27,7 @@ type Endpoint struct {
 	sndNxt   Seq    // the number after the highest that was sent
 	synLen   uint32 // octets of text in the SYN (RFC 7413)
 
+	firstSynAt    int64
 	lastSynAt     int64 // the last transmission of the SYN, or of the SYN-ACK
 	lastSynPacket uint64
 	syns          int // SYNs and SYN-ACKs sent
@@ -57,8 +58,11 @@ type Endpoint struct {
 	tsIsSent bool
 	tsRecent uint32 // TS.Recent (RFC 7323 §4.3): of the peer's segments
 	tsKnown  bool
-	rtt      int64
+	rtt      int64 // the shortest time in which it has answered a segment that passed the observer
 	rttKnown bool
+	timing   bool // the peer waits for an answer to timedEnd, sent at timedAt
+	timedEnd Seq
+	timedAt  int64
 
 	resetClosed bool // CLOSED by an RST, its own or one that it is taken to have accepted
 
@@ -149,6 +153,34 @@ func (e *Endpoint) crossing() int64 {
 		return 100e6
 	}
 	return e.rtt + e.rtt/2 + slack
+}
+
+// answers takes note of a time in which the endpoint answered.
+func (e *Endpoint) answers(rtt int64) {
+	if rtt >= 0 && (!e.rttKnown || rtt < e.rtt) {
+		e.rtt, e.rttKnown = rtt, true
+	}
+}
+
+// time begins or ends a measurement: of one segment at a time, and none that is sent again (RFC 6298 §3).
+func (e *Endpoint) time(peer *Endpoint, s *Segment, again bool) {
+	if e.timing && s.HasAck && !s.Ack.Before(e.timedEnd) {
+		e.answers(s.At - e.timedAt)
+		e.timing = false
+	}
+	switch {
+	case again:
+		peer.timing = false
+	case s.Seq != s.end() && !peer.timing:
+		peer.timing, peer.timedEnd, peer.timedAt = true, s.end(), s.At
+	}
+}
+
+func (e *Endpoint) transmitsSyn(s *Segment) {
+	if e.syns <= 1 {
+		e.firstSynAt = s.At
+	}
+	e.lastSynAt, e.lastSynPacket = s.At, s.Packet
 }
 
 func (e *Endpoint) setISS(iss Seq, seen bool) {

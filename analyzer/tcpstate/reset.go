@@ -30,6 +30,12 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 		return c.inexact(x, y, s)
 	}
 	x.Spoke = true
+	c.underWay(x, y, s)
+	if x.State() == Established && !x.ackSent && !s.HasAck && x.ISSKnown && s.Seq == x.sndUna {
+		// Its first word after the SYN-ACK: it had no such SYN in the air. The SYN was a scanner's, or an old duplicate
+		// (RFC 9293 §3.5, figure 8).
+		x.withdrawTo(SynSent)
+	}
 	stimulus := c.stimulus(from, s)
 	if stimulus != Nothing && !s.HasAck {
 		c.unreceived(from, x, y, s)
@@ -42,17 +48,26 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 	return c.accept(from, x, y, s, stimulus)
 }
 
+// underWay takes back what had not arrived yet when the RST left: what passed the observer less than a round trip
+// before it, and a FIN that its own acknowledgement does not cover.
+func (c *Conn) underWay(x, y *Endpoint, s *Segment) {
+	for n := len(x.History) - 1; n > 0 && x.rttKnown && x.State() != Closed && x.History[n].onReceipt && s.At-x.History[n].At < x.rtt*3/4; n-- {
+		x.History = x.History[:n]
+	}
+	if s.HasAck && x.gotFin && !s.Ack.After(y.FinSeq) {
+		switch x.State() {
+		case CloseWait, Closing, TimeWait:
+			x.lostFin()
+		}
+	}
+}
+
 // unreceived takes back what x is believed to be by receipt of the segment that it answers with an RST: the RST says
 // that to x there is no such connection.
 func (c *Conn) unreceived(from int, x, y *Endpoint, s *Segment) {
 	drew := c.last[1-from]
 	for n := len(x.History); n > 0 && x.State() != Closed && x.History[n-1].onReceipt && x.History[n-1].Packet == drew.packet; n-- {
 		x.History = x.History[:n-1]
-	}
-	if x.State() == Established && !x.ackSent && x.ISSKnown && s.Seq == x.sndUna {
-		// Its first word after the SYN-ACK: it had no such SYN in the air. The SYN was a scanner's, or an old duplicate
-		// (figure 8).
-		x.withdrawTo(SynSent)
 	}
 	if x.State() == Established && x.denied && !x.proven(y) {
 		x.withdrawTo(SynRcvd) // it had said so before
@@ -110,8 +125,8 @@ func (c *Conn) inexact(x, y *Endpoint, s *Segment) Effect {
 // segment that drew it (RFC 9293 §3.5.2).
 func (c *Conn) stimulus(from int, s *Segment) Stimulus {
 	l := c.last[1-from]
-	if !l.seen {
-		return Nothing
+	if !l.seen || s.At-l.at > c.Ends[from].crossing() {
+		return Nothing // an answer comes at once
 	}
 	switch {
 	case !s.HasAck && l.hasAck && s.Seq == l.ack:
@@ -122,29 +137,11 @@ func (c *Conn) stimulus(from int, s *Segment) Stimulus {
 	return Nothing
 }
 
-// Settle is the end of what will be seen: an RST that was doubted and met silence was believed.
-func (c *Conn) Settle() {
-	for i := range c.Ends {
-		e := &c.Ends[i]
-		if e.doubted == nil || !e.Known() || e.State() == Closed {
-			continue
-		}
-		if c.last[i].seen && c.last[i].at > e.doubted.At {
-			continue
-		}
-		if c.Reset == nil && e.doubted.onReceipt {
-			c.Reset = &Reset{By: 1 - i, At: e.doubted.At, Packet: e.doubted.Packet, ReceiverKnown: true, ReceiverState: e.State()}
-		}
-		e.History = append(e.History, *e.doubted)
-		e.resetClosed = true
-		e.inferLast()
-	}
-}
-
-// Unreachable is an ICMP error that says Ends[from]'s SYN cannot be delivered: it ends the attempt (RFC 1122
-// §4.2.3.9; RFC 5461 §4 tells that hosts do so for soft errors too). A SYN sent again denies it.
+// Unreachable is an ICMP error that says Ends[from]'s SYN or SYN-ACK cannot be delivered: it ends the attempt (RFC 1122
+// §4.2.3.9; RFC 5461 §4 tells that hosts do so for soft errors too). Another transmission denies it.
 func (c *Conn) Unreachable(from int, at int64, packet uint64) {
-	if x := &c.Ends[from]; x.Known() && x.State() == SynSent {
+	if x := &c.Ends[from]; x.Known() && (x.State() == SynSent || x.State() == SynRcvd) {
 		x.enterAt(Closed, at, packet, true)
+		x.resetClosed = true
 	}
 }

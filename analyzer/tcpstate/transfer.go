@@ -11,15 +11,22 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 	if !x.past(s) {
 		e |= c.goesOn(from, x, s)
 	}
+	reset := x.beforeReset()
 	c.sends(from, x, y, s)
 	e |= c.ownWord(from, x, y, s)
 	if s.Fin {
 		e |= c.sendsFin(from, x, y, s)
 	}
+	if reset != nil {
+		reset.At = max(reset.At, s.At)
+		x.History = append(x.History, *reset)
+	}
 	fresh := !y.rcv.known || y.rcv.nxt.Before(s.end()) && !y.rcv.covers(s.Seq, s.end())
 	if s.Seq != s.end() && !fresh {
 		e |= Again
 	}
+	c.bare = c.bare || !s.Fin
+	x.time(y, s, e.Has(Again))
 	x.sent(s.end())
 	x.offers(s)
 	e |= c.receives(from, x, y, s)
@@ -131,6 +138,18 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	return ResetOutlived
 }
 
+// beforeReset takes off the CLOSED of an RST that is on its way to the endpoint: what the endpoint still sends, it sends
+// in the state before.
+func (e *Endpoint) beforeReset() *Entry {
+	n := len(e.History) - 1
+	if n < 0 || e.State() != Closed || !e.resetClosed || !e.History[n].onReceipt {
+		return nil
+	}
+	last := e.History[n]
+	e.History = e.History[:n]
+	return &last
+}
+
 // sends puts the sender into the state that it must be in to send this.
 func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 	if n := len(x.History); n > 1 && x.History[1].State == SynRcvd && x.History[0].State == SynSent && !x.sentSynAck {
@@ -151,7 +170,12 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 		if !x.unaKnown {
 			x.unaKnown, x.sndUna = true, s.Seq
 		}
-		if s.Len > 0 || !s.Fin {
+		if y.issSeen && y.State() == SynSent && y.Known() {
+			// It acknowledges a SYN, so it had been in SYN_RCVD; its SYN-ACK is not in the capture.
+			x.enterAt(SynRcvd, y.lastSynAt, y.lastSynPacket, true)
+			x.inferLast()
+		}
+		if s.Len > 0 || !s.Fin || x.Known() {
 			x.enter(Established, s, false)
 			x.inferLast()
 		}
@@ -461,7 +485,7 @@ func (c *Conn) completed(y *Endpoint, s *Segment) {
 	}
 	if y.synAckSent() && !c.HasClientRTT {
 		c.HasClientRTT, c.ClientRTT = true, s.At-y.lastSynAt
-		peer.rtt, peer.rttKnown = c.ClientRTT, true
+		peer.answers(s.At - y.firstSynAt)
 	}
 }
 
