@@ -1,7 +1,7 @@
 # Build, try and check tcplife. `make help` lists the targets.
 
 BIN      := bin/tcplife
-DEMO     := testdata/pcaps/svr4-bsd.pcap
+DEMO     := $(patsubst %,testdata/pcaps/%.pcap,svr4-bsd half-open-data embryonic refused time-wait-reuse)
 FUZZTIME ?= 10m
 
 .DEFAULT_GOAL := build
@@ -10,7 +10,7 @@ FUZZTIME ?= 10m
 build: libpcap ## build bin/tcplife (the default)
 	go build -o $(BIN) ./cmd/tcplife
 
-demo: build ## build what is needed and show the tables of a small capture
+demo: build ## build what is needed and show the tables of some small captures
 	$(BIN) read $(DEMO)
 
 test: libpcap ## run all tests

@@ -92,8 +92,9 @@ moment, worked out from the packets alone.
 			return &usageError{fmt.Sprintf("there is no command %q", args[0]), hint}
 		},
 		RunE:          func(*cobra.Command, []string) error { return nil }, // Args lets no call come here
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // there is our own
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetVersionTemplate("{{.Version}}\n")
@@ -101,7 +102,7 @@ moment, worked out from the packets alone.
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{err.Error(), cmd.CommandPath() + " --help lists the flags"}
 	})
-	root.AddCommand(newReadCommand(), newSchemaCommand(), newVersionCommand(), newManCommand())
+	root.AddCommand(newReadCommand(), newSchemaCommand(), newVersionCommand(), newManCommand(), newCompletionCommand())
 	return root
 }
 

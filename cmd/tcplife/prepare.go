@@ -44,15 +44,15 @@ func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
 	}
 	r.options.EmbryonicLimit, r.options.IdleLimit = f.embryonicLimit, f.idleLimit
 	for _, layer := range f.key {
-		if err := oneOf("key", layer, keyLayers); err != nil {
+		if err := oneOf("--key", layer, keyLayers); err != nil {
 			return nil, err
 		}
 	}
 
-	if err := oneOf("output", f.output, formatNames); err != nil {
+	if err := oneOf("--output", f.output, formatNames); err != nil {
 		return nil, err
 	}
-	if err := oneOf("color", f.color, colorModes); err != nil {
+	if err := oneOf("--color", f.color, colorModes); err != nil {
 		return nil, err
 	}
 	if f.output != "table" {
@@ -76,11 +76,12 @@ func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
 	return r, nil
 }
 
-func oneOf(flag, value string, values []string) error {
+// oneOf refuses a value of what, a flag or a command, that is not among its values.
+func oneOf(what, value string, values []string) error {
 	if slices.Contains(values, value) {
 		return nil
 	}
-	return &usageError{fmt.Sprintf("--%s: there is no %q", flag, value), "it can be " + strings.Join(values, ", ")}
+	return &usageError{fmt.Sprintf("%s: there is no %q", what, value), "it can be " + strings.Join(values, ", ")}
 }
 
 // checkWrite refuses a -w that could not be obeyed.

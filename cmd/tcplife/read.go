@@ -54,9 +54,10 @@ lists: == != < <= > >=, and, or, not, in, contains, startsWith, matches, and any
 null is less or greater than nothing and equals only null; so are the fields of null.
 The summary, which ends every report, counts all connections.
 
--w writes the packets of the reported connections as a capture. With --where the files are
-read a second time for it, so that standard input can not be one of them. With -w - the
-capture goes to standard output instead of the report.`,
+-w writes the packets of the reported connections as a capture (pcapng). With --where the
+files are read a second time for it, so that standard input can not be one of them. With
+-w - the capture goes to standard output instead of the report. Of a segment that came in IP
+fragments only the packet that completed it is written.`,
 		Example: `  tcplife read web.pcap
   tcplife read ring_*.pcapng.gz -f 'host 10.0.0.7 and port 443'
   tcplife read web.pcap --where 'handshake.outcome == "unanswered" and server.port == 443'

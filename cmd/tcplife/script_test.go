@@ -43,8 +43,9 @@ func TestScripts(t *testing.T) {
 			return true, ptmx.Close()
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits,
-			"split": split,
+			"exits":  exits,
+			"readme": readme,
+			"split":  split,
 		},
 	})
 }
