@@ -91,12 +91,13 @@ moment, worked out from the packets alone.
 			}
 			return &usageError{fmt.Sprintf("there is no command %q", args[0]), hint}
 		},
-		RunE:          func(*cobra.Command, []string) error { return nil }, // Args lets no call come here
+		RunE:              func(*cobra.Command, []string) error { return nil }, // Args lets no call come here
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // there is our own
 	}
 	root.SuggestionsMinimumDistance = 2
+	root.Flags().Bool("version", false, "print the version") // cobra's own would take -v, which read needs
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 100"))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
