@@ -33,7 +33,11 @@ func startProgress(stderr io.Writer, done func() (bytes, total int64)) *progress
 		close(p.stopped)
 		return p
 	}
-	go p.draw(stderr, width, done)
+	go func() {
+		tick := time.NewTicker(progressEvery)
+		defer tick.Stop()
+		p.draw(stderr, width, done, time.After(progressAfter), tick.C)
+	}()
 	return p
 }
 
@@ -43,25 +47,23 @@ func (p *progress) Stop() {
 	<-p.stopped
 }
 
-func (p *progress) draw(stderr io.Writer, width int, done func() (int64, int64)) {
+// draw draws the bar from begin on, and anew at each tick.
+func (p *progress) draw(stderr io.Writer, width int, done func() (int64, int64), begin, tick <-chan time.Time) {
 	defer close(p.stopped)
 	start := time.Now()
 	select {
 	case <-p.stop:
 		return
-	case <-time.After(progressAfter):
+	case <-begin:
 	}
 	defer io.WriteString(stderr, "\r\x1b[K")
-
-	tick := time.NewTicker(progressEvery)
-	defer tick.Stop()
 	for {
 		bytes, total := done()
 		fmt.Fprintf(stderr, "\r%s\x1b[K", progressLine(width, bytes, total, p.packets.Load(), time.Since(start)))
 		select {
 		case <-p.stop:
 			return
-		case <-tick.C:
+		case <-tick:
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"regexp"
 	"testing"
 	"time"
 )
@@ -31,5 +33,29 @@ func TestByteSize(t *testing.T) {
 		if got := byteSize(n); got != want {
 			t.Errorf("%d: %q, want %q", n, got, want)
 		}
+	}
+}
+
+func TestProgressIsDrawnAndErased(t *testing.T) {
+	var out bytes.Buffer
+	p := &progress{stop: make(chan struct{}), stopped: make(chan struct{})}
+	begin, tick := make(chan time.Time), make(chan time.Time)
+	go p.draw(&out, 80, func() (int64, int64) { return 1 << 10, 1 << 11 }, begin, tick)
+	begin <- time.Time{}
+	tick <- time.Time{}
+	p.Stop()
+	bar := `\r\[=+ +\]  50 % of 2\.0 KiB, 0 packets/s, \d+s left\x1b\[K`
+	if want := regexp.MustCompile("^" + bar + bar + `\r\x1b\[K$`); !want.Match(out.Bytes()) {
+		t.Errorf("drawn: %q", out.String())
+	}
+}
+
+func TestProgressOfShortWorkIsNotDrawn(t *testing.T) {
+	var out bytes.Buffer
+	p := &progress{stop: make(chan struct{}), stopped: make(chan struct{})}
+	go p.draw(&out, 80, func() (int64, int64) { return 0, 0 }, nil, nil)
+	p.Stop()
+	if out.Len() > 0 {
+		t.Errorf("drawn: %q", out.String())
 	}
 }
