@@ -174,7 +174,8 @@ func (a *Analyzer) take(c *connection, seg *flows.Segment) {
 	for o := head; o != nil; {
 		next := o.older
 		if o != c && (completed || !o.embryonic()) {
-			if o.stale && o.id > c.id {
+			if o.disowned() {
+				o.stale = true
 				c.interrupted = o.id
 			}
 			reason := o.endReason(EndSuperseded)

@@ -31,8 +31,8 @@ func (s *side) isDuplicate(seg *flows.Segment, peer *side) bool {
 		within = duplicateWithID
 	case seg.Options.HasTimestamp:
 		within = duplicateWithTS
-	case seg.Len == 0 && seg.Flags&(flows.SYN|flows.FIN|flows.RST) == 0:
-		within = -1 // bare acknowledgements repeat honestly (RFC 5681 §3.2)
+	case seg.Len == 0 && seg.Flags&(flows.SYN|flows.FIN) == 0:
+		within = -1 // bare acknowledgements repeat honestly (RFC 5681 §3.2), and so do resets
 	}
 	for i := range s.recent {
 		r := &s.recent[i]

@@ -187,7 +187,7 @@ func (c *connection) conclude(r *Connection, at int64) {
 func (c *connection) concludeAborted(r *Connection, client int) {
 	x, y := &c.sides[client], &c.sides[1-client]
 	reset := c.tcp.Reset
-	if reset == nil || reset.By != client || x.packets > x.openings+x.rsts {
+	if !c.disowned() {
 		return
 	}
 	switch {

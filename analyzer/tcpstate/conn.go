@@ -303,9 +303,17 @@ func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
 		c.HasServerRTT, c.ServerRTT = true, s.At-y.lastSynAt
 		x.answers(s.At - y.firstSynAt) // whichever transmission it answers (RFC 6298 §3): not longer than this
 	}
-	y.receiveSynAck(s)
+	if y.State() == Established && y.sentSyn && !y.ackSent && s.At-y.since() > y.crossing() {
+		y.withdrawTo(SynSent) // it would have answered the one before at once
+	}
+	if x.syns <= patience || y.ackSent {
+		y.receiveSynAck(s)
+	}
 	return e
 }
+
+// patience is how many repetitions without an answer are taken for silence: what is sent then no longer arrives.
+const patience = 2
 
 // acceptsAck reports whether a SYN-ACK's number acknowledges the SYN, or the SYN and text in it (RFC 7413 §4.2).
 func (e *Endpoint) acceptsAck(ack Seq) bool {
@@ -394,7 +402,6 @@ func (c *Conn) countUnanswered(from int, e Effect, s *Segment) {
 // deaf reports that what Ends[from] sends is no longer taken to arrive: it has repeated itself too often without an
 // answer, by a peer whose answers the capture would hold.
 func (c *Conn) deaf(from int) bool {
-	const patience = 2
 	return c.repeats[from].n >= patience && c.Ends[1-from].Spoke
 }
 

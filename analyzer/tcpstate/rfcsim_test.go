@@ -22,6 +22,8 @@ type play struct {
 	synAck   [2]bool   // a SYN,ACK of this end passed
 	acked    [2]bool   // an ACK of this end passed
 	deaf     [2]int    // segments that arrived at a CLOSED end that had not said so
+	finSent  [2]int64  // and when that was
+	said     [2]int    // entries of the true history when the latest that passed was sent, but for an RST
 	rstSent  [2]int64  // when the first RST to pass was sent
 	refused  [2]bool   // TODO F1
 	finFirst [2]int    // entries of the true history when the first FIN to pass was sent; 0 if none passed
@@ -67,6 +69,9 @@ func (p *play) observe(s *rfcsim.Passing) {
 	p.spoke[x] = true
 	p.synAck[x] = p.synAck[x] || s.Syn && s.HasAck && !p.acked[x]
 	p.acked[x] = p.acked[x] || s.HasAck && !s.Rst
+	if !s.Rst {
+		p.said[x] = max(p.said[x], s.Known)
+	}
 	if s.Rst && p.rstSent[x] == 0 {
 		p.rstSent[x] = s.SentAt
 	}
@@ -89,7 +94,7 @@ func (p *play) observe(s *rfcsim.Passing) {
 		}
 	}
 	if s.Fin && p.finFirst[x] == 0 {
-		p.finFirst[x] = s.Known
+		p.finFirst[x], p.finSent[x] = s.Known, s.SentAt
 	}
 	if s.Known == len(history) {
 		p.stale[x].spoken = p.stale[x].since > 0
@@ -145,15 +150,19 @@ func (p *play) silent(end int) int {
 	return len(history)
 }
 
-// hiddenCrossing: this end's FIN crossed the other one's, but no copy of it that was sent before the other one arrived
-// has passed. What passed says that it was sent after, so CLOSING and TIME_WAIT look like LAST_ACK and CLOSED.
-func (p *play) hiddenCrossing(end int) bool {
+// hiddenFin: the FIN that this end sent first was lost, and the one that passed first was sent when the other end's FIN had
+// arrived, which it acknowledges. Whether the two FINs crossed (CLOSING, TIME_WAIT) or not (LAST_ACK, CLOSED) nobody can
+// tell.
+func (p *play) hiddenFin(end int) bool {
 	if p.finFirst[end] == 0 {
 		return false
 	}
 	for _, entry := range p.sim.Ends[end].History[:p.finFirst[end]] {
-		if entry.State == rfcsim.Closing || entry.State == rfcsim.TimeWait {
+		switch entry.State {
+		case rfcsim.Closing, rfcsim.TimeWait:
 			return true
+		case rfcsim.LastAck:
+			return entry.At < p.finSent[end]
 		}
 	}
 	return false
@@ -221,14 +230,14 @@ func (p *play) truth(end int) []part {
 	return parts
 }
 
-// looksLikeAnswer: the end aborted just after a segment had brought it to this state, or before any ACK of its own passed, with an
-// RST without ACK. So does a
+// looksLikeAnswer: the end aborted with an RST without ACK just after a segment had brought it to this state, and nothing that
+// it sent in this state passed. So does a
 // CLOSED end answer (RFC 9293 §3.10.7.1), which was never in this state.
 func (p *play) looksLikeAnswer(end, i int) bool {
 	history := p.sim.Ends[end].History
 	return history[i].Cause == rfcsim.Arrival && i+1 < len(history) && !p.sim.Ends[end].Options.AckInReset &&
 		history[i+1].State == rfcsim.Closed && history[i+1].Cause == rfcsim.User &&
-		(history[i+1].At-history[i].At < 200*ms || !p.acked[end])
+		p.said[end] <= i && (history[i+1].At-history[i].At < 200*ms || !p.acked[end])
 }
 
 // tells reports whether names is the true history.

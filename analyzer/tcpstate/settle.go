@@ -31,10 +31,10 @@ func (c *Conn) settleDoubt() {
 // settleUnanswered takes back the ESTABLISHED of an opener that has not answered a SYN-ACK in a second: it answers at
 // once (RFC 9293 §3.10.7.3, fourth step), so the SYN-ACK never reached it, or nobody is there.
 func (c *Conn) settleUnanswered(at int64) {
-	const patience = 1e9
+	const second = 1e9
 	for i := range c.Ends {
 		x, y := &c.Ends[i], &c.Ends[1-i]
-		if x.State() == Established && x.sentSyn && !x.ackSent && y.State() == SynRcvd && at-y.lastSynAt > patience+x.crossing() {
+		if x.State() == Established && x.sentSyn && !x.ackSent && y.State() == SynRcvd && at-y.lastSynAt > second+x.crossing() {
 			x.withdrawTo(SynSent)
 		}
 	}

@@ -7,6 +7,9 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 	}
 	y.stamp(s)
 	e := c.shape(x, y, s)
+	if s.Seq != s.end() && y.rcv.known && y.rcv.covers(s.Seq, s.end()) {
+		e |= Again
+	}
 	x.Spoke = true
 	if !x.past(s) {
 		e |= c.goesOn(from, x, s)
@@ -20,10 +23,6 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 	if reset != nil {
 		reset.At = max(reset.At, s.At)
 		x.History = append(x.History, *reset)
-	}
-	fresh := !y.rcv.known || y.rcv.nxt.Before(s.end()) && !y.rcv.covers(s.Seq, s.end())
-	if s.Seq != s.end() && !fresh {
-		e |= Again
 	}
 	c.bare = c.bare || !s.Fin
 	x.time(y, s, e.Has(Again))
@@ -180,14 +179,15 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 			x.inferLast()
 		}
 	case x.State() == SynSent && !s.Seq.Before(x.ISS.Add(1)):
-		// Only ESTABLISHED acknowledges; the SYN-ACK is not in the capture.
+		// Only ESTABLISHED acknowledges.
 		if !y.ISSKnown {
 			y.setISS(s.Ack-1, false)
 		}
 		x.rcv = received{known: true, nxt: s.Ack}
 		x.sndUna = maxSeq(x.sndUna, s.Seq)
-		x.enter(Established, s, true)
-		x.inferLast()
+		if x.enter(Established, s, true); !y.synAckSent() {
+			x.inferLast() // by a SYN-ACK that is not in the capture
+		}
 	case x.State() == SynRcvd && x.ISSKnown:
 		beyond := s.Seq.Add(s.Len).After(x.ISS.Add(1+x.synLen)) || s.Fin
 		ofData := y.ISSKnown && s.Ack.After(y.ISS.Add(1+y.synLen))

@@ -23,7 +23,7 @@ func TestTruthAtEveryStep(t *testing.T) {
 		}
 		sim.Arrived = func(s *rfcsim.Passing) {
 			for end := range 2 {
-				if p.refused[end] || !p.spoke[end] || p.silent(end) < len(sim.Ends[end].History) || p.hiddenCrossing(end) {
+				if p.refused[end] || !p.spoke[end] || p.silent(end) < len(sim.Ends[end].History) || p.hiddenFin(end) {
 					continue
 				}
 				if !p.agrees(end) {
@@ -36,7 +36,7 @@ func TestTruthAtEveryStep(t *testing.T) {
 			t.Fatalf("not quiet\n%s", p.log.String())
 		}
 		for end := range 2 {
-			if p.stale[end].since > 0 || !p.spoke[end] || p.hiddenCrossing(end) || p.silent(end) < len(sim.Ends[end].History) {
+			if p.stale[end].since > 0 || !p.spoke[end] || p.hiddenFin(end) || p.silent(end) < len(sim.Ends[end].History) {
 				continue
 			}
 			if got, want := stateNames(&p.conn.Ends[end]), p.truth(end); !tells(want, got) {
