@@ -51,6 +51,10 @@ func (a Addr) netip(v6 bool) netip.Addr {
 	return netip.AddrFrom4([4]byte(a[12:]))
 }
 
+// UnknownWindow is the Window of a segment whose header the snaplen cut before it: the widest, so that nothing is taken
+// for a closed window.
+const UnknownWindow = 0xffff
+
 // Segment is one TCP segment as the tracker sees it, or, with Quote set, an ICMP error that quotes one.
 type Segment struct {
 	Packet uint64 // number of the packet that held it (for a reassembled one: of the packet that completed it)

@@ -18,8 +18,9 @@ type tcp struct {
 	options          Options
 }
 
-// tcpNeeded is how much of the header must have been captured: up to the window. The rest tells the tracker nothing.
-const tcpNeeded = 16
+// tcpNeeded is how much of the header must have been captured: up to the control bits. That is what the old default
+// snaplen of 68 bytes leaves of a segment in IPv6.
+const tcpNeeded = 14
 
 func (l *tcp) CanDecode() gopacket.LayerClass { return layers.LayerTypeTCP }
 
@@ -31,7 +32,10 @@ func (l *tcp) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 	l.seq, l.ack = binary.BigEndian.Uint32(data[4:]), binary.BigEndian.Uint32(data[8:])
 	l.size = int(data[12]>>4) * 4
 	l.flags = Flags(binary.BigEndian.Uint16(data[12:])) & (AE<<1 - 1)
-	l.window = binary.BigEndian.Uint16(data[14:])
+	l.window = UnknownWindow
+	if len(data) >= tcpNeeded+2 {
+		l.window = binary.BigEndian.Uint16(data[14:])
+	}
 	if l.size < 20 {
 		return errBad
 	}
