@@ -142,56 +142,6 @@ func (e *Endpoint) since() int64 {
 
 func (e *Endpoint) synchronized() bool { return e.Known() && e.State() >= Established }
 
-// finAcked reports whether an acknowledgement of this endpoint's FIN has passed on its way to it.
-func (e *Endpoint) finAcked() bool { return e.FinSent && e.unaKnown && e.sndUna.After(e.FinSeq) }
-
-// crossing is how long a segment of this endpoint may have been under way when the observer saw one of its peer's:
-// only what it sends later than that can deny that it received it.
-func (e *Endpoint) crossing() int64 {
-	const slack = 2e6 // of clocks and queues; below any retransmission timer (RFC 6298 §2.4)
-	if !e.rttKnown {
-		return 100e6
-	}
-	return e.rtt + e.rtt/2 + slack
-}
-
-// answers takes note of a time in which the endpoint answered.
-func (e *Endpoint) answers(rtt int64) {
-	if rtt >= 0 && (!e.rttKnown || rtt < e.rtt) {
-		e.rtt, e.rttKnown = rtt, true
-	}
-}
-
-// time begins or ends a measurement: of one segment at a time, and none that is sent again (RFC 6298 §3).
-func (e *Endpoint) time(peer *Endpoint, s *Segment, again bool) {
-	if e.timing && s.HasAck && !s.Ack.Before(e.timedEnd) {
-		e.answers(s.At - e.timedAt)
-		e.timing = false
-	}
-	switch {
-	case again:
-		peer.timing = false
-	case s.Seq != s.end() && !peer.timing:
-		peer.timing, peer.timedEnd, peer.timedAt = true, s.end(), s.At
-	}
-}
-
-func (e *Endpoint) transmitsSyn(s *Segment) {
-	if e.syns <= 1 {
-		e.firstSynAt = s.At
-	}
-	e.lastSynAt, e.lastSynPacket = s.At, s.Packet
-}
-
-func (e *Endpoint) setISS(iss Seq, seen bool) {
-	e.ISS, e.ISSKnown = iss, true
-	e.issSeen = e.issSeen || seen
-	e.sent(iss.Add(1))
-	if !e.unaKnown {
-		e.unaKnown, e.sndUna = true, iss
-	}
-}
-
 // sent takes note that everything before end has been sent.
 func (e *Endpoint) sent(end Seq) {
 	if !e.sndKnown {
@@ -231,23 +181,4 @@ func (e *Endpoint) offers(s *Segment) {
 	e.edge = maxSeq(e.edge, edge)
 	e.lastAck = s.Ack
 	e.maxAck = maxSeq(e.maxAck, s.Ack)
-}
-
-// outdated is PAWS (RFC 7323 §5.3, R1) for a segment that would bring text or a FIN: it is from before what has
-// arrived. Reordered acknowledgements and late duplicates are everyday and change nothing anyhow.
-func (e *Endpoint) outdated(s *Segment) bool {
-	return e.tsKnown && s.HasTS && int32(s.TSVal-e.tsRecent) < 0 && s.end().After(e.rcv.nxt) && s.Seq != s.end()
-}
-
-// past reports that the endpoint sent s before something that has passed already: it acknowledges less, or its clock
-// stood earlier (RFC 7323 §3). Such a segment is a duplicate or was overtaken; it is no word of the sender's present.
-func (e *Endpoint) past(s *Segment) bool {
-	return s.HasAck && e.ackSent && s.Ack.Before(e.maxAck) || s.HasTS && e.tsIsSent && int32(s.TSVal-e.tsSent) < 0
-}
-
-// stamp keeps TS.Recent (RFC 7323 §4.3): of the segment at the edge of what this endpoint has acknowledged.
-func (e *Endpoint) stamp(s *Segment) {
-	if s.HasTS && (!e.tsKnown || e.ackSent && !s.Seq.After(e.lastAck) && int32(s.TSVal-e.tsRecent) > 0) {
-		e.tsRecent, e.tsKnown = s.TSVal, true
-	}
 }

@@ -1,5 +1,23 @@
 package tcpstate
 
+// Reset is an RST that closed its receiver.
+type Reset struct {
+	By            int // index of the end that sent it
+	At            int64
+	Packet        uint64
+	ReceiverKnown bool
+	ReceiverState State // before it
+	Answers       Stimulus
+}
+
+// HalfOpen is RFC 9293 §3.5.1's half-open connection.
+type HalfOpen struct {
+	Survivor int      // index of the end that did not know
+	Since    int64    // the last sign of the other end's connection
+	At       int64    // its discovery; 0 if the capture shows none
+	By       Stimulus // what discovered it; Nothing if nothing did
+}
+
 // rst is a segment with RST (RFC 9293 §3.10.7, RFC 5961 §3.2).
 func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 	switch {
@@ -137,11 +155,40 @@ func (c *Conn) stimulus(from int, s *Segment) Stimulus {
 	return Nothing
 }
 
-// Unreachable is an ICMP error that says Ends[from]'s SYN or SYN-ACK cannot be delivered: it ends the attempt (RFC 1122
-// §4.2.3.9; RFC 5461 §4 tells that hosts do so for soft errors too). Another transmission denies it.
-func (c *Conn) Unreachable(from int, at int64, packet uint64) {
-	if x := &c.Ends[from]; x.Known() && (x.State() == SynSent || x.State() == SynRcvd) {
-		x.enterAt(Closed, at, packet, true)
-		x.resetClosed = true
+// goesOn withdraws a reset that the endpoint has outlived: it sends more than what was under way.
+func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
+	y := &c.Ends[1-from]
+	challenge := s.Len == 0 && s.Seq == x.sndNxt && x.ackSent && s.Ack == x.lastAck // RFC 5961 §3.2
+	if x.doubted != nil && (s.At-x.doubted.At > x.crossing() || challenge) {
+		x.doubted, y.doubted = nil, nil
 	}
+	if x.State() != Closed || !x.resetClosed {
+		return 0
+	}
+	own := !x.History[len(x.History)-1].onReceipt
+	asks := !own && challenge && c.Reset != nil && s.Ack != c.resetSeq // it expected another number than the RST's
+	if s.At-x.since() <= x.crossing() && !asks {
+		return 0
+	}
+	x.withdraw(func(st State) bool { return st != Closed })
+	x.resetClosed = false
+	if own && c.HalfOpen != nil && c.HalfOpen.Survivor != from {
+		c.HalfOpen = nil
+	}
+	if c.Reset != nil && (c.Reset.By == from || !y.resetClosed || y.State() != Closed) {
+		c.Reset = nil
+	}
+	return ResetOutlived
+}
+
+// beforeReset takes off the CLOSED of an RST that is on its way to the endpoint: what the endpoint still sends, it sends
+// in the state before.
+func (e *Endpoint) beforeReset() *Entry {
+	n := len(e.History) - 1
+	if n < 0 || e.State() != Closed || !e.resetClosed || !e.History[n].onReceipt {
+		return nil
+	}
+	last := e.History[n]
+	e.History = e.History[:n]
+	return &last
 }

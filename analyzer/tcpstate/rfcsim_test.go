@@ -23,16 +23,20 @@ type play struct {
 	acked    [2]bool   // an ACK of this end passed
 	deaf     [2]int    // segments that arrived at a CLOSED end that had not said so
 	finSent  [2]int64  // and when that was
-	said     [2]int    // entries of the true history when the latest that passed was sent, but for an RST
-	rstSent  [2]int64  // when the first RST to pass was sent
-	refused  [2]bool   // TODO F1
-	finFirst [2]int    // entries of the true history when the first FIN to pass was sent; 0 if none passed
+	passed   [2]map[rfcsim.Segment]bool
+	silence  [2]int   // repetitions that passed to this end since it spoke last
+	beyond   [2]bool  // something sent after the FIN, in LAST_ACK, passed before it
+	said     [2]int   // entries of the true history when the latest that passed was sent, but for an RST
+	rstSent  [2]int64 // when the first RST to pass was sent
+	refused  [2]bool  // TODO F1
+	finFirst [2]int   // entries of the true history when the first FIN to pass was sent; 0 if none passed
 	stale    [2]stale
 }
 
 // stale is an end of which a segment has passed that was late, beyond the delay of its path, and sent in a state that the
-// end has left. It looks like a new transmission, which denies what arrived at the end meanwhile. What arrives at it after
-// that, and what it says then, shows it again.
+// end has left, or that an end has sent before it was reset and that looks like its challenge ACK (RFC 5961 §3.2). It looks
+// like a new transmission, which denies what arrived at the end meanwhile. What arrives at it after that, and what it says
+// then, shows it again.
 type stale struct {
 	since         int // index in the true history of the state in which it was sent; 0 for no doubt
 	heard, spoken bool
@@ -45,7 +49,7 @@ func (d *stale) settle() {
 }
 
 func newPlay(sim *rfcsim.Sim) *play {
-	p := &play{sim: sim}
+	p := &play{sim: sim, passed: [2]map[rfcsim.Segment]bool{{}, {}}}
 	sim.Observe = p.observe
 	sim.Trace = func(at int64, what string) { fmt.Fprintf(&p.log, "%12.6f %s\n", float64(at)/1e9, what) }
 	return p
@@ -69,6 +73,13 @@ func (p *play) observe(s *rfcsim.Passing) {
 	p.spoke[x] = true
 	p.synAck[x] = p.synAck[x] || s.Syn && s.HasAck && !p.acked[x]
 	p.acked[x] = p.acked[x] || s.HasAck && !s.Rst
+	what := s.Segment
+	what.Ack, what.Window = 0, 0
+	if p.passed[x][what] {
+		p.silence[1-x]++
+	}
+	p.passed[x][what] = true
+	p.silence[x] = 0
 	if !s.Rst {
 		p.said[x] = max(p.said[x], s.Known)
 	}
@@ -93,15 +104,20 @@ func (p *play) observe(s *rfcsim.Passing) {
 			p.shown[x][i] = p.shown[x][i] || s.Rst && s.Seq == p.sim.Ends[1-x].RcvNxt()
 		}
 	}
+	if !s.Fin && !s.Rst && p.finFirst[x] == 0 {
+		for _, entry := range history[:s.Known] {
+			p.beyond[x] = p.beyond[x] || entry.State == rfcsim.LastAck
+		}
+	}
 	if s.Fin && p.finFirst[x] == 0 {
 		p.finFirst[x], p.finSent[x] = s.Known, s.SentAt
 	}
 	if s.Known == len(history) {
 		p.stale[x].spoken = p.stale[x].since > 0
-	} else if s.At-s.SentAt > p.sim.Before[x].Delay {
+	} else if s.At-s.SentAt > p.sim.Before[x].Delay || s.Len == 0 && history[len(history)-1].State == rfcsim.Closed {
 		p.stale[x] = stale{since: s.Known - 1}
 	}
-	p.stale[1-x].heard = p.stale[1-x].heard || p.stale[1-x].since > 0 && s.HasAck
+	p.stale[1-x].heard = p.stale[1-x].heard || p.stale[1-x].since > 0
 	for i := range p.stale {
 		p.stale[i].settle()
 	}
@@ -150,7 +166,7 @@ func (p *play) silent(end int) int {
 	return len(history)
 }
 
-// hiddenFin: the FIN that this end sent first was lost, and the one that passed first was sent when the other end's FIN had
+// hiddenFin: the FIN that this end sent first was lost or overtaken, and the one that passed first was sent when the other end's FIN had
 // arrived, which it acknowledges. Whether the two FINs crossed (CLOSING, TIME_WAIT) or not (LAST_ACK, CLOSED) nobody can
 // tell.
 func (p *play) hiddenFin(end int) bool {
@@ -162,7 +178,7 @@ func (p *play) hiddenFin(end int) bool {
 		case rfcsim.Closing, rfcsim.TimeWait:
 			return true
 		case rfcsim.LastAck:
-			return entry.At < p.finSent[end]
+			return entry.At < p.finSent[end] || p.beyond[end]
 		}
 	}
 	return false
@@ -174,6 +190,9 @@ func (p *play) agrees(end int) bool {
 	now := len(history) - 1
 	if p.stale[end].heard {
 		return true // it may answer, or go on
+	}
+	if p.silence[end] > 0 {
+		return true // its answer was lost, or what it should have answered: it looks alike
 	}
 	if p.stale[end].since > 0 {
 		now = p.stale[end].since

@@ -54,8 +54,8 @@ func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
 			reach = 1 << 30
 		}
 		behind := -int32(1 << 30)
-		if x.unaKnown && x.rcvBack(y) > 0 {
-			behind = -x.rcvBack(y)
+		if x.unaKnown && x.rcvBack() > 0 {
+			behind = -x.rcvBack()
 		}
 		good = ahead <= reach && ahead >= behind
 	}
@@ -87,7 +87,7 @@ func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
 }
 
 // rcvBack is how far behind SND.NXT an old duplicate of the endpoint may lie and still be its own.
-func (e *Endpoint) rcvBack(peer *Endpoint) int32 {
+func (e *Endpoint) rcvBack() int32 {
 	if !e.ISSKnown {
 		return 0
 	}
@@ -109,44 +109,6 @@ func (c *Conn) shape(x, y *Endpoint, s *Segment) Effect {
 		return Keepalive // SEG.SEQ = SND.NXT-1, acknowledged before (RFC 9293 §3.8.4)
 	}
 	return 0
-}
-
-// goesOn withdraws a reset that the endpoint has outlived: it sends more than what was under way.
-func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
-	y := &c.Ends[1-from]
-	challenge := s.Len == 0 && s.Seq == x.sndNxt && x.ackSent && s.Ack == x.lastAck // RFC 5961 §3.2
-	if x.doubted != nil && (s.At-x.doubted.At > x.crossing() || challenge) {
-		x.doubted, y.doubted = nil, nil
-	}
-	if x.State() != Closed || !x.resetClosed {
-		return 0
-	}
-	own := !x.History[len(x.History)-1].onReceipt
-	asks := !own && challenge && c.Reset != nil && s.Ack != c.resetSeq // it expected another number than the RST's
-	if s.At-x.since() <= x.crossing() && !asks {
-		return 0
-	}
-	x.withdraw(func(st State) bool { return st != Closed })
-	x.resetClosed = false
-	if own && c.HalfOpen != nil && c.HalfOpen.Survivor != from {
-		c.HalfOpen = nil
-	}
-	if c.Reset != nil && (c.Reset.By == from || !y.resetClosed || y.State() != Closed) {
-		c.Reset = nil
-	}
-	return ResetOutlived
-}
-
-// beforeReset takes off the CLOSED of an RST that is on its way to the endpoint: what the endpoint still sends, it sends
-// in the state before.
-func (e *Endpoint) beforeReset() *Entry {
-	n := len(e.History) - 1
-	if n < 0 || e.State() != Closed || !e.resetClosed || !e.History[n].onReceipt {
-		return nil
-	}
-	last := e.History[n]
-	e.History = e.History[:n]
-	return &last
 }
 
 // sends puts the sender into the state that it must be in to send this.
@@ -202,8 +164,6 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 		c.acknowledged(x, y, s)
 	}
 }
-
-func (e *Endpoint) synAckSent() bool { return e.syns > 0 && e.ackSent }
 
 // acknowledged gives an endpoint that has not spoken the state that its peer's acknowledgement supposes.
 func (c *Conn) acknowledged(x, y *Endpoint, s *Segment) {
@@ -268,152 +228,6 @@ func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	return e
 }
 
-// guessFin is for captures of one direction. An empty segment that acknowledges one number more than before, and
-// nothing beyond it later, acknowledges the FIN of the side that is not captured: text seldom comes by one octet.
-func (c *Conn) guessFin(x, y *Endpoint, s *Segment) bool {
-	if y.finGuessed {
-		if y.Spoke || s.Ack.After(y.FinSeq.Add(1)) {
-			x.lostFin()
-			y.withdraw(func(st State) bool { return st == Established || st == CloseWait })
-			y.FinSent, y.finGuessed, y.finDenied = false, false, true
-		}
-		return false
-	}
-	if y.Spoke || y.FinSent || y.finDenied || x == y || s.Len > 0 || !x.ackSent || s.Ack != x.maxAck.Add(1) {
-		return false
-	}
-	switch y.State() {
-	case Established:
-		y.enter(FinWait1, s, false)
-	case CloseWait:
-		y.enter(LastAck, s, false)
-		x.sndUna = x.FinSeq.Add(1) // it was in CLOSE_WAIT, so it had received the FIN and acknowledged it
-	default:
-		return false
-	}
-	y.FinSent, y.FinSeq, y.FinAt, y.finAck, y.finGuessed = true, x.maxAck, s.At, x.sndNxt, true
-	return true
-}
-
-// lostFin takes back the receipt of the peer's FIN. What went from CLOSING to TIME_WAIT was FIN_WAIT_2; what went there
-// from FIN_WAIT_1 did so by the segment that is lost, its acknowledgement with it.
-func (e *Endpoint) lostFin() {
-	e.gotFin = false
-	n := len(e.History) - 1
-	last := e.History[n]
-	closing := n > 0 && e.History[n-1].State == Closing
-	e.withdraw(func(st State) bool { return st != CloseWait && st != Closing && st != TimeWait })
-	switch {
-	case last.State != TimeWait || e.State() != FinWait1:
-	case closing:
-		e.enterAt(FinWait2, last.At, last.Packet, true)
-	case e.bareAck != nil:
-		e.enterAt(FinWait2, e.bareAck.At, e.bareAck.Packet, true)
-	default:
-		e.sndUna = e.FinSeq
-	}
-}
-
-// sendsFin is a FIN that the endpoint sends, for the first time or again (RFC 9293 §3.10.4).
-func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
-	seq := s.textEnd()
-	if x.FinSent && seq == x.FinSeq {
-		x.fins++
-		if x.past(s) {
-			return 0
-		}
-		return c.finAgain(from, x, y, s)
-	}
-	if x.FinSent && y.gotFin {
-		return 0
-	}
-	x.disownFin() // one before that nobody could take in: it was not this endpoint's
-	x.FinSent, x.FinSeq, x.FinAt, x.fins = true, seq, s.At, 1
-	x.finAck = s.Ack
-	switch x.State() {
-	case CloseWait:
-		if y.FinSent && !s.Ack.After(y.FinSeq) {
-			// It has not received the FIN that is on its way to it: both close at once (RFC 9293 §3.6, figure 13).
-			x.lostFin()
-			x.enter(FinWait1, s, false)
-			x.gotFin = true
-			x.enter(Closing, s, true)
-			return FinsCross
-		}
-		if x.ackedFin && x.ackedFinWith == seq.Add(1) && y.fins == 1 {
-			// When it acknowledged the peer's FIN its own had the number before: it had left already and was lost on
-			// the way to the observer.
-			at, packet := x.since(), x.History[len(x.History)-1].Packet
-			x.withdraw(func(st State) bool { return st != CloseWait })
-			x.enterAt(FinWait1, at, packet, false)
-			x.inferLast()
-			x.enterAt(Closing, at, packet, true)
-			return e
-		}
-		x.enter(LastAck, s, false)
-	case FinWait1, FinWait2, Closing, TimeWait, LastAck:
-	default:
-		x.enter(FinWait1, s, false)
-	}
-	return e
-}
-
-// disownFin takes back a FIN that turned out not to be the endpoint's.
-func (e *Endpoint) disownFin() {
-	if e.FinSent {
-		e.FinSent = false
-		e.withdraw(func(st State) bool { return st < FinWait1 || st == CloseWait })
-	}
-}
-
-// finAgain is a retransmitted FIN: its acknowledgement had not arrived when it left.
-func (c *Conn) finAgain(from int, x, y *Endpoint, s *Segment) (e Effect) {
-	if x.finAcked() && s.At-x.finAckedAt() > x.crossing() {
-		x.sndUna = x.FinSeq
-		hasPeerFin := y.FinSent && s.Ack.After(y.FinSeq)
-		switch x.State() {
-		case FinWait2:
-			x.withdrawTo(FinWait1)
-			e |= AckOfFinLost
-		case TimeWait:
-			at, packet := x.since(), x.History[len(x.History)-1].Packet
-			x.withdraw(func(st State) bool { return st == FinWait1 || st == Closing })
-			if hasPeerFin && x.State() == FinWait1 {
-				x.enterAt(Closing, at, packet, true)
-			} else if !hasPeerFin {
-				x.gotFin = false
-				x.rcv.missing(s.Ack)
-			}
-			e |= AckOfFinLost
-		case Closed:
-			if c.Reset == nil {
-				x.withdrawTo(LastAck)
-				e |= AckOfFinLost
-			}
-		}
-	}
-	if y.gotFin && !(y.ackSent && y.maxAck.After(x.FinSeq)) {
-		switch y.State() {
-		case CloseWait, Closing, TimeWait:
-			// Nothing shows that the first one arrived.
-			y.lostFin()
-			y.rcv.missing(x.FinSeq)
-			e |= FinLost
-		}
-	}
-	return e
-}
-
-// finAckedAt is when the acknowledgement of the FIN passed: the state it led to began then.
-func (e *Endpoint) finAckedAt() int64 {
-	for i := len(e.History) - 1; i >= 0; i-- {
-		if st := e.History[i].State; st == FinWait2 || st == Closed || st == TimeWait && (i == 0 || e.History[i-1].State != FinWait2) {
-			return e.History[i].At
-		}
-	}
-	return e.since()
-}
-
 // receives is the segment's arrival at y (RFC 9293 §3.10.7.4, in the order of its steps).
 func (c *Conn) receives(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	if c.deaf(from) {
@@ -473,53 +287,4 @@ func (c *Conn) receives(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		e |= TimeWaitRestarted
 	}
 	return e
-}
-
-// completed takes note of the segment that completed the handshake at the passive end.
-func (c *Conn) completed(y *Endpoint, s *Segment) {
-	c.HandshakeAcked = true
-	c.HandshakeAckAt, c.HandshakeAckPacket = s.At, s.Packet
-	peer := &c.Ends[0]
-	if peer == y {
-		peer = &c.Ends[1]
-	}
-	if y.synAckSent() && !c.HasClientRTT {
-		c.HasClientRTT, c.ClientRTT = true, s.At-y.lastSynAt
-		peer.answers(s.At - y.firstSynAt)
-	}
-}
-
-func (c *Conn) finAcked(i int, y *Endpoint, s *Segment) {
-	switch y.State() {
-	case FinWait1:
-		y.enter(FinWait2, s, true)
-	case Closing:
-		c.timeWait(i, y, s)
-	case LastAck:
-		y.enter(Closed, s, true)
-	}
-}
-
-// receiveFin is the arrival of the peer's FIN with nothing missing before it.
-func (c *Conn) receiveFin(i int, e *Endpoint, s *Segment, onReceipt bool) {
-	e.gotFin = true
-	switch e.State() {
-	case SynRcvd, Established:
-		if e.Known() {
-			e.enter(CloseWait, s, onReceipt)
-		}
-	case FinWait1:
-		if e.finAcked() {
-			c.timeWait(i, e, s)
-		} else {
-			e.enter(Closing, s, onReceipt)
-		}
-	case FinWait2:
-		c.timeWait(i, e, s)
-	}
-}
-
-func (c *Conn) timeWait(i int, e *Endpoint, s *Segment) {
-	e.enter(TimeWait, s, true)
-	c.TimeWaits[i] = TwoMSL{Since: s.At}
 }

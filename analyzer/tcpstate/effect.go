@@ -1,0 +1,44 @@
+package tcpstate
+
+// Effect says what a segment was in the life of its connection.
+type Effect uint32
+
+// The effects; a segment can have several.
+const (
+	// Foreign: its numbers do not fit what the alleged sender and receiver have exchanged. It changed nothing.
+	Foreign Effect = 1 << iota
+	// Again: all of its sequence space had passed before.
+	Again
+	// Keepalive: RFC 9293 §3.8.4.
+	Keepalive
+	// ZeroWindowProbe: RFC 9293 §3.8.6.1.
+	ZeroWindowProbe
+	// ResetAccepted: an RST that closed its receiver.
+	ResetAccepted
+	// ResetDoubted: an RST in the window, not exact: the receiver should ask (RFC 5961 §3.2).
+	ResetDoubted
+	// SynAckLost: a SYN sent again after a SYN-ACK that should have reached its sender.
+	SynAckLost
+	// AckNotAccepted: a SYN-ACK sent again after the ACK that should have completed the handshake.
+	AckNotAccepted
+	// FinLost: its sender had not received the FIN that should have reached it, or its receiver had not received it
+	// the first time.
+	FinLost
+	// FinsCross: a FIN that left before the other one, already seen, arrived.
+	FinsCross
+	// AckOfFinLost: a FIN sent again after an acknowledgement that should have reached its sender.
+	AckOfFinLost
+	// FinAhead: a FIN before which text is missing: its receiver can do nothing yet.
+	FinAhead
+	// ResetOutlived: its sender goes on after an RST that it sent or should have accepted.
+	ResetOutlived
+	// Unsent: it acknowledges what the capture does not hold.
+	Unsent
+	// TimeWaitRestarted: a retransmitted FIN arrived in TIME_WAIT (RFC 9293 §3.10.7.4, eighth step).
+	TimeWaitRestarted
+	// BadSynAck: a SYN-ACK that acknowledges another number than the SYN's (RFC 9293 §3.10.7.3).
+	BadSynAck
+)
+
+// Has reports whether e has all of want.
+func (e Effect) Has(want Effect) bool { return e&want == want }

@@ -1,0 +1,41 @@
+package tcpstate
+
+// repeats counts what an end has sent again since its peer was heard last.
+type repeats struct {
+	n           uint64
+	first, last uint64 // packets
+	probes      bool
+}
+
+// patience is how many repetitions without an answer are taken for silence: what is sent then no longer arrives.
+const patience = 2
+
+// countUnanswered keeps the account of what is repeated into silence.
+func (c *Conn) countUnanswered(from int, e Effect, s *Segment) {
+	c.repeats[1-from] = repeats{}
+	probe := e.Has(Keepalive)
+	if !probe && !(e.Has(Again) && (s.Len > 0 || s.Fin)) {
+		return
+	}
+	r := &c.repeats[from]
+	if r.n == 0 {
+		r.first = s.Packet
+	}
+	r.n++
+	r.last, r.probes = s.Packet, probe
+}
+
+// deaf reports that what Ends[from] sends is no longer taken to arrive: it has repeated itself too often without an
+// answer, by a peer whose answers the capture would hold.
+func (c *Conn) deaf(from int) bool {
+	return c.repeats[from].n >= patience && c.Ends[1-from].Spoke
+}
+
+// Unanswered is how many segments Ends[i] has repeated since it heard its peer last, and the first and last packets.
+func (c *Conn) Unanswered(i int) (n, first, last uint64) {
+	r := &c.repeats[i]
+	return r.n, r.first, r.last
+}
+
+// LastWasProbe reports whether the last of those was a keepalive.
+func (c *Conn) LastWasProbe(i int) bool { return c.repeats[i].probes }
