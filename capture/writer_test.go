@@ -55,7 +55,7 @@ func TestWriterRoundTrip(t *testing.T) {
 // TestWriterForOthers holds that tcpdump and tshark read what is written, even if it is nothing.
 func TestWriterForOthers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "w.pcapng")
-	ask := func(name string, args ...string) string {
+	ask := func(t *testing.T, name string, args ...string) string {
 		if _, err := exec.LookPath(name); err != nil {
 			t.Skipf("%s is not installed, so it is not known whether it reads our files", name)
 		}
@@ -84,13 +84,13 @@ func TestWriterForOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Run(fmt.Sprint("tcpdump reads ", n), func(t *testing.T) {
-			out := ask("tcpdump", "-nttr", path)
+			out := ask(t, "tcpdump", "-nttr", path)
 			if lines := strings.Count(out, "10.0.0.1.40000 > 10.0.0.2.443: Flags [S]"); lines != n {
 				t.Errorf("%d packets of %d in\n%s", lines, n, out)
 			}
 		})
 		t.Run(fmt.Sprint("tshark reads ", n), func(t *testing.T) {
-			out := ask("tshark", "-r", path, "-T", "fields", "-e", "frame.time_epoch", "-e", "frame.len", "-e", "frame.cap_len")
+			out := ask(t, "tshark", "-r", path, "-T", "fields", "-e", "frame.time_epoch", "-e", "frame.len", "-e", "frame.cap_len")
 			want := "1700000000.000000001\t1000\t54\n1700000000.000000002\t1000\t54\n"
 			if n == 0 {
 				want = ""
