@@ -34,8 +34,10 @@ type Endpoint struct {
 	synAcked      bool
 	sentSyn       bool // without ACK
 	sentSynAck    bool
-	misled        bool // its SYN-ACK acknowledged no SYN of the peer's
-	denied        bool // it repeated its SYN-ACK after an ACK that should have completed the handshake
+	synAckAt      int64 // the last one
+	unanswered    int   // SYN-ACKs that were followed by another one, and by no answer
+	misled        bool  // its SYN-ACK acknowledged no SYN of the peer's
+	denied        bool  // it repeated its SYN-ACK after an ACK that should have completed the handshake
 
 	FinSent bool
 	fins    int // FINs sent with this number
@@ -72,6 +74,7 @@ type Endpoint struct {
 	bareAck *Entry // FIN_WAIT_2 by the first segment that acknowledged its FIN and carried none
 
 	ackedFin     bool
+	ackedFinAt   int64
 	ackedFinWith Seq // SEG.SEQ of its first segment that acknowledged the peer's FIN
 
 	doubted *Entry // CLOSED by an RST in the window that was not exact: silence confirms it (RFC 5961 §3.2)

@@ -100,15 +100,26 @@ func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
 	switch {
 	case x.Known() && x.State() == SynSent:
 		x.enter(SynRcvd, s, false)
+	case len(x.History) > 1 && x.History[0].State == SynSent && x.History[1].State > SynRcvd && !again && x.sentSyn:
+		// Captured late: it was in SYN_RCVD before.
+		x.History = append(x.History, Entry{})
+		copy(x.History[2:], x.History[1:])
+		x.History[1] = Entry{State: SynRcvd, At: x.History[2].At, Packet: s.Packet}
 	case !x.Known() && y.issSeen:
 		// It has been in SYN_RCVD since the SYN arrived.
 		x.enterAt(SynRcvd, y.lastSynAt, y.lastSynPacket, false)
 	case !x.Known():
 		x.enter(SynRcvd, s, false)
+	case x.State() == Closed && x.resetClosed && x.History[len(x.History)-1].onReceipt && s.At-x.since() <= x.crossing() && !again:
+		// It left before the RST arrived.
+		reset := x.beforeReset()
+		x.enter(SynRcvd, s, false)
+		reset.At = max(reset.At, s.At)
+		x.History = append(x.History, *reset)
 	case x.State() == Closed && len(x.History) == 1:
 		x.enter(SynRcvd, s, false) // it refused, and then came a listener
 	case x.State() == Closed && x.resetClosed && s.At-x.since() > x.crossing():
-		x.withdrawTo(SynRcvd) // it knows of no reset
+		x.withdraw(func(st State) bool { return st != Closed }) // it knows of no reset
 		x.resetClosed = false
 	}
 	x.syns++
@@ -130,7 +141,11 @@ func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
 	if y.State() == Established && y.sentSyn && !y.ackSent && s.At-y.since() > y.crossing() {
 		y.withdrawTo(SynSent) // it would have answered the one before at once
 	}
-	if x.syns <= patience || y.ackSent {
+	if again && !y.ackSent && s.At-x.synAckAt > y.crossing() {
+		x.unanswered++
+	}
+	x.synAckAt = s.At
+	if x.unanswered < patience || y.ackSent {
 		y.receiveSynAck(s)
 	}
 	return e

@@ -44,6 +44,12 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 		x.enter(Closed, s, false)
 		return 0
 	}
+	if !exact && s.Seq.Before(y.rcv.nxt) && c.stimulus(from, s) != Nothing {
+		// Below the window it does nothing to its receiver; as an answer it says that its sender is CLOSED.
+		x.enter(Closed, s, false)
+		x.resetClosed = true
+		return 0
+	}
 	if !exact {
 		return c.inexact(x, y, s)
 	}
@@ -83,9 +89,13 @@ func (c *Conn) underWay(x, y *Endpoint, s *Segment) {
 // unreceived takes back what x is believed to be by receipt of the segment that it answers with an RST: the RST says
 // that to x there is no such connection.
 func (c *Conn) unreceived(from int, x, y *Endpoint, s *Segment) {
-	drew := c.last[1-from]
-	for n := len(x.History); n > 0 && x.State() != Closed && x.History[n-1].onReceipt && x.History[n-1].Packet == drew.packet; n-- {
-		x.History = x.History[:n-1]
+	drew, own := c.last[1-from], c.last[from]
+	for n := len(x.History) - 1; n >= 0 && x.State() != Closed && x.History[n].onReceipt && x.History[n].At <= drew.at &&
+		(x.History[n].Packet == drew.packet || drew.repeats && drew.at-x.History[n].At <= x.crossing()); n-- {
+		if own.seen && own.at >= x.History[n].At && own.packet > x.History[n].Packet {
+			break // it has spoken since: what it refuses came later
+		}
+		x.History = x.History[:n]
 	}
 	if x.State() == Established && x.denied && !x.proven(y) {
 		x.withdrawTo(SynRcvd) // it had said so before

@@ -2,7 +2,6 @@ package tcpstate
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/tcplife/tcplife/internal/rfcsim"
@@ -26,9 +25,9 @@ type play struct {
 	passed   [2]map[rfcsim.Segment]bool
 	silence  [2]int   // repetitions that passed to this end since it spoke last
 	beyond   [2]bool  // something sent after the FIN, in LAST_ACK, passed before it
+	finReset [2]bool  // an RST in the place of the other end's FIN arrived, and the end has not spoken since
 	said     [2]int   // entries of the true history when the latest that passed was sent, but for an RST
 	rstSent  [2]int64 // when the first RST to pass was sent
-	refused  [2]bool  // TODO F1
 	finFirst [2]int   // entries of the true history when the first FIN to pass was sent; 0 if none passed
 	stale    [2]stale
 }
@@ -80,6 +79,13 @@ func (p *play) observe(s *rfcsim.Passing) {
 	}
 	p.passed[x][what] = true
 	p.silence[x] = 0
+	p.finReset[x] = false
+	if y := p.sim.Ends[1-x]; s.Rst && s.Seq+1 == y.RcvNxt() {
+		switch y.State() {
+		case rfcsim.CloseWait, rfcsim.LastAck, rfcsim.Closing:
+			p.finReset[1-x] = true // below the window for RFC 9293, but Linux believes it
+		}
+	}
 	if !s.Rst {
 		p.said[x] = max(p.said[x], s.Known)
 	}
@@ -120,9 +126,6 @@ func (p *play) observe(s *rfcsim.Passing) {
 	p.stale[1-x].heard = p.stale[1-x].heard || p.stale[1-x].since > 0
 	for i := range p.stale {
 		p.stale[i].settle()
-	}
-	if s.Rst && s.HasAck && s.Seq == 0 {
-		p.refused[x] = true
 	}
 	effect := p.conn.Segment(x, segmentOf(s, p.n))
 	fmt.Fprintf(&p.log, "    tracker: %s (%b)\n", p.tracked(), effect)
@@ -184,16 +187,25 @@ func (p *play) hiddenFin(end int) bool {
 	return false
 }
 
+// open reports whether what has passed leaves the state of an end open.
+func (p *play) open(end int) bool {
+	switch {
+	case !p.spoke[end]:
+	case p.silent(end) < len(p.sim.Ends[end].History):
+	case p.hiddenFin(end):
+	case p.stale[end].heard: // it may answer, or go on
+	case p.silence[end] > 0: // its answer was lost, or what it should have answered: it looks alike
+	case p.finReset[end]:
+	default:
+		return false
+	}
+	return true
+}
+
 // agrees reports whether the tracked state of an end is the true one, as far as it can be known.
 func (p *play) agrees(end int) bool {
 	history := p.sim.Ends[end].History
 	now := len(history) - 1
-	if p.stale[end].heard {
-		return true // it may answer, or go on
-	}
-	if p.silence[end] > 0 {
-		return true // its answer was lost, or what it should have answered: it looks alike
-	}
 	if p.stale[end].since > 0 {
 		now = p.stale[end].since
 	}
@@ -370,5 +382,3 @@ func drawDelay(t *rapid.T, label string) int64 {
 }
 
 var allCalls = []string{"send", "close", "send and close", "close", "abort", "crash", "stall", "keepalive"}
-
-func contains(list []string, s string) bool { return slices.Contains(list, s) }

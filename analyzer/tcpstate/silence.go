@@ -3,6 +3,7 @@ package tcpstate
 // repeats counts what an end has sent again since its peer was heard last.
 type repeats struct {
 	n           uint64
+	at          int64
 	first, last uint64 // packets
 	probes      bool
 }
@@ -18,6 +19,10 @@ func (c *Conn) countUnanswered(from int, e Effect, s *Segment) {
 		return
 	}
 	r := &c.repeats[from]
+	if r.n > 0 && s.At-r.at <= c.Ends[1-from].crossing() {
+		return // no answer to the one before could have come yet
+	}
+	r.at = s.At
 	if r.n == 0 {
 		r.first = s.Packet
 	}

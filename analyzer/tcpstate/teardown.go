@@ -9,15 +9,19 @@ type TwoMSL struct {
 // sendsFin is a FIN that the endpoint sends, for the first time or again (RFC 9293 §3.10.4).
 func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	seq := s.textEnd()
-	if x.FinSent && seq == x.FinSeq {
+	before := x.State() == SynRcvd || x.State() == Established || x.State() == CloseWait
+	if x.FinSent && seq == x.FinSeq && !before {
 		x.fins++
 		if x.past(s) {
 			return 0
 		}
 		return c.finAgain(from, x, y, s)
 	}
-	if x.FinSent && y.gotFin {
+	if x.FinSent && y.gotFin && !before {
 		return 0
+	}
+	if !x.FinSent && x.sndUna.After(seq) && !(y.ackSent && y.maxAck.After(seq)) {
+		x.sndUna = seq // SEG.SEQ of its first segment was SND.NXT, behind this FIN, and nobody has acknowledged that far
 	}
 	x.disownFin() // one before that nobody could take in: it was not this endpoint's
 	x.FinSent, x.FinSeq, x.FinAt, x.fins = true, seq, s.At, 1
@@ -32,7 +36,7 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 			x.enter(Closing, s, true)
 			return FinsCross
 		}
-		if x.ackedFin && x.ackedFinWith == seq.Add(1) && y.fins == 1 {
+		if x.ackedFin && x.ackedFinWith == seq.Add(1) && y.fins == 1 && x.ackedFinAt-y.FinAt <= x.crossing() {
 			// When it acknowledged the peer's FIN its own had the number before: it had left already and was lost on
 			// the way to the observer.
 			at, packet := x.since(), x.History[len(x.History)-1].Packet
@@ -194,4 +198,14 @@ func (c *Conn) guessFin(x, y *Endpoint, s *Segment) bool {
 func (c *Conn) FinsCrossed() bool {
 	a, b := &c.Ends[0], &c.Ends[1]
 	return a.FinSent && b.FinSent && !a.finAck.After(b.FinSeq) && !b.finAck.After(a.FinSeq)
+}
+
+// restart is a FIN that arrives again: in TIME_WAIT it starts 2MSL again (RFC 9293 §3.10.7.4, eighth step).
+func (c *Conn) restart(i int, e *Endpoint, s *Segment) Effect {
+	if !s.Fin || e.State() != TimeWait {
+		return 0
+	}
+	c.TimeWaits[i].Since = s.At
+	c.TimeWaits[i].Restarts++
+	return TimeWaitRestarted
 }

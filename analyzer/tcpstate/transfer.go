@@ -217,7 +217,7 @@ func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	had := x.rcv.nxt
 	x.rcv.acked(s.Ack)
 	if y.FinSent && !x.ackedFin && s.Ack.After(y.FinSeq) {
-		x.ackedFin, x.ackedFinWith = true, s.Seq
+		x.ackedFin, x.ackedFinWith, x.ackedFinAt = true, s.Seq, s.At
 	}
 	if !x.gotFin && y.FinSent && x.rcv.nxt.After(y.FinSeq) && (x.rcv.nxt != had || s.Ack.After(y.FinSeq)) {
 		c.receiveFin(from, x, s, false)
@@ -237,7 +237,7 @@ func (c *Conn) receives(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		y.rcv = received{known: true, nxt: s.Seq}
 	}
 	if !y.Known() || y.State() == Closed || y.State() == SynSent {
-		if s.Seq != s.end() {
+		if s.Seq != s.end() && y.State() != SynSent { // there it is dropped (RFC 9293 §3.10.7.3, fifth and eighth step)
 			y.rcv.add(s.Seq, s.end())
 		}
 		return 0
@@ -247,6 +247,11 @@ func (c *Conn) receives(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		to = from
 	}
 
+	// First step: what lies below the window is answered by an ACK and dropped; a FIN among it starts 2MSL again. (What
+	// ends just at RCV.NXT is heard: Linux does so, and RFC 9293 appendix A.2 wants it.)
+	if s.end().Before(y.rcv.nxt) {
+		return c.restart(to, y, s)
+	}
 	// Fifth step, the ACK field.
 	finAcked := false
 	if s.Ack.After(y.sndUna) {
@@ -281,10 +286,8 @@ func (c *Conn) receives(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	if gotFin {
 		// Eighth step, the FIN, once nothing before it is missing.
 		c.receiveFin(to, y, s, true)
-	} else if s.Fin && y.State() == TimeWait && !s.end().After(had) {
-		c.TimeWaits[to].Since = s.At
-		c.TimeWaits[to].Restarts++
-		e |= TimeWaitRestarted
+	} else if !s.end().After(had) {
+		return c.restart(to, y, s)
 	}
 	return e
 }

@@ -1,0 +1,194 @@
+package tcpstate
+
+import (
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// edges are those of RFC 9293 figure 5, with its notes. Those to CLOSED are an RST's, an ABORT's, 2 MSL's and the last
+// ACK's; CLOSED goes on only where it is all that was known: who had refused a SYN later opens or listens.
+var edges = map[State][]State{
+	Closed:      {SynSent, SynRcvd},
+	SynSent:     {SynRcvd, Established, Closed},
+	SynRcvd:     {Established, FinWait1, CloseWait, Closed},
+	Established: {FinWait1, CloseWait, Closed},
+	FinWait1:    {FinWait2, Closing, TimeWait, Closed},
+	FinWait2:    {TimeWait, Closed},
+	CloseWait:   {LastAck, Closed},
+	Closing:     {TimeWait, Closed},
+	LastAck:     {Closed},
+	TimeWait:    {Closed},
+}
+
+// sane reports what is wrong with the histories, whatever the segments were.
+func sane(c *Conn) error {
+	for i := range c.Ends {
+		e := &c.Ends[i]
+		if len(e.rcv.ahead) > maxSpans+1 {
+			return fmt.Errorf("end %d remembers %d spans", i, len(e.rcv.ahead))
+		}
+		for n, entry := range e.History {
+			if n == 0 {
+				continue
+			}
+			before := e.History[n-1]
+			if entry.At < before.At {
+				return fmt.Errorf("end %d: time goes back from %s to %s: %v", i, before.State, entry.State, e.History)
+			}
+			allowed := false
+			for _, to := range edges[before.State] {
+				allowed = allowed || to == entry.State
+			}
+			if !allowed || before.State == Closed && n > 1 {
+				return fmt.Errorf("end %d: no edge from %s to %s: %v", i, before.State, entry.State, stateNames(e))
+			}
+		}
+	}
+	return nil
+}
+
+type sent struct {
+	from int
+	Segment
+}
+
+func (s sent) String() string {
+	text := "-->"
+	if s.from == 1 {
+		text = "<--"
+	}
+	for _, f := range []struct {
+		set  bool
+		name string
+	}{{s.Syn, "SYN"}, {s.Fin, "FIN"}, {s.Rst, "RST"}} {
+		if f.set {
+			text += " " + f.name
+		}
+	}
+	text += fmt.Sprintf(" seq=%d", s.Seq)
+	if s.HasAck {
+		text += fmt.Sprintf(" ack=%d", s.Ack)
+	}
+	return text + fmt.Sprintf(" len=%d win=%d at=%d", s.Len, s.Window, s.At)
+}
+
+var bases = [2]Seq{1000, 5000}
+
+// drawSent draws segments that could be of one connection, and some that could not.
+func drawSent(t *rapid.T) []sent {
+	number := rapid.Custom(func(t *rapid.T) Seq {
+		if rapid.IntRange(0, 19).Draw(t, "stray") == 0 {
+			return Seq(rapid.Uint32Range(10000, 1<<32-1).Draw(t, "number"))
+		}
+		return Seq(rapid.Uint32Range(0, 5).Draw(t, "number"))
+	})
+	flags := rapid.SampledFrom([]string{"", "", "", "S", "S", "F", "F", "R", "SF", "SR", "FR"})
+	at := int64(1e9)
+	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) sent {
+		s := sent{from: rapid.IntRange(0, 1).Draw(t, "from")}
+		switch flags.Draw(t, "flags") {
+		case "S":
+			s.Syn = true
+		case "F":
+			s.Fin = true
+		case "R":
+			s.Rst = true
+		case "SF":
+			s.Syn, s.Fin = true, true
+		case "SR":
+			s.Syn, s.Rst = true, true
+		case "FR":
+			s.Fin, s.Rst = true, true
+		}
+		s.HasAck = rapid.IntRange(0, 4).Draw(t, "ack") > 0
+		s.Seq = bases[s.from] + number.Draw(t, "seq")
+		if s.HasAck {
+			s.Ack = bases[1-s.from] + number.Draw(t, "ack number")
+		}
+		s.Len = rapid.SampledFrom([]uint32{0, 0, 0, 1, 2}).Draw(t, "len")
+		s.Window = rapid.SampledFrom([]uint32{0, 100, 1000, 65535}).Draw(t, "window")
+		at += rapid.SampledFrom([]int64{1 * ms, 0, 50 * ms, 500 * ms, 5e9, -20 * ms}).Draw(t, "time")
+		s.At = at
+		return s
+	}), 1, 40).Draw(t, "segments")
+}
+
+func follow(segments []sent) *Conn {
+	c := &Conn{}
+	for i, s := range segments {
+		segment := s.Segment
+		segment.Packet = uint64(i + 1)
+		c.Segment(s.from, &segment)
+	}
+	return c
+}
+
+func TestSaneWhateverComes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		segments := drawSent(t)
+		for n := range segments {
+			c := follow(segments[:n+1])
+			if err := sane(c); err != nil {
+				t.Fatalf("%v\n%v", err, list(segments[:n+1], c))
+			}
+			c.Settle(segments[n].At)
+			if err := sane(c); err != nil {
+				t.Fatalf("settled: %v\n%v", err, list(segments[:n+1], c))
+			}
+		}
+	})
+}
+
+func list(segments []sent, c *Conn) string {
+	text := ""
+	for i := range segments {
+		d := follow(segments[:i+1])
+		text += fmt.Sprintf("%s\n    %v | %v\n", segments[i], stateNames(&d.Ends[0]), stateNames(&d.Ends[1]))
+	}
+	return text
+}
+
+// The states depend on the distances between numbers, not on the numbers.
+func TestShiftedNumbers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		segments := drawSent(t)
+		by := [2]Seq{Seq(rapid.Uint32().Draw(t, "shift 0")), Seq(rapid.Uint32().Draw(t, "shift 1"))}
+		shifted := make([]sent, len(segments))
+		for i, s := range segments {
+			s.Seq += by[s.from]
+			if s.HasAck {
+				s.Ack += by[1-s.from]
+			}
+			if s.Rst && s.HasAck && s.Seq == 0 {
+				t.Skip("0 means that the sender has no numbers (RFC 9293 §3.10.7.1)")
+			}
+			shifted[i] = s
+		}
+		a, b := follow(segments), follow(shifted)
+		for end := range 2 {
+			if got, want := fmt.Sprint(b.Ends[end].History), fmt.Sprint(a.Ends[end].History); got != want {
+				t.Fatalf("end %d: %s, shifted %s\n%s", end, want, got, list(segments, a))
+			}
+		}
+	})
+}
+
+// Neither end is the first.
+func TestMirroredEnds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		segments := drawSent(t)
+		mirrored := make([]sent, len(segments))
+		for i, s := range segments {
+			s.from = 1 - s.from
+			mirrored[i] = s
+		}
+		a, b := follow(segments), follow(mirrored)
+		for end := range 2 {
+			if got, want := fmt.Sprint(b.Ends[1-end].History), fmt.Sprint(a.Ends[end].History); got != want {
+				t.Fatalf("end %d: %s, mirrored %s\n%s", end, want, got, list(segments, a))
+			}
+		}
+	})
+}
