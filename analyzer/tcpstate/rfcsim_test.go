@@ -135,14 +135,6 @@ func (p *play) tracked() string {
 	return fmt.Sprintf("%v | %v", stateNames(&p.conn.Ends[0]), stateNames(&p.conn.Ends[1]))
 }
 
-func stateNames(e *Endpoint) []string {
-	list := []string{}
-	for _, entry := range e.History {
-		list = append(list, entry.State.String())
-	}
-	return list
-}
-
 // needsWord: the endpoint's own doing, which no packet shows but one that it sends.
 func needsWord(e rfcsim.Entry) bool {
 	switch e.State {
