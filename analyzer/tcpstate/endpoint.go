@@ -100,13 +100,18 @@ func (e *Endpoint) enter(st State, s *Segment, onReceipt bool) {
 }
 
 func (e *Endpoint) enterAt(st State, at int64, packet uint64, onReceipt bool) {
-	if e.Known() && e.State() == st {
+	e.push(Entry{State: st, At: at, Packet: packet, Inferred: !e.Spoke, onReceipt: onReceipt})
+}
+
+// push adds a state, unless the endpoint is in it.
+func (e *Endpoint) push(next Entry) {
+	if e.Known() && e.State() == next.State {
 		return
 	}
-	if n := len(e.History); n > 0 && at < e.History[n-1].At {
-		at = e.History[n-1].At // the order of states is the order of events, whatever a merged clock says
+	if n := len(e.History); n > 0 {
+		next.At = max(next.At, e.History[n-1].At) // the order of states is that of events, whatever a merged clock says
 	}
-	e.History = append(e.History, Entry{State: st, At: at, Packet: packet, Inferred: !e.Spoke, onReceipt: onReceipt})
+	e.History = append(e.History, next)
 }
 
 func (e *Endpoint) inferLast() { e.History[len(e.History)-1].Inferred = true }

@@ -115,7 +115,7 @@ func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
 		reset := x.beforeReset()
 		x.enter(SynRcvd, s, false)
 		reset.At = max(reset.At, s.At)
-		x.History = append(x.History, *reset)
+		x.push(*reset)
 	case x.State() == Closed && len(x.History) == 1:
 		x.enter(SynRcvd, s, false) // it refused, and then came a listener
 	case x.State() == Closed && x.resetClosed && s.At-x.since() > x.crossing():

@@ -25,6 +25,7 @@ type play struct {
 	passed   [2]map[rfcsim.Segment]bool
 	silence  [2]int   // repetitions that passed to this end since it spoke last
 	beyond   [2]bool  // something sent after the FIN, in LAST_ACK, passed before it
+	unheard  [2]bool  // it answered a repetition by an RST
 	finReset [2]bool  // an RST in the place of the other end's FIN arrived, and the end has not spoken since
 	said     [2]int   // entries of the true history when the latest that passed was sent, but for an RST
 	rstSent  [2]int64 // when the first RST to pass was sent
@@ -78,6 +79,9 @@ func (p *play) observe(s *rfcsim.Passing) {
 		p.silence[1-x]++
 	}
 	p.passed[x][what] = true
+	if s.Rst {
+		p.unheard[x] = p.unheard[x] || p.silence[x] > 0
+	}
 	p.silence[x] = 0
 	p.finReset[x] = false
 	if y := p.sim.Ends[1-x]; s.Rst && s.Seq+1 == y.RcvNxt() {
@@ -121,7 +125,11 @@ func (p *play) observe(s *rfcsim.Passing) {
 	if s.Known == len(history) {
 		p.stale[x].spoken = p.stale[x].since > 0
 	} else if s.At-s.SentAt > p.sim.Before[x].Delay || s.Len == 0 && history[len(history)-1].State == rfcsim.Closed {
-		p.stale[x] = stale{since: s.Known - 1}
+		since := s.Known - 1
+		if p.stale[x].since > 0 {
+			since = min(since, p.stale[x].since)
+		}
+		p.stale[x] = stale{since: since}
 	}
 	p.stale[1-x].heard = p.stale[1-x].heard || p.stale[1-x].since > 0
 	for i := range p.stale {
@@ -253,14 +261,14 @@ func (p *play) truth(end int) []part {
 	return parts
 }
 
-// looksLikeAnswer: the end aborted with an RST without ACK just after a segment had brought it to this state, and nothing that
+// looksLikeAnswer: the end was CLOSED by its user, and said so with an RST without ACK just after a segment had brought it to this state, and nothing that
 // it sent in this state passed. So does a
 // CLOSED end answer (RFC 9293 §3.10.7.1), which was never in this state.
 func (p *play) looksLikeAnswer(end, i int) bool {
 	history := p.sim.Ends[end].History
 	return history[i].Cause == rfcsim.Arrival && i+1 < len(history) && !p.sim.Ends[end].Options.AckInReset &&
 		history[i+1].State == rfcsim.Closed && history[i+1].Cause == rfcsim.User &&
-		p.said[end] <= i && (history[i+1].At-history[i].At < 200*ms || !p.acked[end])
+		p.said[end] <= i && (history[i+1].At-history[i].At < 200*ms || !p.acked[end] || p.unheard[end])
 }
 
 // tells reports whether names is the true history.

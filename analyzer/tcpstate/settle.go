@@ -22,7 +22,7 @@ func (c *Conn) settleDoubt() {
 		if c.Reset == nil && e.doubted.onReceipt {
 			c.Reset = &Reset{By: 1 - i, At: e.doubted.At, Packet: e.doubted.Packet, ReceiverKnown: true, ReceiverState: e.State()}
 		}
-		e.History = append(e.History, *e.doubted)
+		e.push(*e.doubted)
 		e.resetClosed = true
 		e.inferLast()
 	}

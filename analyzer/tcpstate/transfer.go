@@ -22,7 +22,7 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 	}
 	if reset != nil {
 		reset.At = max(reset.At, s.At)
-		x.History = append(x.History, *reset)
+		x.push(*reset)
 	}
 	c.bare = c.bare || !s.Fin
 	x.time(y, s, e.Has(Again))

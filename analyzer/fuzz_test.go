@@ -1,0 +1,106 @@
+package analyzer_test
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// FuzzAnalyzer feeds segments made of arbitrary bytes, a few sockets and numbers that are near each other, so that they
+// meet in the same connections, and holds what every record must satisfy.
+func FuzzAnalyzer(f *testing.F) {
+	f.Add([]byte("\x00\x02\x00\x00\x00\x00\x01\x01\x12\x01\x00\x00\x00\x01\x00\x10\x01\x01\x00\x00\x01"))
+	f.Add([]byte("\x00\x02\x00\x00\x00\x00\x01\x00\x02\x00\x05\x00\x00\x02\x00\x04\x01\x00\x00\x00\x01"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		ids := map[uint64]bool{}
+		var packets, held uint64
+		var last analyzer.Time
+		a := analyzer.New(analyzer.Options{}, func(r *analyzer.Connection) {
+			if ids[r.ID] {
+				t.Errorf("two records with id %d", r.ID)
+			}
+			ids[r.ID] = true
+			held += r.Client.Packets + r.Server.Packets
+			checkRecord(t, r)
+		})
+		for len(data) >= 7 {
+			packets++
+			seg := fuzzSegment(data[:7], packets, &last)
+			a.Segment(&seg)
+			data = data[7:]
+		}
+		a.Close()
+		if held != packets {
+			t.Errorf("%d packets went in, the records hold %d", packets, held)
+		}
+		if n := a.Result().Summary.Connections; n != uint64(len(ids)) {
+			t.Errorf("the summary counts %d connections of %d", n, len(ids))
+		}
+	})
+}
+
+// fuzzSegment makes a segment of seven bytes: socket pair and direction, flags, two numbers, length, time.
+func fuzzSegment(b []byte, packet uint64, clock *analyzer.Time) flows.Segment {
+	steps := [...]analyzer.Time{0, 1e4, 1e6, 5e7, 3e8, 2e9, 7e10, 5e11}
+	*clock += steps[b[6]&7]
+	seg := flows.Segment{
+		Packet: packet, Time: int64(*clock),
+		Key:    flows.Key{APort: 1000 + uint16(b[0]>>1&1), BPort: 80, A: flows.Addr{10: 0xff, 11: 0xff, 15: 1}, B: flows.Addr{10: 0xff, 11: 0xff, 15: 2}},
+		FromB:  b[0]&1 == 1,
+		Flags:  flows.Flags(b[1]),
+		Seq:    uint32(int32(int8(b[2])) * 50),
+		Ack:    uint32(int32(int8(b[3])) * 50),
+		Len:    uint32(b[4]&7) * 50,
+		Window: binary.BigEndian.Uint16(b[4:6]),
+		IPID:   uint16(b[6] >> 3),
+		Digest: uint32(packet),
+	}
+	if b[0]&0x80 != 0 {
+		seg.Key.B, seg.Key.BPort, seg.FromB = seg.Key.A, seg.Key.APort, false // to itself
+	}
+	if b[0]&0x40 != 0 {
+		seg.Seq, seg.Ack = seg.Seq+1, seg.Ack+1
+	}
+	if b[0]&0x20 != 0 {
+		seg.Options = flows.Options{HasTimestamp: true, TSVal: uint32(int8(b[5]))}
+	}
+	if b[0]&0x10 != 0 {
+		seg.GoodChecksum = b[5]&1 == 0
+		seg.BadChecksum = !seg.GoodChecksum
+	}
+	return seg
+}
+
+// checkRecord holds what is true of every record, whatever was in the capture.
+func checkRecord(t *testing.T, r *analyzer.Connection) {
+	t.Helper()
+	if r.Start > r.End || r.Duration != analyzer.Duration(r.End-r.Start) {
+		t.Errorf("#%d from %d to %d lasts %d", r.ID, r.Start, r.End, r.Duration)
+	}
+	if r.Handshake.Outcome == "" || r.Teardown.Kind == "" || r.EndedBy == "" || r.RoleEvidence == "" {
+		t.Errorf("#%d: outcome %q, teardown %q, ended by %q, role %q", r.ID, r.Handshake.Outcome, r.Teardown.Kind, r.EndedBy, r.RoleEvidence)
+	}
+	for _, e := range []*analyzer.Endpoint{&r.Client, &r.Server} {
+		if e.State.Known != (len(e.States) > 0) || len(e.States) > 0 && e.States[len(e.States)-1].State != e.State.State {
+			t.Errorf("#%d: state %v, states %v", r.ID, e.State, e.States)
+		}
+		for i := 1; i < len(e.States); i++ {
+			if e.States[i].At < e.States[i-1].At || e.States[i].State == e.States[i-1].State {
+				t.Errorf("#%d: states %v", r.ID, e.States)
+			}
+		}
+		if e.CaptureDuplicates > e.Packets || e.RetransmittedPackets+e.Keepalives+e.ZeroWindowProbes > e.Packets {
+			t.Errorf("#%d: %d packets, %d of them twice, %d again", r.ID, e.Packets, e.CaptureDuplicates, e.RetransmittedPackets)
+		}
+		if len(e.States) > 100 {
+			t.Errorf("#%d: %d states", r.ID, len(e.States))
+		}
+	}
+	for _, f := range r.Findings {
+		if f.Detail == "" || len(f.Packets) > 8 {
+			t.Errorf("#%d: finding %+v", r.ID, f)
+		}
+	}
+}
