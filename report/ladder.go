@@ -1,0 +1,215 @@
+package report
+
+import (
+	"slices"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// A Ladder is the life of one connection segment by segment, as a teacher draws it: time runs down, the client stands on
+// the left and the server on the right. Its states are those of the connection's record, so that what was believed for a
+// while and withdrawn later is shown as withdrawn.
+type Ladder struct {
+	Record     string               `json:"record"` // "ladder"
+	Schema     int                  `json:"schema"` // analyzer.Schema
+	Connection *analyzer.Connection `json:"connection"`
+	X          Origin               `json:"x"` // the client's numbers count from it
+	Y          Origin               `json:"y"` // the server's
+	Rungs      []Rung               `json:"rungs"`
+	Verdict    []string             `json:"verdict"` // sentences
+}
+
+// An Origin is the number from which a side's relative numbers count.
+type Origin struct {
+	Seq analyzer.Seq `json:"seq"` // none if the side has no number in the capture
+	ISN bool         `json:"isn"` // it is the initial sequence number; else the first that the capture shows
+}
+
+// A RungKind is what a rung of a ladder shows.
+type RungKind string
+
+// The kinds of rung.
+const (
+	RungSegment RungKind = "segment"
+	RungICMP    RungKind = "icmp"  // an ICMP error that quotes a segment of the connection
+	RungFold    RungKind = "fold"  // ordinary segments, counted instead of shown
+	RungEvent   RungKind = "event" // what happens without a packet of the connection
+)
+
+// A Rung is one step of a ladder.
+type Rung struct {
+	Kind     RungKind              `json:"kind"`
+	At       analyzer.Time         `json:"at"`
+	Offset   analyzer.Duration     `json:"offset_s"` // since the first packet
+	Packet   analyzer.PacketNumber `json:"packet"`   // of a fold the first one
+	From     analyzer.Side         `json:"from"`     // sender of the segment, of the quoted one for an ICMP error
+	Segment  *LadderSegment        `json:"segment"`
+	ICMP     *LadderICMP           `json:"icmp"`
+	Fold     *LadderFold           `json:"fold"`
+	Client   LadderSide            `json:"client"`
+	Server   LadderSide            `json:"server"`
+	Remarks  []Remark              `json:"remarks"`
+	Findings []string              `json:"findings"` // codes of those that name this packet
+
+	effect      tcpstate.Effect
+	flags       flows.Flags
+	duplicate   bool                  // the capture holds it twice
+	duplicateOf uint64                // packet
+	original    analyzer.PacketNumber // of a retransmission
+	badChecksum bool
+	oldAck      bool // acknowledges less than has been acknowledged
+}
+
+// A LadderSegment is what a segment says of itself, and how its numbers compare with those before it.
+type LadderSegment struct {
+	Flags       []string     `json:"flags"`
+	Seq         uint32       `json:"seq"`
+	SeqRelative *int64       `json:"seq_relative"` // to x or y, does not wrap
+	SeqCheck    Check        `json:"seq_check"`
+	Ack         analyzer.Seq `json:"ack"`
+	AckRelative *int64       `json:"ack_relative"`
+	AckCheck    Check        `json:"ack_check"`
+	AckOfFin    bool         `json:"ack_of_fin"` // SEG.ACK is the number after the other side's FIN
+	Len         uint32       `json:"len"`        // octets of text
+	Window      uint16       `json:"window"`     // as on the wire, not scaled
+}
+
+// A Check is the comparison of a number with what is expected: for SEG.SEQ its sender's SND.NXT (of an RST: the
+// receiver's RCV.NXT), for SEG.ACK SND.UNA =< SEG.ACK =< SND.NXT (RFC 9293 §3.4). Neither is a number that repeats
+// what came before, or one that there is nothing to compare with.
+type Check string
+
+// The results of a check.
+const (
+	CheckNone Check = ""
+	CheckGood Check = "good"
+	CheckBad  Check = "bad"
+)
+
+// MarshalJSON gives the word, or null.
+func (c Check) MarshalJSON() ([]byte, error) { return appendWord(nil, string(c)), nil }
+
+// A LadderICMP is an ICMP error about a segment of the connection (RFC 792, RFC 4443).
+type LadderICMP struct {
+	Type uint8  `json:"type"`
+	Code uint8  `json:"code"`
+	From string `json:"from"` // who reports it
+}
+
+// A LadderFold counts segments that a ladder does not show.
+type LadderFold struct {
+	Client   LadderCounts          `json:"client"`
+	Server   LadderCounts          `json:"server"`
+	Last     analyzer.PacketNumber `json:"last"` // packet
+	Duration analyzer.Duration     `json:"duration_s"`
+}
+
+// LadderCounts are what one side sent of a fold.
+type LadderCounts struct {
+	Segments   uint64 `json:"segments"`
+	Bytes      uint64 `json:"bytes"` // of text, what was sent again included
+	Again      uint64 `json:"again"` // of segments: retransmissions, keepalives, probes
+	Duplicates uint64 `json:"duplicates"`
+	Foreign    uint64 `json:"foreign"` // of segments: outside of the connection's numbers
+}
+
+// A LadderSide is one endpoint at a rung.
+type LadderSide struct {
+	State     analyzer.StateOrNone `json:"state"`    // after the rung
+	Evidence  analyzer.Evidence    `json:"evidence"` // of State
+	Changes   []LadderChange       `json:"changes"`
+	Withdrawn *Withdrawal          `json:"withdrawn"`
+}
+
+// A LadderChange is a transition of RFC 9293 figure 5 and why it was made.
+type LadderChange struct {
+	From     string            `json:"from"` // empty where the capture does not reach back
+	To       tcpstate.State    `json:"to"`
+	Evidence analyzer.Evidence `json:"evidence"`
+	Since    analyzer.Time     `json:"since"` // the rung's time but where the segment arrived later, or earlier, than it seemed
+	Rule     string            `json:"rule"`
+	Source   string            `json:"source"` // section of an RFC
+}
+
+// A Withdrawal is a state that a segment would have led to, had a later one not shown that it did not.
+type Withdrawal struct {
+	State tcpstate.State        `json:"state"`
+	By    analyzer.PacketNumber `json:"by"`
+}
+
+// A Remark says what a segment was.
+type Remark struct {
+	Text   string `json:"text"`
+	Source string `json:"source"` // section of an RFC, or empty
+}
+
+// Ladders collects the segments of chosen connections while the capture is read once more, and makes their ladders. The
+// memory of each is bounded.
+type Ladders struct {
+	all  []*ladderBuilder
+	byID map[uint64]*ladderBuilder
+}
+
+// NewLadders prepares the ladders of connections, whose records it keeps.
+func NewLadders(chosen []*analyzer.Connection) *Ladders {
+	l := &Ladders{byID: map[uint64]*ladderBuilder{}}
+	for _, c := range chosen {
+		b := newLadderBuilder(c)
+		l.all = append(l.all, b)
+		l.byID[c.ID] = b
+		for _, f := range c.Findings {
+			if f.Code != "syn_in_connection" {
+				continue
+			}
+			for _, p := range f.Packets {
+				// Such a SYN has for a while been a connection of its own, named by its packet.
+				if _, taken := l.byID[p]; !taken {
+					l.byID[p] = b
+				}
+			}
+		}
+	}
+	return l
+}
+
+// Trace is for analyzer.Options.Trace.
+func (l *Ladders) Trace(id uint64, seg *flows.Segment, effect tcpstate.Effect) {
+	if b := l.byID[id]; b != nil {
+		b.take(seg, effect)
+	}
+}
+
+// Finish makes the ladders, in the order in which the connections were chosen.
+func (l *Ladders) Finish() []*Ladder {
+	ladders := make([]*Ladder, len(l.all))
+	for i, b := range l.all {
+		ladders[i] = b.ladder()
+	}
+	return ladders
+}
+
+// CloneConnection is a copy of a record that stays when the original is filled anew.
+func cloneConnection(c *analyzer.Connection) *analyzer.Connection {
+	r := *c
+	r.Encapsulation = slices.Clone(c.Encapsulation)
+	r.Client.States, r.Server.States = slices.Clone(c.Client.States), slices.Clone(c.Server.States)
+	r.TimeWait = slices.Clone(c.TimeWait)
+	r.Findings = slices.Clone(c.Findings)
+	for i := range r.Findings {
+		r.Findings[i].Packets = slices.Clone(r.Findings[i].Packets)
+	}
+	r.Client.Fin, r.Server.Fin = clonePointer(c.Client.Fin), clonePointer(c.Server.Fin)
+	r.Teardown.Reset, r.HalfOpen = clonePointer(c.Teardown.Reset), clonePointer(c.HalfOpen)
+	r.Zeek, r.Tshark = clonePointer(c.Zeek), clonePointer(c.Tshark)
+	return &r
+}
+
+func clonePointer[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
+}

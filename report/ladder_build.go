@@ -1,0 +1,326 @@
+package report
+
+import (
+	"net/netip"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// ladderBuilder collects the segments of one connection.
+type ladderBuilder struct {
+	record  *analyzer.Connection
+	matters map[analyzer.PacketNumber]bool // packets that the record names
+	sides   [2]ladderNumbers               // client, server
+	rungs   []Rung
+	run     []Rung // the last ordinary segments, not yet folded
+	folded  Rung   // what was taken out of the run
+	spare   int    // extraordinary segments that may still be shown though the record does not name them
+}
+
+// Of a run of ordinary segments the first and the last are shown; and of the extraordinary ones that the record does not
+// name, only so many.
+const (
+	runHead   = 3
+	runTail   = 2
+	runSpared = 2 // a fold of fewer would save nothing
+	sparedMax = 40
+)
+
+// ladderNumbers is what a side has sent so far.
+type ladderNumbers struct {
+	origin     Origin
+	next       int64 // relative number after the highest
+	known      bool
+	synEnd     int64 // the number after the SYN and its text
+	fin        int64 // relative number of the FIN
+	finSent    bool
+	acked      int64 // the highest SEG.ACK of the other side
+	ackedKnown bool
+	copies     [4]ladderCopy // of its last packets
+	copied     int
+}
+
+// ladderCopy is by what a packet that the capture holds twice is known again.
+type ladderCopy struct {
+	at     int64
+	packet uint64
+	digest uint32
+	seq    uint32
+	ipid   uint16
+}
+
+func newLadderBuilder(c *analyzer.Connection) *ladderBuilder {
+	b := &ladderBuilder{record: cloneConnection(c), matters: map[analyzer.PacketNumber]bool{}, spare: sparedMax}
+	for i, e := range []*analyzer.Endpoint{&b.record.Client, &b.record.Server} {
+		if e.ISN.Known {
+			b.sides[i].origin = Origin{Seq: e.ISN, ISN: true}
+		}
+		for _, s := range e.States {
+			b.matters[s.Packet] = true
+		}
+	}
+	for _, f := range b.record.Findings {
+		for _, p := range f.Packets {
+			b.matters[analyzer.PacketNumber(p)] = true
+		}
+	}
+	h := &b.record.Handshake
+	for _, p := range []analyzer.PacketNumber{h.SynPacket, h.SynAckPacket, h.AckPacket} {
+		b.matters[p] = true
+	}
+	return b
+}
+
+// take takes in a segment of the connection, in the order of the capture.
+func (b *ladderBuilder) take(seg *flows.Segment, effect tcpstate.Effect) {
+	r := b.rung(seg, effect)
+	const control = flows.SYN | flows.FIN | flows.RST
+	ordinary := r.Kind == RungSegment && seg.Flags&control == 0 && effect == 0
+	switch {
+	case b.matters[r.Packet]:
+		b.endRun()
+		b.rungs = append(b.rungs, r)
+	case ordinary || b.spare == 0:
+		b.fold(r)
+	default:
+		b.spare--
+		b.endRun()
+		b.rungs = append(b.rungs, r)
+	}
+}
+
+// fold adds an ordinary segment to the run.
+func (b *ladderBuilder) fold(r Rung) {
+	b.run = append(b.run, r)
+	if len(b.run) <= runHead+runSpared+runTail {
+		return
+	}
+	for len(b.run) > runHead+runTail {
+		b.count(&b.run[runHead])
+		b.run = append(b.run[:runHead], b.run[runHead+1:]...)
+	}
+}
+
+// count takes a rung into the fold.
+func (b *ladderBuilder) count(r *Rung) {
+	f := b.folded.Fold
+	if f == nil {
+		f = &LadderFold{}
+		b.folded = Rung{Kind: RungFold, At: r.At, Offset: r.Offset, Packet: r.Packet, Fold: f}
+	}
+	f.Last = r.Packet
+	f.Duration = analyzer.Duration(r.At - b.folded.At)
+	counts := &f.Client
+	if r.From == analyzer.Server {
+		counts = &f.Server
+	}
+	counts.Segments++
+	if r.Segment != nil {
+		counts.Bytes += uint64(r.Segment.Len)
+	}
+	switch {
+	case r.duplicate:
+		counts.Duplicates++
+	case r.effect.Has(tcpstate.Foreign):
+		counts.Foreign++
+	case r.effect&(tcpstate.Again|tcpstate.Keepalive|tcpstate.ZeroWindowProbe) != 0:
+		counts.Again++
+	}
+}
+
+// endRun makes rungs of the run.
+func (b *ladderBuilder) endRun() {
+	if b.folded.Fold == nil {
+		b.rungs = append(b.rungs, b.run...)
+	} else {
+		b.rungs = append(b.rungs, b.run[:runHead]...)
+		b.rungs = append(b.rungs, b.folded)
+		b.rungs = append(b.rungs, b.run[runHead:]...)
+	}
+	b.run, b.folded = b.run[:0], Rung{}
+}
+
+// rung describes a segment.
+func (b *ladderBuilder) rung(seg *flows.Segment, effect tcpstate.Effect) Rung {
+	r := Rung{
+		Kind: RungSegment, At: analyzer.Time(seg.Time), Offset: analyzer.Duration(seg.Time) - analyzer.Duration(b.record.Start),
+		Packet: analyzer.PacketNumber(seg.Packet), From: b.sender(seg), effect: effect, flags: seg.Flags,
+	}
+	x, y := &b.sides[0], &b.sides[1]
+	if r.From == analyzer.Server {
+		x, y = y, x
+	}
+	if b.self() {
+		y = x
+	}
+	if seg.Quote != nil {
+		r.Kind = RungICMP
+		r.ICMP = &LadderICMP{Type: seg.Quote.Type, Code: seg.Quote.Code, From: seg.Quote.From.String()}
+		return r
+	}
+	foreign := effect.Has(tcpstate.Foreign)
+	r.duplicateOf = x.copyOf(seg, foreign)
+	r.duplicate = r.duplicateOf != 0
+	r.badChecksum = foreign && !r.duplicate && seg.BadChecksum
+
+	s := &LadderSegment{Flags: flagNames(seg.Flags), Seq: seg.Seq, Len: seg.Len, Window: seg.Window}
+	r.Segment = s
+	seq, seqKnown := x.relative(seg.Seq, !foreign)
+	if seqKnown {
+		s.SeqRelative = &seq
+		s.SeqCheck = b.checkSeq(&r, x, y, seq)
+	}
+	if seg.Flags.Has(flows.ACK) {
+		s.Ack = analyzer.Seq{Number: seg.Ack, Known: true}
+		if ack, known := y.relative(seg.Ack, !foreign); known {
+			s.AckRelative = &ack
+			s.AckCheck = b.checkAck(&r, y, ack)
+			s.AckOfFin = y.finSent && ack == y.fin+1
+			r.oldAck = y.ackedKnown && ack < y.acked
+			if !foreign && !seg.Flags.Has(flows.RST) && (!y.ackedKnown || ack > y.acked) {
+				y.acked, y.ackedKnown = ack, true
+			}
+		}
+	}
+	if !foreign && seqKnown {
+		r.original = b.originalOf(&r)
+		x.sent(seg, seq)
+	}
+	return r
+}
+
+// self tells a connection of a socket to itself.
+func (b *ladderBuilder) self() bool {
+	c, s := &b.record.Client, &b.record.Server
+	return c.IP == s.IP && c.Port == s.Port
+}
+
+func (b *ladderBuilder) sender(seg *flows.Segment) analyzer.Side {
+	from := seg.Key.AddrPortA()
+	if seg.FromB {
+		from = seg.Key.AddrPortB()
+	}
+	if from == netip.AddrPortFrom(b.record.Client.IP, b.record.Client.Port) {
+		return analyzer.Client
+	}
+	return analyzer.Server
+}
+
+// relative is a sequence number of the side counted from its origin. The first number of a side whose ISN nobody knows
+// becomes its origin.
+func (n *ladderNumbers) relative(seq uint32, define bool) (int64, bool) {
+	if !n.origin.Seq.Known {
+		if !define {
+			return 0, false
+		}
+		n.origin.Seq = analyzer.Seq{Number: seq, Known: true}
+	}
+	return n.next + int64(int32(seq-n.origin.Seq.Number-uint32(n.next))), true
+}
+
+// sent takes note of what the segment carries.
+func (n *ladderNumbers) sent(seg *flows.Segment, seq int64) {
+	if seg.Flags.Has(flows.RST) {
+		return
+	}
+	end := seq + int64(seg.Len)
+	if seg.Flags.Has(flows.SYN) {
+		end++
+		n.synEnd = max(n.synEnd, end)
+	}
+	if seg.Flags.Has(flows.FIN) {
+		n.fin, n.finSent = end, true
+		end++
+	}
+	if !n.known || end > n.next {
+		n.next, n.known = end, true
+	}
+}
+
+// checkSeq holds SEG.SEQ to what is expected.
+func (b *ladderBuilder) checkSeq(r *Rung, x, y *ladderNumbers, seq int64) Check {
+	switch {
+	case r.flags.Has(flows.RST):
+		switch {
+		case r.effect.Has(tcpstate.ResetAccepted) && !(r.Segment.Seq == 0 && r.flags.Has(flows.ACK)):
+			return CheckGood
+		case r.effect&(tcpstate.ResetDoubted) != 0, r.effect.Has(tcpstate.Foreign) && !r.duplicate && x.known:
+			return CheckBad
+		}
+	case r.duplicate || !x.known || r.flags.Has(flows.SYN) || r.effect.Has(tcpstate.Keepalive) || r.effect.Has(tcpstate.ZeroWindowProbe):
+	case seq == x.next:
+		return CheckGood
+	case seq > x.next, r.effect.Has(tcpstate.Foreign):
+		return CheckBad
+	}
+	return CheckNone
+}
+
+// checkAck holds SEG.ACK to SND.UNA =< SEG.ACK =< SND.NXT of y, as far as the capture shows them.
+func (b *ladderBuilder) checkAck(r *Rung, y *ladderNumbers, ack int64) Check {
+	switch {
+	case r.duplicate || !y.known:
+		return CheckNone
+	case r.effect.Has(tcpstate.BadSynAck), ack > y.next:
+		return CheckBad
+	case r.flags.Has(flows.SYN) && ack > y.synEnd, y.origin.ISN && ack < 1:
+		return CheckBad
+	case y.ackedKnown && ack < y.acked:
+		return CheckNone
+	}
+	return CheckGood
+}
+
+// copyOf is the packet that the capture holds a second time with seg, or 0, by what makes the analyzer say so: equal in
+// all but link layer and TTL, and not far apart.
+func (n *ladderNumbers) copyOf(seg *flows.Segment, foreign bool) uint64 {
+	const near = 100e6 // ns
+	if foreign {
+		for _, c := range n.copies {
+			if c.packet != 0 && c.digest == seg.Digest && c.seq == seg.Seq && c.ipid == seg.IPID && seg.Time-c.at <= near && c.at-seg.Time <= near {
+				return c.packet
+			}
+		}
+	}
+	n.copies[n.copied%len(n.copies)] = ladderCopy{seg.Time, seg.Packet, seg.Digest, seg.Seq, seg.IPID}
+	n.copied++
+	return 0
+}
+
+// originalOf is the packet that a retransmission repeats, if the ladder shows it.
+func (b *ladderBuilder) originalOf(r *Rung) analyzer.PacketNumber {
+	if !r.effect.Has(tcpstate.Again) {
+		return 0
+	}
+	for _, list := range [][]Rung{b.run, b.rungs} {
+		for i := len(list) - 1; i >= 0; i-- {
+			o := &list[i]
+			if o.From != r.From || o.Segment == nil || o.effect.Has(tcpstate.Foreign) || o.effect.Has(tcpstate.Again) || o.effect.Has(tcpstate.Keepalive) {
+				continue
+			}
+			const control = flows.SYN | flows.FIN | flows.RST
+			from, to := int32(r.Segment.Seq-o.Segment.Seq), r.Segment.Len+o.Segment.Len
+			if o.flags&control == r.flags&control && from == 0 && to > 0 || r.flags&(flows.SYN|flows.FIN) != 0 && o.flags&control == r.flags&control {
+				return o.Packet
+			}
+		}
+	}
+	return 0
+}
+
+// flagNames are the control bits in the order of the RFC's figures: FIN,ACK.
+func flagNames(f flows.Flags) []string {
+	names := []string{}
+	for _, bit := range []struct {
+		flag flows.Flags
+		name string
+	}{{flows.SYN, "SYN"}, {flows.FIN, "FIN"}, {flows.RST, "RST"}, {flows.PSH, "PSH"}, {flows.URG, "URG"},
+		{flows.ECE, "ECE"}, {flows.CWR, "CWR"}, {flows.AE, "AE"}, {flows.ACK, "ACK"}} {
+		if f.Has(bit.flag) {
+			names = append(names, bit.name)
+		}
+	}
+	return names
+}

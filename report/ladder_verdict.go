@@ -1,0 +1,188 @@
+package report
+
+import (
+	"fmt"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+)
+
+// verdict tells the whole of a record in sentences.
+func verdict(c *analyzer.Connection) []string {
+	var lines []string
+	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+
+	say("%s", verdictOpening(c))
+	if s := verdictClosing(c); s != "" {
+		say("%s", s)
+	}
+	for i := range c.TimeWait {
+		say("%s", verdictTimeWait(c, &c.TimeWait[i]))
+	}
+	if h := c.HalfOpen; h != nil {
+		how := "and nothing in the capture told it so"
+		if h.DiscoveredBy != analyzer.DiscoveredNever {
+			how = fmt.Sprintf("and learned it by its own %s %s after the last sign of the other side", h.DiscoveredBy, span(between(h.Since, h.At)))
+		}
+		say("Half-open (RFC 9293 §3.5.1): the %s still had the connection when the other side had lost it, %s.", h.Survivor, how)
+	}
+	say("%s", verdictEnd(c))
+	return lines
+}
+
+func verdictOpening(c *analyzer.Connection) string {
+	h := &c.Handshake
+	switch h.Outcome {
+	case analyzer.OutcomeComplete:
+		s := "Opened by the client"
+		if h.SynAckPacket != 0 && h.AckPacket != 0 {
+			s += fmt.Sprintf(": SYN, SYN,ACK and ACK are packets %d, %d and %d", h.SynPacket, h.SynAckPacket, h.AckPacket)
+		}
+		if rtt := handshakeRTT(c); rtt != analyzer.NoDuration {
+			s += fmt.Sprintf("; the round trip took %s", span(rtt))
+		}
+		return s + "."
+	case analyzer.OutcomeFastOpen:
+		return "Opened by the client with Fast Open (RFC 7413): the text in the SYN was accepted."
+	case analyzer.OutcomeSimultaneous:
+		return "Opened by both sides at once (RFC 9293 §3.5, figure 7)."
+	case analyzer.OutcomeRefused:
+		return "Refused: an RST answered the SYN, nobody listens there or a firewall says so."
+	case analyzer.OutcomeUnreachable:
+		return "Not opened: an ICMP error says that the SYN can not be delivered."
+	case analyzer.OutcomeChallenged:
+		return "Not opened: the server answered the SYN by an ACK with other numbers, it still has an earlier connection of these ports."
+	case analyzer.OutcomeUnanswered:
+		return fmt.Sprintf("Not opened: nothing answered the SYN, which was sent %s.", often(c.Client.Syns))
+	case analyzer.OutcomeEmbryonic:
+		return fmt.Sprintf("Not opened: the SYN,ACK, which was sent %s, was never acknowledged; the server was left in SYN_RCVD (RFC 4987).", often(c.Server.Syns))
+	case analyzer.OutcomeAborted:
+		by := "an RST"
+		if r := c.Teardown.Reset; r != nil {
+			by = fmt.Sprintf("an RST of the %s (packet %d)", r.By, r.Packet)
+		}
+		return "Not opened: the SYN,ACK came, but " + by + " ended the attempt."
+	case analyzer.OutcomeUnseen:
+		return "Its opening is not in the capture."
+	case analyzer.OutcomePartial:
+		return "Opened, but not the whole handshake is in the capture."
+	}
+	return "A stray: what is seen does not make a connection."
+}
+
+func often(n uint64) string {
+	if n == 1 {
+		return "once"
+	}
+	if n == 2 {
+		return "twice"
+	}
+	return count(n) + " times"
+}
+
+func verdictClosing(c *analyzer.Connection) string {
+	t := &c.Teardown
+	fin := func(side analyzer.Side) string {
+		e := &c.Client
+		if side == analyzer.Server {
+			e = &c.Server
+		}
+		if e.Fin == nil {
+			return "a FIN that is not in the capture"
+		}
+		return fmt.Sprintf("the FIN of packet %d", e.Fin.Packet)
+	}
+	halfClosed := ""
+	if t.HalfClosed != analyzer.NoDuration && t.HalfClosed > 0 {
+		halfClosed = fmt.Sprintf("; for %s it was half-closed", span(t.HalfClosed))
+	}
+	switch t.Kind {
+	case analyzer.TeardownFourWay:
+		return fmt.Sprintf("Closed by the %s first, with %s; four segments close it (RFC 9293 §3.6, figure 12)%s.", t.Initiator, fin(t.Initiator), halfClosed)
+	case analyzer.TeardownThreeSegment:
+		return fmt.Sprintf("Closed by the %s first, with %s; the other FIN is also its acknowledgement, so that three segments close it (RFC 9293 §3.6)%s.", t.Initiator, fin(t.Initiator), halfClosed)
+	case analyzer.TeardownSimultaneous:
+		return fmt.Sprintf("Closed by both sides at once: %s and %s cross (RFC 9293 §3.6, figure 13).", fin(analyzer.Client), fin(analyzer.Server))
+	case analyzer.TeardownHalfClosed:
+		return fmt.Sprintf("Half-closed: the %s has closed its direction with %s, the other one is open.", t.Initiator, fin(t.Initiator))
+	case analyzer.TeardownIncomplete:
+		return fmt.Sprintf("The close that the %s began with %s is not complete: a FIN is not acknowledged.", t.Initiator, fin(t.Initiator))
+	case analyzer.TeardownReset:
+		r := t.Reset
+		s := fmt.Sprintf("Reset by the %s with the RST of packet %d", r.By, r.Packet)
+		if r.Answers != analyzer.AnswersNothing {
+			s += ", the answer to " + answeredWords[r.Answers]
+		} else {
+			s += ", of its own accord"
+		}
+		if r.ReceiverState.Known {
+			s += fmt.Sprintf("; the other side was in %s", r.ReceiverState.State)
+		}
+		if t.Initiator != analyzer.NoSide && (c.Client.Fin != nil || c.Server.Fin != nil) {
+			s += fmt.Sprintf(". The %s had begun to close with %s", t.Initiator, fin(t.Initiator))
+		}
+		return s + "."
+	}
+	return ""
+}
+
+var answeredWords = map[analyzer.ResetAnswers]string{
+	analyzer.AnswersSyn: "a SYN", analyzer.AnswersData: "data", analyzer.AnswersFin: "a FIN", analyzer.AnswersAck: "an ACK",
+	analyzer.AnswersKeepalive: "a probe",
+}
+
+func verdictTimeWait(c *analyzer.Connection, w *analyzer.TimeWait) string {
+	s := fmt.Sprintf("The %s entered TIME_WAIT at %s", w.Side, clockShort(w.Entered))
+	if w.Restarts > 0 {
+		s += fmt.Sprintf(", started it again %s", often(w.Restarts))
+	}
+	assumed := fmt.Sprintf("with the 2MSL of %s that is assumed (--msl)", span(w.TwoMSL))
+	switch w.EndedBy {
+	case analyzer.TimeWaitExpired:
+		return fmt.Sprintf("%s and left it at %s, %s.", s, clockShort(w.Entered+analyzer.Time(w.Observed)), assumed)
+	case analyzer.TimeWaitReused:
+		return fmt.Sprintf("%s and gave way after %s to the next connection of these ports.", s, span(w.Observed))
+	case analyzer.TimeWaitReset:
+		return fmt.Sprintf("%s, which an RST ended after %s.", s, span(w.Observed))
+	}
+	return fmt.Sprintf("%s and holds it until %s, %s.", s, clockShort(w.Expires), assumed)
+}
+
+func verdictEnd(c *analyzer.Connection) string {
+	name := func(e *analyzer.Endpoint) string {
+		if !e.State.Known {
+			return "unknown"
+		}
+		for i := len(e.States) - 1; i >= 0; i-- {
+			if e.States[i].Evidence == analyzer.Inferred {
+				return "~" + e.State.State.String()
+			}
+			break
+		}
+		return e.State.State.String()
+	}
+	why := map[analyzer.EndedBy]string{
+		analyzer.EndClosed:          "it is closed",
+		analyzer.EndTimeWaitExpired: "TIME_WAIT is over",
+		analyzer.EndReset:           "it was reset",
+		analyzer.EndSuperseded:      "the next connection of these ports took its place",
+		analyzer.EndIdle:            "nothing more came of it for long (--idle-limit, --embryonic-limit)",
+		analyzer.EndEvicted:         "memory was short",
+		analyzer.EndCaptureEnd:      "the capture ends here",
+	}[c.EndedBy]
+	both := c.Client.State.Known && c.Server.State.Known && c.Client.State.State == tcpstate.Closed && c.Server.State.State == tcpstate.Closed
+	if both {
+		return "At the end both sides are CLOSED: " + why + "."
+	}
+	return fmt.Sprintf("At the end the client is %s and the server %s: %s.", name(&c.Client), name(&c.Server), why)
+}
+
+// advice is the catalogue's word on a finding.
+func advice(code string) (kind analyzer.FindingKind) {
+	for _, k := range analyzer.Catalogue() {
+		if k.Code == code {
+			return k
+		}
+	}
+	return kind
+}

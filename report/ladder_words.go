@@ -1,0 +1,138 @@
+package report
+
+import (
+	"fmt"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// remark says in words what a segment was, where its flags and numbers alone do not.
+func (r *Rung) remark(c *analyzer.Connection) {
+	if r.Kind != RungSegment {
+		return
+	}
+	s := r.Segment
+	has := r.effect.Has
+	say := func(source, format string, args ...any) {
+		r.Remarks = append(r.Remarks, Remark{fmt.Sprintf(format, args...), source})
+	}
+	syn, ack, fin, rst := r.flags.Has(flows.SYN), r.flags.Has(flows.ACK), r.flags.Has(flows.FIN), r.flags.Has(flows.RST)
+	from, to := r.From, other(r.From)
+
+	switch {
+	case r.duplicate:
+		say("", "the capture holds packet %d twice: this is it again, and does not count", r.duplicateOf)
+		return
+	case r.badChecksum:
+		say("RFC 9293 §3.1", "the checksum is wrong: the %s drops it", to)
+		return
+	case has(tcpstate.Foreign):
+		r.remarkForeign(say)
+		return
+	}
+
+	// What it repeats.
+	switch {
+	case has(tcpstate.Keepalive):
+		say("RFC 9293 §3.8.4", "keepalive: SEG.SEQ = SND.NXT-1, which has been acknowledged, asks whether the %s is there", to)
+	case has(tcpstate.ZeroWindowProbe):
+		say("RFC 9293 §3.8.6.1", "zero-window probe: the %s offers no window, the %s asks for it", to, from)
+	case has(tcpstate.Again) && r.original != 0:
+		say("RFC 6298 §5.4", "retransmission of packet %d", r.original)
+	case has(tcpstate.Again):
+		say("RFC 6298 §5.4", "retransmission")
+	case r.oldAck:
+		say("RFC 9293 §3.10.7.4, fifth step", "SEG.ACK is older than what has been acknowledged: overtaken on its way, ignored")
+	}
+
+	// What it is for.
+	if syn && s.Len > 0 {
+		say("RFC 7413 §4.2", "the SYN carries %s", counted(uint64(s.Len), "octet"))
+	}
+	if syn && ack && s.AckRelative != nil && s.AckCheck == CheckGood && *s.AckRelative > 1 {
+		say("RFC 7413 §4.2", "the SYN's text is accepted with it")
+	}
+	if has(tcpstate.BadSynAck) {
+		say("RFC 9293 §3.10.7.3, first step", "SEG.ACK is not %s: this answers another SYN, the %s sends an RST", relative(1, to), to)
+	}
+	if has(tcpstate.ResetDoubted) {
+		say("RFC 5961 §3.2", "in the window, but not SEG.SEQ = RCV.NXT: the %s sends a challenge ACK and goes on", to)
+	}
+	if rst && !has(tcpstate.ResetAccepted) && !has(tcpstate.ResetDoubted) {
+		say("", "nothing is left at the %s that it could reset", to)
+	}
+	if has(tcpstate.FinsCross) {
+		say("RFC 9293 §3.6, figure 13", "the FINs cross: this one left before the other arrived")
+	}
+	if fin && has(tcpstate.FinAhead) {
+		say("RFC 9293 §3.10.7.4, eighth step", "text before this FIN is missing: it does nothing at the %s until that has come", to)
+	} else if has(tcpstate.FinAhead) {
+		say("", "text before it is missing at the %s", to)
+	}
+	if has(tcpstate.Unsent) {
+		say("RFC 9293 §3.4", "it acknowledges what the capture does not hold")
+	}
+	if has(tcpstate.TimeWaitRestarted) {
+		say("RFC 9293 §3.10.7.4, eighth step", "the FIN again in TIME_WAIT: the %s acknowledges it and starts 2MSL again", to)
+	}
+
+	// What it disproves.
+	if has(tcpstate.SynAckLost) {
+		say("RFC 9293 §3.8.1", "so the SYN,ACK did not reach the %s", from)
+	}
+	if has(tcpstate.AckNotAccepted) {
+		say("RFC 9293 §3.10.7.4", "so the ACK of its SYN was lost or not accepted: the %s is in SYN_RCVD still", from)
+	}
+	if has(tcpstate.AckOfFinLost) {
+		say("RFC 9293 §3.8.1", "so the acknowledgement of its FIN did not reach the %s", from)
+	}
+	if has(tcpstate.FinLost) {
+		if fin && has(tcpstate.Again) && (s.AckOfFin || !has(tcpstate.FinsCross)) {
+			say("RFC 9293 §3.8.1", "so the FIN had not reached the %s", to)
+		} else {
+			say("RFC 9293 §3.4", "SEG.ACK stops short of the other side's FIN: that has not reached the %s", from)
+		}
+	}
+	if has(tcpstate.ResetOutlived) {
+		say("RFC 5961 §3.2", "the %s goes on: the RST was not its own, or it did not take it", from)
+	}
+}
+
+// remarkForeign says why a segment changes nothing.
+func (r *Rung) remarkForeign(say func(source, format string, args ...any)) {
+	to := other(r.From)
+	syn, ack, fin, rst := r.flags.Has(flows.SYN), r.flags.Has(flows.ACK), r.flags.Has(flows.FIN), r.flags.Has(flows.RST)
+	state := r.side(to).State
+	switch {
+	case syn && fin, syn && rst:
+		say("RFC 9293 §3.10.7", "no TCP sends these flags together: dropped")
+	case rst && state.Known && state.State == tcpstate.SynSent:
+		say("RFC 9293 §3.10.7.3, second step", "it does not acknowledge the SYN: the %s drops it", to)
+	case rst:
+		say("RFC 9293 §3.10.7.4, second step", "SEG.SEQ is outside of the window: the %s drops it in silence", to)
+	case syn && ack:
+		say("RFC 9293 §3.10.7", "a SYN,ACK with another number than this connection's: it changes nothing")
+	case syn:
+		say("RFC 5961 §4.2", "a SYN with another number inside the connection: the %s sends a challenge ACK and goes on", to)
+	case state.Known && state.State == tcpstate.SynSent:
+		say("RFC 9293 §3.10.7.3, first step", "it does not acknowledge this SYN but speaks of another connection: the %s sends an RST", to)
+	case !ack:
+		say("RFC 9293 §3.10.7.4, fifth step", "no ACK: dropped")
+	default:
+		say("RFC 9293 §3.10.7.4, first step", "its numbers are not this connection's: the %s drops it and sends an ACK", to)
+	}
+}
+
+// relative is a relative number as text: x+1.
+func relative(n int64, side analyzer.Side) string {
+	name := "x"
+	if side == analyzer.Server {
+		name = "y"
+	}
+	if n == 0 {
+		return name
+	}
+	return fmt.Sprintf("%s%+d", name, n)
+}
