@@ -35,13 +35,10 @@ func (f *readFlags) newReporter(stdout io.Writer) (reporter, error) {
 	case "csv":
 		return report.NewCSV(stdout), nil
 	default:
-		width, onTerminal := terminalWidth(stdout)
-		if columns, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && columns > 0 {
-			width = columns
-		}
+		width, color := f.look(stdout)
 		table, err := report.NewTable(stdout, report.TableOptions{
 			Width:   width,
-			Color:   f.color == "always" || f.color == "auto" && onTerminal && colorWelcome(),
+			Color:   color,
 			Top:     f.top,
 			Sort:    f.sort,
 			Columns: f.columns,
@@ -51,6 +48,15 @@ func (f *readFlags) newReporter(stdout io.Writer) (reporter, error) {
 		}
 		return table, nil
 	}
+}
+
+// look is how wide what is for people may be (0 for no limit), and whether it is coloured.
+func (f *readFlags) look(stdout io.Writer) (width int, color bool) {
+	width, onTerminal := terminalWidth(stdout)
+	if columns, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && columns > 0 {
+		width = columns
+	}
+	return width, f.color == "always" || f.color == "auto" && onTerminal && colorWelcome()
 }
 
 // colorWelcome is false where the environment says so (https://no-color.org).

@@ -11,8 +11,8 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// prepare looks for everything that can be wrong with the flags before a file is opened.
-func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
+// prepareInput looks for everything that can be wrong with the flags that say what is read, before a file is opened.
+func (f *readFlags) prepareInput(cmd *cobra.Command) (*reading, error) {
 	given := cmd.Flags().Changed
 	r := &reading{flags: f, stdin: cmd.InOrStdin(), stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
 	var err error
@@ -48,7 +48,16 @@ func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
 			return nil, err
 		}
 	}
+	return r, nil
+}
 
+// prepare does so for all flags of `tcplife read`.
+func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
+	r, err := f.prepareInput(cmd)
+	if err != nil {
+		return nil, err
+	}
+	given := cmd.Flags().Changed
 	if err := oneOf("--output", f.output, formatNames); err != nil {
 		return nil, err
 	}

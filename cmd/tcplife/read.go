@@ -81,12 +81,9 @@ fragments only the packet that completed it is written.`,
 		},
 	}
 
-	list := func(values []string) string { return strings.Join(values, ", ") }
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVarP(&f.filter, "filter", "f", "", "read only packets that match a libpcap `EXPRESSION`, see pcap-filter(7)")
-	flags.Uint64VarP(&f.count, "count", "c", 0, "stop after `N` packets (that match the filter)")
-	flags.BoolVarP(&f.numeric, "numeric", "n", false, "never look up names: always so, accepted for the habit of it")
+	f.addPacketFlags(flags)
 	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT` of the report: "+list(formatNames))
 	flags.StringVar(&f.where, "where", "", "report only connections for which `EXPRESSION` holds")
 	flags.StringVarP(&f.writeTo, "write", "w", "", "write the packets of the reported connections to `FILE`")
@@ -94,28 +91,48 @@ fragments only the packet that completed it is written.`,
 	flags.StringVar(&f.sort, "sort", "start", "order the tables by `KEY`: "+list(names(report.TableSorts())))
 	flags.StringSliceVar(&f.columns, "columns", nil, "show these `COLUMNS`: "+list(names(report.TableColumns())))
 	flags.StringVar(&f.color, "color", "auto", "colour the tables; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
+	f.addTrackingFlags(flags)
+	givenOnce(flags)
+	complete(cmd, "output", formatNames)
+	complete(cmd, "sort", names(report.TableSorts()))
+	complete(cmd, "columns", names(report.TableColumns()))
+	complete(cmd, "color", colorModes)
+	complete(cmd, "msl", mslNames())
+	complete(cmd, "key", keyLayers)
+	return cmd
+}
+
+// addPacketFlags adds those that say which packets are read.
+func (f *readFlags) addPacketFlags(flags *pflag.FlagSet) {
+	flags.StringVarP(&f.filter, "filter", "f", "", "read only packets that match a libpcap `EXPRESSION`, see pcap-filter(7)")
+	flags.Uint64VarP(&f.count, "count", "c", 0, "stop after `N` packets (that match the filter)")
+	flags.BoolVarP(&f.numeric, "numeric", "n", false, "never look up names: always so, accepted for the habit of it")
+}
+
+// addTrackingFlags adds those that say what the packets' connections are taken to be.
+func (f *readFlags) addTrackingFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.msl, "msl", "rfc", "maximum segment lifetime, half of a TIME_WAIT: a `DURATION` or the habit of a system: "+list(mslNames()))
 	flags.DurationVar(&f.embryonicLimit, "embryonic-limit", 0, "give up a connection that is not completed and silent for this `DURATION` (default 4m)")
 	flags.DurationVar(&f.idleLimit, "idle-limit", 0, "give up an open connection that is silent for this `DURATION` (default 120h)")
 	flags.StringSliceVar(&f.key, "key", nil, "tell equal addresses apart by the ids of these `LAYERS` around them: "+list(keyLayers))
 	flags.BoolVar(&f.dropBadChecksums, "drop-bad-checksums", false, "leave out segments with a wrong checksum; offload makes them on the sending host")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say on standard error what was read and how fast")
+}
+
+// givenOnce lets no flag be given twice but for those that people write as -nn and -vv. It is called once all are there.
+func givenOnce(flags *pflag.FlagSet) {
 	flags.VisitAll(func(flag *pflag.Flag) {
 		if flag.DefValue == "[]" || flag.DefValue == "0s" {
 			flag.DefValue = "" // there is none to show
 		}
-		if flag.Name != "numeric" && flag.Name != "verbose" { // people write -nn and -vv
+		if flag.Name != "numeric" && flag.Name != "verbose" {
 			flag.Value = &once{Value: flag.Value}
 		}
 	})
-	complete := func(flag string, values []string) {
-		cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
-	}
-	complete("output", formatNames)
-	complete("sort", names(report.TableSorts()))
-	complete("columns", names(report.TableColumns()))
-	complete("color", colorModes)
-	complete("msl", mslNames())
-	complete("key", keyLayers)
-	return cmd
 }
+
+func complete(cmd *cobra.Command, flag string, values []string) {
+	cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func list(values []string) string { return strings.Join(values, ", ") }
