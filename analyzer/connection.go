@@ -35,6 +35,9 @@ type connection struct {
 	timer   int64
 	counted bool // among the floods' embryos
 	target  *target
+
+	zeek   zeekLog
+	tshark completeness
 }
 
 // side is what an end has sent.
@@ -86,6 +89,8 @@ func (c *connection) segment(seg *flows.Segment) tcpstate.Effect {
 		to = from
 	}
 	x, y := &c.sides[from], &c.sides[to]
+	c.zeek.segment(from, seg, seg.BadChecksum && x.goodChecksums)
+	c.tshark.segment(seg, seg.Packet == c.id)
 	if x.packets == 0 {
 		x.firstSeq = seg.Seq
 	}

@@ -40,6 +40,8 @@ func (c *connection) fill(r *Connection, o *Options, at int64, by EndedBy) {
 	for i := range c.tcp.Ends {
 		c.timeWaits(r, o, i, at, by)
 	}
+	r.Zeek = c.zeek.fill(client)
+	r.Tshark = &Tshark{Completeness: int(c.tshark)}
 	c.conclude(r, at)
 	r.Findings = c.findings(r.Findings)
 }
@@ -142,10 +144,10 @@ func (c *connection) outcome(client, server int) Outcome {
 	opened, accepted := reached(&c.tcp.Ends[client]), reached(&c.tcp.Ends[server])
 	switch {
 	case x.openings == 0 && y.openings == 0 && y.synAcks == 0 && x.synAcks == 0:
-		if opened || accepted {
+		if (opened || accepted) && x.packets+y.packets > x.fins+y.fins {
 			return OutcomeUnseen
 		}
-		return OutcomeStray
+		return OutcomeStray // a FIN alone may be anybody's
 	case x.openings == 0:
 		if opened {
 			return OutcomePartial

@@ -21,8 +21,9 @@ type Conn struct {
 	HasServerRTT       bool
 	HasClientRTT       bool
 
-	resetSeq Seq  // of Reset
-	bare     bool // a segment without SYN, FIN and RST has been seen
+	resetSeq  Seq  // of Reset
+	resetAcks bool // Reset carried an ACK
+	bare      bool // a segment without SYN, FIN and RST has been seen
 
 	last    [2]lastSegment
 	repeats [2]repeats

@@ -39,11 +39,12 @@ type Endpoint struct {
 	misled        bool  // its SYN-ACK acknowledged no SYN of the peer's
 	denied        bool  // it repeated its SYN-ACK after an ACK that should have completed the handshake
 
-	FinSent bool
-	fins    int // FINs sent with this number
-	FinSeq  Seq // the number of the FIN itself
-	FinAt   int64
-	finAck  Seq // SEG.ACK of the first FIN: what its sender had received
+	FinSent   bool
+	fins      int // FINs sent with this number
+	finPacket uint64
+	FinSeq    Seq // the number of the FIN itself
+	FinAt     int64
+	finAck    Seq // SEG.ACK of the first FIN: what its sender had received
 
 	finGuessed, finDenied bool // the FIN was not captured, only an acknowledgement that looks like its; or only looked
 

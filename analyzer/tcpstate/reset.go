@@ -32,13 +32,13 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 		}
 		return 0
 	}
-	if x.State() == Established && y.State() == SynRcvd && s.HasAck && x.ISSKnown && s.Seq.After(x.ISS.Add(1+x.synLen)) {
+	if x.State() == Established && y.State() == SynRcvd && s.HasAck && x.sentSyn && s.Seq.After(x.ISS.Add(1+x.synLen)) {
 		// It has sent text, so it had acknowledged the SYN-ACK: that segment is not in the capture.
 		y.enter(Established, s, true)
 		y.inferLast()
 		y.rcv.acked(s.Seq)
 	}
-	exact := y.rcv.known && s.Seq == y.rcv.nxt || x.sndKnown && s.Seq == x.sndNxt || y.ackSent && s.Seq == y.maxAck
+	exact := y.rcv.known && s.Seq == y.rcv.nxt || x.sndKnown && s.Seq == x.sndNxt || y.ackSent && s.Seq == y.maxAck || atFin(y, s)
 	if !exact && s.HasAck && s.Seq == 0 && y.issSeen && s.Ack == y.ISS.Add(1+y.synLen) {
 		// The answer of one who has no connection to a SYN that came late (RFC 9293 §3.10.7.1); its receiver drops it.
 		x.enter(Closed, s, false)
@@ -54,6 +54,18 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 		return c.inexact(x, y, s)
 	}
 	x.Spoke = true
+	if x.State() == SynSent && x.Known() && y.misled {
+		// It disowns a SYN-ACK of another number, and waits on (RFC 9293 §3.10.7.3, first step; figure 8).
+		y.enter(Closed, s, true)
+		y.resetClosed = true
+		return ResetAccepted
+	}
+	if reset := x.beforeReset(); reset != nil {
+		// It had not heard of the other's RST yet: what it says of receipts is said of the time before.
+		c.underWay(x, y, s)
+		x.push(*reset)
+		return c.accept(from, x, y, s, c.stimulus(from, s))
+	}
 	c.underWay(x, y, s)
 	if x.State() == Established && !x.ackSent && !s.HasAck && x.ISSKnown && s.Seq == x.sndUna {
 		// Its first word after the SYN-ACK: it had no such SYN in the air. The SYN was a scanner's, or an old duplicate
@@ -63,6 +75,11 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 	stimulus := c.stimulus(from, s)
 	if stimulus != Nothing && !s.HasAck {
 		c.unreceived(from, x, y, s)
+		if x.State() == SynRcvd && !x.acceptsAck(c.last[1-from].ack) {
+			// The ACK that it answers was not acceptable: it stays where it is (RFC 9293 §3.10.7.4, fifth step).
+			x.sndNxt, x.sndUna = x.ISS.Add(1+x.synLen), x.ISS
+			return 0
+		}
 		if c.HalfOpen == nil && (x.State() == Established || x.State() == CloseWait) && x.ackSent && !x.FinSent && y.Known() {
 			// It answers as if there were no connection (RFC 9293 §3.10.7.1), and it had not closed it (figure 10).
 			c.HalfOpenPacket = s.Packet
@@ -72,13 +89,31 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 	return c.accept(from, x, y, s, stimulus)
 }
 
+// atFin reports an RST at the peer's FIN, which an end that has received that FIN accepts as Linux does
+// (tcp_reset_check), for many stacks send it so.
+func atFin(y *Endpoint, s *Segment) bool {
+	switch y.State() {
+	case CloseWait, LastAck, Closing:
+		return y.rcv.known && s.Seq.Add(1) == y.rcv.nxt
+	}
+	return false
+}
+
 // underWay takes back what had not arrived yet when the RST left: what passed the observer less than a round trip
 // before it, and a FIN that its own acknowledgement does not cover.
 func (c *Conn) underWay(x, y *Endpoint, s *Segment) {
-	for n := len(x.History) - 1; n > 0 && x.rttKnown && x.State() != Closed && x.History[n].onReceipt && s.At-x.History[n].At < x.rtt*3/4; n-- {
+	hasFin := y.FinSent && (x.ackSent && x.maxAck.After(y.FinSeq) || s.HasAck && s.Ack.After(y.FinSeq))
+	for n := len(x.History) - 1; n > 0 && x.History[n].onReceipt; n-- {
+		st, late := x.State(), x.rttKnown && s.At-x.History[n].At < x.rtt*9/10
+		switch {
+		case st == TimeWait && s.HasAck: // a socket in TIME_WAIT has nobody left who could abort it
+		case !late, st == Closed, st == Established, hasFin && (st == CloseWait || st == Closing):
+			n = 0
+			continue
+		}
 		x.History = x.History[:n]
 	}
-	if s.HasAck && x.gotFin && !s.Ack.After(y.FinSeq) {
+	if s.HasAck && x.gotFin && !hasFin {
 		switch x.State() {
 		case CloseWait, Closing, TimeWait:
 			x.lostFin()
@@ -100,7 +135,7 @@ func (c *Conn) unreceived(from int, x, y *Endpoint, s *Segment) {
 	if x.State() == Established && x.denied && !x.proven(y) {
 		x.withdrawTo(SynRcvd) // it had said so before
 	}
-	if !x.Known() && len(y.History) == 1 && y.History[0].Packet == drew.packet && drew.kind != AnsweredData {
+	if !x.Known() && y.Known() && y.History[0].Packet == drew.packet && drew.kind != AnsweredData {
 		// One empty segment out of the blue, answered by an RST, is a probe and no connection.
 		y.History = nil
 	}
@@ -127,7 +162,7 @@ func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, stimulus Stimulus) (
 	case y.Known() && y.State() != Closed:
 		if c.Reset == nil {
 			c.Reset = &Reset{By: from, At: s.At, Packet: s.Packet, ReceiverKnown: true, ReceiverState: y.State(), Answers: stimulus}
-			c.resetSeq = s.Seq
+			c.resetSeq, c.resetAcks = s.Seq, s.HasAck
 		}
 		y.enter(Closed, s, true)
 		y.resetClosed = true
@@ -191,11 +226,11 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	return ResetOutlived
 }
 
-// beforeReset takes off the CLOSED of an RST that is on its way to the endpoint: what the endpoint still sends, it sends
-// in the state before.
+// beforeReset takes off the CLOSED of an RST that is on its way to the endpoint, or that overtook what it sent before:
+// what passes now was sent in the state before.
 func (e *Endpoint) beforeReset() *Entry {
 	n := len(e.History) - 1
-	if n < 0 || e.State() != Closed || !e.resetClosed || !e.History[n].onReceipt {
+	if n < 0 || e.State() != Closed || !e.resetClosed {
 		return nil
 	}
 	last := e.History[n]

@@ -25,8 +25,10 @@ type play struct {
 	passed   [2]map[rfcsim.Segment]bool
 	silence  [2]int   // repetitions that passed to this end since it spoke last
 	beyond   [2]bool  // something sent after the FIN, in LAST_ACK, passed before it
+	deniedTo [2]int   // the earliest state that a late segment has brought back
+	rstAck   [2]bool  // the first RST to pass had an ACK
 	unheard  [2]bool  // it answered a repetition by an RST
-	finReset [2]bool  // an RST in the place of the other end's FIN arrived, and the end has not spoken since
+	finReset [2]int64 // when an RST in the place of the other end's FIN arrived; 0 once the end has spoken later
 	said     [2]int   // entries of the true history when the latest that passed was sent, but for an RST
 	rstSent  [2]int64 // when the first RST to pass was sent
 	finFirst [2]int   // entries of the true history when the first FIN to pass was sent; 0 if none passed
@@ -83,18 +85,20 @@ func (p *play) observe(s *rfcsim.Passing) {
 		p.unheard[x] = p.unheard[x] || p.silence[x] > 0
 	}
 	p.silence[x] = 0
-	p.finReset[x] = false
+	if s.At-p.finReset[x] > 200*ms {
+		p.finReset[x] = 0
+	}
 	if y := p.sim.Ends[1-x]; s.Rst && s.Seq+1 == y.RcvNxt() {
 		switch y.State() {
 		case rfcsim.CloseWait, rfcsim.LastAck, rfcsim.Closing:
-			p.finReset[1-x] = true // below the window for RFC 9293, but Linux believes it
+			p.finReset[1-x] = s.At // below the window for RFC 9293, but Linux believes it
 		}
 	}
 	if !s.Rst {
 		p.said[x] = max(p.said[x], s.Known)
 	}
 	if s.Rst && p.rstSent[x] == 0 {
-		p.rstSent[x] = s.SentAt
+		p.rstSent[x], p.rstAck[x] = s.SentAt, s.HasAck
 	}
 	history := p.sim.Ends[x].History
 	for len(p.shown[x]) < len(history) {
@@ -126,9 +130,10 @@ func (p *play) observe(s *rfcsim.Passing) {
 		p.stale[x].spoken = p.stale[x].since > 0
 	} else if s.At-s.SentAt > p.sim.Before[x].Delay || s.Len == 0 && history[len(history)-1].State == rfcsim.Closed {
 		since := s.Known - 1
-		if p.stale[x].since > 0 {
-			since = min(since, p.stale[x].since)
+		if p.deniedTo[x] > 0 {
+			since = min(since, p.deniedTo[x])
 		}
+		p.deniedTo[x] = since
 		p.stale[x] = stale{since: since}
 	}
 	p.stale[1-x].heard = p.stale[1-x].heard || p.stale[1-x].since > 0
@@ -195,7 +200,8 @@ func (p *play) open(end int) bool {
 	case p.hiddenFin(end):
 	case p.stale[end].heard: // it may answer, or go on
 	case p.silence[end] > 0: // its answer was lost, or what it should have answered: it looks alike
-	case p.finReset[end]:
+	case p.finReset[end] > 0:
+	case p.sim.Ends[end].State() == rfcsim.SynRcvd && p.bareSyn[end] && !p.synAck[end]: // the SYN,ACK was lost, an ACK looks like one of ESTABLISHED
 	default:
 		return false
 	}
@@ -261,12 +267,12 @@ func (p *play) truth(end int) []part {
 	return parts
 }
 
-// looksLikeAnswer: the end was CLOSED by its user, and said so with an RST without ACK just after a segment had brought it to this state, and nothing that
-// it sent in this state passed. So does a
-// CLOSED end answer (RFC 9293 §3.10.7.1), which was never in this state.
+// looksLikeAnswer: the end was CLOSED by its user, said so with an RST without ACK just after a segment had brought it to this
+// state, or after a repetition, and nothing that it sent in this state passed. So does a CLOSED end answer (RFC 9293
+// §3.10.7.1), which was never in this state.
 func (p *play) looksLikeAnswer(end, i int) bool {
 	history := p.sim.Ends[end].History
-	return history[i].Cause == rfcsim.Arrival && i+1 < len(history) && !p.sim.Ends[end].Options.AckInReset &&
+	return history[i].Cause == rfcsim.Arrival && i+1 < len(history) && !p.rstAck[end] &&
 		history[i+1].State == rfcsim.Closed && history[i+1].Cause == rfcsim.User &&
 		p.said[end] <= i && (history[i+1].At-history[i].At < 200*ms || !p.acked[end] || p.unheard[end])
 }

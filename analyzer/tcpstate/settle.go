@@ -29,13 +29,17 @@ func (c *Conn) settleDoubt() {
 }
 
 // settleUnanswered takes back the ESTABLISHED of an opener that has not answered a SYN-ACK in a second: it answers at
-// once (RFC 9293 §3.10.7.3, fourth step), so the SYN-ACK never reached it, or nobody is there.
+// once (RFC 9293 §3.10.7.3, fourth step), so the SYN-ACK never reached it, or nobody is there. Likewise a FIN that was
+// repeated and never acknowledged.
 func (c *Conn) settleUnanswered(at int64) {
 	const second = 1e9
 	for i := range c.Ends {
 		x, y := &c.Ends[i], &c.Ends[1-i]
 		if x.State() == Established && x.sentSyn && !x.ackSent && y.State() == SynRcvd && at-y.lastSynAt > second+x.crossing() {
 			x.withdrawTo(SynSent)
+		}
+		if y.gotFin && x.FinSent && x.fins > patience && c.repeats[i].n >= patience && !(y.ackSent && y.maxAck.After(x.FinSeq)) && y.Spoke {
+			y.lostFin() // one that had the FIN would have acknowledged it
 		}
 	}
 }
@@ -45,8 +49,25 @@ func (c *Conn) settleUnanswered(at int64) {
 func (c *Conn) settleUnseen() {
 	for i := range c.Ends {
 		x, y := &c.Ends[i], &c.Ends[1-i]
+		if n := len(x.History); n == 2 && x.History[0].State == SynRcvd && x.State() == Closed && x.sentSynAck && c.resetAcks && c.Reset != nil && c.Reset.By != i {
+			// One that disowns a SYN-ACK sends no ACK (RFC 9293 §3.10.7.3, first step): this aborted what was complete.
+			x.History = append(x.History, x.History[1])
+			x.History[1] = Entry{State: Established, At: x.lastSynAt, Packet: x.lastSynPacket, Inferred: true}
+		}
+		if y.FinSent && !x.gotFin && x.synchronized() {
+			c.receiveFin(i, x, &Segment{At: y.FinAt, Packet: y.finPacket}, true)
+			x.inferLast()
+		}
+	}
+	for i := range c.Ends {
+		x, y := &c.Ends[i], &c.Ends[1-i]
 		if !x.FinSent || !y.FinSent {
 			continue
+		}
+		if n := len(x.History); n > 1 && x.State() == TimeWait && x.History[n-2].State == FinWait1 && x.History[n-1].At > x.History[n-2].At+y.crossing() {
+			// So late a FIN is not the first to acknowledge the other one.
+			x.History = append(x.History, x.History[n-1])
+			x.History[n-1] = Entry{State: FinWait2, At: x.History[n-2].At, Packet: x.History[n-2].Packet, Inferred: true}
 		}
 		if n := len(x.History); n > 1 && x.History[1].State == Established && x.History[1].Inferred && x.sentSynAck && x.syns == 1 {
 			x.History[1].At, x.History[1].Packet = x.lastSynAt, x.lastSynPacket

@@ -25,7 +25,7 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	}
 	x.disownFin() // one before that nobody could take in: it was not this endpoint's
 	x.FinSent, x.FinSeq, x.FinAt, x.fins = true, seq, s.At, 1
-	x.finAck = s.Ack
+	x.finAck, x.finPacket = s.Ack, s.Packet
 	switch x.State() {
 	case CloseWait:
 		if y.FinSent && !s.Ack.After(y.FinSeq) {

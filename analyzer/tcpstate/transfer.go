@@ -44,6 +44,9 @@ func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
 	if y.issSeen && y.State() == SynSent && y.Known() && (!s.Ack.After(y.ISS) || s.Ack.After(y.sndNxt)) {
 		return false // an answer, but not to this SYN (RFC 9293 §3.10.7.3, first step)
 	}
+	if x.ISSKnown && s.Seq != s.end() && !s.end().After(x.ISS.Add(1)) {
+		return false // before the first octet
+	}
 	good := !x.FinSent || !s.end().After(x.FinSeq.Add(1)) // nothing comes after a FIN
 	if good && x.sndKnown {
 		ahead := s.Seq.Sub(x.sndNxt)
@@ -136,10 +139,8 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 			x.enterAt(SynRcvd, y.lastSynAt, y.lastSynPacket, true)
 			x.inferLast()
 		}
-		if s.Len > 0 || !s.Fin || x.Known() {
-			x.enter(Established, s, false)
-			x.inferLast()
-		}
+		x.enter(Established, s, false)
+		x.inferLast()
 	case x.State() == SynSent && !s.Seq.Before(x.ISS.Add(1)):
 		// Only ESTABLISHED acknowledges.
 		if !y.ISSKnown {
@@ -185,7 +186,7 @@ func (c *Conn) acknowledged(x, y *Endpoint, s *Segment) {
 		}
 		return
 	}
-	if x.synchronized() && (s.Len > 0 || !s.Fin) {
+	if x.synchronized() {
 		if !y.sndKnown {
 			y.sndKnown, y.sndNxt = true, s.Ack
 		}

@@ -42,3 +42,54 @@ func TestTruthAtEveryStep(t *testing.T) {
 		}
 	})
 }
+
+func TestTruthDisclosed(t *testing.T) {
+	if os.Getenv("RFCSIM") == "" {
+		t.Skip("tracker: differences are being settled")
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		sim := rfcsim.New(drawOptions(t, "0", 100), drawOptions(t, "1", 300))
+		for i := range 2 {
+			sim.Before[i] = rfcsim.Path{Delay: drawDelay(t, "delay before")}
+			sim.Behind[i] = rfcsim.Path{Delay: drawDelay(t, "delay behind"), Fates: drawFates(t, "fates")}
+		}
+		p := newPlay(sim)
+		var resets [2]int // to each end, that did not arrive in time
+		observe := sim.Observe
+		sim.Observe = func(s *rfcsim.Passing) {
+			observe(s)
+			if s.Rst {
+				resets[1-s.From]++
+			}
+		}
+		sim.Arrived = func(s *rfcsim.Passing) {
+			if s.Rst && !s.Late {
+				resets[1-s.From]--
+			}
+		}
+		for _, op := range drawOps(t, sim.Before[0].Delay+sim.Behind[0].Delay, allCalls) {
+			op.do(sim)
+		}
+		sim.Run(1800e9)
+		if !sim.Quiet() {
+			t.Fatalf("not quiet\n%s", p.log.String())
+		}
+		for end := range 2 {
+			if p.open(end) {
+				continue
+			}
+			want := p.truth(end)
+			if resets[end] > 0 {
+				// Whether an RST arrived, and before or after what else, only its receiver can tell, and a CLOSED end is silent.
+				if n := len(want) - 1; want[n].name == "CLOSED" {
+					want[n].optional = true
+				} else {
+					want = append(want, part{name: "CLOSED", optional: true})
+				}
+			}
+			if got := stateNames(&p.conn.Ends[end]); !tells(want, got) {
+				t.Fatalf("end %d: %s\ntracked as %s\n%s", end, words(want), got, p.log.String())
+			}
+		}
+	})
+}

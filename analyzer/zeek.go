@@ -1,0 +1,444 @@
+package analyzer
+
+import (
+	"bytes"
+
+	"github.com/tcplife/tcplife/flows"
+)
+
+// zeekLog follows a connection as Zeek's TCP analyzer does, to give what its conn.log would hold: conn_state and history
+// (Zeek's documentation of base/protocols/conn/main.zeek). It is far coarser than RFC 9293 and looks at few numbers, and
+// nothing but Zeek's two fields comes from it. Unlike Zeek it needs no guess who opened: letters take their case, and
+// states their role, from what is known in the end.
+type zeekLog struct {
+	ends    [2]zeekEnd
+	begun   bool
+	first   uint8    // the end that sent the first segment
+	room    [16]byte // where history begins; few grow beyond it
+	history []byte   // upper case for what ends[0] sent
+}
+
+// zeekEnd is what Zeek keeps of an endpoint.
+type zeekEnd struct {
+	state, before  zeekState
+	seen           uint8  // letters of sdf… recorded, by zeekOnce
+	far            bool   // more than a quarter of sequence space from start: numbers below it are no longer told apart
+	fins           bool   // it has sent a FIN
+	deaf           bool   // too much is missing: content is not followed any longer
+	start          uint32 // its ISN, or what it would be with the first number seen
+	last           uint32 // the number after the highest sent
+	acked          uint32
+	whole          uint32     // all content before it was seen, or given up as a gap
+	ahead          []zeekSpan // content beyond a hole at whole, in order, apart from each other
+	syn, fin, rst  uint32     // the numbers of the last ones
+	bad, gaps      uint32     // checksums; times that content was acknowledged which was not seen
+	again, noSpace uint32     // segments with text sent again; zero windows
+}
+
+type zeekSpan struct{ from, to uint32 }
+
+// zeekState is one of Zeek's states of an endpoint.
+type zeekState uint8
+
+const (
+	zeekInactive    zeekState = iota
+	zeekSynSent               // a SYN
+	zeekPartial               // something else, before any SYN
+	zeekEstablished           // a SYN-ACK, for both ends
+	zeekClosed                // a FIN, acknowledged or not
+	zeekReset
+)
+
+// The letters that an end gets once, or again only with another sequence number.
+const (
+	zeekOnceSyn uint8 = 1 << iota // s or h, whichever is first
+	zeekOnceFin
+	zeekOnceRst
+	zeekOnceData
+	zeekOnceAck
+	zeekOnceFinRst
+	zeekOnceMulti
+)
+
+// The limits of Zeek's defaults, and ours for memory.
+const (
+	zeekSeqJump       = 1 << 20  // a SYN or RST so far from the rest is not believed
+	zeekUnackedLimit  = 1 << 14  // tcp_max_above_hole_without_any_acks
+	zeekBufferLimit   = 10 << 20 // tcp_excessive_data_without_further_acks
+	zeekMaxHistory    = 256
+	zeekMaxSpans      = 32
+	zeekQuarterOfRing = 1 << 30
+)
+
+// segment takes in a segment of ends[from]. One with a bad checksum changes nothing but the history.
+func (z *zeekLog) segment(from int, seg *flows.Segment, badChecksum bool) {
+	if !z.begun {
+		z.begun, z.first = true, uint8(from)
+		z.history = z.room[:0]
+	}
+	x, y := &z.ends[from], &z.ends[1-from]
+	if badChecksum {
+		z.scaled(from, 'C', &x.bad)
+		return
+	}
+	end := seg.Seq
+	if !seg.Flags.Has(flows.RST) {
+		end += seg.Len
+	}
+	if seg.Flags.Has(flows.SYN) {
+		end++
+	}
+	if seg.Flags.Has(flows.FIN) {
+		end++
+	}
+	x.initialize(seg, end)
+	below := !x.far && int32(seg.Seq-x.start) < 0
+
+	z.letters(from, seg)
+	if seg.Window == 0 && !seg.Flags.Has(flows.RST) && y.state != zeekClosed && x.state != zeekReset {
+		z.scaled(from, 'W', &x.noSpace)
+	}
+	ackOfContent := false
+	if seg.Flags.Has(flows.ACK) {
+		ackOfContent = y.acknowledge(seg)
+	}
+	if x.advance(seg, end) {
+		z.scaled(from, 'T', &x.again)
+	}
+	x.move(y, seg)
+	if ackOfContent {
+		z.gap(1-from, seg.Ack)
+	}
+	if seg.Len > 0 && !seg.Flags.Has(flows.RST) && !below {
+		from := seg.Seq
+		if seg.Flags.Has(flows.SYN) {
+			from++
+		}
+		x.content(from, from+seg.Len)
+	}
+}
+
+// initialize sets the numbers by an end's first segment, and by a SYN where none was sure.
+func (e *zeekEnd) initialize(seg *flows.Segment, end uint32) {
+	syn := seg.Flags.Has(flows.SYN)
+	switch {
+	case e.state == zeekInactive && !syn:
+		e.begin(seg.Seq - 1)
+		e.last = seg.Seq // so that its text is not taken for a retransmission
+	case e.state == zeekInactive,
+		syn && e.state == zeekSynSent && seg.Seq != e.start,
+		syn && (e.state == zeekEstablished || e.state == zeekPartial),
+		syn && e.state == zeekReset && e.before == zeekInactive:
+		e.begin(seg.Seq)
+		e.last = end
+	default:
+		return
+	}
+	if e.seen&zeekOnceSyn != 0 && syn {
+		e.syn = seg.Seq // Zeek counts from the new ISN, so it does not look like another one
+	}
+}
+
+func (e *zeekEnd) begin(isn uint32) {
+	e.start, e.last, e.acked, e.whole = isn, isn, isn, isn+1
+	e.ahead, e.far = e.ahead[:0], false
+}
+
+// letters writes down the flags.
+func (z *zeekLog) letters(from int, seg *flows.Segment) {
+	x := &z.ends[from]
+	syn, fin, rst := seg.Flags.Has(flows.SYN), seg.Flags.Has(flows.FIN), seg.Flags.Has(flows.RST)
+	atFin := seg.Seq + seg.Len
+	switch {
+	case fin && rst:
+		z.once(from, 'I', zeekOnceFinRst)
+	case syn && (fin || rst):
+		z.once(from, 'Q', zeekOnceMulti)
+	case syn:
+		letter := byte('S')
+		if seg.Flags.Has(flows.ACK) {
+			letter = 'H'
+		}
+		z.onceEach(from, letter, zeekOnceSyn, &x.syn, seg.Seq)
+	case fin:
+		z.onceEach(from, 'F', zeekOnceFin, &x.fin, atFin)
+	case rst:
+		z.onceEach(from, 'R', zeekOnceRst, &x.rst, seg.Seq)
+	case seg.Len > 0:
+		z.once(from, 'D', zeekOnceData)
+	case seg.Flags.Has(flows.ACK):
+		z.once(from, 'A', zeekOnceAck)
+	}
+	if fin {
+		x.fins, x.fin = true, atFin
+	}
+}
+
+func (z *zeekLog) once(from int, letter byte, bit uint8) (isFirst bool) {
+	x := &z.ends[from]
+	if x.seen&bit != 0 {
+		return false
+	}
+	x.seen |= bit
+	z.write(from, letter)
+	return true
+}
+
+// onceEach writes the letter for each sequence number that differs from the one before.
+func (z *zeekLog) onceEach(from int, letter byte, bit uint8, last *uint32, seq uint32) {
+	if !z.once(from, letter, bit) && seq != *last {
+		z.write(from, letter)
+	}
+	*last = seq
+}
+
+// scaled writes the letter for the first, the tenth, the hundredth … time.
+func (z *zeekLog) scaled(from int, letter byte, count *uint32) {
+	*count++
+	for n := *count; n%10 == 0; {
+		if n /= 10; n == 1 {
+			z.write(from, letter)
+			return
+		}
+	}
+	if *count == 1 {
+		z.write(from, letter)
+	}
+}
+
+func (z *zeekLog) write(from int, letter byte) {
+	if len(z.history) < zeekMaxHistory {
+		z.history = append(z.history, inCase(letter, from == 0))
+	}
+}
+
+func inCase(letter byte, upper bool) byte {
+	if upper {
+		return letter &^ ('a' - 'A')
+	}
+	return letter | ('a' - 'A')
+}
+
+// acknowledge takes in an acknowledgement of what e has sent, and reports whether it can be one of content.
+func (e *zeekEnd) acknowledge(seg *flows.Segment) bool {
+	switch {
+	case e.state == zeekInactive:
+		e.begin(seg.Ack - 1)
+		return false
+	case !e.far && int32(seg.Ack-e.start) < 0:
+		return false
+	}
+	if d := int32(seg.Ack - e.acked); d > 0 && !seg.Flags.Has(flows.RST) && (seg.Ack != 0 || d <= zeekSeqJump) {
+		e.acked = seg.Ack
+	}
+	return true
+}
+
+// advance moves the highest number sent, and reports whether the segment is text sent again.
+func (e *zeekEnd) advance(seg *flows.Segment, end uint32) (again bool) {
+	d := int32(end - e.last)
+	switch {
+	case seg.Flags&(flows.SYN|flows.RST) != 0 && (d > zeekSeqJump || d < -zeekSeqJump):
+		return false
+	case seg.Flags.Has(flows.FIN) && e.last == e.start+1:
+	case e.state == zeekReset:
+		return false
+	case d <= 0:
+		return seg.Len > 0
+	}
+	e.last = end
+	e.far = e.far || end-e.start > zeekQuarterOfRing
+	return false
+}
+
+// move is Zeek's state machine, for the sender and a little for its peer.
+func (e *zeekEnd) move(peer *zeekEnd, seg *flows.Segment) {
+	syn, fin, rst, ack := seg.Flags.Has(flows.SYN), seg.Flags.Has(flows.FIN), seg.Flags.Has(flows.RST), seg.Flags.Has(flows.ACK)
+	switch e.state {
+	case zeekInactive:
+		switch {
+		case syn && (ack || peer.state == zeekSynSent):
+			if peer.state == zeekSynSent {
+				peer.enter(zeekEstablished)
+			}
+			e.enter(zeekEstablished)
+		case syn && peer.state == zeekEstablished:
+			e.enter(zeekEstablished) // the SYN-ACK was captured before its SYN
+		case syn:
+			e.enter(zeekSynSent)
+		}
+		switch {
+		case rst:
+			e.enter(zeekReset)
+		case fin:
+			e.enter(zeekClosed)
+		case syn, seg.Len == 0 && peer.state == zeekSynSent:
+			// An answer to a SYN without one of its own says nothing yet.
+		case ack && peer.state == zeekEstablished:
+			e.enter(zeekEstablished) // only its SYN was missed
+		default:
+			e.enter(zeekPartial)
+		}
+	case zeekSynSent:
+		switch {
+		case rst:
+			e.enter(zeekReset)
+		case fin:
+			e.enter(zeekClosed)
+		}
+	case zeekEstablished, zeekPartial:
+		switch {
+		case rst:
+			e.enter(zeekReset)
+		case fin:
+			e.enter(zeekClosed)
+			if peer.state == zeekReset && peer.before == zeekClosed {
+				peer.enter(zeekClosed) // its FIN was followed by an RST: a normal end after all
+			}
+		case syn && !ack && e.state == zeekPartial && peer.state == zeekInactive:
+			e.enter(zeekSynSent)
+		}
+	case zeekClosed:
+		if rst && peer.state != zeekClosed {
+			e.enter(zeekReset)
+		}
+	}
+}
+
+func (e *zeekEnd) enter(s zeekState) {
+	if s != e.state {
+		e.before, e.state = e.state, s
+	}
+}
+
+// clean reports that an end was established by the book. Only then are gaps believed.
+func (e *zeekEnd) clean() bool {
+	return e.state == zeekEstablished || e.state == zeekClosed && e.before == zeekEstablished
+}
+
+// content takes in octets that end sent.
+func (e *zeekEnd) content(from, to uint32) {
+	if int32(e.acked-from) > 0 {
+		from = e.acked
+	}
+	if int32(e.whole-from) > 0 {
+		from = e.whole
+	}
+	if int32(to-from) <= 0 || e.deaf {
+		return
+	}
+	if from == e.whole {
+		e.whole = to
+		e.absorb()
+	} else {
+		e.insert(from, to)
+	}
+	unacked := e.acked == e.start || e.acked == e.start+1
+	if n := len(e.ahead); n > zeekMaxSpans || n > 0 && unacked && e.ahead[n-1].to-e.whole > zeekUnackedLimit || int32(to-e.acked) > zeekBufferLimit {
+		e.deaf, e.ahead = true, nil
+	}
+}
+
+func (e *zeekEnd) insert(from, to uint32) {
+	i := 0
+	for i < len(e.ahead) && int32(e.ahead[i].to-from) < 0 {
+		i++
+	}
+	j := i
+	for ; j < len(e.ahead) && int32(e.ahead[j].from-to) <= 0; j++ {
+		if int32(e.ahead[j].from-from) < 0 {
+			from = e.ahead[j].from
+		}
+		if int32(e.ahead[j].to-to) > 0 {
+			to = e.ahead[j].to
+		}
+	}
+	e.ahead = append(e.ahead[:i], append([]zeekSpan{{from, to}}, e.ahead[j:]...)...)
+}
+
+// absorb moves whole over the content that it has reached.
+func (e *zeekEnd) absorb() {
+	n := 0
+	for ; n < len(e.ahead) && int32(e.ahead[n].from-e.whole) <= 0; n++ {
+		if int32(e.ahead[n].to-e.whole) > 0 {
+			e.whole = e.ahead[n].to
+		}
+	}
+	e.ahead = append(e.ahead[:0], e.ahead[n:]...)
+}
+
+// gap gives up the holes before ack in what an end sent: its receiver has what the capture has not.
+func (z *zeekLog) gap(of int, ack uint32) {
+	e := &z.ends[of]
+	if e.fins && int32(ack-e.fin) > 0 {
+		ack = e.fin
+	}
+	for int32(ack-e.whole) > 0 {
+		if e.clean() && z.ends[1-of].clean() && !e.deaf {
+			z.scaled(of, 'G', &e.gaps)
+		}
+		if len(e.ahead) == 0 || int32(e.ahead[0].from-ack) > 0 {
+			e.whole = ack
+			return
+		}
+		e.whole = e.ahead[0].from
+		e.absorb()
+	}
+}
+
+// size is how many octets of text an end sent, by its sequence numbers.
+func (e *zeekEnd) size() uint32 {
+	n := max(e.last-e.start, e.acked-e.start, 1) - 1
+	if e.fins && n > 0 {
+		n--
+	}
+	return n
+}
+
+// fill gives what Zeek would log if the opener is ends[client].
+func (z *zeekLog) fill(client int) *Zeek {
+	var text [zeekMaxHistory + 1]byte
+	history := text[:0]
+	if int(z.first) != client {
+		history = append(history, '^') // Zeek starts with the sender of the first segment
+	}
+	for _, letter := range z.history {
+		history = append(history, inCase(letter, (letter < 'a') == (client == 0)))
+	}
+	return &Zeek{ConnState: z.connState(&z.ends[client], &z.ends[1-client], history), History: string(history)}
+}
+
+// connState sums up the states of the two ends, as Zeek's script does.
+func (z *zeekLog) connState(o, r *zeekEnd, history []byte) string {
+	unopened := func(e *zeekEnd) bool { return e.state == zeekInactive || e.state == zeekPartial }
+	switch {
+	case r.state == zeekReset && (o.state == zeekSynSent || o.state == zeekReset && o.size() == 0 && r.size() == 0):
+		return "REJ"
+	case r.state == zeekReset && unopened(o):
+		return "RSTRH"
+	case r.state == zeekReset:
+		return "RSTR"
+	case o.state == zeekReset && !unopened(r):
+		return "RSTO"
+	case o.state == zeekReset:
+		attempt, isAttempt := bytes.CutPrefix(bytes.TrimPrefix(history, []byte{'^'}), []byte{'S'})
+		if i := bytes.IndexAny(attempt, "HAFGIQR"); isAttempt && i >= 0 && attempt[i] == 'R' {
+			return "RSTOS0"
+		}
+	case o.state == zeekClosed && r.state == zeekClosed:
+		return "SF"
+	case o.state == zeekClosed && unopened(r):
+		return "SH"
+	case o.state == zeekClosed:
+		return "S2"
+	case r.state == zeekClosed && unopened(o):
+		return "SHR"
+	case r.state == zeekClosed:
+		return "S3"
+	case o.state == zeekSynSent && r.state == zeekInactive:
+		return "S0"
+	case o.state == zeekEstablished && r.state == zeekEstablished:
+		return "S1"
+	}
+	return "OTH"
+}
