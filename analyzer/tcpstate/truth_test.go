@@ -63,7 +63,7 @@ func TestTruthDisclosed(t *testing.T) {
 			}
 		}
 		sim.Arrived = func(s *rfcsim.Passing) {
-			if s.Rst && !s.Late {
+			if s.Rst && !s.Late && s.Seq != 0 {
 				resets[1-s.From]--
 			}
 		}
@@ -81,6 +81,7 @@ func TestTruthDisclosed(t *testing.T) {
 			want := p.truth(end)
 			if resets[end] > 0 {
 				// Whether an RST arrived, and before or after what else, only its receiver can tell, and a CLOSED end is silent.
+				// With number 0 it counts in SYN_SENT alone, and whether that end was in SYN_RCVD already is not to be seen.
 				if n := len(want) - 1; want[n].name == "CLOSED" {
 					want[n].optional = true
 				} else {

@@ -62,7 +62,8 @@ type Passing struct {
 	From   int
 	At     int64
 	SentAt int64
-	Known  int // entries in its sender's History when it was sent
+	Late   bool // on its arrival: behind the observer it took longer than the path's delay
+	Known  int  // entries in its sender's History when it was sent
 }
 
 // New makes two endpoints in CLOSED, with a path of no delay.
@@ -127,10 +128,12 @@ func (sim *Sim) pass(p *Passing) {
 		sim.Observe(p)
 	}
 	for _, extra := range sim.fate(&sim.Behind[p.From], p, "behind the observer") {
+		copied := *p
+		copied.Late = extra > 0
 		if d := sim.Behind[p.From].Delay + extra; d > 0 {
-			sim.after(d, func() { sim.arrive(p) })
+			sim.after(d, func() { sim.arrive(&copied) })
 		} else {
-			sim.arrive(p)
+			sim.arrive(&copied)
 		}
 	}
 }
