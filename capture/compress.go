@@ -10,7 +10,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
-	"github.com/ulikunitz/xz"
+	"github.com/therootcompany/xz"
 )
 
 // maxWindow bounds what a compressed file may make a decompressor remember: what the zstd command allows by default.
@@ -34,11 +34,7 @@ var compressions = []compression{
 	}},
 	{"lz4", "\x04\x22\x4d\x18", func(b *buffer) (io.Reader, error) { return lz4.NewReader(b), nil }},
 	{"bzip2", "BZh", func(b *buffer) (io.Reader, error) { return bzip2.NewReader(b), nil }},
-	{"xz", "\xfd7zXZ\x00", func(b *buffer) (io.Reader, error) {
-		tail := &xzTail{src: b}
-		r, err := xz.NewReader(tail)
-		return &xzReader{r, tail}, err
-	}},
+	{"xz", "\xfd7zXZ\x00", func(b *buffer) (io.Reader, error) { return xz.NewReader(b, maxWindow) }},
 }
 
 // compressionNames is for messages.
@@ -60,36 +56,6 @@ func skipFrames(b *buffer) {
 			return
 		}
 	}
-}
-
-// xzReader mends what the xz package takes for the end of a sound file: a cut before an index or in a block's header.
-type xzReader struct {
-	*xz.Reader
-	tail *xzTail
-}
-
-func (r *xzReader) Read(p []byte) (int, error) {
-	n, err := r.Reader.Read(p)
-	if err == io.EOF && r.tail.last != [2]byte{'Y', 'Z'} {
-		err = io.ErrUnexpectedEOF
-	}
-	return n, err
-}
-
-// xzTail keeps the last two bytes but for padding: those of a stream's footer are "YZ" (the .xz file format §2.1.2.4).
-type xzTail struct {
-	src  io.Reader
-	last [2]byte
-}
-
-func (t *xzTail) Read(p []byte) (int, error) {
-	n, err := t.src.Read(p)
-	for _, b := range p[:n] {
-		if b != 0 {
-			t.last = [2]byte{t.last[1], b}
-		}
-	}
-	return n, err
 }
 
 // ahead runs a decompressor in a goroutine of its own. At most its chunks are decompressed ahead of the reader.
