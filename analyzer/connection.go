@@ -90,7 +90,7 @@ func (c *connection) segment(seg *flows.Segment) tcpstate.Effect {
 	}
 	x, y := &c.sides[from], &c.sides[to]
 	c.zeek.segment(from, seg, seg.BadChecksum && x.goodChecksums)
-	c.tshark.segment(seg, seg.Packet == c.id)
+	c.tshark.segment(seg)
 	if x.packets == 0 {
 		x.firstSeq = seg.Seq
 	}

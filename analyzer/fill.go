@@ -41,7 +41,7 @@ func (c *connection) fill(r *Connection, o *Options, at int64, by EndedBy) {
 		c.timeWaits(r, o, i, at, by)
 	}
 	r.Zeek = c.zeek.fill(client)
-	r.Tshark = &Tshark{Completeness: int(c.tshark)}
+	r.Tshark = &Tshark{Completeness: int(c.tshark.bits)}
 	c.conclude(r, at)
 	r.Findings = c.findings(r.Findings)
 }

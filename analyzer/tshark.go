@@ -3,13 +3,17 @@ package analyzer
 import "github.com/tcplife/tcplife/flows"
 
 // completeness is Wireshark's tcp.completeness (User's Guide, "TCP Analysis"): what kinds of segments a conversation
-// has, whoever sent them and whatever their numbers. It is what two passes over a capture (tshark -2) find; one pass
-// leaves out the first segment but for a SYN.
-type completeness uint8
+// has, whoever sent them and whatever their numbers. It is what two passes over a capture (tshark -2) find.
+type completeness struct {
+	bits  completenessBits
+	first completenessBits // of the first segment
+	begun bool
+}
 
-// The bits of a completeness.
+type completenessBits uint8
+
 const (
-	completeSyn completeness = 1 << iota
+	completeSyn completenessBits = 1 << iota
 	completeSynAck
 	completeAck
 	completeData
@@ -17,29 +21,37 @@ const (
 	completeRst
 )
 
-// segment adds a segment. A SYN counts only where it comes first.
-func (c *completeness) segment(seg *flows.Segment, first bool) {
-	switch seg.Flags & (flows.SYN | flows.ACK) {
-	case flows.SYN:
-		if first {
-			*c |= completeSyn
-			if seg.Len > 0 {
-				*c |= completeData
-			}
-		}
-	case flows.SYN | flows.ACK:
-		*c |= completeSynAck
-	case flows.ACK:
+// segment adds a segment. Wireshark looks for a SYN in the first one only, and for nothing else there: what else it is
+// comes in with the second pass, and shows from the second segment on.
+func (c *completeness) segment(seg *flows.Segment) {
+	if c.begun {
+		c.bits |= c.first | kinds(seg)
+		return
+	}
+	c.begun, c.first = true, kinds(seg)
+	if seg.Flags&(flows.SYN|flows.ACK) == flows.SYN {
+		c.bits = completeSyn
 		if seg.Len > 0 {
-			*c |= completeData
-		} else {
-			*c |= completeAck
+			c.bits |= completeData
 		}
+	}
+}
+
+// kinds are what a segment is, but for a SYN.
+func kinds(seg *flows.Segment) (bits completenessBits) {
+	switch {
+	case seg.Flags.Has(flows.SYN | flows.ACK):
+		bits = completeSynAck
+	case seg.Flags.Has(flows.ACK) && seg.Len > 0:
+		bits = completeData
+	case seg.Flags.Has(flows.ACK):
+		bits = completeAck
 	}
 	if seg.Flags.Has(flows.FIN | flows.ACK) {
-		*c |= completeFin
+		bits |= completeFin
 	}
 	if seg.Flags.Has(flows.RST) {
-		*c |= completeRst
+		bits |= completeRst
 	}
+	return bits
 }

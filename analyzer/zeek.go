@@ -109,7 +109,9 @@ func (z *zeekLog) segment(from int, seg *flows.Segment, badChecksum bool) {
 	if ackOfContent {
 		z.gap(1-from, seg.Ack)
 	}
-	if seg.Len > 0 && !seg.Flags.Has(flows.RST) && !below {
+	// Text that a snaplen cut counts as not seen. Whoever could check the checksum has all of it.
+	whole := seg.GoodChecksum || seg.BadChecksum
+	if whole && seg.Len > 0 && !seg.Flags.Has(flows.RST) && !below {
 		from := seg.Seq
 		if seg.Flags.Has(flows.SYN) {
 			from++
