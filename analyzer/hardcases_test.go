@@ -81,6 +81,48 @@ func TestEveryHardCase(t *testing.T) {
 	}
 }
 
+// TestHardCasesPage holds docs/HARD-CASES.md to the cases: it is made of their descriptions.
+func TestHardCasesPage(t *testing.T) {
+	var page bytes.Buffer
+	page.WriteString(`# Hard cases of passive TCP tracking
+
+What makes a connection hard to follow from the wire, and where the right answer is held: each file of
+analyzer/testdata/hardcases is a segment exchange that reads like the figures of RFC 9293, and the record that must come out.
+The numbers are names; more than one file can stand for a case. To make this page again:
+` + "`go test ./analyzer -run HardCases -update`" + `.
+
+| case | what the wire shows |
+| --- | --- |
+`)
+	files, _ := filepath.Glob("testdata/hardcases/*.txtar")
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimSuffix(filepath.Base(f), ".txtar")
+		fmt.Fprintf(&page, "| [%s](../analyzer/%s) | %s |\n", name, f, strings.Join(strings.Fields(string(txtar.Parse(text).Comment)), " "))
+	}
+	skipped, err := os.ReadFile("testdata/hardcases/SKIPPED")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page.WriteString("\n## Not here\n\n")
+	for _, m := range regexp.MustCompile(`(?m)^(\d\d) +(\S.*)$`).FindAllStringSubmatch(string(skipped), -1) {
+		fmt.Fprintf(&page, "- %s: %s\n", m[1], m[2])
+	}
+	const file = "../docs/HARD-CASES.md"
+	if *update {
+		if err := os.WriteFile(file, page.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if have, err := os.ReadFile(file); err != nil || !bytes.Equal(have, page.Bytes()) {
+		t.Errorf("%s is not what the cases say (%v); make it again with -update", file, err)
+	}
+}
+
 // analyze gives the records of an exchange in the short form of the hard cases.
 func analyze(t *testing.T, script string) (records []string) {
 	t.Helper()

@@ -1,0 +1,103 @@
+package analyzer_test
+
+import (
+	"testing"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/segtest"
+)
+
+const wholeLife = `
+	C = 10.0.0.1:40000 mss=1460
+	S = 10.0.0.2:80 mss=1460
+	C --> S SYN
+	C <-- S SYN,ACK
+	C --> S ACK
+	C --> S PSH,ACK len=100
+	C <-- S PSH,ACK len=200
+	C --> S FIN,ACK
+	C <-- S ACK
+	C <-- S FIN,ACK
+	C --> S ACK`
+
+// records analyzes segments that a test has changed.
+func records(segments []flows.Segment) (out []string) {
+	a := analyzer.New(analyzer.Options{}, func(r *analyzer.Connection) { out = append(out, short(r)) })
+	for i := range segments {
+		a.Segment(&segments[i])
+	}
+	a.Close()
+	return out
+}
+
+// Hard case 64: merged files and interfaces have clocks of their own. The numbers decide, not the times.
+func TestHardCase64ClockStepsBack(t *testing.T) {
+	plain := segtest.Script(wholeLife).Segments()
+	want := records(plain)
+	skewed := segtest.Script(wholeLife).Segments()
+	for i := range skewed {
+		if skewed[i].FromB {
+			skewed[i].Time -= 5e9 // the server's interface is five seconds behind
+		}
+	}
+	got := records(skewed)
+	if len(got) != 1 || got[0] != want[0] {
+		t.Errorf("with a clock behind:\n%s\nwith one clock:\n%s", got, want)
+	}
+}
+
+// Hard case 42: offload leaves wrong checksums on the sender's side. They are believed, unless the same sender's are
+// right otherwise.
+func TestHardCase42Checksums(t *testing.T) {
+	script := wholeLife + "\n X = 10.0.0.2:80\n"
+	offloaded := segtest.Script(script).Segments()
+	for i := range offloaded {
+		offloaded[i].BadChecksum, offloaded[i].GoodChecksum = true, false
+	}
+	if got, want := records(offloaded), records(segtest.Script(script).Segments()); len(got) != 1 || got[0] != want[0] {
+		t.Errorf("with offload:\n%s\nwithout:\n%s", got, want)
+	}
+
+	const reset = `
+		C --> S SYN
+		C <-- S SYN,ACK
+		C --> S ACK
+		C <-- S RST,ACK
+		C --> S PSH,ACK len=10
+		C <-- S ACK`
+	segments := segtest.Script(reset).Segments()
+	for i := range segments {
+		segments[i].GoodChecksum = true
+	}
+	segments[3].GoodChecksum, segments[3].BadChecksum = false, true
+	a := analyzer.New(analyzer.Options{}, func(r *analyzer.Connection) {
+		if r.Teardown.Reset != nil || r.Server.State.State.String() != "ESTABLISHED" {
+			t.Errorf("an RST with a wrong checksum was believed:\n%s", short(r))
+		}
+		if len(r.Findings) != 1 || r.Findings[0].Code != "bad_checksums" {
+			t.Errorf("findings %v, want bad_checksums", r.Findings)
+		}
+	})
+	for i := range segments {
+		a.Segment(&segments[i])
+	}
+	a.Close()
+}
+
+// The numbers of a connection mean nothing in themselves: shifted by a constant they give the same life.
+func TestShiftedNumbers(t *testing.T) {
+	want := records(segtest.Script(wholeLife).Segments())
+	for _, shift := range []uint32{1, 1 << 31, 0xffffff38, 0xffffff9b} {
+		segments := segtest.Script(wholeLife).Segments()
+		for i := range segments {
+			segments[i].Seq += shift
+			if segments[i].Flags.Has(flows.ACK) {
+				segments[i].Ack += shift
+			}
+		}
+		if got := records(segments); got[0] != want[0] {
+			t.Errorf("shifted by %d:\n%s\nwant\n%s", shift, got[0], want[0])
+		}
+	}
+}
