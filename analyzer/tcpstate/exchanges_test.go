@@ -11,13 +11,17 @@ import (
 
 // exchange is a script of segments (see segtest) with the states of C, on the left, and of S, on the right, after each.
 type exchange struct {
-	name   string
-	script string
-	c, s   string // their histories in the end
+	name    string
+	script  string
+	c, s    string // their histories in the end
+	differs string // why the tracker says something else as yet
 }
 
 func (x *exchange) check(t *testing.T) {
 	t.Helper()
+	if x.differs != "" {
+		t.Skip("tracker: " + x.differs)
+	}
 	c := &Conn{}
 	for _, step := range segtest.Script(x.script).Steps {
 		seg := step.Segment
@@ -78,7 +82,7 @@ func TestFigures(t *testing.T) {
 			SYN_SENT     C --> S  RST seq=91                CLOSED
 			ESTABLISHED  C <-- S  SYN,ACK seq=400 ack=101   SYN_RCVD
 			ESTABLISHED  C --> S  ACK seq=101 ack=401       ESTABLISHED`,
-			c: "SYN_SENT ESTABLISHED", s: "SYN_RCVD ESTABLISHED"},
+			c: "SYN_SENT ESTABLISHED", s: "SYN_RCVD ESTABLISHED", differs: "the RST that answers a wrong SYN,ACK closes its sender"},
 		// And the duplicate's own life, where it has passed.
 		{name: "8, the old duplicate", script: `
 			             C --> S  SYN seq=90
@@ -125,12 +129,7 @@ func TestFigures(t *testing.T) {
 			TIME_WAIT    C <-- S  ACK seq=302 ack=102       TIME_WAIT`,
 			c: "SYN_SENT ESTABLISHED FIN_WAIT_1 CLOSING TIME_WAIT", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1 CLOSING TIME_WAIT"},
 	} {
-		t.Run(x.name, func(t *testing.T) {
-			if strings.HasPrefix(x.name, "8, recovery") {
-				t.Skip("tracker: the RST that answers a wrong SYN,ACK closes its sender")
-			}
-			x.check(t)
-		})
+		t.Run(x.name, x.check)
 	}
 }
 
@@ -138,3 +137,179 @@ const opened = `
 			SYN_SENT     C --> S  SYN seq=100
 			ESTABLISHED  C <-- S  SYN,ACK seq=300 ack=101   SYN_RCVD
 			ESTABLISHED  C --> S  ACK seq=101 ack=301       ESTABLISHED`
+
+// CLOSE in SYN_RCVD goes to FIN_WAIT_1 (RFC 9293 §3.10.4), but a FIN whose sender was seen in SYN_RCVD last is nearly always
+// one of ESTABLISHED, to which the ACK was not captured: so the tracker has it.
+
+// What simulated connections and random segments have shown to be hard, each as the shortest exchange.
+func TestHardExchanges(t *testing.T) {
+	for _, x := range []exchange{
+		{name: "an RST with number 0 says that its sender has no connection, §3.10.7.1", script: `
+			SYN_SENT     C --> S  SYN seq=100
+			SYN_RCVD     C <-- S  SYN seq=300               SYN_RCVD     # C has closed in SYN_SENT
+			             C <-- S  SYN,ACK seq=300 ack=101   SYN_RCVD
+			CLOSED       C --> S  RST,ACK seq=0 ack=301     SYN_RCVD     # below the window of S
+			CLOSED       C --> S  RST seq=101               CLOSED`,
+			c: "SYN_SENT CLOSED", s: "SYN_SENT SYN_RCVD CLOSED", differs: "an RST with number 0 takes nothing back"},
+		{name: "a late SYN shows that its sender was in SYN_SENT, §3.10.1", script: `
+			SYN_SENT     C --> S  SYN seq=100
+			ESTABLISHED  C <-- S  SYN,ACK seq=300 ack=101   SYN_RCVD
+			ESTABLISHED  C --> S  ACK seq=101 ack=301       ESTABLISHED
+			     +30ms   C <-- S  SYN seq=300               ESTABLISHED`,
+			c: "SYN_SENT ESTABLISHED", s: "SYN_SENT SYN_RCVD ESTABLISHED"},
+		{name: "an RST below what its receiver has acknowledged is dropped, RFC 5961 §3.2", script: opened + `
+			CLOSE_WAIT   C <-- S  FIN,ACK seq=301 ack=101   FIN_WAIT_1
+			LAST_ACK     C --> S  FIN,ACK seq=101 ack=302 len=1   TIME_WAIT
+			CLOSED       C <-- S  ACK seq=302 ack=103       TIME_WAIT
+			CLOSED       C <-- S  SYN,ACK seq=300 ack=101   TIME_WAIT    # a duplicate
+			CLOSED       C --> S  RST seq=101               TIME_WAIT`,
+			c: "SYN_SENT ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1 TIME_WAIT"},
+		{name: "the slower explanation of an answer bounds the round trip, RFC 6298 §3", script: `
+			SYN_SENT     C --> S  SYN seq=100
+			      +59ms  C <-- S  SYN seq=300
+			             C --> S  SYN,ACK seq=100 ack=301
+			             C <-- S  FIN,ACK seq=301 ack=101                # it answers the SYN of 61 ms ago
+			LAST_ACK     C --> S  FIN,ACK seq=101 ack=302   TIME_WAIT
+			      +58ms  C <-- S  ACK seq=302 ack=101       TIME_WAIT    # sent before the FIN arrived`,
+			c: "SYN_SENT SYN_RCVD ESTABLISHED CLOSE_WAIT LAST_ACK", s: "SYN_SENT ESTABLISHED FIN_WAIT_1 TIME_WAIT"},
+		{name: "CLOSE in SYN_RCVD, §3.10.4, the SYN,ACK lost before the observer", script: `
+			SYN_SENT     C --> S  SYN seq=100
+			             C <-x S  SYN,ACK seq=300 ack=101
+			SYN_SENT     C <-- S  FIN,ACK seq=301 ack=101   FIN_WAIT_1
+			CLOSED       C --> S  RST seq=101               CLOSED`,
+			c: "SYN_SENT CLOSED", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1 CLOSED"},
+		{name: "the RST of an ABORT long after is no answer, §3.10.5", script: opened + `
+			FIN_WAIT_1   C --> S  FIN,ACK seq=101 ack=301   CLOSE_WAIT
+			FIN_WAIT_2   C <-- S  ACK seq=301 ack=102       CLOSE_WAIT
+			     +400ms  C --> S  RST seq=102               CLOSED`,
+			c: "SYN_SENT ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 CLOSED", s: "SYN_RCVD ESTABLISHED CLOSE_WAIT CLOSED"},
+		{name: "a late SYN,ACK of a reset end begins no new life, figure 5", script: `
+			SYN_SENT     C --> S  SYN seq=100
+			SYN_RCVD     C <-- S  SYN seq=300               SYN_RCVD
+			CLOSED       C --> S  RST seq=101               CLOSED
+			CLOSED       C <-- S  SYN,ACK seq=300 ack=101   CLOSED`,
+			c: "SYN_SENT SYN_RCVD CLOSED", s: "SYN_SENT SYN_RCVD CLOSED"},
+		{name: "a FIN that crosses the RST left before it arrived", script: opened + `
+			CLOSED       C <-- S  RST,ACK seq=301 ack=101   CLOSED
+			CLOSED       C --> S  FIN,ACK seq=101 ack=301   CLOSED`,
+			c: "SYN_SENT ESTABLISHED FIN_WAIT_1 CLOSED", s: "SYN_RCVD ESTABLISHED CLOSED"},
+		{name: "the ACK of a keepalive below the window is not heard, §3.10.7.4 first step", script: `
+			SYN_SENT     C --> S  SYN seq=100
+			ESTABLISHED  C <-- S  SYN,ACK seq=300 ack=101   SYN_RCVD
+			             C x-> S  ACK seq=101 ack=301
+			ESTABLISHED  C --> S  ACK seq=100 ack=301       SYN_RCVD`,
+			c: "SYN_SENT ESTABLISHED", s: "SYN_RCVD"},
+		{name: "two duplicates are not silence", script: opened + `
+			ESTABLISHED  C --> S  ACK seq=100 ack=301       ESTABLISHED  # a keepalive
+			ESTABLISHED  C --> S  ACK seq=100 ack=301       ESTABLISHED
+			ESTABLISHED  C --> S  ACK seq=100 ack=301       ESTABLISHED
+			FIN_WAIT_1   C --> S  FIN,ACK seq=101 ack=301   CLOSE_WAIT`,
+			c: "SYN_SENT ESTABLISHED FIN_WAIT_1", s: "SYN_RCVD ESTABLISHED CLOSE_WAIT"},
+		{name: "who has acknowledged the SYN,ACK was ESTABLISHED, and aborts with a bare RST", script: opened + `
+			CLOSED       C --> S  RST seq=101               CLOSED`,
+			c: "SYN_SENT ESTABLISHED CLOSED", s: "SYN_RCVD ESTABLISHED CLOSED"},
+		{name: "the ACK of a repeated FIN shows no simultaneous close", script: opened + `
+			FIN_WAIT_1   C --> S  FIN,ACK seq=101 ack=301   CLOSE_WAIT
+			             C <-x S  FIN,ACK seq=301 ack=102
+			     +290ms  C --> S  FIN,ACK seq=101 ack=301   CLOSE_WAIT
+			FIN_WAIT_2   C <-- S  ACK seq=302 ack=102       CLOSE_WAIT
+			TIME_WAIT    C <-- S  FIN,ACK seq=301 ack=102   LAST_ACK
+			TIME_WAIT    C --> S  ACK seq=102 ack=302       CLOSED`,
+			c: "SYN_SENT ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT", s: "SYN_RCVD ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED"},
+		{name: "the ACK of the first FIN, from beyond a lost one, does, §3.6", script: opened + `
+			FIN_WAIT_1   C --> S  FIN,ACK seq=101 ack=301
+			             C <-x S  FIN,ACK seq=301 ack=101
+			FIN_WAIT_2   C <-- S  ACK seq=302 ack=102
+			     +300ms  C <-- S  FIN,ACK seq=301 ack=102   CLOSING
+			TIME_WAIT    C --> S  ACK seq=102 ack=302       TIME_WAIT`,
+			c: "SYN_SENT ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1 CLOSING TIME_WAIT"},
+		{name: "SYN_SENT hears no FIN, §3.10.7.3", script: `
+			             C <-- S  SYN seq=300               SYN_SENT
+			FIN_WAIT_1   C --> S  FIN,ACK seq=101 ack=301   SYN_SENT     # the SYN,ACK was lost before the observer
+			             C --> S  SYN,ACK seq=100 ack=301
+			             C --> S  ACK seq=102 ack=301       ESTABLISHED`,
+			c: "SYN_RCVD ESTABLISHED FIN_WAIT_1", s: "SYN_SENT ESTABLISHED"},
+		{name: "an RST below the window still says that its sender is CLOSED", script: opened + `
+			CLOSE_WAIT   C <-- S  FIN,ACK seq=301 ack=101   FIN_WAIT_1
+			LAST_ACK     C --> S  FIN,ACK seq=101 ack=302   TIME_WAIT
+			CLOSED       C <-- S  ACK seq=302 ack=102       TIME_WAIT
+			     +900ms  C --> S  FIN,ACK seq=101 ack=302   TIME_WAIT    # a duplicate, taken for a retransmission
+			             C <-x S  ACK seq=302 ack=102
+			     +300ms  C <-- S  FIN,ACK seq=301 ack=101                # and another
+			CLOSED       C --> S  RST seq=101               TIME_WAIT`,
+			c: "SYN_SENT ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1 TIME_WAIT"},
+		{name: "a simultaneous open with a duplicated SYN, figure 7", script: `
+			SYN_SENT     C --> S  SYN seq=100
+			SYN_RCVD     C <-- S  SYN seq=300               SYN_RCVD
+			SYN_RCVD     C <-- S  SYN seq=300               SYN_RCVD
+			ESTABLISHED  C <-- S  SYN,ACK seq=300 ack=101   SYN_RCVD
+			ESTABLISHED  C --> S  SYN,ACK seq=100 ack=301   ESTABLISHED`,
+			c: "SYN_SENT SYN_RCVD ESTABLISHED", s: "SYN_SENT SYN_RCVD ESTABLISHED"},
+		{name: "an ACK from beyond a lost FIN acknowledges nothing of its sender's, §3.3.1", script: `
+			SYN_SENT     C --> S  SYN seq=100
+			     +300ms  C --> S  SYN seq=100
+			             C <-- S  ACK seq=302 ack=101                    # S has sent SYN,ACK and FIN, both lost
+			ESTABLISHED  C <-- S  SYN,ACK seq=300 ack=101
+			ESTABLISHED  C --> S  ACK seq=101 ack=301
+			CLOSE_WAIT   C <-- S  FIN,ACK seq=301 ack=101   FIN_WAIT_1
+			CLOSE_WAIT   C --> S  ACK seq=101 ack=302       FIN_WAIT_2`,
+			c: "SYN_SENT ESTABLISHED CLOSE_WAIT", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2"},
+		{name: "a SYN,ACK again takes no FIN back", script: `
+			SYN_SENT     C --> S  SYN seq=100
+			ESTABLISHED  C <-- S  SYN,ACK seq=300 ack=101   SYN_RCVD
+			CLOSE_WAIT   C <-- S  FIN,ACK seq=301 ack=101   FIN_WAIT_1
+			CLOSED       C --> S  RST,ACK seq=101 ack=302   CLOSED
+			     +300ms  C <-- S  SYN,ACK seq=300 ack=101   FIN_WAIT_1`,
+			c: "SYN_SENT ESTABLISHED CLOSE_WAIT CLOSED", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1"},
+		{name: "who has sent a SYN,ACK was in SYN_RCVD, and aborts there", script: `
+			SYN_SENT     C --> S  SYN seq=100
+			SYN_RCVD     C <-- S  SYN seq=300               SYN_RCVD
+			ESTABLISHED  C <-- S  SYN,ACK seq=300 ack=101   SYN_RCVD
+			CLOSED       C <-- S  RST,ACK seq=301 ack=101   CLOSED`,
+			c: "SYN_SENT SYN_RCVD ESTABLISHED CLOSED", s: "SYN_SENT SYN_RCVD CLOSED"},
+		{name: "an ACK too old is not heard, nor what comes with it, RFC 5961 §5.2", script: opened + `
+			             C --> S  ACK seq=101 ack=301 win=1500 len=1000
+			             C <-- S  ACK seq=301 ack=1101 win=1500
+			             C --> S  ACK seq=1101 ack=301 win=1500 len=1000
+			             C <-- S  ACK seq=301 ack=2101 win=1500
+			             C --> S  ACK seq=2101 ack=301 win=1500 len=1000
+			             C <-- S  ACK seq=301 ack=3101 win=1500
+			     +700ms  C <-- S  FIN,ACK seq=301 ack=101
+			ESTABLISHED  C --> S  ACK seq=3101 ack=301 win=1500
+			             C <-- S  FIN,ACK seq=301 ack=3101 win=1500  FIN_WAIT_1
+			CLOSE_WAIT   C --> S  ACK seq=3101 ack=302 win=1500      FIN_WAIT_2`,
+			c: "SYN_SENT ESTABLISHED CLOSE_WAIT", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2", differs: "old ACKs are heard"},
+		{name: "text lost behind the observer, ABORT, challenge ACK, exact RST, RFC 5961 §3.2", script: opened + `
+			             C --x S  ACK seq=101 ack=301 len=1
+			             C --> S  RST seq=102
+			             C <-- S  ACK seq=301 ack=101       ESTABLISHED
+			CLOSED       C --> S  RST seq=101               CLOSED`,
+			c: "SYN_SENT ESTABLISHED CLOSED", s: "SYN_RCVD ESTABLISHED CLOSED"},
+		{name: "FIN lost behind the observer, ABORT, challenge ACK, exact RST", script: opened + `
+			FIN_WAIT_1   C --x S  FIN,ACK seq=101 ack=301
+			             C --> S  RST seq=102
+			             C <-- S  ACK seq=301 ack=101       ESTABLISHED
+			CLOSED       C --> S  RST seq=101               CLOSED`,
+			c: "SYN_SENT ESTABLISHED FIN_WAIT_1 CLOSED", s: "SYN_RCVD ESTABLISHED CLOSED", differs: "the challenge ACK does not deny the FIN"},
+		{name: "who has acknowledged nothing was in SYN_SENT when it answers by an RST", script: `
+			SYN_SENT     C --> S  SYN seq=100
+			             C x-- S  SYN,ACK seq=300 ack=101   SYN_RCVD
+			             C <-- S  FIN,ACK seq=301 ack=101   FIN_WAIT_1
+			CLOSED       C --> S  RST seq=101               CLOSED`,
+			c: "SYN_SENT CLOSED", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1 CLOSED", differs: "only what the RST answers is taken back"},
+		{name: "a simultaneous open whose SYN,ACKs are lost and sent again at once", script: `
+			@0s          C --> S  SYN seq=100
+			@1ms         C <-- S  SYN seq=300
+			@2ms         C --x S  SYN,ACK seq=100 ack=301
+			@2ms         C x-- S  SYN,ACK seq=300 ack=101
+			@300ms       C --> S  SYN,ACK seq=100 ack=301
+			@300ms       C <-- S  SYN,ACK seq=300 ack=101`,
+			c: "SYN_SENT SYN_RCVD ESTABLISHED", s: "SYN_SENT SYN_RCVD ESTABLISHED", differs: "a copy does not support the state anew"},
+		{name: "a FIN at the ISS is none", script: `
+			SYN_SENT     C --> S  SYN seq=100
+			SYN_SENT     C --> S  FIN,ACK seq=100 ack=301`,
+			c: "SYN_SENT", s: ""},
+	} {
+		t.Run(x.name, x.check)
+	}
+}
