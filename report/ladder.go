@@ -1,12 +1,19 @@
 package report
 
 import (
-	"slices"
-
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
+
+// An Explanation is what tcplife explain tells.
+type Explanation struct {
+	Record      string    `json:"record"`      // "explanation"
+	Schema      int       `json:"schema"`      // analyzer.Schema
+	Connections uint64    `json:"connections"` // in the capture
+	Offered     uint64    `json:"offered"`     // those of them from which a choice was made; 0 if the user named them
+	Ladders     []*Ladder `json:"ladders"`
+}
 
 // A Ladder is the life of one connection segment by segment, as a teacher draws it: time runs down, the client stands on
 // the left and the server on the right. Its states are those of the connection's record, so that what was believed for a
@@ -14,6 +21,7 @@ import (
 type Ladder struct {
 	Record     string               `json:"record"` // "ladder"
 	Schema     int                  `json:"schema"` // analyzer.Schema
+	Alike      uint64               `json:"alike"`  // other connections of its kind that it stands for, if it was chosen for its kind
 	Connection *analyzer.Connection `json:"connection"`
 	X          Origin               `json:"x"` // the client's numbers count from it
 	Y          Origin               `json:"y"` // the server's
@@ -125,12 +133,12 @@ type LadderSide struct {
 
 // A LadderChange is a transition of RFC 9293 figure 5 and why it was made.
 type LadderChange struct {
-	From     string            `json:"from"` // empty where the capture does not reach back
-	To       tcpstate.State    `json:"to"`
-	Evidence analyzer.Evidence `json:"evidence"`
-	Since    analyzer.Time     `json:"since"` // the rung's time but where the segment arrived later, or earlier, than it seemed
-	Rule     string            `json:"rule"`
-	Source   string            `json:"source"` // section of an RFC
+	From     analyzer.StateOrNone `json:"from"` // none where the capture does not reach back
+	To       tcpstate.State       `json:"to"`
+	Evidence analyzer.Evidence    `json:"evidence"`
+	Since    analyzer.Time        `json:"since"` // the rung's time but where the segment arrived later, or earlier, than it seemed
+	Rule     string               `json:"rule"`
+	Source   Source               `json:"source"`
 }
 
 // A Withdrawal is a state that a segment would have led to, had a later one not shown that it did not.
@@ -142,8 +150,14 @@ type Withdrawal struct {
 // A Remark says what a segment was.
 type Remark struct {
 	Text   string `json:"text"`
-	Source string `json:"source"` // section of an RFC, or empty
+	Source Source `json:"source"`
 }
+
+// A Source is a section of an RFC, or empty for none, null in JSON.
+type Source string
+
+// MarshalJSON gives the text, or null.
+func (s Source) MarshalJSON() ([]byte, error) { return appendWord(nil, string(s)), nil }
 
 // Ladders collects the segments of chosen connections while the capture is read once more, and makes their ladders. The
 // memory of each is bounded.
@@ -152,14 +166,16 @@ type Ladders struct {
 	byID map[uint64]*ladderBuilder
 }
 
-// NewLadders prepares the ladders of connections, whose records it keeps.
-func NewLadders(chosen []*analyzer.Connection) *Ladders {
+// NewLadders prepares the ladders of connections.
+func NewLadders(chosen []Chosen) *Ladders {
 	l := &Ladders{byID: map[uint64]*ladderBuilder{}}
 	for _, c := range chosen {
 		b := newLadderBuilder(c)
 		l.all = append(l.all, b)
-		l.byID[c.ID] = b
-		for _, f := range c.Findings {
+		l.byID[b.record.ID] = b
+	}
+	for _, b := range l.all {
+		for _, f := range b.record.Findings {
 			if f.Code != "syn_in_connection" {
 				continue
 			}
@@ -188,28 +204,4 @@ func (l *Ladders) Finish() []*Ladder {
 		ladders[i] = b.ladder()
 	}
 	return ladders
-}
-
-// CloneConnection is a copy of a record that stays when the original is filled anew.
-func cloneConnection(c *analyzer.Connection) *analyzer.Connection {
-	r := *c
-	r.Encapsulation = slices.Clone(c.Encapsulation)
-	r.Client.States, r.Server.States = slices.Clone(c.Client.States), slices.Clone(c.Server.States)
-	r.TimeWait = slices.Clone(c.TimeWait)
-	r.Findings = slices.Clone(c.Findings)
-	for i := range r.Findings {
-		r.Findings[i].Packets = slices.Clone(r.Findings[i].Packets)
-	}
-	r.Client.Fin, r.Server.Fin = clonePointer(c.Client.Fin), clonePointer(c.Server.Fin)
-	r.Teardown.Reset, r.HalfOpen = clonePointer(c.Teardown.Reset), clonePointer(c.HalfOpen)
-	r.Zeek, r.Tshark = clonePointer(c.Zeek), clonePointer(c.Tshark)
-	return &r
-}
-
-func clonePointer[T any](p *T) *T {
-	if p == nil {
-		return nil
-	}
-	v := *p
-	return &v
 }

@@ -11,6 +11,7 @@ import (
 // ladderBuilder collects the segments of one connection.
 type ladderBuilder struct {
 	record  *analyzer.Connection
+	alike   uint64
 	matters map[analyzer.PacketNumber]bool // packets that the record names
 	sides   [2]ladderNumbers               // client, server
 	rungs   []Rung
@@ -51,8 +52,8 @@ type ladderCopy struct {
 	ipid   uint16
 }
 
-func newLadderBuilder(c *analyzer.Connection) *ladderBuilder {
-	b := &ladderBuilder{record: cloneConnection(c), matters: map[analyzer.PacketNumber]bool{}, spare: sparedMax}
+func newLadderBuilder(c Chosen) *ladderBuilder {
+	b := &ladderBuilder{record: c.Connection, alike: c.Alike, matters: map[analyzer.PacketNumber]bool{}, spare: sparedMax}
 	for i, e := range []*analyzer.Endpoint{&b.record.Client, &b.record.Server} {
 		if e.ISN.Known {
 			b.sides[i].origin = Origin{Seq: e.ISN, ISN: true}

@@ -1,6 +1,11 @@
 package report
 
-import "github.com/tcplife/tcplife/analyzer"
+import (
+	"cmp"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+)
 
 // A cause is what made an endpoint change its state.
 type cause uint8
@@ -38,6 +43,17 @@ func ruleOf(from analyzer.StateOrNone, to string, c cause) rule {
 		}
 	}
 	return rule{from: name, to: to, cause: c}
+}
+
+// before is the state that the endpoint leaves, as far as anything is known of it.
+func (r *rule) before() analyzer.StateOrNone {
+	name := cmp.Or(r.supposed, r.from)
+	for s := tcpstate.Closed; s <= tcpstate.TimeWait; s++ {
+		if s.String() == name {
+			return analyzer.StateOrNone{State: s, Known: true}
+		}
+	}
+	return analyzer.StateOrNone{}
 }
 
 const (

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/tcplife/tcplife/analyzer"
@@ -12,7 +11,7 @@ import (
 // ladder puts the record's states to the segments.
 func (b *ladderBuilder) ladder() *Ladder {
 	b.endRun()
-	l := &Ladder{Record: "ladder", Schema: analyzer.Schema, Connection: b.record, Rungs: b.rungs}
+	l := &Ladder{Record: "ladder", Schema: analyzer.Schema, Alike: b.alike, Connection: b.record, Rungs: b.rungs}
 	l.X, l.Y = b.sides[0].origin, b.sides[1].origin
 	l.addEvents()
 	for _, side := range [...]analyzer.Side{analyzer.Client, analyzer.Server} {
@@ -95,7 +94,7 @@ func (l *Ladder) place(side analyzer.Side) {
 		// A state that its peer's earlier packet began, but that supposes a later one, is shown at that.
 		r := &l.Rungs[at]
 		rule := ruleOf(state, s.State.String(), l.cause(&l.Rungs[rung], side, s.State))
-		change := LadderChange{From: cmp.Or(rule.supposed, rule.from), To: s.State, Evidence: s.Evidence, Since: s.At, Rule: rule.text, Source: rule.source}
+		change := LadderChange{From: rule.before(), To: s.State, Evidence: s.Evidence, Since: s.At, Rule: rule.text, Source: Source(rule.source)}
 		r.side(side).Changes = append(r.side(side).Changes, change)
 		state, evidence = analyzer.StateOrNone{State: s.State, Known: true}, s.Evidence
 	}

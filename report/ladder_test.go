@@ -34,10 +34,10 @@ func segmentsOf(t testing.TB, file string) (segments []flows.Segment) {
 
 // laddersOf are the ladders of all connections that choose lets through, in the order in which they ended.
 func laddersOf(segments []flows.Segment, choose func(*analyzer.Connection) bool) []*Ladder {
-	var chosen []*analyzer.Connection
+	var chosen []Chosen
 	a := analyzer.New(analyzer.Options{}, func(c *analyzer.Connection) {
 		if choose(c) {
-			chosen = append(chosen, cloneConnection(c))
+			chosen = append(chosen, NewChosen(c))
 		}
 	})
 	for i := range segments {
@@ -67,7 +67,8 @@ func TestLadderGolden(t *testing.T) {
 			ladders := laddersOf(segmentsOf(t, file), every)
 			const most = 6
 			var out strings.Builder
-			if err := WriteLadders(&out, ladders[:min(len(ladders), most)], LadderOptions{}); err != nil {
+			e := Explanation{Connections: uint64(len(ladders)), Ladders: ladders[:min(len(ladders), most)]}
+			if err := e.WriteText(&out, LadderOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			goldenFile(t, "ladders/"+name+".txt", out.String())

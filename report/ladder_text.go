@@ -25,8 +25,8 @@ const DefaultLadderWidth = 100
 
 const minLadderWidth = 80
 
-// WriteLadders draws ladders for people.
-func WriteLadders(w io.Writer, ladders []*Ladder, o LadderOptions) error {
+// WriteText draws the ladders for people, and says first how they were chosen.
+func (e *Explanation) WriteText(w io.Writer, o LadderOptions) error {
 	if o.Width == 0 {
 		o.Width = DefaultLadderWidth
 	}
@@ -35,7 +35,10 @@ func WriteLadders(w io.Writer, ladders []*Ladder, o LadderOptions) error {
 	if o.ASCII {
 		d.glyphs = &asciiGlyphs
 	}
-	for i, l := range ladders {
+	if e.Offered > 0 || len(e.Ladders) == 0 {
+		d.choice(e)
+	}
+	for i, l := range e.Ladders {
 		if i > 0 {
 			d.line("")
 		}
@@ -114,10 +117,26 @@ func (d *ladderDrawing) draw(l *Ladder) {
 	}
 }
 
+// choice says what the ladders were chosen from.
+func (d *ladderDrawing) choice(e *Explanation) {
+	how := "connections: " + count(e.Connections)
+	if e.Offered < e.Connections {
+		how += ", by --where " + count(e.Offered)
+	}
+	if shown := uint64(len(e.Ladders)); shown < e.Offered {
+		how += fmt.Sprintf("; here %d, one of each kind, those first that have most findings (--top N shows more, --conn ID another)", shown)
+	}
+	d.wrapped("", "", how, calm)
+	d.line("")
+}
+
 func (d *ladderDrawing) head(l *Ladder) {
 	c := l.Connection
 	client, server := endpointCell(&c.Client).full, endpointCell(&c.Server).full
 	d.line(d.paint(bold, d.text(fmt.Sprintf("CONNECTION %d  %s → %s", c.ID, client, server))))
+	if l.Alike > 0 {
+		d.line(d.text("one of " + count(l.Alike+1) + " of its kind"))
+	}
 	begins := "begins " + string(c.Start.Append(nil))
 	if len(c.Encapsulation) > 0 {
 		begins += ", inside " + string(appendEncapsulation(nil, c.Encapsulation))
@@ -217,8 +236,8 @@ func (d *ladderDrawing) states(s *LadderSide, broken bool) []string {
 	}
 	var lines []string
 	first := &s.Changes[0]
-	if first.From != "" {
-		lines = append(lines, first.From+" → "+mark(first.To.String(), first.Evidence))
+	if first.From.Known {
+		lines = append(lines, first.From.State.String()+" → "+mark(first.To.String(), first.Evidence))
 	} else {
 		lines = append(lines, mark(first.To.String(), first.Evidence))
 	}
@@ -309,12 +328,12 @@ func (d *ladderDrawing) notes(l *Ladder, r *Rung) {
 		note("from "+r.ICMP.From, calm)
 	}
 	for _, m := range r.Remarks {
-		note(m.Text+source(m.Source), calm)
+		note(m.Text+bracketed(m.Source), calm)
 	}
 	for _, side := range [...]analyzer.Side{analyzer.Client, analyzer.Server} {
 		s := r.side(side)
 		for _, c := range s.Changes {
-			text := side.String() + ": " + c.Rule + source(c.Source)
+			text := side.String() + ": " + c.Rule + bracketed(c.Source)
 			if c.Since > r.At {
 				text += fmt.Sprintf("; from %s on: what it sent until then had left before", offset(between(l.Connection.Start, c.Since)))
 			}
@@ -361,12 +380,12 @@ func (d *ladderDrawing) numbers(r *Rung) string {
 	return strings.Join(parts, ", ")
 }
 
-// source is the section of a rule in brackets.
-func source(s string) string {
+// bracketed is a source behind what it is the source of.
+func bracketed(s Source) string {
 	if s == "" {
 		return ""
 	}
-	return " (" + strings.TrimPrefix(s, "RFC 9293 ") + ")"
+	return " (" + strings.TrimPrefix(string(s), "RFC 9293 ") + ")"
 }
 
 // foldText says what is not shown.

@@ -16,7 +16,7 @@ func (r *Rung) remark(c *analyzer.Connection) {
 	s := r.Segment
 	has := r.effect.Has
 	say := func(source, format string, args ...any) {
-		r.Remarks = append(r.Remarks, Remark{fmt.Sprintf(format, args...), source})
+		r.Remarks = append(r.Remarks, Remark{fmt.Sprintf(format, args...), Source(source)})
 	}
 	syn, ack, fin, rst := r.flags.Has(flows.SYN), r.flags.Has(flows.ACK), r.flags.Has(flows.FIN), r.flags.Has(flows.RST)
 	from, to := r.From, other(r.From)

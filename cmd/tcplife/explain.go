@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/report"
+)
+
+// explainFlags is the command line of `tcplife explain`: some of the flags of read, and its own.
+type explainFlags struct {
+	readFlags
+	conns []uint // --conn
+	ascii bool
+}
+
+var explainFormats = []string{"text", "json"}
+
+func newExplainCommand() *cobra.Command {
+	f := explainFlags{}
+	cmd := &cobra.Command{
+		Use:   "explain FILE... [flags]",
+		Short: "Show segment by segment why a connection is in its states",
+		Long: `Draws the ladder of a connection, as one beside RFC 9293: its segments between the client on
+the left and the server on the right, with their numbers and whether these are what they
+should be, the states of both sides and by which rule of which section they change, and
+the findings where they happen. Long runs of ordinary segments are folded into a line.
+
+The states are those of the connection's record, as "tcplife read -o json" gives it. Where a
+segment seemed to change one and a later segment shows that it did not, the ladder says so
+at both. A state after ~ is inferred, not seen.
+
+Without --conn it chooses, of all connections or of those for which --where holds, the ones
+that there is most to say about, one of each kind. Connections are of one kind if they were
+opened and closed in the same way and have the same findings. Of the kinds those go first
+that have most points: 100 for an error, 10 for a warning, 1 for another finding, 5 for a
+simultaneous open or close, 2 for a close of another kind.
+
+The files are read twice, so that standard input can not be one of them.`,
+		Example: `  tcplife explain web.pcap
+  tcplife explain web.pcap --conn 4711 --ascii > ticket.txt
+  tcplife explain web.pcap -f 'host 10.0.0.7 and port 443'
+  tcplife explain web.pcap --where 'teardown.reset.by == "server"' --top 1
+  tcplife explain web.pcap --conn 4711 -o json | jq '.ladders[0].verdict'`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return &usageError{"no capture file is given", "tcplife explain FILE"}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.files = args
+			r, err := f.prepare(cmd)
+			if err != nil {
+				return err
+			}
+			return r.explain(cmd.Context(), &f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.UintSliceVar(&f.conns, "conn", nil, "explain the connections with these `IDS`, the numbers of their first packets")
+	f.addPacketFlags(flags)
+	flags.StringVar(&f.where, "where", "", "explain only connections for which `EXPRESSION` holds, see tcplife read --help")
+	flags.IntVar(&f.top, "top", 3, "explain at most `N` connections")
+	flags.StringVarP(&f.output, "output", "o", "text", "`FORMAT`: "+list(explainFormats))
+	flags.BoolVar(&f.ascii, "ascii", false, "draw with ASCII characters only")
+	flags.StringVar(&f.color, "color", "auto", "colour the text; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
+	f.addTrackingFlags(flags)
+	givenOnce(flags)
+	complete(cmd, "output", explainFormats)
+	complete(cmd, "color", colorModes)
+	complete(cmd, "msl", mslNames())
+	complete(cmd, "key", keyLayers)
+	return cmd
+}
+
+// prepare looks for everything that can be wrong with the flags before a file is opened.
+func (f *explainFlags) prepare(cmd *cobra.Command) (*reading, error) {
+	r, err := f.prepareInput(cmd)
+	if err != nil {
+		return nil, err
+	}
+	given := cmd.Flags().Changed
+	if slices.Contains(f.files, "-") {
+		return nil, &usageError{"explain reads its input twice, which standard input can not", "save it to a file and explain that"}
+	}
+	if err := oneOf("--output", f.output, explainFormats); err != nil {
+		return nil, err
+	}
+	if err := oneOf("--color", f.color, colorModes); err != nil {
+		return nil, err
+	}
+	if f.top < 1 {
+		return nil, &usageError{"--top must be at least 1", "without it the three connections that there is most to say about are explained"}
+	}
+	for _, flag := range []string{"ascii", "color"} {
+		if f.output != "text" && given(flag) {
+			return nil, &usageError{fmt.Sprintf("--%s is about text, and the output is %s", flag, f.output), "leave one of the two out"}
+		}
+	}
+	for _, flag := range []string{"where", "top"} {
+		if len(f.conns) > 0 && given(flag) {
+			return nil, &usageError{fmt.Sprintf("--%s chooses connections, and --conn names them", flag), "leave one of the two out"}
+		}
+	}
+	return r, nil
+}
+
+// explain chooses connections by a first reading, and draws their ladders by a second one.
+func (r *reading) explain(ctx context.Context, f *explainFlags) error {
+	started := time.Now()
+	var failed error // to hand on what the analyzer emits
+	total := uint64(0)
+	named := map[uint]report.Chosen{}
+	choice := report.NewLadderChoice(f.top)
+	account, err := r.track(ctx, func(c *analyzer.Connection) {
+		total++
+		holds := true
+		if r.where != nil && failed == nil {
+			holds, failed = r.where.Holds(c)
+		}
+		switch {
+		case slices.Contains(f.conns, uint(c.ID)):
+			named[uint(c.ID)] = report.NewChosen(c)
+		case holds && len(f.conns) == 0:
+			choice.Offer(c)
+		}
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return err
+	}
+	chosen := choice.Chosen()
+	for _, id := range f.conns {
+		c, known := named[id]
+		if !known {
+			return fmt.Errorf("there is no connection %d among the %d; tcplife read -o json FILE tells their ids", id, total)
+		}
+		chosen = append(chosen, c)
+	}
+
+	collected := report.NewLadders(chosen)
+	r.options.Trace = collected.Trace
+	if _, err := r.track(ctx, func(*analyzer.Connection) {}); err != nil {
+		return err
+	}
+	e := report.Explanation{Connections: total, Offered: choice.Offered, Ladders: collected.Finish()}
+	if f.output == "json" {
+		err = e.WriteJSON(r.stdout)
+	} else {
+		width, color := f.look(r.stdout)
+		err = e.WriteText(r.stdout, report.LadderOptions{Width: width, Color: color, ASCII: f.ascii})
+	}
+	if err != nil {
+		return fmt.Errorf("write the ladders: %w", err)
+	}
+	if f.verbose {
+		account.tellSpeed(r.stderr, time.Since(started))
+	}
+	return account.tellOmissions(r.stderr)
+}
+
+// track reads the files from their beginning to their end, and no less.
+func (r *reading) track(ctx context.Context, emit func(*analyzer.Connection)) (*account, error) {
+	p, err := r.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tracker := analyzer.New(r.options, emit)
+	err = p.each(ctx, func(_ *capture.Packet, segments []flows.Segment) error {
+		for i := range segments {
+			tracker.Segment(&segments[i])
+		}
+		return nil
+	})
+	p.Close()
+	if err == nil && ctx.Err() != nil {
+		err = errors.New("interrupted before the files were read twice")
+	}
+	if err != nil {
+		return nil, err
+	}
+	tracker.Close()
+	return p.account(false), nil
+}

@@ -1,0 +1,41 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"strings"
+
+	"github.com/tcplife/tcplife/analyzer"
+)
+
+// WriteFindingKinds writes the catalogue of findings for people, in lines of a width; 0 is no limit.
+func WriteFindingKinds(w io.Writer, kinds []analyzer.FindingKind, width int, color bool) error {
+	var out bytes.Buffer
+	for i := range kinds {
+		k := &kinds[i]
+		if i > 0 {
+			out.WriteByte('\n')
+		}
+		code, severity := k.Code, string(k.Severity)
+		if color {
+			code, severity = bold.paint(code), severities[severityRank(k.Severity)].tone.paint(severity)
+		}
+		out.WriteString(code + gap + severity + "\n")
+		for _, text := range []string{k.Meaning, "→ " + k.Advice, k.Source} {
+			for _, line := range wrap(strings.Split(text, " "), " ", max(width-4, 0)) {
+				out.WriteString("    " + line + "\n")
+			}
+		}
+	}
+	_, err := w.Write(out.Bytes())
+	return err
+}
+
+// WriteFindingKindsJSON writes it as a JSON array of objects with the members code, severity, meaning, source and advice.
+func WriteFindingKindsJSON(w io.Writer, kinds []analyzer.FindingKind) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(kinds)
+}

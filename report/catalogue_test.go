@@ -1,0 +1,66 @@
+package report
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/tcplife/tcplife/analyzer"
+)
+
+// docs/FINDINGS.md is the catalogue as a page. It is written by this test with -update.
+func TestFindingsPage(t *testing.T) {
+	const path = "../docs/FINDINGS.md"
+	var page strings.Builder
+	page.WriteString(`# Findings
+
+What tcplife can find about a connection, in the order of a connection's life. The codes are what scripts know them by;
+in a record a finding also has the side that it is about, the numbers of its packets, and a sentence. No finding is made of an
+ordinary healthy connection. The same list: ` + "`tcplife findings`" + `. Why a connection has one: ` + "`tcplife explain`" + `.
+
+| code | severity | what was seen | what to do about it | defined in |
+| --- | --- | --- | --- | --- |
+`)
+	for _, k := range analyzer.Catalogue() {
+		fmt.Fprintf(&page, "| `%s` | %s | %s | %s | %s |\n", k.Code, k.Severity, k.Meaning, k.Advice, k.Source)
+	}
+	if *update {
+		if err := os.WriteFile(path, []byte(page.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(page.String(), string(got)); diff != "" {
+		t.Errorf("%s is not the catalogue's (go test ./report -update writes it anew):\n%s", path, diff)
+	}
+}
+
+func TestFindingKinds(t *testing.T) {
+	kinds := []analyzer.FindingKind{
+		{Code: "one", Severity: analyzer.Error, Meaning: "a thing that takes more than a line to say", Source: "RFC 1 §1", Advice: "do this"},
+		{Code: "two", Severity: analyzer.Info, Meaning: "another", Source: "RFC 2", Advice: "do that"},
+	}
+	for _, c := range []struct {
+		width int
+		color bool
+		want  string
+	}{
+		{0, false, "one  error\n    a thing that takes more than a line to say\n    → do this\n    RFC 1 §1\n\ntwo  info\n    another\n    → do that\n    RFC 2\n"},
+		{30, false, "one  error\n    a thing that takes more\n    than a line to say\n    → do this\n    RFC 1 §1\n\ntwo  info\n    another\n    → do that\n    RFC 2\n"},
+		{0, true, "\x1b[1mone\x1b[0m  \x1b[31merror\x1b[0m\n    a thing that takes more than a line to say\n    → do this\n    RFC 1 §1\n\n\x1b[1mtwo\x1b[0m  info\n    another\n    → do that\n    RFC 2\n"},
+	} {
+		var out strings.Builder
+		if err := WriteFindingKinds(&out, kinds, c.width, c.color); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c.want, out.String()); diff != "" {
+			t.Errorf("width %d, colour %v:\n%s", c.width, c.color, diff)
+		}
+	}
+}

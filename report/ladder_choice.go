@@ -1,0 +1,135 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/tcplife/tcplife/analyzer"
+)
+
+// A LadderChoice finds the connections that there is most to say about, one of each kind. Connections are of one kind if
+// they were opened and closed in the same way and have findings of the same codes. Of the kinds those go first that have
+// most points: 100 for an error, 10 for a warning, 1 for another finding, 5 for a simultaneous open or close, 2 for a
+// close of another kind. Of a kind the connection that began first is taken, of kinds with as many points those of which
+// one ended first.
+//
+// It keeps the connections that it would choose, and nothing of the others.
+type LadderChoice struct {
+	Offered uint64 // connections
+
+	top   int
+	kinds []kindOfLife // at most top, best first
+}
+
+// Chosen is a connection for which a ladder is to be made.
+type Chosen struct {
+	Connection *analyzer.Connection
+	Alike      uint64 // others of its kind
+}
+
+// NewChosen chooses a connection, of which it keeps a copy.
+func NewChosen(c *analyzer.Connection) Chosen { return Chosen{Connection: cloneConnection(c)} }
+
+type kindOfLife struct {
+	name   string
+	points int
+	Chosen
+}
+
+// NewLadderChoice chooses at most top connections, which is above 0.
+func NewLadderChoice(top int) *LadderChoice { return &LadderChoice{top: top} }
+
+// Offer takes a connection into consideration.
+func (l *LadderChoice) Offer(c *analyzer.Connection) {
+	l.Offered++
+	kind := kindOfLife{name: kindName(c), points: points(c), Chosen: Chosen{Connection: c}}
+	if i := slices.IndexFunc(l.kinds, func(k kindOfLife) bool { return k.name == kind.name }); i >= 0 {
+		known := &l.kinds[i]
+		known.Alike++
+		if c.ID < known.Connection.ID {
+			known.Connection = cloneConnection(c)
+		}
+		return
+	}
+	if len(l.kinds) == l.top {
+		// A kind that gave way does not come back, for all that are kept have more points. So Alike counts them all.
+		if kind.points <= l.kinds[l.top-1].points {
+			return
+		}
+		l.kinds = l.kinds[:l.top-1]
+	}
+	kind.Connection = cloneConnection(c)
+	l.kinds = append(l.kinds, kind)
+	slices.SortStableFunc(l.kinds, func(a, b kindOfLife) int { return cmp.Compare(b.points, a.points) })
+}
+
+// Chosen are the connections chosen so far, those with most points first.
+func (l *LadderChoice) Chosen() []Chosen {
+	slices.SortFunc(l.kinds, func(a, b kindOfLife) int {
+		return cmp.Or(cmp.Compare(b.points, a.points), cmp.Compare(a.Connection.ID, b.Connection.ID))
+	})
+	chosen := make([]Chosen, len(l.kinds))
+	for i := range l.kinds {
+		chosen[i] = l.kinds[i].Chosen
+	}
+	return chosen
+}
+
+// kindName is the same for connections of one kind. Their points are the same, too.
+func kindName(c *analyzer.Connection) string {
+	parts := []string{string(c.Handshake.Outcome), string(c.Teardown.Kind)}
+	for i := range c.Findings {
+		parts = append(parts, c.Findings[i].Code) // in the order of the catalogue
+	}
+	return strings.Join(parts, " ")
+}
+
+func points(c *analyzer.Connection) int {
+	n := 0
+	for i := range c.Findings {
+		switch c.Findings[i].Severity {
+		case analyzer.Error:
+			n += 100
+		case analyzer.Warning:
+			n += 10
+		default:
+			n++
+		}
+	}
+	if c.Handshake.Outcome == analyzer.OutcomeSimultaneous {
+		n += 5
+	}
+	switch c.Teardown.Kind {
+	case analyzer.TeardownSimultaneous:
+		n += 5
+	case analyzer.TeardownNone:
+	default:
+		n += 2
+	}
+	return n
+}
+
+// cloneConnection is a copy of a record that stays when the original is filled anew.
+func cloneConnection(c *analyzer.Connection) *analyzer.Connection {
+	r := *c
+	r.Encapsulation = slices.Clone(c.Encapsulation)
+	r.Client.States, r.Server.States = slices.Clone(c.Client.States), slices.Clone(c.Server.States)
+	r.TimeWait = slices.Clone(c.TimeWait)
+	r.Findings = slices.Clone(c.Findings)
+	for i := range r.Findings {
+		r.Findings[i].Packets = slices.Clone(r.Findings[i].Packets)
+	}
+	r.Client.Fin, r.Server.Fin = clonePointer(c.Client.Fin), clonePointer(c.Server.Fin)
+	r.Teardown.Reset, r.HalfOpen = clonePointer(c.Teardown.Reset), clonePointer(c.HalfOpen)
+	r.Zeek, r.Tshark = clonePointer(c.Zeek), clonePointer(c.Tshark)
+	return &r
+}
+
+func clonePointer[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
+}
