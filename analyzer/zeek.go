@@ -13,7 +13,9 @@ import (
 type zeekLog struct {
 	ends    [2]zeekEnd
 	begun   bool
+	over    bool     // reset, or both ends closed
 	first   uint8    // the end that sent the first segment
+	last    int64    // once over: when Zeek forgets it, in ns
 	room    [16]byte // where history begins; few grow beyond it
 	history []byte   // upper case for what ends[0] sent
 }
@@ -68,6 +70,7 @@ const (
 	zeekMaxHistory    = 256
 	zeekMaxSpans      = 32
 	zeekQuarterOfRing = 1 << 30
+	zeekCloseDelay    = 5e9 // tcp_close_delay, in ns: what comes later is another connection to Zeek
 )
 
 // segment takes in a segment of ends[from]. One with a bad checksum changes nothing but the history.
@@ -75,6 +78,9 @@ func (z *zeekLog) segment(from int, seg *flows.Segment, badChecksum bool) {
 	if !z.begun {
 		z.begun, z.first = true, uint8(from)
 		z.history = z.room[:0]
+	}
+	if z.over && seg.Time > z.last {
+		return
 	}
 	x, y := &z.ends[from], &z.ends[1-from]
 	if badChecksum {
@@ -106,6 +112,9 @@ func (z *zeekLog) segment(from int, seg *flows.Segment, badChecksum bool) {
 		z.scaled(from, 'T', &x.again)
 	}
 	x.move(y, seg)
+	if !z.over && (x.state == zeekReset || x.state == zeekClosed && y.state == zeekClosed) {
+		z.over, z.last = true, seg.Time+zeekCloseDelay
+	}
 	if ackOfContent {
 		z.gap(1-from, seg.Ack)
 	}
