@@ -123,7 +123,7 @@ func (e *Endpoint) acceptable(s Segment) bool {
 	case size == 0 && wnd == 0:
 		return s.Seq == e.rcvNxt
 	case size == 0:
-		return inWindow(s.Seq) || !e.Strict && s.Seq-e.rcvNxt == wnd
+		return inWindow(s.Seq) || !e.Strict && !s.Rst && s.Seq-e.rcvNxt == wnd
 	case wnd == 0:
 		return false
 	default:
