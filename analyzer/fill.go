@@ -189,7 +189,7 @@ func (c *connection) teardown() Teardown {
 	switch {
 	case a.FinSent && b.FinSent:
 		first = 0
-		if b.FinAt < a.FinAt || b.FinAt == a.FinAt && c.sides[1].finPacket < c.sides[0].finPacket {
+		if c.finBefore(1, 0) {
 			first = 1
 		}
 	case a.FinSent:
@@ -227,6 +227,15 @@ func (c *connection) teardown() Teardown {
 		t.HalfClosed = Duration(max(0, c.tcp.Ends[1-first].FinAt-c.sides[first].finAckedAt))
 	}
 	return t
+}
+
+// finBefore reports whether an end's FIN passed before the other's: by the order of packets, for clocks may differ; a FIN
+// that is only inferred has no packet.
+func (c *connection) finBefore(i, j int) bool {
+	if a, b := c.sides[i].finPacket, c.sides[j].finPacket; a > 0 && b > 0 {
+		return a < b
+	}
+	return c.tcp.Ends[i].FinAt < c.tcp.Ends[j].FinAt
 }
 
 var resetAnswers = [...]ResetAnswers{
