@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/tcplife/tcplife/flows"
 )
@@ -364,7 +365,7 @@ func (e *zeekEnd) insert(from, to uint32) {
 			to = e.ahead[j].to
 		}
 	}
-	e.ahead = append(e.ahead[:i], append([]zeekSpan{{from, to}}, e.ahead[j:]...)...)
+	e.ahead = slices.Replace(e.ahead, i, j, zeekSpan{from, to})
 }
 
 // absorb moves whole over the content that it has reached.
@@ -375,7 +376,7 @@ func (e *zeekEnd) absorb() {
 			e.whole = e.ahead[n].to
 		}
 	}
-	e.ahead = append(e.ahead[:0], e.ahead[n:]...)
+	e.ahead = slices.Delete(e.ahead, 0, n)
 }
 
 // gap gives up the holes before ack in what an end sent: its receiver has what the capture has not.
