@@ -1,6 +1,8 @@
 package analyzer
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
@@ -36,10 +38,14 @@ type Analyzer struct {
 	options Options
 	emit    func(*Connection)
 
-	newest map[flows.Key]*connection // the latest incarnation of each 4-tuple; earlier ones hang on it
-	timers timers
-	clock  int64 // the latest time of the capture so far
-	begun  bool
+	table   map[flows.Key]entry
+	embryos embryos
+	timers  timers
+	scratch connection // an embryo's, to be finished
+	clock   int64      // the latest time of the capture so far
+	begun   bool
+	leaping bool // one packet lies far ahead, at leapTo
+	leapTo  int64
 
 	record Connection // what emit is given, filled anew for each
 	totals totals
@@ -58,7 +64,13 @@ func New(options Options, emit func(*Connection)) *Analyzer {
 	if options.IdleLimit == 0 {
 		options.IdleLimit = defaultIdleLimit
 	}
-	return &Analyzer{options: options, emit: emit, newest: map[flows.Key]*connection{}, totals: newTotals(), floods: floods{}}
+	return &Analyzer{options: options, emit: emit, table: map[flows.Key]entry{}, totals: newTotals(), floods: floods{}}
+}
+
+// entry is what the table knows of a 4-tuple: its latest incarnation, on which earlier ones hang, or an embryo.
+type entry struct {
+	newest *connection // nil for an embryo
+	embryo uint32
 }
 
 // Segment takes in the next segment of the capture, or the next ICMP error that quotes one.
@@ -68,25 +80,72 @@ func (a *Analyzer) Segment(seg *flows.Segment) {
 		a.quoted(seg)
 		return
 	}
-	c := a.find(seg)
-	a.take(c, seg)
-	a.floods.follow(c, seg)
+	known, ok := a.table[seg.Key]
+	if !ok && opensOnly(seg) {
+		a.conceive(seg)
+		return
+	}
+	head := known.newest
+	if ok && head == nil {
+		head = a.hatch(known.embryo)
+	}
+	c, head := a.find(seg, head)
+	a.take(c, head, seg)
+	a.floods.follow(c)
 	a.schedule(c)
+}
+
+// conceive begins the record of an attempt.
+func (a *Analyzer) conceive(syn *flows.Segment) {
+	slot := a.embryos.add(syn, a.clock)
+	a.table[syn.Key] = entry{embryo: slot}
+	e := &a.embryos.slots[slot]
+	opener := sender(syn)
+	e.target = a.floods.target(&syn.Key, opener)
+	e.target.attempt(&syn.Key, opener, syn.Time)
+	if a.options.Trace != nil {
+		a.options.Trace(syn.Packet, syn, 0)
+	}
+}
+
+// hatch makes a connection of an embryo of the table.
+func (a *Analyzer) hatch(slot uint32) *connection {
+	e := a.embryos.take(slot)
+	c := &connection{}
+	a.grow(c, &e)
+	a.table[c.key] = entry{newest: c}
+	a.schedule(c)
+	return c
 }
 
 // Close ends the capture: every record that is still open is emitted, by id.
 func (a *Analyzer) Close() {
-	var open []*connection
-	for _, c := range a.newest {
-		for ; c != nil; c = c.older {
-			open = append(open, c)
+	if a.leaping {
+		a.expire(a.leapTo)
+	}
+	type open struct {
+		id   uint64
+		conn *connection // nil for an embryo
+		slot uint32
+	}
+	var left []open
+	for _, known := range a.table {
+		if known.newest == nil {
+			left = append(left, open{a.embryos.slots[known.embryo].id(), nil, known.embryo})
+		}
+		for c := known.newest; c != nil; c = c.older {
+			left = append(left, open{c.id, c, 0})
 		}
 	}
-	sortByID(open)
-	for _, c := range open {
-		a.finish(c, a.clock, EndCaptureEnd)
+	slices.SortFunc(left, func(x, y open) int { return cmp.Compare(x.id, y.id) })
+	for _, o := range left {
+		if o.conn == nil {
+			a.finishEmbryo(&a.embryos.slots[o.slot], a.clock, EndCaptureEnd)
+		} else {
+			a.finish(o.conn, a.clock, EndCaptureEnd)
+		}
 	}
-	clear(a.newest)
+	clear(a.table)
 }
 
 // Result adds up what was emitted so far. After Close it is complete.
@@ -94,37 +153,39 @@ func (a *Analyzer) Result() *Result {
 	return &Result{Summary: a.totals.summary(&a.floods), SynFloods: a.floods.records()}
 }
 
-// find gives the incarnation that a segment belongs to, a new one if there is none.
-func (a *Analyzer) find(seg *flows.Segment) *connection {
-	head := a.newest[seg.Key]
-	opens := seg.Flags&(flows.SYN|flows.ACK|flows.FIN|flows.RST) == flows.SYN
+// find gives the incarnation that a segment belongs to, a new one if there is none, and the newest then.
+func (a *Analyzer) find(seg *flows.Segment, head *connection) (c, newest *connection) {
 	if head == nil {
-		return a.begin(seg, nil)
+		c = a.begin(seg, nil)
+		return c, c
 	}
-	if opens {
+	if opensOnly(seg) {
 		for c := head; c != nil; c = c.older {
 			if c.opensWith(seg) {
-				return c
+				return c, head
 			}
 		}
-		return a.begin(seg, head)
+		c = a.begin(seg, head)
+		return c, c
 	}
-	if head.over() && seg.Flags.Has(flows.SYN|flows.ACK) && head.foreignSynAck(seg) {
-		return a.begin(seg, head) // it answers an old duplicate of the SYN: a stale SYN is an attempt of its own
+	if seg.Flags.Has(flows.SYN|flows.ACK) && head.over() && head.foreignSynAck(seg) {
+		c = a.begin(seg, head) // it answers an old duplicate of the SYN: a stale SYN is an attempt of its own
+		return c, c
 	}
 	if head.older == nil {
-		return head
+		return head, head
 	}
-	return head.nearest(seg)
+	return head.nearest(seg), head
 }
 
 // maxIncarnations bounds how many incarnations of one 4-tuple can be undecided at once.
 const maxIncarnations = 4
 
 func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
-	c := newConnection(seg, older)
+	c := &connection{}
+	c.begin(seg, older)
 	if older != nil {
-		c.stale = older.onlySyns() && older.opener == c.from(seg) || older.waits()
+		c.stale = older.onlySyns() && older.opener == sender(seg) || older.waits()
 		c.beforeWaits = older.waits()
 	}
 	n := 1
@@ -136,28 +197,28 @@ func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
 			break
 		}
 	}
-	a.newest[seg.Key] = c
+	a.table[seg.Key] = entry{newest: c}
 	return c
 }
 
 // take lets a connection have a segment, and draws the conclusions for the other incarnations of its 4-tuple.
-func (a *Analyzer) take(c *connection, seg *flows.Segment) {
+func (a *Analyzer) take(c, head *connection, seg *flows.Segment) {
+	c.heard = a.clock
 	effect := c.segment(seg)
 	if a.options.Trace != nil {
 		a.options.Trace(c.id, seg, effect)
 	}
-	head := a.newest[seg.Key]
 	if head.older == nil || effect.Has(tcpstate.Foreign) {
 		return
 	}
-	if c != head && c.older == nil && head.older == c && head.onlySyns() && c.open() && !seg.Flags.Has(flows.RST) && c.from(seg) == head.opener {
+	if c != head && c.older == nil && head.older == c && head.onlySyns() && c.open() && !seg.Flags.Has(flows.RST) && sender(seg) == head.opener {
 		// The side whose SYN interrupted the connection goes on in it: the SYN was stale, or not its own (RFC 5961 §4).
 		c.absorb(head)
-		a.newest[seg.Key] = c
+		a.table[seg.Key] = entry{newest: c}
 		a.drop(head)
 		return
 	}
-	if c != head && head.onlySyns() && c.from(seg) != head.opener {
+	if c != head && head.onlySyns() && sender(seg) != head.opener {
 		head.challengedIn(c, seg)
 	}
 	if h := c.tcp.HalfOpen; c != head && h != nil && c.tcp.HalfOpenPacket == seg.Packet && head.challenged {
@@ -184,7 +245,7 @@ func (a *Analyzer) take(c *connection, seg *flows.Segment) {
 		} else {
 			o.older = nil
 			if keep == nil {
-				a.newest[seg.Key] = o
+				a.table[seg.Key] = entry{newest: o}
 			} else {
 				keep.older = o
 			}
@@ -196,12 +257,12 @@ func (a *Analyzer) take(c *connection, seg *flows.Segment) {
 
 // remove takes a connection out of the table.
 func (a *Analyzer) remove(c *connection) {
-	head := a.newest[c.key]
+	head := a.table[c.key].newest
 	if head == c {
 		if c.older == nil {
-			delete(a.newest, c.key)
+			delete(a.table, c.key)
 		} else {
-			a.newest[c.key] = c.older
+			a.table[c.key] = entry{newest: c.older}
 		}
 		return
 	}
@@ -224,6 +285,6 @@ func (a *Analyzer) finish(c *connection, at int64, by EndedBy) {
 
 // drop ends all accounts of a connection that leaves the table.
 func (a *Analyzer) drop(c *connection) {
-	c.timer = gone
+	a.forget(c)
 	a.floods.leave(c)
 }

@@ -16,7 +16,8 @@ type connection struct {
 	sides    [2]side
 
 	start, end int64
-	opener     int // end that sent the first SYN; else the one that the first SYN-ACK went to; else the first sender
+	heard      int64 // the clock at its last packet
+	opener     int   // end that sent the first SYN; else the one that the first SYN-ACK went to; else the first sender
 	role       RoleEvidence
 	challenged bool // a SYN was answered by a plain ACK of other numbers
 	quotedHard bool // an ICMP error said that the SYN cannot be delivered
@@ -32,9 +33,11 @@ type connection struct {
 	challengePacket uint64
 	resetPacket     uint64 // of the last RST that was accepted
 
-	timer   int64
-	counted bool // among the floods' embryos
-	target  *target
+	timer     int64 // when it is looked at next
+	place     int   // among the timers
+	counted   bool  // among its target's embryos
+	completed bool  // among its target's completed attempts
+	target    *target
 
 	zeek   zeekLog
 	tshark completeness
@@ -63,16 +66,21 @@ type side struct {
 	recentNext                         uint8
 }
 
-func newConnection(seg *flows.Segment, older *connection) *connection {
-	c := &connection{id: seg.Packet, key: seg.Key, encap: seg.Encap, older: older, start: seg.Time, end: seg.Time, opener: -1, timer: none}
+// begin makes the connection that of a first segment. Room that its lists had is used again.
+func (c *connection) begin(seg *flows.Segment, older *connection) {
+	notes, a, b := c.notes[:0], c.tcp.Ends[0].History[:0], c.tcp.Ends[1].History[:0]
+	*c = connection{
+		id: seg.Packet, key: seg.Key, encap: seg.Encap, older: older,
+		start: seg.Time, end: seg.Time, opener: -1, place: untimed, notes: notes,
+	}
+	c.tcp.Ends[0].History, c.tcp.Ends[1].History = a, b
 	if older != nil {
 		c.previous = older.id
 	}
-	return c
 }
 
-// from is the end that sent the segment. A connection to itself has only one.
-func (c *connection) from(seg *flows.Segment) int {
+// sender is the end that sent the segment. A connection to itself has only one.
+func sender(seg *flows.Segment) int {
 	if seg.FromB {
 		return 1
 	}
@@ -83,7 +91,7 @@ func (c *connection) self() bool { return c.key.A == c.key.B && c.key.APort == c
 
 // segment counts the segment and lets the state machine have it.
 func (c *connection) segment(seg *flows.Segment) tcpstate.Effect {
-	from := c.from(seg)
+	from := sender(seg)
 	to := 1 - from
 	if c.self() {
 		to = from

@@ -8,14 +8,14 @@ import (
 // opensWith reports whether a SYN is the connection's own: the same ISN; or the one that its first number supposes
 // where the SYN was captured late; or the other side's first word to a SYN (RFC 9293 §3.5, figure 7).
 func (c *connection) opensWith(seg *flows.Segment) bool {
-	x, y := &c.tcp.Ends[c.from(seg)], &c.tcp.Ends[1-c.from(seg)]
+	x, y := &c.tcp.Ends[sender(seg)], &c.tcp.Ends[1-sender(seg)]
 	switch {
 	case x.ISSKnown:
 		return x.ISS == tcpstate.Seq(seg.Seq)
 	case !x.Spoke && y.Known() && y.State() == tcpstate.SynSent:
 		return true
 	}
-	return x.Spoke && c.sides[c.from(seg)].firstSeq == seg.Seq+1
+	return x.Spoke && c.sides[sender(seg)].firstSeq == seg.Seq+1
 }
 
 // nearest gives the incarnation whose numbers a segment is nearest to, the newest of equals. A segment that none can
@@ -24,7 +24,7 @@ func (c *connection) nearest(seg *flows.Segment) *connection {
 	s := wire(seg)
 	best, least := c, ^uint64(0)
 	for o := c; o != nil; o = o.older {
-		d := o.tcp.Distance(o.from(seg), &s)
+		d := o.tcp.Distance(sender(seg), &s)
 		if d < least || d == least && o.open() && !best.open() {
 			best, least = o, d
 		}
@@ -35,7 +35,7 @@ func (c *connection) nearest(seg *flows.Segment) *connection {
 // foreignSynAck reports whether a SYN-ACK is of none of the incarnations.
 func (c *connection) foreignSynAck(seg *flows.Segment) bool {
 	for o := c; o != nil; o = o.older {
-		if x := &o.tcp.Ends[o.from(seg)]; !x.ISSKnown || x.ISS == tcpstate.Seq(seg.Seq) {
+		if x := &o.tcp.Ends[sender(seg)]; !x.ISSKnown || x.ISS == tcpstate.Seq(seg.Seq) {
 			return false
 		}
 	}
@@ -65,7 +65,7 @@ func (c *connection) absorb(stale *connection) {
 // (RFC 5961 §4.2).
 func (c *connection) challengedIn(earlier *connection, seg *flows.Segment) {
 	const control = flows.SYN | flows.FIN | flows.RST | flows.ACK
-	if c.challenged || seg.Flags&control != flows.ACK || seg.Len > 0 || !earlier.tcp.Repeats(earlier.from(seg)) {
+	if c.challenged || seg.Flags&control != flows.ACK || seg.Len > 0 || !earlier.tcp.Repeats(sender(seg)) {
 		return
 	}
 	c.challenged, c.challengePacket = true, seg.Packet

@@ -34,26 +34,35 @@ const (
 	maxSources = 1 << 20
 )
 
-// follow accounts for a connection after a segment of it.
-func (f floods) follow(c *connection, seg *flows.Segment) {
+// follow accounts for a connection after a segment of it. What later segments disprove goes back.
+func (f floods) follow(c *connection) {
 	embryonic := c.role == RoleSyn && c.embryonic()
 	switch {
-	case embryonic && !c.counted:
-		c.target = f.target(c)
-		c.target.begin(c, seg.Time)
+	case embryonic && c.target == nil:
+		c.target = f.target(&c.key, c.opener)
+		c.target.attempt(&c.key, c.opener, c.end)
 		c.counted = true
+	case embryonic && !c.counted:
+		c.counted = true
+		c.target.embryos++
+		if c.completed {
+			c.completed = false
+			c.target.completed--
+		}
 	case !embryonic && c.counted:
 		f.leave(c)
 		if reached(&c.tcp.Ends[1-c.opener]) {
+			c.completed = true
 			c.target.completed++
 		}
 	}
 }
 
-func (f floods) target(c *connection) *target {
-	at := c.key.AddrPortB()
-	if c.opener == 1 {
-		at = c.key.AddrPortA()
+// target is the one that the opener, an end of the key, wants.
+func (f floods) target(key *flows.Key, opener int) *target {
+	at := key.AddrPortB()
+	if opener == 1 {
+		at = key.AddrPortA()
 	}
 	t := f[at]
 	if t == nil {
@@ -63,7 +72,8 @@ func (f floods) target(c *connection) *target {
 	return t
 }
 
-func (t *target) begin(c *connection, now int64) {
+// attempt is a new SYN of the opener.
+func (t *target) attempt(key *flows.Key, opener int, now int64) {
 	if t.embryos == 0 && t.peak < floodBacklog {
 		t.onset = now
 	}
@@ -76,9 +86,9 @@ func (t *target) begin(c *connection, now int64) {
 	}
 	t.inSecond++
 	t.best = max(t.best, t.inSecond)
-	source := c.key.A
-	if c.opener == 1 {
-		source = c.key.B
+	source := key.A
+	if opener == 1 {
+		source = key.B
 	}
 	if _, known := t.sources[source]; known || len(t.sources) < maxSources {
 		t.sources[source]++
@@ -120,7 +130,7 @@ func (t *target) record() SynFlood {
 		HalfOpenPeak: t.peak, CompletionRatio: ratio, Sources: uint64(len(t.sources)), Marks: []string{},
 		Evidence: []string{
 			fmt.Sprintf("%d embryonic connections at once, of %d attempts", t.peak, t.attempts),
-			fmt.Sprintf("%d attempts completed", t.completed),
+			fmt.Sprintf("completed attempts: %d", t.completed),
 		},
 	}
 	if seconds := float64(t.last-t.onset) / 1e9; seconds > 0 {

@@ -3,72 +3,104 @@ package analyzer
 import (
 	"container/heap"
 	"math"
-	"slices"
 
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
 // timers holds connections by the time at which they are looked at next. A connection's deadline may move on
 // without notice; it is asked again when the old one comes.
-type timers []*timer
+type timers []*connection
 
-type timer struct {
-	at   int64
-	conn *connection
+// untimed is the place of a connection that no timer holds.
+const untimed = -1
+
+func (t timers) Len() int           { return len(t) }
+func (t timers) Less(i, j int) bool { return sooner(t[i].timer, t[i].id, t[j].timer, t[j].id) }
+func (t timers) Swap(i, j int) {
+	t[i], t[j] = t[j], t[i]
+	t[i].place, t[j].place = i, j
 }
-
-// gone is the timer of a connection that has left the table, none that of one that was never scheduled.
-const (
-	gone = math.MinInt64
-	none = math.MaxInt64
-)
-
-func (t timers) Len() int { return len(t) }
-func (t timers) Less(i, j int) bool {
-	return t[i].at < t[j].at || t[i].at == t[j].at && t[i].conn.id < t[j].conn.id
-}
-func (t timers) Swap(i, j int) { t[i], t[j] = t[j], t[i] }
 
 // Push is for container/heap.
-func (t *timers) Push(x any) { *t = append(*t, x.(*timer)) }
+func (t *timers) Push(x any) {
+	c := x.(*connection)
+	c.place = len(*t)
+	*t = append(*t, c)
+}
 
 // Pop is for container/heap.
 func (t *timers) Pop() any {
 	last := len(*t) - 1
-	x := (*t)[last]
+	c := (*t)[last]
 	(*t)[last] = nil
 	*t = (*t)[:last]
-	return x
+	c.place = untimed
+	return c
+}
+
+// sooner is the order in which records end: by time, then by id.
+func sooner(at int64, id uint64, otherAt int64, otherID uint64) bool {
+	return at < otherAt || at == otherAt && id < otherID
 }
 
 // schedule sees to it that a connection is looked at by its deadline.
 func (a *Analyzer) schedule(c *connection) {
-	if c.timer == gone {
-		return
-	}
-	if at := c.deadline(&a.options); at < c.timer {
+	at := c.deadline(&a.options)
+	switch {
+	case c.place == untimed:
 		c.timer = at
-		heap.Push(&a.timers, &timer{at, c})
+		heap.Push(&a.timers, c)
+	case at < c.timer:
+		c.timer = at
+		heap.Fix(&a.timers, c.place)
 	}
 }
 
+// forget takes a connection off the timers.
+func (a *Analyzer) forget(c *connection) {
+	if c.place != untimed {
+		heap.Remove(&a.timers, c.place)
+	}
+}
+
+// leap is a step ahead of the clock that one packet alone is not believed: a damaged time stamp would end every record.
+const leap = int64(3600e9)
+
 // advance moves the clock of the capture. It never goes back, though times of packets may.
 func (a *Analyzer) advance(now int64) {
-	if !a.begun {
+	switch {
+	case !a.begun:
 		a.clock, a.begun = now, true
+	case now-a.clock > leap && !a.leaping:
+		a.leaping, a.leapTo = true, now
+	case now-a.clock > leap:
+		a.leaping = false
+		a.expire(min(a.leapTo, now))
+		a.expire(now)
+	default:
+		a.leaping = false
+		a.expire(now)
 	}
+}
+
+// expire lets everything happen that is due before now.
+func (a *Analyzer) expire(now int64) {
 	if now <= a.clock {
 		return
 	}
 	a.clock = now
-	for len(a.timers) > 0 && a.timers[0].at < now {
-		t := heap.Pop(&a.timers).(*timer)
-		c := t.conn
-		if c.timer != t.at {
-			continue // gone, or looked at earlier
+	for {
+		e, waiting := a.embryos.oldest()
+		due := e.deadline(&a.options)
+		switch {
+		case len(a.timers) > 0 && a.timers[0].timer < now && !(waiting && sooner(due, e.id(), a.timers[0].timer, a.timers[0].id)):
+			c := heap.Pop(&a.timers).(*connection)
+			a.due(c, c.timer)
+		case waiting && due < now:
+			a.finishEmbryo(e, due, EndIdle)
+		default:
+			return
 		}
-		c.timer = none
-		a.due(c, t.at)
 	}
 }
 
@@ -90,7 +122,7 @@ func (a *Analyzer) due(c *connection, at int64) {
 	a.schedule(c)
 }
 
-// deadline is when nothing more is expected of the connection.
+// deadline is when nothing more is expected of the connection, by the capture's clock.
 func (c *connection) deadline(o *Options) int64 {
 	waits, until := false, int64(math.MaxInt64)
 	for i := range c.tcp.Ends {
@@ -104,11 +136,11 @@ func (c *connection) deadline(o *Options) int64 {
 		return until
 	case c.over():
 		// Late segments may come for as long as they can live.
-		return c.end + 2*int64(o.MSL)
+		return c.heard + 2*int64(o.MSL)
 	case c.embryonic():
-		return c.end + int64(o.EmbryonicLimit)
+		return c.heard + int64(o.EmbryonicLimit)
 	}
-	return c.end + int64(o.IdleLimit)
+	return c.heard + int64(o.IdleLimit)
 }
 
 // expireTimeWait ends the TIME_WAITs whose time has come.
@@ -121,13 +153,4 @@ func (c *connection) expireTimeWait(at int64, o *Options) (expired bool) {
 		}
 	}
 	return expired
-}
-
-func sortByID(cs []*connection) {
-	slices.SortFunc(cs, func(x, y *connection) int {
-		if x.id < y.id {
-			return -1
-		}
-		return 1
-	})
 }

@@ -267,17 +267,19 @@ func TestHardExchanges(t *testing.T) {
 			ESTABLISHED  C <-- S  SYN,ACK seq=300 ack=101   SYN_RCVD
 			CLOSED       C <-- S  RST,ACK seq=301 ack=101   CLOSED`,
 			c: "SYN_SENT SYN_RCVD ESTABLISHED CLOSED", s: "SYN_SENT SYN_RCVD CLOSED"},
-		{name: "an ACK too old is not heard, nor what comes with it, RFC 5961 §5.2", script: opened + `
-			             C --> S  ACK seq=101 ack=301 win=1500 len=1000
-			             C <-- S  ACK seq=301 ack=1101 win=1500
-			             C --> S  ACK seq=1101 ack=301 win=1500 len=1000
-			             C <-- S  ACK seq=301 ack=2101 win=1500
-			             C --> S  ACK seq=2101 ack=301 win=1500 len=1000
-			             C <-- S  ACK seq=301 ack=3101 win=1500
+		{name: "an ACK too old is not heard, nor what comes with it, RFC 5961 §5.2", script: `
+			C = 10.0.0.1:40000 win=1500
+			S = 10.0.0.2:80 win=1500` + opened + `
+			             C --> S  ACK seq=101 ack=301 len=1000
+			             C <-- S  ACK seq=301 ack=1101
+			             C --> S  ACK seq=1101 ack=301 len=1000
+			             C <-- S  ACK seq=301 ack=2101
+			             C --> S  ACK seq=2101 ack=301 len=1000
+			             C <-- S  ACK seq=301 ack=3101
 			     +700ms  C <-- S  FIN,ACK seq=301 ack=101
-			ESTABLISHED  C --> S  ACK seq=3101 ack=301 win=1500
-			             C <-- S  FIN,ACK seq=301 ack=3101 win=1500  FIN_WAIT_1
-			CLOSE_WAIT   C --> S  ACK seq=3101 ack=302 win=1500      FIN_WAIT_2`,
+			ESTABLISHED  C --> S  ACK seq=3101 ack=301
+			             C <-- S  FIN,ACK seq=301 ack=3101  FIN_WAIT_1
+			CLOSE_WAIT   C --> S  ACK seq=3101 ack=302      FIN_WAIT_2`,
 			c: "SYN_SENT ESTABLISHED CLOSE_WAIT", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2", differs: "old ACKs are heard"},
 		{name: "text lost behind the observer, ABORT, challenge ACK, exact RST, RFC 5961 §3.2", script: opened + `
 			             C --x S  ACK seq=101 ack=301 len=1

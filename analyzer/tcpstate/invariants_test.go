@@ -116,7 +116,7 @@ func drawSent(t *rapid.T) []sent {
 	}), 1, 40).Draw(t, "segments")
 }
 
-func follow(segments []sent) *Conn {
+func after(segments []sent) *Conn {
 	c := &Conn{}
 	for i, s := range segments {
 		segment := s.Segment
@@ -133,7 +133,7 @@ func TestSaneWhateverComes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		segments := drawSent(t)
 		for n := range segments {
-			c := follow(segments[:n+1])
+			c := after(segments[:n+1])
 			if err := sane(c); err != nil {
 				t.Fatalf("%v\n%v", err, list(segments[:n+1], c))
 			}
@@ -148,7 +148,7 @@ func TestSaneWhateverComes(t *testing.T) {
 func list(segments []sent, c *Conn) string {
 	text := ""
 	for i := range segments {
-		d := follow(segments[:i+1])
+		d := after(segments[:i+1])
 		text += fmt.Sprintf("%s\n    %v | %v\n", segments[i], stateNames(&d.Ends[0]), stateNames(&d.Ends[1]))
 	}
 	return text
@@ -170,7 +170,7 @@ func TestShiftedNumbers(t *testing.T) {
 			}
 			shifted[i] = s
 		}
-		a, b := follow(segments), follow(shifted)
+		a, b := after(segments), after(shifted)
 		for end := range 2 {
 			if got, want := fmt.Sprint(b.Ends[end].History), fmt.Sprint(a.Ends[end].History); got != want {
 				t.Fatalf("end %d: %s, shifted %s\n%s", end, want, got, list(segments, a))
@@ -188,7 +188,7 @@ func TestMirroredEnds(t *testing.T) {
 			s.from = 1 - s.from
 			mirrored[i] = s
 		}
-		a, b := follow(segments), follow(mirrored)
+		a, b := after(segments), after(mirrored)
 		for end := range 2 {
 			if got, want := fmt.Sprint(b.Ends[1-end].History), fmt.Sprint(a.Ends[end].History); got != want {
 				t.Fatalf("end %d: %s, mirrored %s\n%s", end, want, got, list(segments, a))

@@ -22,6 +22,7 @@ func TestTruthAtEveryStep(t *testing.T) {
 			op.do(sim)
 		}
 		sim.Arrived = func(s *rfcsim.Passing) {
+			p.arrived(s)
 			for end := range 2 {
 				if !p.open(end) && !p.agrees(end) {
 					t.Fatalf("end %d is %s, tracked as %s\n%s", end, sim.Ends[end].State(), p.conn.Ends[end].State(), p.log.String())
@@ -63,6 +64,7 @@ func TestTruthDisclosed(t *testing.T) {
 			}
 		}
 		sim.Arrived = func(s *rfcsim.Passing) {
+			p.arrived(s)
 			if s.Rst && !s.Late && s.Seq != 0 {
 				resets[1-s.From]--
 			}
@@ -75,8 +77,11 @@ func TestTruthDisclosed(t *testing.T) {
 			t.Fatalf("not quiet\n%s", p.log.String())
 		}
 		for end := range 2 {
-			if p.open(end) {
-				continue
+			p.impaired[end] = p.impaired[end] || p.flying[end] > 0 || len(p.underWay[1-end]) > 0
+			peer := sim.Ends[1-end].History
+			gone := peer[len(peer)-1].State == rfcsim.Closed && peer[len(peer)-1].Cause != rfcsim.Timer
+			if p.open(end) || gone && len(p.underWay[1-end]) > 0 {
+				continue // what was lost its sender did not send again
 			}
 			want := p.truth(end)
 			if resets[end] > 0 {
