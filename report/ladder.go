@@ -56,6 +56,7 @@ type Rung struct {
 	Segment  *LadderSegment        `json:"segment"`
 	ICMP     *LadderICMP           `json:"icmp"`
 	Fold     *LadderFold           `json:"fold"`
+	Of       analyzer.PacketNumber `json:"of"` // id of the other connection of the same ports that the segment belongs to; 0 for this one's
 	Client   LadderSide            `json:"client"`
 	Server   LadderSide            `json:"server"`
 	Remarks  []Remark              `json:"remarks"`
@@ -68,6 +69,8 @@ type Rung struct {
 	original    analyzer.PacketNumber // of a retransmission
 	badChecksum bool
 	oldAck      bool // acknowledges less than has been acknowledged
+	fills       bool // brings text before what has come already
+	synText     bool // brings the text of the SYN
 }
 
 // A LadderSegment is what a segment says of itself, and how its numbers compare with those before it.
@@ -129,6 +132,8 @@ type LadderSide struct {
 	Evidence  analyzer.Evidence    `json:"evidence"` // of State
 	Changes   []LadderChange       `json:"changes"`
 	Withdrawn *Withdrawal          `json:"withdrawn"`
+
+	before analyzer.Evidence // of the state that the first change leaves
 }
 
 // A LadderChange is a transition of RFC 9293 figure 5 and why it was made.
@@ -141,10 +146,10 @@ type LadderChange struct {
 	Source   Source               `json:"source"`
 }
 
-// A Withdrawal is a state that a segment would have led to, had a later one not shown that it did not.
+// A Withdrawal is a state that a segment leads to if it arrives and is accepted, and did not lead to.
 type Withdrawal struct {
 	State tcpstate.State        `json:"state"`
-	By    analyzer.PacketNumber `json:"by"`
+	By    analyzer.PacketNumber `json:"by"` // the packet that shows it; 0 if none does, only that nothing shows the contrary
 }
 
 // A Remark says what a segment was.
@@ -162,13 +167,14 @@ func (s Source) MarshalJSON() ([]byte, error) { return appendWord(nil, string(s)
 // Ladders collects the segments of chosen connections while the capture is read once more, and makes their ladders. The
 // memory of each is bounded.
 type Ladders struct {
-	all  []*ladderBuilder
-	byID map[uint64]*ladderBuilder
+	all   []*ladderBuilder
+	byID  map[uint64]*ladderBuilder
+	byKey map[flows.Key][]*ladderBuilder // from their first segments on
 }
 
 // NewLadders prepares the ladders of connections.
 func NewLadders(chosen []Chosen) *Ladders {
-	l := &Ladders{byID: map[uint64]*ladderBuilder{}}
+	l := &Ladders{byID: map[uint64]*ladderBuilder{}, byKey: map[flows.Key][]*ladderBuilder{}}
 	for _, c := range chosen {
 		b := newLadderBuilder(c)
 		l.all = append(l.all, b)
@@ -192,8 +198,21 @@ func NewLadders(chosen []Chosen) *Ladders {
 
 // Trace is for analyzer.Options.Trace.
 func (l *Ladders) Trace(id uint64, seg *flows.Segment, effect tcpstate.Effect) {
-	if b := l.byID[id]; b != nil {
-		b.take(seg, effect)
+	own := l.byID[id]
+	switch {
+	case own == nil:
+	case id == own.record.ID:
+		if len(own.rungs)+len(own.run) == 0 {
+			l.byKey[seg.Key] = append(l.byKey[seg.Key], own)
+		}
+		own.take(seg, effect)
+	default:
+		own.take(seg, effect|tcpstate.Foreign)
+	}
+	for _, b := range l.byKey[seg.Key] {
+		if b != own {
+			b.takeOther(id, seg)
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ type ladderBuilder struct {
 	run     []Rung // the last ordinary segments, not yet folded
 	folded  Rung   // what was taken out of the run
 	spare   int    // extraordinary segments that may still be shown though the record does not name them
+	others  int    // segments of other connections of the same ports that may still be shown
 }
 
 // Of a run of ordinary segments the first and the last are shown; and of the extraordinary ones that the record does not
@@ -27,6 +28,7 @@ const (
 	runTail   = 2
 	runSpared = 2 // a fold of fewer would save nothing
 	sparedMax = 40
+	othersMax = 12
 )
 
 // ladderNumbers is what a side has sent so far.
@@ -53,7 +55,7 @@ type ladderCopy struct {
 }
 
 func newLadderBuilder(c Chosen) *ladderBuilder {
-	b := &ladderBuilder{record: c.Connection, alike: c.Alike, matters: map[analyzer.PacketNumber]bool{}, spare: sparedMax}
+	b := &ladderBuilder{record: c.Connection, alike: c.Alike, matters: map[analyzer.PacketNumber]bool{}, spare: sparedMax, others: othersMax}
 	for i, e := range []*analyzer.Endpoint{&b.record.Client, &b.record.Server} {
 		if e.ISN.Known {
 			b.sides[i].origin = Origin{Seq: e.ISN, ISN: true}
@@ -90,6 +92,20 @@ func (b *ladderBuilder) take(seg *flows.Segment, effect tcpstate.Effect) {
 		b.endRun()
 		b.rungs = append(b.rungs, r)
 	}
+}
+
+// takeOther takes in a segment of another connection of the same ports, as far as it falls into this one's time: a SYN
+// that meets an earlier connection, and what it draws.
+func (b *ladderBuilder) takeOther(id uint64, seg *flows.Segment) {
+	if b.others == 0 || seg.Time > int64(b.record.End) || seg.Quote != nil {
+		return
+	}
+	b.others--
+	b.endRun()
+	r := b.describe(seg)
+	r.Of = analyzer.PacketNumber(id)
+	r.Segment = segmentOf(seg)
+	b.rungs = append(b.rungs, r)
 }
 
 // fold adds an ordinary segment to the run.
@@ -143,12 +159,25 @@ func (b *ladderBuilder) endRun() {
 	b.run, b.folded = b.run[:0], Rung{}
 }
 
-// rung describes a segment.
-func (b *ladderBuilder) rung(seg *flows.Segment, effect tcpstate.Effect) Rung {
-	r := Rung{
-		Kind: RungSegment, At: analyzer.Time(seg.Time), Offset: analyzer.Duration(seg.Time) - analyzer.Duration(b.record.Start),
-		Packet: analyzer.PacketNumber(seg.Packet), From: b.sender(seg), effect: effect, flags: seg.Flags,
+// describe is a segment without its numbers.
+func (b *ladderBuilder) describe(seg *flows.Segment) Rung {
+	return Rung{
+		Kind: RungSegment, At: analyzer.Time(seg.Time), Offset: between(b.record.Start, analyzer.Time(seg.Time)),
+		Packet: analyzer.PacketNumber(seg.Packet), From: b.sender(seg), flags: seg.Flags,
 	}
+}
+
+func segmentOf(seg *flows.Segment) *LadderSegment {
+	return &LadderSegment{
+		Flags: flagNames(seg.Flags), Seq: seg.Seq, Len: seg.Len, Window: seg.Window,
+		Ack: analyzer.Seq{Number: seg.Ack, Known: seg.Flags.Has(flows.ACK)},
+	}
+}
+
+// rung is a segment of the connection.
+func (b *ladderBuilder) rung(seg *flows.Segment, effect tcpstate.Effect) Rung {
+	r := b.describe(seg)
+	r.effect = effect
 	x, y := &b.sides[0], &b.sides[1]
 	if r.From == analyzer.Server {
 		x, y = y, x
@@ -166,27 +195,32 @@ func (b *ladderBuilder) rung(seg *flows.Segment, effect tcpstate.Effect) Rung {
 	r.duplicate = r.duplicateOf != 0
 	r.badChecksum = foreign && !r.duplicate && seg.BadChecksum
 
-	s := &LadderSegment{Flags: flagNames(seg.Flags), Seq: seg.Seq, Len: seg.Len, Window: seg.Window}
+	s := segmentOf(seg)
 	r.Segment = s
-	seq, seqKnown := x.relative(seg.Seq, !foreign)
+	rst := seg.Flags.Has(flows.RST)
+	seq, seqKnown := x.relative(seg.Seq, !foreign && !rst)
+	if rst && seg.Seq == 0 && seg.Flags.Has(flows.ACK) {
+		seqKnown = false // the number of one who has none (RFC 9293 §3.10.7.1)
+	}
 	if seqKnown {
 		s.SeqRelative = &seq
-		s.SeqCheck = b.checkSeq(&r, x, y, seq)
+		s.SeqCheck = b.checkSeq(&r, x, seq)
 	}
-	if seg.Flags.Has(flows.ACK) {
-		s.Ack = analyzer.Seq{Number: seg.Ack, Known: true}
-		if ack, known := y.relative(seg.Ack, !foreign); known {
+	if s.Ack.Known {
+		if ack, known := y.relative(seg.Ack, !foreign && !rst); known {
 			s.AckRelative = &ack
 			s.AckCheck = b.checkAck(&r, y, ack)
 			s.AckOfFin = y.finSent && ack == y.fin+1
 			r.oldAck = y.ackedKnown && ack < y.acked
-			if !foreign && !seg.Flags.Has(flows.RST) && (!y.ackedKnown || ack > y.acked) {
+			if !foreign && !rst && (!y.ackedKnown || ack > y.acked) {
 				y.acked, y.ackedKnown = ack, true
 			}
 		}
 	}
 	if !foreign && seqKnown {
 		r.original = b.originalOf(&r)
+		r.fills = seg.Len > 0 && x.known && seq < x.next && effect == 0 && !seg.Flags.Has(flows.SYN)
+		r.synText = r.fills && seq+int64(seg.Len) <= x.synEnd
 		x.sent(seg, seq)
 	}
 	return r
@@ -241,13 +275,13 @@ func (n *ladderNumbers) sent(seg *flows.Segment, seq int64) {
 }
 
 // checkSeq holds SEG.SEQ to what is expected.
-func (b *ladderBuilder) checkSeq(r *Rung, x, y *ladderNumbers, seq int64) Check {
+func (b *ladderBuilder) checkSeq(r *Rung, x *ladderNumbers, seq int64) Check {
 	switch {
 	case r.flags.Has(flows.RST):
 		switch {
-		case r.effect.Has(tcpstate.ResetAccepted) && !(r.Segment.Seq == 0 && r.flags.Has(flows.ACK)):
+		case r.effect.Has(tcpstate.ResetAccepted):
 			return CheckGood
-		case r.effect&(tcpstate.ResetDoubted) != 0, r.effect.Has(tcpstate.Foreign) && !r.duplicate && x.known:
+		case r.effect.Has(tcpstate.ResetDoubted), r.effect.Has(tcpstate.Foreign) && !r.duplicate && x.known:
 			return CheckBad
 		}
 	case r.duplicate || !x.known || r.flags.Has(flows.SYN) || r.effect.Has(tcpstate.Keepalive) || r.effect.Has(tcpstate.ZeroWindowProbe):

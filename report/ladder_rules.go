@@ -13,6 +13,8 @@ type cause uint8
 const (
 	bySending   cause = iota // a segment of its own tells
 	byReceiving              // a segment of its peer arrives
+	bySynAck                 // a SYN-ACK arrives where an ACK was waited for
+	byFilling                // text arrives that was missing before a FIN
 	byAborting               // it sends an RST of its own accord
 	byDisowning              // it answers a segment by an RST
 	byRST                    // an RST arrives
@@ -68,15 +70,17 @@ const (
 	midstream   = "RFC 9293 §3.3.2"
 	halfOpen    = "RFC 9293 §3.5.1"
 	reusesPorts = "RFC 1122 §4.2.2.13"
+
+	filled = "what was missing before the FIN has come"
 )
 
 // rules are all transitions that a record can show.
 var rules = []rule{
 	// What is seen first.
 	{"", "SYN_SENT", bySending, "CLOSED", "active OPEN: a SYN is sent", "RFC 9293 §3.10.1"},
-	{"", "SYN_SENT", byReceiving, "CLOSED", "the SYN,ACK answers a SYN that is not in the capture", "RFC 9293 §3.10.1"},
-	{"", "SYN_RCVD", byReceiving, "LISTEN", "passive OPEN: the SYN arrives, a SYN,ACK will answer", synArrives},
-	{"", "SYN_RCVD", bySending, "LISTEN", "the SYN,ACK answers a SYN that is not in the capture", synArrives},
+	{"", "SYN_SENT", byReceiving, "CLOSED", "the SYN-ACK answers a SYN that is not in the capture", "RFC 9293 §3.10.1"},
+	{"", "SYN_RCVD", byReceiving, "LISTEN", "passive OPEN: the SYN arrives, a SYN-ACK will answer", synArrives},
+	{"", "SYN_RCVD", bySending, "LISTEN", "the SYN-ACK answers a SYN that is not in the capture", synArrives},
 	{"", "ESTABLISHED", bySending, "", "picked up in mid-connection: the state that every connection passes", midstream},
 	{"", "ESTABLISHED", byReceiving, "", "picked up in mid-connection: its peer acknowledges what it sent", midstream},
 	{"", "FIN_WAIT_1", bySending, "", "picked up in mid-connection: CLOSE, a FIN is sent", closeCall},
@@ -85,13 +89,14 @@ var rules = []rule{
 
 	// Opening.
 	{"SYN_SENT", "SYN_RCVD", byReceiving, "", "a SYN without ACK arrives: both sides open at once", synSentSyn},
-	{"SYN_SENT", "SYN_RCVD", bySending, "", "its SYN,ACK tells that the other side's SYN has arrived: both open at once", synSentSyn},
+	{"SYN_SENT", "SYN_RCVD", bySending, "", "the other side's SYN, which is on its way, arrives: both sides open at once", synSentSyn},
 	{"SYN_SENT", "ESTABLISHED", byReceiving, "", "its SYN is acknowledged by the other side's SYN", synSentSyn},
-	{"SYN_SENT", "ESTABLISHED", bySending, "", "it acknowledges a SYN,ACK that is not in the capture", synSentSyn},
+	{"SYN_SENT", "ESTABLISHED", bySending, "", "it acknowledges a SYN-ACK that is not in the capture", synSentSyn},
 	{"SYN_RCVD", "ESTABLISHED", byReceiving, "", "its SYN is acknowledged", ackArrives},
+	{"SYN_RCVD", "ESTABLISHED", bySynAck, "", "its SYN is acknowledged, by the SYN-ACK of a side that opens at the same time", "RFC 9293 §3.5, figure 7; appendix A.2"},
 	{"SYN_RCVD", "ESTABLISHED", bySending, "", "it sends what comes after the handshake: the ACK of its SYN is not in the capture", ackArrives},
-	{"CLOSED", "SYN_RCVD", byReceiving, "LISTEN", "somebody listens there now: the SYN arrives, a SYN,ACK will answer", synArrives},
-	{"CLOSED", "SYN_RCVD", bySending, "LISTEN", "somebody listens there now: a SYN,ACK answers", synArrives},
+	{"CLOSED", "SYN_RCVD", byReceiving, "LISTEN", "somebody listens there now: the SYN arrives, a SYN-ACK will answer", synArrives},
+	{"CLOSED", "SYN_RCVD", bySending, "LISTEN", "somebody listens there now: a SYN-ACK answers", synArrives},
 
 	// Closing.
 	{"SYN_RCVD", "FIN_WAIT_1", bySending, "", "CLOSE: a FIN is sent", closeCall},
@@ -99,10 +104,14 @@ var rules = []rule{
 	{"ESTABLISHED", "FIN_WAIT_1", byReceiving, "", "an octet beyond its text is acknowledged: the FIN itself is not in the capture", closeCall},
 	{"SYN_RCVD", "CLOSE_WAIT", byReceiving, "", "a FIN arrives, nothing before it is missing", finArrives},
 	{"ESTABLISHED", "CLOSE_WAIT", byReceiving, "", "a FIN arrives, nothing before it is missing", finArrives},
+	{"SYN_RCVD", "CLOSE_WAIT", byFilling, "", filled, finArrives},
+	{"ESTABLISHED", "CLOSE_WAIT", byFilling, "", filled, finArrives},
+	{"FIN_WAIT_1", "CLOSING", byFilling, "", filled, finArrives},
+	{"FIN_WAIT_2", "TIME_WAIT", byFilling, "", filled + ": 2MSL begins", finArrives},
 	{"ESTABLISHED", "CLOSE_WAIT", bySending, "", "it acknowledges the FIN: that has arrived", finArrives},
 	{"FIN_WAIT_1", "FIN_WAIT_2", byReceiving, "", "its FIN is acknowledged", ackArrives},
 	{"FIN_WAIT_1", "CLOSING", byReceiving, "", "a FIN arrives, its own is not yet acknowledged", finArrives},
-	{"FIN_WAIT_1", "CLOSING", bySending, "", "the other side's FIN, which is on its way, will find its own unacknowledged: both close at once", finArrives},
+	{"FIN_WAIT_1", "CLOSING", bySending, "", "the other side's FIN, which is on its way, arrives, its own is not yet acknowledged", finArrives},
 	{"FIN_WAIT_1", "TIME_WAIT", byReceiving, "", "a FIN arrives that also acknowledges its own: 2MSL begins", finArrives},
 	{"FIN_WAIT_1", "TIME_WAIT", bySending, "", "it acknowledges the FIN, its own is acknowledged: 2MSL begins", finArrives},
 	{"FIN_WAIT_2", "TIME_WAIT", byReceiving, "", "a FIN arrives: 2MSL begins", finArrives},
@@ -135,7 +144,7 @@ var rules = []rule{
 	{"CLOSING", "CLOSED", byAborting, "", "its RST tells that it has no connection any more", noneThere},
 	{"LAST_ACK", "CLOSED", byAborting, "", "its RST tells that it has no connection any more", noneThere},
 	{"TIME_WAIT", "CLOSED", byAborting, "", "its RST tells that it has no connection any more", noneThere},
-	{"SYN_SENT", "CLOSED", byDisowning, "", "it answers by an RST: it has given up the connection", noneThere},
+	{"SYN_SENT", "CLOSED", byDisowning, "", "it answers by an RST: to it there is no such attempt", noneThere + "; §3.10.7.3, first step"},
 	{"SYN_RCVD", "CLOSED", byDisowning, "", "it answers by an RST: it has no such connection any more", noneThere},
 	{"ESTABLISHED", "CLOSED", byDisowning, "", "it answers by an RST: it has no such connection any more", noneThere},
 	{"FIN_WAIT_1", "CLOSED", byDisowning, "", "it answers by an RST: nobody is left who would read", reusesPorts},

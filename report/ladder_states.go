@@ -19,6 +19,9 @@ func (b *ladderBuilder) ladder() *Ladder {
 	}
 	for i := range l.Rungs {
 		l.Rungs[i].remark(l.Connection)
+		if i > 0 {
+			l.Rungs[i].remarkChallenge(&l.Rungs[i-1])
+		}
 	}
 	l.withdraw()
 	for i := range l.Connection.Findings {
@@ -50,6 +53,11 @@ func (r *Rung) side(s analyzer.Side) *LadderSide {
 		return &r.Client
 	}
 	return &r.Server
+}
+
+func (l *Ladder) self() bool {
+	c, s := &l.Connection.Client, &l.Connection.Server
+	return c.IP == s.IP && c.Port == s.Port
 }
 
 // rungOf is the index of the rung that shows a packet, or -1.
@@ -93,8 +101,15 @@ func (l *Ladder) place(side analyzer.Side) {
 		}
 		// A state that its peer's earlier packet began, but that supposes a later one, is shown at that.
 		r := &l.Rungs[at]
-		rule := ruleOf(state, s.State.String(), l.cause(&l.Rungs[rung], side, s.State))
+		because := l.cause(&l.Rungs[rung], side, state, s.State)
+		rule := ruleOf(state, s.State.String(), because)
+		if rule.text == "" && because == bySending && l.self() {
+			rule = ruleOf(state, s.State.String(), byReceiving) // a segment to itself is both
+		}
 		change := LadderChange{From: rule.before(), To: s.State, Evidence: s.Evidence, Since: s.At, Rule: rule.text, Source: Source(rule.source)}
+		if len(r.side(side).Changes) == 0 {
+			r.side(side).before = evidence
+		}
 		r.side(side).Changes = append(r.side(side).Changes, change)
 		state, evidence = analyzer.StateOrNone{State: s.State, Known: true}, s.Evidence
 	}
@@ -104,14 +119,14 @@ func (l *Ladder) place(side analyzer.Side) {
 }
 
 // cause is why a rung brings a side to a state.
-func (l *Ladder) cause(r *Rung, side analyzer.Side, to tcpstate.State) cause {
+func (l *Ladder) cause(r *Rung, side analyzer.Side, from analyzer.StateOrNone, to tcpstate.State) cause {
 	rst := r.flags.Has(flows.RST) && to == tcpstate.Closed
 	switch {
 	case r.Kind == RungICMP:
 		return byICMP
 	case r.Kind == RungEvent && r.Packet == 0:
 		return byTimer
-	case r.Kind == RungEvent:
+	case r.Kind == RungEvent, r.Of != 0:
 		return bySuccessor
 	case rst && r.From != side:
 		return byRST
@@ -123,41 +138,77 @@ func (l *Ladder) cause(r *Rung, side analyzer.Side, to tcpstate.State) cause {
 		return byAborting
 	case r.From == side:
 		return bySending
+	case r.flags.Has(flows.SYN|flows.ACK) && from.State == tcpstate.SynRcvd:
+		return bySynAck
+	case !r.flags.Has(flows.FIN) && (to == tcpstate.CloseWait || to == tcpstate.Closing || to == tcpstate.TimeWait && from.State == tcpstate.FinWait2):
+		return byFilling
 	}
 	return byReceiving
 }
 
-// withdraw marks what later segments have shown not to be so.
+// withdraw marks the segments that would have changed their receiver's state, had they arrived and been accepted.
 func (l *Ladder) withdraw() {
-	for i := range l.Rungs {
+	for i := 1; i < len(l.Rungs); i++ {
 		r := &l.Rungs[i]
-		peer := other(r.From)
-		if r.effect.Has(tcpstate.SynAckLost) {
-			l.takeBack(i, r.From, func(o *Rung) bool { return o.From == peer && o.flags.Has(flows.SYN|flows.ACK) }, tcpstate.Established)
+		if r.Kind != RungSegment || r.Of != 0 || r.duplicate || r.effect&(tcpstate.Foreign|tcpstate.FinAhead) != 0 || l.self() {
+			continue
 		}
-		if r.effect.Has(tcpstate.AckNotAccepted) {
-			l.takeBack(i, r.From, func(o *Rung) bool {
-				return o.From == peer && !o.flags.Has(flows.SYN) && !o.flags.Has(flows.RST) && o.Segment != nil && o.Segment.AckRelative != nil && *o.Segment.AckRelative > 0
-			}, tcpstate.Established)
-		}
-		if r.effect.Has(tcpstate.FinLost) {
-			from, to := peer, r.From
-			if r.flags.Has(flows.FIN) && (r.Segment.AckOfFin || !r.effect.Has(tcpstate.FinsCross) && r.effect.Has(tcpstate.Again)) {
-				from, to = to, from // its own FIN had been lost
-			}
-			next := map[tcpstate.State]tcpstate.State{tcpstate.Established: tcpstate.CloseWait, tcpstate.SynRcvd: tcpstate.CloseWait, tcpstate.FinWait1: tcpstate.Closing, tcpstate.FinWait2: tcpstate.TimeWait}
-			l.takeBackNext(i, to, func(o *Rung) bool { return o.From == from && o.flags.Has(flows.FIN) }, next)
-		}
-		if r.effect.Has(tcpstate.AckOfFinLost) {
-			next := map[tcpstate.State]tcpstate.State{tcpstate.FinWait1: tcpstate.FinWait2, tcpstate.Closing: tcpstate.TimeWait, tcpstate.LastAck: tcpstate.Closed}
-			l.takeBackNext(i, r.From, func(o *Rung) bool { return o.From == peer && o.Segment != nil && o.Segment.AckOfFin }, next)
-		}
-		if r.effect.Has(tcpstate.ResetOutlived) {
-			l.takeBack(i, r.From, func(o *Rung) bool {
-				return o.flags.Has(flows.RST) && o.Segment != nil && o.effect.Has(tcpstate.ResetAccepted)
-			}, tcpstate.Closed)
+		to := other(r.From)
+		before, at := l.Rungs[i-1].side(to).State, r.side(to)
+		if state, leads := r.leadsTo(before); leads && len(at.Changes) == 0 {
+			at.Withdrawn = &Withdrawal{State: state, By: l.disproof(i, to)}
 		}
 	}
+}
+
+// leadsTo is the state to which a segment brings a receiver in another one (RFC 9293 §3.10.7.3, §3.10.7.4).
+func (r *Rung) leadsTo(before analyzer.StateOrNone) (to tcpstate.State, leads bool) {
+	s := r.Segment
+	syn, fin, rst, ack := r.flags.Has(flows.SYN), r.flags.Has(flows.FIN), r.flags.Has(flows.RST), r.flags.Has(flows.ACK)
+	ofSyn := ack && s.AckRelative != nil && *s.AckRelative >= 1 && s.AckCheck != CheckBad
+	switch {
+	case !before.Known:
+	case rst:
+		return tcpstate.Closed, r.effect.Has(tcpstate.ResetAccepted) && before.State != tcpstate.Closed
+	case before.State == tcpstate.SynSent:
+		return tcpstate.Established, syn && ofSyn
+	case before.State == tcpstate.SynRcvd && ofSyn && fin:
+		return tcpstate.CloseWait, true
+	case before.State == tcpstate.SynRcvd:
+		return tcpstate.Established, ofSyn
+	case before.State == tcpstate.Established:
+		return tcpstate.CloseWait, fin
+	case before.State == tcpstate.FinWait1 && fin && s.AckOfFin:
+		return tcpstate.TimeWait, true
+	case before.State == tcpstate.FinWait1 && fin:
+		return tcpstate.Closing, true
+	case before.State == tcpstate.FinWait1:
+		return tcpstate.FinWait2, s.AckOfFin
+	case before.State == tcpstate.FinWait2:
+		return tcpstate.TimeWait, fin
+	case before.State == tcpstate.Closing:
+		return tcpstate.TimeWait, s.AckOfFin
+	case before.State == tcpstate.LastAck:
+		return tcpstate.Closed, s.AckOfFin
+	}
+	return 0, false
+}
+
+// disproof is the packet by which the side shows that rung i did not change its state, 0 if there is none.
+func (l *Ladder) disproof(i int, side analyzer.Side) analyzer.PacketNumber {
+	const shows = tcpstate.SynAckLost | tcpstate.AckNotAccepted | tcpstate.FinLost | tcpstate.AckOfFinLost | tcpstate.FinsCross | tcpstate.ResetOutlived
+	for j := i + 1; j < len(l.Rungs); j++ {
+		r := &l.Rungs[j]
+		if r.Kind != RungSegment || r.Of != 0 || r.effect.Has(tcpstate.Foreign) {
+			continue
+		}
+		// A FIN that comes again tells of its first transmission, too.
+		again := r.effect.Has(tcpstate.FinLost) && r.flags.Has(flows.FIN)
+		if r.effect&shows != 0 && (r.From == side || again) || r.From == side && r.flags.Has(flows.RST) {
+			return r.Packet
+		}
+	}
+	return 0
 }
 
 func other(s analyzer.Side) analyzer.Side {
@@ -165,31 +216,4 @@ func other(s analyzer.Side) analyzer.Side {
 		return analyzer.Server
 	}
 	return analyzer.Client
-}
-
-// takeBack marks the last rung before i that matches: it did not bring the side to the state.
-func (l *Ladder) takeBack(i int, side analyzer.Side, match func(*Rung) bool, state tcpstate.State) {
-	for j := i - 1; j >= 0; j-- {
-		o := &l.Rungs[j]
-		if !match(o) || o.effect.Has(tcpstate.Foreign) {
-			continue
-		}
-		if o.side(side).Withdrawn == nil {
-			o.side(side).Withdrawn = &Withdrawal{state, l.Rungs[i].Packet}
-		}
-		return
-	}
-}
-
-// takeBackNext does so for the state that the segment would have led to from the one that the side was in.
-func (l *Ladder) takeBackNext(i int, side analyzer.Side, match func(*Rung) bool, next map[tcpstate.State]tcpstate.State) {
-	l.takeBack(i, side, func(o *Rung) bool {
-		_, leads := next[o.side(side).State.State]
-		return leads && match(o)
-	}, 0)
-	for j := range l.Rungs[:i] {
-		if w := l.Rungs[j].side(side).Withdrawn; w != nil && w.By == l.Rungs[i].Packet {
-			w.State = next[l.Rungs[j].side(side).State.State]
-		}
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -168,7 +169,7 @@ func (d *ladderDrawing) origins(l *Ladder) string {
 	if strings.Contains(fmt.Sprint(l.Connection.Client.States, l.Connection.Server.States), string(analyzer.Inferred)) {
 		s += "; ~ is inferred, not seen"
 	}
-	return s + "; § is of RFC 9293"
+	return s + "; § alone is RFC 9293"
 }
 
 // measure finds the widths of the columns. The states get what they need, the arrows what is left; where that is too
@@ -237,7 +238,7 @@ func (d *ladderDrawing) states(s *LadderSide, broken bool) []string {
 	var lines []string
 	first := &s.Changes[0]
 	if first.From.Known {
-		lines = append(lines, first.From.State.String()+" → "+mark(first.To.String(), first.Evidence))
+		lines = append(lines, mark(first.From.State.String(), s.before)+" → "+mark(first.To.String(), first.Evidence))
 	} else {
 		lines = append(lines, mark(first.To.String(), first.Evidence))
 	}
@@ -293,7 +294,7 @@ func (d *ladderDrawing) arrow(r *Rung) string {
 		toLeft = !toLeft
 	default:
 		label = cmp.Or(strings.Join(r.Segment.Flags, ","), "no flags")
-		if r.duplicate {
+		if r.duplicate || r.Of != 0 {
 			line = g.dots
 		}
 	}
@@ -340,13 +341,30 @@ func (d *ladderDrawing) notes(l *Ladder, r *Rung) {
 			note(text, calm)
 		}
 		if w := s.Withdrawn; w != nil {
-			note(fmt.Sprintf("%s: not %s by this: packet %d disproves it", side, w.State, w.By), alert)
+			text := fmt.Sprintf("%s: not %s by this: ", side, w.State)
+			if w.By == 0 {
+				text += "nothing shows that it arrived"
+			} else {
+				text += fmt.Sprintf("packet %d shows that it had not arrived, or was not accepted", w.By)
+			}
+			note(text, alert)
 		}
 	}
-	for _, code := range r.Findings {
-		kind := advice(code)
-		note("! "+code+": "+kind.Meaning, severities[severityRank(kind.Severity)].tone)
+	for i := range l.Connection.Findings {
+		if f := &l.Connection.Findings[i]; l.happensAt(f) == r {
+			note("! "+f.Code+": "+advice(f.Code).Meaning, severities[severityRank(f.Severity)].tone)
+		}
 	}
+}
+
+// happensAt is the last rung that a finding names, nil if it names none: before that it has not happened.
+func (l *Ladder) happensAt(f *analyzer.Finding) *Rung {
+	for i := len(l.Rungs) - 1; i >= 0; i-- {
+		if r := &l.Rungs[i]; r.Kind != RungFold && slices.Contains(f.Packets, uint64(r.Packet)) {
+			return r
+		}
+	}
+	return nil
 }
 
 // numbers are SEG.SEQ, SEG.ACK and the rest, with the checks.

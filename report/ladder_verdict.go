@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/tcplife/tcplife/analyzer"
-	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
 // verdict tells the whole of a record in sentences.
@@ -22,7 +21,11 @@ func verdict(c *analyzer.Connection) []string {
 	if h := c.HalfOpen; h != nil {
 		how := "and nothing in the capture told it so"
 		if h.DiscoveredBy != analyzer.DiscoveredNever {
-			how = fmt.Sprintf("and learned it by its own %s %s after the last sign of the other side", h.DiscoveredBy, span(between(h.Since, h.At)))
+			by := map[analyzer.DiscoveredBy]string{
+				analyzer.DiscoveredSyn: "that side's SYN", analyzer.DiscoveredData: "its own data",
+				analyzer.DiscoveredFin: "its own FIN", analyzer.DiscoveredKeepalive: "its own keepalive",
+			}[h.DiscoveredBy]
+			how = fmt.Sprintf("and learned it by %s, %s after the last sign of the connection there", by, span(between(h.Since, h.At)))
 		}
 		say("Half-open (RFC 9293 §3.5.1): the %s still had the connection when the other side had lost it, %s.", h.Survivor, how)
 	}
@@ -36,7 +39,7 @@ func verdictOpening(c *analyzer.Connection) string {
 	case analyzer.OutcomeComplete:
 		s := "Opened by the client"
 		if h.SynAckPacket != 0 && h.AckPacket != 0 {
-			s += fmt.Sprintf(": SYN, SYN,ACK and ACK are packets %d, %d and %d", h.SynPacket, h.SynAckPacket, h.AckPacket)
+			s += fmt.Sprintf(": SYN, SYN-ACK and ACK are packets %d, %d and %d", h.SynPacket, h.SynAckPacket, h.AckPacket)
 		}
 		if rtt := handshakeRTT(c); rtt != analyzer.NoDuration {
 			s += fmt.Sprintf("; the round trip took %s", span(rtt))
@@ -55,13 +58,13 @@ func verdictOpening(c *analyzer.Connection) string {
 	case analyzer.OutcomeUnanswered:
 		return fmt.Sprintf("Not opened: nothing answered the SYN, which was sent %s.", often(c.Client.Syns))
 	case analyzer.OutcomeEmbryonic:
-		return fmt.Sprintf("Not opened: the SYN,ACK, which was sent %s, was never acknowledged; the server was left in SYN_RCVD (RFC 4987).", often(c.Server.Syns))
+		return fmt.Sprintf("Not opened: the SYN-ACK, which was sent %s, was never acknowledged; the server was left in SYN_RCVD (RFC 4987).", often(c.Server.Syns))
 	case analyzer.OutcomeAborted:
 		by := "an RST"
 		if r := c.Teardown.Reset; r != nil {
 			by = fmt.Sprintf("an RST of the %s (packet %d)", r.By, r.Packet)
 		}
-		return "Not opened: the SYN,ACK came, but " + by + " ended the attempt."
+		return "Not opened: the SYN-ACK came, but " + by + " ended the attempt."
 	case analyzer.OutcomeUnseen:
 		return "Its opening is not in the capture."
 	case analyzer.OutcomePartial:
@@ -93,7 +96,7 @@ func verdictClosing(c *analyzer.Connection) string {
 		return fmt.Sprintf("the FIN of packet %d", e.Fin.Packet)
 	}
 	halfClosed := ""
-	if t.HalfClosed != analyzer.NoDuration && t.HalfClosed > 0 {
+	if t.HalfClosed > max(handshakeRTT(c), 0) {
 		halfClosed = fmt.Sprintf("; for %s it was half-closed", span(t.HalfClosed))
 	}
 	switch t.Kind {
@@ -106,6 +109,9 @@ func verdictClosing(c *analyzer.Connection) string {
 	case analyzer.TeardownHalfClosed:
 		return fmt.Sprintf("Half-closed: the %s has closed its direction with %s, the other one is open.", t.Initiator, fin(t.Initiator))
 	case analyzer.TeardownIncomplete:
+		if c.Client.Packets == 0 || c.Server.Packets == 0 {
+			return fmt.Sprintf("The %s closes with %s; the other direction is not in the capture.", t.Initiator, fin(t.Initiator))
+		}
 		return fmt.Sprintf("The close that the %s began with %s is not complete: a FIN is not acknowledged.", t.Initiator, fin(t.Initiator))
 	case analyzer.TeardownReset:
 		r := t.Reset
@@ -150,14 +156,11 @@ func verdictTimeWait(c *analyzer.Connection, w *analyzer.TimeWait) string {
 
 func verdictEnd(c *analyzer.Connection) string {
 	name := func(e *analyzer.Endpoint) string {
-		if !e.State.Known {
+		switch {
+		case !e.State.Known:
 			return "unknown"
-		}
-		for i := len(e.States) - 1; i >= 0; i-- {
-			if e.States[i].Evidence == analyzer.Inferred {
-				return "~" + e.State.State.String()
-			}
-			break
+		case e.States[len(e.States)-1].Evidence == analyzer.Inferred:
+			return "~" + e.State.State.String()
 		}
 		return e.State.State.String()
 	}
@@ -170,9 +173,8 @@ func verdictEnd(c *analyzer.Connection) string {
 		analyzer.EndEvicted:         "memory was short",
 		analyzer.EndCaptureEnd:      "the capture ends here",
 	}[c.EndedBy]
-	both := c.Client.State.Known && c.Server.State.Known && c.Client.State.State == tcpstate.Closed && c.Server.State.State == tcpstate.Closed
-	if both {
-		return "At the end both sides are CLOSED: " + why + "."
+	if c.Client.State == c.Server.State && c.Client.State.Known {
+		return fmt.Sprintf("At the end both sides are %s: %s.", c.Client.State.State, why)
 	}
 	return fmt.Sprintf("At the end the client is %s and the server %s: %s.", name(&c.Client), name(&c.Server), why)
 }

@@ -20,8 +20,18 @@ func (r *Rung) remark(c *analyzer.Connection) {
 	}
 	syn, ack, fin, rst := r.flags.Has(flows.SYN), r.flags.Has(flows.ACK), r.flags.Has(flows.FIN), r.flags.Has(flows.RST)
 	from, to := r.From, other(r.From)
+	state := r.side(to).State
 
 	switch {
+	case r.Of != 0 && syn && !ack:
+		say("", "it opens connection %d of the same ports", r.Of)
+		return
+	case r.Of != 0 && ack && !rst && state.Known && state.State == tcpstate.SynSent:
+		say("RFC 9293 §3.10.7.3, first step", "of connection %d of the same ports: it does not acknowledge this SYN, the %s sends an RST", r.Of, to)
+		return
+	case r.Of != 0:
+		say("", "of connection %d of the same ports", r.Of)
+		return
 	case r.duplicate:
 		say("", "the capture holds packet %d twice: this is it again, and does not count", r.duplicateOf)
 		return
@@ -39,20 +49,26 @@ func (r *Rung) remark(c *analyzer.Connection) {
 		say("RFC 9293 §3.8.4", "keepalive: SEG.SEQ = SND.NXT-1, which has been acknowledged, asks whether the %s is there", to)
 	case has(tcpstate.ZeroWindowProbe):
 		say("RFC 9293 §3.8.6.1", "zero-window probe: the %s offers no window, the %s asks for it", to, from)
-	case has(tcpstate.Again) && r.original != 0:
+	case has(tcpstate.Again) && r.original != 0 && (syn || fin):
 		say("RFC 6298 §5.4", "retransmission of packet %d", r.original)
+	case has(tcpstate.Again) && r.original != 0:
+		say("RFC 9293 §3.8", "retransmission of packet %d", r.original)
 	case has(tcpstate.Again):
-		say("RFC 6298 §5.4", "retransmission")
+		say("RFC 9293 §3.8", "retransmission")
+	case r.synText:
+		say("RFC 7413 §4.2.2", "the text of the SYN again, for it was not accepted with that")
+	case r.fills:
+		say("RFC 9293 §3.10.7.4, seventh step", "it brings text that was missing before what has come already")
 	case r.oldAck:
 		say("RFC 9293 §3.10.7.4, fifth step", "SEG.ACK is older than what has been acknowledged: overtaken on its way, ignored")
 	}
 
 	// What it is for.
 	if syn && s.Len > 0 {
-		say("RFC 7413 §4.2", "the SYN carries %s", counted(uint64(s.Len), "octet"))
+		say("RFC 7413 §4.2.2", "the SYN carries %s", counted(uint64(s.Len), "octet"))
 	}
 	if syn && ack && s.AckRelative != nil && s.AckCheck == CheckGood && *s.AckRelative > 1 {
-		say("RFC 7413 §4.2", "the SYN's text is accepted with it")
+		say("RFC 7413 §4.2.2", "the SYN's text is accepted with it")
 	}
 	if has(tcpstate.BadSynAck) {
 		say("RFC 9293 §3.10.7.3, first step", "SEG.ACK is not %s: this answers another SYN, the %s sends an RST", relative(1, to), to)
@@ -61,17 +77,24 @@ func (r *Rung) remark(c *analyzer.Connection) {
 		say("RFC 5961 §3.2", "in the window, but not SEG.SEQ = RCV.NXT: the %s sends a challenge ACK and goes on", to)
 	}
 	if rst && !has(tcpstate.ResetAccepted) && !has(tcpstate.ResetDoubted) {
-		say("", "nothing is left at the %s that it could reset", to)
+		switch {
+		case !state.Known:
+			say("RFC 9293 §3.10.7.1", "it answers a segment that is not in the capture")
+		case state.State == tcpstate.Closed:
+			say("", "nothing is left at the %s that it could reset", to)
+		default:
+			say("", "nothing shows that it reached the %s, which had not answered before", to)
+		}
 	}
 	if has(tcpstate.FinsCross) {
-		say("RFC 9293 §3.6, figure 13", "the FINs cross: this one left before the other arrived")
+		say("RFC 9293 §3.6, figure 13", "the FINs cross: this one left before the other arrived at the %s", from)
 	}
 	if fin && has(tcpstate.FinAhead) {
 		say("RFC 9293 §3.10.7.4, eighth step", "text before this FIN is missing: it does nothing at the %s until that has come", to)
 	} else if has(tcpstate.FinAhead) {
 		say("", "text before it is missing at the %s", to)
 	}
-	if has(tcpstate.Unsent) {
+	if has(tcpstate.Unsent) && c.Client.Packets > 0 && c.Server.Packets > 0 {
 		say("RFC 9293 §3.4", "it acknowledges what the capture does not hold")
 	}
 	if has(tcpstate.TimeWaitRestarted) {
@@ -80,7 +103,7 @@ func (r *Rung) remark(c *analyzer.Connection) {
 
 	// What it disproves.
 	if has(tcpstate.SynAckLost) {
-		say("RFC 9293 §3.8.1", "so the SYN,ACK did not reach the %s", from)
+		say("RFC 9293 §3.8.1", "so the SYN-ACK did not reach the %s", from)
 	}
 	if has(tcpstate.AckNotAccepted) {
 		say("RFC 9293 §3.10.7.4", "so the ACK of its SYN was lost or not accepted: the %s is in SYN_RCVD still", from)
@@ -100,6 +123,25 @@ func (r *Rung) remark(c *analyzer.Connection) {
 	}
 }
 
+// remarkChallenge tells an answer to what may be an attack (RFC 5961), where the rung before draws one.
+func (r *Rung) remarkChallenge(before *Rung) {
+	const control = flows.SYN | flows.FIN | flows.RST | flows.ACK
+	if r.Kind != RungSegment || r.Of != 0 || r.flags&control != flows.ACK || r.Segment.Len > 0 || r.effect != 0 ||
+		before.Kind != RungSegment || before.From == r.From {
+		return
+	}
+	source := Source("")
+	switch state := r.side(r.From).State; {
+	case before.effect.Has(tcpstate.ResetDoubted):
+		source = "RFC 5961 §3.2"
+	case before.flags.Has(flows.SYN) && (before.Of != 0 || before.dropped()) && state.Known && state.State >= tcpstate.Established:
+		source = "RFC 5961 §4.2"
+	default:
+		return
+	}
+	r.Remarks = append(r.Remarks, Remark{fmt.Sprintf("the answer to packet %d, a challenge: it tells what the %s expects", before.Packet, r.From), source})
+}
+
 // remarkForeign says why a segment changes nothing.
 func (r *Rung) remarkForeign(say func(source, format string, args ...any)) {
 	to := other(r.From)
@@ -113,7 +155,7 @@ func (r *Rung) remarkForeign(say func(source, format string, args ...any)) {
 	case rst:
 		say("RFC 9293 §3.10.7.4, second step", "SEG.SEQ is outside of the window: the %s drops it in silence", to)
 	case syn && ack:
-		say("RFC 9293 §3.10.7", "a SYN,ACK with another number than this connection's: it changes nothing")
+		say("RFC 9293 §3.10.7", "a SYN-ACK with another number than this connection's: it changes nothing")
 	case syn:
 		say("RFC 5961 §4.2", "a SYN with another number inside the connection: the %s sends a challenge ACK and goes on", to)
 	case state.Known && state.State == tcpstate.SynSent:
