@@ -38,14 +38,16 @@ type Analyzer struct {
 	options Options
 	emit    func(*Connection)
 
-	table   map[flows.Key]entry
-	embryos embryos
-	timers  timers
-	scratch connection // an embryo's, to be finished
-	clock   int64      // the latest time of the capture so far
-	begun   bool
-	leaping bool // one packet lies far ahead, at leapTo
-	leapTo  int64
+	table      table
+	places     []*connection // nil where free
+	freePlaces []place
+	embryos    embryos
+	timers     timers
+	scratch    connection // an embryo's, to be finished
+	clock      int64      // the latest time of the capture so far
+	begun      bool
+	leaping    bool // one packet lies far ahead, at leapTo
+	leapTo     int64
 
 	record Connection // what emit is given, filled anew for each
 	totals totals
@@ -64,13 +66,7 @@ func New(options Options, emit func(*Connection)) *Analyzer {
 	if options.IdleLimit == 0 {
 		options.IdleLimit = defaultIdleLimit
 	}
-	return &Analyzer{options: options, emit: emit, table: map[flows.Key]entry{}, totals: newTotals(), floods: floods{}}
-}
-
-// entry is what the table knows of a 4-tuple: its latest incarnation, on which earlier ones hang, or an embryo.
-type entry struct {
-	newest *connection // nil for an embryo
-	embryo uint32
+	return &Analyzer{options: options, emit: emit, table: table{}, totals: newTotals(), floods: newFloods()}
 }
 
 // Segment takes in the next segment of the capture, or the next ICMP error that quotes one.
@@ -80,42 +76,15 @@ func (a *Analyzer) Segment(seg *flows.Segment) {
 		a.quoted(seg)
 		return
 	}
-	known, ok := a.table[seg.Key]
-	if !ok && opensOnly(seg) {
+	head := a.lookup(&seg.Key)
+	if head == nil && bareSyn(seg) {
 		a.conceive(seg)
 		return
 	}
-	head := known.newest
-	if ok && head == nil {
-		head = a.hatch(known.embryo)
-	}
 	c, head := a.find(seg, head)
 	a.take(c, head, seg)
-	a.floods.follow(c)
+	a.follow(c)
 	a.schedule(c)
-}
-
-// conceive begins the record of an attempt.
-func (a *Analyzer) conceive(syn *flows.Segment) {
-	slot := a.embryos.add(syn, a.clock)
-	a.table[syn.Key] = entry{embryo: slot}
-	e := &a.embryos.slots[slot]
-	opener := sender(syn)
-	e.target = a.floods.target(&syn.Key, opener)
-	e.target.attempt(&syn.Key, opener, syn.Time)
-	if a.options.Trace != nil {
-		a.options.Trace(syn.Packet, syn, 0)
-	}
-}
-
-// hatch makes a connection of an embryo of the table.
-func (a *Analyzer) hatch(slot uint32) *connection {
-	e := a.embryos.take(slot)
-	c := &connection{}
-	a.grow(c, &e)
-	a.table[c.key] = entry{newest: c}
-	a.schedule(c)
-	return c
 }
 
 // Close ends the capture: every record that is still open is emitted, by id.
@@ -129,23 +98,26 @@ func (a *Analyzer) Close() {
 		slot uint32
 	}
 	var left []open
-	for _, known := range a.table {
-		if known.newest == nil {
-			left = append(left, open{a.embryos.slots[known.embryo].id(), nil, known.embryo})
+	for _, p := range a.table {
+		if p&embryoPlace != 0 {
+			slot := uint32(p &^ embryoPlace)
+			left = append(left, open{a.embryos.slot(slot).packet, nil, slot})
+			continue
 		}
-		for c := known.newest; c != nil; c = c.older {
+		for c := a.places[p]; c != nil; c = c.older {
 			left = append(left, open{c.id, c, 0})
 		}
 	}
 	slices.SortFunc(left, func(x, y open) int { return cmp.Compare(x.id, y.id) })
 	for _, o := range left {
 		if o.conn == nil {
-			a.finishEmbryo(&a.embryos.slots[o.slot], a.clock, EndCaptureEnd)
+			a.finishEmbryo(o.slot, a.clock, EndCaptureEnd)
 		} else {
 			a.finish(o.conn, a.clock, EndCaptureEnd)
 		}
 	}
 	clear(a.table)
+	a.places, a.freePlaces = nil, nil
 }
 
 // Result adds up what was emitted so far. After Close it is complete.
@@ -159,7 +131,7 @@ func (a *Analyzer) find(seg *flows.Segment, head *connection) (c, newest *connec
 		c = a.begin(seg, nil)
 		return c, c
 	}
-	if opensOnly(seg) {
+	if opens(seg) {
 		for c := head; c != nil; c = c.older {
 			if c.opensWith(seg) {
 				return c, head
@@ -197,7 +169,7 @@ func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
 			break
 		}
 	}
-	a.table[seg.Key] = entry{newest: c}
+	a.put(c)
 	return c
 }
 
@@ -214,7 +186,7 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment) {
 	if c != head && c.older == nil && head.older == c && head.onlySyns() && c.open() && !seg.Flags.Has(flows.RST) && sender(seg) == head.opener {
 		// The side whose SYN interrupted the connection goes on in it: the SYN was stale, or not its own (RFC 5961 §4).
 		c.absorb(head)
-		a.table[seg.Key] = entry{newest: c}
+		a.put(c)
 		a.drop(head)
 		return
 	}
@@ -245,32 +217,13 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment) {
 		} else {
 			o.older = nil
 			if keep == nil {
-				a.table[seg.Key] = entry{newest: o}
+				a.put(o)
 			} else {
 				keep.older = o
 			}
 			keep = o
 		}
 		o = next
-	}
-}
-
-// remove takes a connection out of the table.
-func (a *Analyzer) remove(c *connection) {
-	head := a.table[c.key].newest
-	if head == c {
-		if c.older == nil {
-			delete(a.table, c.key)
-		} else {
-			a.table[c.key] = entry{newest: c.older}
-		}
-		return
-	}
-	for o := head; o != nil; o = o.older {
-		if o.older == c {
-			o.older = c.older
-			return
-		}
 	}
 }
 
@@ -286,5 +239,5 @@ func (a *Analyzer) finish(c *connection, at int64, by EndedBy) {
 // drop ends all accounts of a connection that leaves the table.
 func (a *Analyzer) drop(c *connection) {
 	a.forget(c)
-	a.floods.leave(c)
+	a.leave(c)
 }

@@ -8,11 +8,7 @@ import (
 // quoted takes in an ICMP error about a segment. Only one that quotes the SYN's own number is believed (RFC 5927
 // §4.1). A hard error ends an attempt (RFC 1122 §4.2.3.9); a synchronized connection does not care (RFC 5461).
 func (a *Analyzer) quoted(seg *flows.Segment) {
-	known, ok := a.table[seg.Key]
-	if ok && known.newest == nil {
-		known.newest = a.hatch(known.embryo)
-	}
-	for c := known.newest; c != nil; c = c.older {
+	for c := a.lookup(&seg.Key); c != nil; c = c.older {
 		x := &c.tcp.Ends[sender(seg)]
 		if !seg.Quote.HasSeq || !x.ISSKnown || x.ISS != tcpstate.Seq(seg.Seq) {
 			continue

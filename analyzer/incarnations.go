@@ -5,6 +5,11 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
+// opens reports a SYN without ACK: an active open (RFC 9293 §3.10.1).
+func opens(seg *flows.Segment) bool {
+	return seg.Flags&(flows.SYN|flows.ACK|flows.FIN|flows.RST) == flows.SYN
+}
+
 // opensWith reports whether a SYN is the connection's own: the same ISN; or the one that its first number supposes
 // where the SYN was captured late; or the other side's first word to a SYN (RFC 9293 §3.5, figure 7).
 func (c *connection) opensWith(seg *flows.Segment) bool {

@@ -11,7 +11,12 @@ import (
 
 // floods watches the backlog of every target: what fills under a SYN flood is not the rate of SYNs but the number of
 // connections that nobody completes (RFC 4987 §2).
-type floods map[netip.AddrPort]*target
+type floods struct {
+	targets []target
+	index   map[netip.AddrPort]uint32 // of targets
+}
+
+func newFloods() floods { return floods{index: map[netip.AddrPort]uint32{}} }
 
 // target is one listener's, or would-be listener's, backlog.
 type target struct {
@@ -35,41 +40,51 @@ const (
 )
 
 // follow accounts for a connection after a segment of it. What later segments disprove goes back.
-func (f floods) follow(c *connection) {
+func (a *Analyzer) follow(c *connection) {
 	embryonic := c.role == RoleSyn && c.embryonic()
 	switch {
-	case embryonic && c.target == nil:
-		c.target = f.target(&c.key, c.opener)
-		c.target.attempt(&c.key, c.opener, c.end)
-		c.counted = true
+	case embryonic && !c.aimed:
+		c.target = a.floods.target(&c.key, c.opener)
+		a.floods.targets[c.target].attempt(&c.key, c.opener, c.end)
+		c.aimed, c.counted = true, true
 	case embryonic && !c.counted:
+		t := &a.floods.targets[c.target]
 		c.counted = true
-		c.target.embryos++
+		t.embryos++
 		if c.completed {
 			c.completed = false
-			c.target.completed--
+			t.completed--
 		}
 	case !embryonic && c.counted:
-		f.leave(c)
+		a.leave(c)
 		if reached(&c.tcp.Ends[1-c.opener]) {
 			c.completed = true
-			c.target.completed++
+			a.floods.targets[c.target].completed++
 		}
 	}
 }
 
-// target is the one that the opener, an end of the key, wants.
-func (f floods) target(key *flows.Key, opener int) *target {
+// leave takes a connection out of its target's backlog.
+func (a *Analyzer) leave(c *connection) {
+	if c.counted {
+		c.counted = false
+		a.floods.targets[c.target].embryos--
+	}
+}
+
+// target is the index of the one that the opener, an end of the key, wants.
+func (f *floods) target(key *flows.Key, opener int) uint32 {
 	at := key.AddrPortB()
 	if opener == 1 {
 		at = key.AddrPortA()
 	}
-	t := f[at]
-	if t == nil {
-		t = &target{at: at, sources: map[flows.Addr]uint64{}}
-		f[at] = t
+	i, known := f.index[at]
+	if !known {
+		i = uint32(len(f.targets))
+		f.index[at] = i
+		f.targets = append(f.targets, target{at: at, sources: map[flows.Addr]uint64{}})
 	}
-	return t
+	return i
 }
 
 // attempt is a new SYN of the opener.
@@ -97,18 +112,11 @@ func (t *target) attempt(key *flows.Key, opener int, now int64) {
 	}
 }
 
-// leave takes a connection out of its target's backlog.
-func (f floods) leave(c *connection) {
-	if c.counted {
-		c.counted = false
-		c.target.embryos--
-	}
-}
-
 // records gives the targets under attack, by address and port.
-func (f floods) records() []SynFlood {
+func (f *floods) records() []SynFlood {
 	var hit []*target
-	for _, t := range f {
+	for i := range f.targets {
+		t := &f.targets[i]
 		if t.peak >= floodBacklog && float64(t.completed) < floodCompletion*float64(t.attempts) {
 			hit = append(hit, t)
 		}

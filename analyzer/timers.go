@@ -38,6 +38,14 @@ func (t *timers) Pop() any {
 	return c
 }
 
+// first is the connection that is due first, nil if there is none.
+func (t timers) first() *connection {
+	if len(t) == 0 {
+		return nil
+	}
+	return t[0]
+}
+
 // sooner is the order in which records end: by time, then by id.
 func sooner(at int64, id uint64, otherAt int64, otherID uint64) bool {
 	return at < otherAt || at == otherAt && id < otherID
@@ -90,14 +98,20 @@ func (a *Analyzer) expire(now int64) {
 	}
 	a.clock = now
 	for {
-		e, waiting := a.embryos.oldest()
-		due := e.deadline(&a.options)
+		c, e := a.timers.first(), a.embryos.oldest()
+		if c != nil && e != nil {
+			if sooner(e.deadline(&a.options), e.packet, c.timer, c.id) {
+				c = nil
+			} else {
+				e = nil
+			}
+		}
 		switch {
-		case len(a.timers) > 0 && a.timers[0].timer < now && !(waiting && sooner(due, e.id(), a.timers[0].timer, a.timers[0].id)):
-			c := heap.Pop(&a.timers).(*connection)
+		case c != nil && c.timer < now:
+			heap.Pop(&a.timers)
 			a.due(c, c.timer)
-		case waiting && due < now:
-			a.finishEmbryo(e, due, EndIdle)
+		case e != nil && e.deadline(&a.options) < now:
+			a.finishEmbryo(uint32(a.table[e.key]&^embryoPlace), e.deadline(&a.options), EndIdle)
 		default:
 			return
 		}

@@ -145,7 +145,8 @@ func (p *play) observe(s *rfcsim.Passing) {
 		p.deniedTo[x] = since
 		p.stale[x] = stale{since: since}
 	}
-	p.stale[1-x].heard = p.stale[1-x].heard || p.stale[1-x].since > 0
+	acceptable := int32(s.Seq+s.Len-p.sim.Ends[1-x].RcvNxt()) >= 0
+	p.stale[1-x].heard = p.stale[1-x].heard || p.stale[1-x].since > 0 && acceptable
 	for i := range p.stale {
 		p.stale[i].settle()
 	}
@@ -155,7 +156,7 @@ func (p *play) observe(s *rfcsim.Passing) {
 
 func (p *play) arrived(s *rfcsim.Passing) {
 	y := 1 - s.From
-	p.flying[y]--
+	p.flying[y] = max(p.flying[y]-1, 0) // a copy more than were counted, if the network doubled it
 	p.impaired[y] = p.impaired[y] || s.Late
 	if history := p.sim.Ends[y].History; history[len(history)-1].State == rfcsim.Closed && p.silent(y) < len(history) {
 		p.deaf[y]++
