@@ -48,6 +48,7 @@ type Analyzer struct {
 	begun      bool
 	leaping    bool // one packet lies far ahead, at leapTo
 	leapTo     int64
+	leaper     flows.Key // the sockets of that packet
 
 	record Connection // what emit is given, filled anew for each
 	totals totals
@@ -71,7 +72,7 @@ func New(options Options, emit func(*Connection)) *Analyzer {
 
 // Segment takes in the next segment of the capture, or the next ICMP error that quotes one.
 func (a *Analyzer) Segment(seg *flows.Segment) {
-	a.advance(seg.Time)
+	a.advance(seg)
 	if seg.Quote != nil {
 		a.quoted(seg)
 		return
@@ -175,7 +176,7 @@ func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
 
 // take lets a connection have a segment, and draws the conclusions for the other incarnations of its 4-tuple.
 func (a *Analyzer) take(c, head *connection, seg *flows.Segment) {
-	c.heard = a.clock
+	c.heard = a.now()
 	effect := c.segment(seg)
 	if a.options.Trace != nil {
 		a.options.Trace(c.id, seg, effect)
@@ -195,6 +196,7 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment) {
 	}
 	if h := c.tcp.HalfOpen; c != head && h != nil && c.tcp.HalfOpenPacket == seg.Packet && head.challenged {
 		h.By = tcpstate.AnsweredSyn // RFC 9293 §3.5.1, figure 9
+		c.tcp.LostBy(1-h.Survivor, head.start, head.id)
 	}
 	answered := seg.Flags.Has(flows.SYN|flows.ACK) && !effect.Has(tcpstate.BadSynAck)
 	completed := c.tcp.HandshakeAcked && c.tcp.HandshakeAckPacket == seg.Packet

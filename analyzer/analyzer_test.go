@@ -1,6 +1,7 @@
 package analyzer_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/tcplife/tcplife/analyzer"
@@ -99,5 +100,34 @@ func TestShiftedNumbers(t *testing.T) {
 		if got := records(segments); got[0] != want[0] {
 			t.Errorf("shifted by %d:\n%s\nwant\n%s", shift, got[0], want[0])
 		}
+	}
+}
+
+// A damaged time stamp lies years ahead in one packet. It must not end what is open.
+func TestOneLeapOfTheClock(t *testing.T) {
+	want := records(segtest.Script(wholeLife).Segments())
+	for i := range segtest.Script(wholeLife).Segments() {
+		segments := segtest.Script(wholeLife).Segments()
+		segments[i].Time += 20 * 365 * 24 * 3600e9
+		if got := records(segments); len(got) != 1 {
+			t.Errorf("with packet %d years ahead there are %d records, want one as\n%s", i+1, len(got), want[0])
+		}
+	}
+}
+
+// After hours without a packet the next ones are new connections.
+func TestLongSilence(t *testing.T) {
+	segments := segtest.Script(wholeLife).Segments()
+	for i, seg := range segtest.Script(wholeLife).Segments() {
+		seg.Packet += 9
+		seg.Time += 20 * 3600e9
+		seg.Seq, seg.Ack = seg.Seq+7e6, seg.Ack+7e6
+		if i == 0 {
+			seg.Ack = 0
+		}
+		segments = append(segments, seg)
+	}
+	if got := records(segments); len(got) != 2 || !strings.Contains(got[0], "time_wait_expired") {
+		t.Errorf("got\n%s", got)
 	}
 }

@@ -62,6 +62,7 @@ type side struct {
 	firstAckOfFin                      bool // this side's FIN was its first segment to acknowledge the other's
 	goodChecksums                      bool
 	firstSyn                           shape
+	stamps                             [2]stamped // the first and the last transmission of its SYN or SYN-ACK
 	firstSeq                           uint32
 	recent                             [4]fingerprint
 	recentNext                         uint8
@@ -129,6 +130,7 @@ func (c *connection) segment(seg *flows.Segment) tcpstate.Effect {
 		c.noteChallenge(from, seg)
 		return effect
 	}
+	c.timeBySamples(from, to, seg, effect)
 	c.synText = c.synText || seg.Flags.Has(flows.SYN) && seg.Len > 0
 	switch {
 	case effect.Has(tcpstate.Keepalive):

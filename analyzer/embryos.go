@@ -107,7 +107,7 @@ func (a *Analyzer) conceive(syn *flows.Segment) {
 	opener := sender(syn)
 	target := a.floods.target(&syn.Key, opener)
 	a.floods.targets[target].attempt(&syn.Key, opener, syn.Time)
-	a.table[syn.Key] = embryoPlace | place(a.embryos.add(syn, a.clock, target))
+	a.table[syn.Key] = embryoPlace | place(a.embryos.add(syn, a.now(), target))
 	if a.options.Trace != nil {
 		a.options.Trace(syn.Packet, syn, 0)
 	}

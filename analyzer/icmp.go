@@ -8,25 +8,35 @@ import (
 // quoted takes in an ICMP error about a segment. Only one that quotes the SYN's own number is believed (RFC 5927
 // §4.1). A hard error ends an attempt (RFC 1122 §4.2.3.9); a synchronized connection does not care (RFC 5461).
 func (a *Analyzer) quoted(seg *flows.Segment) {
-	for c := a.lookup(&seg.Key); c != nil; c = c.older {
-		x := &c.tcp.Ends[sender(seg)]
-		if !seg.Quote.HasSeq || !x.ISSKnown || x.ISS != tcpstate.Seq(seg.Seq) {
-			continue
-		}
-		passive := x.Known() && x.State() == tcpstate.SynRcvd && hopeless(seg.Quote)
-		if passive {
-			c.tcp.Unreachable(sender(seg), seg.Time, seg.Packet)
-			a.schedule(c)
-		}
-		if x.Known() && x.State() == tcpstate.SynSent && unreachable(seg.Quote) {
-			c.quotedHard, c.quotedPacket = true, seg.Packet
-			c.tcp.Unreachable(sender(seg), seg.Time, seg.Packet)
-			a.schedule(c)
-		}
-		if a.options.Trace != nil {
-			a.options.Trace(c.id, seg, 0)
-		}
+	head := a.lookup(&seg.Key)
+	if head == nil {
 		return
+	}
+	c := head
+	for o := head; o != nil; o = o.older {
+		if x := &o.tcp.Ends[sender(seg)]; seg.Quote.HasSeq && x.ISSKnown && x.ISS == tcpstate.Seq(seg.Seq) {
+			c = o
+			o.undeliverable(seg)
+			a.schedule(o)
+			break
+		}
+	}
+	if a.options.Trace != nil {
+		a.options.Trace(c.id, seg, 0)
+	}
+}
+
+// undeliverable is an ICMP error about the SYN or SYN-ACK.
+func (c *connection) undeliverable(seg *flows.Segment) {
+	end := sender(seg)
+	x := &c.tcp.Ends[end]
+	switch {
+	case !x.Known():
+	case x.State() == tcpstate.SynSent && unreachable(seg.Quote):
+		c.quotedHard, c.quotedPacket = true, seg.Packet
+		c.tcp.Unreachable(end, seg.Time, seg.Packet)
+	case x.State() == tcpstate.SynRcvd && hopeless(seg.Quote):
+		c.tcp.Unreachable(end, seg.Time, seg.Packet)
 	}
 }
 

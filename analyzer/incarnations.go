@@ -88,7 +88,5 @@ func (c *connection) succeeded(by *connection) {
 			}
 		}
 	}
-	if reached(&c.tcp.Ends[0]) || reached(&c.tcp.Ends[1]) {
-		c.tcp.Supersede(by.start, by.id)
-	}
+	c.tcp.Supersede(by.start, by.id)
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/flows"
 )
 
 // timers holds connections by the time at which they are looked at next. A connection's deadline may move on
@@ -74,20 +75,47 @@ func (a *Analyzer) forget(c *connection) {
 // leap is a step ahead of the clock that one packet alone is not believed: a damaged time stamp would end every record.
 const leap = int64(3600e9)
 
-// advance moves the clock of the capture. It never goes back, though times of packets may.
-func (a *Analyzer) advance(now int64) {
+// advance moves the clock of the capture to that of a segment. It never goes back, though times of packets may.
+func (a *Analyzer) advance(seg *flows.Segment) {
+	now := seg.Time
 	switch {
 	case !a.begun:
 		a.clock, a.begun = now, true
-	case now-a.clock > leap && !a.leaping:
-		a.leaping, a.leapTo = true, now
-	case now-a.clock > leap:
+	case now-a.clock <= leap:
+		if a.leaping {
+			a.disbelieve()
+		}
+		a.expire(now)
+	case !a.leaping:
+		a.leaping, a.leapTo, a.leaper = true, now, seg.Key
+	default:
 		a.leaping = false
 		a.expire(min(a.leapTo, now))
 		a.expire(now)
+	}
+}
+
+// now is the time of the segment at hand, by the clock that will be right if the leap is.
+func (a *Analyzer) now() int64 {
+	if a.leaping {
+		return a.leapTo
+	}
+	return a.clock
+}
+
+// disbelieve takes back a leap: who was heard then was heard now.
+func (a *Analyzer) disbelieve() {
+	a.leaping = false
+	p, known := a.table[a.leaper]
+	switch {
+	case !known:
+	case p&embryoPlace != 0:
+		a.embryos.slot(uint32(p &^ embryoPlace)).heard = a.clock
 	default:
-		a.leaping = false
-		a.expire(now)
+		for c := a.places[p]; c != nil; c = c.older {
+			c.heard = min(c.heard, a.clock)
+			a.schedule(c)
+		}
 	}
 }
 

@@ -134,8 +134,10 @@ func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
 	}
 	y.synAcked = true
 	c.SynDataAcked = c.SynDataAcked || s.Ack.After(y.ISS.Add(1))
-	if y.issSeen && !c.HasServerRTT {
-		c.HasServerRTT, c.ServerRTT = true, s.At-y.lastSynAt
+	if y.issSeen && !again {
+		if y.syns == 1 { // which of several it answers, nobody knows (RFC 6298 §3)
+			c.HasServerRTT, c.ServerRTT = true, s.At-y.lastSynAt
+		}
 		x.answers(s.At - y.firstSynAt) // whichever transmission it answers (RFC 6298 §3): not longer than this
 	}
 	if y.State() == Established && y.sentSyn && !y.ackSent && s.At-y.since() > y.crossing() {
@@ -185,7 +187,9 @@ func (c *Conn) completed(y *Endpoint, s *Segment) {
 		peer = &c.Ends[1]
 	}
 	if y.synAckSent() && !c.HasClientRTT {
-		c.HasClientRTT, c.ClientRTT = true, s.At-y.lastSynAt
+		if y.syns == 1 {
+			c.HasClientRTT, c.ClientRTT = true, s.At-y.lastSynAt
+		}
 		peer.answers(s.At - y.firstSynAt)
 	}
 }

@@ -237,3 +237,14 @@ func (e *Endpoint) beforeReset() *Entry {
 	e.History = e.History[:n]
 	return &last
 }
+
+// LostBy is what a SYN discloses that the RST of Ends[i] confirms: it had no connection any more when it sent that SYN.
+func (c *Conn) LostBy(i int, at int64, packet uint64) {
+	e := &c.Ends[i]
+	n := len(e.History) - 1
+	if n < 0 || e.State() != Closed {
+		return
+	}
+	e.History = e.History[:n]
+	e.enterAt(Closed, at, packet, false)
+}
