@@ -32,7 +32,8 @@ type embryo struct {
 	window, ipid     uint16
 	flags            flows.Flags
 	ttl              uint8
-	fromB, good, bad bool
+	fromB, good, bad bool // sent by Key.B; the checksums
+	cut              bool
 }
 
 // waiting is a place in the queue. The slot may have passed to another one since.
@@ -46,7 +47,7 @@ func (e *embryo) segment() flows.Segment {
 	return flows.Segment{
 		Packet: e.packet, Time: e.at, Key: e.key, FromB: e.fromB,
 		Flags: e.flags, Seq: e.seq, Ack: e.ack, Window: e.window, Len: e.len, Options: e.options,
-		TTL: e.ttl, IPID: e.ipid, Digest: e.digest, GoodChecksum: e.good, BadChecksum: e.bad,
+		TTL: e.ttl, IPID: e.ipid, Digest: e.digest, GoodChecksum: e.good, BadChecksum: e.bad, Cut: e.cut,
 	}
 }
 
@@ -70,7 +71,7 @@ func (s *embryos) add(syn *flows.Segment, clock int64, target uint32) uint32 {
 		key: syn.Key, packet: syn.Packet, at: syn.Time, heard: clock, options: syn.Options,
 		seq: syn.Seq, ack: syn.Ack, len: syn.Len, digest: syn.Digest, target: target,
 		window: syn.Window, ipid: syn.IPID, flags: syn.Flags, ttl: syn.TTL,
-		fromB: syn.FromB, good: syn.GoodChecksum, bad: syn.BadChecksum,
+		fromB: syn.FromB, good: syn.GoodChecksum, bad: syn.BadChecksum, cut: syn.Cut,
 	}
 	if s.next > slabSize && s.next > len(s.queue)/2 {
 		s.queue = append(s.queue[:0], s.queue[s.next:]...)

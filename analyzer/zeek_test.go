@@ -283,7 +283,7 @@ func TestZeekCutText(t *testing.T) {
 		C <-- S PSH,ACK len=10
 		C --> S ACK`).Segments()
 	for i := range segments {
-		segments[i].GoodChecksum = segments[i].Len == 0
+		segments[i].Cut = segments[i].Len > 0
 	}
 	if got, want := zeekOf(t, segments), "S1 ShADaGdg"; got != want {
 		t.Errorf("got %s, want %s", got, want)

@@ -225,7 +225,7 @@ func TestDecodeCutAnywhere(t *testing.T) {
 	for _, tt := range stacks {
 		t.Run(tt.name, func(t *testing.T) {
 			whole := one(t, NewDecoder(DecoderOptions{}), packet(tt.link, tt.data))
-			whole.Options, whole.Digest, whole.GoodChecksum = Options{}, 0, false
+			whole.Options, whole.Digest, whole.GoodChecksum, whole.Cut = Options{}, 0, false, false
 			found := false
 			for n := range tt.data {
 				d := NewDecoder(DecoderOptions{})
@@ -242,7 +242,7 @@ func TestDecodeCutAnywhere(t *testing.T) {
 				}
 				found = true
 				got := segments[0]
-				got.Options, got.Digest, got.GoodChecksum = Options{}, 0, false
+				got.Options, got.Digest, got.GoodChecksum, got.Cut = Options{}, 0, false, false
 				if got.Window == UnknownWindow { // cut off
 					got.Window = whole.Window
 				}

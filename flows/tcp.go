@@ -116,7 +116,8 @@ func (d *Decoder) segment(l *tcp, data []byte, wire int) {
 	s.Len = uint32(max(0, wire-l.size))
 	s.Options = l.options
 	s.FromB = s.Key.set(&d.ip.src, &d.ip.dst, l.srcPort, l.dstPort, d.ip.v6)
-	s.BadChecksum, s.GoodChecksum = bad, !bad && wire <= len(data)
+	s.Cut = wire > len(data)
+	s.BadChecksum, s.GoodChecksum = bad, !bad && !s.Cut
 	h := digest(l.Contents[:tcpNeeded], uint64(wire))
 	if len(l.Contents) > 18 { // behind the checksum
 		h = digest(l.Contents[18:], h)

@@ -145,7 +145,7 @@ func (p *play) observe(s *rfcsim.Passing) {
 		p.deniedTo[x] = since
 		p.stale[x] = stale{since: since}
 	}
-	acceptable := int32(s.Seq+s.Len-p.sim.Ends[1-x].RcvNxt()) >= 0
+	acceptable := s.Rst || int32(s.Seq+s.Len-p.sim.Ends[1-x].RcvNxt()) >= 0
 	p.stale[1-x].heard = p.stale[1-x].heard || p.stale[1-x].since > 0 && acceptable
 	for i := range p.stale {
 		p.stale[i].settle()
@@ -292,8 +292,8 @@ func (p *play) truth(end int) []part {
 				// CLOSE in SYN_RCVD: the FIN acknowledges nothing that shows whether the handshake's ACK had arrived.
 				parts = append(parts, part{name: "ESTABLISHED", optional: true})
 			}
-			if entry.State == rfcsim.Closed && p.deaf[end] > 0 {
-				// What passed to it after that was taken to arrive.
+			if entry.State == rfcsim.Closed && (p.deaf[end] > 0 || p.deniedTo[end] > 0) {
+				// What passed to it after that was taken to arrive, and what came after a denial.
 				parts = append(parts, part{anything: true})
 			}
 			next := part{name: string(entry.State), optional: optional}
@@ -305,11 +305,14 @@ func (p *play) truth(end int) []part {
 					next.instead, next.optional = "FIN_WAIT_2", true
 				case entry.State == rfcsim.FinWait2 && i+1 < len(history) && history[i+1].State == rfcsim.TimeWait:
 					next.instead, next.optional = "CLOSING", true
-				case entry.State == rfcsim.TimeWait && history[i-1].State == rfcsim.FinWait1:
+				case entry.State == rfcsim.TimeWait && history[i-1].State == rfcsim.FinWait1 && !p.impaired[end]:
 					parts = append(parts, part{name: "FIN_WAIT_2", instead: "CLOSING", optional: true})
 				}
 			}
 			parts = append(parts, next)
+			if p.impaired[end] && entry.State == rfcsim.FinWait1 {
+				parts = append(parts, part{name: "FIN_WAIT_2", instead: "CLOSING", optional: true}) // by what never arrived
+			}
 			if entry.State == rfcsim.SynSent && !p.synAck[end] && p.bareSyn[1-end] {
 				parts = append(parts, part{name: "SYN_RCVD", optional: true}) // likewise: whether the other SYN arrived
 			}
