@@ -119,9 +119,8 @@ func (z *zeekLog) segment(from int, seg *flows.Segment, badChecksum bool) {
 	if ackOfContent {
 		z.gap(1-from, seg.Ack)
 	}
-	// Text that a snaplen cut counts as not seen. Whoever could check the checksum has all of it.
-	whole := !seg.Cut
-	if whole && seg.Len > 0 && !seg.Flags.Has(flows.RST) && !below {
+	// Text that the snaplen cut counts as not seen.
+	if seg.Len > 0 && !seg.Cut && !seg.Flags.Has(flows.RST) && !below {
 		from := seg.Seq
 		if seg.Flags.Has(flows.SYN) {
 			from++
