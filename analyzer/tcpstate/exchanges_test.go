@@ -287,6 +287,28 @@ func TestHardExchanges(t *testing.T) {
 			             C <-- S  ACK seq=301 ack=101       ESTABLISHED
 			CLOSED       C --> S  RST seq=101               CLOSED`,
 			c: "SYN_SENT ESTABLISHED CLOSED", s: "SYN_RCVD ESTABLISHED CLOSED"},
+		{name: "an RST beyond a hole is not exact, RFC 5961 §3.2", script: opened + `
+			             C x-> S  ACK seq=101 ack=301 len=1000
+			             C --> S  ACK seq=1101 ack=301 len=500
+			             C --> S  RST seq=1601              ESTABLISHED
+			      +10ms  C <-- S  ACK seq=301 ack=101       ESTABLISHED
+			CLOSED       C --> S  RST seq=101               CLOSED`,
+			c: "SYN_SENT ESTABLISHED CLOSED", s: "SYN_RCVD ESTABLISHED CLOSED", differs: "an RST at SND.NXT passes for exact"},
+		{name: "a FIN that crosses an RST is no challenge ACK", script: opened + `
+			             C --> S  ACK seq=101 ack=301 len=1
+			CLOSED       C --> S  RST seq=102               CLOSED
+			CLOSED       C <-- S  FIN,ACK seq=301 ack=101   CLOSED`,
+			c: "SYN_SENT ESTABLISHED CLOSED", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1 CLOSED", differs: "it is taken for one"},
+		{name: "the octet of a zero-window probe is not received, §3.8.6.1", script: opened + `
+			             C --> S  ACK seq=101 ack=301 len=500
+			             C <-- S  ACK seq=301 ack=601 win=0
+			     +300ms  C --> S  ACK seq=601 ack=301 len=1
+			             C <-- S  ACK seq=301 ack=601 win=0
+			     +300ms  C <-- S  ACK seq=301 ack=601 win=500
+			FIN_WAIT_1   C --> S  FIN,ACK seq=602 ack=301 len=99  ESTABLISHED
+			FIN_WAIT_1   C <-- S  ACK seq=301 ack=601       ESTABLISHED
+			FIN_WAIT_1   C --> S  ACK seq=601 ack=301 len=1 CLOSE_WAIT`,
+			c: "SYN_SENT ESTABLISHED FIN_WAIT_1", s: "SYN_RCVD ESTABLISHED CLOSE_WAIT", differs: "it is taken to be"},
 		{name: "FIN lost behind the observer, ABORT, challenge ACK, exact RST", script: opened + `
 			FIN_WAIT_1   C --x S  FIN,ACK seq=101 ack=301
 			             C --> S  RST seq=102

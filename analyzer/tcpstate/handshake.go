@@ -198,6 +198,7 @@ func (e *Endpoint) transmitsSyn(s *Segment) {
 	if e.syns <= 1 {
 		e.firstSynAt = s.At
 	}
+	e.synGap = s.At - e.lastSynAt
 	e.lastSynAt, e.lastSynPacket = s.At, s.Packet
 }
 

@@ -33,7 +33,7 @@ type play struct {
 	impaired [2]bool  // something was lost or late on its way to it from the observer
 	rstAck   [2]bool  // the first RST to pass had an ACK
 	unheard  [2]bool  // it answered a repetition by an RST
-	finReset [2]int64 // when an RST in the place of the other end's FIN arrived; 0 once the end has spoken later
+	doubted  [2]int64 // when an RST that was not exact arrived; 0 once the end has spoken since
 	said     [2]int   // entries of the true history when the latest that passed was sent, but for an RST
 	rstSent  [2]int64 // when the first RST to pass was sent
 	finFirst [2]int   // entries of the true history when the first FIN to pass was sent; 0 if none passed
@@ -95,14 +95,11 @@ func (p *play) observe(s *rfcsim.Passing) {
 	if s.SentAt > p.lateNews[x] {
 		p.lateNews[x] = 0
 	}
-	if s.At-p.finReset[x] > 200*ms {
-		p.finReset[x] = 0
+	if s.SentAt > p.doubted[x] {
+		p.doubted[x] = 0
 	}
-	if y := p.sim.Ends[1-x]; s.Rst && s.Seq+1 == y.RcvNxt() {
-		switch y.State() {
-		case rfcsim.CloseWait, rfcsim.LastAck, rfcsim.Closing:
-			p.finReset[1-x] = s.At // below the window for RFC 9293, but Linux believes it
-		}
+	if s.Rst && s.Seq != p.sim.Ends[1-x].RcvNxt() {
+		p.doubted[1-x] = s.At
 	}
 	if !s.Rst {
 		p.said[x] = max(p.said[x], s.Known)
@@ -124,7 +121,7 @@ func (p *play) observe(s *rfcsim.Passing) {
 			p.shown[x][i] = p.shown[x][i] || s.Fin
 		case rfcsim.Closed:
 			// An RST in the window that is not exact may be forged, RFC 5961 §3.2. The challenge ACK draws an exact one.
-			p.shown[x][i] = p.shown[x][i] || s.Rst && s.Seq == p.sim.Ends[1-x].RcvNxt()
+			p.shown[x][i] = p.shown[x][i] || s.Rst && s.Seq == p.sim.Ends[1-x].RcvNxt() && p.stale[1-x].since == 0
 		}
 	}
 	if !s.Fin && !s.Rst && p.finFirst[x] == 0 {
@@ -145,7 +142,11 @@ func (p *play) observe(s *rfcsim.Passing) {
 		p.deniedTo[x] = since
 		p.stale[x] = stale{since: since}
 	}
-	acceptable := s.Rst || int32(s.Seq+s.Len-p.sim.Ends[1-x].RcvNxt()) >= 0
+	size := s.Len
+	if s.Syn || s.Fin {
+		size++
+	}
+	acceptable := s.Rst || int32(s.Seq+size-p.sim.Ends[1-x].RcvNxt()) >= 0
 	p.stale[1-x].heard = p.stale[1-x].heard || p.stale[1-x].since > 0 && acceptable
 	for i := range p.stale {
 		p.stale[i].settle()
@@ -232,7 +233,7 @@ func (p *play) open(end int) bool {
 	case p.hiddenFin(end):
 	case p.stale[end].heard: // it may answer, or go on
 	case p.silence[end] > 0: // its answer was lost, or what it should have answered: it looks alike
-	case p.finReset[end] > 0:
+	case p.doubted[end] > 0: // where text or a FIN is missing an RST may look exact, and the FIN's place is so for Linux
 	case p.lateNews[end] > 0:
 	case p.stale[end].since > 0 && p.deaf[end] > 0:
 	case p.sim.Ends[end].State() == rfcsim.SynRcvd && p.bareSyn[end] && !p.synAck[end]: // the SYN,ACK was lost, an ACK looks like one of ESTABLISHED

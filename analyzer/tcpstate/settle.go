@@ -4,6 +4,7 @@ package tcpstate
 func (c *Conn) Settle(at int64) {
 	c.settleDoubt()
 	c.settleUnanswered(at)
+	c.settleGivenUp(at)
 	if !c.bare {
 		c.settleUnseen()
 	}
@@ -40,6 +41,21 @@ func (c *Conn) settleUnanswered(at int64) {
 		}
 		if y.gotFin && x.FinSent && x.fins > patience && c.repeats[i].n >= patience && !(y.ackSent && y.maxAck.After(x.FinSeq)) && y.Spoke {
 			y.lostFin() // one that had the FIN would have acknowledged it
+		}
+	}
+}
+
+// settleGivenUp ends the attempts that were given up: one that repeats its SYN or SYN-ACK waits twice as long each time
+// (RFC 6298 §5.5), and closes when it would be due again and is not (RFC 9293 §3.8.3, R2).
+func (c *Conn) settleGivenUp(at int64) {
+	for i := range c.Ends {
+		e := &c.Ends[i]
+		if !e.Known() || e.State() != SynSent && e.State() != SynRcvd || e.syns < 2 || e.synGap <= 0 {
+			continue
+		}
+		if due := e.lastSynAt + 2*e.synGap; at > due+e.synGap/2 {
+			e.enterAt(Closed, due, 0, false)
+			e.inferLast()
 		}
 	}
 }
