@@ -141,7 +141,7 @@ func (a *Analyzer) find(seg *flows.Segment, head *connection) (c, newest *connec
 		c = a.begin(seg, head)
 		return c, c
 	}
-	if seg.Flags.Has(flows.SYN|flows.ACK) && head.over() && head.foreignSynAck(seg) {
+	if seg.Flags.Has(flows.SYN|flows.ACK) && (head.over() || head.waits()) && head.foreignSynAck(seg) {
 		c = a.begin(seg, head) // it answers an old duplicate of the SYN: a stale SYN is an attempt of its own
 		return c, c
 	}

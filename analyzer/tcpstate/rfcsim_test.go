@@ -146,7 +146,8 @@ func (p *play) observe(s *rfcsim.Passing) {
 	if s.Syn || s.Fin {
 		size++
 	}
-	acceptable := s.Rst || int32(s.Seq+size-p.sim.Ends[1-x].RcvNxt()) >= 0
+	opens := s.Syn && !s.HasAck && p.sim.Ends[1-x].History[p.stale[1-x].since].State == rfcsim.SynSent
+	acceptable := s.Rst || opens || s.HasAck && int32(s.Seq+size-p.sim.Ends[1-x].RcvNxt()) >= 0
 	p.stale[1-x].heard = p.stale[1-x].heard || p.stale[1-x].since > 0 && acceptable
 	for i := range p.stale {
 		p.stale[i].settle()
