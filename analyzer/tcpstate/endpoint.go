@@ -35,6 +35,7 @@ type Endpoint struct {
 	synAcked      bool
 	sentSyn       bool // without ACK
 	sentSynAck    bool
+	heardAt       int64 // when it heard a SYN-ACK
 	synAckAt      int64 // the last one
 	unanswered    int   // SYN-ACKs that were followed by another one, and by no answer
 	misled        bool  // its SYN-ACK acknowledged no SYN of the peer's
@@ -56,6 +57,7 @@ type Endpoint struct {
 	maxAck   Seq    // the highest
 	edge     Seq    // the highest right edge of its receive window
 	wnd      uint32 // the last window it offered, scaled
+	maxWnd   uint32
 	wscale   uint8
 	scaled   bool   // wscale is its own word; without its SYN nobody knows
 	tsSent   uint32 // the highest TSval it has sent
@@ -68,6 +70,7 @@ type Endpoint struct {
 	timedEnd Seq
 	timedAt  int64
 
+	resetAcked  bool // its RST acknowledged something
 	resetClosed bool // CLOSED by an RST, its own or one that it is taken to have accepted
 
 	strayEnd   Seq // the end of its last segment that did not fit
@@ -105,9 +108,28 @@ func (e *Endpoint) enterAt(st State, at int64, packet uint64, onReceipt bool) {
 	e.push(Entry{State: st, At: at, Packet: packet, Inferred: !e.Spoke, onReceipt: onReceipt})
 }
 
-// push adds a state, unless the endpoint is in it.
+// follow are the edges of RFC 9293 figure 5.
+var follow = [...]uint16{
+	Closed:      1<<SynSent | 1<<SynRcvd,
+	SynSent:     1<<SynRcvd | 1<<Established | 1<<Closed,
+	SynRcvd:     1<<Established | 1<<FinWait1 | 1<<CloseWait | 1<<Closed,
+	Established: 1<<FinWait1 | 1<<CloseWait | 1<<Closed,
+	FinWait1:    1<<FinWait2 | 1<<Closing | 1<<TimeWait | 1<<Closed,
+	FinWait2:    1<<TimeWait | 1<<Closed,
+	CloseWait:   1<<LastAck | 1<<Closed,
+	Closing:     1<<TimeWait | 1<<Closed,
+	LastAck:     1 << Closed,
+	TimeWait:    1 << Closed,
+}
+
+// mayGo reports whether the endpoint can go from its state to st. CLOSED goes on only where it refused before it opened.
+func (e *Endpoint) mayGo(st State) bool {
+	return follow[e.State()]&(1<<st) != 0 && (e.State() != Closed || len(e.History) == 1)
+}
+
+// push adds a state, unless the endpoint is in it or there is no way to it.
 func (e *Endpoint) push(next Entry) {
-	if e.Known() && e.State() == next.State {
+	if e.Known() && (e.State() == next.State || !e.mayGo(next.State)) {
 		return
 	}
 	if n := len(e.History); n > 0 {
@@ -183,6 +205,7 @@ func (e *Endpoint) offers(s *Segment) {
 		}
 		e.wnd <<= shift
 	}
+	e.maxWnd = max(e.maxWnd, e.wnd)
 	edge := s.Ack.Add(e.wnd)
 	if !e.ackSent {
 		e.edge, e.maxAck = edge, s.Ack

@@ -78,7 +78,7 @@ func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
 		e |= Again
 		// A SYN-ACK sent again says that nothing that completes the handshake was accepted: the ACK was lost, or the
 		// accept queue is full, or TCP_DEFER_ACCEPT waits for data.
-		if x.synchronized() && !x.proven(y) && s.At-x.since() > x.crossing() {
+		if x.synchronized() && !x.proven(y) && s.At-max(x.since(), x.heardAt) > x.crossing() {
 			x.withdrawTo(SynRcvd)
 			x.sndUna = x.ISS
 			x.rcv.missing(s.Ack)
@@ -118,9 +118,14 @@ func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
 		x.push(*reset)
 	case x.State() == Closed && len(x.History) == 1:
 		x.enter(SynRcvd, s, false) // it refused, and then came a listener
-	case x.State() == Closed && x.resetClosed && s.At-x.since() > x.crossing():
+	case x.State() == Closed && x.resetClosed && !(x.proven(y) && x.sndUna.After(x.ISS)) && s.At-x.since() > x.crossing():
 		x.withdraw(func(st State) bool { return st != Closed }) // it knows of no reset
 		x.resetClosed = false
+		if x.State() == Established && !x.proven(y) {
+			x.withdrawTo(SynRcvd)
+		} else if x.State() == SynSent {
+			x.enter(SynRcvd, s, false)
+		}
 	}
 	x.syns++
 	x.transmitsSyn(s)
@@ -138,6 +143,8 @@ func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
 		if y.syns == 1 { // which of several it answers, nobody knows (RFC 6298 §3)
 			c.HasServerRTT, c.ServerRTT = true, s.At-y.lastSynAt
 		}
+	}
+	if y.issSeen && !again {
 		x.answers(s.At - y.firstSynAt) // whichever transmission it answers (RFC 6298 §3): not longer than this
 	}
 	if y.State() == Established && y.sentSyn && !y.ackSent && s.At-y.since() > y.crossing() {
@@ -173,6 +180,7 @@ func (e *Endpoint) receiveSynAck(s *Segment) {
 		e.rcv = received{known: true, nxt: s.end()}
 	}
 	e.sndUna = maxSeq(e.sndUna, s.Ack)
+	e.heardAt = s.At
 	if e.Known() && (e.State() == SynSent || e.State() == SynRcvd) {
 		e.enter(Established, s, true)
 	}

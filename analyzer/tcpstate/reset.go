@@ -38,9 +38,10 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 		y.inferLast()
 		y.rcv.acked(s.Seq)
 	}
-	exact := y.rcv.known && s.Seq == y.rcv.nxt || x.sndKnown && s.Seq == x.sndNxt || y.ackSent && s.Seq == y.maxAck || atFin(y, s)
+	exact := y.rcv.known && s.Seq == y.rcv.nxt || x.sndKnown && s.Seq == x.sndNxt && !y.rcv.known || y.ackSent && s.Seq == y.maxAck || atFin(y, s)
 	if !exact && s.HasAck && s.Seq == 0 && y.issSeen && s.Ack == y.ISS.Add(1+y.synLen) {
 		// The answer of one who has no connection to a SYN that came late (RFC 9293 §3.10.7.1); its receiver drops it.
+		x.neverBeyondSyn()
 		x.enter(Closed, s, false)
 		return 0
 	}
@@ -54,6 +55,7 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 		return c.inexact(x, y, s)
 	}
 	x.Spoke = true
+	x.resetAcked = x.resetAcked || s.HasAck && s.Seq != 0
 	if x.State() == SynSent && x.Known() && y.misled {
 		// It disowns a SYN-ACK of another number, and waits on (RFC 9293 §3.10.7.3, first step; figure 8).
 		y.enter(Closed, s, true)
@@ -63,14 +65,15 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 	if reset := x.beforeReset(); reset != nil {
 		// It had not heard of the other's RST yet: what it says of receipts is said of the time before.
 		c.underWay(x, y, s)
+		if !s.HasAck && x.ISSKnown && s.Seq == x.sndUna {
+			x.neverBeyondSyn()
+		}
 		x.push(*reset)
 		return c.accept(from, x, y, s, c.stimulus(from, s))
 	}
 	c.underWay(x, y, s)
-	if x.State() == Established && !x.ackSent && !s.HasAck && x.ISSKnown && s.Seq == x.sndUna {
-		// Its first word after the SYN-ACK: it had no such SYN in the air. The SYN was a scanner's, or an old duplicate
-		// (RFC 9293 §3.5, figure 8).
-		x.withdrawTo(SynSent)
+	if !s.HasAck && x.ISSKnown && s.Seq == x.sndUna {
+		x.neverBeyondSyn()
 	}
 	stimulus := c.stimulus(from, s)
 	if stimulus != Nothing && !s.HasAck {
@@ -97,6 +100,14 @@ func atFin(y *Endpoint, s *Segment) bool {
 		return y.rcv.known && s.Seq.Add(1) == y.rcv.nxt
 	}
 	return false
+}
+
+// neverBeyondSyn is for an RST that is its sender's first word after its SYN: it had no such SYN in the air. The SYN was a
+// scanner's, or an old duplicate (RFC 9293 §3.5, figure 8), or its user has closed meanwhile.
+func (e *Endpoint) neverBeyondSyn() {
+	if e.sentSyn && !e.ackSent && !e.resetAcked && e.State() != Closed {
+		e.withdrawTo(SynSent)
+	}
 }
 
 // underWay takes back what had not arrived yet when the RST left: what passed the observer less than a round trip
@@ -203,7 +214,7 @@ func (c *Conn) stimulus(from int, s *Segment) Stimulus {
 // goesOn withdraws a reset that the endpoint has outlived: it sends more than what was under way.
 func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	y := &c.Ends[1-from]
-	challenge := s.Len == 0 && s.Seq == x.sndNxt && x.ackSent && s.Ack == x.lastAck // RFC 5961 §3.2
+	challenge := s.Len == 0 && !s.Fin && s.Seq == x.sndNxt && x.ackSent && s.Ack == x.lastAck // RFC 5961 §3.2
 	if x.doubted != nil && (s.At-x.doubted.At > x.crossing() || challenge) {
 		x.doubted, y.doubted = nil, nil
 	}
@@ -211,12 +222,19 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 		return 0
 	}
 	own := !x.History[len(x.History)-1].onReceipt
-	asks := !own && challenge && c.Reset != nil && s.Ack != c.resetSeq // it expected another number than the RST's
+	// It has received what passed before the RST: that lay below the window.
+	beyond := !own && c.Reset != nil && s.Ack.After(c.resetSeq) && !(y.FinSent && c.resetSeq == y.FinSeq)
+	asks := beyond || !own && challenge && c.Reset != nil && s.Ack != c.resetSeq // it expected another number than the RST's
 	if s.At-x.since() <= x.crossing() && !asks {
 		return 0
 	}
 	x.withdraw(func(st State) bool { return st != Closed })
 	x.resetClosed = false
+	if asks && x.gotFin && y.FinSent && !s.Ack.After(y.FinSeq) {
+		// Had the FIN arrived, the RST behind it would have been exact.
+		x.lostFin()
+		x.rcv.missing(s.Ack)
+	}
 	if own && c.HalfOpen != nil && c.HalfOpen.Survivor != from {
 		c.HalfOpen = nil
 	}

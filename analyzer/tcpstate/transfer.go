@@ -28,7 +28,7 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 	x.time(y, s, e.Has(Again))
 	x.sent(s.end())
 	x.offers(s)
-	e |= c.receives(from, x, y, s)
+	e |= c.receives(from, x, y, s, e)
 	if s.Fin && y.Known() && y.rcv.known && s.Seq.After(y.rcv.nxt) && !y.gotFin {
 		e |= FinAhead
 	}
@@ -205,7 +205,7 @@ func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		e |= Unsent
 	}
 	y.sent(s.Ack) // acknowledged, so sent, captured or not
-	if x.gotFin && !s.Ack.After(y.FinSeq) && (!x.ackSent || !s.Ack.Before(x.maxAck)) && x.State() != Closed {
+	if x.gotFin && !s.Ack.After(y.FinSeq) && !x.past(s) && (!x.ackSent || !s.Ack.Before(x.maxAck)) && x.State() != Closed {
 		if s.At-x.since() > x.crossing() {
 			// The FIN that was taken to have arrived has not.
 			x.lostFin()
@@ -221,6 +221,9 @@ func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		x.ackedFin, x.ackedFinWith, x.ackedFinAt = true, s.Seq, s.At
 	}
 	if !x.gotFin && y.FinSent && x.rcv.nxt.After(y.FinSeq) && (x.rcv.nxt != had || s.Ack.After(y.FinSeq)) {
+		if x.FinSent && y.finAck.After(x.FinSeq) {
+			x.sndUna = maxSeq(x.sndUna, y.finAck)
+		}
 		c.receiveFin(from, x, s, false)
 		if guessed {
 			x.inferLast()
@@ -230,7 +233,7 @@ func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 }
 
 // receives is the segment's arrival at y (RFC 9293 §3.10.7.4, in the order of its steps).
-func (c *Conn) receives(from int, x, y *Endpoint, s *Segment) (e Effect) {
+func (c *Conn) receives(from int, x, y *Endpoint, s *Segment, shape Effect) (e Effect) {
 	if c.deaf(from) {
 		return 0
 	}
@@ -254,6 +257,9 @@ func (c *Conn) receives(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		return c.restart(to, y, s)
 	}
 	// Fifth step, the ACK field.
+	if x.maxWnd > 0 && s.Ack.Before(y.sndUna-Seq(x.maxWnd)) {
+		return 0 // RFC 5961 §5.2
+	}
 	finAcked := false
 	if s.Ack.After(y.sndUna) {
 		y.sndUna = s.Ack
@@ -268,7 +274,7 @@ func (c *Conn) receives(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	}
 	gotFin := false
 	had := y.rcv.nxt
-	if s.Seq != s.end() {
+	if s.Seq != s.end() && !shape.Has(ZeroWindowProbe) && !(y.ackSent && y.wnd == 0 && !s.Seq.Before(y.edge)) {
 		// Seventh step, the text; the FIN counts as one more octet behind it.
 		y.rcv.add(s.Seq, s.end())
 	}
