@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,6 +62,59 @@ func TestFindingKinds(t *testing.T) {
 		}
 		if diff := cmp.Diff(c.want, out.String()); diff != "" {
 			t.Errorf("width %d, colour %v:\n%s", c.width, c.color, diff)
+		}
+	}
+}
+
+// No finding is made of an ordinary healthy connection.
+func TestHealthyConnectionsHaveNoFindings(t *testing.T) {
+	for _, c := range []struct {
+		file string
+		ids  []uint64 // the healthy ones of its connections; nil for all
+		keys []string // flows.DecoderOptions.KeyIDs
+	}{
+		{file: "textbook-handshake.pcap"},
+		{file: "svr4-bsd.pcap"},
+		{file: "close-server-first.pcap"},
+		{file: "close-three-segments.pcap"},
+		{file: "close-simultaneous.pcap"},
+		{file: "half-closed.pcap"},
+		{file: "sequence-wrap.pcap"},
+		{file: "vxlan.pcap", ids: []uint64{1}},
+		{file: "vlan.pcap", ids: []uint64{1, 7}, keys: []string{"vlan"}},
+		{file: "ipv6.pcap", ids: []uint64{1}},
+		{file: "fast-open.pcap", ids: []uint64{1, 9}},
+		{file: "midstream.pcap", ids: []uint64{1}},
+		{file: "two-interfaces.pcapng", ids: []uint64{1}},
+		{file: "port-reuse.pcap", ids: []uint64{3}},
+		{file: "syn-flood.pcap", ids: []uint64{1}},
+		{file: "real-close-client-first.pcap"},
+		{file: "real-close-server-first.pcap"},
+		{file: "real-close-three-segments.pcap"},
+		{file: "real-close-simultaneous.pcap"},
+		{file: "real-half-close.pcap"},
+		{file: "real-half-closed.pcap"},
+		{file: "real-fast-open.pcap"},
+		{file: "real-midstream.pcap"},
+		{file: "real-ipv6.pcap"},
+	} {
+		seen := 0
+		segments := segmentsOf(t, "../testdata/pcaps/"+c.file, c.keys...)
+		a := analyzer.New(analyzer.Options{}, func(r *analyzer.Connection) {
+			if c.ids != nil && !slices.Contains(c.ids, r.ID) {
+				return
+			}
+			seen++
+			for _, f := range r.Findings {
+				t.Errorf("%s: connection %d: %s: %s", c.file, r.ID, f.Code, f.Detail)
+			}
+		})
+		for i := range segments {
+			a.Segment(&segments[i])
+		}
+		a.Close()
+		if seen == 0 || c.ids != nil && seen != len(c.ids) {
+			t.Errorf("%s: %d of the connections %v are there", c.file, seen, c.ids)
 		}
 	}
 }

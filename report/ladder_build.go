@@ -27,7 +27,7 @@ const (
 	runHead   = 3
 	runTail   = 2
 	runSpared = 2 // a fold of fewer would save nothing
-	sparedMax = 40
+	sparedMax = 20
 	othersMax = 12
 )
 

@@ -33,7 +33,11 @@ type rule struct {
 	source   string
 }
 
-// ruleOf finds the rule of a transition. Where there is none, text and source are empty.
+// noRule is the text where there is none: the segments of the two contradict each other, or what belongs between them is
+// missing.
+const noRule = "no state of RFC 9293 leads from what was sent before to this"
+
+// ruleOf finds the rule of a transition.
 func ruleOf(from analyzer.StateOrNone, to string, c cause) rule {
 	name := ""
 	if from.Known {
@@ -44,12 +48,16 @@ func ruleOf(from analyzer.StateOrNone, to string, c cause) rule {
 			return *r
 		}
 	}
-	return rule{from: name, to: to, cause: c}
+	return rule{from: name, to: to, cause: c, text: noRule, source: "RFC 9293 §3.3.2, figure 5"}
 }
 
 // before is the state that the endpoint leaves, as far as anything is known of it.
 func (r *rule) before() analyzer.StateOrNone {
-	name := cmp.Or(r.supposed, r.from)
+	return stateNamed(cmp.Or(r.supposed, r.from))
+}
+
+// stateNamed is the state of a name, none if there is none.
+func stateNamed(name string) analyzer.StateOrNone {
 	for s := tcpstate.Closed; s <= tcpstate.TimeWait; s++ {
 		if s.String() == name {
 			return analyzer.StateOrNone{State: s, Known: true}
@@ -155,6 +163,7 @@ var rules = []rule{
 	{"TIME_WAIT", "CLOSED", byDisowning, "", "it answers by an RST: its 2MSL was over", noneThere},
 
 	{"SYN_SENT", "CLOSED", byICMP, "", "an ICMP error says that the SYN cannot be delivered", "RFC 1122 §4.2.3.9"},
+	{"SYN_RCVD", "CLOSED", byICMP, "", "an ICMP error says that the SYN-ACK cannot be delivered", "RFC 1122 §4.2.3.9"},
 
 	// The next connection of the two sockets was accepted: nothing is left of this one.
 	{"SYN_SENT", "CLOSED", bySuccessor, "", "its ports serve another connection: this one was given up", noneThere},

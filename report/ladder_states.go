@@ -103,7 +103,7 @@ func (l *Ladder) place(side analyzer.Side) {
 		r := &l.Rungs[at]
 		because := l.cause(&l.Rungs[rung], side, state, s.State)
 		rule := ruleOf(state, s.State.String(), because)
-		if rule.text == "" && because == bySending && l.self() {
+		if rule.text == noRule && because == bySending && l.self() {
 			rule = ruleOf(state, s.State.String(), byReceiving) // a segment to itself is both
 		}
 		change := LadderChange{From: rule.before(), To: s.State, Evidence: s.Evidence, Since: s.At, Rule: rule.text, Source: Source(rule.source)}

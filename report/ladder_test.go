@@ -5,23 +5,27 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 	"io"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
 )
 
-// segmentsOf are the segments of a capture.
-func segmentsOf(t testing.TB, file string) (segments []flows.Segment) {
+// segmentsOf are the segments of a capture; the layers of keys tell equal addresses apart.
+func segmentsOf(t testing.TB, file string, keys ...string) (segments []flows.Segment) {
 	t.Helper()
 	r, err := capture.Open([]string{file}, capture.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	decoder := flows.NewDecoder(flows.DecoderOptions{})
+	decoder := flows.NewDecoder(flows.DecoderOptions{KeyIDs: keys})
 	for {
 		p, err := r.Next()
 		if err == io.EOF {
@@ -57,6 +61,8 @@ func laddersOf(segments []flows.Segment, choose func(*analyzer.Connection) bool)
 
 func every(*analyzer.Connection) bool { return true }
 
+const drawn = 6 // ladders of a capture that are drawn
+
 // The ladders of the captures of testdata, to be read beside the RFC.
 func TestLadderGolden(t *testing.T) {
 	files, err := filepath.Glob("../testdata/pcaps/*.pcap*")
@@ -67,9 +73,8 @@ func TestLadderGolden(t *testing.T) {
 		name := strings.TrimSuffix(strings.TrimSuffix(filepath.Base(file), ".pcapng"), ".pcap")
 		t.Run(name, func(t *testing.T) {
 			ladders := laddersOf(segmentsOf(t, file), every)
-			const most = 6
 			var out strings.Builder
-			e := Explanation{Connections: uint64(len(ladders)), Ladders: ladders[:min(len(ladders), most)]}
+			e := Explanation{Connections: uint64(len(ladders)), Ladders: ladders[:min(len(ladders), drawn)]}
 			if err := e.WriteText(&out, LadderOptions{}); err != nil {
 				t.Fatal(err)
 			}
@@ -96,6 +101,24 @@ func exchanges(t testing.TB) map[string][]flows.Segment {
 	return all
 }
 
+func TestExplanationMatchesSchema(t *testing.T) {
+	schema := compiledSchema(t)
+	for _, file := range []string{"challenge-ack", "duplicated", "half-open-syn", "icmp-unreachable", "midstream", "real-zero-window", "refused", "time-wait-reuse"} {
+		ladders := laddersOf(segmentsOf(t, "../testdata/pcaps/"+file+".pcap"), every)
+		e := Explanation{Connections: uint64(len(ladders)), Ladders: ladders}
+		var out strings.Builder
+		if err := e.WriteJSON(&out); err != nil {
+			t.Fatal(err)
+		}
+		validate(t, schema, out.String())
+	}
+	var out strings.Builder
+	if err := (&Explanation{}).WriteJSON(&out); err != nil {
+		t.Fatal(err)
+	}
+	validate(t, schema, out.String())
+}
+
 // Every change of state has a rule, and the states are the record's.
 func TestLadderOfEveryCase(t *testing.T) {
 	cases := exchanges(t)
@@ -106,11 +129,18 @@ func TestLadderOfEveryCase(t *testing.T) {
 	for name, segments := range cases {
 		for _, l := range laddersOf(segments, every) {
 			checkLadder(t, name, l)
+			for i := range l.Rungs {
+				for _, c := range slices.Concat(l.Rungs[i].Client.Changes, l.Rungs[i].Server.Changes) {
+					if c.Rule == noRule {
+						t.Errorf("%s: connection %d: no rule leads from %v to %s at packet %d", name, l.Connection.ID, c.From, c.To, l.Rungs[i].Packet)
+					}
+				}
+			}
 		}
 	}
 }
 
-func checkLadder(t *testing.T, name string, l *Ladder) {
+func checkLadder(t interface{ Errorf(string, ...any) }, name string, l *Ladder) {
 	for _, side := range []analyzer.Side{analyzer.Client, analyzer.Server} {
 		var changes []LadderChange
 		for i := range l.Rungs {
@@ -125,9 +155,84 @@ func checkLadder(t *testing.T, name string, l *Ladder) {
 			if c.To != states[i].State || c.Evidence != states[i].Evidence {
 				t.Errorf("%s: connection %d: %v is not %v", name, l.Connection.ID, c, states[i])
 			}
-			if c.Rule == "" {
-				t.Errorf("%s: connection %d: no rule brings the %s from %v to %s in packet %d", name, l.Connection.ID, side, c.From, c.To, states[i].Packet)
+		}
+	}
+}
+
+// At every width no line is longer, and only ASCII comes out where only that is asked for.
+func TestLadderFitsWidth(t *testing.T) {
+	files, _ := filepath.Glob("../testdata/pcaps/*.pcap*")
+	for _, file := range files {
+		ladders := laddersOf(segmentsOf(t, file), every)
+		e := Explanation{Connections: 1e9, Offered: 1e9, Ladders: ladders[:min(len(ladders), drawn)]}
+		for _, o := range []LadderOptions{{Width: 80}, {Width: 80, ASCII: true}, {Width: 101}, {Width: 200}} {
+			var out strings.Builder
+			if err := e.WriteText(&out, o); err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(out.String()) {
+				line = strings.TrimSuffix(line, "\n")
+				if width(line) > o.Width {
+					t.Errorf("%s: %+v: %d columns: %s", file, o, width(line), line)
+				}
+				if o.ASCII && strings.IndexFunc(line, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
+					t.Errorf("%s: not ASCII: %s", file, line)
+				}
 			}
 		}
+	}
+}
+
+// A long transfer takes no more room than a short one, and nothing of it is lost.
+func TestLadderFolds(t *testing.T) {
+	const n = 5000
+	var script strings.Builder
+	script.WriteString("C --> S SYN\nC <-- S SYN,ACK\nC --> S ACK\n")
+	for range n {
+		script.WriteString("C --> S PSH,ACK len=100\nC --> S again\n+10ms C <-- S ACK\n")
+	}
+	script.WriteString("C --> S FIN,ACK\nC <-- S FIN,ACK\nC --> S ACK\n")
+	ladders := laddersOf(segtest.Script(script.String()).Segments(), every)
+	if len(ladders) != 1 {
+		t.Fatalf("%d connections", len(ladders))
+	}
+	l := ladders[0]
+	if most := 100; len(l.Rungs) > most {
+		t.Errorf("%d rungs, want at most %d", len(l.Rungs), most)
+	}
+	segments, text, again := uint64(0), uint64(0), uint64(0)
+	for i := range l.Rungs {
+		r := &l.Rungs[i]
+		if r.Kind == RungFold {
+			segments += r.Fold.Client.Segments + r.Fold.Server.Segments
+			text += r.Fold.Client.Bytes + r.Fold.Server.Bytes
+			again += r.Fold.Client.Again + r.Fold.Server.Again
+			continue
+		}
+		segments++
+		text += uint64(r.Segment.Len)
+		if r.effect.Has(tcpstate.Again) {
+			again++
+		}
+	}
+	if segments != 3*n+6 || text != 200*n || again != n {
+		t.Errorf("%d segments, %d octets, %d again; want %d, %d, %d", segments, text, again, 3*n+6, 200*n, n)
+	}
+}
+
+func TestLadderColors(t *testing.T) {
+	var plainText, coloured strings.Builder
+	e := Explanation{Ladders: laddersOf(segmentsOf(t, "../testdata/pcaps/refused.pcap"), every)}
+	if err := e.WriteText(&plainText, LadderOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.WriteText(&coloured, LadderOptions{Color: true}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(coloured.String(), "\x1b[1mVERDICT\x1b[0m") {
+		t.Error("the verdict is not bold")
+	}
+	if got := regexp.MustCompile("\x1b\\[[0-9]*m").ReplaceAllString(coloured.String(), ""); got != plainText.String() {
+		t.Errorf("without its colours it is another text:\n%s", got)
 	}
 }

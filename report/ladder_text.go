@@ -70,6 +70,7 @@ type ladderDrawing struct {
 	timeWidth, packetWidth  int
 	clientWidth, arrowWidth int
 	serverWidth             int
+	broken                  bool // states stand below each other
 }
 
 func (d *ladderDrawing) line(s string) {
@@ -177,10 +178,10 @@ func (d *ladderDrawing) origins(l *Ladder) string {
 func (d *ladderDrawing) measure(l *Ladder) {
 	const minArrow = 15
 	d.timeWidth, d.packetWidth = len("TIME"), len("PKT")
-	widest := func(side analyzer.Side, broken bool) int {
+	widest := func(side analyzer.Side) int {
 		n := len("CLIENT")
 		for i := range l.Rungs {
-			for _, line := range d.states(l.Rungs[i].side(side), broken) {
+			for _, line := range d.states(l.Rungs[i].side(side)) {
 				n = max(n, width(line))
 			}
 		}
@@ -191,14 +192,12 @@ func (d *ladderDrawing) measure(l *Ladder) {
 		d.timeWidth = max(d.timeWidth, width(offset(r.Offset)))
 		d.packetWidth = max(d.packetWidth, len(strconv.FormatUint(uint64(r.Packet), 10)))
 	}
-	broken := false
-	for range 2 {
-		d.clientWidth, d.serverWidth = widest(analyzer.Client, broken), widest(analyzer.Server, broken)
+	for _, d.broken = range []bool{false, true} {
+		d.clientWidth, d.serverWidth = widest(analyzer.Client), widest(analyzer.Server)
 		d.arrowWidth = d.o.Width - d.indent() - d.clientWidth - d.serverWidth - 2
 		if d.arrowWidth >= minArrow {
 			break
 		}
-		broken = true
 	}
 	d.arrowWidth = min(max(d.arrowWidth, minArrow), 56)
 }
@@ -222,7 +221,7 @@ func width(s string) int { return utf8.RuneCountInString(s) }
 func pad(s string, n int) string { return s + strings.Repeat(" ", max(0, n-width(s))) }
 
 // states are the lines of one side at a rung.
-func (d *ladderDrawing) states(s *LadderSide, broken bool) []string {
+func (d *ladderDrawing) states(s *LadderSide) []string {
 	mark := func(state string, e analyzer.Evidence) string {
 		if e == analyzer.Inferred {
 			return "~" + state
@@ -242,7 +241,7 @@ func (d *ladderDrawing) states(s *LadderSide, broken bool) []string {
 	} else {
 		lines = append(lines, mark(first.To.String(), first.Evidence))
 	}
-	if broken {
+	if d.broken {
 		lines = strings.Split(strings.Replace(lines[0], " → ", "\n→ ", 1), "\n")
 	}
 	for _, c := range s.Changes[1:] {
@@ -263,8 +262,7 @@ func (d *ladderDrawing) rung(l *Ladder, r *Rung) {
 	case RungSegment, RungICMP:
 		packet = strconv.FormatUint(uint64(r.Packet), 10)
 	}
-	broken := d.o.Width-d.indent()-d.clientWidth-d.serverWidth-2 < 0
-	client, server := d.states(&r.Client, broken), d.states(&r.Server, broken)
+	client, server := d.states(&r.Client), d.states(&r.Server)
 	for i := 0; i < max(len(client), len(server)); i++ {
 		at := func(lines []string) string {
 			if i < len(lines) {
@@ -428,11 +426,12 @@ func foldText(f *LadderFold) string {
 
 // wrapped writes a text in lines of the width.
 func (d *ladderDrawing) wrapped(first, rest, s string, t tone) {
-	lines := wrap(strings.Split(d.text(s), " "), " ", d.o.Width-width(rest))
+	first = d.text(first)
+	lines := wrap(strings.Split(d.text(s), " "), " ", d.o.Width-max(width(first), width(rest)))
 	for i, line := range lines {
 		prefix := rest
 		if i == 0 {
-			prefix = d.text(first)
+			prefix = first
 		}
 		d.line(prefix + d.paint(t, line))
 	}

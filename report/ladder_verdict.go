@@ -58,7 +58,7 @@ func verdictOpening(c *analyzer.Connection) string {
 	case analyzer.OutcomeUnanswered:
 		return fmt.Sprintf("Not opened: nothing answered the SYN, which was sent %s.", often(c.Client.Syns))
 	case analyzer.OutcomeEmbryonic:
-		return fmt.Sprintf("Not opened: the SYN-ACK, which was sent %s, was never acknowledged; the server was left in SYN_RCVD (RFC 4987).", often(c.Server.Syns))
+		return fmt.Sprintf("Not opened: the SYN-ACK, which was sent %s, was never acknowledged: an embryonic connection (RFC 4987).", often(c.Server.Syns))
 	case analyzer.OutcomeAborted:
 		by := "an RST"
 		if r := c.Teardown.Reset; r != nil {

@@ -10,6 +10,13 @@ import (
 
 // remark says in words what a segment was, where its flags and numbers alone do not.
 func (r *Rung) remark(c *analyzer.Connection) {
+	if r.Kind == RungICMP && len(r.side(r.From).Changes) == 0 {
+		text := "it changes nothing: nobody waits for an answer to a SYN"
+		if state := r.side(r.From).State; state.Known && state.State >= tcpstate.Established {
+			text = "it changes nothing: the connection is synchronized"
+		}
+		r.Remarks = append(r.Remarks, Remark{text, "RFC 5927 §5.2"})
+	}
 	if r.Kind != RungSegment {
 		return
 	}
@@ -75,6 +82,9 @@ func (r *Rung) remark(c *analyzer.Connection) {
 	}
 	if has(tcpstate.ResetDoubted) {
 		say("RFC 5961 §3.2", "in the window, but not SEG.SEQ = RCV.NXT: the %s sends a challenge ACK and goes on", to)
+	}
+	if self := r.side(from); rst && len(self.Changes) == 0 && self.State.Known && self.State.State == tcpstate.Closed {
+		say("RFC 9293 §3.10.7.1", "from CLOSED: the %s has no such connection", from)
 	}
 	if rst && !has(tcpstate.ResetAccepted) && !has(tcpstate.ResetDoubted) {
 		switch {

@@ -183,6 +183,18 @@ func TestSchemaHasEveryField(t *testing.T) {
 		{"capture", schema.Defs["capture"], reflect.TypeFor[Capture]()},
 		{"dropped", inside("capture", "dropped"), reflect.TypeFor[Dropped]()},
 		{"damage", inside("capture", "damage"), reflect.TypeFor[Damage]()},
+		{"explanation", schema.Defs["explanation"], reflect.TypeFor[Explanation]()},
+		{"ladder", schema.Defs["ladder"], reflect.TypeFor[Ladder]()},
+		{"origin", schema.Defs["origin"], reflect.TypeFor[Origin]()},
+		{"rung", schema.Defs["rung"], reflect.TypeFor[Rung]()},
+		{"ladder_segment", schema.Defs["ladder_segment"], reflect.TypeFor[LadderSegment]()},
+		{"ladder_icmp", schema.Defs["ladder_icmp"], reflect.TypeFor[LadderICMP]()},
+		{"ladder_fold", schema.Defs["ladder_fold"], reflect.TypeFor[LadderFold]()},
+		{"ladder_counts", schema.Defs["ladder_counts"], reflect.TypeFor[LadderCounts]()},
+		{"ladder_side", schema.Defs["ladder_side"], reflect.TypeFor[LadderSide]()},
+		{"ladder_change", schema.Defs["ladder_change"], reflect.TypeFor[LadderChange]()},
+		{"withdrawal", schema.Defs["withdrawal"], reflect.TypeFor[Withdrawal]()},
+		{"remark", schema.Defs["remark"], reflect.TypeFor[Remark]()},
 	} {
 		want := jsonNames(c.fields)
 		if got := slices.Sorted(maps.Keys(c.Properties)); !slices.Equal(got, want) {
@@ -214,7 +226,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 // jsonNames are the names of a struct's fields, sorted.
 func jsonNames(s reflect.Type) (names []string) {
 	for i := range s.NumField() {
-		if name := s.Field(i).Tag.Get("json"); name != "-" {
+		if name := s.Field(i).Tag.Get("json"); name != "-" && s.Field(i).IsExported() {
 			names = append(names, name)
 		}
 	}

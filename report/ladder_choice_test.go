@@ -1,0 +1,66 @@
+package report
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/tcplife/tcplife/analyzer"
+)
+
+func TestLadderChoice(t *testing.T) {
+	conn := func(id uint64, outcome analyzer.Outcome, teardown analyzer.TeardownKind, findings ...analyzer.Finding) *analyzer.Connection {
+		return &analyzer.Connection{
+			ID: id, Handshake: analyzer.Handshake{Outcome: outcome}, Teardown: analyzer.Teardown{Kind: teardown}, Findings: findings,
+		}
+	}
+	refused := analyzer.Finding{Code: "refused", Severity: analyzer.Warning}
+	halfOpen := analyzer.Finding{Code: "half_open", Severity: analyzer.Error}
+	zeroWindow := analyzer.Finding{Code: "zero_window", Severity: analyzer.Info}
+	all := []*analyzer.Connection{
+		conn(9, analyzer.OutcomeComplete, analyzer.TeardownFourWay),
+		conn(3, analyzer.OutcomeRefused, analyzer.TeardownNone, refused),
+		conn(8, analyzer.OutcomeComplete, analyzer.TeardownFourWay, zeroWindow),
+		conn(1, analyzer.OutcomeRefused, analyzer.TeardownNone, refused),
+		conn(5, analyzer.OutcomeUnseen, analyzer.TeardownNone),
+		conn(7, analyzer.OutcomeComplete, analyzer.TeardownReset, halfOpen, zeroWindow),
+		conn(4, analyzer.OutcomeRefused, analyzer.TeardownNone, refused),
+		conn(6, analyzer.OutcomeSimultaneous, analyzer.TeardownSimultaneous),
+		conn(2, analyzer.OutcomeComplete, analyzer.TeardownFourWay),
+	}
+	for _, c := range []struct {
+		top   int
+		ids   []uint64
+		alike []uint64
+	}{
+		{1, []uint64{7}, []uint64{0}},
+		{3, []uint64{7, 1, 6}, []uint64{0, 2, 0}},
+		{9, []uint64{7, 1, 6, 8, 2, 5}, []uint64{0, 2, 0, 0, 1, 0}},
+	} {
+		choice := NewLadderChoice(c.top)
+		for _, conn := range all {
+			choice.Offer(conn)
+		}
+		var ids, alike []uint64
+		for _, chosen := range choice.Chosen() {
+			ids, alike = append(ids, chosen.Connection.ID), append(alike, chosen.Alike)
+		}
+		if !slices.Equal(ids, c.ids) || !slices.Equal(alike, c.alike) || choice.Offered != uint64(len(all)) {
+			t.Errorf("top %d: %v of %d alike %v, want %v, %v", c.top, ids, choice.Offered, alike, c.ids, c.alike)
+		}
+	}
+}
+
+// The record that was offered is filled anew for the next connection.
+func TestLadderChoiceKeepsCopies(t *testing.T) {
+	all := sampleConnections()
+	c := all[slices.IndexFunc(all, func(c *analyzer.Connection) bool { return len(c.Findings) > 0 && len(c.Client.States) > 0 })]
+	choice := NewLadderChoice(1)
+	choice.Offer(c)
+	want := string(appendConnection(nil, c))
+	c.ID = 0
+	c.Findings[0].Code = "other"
+	c.Client.States[0].Packet = 4711
+	if got := string(appendConnection(nil, choice.Chosen()[0].Connection)); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
