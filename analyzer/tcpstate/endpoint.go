@@ -1,5 +1,7 @@
 package tcpstate
 
+import "slices"
+
 // Entry is the beginning of one state in an endpoint's life.
 type Entry struct {
 	State  State
@@ -136,6 +138,15 @@ func (e *Endpoint) push(next Entry) {
 		next.At = max(next.At, e.History[n-1].At) // the order of states is that of events, whatever a merged clock says
 	}
 	e.History = append(e.History, next)
+}
+
+// insert puts a state between two others, and its time between theirs.
+func (e *Endpoint) insert(i int, between Entry) {
+	between.At = min(between.At, e.History[i].At)
+	if i > 0 {
+		between.At = max(between.At, e.History[i-1].At)
+	}
+	e.History = slices.Insert(e.History, i, between)
 }
 
 func (e *Endpoint) inferLast() { e.History[len(e.History)-1].Inferred = true }

@@ -12,7 +12,7 @@ func (c *Conn) syn(x, y *Endpoint, s *Segment) Effect {
 		// A SYN of its own, captured late: it did not wait for the other's (RFC 9293 §3.5, figure 7).
 		first := x.History[0]
 		first.State, first.Packet = SynSent, s.Packet
-		x.History = append([]Entry{first}, x.History...)
+		x.insert(0, first)
 	}
 	x.sentSyn = true
 	if again {
@@ -102,9 +102,7 @@ func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
 		x.enter(SynRcvd, s, false)
 	case len(x.History) > 1 && x.History[0].State == SynSent && x.History[1].State > SynRcvd && !again && x.sentSyn:
 		// Captured late: it was in SYN_RCVD before.
-		x.History = append(x.History, Entry{})
-		copy(x.History[2:], x.History[1:])
-		x.History[1] = Entry{State: SynRcvd, At: x.History[2].At, Packet: s.Packet}
+		x.insert(1, Entry{State: SynRcvd, At: x.History[1].At, Packet: s.Packet})
 	case !x.Known() && y.issSeen:
 		// It has been in SYN_RCVD since the SYN arrived.
 		x.enterAt(SynRcvd, y.lastSynAt, y.lastSynPacket, false)

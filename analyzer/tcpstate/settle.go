@@ -67,8 +67,7 @@ func (c *Conn) settleUnseen() {
 		x, y := &c.Ends[i], &c.Ends[1-i]
 		if n := len(x.History); n == 2 && x.History[0].State == SynRcvd && x.State() == Closed && x.sentSynAck && c.resetAcks && c.Reset != nil && c.Reset.By != i {
 			// One that disowns a SYN-ACK sends no ACK (RFC 9293 §3.10.7.3, first step): this aborted what was complete.
-			x.History = append(x.History, x.History[1])
-			x.History[1] = Entry{State: Established, At: x.lastSynAt, Packet: x.lastSynPacket, Inferred: true}
+			x.insert(1, Entry{State: Established, At: x.lastSynAt, Packet: x.lastSynPacket, Inferred: true})
 		}
 		if y.FinSent && !x.gotFin && x.synchronized() {
 			c.receiveFin(i, x, &Segment{At: y.FinAt, Packet: y.finPacket}, true)
@@ -82,11 +81,10 @@ func (c *Conn) settleUnseen() {
 		}
 		if n := len(x.History); n > 1 && x.State() == TimeWait && x.History[n-2].State == FinWait1 && x.History[n-1].At > x.History[n-2].At+y.crossing() {
 			// So late a FIN is not the first to acknowledge the other one.
-			x.History = append(x.History, x.History[n-1])
-			x.History[n-1] = Entry{State: FinWait2, At: x.History[n-2].At, Packet: x.History[n-2].Packet, Inferred: true}
+			x.insert(n-1, Entry{State: FinWait2, At: x.History[n-2].At, Packet: x.History[n-2].Packet, Inferred: true})
 		}
 		if n := len(x.History); n > 1 && x.History[1].State == Established && x.History[1].Inferred && x.sentSynAck && x.syns == 1 {
-			x.History[1].At, x.History[1].Packet = x.lastSynAt, x.lastSynPacket
+			x.History[1].At, x.History[1].Packet = max(x.History[0].At, min(x.lastSynAt, x.History[1].At)), x.lastSynPacket
 		}
 		if x.State() == LastAck && x.fins == 1 {
 			x.enterAt(Closed, x.FinAt, c.last[i].packet, true)
