@@ -1,7 +1,6 @@
 package tcpstate
 
 import (
-	"os"
 	"testing"
 
 	"github.com/tcplife/tcplife/internal/rfcsim"
@@ -9,9 +8,6 @@ import (
 )
 
 func TestTruthAtEveryStep(t *testing.T) {
-	if os.Getenv("RFCSIM") == "" {
-		t.Skip("tracker: differences are being settled")
-	}
 	rapid.Check(t, func(t *rapid.T) {
 		sim := rfcsim.New(drawOptions(t, "0", 100), drawOptions(t, "1", 300))
 		for i := range 2 {
@@ -45,9 +41,6 @@ func TestTruthAtEveryStep(t *testing.T) {
 }
 
 func TestTruthDisclosed(t *testing.T) {
-	if os.Getenv("RFCSIM") == "" {
-		t.Skip("tracker: differences are being settled")
-	}
 	rapid.Check(t, func(t *rapid.T) {
 		sim := rfcsim.New(drawOptions(t, "0", 100), drawOptions(t, "1", 300))
 		for i := range 2 {

@@ -69,7 +69,7 @@ const (
 
 // network is what an endpoint needs of the simulation.
 type network interface {
-	now() int64
+	Now() int64
 	transmit(*Endpoint, Segment)
 	after(d int64, f func()) *event
 }
@@ -103,7 +103,7 @@ func (e *Endpoint) in(states ...State) bool {
 }
 
 func (e *Endpoint) enter(s State) {
-	e.History = append(e.History, Entry{State: s, At: e.net.now(), Cause: e.cause})
+	e.History = append(e.History, Entry{State: s, At: e.net.Now(), Cause: e.cause})
 	switch s {
 	case Closed:
 		e.stop(&e.retransmit)

@@ -62,8 +62,11 @@ type Passing struct {
 	From   int
 	At     int64
 	SentAt int64
-	Late   bool // on its arrival: behind the observer it took longer than the path's delay
-	Known  int  // entries in its sender's History when it was sent
+
+	// On its arrival:
+	ArrivedAt int64
+	Late      bool // behind the observer it took longer than the path's delay
+	Known     int  // entries in its sender's History when it was sent
 }
 
 // New makes two endpoints in CLOSED, with a path of no delay.
@@ -106,7 +109,8 @@ func (sim *Sim) Quiet() bool {
 	return true
 }
 
-func (sim *Sim) now() int64 { return sim.time }
+// Now is the present time.
+func (sim *Sim) Now() int64 { return sim.time }
 
 func (sim *Sim) transmit(e *Endpoint, s Segment) {
 	p := &Passing{Segment: s, SentAt: sim.time, Known: len(e.History)}
@@ -139,6 +143,7 @@ func (sim *Sim) pass(p *Passing) {
 }
 
 func (sim *Sim) arrive(p *Passing) {
+	p.ArrivedAt = sim.time
 	to := sim.Ends[1-p.From]
 	before := len(to.History)
 	to.arrives(p.Segment)
