@@ -62,15 +62,17 @@ type Rung struct {
 	Remarks  []Remark              `json:"remarks"`
 	Findings []string              `json:"findings"` // codes of those that name this packet
 
-	effect      tcpstate.Effect
-	flags       flows.Flags
-	duplicate   bool                  // the capture holds it twice
-	duplicateOf uint64                // packet
-	original    analyzer.PacketNumber // of a retransmission
-	badChecksum bool
-	oldAck      bool // acknowledges less than has been acknowledged
-	fills       bool // brings text before what has come already
-	synText     bool // brings the text of the SYN
+	effect       tcpstate.Effect
+	flags        flows.Flags
+	duplicate    bool                  // the capture holds it twice
+	duplicateOf  uint64                // packet
+	original     analyzer.PacketNumber // of a retransmission
+	badChecksum  bool
+	oldTimestamp bool // is from before what its sender has sent last
+	oldAck       bool // acknowledges less than has been acknowledged
+	fills        bool // brings text before what has come already
+	synText      bool // brings the text of the SYN
+	anew         bool // its sender has begun another connection of the same ports
 }
 
 // A LadderSegment is what a segment says of itself, and how its numbers compare with those before it.
@@ -138,12 +140,13 @@ type LadderSide struct {
 
 // A LadderChange is a transition of RFC 9293 figure 5 and why it was made.
 type LadderChange struct {
-	From     analyzer.StateOrNone `json:"from"` // none where the capture does not reach back
-	To       tcpstate.State       `json:"to"`
-	Evidence analyzer.Evidence    `json:"evidence"`
-	Since    analyzer.Time        `json:"since"` // the rung's time but where the segment arrived later, or earlier, than it seemed
-	Rule     string               `json:"rule"`
-	Source   Source               `json:"source"`
+	From     analyzer.StateOrNone  `json:"from"` // none where the capture does not reach back
+	To       tcpstate.State        `json:"to"`
+	Evidence analyzer.Evidence     `json:"evidence"`
+	Since    analyzer.Time         `json:"since"`  // the rung's time but where the segment arrived later, or earlier, than it seemed
+	Packet   analyzer.PacketNumber `json:"packet"` // that caused or disclosed it, an earlier one than the rung's if that had to come first; 0 for a timer
+	Rule     string                `json:"rule"`
+	Source   Source                `json:"source"`
 }
 
 // A Withdrawal is a state that a segment leads to if it arrives and is accepted, and did not lead to.

@@ -41,6 +41,8 @@ type ladderNumbers struct {
 	finSent    bool
 	acked      int64 // the highest SEG.ACK of the other side
 	ackedKnown bool
+	tsVal      uint32 // the highest timestamp
+	tsKnown    bool
 	copies     [4]ladderCopy // of its last packets
 	copied     int
 }
@@ -195,24 +197,32 @@ func (b *ladderBuilder) rung(seg *flows.Segment, effect tcpstate.Effect) Rung {
 	r.duplicate = r.duplicateOf != 0
 	r.badChecksum = foreign && !r.duplicate && seg.BadChecksum
 
+	if o := &seg.Options; o.HasTimestamp {
+		r.oldTimestamp = x.tsKnown && int32(o.TSVal-x.tsVal) < 0
+		if !foreign && !r.oldTimestamp {
+			x.tsVal, x.tsKnown = o.TSVal, true
+		}
+	}
+
 	s := segmentOf(seg)
 	r.Segment = s
 	rst := seg.Flags.Has(flows.RST)
-	seq, seqKnown := x.relative(seg.Seq, !foreign && !rst)
-	if rst && seg.Seq == 0 && seg.Flags.Has(flows.ACK) {
-		seqKnown = false // the number of one who has none (RFC 9293 §3.10.7.1)
+	other := foreign || rst || effect.Has(tcpstate.BadSynAck) // no word about this connection's numbers
+	seq, seqKnown := x.relative(seg.Seq, !other)
+	if rst && seg.Seq == 0 && seg.Flags.Has(flows.ACK) || effect.Has(tcpstate.BadSynAck) {
+		seqKnown = false // the number of one who has none (RFC 9293 §3.10.7.1), or another one
 	}
 	if seqKnown {
 		s.SeqRelative = &seq
 		s.SeqCheck = b.checkSeq(&r, x, seq)
 	}
 	if s.Ack.Known {
-		if ack, known := y.relative(seg.Ack, !foreign && !rst); known {
+		if ack, known := y.relative(seg.Ack, !other); known {
 			s.AckRelative = &ack
 			s.AckCheck = b.checkAck(&r, y, ack)
 			s.AckOfFin = y.finSent && ack == y.fin+1
 			r.oldAck = y.ackedKnown && ack < y.acked
-			if !foreign && !rst && (!y.ackedKnown || ack > y.acked) {
+			if !other && (!y.ackedKnown || ack > y.acked) {
 				y.acked, y.ackedKnown = ack, true
 			}
 		}
@@ -298,6 +308,8 @@ func (b *ladderBuilder) checkAck(r *Rung, y *ladderNumbers, ack int64) Check {
 	switch {
 	case r.duplicate || !y.known:
 		return CheckNone
+	case r.flags.Has(flows.RST) && ack != y.next && r.effect.Has(tcpstate.ResetAccepted):
+		return CheckNone // beyond SYN-SENT nobody looks at it (RFC 9293 §3.10.7.4, second step)
 	case r.effect.Has(tcpstate.BadSynAck), ack > y.next:
 		return CheckBad
 	case r.flags.Has(flows.SYN) && ack > y.synEnd, y.origin.ISN && ack < 1:
@@ -332,7 +344,7 @@ func (b *ladderBuilder) originalOf(r *Rung) analyzer.PacketNumber {
 	for _, list := range [][]Rung{b.run, b.rungs} {
 		for i := len(list) - 1; i >= 0; i-- {
 			o := &list[i]
-			if o.From != r.From || o.Segment == nil || o.effect.Has(tcpstate.Foreign) || o.effect.Has(tcpstate.Again) || o.effect.Has(tcpstate.Keepalive) {
+			if o.From != r.From || o.Segment == nil || o.Of != 0 || o.effect.Has(tcpstate.Foreign) || o.effect.Has(tcpstate.Again) || o.effect.Has(tcpstate.Keepalive) {
 				continue
 			}
 			const control = flows.SYN | flows.FIN | flows.RST

@@ -11,13 +11,14 @@ import (
 type cause uint8
 
 const (
-	bySending   cause = iota // a segment of its own tells
-	byReceiving              // a segment of its peer arrives
-	bySynAck                 // a SYN-ACK arrives where an ACK was waited for
-	byFilling                // text arrives that was missing before a FIN
-	byAborting               // it sends an RST of its own accord
-	byDisowning              // it answers a segment by an RST
-	byRST                    // an RST arrives
+	bySending    cause = iota // a segment of its own tells
+	byReceiving               // a segment of its peer arrives
+	bySynAck                  // a SYN-ACK arrives where an ACK was waited for
+	byFilling                 // text arrives that was missing before a FIN
+	byAborting                // it sends an RST of its own accord
+	byDisowning               // it answers a segment by an RST
+	byNotReading              // it answers text by an RST, having closed
+	byRST                     // an RST arrives
 	byTimer
 	byICMP
 	bySuccessor // the next connection of the two sockets was accepted
@@ -78,6 +79,7 @@ const (
 	midstream   = "RFC 9293 §3.3.2"
 	halfOpen    = "RFC 9293 §3.5.1"
 	reusesPorts = "RFC 1122 §4.2.2.13"
+	afterClose  = "RFC 1122 §4.2.2.13"
 
 	filled = "what was missing before the FIN has come"
 )
@@ -86,9 +88,9 @@ const (
 var rules = []rule{
 	// What is seen first.
 	{"", "SYN_SENT", bySending, "CLOSED", "active OPEN: a SYN is sent", "RFC 9293 §3.10.1"},
-	{"", "SYN_SENT", byReceiving, "CLOSED", "the SYN-ACK answers a SYN that is not in the capture", "RFC 9293 §3.10.1"},
+	{"", "SYN_SENT", byReceiving, "CLOSED", "the SYN-ACK answers a SYN that the capture does not show before it", "RFC 9293 §3.10.1"},
 	{"", "SYN_RCVD", byReceiving, "LISTEN", "passive OPEN: the SYN arrives, a SYN-ACK will answer", synArrives},
-	{"", "SYN_RCVD", bySending, "LISTEN", "the SYN-ACK answers a SYN that is not in the capture", synArrives},
+	{"", "SYN_RCVD", bySending, "LISTEN", "the SYN-ACK answers a SYN that the capture does not show before it", synArrives},
 	{"", "ESTABLISHED", bySending, "", "picked up in mid-connection: the state that every connection passes", midstream},
 	{"", "ESTABLISHED", byReceiving, "", "picked up in mid-connection: its peer acknowledges what it sent", midstream},
 	{"", "FIN_WAIT_1", bySending, "", "picked up in mid-connection: CLOSE, a FIN is sent", closeCall},
@@ -109,7 +111,7 @@ var rules = []rule{
 	// Closing.
 	{"SYN_RCVD", "FIN_WAIT_1", bySending, "", "CLOSE: a FIN is sent", closeCall},
 	{"ESTABLISHED", "FIN_WAIT_1", bySending, "", "CLOSE: a FIN is sent", closeCall},
-	{"ESTABLISHED", "FIN_WAIT_1", byReceiving, "", "an octet beyond its text is acknowledged: the FIN itself is not in the capture", closeCall},
+	{"ESTABLISHED", "FIN_WAIT_1", byReceiving, "", "the numbers tell that its FIN has been sent by now, unseen", closeCall},
 	{"SYN_RCVD", "CLOSE_WAIT", byReceiving, "", "a FIN arrives, nothing before it is missing", finArrives},
 	{"ESTABLISHED", "CLOSE_WAIT", byReceiving, "", "a FIN arrives, nothing before it is missing", finArrives},
 	{"SYN_RCVD", "CLOSE_WAIT", byFilling, "", filled, finArrives},
@@ -125,7 +127,7 @@ var rules = []rule{
 	{"FIN_WAIT_2", "TIME_WAIT", byReceiving, "", "a FIN arrives: 2MSL begins", finArrives},
 	{"FIN_WAIT_2", "TIME_WAIT", bySending, "", "it acknowledges the FIN: that has arrived, 2MSL began", finArrives},
 	{"CLOSE_WAIT", "LAST_ACK", bySending, "", "CLOSE: a FIN is sent", closeCall},
-	{"CLOSE_WAIT", "LAST_ACK", byReceiving, "", "an octet beyond its text is acknowledged: the FIN itself is not in the capture", closeCall},
+	{"CLOSE_WAIT", "LAST_ACK", byReceiving, "", "the numbers tell that its FIN has been sent by now, unseen", closeCall},
 	{"CLOSING", "TIME_WAIT", byReceiving, "", "its FIN is acknowledged: 2MSL begins", ackArrives},
 	{"LAST_ACK", "CLOSED", byReceiving, "", "its FIN is acknowledged", ackArrives},
 	{"TIME_WAIT", "CLOSED", byTimer, "", "2MSL is over", "RFC 9293 §3.10.8"},
@@ -155,8 +157,10 @@ var rules = []rule{
 	{"SYN_SENT", "CLOSED", byDisowning, "", "it answers by an RST: to it there is no such attempt", noneThere + "; §3.10.7.3, first step"},
 	{"SYN_RCVD", "CLOSED", byDisowning, "", "it answers by an RST: it has no such connection any more", noneThere},
 	{"ESTABLISHED", "CLOSED", byDisowning, "", "it answers by an RST: it has no such connection any more", noneThere},
-	{"FIN_WAIT_1", "CLOSED", byDisowning, "", "it answers by an RST: nobody is left who would read", reusesPorts},
-	{"FIN_WAIT_2", "CLOSED", byDisowning, "", "it answers by an RST: nobody is left who would read", reusesPorts},
+	{"FIN_WAIT_1", "CLOSED", byDisowning, "", "it answers by an RST: it has no such connection any more", noneThere},
+	{"FIN_WAIT_1", "CLOSED", byNotReading, "", "it answers by an RST: nobody is left who would read", afterClose},
+	{"FIN_WAIT_2", "CLOSED", byDisowning, "", "it answers by an RST: it has no such connection any more", noneThere},
+	{"FIN_WAIT_2", "CLOSED", byNotReading, "", "it answers by an RST: nobody is left who would read", afterClose},
 	{"CLOSE_WAIT", "CLOSED", byDisowning, "", "it answers by an RST: it has no such connection any more", noneThere},
 	{"CLOSING", "CLOSED", byDisowning, "", "it answers by an RST: it has no such connection any more", noneThere},
 	{"LAST_ACK", "CLOSED", byDisowning, "", "it answers by an RST: it has no such connection any more", noneThere},

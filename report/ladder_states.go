@@ -17,11 +17,19 @@ func (b *ladderBuilder) ladder() *Ladder {
 	for _, side := range [...]analyzer.Side{analyzer.Client, analyzer.Server} {
 		l.place(side)
 	}
+	began := analyzer.NoSide // another connection of the ports
 	for i := range l.Rungs {
-		l.Rungs[i].remark(l.Connection)
-		if i > 0 {
-			l.Rungs[i].remarkChallenge(&l.Rungs[i-1])
+		r := &l.Rungs[i]
+		if r.Of != 0 && r.flags.Has(flows.SYN) && !r.flags.Has(flows.ACK) {
+			began = r.From
 		}
+		r.anew = r.From == began && began != analyzer.NoSide
+		r.remark(l.Connection)
+		before := &Rung{Kind: RungEvent}
+		if i > 0 {
+			before = &l.Rungs[i-1]
+		}
+		r.remarkAnswer(before)
 	}
 	l.withdraw()
 	for i := range l.Connection.Findings {
@@ -101,12 +109,8 @@ func (l *Ladder) place(side analyzer.Side) {
 		}
 		// A state that its peer's earlier packet began, but that supposes a later one, is shown at that.
 		r := &l.Rungs[at]
-		because := l.cause(&l.Rungs[rung], side, state, s.State)
-		rule := ruleOf(state, s.State.String(), because)
-		if rule.text == noRule && because == bySending && l.self() {
-			rule = ruleOf(state, s.State.String(), byReceiving) // a segment to itself is both
-		}
-		change := LadderChange{From: rule.before(), To: s.State, Evidence: s.Evidence, Since: s.At, Rule: rule.text, Source: Source(rule.source)}
+		rule := ruleOf(state, s.State.String(), l.cause(&l.Rungs[rung], side, state, s.State))
+		change := LadderChange{From: rule.before(), To: s.State, Evidence: s.Evidence, Since: s.At, Packet: s.Packet, Rule: rule.text, Source: Source(rule.source)}
 		if len(r.side(side).Changes) == 0 {
 			r.side(side).before = evidence
 		}
@@ -132,12 +136,15 @@ func (l *Ladder) cause(r *Rung, side analyzer.Side, from analyzer.StateOrNone, t
 		return byRST
 	case rst:
 		reset := l.Connection.Teardown.Reset
-		if reset != nil && reset.Packet == r.Packet && reset.Answers != analyzer.AnswersNothing {
-			return byDisowning
+		switch {
+		case reset == nil || reset.Packet != r.Packet || reset.Answers == analyzer.AnswersNothing:
+			return byAborting
+		case reset.Answers == analyzer.AnswersData && (from.State == tcpstate.FinWait1 || from.State == tcpstate.FinWait2):
+			return byNotReading
 		}
-		return byAborting
-	case r.From == side:
-		return bySending
+		return byDisowning
+	case r.From == side && !(l.self() && to != tcpstate.SynSent && to != tcpstate.FinWait1):
+		return bySending // to itself it is the receiver, too
 	case r.flags.Has(flows.SYN|flows.ACK) && from.State == tcpstate.SynRcvd:
 		return bySynAck
 	case !r.flags.Has(flows.FIN) && (to == tcpstate.CloseWait || to == tcpstate.Closing || to == tcpstate.TimeWait && from.State == tcpstate.FinWait2):

@@ -321,7 +321,11 @@ func (d *ladderDrawing) notes(l *Ladder, r *Rung) {
 	indent := strings.Repeat(" ", d.indent())
 	note := func(s string, t tone) { d.wrapped(indent, indent+"  ", s, t) }
 	if r.Segment != nil {
-		note(d.numbers(r), faint)
+		to := other(r.From)
+		if l.self() {
+			to = r.From
+		}
+		note(d.numbers(r, to), faint)
 	}
 	if r.ICMP != nil {
 		note("from "+r.ICMP.From, calm)
@@ -333,6 +337,9 @@ func (d *ladderDrawing) notes(l *Ladder, r *Rung) {
 		s := r.side(side)
 		for _, c := range s.Changes {
 			text := side.String() + ": " + c.Rule + bracketed(c.Source)
+			if c.Packet != r.Packet && c.Packet != 0 {
+				text += fmt.Sprintf("; by packet %d", c.Packet)
+			}
 			if c.Since > r.At {
 				text += fmt.Sprintf("; from %s on: what it sent until then had left before", offset(between(l.Connection.Start, c.Since)))
 			}
@@ -366,7 +373,7 @@ func (l *Ladder) happensAt(f *analyzer.Finding) *Rung {
 }
 
 // numbers are SEG.SEQ, SEG.ACK and the rest, with the checks.
-func (d *ladderDrawing) numbers(r *Rung) string {
+func (d *ladderDrawing) numbers(r *Rung, to analyzer.Side) string {
 	s := r.Segment
 	check := func(c Check) string {
 		switch c {
@@ -386,7 +393,7 @@ func (d *ladderDrawing) numbers(r *Rung) string {
 	}
 	parts := []string{"seq " + number(s.Seq, s.SeqRelative, r.From, s.SeqCheck)}
 	if s.Ack.Known {
-		ack := "ack " + number(s.Ack.Number, s.AckRelative, other(r.From), CheckNone)
+		ack := "ack " + number(s.Ack.Number, s.AckRelative, to, CheckNone)
 		if s.AckOfFin {
 			ack += " = FIN+1"
 		}

@@ -60,11 +60,10 @@ func verdictOpening(c *analyzer.Connection) string {
 	case analyzer.OutcomeEmbryonic:
 		return fmt.Sprintf("Not opened: the SYN-ACK, which was sent %s, was never acknowledged: an embryonic connection (RFC 4987).", often(c.Server.Syns))
 	case analyzer.OutcomeAborted:
-		by := "an RST"
-		if r := c.Teardown.Reset; r != nil {
-			by = fmt.Sprintf("an RST of the %s (packet %d)", r.By, r.Packet)
+		if r := c.Teardown.Reset; r != nil && c.Teardown.Kind != analyzer.TeardownReset {
+			return fmt.Sprintf("Not opened: the SYN-ACK came, but an RST of the %s (packet %d) ended the attempt.", r.By, r.Packet)
 		}
-		return "Not opened: the SYN-ACK came, but " + by + " ended the attempt."
+		return "Not opened: the SYN-ACK came, but an RST ended the attempt."
 	case analyzer.OutcomeUnseen:
 		return "Its opening is not in the capture."
 	case analyzer.OutcomePartial:

@@ -66,7 +66,7 @@ func (r *Rung) remark(c *analyzer.Connection) {
 		say("RFC 7413 §4.2.2", "the text of the SYN again, for it was not accepted with that")
 	case r.fills:
 		say("RFC 9293 §3.10.7.4, seventh step", "it brings text that was missing before what has come already")
-	case r.oldAck:
+	case r.oldAck && !rst:
 		say("RFC 9293 §3.10.7.4, fifth step", "SEG.ACK is older than what has been acknowledged: overtaken on its way, ignored")
 	}
 
@@ -84,12 +84,15 @@ func (r *Rung) remark(c *analyzer.Connection) {
 		say("RFC 5961 §3.2", "in the window, but not SEG.SEQ = RCV.NXT: the %s sends a challenge ACK and goes on", to)
 	}
 	if self := r.side(from); rst && len(self.Changes) == 0 && self.State.Known && self.State.State == tcpstate.Closed {
-		say("RFC 9293 §3.10.7.1", "from CLOSED: the %s has no such connection", from)
+		if r.anew {
+			say("RFC 9293 §3.10.7.3, first step", "the %s is in SYN_SENT of its other connection of these ports, and refuses what does not acknowledge that SYN", from)
+		} else {
+			say("RFC 9293 §3.10.7.1", "from CLOSED: the %s has no such connection", from)
+		}
 	}
 	if rst && !has(tcpstate.ResetAccepted) && !has(tcpstate.ResetDoubted) {
 		switch {
-		case !state.Known:
-			say("RFC 9293 §3.10.7.1", "it answers a segment that is not in the capture")
+		case !state.Known: // see remarkAnswer
 		case state.State == tcpstate.Closed:
 			say("", "nothing is left at the %s that it could reset", to)
 		default:
@@ -133,23 +136,31 @@ func (r *Rung) remark(c *analyzer.Connection) {
 	}
 }
 
-// remarkChallenge tells an answer to what may be an attack (RFC 5961), where the rung before draws one.
-func (r *Rung) remarkChallenge(before *Rung) {
+// remarkAnswer tells what a segment is the answer to, where that is not plain: an RST to one who has no connection, and
+// an ACK to what may be an attack (RFC 5961), if the rung before draws one.
+func (r *Rung) remarkAnswer(before *Rung) {
+	if r.Kind != RungSegment || r.Of != 0 || r.dropped() || r.duplicate {
+		return
+	}
+	drawn := before.Kind == RungSegment && before.From != r.From
+	own, peer := r.side(r.From).State, r.side(other(r.From)).State
+	say := func(source Source, format string, args ...any) {
+		r.Remarks = append(r.Remarks, Remark{fmt.Sprintf(format, args...), source})
+	}
 	const control = flows.SYN | flows.FIN | flows.RST | flows.ACK
-	if r.Kind != RungSegment || r.Of != 0 || r.flags&control != flows.ACK || r.Segment.Len > 0 || r.effect != 0 ||
-		before.Kind != RungSegment || before.From == r.From {
-		return
-	}
-	source := Source("")
-	switch state := r.side(r.From).State; {
+	switch {
+	case r.flags.Has(flows.RST) && !peer.Known && drawn && own.Known && own.State == tcpstate.SynSent:
+		say("RFC 9293 §3.10.7.3, first step", "the answer to packet %d", before.Packet)
+	case r.flags.Has(flows.RST) && !peer.Known && drawn:
+		say("RFC 9293 §3.10.7.1", "the answer to packet %d", before.Packet)
+	case r.flags.Has(flows.RST) && !peer.Known:
+		say("RFC 9293 §3.10.7.1", "the answer to a segment that is not in the capture")
+	case r.flags&control != flows.ACK || r.Segment.Len > 0 || r.effect != 0 || !drawn:
 	case before.effect.Has(tcpstate.ResetDoubted):
-		source = "RFC 5961 §3.2"
-	case before.flags.Has(flows.SYN) && (before.Of != 0 || before.dropped()) && state.Known && state.State >= tcpstate.Established:
-		source = "RFC 5961 §4.2"
-	default:
-		return
+		say("RFC 5961 §3.2", "the answer to packet %d, a challenge: it tells what the %s expects", before.Packet, r.From)
+	case before.flags.Has(flows.SYN) && (before.Of != 0 || before.dropped()) && own.Known && own.State >= tcpstate.Established:
+		say("RFC 5961 §4.2", "the answer to packet %d, a challenge: it tells what the %s expects", before.Packet, r.From)
 	}
-	r.Remarks = append(r.Remarks, Remark{fmt.Sprintf("the answer to packet %d, a challenge: it tells what the %s expects", before.Packet, r.From), source})
 }
 
 // remarkForeign says why a segment changes nothing.
@@ -170,8 +181,14 @@ func (r *Rung) remarkForeign(say func(source, format string, args ...any)) {
 		say("RFC 5961 §4.2", "a SYN with another number inside the connection: the %s sends a challenge ACK and goes on", to)
 	case state.Known && state.State == tcpstate.SynSent:
 		say("RFC 9293 §3.10.7.3, first step", "it does not acknowledge this SYN but speaks of another connection: the %s sends an RST", to)
+	case !ack && (!state.Known || state.State == tcpstate.Closed):
+		say("RFC 9293 §3.10.7.1, §3.10.7.2", "it opens nothing: a listener drops it, a closed port answers by an RST")
 	case !ack:
-		say("RFC 9293 §3.10.7.4, fifth step", "no ACK: dropped")
+		say("RFC 9293 §3.10.7.4, fifth step", "without ACK: the %s drops it", to)
+	case r.oldTimestamp:
+		say("RFC 7323 §5.3", "its timestamp is older than what has arrived: the %s drops it and sends an ACK", to)
+	case r.Segment.AckCheck == CheckBad && r.Segment.SeqCheck != CheckBad:
+		say("RFC 9293 §3.10.7.4, fifth step", "it acknowledges what was never sent: the %s drops it and sends an ACK", to)
 	default:
 		say("RFC 9293 §3.10.7.4, first step", "its numbers are not this connection's: the %s drops it and sends an ACK", to)
 	}
