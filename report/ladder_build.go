@@ -336,25 +336,31 @@ func (n *ladderNumbers) copyOf(seg *flows.Segment, foreign bool) uint64 {
 	return 0
 }
 
-// originalOf is the packet that a retransmission repeats, if the ladder shows it.
+// originalOf is the packet that a retransmission repeats, if the ladder shows it; 0 if not.
 func (b *ladderBuilder) originalOf(r *Rung) analyzer.PacketNumber {
 	if !r.effect.Has(tcpstate.Again) {
 		return 0
 	}
 	for _, list := range [][]Rung{b.run, b.rungs} {
 		for i := len(list) - 1; i >= 0; i-- {
-			o := &list[i]
-			if o.From != r.From || o.Segment == nil || o.Of != 0 || o.effect.Has(tcpstate.Foreign) || o.effect.Has(tcpstate.Again) || o.effect.Has(tcpstate.Keepalive) {
-				continue
-			}
-			const control = flows.SYN | flows.FIN | flows.RST
-			from, to := int32(r.Segment.Seq-o.Segment.Seq), r.Segment.Len+o.Segment.Len
-			if o.flags&control == r.flags&control && from == 0 && to > 0 || r.flags&(flows.SYN|flows.FIN) != 0 && o.flags&control == r.flags&control {
+			if o := &list[i]; o.Segment != nil && o.Of == 0 && o.From == r.From && o.effect&(tcpstate.Foreign|tcpstate.Again|tcpstate.Keepalive) == 0 && r.repeats(o) {
 				return o.Packet
 			}
 		}
 	}
 	return 0
+}
+
+// repeats reports whether a retransmission is that of o: it has its SYN or its FIN, or begins with its text.
+func (r *Rung) repeats(o *Rung) bool {
+	const control = flows.SYN | flows.FIN
+	switch {
+	case r.flags&control != o.flags&control:
+		return false
+	case r.flags&control != 0:
+		return true
+	}
+	return r.Segment.Seq == o.Segment.Seq && o.Segment.Len > 0
 }
 
 // flagNames are the control bits in the order of the RFC's figures: FIN,ACK.

@@ -68,18 +68,17 @@ func stateNamed(name string) analyzer.StateOrNone {
 }
 
 const (
-	synArrives  = "RFC 9293 §3.10.7.2, third step"
-	ackArrives  = "RFC 9293 §3.10.7.4, fifth step"
-	finArrives  = "RFC 9293 §3.10.7.4, eighth step"
-	rstArrives  = "RFC 9293 §3.10.7.4, second step"
-	synSentSyn  = "RFC 9293 §3.10.7.3, fourth step"
-	closeCall   = "RFC 9293 §3.10.4"
-	abortCall   = "RFC 9293 §3.10.5"
-	noneThere   = "RFC 9293 §3.10.7.1"
-	midstream   = "RFC 9293 §3.3.2"
-	halfOpen    = "RFC 9293 §3.5.1"
-	reusesPorts = "RFC 1122 §4.2.2.13"
-	afterClose  = "RFC 1122 §4.2.2.13"
+	synArrives = "RFC 9293 §3.10.7.2, third step"
+	ackArrives = "RFC 9293 §3.10.7.4, fifth step"
+	finArrives = "RFC 9293 §3.10.7.4, eighth step"
+	rstArrives = "RFC 9293 §3.10.7.4, second step"
+	synSentSyn = "RFC 9293 §3.10.7.3, fourth step"
+	closeCall  = "RFC 9293 §3.10.4"
+	abortCall  = "RFC 9293 §3.10.5"
+	noneThere  = "RFC 9293 §3.10.7.1"
+	midstream  = "RFC 9293 §3.3.2"
+	halfOpen   = "RFC 9293 §3.5.1"
+	halfDuplex = "RFC 1122 §4.2.2.13" // also of the reuse of ports in TIME_WAIT
 
 	filled = "what was missing before the FIN has come"
 )
@@ -158,9 +157,9 @@ var rules = []rule{
 	{"SYN_RCVD", "CLOSED", byDisowning, "", "it answers by an RST: it has no such connection any more", noneThere},
 	{"ESTABLISHED", "CLOSED", byDisowning, "", "it answers by an RST: it has no such connection any more", noneThere},
 	{"FIN_WAIT_1", "CLOSED", byDisowning, "", "it answers by an RST: it has no such connection any more", noneThere},
-	{"FIN_WAIT_1", "CLOSED", byNotReading, "", "it answers by an RST: nobody is left who would read", afterClose},
+	{"FIN_WAIT_1", "CLOSED", byNotReading, "", "it answers by an RST: nobody is left who would read", halfDuplex},
 	{"FIN_WAIT_2", "CLOSED", byDisowning, "", "it answers by an RST: it has no such connection any more", noneThere},
-	{"FIN_WAIT_2", "CLOSED", byNotReading, "", "it answers by an RST: nobody is left who would read", afterClose},
+	{"FIN_WAIT_2", "CLOSED", byNotReading, "", "it answers by an RST: nobody is left who would read", halfDuplex},
 	{"CLOSE_WAIT", "CLOSED", byDisowning, "", "it answers by an RST: it has no such connection any more", noneThere},
 	{"CLOSING", "CLOSED", byDisowning, "", "it answers by an RST: it has no such connection any more", noneThere},
 	{"LAST_ACK", "CLOSED", byDisowning, "", "it answers by an RST: it has no such connection any more", noneThere},
@@ -178,5 +177,5 @@ var rules = []rule{
 	{"CLOSE_WAIT", "CLOSED", bySuccessor, "", "its ports serve another connection: this one was lost", halfOpen},
 	{"CLOSING", "CLOSED", bySuccessor, "", "its ports serve another connection: this one was lost", halfOpen},
 	{"LAST_ACK", "CLOSED", bySuccessor, "", "its ports serve another connection: this one was lost", halfOpen},
-	{"TIME_WAIT", "CLOSED", bySuccessor, "", "its ports are reused: TIME_WAIT gives way to a SYN with a higher number or timestamp", reusesPorts + "; RFC 6191"},
+	{"TIME_WAIT", "CLOSED", bySuccessor, "", "its ports are reused: TIME_WAIT gives way to a SYN with a higher number or timestamp", halfDuplex + "; RFC 6191"},
 }
