@@ -105,8 +105,7 @@ func kindOf(s *Segment, e Effect) Stimulus {
 
 // Expire is the end of 2MSL for an end in TIME_WAIT (RFC 9293 §3.10.8).
 func (c *Conn) Expire(i int, at int64) {
-	c.Ends[i].enterAt(Closed, at, 0, false)
-	c.Ends[i].inferLast()
+	c.Ends[i].infer(Closed, at, 0, false)
 }
 
 // Supersede is the SYN of the next connection of the two sockets, once it has been answered: nothing is left of this
@@ -114,8 +113,7 @@ func (c *Conn) Expire(i int, at int64) {
 func (c *Conn) Supersede(at int64, packet uint64) {
 	for i := range c.Ends {
 		if e := &c.Ends[i]; e.Known() && e.State() != Closed {
-			e.enterAt(Closed, at, packet, false)
-			e.inferLast()
+			e.infer(Closed, at, packet, false)
 		}
 	}
 }

@@ -149,7 +149,17 @@ func (e *Endpoint) insert(i int, between Entry) {
 	e.History = slices.Insert(e.History, i, between)
 }
 
-func (e *Endpoint) inferLast() { e.History[len(e.History)-1].Inferred = true }
+// infer begins a state that no captured segment shows.
+func (e *Endpoint) infer(st State, at int64, packet uint64, onReceipt bool) {
+	e.push(Entry{State: st, At: at, Packet: packet, Inferred: true, onReceipt: onReceipt})
+}
+
+// inferSince marks what a packet has led to as inferred.
+func (e *Endpoint) inferSince(packet uint64) {
+	if n := len(e.History) - 1; n >= 0 && e.History[n].Packet == packet {
+		e.History[n].Inferred = true
+	}
+}
 
 // withdraw takes back the latest states down to the last one that keep accepts.
 func (e *Endpoint) withdraw(keep func(State) bool) {

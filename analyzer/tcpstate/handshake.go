@@ -108,7 +108,7 @@ func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
 		x.enterAt(SynRcvd, y.lastSynAt, y.lastSynPacket, false)
 	case !x.Known():
 		x.enter(SynRcvd, s, false)
-	case x.State() == Closed && x.resetClosed && x.History[len(x.History)-1].onReceipt && s.At-x.since() <= x.crossing() && !again:
+	case x.Known() && x.State() == Closed && x.resetClosed && x.History[len(x.History)-1].onReceipt && s.At-x.since() <= x.crossing() && !again:
 		// It left before the RST arrived.
 		reset := x.beforeReset()
 		x.enter(SynRcvd, s, false)

@@ -34,8 +34,7 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 	}
 	if x.State() == Established && y.State() == SynRcvd && s.HasAck && x.sentSyn && s.Seq.After(x.ISS.Add(1+x.synLen)) {
 		// It has sent text, so it had acknowledged the SYN-ACK: that segment is not in the capture.
-		y.enter(Established, s, true)
-		y.inferLast()
+		y.infer(Established, s.At, s.Packet, true)
 		y.rcv.acked(s.Seq)
 	}
 	exact := y.rcv.known && s.Seq == y.rcv.nxt || x.sndKnown && s.Seq == x.sndNxt && !y.rcv.known || y.ackSent && s.Seq == y.maxAck || atFin(y, s)
@@ -218,7 +217,7 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	if x.doubted != nil && (s.At-x.doubted.At > x.crossing() || challenge) {
 		x.doubted, y.doubted = nil, nil
 	}
-	if x.State() != Closed || !x.resetClosed {
+	if !x.Known() || x.State() != Closed || !x.resetClosed {
 		return 0
 	}
 	own := !x.History[len(x.History)-1].onReceipt

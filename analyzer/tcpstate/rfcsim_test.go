@@ -24,20 +24,26 @@ type play struct {
 	finSent  [2]int64                   // and when that was
 	underWay [2]map[rfcsim.Segment]bool // what passed and did not arrive in time, in no transmission of it
 	passed   [2]map[rfcsim.Segment]bool
-	silence  [2]int   // repetitions that passed to this end since it spoke last
-	beyond   [2]bool  // something sent after the FIN, in LAST_ACK, passed before it
-	unsure   [2]bool  // a FIN was sent to it again, so perhaps the first one was lost
-	deniedTo [2]int   // the earliest state that a late segment has brought back
-	lateNews [2]int64 // when what came late behind the observer changed its state; 0 once it has spoken since
-	flying   [2]int   // segments on their way to it from the observer, or lost there
-	impaired [2]bool  // something was lost or late on its way to it from the observer
-	rstAck   [2]bool  // the first RST to pass had an ACK
-	unheard  [2]bool  // it answered a repetition by an RST
-	doubted  [2]int64 // when an RST that was not exact arrived; 0 once the end has spoken since
-	said     [2]int   // entries of the true history when the latest that passed was sent, but for an RST
-	rstSent  [2]int64 // when the first RST to pass was sent
-	finFirst [2]int   // entries of the true history when the first FIN to pass was sent; 0 if none passed
+	silence  [2]int             // repetitions that passed to this end since it spoke last
+	beyond   [2]bool            // something sent after the FIN, in LAST_ACK, passed before it
+	unsure   [2]bool            // a FIN was sent to it again, so perhaps the first one was lost
+	deniedTo [2]int             // the earliest state that a late segment has brought back
+	lateNews [2]int64           // when what came late behind the observer changed its state; 0 once it has spoken since
+	flying   [2]map[passed]bool // what is on its way to it from the observer, or was lost there
+	impaired [2]bool            // something was lost or late on its way to it from the observer
+	rstAck   [2]bool            // the first RST to pass had an ACK
+	unheard  [2]bool            // it answered a repetition by an RST
+	doubted  [2]int64           // when an RST that was not exact arrived; 0 once the end has spoken long after
+	said     [2]int             // entries of the true history when the latest that passed was sent, but for an RST
+	rstSent  [2]int64           // when the first RST to pass was sent
+	finFirst [2]int             // entries of the true history when the first FIN to pass was sent; 0 if none passed
 	stale    [2]stale
+}
+
+// passed is a segment that passed the observer.
+type passed struct {
+	rfcsim.Segment
+	at int64
 }
 
 // stale is an end of which a segment has passed that was late, beyond the delay of its path, and sent in a state that the
@@ -56,7 +62,7 @@ func (d *stale) settle() {
 }
 
 func newPlay(sim *rfcsim.Sim) *play {
-	p := &play{sim: sim, passed: [2]map[rfcsim.Segment]bool{{}, {}}, underWay: [2]map[rfcsim.Segment]bool{{}, {}}}
+	p := &play{sim: sim, passed: [2]map[rfcsim.Segment]bool{{}, {}}, underWay: [2]map[rfcsim.Segment]bool{{}, {}}, flying: [2]map[passed]bool{{}, {}}}
 	sim.Observe = p.observe
 	sim.Arrived = p.arrived
 	sim.Trace = func(at int64, what string) { fmt.Fprintf(&p.log, "%12.6f %s\n", float64(at)/1e9, what) }
@@ -92,10 +98,11 @@ func (p *play) observe(s *rfcsim.Passing) {
 		p.unheard[x] = p.unheard[x] || p.silence[x] > 0
 	}
 	p.silence[x] = 0
-	if s.SentAt > p.lateNews[x] {
+	if y := p.sim.Ends[x].State(); s.SentAt > p.lateNews[x] && (y != rfcsim.Established || s.Len > 0) {
+		// An empty ACK may come from SYN_RCVD too (RFC 9293 §3.10.7.4, first step).
 		p.lateNews[x] = 0
 	}
-	if s.SentAt > p.doubted[x] {
+	if s.SentAt-p.doubted[x] > 200*ms {
 		p.doubted[x] = 0
 	}
 	if s.Rst && s.Seq != p.sim.Ends[1-x].RcvNxt() {
@@ -104,9 +111,9 @@ func (p *play) observe(s *rfcsim.Passing) {
 	if !s.Rst {
 		p.said[x] = max(p.said[x], s.Known)
 	}
-	p.flying[1-x]++
+	p.flying[1-x][passed{s.Segment, s.At}] = true
 	if s.Rst && p.rstSent[x] == 0 {
-		p.deaf[x] += p.flying[x]
+		p.deaf[x] += len(p.flying[x])
 		p.rstSent[x], p.rstAck[x] = s.SentAt, s.HasAck
 	}
 	history := p.sim.Ends[x].History
@@ -158,7 +165,7 @@ func (p *play) observe(s *rfcsim.Passing) {
 
 func (p *play) arrived(s *rfcsim.Passing) {
 	y := 1 - s.From
-	p.flying[y] = max(p.flying[y]-1, 0) // a copy more than were counted, if the network doubled it
+	delete(p.flying[y], passed{s.Segment, s.At})
 	p.impaired[y] = p.impaired[y] || s.Late
 	if history := p.sim.Ends[y].History; history[len(history)-1].State == rfcsim.Closed && p.silent(y) < len(history) {
 		p.deaf[y]++
@@ -256,6 +263,9 @@ func (p *play) agrees(end int) bool {
 		if got == entry.State {
 			return true
 		}
+		if p.stale[end].since > 0 && entry.State == rfcsim.TimeWait && (got == rfcsim.FinWait2 || got == rfcsim.Closing) {
+			return true // the one of its two causes denied
+		}
 	}
 	return got == rfcsim.TimeWait && history[len(history)-1].Cause == rfcsim.Timer // 2 MSL are over
 }
@@ -323,14 +333,19 @@ func (p *play) truth(end int) []part {
 	return parts
 }
 
-// looksLikeAnswer: the end was CLOSED by its user, said so with an RST without ACK just after a segment had brought it to this
-// state, or after a repetition, and nothing that it sent in this state passed. So does a CLOSED end answer (RFC 9293
-// §3.10.7.1), which was never in this state.
+// looksLikeAnswer: the end said by an RST without ACK that it is CLOSED, and nothing that it sent in this state passed. So does
+// a CLOSED end answer (RFC 9293 §3.10.7.1), which was never in this state, if the RST comes just after the segment that
+// brought the end to it, or after a repetition, or is the first that passes after the SYN.
 func (p *play) looksLikeAnswer(end, i int) bool {
 	history := p.sim.Ends[end].History
-	return history[i].Cause == rfcsim.Arrival && i+1 < len(history) && !p.rstAck[end] &&
-		history[i+1].State == rfcsim.Closed && history[i+1].Cause == rfcsim.User &&
-		p.said[end] <= i && (history[i+1].At-history[i].At < 200*ms || !p.acked[end] || p.unheard[end])
+	if history[i].Cause != rfcsim.Arrival || history[i].State == rfcsim.Closed || p.rstSent[end] == 0 || p.rstAck[end] {
+		return false
+	}
+	if !p.acked[end] {
+		return true
+	}
+	return i+1 < len(history) && history[i+1].State == rfcsim.Closed && history[i+1].Cause == rfcsim.User &&
+		p.said[end] <= i && (history[i+1].At-history[i].At < 200*ms || p.unheard[end])
 }
 
 // tells reports whether names is the true history.

@@ -23,9 +23,8 @@ func (c *Conn) settleDoubt() {
 		if c.Reset == nil && e.doubted.onReceipt {
 			c.Reset = &Reset{By: 1 - i, At: e.doubted.At, Packet: e.doubted.Packet, ReceiverKnown: true, ReceiverState: e.State()}
 		}
-		e.push(*e.doubted)
+		e.infer(Closed, e.doubted.At, e.doubted.Packet, e.doubted.onReceipt)
 		e.resetClosed = true
-		e.inferLast()
 	}
 }
 
@@ -54,8 +53,7 @@ func (c *Conn) settleGivenUp(at int64) {
 			continue
 		}
 		if due := e.lastSynAt + 2*e.synGap; at > due+e.synGap/2 {
-			e.enterAt(Closed, due, 0, false)
-			e.inferLast()
+			e.infer(Closed, due, 0, false)
 		}
 	}
 }
@@ -71,7 +69,7 @@ func (c *Conn) settleUnseen() {
 		}
 		if y.FinSent && !x.gotFin && x.synchronized() {
 			c.receiveFin(i, x, &Segment{At: y.FinAt, Packet: y.finPacket}, true)
-			x.inferLast()
+			x.inferSince(y.finPacket)
 		}
 	}
 	for i := range c.Ends {
@@ -87,8 +85,7 @@ func (c *Conn) settleUnseen() {
 			x.History[1].At, x.History[1].Packet = max(x.History[0].At, min(x.lastSynAt, x.History[1].At)), x.lastSynPacket
 		}
 		if x.State() == LastAck && x.fins == 1 {
-			x.enterAt(Closed, x.FinAt, c.last[i].packet, true)
-			x.inferLast()
+			x.infer(Closed, x.FinAt, c.last[i].packet, true)
 		}
 	}
 }

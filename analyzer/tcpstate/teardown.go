@@ -41,8 +41,7 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 			// the way to the observer.
 			at, packet := x.since(), x.History[len(x.History)-1].Packet
 			x.withdraw(func(st State) bool { return st != CloseWait })
-			x.enterAt(FinWait1, at, packet, false)
-			x.inferLast()
+			x.infer(FinWait1, at, packet, false)
 			x.enterAt(Closing, at, packet, true)
 			return e
 		}

@@ -123,8 +123,7 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 	switch {
 	case !x.Known() && x.ISSKnown && y.issSeen && y.synAckSent():
 		// It answers a SYN-ACK whose SYN was not captured: it was in SYN_SENT when that came.
-		x.enterAt(SynSent, y.lastSynAt, y.lastSynPacket, false)
-		x.inferLast()
+		x.infer(SynSent, y.lastSynAt, y.lastSynPacket, false)
 		x.enterAt(Established, y.lastSynAt, y.lastSynPacket, true)
 	case !x.Known():
 		// Picked up midstream. ESTABLISHED is the one state every connection passes; which side opened it nobody saw.
@@ -136,11 +135,9 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 		}
 		if y.issSeen && y.State() == SynSent && y.Known() {
 			// It acknowledges a SYN, so it had been in SYN_RCVD; its SYN-ACK is not in the capture.
-			x.enterAt(SynRcvd, y.lastSynAt, y.lastSynPacket, true)
-			x.inferLast()
+			x.infer(SynRcvd, y.lastSynAt, y.lastSynPacket, true)
 		}
-		x.enter(Established, s, false)
-		x.inferLast()
+		x.infer(Established, s.At, s.Packet, false)
 	case x.State() == SynSent && !s.Seq.Before(x.ISS.Add(1)):
 		// Only ESTABLISHED acknowledges.
 		if !y.ISSKnown {
@@ -148,8 +145,10 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 		}
 		x.rcv = received{known: true, nxt: s.Ack}
 		x.sndUna = maxSeq(x.sndUna, s.Seq)
-		if x.enter(Established, s, true); !y.synAckSent() {
-			x.inferLast() // by a SYN-ACK that is not in the capture
+		if y.synAckSent() {
+			x.enter(Established, s, true)
+		} else {
+			x.infer(Established, s.At, s.Packet, true) // by a SYN-ACK that is not in the capture
 		}
 	case x.State() == SynRcvd && x.ISSKnown:
 		beyond := s.Seq.Add(s.Len).After(x.ISS.Add(1+x.synLen)) || s.Fin
@@ -157,8 +156,7 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 		if beyond && !c.SynDataAcked || ofData {
 			// The ACK that completed the handshake is not in the capture. (With Fast Open text may be sent before it:
 			// RFC 7413 §4.2.)
-			x.enter(Established, s, true)
-			x.inferLast()
+			x.infer(Established, s.At, s.Packet, true)
 		}
 	}
 	if !y.Known() {
@@ -178,8 +176,7 @@ func (c *Conn) acknowledged(x, y *Endpoint, s *Segment) {
 		return
 	}
 	if x.issSeen && y.ISSKnown && !y.synAckSent() {
-		y.enterAt(SynRcvd, x.lastSynAt, x.lastSynPacket, true)
-		y.inferLast()
+		y.infer(SynRcvd, x.lastSynAt, x.lastSynPacket, true)
 		y.sndUna = y.ISS
 		if !y.rcv.known {
 			y.rcv = received{known: true, nxt: x.ISS.Add(1)}
@@ -193,8 +190,7 @@ func (c *Conn) acknowledged(x, y *Endpoint, s *Segment) {
 		if !y.unaKnown {
 			y.unaKnown, y.sndUna = true, s.Ack
 		}
-		y.enter(Established, s, true)
-		y.inferLast()
+		y.infer(Established, s.At, s.Packet, true)
 	}
 }
 
@@ -226,7 +222,7 @@ func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		}
 		c.receiveFin(from, x, s, false)
 		if guessed {
-			x.inferLast()
+			x.inferSince(s.Packet)
 		}
 	}
 	return e

@@ -70,7 +70,7 @@ func TestTruthDisclosed(t *testing.T) {
 			t.Fatalf("not quiet\n%s", p.log.String())
 		}
 		for end := range 2 {
-			p.impaired[end] = p.impaired[end] || p.flying[end] > 0 || len(p.underWay[1-end]) > 0
+			p.impaired[end] = p.impaired[end] || len(p.flying[end]) > 0 || len(p.underWay[1-end]) > 0
 			peer := sim.Ends[1-end].History
 			gone := peer[len(peer)-1].State == rfcsim.Closed && peer[len(peer)-1].Cause != rfcsim.Timer
 			if p.open(end) || gone && len(p.underWay[1-end]) > 0 {
