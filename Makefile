@@ -3,9 +3,10 @@
 BIN      := bin/tcplife
 DEMO     := $(patsubst %,testdata/pcaps/%.pcap,svr4-bsd half-open-data embryonic refused time-wait-reuse)
 FUZZTIME ?= 10m
+SCALE    ?= 1
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test lint fuzz cover libpcap help
+.PHONY: build demo test lint fuzz cover bench libpcap help
 
 build: libpcap ## build bin/tcplife (the default)
 	go build -o $(BIN) ./cmd/tcplife
@@ -32,6 +33,9 @@ cover: libpcap ## which lines the tests reach; the details go to bin/cover.html
 	go test -coverpkg=./... -coverprofile=bin/cover.out ./...
 	go tool cover -html=bin/cover.out -o bin/cover.html
 	go tool cover -func=bin/cover.out | tail -n 1
+
+bench: build ## measure tcplife beside its peers; the tables of docs/BENCHMARKS.md, or a quick look with SCALE=0.01
+	go run ./internal/bench -tcplife $(BIN) -scale $(SCALE) $(if $(filter 1,$(SCALE)),-o docs/BENCHMARKS.md)
 
 # cgo needs libpcap's header. The compiler knows best whether it is there.
 libpcap: ## install libpcap's header if it is missing (on Debian; elsewhere say what to install)

@@ -26,8 +26,8 @@ var kinds = []struct {
 	{name: "long", make: func(m *maker) { m.long(5000) }, packets: 5060, connections: 10, outcome: analyzer.OutcomeComplete, size: 2.5e9 / 3e6},
 	{name: "flood", make: func(m *maker) { m.flood(1000, false) }, packets: 1000, connections: 1000, outcome: analyzer.OutcomeUnanswered, findings: 1000, size: 76},
 	{name: "answered flood", make: func(m *maker) { m.flood(1000, true) }, packets: 2000, connections: 1000, outcome: analyzer.OutcomeEmbryonic, findings: 1000, size: 76},
-	{name: "concurrent", make: func(m *maker) { m.concurrent(500, 2000, false) }, packets: 3500, connections: 500, outcome: analyzer.OutcomeComplete, size: 156},
-	{name: "midstream", nanoseconds: true, make: func(m *maker) { m.concurrent(10, 2000, true) }, packets: 2000, connections: 10, outcome: analyzer.OutcomeUnseen, size: 210},
+	{name: "concurrent", make: func(m *maker) { m.concurrent(500, 2000, false) }, packets: 3500, connections: 500, outcome: analyzer.OutcomeComplete, size: 111.5},
+	{name: "midstream", nanoseconds: true, make: func(m *maker) { m.concurrent(10, 2000, true) }, packets: 2000, connections: 10, outcome: analyzer.OutcomeUnseen, size: 129.5},
 }
 
 func TestCapturesAreWhatTheyAreSaidToBe(t *testing.T) {

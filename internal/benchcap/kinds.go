@@ -163,7 +163,7 @@ func (m *maker) concurrent(n, packets uint32, midstream bool) {
 		at = m.openAll(conns)
 	}
 	for range packets {
-		m.send(at, &conns[m.below(n)], int(m.below(2)), psh|ack, 64+int(m.below(128)))
+		m.send(at, &conns[m.below(n)], int(m.below(2)), psh|ack, 16+int(m.below(64)))
 		at += rate
 	}
 }

@@ -1,0 +1,130 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestCommand(t *testing.T) {
+	c := command{name: "sh", argv: []string{"sh", "-c", `echo "gc 1 @0.1s 4%: 0.5+6.7+0.25 ms clock, $VALUE ms cpu" >&2`}, env: []string{"VALUE=2"}}
+	got, err := c.run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.wall <= 0 || got.peak <= 0 {
+		t.Errorf("it took %v and %v bytes", got.wall, got.peak)
+	}
+	if got.pause != 500*time.Microsecond {
+		t.Errorf("longest pause %v, want 0.5ms", got.pause)
+	}
+
+	for _, test := range []struct{ script, want string }{
+		{"echo no such capture >&2; exit 3", "exit status 3: no such capture"},
+		{"", "not installed"},
+	} {
+		c := command{argv: []string{"sh", "-c", test.script}}
+		if test.script == "" {
+			c.argv = []string{"no-such-peer"}
+		}
+		if _, err := c.run(); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q: error %v, want %q", c.argv, err, test.want)
+		}
+	}
+}
+
+func TestLongestPause(t *testing.T) {
+	const trace = `gc 1 @0.011s 4%: 1.1+6.7+0.005 ms clock, 2.2+0.72/0.75/3.6+0.010 ms cpu, 5->6->5 MB, 5 MB goal, 0 MB stacks, 5 MB globals, 2 P
+tcplife: something else 99+99+99 ms clock
+gc 2 @0.070s 3%: 0.3+900+3.25 ms clock, 7.1+0/3.5/7.3+0.44 ms cpu, 13->15->13 MB, 15 MB goal, 0 MB stacks, 5 MB globals, 2 P (forced)
+`
+	if got := longestPause(trace); got != 3250*time.Microsecond {
+		t.Errorf("longest pause %v, want 3.25ms", got)
+	}
+}
+
+func TestSlowCommandsRunOnce(t *testing.T) {
+	b := bench{log: &strings.Builder{}}
+	shell := func(script string) *command { return &command{name: script, argv: []string{"sh", "-c", script}} }
+	slow, tenth := shell("true"), shell("true")
+	slow.once, tenth.tenth = true, true
+	s := b.inTurn(3, shell("true"), slow, tenth, shell("exit 1"))
+	for i, want := range []int{3, 1, 1, 0} {
+		if got := len(s[i].costs); got != want {
+			t.Errorf("command %d has run %d times, want %d", i, got, want)
+		}
+		if known(s[i]) != (want > 0) {
+			t.Errorf("command %d: known is %v", i, known(s[i]))
+		}
+	}
+}
+
+func TestRatio(t *testing.T) {
+	of := func(walls ...time.Duration) *series {
+		var s series
+		for _, w := range walls {
+			s.costs = append(s.costs, cost{wall: w})
+		}
+		return &s
+	}
+	if got := ratio(of(2, 30, 8), of(1, 10, 2)); got != 3 { // 2, 3, 4 turn by turn
+		t.Errorf("ratio %v, want 3", got)
+	}
+	if got := ratio(of(2, 30, 8), of(4)); got != 2 {
+		t.Errorf("ratio %v, want 2", got)
+	}
+	if got := median([]float64{4, 1, 3, 2}); got != 2.5 {
+		t.Errorf("median %v, want 2.5", got)
+	}
+}
+
+func TestTableAndMarks(t *testing.T) {
+	var table strings.Builder
+	writeTable(&table, [][]string{{"", "time"}, {"ein Maß", "1 µs"}})
+	const want = `|         | time |
+|---------|-----:|
+| ein Maß | 1 µs |
+`
+	if table.String() != want {
+		t.Errorf("table:\n%swant:\n%s", table.String(), want)
+	}
+
+	file := filepath.Join(t.TempDir(), "BENCHMARKS.md")
+	if err := os.WriteFile(file, []byte("# Before\n"+beginMark+"old\n"+endMark+"after\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := replaceBetweenMarks(file, "new\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "# Before\n" + beginMark + "\nnew\n\n" + endMark + "after\n"; string(got) != want {
+		t.Errorf("file:\n%s\nwant:\n%s", got, want)
+	}
+	if err := os.WriteFile(file, []byte("# Before\n"+endMark), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := replaceBetweenMarks(file, "new\n"); err == nil {
+		t.Error("a file without marks was written")
+	}
+}
+
+func TestUnits(t *testing.T) {
+	for _, test := range []struct{ got, want string }{
+		{count(1), "1"}, {count(999), "999"}, {count(1000), "1,000"}, {count(10_000_000), "10,000,000"},
+		{seconds(1500 * time.Microsecond), "0.002 s"}, {seconds(12345 * time.Millisecond), "12.35 s"},
+		{size(2.5e9), "2.50 GB"}, {size(32e6), "32 MB"}, {milliseconds(1234 * time.Microsecond), "1.23 ms"},
+	} {
+		if test.got != test.want {
+			t.Errorf("%q, want %q", test.got, test.want)
+		}
+	}
+}

@@ -1,0 +1,77 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// A load is how many connections were open at once, and what that cost.
+type load struct {
+	connections, packets     int
+	opening, all             *series
+	perPacket, perConnection float64 // ns; bytes
+}
+
+// compare sets what a packet and what a connection costs; before are the smaller loads.
+func (l *load) compare(before []load) {
+	var costs []float64
+	for i := range l.all.costs {
+		costs = append(costs, float64(l.all.costs[i].wall-l.opening.costs[i].wall)/float64(l.packets))
+	}
+	l.perPacket = median(costs)
+	peak, connections := l.all.peak(), l.connections
+	if len(before) > 0 {
+		smaller := before[len(before)-1]
+		peak -= smaller.all.peak()
+		connections -= smaller.connections
+	}
+	l.perConnection = peak / float64(connections)
+}
+
+// concurrent opens ten times as many connections from load to load, and then lets packets come at random. What a packet
+// costs is the difference between reading them and reading only the handshakes before them; what a connection costs, that
+// between the peaks of a load and of the one before it.
+func (b *bench) concurrent() error {
+	const runs = 3 // of half a minute each
+	for n := 10_000; n <= max(b.scaled(10_000_000), 100_000); n *= 10 {
+		packets := max(2*n, 1_000_000+b.scaled(4_000_000))
+		file, done, err := b.capture("concurrent", 270*n+130*packets,
+			"-kind", "concurrent", "-n", strconv.Itoa(n), "-packets", strconv.Itoa(packets))
+		if err != nil {
+			return err
+		}
+		opening := b.read("tcplife read, handshakes", file, "--count", strconv.Itoa(3*n))
+		all := b.read("tcplife read", file)
+		opening.env, all.env = []string{tellPauses}, []string{tellPauses}
+		s := b.inTurn(min(b.runs, runs), opening, all)
+		done()
+		l := load{connections: n, packets: packets, opening: s[0], all: s[1]}
+		if known(s...) {
+			l.compare(b.loads)
+		}
+		b.loads = append(b.loads, l)
+		if !known(s...) {
+			break
+		}
+	}
+	first, last := &b.loads[0], &b.loads[len(b.loads)-1]
+	b.bytes(fmt.Sprintf("memory for an established connection, of %s at once", count(last.connections)), last.all, last.perConnection, 600)
+	what := fmt.Sprintf("cost of a packet, from %s to %s connections at random", count(first.connections), count(last.connections))
+	g := goal{what: what, limit: "≤ 5 ×"}
+	if b.unknown(&g, first.opening, first.all, last.opening, last.all) {
+		b.goals = append(b.goals, g)
+		return nil
+	}
+	growth := last.perPacket / first.perPacket
+	g.tcplife, g.against = nanoseconds(last.perPacket), nanoseconds(first.perPacket)
+	g.result, g.verdict = fmt.Sprintf("%.2f ×", growth), verdict(growth <= 5)
+	pause := last.all.pause()
+	b.goals = append(b.goals, g, goal{
+		what: "the collector's longest pause, of " + count(last.connections), result: milliseconds(pause), limit: "≤ 10 ms",
+		verdict: verdict(pause <= 10*time.Millisecond),
+	})
+	return nil
+}

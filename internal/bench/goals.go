@@ -1,0 +1,65 @@
+//go:build linux
+
+package main
+
+import "fmt"
+
+// A goal is one of the project's, with what was measured.
+type goal struct {
+	what    string
+	tcplife string
+	against string // what it is compared with, if it is
+	result  string
+	limit   string
+	verdict string // met, missed, or why nobody knows
+}
+
+// atMost holds tcplife's time to a part of another command's.
+func (b *bench) atMost(what string, tcplife, other *series, limit float64) {
+	g := goal{what: what, limit: fmt.Sprintf("≤ %.1f ×", limit)}
+	if !b.unknown(&g, tcplife, other) {
+		r := ratio(tcplife, other)
+		g.tcplife, g.against = seconds(median(tcplife.walls())), other.name+" "+seconds(median(other.walls()))
+		g.result, g.verdict = fmt.Sprintf("%.2f ×", r), verdict(r <= limit)
+	}
+	b.goals = append(b.goals, g)
+}
+
+// fasterThan holds tcplife to be so many times as fast as another command.
+func (b *bench) fasterThan(what string, tcplife, other *series, limit float64) {
+	g := goal{what: what, limit: fmt.Sprintf("≥ %v × faster", limit)}
+	if !b.unknown(&g, tcplife, other) {
+		r := 1 / ratio(tcplife, other)
+		g.tcplife, g.against = seconds(median(tcplife.walls())), other.name+" "+seconds(median(other.walls()))
+		g.result, g.verdict = fmt.Sprintf("%.1f × faster", r), verdict(r >= limit)
+	}
+	b.goals = append(b.goals, g)
+}
+
+// bytes holds the memory for a connection to a limit.
+func (b *bench) bytes(what string, s *series, got, limit float64) {
+	g := goal{what: what, limit: fmt.Sprintf("≤ %.0f bytes", limit)}
+	if !b.unknown(&g, s) {
+		g.tcplife = "peak " + size(s.peak())
+		g.result, g.verdict = fmt.Sprintf("%.0f bytes", got), verdict(got <= limit)
+	}
+	b.goals = append(b.goals, g)
+}
+
+// unknown says in g why there is no result, if there is none.
+func (b *bench) unknown(g *goal, all ...*series) bool {
+	for _, s := range all {
+		if !known(s) {
+			g.verdict = fmt.Sprintf("unknown: %s: %v", s.name, s.err)
+			return true
+		}
+	}
+	return false
+}
+
+func verdict(met bool) string {
+	if met {
+		return "met"
+	}
+	return "**missed**"
+}

@@ -1,0 +1,105 @@
+//go:build linux
+
+// Bench measures tcplife beside its peers on captures that it makes, and holds it to its goals.
+//
+//	make bench                           everything, as large as the goals ask: 6 GB of disk, 10 GB of memory
+//	make bench SCALE=0.01                in a minute, to see that it works: starting a program then takes the longest
+//	go run ./internal/bench -only flood  a part of it
+//
+// Peers that are not installed are named. Each command of a group runs in turn with the others, several times.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+func main() {
+	b := bench{log: os.Stderr}
+	flag.StringVar(&b.tcplife, "tcplife", "bin/tcplife", "`PROGRAM` to measure")
+	flag.StringVar(&b.dir, "dir", "bin/bench", "`DIRECTORY` for the captures, which are removed as soon as they are done with")
+	flag.BoolVar(&b.keep, "keep", false, "leave the captures there")
+	flag.Float64Var(&b.scale, "scale", 1, "make all captures `TIMES` as large as the goals ask; at most 1")
+	flag.IntVar(&b.runs, "runs", 5, "how many `TIMES` a command is run; slow peers run once")
+	only := flag.String("only", strings.Join(groupNames(), ","), "`GROUPS` to measure")
+	output := flag.String("o", "", "Markdown `FILE` to put the tables into, between its marks")
+	flag.Parse()
+
+	if err := run(&b, strings.Split(*only, ","), *output); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(b *bench, only []string, output string) error {
+	switch {
+	case flag.NArg() > 0:
+		return fmt.Errorf("no arguments, but %s, are understood; see -help", strings.Join(flag.Args(), " "))
+	case !(b.scale > 0 && b.scale <= 1):
+		return fmt.Errorf("-scale %v is not between 0 and 1", b.scale)
+	case b.runs < 1:
+		return fmt.Errorf("-runs %d leaves nothing to measure", b.runs)
+	}
+	for _, name := range only {
+		if !slices.Contains(groupNames(), name) {
+			return fmt.Errorf("no group %q; there are %s", name, strings.Join(groupNames(), ", "))
+		}
+	}
+	if _, err := os.Stat(b.tcplife); err != nil {
+		return fmt.Errorf("%w; make build makes it", err)
+	}
+	// The goals are those of two processors. Only this thread, which starts all processes, is bound to them.
+	runtime.LockOSThread()
+	cpus, err := bindTo(2)
+	if err != nil {
+		return err
+	}
+	if err := b.prepare(); err != nil {
+		return err
+	}
+	defer b.cleanUp()
+
+	for _, g := range groups {
+		if slices.Contains(only, g.name) {
+			if err := g.measure(b); err != nil {
+				return fmt.Errorf("%s: %w", g.name, err)
+			}
+		}
+	}
+	text := b.markdown(cpus)
+	if _, err := fmt.Print(text); err != nil {
+		return err
+	}
+	if output == "" {
+		return nil
+	}
+	return replaceBetweenMarks(output, text)
+}
+
+// groups are what is measured on one kind of capture each.
+var groups = []struct {
+	name    string
+	measure func(*bench) error
+}{
+	{"short", (*bench).short},
+	{"long", (*bench).long},
+	{"flood", (*bench).flood},
+	{"concurrent", (*bench).concurrent},
+}
+
+func groupNames() (names []string) {
+	for _, g := range groups {
+		names = append(names, g.name)
+	}
+	return names
+}
+
+// scaled is n at the scale asked for.
+func (b *bench) scaled(n float64) int {
+	return max(int(math.Round(n*b.scale)), 1)
+}

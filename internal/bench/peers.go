@@ -1,0 +1,48 @@
+//go:build linux
+
+package main
+
+import "path/filepath"
+
+// read is tcplife at work on a capture.
+func (b *bench) read(name, file string, args ...string) *command {
+	return &command{name: name, argv: append([]string{b.tcplife, "read", file}, args...)}
+}
+
+// onOne is c with one processor.
+func onOne(c *command) *command {
+	one := *c
+	one.name += ", GOMAXPROCS=1"
+	one.env = append(one.env, "GOMAXPROCS=1")
+	return &one
+}
+
+// tcpdump copies the capture, which is what analysis is measured by.
+func tcpdump(file string) *command {
+	return &command{name: "tcpdump, copy", argv: []string{"tcpdump", "-r", file, "-w", "/dev/null"}}
+}
+
+// softflowd sends the flows to a port where nobody listens. With a control socket it can wait there forever, for it looks at
+// the answer of a poll that it leaves out when it reads a file.
+func (b *bench) softflowd(file string) *command {
+	return &command{name: "softflowd", argv: []string{"softflowd", "-d", "-r", file, "-n", "127.0.0.1:9995",
+		"-p", filepath.Join(b.dir, "softflowd.pid"), "-c", "none"}}
+}
+
+func argus(file string) *command {
+	return &command{name: "argus", argv: []string{"argus", "-X", "-r", file, "-w", "/dev/null"}}
+}
+
+func tcptrace(file string) *command {
+	return &command{name: "tcptrace -l", argv: []string{"tcptrace", "-n", "-l", file}, once: true}
+}
+
+// tsharkCompleteness is as near as tshark comes to the life of a connection; it needs two passes.
+func tsharkCompleteness(file string) *command {
+	return &command{name: "tshark, completeness", once: true,
+		argv: []string{"tshark", "-n", "-2", "-r", file, "-T", "fields", "-e", "tcp.stream", "-e", "tcp.completeness"}}
+}
+
+func tsharkConversations(file string) *command {
+	return &command{name: "tshark, conversations", once: true, argv: []string{"tshark", "-n", "-q", "-r", file, "-z", "conv,tcp"}}
+}

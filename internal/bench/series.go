@@ -1,0 +1,93 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A series is what the runs of one command took.
+type series struct {
+	*command
+	costs []cost
+	err   error // why there are no more
+}
+
+// inTurn runs the commands one after the other, and that several times, so that what disturbs the machine disturbs all.
+// A command that fails is not run again.
+func (b *bench) inTurn(runs int, commands ...*command) []*series {
+	all := make([]*series, len(commands))
+	for i, c := range commands {
+		all[i] = &series{command: c}
+	}
+	for round := range runs {
+		for _, s := range all {
+			if s.err != nil || round > 0 && (s.once || s.tenth) {
+				continue
+			}
+			cost, err := s.run()
+			if err != nil {
+				s.err = err
+				fmt.Fprintf(b.log, "  %s: %v\n", s.name, err)
+				continue
+			}
+			s.costs = append(s.costs, cost)
+			fmt.Fprintf(b.log, "  %d/%d %s: %s, %s\n", round+1, runs, s.name, seconds(cost.wall), size(cost.peak))
+		}
+	}
+	return all
+}
+
+// known tells whether there is anything to compare.
+func known(all ...*series) bool {
+	return !slices.ContainsFunc(all, func(s *series) bool { return s.err != nil || len(s.costs) == 0 })
+}
+
+func (s *series) walls() (walls []time.Duration) {
+	for _, c := range s.costs {
+		walls = append(walls, c.wall)
+	}
+	return walls
+}
+
+func (s *series) cpus() (cpus []time.Duration) {
+	for _, c := range s.costs {
+		cpus = append(cpus, c.cpu)
+	}
+	return cpus
+}
+
+func (s *series) peak() (peak float64) {
+	for _, c := range s.costs {
+		peak = max(peak, c.peak)
+	}
+	return peak
+}
+
+func (s *series) pause() (pause time.Duration) {
+	for _, c := range s.costs {
+		pause = max(pause, c.pause)
+	}
+	return pause
+}
+
+// ratio is how many times as long a takes as b: the median over the turns, or of the medians if one has run less often.
+func ratio(a, b *series) float64 {
+	if len(a.costs) != len(b.costs) {
+		return float64(median(a.walls())) / float64(median(b.walls()))
+	}
+	var ratios []float64
+	for i := range a.costs {
+		ratios = append(ratios, float64(a.costs[i].wall)/float64(b.costs[i].wall))
+	}
+	return median(ratios)
+}
+
+// median is the middle value, of an even number the mean of the two.
+func median[T ~int64 | ~float64](values []T) T {
+	v := slices.Sorted(slices.Values(values))
+	n := len(v)
+	return (v[(n-1)/2] + v[n/2]) / 2
+}
