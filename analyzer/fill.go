@@ -210,6 +210,8 @@ func (c *connection) teardown() Teardown {
 		}
 	case first < 0:
 		return t
+	case c.self() && c.sides[0].finAcked:
+		t.Kind = TeardownSimultaneous // its FIN crosses itself (RFC 9293 §3.6, figure 13)
 	case bothAcked && c.tcp.FinsCrossed():
 		t.Kind = TeardownSimultaneous
 	case bothAcked && c.sides[1-first].firstAckOfFin:

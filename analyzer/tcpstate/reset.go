@@ -135,6 +135,9 @@ func (c *Conn) underWay(x, y *Endpoint, s *Segment) {
 // that to x there is no such connection.
 func (c *Conn) unreceived(from int, x, y *Endpoint, s *Segment) {
 	drew, own := c.last[1-from], c.last[from]
+	if w := &c.TimeWaits[from]; x.State() == TimeWait && w.Restarts > 0 && w.Since == drew.at {
+		w.Restarts-- // it was not in TIME_WAIT any more
+	}
 	for n := len(x.History) - 1; n >= 0 && x.State() != Closed && x.History[n].onReceipt && x.History[n].At <= drew.at &&
 		(x.History[n].Packet == drew.packet || drew.repeats && drew.at-x.History[n].At <= x.crossing()); n-- {
 		if own.seen && own.at >= x.History[n].At && own.packet > x.History[n].Packet {

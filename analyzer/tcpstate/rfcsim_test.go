@@ -457,7 +457,7 @@ func drawFates(t *rapid.T, label string) []rfcsim.Fate {
 }
 
 func drawDelay(t *rapid.T, label string) int64 {
-	return rapid.SampledFrom([]int64{1 * ms, 10 * ms, 40 * ms}).Draw(t, label)
+	return rapid.SampledFrom([]int64{1 * ms, 10 * ms, 20 * ms}).Draw(t, label)
 }
 
 var allCalls = []string{"send", "close", "send and close", "close", "abort", "crash", "stall", "keepalive"}
