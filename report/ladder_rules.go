@@ -77,6 +77,7 @@ const (
 	abortCall  = "RFC 9293 §3.10.5"
 	noneThere  = "RFC 9293 §3.10.7.1"
 	midstream  = "RFC 9293 §3.3.2"
+	givenUp    = "RFC 9293 §3.8.3; RFC 6298 §5.5"
 	halfOpen   = "RFC 9293 §3.5.1"
 	halfDuplex = "RFC 1122 §4.2.2.13" // also of the reuse of ports in TIME_WAIT
 
@@ -103,7 +104,7 @@ var rules = []rule{
 	{"SYN_SENT", "ESTABLISHED", bySending, "", "it acknowledges a SYN-ACK that is not in the capture", synSentSyn},
 	{"SYN_RCVD", "ESTABLISHED", byReceiving, "", "its SYN is acknowledged", ackArrives},
 	{"SYN_RCVD", "ESTABLISHED", bySynAck, "", "its SYN is acknowledged, by the SYN-ACK of a side that opens at the same time", "RFC 9293 §3.5, figure 7; appendix A.2"},
-	{"SYN_RCVD", "ESTABLISHED", bySending, "", "it sends what comes after the handshake: the ACK of its SYN is not in the capture", ackArrives},
+	{"SYN_RCVD", "ESTABLISHED", bySending, "", "what follows supposes that its SYN was acknowledged, unseen", ackArrives},
 	{"CLOSED", "SYN_RCVD", byReceiving, "LISTEN", "somebody listens there now: the SYN arrives, a SYN-ACK will answer", synArrives},
 	{"CLOSED", "SYN_RCVD", bySending, "LISTEN", "somebody listens there now: a SYN-ACK answers", synArrives},
 
@@ -117,8 +118,10 @@ var rules = []rule{
 	{"ESTABLISHED", "CLOSE_WAIT", byFilling, "", filled, finArrives},
 	{"FIN_WAIT_1", "CLOSING", byFilling, "", filled, finArrives},
 	{"FIN_WAIT_2", "TIME_WAIT", byFilling, "", filled + ": 2MSL begins", finArrives},
+	{"SYN_RCVD", "CLOSE_WAIT", bySending, "", "it acknowledges the FIN: that has arrived", finArrives},
 	{"ESTABLISHED", "CLOSE_WAIT", bySending, "", "it acknowledges the FIN: that has arrived", finArrives},
 	{"FIN_WAIT_1", "FIN_WAIT_2", byReceiving, "", "its FIN is acknowledged", ackArrives},
+	{"FIN_WAIT_1", "FIN_WAIT_2", bySending, "", "what follows supposes that its FIN was acknowledged, unseen", ackArrives},
 	{"FIN_WAIT_1", "CLOSING", byReceiving, "", "a FIN arrives, its own is not yet acknowledged", finArrives},
 	{"FIN_WAIT_1", "CLOSING", bySending, "", "the other side's FIN, which is on its way, arrives, its own is not yet acknowledged", finArrives},
 	{"FIN_WAIT_1", "TIME_WAIT", byReceiving, "", "a FIN arrives that also acknowledges its own: 2MSL begins", finArrives},
@@ -129,6 +132,7 @@ var rules = []rule{
 	{"CLOSE_WAIT", "LAST_ACK", byReceiving, "", "the numbers tell that its FIN has been sent by now, unseen", closeCall},
 	{"CLOSING", "TIME_WAIT", byReceiving, "", "its FIN is acknowledged: 2MSL begins", ackArrives},
 	{"LAST_ACK", "CLOSED", byReceiving, "", "its FIN is acknowledged", ackArrives},
+	{"LAST_ACK", "CLOSED", bySending, "", "its FIN is not sent again: it was acknowledged, unseen", ackArrives},
 	{"TIME_WAIT", "CLOSED", byTimer, "", "2MSL is over", "RFC 9293 §3.10.8"},
 
 	// An RST arrives.
@@ -165,6 +169,8 @@ var rules = []rule{
 	{"LAST_ACK", "CLOSED", byDisowning, "", "it answers by an RST: it has no such connection any more", noneThere},
 	{"TIME_WAIT", "CLOSED", byDisowning, "", "it answers by an RST: its 2MSL was over", noneThere},
 
+	{"SYN_SENT", "CLOSED", byTimer, "", "the SYN does not come again when it is due: the attempt was given up", givenUp},
+	{"SYN_RCVD", "CLOSED", byTimer, "", "the SYN-ACK does not come again when it is due: the attempt was given up", givenUp},
 	{"SYN_SENT", "CLOSED", byICMP, "", "an ICMP error says that the SYN cannot be delivered", "RFC 1122 §4.2.3.9"},
 	{"SYN_RCVD", "CLOSED", byICMP, "", "an ICMP error says that the SYN-ACK cannot be delivered", "RFC 1122 §4.2.3.9"},
 

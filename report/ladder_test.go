@@ -119,20 +119,41 @@ func TestExplanationMatchesSchema(t *testing.T) {
 	validate(t, schema, out.String())
 }
 
-// Every change of state has a rule, and the states are the record's.
+// Every change of state has a rule, and the states are the record's, also where the capture shows but a part.
 func TestLadderOfEveryCase(t *testing.T) {
 	cases := exchanges(t)
 	files, _ := filepath.Glob("../testdata/pcaps/*.pcap*")
 	for _, file := range files {
 		cases[filepath.Base(file)] = segmentsOf(t, file)
 	}
+	parts := map[string]func(i int, s *flows.Segment) bool{
+		"all":           func(int, *flows.Segment) bool { return true },
+		"from A":        func(_ int, s *flows.Segment) bool { return !s.FromB },
+		"from B":        func(_ int, s *flows.Segment) bool { return s.FromB },
+		"SYN, FIN, RST": func(_ int, s *flows.Segment) bool { return s.Flags&(flows.SYN|flows.FIN|flows.RST) != 0 },
+		"without SYN":   func(_ int, s *flows.Segment) bool { return !s.Flags.Has(flows.SYN) },
+		"two of three":  func(i int, _ *flows.Segment) bool { return i%3 != 1 },
+		"each second":   func(i int, _ *flows.Segment) bool { return i%2 == 0 },
+		"each other":    func(i int, _ *flows.Segment) bool { return i%2 == 1 },
+	}
 	for name, segments := range cases {
-		for _, l := range laddersOf(segments, every) {
-			checkLadder(t, name, l)
-			for i := range l.Rungs {
-				for _, c := range slices.Concat(l.Rungs[i].Client.Changes, l.Rungs[i].Server.Changes) {
-					if c.Rule == noRule {
-						t.Errorf("%s: connection %d: no rule leads from %v to %s at packet %d", name, l.Connection.ID, c.From, c.To, l.Rungs[i].Packet)
+		for part, shows := range parts {
+			if selfish := strings.Contains(name, "self"); selfish && part != "all" {
+				continue
+			}
+			var seen []flows.Segment
+			for i := range segments {
+				if shows(i, &segments[i]) {
+					seen = append(seen, segments[i])
+				}
+			}
+			for _, l := range laddersOf(seen, every) {
+				checkLadder(t, name+" "+part, l)
+				for i := range l.Rungs {
+					for _, c := range slices.Concat(l.Rungs[i].Client.Changes, l.Rungs[i].Server.Changes) {
+						if c.Rule == noRule {
+							t.Errorf("%s, %s: connection %d: no rule leads from %v to %s at packet %d", name, part, l.Connection.ID, c.From, c.To, l.Rungs[i].Packet)
+						}
 					}
 				}
 			}
