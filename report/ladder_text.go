@@ -58,7 +58,7 @@ type glyphs struct {
 var (
 	unicodeGlyphs = glyphs{'─', '┄', '◀', '▶', '✗', "✓", "✗", strings.NewReplacer()}
 	asciiGlyphs   = glyphs{'-', '.', '<', '>', 'X', "ok", "WRONG", strings.NewReplacer(
-		"→", "->", "←", "<-", "…", "...", "§", "sec. ", "µ", "u", "–", "-", "×", "x")}
+		"→", "->", "←", "<-", "…", "...", "§", "sec.", "µ", "u", "–", "-", "×", "x")}
 )
 
 // ladderDrawing is the text of ladders.
@@ -126,7 +126,7 @@ func (d *ladderDrawing) choice(e *Explanation) {
 		how += ", by --where " + count(e.Offered)
 	}
 	if shown := uint64(len(e.Ladders)); shown < e.Offered {
-		how += fmt.Sprintf("; here %d, one of each kind, those first that have most findings (--top N shows more, --conn ID another)", shown)
+		how += fmt.Sprintf("; here %d, one of each kind, those first that have most findings (--top N shows more kinds, --conn ID any connection)", shown)
 	}
 	d.wrapped("", "", how, calm)
 	d.line("")
@@ -325,7 +325,7 @@ func (d *ladderDrawing) notes(l *Ladder, r *Rung) {
 		if l.self() {
 			to = r.From
 		}
-		note(d.numbers(r, to), faint)
+		d.items(indent, indent+"  ", d.numbers(r, to), ", ", faint)
 	}
 	if r.ICMP != nil {
 		note("from "+r.ICMP.From, calm)
@@ -373,7 +373,7 @@ func (l *Ladder) happensAt(f *analyzer.Finding) *Rung {
 }
 
 // numbers are SEG.SEQ, SEG.ACK and the rest, with the checks.
-func (d *ladderDrawing) numbers(r *Rung, to analyzer.Side) string {
+func (d *ladderDrawing) numbers(r *Rung, to analyzer.Side) []string {
 	s := r.Segment
 	check := func(c Check) string {
 		switch c {
@@ -399,8 +399,7 @@ func (d *ladderDrawing) numbers(r *Rung, to analyzer.Side) string {
 		}
 		parts = append(parts, ack+check(s.AckCheck))
 	}
-	parts = append(parts, "len "+strconv.FormatUint(uint64(s.Len), 10), "win "+strconv.Itoa(int(s.Window)))
-	return strings.Join(parts, ", ")
+	return append(parts, "len "+strconv.FormatUint(uint64(s.Len), 10), "win "+strconv.Itoa(int(s.Window)))
 }
 
 // bracketed is a source behind what it is the source of.
@@ -433,9 +432,16 @@ func foldText(f *LadderFold) string {
 
 // wrapped writes a text in lines of the width.
 func (d *ladderDrawing) wrapped(first, rest, s string, t tone) {
+	d.items(first, rest, strings.Split(s, " "), " ", t)
+}
+
+// items writes a list in lines of the width, which end behind an item.
+func (d *ladderDrawing) items(first, rest string, items []string, separator string, t tone) {
 	first = d.text(first)
-	lines := wrap(strings.Split(d.text(s), " "), " ", d.o.Width-max(width(first), width(rest)))
-	for i, line := range lines {
+	for i := range items {
+		items[i] = d.text(items[i])
+	}
+	for i, line := range wrap(items, separator, d.o.Width-max(width(first), width(rest))) {
 		prefix := rest
 		if i == 0 {
 			prefix = first
