@@ -8,36 +8,44 @@ import (
 	"pgregory.net/rapid"
 )
 
-// play is one simulated connection, watched by a Conn, with what of the truth the packets have shown so far.
+// play is one simulated connection, watched by a Conn.
 type play struct {
 	sim  *rfcsim.Sim
 	conn Conn
 	n    uint64
 	log  strings.Builder
+	ends [2]view
+}
 
-	spoke    [2]bool                    // something of this end passed
-	bareSyn  [2]bool                    // a SYN without ACK of this end passed
-	shown    [2][]bool                  // by entry of the true history: a packet has shown it, if it needs one
-	synAck   [2]bool                    // a SYN,ACK of this end passed
-	acked    [2]bool                    // an ACK of this end passed
-	deaf     [2]int                     // segments that arrived at a CLOSED end that had not said so
-	finSent  [2]int64                   // and when that was
-	underWay [2]map[rfcsim.Segment]bool // what passed and did not arrive in time, in no transmission of it
-	passed   [2]map[rfcsim.Segment]bool
-	silence  [2]int             // repetitions that passed to this end since it spoke last
-	beyond   [2]bool            // something sent after the FIN, in LAST_ACK, passed before it
-	unsure   [2]bool            // a FIN was sent to it again, so perhaps the first one was lost
-	deniedTo [2]int             // the earliest state that a late segment has brought back
-	lateNews [2]int64           // when what came late behind the observer changed its state; 0 once it has spoken since
-	flying   [2]map[passed]bool // what is on its way to it from the observer, or was lost there
-	impaired [2]bool            // something was lost or late on its way to it from the observer
-	rstAck   [2]bool            // the first RST to pass had an ACK
-	unheard  [2]bool            // it answered a repetition by an RST
-	doubted  [2]int64           // when an RST that was not exact arrived; 0 once the end has spoken long after
-	said     [2]int             // entries of the true history when the latest that passed was sent, but for an RST
-	rstSent  [2]int64           // when the first RST to pass was sent
-	finFirst [2]int             // entries of the true history when the first FIN to pass was sent; 0 if none passed
-	stale    [2]stale
+// view is what the packets have shown of an end so far. Entries are those of its true history.
+type view struct {
+	// What it sent and what passed:
+	spoke    bool                    // something
+	bareSyn  bool                    // a SYN without ACK, first
+	synAck   bool                    // a SYN,ACK, before any other ACK or RST
+	acked    bool                    // an ACK, not in an RST
+	said     int                     // entries when the latest was sent, but for an RST
+	shown    []bool                  // by entry: it passed what such an entry needs
+	finFirst int                     // entries when the first FIN to pass was sent; 0 if none passed
+	finSent  int64                   // and when that was
+	beyond   bool                    // something sent after the FIN, in LAST_ACK, passed before it
+	rstSent  int64                   // when the first RST to pass was sent; 0 if none passed
+	rstAck   bool                    // it had an ACK
+	passed   map[rfcsim.Segment]bool // each of its segments, by keyOf
+	underWay map[rfcsim.Segment]bool // those of them that did not arrive in time, in no transmission
+
+	// What was sent to it and passed:
+	silence  int             // repetitions, since it spoke last
+	unheard  bool            // it answered a repetition by an RST
+	unsure   bool            // a FIN was repeated, so perhaps the first one was lost
+	flying   map[passed]bool // not there yet, or lost
+	impaired bool            // something was lost or late
+	lateNews int64           // when what came late changed its state; 0 once it has spoken since
+	deaf     int             // segments that arrived when it was CLOSED and had not said so
+	doubted  int64           // when an RST that was not exact arrived; 0 once it has spoken long after
+
+	stale    stale
+	deniedTo int // the earliest entry that a late segment has brought back
 }
 
 // passed is a segment that passed the observer.
@@ -62,7 +70,11 @@ func (d *stale) settle() {
 }
 
 func newPlay(sim *rfcsim.Sim) *play {
-	p := &play{sim: sim, passed: [2]map[rfcsim.Segment]bool{{}, {}}, underWay: [2]map[rfcsim.Segment]bool{{}, {}}, flying: [2]map[passed]bool{{}, {}}}
+	p := &play{sim: sim}
+	for i := range p.ends {
+		p.ends[i].passed, p.ends[i].underWay = map[rfcsim.Segment]bool{}, map[rfcsim.Segment]bool{}
+		p.ends[i].flying = map[passed]bool{}
+	}
 	sim.Observe = p.observe
 	sim.Arrived = p.arrived
 	sim.Trace = func(at int64, what string) { fmt.Fprintf(&p.log, "%12.6f %s\n", float64(at)/1e9, what) }
@@ -80,101 +92,120 @@ func segmentOf(s *rfcsim.Passing, packet uint64) *Segment {
 
 func (p *play) observe(s *rfcsim.Passing) {
 	p.n++
-	x := s.From
-	if s.Syn && !s.HasAck && !p.spoke[x] {
-		p.bareSyn[x] = true
-	}
-	p.spoke[x] = true
-	p.synAck[x] = p.synAck[x] || s.Syn && s.HasAck && !p.acked[x] && p.rstSent[x] == 0
-	p.acked[x] = p.acked[x] || s.HasAck && !s.Rst
-	what := keyOf(s)
-	p.underWay[x][what] = true
-	if p.passed[x][what] {
-		p.silence[1-x]++
-		p.unsure[1-x] = p.unsure[1-x] || s.Fin
-	}
-	p.passed[x][what] = true
-	if s.Rst {
-		p.unheard[x] = p.unheard[x] || p.silence[x] > 0
-	}
-	p.silence[x] = 0
-	if y := p.sim.Ends[x].State(); s.SentAt > p.lateNews[x] && (y != rfcsim.Established || s.Len > 0) {
-		// An empty ACK may come from SYN_RCVD too (RFC 9293 §3.10.7.4, first step).
-		p.lateNews[x] = 0
-	}
-	if s.SentAt-p.doubted[x] > 200*ms {
-		p.doubted[x] = 0
-	}
-	if s.Rst && s.Seq != p.sim.Ends[1-x].RcvNxt() {
-		p.doubted[1-x] = s.At
-	}
-	if !s.Rst {
-		p.said[x] = max(p.said[x], s.Known)
-	}
-	p.flying[1-x][passed{s.Segment, s.At}] = true
-	if s.Rst && p.rstSent[x] == 0 {
-		p.deaf[x] += len(p.flying[x])
-		p.rstSent[x], p.rstAck[x] = s.SentAt, s.HasAck
-	}
-	history := p.sim.Ends[x].History
-	for len(p.shown[x]) < len(history) {
-		p.shown[x] = append(p.shown[x], false)
-	}
-	for i := range history[:s.Known] {
-		switch history[i].State {
-		case rfcsim.SynSent:
-			p.shown[x][i] = true
-		case rfcsim.FinWait1, rfcsim.LastAck:
-			p.shown[x][i] = p.shown[x][i] || s.Fin
-		case rfcsim.Closed:
-			// An RST in the window that is not exact may be forged, RFC 5961 §3.2. The challenge ACK draws an exact one.
-			p.shown[x][i] = p.shown[x][i] || s.Rst && s.Seq == p.sim.Ends[1-x].RcvNxt() && p.stale[1-x].since == 0
-		}
-	}
-	if !s.Fin && !s.Rst && p.finFirst[x] == 0 {
-		for _, entry := range history[:s.Known] {
-			p.beyond[x] = p.beyond[x] || entry.State == rfcsim.LastAck
-		}
-	}
-	if s.Fin && p.finFirst[x] == 0 {
-		p.finFirst[x], p.finSent[x] = s.Known, s.SentAt
-	}
-	if late := s.At-s.SentAt > p.sim.Before[x].Delay; s.Known == len(history) && !late {
-		p.stale[x].spoken = p.stale[x].since > 0
-	} else if s.Known < len(history) && (late || s.Len == 0 && history[len(history)-1].State == rfcsim.Closed) {
-		since := s.Known - 1
-		if p.deniedTo[x] > 0 {
-			since = min(since, p.deniedTo[x])
-		}
-		p.deniedTo[x] = since
-		p.stale[x] = stale{since: since}
-	}
-	size := s.Len
-	if s.Syn || s.Fin {
-		size++
-	}
-	opens := s.Syn && !s.HasAck && p.sim.Ends[1-x].History[p.stale[1-x].since].State == rfcsim.SynSent
-	acceptable := s.Rst || opens || s.HasAck && int32(s.Seq+size-p.sim.Ends[1-x].RcvNxt()) >= 0
-	p.stale[1-x].heard = p.stale[1-x].heard || p.stale[1-x].since > 0 && acceptable
-	for i := range p.stale {
-		p.stale[i].settle()
-	}
-	effect := p.conn.Segment(x, segmentOf(s, p.n))
+	x, y := &p.ends[s.From], &p.ends[1-s.From]
+	from, to := p.sim.Ends[s.From], p.sim.Ends[1-s.From]
+	y.comes(x, s, to)
+	x.says(s, from)
+	x.shows(s, from, s.Seq == to.RcvNxt() && y.stale.since == 0)
+	x.ages(s, from, p.sim.Before[s.From].Delay)
+	y.hears(s, to)
+	x.stale.settle()
+	y.stale.settle()
+	effect := p.conn.Segment(s.From, segmentOf(s, p.n))
 	fmt.Fprintf(&p.log, "    tracker: %s (%b)\n", p.tracked(), effect)
 }
 
-func (p *play) arrived(s *rfcsim.Passing) {
-	y := 1 - s.From
-	delete(p.flying[y], passed{s.Segment, s.At})
-	p.impaired[y] = p.impaired[y] || s.Late
-	if history := p.sim.Ends[y].History; history[len(history)-1].State == rfcsim.Closed && p.silent(y) < len(history) {
-		p.deaf[y]++
+// comes takes note of a segment that passes on its way to the end, from the peer.
+func (v *view) comes(peer *view, s *rfcsim.Passing, e *rfcsim.Endpoint) {
+	key := keyOf(s)
+	if peer.passed[key] {
+		v.silence++
+		v.unsure = v.unsure || s.Fin
 	}
-	if history := p.sim.Ends[y].History; s.Late && history[len(history)-1].At == s.ArrivedAt {
-		p.lateNews[y] = s.ArrivedAt
+	peer.passed[key], peer.underWay[key] = true, true
+	v.flying[passed{s.Segment, s.At}] = true
+	if s.Rst && s.Seq != e.RcvNxt() {
+		v.doubted = s.At
+	}
+}
+
+// says takes note of a segment of the end.
+func (v *view) says(s *rfcsim.Passing, e *rfcsim.Endpoint) {
+	v.bareSyn = v.bareSyn || s.Syn && !s.HasAck && !v.spoke
+	v.synAck = v.synAck || s.Syn && s.HasAck && !v.acked && v.rstSent == 0
+	v.spoke = true
+	if s.Rst {
+		v.unheard = v.unheard || v.silence > 0
+		if v.rstSent == 0 {
+			v.rstSent, v.rstAck = s.SentAt, s.HasAck
+			v.deaf += len(v.flying)
+		}
+	} else {
+		v.acked = v.acked || s.HasAck
+		v.said = max(v.said, s.Known)
+	}
+	v.silence = 0
+	if s.SentAt > v.lateNews && (e.State() != rfcsim.Established || s.Len > 0) {
+		v.lateNews = 0 // an empty ACK may come from SYN_RCVD too (RFC 9293 §3.10.7.4, first step)
+	}
+	if s.SentAt-v.doubted > 200*ms {
+		v.doubted = 0
+	}
+}
+
+// shows takes note of the entries that a segment of the end shows. An RST that is not exact may be forged (RFC 5961 §3.2);
+// the challenge ACK draws an exact one.
+func (v *view) shows(s *rfcsim.Passing, e *rfcsim.Endpoint, exact bool) {
+	v.shown = append(v.shown, make([]bool, len(e.History)-len(v.shown))...)
+	for i, entry := range e.History[:s.Known] {
+		switch entry.State {
+		case rfcsim.SynSent:
+			v.shown[i] = true
+		case rfcsim.FinWait1:
+			v.shown[i] = v.shown[i] || s.Fin
+		case rfcsim.LastAck:
+			v.shown[i] = v.shown[i] || s.Fin
+			v.beyond = v.beyond || !s.Fin && !s.Rst && v.finFirst == 0
+		case rfcsim.Closed:
+			v.shown[i] = v.shown[i] || s.Rst && exact
+		}
+	}
+	if s.Fin && v.finFirst == 0 {
+		v.finFirst, v.finSent = s.Known, s.SentAt
+	}
+}
+
+// ages takes note of a segment of the end that is stale, or that is not.
+func (v *view) ages(s *rfcsim.Passing, e *rfcsim.Endpoint, delay int64) {
+	late := s.At-s.SentAt > delay
+	switch left := s.Known < len(e.History); {
+	case !left && !late:
+		v.stale.spoken = v.stale.since > 0
+	case left && (late || s.Len == 0 && e.State() == rfcsim.Closed):
+		if v.deniedTo == 0 || s.Known-1 < v.deniedTo {
+			v.deniedTo = s.Known - 1
+		}
+		v.stale = stale{since: v.deniedTo}
+	}
+}
+
+// hears takes note of what may show a stale end's state again: an acceptable segment with an ACK, an RST, or a SYN in SYN_SENT.
+func (v *view) hears(s *rfcsim.Passing, e *rfcsim.Endpoint) {
+	if v.stale.since == 0 {
+		return
+	}
+	end := s.Seq + s.Len
+	if s.Syn || s.Fin {
+		end++
+	}
+	opens := s.Syn && !s.HasAck && e.History[v.stale.since].State == rfcsim.SynSent
+	v.stale.heard = v.stale.heard || s.Rst || opens || s.HasAck && int32(end-e.RcvNxt()) >= 0
+}
+
+// arrived takes note of a segment that has arrived at the other end, and was processed there.
+func (p *play) arrived(s *rfcsim.Passing) {
+	y, e := &p.ends[1-s.From], p.sim.Ends[1-s.From]
+	delete(y.flying, passed{s.Segment, s.At})
+	if e.State() == rfcsim.Closed && p.silent(1-s.From) < len(e.History) {
+		y.deaf++
 	}
 	if !s.Late {
-		delete(p.underWay[s.From], keyOf(s))
+		delete(p.ends[s.From].underWay, keyOf(s))
+		return
+	}
+	y.impaired = true
+	if e.History[len(e.History)-1].At == s.ArrivedAt {
+		y.lateNews = s.ArrivedAt
 	}
 }
 
@@ -208,26 +239,26 @@ func (p *play) silent(end int) int {
 		if i == 0 || entry.State == rfcsim.Listen || !needsWord(entry) {
 			continue
 		}
-		if i >= len(p.shown[end]) || !p.shown[end][i] {
+		if i >= len(p.ends[end].shown) || !p.ends[end].shown[i] {
 			return i
 		}
 	}
 	return len(history)
 }
 
-// hiddenFin: the FIN that this end sent first was lost or overtaken, and the one that passed first was sent when the other end's FIN had
-// arrived, which it acknowledges. Whether the two FINs crossed (CLOSING, TIME_WAIT) or not (LAST_ACK, CLOSED) nobody can
-// tell.
+// hiddenFin: the FIN that this end sent first was lost or overtaken, and the one that passed first was sent when the other
+// end's FIN had arrived, which it acknowledges. Whether the two FINs crossed (CLOSING, TIME_WAIT) or not (LAST_ACK, CLOSED)
+// nobody can tell.
 func (p *play) hiddenFin(end int) bool {
-	if p.finFirst[end] == 0 {
+	if p.ends[end].finFirst == 0 {
 		return false
 	}
-	for _, entry := range p.sim.Ends[end].History[:p.finFirst[end]] {
+	for _, entry := range p.sim.Ends[end].History[:p.ends[end].finFirst] {
 		switch entry.State {
 		case rfcsim.Closing, rfcsim.TimeWait:
 			return true
 		case rfcsim.LastAck:
-			return entry.At < p.finSent[end] || p.beyond[end]
+			return entry.At < p.ends[end].finSent || p.ends[end].beyond
 		}
 	}
 	return false
@@ -235,35 +266,42 @@ func (p *play) hiddenFin(end int) bool {
 
 // open reports whether what has passed leaves the state of an end open.
 func (p *play) open(end int) bool {
+	v, e := &p.ends[end], p.sim.Ends[end]
 	switch {
-	case !p.spoke[end]:
-	case p.silent(end) < len(p.sim.Ends[end].History):
+	case !v.spoke:
+		// Nobody knows it.
+	case p.silent(end) < len(e.History):
+		// Its user has called, and no packet says so yet.
 	case p.hiddenFin(end):
-	case p.stale[end].heard: // it may answer, or go on
-	case p.silence[end] > 0: // its answer was lost, or what it should have answered: it looks alike
-	case p.doubted[end] > 0: // where text or a FIN is missing an RST may look exact, and the FIN's place is so for Linux
-	case p.lateNews[end] > 0:
-	case p.stale[end].since > 0 && p.deaf[end] > 0:
-	case p.sim.Ends[end].State() == rfcsim.SynRcvd && p.bareSyn[end] && !p.synAck[end]: // the SYN,ACK was lost, an ACK looks like one of ESTABLISHED
+	case v.stale.heard, v.stale.since > 0 && v.deaf > 0:
+		// It may answer to what denied its state, or go on.
+	case v.silence > 0:
+		// Its answer was lost, or what it should have answered: that looks alike.
+	case v.doubted > 0:
+		// Where text or a FIN is missing an RST may look exact, and in the FIN's place it is so for Linux.
+	case v.lateNews > 0:
+		// What changed its state was not sent again, and it has said nothing since.
+	case e.State() == rfcsim.SynRcvd && v.bareSyn && !v.synAck:
+		// Its SYN,ACK was lost, and an ACK of SYN_RCVD looks like one of ESTABLISHED.
 	default:
 		return false
 	}
 	return true
 }
 
-// agrees reports whether the tracked state of an end is the true one, as far as it can be known.
+// agrees reports whether the tracked state of an end is the true one, or one that it was in since what a late segment says.
 func (p *play) agrees(end int) bool {
-	history := p.sim.Ends[end].History
+	history, since := p.sim.Ends[end].History, p.ends[end].stale.since
 	now := len(history) - 1
-	if p.stale[end].since > 0 {
-		now = p.stale[end].since
+	if since > 0 {
+		now = since
 	}
 	got := rfcsim.State(p.conn.Ends[end].State().String())
 	for _, entry := range history[now:] {
 		if got == entry.State {
 			return true
 		}
-		if p.stale[end].since > 0 && entry.State == rfcsim.TimeWait && (got == rfcsim.FinWait2 || got == rfcsim.Closing) {
+		if since > 0 && entry.State == rfcsim.TimeWait && (got == rfcsim.FinWait2 || got == rfcsim.Closing) {
 			return true // the one of its two causes denied
 		}
 	}
@@ -273,64 +311,76 @@ func (p *play) agrees(end int) bool {
 // part is a state in a true history, as the tracker may state it.
 type part struct {
 	name     string
+	instead  string // another name for it that what has passed allows as well
 	optional bool
 	anything bool // any states, or none
-	instead  string
 }
 
 // truth is the true history of an end's states until the first of its own doing that no packet shows.
 func (p *play) truth(end int) []part {
-	var parts []part
 	history := p.sim.Ends[end].History[:p.silent(end)]
-	for i, entry := range history {
-		switch {
-		case i == 0:
-			parts = append(parts, part{name: "CLOSED", optional: true}) // shown if it refused something
+	parts := []part{{name: "CLOSED", optional: true}} // shown if it refused something before it opened
+	for i := 1; i < len(history); i++ {
+		switch entry := history[i]; {
 		case entry.State == rfcsim.Listen:
 		case entry.State == rfcsim.Closed && entry.Cause == rfcsim.Timer:
 			parts = append(parts, part{name: "CLOSED", optional: true})
 		default:
-			optional := entry.Passing || p.looksLikeAnswer(end, i)
-			if denied := p.deniedTo[end]; denied > 0 && i > denied && i < len(history)-1 && entry.Cause == rfcsim.Arrival {
-				optional = true // a late segment denied it, and what showed it again showed more
-			}
-			switch entry.State {
-			case rfcsim.SynSent:
-				optional = !p.bareSyn[end] // the SYN,ACK alone looks like that of a passive OPEN
-			case rfcsim.SynRcvd:
-				optional = !p.synAck[end] // without its SYN,ACK the other SYN may as well have been lost
-			}
-			if i > 0 && entry.State == rfcsim.FinWait1 && history[i-1].State == rfcsim.SynRcvd {
-				// CLOSE in SYN_RCVD: the FIN acknowledges nothing that shows whether the handshake's ACK had arrived.
-				parts = append(parts, part{name: "ESTABLISHED", optional: true})
-			}
-			if entry.State == rfcsim.Closed && (p.deaf[end] > 0 || p.deniedTo[end] > 0) {
-				// What passed to it after that was taken to arrive, and what came after a denial.
-				parts = append(parts, part{anything: true})
-			}
-			next := part{name: string(entry.State), optional: optional}
-			if p.impaired[end] || p.deniedTo[end] > 0 || p.unsure[end] {
-				// Which came first, the other FIN or the ACK of its own, and whether one segment brought both, nobody can tell
-				// where the one or the other was lost or late, or was said to be by what looks like a retransmission.
-				switch {
-				case entry.State == rfcsim.Closing:
-					next.instead, next.optional = "FIN_WAIT_2", true
-				case entry.State == rfcsim.FinWait2 && i+1 < len(history) && history[i+1].State == rfcsim.TimeWait:
-					next.instead, next.optional = "CLOSING", true
-				case entry.State == rfcsim.TimeWait && history[i-1].State == rfcsim.FinWait1 && !p.impaired[end]:
-					parts = append(parts, part{name: "FIN_WAIT_2", instead: "CLOSING", optional: true})
-				}
-			}
-			parts = append(parts, next)
-			if p.impaired[end] && entry.State == rfcsim.FinWait1 {
-				parts = append(parts, part{name: "FIN_WAIT_2", instead: "CLOSING", optional: true}) // by what never arrived
-			}
-			if entry.State == rfcsim.SynSent && !p.synAck[end] && p.bareSyn[1-end] {
-				parts = append(parts, part{name: "SYN_RCVD", optional: true}) // likewise: whether the other SYN arrived
-			}
+			parts = p.truthOf(parts, end, i, history)
 		}
 	}
 	return parts
+}
+
+// truthOf appends an entry of an end's history, and what nobody can tell about it.
+func (p *play) truthOf(parts []part, end, i int, history []rfcsim.Entry) []part {
+	v, entry, before := &p.ends[end], history[i], history[i-1].State
+	next := part{name: string(entry.State), optional: entry.Passing || p.looksLikeAnswer(end, i)}
+	if v.deniedTo > 0 && i > v.deniedTo && i < len(history)-1 && entry.Cause == rfcsim.Arrival {
+		next.optional = true // a late segment denied it, and what showed it again showed more
+	}
+	// Where a FIN or the ACK of one was lost or late, or was said to be by what looks like a retransmission, nobody can tell
+	// which came first, the other FIN or the ACK of its own, and whether one segment brought both.
+	unordered := v.impaired || v.deniedTo > 0 || v.unsure
+	either := part{name: "FIN_WAIT_2", instead: "CLOSING", optional: true}
+
+	switch entry.State {
+	case rfcsim.SynSent:
+		next.optional = !v.bareSyn // the SYN,ACK alone looks like that of a passive OPEN
+		parts = append(parts, next)
+		if !v.synAck && p.ends[1-end].bareSyn {
+			parts = append(parts, part{name: "SYN_RCVD", optional: true}) // whether the other SYN arrived its SYN,ACK would tell
+		}
+		return parts
+	case rfcsim.SynRcvd:
+		next.optional = !v.synAck // likewise
+	case rfcsim.FinWait1:
+		if before == rfcsim.SynRcvd {
+			// CLOSE in SYN_RCVD: the FIN acknowledges nothing that shows whether the handshake's ACK had arrived.
+			parts = append(parts, part{name: "ESTABLISHED", optional: true})
+		}
+		if parts = append(parts, next); v.impaired {
+			parts = append(parts, either) // by what never arrived
+		}
+		return parts
+	case rfcsim.Closing:
+		if unordered {
+			next = either
+		}
+	case rfcsim.FinWait2:
+		if unordered && i+1 < len(history) && history[i+1].State == rfcsim.TimeWait {
+			next = either
+		}
+	case rfcsim.TimeWait:
+		if unordered && before == rfcsim.FinWait1 {
+			parts = append(parts, either)
+		}
+	case rfcsim.Closed:
+		if v.deaf > 0 || v.deniedTo > 0 {
+			parts = append(parts, part{anything: true}) // what passed to it was taken to arrive, and what came after a denial
+		}
+	}
+	return append(parts, next)
 }
 
 // looksLikeAnswer: the end said by an RST without ACK that it is CLOSED, and nothing that it sent in this state passed. So does
@@ -338,14 +388,14 @@ func (p *play) truth(end int) []part {
 // brought the end to it, or after a repetition, or is the first that passes after the SYN.
 func (p *play) looksLikeAnswer(end, i int) bool {
 	history := p.sim.Ends[end].History
-	if history[i].Cause != rfcsim.Arrival || history[i].State == rfcsim.Closed || p.rstSent[end] == 0 || p.rstAck[end] {
+	if history[i].Cause != rfcsim.Arrival || history[i].State == rfcsim.Closed || p.ends[end].rstSent == 0 || p.ends[end].rstAck {
 		return false
 	}
-	if !p.acked[end] {
+	if !p.ends[end].acked {
 		return true
 	}
 	return i+1 < len(history) && history[i+1].State == rfcsim.Closed && history[i+1].Cause == rfcsim.User &&
-		p.said[end] <= i && (history[i+1].At-history[i].At < 200*ms || p.unheard[end])
+		p.ends[end].said <= i && (history[i+1].At-history[i].At < 200*ms || p.ends[end].unheard)
 }
 
 // tells reports whether names is the true history.

@@ -30,7 +30,7 @@ func TestTruthAtEveryStep(t *testing.T) {
 			t.Fatalf("not quiet\n%s", p.log.String())
 		}
 		for end := range 2 {
-			if p.open(end) || p.stale[end].since > 0 {
+			if p.open(end) || p.ends[end].stale.since > 0 {
 				continue
 			}
 			if got, want := stateNames(&p.conn.Ends[end]), p.truth(end); !tells(want, got) {
@@ -70,10 +70,10 @@ func TestTruthDisclosed(t *testing.T) {
 			t.Fatalf("not quiet\n%s", p.log.String())
 		}
 		for end := range 2 {
-			p.impaired[end] = p.impaired[end] || len(p.flying[end]) > 0 || len(p.underWay[1-end]) > 0
+			p.ends[end].impaired = p.ends[end].impaired || len(p.ends[end].flying) > 0 || len(p.ends[1-end].underWay) > 0
 			peer := sim.Ends[1-end].History
 			gone := peer[len(peer)-1].State == rfcsim.Closed && peer[len(peer)-1].Cause != rfcsim.Timer
-			if p.open(end) || gone && len(p.underWay[1-end]) > 0 {
+			if p.open(end) || gone && len(p.ends[1-end].underWay) > 0 {
 				continue // what was lost its sender did not send again
 			}
 			want := p.truth(end)

@@ -133,7 +133,7 @@ func TestChallenge(t *testing.T) {
 		{"below it", Segment{Seq: 100, Rst: true}, "", Established},
 		{"beyond it", Segment{Seq: 101 + 32000, Rst: true}, "", Established},
 		{"SYN", Segment{Seq: 150, Syn: true}, "<-- <SEQ=301><ACK=101><CTL=ACK>", Established},
-		{"text with a number of the future acknowledged", Segment{Seq: 101, Len: 5, HasAck: true, Ack: 302}, "<-- <SEQ=301><ACK=101><CTL=ACK>", Established},
+		{"an ACK of the future", Segment{Seq: 101, Len: 5, HasAck: true, Ack: 302}, "<-- <SEQ=301><ACK=101><CTL=ACK>", Established},
 		{"FIN without ACK", Segment{Seq: 101, Fin: true}, "", Established},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -158,7 +158,8 @@ func TestLossy(t *testing.T) {
 	for seed := range uint64(200) {
 		run := func() (*Sim, string) {
 			r := rand.New(rand.NewPCG(seed, 0))
-			sim := New(Options{ISS: 1<<32 - 1500, DelayAck: 40 * ms}, Options{ISS: 300, Buffer: 2500, InOrder: seed%2 == 0, Strict: seed%3 == 0, Forgets: seed%5 == 0})
+			sim := New(Options{ISS: 1<<32 - 1500, DelayAck: 40 * ms},
+				Options{ISS: 300, Buffer: 2500, InOrder: seed%2 == 0, Strict: seed%3 == 0, Forgets: seed%5 == 0})
 			for i := range 2 {
 				sim.Before[i] = Path{Delay: 10 * ms, Fates: Fates(r, 40, 0.2, 0.1, 0.1, second)}
 				sim.Behind[i] = Path{Delay: 10 * ms, Fates: Fates(r, 40, 0.2, 0.1, 0.1, second)}
