@@ -140,6 +140,14 @@ func (e *Endpoint) push(next Entry) {
 	e.History = append(e.History, next)
 }
 
+// ownNxt is RCV.NXT by the endpoint's own word, if it has given it; what has passed to it may have been lost.
+func (e *Endpoint) ownNxt() Seq {
+	if e.ackSent {
+		return e.maxAck
+	}
+	return e.rcv.nxt
+}
+
 // insert puts a state between two others, and its time between theirs.
 func (e *Endpoint) insert(i int, between Entry) {
 	between.At = min(between.At, e.History[i].At)

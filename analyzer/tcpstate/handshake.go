@@ -103,7 +103,7 @@ func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
 	case len(x.History) > 1 && x.History[0].State == SynSent && x.History[1].State > SynRcvd && !again && x.sentSyn:
 		// Captured late: it was in SYN_RCVD before.
 		x.insert(1, Entry{State: SynRcvd, At: x.History[1].At, Packet: s.Packet})
-	case !x.Known() && y.issSeen:
+	case !x.Known() && y.sentSyn:
 		// It has been in SYN_RCVD since the SYN arrived.
 		x.enterAt(SynRcvd, y.lastSynAt, y.lastSynPacket, false)
 	case !x.Known():

@@ -249,7 +249,7 @@ func (c *Conn) receives(from int, x, y *Endpoint, s *Segment, shape Effect) (e E
 
 	// First step: what lies below the window is answered by an ACK and dropped; a FIN among it starts 2MSL again. (What
 	// ends just at RCV.NXT is heard: Linux does so, and RFC 9293 appendix A.2 wants it.)
-	if s.end().Before(y.rcv.nxt) {
+	if s.end().Before(y.ownNxt()) {
 		return c.restart(to, y, s)
 	}
 	// Fifth step, the ACK field.
