@@ -82,6 +82,26 @@ func TestRatio(t *testing.T) {
 	}
 }
 
+func TestLoad(t *testing.T) {
+	runs := func(peak float64, walls ...time.Duration) *series {
+		var s series
+		for _, w := range walls {
+			s.costs = append(s.costs, cost{wall: w, peak: peak})
+		}
+		return &s
+	}
+	small := load{connections: 10, packets: 4, opening: runs(900, 100, 120), all: runs(1000, 170, 140)}
+	small.compare(nil)
+	if small.perPacket != 10 || small.perConnection != 100 {
+		t.Errorf("a packet costs %v ns, a connection %v bytes; want 10, 100", small.perPacket, small.perConnection)
+	}
+	large := load{connections: 110, packets: 4, opening: runs(0, 1), all: runs(6000, 2)}
+	large.compare([]load{small})
+	if large.perConnection != 50 {
+		t.Errorf("a connection costs %v bytes, want 50", large.perConnection)
+	}
+}
+
 func TestTableAndMarks(t *testing.T) {
 	var table strings.Builder
 	writeTable(&table, [][]string{{"", "time"}, {"ein Maß", "1 µs"}})

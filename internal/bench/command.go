@@ -34,7 +34,7 @@ type cost struct {
 	pause time.Duration // the longest for which a collector stopped a Go program, if it was asked to tell
 }
 
-const timeLimit = 5 * time.Minute
+const timeLimit = 10 * time.Minute
 
 var (
 	errTooSlow    = fmt.Errorf("more than %v", timeLimit)

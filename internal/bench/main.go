@@ -2,7 +2,7 @@
 
 // Bench measures tcplife beside its peers on captures that it makes, and holds it to its goals.
 //
-//	make bench                           everything, as large as the goals ask: 6 GB of disk, 10 GB of memory
+//	make bench                           everything, as large as the goals ask: 8 GB of disk, 10 GB of memory
 //	make bench SCALE=0.01                in a minute, to see that it works: starting a program then takes the longest
 //	go run ./internal/bench -only flood  a part of it
 //
