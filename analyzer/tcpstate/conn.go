@@ -24,6 +24,7 @@ type Conn struct {
 	resetSeq  Seq  // of Reset
 	resetAcks bool // Reset carried an ACK
 	bare      bool // a segment without SYN, FIN and RST has been seen
+	self      bool // Ends[0] is its own peer
 
 	last    [2]lastSegment
 	repeats [2]repeats
@@ -49,6 +50,7 @@ func (c *Conn) Segment(from int, s *Segment) Effect {
 
 // SelfSegment takes in a segment of a connection of Ends[0] to itself (RFC 9293 §3.5: a simultaneous open).
 func (c *Conn) SelfSegment(s *Segment) Effect {
+	c.self = true
 	return c.exchange(0, &c.Ends[0], &c.Ends[0], s)
 }
 

@@ -43,6 +43,7 @@ type Endpoint struct {
 	misled        bool  // its SYN-ACK acknowledged no SYN of the peer's
 	denied        bool  // it repeated its SYN-ACK after an ACK that should have completed the handshake
 
+	sentText  bool
 	FinSent   bool
 	fins      int // FINs sent with this number
 	finPacket uint64

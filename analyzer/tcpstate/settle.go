@@ -8,6 +8,28 @@ func (c *Conn) Settle(at int64) {
 	if !c.bare {
 		c.settleUnseen()
 	}
+	c.settleEvidence()
+}
+
+// settleEvidence marks what rests on segments that nobody saw: beyond SYN_RCVD, every state of one whose peer is not in the
+// capture; and of a connection picked up midstream, every state after a FIN of one whose peer sent neither text nor FIN,
+// for that peer may have closed before.
+func (c *Conn) settleEvidence() {
+	if c.self {
+		return
+	}
+	for i := range c.Ends {
+		x, y := &c.Ends[i], &c.Ends[1-i]
+		midstream := x.Known() && x.History[0].State == Established && x.FinSent && !y.sentText && (!y.FinSent || y.FinAt > x.FinAt)
+		for _, e := range []*Endpoint{x, y} {
+			for n := range e.History {
+				h := &e.History[n]
+				if e == x && !y.Spoke && h.State > SynRcvd || midstream && h.State > Established {
+					h.Inferred = true
+				}
+			}
+		}
+	}
 }
 
 // settleDoubt believes an RST that was doubted and met silence.

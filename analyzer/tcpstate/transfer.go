@@ -25,6 +25,7 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 		x.push(*reset)
 	}
 	c.bare = c.bare || !s.Fin
+	x.sentText = x.sentText || s.Len > 0 && !e.Has(Keepalive)
 	x.time(y, s, e.Has(Again))
 	x.sent(s.end())
 	x.offers(s)
