@@ -131,3 +131,22 @@ func TestLongSilence(t *testing.T) {
 		t.Errorf("got\n%s", got)
 	}
 }
+
+// What is remembered of targets is bounded by the attempts that are alive: a scan of many ports leaves nothing behind.
+func TestScannedPortsAreForgotten(t *testing.T) {
+	a := analyzer.New(analyzer.Options{}, func(*analyzer.Connection) {})
+	syn := segtest.Script("C --> S SYN").Segments()[0]
+	scan := func(ports uint16) {
+		for port := uint16(1); port <= ports; port++ {
+			s, r := syn, syn
+			s.Key.BPort, r.Key.BPort = port, port
+			r.FromB, r.Flags, r.Seq, r.Ack = true, flows.RST|flows.ACK, 0, syn.Seq+1
+			a.Segment(&s)
+			a.Segment(&r)
+		}
+	}
+	scan(1000)
+	if n := analyzer.Targets(a); n > 1 {
+		t.Errorf("%d targets are remembered of a scan in which no attempt is alive", n)
+	}
+}

@@ -33,12 +33,10 @@ type connection struct {
 	challengePacket uint64
 	resetPacket     uint64 // of the last RST that was accepted
 
-	timer     int64  // when it is looked at next
-	place     int    // among the timers
-	counted   bool   // among its target's embryos
-	completed bool   // among its target's completed attempts
-	target    uint32 // of the floods, once it is aimed
-	aimed     bool
+	timer   int64  // when it is looked at next
+	place   int    // among the timers
+	counted bool   // among its target's embryos
+	target  uint32 // of the floods, while it is counted
 
 	zeek   zeekLog
 	tshark completeness

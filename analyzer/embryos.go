@@ -130,7 +130,7 @@ func (a *Analyzer) grow(c *connection, e *embryo) {
 	c.begin(&syn, nil)
 	c.heard = e.heard
 	c.segment(&syn)
-	c.target, c.aimed, c.counted = e.target, true, true
+	c.target, c.counted = e.target, true
 }
 
 // finishEmbryo emits the record of an attempt that nothing came of.

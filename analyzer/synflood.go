@@ -11,8 +11,12 @@ import (
 
 // floods watches the backlog of every target: what fills under a SYN flood is not the rate of SYNs but the number of
 // connections that nobody completes (RFC 4987 §2).
+//
+// A target whose backlog has emptied before it was a flood's is forgotten, so that what is remembered is bounded by what is
+// alive, not by how many addresses and ports a scan has touched.
 type floods struct {
 	targets []target
+	free    []uint32                  // of targets
 	index   map[netip.AddrPort]uint32 // of targets
 }
 
@@ -39,36 +43,34 @@ const (
 	maxSources = 1 << 20
 )
 
-// follow accounts for a connection after a segment of it. What later segments disprove goes back.
+// follow accounts for a connection after a segment of it. One that falls back (the ACK was not accepted) counts again.
 func (a *Analyzer) follow(c *connection) {
 	embryonic := c.role == RoleSyn && c.embryonic()
 	switch {
-	case embryonic && !c.aimed:
+	case embryonic && !c.counted:
 		c.target = a.floods.target(&c.key, c.opener)
 		a.floods.targets[c.target].attempt(&c.key, c.opener, c.end)
-		c.aimed, c.counted = true, true
-	case embryonic && !c.counted:
-		t := &a.floods.targets[c.target]
 		c.counted = true
-		t.embryos++
-		if c.completed {
-			c.completed = false
-			t.completed--
-		}
 	case !embryonic && c.counted:
-		a.leave(c)
 		if reached(&c.tcp.Ends[1-c.opener]) {
-			c.completed = true
 			a.floods.targets[c.target].completed++
 		}
+		a.leave(c)
 	}
 }
 
 // leave takes a connection out of its target's backlog.
 func (a *Analyzer) leave(c *connection) {
-	if c.counted {
-		c.counted = false
-		a.floods.targets[c.target].embryos--
+	if !c.counted {
+		return
+	}
+	c.counted = false
+	f := &a.floods
+	t := &f.targets[c.target]
+	if t.embryos--; t.embryos == 0 && t.peak < floodBacklog {
+		delete(f.index, t.at)
+		*t = target{}
+		f.free = append(f.free, c.target)
 	}
 }
 
@@ -80,16 +82,21 @@ func (f *floods) target(key *flows.Key, opener int) uint32 {
 	}
 	i, known := f.index[at]
 	if !known {
-		i = uint32(len(f.targets))
+		if n := len(f.free); n > 0 {
+			i, f.free = f.free[n-1], f.free[:n-1]
+		} else {
+			i = uint32(len(f.targets))
+			f.targets = append(f.targets, target{})
+		}
 		f.index[at] = i
-		f.targets = append(f.targets, target{at: at, sources: map[flows.Addr]uint64{}})
+		f.targets[i] = target{at: at, sources: map[flows.Addr]uint64{}}
 	}
 	return i
 }
 
 // attempt is a new SYN of the opener.
 func (t *target) attempt(key *flows.Key, opener int, now int64) {
-	if t.embryos == 0 && t.peak < floodBacklog {
+	if t.attempts == 0 {
 		t.onset = now
 	}
 	t.attempts++
