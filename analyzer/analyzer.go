@@ -53,6 +53,7 @@ type Analyzer struct {
 	record Connection // what emit is given, filled anew for each
 	totals totals
 	floods floods
+	live   Live // but for the embryos
 }
 
 // New makes an Analyzer. It calls emit with each record as its connection ends, in the order of the capture times at
@@ -85,6 +86,7 @@ func (a *Analyzer) Segment(seg *flows.Segment) {
 	c, head := a.find(seg, head)
 	a.take(c, head, seg)
 	a.follow(c)
+	a.recount(c)
 	a.schedule(c)
 }
 
@@ -242,4 +244,5 @@ func (a *Analyzer) finish(c *connection, at int64, by EndedBy) {
 func (a *Analyzer) drop(c *connection) {
 	a.forget(c)
 	a.leave(c)
+	a.uncount(c)
 }

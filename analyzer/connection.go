@@ -37,6 +37,7 @@ type connection struct {
 	place   int    // among the timers
 	counted bool   // among its target's embryos
 	target  uint32 // of the floods, while it is counted
+	stands  standing
 
 	zeek   zeekLog
 	tshark completeness

@@ -89,6 +89,9 @@ func (s *embryos) take(slot uint32) embryo {
 	return e
 }
 
+// live is how many there are.
+func (s *embryos) live() uint64 { return uint64(s.used) - uint64(len(s.free)) }
+
 // oldest is the embryo that has waited longest, nil if there is none.
 func (s *embryos) oldest() *embryo {
 	for ; s.next < len(s.queue); s.next++ {

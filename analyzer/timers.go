@@ -160,6 +160,7 @@ func (a *Analyzer) due(c *connection, at int64) {
 			a.finish(c, at, c.endReason(EndIdle))
 			return
 		}
+		a.recount(c) // one of two TIME_WAITs is over
 	}
 	a.schedule(c)
 }

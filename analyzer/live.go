@@ -1,0 +1,69 @@
+package analyzer
+
+import "github.com/tcplife/tcplife/analyzer/tcpstate"
+
+// Live is what an Analyzer follows at the moment. All of it is kept up to date segment by segment, so that asking costs
+// nothing, however many connections there are.
+type Live struct {
+	Connections uint64     // incarnations, those included that are closed and wait for late segments
+	HalfOpen    uint64     // those of which one side has shown that it had lost the connection (RFC 9293 §3.5.1)
+	Client      StateCount // the sides that opened, by state; an end nothing is known of counts nowhere
+	Server      StateCount // the other sides
+}
+
+// StateCount counts endpoints by their tcpstate.State.
+type StateCount [tcpstate.TimeWait + 1]uint64
+
+// Live counts what is followed now. Silence has decided nothing yet: an attempt that will be called unanswered is a client
+// in SYN_SENT.
+func (a *Analyzer) Live() Live {
+	live := a.live
+	embryos := a.embryos.live()
+	live.Connections += embryos
+	live.Client[tcpstate.SynSent] += embryos
+	return live
+}
+
+// standing is how a connection is counted in Live: the states of opener and listener from 1 on, 0 for none.
+type standing struct {
+	counted, halfOpen bool
+	client, server    uint8
+}
+
+// recount brings Live to what a connection has become.
+func (a *Analyzer) recount(c *connection) {
+	now := standing{counted: true, halfOpen: c.tcp.HalfOpen != nil}
+	if e := &c.tcp.Ends[c.opener]; e.Known() {
+		now.client = uint8(e.State()) + 1
+	}
+	if e := &c.tcp.Ends[1-c.opener]; e.Known() {
+		now.server = uint8(e.State()) + 1
+	}
+	if now != c.stands {
+		a.live.add(c.stands, ^uint64(0)) // one less
+		a.live.add(now, 1)
+		c.stands = now
+	}
+}
+
+// uncount takes a connection out of Live.
+func (a *Analyzer) uncount(c *connection) {
+	a.live.add(c.stands, ^uint64(0))
+	c.stands = standing{}
+}
+
+// add adds n, modulo 2^64, to what a connection counts in.
+func (l *Live) add(s standing, n uint64) {
+	if s.counted {
+		l.Connections += n
+	}
+	if s.halfOpen {
+		l.HalfOpen += n
+	}
+	if s.client > 0 {
+		l.Client[s.client-1] += n
+	}
+	if s.server > 0 {
+		l.Server[s.server-1] += n
+	}
+}
