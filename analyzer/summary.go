@@ -16,6 +16,7 @@ type Summary struct {
 	Connections    uint64            `json:"connections"`
 	ByOutcome      map[string]uint64 `json:"by_outcome"`  // every Outcome that occurred
 	ByTeardown     map[string]uint64 `json:"by_teardown"` // every TeardownKind that occurred
+	Resets         uint64            `json:"resets"`      // connections and attempts that an accepted RST ended, by either side
 	ResetsBySide   SideCounts        `json:"resets_by_side"`
 	FindingsByCode map[string]uint64 `json:"findings_by_code"`
 	ServerRTT      RTT               `json:"server_rtt_s"`
@@ -69,4 +70,21 @@ type Target struct {
 type NullableNumber struct {
 	Value float64
 	Known bool
+}
+
+// SummaryWords are the words by which the summary counts, by the name of the field that does.
+func SummaryWords() map[string][]string {
+	words := map[string][]string{}
+	for _, o := range [...]Outcome{OutcomeComplete, OutcomeSimultaneous, OutcomeFastOpen, OutcomeRefused, OutcomeUnreachable, OutcomeChallenged,
+		OutcomeUnanswered, OutcomeEmbryonic, OutcomeAborted, OutcomeUnseen, OutcomePartial, OutcomeStray} {
+		words["by_outcome"] = append(words["by_outcome"], string(o))
+	}
+	for _, k := range [...]TeardownKind{TeardownFourWay, TeardownThreeSegment, TeardownSimultaneous, TeardownReset, TeardownHalfClosed,
+		TeardownIncomplete, TeardownNone} {
+		words["by_teardown"] = append(words["by_teardown"], string(k))
+	}
+	for _, f := range catalogue {
+		words["findings_by_code"] = append(words["findings_by_code"], f.Code)
+	}
+	return words
 }

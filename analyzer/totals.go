@@ -61,7 +61,7 @@ func percentiles(h *hdrhistogram.Histogram) RTT {
 func (t *totals) summary(f *floods) *Summary {
 	return &Summary{
 		Record: "summary", Schema: Schema,
-		Connections: t.connections, ByOutcome: t.outcomes, ByTeardown: t.teardowns, ResetsBySide: t.resets,
+		Connections: t.connections, ByOutcome: t.outcomes, ByTeardown: t.teardowns, Resets: t.resets.Client + t.resets.Server, ResetsBySide: t.resets,
 		FindingsByCode: t.findings, ServerRTT: percentiles(t.serverRTT), ClientRTT: percentiles(t.clientRTT),
 		SynFloods: uint64(len(f.records())), HalfOpen: t.halfOpen, Embryonic: t.embryonic,
 	}

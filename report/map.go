@@ -1,6 +1,8 @@
 package report
 
 import (
+	"bytes"
+	"encoding/json"
 	"strconv"
 
 	"github.com/tcplife/tcplife/analyzer"
@@ -181,4 +183,44 @@ func wordValue(s string) any {
 		return nil
 	}
 	return s
+}
+
+// MapSummary gives the summary as its JSON would be read back, but with a 0 for every word that it counts nothing by.
+func MapSummary(s *analyzer.Summary) map[string]any {
+	b, _ := appendRecord(nil, filledSummary(*s)) // cannot fail: there is nothing but numbers and words in it
+	var m map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(b))
+	decoder.UseNumber()
+	_ = decoder.Decode(&m)
+	m, _ = numbers(m).(map[string]any)
+	for field, words := range analyzer.SummaryWords() {
+		counts, _ := m[field].(map[string]any)
+		for _, word := range words {
+			if _, counted := counts[word]; !counted {
+				counts[word] = 0
+			}
+		}
+	}
+	return m
+}
+
+// numbers replaces the numbers in what was read of JSON: whole ones become int, the others float64.
+func numbers(value any) any {
+	switch v := value.(type) {
+	case json.Number:
+		if n, err := strconv.Atoi(v.String()); err == nil {
+			return n
+		}
+		n, _ := v.Float64()
+		return n
+	case []any:
+		for i := range v {
+			v[i] = numbers(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = numbers(v[name])
+		}
+	}
+	return value
 }

@@ -195,9 +195,9 @@ func sampleEnding() *Ending {
 		Result: &analyzer.Result{
 			Summary: &analyzer.Summary{
 				Record: "summary", Schema: analyzer.Schema, Connections: 10,
-				ByOutcome:      map[string]uint64{"complete": 5, "refused": 1, "unanswered": 1, "embryonic": 1, "unseen": 1, "stray": 1},
-				ByTeardown:     map[string]uint64{"none": 7, "four_way": 1, "reset": 1, "half_closed": 1},
-				ResetsBySide:   analyzer.SideCounts{Client: 1, Server: 2},
+				ByOutcome:  map[string]uint64{"complete": 5, "refused": 1, "unanswered": 1, "embryonic": 1, "unseen": 1, "stray": 1},
+				ByTeardown: map[string]uint64{"none": 7, "four_way": 1, "reset": 1, "half_closed": 1},
+				Resets:     3, ResetsBySide: analyzer.SideCounts{Client: 1, Server: 2},
 				FindingsByCode: map[string]uint64{"zero_window": 2, "syn_retransmitted": 1, "reset_with_data_in_flight": 1},
 				ServerRTT:      analyzer.RTT{P50: 10e6, P90: 41e6, P99: 41e6, Max: 41e6},
 				ClientRTT:      analyzer.RTT{P50: 30e3, P90: 200e3, P99: 200e3, Max: 200e3},

@@ -11,19 +11,22 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// The exit codes. Where several apply, usage goes before failed, failed before incomplete.
+// The exit codes. Where several apply, usage goes before failed, failed before incomplete, and that before a condition.
 const (
-	exitOK         = 0 // everything was read and reported
-	exitFailed     = 1 // there is no report, or not the whole of it could be written
-	exitUsage      = 2 // the command line makes no sense
-	exitIncomplete = 3 // there is a report, but the input was damaged, packets were dropped or reading was interrupted
+	exitOK             = 0 // everything was read and reported
+	exitFailed         = 1 // there is no report, or not the whole of it could be written
+	exitUsage          = 2 // the command line makes no sense
+	exitIncomplete     = 3 // there is a report, but the input was damaged, packets were dropped or reading was interrupted
+	exitConditionHolds = 4 // there is a report, and what --fail-on asks for holds
 )
 
 const exitCodesHelp = `Exit codes:
   0  everything was read and reported
   1  failed: there is no report, or not the whole of it could be written
   2  the command line makes no sense
-  3  reported, but the input was damaged, packets were dropped or reading was interrupted`
+  3  reported, but the input was damaged, packets were dropped or reading was interrupted
+  4  reported, and a --fail-on condition holds
+Where several apply it is 2, then 1, then 3, then 4.`
 
 // A usageError is a command line that makes no sense; its hint says what would.
 type usageError struct {
@@ -57,6 +60,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitUsage
 	case errors.Is(err, errIncomplete):
 		return exitIncomplete
+	case errors.Is(err, errConditionHolds):
+		return exitConditionHolds
 	default:
 		complain(stderr, "%v", err)
 		return exitFailed

@@ -47,6 +47,8 @@ func fieldType(t reflect.Type) types.Type {
 		return types.Array(fieldType(t.Elem()))
 	case reflect.String:
 		return types.String
+	case reflect.Float64:
+		return types.Float64
 	default:
 		return types.Int
 	}

@@ -74,6 +74,11 @@ func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
 	if r.report, err = f.newReporter(r.stdout); err != nil {
 		return nil, err
 	}
+	if given("fail-on") {
+		if r.failOn, err = newFailOn(f.failOn); err != nil {
+			return nil, &usageError{"--fail-on: " + err.Error(), "tcplife schema lists the fields of the summary"}
+		}
+	}
 	if given("write") {
 		if err := f.checkWrite(r.stdout, given("output")); err != nil {
 			return nil, err

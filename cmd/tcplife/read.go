@@ -19,6 +19,7 @@ type readFlags struct {
 
 	output  string
 	where   string
+	failOn  string
 	top     int
 	sort    string
 	columns []string
@@ -54,6 +55,10 @@ lists: == != < <= > >=, and, or, not, in, contains, startsWith, matches, and any
 null is less or greater than nothing and equals only null; so are the fields of null.
 The summary, which ends every report, counts all connections.
 
+--fail-on asks about the fields of the summary in the same language, for scripts: if the
+expression holds, standard error says which part of it does, with its values, and the exit
+code is 4. What the summary does not list, as by_outcome.refused in a capture without, is 0.
+
 -w writes the packets of the reported connections as a capture (pcapng). With --where the
 files are read a second time for it, so that standard input can not be one of them. With
 -w - the capture goes to standard output instead of the report. Of a segment that came in IP
@@ -63,6 +68,7 @@ fragments only the packet that completed it is written.`,
   tcplife read web.pcap --where 'handshake.outcome == "unanswered" and server.port == 443'
   tcplife read web.pcap --where 'teardown.reset.by == "server"' -w resets.pcap
   tcplife read web.pcap --sort rtt --top 10
+  tcplife read web.pcap --fail-on 'syn_floods > 0 || resets > 10' > report.txt
   tcplife read web.pcap -o json | jq '.summary.by_outcome'
   ssh host tcpdump -i eth0 -U -w - tcp | tcplife read - -o jsonl`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -86,6 +92,7 @@ fragments only the packet that completed it is written.`,
 	f.addPacketFlags(flags)
 	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT` of the report: "+list(formatNames))
 	flags.StringVar(&f.where, "where", "", "report only connections for which `EXPRESSION` holds")
+	flags.StringVar(&f.failOn, "fail-on", "", "exit with code 4 if `EXPRESSION` holds for the summary")
 	flags.StringVarP(&f.writeTo, "write", "w", "", "write the packets of the reported connections to `FILE`")
 	flags.IntVar(&f.top, "top", report.DefaultTop, "show the first `N` rows of every table; 0 shows all")
 	flags.StringVar(&f.sort, "sort", "start", "order the tables by `KEY`: "+list(names(report.TableSorts())))

@@ -21,6 +21,7 @@ type reading struct {
 
 	filter  *capture.Filter // nil lets all packets through
 	where   *condition      // nil reports all connections
+	failOn  failOn          // nil asks nothing
 	options analyzer.Options
 	report  reporter // nil with -w -
 	extract *extract // nil without -w; made once the files to read are open
@@ -64,8 +65,8 @@ func (r *reading) read(ctx context.Context) error {
 	}
 
 	account := p.account(ctx.Err() != nil)
+	result := tracker.Result()
 	if r.report != nil {
-		result := tracker.Result()
 		if err := r.report.Finish(&report.Ending{Result: result, Capture: account.record(r.flags.filter, result.Evicted)}); err != nil {
 			return fmt.Errorf("write the report: %w", err)
 		}
@@ -78,6 +79,9 @@ func (r *reading) read(ctx context.Context) error {
 		if err := r.writeExtract(ctx); err != nil {
 			return err
 		}
+	}
+	if alarm := r.failOn.check(result.Summary, r.stderr); omissions == nil {
+		return alarm
 	}
 	return omissions
 }

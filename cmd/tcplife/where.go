@@ -1,44 +1,23 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
 
-	"github.com/expr-lang/expr"
-	"github.com/expr-lang/expr/ast"
-	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
-	"github.com/expr-lang/expr/vm/runtime"
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/report"
 )
 
-// A condition is what --where says of a connection's record. What is null in the record does not compare: with <, <=,
-// > and >= it is false, it equals only null, its fields are null, and so is what is computed from it.
+// A condition is what --where says of a connection's record.
 type condition struct {
 	program *vm.Program
 	machine vm.VM
 }
 
-// newCondition compiles an expression. It fails for fields that no record has and for comparisons of different types.
+// newCondition compiles an expression over the fields of a connection.
 func newCondition(source string) (*condition, error) {
-	// The language knows no null that has a type. So the types are checked in a first pass, and forgotten in the second,
-	// where every operator is replaced by one that knows null.
-	fields := fieldTypes(reflect.TypeFor[analyzer.Connection]())
-	fields["null"] = types.Nil
-	options := []expr.Option{expr.DisableBuiltin("now"), expr.AsBool()} // the same input gives the same report on any day
-	if _, err := expr.Compile(source, append(options, expr.Env(fields))...); err != nil {
-		return nil, err
-	}
-	for name := range fields {
-		fields[name] = types.Any
-	}
-	options = append(options, expr.Env(fields), expr.Patch(nullSafe{}), expr.AsAny())
-	for name, f := range nullSafeOperators {
-		options = append(options, expr.Function(name, f))
-	}
-	program, err := expr.Compile(source, options...)
+	program, err := compile(source, fieldTypes(reflect.TypeFor[analyzer.Connection]()))
 	if err != nil {
 		return nil, err
 	}
@@ -52,83 +31,4 @@ func (c *condition) Holds(conn *analyzer.Connection) (bool, error) {
 		return false, fmt.Errorf("evaluate --where for connection %d: %w", conn.ID, err)
 	}
 	return value == true, nil
-}
-
-// nullSafe is a visitor that replaces operators by calls of nullSafeOperators. No name can be written that would call
-// them otherwise.
-type nullSafe struct{}
-
-func (nullSafe) Visit(node *ast.Node) {
-	switch n := (*node).(type) {
-	case *ast.BinaryNode:
-		switch n.Operator {
-		case "and", "&&", "or", "||":
-			n.Left, n.Right = call("?", n.Left), call("?", n.Right)
-		case "<", "<=", ">", ">=", "+", "-", "*", "/", "%":
-			ast.Patch(node, call(n.Operator, n.Left, n.Right))
-		}
-	case *ast.UnaryNode:
-		if n.Operator == "not" || n.Operator == "!" {
-			n.Node = call("?", n.Node)
-		}
-	case *ast.ConditionalNode:
-		n.Cond = call("?", n.Cond)
-	case *ast.MemberNode:
-		ast.Patch(node, call(".", n.Node, n.Property))
-	}
-}
-
-func call(operator string, operands ...ast.Node) ast.Node {
-	return &ast.CallNode{Callee: &ast.IdentifierNode{Value: operator}, Arguments: operands}
-}
-
-var nullSafeOperators = map[string]func(...any) (any, error){
-	"<":  comparison(runtime.Less),
-	"<=": comparison(runtime.LessOrEqual),
-	">":  comparison(runtime.More),
-	">=": comparison(runtime.MoreOrEqual),
-
-	"+": arithmetic(runtime.Add),
-	"-": arithmetic(runtime.Subtract),
-	"*": arithmetic(runtime.Multiply),
-	"/": arithmetic(func(a, b any) any { return runtime.Divide(a, b) }),
-	"%": arithmetic(func(a, b any) any { return runtime.Modulo(a, b) }),
-
-	"?": func(operands ...any) (any, error) { return operands[0] == true, nil },
-	".": member,
-}
-
-func comparison(f func(a, b any) bool) func(...any) (any, error) {
-	return func(operands ...any) (any, error) {
-		if operands[0] == nil || operands[1] == nil {
-			return false, nil
-		}
-		return f(operands[0], operands[1]), nil
-	}
-}
-
-func arithmetic(f func(a, b any) any) func(...any) (any, error) {
-	return func(operands ...any) (any, error) {
-		if operands[0] == nil || operands[1] == nil {
-			return nil, nil
-		}
-		return f(operands[0], operands[1]), nil
-	}
-}
-
-// member is a field of a record or an element of a list; null where there is none.
-func member(operands ...any) (any, error) {
-	switch of := operands[0].(type) {
-	case nil:
-		return nil, nil
-	case map[string]any:
-		name, _ := operands[1].(string)
-		return of[name], nil
-	case []any:
-		if i := runtime.ToInt(operands[1]); 0 <= i && i < len(of) {
-			return of[i], nil
-		}
-		return nil, nil
-	}
-	return nil, errors.New("only records and lists have members")
 }
