@@ -7,5 +7,5 @@
 // Files are read as tcpdump and tshark read them, oddities included. Where a file is damaged it ends, Stats says where and
 // what was expected there, and everything before is given. No length that a file claims is trusted with memory.
 //
-// A Filter selects packets by an expression of libpcap's; a Writer writes them.
+// A Filter selects packets by an expression of libpcap's; a Writer writes them; Recent keeps the last ones.
 package capture
