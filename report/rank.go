@@ -12,15 +12,15 @@ import (
 )
 
 // A ranking keeps the first rows of many by an order, in memory for those alone.
-type ranking struct {
+type ranking[Row any] struct {
 	limit int // rows kept; 0 for all
 	total uint64
-	rows  rankHeap // with a limit: a heap, the last of the kept on top
+	rows  rankHeap[Row] // with a limit: a heap, the last of the kept on top
 }
 
-type rankedRow struct {
+type rankedRow[Row any] struct {
 	rank
-	cells []cell
+	row Row
 }
 
 // A rank orders rows: by the sort key, then by the connection's id.
@@ -31,37 +31,37 @@ type rank struct {
 
 func compareRanks(a, b rank) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.id, b.id)) }
 
-// offer adds a row if it is among the first; only then are its cells made.
-func (r *ranking) offer(at rank, cells func() []cell) {
+// offer adds a row if it is among the first; only then is it made.
+func (r *ranking[Row]) offer(at rank, row func() Row) {
 	r.total++
 	switch {
 	case r.limit == 0:
-		r.rows = append(r.rows, rankedRow{at, cells()})
+		r.rows = append(r.rows, rankedRow[Row]{at, row()})
 	case len(r.rows) < r.limit:
-		heap.Push(&r.rows, rankedRow{at, cells()})
+		heap.Push(&r.rows, rankedRow[Row]{at, row()})
 	case compareRanks(at, r.rows[0].rank) < 0:
-		r.rows[0] = rankedRow{at, cells()}
+		r.rows[0] = rankedRow[Row]{at, row()}
 		heap.Fix(&r.rows, 0)
 	}
 }
 
-// sorted returns the cells of the rows in order. The ranking can not be used afterwards.
-func (r *ranking) sorted() [][]cell {
-	slices.SortFunc(r.rows, func(a, b rankedRow) int { return compareRanks(a.rank, b.rank) })
-	rows := make([][]cell, len(r.rows))
+// sorted returns the rows in order. The ranking can not be used afterwards.
+func (r *ranking[Row]) sorted() []Row {
+	slices.SortFunc(r.rows, func(a, b rankedRow[Row]) int { return compareRanks(a.rank, b.rank) })
+	rows := make([]Row, len(r.rows))
 	for i := range r.rows {
-		rows[i] = r.rows[i].cells
+		rows[i] = r.rows[i].row
 	}
 	return rows
 }
 
-type rankHeap []rankedRow
+type rankHeap[Row any] []rankedRow[Row]
 
-func (h rankHeap) Len() int           { return len(h) }
-func (h rankHeap) Less(i, j int) bool { return compareRanks(h[i].rank, h[j].rank) > 0 }
-func (h rankHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *rankHeap) Push(row any)      { *h = append(*h, row.(rankedRow)) }
-func (h *rankHeap) Pop() any {
+func (h rankHeap[Row]) Len() int           { return len(h) }
+func (h rankHeap[Row]) Less(i, j int) bool { return compareRanks(h[i].rank, h[j].rank) > 0 }
+func (h rankHeap[Row]) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *rankHeap[Row]) Push(row any)      { *h = append(*h, row.(rankedRow[Row])) }
+func (h *rankHeap[Row]) Pop() any {
 	last := len(*h) - 1
 	row := (*h)[last]
 	*h = (*h)[:last]

@@ -29,7 +29,7 @@ type Table struct {
 	columns []connectionColumn
 	chosen  bool // columns, by the user
 
-	connections, embryonic, halfOpen ranking
+	connections, embryonic, halfOpen ranking[[]cell]
 
 	timeWaits timeWaitLedger
 }
@@ -63,7 +63,7 @@ func NewTable(w io.Writer, o TableOptions) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	some := ranking{limit: o.Top}
+	some := ranking[[]cell]{limit: o.Top}
 	return &Table{
 		w: w, options: o, key: key, columns: columns, chosen: len(o.Columns) > 0,
 		connections: some, embryonic: some, halfOpen: some,
@@ -164,7 +164,7 @@ func (t *Table) paint(tone tone, s string) string {
 	return tone.paint(s)
 }
 
-func rankedSection(title, note string, rows *ranking, g grid) section {
+func rankedSection(title, note string, rows *ranking[[]cell], g grid) section {
 	g.rows = rows.sorted()
 	return section{title: title, note: note, total: rows.total, grid: g}
 }

@@ -148,7 +148,7 @@ func TestRankingKeepsTheFirst(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		keys := rapid.SliceOf(rapid.Int64Range(0, 20)).Draw(t, "keys")
 		limit := rapid.IntRange(0, 10).Draw(t, "limit")
-		r := ranking{limit: limit}
+		r := ranking[[]cell]{limit: limit}
 		var want []rank
 		for i, key := range keys {
 			at := rank{key, uint64(i)}
