@@ -45,7 +45,7 @@ func (e *Endpoint) past(s *Segment) bool {
 
 // stamp keeps TS.Recent (RFC 7323 §4.3): of the segment at the edge of what this endpoint has acknowledged.
 func (e *Endpoint) stamp(s *Segment) {
-	if s.HasTS && (!e.tsKnown || e.ackSent && !s.Seq.After(e.lastAck) && int32(s.TSVal-e.tsRecent) > 0) {
+	if s.HasTS && (!e.tsKnown || e.ackSent && !s.Seq.After(e.maxAck) && int32(s.TSVal-e.tsRecent) > 0) {
 		e.tsRecent, e.tsKnown = s.TSVal, true
 	}
 }

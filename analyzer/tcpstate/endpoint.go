@@ -56,8 +56,7 @@ type Endpoint struct {
 	rcv      received // what has arrived here, as far as can be told
 	gotFin   bool     // the peer's FIN is among it
 	ackSent  bool
-	lastAck  Seq    // the last SEG.ACK it sent, which is its RCV.NXT at that time
-	maxAck   Seq    // the highest
+	maxAck   Seq    // the highest SEG.ACK it sent, which was its RCV.NXT then
 	edge     Seq    // the highest right edge of its receive window
 	wnd      uint32 // the last window it offered, scaled
 	maxWnd   uint32
@@ -187,6 +186,15 @@ func (e *Endpoint) withdrawTo(st State) {
 	}
 }
 
+// confirm takes the endpoint's own word that it was in st: no later evidence denies what brought it there.
+func (e *Endpoint) confirm(st State) {
+	for i := range e.History {
+		if e.History[i].State == st {
+			e.History[i].onReceipt = false
+		}
+	}
+}
+
 // postpone moves the beginning of the present state to s: the endpoint's own word, though it passed the observer later
 // than what changed the state, left before that arrived.
 func (e *Endpoint) postpone(s *Segment) {
@@ -200,6 +208,16 @@ func (e *Endpoint) since() int64 {
 		return 0
 	}
 	return e.History[len(e.History)-1].At
+}
+
+// left is when the endpoint went on from its latest stay in st, or the beginning of its present state if it never was there.
+func (e *Endpoint) left(st State) int64 {
+	for i := len(e.History) - 2; i >= 0; i-- {
+		if e.History[i].State == st {
+			return e.History[i+1].At
+		}
+	}
+	return e.since()
 }
 
 func (e *Endpoint) synchronized() bool { return e.Known() && e.State() >= Established }
@@ -224,8 +242,8 @@ func (e *Endpoint) offers(s *Segment) {
 	if s.HasTS && (!e.tsIsSent || int32(s.TSVal-e.tsSent) > 0) {
 		e.tsSent, e.tsIsSent = s.TSVal, true
 	}
-	if !s.HasAck {
-		return
+	if !s.HasAck || e.ackSent && s.Ack.Before(e.maxAck) {
+		return // of the past (RFC 9293 §3.10.7.4, fifth step: SND.WL1, SND.WL2)
 	}
 	e.wnd = s.Window
 	if !s.Syn { // the window of a SYN is never scaled (RFC 7323 §2.2)
@@ -238,10 +256,9 @@ func (e *Endpoint) offers(s *Segment) {
 	e.maxWnd = max(e.maxWnd, e.wnd)
 	edge := s.Ack.Add(e.wnd)
 	if !e.ackSent {
-		e.edge, e.maxAck = edge, s.Ack
+		e.edge = edge
 	}
 	e.ackSent = true
 	e.edge = maxSeq(e.edge, edge)
-	e.lastAck = s.Ack
-	e.maxAck = maxSeq(e.maxAck, s.Ack)
+	e.maxAck = s.Ack
 }

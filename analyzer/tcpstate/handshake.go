@@ -18,7 +18,7 @@ func (c *Conn) syn(x, y *Endpoint, s *Segment) Effect {
 	if again {
 		e |= Again
 		// A SYN sent again says that no SYN-ACK was received, and no RST believed, when it left.
-		if !x.ackSent && x.State() != SynSent && s.At-x.since() > x.crossing() {
+		if !x.ackSent && x.State() != SynSent && s.At-x.left(SynSent) > x.crossing() {
 			x.withdrawTo(SynSent)
 			x.rcv, x.gotFin = received{}, false
 			e |= SynAckLost
@@ -125,6 +125,7 @@ func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
 			x.enter(SynRcvd, s, false)
 		}
 	}
+	x.confirm(SynRcvd)
 	x.syns++
 	x.transmitsSyn(s)
 	x.offers(s)

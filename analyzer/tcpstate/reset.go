@@ -42,6 +42,7 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 		// The answer of one who has no connection to a SYN that came late (RFC 9293 §3.10.7.1); its receiver drops it.
 		x.neverBeyondSyn()
 		x.enter(Closed, s, false)
+		x.resetClosed = true
 		return 0
 	}
 	if !exact && s.Seq.Before(y.rcv.nxt) && c.stimulus(from, s) != Nothing {
@@ -113,6 +114,12 @@ func (e *Endpoint) neverBeyondSyn() {
 // before it, and a FIN that its own acknowledgement does not cover.
 func (c *Conn) underWay(x, y *Endpoint, s *Segment) {
 	hasFin := y.FinSent && (x.ackSent && x.maxAck.After(y.FinSeq) || s.HasAck && s.Ack.After(y.FinSeq))
+	if s.HasAck && x.gotFin && !hasFin {
+		switch x.State() {
+		case CloseWait, Closing, TimeWait:
+			x.lostFin()
+		}
+	}
 	for n := len(x.History) - 1; n > 0 && x.History[n].onReceipt; n-- {
 		st, late := x.State(), x.rttKnown && s.At-x.History[n].At < x.rtt*9/10
 		switch {
@@ -121,13 +128,7 @@ func (c *Conn) underWay(x, y *Endpoint, s *Segment) {
 			n = 0
 			continue
 		}
-		x.History = x.History[:n]
-	}
-	if s.HasAck && x.gotFin && !hasFin {
-		switch x.State() {
-		case CloseWait, Closing, TimeWait:
-			x.lostFin()
-		}
+		x.unwind(n, y)
 	}
 }
 
@@ -143,7 +144,7 @@ func (c *Conn) unreceived(from int, x, y *Endpoint, s *Segment) {
 		if own.seen && own.at >= x.History[n].At && own.packet > x.History[n].Packet {
 			break // it has spoken since: what it refuses came later
 		}
-		x.History = x.History[:n]
+		x.unwind(n, y)
 	}
 	if x.State() == Established && x.denied && !x.proven(y) {
 		x.withdrawTo(SynRcvd) // it had said so before
@@ -216,7 +217,7 @@ func (c *Conn) stimulus(from int, s *Segment) Stimulus {
 // goesOn withdraws a reset that the endpoint has outlived: it sends more than what was under way.
 func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	y := &c.Ends[1-from]
-	challenge := s.Len == 0 && !s.Fin && s.Seq == x.sndNxt && x.ackSent && s.Ack == x.lastAck // RFC 5961 §3.2
+	challenge := s.Len == 0 && !s.Fin && s.Seq == x.sndNxt && x.ackSent && s.Ack == x.maxAck // RFC 5961 §3.2
 	if x.doubted != nil && (s.At-x.doubted.At > x.crossing() || challenge) {
 		x.doubted, y.doubted = nil, nil
 	}
@@ -230,7 +231,9 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	if s.At-x.since() <= x.crossing() && !asks {
 		return 0
 	}
-	x.withdraw(func(st State) bool { return st != Closed })
+	for rst := x.History[len(x.History)-1].Packet; x.Known() && x.History[len(x.History)-1].Packet == rst; {
+		x.History = x.History[:len(x.History)-1] // CLOSED, and what its number seemed to say
+	}
 	x.resetClosed = false
 	if asks && x.gotFin && y.FinSent && !s.Ack.After(y.FinSeq) {
 		// Had the FIN arrived, the RST behind it would have been exact.

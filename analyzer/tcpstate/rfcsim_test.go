@@ -36,6 +36,7 @@ type view struct {
 	underWay map[rfcsim.Segment]bool // those of them that did not arrive in time, in no transmission
 
 	// What was sent to it and passed:
+	heardAck uint32          // the highest acknowledgement
 	silence  int             // repetitions, since it spoke last
 	unheard  bool            // it answered a repetition by an RST
 	unsure   bool            // a FIN was repeated, so perhaps the first one was lost
@@ -184,8 +185,11 @@ func (v *view) ages(s *rfcsim.Passing, e *rfcsim.Endpoint, delay int64) {
 	}
 }
 
-// hears takes note of what may show a stale end's state again: an acceptable segment with an ACK, an RST, or a SYN in SYN_SENT.
+// hears takes note of what may show a stale end's state again: an acceptable segment with an ACK as new as any, an RST, or a SYN in SYN_SENT.
 func (v *view) hears(s *rfcsim.Passing, e *rfcsim.Endpoint) {
+	if s.HasAck && !s.Rst && (v.heardAck == 0 || less(v.heardAck, s.Ack)) {
+		v.heardAck = s.Ack
+	}
 	if v.stale.since == 0 {
 		return
 	}
@@ -194,7 +198,7 @@ func (v *view) hears(s *rfcsim.Passing, e *rfcsim.Endpoint) {
 		end++
 	}
 	opens := s.Syn && !s.HasAck && e.History[v.stale.since].State == rfcsim.SynSent
-	v.stale.heard = v.stale.heard || s.Rst || opens || s.HasAck && !less(end, e.RcvNxt())
+	v.stale.heard = v.stale.heard || s.Rst || opens || s.HasAck && !less(end, e.RcvNxt()) && !less(s.Ack, v.heardAck)
 }
 
 func less(a, b uint32) bool { return int32(a-b) < 0 }
@@ -402,7 +406,7 @@ func (p *play) looksLikeAnswer(end, i int) bool {
 	if !v.acked && !v.rstAck {
 		return true
 	}
-	return i+1 < len(history) && history[i+1].State == rfcsim.Closed && history[i+1].Cause == rfcsim.User &&
+	return i+1 < len(history) && history[i+1].State == rfcsim.Closed && history[i+1].Cause != rfcsim.Arrival &&
 		v.said <= i && (history[i+1].At-history[i].At < 200*ms || v.unheard && !v.rstAck)
 }
 

@@ -55,7 +55,9 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 
 // finAgain is a retransmitted FIN: its acknowledgement had not arrived when it left.
 func (c *Conn) finAgain(from int, x, y *Endpoint, s *Segment) (e Effect) {
-	if x.finAcked() && s.At-x.finAckedAt() > x.crossing() {
+	if ack := &c.last[1-from]; x.finAcked() && ack.hasAck && ack.ack.After(x.FinSeq) && s.At-ack.at <= x.crossing() {
+		x.finAckedBy(ack) // it denies the first acknowledgement, and the last one is on its way
+	} else if x.finAcked() && s.At-x.finAckedAt() > x.crossing() {
 		x.sndUna = x.FinSeq
 		hasPeerFin := y.FinSent && s.Ack.After(y.FinSeq)
 		switch x.State() {
@@ -93,12 +95,32 @@ func (c *Conn) finAgain(from int, x, y *Endpoint, s *Segment) (e Effect) {
 
 // finAckedAt is when the acknowledgement of the FIN passed: the state it led to began then.
 func (e *Endpoint) finAckedAt() int64 {
-	for i := len(e.History) - 1; i >= 0; i-- {
-		if st := e.History[i].State; st == FinWait2 || st == Closed || st == TimeWait && (i == 0 || e.History[i-1].State != FinWait2) {
-			return e.History[i].At
-		}
+	if i := e.afterFinAcked(); i >= 0 {
+		return e.History[i].At
 	}
 	return e.since()
+}
+
+// afterFinAcked is the index of the state that the acknowledgement of the FIN led to, -1 for none.
+func (e *Endpoint) afterFinAcked() int {
+	for i := len(e.History) - 1; i >= 0; i-- {
+		if st := e.History[i].State; st == FinWait2 || st == Closed || st == TimeWait && (i == 0 || e.History[i-1].State != FinWait2) {
+			return i
+		}
+	}
+	return -1
+}
+
+// finAckedBy dates the acknowledgement of the FIN by a later segment than before.
+func (e *Endpoint) finAckedBy(ack *lastSegment) {
+	i := e.afterFinAcked()
+	if i < 0 || e.History[i].At >= ack.at {
+		return
+	}
+	e.History[i].Packet = ack.packet
+	for ; i < len(e.History); i++ {
+		e.History[i].At = max(e.History[i].At, ack.at)
+	}
 }
 
 func (c *Conn) finAcked(i int, y *Endpoint, s *Segment) {
@@ -156,6 +178,25 @@ func (e *Endpoint) lostFin() {
 	default:
 		e.sndUna = e.FinSeq
 	}
+}
+
+// unwind takes back the states from the n-th on, and the receipt of what brought them.
+func (e *Endpoint) unwind(n int, peer *Endpoint) {
+	for i := len(e.History) - 1; i >= n; i-- {
+		before := Closed
+		if i > 0 {
+			before = e.History[i-1].State
+		}
+		st := e.History[i].State
+		if st == CloseWait || st == Closing || st == TimeWait && before != Closing {
+			e.gotFin = false
+			e.rcv.missing(peer.FinSeq)
+		}
+		if st == FinWait2 || (st == TimeWait || st == Closed) && before != FinWait2 && e.finAcked() {
+			e.sndUna = e.FinSeq
+		}
+	}
+	e.History = e.History[:n]
 }
 
 // disownFin takes back a FIN that turned out not to be the endpoint's.

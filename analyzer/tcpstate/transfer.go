@@ -107,7 +107,7 @@ func (c *Conn) shape(x, y *Endpoint, s *Segment) Effect {
 	switch {
 	case s.Seq == x.sndNxt-1 && closed && x.sndUna.Sub(s.Seq) <= 1:
 		return ZeroWindowProbe // Linux: a number below SND.UNA, no text
-	case s.Len == 1 && s.Seq == x.sndNxt && closed && y.lastAck == s.Seq:
+	case s.Len == 1 && s.Seq == x.sndNxt && closed && y.maxAck == s.Seq:
 		return ZeroWindowProbe // BSD, Windows: the next octet (RFC 9293 §3.8.6.1)
 	case s.Seq == x.sndNxt-1 && x.unaKnown && x.sndUna == x.sndNxt:
 		return Keepalive // SEG.SEQ = SND.NXT-1, acknowledged before (RFC 9293 §3.8.4)
@@ -139,7 +139,7 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 			x.infer(SynRcvd, y.lastSynAt, y.lastSynPacket, true)
 		}
 		x.infer(Established, s.At, s.Packet, false)
-	case x.State() == SynSent && !s.Seq.Before(x.ISS.Add(1)):
+	case x.State() == SynSent && !s.Seq.Before(x.ISS):
 		// Only ESTABLISHED acknowledges.
 		if !y.ISSKnown {
 			y.setISS(s.Ack-1, false)
@@ -253,6 +253,10 @@ func (c *Conn) receives(from int, x, y *Endpoint, s *Segment, shape Effect) (e E
 	if s.end().Before(y.ownNxt()) {
 		return c.restart(to, y, s)
 	}
+	closed := y.ackSent && y.wnd == 0
+	if closed && s.Seq.After(y.maxAck) {
+		return 0 // nor is what lies beyond a closed window (table 6)
+	}
 	// Fifth step, the ACK field.
 	if x.maxWnd > 0 && s.Ack.Before(y.sndUna-Seq(x.maxWnd)) {
 		return 0 // RFC 5961 §5.2
@@ -271,7 +275,7 @@ func (c *Conn) receives(from int, x, y *Endpoint, s *Segment, shape Effect) (e E
 	}
 	gotFin := false
 	had := y.rcv.nxt
-	if s.Seq != s.end() && !shape.Has(ZeroWindowProbe) && !(y.ackSent && y.wnd == 0 && !s.Seq.Before(y.edge)) {
+	if s.Seq != s.end() && !shape.Has(ZeroWindowProbe) && !(closed && !s.Seq.Before(y.edge)) {
 		// Seventh step, the text; the FIN counts as one more octet behind it.
 		y.rcv.add(s.Seq, s.end())
 	}
