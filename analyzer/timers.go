@@ -95,6 +95,22 @@ func (a *Analyzer) advance(seg *flows.Segment) {
 	}
 }
 
+// Advance lets time pass without a segment: all that is due before now happens. The caller vouches for it, so that a leap
+// is believed. It does nothing before the first segment, and nothing for a time that has passed.
+func (a *Analyzer) Advance(now int64) {
+	if !a.begun {
+		return
+	}
+	if a.leaping {
+		if now-a.clock <= leap {
+			return // time has not come there yet; the next segment tells
+		}
+		a.leaping = false
+		a.expire(min(a.leapTo, now))
+	}
+	a.expire(now)
+}
+
 // now is the time of the segment at hand, by the clock that will be right if the leap is.
 func (a *Analyzer) now() int64 {
 	if a.leaping {

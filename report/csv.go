@@ -18,6 +18,9 @@ import (
 // client.states "SYN_SENT ESTABLISHED", findings the codes. The entries of time_wait have columns by their side,
 // as time_wait.client.entered. Columns keep their order; new ones come last.
 type CSV struct {
+	// FlushLines hands every row to the underlying writer at once, for a reader that waits for it.
+	FlushLines bool
+
 	w       *csv.Writer
 	started bool
 	buf     []byte
@@ -41,6 +44,9 @@ func (v *CSV) Connection(c *analyzer.Connection) error {
 			v.buf = v.buf[:start]
 		}
 		v.ends = append(v.ends, len(v.buf))
+	}
+	if v.FlushLines {
+		defer v.w.Flush()
 	}
 	v.row = v.row[:0]
 	line, start := string(v.buf), 0

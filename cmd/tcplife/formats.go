@@ -30,10 +30,12 @@ func (f *readFlags) newReporter(stdout io.Writer) (reporter, error) {
 		return report.NewJSON(stdout), nil
 	case "jsonl":
 		lines := report.NewJSONL(stdout)
-		lines.FlushLines = slices.Contains(f.files, "-") // who reads from a pipe may wait for what comes out
+		lines.FlushLines = f.follows || slices.Contains(f.files, "-") // who reads from a pipe may wait for what comes out
 		return lines, nil
 	case "csv":
-		return report.NewCSV(stdout), nil
+		rows := report.NewCSV(stdout)
+		rows.FlushLines = f.follows
+		return rows, nil
 	default:
 		width, color := f.look(stdout)
 		table, err := report.NewTable(stdout, report.TableOptions{

@@ -11,7 +11,8 @@ import (
 
 // readFlags is the command line of `tcplife read`.
 type readFlags struct {
-	files []string
+	files   []string
+	follows bool // devices, not files
 
 	filter  string
 	count   uint64
