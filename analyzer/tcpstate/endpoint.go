@@ -230,14 +230,21 @@ func (e *Endpoint) sent(end Seq) {
 	e.sndNxt = maxSeq(e.sndNxt, end)
 }
 
+const maxWScale = 14 // RFC 7323 §2.3
+
 // offers takes note of the acknowledgement and the window that a segment of this endpoint carries.
 func (e *Endpoint) offers(s *Segment) {
 	if s.Syn {
-		e.scaled = true
 		e.wscale = 0
 		if s.HasWScale {
-			e.wscale = min(s.WScale, 14) // RFC 7323 §2.3
+			e.wscale = min(s.WScale, maxWScale)
 		}
+		if !e.scaled { // what it has offered before was taken for as much as it can be
+			e.wnd = e.wnd >> maxWScale << e.wscale
+			e.maxWnd = e.maxWnd >> maxWScale << e.wscale
+			e.edge = e.maxAck.Add(e.maxWnd)
+		}
+		e.scaled = true
 	}
 	if s.HasTS && (!e.tsIsSent || int32(s.TSVal-e.tsSent) > 0) {
 		e.tsSent, e.tsIsSent = s.TSVal, true
@@ -249,7 +256,7 @@ func (e *Endpoint) offers(s *Segment) {
 	if !s.Syn { // the window of a SYN is never scaled (RFC 7323 §2.2)
 		shift := e.wscale
 		if !e.scaled {
-			shift = 14
+			shift = maxWScale
 		}
 		e.wnd <<= shift
 	}

@@ -40,7 +40,7 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 	exact := y.rcv.known && s.Seq == y.rcv.nxt || x.sndKnown && s.Seq == x.sndNxt && !y.rcv.known || y.ackSent && s.Seq == y.maxAck || atFin(y, s)
 	if !exact && s.HasAck && s.Seq == 0 && y.issSeen && s.Ack == y.ISS.Add(1+y.synLen) {
 		// The answer of one who has no connection to a SYN that came late (RFC 9293 §3.10.7.1); its receiver drops it.
-		x.neverBeyondSyn()
+		x.neverBeyondSyn(y)
 		x.enter(Closed, s, false)
 		x.resetClosed = true
 		return 0
@@ -66,14 +66,14 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 		// It had not heard of the other's RST yet: what it says of receipts is said of the time before.
 		c.underWay(x, y, s)
 		if !s.HasAck && x.ISSKnown && s.Seq == x.sndUna {
-			x.neverBeyondSyn()
+			x.neverBeyondSyn(y)
 		}
 		x.push(*reset)
 		return c.accept(from, x, y, s, c.stimulus(from, s))
 	}
 	c.underWay(x, y, s)
 	if !s.HasAck && x.ISSKnown && s.Seq == x.sndUna {
-		x.neverBeyondSyn()
+		x.neverBeyondSyn(y)
 	}
 	stimulus := c.stimulus(from, s)
 	if stimulus != Nothing && !s.HasAck {
@@ -104,9 +104,15 @@ func atFin(y *Endpoint, s *Segment) bool {
 
 // neverBeyondSyn is for an RST that is its sender's first word after its SYN: it had no such SYN in the air. The SYN was a
 // scanner's, or an old duplicate (RFC 9293 §3.5, figure 8), or its user has closed meanwhile.
-func (e *Endpoint) neverBeyondSyn() {
-	if e.sentSyn && !e.ackSent && !e.resetAcked && e.State() != Closed {
-		e.withdrawTo(SynSent)
+func (e *Endpoint) neverBeyondSyn(peer *Endpoint) {
+	if !e.sentSyn || e.ackSent || e.resetAcked || e.State() == Closed {
+		return
+	}
+	for i := range e.History {
+		if e.History[i].State == SynSent {
+			e.unwind(i+1, peer)
+			return
+		}
 	}
 }
 

@@ -62,12 +62,14 @@ type passed struct {
 // like a new transmission, which denies what arrived at the end meanwhile. What arrives at it after that, and what it says
 // then, shows it again.
 type stale struct {
-	since         int // index in the true history of the state in which it was sent; 0 for no doubt
-	heard, spoken bool
+	since  int  // index in the true history of the state in which it was sent; 0 for no doubt
+	heard  bool // something that it may go on from
+	shown  bool // and that acknowledges no less than what was heard before
+	spoken bool
 }
 
 func (d *stale) settle() {
-	if d.heard && d.spoken {
+	if d.shown && d.spoken {
 		*d = stale{}
 	}
 }
@@ -144,7 +146,7 @@ func (v *view) says(s *rfcsim.Passing, e *rfcsim.Endpoint) {
 	if s.SentAt > v.lateNews && (e.State() != rfcsim.Established || s.Len > 0) {
 		v.lateNews = 0 // an empty ACK may come from SYN_RCVD too (RFC 9293 §3.10.7.4, first step)
 	}
-	if s.SentAt-v.doubted > 200*ms {
+	if s.SentAt-v.doubted > soon {
 		v.doubted = 0
 	}
 }
@@ -185,7 +187,7 @@ func (v *view) ages(s *rfcsim.Passing, e *rfcsim.Endpoint, delay int64) {
 	}
 }
 
-// hears takes note of what may show a stale end's state again: an acceptable segment with an ACK as new as any, an RST, or a SYN in SYN_SENT.
+// hears takes note of what may show a stale end's state again: an acceptable segment with an ACK, an RST, or a SYN in SYN_SENT.
 func (v *view) hears(s *rfcsim.Passing, e *rfcsim.Endpoint) {
 	if s.HasAck && !s.Rst && (v.heardAck == 0 || less(v.heardAck, s.Ack)) {
 		v.heardAck = s.Ack
@@ -198,7 +200,9 @@ func (v *view) hears(s *rfcsim.Passing, e *rfcsim.Endpoint) {
 		end++
 	}
 	opens := s.Syn && !s.HasAck && e.History[v.stale.since].State == rfcsim.SynSent
-	v.stale.heard = v.stale.heard || s.Rst || opens || s.HasAck && !less(end, e.RcvNxt()) && !less(s.Ack, v.heardAck)
+	heard := s.Rst || opens || s.HasAck && !less(end, e.RcvNxt())
+	v.stale.heard = v.stale.heard || heard
+	v.stale.shown = v.stale.shown || heard && !less(s.Ack, v.heardAck) || s.Rst || opens
 }
 
 func less(a, b uint32) bool { return int32(a-b) < 0 }
@@ -407,7 +411,7 @@ func (p *play) looksLikeAnswer(end, i int) bool {
 		return true
 	}
 	return i+1 < len(history) && history[i+1].State == rfcsim.Closed && history[i+1].Cause != rfcsim.Arrival &&
-		v.said <= i && (history[i+1].At-history[i].At < 200*ms || v.unheard && !v.rstAck)
+		v.said <= i && (history[i+1].At-history[i].At < soon || v.unheard && !v.rstAck)
 }
 
 // tells reports whether names is the true history.
@@ -476,6 +480,9 @@ func (o op) do(sim *rfcsim.Sim) {
 }
 
 const ms = 1e6
+
+// soon is longer than any time that may pass for a round trip where an answer was lost before the observer.
+const soon = 600 * ms
 
 func drawOptions(t *rapid.T, who string, iss uint32) rfcsim.Options {
 	return rfcsim.Options{

@@ -19,7 +19,10 @@ func (c *Conn) countUnanswered(from int, e Effect, s *Segment) {
 		return
 	}
 	r := &c.repeats[from]
-	if r.n > 0 && s.At-r.at <= c.Ends[1-from].crossing() {
+	if r.n == 0 {
+		r.at = c.last[from].at
+	}
+	if s.At-r.at <= c.Ends[1-from].crossing() {
 		return // no answer to the one before could have come yet
 	}
 	r.at = s.At

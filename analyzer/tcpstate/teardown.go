@@ -180,6 +180,19 @@ func (e *Endpoint) lostFin() {
 	}
 }
 
+// holdFin puts the peer's FIN behind text that comes again: nothing shows that this arrived the first time.
+func (e *Endpoint) holdFin(text Seq) {
+	last, una := e.History[len(e.History)-1], e.sndUna
+	if last.State != CloseWait && last.State != Closing && last.State != TimeWait {
+		return
+	}
+	e.lostFin()
+	e.rcv.missing(text)
+	if e.sndUna = una; e.State() == FinWait1 && e.finAcked() {
+		e.enterAt(FinWait2, last.At, last.Packet, true)
+	}
+}
+
 // unwind takes back the states from the n-th on, and the receipt of what brought them.
 func (e *Endpoint) unwind(n int, peer *Endpoint) {
 	for i := len(e.History) - 1; i >= n; i-- {

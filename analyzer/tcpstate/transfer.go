@@ -212,6 +212,12 @@ func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 			x.postpone(s)
 		}
 	}
+	if l := &c.last[1-from]; x.FinSent && !x.finAcked() && l.hasAck && l.ack.After(x.FinSeq) && x != y &&
+		l.seq != l.end && !s.Ack.Before(l.end) && x.maxAck.Before(l.end) {
+		// It acknowledges for the first time what the peer sent last, and with that the acknowledgement of its FIN has come.
+		x.sndUna = l.ack
+		c.finAcked(from, x, &Segment{At: l.at, Packet: l.packet})
+	}
 	had := x.rcv.nxt
 	x.rcv.acked(s.Ack)
 	if y.FinSent && !x.ackedFin && s.Ack.After(y.FinSeq) {
@@ -272,6 +278,9 @@ func (c *Conn) receives(from int, x, y *Endpoint, s *Segment, shape Effect) (e E
 	}
 	if y.bareAck == nil && !s.Fin && y.finAcked() && s.Ack.After(y.FinSeq) {
 		y.bareAck = &Entry{At: s.At, Packet: s.Packet}
+	}
+	if shape.Has(Again) && y.gotFin && y.ackSent && !s.Seq.After(y.maxAck) && s.textEnd().After(y.maxAck) && s.At-y.since() > y.crossing() {
+		y.holdFin(s.Seq)
 	}
 	gotFin := false
 	had := y.rcv.nxt
