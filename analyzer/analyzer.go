@@ -20,6 +20,9 @@ type Options struct {
 	// IdleLimit ends the record of an open connection, so long after its last packet. 0 is 5 days, what Linux
 	// conntrack grants; a connection may be silent for hours and live.
 	IdleLimit time.Duration
+	// AtClose emits a record when its connection closes, its TIME_WAIT TimeWaitRunning, and not when nothing more can
+	// happen to it. What comes afterwards is not told.
+	AtClose bool
 	// Trace, if it is set, is told of each segment, after it has been taken in, with the id of the record it went to and
 	// what it was there. A record that turns out to be a stray SYN inside another connection is never emitted: its
 	// segments count for that one. The segment is valid until Trace returns.
@@ -87,6 +90,7 @@ func (a *Analyzer) Segment(seg *flows.Segment) {
 	a.take(c, head, seg)
 	a.follow(c)
 	a.recount(c)
+	a.reportClosed(c)
 	a.schedule(c)
 }
 
@@ -233,6 +237,10 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment) {
 
 // finish emits a connection's record. The caller takes it out of the table.
 func (a *Analyzer) finish(c *connection, at int64, by EndedBy) {
+	if c.reported {
+		a.drop(c)
+		return
+	}
 	c.tcp.Settle(at)
 	a.drop(c)
 	c.fill(&a.record, &a.options, at, by)

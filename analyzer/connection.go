@@ -33,11 +33,12 @@ type connection struct {
 	challengePacket uint64
 	resetPacket     uint64 // of the last RST that was accepted
 
-	timer   int64  // when it is looked at next
-	place   int    // among the timers
-	counted bool   // among its target's embryos
-	target  uint32 // of the floods, while it is counted
-	stands  standing
+	timer    int64  // when it is looked at next
+	place    int    // among the timers
+	counted  bool   // among its target's embryos
+	target   uint32 // of the floods, while it is counted
+	stands   standing
+	reported bool // at its close
 
 	zeek   zeekLog
 	tshark completeness

@@ -195,6 +195,7 @@ const (
 	EndIdle            EndedBy = "idle"
 	EndEvicted         EndedBy = "evicted"
 	EndCaptureEnd      EndedBy = "capture_end"
+	EndOpen            EndedBy = "open" // it has not: this is how it stands
 )
 
 // RoleEvidence says how it is known which side opened.

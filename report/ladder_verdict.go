@@ -171,6 +171,7 @@ func verdictEnd(c *analyzer.Connection) string {
 		analyzer.EndIdle:            "nothing more came of it for long (--idle-limit, --embryonic-limit)",
 		analyzer.EndEvicted:         "memory was short",
 		analyzer.EndCaptureEnd:      "the capture ends here",
+		analyzer.EndOpen:            "it goes on",
 	}[c.EndedBy]
 	if c.Client.State == c.Server.State && c.Client.State.Known {
 		return fmt.Sprintf("At the end both sides are %s: %s.", c.Client.State.State, why)

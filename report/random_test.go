@@ -105,7 +105,7 @@ var (
 			End:      moments.Draw(t, "end"),
 			Duration: lengths.Draw(t, "duration"),
 			EndedBy: oneOf(analyzer.EndClosed, analyzer.EndTimeWaitExpired, analyzer.EndReset, analyzer.EndSuperseded,
-				analyzer.EndIdle, analyzer.EndEvicted, analyzer.EndCaptureEnd).Draw(t, "ended by"),
+				analyzer.EndIdle, analyzer.EndEvicted, analyzer.EndCaptureEnd, analyzer.EndOpen).Draw(t, "ended by"),
 			Client:       endpoints.Draw(t, "client"),
 			Server:       endpoints.Draw(t, "server"),
 			RoleEvidence: oneOf(analyzer.RoleSyn, analyzer.RoleSynAck, analyzer.RolePorts, analyzer.RoleFirstPacket).Draw(t, "role"),

@@ -1,0 +1,143 @@
+package analyzer_test
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// lives gives the JSON of all records of a capture, in the order in which they end. ask is called behind its packets.
+func lives(t *testing.T, file string, o analyzer.Options, ask func(a *analyzer.Analyzer, packet uint64)) []string {
+	t.Helper()
+	packets, err := capture.Open([]string{file}, capture.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packets.Close()
+	var records []string
+	decoder := flows.NewDecoder(flows.DecoderOptions{})
+	tracker := analyzer.New(o, func(c *analyzer.Connection) { records = append(records, marshal(t, c)) })
+	var segments []flows.Segment
+	for {
+		packet, err := packets.Next()
+		if err != nil {
+			break
+		}
+		segments = decoder.Decode(packet, segments[:0])
+		for i := range segments {
+			tracker.Segment(&segments[i])
+		}
+		ask(tracker, packet.Number)
+	}
+	ask(tracker, 0) // at the end
+	tracker.Close()
+	return records
+}
+
+func nothing(*analyzer.Analyzer, uint64) {}
+
+func marshal(t *testing.T, c *analyzer.Connection) string {
+	t.Helper()
+	b, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func captures(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("../testdata/pcaps/*.pcap*")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	return files
+}
+
+// Asking for the open connections at any moment changes nothing of what becomes of them.
+func TestOpenChangesNothing(t *testing.T) {
+	asked := 0
+	for _, file := range captures(t) {
+		for _, o := range []analyzer.Options{{}, {MSL: time.Second, EmbryonicLimit: time.Second}} {
+			want := lives(t, file, o, nothing)
+			got := lives(t, file, o, func(a *analyzer.Analyzer, packet uint64) {
+				if packet > 100 && packet%50 > 0 {
+					return
+				}
+				last := uint64(0)
+				a.Open(1<<62, func(c *analyzer.Connection) {
+					asked++
+					if c.EndedBy != analyzer.EndOpen || c.ID <= last {
+						t.Errorf("%s: connection %d after %d ended by %q", file, c.ID, last, c.EndedBy)
+					}
+					last = c.ID
+				})
+			})
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: asking for what is open changed the records", file)
+			}
+		}
+	}
+	if asked == 0 {
+		t.Error("nothing was ever open")
+	}
+}
+
+// What Open tells after the last packet is what the end of the capture then tells, but for the word for it.
+func TestOpenTellsTheEnd(t *testing.T) {
+	for _, file := range captures(t) {
+		var open []string
+		all := lives(t, file, analyzer.Options{}, func(a *analyzer.Analyzer, packet uint64) {
+			if packet == 0 {
+				a.Open(1<<62, func(c *analyzer.Connection) { open = append(open, marshal(t, c)) })
+			}
+		})
+		for i, record := range all[len(all)-len(open):] {
+			want := strings.NewReplacer(`"ended_by":"capture_end"`, `"ended_by":"open"`).Replace(record)
+			got := strings.NewReplacer(`"ended_by":"running"`, `"ended_by":"open"`).Replace(open[i])
+			if got != want {
+				t.Errorf("%s:\nopen %s\nend  %s", file, got, want)
+			}
+		}
+	}
+}
+
+// With AtClose each connection is told once, and one that closed no later than without.
+func TestAtClose(t *testing.T) {
+	early := 0
+	for _, file := range captures(t) {
+		ids := func(records []string) (ids []uint64, closed int) {
+			for _, record := range records {
+				var c struct {
+					ID      uint64 `json:"id"`
+					EndedBy string `json:"ended_by"`
+				}
+				if err := json.Unmarshal([]byte(record), &c); err != nil {
+					t.Fatal(err)
+				}
+				ids = append(ids, c.ID)
+				if c.EndedBy == "closed" || c.EndedBy == "reset" {
+					closed++
+				}
+			}
+			slices.Sort(ids)
+			return ids, closed
+		}
+		want, closedLate := ids(lives(t, file, analyzer.Options{}, nothing))
+		got, closed := ids(lives(t, file, analyzer.Options{AtClose: true}, nothing))
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: connections %v, want %v", file, got, want)
+		}
+		early += closed - closedLate
+	}
+	if early <= 0 {
+		t.Error("no connection was told at its close")
+	}
+}
