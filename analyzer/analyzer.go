@@ -161,6 +161,7 @@ func (a *Analyzer) find(seg *flows.Segment, head *connection) (c, newest *connec
 const maxIncarnations = 4
 
 func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
+	a.live.Begun++
 	c := &connection{}
 	c.begin(seg, older)
 	if older != nil {

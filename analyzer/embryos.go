@@ -108,6 +108,7 @@ func bareSyn(seg *flows.Segment) bool { return opens(seg) && seg.Quote == nil &&
 
 // conceive begins the record of an attempt.
 func (a *Analyzer) conceive(syn *flows.Segment) {
+	a.live.Begun++
 	opener := sender(syn)
 	target := a.floods.target(&syn.Key, opener)
 	a.floods.targets[target].attempt(&syn.Key, opener, syn.Time)

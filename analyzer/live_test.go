@@ -2,12 +2,14 @@ package analyzer_test
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/segtest"
 )
 
 // What Live keeps account of segment by segment is what one would count, at any moment of every capture.
@@ -23,7 +25,8 @@ func TestLive(t *testing.T) {
 			t.Fatal(err)
 		}
 		decoder := flows.NewDecoder(flows.DecoderOptions{})
-		tracker := analyzer.New(analyzer.Options{MSL: time.Second, EmbryonicLimit: time.Second}, func(*analyzer.Connection) {})
+		ended := uint64(0)
+		tracker := analyzer.New(analyzer.Options{MSL: time.Second, EmbryonicLimit: time.Second}, func(*analyzer.Connection) { ended++ })
 		var segments []flows.Segment
 		for {
 			packet, err := packets.Next()
@@ -35,6 +38,7 @@ func TestLive(t *testing.T) {
 				tracker.Segment(&segments[i])
 			}
 			got, want := tracker.Live(), analyzer.CountLive(tracker)
+			want.Begun = ended + want.Connections
 			if got != want {
 				t.Fatalf("%s, packet %d: %+v, counted %+v", file, packet.Number, got, want)
 			}
@@ -46,11 +50,39 @@ func TestLive(t *testing.T) {
 		}
 		packets.Close()
 		tracker.Close()
-		if left := tracker.Live(); left != (analyzer.Live{}) {
+		if left := tracker.Live(); left != (analyzer.Live{Begun: ended}) {
 			t.Errorf("%s: %+v left after the end", file, left)
 		}
 	}
 	if most.Connections < 128 || most.HalfOpen == 0 {
 		t.Errorf("the captures try too little: at most %+v", most)
+	}
+}
+
+// Scan finds what is followed, a few places at a time, and changes nothing of it.
+func TestScan(t *testing.T) {
+	for _, script := range []string{wholeLife, wholeLife + "\n D = 10.0.0.9:5\n D --> S SYN\n E = 10.0.0.9:6\n E --> S SYN\n S --> E SYN,ACK"} {
+		segments := segtest.Script(script).Segments()
+		var looked []string
+		a := analyzer.New(analyzer.Options{}, func(r *analyzer.Connection) { looked = append(looked, short(r)) })
+		for i := range segments {
+			a.Segment(&segments[i])
+			seen := map[uint64]bool{}
+			for at, first := (analyzer.Cursor{}), true; first || at != (analyzer.Cursor{}); first = false {
+				at = a.Scan(at, 1, func(r *analyzer.Connection) {
+					if seen[r.ID] {
+						t.Errorf("connection %d is given twice", r.ID)
+					}
+					seen[r.ID] = true
+				})
+			}
+			if live := a.Live().Connections; uint64(len(seen)) != live {
+				t.Errorf("after packet %d %d of %d connections were found", segments[i].Packet, len(seen), live)
+			}
+		}
+		a.Close()
+		if want := records(segments); !slices.Equal(looked, want) {
+			t.Errorf("looked at:\n%s\nleft alone:\n%s", looked, want)
+		}
 	}
 }

@@ -116,6 +116,14 @@ func span(d analyzer.Duration) string {
 	return two(seconds/(24*3600), "d", seconds/3600%24, "h")
 }
 
+// elapsed is a duration that goes on, to the tenth of a second: 0.3s, 12.0s, 2m03s.
+func elapsed(d analyzer.Duration) string {
+	if d >= 60e9 {
+		return span(d)
+	}
+	return strconv.FormatFloat(float64(d/1e8)/10, 'f', 1, 64) + "s"
+}
+
 // clock is the date and the time of day, UTC, to the millisecond; clockShort only the time of day.
 func clock(t analyzer.Time) string { return clockIn(t, "2006-01-02 15:04:05.000") }
 

@@ -68,7 +68,7 @@ func (h *rankHeap[Row]) Pop() any {
 	return row
 }
 
-// A sortKey is one of TableOptions.Sort. Its key grows from the first row to the last.
+// A sortKey is one of TableOptions.Sort, or of a List. Its key grows from the first row to the last.
 type sortKey struct {
 	name, meaning string
 	key           func(*analyzer.Connection) int64
@@ -121,12 +121,12 @@ func worst(findings []analyzer.Finding) int64 {
 	return -key
 }
 
-func sortByName(name string) (sortKey, error) {
+func sortByName(keys []sortKey, name string) (sortKey, error) {
 	if name == "" {
-		return sortKeys[0], nil
+		return keys[0], nil
 	}
-	names := make([]string, len(sortKeys))
-	for i, k := range sortKeys {
+	names := make([]string, len(keys))
+	for i, k := range keys {
 		if k.name == name {
 			return k, nil
 		}
@@ -136,9 +136,11 @@ func sortByName(name string) (sortKey, error) {
 }
 
 // TableSorts lists what TableOptions.Sort can be.
-func TableSorts() []Column {
-	sorts := make([]Column, len(sortKeys))
-	for i, k := range sortKeys {
+func TableSorts() []Column { return describeSorts(sortKeys) }
+
+func describeSorts(keys []sortKey) []Column {
+	sorts := make([]Column, len(keys))
+	for i, k := range keys {
 		sorts[i] = Column{k.name, k.meaning}
 	}
 	return sorts

@@ -51,7 +51,7 @@ func NewTable(w io.Writer, o TableOptions) (*Table, error) {
 	if o.Top < 0 {
 		return nil, errors.New("the number of rows must not be negative (0 shows all)")
 	}
-	key, err := sortByName(o.Sort)
+	key, err := sortByName(sortKeys, o.Sort)
 	if err != nil {
 		return nil, err
 	}

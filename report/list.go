@@ -1,0 +1,83 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tcplife/tcplife/analyzer"
+)
+
+// A List keeps the first connections of many by an order, for a view that shows them while they live.
+type List struct {
+	key  sortKey
+	rows ranking[*analyzer.Connection]
+}
+
+// NewList keeps at most limit connections, which is above 0, by one of the orders of ListSorts. It fails for another.
+func NewList(sort string, limit int) (*List, error) {
+	key, err := sortByName(listSorts, sort)
+	return &List{key, ranking[*analyzer.Connection]{limit: limit}}, err
+}
+
+// Offer takes a connection into consideration. It keeps a copy if the connection is among the first.
+func (l *List) Offer(c *analyzer.Connection) {
+	l.rows.offer(rank{l.key.key(c), c.ID}, func() *analyzer.Connection { return cloneConnection(c) })
+}
+
+// Connections are the first of those offered, in order. The list can not be used afterwards.
+func (l *List) Connections() []*analyzer.Connection { return l.rows.sorted() }
+
+// ListSorts lists the orders of a List.
+func ListSorts() []Column { return describeSorts(listSorts) }
+
+var listSorts = slices.Concat([]sortKey{
+	{"recent", "last packet, latest first", func(c *analyzer.Connection) int64 { return -earliest(c.End) }},
+}, sortKeys)
+
+// listColumns are those of DrawList but for the times, which depend on the moment.
+var listColumns = []string{"id", "client", "server", "states", "rtt", "client_bytes", "server_bytes", "retransmitted", "outcome", "teardown", "fate", "findings"}
+
+var listSteps = []step{
+	drop("retransmitted"),
+	shorten("client", "server"),
+	shorten("states"),
+	replace(spareColumn, "outcome", "teardown"),
+	shorten("findings"),
+	drop("id"),
+	drop("rtt"),
+	drop("client_bytes", "server_bytes"),
+	drop("age"),
+	drop("findings"),
+}
+
+// DrawList draws connections as they are at a moment, one line each below a header. Where the lines are wider than width
+// characters, columns are shortened or left out.
+func DrawList(connections []*analyzer.Connection, now analyzer.Time, width int, color bool) (header string, lines []string, err error) {
+	columns, err := columnsByName(listColumns)
+	if err != nil {
+		return "", nil, err
+	}
+	since := func(t analyzer.Time) cell { return cell{full: elapsed(max(between(t, now), 0))} }
+	columns = slices.Insert(columns, 4,
+		connectionColumn{name: "age", header: cell{full: "AGE"}, right: true, cell: func(c *analyzer.Connection) cell { return since(c.Start) }},
+		connectionColumn{name: "idle", header: cell{full: "IDLE"}, right: true, cell: func(c *analyzer.Connection) cell { return since(c.End) }})
+	g := grid{steps: listSteps}
+	for _, c := range columns {
+		g.columns = append(g.columns, gridColumn{name: c.name, header: c.header, right: c.right, spare: c.name == spareColumn})
+	}
+	for _, c := range connections {
+		cells := make([]cell, len(columns))
+		for i := range columns {
+			cells[i] = columns[i].cell(c)
+		}
+		g.rows = append(g.rows, cells)
+	}
+	var out bytes.Buffer
+	if err := g.draw(&out, width, color); err != nil {
+		return "", nil, fmt.Errorf("draw the list of connections: %w", err)
+	}
+	lines = strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	return lines[0], lines[1:], nil
+}

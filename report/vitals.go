@@ -1,0 +1,166 @@
+package report
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+)
+
+// Vitals are what is known of a capture that goes on.
+type Vitals struct {
+	At      analyzer.Time // by the capture's clock
+	Live    analyzer.Live
+	Packets uint64              // so far
+	Bytes   uint64              // of them, as they were on the wire
+	Ended   uint64              // records so far
+	Resets  uint64              // in these records, that were accepted
+	Floods  []analyzer.SynFlood // so far
+	Dropped Dropped
+	Evicted uint64 // analyzer.Result.Evicted
+}
+
+// listedStates are in the order in which a connection goes through them. LISTEN is of no connection.
+var listedStates = []tcpstate.State{
+	tcpstate.SynSent, tcpstate.SynRcvd, tcpstate.Established, tcpstate.FinWait1, tcpstate.FinWait2, tcpstate.CloseWait,
+	tcpstate.Closing, tcpstate.LastAck, tcpstate.TimeWait, tcpstate.Closed,
+}
+
+// mostFloods is for how many floods there is room.
+const mostFloods = 3
+
+// DrawVitals draws them in lines of at most width characters, if that is 80 or more: the rates since an earlier one,
+// how many endpoints are in which state, floods, and what is missing.
+func DrawVitals(before, now *Vitals, width int, color bool) []string {
+	seconds := float64(between(before.At, now.At)) / 1e9
+	perSecond := func(before, now uint64) string {
+		if seconds <= 0 {
+			return unknown
+		}
+		return rate(float64(now-before)/seconds) + "/s"
+	}
+	octets := unknown
+	if seconds > 0 {
+		octets = size(uint64(float64(now.Bytes-before.Bytes)/seconds)) + "/s"
+	}
+	toned := func(n uint64, t tone) tone {
+		if n == 0 {
+			return calm
+		}
+		return t
+	}
+	client, server := &now.Live.Client, &now.Live.Server
+	embryonic, waits := server[tcpstate.SynRcvd], client[tcpstate.TimeWait]+server[tcpstate.TimeWait]
+
+	d := vitalsDrawing{width: width, color: color}
+	d.add("packets", cell{full: perSecond(before.Packets, now.Packets) + ", " + octets},
+		cell{full: "opened " + perSecond(before.Live.Begun, now.Live.Begun)},
+		cell{full: "ended " + perSecond(before.Ended, now.Ended)},
+		cell{full: "reset " + perSecond(before.Resets, now.Resets), tone: toned(now.Resets-before.Resets, bad)})
+	d.add("followed", cell{full: count(now.Live.Connections)},
+		cell{full: "embryonic " + count(embryonic), tone: toned(embryonic, alert)},
+		cell{full: "half-open " + count(now.Live.HalfOpen), tone: toned(now.Live.HalfOpen, alert)},
+		cell{full: "TIME_WAIT " + count(waits)})
+	d.states(client, server)
+	d.floods(now.Floods)
+	d.missing(now)
+	return d.lines
+}
+
+type vitalsDrawing struct {
+	width int
+	color bool
+	lines []string
+}
+
+func (d *vitalsDrawing) paint(c cell) string {
+	if !d.color {
+		return plain(c.full)
+	}
+	return c.tone.paint(plain(c.full))
+}
+
+// add adds a label and what is said by it.
+func (d *vitalsDrawing) add(label string, items ...cell) {
+	line, used := label, width(label)
+	for i, c := range items {
+		space := "   "
+		if i == 0 {
+			space = " "
+		}
+		if used+len(space)+width(c.full) > d.width {
+			d.lines = append(d.lines, line)
+			line, used, space = "", 0, strings.Repeat(" ", width(label)+1)
+		}
+		line += space + d.paint(c)
+		used += len(space) + width(c.full)
+	}
+	d.lines = append(d.lines, line)
+}
+
+// states adds how many ends of each side are in each state.
+func (d *vitalsDrawing) states(client, server *analyzer.StateCount) {
+	space := " "
+	if d.width >= 90 {
+		space = gap
+	}
+	lines := [3]string{"      ", "client", "server"}
+	for _, s := range listedStates {
+		name := shortStates[s]
+		right := func(text string, t tone) string {
+			return space + strings.Repeat(" ", max(0, max(len(name), 5)-len(text))) + d.paint(cell{full: text, tone: t})
+		}
+		lines[0] += right(name, bold)
+		for i, n := range []uint64{client[s], server[s]} {
+			t := calm
+			switch {
+			case n == 0:
+				t = faint
+			case s == tcpstate.Established:
+				t = good
+			}
+			lines[1+i] += right(amount(n), t)
+		}
+	}
+	d.lines = append(d.lines, lines[:]...)
+}
+
+// floods adds the largest floods.
+func (d *vitalsDrawing) floods(floods []analyzer.SynFlood) {
+	floods = slices.Clone(floods)
+	slices.SortStableFunc(floods, func(a, b analyzer.SynFlood) int {
+		return cmp.Or(cmp.Compare(b.End, a.End), cmp.Compare(b.HalfOpenPeak, a.HalfOpenPeak))
+	})
+	for i := range floods {
+		if i == mostFloods {
+			d.add("FLOOD", cell{full: "and of " + counted(uint64(len(floods)-i), "more target"), tone: bad})
+			break
+		}
+		f := &floods[i]
+		target := f.Target.IP.String()
+		if f.Target.Port != nil {
+			target = netip.AddrPortFrom(f.Target.IP, *f.Target.Port).String()
+		}
+		d.add("FLOOD", cell{full: target + " " + f.Verdict, tone: bad}, cell{full: counted(f.Syns, "SYN"), tone: bad},
+			cell{full: amount(f.HalfOpenPeak) + " embryonic at once", tone: bad}, cell{full: percent(f.CompletionRatio) + " completed", tone: bad})
+	}
+}
+
+// missing adds what makes a report incomplete.
+func (d *vitalsDrawing) missing(now *Vitals) {
+	var items []cell
+	for _, n := range []struct {
+		n    *uint64
+		what string
+	}{{now.Dropped.Kernel, "dropped by the kernel"}, {now.Dropped.Interface, "by the interface"}, {&now.Evicted, "connections given up early"}} {
+		if n.n != nil && *n.n > 0 {
+			items = append(items, cell{full: count(*n.n) + " " + n.what, tone: bad})
+		}
+	}
+	if len(items) > 0 {
+		d.add("INCOMPLETE", items...)
+	}
+}
