@@ -15,7 +15,7 @@ func (c *connection) fill(r *Connection, o *Options, at int64, by EndedBy) {
 		ID: c.id, PreviousID: PacketNumber(c.previous),
 		Encapsulation: layers(c.encap),
 		Start:         Time(c.start), End: Time(c.end), Duration: Duration(c.end - c.start),
-		EndedBy: by, RoleEvidence: c.role,
+		EndedBy: by, Ended: Time(at), RoleEvidence: c.role,
 		TimeWait: r.TimeWait[:0], Findings: r.Findings[:0],
 		Client: c.endpoint(client, r.Client.States[:0]), Server: c.endpoint(server, r.Server.States[:0]),
 	}

@@ -23,6 +23,7 @@ type Connection struct {
 	End           Time          `json:"end"`           // of the last packet
 	Duration      Duration      `json:"duration_s"`
 	EndedBy       EndedBy       `json:"ended_by"`
+	Ended         Time          `json:"-"`      // when that was: nothing is known of it from then on
 	Client        Endpoint      `json:"client"` // the side that opened
 	Server        Endpoint      `json:"server"`
 	RoleEvidence  RoleEvidence  `json:"role_evidence"`

@@ -108,7 +108,10 @@ moment, worked out from the packets alone.
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{err.Error(), cmd.CommandPath() + " --help lists the flags"}
 	})
-	root.AddCommand(newReadCommand(), newLiveCommand(), newDevicesCommand(), newExplainCommand(), newFindingsCommand(), newSchemaCommand(), newVersionCommand(), newManCommand(), newCompletionCommand())
+	root.AddCommand(
+		newReadCommand(), newLiveCommand(), newDevicesCommand(), newExplainCommand(), newAtCommand(),
+		newFindingsCommand(), newSchemaCommand(), newVersionCommand(), newManCommand(), newCompletionCommand(),
+	)
 	return root
 }
 

@@ -9,8 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/tcplife/tcplife/analyzer"
-	"github.com/tcplife/tcplife/capture"
-	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report"
 )
 
@@ -121,7 +119,7 @@ func (r *reading) explain(ctx context.Context, f *explainFlags) error {
 	total := uint64(0)
 	named := map[uint]report.Chosen{}
 	choice := report.NewLadderChoice(f.top)
-	account, err := r.track(ctx, func(c *analyzer.Connection) {
+	account, err := r.track(ctx, nil, func(c *analyzer.Connection) {
 		total++
 		holds := true
 		if r.where != nil && failed == nil {
@@ -148,7 +146,7 @@ func (r *reading) explain(ctx context.Context, f *explainFlags) error {
 
 	collected := report.NewLadders(chosen)
 	r.options.Trace = collected.Trace
-	if _, err := r.track(ctx, func(*analyzer.Connection) {}); err != nil {
+	if _, err := r.track(ctx, nil, func(*analyzer.Connection) {}); err != nil {
 		return err
 	}
 	e := report.Explanation{Connections: total, Offered: choice.Offered, Ladders: collected.Finish()}
@@ -165,28 +163,4 @@ func (r *reading) explain(ctx context.Context, f *explainFlags) error {
 		account.tellSpeed(r.stderr, time.Since(started))
 	}
 	return account.tellOmissions(r.stderr)
-}
-
-// track reads the files from their beginning to their end, and no less.
-func (r *reading) track(ctx context.Context, emit func(*analyzer.Connection)) (*account, error) {
-	p, err := r.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	tracker := analyzer.New(r.options, emit)
-	err = p.each(ctx, func(_ *capture.Packet, segments []flows.Segment) error {
-		for i := range segments {
-			tracker.Segment(&segments[i])
-		}
-		return nil
-	})
-	p.Close()
-	if err == nil && ctx.Err() != nil {
-		err = errors.New("interrupted before the files were read twice")
-	}
-	if err != nil {
-		return nil, err
-	}
-	tracker.Close()
-	return p.account(false), nil
 }

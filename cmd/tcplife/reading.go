@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -126,4 +127,32 @@ func (r *reading) writeExtract(ctx context.Context) error {
 		return errIncomplete
 	}
 	return nil
+}
+
+// track reads the files from their beginning to their end, and no less, without a report. It calls see, if it is not
+// nil, before the analyzer gets what is in a packet.
+func (r *reading) track(ctx context.Context, see func(*pipeline, *capture.Packet), emit func(*analyzer.Connection)) (*account, error) {
+	p, err := r.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tracker := analyzer.New(r.options, emit)
+	err = p.each(ctx, func(packet *capture.Packet, segments []flows.Segment) error {
+		if see != nil {
+			see(p, packet)
+		}
+		for i := range segments {
+			tracker.Segment(&segments[i])
+		}
+		return nil
+	})
+	p.Close()
+	if err == nil && ctx.Err() != nil {
+		err = errors.New("interrupted before the end of the capture, which the states depend on")
+	}
+	if err != nil {
+		return nil, err
+	}
+	tracker.Close()
+	return p.account(false), nil
 }

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/report"
+)
+
+// atFlags is the command line of `tcplife at`: some of the flags of read, and its own.
+type atFlags struct {
+	readFlags
+	time string // --time
+}
+
+func newAtCommand() *cobra.Command {
+	f := atFlags{}
+	cmd := &cobra.Command{
+		Use:   "at FILE... --time TIME [flags]",
+		Short: "Show the state of every socket at a moment, as ss -tan would have",
+		Long: `Prints what "ss -tan" would have printed at a moment on all hosts of the capture together:
+every connection of which one side at least was not CLOSED, with the states of both, since
+when they were in them, and the connection's age. "-" is the standard input.
+
+TIME is one of
+  2023-11-14T22:13:20.5Z       absolute, RFC 3339
+  2023-11-14 22:13:20.5        absolute, UTC
+  1700000000.5                 absolute, seconds since 1970
+  +12.5s, +1m30s               after the first packet
+  '#1234'                      after packet 1234 of the capture
+
+The states are those of the connections' records ("tcplife read -o json"), so they know what
+came later in the capture: a handshake whose last ACK was lost behind the point of capture
+was not ESTABLISHED on both sides. A state after ~ is inferred, not seen; of a side after
+which there is a dash nothing was known yet. How long a TIME_WAIT lasts --msl says. A
+listening socket is in no capture.`,
+		Example: `  tcplife at web.pcap --time +12.5s
+  tcplife at web.pcap --time '2023-11-14 22:13:32.5' --msl linux
+  tcplife at web.pcap --time '#1234' --where 'server.port == 443'
+  tcplife at web.pcap --time +1m -o json | jq '.by_state'`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return &usageError{"no capture file is given", `tcplife at FILE --time +12.5s; "-" is the standard input`}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.files = args
+			r, moment, err := f.prepare(cmd)
+			if err != nil {
+				return err
+			}
+			return r.at(cmd.Context(), moment, f.time)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.time, "time", "", "the moment: a `TIME` as above")
+	f.addPacketFlags(flags)
+	f.addTableFlags(flags)
+	f.addTrackingFlags(flags)
+	givenOnce(flags)
+	complete(cmd, "output", formatNames)
+	complete(cmd, "color", colorModes)
+	complete(cmd, "msl", mslNames())
+	complete(cmd, "key", keyLayers)
+	return cmd
+}
+
+// addTableFlags adds those of the subcommands that report no connections but something about all of them.
+func (f *readFlags) addTableFlags(flags *pflag.FlagSet) {
+	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT`: "+list(formatNames))
+	flags.StringVar(&f.where, "where", "", "only connections for which `EXPRESSION` holds, see tcplife read --help")
+	flags.IntVar(&f.top, "top", report.DefaultTop, "show the first `N` rows of a table; 0 shows all")
+	flags.StringVar(&f.color, "color", "auto", "colour the table; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
+}
+
+// prepareTable looks for everything that can be wrong with these flags and those of the input.
+func (f *readFlags) prepareTable(cmd *cobra.Command) (*reading, error) {
+	r, err := f.prepareInput(cmd)
+	if err != nil {
+		return nil, err
+	}
+	if err := oneOf("--output", f.output, formatNames); err != nil {
+		return nil, err
+	}
+	if err := oneOf("--color", f.color, colorModes); err != nil {
+		return nil, err
+	}
+	for _, flag := range []string{"top", "color"} {
+		if f.output != "table" && cmd.Flags().Changed(flag) {
+			return nil, &usageError{fmt.Sprintf("--%s is about tables, and the output is %s", flag, f.output), "leave one of the two out"}
+		}
+	}
+	if f.top < 0 {
+		return nil, &usageError{"--top must not be negative", "0 shows all rows"}
+	}
+	return r, nil
+}
+
+// A wantedMoment is what --time says, before the capture is known.
+type wantedMoment struct {
+	absolute analyzer.Time
+	after    *time.Duration // the first packet; nil if it is not said so
+	packet   uint64         // or 0
+}
+
+// parseMoment understands what the help of `tcplife at` lists.
+func parseMoment(s string) (m wantedMoment, err error) {
+	if number, ok := strings.CutPrefix(s, "#"); ok {
+		if m.packet, err = strconv.ParseUint(number, 10, 64); err != nil || m.packet == 0 {
+			return m, errors.New("after # stands the number of a packet, from 1 on")
+		}
+		return m, nil
+	}
+	if after, ok := strings.CutPrefix(s, "+"); ok {
+		d, err := time.ParseDuration(after)
+		if err != nil {
+			d, err = time.ParseDuration(after + "s")
+		}
+		if err != nil || d < 0 {
+			return m, errors.New("after + stands a duration, such as 12.5s or 1m30s")
+		}
+		m.after = &d
+		return m, nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			if t.Year() < 1678 || t.Year() > 2261 {
+				return m, errors.New("no capture can hold that time")
+			}
+			m.absolute = analyzer.Time(t.UnixNano())
+			return m, nil
+		}
+	}
+	if d, err := time.ParseDuration(s + "s"); err == nil { // decimal and exact, which a float is not
+		m.absolute = analyzer.Time(d)
+		return m, nil
+	}
+	return m, errors.New("it must be like 2023-11-14T22:13:20.5Z, '2023-11-14 22:13:20.5', 1700000000.5, +12.5s or '#1234'")
+}
+
+// prepare looks for everything that can be wrong with the flags before a file is opened.
+func (f *atFlags) prepare(cmd *cobra.Command) (*reading, wantedMoment, error) {
+	r, err := f.prepareTable(cmd)
+	if err != nil {
+		return nil, wantedMoment{}, err
+	}
+	if !cmd.Flags().Changed("time") {
+		return nil, wantedMoment{}, &usageError{"no moment is given", "tcplife at FILE --time +12.5s, or a date and time, or a packet: '#1234'"}
+	}
+	m, err := parseMoment(f.time)
+	if err != nil {
+		return nil, m, &usageError{fmt.Sprintf("--time %q: %v", f.time, err), ""}
+	}
+	return r, m, nil
+}
+
+// at reads the capture and writes the snapshot of the moment that is named by what.
+func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) error {
+	started := time.Now()
+	var snapshot *analyzer.Snapshot // nil until the moment is known: what has ended by then is not alive in it
+	var failed error                // to hand on what the analyzer emits
+	first, last := analyzer.NoTime, analyzer.NoTime
+	see := func(p *pipeline, packet *capture.Packet) {
+		before := last
+		last = analyzer.Time(packet.Time)
+		if first == analyzer.NoTime {
+			first = analyzer.Time(p.capture.Stats().First) // which a filter may have kept from us
+			before = first
+		}
+		if snapshot != nil || packet.Number < wanted.packet {
+			return
+		}
+		m := analyzer.Moment{Time: wanted.absolute, Packet: analyzer.PacketNumber(wanted.packet)}
+		switch {
+		case wanted.after != nil:
+			m.Time = first + analyzer.Time(*wanted.after)
+		case packet.Number == wanted.packet:
+			m.Time = last
+		case wanted.packet != 0:
+			m.Time = before
+		}
+		snapshot = analyzer.NewSnapshot(m)
+	}
+	account, err := r.track(ctx, see, func(c *analyzer.Connection) {
+		if snapshot == nil || failed != nil {
+			return
+		}
+		holds := true
+		if r.where != nil {
+			holds, failed = r.where.Holds(c)
+		}
+		if holds && failed == nil {
+			snapshot.Add(c)
+		}
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return err
+	}
+	switch {
+	case wanted.packet > account.read.Packets:
+		return fmt.Errorf("--time %s: the capture has %d packets", what, account.read.Packets)
+	case snapshot == nil:
+		return fmt.Errorf("--time %s: no packet was let through from there on", what)
+	case snapshot.Packet == 0 && (snapshot.Time < analyzer.Time(account.read.First) || snapshot.Time > analyzer.Time(account.read.Last)):
+		return fmt.Errorf("--time %s: the capture lasts from %s to %s", what, analyzer.Time(account.read.First).Append(nil), analyzer.Time(account.read.Last).Append(nil))
+	}
+	snapshot.Finish()
+	switch r.flags.output {
+	case "json":
+		err = report.WriteSnapshotJSON(r.stdout, snapshot)
+	case "jsonl":
+		err = report.WriteSnapshotJSONL(r.stdout, snapshot)
+	case "csv":
+		err = report.WriteSnapshotCSV(r.stdout, snapshot)
+	default:
+		width, color := r.flags.look(r.stdout)
+		err = report.WriteSnapshotTable(r.stdout, snapshot, first, report.TableOptions{Width: width, Color: color, Top: r.flags.top})
+	}
+	if err != nil {
+		return fmt.Errorf("write the snapshot: %w", err)
+	}
+	if r.flags.verbose {
+		account.tellSpeed(r.stderr, time.Since(started))
+	}
+	return account.tellOmissions(r.stderr)
+}

@@ -1,0 +1,56 @@
+package report
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/tcplife/tcplife/analyzer"
+)
+
+// Snapshots of real records, in all formats: as many connections in each, the JSON as the schema says.
+func TestSnapshotFormats(t *testing.T) {
+	schema := compiledSchema(t)
+	for _, file := range []string{"half-open-data", "syn-flood", "midstream", "one-way-client", "ipv6", "time-wait-reuse"} {
+		segments := segmentsOf(t, "../testdata/pcaps/"+file+".pcap")
+		middle := segments[len(segments)/2]
+		for _, moment := range []analyzer.Moment{
+			{Time: analyzer.Time(middle.Time)}, {Time: analyzer.Time(middle.Time), Packet: analyzer.PacketNumber(middle.Packet)},
+		} {
+			snapshot := analyzer.NewSnapshot(moment)
+			tracker := analyzer.New(analyzer.Options{}, snapshot.Add)
+			for i := range segments {
+				tracker.Segment(&segments[i])
+			}
+			tracker.Close()
+			snapshot.Finish()
+			n := len(snapshot.Connections)
+			if n == 0 {
+				t.Errorf("%s: nothing is alive in the middle", file)
+			}
+			var json, jsonl, csv, table strings.Builder
+			for _, err := range []error{
+				WriteSnapshotJSON(&json, snapshot), WriteSnapshotJSONL(&jsonl, snapshot), WriteSnapshotCSV(&csv, snapshot),
+				WriteSnapshotTable(&table, snapshot, analyzer.Time(segments[0].Time), TableOptions{Top: 2, Width: 80}),
+			} {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			validate(t, schema, json.String())
+			for line := range strings.Lines(jsonl.String()) {
+				validate(t, schema, line)
+			}
+			if lines := strings.Count(jsonl.String(), "\n"); lines != n {
+				t.Errorf("%s: %d lines for %d connections", file, lines, n)
+			}
+			if rows := strings.Count(csv.String(), "\n"); rows != n+1 {
+				t.Errorf("%s: %d rows and a header for %d connections", file, rows, n)
+			}
+			for line := range strings.Lines(table.String()) {
+				if len([]rune(line)) > 81 {
+					t.Errorf("%s: wider than 80: %s", file, line)
+				}
+			}
+		}
+	}
+}
