@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 )
@@ -141,32 +142,71 @@ func write(t testing.TB, files ...[]byte) []string {
 	return paths
 }
 
-// read reads files as one capture.
+// read reads files as one capture, packet by packet and many at once, which must not make a difference.
 func read(t testing.TB, files ...[]byte) ([]given, Stats) {
 	t.Helper()
-	r, err := Open(write(t, files...), Options{})
-	if err != nil {
-		t.Fatal(err)
+	paths := write(t, files...)
+	open := func() *Reader {
+		r, err := Open(paths, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
 	}
+	r := open()
 	defer r.Close()
 	all := packets(t, r)
+	for _, size := range []int{1, 2, 100} {
+		batched := open()
+		if got := batches(t, batched, size); !slices.Equal(got, all) || !reflect.DeepEqual(batched.Stats(), r.Stats()) {
+			t.Fatalf("Read of %d packets gives %v, %+v, Next %v, %+v", size, got, batched.Stats(), all, r.Stats())
+		}
+		batched.Close()
+	}
 	return all, r.Stats()
+}
+
+// batches reads r to its end, so many packets at once.
+func batches(t testing.TB, r *Reader, size int) (all []given) {
+	t.Helper()
+	for batch := make([]Packet, size); ; {
+		n, err := r.Read(batch)
+		if err == io.EOF && n == 0 {
+			return all
+		}
+		if err != nil || n == 0 {
+			t.Fatalf("Read: %d, %v", n, err)
+		}
+		for i := range batch[:n] {
+			all = append(all, keep(&batch[i]))
+		}
+	}
 }
 
 // decode reads one stream of any format without opening a file, and returns the error that ended it.
 func decode(src io.Reader, size int) (all []given, f *file, err error) {
+	return decodeBatches(src, size, 1)
+}
+
+// decodeBatches is decode with several packets at once, where they can be had.
+func decodeBatches(src io.Reader, size, most int) (all []given, f *file, err error) {
 	f = &file{}
 	defer f.close()
 	if f.format, err = f.detect(newBuffer(src, size)); err != nil {
 		return nil, f, err
 	}
-	var p Packet
-	for {
-		if err = f.format.next(&p); err != nil {
+	for batch := make([]Packet, most); ; {
+		if err = f.format.next(&batch[0]); err != nil {
 			return all, f, err
 		}
-		p.Number++
-		all = append(all, keep(&p))
+		n := 1
+		for n < most && f.format.more(&batch[n]) {
+			n++
+		}
+		for i := range batch[:n] {
+			batch[i].Number = uint64(len(all) + 1)
+			all = append(all, keep(&batch[i]))
+		}
 	}
 }
 

@@ -16,8 +16,10 @@ const peekSize = 64 << 10
 const maxNesting = 3
 
 // format reads the packets of an uncompressed stream. next returns io.EOF at the end and *Damage where it comes early.
+// more is next where that can be had without touching the packets before; otherwise it returns false.
 type format interface {
 	next(*Packet) error
+	more(*Packet) bool
 	drops() Drops
 }
 

@@ -27,6 +27,11 @@ func check(t *testing.T, file []byte, cut int) {
 		t.Fatalf("a buffer of %d bytes for a file of %d", len(f.buf.data), len(file))
 	}
 
+	many, _, manyErr := decodeBatches(bytes.NewReader(file), 64, 3)
+	if !slices.Equal(many, all) || manyErr.Error() != err.Error() {
+		t.Fatalf("three packets at once: %v, %v\none: %v, %v", many, manyErr, all, err)
+	}
+
 	slow, _, slowErr := decode(iotest.OneByteReader(bytes.NewReader(file)), 1)
 	if !slices.Equal(slow, all) || slowErr.Error() != err.Error() {
 		t.Fatalf("byte by byte: %v, %v\nat once: %v, %v", slow, slowErr, all, err)

@@ -132,24 +132,49 @@ func (f *pcapFile) next(p *Packet) error {
 		// A tail of zeros is what a crash leaves of a file, not thousands of empty packets of 1970.
 		return damaged(start, "a packet header, found zeros")
 	}
-	captured, original := f.order.u32(h[8:]), f.order.u32(h[12:])
-	if f.lengths == originalFirst || f.lengths == smallerFirst && captured > original {
-		captured, original = original, captured
-	}
+	captured, _ := f.sizes(h)
 	if captured > maxPacket {
 		return damaged(start, "a packet of at most %d bytes, found one of %d", maxPacket, captured)
 	}
-	p.Time = int64(f.order.u32(h))*1e9 + int64(f.order.u32(h[4:]))*f.layout.unit
 	size := f.layout.recordHeader + int(captured)
-	record := b.peek(size)
-	if len(record) < size {
+	if len(b.peek(size)) < size {
 		return b.cut(start, fmt.Sprintf("a packet header and %d bytes", captured))
 	}
-	b.take(size)
-	p.Data = record[f.layout.recordHeader:]
+	f.more(p)
+	return nil
+}
+
+// more takes a sound record that is in the buffer already.
+func (f *pcapFile) more(p *Packet) bool {
+	h := f.buf.buffered()
+	size := f.layout.recordHeader
+	if len(h) < size {
+		return false
+	}
+	captured, original := f.sizes(h)
+	if captured > maxPacket || len(h)-size < int(captured) {
+		return false
+	}
+	seconds, fraction := f.order.u32(h), f.order.u32(h[4:])
+	if seconds|fraction|captured|original == 0 {
+		return false
+	}
+	p.Time = int64(seconds)*1e9 + int64(fraction)*f.layout.unit
+	size += int(captured)
+	p.Data = h[f.layout.recordHeader:size:size]
 	p.Length = max(int(original), int(captured))
 	p.Link = f.link
-	return nil
+	f.buf.take(size)
+	return true
+}
+
+// sizes are the two lengths in a record's header: what was captured of the packet, and what it had on the wire.
+func (f *pcapFile) sizes(h []byte) (captured, original uint32) {
+	captured, original = f.order.u32(h[8:]), f.order.u32(h[12:])
+	if f.lengths == originalFirst || f.lengths == smallerFirst && captured > original {
+		captured, original = original, captured
+	}
+	return captured, original
 }
 
 // drops: a pcap file does not tell.

@@ -140,6 +140,23 @@ func (f *pcapngFile) next(p *Packet) error {
 	}
 }
 
+// more takes a packet whose block comes next and is in the buffer already.
+func (f *pcapngFile) more(p *Packet) bool {
+	h := f.buf.buffered()
+	if len(h) < 12 || f.order.u32(h) != blockEnhanced {
+		return false
+	}
+	if length := f.order.u32(h[4:]); uint64(length)+3 > uint64(len(h)) {
+		return false
+	}
+	begin := f.buf.begin
+	if f.next(p) != nil { // it is found again, and told, when it is asked for
+		f.buf.begin = begin
+		return false
+	}
+	return true
+}
+
 // section reads a Section Header Block (§4.1). Its section length is of no use: some writers get it wrong.
 func (f *pcapngFile) section(start int64, body []byte) error {
 	if len(body) < 16 {

@@ -132,6 +132,36 @@ func (r *Reader) Next() (*Packet, error) {
 	return nil, io.EOF
 }
 
+// Read fills packets with the capture's next ones: at least one, for which it may have to wait, and as many more as are
+// there then. They are valid until the next call. It returns io.EOF when there are no more, and is otherwise as Next.
+func (r *Reader) Read(packets []Packet) (n int, err error) {
+	if len(packets) == 0 {
+		return 0, nil
+	}
+	first, err := r.Next()
+	if err != nil {
+		return 0, err
+	}
+	packets[0] = *first
+	s := r.due[0]
+	for n = 1; n < len(packets) && s.file.format.more(&packets[n]); n++ {
+		p := &packets[n]
+		if p.Time != NoTime {
+			s.key = p.Time
+		}
+		if len(r.due) > 1 {
+			if r.due.Less(1, 0) || len(r.due) > 2 && r.due.Less(2, 0) {
+				s.packet = *p // comes after one of another file
+				r.given = false
+				r.settle(true)
+				break
+			}
+		}
+		r.tally.count(p)
+	}
+	return n, nil
+}
+
 // settle puts due[0] where its packet belongs, or takes it out if it has none left.
 func (r *Reader) settle(more bool) {
 	switch {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -33,11 +32,19 @@ func newExtract(path string, stdout io.Writer) (*extract, error) {
 	return x, nil
 }
 
+// all writes a packet that holds a segment.
+func (x *extract) all(packet *capture.Packet, segments []flows.Segment) error {
+	if len(segments) == 0 {
+		return nil
+	}
+	return x.write(packet)
+}
+
 // chosen writes the packets of the connections in ends, which are those of the same 4-tuple from the first packet to the
 // time of the last.
-func (x *extract) chosen(ctx context.Context, p *pipeline) error {
+func (x *extract) chosen(p *pipeline) error {
 	until := map[flows.Key]analyzer.Time{}
-	return p.each(ctx, func(packet *capture.Packet, segments []flows.Segment) error {
+	return p.each(func(packet *capture.Packet, segments []flows.Segment) error {
 		wanted := false
 		for i := range segments {
 			s := &segments[i]

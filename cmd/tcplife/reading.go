@@ -47,12 +47,13 @@ func (r *reading) read(ctx context.Context) error {
 			failed = r.connection(c)
 		}
 	})
-	err = p.each(ctx, func(packet *capture.Packet, segments []flows.Segment) error {
+	var visit visitor
+	if r.extract != nil && r.where == nil {
+		visit = r.extract.all
+	}
+	err = p.track(visit, func(segments []flows.Segment) error {
 		for i := range segments {
 			tracker.Segment(&segments[i])
-		}
-		if failed == nil && len(segments) > 0 && r.extract != nil && r.where == nil {
-			failed = r.extract.write(packet)
 		}
 		return failed
 	})
@@ -113,7 +114,7 @@ func (r *reading) writeExtract(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		err = r.extract.chosen(ctx, p)
+		err = r.extract.chosen(p)
 		p.Close()
 		if err != nil {
 			return err
@@ -137,15 +138,21 @@ func (r *reading) track(ctx context.Context, see func(*pipeline, *capture.Packet
 		return nil, err
 	}
 	tracker := analyzer.New(r.options, emit)
-	err = p.each(ctx, func(packet *capture.Packet, segments []flows.Segment) error {
-		if see != nil {
-			see(p, packet)
-		}
+	take := func(segments []flows.Segment) error {
 		for i := range segments {
 			tracker.Segment(&segments[i])
 		}
 		return nil
-	})
+	}
+	if see == nil {
+		err = p.track(nil, take)
+	} else {
+		p.packets = p.packets[:1] // nothing is known yet of the packets behind the one to see
+		err = p.each(func(packet *capture.Packet, segments []flows.Segment) error {
+			see(p, packet)
+			return take(segments)
+		})
+	}
 	p.Close()
 	if err == nil && ctx.Err() != nil {
 		err = errors.New("interrupted before the end of the capture, which the states depend on")
