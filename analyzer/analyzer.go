@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tcplife/tcplife/analyzer/compact"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -41,17 +42,21 @@ type Analyzer struct {
 	options Options
 	emit    func(*Connection)
 
-	table      table
-	places     []*connection // nil where free
-	freePlaces []place
-	embryos    embryos
-	timers     timers
-	scratch    connection // an embryo's, to be finished
-	clock      int64      // the latest time of the capture so far
-	begun      bool
-	leaping    bool // one packet lies far ahead, at leapTo
-	leapTo     int64
-	leaper     flows.Key // the sockets of that packet
+	table   table
+	wheel   wheel
+	embryos uint64     // in the table
+	scratch connection // an embryo's, to be finished
+
+	awakeLimit     int
+	encapsulations encapsulations // of the connections at rest
+	coder          compact.Coder
+	packing        []byte
+
+	clock   int64 // the latest time of the capture so far
+	begun   bool
+	leaping bool // one packet lies far ahead, at leapTo
+	leapTo  int64
+	leaper  flows.Key // the sockets of that packet
 
 	record Connection // what emit is given, filled anew for each
 	totals totals
@@ -71,12 +76,13 @@ func New(options Options, emit func(*Connection)) *Analyzer {
 	if options.IdleLimit == 0 {
 		options.IdleLimit = defaultIdleLimit
 	}
-	return &Analyzer{options: options, emit: emit, table: table{}, totals: newTotals(), floods: newFloods()}
+	return &Analyzer{options: options, emit: emit, table: newTable(), awakeLimit: awakeLimit, totals: newTotals(), floods: newFloods()}
 }
 
 // Segment takes in the next segment of the capture, or the next ICMP error that quotes one.
 func (a *Analyzer) Segment(seg *flows.Segment) {
 	a.advance(seg)
+	a.makeRoom()
 	if seg.Quote != nil {
 		a.quoted(seg)
 		return
@@ -99,32 +105,39 @@ func (a *Analyzer) Close() {
 	if a.leaping {
 		a.expire(a.leapTo)
 	}
-	type open struct {
-		id   uint64
-		conn *connection // nil for an embryo
-		slot uint32
-	}
-	var left []open
-	for _, p := range a.table {
-		if p&embryoPlace != 0 {
-			slot := uint32(p &^ embryoPlace)
-			left = append(left, open{a.embryos.slot(slot).packet, nil, slot})
+	for _, o := range a.all() {
+		if a.table.places[o.place].size&embryonic != 0 {
+			a.finishEmbryo(o.place, a.clock, EndCaptureEnd)
 			continue
 		}
-		for c := a.places[p]; c != nil; c = c.older {
-			left = append(left, open{c.id, c, 0})
+		a.makeRoom()
+		c := a.newest(o.place)
+		for c.id != o.id {
+			c = c.older
+		}
+		a.remove(c)
+		a.finish(c, a.clock, EndCaptureEnd)
+	}
+	a.table, a.wheel = newTable(), wheel{}
+}
+
+// at is where a record is that has not ended.
+type at struct {
+	id    uint64
+	place uint32
+}
+
+// all gives every record that has not ended, by id.
+func (a *Analyzer) all() (list []at) {
+	var ids []uint64
+	for n := range a.table.places {
+		ids = a.ids(ids[:0], uint32(n))
+		for _, id := range ids {
+			list = append(list, at{id, uint32(n)})
 		}
 	}
-	slices.SortFunc(left, func(x, y open) int { return cmp.Compare(x.id, y.id) })
-	for _, o := range left {
-		if o.conn == nil {
-			a.finishEmbryo(o.slot, a.clock, EndCaptureEnd)
-		} else {
-			a.finish(o.conn, a.clock, EndCaptureEnd)
-		}
-	}
-	clear(a.table)
-	a.places, a.freePlaces = nil, nil
+	slices.SortFunc(list, func(x, y at) int { return cmp.Compare(x.id, y.id) })
+	return list
 }
 
 // Result adds up what was emitted so far. After Close it is complete.
@@ -162,8 +175,13 @@ const maxIncarnations = 4
 
 func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
 	a.live.Begun++
-	c := &connection{}
+	c := a.table.awake.take()
 	c.begin(seg, older)
+	if older != nil {
+		c.place = older.place
+	} else {
+		c.place = a.table.add(&c.key)
+	}
 	if older != nil {
 		c.stale = older.onlySyns() && older.opener == sender(seg) || older.waits()
 		c.beforeWaits = older.waits()
@@ -236,22 +254,66 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment) {
 	}
 }
 
-// finish emits a connection's record. The caller takes it out of the table.
+// finish emits a connection's record. The caller has taken it out of the table; after it there is no connection.
 func (a *Analyzer) finish(c *connection, at int64, by EndedBy) {
-	if c.reported {
-		a.drop(c)
-		return
+	if !c.reported {
+		c.tcp.Settle(at)
+		c.fill(&a.record, &a.options, at, by)
+		a.totals.add(&a.record)
+		a.emit(&a.record)
 	}
-	c.tcp.Settle(at)
 	a.drop(c)
-	c.fill(&a.record, &a.options, at, by)
-	a.totals.add(&a.record)
-	a.emit(&a.record)
 }
 
-// drop ends all accounts of a connection that leaves the table.
+// lookup gives the newest incarnation of a 4-tuple, nil if there is none.
+func (a *Analyzer) lookup(key *flows.Key) *connection {
+	n := a.table.find(key)
+	if n == 0 {
+		return nil
+	}
+	c := a.newest(n)
+	c.touched = true
+	return c
+}
+
+// newest gives the newest incarnation at a place, awake.
+func (a *Analyzer) newest(n uint32) *connection {
+	switch p := &a.table.places[n]; {
+	case p.size&embryonic != 0:
+		return a.hatch(n)
+	case p.size != 0:
+		return a.wake(n)
+	default:
+		return a.table.awake.at(p.where)
+	}
+}
+
+// put makes a connection the newest at its place.
+func (a *Analyzer) put(c *connection) { a.table.places[c.place].where = c.number }
+
+// remove takes a connection out of the table.
+func (a *Analyzer) remove(c *connection) {
+	head := a.newest(c.place)
+	if head != c {
+		for o := head; o != nil; o = o.older {
+			if o.older == c {
+				o.older = c.older
+			}
+		}
+		return
+	}
+	if c.older == nil {
+		a.table.remove(&c.key, c.place)
+		return
+	}
+	a.put(c.older)
+}
+
+// drop ends all accounts of a connection that has left the table.
 func (a *Analyzer) drop(c *connection) {
-	a.forget(c)
 	a.leave(c)
 	a.uncount(c)
+	if c != &a.scratch {
+		a.table.awake.release(c)
+	}
 }

@@ -33,8 +33,10 @@ type connection struct {
 	challengePacket uint64
 	resetPacket     uint64 // of the last RST that was accepted
 
-	timer    int64  // when it is looked at next
-	place    int    // among the timers
+	place   uint32 // of its 4-tuple in the table
+	number  uint32 // among those awake, 0 if it is not used
+	touched bool   // by a segment, since somebody looked who may rest
+
 	counted  bool   // among its target's embryos
 	target   uint32 // of the floods, while it is counted
 	stands   standing
@@ -72,8 +74,8 @@ type side struct {
 func (c *connection) begin(seg *flows.Segment, older *connection) {
 	notes, a, b := c.notes[:0], c.tcp.Ends[0].History[:0], c.tcp.Ends[1].History[:0]
 	*c = connection{
-		id: seg.Packet, key: seg.Key, encap: seg.Encap, older: older,
-		start: seg.Time, end: seg.Time, opener: -1, place: untimed, notes: notes,
+		id: seg.Packet, key: seg.Key, encap: seg.Encap, older: older, number: c.number, touched: true,
+		start: seg.Time, end: seg.Time, opener: -1, notes: notes,
 	}
 	c.tcp.Ends[0].History, c.tcp.Ends[1].History = a, b
 	if older != nil {

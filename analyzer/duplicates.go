@@ -51,3 +51,14 @@ func (s *side) isDuplicate(seg *flows.Segment, peer *side) bool {
 	s.recentNext++
 	return false
 }
+
+// forgetFingerprints forgets those that are too old to be those of duplicates.
+func (c *connection) forgetFingerprints(now int64) {
+	for i := range c.sides {
+		for j := range c.sides[i].recent {
+			if f := &c.sides[i].recent[j]; f.at < now-duplicateWithID {
+				*f = fingerprint{}
+			}
+		}
+	}
+}

@@ -1,27 +1,15 @@
 package analyzer
 
 import (
+	"github.com/tcplife/tcplife/analyzer/compact"
 	"github.com/tcplife/tcplife/flows"
 )
 
-// embryos holds the attempts of which nothing but one SYN has been seen: that is all there is to remember of most of a
-// SYN flood. Anything further makes a connection of it. They wait in the order of the clock. There is no pointer in it
-// that the collector would have to follow.
-type embryos struct {
-	slabs [][]embryo
-	used  uint32 // slots handed out so far
-	free  []uint32
-	queue []waiting // from next on; oldest first
-	next  int
-}
-
-// slabSize is how many embryos are made room for at once.
-const slabSize = 1 << 12
-
-// embryo is one SYN: what a flows.Segment says of it, without pointers.
+// embryo is an attempt of which nothing but one SYN has been seen: that is all there is to remember of most of a SYN
+// flood. Anything further makes a connection of it.
 type embryo struct {
 	key              flows.Key
-	packet           uint64 // 0 for a free slot
+	packet           uint64
 	at               int64
 	heard            int64 // the clock when it came
 	options          flows.Options
@@ -36,12 +24,6 @@ type embryo struct {
 	cut              bool
 }
 
-// waiting is a place in the queue. The slot may have passed to another one since.
-type waiting struct {
-	packet uint64
-	slot   uint32
-}
-
 // segment is the SYN as it came.
 func (e *embryo) segment() flows.Segment {
 	return flows.Segment{
@@ -51,57 +33,50 @@ func (e *embryo) segment() flows.Segment {
 	}
 }
 
+// pack writes all but the key, or reads it.
+func (e *embryo) pack(k *compact.Coder) {
+	k.Uint64(&e.packet)
+	k.Time(&e.at)
+	waited := e.heard - e.at
+	k.Int64(&waited)
+	e.heard = e.at + waited
+	k.Uint32(&e.seq)
+	k.Uint32(&e.ack)
+	k.Uint32(&e.len)
+	k.Uint32(&e.digest)
+	target := uint64(e.target)
+	k.Uint64(&target)
+	e.target = uint32(target)
+	k.Uint16(&e.window)
+	k.Uint16(&e.ipid)
+	k.Uint16((*uint16)(&e.flags))
+	k.Uint8(&e.ttl)
+	k.Bool(&e.fromB)
+	k.Bool(&e.good)
+	k.Bool(&e.bad)
+	k.Bool(&e.cut)
+
+	o := &e.options
+	k.Bool(&o.HasMSS)
+	k.Uint16(&o.MSS)
+	k.Bool(&o.HasWScale)
+	k.Uint8(&o.WScale)
+	k.Bool(&o.SACKPermitted)
+	k.Bool(&o.HasSACK)
+	k.Uint32(&o.SACKLeft)
+	k.Uint32(&o.SACKRight)
+	k.Bool(&o.HasTimestamp)
+	k.Uint32(&o.TSVal)
+	k.Uint32(&o.TSEcr)
+	k.Bool(&o.FastOpen)
+	k.Uint8(&o.FastOpenLen)
+	k.Bool(&o.MPTCP)
+	k.Bool(&o.Signed)
+	k.Bool(&o.Cut)
+}
+
 // deadline is when the attempt is given up.
 func (e *embryo) deadline(o *Options) int64 { return e.heard + int64(o.EmbryonicLimit) }
-
-func (s *embryos) slot(n uint32) *embryo { return &s.slabs[n/slabSize][n%slabSize] }
-
-// add keeps a SYN and gives its slot.
-func (s *embryos) add(syn *flows.Segment, clock int64, target uint32) uint32 {
-	var slot uint32
-	if n := len(s.free); n > 0 {
-		slot, s.free = s.free[n-1], s.free[:n-1]
-	} else {
-		slot = s.used
-		if s.used++; slot%slabSize == 0 {
-			s.slabs = append(s.slabs, make([]embryo, slabSize))
-		}
-	}
-	*s.slot(slot) = embryo{
-		key: syn.Key, packet: syn.Packet, at: syn.Time, heard: clock, options: syn.Options,
-		seq: syn.Seq, ack: syn.Ack, len: syn.Len, digest: syn.Digest, target: target,
-		window: syn.Window, ipid: syn.IPID, flags: syn.Flags, ttl: syn.TTL,
-		fromB: syn.FromB, good: syn.GoodChecksum, bad: syn.BadChecksum, cut: syn.Cut,
-	}
-	if s.next > slabSize && s.next > len(s.queue)/2 {
-		s.queue = append(s.queue[:0], s.queue[s.next:]...)
-		s.next = 0
-	}
-	s.queue = append(s.queue, waiting{syn.Packet, slot})
-	return slot
-}
-
-// take gives an embryo up, to be something else.
-func (s *embryos) take(slot uint32) embryo {
-	e := *s.slot(slot)
-	*s.slot(slot) = embryo{}
-	s.free = append(s.free, slot)
-	return e
-}
-
-// live is how many there are.
-func (s *embryos) live() uint64 { return uint64(s.used) - uint64(len(s.free)) }
-
-// oldest is the embryo that has waited longest, nil if there is none.
-func (s *embryos) oldest() *embryo {
-	for ; s.next < len(s.queue); s.next++ {
-		w := s.queue[s.next]
-		if e := s.slot(w.slot); e.packet == w.packet {
-			return e
-		}
-	}
-	return nil
-}
 
 // bareSyn reports a SYN that a record can begin with, and wait for an answer, as an embryo.
 func bareSyn(seg *flows.Segment) bool { return opens(seg) && seg.Quote == nil && seg.Encap == nil }
@@ -112,18 +87,57 @@ func (a *Analyzer) conceive(syn *flows.Segment) {
 	opener := sender(syn)
 	target := a.floods.target(&syn.Key, opener)
 	a.floods.targets[target].attempt(&syn.Key, opener, syn.Time)
-	a.table[syn.Key] = embryoPlace | place(a.embryos.add(syn, a.now(), target))
+	n := a.table.add(&syn.Key)
+	a.keep(n, &embryo{
+		key: syn.Key, packet: syn.Packet, at: syn.Time, heard: a.now(), options: syn.Options,
+		seq: syn.Seq, ack: syn.Ack, len: syn.Len, digest: syn.Digest, target: target,
+		window: syn.Window, ipid: syn.IPID, flags: syn.Flags, ttl: syn.TTL,
+		fromB: syn.FromB, good: syn.GoodChecksum, bad: syn.BadChecksum, cut: syn.Cut,
+	})
 	if a.options.Trace != nil {
 		a.options.Trace(syn.Packet, syn, 0)
 	}
 }
 
-// hatch makes a connection of an embryo of the table.
-func (a *Analyzer) hatch(slot uint32) *connection {
-	e := a.embryos.take(slot)
-	c := &connection{}
+// keep lays an embryo down at its place.
+func (a *Analyzer) keep(n uint32, e *embryo) {
+	b := appendKey(a.packing[:0], &e.key)
+	a.coder.Base = 0
+	a.coder.Write(b)
+	e.pack(&a.coder)
+	a.packing = a.coder.Bytes()
+	p := &a.table.places[n]
+	p.where, p.size = uint32(a.table.arena.put(a.packing)), uint32(len(a.packing))|embryonic
+	a.wakeAt(n, e.packet, e.deadline(&a.options))
+	a.embryos++
+}
+
+// embryo reads the one at a place.
+func (a *Analyzer) embryo(n uint32) (e embryo) {
+	b := readKey(a.table.arena.bytes(block(a.table.places[n].where)), &e.key)
+	a.coder.Base = 0
+	a.coder.Read(b)
+	e.pack(&a.coder)
+	return e
+}
+
+// lift takes the embryo at a place up, to be something else.
+func (a *Analyzer) lift(n uint32) embryo {
+	e := a.embryo(n)
+	p := &a.table.places[n]
+	a.table.arena.drop(block(p.where), int(p.size&^embryonic))
+	p.where, p.size = 0, 0
+	a.embryos--
+	return e
+}
+
+// hatch makes a connection of the embryo at a place.
+func (a *Analyzer) hatch(n uint32) *connection {
+	e := a.lift(n)
+	c := a.table.awake.take()
 	a.grow(c, &e)
-	a.put(c)
+	c.place = n
+	a.table.places[n].where = c.number
 	a.schedule(c)
 	return c
 }
@@ -138,9 +152,9 @@ func (a *Analyzer) grow(c *connection, e *embryo) {
 }
 
 // finishEmbryo emits the record of an attempt that nothing came of.
-func (a *Analyzer) finishEmbryo(slot uint32, at int64, by EndedBy) {
-	e := a.embryos.take(slot)
-	delete(a.table, e.key)
+func (a *Analyzer) finishEmbryo(n uint32, at int64, by EndedBy) {
+	e := a.lift(n)
+	a.table.remove(&e.key, n)
 	a.grow(&a.scratch, &e)
 	a.finish(&a.scratch, at, by)
 }

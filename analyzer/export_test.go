@@ -1,20 +1,13 @@
 package analyzer
 
-import "github.com/tcplife/tcplife/analyzer/tcpstate"
-
 // Targets is how many targets of connections an Analyzer has room for.
 func Targets(a *Analyzer) int { return len(a.floods.targets) }
 
 // CountLive counts one by one what Live keeps account of.
 func CountLive(a *Analyzer) Live {
 	var live Live
-	for _, p := range a.table {
-		if p&embryoPlace != 0 {
-			live.Connections++
-			live.Client[tcpstate.SynSent]++
-			continue
-		}
-		for c := a.places[p]; c != nil; c = c.older {
+	for n := range a.table.places {
+		for c := a.peek(uint32(n)); c != nil; c = c.older {
 			live.Connections++
 			if c.tcp.HalfOpen != nil {
 				live.HalfOpen++
@@ -30,3 +23,6 @@ func CountLive(a *Analyzer) Live {
 	}
 	return live
 }
+
+// Rest lets hardly any connection stay awake.
+func Rest(a *Analyzer) { a.awakeLimit = aside + 1 }

@@ -19,9 +19,8 @@ type StateCount [tcpstate.TimeWait + 1]uint64
 // in SYN_SENT.
 func (a *Analyzer) Live() Live {
 	live := a.live
-	embryos := a.embryos.live()
-	live.Connections += embryos
-	live.Client[tcpstate.SynSent] += embryos
+	live.Connections += a.embryos
+	live.Client[tcpstate.SynSent] += a.embryos
 	return live
 }
 

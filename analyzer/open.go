@@ -1,37 +1,36 @@
 package analyzer
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // Open calls visit with the record of each connection that began by a time of the capture and is still followed, in the
 // order of their ids, as it stands now: EndOpen, its TIME_WAIT TimeWaitRunning. What silence decides is decided as if
 // nothing more came; the connections themselves go on as if nobody had asked. What was reported at its close is left out. A
 // record is valid until visit returns.
 func (a *Analyzer) Open(by int64, visit func(*Connection)) {
-	var found []*connection
-	for _, p := range a.table {
-		if p&embryoPlace != 0 {
-			if e := *a.embryos.slot(uint32(p &^ embryoPlace)); e.at <= by {
-				c := &connection{}
-				a.grow(c, &e)
-				found = append(found, c)
-			}
-			continue
-		}
-		for c := a.places[p]; c != nil; c = c.older {
-			if c.start <= by && !c.reported {
-				found = append(found, c)
-			}
-		}
-	}
-	slices.SortFunc(found, func(x, y *connection) int { return cmp.Compare(x.id, y.id) })
 	var record Connection
-	for _, c := range found {
-		a.preview(c, &record, EndOpen)
-		visit(&record)
+	for _, o := range a.all() {
+		a.makeRoom()
+		for c := a.peek(o.place); c != nil; c = c.older {
+			if c.id == o.id && c.start <= by && !c.reported {
+				a.preview(c, &record, EndOpen)
+				visit(&record)
+			}
+		}
 	}
+}
+
+// peek gives the newest incarnation at a place to somebody who changes nothing.
+func (a *Analyzer) peek(n uint32) *connection {
+	p := &a.table.places[n]
+	switch {
+	case p.where == 0:
+		return nil
+	case p.size&embryonic != 0:
+		e := a.embryo(n)
+		a.grow(&a.scratch, &e)
+		return &a.scratch
+	}
+	return a.newest(n)
 }
 
 // preview fills in the record that a connection would have if it ended now.

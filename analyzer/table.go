@@ -1,58 +1,236 @@
 package analyzer
 
-import "github.com/tcplife/tcplife/flows"
+import (
+	"encoding/binary"
+	"math/bits"
+	"math/rand/v2"
 
-// table finds what is known of a 4-tuple: the place of its latest incarnation, on which earlier ones hang, or of an
-// embryo. It holds no pointer, so that the collector need not walk it, however many there are.
-type table map[flows.Key]place
+	"github.com/tcplife/tcplife/flows"
+)
 
-// place is an index of Analyzer.places, or with embryoPlace a slot of the embryos.
-type place uint32
-
-const embryoPlace place = 1 << 31
-
-// lookup gives the newest incarnation of a 4-tuple, nil if there is none. An embryo becomes a connection.
-func (a *Analyzer) lookup(key *flows.Key) *connection {
-	p, known := a.table[*key]
-	switch {
-	case !known:
-		return nil
-	case p&embryoPlace != 0:
-		return a.hatch(uint32(p &^ embryoPlace))
-	}
-	return a.places[p]
+// table finds what is known of a 4-tuple: its place. A place holds the incarnations that are followed, the newest first,
+// or an attempt of which only one SYN is known (an embryo). They lie at rest in the arena, in few bytes, or are awake as
+// connections. But for these, of which there are only so many, there is nothing that the collector would have to walk.
+type table struct {
+	index  []bucket // a power of two of them; open addressing, linear probing
+	shift  uint     // 32 - log2 of their number
+	seed   [4]uint64
+	places []place // [0] is not used
+	free   []uint32
+	live   int // places in use
+	arena  arena
+	awake  pool
 }
 
-// put makes a connection the newest of its 4-tuple.
-func (a *Analyzer) put(c *connection) {
-	if p, known := a.table[c.key]; known && p&embryoPlace == 0 {
-		a.places[p] = c
-		return
-	}
-	p := place(len(a.places))
-	if n := len(a.freePlaces); n > 0 {
-		p, a.freePlaces = a.freePlaces[n-1], a.freePlaces[:n-1]
-		a.places[p] = c
-	} else {
-		a.places = append(a.places, c)
-	}
-	a.table[c.key] = p
+// bucket is one entry of the index.
+type bucket struct {
+	tag   uint32 // the key's hash; its upper bits are where the search begins
+	place uint32 // 0 for none
 }
 
-// remove takes a connection out of the table.
-func (a *Analyzer) remove(c *connection) {
-	p := a.table[c.key]
-	head := a.places[p]
-	if head != c {
-		for o := head; o != nil; o = o.older {
-			if o.older == c {
-				o.older = c.older
-			}
+// place is what is known of one 4-tuple, and where.
+type place struct {
+	alarm int64  // when it is looked at next, or never
+	where uint32 // the newest incarnation's number in the pool, or a block of the arena; 0 for a free place
+	size  uint32 // bytes in the arena, 0 for awake; with embryonic set, an embryo
+}
+
+const (
+	embryonic  uint32 = 1 << 31
+	never             = 1<<63 - 1
+	leastIndex        = 1 << 10
+)
+
+func newTable() table {
+	t := table{places: make([]place, 1)}
+	for i := range t.seed {
+		t.seed[i] = rand.Uint64() // nobody can choose ports that collide; nothing of it shows in the output
+	}
+	t.resize(leastIndex)
+	return t
+}
+
+// hash mixes the key with the seeds, as wyhash does.
+func (t *table) hash(k *flows.Key) uint32 {
+	h := mix(half(k.A[:8])^t.seed[0], half(k.A[8:])^t.seed[1]) ^ mix(half(k.B[:8])^t.seed[2], half(k.B[8:])^t.seed[3])
+	ports := uint64(k.APort)<<16 | uint64(k.BPort)
+	if k.V6 {
+		ports |= 1 << 32
+	}
+	h = mix(h^t.seed[1], ports^t.seed[2]) ^ k.Domain
+	h = mix(h^t.seed[3], t.seed[0]|1)
+	return uint32(h >> 32)
+}
+
+func half(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
+
+func mix(x, y uint64) uint64 {
+	high, low := bits.Mul64(x, y)
+	return high ^ low
+}
+
+// find gives the place of a key, 0 if it has none.
+func (t *table) find(k *flows.Key) uint32 {
+	tag := t.hash(k)
+	var packed [maxPackedKey]byte
+	var packedKey []byte
+	for i := tag >> t.shift; ; i = (i + 1) & uint32(len(t.index)-1) {
+		b := t.index[i]
+		if b.place == 0 {
+			return 0
 		}
-		return
-	}
-	if a.places[p] = c.older; c.older == nil {
-		a.freePlaces = append(a.freePlaces, p)
-		delete(a.table, c.key)
+		if b.tag != tag {
+			continue
+		}
+		p := &t.places[b.place]
+		if p.size == 0 {
+			if t.awake.at(p.where).key == *k {
+				return b.place
+			}
+			continue
+		}
+		if packedKey == nil {
+			packedKey = appendKey(packed[:0], k)
+		}
+		if string(t.arena.bytes(block(p.where))[:len(packedKey)]) == string(packedKey) {
+			return b.place
+		}
 	}
 }
+
+// add gives a key that has none a place.
+func (t *table) add(k *flows.Key) uint32 {
+	if t.live++; t.live > len(t.index)/3*2 {
+		t.resize(2 * len(t.index))
+	}
+	var n uint32
+	if last := len(t.free) - 1; last >= 0 {
+		n, t.free = t.free[last], t.free[:last]
+	} else {
+		n = uint32(len(t.places))
+		t.places = append(t.places, place{})
+	}
+	t.places[n] = place{alarm: never}
+	t.insert(bucket{t.hash(k), n})
+	return n
+}
+
+func (t *table) insert(b bucket) {
+	i := b.tag >> t.shift
+	for t.index[i].place != 0 {
+		i = (i + 1) & uint32(len(t.index)-1)
+	}
+	t.index[i] = b
+}
+
+func (t *table) resize(n int) {
+	old := t.index
+	t.index, t.shift = make([]bucket, n), uint(32-bits.TrailingZeros(uint(n)))
+	for _, b := range old {
+		if b.place != 0 {
+			t.insert(b)
+		}
+	}
+}
+
+// remove frees the place of a key. Those behind it in the index move up, so that no search ends early (Knuth, The Art of
+// Computer Programming, volume 3, algorithm 6.4 R).
+func (t *table) remove(k *flows.Key, n uint32) {
+	mask := uint32(len(t.index) - 1)
+	gap := t.hash(k) >> t.shift
+	for t.index[gap].place != n {
+		gap = (gap + 1) & mask
+	}
+	for i := (gap + 1) & mask; t.index[i].place != 0; i = (i + 1) & mask {
+		if home := t.index[i].tag >> t.shift; (i-home)&mask >= (i-gap)&mask {
+			t.index[gap] = t.index[i]
+			gap = i
+		}
+	}
+	t.index[gap] = bucket{}
+	t.places[n] = place{}
+	t.free = append(t.free, n)
+	t.live--
+}
+
+// maxPackedKey is the most that appendKey appends.
+const maxPackedKey = 1 + 2*(16+2) + 8
+
+// appendKey writes a key so that equal bytes are equal keys, and none is the beginning of another one.
+func appendKey(b []byte, k *flows.Key) []byte {
+	kind, skip := byte(0), 12
+	if k.V6 {
+		kind, skip = 1, 0
+	}
+	if k.Domain != 0 {
+		kind |= 2
+	}
+	b = append(b, kind)
+	b = append(append(b, k.A[skip:]...), k.B[skip:]...)
+	b = binary.BigEndian.AppendUint16(b, k.APort)
+	b = binary.BigEndian.AppendUint16(b, k.BPort)
+	if k.Domain != 0 {
+		b = binary.LittleEndian.AppendUint64(b, k.Domain)
+	}
+	return b
+}
+
+// readKey is the key at the beginning of b, and what follows it.
+func readKey(b []byte, k *flows.Key) (rest []byte) {
+	*k = flows.Key{V6: b[0]&1 != 0}
+	domain := b[0]&2 != 0
+	skip := 0
+	if !k.V6 {
+		skip = 12
+		k.A[10], k.A[11], k.B[10], k.B[11] = 0xff, 0xff, 0xff, 0xff
+	}
+	b = b[1:]
+	b = b[copy(k.A[skip:], b):]
+	b = b[copy(k.B[skip:], b):]
+	k.APort, k.BPort = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
+	b = b[4:]
+	if domain {
+		k.Domain = binary.LittleEndian.Uint64(b)
+		b = b[8:]
+	}
+	return b
+}
+
+// pool is the room for the connections that are awake.
+type pool struct {
+	slabs [][]connection
+	free  []uint32
+	hand  uint32 // the number that is the next to be looked at for one to be put to rest
+}
+
+const poolSlab = 64
+
+// at is the connection of a number.
+func (p *pool) at(n uint32) *connection { return &p.slabs[(n-1)/poolSlab][(n-1)%poolSlab] }
+
+// take gives an unused connection: all that may be left in it is room of its lists.
+func (p *pool) take() *connection {
+	if len(p.free) == 0 {
+		base := uint32(len(p.slabs) * poolSlab)
+		p.slabs = append(p.slabs, make([]connection, poolSlab))
+		for n := uint32(poolSlab); n > 0; n-- {
+			p.free = append(p.free, base+n)
+		}
+	}
+	last := len(p.free) - 1
+	n := p.free[last]
+	p.free = p.free[:last]
+	c := p.at(n)
+	c.number = n
+	return c
+}
+
+// release takes a connection back.
+func (p *pool) release(c *connection) {
+	n := c.number
+	c.number, c.older, c.encap = 0, nil, nil
+	p.free = append(p.free, n)
+}
+
+// used is how many connections are awake.
+func (p *pool) used() int { return len(p.slabs)*poolSlab - len(p.free) }

@@ -1,74 +1,21 @@
 package analyzer
 
 import (
-	"container/heap"
 	"math"
 
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
 
-// timers holds connections by the time at which they are looked at next. A connection's deadline may move on
-// without notice; it is asked again when the old one comes.
-type timers []*connection
+// schedule sees to it that a connection is looked at by its deadline. A deadline may move on without notice: it is asked
+// for again when the old one comes.
+func (a *Analyzer) schedule(c *connection) { a.wakeAt(c.place, c.id, c.deadline(&a.options)) }
 
-// untimed is the place of a connection that no timer holds.
-const untimed = -1
-
-func (t timers) Len() int           { return len(t) }
-func (t timers) Less(i, j int) bool { return sooner(t[i].timer, t[i].id, t[j].timer, t[j].id) }
-func (t timers) Swap(i, j int) {
-	t[i], t[j] = t[j], t[i]
-	t[i].place, t[j].place = i, j
-}
-
-// Push is for container/heap.
-func (t *timers) Push(x any) {
-	c := x.(*connection)
-	c.place = len(*t)
-	*t = append(*t, c)
-}
-
-// Pop is for container/heap.
-func (t *timers) Pop() any {
-	last := len(*t) - 1
-	c := (*t)[last]
-	(*t)[last] = nil
-	*t = (*t)[:last]
-	c.place = untimed
-	return c
-}
-
-// first is the connection that is due first, nil if there is none.
-func (t timers) first() *connection {
-	if len(t) == 0 {
-		return nil
-	}
-	return t[0]
-}
-
-// sooner is the order in which records end: by time, then by id.
-func sooner(at int64, id uint64, otherAt int64, otherID uint64) bool {
-	return at < otherAt || at == otherAt && id < otherID
-}
-
-// schedule sees to it that a connection is looked at by its deadline.
-func (a *Analyzer) schedule(c *connection) {
-	at := c.deadline(&a.options)
-	switch {
-	case c.place == untimed:
-		c.timer = at
-		heap.Push(&a.timers, c)
-	case at < c.timer:
-		c.timer = at
-		heap.Fix(&a.timers, c.place)
-	}
-}
-
-// forget takes a connection off the timers.
-func (a *Analyzer) forget(c *connection) {
-	if c.place != untimed {
-		heap.Remove(&a.timers, c.place)
+// wakeAt sees to it that the record at a place is looked at by a time. One alarm is enough for a place: an earlier one makes
+// the later one void.
+func (a *Analyzer) wakeAt(n uint32, id uint64, at int64) {
+	if p := &a.table.places[n]; at < p.alarm {
+		p.alarm = a.wheel.set(alarm{at, id, n})
 	}
 }
 
@@ -122,13 +69,15 @@ func (a *Analyzer) now() int64 {
 // disbelieve takes back a leap: who was heard then was heard now.
 func (a *Analyzer) disbelieve() {
 	a.leaping = false
-	p, known := a.table[a.leaper]
-	switch {
-	case !known:
-	case p&embryoPlace != 0:
-		a.embryos.slot(uint32(p &^ embryoPlace)).heard = a.clock
+	n := a.table.find(&a.leaper)
+	switch p := &a.table.places[n]; {
+	case n == 0:
+	case p.size&embryonic != 0:
+		e := a.lift(n)
+		e.heard = a.clock
+		a.keep(n, &e)
 	default:
-		for c := a.places[p]; c != nil; c = c.older {
+		for c := a.newest(n); c != nil; c = c.older {
 			c.heard = min(c.heard, a.clock)
 			a.schedule(c)
 		}
@@ -142,43 +91,62 @@ func (a *Analyzer) expire(now int64) {
 	}
 	a.clock = now
 	for {
-		c, e := a.timers.first(), a.embryos.oldest()
-		if c != nil && e != nil {
-			if sooner(e.deadline(&a.options), e.packet, c.timer, c.id) {
-				c = nil
-			} else {
-				e = nil
-			}
-		}
-		switch {
-		case c != nil && c.timer < now:
-			heap.Pop(&a.timers)
-			a.due(c, c.timer)
-		case e != nil && e.deadline(&a.options) < now:
-			a.finishEmbryo(uint32(a.table[e.key]&^embryoPlace), e.deadline(&a.options), EndIdle)
-		default:
+		m, due := a.wheel.first(now)
+		if !due {
 			return
 		}
+		a.wheel.pop()
+		a.makeRoom()
+		a.look(m)
 	}
 }
 
-// due looks at a connection whose time has come.
-func (a *Analyzer) due(c *connection, at int64) {
-	if c.deadline(&a.options) <= at {
-		expired := c.expireTimeWait(at, &a.options)
-		switch {
-		case expired && c.over():
-			a.remove(c)
-			a.finish(c, at, EndTimeWaitExpired)
-			return
-		case !expired:
-			a.remove(c)
-			a.finish(c, at, c.endReason(EndIdle))
-			return
-		}
-		a.recount(c) // one of two TIME_WAITs is over
+// look looks at a place because of an alarm.
+func (a *Analyzer) look(m alarm) {
+	p := &a.table.places[m.place]
+	if p.where == 0 || p.alarm != m.at {
+		return // it is void
 	}
-	a.schedule(c)
+	p.alarm = never
+	if p.size&embryonic != 0 {
+		if e := a.embryo(m.place); e.deadline(&a.options) <= m.at {
+			a.finishEmbryo(m.place, e.deadline(&a.options), EndIdle)
+		} else {
+			a.wakeAt(m.place, e.packet, e.deadline(&a.options))
+		}
+		return
+	}
+	var due *connection // the oldest
+	for c := a.newest(m.place); c != nil; c = c.older {
+		if c.deadline(&a.options) <= m.at {
+			due = c
+		}
+	}
+	if due != nil {
+		a.end(due, m.at)
+	}
+	if p.where == 0 {
+		return // that was all
+	}
+	for c := a.newest(m.place); c != nil; c = c.older {
+		a.schedule(c)
+	}
+}
+
+// end ends what is due of a connection: its TIME_WAIT, or all of it.
+func (a *Analyzer) end(c *connection, at int64) {
+	expired := c.expireTimeWait(at, &a.options)
+	switch {
+	case expired && !c.over():
+		a.recount(c)
+		return
+	case expired:
+		a.remove(c)
+		a.finish(c, at, EndTimeWaitExpired)
+	default:
+		a.remove(c)
+		a.finish(c, at, c.endReason(EndIdle))
+	}
 }
 
 // deadline is when nothing more is expected of the connection, by the capture's clock.

@@ -1,0 +1,65 @@
+package analyzer_test
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"testing"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// A connection that has rested is none the worse for it: the records are the same as if it had been awake all the time.
+func TestRestChangesNothing(t *testing.T) {
+	files, err := filepath.Glob("../testdata/pcaps/*.pcap*")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		awake, rested := recordsOf(t, file, func(*analyzer.Analyzer) {}), recordsOf(t, file, analyzer.Rest)
+		if len(awake) != len(rested) {
+			t.Fatalf("%s: %d records, %d with rest", file, len(awake), len(rested))
+		}
+		for i := range awake {
+			if awake[i] != rested[i] {
+				t.Fatalf("%s: without rest\n%s\nwith it\n%s", file, awake[i], rested[i])
+			}
+		}
+	}
+}
+
+// recordsOf are those of a capture, as JSON.
+func recordsOf(t *testing.T, file string, prepare func(*analyzer.Analyzer)) (list []string) {
+	packets, err := capture.Open([]string{file}, capture.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packets.Close()
+	decoder := flows.NewDecoder(flows.DecoderOptions{})
+	tracker := analyzer.New(analyzer.Options{}, func(c *analyzer.Connection) {
+		b, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, string(b))
+	})
+	prepare(tracker)
+	var segments []flows.Segment
+	for {
+		packet, err := packets.Next()
+		if err != nil {
+			break
+		}
+		segments = decoder.Decode(packet, segments[:0])
+		for i := range segments {
+			tracker.Segment(&segments[i])
+		}
+	}
+	tracker.Close()
+	result, err := json.Marshal(tracker.Result())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(list, string(result))
+}

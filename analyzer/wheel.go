@@ -1,0 +1,169 @@
+package analyzer
+
+// wheel holds alarms by the time at which they are due, to be had in the order of time, then of id. Setting one and
+// having it costs the same however many there are. There is no pointer in it for each of them that the collector would
+// have to follow.
+//
+// It is a ring of buckets, each a list of blocks (Varghese and Lauck, Hashed and Hierarchical Timing Wheels, SOSP 1987).
+// A bucket is put in order only when its time comes.
+type wheel struct {
+	near    []alarm // a heap of all before the horizon
+	horizon int64   // ns, where a bucket begins
+	ring    [ringSize]uint32
+	waiting int // alarms in the ring
+	slabs   [][]alarmBlock
+	blocks  uint32 // made so far; number 0 is none
+	free    uint32 // the first block of a list
+	begun   bool
+}
+
+// alarm is a place of the table that is to be looked at.
+type alarm struct {
+	at    int64
+	id    uint64 // of the record for which
+	place uint32
+}
+
+func (x *alarm) before(y *alarm) bool { return x.at < y.at || x.at == y.at && x.id < y.id }
+
+const (
+	bucketBits = 27 // a bucket is 134 ms
+	ringSize   = 1 << 11
+	// turn is how far ahead an alarm can be set, 275 s: beyond the usual limits of what is soon over.
+	turn = (ringSize - 1) << bucketBits
+)
+
+// alarmSlab is how many blocks are made room for at once.
+const alarmSlab = 64
+
+type alarmBlock struct {
+	alarms [63]alarm
+	n      uint32
+	next   uint32 // 0 for none
+}
+
+// set adds an alarm, and gives the time for which: a turn ahead if it lies beyond that. Whoever is woken then looks again.
+func (w *wheel) set(m alarm) int64 {
+	if !w.begun {
+		w.begun = true
+		w.horizon = m.at >> bucketBits << bucketBits
+	}
+	if m.at < w.horizon {
+		w.near = append(w.near, m)
+		w.up(len(w.near) - 1)
+		return m.at
+	}
+	// The difference is right also where it exceeds an int64.
+	m.at = w.horizon + int64(min(uint64(m.at)-uint64(w.horizon), turn))
+	bucket := &w.ring[m.at>>bucketBits&(ringSize-1)]
+	if *bucket == 0 || int(w.block(*bucket).n) == len(w.block(*bucket).alarms) {
+		*bucket = w.take(*bucket)
+	}
+	block := w.block(*bucket)
+	block.alarms[block.n] = m
+	block.n++
+	w.waiting++
+	return m.at
+}
+
+// block is the block of a number.
+func (w *wheel) block(n uint32) *alarmBlock { return &w.slabs[(n-1)/alarmSlab][(n-1)%alarmSlab] }
+
+// take gives an empty block that comes before next in its list.
+func (w *wheel) take(next uint32) uint32 {
+	n := w.free
+	if n != 0 {
+		w.free = w.block(n).next
+	} else {
+		if w.blocks%alarmSlab == 0 {
+			w.slabs = append(w.slabs, make([]alarmBlock, alarmSlab))
+		}
+		w.blocks++
+		n = w.blocks
+	}
+	w.block(n).n, w.block(n).next = 0, next
+	return n
+}
+
+// first gives the alarm that is due first, if it is due before now.
+func (w *wheel) first(now int64) (m alarm, due bool) {
+	for len(w.near) == 0 && w.horizon < now {
+		if w.waiting == 0 {
+			w.horizon = now >> bucketBits << bucketBits
+			break
+		}
+		w.step()
+	}
+	if len(w.near) == 0 || w.near[0].at >= now {
+		return alarm{}, false
+	}
+	return w.near[0], true
+}
+
+// step moves the horizon over one bucket.
+func (w *wheel) step() {
+	bucket := &w.ring[w.horizon>>bucketBits&(ringSize-1)]
+	for b := *bucket; b != 0; {
+		block := w.block(b)
+		w.near = append(w.near, block.alarms[:block.n]...)
+		w.waiting -= int(block.n)
+		next := block.next
+		block.next, w.free = w.free, b
+		b = next
+	}
+	*bucket = 0
+	for i := len(w.near)/2 - 1; i >= 0; i-- {
+		w.down(i)
+	}
+	w.horizon += 1 << bucketBits
+}
+
+// pop takes the alarm out that first has given.
+func (w *wheel) pop() {
+	last := len(w.near) - 1
+	w.near[0] = w.near[last]
+	w.near = w.near[:last]
+	w.down(0)
+	if last == 0 && cap(w.near) > 1<<16 {
+		w.near = nil // one full bucket does not keep its room forever
+	}
+}
+
+// next gives the alarm that is due next, however far away, if there is one.
+func (w *wheel) next() (m alarm, isThere bool) {
+	for len(w.near) == 0 {
+		if w.waiting == 0 {
+			return alarm{}, false
+		}
+		w.step()
+	}
+	return w.near[0], true
+}
+
+func (w *wheel) up(i int) {
+	for h := w.near; i > 0; {
+		parent := (i - 1) / 2
+		if !h[i].before(&h[parent]) {
+			return
+		}
+		h[i], h[parent] = h[parent], h[i]
+		i = parent
+	}
+}
+
+func (w *wheel) down(i int) {
+	for h := w.near; ; {
+		child := 2*i + 1
+		if child >= len(h) {
+			return
+		}
+		if child+1 < len(h) && h[child+1].before(&h[child]) {
+			child++
+		}
+		if !h[child].before(&h[i]) {
+			return
+		}
+		h[i], h[child] = h[child], h[i]
+		i = child
+	}
+}

@@ -1,0 +1,61 @@
+// Package randfill gives tests structs of which every field says something.
+package randfill
+
+import (
+	"math/rand/v2"
+	"reflect"
+	"unsafe"
+)
+
+// Fill gives every field below *p, exported or not, some value, zero too. Lists get one to four elements, numbers any
+// value of their type that is not below 0. Pointers are followed once they are set; those to stop at are named by type.
+func Fill[T any](r *rand.Rand, p *T, leave ...reflect.Type) {
+	filler{r, leave}.fill(reflect.ValueOf(p).Elem())
+}
+
+type filler struct {
+	r     *rand.Rand
+	leave []reflect.Type
+}
+
+func (f filler) fill(v reflect.Value) {
+	r := f.r
+	for _, t := range f.leave {
+		if v.Type() == t {
+			return
+		}
+	}
+	v = reflect.NewAt(v.Type(), unsafe.Pointer(v.UnsafeAddr())).Elem() // also what is not exported
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			f.fill(v.Field(i))
+		}
+	case reflect.Array:
+		for i := range v.Len() {
+			f.fill(v.Index(i))
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1+r.IntN(4), 5))
+		for i := range v.Len() {
+			f.fill(v.Index(i))
+		}
+	case reflect.Pointer:
+		if r.IntN(2) == 0 {
+			v.Set(reflect.New(v.Type().Elem()))
+			f.fill(v.Elem())
+		}
+	case reflect.Bool:
+		v.SetBool(r.IntN(2) == 0)
+	case reflect.Int, reflect.Int8, reflect.Int64:
+		if r.IntN(4) > 0 {
+			v.SetInt(r.Int64() >> (64 - v.Type().Bits()) >> r.IntN(v.Type().Bits()-1))
+		}
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		if r.IntN(4) > 0 {
+			v.SetUint(r.Uint64() >> (64 - v.Type().Bits()) >> r.IntN(v.Type().Bits()))
+		}
+	default:
+		panic("no value for " + v.Type().String())
+	}
+}
