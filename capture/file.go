@@ -21,6 +21,7 @@ type format interface {
 	next(*Packet) error
 	more(*Packet) bool
 	drops() Drops
+	until() int64 // Stats.Until
 }
 
 // file is one open capture file.

@@ -179,3 +179,5 @@ func (f *pcapFile) sizes(h []byte) (captured, original uint32) {
 
 // drops: a pcap file does not tell.
 func (f *pcapFile) drops() Drops { return Drops{} }
+
+func (f *pcapFile) until() int64 { return NoTime }

@@ -28,6 +28,7 @@ const (
 
 	optionDropCount = 4 // epb_dropcount
 
+	optionEndTime         = 3 // isb_endtime
 	optionReceived        = 4 // isb_ifrecv
 	optionInterfaceDrops  = 5 // isb_ifdrop
 	optionOperatingSystem = 7 // isb_osdrop
@@ -41,6 +42,7 @@ type pcapngFile struct {
 	order      order
 	interfaces []netInterface // of the section
 	before     Drops          // of the sections before
+	ended      int64          // the latest isb_endtime, NoTime before
 }
 
 // netInterface is one Interface Description Block and what was counted on it.
@@ -54,7 +56,7 @@ type netInterface struct {
 }
 
 func newPcapngFile(b *buffer) (format, error) {
-	f := &pcapngFile{buf: b}
+	f := &pcapngFile{buf: b, ended: NoTime}
 	// The first block is read here, so that what only looks like pcapng, for it begins with line feeds, is refused.
 	_, _, err := f.block()
 	var d *Damage
@@ -211,6 +213,9 @@ func (f *pcapngFile) count(start int64, body []byte) error {
 			continue
 		}
 		switch n := f.order.u64(value); code {
+		case optionEndTime:
+			high, low := f.order.u32(value), f.order.u32(value[4:])
+			f.ended = max(f.ended, i.clock.time(uint64(high)<<32|uint64(low)))
 		case optionReceived:
 			i.drops.Received = n
 		case optionInterfaceDrops:
@@ -328,3 +333,5 @@ func (f *pcapngFile) drops() Drops {
 	}
 	return sum
 }
+
+func (f *pcapngFile) until() int64 { return f.ended }

@@ -103,6 +103,7 @@ func (r *Reader) finish(s *source, err error) {
 	}
 	if s.file != nil {
 		r.tally.total.Drops.add(s.file.format.drops())
+		r.tally.total.Until = max(r.tally.total.Until, s.file.format.until())
 		s.file.close()
 		s.file = nil
 	}

@@ -169,7 +169,7 @@ func TestStats(t *testing.T) {
 	}
 	stats.Files, stats.Damage = nil, nil
 	want := Stats{
-		Packets: 4, CapturedBytes: 11, WireBytes: 125, First: 10 * second, Last: 20 * second, Untimed: 1,
+		Packets: 4, CapturedBytes: 11, WireBytes: 125, First: 10 * second, Last: 20 * second, Until: NoTime, Untimed: 1,
 		LinkTypes: map[LinkType]uint64{1: 3, 276: 1},
 	}
 	if !reflect.DeepEqual(stats, want) {

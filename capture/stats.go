@@ -9,6 +9,7 @@ type Stats struct {
 	CapturedBytes uint64
 	WireBytes     uint64 // what the packets had on the wire
 	First, Last   int64  // the earliest and the latest time, ns since the Unix epoch; NoTime if no packet has one
+	Until         int64  // when the capturing ended, if that is told: maybe long after the last packet; NoTime otherwise
 	Untimed       uint64 // packets without a time of their own: they got the time of the packet before, or 0
 	LinkTypes     map[LinkType]uint64
 	Drops         Drops
@@ -39,7 +40,7 @@ type tally struct {
 
 func newTally(paths []string) tally {
 	return tally{
-		total: Stats{Files: slices.Clone(paths), First: NoTime, Last: NoTime},
+		total: Stats{Files: slices.Clone(paths), First: NoTime, Last: NoTime, Until: NoTime},
 		links: map[LinkType]*uint64{},
 	}
 }

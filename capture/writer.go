@@ -47,14 +47,42 @@ func (w *Writer) Write(p *Packet) error {
 	return w.end()
 }
 
+// Statistics writes until when packets were captured (ns since the Unix epoch, of 1970 or later), and what became of them in
+// this file: so that a reader knows what is missing, and that nothing came after the last packet.
+func (w *Writer) Statistics(until int64, d Drops) error {
+	if err := w.describeAny(); err != nil {
+		return err
+	}
+	high, low := uint32(uint64(until)>>32), uint32(uint64(until))
+	w.begin(blockStatistics)
+	w.u32(0, high, low)
+	w.u32(8<<16|optionEndTime, high, low)
+	for _, count := range []struct {
+		option uint32
+		n      uint64
+	}{{optionReceived, d.Received}, {optionInterfaceDrops, d.Interface}, {optionOperatingSystem, d.Kernel}} {
+		w.u32(8<<16 | count.option)
+		w.block = binary.LittleEndian.AppendUint64(w.block, count.n)
+	}
+	w.u32(0) // the end of the options
+	return w.end()
+}
+
 // Flush writes what is buffered. A file without packets gets an interface all the same: libpcap asks for one.
 func (w *Writer) Flush() error {
-	if len(w.interfaces) == 0 {
-		if _, err := w.describe(writerInterface{link: ethernet}); err != nil {
-			return err
-		}
+	if err := w.describeAny(); err != nil {
+		return err
 	}
 	return w.w.Flush()
+}
+
+// describeAny sees to it that there is an interface.
+func (w *Writer) describeAny() error {
+	if len(w.interfaces) > 0 {
+		return nil
+	}
+	_, err := w.describe(writerInterface{link: ethernet})
+	return err
 }
 
 // describe returns the number of an interface, and writes its description if it is new.
@@ -100,6 +128,11 @@ func (w *Writer) end() error {
 	length := uint32(len(w.block) + 4)
 	w.u32(length)
 	binary.LittleEndian.PutUint32(w.block[4:], length)
+	if len(w.block) > w.w.Available() { // whole blocks only go to the file, so that it can be cut behind one
+		if err := w.w.Flush(); err != nil {
+			return err
+		}
+	}
 	_, err := w.w.Write(w.block)
 	return err
 }

@@ -32,6 +32,8 @@ type Table struct {
 	connections, embryonic, halfOpen ranking[[]cell]
 
 	timeWaits timeWaitLedger
+
+	rows *rows // with TableOptions.Follow
 }
 
 // TableOptions say what the tables show.
@@ -41,6 +43,7 @@ type TableOptions struct {
 	Top     int      // rows of a table; 0 for all of them, which are then kept in memory
 	Sort    string   // one of TableSorts; empty for start
 	Columns []string // of TableColumns, in this order, never left out; nil for those that fit
+	Follow  bool     // each connection in its row at once, and no table of them at the end, which can come again and again
 }
 
 // DefaultTop is a sensible TableOptions.Top for a terminal.
@@ -56,7 +59,11 @@ func NewTable(w io.Writer, o TableOptions) (*Table, error) {
 		return nil, err
 	}
 	names := o.Columns
-	if len(names) == 0 {
+	switch {
+	case len(names) > 0:
+	case o.Follow:
+		names = followColumns
+	default:
 		names = defaultColumns
 	}
 	columns, err := columnsByName(names)
@@ -64,14 +71,21 @@ func NewTable(w io.Writer, o TableOptions) (*Table, error) {
 		return nil, err
 	}
 	some := ranking[[]cell]{limit: o.Top}
-	return &Table{
+	t := &Table{
 		w: w, options: o, key: key, columns: columns, chosen: len(o.Columns) > 0,
 		connections: some, embryonic: some, halfOpen: some,
-	}, nil
+	}
+	if o.Follow {
+		t.rows = newRows(columns, t.chosen, o.Width)
+	}
+	return t, nil
 }
 
-// Connection takes a connection into the tables. Nothing is written yet.
+// Connection takes a connection into the tables. Nothing is written yet but, with TableOptions.Follow, its row.
 func (t *Table) Connection(c *analyzer.Connection) error {
+	if t.rows != nil {
+		return t.rows.write(t.w, c, t.options.Color)
+	}
 	at := rank{t.key.key(c), c.ID}
 	t.connections.offer(at, func() []cell {
 		cells := make([]cell, len(t.columns))
@@ -101,7 +115,7 @@ func (t *Table) Finish(e *Ending) error {
 		floodSection(e.Result.SynFloods, t.options.Top),
 	}
 	for i, s := range sections {
-		if s.total == 0 && i > 0 {
+		if s.total == 0 && (i > 0 || t.rows != nil) {
 			continue
 		}
 		if err := t.draw(&out, &s); err != nil {

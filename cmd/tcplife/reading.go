@@ -61,7 +61,7 @@ func (r *reading) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tracker.Close()
+	p.end(tracker)
 	if failed != nil {
 		return failed
 	}
@@ -160,6 +160,14 @@ func (r *reading) track(ctx context.Context, see func(*pipeline, *capture.Packet
 	if err != nil {
 		return nil, err
 	}
-	tracker.Close()
+	p.end(tracker)
 	return p.account(false), nil
+}
+
+// end ends what is tracked: when the capturing ended, where the files tell, for in the silence before that timers ran out.
+func (p *pipeline) end(tracker *analyzer.Analyzer) {
+	if until := p.capture.Stats().Until; until != capture.NoTime {
+		tracker.Advance(until)
+	}
+	tracker.Close()
 }
