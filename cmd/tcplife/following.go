@@ -18,6 +18,7 @@ type live struct {
 	*reading
 	flags *liveFlags
 	until *condition // nil is never
+	watch *watch     // nil but on a terminal
 
 	capture *capture.Live
 	decoder *flows.Decoder
@@ -34,14 +35,15 @@ func (l *live) run(ctx context.Context) error {
 	f := l.flags
 	var err error
 	l.capture, err = capture.OpenLive(f.devices, capture.LiveOptions{
-		Filter: f.filter, Snaplen: f.snaplen, Buffer: f.buffer << 10, Promiscuous: !f.noPromiscuous, Immediate: f.immediate,
+		Filter: f.filter, Snaplen: f.snaplen, Buffer: f.buffer << 10, Promiscuous: !f.noPromiscuous, Immediate: f.immediate || f.viewed,
 	})
 	if err != nil {
 		return err
 	}
 	defer l.capture.Close()
 	l.tellFilter()
-	l.decoder = flows.NewDecoder(flows.DecoderOptions{KeyIDs: f.key, DropBadChecksums: f.dropBadChecksums})
+	decoding := flows.DecoderOptions{KeyIDs: f.key, DropBadChecksums: f.dropBadChecksums}
+	l.decoder = flows.NewDecoder(decoding)
 	l.tracker = analyzer.New(l.options, l.ended)
 
 	if f.duration > 0 {
@@ -51,7 +53,12 @@ func (l *live) run(ctx context.Context) error {
 	}
 	context.AfterFunc(ctx, l.capture.Stop)
 	started := time.Now()
-	if err := l.follow(); err != nil {
+	follow := l.follow
+	if f.viewed {
+		l.watch = newWatch(l.tracker, keptOptions{decoding, l.options}, l.capture.Stats)
+		follow = l.viewed
+	}
+	if err := follow(); err != nil {
 		return err
 	}
 	l.tracker.Close()
@@ -98,12 +105,18 @@ func (l *live) follow() error {
 		if batch.Until != capture.NoTime {
 			l.tracker.Advance(batch.Until)
 		}
+		if l.watch != nil {
+			l.watch.look(time.Now(), batch.Until)
+		}
 	}
 }
 
 // packet takes in a packet.
 func (l *live) packet(p *capture.Packet) {
 	l.packets++
+	if l.watch != nil {
+		l.watch.packet(p)
+	}
 	l.segments = l.decoder.Decode(p, l.segments[:0])
 	for i := range l.segments {
 		l.tracker.Segment(&l.segments[i])
@@ -112,6 +125,9 @@ func (l *live) packet(p *capture.Packet) {
 
 // ended hands on a connection that has ended.
 func (l *live) ended(c *analyzer.Connection) {
+	if l.watch != nil {
+		l.watch.ended(c)
+	}
 	if l.failed != nil {
 		return
 	}

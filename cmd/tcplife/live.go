@@ -21,6 +21,8 @@ type liveFlags struct {
 
 	duration time.Duration
 	until    string
+
+	viewed bool // on a terminal, unless a format was asked for
 }
 
 func newLiveCommand() *cobra.Command {
@@ -99,6 +101,7 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*live, error) {
 	if given("duration") && f.duration <= 0 {
 		return nil, &usageError{"--duration must be above 0", "without it a signal ends the capture"}
 	}
+	f.viewed = !given("output") && r.watchable()
 	l := &live{reading: r, flags: f}
 	if given("until") {
 		if l.until, err = newCondition(f.until); err != nil {

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"net/netip"
+	"os"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/report"
+)
+
+// keptOptions say how packets that were kept are read once more: as they were the first time.
+type keptOptions struct {
+	decoder flows.DecoderOptions
+	tracker analyzer.Options
+}
+
+// A keptLife is what the packets that are kept tell of a connection.
+type keptLife struct {
+	record      *analyzer.Connection // as the kept packets alone tell it
+	first, last uint64               // of its packets
+	kept        uint64               // packets of the connection
+	missing     uint64               // those that are not kept any more
+}
+
+// segments calls visit for each kept packet with segments between the two sockets of a connection, and all its segments.
+func (s *scene) segments(o keptOptions, of *analyzer.Connection, visit func(*capture.Packet, []flows.Segment)) {
+	x, y := netip.AddrPortFrom(of.Client.IP, of.Client.Port), netip.AddrPortFrom(of.Server.IP, of.Server.Port)
+	decoder := flows.NewDecoder(o.decoder)
+	var segments []flows.Segment
+	for packet := range s.kept.Packets {
+		segments = decoder.Decode(packet, segments[:0])
+		own := segments[:0]
+		for _, seg := range segments {
+			if a, b := seg.Key.AddrPortA(), seg.Key.AddrPortB(); a == x && b == y || a == y && b == x {
+				own = append(own, seg)
+			}
+		}
+		if len(own) > 0 {
+			visit(packet, own)
+		}
+	}
+}
+
+// track follows what was between the sockets of a connection, as far as it is kept.
+func (s *scene) track(o keptOptions, of *analyzer.Connection, trace func(uint64, *flows.Segment, tcpstate.Effect), emit func(*analyzer.Connection)) {
+	options := o.tracker
+	options.Trace, options.AtClose = trace, false
+	tracker := analyzer.New(options, emit)
+	s.segments(o, of, func(_ *capture.Packet, segments []flows.Segment) {
+		for i := range segments {
+			tracker.Segment(&segments[i])
+		}
+	})
+	tracker.Advance(int64(s.vitals.At))
+	tracker.Close()
+}
+
+// life finds what is kept of a connection. Where its beginning is not, it seems to begin with the first packet that is.
+func (s *scene) life(o keptOptions, of *analyzer.Connection) (*keptLife, error) {
+	life := &keptLife{}
+	s.track(o, of, nil, func(c *analyzer.Connection) {
+		begins := c.ID == of.ID || c.ID > of.ID && c.Start <= of.End
+		if begins && (life.record == nil || c.ID < life.record.ID) {
+			life.record = report.NewChosen(c).Connection
+		}
+	})
+	if life.record == nil {
+		return nil, fmt.Errorf("no packet of connection %d is kept any more, only the last %s of the capture are", of.ID, byteSize(keptBytes))
+	}
+	if life.record.EndedBy == analyzer.EndCaptureEnd {
+		life.record.EndedBy = analyzer.EndOpen
+	}
+	life.first = math.MaxUint64
+	s.track(o, of, func(id uint64, seg *flows.Segment, _ tcpstate.Effect) {
+		if id == life.record.ID {
+			life.first, life.last = min(life.first, seg.Packet), max(life.last, seg.Packet)
+			if seg.Quote == nil {
+				life.kept++
+			}
+		}
+	}, func(*analyzer.Connection) {})
+	if total := of.Client.Packets + of.Server.Packets; life.record.ID != of.ID && total > life.kept {
+		life.missing = total - life.kept
+	}
+	return life, nil
+}
+
+// tellMissing says what is not kept any more, if anything.
+func (l *keptLife) tellMissing() string {
+	switch l.missing {
+	case 0:
+		return ""
+	case 1:
+		return "its first packet is not kept any more"
+	}
+	return fmt.Sprintf("its first %d packets are not kept any more", l.missing)
+}
+
+// explain draws the ladder of a connection from the packets that are kept.
+func (s *scene) explain(o keptOptions, of *analyzer.Connection, look report.LadderOptions) (string, error) {
+	life, err := s.life(o, of)
+	if err != nil {
+		return "", err
+	}
+	ladders := report.NewLadders([]report.Chosen{{Connection: life.record}})
+	s.track(o, of, ladders.Trace, func(*analyzer.Connection) {})
+	var text bytes.Buffer
+	if life.missing > 0 {
+		fmt.Fprintf(&text, "INCOMPLETE: of connection %d, %s. What the kept ones tell:\n\n", of.ID, life.tellMissing())
+	}
+	e := report.Explanation{Ladders: ladders.Finish()}
+	if err := e.WriteText(&text, look); err != nil {
+		return "", err
+	}
+	return text.String(), nil
+}
+
+// write writes a capture of a connection from the packets that are kept, into a file that was not there before. It says
+// what it wrote.
+func (s *scene) write(o keptOptions, of *analyzer.Connection) (said string, err error) {
+	life, err := s.life(o, of)
+	if err != nil {
+		return "", err
+	}
+	file, err := createNew(fmt.Sprintf("tcplife-%d", of.ID), ".pcapng")
+	if err != nil {
+		return "", fmt.Errorf("write packets: %w", err)
+	}
+	writer := capture.NewWriter(file)
+	packets := 0
+	s.segments(o, of, func(packet *capture.Packet, _ []flows.Segment) {
+		if err == nil && life.first <= packet.Number && packet.Number <= life.last {
+			err = writer.Write(packet)
+			packets++
+		}
+	})
+	err = errors.Join(err, writer.Flush(), file.Close())
+	if err != nil {
+		return "", fmt.Errorf("write packets to %s: %w", file.Name(), err)
+	}
+	said = fmt.Sprintf("%d packets of connection %d are in %s", packets, of.ID, file.Name())
+	if life.missing > 0 {
+		said += "; INCOMPLETE: " + life.tellMissing()
+	}
+	return said, nil
+}
+
+// createNew creates a file of a name that no file has: name-2, name-3, … where it is taken.
+func createNew(name, extension string) (*os.File, error) {
+	for n := 1; ; n++ {
+		path := name + extension
+		if n > 1 {
+			path = fmt.Sprintf("%s-%d%s", name, n, extension)
+		}
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		if !errors.Is(err, fs.ErrExist) {
+			return file, err
+		}
+	}
+}

@@ -1,0 +1,475 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"charm.land/bubbles/v2/textinput"
+	"charm.land/bubbles/v2/viewport"
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/report"
+)
+
+// view is the screen of `tcplife live` on a terminal, and what its keys do. It belongs to the goroutine of bubbletea, and
+// sees the capture in scenes alone.
+type view struct {
+	watch   *watch
+	source  string // what is captured on
+	color   bool
+	notices func() string // the last thing that was to be said on standard error
+
+	width, height int
+	now           *scene
+	before        []*scene // those of the last ratesOver, oldest first
+	paused        bool
+
+	sort     int
+	filter   string // "" is none
+	selected uint64 // connection; 0 until one is chosen by a key: the first, whichever that is
+	row      int    // of it, or where it was
+	top      int    // first row on the screen
+
+	page   page
+	pager  viewport.Model // of a page that is not the list
+	of     *analyzer.Connection
+	input  textinput.Model
+	asked  bool   // the filter is being typed
+	said   string // in the last line, until the next key
+	failed bool   // what was said is an error
+}
+
+// A page is what is below the vitals.
+type page uint8
+
+const (
+	listPage page = iota
+	ladderPage
+	helpPage
+)
+
+const (
+	pollEvery = sceneEvery / 2
+	ratesOver = 2 * time.Second
+)
+
+const viewHelp = `KEYS
+  up, down, k, j   choose a connection; page up, page down, home, end
+  enter            its ladder: segment by segment, why it is in its states
+  w                write its packets into a capture, tcplife-ID.pcapng, in the
+                   current directory
+  s, S             the next, the previous order of the list
+  /                filter the list: by a text that is in an address, a state, an
+                   outcome, a teardown or a finding, or by an expression as for
+                   --where; enter applies it, esc leaves it as it was
+  p, space         pause the screen; the capture goes on
+  esc              back to the list; there, take the filter away
+  ?, h             this help
+  q, ctrl+c        end the capture, and print the report
+
+THE NUMBERS
+  followed         connections, closed ones for as long as late segments may come
+  embryonic        SYN and SYN-ACK, but not the ACK that completes the handshake
+                   (RFC 4987): servers in SYN_RCVD
+  half-open        one side had lost the connection, the other did not know (RFC
+                   9293, section 3.5.1)
+  the states       of all that are followed, as far as segments show them; a row
+                   of the list tells, too, what silence decides
+  FLOOD            a target whose backlog fills with connections that nobody
+                   completes
+
+The list holds the first 500 connections of its order. Ladders and captures are
+made of the last 64 MiB of packets; where the beginning of a connection is not
+among them, they say so.`
+
+type pollMsg time.Time
+
+// A pageMsg is a page that was made, and a saidMsg something to say.
+type (
+	pageMsg struct {
+		text string
+		err  error
+	}
+	saidMsg struct {
+		text string
+		err  error
+	}
+)
+
+func newView(w *watch, source string, color bool, notices func() string) *view {
+	v := &view{watch: w, source: source, color: color, notices: notices, width: 80, height: 24, pager: viewport.New(), input: textinput.New()}
+	v.input.Prompt = "filter: "
+	v.input.SetStyles(textinput.Styles{})
+	v.input.SetVirtualCursor(false)
+	return v
+}
+
+func poll() tea.Cmd { return tea.Tick(pollEvery, func(t time.Time) tea.Msg { return pollMsg(t) }) }
+
+// Init is for tea.Model.
+func (v *view) Init() tea.Cmd { return poll() }
+
+// Update is for tea.Model.
+func (v *view) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		v.width, v.height = msg.Width, msg.Height
+	case pollMsg:
+		v.take(v.watch.shown.Load())
+		return v, poll()
+	case pageMsg:
+		if v.page != ladderPage {
+			break
+		}
+		if msg.err != nil {
+			v.page, v.said, v.failed = listPage, msg.err.Error(), true
+			break
+		}
+		v.pager.SetContent(msg.text)
+	case saidMsg:
+		v.said, v.failed = msg.text, msg.err != nil
+		if v.failed {
+			v.said = msg.err.Error()
+		}
+	case tea.KeyPressMsg:
+		return v, v.key(msg)
+	}
+	return v, nil
+}
+
+// take takes in a scene.
+func (v *view) take(s *scene) {
+	if s == nil || s == v.now || v.paused {
+		return
+	}
+	if v.now != nil {
+		v.before = append(v.before, v.now)
+	}
+	v.now = s
+	for len(v.before) > 1 && s.vitals.At-v.before[1].vitals.At >= analyzer.Time(ratesOver) {
+		v.before = slices.Delete(v.before, 0, 1)
+	}
+	if s.failed != nil {
+		v.said, v.failed = s.failed.Error(), true
+	}
+	v.find()
+}
+
+// find keeps the connection chosen that was, wherever it is now; or else the row.
+func (v *view) find() {
+	list := v.now.connections
+	at := slices.IndexFunc(list, func(c *analyzer.Connection) bool { return c.ID == v.selected })
+	switch {
+	case v.selected == 0:
+	case at >= 0:
+		v.row = at
+	default:
+		v.choose(v.row)
+	}
+	v.row = max(0, min(v.row, len(list)-1))
+}
+
+// choose chooses a row of the list, or the nearest there is.
+func (v *view) choose(row int) {
+	v.row = max(0, min(row, len(v.now.connections)-1))
+	if v.row < len(v.now.connections) {
+		v.selected = v.now.connections[v.row].ID
+	}
+}
+
+// key does what a key asks for.
+func (v *view) key(msg tea.KeyPressMsg) tea.Cmd {
+	name := msg.String()
+	if name == "ctrl+c" {
+		return tea.Quit
+	}
+	v.said, v.failed = "", false
+	if v.asked {
+		return v.typed(name, msg)
+	}
+	switch name {
+	case "q":
+		return tea.Quit
+	case "p", "space":
+		v.paused = !v.paused
+		return nil
+	case "?", "h":
+		v.page = helpPage
+		v.pager.SetContent(viewHelp)
+		v.pager.GotoTop()
+		return nil
+	case "w":
+		return v.write()
+	}
+	if v.page != listPage {
+		if name == "esc" || name == "enter" {
+			v.page = listPage
+			return nil
+		}
+		if name == "home" || name == "g" {
+			v.pager.GotoTop()
+		}
+		if name == "end" || name == "G" {
+			v.pager.GotoBottom()
+		}
+		var cmd tea.Cmd
+		v.pager, cmd = v.pager.Update(msg)
+		return cmd
+	}
+	return v.listKey(name)
+}
+
+// listKey does what a key asks for in the list.
+func (v *view) listKey(name string) tea.Cmd {
+	switch name {
+	case "s":
+		v.order(1)
+	case "S":
+		v.order(-1)
+	case "/":
+		v.asked = true
+		v.input.SetValue(v.filter)
+		v.input.CursorEnd()
+		return v.input.Focus()
+	case "esc":
+		v.setFilter("")
+	}
+	if v.now == nil {
+		return nil
+	}
+	rows := v.listRows()
+	switch name {
+	case "up", "k":
+		v.choose(v.row - 1)
+	case "down", "j":
+		v.choose(v.row + 1)
+	case "pgup", "ctrl+b":
+		v.choose(v.row - rows)
+	case "pgdown", "ctrl+f":
+		v.choose(v.row + rows)
+	case "home", "g":
+		v.row, v.selected = 0, 0
+	case "end", "G":
+		v.choose(len(v.now.connections) - 1)
+	case "enter":
+		return v.explain()
+	}
+	return nil
+}
+
+// typed takes in a key while the filter is being typed.
+func (v *view) typed(name string, msg tea.KeyPressMsg) tea.Cmd {
+	switch name {
+	case "esc":
+		v.asked = false
+	case "enter":
+		v.asked = !v.setFilter(strings.TrimSpace(v.input.Value()))
+	default:
+		var cmd tea.Cmd
+		v.input, cmd = v.input.Update(msg)
+		return cmd
+	}
+	return nil
+}
+
+// order changes the order of the list.
+func (v *view) order(by int) {
+	n := len(report.ListSorts())
+	v.sort = (v.sort + by + n) % n
+	v.ask()
+}
+
+// setFilter changes what is listed, if that is sound.
+func (v *view) setFilter(filter string) bool {
+	if _, err := newListFilter(filter); err != nil {
+		v.said, v.failed = err.Error(), true
+		return false
+	}
+	v.filter = filter
+	v.ask()
+	return true
+}
+
+// ask lets the watch know what is to be listed.
+func (v *view) ask() {
+	holds, _ := newListFilter(v.filter) // it was sound when it was set
+	v.watch.wanted.Store(&query{sort: report.ListSorts()[v.sort].Name, holds: holds})
+	v.row, v.selected = 0, 0
+}
+
+// chosen is the connection that is chosen, nil if there is none.
+func (v *view) chosen() *analyzer.Connection {
+	if v.page == ladderPage {
+		return v.of
+	}
+	if v.now == nil || v.row >= len(v.now.connections) {
+		return nil
+	}
+	return v.now.connections[v.row]
+}
+
+// explain shows the ladder of the connection that is chosen.
+func (v *view) explain() tea.Cmd {
+	v.of = v.chosen()
+	if v.of == nil {
+		return nil
+	}
+	v.page = ladderPage
+	v.pager.SetContent("drawing the ladder of connection " + strconv.FormatUint(v.of.ID, 10) + " …")
+	v.pager.GotoTop()
+	s, of, o, look := v.now, v.of, v.watch.options, report.LadderOptions{Width: v.width, Color: v.color}
+	return func() tea.Msg {
+		text, err := s.explain(o, of, look)
+		return pageMsg{text, err}
+	}
+}
+
+// write writes a capture of the connection that is chosen.
+func (v *view) write() tea.Cmd {
+	of := v.chosen()
+	if of == nil {
+		return nil
+	}
+	s, o := v.now, v.watch.options
+	return func() tea.Msg {
+		said, err := s.write(o, of)
+		return saidMsg{said, err}
+	}
+}
+
+// View is for tea.Model.
+func (v *view) View() tea.View {
+	lines := append(v.head(), v.body()...)
+	if room := v.height - 1; len(lines) > room {
+		lines = lines[:max(room, 0)]
+	}
+	for len(lines) < v.height-1 {
+		lines = append(lines, "")
+	}
+	lines = append(lines, v.foot())
+	for i := range lines {
+		lines[i] = ansi.Truncate(lines[i], v.width, "")
+	}
+	screen := tea.NewView(strings.Join(lines, "\n"))
+	screen.AltScreen = true
+	if v.asked {
+		screen.Cursor = v.input.Cursor()
+		screen.Cursor.Y = v.height - 1
+	}
+	return screen
+}
+
+// head is the lines above the page.
+func (v *view) head() []string {
+	title := "tcplife live " + v.source
+	if v.now == nil {
+		return []string{v.style(styleBold, title), "waiting for the first packet"}
+	}
+	now := &v.now.vitals
+	if now.At != analyzer.NoTime {
+		title += "  " + time.Unix(0, int64(now.At)).UTC().Format("2006-01-02 15:04:05") + " UTC"
+	}
+	title = v.style(styleBold, title)
+	if v.paused {
+		title += "  " + v.style(styleReverse, " PAUSED ")
+	}
+	if v.page != listPage {
+		return []string{title, ""}
+	}
+	before := now
+	if len(v.before) > 0 {
+		before = &v.before[0].vitals
+	}
+	return append([]string{title}, report.DrawVitals(before, now, max(v.width, 80), v.color)...)
+}
+
+// body is the lines of the page.
+func (v *view) body() []string {
+	if v.page != listPage {
+		v.pager.SetWidth(v.width)
+		v.pager.SetHeight(max(1, v.height-1-len(v.head())))
+		return strings.Split(v.pager.View(), "\n")
+	}
+	if v.now == nil {
+		return nil
+	}
+	rows := v.listRows()
+	v.top = max(0, min(v.top, v.row, len(v.now.connections)-rows))
+	v.top = max(v.top, v.row-rows+1)
+	shown := v.now.connections[v.top:min(v.top+rows, len(v.now.connections))]
+	header, lines, err := report.DrawList(shown, v.now.vitals.At, max(v.width, 80)-2, v.color)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	body := []string{v.listTitle(), "  " + header}
+	for i, line := range lines {
+		if v.top+i == v.row {
+			line = v.style(styleReverse, "> "+ansi.Strip(line)+strings.Repeat(" ", max(0, v.width-2-ansi.StringWidth(line))))
+		} else {
+			line = "  " + line
+		}
+		body = append(body, line)
+	}
+	return body
+}
+
+// listRows is how many connections there is room for.
+func (v *view) listRows() int { return max(1, v.height-1-len(v.head())-2) }
+
+// listTitle says what the list shows and what it does not.
+func (v *view) listTitle() string {
+	s := v.now
+	title := v.style(styleBold, "CONNECTIONS") + " by " + report.ListSorts()[v.sort].Name
+	if v.filter != "" {
+		title += ", " + v.filter
+	}
+	if s.matched > uint64(len(s.connections)) {
+		title += fmt.Sprintf(": the first %d of %d", len(s.connections), s.matched)
+	} else {
+		title += fmt.Sprintf(": %d", s.matched)
+	}
+	if !s.whole {
+		title += fmt.Sprintf(" (looked at %d of %d)", s.looked, s.vitals.Live.Connections)
+	}
+	return title
+}
+
+// foot is the last line.
+func (v *view) foot() string {
+	switch {
+	case v.asked && v.said == "":
+		v.input.SetWidth(max(10, v.width-len(v.input.Prompt)-1))
+		return v.input.View()
+	case v.said != "" && v.failed:
+		return v.style(styleRed, v.said)
+	case v.said != "":
+		return v.style(styleBold, v.said)
+	}
+	if notice := v.notices(); notice != "" {
+		return v.style(styleRed, notice)
+	}
+	keys := "enter ladder  w write  s sort  / filter  p pause  ? help  q quit"
+	if v.page != listPage {
+		keys = "esc back  w write  p pause  ? help  q quit"
+	}
+	return v.style(styleFaint, keys)
+}
+
+// The styles of the view, as SGR parameters (ECMA-48). Only styleRed is a colour.
+const (
+	styleBold    = "1"
+	styleFaint   = "2"
+	styleReverse = "7"
+	styleRed     = "31"
+)
+
+func (v *view) style(style, s string) string {
+	if s == "" || style == styleRed && !v.color {
+		return s
+	}
+	return "\x1b[" + style + "m" + s + "\x1b[0m"
+}

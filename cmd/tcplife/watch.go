@@ -1,0 +1,152 @@
+package main
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/report"
+)
+
+// A watch is how the view looks at a capture that goes on: a scene a few times a second. What it costs the tracker is
+// bounded, however many connections there are.
+const (
+	sceneEvery  = 250 * time.Millisecond
+	sceneBudget = 10 * time.Millisecond // of the tracker's time a scene; flood records not counted, see floodShare
+	sceneRows   = 500                   // of connections in the list
+	sceneChunk  = 64                    // places looked at between two looks at the time
+	floodShare  = 50                    // the records of floods take one part in so many of the time
+	keptBytes   = 64 << 20              // of packets, to draw ladders of and to write
+)
+
+// watch belongs to the goroutine of the tracker, but for shown and wanted.
+type watch struct {
+	tracker *analyzer.Analyzer
+	recent  *capture.Recent
+	stats   func() capture.Stats
+	options keptOptions
+
+	shown  atomic.Pointer[scene] // the last one
+	wanted atomic.Pointer[query]
+
+	vitals report.Vitals
+	due    time.Time
+	floods time.Time // when they are due
+
+	// A round looks at every connection once; a large one takes several scenes.
+	query   *query
+	cursor  analyzer.Cursor
+	list    *report.List
+	looked  uint64
+	matched uint64
+	round   round // the last one that is complete
+	failed  error // of the query
+}
+
+// A query says which connections a list shows.
+type query struct {
+	sort  string // one of report.ListSorts
+	holds func(*analyzer.Connection) (bool, error)
+}
+
+// A round is what a look at all connections found.
+type round struct {
+	connections []*analyzer.Connection // the first by the order of the query
+	matched     uint64
+	looked      uint64
+}
+
+// A scene is what the view shows at a time. Nothing in it changes any more.
+type scene struct {
+	query  *query
+	vitals report.Vitals
+	round
+	whole  bool  // the round looked at all connections; else more are to come
+	failed error // of the query
+	kept   capture.Kept
+}
+
+func newWatch(tracker *analyzer.Analyzer, options keptOptions, stats func() capture.Stats) *watch {
+	w := &watch{tracker: tracker, recent: capture.NewRecent(keptBytes), stats: stats, options: options}
+	w.vitals.At = analyzer.NoTime
+	w.wanted.Store(&query{sort: report.ListSorts()[0].Name})
+	return w
+}
+
+// packet is told of every packet.
+func (w *watch) packet(p *capture.Packet) {
+	w.recent.Add(p)
+	w.vitals.At = max(w.vitals.At, analyzer.Time(p.Time))
+}
+
+// ended is told of every record.
+func (w *watch) ended(c *analyzer.Connection) {
+	w.vitals.Ended++
+	if c.Teardown.Reset != nil {
+		w.vitals.Resets++
+	}
+}
+
+// look makes a scene if one is due at now. at is the time to which the capture has come, capture.NoTime if that is not known.
+func (w *watch) look(now time.Time, at int64) {
+	if now.Before(w.due) {
+		return
+	}
+	w.due = now.Add(sceneEvery)
+	stats := w.stats()
+	w.vitals.At = max(w.vitals.At, analyzer.Time(at))
+	w.vitals.Live = w.tracker.Live()
+	w.vitals.Packets, w.vitals.Bytes = stats.Packets, stats.WireBytes
+	w.vitals.Dropped = report.Dropped{Kernel: &stats.Drops.Kernel, Interface: &stats.Drops.Interface}
+	if !now.Before(w.floods) {
+		result := w.tracker.Result()
+		w.vitals.Floods, w.vitals.Evicted = result.SynFloods, result.Evicted
+		w.floods = now.Add(floodShare * time.Since(now))
+	}
+	whole := w.goRound(now.Add(sceneBudget))
+	w.shown.Store(&scene{query: w.query, vitals: w.vitals, round: w.round, whole: whole, failed: w.failed, kept: w.recent.Kept()})
+}
+
+// goRound looks at connections until the deadline or until it has seen all, which it reports.
+func (w *watch) goRound(deadline time.Time) (whole bool) {
+	if q := w.wanted.Load(); q != w.query || w.list == nil {
+		if q != w.query {
+			w.round = round{}
+		}
+		w.query, w.failed = q, nil
+		w.cursor, w.looked, w.matched = analyzer.Cursor{}, 0, 0
+		w.list, w.failed = report.NewList(q.sort, sceneRows)
+	}
+	for {
+		w.cursor = w.tracker.Scan(w.cursor, sceneChunk, w.offer)
+		if w.cursor == (analyzer.Cursor{}) {
+			w.round = round{w.list.Connections(), w.matched, w.looked}
+			w.list = nil
+			return true
+		}
+		if time.Now().After(deadline) {
+			break
+		}
+	}
+	if w.looked > w.round.looked { // nothing better is known
+		w.round = round{w.list.Connections(), w.matched, w.looked}
+	}
+	return false
+}
+
+// offer takes a connection into the round.
+func (w *watch) offer(c *analyzer.Connection) {
+	w.looked++
+	if w.query.holds != nil {
+		holds, err := w.query.holds(c)
+		if err != nil && w.failed == nil {
+			w.failed = err
+		}
+		if !holds {
+			return
+		}
+	}
+	w.matched++
+	w.list.Offer(c)
+}
