@@ -44,7 +44,6 @@ type Analyzer struct {
 
 	table   table
 	wheel   wheel
-	embryos uint64     // in the table
 	scratch connection // an embryo's, to be finished
 
 	awakeLimit     int
@@ -105,8 +104,10 @@ func (a *Analyzer) Close() {
 	if a.leaping {
 		a.expire(a.leapTo)
 	}
-	for _, o := range a.all() {
-		if a.table.places[o.place].size&embryonic != 0 {
+	left := a.all()
+	a.table.index = nil // nobody searches it any more
+	for _, o := range left {
+		if a.table.places[o.place].size == embryonic {
 			a.finishEmbryo(o.place, a.clock, EndCaptureEnd)
 			continue
 		}
@@ -279,7 +280,7 @@ func (a *Analyzer) lookup(key *flows.Key) *connection {
 // newest gives the newest incarnation at a place, awake.
 func (a *Analyzer) newest(n uint32) *connection {
 	switch p := &a.table.places[n]; {
-	case p.size&embryonic != 0:
+	case p.size == embryonic:
 		return a.hatch(n)
 	case p.size != 0:
 		return a.wake(n)

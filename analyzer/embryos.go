@@ -1,12 +1,19 @@
 package analyzer
 
-import (
-	"github.com/tcplife/tcplife/analyzer/compact"
-	"github.com/tcplife/tcplife/flows"
-)
+import "github.com/tcplife/tcplife/flows"
 
-// embryo is an attempt of which nothing but one SYN has been seen: that is all there is to remember of most of a SYN
-// flood. Anything further makes a connection of it.
+// embryos holds the attempts of which nothing but one SYN has been seen: that is all there is to remember of most of a
+// SYN flood. Anything further makes a connection of it. There is no pointer in it that the collector would have to follow.
+type embryos struct {
+	slabs [][]embryo
+	made  uint32 // numbers handed out so far, from 1 on
+	free  []uint32
+}
+
+// embryoSlab is how many embryos are made room for at once.
+const embryoSlab = 1 << 10
+
+// embryo is one SYN: what a flows.Segment says of it, without pointers.
 type embryo struct {
 	key              flows.Key
 	packet           uint64
@@ -33,53 +40,31 @@ func (e *embryo) segment() flows.Segment {
 	}
 }
 
-// pack writes all but the key, or reads it.
-func (e *embryo) pack(k *compact.Coder) {
-	k.Uint64(&e.packet)
-	k.Time(&e.at)
-	waited := e.heard - e.at
-	k.Int64(&waited)
-	e.heard = e.at + waited
-	k.Uint32(&e.seq)
-	k.Uint32(&e.ack)
-	k.Uint32(&e.len)
-	k.Uint32(&e.digest)
-	target := uint64(e.target)
-	k.Uint64(&target)
-	e.target = uint32(target)
-	k.Uint16(&e.window)
-	k.Uint16(&e.ipid)
-	k.Uint16((*uint16)(&e.flags))
-	k.Uint8(&e.ttl)
-	k.Bool(&e.fromB)
-	k.Bool(&e.good)
-	k.Bool(&e.bad)
-	k.Bool(&e.cut)
-
-	o := &e.options
-	k.Bool(&o.HasMSS)
-	k.Uint16(&o.MSS)
-	k.Bool(&o.HasWScale)
-	k.Uint8(&o.WScale)
-	k.Bool(&o.SACKPermitted)
-	k.Bool(&o.HasSACK)
-	k.Uint32(&o.SACKLeft)
-	k.Uint32(&o.SACKRight)
-	k.Bool(&o.HasTimestamp)
-	k.Uint32(&o.TSVal)
-	k.Uint32(&o.TSEcr)
-	k.Bool(&o.FastOpen)
-	k.Uint8(&o.FastOpenLen)
-	k.Bool(&o.MPTCP)
-	k.Bool(&o.Signed)
-	k.Bool(&o.Cut)
-}
-
 // deadline is when the attempt is given up.
 func (e *embryo) deadline(o *Options) int64 { return e.heard + int64(o.EmbryonicLimit) }
 
 // bareSyn reports a SYN that a record can begin with, and wait for an answer, as an embryo.
 func bareSyn(seg *flows.Segment) bool { return opens(seg) && seg.Quote == nil && seg.Encap == nil }
+
+// at is the embryo of a number.
+func (s *embryos) at(n uint32) *embryo { return &s.slabs[(n-1)/embryoSlab][(n-1)%embryoSlab] }
+
+// take gives the number of an unused one.
+func (s *embryos) take() uint32 {
+	if last := len(s.free) - 1; last >= 0 {
+		n := s.free[last]
+		s.free = s.free[:last]
+		return n
+	}
+	if s.made%embryoSlab == 0 {
+		s.slabs = append(s.slabs, make([]embryo, embryoSlab))
+	}
+	s.made++
+	return s.made
+}
+
+// live is how many there are.
+func (s *embryos) live() uint64 { return uint64(s.made) - uint64(len(s.free)) }
 
 // conceive begins the record of an attempt.
 func (a *Analyzer) conceive(syn *flows.Segment) {
@@ -88,56 +73,29 @@ func (a *Analyzer) conceive(syn *flows.Segment) {
 	target := a.floods.target(&syn.Key, opener)
 	a.floods.targets[target].attempt(&syn.Key, opener, syn.Time)
 	n := a.table.add(&syn.Key)
-	a.keep(n, &embryo{
+	p := &a.table.places[n]
+	p.where, p.size = a.table.embryos.take(), embryonic
+	e := a.table.embryos.at(p.where)
+	*e = embryo{
 		key: syn.Key, packet: syn.Packet, at: syn.Time, heard: a.now(), options: syn.Options,
 		seq: syn.Seq, ack: syn.Ack, len: syn.Len, digest: syn.Digest, target: target,
 		window: syn.Window, ipid: syn.IPID, flags: syn.Flags, ttl: syn.TTL,
 		fromB: syn.FromB, good: syn.GoodChecksum, bad: syn.BadChecksum, cut: syn.Cut,
-	})
+	}
+	a.wakeAt(n, e.packet, e.deadline(&a.options))
 	if a.options.Trace != nil {
 		a.options.Trace(syn.Packet, syn, 0)
 	}
 }
 
-// keep lays an embryo down at its place.
-func (a *Analyzer) keep(n uint32, e *embryo) {
-	b := appendKey(a.packing[:0], &e.key)
-	a.coder.Base = 0
-	a.coder.Write(b)
-	e.pack(&a.coder)
-	a.packing = a.coder.Bytes()
-	p := &a.table.places[n]
-	p.where, p.size = uint32(a.table.arena.put(a.packing)), uint32(len(a.packing))|embryonic
-	a.wakeAt(n, e.packet, e.deadline(&a.options))
-	a.embryos++
-}
-
-// embryo reads the one at a place.
-func (a *Analyzer) embryo(n uint32) (e embryo) {
-	b := readKey(a.table.arena.bytes(block(a.table.places[n].where)), &e.key)
-	a.coder.Base = 0
-	a.coder.Read(b)
-	e.pack(&a.coder)
-	return e
-}
-
-// lift takes the embryo at a place up, to be something else.
-func (a *Analyzer) lift(n uint32) embryo {
-	e := a.embryo(n)
-	p := &a.table.places[n]
-	a.table.arena.drop(block(p.where), int(p.size&^embryonic))
-	p.where, p.size = 0, 0
-	a.embryos--
-	return e
-}
-
 // hatch makes a connection of the embryo at a place.
 func (a *Analyzer) hatch(n uint32) *connection {
-	e := a.lift(n)
+	p := &a.table.places[n]
 	c := a.table.awake.take()
-	a.grow(c, &e)
+	a.grow(c, a.table.embryos.at(p.where))
+	a.table.embryos.free = append(a.table.embryos.free, p.where)
 	c.place = n
-	a.table.places[n].where = c.number
+	p.where, p.size = c.number, 0
 	a.schedule(c)
 	return c
 }
@@ -153,8 +111,10 @@ func (a *Analyzer) grow(c *connection, e *embryo) {
 
 // finishEmbryo emits the record of an attempt that nothing came of.
 func (a *Analyzer) finishEmbryo(n uint32, at int64, by EndedBy) {
-	e := a.lift(n)
+	number := a.table.places[n].where
+	e := a.table.embryos.at(number)
+	a.grow(&a.scratch, e)
 	a.table.remove(&e.key, n)
-	a.grow(&a.scratch, &e)
+	a.table.embryos.free = append(a.table.embryos.free, number)
 	a.finish(&a.scratch, at, by)
 }

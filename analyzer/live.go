@@ -19,8 +19,9 @@ type StateCount [tcpstate.TimeWait + 1]uint64
 // in SYN_SENT.
 func (a *Analyzer) Live() Live {
 	live := a.live
-	live.Connections += a.embryos
-	live.Client[tcpstate.SynSent] += a.embryos
+	embryos := a.table.embryos.live()
+	live.Connections += embryos
+	live.Client[tcpstate.SynSent] += embryos
 	return live
 }
 

@@ -25,9 +25,8 @@ func (a *Analyzer) peek(n uint32) *connection {
 	switch {
 	case p.where == 0:
 		return nil
-	case p.size&embryonic != 0:
-		e := a.embryo(n)
-		a.grow(&a.scratch, &e)
+	case p.size == embryonic:
+		a.grow(&a.scratch, a.table.embryos.at(p.where))
 		return &a.scratch
 	}
 	return a.newest(n)

@@ -111,9 +111,8 @@ func (a *Analyzer) ids(list []uint64, n uint32) []uint64 {
 		for c := a.table.awake.at(p.where); c != nil; c = c.older {
 			list = append(list, c.id)
 		}
-	case p.size&embryonic != 0:
-		e := a.embryo(n)
-		list = append(list, e.packet)
+	case p.size == embryonic:
+		list = append(list, a.table.embryos.at(p.where).packet)
 	default:
 		var key flows.Key
 		b := readKey(a.table.arena.bytes(block(p.where)), &key)

@@ -39,22 +39,6 @@ func TestPackKeepsEveryField(t *testing.T) {
 	}
 }
 
-func TestPackKeepsAnEmbryo(t *testing.T) {
-	for seed := range uint64(500) {
-		var e, back embryo
-		randfill.Fill(rand.New(rand.NewPCG(seed, 9293)), &e)
-		e.key = flows.Key{}
-		var k compact.Coder
-		k.Write(nil)
-		e.pack(&k)
-		k.Read(k.Bytes())
-		back.pack(&k)
-		if e != back {
-			t.Fatalf("seed %d: packed\n%+v\ncame back as\n%+v", seed, e, back)
-		}
-	}
-}
-
 func TestKeysComeBack(t *testing.T) {
 	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 9293))

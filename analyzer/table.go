@@ -18,8 +18,10 @@ type table struct {
 	places []place // [0] is not used
 	free   []uint32
 	live   int // places in use
-	arena  arena
-	awake  pool
+
+	arena   arena
+	awake   pool
+	embryos embryos
 }
 
 // bucket is one entry of the index.
@@ -31,8 +33,8 @@ type bucket struct {
 // place is what is known of one 4-tuple, and where.
 type place struct {
 	alarm int64  // when it is looked at next, or never
-	where uint32 // the newest incarnation's number in the pool, or a block of the arena; 0 for a free place
-	size  uint32 // bytes in the arena, 0 for awake; with embryonic set, an embryo
+	where uint32 // the number of the newest incarnation awake, or of the embryo, or a block of the arena; 0 for a free place
+	size  uint32 // bytes in the arena; 0 for awake, embryonic for an embryo
 }
 
 const (
@@ -83,8 +85,14 @@ func (t *table) find(k *flows.Key) uint32 {
 			continue
 		}
 		p := &t.places[b.place]
-		if p.size == 0 {
+		switch p.size {
+		case 0:
 			if t.awake.at(p.where).key == *k {
+				return b.place
+			}
+			continue
+		case embryonic:
+			if t.embryos.at(p.where).key == *k {
 				return b.place
 			}
 			continue
@@ -133,9 +141,15 @@ func (t *table) resize(n int) {
 	}
 }
 
-// remove frees the place of a key. Those behind it in the index move up, so that no search ends early (Knuth, The Art of
+// remove frees the place of a key. Without an index there is nothing else to do. Those behind it in the index move up, so that no search ends early (Knuth, The Art of
 // Computer Programming, volume 3, algorithm 6.4 R).
 func (t *table) remove(k *flows.Key, n uint32) {
+	t.places[n] = place{}
+	t.free = append(t.free, n)
+	t.live--
+	if t.index == nil {
+		return
+	}
 	mask := uint32(len(t.index) - 1)
 	gap := t.hash(k) >> t.shift
 	for t.index[gap].place != n {
@@ -148,9 +162,6 @@ func (t *table) remove(k *flows.Key, n uint32) {
 		}
 	}
 	t.index[gap] = bucket{}
-	t.places[n] = place{}
-	t.free = append(t.free, n)
-	t.live--
 }
 
 // maxPackedKey is the most that appendKey appends.

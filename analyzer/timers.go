@@ -72,10 +72,10 @@ func (a *Analyzer) disbelieve() {
 	n := a.table.find(&a.leaper)
 	switch p := &a.table.places[n]; {
 	case n == 0:
-	case p.size&embryonic != 0:
-		e := a.lift(n)
+	case p.size == embryonic:
+		e := a.table.embryos.at(p.where)
 		e.heard = a.clock
-		a.keep(n, &e)
+		a.wakeAt(n, e.packet, e.deadline(&a.options))
 	default:
 		for c := a.newest(n); c != nil; c = c.older {
 			c.heard = min(c.heard, a.clock)
@@ -108,8 +108,8 @@ func (a *Analyzer) look(m alarm) {
 		return // it is void
 	}
 	p.alarm = never
-	if p.size&embryonic != 0 {
-		if e := a.embryo(m.place); e.deadline(&a.options) <= m.at {
+	if p.size == embryonic {
+		if e := a.table.embryos.at(p.where); e.deadline(&a.options) <= m.at {
 			a.finishEmbryo(m.place, e.deadline(&a.options), EndIdle)
 		} else {
 			a.wakeAt(m.place, e.packet, e.deadline(&a.options))
