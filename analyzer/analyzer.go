@@ -57,6 +57,7 @@ type Analyzer struct {
 	leapTo  int64
 	leaper  flows.Key // the sockets of that packet
 
+	texts  texts
 	record Connection // what emit is given, filled anew for each
 	totals totals
 	floods floods
@@ -259,7 +260,7 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment) {
 func (a *Analyzer) finish(c *connection, at int64, by EndedBy) {
 	if !c.reported {
 		c.tcp.Settle(at)
-		c.fill(&a.record, &a.options, at, by)
+		a.fill(&a.record, c, at, by)
 		a.totals.add(&a.record)
 		a.emit(&a.record)
 	}

@@ -7,17 +7,27 @@ import (
 	"net/netip"
 )
 
-// communityHash is Community ID version 1 with seed 0 (https://github.com/corelight/community-id-spec), of two
-// sockets in the specification's order.
-func communityHash(low, high netip.Addr, lowPort, highPort uint16) string {
+// appendCommunityID appends Community ID version 1 with seed 0 (https://github.com/corelight/community-id-spec), which is
+// the same for both directions.
+func appendCommunityID(b []byte, low, high netip.Addr, lowPort, highPort uint16) []byte {
+	if high.Less(low) || low == high && highPort < lowPort {
+		low, high, lowPort, highPort = high, low, highPort, lowPort
+	}
 	const seed, tcp, padding = 0, 6, 0
-	b := make([]byte, 0, 40)
-	b = binary.BigEndian.AppendUint16(b, seed)
-	b = append(b, low.AsSlice()...)
-	b = append(b, high.AsSlice()...)
-	b = append(b, tcp, padding)
-	b = binary.BigEndian.AppendUint16(b, lowPort)
-	b = binary.BigEndian.AppendUint16(b, highPort)
-	sum := sha1.Sum(b)
-	return "1:" + base64.StdEncoding.EncodeToString(sum[:])
+	var room [40]byte
+	hashed := binary.BigEndian.AppendUint16(room[:0], seed)
+	for _, ip := range [...]netip.Addr{low, high} {
+		if ip.Is4() {
+			ip := ip.As4()
+			hashed = append(hashed, ip[:]...)
+		} else {
+			ip := ip.As16()
+			hashed = append(hashed, ip[:]...)
+		}
+	}
+	hashed = append(hashed, tcp, padding)
+	hashed = binary.BigEndian.AppendUint16(hashed, lowPort)
+	hashed = binary.BigEndian.AppendUint16(hashed, highPort)
+	sum := sha1.Sum(hashed)
+	return base64.StdEncoding.AppendEncode(append(b, "1:"...), sum[:])
 }

@@ -1,15 +1,16 @@
 package analyzer
 
 import (
-	"net/netip"
+	"unsafe"
 
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
 
 // fill makes the record of a connection that ends at a time of the capture for a reason.
-func (c *connection) fill(r *Connection, o *Options, at int64, by EndedBy) {
+func (a *Analyzer) fill(r *Connection, c *connection, at int64, by EndedBy) {
 	client, server := c.opener, 1-c.opener
+	more := &parts{}
 	*r = Connection{
 		Record: "connection", Schema: Schema,
 		ID: c.id, PreviousID: PacketNumber(c.previous),
@@ -17,7 +18,7 @@ func (c *connection) fill(r *Connection, o *Options, at int64, by EndedBy) {
 		Start:         Time(c.start), End: Time(c.end), Duration: Duration(c.end - c.start),
 		EndedBy: by, Ended: Time(at), RoleEvidence: c.role,
 		TimeWait: r.TimeWait[:0], Findings: r.Findings[:0],
-		Client: c.endpoint(client, r.Client.States[:0]), Server: c.endpoint(server, r.Server.States[:0]),
+		Client: c.endpoint(client, r.Client.States[:0], &more.fins[0]), Server: c.endpoint(server, r.Server.States[:0], &more.fins[1]),
 	}
 	if r.Encapsulation == nil {
 		r.Encapsulation = []flows.Layer{}
@@ -28,22 +29,50 @@ func (c *connection) fill(r *Connection, o *Options, at int64, by EndedBy) {
 	if r.Findings == nil {
 		r.Findings = []Finding{}
 	}
-	r.CommunityID = communityID(r.Client.IP, r.Server.IP, r.Client.Port, r.Server.Port)
+	r.CommunityID = a.texts.string(appendCommunityID(a.texts.room(), r.Client.IP, r.Server.IP, r.Client.Port, r.Server.Port))
 	r.Handshake = c.handshake(client, server)
-	r.Teardown = c.teardown()
+	r.Teardown = c.teardown(&more.reset)
 	if h := c.tcp.HalfOpen; h != nil {
-		r.HalfOpen = &HalfOpen{Survivor: c.side(h.Survivor), Since: Time(h.Since), At: NoTime, DiscoveredBy: discoveredBy[h.By]}
+		more.halfOpen = HalfOpen{Survivor: c.side(h.Survivor), Since: Time(h.Since), At: NoTime, DiscoveredBy: discoveredBy[h.By]}
+		r.HalfOpen = &more.halfOpen
 		if h.By != tcpstate.Nothing {
 			r.HalfOpen.At = Time(h.At)
 		}
 	}
 	for i := range c.tcp.Ends {
-		c.timeWaits(r, o, i, at, by)
+		c.timeWaits(r, &a.options, i, at, by)
 	}
-	r.Zeek = c.zeek.fill(client)
-	r.Tshark = &Tshark{Completeness: int(c.tshark.bits)}
+	more.zeek.ConnState, more.zeek.History = c.zeek.fill(client, &a.texts)
+	more.tshark.Completeness = int(c.tshark.bits)
+	r.Zeek, r.Tshark = &more.zeek, &more.tshark
 	c.conclude(r, at)
-	r.Findings = c.findings(r.Findings)
+	r.Findings = c.findings(r.Findings, &a.texts)
+}
+
+// parts is what a record points to, made in one piece.
+type parts struct {
+	fins     [2]Fin
+	reset    Reset
+	halfOpen HalfOpen
+	zeek     Zeek
+	tshark   Tshark
+}
+
+// texts makes strings, many of them in one piece of memory.
+type texts struct{ free []byte }
+
+// room is where the bytes of the next string can be appended.
+func (t *texts) room() []byte {
+	if cap(t.free) < 512 {
+		t.free = make([]byte, 0, 1<<13)
+	}
+	return t.free
+}
+
+// string is that of bytes that were appended to room, and are written never again.
+func (t *texts) string(b []byte) string {
+	t.free = b[len(b):]
+	return unsafe.String(unsafe.SliceData(b), len(b))
 }
 
 func layers(e *flows.Encapsulation) []flows.Layer {
@@ -61,7 +90,7 @@ func (c *connection) side(end int) Side {
 	return Server
 }
 
-func (c *connection) endpoint(i int, states []StateEntry) Endpoint {
+func (c *connection) endpoint(i int, states []StateEntry, fin *Fin) Endpoint {
 	e, s := &c.tcp.Ends[i], &c.sides[i]
 	addr, peer := c.key.AddrPortA(), &c.sides[1-i]
 	if i == 1 {
@@ -82,14 +111,14 @@ func (c *connection) endpoint(i int, states []StateEntry) Endpoint {
 		}
 	}
 	if e.FinSent && s.finPacket > 0 {
-		f := Fin{Seq: uint32(e.FinSeq), Packet: PacketNumber(s.finPacket), Acked: No}
+		*fin = Fin{Seq: uint32(e.FinSeq), Packet: PacketNumber(s.finPacket), Acked: No}
 		switch {
 		case s.finAcked:
-			f.Acked = Yes
+			fin.Acked = Yes
 		case peer.packets == 0:
-			f.Acked = Unknown
+			fin.Acked = Unknown
 		}
-		r.Fin = &f
+		r.Fin = fin
 	}
 	if e.Known() {
 		r.State = StateOrNone{e.State(), true}
@@ -179,11 +208,12 @@ func (c *connection) outcome(client, server int) Outcome {
 	return OutcomeUnanswered
 }
 
-func (c *connection) teardown() Teardown {
+func (c *connection) teardown(reset *Reset) Teardown {
 	t := Teardown{Kind: TeardownNone, At: NoTime, HalfClosed: NoDuration}
 	a, b := &c.tcp.Ends[0], &c.tcp.Ends[1]
 	if r := c.tcp.Reset; r != nil {
-		t.Reset = &Reset{By: c.side(r.By), Packet: PacketNumber(r.Packet), ReceiverState: StateOrNone{r.ReceiverState, r.ReceiverKnown}, Answers: resetAnswers[r.Answers]}
+		*reset = Reset{By: c.side(r.By), Packet: PacketNumber(r.Packet), ReceiverState: StateOrNone{r.ReceiverState, r.ReceiverKnown}, Answers: resetAnswers[r.Answers]}
+		t.Reset = reset
 	}
 	first := -1
 	switch {
@@ -277,11 +307,4 @@ func (c *connection) timeWaits(r *Connection, o *Options, i int, at int64, by En
 		}
 		r.TimeWait = append(r.TimeWait, w)
 	}
-}
-
-func communityID(ip1, ip2 netip.Addr, port1, port2 uint16) string {
-	if ip2.Less(ip1) || ip1 == ip2 && port2 < port1 {
-		ip1, ip2, port1, port2 = ip2, ip1, port2, port1
-	}
-	return communityHash(ip1, ip2, port1, port2)
 }

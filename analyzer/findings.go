@@ -1,9 +1,9 @@
 package analyzer
 
 import (
-	"fmt"
+	"cmp"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
@@ -236,61 +236,58 @@ func (c *connection) concludeSide(i int, at int64) {
 }
 
 // findings makes the record's list of the notes, in the order of the catalogue.
-func (c *connection) findings(list []Finding) []Finding {
-	for k := code(0); k < codes; k++ {
-		for i := range c.notes {
-			if c.notes[i].code == k {
-				list = append(list, c.finding(&c.notes[i]))
-			}
-		}
+func (c *connection) findings(list []Finding, t *texts) []Finding {
+	slices.SortStableFunc(c.notes, func(x, y note) int { return cmp.Compare(x.code, y.code) })
+	for i := range c.notes {
+		list = append(list, c.finding(&c.notes[i], t))
 	}
 	return list
 }
 
-func (c *connection) finding(n *note) Finding {
+func (c *connection) finding(n *note, t *texts) Finding {
 	kind := &catalogue[n.code]
 	f := Finding{Code: kind.Code, Severity: kind.Severity, Packets: n.packets}
 	if f.Packets == nil {
 		f.Packets = []uint64{}
 	}
-	who := ""
+	b := t.room()
 	if n.end >= 0 {
 		f.Side = c.side(int(n.end))
-		who = f.Side.String() + ": "
+		b = append(append(b, f.Side.String()...), ": "...)
 	}
-	f.Detail = who + kind.Meaning
+	b = append(b, kind.Meaning...)
 	if n.count > 1 {
-		f.Detail += fmt.Sprintf(" (%d times)", n.count)
+		b = append(strconv.AppendUint(append(b, " ("...), n.count, 10), " times)"...)
 	}
 	if n.code == timeWaitReused && c.linuxReuse {
-		f.Detail += ", by a Linux host: its new ISN is the old SND.NXT + 65537"
+		b = append(b, ", by a Linux host: its new ISN is the old SND.NXT + 65537"...)
 	}
 	if len(n.packets) > 0 {
-		f.Detail += packetList(n.packets, n.count)
+		b = appendPackets(b, n.packets, n.count)
 	}
+	f.Detail = t.string(b)
 	return f
 }
 
-// packetList is the packets as a person writes them: packets 3, 7 and 9.
-func packetList(packets []uint64, count uint64) string {
-	var b strings.Builder
-	b.WriteString("; packet")
+// appendPackets appends the packets as a person writes them: packets 3, 7 and 9.
+func appendPackets(b []byte, packets []uint64, count uint64) []byte {
+	b = append(b, "; packet"...)
 	if len(packets) > 1 {
-		b.WriteByte('s')
+		b = append(b, 's')
 	}
 	for i, p := range packets {
 		switch {
 		case i == 0:
-			b.WriteByte(' ')
+			b = append(b, ' ')
 		case i == len(packets)-1 && count <= uint64(len(packets)):
-			b.WriteString(" and ")
+			b = append(b, " and "...)
 		default:
-			b.WriteString(", ")
+			b = append(b, ", "...)
 		}
-		b.WriteString(strconv.FormatUint(p, 10))
+		b = strconv.AppendUint(b, p, 10)
 	}
 	if count > uint64(len(packets)) {
-		b.WriteString(", …")
+		b = append(b, ", …"...)
 	}
-	return b.String()
+	return b
 }

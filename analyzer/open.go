@@ -42,7 +42,7 @@ func (a *Analyzer) preview(c *connection, r *Connection, by EndedBy) {
 	}
 	d.zeek.history = slices.Clone(c.zeek.history)
 	d.tcp.Settle(a.clock)
-	d.fill(r, &a.options, a.clock, by)
+	a.fill(r, &d, a.clock, by)
 	for i := range r.TimeWait {
 		if w := &r.TimeWait[i]; w.EndedBy == TimeWaitCaptureEnd {
 			w.EndedBy = TimeWaitRunning

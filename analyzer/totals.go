@@ -7,7 +7,7 @@ import (
 // totals is the running Summary.
 type totals struct {
 	connections, halfOpen, embryonic uint64
-	outcomes, teardowns, findings    map[string]uint64
+	outcomes, teardowns, findings    wordCounts
 	resets                           SideCounts
 	serverRTT, clientRTT             *hdrhistogram.Histogram
 }
@@ -15,15 +15,15 @@ type totals struct {
 func newTotals() totals {
 	// Round-trip times from 1 µs to an hour, to three significant digits.
 	rtt := func() *hdrhistogram.Histogram { return hdrhistogram.New(1e3, 3600e9, 3) }
-	return totals{outcomes: map[string]uint64{}, teardowns: map[string]uint64{}, findings: map[string]uint64{}, serverRTT: rtt(), clientRTT: rtt()}
+	return totals{serverRTT: rtt(), clientRTT: rtt()}
 }
 
 func (t *totals) add(r *Connection) {
 	t.connections++
-	t.outcomes[string(r.Handshake.Outcome)]++
-	t.teardowns[string(r.Teardown.Kind)]++
+	t.outcomes.add(string(r.Handshake.Outcome))
+	t.teardowns.add(string(r.Teardown.Kind))
 	for i := range r.Findings {
-		t.findings[r.Findings[i].Code]++
+		t.findings.add(r.Findings[i].Code)
 	}
 	if r.HalfOpen != nil {
 		t.halfOpen++
@@ -41,6 +41,34 @@ func (t *totals) add(r *Connection) {
 	}
 	sample(t.serverRTT, r.Handshake.ServerRTT)
 	sample(t.clientRTT, r.Handshake.ClientRTT)
+}
+
+// wordCounts counts words, of which there are few. Those that are seen often come first.
+type wordCounts []wordCount
+
+type wordCount struct {
+	word string
+	n    uint64
+}
+
+func (w *wordCounts) add(word string) {
+	for i := range *w {
+		if c := &(*w)[i]; c.word == word {
+			if c.n++; i > 0 && c.n > (*w)[i-1].n {
+				(*w)[i-1], *c = *c, (*w)[i-1]
+			}
+			return
+		}
+	}
+	*w = append(*w, wordCount{word, 1})
+}
+
+func (w wordCounts) byWord() map[string]uint64 {
+	m := map[string]uint64{}
+	for _, c := range w {
+		m[c.word] = c.n
+	}
+	return m
 }
 
 // sample adds a duration, brought into the histogram's range.
@@ -61,8 +89,8 @@ func percentiles(h *hdrhistogram.Histogram) RTT {
 func (t *totals) summary(f *floods) *Summary {
 	return &Summary{
 		Record: "summary", Schema: Schema,
-		Connections: t.connections, ByOutcome: t.outcomes, ByTeardown: t.teardowns, Resets: t.resets.Client + t.resets.Server, ResetsBySide: t.resets,
-		FindingsByCode: t.findings, ServerRTT: percentiles(t.serverRTT), ClientRTT: percentiles(t.clientRTT),
+		Connections: t.connections, ByOutcome: t.outcomes.byWord(), ByTeardown: t.teardowns.byWord(), Resets: t.resets.Client + t.resets.Server, ResetsBySide: t.resets,
+		FindingsByCode: t.findings.byWord(), ServerRTT: percentiles(t.serverRTT), ClientRTT: percentiles(t.clientRTT),
 		SynFloods: uint64(len(f.records())), HalfOpen: t.halfOpen, Embryonic: t.embryonic,
 	}
 }

@@ -407,16 +407,15 @@ func (e *zeekEnd) size() uint32 {
 }
 
 // fill gives what Zeek would log if the opener is ends[client].
-func (z *zeekLog) fill(client int) *Zeek {
-	var text [zeekMaxHistory + 1]byte
-	history := text[:0]
+func (z *zeekLog) fill(client int, t *texts) (state, history string) {
+	b := t.room()
 	if int(z.first) != client {
-		history = append(history, '^') // Zeek starts with the sender of the first segment
+		b = append(b, '^') // Zeek starts with the sender of the first segment
 	}
 	for _, letter := range z.history {
-		history = append(history, inCase(letter, (letter < 'a') == (client == 0)))
+		b = append(b, inCase(letter, (letter < 'a') == (client == 0)))
 	}
-	return &Zeek{ConnState: z.connState(&z.ends[client], &z.ends[1-client], history), History: string(history)}
+	return z.connState(&z.ends[client], &z.ends[1-client], b), t.string(b)
 }
 
 // connState sums up the states of the two ends, as Zeek's script does.

@@ -2,7 +2,10 @@
 // that is called both to write and to read them, so that the two cannot differ. A field that is zero costs a bit.
 package compact
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // Coder writes fields one after the other, or reads them in the same order. It is not safe for concurrent use. What it
 // reads must be what a Coder has written, by the same calls with the same Base: anything else makes it panic.
@@ -13,73 +16,91 @@ type Coder struct {
 	data    []byte
 	next    int // to be read
 	reading bool
-	bits    uint64 // one for each field of the group: is it there
-	left    uint   // fields that the group has room for
-	group   int    // where the group's bits are to be written, or noGroup
+
+	// Which of the fields so far are other than zero, since mark. Those of one block stand before its fields, and come into it
+	// when it is full.
+	there [blockBits / 64]uint64
+	n     uint
+	mark  int // where the block begins that is written
 }
 
-const (
-	groupBits = 64 // fields that share one word of bits
-	noGroup   = -1
-)
+// blockBits is how many fields share the bits before them.
+const blockBits = 256
 
 // Write makes the coder ready to append to b.
-func (k *Coder) Write(b []byte) { *k = Coder{Base: k.Base, data: b, group: noGroup} }
+func (k *Coder) Write(b []byte) {
+	k.data, k.reading = b, false
+	k.begin()
+}
 
 // Read makes the coder ready to read from the beginning of b, which may hold more than was written.
-func (k *Coder) Read(b []byte) { *k = Coder{Base: k.Base, data: b, group: noGroup, reading: true} }
+func (k *Coder) Read(b []byte) {
+	k.data, k.next, k.reading = b, 0, true
+	k.begin()
+}
 
 // Reading reports which of the two the coder does.
 func (k *Coder) Reading() bool { return k.reading }
 
 // Bytes ends the writing and gives what was written, behind what Write was given.
 func (k *Coder) Bytes() []byte {
-	k.flush()
+	k.end()
 	return k.data
 }
 
-// flush writes down which fields of the group are there.
-func (k *Coder) flush() {
-	if k.group != noGroup {
-		binary.LittleEndian.PutUint64(k.data[k.group:], k.bits)
-	}
-}
-
-// open begins the next group of fields.
-func (k *Coder) open() {
-	k.left = groupBits
+// begin begins a block.
+func (k *Coder) begin() {
+	k.n = 0
 	if k.reading {
-		k.bits = binary.LittleEndian.Uint64(k.data[k.next:])
-		k.next += 8
+		for i := range k.there {
+			k.there[i] = binary.LittleEndian.Uint64(k.data[k.next+8*i:])
+		}
+		k.next += blockBits / 8
 		return
 	}
-	k.flush()
-	k.group, k.bits = len(k.data), 0
-	k.data = append(k.data, 0, 0, 0, 0, 0, 0, 0, 0)
+	k.mark, k.there = len(k.data), [blockBits / 64]uint64{}
+	var room [blockBits / 8]byte
+	k.data = append(k.data, room[:]...)
 }
 
-// there notes whether the next field is other than zero, or tells it.
-func (k *Coder) there(isThere bool) bool {
-	if k.left == 0 {
-		k.open()
+// end writes down which fields of the block are there.
+func (k *Coder) end() {
+	for i, w := range k.there {
+		binary.LittleEndian.PutUint64(k.data[k.mark+8*i:], w)
 	}
-	k.left--
+}
+
+// turn goes on to the next block.
+func (k *Coder) turn() {
+	if !k.reading {
+		k.end()
+	}
+	k.begin()
+}
+
+// is notes whether the next field is other than zero, or tells it.
+func (k *Coder) is(there bool) bool {
+	if k.n == blockBits {
+		k.turn()
+	}
+	word, bit := &k.there[k.n/64%(blockBits/64)], k.n%64
+	k.n++
 	if k.reading {
-		return k.bits>>k.left&1 != 0
+		return *word>>bit&1 != 0
 	}
-	if isThere {
-		k.bits |= 1 << k.left
+	if there {
+		*word |= 1 << bit
 	}
-	return isThere
+	return there
 }
 
 // Bool is a truth value: its bit is all of it.
-func (k *Coder) Bool(p *bool) { *p = k.there(*p) }
+func (k *Coder) Bool(p *bool) { *p = k.is(*p) }
 
 // Some notes that something is other than zero, and needs to be written field by field, or makes it zero when it is not.
 func Some[T comparable](k *Coder, p *T) bool {
 	var zero T
-	if k.there(*p != zero) {
+	if k.is(*p != zero) {
 		return true
 	}
 	if k.reading {
@@ -91,12 +112,12 @@ func Some[T comparable](k *Coder, p *T) bool {
 // Uint64 is a number that is small as a rule.
 func (k *Coder) Uint64(p *uint64) {
 	switch {
-	case !k.there(*p != 0):
+	case !k.is(*p != 0):
 		*p = 0
 	case k.reading:
-		*p = k.uvarint()
+		*p = k.number()
 	default:
-		k.data = binary.AppendUvarint(k.data, *p)
+		k.append(*p)
 	}
 }
 
@@ -110,7 +131,7 @@ func (k *Coder) Int(p *int) {
 // Uint32 is any number: a sequence number, a hash.
 func (k *Coder) Uint32(p *uint32) {
 	switch {
-	case !k.there(*p != 0):
+	case !k.is(*p != 0):
 		*p = 0
 	case k.reading:
 		*p = binary.LittleEndian.Uint32(k.data[k.next:])
@@ -123,7 +144,7 @@ func (k *Coder) Uint32(p *uint32) {
 // Uint16 is any number.
 func (k *Coder) Uint16(p *uint16) {
 	switch {
-	case !k.there(*p != 0):
+	case !k.is(*p != 0):
 		*p = 0
 	case k.reading:
 		*p = binary.LittleEndian.Uint16(k.data[k.next:])
@@ -136,7 +157,7 @@ func (k *Coder) Uint16(p *uint16) {
 // Uint8 is any number.
 func (k *Coder) Uint8(p *uint8) {
 	switch {
-	case !k.there(*p != 0):
+	case !k.is(*p != 0):
 		*p = 0
 	case k.reading:
 		*p = k.data[k.next]
@@ -149,24 +170,31 @@ func (k *Coder) Uint8(p *uint8) {
 // Time is a moment near Base, or 0 for none.
 func (k *Coder) Time(p *int64) {
 	switch {
-	case !k.there(*p != 0):
+	case !k.is(*p != 0):
 		*p = 0
 	case k.reading:
-		v := k.uvarint()
-		*p = (int64(v>>1) ^ -int64(v&1)) + k.Base
+		*p = signed(k.number()) + k.Base
 	default:
-		d := *p - k.Base
-		k.data = binary.AppendUvarint(k.data, uint64(d)<<1^uint64(d>>63))
+		k.append(unsigned(*p - k.Base))
 	}
 }
 
 // Int64 is a number near 0, a length of time as a rule.
 func (k *Coder) Int64(p *int64) {
-	base := k.Base
-	k.Base = 0
-	k.Time(p)
-	k.Base = base
+	switch {
+	case !k.is(*p != 0):
+		*p = 0
+	case k.reading:
+		*p = signed(k.number())
+	default:
+		k.append(unsigned(*p))
+	}
 }
+
+// unsigned puts the sign last, so that what is near 0 is small.
+func unsigned(d int64) uint64 { return uint64(d)<<1 ^ uint64(d>>63) }
+
+func signed(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
 
 // Text is a short string of bytes: at most 65,535 of them are kept. Room that *p has is used again.
 func (k *Coder) Text(p *[]byte) {
@@ -194,14 +222,34 @@ func Len[T any](k *Coder, list *[]T) {
 	*list = (*list)[:n]
 }
 
-func (k *Coder) uvarint() uint64 {
-	var v uint64
-	for shift := 0; ; shift += 7 {
-		b := k.data[k.next]
-		k.next++
-		v |= uint64(b&0x7f) << shift
-		if b < 0x80 {
-			return v
-		}
+// append writes a number in as many bytes as it needs, seven bits in each, and as many zeros at its lower end as there are
+// bytes to follow: so the first byte tells how many.
+func (k *Coder) append(v uint64) {
+	if v >= 1<<56 {
+		k.data = binary.LittleEndian.AppendUint64(append(k.data, 0), v)
+		return
 	}
+	size := (bits.Len64(v|1) + 6) / 7
+	k.data = binary.LittleEndian.AppendUint64(k.data, (v<<1|1)<<(size-1))
+	k.data = k.data[:len(k.data)-8+size]
+}
+
+// number reads what append has written.
+func (k *Coder) number() uint64 {
+	var word uint64
+	if b := k.data[k.next:]; len(b) >= 8 {
+		word = binary.LittleEndian.Uint64(b)
+	} else {
+		var room [8]byte
+		copy(room[:], b)
+		word = binary.LittleEndian.Uint64(room[:])
+	}
+	if byte(word) == 0 {
+		v := binary.LittleEndian.Uint64(k.data[k.next+1:])
+		k.next += 9
+		return v
+	}
+	size := bits.TrailingZeros8(byte(word)) + 1
+	k.next += size
+	return word << (64 - 8*size) >> (64 - 7*size)
 }
