@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer/compact"
+	"github.com/tcplife/tcplife/analyzer/crowd"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -60,7 +61,7 @@ type Analyzer struct {
 	texts  texts
 	record Connection // what emit is given, filled anew for each
 	totals totals
-	floods floods
+	crowd  *crowd.Crowd
 	live   Live // but for the embryos
 }
 
@@ -76,7 +77,7 @@ func New(options Options, emit func(*Connection)) *Analyzer {
 	if options.IdleLimit == 0 {
 		options.IdleLimit = defaultIdleLimit
 	}
-	return &Analyzer{options: options, emit: emit, table: newTable(), awakeLimit: awakeLimit, totals: newTotals(), floods: newFloods()}
+	return &Analyzer{options: options, emit: emit, table: newTable(), awakeLimit: awakeLimit, totals: newTotals(), crowd: crowd.New()}
 }
 
 // Segment takes in the next segment of the capture, or the next ICMP error that quotes one.
@@ -93,8 +94,9 @@ func (a *Analyzer) Segment(seg *flows.Segment) {
 		return
 	}
 	c, head := a.find(seg, head)
+	before := c.openings()
 	a.take(c, head, seg)
-	a.follow(c)
+	a.follow(c, before)
 	a.recount(c)
 	a.reportClosed(c)
 	a.schedule(c)
@@ -120,6 +122,7 @@ func (a *Analyzer) Close() {
 		a.remove(c)
 		a.finish(c, a.clock, EndCaptureEnd)
 	}
+	a.crowd.Finish(a.clock)
 	a.table, a.wheel = newTable(), wheel{}
 }
 
@@ -144,7 +147,9 @@ func (a *Analyzer) all() (list []at) {
 
 // Result adds up what was emitted so far. After Close it is complete.
 func (a *Analyzer) Result() *Result {
-	return &Result{Summary: a.totals.summary(&a.floods), SynFloods: a.floods.records()}
+	r := &Result{Summary: a.totals.summary()}
+	a.crowded(r)
+	return r
 }
 
 // find gives the incarnation that a segment belongs to, a new one if there is none, and the newest then.
@@ -215,7 +220,7 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment) {
 		// The side whose SYN interrupted the connection goes on in it: the SYN was stale, or not its own (RFC 5961 §4).
 		c.absorb(head)
 		a.put(c)
-		a.drop(head)
+		a.drop(head, EndSuperseded)
 		return
 	}
 	if c != head && head.onlySyns() && sender(seg) != head.opener {
@@ -264,7 +269,7 @@ func (a *Analyzer) finish(c *connection, at int64, by EndedBy) {
 		a.totals.add(&a.record)
 		a.emit(&a.record)
 	}
-	a.drop(c)
+	a.drop(c, by)
 }
 
 // lookup gives the newest incarnation of a 4-tuple, nil if there is none.
@@ -312,8 +317,8 @@ func (a *Analyzer) remove(c *connection) {
 }
 
 // drop ends all accounts of a connection that has left the table.
-func (a *Analyzer) drop(c *connection) {
-	a.leave(c)
+func (a *Analyzer) drop(c *connection, by EndedBy) {
+	a.leave(c, by)
 	a.uncount(c)
 	if c != &a.scratch {
 		a.table.awake.release(c)

@@ -1,6 +1,7 @@
 package analyzer
 
 import (
+	"github.com/tcplife/tcplife/analyzer/crowd"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -37,8 +38,8 @@ type connection struct {
 	number  uint32 // among those awake, 0 if it is not used
 	touched bool   // by a segment, since somebody looked who may rest
 
-	counted  bool   // among its target's embryos
-	target   uint32 // of the floods, while it is counted
+	phase    phase       // of the attempt, as the crowd knows it
+	first    crowd.Probe // its first segment; nothing once the handshake is completed
 	stands   standing
 	reported bool // at its close
 
@@ -75,7 +76,7 @@ func (c *connection) begin(seg *flows.Segment, older *connection) {
 	notes, a, b := c.notes[:0], c.tcp.Ends[0].History[:0], c.tcp.Ends[1].History[:0]
 	*c = connection{
 		id: seg.Packet, key: seg.Key, encap: seg.Encap, older: older, number: c.number, touched: true,
-		start: seg.Time, end: seg.Time, opener: -1, notes: notes,
+		start: seg.Time, end: seg.Time, opener: -1, notes: notes, first: crowd.ProbeOf(seg),
 	}
 	c.tcp.Ends[0].History, c.tcp.Ends[1].History = a, b
 	if older != nil {

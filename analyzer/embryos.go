@@ -1,6 +1,9 @@
 package analyzer
 
-import "github.com/tcplife/tcplife/flows"
+import (
+	"github.com/tcplife/tcplife/analyzer/crowd"
+	"github.com/tcplife/tcplife/flows"
+)
 
 // embryos holds the attempts of which nothing but one SYN has been seen: that is all there is to remember of most of a
 // SYN flood. Anything further makes a connection of it. There is no pointer in it that the collector would have to follow.
@@ -23,7 +26,6 @@ type embryo struct {
 	seq, ack         uint32
 	len              uint32
 	digest           uint32
-	target           uint32 // of the floods
 	window, ipid     uint16
 	flags            flows.Flags
 	ttl              uint8
@@ -69,16 +71,15 @@ func (s *embryos) live() uint64 { return uint64(s.made) - uint64(len(s.free)) }
 // conceive begins the record of an attempt.
 func (a *Analyzer) conceive(syn *flows.Segment) {
 	a.live.Begun++
-	opener := sender(syn)
-	target := a.floods.target(&syn.Key, opener)
-	a.floods.targets[target].attempt(&syn.Key, opener, syn.Time)
+	at, looks := attemptOf(syn), crowd.ProbeOf(syn)
+	a.crowd.Syn(a.clock, &at, &looks)
 	n := a.table.add(&syn.Key)
 	p := &a.table.places[n]
 	p.where, p.size = a.table.embryos.take(), embryonic
 	e := a.table.embryos.at(p.where)
 	*e = embryo{
 		key: syn.Key, packet: syn.Packet, at: syn.Time, heard: a.now(), options: syn.Options,
-		seq: syn.Seq, ack: syn.Ack, len: syn.Len, digest: syn.Digest, target: target,
+		seq: syn.Seq, ack: syn.Ack, len: syn.Len, digest: syn.Digest,
 		window: syn.Window, ipid: syn.IPID, flags: syn.Flags, ttl: syn.TTL,
 		fromB: syn.FromB, good: syn.GoodChecksum, bad: syn.BadChecksum, cut: syn.Cut,
 	}
@@ -106,7 +107,7 @@ func (a *Analyzer) grow(c *connection, e *embryo) {
 	c.begin(&syn, nil)
 	c.heard = e.heard
 	c.segment(&syn)
-	c.target, c.counted = e.target, true
+	c.phase = attempted
 }
 
 // finishEmbryo emits the record of an attempt that nothing came of.

@@ -5,6 +5,7 @@ import "net/netip"
 // Result is what only the end of a capture can tell.
 type Result struct {
 	Summary   *Summary
+	Listeners []Listener // those with the fullest backlog first; Summary.Listeners says how many there are
 	SynFloods []SynFlood // by onset
 	Evicted   uint64     // connections given up early to stay within the limit of memory; their records say evicted
 }
@@ -21,7 +22,8 @@ type Summary struct {
 	FindingsByCode map[string]uint64 `json:"findings_by_code"`
 	ServerRTT      RTT               `json:"server_rtt_s"`
 	ClientRTT      RTT               `json:"client_rtt_s"`
-	SynFloods      uint64            `json:"syn_floods"`
+	Listeners      uint64            `json:"listeners"`  // sockets that answered a SYN
+	SynFloods      uint64            `json:"syn_floods"` // but for flash crowds
 	Scans          uint64            `json:"scans"`
 	HalfOpen       uint64            `json:"half_open"`
 	Embryonic      uint64            `json:"embryonic"`
@@ -39,25 +41,6 @@ type RTT struct {
 	P90 Duration `json:"p90"`
 	P99 Duration `json:"p99"`
 	Max Duration `json:"max"`
-}
-
-// SynFlood is a target whose backlog filled with connections that were never completed (RFC 4987).
-type SynFlood struct {
-	Record          string         `json:"record"` // "syn_flood"
-	Schema          int            `json:"schema"`
-	Target          Target         `json:"target"`
-	Verdict         string         `json:"verdict"` // spoofed_flood | single_source_flood | flash_crowd | suspicious
-	Onset           Time           `json:"onset"`
-	End             Time           `json:"end"`
-	Syns            uint64         `json:"syns"`
-	PeakRate        float64        `json:"peak_rate"` // SYNs per second, the best second
-	MeanRate        float64        `json:"mean_rate"` // SYNs per second from onset to end
-	HalfOpenPeak    uint64         `json:"half_open_peak"`
-	CompletionRatio float64        `json:"completion_ratio"` // of the attempts, 0 to 1
-	Sources         uint64         `json:"sources"`
-	SourceEntropy   NullableNumber `json:"source_entropy_bits"`
-	Marks           []string       `json:"marks"`
-	Evidence        []string       `json:"evidence"`
 }
 
 // Target is an address and, where only one is meant, a port of it.

@@ -86,11 +86,11 @@ func percentiles(h *hdrhistogram.Histogram) RTT {
 	return RTT{P50: at(50), P90: at(90), P99: at(99), Max: Duration(h.Max())}
 }
 
-func (t *totals) summary(f *floods) *Summary {
+func (t *totals) summary() *Summary {
 	return &Summary{
 		Record: "summary", Schema: Schema,
 		Connections: t.connections, ByOutcome: t.outcomes.byWord(), ByTeardown: t.teardowns.byWord(), Resets: t.resets.Client + t.resets.Server, ResetsBySide: t.resets,
 		FindingsByCode: t.findings.byWord(), ServerRTT: percentiles(t.serverRTT), ClientRTT: percentiles(t.clientRTT),
-		SynFloods: uint64(len(f.records())), HalfOpen: t.halfOpen, Embryonic: t.embryonic,
+		HalfOpen: t.halfOpen, Embryonic: t.embryonic,
 	}
 }

@@ -40,6 +40,9 @@ func (k *Key) AddrPortA() netip.AddrPort { return addrPort(k.A, k.APort, k.V6) }
 // AddrPortB is B as a netip.AddrPort.
 func (k *Key) AddrPortB() netip.AddrPort { return addrPort(k.B, k.BPort, k.V6) }
 
+// IP is an address as a netip.Addr.
+func IP(a Addr, v6 bool) netip.Addr { return a.netip(v6) }
+
 func addrPort(a Addr, port uint16, v6 bool) netip.AddrPort {
 	return netip.AddrPortFrom(a.netip(v6), port)
 }

@@ -175,6 +175,8 @@ func TestSchemaHasEveryField(t *testing.T) {
 		{"finding", schema.Defs["finding"], reflect.TypeFor[analyzer.Finding]()},
 		{"zeek", schema.Defs["zeek"], reflect.TypeFor[analyzer.Zeek]()},
 		{"tshark", schema.Defs["tshark"], reflect.TypeFor[analyzer.Tshark]()},
+		{"listener", schema.Defs["listener"], reflect.TypeFor[analyzer.Listener]()},
+		{"syn_cookies", schema.Defs["syn_cookies"], reflect.TypeFor[analyzer.SynCookies]()},
 		{"syn_flood", schema.Defs["syn_flood"], reflect.TypeFor[analyzer.SynFlood]()},
 		{"target", inside("syn_flood", "target"), reflect.TypeFor[analyzer.Target]()},
 		{"snapshot", schema.Defs["snapshot"], reflect.TypeFor[analyzer.Snapshot]()},

@@ -14,7 +14,7 @@ import (
 )
 
 // Table writes tables for people, all of them at the end: the connections, then, where there are any, the embryonic
-// and the half-open ones, who holds TIME_WAITs, and the SYN floods, and last a summary of the connections and of the
+// and the half-open ones, who holds TIME_WAITs, the listeners, the SYN floods, and last a summary of the connections and of the
 // capture. It keeps the rows it will show and nothing of the others.
 //
 // A table too wide for TableOptions.Width is not wrapped. Of the connections, columns are shortened or left out in this
@@ -112,6 +112,7 @@ func (t *Table) Finish(e *Ending) error {
 		rankedSection("EMBRYONIC", "SYN and SYN-ACK, but not the ACK that completes the handshake (RFC 4987)", &t.embryonic, embryonicGrid),
 		rankedSection("HALF-OPEN", "one side is gone and the other does not know (RFC 9293 §3.5.1)", &t.halfOpen, halfOpenGrid),
 		t.timeWaits.section(t.options.Top),
+		listenerSection(e.Result, t.options.Top),
 		floodSection(e.Result.SynFloods, t.options.Top),
 	}
 	for i, s := range sections {

@@ -1,0 +1,35 @@
+package crowd
+
+import "github.com/tcplife/tcplife/flows"
+
+// Attempt is one attempt to open a connection, from its opener to what it wants to reach.
+type Attempt struct {
+	Source, Target         flows.Addr
+	SourcePort, TargetPort uint16
+	V6                     bool
+	SynAt                  int64 // its first SYN
+	SynAckAt               int64 // the first SYN-ACK, if there was one
+}
+
+// End is what became of an attempt.
+type End uint8
+
+// The ends of an attempt.
+const (
+	Unanswered  End = iota // SYNs and nothing back
+	Refused                // an RST of the target answered the SYN
+	Unreachable            // an ICMP error did
+	Abandoned              // SYN and SYN-ACK, and then nothing
+	Disowned               // the source answered the SYN-ACK with an RST
+	Withdrawn              // the target took its SYN-ACK back with an RST
+	Idle                   // completed, and the source never sent a byte
+	Used                   // completed
+	ends
+)
+
+// socket is an address and a port of it; whole is the address with all of its ports.
+type socket struct {
+	addr  flows.Addr
+	port  uint16
+	whole bool
+}

@@ -1,0 +1,125 @@
+package crowd
+
+// cookies looks for the marks of SYN cookies (RFC 4987 §3.6): a listener that keeps nothing of an attempt cannot send its SYN-ACK
+// again, and cannot grant what a cookie has no room for. It follows SYN-ACKs in slots of 0.2 s until they are due again.
+type cookies struct {
+	slots [cookieSlots]cookieSlot
+	slot  int64
+	due   int64 // how long after the first SYN-ACK this listener sends it again, with some reserve
+
+	run   Cookies // of slots without retransmission, that may become the mode
+	found Cookies
+}
+
+type cookieSlot struct {
+	answered, gone, again uint32
+	first                 int64 // SYN-ACK
+	lastAgain             int64 // first SYN-ACK of the latest attempt whose SYN-ACK was sent again
+}
+
+// Cookies says that a listener went over to SYN cookies.
+type Cookies struct {
+	Unrepeated   uint64 // SYN-ACKs that nobody answered and that were not sent again when they were due
+	Since, Until int64  // the first and the last of them
+}
+
+const (
+	cookieSlots = 32
+	cookieTick  = int64(200e6) // ns
+	// defaultDue is above the 3 s of RFC 1122's time, which some still wait. Linux waits 1 s (RFC 6298).
+	defaultDue = int64(35e8) // ns
+	// manyUnrepeated SYN-ACKs make a mode.
+	manyUnrepeated = 16
+)
+
+func newCookies() *cookies { return &cookies{due: defaultDue} }
+
+func (k *cookies) at(t int64) *cookieSlot {
+	slot := t / cookieTick
+	if slot > k.slot || k.slot-slot >= cookieSlots {
+		return nil
+	}
+	return &k.slots[slot&(cookieSlots-1)]
+}
+
+func (k *cookies) answered(now int64) {
+	k.advance(now)
+	if s := k.at(now); s != nil {
+		if s.answered == 0 {
+			s.first = now
+		}
+		s.answered++
+	}
+}
+
+// gone is an attempt that was answered at a time and has been completed, or ended by its source.
+func (k *cookies) gone(synAckAt int64) {
+	if s := k.at(synAckAt); s != nil {
+		s.gone++
+	}
+}
+
+// again is the first time that a SYN-ACK is sent again without having been asked for.
+func (k *cookies) again(synAckAt, now int64) {
+	if gap := now - synAckAt; gap > 0 {
+		k.due = min(max(gap*3/2, cookieTick), defaultDue)
+	}
+	if s := k.at(synAckAt); s != nil {
+		s.again++
+		s.lastAgain = max(s.lastAgain, synAckAt)
+	}
+}
+
+// advance judges the slots whose SYN-ACKs should have been sent again by now.
+func (k *cookies) advance(now int64) {
+	slot := now / cookieTick
+	if slot <= k.slot {
+		return
+	}
+	if k.slot == 0 {
+		k.slot = slot
+		return
+	}
+	// Those are judged whose time comes between the last look and this one.
+	due := k.due/cookieTick + 1
+	for s := max(k.slot-due+1, k.slot-cookieSlots+1); s <= min(slot-due, k.slot); s++ {
+		k.judge(&k.slots[s&(cookieSlots-1)])
+	}
+	for s := max(k.slot+1, slot-cookieSlots+1); s <= slot; s++ {
+		k.slots[s&(cookieSlots-1)] = cookieSlot{}
+	}
+	k.slot = slot
+}
+
+func (k *cookies) judge(s *cookieSlot) {
+	if s.answered == 0 {
+		return
+	}
+	left := uint64(s.answered) - min(uint64(s.gone)+uint64(s.again), uint64(s.answered))
+	since := s.first
+	switch {
+	case uint64(s.again)*3 > left:
+		k.run = Cookies{}
+		*s = cookieSlot{}
+		return
+	case s.again > 0:
+		since = max(since, s.lastAgain) // it fell into this slot
+	}
+	if left > 0 {
+		if k.run.Unrepeated == 0 {
+			k.run.Since = since
+		}
+		k.run.Unrepeated += left
+		k.run.Until = s.first
+	}
+	*s = cookieSlot{} // once is enough, should due change
+	if k.run.Unrepeated < manyUnrepeated {
+		return
+	}
+	if k.found.Unrepeated == 0 {
+		k.found.Since = k.run.Since
+	}
+	k.found.Unrepeated += k.run.Unrepeated
+	k.found.Until = k.run.Until
+	k.run = Cookies{Since: k.run.Since}
+}

@@ -1,0 +1,444 @@
+package crowd
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/tcplife/tcplife/flows"
+)
+
+// Crowd takes in what happens to attempts, in the order of the capture. It is not safe for concurrent use.
+type Crowd struct {
+	now   int64
+	begun int64 // time of the first event
+
+	targets map[socket]*target
+	order   []*target // those of the map and forgotten ones, for the search of one to forget
+	hand    int
+	free    []*target
+	last    [2]*target // port and address of the last attempt
+
+	untracked uint64 // attempts on targets for which there was no room
+
+	looking int // floods that are looked at
+	spare   []*flood
+	floods  []Flood // those that are over
+	lost    uint64  // floods for which there was no room
+
+	scans scans
+}
+
+const (
+	maxTargets = 1 << 15
+	maxFloods  = 1 << 10
+)
+
+// New makes a Crowd.
+func New() *Crowd { return &Crowd{targets: map[socket]*target{}} }
+
+// advance moves the time on; it never goes back.
+func (c *Crowd) advance(now int64) {
+	if c.now == 0 {
+		c.begun = now
+	}
+	c.now = max(c.now, now)
+}
+
+// find gives the targets of an attempt, its port and its address. They are nil where nothing is remembered.
+func (c *Crowd) find(a *Attempt) (port, whole *target) {
+	if p, w := c.last[0], c.last[1]; p != nil && p.addr == a.Target && p.port == a.TargetPort {
+		port, whole = p, w
+	} else {
+		port = c.targets[socket{addr: a.Target, port: a.TargetPort}]
+		whole = c.targets[socket{addr: a.Target, whole: true}]
+		if port != nil && whole != nil {
+			c.last = [2]*target{port, whole}
+		}
+	}
+	for _, t := range [...]*target{port, whole} {
+		if t != nil {
+			t.tick(c.now, c)
+		}
+	}
+	return port, whole
+}
+
+// make gives the target of a key, a new one if there is none; nil if there is no room.
+func (c *Crowd) make(key socket, v6 bool) *target {
+	if t := c.targets[key]; t != nil {
+		return t
+	}
+	var t *target
+	switch n := len(c.free); {
+	case n > 0:
+		t, c.free = c.free[n-1], c.free[:n-1]
+	case len(c.order) < maxTargets:
+		t = &target{}
+		c.order = append(c.order, t)
+	default:
+		if t = c.evict(); t == nil {
+			return nil
+		}
+	}
+	*t = target{socket: key, v6: v6, first: c.now}
+	c.targets[key] = t
+	return t
+}
+
+// evict makes room by forgetting a target where nobody listens and little happens.
+func (c *Crowd) evict() *target {
+	const looks = 8
+	for range looks {
+		c.hand = (c.hand + 1) % len(c.order)
+		if t := c.order[c.hand]; !t.listens() && t.halfOpen.n < early && t.flood == nil {
+			c.forget(t)
+			c.free = c.free[:len(c.free)-1]
+			return t
+		}
+	}
+	return nil
+}
+
+func (c *Crowd) forget(t *target) {
+	delete(c.targets, t.socket)
+	c.free = append(c.free, t)
+	if c.last[0] == t || c.last[1] == t {
+		c.last = [2]*target{}
+	}
+}
+
+// settle forgets a target that nothing is known of any more.
+func (c *Crowd) settle(t *target) {
+	if t.halfOpen.n > 0 || t.listens() && !t.whole || t.flood != nil && t.flood.alarmed {
+		return
+	}
+	if t.flood != nil {
+		c.drop(t.flood)
+		t.flood = nil
+	}
+	c.forget(t)
+}
+
+// newFlood begins to look closer at a target.
+func (c *Crowd) newFlood() *flood {
+	limit := sampledSources
+	if c.looking++; c.looking > manyFloods {
+		limit = sampledFew
+	}
+	if n := len(c.spare); n > 0 {
+		f := c.spare[n-1]
+		c.spare = c.spare[:n-1]
+		*f = flood{sources: f.sources}
+		f.sources.reset()
+		f.sources.limit = limit
+		return f
+	}
+	return &flood{sources: sources{newSample[uint32](limit)}}
+}
+
+// drop ends the closer look.
+func (c *Crowd) drop(f *flood) {
+	c.looking--
+	const most = 16
+	if len(c.spare) < most && len(f.sources.values) < 256 {
+		c.spare = append(c.spare, f)
+	}
+}
+
+// keep remembers a flood that is over.
+func (c *Crowd) keep(f Flood) {
+	switch {
+	case f.Verdict == None:
+	case len(c.floods) == maxFloods:
+		c.lost++
+	default:
+		c.floods = append(c.floods, f)
+	}
+}
+
+// Syn is the first SYN of a new attempt.
+func (c *Crowd) Syn(now int64, a *Attempt, syn *Probe) {
+	c.advance(now)
+	now = c.now
+	port, whole := c.find(a)
+	if port == nil {
+		port = c.make(socket{addr: a.Target, port: a.TargetPort}, a.V6)
+	}
+	if whole == nil {
+		whole = c.make(socket{addr: a.Target, whole: true}, a.V6)
+	}
+	if port == nil {
+		c.untracked++
+	}
+	spread := port == nil || port.halfOpen.n < early
+	for _, t := range [...]*target{port, whole} {
+		if t == nil {
+			continue
+		}
+		t.tick(now, c)
+		t.attempts++
+		t.syns++
+		t.last = now
+		t.halfOpen.begin(now)
+		t.rates.attempt(now)
+		t.look(now, a, syn, c, spread)
+	}
+}
+
+// SynAgain is a SYN that an attempt repeats. Before it there was no answer, unless answered.
+func (c *Crowd) SynAgain(now int64, a *Attempt, first, answered bool) {
+	c.advance(now)
+	port, whole := c.find(a)
+	for _, t := range [...]*target{port, whole} {
+		if t == nil {
+			continue
+		}
+		t.syns++
+		if t.lastAnswered > a.SynAt && !answered {
+			t.ignored++ // the one before
+		}
+		if f := t.flood; f != nil {
+			f.syns++
+			if first && a.SynAt >= f.begun {
+				f.again++
+			}
+		}
+	}
+}
+
+// SynAck is the first SYN-ACK of an attempt.
+func (c *Crowd) SynAck(now int64, a *Attempt) {
+	c.advance(now)
+	now = c.now
+	port, whole := c.find(a)
+	for _, t := range [...]*target{port, whole} {
+		if t == nil {
+			continue
+		}
+		t.answered++
+		t.embryonic.begin(now)
+		if f := t.flood; f != nil {
+			f.answered++
+		}
+	}
+	if t := port; t != nil {
+		t.markAnswered(a.SynAt / 1e9)
+		t.lastAnswered = max(t.lastAnswered, a.SynAt)
+		if t.cookies == nil && t.halfOpen.n >= early {
+			t.cookies = newCookies()
+		}
+		if t.cookies != nil {
+			t.cookies.answered(now)
+		}
+	}
+}
+
+// SynAckAgain is a SYN-ACK that no SYN asked for, the nth of its attempt. After the ACK it says that the target has not accepted the
+// connection.
+func (c *Crowd) SynAckAgain(now int64, a *Attempt, n int, acked bool) {
+	c.advance(now)
+	port, _ := c.find(a)
+	if port == nil {
+		return
+	}
+	if acked {
+		port.fellBack++
+	}
+	if n == 1 && port.cookies != nil {
+		port.cookies.again(a.SynAckAt, c.now)
+	}
+}
+
+// Complete is the ACK that completes the handshake.
+func (c *Crowd) Complete(now int64, a *Attempt) {
+	c.advance(now)
+	now = c.now
+	port, whole := c.find(a)
+	for _, t := range [...]*target{port, whole} {
+		if t == nil {
+			continue
+		}
+		t.completed++
+		t.rates.completed++
+		t.halfOpen.end(a.SynAt)
+		if a.SynAckAt != 0 {
+			t.embryonic.end(a.SynAckAt)
+		}
+		if f := t.flood; f != nil && a.SynAt >= f.begun {
+			f.completed++
+		}
+	}
+	if t := port; t != nil {
+		t.handshake.add(now - a.SynAt)
+		if a.SynAckAt != 0 {
+			t.synRcvd.add(now - a.SynAckAt)
+			if t.cookies != nil {
+				t.cookies.gone(a.SynAckAt)
+			}
+		}
+	}
+	if whole != nil {
+		c.settle(whole)
+	}
+}
+
+// End is the end of an attempt, or of the connection that it has become. SynAcksAgain is how often the SYN-ACK was sent
+// without having been asked for anew. With cut it is only the capture that ends: the attempt is held still.
+func (c *Crowd) End(now int64, a *Attempt, end End, cut bool, synAcksAgain int, syn *Probe) {
+	c.advance(now)
+	port, whole := c.find(a)
+	flooded := port != nil && port.flood != nil && port.flood.alarmed
+	for _, t := range [...]*target{port, whole} {
+		if t != nil && !cut {
+			t.ended(a, end)
+		}
+	}
+	if t := port; t != nil {
+		if a.SynAckAt != 0 {
+			t.retransmissions[min(synAcksAgain, maxRetransmissions)]++
+			if t.cookies != nil && (end == Disowned || end == Withdrawn) {
+				t.cookies.gone(a.SynAckAt)
+			}
+		}
+		const soon = int64(1e9)
+		if end == Unanswered && c.now-a.SynAt >= soon && (t.embryonic.n > 0 || t.answeredAround(a.SynAt/1e9)) {
+			t.ignored++
+		}
+	}
+	for _, t := range [...]*target{port, whole} {
+		if t != nil {
+			c.settle(t)
+		}
+	}
+	if !flooded {
+		c.scans.attempt(c.now, a, end, syn)
+	}
+}
+
+func (t *target) ended(a *Attempt, end End) {
+	t.ends[end]++
+	if end >= Idle {
+		return
+	}
+	t.halfOpen.end(a.SynAt)
+	if a.SynAckAt != 0 {
+		t.embryonic.end(a.SynAckAt)
+	}
+	if f := t.flood; f != nil && a.SynAt >= f.begun {
+		f.ended(end)
+	}
+}
+
+func (f *flood) ended(end End) {
+	switch end {
+	case Disowned:
+		f.disowned++
+	case Refused:
+		f.refused++
+	case Unreachable:
+		f.icmp++
+	}
+}
+
+// Floods gives what floods there were until now, by onset, then by target.
+func (c *Crowd) Floods() []Flood {
+	list := slices.Clone(c.floods)
+	for _, t := range c.order {
+		if f := t.flood; f != nil && f.alarmed && c.targets[t.socket] == t {
+			if r := t.judge(f, c); r.Verdict != None {
+				list = append(list, r)
+			}
+		}
+	}
+	list = slices.DeleteFunc(list, func(f Flood) bool { return f.Whole && explained(&f, list) })
+	slices.SortFunc(list, func(a, b Flood) int {
+		return cmp.Or(cmp.Compare(a.Onset, b.Onset), slices.Compare(a.Target[:], b.Target[:]), cmp.Compare(a.Port, b.Port))
+	})
+	return list
+}
+
+// explained reports whether the flood on an address is no more than those on ports of it.
+func explained(whole *Flood, floods []Flood) bool {
+	var syns uint64
+	for i := range floods {
+		if f := &floods[i]; !f.Whole && f.Target == whole.Target && f.Onset <= whole.End && whole.Onset <= f.End {
+			syns += f.Syns
+		}
+	}
+	return 2*syns >= whole.Syns
+}
+
+// Finish brings everything to the end of the capture.
+func (c *Crowd) Finish(now int64) {
+	c.advance(now)
+	for _, t := range c.order {
+		if c.targets[t.socket] == t {
+			t.tick(c.now, c)
+		}
+	}
+}
+
+// Listener is what is known of a listener.
+type Listener struct {
+	Addr                   flows.Addr
+	Port                   uint16
+	V6                     bool
+	First, Last            int64 // attempts
+	Attempts, Syns         uint64
+	Answered, Completed    uint64
+	Refused, Unanswered    uint64
+	Disowned, Withdrawn    uint64
+	Unreachable, Abandoned uint64
+	Ignored, FellBack      uint64
+	Embryonic, HalfOpen    uint64 // now
+	EmbryonicPeak          uint64
+	EmbryonicPeakAt        int64
+	HalfOpenPeak           uint64
+	Retransmissions        []uint64
+	Handshake, SynRcvd     Percentiles
+	Cookies                Cookies
+}
+
+// MaxListeners is how many listeners Listeners gives.
+const MaxListeners = 1000
+
+// Listeners gives the busiest listeners, by the backlog they would have needed, then by attempts, and how many there are.
+func (c *Crowd) Listeners() (list []Listener, all uint64) {
+	var found []*target
+	for _, t := range c.order {
+		if t.listens() && !t.whole && c.targets[t.socket] == t {
+			found = append(found, t)
+		}
+	}
+	slices.SortFunc(found, func(a, b *target) int {
+		return cmp.Or(cmp.Compare(b.halfOpen.peak, a.halfOpen.peak), cmp.Compare(b.attempts, a.attempts), compareSockets(a.socket, b.socket))
+	})
+	all = uint64(len(found))
+	for _, t := range found[:min(len(found), MaxListeners)] {
+		list = append(list, t.listener())
+	}
+	return list, all
+}
+
+func (t *target) listener() Listener {
+	l := Listener{
+		Addr: t.addr, Port: t.port, V6: t.v6, First: t.first, Last: t.last, Attempts: t.attempts, Syns: t.syns,
+		Answered: t.answered, Completed: t.completed,
+		Refused: t.ends[Refused], Unanswered: t.ends[Unanswered], Disowned: t.ends[Disowned], Withdrawn: t.ends[Withdrawn],
+		Unreachable: t.ends[Unreachable], Abandoned: t.ends[Abandoned], Ignored: t.ignored, FellBack: t.fellBack,
+		Embryonic: t.embryonic.n, HalfOpen: t.halfOpen.n, EmbryonicPeak: t.embryonic.peak, EmbryonicPeakAt: t.embryonic.peakAt,
+		HalfOpenPeak: t.halfOpen.peak, Handshake: t.handshake.percentiles(), SynRcvd: t.synRcvd.percentiles(),
+	}
+	n := len(t.retransmissions)
+	for n > 0 && t.retransmissions[n-1] == 0 {
+		n--
+	}
+	l.Retransmissions = slices.Clone(t.retransmissions[:n])
+	if t.cookies != nil {
+		l.Cookies = t.cookies.found
+	}
+	return l
+}
+
+// Targets is how many targets are remembered, addresses included.
+func (c *Crowd) Targets() int { return len(c.targets) }

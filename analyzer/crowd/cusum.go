@@ -1,0 +1,87 @@
+package crowd
+
+// cusum finds the moment from which attempts outnumber completed handshakes: the non-parametric CUSUM of Wang, Zhang and
+// Shin, "Detecting SYN Flooding Attacks", INFOCOM 2002, who take SYN-FIN pairs of a whole router and periods of 20 s.
+// For one listener, seen from near, the handshake's own ACK is the better pair (it comes a round trip later, not a
+// connection's life), and the period can be 0.2 s: longer than most round trips, short enough to date the onset.
+//
+// With the difference D of period n and K the usual number of completions (a moving average), X = D/K is near 0 in ordinary
+// life at any load, y = max(0, y + X - a), and y > N is the alarm. a is their 0.35, the upper bound of X's mean without an
+// attack. K is at least 16, so that an idle listener's first clients are no alarm; N = 4 then means that at least 64
+// attempts, or four times the usual completions of a period, were left over. The onset is where y left 0.
+type cusum struct {
+	period           int64 // number of the present one
+	syns, completed  uint64
+	first            int64   // time of the first attempt in it
+	usual            float64 // K, before the lower bound
+	usualSyns        float64
+	y                float64
+	begun            int64   // when y left 0
+	synsBefore       float64 // usualSyns then
+	recent           [5]uint64
+	attempts, closed uint64 // all, and those completed, before the present period
+	attemptsAtBegin  uint64
+	closedAtBegin    uint64
+}
+
+const (
+	cusumPeriod = int64(200e6) // ns
+	cusumDrift  = 0.35         // a
+	cusumAlarm  = 4.0          // N
+	cusumCap    = 2 * cusumAlarm
+	cusumFloor  = 16.0 // least K
+	cusumMemory = 0.9  // of the moving averages, per period
+)
+
+// advance closes the periods before now. It reports whether one was closed, and whether attempts rose above the drift in
+// the last one that had any.
+func (c *cusum) advance(now int64) (closed, rose bool) {
+	period := now / cusumPeriod
+	if period <= c.period {
+		return false, false
+	}
+	if c.period == 0 {
+		c.period = period
+		return false, false
+	}
+	k := max(c.usual, cusumFloor)
+	x := (float64(c.syns) - float64(c.completed)) / k
+	if rose = x > cusumDrift; rose && c.y == 0 {
+		c.begun, c.synsBefore = c.first, c.usualSyns
+		c.attemptsAtBegin, c.closedAtBegin = c.attempts, c.closed
+	}
+	c.y = min(max(0, c.y+x-cusumDrift), cusumCap)
+	if !rose || c.y < cusumAlarm { // what an attack lets through is not what is usual
+		c.usual += (1 - cusumMemory) * (float64(c.completed) - c.usual)
+		c.usualSyns += (1 - cusumMemory) * (float64(c.syns) - c.usualSyns)
+	}
+	c.attempts += c.syns
+	c.closed += c.completed
+	copy(c.recent[1:], c.recent[:])
+	c.recent[0] = c.syns
+	c.syns, c.completed, c.first = 0, 0, 0
+	for c.period++; c.period < period; c.period++ { // nothing came in these
+		if c.y == 0 && c.usual < 0.01 && c.usualSyns < 0.01 && c.recent == [5]uint64{} {
+			c.period, c.usual, c.usualSyns = period, 0, 0
+			break
+		}
+		c.y = max(0, c.y-cusumDrift)
+		c.usual *= cusumMemory
+		c.usualSyns *= cusumMemory
+		copy(c.recent[1:], c.recent[:])
+		c.recent[0] = 0
+	}
+	return true, rose
+}
+
+func (c *cusum) attempt(now int64) {
+	if c.syns == 0 {
+		c.first = now
+	}
+	c.syns++
+}
+
+// inSecond is how many attempts came in the last second, the present period included.
+func (c *cusum) inSecond() uint64 {
+	return c.syns + c.recent[0] + c.recent[1] + c.recent[2] + c.recent[3]
+}

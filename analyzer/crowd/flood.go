@@ -1,0 +1,262 @@
+package crowd
+
+import (
+	"math"
+
+	"github.com/tcplife/tcplife/flows"
+)
+
+// flood gathers what is needed to judge attempts that are not completed, from the moment at which they become many. Most
+// of the time it comes to nothing, and is begun anew with the next ones.
+type flood struct {
+	begun     int64
+	alarmed   bool
+	byCusum   bool
+	attempts  uint64
+	completed uint64
+	syns      uint64
+	answered  uint64
+	again     uint64 // attempts whose source sent the SYN again
+	disowned  uint64 // attempts that the source reset
+	refused   uint64
+	icmp      uint64 // attempts that an ICMP error ended
+	peakRate  uint64
+	before    float64 // SYNs a period that were usual before
+	peak      uint64  // half-open
+	oldPeak   uint64
+	sources   sources
+	spread    bool // sources are those of attempts on ports that are not under attack themselves
+	marks     marks
+
+	lastBad int64 // the last attempt that came while they were too many
+	last    int64
+	upTo    counted // at lastBad
+}
+
+// counted is what changes with every attempt.
+type counted struct{ syns, attempts, completed uint64 }
+
+const (
+	// manyHeld half-open attempts at once make a flood: the default backlog of many servers is 128.
+	manyHeld = 128
+	// floodPause without anything that is too much ends a flood.
+	floodPause = int64(30e9) // ns
+	// sampledSources of a flood are kept, those of smallest hash; sampledFew once manyFloods are looked at.
+	sampledSources = 1 << 14
+	sampledFew     = 1 << 9
+	manyFloods     = 64
+)
+
+// attempt takes a new attempt into account, after it was counted in t.
+func (t *target) look(now int64, a *Attempt, syn *Probe, c *Crowd, spread bool) {
+	t.recent[t.attempts%early] = a.Source
+	f := t.flood
+	if f == nil {
+		if t.halfOpen.n < early && t.rates.syns-min(t.rates.completed, t.rates.syns) < early {
+			return
+		}
+		f = c.newFlood()
+		f.begun = now
+		f.before = t.rates.usualSyns
+		if t.rates.first != 0 && t.rates.syns >= early {
+			f.begun = t.rates.first
+		}
+		f.attempts, f.syns = early-1, early-1
+		t.flood = f
+		if !t.whole {
+			for i := uint64(1); i < early; i++ {
+				f.sources.add(t.recent[(t.attempts+i)%early])
+			}
+		}
+	}
+	f.attempts++
+	f.syns++
+	f.last = now
+	f.peak = max(f.peak, t.halfOpen.n)
+	f.peakRate = max(f.peakRate, t.rates.inSecond())
+	if !t.whole || spread {
+		f.sources.add(a.Source)
+		f.marks.add(a, syn)
+	}
+	if f.alarmed {
+		return
+	}
+	old, since := t.halfOpen.old()
+	if old >= manyHeld {
+		f.alarmed = true
+		f.begun = max(f.begun, since)
+		f.bad(now)
+	}
+}
+
+// watch closes the period of the rates.
+func (t *target) watch(now int64, c *Crowd) {
+	r := &t.rates
+	closed, rose := r.advance(now)
+	f := t.flood
+	if !closed || f == nil {
+		return
+	}
+	if rose && r.y > 0 && !f.alarmed && r.begun > f.begun {
+		f.restart(r)
+	}
+	if rose && f.alarmed {
+		f.bad(f.last)
+	}
+	left := f.attempts - min(f.completed, f.attempts)
+	switch {
+	case !f.alarmed && r.y >= cusumAlarm && left >= manyHeld:
+		f.alarmed, f.byCusum = true, true
+		if rose {
+			f.bad(f.last)
+		}
+	case !f.alarmed && r.y == 0 && t.halfOpen.n < early:
+		c.drop(f)
+		t.flood = nil
+	case f.alarmed && now-f.lastBad > floodPause:
+		t.conclude(c)
+	}
+}
+
+// restart makes the onset that of the rates, for what came before was ordinary.
+func (f *flood) restart(r *cusum) {
+	if f.begun >= r.begun {
+		return
+	}
+	f.begun = r.begun
+	f.before = r.synsBefore
+	f.attempts = r.attempts - r.attemptsAtBegin
+	f.syns = f.attempts
+	f.completed = r.closed - r.closedAtBegin
+	f.answered, f.again, f.disowned, f.refused, f.icmp, f.peakRate, f.peak = 0, 0, 0, 0, 0, 0, 0
+	f.sources.reset()
+	f.marks = marks{}
+}
+
+func (f *flood) bad(at int64) {
+	f.lastBad = max(f.lastBad, at)
+	f.upTo = counted{f.syns, f.attempts, f.completed}
+}
+
+// aged is told how many of a slot of held attempts are left after some seconds.
+func (f *flood) aged(left uint32, slotEnd int64) {
+	if f == nil {
+		return
+	}
+	f.oldPeak = max(f.oldPeak, uint64(left))
+	if f.alarmed && left >= early {
+		f.bad(min(slotEnd, f.last))
+	}
+}
+
+// conclude ends what was an attack and keeps what it was.
+func (t *target) conclude(c *Crowd) {
+	c.keep(t.judge(t.flood, c))
+	c.drop(t.flood)
+	t.flood = nil
+}
+
+// Flood is an attack on a target, or a crowd.
+type Flood struct {
+	Target    flows.Addr
+	Port      uint16
+	Whole     bool // the address, with all of its ports
+	V6        bool
+	Verdict   Verdict
+	Onset     int64
+	End       int64
+	Syns      uint64
+	Attempts  uint64
+	Completed uint64
+	Answered  uint64
+	PeakRate  float64
+	MeanRate  float64
+	HalfOpen  uint64 // peak
+
+	Sources      uint64
+	SourcesExact bool
+	Entropy      float64
+	OnceShare    float64
+	TopShare     float64 // of the attempts, the busiest source; 0 if the sources were too many to tell
+	Prefixes     [2]int  // /16 and /24, or /32 and /64 of IPv6, among SampledSources
+	Sampled      int
+	Again        uint64 // attempts whose SYN was sent again
+	Disowned     uint64
+	Refused      uint64
+	Unreachable  uint64
+	UsualRate    float64 // SYNs per second before
+	Cookies      Cookies
+	Marks        []Mark
+}
+
+// Verdict is what a flood is.
+type Verdict uint8
+
+// The verdicts.
+const (
+	None Verdict = iota
+	SpoofedFlood
+	SingleSource
+	FlashCrowd
+	Suspicious
+)
+
+// judge says what it was that the target has seen.
+func (t *target) judge(f *flood, c *Crowd) Flood {
+	r := Flood{
+		Target: t.addr, Port: t.port, Whole: t.whole, V6: t.v6,
+		Onset: f.begun, End: max(f.lastBad, f.begun),
+		Syns: f.upTo.syns, Attempts: f.upTo.attempts, Completed: f.completed, Answered: f.answered,
+		PeakRate: float64(f.peakRate), HalfOpen: f.peak,
+		Sources: f.sources.distinct(), SourcesExact: f.sources.exact(), Entropy: f.sources.entropy(), OnceShare: f.sources.onceShare(),
+		Prefixes: [2]int{f.sources.prefixes(2, 4), f.sources.prefixes(3, 8)}, Sampled: len(f.sources.values),
+		Again: f.again, Disowned: f.disowned, Refused: f.refused, Unreachable: f.icmp,
+		UsualRate: f.before * float64(1e9/cusumPeriod),
+		Marks:     f.marks.found(),
+	}
+	if t.cookies != nil && t.cookies.found.Until >= r.Onset {
+		r.Cookies = t.cookies.found
+	}
+	if seconds := float64(r.End-r.Onset) / 1e9; seconds > 0 {
+		r.MeanRate = float64(r.Syns) / seconds
+	}
+	r.PeakRate = max(r.PeakRate, min(r.MeanRate, float64(r.Syns)))
+	if _, n := f.sources.top(); f.sources.exact() {
+		r.TopShare = ratio(uint64(n), f.attempts)
+	}
+	r.Verdict = r.verdict(t, f, c)
+	return r
+}
+
+// verdict weighs the numbers.
+func (r *Flood) verdict(t *target, f *flood, c *Crowd) Verdict {
+	completed := ratio(f.completed, f.attempts)
+	const (
+		few       = 8  // sources
+		crowd     = 16 // sources, at least
+		warmUp    = int64(2e9)
+		surge     = 4.0
+		spread    = 0.9 // of the entropy that as many sources can have
+		someShare = 0.05
+	)
+	switch {
+	case f.attempts-min(f.completed, f.attempts) < manyHeld && completed < 0.5:
+		return None
+	case completed >= 0.5:
+		// Ordinary life of a busy server, unless it came of a sudden.
+		perPeriod := float64(f.peakRate) / float64(1e9/cusumPeriod)
+		if f.byCusum && r.Sources >= crowd && f.begun-c.begun >= warmUp && perPeriod >= surge*max(f.before, 1) {
+			return FlashCrowd
+		}
+		return None
+	case f.answered == 0 && 2*f.again >= f.attempts:
+		return None // nobody is there, and honest clients try again
+	case t.whole && r.Sources < crowd:
+		return None // a scan of its ports
+	case r.Sources <= few || r.TopShare >= 0.5:
+		return SingleSource
+	case ratio(f.again, f.attempts) < someShare && (r.OnceShare >= 0.5 || r.Entropy >= spread*math.Log2(float64(r.Sources))):
+		return SpoofedFlood
+	}
+	return Suspicious
+}

@@ -1,0 +1,99 @@
+package crowd
+
+import "github.com/tcplife/tcplife/flows"
+
+// Probe is what the first segment of an attempt looks like, a SYN's or another's.
+type Probe struct {
+	Seq       uint32
+	Options   uint32 // which ones, and the MSS
+	Window    uint16
+	IPID      uint16
+	Flags     flows.Flags
+	TTL       uint8
+	FromB     bool // of the flow's key
+	RSTWindow bool // an RST answered that offered a window
+}
+
+// ProbeOf describes a segment.
+func ProbeOf(seg *flows.Segment) Probe {
+	o := &seg.Options
+	s := Probe{Seq: seg.Seq, Window: seg.Window, IPID: seg.IPID, Flags: seg.Flags, TTL: seg.TTL, FromB: seg.FromB}
+	for i, set := range [...]bool{o.HasMSS, o.HasWScale, o.SACKPermitted, o.HasTimestamp} {
+		if set {
+			s.Options |= 1 << (16 + i)
+		}
+	}
+	if o.HasMSS {
+		s.Options |= uint32(o.MSS)
+	}
+	return s
+}
+
+// marks counts what the SYNs of tools have in common.
+type marks struct {
+	n                             uint64
+	mirai, zmap, masscan          uint64
+	sameISN, stepISN, bare        uint64
+	sameTTL, sameWindow, sameOpts uint64
+	first, last                   Probe
+	step                          uint32
+}
+
+func (m *marks) add(a *Attempt, s *Probe) {
+	t := &a.Target
+	low := uint32(t[12])<<24 | uint32(t[13])<<16 | uint32(t[14])<<8 | uint32(t[15])
+	if m.n == 0 {
+		m.first = *s
+	}
+	step := s.Seq - m.last.Seq
+	count := func(n *uint64, holds bool) {
+		if holds {
+			*n++
+		}
+	}
+	count(&m.mirai, s.Seq == low) // M. Antonakakis et al., "Understanding the Mirai Botnet", USENIX Security 2017, §3.1
+	count(&m.zmap, s.IPID == 54321)
+	count(&m.masscan, s.IPID == uint16(low^uint32(a.TargetPort)^s.Seq))
+	count(&m.sameISN, s.Seq == m.first.Seq)
+	count(&m.stepISN, m.n > 1 && step == m.step && step != 0)
+	count(&m.bare, s.Options == 0)
+	count(&m.sameTTL, s.TTL == m.first.TTL)
+	count(&m.sameWindow, s.Window == m.first.Window)
+	count(&m.sameOpts, s.Options == m.first.Options)
+	m.step, m.last = step, *s
+	m.n++
+}
+
+// Mark is something that most of the SYNs have in common.
+type Mark struct {
+	Name  string // lower case, with underscores
+	Share float64
+}
+
+// found lists the marks of nine in ten or more.
+func (m *marks) found() []Mark {
+	const most, several = 0.9, 8
+	if m.n < several {
+		return nil
+	}
+	var list []Mark
+	for _, mark := range []struct {
+		name string
+		n    uint64
+	}{
+		{"mirai_isn", m.mirai},
+		{"zmap_ip_id", m.zmap},
+		{"masscan_ip_id", m.masscan},
+		{"constant_isn", m.sameISN},
+		{"sequential_isn", m.stepISN},
+		{"no_options", m.bare},
+		{"same_ttl", m.sameTTL},
+		{"same_window", m.sameWindow},
+		{"same_options", m.sameOpts},
+	} {
+		if share := ratio(mark.n, m.n); share >= most && !(mark.name == "same_options" && m.bare == m.n) {
+			list = append(list, Mark{mark.name, share})
+		}
+	}
+	return list
+}

@@ -1,0 +1,175 @@
+package crowd
+
+import (
+	"cmp"
+	"encoding/binary"
+	"math"
+	"math/bits"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/tcplife/tcplife/flows"
+)
+
+// sample holds every distinct key with its value while they are few. Of more than limit it keeps those whose hash begins
+// with level zeros: a uniform sample of the keys, each with all that belongs to it (P. Gibbons, "Distinct Sampling for
+// Highly-Accurate Answers to Distinct Values Queries and Event Reports", VLDB 2001). Its error is about one part in the
+// square root of what it holds. Samples of parts merge to the sample of the whole.
+type sample[V any] struct {
+	limit  int
+	level  int
+	values map[socket]V
+}
+
+func newSample[V any](limit int) sample[V] {
+	return sample[V]{limit: limit, values: map[socket]V{}}
+}
+
+// hash is that of a key, the same in every run: the same capture gives the same report.
+func (s socket) hash() uint64 {
+	var b [19]byte
+	copy(b[:], s.addr[:])
+	binary.BigEndian.PutUint16(b[16:], s.port)
+	return xxhash.Sum64(b[:])
+}
+
+// change lets f change the value of a key, if the key is in the sample.
+func (s *sample[V]) change(key socket, f func(V) V) {
+	if bits.LeadingZeros64(key.hash()) < s.level {
+		return
+	}
+	s.values[key] = f(s.values[key])
+	s.shrink()
+}
+
+// shrink raises the level until no more than limit keys are left.
+func (s *sample[V]) shrink() {
+	for len(s.values) > s.limit {
+		s.level++
+		for key := range s.values {
+			if bits.LeadingZeros64(key.hash()) < s.level {
+				delete(s.values, key)
+			}
+		}
+	}
+}
+
+// merge adds what another sample holds.
+func (s *sample[V]) merge(other *sample[V], add func(mine, theirs V) V) {
+	s.limit = min(s.limit, other.limit)
+	s.level = max(s.level, other.level)
+	for key, value := range other.values {
+		s.values[key] = add(s.values[key], value)
+	}
+	for key := range s.values {
+		if bits.LeadingZeros64(key.hash()) < s.level {
+			delete(s.values, key)
+		}
+	}
+	s.shrink()
+}
+
+// exact reports whether every key is in the sample.
+func (s *sample[V]) exact() bool { return s.level == 0 }
+
+// distinct is the number of distinct keys, an estimate if the sample is not exact.
+func (s *sample[V]) distinct() uint64 { return s.scale(len(s.values)) }
+
+// scale is how many of all keys there are for n of the sample.
+func (s *sample[V]) scale(n int) uint64 { return uint64(n) << min(s.level, 32) }
+
+// sorted gives the keys of the sample by address, then by port.
+func (s *sample[V]) sorted() []socket {
+	keys := make([]socket, 0, len(s.values))
+	for key := range s.values {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, compareSockets)
+	return keys
+}
+
+func compareSockets(a, b socket) int {
+	if c := slices.Compare(a.addr[:], b.addr[:]); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.port, b.port)
+}
+
+// sources counts how often each source was seen.
+type sources struct{ sample[uint32] }
+
+func (s *sources) add(source flows.Addr) {
+	s.change(socket{addr: source}, func(n uint32) uint32 { return n + 1 })
+}
+
+// entropy is the Shannon entropy of the sources in bits. With the counts c of D sources, n in all, it is log2 n less the sum of
+// (c log2 c)/n: both sums are those of the sample, scaled.
+func (s *sources) entropy() float64 {
+	counts := make([]uint32, 0, len(s.values))
+	for _, n := range s.values {
+		counts = append(counts, n)
+	}
+	slices.Sort(counts) // the sum must not depend on the map's order
+	var n, sum float64
+	for _, c := range counts {
+		n += float64(c)
+		sum += float64(c) * math.Log2(float64(c))
+	}
+	if n == 0 {
+		return 0
+	}
+	return max(0, math.Log2(n)-sum/n+float64(s.level))
+}
+
+// onceShare is the share of the sources that were seen once.
+func (s *sources) onceShare() float64 {
+	once := 0
+	for _, n := range s.values {
+		if n == 1 {
+			once++
+		}
+	}
+	return ratio(uint64(once), uint64(len(s.values)))
+}
+
+// top is the source that was seen most often among those of the sample, the lowest of equals.
+func (s *sources) top() (source flows.Addr, n uint32) {
+	for key, count := range s.values {
+		if count > n || count == n && slices.Compare(key.addr[:], source[:]) < 0 {
+			source, n = key.addr, count
+		}
+	}
+	return source, n
+}
+
+// prefixes is how many networks there are among the sources of the sample, each as long as its first bytes say: of
+// the four of an IPv4 address, or of an IPv6 address.
+func (s *sources) prefixes(v4, v6 int) int {
+	seen := map[flows.Addr]bool{}
+	for key := range s.values {
+		prefix, n := key.addr, v6
+		if isMapped(&key.addr) {
+			n = 12 + v4
+		}
+		clear(prefix[n:])
+		seen[prefix] = true
+	}
+	return len(seen)
+}
+
+func isMapped(a *flows.Addr) bool {
+	return [10]byte(a[:10]) == [10]byte{} && a[10] == 0xff && a[11] == 0xff
+}
+
+func ratio(part, whole uint64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return float64(part) / float64(whole)
+}
+
+func (s *sample[V]) reset() {
+	s.level = 0
+	clear(s.values)
+}

@@ -1,0 +1,86 @@
+package crowd
+
+import (
+	"github.com/tcplife/tcplife/flows"
+)
+
+// target is what attempts want to reach: a listener, a port where nobody listens, or an address as a whole.
+type target struct {
+	socket
+	v6 bool
+
+	first, last int64 // attempts
+	attempts    uint64
+	syns        uint64 // retransmissions included
+	answered    uint64 // attempts
+	completed   uint64
+	ends        [ends]uint64
+	ignored     uint64 // attempts without an answer, while others that came no earlier were answered
+	fellBack    uint64 // SYN-ACKs sent again after the ACK
+
+	retransmissions [maxRetransmissions + 1]uint64 // answered attempts, by how often a timer sent the SYN-ACK again
+
+	halfOpen  held // attempts that are neither completed nor ended
+	embryonic held // those of them that were answered
+
+	answeredIn         [4]uint64 // seconds in which a SYN was answered, a ring of bits
+	answeredAt         int64     // the latest second in it
+	lastAnswered       int64     // SYN of the latest attempt that was answered
+	handshake, synRcvd latency   // SYN to ACK, SYN-ACK to ACK
+
+	cookies *cookies // once its backlog has grown
+	rates   cusum
+	recent  [early]flows.Addr // sources of the last attempts
+	flood   *flood            // what may become a flood, or is one
+}
+
+const (
+	maxRetransmissions = 7
+	// early half-open attempts make it worth while to look closer.
+	early = 8
+)
+
+// tick brings the target to a time.
+func (t *target) tick(now int64, c *Crowd) {
+	if t.halfOpen.slot != now/holdSlot {
+		t.halfOpen.advance(now, t.flood.aged)
+		t.embryonic.advance(now, nil)
+	}
+	if t.cookies != nil {
+		t.cookies.advance(now)
+	}
+	if now/cusumPeriod > t.rates.period {
+		t.watch(now, c)
+	}
+}
+
+// markAnswered remembers that a SYN of this second was answered.
+func (t *target) markAnswered(second int64) {
+	const ring = int64(len(t.answeredIn) * 64)
+	switch {
+	case second-t.answeredAt >= ring:
+		t.answeredIn, t.answeredAt = [4]uint64{}, second
+	case second > t.answeredAt:
+		for s := t.answeredAt + 1; s <= second; s++ {
+			t.answeredIn[s&(ring-1)/64] &^= 1 << (s & 63)
+		}
+		t.answeredAt = second
+	case t.answeredAt-second >= ring:
+		return
+	}
+	t.answeredIn[second&(ring-1)/64] |= 1 << (second & 63)
+}
+
+// answeredAround reports whether a SYN of this second, or of the next one, was answered.
+func (t *target) answeredAround(second int64) bool {
+	const ring = int64(len(t.answeredIn) * 64)
+	for s := second; s <= second+1; s++ {
+		if s <= t.answeredAt && t.answeredAt-s < ring && t.answeredIn[s&(ring-1)/64]&(1<<(s&63)) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// listens reports that somebody answered there, or must have.
+func (t *target) listens() bool { return t.answered+t.completed > 0 }

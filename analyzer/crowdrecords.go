@@ -1,0 +1,190 @@
+package analyzer
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+
+	"github.com/tcplife/tcplife/analyzer/crowd"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// Listener is a socket that answered SYNs, and its backlog as the packets show it (RFC 4987).
+type Listener struct {
+	Record   string     `json:"record"` // "listener"
+	Schema   int        `json:"schema"`
+	IP       netip.Addr `json:"ip"`
+	Port     uint16     `json:"port"`
+	First    Time       `json:"first"` // SYN of the first attempt
+	Last     Time       `json:"last"`  // SYN of the latest attempt
+	Attempts uint64     `json:"attempts"`
+	Syns     uint64     `json:"syns"` // retransmissions included
+
+	Answered    uint64 `json:"answered"` // attempts, by what became of them
+	Completed   uint64 `json:"completed"`
+	Refused     uint64 `json:"refused"`
+	Unreachable uint64 `json:"unreachable"`
+	Unanswered  uint64 `json:"unanswered"`
+	Abandoned   uint64 `json:"abandoned"`         // answered, and nothing more came
+	Disowned    uint64 `json:"reset_by_client"`   // after the SYN-ACK
+	Withdrawn   uint64 `json:"reset_by_listener"` // after the SYN-ACK
+
+	Ignored  uint64 `json:"ignored_syns"`       // though others were answered: the queue was full
+	FellBack uint64 `json:"syn_acks_after_ack"` // accept queue overflow, or TCP_DEFER_ACCEPT
+
+	Embryonic       uint64 `json:"embryonic"`      // when the capture ended
+	EmbryonicPeak   uint64 `json:"embryonic_peak"` // in SYN_RCVD at one time
+	EmbryonicPeakAt Time   `json:"embryonic_peak_at"`
+	BacklogNeeded   uint64 `json:"backlog_needed"` // to hold every attempt that was under way at one time, the ignored ones too
+
+	SynAckRetransmissions []uint64 `json:"syn_ack_retransmissions"` // answered attempts by how often the SYN-ACK was sent again: 0, 1, …, 7 or more
+
+	Handshake  RTT         `json:"handshake_s"` // SYN to ACK
+	SynRcvd    RTT         `json:"syn_rcvd_s"`  // SYN-ACK to ACK
+	SynCookies *SynCookies `json:"syn_cookies"` // nil: no sign of them
+}
+
+// SynCookies are the signs that a listener kept nothing of an attempt (RFC 4987 §3.6).
+type SynCookies struct {
+	Since      Time   `json:"since"` // the first SYN-ACK that shows it
+	Until      Time   `json:"until"` // the last one
+	Unrepeated uint64 `json:"unrepeated_syn_acks"`
+}
+
+// SynFlood is a target whose backlog filled with connections that were never completed (RFC 4987).
+type SynFlood struct {
+	Record          string         `json:"record"` // "syn_flood"
+	Schema          int            `json:"schema"`
+	Target          Target         `json:"target"`
+	Verdict         string         `json:"verdict"` // spoofed_flood | single_source_flood | flash_crowd | suspicious
+	Onset           Time           `json:"onset"`
+	End             Time           `json:"end"`
+	Syns            uint64         `json:"syns"`
+	PeakRate        float64        `json:"peak_rate"` // SYNs per second, the best second
+	MeanRate        float64        `json:"mean_rate"` // SYNs per second from onset to end
+	HalfOpenPeak    uint64         `json:"half_open_peak"`
+	CompletionRatio float64        `json:"completion_ratio"` // of the attempts, 0 to 1
+	Sources         uint64         `json:"sources"`
+	SourceEntropy   NullableNumber `json:"source_entropy_bits"`
+	UsualRate       float64        `json:"usual_rate"` // SYNs per second before
+	Answered        uint64         `json:"answered"`
+	Retransmitted   uint64         `json:"retransmitted"`   // attempts whose SYN was sent again
+	ResetBySource   uint64         `json:"reset_by_source"` // attempts whose SYN-ACK drew an RST
+	Unreachable     uint64         `json:"unreachable"`     // attempts that an ICMP error answered
+	SeenOnce        float64        `json:"seen_once_ratio"` // of the sources
+	Networks        uint64         `json:"source_networks"` // /16 of IPv4, /32 of IPv6
+	SynCookies      *SynCookies    `json:"syn_cookies"`
+	Marks           []string       `json:"marks"`
+	Evidence        []string       `json:"evidence"`
+}
+
+func (a *Analyzer) crowded(r *Result) {
+	listeners, all := a.crowd.Listeners()
+	r.Summary.Listeners = all
+	for i := range listeners {
+		r.Listeners = append(r.Listeners, listener(&listeners[i]))
+	}
+	for _, f := range a.crowd.Floods() {
+		if f.Verdict != crowd.FlashCrowd {
+			r.Summary.SynFloods++
+		}
+		r.SynFloods = append(r.SynFloods, synFlood(&f))
+	}
+}
+
+func listener(l *crowd.Listener) Listener {
+	return Listener{
+		Record: "listener", Schema: Schema, IP: flows.IP(l.Addr, l.V6), Port: l.Port, First: Time(l.First), Last: Time(l.Last),
+		Attempts: l.Attempts, Syns: l.Syns,
+		Answered: l.Answered, Completed: l.Completed, Refused: l.Refused, Unreachable: l.Unreachable, Unanswered: l.Unanswered,
+		Abandoned: l.Abandoned, Disowned: l.Disowned, Withdrawn: l.Withdrawn, Ignored: l.Ignored, FellBack: l.FellBack,
+		Embryonic: l.Embryonic, EmbryonicPeak: l.EmbryonicPeak, EmbryonicPeakAt: timeOf(l.EmbryonicPeakAt, l.EmbryonicPeak > 0),
+		BacklogNeeded: l.HalfOpenPeak, SynAckRetransmissions: l.Retransmissions,
+		Handshake: latencies(l.Handshake), SynRcvd: latencies(l.SynRcvd), SynCookies: synCookies(l.Cookies),
+	}
+}
+
+func timeOf(t int64, known bool) Time {
+	if !known {
+		return NoTime
+	}
+	return Time(t)
+}
+
+func latencies(p crowd.Percentiles) RTT {
+	if !p.Known {
+		return RTT{NoDuration, NoDuration, NoDuration, NoDuration}
+	}
+	return RTT{Duration(p.P50), Duration(p.P90), Duration(p.P99), Duration(p.Max)}
+}
+
+func synCookies(c crowd.Cookies) *SynCookies {
+	if c.Unrepeated == 0 {
+		return nil
+	}
+	return &SynCookies{Time(c.Since), Time(c.Until), c.Unrepeated}
+}
+
+var verdicts = [...]string{
+	crowd.SpoofedFlood: "spoofed_flood", crowd.SingleSource: "single_source_flood", crowd.FlashCrowd: "flash_crowd", crowd.Suspicious: "suspicious",
+}
+
+func synFlood(f *crowd.Flood) SynFlood {
+	r := SynFlood{
+		Record: "syn_flood", Schema: Schema, Target: Target{IP: flows.IP(f.Target, f.V6)}, Verdict: verdicts[f.Verdict],
+		Onset: Time(f.Onset), End: Time(f.End), Syns: f.Syns, PeakRate: rounded(f.PeakRate), MeanRate: rounded(f.MeanRate), UsualRate: rounded(f.UsualRate),
+		HalfOpenPeak: f.HalfOpen, CompletionRatio: share(f.Completed, f.Attempts), Sources: f.Sources,
+		SourceEntropy: NullableNumber{rounded(f.Entropy), true},
+		Answered:      f.Answered, Retransmitted: f.Again, ResetBySource: f.Disowned, Unreachable: f.Unreachable,
+		SeenOnce: rounded(f.OnceShare), Networks: uint64(f.Prefixes[0]), SynCookies: synCookies(f.Cookies), Marks: []string{},
+	}
+	if !f.Whole {
+		r.Target.Port = &f.Port
+	}
+	for _, m := range f.Marks {
+		r.Marks = append(r.Marks, m.Name)
+	}
+	r.Evidence = evidence(f)
+	return r
+}
+
+// rounded leaves out digits that say nothing.
+func rounded(x float64) float64 { return math.Round(x*1e4) / 1e4 }
+
+func share(part, whole uint64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return rounded(float64(part) / float64(whole))
+}
+
+// evidence tells the numbers that led to the verdict.
+func evidence(f *crowd.Flood) []string {
+	percent := func(x float64) string { return fmt.Sprintf("%.3g %%", 100*x) }
+	list := []string{
+		fmt.Sprintf("%d of %d attempts were completed", f.Completed, f.Attempts),
+		fmt.Sprintf("%d attempts were half-open at one time", f.HalfOpen),
+	}
+	about := ""
+	if !f.SourcesExact {
+		about = fmt.Sprintf("about (by a sample of %d) ", f.Sampled)
+	}
+	list = append(list, fmt.Sprintf("%s%d sources in %d networks, %s of them seen once", about, f.Sources, f.Prefixes[0], percent(f.OnceShare)))
+	if f.Sources > 1 {
+		list = append(list, fmt.Sprintf("their entropy is %.3g of at most %.3g bits", f.Entropy, math.Log2(float64(f.Sources))))
+	}
+	if f.TopShare >= 0.1 {
+		list = append(list, fmt.Sprintf("one source made %s of the attempts", percent(f.TopShare)))
+	}
+	list = append(list, fmt.Sprintf("attempts whose SYN was sent again: %d; whose SYN-ACK drew an RST: %d; that an ICMP error ended: %d", f.Again, f.Disowned, f.Unreachable))
+	if f.UsualRate > 0 {
+		list = append(list, fmt.Sprintf("before, %.3g SYNs came per second", f.UsualRate))
+	}
+	if f.Cookies.Unrepeated > 0 {
+		list = append(list, fmt.Sprintf("SYN cookies: %d SYN-ACKs were not sent again when due", f.Cookies.Unrepeated))
+	}
+	for _, m := range f.Marks {
+		list = append(list, fmt.Sprintf("%s have the mark %s", percent(m.Share), m.Name))
+	}
+	return list
+}
