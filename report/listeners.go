@@ -17,8 +17,8 @@ func listenerSection(r *analyzer.Result, top int) section {
 		if top > 0 && len(s.grid.rows) == min(top, shownListeners) {
 			break
 		}
-		if l.Attempts == 1 {
-			continue // all of it stands in the table of connections
+		if l.BacklogNeeded <= 1 && l.Ignored+l.FellBack == 0 {
+			continue // one after the other, as the table of connections shows them
 		}
 		cookies := cell{full: unknown}
 		if l.SynCookies != nil {
