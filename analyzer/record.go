@@ -229,6 +229,14 @@ const (
 	OutcomeStray        Outcome = "stray"
 )
 
+// Outcomes lists them all.
+func Outcomes() []Outcome {
+	return []Outcome{
+		OutcomeComplete, OutcomeSimultaneous, OutcomeFastOpen, OutcomeRefused, OutcomeUnreachable, OutcomeChallenged,
+		OutcomeUnanswered, OutcomeEmbryonic, OutcomeAborted, OutcomeUnseen, OutcomePartial, OutcomeStray,
+	}
+}
+
 // TeardownKind is the shape of a close.
 type TeardownKind string
 
@@ -242,6 +250,13 @@ const (
 	TeardownIncomplete   TeardownKind = "incomplete"
 	TeardownNone         TeardownKind = "none"
 )
+
+// TeardownKinds lists them all.
+func TeardownKinds() []TeardownKind {
+	return []TeardownKind{
+		TeardownFourWay, TeardownThreeSegment, TeardownSimultaneous, TeardownReset, TeardownHalfClosed, TeardownIncomplete, TeardownNone,
+	}
+}
 
 // ResetAnswers is the kind of segment an RST answers.
 type ResetAnswers string

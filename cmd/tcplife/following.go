@@ -18,7 +18,9 @@ type live struct {
 	*reading
 	flags *liveFlags
 	until *condition // nil is never
-	watch *watch     // nil but on a terminal
+	pulse *pulse
+	watch *watch         // nil but on a terminal
+	meter *metricsServer // nil without --metrics
 
 	capture *capture.Live
 	decoder *flows.Decoder
@@ -34,6 +36,12 @@ type live struct {
 func (l *live) run(ctx context.Context) error {
 	f := l.flags
 	var err error
+	if f.metrics != "" {
+		if l.meter, err = listenMetrics(f.metrics); err != nil {
+			return err
+		}
+		defer l.meter.Close()
+	}
 	l.capture, err = capture.OpenLive(f.devices, capture.LiveOptions{
 		Filter: f.filter, Snaplen: f.snaplen, Buffer: f.buffer << 10, Promiscuous: !f.noPromiscuous, Immediate: f.immediate || f.viewed,
 	})
@@ -53,9 +61,14 @@ func (l *live) run(ctx context.Context) error {
 	}
 	context.AfterFunc(ctx, l.capture.Stop)
 	started := time.Now()
+	l.pulse = newPulse(l.tracker, l.capture.Stats)
+	if l.meter != nil {
+		l.meter.serve()
+		complain(l.stderr, "metrics are at http://%v/metrics", l.meter.listener.Addr())
+	}
 	follow := l.follow
 	if f.viewed {
-		l.watch = newWatch(l.tracker, keptOptions{decoding, l.options}, l.capture.Stats)
+		l.watch = newWatch(l.tracker, keptOptions{decoding, l.options})
 		follow = l.viewed
 	}
 	if err := follow(); err != nil {
@@ -105,9 +118,21 @@ func (l *live) follow() error {
 		if batch.Until != capture.NoTime {
 			l.tracker.Advance(batch.Until)
 		}
-		if l.watch != nil {
-			l.watch.look(time.Now(), batch.Until)
-		}
+		l.beat(time.Now(), batch.Until)
+	}
+}
+
+// beat lets who looks on have the vitals, if they are due.
+func (l *live) beat(now time.Time, until int64) {
+	if l.watch == nil && l.meter == nil {
+		return
+	}
+	vitals, due := l.pulse.beat(now, until)
+	if due && l.watch != nil {
+		l.watch.look(now, vitals)
+	}
+	if due && l.meter != nil {
+		l.meter.beat(now, vitals)
 	}
 }
 
@@ -125,8 +150,9 @@ func (l *live) packet(p *capture.Packet) {
 
 // ended hands on a connection that has ended.
 func (l *live) ended(c *analyzer.Connection) {
-	if l.watch != nil {
-		l.watch.ended(c)
+	l.pulse.ended(c)
+	if l.meter != nil {
+		l.meter.Connection(c)
 	}
 	if l.failed != nil {
 		return

@@ -22,6 +22,8 @@ type liveFlags struct {
 	duration time.Duration
 	until    string
 
+	metrics string
+
 	viewed bool // on a terminal, unless a format was asked for
 }
 
@@ -64,6 +66,7 @@ would lose all of these.`,
 	flags.StringVar(&f.until, "until", "", "stop once a connection was reported for which `EXPRESSION` holds, as for --where")
 	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT` of the report: "+list(formatNames))
 	flags.StringVar(&f.where, "where", "", "report only connections for which `EXPRESSION` holds, see tcplife read --help")
+	flags.StringVar(&f.metrics, "metrics", "", "serve metrics to Prometheus at `ADDRESS`, as 127.0.0.1:9464")
 	f.addTrackingFlags(flags)
 	givenOnce(flags)
 	complete(cmd, "output", formatNames)

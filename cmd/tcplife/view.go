@@ -53,7 +53,7 @@ const (
 )
 
 const (
-	pollEvery = sceneEvery / 2
+	pollEvery = pulseEvery / 2
 	ratesOver = 2 * time.Second
 )
 

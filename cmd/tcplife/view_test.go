@@ -20,6 +20,7 @@ import (
 type replay struct {
 	t *testing.T
 	*view
+	pulse   *pulse
 	clock   time.Time
 	packets *capture.Reader
 	decoder *flows.Decoder
@@ -39,9 +40,9 @@ func newReplay(t *testing.T, names ...string) *replay {
 	t.Cleanup(func() { packets.Close() })
 	r := &replay{t: t, packets: packets, clock: time.Now().Add(time.Hour)} // no deadline is ever reached
 	r.decoder = flows.NewDecoder(flows.DecoderOptions{})
-	var w *watch
-	w = newWatch(analyzer.New(analyzer.Options{AtClose: true}, func(c *analyzer.Connection) { w.ended(c) }), keptOptions{}, packets.Stats)
-	r.view = newView(w, "eth0", false, func() string { return "" })
+	tracker := analyzer.New(analyzer.Options{AtClose: true}, func(c *analyzer.Connection) { r.pulse.ended(c) })
+	r.pulse = newPulse(tracker, packets.Stats)
+	r.view = newView(newWatch(tracker, keptOptions{}), "eth0", false, func() string { return "" })
 	for r.packet() {
 	}
 	r.look()
@@ -68,7 +69,8 @@ func (r *replay) packet() bool {
 // look lets the view see what has come.
 func (r *replay) look() {
 	r.clock = r.clock.Add(time.Minute)
-	r.watch.look(r.clock, r.packets.Stats().Last)
+	vitals, _ := r.pulse.beat(r.clock, capture.NoTime)
+	r.watch.look(r.clock, vitals)
 	r.Update(pollMsg{})
 }
 

@@ -12,11 +12,9 @@ import (
 // A watch is how the view looks at a capture that goes on: a scene a few times a second. What it costs the tracker is
 // bounded, however many connections there are.
 const (
-	sceneEvery  = 250 * time.Millisecond
-	sceneBudget = 10 * time.Millisecond // of the tracker's time a scene; flood records not counted, see floodShare
+	sceneBudget = 10 * time.Millisecond // of the tracker's time a scene
 	sceneRows   = 500                   // of connections in the list
-	sceneChunk  = 64                    // places looked at between two looks at the time
-	floodShare  = 50                    // the records of floods take one part in so many of the time
+	sceneChunk  = 64                    // places looked at between two looks at the clock
 	keptBytes   = 64 << 20              // of packets, to draw ladders of and to write
 )
 
@@ -24,15 +22,10 @@ const (
 type watch struct {
 	tracker *analyzer.Analyzer
 	recent  *capture.Recent
-	stats   func() capture.Stats
 	options keptOptions
 
 	shown  atomic.Pointer[scene] // the last one
 	wanted atomic.Pointer[query]
-
-	vitals report.Vitals
-	due    time.Time
-	floods time.Time // when they are due
 
 	// A round looks at every connection once; a large one takes several scenes.
 	query   *query
@@ -67,45 +60,19 @@ type scene struct {
 	kept   capture.Kept
 }
 
-func newWatch(tracker *analyzer.Analyzer, options keptOptions, stats func() capture.Stats) *watch {
-	w := &watch{tracker: tracker, recent: capture.NewRecent(keptBytes), stats: stats, options: options}
-	w.vitals.At = analyzer.NoTime
+func newWatch(tracker *analyzer.Analyzer, options keptOptions) *watch {
+	w := &watch{tracker: tracker, recent: capture.NewRecent(keptBytes), options: options}
 	w.wanted.Store(&query{sort: report.ListSorts()[0].Name})
 	return w
 }
 
 // packet is told of every packet.
-func (w *watch) packet(p *capture.Packet) {
-	w.recent.Add(p)
-	w.vitals.At = max(w.vitals.At, analyzer.Time(p.Time))
-}
+func (w *watch) packet(p *capture.Packet) { w.recent.Add(p) }
 
-// ended is told of every record.
-func (w *watch) ended(c *analyzer.Connection) {
-	w.vitals.Ended++
-	if c.Teardown.Reset != nil {
-		w.vitals.Resets++
-	}
-}
-
-// look makes a scene if one is due at now. at is the time to which the capture has come, capture.NoTime if that is not known.
-func (w *watch) look(now time.Time, at int64) {
-	if now.Before(w.due) {
-		return
-	}
-	w.due = now.Add(sceneEvery)
-	stats := w.stats()
-	w.vitals.At = max(w.vitals.At, analyzer.Time(at))
-	w.vitals.Live = w.tracker.Live()
-	w.vitals.Packets, w.vitals.Bytes = stats.Packets, stats.WireBytes
-	w.vitals.Dropped = report.Dropped{Kernel: &stats.Drops.Kernel, Interface: &stats.Drops.Interface}
-	if !now.Before(w.floods) {
-		result := w.tracker.Result()
-		w.vitals.Floods, w.vitals.Evicted = result.SynFloods, result.Evicted
-		w.floods = now.Add(floodShare * time.Since(now))
-	}
+// look makes a scene.
+func (w *watch) look(now time.Time, vitals report.Vitals) {
 	whole := w.goRound(now.Add(sceneBudget))
-	w.shown.Store(&scene{query: w.query, vitals: w.vitals, round: w.round, whole: whole, failed: w.failed, kept: w.recent.Kept()})
+	w.shown.Store(&scene{query: w.query, vitals: vitals, round: w.round, whole: whole, failed: w.failed, kept: w.recent.Kept()})
 }
 
 // goRound looks at connections until the deadline or until it has seen all, which it reports.

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"time"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/report"
+)
+
+// A pulse takes the vitals of a capture that goes on, a few times a second. It belongs to the goroutine of the tracker.
+type pulse struct {
+	tracker *analyzer.Analyzer
+	stats   func() capture.Stats
+
+	vitals report.Vitals
+	due    time.Time
+	result time.Time // when the tracker's result is due
+}
+
+const (
+	pulseEvery  = 250 * time.Millisecond
+	resultShare = 50 // making the tracker's result, with its floods, takes one part of the time in so many
+)
+
+func newPulse(tracker *analyzer.Analyzer, stats func() capture.Stats) *pulse {
+	return &pulse{tracker: tracker, stats: stats, vitals: report.Vitals{At: analyzer.NoTime}}
+}
+
+// ended is told of every record.
+func (p *pulse) ended(c *analyzer.Connection) {
+	p.vitals.Ended++
+	if c.Teardown.Reset != nil {
+		p.vitals.Resets++
+	}
+}
+
+// beat gives the vitals, if they are due at now. until is the time to which the capture has come, capture.NoTime if that
+// is not known.
+func (p *pulse) beat(now time.Time, until int64) (v report.Vitals, due bool) {
+	if now.Before(p.due) {
+		return v, false
+	}
+	p.due = now.Add(pulseEvery)
+	stats := p.stats()
+	p.vitals.At = max(p.vitals.At, analyzer.Time(stats.Last), analyzer.Time(until))
+	p.vitals.Live = p.tracker.Live()
+	p.vitals.Packets, p.vitals.Bytes = stats.Packets, stats.WireBytes
+	p.vitals.Dropped = report.Dropped{Kernel: &stats.Drops.Kernel, Interface: &stats.Drops.Interface}
+	if !now.Before(p.result) {
+		began := time.Now()
+		result := p.tracker.Result()
+		p.vitals.Floods, p.vitals.Evicted = result.SynFloods, result.Evicted
+		p.result = now.Add(resultShare * time.Since(began))
+	}
+	return p.vitals, true
+}

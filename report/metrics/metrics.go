@@ -1,0 +1,152 @@
+// Package metrics gives what tcplife finds while it happens to Prometheus. The names follow its conventions
+// (https://prometheus.io/docs/practices/naming/); labels have the values of closed lists, so that no traffic makes more
+// series. It knows nothing of ports and addresses to listen on.
+package metrics
+
+import (
+	"net/http"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/report"
+)
+
+// Metrics are those of one capture. Connection and Vitals are called by one goroutine, which never waits for those that
+// serve Handler.
+type Metrics struct {
+	registry *prometheus.Registry
+	vitals   atomic.Pointer[report.Vitals]
+
+	outcomes  map[analyzer.Outcome]prometheus.Counter
+	teardowns map[analyzer.TeardownKind]prometheus.Counter
+	resets    map[analyzer.Side]prometheus.Counter
+	findings  map[string]prometheus.Counter
+	server    prometheus.Observer
+	client    prometheus.Observer
+}
+
+// handshakeBuckets are the limits of the histograms, in seconds: from a neighbour to the other side of a satellite.
+var handshakeBuckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+
+// New makes metrics in a registry of their own. The version is a label of tcplife_build_info.
+func New(version string) *Metrics {
+	m := &Metrics{
+		registry:  prometheus.NewRegistry(),
+		outcomes:  map[analyzer.Outcome]prometheus.Counter{},
+		teardowns: map[analyzer.TeardownKind]prometheus.Counter{},
+		resets:    map[analyzer.Side]prometheus.Counter{},
+		findings:  map[string]prometheus.Counter{},
+	}
+	m.vitals.Store(&report.Vitals{})
+	counters := func(name, help, label string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
+		m.registry.MustRegister(v)
+		return v
+	}
+	outcomes := counters("tcplife_connections_total", "Records of connections, by what became of the handshake.", "outcome")
+	for _, o := range analyzer.Outcomes() {
+		m.outcomes[o] = outcomes.WithLabelValues(string(o))
+	}
+	teardowns := counters("tcplife_teardowns_total", "Records of connections, by how they were closed.", "kind")
+	for _, k := range analyzer.TeardownKinds() {
+		m.teardowns[k] = teardowns.WithLabelValues(string(k))
+	}
+	resets := counters("tcplife_resets_total", "Connections and attempts that an RST ended, by who sent it.", "by")
+	for _, s := range []analyzer.Side{analyzer.Client, analyzer.Server} {
+		m.resets[s] = resets.WithLabelValues(s.String())
+	}
+	findings := counters("tcplife_findings_total", "Findings in records of connections; tcplife findings explains the codes.", "code")
+	for _, f := range analyzer.Catalogue() {
+		m.findings[f.Code] = findings.WithLabelValues(f.Code)
+	}
+	handshake := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "tcplife_handshake_seconds",
+		Help:    "Round trips of handshakes, by the part between the capture and the server (SYN to SYN-ACK) or the client (SYN-ACK to ACK).",
+		Buckets: handshakeBuckets,
+	}, []string{"part"})
+	m.server, m.client = handshake.WithLabelValues("server"), handshake.WithLabelValues("client")
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "tcplife_build_info", Help: "Always 1; the version is a label.", ConstLabels: prometheus.Labels{"version": version},
+	})
+	build.Set(1)
+	m.registry.MustRegister(handshake, build, vitals{&m.vitals},
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Connection counts a record.
+func (m *Metrics) Connection(c *analyzer.Connection) {
+	m.outcomes[c.Handshake.Outcome].Inc()
+	m.teardowns[c.Teardown.Kind].Inc()
+	if r := c.Teardown.Reset; r != nil && r.By != analyzer.NoSide {
+		m.resets[r.By].Inc()
+	}
+	for i := range c.Findings {
+		m.findings[c.Findings[i].Code].Inc()
+	}
+	if rtt := c.Handshake.ServerRTT; rtt != analyzer.NoDuration {
+		m.server.Observe(float64(rtt) / 1e9)
+	}
+	if rtt := c.Handshake.ClientRTT; rtt != analyzer.NoDuration {
+		m.client.Observe(float64(rtt) / 1e9)
+	}
+}
+
+// Vitals are what the next scrape tells. They must not be changed afterwards.
+func (m *Metrics) Vitals(v *report.Vitals) { m.vitals.Store(v) }
+
+// Handler serves the metrics.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
+
+// vitals is a prometheus.Collector of the last report.Vitals.
+type vitals struct {
+	last *atomic.Pointer[report.Vitals]
+}
+
+var (
+	packetsDesc   = prometheus.NewDesc("tcplife_packets_total", "Packets captured.", nil, nil)
+	bytesDesc     = prometheus.NewDesc("tcplife_bytes_total", "Bytes that the packets captured had on the wire.", nil, nil)
+	droppedDesc   = prometheus.NewDesc("tcplife_dropped_packets_total", "Packets that were on the wire and are not in the capture, by who dropped them.", []string{"by"}, nil)
+	evictedDesc   = prometheus.NewDesc("tcplife_evicted_total", "Connections given up early to stay within the limit of memory.", nil, nil)
+	begunDesc     = prometheus.NewDesc("tcplife_connections_begun_total", "Connections and attempts that began.", nil, nil)
+	followedDesc  = prometheus.NewDesc("tcplife_followed_connections", "Connections followed now, closed ones as long as late segments may come.", nil, nil)
+	halfOpenDesc  = prometheus.NewDesc("tcplife_half_open_connections", "Connections followed now that one side has lost without the other's knowledge (RFC 9293, section 3.5.1).", nil, nil)
+	endpointsDesc = prometheus.NewDesc("tcplife_endpoints", "Endpoints of the connections followed now, by their state and side.", []string{"state", "side"}, nil)
+	floodsDesc    = prometheus.NewDesc("tcplife_syn_floods", "Targets of SYN floods so far.", nil, nil)
+)
+
+// Describe is for prometheus.Collector.
+func (v vitals) Describe(descs chan<- *prometheus.Desc) { prometheus.DescribeByCollect(v, descs) }
+
+// Collect is for prometheus.Collector.
+func (v vitals) Collect(metrics chan<- prometheus.Metric) {
+	now := v.last.Load()
+	give := func(desc *prometheus.Desc, kind prometheus.ValueType, n uint64, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(desc, kind, float64(n), labels...)
+	}
+	give(packetsDesc, prometheus.CounterValue, now.Packets)
+	give(bytesDesc, prometheus.CounterValue, now.Bytes)
+	if now.Dropped.Kernel != nil {
+		give(droppedDesc, prometheus.CounterValue, *now.Dropped.Kernel, "kernel")
+	}
+	if now.Dropped.Interface != nil {
+		give(droppedDesc, prometheus.CounterValue, *now.Dropped.Interface, "interface")
+	}
+	give(evictedDesc, prometheus.CounterValue, now.Evicted)
+	give(begunDesc, prometheus.CounterValue, now.Live.Begun)
+	give(followedDesc, prometheus.GaugeValue, now.Live.Connections)
+	give(halfOpenDesc, prometheus.GaugeValue, now.Live.HalfOpen)
+	for state := range now.Live.Client {
+		if s := tcpstate.State(state); s != tcpstate.Listen { // no connection is in it
+			give(endpointsDesc, prometheus.GaugeValue, now.Live.Client[s], s.String(), "client")
+			give(endpointsDesc, prometheus.GaugeValue, now.Live.Server[s], s.String(), "server")
+		}
+	}
+	give(floodsDesc, prometheus.GaugeValue, uint64(len(now.Floods)))
+}
