@@ -54,6 +54,7 @@ type Analyzer struct {
 
 	clock   int64 // the latest time of the capture so far
 	begun   bool
+	origin  int64 // the time of the first segment
 	leaping bool // one packet lies far ahead, at leapTo
 	leapTo  int64
 	leaper  flows.Key // the sockets of that packet
@@ -147,9 +148,17 @@ func (a *Analyzer) all() (list []at) {
 
 // Result adds up what was emitted so far. After Close it is complete.
 func (a *Analyzer) Result() *Result {
-	r := &Result{Summary: a.totals.summary()}
+	r := &Result{Summary: a.totals.summary(), Population: a.totals.population.Series(a.first(), Time(a.clock))}
 	a.crowded(r)
 	return r
+}
+
+// first is the time of the first segment, if there was any.
+func (a *Analyzer) first() Time {
+	if !a.begun {
+		return NoTime
+	}
+	return Time(a.origin)
 }
 
 // find gives the incarnation that a segment belongs to, a new one if there is none, and the newest then.

@@ -7,7 +7,9 @@ type Result struct {
 	Summary   *Summary
 	Listeners []Listener // those with the fullest backlog first; Summary.Listeners says how many there are
 	SynFloods []SynFlood // by onset
-	Evicted   uint64     // connections given up early to stay within the limit of memory; their records say evicted
+	// Population is how many endpoints there were in each state over time: one series, or none without a segment.
+	Population []PopulationSeries
+	Evicted    uint64 // connections given up early to stay within the limit of memory; their records say evicted
 }
 
 // Summary adds up the connections of a capture.

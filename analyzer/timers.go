@@ -27,7 +27,7 @@ func (a *Analyzer) advance(seg *flows.Segment) {
 	now := seg.Time
 	switch {
 	case !a.begun:
-		a.clock, a.begun = now, true
+		a.clock, a.origin, a.begun = now, now, true
 	case now-a.clock <= leap:
 		if a.leaping {
 			a.disbelieve()

@@ -10,12 +10,13 @@ type totals struct {
 	outcomes, teardowns, findings    wordCounts
 	resets                           SideCounts
 	serverRTT, clientRTT             *hdrhistogram.Histogram
+	population                       *Population
 }
 
 func newTotals() totals {
 	// Round-trip times from 1 µs to an hour, to three significant digits.
 	rtt := func() *hdrhistogram.Histogram { return hdrhistogram.New(1e3, 3600e9, 3) }
-	return totals{serverRTT: rtt(), clientRTT: rtt()}
+	return totals{serverRTT: rtt(), clientRTT: rtt(), population: NewPopulation(0, false)}
 }
 
 func (t *totals) add(r *Connection) {
@@ -39,6 +40,7 @@ func (t *totals) add(r *Connection) {
 			t.resets.Server++
 		}
 	}
+	t.population.Add(r)
 	sample(t.serverRTT, r.Handshake.ServerRTT)
 	sample(t.clientRTT, r.Handshake.ClientRTT)
 }

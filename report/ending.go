@@ -10,6 +10,32 @@ type Ending struct {
 	Capture *Capture
 }
 
+// A list is a member of the JSON document: the records of one kind.
+type list struct {
+	name    string
+	records []any
+}
+
+// lists are the records of what only many connections show, in the order of the document.
+func (e *Ending) lists() []list {
+	return []list{
+		{"listeners", records(e.Result.Listeners, filledListener)},
+		{"syn_floods", records(e.Result.SynFloods, filledFlood)},
+		{"scans", nil},
+		{"time_wait", nil},
+		{"population", records(e.Result.Population, filledPopulation)},
+	}
+}
+
+// records are those of one kind, with what must not be null filled.
+func records[T any](of []T, filled func(T) T) []any {
+	list := make([]any, len(of))
+	for i := range of {
+		list[i] = filled(of[i])
+	}
+	return list
+}
+
 // Capture is the record of what was read: how much, what of it could be used, and what is missing. A report is only
 // as complete as this record says.
 type Capture struct {

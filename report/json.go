@@ -55,9 +55,9 @@ func (j *JSON) Finish(e *Ending) error {
 	b = appendIDs(b, j.embryonic)
 	b = append(b, ",\n\"half_open\":"...)
 	b = appendIDs(b, j.halfOpen)
-	for _, records := range crowdRecords(e.Result) {
-		b = append(b, ",\n\""+records.name+"\":["...)
-		for i, record := range records.list {
+	for _, list := range e.lists() {
+		b = append(append(append(b, ",\n\""...), list.name...), "\":["...)
+		for i, record := range list.records {
 			var err error
 			if b, err = appendRecord(appendComma(b, i), record); err != nil {
 				return err
@@ -65,7 +65,7 @@ func (j *JSON) Finish(e *Ending) error {
 		}
 		b = append(b, ']')
 	}
-	b = append(b, ",\n\"scans\":[],\n\"time_wait\":[],\n\"population\":[],\n\"summary\":"...)
+	b = append(b, ",\n\"summary\":"...)
 	b, err := appendRecord(b, filledSummary(*e.Result.Summary))
 	if err != nil {
 		return err
@@ -101,30 +101,26 @@ func appendRecord(b []byte, record any) ([]byte, error) {
 	return append(b, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...), nil
 }
 
-// crowdRecords gives the records that tell of many connections, by the name of their list in the document.
-func crowdRecords(r *analyzer.Result) [2]struct {
-	name string
-	list []any
-} {
-	var listeners, floods []any
-	for _, l := range r.Listeners {
-		l.SynAckRetransmissions = filledList(l.SynAckRetransmissions)
-		listeners = append(listeners, l)
-	}
-	for _, f := range r.SynFloods {
-		floods = append(floods, filledFlood(f))
-	}
-	return [...]struct {
-		name string
-		list []any
-	}{{"listeners", listeners}, {"syn_floods", floods}}
-}
-
 // The functions below replace lists and maps that are nil by empty ones, for a list is never null.
+
+func filledListener(l analyzer.Listener) analyzer.Listener {
+	l.SynAckRetransmissions = filledList(l.SynAckRetransmissions)
+	return l
+}
 
 func filledFlood(f analyzer.SynFlood) analyzer.SynFlood {
 	f.Marks, f.Evidence = filledList(f.Marks), filledList(f.Evidence)
 	return f
+}
+
+func filledPopulation(p analyzer.PopulationSeries) analyzer.PopulationSeries {
+	if p.Peaks == nil {
+		p.Peaks = map[string]analyzer.Peak{}
+	}
+	if p.States == nil {
+		p.States = map[string][]uint64{}
+	}
+	return p
 }
 
 func filledSummary(s analyzer.Summary) analyzer.Summary {

@@ -8,7 +8,7 @@ import (
 )
 
 // JSONL writes one JSON record a line (https://jsonlines.org): the connections as they come, then at the end those of
-// kinds listener and syn_flood, the summary and the capture. The member "record" of each tells its kind.
+// the other kinds in the order of the document, the summary and the capture. The member "record" of each tells its kind.
 type JSONL struct {
 	// FlushLines hands every line to the underlying writer at once, for a reader that waits for it.
 	FlushLines bool
@@ -35,8 +35,8 @@ func (j *JSONL) Connection(c *analyzer.Connection) error {
 // Finish writes the lines of the other records.
 func (j *JSONL) Finish(e *Ending) error {
 	var records []any
-	for _, r := range crowdRecords(e.Result) {
-		records = append(records, r.list...)
+	for _, list := range e.lists() {
+		records = append(records, list.records...)
 	}
 	records = append(records, filledSummary(*e.Result.Summary), filledCapture(*e.Capture))
 	for _, record := range records {

@@ -1,0 +1,195 @@
+package analyzer
+
+import (
+	"cmp"
+	"net/netip"
+	"time"
+
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+)
+
+// PopulationSeries is how many endpoints there are in each state over time, counted at moments that lie a step apart, as
+// one who runs ss again and again would. What lasts shorter than a step may lie between two of them.
+type PopulationSeries struct {
+	Record  string              `json:"record"` // "population"
+	Schema  int                 `json:"schema"`
+	Host    *netip.Addr         `json:"host"`  // whose endpoints; nil for those of all hosts
+	Start   Time                `json:"start"` // the first moment
+	Step    Duration            `json:"step_s"`
+	Moments int                 `json:"moments"`
+	Peaks   map[string]Peak     `json:"peaks"`  // by state
+	States  map[string][]uint64 `json:"states"` // the number at each moment, for the states that occurred at one
+}
+
+// Peak is the greatest number that there was at a moment, and the first moment that had it.
+type Peak struct {
+	Count uint64 `json:"count"`
+	At    Time   `json:"at"`
+}
+
+// The limits of a Population: some 100 MB, if every host has endpoints in all states all the time.
+const (
+	maxMoments      = 1000 // where it chooses the step itself
+	maxGivenMoments = 100_000
+	maxHostMoments  = 5000
+	maxHosts        = 250
+)
+
+// states counts endpoints by state; CLOSED and LISTEN are not counted.
+type states [tcpstate.TimeWait + 1]timeline
+
+// Population adds up how many endpoints are in each state over time. Those of hosts are counted for the hosts with most
+// endpoints.
+type Population struct {
+	step        int64
+	moments     int
+	hostMoments int
+	all         states
+	byHost      bool
+	hosts       bounded[netip.Addr, hostPopulation]
+}
+
+type hostPopulation struct {
+	endpoints uint64
+	states    states
+}
+
+// NewPopulation is one with moments a step apart, or, for a step of 0, one as short as 1000 moments allow. Of a given
+// step there are 100,000 moments at most, and 5000 of a host, beyond which it is made longer too.
+func NewPopulation(step time.Duration, byHost bool) *Population {
+	p := &Population{step: int64(step), moments: maxGivenMoments, byHost: byHost}
+	if step == 0 {
+		p.step, p.moments = gridSteps[0], maxMoments
+	}
+	p.hostMoments = min(p.moments, maxHostMoments)
+	p.hosts.limit = maxHosts
+	p.hosts.heavier = func(a netip.Addr, x *hostPopulation, b netip.Addr, y *hostPopulation) int {
+		return cmp.Or(cmp.Compare(y.endpoints, x.endpoints), a.Compare(b))
+	}
+	return p
+}
+
+// Add takes in the record of a connection. The order in which they come makes no difference as long as the hosts are not
+// too many.
+func (p *Population) Add(c *Connection) {
+	for _, e := range [...]*Endpoint{&c.Client, &c.Server} {
+		if len(e.States) == 0 {
+			continue
+		}
+		p.stays(&p.all, e, c, p.moments)
+		if p.byHost {
+			h := p.hosts.entry(e.IP)
+			h.endpoints++
+			p.stays(&h.states, e, c, p.hostMoments)
+		}
+	}
+}
+
+// stays adds an endpoint's stays in its states. The last one lasts as long as anything is known of the connection, and a
+// TIME_WAIT that was reported before its end as long as it will.
+func (p *Population) stays(to *states, e *Endpoint, c *Connection, moments int) {
+	for i := range e.States {
+		s := &e.States[i]
+		if s.State == tcpstate.Closed {
+			continue
+		}
+		until := c.Ended
+		if c.EndedBy == EndCaptureEnd {
+			until++ // it is there at the last moment
+		}
+		if i+1 < len(e.States) {
+			until = min(until, e.States[i+1].At)
+		} else if s.State == tcpstate.TimeWait {
+			for _, w := range c.TimeWait {
+				if w.EndedBy == TimeWaitRunning && w.Entered == s.At {
+					until = w.Expires
+				}
+			}
+		}
+		t := &to[s.State]
+		if t.step == 0 {
+			t.step = p.step
+		}
+		t.add(int64(s.At), int64(until), moments)
+	}
+}
+
+// Merge adds what another Population of the same step has counted.
+func (p *Population) Merge(o *Population) {
+	p.all.merge(&o.all, p.moments)
+	for _, host := range o.hosts.sorted() {
+		h, other := p.hosts.entry(host), o.hosts.entries[host]
+		h.endpoints += other.endpoints
+		h.states.merge(&other.states, p.hostMoments)
+	}
+	p.hosts.leftOut += o.hosts.leftOut
+}
+
+func (s *states) merge(o *states, moments int) {
+	for i := range s {
+		if o[i].step > 0 {
+			if s[i].step == 0 {
+				s[i].step = o[i].step
+			}
+			s[i].merge(&o[i], moments)
+		}
+	}
+}
+
+// Series gives the numbers from the first moment at or after a time to the last one at or before another: of all hosts
+// together, and then, if they were asked for, of each, those with most endpoints first.
+func (p *Population) Series(from, to Time) []PopulationSeries {
+	if from == NoTime {
+		return nil
+	}
+	list := []PopulationSeries{p.series(&p.all, nil, from, to, p.moments)}
+	if p.byHost {
+		p.hosts.trim()
+		for _, host := range p.hosts.sorted() {
+			list = append(list, p.series(&p.hosts.entries[host].states, &host, from, to, p.hostMoments))
+		}
+	}
+	return list
+}
+
+// LeftOut is how many hosts have no series of their own, for there were others with more endpoints.
+func (p *Population) LeftOut() uint64 { return p.hosts.leftOut }
+
+func (p *Population) series(s *states, host *netip.Addr, from, to Time, moments int) PopulationSeries {
+	step := p.step
+	for i := range s {
+		if s[i].step > 0 {
+			s[i].settle(moments)
+			step = max(step, s[i].step)
+		}
+	}
+	for int64(to)/step-int64(from)/step >= int64(moments) {
+		step = longer(step)
+	}
+	first, last := roundUp(int64(from), step), roundDown(int64(to), step)
+	r := PopulationSeries{
+		Record: "population", Schema: Schema, Host: host, Start: Time(first * step), Step: Duration(step), Moments: int(max(0, last-first+1)),
+		Peaks: map[string]Peak{}, States: map[string][]uint64{},
+	}
+	for i := range s {
+		t := &s[i]
+		if len(t.change) == 0 {
+			continue
+		}
+		for t.step < step {
+			t.coarsen(longer(t.step))
+		}
+		counts := t.counts(first, r.Moments)
+		peak := Peak{At: NoTime}
+		for m, n := range counts {
+			if n > peak.Count {
+				peak = Peak{n, Time((first + int64(m)) * step)}
+			}
+		}
+		if peak.Count > 0 {
+			name := tcpstate.State(i).String()
+			r.Peaks[name], r.States[name] = peak, counts
+		}
+	}
+	return r
+}

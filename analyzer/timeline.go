@@ -1,0 +1,180 @@
+package analyzer
+
+import "slices"
+
+// A timeline counts how many of something there are at the moments of a grid, the whole multiples of a step since 1970. A
+// stay that lies between two of them is in none. Where there would be more moments than it may keep, the step becomes
+// longer, and what it holds is what it would hold had it had that step from the first: so once it is settled the order in
+// which stays were added has made no difference.
+type timeline struct {
+	step             int64   // in nanoseconds
+	first            int64   // the moment of change[0], in steps
+	change           []int32 // by how much the number differs from that at the moment before
+	earliest, latest int64   // of all stays
+}
+
+// gridSteps are the steps that a person would choose, each a multiple of those before it. With the last one all time
+// that can be told has 214 moments.
+var gridSteps = [...]int64{
+	1e6, 2e6, 10e6, 20e6, 100e6, 200e6, 1e9, 2e9, 10e9, 60e9, 300e9, 900e9, 3600e9, 6 * 3600e9,
+	day, 10 * day, 100 * day, 1000 * day,
+}
+
+const day = 24 * 3600 * int64(1e9)
+
+// longer is the step after one, which is a multiple of it.
+func longer(step int64) int64 {
+	if i, isOne := slices.BinarySearch(gridSteps[:], step); isOne && i+1 < len(gridSteps) {
+		return gridSteps[i+1]
+	}
+	return 2 * step
+}
+
+// roundUp is the first moment at or after a time.
+func roundUp(at, step int64) int64 {
+	q := at / step
+	if at%step > 0 {
+		q++
+	}
+	return q
+}
+
+// roundDown is the last moment at or before a time.
+func roundDown(at, step int64) int64 {
+	q := at / step
+	if at%step < 0 {
+		q--
+	}
+	return q
+}
+
+// add counts what is there from a time on until another, and keeps at most limit moments.
+func (t *timeline) add(from, until int64, limit int) {
+	if from >= until {
+		return
+	}
+	t.reach(from, until)
+	i, j := roundUp(from, t.step), roundUp(until, t.step)
+	if i == j {
+		return
+	}
+	low, high := i, j
+	if len(t.change) > 0 {
+		low, high = min(low, t.first), max(high, t.first+int64(len(t.change))-1)
+	}
+	if high-low >= int64(limit) {
+		t.coarsen(longer(t.step))
+		t.add(from, until, limit)
+		return
+	}
+	t.widen(low, high)
+	t.change[i-t.first]++
+	t.change[j-t.first]--
+}
+
+// reach takes note of the time in which there are stays.
+func (t *timeline) reach(from, until int64) {
+	if t.earliest == t.latest {
+		t.earliest, t.latest = from, until
+	}
+	t.earliest, t.latest = min(t.earliest, from), max(t.latest, until)
+}
+
+// settle makes the step the shortest with which the time of all stays has no more than limit moments.
+func (t *timeline) settle(limit int) {
+	for roundUp(t.latest, t.step)-roundUp(t.earliest, t.step) >= int64(limit) {
+		t.coarsen(longer(t.step))
+	}
+}
+
+// widen makes room for the moments from low to high.
+func (t *timeline) widen(low, high int64) {
+	if len(t.change) == 0 {
+		t.first = low
+	}
+	if low < t.first {
+		t.change = slices.Insert(t.change, 0, make([]int32, t.first-low)...)
+		t.first = low
+	}
+	if n := int(high - t.first + 1); n > len(t.change) {
+		t.change = append(t.change, make([]int32, n-len(t.change))...)
+	}
+}
+
+// coarsen makes the step longer, to a multiple of it.
+func (t *timeline) coarsen(step int64) {
+	factor := step / t.step
+	t.step = step
+	if len(t.change) == 0 {
+		return
+	}
+	first := roundUp(t.first, factor)
+	n := 0
+	for i, change := range t.change {
+		at := int(roundUp(t.first+int64(i), factor) - first)
+		t.change[i] = 0
+		t.change[at] += change
+		n = at + 1
+	}
+	t.first, t.change = first, t.change[:n]
+}
+
+// merge adds what another one holds.
+func (t *timeline) merge(o *timeline, limit int) {
+	if o.earliest < o.latest {
+		t.reach(o.earliest, o.latest)
+	}
+	if len(o.change) == 0 {
+		return
+	}
+	other := timeline{step: o.step, first: o.first, change: slices.Clone(o.change)}
+	for {
+		for t.step < other.step {
+			t.coarsen(longer(t.step))
+		}
+		for other.step < t.step {
+			other.coarsen(longer(other.step))
+		}
+		low, high := other.first, other.first+int64(len(other.change))-1
+		if len(t.change) > 0 {
+			low, high = min(low, t.first), max(high, t.first+int64(len(t.change))-1)
+		}
+		if high-low < int64(limit) {
+			t.widen(low, high)
+			break
+		}
+		t.coarsen(longer(t.step))
+	}
+	for i, change := range other.change {
+		t.change[other.first-t.first+int64(i)] += change
+	}
+}
+
+// counts are the numbers at n moments from one on.
+func (t *timeline) counts(first int64, n int) []uint64 {
+	counts := make([]uint64, n)
+	now := int64(0)
+	for i, change := range t.change {
+		now += int64(change)
+		at := t.first + int64(i) - first
+		switch {
+		case at < 0:
+		case at < int64(n):
+			counts[at] = uint64(now)
+		}
+	}
+	// Behind the last change there is nothing any more.
+	return counts
+}
+
+// peak is the greatest number and the first moment that has it.
+func (t *timeline) peak() (count uint64, at Time) {
+	at = NoTime
+	now := int64(0)
+	for i, change := range t.change {
+		if now += int64(change); uint64(now) > count {
+			count, at = uint64(now), Time((t.first+int64(i))*t.step)
+		}
+	}
+	return count, at
+}

@@ -1,0 +1,184 @@
+package report
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"io"
+	"math/bits"
+	"strconv"
+	"strings"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+)
+
+// Populations is what tcplife population reports: the series of all hosts together, and then, if they were asked for,
+// that of each host.
+type Populations struct {
+	Record  string                      `json:"record"` // "populations"
+	Schema  int                         `json:"schema"`
+	Series  []analyzer.PopulationSeries `json:"population"`
+	LeftOut uint64                      `json:"hosts_left_out"` // hosts without a series, for others had more endpoints
+}
+
+// countedStates are those of a population, in the order of a connection's life.
+var countedStates = [...]tcpstate.State{
+	tcpstate.SynSent, tcpstate.SynRcvd, tcpstate.Established, tcpstate.FinWait1, tcpstate.FinWait2, tcpstate.CloseWait,
+	tcpstate.Closing, tcpstate.LastAck, tcpstate.TimeWait,
+}
+
+// WriteJSON writes one JSON document, which Schema describes.
+func (p *Populations) WriteJSON(w io.Writer) error {
+	filled := *p
+	filled.Record, filled.Schema, filled.Series = "populations", analyzer.Schema, filledList(p.Series)
+	b, err := appendRecord(nil, filled)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
+}
+
+// WriteJSONL writes one series a line.
+func (p *Populations) WriteJSONL(w io.Writer) error {
+	out := bufio.NewWriterSize(w, bufferSize)
+	for i := range p.Series {
+		b, err := appendRecord(nil, &p.Series[i])
+		if err != nil {
+			return err
+		}
+		if _, err := out.Write(append(b, '\n')); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
+}
+
+// WriteCSV writes one moment of a series a row, with a column for each state. The host is empty for all of them together.
+func (p *Populations) WriteCSV(w io.Writer) error {
+	out := csv.NewWriter(w)
+	row := []string{"time", "host"}
+	for _, s := range countedStates {
+		row = append(row, s.String())
+	}
+	if err := out.Write(row); err != nil {
+		return err
+	}
+	for i := range p.Series {
+		series := &p.Series[i]
+		host := ""
+		if series.Host != nil {
+			host = series.Host.String()
+		}
+		for m := range series.Moments {
+			at := series.Start + analyzer.Time(m)*analyzer.Time(series.Step)
+			row = append(row[:0], string(appendMoment(nil, at)), host)
+			for _, s := range countedStates {
+				n := uint64(0)
+				if counts := series.States[s.String()]; counts != nil {
+					n = counts[m]
+				}
+				row = append(row, strconv.FormatUint(n, 10))
+			}
+			if err := out.Write(row); err != nil {
+				return err
+			}
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// WriteTable writes a table for people: of each state its course, of the height of its peak, and that peak. Of the hosts
+// it shows the first Top; of the options Sort and Columns do nothing.
+func (p *Populations) WriteTable(w io.Writer, o TableOptions) error {
+	width := o.Width
+	if width == 0 {
+		width = 100
+	}
+	var out bytes.Buffer
+	hosts := 0
+	for i := range p.Series {
+		s := &p.Series[i]
+		if s.Host != nil {
+			if hosts++; o.Top > 0 && hosts > o.Top {
+				continue
+			}
+		}
+		if i > 0 {
+			out.WriteByte('\n')
+		}
+		if err := drawPopulation(&out, s, width, o); err != nil {
+			return err
+		}
+	}
+	t := Table{options: o}
+	if o.Top > 0 && hosts > o.Top {
+		out.WriteString(t.paint(faint, "… and "+counted(uint64(hosts-o.Top), "host")+" more: --top 0 or -o jsonl shows all") + "\n")
+	}
+	if p.LeftOut > 0 {
+		out.WriteString("left out: " + counted(p.LeftOut, "host") + " with fewer endpoints than these\n")
+	}
+	_, err := w.Write(out.Bytes())
+	return err
+}
+
+func drawPopulation(out *bytes.Buffer, s *analyzer.PopulationSeries, width int, o TableOptions) error {
+	t := Table{options: o}
+	title := "POPULATION"
+	if s.Host != nil {
+		title = s.Host.String()
+	}
+	out.WriteString(t.paint(bold, title) + "\n")
+	if s.Moments == 0 || len(s.States) == 0 {
+		out.WriteString("no endpoint at any of " + counted(uint64(s.Moments), "moment") + " that lie " + span(s.Step) + " apart\n")
+		return nil
+	}
+	const others = 4*len(gap) + len("ESTABLISHED") + len("99.9k") + len("00:00:00.000") + len("99.9k")
+	course := min(max(width-others, 30), 120)
+	per := (s.Moments + course - 1) / course // moments a mark
+	g := grid{columns: []gridColumn{
+		{name: "state", header: cell{full: "STATE"}},
+		{name: "course", header: cell{full: clockShort(s.Start) + ", " + span(s.Step*analyzer.Duration(per)) + " a mark"}},
+		{name: "peak", header: cell{full: "PEAK"}, right: true},
+		{name: "at", header: cell{full: "AT"}},
+		{name: "last", header: cell{full: "LAST"}, right: true},
+	}}
+	for _, state := range countedStates {
+		counts := s.States[state.String()]
+		if counts == nil {
+			continue
+		}
+		peak := s.Peaks[state.String()]
+		g.rows = append(g.rows, []cell{
+			{full: state.String()}, {full: sparkline(counts, per, peak.Count)}, {full: amount(peak.Count)},
+			{full: clockShort(peak.At)}, {full: amount(counts[len(counts)-1])},
+		})
+	}
+	return g.draw(out, 0, o.Color)
+}
+
+// sparkline draws numbers as bars, of which one shows the greatest of per numbers, in eighths of the peak's height. A dot is
+// none at all.
+func sparkline(counts []uint64, per int, peak uint64) string {
+	bars := []rune("▁▂▃▄▅▆▇█")
+	var b strings.Builder
+	for start := 0; start < len(counts); start += per {
+		n := uint64(0)
+		for _, c := range counts[start:min(start+per, len(counts))] {
+			n = max(n, c)
+		}
+		if n == 0 {
+			b.WriteRune('·')
+			continue
+		}
+		high, low := bits.Mul64(n, uint64(len(bars)))
+		eighths, rest := bits.Div64(high, low, peak)
+		if rest > 0 {
+			eighths++
+		}
+		b.WriteRune(bars[eighths-1])
+	}
+	return b.String()
+}
