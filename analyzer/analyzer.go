@@ -55,7 +55,7 @@ type Analyzer struct {
 	clock   int64 // the latest time of the capture so far
 	begun   bool
 	origin  int64 // the time of the first segment
-	leaping bool // one packet lies far ahead, at leapTo
+	leaping bool  // one packet lies far ahead, at leapTo
 	leapTo  int64
 	leaper  flows.Key // the sockets of that packet
 
