@@ -8,9 +8,9 @@ import (
 // sum adds the bytes to a ones' complement sum (RFC 1071), in words of eight and in little-endian order: neither matters
 // to whether the folded result is zero (§2 B, C). An odd number of bytes must be the last.
 func sum(b []byte, s uint64) uint64 {
-	var carry uint64
+	var carry, carries uint64
 	for len(b) >= 64 {
-		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b), carry)
+		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b), 0)
 		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b[8:]), carry)
 		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b[16:]), carry)
 		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b[24:]), carry)
@@ -18,34 +18,41 @@ func sum(b []byte, s uint64) uint64 {
 		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b[40:]), carry)
 		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b[48:]), carry)
 		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b[56:]), carry)
+		carries += carry
 		b = b[64:]
 	}
+	s = s>>32 + s&0xffffffff + carries // the rest can not overflow any more
 	for len(b) >= 8 {
-		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b), carry)
+		word := binary.LittleEndian.Uint64(b)
+		s += word>>32 + word&0xffffffff
 		b = b[8:]
 	}
 	if len(b) >= 4 {
-		s, carry = bits.Add64(s, uint64(binary.LittleEndian.Uint32(b)), carry)
+		s += uint64(binary.LittleEndian.Uint32(b))
 		b = b[4:]
 	}
 	if len(b) >= 2 {
-		s, carry = bits.Add64(s, uint64(binary.LittleEndian.Uint16(b)), carry)
+		s += uint64(binary.LittleEndian.Uint16(b))
 		b = b[2:]
 	}
 	if len(b) > 0 {
-		s, carry = bits.Add64(s, uint64(b[0]), carry)
+		s += uint64(b[0])
 	}
-	s, carry = bits.Add64(s, carry, 0)
-	return s + carry
+	return s
+}
+
+// sumPlain is sum of an IPv4 header without options.
+func sumPlain(b *[20]byte) uint64 {
+	x, y, z := binary.LittleEndian.Uint64(b[:]), binary.LittleEndian.Uint64(b[8:]), binary.LittleEndian.Uint32(b[16:])
+	return x>>32 + x&0xffffffff + y>>32 + y&0xffffffff + uint64(z)
 }
 
 // checks reports whether a sum over data that holds its own checksum says that nothing changed.
 func checks(s uint64) bool {
-	s = s>>32 + s&0xffffffff
-	s = s>>32 + s&0xffffffff
-	s = s>>16 + s&0xffff
-	s = s>>16 + s&0xffff
-	return s == 0xffff
+	folded, carry := bits.Add32(uint32(s>>32), uint32(s), 0)
+	folded += carry
+	folded += bits.RotateLeft32(folded, 16) // the upper half is the sum of both, and of its carry
+	return folded>>16 == 0xffff
 }
 
 // tcpChecks reports whether the checksum of a whole segment is right (RFC 9293 §3.1).
@@ -70,25 +77,24 @@ func tcpChecks(ip *network, segment []byte) bool {
 // digest mixes bytes into a hash. It is quick and even, and no defence against whoever chooses the bytes. The folded
 // multiplication and the two constants are those of wyhash.
 func digest(b []byte, h uint64) uint64 {
-	const k0, k1 = 0xa0761d6478bd642f, 0xe7037ed1a0b428db
-	n := len(b)
-	for len(b) >= 16 {
-		hi, lo := bits.Mul64(binary.LittleEndian.Uint64(b)^k0, binary.LittleEndian.Uint64(b[8:])^h)
-		h = hi ^ lo
+	for len(b) > 16 {
+		h = mix(binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])^h)
 		b = b[16:]
 	}
+	n := len(b)
 	var x, y uint64
-	if len(b) >= 8 {
-		x = binary.LittleEndian.Uint64(b)
-		b = b[8:]
+	switch { // the words overlap
+	case n >= 8:
+		x, y = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[n-8:])
+	case n >= 4:
+		x, y = uint64(binary.LittleEndian.Uint32(b)), uint64(binary.LittleEndian.Uint32(b[n-4:]))
+	case n > 0:
+		x = uint64(b[0])<<16 | uint64(b[n/2])<<8 | uint64(b[n-1])
 	}
-	if len(b) >= 4 {
-		y = uint64(binary.LittleEndian.Uint32(b))
-		b = b[4:]
-	}
-	for _, v := range b {
-		y = y<<8 | uint64(v)
-	}
-	hi, lo := bits.Mul64(x^k1^uint64(n), y^h)
+	return mix(x^uint64(n), y^h)
+}
+
+func mix(x, y uint64) uint64 {
+	hi, lo := bits.Mul64(x^0xa0761d6478bd642f, y^0xe7037ed1a0b428db)
 	return hi ^ lo
 }

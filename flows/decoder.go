@@ -119,7 +119,7 @@ func (d *Decoder) walk(typ gopacket.LayerType, data []byte, wire int) {
 			return
 		case *ipv4:
 			d.ip.from4(l)
-			d.checkIPv4(l.Contents)
+			d.checkIPv4(sum(l.Contents, 0))
 		case *ipv6:
 			d.ip.from6(l)
 		case *ipv6Extension:
@@ -155,9 +155,9 @@ func (d *Decoder) walk(typ gopacket.LayerType, data []byte, wire int) {
 	d.found(endTooManyLayers)
 }
 
-// checkIPv4 looks at an IPv4 header's checksum.
-func (d *Decoder) checkIPv4(header []byte) {
-	if !checks(sum(header, 0)) {
+// checkIPv4 looks at the sum of an IPv4 header.
+func (d *Decoder) checkIPv4(sum uint64) {
+	if !checks(sum) {
 		d.stats.BadIPChecksums++
 		d.badHeader = true
 	}

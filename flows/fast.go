@@ -84,12 +84,11 @@ func (d *Decoder) shortcut4(data []byte) bool {
 	if d.tcp.DecodeFromBytes(segment, gopacket.NilDecodeFeedback) != nil {
 		return false
 	}
-	d.ip.src, d.ip.dst = mapped, mapped
-	*(*[4]byte)(d.ip.src[12:]) = [4]byte(data[12:16])
-	*(*[4]byte)(d.ip.dst[12:]) = [4]byte(data[16:20])
+	d.ip.src.set4(data[12:])
+	d.ip.dst.set4(data[16:])
 	d.ip.v6, d.ip.ttl, d.ip.id = false, data[8], binary.BigEndian.Uint16(data[4:])
 	d.ip.rehomed, d.ip.redirected = false, false
-	d.checkIPv4(data[:20])
+	d.checkIPv4(sumPlain((*[20]byte)(data)))
 	d.segment(d.tcp, segment, wire)
 	return true
 }

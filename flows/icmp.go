@@ -41,9 +41,8 @@ func quotedIPv4(b []byte) (src, dst Addr, segment []byte) {
 	if size < 20 || len(b) < size {
 		return src, dst, nil
 	}
-	src, dst = mapped, mapped
-	copy(src[12:], b[12:16])
-	copy(dst[12:], b[16:20])
+	src.set4(b[12:])
+	dst.set4(b[16:])
 	return src, dst, b[size:]
 }
 

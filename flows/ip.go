@@ -21,13 +21,15 @@ type network struct {
 	redirected bool
 }
 
-// mapped is the prefix of an IPv4 address in an Addr (RFC 4291 §2.5.5.2).
-var mapped = Addr{10: 0xff, 11: 0xff}
+// set4 makes a the IPv4 address that b begins with, mapped (RFC 4291 §2.5.5.2).
+func (a *Addr) set4(b []byte) {
+	const prefix = 0xffff << 32
+	a.setWords(0, prefix|uint64(binary.BigEndian.Uint32(b)))
+}
 
 func (ip *network) from4(l *ipv4) {
-	ip.src, ip.dst = mapped, mapped
-	copy(ip.src[12:], l.SrcIP)
-	copy(ip.dst[12:], l.DstIP)
+	ip.src.set4(l.SrcIP)
+	ip.dst.set4(l.DstIP)
 	ip.v6, ip.ttl, ip.id = false, l.TTL, l.Id
 	ip.rehomed, ip.redirected = false, false
 }

@@ -88,14 +88,14 @@ type Segment struct {
 // Options are the TCP options that say something about a connection's life.
 type Options struct {
 	HasMSS        bool
-	MSS           uint16 // RFC 9293 §3.7.1
 	HasWScale     bool
-	WScale        uint8 // RFC 7323 §2, clamped to 14
-	SACKPermitted bool  // RFC 2018 §2
-	HasSACK       bool  // RFC 2018 §3; the first block below, a D-SACK (RFC 2883) if it lies below SEG.ACK
+	MSS           uint16 // RFC 9293 §3.7.1
+	WScale        uint8  // RFC 7323 §2, clamped to 14
+	SACKPermitted bool   // RFC 2018 §2
+	HasSACK       bool   // RFC 2018 §3; the first block below, a D-SACK (RFC 2883) if it lies below SEG.ACK
+	HasTimestamp  bool
 	SACKLeft      uint32
 	SACKRight     uint32
-	HasTimestamp  bool
 	TSVal, TSEcr  uint32 // RFC 7323 §3
 	FastOpen      bool   // RFC 7413 §4.1.1, kind 34 (or 254 with its magic)
 	FastOpenLen   uint8  // length of its cookie, 0 for a request

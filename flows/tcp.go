@@ -15,7 +15,6 @@ type tcp struct {
 	size             int // of the header with its options, as it says itself
 	flags            Flags
 	window           uint16
-	options          Options
 }
 
 // tcpNeeded is how much of the header must have been captured: up to the control bits. That is what the old default
@@ -41,10 +40,6 @@ func (l *tcp) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 	}
 	n := min(l.size, len(data))
 	l.Contents, l.Payload, l.next = data[:n], data[n:], endTCP.layer()
-	l.options = Options{Cut: n < l.size}
-	if n > 20 {
-		l.options.parse(data[20:n])
-	}
 	return nil
 }
 
@@ -114,47 +109,51 @@ func (d *Decoder) segment(l *tcp, data []byte, wire int) {
 	s := d.extend()
 	s.Flags, s.Seq, s.Ack, s.Window = l.flags, l.seq, l.ack, l.window
 	s.Len = uint32(max(0, wire-l.size))
-	s.Options = l.options
+	s.Options.Cut = len(l.Contents) < l.size
+	if len(l.Contents) > 20 {
+		s.Options.parse(l.Contents[20:])
+	}
 	s.FromB = s.Key.set(&d.ip.src, &d.ip.dst, l.srcPort, l.dstPort, d.ip.v6)
 	s.Cut = wire > len(data)
 	s.BadChecksum, s.GoodChecksum = bad, !bad && !s.Cut
-	h := digest(l.Contents[:tcpNeeded], uint64(wire))
-	if len(l.Contents) > 18 { // behind the checksum
-		h = digest(l.Contents[18:], h)
-	}
-	if len(l.Payload) > 0 {
-		h = digest(l.Payload[:min(64, len(l.Payload))], h)
-	}
-	s.Digest = uint32(h ^ h>>32)
+	s.Digest = l.digest(wire)
 	d.stats.Segments++
 	d.found(endTCP)
 }
 
-// set fills k for a segment from src to dst and reports whether src became B.
-func (k *Key) set(src, dst *Addr, srcPort, dstPort uint16, v6 bool) (fromB bool) {
-	k.V6 = v6
-	order := src.compare(dst)
-	if order > 0 || order == 0 && srcPort > dstPort {
-		k.A, k.B, k.APort, k.BPort = *dst, *src, dstPort, srcPort
-		return true
+// digest is Segment.Digest.
+func (l *tcp) digest(wire int) uint32 {
+	c := l.Contents
+	h := mix(binary.LittleEndian.Uint64(c), binary.LittleEndian.Uint64(c[tcpNeeded-8:])^uint64(wire))
+	if len(c) > 18 { // behind the checksum
+		h = digest(c[18:], h)
 	}
-	k.A, k.B, k.APort, k.BPort = *src, *dst, srcPort, dstPort
-	return false
+	if len(l.Payload) > 0 {
+		h = digest(l.Payload[:min(64, len(l.Payload))], h)
+	}
+	return uint32(h ^ h>>32)
 }
 
-func (a *Addr) compare(b *Addr) int {
-	if x, y := binary.BigEndian.Uint64(a[:]), binary.BigEndian.Uint64(b[:]); x != y {
-		if x < y {
-			return -1
-		}
-		return 1
+// set fills k for a segment from src to dst and reports whether src became B. It handles the addresses as pairs of words,
+// as they were written: a processor waits where it reads in one piece what it has just written in two.
+func (k *Key) set(src, dst *Addr, srcPort, dstPort uint16, v6 bool) (fromB bool) {
+	aHigh, aLow := src.words()
+	bHigh, bLow := dst.words()
+	fromB = bHigh < aHigh || bHigh == aHigh && (bLow < aLow || bLow == aLow && dstPort < srcPort)
+	if fromB {
+		aHigh, aLow, srcPort, bHigh, bLow, dstPort = bHigh, bLow, dstPort, aHigh, aLow, srcPort
 	}
-	x, y := binary.BigEndian.Uint64(a[8:]), binary.BigEndian.Uint64(b[8:])
-	switch {
-	case x < y:
-		return -1
-	case x > y:
-		return 1
-	}
-	return 0
+	k.A.setWords(aHigh, aLow)
+	k.B.setWords(bHigh, bLow)
+	k.APort, k.BPort, k.V6 = srcPort, dstPort, v6
+	return fromB
+}
+
+func (a *Addr) words() (high, low uint64) {
+	return binary.BigEndian.Uint64(a[:]), binary.BigEndian.Uint64(a[8:])
+}
+
+func (a *Addr) setWords(high, low uint64) {
+	binary.BigEndian.PutUint64(a[:], high)
+	binary.BigEndian.PutUint64(a[8:], low)
 }
