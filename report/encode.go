@@ -2,6 +2,7 @@ package report
 
 import (
 	"strconv"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -91,11 +92,11 @@ func appendEndpoint(b []byte, p *analyzer.Endpoint) []byte {
 	b = append(b, `,"syn_acked":`...)
 	b = appendAnswer(b, p.SynAcked)
 	b = append(b, `,"syns":`...)
-	b = strconv.AppendUint(b, p.Syns, 10)
+	b = appendCount(b, p.Syns)
 	b = append(b, `,"fins":`...)
-	b = strconv.AppendUint(b, p.Fins, 10)
+	b = appendCount(b, p.Fins)
 	b = append(b, `,"rsts":`...)
-	b = strconv.AppendUint(b, p.Rsts, 10)
+	b = appendCount(b, p.Rsts)
 	b = append(b, `,"fin":`...)
 	if p.Fin == nil {
 		b = append(b, "null"...)
@@ -109,17 +110,17 @@ func appendEndpoint(b []byte, p *analyzer.Endpoint) []byte {
 		b = append(b, '}')
 	}
 	b = append(b, `,"packets":`...)
-	b = strconv.AppendUint(b, p.Packets, 10)
+	b = appendCount(b, p.Packets)
 	b = append(b, `,"capture_duplicates":`...)
-	b = strconv.AppendUint(b, p.CaptureDuplicates, 10)
+	b = appendCount(b, p.CaptureDuplicates)
 	b = append(b, `,"bytes":`...)
-	b = strconv.AppendUint(b, p.Bytes, 10)
+	b = appendCount(b, p.Bytes)
 	b = append(b, `,"retransmitted_packets":`...)
-	b = strconv.AppendUint(b, p.RetransmittedPackets, 10)
+	b = appendCount(b, p.RetransmittedPackets)
 	b = append(b, `,"keepalives":`...)
-	b = strconv.AppendUint(b, p.Keepalives, 10)
+	b = appendCount(b, p.Keepalives)
 	b = append(b, `,"zero_window_probes":`...)
-	b = strconv.AppendUint(b, p.ZeroWindowProbes, 10)
+	b = appendCount(b, p.ZeroWindowProbes)
 	b = append(b, `,"state":`...)
 	b = appendState(b, p.State)
 	b = append(b, `,"states":[`...)
@@ -191,7 +192,7 @@ func appendTimeWait(b []byte, t *analyzer.TimeWait) []byte {
 	b = append(b, `,"entered":`...)
 	b = appendTime(b, t.Entered)
 	b = append(b, `,"restarts":`...)
-	b = strconv.AppendUint(b, t.Restarts, 10)
+	b = appendCount(b, t.Restarts)
 	b = append(b, `,"two_msl_s":`...)
 	b = t.TwoMSL.Append(b)
 	b = append(b, `,"expires":`...)
@@ -228,35 +229,60 @@ func appendTime(b []byte, t analyzer.Time) []byte {
 	return append(b, '"')
 }
 
-// appendMoment appends what analyzer.Time.Append gives for a time that is known, in a fourth of its time.
+// appendMoment appends what analyzer.Time.Append gives for a time that is known, in a tenth of its time.
 func appendMoment(b []byte, t analyzer.Time) []byte {
 	const nanosecondsOfDay = 24 * 3600 * 1e9
 	days, ofDay := int64(t)/nanosecondsOfDay, int64(t)%nanosecondsOfDay
 	if ofDay < 0 { // before 1970
 		days, ofDay = days-1, ofDay+nanosecondsOfDay
 	}
-	year, month, day := time.Unix(days*24*3600, 0).UTC().Date()
-	second, nano := int(ofDay/1e9), int(ofDay%1e9)
-	const template = "0000-00-00T00:00:00.000000000Z"
-	b = append(b, template...)
-	text := b[len(b)-len(template):]
-	text[0], text[1] = digits(year / 100)
-	text[2], text[3] = digits(year % 100)
-	text[5], text[6] = digits(int(month))
-	text[8], text[9] = digits(day)
-	text[11], text[12] = digits(second / 3600)
-	text[14], text[15] = digits(second / 60 % 60)
-	text[17], text[18] = digits(second % 60)
-	for i := 28; i > 20; i -= 2 {
-		text[i-1], text[i] = digits(nano % 100)
-		nano /= 100
-	}
-	text[20] = byte('0' + nano)
+	second, nano := uint32(ofDay/1e9), uint32(ofDay%1e9)
+	b = append(b, dayText(days)...)
+	b = append(b, "00:00:00.000000000Z"...)
+	text := (*[19]byte)(b[len(b)-19:])
+	text[0], text[1] = digits(second / 3600)
+	text[3], text[4] = digits(second / 60 % 60)
+	text[6], text[7] = digits(second % 60)
+	micro, nano := nano/1000, nano%1000
+	text[9], text[10] = digits(micro / 10000)
+	text[11], text[12] = digits(micro / 100 % 100)
+	text[13], text[14] = digits(micro % 100)
+	text[15] = byte('0' + nano/100)
+	text[16], text[17] = digits(nano % 100)
 	return b
 }
 
+// A day is the text of a day, as it stands before the time of day.
+type day struct {
+	number int64 // days since the Unix epoch
+	text   string
+}
+
+// lastDays are those that dayText was asked for, by their numbers: the moments of a capture are of few days.
+var lastDays [16]atomic.Pointer[day]
+
+func dayText(number int64) string {
+	last := &lastDays[uint64(number)%uint64(len(lastDays))]
+	d := last.Load()
+	if d == nil || d.number != number {
+		d = &day{number, time.Unix(number*24*3600, 0).UTC().Format("2006-01-02T")}
+		last.Store(d)
+	}
+	return d.text
+}
+
 // digits are the two decimal digits of a number below 100.
-func digits(n int) (tens, ones byte) { return byte('0' + n/10), byte('0' + n%10) }
+func digits(n uint32) (tens, ones byte) { return pairs[2*n], pairs[2*n+1] }
+
+const pairs = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"
+
+// appendCount appends a number that is mostly small.
+func appendCount(b []byte, n uint64) []byte {
+	if n < 10 {
+		return append(b, byte('0'+n))
+	}
+	return strconv.AppendUint(b, n, 10)
+}
 
 func appendFinding(b []byte, f *analyzer.Finding) []byte {
 	b = append(b, `{"code":`...)
