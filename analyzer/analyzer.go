@@ -22,6 +22,11 @@ type Options struct {
 	// IdleLimit ends the record of an open connection, so long after its last packet. 0 is 5 days, what Linux
 	// conntrack grants; a connection may be silent for hours and live.
 	IdleLimit time.Duration
+	// MaxConnections is how many connections and attempts are followed at most. Beyond it those of the least use are given
+	// up: closed ones and attempts first, then the longest silent. 0 is no limit.
+	MaxConnections uint64
+	// MaxMemory is how many bytes they take at most, about: only what is kept for each of them counts. 0 is no limit.
+	MaxMemory uint64
 	// AtClose emits a record when its connection closes, its TIME_WAIT TimeWaitRunning, and not when nothing more can
 	// happen to it. What comes afterwards is not told.
 	AtClose bool
@@ -47,6 +52,7 @@ type Analyzer struct {
 	wheel   wheel
 	scratch connection // an embryo's, to be finished
 
+	evicted        uint64
 	awakeLimit     int
 	encapsulations encapsulations // of the connections at rest
 	coder          compact.Coder
@@ -85,6 +91,11 @@ func New(options Options, emit func(*Connection)) *Analyzer {
 func (a *Analyzer) Segment(seg *flows.Segment) {
 	a.advance(seg)
 	a.makeRoom()
+	a.segment(seg)
+	a.bound()
+}
+
+func (a *Analyzer) segment(seg *flows.Segment) {
 	if seg.Quote != nil {
 		a.quoted(seg)
 		return
@@ -148,7 +159,7 @@ func (a *Analyzer) all() (list []at) {
 
 // Result adds up what was emitted so far. After Close it is complete.
 func (a *Analyzer) Result() *Result {
-	r := &Result{Summary: a.totals.summary(), Population: a.totals.population.Series(a.first(), Time(a.clock))}
+	r := &Result{Summary: a.totals.summary(), Population: a.totals.population.Series(a.first(), Time(a.clock)), Evicted: a.evicted}
 	a.crowded(r)
 	return r
 }

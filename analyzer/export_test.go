@@ -26,3 +26,6 @@ func CountLive(a *Analyzer) Live {
 
 // Rest lets hardly any connection stay awake.
 func Rest(a *Analyzer) { a.awakeLimit = aside + 1 }
+
+// Footprint is what the limit of memory looks at.
+func Footprint(a *Analyzer) uint64 { return a.footprint() }

@@ -1,0 +1,113 @@
+package analyzer
+
+import (
+	"math"
+	"unsafe"
+
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+)
+
+// What is kept of a place beside its connections: the place, its part of the index, which is half empty at worst, and an alarm
+// or two.
+const placeBytes = uint64(unsafe.Sizeof(place{}) + 3*unsafe.Sizeof(bucket{}) + 2*unsafe.Sizeof(alarm{}))
+
+// footprint is how many bytes are taken by what is followed.
+func (a *Analyzer) footprint() uint64 {
+	return a.table.arena.used + uint64(a.table.live)*placeBytes + a.table.embryos.live()*uint64(unsafe.Sizeof(embryo{})) +
+		uint64(a.table.awake.used())*uint64(unsafe.Sizeof(connection{}))
+}
+
+// bound gives up records until the rest is within the limits.
+func (a *Analyzer) bound() {
+	o := &a.options
+	for o.MaxConnections > 0 && a.live.Connections+a.table.embryos.live() > o.MaxConnections || o.MaxMemory > 0 && a.footprint() > o.MaxMemory {
+		if !a.evict() {
+			return
+		}
+	}
+}
+
+// evict gives up the record that is of least use: the oldest one that is closed already or that nobody has completed (RFC
+// 4987 §3.4: recycling the oldest half-open TCB), as long as these are more than an eighth of all, for one that has just
+// begun is of use too; then of the open ones one that has long been silent. It reports whether there was any.
+func (a *Analyzer) evict() bool {
+	idle := a.table.embryos.live()
+	for _, count := range [...]*StateCount{&a.live.Client, &a.live.Server} {
+		idle += count[tcpstate.SynSent] + count[tcpstate.SynRcvd] + count[tcpstate.TimeWait] + count[tcpstate.Closed]
+	}
+	enough := idle > (a.live.Connections+a.table.embryos.live())/8
+	tries := 32 // open ones to choose from
+	if enough {
+		tries = 1 << 12 // those that are passed over are behind the others from then on
+	}
+	var passed []alarm
+	var silent at
+	heard := int64(never)
+	for tries > 0 {
+		m, isThere := a.wheel.next()
+		if !isThere {
+			break
+		}
+		a.wheel.pop()
+		p := &a.table.places[m.place]
+		if p.where == 0 || p.alarm != m.at {
+			continue // it is void
+		}
+		tries--
+		a.makeRoom()
+		if p.size == embryonic {
+			e := a.table.embryos.at(p.where)
+			if enough {
+				a.giveBack(passed)
+				a.evicted++
+				a.finishEmbryo(m.place, a.clock, EndEvicted)
+				return true
+			}
+			if e.heard < heard {
+				silent, heard = at{e.packet, m.place}, e.heard
+			}
+			passed = append(passed, m)
+			continue
+		}
+		for c := a.newest(m.place); c != nil; c = c.older {
+			if enough && (c.over() || c.waits() || c.embryonic()) {
+				silent, heard, tries = at{c.id, m.place}, math.MinInt64, 0
+			} else if c.heard < heard {
+				silent, heard = at{c.id, m.place}, c.heard
+			}
+		}
+		passed = append(passed, m)
+	}
+	a.giveBack(passed)
+	if heard == never {
+		return false
+	}
+	a.evicted++
+	if a.table.places[silent.place].size == embryonic {
+		a.finishEmbryo(silent.place, a.clock, EndEvicted)
+		return true
+	}
+	c := a.newest(silent.place)
+	for c.id != silent.id {
+		c = c.older
+	}
+	a.remove(c)
+	a.finish(c, a.clock, EndEvicted)
+	return true
+}
+
+// giveBack sets alarms again, behind the others that are set already.
+func (a *Analyzer) giveBack(passed []alarm) {
+	for _, m := range passed {
+		p := &a.table.places[m.place]
+		p.alarm = never
+		if p.size == embryonic {
+			a.wakeAt(m.place, m.id, a.table.embryos.at(p.where).deadline(&a.options))
+			continue
+		}
+		a.makeRoom()
+		for c := a.newest(m.place); c != nil; c = c.older {
+			a.schedule(c)
+		}
+	}
+}
