@@ -9,7 +9,7 @@ type Result struct {
 	SynFloods []SynFlood // by onset
 	// Population is how many endpoints there were in each state over time: one series, or none without a segment.
 	Population []PopulationSeries
-	Evicted    uint64 // connections given up early to stay within the limit of memory; their records say evicted
+	Evicted    uint64 // connections given up early to stay within the limits of Options; their records say evicted
 }
 
 // Summary adds up the connections of a capture.

@@ -96,7 +96,7 @@ func captureSummary(c *Capture) []summaryLine {
 		lines = append(lines, summaryLine{"dropped", dropped, tone})
 	}
 	if c.Evicted > 0 {
-		lines = append(lines, summaryLine{"evicted", []string{counted(c.Evicted, "connection") + " given up early to stay within the limit of memory"}, bad})
+		lines = append(lines, summaryLine{"evicted", []string{counted(c.Evicted, "connection") + " given up early to stay within the limits"}, bad})
 	}
 	for _, d := range c.Damage {
 		lines = append(lines, summaryLine{"damage", []string{

@@ -16,6 +16,7 @@ type account struct {
 	read        capture.Stats
 	decoded     flows.Stats
 	interrupted bool
+	evicted     uint64 // analyzer.Result.Evicted
 }
 
 func (p *pipeline) account(interrupted bool) *account {
@@ -27,7 +28,7 @@ func (p *pipeline) account(interrupted bool) *account {
 }
 
 // record is the account as the report gives it.
-func (a *account) record(filter string, evicted uint64) *report.Capture {
+func (a *account) record(filter string) *report.Capture {
 	record := &report.Capture{
 		Record:       "capture",
 		Schema:       analyzer.Schema,
@@ -41,7 +42,7 @@ func (a *account) record(filter string, evicted uint64) *report.Capture {
 		Decoded:      a.decoded.Decoded,
 		Undecoded:    a.decoded.Undecoded,
 		BadChecksums: a.decoded.BadIPChecksums + a.decoded.BadTCPChecksums,
-		Evicted:      evicted,
+		Evicted:      a.evicted,
 		Damage:       []report.Damage{},
 		Interrupted:  a.interrupted,
 	}
@@ -68,6 +69,10 @@ func (a *account) tellOmissions(stderr io.Writer) (err error) {
 	}
 	if dropped := a.read.Drops.Kernel + a.read.Drops.Interface; dropped > 0 {
 		complain(stderr, "%d packets were dropped while the capture was made, as it says itself", dropped)
+		err = errIncomplete
+	}
+	if a.evicted > 0 {
+		complain(stderr, "%d connections were given up early to stay within --max-connections or --memory", a.evicted)
 		err = errIncomplete
 	}
 	if a.interrupted {

@@ -78,9 +78,9 @@ func (l *live) run(ctx context.Context) error {
 	if l.failed != nil {
 		return l.failed
 	}
-	account := &account{read: l.capture.Stats(), decoded: l.decoder.Stats()}
 	result := l.tracker.Result()
-	if err := l.report.Finish(&report.Ending{Result: result, Capture: account.record(f.filter, result.Evicted)}); err != nil {
+	account := &account{read: l.capture.Stats(), decoded: l.decoder.Stats(), evicted: result.Evicted}
+	if err := l.report.Finish(&report.Ending{Result: result, Capture: account.record(f.filter)}); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	if f.verbose {

@@ -43,6 +43,15 @@ func (f *readFlags) prepareInput(cmd *cobra.Command) (*reading, error) {
 		}
 	}
 	r.options.EmbryonicLimit, r.options.IdleLimit = f.embryonicLimit, f.idleLimit
+	if given("max-connections") && f.maxConnections == 0 {
+		return nil, &usageError{"--max-connections must be at least 1", "without it there is no limit"}
+	}
+	r.options.MaxConnections = f.maxConnections
+	if given("memory") {
+		if r.options.MaxMemory, err = limitMemory(f.memory); err != nil {
+			return nil, &usageError{fmt.Sprintf("--memory %q: %v", f.memory, err), "for example 512MiB or 2GiB"}
+		}
+	}
 	for _, layer := range f.key {
 		if err := oneOf("--key", layer, keyLayers); err != nil {
 			return nil, err

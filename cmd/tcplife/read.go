@@ -31,6 +31,8 @@ type readFlags struct {
 	msl              string
 	embryonicLimit   time.Duration
 	idleLimit        time.Duration
+	maxConnections   uint64
+	memory           string
 	key              []string
 	dropBadChecksums bool
 
@@ -122,6 +124,8 @@ func (f *readFlags) addTrackingFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.msl, "msl", "rfc", "maximum segment lifetime, half of a TIME_WAIT: a `DURATION` or the habit of a system: "+list(mslNames()))
 	flags.DurationVar(&f.embryonicLimit, "embryonic-limit", 0, "give up a connection that is not completed and silent for this `DURATION` (default 4m)")
 	flags.DurationVar(&f.idleLimit, "idle-limit", 0, "give up an open connection that is silent for this `DURATION` (default 120h)")
+	flags.Uint64Var(&f.maxConnections, "max-connections", 0, "follow at most `N` connections and attempts at once; those of the least use are given up (default no limit)")
+	flags.StringVar(&f.memory, "memory", "", "take at most about `SIZE` of memory, 2GiB for example, and give up connections for it (default no limit)")
 	flags.StringSliceVar(&f.key, "key", nil, "tell equal addresses apart by the ids of these `LAYERS` around them: "+list(keyLayers))
 	flags.BoolVar(&f.dropBadChecksums, "drop-bad-checksums", false, "leave out segments with a wrong checksum; offload makes them on the sending host")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say on standard error what was read and how fast")
@@ -130,7 +134,7 @@ func (f *readFlags) addTrackingFlags(flags *pflag.FlagSet) {
 // givenOnce lets no flag be given twice but for those that people write as -nn and -vv. It is called once all are there.
 func givenOnce(flags *pflag.FlagSet) {
 	flags.VisitAll(func(flag *pflag.Flag) {
-		if flag.DefValue == "[]" || flag.DefValue == "0s" {
+		if flag.DefValue == "[]" || flag.DefValue == "0s" || flag.Name == "max-connections" {
 			flag.DefValue = "" // there is none to show
 		}
 		if flag.Name != "numeric" && flag.Name != "verbose" {

@@ -68,8 +68,9 @@ func (r *reading) read(ctx context.Context) error {
 
 	account := p.account(ctx.Err() != nil)
 	result := tracker.Result()
+	account.evicted = result.Evicted
 	if r.report != nil {
-		if err := r.report.Finish(&report.Ending{Result: result, Capture: account.record(r.flags.filter, result.Evicted)}); err != nil {
+		if err := r.report.Finish(&report.Ending{Result: result, Capture: account.record(r.flags.filter)}); err != nil {
 			return fmt.Errorf("write the report: %w", err)
 		}
 	}
@@ -161,7 +162,9 @@ func (r *reading) track(ctx context.Context, see func(*pipeline, *capture.Packet
 		return nil, err
 	}
 	p.end(tracker)
-	return p.account(false), nil
+	account := p.account(false)
+	account.evicted = tracker.Result().Evicted
+	return account, nil
 }
 
 // end ends what is tracked: when the capturing ended, where the files tell, for in the silence before that timers ran out.

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/docker/go-units"
+)
+
+// leastMemory is what a run needs without any connection: buffers, and the connections that are awake.
+const leastMemory = 64 << 20
+
+// limitMemory has the collector keep the process within a size, and gives how much of it connections may take: half, for
+// their tables need room to grow, and reports and buffers need some too.
+func limitMemory(size string) (forConnections uint64, err error) {
+	n, err := units.RAMInBytes(size)
+	switch {
+	case err != nil:
+		return 0, errors.New("not a size")
+	case n < leastMemory:
+		return 0, fmt.Errorf("must be at least %s", units.BytesSize(leastMemory))
+	}
+	debug.SetMemoryLimit(n)
+	return uint64(n) / 2, nil
+}
