@@ -1,6 +1,10 @@
 package analyzer
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+)
 
 // Open calls visit with the record of each connection that began by a time of the capture and is still followed, in the
 // order of their ids, as it stands now: EndOpen, its TIME_WAIT TimeWaitRunning. What silence decides is decided as if
@@ -52,13 +56,26 @@ func (a *Analyzer) preview(c *connection, r *Connection, by EndedBy) {
 
 // reportClosed emits the record of a connection of which nothing is left but TIME_WAIT, if that is asked for.
 func (a *Analyzer) reportClosed(c *connection) {
-	if !a.options.AtClose || c.reported || !c.over() && !c.waits() {
+	if !a.options.AtClose || c.reported || !c.closed() {
 		return
 	}
 	c.reported = true
 	a.preview(c, &a.record, c.closedBy())
 	a.totals.add(&a.record)
 	a.emit(&a.record)
+}
+
+// closed reports that nothing is left of the connection but TIME_WAIT, and what may still be under way.
+func (c *connection) closed() bool {
+	if !c.waits() {
+		return c.over()
+	}
+	for i := range c.tcp.Ends {
+		if e := &c.tcp.Ends[i]; e.Known() && e.State() != tcpstate.Closed && e.State() != tcpstate.TimeWait {
+			return false
+		}
+	}
+	return true
 }
 
 // closedBy is why a connection that is closed has ended.

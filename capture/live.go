@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -233,12 +235,19 @@ func (l *Live) Backlog() float64 {
 	return most
 }
 
+// Drops tells what the kernel and the devices have dropped.
+func (l *Live) Drops() Drops {
+	var sum Drops
+	for _, d := range l.devices {
+		sum.add(d.drops)
+	}
+	return sum
+}
+
 // Stats tells what was captured so far, and what the kernel and the devices have dropped.
 func (l *Live) Stats() Stats {
 	stats := l.tally.stats()
-	for _, d := range l.devices {
-		stats.Drops.add(d.drops)
-	}
+	stats.Drops = l.Drops()
 	return stats
 }
 
@@ -304,6 +313,9 @@ func openDevice(name string, o LiveOptions) (*device, error) {
 		}
 	}
 	if d.handle, err = inactive.Activate(); err != nil {
+		if strings.Contains(strings.ToLower(err.Error()), "permi") { // PCAP_ERROR_PERM_DENIED, PCAP_ERROR_PROMISC_PERM_DENIED
+			err = fs.ErrPermission
+		}
 		return nil, err
 	}
 	if o.Filter != "" {

@@ -56,6 +56,13 @@ type Capture struct {
 	Damage       []Damage          `json:"damage"`
 	Filter       *string           `json:"filter"`      // libpcap expression; nil for none
 	Interrupted  bool              `json:"interrupted"` // the reading was ended by a signal
+
+	// Of a capture on devices.
+	Devices     []string `json:"devices"`
+	LostDevices []string `json:"lost_devices"` // those that went away before the end
+	Shed        uint64   `json:"shed"`         // records of attempts that came to nothing, not written for want of time; the summary counts them
+	Unwritten   uint64   `json:"unwritten"`    // packets that could not be written to capture files
+	Interim     bool     `json:"interim"`      // the capture goes on
 }
 
 // Dropped counts packets that were on the wire but not in the capture; nil where the capture does not say.

@@ -131,6 +131,7 @@ func filledSummary(s analyzer.Summary) analyzer.Summary {
 
 func filledCapture(c Capture) Capture {
 	c.Files, c.Damage = filledList(c.Files), filledList(c.Damage)
+	c.Devices, c.LostDevices = filledList(c.Devices), filledList(c.LostDevices)
 	c.LinkTypes, c.Decoded, c.Undecoded = filledCounts(c.LinkTypes), filledCounts(c.Decoded), filledCounts(c.Undecoded)
 	return c
 }

@@ -13,17 +13,18 @@ import (
 )
 
 // rows writes connections as lines below each other while they end. Nothing is known of those to come, so columns are as
-// wide as what is usual in them; a value that is wider shifts its line.
+// wide as what is usual in them; one that is wider is shortened, or else shifts its line.
 type rows struct {
 	columns []connectionColumn
 	shown   []shownColumn
 	widths  []int
-	begun   bool
+	begun   bool // the header stands above
+	above   bool // something else does
 }
 
 // followColumns are the default ones of a table that is written row by row. Who watches sees when a row appears, and the
 // capture's packet numbers help nobody.
-var followColumns = []string{"end", "client", "server", "outcome", "teardown", "states", "duration", "rtt", "client_bytes", "server_bytes", "findings"}
+var followColumns = []string{"end", "client", "server", "outcome", "teardown", "fate", "states", "duration", "rtt", "client_bytes", "server_bytes", "findings"}
 
 // followSteps make them fit a width.
 var followSteps = []step{
@@ -33,8 +34,10 @@ var followSteps = []step{
 	shorten("findings"),
 	drop("client_bytes", "server_bytes"),
 	drop("rtt"),
-	drop("end"),
+	replace(spareColumn, "outcome", "teardown"),
 	drop("states"),
+	drop("duration"),
+	drop("end"),
 }
 
 // usual is a connection whose values are as wide as most are at most.
@@ -55,7 +58,7 @@ func newRows(columns []connectionColumn, chosen bool, width int) *rows {
 	r := &rows{columns: columns}
 	g := grid{rows: [][]cell{r.cells(usual)}, empty: make([]bool, len(columns))}
 	for _, c := range columns {
-		g.columns = append(g.columns, gridColumn{name: c.name, header: c.header, right: c.right})
+		g.columns = append(g.columns, gridColumn{name: c.name, header: c.header, right: c.right, spare: !chosen && c.name == spareColumn})
 		if chosen {
 			g.steps = append(g.steps, shorten(c.name))
 		}
@@ -83,7 +86,10 @@ func (r *rows) cells(c *analyzer.Connection) []cell {
 func (r *rows) write(w io.Writer, c *analyzer.Connection, color bool) error {
 	var out bytes.Buffer
 	if !r.begun {
-		r.begun = true
+		if r.above {
+			out.WriteByte('\n')
+		}
+		r.begun, r.above = true, true
 		header := make([]cell, len(r.columns))
 		for i, c := range r.columns {
 			header[i] = cell{c.header.full, c.header.short, bold}
@@ -98,6 +104,9 @@ func (r *rows) write(w io.Writer, c *analyzer.Connection, color bool) error {
 func (r *rows) line(out *bytes.Buffer, cells []cell, color bool) {
 	for i, s := range r.shown {
 		text := s.of(cells[s.column])
+		if twwidth.Width(text) > r.widths[i] {
+			text = shownColumn{s.column, true}.of(cells[s.column])
+		}
 		padding := strings.Repeat(" ", max(r.widths[i]-twwidth.Width(text), 0))
 		if color {
 			text = cells[s.column].tone.paint(text)

@@ -56,8 +56,12 @@ func appendRTT(lines []summaryLine, label string, rtt analyzer.RTT) []summaryLin
 }
 
 func captureSummary(c *Capture) []summaryLine {
+	source := summaryLine{label: "files", items: fileNames(c.Files)}
+	if len(c.Devices) > 0 {
+		source = summaryLine{label: "devices", items: c.Devices}
+	}
 	lines := []summaryLine{
-		{label: "files", items: fileNames(c.Files)},
+		source,
 		{label: "packets", items: []string{count(c.Packets) + " (" + size(c.Bytes) + ")"}},
 	}
 	if c.First != analyzer.NoTime {
@@ -101,6 +105,15 @@ func captureSummary(c *Capture) []summaryLine {
 	for _, d := range c.Damage {
 		lines = append(lines, summaryLine{"damage", []string{
 			d.File + " at byte " + count(uint64(d.Offset)), "expected " + d.Expected}, bad})
+	}
+	if len(c.LostDevices) > 0 {
+		lines = append(lines, summaryLine{"lost devices", c.LostDevices, bad})
+	}
+	if c.Shed > 0 {
+		lines = append(lines, summaryLine{"shed", []string{counted(c.Shed, "attempt") + " that came to nothing not written, for want of time"}, bad})
+	}
+	if c.Unwritten > 0 {
+		lines = append(lines, summaryLine{"unwritten", []string{counted(c.Unwritten, "packet") + " in no capture file"}, bad})
 	}
 	if c.Interrupted {
 		lines = append(lines, summaryLine{"interrupted", []string{"the rest of the capture was not read"}, bad})

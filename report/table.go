@@ -115,6 +115,12 @@ func (t *Table) Finish(e *Ending) error {
 		listenerSection(e.Result, t.options.Top),
 		floodSection(e.Result.SynFloods, t.options.Top),
 	}
+	if t.rows != nil {
+		if t.rows.above {
+			out.WriteByte('\n')
+		}
+		t.rows.begun, t.rows.above = false, true
+	}
 	for i, s := range sections {
 		if s.total == 0 && (i > 0 || t.rows != nil) {
 			continue

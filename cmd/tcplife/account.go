@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer"
@@ -17,6 +18,12 @@ type account struct {
 	decoded     flows.Stats
 	interrupted bool
 	evicted     uint64 // analyzer.Result.Evicted
+
+	devices    []string // of live, nil for files
+	lost       []string // those that went away
+	shed       uint64   // records that were not written
+	unwritten  uint64   // packets that are in no file of -w,
+	writeError error    // and why
 }
 
 func (p *pipeline) account(interrupted bool) *account {
@@ -45,11 +52,15 @@ func (a *account) record(filter string) *report.Capture {
 		Evicted:      a.evicted,
 		Damage:       []report.Damage{},
 		Interrupted:  a.interrupted,
+		Devices:      a.devices,
+		LostDevices:  a.lost,
+		Shed:         a.shed,
+		Unwritten:    a.unwritten,
 	}
 	for link, packets := range a.read.LinkTypes {
 		record.LinkTypes[link.String()] = packets
 	}
-	if a.read.Drops != (capture.Drops{}) {
+	if a.read.Drops != (capture.Drops{}) || a.devices != nil {
 		record.Dropped = report.Dropped{Kernel: &a.read.Drops.Kernel, Interface: &a.read.Drops.Interface}
 	}
 	for _, d := range a.read.Damage {
@@ -68,7 +79,24 @@ func (a *account) tellOmissions(stderr io.Writer) (err error) {
 		err = errIncomplete
 	}
 	if dropped := a.read.Drops.Kernel + a.read.Drops.Interface; dropped > 0 {
-		complain(stderr, "%d packets were dropped while the capture was made, as it says itself", dropped)
+		if a.devices != nil {
+			complain(stderr, "%d packets were dropped: %d by the kernel, for they came too fast, %d by the devices", dropped,
+				a.read.Drops.Kernel, a.read.Drops.Interface)
+		} else {
+			complain(stderr, "%d packets were dropped while the capture was made, as it says itself", dropped)
+		}
+		err = errIncomplete
+	}
+	if a.shed > 0 {
+		complain(stderr, "%d attempts that came to nothing were counted and not written, for it came too fast", a.shed)
+		err = errIncomplete
+	}
+	if a.unwritten > 0 {
+		complain(stderr, "%d packets are in no capture file: %v", a.unwritten, a.writeError)
+		err = errIncomplete
+	}
+	if len(a.lost) > 0 {
+		complain(stderr, "not captured to the end: %s", strings.Join(a.lost, ", "))
 		err = errIncomplete
 	}
 	if a.evicted > 0 {

@@ -25,12 +25,26 @@ type live struct {
 	capture *capture.Live
 	decoder *flows.Decoder
 	tracker *analyzer.Analyzer
+	ring    *capture.Ring // nil without -w
+	signals *liveSignals
+	started time.Time
 
 	segments []flows.Segment
+	now      int64 // the time to which everything is known
 	packets  uint64
-	lost     bool  // a device
-	failed   error // to hand on what the analyzer emits
+	shedding bool
+	strained bool     // it has shed before
+	shed     uint64   // records that were not written
+	lost     []string // devices
+	failed   error    // to hand on what the analyzer emits
 }
+
+// Records of attempts to connect that came to nothing are shed from the moment on when so much of the room between the
+// devices and the tracker is taken, until it is so little again. In a flood they are most of what there is to write.
+const (
+	shedAbove = 0.75
+	shedBelow = 0.25
+)
 
 // run captures until the end, and reports.
 func (l *live) run(ctx context.Context) error {
@@ -42,13 +56,13 @@ func (l *live) run(ctx context.Context) error {
 		}
 		defer l.meter.Close()
 	}
-	l.capture, err = capture.OpenLive(f.devices, capture.LiveOptions{
-		Filter: f.filter, Snaplen: f.snaplen, Buffer: f.buffer << 10, Promiscuous: !f.noPromiscuous, Immediate: f.immediate || f.viewed,
-	})
-	if err != nil {
+	if l.capture, err = f.openLive(); err != nil {
 		return err
 	}
 	defer l.capture.Close()
+	if err := l.secure(); err != nil {
+		return err
+	}
 	l.tellFilter()
 	decoding := flows.DecoderOptions{KeyIDs: f.key, DropBadChecksums: f.dropBadChecksums}
 	l.decoder = flows.NewDecoder(decoding)
@@ -60,7 +74,9 @@ func (l *live) run(ctx context.Context) error {
 		defer cancel()
 	}
 	context.AfterFunc(ctx, l.capture.Stop)
-	started := time.Now()
+	l.signals = notifyLive(l.ring != nil)
+	defer l.signals.stop()
+	l.started = time.Now()
 	l.pulse = newPulse(l.tracker, l.capture.Stats)
 	if l.meter != nil {
 		l.meter.serve()
@@ -74,27 +90,12 @@ func (l *live) run(ctx context.Context) error {
 	if err := follow(); err != nil {
 		return err
 	}
-	l.tracker.Close()
-	if l.failed != nil {
-		return l.failed
-	}
-	result := l.tracker.Result()
-	account := &account{read: l.capture.Stats(), decoded: l.decoder.Stats(), evicted: result.Evicted}
-	if err := l.report.Finish(&report.Ending{Result: result, Capture: account.record(f.filter)}); err != nil {
-		return fmt.Errorf("write the report: %w", err)
-	}
-	if f.verbose {
-		account.tellSpeed(l.stderr, time.Since(started))
-	}
-	err = account.tellOmissions(l.stderr)
-	if l.lost {
-		err = errIncomplete
-	}
-	return err
+	return l.finish()
 }
 
 // follow takes in what comes until the end.
 func (l *live) follow() error {
+	due := l.started.Add(l.flags.interval)
 	for {
 		batch, err := l.capture.Next()
 		if err == io.EOF {
@@ -103,22 +104,34 @@ func (l *live) follow() error {
 		if err != nil {
 			return err
 		}
+		l.weigh()
 		for _, c := range batch.Changes {
 			l.tellChange(c)
 		}
-		for i := range batch.Packets {
-			if l.packet(&batch.Packets[i]); l.failed != nil {
-				return l.failed
-			}
-			if l.packets == l.flags.count {
-				l.capture.Close()
-				return nil
-			}
+		done := l.take(&batch)
+		if l.ring != nil {
+			l.ring.Flush(l.now)
 		}
-		if batch.Until != capture.NoTime {
-			l.tracker.Advance(batch.Until)
+		ask := false
+		select {
+		case <-l.signals.interim:
+			ask = true
+		case <-l.signals.next:
+			l.ring.Next(l.now, l.capture.Stats().Drops)
+		default:
 		}
-		l.beat(time.Now(), batch.Until)
+		now := time.Now()
+		l.beat(now, batch.Until)
+		if l.flags.interval > 0 && !now.Before(due) {
+			ask = true
+			due = now.Add(l.flags.interval)
+		}
+		if ask && l.failed == nil {
+			l.failed = l.interim()
+		}
+		if done || l.failed != nil {
+			return l.failed
+		}
 	}
 }
 
@@ -136,15 +149,45 @@ func (l *live) beat(now time.Time, until int64) {
 	}
 }
 
-// packet takes in a packet.
-func (l *live) packet(p *capture.Packet) {
-	l.packets++
-	if l.watch != nil {
-		l.watch.packet(p)
+// take takes in a batch, and reports whether the last packet that was asked for is in it.
+func (l *live) take(batch *capture.Batch) (done bool) {
+	drops := l.capture.Drops()
+	for i := range batch.Packets {
+		p := &batch.Packets[i]
+		l.packets++
+		l.now = max(l.now, p.Time)
+		if l.watch != nil {
+			l.watch.packet(p)
+		}
+		if l.ring != nil {
+			l.ring.Write(p, drops)
+		}
+		l.segments = l.decoder.Decode(p, l.segments[:0])
+		for i := range l.segments {
+			l.tracker.Segment(&l.segments[i])
+		}
+		if l.packets == l.flags.count {
+			return true
+		}
 	}
-	l.segments = l.decoder.Decode(p, l.segments[:0])
-	for i := range l.segments {
-		l.tracker.Segment(&l.segments[i])
+	if batch.Until != capture.NoTime {
+		l.now = max(l.now, batch.Until)
+		l.tracker.Advance(l.now)
+	}
+	return false
+}
+
+// weigh decides whether to shed.
+func (l *live) weigh() {
+	switch backlog := l.capture.Backlog(); {
+	case backlog > shedAbove && !l.shedding:
+		l.shedding = true
+		if !l.strained {
+			complain(l.stderr, "packets come faster than they can be worked off: attempts that come to nothing are only counted, whenever it is so")
+		}
+		l.strained = true
+	case backlog < shedBelow && l.shedding:
+		l.shedding = false
 	}
 }
 
@@ -157,6 +200,10 @@ func (l *live) ended(c *analyzer.Connection) {
 	if l.failed != nil {
 		return
 	}
+	if l.shedding && (c.Handshake.Outcome == analyzer.OutcomeUnanswered || c.Handshake.Outcome == analyzer.OutcomeEmbryonic) {
+		l.shed++
+		return
+	}
 	if l.failed = l.connection(c); l.failed != nil || l.until == nil {
 		return
 	}
@@ -166,9 +213,78 @@ func (l *live) ended(c *analyzer.Connection) {
 	}
 }
 
+// interim reports how things stand.
+func (l *live) interim() error {
+	if l.flags.open {
+		l.tracker.Open(l.now-int64(l.flags.interval), func(c *analyzer.Connection) {
+			if l.failed == nil {
+				l.failed = l.connection(c)
+			}
+		})
+	}
+	if l.failed != nil {
+		return l.failed
+	}
+	result := l.tracker.Result()
+	account := l.account(result)
+	record := account.record(l.flags.filter)
+	record.Interim = true
+	if err := l.aside().Finish(&report.Ending{Result: result, Capture: record}); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return nil
+}
+
+// aside is where an interim report goes: not into a document, among rows of another kind, or over the view.
+func (l *live) aside() reporter {
+	if f := l.flags; f.output == "jsonl" || f.output == "table" && !f.viewed {
+		return l.report
+	}
+	table, err := report.NewTable(l.stderr, report.TableOptions{Follow: true})
+	if err != nil {
+		panic(err) // there is nothing wrong with these options
+	}
+	return table
+}
+
+// finish reports what there is at the end.
+func (l *live) finish() error {
+	if l.ring != nil {
+		l.ring.Close(l.now, l.capture.Stats().Drops)
+	}
+	l.tracker.Close()
+	if l.failed != nil {
+		return l.failed
+	}
+	result := l.tracker.Result()
+	account := l.account(result)
+	if err := l.report.Finish(&report.Ending{Result: result, Capture: account.record(l.flags.filter)}); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	if l.flags.verbose {
+		account.tellSpeed(l.stderr, time.Since(l.started))
+	}
+	omissions := account.tellOmissions(l.stderr)
+	if alarm := l.failOn.check(result.Summary, l.stderr); omissions == nil {
+		return alarm
+	}
+	return omissions
+}
+
+func (l *live) account(result *analyzer.Result) *account {
+	a := &account{
+		read: l.capture.Stats(), decoded: l.decoder.Stats(), evicted: result.Evicted,
+		devices: l.flags.devices, lost: l.lost, shed: l.shed,
+	}
+	if l.ring != nil {
+		a.unwritten, a.writeError = l.ring.Unwritten()
+	}
+	return a
+}
+
 func (l *live) tellFilter() {
 	if l.flags.filter == "" {
-		complain(l.stderr, "no filter: every packet is looked into")
+		complain(l.stderr, "no filter: every packet is looked into, for TCP may be in a tunnel or a fragment")
 		return
 	}
 	complain(l.stderr, "filter: %s", l.flags.filter)
@@ -176,9 +292,8 @@ func (l *live) tellFilter() {
 
 // tellChange says what has happened to a device.
 func (l *live) tellChange(c capture.Change) {
-	switch c.State {
-	case capture.DeviceRemoved, capture.DeviceFailed:
-		l.lost = true
+	if c.State == capture.DeviceRemoved || c.State == capture.DeviceFailed {
+		l.lost = append(l.lost, c.Device)
 	}
 	if c.Err != nil {
 		complain(l.stderr, "%s %v: %v", c.Device, c.State, c.Err)

@@ -44,6 +44,7 @@ func (f *readFlags) newReporter(stdout io.Writer) (reporter, error) {
 			Top:     f.top,
 			Sort:    f.sort,
 			Columns: f.columns,
+			Follow:  f.follows,
 		})
 		if err != nil {
 			return nil, &usageError{err.Error(), ""}

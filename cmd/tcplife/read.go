@@ -12,7 +12,7 @@ import (
 // readFlags is the command line of `tcplife read`.
 type readFlags struct {
 	files   []string
-	follows bool // devices, not files
+	follows bool // devices, not files, and not in a view
 
 	filter  string
 	count   uint64

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+
+	"github.com/landlock-lsm/go-landlock/landlock"
+	landlocksys "github.com/landlock-lsm/go-landlock/landlock/syscall"
+	"golang.org/x/sys/unix"
+	"kernel.org/pub/linux/libs/security/libcap/cap"
+)
+
+// defaultUser is whom a process becomes that was started as root.
+const defaultUser = "nobody"
+
+// giveUpPrivileges makes the process what any user could have started, in all of its threads (libcap's psx changes those of
+// C too): it becomes another user if it is root, loses all capabilities, and can win none back. It says what was given up.
+func giveUpPrivileges(name string) (said []string, err error) {
+	root := os.Geteuid() == 0
+	if !root && name != "" {
+		return nil, &usageError{"--user " + name + " takes root", "leave it out: without root there is nobody to become"}
+	}
+	var uid, gid int
+	if root {
+		if name == "" {
+			name = defaultUser
+		}
+		if uid, gid, err = lookUpUser(name); err != nil {
+			return nil, &usageError{"--user: " + err.Error(), "name a user of this system or a number"}
+		}
+	}
+	held := cap.GetProc()
+	if able, _ := held.GetFlag(cap.Permitted, cap.SETUID); root && !able && name == defaultUser { // in a container, say
+		root = false
+		said = append(said, "not root: there is no right to become another user")
+	}
+	if owned, _ := held.GetFlag(cap.Effective, cap.SETPCAP); owned { // without that right there is nothing to drop them with
+		var all []cap.Value
+		for v := range cap.MaxBits() {
+			all = append(all, v)
+		}
+		if err := cap.DropBound(all...); err != nil {
+			return nil, fmt.Errorf("drop the bounding set of capabilities: %w", err)
+		}
+	}
+	if err := cap.ResetAmbient(); err != nil {
+		return nil, fmt.Errorf("drop the ambient capabilities: %w", err)
+	}
+	if root {
+		if err := cap.SetGroups(gid); err != nil {
+			return nil, fmt.Errorf("become a member of group %d and no other: %w", gid, err)
+		}
+		if err := cap.SetUID(uid); err != nil {
+			return nil, fmt.Errorf("become user %s: %w", name, err)
+		}
+		said = append(said, fmt.Sprintf("root, for user %s (uid %d, gid %d)", name, uid, gid))
+	}
+	if err := cap.NewSet().SetProc(); err != nil {
+		return nil, fmt.Errorf("drop the capabilities: %w", err)
+	}
+	if _, err := cap.Prctlw(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("set no_new_privs: %w", err)
+	}
+	return append(said, "all capabilities, and the way to new ones (no_new_privs)"), nil
+}
+
+// lookUpUser finds a user by name or number.
+func lookUpUser(name string) (uid, gid int, err error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		if n, notNumber := strconv.Atoi(name); notNumber == nil && n >= 0 {
+			return n, n, nil
+		}
+		return 0, 0, fmt.Errorf("there is no user %q", name)
+	}
+	if uid, err = strconv.Atoi(u.Uid); err == nil {
+		gid, err = strconv.Atoi(u.Gid)
+	}
+	return uid, gid, err
+}
+
+// confine leaves the process no files but those below writeDirs, and what counts the drops of devices, if the kernel has
+// Landlock (since Linux 5.13). What is open stays open. It says what was given up.
+func confine(writeDirs []string) (said string, err error) {
+	abi, err := landlocksys.LandlockGetABIVersion()
+	if errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EOPNOTSUPP) {
+		return "no access to files: this kernel has no Landlock", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("ask the kernel for Landlock: %w", err)
+	}
+	rules := []landlock.Rule{
+		landlock.RODirs("/sys/class/net", "/sys/devices").IgnoreIfMissing(), // libpcap reads what the devices dropped
+		landlock.RWFiles("/dev/tty", "/dev/null").IgnoreIfMissing(),
+	}
+	said = "all files"
+	for _, dir := range writeDirs {
+		rules = append(rules, landlock.RWDirs(dir))
+		said += " but those in " + dir
+	}
+	if err := landlock.V5.BestEffort().RestrictPaths(rules...); err != nil {
+		return "", fmt.Errorf("restrict the access to files by Landlock: %w", err)
+	}
+	return fmt.Sprintf("%s (Landlock, ABI %d)", said, abi), nil
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/tcplife/tcplife/capture"
+)
+
+// openLive opens the devices. Where the rights are missing it says how to get them.
+func (f *liveFlags) openLive() (*capture.Live, error) {
+	devices, err := capture.OpenLive(f.devices, capture.LiveOptions{
+		Filter: f.filter, Snaplen: f.snaplen, Buffer: f.buffer << 10, Promiscuous: !f.noPromiscuous, Immediate: f.immediate || f.viewed,
+	})
+	if !errors.Is(err, fs.ErrPermission) {
+		return devices, err
+	}
+	program, nameErr := os.Executable()
+	if nameErr != nil {
+		program = "tcplife"
+	}
+	return nil, fmt.Errorf("%w: it takes the right to capture, so root, or once: sudo setcap cap_net_raw+ep %s", err, program)
+}
+
+// secure gives up what is not needed any more once the devices are open, and begins the first capture file with what
+// rights are left: so that one that cannot be written shows now, not when the next one is due.
+func (l *live) secure() error {
+	f := l.flags
+	said, err := giveUpPrivileges(f.user)
+	if err != nil {
+		return err
+	}
+	var dirs []string
+	if f.ring.Path != "" {
+		if l.ring, err = capture.NewRing(f.ring, time.Now().UnixNano()); err != nil {
+			if errors.Is(err, fs.ErrPermission) {
+				err = fmt.Errorf("%w; the capture files are written with the rights of the user that live becomes: see --user", err)
+			}
+			return err
+		}
+		dirs = append(dirs, ringDirectory(f.ring.Path))
+	}
+	if f.viewed { // it can write the capture of a connection
+		dirs = append(dirs, ".")
+	}
+	confined, err := confine(dirs)
+	if err != nil {
+		return err
+	}
+	if f.verbose {
+		complain(l.stderr, "given up, in every thread: %s", strings.Join(append(said, confined), "; "))
+	}
+	return nil
+}
+
+// ringDirectory is the directory below which all files of a ring lie.
+func ringDirectory(path string) string {
+	if i := strings.IndexByte(path, '%'); i >= 0 {
+		path = path[:i] + "x"
+	}
+	return filepath.Dir(path)
+}
