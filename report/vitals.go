@@ -29,8 +29,11 @@ var listedStates = []tcpstate.State{
 	tcpstate.Closing, tcpstate.LastAck, tcpstate.TimeWait, tcpstate.Closed,
 }
 
-// mostFloods is for how many floods there is room.
-const mostFloods = 3
+// There is room for mostFloods floods. One is over when nothing came of it for floodOver.
+const (
+	mostFloods = 3
+	floodOver  = analyzer.Duration(60e9)
+)
 
 // DrawVitals draws them in lines of at most width characters, if that is 80 or more: the rates since an earlier one,
 // how many endpoints are in which state, floods, and what is missing.
@@ -65,7 +68,7 @@ func DrawVitals(before, now *Vitals, width int, color bool) []string {
 		cell{full: "half-open " + count(now.Live.HalfOpen), tone: toned(now.Live.HalfOpen, alert)},
 		cell{full: "TIME_WAIT " + count(waits)})
 	d.states(client, server)
-	d.floods(now.Floods)
+	d.floods(now.Floods, now.At)
 	d.missing(now)
 	return d.lines
 }
@@ -128,24 +131,28 @@ func (d *vitalsDrawing) states(client, server *analyzer.StateCount) {
 	d.lines = append(d.lines, lines[:]...)
 }
 
-// floods adds the largest floods.
-func (d *vitalsDrawing) floods(floods []analyzer.SynFlood) {
-	floods = slices.Clone(floods)
-	slices.SortStableFunc(floods, func(a, b analyzer.SynFlood) int {
-		return cmp.Or(cmp.Compare(b.End, a.End), cmp.Compare(b.HalfOpenPeak, a.HalfOpenPeak))
-	})
-	for i := range floods {
-		if i == mostFloods {
-			d.add("FLOOD", cell{full: "and of " + counted(uint64(len(floods)-i), "more target"), tone: bad})
-			break
-		}
-		f := &floods[i]
+// floods adds those that go on, the fullest first, and how many there were before.
+func (d *vitalsDrawing) floods(floods []analyzer.SynFlood, now analyzer.Time) {
+	going := slices.DeleteFunc(slices.Clone(floods), func(f analyzer.SynFlood) bool { return between(f.End, now) > floodOver })
+	slices.SortStableFunc(going, func(a, b analyzer.SynFlood) int { return cmp.Compare(b.HalfOpenPeak, a.HalfOpenPeak) })
+	for i := range going[:min(len(going), mostFloods)] {
+		f := &going[i]
 		target := f.Target.IP.String()
 		if f.Target.Port != nil {
 			target = netip.AddrPortFrom(f.Target.IP, *f.Target.Port).String()
 		}
-		d.add("FLOOD", cell{full: target + " " + f.Verdict, tone: bad}, cell{full: counted(f.Syns, "SYN"), tone: bad},
-			cell{full: amount(f.HalfOpenPeak) + " embryonic at once", tone: bad}, cell{full: percent(f.CompletionRatio) + " completed", tone: bad})
+		t := bad
+		if f.Verdict == "flash_crowd" { // so many that want in, and no attack
+			t = alert
+		}
+		d.add("FLOOD", cell{full: target + " " + f.Verdict, tone: t}, cell{full: counted(f.Syns, "SYN"), tone: t},
+			cell{full: amount(f.HalfOpenPeak) + " embryonic at once", tone: t}, cell{full: percent(f.CompletionRatio) + " completed", tone: t})
+	}
+	if more := len(going) - mostFloods; more > 0 {
+		d.add("FLOOD", cell{full: "and of " + counted(uint64(more), "more target"), tone: bad})
+	}
+	if past := len(floods) - len(going); past > 0 {
+		d.add("floods", cell{full: count(uint64(past)) + " before"})
 	}
 }
 

@@ -114,7 +114,7 @@ func (s *scene) explain(o keptOptions, of *analyzer.Connection, look report.Ladd
 	s.track(o, of, ladders.Trace, func(*analyzer.Connection) {})
 	var text bytes.Buffer
 	if life.missing > 0 {
-		fmt.Fprintf(&text, "INCOMPLETE: of connection %d, %s. What the kept ones tell:\n\n", of.ID, life.tellMissing())
+		fmt.Fprintf(&text, "INCOMPLETE: connection %d began earlier: %s.\n\n", of.ID, life.tellMissing())
 	}
 	e := report.Explanation{Ladders: ladders.Finish()}
 	if err := e.WriteText(&text, look); err != nil {

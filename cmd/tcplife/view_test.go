@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,8 @@ import (
 
 // A replay is a view of captures instead of a device.
 type replay struct {
-	t *testing.T
+	t    *testing.T
+	home string // where the test began
 	*view
 	pulse   *pulse
 	clock   time.Time
@@ -26,26 +28,38 @@ type replay struct {
 	decoder *flows.Decoder
 }
 
-// newReplay shows the captures of testdata/pcaps as they are after their last packet, with a screen of 80 by 24.
+// newReplay shows captures of testdata/pcaps as they are after their last packet, on a screen of 80 by 24.
 func newReplay(t *testing.T, names ...string) *replay {
 	t.Helper()
+	r := beginReplay(t, names...)
+	for r.packet() {
+	}
+	r.look()
+	return r
+}
+
+// beginReplay shows captures before their first packet. What is written goes to a directory of the test's own.
+func beginReplay(t *testing.T, names ...string) *replay {
+	t.Helper()
+	home, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var files []string
 	for _, name := range names {
-		files = append(files, filepath.Join("../../testdata/pcaps", name+".pcap"))
+		files = append(files, filepath.Join(home, "../../testdata/pcaps", name+".pcap"))
 	}
 	packets, err := capture.Open(files, capture.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { packets.Close() })
-	r := &replay{t: t, packets: packets, clock: time.Now().Add(time.Hour)} // no deadline is ever reached
+	r := &replay{t: t, home: home, packets: packets, clock: time.Now().Add(time.Hour)} // no deadline is ever reached
 	r.decoder = flows.NewDecoder(flows.DecoderOptions{})
 	tracker := analyzer.New(analyzer.Options{AtClose: true}, func(c *analyzer.Connection) { r.pulse.ended(c) })
 	r.pulse = newPulse(tracker, packets.Stats)
 	r.view = newView(newWatch(tracker, keptOptions{}), "eth0", false, func() string { return "" })
-	for r.packet() {
-	}
-	r.look()
+	t.Chdir(t.TempDir())
 	return r
 }
 
@@ -123,7 +137,7 @@ func (r *replay) screen() string {
 // golden compares the screen with a file of testdata/view.
 func (r *replay) golden(name string) {
 	r.t.Helper()
-	path := filepath.Join("testdata/view", name+".txt")
+	path := filepath.Join(r.home, "testdata/view", name+".txt")
 	got := r.screen()
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
@@ -151,6 +165,44 @@ func TestViewScreens(t *testing.T) {
 	r.golden("wide")
 	r.press("?")
 	r.golden("help")
+}
+
+func TestViewFlood(t *testing.T) {
+	r := newReplay(t, "syn-flood", "close-reset")
+	r.golden("flood")
+	r.press("p")
+	r.color = true
+	const red = "\x1b[31m"
+	if screen := r.View().Content; !strings.Contains(screen, "FLOOD "+red+"198.51.100.80:443 ") || !strings.Contains(screen, " PAUSED ") {
+		t.Errorf("the flood is not red, or the pause not told:\n%q", screen)
+	}
+	r.golden("flood-paused")
+	r.color = false
+	if screen := r.View().Content; strings.Contains(screen, "\x1b[3") {
+		t.Errorf("colours where none are wanted:\n%q", screen)
+	}
+}
+
+// While the screen is paused the capture goes on, and what is chosen stays as it was.
+func TestViewPause(t *testing.T) {
+	r := beginReplay(t, manyLives...)
+	r.golden("begin")
+	for range 20 {
+		r.packet()
+	}
+	r.look()
+	r.golden("twenty-packets")
+	r.press("p")
+	before := r.screen()
+	for r.packet() {
+	}
+	r.look()
+	if after := r.screen(); after != before {
+		t.Errorf("the paused screen changes:\n%s", cmp.Diff(before, after))
+	}
+	r.press("p")
+	r.look()
+	r.golden("after-pause")
 }
 
 func TestViewLadder(t *testing.T) {
@@ -199,5 +251,134 @@ func TestViewFilter(t *testing.T) {
 	r.press("esc")
 	if len(r.now.connections) != 10 {
 		t.Errorf("without a filter there are %d connections", len(r.now.connections))
+	}
+}
+
+// choice chooses a connection of the list by its id.
+func (r *replay) choice(id uint64) {
+	r.t.Helper()
+	r.press("g")
+	for range r.now.connections {
+		if r.chosen().ID == id {
+			return
+		}
+		r.press("down")
+	}
+	r.t.Fatalf("connection %d is not in the list:\n%s", id, r.screen())
+}
+
+func TestViewWrite(t *testing.T) {
+	r := newReplay(t, manyLives...)
+	for _, want := range []string{"tcplife-4.pcapng", "tcplife-4-2.pcapng"} {
+		r.choice(4)
+		r.press("w")
+		if said := "8 packets of connection 4 are in " + want; r.said != said {
+			t.Errorf("said %q, want %q", r.said, said)
+		}
+		packets, err := capture.Open([]string{want}, capture.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer packets.Close()
+		var got []string
+		tracker := analyzer.New(analyzer.Options{}, func(c *analyzer.Connection) {
+			got = append(got, c.Client.IP.String(), string(c.Teardown.Kind), c.Findings[0].Code)
+		})
+		decoder := flows.NewDecoder(flows.DecoderOptions{})
+		for {
+			packet, err := packets.Next()
+			if err != nil {
+				break
+			}
+			for _, s := range decoder.Decode(packet, nil) {
+				tracker.Segment(&s)
+			}
+		}
+		tracker.Close()
+		if want := []string{"192.0.2.10", "reset", "half_open"}; !slices.Equal(got, want) {
+			t.Errorf("the capture tells %q, want %q", got, want)
+		}
+	}
+	gone, err := os.MkdirTemp(".", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(gone)
+	if err := os.Remove("../" + filepath.Base(gone)); err != nil {
+		t.Fatal(err)
+	}
+	r.press("w")
+	if want := "write packets: open tcplife-4.pcapng: no such file or directory"; !r.failed || r.said != want {
+		t.Errorf("said %q where nothing can be written, want %q", r.said, want)
+	}
+}
+
+// What is not kept any more is said, on the ladder and of what is written.
+func TestViewIncomplete(t *testing.T) {
+	r := beginReplay(t, "half-open-data", "keepalive", "close-reset")
+	r.watch.recent = capture.NewRecent(0)
+	crowdOut := func() {
+		for range 3 {
+			r.watch.packet(&capture.Packet{Data: make([]byte, 1<<20), Link: 1})
+		}
+	}
+	for range 12 {
+		r.packet()
+	}
+	crowdOut()
+	for r.packet() {
+	}
+	r.look()
+	r.choice(1)
+	r.press("enter")
+	r.golden("ladder-incomplete")
+	r.press("w")
+	if want := "2 packets of connection 1 are in tcplife-1.pcapng; INCOMPLETE: its first 6 packets are not kept any more"; r.said != want {
+		t.Errorf("said %q, want %q", r.said, want)
+	}
+	r.press("esc")
+	crowdOut()
+	r.look()
+	for _, key := range []string{"w", "enter"} {
+		r.press(key)
+		if !r.failed || !strings.Contains(r.said, "no packet of connection 1 is kept any more") || r.page != listPage {
+			t.Errorf("%s: said %q on page %d", key, r.said, r.page)
+		}
+	}
+}
+
+// A round over more connections than there is time for takes several scenes, and says so.
+func TestViewOfMany(t *testing.T) {
+	r := beginReplay(t, "syn-flood")
+	for r.packet() {
+	}
+	vitals, _ := r.pulse.beat(r.clock, capture.NoTime)
+	scenes := 0
+	for whole := false; !whole && scenes < 100; scenes++ {
+		r.watch.look(time.Time{}, vitals) // the time is over already
+		r.Update(pollMsg{})
+		whole = r.now.whole
+		if !whole && !strings.Contains(r.screen(), " of 402)") {
+			t.Errorf("that not all were looked at is not said:\n%s", r.screen())
+		}
+	}
+	if want := (402 + sceneChunk) / sceneChunk; scenes < want || r.now.looked != 402 || r.now.matched != 402 {
+		t.Errorf("%d of 402 connections were looked at in %d scenes, want %d at least", r.now.looked, scenes, want)
+	}
+}
+
+// Screens smaller than 80 by 24 are cut, and nothing breaks.
+func TestViewSizes(t *testing.T) {
+	r := newReplay(t, manyLives...)
+	for _, width := range []int{1, 20, 79, 80, 300} {
+		for _, height := range []int{1, 2, 9, 10, 100} {
+			r.Update(tea.WindowSizeMsg{Width: width, Height: height})
+			r.screen()
+			r.press("down", "enter")
+			r.screen()
+			r.press("esc", "/")
+			r.screen()
+			r.press("esc")
+		}
 	}
 }

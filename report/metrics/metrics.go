@@ -118,8 +118,11 @@ var (
 	followedDesc  = prometheus.NewDesc("tcplife_followed_connections", "Connections followed now, closed ones as long as late segments may come.", nil, nil)
 	halfOpenDesc  = prometheus.NewDesc("tcplife_half_open_connections", "Connections followed now that one side has lost without the other's knowledge (RFC 9293, section 3.5.1).", nil, nil)
 	endpointsDesc = prometheus.NewDesc("tcplife_endpoints", "Endpoints of the connections followed now, by their state and side.", []string{"state", "side"}, nil)
-	floodsDesc    = prometheus.NewDesc("tcplife_syn_floods", "Targets of SYN floods so far.", nil, nil)
+	floodsDesc    = prometheus.NewDesc("tcplife_syn_floods", "Targets whose backlog filled with connections that nobody completed, so far, by what that was taken for.", []string{"verdict"}, nil)
 )
+
+// floodVerdicts are those of analyzer.SynFlood.
+var floodVerdicts = []string{"spoofed_flood", "single_source_flood", "flash_crowd", "suspicious"}
 
 // Describe is for prometheus.Collector.
 func (v vitals) Describe(descs chan<- *prometheus.Desc) { prometheus.DescribeByCollect(v, descs) }
@@ -148,5 +151,11 @@ func (v vitals) Collect(metrics chan<- prometheus.Metric) {
 			give(endpointsDesc, prometheus.GaugeValue, now.Live.Server[s], s.String(), "server")
 		}
 	}
-	give(floodsDesc, prometheus.GaugeValue, uint64(len(now.Floods)))
+	floods := map[string]uint64{}
+	for i := range now.Floods {
+		floods[now.Floods[i].Verdict]++
+	}
+	for _, verdict := range floodVerdicts {
+		give(floodsDesc, prometheus.GaugeValue, floods[verdict], verdict)
+	}
 }
