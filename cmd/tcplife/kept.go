@@ -114,7 +114,7 @@ func (s *scene) explain(o keptOptions, of *analyzer.Connection, look report.Ladd
 	s.track(o, of, ladders.Trace, func(*analyzer.Connection) {})
 	var text bytes.Buffer
 	if life.missing > 0 {
-		fmt.Fprintf(&text, "INCOMPLETE: connection %d began earlier: %s.\n\n", of.ID, life.tellMissing())
+		fmt.Fprintf(&text, "INCOMPLETE: %s.\nIn the list it is connection %d.\n\n", life.tellMissing(), of.ID)
 	}
 	e := report.Explanation{Ladders: ladders.Finish()}
 	if err := e.WriteText(&text, look); err != nil {
