@@ -183,7 +183,7 @@ func (v *view) ages(s *rfcsim.Passing, e *rfcsim.Endpoint, delay int64) {
 		if v.deniedTo == 0 || s.Known-1 < v.deniedTo {
 			v.deniedTo = s.Known - 1
 		}
-		v.stale = stale{since: v.deniedTo}
+		v.stale = stale{since: v.deniedTo, heard: v.stale.heard}
 	}
 }
 
