@@ -27,18 +27,24 @@ type Conn struct {
 	self      bool // Ends[0] is its own peer
 
 	last    [2]lastSegment
+	earlier [2][2]question // those before last, the later one first
 	repeats [2]repeats
 }
 
-// lastSegment is what matters later of the last segment an end has sent.
+// question is what an RST may answer.
+type question struct {
+	at      int64
+	ack     Seq
+	hasAck  bool
+	refused bool     // by an RST
+	kind    Stimulus // Nothing if there is none
+}
+
+// lastSegment is what matters later of the last segment an end has sent, RSTs left out.
 type lastSegment struct {
-	at       int64
-	seen     bool
-	kind     Stimulus
+	question
 	packet   uint64
 	seq, end Seq
-	ack      Seq
-	hasAck   bool
 	repeats  bool // it acknowledges no more than the one before, and has no text
 }
 
@@ -69,13 +75,22 @@ func (c *Conn) exchange(from int, x, y *Endpoint, s *Segment) Effect {
 		e = c.segment(from, x, y, s)
 	}
 	if !e.Has(Foreign) {
-		kind := kindOf(s, e)
 		c.countUnanswered(from, e, s)
-		before := &c.last[from]
-		repeats := before.seen && before.hasAck && s.HasAck && s.Ack == before.ack && s.Seq == s.end()
-		c.last[from] = lastSegment{s.At, true, kind, s.Packet, s.Seq, s.end(), s.Ack, s.HasAck, repeats}
+		if !s.Rst {
+			c.remember(from, e, s)
+		}
 	}
 	return e
+}
+
+func (c *Conn) remember(from int, e Effect, s *Segment) {
+	last := &c.last[from]
+	repeats := last.hasAck && s.HasAck && s.Ack == last.ack && s.Seq == s.end()
+	c.earlier[from] = [2]question{last.question, c.earlier[from][0]}
+	*last = lastSegment{
+		question: question{at: s.At, ack: s.Ack, hasAck: s.HasAck, kind: kindOf(s, e)},
+		packet:   s.Packet, seq: s.Seq, end: s.end(), repeats: repeats,
+	}
 }
 
 // Stimulus is the kind of segment that drew an RST.

@@ -45,8 +45,10 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 		x.resetClosed = true
 		return 0
 	}
-	if !exact && s.Seq.Before(y.rcv.nxt) && c.stimulus(from, s) != Nothing {
+	asked := c.asked(from, s)
+	if !exact && s.Seq.Before(y.rcv.nxt) && asked != nil {
 		// Below the window it does nothing to its receiver; as an answer it says that its sender is CLOSED.
+		c.unreceived(from, x, y, asked)
 		x.enter(Closed, s, false)
 		x.resetClosed = true
 		return 0
@@ -68,17 +70,19 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 		if !s.HasAck && x.ISSKnown && s.Seq == x.sndUna {
 			x.neverBeyondSyn(y)
 		}
+		if asked != nil && !s.HasAck && s.At-asked.at <= x.crossing() {
+			c.unreceived(from, x, y, asked)
+		}
 		x.push(*reset)
-		return c.accept(from, x, y, s, c.stimulus(from, s))
+		return c.accept(from, x, y, s, asked)
 	}
 	c.underWay(x, y, s)
 	if !s.HasAck && x.ISSKnown && s.Seq == x.sndUna {
 		x.neverBeyondSyn(y)
 	}
-	stimulus := c.stimulus(from, s)
-	if stimulus != Nothing && !s.HasAck {
-		c.unreceived(from, x, y, s)
-		if x.State() == SynRcvd && !x.acceptsAck(c.last[1-from].ack) {
+	if asked != nil && !s.HasAck {
+		c.unreceived(from, x, y, asked)
+		if x.State() == SynRcvd && !x.acceptsAck(asked.ack) {
 			// The ACK that it answers was not acceptable: it stays where it is (RFC 9293 §3.10.7.4, fifth step).
 			x.sndNxt, x.sndUna = x.ISS.Add(1+x.synLen), x.ISS
 			return 0
@@ -86,10 +90,10 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 		if c.HalfOpen == nil && (x.State() == Established || x.State() == CloseWait) && x.ackSent && !x.FinSent && y.Known() {
 			// It answers as if there were no connection (RFC 9293 §3.10.7.1), and it had not closed it (figure 10).
 			c.HalfOpenPacket = s.Packet
-			c.HalfOpen = &HalfOpen{Survivor: 1 - from, Since: c.last[from].at, At: s.At, By: stimulus}
+			c.HalfOpen = &HalfOpen{Survivor: 1 - from, Since: c.last[from].at, At: s.At, By: asked.kind}
 		}
 	}
-	return c.accept(from, x, y, s, stimulus)
+	return c.accept(from, x, y, s, asked)
 }
 
 // atFin reports an RST at the peer's FIN, which an end that has received that FIN accepts as Linux does
@@ -130,7 +134,7 @@ func (c *Conn) underWay(x, y *Endpoint, s *Segment) {
 		st, late := x.State(), x.rttKnown && s.At-x.History[n].At < x.rtt*9/10
 		switch {
 		case st == TimeWait && s.HasAck: // a socket in TIME_WAIT has nobody left who could abort it
-		case !late, st == Closed, st == Established, hasFin && (st == CloseWait || st == Closing):
+		case !late, st == Closed, st == Established, hasFin && (st == CloseWait || st == Closing || st == TimeWait && x.History[n-1].State != Closing):
 			n = 0
 			continue
 		}
@@ -138,24 +142,27 @@ func (c *Conn) underWay(x, y *Endpoint, s *Segment) {
 	}
 }
 
-// unreceived takes back what x is believed to be by receipt of the segment that it answers with an RST: the RST says
-// that to x there is no such connection.
-func (c *Conn) unreceived(from int, x, y *Endpoint, s *Segment) {
-	drew, own := c.last[1-from], c.last[from]
-	if w := &c.TimeWaits[from]; x.State() == TimeWait && w.Restarts > 0 && w.Since == drew.at {
+// unreceived takes back what x is believed to be by receipt of the segment that it answers with an RST, and of those after
+// it: the RST says that to x there is no such connection.
+func (c *Conn) unreceived(from int, x, y *Endpoint, asked *question) {
+	asked.refused = true
+	if w := &c.TimeWaits[from]; x.State() == TimeWait && w.Restarts > 0 && w.Since == asked.at {
 		w.Restarts-- // it was not in TIME_WAIT any more
 	}
-	for n := len(x.History) - 1; n >= 0 && x.State() != Closed && x.History[n].onReceipt && x.History[n].At <= drew.at &&
-		(x.History[n].Packet == drew.packet || drew.repeats && drew.at-x.History[n].At <= x.crossing()); n-- {
-		if own.seen && own.at >= x.History[n].At && own.packet > x.History[n].Packet {
+	own := &c.last[from]
+	for n := len(x.History) - 1; n >= 0 && x.State() != Closed && x.History[n].onReceipt && x.History[n].At >= asked.at; n-- {
+		if own.at >= x.History[n].At && own.packet >= x.History[n].Packet {
 			break // it has spoken since: what it refuses came later
+		}
+		if x.State() == FinWait2 && asked.kind == AnsweredData && asked.at == x.History[n].At {
+			break // it refuses the text, for its user has closed, but has heard the acknowledgement (RFC 1122 §4.2.2.13)
 		}
 		x.unwind(n, y)
 	}
 	if x.State() == Established && x.denied && !x.proven(y) {
 		x.withdrawTo(SynRcvd) // it had said so before
 	}
-	if !x.Known() && y.Known() && y.History[0].Packet == drew.packet && drew.kind != AnsweredData {
+	if !x.Known() && len(y.History) == 1 && y.History[0].At == asked.at && asked.kind != AnsweredData {
 		// One empty segment out of the blue, answered by an RST, is a probe and no connection.
 		y.History = nil
 	}
@@ -168,10 +175,10 @@ func (c *Conn) refuses(from int, x, y *Endpoint, s *Segment) Effect {
 		return Foreign
 	}
 	x.Spoke = true
-	return c.accept(from, x, y, s, AnsweredSyn)
+	return c.accept(from, x, y, s, &question{kind: AnsweredSyn})
 }
 
-func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, stimulus Stimulus) (e Effect) {
+func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, asked *question) (e Effect) {
 	switch {
 	case c.deaf(from):
 		// It gives up a peer that no longer answers (RFC 9293 §3.8.3), and which will not hear of that either.
@@ -181,7 +188,11 @@ func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, stimulus Stimulus) (
 		}
 	case y.Known() && y.State() != Closed:
 		if c.Reset == nil {
-			c.Reset = &Reset{By: from, At: s.At, Packet: s.Packet, ReceiverKnown: true, ReceiverState: y.State(), Answers: stimulus}
+			answers := Nothing
+			if asked != nil {
+				answers = asked.kind
+			}
+			c.Reset = &Reset{By: from, At: s.At, Packet: s.Packet, ReceiverKnown: true, ReceiverState: y.State(), Answers: answers}
 			c.resetSeq, c.resetAcks = s.Seq, s.HasAck
 		}
 		y.enter(Closed, s, true)
@@ -204,20 +215,28 @@ func (c *Conn) inexact(x, y *Endpoint, s *Segment) Effect {
 	return ResetDoubted
 }
 
-// stimulus is what the RST answers: an RST that nothing of its sender's own calls for takes its number from the
-// segment that drew it (RFC 9293 §3.5.2).
-func (c *Conn) stimulus(from int, s *Segment) Stimulus {
-	l := c.last[1-from]
-	if !l.seen || s.At-l.at > c.Ends[from].crossing() {
-		return Nothing // an answer comes at once
+// asked is what the RST answers, nil for one of its sender's own accord. An answer takes its number from the segment that drew it
+// (RFC 9293 §3.5.2), and comes at once. Each segment draws one, so that of several the last is it, until another RST comes.
+func (c *Conn) asked(from int, s *Segment) (found *question) {
+	last := &c.last[1-from]
+	if s.HasAck {
+		if s.Seq == 0 && !last.hasAck && s.Ack == last.end && s.At-last.at <= soonestTimeout {
+			return &last.question
+		}
+		return nil
 	}
-	switch {
-	case !s.HasAck && l.hasAck && s.Seq == l.ack:
-		return l.kind
-	case s.HasAck && s.Seq == 0 && s.Ack == l.end && !l.hasAck:
-		return l.kind
+	x := &c.Ends[from]
+	for _, q := range [...]*question{&last.question, &c.earlier[1-from][0], &c.earlier[1-from][1]} {
+		ago := s.At - q.at
+		switch {
+		case q.kind == Nothing || !q.hasAck || q.ack != s.Seq || c.last[from].at-q.at > x.crossing():
+		case found == nil && ago <= max(x.crossing(), soonestTimeout):
+			found = q
+		case found != nil && found.refused && !q.refused && ago <= x.crossing():
+			found = q
+		}
 	}
-	return Nothing
+	return found
 }
 
 // goesOn withdraws a reset that the endpoint has outlived: it sends more than what was under way.
@@ -241,6 +260,10 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 		x.History = x.History[:len(x.History)-1] // CLOSED, and what its number seemed to say
 	}
 	x.resetClosed = false
+	if c.HandshakeAcked && x.State() == SynRcvd && x.Known() && x.sndUna.After(x.ISS) {
+		// It was only the RST that denied the receipt of this.
+		x.push(Entry{State: Established, At: c.HandshakeAckAt, Packet: c.HandshakeAckPacket, onReceipt: true})
+	}
 	if asks && x.gotFin && y.FinSent && !s.Ack.After(y.FinSeq) {
 		// Had the FIN arrived, the RST behind it would have been exact.
 		x.lostFin()

@@ -63,6 +63,7 @@ type passed struct {
 // then, shows it again.
 type stale struct {
 	since  int  // index in the true history of the state in which it was sent; 0 for no doubt
+	latest int  // that of the latest such segment, where there are several
 	heard  bool // something that it may go on from
 	shown  bool // and that acknowledges no less than what was heard before
 	spoken bool
@@ -183,7 +184,7 @@ func (v *view) ages(s *rfcsim.Passing, e *rfcsim.Endpoint, delay int64) {
 		if v.deniedTo == 0 || s.Known-1 < v.deniedTo {
 			v.deniedTo = s.Known - 1
 		}
-		v.stale = stale{since: v.deniedTo, heard: v.stale.heard}
+		v.stale = stale{since: v.deniedTo, latest: s.Known - 1, heard: v.stale.heard}
 	}
 }
 
@@ -199,7 +200,7 @@ func (v *view) hears(s *rfcsim.Passing, e *rfcsim.Endpoint) {
 	if s.Syn || s.Fin {
 		end++
 	}
-	opens := s.Syn && !s.HasAck && e.History[v.stale.since].State == rfcsim.SynSent
+	opens := s.Syn && !s.HasAck && e.History[v.stale.latest].State == rfcsim.SynSent
 	heard := s.Rst || opens || s.HasAck && !less(end, e.RcvNxt())
 	v.stale.heard = v.stale.heard || heard
 	v.stale.shown = v.stale.shown || heard && !less(s.Ack, v.heardAck) || s.Rst || opens
@@ -309,6 +310,9 @@ func (p *play) open(end int) bool {
 func (p *play) agrees(end int) bool {
 	history, since := p.sim.Ends[end].History, p.ends[end].stale.since
 	now := len(history) - 1
+	for since > 0 && p.looksLikeAnswer(end, since) {
+		since--
+	}
 	if since > 0 {
 		now = since
 	}
@@ -402,7 +406,8 @@ func (p *play) truthOf(parts []part, end, i int, history []rfcsim.Entry) []part 
 // looksLikeAnswer: the end said by an RST that it is CLOSED, and nothing that it sent in this state passed. Without ACK so does
 // a CLOSED end answer (RFC 9293 §3.10.7.1), which was never in this state, if it has acknowledged nothing yet, or after a
 // repetition; and any RST that comes soon may have left before that arrived which brought the end to this state.
-func (p *play) looksLikeAnswer(end, i int) bool {
+func (p *play) looksLikeAnswer(end, first int) bool {
+	i := first
 	v, history := &p.ends[end], p.sim.Ends[end].History
 	if history[i].Cause != rfcsim.Arrival || history[i].State == rfcsim.Closed || v.rstSent == 0 {
 		return false
@@ -410,8 +415,10 @@ func (p *play) looksLikeAnswer(end, i int) bool {
 	if !v.acked && !v.rstAck {
 		return true
 	}
-	return i+1 < len(history) && history[i+1].State == rfcsim.Closed && history[i+1].Cause != rfcsim.Arrival &&
-		v.said <= i && (history[i+1].At-history[i].At < soon || v.unheard && !v.rstAck)
+	for i++; i < len(history) && history[i].State != rfcsim.Closed && history[i].Cause == rfcsim.Arrival; i++ {
+	}
+	return i < len(history) && history[i].State == rfcsim.Closed && !(v.rstAck && history[i].Cause == rfcsim.Arrival) &&
+		v.said <= first && (history[i].At-history[first].At < soon || v.unheard && !v.rstAck)
 }
 
 // tells reports whether names is the true history.

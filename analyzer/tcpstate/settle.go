@@ -39,7 +39,7 @@ func (c *Conn) settleDoubt() {
 		if e.doubted == nil || !e.Known() || e.State() == Closed {
 			continue
 		}
-		if c.last[i].seen && c.last[i].at > e.doubted.At {
+		if c.last[i].kind != Nothing && c.last[i].at > e.doubted.At {
 			continue
 		}
 		if c.Reset == nil && e.doubted.onReceipt {

@@ -154,7 +154,8 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 	case x.State() == SynRcvd && x.ISSKnown:
 		beyond := s.Seq.Add(s.Len).After(x.ISS.Add(1+x.synLen)) || s.Fin
 		ofData := y.ISSKnown && s.Ack.After(y.ISS.Add(1+y.synLen))
-		if beyond && !c.SynDataAcked || ofData {
+		probes := s.Seq == x.ISS && s.Len == 0 // a keepalive (RFC 9293 §3.8.4)
+		if beyond && !c.SynDataAcked || ofData || probes {
 			// The ACK that completed the handshake is not in the capture. (With Fast Open text may be sent before it:
 			// RFC 7413 §4.2.)
 			x.infer(Established, s.At, s.Packet, true)
@@ -216,7 +217,9 @@ func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		l.seq != l.end && !s.Ack.Before(l.end) && x.maxAck.Before(l.end) {
 		// It acknowledges for the first time what the peer sent last, and with that the acknowledgement of its FIN has come.
 		x.sndUna = l.ack
-		c.finAcked(from, x, &Segment{At: l.at, Packet: l.packet})
+		if !y.FinSent || l.end != y.FinSeq.Add(1) {
+			c.finAcked(from, x, &Segment{At: l.at, Packet: l.packet})
+		}
 	}
 	had := x.rcv.nxt
 	x.rcv.acked(s.Ack)
