@@ -44,15 +44,16 @@ func (c *Conn) Pack(k *compact.Coder) {
 	k.Bool(&c.self)
 	for i := range c.last {
 		l := &c.last[i]
-		k.Time(&l.at)
-		k.Bool(&l.seen)
-		k.Uint8((*uint8)(&l.kind))
+		l.question.pack(k)
 		k.Uint64(&l.packet)
 		l.seq.pack(k)
 		l.end.pack(k)
-		l.ack.pack(k)
-		k.Bool(&l.hasAck)
 		k.Bool(&l.repeats)
+		for j := range c.earlier[i] {
+			if q := &c.earlier[i][j]; compact.Some(k, q) {
+				q.pack(k)
+			}
+		}
 	}
 	for i := range c.repeats {
 		r := &c.repeats[i]
@@ -65,6 +66,14 @@ func (c *Conn) Pack(k *compact.Coder) {
 		k.Uint64(&r.last)
 		k.Bool(&r.probes)
 	}
+}
+
+func (q *question) pack(k *compact.Coder) {
+	k.Time(&q.at)
+	q.ack.pack(k)
+	k.Bool(&q.hasAck)
+	k.Bool(&q.refused)
+	k.Uint8((*uint8)(&q.kind))
 }
 
 func (e *Endpoint) pack(k *compact.Coder) {
