@@ -108,7 +108,7 @@ func (a *Analyzer) segment(seg *flows.Segment) {
 	c, head := a.find(seg, head)
 	before := c.openings()
 	a.take(c, head, seg)
-	a.follow(c, before)
+	a.follow(c, before, seg)
 	a.recount(c)
 	a.reportClosed(c)
 	a.schedule(c)

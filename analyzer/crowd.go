@@ -18,22 +18,17 @@ const (
 
 // attempt is what package crowd knows an attempt by.
 func (c *connection) attempt() crowd.Attempt {
-	k, x, y := &c.key, &c.sides[c.opener], &c.sides[1-c.opener]
-	at := crowd.Attempt{Source: k.A, SourcePort: k.APort, Target: k.B, TargetPort: k.BPort, V6: k.V6, SynAt: x.openingAt, SynAckAt: y.synAckAt}
-	if c.opener == 1 {
-		at.Source, at.SourcePort, at.Target, at.TargetPort = k.B, k.BPort, k.A, k.APort
-	}
+	at := attemptBy(&c.key, c.opener)
+	at.SynAt, at.SynAckAt = c.sides[c.opener].openingAt, c.sides[1-c.opener].synAckAt
 	return at
 }
 
-// attemptOf is that of a SYN that nothing came before.
-func attemptOf(syn *flows.Segment) crowd.Attempt {
-	k := &syn.Key
-	at := crowd.Attempt{Source: k.A, SourcePort: k.APort, Target: k.B, TargetPort: k.BPort, V6: k.V6, SynAt: syn.Time}
-	if syn.FromB {
-		at.Source, at.SourcePort, at.Target, at.TargetPort = k.B, k.BPort, k.A, k.APort
+// attemptBy is one of an end of the key.
+func attemptBy(k *flows.Key, end int) crowd.Attempt {
+	if end == 1 {
+		return crowd.Attempt{Source: k.B, Target: k.A, TargetPort: k.APort, V6: k.V6}
 	}
-	return at
+	return crowd.Attempt{Source: k.A, Target: k.B, TargetPort: k.BPort, V6: k.V6}
 }
 
 // openings are the SYNs and the SYN-ACKs of each end.
@@ -46,9 +41,15 @@ func (c *connection) openings() (o openings) {
 	return o
 }
 
-// follow tells the crowd what a segment has made of an attempt that had sent these before.
-func (a *Analyzer) follow(c *connection, before openings) {
-	if c.role != RoleSyn || c.phase == failed {
+// follow tells the crowd what a segment has made of an attempt, from what had been sent before it.
+func (a *Analyzer) follow(c *connection, before openings, seg *flows.Segment) {
+	if c.role != RoleSyn {
+		if seg.Flags.Has(flows.RST) && seg.Window > 0 && seg.FromB != c.first.FromB {
+			c.first.RSTWindow = true
+		}
+		return
+	}
+	if c.phase == failed {
 		return
 	}
 	now := c.openings()
@@ -111,7 +112,10 @@ func (c *connection) failure() crowd.End {
 func (a *Analyzer) leave(c *connection, by EndedBy) {
 	var end crowd.End
 	switch c.phase {
-	case unopened, failed:
+	case failed:
+		return
+	case unopened:
+		a.strayed(c)
 		return
 	case completed:
 		end = crowd.Used
@@ -124,4 +128,21 @@ func (a *Analyzer) leave(c *connection, by EndedBy) {
 	at := c.attempt()
 	a.crowd.End(a.clock, &at, end, by == EndCaptureEnd, c.synAcksAgain(), &c.first)
 	c.phase = failed
+}
+
+// strayed tells the crowd of a record of one segment that opened nothing, transmissions of it included, and of an RST at most.
+func (a *Analyzer) strayed(c *connection) {
+	from := 0
+	if c.first.FromB {
+		from = 1
+	}
+	x, y := &c.sides[from], &c.sides[1-from]
+	const several = 32
+	alone := x.packets <= several && x.bytes == 0 && y.packets == y.rsts && x.openings == 0
+	if !alone || c.first.Flags.Has(flows.ACK) && !c.first.Flags.Has(flows.SYN) && !c.first.Flags.Has(flows.RST) && c.opener != from {
+		return // of a connection whose beginning was not captured
+	}
+	at := attemptBy(&c.key, from)
+	at.SynAt = c.start
+	a.crowd.Stray(a.clock, &at, &c.first, y.rsts > 0)
 }

@@ -78,6 +78,51 @@ type SynFlood struct {
 	Evidence        []string       `json:"evidence"`
 }
 
+// Scan is a search for what answers: one source that tries many ports or addresses, most of them in vain.
+type Scan struct {
+	Record    string     `json:"record"` // "scan"
+	Schema    int        `json:"schema"`
+	Kind      string     `json:"kind"`      // syn | connect | fin | null | xmas | maimon | ack | window
+	Direction string     `json:"direction"` // horizontal | vertical | both
+	Source    netip.Addr `json:"source"`
+	Targets   uint64     `json:"targets"` // distinct addresses
+	Ports     uint64     `json:"ports"`   // distinct ports
+	Found     Found      `json:"found"`
+	Open      []Target   `json:"open"` // the first of Found.Open
+	Start     Time       `json:"start"`
+	End       Time       `json:"end"`
+	Probes    uint64     `json:"probes"` // repeated ones included
+	Used      uint64     `json:"used_connections"`
+
+	TargetList []netip.Addr `json:"target_list"` // the first of them
+	PortRanges []string     `json:"port_ranges"`
+	Marks      []string     `json:"marks"`
+	Evidence   []string     `json:"evidence"`
+}
+
+// Found counts what the probes found, in nmap's words: distinct ports of distinct addresses.
+type Found struct {
+	Open       uint64 `json:"open"`
+	Closed     uint64 `json:"closed"`
+	Filtered   uint64 `json:"filtered"`
+	Unfiltered uint64 `json:"unfiltered"`
+}
+
+// Backscatter is what comes from a flood somewhere else: the answers of its victim to forged SYNs, or of reflectors to SYNs that
+// were forged in the victim's name.
+type Backscatter struct {
+	Record   string     `json:"record"` // "backscatter"
+	Schema   int        `json:"schema"`
+	Kind     string     `json:"kind"` // backscatter | syn_ack_reflection
+	Victim   netip.Addr `json:"victim"`
+	Peers    uint64     `json:"peers"` // the addresses that got its answers; the reflectors
+	Sockets  uint64     `json:"sockets"`
+	Segments uint64     `json:"segments"`
+	Start    Time       `json:"start"`
+	End      Time       `json:"end"`
+	Evidence []string   `json:"evidence"`
+}
+
 func (a *Analyzer) crowded(r *Result) {
 	listeners, all := a.crowd.Listeners()
 	r.Summary.Listeners = all
@@ -90,7 +135,101 @@ func (a *Analyzer) crowded(r *Result) {
 		}
 		r.SynFloods = append(r.SynFloods, synFlood(&f))
 	}
+	scans, backscatter := a.crowd.Scans()
+	for i := range scans {
+		r.Scans = append(r.Scans, scan(&scans[i]))
+	}
+	for i := range backscatter {
+		r.Backscatter = append(r.Backscatter, returned(&backscatter[i]))
+	}
+	r.Summary.Scans, r.Summary.Backscatter = uint64(len(scans)), uint64(len(backscatter))
 }
+
+var probeKinds = [...]string{
+	crowd.SynScan: "syn", crowd.ConnectScan: "connect", crowd.FinScan: "fin", crowd.NullScan: "null", crowd.XmasScan: "xmas",
+	crowd.MaimonScan: "maimon", crowd.AckScan: "ack", crowd.WindowScan: "window",
+	crowd.Backscatter: "backscatter", crowd.Reflection: "syn_ack_reflection",
+}
+
+func scan(s *crowd.Scan) Scan {
+	r := Scan{
+		Record: "scan", Schema: Schema, Kind: probeKinds[s.Kind], Direction: "vertical", Source: flows.IP(s.Addr, s.V6),
+		Targets: s.Targets, Ports: s.Ports, Found: Found{s.Open, s.Closed, s.Filtered, s.Unfiltered},
+		Start: Time(s.Start), End: Time(s.End), Probes: s.Probes, Used: s.Used,
+		Open: []Target{}, TargetList: []netip.Addr{}, PortRanges: ranges(s.PortList), Marks: names(s.Marks),
+	}
+	switch {
+	case s.Horizontal && s.Vertical:
+		r.Direction = "both"
+	case s.Horizontal:
+		r.Direction = "horizontal"
+	}
+	for _, o := range s.OpenSockets {
+		r.Open = append(r.Open, Target{flows.IP(o.Addr, s.V6), &o.Port})
+	}
+	for _, t := range s.TargetList {
+		r.TargetList = append(r.TargetList, flows.IP(t, s.V6))
+	}
+	about := ""
+	if !s.Exact {
+		about = "about "
+	}
+	r.Evidence = []string{
+		fmt.Sprintf("tried: %s%s of %s", about, counted(s.Pairs, "port"), counted(s.Targets, "address")),
+		fmt.Sprintf("answers: %d accepted, %d reset, %d silent", s.Open-s.OpenFiltered, s.Closed+s.Unfiltered, s.Filtered+s.OpenFiltered),
+		fmt.Sprintf("connections that the source used: %d", s.Used),
+	}
+	if s.OpenFiltered > 0 {
+		r.Evidence = append(r.Evidence, "silence counts as open where the address answered other probes (nmap: open|filtered)")
+	}
+	for _, m := range s.Marks {
+		r.Evidence = append(r.Evidence, mark(m))
+	}
+	return r
+}
+
+func returned(s *crowd.Scan) Backscatter {
+	r := Backscatter{
+		Record: "backscatter", Schema: Schema, Kind: probeKinds[s.Kind], Victim: flows.IP(s.Addr, s.V6),
+		Peers: s.Targets, Sockets: s.Pairs, Segments: s.Probes, Start: Time(s.Start), End: Time(s.End),
+	}
+	if s.Kind == crowd.Reflection {
+		r.Evidence = []string{fmt.Sprintf("%s sent SYN-ACKs to one that had sent no SYN", counted(s.Targets, "address"))}
+	} else {
+		r.Evidence = []string{fmt.Sprintf("%s of %s got SYN-ACKs or RSTs that answer no SYN of theirs", counted(s.Pairs, "socket"), counted(s.Targets, "address"))}
+	}
+	return r
+}
+
+// ranges writes rising numbers as ranges.
+func ranges(ports []uint16) []string {
+	list := []string{}
+	for i := 0; i < len(ports); {
+		j := i
+		for j+1 < len(ports) && ports[j+1] == ports[j]+1 {
+			j++
+		}
+		if i == j {
+			list = append(list, fmt.Sprint(ports[i]))
+		} else {
+			list = append(list, fmt.Sprintf("%d-%d", ports[i], ports[j]))
+		}
+		i = j + 1
+	}
+	return list
+}
+
+func names(marks []crowd.Mark) []string {
+	list := []string{}
+	for _, m := range marks {
+		list = append(list, m.Name)
+	}
+	return list
+}
+
+func mark(m crowd.Mark) string { return fmt.Sprintf("%s have the mark %s", percent(m.Share), m.Name) }
+
+func percent(x float64) string { return fmt.Sprintf("%.3g %%", 100*x) }
 
 func listener(l *crowd.Listener) Listener {
 	return Listener{
@@ -136,13 +275,10 @@ func synFlood(f *crowd.Flood) SynFlood {
 		HalfOpenPeak: f.HalfOpen, CompletionRatio: share(f.Completed, f.Attempts), Sources: f.Sources,
 		SourceEntropy: NullableNumber{rounded(f.Entropy), true},
 		Answered:      f.Answered, Retransmitted: f.Again, ResetBySource: f.Disowned, Unreachable: f.Unreachable,
-		SeenOnce: rounded(f.OnceShare), Networks: uint64(f.Prefixes[0]), SynCookies: synCookies(f.Cookies), Marks: []string{},
+		SeenOnce: rounded(f.OnceShare), Networks: uint64(f.Prefixes[0]), SynCookies: synCookies(f.Cookies), Marks: names(f.Marks),
 	}
 	if !f.Whole {
 		r.Target.Port = &f.Port
-	}
-	for _, m := range f.Marks {
-		r.Marks = append(r.Marks, m.Name)
 	}
 	r.Evidence = evidence(f)
 	return r
@@ -160,7 +296,6 @@ func share(part, whole uint64) float64 {
 
 // evidence tells the numbers that led to the verdict.
 func evidence(f *crowd.Flood) []string {
-	percent := func(x float64) string { return fmt.Sprintf("%.3g %%", 100*x) }
 	list := []string{
 		fmt.Sprintf("%d of %d attempts were completed", f.Completed, f.Attempts),
 		fmt.Sprintf("%d attempts were half-open at one time", f.HalfOpen),
@@ -169,7 +304,7 @@ func evidence(f *crowd.Flood) []string {
 	if !f.SourcesExact {
 		about = fmt.Sprintf("about (by a sample of %d) ", f.Sampled)
 	}
-	list = append(list, fmt.Sprintf("%s%d sources in %d networks, %s of them seen once", about, f.Sources, f.Prefixes[0], percent(f.OnceShare)))
+	list = append(list, fmt.Sprintf("%s%s in %s, %s of them seen once", about, counted(f.Sources, "source"), counted(uint64(f.Prefixes[0]), "network"), percent(f.OnceShare)))
 	if f.Sources > 1 {
 		list = append(list, fmt.Sprintf("their entropy is %.3g of at most %.3g bits", f.Entropy, math.Log2(float64(f.Sources))))
 	}
@@ -184,7 +319,18 @@ func evidence(f *crowd.Flood) []string {
 		list = append(list, fmt.Sprintf("SYN cookies: %d SYN-ACKs were not sent again when due", f.Cookies.Unrepeated))
 	}
 	for _, m := range f.Marks {
-		list = append(list, fmt.Sprintf("%s have the mark %s", percent(m.Share), m.Name))
+		list = append(list, mark(m))
 	}
 	return list
+}
+
+// counted writes a number with its noun, in the plural if it is not one.
+func counted(n uint64, noun string) string {
+	switch {
+	case n == 1:
+		return "1 " + noun
+	case noun == "address":
+		return fmt.Sprintf("%d addresses", n)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -71,7 +71,8 @@ func (s *embryos) live() uint64 { return uint64(s.made) - uint64(len(s.free)) }
 // conceive begins the record of an attempt.
 func (a *Analyzer) conceive(syn *flows.Segment) {
 	a.live.Begun++
-	at, looks := attemptOf(syn), crowd.ProbeOf(syn)
+	at, looks := attemptBy(&syn.Key, sender(syn)), crowd.ProbeOf(syn)
+	at.SynAt = syn.Time
 	a.crowd.Syn(a.clock, &at, &looks)
 	n := a.table.add(&syn.Key)
 	p := &a.table.places[n]

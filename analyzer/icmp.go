@@ -17,7 +17,7 @@ func (a *Analyzer) quoted(seg *flows.Segment) {
 		if x := &o.tcp.Ends[sender(seg)]; seg.Quote.HasSeq && x.ISSKnown && x.ISS == tcpstate.Seq(seg.Seq) {
 			c = o
 			o.undeliverable(seg)
-			a.follow(o, o.openings())
+			a.follow(o, o.openings(), seg)
 			a.recount(o)
 			a.schedule(o)
 			break

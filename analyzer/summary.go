@@ -7,6 +7,9 @@ type Result struct {
 	Summary   *Summary
 	Listeners []Listener // those with the fullest backlog first; Summary.Listeners says how many there are
 	SynFloods []SynFlood // by onset
+	Scans     []Scan     // by their beginning
+	// Backscatter is what came back from floods elsewhere, by its beginning.
+	Backscatter []Backscatter
 	// Population is how many endpoints there were in each state over time: one series, or none without a segment.
 	Population []PopulationSeries
 	Evicted    uint64 // connections given up early to stay within the limits of Options; their records say evicted
@@ -27,6 +30,7 @@ type Summary struct {
 	Listeners      uint64            `json:"listeners"`  // sockets that answered a SYN
 	SynFloods      uint64            `json:"syn_floods"` // but for flash crowds
 	Scans          uint64            `json:"scans"`
+	Backscatter    uint64            `json:"backscatter"` // victims of floods elsewhere
 	HalfOpen       uint64            `json:"half_open"`
 	Embryonic      uint64            `json:"embryonic"`
 }

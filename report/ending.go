@@ -21,7 +21,8 @@ func (e *Ending) lists() []list {
 	return []list{
 		{"listeners", records(e.Result.Listeners, filledListener)},
 		{"syn_floods", records(e.Result.SynFloods, filledFlood)},
-		{"scans", nil},
+		{"scans", records(e.Result.Scans, filledScan)},
+		{"backscatter", records(e.Result.Backscatter, filledBackscatter)},
 		{"time_wait", nil},
 		{"population", records(e.Result.Population, filledPopulation)},
 	}

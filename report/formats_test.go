@@ -62,7 +62,7 @@ func emptyEnding() *Ending {
 
 func TestJSONIsOneDocumentInOrder(t *testing.T) {
 	out := write(t, "json", sampleConnections(), sampleEnding())
-	want := []string{"connections", "embryonic", "half_open", "listeners", "syn_floods", "scans", "time_wait", "population", "summary", "capture"}
+	want := []string{"connections", "embryonic", "half_open", "listeners", "syn_floods", "scans", "backscatter", "time_wait", "population", "summary", "capture"}
 	if diff := cmp.Diff(want, members(t, out)); diff != "" {
 		t.Error(diff)
 	}

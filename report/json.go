@@ -11,7 +11,7 @@ import (
 )
 
 // JSON writes one document. Its members are, in this order, connections, embryonic, half_open, listeners, syn_floods,
-// scans, time_wait, population, summary and capture; Schema describes them. It keeps 8 bytes for each embryonic and
+// scans, backscatter, time_wait, population, summary and capture; Schema describes them. It keeps 8 bytes for each embryonic and
 // each half-open connection, for the two lists of ids.
 type JSON struct {
 	w         *bufio.Writer
@@ -106,6 +106,17 @@ func appendRecord(b []byte, record any) ([]byte, error) {
 func filledListener(l analyzer.Listener) analyzer.Listener {
 	l.SynAckRetransmissions = filledList(l.SynAckRetransmissions)
 	return l
+}
+
+func filledScan(s analyzer.Scan) analyzer.Scan {
+	s.Open, s.TargetList, s.PortRanges = filledList(s.Open), filledList(s.TargetList), filledList(s.PortRanges)
+	s.Marks, s.Evidence = filledList(s.Marks), filledList(s.Evidence)
+	return s
+}
+
+func filledBackscatter(b analyzer.Backscatter) analyzer.Backscatter {
+	b.Evidence = filledList(b.Evidence)
+	return b
 }
 
 func filledFlood(f analyzer.SynFlood) analyzer.SynFlood {

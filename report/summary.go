@@ -38,6 +38,7 @@ func connectionSummary(s *analyzer.Summary) []summaryLine {
 		{"half-open", s.HalfOpen, alert},
 		{"SYN floods", s.SynFloods, bad},
 		{"scans", s.Scans, alert},
+		{"backscatter", s.Backscatter, alert},
 	} {
 		if c.n > 0 {
 			lines = append(lines, summaryLine{c.label, []string{count(c.n)}, c.tone})

@@ -14,8 +14,8 @@ import (
 )
 
 // Table writes tables for people, all of them at the end: the connections, then, where there are any, the embryonic
-// and the half-open ones, who holds TIME_WAITs, the listeners, the SYN floods, and last a summary of the connections and of the
-// capture. It keeps the rows it will show and nothing of the others.
+// and the half-open ones, who holds TIME_WAITs, the listeners, the SYN floods, the scans and what came
+// back from floods elsewhere, and last a summary of the connections and of the capture. It keeps the rows it will show and nothing of the others.
 //
 // A table too wide for TableOptions.Width is not wrapped. Of the connections, columns are shortened or left out in this
 // order until it fits: the two parts of the RTT, the date, packets, ended_by, the middle of IPv6 addresses, start, the
@@ -114,6 +114,8 @@ func (t *Table) Finish(e *Ending) error {
 		t.timeWaits.section(t.options.Top),
 		listenerSection(e.Result, t.options.Top),
 		floodSection(e.Result.SynFloods, t.options.Top),
+		scanSection(e.Result.Scans, t.options.Top),
+		backscatterSection(e.Result.Backscatter, t.options.Top),
 	}
 	if t.rows != nil {
 		if t.rows.above {

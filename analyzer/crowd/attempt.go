@@ -4,11 +4,11 @@ import "github.com/tcplife/tcplife/flows"
 
 // Attempt is one attempt to open a connection, from its opener to what it wants to reach.
 type Attempt struct {
-	Source, Target         flows.Addr
-	SourcePort, TargetPort uint16
-	V6                     bool
-	SynAt                  int64 // its first SYN
-	SynAckAt               int64 // the first SYN-ACK, if there was one
+	Source, Target flows.Addr
+	TargetPort     uint16
+	V6             bool
+	SynAt          int64 // its first SYN
+	SynAckAt       int64 // the first SYN-ACK, if there was one
 }
 
 // End is what became of an attempt.

@@ -311,7 +311,7 @@ func (c *Crowd) End(now int64, a *Attempt, end End, cut bool, synAcksAgain int, 
 		}
 	}
 	if !flooded {
-		c.scans.attempt(c.now, a, end, syn)
+		c.scans.attempt(a, end, cut, syn)
 	}
 }
 

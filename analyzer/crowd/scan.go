@@ -1,5 +1,429 @@
 package crowd
 
-type scans struct{}
+import (
+	"cmp"
+	"slices"
 
-func (s *scans) attempt(now int64, a *Attempt, end End, syn *Probe) {}
+	"github.com/tcplife/tcplife/flows"
+)
+
+// Kind is what somebody sends to many, in nmap's words.
+type Kind uint8
+
+// The kinds of probes, and of what comes back from others' floods.
+const (
+	SynScan Kind = iota // until it is judged also that of connect scans
+	ConnectScan
+	FinScan
+	NullScan
+	XmasScan
+	MaimonScan
+	AckScan
+	WindowScan
+	Backscatter // SYN-ACKs and RSTs that nobody asked for: their sender is flooded with forged SYNs
+	Reflection  // SYN-ACKs of many to one that asked for none of them
+)
+
+// answer is what a probe drew, the one that says most last.
+type answer uint8
+
+const (
+	silence answer = 1 + iota
+	reset
+	resetWithWindow
+	accepted
+)
+
+// scans finds who probes many ports or addresses. Everybody whose attempts fail is a candidate, in a table of fixed size where
+// one who has tried more things stays longer; who has tried several is followed.
+type scans struct {
+	candidates [candidateSets]*[candidateWays]candidate
+	followed   map[prober]*scan
+	missed     uint64 // probers for whom there was no room
+}
+
+const (
+	candidateSets = 1 << 12
+	candidateWays = 4
+	candidateTry  = 8 // distinct probes after which one is followed
+	maxScans      = 256
+	// probesKept of a scan are kept, all of a scan of every port; fewer once manyScans are followed.
+	probesKept = 1 << 16
+	probesFew  = 1 << 12
+	manyScans  = 8
+)
+
+// prober is somebody who sends probes of a kind; for a Reflection it is who gets them.
+type prober struct {
+	addr flows.Addr
+	v6   bool
+	kind Kind
+}
+
+type candidate struct {
+	prober
+	n           uint8
+	used        uint64
+	first, last int64
+	probes      [candidateTry]tried
+}
+
+type tried struct {
+	socket socket
+	answer answer
+}
+
+// scan is what one prober has done.
+type scan struct {
+	prober
+	first, last int64
+	n           uint64 // probes
+	used        uint64 // connections of it that were used
+	disowned    uint64
+	idle        uint64 // completed, and nothing was sent
+	ownStack    uint64 // probes with the options that an operating system gives
+	pairs       sample[answer]
+	marks       marks
+}
+
+// attempt takes in the end of an attempt. With cut only the capture ended.
+func (s *scans) attempt(a *Attempt, end End, cut bool, p *Probe) {
+	who := prober{a.Source, a.V6, SynScan}
+	var drew answer
+	switch end {
+	case Used:
+		s.use(who)
+		return
+	case Idle:
+		if cut {
+			return
+		}
+		drew = accepted
+	case Disowned, Abandoned:
+		drew = accepted
+	case Refused, Withdrawn:
+		drew = reset
+	default:
+		drew = silence
+	}
+	f := s.probe(a.SynAt, who, socket{addr: a.Target, port: a.TargetPort}, drew)
+	if f == nil {
+		return
+	}
+	switch end {
+	case Disowned:
+		f.disowned++
+	case Idle:
+		f.idle++
+	}
+	if p.Flags != 0 {
+		f.look(a, p)
+	}
+}
+
+func (f *scan) look(a *Attempt, p *Probe) {
+	const system = 0b1110 << 16 // any of the options beside the MSS
+	f.marks.add(a, p)
+	if p.Options&system != 0 {
+		f.ownStack++
+	}
+}
+
+// stray takes in a segment that opened nothing, and whether an RST answered it.
+func (s *scans) stray(a *Attempt, p *Probe, drewRST bool) {
+	drew := silence
+	switch {
+	case drewRST && p.RSTWindow:
+		drew = resetWithWindow
+	case drewRST:
+		drew = reset
+	}
+	target := socket{addr: a.Target, port: a.TargetPort}
+	const control = flows.FIN | flows.SYN | flows.RST | flows.PSH | flows.ACK | flows.URG
+	kind := AckScan
+	switch p.Flags & control {
+	case flows.FIN:
+		kind = FinScan
+	case 0:
+		kind = NullScan
+	case flows.FIN | flows.PSH | flows.URG:
+		kind = XmasScan
+	case flows.FIN | flows.ACK:
+		kind = MaimonScan
+	case flows.ACK:
+	case flows.SYN | flows.ACK:
+		s.probe(a.SynAt, prober{a.Target, a.V6, Reflection}, socket{addr: a.Source}, drew)
+		kind = Backscatter
+	case flows.RST | flows.ACK:
+		if p.Seq != 0 {
+			return // not the answer to a SYN (RFC 9293 §3.10.7.1)
+		}
+		kind = Backscatter
+	default:
+		return
+	}
+	if f := s.probe(a.SynAt, prober{a.Source, a.V6, kind}, target, drew); f != nil {
+		f.look(a, p)
+	}
+}
+
+// set is where a prober's candidate is.
+func (s *scans) set(who prober) **[candidateWays]candidate {
+	h := socket{addr: who.addr, port: uint16(who.kind)}.hash()
+	return &s.candidates[h%candidateSets]
+}
+
+// use takes note that somebody who has tried things also used a connection.
+func (s *scans) use(who prober) {
+	set := *s.set(who)
+	if set == nil {
+		return
+	}
+	if f := s.followed[who]; f != nil {
+		f.used++
+		return
+	}
+	for i := range set {
+		if set[i].n > 0 && set[i].prober == who {
+			set[i].used++
+		}
+	}
+}
+
+// probe takes in a probe, and gives the scan of its sender if it is followed.
+func (s *scans) probe(at int64, who prober, target socket, drew answer) *scan {
+	if len(s.followed) > 0 {
+		if f := s.followed[who]; f != nil {
+			f.add(at, target, drew)
+			return f
+		}
+	}
+	set := s.set(who)
+	if *set == nil {
+		*set = new([candidateWays]candidate)
+	}
+	c := &(*set)[0]
+	for i := range *set {
+		o := &(*set)[i]
+		if o.n > 0 && o.prober == who {
+			c = o
+			break
+		}
+		if o.n < c.n || o.n == c.n && o.last < c.last {
+			c = o
+		}
+	}
+	if c.n == 0 || c.prober != who {
+		*c = candidate{prober: who, first: at, last: at}
+	}
+	c.first, c.last = min(c.first, at), max(c.last, at)
+	for i := range c.probes[:c.n] {
+		if t := &c.probes[i]; t.socket == target {
+			t.answer = max(t.answer, drew)
+			return nil
+		}
+	}
+	c.probes[c.n] = tried{target, drew}
+	if c.n++; c.n < candidateTry {
+		return nil
+	}
+	f := s.follow(c)
+	c.n = 0
+	return f
+}
+
+// follow makes a scan of a candidate, if there is room.
+func (s *scans) follow(c *candidate) *scan {
+	if s.followed == nil {
+		s.followed = map[prober]*scan{}
+	}
+	if len(s.followed) == maxScans {
+		least := s.sorted()[0]
+		if least.pairs.distinct() >= 2*candidateTry {
+			s.missed++
+			return nil
+		}
+		delete(s.followed, least.prober)
+	}
+	limit := probesKept
+	if len(s.followed) >= manyScans {
+		limit = probesFew
+	}
+	f := &scan{prober: c.prober, first: c.first, used: c.used, pairs: newSample[answer](limit)}
+	for _, t := range c.probes {
+		f.add(c.last, t.socket, t.answer)
+	}
+	s.followed[c.prober] = f
+	return f
+}
+
+// sorted gives what is followed, those with the fewest probes first.
+func (s *scans) sorted() []*scan {
+	list := make([]*scan, 0, len(s.followed))
+	for _, f := range s.followed {
+		list = append(list, f)
+	}
+	slices.SortFunc(list, func(a, b *scan) int {
+		return cmp.Or(cmp.Compare(a.pairs.distinct(), b.pairs.distinct()), cmp.Compare(a.last, b.last),
+			slices.Compare(a.addr[:], b.addr[:]), cmp.Compare(a.kind, b.kind))
+	})
+	return list
+}
+
+func (f *scan) add(at int64, target socket, drew answer) {
+	f.n++
+	f.first, f.last = min(f.first, at), max(f.last, at)
+	f.pairs.change(target, func(before answer) answer { return max(before, drew) })
+}
+
+// Scan is what a prober was found to do; or, of kind Backscatter and Reflection, what it was found to get and to be.
+type Scan struct {
+	Addr                               flows.Addr // who scans, or is attacked
+	V6                                 bool
+	Kind                               Kind
+	Horizontal, Vertical               bool
+	Start, End                         int64
+	Probes                             uint64
+	Used                               uint64
+	Targets, Ports, Pairs              uint64 // distinct
+	Exact                              bool
+	Open, Closed, Filtered, Unfiltered uint64
+	OpenFiltered                       uint64 // those of Open that only silence speaks for
+	OpenSockets                        []Socket
+	TargetList                         []flows.Addr
+	PortList                           []uint16
+	Marks                              []Mark
+}
+
+// Socket is an address and a port.
+type Socket struct {
+	Addr flows.Addr
+	Port uint16
+}
+
+const (
+	// manyProbes of one port on several addresses, or of several ports on one, are a scan.
+	manyProbes = 16
+	// oddProbes are enough of a kind that no connection begins with.
+	oddProbes = 8
+	// mostListed are named of what a scan has reached.
+	mostListed = 256
+)
+
+// judge says whether this is a scan, or what comes back from a flood.
+func (f *scan) judge() (r Scan, found bool) {
+	r = Scan{
+		Addr: f.addr, V6: f.v6, Kind: f.kind, Start: f.first, End: f.last, Probes: f.n, Used: f.used,
+		Pairs: f.pairs.distinct(), Exact: f.pairs.exact(), Marks: f.marks.found(),
+	}
+	targets, ports := map[flows.Addr]int{}, map[uint16]int{}
+	spoke := map[flows.Addr]bool{} // by an answer to a probe
+	mostPorts, mostTargets := 0, 0
+	var drew [accepted + 1]int
+	for key, a := range f.pairs.values {
+		targets[key.addr]++
+		ports[key.port]++
+		mostPorts = max(mostPorts, targets[key.addr])
+		mostTargets = max(mostTargets, ports[key.port])
+		drew[a]++
+		if a > silence {
+			spoke[key.addr] = true
+		}
+	}
+	scale := func(n int) uint64 { return f.pairs.scale(n) }
+	many := uint64(manyProbes)
+	if f.kind == FinScan || f.kind == NullScan || f.kind == XmasScan {
+		many = oddProbes
+	}
+	r.Vertical, r.Horizontal = scale(mostPorts) >= many, scale(mostTargets) >= many
+	r.Targets, r.Ports = uint64(len(targets)), uint64(len(ports))
+	if !r.Exact && r.Targets > r.Pairs>>f.pairs.level/2 { // most were probed once: their number is that of the probes
+		r.Targets = scale(len(targets))
+	}
+	resets := drew[reset] + drew[resetWithWindow]
+	switch f.kind {
+	case SynScan:
+		// One who uses more than it tries is a client of whom much fails, or many behind one address.
+		bad := scale(drew[silence]+resets) + f.disowned
+		if f.used > r.Pairs || 2*bad < r.Pairs {
+			return r, false
+		}
+		r.Open, r.Closed, r.Filtered = scale(drew[accepted]), scale(resets), scale(drew[silence])
+		if f.disowned == 0 && (f.idle > 0 || r.Open == 0 && 2*f.ownStack > f.marks.n) {
+			r.Kind = ConnectScan
+		}
+	case AckScan:
+		if 2*resets < len(f.pairs.values) && r.Pairs < 4*manyProbes {
+			return r, false // what is left of connections that the capture has not seen begin
+		}
+		if drew[resetWithWindow] > 0 && drew[reset] > 0 {
+			r.Kind = WindowScan
+			r.Open, r.Closed, r.Filtered = scale(drew[resetWithWindow]), scale(drew[reset]), scale(drew[silence])
+		} else {
+			r.Unfiltered, r.Filtered = scale(resets), scale(drew[silence])
+		}
+	case MaimonScan, FinScan, NullScan, XmasScan:
+		if f.kind == MaimonScan && 2*resets < len(f.pairs.values) && r.Pairs < 4*manyProbes {
+			return r, false
+		}
+		r.Closed = scale(resets)
+		silent := 0
+		for key, a := range f.pairs.values {
+			if a == silence && spoke[key.addr] {
+				silent++
+			}
+		}
+		// Silence is the answer of an open port, or a filter's; where other probes were answered, a port's.
+		r.Open, r.OpenFiltered, r.Filtered = scale(silent), scale(silent), scale(drew[silence]-silent)
+	case Reflection:
+		return r, r.Targets >= many
+	case Backscatter:
+		return r, r.Pairs >= many
+	}
+	if !r.Horizontal && !r.Vertical {
+		return r, false
+	}
+	for _, key := range f.pairs.sorted() {
+		a := f.pairs.values[key]
+		isOpen := a == accepted && r.Kind <= ConnectScan || a == resetWithWindow && r.Kind == WindowScan ||
+			a == silence && r.Kind >= FinScan && r.Kind <= MaimonScan && spoke[key.addr]
+		if isOpen && len(r.OpenSockets) < mostListed {
+			r.OpenSockets = append(r.OpenSockets, Socket{key.addr, key.port})
+		}
+	}
+	for target := range targets {
+		r.TargetList = append(r.TargetList, target)
+	}
+	slices.SortFunc(r.TargetList, func(a, b flows.Addr) int { return slices.Compare(a[:], b[:]) })
+	r.TargetList = r.TargetList[:min(len(r.TargetList), mostListed)]
+	for port := range ports {
+		r.PortList = append(r.PortList, port)
+	}
+	slices.Sort(r.PortList)
+	return r, true
+}
+
+// Stray is a segment that opened nothing and belongs to nothing, at the end of its record. DrewRST says that an RST answered.
+func (c *Crowd) Stray(now int64, a *Attempt, p *Probe, drewRST bool) {
+	c.advance(now)
+	c.scans.stray(a, p, drewRST)
+}
+
+// Scans gives the scans, and what came back from others' floods, by their beginning, then by address and kind.
+func (c *Crowd) Scans() (scans, backscatter []Scan) {
+	for _, f := range c.scans.sorted() {
+		switch r, found := f.judge(); {
+		case !found:
+		case r.Kind >= Backscatter:
+			backscatter = append(backscatter, r)
+		default:
+			scans = append(scans, r)
+		}
+	}
+	for _, list := range [...][]Scan{scans, backscatter} {
+		slices.SortFunc(list, func(a, b Scan) int {
+			return cmp.Or(cmp.Compare(a.Start, b.Start), slices.Compare(a.Addr[:], b.Addr[:]), cmp.Compare(a.Kind, b.Kind))
+		})
+	}
+	return scans, backscatter
+}
