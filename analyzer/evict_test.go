@@ -73,3 +73,17 @@ func TestMaxMemory(t *testing.T) {
 		t.Errorf("%d evicted of %d", result.Evicted, result.Summary.Connections)
 	}
 }
+
+// A connection that goes on 53 years later has been followed all the time, which must not take as many alarms.
+func TestLongSilence(t *testing.T) {
+	n := 0
+	a := analyzer.New(analyzer.Options{IdleLimit: 100 * 365 * 24 * time.Hour}, func(*analyzer.Connection) { n++ })
+	for packet, at := range []int64{0, 1e9, 1.7e18, 1.7e18 + 1, 1.7e18 + 2} {
+		seg := flows.Segment{Packet: uint64(packet) + 1, Time: at, Flags: flows.ACK, Seq: 1, Ack: 1, Len: 1, Key: flows.Key{APort: 1024, BPort: 80}}
+		a.Segment(&seg)
+	}
+	a.Close()
+	if n != 1 {
+		t.Errorf("%d records", n)
+	}
+}

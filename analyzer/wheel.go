@@ -9,6 +9,8 @@ package analyzer
 type wheel struct {
 	near    []alarm // a heap of all before the horizon
 	horizon int64   // ns, where a bucket begins
+	now     int64   // where the horizon is going
+	later   []alarm // too far from the horizon, until it has got there
 	ring    [ringSize]uint32
 	waiting int // alarms in the ring
 	slabs   [][]alarmBlock
@@ -47,14 +49,21 @@ func (w *wheel) set(m alarm) int64 {
 	if !w.begun {
 		w.begun = true
 		w.horizon = m.at >> bucketBits << bucketBits
+		w.now = w.horizon
 	}
 	if m.at < w.horizon {
 		w.near = append(w.near, m)
 		w.up(len(w.near) - 1)
 		return m.at
 	}
-	// The difference is right also where it exceeds an int64.
-	m.at = w.horizon + int64(min(uint64(m.at)-uint64(w.horizon), turn))
+	// The differences are right also where they exceed an int64.
+	if from := max(w.horizon, w.now); m.at > from {
+		m.at = from + int64(min(uint64(m.at)-uint64(from), turn))
+	}
+	if uint64(m.at)-uint64(w.horizon) > turn {
+		w.later = append(w.later, m)
+		return m.at
+	}
 	bucket := &w.ring[m.at>>bucketBits&(ringSize-1)]
 	if *bucket == 0 || int(w.block(*bucket).n) == len(w.block(*bucket).alarms) {
 		*bucket = w.take(*bucket)
@@ -87,17 +96,31 @@ func (w *wheel) take(next uint32) uint32 {
 
 // first gives the alarm that is due first, if it is due before now.
 func (w *wheel) first(now int64) (m alarm, due bool) {
+	w.now = max(w.now, now>>bucketBits<<bucketBits)
 	for len(w.near) == 0 && w.horizon < now {
-		if w.waiting == 0 {
-			w.horizon = now >> bucketBits << bucketBits
+		if w.waiting > 0 {
+			w.step()
+			continue
+		}
+		w.horizon = w.now
+		if len(w.later) == 0 {
 			break
 		}
-		w.step()
+		for _, m := range w.takeLater() {
+			w.set(m)
+		}
 	}
 	if len(w.near) == 0 || w.near[0].at >= now {
 		return alarm{}, false
 	}
 	return w.near[0], true
+}
+
+// takeLater gives the alarms that were too far away.
+func (w *wheel) takeLater() []alarm {
+	later := w.later
+	w.later = nil
+	return later
 }
 
 // step moves the horizon over one bucket.
@@ -132,10 +155,17 @@ func (w *wheel) pop() {
 // next gives the alarm that is due next, however far away, if there is one.
 func (w *wheel) next() (m alarm, isThere bool) {
 	for len(w.near) == 0 {
-		if w.waiting == 0 {
+		switch {
+		case w.waiting > 0:
+			w.step()
+		case len(w.later) > 0:
+			w.horizon = max(w.horizon, w.now)
+			for _, m := range w.takeLater() {
+				w.set(m)
+			}
+		default:
 			return alarm{}, false
 		}
-		w.step()
 	}
 	return w.near[0], true
 }
