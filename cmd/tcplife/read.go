@@ -131,13 +131,13 @@ func (f *readFlags) addTrackingFlags(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say on standard error what was read and how fast")
 }
 
-// givenOnce lets no flag be given twice but for those that people write as -nn and -vv. It is called once all are there.
+// givenOnce lets no flag be given twice but for those that people write as -nn and -vv, and -i. It is called once all are there.
 func givenOnce(flags *pflag.FlagSet) {
 	flags.VisitAll(func(flag *pflag.Flag) {
 		if flag.DefValue == "[]" || flag.DefValue == "0s" || flag.Name == "max-connections" {
 			flag.DefValue = "" // there is none to show
 		}
-		if flag.Name != "numeric" && flag.Name != "verbose" {
+		if flag.Name != "numeric" && flag.Name != "verbose" && flag.Name != "interface" {
 			flag.Value = &once{Value: flag.Value}
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/tcplife/tcplife/internal/netlab"
+	"github.com/tcplife/tcplife/internal/scenes"
 )
 
 const (
@@ -37,15 +38,15 @@ func TestCrafted(t *testing.T) {
 // TestScenes plays two of the scenes.
 func TestScenes(t *testing.T) {
 	netlab.Start(t, netlab.Options{}) // or skip
-	for _, s := range scenes {
-		if s.name != "abort" && s.name != "refused" {
+	for _, s := range scenes.All {
+		if s.Name != "abort" && s.Name != "refused" {
 			continue
 		}
-		data, err := s.capture()
+		data, err := captureScene(&s)
 		if err != nil {
-			t.Errorf("%s: %v", s.name, err)
+			t.Errorf("%s: %v", s.Name, err)
 		} else if len(data) <= pcapHeader {
-			t.Errorf("%s: nothing was captured", s.name)
+			t.Errorf("%s: nothing was captured", s.Name)
 		}
 	}
 }
@@ -71,8 +72,8 @@ func TestDirectory(t *testing.T) {
 			t.Errorf("%s is not in README.md", e.Name())
 		}
 	}
-	for _, s := range scenes {
-		if _, err := os.Stat(filepath.Join(dir, s.file())); err != nil {
+	for _, s := range scenes.All {
+		if _, err := os.Stat(filepath.Join(dir, sceneFile(&s))); err != nil {
 			t.Error(err)
 		}
 	}

@@ -5,6 +5,8 @@ package main
 import (
 	"fmt"
 	"strings"
+
+	"github.com/tcplife/tcplife/internal/scenes"
 )
 
 // readme is the README.md of the directory of captures.
@@ -41,8 +43,8 @@ half-way. On Linux, as root, others like them are made by
 | capture | what happens |
 | --- | --- |
 `)
-	for _, s := range scenes {
-		row(s.file(), s.what)
+	for _, s := range scenes.All {
+		row(sceneFile(&s), s.What)
 	}
 	return []byte(b.String())
 }

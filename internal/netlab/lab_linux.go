@@ -219,7 +219,7 @@ func (h *Host) boot() error {
 			neigh add %s lladdr %s dev eth0
 			neigh add %s lladdr %[5]s dev eth0
 			route add default via %[4]s`,
-			h.mac(), h.IP4, h.IP6, h.other.IP4, h.other.mac(), h.other.IP6)
+			h.MAC(), h.IP4, h.IP6, h.other.IP4, h.other.MAC(), h.other.IP6)
 		ip := exec.Command("ip", "-batch", "-")
 		ip.Stdin = strings.NewReader(strings.ReplaceAll(batch, "\t", ""))
 		if out, err := ip.CombinedOutput(); err != nil {
@@ -229,7 +229,8 @@ func (h *Host) boot() error {
 	})
 }
 
-func (h *Host) mac() string { return net.HardwareAddr{2, 0, 198, 18, 0, h.IP4.As4()[3]}.String() }
+// MAC is the address of the host's interface.
+func (h *Host) MAC() net.HardwareAddr { return net.HardwareAddr{2, 0, 198, 18, 0, h.IP4.As4()[3]} }
 
 // Do runs f on a thread inside the host's namespace: sockets made in it, and commands run in it, belong to the host.
 func (h *Host) Do(f func() error) error {

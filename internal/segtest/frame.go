@@ -100,6 +100,12 @@ func (p *packet) frame() []byte {
 	return p.ethernet(p.ip(6, p.tcp()))
 }
 
+// Frame is an Ethernet frame with a TCP segment that has neither data nor options.
+func Frame(src, dst netip.AddrPort, flags flows.Flags, seq, ack uint32) []byte {
+	p := packet{src: src, dst: dst, flags: flags, seq: seq, ack: ack, win: 64240, ttl: 64}
+	return p.frame()
+}
+
 // icmp is the frame with an error from src to dst that quotes the first bytes of q's segment, -1 for all, as routers of
 // today do (RFC 1812 §4.3.2.3, RFC 4443 §3).
 func (p *packet) icmp(typ, code uint8, q *packet, quote int) []byte {

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package scenes
 
 import (
 	"errors"
@@ -20,75 +20,76 @@ import (
 	"github.com/tcplife/tcplife/internal/netlab"
 )
 
-var scenes = []scene{
+// All are the scenes there are.
+var All = []Scene{
 	{
-		name: "close-client-first",
-		what: "Requests and answers; the client closes, the server 100 ms later: four segments.",
-		play: withConnection(func(c connection) error {
+		Name: "close-client-first",
+		What: "Requests and answers; the client closes, the server 100 ms later: four segments.",
+		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, c.client.Close, pause(100*time.Millisecond), c.server.Close)
 		}),
 	},
 	{
-		name: "close-server-first",
-		what: "Requests and answers; the server closes, the client 100 ms later: four segments.",
-		play: withConnection(func(c connection) error {
+		Name: "close-server-first",
+		What: "Requests and answers; the server closes, the client 100 ms later: four segments.",
+		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, c.server.Close, pause(100*time.Millisecond), c.client.Close)
 		}),
 	},
 	{
-		name: "close-three-segments",
-		what: "The server closes as soon as it reads the end: its FIN acknowledges the client's.",
-		play: withConnection(func(c connection) error {
+		Name: "close-three-segments",
+		What: "The server closes as soon as it reads the end: its FIN acknowledges the client's.",
+		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, c.exchange, c.client.CloseWrite, c.serverReadsAll, c.server.Close, c.clientReadsAll, c.client.Close)
 		}),
 	},
 	{
-		name: "close-simultaneous",
-		what: "Both sides close at the same time: the FINs cross.",
-		play: withConnection(func(c connection) error {
+		Name: "close-simultaneous",
+		What: "Both sides close at the same time: the FINs cross.",
+		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, pause(100*time.Millisecond), c.client.Close, c.server.Close)
 		}),
 	},
 	{
-		name: "half-close",
-		what: "The client closes its direction, the server sends for another second and then closes.",
-		play: withConnection(func(c connection) error {
+		Name: "half-close",
+		What: "The client closes its direction, the server sends for another second and then closes.",
+		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, c.client.CloseWrite, pause(300*time.Millisecond), c.serverSends(500), pause(700*time.Millisecond),
 				c.serverSends(500), c.server.Close, c.clientReadsAll, c.client.Close)
 		}),
 	},
 	{
-		name: "half-closed",
-		what: "The client has closed its direction when the capture ends.",
-		play: withConnection(func(c connection) error {
+		Name: "half-closed",
+		What: "The client has closed its direction when the capture ends.",
+		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, c.client.CloseWrite, pause(200*time.Millisecond), c.serverSends(500))
 		}),
 	},
 	{
-		name: "abort",
-		what: "The client aborts with SO_LINGER 0: RST, no FIN.",
-		play: withConnection(func(c connection) error {
+		Name: "abort",
+		What: "The client aborts with SO_LINGER 0: RST, no FIN.",
+		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, func() error { return c.client.SetLinger(0) }, c.client.Close)
 		}),
 	},
 	{
-		name: "close-with-unread-data",
-		what: "The client closes and has not read what the server sent: RST, no FIN.",
-		play: withConnection(func(c connection) error {
+		Name: "close-with-unread-data",
+		What: "The client closes and has not read what the server sent: RST, no FIN.",
+		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, c.serverSends(3000), pause(100*time.Millisecond), c.client.Close)
 		}),
 	},
 	{
-		name: "close-then-data",
-		what: "The client closes, the server sends on: its data finds no reader and draws a RST.",
-		play: withConnection(func(c connection) error {
+		Name: "close-then-data",
+		What: "The client closes, the server sends on: its data finds no reader and draws a RST.",
+		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, c.client.Close, pause(100*time.Millisecond), c.serverSends(3000))
 		}),
 	},
 	{
-		name: "refused",
-		what: "Nobody listens, over IPv4 and over IPv6: a RST answers the SYN.",
-		play: func(lab *netlab.Lab) error {
+		Name: "refused",
+		What: "Nobody listens, over IPv4 and over IPv6: a RST answers the SYN.",
+		Play: func(lab *netlab.Lab) error {
 			for _, ip := range []netip.Addr{lab.Server.IP4, lab.Server.IP6} {
 				if _, err := lab.Client.Dial(nil, netip.AddrPortFrom(ip, 81)); !errors.Is(err, syscall.ECONNREFUSED) {
 					return fmt.Errorf("connected to a closed port: %v", err)
@@ -98,10 +99,10 @@ var scenes = []scene{
 		},
 	},
 	{
-		name: "unanswered",
-		what: "All SYNs are lost behind the observer; the client sends its SYN again until it gives up.",
-		fate: lose(netlab.LostBehind, 1000, func(s netlab.Segment) bool { return s.FromClient }),
-		play: func(lab *netlab.Lab) error {
+		Name: "unanswered",
+		What: "All SYNs are lost behind the observer; the client sends its SYN again until it gives up.",
+		Fate: lose(netlab.LostBehind, 1000, func(s netlab.Segment) bool { return s.FromClient }),
+		Play: func(lab *netlab.Lab) error {
 			if err := lab.Client.Sysctl("net.ipv4.tcp_syn_retries", "2"); err != nil {
 				return err
 			}
@@ -113,10 +114,10 @@ var scenes = []scene{
 		},
 	},
 	{
-		name: "embryonic",
-		what: "All SYN-ACKs are lost behind the observer: both sides send again, then both give up.",
-		fate: lose(netlab.LostBehind, 1000, func(s netlab.Segment) bool { return !s.FromClient }),
-		play: func(lab *netlab.Lab) error {
+		Name: "embryonic",
+		What: "All SYN-ACKs are lost behind the observer: both sides send again, then both give up.",
+		Fate: lose(netlab.LostBehind, 1000, func(s netlab.Segment) bool { return !s.FromClient }),
+		Play: func(lab *netlab.Lab) error {
 			if err := lab.Client.Sysctl("net.ipv4.tcp_syn_retries", "1"); err != nil {
 				return err
 			}
@@ -136,56 +137,56 @@ var scenes = []scene{
 		},
 	},
 	{
-		name: "unreachable",
-		what: "A router answers SYNs with ICMP errors: host unreachable, administratively prohibited, and over IPv6 no route.",
-		play: unreachable,
+		Name: "unreachable",
+		What: "A router answers SYNs with ICMP errors: host unreachable, administratively prohibited, and over IPv6 no route.",
+		Play: unreachable,
 	},
 	{
-		name: "syn-lost",
-		what: "The first SYN is lost before the observer, the second one's SYN-ACK behind it.",
-		fate: func() func(netlab.Segment) netlab.Fate {
+		Name: "syn-lost",
+		What: "The first SYN is lost before the observer, the second one's SYN-ACK behind it.",
+		Fate: func() func(netlab.Segment) netlab.Fate {
 			syn := lose(netlab.LostBefore, 1, func(s netlab.Segment) bool { return s.FromClient })()
 			synAck := lose(netlab.LostBehind, 1, func(s netlab.Segment) bool { return !s.FromClient })()
 			return func(s netlab.Segment) netlab.Fate { return max(syn(s), synAck(s)) }
 		},
-		play: withConnection(func(c connection) error {
+		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, c.server.Close)
 		}),
 	},
 	{
-		name: "handshake-ack-lost",
-		what: "The handshake's last ACK is lost behind the observer and nobody has anything to say: the SYN-ACK comes again.",
-		fate: lose(netlab.LostBehind, 1, func(s netlab.Segment) bool { return s.FromClient && s.Flags == flows.ACK }),
-		play: withConnection(func(c connection) error {
+		Name: "handshake-ack-lost",
+		What: "The handshake's last ACK is lost behind the observer and nobody has anything to say: the SYN-ACK comes again.",
+		Fate: lose(netlab.LostBehind, 1, func(s netlab.Segment) bool { return s.FromClient && s.Flags == flows.ACK }),
+		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, c.server.Close)
 		}),
 	},
 	{
-		name: "fin-lost",
-		what: "The client's first FIN is lost behind the observer and sent again.",
-		fate: lose(netlab.LostBehind, 1, func(s netlab.Segment) bool { return s.FromClient && s.Flags.Has(flows.FIN) }),
-		play: withConnection(func(c connection) error {
+		Name: "fin-lost",
+		What: "The client's first FIN is lost behind the observer and sent again.",
+		Fate: lose(netlab.LostBehind, 1, func(s netlab.Segment) bool { return s.FromClient && s.Flags.Has(flows.FIN) }),
+		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, pause(50*time.Millisecond), c.server.Close)
 		}),
 	},
 	{
-		name: "last-ack-lost",
-		what: "The last ACK is lost behind the observer: the server's FIN comes again and starts the client's 2MSL again.",
-		fate: func() func(netlab.Segment) netlab.Fate {
+		Name: "last-ack-lost",
+		What: "The last ACK is lost behind the observer: the server's FIN comes again and starts the client's 2MSL again.",
+		Fate: func() func(netlab.Segment) netlab.Fate {
 			closing := false
 			return lose(netlab.LostBehind, 1, func(s netlab.Segment) bool {
 				closing = closing || !s.FromClient && s.Flags.Has(flows.FIN)
 				return closing && s.FromClient
 			})()
 		},
-		play: withConnection(func(c connection) error {
+		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, pause(50*time.Millisecond), c.server.Close, pause(time.Second))
 		}),
 	},
 	{
-		name: "keepalive",
-		what: "Keepalive probes of an idle client, two of them answered; then the wire is cut, two are not, and the client resets.",
-		fate: func() func(netlab.Segment) netlab.Fate {
+		Name: "keepalive",
+		What: "Keepalive probes of an idle client, two of them answered; then the wire is cut, two are not, and the client resets.",
+		Fate: func() func(netlab.Segment) netlab.Fate {
 			var cut time.Time
 			return func(netlab.Segment) netlab.Fate {
 				if cut.IsZero() {
@@ -197,16 +198,16 @@ var scenes = []scene{
 				return netlab.Pass
 			}
 		},
-		play: withConnection(func(c connection) error {
+		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, func() error {
 				return c.client.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 2})
 			}, pause(5500*time.Millisecond))
 		}),
 	},
 	{
-		name: "zero-window",
-		what: "The server does not read for two seconds: its window closes, the client probes it, then all is read and closed.",
-		play: func(lab *netlab.Lab) error {
+		Name: "zero-window",
+		What: "The server does not read for two seconds: its window closes, the client probes it, then all is read and closed.",
+		Play: func(lab *netlab.Lab) error {
 			if err := lab.Server.Sysctl("net.ipv4.tcp_rmem", "4096 4096 4096"); err != nil {
 				return err
 			}
@@ -216,14 +217,14 @@ var scenes = []scene{
 		},
 	},
 	{
-		name: "backlog-overflow",
-		what: "Two waves of four clients meet a backlog of four: the server drops the last ACKs of three and sends their SYN-ACKs again, until it accepts.",
-		play: backlogOverflow,
+		Name: "backlog-overflow",
+		What: "Two waves of four clients meet a backlog of four: the server drops the last ACKs of three and sends their SYN-ACKs again, until it accepts.",
+		Play: backlogOverflow,
 	},
 	{
-		name: "midstream",
-		what: "The capture begins when the connection is open already.",
-		play: func(lab *netlab.Lab) error {
+		Name: "midstream",
+		What: "The capture begins when the connection is open already.",
+		Play: func(lab *netlab.Lab) error {
 			return withConnection(func(c connection) error {
 				return c.steps(c.exchange, pause(100*time.Millisecond), func() error { lab.Forget(); return nil }, c.exchange,
 					c.client.Close, pause(100*time.Millisecond), c.server.Close)
@@ -231,22 +232,22 @@ var scenes = []scene{
 		},
 	},
 	{
-		name: "open-simultaneous",
-		what: "Two sockets connect to each other at the same time: the SYNs cross.",
-		play: openSimultaneously,
+		Name: "open-simultaneous",
+		What: "Two sockets connect to each other at the same time: the SYNs cross.",
+		Play: openSimultaneously,
 	},
 	{
-		name: "half-open",
-		what: "The server forgets the connection without a word (TCP_REPAIR), as in a crash; the client's next data draws a RST.",
-		play: withConnection(func(c connection) error {
+		Name: "half-open",
+		What: "The server forgets the connection without a word (TCP_REPAIR), as in a crash; the client's next data draws a RST.",
+		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, pause(100*time.Millisecond), func() error { return setOption(c.server, unix.TCP_REPAIR, 1) }, c.server.Close,
 				pause(500*time.Millisecond), c.clientSends(100))
 		}),
 	},
 	{
-		name: "time-wait-reuse",
-		what: "The server closes first and holds TIME_WAIT; half a second later the client opens again from the same port.",
-		play: func(lab *netlab.Lab) error {
+		Name: "time-wait-reuse",
+		What: "The server closes first and holds TIME_WAIT; half a second later the client opens again from the same port.",
+		Play: func(lab *netlab.Lab) error {
 			dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: lab.Client.IP4.AsSlice(), Port: 40123}}
 			for range 2 {
 				client, server, err := lab.Connect(dialer, 80)
@@ -262,14 +263,14 @@ var scenes = []scene{
 		},
 	},
 	{
-		name: "fast-open",
-		what: "TCP Fast Open: the first connection gets a cookie, the second one sends its request in the SYN.",
-		play: fastOpen,
+		Name: "fast-open",
+		What: "TCP Fast Open: the first connection gets a cookie, the second one sends its request in the SYN.",
+		Play: fastOpen,
 	},
 	{
-		name: "ipv6",
-		what: "IPv6: requests and answers, and the client closes first.",
-		play: func(lab *netlab.Lab) error {
+		Name: "ipv6",
+		What: "IPv6: requests and answers, and the client closes first.",
+		Play: func(lab *netlab.Lab) error {
 			listener, err := lab.Server.Listen(netip.AddrPortFrom(lab.Server.IP6, 443))
 			if err != nil {
 				return err
@@ -428,7 +429,7 @@ func backlogOverflow(lab *netlab.Lab) error {
 			wave.Go(func() { clients[i], failures[i] = lab.Client.Dial(nil, at) })
 		}
 		wave.Wait()
-		time.Sleep(5 * delay)
+		time.Sleep(5 * Delay)
 	}
 	if err := errors.Join(failures...); err != nil {
 		return err
@@ -447,7 +448,7 @@ func backlogOverflow(lab *netlab.Lab) error {
 			return err
 		}
 	}
-	time.Sleep(10 * delay)
+	time.Sleep(10 * Delay)
 	return nil
 }
 
@@ -500,7 +501,7 @@ func fastOpen(lab *netlab.Lab) error {
 		if err := c.steps(read(server, 120), c.serverSends(800), read(client, 800), client.Close, c.serverReadsAll, server.Close); err != nil {
 			return err
 		}
-		time.Sleep(10 * delay)
+		time.Sleep(10 * Delay)
 	}
 	return nil
 }

@@ -1,0 +1,498 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/netlab"
+	"github.com/tcplife/tcplife/internal/scenes"
+	"github.com/tcplife/tcplife/internal/segtest"
+)
+
+// The tests of live run the program in network namespaces of their own, as root, and skip without.
+
+// A liveRun is `tcplife live` that is running.
+type liveRun struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	stdout *os.File
+	lines  chan string // of standard error
+	said   []string
+}
+
+// startLive starts live on a host's device eth0, and returns once it captures.
+func startLive(t *testing.T, host *netlab.Host, args ...string) *liveRun {
+	t.Helper()
+	return startLiveIn(t, host.Do, append([]string{"-i", "eth0"}, args...)...)
+}
+
+func startLiveIn(t *testing.T, do func(func() error) error, args ...string) *liveRun {
+	t.Helper()
+	r := &liveRun{t: t, lines: make(chan string, 1000)}
+	var err error
+	if r.stdout, err = os.Create(filepath.Join(t.TempDir(), "stdout")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.stdout.Close() })
+	r.cmd = exec.Command("tcplife", append([]string{"live"}, args...)...)
+	r.cmd.Stdout = r.stdout
+	stderr, err := r.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := do(r.cmd.Start); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.cmd.Process.Kill() })
+	go func() {
+		defer close(r.lines)
+		for s := bufio.NewScanner(stderr); s.Scan(); {
+			r.lines <- s.Text()
+		}
+	}()
+	r.await("filter")
+	return r
+}
+
+// await waits until live has said something on standard error.
+func (r *liveRun) await(what string) {
+	r.t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		select {
+		case line, more := <-r.lines:
+			if !more {
+				r.t.Fatalf("live ended before it said %q:\n%s", what, strings.Join(r.said, "\n"))
+			}
+			r.said = append(r.said, line)
+			if strings.Contains(line, what) {
+				return
+			}
+		case <-deadline:
+			r.t.Fatalf("live did not say %q:\n%s", what, strings.Join(r.said, "\n"))
+		}
+	}
+}
+
+func (r *liveRun) signal(s syscall.Signal) {
+	r.t.Helper()
+	if err := r.cmd.Process.Signal(s); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// wait waits for the end, and gives the exit code and the standard output.
+func (r *liveRun) wait() (code int, stdout []byte) {
+	r.t.Helper()
+	for line := range r.lines {
+		r.said = append(r.said, line)
+	}
+	r.cmd.Wait()
+	return r.cmd.ProcessState.ExitCode(), r.output()
+}
+
+func (r *liveRun) output() []byte {
+	r.t.Helper()
+	stdout, err := os.ReadFile(r.stdout.Name())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return stdout
+}
+
+// readAgain gives what `tcplife read` says of files.
+func readAgain(t *testing.T, args ...string) []byte {
+	t.Helper()
+	out, err := exec.Command("tcplife", append([]string{"read", "-o", "jsonl"}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("tcplife read %v: %v", args, err)
+	}
+	return out
+}
+
+// nobodysDir is a directory in which the user can write that live becomes.
+func nobodysDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "tcplife-live-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// records are the lines of all kinds but capture, which differs by nature.
+func records(jsonl []byte) (lines []string) {
+	for line := range strings.Lines(string(jsonl)) {
+		if !strings.HasPrefix(line, `{"record":"capture"`) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// captureRecord is the last record of kind capture.
+func captureRecord(t *testing.T, jsonl []byte) (c struct {
+	Packets     uint64   `json:"packets"`
+	Devices     []string `json:"devices"`
+	LostDevices []string `json:"lost_devices"`
+	Unwritten   uint64   `json:"unwritten"`
+	Interim     bool     `json:"interim"`
+	Dropped     struct {
+		Kernel, Interface *uint64
+	} `json:"dropped"`
+}) {
+	t.Helper()
+	i := bytes.LastIndex(jsonl, []byte(`{"record":"capture"`))
+	if i < 0 {
+		t.Fatalf("there is no record of the capture in\n%s", jsonl)
+	}
+	if err := json.NewDecoder(bytes.NewReader(jsonl[i:])).Decode(&c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// kinds says how the connections of a report were opened and closed, sorted.
+func kinds(t *testing.T, jsonl []byte) (kinds []string) {
+	t.Helper()
+	for line := range bytes.Lines(jsonl) {
+		var c struct {
+			Record    string
+			Handshake struct{ Outcome string }
+			Teardown  struct{ Kind string }
+		}
+		if err := json.Unmarshal(line, &c); err != nil {
+			t.Fatal(err)
+		}
+		if c.Record == "connection" {
+			kinds = append(kinds, c.Handshake.Outcome+" "+c.Teardown.Kind)
+		}
+	}
+	slices.Sort(kinds)
+	return kinds
+}
+
+// sameRecords holds that two reports tell the same of connections, floods and all else.
+func sameRecords(t *testing.T, live, read []byte) {
+	t.Helper()
+	x, y := records(live), records(read)
+	if len(x) != len(y) {
+		t.Errorf("live tells %d records, read %d", len(x), len(y))
+	}
+	for i := range min(len(x), len(y)) {
+		if x[i] != y[i] {
+			t.Errorf("record %d\nlive %sread %s", i, x[i], y[i])
+			return
+		}
+	}
+}
+
+// TestLiveScenes plays all scenes with real TCP while live looks on: it sees how connections are opened and closed, and what
+// it reports is what read says of live's own capture.
+func TestLiveScenes(t *testing.T) {
+	netlab.Start(t, netlab.Options{}) // or skip
+	var all []string
+	var mu sync.Mutex
+	var wait sync.WaitGroup
+	for _, s := range scenes.All {
+		wait.Go(func() { // not t.Parallel: a scene takes its time, and no processor
+			t.Run(s.Name, func(t *testing.T) {
+				lab := netlab.Start(t, s.Options())
+				file := filepath.Join(nobodysDir(t), "x.pcap")
+				live := startLive(t, lab.Server, "-o", "jsonl", "--emit", "final", "--msl", "500ms", "-B", "2048", "-w", file)
+				if err := s.Play(lab); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(1500 * time.Millisecond) // 2MSL runs out, though no packet comes
+				live.signal(syscall.SIGINT)
+				code, stdout := live.wait()
+				if code != exitOK {
+					t.Errorf("exit code %d: %s", code, live.said)
+				}
+				sameRecords(t, stdout, readAgain(t, "--msl", "500ms", file))
+				if s.Fate == nil && s.Name != "midstream" { // these it sees otherwise than the wire did
+					got := kinds(t, stdout)
+					want := kinds(t, readAgain(t, filepath.Join("../../testdata/pcaps", "real-"+s.Name+".pcap")))
+					if !slices.Equal(got, want) {
+						t.Errorf("live saw %q, the capture of such a scene holds %q", got, want)
+					}
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				all = append(all, string(stdout))
+			})
+		})
+	}
+	wait.Wait()
+	said := strings.Join(all, "")
+	for _, want := range []string{
+		`"outcome":"complete"`, `"outcome":"simultaneous"`, `"outcome":"fast_open"`, `"outcome":"refused"`, `"outcome":"embryonic"`,
+		`"kind":"four_way"`, `"kind":"three_segment"`, `"kind":"simultaneous"`, `"kind":"reset"`, `"kind":"half_closed"`,
+		`"discovered_by":"data"`, `"ended_by":"time_wait_expired"`,
+	} {
+		if !strings.Contains(said, want) && !t.Failed() {
+			t.Errorf("no connection had %s", want)
+		}
+	}
+}
+
+// TestLiveSafety looks at what a live that root has started may still do, in each of its threads.
+func TestLiveSafety(t *testing.T) {
+	lab := netlab.Start(t, netlab.Options{})
+	dir := nobodysDir(t)
+	live := startLive(t, lab.Server, "-o", "jsonl", "-v", "-w", filepath.Join(dir, "x.pcap"))
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", live.cmd.Process.Pid))
+	if err != nil || len(tasks) < 2 {
+		t.Fatalf("%d threads: %v", len(tasks), err)
+	}
+	for _, task := range tasks {
+		status, err := os.ReadFile(task)
+		if err != nil {
+			continue // a thread that has ended
+		}
+		for _, want := range []string{
+			"Uid:\t65534\t65534\t65534\t65534", "Gid:\t65534\t65534\t65534\t65534", "NoNewPrivs:\t1", "Groups:\t ",
+			"CapInh:\t0000000000000000", "CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "CapAmb:\t0000000000000000",
+		} {
+			if !strings.Contains(string(status), want+"\n") {
+				t.Errorf("%s has not %q:\n%s", task, want, status)
+			}
+		}
+	}
+	if said := strings.Join(live.said, "\n"); !strings.Contains(said, "given up, in every thread: root, for user nobody") || !strings.Contains(said, "Landlock") {
+		t.Errorf("with -v it says of that\n%s", said)
+	}
+	live.signal(syscall.SIGHUP)
+	for range 100 {
+		if _, err := os.Stat(filepath.Join(dir, "x.pcap1")); err == nil {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	live.signal(syscall.SIGTERM)
+	if code, _ := live.wait(); code != exitOK {
+		t.Errorf("exit code %d: %s", code, live.said)
+	}
+	for _, name := range []string{"x.pcap", "x.pcap1"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Errorf("SIGHUP: %v", err)
+		}
+	}
+}
+
+// TestLiveWithoutRights holds what a user is told who may not capture.
+func TestLiveWithoutRights(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: it takes root to be somebody else")
+	}
+	program, err := exec.LookPath("tcplife")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(nobodysDir(t), "tcplife"), "live", "-i", "lo")
+	copyFile(t, program, cmd.Path)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	said, err := cmd.CombinedOutput()
+	if code := cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(string(said), "sudo setcap cap_net_raw+ep "+cmd.Path) {
+		t.Fatalf("exit code %d: %v: %s", code, err, said)
+	}
+	if out, err := exec.Command("setcap", "cap_net_raw+ep", cmd.Path).CombinedOutput(); err != nil {
+		t.Skipf("NOT TESTED: whether that line helps: %v: %s", err, out)
+	}
+	again := exec.Command(cmd.Path, "live", "-i", "lo", "-o", "jsonl", "--duration", "300ms")
+	again.SysProcAttr = cmd.SysProcAttr
+	if said, err := again.CombinedOutput(); err != nil {
+		t.Errorf("after that line: %v: %s", err, said)
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	in, err := os.Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.Copy(out, in)
+	if closeErr := out.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestLiveDevices takes a device down and up again, and then away.
+func TestLiveDevices(t *testing.T) {
+	lab := netlab.Start(t, netlab.Options{})
+	ip := func(args ...string) {
+		t.Helper()
+		if err := lab.Server.Do(func() error {
+			if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+				return fmt.Errorf("ip %v: %w: %s", args, err, out)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ip("link", "add", "d0", "type", "veth", "peer", "name", "d1")
+	ip("link", "set", "d1", "up")
+	ip("link", "set", "d0", "up")
+	live := startLiveIn(t, lab.Server.Do, "-i", "d0", "-i", "eth0", "-o", "jsonl")
+	ip("link", "set", "d0", "down")
+	live.await("d0 is down")
+	ip("link", "set", "d0", "up")
+	live.await("d0 is up again")
+	ip("link", "delete", "d0")
+	live.await("d0 was removed")
+	client, server, err := lab.Connect(nil, 80) // the other device goes on
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.SetLinger(0)
+	client.Close()
+	server.Close()
+	time.Sleep(300 * time.Millisecond)
+	ip("link", "delete", "eth0")
+	live.await("eth0 was removed")
+	code, stdout := live.wait()
+	c := captureRecord(t, stdout)
+	if code != exitIncomplete || !slices.Equal(c.LostDevices, []string{"d0", "eth0"}) {
+		t.Errorf("exit code %d, lost devices %v, want %d and both: %s", code, c.LostDevices, exitIncomplete, live.said)
+	}
+	if got := kinds(t, stdout); !slices.Equal(got, []string{"complete reset"}) {
+		t.Errorf("connections %q", got)
+	}
+}
+
+// TestLiveKilled holds that of a capture whose program is killed all can be read but the last second.
+func TestLiveKilled(t *testing.T) {
+	lab := netlab.Start(t, netlab.Options{})
+	file := filepath.Join(nobodysDir(t), "x.pcap")
+	live := startLive(t, lab.Server, "-o", "jsonl", "-w", file)
+	client, server, err := lab.Connect(nil, 80)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	defer server.Close()
+	time.Sleep(2 * time.Second)
+	live.signal(syscall.SIGKILL)
+	live.wait()
+	if got := kinds(t, readAgain(t, file)); !slices.Equal(got, []string{"complete none"}) {
+		t.Errorf("the capture of a killed live holds %q", got)
+	}
+}
+
+// TestLiveSignals holds what is reported in between and what is said of open connections.
+func TestLiveSignals(t *testing.T) {
+	lab := netlab.Start(t, netlab.Options{})
+	live := startLive(t, lab.Server, "-o", "jsonl", "--open", "--until", `teardown.kind == "reset"`)
+	client, server, err := lab.Connect(nil, 80)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	time.Sleep(500 * time.Millisecond)
+	live.signal(syscall.SIGUSR1)
+	for deadline := time.Now().Add(10 * time.Second); !bytes.Contains(live.output(), []byte(`"interim":true}`)); {
+		if time.Now().After(deadline) {
+			t.Fatalf("no interim report:\n%s", live.output())
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if interim := live.output(); !bytes.Contains(interim, []byte(`"ended_by":"open"`)) {
+		t.Errorf("the interim report does not tell the open connection:\n%s", interim)
+	}
+	client.SetLinger(0)
+	client.Close() // with it --until holds
+	code, stdout := live.wait()
+	if got := kinds(t, stdout); code != exitOK || !slices.Equal(got, []string{"complete none", "complete reset"}) {
+		t.Errorf("exit code %d, connections %q", code, got)
+	}
+	if captureRecord(t, stdout).Interim {
+		t.Error("the last report calls itself interim")
+	}
+}
+
+// TestLiveFlood sends 2,000 SYNs from as many sources that are not there.
+func TestLiveFlood(t *testing.T) {
+	lab := netlab.Start(t, netlab.Options{})
+	listener, err := lab.Server.Listen(netip.AddrPortFrom(lab.Server.IP4, 80))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	if err := lab.Server.Sysctl("net.ipv4.tcp_synack_retries", "0"); err != nil { // it would go on beyond the limit
+		t.Fatal(err)
+	}
+	file := filepath.Join(nobodysDir(t), "x.pcap")
+	live := startLive(t, lab.Server, "-o", "jsonl", "--emit", "final", "--embryonic-limit", "1s", "-w", file)
+	const syns = 2000
+	if err := lab.Client.Do(func() error { return flood(lab.Client, lab.Server, 80, syns) }); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * time.Second)
+	live.signal(syscall.SIGINT)
+	code, stdout := live.wait()
+	if code != exitOK {
+		t.Errorf("exit code %d: %s", code, live.said)
+	}
+	sameRecords(t, stdout, readAgain(t, "--embryonic-limit", "1s", file))
+	if n := len(kinds(t, stdout)); n != syns {
+		t.Errorf("%d connections, want %d", n, syns)
+	}
+	if !bytes.Contains(stdout, []byte(`"verdict":"spoofed_flood"`)) {
+		t.Errorf("it is not called a flood: %s", stdout[bytes.LastIndex(stdout, []byte(`{"record":"summary"`)):])
+	}
+}
+
+// flood sends SYNs to a port of a host, each from another address, on the thread's device eth0.
+func flood(from, to *netlab.Host, port uint16, n int) error {
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	device, err := net.InterfaceByName("eth0")
+	if err != nil {
+		return err
+	}
+	at := &unix.SockaddrLinklayer{Ifindex: device.Index}
+	for i := range n {
+		source := netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113 + byte(i>>8), byte(i)}), uint16(1024+i))
+		frame := segtest.Frame(source, netip.AddrPortFrom(to.IP4, port), flows.SYN, uint32(i), 0)
+		copy(frame, to.MAC())
+		copy(frame[6:], from.MAC())
+		if err := unix.Sendto(fd, frame, 0, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
