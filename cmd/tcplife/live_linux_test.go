@@ -486,6 +486,9 @@ func flood(from, to *netlab.Host, port uint16, n int) error {
 	}
 	at := &unix.SockaddrLinklayer{Ifindex: device.Index}
 	for i := range n {
+		if i%50 == 49 { // the device has a short queue
+			time.Sleep(5 * time.Millisecond)
+		}
 		source := netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113 + byte(i>>8), byte(i)}), uint16(1024+i))
 		frame := segtest.Frame(source, netip.AddrPortFrom(to.IP4, port), flows.SYN, uint32(i), 0)
 		copy(frame, to.MAC())
