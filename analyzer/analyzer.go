@@ -73,7 +73,8 @@ type Analyzer struct {
 }
 
 // New makes an Analyzer. It calls emit with each record as its connection ends, in the order of the capture times at
-// which they end, then of their ids. A record is valid until emit returns.
+// which they end, then of their ids. A record is valid until emit returns, unless
+// emit keeps what it holds and puts a used one in its place, whose memory is used again for the next.
 func New(options Options, emit func(*Connection)) *Analyzer {
 	if options.MSL == 0 {
 		options.MSL = defaultMSL

@@ -240,6 +240,7 @@ func (c *connection) findings(list []Finding, t *texts) []Finding {
 	slices.SortStableFunc(c.notes, func(x, y note) int { return cmp.Compare(x.code, y.code) })
 	for i := range c.notes {
 		list = append(list, c.finding(&c.notes[i], t))
+		c.notes[i].packets = nil // they are the record's now
 	}
 	return list
 }

@@ -41,12 +41,9 @@ func (r *reading) read(ctx context.Context) error {
 		}
 	}
 	started := time.Now()
-	var failed error // to hand on what the analyzer emits
-	tracker := analyzer.New(r.options, func(c *analyzer.Connection) {
-		if failed == nil {
-			failed = r.connection(c)
-		}
-	})
+	_, table := r.report.(*report.Table) // which keeps few rows, and passes over the others sooner than they could be handed over
+	out := newRecords(r.connection, !table || r.where != nil)
+	tracker := analyzer.New(r.options, out.add)
 	var visit visitor
 	if r.extract != nil && r.where == nil {
 		visit = r.extract.all
@@ -55,15 +52,17 @@ func (r *reading) read(ctx context.Context) error {
 		for i := range segments {
 			tracker.Segment(&segments[i])
 		}
-		return failed
+		return out.flush()
 	})
 	p.Close()
+	if err == nil {
+		p.end(tracker)
+	}
+	if failed := out.Close(); err == nil {
+		err = failed
+	}
 	if err != nil {
 		return err
-	}
-	p.end(tracker)
-	if failed != nil {
-		return failed
 	}
 
 	account := p.account(ctx.Err() != nil)

@@ -1,0 +1,85 @@
+package main
+
+import "github.com/tcplife/tcplife/analyzer"
+
+// batchRecords is how many records are handed over at once.
+const batchRecords = 32
+
+// records has what an analyzer emits reported, by a goroutine of its own where that is worth it.
+type records struct {
+	report func(*analyzer.Connection) error
+	failed error // of report, as far as it is known
+
+	batch []analyzer.Connection      // to be handed over
+	full  chan []analyzer.Connection // nil if nothing is handed over
+	free  chan reported
+}
+
+// reported is a batch that can be filled again, and the error that reporting it, or one before it, led to.
+type reported struct {
+	batch []analyzer.Connection
+	err   error
+}
+
+// newRecords has records reported until Close; aside says by a goroutine of its own.
+func newRecords(report func(*analyzer.Connection) error, aside bool) *records {
+	r := &records{report: report}
+	if !aside {
+		return r
+	}
+	r.full, r.free = make(chan []analyzer.Connection, batches), make(chan reported, batches)
+	for range batches {
+		r.free <- reported{batch: make([]analyzer.Connection, 0, batchRecords)}
+	}
+	r.batch = (<-r.free).batch
+	go func() {
+		defer close(r.free)
+		var err error
+		for batch := range r.full {
+			for i := 0; i < len(batch) && err == nil; i++ {
+				err = report(&batch[i])
+			}
+			r.free <- reported{batch[:0], err}
+		}
+	}()
+	return r
+}
+
+// add has a record reported. If that happens aside it takes over what c holds, and leaves a used record in its place.
+func (r *records) add(c *analyzer.Connection) {
+	if r.full == nil {
+		if r.failed == nil {
+			r.failed = r.report(c)
+		}
+		return
+	}
+	n := len(r.batch)
+	r.batch = r.batch[:n+1]
+	r.batch[n], *c = *c, r.batch[n]
+	if len(r.batch) == cap(r.batch) {
+		r.flush()
+	}
+}
+
+// flush hands over what was added without waiting for more. It returns the first error of report, which may be of records
+// handed over before.
+func (r *records) flush() error {
+	if len(r.batch) > 0 {
+		r.full <- r.batch
+		next := <-r.free
+		r.batch, r.failed = next.batch, next.err
+	}
+	return r.failed
+}
+
+// Close waits until all is reported, and returns the first error.
+func (r *records) Close() error {
+	if r.full != nil {
+		r.full <- r.batch
+		close(r.full)
+		for last := range r.free {
+			r.failed = last.err
+		}
+	}
+	return r.failed
+}
