@@ -75,7 +75,7 @@ func TestMaxMemory(t *testing.T) {
 }
 
 // A connection that goes on 53 years later has been followed all the time, which must not take as many alarms.
-func TestLongSilence(t *testing.T) {
+func TestYearsOfSilence(t *testing.T) {
 	n := 0
 	a := analyzer.New(analyzer.Options{IdleLimit: 100 * 365 * 24 * time.Hour}, func(*analyzer.Connection) { n++ })
 	for packet, at := range []int64{0, 1e9, 1.7e18, 1.7e18 + 1, 1.7e18 + 2} {
