@@ -82,12 +82,13 @@ func (l *live) run(ctx context.Context) error {
 		l.meter.serve()
 		complain(l.stderr, "metrics are at http://%v/metrics", l.meter.listener.Addr())
 	}
-	follow := l.follow
 	if f.viewed {
 		l.watch = newWatch(l.tracker, keptOptions{decoding, l.options})
-		follow = l.viewed
+		err = l.viewed(l.follow)
+	} else {
+		err = l.follow()
 	}
-	if err := follow(); err != nil {
+	if err != nil {
 		return err
 	}
 	return l.finish()

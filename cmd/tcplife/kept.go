@@ -131,6 +131,9 @@ func (s *scene) write(o keptOptions, of *analyzer.Connection) (said string, err 
 		return "", err
 	}
 	file, err := createNew(fmt.Sprintf("tcplife-%d", of.ID), ".pcapng")
+	if errors.Is(err, fs.ErrPermission) {
+		return "", fmt.Errorf("write packets: %w; it takes a directory where the user of --user may write", err)
+	}
 	if err != nil {
 		return "", fmt.Errorf("write packets: %w", err)
 	}

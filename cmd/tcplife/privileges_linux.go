@@ -83,9 +83,9 @@ func lookUpUser(name string) (uid, gid int, err error) {
 	return uid, gid, err
 }
 
-// confine leaves the process no files but those below writeDirs, and what counts the drops of devices, if the kernel has
-// Landlock (since Linux 5.13). What is open stays open. It says what was given up.
-func confine(writeDirs []string) (said string, err error) {
+// confine leaves the process no files but those below writeDirs, what counts the drops of devices and, with itself, what
+// the kernel tells of the process, if the kernel has Landlock (since Linux 5.13). What is open stays open. It says what was given up.
+func confine(writeDirs []string, itself bool) (said string, err error) {
 	abi, err := landlocksys.LandlockGetABIVersion()
 	if errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EOPNOTSUPP) {
 		return "no access to files: this kernel has no Landlock", nil
@@ -96,6 +96,9 @@ func confine(writeDirs []string) (said string, err error) {
 	rules := []landlock.Rule{
 		landlock.RODirs("/sys/class/net", "/sys/devices").IgnoreIfMissing(), // libpcap reads what the devices dropped
 		landlock.RWFiles("/dev/tty", "/dev/null").IgnoreIfMissing(),
+	}
+	if itself { // memory and time, for the metrics
+		rules = append(rules, landlock.RODirs("/proc/self").IgnoreIfMissing(), landlock.ROFiles("/proc/stat").IgnoreIfMissing())
 	}
 	said = "all files"
 	for _, dir := range writeDirs {

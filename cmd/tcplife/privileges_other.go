@@ -11,6 +11,6 @@ func giveUpPrivileges(name string) (said []string, err error) {
 }
 
 // confine confines nothing here.
-func confine([]string) (said string, err error) {
+func confine([]string, bool) (said string, err error) {
 	return "nothing: there is no Landlock on this system", nil
 }

@@ -48,7 +48,7 @@ func (l *live) secure() error {
 	if f.viewed { // it can write the capture of a connection
 		dirs = append(dirs, ".")
 	}
-	confined, err := confine(dirs)
+	confined, err := confine(dirs, l.meter != nil)
 	if err != nil {
 		return err
 	}

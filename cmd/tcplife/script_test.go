@@ -15,7 +15,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"tcplife": main})
+	testscript.Main(m, map[string]func(){"tcplife": main, "tcplife-panics": panics})
 }
 
 // The scripts run the program as people do. $PCAPS is testdata/pcaps.

@@ -297,7 +297,7 @@ func (v *view) setFilter(filter string) bool {
 // ask lets the watch know what is to be listed.
 func (v *view) ask() {
 	holds, _ := newListFilter(v.filter) // it was sound when it was set
-	v.watch.wanted.Store(&query{sort: report.ListSorts()[v.sort].Name, holds: holds})
+	v.watch.wanted.Store(&query{sort: report.ListSorts()[v.sort].Name, filter: v.filter, holds: holds})
 	v.row, v.selected = 0, 0
 }
 
@@ -423,9 +423,9 @@ func (v *view) listRows() int { return max(1, v.height-1-len(v.head())-2) }
 // listTitle says what the list shows and what it does not.
 func (v *view) listTitle() string {
 	s := v.now
-	title := v.style(styleBold, "CONNECTIONS") + " by " + report.ListSorts()[v.sort].Name
-	if v.filter != "" {
-		title += ", " + v.filter
+	title := v.style(styleBold, "CONNECTIONS") + " by " + s.query.sort
+	if s.query.filter != "" {
+		title += ", " + s.query.filter
 	}
 	if s.matched > uint64(len(s.connections)) {
 		title += fmt.Sprintf(": the first %d of %d", len(s.connections), s.matched)

@@ -382,3 +382,13 @@ func TestViewSizes(t *testing.T) {
 		}
 	}
 }
+
+// panics is a program whose capture panics while the view is shown.
+func panics() {
+	l := &live{reading: &reading{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}, flags: &liveFlags{}, capture: &capture.Live{}}
+	l.watch = newWatch(nil, keptOptions{})
+	l.viewed(func() error {
+		time.Sleep(time.Second) // until the view is there
+		panic("there is a mistake")
+	})
+}

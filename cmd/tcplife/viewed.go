@@ -18,9 +18,9 @@ func (r *reading) watchable() bool {
 	return isFile && term.IsTerminal(int(in.Fd())) && screen && os.Getenv("TERM") != "dumb"
 }
 
-// viewed follows the capture with the view on the terminal, until the capture ends or a person ends it. The terminal is
-// as it was before once it returns, also where it does so by a panic.
-func (l *live) viewed() (err error) {
+// viewed lets follow run with the view on the terminal, until the capture ends or a person ends it. The terminal is as it
+// was before once it returns, also where follow panics.
+func (l *live) viewed(follow func() error) (err error) {
 	notices := &notices{}
 	stderr := l.stderr
 	l.stderr = notices
@@ -40,7 +40,7 @@ func (l *live) viewed() (err error) {
 		l.stderr = stderr
 		stderr.Write(notices.all())
 	}()
-	return l.follow()
+	return follow()
 }
 
 // notices keep what is said on standard error while the view has the terminal.

@@ -39,8 +39,9 @@ type watch struct {
 
 // A query says which connections a list shows.
 type query struct {
-	sort  string // one of report.ListSorts
-	holds func(*analyzer.Connection) (bool, error)
+	sort   string // one of report.ListSorts
+	filter string // as it was typed, "" for none
+	holds  func(*analyzer.Connection) (bool, error)
 }
 
 // A round is what a look at all connections found.
