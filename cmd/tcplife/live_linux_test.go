@@ -141,8 +141,8 @@ func nobodysDir(t *testing.T) string {
 	return dir
 }
 
-// records are the lines of all kinds but capture, which differs by nature.
-func records(jsonl []byte) (lines []string) {
+// recordLines are the lines of all kinds but capture, which differs by nature.
+func recordLines(jsonl []byte) (lines []string) {
 	for line := range strings.Lines(string(jsonl)) {
 		if !strings.HasPrefix(line, `{"record":"capture"`) {
 			lines = append(lines, line)
@@ -196,7 +196,7 @@ func kinds(t *testing.T, jsonl []byte) (kinds []string) {
 // sameRecords holds that two reports tell the same of connections, floods and all else.
 func sameRecords(t *testing.T, live, read []byte) {
 	t.Helper()
-	x, y := records(live), records(read)
+	x, y := recordLines(live), recordLines(read)
 	if len(x) != len(y) {
 		t.Errorf("live tells %d records, read %d", len(x), len(y))
 	}
