@@ -14,31 +14,50 @@ func FuzzAnalyzer(f *testing.F) {
 	f.Add([]byte("\x00\x02\x00\x00\x00\x00\x01\x01\x12\x01\x00\x00\x00\x01\x00\x10\x01\x01\x00\x00\x01"))
 	f.Add([]byte("\x00\x02\x00\x00\x00\x00\x01\x00\x02\x00\x05\x00\x00\x02\x00\x04\x01\x00\x00\x00\x01"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		ids := map[uint64]bool{}
-		var packets, held uint64
-		var last analyzer.Time
-		a := analyzer.New(analyzer.Options{}, func(r *analyzer.Connection) {
-			if ids[r.ID] {
-				t.Errorf("two records with id %d", r.ID)
-			}
-			ids[r.ID] = true
-			held += r.Client.Packets + r.Server.Packets
-			checkRecord(t, r)
-		})
-		for len(data) >= 7 {
-			packets++
-			seg := fuzzSegment(data[:7], packets, &last)
-			a.Segment(&seg)
-			data = data[7:]
+		records := fuzzRecords(t, data, analyzer.Options{}, func(*analyzer.Analyzer) {})
+		if rested := fuzzRecords(t, data, analyzer.Options{}, analyzer.Rest); rested != records {
+			t.Errorf("without rest\n%s\nwith it\n%s", records, rested)
 		}
-		a.Close()
-		if held != packets {
-			t.Errorf("%d packets went in, the records hold %d", packets, held)
-		}
-		if n := a.Result().Summary.Connections; n != uint64(len(ids)) {
-			t.Errorf("the summary counts %d connections of %d", n, len(ids))
-		}
+		fuzzRecords(t, data, analyzer.Options{MaxConnections: 2}, analyzer.Rest)
 	})
+}
+
+// fuzzRecords gives the records of the segments that are made of the bytes, as JSON.
+func fuzzRecords(t *testing.T, data []byte, o analyzer.Options, prepare func(*analyzer.Analyzer)) string {
+	ids := map[uint64]bool{}
+	var packets, held uint64
+	var last analyzer.Time
+	var list []byte
+	a := analyzer.New(o, func(r *analyzer.Connection) {
+		if ids[r.ID] {
+			t.Errorf("two records with id %d", r.ID)
+		}
+		ids[r.ID] = true
+		held += r.Client.Packets + r.Server.Packets
+		checkRecord(t, r)
+		list = append(append(list, marshal(t, r)...), '\n')
+	})
+	prepare(a)
+	for len(data) >= 7 {
+		packets++
+		seg := fuzzSegment(data[:7], packets, &last)
+		a.Segment(&seg)
+		if n := a.Live().Connections; o.MaxConnections > 0 && n > o.MaxConnections {
+			t.Errorf("%d connections at once", n)
+		}
+		data = data[7:]
+	}
+	a.Close()
+	if held != packets {
+		t.Errorf("%d packets went in, the records hold %d", packets, held)
+	}
+	if n := a.Result().Summary.Connections; n != uint64(len(ids)) {
+		t.Errorf("the summary counts %d connections of %d", n, len(ids))
+	}
+	if left := a.Live(); left.Connections != 0 {
+		t.Errorf("%+v left after the end", left)
+	}
+	return string(list)
 }
 
 // fuzzSegment makes a segment of seven bytes: socket pair and direction, flags, two numbers, length, time.
