@@ -30,6 +30,8 @@ type Options struct {
 	// AtClose emits a record when its connection closes, its TIME_WAIT TimeWaitRunning, and not when nothing more can
 	// happen to it. What comes afterwards is not told.
 	AtClose bool
+	// Ports is the range from which clients are taken to choose theirs. The zero value is DefaultPortRange.
+	Ports PortRange
 	// Trace, if it is set, is told of each segment, after it has been taken in, with the id of the record it went to and
 	// what it was there. A record that turns out to be a stray SYN inside another connection is never emitted: its
 	// segments count for that one. The segment is valid until Trace returns.
@@ -85,7 +87,10 @@ func New(options Options, emit func(*Connection)) *Analyzer {
 	if options.IdleLimit == 0 {
 		options.IdleLimit = defaultIdleLimit
 	}
-	return &Analyzer{options: options, emit: emit, table: newTable(), awakeLimit: awakeLimit, totals: newTotals(), crowd: crowd.New()}
+	if options.Ports == (PortRange{}) {
+		options.Ports = DefaultPortRange
+	}
+	return &Analyzer{options: options, emit: emit, table: newTable(), awakeLimit: awakeLimit, totals: newTotals(options.Ports), crowd: crowd.New()}
 }
 
 // Segment takes in the next segment of the capture, or the next ICMP error that quotes one.
@@ -161,6 +166,7 @@ func (a *Analyzer) all() (list []at) {
 // Result adds up what was emitted so far. After Close it is complete.
 func (a *Analyzer) Result() *Result {
 	r := &Result{Summary: a.totals.summary(), Population: a.totals.population.Series(a.first(), Time(a.clock)), Evicted: a.evicted}
+	r.TimeWait, r.Summary.LeftOut.TimeWait = a.totals.timeWaits.records(a.options.Ports)
 	a.crowded(r)
 	return r
 }

@@ -212,7 +212,10 @@ func (c *connection) teardown(reset *Reset) Teardown {
 	t := Teardown{Kind: TeardownNone, At: NoTime, HalfClosed: NoDuration}
 	a, b := &c.tcp.Ends[0], &c.tcp.Ends[1]
 	if r := c.tcp.Reset; r != nil {
-		*reset = Reset{By: c.side(r.By), Packet: PacketNumber(r.Packet), ReceiverState: StateOrNone{r.ReceiverState, r.ReceiverKnown}, Answers: resetAnswers[r.Answers]}
+		*reset = Reset{By: c.side(r.By), Packet: PacketNumber(r.Packet), ReceiverState: StateOrNone{r.ReceiverState, r.ReceiverKnown}, Answers: resetAnswers[r.Answers], Idle: NoDuration}
+		if r.Idle >= 0 {
+			reset.Idle = Duration(r.Idle)
+		}
 		t.Reset = reset
 	}
 	first := -1
@@ -294,7 +297,10 @@ func (c *connection) timeWaits(r *Connection, o *Options, i int, at int64, by En
 		}
 		switch {
 		case n+1 < len(history) && c.successor != 0 && history[n+1].Packet == c.successor:
-			w.EndedBy, w.Observed = TimeWaitReused, Duration(history[n+1].At-h.At)
+			w.EndedBy, w.Observed, w.ReuseProven = TimeWaitReused, Duration(history[n+1].At-h.At), No
+			if c.linuxReuse {
+				w.ReuseProven = Yes
+			}
 		case n+1 < len(history) && history[n+1].Packet == 0:
 			w.EndedBy, w.Observed = TimeWaitExpired, Duration(history[n+1].At-h.At)
 		case n+1 < len(history) && c.tcp.Reset != nil && c.tcp.Reset.By == i:

@@ -114,6 +114,7 @@ type Reset struct {
 	Packet        PacketNumber `json:"packet"`
 	ReceiverState StateOrNone  `json:"receiver_state"` // before it
 	Answers       ResetAnswers `json:"answers"`        // the kind of segment it was the answer to
+	Idle          Duration     `json:"idle_s"`         // the silence before it; of its sender, if it was an answer
 }
 
 // TimeWait is one endpoint's stay in TIME_WAIT (RFC 9293 §3.6.1).
@@ -124,7 +125,10 @@ type TimeWait struct {
 	TwoMSL   Duration        `json:"two_msl_s"`
 	Expires  Time            `json:"expires"`
 	EndedBy  TimeWaitEndedBy `json:"ended_by"`
-	Observed Duration        `json:"observed_s"` // how much of it the capture shows
+	// ReuseProven says of one that was reused whether the new connection's ISN shows that its host still held it
+	// (Linux: the old SND.NXT + 65537); unknown for others.
+	ReuseProven Answer   `json:"reuse_proven"`
+	Observed    Duration `json:"observed_s"` // how much of it the capture shows
 }
 
 // HalfOpen is a connection that one side had lost without the other's knowledge (RFC 9293 §3.5.1).

@@ -1,13 +1,18 @@
 package analyzer
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+)
 
 // Result is what only the end of a capture can tell.
 type Result struct {
 	Summary   *Summary
-	Listeners []Listener // those with the fullest backlog first; Summary.Listeners says how many there are
-	SynFloods []SynFlood // by onset
-	Scans     []Scan     // by their beginning
+	Listeners []Listener        // those with the fullest backlog first; Summary.Listeners says how many there are
+	SynFloods []SynFlood        // by onset
+	Scans     []Scan            // by their beginning
+	TimeWait  []TimeWaitHolding // those that hold most first
 	// Backscatter is what came back from floods elsewhere, by its beginning.
 	Backscatter []Backscatter
 	// Population is how many endpoints there were in each state over time: one series, or none without a segment.
@@ -24,6 +29,14 @@ type Summary struct {
 	ByTeardown     map[string]uint64 `json:"by_teardown"` // every TeardownKind that occurred
 	Resets         uint64            `json:"resets"`      // connections and attempts that an accepted RST ended, by either side
 	ResetsBySide   SideCounts        `json:"resets_by_side"`
+	ResetsByState  SideStates        `json:"resets_by_state"` // by who sent them, then by the state of the receiver
+	FailedAttempts uint64            `json:"failed_attempts"` // to open a connection
+	FailedByClass  map[string]uint64 `json:"failed_by_class"` // every FailureClass that occurred
+	HalfClosed     HalfClosedTotals  `json:"half_closed"`
+	NotClosing     []NotClosing      `json:"not_closing"`   // those with most connections first
+	IdleTimeouts   []IdleTimeout     `json:"idle_timeouts"` // by length
+	Lifetimes      LifetimeTotals    `json:"lifetimes"`
+	LeftOut        LeftOut           `json:"left_out"`
 	FindingsByCode map[string]uint64 `json:"findings_by_code"`
 	ServerRTT      RTT               `json:"server_rtt_s"`
 	ClientRTT      RTT               `json:"client_rtt_s"`
@@ -33,6 +46,12 @@ type Summary struct {
 	Backscatter    uint64            `json:"backscatter"` // victims of floods elsewhere
 	HalfOpen       uint64            `json:"half_open"`
 	Embryonic      uint64            `json:"embryonic"`
+}
+
+// LeftOut counts what the lists of a report leave out, for they are bounded; they hold the heaviest.
+type LeftOut struct {
+	TimeWait   uint64 `json:"time_wait"`
+	NotClosing uint64 `json:"not_closing"`
 }
 
 // SideCounts counts something by the side that did it.
@@ -61,7 +80,7 @@ type NullableNumber struct {
 	Known bool
 }
 
-// SummaryWords are the words by which the summary counts, by the name of the field that does.
+// SummaryWords are the words by which the summary counts, by the name of the field that does, with dots.
 func SummaryWords() map[string][]string {
 	words := map[string][]string{}
 	for _, o := range [...]Outcome{OutcomeComplete, OutcomeSimultaneous, OutcomeFastOpen, OutcomeRefused, OutcomeUnreachable, OutcomeChallenged,
@@ -72,8 +91,16 @@ func SummaryWords() map[string][]string {
 		TeardownIncomplete, TeardownNone} {
 		words["by_teardown"] = append(words["by_teardown"], string(k))
 	}
+	for _, c := range failureClasses {
+		words["failed_by_class"] = append(words["failed_by_class"], string(c))
+	}
 	for _, f := range catalogue {
 		words["findings_by_code"] = append(words["findings_by_code"], f.Code)
 	}
+	for s := tcpstate.Closed; s <= tcpstate.TimeWait; s++ {
+		words["resets_by_state.client"] = append(words["resets_by_state.client"], s.String())
+	}
+	words["resets_by_state.client"] = append(words["resets_by_state.client"], unknownState)
+	words["resets_by_state.server"] = words["resets_by_state.client"]
 	return words
 }

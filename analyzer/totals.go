@@ -11,12 +11,18 @@ type totals struct {
 	resets                           SideCounts
 	serverRTT, clientRTT             *hdrhistogram.Histogram
 	population                       *Population
+	failures                         failures
+	timeWaits                        timeWaits
+	ports                            PortRange
 }
 
-func newTotals() totals {
+func newTotals(ports PortRange) totals {
 	// Round-trip times from 1 µs to an hour, to three significant digits.
 	rtt := func() *hdrhistogram.Histogram { return hdrhistogram.New(1e3, 3600e9, 3) }
-	return totals{serverRTT: rtt(), clientRTT: rtt(), population: NewPopulation(0, false)}
+	return totals{
+		serverRTT: rtt(), clientRTT: rtt(), population: NewPopulation(0, false),
+		failures: newFailures(), timeWaits: newTimeWaits(), ports: ports,
+	}
 }
 
 func (t *totals) add(r *Connection) {
@@ -41,6 +47,8 @@ func (t *totals) add(r *Connection) {
 		}
 	}
 	t.population.Add(r)
+	t.failures.add(r)
+	t.timeWaits.add(r, t.ports)
 	sample(t.serverRTT, r.Handshake.ServerRTT)
 	sample(t.clientRTT, r.Handshake.ClientRTT)
 }
@@ -89,10 +97,12 @@ func percentiles(h *hdrhistogram.Histogram) RTT {
 }
 
 func (t *totals) summary() *Summary {
-	return &Summary{
+	s := &Summary{
 		Record: "summary", Schema: Schema,
 		Connections: t.connections, ByOutcome: t.outcomes.byWord(), ByTeardown: t.teardowns.byWord(), Resets: t.resets.Client + t.resets.Server, ResetsBySide: t.resets,
 		FindingsByCode: t.findings.byWord(), ServerRTT: percentiles(t.serverRTT), ClientRTT: percentiles(t.clientRTT),
 		HalfOpen: t.halfOpen, Embryonic: t.embryonic,
 	}
+	t.failures.summarize(s)
+	return s
 }

@@ -147,6 +147,9 @@ var csvColumns = slices.Concat(
 			}
 			return strconv.AppendInt(b, int64(c.Tshark.Completeness), 10)
 		}},
+		resetColumn("idle_s", func(b []byte, r *analyzer.Reset) []byte { return r.Idle.Append(b) }),
+		timeWaitColumn(analyzer.Client, "reuse_proven", func(b []byte, t *analyzer.TimeWait) []byte { return appendAnswer(b, t.ReuseProven) }),
+		timeWaitColumn(analyzer.Server, "reuse_proven", func(b []byte, t *analyzer.TimeWait) []byte { return appendAnswer(b, t.ReuseProven) }),
 	},
 )
 
@@ -202,24 +205,25 @@ func resetColumn(name string, value func([]byte, *analyzer.Reset) []byte) csvCol
 	}}
 }
 
-func timeWaitColumns(side analyzer.Side) []csvColumn {
-	column := func(name string, value func([]byte, *analyzer.TimeWait) []byte) csvColumn {
-		return csvColumn{"time_wait." + side.String() + "." + name, func(b []byte, c *analyzer.Connection) []byte {
-			for i := range c.TimeWait {
-				if c.TimeWait[i].Side == side {
-					return value(b, &c.TimeWait[i])
-				}
+func timeWaitColumn(side analyzer.Side, name string, value func([]byte, *analyzer.TimeWait) []byte) csvColumn {
+	return csvColumn{"time_wait." + side.String() + "." + name, func(b []byte, c *analyzer.Connection) []byte {
+		for i := range c.TimeWait {
+			if c.TimeWait[i].Side == side {
+				return value(b, &c.TimeWait[i])
 			}
-			return b
-		}}
-	}
+		}
+		return b
+	}}
+}
+
+func timeWaitColumns(side analyzer.Side) []csvColumn {
 	return []csvColumn{
-		column("entered", func(b []byte, t *analyzer.TimeWait) []byte { return appendTimeField(b, t.Entered) }),
-		column("restarts", func(b []byte, t *analyzer.TimeWait) []byte { return strconv.AppendUint(b, t.Restarts, 10) }),
-		column("two_msl_s", func(b []byte, t *analyzer.TimeWait) []byte { return t.TwoMSL.Append(b) }),
-		column("expires", func(b []byte, t *analyzer.TimeWait) []byte { return appendTimeField(b, t.Expires) }),
-		column("ended_by", func(b []byte, t *analyzer.TimeWait) []byte { return append(b, t.EndedBy...) }),
-		column("observed_s", func(b []byte, t *analyzer.TimeWait) []byte { return t.Observed.Append(b) }),
+		timeWaitColumn(side, "entered", func(b []byte, t *analyzer.TimeWait) []byte { return appendTimeField(b, t.Entered) }),
+		timeWaitColumn(side, "restarts", func(b []byte, t *analyzer.TimeWait) []byte { return strconv.AppendUint(b, t.Restarts, 10) }),
+		timeWaitColumn(side, "two_msl_s", func(b []byte, t *analyzer.TimeWait) []byte { return t.TwoMSL.Append(b) }),
+		timeWaitColumn(side, "expires", func(b []byte, t *analyzer.TimeWait) []byte { return appendTimeField(b, t.Expires) }),
+		timeWaitColumn(side, "ended_by", func(b []byte, t *analyzer.TimeWait) []byte { return append(b, t.EndedBy...) }),
+		timeWaitColumn(side, "observed_s", func(b []byte, t *analyzer.TimeWait) []byte { return t.Observed.Append(b) }),
 	}
 }
 

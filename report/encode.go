@@ -183,6 +183,8 @@ func appendTeardown(b []byte, t *analyzer.Teardown) []byte {
 	b = appendState(b, t.Reset.ReceiverState)
 	b = append(b, `,"answers":`...)
 	b = appendString(b, string(t.Reset.Answers))
+	b = append(b, `,"idle_s":`...)
+	b = t.Reset.Idle.Append(b)
 	return append(b, "}}"...)
 }
 
@@ -199,6 +201,8 @@ func appendTimeWait(b []byte, t *analyzer.TimeWait) []byte {
 	b = appendTime(b, t.Expires)
 	b = append(b, `,"ended_by":`...)
 	b = appendString(b, string(t.EndedBy))
+	b = append(b, `,"reuse_proven":`...)
+	b = appendAnswer(b, t.ReuseProven)
 	b = append(b, `,"observed_s":`...)
 	b = t.Observed.Append(b)
 	return append(b, '}')

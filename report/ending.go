@@ -23,16 +23,19 @@ func (e *Ending) lists() []list {
 		{"syn_floods", records(e.Result.SynFloods, filledFlood)},
 		{"scans", records(e.Result.Scans, filledScan)},
 		{"backscatter", records(e.Result.Backscatter, filledBackscatter)},
-		{"time_wait", nil},
+		{"time_wait", records(e.Result.TimeWait, nil)},
 		{"population", records(e.Result.Population, filledPopulation)},
 	}
 }
 
-// records are those of one kind, with what must not be null filled.
+// records are those of one kind, with what must not be null filled, if there is such.
 func records[T any](of []T, filled func(T) T) []any {
 	list := make([]any, len(of))
 	for i := range of {
-		list[i] = filled(of[i])
+		list[i] = of[i]
+		if filled != nil {
+			list[i] = filled(of[i])
+		}
 	}
 	return list
 }

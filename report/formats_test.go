@@ -114,7 +114,10 @@ func TestJSONLHasTheRecordsOfJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(write(t, "json", sampleConnections(), sampleEnding())), &document); err != nil {
 		t.Fatal(err)
 	}
-	want := append(document["connections"].([]any), document["syn_floods"].([]any)...)
+	var want []any
+	for _, kind := range []string{"connections", "listeners", "syn_floods", "scans", "time_wait", "population"} {
+		want = append(want, document[kind].([]any)...)
+	}
 	want = append(want, document["summary"], document["capture"])
 	var got []any
 	lines := bufio.NewScanner(strings.NewReader(write(t, "jsonl", sampleConnections(), sampleEnding())))

@@ -136,7 +136,9 @@ func filledPopulation(p analyzer.PopulationSeries) analyzer.PopulationSeries {
 
 func filledSummary(s analyzer.Summary) analyzer.Summary {
 	s.ByOutcome, s.ByTeardown = filledCounts(s.ByOutcome), filledCounts(s.ByTeardown)
-	s.FindingsByCode = filledCounts(s.FindingsByCode)
+	s.FindingsByCode, s.FailedByClass = filledCounts(s.FindingsByCode), filledCounts(s.FailedByClass)
+	s.ResetsByState.Client, s.ResetsByState.Server = filledCounts(s.ResetsByState.Client), filledCounts(s.ResetsByState.Server)
+	s.NotClosing, s.IdleTimeouts = filledList(s.NotClosing), filledList(s.IdleTimeouts)
 	return s
 }
 

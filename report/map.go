@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"github.com/tcplife/tcplife/analyzer"
 )
@@ -50,6 +51,7 @@ func Map(c *analyzer.Connection) map[string]any {
 			"packet":         packetValue(r.Packet),
 			"receiver_state": stateValue(r.ReceiverState),
 			"answers":        string(r.Answers),
+			"idle_s":         durationValue(r.Idle),
 		}
 	}
 	m["teardown"] = teardown
@@ -66,13 +68,14 @@ func Map(c *analyzer.Connection) map[string]any {
 	for i := range c.TimeWait {
 		t := &c.TimeWait[i]
 		waits[i] = map[string]any{
-			"side":       wordValue(t.Side.String()),
-			"entered":    timeValue(t.Entered),
-			"restarts":   int(t.Restarts),
-			"two_msl_s":  durationValue(t.TwoMSL),
-			"expires":    timeValue(t.Expires),
-			"ended_by":   string(t.EndedBy),
-			"observed_s": durationValue(t.Observed),
+			"side":         wordValue(t.Side.String()),
+			"entered":      timeValue(t.Entered),
+			"restarts":     int(t.Restarts),
+			"two_msl_s":    durationValue(t.TwoMSL),
+			"expires":      timeValue(t.Expires),
+			"ended_by":     string(t.EndedBy),
+			"reuse_proven": answerValue(t.ReuseProven),
+			"observed_s":   durationValue(t.Observed),
 		}
 	}
 	m["time_wait"] = waits
@@ -194,7 +197,10 @@ func MapSummary(s *analyzer.Summary) map[string]any {
 	_ = decoder.Decode(&m)
 	m, _ = numbers(m).(map[string]any)
 	for field, words := range analyzer.SummaryWords() {
-		counts, _ := m[field].(map[string]any)
+		counts := m
+		for part := range strings.SplitSeq(field, ".") {
+			counts, _ = counts[part].(map[string]any)
+		}
 		for _, word := range words {
 			if _, counted := counts[word]; !counted {
 				counts[word] = 0

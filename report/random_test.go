@@ -127,6 +127,7 @@ var (
 						By: sides.Draw(t, "by"), Packet: packets.Draw(t, "packet"), ReceiverState: statesOrNone.Draw(t, "state"),
 						Answers: oneOf(analyzer.AnswersSyn, analyzer.AnswersData, analyzer.AnswersFin, analyzer.AnswersAck,
 							analyzer.AnswersKeepalive, analyzer.AnswersNothing).Draw(t, "answers"),
+						Idle: durations.Draw(t, "idle"),
 					}
 				})).Draw(t, "reset"),
 			},
@@ -136,7 +137,7 @@ var (
 					Restarts: counts.Draw(t, "restarts"), TwoMSL: lengths.Draw(t, "2msl"), Expires: moments.Draw(t, "expires"),
 					EndedBy: oneOf(analyzer.TimeWaitCaptureEnd, analyzer.TimeWaitExpired, analyzer.TimeWaitReused, analyzer.TimeWaitReset,
 						analyzer.TimeWaitEvicted, analyzer.TimeWaitRunning).Draw(t, "ended by"),
-					Observed: lengths.Draw(t, "observed"),
+					ReuseProven: oneOf(analyzer.Unknown, analyzer.No, analyzer.Yes).Draw(t, "proven"), Observed: lengths.Draw(t, "observed"),
 				}
 			}), 0, 2).Draw(t, "time wait"),
 			HalfOpen: maybe(rapid.Custom(func(t *rapid.T) analyzer.HalfOpen {

@@ -198,6 +198,19 @@ func sampleEnding() *Ending {
 				ByOutcome:  map[string]uint64{"complete": 5, "refused": 1, "unanswered": 1, "embryonic": 1, "unseen": 1, "stray": 1},
 				ByTeardown: map[string]uint64{"none": 7, "four_way": 1, "reset": 1, "half_closed": 1},
 				Resets:     3, ResetsBySide: analyzer.SideCounts{Client: 1, Server: 2},
+				ResetsByState: analyzer.SideStates{
+					Client: map[string]uint64{"ESTABLISHED": 1}, Server: map[string]uint64{"SYN_SENT": 1, "ESTABLISHED": 1},
+				},
+				FailedAttempts: 3, FailedByClass: map[string]uint64{"refused": 1, "unanswered": 1, "embryonic": 1},
+				HalfClosed: analyzer.HalfClosedTotals{AtEnd: 1, Long: 1, Longest: 4e9},
+				NotClosing: []analyzer.NotClosing{{
+					Host: analyzer.Target{IP: netip.MustParseAddr("10.0.0.2"), Port: &port}, Side: analyzer.Server, Connections: 1, Waiting: 1, Longest: 70e9,
+				}},
+				IdleTimeouts: []analyzer.IdleTimeout{{
+					Idle: 350e9, Longest: 351e9, Resets: 12, BySide: analyzer.SideCounts{Server: 12}, Of: 14,
+					Server: &analyzer.Target{IP: netip.MustParseAddr("10.0.0.2")},
+				}},
+				Lifetimes:      analyzer.LifetimeTotals{Whole: 2, Short: 1},
 				FindingsByCode: map[string]uint64{"zero_window": 2, "syn_retransmitted": 1, "reset_with_data_in_flight": 1},
 				ServerRTT:      analyzer.RTT{P50: 10e6, P90: 41e6, P99: 41e6, Max: 41e6},
 				ClientRTT:      analyzer.RTT{P50: 30e3, P90: 200e3, P99: 200e3, Max: 200e3},
@@ -211,6 +224,21 @@ func sampleEnding() *Ending {
 				Sources: 9_289, SourceEntropy: analyzer.NullableNumber{Value: 13.1, Known: true},
 				Marks:    []string{"mirai", "no_retransmission"},
 				Evidence: []string{"30 of 10,030 attempts completed", "9,289 sources, 99.2% of them seen once", "no source retransmitted its SYN"},
+			}},
+			TimeWait: []analyzer.TimeWaitHolding{{
+				Record: "time_wait", Schema: analyzer.Schema,
+				Client: analyzer.TimeWaitHolder{
+					IP: netip.MustParseAddr("10.0.0.1"), Entered: 1, Held: 1, HeldPeak: 1, HeldPeakAt: at(124 * time.Millisecond),
+					Observed: 1.5e9, Longest: 1.5e9, LastExpiry: at(240*time.Second + 123*time.Millisecond),
+				},
+				Server: analyzer.TimeWaitHolder{IP: netip.MustParseAddr("10.0.0.2"), Port: &port, HeldPeakAt: analyzer.NoTime, LastExpiry: analyzer.NoTime},
+				TwoMSL: 240e9,
+				Ports:  analyzer.EphemeralPorts{Low: 32768, High: 60999, Locked: 1, ExhaustingRate: 117.6, ExhaustedAt: analyzer.NoTime},
+			}},
+			Population: []analyzer.PopulationSeries{{
+				Record: "population", Schema: analyzer.Schema, Start: at(0), Step: 60e9, Moments: 3,
+				Peaks:  map[string]analyzer.Peak{"ESTABLISHED": {Count: 4, At: at(time.Minute)}},
+				States: map[string][]uint64{"ESTABLISHED": {2, 4, 3}},
 			}},
 			Evicted: 3,
 		},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -24,8 +25,24 @@ func connectionSummary(s *analyzer.Summary) []summaryLine {
 	lines = appendCounts(lines, "outcome", s.ByOutcome, calm)
 	lines = appendCounts(lines, "teardown", s.ByTeardown, calm)
 	if s.ResetsBySide != (analyzer.SideCounts{}) {
-		lines = append(lines, summaryLine{label: "resets", items: []string{
-			count(s.ResetsBySide.Client) + " by clients", count(s.ResetsBySide.Server) + " by servers"}})
+		lines = append(lines, summaryLine{label: "resets", items: slices.Concat(
+			resetItems(s.ResetsBySide.Client, "clients", s.ResetsByState.Client), resetItems(s.ResetsBySide.Server, "servers", s.ResetsByState.Server))})
+	}
+	lines = appendCounts(lines, "failed", s.FailedByClass, calm)
+	if h := s.HalfClosed; h.AtEnd+h.Long > 0 {
+		line := summaryLine{label: "half-closed", items: []string{count(h.AtEnd) + " at the end", count(h.Long) + " for a second or longer before"}}
+		if h.Long > 0 {
+			line.items = append(line.items, "longest "+span(h.Longest))
+		}
+		lines = append(lines, line)
+	}
+	lines = appendNotClosing(lines, s.NotClosing, s.LeftOut.NotClosing)
+	for _, i := range s.IdleTimeouts {
+		lines = append(lines, summaryLine{"idle timeout", []string{idleTimeout(&i)}, alert})
+	}
+	if l := s.Lifetimes; l.Whole > 0 {
+		lines = append(lines, summaryLine{label: "lifetimes", items: []string{
+			count(l.Short) + " below 1s", count(l.Long) + " of 1m or longer", "of " + count(l.Whole) + " seen whole"}})
 	}
 	lines = appendRTT(lines, "server RTT", s.ServerRTT)
 	lines = appendRTT(lines, "client RTT", s.ClientRTT)
@@ -45,6 +62,46 @@ func connectionSummary(s *analyzer.Summary) []summaryLine {
 		}
 	}
 	return appendCounts(lines, "findings", s.FindingsByCode, calm)
+}
+
+// resetItems says how many resets came from one side, and in which states they met the other.
+func resetItems(n uint64, by string, states map[string]uint64) []string {
+	text := count(n) + " by " + by
+	if lines := appendCounts(nil, "", states, calm); len(lines) > 0 {
+		text += " (in " + strings.Join(lines[0].items, ", ") + ")"
+	}
+	return []string{text}
+}
+
+// appendNotClosing appends who does not close, a line each, and of many the first.
+func appendNotClosing(lines []summaryLine, hosts []analyzer.NotClosing, leftOut uint64) []summaryLine {
+	const most = 5
+	for i := range hosts[:min(most, len(hosts))] {
+		n := &hosts[i]
+		lines = append(lines, summaryLine{"not closing", []string{
+			target(n.Host) + " leaves " + counted(n.Connections, "connection") + " in CLOSE_WAIT", "longest " + span(n.Longest)}, alert})
+	}
+	if more := uint64(len(hosts)) + leftOut; more > most {
+		lines = append(lines, summaryLine{"not closing", []string{"… and " + count(more-most) + " more"}, alert})
+	}
+	return lines
+}
+
+func idleTimeout(t *analyzer.IdleTimeout) string {
+	who := "different servers"
+	if t.Server != nil {
+		who = target(*t.Server)
+	}
+	return counted(t.Resets, "reset") + " after " + span(t.Idle) + " to " + span(t.Longest) + " of silence (" + count(t.BySide.Client) + " by clients, " +
+		count(t.BySide.Server) + " by servers), " + who + ": perhaps a middlebox forgets idle connections"
+}
+
+// target is an address, with a port if there is one.
+func target(t analyzer.Target) string {
+	if t.Port == nil {
+		return t.IP.String()
+	}
+	return netip.AddrPortFrom(t.IP, *t.Port).String()
 }
 
 // appendRTT appends percentiles if there was a sample.

@@ -31,8 +31,6 @@ type Table struct {
 
 	connections, embryonic, halfOpen ranking[[]cell]
 
-	timeWaits timeWaitLedger
-
 	rows *rows // with TableOptions.Follow
 }
 
@@ -100,7 +98,6 @@ func (t *Table) Connection(c *analyzer.Connection) error {
 	if c.HalfOpen != nil {
 		t.halfOpen.offer(at, func() []cell { return halfOpenCells(c) })
 	}
-	t.timeWaits.add(c)
 	return nil
 }
 
@@ -111,7 +108,7 @@ func (t *Table) Finish(e *Ending) error {
 		t.connectionSection(),
 		rankedSection("EMBRYONIC", "SYN and SYN-ACK, but not the ACK that completes the handshake (RFC 4987)", &t.embryonic, embryonicGrid),
 		rankedSection("HALF-OPEN", "one side is gone and the other does not know (RFC 9293 §3.5.1)", &t.halfOpen, halfOpenGrid),
-		t.timeWaits.section(t.options.Top),
+		timeWaitSection(e.Result.TimeWait, e.Result.Summary.LeftOut.TimeWait, t.options.Top),
 		listenerSection(e.Result, t.options.Top),
 		floodSection(e.Result.SynFloods, t.options.Top),
 		scanSection(e.Result.Scans, t.options.Top),

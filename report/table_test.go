@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
@@ -195,50 +196,29 @@ func TestTableKeepsOnlyTop(t *testing.T) {
 	}
 }
 
-func TestTimeWaitHoldersAreBounded(t *testing.T) {
-	var l timeWaitLedger
-	c := sampleConnections()[2]
-	for i := range maxHolders + 5 {
-		c.Client.IP = netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
-		l.add(c)
+func TestTimeWaitSection(t *testing.T) {
+	holding := sampleEnding().Result.TimeWait[0]
+	holding.Server.Entered, holding.Server.Reused, holding.Server.LastExpiry = 3, 3, analyzer.NoTime
+	holding.ReusesDenied = 2
+	holding.Ports.Rate = analyzer.NullableNumber{Value: 941.1, Known: true}
+	holding.Ports.ExhaustedAt = at(30 * time.Second)
+	s := timeWaitSection([]analyzer.TimeWaitHolding{holding, holding}, 5, 3)
+	if len(s.grid.rows) != 3 || s.total != 4 {
+		t.Errorf("%d rows of %d", len(s.grid.rows), s.total)
 	}
-	s := l.section(2)
-	if len(l.holders) != maxHolders || l.others != 5 || len(s.grid.rows) != 2 || s.total != maxHolders {
-		t.Errorf("%d holders and %d others; %d rows of %d", len(l.holders), l.others, len(s.grid.rows), s.total)
-	}
-	if len(s.after) != 1 || !strings.Contains(s.after[0], "5 of other holders") {
-		t.Errorf("it says %q", s.after)
-	}
-}
-
-func TestTimeWaitHoldersAddUp(t *testing.T) {
-	var l timeWaitLedger
-	ends := []analyzer.TimeWaitEndedBy{
-		analyzer.TimeWaitCaptureEnd, analyzer.TimeWaitRunning, analyzer.TimeWaitExpired, analyzer.TimeWaitReused,
-		analyzer.TimeWaitReused, analyzer.TimeWaitReset, analyzer.TimeWaitEvicted,
-	}
-	for _, end := range ends {
-		c := sampleConnections()[2]
-		c.TimeWait[0].EndedBy = end
-		c.TimeWait[0].Restarts = 2
-		l.add(c)
-		c.TimeWait[0].Side = analyzer.Server
-		l.add(c)
-	}
-	var texts [][]string
-	for _, row := range l.section(0).grid.rows {
-		var line []string
-		for _, c := range row {
-			line = append(line, c.full)
+	after := strings.Join(s.after, "\n")
+	for _, want := range []string{
+		"10.0.0.1 to 10.0.0.2:443: 941 ports a second are locked by TIME_WAIT, and only 118 can be: at this rate all 28,232 from 32,768 to 60,999 are at 2023-11-14 22:13:50.000",
+		"10.0.0.1 to 10.0.0.2:443: 2 SYNs met TIME_WAIT and had no success",
+		"left out: 5 pairs",
+	} {
+		if !strings.Contains(after, want) {
+			t.Errorf("it does not say %q but\n%s", want, after)
 		}
-		texts = append(texts, line)
 	}
-	want := [][]string{
-		{"10.0.0.1", "10.0.0.2:443", "client", "2", "2023-11-14 22:17:20.123", "1", "2", "1", "1", "14"},
-		{"10.0.0.2:443", "10.0.0.1", "server", "2", "2023-11-14 22:17:20.123", "1", "2", "1", "1", "14"},
-	}
-	if diff := cmp.Diff(want, texts); diff != "" {
-		t.Error(diff)
+	holding.Ports.ExhaustedAt, holding.Ports.Locked = analyzer.NoTime, 20_000
+	if got, want := exhaustion(&holding), "20,000 of 28,232 ports are locked by TIME_WAIT at the end"; got != want {
+		t.Errorf("it says %q, want %q", got, want)
 	}
 }
 

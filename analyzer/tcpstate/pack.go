@@ -15,6 +15,7 @@ func (c *Conn) Pack(k *compact.Coder) {
 		k.Bool(&r.ReceiverKnown)
 		k.Uint8((*uint8)(&r.ReceiverState))
 		k.Uint8((*uint8)(&r.Answers))
+		k.Int64(&r.Idle)
 	}
 	if optional(k, &c.HalfOpen) {
 		h := c.HalfOpen

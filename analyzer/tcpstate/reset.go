@@ -8,6 +8,9 @@ type Reset struct {
 	ReceiverKnown bool
 	ReceiverState State // before it
 	Answers       Stimulus
+	// Idle is how long nothing had passed before it, or, if it answers something, nothing of its sender: -1 if nothing had
+	// ever. What it answers can have been sent again and again.
+	Idle int64
 }
 
 // HalfOpen is RFC 9293 §3.5.1's half-open connection.
@@ -192,7 +195,7 @@ func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, asked *question) (e 
 			if asked != nil {
 				answers = asked.kind
 			}
-			c.Reset = &Reset{By: from, At: s.At, Packet: s.Packet, ReceiverKnown: true, ReceiverState: y.State(), Answers: answers}
+			c.Reset = &Reset{By: from, At: s.At, Packet: s.Packet, ReceiverKnown: true, ReceiverState: y.State(), Answers: answers, Idle: c.idle(from, s, answers)}
 			c.resetSeq, c.resetAcks = s.Seq, s.HasAck
 		}
 		y.enter(Closed, s, true)
@@ -202,6 +205,18 @@ func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, asked *question) (e 
 	x.enter(Closed, s, false)
 	x.resetClosed = true
 	return e
+}
+
+// idle is Reset.Idle of an RST that answers a segment of a kind, or Nothing.
+func (c *Conn) idle(from int, s *Segment, answers Stimulus) int64 {
+	own, others := &c.last[from], &c.last[1-from]
+	switch {
+	case answers == Nothing && others.kind != Nothing && (own.kind == Nothing || others.at > own.at):
+		return max(0, s.At-others.at)
+	case own.kind != Nothing:
+		return max(0, s.At-own.at)
+	}
+	return -1
 }
 
 // inexact is an RST that is not at RCV.NXT. In the window it draws a challenge ACK: whether it was believed, or was

@@ -43,7 +43,7 @@ func (c *Conn) settleDoubt() {
 			continue
 		}
 		if c.Reset == nil && e.doubted.onReceipt {
-			c.Reset = &Reset{By: 1 - i, At: e.doubted.At, Packet: e.doubted.Packet, ReceiverKnown: true, ReceiverState: e.State()}
+			c.Reset = &Reset{By: 1 - i, At: e.doubted.At, Packet: e.doubted.Packet, ReceiverKnown: true, ReceiverState: e.State(), Idle: -1}
 		}
 		e.infer(Closed, e.doubted.At, e.doubted.Packet, e.doubted.onReceipt)
 		e.resetClosed = true

@@ -83,7 +83,12 @@ func summaryFields() types.Map {
 		for _, word := range words {
 			counts[word] = types.Int
 		}
-		fields[name] = counts
+		inside := fields
+		path := strings.Split(name, ".")
+		for _, part := range path[:len(path)-1] {
+			inside = inside[part].(types.Map)
+		}
+		inside[path[len(path)-1]] = counts
 	}
 	return fields
 }

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/capture"
 )
 
@@ -42,6 +45,11 @@ func (f *readFlags) prepareInput(cmd *cobra.Command) (*reading, error) {
 			return nil, &usageError{fmt.Sprintf("--%s must be above 0", limit.flag), "to keep connections longer, say for example 1000h"}
 		}
 	}
+	if f.ports != "" {
+		if r.options.Ports, err = parsePorts(f.ports); err != nil {
+			return nil, &usageError{fmt.Sprintf("--port-range %q: %v", f.ports, err), ""}
+		}
+	}
 	r.options.EmbryonicLimit, r.options.IdleLimit = f.embryonicLimit, f.idleLimit
 	if given("max-connections") && f.maxConnections == 0 {
 		return nil, &usageError{"--max-connections must be at least 1", "without it there is no limit"}
@@ -56,6 +64,25 @@ func (f *readFlags) prepareInput(cmd *cobra.Command) (*reading, error) {
 		if err := oneOf("--key", layer, keyLayers); err != nil {
 			return nil, err
 		}
+	}
+	return r, nil
+}
+
+// parsePorts understands two ports with a hyphen between.
+func parsePorts(s string) (r analyzer.PortRange, err error) {
+	low, high, _ := strings.Cut(s, "-")
+	for _, end := range []struct {
+		text string
+		port *uint16
+	}{{low, &r.Low}, {high, &r.High}} {
+		n, err := strconv.ParseUint(end.text, 10, 16)
+		if err != nil || n == 0 {
+			return r, errors.New("it must be two ports, such as 32768-60999")
+		}
+		*end.port = uint16(n)
+	}
+	if r.High < r.Low {
+		return r, errors.New("the second port must not be below the first")
 	}
 	return r, nil
 }

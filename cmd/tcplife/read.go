@@ -21,6 +21,7 @@ type readFlags struct {
 	output  string
 	where   string
 	failOn  string
+	ports   string
 	top     int
 	sort    string
 	columns []string
@@ -95,6 +96,7 @@ fragments only the packet that completed it is written.`,
 	f.addPacketFlags(flags)
 	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT` of the report: "+list(formatNames))
 	flags.StringVar(&f.where, "where", "", "report only connections for which `EXPRESSION` holds")
+	flags.StringVar(&f.ports, "port-range", "", "`LOW-HIGH` ports that clients choose from, for when TIME_WAIT locks all of them (default 32768-60999)")
 	flags.StringVar(&f.failOn, "fail-on", "", "exit with code 4 if `EXPRESSION` holds for the summary")
 	flags.StringVarP(&f.writeTo, "write", "w", "", "write the packets of the reported connections to `FILE`")
 	flags.IntVar(&f.top, "top", report.DefaultTop, "show the first `N` rows of every table; 0 shows all")

@@ -1,0 +1,111 @@
+package analyzer
+
+import (
+	"math"
+	"net/netip"
+	"time"
+)
+
+// IdleTimeout is a silence after which connections were reset again and again: probably a middlebox's (or an
+// application's) limit for idle connections.
+type IdleTimeout struct {
+	Idle    Duration   `json:"idle_s"` // the shortest of these silences
+	Longest Duration   `json:"longest_s"`
+	Resets  uint64     `json:"resets"`
+	BySide  SideCounts `json:"by_side"` // whose address the RSTs bore
+	Server  *Target    `json:"server"`  // if it was always the same; its port is nil if that was not
+	Of      uint64     `json:"of"`      // resets after a silence of 5 s or longer, of any length
+}
+
+// idleResets counts resets by the silence before them, in classes of which each is a fiftieth wider than the one before.
+type idleResets struct {
+	classes [idleClasses]idleClass
+	total   uint64
+}
+
+const (
+	idleClasses  = 700
+	idleShortest = Duration(5 * time.Second) // what is shorter is a conversation
+	idleStep     = 1.02
+)
+
+type idleClass struct {
+	resets, byClient  uint64
+	shortest, longest Duration
+	server            netip.AddrPort
+	servers, ports    bool // there is another one
+}
+
+func (r *idleResets) add(c *Connection) {
+	reset := c.Teardown.Reset
+	if c.Teardown.Kind != TeardownReset || reset.Idle < idleShortest {
+		return
+	}
+	r.total++
+	i := int(math.Log(float64(reset.Idle)/float64(idleShortest)) / math.Log(idleStep))
+	one := idleClass{resets: 1, shortest: reset.Idle, longest: reset.Idle, server: netip.AddrPortFrom(c.Server.IP, c.Server.Port)}
+	if reset.By == Client {
+		one.byClient = 1
+	}
+	r.classes[min(i, idleClasses-1)].merge(&one)
+}
+
+func (c *idleClass) merge(o *idleClass) {
+	switch {
+	case o.resets == 0:
+		return
+	case c.resets == 0:
+		*c = *o
+		return
+	}
+	c.resets += o.resets
+	c.byClient += o.byClient
+	c.shortest, c.longest = min(c.shortest, o.shortest), max(c.longest, o.longest)
+	c.servers = c.servers || o.servers || c.server.Addr() != o.server.Addr()
+	c.ports = c.ports || o.ports || c.server.Port() != o.server.Port()
+	if o.server.Compare(c.server) < 0 {
+		c.server = o.server
+	}
+}
+
+// timeouts finds the silences that stand out: three resets at least within two neighbouring classes, so within 4 % of
+// each other, and no more than a third as many in the ten classes on either side, for resets that somebody decides on are
+// spread.
+func (r *idleResets) timeouts() []IdleTimeout {
+	const enough, around = 3, 10
+	list := []IdleTimeout{}
+	for i := 0; i < idleClasses; i++ {
+		if r.classes[i].resets == 0 {
+			continue
+		}
+		peak := r.classes[i]
+		end := i
+		if i+1 < idleClasses {
+			peak.merge(&r.classes[i+1])
+			end = i + 1
+		}
+		beside := uint64(0)
+		for j := max(0, i-around); j < min(idleClasses, end+1+around); j++ {
+			if j < i || j > end {
+				beside += r.classes[j].resets
+			}
+		}
+		if peak.resets < enough || 3*beside > peak.resets {
+			continue
+		}
+		list = append(list, peak.timeout(r.total))
+		i = end
+	}
+	return list
+}
+
+func (c *idleClass) timeout(total uint64) IdleTimeout {
+	t := IdleTimeout{Idle: c.shortest, Longest: c.longest, Resets: c.resets, BySide: SideCounts{c.byClient, c.resets - c.byClient}, Of: total}
+	if port := c.server.Port(); !c.servers {
+		t.Server = &Target{IP: c.server.Addr()}
+		if !c.ports {
+			t.Server.Port = &port
+		}
+	}
+	return t
+}

@@ -1,0 +1,218 @@
+package analyzer
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// TimeWaitHolding adds up the stays in TIME_WAIT of all connections between a client's address and a server's socket, for
+// what many of them exhaust is the ports between these two (RFC 9293 §3.6.1).
+type TimeWaitHolding struct {
+	Record       string         `json:"record"` // "time_wait"
+	Schema       int            `json:"schema"`
+	Client       TimeWaitHolder `json:"client"`
+	Server       TimeWaitHolder `json:"server"`
+	TwoMSL       Duration       `json:"two_msl_s"`
+	ReusesProven uint64         `json:"reuses_proven"`  // of those reused: the new ISN shows that TIME_WAIT was there
+	ReusesDenied uint64         `json:"reuses_refused"` // SYNs that met TIME_WAIT and were not accepted
+	Ports        EphemeralPorts `json:"ports"`
+}
+
+// TimeWaitHolder is what one side of them holds.
+type TimeWaitHolder struct {
+	IP         netip.Addr `json:"ip"`
+	Port       *uint16    `json:"port"` // nil for the client, which has many
+	Entered    uint64     `json:"entered"`
+	Held       uint64     `json:"held"`      // at the end
+	HeldPeak   uint64     `json:"held_peak"` // at once
+	HeldPeakAt Time       `json:"held_peak_at"`
+	Observed   Duration   `json:"observed_s"` // all of them together
+	Longest    Duration   `json:"longest_s"`  // that was observed
+	Restarts   uint64     `json:"restarts"`
+	Expired    uint64     `json:"expired"`
+	Reused     uint64     `json:"reused"`
+	Reset      uint64     `json:"reset"`
+	Evicted    uint64     `json:"evicted"`
+	LastExpiry Time       `json:"last_expiry"` // of those held at the end; NoTime without
+}
+
+// EphemeralPorts tells how near the client is to having no port left for the server's socket: a port in the client's
+// TIME_WAIT is locked.
+type EphemeralPorts struct {
+	Low            uint16         `json:"low"` // the range that the client is taken to choose from
+	High           uint16         `json:"high"`
+	Locked         uint64         `json:"locked"`          // at the end
+	Rate           NullableNumber `json:"rate"`            // ports locked per second, from the first to the last
+	ExhaustingRate float64        `json:"exhausting_rate"` // the rate that locks all of them before the first is free again
+	ExhaustedAt    Time           `json:"exhausted_at"`    // when the last one is locked at that Rate; NoTime: never
+}
+
+// PortRange is a range of ephemeral ports.
+type PortRange struct{ Low, High uint16 }
+
+// DefaultPortRange is Linux's net.ipv4.ip_local_port_range.
+var DefaultPortRange = PortRange{32768, 60999}
+
+// The limits of the ledger: some 10 MB.
+const (
+	maxTimeWaitPairs   = 4096 // client addresses with a server's socket
+	maxTimeWaitMoments = 250
+)
+
+// timeWaits is the ledger.
+type timeWaits struct {
+	pairs bounded[timeWaitPair, timeWaitAccount]
+}
+
+type timeWaitPair struct {
+	client netip.Addr
+	server netip.AddrPort
+}
+
+type timeWaitAccount struct {
+	client, server timeWaitSide
+	twoMSL         Duration
+	proven, denied uint64
+	locked         uint64 // client's ports in the range, at the end of the capture
+}
+
+type timeWaitSide struct {
+	entered, restarts                uint64
+	ended                            [5]uint64 // by endOfTimeWait
+	observed, longest                Duration
+	firstEntered, lastEntered, until Time // until: the last expiry of those that the capture's end cut off
+	held                             timeline
+}
+
+// The ends of a TIME_WAIT as they are counted.
+const (
+	stillHeld = iota
+	hasExpired
+	wasReused
+	wasReset
+	wasEvicted
+)
+
+func newTimeWaits() timeWaits {
+	return timeWaits{bounded[timeWaitPair, timeWaitAccount]{
+		limit: maxTimeWaitPairs,
+		heavier: func(a timeWaitPair, x *timeWaitAccount, b timeWaitPair, y *timeWaitAccount) int {
+			return cmp.Or(
+				cmp.Compare(y.client.ended[stillHeld]+y.server.ended[stillHeld], x.client.ended[stillHeld]+x.server.ended[stillHeld]),
+				cmp.Compare(y.client.entered+y.server.entered, x.client.entered+x.server.entered),
+				a.client.Compare(b.client), a.server.Compare(b.server))
+		},
+	}}
+}
+
+func (t *timeWaits) add(c *Connection, ports PortRange) {
+	refused := slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Code == catalogue[timeWaitRefused].Code })
+	if len(c.TimeWait) == 0 && !refused {
+		return
+	}
+	pair := t.pairs.entry(timeWaitPair{c.Client.IP, netip.AddrPortFrom(c.Server.IP, c.Server.Port)})
+	if refused {
+		pair.denied++
+	}
+	for i := range c.TimeWait {
+		w := &c.TimeWait[i]
+		pair.twoMSL = w.TwoMSL
+		if w.ReuseProven == Yes {
+			pair.proven++
+		}
+		if w.Side == Server {
+			pair.server.add(w)
+			continue
+		}
+		pair.client.add(w)
+		if w.EndedBy == TimeWaitCaptureEnd && ports.Low <= c.Client.Port && c.Client.Port <= ports.High {
+			pair.locked++
+		}
+	}
+}
+
+func (s *timeWaitSide) add(w *TimeWait) {
+	if s.entered == 0 {
+		s.firstEntered, s.lastEntered, s.until, s.held.step = w.Entered, w.Entered, NoTime, gridSteps[0]
+	}
+	s.entered++
+	s.restarts += w.Restarts
+	s.observed += w.Observed
+	s.longest = max(s.longest, w.Observed)
+	s.firstEntered, s.lastEntered = min(s.firstEntered, w.Entered), max(s.lastEntered, w.Entered)
+	until := w.Entered + Time(w.Observed)
+	switch w.EndedBy {
+	case TimeWaitCaptureEnd:
+		s.ended[stillHeld]++
+		s.until = max(s.until, w.Expires)
+		until++ // it is there at the last moment
+	case TimeWaitRunning:
+		s.ended[hasExpired]++ // it will have
+		until = w.Expires
+	case TimeWaitExpired:
+		s.ended[hasExpired]++
+	case TimeWaitReused:
+		s.ended[wasReused]++
+	case TimeWaitReset:
+		s.ended[wasReset]++
+	case TimeWaitEvicted:
+		s.ended[wasEvicted]++
+	}
+	s.held.add(int64(w.Entered), int64(until), maxTimeWaitMoments)
+}
+
+// records gives the pairs that hold most first, and how many others were left out.
+func (t *timeWaits) records(ports PortRange) (list []TimeWaitHolding, leftOut uint64) {
+	t.pairs.trim()
+	for _, key := range t.pairs.sorted() {
+		pair := t.pairs.entries[key]
+		port := key.server.Port()
+		h := TimeWaitHolding{
+			Record: "time_wait", Schema: Schema, Client: pair.client.holder(key.client), Server: pair.server.holder(key.server.Addr()),
+			TwoMSL: pair.twoMSL, ReusesProven: pair.proven, ReusesDenied: pair.denied,
+			Ports: pair.client.ports(ports, pair.twoMSL),
+		}
+		h.Server.Port = &port
+		h.Ports.Locked = pair.locked
+		list = append(list, h)
+	}
+	return list, t.pairs.leftOut
+}
+
+func (s *timeWaitSide) holder(ip netip.Addr) TimeWaitHolder {
+	h := TimeWaitHolder{
+		IP: ip, Entered: s.entered, Held: s.ended[stillHeld], Observed: s.observed, Longest: s.longest, Restarts: s.restarts,
+		Expired: s.ended[hasExpired], Reused: s.ended[wasReused], Reset: s.ended[wasReset], Evicted: s.ended[wasEvicted],
+		HeldPeakAt: NoTime, LastExpiry: NoTime,
+	}
+	if s.entered == 0 {
+		return h
+	}
+	s.held.settle(maxTimeWaitMoments)
+	h.HeldPeak, h.HeldPeakAt = s.held.peak()
+	if h.LastExpiry = s.until; h.HeldPeak < 1 { // none of them lasted from one moment to the next
+		h.HeldPeak, h.HeldPeakAt = 1, s.firstEntered
+	}
+	return h
+}
+
+// ports says how fast TIME_WAITs of the client lock its ports. A handful of them, or a moment's, is no rate.
+func (s *timeWaitSide) ports(r PortRange, twoMSL Duration) EphemeralPorts {
+	const enough, longEnough = 10, Time(time.Second)
+	p := EphemeralPorts{Low: r.Low, High: r.High, ExhaustedAt: NoTime}
+	size := float64(r.High) - float64(r.Low) + 1
+	if twoMSL > 0 {
+		p.ExhaustingRate = size / time.Duration(twoMSL).Seconds()
+	}
+	lasted := s.lastEntered - s.firstEntered
+	if s.entered < enough || lasted < longEnough {
+		return p
+	}
+	p.Rate = NullableNumber{float64(s.entered-1) / time.Duration(lasted).Seconds(), true}
+	if p.Rate.Value > p.ExhaustingRate {
+		p.ExhaustedAt = s.firstEntered + Time(size/p.Rate.Value*float64(time.Second))
+	}
+	return p
+}
