@@ -192,7 +192,11 @@ func (s *timeWaitSide) holder(ip netip.Addr) TimeWaitHolder {
 	}
 	s.held.settle(maxTimeWaitMoments)
 	h.HeldPeak, h.HeldPeakAt = s.held.peak()
-	if h.LastExpiry = s.until; h.HeldPeak < 1 { // none of them lasted from one moment to the next
+	h.LastExpiry = s.until
+	switch {
+	case h.HeldPeak < h.Held: // the last ones came after the last moment
+		h.HeldPeak, h.HeldPeakAt = h.Held, s.lastEntered
+	case h.HeldPeak == 0: // none lasted from one moment to the next
 		h.HeldPeak, h.HeldPeakAt = 1, s.firstEntered
 	}
 	return h
