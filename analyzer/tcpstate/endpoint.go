@@ -203,6 +203,13 @@ func (e *Endpoint) postpone(s *Segment) {
 	}
 }
 
+// postponeTo moves the beginning of the present state to a later segment that may have caused it as well.
+func (e *Endpoint) postponeTo(cause *lastSegment) {
+	if last := &e.History[len(e.History)-1]; last.onReceipt && cause.at > last.At {
+		last.At, last.Packet = cause.at, cause.packet
+	}
+}
+
 func (e *Endpoint) since() int64 {
 	if len(e.History) == 0 {
 		return 0

@@ -78,7 +78,9 @@ func (c *Conn) synAck(from int, x, y *Endpoint, s *Segment) Effect {
 		e |= Again
 		// A SYN-ACK sent again says that nothing that completes the handshake was accepted: the ACK was lost, or the
 		// accept queue is full, or TCP_DEFER_ACCEPT waits for data.
-		if x.synchronized() && !x.proven(y) && s.At-max(x.since(), x.heardAt) > x.crossing() {
+		if ack := &c.last[1-from]; x.State() == Established && x.acceptsAck(ack.ack) && s.At-ack.at <= x.crossing() {
+			x.postponeTo(ack) // it denies those before, and this is on its way
+		} else if x.synchronized() && !x.proven(y) && s.At-max(x.since(), x.heardAt) > x.crossing() {
 			x.withdrawTo(SynRcvd)
 			x.sndUna = x.ISS
 			x.rcv.missing(s.Ack)
@@ -178,9 +180,9 @@ func (e *Endpoint) receiveSynAck(s *Segment) {
 	if !e.rcv.known || e.State() == SynSent {
 		e.rcv = received{known: true, nxt: s.end()}
 	}
-	e.sndUna = maxSeq(e.sndUna, s.Ack)
 	e.heardAt = s.At
 	if e.Known() && (e.State() == SynSent || e.State() == SynRcvd) {
+		e.sndUna = maxSeq(e.sndUna, s.Ack)
 		e.enter(Established, s, true)
 	}
 }

@@ -257,7 +257,8 @@ func (c *Conn) asked(from int, s *Segment) (found *question) {
 // goesOn withdraws a reset that the endpoint has outlived: it sends more than what was under way.
 func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	y := &c.Ends[1-from]
-	challenge := s.Len == 0 && !s.Fin && s.Seq == x.sndNxt && x.ackSent && s.Ack == x.maxAck // RFC 5961 §3.2
+	answers := !x.rttKnown || s.At-x.since() >= x.rtt*9/10
+	challenge := answers && s.Len == 0 && !s.Fin && s.Seq == x.sndNxt && x.ackSent && s.Ack == x.maxAck // RFC 5961 §3.2
 	if x.doubted != nil && (s.At-x.doubted.At > x.crossing() || challenge) {
 		x.doubted, y.doubted = nil, nil
 	}
@@ -275,9 +276,13 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 		x.History = x.History[:len(x.History)-1] // CLOSED, and what its number seemed to say
 	}
 	x.resetClosed = false
-	if c.HandshakeAcked && x.State() == SynRcvd && x.Known() && x.sndUna.After(x.ISS) {
-		// It was only the RST that denied the receipt of this.
-		x.push(Entry{State: Established, At: c.HandshakeAckAt, Packet: c.HandshakeAckPacket, onReceipt: true})
+	if x.State() == SynRcvd && x.Known() && x.sndUna.After(x.ISS) {
+		// It was only the RST that denied the receipt of what completed the handshake.
+		at, packet := y.lastSynAt, y.lastSynPacket
+		if c.HandshakeAcked {
+			at, packet = c.HandshakeAckAt, c.HandshakeAckPacket
+		}
+		x.enterAt(Established, at, packet, true)
 	}
 	if asks && x.gotFin && y.FinSent && !s.Ack.After(y.FinSeq) {
 		// Had the FIN arrived, the RST behind it would have been exact.

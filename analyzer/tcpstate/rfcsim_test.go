@@ -141,15 +141,25 @@ func (v *view) says(s *rfcsim.Passing, e *rfcsim.Endpoint) {
 		if s.HasAck && (!v.acked || less(v.ack, s.Ack)) {
 			v.acked, v.ack = true, s.Ack
 		}
-		v.said = max(v.said, s.Known)
+		v.said = max(v.said, showing(s, e))
 	}
 	v.silence = 0
-	if s.SentAt > v.lateNews && (e.State() != rfcsim.Established || s.Len > 0) {
-		v.lateNews = 0 // an empty ACK may come from SYN_RCVD too (RFC 9293 §3.10.7.4, first step)
+	if s.SentAt > v.lateNews && showing(s, e) == s.Known {
+		v.lateNews = 0
 	}
 	if s.SentAt-v.doubted > soon {
 		v.doubted = 0
 	}
+}
+
+// showing is how many entries of its sender's history a segment shows, but for those of its own doing: FIN_WAIT_2 looks like
+// FIN_WAIT_1, and an empty ACK may come from SYN_RCVD (RFC 9293 §3.10.7.4, first step).
+func showing(s *rfcsim.Passing, e *rfcsim.Endpoint) int {
+	switch st := e.History[s.Known-1].State; {
+	case st == rfcsim.FinWait2, st == rfcsim.Established && s.Len == 0 && s.Known > 2 && e.History[s.Known-2].State == rfcsim.SynRcvd:
+		return s.Known - 1
+	}
+	return s.Known
 }
 
 // shows takes note of the entries that a segment of the end shows. An RST that is not exact may be forged (RFC 5961 §3.2);
@@ -396,7 +406,7 @@ func (p *play) truthOf(parts []part, end, i int, history []rfcsim.Entry) []part 
 			parts = append(parts, either)
 		}
 	case rfcsim.Closed:
-		if v.deaf > 0 || v.deniedTo > 0 {
+		if v.deaf > 0 || v.deniedTo > 0 || v.impaired {
 			parts = append(parts, part{anything: true}) // what passed to it was taken to arrive, and what came after a denial
 		}
 	}

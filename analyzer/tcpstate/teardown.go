@@ -182,6 +182,9 @@ func (e *Endpoint) lostFin() {
 
 // holdFin puts the peer's FIN behind text that comes again: nothing shows that this arrived the first time.
 func (e *Endpoint) holdFin(text Seq) {
+	if reset := e.beforeReset(); reset != nil {
+		defer e.push(*reset)
+	}
 	last, una := e.History[len(e.History)-1], e.sndUna
 	if last.State != CloseWait && last.State != Closing && last.State != TimeWait {
 		return

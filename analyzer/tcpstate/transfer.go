@@ -246,6 +246,9 @@ func (c *Conn) receives(from int, x, y *Endpoint, s *Segment, shape Effect) (e E
 	if !y.rcv.known {
 		y.rcv = received{known: true, nxt: s.Seq}
 	}
+	if shape.Has(Again) && y.gotFin && y.ackSent && !s.Seq.After(y.maxAck) && s.textEnd().After(y.maxAck) && s.At-y.since() > y.crossing() {
+		y.holdFin(s.Seq)
+	}
 	if !y.Known() || y.State() == Closed || y.State() == SynSent {
 		if s.Seq != s.end() && y.State() != SynSent { // there it is dropped (RFC 9293 §3.10.7.3, fifth and eighth step)
 			y.rcv.add(s.Seq, s.end())
@@ -281,9 +284,6 @@ func (c *Conn) receives(from int, x, y *Endpoint, s *Segment, shape Effect) (e E
 	}
 	if y.bareAck == nil && !s.Fin && y.finAcked() && s.Ack.After(y.FinSeq) {
 		y.bareAck = &Entry{At: s.At, Packet: s.Packet}
-	}
-	if shape.Has(Again) && y.gotFin && y.ackSent && !s.Seq.After(y.maxAck) && s.textEnd().After(y.maxAck) && s.At-y.since() > y.crossing() {
-		y.holdFin(s.Seq)
 	}
 	gotFin := false
 	had := y.rcv.nxt
