@@ -4,9 +4,10 @@ BIN      := bin/tcplife
 DEMO     := $(patsubst %,testdata/pcaps/%.pcap,svr4-bsd half-open-data embryonic refused time-wait-reuse)
 FUZZTIME ?= 10m
 SCALE    ?= 1
+SOAK     ?= 1m
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test lint fuzz cover bench libpcap help
+.PHONY: build demo test lint fuzz cover bench bench-live soak libpcap help
 
 build: libpcap ## build bin/tcplife (the default)
 	go build -o $(BIN) ./cmd/tcplife
@@ -37,6 +38,12 @@ cover: libpcap ## which lines the tests reach; the details go to bin/cover.html
 bench: build ## measure tcplife beside its peers; the tables of docs/BENCHMARKS.md, or a quick look with SCALE=0.01
 	go run ./internal/bench -tcplife $(BIN) -scale $(SCALE) $(if $(filter 1,$(SCALE)),-o docs/BENCHMARKS.md)
 
+bench-live: build ## measure live on a pair of veth devices beside tcpdump, as root; the table of docs/BENCHMARKS.md
+	go run ./internal/bench -tcplife $(BIN) -live -o docs/BENCHMARKS.md
+
+soak: build ## let live follow 20,000 connections a second for SOAK (1m), as root, and hold its memory and descriptors
+	go run ./internal/bench -tcplife $(BIN) -soak $(SOAK)
+
 # cgo needs libpcap's header. The compiler knows best whether it is there.
 libpcap: ## install libpcap's header if it is missing (on Debian; elsewhere say what to install)
 	@echo '#include <pcap.h>' | $$(go env CC) -E - >/dev/null 2>&1 || \
@@ -50,4 +57,4 @@ libpcap: ## install libpcap's header if it is missing (on Debian; elsewhere say 
 	fi
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

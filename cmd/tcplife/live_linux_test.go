@@ -490,7 +490,7 @@ func flood(from, to *netlab.Host, port uint16, n int) error {
 			time.Sleep(5 * time.Millisecond)
 		}
 		source := netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113 + byte(i>>8), byte(i)}), uint16(1024+i))
-		frame := segtest.Frame(source, netip.AddrPortFrom(to.IP4, port), flows.SYN, uint32(i), 0)
+		frame := segtest.Frame(source, netip.AddrPortFrom(to.IP4, port), flows.SYN, uint32(i), 0, 0)
 		copy(frame, to.MAC())
 		copy(frame[6:], from.MAC())
 		if err := unix.Sendto(fd, frame, 0, at); err != nil {

@@ -113,12 +113,14 @@ func TestTableAndMarks(t *testing.T) {
 		t.Errorf("table:\n%swant:\n%s", table.String(), want)
 	}
 
+	const beginMark, endMark = "<!-- make x writes from here -->\n", "<!-- to here -->\n"
+	const other = "<!-- make y writes from here -->\n" + endMark
 	file := filepath.Join(t.TempDir(), "BENCHMARKS.md")
-	if err := os.WriteFile(file, []byte("# Before\n"+beginMark+"old\n"+endMark+"after\n"), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte("# Before\n"+other+beginMark+"old\n"+endMark+"after\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := replaceBetweenMarks(file, "new\n"); err != nil {
+		if err := replaceBetweenMarks(file, "x", "new\n"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -126,13 +128,13 @@ func TestTableAndMarks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "# Before\n" + beginMark + "\nnew\n\n" + endMark + "after\n"; string(got) != want {
+	if want := "# Before\n" + other + beginMark + "\nnew\n\n" + endMark + "after\n"; string(got) != want {
 		t.Errorf("file:\n%s\nwant:\n%s", got, want)
 	}
-	if err := os.WriteFile(file, []byte("# Before\n"+endMark), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte("# Before\n"+other), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := replaceBetweenMarks(file, "new\n"); err == nil {
+	if err := replaceBetweenMarks(file, "x", "new\n"); err == nil {
 		t.Error("a file without marks was written")
 	}
 }

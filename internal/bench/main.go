@@ -5,6 +5,8 @@
 //	make bench                           everything, as large as the goals ask: 8 GB of disk, 10 GB of memory
 //	make bench SCALE=0.01                in a minute, to see that it works: starting a program then takes the longest
 //	go run ./internal/bench -only flood  a part of it
+//	make bench-live                      live beside tcpdump, on a pair of veth devices
+//	make soak                            live for long
 //
 // Peers that are not installed are named. Each command of a group runs in turn with the others, several times.
 package main
@@ -17,6 +19,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 )
 
 func main() {
@@ -28,9 +31,22 @@ func main() {
 	flag.IntVar(&b.runs, "runs", 5, "how many `TIMES` a command is run; slow peers run once")
 	only := flag.String("only", strings.Join(groupNames(), ","), "`GROUPS` to measure")
 	output := flag.String("o", "", "Markdown `FILE` to put the tables into, between its marks")
+	live := flag.Bool("live", false, "measure live on a pair of veth devices instead, as root")
+	soak := flag.Duration("soak", 0, "let live run for so `LONG` instead, as root, and look at its memory")
+	length := flag.Duration("length", 10*time.Second, "with -live: how `LONG` a run is")
+	connections := flag.Float64("connections", 20_000, "with -soak: how `MANY` there are each second")
 	flag.Parse()
 
-	if err := run(&b, strings.Split(*only, ","), *output); err != nil {
+	var err error
+	switch {
+	case *live:
+		err = b.measureLive(*length, *output)
+	case *soak > 0:
+		err = b.soak(*soak, *connections)
+	default:
+		err = run(&b, strings.Split(*only, ","), *output)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -78,7 +94,7 @@ func run(b *bench, only []string, output string) error {
 	if output == "" {
 		return nil
 	}
-	return replaceBetweenMarks(output, text)
+	return replaceBetweenMarks(output, "bench", text)
 }
 
 // groups are what is measured on one kind of capture each.

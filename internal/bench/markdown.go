@@ -100,13 +100,9 @@ func writeTable(text *strings.Builder, rows [][]string) {
 	}
 }
 
-const (
-	beginMark = "<!-- make bench writes from here -->\n"
-	endMark   = "<!-- to here -->\n"
-)
-
-// replaceBetweenMarks puts text into a file in place of what make bench had put there.
-func replaceBetweenMarks(name, text string) error {
+// replaceBetweenMarks puts text into a file in place of what a target of make had put there.
+func replaceBetweenMarks(name, target, text string) error {
+	beginMark, endMark := "<!-- make "+target+" writes from here -->\n", "<!-- to here -->\n"
 	old, err := os.ReadFile(name)
 	if err != nil {
 		return err

@@ -100,9 +100,9 @@ func (p *packet) frame() []byte {
 	return p.ethernet(p.ip(6, p.tcp()))
 }
 
-// Frame is an Ethernet frame with a TCP segment that has neither data nor options.
-func Frame(src, dst netip.AddrPort, flags flows.Flags, seq, ack uint32) []byte {
-	p := packet{src: src, dst: dst, flags: flags, seq: seq, ack: ack, win: 64240, ttl: 64}
+// Frame is an Ethernet frame with a TCP segment that has so many bytes of data and no options.
+func Frame(src, dst netip.AddrPort, flags flows.Flags, seq, ack uint32, data int) []byte {
+	p := packet{src: src, dst: dst, flags: flags, seq: seq, ack: ack, len: uint32(data), win: 64240, ttl: 64}
 	return p.frame()
 }
 
