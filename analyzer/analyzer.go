@@ -118,6 +118,7 @@ func (a *Analyzer) segment(seg *flows.Segment) {
 	a.recount(c)
 	a.reportClosed(c)
 	a.schedule(c)
+	a.restAtOnce(c)
 }
 
 // Close ends the capture: every record that is still open is emitted, by id.

@@ -4,14 +4,19 @@ import (
 	"encoding/binary"
 
 	"github.com/tcplife/tcplife/analyzer/compact"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
 
 // Only so many connections are awake. The others rest in the arena, in a quarter of the room or less, until a segment or
 // an alarm wakes them. Nothing that a connection knows is lost by resting but fingerprints that are too old to matter.
 
-// awakeLimit is how many connections are awake at most: more would not fit into a processor's caches.
-const awakeLimit = 4096
+// awakeLimit is how many connections are awake at most, 64 MiB of them.
+const awakeLimit = 1 << 15
+
+// restLimit is how many are awake before those of which nothing more is expected rest at once: the others then find room in
+// a processor's caches.
+const restLimit = 1 << 9
 
 // aside is how many connections one segment can need at once: the incarnations of its 4-tuple, and a new one.
 const aside = 2 * maxIncarnations
@@ -35,6 +40,24 @@ func (a *Analyzer) makeRoom() {
 	}
 }
 
+// restAtOnce puts a connection to rest when both its ends have closed.
+func (a *Analyzer) restAtOnce(c *connection) {
+	if a.table.awake.used() < min(restLimit, a.awakeLimit) || !c.ended() || a.table.places[c.place].where != c.number {
+		return
+	}
+	a.rest(c)
+}
+
+// ended reports that each end is closed, or is but for TIME_WAIT.
+func (c *connection) ended() bool {
+	for i := range c.tcp.Ends {
+		if e := &c.tcp.Ends[i]; !e.Known() || e.State() != tcpstate.Closed && e.State() != tcpstate.TimeWait {
+			return false
+		}
+	}
+	return true
+}
+
 // rest packs the incarnations of a 4-tuple, the newest of which is head.
 
 func (a *Analyzer) rest(head *connection) {
@@ -49,13 +72,14 @@ func (a *Analyzer) rest(head *connection) {
 	}
 	k := &a.coder
 	k.Base = head.start
-	k.Write(b)
 	for c := head; c != nil; c = c.older {
 		c.forgetFingerprints(a.clock)
+		k.Write(b)
 		a.encapsulations.pack(k, &c.encap)
 		c.pack(k)
+		b = k.Bytes()
 	}
-	a.packing = k.Bytes()
+	a.packing = b
 	if len(a.packing) > maxString {
 		return // longer than any is by far
 	}
@@ -92,10 +116,11 @@ func (a *Analyzer) wake(n uint32) (head *connection) {
 		}
 		newer = c
 	}
-	a.coder.Read(b)
 	for c := head; c != nil; c = c.older {
+		a.coder.Read(b)
 		a.encapsulations.pack(&a.coder, &c.encap)
 		c.pack(&a.coder)
+		b = a.coder.Rest()
 	}
 	a.table.arena.drop(block(p.where), int(p.size))
 	p.where, p.size = head.number, 0

@@ -14,82 +14,63 @@ type Coder struct {
 	Base int64
 
 	data    []byte
+	start   int // of what is written
 	next    int // to be read
+	end     int // of what is read
 	reading bool
 
-	// Which of the fields so far are other than zero, since mark. Those of one block stand before its fields, and come into it
-	// when it is full.
-	there [blockBits / 64]uint64
-	n     uint
-	mark  int // where the block begins that is written
+	n     uint            // fields so far
+	there [maxWords]uint64 // a bit for each: is it other than zero
 }
 
-// blockBits is how many fields share the bits before them.
-const blockBits = 256
+// maxWords bounds the fields of one struct, list elements included, to 2048.
+const maxWords = 32
+
+// header is the length of the fields' bytes, and how many words of bits are behind them.
+const header = 2 + 1
 
 // Write makes the coder ready to append to b.
 func (k *Coder) Write(b []byte) {
-	k.data, k.reading = b, false
-	k.begin()
+	k.start, k.reading, k.n, k.there = len(b), false, 0, [maxWords]uint64{}
+	k.data = append(b, 0, 0, 0)
+}
+
+// Bytes ends the writing and gives what was written, behind what Write was given: up to 64 KiB.
+func (k *Coder) Bytes() []byte {
+	words := (k.n + 63) / 64
+	binary.LittleEndian.PutUint16(k.data[k.start:], uint16(len(k.data)-k.start-header))
+	k.data[k.start+2] = byte(words)
+	for _, w := range k.there[:words] {
+		k.data = binary.LittleEndian.AppendUint64(k.data, w)
+	}
+	return k.data
 }
 
 // Read makes the coder ready to read from the beginning of b, which may hold more than was written.
 func (k *Coder) Read(b []byte) {
-	k.data, k.next, k.reading = b, 0, true
-	k.begin()
+	k.data, k.next, k.reading, k.n = b, header, true, 0
+	k.end = header + int(binary.LittleEndian.Uint16(b))
+	for i := range int(b[2]) {
+		k.there[i] = binary.LittleEndian.Uint64(b[k.end:])
+		k.end += 8
+	}
 }
+
+// Rest is what follows behind what was read.
+func (k *Coder) Rest() []byte { return k.data[k.end:] }
 
 // Reading reports which of the two the coder does.
 func (k *Coder) Reading() bool { return k.reading }
 
-// Bytes ends the writing and gives what was written, behind what Write was given.
-func (k *Coder) Bytes() []byte {
-	k.end()
-	return k.data
-}
-
-// begin begins a block.
-func (k *Coder) begin() {
-	k.n = 0
-	if k.reading {
-		for i := range k.there {
-			k.there[i] = binary.LittleEndian.Uint64(k.data[k.next+8*i:])
-		}
-		k.next += blockBits / 8
-		return
-	}
-	k.mark, k.there = len(k.data), [blockBits / 64]uint64{}
-	var room [blockBits / 8]byte
-	k.data = append(k.data, room[:]...)
-}
-
-// end writes down which fields of the block are there.
-func (k *Coder) end() {
-	for i, w := range k.there {
-		binary.LittleEndian.PutUint64(k.data[k.mark+8*i:], w)
-	}
-}
-
-// turn goes on to the next block.
-func (k *Coder) turn() {
-	if !k.reading {
-		k.end()
-	}
-	k.begin()
-}
-
 // is notes whether the next field is other than zero, or tells it.
 func (k *Coder) is(there bool) bool {
-	if k.n == blockBits {
-		k.turn()
-	}
-	word, bit := &k.there[k.n/64%(blockBits/64)], k.n%64
+	word, bit := k.n/64, k.n%64
 	k.n++
 	if k.reading {
-		return *word>>bit&1 != 0
+		return k.there[word]>>bit&1 != 0
 	}
 	if there {
-		*word |= 1 << bit
+		k.there[word] |= 1 << bit
 	}
 	return there
 }

@@ -30,5 +30,5 @@ func Example() {
 	k.Read(packed)
 	q.code(&k)
 	fmt.Println(len(packed), "bytes:", q)
-	// Output: 37 bytes: {7 0 1700000000000000020}
+	// Output: 16 bytes: {7 0 1700000000000000020}
 }
