@@ -126,7 +126,7 @@ func after(segments []sent) *Conn {
 }
 
 func TestSaneWhateverComes(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	hold(t, func(t *rapid.T) {
 		segments := drawSent(t)
 		for n := range segments {
 			c := after(segments[:n+1])
@@ -152,7 +152,7 @@ func list(segments []sent, c *Conn) string {
 
 // The states depend on the distances between numbers, not on the numbers.
 func TestShiftedNumbers(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	hold(t, func(t *rapid.T) {
 		segments := drawSent(t)
 		by := [2]Seq{Seq(rapid.Uint32().Draw(t, "shift 0")), Seq(rapid.Uint32().Draw(t, "shift 1"))}
 		shifted := make([]sent, len(segments))
@@ -177,7 +177,7 @@ func TestShiftedNumbers(t *testing.T) {
 
 // Neither end is the first.
 func TestMirroredEnds(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	hold(t, func(t *rapid.T) {
 		segments := drawSent(t)
 		mirrored := make([]sent, len(segments))
 		for i, s := range segments {

@@ -104,7 +104,7 @@ func TestReceivedMissing(t *testing.T) {
 // Whatever arrives in whatever order: what is taken to have arrived is what has, but for the farthest where too many holes
 // are open, and the spans stay in order, apart, and few.
 func TestReceivedAgainstSet(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	hold(t, func(t *rapid.T) {
 		base := Seq(rapid.Uint32().Draw(t, "base"))
 		r := received{known: true, nxt: base}
 		var got [600]bool

@@ -257,7 +257,7 @@ func (c *Conn) asked(from int, s *Segment) (found *question) {
 // goesOn withdraws a reset that the endpoint has outlived: it sends more than what was under way.
 func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	y := &c.Ends[1-from]
-	answers := !x.rttKnown || s.At-x.since() >= x.rtt*9/10
+	answers := !x.rttKnown || s.At-x.since() >= x.rtt*3/4
 	challenge := answers && s.Len == 0 && !s.Fin && s.Seq == x.sndNxt && x.ackSent && s.Ack == x.maxAck // RFC 5961 §3.2
 	if x.doubted != nil && (s.At-x.doubted.At > x.crossing() || challenge) {
 		x.doubted, y.doubted = nil, nil

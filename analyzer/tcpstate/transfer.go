@@ -117,7 +117,7 @@ func (c *Conn) shape(x, y *Endpoint, s *Segment) Effect {
 
 // sends puts the sender into the state that it must be in to send this.
 func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
-	if n := len(x.History); n > 1 && x.History[1].State == SynRcvd && x.History[0].State == SynSent && !x.sentSynAck {
+	if n := len(x.History); n > 1 && x.History[1].State == SynRcvd && x.History[0].State == SynSent && !x.sentSynAck && (n == 2 || x.History[2].State == Established) {
 		// In SYN_RCVD it would have sent a SYN-ACK first: the peer's bare SYN never arrived.
 		x.History = append(x.History[:1], x.History[2:]...)
 	}
@@ -139,7 +139,7 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 			x.infer(SynRcvd, y.lastSynAt, y.lastSynPacket, true)
 		}
 		x.infer(Established, s.At, s.Packet, false)
-	case x.State() == SynSent && !s.Seq.Before(x.ISS):
+	case x.State() == SynSent && (s.Seq.After(x.ISS) || s.Seq == x.ISS && s.Seq == s.end()):
 		// Only ESTABLISHED acknowledges.
 		if !y.ISSKnown {
 			y.setISS(s.Ack-1, false)

@@ -12,7 +12,7 @@ import (
 // where what passed cannot tell (open, truth): an end whose user has called and that has not said so, or whose saying so
 // was lost; one that a late copy makes look like an earlier one; one whose answers are lost, as if nothing had reached it.
 func TestTruthAtEveryStep(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	hold(t, func(t *rapid.T) {
 		sim := rfcsim.New(drawOptions(t, "0", 100), drawOptions(t, "1", 300))
 		for i := range 2 {
 			sim.Before[i] = rfcsim.Path{Delay: drawDelay(t, "delay"), Fates: drawFates(t, "fates")}
@@ -49,7 +49,7 @@ func TestTruthAtEveryStep(t *testing.T) {
 // was CLOSED could not send again; an ACK that was lost where the next segment acknowledged the same; the order of a FIN and
 // of the ACK of the other one, where either was lost or late; what came late and drew no answer.
 func TestTruthDisclosed(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	hold(t, func(t *rapid.T) {
 		sim := rfcsim.New(drawOptions(t, "0", 100), drawOptions(t, "1", 300))
 		for i := range 2 {
 			sim.Before[i] = rfcsim.Path{Delay: drawDelay(t, "delay before")}
