@@ -364,6 +364,55 @@ func TestHardExchanges(t *testing.T) {
 			@300ms       C --> S  SYN,ACK seq=100 ack=301
 			@300ms       C <-- S  SYN,ACK seq=300 ack=101`,
 			c: "SYN_SENT SYN_RCVD ESTABLISHED", s: "SYN_SENT SYN_RCVD ESTABLISHED"},
+		{name: "each of two segments draws its RST, §3.10.7.1", script: opened + `
+			FIN_WAIT_1   C --> S  FIN,ACK seq=101 ack=301
+			             C <-- S  ACK seq=301 ack=102       CLOSE_WAIT
+			     +200ms  C <-- S  FIN,ACK seq=301 ack=102   LAST_ACK
+			             C <-- S  ACK seq=302 ack=102                    # a keepalive's answer, say
+			             C --> S  RST seq=102
+			CLOSED       C --> S  RST seq=102               CLOSED       # so C was gone when the FIN came`,
+			c: "SYN_SENT ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 CLOSED", s: "SYN_RCVD ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED"},
+		{name: "a SYN again denies what came with a SYN,ACK and after it", script: `
+			SYN_SENT     C --> S  SYN seq=100
+			             C x-- S  SYN,ACK seq=300 ack=101   SYN_RCVD
+			     +200ms  C <-- S  FIN,ACK seq=301 ack=101   FIN_WAIT_1
+			      +96ms  C --> S  SYN seq=100
+			             C <-- S  SYN,ACK seq=300 ack=101
+			ESTABLISHED  C --> S  ACK seq=101 ack=301       FIN_WAIT_1`,
+			c: "SYN_SENT ESTABLISHED", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1"},
+		{name: "an RST that was not exact shows nothing by its number, RFC 5961 §3.2", script: `
+			SYN_SENT     C --> S  SYN seq=100
+			SYN_RCVD     C <-- S  SYN seq=300               SYN_RCVD
+			             C <-x S  SYN,ACK seq=300 ack=101
+			SYN_RCVD     C --> S  SYN,ACK seq=100 ack=301   ESTABLISHED
+			             C <-x S  ACK seq=301 ack=101 len=1
+			             C <-- S  RST,ACK seq=302 ack=101   CLOSED
+			      +2ms   C --> S  ACK seq=101 ack=301       CLOSED       # C is still in SYN_RCVD
+			CLOSED       C <-- S  RST seq=301               CLOSED`,
+			c: "SYN_SENT SYN_RCVD CLOSED", s: "SYN_SENT SYN_RCVD ESTABLISHED CLOSED"},
+		{name: "the acknowledgement that came with text is known to have come when the text is acknowledged", script: opened + `
+			             C --x S  ACK seq=101 ack=301 len=1
+			CLOSE_WAIT   C <-- S  FIN,ACK seq=301 ack=101   FIN_WAIT_1
+			             C --x S  ACK seq=102 ack=302
+			     +300ms  C --> S  ACK seq=101 ack=302 len=1 FIN_WAIT_2
+			       +6ms  C x-- S  FIN,ACK seq=301 ack=101                # S has not received it yet
+			     +700ms  C <-- S  ACK seq=302 ack=102       FIN_WAIT_2`,
+			c: "SYN_SENT ESTABLISHED CLOSE_WAIT", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2"},
+		{name: "a FIN waits for text that comes again, §3.10.7.4 eighth step", script: opened + `
+			             C <-- S  FIN,ACK seq=301 ack=101   FIN_WAIT_1
+			             C --x S  ACK seq=101 ack=302 len=1000
+			LAST_ACK     C --> S  FIN,ACK seq=1101 ack=302
+			             C <-- S  ACK seq=302 ack=101
+			     +300ms  C --> S  ACK seq=101 ack=302 len=1000   TIME_WAIT
+			             C <-- S  ACK seq=302 ack=1102      TIME_WAIT`,
+			c: "SYN_SENT ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT"},
+		{name: "a SYN,ACK again denies no ACK that is still on its way", script: `
+			@0s          C --> S  SYN seq=100
+			@11ms        C <-- S  SYN,ACK seq=300 ack=101
+			@20ms        C --x S  ACK seq=101 ack=301       ESTABLISHED
+			@34ms        C --> S  ACK seq=101 ack=301
+			@40ms        C <-- S  SYN,ACK seq=300 ack=101   ESTABLISHED`,
+			c: "SYN_SENT ESTABLISHED", s: "SYN_RCVD ESTABLISHED"},
 		{name: "a FIN at the ISS is none", script: `
 			SYN_SENT     C --> S  SYN seq=100
 			SYN_SENT     C --> S  FIN,ACK seq=100 ack=301`,
