@@ -26,8 +26,12 @@ func (l *List) Offer(c *analyzer.Connection) {
 	l.rows.offer(rank{l.key.key(c), c.ID}, func() *analyzer.Connection { return cloneConnection(c) })
 }
 
-// Connections are the first of those offered, in order. The list can not be used afterwards.
-func (l *List) Connections() []*analyzer.Connection { return l.rows.sorted() }
+// Connections are the first of those offered until now, in order.
+func (l *List) Connections() []*analyzer.Connection {
+	now := l.rows
+	now.rows = slices.Clone(l.rows.rows) // for sorting spoils the heap
+	return now.sorted()
+}
 
 // ListSorts lists the orders of a List.
 func ListSorts() []Column { return describeSorts(listSorts) }

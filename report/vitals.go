@@ -20,8 +20,26 @@ type Vitals struct {
 	Resets  uint64              // in these records, that were accepted
 	Floods  []analyzer.SynFlood // so far
 	Dropped Dropped
-	Evicted uint64 // analyzer.Result.Evicted
+	Evicted uint64    // analyzer.Result.Evicted
+	Waits   TimeWaits // the most that anybody holds now, as far as it was looked for
 }
+
+// TimeWaits are those that one side of the connections between a client's address and a server's socket holds: each
+// keeps a port of the client from being used for the next one.
+type TimeWaits struct {
+	Client netip.Addr
+	Server netip.AddrPort
+	Side   analyzer.Side
+	Held   uint64
+}
+
+// Compare orders by how many they are, then by whose.
+func (w TimeWaits) Compare(v TimeWaits) int {
+	return cmp.Or(cmp.Compare(w.Held, v.Held), w.Client.Compare(v.Client), w.Server.Compare(v.Server), cmp.Compare(w.Side, v.Side))
+}
+
+// ephemeralPorts is how many ports Linux opens connections from by default, 32768 to 60999.
+const ephemeralPorts = 60999 - 32768 + 1
 
 // listedStates are in the order in which a connection goes through them. LISTEN is of no connection.
 var listedStates = []tcpstate.State{
@@ -68,6 +86,7 @@ func DrawVitals(before, now *Vitals, width int, color bool) []string {
 		cell{full: "half-open " + count(now.Live.HalfOpen), tone: toned(now.Live.HalfOpen, alert)},
 		cell{full: "TIME_WAIT " + count(waits)})
 	d.states(client, server)
+	d.ports(now.Waits)
 	d.floods(now.Floods, now.At)
 	d.missing(now)
 	return d.lines
@@ -129,6 +148,23 @@ func (d *vitalsDrawing) states(client, server *analyzer.StateCount) {
 		}
 	}
 	d.lines = append(d.lines, lines[:]...)
+}
+
+// ports adds who comes near to having no port left, from a hundredth of them on.
+func (d *vitalsDrawing) ports(w TimeWaits) {
+	share := float64(w.Held) / ephemeralPorts
+	t := calm
+	switch {
+	case share < 0.01:
+		return
+	case share >= 0.8:
+		t = bad
+	case share >= 0.5:
+		t = alert
+	}
+	d.add("PORTS", cell{full: w.Client.String() + " → " + w.Server.String(), tone: t},
+		cell{full: count(w.Held) + " TIME_WAITs of the " + w.Side.String(), tone: t},
+		cell{full: percent(min(share, 1)) + " of " + count(ephemeralPorts) + " ports", tone: t})
 }
 
 // floods adds those that go on, the fullest first, and how many there were before.

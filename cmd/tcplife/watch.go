@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -33,9 +34,13 @@ type watch struct {
 	list    *report.List
 	looked  uint64
 	matched uint64
+	holders map[report.TimeWaits]uint64
 	round   round // the last one that is complete
 	failed  error // of the query
 }
+
+// mostHolders bounds what a round remembers of who holds TIME_WAITs, to some 10 MB.
+const mostHolders = 1 << 16
 
 // A query says which connections a list shows.
 type query struct {
@@ -49,6 +54,7 @@ type round struct {
 	connections []*analyzer.Connection // the first by the order of the query
 	matched     uint64
 	looked      uint64
+	waits       report.TimeWaits // the most that anybody holds
 }
 
 // A scene is what the view shows at a time. Nothing in it changes any more.
@@ -73,6 +79,7 @@ func (w *watch) packet(p *capture.Packet) { w.recent.Add(p) }
 // look makes a scene.
 func (w *watch) look(now time.Time, vitals report.Vitals) {
 	whole := w.goRound(now.Add(sceneBudget))
+	vitals.Waits = w.round.waits
 	w.shown.Store(&scene{query: w.query, vitals: vitals, round: w.round, whole: whole, failed: w.failed, kept: w.recent.Kept()})
 }
 
@@ -85,11 +92,12 @@ func (w *watch) goRound(deadline time.Time) (whole bool) {
 		w.query, w.failed = q, nil
 		w.cursor, w.looked, w.matched = analyzer.Cursor{}, 0, 0
 		w.list, w.failed = report.NewList(q.sort, sceneRows)
+		w.holders = map[report.TimeWaits]uint64{}
 	}
 	for {
 		w.cursor = w.tracker.Scan(w.cursor, sceneChunk, w.offer)
 		if w.cursor == (analyzer.Cursor{}) {
-			w.round = round{w.list.Connections(), w.matched, w.looked}
+			w.round = w.found()
 			w.list = nil
 			return true
 		}
@@ -98,14 +106,31 @@ func (w *watch) goRound(deadline time.Time) (whole bool) {
 		}
 	}
 	if w.looked > w.round.looked { // nothing better is known
-		w.round = round{w.list.Connections(), w.matched, w.looked}
+		w.round = w.found()
 	}
 	return false
+}
+
+// found is what the round has found until now.
+func (w *watch) found() round {
+	r := round{connections: w.list.Connections(), matched: w.matched, looked: w.looked}
+	for holder, n := range w.holders {
+		if holder.Held = n; holder.Compare(r.waits) > 0 {
+			r.waits = holder
+		}
+	}
+	return r
 }
 
 // offer takes a connection into the round.
 func (w *watch) offer(c *analyzer.Connection) {
 	w.looked++
+	for _, t := range c.TimeWait {
+		holder := report.TimeWaits{Client: c.Client.IP, Server: netip.AddrPortFrom(c.Server.IP, c.Server.Port), Side: t.Side}
+		if n := w.holders[holder]; t.EndedBy == analyzer.TimeWaitRunning && (n > 0 || len(w.holders) < mostHolders) {
+			w.holders[holder] = n + 1
+		}
+	}
 	if w.query.holds != nil {
 		holds, err := w.query.holds(c)
 		if err != nil && w.failed == nil {
