@@ -1,9 +1,6 @@
 package analyzer
 
-import (
-	"maps"
-	"slices"
-)
+import "slices"
 
 // A bounded map keeps the heaviest of its entries: when there are twice as many as it may keep, the lighter half goes.
 // What comes again after it has gone begins anew.
@@ -46,5 +43,18 @@ func (b *bounded[K, V]) trim() {
 
 // sorted are the keys, those of the heaviest entries first.
 func (b *bounded[K, V]) sorted() []K {
-	return slices.SortedFunc(maps.Keys(b.entries), func(x, y K) int { return b.heavier(x, b.entries[x], y, b.entries[y]) })
+	type entry struct {
+		key   K
+		value *V // at hand, for to look up what is compared takes most of the time
+	}
+	entries := make([]entry, 0, len(b.entries))
+	for key, value := range b.entries {
+		entries = append(entries, entry{key, value})
+	}
+	slices.SortFunc(entries, func(x, y entry) int { return b.heavier(x.key, x.value, y.key, y.value) })
+	keys := make([]K, len(entries))
+	for i := range entries {
+		keys[i] = entries[i].key
+	}
+	return keys
 }
