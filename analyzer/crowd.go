@@ -126,7 +126,7 @@ func (a *Analyzer) leave(c *connection, by EndedBy) {
 		end = c.failure()
 	}
 	at := c.attempt()
-	a.crowd.End(a.clock, &at, end, by == EndCaptureEnd, c.synAcksAgain(), &c.first)
+	a.crowd.End(a.clock, &at, end, by == EndCaptureEnd && !c.over(), c.synAcksAgain(), &c.first)
 	c.phase = failed
 }
 

@@ -271,7 +271,7 @@ var verdicts = [...]string{
 func synFlood(f *crowd.Flood) SynFlood {
 	r := SynFlood{
 		Record: "syn_flood", Schema: Schema, Target: Target{IP: flows.IP(f.Target, f.V6)}, Verdict: verdicts[f.Verdict],
-		Onset: Time(f.Onset), End: Time(f.End), Syns: f.Syns, PeakRate: rounded(f.PeakRate), MeanRate: rounded(f.MeanRate), UsualRate: rounded(f.UsualRate),
+		Onset: Time(f.Onset), End: Time(f.End), Syns: f.Syns, PeakRate: tenths(f.PeakRate), MeanRate: tenths(f.MeanRate), UsualRate: tenths(f.UsualRate),
 		HalfOpenPeak: f.HalfOpen, CompletionRatio: share(f.Completed, f.Attempts), Sources: f.Sources,
 		SourceEntropy: NullableNumber{rounded(f.Entropy), true},
 		Answered:      f.Answered, Retransmitted: f.Again, ResetBySource: f.Disowned, Unreachable: f.Unreachable,
@@ -286,6 +286,8 @@ func synFlood(f *crowd.Flood) SynFlood {
 
 // rounded leaves out digits that say nothing.
 func rounded(x float64) float64 { return math.Round(x*1e4) / 1e4 }
+
+func tenths(x float64) float64 { return math.Round(x*10) / 10 }
 
 func share(part, whole uint64) float64 {
 	if whole == 0 {

@@ -264,7 +264,7 @@ func (c *Crowd) Complete(now int64, a *Attempt) {
 		if a.SynAckAt != 0 {
 			t.embryonic.end(a.SynAckAt)
 		}
-		if f := t.flood; f != nil && a.SynAt >= f.begun {
+		if f := t.flood; f != nil && a.SynAt >= f.begun && f.completed < f.attempts {
 			f.completed++
 		}
 	}

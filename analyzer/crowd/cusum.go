@@ -44,8 +44,7 @@ func (c *cusum) advance(now int64) (closed, rose bool) {
 		c.period = period
 		return false, false
 	}
-	k := max(c.usual, cusumFloor)
-	x := (float64(c.syns) - float64(c.completed)) / k
+	x := c.excess()
 	if rose = x > cusumDrift; rose && c.y == 0 {
 		c.begun, c.synsBefore = c.first, c.usualSyns
 		c.attemptsAtBegin, c.closedAtBegin = c.attempts, c.closed
@@ -73,6 +72,14 @@ func (c *cusum) advance(now int64) (closed, rose bool) {
 	}
 	return true, rose
 }
+
+// excess is X of the present period so far.
+func (c *cusum) excess() float64 {
+	return (float64(c.syns) - float64(c.completed)) / max(c.usual, cusumFloor)
+}
+
+// rising reports that attempts are above the drift in the period that is not over yet.
+func (c *cusum) rising() bool { return c.excess() > cusumDrift }
 
 func (c *cusum) attempt(now int64) {
 	if c.syns == 0 {

@@ -34,7 +34,7 @@ type flood struct {
 }
 
 // counted is what changes with every attempt.
-type counted struct{ syns, attempts, completed uint64 }
+type counted struct{ syns, attempts uint64 }
 
 const (
 	// manyHeld half-open attempts at once make a flood: the default backlog of many servers is 128.
@@ -47,25 +47,26 @@ const (
 	manyFloods     = 64
 )
 
-// attempt takes a new attempt into account, after it was counted in t.
+// look takes a new attempt into account that was counted in t.
 func (t *target) look(now int64, a *Attempt, syn *Probe, c *Crowd, spread bool) {
-	t.recent[t.attempts%early] = a.Source
+	t.recent[t.attempts%early] = opened{now, a.Source}
 	f := t.flood
 	if f == nil {
 		if t.halfOpen.n < early && t.rates.syns-min(t.rates.completed, t.rates.syns) < early {
 			return
 		}
 		f = c.newFlood()
-		f.begun = now
+		f.begun = t.recent[(t.attempts+1)%early].at
 		f.before = t.rates.usualSyns
-		if t.rates.first != 0 && t.rates.syns >= early {
-			f.begun = t.rates.first
+		f.attempts = early - 1
+		if t.rates.syns >= early { // all of them in this period
+			f.begun, f.attempts, f.completed = t.rates.first, t.rates.syns-1, t.rates.completed
 		}
-		f.attempts, f.syns = early-1, early-1
+		f.syns = f.attempts
 		t.flood = f
 		if !t.whole {
 			for i := uint64(1); i < early; i++ {
-				f.sources.add(t.recent[(t.attempts+i)%early])
+				f.sources.add(t.recent[(t.attempts+i)%early].source)
 			}
 		}
 	}
@@ -123,11 +124,16 @@ func (f *flood) restart(r *cusum) {
 	if f.begun >= r.begun {
 		return
 	}
+	const soon = int64(1e9)
+	sudden := r.begun-f.begun < soon
 	f.begun = r.begun
 	f.before = r.synsBefore
 	f.attempts = r.attempts - r.attemptsAtBegin
 	f.syns = f.attempts
-	f.completed = r.closed - r.closedAtBegin
+	f.completed = min(r.closed-r.closedAtBegin, f.attempts)
+	if sudden {
+		return // the others count a few attempts too many
+	}
 	f.answered, f.again, f.disowned, f.refused, f.icmp, f.peakRate, f.peak = 0, 0, 0, 0, 0, 0, 0
 	f.sources.reset()
 	f.marks = marks{}
@@ -135,7 +141,7 @@ func (f *flood) restart(r *cusum) {
 
 func (f *flood) bad(at int64) {
 	f.lastBad = max(f.lastBad, at)
-	f.upTo = counted{f.syns, f.attempts, f.completed}
+	f.upTo = counted{f.syns, f.attempts}
 }
 
 // aged is told how many of a slot of held attempts are left after some seconds.
@@ -203,10 +209,14 @@ const (
 
 // judge says what it was that the target has seen.
 func (t *target) judge(f *flood, c *Crowd) Flood {
+	end, upTo := f.lastBad, f.upTo
+	if t.rates.rising() {
+		end, upTo = f.last, counted{f.syns, f.attempts}
+	}
 	r := Flood{
 		Target: t.addr, Port: t.port, Whole: t.whole, V6: t.v6,
-		Onset: f.begun, End: max(f.lastBad, f.begun),
-		Syns: f.upTo.syns, Attempts: f.upTo.attempts, Completed: f.completed, Answered: f.answered,
+		Onset: f.begun, End: max(end, f.begun),
+		Syns: upTo.syns, Attempts: upTo.attempts, Completed: f.completed, Answered: f.answered,
 		PeakRate: float64(f.peakRate), HalfOpen: f.peak,
 		Sources: f.sources.distinct(), SourcesExact: f.sources.exact(), Entropy: f.sources.entropy(), OnceShare: f.sources.onceShare(),
 		Prefixes: [2]int{f.sources.prefixes(2, 4), f.sources.prefixes(3, 8)}, Sampled: len(f.sources.values),

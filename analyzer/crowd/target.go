@@ -30,8 +30,14 @@ type target struct {
 
 	cookies *cookies // once its backlog has grown
 	rates   cusum
-	recent  [early]flows.Addr // sources of the last attempts
-	flood   *flood            // what may become a flood, or is one
+	recent  [early]opened // the last attempts
+	flood   *flood        // what may become a flood, or is one
+}
+
+// opened is an attempt that began.
+type opened struct {
+	at     int64
+	source flows.Addr
 }
 
 const (

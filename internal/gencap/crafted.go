@@ -22,6 +22,13 @@ func crafted() ([]file, error) {
 	files := []file{
 		script("syn-flood", synFlood()),
 		script("syn-scan", synScan()),
+		script("syn-flood-cookies", synFloodCookies()),
+		script("syn-flood-one-source", synFloodOneSource()),
+		script("flash-crowd", flashCrowd()),
+		script("scan-kinds", scanKinds()),
+		script("scan-horizontal", scanHorizontal()),
+		script("backscatter", backscatter()),
+		script("reflection", reflection()),
 		twoInterfaces(),
 	}
 	entries, err := scripts.ReadDir("scripts")

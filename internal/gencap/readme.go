@@ -18,8 +18,8 @@ All are made by [internal/gencap](../../internal/gencap), which also writes this
 
 ## Crafted
 
-Each is made from a script in [internal/gencap/scripts](../../internal/gencap/scripts) (the flood, the scan and the
-pcapng file in crafted.go beside it), and comes out the same, byte for byte, whenever one runs
+Each is made from a script in [internal/gencap/scripts](../../internal/gencap/scripts) (the floods, the scans and the
+pcapng file in crafted.go and crowds.go beside it), and comes out the same, byte for byte, whenever one runs
 
     go run ./internal/gencap
 

@@ -1,0 +1,119 @@
+package analyzer_test
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// verdicts are those of every capture that has any. All the others must have none.
+var verdicts = map[string]string{
+	"syn-flood.pcap": `
+		spoofed_flood 198.51.100.80:443 22:13:20.500 401 SYNs 400 sources 0 completed`,
+	"syn-flood-cookies.pcap": `
+		spoofed_flood 198.51.100.80:443 22:13:21.000 242 SYNs 245 sources 0.0207 completed, cookies since 22:13:21.200`,
+	"syn-flood-one-source.pcap": `
+		single_source_flood 198.51.100.80:443 22:13:20.500 201 SYNs 2 sources 0.005 completed`,
+	"flash-crowd.pcap": `
+		flash_crowd 198.51.100.80:443 22:13:24.000 180 SYNs 181 sources 1 completed`,
+	"syn-scan.pcap": `
+		syn vertical 203.0.113.66 22:13:20.000 1 targets 60 ports {3 56 1 0} 22 80 443`,
+	"scan-horizontal.pcap": `
+		syn horizontal 203.0.113.99 22:13:20.000 24 targets 1 ports {2 8 14 0} 23 23`,
+	"scan-kinds.pcap": `
+		connect vertical 203.0.113.10 22:13:20.000 1 targets 24 ports {2 21 1 0} 22 80
+		fin vertical 203.0.113.11 22:13:21.000 1 targets 24 ports {3 21 0 0} 22 25 80
+		null vertical 203.0.113.12 22:13:22.000 1 targets 24 ports {3 21 0 0} 22 25 80
+		xmas vertical 203.0.113.13 22:13:23.000 1 targets 24 ports {3 21 0 0} 22 25 80
+		maimon vertical 203.0.113.14 22:13:24.000 1 targets 24 ports {3 21 0 0} 22 25 80
+		ack vertical 203.0.113.15 22:13:25.000 1 targets 24 ports {0 0 1 23}
+		window vertical 203.0.113.16 22:13:26.000 1 targets 24 ports {2 21 1 0} 22 80`,
+	"backscatter.pcap": `
+		backscatter 203.0.113.80 22:13:20.0 40 sockets`,
+	"reflection.pcap": `
+		syn_ack_reflection 192.0.2.10 22:13:20.0 30 sockets`,
+}
+
+func TestVerdicts(t *testing.T) {
+	files, err := filepath.Glob("../testdata/pcaps/*.pcap*")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		a := analyzer.New(analyzer.Options{}, func(*analyzer.Connection) {})
+		for _, seg := range segmentsOf(t, file) {
+			a.Segment(&seg)
+		}
+		a.Close()
+		if diff := gocmp.Diff(trimmed(verdicts[filepath.Base(file)]), verdictsOf(a.Result())); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", file, diff)
+		}
+	}
+}
+
+func trimmed(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// verdictsOf writes the verdicts, a line each.
+func verdictsOf(r *analyzer.Result) string {
+	clock := func(t analyzer.Time) string { return string(t.Append(nil)[11:23]) }
+	var lines []string
+	for _, f := range r.SynFloods {
+		target := f.Target.IP.String()
+		if f.Target.Port != nil {
+			target += fmt.Sprint(":", *f.Target.Port)
+		}
+		line := fmt.Sprintf("%s %s %s %d SYNs %d sources %v completed", f.Verdict, target, clock(f.Onset), f.Syns, f.Sources, f.CompletionRatio)
+		if f.SynCookies != nil {
+			line += ", cookies since " + clock(f.SynCookies.Since)
+		}
+		lines = append(lines, line)
+	}
+	for _, s := range r.Scans {
+		line := fmt.Sprintf("%s %s %s %s %d targets %d ports %v", s.Kind, s.Direction, s.Source, clock(s.Start), s.Targets, s.Ports, s.Found)
+		for _, o := range s.Open {
+			line += fmt.Sprint(" ", *o.Port)
+		}
+		lines = append(lines, line)
+	}
+	for _, b := range r.Backscatter {
+		lines = append(lines, fmt.Sprintf("%s %s %s %d sockets", b.Kind, b.Victim, clock(b.Start)[:10], b.Sockets))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// segmentsOf reads a capture.
+func segmentsOf(t *testing.T, file string) (all []flows.Segment) {
+	t.Helper()
+	reader, err := capture.Open([]string{file}, capture.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	decoder := flows.NewDecoder(flows.DecoderOptions{})
+	for {
+		packet, err := reader.Next()
+		if err == io.EOF {
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = decoder.Decode(packet, all)
+	}
+}
