@@ -46,5 +46,8 @@ half-way. On Linux, as root, others like them are made by
 	for _, s := range scenes.All {
 		row(sceneFile(&s), s.What)
 	}
+	for _, f := range socketsFiles {
+		row(f.name, f.what)
+	}
 	return []byte(b.String())
 }

@@ -15,8 +15,8 @@ import (
 
 // captured are the captures of the scenes, which are played all at once, each in a lab of its own.
 func captured() ([]file, error) {
-	files := make([]file, len(scenes.All))
-	failures := make([]error, len(scenes.All))
+	files := make([]file, len(scenes.All), len(scenes.All)+2)
+	failures := make([]error, len(scenes.All)+1)
 	var wait sync.WaitGroup
 	for i, s := range scenes.All {
 		files[i].name, files[i].what = sceneFile(&s), s.What
@@ -26,8 +26,10 @@ func captured() ([]file, error) {
 			}
 		})
 	}
+	var sockets []file
+	wait.Go(func() { sockets, failures[len(scenes.All)] = captureSockets() })
 	wait.Wait()
-	return files, errors.Join(failures...)
+	return append(files, sockets...), errors.Join(failures...)
 }
 
 // sceneFile is the name of a scene's capture.
@@ -44,4 +46,25 @@ func captureScene(s *scenes.Scene) ([]byte, error) {
 	}
 	time.Sleep(10 * scenes.Delay) // what is under way arrives and is answered
 	return segtest.Pcap(lab.Packets()...), nil
+}
+
+// socketsFiles are a capture of connections in every state, and what the kernels said of them meanwhile.
+var socketsFiles = [2]file{
+	{name: "real-sockets.pcap", what: "Connections of many kinds at once, which come into every state there is."},
+	{name: "real-sockets.txtar", what: "What ss -tan said on both hosts at the quiet moments of real-sockets.pcap."},
+}
+
+func captureSockets() ([]file, error) {
+	lab, err := netlab.New(scenes.SocketsOptions())
+	if err != nil {
+		return nil, err
+	}
+	defer lab.Close()
+	looks, err := scenes.PlaySockets(lab)
+	if err != nil {
+		return nil, fmt.Errorf("sockets: %w", err)
+	}
+	files := socketsFiles
+	files[0].data, files[1].data = segtest.Pcap(lab.Packets()...), scenes.FormatLooks(looks)
+	return files[:], nil
 }
