@@ -68,6 +68,17 @@ func giveUpPrivileges(name string) (said []string, err error) {
 	return append(said, "all capabilities, and the way to new ones (no_new_privs)"), nil
 }
 
+// useRightToCapture makes CAP_NET_RAW effective where it is only permitted, as by setcap cap_net_raw+p. That it is not
+// there shows when a device is opened.
+func useRightToCapture() {
+	held := cap.GetProc()
+	if permitted, _ := held.GetFlag(cap.Permitted, cap.NET_RAW); permitted {
+		if held.SetFlag(cap.Effective, true, cap.NET_RAW) == nil {
+			held.SetProc()
+		}
+	}
+}
+
 // lookUpUser finds a user by name or number.
 func lookUpUser(name string) (uid, gid int, err error) {
 	u, err := user.Lookup(name)

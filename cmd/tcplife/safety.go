@@ -14,6 +14,7 @@ import (
 
 // openLive opens the devices. Where the rights are missing it says how to get them.
 func (f *liveFlags) openLive() (*capture.Live, error) {
+	useRightToCapture()
 	devices, err := capture.OpenLive(f.devices, capture.LiveOptions{
 		Filter: f.filter, Snaplen: f.snaplen, Buffer: f.buffer << 10, Promiscuous: !f.noPromiscuous, Immediate: f.immediate || f.viewed,
 	})

@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -42,7 +41,7 @@ func (c *captured) lost() float64 { return float64(c.dropped) / float64(max(c.ar
 type capturer struct {
 	name    string
 	command []string
-	counts  func(stdout, stderr []byte) (taken, dropped, shed uint64, err error)
+	counts  func(stderr []byte) (taken, dropped, shed uint64, err error)
 }
 
 func (b *liveBench) tcpdump() capturer {
@@ -50,12 +49,12 @@ func (b *liveBench) tcpdump() capturer {
 }
 
 func (b *liveBench) live() capturer {
-	return capturer{"tcplife live", []string{b.tcplife, "live", "-i", farEnd, "-o", "jsonl", "--where", "false", "--msl", "linux"}, liveCounts}
+	return capturer{"tcplife live", []string{b.tcplife, "live", "-i", farEnd, "-o", "jsonl", "-v", "--msl", "linux"}, liveCounts}
 }
 
 var tcpdumpCount = regexp.MustCompile(`(?m)^(\d+) packets (captured|dropped by kernel)$`)
 
-func tcpdumpCounts(_, stderr []byte) (taken, dropped, _ uint64, err error) {
+func tcpdumpCounts(stderr []byte) (taken, dropped, _ uint64, err error) {
 	found := tcpdumpCount.FindAllSubmatch(stderr, -1)
 	if len(found) != 2 {
 		return 0, 0, 0, fmt.Errorf("tcpdump does not say what it captured:\n%s", stderr)
@@ -65,26 +64,35 @@ func tcpdumpCounts(_, stderr []byte) (taken, dropped, _ uint64, err error) {
 	return taken, dropped, 0, err
 }
 
-func liveCounts(stdout, stderr []byte) (taken, dropped, shed uint64, err error) {
-	var c struct {
-		Packets uint64
-		Shed    uint64
-		Dropped struct{ Kernel uint64 }
-	}
-	i := bytes.LastIndex(stdout, []byte(`{"record":"capture"`))
-	if i < 0 {
+var liveCount = regexp.MustCompile(`(?m)^tcplife: (\d+) (packets, .* on the wire|packets were dropped|attempts that came to nothing)`)
+
+func liveCounts(stderr []byte) (taken, dropped, shed uint64, err error) {
+	found := liveCount.FindAllSubmatch(stderr, -1)
+	if len(found) == 0 {
 		return 0, 0, 0, fmt.Errorf("tcplife does not say what it captured:\n%s", stderr)
 	}
-	err = json.NewDecoder(bytes.NewReader(stdout[i:])).Decode(&c)
-	return c.Packets, c.Dropped.Kernel, c.Shed, err
+	for _, f := range found {
+		n, err := strconv.ParseUint(string(f[1]), 10, 64)
+		switch {
+		case err != nil:
+			return 0, 0, 0, err
+		case bytes.HasPrefix(f[2], []byte("packets, ")):
+			taken = n
+		case bytes.HasPrefix(f[2], []byte("packets were")):
+			dropped = n
+		default:
+			shed = n
+		}
+	}
+	return taken, dropped, shed, nil
 }
 
 // run sends at a rate while a program captures.
 func (b *liveBench) run(c capturer, rate float64, length time.Duration) (captured, error) {
 	run := captured{program: c.name, rate: rate}
 	cmd := exec.Command(c.command[0], c.command[1:]...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
 		return run, err
 	}
@@ -110,7 +118,7 @@ func (b *liveBench) run(c capturer, rate float64, length time.Duration) (capture
 	run.arrived = after - before
 	cmd.Process.Signal(syscall.SIGINT)
 	cmd.Wait() // an exit code says that packets were dropped
-	run.taken, run.dropped, run.shed, err = c.counts(stdout.Bytes(), stderr.Bytes())
+	run.taken, run.dropped, run.shed, err = c.counts(stderr.Bytes())
 	if err == nil && run.taken+run.dropped < run.arrived {
 		run.dropped = run.arrived - run.taken // it does not know of all
 	}
@@ -234,9 +242,9 @@ func (b *bench) soak(length time.Duration, connections float64) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(b.tcplife, "live", "-i", farEnd, "-o", "jsonl", "--where", "false", "--msl", "500ms", "--embryonic-limit", "10s")
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd := exec.Command(b.tcplife, "live", "-i", farEnd, "-o", "jsonl", "-v", "--msl", "500ms", "--embryonic-limit", "10s", "--idle-limit", "10s")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -268,7 +276,7 @@ func (b *bench) soak(length time.Duration, connections float64) error {
 	}
 	cmd.Process.Signal(syscall.SIGINT)
 	cmd.Wait()
-	taken, dropped, shed, err := liveCounts(stdout.Bytes(), stderr.Bytes())
+	taken, dropped, shed, err := liveCounts(stderr.Bytes())
 	if err != nil {
 		return err
 	}
