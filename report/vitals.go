@@ -21,6 +21,7 @@ type Vitals struct {
 	Floods  []analyzer.SynFlood // so far
 	Dropped Dropped
 	Evicted uint64    // analyzer.Result.Evicted
+	Shed    uint64    // records that were counted and not written, for packets came too fast
 	Waits   TimeWaits // the most that anybody holds now, as far as it was looked for
 }
 
@@ -198,7 +199,7 @@ func (d *vitalsDrawing) missing(now *Vitals) {
 	for _, n := range []struct {
 		n    *uint64
 		what string
-	}{{now.Dropped.Kernel, "dropped by the kernel"}, {now.Dropped.Interface, "by the interface"}, {&now.Evicted, "connections given up early"}} {
+	}{{now.Dropped.Kernel, "dropped by the kernel"}, {now.Dropped.Interface, "by the interface"}, {&now.Evicted, "connections given up early"}, {&now.Shed, "records not written"}} {
 		if n.n != nil && *n.n > 0 {
 			items = append(items, cell{full: count(*n.n) + " " + n.what, tone: bad})
 		}

@@ -16,7 +16,7 @@ func vitals() (before, now *report.Vitals) {
 	before.Live.Begun = 20
 	kernel, iface := uint64(12), uint64(0)
 	now = &report.Vitals{
-		At: before.At + 2e9, Packets: 21_000, Bytes: 3_100_000, Ended: 30, Resets: 4, Evicted: 7,
+		At: before.At + 2e9, Packets: 21_000, Bytes: 3_100_000, Ended: 30, Resets: 4, Evicted: 7, Shed: 9,
 		Dropped: report.Dropped{Kernel: &kernel, Interface: &iface},
 		Waits:   report.TimeWaits{Client: netip.MustParseAddr("192.0.2.10"), Server: netip.MustParseAddrPort("198.51.100.80:443"), Side: analyzer.Client, Held: 24_000},
 	}
@@ -59,6 +59,7 @@ FLOOD 198.51.100.1 spoofed_flood   1,000 SYNs   200 embryonic at once
 FLOOD and of 1 more target
 floods 1 before
 INCOMPLETE 12 dropped by the kernel   7 connections given up early
+           9 records not written
 `
 	if got := strings.Join(report.DrawVitals(before, now, 80, false), "\n") + "\n"; got != want {
 		t.Errorf("drawn:\n%s\nwant:\n%s", got, want)

@@ -142,6 +142,7 @@ func (l *live) beat(now time.Time, until int64) {
 		return
 	}
 	vitals, due := l.pulse.beat(now, until)
+	vitals.Shed = l.shed
 	if due && l.watch != nil {
 		l.watch.look(now, vitals)
 	}

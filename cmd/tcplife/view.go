@@ -432,8 +432,11 @@ func (v *view) listTitle() string {
 	} else {
 		title += fmt.Sprintf(": %d", s.matched)
 	}
-	if !s.whole {
+	switch age := time.Duration(s.vitals.At - s.begun); {
+	case !s.whole:
 		title += fmt.Sprintf(" (looked at %d of %d)", s.looked, s.vitals.Live.Connections)
+	case age > ratesOver: // it takes long to look at all
+		title += fmt.Sprintf(" (up to %v old)", age.Round(time.Second))
 	}
 	return title
 }

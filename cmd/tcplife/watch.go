@@ -32,10 +32,11 @@ type watch struct {
 	query   *query
 	cursor  analyzer.Cursor
 	list    *report.List
+	begun   analyzer.Time
 	looked  uint64
 	matched uint64
 	holders map[report.TimeWaits]uint64
-	round   round // the last one that is complete
+	round   round // the last one that is whole, or what there is of the first
 	failed  error // of the query
 }
 
@@ -55,6 +56,8 @@ type round struct {
 	matched     uint64
 	looked      uint64
 	waits       report.TimeWaits // the most that anybody holds
+	begun       analyzer.Time    // by the capture's clock
+	whole       bool             // it has looked at all
 }
 
 // A scene is what the view shows at a time. Nothing in it changes any more.
@@ -62,7 +65,6 @@ type scene struct {
 	query  *query
 	vitals report.Vitals
 	round
-	whole  bool  // the round looked at all connections; else more are to come
 	failed error // of the query
 	kept   capture.Kept
 }
@@ -78,42 +80,42 @@ func (w *watch) packet(p *capture.Packet) { w.recent.Add(p) }
 
 // look makes a scene.
 func (w *watch) look(now time.Time, vitals report.Vitals) {
-	whole := w.goRound(now.Add(sceneBudget))
+	w.goRound(now.Add(sceneBudget), vitals.At)
 	vitals.Waits = w.round.waits
-	w.shown.Store(&scene{query: w.query, vitals: vitals, round: w.round, whole: whole, failed: w.failed, kept: w.recent.Kept()})
+	w.shown.Store(&scene{query: w.query, vitals: vitals, round: w.round, failed: w.failed, kept: w.recent.Kept()})
 }
 
-// goRound looks at connections until the deadline or until it has seen all, which it reports.
-func (w *watch) goRound(deadline time.Time) (whole bool) {
-	if q := w.wanted.Load(); q != w.query || w.list == nil {
-		if q != w.query {
-			w.round = round{}
-		}
-		w.query, w.failed = q, nil
-		w.cursor, w.looked, w.matched = analyzer.Cursor{}, 0, 0
-		w.list, w.failed = report.NewList(q.sort, sceneRows)
+// goRound looks at connections until the deadline, or until it has seen all.
+func (w *watch) goRound(deadline time.Time, at analyzer.Time) {
+	q := w.wanted.Load()
+	if q != w.query {
+		w.query, w.round, w.list = q, round{}, nil
+	}
+	if w.list == nil {
+		w.cursor, w.begun, w.looked, w.matched = analyzer.Cursor{}, at, 0, 0
 		w.holders = map[report.TimeWaits]uint64{}
+		w.list, w.failed = report.NewList(q.sort, sceneRows)
 	}
 	for {
 		w.cursor = w.tracker.Scan(w.cursor, sceneChunk, w.offer)
 		if w.cursor == (analyzer.Cursor{}) {
 			w.round = w.found()
+			w.round.whole = true
 			w.list = nil
-			return true
+			return
 		}
 		if time.Now().After(deadline) {
 			break
 		}
 	}
-	if w.looked > w.round.looked { // nothing better is known
+	if !w.round.whole { // nothing better is known
 		w.round = w.found()
 	}
-	return false
 }
 
 // found is what the round has found until now.
 func (w *watch) found() round {
-	r := round{connections: w.list.Connections(), matched: w.matched, looked: w.looked}
+	r := round{connections: w.list.Connections(), matched: w.matched, looked: w.looked, begun: w.begun}
 	for holder, n := range w.holders {
 		if holder.Held = n; holder.Compare(r.waits) > 0 {
 			r.waits = holder

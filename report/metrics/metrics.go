@@ -114,6 +114,7 @@ var (
 	bytesDesc     = prometheus.NewDesc("tcplife_bytes_total", "Bytes that the packets captured had on the wire.", nil, nil)
 	droppedDesc   = prometheus.NewDesc("tcplife_dropped_packets_total", "Packets that were on the wire and are not in the capture, by who dropped them.", []string{"by"}, nil)
 	evictedDesc   = prometheus.NewDesc("tcplife_evicted_total", "Connections given up early to stay within the limit of memory.", nil, nil)
+	shedDesc      = prometheus.NewDesc("tcplife_shed_records_total", "Records of attempts that came to nothing which were counted and not written, for packets came too fast.", nil, nil)
 	begunDesc     = prometheus.NewDesc("tcplife_connections_begun_total", "Connections and attempts that began.", nil, nil)
 	followedDesc  = prometheus.NewDesc("tcplife_followed_connections", "Connections followed now, closed ones as long as late segments may come.", nil, nil)
 	halfOpenDesc  = prometheus.NewDesc("tcplife_half_open_connections", "Connections followed now that one side has lost without the other's knowledge (RFC 9293, section 3.5.1).", nil, nil)
@@ -142,6 +143,7 @@ func (v vitals) Collect(metrics chan<- prometheus.Metric) {
 		give(droppedDesc, prometheus.CounterValue, *now.Dropped.Interface, "interface")
 	}
 	give(evictedDesc, prometheus.CounterValue, now.Evicted)
+	give(shedDesc, prometheus.CounterValue, now.Shed)
 	give(begunDesc, prometheus.CounterValue, now.Live.Begun)
 	give(followedDesc, prometheus.GaugeValue, now.Live.Connections)
 	give(halfOpenDesc, prometheus.GaugeValue, now.Live.HalfOpen)

@@ -2,7 +2,9 @@ package metrics
 
 import (
 	"flag"
+	"fmt"
 	"io"
+	"maps"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -18,7 +20,7 @@ import (
 	"github.com/tcplife/tcplife/report"
 )
 
-var update = flag.Bool("update", false, "write testdata/scrape.txt instead of comparing with it")
+var update = flag.Bool("update", false, "write testdata/scrape.txt and docs/METRICS.md instead of comparing with them")
 
 // measured are the metrics of captures of testdata/pcaps: their vitals are those after the last packet, their records those
 // at the end.
@@ -84,8 +86,12 @@ func TestScrape(t *testing.T) {
 			some = append(some, line)
 		}
 	}
-	got := strings.Join(some, "")
-	const path = "testdata/scrape.txt"
+	golden(t, "testdata/scrape.txt", strings.Join(some, ""))
+}
+
+// golden compares got with a file.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
@@ -133,4 +139,49 @@ func TestSeriesAreBounded(t *testing.T) {
 	if with := names(scrape(m)); !slices.Equal(without, with) {
 		t.Errorf("traffic changes the series:\n%s", cmp.Diff(without, with))
 	}
+}
+
+// docs/METRICS.md lists what there is.
+func TestDocs(t *testing.T) {
+	families, err := measured(t, "syn-flood.pcap").registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table strings.Builder
+	for _, f := range families {
+		if !strings.HasPrefix(f.GetName(), "tcplife_") {
+			continue
+		}
+		labels := map[string][]string{}
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if !slices.Contains(labels[l.GetName()], l.GetValue()) {
+					labels[l.GetName()] = append(labels[l.GetName()], l.GetValue())
+				}
+			}
+		}
+		var told []string
+		for _, name := range slices.Sorted(maps.Keys(labels)) {
+			values := strings.Join(labels[name], ", ")
+			switch name {
+			case "code":
+				values = "see [FINDINGS.md](FINDINGS.md)"
+			case "version":
+				values = "of tcplife"
+			}
+			told = append(told, "`"+name+"`: "+values)
+		}
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", f.GetName(), strings.ToLower(f.GetType().String()), f.GetHelp(), strings.Join(told, "; "))
+	}
+	const path, begin = "../../docs/METRICS.md", "| --- | --- | --- | --- |\n"
+	doc, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(doc), begin)
+	_, after, ended := strings.Cut(rest, "\n\n")
+	if !found || !ended {
+		t.Fatalf("%s has no table", path)
+	}
+	golden(t, path, before+begin+table.String()+"\n"+after)
 }
