@@ -33,7 +33,7 @@ type terminal struct {
 func openTerminal(t *testing.T, lab *netlab.Lab, command string, environ ...string) *terminal {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
-		t.Skip("the view is not tried on a terminal: tmux is not installed (apt-get install tmux)")
+		t.Skip("NOT TESTED: the view on a terminal, for tmux is not installed (apt-get install tmux)")
 	}
 	term := &terminal{t: t, lab: lab, dir: t.TempDir()}
 	term.socket = filepath.Join(term.dir, "tmux")
