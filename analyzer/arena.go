@@ -13,9 +13,9 @@ type arena struct {
 type block uint32
 
 const (
-	grain     = 32 // bytes; every size is a multiple
+	grain     = 16 // bytes; every size is a multiple
 	chunkSize = 1 << 20
-	fine      = 32 // classes one grain apart; beyond, each is twice as big as the one before
+	fine      = 64 // classes one grain apart; beyond, each is twice as big as the one before
 	classes   = fine + 6
 	maxString = grain * fine << (classes - fine)
 )

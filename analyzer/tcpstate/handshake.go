@@ -207,7 +207,9 @@ func (e *Endpoint) transmitsSyn(s *Segment) {
 	if e.syns <= 1 {
 		e.firstSynAt = s.At
 	}
-	e.synGap = s.At - e.lastSynAt
+	if e.syns > 0 {
+		e.synGap = s.At - e.lastSynAt
+	}
 	e.lastSynAt, e.lastSynPacket = s.At, s.Packet
 }
 
