@@ -206,8 +206,7 @@ func (c *Conn) completed(y *Endpoint, s *Segment) {
 func (e *Endpoint) transmitsSyn(s *Segment) {
 	if e.syns <= 1 {
 		e.firstSynAt = s.At
-	}
-	if e.syns > 0 {
+	} else {
 		e.synGap = s.At - e.lastSynAt
 	}
 	e.lastSynAt, e.lastSynPacket = s.At, s.Packet
