@@ -225,6 +225,9 @@ func (c *Conn) inexact(x, y *Endpoint, s *Segment) Effect {
 	if !y.rcv.known || s.Seq.Before(y.rcv.nxt) || y.ackSent && !s.Seq.Before(y.edge) {
 		return Foreign
 	}
+	if c.Reset == nil {
+		c.resetSeq, c.resetAcks = s.Seq, s.HasAck
+	}
 	y.doubted = &Entry{State: Closed, At: s.At, Packet: s.Packet, onReceipt: true}
 	x.doubted = &Entry{State: Closed, At: s.At, Packet: s.Packet}
 	return ResetDoubted

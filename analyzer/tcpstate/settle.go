@@ -1,12 +1,14 @@
 package tcpstate
 
+const second = 1e9 // the first retransmission timeout (RFC 6298 §2.1)
+
 // Settle is the end of what will be seen, at a time of the capture: what silence decides is decided.
 func (c *Conn) Settle(at int64) {
 	c.settleDoubt()
 	c.settleUnanswered(at)
 	c.settleGivenUp(at)
 	if !c.bare {
-		c.settleUnseen()
+		c.settleUnseen(at)
 	}
 	c.settleEvidence()
 }
@@ -54,7 +56,6 @@ func (c *Conn) settleDoubt() {
 // once (RFC 9293 §3.10.7.3, fourth step), so the SYN-ACK never reached it, or nobody is there. Likewise a FIN that was
 // repeated and never acknowledged.
 func (c *Conn) settleUnanswered(at int64) {
-	const second = 1e9
 	for i := range c.Ends {
 		x, y := &c.Ends[i], &c.Ends[1-i]
 		if x.State() == Established && x.sentSyn && !x.ackSent && y.State() == SynRcvd && at-y.lastSynAt > second+x.crossing() {
@@ -82,11 +83,13 @@ func (c *Conn) settleGivenUp(at int64) {
 
 // settleUnseen is for captures that hold SYNs, FINs and RSTs only: the numbers of these tell what the rest said. A
 // SYN-ACK that is not repeated was acknowledged, and so was a FIN.
-func (c *Conn) settleUnseen() {
+func (c *Conn) settleUnseen(at int64) {
 	for i := range c.Ends {
 		x, y := &c.Ends[i], &c.Ends[1-i]
-		if n := len(x.History); n == 2 && x.History[0].State == SynRcvd && x.State() == Closed && x.sentSynAck && c.resetAcks && c.Reset != nil && c.Reset.By != i {
-			// One that disowns a SYN-ACK sends no ACK (RFC 9293 §3.10.7.3, first step): this aborted what was complete.
+		if n := len(x.History); n == 2 && x.History[0].State == SynRcvd && x.State() == Closed && x.sentSynAck && c.Reset != nil &&
+			(c.resetAcks && !c.SynDataAcked || c.Reset.By == i && c.resetSeq.After(x.ISS.Add(1+x.synLen))) {
+			// One that disowns a SYN-ACK sends no ACK (RFC 9293 §3.10.7.3, first step), and one in SYN_RCVD has no user who could
+			// abort, nor has it sent text: this aborted what was complete.
 			x.insert(1, Entry{State: Established, At: x.lastSynAt, Packet: x.lastSynPacket, Inferred: true})
 		}
 		if y.FinSent && !x.gotFin && x.synchronized() {
@@ -96,6 +99,14 @@ func (c *Conn) settleUnseen() {
 	}
 	for i := range c.Ends {
 		x, y := &c.Ends[i], &c.Ends[1-i]
+		if n := len(x.History); n > 1 && x.State() == Closed && x.History[n-2].State == FinWait1 && c.Reset != nil && c.Reset.By != i &&
+			y.gotFin && c.Reset.At-x.FinAt > y.crossing() {
+			// So late an RST is not the first to acknowledge the FIN.
+			x.insert(n-1, Entry{State: FinWait2, At: x.FinAt, Packet: x.finPacket, Inferred: true})
+		}
+		if x.State() == FinWait1 && x.fins == 1 && y.gotFin && !y.FinSent && at-x.FinAt > second {
+			x.infer(FinWait2, x.FinAt, x.finPacket, true)
+		}
 		if !x.FinSent || !y.FinSent {
 			continue
 		}
