@@ -36,6 +36,7 @@ type live struct {
 	strained bool     // it has shed before
 	shed     uint64   // records that were not written
 	lost     []string // devices
+	blind    bool     // the view failed
 	failed   error    // to hand on what the analyzer emits
 }
 
@@ -267,6 +268,9 @@ func (l *live) finish() error {
 		account.tellSpeed(l.stderr, time.Since(l.started))
 	}
 	omissions := account.tellOmissions(l.stderr)
+	if l.blind {
+		omissions = errIncomplete
+	}
 	if alarm := l.failOn.check(result.Summary, l.stderr); omissions == nil {
 		return alarm
 	}

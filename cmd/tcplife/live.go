@@ -49,6 +49,10 @@ func newLiveCommand() *cobra.Command {
 between. A record is written as soon as its connection is closed, or was refused; what becomes
 of it in TIME_WAIT is told only with --emit final, which waits for the end of that.
 
+On a terminal, and unless -o asks for a format, it shows a view that moves: rates, states, floods
+and a list of connections to sort, to filter and to look into; ? in it tells the keys. The
+report follows when it ends.
+
 It takes CAP_NET_RAW to open a device, so root, or once
 
   sudo setcap cap_net_raw+ep "$(command -v tcplife)"
@@ -70,6 +74,7 @@ nothing are counted and not written any more; if that is not enough, the kernel 
 The report counts both, and then the exit code is 3.`,
 		Example: `  tcplife live -i eth0
   tcplife live -i eth0 -i eth1 port 443
+  tcplife live -i eth0 --metrics 127.0.0.1:9464 -o jsonl >/dev/null
   tcplife live -i any -o jsonl | jq -c 'select(.teardown.kind == "reset")'
   tcplife live -i eth0 --until 'client.ip == "192.0.2.7" and teardown.kind == "reset"'`,
 		RunE: func(cmd *cobra.Command, args []string) error {

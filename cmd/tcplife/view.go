@@ -100,11 +100,13 @@ type (
 	}
 )
 
-func newView(w *watch, source string, color bool, notices func() string) *view {
-	v := &view{watch: w, source: source, color: color, notices: notices, width: 80, height: 24, pager: viewport.New(), input: textinput.New()}
+// newView shows what a watch sees, at first the connections that a filter lets through, as --where has it.
+func newView(w *watch, source, filter string, color bool, notices func() string) *view {
+	v := &view{watch: w, source: source, filter: filter, color: color, notices: notices, width: 80, height: 24, pager: viewport.New(), input: textinput.New()}
 	v.input.Prompt = "filter: "
 	v.input.SetStyles(textinput.Styles{})
 	v.input.SetVirtualCursor(false)
+	v.ask()
 	return v
 }
 

@@ -58,7 +58,7 @@ func beginReplay(t *testing.T, names ...string) *replay {
 	r.decoder = flows.NewDecoder(flows.DecoderOptions{})
 	tracker := analyzer.New(analyzer.Options{AtClose: true}, func(c *analyzer.Connection) { r.pulse.ended(c) })
 	r.pulse = newPulse(tracker, packets.Stats)
-	r.view = newView(newWatch(tracker, keptOptions{}), "eth0", false, func() string { return "" })
+	r.view = newView(newWatch(tracker, keptOptions{}), "eth0", "", false, func() string { return "" })
 	t.Chdir(t.TempDir())
 	return r
 }
@@ -365,6 +365,16 @@ func TestViewOfMany(t *testing.T) {
 	if want := (402 + sceneChunk) / sceneChunk; scenes < want || r.now.looked != 402 || r.now.matched != 402 {
 		t.Errorf("%d of 402 connections were looked at in %d scenes, want %d at least", r.now.looked, scenes, want)
 	}
+}
+
+// --where is the first filter. What would be said on standard error is said in the last line.
+func TestViewBeginsWithWhere(t *testing.T) {
+	r := beginReplay(t, manyLives...)
+	r.view = newView(r.watch, "eth0", `handshake.outcome == "refused"`, false, func() string { return "eth0 is down" })
+	for r.packet() {
+	}
+	r.look()
+	r.golden("where")
 }
 
 // Screens smaller than 80 by 24 are cut, and nothing breaks.

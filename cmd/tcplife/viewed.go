@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -20,11 +19,12 @@ func (r *reading) watchable() bool {
 
 // viewed lets follow run with the view on the terminal, until the capture ends or a person ends it. The terminal is as it
 // was before once it returns, also where follow panics.
-func (l *live) viewed(follow func() error) (err error) {
+func (l *live) viewed(follow func() error) error {
 	notices := &notices{}
 	stderr := l.stderr
 	l.stderr = notices
-	v := newView(l.watch, strings.Join(l.flags.devices, ", "), colorWelcome(), notices.last)
+	_, color := l.flags.look(l.stdout)
+	v := newView(l.watch, strings.Join(l.flags.devices, ", "), l.flags.where, color, notices.last)
 	program := tea.NewProgram(v, tea.WithInput(l.stdin), tea.WithOutput(l.stdout), tea.WithoutSignalHandler())
 	ended := make(chan error, 1)
 	go func() {
@@ -34,11 +34,13 @@ func (l *live) viewed(follow func() error) (err error) {
 	}()
 	defer func() {
 		program.Quit()
-		if failed := <-ended; failed != nil && err == nil {
-			err = fmt.Errorf("show the view: %w; -o table does without it", failed)
-		}
+		failed := <-ended
 		l.stderr = stderr
 		stderr.Write(notices.all())
+		if failed != nil {
+			complain(stderr, "the view ended, and the capture with it: %v; -o table does without", failed)
+			l.blind = true
+		}
 	}()
 	return follow()
 }

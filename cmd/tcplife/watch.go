@@ -26,7 +26,7 @@ type watch struct {
 	options keptOptions
 
 	shown  atomic.Pointer[scene] // the last one
-	wanted atomic.Pointer[query]
+	wanted atomic.Pointer[query] // the view's, which is made first
 
 	// A round looks at every connection once; a large one takes several scenes.
 	query   *query
@@ -70,9 +70,7 @@ type scene struct {
 }
 
 func newWatch(tracker *analyzer.Analyzer, options keptOptions) *watch {
-	w := &watch{tracker: tracker, recent: capture.NewRecent(keptBytes), options: options}
-	w.wanted.Store(&query{sort: report.ListSorts()[0].Name})
-	return w
+	return &watch{tracker: tracker, recent: capture.NewRecent(keptBytes), options: options}
 }
 
 // packet is told of every packet.
