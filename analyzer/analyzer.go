@@ -68,6 +68,7 @@ type Analyzer struct {
 	leaper  flows.Key // the sockets of that packet
 
 	texts  texts
+	twins  twins
 	record Connection // what emit is given, filled anew for each
 	totals totals
 	crowd  *crowd.Crowd
@@ -348,7 +349,5 @@ func (a *Analyzer) remove(c *connection) {
 func (a *Analyzer) drop(c *connection, by EndedBy) {
 	a.leave(c, by)
 	a.uncount(c)
-	if c != &a.scratch {
-		a.table.awake.release(c)
-	}
+	a.table.awake.release(c)
 }

@@ -10,20 +10,24 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// A connection that has rested is none the worse for it: the records are the same as if it had been awake all the time.
-func TestRestChangesNothing(t *testing.T) {
+// A connection that has rested is none the worse for it: the records are the same as if it had been awake all the time. And
+// a lone SYN's record is the same whether another one's was at hand.
+func TestShortcutsChangeNothing(t *testing.T) {
 	files, err := filepath.Glob("../testdata/pcaps/*.pcap*")
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
 	for _, file := range files {
-		awake, rested := recordsOf(t, file, func(*analyzer.Analyzer) {}), recordsOf(t, file, analyzer.Rest)
-		if len(awake) != len(rested) {
-			t.Fatalf("%s: %d records, %d with rest", file, len(awake), len(rested))
-		}
-		for i := range awake {
-			if awake[i] != rested[i] {
-				t.Fatalf("%s: without rest\n%s\nwith it\n%s", file, awake[i], rested[i])
+		plain := recordsOf(t, file, analyzer.NoTwins)
+		for name, prepare := range map[string]func(*analyzer.Analyzer){"rest": analyzer.Rest, "twins": func(*analyzer.Analyzer) {}} {
+			list := recordsOf(t, file, prepare)
+			if len(plain) != len(list) {
+				t.Fatalf("%s: %d records, %d with %s", file, len(plain), len(list), name)
+			}
+			for i := range plain {
+				if plain[i] != list[i] {
+					t.Fatalf("%s: without %s\n%s\nwith it\n%s", file, name, plain[i], list[i])
+				}
 			}
 		}
 	}

@@ -42,6 +42,14 @@ func (e *embryo) segment() flows.Segment {
 	}
 }
 
+// opener is the end that sent it.
+func (e *embryo) opener() int {
+	if e.fromB {
+		return 1
+	}
+	return 0
+}
+
 // deadline is when the attempt is given up.
 func (e *embryo) deadline(o *Options) int64 { return e.heard + int64(o.EmbryonicLimit) }
 
@@ -115,8 +123,22 @@ func (a *Analyzer) grow(c *connection, e *embryo) {
 func (a *Analyzer) finishEmbryo(n uint32, at int64, by EndedBy) {
 	number := a.table.places[n].where
 	e := a.table.embryos.at(number)
-	a.grow(&a.scratch, e)
 	a.table.remove(&e.key, n)
 	a.table.embryos.free = append(a.table.embryos.free, number)
-	a.finish(&a.scratch, at, by)
+	r := &a.record
+	if !a.fillTwin(r, e, at, by) {
+		c := &a.scratch
+		a.grow(c, e)
+		c.tcp.Settle(at)
+		a.fill(r, c, at, by)
+		a.twins.remember(e, c, r)
+		a.leave(c, by)
+	} else {
+		attempt, syn := attemptBy(&e.key, e.opener()), e.segment()
+		attempt.SynAt = e.at
+		looks := crowd.ProbeOf(&syn)
+		a.crowd.End(a.clock, &attempt, crowd.Unanswered, by == EndCaptureEnd, 0, &looks)
+	}
+	a.totals.add(r)
+	a.emit(r)
 }

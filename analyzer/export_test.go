@@ -29,3 +29,6 @@ func Rest(a *Analyzer) { a.awakeLimit = aside + 1 }
 
 // Footprint is what the limit of memory looks at.
 func Footprint(a *Analyzer) uint64 { return a.footprint() }
+
+// NoTwins makes the record of every lone SYN anew.
+func NoTwins(a *Analyzer) { a.twins.off = true }

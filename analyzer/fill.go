@@ -58,8 +58,20 @@ type parts struct {
 	tshark   Tshark
 }
 
-// texts makes strings, many of them in one piece of memory.
-type texts struct{ free []byte }
+// texts makes strings, and lists of one number, many of them in one piece of memory.
+type texts struct {
+	free    []byte
+	numbers []uint64
+}
+
+// number is a list of one.
+func (t *texts) number(n uint64) []uint64 {
+	if len(t.numbers) == cap(t.numbers) {
+		t.numbers = make([]uint64, 0, 1<<10)
+	}
+	t.numbers = append(t.numbers, n)
+	return t.numbers[len(t.numbers)-1 : len(t.numbers) : len(t.numbers)]
+}
 
 // room is where the bytes of the next string can be appended.
 func (t *texts) room() []byte {

@@ -14,7 +14,7 @@ func FuzzAnalyzer(f *testing.F) {
 	f.Add([]byte("\x00\x02\x00\x00\x00\x00\x01\x01\x12\x01\x00\x00\x00\x01\x00\x10\x01\x01\x00\x00\x01"))
 	f.Add([]byte("\x00\x02\x00\x00\x00\x00\x01\x00\x02\x00\x05\x00\x00\x02\x00\x04\x01\x00\x00\x00\x01"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		records := fuzzRecords(t, data, analyzer.Options{}, func(*analyzer.Analyzer) {})
+		records := fuzzRecords(t, data, analyzer.Options{}, analyzer.NoTwins)
 		if rested := fuzzRecords(t, data, analyzer.Options{}, analyzer.Rest); rested != records {
 			t.Errorf("without rest\n%s\nwith it\n%s", records, rested)
 		}
