@@ -111,13 +111,13 @@ func (c *connection) segment(seg *flows.Segment) tcpstate.Effect {
 	c.end = max(c.end, seg.Time)
 	if x.isDuplicate(seg, y) {
 		x.duplicates++
-		return tcpstate.Foreign
+		return tcpstate.Foreign | tcpstate.Duplicate
 	}
 	x.countFlags(seg)
 	c.assignRoles(from, seg)
 	if seg.BadChecksum && x.goodChecksums {
 		c.note(badChecksums, from, seg.Packet)
-		return tcpstate.Foreign // its receiver drops it (RFC 9293 §3.1); offload would have spoiled the others too
+		return tcpstate.Foreign | tcpstate.BadChecksum // its receiver drops it (RFC 9293 §3.1); offload would have spoiled the others too
 	}
 	x.goodChecksums = x.goodChecksums || seg.GoodChecksum
 

@@ -193,9 +193,9 @@ func (b *ladderBuilder) rung(seg *flows.Segment, effect tcpstate.Effect) Rung {
 		return r
 	}
 	foreign := effect.Has(tcpstate.Foreign)
-	r.duplicateOf = x.copyOf(seg, foreign)
-	r.duplicate = r.duplicateOf != 0
-	r.badChecksum = foreign && !r.duplicate && seg.BadChecksum
+	r.duplicate = effect.Has(tcpstate.Duplicate)
+	r.duplicateOf = x.copyOf(seg, r.duplicate)
+	r.badChecksum = effect.Has(tcpstate.BadChecksum)
 
 	if o := &seg.Options; o.HasTimestamp {
 		r.oldTimestamp = x.tsKnown && int32(o.TSVal-x.tsVal) < 0
@@ -320,11 +320,11 @@ func (b *ladderBuilder) checkAck(r *Rung, y *ladderNumbers, ack int64) Check {
 	return CheckGood
 }
 
-// copyOf is the packet that the capture holds a second time with seg, or 0, by what makes the analyzer say so: equal in
-// all but link layer and TTL, and not far apart.
-func (n *ladderNumbers) copyOf(seg *flows.Segment, foreign bool) uint64 {
+// copyOf is the packet that the capture holds a second time with seg, if it is a duplicate, or else 0: equal in all but link
+// layer and TTL, and not far apart.
+func (n *ladderNumbers) copyOf(seg *flows.Segment, duplicate bool) uint64 {
 	const near = 100e6 // ns
-	if foreign {
+	if duplicate {
 		for _, c := range n.copies {
 			if c.packet != 0 && c.digest == seg.Digest && c.seq == seg.Seq && c.ipid == seg.IPID && seg.Time-c.at <= near && c.at-seg.Time <= near {
 				return c.packet

@@ -38,6 +38,10 @@ const (
 	TimeWaitRestarted
 	// BadSynAck: a SYN-ACK that acknowledges another number than the SYN's (RFC 9293 §3.10.7.3).
 	BadSynAck
+	// Duplicate: the capture holds it a second time. Not the state machine's to find, but whoever gives it the segments.
+	Duplicate
+	// BadChecksum: its receiver drops it (RFC 9293 §3.1). Likewise.
+	BadChecksum
 )
 
 // Has reports whether e has all of want.
