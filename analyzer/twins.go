@@ -53,6 +53,12 @@ func (a *Analyzer) fillTwin(r *Connection, e *embryo, at int64, by EndedBy) bool
 		return false
 	}
 	timeWait, states, none, findings := r.TimeWait[:0], r.Client.States[:0], r.Server.States[:0], r.Findings[:0]
+	if timeWait == nil {
+		timeWait = []TimeWait{}
+	}
+	if none == nil {
+		none = []StateEntry{}
+	}
 	*r = t.record
 	r.TimeWait, r.Server.States = timeWait, none
 	r.ID = e.packet
