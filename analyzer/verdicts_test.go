@@ -19,11 +19,11 @@ var verdicts = map[string]string{
 	"syn-flood.pcap": `
 		spoofed_flood 198.51.100.80:443 22:13:20.500 401 SYNs 400 sources 0 completed`,
 	"syn-flood-cookies.pcap": `
-		spoofed_flood 198.51.100.80:443 22:13:21.000 242 SYNs 245 sources 0.0207 completed, cookies since 22:13:21.200`,
+		spoofed_flood 198.51.100.80:443 22:13:21.000 242 SYNs 242 sources 0.0207 completed, cookies since 22:13:21.200`,
 	"syn-flood-one-source.pcap": `
 		single_source_flood 198.51.100.80:443 22:13:20.500 201 SYNs 2 sources 0.005 completed`,
 	"flash-crowd.pcap": `
-		flash_crowd 198.51.100.80:443 22:13:24.000 180 SYNs 181 sources 1 completed`,
+		flash_crowd 198.51.100.80:443 22:13:24.000 180 SYNs 180 sources 1 completed`,
 	"syn-scan.pcap": `
 		syn vertical 203.0.113.66 22:13:20.000 1 targets 60 ports {3 56 1 0} 22 80 443`,
 	"scan-horizontal.pcap": `

@@ -46,13 +46,15 @@ func scanSection(scans []analyzer.Scan, top int) section {
 			some(c.Found.Unfiltered),
 			{full: cmp.Or(strings.Join(c.Marks, " "), unknown)},
 		})
-		s.after = append(s.after, ipCell(c.Source).full+": "+strings.Join(append(openPorts(c), c.Evidence...), "; "))
+		if open := openPorts(c); open != "" {
+			s.after = append(s.after, ipCell(c.Source).full+", "+c.Kind+": "+open)
+		}
 	}
 	return s
 }
 
-// openPorts names the first of the open ports.
-func openPorts(c *analyzer.Scan) []string {
+// openPorts names the first of the open ports, if there are any.
+func openPorts(c *analyzer.Scan) string {
 	const most = 8
 	var list []string
 	for _, o := range c.Open[:min(most, len(c.Open))] {
@@ -63,13 +65,13 @@ func openPorts(c *analyzer.Scan) []string {
 		list = append(list, name)
 	}
 	if len(list) == 0 {
-		return nil
+		return ""
 	}
-	text := "open: " + strings.Join(list, " ")
+	text := "open " + strings.Join(list, " ")
 	if more := c.Found.Open - uint64(len(list)); more > 0 {
 		text += " and " + count(more) + " more"
 	}
-	return []string{text}
+	return text
 }
 
 func backscatterSection(returned []analyzer.Backscatter, top int) section {

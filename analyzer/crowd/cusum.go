@@ -18,6 +18,7 @@ type cusum struct {
 	y                float64
 	begun            int64   // when y left 0
 	synsBefore       float64 // usualSyns then
+	rose             bool    // in the period right before this one
 	recent           [5]uint64
 	attempts, closed uint64 // all, and those completed, before the present period
 	attemptsAtBegin  uint64
@@ -59,6 +60,7 @@ func (c *cusum) advance(now int64) (closed, rose bool) {
 	copy(c.recent[1:], c.recent[:])
 	c.recent[0] = c.syns
 	c.syns, c.completed, c.first = 0, 0, 0
+	c.rose = rose && period == c.period+1
 	for c.period++; c.period < period; c.period++ { // nothing came in these
 		if c.y == 0 && c.usual < 0.01 && c.usualSyns < 0.01 && c.recent == [5]uint64{} {
 			c.period, c.usual, c.usualSyns = period, 0, 0

@@ -59,14 +59,16 @@ func (t *target) look(now int64, a *Attempt, syn *Probe, c *Crowd, spread bool) 
 		f.begun = t.recent[(t.attempts+1)%early].at
 		f.before = t.rates.usualSyns
 		f.attempts = early - 1
-		if t.rates.syns >= early { // all of them in this period
+		if t.rates.syns >= early/2 { // it began in this period
 			f.begun, f.attempts, f.completed = t.rates.first, t.rates.syns-1, t.rates.completed
 		}
 		f.syns = f.attempts
 		t.flood = f
 		if !t.whole {
 			for i := uint64(1); i < early; i++ {
-				f.sources.add(t.recent[(t.attempts+i)%early].source)
+				if o := &t.recent[(t.attempts+i)%early]; o.at >= f.begun {
+					f.sources.add(o.source)
+				}
 			}
 		}
 	}
@@ -75,7 +77,8 @@ func (t *target) look(now int64, a *Attempt, syn *Probe, c *Crowd, spread bool) 
 	f.last = now
 	f.peak = max(f.peak, t.halfOpen.n)
 	f.peakRate = max(f.peakRate, t.rates.inSecond())
-	if !t.whole || spread {
+	over := f.byCusum && !t.rates.rose && !t.rates.rising() // as it seems
+	if !over && (!t.whole || spread) {
 		f.sources.add(a.Source)
 		f.marks.add(a, syn)
 	}

@@ -1,0 +1,304 @@
+package crowd
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/tcplife/tcplife/flows"
+)
+
+// host is one of 2^32 hosts.
+func host(n uint32) flows.Addr {
+	return flows.Addr{10: 0xff, 11: 0xff, 12: byte(n >> 24), 13: byte(n >> 16), 14: byte(n >> 8), 15: byte(n)}
+}
+
+const second = int64(1e9)
+
+// Samples of parts merge to the sample of the whole, whatever the parts are.
+func TestSamplesMerge(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		keys := rapid.SliceOfN(rapid.Uint32Range(0, 2000), 0, 3000).Draw(t, "keys")
+		part := rapid.SliceOfN(rapid.IntRange(0, 2), len(keys), len(keys)).Draw(t, "part")
+		limit := rapid.IntRange(16, 400).Draw(t, "limit")
+		parts := [3]sources{}
+		for i := range parts {
+			parts[i] = sources{newSample[uint32](limit)}
+		}
+		whole := sources{newSample[uint32](limit)}
+		for i, key := range keys {
+			whole.add(host(key))
+			parts[part[i]].add(host(key))
+		}
+		merged := parts[0]
+		for _, p := range parts[1:] {
+			merged.merge(&p.sample, func(a, b uint32) uint32 { return a + b })
+		}
+		if merged.level != whole.level || !reflect.DeepEqual(merged.values, whole.values) {
+			t.Fatalf("level %d of %d, %d keys of %d", merged.level, whole.level, len(merged.values), len(whole.values))
+		}
+		if len(whole.values) > limit {
+			t.Fatalf("%d keys above the limit of %d", len(whole.values), limit)
+		}
+	})
+}
+
+// A sample estimates what it cannot hold.
+func TestSampleEstimates(t *testing.T) {
+	s := sources{newSample[uint32](sampledSources)}
+	const all, once = 1_000_000, 600_000
+	for i := range uint32(all) {
+		s.add(host(i))
+		if i >= once {
+			s.add(host(i))
+		}
+	}
+	if n := float64(s.distinct()); math.Abs(n-all) > 0.05*all {
+		t.Errorf("%v sources of %d", n, all)
+	}
+	if share := s.onceShare(); math.Abs(share-0.6) > 0.02 {
+		t.Errorf("%v of the sources were seen once", share)
+	}
+	// log2 n - (1/n) sum of c log2 c, with n = 1.4 M and c = 2 for 400,000.
+	want := math.Log2(1.4e6) - 2*4e5/1.4e6
+	if bits := s.entropy(); math.Abs(bits-want) > 0.1 {
+		t.Errorf("entropy of %v bits, not %v", bits, want)
+	}
+}
+
+func TestLatenciesMerge(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		list := rapid.SliceOfN(rapid.Int64Range(0, 10*second), 1, 300).Draw(t, "latencies")
+		cut := rapid.IntRange(0, len(list)).Draw(t, "cut")
+		var a, b, whole latency
+		for i, d := range list {
+			whole.add(d)
+			if i < cut {
+				a.add(d)
+			} else {
+				b.add(d)
+			}
+		}
+		a.merge(&b)
+		got, want := a.percentiles(), whole.percentiles()
+		if got != want {
+			t.Fatalf("%+v, not %+v", got, want)
+		}
+		slices.Sort(list)
+		exact := list[(len(list)*50+99)/100-1]
+		if d := float64(want.P50 - exact); math.Abs(d) > float64(exact)/8+2e3 {
+			t.Fatalf("the median is %d, not %d", want.P50, exact)
+		}
+	})
+}
+
+// held never counts what has been held for longer than it says, nor less than nothing.
+func TestHeld(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var h held
+		var since []int64
+		now := 100 * second
+		h.advance(now, nil)
+		for range rapid.IntRange(1, 200).Draw(t, "steps") {
+			now += rapid.Int64Range(0, 9*second).Draw(t, "step")
+			h.advance(now, nil)
+			if len(since) > 0 && rapid.Bool().Draw(t, "end") {
+				i := rapid.IntRange(0, len(since)-1).Draw(t, "which")
+				h.end(since[i])
+				since = slices.Delete(since, i, i+1)
+			} else {
+				h.begin(now)
+				since = append(since, now)
+			}
+			want := uint64(0)
+			for _, at := range since {
+				if now/holdSlot-at/holdSlot < holdSlots {
+					want++
+				}
+			}
+			if h.n != want || h.peak < h.n {
+				t.Fatalf("%d are held, peak %d; want %d", h.n, h.peak, want)
+			}
+		}
+	})
+}
+
+// The alarm comes within a second of an attack and says when it began; a steady load, however high, raises none.
+func TestCusum(t *testing.T) {
+	for _, load := range []int{0, 5, 300, 20_000} { // completed attempts a period
+		var c cusum
+		random := rand.New(rand.NewPCG(2002, uint64(load)))
+		now := 1000 * second
+		period := func(extra int) {
+			n := load
+			if load > 0 {
+				n += random.IntN(load/5+1) - load/10
+			}
+			c.advance(now)
+			for range n + extra {
+				c.attempt(now + 1e6)
+			}
+			c.completed += uint64(n)
+			now += cusumPeriod
+		}
+		for range 300 {
+			if period(0); c.y >= cusumAlarm {
+				t.Fatalf("load %d: an alarm without an attack", load)
+			}
+		}
+		onset := now
+		for range 10 {
+			period(max(100, 2*load))
+		}
+		c.advance(now)
+		if c.y < cusumAlarm {
+			t.Errorf("load %d: y is %v after 2 s of attack", load, c.y)
+		}
+		if late := c.begun - onset; late < -second/2 || late > second/2 {
+			t.Errorf("load %d: the onset is %v ns late", load, late)
+		}
+	}
+}
+
+// event is one thing that Crowd is told.
+type event struct {
+	at   int64
+	name string
+	tell func(c *Crowd)
+}
+
+// life is the events of a random attempt.
+func life(random *rand.Rand, at int64) []event {
+	rtt := 1 + random.Int64N(second/4)
+	a := Attempt{Source: host(random.Uint32N(200)), Target: host(1 << 24), TargetPort: uint16(80 + random.IntN(3)), SynAt: at}
+	p := Probe{Seq: random.Uint32(), TTL: uint8(random.IntN(3)), Flags: flows.SYN}
+	if random.IntN(2) == 0 {
+		a.Source = host(random.Uint32())
+	}
+	list := []event{{at, "syn", func(c *Crowd) { c.Syn(at, &a, &p) }}}
+	end := func(after int64, how End) {
+		b := a
+		list = append(list, event{at + after, "end", func(c *Crowd) { c.End(at+after, &b, how, false, 0, &p) }})
+	}
+	if random.IntN(4) == 0 {
+		end(second, Refused)
+		return list
+	}
+	answered := a
+	answered.SynAckAt = at + 1e4
+	list = append(list, event{at + 1e4, "syn-ack", func(c *Crowd) { c.SynAck(at+1e4, &answered) }})
+	a = answered
+	if random.IntN(3) == 0 {
+		list = append(list, event{at + rtt + 1e4, "ack", func(c *Crowd) { c.Complete(at+rtt+1e4, &answered) }})
+		end(rtt+second, Used)
+	}
+	return list
+}
+
+// What is found does not depend on the order of events of the same time; but for a source or two before a flood is looked at.
+func TestOrderOfEqualTimes(t *testing.T) {
+	const grid = int64(50e6)
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		var events []event
+		for range 1500 {
+			at := 1000*second + random.Int64N(5*second)/grid*grid
+			events = append(events, life(random, at)...)
+		}
+		tell := func() string {
+			slices.SortStableFunc(events, func(a, b event) int { return int(a.at - b.at) })
+			c := New()
+			for _, e := range events {
+				e.tell(c)
+			}
+			text := ""
+			for _, f := range c.Floods() {
+				text += fmt.Sprint(f.Port, f.Whole, f.Verdict, f.Onset, f.End, f.Attempts, f.Completed, "\n")
+			}
+			scans, _ := c.Scans()
+			listeners, all := c.Listeners()
+			for _, l := range listeners {
+				text += fmt.Sprint(l.Port, l.Attempts, l.Answered, l.Completed, l.Refused, l.Embryonic, "\n")
+			}
+			return text + fmt.Sprint(all, len(scans))
+		}
+		first := tell()
+		slices.Reverse(events) // no two events of an attempt have the same time
+		slices.SortStableFunc(events, func(a, b event) int { return int(a.at - b.at) })
+		if second := tell(); first != second {
+			t.Fatalf("seed %d:\n%s\nin another order:\n%s", seed, first, second)
+		}
+	}
+}
+
+// Whatever comes, what is remembered stays bounded.
+func TestMemoryIsBounded(t *testing.T) {
+	c := New()
+	random := rand.New(rand.NewPCG(5, 5))
+	now := 1000 * second
+	for range 300_000 {
+		now += random.Int64N(2e6)
+		a := Attempt{Source: host(random.Uint32()), Target: host(random.Uint32()), TargetPort: uint16(random.Uint32()), SynAt: now}
+		p := Probe{Seq: random.Uint32(), Flags: flows.SYN}
+		switch random.IntN(4) {
+		case 0: // one of few, so that there are scans
+			a.Source = host(random.Uint32N(1000))
+		case 1: // and listeners
+			a.Target = host(random.Uint32N(50_000))
+		}
+		c.Syn(now, &a, &p)
+		if random.IntN(3) == 0 {
+			a.SynAckAt = now
+			c.SynAck(now, &a)
+		}
+		if random.IntN(2) == 0 {
+			c.End(now, &a, End(random.IntN(int(ends))), false, random.IntN(9), &p)
+		}
+		if random.IntN(50) == 0 {
+			p.Flags = flows.SYN | flows.ACK
+			c.Stray(now, &a, &p, false)
+		}
+	}
+	if n := len(c.targets); n > maxTargets || len(c.order) > maxTargets {
+		t.Errorf("%d targets", n)
+	}
+	if n := len(c.scans.followed); n == 0 || n > maxScans {
+		t.Errorf("%d scans", n)
+	}
+	list, all := c.Listeners()
+	if len(list) != MaxListeners || all <= MaxListeners {
+		t.Errorf("%d listeners of %d", len(list), all)
+	}
+	if c.untracked == 0 {
+		t.Error("the input is too small to fill the table")
+	}
+	for _, l := range list {
+		if l.Completed > l.Attempts || l.Embryonic > l.Attempts || l.EmbryonicPeak > l.HalfOpenPeak+l.Attempts {
+			t.Errorf("%+v", l)
+		}
+	}
+}
+
+// A steady state allocates nothing: a flood on a listener, and one that comes and goes.
+func TestNoAllocations(t *testing.T) {
+	c := New()
+	now := 1000 * second
+	n := uint32(0)
+	attempt := func() {
+		n++
+		now += 1e5
+		a := Attempt{Source: host(n * 2654435761), Target: host(1), TargetPort: 80, SynAt: now}
+		c.Syn(now, &a, &Probe{Seq: n})
+	}
+	for range 400_000 {
+		attempt()
+	}
+	if per := testing.AllocsPerRun(20_000, attempt); per > 0.01 {
+		t.Errorf("%v allocations for each SYN", per)
+	}
+}
