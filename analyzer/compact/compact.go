@@ -19,7 +19,7 @@ type Coder struct {
 	end     int // of what is read
 	reading bool
 
-	n     uint            // fields so far
+	n     uint             // fields so far
 	there [maxWords]uint64 // a bit for each: is it other than zero
 }
 
