@@ -35,10 +35,12 @@ type LiveOptions struct {
 }
 
 // readTimeout is how long the kernel may keep a block of packets that is not full, and how often a device that is idle
-// says so. idleLag is how much older than an idle device's clock its next packet may be.
+// says so. idleLag is how much older than an idle device's clock its next packet may be. drainLimit is how long Stop waits for
+// what the kernel still has.
 const (
 	readTimeout = 100 * time.Millisecond
 	idleLag     = 3 * readTimeout
+	drainLimit  = 5 * time.Second
 )
 
 // Live captures on devices as one capture: their packets are merged by their times. It belongs to one goroutine, but for
@@ -50,7 +52,7 @@ type Live struct {
 	current  *chunk // the packets of the last batch lie in it
 	alive    int
 	tally    tally
-	stop     atomic.Bool
+	stopped  atomic.Pointer[time.Time] // when Stop was called
 	readers  sync.WaitGroup
 }
 
@@ -252,20 +254,30 @@ func (l *Live) Stats() Stats {
 }
 
 // Stop ends the capture: Next gives what was captured until now, then io.EOF. Any goroutine may call it.
-func (l *Live) Stop() { l.stop.Store(true) }
+func (l *Live) Stop() {
+	now := time.Now()
+	l.stopped.CompareAndSwap(nil, &now)
+}
 
 // Close closes the devices.
 func (l *Live) Close() error {
 	l.Stop()
-	if l.started {
-		go func() {
-			for c := range l.arrivals {
-				c.release()
-			}
-		}()
-		l.readers.Wait()
-		close(l.arrivals)
+	l.current.release()
+	for _, d := range l.devices {
+		for _, c := range d.chunks {
+			c.release()
+		}
+		d.chunks = nil
 	}
+	l.current = nil
+	for l.alive > 0 && l.started {
+		c := <-l.arrivals
+		if c.last {
+			l.alive--
+		}
+		c.release()
+	}
+	l.readers.Wait()
 	for _, d := range l.devices {
 		d.handle.Close()
 	}
@@ -398,7 +410,7 @@ func (c *chunk) release() {
 // read reads a device until the end.
 func (l *Live) read(d *device) {
 	defer l.readers.Done()
-	r := deviceReader{device: d, clock: newIdleClock(time.Now()), stop: &l.stop}
+	r := deviceReader{device: d, clock: newIdleClock(time.Now()), stopped: &l.stopped}
 	for {
 		c := <-d.free
 		c.begin()
@@ -417,7 +429,7 @@ func (l *Live) read(d *device) {
 type deviceReader struct {
 	*device
 	clock     idleClock
-	stop      *atomic.Bool
+	stopped   *atomic.Pointer[time.Time]
 	down      bool
 	drops     Drops
 	countedAt time.Time
@@ -446,12 +458,12 @@ func (r *deviceReader) fill(c *chunk) {
 				c.changed, c.state = true, DeviceUp
 			}
 			if age := at - begin; age < 0 || age > int64(readTimeout) {
-				c.until = r.clock.heard(at, time.Now())
+				r.heard(c)
 				return
 			}
 		case err == pcap.NextErrorTimeoutExpired:
 			c.until = r.clock.idle(time.Now())
-			c.last = r.stop.Load()
+			c.last = r.stopped.Load() != nil
 			r.look(c)
 			return
 		default:
@@ -460,7 +472,16 @@ func (r *deviceReader) fill(c *chunk) {
 			return
 		}
 	}
-	c.until = r.clock.heard(c.all[len(c.all)-1].Time, time.Now())
+	r.heard(c)
+}
+
+// heard ends a chunk of packets.
+func (r *deviceReader) heard(c *chunk) {
+	now, at := time.Now(), c.all[len(c.all)-1].Time
+	c.until = r.clock.heard(at, now)
+	if stopped := r.stopped.Load(); stopped != nil { // what was captured before is still to be read
+		c.last = at >= stopped.UnixNano() || now.Sub(*stopped) > drainLimit
+	}
 }
 
 // look notices that an idle device is down, up, or not there any more.
@@ -486,7 +507,7 @@ func (r *deviceReader) fail(c *chunk, err error) {
 	r.look(c)
 	switch {
 	case c.last:
-	case r.stop.Load():
+	case r.stopped.Load() != nil:
 		c.last = true
 	case r.down || c.changed:
 		time.Sleep(readTimeout)

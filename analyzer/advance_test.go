@@ -1,0 +1,56 @@
+package analyzer_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/internal/segtest"
+)
+
+// TestAdvance holds that time alone ends what is due, also while the clock of the packets is set back, and only then.
+func TestAdvance(t *testing.T) {
+	x := segtest.Script(`
+		C --> S  SYN
+		C <-- S  SYN,ACK
+		C --> S  ACK
+		C --> S  FIN,ACK
+		C <-- S  FIN,ACK
+		C --> S  ACK
+	`)
+	segments := x.Segments()
+	last := segments[4].Time // with the FIN of the server TIME_WAIT begins
+	var ended []analyzer.EndedBy
+	a := analyzer.New(analyzer.Options{MSL: time.Second}, func(c *analyzer.Connection) { ended = append(ended, c.EndedBy) })
+	a.Advance(last + int64(time.Hour)) // there is no clock yet that this could move
+	for i := range segments {
+		a.Segment(&segments[i])
+	}
+	a.Advance(last + int64(2*time.Second))
+	a.Advance(last)
+	if len(ended) != 0 {
+		t.Fatalf("ended by %v before 2MSL had passed", ended)
+	}
+	a.Advance(last + int64(2*time.Second) + 1)
+	if len(ended) != 1 || ended[0] != analyzer.EndTimeWaitExpired {
+		t.Fatalf("ended by %v once 2MSL had passed", ended)
+	}
+
+	// The clock of the packets goes back an hour; the time that passes goes on.
+	ended = nil
+	again := segtest.Script(`
+		C = 10.0.0.3:1234
+		C --> S  SYN
+	`).Segments()
+	again[0].Time = last - int64(time.Hour)
+	a.Segment(&again[0])
+	now := last + int64(3*time.Second)
+	a.Advance(now)
+	if len(ended) != 0 {
+		t.Fatalf("an attempt was given up at once, by %v", ended)
+	}
+	a.Advance(now + int64(time.Hour))
+	if len(ended) != 1 || ended[0] != analyzer.EndIdle {
+		t.Errorf("ended by %v, want idle", ended)
+	}
+}

@@ -1,0 +1,104 @@
+package capture
+
+import (
+	"io"
+	"slices"
+	"testing"
+)
+
+// fed is a Live that gets its chunks from a test.
+func fed(devices int) *Live {
+	l := &Live{arrivals: make(chan *chunk, 100), started: true, alive: devices, tally: newTally(nil)}
+	for i := range devices {
+		d := &device{name: string(rune('a' + i)), until: NoTime, free: make(chan *chunk, chunksEach)}
+		l.devices = append(l.devices, d)
+	}
+	return l
+}
+
+// feed lets packets of some times arrive from a device, and all that it gives until a time.
+func (l *Live) feed(device int, until int64, times ...int64) {
+	c := &chunk{from: l.devices[device], snaplen: 64}
+	c.begin()
+	for _, at := range times {
+		c.add([]byte{byte(device)}, 60, at, ethernet)
+	}
+	c.packets, c.until = c.all, until
+	l.arrivals <- c
+}
+
+// wantNext holds the next batch to the times of its packets and to how far it has come.
+func (l *Live) wantNext(t *testing.T, until int64, times ...int64) {
+	t.Helper()
+	batch, err := l.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []int64
+	for i := range batch.Packets {
+		got = append(got, batch.Packets[i].Time)
+	}
+	if !slices.Equal(got, times) || batch.Until != until {
+		t.Fatalf("packets of %v until %d, want %v until %d", got, batch.Until, times, until)
+	}
+}
+
+// TestLiveMerge holds that packets of several devices come in order of time: each waits until no device can give an earlier one.
+func TestLiveMerge(t *testing.T) {
+	l := fed(2)
+	l.feed(0, 30, 10, 20, 30)
+	l.feed(1, 15)
+	l.wantNext(t, 10) // no more than that is known of both
+	l.wantNext(t, 15, 10)
+	l.feed(1, 40, 25, 40)
+	l.wantNext(t, 25, 20)
+	l.wantNext(t, 30, 25)
+	l.wantNext(t, 30, 30)
+	l.feed(0, 100)
+	l.wantNext(t, 40)
+	l.wantNext(t, 40, 40)
+	l.feed(1, 90)
+	l.wantNext(t, 90)
+	if s := l.Stats(); s.Packets != 5 || s.Last != 40 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+// TestLiveClockSetBack holds that packets stay in the order of their device when the clock that stamps them is set back, and
+// that the time does not go back.
+func TestLiveClockSetBack(t *testing.T) {
+	l := fed(1)
+	l.feed(0, 1000, 1000)
+	l.wantNext(t, 1000, 1000)
+	l.feed(0, 400, 400, 401)
+	l.wantNext(t, 1000, 400, 401)
+	l.feed(0, 1500)
+	l.wantNext(t, 1500)
+}
+
+// TestLiveBacklog holds that a device which says nothing cannot make another one's packets wait for ever.
+func TestLiveBacklog(t *testing.T) {
+	l := fed(2)
+	for i := range chunksEach - 1 {
+		l.feed(0, int64(i), int64(i))
+	}
+	l.wantNext(t, NoTime, 0)
+}
+
+// TestLiveEnd holds that what has arrived is given before the end, and that the lost device is told.
+func TestLiveEnd(t *testing.T) {
+	l := fed(1)
+	c := &chunk{from: l.devices[0], snaplen: 64}
+	c.begin()
+	c.add([]byte{1}, 60, 7, ethernet)
+	c.packets, c.until, c.last, c.changed, c.state = c.all, 9, true, true, DeviceRemoved
+	l.arrivals <- c
+	batch, err := l.Next()
+	if err != nil || len(batch.Changes) != 1 || batch.Changes[0] != (Change{"a", DeviceRemoved, nil}) {
+		t.Fatalf("%+v, %v, want that a was removed", batch, err)
+	}
+	l.wantNext(t, 9, 7)
+	if _, err := l.Next(); err != io.EOF {
+		t.Fatalf("%v, want the end", err)
+	}
+}
