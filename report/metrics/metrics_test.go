@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -184,4 +185,35 @@ func TestDocs(t *testing.T) {
 		t.Fatalf("%s has no table", path)
 	}
 	golden(t, path, before+begin+table.String()+"\n"+after)
+}
+
+// Every value that the schema of the records knows has its series.
+func TestLabelsAreThoseOfTheSchema(t *testing.T) {
+	var schema struct {
+		Defs map[string]struct {
+			Enum       []string
+			Properties map[string]struct{ Enum []string }
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal(report.Schema(), &schema); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		series string // of a value
+		values []string
+	}{
+		{`tcplife_connections_total{outcome="%s"} 0`, schema.Defs["outcome"].Enum},
+		{`tcplife_teardowns_total{kind="%s"} 0`, schema.Defs["teardown_kind"].Enum},
+		{`tcplife_syn_floods{verdict="%s"} 0`, schema.Defs["syn_flood"].Properties["verdict"].Enum},
+	} {
+		text := scrape(New("test"))
+		if len(test.values) == 0 {
+			t.Errorf("the schema has no values for %s", test.series)
+		}
+		for _, v := range test.values {
+			if want := fmt.Sprintf(test.series, v); !strings.Contains(text, want+"\n") {
+				t.Errorf("not scraped: %s", want)
+			}
+		}
+	}
 }
