@@ -30,7 +30,7 @@ type Endpoint struct {
 	synLen   uint32 // octets of text in the SYN (RFC 7413)
 
 	firstSynAt    int64
-	synGap        int64 // between the last two transmissions
+	synGap        int64 // the longest between two transmissions
 	lastSynAt     int64 // the last transmission of the SYN, or of the SYN-ACK
 	lastSynPacket uint64
 	syns          int // SYNs and SYN-ACKs sent

@@ -207,7 +207,7 @@ func (e *Endpoint) transmitsSyn(s *Segment) {
 	if e.syns <= 1 {
 		e.firstSynAt = s.At
 	} else {
-		e.synGap = s.At - e.lastSynAt
+		e.synGap = max(e.synGap, s.At-e.lastSynAt) // a SYN-ACK that answers a repeated SYN comes between
 	}
 	e.lastSynAt, e.lastSynPacket = s.At, s.Packet
 }

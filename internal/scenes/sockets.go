@@ -22,6 +22,7 @@ import (
 // Look is what both kernels said of their sockets at a moment.
 type Look struct {
 	At      time.Time
+	Took    time.Duration // to ask them
 	Sockets []netlab.Socket
 }
 
@@ -70,10 +71,15 @@ func SocketsOptions() netlab.Options {
 			return fin && s.FromClient
 		case portSecondFinLost:
 			return fin && !s.FromClient
-		case portLastAckLost, portClosing:
+		case portLastAckLost:
 			if ack && both {
 				lostOf[port]++
 				return lostOf[port] <= 2
+			}
+		case portClosing: // the client's ACK alone: two that repeat their FINs at once may cross
+			if ack && both && s.FromClient {
+				lostOf[port]++
+				return lostOf[port] == 1
 			}
 		}
 		return false
@@ -100,7 +106,7 @@ func PlaySockets(lab *netlab.Lab) ([]Look, error) {
 		time.Sleep(110 * time.Millisecond)
 		at := time.Now()
 		sockets, err := lab.Sockets()
-		looks = append(looks, Look{at, sockets})
+		looks = append(looks, Look{at, time.Since(at), sockets})
 		time.Sleep(60 * time.Millisecond)
 		return err
 	}
@@ -188,7 +194,10 @@ func PlaySockets(lab *netlab.Lab) ([]Look, error) {
 	time.Sleep(10 * Delay)
 	packets := lab.Packets()
 	return slices.DeleteFunc(looks, func(l Look) bool {
-		return slices.ContainsFunc(packets, func(p capture.Packet) bool { return time.Unix(0, p.Time).Sub(l.At).Abs() < quiet })
+		return slices.ContainsFunc(packets, func(p capture.Packet) bool {
+			after := time.Unix(0, p.Time).Sub(l.At)
+			return -quiet < after && after < l.Took+quiet
+		})
 	}), nil
 }
 
