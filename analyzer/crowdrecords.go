@@ -142,6 +142,7 @@ func (a *Analyzer) crowded(r *Result) {
 	for i := range backscatter {
 		r.Backscatter = append(r.Backscatter, returned(&backscatter[i]))
 	}
+	r.Summary.Unjudged = a.crowd.Unjudged()
 	r.Summary.Scans, r.Summary.Backscatter = uint64(len(scans)), uint64(len(backscatter))
 }
 

@@ -44,6 +44,7 @@ type Summary struct {
 	SynFloods      uint64            `json:"syn_floods"` // but for flash crowds
 	Scans          uint64            `json:"scans"`
 	Backscatter    uint64            `json:"backscatter"` // victims of floods elsewhere
+	Unjudged       uint64            `json:"unjudged"`    // attempts, floods and probers for which there was no room
 	HalfOpen       uint64            `json:"half_open"`
 	Embryonic      uint64            `json:"embryonic"`
 }

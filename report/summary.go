@@ -56,6 +56,7 @@ func connectionSummary(s *analyzer.Summary) []summaryLine {
 		{"SYN floods", s.SynFloods, bad},
 		{"scans", s.Scans, alert},
 		{"backscatter", s.Backscatter, alert},
+		{"unjudged", s.Unjudged, bad},
 	} {
 		if c.n > 0 {
 			lines = append(lines, summaryLine{c.label, []string{count(c.n)}, c.tone})

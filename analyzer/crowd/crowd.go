@@ -440,5 +440,8 @@ func (t *target) listener() Listener {
 	return l
 }
 
+// Unjudged is how many attempts, floods and probers there was no room for.
+func (c *Crowd) Unjudged() uint64 { return c.untracked + c.lost + c.scans.missed }
+
 // Targets is how many targets are remembered, addresses included.
 func (c *Crowd) Targets() int { return len(c.targets) }

@@ -23,9 +23,7 @@ type flood struct {
 	peakRate  uint64
 	before    float64 // SYNs a period that were usual before
 	peak      uint64  // half-open
-	oldPeak   uint64
 	sources   sources
-	spread    bool // sources are those of attempts on ports that are not under attack themselves
 	marks     marks
 
 	lastBad int64 // the last attempt that came while they were too many
@@ -152,7 +150,6 @@ func (f *flood) aged(left uint32, slotEnd int64) {
 	if f == nil {
 		return
 	}
-	f.oldPeak = max(f.oldPeak, uint64(left))
 	if f.alarmed && left >= early {
 		f.bad(min(slotEnd, f.last))
 	}
