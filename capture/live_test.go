@@ -11,6 +11,9 @@ func fed(devices int) *Live {
 	l := &Live{arrivals: make(chan *chunk, 100), started: true, alive: devices, tally: newTally(nil)}
 	for i := range devices {
 		d := &device{name: string(rune('a' + i)), until: NoTime, free: make(chan *chunk, chunksEach)}
+		for range chunksEach {
+			d.free <- &chunk{from: d, snaplen: 64}
+		}
 		l.devices = append(l.devices, d)
 	}
 	return l
@@ -18,7 +21,7 @@ func fed(devices int) *Live {
 
 // feed lets packets of some times arrive from a device, and all that it gives until a time.
 func (l *Live) feed(device int, until int64, times ...int64) {
-	c := &chunk{from: l.devices[device], snaplen: 64}
+	c := <-l.devices[device].free
 	c.begin()
 	for _, at := range times {
 		c.add([]byte{byte(device)}, 60, at, ethernet)
@@ -79,16 +82,22 @@ func TestLiveClockSetBack(t *testing.T) {
 // TestLiveBacklog holds that a device which says nothing cannot make another one's packets wait for ever.
 func TestLiveBacklog(t *testing.T) {
 	l := fed(2)
+	if taken := l.Backlog(); taken != 0 {
+		t.Errorf("of the room %v is taken before anything came", taken)
+	}
 	for i := range chunksEach - 1 {
 		l.feed(0, int64(i), int64(i))
 	}
 	l.wantNext(t, NoTime, 0)
+	if taken, want := l.Backlog(), float64(chunksEach-1)/chunksEach; taken != want {
+		t.Errorf("of the room %v is taken, want %v", taken, want)
+	}
 }
 
 // TestLiveEnd holds that what has arrived is given before the end, and that the lost device is told.
 func TestLiveEnd(t *testing.T) {
 	l := fed(1)
-	c := &chunk{from: l.devices[0], snaplen: 64}
+	c := <-l.devices[0].free
 	c.begin()
 	c.add([]byte{1}, 60, 7, ethernet)
 	c.packets, c.until, c.last, c.changed, c.state = c.all, 9, true, true, DeviceRemoved

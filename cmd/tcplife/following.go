@@ -106,7 +106,7 @@ func (l *live) follow() error {
 		if err != nil {
 			return err
 		}
-		l.weigh()
+		l.weigh(l.capture.Backlog())
 		for _, c := range batch.Changes {
 			l.tellChange(c)
 		}
@@ -180,9 +180,9 @@ func (l *live) take(batch *capture.Batch) (done bool) {
 	return false
 }
 
-// weigh decides whether to shed.
-func (l *live) weigh() {
-	switch backlog := l.capture.Backlog(); {
+// weigh decides whether to shed, by how much of the room between the devices and the tracker is taken.
+func (l *live) weigh(backlog float64) {
+	switch {
 	case backlog > shedAbove && !l.shedding:
 		l.shedding = true
 		if !l.strained {

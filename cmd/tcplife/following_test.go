@@ -1,0 +1,41 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/report"
+)
+
+// TestShed holds the order in which load is shed: attempts that came to nothing go, all else stays, and it is counted.
+func TestShed(t *testing.T) {
+	var out, stderr bytes.Buffer
+	lines := report.NewJSONL(&out)
+	lines.FlushLines = true
+	l := &live{reading: &reading{flags: &readFlags{}, stderr: &stderr, report: lines}, flags: &liveFlags{}, pulse: newPulse(nil, nil)}
+	outcomes := []analyzer.Outcome{analyzer.OutcomeUnanswered, analyzer.OutcomeEmbryonic, analyzer.OutcomeComplete, analyzer.OutcomeRefused}
+	for i, backlog := range []float64{0, 0.5, 0.8, 0.5, 0.2} {
+		l.weigh(backlog)
+		for _, outcome := range outcomes {
+			l.ended(&analyzer.Connection{ID: uint64(i + 1), Handshake: analyzer.Handshake{Outcome: outcome}})
+		}
+	}
+	if l.failed != nil {
+		t.Fatal(l.failed)
+	}
+	if n := strings.Count(out.String(), "\n"); n != 16 || l.shed != 4 {
+		t.Errorf("%d records written and %d shed, want 16 and 4:\n%s", n, l.shed, out.String())
+	}
+	if n := strings.Count(out.String(), `"outcome":"complete"`) + strings.Count(out.String(), `"outcome":"refused"`); n != 10 {
+		t.Errorf("%d of 10 records that must never be shed were written", n)
+	}
+	if n := strings.Count(stderr.String(), "faster than they can be worked off"); n != 1 {
+		t.Errorf("it is told %d times, want once: %s", n, &stderr)
+	}
+	a := &account{shed: l.shed, devices: []string{"eth0"}}
+	if err := a.tellOmissions(&stderr); err != errIncomplete || a.record("").Shed != 4 {
+		t.Errorf("a report with records shed is not called incomplete: %v", err)
+	}
+}
