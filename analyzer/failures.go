@@ -21,7 +21,7 @@ const (
 	FailedEmbryonic         FailureClass = "embryonic"           // the SYN-ACK was never acknowledged
 	FailedAbortedByOpener   FailureClass = "aborted_by_opener"   // an RST of the opener answered the SYN-ACK
 	FailedAbortedByListener FailureClass = "aborted_by_listener" // the listener took its SYN-ACK back
-	FailedAcceptedThenReset FailureClass = "accepted_then_reset" // the listener reset what was open, before it had sent any data
+	FailedAcceptedThenReset FailureClass = "accepted_then_reset" // the listener reset what was open, and neither had it sent data nor the opener closed
 )
 
 var failureClasses = [...]FailureClass{
@@ -41,7 +41,7 @@ func (c *Connection) failureClass() FailureClass {
 		return FailedAbortedByListener
 	case OutcomeComplete, OutcomeSimultaneous, OutcomeFastOpen:
 		r := c.Teardown.Reset
-		if c.Teardown.Kind == TeardownReset && r != nil && r.By == Server && c.Server.Bytes == 0 && c.Server.Fins == 0 && c.HalfOpen == nil {
+		if c.Teardown.Kind == TeardownReset && r != nil && r.By == Server && c.Server.Bytes == 0 && c.Server.Fins+c.Client.Fins == 0 && c.HalfOpen == nil {
 			return FailedAcceptedThenReset
 		}
 	}

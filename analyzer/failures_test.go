@@ -20,6 +20,7 @@ func TestFailureClass(t *testing.T) {
 		{"taken back", Connection{Handshake: Handshake{Outcome: OutcomeAborted}, Server: Endpoint{Rsts: 1}}, FailedAbortedByListener},
 		{"thrown out", Connection{Handshake: Handshake{Outcome: OutcomeComplete}, Teardown: reset(Server)}, FailedAcceptedThenReset},
 		{"served", Connection{Handshake: Handshake{Outcome: OutcomeComplete}, Teardown: reset(Server), Server: Endpoint{Bytes: 1}}, ""},
+		{"closed before", Connection{Handshake: Handshake{Outcome: OutcomeComplete}, Teardown: reset(Server), Client: Endpoint{Fins: 1}}, ""},
 		{"left", Connection{Handshake: Handshake{Outcome: OutcomeComplete}, Teardown: reset(Client)}, ""},
 		{"lost", Connection{Handshake: Handshake{Outcome: OutcomeComplete}, Teardown: reset(Server), HalfOpen: &HalfOpen{}}, ""},
 		{"midstream", Connection{Handshake: Handshake{Outcome: OutcomeUnseen}, Teardown: reset(Server)}, ""},
