@@ -59,6 +59,7 @@ type Analyzer struct {
 	encapsulations encapsulations // of the connections at rest
 	coder          compact.Coder
 	packing        []byte
+	peeked         []connection
 
 	clock   int64 // the latest time of the capture so far
 	begun   bool

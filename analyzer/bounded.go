@@ -76,7 +76,9 @@ type weighed[K comparable, V any] struct {
 	value *V
 }
 
-func (b *bounded[K, V]) compare(x, y weighed[K, V]) int { return b.heavier(x.key, x.value, y.key, y.value) }
+func (b *bounded[K, V]) compare(x, y weighed[K, V]) int {
+	return b.heavier(x.key, x.value, y.key, y.value)
+}
 
 func (b *bounded[K, V]) all() []weighed[K, V] {
 	entries := make([]weighed[K, V], 0, len(b.entries))

@@ -13,7 +13,6 @@ import (
 func (a *Analyzer) Open(by int64, visit func(*Connection)) {
 	var record Connection
 	for _, o := range a.all() {
-		a.makeRoom()
 		for c := a.peek(o.place); c != nil; c = c.older {
 			if c.id == o.id && c.start <= by && !c.reported {
 				a.preview(c, &record, EndOpen)
@@ -23,12 +22,18 @@ func (a *Analyzer) Open(by int64, visit func(*Connection)) {
 	}
 }
 
-// peek gives the newest incarnation at a place to somebody who changes nothing.
+// peek gives the newest incarnation at a place to somebody who changes nothing, until it is called again.
 func (a *Analyzer) peek(n uint32) *connection {
 	p := &a.table.places[n]
 	switch {
 	case p.where == 0:
 		return nil
+	case p.size > 0 && p.size != embryonic:
+		a.peeked = slices.Grow(a.peeked[:0], maxIncarnations)
+		return a.unpack(n, func() *connection {
+			a.peeked = a.peeked[:len(a.peeked)+1]
+			return &a.peeked[len(a.peeked)-1]
+		})
 	case p.size == embryonic:
 		a.grow(&a.scratch, a.table.embryos.at(p.where))
 		return &a.scratch

@@ -92,11 +92,21 @@ func (a *Analyzer) rest(head *connection) {
 	}
 }
 
-// wake unpacks the incarnations of a place, and gives the newest.
+// wake gives the newest incarnation of a place at rest, with all of them awake.
 func (a *Analyzer) wake(n uint32) (head *connection) {
-
+	head = a.unpack(n, a.table.awake.take)
+	for c := head; c != nil; c = c.older {
+		a.encapsulations.leave(c.encap)
+	}
 	p := &a.table.places[n]
-	b := a.table.arena.bytes(block(p.where))
+	a.table.arena.drop(block(p.where), int(p.size))
+	p.where, p.size = head.number, 0
+	return head
+}
+
+// unpack reads the incarnations of a place at rest into unused connections, and gives the newest.
+func (a *Analyzer) unpack(n uint32, unused func() *connection) (head *connection) {
+	b := a.table.arena.bytes(block(a.table.places[n].where))
 	var key flows.Key
 	b = readKey(b, &key)
 	a.coder.Base = int64(binary.LittleEndian.Uint64(b))
@@ -104,7 +114,7 @@ func (a *Analyzer) wake(n uint32) (head *connection) {
 	b = b[9:]
 	var newer *connection
 	for range count {
-		c := a.table.awake.take()
+		c := unused()
 		c.key, c.place, c.older, c.touched = key, n, nil, false
 		var size int
 		c.id, size = binary.Uvarint(b)
@@ -122,8 +132,6 @@ func (a *Analyzer) wake(n uint32) (head *connection) {
 		c.pack(&a.coder)
 		b = a.coder.Rest()
 	}
-	a.table.arena.drop(block(p.where), int(p.size))
-	p.where, p.size = head.number, 0
 	return head
 }
 
@@ -308,37 +316,46 @@ type encapsulation struct {
 	users  uint32
 }
 
-// pack writes the number of one that a connection goes to rest in, or gives it back.
+// pack writes the number of one that a connection goes to rest in, or reads which it is.
 func (s *encapsulations) pack(k *compact.Coder, p **flows.Encapsulation) {
 	if s.numbers == nil {
 		s.list, s.numbers = make([]encapsulation, 1), map[*flows.Encapsulation]uint32{}
 	}
-	var n uint32
+	var n uint64
 	if !k.Reading() && *p != nil {
-		known := false
-		if n, known = s.numbers[*p]; !known {
-			if last := len(s.free) - 1; last >= 0 {
-				n, s.free = s.free[last], s.free[:last]
-			} else {
-				n = uint32(len(s.list))
-				s.list = append(s.list, encapsulation{})
-			}
-			s.list[n].layers, s.numbers[*p] = *p, n
+		n = uint64(s.enter(*p))
+	}
+	k.Uint64(&n)
+	if k.Reading() {
+		*p = s.list[n].layers
+	}
+}
+
+// enter counts one more connection in it.
+func (s *encapsulations) enter(e *flows.Encapsulation) uint32 {
+	n, known := s.numbers[e]
+	if !known {
+		if last := len(s.free) - 1; last >= 0 {
+			n, s.free = s.free[last], s.free[:last]
+		} else {
+			n = uint32(len(s.list))
+			s.list = append(s.list, encapsulation{})
 		}
-		s.list[n].users++
+		s.list[n].layers, s.numbers[e] = e, n
 	}
-	number := uint64(n)
-	k.Uint64(&number)
-	if !k.Reading() {
+	s.list[n].users++
+	return n
+}
+
+// leave counts one less. nil is no encapsulation.
+func (s *encapsulations) leave(e *flows.Encapsulation) {
+	if e == nil {
 		return
 	}
-	e := &s.list[number]
-	if *p = e.layers; number == 0 {
-		return
-	}
-	if e.users--; e.users == 0 {
-		delete(s.numbers, e.layers)
-		*e = encapsulation{}
-		s.free = append(s.free, uint32(number))
+	n := s.numbers[e]
+	if s.list[n].users--; s.list[n].users == 0 {
+		delete(s.numbers, e)
+		s.list[n] = encapsulation{}
+		s.free = append(s.free, n)
 	}
 }

@@ -12,7 +12,6 @@ func (a *Analyzer) Scan(from Cursor, n int, visit func(*Connection)) Cursor {
 		if from.place == len(a.table.places) {
 			return Cursor{}
 		}
-		a.makeRoom()
 		for c := a.peek(uint32(from.place)); c != nil; c = c.older {
 			a.preview(c, &record, EndOpen)
 			visit(&record)
