@@ -3,6 +3,7 @@ package analyzer_test
 import (
 	"encoding/json"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,12 @@ import (
 
 // lives gives the JSON of all records of a capture, in the order in which they end. ask is called behind its packets.
 func lives(t *testing.T, file string, o analyzer.Options, ask func(a *analyzer.Analyzer, packet uint64)) []string {
+	t.Helper()
+	return livesCut(t, file, 1<<18, o, ask)
+}
+
+// livesCut does so with a capture that holds the first snaplen bytes of each packet.
+func livesCut(t *testing.T, file string, snaplen int, o analyzer.Options, ask func(a *analyzer.Analyzer, packet uint64)) []string {
 	t.Helper()
 	packets, err := capture.Open([]string{file}, capture.Options{})
 	if err != nil {
@@ -30,6 +37,7 @@ func lives(t *testing.T, file string, o analyzer.Options, ask func(a *analyzer.A
 		if err != nil {
 			break
 		}
+		packet.Data = packet.Data[:min(len(packet.Data), snaplen)]
 		segments = decoder.Decode(packet, segments[:0])
 		for i := range segments {
 			tracker.Segment(&segments[i])
@@ -139,5 +147,21 @@ func TestAtClose(t *testing.T) {
 	}
 	if early <= 0 {
 		t.Error("no connection was told at its close")
+	}
+}
+
+// With the first DefaultSnaplen bytes of each packet the records are those of the whole packets. Only Zeek's history notes what
+// is cut, as Zeek would.
+func TestDefaultSnaplen(t *testing.T) {
+	zeek := regexp.MustCompile(`"zeek":\{[^}]*\}`)
+	for _, file := range captures(t) {
+		want := lives(t, file, analyzer.Options{}, nothing)
+		got := livesCut(t, file, capture.DefaultSnaplen, analyzer.Options{}, nothing)
+		for i := range want {
+			if i >= len(got) || zeek.ReplaceAllString(got[i], "") != zeek.ReplaceAllString(want[i], "") {
+				t.Errorf("%s: with cut packets record %d of %d is another one", file, i, len(want))
+				break
+			}
+		}
 	}
 }

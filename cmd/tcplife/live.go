@@ -59,7 +59,8 @@ It takes CAP_NET_RAW to open a device, so root, or once
 
 The filter, with -f or as the last words, is run by the kernel. Without one it takes every
 packet, and looks for TCP in VLANs, tunnels, fragments and behind extension headers; "tcp"
-would lose all of these.
+would lose all of these. Of each packet it takes what has room for all headers; a segment's
+checksum can be checked only if all of it is there, with -s 262144.
 
 -w keeps the packets, as much of each as is captured, in pcapng files that "tcplife read"
 turns into the same records. As with tcpdump, -C and -G begin a new file from time to time,
