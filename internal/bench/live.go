@@ -206,7 +206,7 @@ func (b *liveBench) report(rate, most float64, pairs [][]captured) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "Measured on %s. The sender, which shares the processors, sends at most %s packets/s; up to %s tcpdump loses none.\n\n",
 		machine(runtime.NumCPU()), count(int(most)), count(int(rate)))
-	rows := [][]string{{"packets/s", "of tcpdump's highest", "sent", "tcpdump drops", "live drops", "goal", ""}}
+	rows := [][]string{{"of tcpdump's highest", "sent each second with live", "with tcpdump", "packets", "tcpdump drops", "live drops", "goal", ""}}
 	for _, pair := range pairs {
 		dump, live := pair[0], pair[1]
 		part := math.Round(live.rate/rate*100) / 100
@@ -218,7 +218,7 @@ func (b *liveBench) report(rate, most float64, pairs [][]captured) string {
 		if !met {
 			verdict = "**missed**"
 		}
-		rows = append(rows, []string{count(int(live.rate)), fmt.Sprintf("%.0f %%", part*100), count(int(live.arrived)),
+		rows = append(rows, []string{fmt.Sprintf("%.0f %%", part*100), count(int(live.rate)), count(int(dump.rate)), count(int(live.arrived)),
 			share(dump), share(live), goal, verdict})
 	}
 	writeTable(&text, rows)
