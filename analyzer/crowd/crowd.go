@@ -345,7 +345,11 @@ func (c *Crowd) Floods() []Flood {
 	list := slices.Clone(c.floods)
 	for _, t := range c.order {
 		if f := t.flood; f != nil && f.alarmed && c.targets[t.socket] == t {
-			if r := t.judge(f, c); r.Verdict != None {
+			g := *f
+			if t.rates.rising() { // in the period that is not over
+				g.bad(g.last)
+			}
+			if r := t.judge(&g, c); r.Verdict != None {
 				list = append(list, r)
 			}
 		}
