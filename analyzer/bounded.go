@@ -2,7 +2,7 @@ package analyzer
 
 import "slices"
 
-// A bounded map keeps the heaviest of its entries: when there are twice as many as it may keep, the lighter half goes.
+// A bounded map keeps the heaviest of its entries: when there are four times as many as it may keep, the lighter ones go.
 // What comes again after it has gone begins anew.
 type bounded[K comparable, V any] struct {
 	limit   int
@@ -17,7 +17,7 @@ type bounded[K comparable, V any] struct {
 func (b *bounded[K, V]) entry(key K) *V {
 	v := b.entries[key]
 	if v == nil {
-		if len(b.entries) >= 2*b.limit {
+		if len(b.entries) >= 4*b.limit {
 			b.trim()
 		}
 		if b.entries == nil {

@@ -83,7 +83,8 @@ type timeWaitSide struct {
 	ended                            [5]uint64 // by endOfTimeWait
 	observed, longest                Duration
 	firstEntered, lastEntered, until Time // until: the last expiry of those that the capture's end cut off
-	held                             timeline
+	once                             [2]int64 // the first one, from and until, as long as there is no second one
+	held                             timeline // of all, once there are two
 }
 
 // The ends of a TIME_WAIT as they are counted.
@@ -160,6 +161,13 @@ func (s *timeWaitSide) add(w *TimeWait) {
 	case TimeWaitEvicted:
 		s.ended[wasEvicted]++
 	}
+	switch s.entered { // most clients come once, and a timeline takes room
+	case 1:
+		s.once = [2]int64{int64(w.Entered), int64(until)}
+		return
+	case 2:
+		s.held.add(s.once[0], s.once[1], maxTimeWaitMoments)
+	}
 	s.held.add(int64(w.Entered), int64(until), maxTimeWaitMoments)
 }
 
@@ -189,6 +197,9 @@ func (s *timeWaitSide) holder(ip netip.Addr) TimeWaitHolder {
 	}
 	if s.entered == 0 {
 		return h
+	}
+	if s.entered == 1 && len(s.held.change) == 0 {
+		s.held.add(s.once[0], s.once[1], maxTimeWaitMoments)
 	}
 	s.held.settle(maxTimeWaitMoments)
 	h.HeldPeak, h.HeldPeakAt = s.held.peak()
