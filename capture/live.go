@@ -432,6 +432,7 @@ type deviceReader struct {
 	stopped   *atomic.Pointer[time.Time]
 	down      bool
 	drops     Drops
+	counters  pcap.Stats // as they were last
 	countedAt time.Time
 }
 
@@ -520,6 +521,18 @@ func (r *deviceReader) fail(c *chunk, err error) {
 // countDrops asks for the counts of what was dropped.
 func (r *deviceReader) countDrops() {
 	if stats, err := r.handle.Stats(); err == nil {
-		r.drops = Drops{Received: uint64(stats.PacketsReceived), Kernel: uint64(stats.PacketsDropped), Interface: uint64(stats.PacketsIfDropped)}
+		r.addCounters(stats)
 	}
+}
+
+// addCounters adds what was counted since the last time. libpcap counts in 32 bits: on a busy device the packets received
+// begin from 0 again within hours.
+func (r *deviceReader) addCounters(now *pcap.Stats) {
+	since := func(now, before int) uint64 { return uint64(uint32(now) - uint32(before)) }
+	r.drops.add(Drops{
+		Received:  since(now.PacketsReceived, r.counters.PacketsReceived),
+		Kernel:    since(now.PacketsDropped, r.counters.PacketsDropped),
+		Interface: since(now.PacketsIfDropped, r.counters.PacketsIfDropped),
+	})
+	r.counters = *now
 }

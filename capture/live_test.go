@@ -4,6 +4,8 @@ import (
 	"io"
 	"slices"
 	"testing"
+
+	"github.com/google/gopacket/pcap"
 )
 
 // fed is a Live that gets its chunks from a test.
@@ -109,5 +111,19 @@ func TestLiveEnd(t *testing.T) {
 	l.wantNext(t, 9, 7)
 	if _, err := l.Next(); err != io.EOF {
 		t.Fatalf("%v, want the end", err)
+	}
+}
+
+// TestLiveCounters holds that the counts of what came and what was dropped go on where libpcap's begin from 0 again.
+func TestLiveCounters(t *testing.T) {
+	r := deviceReader{device: &device{}}
+	for _, now := range []pcap.Stats{
+		{PacketsReceived: 1<<32 - 10, PacketsDropped: 7},
+		{PacketsReceived: 5, PacketsDropped: 8, PacketsIfDropped: 1},
+	} {
+		r.addCounters(&now)
+	}
+	if want := (Drops{Received: 1<<32 + 5, Kernel: 8, Interface: 1}); r.drops != want {
+		t.Errorf("counted %+v, want %+v", r.drops, want)
 	}
 }
