@@ -29,6 +29,8 @@ type live struct {
 	signals *liveSignals
 	started time.Time
 
+	extracts string // the directory of the captures that the view writes
+
 	segments []flows.Segment
 	now      int64 // the time to which everything is known
 	packets  uint64
@@ -50,6 +52,8 @@ const (
 // run captures until the end, and reports.
 func (l *live) run(ctx context.Context) error {
 	f := l.flags
+	l.signals = notifyLive(f.ring.Path != "") // at first: a signal that nobody listens to ends the process
+	defer l.signals.stop()
 	var err error
 	if f.metrics != "" {
 		if l.meter, err = listenMetrics(f.metrics); err != nil {
@@ -75,8 +79,6 @@ func (l *live) run(ctx context.Context) error {
 		defer cancel()
 	}
 	context.AfterFunc(ctx, l.capture.Stop)
-	l.signals = notifyLive(l.ring != nil)
-	defer l.signals.stop()
 	l.started = time.Now()
 	l.pulse = newPulse(l.tracker, l.capture.Stats)
 	if l.meter != nil {
@@ -84,7 +86,7 @@ func (l *live) run(ctx context.Context) error {
 		complain(l.stderr, "metrics are at http://%v/metrics", l.meter.listener.Addr())
 	}
 	if f.viewed {
-		l.watch = newWatch(l.tracker, keptOptions{decoding, l.options})
+		l.watch = newWatch(l.tracker, keptOptions{decoding, l.options, l.extracts})
 		err = l.viewed(l.follow)
 	} else {
 		err = l.follow()

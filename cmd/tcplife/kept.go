@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/netip"
 	"os"
+	"path/filepath"
 
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
@@ -18,8 +19,9 @@ import (
 
 // keptOptions say how packets that were kept are read once more: as they were the first time.
 type keptOptions struct {
-	decoder flows.DecoderOptions
-	tracker analyzer.Options
+	decoder  flows.DecoderOptions
+	tracker  analyzer.Options
+	extracts string // the directory of what is written, "" is none
 }
 
 // A keptLife is what the packets that are kept tell of a connection.
@@ -130,10 +132,10 @@ func (s *scene) write(o keptOptions, of *analyzer.Connection) (said string, err 
 	if err != nil {
 		return "", err
 	}
-	file, err := createNew(fmt.Sprintf("tcplife-%d", of.ID), ".pcapng")
-	if errors.Is(err, fs.ErrPermission) {
-		return "", fmt.Errorf("write packets: %w; it takes a directory where the user of --user may write", err)
+	if o.extracts == "" {
+		return "", errors.New("write packets: the user of --user may write neither here nor into " + os.TempDir())
 	}
+	file, err := createNew(filepath.Join(o.extracts, fmt.Sprintf("tcplife-%d", of.ID)), ".pcapng")
 	if err != nil {
 		return "", fmt.Errorf("write packets: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
@@ -112,9 +113,9 @@ func confine(writeDirs []string, itself bool) (said string, err error) {
 		rules = append(rules, landlock.RODirs("/proc/self").IgnoreIfMissing(), landlock.ROFiles("/proc/stat").IgnoreIfMissing())
 	}
 	said = "all files"
-	for _, dir := range writeDirs {
-		rules = append(rules, landlock.RWDirs(dir))
-		said += " but those in " + dir
+	if len(writeDirs) > 0 {
+		rules = append(rules, landlock.RWDirs(writeDirs...))
+		said += " but those in " + strings.Join(writeDirs, " and ")
 	}
 	if err := landlock.V5.BestEffort().RestrictPaths(rules...); err != nil {
 		return "", fmt.Errorf("restrict the access to files by Landlock: %w", err)

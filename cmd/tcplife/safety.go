@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/capture"
+	"golang.org/x/sys/unix"
 )
 
 // openLive opens the devices. Where the rights are missing it says how to get them.
@@ -46,8 +47,10 @@ func (l *live) secure() error {
 		}
 		dirs = append(dirs, ringDirectory(f.ring.Path))
 	}
-	if f.viewed { // it can write the capture of a connection
-		dirs = append(dirs, ".")
+	if f.viewed {
+		if l.extracts = writableDirectory(); l.extracts != "" {
+			dirs = append(dirs, l.extracts)
+		}
 	}
 	confined, err := confine(dirs, l.meter != nil)
 	if err != nil {
@@ -57,6 +60,17 @@ func (l *live) secure() error {
 		complain(l.stderr, "given up, in every thread: %s", strings.Join(append(said, confined), "; "))
 	}
 	return nil
+}
+
+// writableDirectory is where the view writes captures of connections: the current directory, or else that of temporary
+// files, for the user that live has become may often not write where root has started it. "" is nowhere.
+func writableDirectory() string {
+	for _, dir := range []string{".", os.TempDir(), "/tmp"} {
+		if unix.Access(dir, unix.W_OK|unix.X_OK) == nil {
+			return dir
+		}
+	}
+	return ""
 }
 
 // ringDirectory is the directory below which all files of a ring lie.

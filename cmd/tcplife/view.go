@@ -61,7 +61,7 @@ const viewHelp = `KEYS
   up, down, k, j   choose a connection; page up, page down, home, end
   enter            its ladder: segment by segment, why it is in its states
   w                write its packets into a capture, tcplife-ID.pcapng, in the
-                   current directory
+                   current directory, or in /tmp if --user may not write here
   s, S             the next, the previous order of the list
   /                filter the list: by a text that is in an address, a state, an
                    outcome, a teardown or a finding, or by an expression as for

@@ -187,7 +187,7 @@ func TestViewOnTerminal(t *testing.T) {
 	if first := screen[strings.Index(screen, "\n> "):]; !strings.Contains(first[:80], ":8080") {
 		t.Errorf("the connection with most bytes is not the first:\n%s", screen)
 	}
-	term.tmux("resize-window", "-x", "130", "-y", "40")
+	term.tmux("resize-window", "-x", "200", "-y", "40")
 	term.until("OUTCOME", "TEARDOWN", "FINDINGS")
 	term.tmux("resize-window", "-x", "80", "-y", "24")
 	term.until("TIMEW CLOSED\n", "q quit")
@@ -303,6 +303,28 @@ func TestViewEndsBySignal(t *testing.T) {
 	if out, err := exec.Command("kill", "-TERM", strings.TrimSpace(string(pid))).CombinedOutput(); err != nil {
 		t.Fatalf("kill: %v: %s", err, out)
 	}
+	term.restored()
+}
+
+// TestViewInForeignDirectory starts the view where the user that it becomes has no rights.
+func TestViewInForeignDirectory(t *testing.T) {
+	lab := netlab.Start(t, netlab.Options{})
+	writable := nobodysDir(t)
+	term := openTerminal(t, lab, "chmod 0700 . && tcplife live -i eth0", "TMPDIR="+writable)
+	term.until("CONNECTIONS by recent: 0")
+	client, server, err := lab.Connect(nil, 6000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	defer server.Close()
+	term.until(":6000")
+	term.press("w")
+	term.until("3 packets of connection 1 are in")
+	if _, err := os.Stat(filepath.Join(writable, "tcplife-1.pcapng")); err != nil {
+		t.Error(err)
+	}
+	term.press("q")
 	term.restored()
 }
 

@@ -58,7 +58,7 @@ func beginReplay(t *testing.T, names ...string) *replay {
 	r.decoder = flows.NewDecoder(flows.DecoderOptions{})
 	tracker := analyzer.New(analyzer.Options{AtClose: true}, func(c *analyzer.Connection) { r.pulse.ended(c) })
 	r.pulse = newPulse(tracker, packets.Stats)
-	r.view = newView(newWatch(tracker, keptOptions{}), "eth0", "", false, func() string { return "" })
+	r.view = newView(newWatch(tracker, keptOptions{extracts: "."}), "eth0", "", false, func() string { return "" })
 	t.Chdir(t.TempDir())
 	return r
 }
