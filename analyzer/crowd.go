@@ -68,7 +68,8 @@ func (a *Analyzer) follow(c *connection, before openings, seg *flows.Segment) {
 	}
 	if synAcks > toldAcks {
 		if toldAcks == 0 {
-			a.crowd.SynAck(a.clock, &at)
+			granted := crowd.ProbeOf(seg)
+			a.crowd.SynAck(a.clock, &at, &c.first, &granted)
 		} else if synAcks > syns {
 			a.crowd.SynAckAgain(a.clock, &at, int(synAcks-syns), c.tcp.HandshakeAcked)
 		}

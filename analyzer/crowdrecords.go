@@ -49,6 +49,7 @@ type SynCookies struct {
 	Since      Time   `json:"since"` // the first SYN-ACK that shows it
 	Until      Time   `json:"until"` // the last one
 	Unrepeated uint64 `json:"unrepeated_syn_acks"`
+	Bare       uint64 `json:"optionless_syn_acks"` // neither window scale nor SACK, for SYNs without timestamps that offered them
 }
 
 // SynFlood is a target whose backlog filled with connections that were never completed (RFC 4987).
@@ -259,10 +260,10 @@ func latencies(p crowd.Percentiles) RTT {
 }
 
 func synCookies(c crowd.Cookies) *SynCookies {
-	if c.Unrepeated == 0 {
+	if !c.Found() {
 		return nil
 	}
-	return &SynCookies{Time(c.Since), Time(c.Until), c.Unrepeated}
+	return &SynCookies{Time(c.Since), Time(c.Until), c.Unrepeated, c.Bare}
 }
 
 var verdicts = [...]string{
@@ -320,6 +321,9 @@ func evidence(f *crowd.Flood) []string {
 	}
 	if f.Cookies.Unrepeated > 0 {
 		list = append(list, fmt.Sprintf("SYN cookies: %d SYN-ACKs were not sent again when due", f.Cookies.Unrepeated))
+	}
+	if f.Cookies.Bare > 0 {
+		list = append(list, fmt.Sprintf("SYN cookies: %d SYN-ACKs granted nothing to SYNs without timestamps", f.Cookies.Bare))
 	}
 	for _, m := range f.Marks {
 		list = append(list, mark(m))

@@ -1,7 +1,8 @@
 package crowd
 
 // cookies looks for the marks of SYN cookies (RFC 4987 §3.6): a listener that keeps nothing of an attempt cannot send its SYN-ACK
-// again, and cannot grant what a cookie has no room for. It follows SYN-ACKs in slots of 0.2 s until they are due again.
+// again, and cannot grant what a cookie has no room for. It follows SYN-ACKs in slots of 0.2 s until they are due again, and what
+// options they grant.
 type cookies struct {
 	slots [cookieSlots]cookieSlot
 	slot  int64
@@ -9,6 +10,8 @@ type cookies struct {
 
 	run   Cookies // of slots without retransmission, that may become the mode
 	found Cookies
+
+	bareRun, bare Cookies // likewise of SYN-ACKs that granted nothing
 }
 
 type cookieSlot struct {
@@ -20,8 +23,12 @@ type cookieSlot struct {
 // Cookies says that a listener went over to SYN cookies.
 type Cookies struct {
 	Unrepeated   uint64 // SYN-ACKs that nobody answered and that were not sent again when they were due
+	Bare         uint64 // SYN-ACKs that granted none of the options offered, where others had been granted some
 	Since, Until int64  // the first and the last of them
 }
+
+// Found reports whether there is a sign of them.
+func (k *Cookies) Found() bool { return k.Unrepeated+k.Bare > 0 }
 
 const (
 	cookieSlots = 32
@@ -30,6 +37,8 @@ const (
 	defaultDue = int64(35e8) // ns
 	// manyUnrepeated SYN-ACKs make a mode.
 	manyUnrepeated = 16
+	// manyBare SYN-ACKs, one after the other, do too.
+	manyBare = 8
 )
 
 func newCookies() *cookies { return &cookies{due: defaultDue} }
@@ -122,4 +131,49 @@ func (k *cookies) judge(s *cookieSlot) {
 	k.found.Unrepeated += k.run.Unrepeated
 	k.found.Until = k.run.Until
 	k.run = Cookies{Since: k.run.Since}
+}
+
+// grants reports whether a SYN-ACK grants some of the options that cookies lose, and whether the SYN offered any.
+func grants(syn, synAck *Probe) (granted, offered bool) {
+	const lost = hasWScale | hasSACK
+	return syn.Options&synAck.Options&lost != 0, syn.Options&lost != 0
+}
+
+// options takes in what a SYN-ACK grants, after others had been granted some. Linux keeps window scale and SACK of an attempt in the
+// timestamp that goes with a cookie (net/ipv4/syncookies.c): to a SYN without one it can grant neither.
+func (k *cookies) options(now int64, syn, synAck *Probe) {
+	granted, offered := grants(syn, synAck)
+	switch {
+	case !offered || syn.Options&hasTimestamp != 0:
+		return
+	case granted:
+		k.bareRun = Cookies{}
+		return
+	case k.bareRun.Bare == 0:
+		k.bareRun.Since = now
+	}
+	k.bareRun.Bare++
+	k.bareRun.Until = now
+	if k.bareRun.Bare < manyBare {
+		return
+	}
+	if k.bare.Bare == 0 {
+		k.bare.Since = k.bareRun.Since
+	}
+	if k.bareRun.Bare == manyBare {
+		k.bare.Bare += manyBare - 1
+	}
+	k.bare.Bare++
+	k.bare.Until = now
+}
+
+// all is what both signs say.
+func (k *cookies) all() Cookies {
+	switch {
+	case !k.bare.Found():
+		return k.found
+	case !k.found.Found():
+		return k.bare
+	}
+	return Cookies{k.found.Unrepeated, k.bare.Bare, min(k.found.Since, k.bare.Since), max(k.found.Until, k.bare.Until)}
 }

@@ -207,7 +207,7 @@ func (c *Crowd) SynAgain(now int64, a *Attempt, first, answered bool) {
 }
 
 // SynAck is the first SYN-ACK of an attempt.
-func (c *Crowd) SynAck(now int64, a *Attempt) {
+func (c *Crowd) SynAck(now int64, a *Attempt, syn, synAck *Probe) {
 	c.advance(now)
 	now = c.now
 	port, whole := c.find(a)
@@ -229,6 +229,12 @@ func (c *Crowd) SynAck(now int64, a *Attempt) {
 		}
 		if t.cookies != nil {
 			t.cookies.answered(now)
+			if t.grants {
+				t.cookies.options(now, syn, synAck)
+			}
+		}
+		if granted, _ := grants(syn, synAck); granted {
+			t.grants = true
 		}
 	}
 }
@@ -439,7 +445,7 @@ func (t *target) listener() Listener {
 	}
 	l.Retransmissions = slices.Clone(t.retransmissions[:n])
 	if t.cookies != nil {
-		l.Cookies = t.cookies.found
+		l.Cookies = t.cookies.all()
 	}
 	return l
 }

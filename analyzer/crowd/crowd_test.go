@@ -191,7 +191,7 @@ func life(random *rand.Rand, at int64) []event {
 	}
 	answered := a
 	answered.SynAckAt = at + 1e4
-	list = append(list, event{at + 1e4, "syn-ack", func(c *Crowd) { c.SynAck(at+1e4, &answered) }})
+	list = append(list, event{at + 1e4, "syn-ack", func(c *Crowd) { c.SynAck(at+1e4, &answered, &p, &p) }})
 	a = answered
 	if random.IntN(3) == 0 {
 		list = append(list, event{at + rtt + 1e4, "ack", func(c *Crowd) { c.Complete(at+rtt+1e4, &answered) }})
@@ -254,7 +254,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		c.Syn(now, &a, &p)
 		if random.IntN(3) == 0 {
 			a.SynAckAt = now
-			c.SynAck(now, &a)
+			c.SynAck(now, &a, &p, &p)
 		}
 		if random.IntN(2) == 0 {
 			c.End(now, &a, End(random.IntN(int(ends))), false, random.IntN(9), &p)
@@ -300,5 +300,50 @@ func TestNoAllocations(t *testing.T) {
 	}
 	if per := testing.AllocsPerRun(20_000, attempt); per > 0.01 {
 		t.Errorf("%v allocations for each SYN", per)
+	}
+}
+
+// A listener that has granted options and then grants none to SYNs without timestamps sends cookies; one that never did, or that
+// grants to some, does not.
+func TestCookiesLoseOptions(t *testing.T) {
+	syn := Probe{Options: hasMSS | hasWScale | hasSACK}
+	stamped := Probe{Options: syn.Options | hasTimestamp}
+	bare := Probe{Options: hasMSS}
+	type exchange struct{ syn, synAck *Probe }
+	for name, test := range map[string]struct {
+		before, then, between exchange
+		want                  uint64
+	}{
+		"granted, then not":                {exchange{&syn, &syn}, exchange{&syn, &bare}, exchange{&stamped, &stamped}, 30},
+		"granted with timestamps, not now": {exchange{&stamped, &stamped}, exchange{&syn, &bare}, exchange{&stamped, &stamped}, 30},
+		"never granted":                    {exchange{&syn, &bare}, exchange{&syn, &bare}, exchange{&syn, &bare}, 0},
+		"granted to some":                  {exchange{&syn, &syn}, exchange{&syn, &bare}, exchange{&syn, &syn}, 0},
+		"not offered":                      {exchange{&syn, &syn}, exchange{&bare, &bare}, exchange{&stamped, &stamped}, 0},
+	} {
+		c := New()
+		now, n := 1000*second, uint32(0)
+		attempt := func(e exchange) {
+			n++
+			now += 1e6
+			a := Attempt{Source: host(n), Target: host(1 << 24), TargetPort: 80, SynAt: now}
+			c.Syn(now, &a, e.syn)
+			a.SynAckAt = now
+			c.SynAck(now, &a, e.syn, e.synAck)
+		}
+		for range 10 {
+			attempt(test.before)
+		}
+		since := now + 1e6
+		for i := range 30 {
+			attempt(test.then)
+			if i%5 == 4 {
+				attempt(test.between)
+			}
+		}
+		list, _ := c.Listeners()
+		got := list[0].Cookies
+		if got.Bare != test.want || test.want > 0 && got.Since != since {
+			t.Errorf("%s: %+v, not %d since %d", name, got, test.want, since)
+		}
 	}
 }

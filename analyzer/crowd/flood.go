@@ -224,8 +224,10 @@ func (t *target) judge(f *flood, c *Crowd) Flood {
 		UsualRate: f.before * float64(1e9/cusumPeriod),
 		Marks:     f.marks.found(),
 	}
-	if t.cookies != nil && t.cookies.found.Until >= r.Onset {
-		r.Cookies = t.cookies.found
+	if t.cookies != nil {
+		if found := t.cookies.all(); found.Until >= r.Onset {
+			r.Cookies = found
+		}
 	}
 	if seconds := float64(r.End-r.Onset) / 1e9; seconds > 0 {
 		r.MeanRate = float64(r.Syns) / seconds

@@ -5,7 +5,7 @@ import "github.com/tcplife/tcplife/flows"
 // Probe is what the first segment of an attempt looks like, a SYN's or another's.
 type Probe struct {
 	Seq       uint32
-	Options   uint32 // which ones, and the MSS
+	Options   uint32 // hasMSS and so on, and the MSS
 	Window    uint16
 	IPID      uint16
 	Flags     flows.Flags
@@ -14,13 +14,20 @@ type Probe struct {
 	RSTWindow bool // an RST answered that offered a window
 }
 
+const (
+	hasMSS = 1 << (16 + iota)
+	hasWScale
+	hasSACK
+	hasTimestamp
+)
+
 // ProbeOf describes a segment.
 func ProbeOf(seg *flows.Segment) Probe {
 	o := &seg.Options
 	s := Probe{Seq: seg.Seq, Window: seg.Window, IPID: seg.IPID, Flags: seg.Flags, TTL: seg.TTL, FromB: seg.FromB}
 	for i, set := range [...]bool{o.HasMSS, o.HasWScale, o.SACKPermitted, o.HasTimestamp} {
 		if set {
-			s.Options |= 1 << (16 + i)
+			s.Options |= hasMSS << i
 		}
 	}
 	if o.HasMSS {

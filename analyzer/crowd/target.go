@@ -28,6 +28,7 @@ type target struct {
 	lastAnswered       int64     // SYN of the latest attempt that was answered
 	handshake, synRcvd latency   // SYN to ACK, SYN-ACK to ACK
 
+	grants  bool     // it has granted window scale or SACK
 	cookies *cookies // once its backlog has grown
 	rates   cusum
 	recent  [early]opened // the last attempts
