@@ -82,7 +82,7 @@ type timeWaitSide struct {
 	entered, restarts                uint64
 	ended                            [5]uint64 // by endOfTimeWait
 	observed, longest                Duration
-	firstEntered, lastEntered, until Time // until: the last expiry of those that the capture's end cut off
+	firstEntered, lastEntered, until Time     // until: the last expiry of those that the capture's end cut off
 	once                             [2]int64 // the first one, from and until, as long as there is no second one
 	held                             timeline // of all, once there are two
 }
