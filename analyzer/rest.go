@@ -258,6 +258,9 @@ func (n *note) pack(k *compact.Coder) {
 	k.Uint8(&end)
 	n.end = int8(end)
 	k.Uint64(&n.count)
+	if k.Reading() {
+		n.packets = nil // the list that was there may belong to another connection, which took the note over
+	}
 	compact.Len(k, &n.packets)
 	for i := range n.packets {
 		k.Uint64(&n.packets[i])
