@@ -32,6 +32,7 @@ type LiveOptions struct {
 	Buffer      int    // the kernel's, bytes a device; 0 is DefaultBuffer
 	Promiscuous bool   // take what is not for this host too
 	Immediate   bool   // hand over each packet as it comes, not by blocks of them; costs more
+	Count       uint64 // the packets after which it ends; 0 is no limit
 }
 
 // readTimeout is how long the kernel may keep a block of packets that is not full, and how often a device that is idle
@@ -51,6 +52,7 @@ type Live struct {
 	started  bool
 	current  *chunk // the packets of the last batch lie in it
 	alive    int
+	left     uint64 // packets to give before the end
 	tally    tally
 	stopped  atomic.Pointer[time.Time] // when Stop was called
 	readers  sync.WaitGroup
@@ -88,6 +90,9 @@ func (s DeviceState) String() string {
 	return [...]string{"is up again", "is down", "was removed", "cannot be read any more"}[s]
 }
 
+// ErrNoDevice is why a device is not opened that the system does not have.
+var ErrNoDevice = errors.New("there is no such device")
+
 // OpenLive opens devices by name. It takes CAP_NET_RAW, which is not needed any more once it has returned.
 func OpenLive(devices []string, o LiveOptions) (*Live, error) {
 	if o.Snaplen == 0 {
@@ -96,7 +101,10 @@ func OpenLive(devices []string, o LiveOptions) (*Live, error) {
 	if o.Buffer == 0 {
 		o.Buffer = DefaultBuffer
 	}
-	l := &Live{arrivals: make(chan *chunk, len(devices)*chunksEach), tally: newTally(nil)}
+	if o.Count == 0 {
+		o.Count = math.MaxUint64
+	}
+	l := &Live{arrivals: make(chan *chunk, len(devices)*chunksEach), left: o.Count, tally: newTally(nil)}
 	for _, name := range devices {
 		d, err := openDevice(name, o)
 		if err != nil {
@@ -110,7 +118,7 @@ func OpenLive(devices []string, o LiveOptions) (*Live, error) {
 }
 
 // Next returns what has come: after a tenth of a second at the latest, even if that is nothing. At the end, which is
-// after Stop or when no device is left, it is io.EOF.
+// after Stop, after Count packets or when no device is left, it is io.EOF.
 func (l *Live) Next() (Batch, error) {
 	if !l.started {
 		l.started = true
@@ -122,6 +130,9 @@ func (l *Live) Next() (Batch, error) {
 	l.current.release()
 	l.current = nil
 	for {
+		if l.left == 0 {
+			return Batch{}, io.EOF
+		}
 		d, limit := l.due()
 		if d != nil {
 			return l.take(d, limit), nil
@@ -197,6 +208,8 @@ func (l *Live) take(d *device, limit int64) Batch {
 	for n < len(c.packets) && c.packets[n].Time <= limit {
 		n++
 	}
+	n = int(min(uint64(n), l.left))
+	l.left -= uint64(n)
 	batch := Batch{Packets: c.packets[:n:n]}
 	if c.packets = c.packets[n:]; len(c.packets) == 0 {
 		l.current = c
@@ -304,7 +317,7 @@ func openDevice(name string, o LiveOptions) (*device, error) {
 	if name != AnyDevice {
 		system, err := net.InterfaceByName(name)
 		if err != nil {
-			return nil, errors.New("there is no such device")
+			return nil, ErrNoDevice
 		}
 		d.index = system.Index
 	}

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"io"
+	"math"
 	"slices"
 	"testing"
 
@@ -10,7 +11,7 @@ import (
 
 // fed is a Live that gets its chunks from a test.
 func fed(devices int) *Live {
-	l := &Live{arrivals: make(chan *chunk, 100), started: true, alive: devices, tally: newTally(nil)}
+	l := &Live{arrivals: make(chan *chunk, 100), started: true, alive: devices, left: math.MaxUint64, tally: newTally(nil)}
 	for i := range devices {
 		d := &device{name: string(rune('a' + i)), until: NoTime, free: make(chan *chunk, chunksEach)}
 		for range chunksEach {
@@ -125,5 +126,21 @@ func TestLiveCounters(t *testing.T) {
 	}
 	if want := (Drops{Received: 1<<32 + 5, Kernel: 8, Interface: 1}); r.drops != want {
 		t.Errorf("counted %+v, want %+v", r.drops, want)
+	}
+}
+
+// TestLiveCount holds that after so many packets it is the end, though there are more.
+func TestLiveCount(t *testing.T) {
+	l := fed(1)
+	l.left = 3
+	l.feed(0, 20, 10, 20)
+	l.feed(0, 40, 30, 40)
+	l.wantNext(t, 20, 10, 20)
+	l.wantNext(t, 40, 30)
+	if _, err := l.Next(); err != io.EOF {
+		t.Errorf("after the last packet: %v, want io.EOF", err)
+	}
+	if n := l.Stats().Packets; n != 3 {
+		t.Errorf("%d packets are counted, want 3", n)
 	}
 }

@@ -174,6 +174,9 @@ func captureSummary(c *Capture) []summaryLine {
 	if c.Unwritten > 0 {
 		lines = append(lines, summaryLine{"unwritten", []string{counted(c.Unwritten, "packet") + " in no capture file"}, bad})
 	}
+	if c.Interim {
+		lines = append(lines, summaryLine{label: "interim", items: []string{"the capture goes on"}})
+	}
 	if c.Interrupted {
 		lines = append(lines, summaryLine{"interrupted", []string{"the rest of the capture was not read"}, bad})
 	}

@@ -33,7 +33,6 @@ type live struct {
 
 	segments []flows.Segment
 	now      int64 // the time to which everything is known
-	packets  uint64
 	shedding bool
 	strained bool     // it has shed before
 	shed     uint64   // records that were not written
@@ -112,7 +111,7 @@ func (l *live) follow() error {
 		for _, c := range batch.Changes {
 			l.tellChange(c)
 		}
-		done := l.take(&batch)
+		l.take(&batch)
 		if l.ring != nil {
 			l.ring.Flush(l.now)
 		}
@@ -133,7 +132,7 @@ func (l *live) follow() error {
 		if ask && l.failed == nil {
 			l.failed = l.interim()
 		}
-		if done || l.failed != nil {
+		if l.failed != nil {
 			return l.failed
 		}
 	}
@@ -154,12 +153,11 @@ func (l *live) beat(now time.Time, until int64) {
 	}
 }
 
-// take takes in a batch, and reports whether the last packet that was asked for is in it.
-func (l *live) take(batch *capture.Batch) (done bool) {
+// take takes in a batch.
+func (l *live) take(batch *capture.Batch) {
 	drops := l.capture.Drops()
 	for i := range batch.Packets {
 		p := &batch.Packets[i]
-		l.packets++
 		l.now = max(l.now, p.Time)
 		if l.watch != nil {
 			l.watch.packet(p)
@@ -171,15 +169,11 @@ func (l *live) take(batch *capture.Batch) (done bool) {
 		for i := range l.segments {
 			l.tracker.Segment(&l.segments[i])
 		}
-		if l.packets == l.flags.count {
-			return true
-		}
 	}
 	if batch.Until != capture.NoTime {
 		l.now = max(l.now, batch.Until)
 		l.tracker.Advance(l.now)
 	}
-	return false
 }
 
 // weigh decides whether to shed, by how much of the room between the devices and the tracker is taken.

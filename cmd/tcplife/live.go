@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -127,6 +128,14 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*live, error) {
 	given := cmd.Flags().Changed
 	if len(f.devices) == 0 {
 		return nil, &usageError{"no device is given", "tcplife live -i DEVICE; tcplife devices lists them"}
+	}
+	for i, device := range f.devices {
+		if slices.Contains(f.devices[:i], device) {
+			return nil, &usageError{fmt.Sprintf("%s is given twice, and each of its packets would be", device), "leave one of the two out"}
+		}
+	}
+	if len(f.devices) > 1 && slices.Contains(f.devices, capture.AnyDevice) {
+		return nil, &usageError{"any has the packets of all devices already", "leave it or the others out"}
 	}
 	if len(args) > 0 {
 		if given("filter") {

@@ -193,6 +193,14 @@ func kinds(t *testing.T, jsonl []byte) (kinds []string) {
 	return kinds
 }
 
+// orderly makes one of two kinds: on a busy machine the ACK of a FIN may go out with the other side's FIN, or without.
+func orderly(kinds []string) []string {
+	for i := range kinds {
+		kinds[i] = strings.Replace(kinds[i], "three_segment", "four_way", 1)
+	}
+	return kinds
+}
+
 // sameRecords holds that two reports tell the same of connections, floods and all else.
 func sameRecords(t *testing.T, live, read []byte) {
 	t.Helper()
@@ -232,8 +240,8 @@ func TestLiveScenes(t *testing.T) {
 				}
 				sameRecords(t, stdout, readAgain(t, "--msl", "500ms", file))
 				if s.Fate == nil && s.Name != "midstream" { // these it sees otherwise than the wire did
-					got := kinds(t, stdout)
-					want := kinds(t, readAgain(t, filepath.Join("../../testdata/pcaps", "real-"+s.Name+".pcap")))
+					got := orderly(kinds(t, stdout))
+					want := orderly(kinds(t, readAgain(t, filepath.Join("../../testdata/pcaps", "real-"+s.Name+".pcap"))))
 					if !slices.Equal(got, want) {
 						t.Errorf("live saw %q, the capture of such a scene holds %q", got, want)
 					}
@@ -284,7 +292,7 @@ func TestLiveSafety(t *testing.T) {
 		t.Errorf("with -v it says of that\n%s", said)
 	}
 	live.signal(syscall.SIGHUP)
-	for range 100 {
+	for range 400 {
 		if _, err := os.Stat(filepath.Join(dir, "x.pcap1")); err == nil {
 			break
 		}

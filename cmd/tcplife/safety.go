@@ -17,8 +17,11 @@ import (
 func (f *liveFlags) openLive() (*capture.Live, error) {
 	useRightToCapture()
 	devices, err := capture.OpenLive(f.devices, capture.LiveOptions{
-		Filter: f.filter, Snaplen: f.snaplen, Buffer: f.buffer << 10, Promiscuous: !f.noPromiscuous, Immediate: f.immediate || f.viewed,
+		Filter: f.filter, Snaplen: f.snaplen, Buffer: f.buffer << 10, Promiscuous: !f.noPromiscuous, Immediate: f.immediate || f.viewed, Count: f.count,
 	})
+	if errors.Is(err, capture.ErrNoDevice) {
+		err = fmt.Errorf("%w; tcplife devices lists those there are", err)
+	}
 	if !errors.Is(err, fs.ErrPermission) {
 		return devices, err
 	}
@@ -40,8 +43,12 @@ func (l *live) secure() error {
 	var dirs []string
 	if f.ring.Path != "" {
 		if l.ring, err = capture.NewRing(f.ring, time.Now().UnixNano()); err != nil {
-			if errors.Is(err, fs.ErrPermission) {
-				err = fmt.Errorf("%w; the capture files are written with the rights of the user that live becomes: see --user", err)
+			err = fmt.Errorf("begin the capture file: %w", err)
+			switch {
+			case errors.Is(err, fs.ErrPermission):
+				err = fmt.Errorf("%w; it is written with the rights of the user that live becomes: see --user", err)
+			case errors.Is(err, fs.ErrNotExist):
+				err = fmt.Errorf("%w; the directory must be there", err)
 			}
 			return err
 		}
