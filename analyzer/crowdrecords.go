@@ -32,16 +32,24 @@ type Listener struct {
 	Ignored  uint64 `json:"ignored_syns"`       // though others were answered: the queue was full
 	FellBack uint64 `json:"syn_acks_after_ack"` // accept queue overflow, or TCP_DEFER_ACCEPT
 
-	Embryonic       uint64 `json:"embryonic"`      // when the capture ended
-	EmbryonicPeak   uint64 `json:"embryonic_peak"` // in SYN_RCVD at one time
-	EmbryonicPeakAt Time   `json:"embryonic_peak_at"`
-	BacklogNeeded   uint64 `json:"backlog_needed"` // to hold every attempt that was under way at one time, the ignored ones too
+	Embryonic       uint64           `json:"embryonic"`      // when the capture ended
+	EmbryonicPeak   uint64           `json:"embryonic_peak"` // in SYN_RCVD at one time
+	EmbryonicPeakAt Time             `json:"embryonic_peak_at"`
+	EmbryonicSeries *EmbryonicSeries `json:"embryonic_series"` // nil: there were never eight at one time
+	BacklogNeeded   uint64           `json:"backlog_needed"`   // to hold every attempt that was under way at one time, the ignored ones too
 
 	SynAckRetransmissions []uint64 `json:"syn_ack_retransmissions"` // answered attempts by how often the SYN-ACK was sent again: 0, 1, …, 7 or more
 
 	Handshake  RTT         `json:"handshake_s"` // SYN to ACK
 	SynRcvd    RTT         `json:"syn_rcvd_s"`  // SYN-ACK to ACK
 	SynCookies *SynCookies `json:"syn_cookies"` // nil: no sign of them
+}
+
+// EmbryonicSeries is how many attempts were in SYN_RCVD over time, from the moment at which there were eight.
+type EmbryonicSeries struct {
+	Start Time     `json:"start"`
+	Step  Duration `json:"step_s"`
+	Peaks []uint64 `json:"peaks"` // the most at one time in each step
 }
 
 // SynCookies are the signs that a listener kept nothing of an attempt (RFC 4987 §3.6).
@@ -240,9 +248,17 @@ func listener(l *crowd.Listener) Listener {
 		Answered: l.Answered, Completed: l.Completed, Refused: l.Refused, Unreachable: l.Unreachable, Unanswered: l.Unanswered,
 		Abandoned: l.Abandoned, Disowned: l.Disowned, Withdrawn: l.Withdrawn, Ignored: l.Ignored, FellBack: l.FellBack,
 		Embryonic: l.Embryonic, EmbryonicPeak: l.EmbryonicPeak, EmbryonicPeakAt: timeOf(l.EmbryonicPeakAt, l.EmbryonicPeak > 0),
-		BacklogNeeded: l.HalfOpenPeak, SynAckRetransmissions: l.Retransmissions,
+		EmbryonicSeries: embryonicSeries(l.EmbryonicCourse),
+		BacklogNeeded:   l.HalfOpenPeak, SynAckRetransmissions: l.Retransmissions,
 		Handshake: latencies(l.Handshake), SynRcvd: latencies(l.SynRcvd), SynCookies: synCookies(l.Cookies),
 	}
+}
+
+func embryonicSeries(c *crowd.Course) *EmbryonicSeries {
+	if c == nil {
+		return nil
+	}
+	return &EmbryonicSeries{Time(c.Start), Duration(c.Step), c.Peaks}
 }
 
 func timeOf(t int64, known bool) Time {

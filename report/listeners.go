@@ -2,6 +2,7 @@ package report
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/tcplife/tcplife/analyzer"
 )
@@ -34,6 +35,7 @@ func listenerSection(r *analyzer.Result, top int) section {
 			toned(some(l.FellBack), alert),
 			some(l.Disowned),
 			some(l.EmbryonicPeak),
+			courseCell(l.EmbryonicSeries),
 			some(l.BacklogNeeded),
 			{full: span(l.Handshake.P50)},
 			{full: span(l.Handshake.P99)},
@@ -44,6 +46,15 @@ func listenerSection(r *analyzer.Result, top int) section {
 		s.total = 0
 	}
 	return s
+}
+
+// courseCell draws numbers over time in a few marks.
+func courseCell(s *analyzer.EmbryonicSeries) cell {
+	if s == nil {
+		return cell{full: unknown}
+	}
+	const marks = 16
+	return cell{full: sparkline(s.Peaks, (len(s.Peaks)+marks-1)/marks, slices.Max(s.Peaks))}
 }
 
 // toned is a cell in a tone, unless it says nothing.
@@ -64,11 +75,12 @@ var listenerGrid = grid{
 		{name: "fell_back", header: cell{full: "SYN-ACK AFTER ACK", short: "AFTER ACK"}, right: true, hide: true},
 		{name: "reset", header: cell{full: "RESET"}, right: true, hide: true},
 		{name: "embryonic", header: cell{full: "EMBRYONIC"}, right: true},
+		{name: "course", header: cell{full: "OVER TIME"}, hide: true},
 		{name: "backlog", header: cell{full: "BACKLOG"}, right: true},
 		{name: "p50", header: cell{full: "P50"}, right: true, hide: true},
 		{name: "p99", header: cell{full: "P99"}, right: true, hide: true},
 		{name: "cookies", header: cell{full: "COOKIES SINCE"}, hide: true},
 	},
-	steps: []step{shorten("cookies"), shorten("fell_back"), shorten("listener"), drop("p50"), drop("reset"), drop("refused"), drop("p99"),
+	steps: []step{shorten("cookies"), shorten("fell_back"), shorten("listener"), drop("p50"), drop("course"), drop("reset"), drop("refused"), drop("p99"),
 		drop("embryonic"), drop("fell_back"), drop("cookies")},
 }

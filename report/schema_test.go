@@ -176,6 +176,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 		{"zeek", schema.Defs["zeek"], reflect.TypeFor[analyzer.Zeek]()},
 		{"tshark", schema.Defs["tshark"], reflect.TypeFor[analyzer.Tshark]()},
 		{"listener", schema.Defs["listener"], reflect.TypeFor[analyzer.Listener]()},
+		{"embryonic_series", schema.Defs["embryonic_series"], reflect.TypeFor[analyzer.EmbryonicSeries]()},
 		{"syn_cookies", schema.Defs["syn_cookies"], reflect.TypeFor[analyzer.SynCookies]()},
 		{"syn_flood", schema.Defs["syn_flood"], reflect.TypeFor[analyzer.SynFlood]()},
 		{"scan", schema.Defs["scan"], reflect.TypeFor[analyzer.Scan]()},

@@ -217,6 +217,7 @@ func (c *Crowd) SynAck(now int64, a *Attempt, syn, synAck *Probe) {
 		}
 		t.answered++
 		t.embryonic.begin(now)
+		t.noteEmbryonic(now)
 		if f := t.flood; f != nil {
 			f.answered++
 		}
@@ -269,6 +270,7 @@ func (c *Crowd) Complete(now int64, a *Attempt) {
 		t.halfOpen.end(a.SynAt)
 		if a.SynAckAt != 0 {
 			t.embryonic.end(a.SynAckAt)
+			t.noteEmbryonic(now)
 		}
 		if f := t.flood; f != nil && a.SynAt >= f.begun && f.completed < f.attempts {
 			f.completed++
@@ -296,7 +298,7 @@ func (c *Crowd) End(now int64, a *Attempt, end End, cut bool, synAcksAgain int, 
 	flooded := port != nil && port.flood != nil && port.flood.alarmed
 	for _, t := range [...]*target{port, whole} {
 		if t != nil && !cut {
-			t.ended(a, end)
+			t.ended(c.now, a, end)
 		}
 	}
 	if t := port; t != nil {
@@ -321,7 +323,7 @@ func (c *Crowd) End(now int64, a *Attempt, end End, cut bool, synAcksAgain int, 
 	}
 }
 
-func (t *target) ended(a *Attempt, end End) {
+func (t *target) ended(now int64, a *Attempt, end End) {
 	t.ends[end]++
 	if end >= Idle {
 		return
@@ -329,6 +331,7 @@ func (t *target) ended(a *Attempt, end End) {
 	t.halfOpen.end(a.SynAt)
 	if a.SynAckAt != 0 {
 		t.embryonic.end(a.SynAckAt)
+		t.noteEmbryonic(now)
 	}
 	if f := t.flood; f != nil && a.SynAt >= f.begun {
 		f.ended(end)
@@ -384,6 +387,7 @@ func (c *Crowd) Finish(now int64) {
 	for _, t := range c.order {
 		if c.targets[t.socket] == t {
 			t.tick(c.now, c)
+			t.noteEmbryonic(c.now)
 		}
 	}
 }
@@ -403,6 +407,7 @@ type Listener struct {
 	Embryonic, HalfOpen    uint64 // now
 	EmbryonicPeak          uint64
 	EmbryonicPeakAt        int64
+	EmbryonicCourse        *Course // nil for one that never had many
 	HalfOpenPeak           uint64
 	Retransmissions        []uint64
 	Handshake, SynRcvd     Percentiles
@@ -436,7 +441,7 @@ func (t *target) listener() Listener {
 		Answered: t.answered, Completed: t.completed,
 		Refused: t.ends[Refused], Unanswered: t.ends[Unanswered], Disowned: t.ends[Disowned], Withdrawn: t.ends[Withdrawn],
 		Unreachable: t.ends[Unreachable], Abandoned: t.ends[Abandoned], Ignored: t.ignored, FellBack: t.fellBack,
-		Embryonic: t.embryonic.n, HalfOpen: t.halfOpen.n, EmbryonicPeak: t.embryonic.peak, EmbryonicPeakAt: t.embryonic.peakAt,
+		Embryonic: t.embryonic.n, HalfOpen: t.halfOpen.n, EmbryonicPeak: t.embryonic.peak, EmbryonicPeakAt: t.embryonic.peakAt, EmbryonicCourse: t.course.whole(),
 		HalfOpenPeak: t.halfOpen.peak, Handshake: t.handshake.percentiles(), SynRcvd: t.synRcvd.percentiles(),
 	}
 	n := len(t.retransmissions)

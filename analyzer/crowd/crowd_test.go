@@ -347,3 +347,36 @@ func TestCookiesLoseOptions(t *testing.T) {
 		}
 	}
 }
+
+// A course never has more steps than it may, and each has the greatest number of its time.
+func TestCourse(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var c course
+		type change struct {
+			at int64
+			n  uint64
+		}
+		var list []change
+		now := 1000 * second
+		for range rapid.IntRange(1, 200).Draw(t, "changes") {
+			now += rapid.Int64Range(0, 2*second).Draw(t, "later")
+			list = append(list, change{now, rapid.Uint64Range(0, 9).Draw(t, "n")})
+			c.note(now, list[len(list)-1].n)
+		}
+		got := c.whole()
+		if n := int64(len(got.Peaks)); n > courseMoments || got.Start > list[0].at || got.Start+n*got.Step <= now || got.Start%got.Step != 0 {
+			t.Fatalf("%d steps of %d from %d, for %d to %d", n, got.Step, got.Start, list[0].at, now)
+		}
+		for i, peak := range got.Peaks {
+			from, want := got.Start+int64(i)*got.Step, uint64(0)
+			for j, x := range list {
+				if x.at < from+got.Step && (j+1 == len(list) || list[j+1].at >= from) {
+					want = max(want, x.n)
+				}
+			}
+			if peak != want {
+				t.Fatalf("step %d: %d, not %d", i, peak, want)
+			}
+		}
+	})
+}

@@ -20,8 +20,9 @@ type target struct {
 
 	retransmissions [maxRetransmissions + 1]uint64 // answered attempts, by how often a timer sent the SYN-ACK again
 
-	halfOpen  held // attempts that are neither completed nor ended
-	embryonic held // those of them that were answered
+	halfOpen  held    // attempts that are neither completed nor ended
+	embryonic held    // those of them that were answered
+	course    *course // of embryonic, once it has grown
 
 	answeredIn         [4]uint64 // seconds in which a SYN was answered, a ring of bits
 	answeredAt         int64     // the latest second in it
@@ -51,7 +52,7 @@ const (
 func (t *target) tick(now int64, c *Crowd) {
 	if t.halfOpen.slot != now/holdSlot {
 		t.halfOpen.advance(now, t.flood.aged)
-		t.embryonic.advance(now, nil)
+		t.expire(now)
 	}
 	if t.cookies != nil {
 		t.cookies.advance(now)
@@ -59,6 +60,28 @@ func (t *target) tick(now int64, c *Crowd) {
 	if now/cusumPeriod > t.rates.period {
 		t.watch(now, c)
 	}
+}
+
+// expire forgets embryonic attempts that have been held for too long, and notes when their number changed.
+func (t *target) expire(now int64) {
+	e := &t.embryonic
+	for t.course != nil && e.n > 0 && e.slot+1 < now/holdSlot {
+		e.advance((e.slot+1)*holdSlot, nil)
+		t.course.note(e.slot*holdSlot, e.n)
+	}
+	e.advance(now, nil)
+	t.noteEmbryonic(now)
+}
+
+// noteEmbryonic takes note of a change.
+func (t *target) noteEmbryonic(now int64) {
+	if t.course == nil {
+		if t.embryonic.n < early || t.whole {
+			return
+		}
+		t.course = &course{}
+	}
+	t.course.note(now, t.embryonic.n)
 }
 
 // markAnswered remembers that a SYN of this second was answered.
