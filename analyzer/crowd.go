@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"github.com/tcplife/tcplife/analyzer/crowd"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -13,6 +14,8 @@ const (
 	attempted
 	answered
 	completed
+	fellBack // completed, but the listener has not accepted it
+	accepted // after all
 	failed
 )
 
@@ -20,6 +23,7 @@ const (
 func (c *connection) attempt() crowd.Attempt {
 	at := attemptBy(&c.key, c.opener)
 	at.SynAt, at.SynAckAt = c.sides[c.opener].openingAt, c.sides[1-c.opener].synAckAt
+	at.AckAt = c.tcp.HandshakeAckAt
 	return at
 }
 
@@ -53,7 +57,7 @@ func (a *Analyzer) follow(c *connection, before openings, seg *flows.Segment) {
 		return
 	}
 	now := c.openings()
-	if c.phase == completed && now == before {
+	if (c.phase == completed || c.phase == accepted) && now == before {
 		return
 	}
 	at := c.attempt()
@@ -72,11 +76,15 @@ func (a *Analyzer) follow(c *connection, before openings, seg *flows.Segment) {
 			a.crowd.SynAck(a.clock, &at, &c.first, &granted)
 		} else if synAcks > syns {
 			a.crowd.SynAckAgain(a.clock, &at, int(synAcks-syns), c.tcp.HandshakeAcked)
+			a.fallBack(c, &at)
 		}
 		c.phase = max(c.phase, answered)
 	}
 	switch {
-	case c.phase == completed || c.embryonic():
+	case c.phase == completed || c.phase == accepted || c.embryonic():
+	case c.phase == fellBack:
+		a.crowd.Resumed(a.clock, &at)
+		c.phase = accepted
 	case reached(&c.tcp.Ends[1-c.opener]) || !c.over():
 		a.crowd.Complete(a.clock, &at)
 		c.phase, c.first = completed, crowd.Probe{}
@@ -84,6 +92,22 @@ func (a *Analyzer) follow(c *connection, before openings, seg *flows.Segment) {
 		a.crowd.End(a.clock, &at, c.failure(), false, c.synAcksAgain(), &c.first)
 		c.phase = failed
 	}
+}
+
+// fallBack tells the crowd that the listener is in SYN_RCVD again, if it is.
+func (a *Analyzer) fallBack(c *connection, at *crowd.Attempt) {
+	if c.tcp.Ends[1-c.opener].State() != tcpstate.SynRcvd {
+		return
+	}
+	switch c.phase {
+	case completed:
+		a.crowd.FellBack(a.clock, at, true)
+	case accepted:
+		a.crowd.FellBack(a.clock, at, false)
+	default:
+		return
+	}
+	c.phase = fellBack
 }
 
 // synAcksAgain is how often the SYN-ACK was repeated though no SYN had been.
@@ -112,13 +136,21 @@ func (c *connection) failure() crowd.End {
 // leave tells the crowd that a record has ended.
 func (a *Analyzer) leave(c *connection, by EndedBy) {
 	var end crowd.End
+	at := c.attempt()
+	cut := by == EndCaptureEnd && !c.over()
 	switch c.phase {
 	case failed:
 		return
 	case unopened:
 		a.strayed(c)
 		return
-	case completed:
+	case completed, fellBack, accepted:
+		if c.phase == fellBack && !cut {
+			a.crowd.Resumed(a.clock, &at)
+		}
+		if t, known := reachedAt(&c.tcp.Ends[1-c.opener]); c.phase == accepted && known {
+			a.crowd.Accepted(&at, t)
+		}
 		end = crowd.Used
 		if c.sides[c.opener].bytes == 0 {
 			end = crowd.Idle
@@ -126,8 +158,7 @@ func (a *Analyzer) leave(c *connection, by EndedBy) {
 	default:
 		end = c.failure()
 	}
-	at := c.attempt()
-	a.crowd.End(a.clock, &at, end, by == EndCaptureEnd && !c.over(), c.synAcksAgain(), &c.first)
+	a.crowd.End(a.clock, &at, end, cut, c.synAcksAgain(), &c.first)
 	c.phase = failed
 }
 

@@ -171,12 +171,18 @@ func (c *connection) handshake(client, server int) Handshake {
 
 // reached reports whether an end is believed to have been in a synchronized state.
 func reached(e *tcpstate.Endpoint) bool {
+	_, is := reachedAt(e)
+	return is
+}
+
+// reachedAt is when it first was.
+func reachedAt(e *tcpstate.Endpoint) (at int64, known bool) {
 	for _, h := range e.History {
 		if h.State >= tcpstate.Established {
-			return true
+			return h.At, true
 		}
 	}
-	return false
+	return 0, false
 }
 
 // outcome names what became of the attempt to open.

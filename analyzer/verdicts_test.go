@@ -117,3 +117,21 @@ func segmentsOf(t *testing.T, file string) (all []flows.Segment) {
 		all = decoder.Decode(packet, all)
 	}
 }
+
+// What a listener did not accept at the ACK was in SYN_RCVD for as long as the connections' own histories say.
+func TestSynRcvdOfOverflow(t *testing.T) {
+	var longest analyzer.Duration
+	a := analyzer.New(analyzer.Options{}, func(c *analyzer.Connection) {
+		if s := c.Server.States; len(s) > 1 {
+			longest = max(longest, analyzer.Duration(s[1].At-s[0].At))
+		}
+	})
+	for _, seg := range segmentsOf(t, "../testdata/pcaps/real-backlog-overflow.pcap") {
+		a.Segment(&seg)
+	}
+	a.Close()
+	l := a.Result().Listeners[0]
+	if l.SynRcvd.Max != longest || longest < 3e9 || l.FellBack == 0 || l.Embryonic != 0 {
+		t.Errorf("%+v, and %v", l, longest)
+	}
+}

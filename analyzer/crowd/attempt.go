@@ -9,6 +9,7 @@ type Attempt struct {
 	V6             bool
 	SynAt          int64 // its first SYN
 	SynAckAt       int64 // the first SYN-ACK, if there was one
+	AckAt          int64 // the ACK that completed it, if that was seen
 }
 
 // End is what became of an attempt.

@@ -179,7 +179,7 @@ func (c *Crowd) Syn(now int64, a *Attempt, syn *Probe) {
 		t.attempts++
 		t.syns++
 		t.last = now
-		t.halfOpen.begin(now)
+		t.halfOpen.begin(now, now)
 		t.rates.attempt(now)
 		t.look(now, a, syn, c, spread)
 	}
@@ -216,7 +216,7 @@ func (c *Crowd) SynAck(now int64, a *Attempt, syn, synAck *Probe) {
 			continue
 		}
 		t.answered++
-		t.embryonic.begin(now)
+		t.embryonic.begin(now, now)
 		t.noteEmbryonic(now)
 		if f := t.flood; f != nil {
 			f.answered++
@@ -277,9 +277,10 @@ func (c *Crowd) Complete(now int64, a *Attempt) {
 		}
 	}
 	if t := port; t != nil {
-		t.handshake.add(now - a.SynAt)
+		ackAt := cmp.Or(a.AckAt, now)
+		t.handshake.add(ackAt - a.SynAt)
 		if a.SynAckAt != 0 {
-			t.synRcvd.add(now - a.SynAckAt)
+			t.synRcvd.add(ackAt - a.SynAckAt)
 			if t.cookies != nil {
 				t.cookies.gone(a.SynAckAt)
 			}
@@ -287,6 +288,43 @@ func (c *Crowd) Complete(now int64, a *Attempt) {
 	}
 	if whole != nil {
 		c.settle(whole)
+	}
+}
+
+// FellBack is an attempt of which the target sends the SYN-ACK still, though the ACK had completed it: it has not taken it out of
+// its backlog. First says that it has not fallen back before.
+func (c *Crowd) FellBack(now int64, a *Attempt, first bool) {
+	c.advance(now)
+	port, whole := c.find(a)
+	for _, t := range [...]*target{port, whole} {
+		if t != nil {
+			t.halfOpen.begin(c.now, a.SynAt)
+			t.embryonic.begin(c.now, a.SynAckAt)
+			t.noteEmbryonic(c.now)
+		}
+	}
+	if port != nil && first && a.AckAt != 0 {
+		port.synRcvd.remove(a.AckAt - a.SynAckAt)
+	}
+}
+
+// Resumed is an attempt that had fallen back and is not held any more.
+func (c *Crowd) Resumed(now int64, a *Attempt) {
+	c.advance(now)
+	port, whole := c.find(a)
+	for _, t := range [...]*target{port, whole} {
+		if t != nil {
+			t.halfOpen.end(a.SynAt)
+			t.embryonic.end(a.SynAckAt)
+			t.noteEmbryonic(c.now)
+		}
+	}
+}
+
+// Accepted is the time at which one that had fallen back has come out of SYN_RCVD at last.
+func (c *Crowd) Accepted(a *Attempt, at int64) {
+	if port, _ := c.find(a); port != nil {
+		port.synRcvd.add(at - a.SynAckAt)
 	}
 }
 

@@ -112,7 +112,7 @@ func TestHeld(t *testing.T) {
 				h.end(since[i])
 				since = slices.Delete(since, i, i+1)
 			} else {
-				h.begin(now)
+				h.begin(now, now)
 				since = append(since, now)
 			}
 			want := uint64(0)

@@ -43,9 +43,13 @@ func index(slot int64) int64 { return slot & (holdSlots - 1) }
 
 func (h *held) at(slot int64) uint32 { return h.slots[index(slot)] }
 
-// begin holds one more from now on, the time that it was advanced to.
-func (h *held) begin(now int64) {
-	h.slots[index(h.slot)]++
+// begin holds one more from now on, the time that it was advanced to, as if it had been held since a time.
+func (h *held) begin(now, since int64) {
+	slot := min(since/holdSlot, h.slot)
+	if h.slot-slot >= holdSlots {
+		return
+	}
+	h.slots[index(slot)]++
 	if h.n++; h.n > h.peak {
 		h.peak, h.peakAt = h.n, now
 	}

@@ -24,6 +24,16 @@ func (l *latency) add(d int64) {
 	l.record(d)
 }
 
+// remove takes out one that was added.
+func (l *latency) remove(d int64) {
+	d = max(0, d)
+	if l.many != nil {
+		_ = l.many.RecordValues(l.trackable(d), -1) // cannot fail in range
+	} else if i := slices.Index(l.few, d); i >= 0 {
+		l.few = slices.Delete(l.few, i, i+1)
+	}
+}
+
 // spill puts what is held exactly into the histogram.
 func (l *latency) spill() {
 	if l.many == nil {
@@ -36,7 +46,12 @@ func (l *latency) spill() {
 }
 
 func (l *latency) record(d int64) {
-	_ = l.many.RecordValue(min(max(d/1e3, 1), l.many.HighestTrackableValue())) // cannot fail in range
+	_ = l.many.RecordValue(l.trackable(d)) // cannot fail in range
+}
+
+// trackable is a duration as the histogram counts it.
+func (l *latency) trackable(d int64) int64 {
+	return min(max(d/1e3, 1), l.many.HighestTrackableValue())
 }
 
 func (l *latency) merge(other *latency) {
@@ -57,6 +72,9 @@ type Percentiles struct {
 
 func (l *latency) percentiles() Percentiles {
 	if l.many != nil {
+		if l.many.TotalCount() <= 0 {
+			return Percentiles{}
+		}
 		at := func(q float64) int64 { return l.many.ValueAtQuantile(q) * 1e3 }
 		return Percentiles{at(50), at(90), at(99), l.many.Max() * 1e3, true}
 	}
