@@ -123,7 +123,7 @@ func TestSynRcvdOfOverflow(t *testing.T) {
 	var longest analyzer.Duration
 	a := analyzer.New(analyzer.Options{}, func(c *analyzer.Connection) {
 		if s := c.Server.States; len(s) > 1 {
-			longest = max(longest, analyzer.Duration(s[1].At-s[0].At))
+			longest = max(longest, analyzer.Duration(s[1].At-c.Handshake.SynAckAt))
 		}
 	})
 	for _, seg := range segmentsOf(t, "../testdata/pcaps/real-backlog-overflow.pcap") {
