@@ -298,6 +298,8 @@ func (a *Analyzer) finish(c *connection, at int64, by EndedBy) {
 		a.fill(&a.record, c, at, by)
 		a.totals.add(&a.record)
 		a.emit(&a.record)
+	} else if c.waited != [2]bool{} {
+		a.tellTimeWaits(c, at, by)
 	}
 	a.drop(c, by)
 }

@@ -41,7 +41,8 @@ type connection struct {
 	phase    phase       // of the attempt, as the crowd knows it
 	first    crowd.Probe // its first segment; nothing once the handshake is completed
 	stands   standing
-	reported bool // at its close
+	reported bool    // at its close
+	waited   [2]bool // which ends were in TIME_WAIT then
 
 	zeek   zeekLog
 	tshark completeness
@@ -325,10 +326,10 @@ func (c *connection) onlySyns() bool {
 
 // waits reports that an end is in TIME_WAIT.
 func (c *connection) waits() bool {
-	for i := range c.tcp.Ends {
-		if e := &c.tcp.Ends[i]; e.Known() && e.State() == tcpstate.TimeWait {
-			return true
-		}
-	}
-	return false
+	return c.waitsAt(0) || c.waitsAt(1)
+}
+
+func (c *connection) waitsAt(i int) bool {
+	e := &c.tcp.Ends[i]
+	return e.Known() && e.State() == tcpstate.TimeWait
 }

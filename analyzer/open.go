@@ -65,9 +65,29 @@ func (a *Analyzer) reportClosed(c *connection) {
 		return
 	}
 	c.reported = true
+	for i := range c.waited {
+		c.waited[i] = c.waitsAt(i)
+	}
 	a.preview(c, &a.record, c.closedBy())
 	a.totals.add(&a.record)
 	a.emit(&a.record)
+}
+
+// tellTimeWaits lets the totals know how TIME_WAITs ended that were running when the connection was reported.
+func (a *Analyzer) tellTimeWaits(c *connection, at int64, by EndedBy) {
+	c.tcp.Settle(at)
+	r := &a.record
+	r.TimeWait = r.TimeWait[:0]
+	for i, waited := range c.waited {
+		if waited {
+			c.timeWaits(r, &a.options, i, at, by)
+		}
+	}
+	client, server := c.key.AddrPortA(), c.key.AddrPortB()
+	if c.opener == 1 {
+		client, server = server, client
+	}
+	a.totals.timeWaits.end(client, server, r.TimeWait, a.options.Ports)
 }
 
 // closed reports that nothing is left of the connection but TIME_WAIT, and what may still be under way.

@@ -150,6 +150,27 @@ func TestAtClose(t *testing.T) {
 	}
 }
 
+// With AtClose the ledger tells at the end of TIME_WAITs what it tells without.
+func TestAtCloseTimeWaits(t *testing.T) {
+	ledger := func(file string, o analyzer.Options) string {
+		var tracker *analyzer.Analyzer
+		lives(t, file, o, func(a *analyzer.Analyzer, _ uint64) { tracker = a })
+		text, err := json.Marshal(tracker.Result().TimeWait)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for _, file := range captures(t) {
+		for _, msl := range []time.Duration{30 * time.Second, 50 * time.Millisecond} {
+			want := ledger(file, analyzer.Options{MSL: msl})
+			if got := ledger(file, analyzer.Options{MSL: msl, AtClose: true}); got != want {
+				t.Errorf("%s: with an MSL of %v the ledger is %s, want %s", file, msl, got, want)
+			}
+		}
+	}
+}
+
 // With the first DefaultSnaplen bytes of each packet the records are those of the whole packets. Only Zeek's history notes what
 // is cut, as Zeek would.
 func TestDefaultSnaplen(t *testing.T) {

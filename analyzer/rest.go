@@ -205,6 +205,8 @@ func (c *connection) pack(k *compact.Coder) {
 	k.Uint8(&c.stands.client)
 	k.Uint8(&c.stands.server)
 	k.Bool(&c.reported)
+	k.Bool(&c.waited[0])
+	k.Bool(&c.waited[1])
 	c.zeek.pack(k)
 	k.Uint8((*uint8)(&c.tshark.bits))
 	k.Uint8((*uint8)(&c.tshark.first))

@@ -75,14 +75,14 @@ type timeWaitAccount struct {
 	client, server timeWaitSide
 	twoMSL         Duration
 	proven, denied uint64
-	locked         uint64 // client's ports in the range, at the end of the capture
+	locked         uint64 // client's ports in the range, now
 }
 
 type timeWaitSide struct {
-	entered, restarts                uint64
+	entered, left, restarts          uint64    // left: how many have an end, if only that of the capture
 	ended                            [5]uint64 // by endOfTimeWait
 	observed, longest                Duration
-	firstEntered, lastEntered, until Time     // until: the last expiry of those that the capture's end cut off
+	firstEntered, lastEntered, until Time     // until: the last expiry of those held
 	once                             [2]int64 // the first one, from and until, as long as there is no second one
 	held                             timeline // of all, once there are two
 }
@@ -120,38 +120,65 @@ func (t *timeWaits) add(c *Connection, ports PortRange) {
 	for i := range c.TimeWait {
 		w := &c.TimeWait[i]
 		pair.twoMSL = w.TwoMSL
-		if w.ReuseProven == Yes {
-			pair.proven++
-		}
-		if w.Side == Server {
-			pair.server.add(w)
-			continue
-		}
-		pair.client.add(w)
-		if w.EndedBy == TimeWaitCaptureEnd && ports.Low <= c.Client.Port && c.Client.Port <= ports.High {
+		pair.side(w.Side).enter(w)
+		if w.Side == Client && ports.Low <= c.Client.Port && c.Client.Port <= ports.High {
 			pair.locked++
+		}
+		if w.EndedBy != TimeWaitRunning {
+			pair.leave(w, c.Client.Port, ports)
 		}
 	}
 }
 
-func (s *timeWaitSide) add(w *TimeWait) {
+// end adds how stays ended that were running when they were added.
+func (t *timeWaits) end(client, server netip.AddrPort, stays []TimeWait, ports PortRange) {
+	pair := t.pairs.entries[timeWaitPair{client.Addr(), server}]
+	for i := range stays {
+		if pair != nil && pair.side(stays[i].Side).ended[stillHeld] > 0 { // else it was left out meanwhile
+			pair.leave(&stays[i], client.Port(), ports)
+		}
+	}
+}
+
+func (p *timeWaitAccount) side(s Side) *timeWaitSide {
+	if s == Server {
+		return &p.server
+	}
+	return &p.client
+}
+
+// leave adds how a stay ended that has been entered.
+func (p *timeWaitAccount) leave(w *TimeWait, port uint16, ports PortRange) {
+	p.side(w.Side).leave(w)
+	if w.ReuseProven == Yes {
+		p.proven++
+	}
+	if w.Side == Client && w.EndedBy != TimeWaitCaptureEnd && ports.Low <= port && port <= ports.High {
+		p.locked--
+	}
+}
+
+// enter adds a stay that is not over.
+func (s *timeWaitSide) enter(w *TimeWait) {
 	if s.entered == 0 {
 		s.firstEntered, s.lastEntered, s.until, s.held.step = w.Entered, w.Entered, NoTime, gridSteps[0]
 	}
 	s.entered++
+	s.ended[stillHeld]++
+	if w.EndedBy == TimeWaitRunning {
+		s.until = max(s.until, w.Expires)
+	}
+	s.firstEntered, s.lastEntered = min(s.firstEntered, w.Entered), max(s.lastEntered, w.Entered)
+}
+
+// leave adds how a stay ended.
+func (s *timeWaitSide) leave(w *TimeWait) {
 	s.restarts += w.Restarts
 	s.observed += w.Observed
 	s.longest = max(s.longest, w.Observed)
-	s.firstEntered, s.lastEntered = min(s.firstEntered, w.Entered), max(s.lastEntered, w.Entered)
+	s.ended[stillHeld]--
 	until := w.Entered + Time(w.Observed)
 	switch w.EndedBy {
-	case TimeWaitCaptureEnd:
-		s.ended[stillHeld]++
-		s.until = max(s.until, w.Expires)
-		until++ // it is there at the last moment
-	case TimeWaitRunning:
-		s.ended[hasExpired]++ // it will have
-		until = w.Expires
 	case TimeWaitExpired:
 		s.ended[hasExpired]++
 	case TimeWaitReused:
@@ -160,8 +187,12 @@ func (s *timeWaitSide) add(w *TimeWait) {
 		s.ended[wasReset]++
 	case TimeWaitEvicted:
 		s.ended[wasEvicted]++
+	default:
+		s.ended[stillHeld]++
+		s.until = max(s.until, w.Expires)
+		until++ // it is there at the last moment
 	}
-	switch s.entered { // most clients come once, and a timeline takes room
+	switch s.left++; s.left { // most clients come once, and a timeline takes room
 	case 1:
 		s.once = [2]int64{int64(w.Entered), int64(until)}
 		return
@@ -198,12 +229,14 @@ func (s *timeWaitSide) holder(ip netip.Addr) TimeWaitHolder {
 	if s.entered == 0 {
 		return h
 	}
-	if s.entered == 1 && len(s.held.change) == 0 {
+	if s.left == 1 && len(s.held.change) == 0 {
 		s.held.add(s.once[0], s.once[1], maxTimeWaitMoments)
 	}
 	s.held.settle(maxTimeWaitMoments)
 	h.HeldPeak, h.HeldPeakAt = s.held.peak()
-	h.LastExpiry = s.until
+	if h.Held > 0 {
+		h.LastExpiry = s.until
+	}
 	switch {
 	case h.HeldPeak < h.Held: // the last ones came after the last moment
 		h.HeldPeak, h.HeldPeakAt = h.Held, s.lastEntered

@@ -28,10 +28,19 @@ func TestTimeWaitLedger(t *testing.T) {
 	refused.TimeWait = nil
 	refused.Findings = []Finding{{Code: "time_wait_refused"}}
 	ledger.add(refused, ports)
-	both := waiting(40005, 34, TimeWaitRunning, 1e9)
+	both := waiting(40005, 31, TimeWaitRunning, 1e9)
 	both.TimeWait = append(both.TimeWait, both.TimeWait[0])
 	both.TimeWait[1].Side = Server
 	ledger.add(both, ports)
+
+	first, _ := ledger.records(ports)
+	if c := first[0].Client; c.Held != 3 || c.Expired != 1 || c.LastExpiry != 92e9 || first[0].Ports.Locked != 2 {
+		t.Errorf("while one of them runs: %+v, %+v", c, first[0].Ports)
+	}
+	for i := range both.TimeWait {
+		both.TimeWait[i].EndedBy, both.TimeWait[i].Observed = TimeWaitExpired, 60e9
+	}
+	ledger.end(netip.AddrPortFrom(both.Client.IP, both.Client.Port), netip.AddrPortFrom(both.Server.IP, both.Server.Port), both.TimeWait, ports)
 
 	list, leftOut := ledger.records(ports)
 	if len(list) != 1 || leftOut != 0 {
@@ -39,7 +48,7 @@ func TestTimeWaitLedger(t *testing.T) {
 	}
 	h := list[0]
 	want := TimeWaitHolder{
-		IP: netip.MustParseAddr("192.0.2.1"), Entered: 7, Held: 2, HeldPeak: 4, HeldPeakAt: 34e9, Observed: 166e9, Longest: 60e9, Restarts: 7,
+		IP: netip.MustParseAddr("192.0.2.1"), Entered: 7, Held: 2, HeldPeak: 4, HeldPeakAt: 32e9, Observed: 225e9, Longest: 60e9, Restarts: 7,
 		Expired: 2, Reused: 1, Reset: 1, Evicted: 1, LastExpiry: 92e9,
 	}
 	if h.Client != want {
