@@ -98,7 +98,7 @@ func (m *marks) found() []Mark {
 		{"same_window", m.sameWindow},
 		{"same_options", m.sameOpts},
 	} {
-		if share := ratio(mark.n, m.n); share >= most && !(mark.name == "same_options" && m.bare == m.n) {
+		if share := ratio(mark.n, m.n); share >= most && !(mark.name == "same_options" && ratio(m.bare, m.n) >= most) {
 			list = append(list, Mark{mark.name, share})
 		}
 	}
