@@ -61,6 +61,7 @@ func (t *target) look(now int64, a *Attempt, syn *Probe, c *Crowd, spread bool) 
 			f.begun, f.attempts, f.completed = t.rates.first, t.rates.syns-1, t.rates.completed
 		}
 		f.syns = f.attempts
+		f.answered = min(t.embryonic.n, f.attempts)
 		t.flood = f
 		if !t.whole {
 			for i := uint64(1); i < early; i++ {
@@ -216,7 +217,7 @@ func (t *target) judge(f *flood, c *Crowd) Flood {
 	r := Flood{
 		Target: t.addr, Port: t.port, Whole: t.whole, V6: t.v6,
 		Onset: f.begun, End: max(end, f.begun),
-		Syns: upTo.syns, Attempts: upTo.attempts, Completed: f.completed, Answered: f.answered,
+		Syns: upTo.syns, Attempts: upTo.attempts, Completed: f.completed, Answered: min(f.answered, upTo.attempts),
 		PeakRate: float64(f.peakRate), HalfOpen: f.peak,
 		Sources: f.sources.distinct(), SourcesExact: f.sources.exact(), Entropy: f.sources.entropy(), OnceShare: f.sources.onceShare(),
 		Prefixes: [2]int{f.sources.prefixes(2, 4), f.sources.prefixes(3, 8)}, Sampled: len(f.sources.values),
