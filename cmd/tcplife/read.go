@@ -136,12 +136,13 @@ func (f *readFlags) addTrackingFlags(flags *pflag.FlagSet) {
 // givenOnce lets no flag be given twice but for those that people write as -nn and -vv, and -i. It is called once all are there.
 func givenOnce(flags *pflag.FlagSet) {
 	flags.VisitAll(func(flag *pflag.Flag) {
+		if flag.Name == "numeric" || flag.Name == "verbose" || flag.Name == "interface" {
+			return
+		}
 		if flag.DefValue == "[]" || flag.DefValue == "0s" || flag.Name == "max-connections" {
 			flag.DefValue = "" // there is none to show
 		}
-		if flag.Name != "numeric" && flag.Name != "verbose" && flag.Name != "interface" {
-			flag.Value = &once{Value: flag.Value}
-		}
+		flag.Value = &once{Value: flag.Value}
 	})
 }
 

@@ -320,9 +320,9 @@ func TestViewInForeignDirectory(t *testing.T) {
 	defer server.Close()
 	term.until(":6000")
 	term.press("w")
-	term.until("3 packets of connection 1 are in")
-	if _, err := os.Stat(filepath.Join(writable, "tcplife-1.pcapng")); err != nil {
-		t.Error(err)
+	term.until("3 packets of connection ")
+	if names, err := filepath.Glob(filepath.Join(writable, "tcplife-*.pcapng")); len(names) != 1 {
+		t.Errorf("written: %q, %v", names, err)
 	}
 	term.press("q")
 	term.restored()
