@@ -89,12 +89,13 @@ func (a *Analyzer) expire(now int64) {
 	if now <= a.clock {
 		return
 	}
-	a.clock = now
 	for {
 		m, due := a.wheel.first(now)
 		if !due {
+			a.clock = now
 			return
 		}
+		a.clock = max(a.clock, m.at) // so it makes no difference by how many steps the time came here
 		a.wheel.pop()
 		a.makeRoom()
 		a.look(m)
