@@ -338,8 +338,11 @@ func openDevice(name string, o LiveOptions) (*device, error) {
 		}
 	}
 	if d.handle, err = inactive.Activate(); err != nil {
-		if strings.Contains(strings.ToLower(err.Error()), "permi") { // PCAP_ERROR_PERM_DENIED, PCAP_ERROR_PROMISC_PERM_DENIED
+		switch what := strings.ToLower(err.Error()); {
+		case strings.Contains(what, "permi"): // PCAP_ERROR_PERM_DENIED, PCAP_ERROR_PROMISC_PERM_DENIED
 			err = fs.ErrPermission
+		case strings.Contains(what, "not up"): // PCAP_ERROR_IFACE_NOT_UP
+			err = errors.New("it is down: bring it up first")
 		}
 		return nil, err
 	}

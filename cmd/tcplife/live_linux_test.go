@@ -370,6 +370,13 @@ func TestLiveDevices(t *testing.T) {
 		}
 	}
 	ip("link", "add", "d0", "type", "veth", "peer", "name", "d1")
+	lab.Server.Do(func() error {
+		out, err := exec.Command("tcplife", "live", "-i", "d0").CombinedOutput()
+		if want := "tcplife: capture on \"d0\": it is down: bring it up first\n"; string(out) != want {
+			t.Errorf("of a device that is down: %q, want %q", out, want)
+		}
+		return err
+	})
 	ip("link", "set", "d1", "up")
 	ip("link", "set", "d0", "up")
 	live := startLiveIn(t, lab.Server.Do, "-i", "d0", "-i", "eth0", "-o", "jsonl")
