@@ -13,9 +13,11 @@ type arena struct {
 type block uint32
 
 const (
-	grain     = 16 // bytes; every size is a multiple
+	// grain is what every size is a multiple of, in bytes. A connection grows as it goes on: were sizes finer, what it leaves
+	// behind would fit none of the others, which have all grown too.
+	grain     = 128
 	chunkSize = 1 << 20
-	fine      = 64 // classes one grain apart; beyond, each is twice as big as the one before
+	fine      = 8 // classes one grain apart; beyond, each is twice as big as the one before
 	classes   = fine + 6
 	maxString = grain * fine << (classes - fine)
 )
