@@ -16,7 +16,7 @@ const (
 	exitOK             = 0 // everything was read and reported
 	exitFailed         = 1 // there is no report, or not the whole of it could be written
 	exitUsage          = 2 // the command line makes no sense
-	exitIncomplete     = 3 // there is a report, but the input was damaged, packets were dropped or reading was interrupted
+	exitIncomplete     = 3 // there is a report, but the input was damaged, packets were dropped, connections were given up for a limit, or reading was interrupted
 	exitConditionHolds = 4 // there is a report, and what --fail-on asks for holds
 )
 
@@ -24,7 +24,8 @@ const exitCodesHelp = `Exit codes:
   0  everything was read and reported
   1  failed: there is no report, or not the whole of it could be written
   2  the command line makes no sense
-  3  reported, but the input was damaged, packets were dropped or reading was interrupted
+  3  reported, but the input was damaged, packets were dropped, connections were given up
+     for a limit, or reading was interrupted
   4  reported, and a --fail-on condition holds
 Where several apply it is 2, then 1, then 3, then 4.`
 
