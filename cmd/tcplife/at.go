@@ -46,12 +46,7 @@ listening socket is in no capture.`,
   tcplife at web.pcap --time '2023-11-14 22:13:32.5' --msl linux
   tcplife at web.pcap --time '#1234' --where 'server.port == 443'
   tcplife at web.pcap --time +1m -o json | jq '.by_state'`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return &usageError{"no capture file is given", `tcplife at FILE --time +12.5s; "-" is the standard input`}
-			}
-			return nil
-		},
+		Args: needFiles(`tcplife at FILE --time +12.5s; "-" is the standard input`),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.files = args
 			r, moment, err := f.prepare(cmd)

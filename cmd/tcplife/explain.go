@@ -47,12 +47,7 @@ The files are read twice, so that standard input can not be one of them.`,
   tcplife explain web.pcap -f 'host 10.0.0.7 and port 443'
   tcplife explain web.pcap --where 'teardown.reset.by == "server"' --top 1
   tcplife explain web.pcap --conn 4711 -o json | jq '.ladders[0].verdict'`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return &usageError{"no capture file is given", "tcplife explain FILE"}
-			}
-			return nil
-		},
+		Args: needFiles("tcplife explain FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.files = args
 			r, err := f.prepare(cmd)

@@ -39,12 +39,7 @@ than marks, a mark is the most of its time.`,
   tcplife population web.pcap --step 1s --by host
   tcplife population web.pcap --step 1s -o csv > states.csv
   tcplife population web.pcap --where 'server.port == 443' -o json | jq '.population[0].peaks'`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return &usageError{"no capture file is given", `tcplife population FILE; "-" is the standard input`}
-			}
-			return nil
-		},
+		Args: needFiles(`tcplife population FILE; "-" is the standard input`),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.files = args
 			r, err := f.prepare(cmd)

@@ -75,12 +75,7 @@ fragments only the packet that completed it is written.`,
   tcplife read web.pcap --fail-on 'syn_floods > 0 || resets > 10' > report.txt
   tcplife read web.pcap -o json | jq '.summary.by_outcome'
   ssh host tcpdump -i eth0 -U -w - tcp | tcplife read - -o jsonl`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return &usageError{"no capture file is given", `tcplife read FILE; "-" is the standard input`}
-			}
-			return nil
-		},
+		Args: needFiles(`tcplife read FILE; "-" is the standard input`),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.files = args
 			r, err := f.prepare(cmd)
@@ -112,6 +107,16 @@ fragments only the packet that completed it is written.`,
 	complete(cmd, "msl", mslNames())
 	complete(cmd, "key", keyLayers)
 	return cmd
+}
+
+// needFiles wants a capture file on the command line, and shows how it is given.
+func needFiles(hint string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return &usageError{"no capture file is given", hint}
+		}
+		return nil
+	}
 }
 
 // addPacketFlags adds those that say which packets are read.
