@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer/compact"
-	"github.com/tcplife/tcplife/analyzer/crowd"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -47,8 +46,10 @@ const (
 // Analyzer follows the connections of one capture. It is fed in the capture's order and is not safe for concurrent
 // use. It never reads the wall clock.
 type Analyzer struct {
-	options Options
-	emit    func(*Connection)
+	options  Options
+	accounts *accounts
+	journal  *journal // what the accounts are told by others; nil if it is told at once
+	when     moment
 
 	table   table
 	wheel   wheel
@@ -70,29 +71,37 @@ type Analyzer struct {
 
 	texts  texts
 	twins  twins
-	record Connection // what emit is given, filled anew for each
-	totals totals
-	crowd  *crowd.Crowd
-	live   Live // but for the embryos
+	record *Connection // what emit is given, filled anew for each
+	live   Live        // but for the embryos
 }
 
 // New makes an Analyzer. It calls emit with each record as its connection ends, in the order of the capture times at
 // which they end, then of their ids. A record is valid until emit returns, unless
 // emit keeps what it holds and puts a used one in its place, whose memory is used again for the next.
 func New(options Options, emit func(*Connection)) *Analyzer {
-	if options.MSL == 0 {
-		options.MSL = defaultMSL
+	options.setDefaults()
+	return newAnalyzer(options, newAccounts(&options, emit), &Connection{})
+}
+
+func newAnalyzer(o Options, accounts *accounts, record *Connection) *Analyzer {
+	return &Analyzer{
+		options: o, accounts: accounts, when: moment{alarm: never}, table: newTable(), awakeLimit: awakeLimit, record: record,
 	}
-	if options.EmbryonicLimit == 0 {
-		options.EmbryonicLimit = defaultEmbryonicLimit
+}
+
+func (o *Options) setDefaults() {
+	if o.MSL == 0 {
+		o.MSL = defaultMSL
 	}
-	if options.IdleLimit == 0 {
-		options.IdleLimit = defaultIdleLimit
+	if o.EmbryonicLimit == 0 {
+		o.EmbryonicLimit = defaultEmbryonicLimit
 	}
-	if options.Ports == (PortRange{}) {
-		options.Ports = DefaultPortRange
+	if o.IdleLimit == 0 {
+		o.IdleLimit = defaultIdleLimit
 	}
-	return &Analyzer{options: options, emit: emit, table: newTable(), awakeLimit: awakeLimit, totals: newTotals(options.Ports), crowd: crowd.New()}
+	if o.Ports == (PortRange{}) {
+		o.Ports = DefaultPortRange
+	}
 }
 
 // Segment takes in the next segment of the capture, or the next ICMP error that quotes one.
@@ -101,6 +110,7 @@ func (a *Analyzer) Segment(seg *flows.Segment) {
 	a.makeRoom()
 	a.segment(seg)
 	a.bound()
+	a.when.segment++
 }
 
 func (a *Analyzer) segment(seg *flows.Segment) {
@@ -131,6 +141,7 @@ func (a *Analyzer) Close() {
 	left := a.all()
 	a.table.index = nil // nobody searches it any more
 	for _, o := range left {
+		a.when.id = o.id
 		if a.table.places[o.place].size == embryonic {
 			a.finishEmbryo(o.place, a.clock, EndCaptureEnd)
 			continue
@@ -143,7 +154,9 @@ func (a *Analyzer) Close() {
 		a.remove(c)
 		a.finish(c, a.clock, EndCaptureEnd)
 	}
-	a.crowd.Finish(a.clock)
+	if a.journal == nil {
+		a.accounts.crowd.Finish(a.clock)
+	}
 	a.table, a.wheel = newTable(), wheel{}
 }
 
@@ -168,10 +181,7 @@ func (a *Analyzer) all() (list []at) {
 
 // Result adds up what was emitted so far. After Close it is complete.
 func (a *Analyzer) Result() *Result {
-	r := &Result{Summary: a.totals.summary(), Population: a.totals.population.Series(a.first(), Time(a.clock)), Evicted: a.evicted}
-	r.TimeWait, r.Summary.LeftOut.TimeWait = a.totals.timeWaits.records(a.options.Ports)
-	a.crowded(r)
-	return r
+	return a.accounts.result(a.first(), Time(a.clock), a.evicted)
 }
 
 // first is the time of the first segment, if there was any.
@@ -295,9 +305,8 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment) {
 func (a *Analyzer) finish(c *connection, at int64, by EndedBy) {
 	if !c.reported {
 		c.tcp.Settle(at)
-		a.fill(&a.record, c, at, by)
-		a.totals.add(&a.record)
-		a.emit(&a.record)
+		a.fill(a.record, c, at, by)
+		a.tell(recordEnds, &event{})
 	} else if c.waited != [2]bool{} {
 		a.tellTimeWaits(c, at, by)
 	}

@@ -1,6 +1,8 @@
 package analyzer
 
 import (
+	"math"
+
 	"github.com/tcplife/tcplife/analyzer/crowd"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
@@ -60,59 +62,62 @@ func (a *Analyzer) follow(c *connection, before openings, seg *flows.Segment) {
 	if (c.phase == completed || c.phase == accepted) && now == before {
 		return
 	}
-	at := c.attempt()
+	e := event{clock: a.clock, attempt: c.attempt(), syn: c.first}
 	syns, synAcks := now[c.opener].syns, now[1-c.opener].synAcks
 	told, toldAcks := before[c.opener].syns, before[1-c.opener].synAcks
 	if c.phase == unopened {
-		a.crowd.Syn(a.clock, &at, &c.first)
+		a.tell(synSent, &e)
 		c.phase, told = attempted, syns
 	}
 	if syns > told {
-		a.crowd.SynAgain(a.clock, &at, told == 1, synAcks > 0)
+		e.first, e.was = told == 1, synAcks > 0
+		a.tell(synSentAgain, &e)
 	}
 	if synAcks > toldAcks {
 		if toldAcks == 0 {
-			granted := crowd.ProbeOf(seg)
-			a.crowd.SynAck(a.clock, &at, &c.first, &granted)
+			e.synAck = crowd.ProbeOf(seg)
+			a.tell(synAcked, &e)
 		} else if synAcks > syns {
-			a.crowd.SynAckAgain(a.clock, &at, int(synAcks-syns), c.tcp.HandshakeAcked)
-			a.fallBack(c, &at)
+			e.n, e.was = int32(min(synAcks-syns, math.MaxInt32)), c.tcp.HandshakeAcked
+			a.tell(synAckedAgain, &e)
+			a.fallBack(c, &e)
 		}
 		c.phase = max(c.phase, answered)
 	}
 	switch {
 	case c.phase == completed || c.phase == accepted || c.embryonic():
 	case c.phase == fellBack:
-		a.crowd.Resumed(a.clock, &at)
+		a.tell(listenerResumed, &e)
 		c.phase = accepted
 	case reached(&c.tcp.Ends[1-c.opener]) || !c.over():
-		a.crowd.Complete(a.clock, &at)
+		a.tell(handshakeCompletes, &e)
 		c.phase, c.first = completed, crowd.Probe{}
 	default:
-		a.crowd.End(a.clock, &at, c.failure(), false, c.synAcksAgain(), &c.first)
+		e.end, e.was, e.n = c.failure(), false, c.synAcksAgain()
+		a.tell(attemptEnds, &e)
 		c.phase = failed
 	}
 }
 
 // fallBack tells the crowd that the listener is in SYN_RCVD again, if it is.
-func (a *Analyzer) fallBack(c *connection, at *crowd.Attempt) {
+func (a *Analyzer) fallBack(c *connection, e *event) {
 	if c.tcp.Ends[1-c.opener].State() != tcpstate.SynRcvd {
 		return
 	}
 	switch c.phase {
-	case completed:
-		a.crowd.FellBack(a.clock, at, true)
-	case accepted:
-		a.crowd.FellBack(a.clock, at, false)
+	case completed, accepted:
 	default:
 		return
 	}
+	e.first = c.phase == completed
+	a.tell(listenerFellBack, e)
 	c.phase = fellBack
 }
 
 // synAcksAgain is how often the SYN-ACK was repeated though no SYN had been.
-func (c *connection) synAcksAgain() int {
-	return max(0, int(c.sides[1-c.opener].synAcks)-int(c.sides[c.opener].openings))
+func (c *connection) synAcksAgain() int32 {
+	more := int64(c.sides[1-c.opener].synAcks) - int64(c.sides[c.opener].openings)
+	return int32(min(max(0, more), math.MaxInt32))
 }
 
 // failure is how an attempt ended that was not completed.
@@ -135,9 +140,8 @@ func (c *connection) failure() crowd.End {
 
 // leave tells the crowd that a record has ended.
 func (a *Analyzer) leave(c *connection, by EndedBy) {
-	var end crowd.End
-	at := c.attempt()
 	cut := by == EndCaptureEnd && !c.over()
+	e := event{clock: a.clock, attempt: c.attempt(), syn: c.first}
 	switch c.phase {
 	case failed:
 		return
@@ -146,19 +150,21 @@ func (a *Analyzer) leave(c *connection, by EndedBy) {
 		return
 	case completed, fellBack, accepted:
 		if c.phase == fellBack && !cut {
-			a.crowd.Resumed(a.clock, &at)
+			a.tell(listenerResumed, &e)
 		}
 		if t, known := reachedAt(&c.tcp.Ends[1-c.opener]); c.phase == accepted && known {
-			a.crowd.Accepted(&at, t)
+			e.at = t
+			a.tell(listenerAccepted, &e)
 		}
-		end = crowd.Used
+		e.end = crowd.Used
 		if c.sides[c.opener].bytes == 0 {
-			end = crowd.Idle
+			e.end = crowd.Idle
 		}
 	default:
-		end = c.failure()
+		e.end = c.failure()
 	}
-	a.crowd.End(a.clock, &at, end, cut, c.synAcksAgain(), &c.first)
+	e.was, e.n = cut, c.synAcksAgain()
+	a.tell(attemptEnds, &e)
 	c.phase = failed
 }
 
@@ -174,7 +180,7 @@ func (a *Analyzer) strayed(c *connection) {
 	if !alone || c.first.Flags.Has(flows.ACK) && !c.first.Flags.Has(flows.SYN) && !c.first.Flags.Has(flows.RST) && c.opener != from {
 		return // of a connection whose beginning was not captured
 	}
-	at := attemptBy(&c.key, from)
-	at.SynAt = c.start
-	a.crowd.Stray(a.clock, &at, &c.first, y.rsts > 0)
+	e := event{clock: a.clock, attempt: attemptBy(&c.key, from), syn: c.first, was: y.rsts > 0}
+	e.attempt.SynAt = c.start
+	a.tell(segmentStrayed, &e)
 }

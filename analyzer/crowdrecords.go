@@ -132,7 +132,7 @@ type Backscatter struct {
 	Evidence []string   `json:"evidence"`
 }
 
-func (a *Analyzer) crowded(r *Result) {
+func (a *accounts) crowded(r *Result) {
 	listeners, all := a.crowd.Listeners()
 	r.Summary.Listeners = all
 	for i := range listeners {

@@ -79,9 +79,9 @@ func (s *embryos) live() uint64 { return uint64(s.made) - uint64(len(s.free)) }
 // conceive begins the record of an attempt.
 func (a *Analyzer) conceive(syn *flows.Segment) {
 	a.live.Begun++
-	at, looks := attemptBy(&syn.Key, sender(syn)), crowd.ProbeOf(syn)
-	at.SynAt = syn.Time
-	a.crowd.Syn(a.clock, &at, &looks)
+	sent := event{clock: a.clock, attempt: attemptBy(&syn.Key, sender(syn)), syn: crowd.ProbeOf(syn)}
+	sent.attempt.SynAt = syn.Time
+	a.tell(synSent, &sent)
 	n := a.table.add(&syn.Key)
 	p := &a.table.places[n]
 	p.where, p.size = a.table.embryos.take(), embryonic
@@ -125,8 +125,7 @@ func (a *Analyzer) finishEmbryo(n uint32, at int64, by EndedBy) {
 	e := a.table.embryos.at(number)
 	a.table.remove(&e.key, n)
 	a.table.embryos.free = append(a.table.embryos.free, number)
-	r := &a.record
-	if !a.fillTwin(r, e, at, by) {
+	if r := a.record; !a.fillTwin(r, e, at, by) {
 		c := &a.scratch
 		a.grow(c, e)
 		c.tcp.Settle(at)
@@ -134,11 +133,13 @@ func (a *Analyzer) finishEmbryo(n uint32, at int64, by EndedBy) {
 		a.twins.remember(e, c, r)
 		a.leave(c, by)
 	} else {
-		attempt, syn := attemptBy(&e.key, e.opener()), e.segment()
-		attempt.SynAt = e.at
-		looks := crowd.ProbeOf(&syn)
-		a.crowd.End(a.clock, &attempt, crowd.Unanswered, by == EndCaptureEnd, 0, &looks)
+		syn := e.segment()
+		end := event{
+			clock: a.clock, attempt: attemptBy(&e.key, e.opener()), syn: crowd.ProbeOf(&syn),
+			end: crowd.Unanswered, was: by == EndCaptureEnd,
+		}
+		end.attempt.SynAt = e.at
+		a.tell(attemptEnds, &end)
 	}
-	a.totals.add(r)
-	a.emit(r)
+	a.tell(recordEnds, &event{})
 }

@@ -1,7 +1,7 @@
 package analyzer
 
 // Targets is how many targets of attempts an Analyzer remembers.
-func Targets(a *Analyzer) int { return a.crowd.Targets() }
+func Targets(a *Analyzer) int { return a.accounts.crowd.Targets() }
 
 // CountLive counts one by one what Live keeps account of.
 func CountLive(a *Analyzer) Live {

@@ -2,6 +2,7 @@ package analyzer_test
 
 import (
 	"encoding/binary"
+	"strings"
 	"testing"
 
 	"github.com/tcplife/tcplife/analyzer"
@@ -19,6 +20,10 @@ func FuzzAnalyzer(f *testing.F) {
 			t.Errorf("without rest\n%s\nwith it\n%s", records, rested)
 		}
 		fuzzRecords(t, data, analyzer.Options{MaxConnections: 2}, analyzer.Rest)
+		shared := shardRecords(t, 3, 5, fuzzSegments(data))
+		if shared := strings.Join(shared[:len(shared)-1], "\n"); shared != strings.TrimSuffix(records, "\n") {
+			t.Errorf("with one tracker\n%s\nwith three\n%s", records, shared)
+		}
 	})
 }
 
@@ -26,7 +31,6 @@ func FuzzAnalyzer(f *testing.F) {
 func fuzzRecords(t *testing.T, data []byte, o analyzer.Options, prepare func(*analyzer.Analyzer)) string {
 	ids := map[uint64]bool{}
 	var packets, held uint64
-	var last analyzer.Time
 	var list []byte
 	a := analyzer.New(o, func(r *analyzer.Connection) {
 		if ids[r.ID] {
@@ -38,14 +42,12 @@ func fuzzRecords(t *testing.T, data []byte, o analyzer.Options, prepare func(*an
 		list = append(append(list, marshal(t, r)...), '\n')
 	})
 	prepare(a)
-	for len(data) >= 7 {
+	for _, seg := range fuzzSegments(data) {
 		packets++
-		seg := fuzzSegment(data[:7], packets, &last)
 		a.Segment(&seg)
 		if n := a.Live().Connections; o.MaxConnections > 0 && n > o.MaxConnections {
 			t.Errorf("%d connections at once", n)
 		}
-		data = data[7:]
 	}
 	a.Close()
 	if held != packets {
@@ -58,6 +60,15 @@ func fuzzRecords(t *testing.T, data []byte, o analyzer.Options, prepare func(*an
 		t.Errorf("%+v left after the end", left)
 	}
 	return string(list)
+}
+
+// fuzzSegments makes a segment of each seven bytes.
+func fuzzSegments(data []byte) (segments []flows.Segment) {
+	var last analyzer.Time
+	for ; len(data) >= 7; data = data[7:] {
+		segments = append(segments, fuzzSegment(data[:7], uint64(len(segments))+1, &last))
+	}
+	return segments
 }
 
 // fuzzSegment makes a segment of seven bytes: socket pair and direction, flags, two numbers, length, time.

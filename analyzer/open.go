@@ -68,15 +68,14 @@ func (a *Analyzer) reportClosed(c *connection) {
 	for i := range c.waited {
 		c.waited[i] = c.waitsAt(i)
 	}
-	a.preview(c, &a.record, c.closedBy())
-	a.totals.add(&a.record)
-	a.emit(&a.record)
+	a.preview(c, a.record, c.closedBy())
+	a.tell(recordEnds, &event{})
 }
 
 // tellTimeWaits lets the totals know how TIME_WAITs ended that were running when the connection was reported.
 func (a *Analyzer) tellTimeWaits(c *connection, at int64, by EndedBy) {
 	c.tcp.Settle(at)
-	r := &a.record
+	r := a.record
 	r.TimeWait = r.TimeWait[:0]
 	for i, waited := range c.waited {
 		if waited {
@@ -87,7 +86,8 @@ func (a *Analyzer) tellTimeWaits(c *connection, at int64, by EndedBy) {
 	if c.opener == 1 {
 		client, server = server, client
 	}
-	a.totals.timeWaits.end(client, server, r.TimeWait, a.options.Ports)
+	r.Client.IP, r.Client.Port, r.Server.IP, r.Server.Port = client.Addr(), client.Port(), server.Addr(), server.Port()
+	a.tell(timeWaitsEnd, &event{})
 }
 
 // closed reports that nothing is left of the connection but TIME_WAIT, and what may still be under way.

@@ -93,9 +93,11 @@ func (a *Analyzer) expire(now int64) {
 		m, due := a.wheel.first(now)
 		if !due {
 			a.clock = now
+			a.when.alarm, a.when.id = never, 0
 			return
 		}
 		a.clock = max(a.clock, m.at) // so it makes no difference by how many steps the time came here
+		a.when.alarm, a.when.id = m.at, m.id
 		a.wheel.pop()
 		a.makeRoom()
 		a.look(m)

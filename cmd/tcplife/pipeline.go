@@ -1,12 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"os"
+	"runtime"
 	"slices"
+	"sync/atomic"
 
+	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -30,8 +34,12 @@ type pipeline struct {
 // nothing, and so few that they stay in the processor's cache. Where packets come slowly it is as many as are there.
 const batchPackets = 256
 
-// batches is how many of these are under way between two goroutines.
-const batches = 4
+// batches is how many of these are under way.
+const batches = 8
+
+// maxShards bounds how many trackers work side by side. One goroutine reads and decodes for all of them; with more they
+// would wait for it.
+const maxShards = 8
 
 func (r *reading) open(ctx context.Context) (*pipeline, error) {
 	f := r.flags
@@ -121,35 +129,54 @@ func (p *pipeline) each(visit visitor) error {
 	return nil
 }
 
-// track has take take in all segments, while a goroutine of its own reads and decodes the packets after them, and lets
-// visit see those. Where that goroutine fails, what it read before is taken in all the same.
-func (p *pipeline) track(visit visitor, take func([]flows.Segment) error) error {
-	full, free := make(chan []flows.Segment, batches), make(chan []flows.Segment, batches)
+// track follows all connections up to the end of the capture, and has emit called with each record, and settle after those that
+// a batch of packets has ended, by another goroutine. visit, if it is not nil, sees the packets before. Once settle has failed, or the reading, nothing is emitted any more.
+func (p *pipeline) track(o analyzer.Options, visit visitor, emit func(*analyzer.Connection), settle func() error) (*analyzer.Result, error) {
+	free := make(chan []flows.Segment, batches)
 	for range batches {
 		free <- make([]flows.Segment, 0, batchPackets)
 	}
-	var readErr error // known once full is closed
-	go func() {
-		defer close(full)
-		for readErr == nil && p.ctx.Err() == nil {
-			var segments []flows.Segment
-			segments, readErr = p.next((<-free)[:0], visit)
-			full <- segments // never waits: there are no more than places
+	var settleErr error // known once the tracker is closed
+	var over atomic.Bool
+	tracker := analyzer.NewShards(o, min(runtime.GOMAXPROCS(0), maxShards), func(c *analyzer.Connection) {
+		if !over.Load() {
+			emit(c)
 		}
-	}()
-	var err error
-	for segments := range full {
-		if err == nil {
-			if err = take(segments); err != nil {
+	}, func(segments []flows.Segment) {
+		if settleErr == nil {
+			if settleErr = settle(); settleErr != nil {
+				over.Store(true)
 				p.cancel()
 			}
 		}
-		free <- segments
+		free <- segments // never waits: there are no more than places
+	})
+	var err error
+	for err == nil && p.ctx.Err() == nil {
+		var segments []flows.Segment
+		segments, err = p.next((<-free)[:0], visit)
+		tracker.Segments(segments)
 	}
-	if err == nil {
-		err = unlessEOF(readErr)
+	p.Close()
+	if err = unlessEOF(err); err != nil {
+		over.Store(true)
 	}
-	return err
+	p.end(tracker)
+	if err = cmp.Or(settleErr, err); err != nil {
+		return nil, err
+	}
+	return tracker.Result(), nil
+}
+
+// end ends what is tracked: when the capturing ended, where the files tell, for in the silence before that timers ran out.
+func (p *pipeline) end(tracker interface {
+	Advance(now int64)
+	Close()
+}) {
+	if until := p.capture.Stats().Until; until != capture.NoTime {
+		tracker.Advance(until)
+	}
+	tracker.Close()
 }
 
 func unlessEOF(err error) error {

@@ -43,21 +43,11 @@ func (r *reading) read(ctx context.Context) error {
 	started := time.Now()
 	_, table := r.report.(*report.Table) // which keeps few rows, and passes over the others sooner than they could be handed over
 	out := newRecords(r.connection, !table || r.where != nil)
-	tracker := analyzer.New(r.options, out.add)
 	var visit visitor
 	if r.extract != nil && r.where == nil {
 		visit = r.extract.all
 	}
-	err = p.track(visit, func(segments []flows.Segment) error {
-		for i := range segments {
-			tracker.Segment(&segments[i])
-		}
-		return out.flush()
-	})
-	p.Close()
-	if err == nil {
-		p.end(tracker)
-	}
+	result, err := p.track(r.options, visit, out.add, out.flush)
 	if failed := out.Close(); err == nil {
 		err = failed
 	}
@@ -66,7 +56,6 @@ func (r *reading) read(ctx context.Context) error {
 	}
 
 	account := p.account(ctx.Err() != nil)
-	result := tracker.Result()
 	account.evicted = result.Evicted
 	if r.report != nil {
 		if err := r.report.Finish(&report.Ending{Result: result, Capture: account.record(r.flags.filter)}); err != nil {
@@ -137,39 +126,38 @@ func (r *reading) track(ctx context.Context, see func(*pipeline, *capture.Packet
 	if err != nil {
 		return nil, err
 	}
-	tracker := analyzer.New(r.options, emit)
-	take := func(segments []flows.Segment) error {
-		for i := range segments {
-			tracker.Segment(&segments[i])
-		}
-		return nil
-	}
+	var result *analyzer.Result
 	if see == nil {
-		err = p.track(nil, take)
+		result, err = p.track(r.options, nil, emit, func() error { return nil })
 	} else {
-		p.packets = p.packets[:1] // nothing is known yet of the packets behind the one to see
-		err = p.each(func(packet *capture.Packet, segments []flows.Segment) error {
-			see(p, packet)
-			return take(segments)
-		})
+		result, err = p.trackSeeing(r.options, see, emit)
 	}
-	p.Close()
 	if err == nil && ctx.Err() != nil {
 		err = errors.New("interrupted before the end of the capture, which the states depend on")
 	}
 	if err != nil {
 		return nil, err
 	}
-	p.end(tracker)
 	account := p.account(false)
-	account.evicted = tracker.Result().Evicted
+	account.evicted = result.Evicted
 	return account, nil
 }
 
-// end ends what is tracked: when the capturing ended, where the files tell, for in the silence before that timers ran out.
-func (p *pipeline) end(tracker *analyzer.Analyzer) {
-	if until := p.capture.Stats().Until; until != capture.NoTime {
-		tracker.Advance(until)
+// trackSeeing follows all connections packet by packet, and calls see before each.
+func (p *pipeline) trackSeeing(o analyzer.Options, see func(*pipeline, *capture.Packet), emit func(*analyzer.Connection)) (*analyzer.Result, error) {
+	p.packets = p.packets[:1] // nothing is known yet of the packets behind the one to see
+	tracker := analyzer.New(o, emit)
+	err := p.each(func(packet *capture.Packet, segments []flows.Segment) error {
+		see(p, packet)
+		for i := range segments {
+			tracker.Segment(&segments[i])
+		}
+		return nil
+	})
+	p.Close()
+	if err != nil {
+		return nil, err
 	}
-	tracker.Close()
+	p.end(tracker)
+	return tracker.Result(), nil
 }

@@ -1,0 +1,179 @@
+package analyzer
+
+import (
+	"cmp"
+	"net/netip"
+
+	"github.com/tcplife/tcplife/analyzer/crowd"
+)
+
+// accounts is what all connections add up to. It is kept in the order of what happens, by one alone; the connections
+// themselves can be followed by several side by side, each of which keeps a journal for it.
+type accounts struct {
+	emit   func(*Connection)
+	totals totals
+	crowd  *crowd.Crowd
+}
+
+func newAccounts(o *Options, emit func(*Connection)) *accounts {
+	return &accounts{emit: emit, totals: newTotals(o.Ports), crowd: crowd.New()}
+}
+
+// event is what happens to one connection and matters beyond it. There is no pointer in it that the collector would have
+// to follow.
+type event struct {
+	when    moment
+	clock   int64
+	attempt crowd.Attempt
+	syn     crowd.Probe
+	synAck  crowd.Probe
+	at      int64
+	n       int32
+	kind    eventKind
+	end     crowd.End
+	first   bool
+	was     bool
+}
+
+// eventKind says which it is: the end of a record, or what the method of the crowd that has its name is told.
+type eventKind uint8
+
+const (
+	recordEnds eventKind = iota
+	timeWaitsEnd
+	synSent
+	synSentAgain
+	synAcked
+	synAckedAgain
+	handshakeCompletes
+	listenerFellBack
+	listenerResumed
+	listenerAccepted
+	attemptEnds
+	segmentStrayed
+)
+
+// moment is a place in the order of what happens: while time passes before a segment, by the time of the alarm and the id for
+// which it was set; then with the segment.
+type moment struct {
+	segment uint64 // how many there have been before
+	alarm   int64  // never: with the segment
+	id      uint64
+}
+
+func (m *moment) compare(o *moment) int {
+	return cmp.Or(cmp.Compare(m.segment, o.segment), cmp.Compare(m.alarm, o.alarm), cmp.Compare(m.id, o.id))
+}
+
+// take enters an event. The record is the one that ends, if one does.
+func (a *accounts) take(e *event, record *Connection) {
+	switch e.kind {
+	case recordEnds:
+		a.totals.add(record)
+		a.emit(record)
+	case timeWaitsEnd:
+		a.totals.endTimeWaits(record)
+	case synSent:
+		a.crowd.Syn(e.clock, &e.attempt, &e.syn)
+	case synSentAgain:
+		a.crowd.SynAgain(e.clock, &e.attempt, e.first, e.was)
+	case synAcked:
+		a.crowd.SynAck(e.clock, &e.attempt, &e.syn, &e.synAck)
+	case synAckedAgain:
+		a.crowd.SynAckAgain(e.clock, &e.attempt, int(e.n), e.was)
+	case handshakeCompletes:
+		a.crowd.Complete(e.clock, &e.attempt)
+	case listenerFellBack:
+		a.crowd.FellBack(e.clock, &e.attempt, e.first)
+	case listenerResumed:
+		a.crowd.Resumed(e.clock, &e.attempt)
+	case listenerAccepted:
+		a.crowd.Accepted(&e.attempt, e.at)
+	case attemptEnds:
+		a.crowd.End(e.clock, &e.attempt, e.end, e.was, int(e.n), &e.syn)
+	case segmentStrayed:
+		a.crowd.Stray(e.clock, &e.attempt, &e.syn, e.was)
+	}
+}
+
+// result is what they add up to between two times of the capture.
+func (a *accounts) result(from, to Time, evicted uint64) *Result {
+	r := &Result{Summary: a.totals.summary(), Population: a.totals.population.Series(from, to), Evicted: evicted}
+	r.TimeWait, r.Summary.LeftOut.TimeWait = a.totals.timeWaits.records(a.totals.ports)
+	a.crowded(r)
+	return r
+}
+
+// endTimeWaits adds how the TIME_WAITs of a record ended that were running when it was added.
+func (t *totals) endTimeWaits(r *Connection) {
+	client, server := netip.AddrPortFrom(r.Client.IP, r.Client.Port), netip.AddrPortFrom(r.Server.IP, r.Server.Port)
+	t.timeWaits.end(client, server, r.TimeWait, t.ports)
+}
+
+// tell has an event entered in the accounts.
+func (a *Analyzer) tell(kind eventKind, e *event) {
+	e.kind = kind
+	if a.journal == nil {
+		a.accounts.take(e, a.record)
+		return
+	}
+	e.when = a.when
+	a.record = a.journal.enter(e)
+}
+
+// journal is what the accounts are to be told by one of several trackers.
+type journal struct {
+	page *page
+	full chan *page
+	free chan *page
+}
+
+// page is a part of a journal.
+type page struct {
+	events  []event
+	records []Connection // what the events are about that are about one, in their order
+	filled  int          // of the records
+	last    *work        // what this is the last page about; nil on others
+}
+
+// How much is on a page, and how many pages there are: a tracker goes on while the others, or the accounts, are behind.
+const (
+	pageEvents   = 512
+	pageRecords  = 64
+	journalPages = 4
+)
+
+func newJournal() *journal {
+	j := &journal{full: make(chan *page, journalPages), free: make(chan *page, journalPages)}
+	for range journalPages {
+		j.free <- &page{events: make([]event, 0, pageEvents), records: make([]Connection, pageRecords)}
+	}
+	j.page = <-j.free
+	return j
+}
+
+// enter adds an event, and gives the room for the next record.
+func (j *journal) enter(e *event) *Connection {
+	p := j.page
+	p.events = append(p.events, *e)
+	if e.kind.hasRecord() {
+		p.filled++
+	}
+	if len(p.events) == pageEvents || p.filled == pageRecords {
+		j.turn(nil)
+	}
+	return &j.page.records[j.page.filled]
+}
+
+// turn begins a new page, and gives the room for its first record. The old one may be the last about something.
+func (j *journal) turn(last *work) *Connection {
+	j.page.last = last
+	j.full <- j.page
+	p := <-j.free
+	p.events, p.filled = p.events[:0], 0
+	j.page = p
+	return &p.records[0]
+}
+
+// hasRecord reports that the event is about a record, and not only about an attempt.
+func (k eventKind) hasRecord() bool { return k == recordEnds || k == timeWaitsEnd }

@@ -1,0 +1,191 @@
+package analyzer
+
+import (
+	"github.com/tcplife/tcplife/flows"
+)
+
+// Shards is an Analyzer that uses several processors. Its connections are divided among trackers by a hash of their sockets; each has a
+// goroutine of its own, sees all segments pass, so that it knows the time, and takes in those of its connections. What all
+// connections add up to is added by one more goroutine in the order in which a single tracker would have come to it, so that it
+// makes no difference how many there are.
+type Shards struct {
+	accounts *accounts
+	shards   []*shard
+	done     func([]flows.Segment)
+	merged   chan struct{} // closed once all is added
+}
+
+// shard is a tracker among several.
+type shard struct {
+	tracker *Analyzer
+	work    chan *work
+}
+
+// work is the next segments, or something else to be done, for every shard.
+type work struct {
+	list []flows.Segment
+	do   func(*Analyzer)
+}
+
+// waitingWork is how many lists of segments may wait for a tracker.
+const waitingWork = 8
+
+// NewShards makes one of n trackers, or of a single one where that is told of more than its own connections: with limits, with
+// AtClose and with Trace. Records are emitted as New says, by another goroutine. It calls done with each list of segments
+// that was taken in, in their order, after what these ended has been emitted; no list is looked at any more then.
+func NewShards(o Options, n int, emit func(*Connection), done func([]flows.Segment)) *Shards {
+	o.setDefaults()
+	if o.MaxConnections > 0 || o.MaxMemory > 0 || o.AtClose || o.Trace != nil {
+		n = 1
+	}
+	s := &Shards{accounts: newAccounts(&o, emit), done: done, merged: make(chan struct{})}
+	for i := range max(n, 1) {
+		j := newJournal()
+		a := newAnalyzer(o, nil, &j.page.records[0])
+		a.journal, a.awakeLimit = j, awakeLimit/max(n, 1)
+		if i > 0 {
+			a.table.seed = s.shards[0].tracker.table.seed
+		}
+		s.shards = append(s.shards, &shard{tracker: a, work: make(chan *work, waitingWork)})
+	}
+	for i := range s.shards {
+		go s.run(uint32(i))
+	}
+	go s.merge()
+	return s
+}
+
+// Segments takes in the next segments of the capture. They must stay as they are until done is called with them.
+func (s *Shards) Segments(list []flows.Segment) { s.give(&work{list: list}) }
+
+// Advance lets time pass without a segment, as that of an Analyzer does.
+func (s *Shards) Advance(now int64) { s.give(&work{do: func(a *Analyzer) { a.Advance(now) }}) }
+
+// Close ends the capture: every record that is still open is emitted, by id. It returns when all is.
+func (s *Shards) Close() {
+	s.give(&work{do: (*Analyzer).Close})
+	for i := range s.shards {
+		close(s.shards[i].work)
+	}
+	<-s.merged
+	s.accounts.crowd.Finish(s.shards[0].tracker.clock)
+}
+
+// Result adds up what was emitted. It must not be called before Close has returned.
+func (s *Shards) Result() *Result {
+	var evicted uint64
+	for _, shard := range s.shards {
+		evicted += shard.tracker.evicted
+	}
+	a := s.shards[0].tracker
+	return s.accounts.result(a.first(), Time(a.clock), evicted)
+}
+
+func (s *Shards) give(w *work) {
+	for i := range s.shards {
+		s.shards[i].work <- w
+	}
+}
+
+// run is the goroutine of one shard.
+func (s *Shards) run(i uint32) {
+	a := s.shards[i].tracker
+	for w := range s.shards[i].work {
+		if w.do != nil {
+			w.do(a)
+		}
+		a.share(w.list, i, uint32(len(s.shards)))
+		a.record = a.journal.turn(w)
+	}
+	close(a.journal.full)
+}
+
+// share takes in those segments that are of connections of the ith of n shards.
+func (a *Analyzer) share(list []flows.Segment, i, n uint32) {
+	for k := range list {
+		seg := &list[k]
+		a.advance(seg)
+		if n == 1 || a.table.hash(&seg.Key)%n == i {
+			a.makeRoom()
+			a.segment(seg)
+			a.bound()
+		}
+		a.when.segment++
+	}
+}
+
+// merge tells the accounts what is in the journals, in the order of its moments.
+func (s *Shards) merge() {
+	defer close(s.merged)
+	readers := make([]journalReader, len(s.shards))
+	for i := range readers {
+		readers[i].journal = s.shards[i].tracker.journal
+	}
+	for {
+		for i := range readers {
+			if !readers[i].begin() {
+				return
+			}
+		}
+		for {
+			var first *journalReader
+			for i := range readers {
+				if r := &readers[i]; r.there() && (first == nil || r.event().when.compare(&first.event().when) < 0) {
+					first = r
+				}
+			}
+			if first == nil {
+				break
+			}
+			s.accounts.take(first.next())
+		}
+		finished := readers[0].page.last
+		for i := range readers {
+			readers[i].journal.free <- readers[i].page
+		}
+		if finished.do == nil {
+			s.done(finished.list)
+		}
+	}
+}
+
+// journalReader reads a journal up to the last page of a list of segments.
+type journalReader struct {
+	journal *journal
+	page    *page
+	events  int // read of the page
+	records int
+}
+
+// begin waits for the first page about the next list. It reports false when there is none, and never will be.
+func (r *journalReader) begin() bool {
+	page, open := <-r.journal.full
+	r.page, r.events, r.records = page, 0, 0
+	return open
+}
+
+// there reports whether there is another event of the list. It may have to wait for it.
+func (r *journalReader) there() bool {
+	for r.events == len(r.page.events) {
+		if r.page.last != nil {
+			return false
+		}
+		r.journal.free <- r.page
+		r.begin()
+	}
+	return true
+}
+
+// event is the next one.
+func (r *journalReader) event() *event { return &r.page.events[r.events] }
+
+// next passes over the next event, and gives it with the record that it is about, if it is about one.
+func (r *journalReader) next() (*event, *Connection) {
+	e := r.event()
+	r.events++
+	if !e.kind.hasRecord() {
+		return e, nil
+	}
+	r.records++
+	return e, &r.page.records[r.records-1]
+}

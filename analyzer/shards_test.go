@@ -1,0 +1,50 @@
+package analyzer_test
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// However many trackers there are, the output is the same.
+func TestShardsChangeNothing(t *testing.T) {
+	files, err := filepath.Glob("../testdata/pcaps/*.pcap*")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		plain := recordsOf(t, file, func(*analyzer.Analyzer) {})
+		for _, n := range []int{1, 2, 5} {
+			list := shardRecords(t, n, 7, segmentsOf(t, file))
+			for i := range max(len(plain), len(list)) {
+				if i >= len(plain) || i >= len(list) || plain[i] != list[i] {
+					t.Fatalf("%s: with %d trackers record %d of %d, %d is different:\n%s\n%s", file, n, i, len(plain), len(list), plain[i:], list[i:])
+				}
+			}
+		}
+	}
+}
+
+// shardRecords gives the JSON of all records that n trackers make of segments, which they get so many at a time, and last that of the result.
+func shardRecords(t *testing.T, n, batch int, segments []flows.Segment) (list []string) {
+	t.Helper()
+	var done int
+	tracker := analyzer.NewShards(analyzer.Options{}, n, func(c *analyzer.Connection) { list = append(list, marshal(t, c)) },
+		func(segments []flows.Segment) { done += len(segments) })
+	for chunk := range slices.Chunk(segments, batch) {
+		tracker.Segments(chunk)
+	}
+	tracker.Close()
+	if done != len(segments) {
+		t.Errorf("%d segments are done with, of %d", done, len(segments))
+	}
+	result, err := json.Marshal(tracker.Result())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(list, string(result))
+}
