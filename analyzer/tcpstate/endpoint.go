@@ -13,21 +13,42 @@ type Entry struct {
 	onReceipt bool // entered because a segment is taken to have arrived: later evidence may deny it
 }
 
-// Endpoint is one side of a connection as the observer believes it to be.
+// Endpoint is one side of a connection as the observer believes it to be. What every segment of a transfer changes stands
+// together, so that it is in few lines of a processor's cache.
 type Endpoint struct {
 	History []Entry
 
-	Spoke bool // a segment of this endpoint is in the capture
-
-	// The send sequence space (RFC 9293 §3.3.1).
+	// The send and the receive sequence space (RFC 9293 §3.3.1).
+	sndNxt   Seq // the number after the highest that was sent
+	sndUna   Seq // the highest acknowledgement that has passed on its way to this endpoint
 	ISS      Seq
 	ISSKnown bool
-	issSeen  bool // the SYN itself is in the capture
-	sndKnown bool // sndNxt is set
-	sndUna   Seq  // the highest acknowledgement that has passed on its way to this endpoint
+	far      bool // it has sent a quarter of the sequence space and more: a number below ISS is no longer told from one above
+	sndKnown bool
 	unaKnown bool
-	sndNxt   Seq    // the number after the highest that was sent
-	synLen   uint32 // octets of text in the SYN (RFC 7413)
+	sentText bool
+	ackSent  bool
+	gotFin   bool     // the peer's FIN is among rcv
+	rcv      received // what has arrived here, as far as can be told
+	maxAck   Seq      // the highest SEG.ACK it sent, which was its RCV.NXT then
+	edge     Seq      // the highest right edge of its receive window
+	wnd      uint32   // the last window it offered, scaled
+	maxWnd   uint32
+	wscale   uint8
+	scaled   bool // wscale is its own word; without its SYN nobody knows
+	tsIsSent bool
+	tsKnown  bool
+	tsSent   uint32 // the highest TSval it has sent
+	tsRecent uint32 // TS.Recent (RFC 7323 §4.3): of the peer's segments
+	timing   bool   // the peer waits for an answer to timedEnd, sent at timedAt
+	rttKnown bool
+	timedEnd Seq
+	timedAt  int64
+	rtt      int64 // the shortest time in which it has answered a segment that passed the observer
+
+	Spoke   bool   // a segment of this endpoint is in the capture
+	issSeen bool   // the SYN itself is in the capture
+	synLen  uint32 // octets of text in the SYN (RFC 7413)
 
 	firstSynAt    int64
 	synGap        int64 // the longest between two transmissions
@@ -37,54 +58,31 @@ type Endpoint struct {
 	synAcked      bool
 	sentSyn       bool // without ACK
 	sentSynAck    bool
+	misled        bool  // its SYN-ACK acknowledged no SYN of the peer's
+	denied        bool  // it repeated its SYN-ACK after an ACK that should have completed the handshake
 	heardAt       int64 // when it heard a SYN-ACK
 	synAckAt      int64 // the last one
 	unanswered    int   // SYN-ACKs that were followed by another one, and by no answer
-	misled        bool  // its SYN-ACK acknowledged no SYN of the peer's
-	denied        bool  // it repeated its SYN-ACK after an ACK that should have completed the handshake
 
-	sentText  bool
-	FinSent   bool
-	fins      int // FINs sent with this number
-	finPacket uint64
-	FinSeq    Seq // the number of the FIN itself
-	FinAt     int64
-	finAck    Seq // SEG.ACK of the first FIN: what its sender had received
-
-	finGuessed, finDenied bool // the FIN was not captured, only an acknowledgement that looks like its; or only looked
-
-	rcv      received // what has arrived here, as far as can be told
-	gotFin   bool     // the peer's FIN is among it
-	ackSent  bool
-	maxAck   Seq    // the highest SEG.ACK it sent, which was its RCV.NXT then
-	edge     Seq    // the highest right edge of its receive window
-	wnd      uint32 // the last window it offered, scaled
-	maxWnd   uint32
-	wscale   uint8
-	scaled   bool   // wscale is its own word; without its SYN nobody knows
-	tsSent   uint32 // the highest TSval it has sent
-	tsIsSent bool
-	tsRecent uint32 // TS.Recent (RFC 7323 §4.3): of the peer's segments
-	tsKnown  bool
-	rtt      int64 // the shortest time in which it has answered a segment that passed the observer
-	rttKnown bool
-	timing   bool // the peer waits for an answer to timedEnd, sent at timedAt
-	timedEnd Seq
-	timedAt  int64
-
-	resetAcked  bool // its RST acknowledged something
-	resetClosed bool // CLOSED by an RST, its own or one that it is taken to have accepted
-
-	strayEnd   Seq // the end of its last segment that did not fit
-	strayKnown bool
-
-	bareAck *Entry // FIN_WAIT_2 by the first segment that acknowledged its FIN and carried none
-
+	FinSent      bool
+	finGuessed   bool // it was not captured, only an acknowledgement that looks like its
+	finDenied    bool // or only looked
 	ackedFin     bool
-	ackedFinAt   int64
+	FinSeq       Seq // the number of the FIN itself
+	finAck       Seq // SEG.ACK of the first FIN: what its sender had received
 	ackedFinWith Seq // SEG.SEQ of its first segment that acknowledged the peer's FIN
+	FinAt        int64
+	fins         int // FINs sent with this number
+	finPacket    uint64
+	ackedFinAt   int64
+	bareAck      *Entry // FIN_WAIT_2 by the first segment that acknowledged its FIN and carried none
 
-	doubted *Entry // CLOSED by an RST in the window that was not exact: silence confirms it (RFC 5961 §3.2)
+	resetAcked  bool   // its RST acknowledged something
+	resetClosed bool   // CLOSED by an RST, its own or one that it is taken to have accepted
+	doubted     *Entry // CLOSED by an RST in the window that was not exact: silence confirms it (RFC 5961 §3.2)
+
+	strayKnown bool
+	strayEnd   Seq // the end of its last segment that did not fit
 }
 
 // Known reports whether anything is known of the endpoint's state.
@@ -235,6 +233,7 @@ func (e *Endpoint) sent(end Seq) {
 		e.sndKnown, e.sndNxt = true, end
 	}
 	e.sndNxt = maxSeq(e.sndNxt, end)
+	e.far = e.far || e.ISSKnown && e.sndNxt-e.ISS > 1<<30
 }
 
 const maxWScale = 14 // RFC 7323 §2.3

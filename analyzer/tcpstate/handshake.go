@@ -171,7 +171,7 @@ func (e *Endpoint) acceptsAck(ack Seq) bool {
 // proven reports whether the endpoint has shown by what it sent that it is beyond SYN_RCVD: text, a FIN, or an
 // acknowledgement of more than the peer's SYN.
 func (e *Endpoint) proven(peer *Endpoint) bool {
-	return e.sndKnown && e.sndNxt.After(e.ISS.Add(1+e.synLen)) ||
+	return e.far || e.sndKnown && e.sndNxt.After(e.ISS.Add(1+e.synLen)) ||
 		e.ackSent && e.maxAck.After(peer.ISS.Add(1+peer.synLen))
 }
 

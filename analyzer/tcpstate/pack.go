@@ -87,6 +87,7 @@ func (e *Endpoint) pack(k *compact.Coder) {
 	e.ISS.pack(k)
 	k.Bool(&e.ISSKnown)
 	k.Bool(&e.issSeen)
+	k.Bool(&e.far)
 	k.Bool(&e.sndKnown)
 	e.sndUna.pack(k)
 	k.Bool(&e.unaKnown)

@@ -2,8 +2,8 @@ package tcpstate
 
 // received is the sequence space that has arrived: all before nxt (RCV.NXT), and spans beyond holes.
 type received struct {
-	known bool
 	nxt   Seq
+	known bool
 	ahead []span // ascending, disjoint, not touching nxt
 }
 

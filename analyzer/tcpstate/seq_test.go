@@ -71,3 +71,32 @@ func TestStateNames(t *testing.T) {
 		t.Errorf("%d states, RFC 9293 §3.3.2 has eleven", len(seen))
 	}
 }
+
+// A transfer goes around the whole sequence space, and what was lost on the way is sent again.
+func TestTransferAroundTheSequenceSpace(t *testing.T) {
+	var c Conn
+	at, packet := int64(0), uint64(0)
+	send := func(from int, s Segment) Effect {
+		at, packet = at+1_000_000, packet+1
+		s.At, s.Packet, s.Window, s.HasAck = at, packet, 60000, s.HasAck || !s.Syn
+		s.HasWScale, s.WScale = s.Syn, 7
+		return c.Segment(from, &s)
+	}
+	const size = 1 << 16
+	next := Seq(2001)
+	send(0, Segment{Syn: true, Seq: 1000})
+	send(1, Segment{Syn: true, HasAck: true, Seq: 2000, Ack: 1001})
+	send(0, Segment{Seq: 1001, Ack: 2001})
+	for octets := uint64(0); octets < 5<<30; octets += size {
+		if e := send(1, Segment{Seq: next, Ack: 1001, Len: size}); e != 0 {
+			t.Fatalf("after %d octets: effect %b", octets, e)
+		}
+		if e := send(1, Segment{Seq: next, Ack: 1001, Len: size}); e != Again {
+			t.Fatalf("after %d octets, sent again: effect %b", octets, e)
+		}
+		next = next.Add(size)
+		if e := send(0, Segment{Seq: 1001, Ack: next}); e != 0 {
+			t.Fatalf("after %d octets, acknowledged: effect %b", octets, e)
+		}
+	}
+}

@@ -45,7 +45,7 @@ func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
 	if y.issSeen && y.State() == SynSent && y.Known() && (!s.Ack.After(y.ISS) || s.Ack.After(y.sndNxt)) {
 		return false // an answer, but not to this SYN (RFC 9293 §3.10.7.3, first step)
 	}
-	if x.ISSKnown && s.Seq != s.end() && !s.end().After(x.ISS.Add(1)) {
+	if x.ISSKnown && !x.far && s.Seq != s.end() && !s.end().After(x.ISS.Add(1)) {
 		return false // before the first octet
 	}
 	good := !x.FinSent || !s.end().After(x.FinSeq.Add(1)) // nothing comes after a FIN
@@ -95,7 +95,11 @@ func (e *Endpoint) rcvBack() int32 {
 	if !e.ISSKnown {
 		return 0
 	}
-	return int32(min(uint32(e.sndNxt-e.ISS), 1<<20)) + 1<<16
+	back := uint32(1 << 20)
+	if !e.far {
+		back = min(back, uint32(e.sndNxt-e.ISS))
+	}
+	return int32(back) + 1<<16
 }
 
 // shape tells probes from text. Both probes repeat a number that has been acknowledged, or none at all.
