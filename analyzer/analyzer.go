@@ -125,7 +125,9 @@ func (a *Analyzer) segment(seg *flows.Segment) {
 	}
 	c, head := a.find(seg, head)
 	before := c.openings()
-	a.take(c, head, seg)
+	if expected := a.take(c, head, seg); expected {
+		return // no state has changed, and its alarm can wait
+	}
 	a.follow(c, before, seg)
 	a.recount(c)
 	a.reportClosed(c)
@@ -246,22 +248,23 @@ func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
 	return c
 }
 
-// take lets a connection have a segment, and draws the conclusions for the other incarnations of its 4-tuple.
-func (a *Analyzer) take(c, head *connection, seg *flows.Segment) {
+// take lets a connection have a segment, and draws the conclusions for the other incarnations of its 4-tuple. It reports
+// whether the segment was expected, and there are none.
+func (a *Analyzer) take(c, head *connection, seg *flows.Segment) (expected bool) {
 	c.heard = a.now()
-	effect := c.segment(seg)
+	effect, expected := c.segment(seg)
 	if a.options.Trace != nil {
 		a.options.Trace(c.id, seg, effect)
 	}
 	if head.older == nil || effect.Has(tcpstate.Foreign) {
-		return
+		return expected
 	}
 	if c != head && c.older == nil && head.older == c && head.onlySyns() && c.open() && !seg.Flags.Has(flows.RST) && sender(seg) == head.opener {
 		// The side whose SYN interrupted the connection goes on in it: the SYN was stale, or not its own (RFC 5961 §4).
 		c.absorb(head)
 		a.put(c)
 		a.drop(head, EndSuperseded)
-		return
+		return false
 	}
 	if c != head && head.onlySyns() && sender(seg) != head.opener {
 		head.challengedIn(c, seg)
@@ -273,7 +276,7 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment) {
 	answered := seg.Flags.Has(flows.SYN|flows.ACK) && !effect.Has(tcpstate.BadSynAck)
 	completed := c.tcp.HandshakeAcked && c.tcp.HandshakeAckPacket == seg.Packet
 	if !answered && !completed {
-		return
+		return false
 	}
 	// A listener that answers a SYN has nothing left of the connections before; one that sees the answer
 	// acknowledged has nothing left of the other attempts.
@@ -299,6 +302,7 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment) {
 		}
 		o = next
 	}
+	return false
 }
 
 // finish emits a connection's record. The caller has taken it out of the table; after it there is no connection.

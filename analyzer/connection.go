@@ -95,8 +95,8 @@ func sender(seg *flows.Segment) int {
 
 func (c *connection) self() bool { return c.key.A == c.key.B && c.key.APort == c.key.BPort }
 
-// segment counts the segment and lets the state machine have it.
-func (c *connection) segment(seg *flows.Segment) tcpstate.Effect {
+// segment counts the segment and lets the state machine have it. One that was expected has changed no state.
+func (c *connection) segment(seg *flows.Segment) (effect tcpstate.Effect, expected bool) {
 	from := sender(seg)
 	to := 1 - from
 	if c.self() {
@@ -112,27 +112,33 @@ func (c *connection) segment(seg *flows.Segment) tcpstate.Effect {
 	c.end = max(c.end, seg.Time)
 	if x.isDuplicate(seg, y) {
 		x.duplicates++
-		return tcpstate.Foreign | tcpstate.Duplicate
+		return tcpstate.Foreign | tcpstate.Duplicate, false
 	}
 	x.countFlags(seg)
 	c.assignRoles(from, seg)
 	if seg.BadChecksum && x.goodChecksums {
 		c.note(badChecksums, from, seg.Packet)
-		return tcpstate.Foreign | tcpstate.BadChecksum // its receiver drops it (RFC 9293 §3.1); offload would have spoiled the others too
+		return tcpstate.Foreign | tcpstate.BadChecksum, false // its receiver drops it (RFC 9293 §3.1); offload would have spoiled the others too
 	}
 	x.goodChecksums = x.goodChecksums || seg.GoodChecksum
 
 	s := wire(seg)
-	var effect tcpstate.Effect
+	if c.tcp.Predict(from, &s) {
+		if seg.Len > 0 {
+			x.countText(&c.tcp.Ends[from], seg)
+		}
+		c.noteAnswers(from, to, seg)
+		return 0, true
+	}
 	if c.self() {
 		effect = c.tcp.SelfSegment(&s)
 	} else {
 		effect = c.tcp.Segment(from, &s)
 	}
-	defer c.remark(from, seg, effect)
 	if effect.Has(tcpstate.Foreign) {
 		c.noteChallenge(from, seg)
-		return effect
+		c.remarkForeign(from, seg)
+		return effect, false
 	}
 	c.timeBySamples(from, to, seg, effect)
 	c.synText = c.synText || seg.Flags.Has(flows.SYN) && seg.Len > 0
@@ -148,7 +154,8 @@ func (c *connection) segment(seg *flows.Segment) tcpstate.Effect {
 		x.countText(&c.tcp.Ends[from], seg)
 	}
 	c.noteAnswers(from, to, seg)
-	return effect
+	c.remark(from, seg, effect)
+	return effect, false
 }
 
 func wire(seg *flows.Segment) tcpstate.Segment {

@@ -41,15 +41,11 @@ func (c *connection) note(k code, end int, packets ...uint64) {
 	}
 }
 
-// remark notes what a segment says about the connection's health. It is called after the segment has been counted.
+// remark notes what a segment that is not foreign says about the connection's health, after it has been counted.
 func (c *connection) remark(from int, seg *flows.Segment, effect tcpstate.Effect) {
 	x := &c.sides[from]
 	syn, fin, rst, ack := seg.Flags.Has(flows.SYN), seg.Flags.Has(flows.FIN), seg.Flags.Has(flows.RST), seg.Flags.Has(flows.ACK)
 	p := seg.Packet
-	if effect.Has(tcpstate.Foreign) {
-		c.remarkForeign(from, seg)
-		return
-	}
 	switch {
 	case syn && !ack && effect.Has(tcpstate.Again):
 		c.note(synRetransmitted, from, p)

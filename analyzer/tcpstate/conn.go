@@ -25,6 +25,7 @@ type Conn struct {
 	resetAcks bool // Reset carried an ACK
 	bare      bool // a segment without SYN, FIN and RST has been seen
 	self      bool // Ends[0] is its own peer
+	steady    bool // see Predict
 
 	last    [2]lastSegment
 	earlier [2][2]question // those before last, the later one first
@@ -50,8 +51,9 @@ type lastSegment struct {
 
 // Segment takes in a segment that Ends[from] has sent, in the order of capture, and says what it was.
 func (c *Conn) Segment(from int, s *Segment) Effect {
-	x, y := &c.Ends[from], &c.Ends[1-from]
-	return c.exchange(from, x, y, s)
+	e := c.exchange(from, &c.Ends[from], &c.Ends[1-from], s)
+	c.steady = c.isSteady()
+	return e
 }
 
 // SelfSegment takes in a segment of a connection of Ends[0] to itself (RFC 9293 §3.5: a simultaneous open).
@@ -133,6 +135,7 @@ func (c *Conn) Supersede(at int64, packet uint64) {
 			e.infer(Closed, at, packet, false)
 		}
 	}
+	c.steady = false
 }
 
 // Distance is how far the numbers of a segment that Ends[from] sent lie from what the connection has come to. A

@@ -65,11 +65,13 @@ func FuzzConn(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		const most = 9 // states on the longest way through figure 5, a refusal before it
 		c, self := &Conn{}, &Conn{}
+		var segments []sent
 		at := int64(1e9)
 		for n := 0; len(data) >= 12 && n < 500; n++ {
 			from, s := fuzzSegment(data, &at)
 			s.Packet = uint64(n + 1)
 			data = data[12:]
+			segments = append(segments, sent{from, *s})
 			c.Segment(from, s)
 			if err := sane(c); err != nil {
 				t.Fatal(err)
@@ -83,6 +85,7 @@ func FuzzConn(f *testing.F) {
 			}
 			c.Distance(1-from, s)
 		}
+		predicted(t, segments)
 		c.Settle(at)
 		self.Settle(at)
 	})

@@ -43,6 +43,7 @@ func (c *Conn) Pack(k *compact.Coder) {
 	k.Bool(&c.resetAcks)
 	k.Bool(&c.bare)
 	k.Bool(&c.self)
+	k.Bool(&c.steady)
 	for i := range c.last {
 		l := &c.last[i]
 		l.question.pack(k)

@@ -1,0 +1,53 @@
+package tcpstate
+
+// Most segments are the ones that were expected next: text in sequence between two ends in ESTABLISHED, or its
+// acknowledgement. Of the questions that Segment asks of a segment most can have only one answer then. Van Jacobson's header
+// prediction (4.3BSD-Reno, tcp_input) therefore looks at a few fields first; RFC 9293 leaves that to the implementation.
+// What is steady about the connection is found out by the segments that go the long way, and does not change in between.
+
+// Predict takes in a segment that Ends[from] has sent, as Segment does, if it is one that was expected next. It reports
+// whether it was: then there is nothing more to say of it, and both ends are in ESTABLISHED as before. Otherwise nothing has
+// happened.
+func (c *Conn) Predict(from int, s *Segment) bool {
+	x, y := &c.Ends[from], &c.Ends[1-from]
+	switch {
+	case !c.steady || s.Syn || s.Fin || s.Rst || !s.HasAck:
+		return false
+	case s.Seq != x.sndNxt || s.Len > 0 && s.Seq != y.rcv.nxt || !s.Seq.follows(y.maxAck) || s.Len > nearby:
+		return false // sent again, ahead of a hole, or more was acknowledged than seen
+	case !s.Ack.follows(y.sndUna) || !y.sndNxt.follows(s.Ack) || !x.rcv.nxt.follows(s.Ack):
+		return false // an old acknowledgement, or one of what was not seen
+	case y.wnd == 0 || y.outdated(s):
+		return false // a probe of a closed window, or from before what has arrived (PAWS)
+	}
+	y.stamp(s)
+	x.sentText = x.sentText || s.Len > 0
+	x.time(y, s, false)
+	x.sent(s.end())
+	x.offers(s)
+	y.sndUna = s.Ack
+	if s.Len > 0 {
+		y.rcv.nxt = s.end()
+	}
+	c.remember(from, 0, s)
+	return true
+}
+
+// nearby is how far apart numbers may be that are compared here, so that none of the sums in Segment's comparisons goes
+// around the half of the sequence space.
+const nearby = 1 << 30
+
+// follows reports that s is t, or comes after it and is near.
+func (s Seq) follows(t Seq) bool { return s-t <= nearby }
+
+// isSteady reports that Predict needs to look at no more than the numbers of the next segments.
+func (c *Conn) isSteady() bool {
+	return c.bare && !c.self && c.Ends[0].isSteady() && c.Ends[1].isSteady() && c.repeats == [2]repeats{}
+}
+
+// isSteady reports that the endpoint is in ESTABLISHED by its own word, and that nothing is doubtful about it or missing.
+func (e *Endpoint) isSteady() bool {
+	return e.State() == Established && e.Spoke && e.ackSent && e.sndKnown && e.unaKnown && e.rcv.known && len(e.rcv.ahead) == 0 &&
+		!e.FinSent && !e.finGuessed && !e.gotFin && !e.strayKnown && e.doubted == nil &&
+		(!e.ISSKnown || e.far || e.sndNxt.follows(e.ISS.Add(1))) && (e.sentSynAck || len(e.History) <= 2) // a SYN_RCVD that its next segment would deny
+}
