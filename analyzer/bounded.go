@@ -1,57 +1,91 @@
 package analyzer
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // A bounded map keeps the heaviest of its entries: when there are four times as many as it may keep, the lighter ones go.
 // What comes again after it has gone begins anew.
 type bounded[K comparable, V any] struct {
 	limit   int
-	heavier func(k1 K, v1 *V, k2 K, v2 *V) int // negative if the first one is kept rather than the second; 0 only for one and the same
-	drop    func(*V)                           // is told of each that goes; may be nil
+	weight  func(*V) weight
+	compare func(K, K) int // of two that weigh the same the lesser stays; 0 only for one and the same
 
-	entries map[K]*V
+	places  map[K]int // in entries
+	entries []entry[K, V]
 	leftOut uint64 // how many went
 }
 
-// entry is that of a key, a new one if there is none.
-func (b *bounded[K, V]) entry(key K) *V {
-	v := b.entries[key]
-	if v == nil {
-		if len(b.entries) >= 4*b.limit {
-			b.trim()
-		}
-		if b.entries == nil {
-			b.entries = map[K]*V{}
-		}
-		v = new(V)
-		b.entries[key] = v
+type entry[K comparable, V any] struct {
+	key   K
+	value V
+}
+
+// weight decides by its first number, and between equal ones by its second.
+type weight [2]uint64
+
+// of is the value of a key, a new one if there is none. It is valid until it is asked for the next.
+func (b *bounded[K, V]) of(key K) *V {
+	if v := b.find(key); v != nil {
+		return v
 	}
-	return v
+	if len(b.entries) >= 4*b.limit {
+		b.trim()
+	}
+	if b.places == nil {
+		b.places = map[K]int{}
+	}
+	b.places[key] = len(b.entries)
+	b.entries = append(b.entries, entry[K, V]{key: key})
+	return &b.entries[len(b.entries)-1].value
+}
+
+// find is the value of a key, nil if there is none.
+func (b *bounded[K, V]) find(key K) *V {
+	if n, known := b.places[key]; known {
+		return &b.entries[n].value
+	}
+	return nil
 }
 
 // trim leaves no more than limit entries.
 func (b *bounded[K, V]) trim() {
-	entries := b.all()
-	b.part(entries, b.limit)
-	for _, e := range entries[min(b.limit, len(entries)):] {
-		if b.drop != nil {
-			b.drop(e.value)
+	if len(b.entries) <= b.limit {
+		return
+	}
+	all := b.weighed()
+	b.part(all, b.limit)
+	stay, leave := all[:b.limit], all[b.limit:]
+	for _, w := range stay {
+		if w.place < b.limit {
+			continue
 		}
-		delete(b.entries, e.key)
-		b.leftOut++
+		for leave[0].place >= b.limit {
+			leave = leave[1:]
+		}
+		b.entries[leave[0].place] = b.entries[w.place]
+		leave = leave[1:]
+	}
+	b.leftOut += uint64(len(b.entries) - b.limit)
+	clear(b.entries[b.limit:])
+	b.entries = b.entries[:b.limit]
+	clear(b.places)
+	for n := range b.entries {
+		b.places[b.entries[n].key] = n
 	}
 }
 
 // part brings the n heaviest to the front, in any order: Hoare's quickselect, for nobody needs the rest sorted.
-func (b *bounded[K, V]) part(entries []weighed[K, V], n int) {
+func (b *bounded[K, V]) part(entries []weighed[K], n int) {
 	for len(entries) > 1 && 0 < n && n < len(entries) {
 		pivot := entries[len(entries)/2]
 		i, j := 0, len(entries)-1
 		for i <= j {
-			for b.compare(entries[i], pivot) < 0 {
+			for b.heavier(&entries[i], &pivot) < 0 {
 				i++
 			}
-			for b.compare(pivot, entries[j]) < 0 {
+			for b.heavier(&pivot, &entries[j]) < 0 {
 				j--
 			}
 			if i <= j {
@@ -70,31 +104,39 @@ func (b *bounded[K, V]) part(entries []weighed[K, V], n int) {
 	}
 }
 
-// weighed is an entry with its value at hand, for to look up what is compared takes most of the time.
-type weighed[K comparable, V any] struct {
-	key   K
-	value *V
+// weighed is what decides about an entry, at hand: to look it up again for each comparison would take most of the time.
+type weighed[K comparable] struct {
+	weight weight
+	key    K
+	place  int
 }
 
-func (b *bounded[K, V]) compare(x, y weighed[K, V]) int {
-	return b.heavier(x.key, x.value, y.key, y.value)
+func (b *bounded[K, V]) weighed() []weighed[K] {
+	all := make([]weighed[K], len(b.entries))
+	for n := range b.entries {
+		e := &b.entries[n]
+		all[n] = weighed[K]{b.weight(&e.value), e.key, n}
+	}
+	return all
 }
 
-func (b *bounded[K, V]) all() []weighed[K, V] {
-	entries := make([]weighed[K, V], 0, len(b.entries))
-	for key, value := range b.entries {
-		entries = append(entries, weighed[K, V]{key, value})
+// heavier is negative if the first stays rather than the second.
+func (b *bounded[K, V]) heavier(x, y *weighed[K]) int {
+	for i := range x.weight {
+		if x.weight[i] != y.weight[i] {
+			return cmp.Compare(y.weight[i], x.weight[i])
+		}
+	}
+	return b.compare(x.key, y.key)
+}
+
+// sorted are the entries, the heaviest first. They are valid until a new one is asked for.
+func (b *bounded[K, V]) sorted() []*entry[K, V] {
+	all := b.weighed()
+	slices.SortFunc(all, func(x, y weighed[K]) int { return b.heavier(&x, &y) })
+	entries := make([]*entry[K, V], len(all))
+	for i := range all {
+		entries[i] = &b.entries[all[i].place]
 	}
 	return entries
-}
-
-// sorted are the keys, those of the heaviest entries first.
-func (b *bounded[K, V]) sorted() []K {
-	entries := b.all()
-	slices.SortFunc(entries, b.compare)
-	keys := make([]K, len(entries))
-	for i := range entries {
-		keys[i] = entries[i].key
-	}
-	return keys
 }

@@ -109,9 +109,10 @@ func newFailures() failures {
 	return failures{
 		halfClosed: HalfClosedTotals{Longest: NoDuration},
 		notClosing: bounded[notClosingKey, NotClosing]{
-			limit: maxNotClosing,
-			heavier: func(a notClosingKey, x *NotClosing, b notClosingKey, y *NotClosing) int {
-				return cmp.Or(cmp.Compare(y.Connections, x.Connections), a.host.Compare(b.host), cmp.Compare(a.side, b.side))
+			limit:  maxNotClosing,
+			weight: func(n *NotClosing) weight { return weight{n.Connections} },
+			compare: func(a, b notClosingKey) int {
+				return cmp.Or(a.host.Compare(b.host), cmp.Compare(a.side, b.side))
 			},
 		},
 	}
@@ -182,7 +183,7 @@ func (f *failures) unclosed(c *Connection, e, peer *Endpoint, side Side) {
 	if side == Server {
 		key.host = netip.AddrPortFrom(e.IP, e.Port)
 	}
-	n := f.notClosing.entry(key)
+	n := f.notClosing.of(key)
 	n.Side = side
 	n.Connections++
 	if in(peer, tcpstate.FinWait2) {
@@ -203,10 +204,10 @@ func (f *failures) summarize(s *Summary) {
 	s.HalfClosed, s.Lifetimes, s.IdleTimeouts = f.halfClosed, f.lifetimes, f.idle.timeouts()
 	f.notClosing.trim()
 	s.NotClosing = []NotClosing{}
-	for _, key := range f.notClosing.sorted() {
-		n := *f.notClosing.entries[key]
-		n.Host.IP = key.host.Addr()
-		if port := key.host.Port(); key.side == Server {
+	for _, e := range f.notClosing.sorted() {
+		n := e.value
+		n.Host.IP = e.key.host.Addr()
+		if port := e.key.host.Port(); e.key.side == Server {
 			n.Host.Port = &port
 		}
 		s.NotClosing = append(s.NotClosing, n)

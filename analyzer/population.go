@@ -1,7 +1,6 @@
 package analyzer
 
 import (
-	"cmp"
 	"net/netip"
 	"time"
 
@@ -63,9 +62,8 @@ func NewPopulation(step time.Duration, byHost bool) *Population {
 	}
 	p.hostMoments = min(p.moments, maxHostMoments)
 	p.hosts.limit = maxHosts
-	p.hosts.heavier = func(a netip.Addr, x *hostPopulation, b netip.Addr, y *hostPopulation) int {
-		return cmp.Or(cmp.Compare(y.endpoints, x.endpoints), a.Compare(b))
-	}
+	p.hosts.weight = func(h *hostPopulation) weight { return weight{h.endpoints} }
+	p.hosts.compare = netip.Addr.Compare
 	return p
 }
 
@@ -78,7 +76,7 @@ func (p *Population) Add(c *Connection) {
 		}
 		p.stays(&p.all, e, c, p.moments)
 		if p.byHost {
-			h := p.hosts.entry(e.IP)
+			h := p.hosts.of(e.IP)
 			h.endpoints++
 			p.stays(&h.states, e, c, p.hostMoments)
 		}
@@ -117,10 +115,10 @@ func (p *Population) stays(to *states, e *Endpoint, c *Connection, moments int) 
 // Merge adds what another Population of the same step has counted.
 func (p *Population) Merge(o *Population) {
 	p.all.merge(&o.all, p.moments)
-	for _, host := range o.hosts.sorted() {
-		h, other := p.hosts.entry(host), o.hosts.entries[host]
-		h.endpoints += other.endpoints
-		h.states.merge(&other.states, p.hostMoments)
+	for _, other := range o.hosts.sorted() {
+		h := p.hosts.of(other.key)
+		h.endpoints += other.value.endpoints
+		h.states.merge(&other.value.states, p.hostMoments)
 	}
 	p.hosts.leftOut += o.hosts.leftOut
 }
@@ -145,8 +143,9 @@ func (p *Population) Series(from, to Time) []PopulationSeries {
 	list := []PopulationSeries{p.series(&p.all, nil, from, to, p.moments)}
 	if p.byHost {
 		p.hosts.trim()
-		for _, host := range p.hosts.sorted() {
-			list = append(list, p.series(&p.hosts.entries[host].states, &host, from, to, p.hostMoments))
+		for _, h := range p.hosts.sorted() {
+			host := h.key
+			list = append(list, p.series(&h.value.states, &host, from, to, p.hostMoments))
 		}
 	}
 	return list

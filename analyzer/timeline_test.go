@@ -61,23 +61,17 @@ func TestTimelineCounts(t *testing.T) {
 
 // What goes is counted, and what is left is the heaviest.
 func TestBounded(t *testing.T) {
-	heavier := func(a int, x *int, b int, y *int) int {
-		if *x != *y {
-			return *y - *x
-		}
-		return a - b
-	}
-	b := bounded[int, int]{limit: 3, heavier: heavier}
+	b := byValue(3)
 	for round := range 10 {
 		for key := range 9 {
 			if key < 3 || round == 0 {
-				*b.entry(key) += 10
+				*b.of(key) += 10
 			}
-			*b.entry(100 + round*10 + key)++
+			*b.of(100 + round*10 + key)++
 		}
 	}
 	b.trim()
-	if got := b.sorted(); !slices.Equal(got, []int{0, 1, 2}) {
+	if got := heaviest(&b); !slices.Equal(got, []entry[int, int]{{0, 100}, {1, 100}, {2, 100}}) {
 		t.Errorf("the heaviest are %d", got)
 	}
 	if b.leftOut == 0 {

@@ -1,10 +1,12 @@
 package analyzer
 
 import (
+	"bytes"
 	"cmp"
 	"net/netip"
-	"slices"
 	"time"
+
+	"github.com/tcplife/tcplife/flows"
 )
 
 // TimeWaitHolding adds up the stays in TIME_WAIT of all connections between a client's address and a server's socket, for
@@ -66,9 +68,25 @@ type timeWaits struct {
 	pairs bounded[timeWaitPair, timeWaitAccount]
 }
 
+// timeWaitPair are the two addresses, and the port of the server. (A netip.AddrPort takes a multiple of the time to hash.)
 type timeWaitPair struct {
-	client netip.Addr
-	server netip.AddrPort
+	client, server flows.Addr
+	port           uint16
+	v6             bool
+}
+
+func pairOf(client, server netip.AddrPort) timeWaitPair {
+	return timeWaitPair{client.Addr().As16(), server.Addr().As16(), server.Port(), !server.Addr().Is4()}
+}
+
+func (p timeWaitPair) compare(q timeWaitPair) int {
+	if p.v6 != q.v6 {
+		if q.v6 {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(bytes.Compare(p.client[:], q.client[:]), bytes.Compare(p.server[:], q.server[:]), cmp.Compare(p.port, q.port))
 }
 
 type timeWaitAccount struct {
@@ -82,9 +100,9 @@ type timeWaitSide struct {
 	entered, left, restarts          uint64    // left: how many have an end, if only that of the capture
 	ended                            [5]uint64 // by endOfTimeWait
 	observed, longest                Duration
-	firstEntered, lastEntered, until Time     // until: the last expiry of those held
-	once                             [2]int64 // the first one, from and until, as long as there is no second one
-	held                             timeline // of all, once there are two
+	firstEntered, lastEntered, until Time      // until: the last expiry of those held
+	once                             [2]int64  // the first one, from and until
+	held                             *timeline // of all, once there are two
 }
 
 // The ends of a TIME_WAIT as they are counted.
@@ -99,21 +117,22 @@ const (
 func newTimeWaits() timeWaits {
 	return timeWaits{bounded[timeWaitPair, timeWaitAccount]{
 		limit: maxTimeWaitPairs,
-		heavier: func(a timeWaitPair, x *timeWaitAccount, b timeWaitPair, y *timeWaitAccount) int {
-			return cmp.Or(
-				cmp.Compare(y.client.ended[stillHeld]+y.server.ended[stillHeld], x.client.ended[stillHeld]+x.server.ended[stillHeld]),
-				cmp.Compare(y.client.entered+y.server.entered, x.client.entered+x.server.entered),
-				a.client.Compare(b.client), a.server.Compare(b.server))
+		weight: func(a *timeWaitAccount) weight {
+			return weight{a.client.ended[stillHeld] + a.server.ended[stillHeld], a.client.entered + a.server.entered}
 		},
+		compare: timeWaitPair.compare,
 	}}
 }
 
 func (t *timeWaits) add(c *Connection, ports PortRange) {
-	refused := slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Code == catalogue[timeWaitRefused].Code })
+	refused := false
+	for i := range c.Findings {
+		refused = refused || c.Findings[i].Code == catalogue[timeWaitRefused].Code
+	}
 	if len(c.TimeWait) == 0 && !refused {
 		return
 	}
-	pair := t.pairs.entry(timeWaitPair{c.Client.IP, netip.AddrPortFrom(c.Server.IP, c.Server.Port)})
+	pair := t.pairs.of(pairOf(netip.AddrPortFrom(c.Client.IP, c.Client.Port), netip.AddrPortFrom(c.Server.IP, c.Server.Port)))
 	if refused {
 		pair.denied++
 	}
@@ -132,7 +151,7 @@ func (t *timeWaits) add(c *Connection, ports PortRange) {
 
 // end adds how stays ended that were running when they were added.
 func (t *timeWaits) end(client, server netip.AddrPort, stays []TimeWait, ports PortRange) {
-	pair := t.pairs.entries[timeWaitPair{client.Addr(), server}]
+	pair := t.pairs.find(pairOf(client, server))
 	for i := range stays {
 		if pair != nil && pair.side(stays[i].Side).ended[stillHeld] > 0 { // else it was left out meanwhile
 			pair.leave(&stays[i], client.Port(), ports)
@@ -161,7 +180,7 @@ func (p *timeWaitAccount) leave(w *TimeWait, port uint16, ports PortRange) {
 // enter adds a stay that is not over.
 func (s *timeWaitSide) enter(w *TimeWait) {
 	if s.entered == 0 {
-		s.firstEntered, s.lastEntered, s.until, s.held.step = w.Entered, w.Entered, NoTime, gridSteps[0]
+		s.firstEntered, s.lastEntered, s.until = w.Entered, w.Entered, NoTime
 	}
 	s.entered++
 	s.ended[stillHeld]++
@@ -197,19 +216,26 @@ func (s *timeWaitSide) leave(w *TimeWait) {
 		s.once = [2]int64{int64(w.Entered), int64(until)}
 		return
 	case 2:
-		s.held.add(s.once[0], s.once[1], maxTimeWaitMoments)
+		s.held = s.first()
 	}
 	s.held.add(int64(w.Entered), int64(until), maxTimeWaitMoments)
+}
+
+// first is the timeline of the first one alone, if it is over.
+func (s *timeWaitSide) first() *timeline {
+	t := &timeline{step: gridSteps[0]}
+	t.add(s.once[0], s.once[1], maxTimeWaitMoments)
+	return t
 }
 
 // records gives the pairs that hold most first, and how many others were left out.
 func (t *timeWaits) records(ports PortRange) (list []TimeWaitHolding, leftOut uint64) {
 	t.pairs.trim()
-	for _, key := range t.pairs.sorted() {
-		pair := t.pairs.entries[key]
-		port := key.server.Port()
+	for _, e := range t.pairs.sorted() {
+		key, pair, port := e.key, &e.value, e.key.port
 		h := TimeWaitHolding{
-			Record: "time_wait", Schema: Schema, Client: pair.client.holder(key.client), Server: pair.server.holder(key.server.Addr()),
+			Record: "time_wait", Schema: Schema,
+			Client: pair.client.holder(flows.IP(key.client, key.v6)), Server: pair.server.holder(flows.IP(key.server, key.v6)),
 			TwoMSL: pair.twoMSL, ReusesProven: pair.proven, ReusesDenied: pair.denied,
 			Ports: pair.client.ports(ports, pair.twoMSL),
 		}
@@ -229,11 +255,12 @@ func (s *timeWaitSide) holder(ip netip.Addr) TimeWaitHolder {
 	if s.entered == 0 {
 		return h
 	}
-	if s.left == 1 && len(s.held.change) == 0 {
-		s.held.add(s.once[0], s.once[1], maxTimeWaitMoments)
+	held := s.held
+	if held == nil {
+		held = s.first()
 	}
-	s.held.settle(maxTimeWaitMoments)
-	h.HeldPeak, h.HeldPeakAt = s.held.peak()
+	held.settle(maxTimeWaitMoments)
+	h.HeldPeak, h.HeldPeakAt = held.peak()
 	if h.Held > 0 {
 		h.LastExpiry = s.until
 	}
