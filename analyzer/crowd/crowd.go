@@ -2,6 +2,7 @@ package crowd
 
 import (
 	"cmp"
+	"encoding/binary"
 	"slices"
 
 	"github.com/tcplife/tcplife/flows"
@@ -16,7 +17,7 @@ type Crowd struct {
 	order   []*target // those of the map and forgotten ones, for the search of one to forget
 	hand    int
 	free    []*target
-	last    [2]*target // port and address of the last attempt
+	found   [256]aim // by the last attempt on each of some targets, by a hash of the target
 
 	untracked uint64 // attempts on targets for which there was no room
 
@@ -44,30 +45,36 @@ func (c *Crowd) advance(now int64) {
 	c.now = max(c.now, now)
 }
 
-// find gives the targets of an attempt, its port and its address. They are nil where nothing is remembered.
+// aim is what an attempt aims at, its port and its address.
+type aim struct{ port, whole *target }
+
+// find gives the targets of an attempt. They are nil where nothing is remembered.
 func (c *Crowd) find(a *Attempt) (port, whole *target) {
-	if p, w := c.last[0], c.last[1]; p != nil && p.addr == a.Target && p.port == a.TargetPort {
-		port, whole = p, w
-	} else {
-		port = c.targets[socket{addr: a.Target, port: a.TargetPort}]
-		whole = c.targets[socket{addr: a.Target, whole: true}]
-		if port != nil && whole != nil {
-			c.last = [2]*target{port, whole}
-		}
-	}
-	for _, t := range [...]*target{port, whole} {
-		if t != nil {
-			t.tick(c.now, c)
-		}
-	}
-	return port, whole
+	f := c.aim(a)
+	return f.port, f.whole
 }
 
-// make gives the target of a key, a new one if there is none; nil if there is no room.
-func (c *Crowd) make(key socket, v6 bool) *target {
-	if t := c.targets[key]; t != nil {
-		return t
+// aim is where its targets were found, or will be if they are made.
+func (c *Crowd) aim(a *Attempt) *aim {
+	const golden = 0x9e3779b97f4a7c15 // spreads what differs in few bits (D. Knuth, TAOCP 3, 6.4)
+	f := &c.found[(binary.BigEndian.Uint64(a.Target[8:])^uint64(a.TargetPort)<<32)*golden>>56]
+	c.refind(&f.port, socket{addr: a.Target, port: a.TargetPort})
+	c.refind(&f.whole, socket{addr: a.Target, whole: true})
+	return f
+}
+
+// refind sees to it that t is the target of a key, and brings that to the present.
+func (c *Crowd) refind(t **target, key socket) {
+	if *t == nil || (*t).socket != key || (*t).forgotten {
+		*t = c.targets[key]
 	}
+	if *t != nil {
+		(*t).tick(c.now, c)
+	}
+}
+
+// make makes the target of a key that there is none of; nil if there is no room.
+func (c *Crowd) make(key socket, v6 bool) *target {
 	var t *target
 	switch n := len(c.free); {
 	case n > 0:
@@ -102,9 +109,7 @@ func (c *Crowd) evict() *target {
 func (c *Crowd) forget(t *target) {
 	delete(c.targets, t.socket)
 	c.free = append(c.free, t)
-	if c.last[0] == t || c.last[1] == t {
-		c.last = [2]*target{}
-	}
+	t.forgotten = true
 }
 
 // settle forgets a target that nothing is known of any more.
@@ -160,13 +165,14 @@ func (c *Crowd) keep(f Flood) {
 func (c *Crowd) Syn(now int64, a *Attempt, syn *Probe) {
 	c.advance(now)
 	now = c.now
-	port, whole := c.find(a)
-	if port == nil {
-		port = c.make(socket{addr: a.Target, port: a.TargetPort}, a.V6)
+	f := c.aim(a)
+	if f.port == nil {
+		f.port = c.make(socket{addr: a.Target, port: a.TargetPort}, a.V6)
 	}
-	if whole == nil {
-		whole = c.make(socket{addr: a.Target, whole: true}, a.V6)
+	if f.whole == nil {
+		f.whole = c.make(socket{addr: a.Target, whole: true}, a.V6)
 	}
+	port, whole := f.port, f.whole
 	if port == nil {
 		c.untracked++
 	}
@@ -391,7 +397,7 @@ func (f *flood) ended(end End) {
 func (c *Crowd) Floods() []Flood {
 	list := slices.Clone(c.floods)
 	for _, t := range c.order {
-		if f := t.flood; f != nil && f.alarmed && c.targets[t.socket] == t {
+		if f := t.flood; f != nil && f.alarmed && !t.forgotten {
 			g := *f
 			if t.rates.rising() { // in the period that is not over
 				g.bad(g.last)
@@ -423,7 +429,7 @@ func explained(whole *Flood, floods []Flood) bool {
 func (c *Crowd) Finish(now int64) {
 	c.advance(now)
 	for _, t := range c.order {
-		if c.targets[t.socket] == t {
+		if !t.forgotten {
 			t.tick(c.now, c)
 			t.noteEmbryonic(c.now)
 		}
@@ -459,7 +465,7 @@ const MaxListeners = 1000
 func (c *Crowd) Listeners() (list []Listener, all uint64) {
 	var found []*target
 	for _, t := range c.order {
-		if t.listens() && !t.whole && c.targets[t.socket] == t {
+		if t.listens() && !t.whole && !t.forgotten {
 			found = append(found, t)
 		}
 	}

@@ -7,7 +7,8 @@ import (
 // target is what attempts want to reach: a listener, a port where nobody listens, or an address as a whole.
 type target struct {
 	socket
-	v6 bool
+	v6        bool
+	forgotten bool
 
 	first, last int64 // attempts
 	attempts    uint64
