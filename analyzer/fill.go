@@ -13,7 +13,7 @@ func (a *Analyzer) fill(r *Connection, c *connection, at int64, by EndedBy) {
 	more := &parts{}
 	*r = Connection{
 		Record: "connection", Schema: Schema,
-		ID: c.id, PreviousID: PacketNumber(c.previous),
+		ID: c.id, PreviousID: PacketNumber(c.previous), CommunityID: communityID(&c.key),
 		Encapsulation: layers(c.encap),
 		Start:         Time(c.start), End: Time(c.end), Duration: Duration(c.end - c.start),
 		EndedBy: by, Ended: Time(at), RoleEvidence: c.role,
@@ -29,7 +29,6 @@ func (a *Analyzer) fill(r *Connection, c *connection, at int64, by EndedBy) {
 	if r.Findings == nil {
 		r.Findings = []Finding{}
 	}
-	r.CommunityID = a.texts.string(appendCommunityID(a.texts.room(), r.Client.IP, r.Server.IP, r.Client.Port, r.Server.Port))
 	r.Handshake = c.handshake(client, server)
 	r.Teardown = c.teardown(&more.reset)
 	if h := c.tcp.HalfOpen; h != nil {

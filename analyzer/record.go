@@ -17,7 +17,7 @@ type Connection struct {
 	Schema        int           `json:"schema"`
 	ID            uint64        `json:"id"`          // number of its first packet
 	PreviousID    PacketNumber  `json:"previous_id"` // the incarnation of the 4-tuple before this one
-	CommunityID   string        `json:"community_id"`
+	CommunityID   CommunityID   `json:"community_id"`
 	Encapsulation []flows.Layer `json:"encapsulation"` // of its first packet, outermost first
 	Start         Time          `json:"start"`         // of the first packet
 	End           Time          `json:"end"`           // of the last packet

@@ -13,26 +13,31 @@ import (
 // twins knows the record of an embryo that has ended. That of the next one like it differs in sockets, numbers and times
 // only: in a SYN flood millions do.
 type twins struct {
-	like   embryo // what they have in common; the zero value is like none
+	known  bool
+	like   likeness // what they have in common
 	record Connection
 	detail string // of its one finding, up to the packet's number
 	off    bool
 }
 
 // likeness is what decides about the record of an embryo, but for sockets, numbers and times.
-func (e *embryo) likeness() embryo {
-	like := *e
-	like.key = flows.Key{V6: e.key.V6}
-	like.packet, like.at, like.heard = 0, 0, 0
-	like.seq, like.ack, like.digest, like.ipid, like.ttl = 0, 0, 0, 0, 0
-	like.window = min(e.window, 1)
+type likeness struct {
+	options               flows.Options // but for their values
+	len                   uint32
+	flags                 flows.Flags
+	v6, closed            bool // addresses; window
+	fromB, good, bad, cut bool
+}
+
+func (e *embryo) likeness() likeness {
+	like := likeness{e.options, e.len, e.flags, e.key.V6, e.window == 0, e.fromB, e.good, e.bad, e.cut}
 	like.options.MSS, like.options.WScale, like.options.TSVal, like.options.TSEcr = 0, 0, 0, 0
 	return like
 }
 
 // remember takes the record of an embryo for that of others, if it is a plain one.
 func (t *twins) remember(e *embryo, c *connection, r *Connection) {
-	t.like = embryo{}
+	t.known = false
 	if t.off || c.self() || c.role != RoleSyn || c.failure() != crowd.Unanswered || len(r.Client.States) != 1 || len(r.Server.States) != 0 ||
 		len(r.Findings) != 1 || !slices.Equal(r.Findings[0].Packets, []uint64{e.packet}) {
 		return
@@ -41,7 +46,7 @@ func (t *twins) remember(e *embryo, c *connection, r *Connection) {
 	if !isLast {
 		return
 	}
-	t.like, t.detail = e.likeness(), detail
+	t.known, t.like, t.detail = true, e.likeness(), detail
 	t.record = *r
 	t.record.Client.States, t.record.Findings = slices.Clone(r.Client.States), slices.Clone(r.Findings)
 }
@@ -49,7 +54,7 @@ func (t *twins) remember(e *embryo, c *connection, r *Connection) {
 // fillTwin makes the record of an embryo that is like the one remembered, and reports whether it is.
 func (a *Analyzer) fillTwin(r *Connection, e *embryo, at int64, by EndedBy) bool {
 	t := &a.twins
-	if e.likeness() != t.like || t.like == (embryo{}) || e.key.A == e.key.B && e.key.APort == e.key.BPort {
+	if !t.known || e.likeness() != t.like || e.key.A == e.key.B && e.key.APort == e.key.BPort {
 		return false
 	}
 	timeWait, states, none, findings := r.TimeWait[:0], r.Client.States[:0], r.Server.States[:0], r.Findings[:0]
@@ -71,7 +76,7 @@ func (a *Analyzer) fillTwin(r *Connection, e *embryo, at int64, by EndedBy) bool
 	r.Client.ISN.Number = e.seq
 	r.Client.States = append(states, StateEntry{tcpstate.SynSent, Time(e.at), PacketNumber(e.packet), Seen})
 	r.Handshake.SynAt, r.Handshake.SynPacket = Time(e.at), PacketNumber(e.packet)
-	r.CommunityID = a.texts.string(appendCommunityID(a.texts.room(), r.Client.IP, r.Server.IP, r.Client.Port, r.Server.Port))
+	r.CommunityID = communityID(&e.key)
 	r.Findings = append(findings, t.record.Findings[0])
 	f := &r.Findings[0]
 	f.Detail = a.texts.string(strconv.AppendUint(append(a.texts.room(), t.detail...), e.packet, 10))

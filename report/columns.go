@@ -47,7 +47,7 @@ var connectionColumns = []connectionColumn{
 	{"findings", cell{full: "FINDINGS", short: "FLAGS"}, false, "codes of the findings, worst first; short: E errors, W warnings, I others, and how many", findingsCell},
 	{"role", cell{full: "ROLE"}, false, "how the sides' roles are known", func(c *analyzer.Connection) cell { return cell{full: string(c.RoleEvidence)} }},
 	{"encapsulation", cell{full: "INSIDE"}, false, "encapsulation, outermost first", encapsulationCell},
-	{"community_id", cell{full: "COMMUNITY ID"}, false, "Community ID v1", func(c *analyzer.Connection) cell { return cell{full: cmp.Or(c.CommunityID, unknown)} }},
+	{"community_id", cell{full: "COMMUNITY ID"}, false, "Community ID v1", func(c *analyzer.Connection) cell { return cell{full: cmp.Or(c.CommunityID.String(), unknown)} }},
 	{"zeek", cell{full: "ZEEK"}, false, "Zeek's conn_state and history", zeekCell},
 	{"tshark", cell{full: "TSHARK"}, true, "tshark's completeness", tsharkCell},
 }

@@ -87,7 +87,7 @@ var csvColumns = slices.Concat(
 	[]csvColumn{
 		{"id", func(b []byte, c *analyzer.Connection) []byte { return strconv.AppendUint(b, c.ID, 10) }},
 		{"previous_id", func(b []byte, c *analyzer.Connection) []byte { return appendPacket(b, c.PreviousID) }},
-		{"community_id", func(b []byte, c *analyzer.Connection) []byte { return append(b, c.CommunityID...) }},
+		{"community_id", func(b []byte, c *analyzer.Connection) []byte { return c.CommunityID.Append(b) }},
 		{"encapsulation", func(b []byte, c *analyzer.Connection) []byte { return appendEncapsulation(b, c.Encapsulation) }},
 		{"start", func(b []byte, c *analyzer.Connection) []byte { return appendTimeField(b, c.Start) }},
 		{"end", func(b []byte, c *analyzer.Connection) []byte { return appendTimeField(b, c.End) }},

@@ -22,9 +22,9 @@ func appendConnection(b []byte, c *analyzer.Connection) []byte {
 	b = strconv.AppendUint(b, c.ID, 10)
 	b = append(b, `,"previous_id":`...)
 	b = appendPacket(b, c.PreviousID)
-	b = append(b, `,"community_id":`...)
-	b = appendString(b, c.CommunityID)
-	b = append(b, `,"encapsulation":[`...)
+	b = append(b, `,"community_id":"`...)
+	b = c.CommunityID.Append(b)
+	b = append(b, `","encapsulation":[`...)
 	for i := range c.Encapsulation {
 		b = appendComma(b, i)
 		b = appendLayer(b, &c.Encapsulation[i])

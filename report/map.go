@@ -17,7 +17,7 @@ func Map(c *analyzer.Connection) map[string]any {
 		"schema":        c.Schema,
 		"id":            int(c.ID),
 		"previous_id":   packetValue(c.PreviousID),
-		"community_id":  c.CommunityID,
+		"community_id":  c.CommunityID.String(),
 		"start":         timeValue(c.Start),
 		"end":           timeValue(c.End),
 		"duration_s":    durationValue(c.Duration),

@@ -63,6 +63,9 @@ var (
 		}
 		return netip.AddrFrom4([4]byte(rapid.SliceOfN(rapid.Byte(), 4, 4).Draw(t, "ip")))
 	})
+	sockets = rapid.Custom(func(t *rapid.T) netip.AddrPort {
+		return netip.AddrPortFrom(addresses.Draw(t, "ip"), rapid.Uint16().Draw(t, "port"))
+	})
 	endpoints = rapid.Custom(func(t *rapid.T) analyzer.Endpoint {
 		return analyzer.Endpoint{
 			IP:          addresses.Draw(t, "ip"),
@@ -97,7 +100,7 @@ var (
 			Schema:      analyzer.Schema,
 			ID:          1 + counts.Draw(t, "id"),
 			PreviousID:  packets.Draw(t, "previous"),
-			CommunityID: text.Draw(t, "community id"),
+			CommunityID: analyzer.NewCommunityID(sockets.Draw(t, "one socket"), sockets.Draw(t, "other socket")),
 			Encapsulation: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) flows.Layer {
 				return flows.Layer{Kind: text.Draw(t, "kind"), ID: rapid.Uint32().Draw(t, "id"), HasID: rapid.Bool().Draw(t, "has id")}
 			}), 0, 3).Draw(t, "encapsulation"),

@@ -25,7 +25,7 @@ func blank(id uint64, client, server string, start time.Duration) *analyzer.Conn
 	c, s := netip.MustParseAddrPort(client), netip.MustParseAddrPort(server)
 	return &analyzer.Connection{
 		Record: "connection", Schema: analyzer.Schema, ID: id,
-		CommunityID:   "1:LQU9qZlK+B5F3KDmev6m5PMibrg=",
+		CommunityID:   analyzer.NewCommunityID(netip.MustParseAddrPort("128.232.110.120:34855"), netip.MustParseAddrPort("66.35.250.204:80")),
 		Encapsulation: []flows.Layer{},
 		Start:         at(start), End: at(start),
 		EndedBy:      analyzer.EndCaptureEnd,

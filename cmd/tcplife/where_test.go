@@ -131,8 +131,11 @@ func fill(v reflect.Value) {
 		v.Set(reflect.New(v.Type().Elem()))
 		fill(v.Elem())
 	case reflect.Struct:
-		if v.Type() == reflect.TypeFor[netip.Addr]() {
+		switch v.Type() {
+		case reflect.TypeFor[netip.Addr]():
 			v.Set(reflect.ValueOf(netip.MustParseAddr("10.0.0.1")))
+			return
+		case reflect.TypeFor[analyzer.CommunityID](): // a string, empty or not
 			return
 		}
 		for i := range v.NumField() {
