@@ -124,11 +124,12 @@ func (a *Analyzer) segment(seg *flows.Segment) {
 		return
 	}
 	c, head := a.find(seg, head)
-	before := c.openings()
+	var before openings
+	before.of(c)
 	if expected := a.take(c, head, seg); expected {
 		return // no state has changed, and its alarm can wait
 	}
-	a.follow(c, before, seg)
+	a.follow(c, &before, seg)
 	a.recount(c)
 	a.reportClosed(c)
 	a.schedule(c)

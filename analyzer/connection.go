@@ -122,7 +122,8 @@ func (c *connection) segment(seg *flows.Segment) (effect tcpstate.Effect, expect
 	}
 	x.goodChecksums = x.goodChecksums || seg.GoodChecksum
 
-	s := wire(seg)
+	var s tcpstate.Segment
+	wire(&s, seg)
 	if c.tcp.Predict(from, &s) {
 		if seg.Len > 0 {
 			x.countText(&c.tcp.Ends[from], seg)
@@ -158,13 +159,15 @@ func (c *connection) segment(seg *flows.Segment) (effect tcpstate.Effect, expect
 	return effect, false
 }
 
-func wire(seg *flows.Segment) tcpstate.Segment {
-	return tcpstate.Segment{
-		At: seg.Time, Packet: seg.Packet,
-		Syn: seg.Flags.Has(flows.SYN), Fin: seg.Flags.Has(flows.FIN), Rst: seg.Flags.Has(flows.RST), HasAck: seg.Flags.Has(flows.ACK),
-		Seq: tcpstate.Seq(seg.Seq), Ack: tcpstate.Seq(seg.Ack), Len: seg.Len, Window: uint32(seg.Window),
-		HasWScale: seg.Options.HasWScale, WScale: seg.Options.WScale, HasTS: seg.Options.HasTimestamp, TSVal: seg.Options.TSVal,
-	}
+// wire makes s what the state machine needs of a segment. It sets one field after the other, and s is not copied: a processor
+// waits where it reads in one piece what it has just written in several.
+func wire(s *tcpstate.Segment, seg *flows.Segment) {
+	s.At, s.Packet = seg.Time, seg.Packet
+	s.Syn, s.Fin = seg.Flags.Has(flows.SYN), seg.Flags.Has(flows.FIN)
+	s.Rst, s.HasAck = seg.Flags.Has(flows.RST), seg.Flags.Has(flows.ACK)
+	s.Seq, s.Ack, s.Len, s.Window = tcpstate.Seq(seg.Seq), tcpstate.Seq(seg.Ack), seg.Len, uint32(seg.Window)
+	s.HasWScale, s.WScale = seg.Options.HasWScale, seg.Options.WScale
+	s.HasTS, s.TSVal = seg.Options.HasTimestamp, seg.Options.TSVal
 }
 
 func (s *side) countFlags(seg *flows.Segment) {

@@ -40,15 +40,15 @@ func attemptBy(k *flows.Key, end int) crowd.Attempt {
 // openings are the SYNs and the SYN-ACKs of each end.
 type openings [2]struct{ syns, synAcks uint64 }
 
-func (c *connection) openings() (o openings) {
+// of makes o those of a connection.
+func (o *openings) of(c *connection) {
 	for i := range c.sides {
 		o[i].syns, o[i].synAcks = c.sides[i].openings, c.sides[i].synAcks
 	}
-	return o
 }
 
 // follow tells the crowd what a segment has made of an attempt, from what had been sent before it.
-func (a *Analyzer) follow(c *connection, before openings, seg *flows.Segment) {
+func (a *Analyzer) follow(c *connection, before *openings, seg *flows.Segment) {
 	if c.role != RoleSyn {
 		if seg.Flags.Has(flows.RST) && seg.Window > 0 && seg.FromB != c.first.FromB {
 			c.first.RSTWindow = true
@@ -58,8 +58,9 @@ func (a *Analyzer) follow(c *connection, before openings, seg *flows.Segment) {
 	if c.phase == failed {
 		return
 	}
-	now := c.openings()
-	if (c.phase == completed || c.phase == accepted) && now == before {
+	var now openings
+	now.of(c)
+	if (c.phase == completed || c.phase == accepted) && now == *before {
 		return
 	}
 	e := event{clock: a.clock, attempt: c.attempt(), syn: c.first}

@@ -23,11 +23,10 @@ const (
 
 // isDuplicate reports whether the capture holds the segment already, and remembers it.
 func (s *side) isDuplicate(seg *flows.Segment, peer *side) bool {
-	f := fingerprint{at: seg.Time, digest: seg.Digest, seq: seg.Seq, ack: seg.Ack, ipid: seg.IPID, ttl: seg.TTL,
-		heard: peer.packets - peer.duplicates}
+	heard := peer.packets - peer.duplicates
 	within := int64(duplicateBare)
 	switch {
-	case f.ipid != 0:
+	case seg.IPID != 0:
 		within = duplicateWithID
 	case seg.Options.HasTimestamp:
 		within = duplicateWithTS
@@ -36,19 +35,20 @@ func (s *side) isDuplicate(seg *flows.Segment, peer *side) bool {
 	}
 	for i := range s.recent {
 		r := &s.recent[i]
-		if r.at == 0 || r.digest != f.digest || r.seq != f.seq || r.ack != f.ack || r.ipid != f.ipid || f.ipid == 0 && r.heard != f.heard {
+		if r.digest != seg.Digest || r.at == 0 || r.seq != seg.Seq || r.ack != seg.Ack || r.ipid != seg.IPID || seg.IPID == 0 && r.heard != heard {
 			continue
 		}
 		limit := within
-		if limit < 0 && r.ttl != f.ttl {
+		if limit < 0 && r.ttl != seg.TTL {
 			limit = duplicateBare
 		}
-		if d := f.at - r.at; d >= -limit && d <= limit {
+		if d := seg.Time - r.at; d >= -limit && d <= limit {
 			return true
 		}
 	}
-	s.recent[s.recentNext%uint8(len(s.recent))] = f
+	f := &s.recent[s.recentNext%uint8(len(s.recent))]
 	s.recentNext++
+	f.at, f.digest, f.seq, f.ack, f.ipid, f.ttl, f.heard = seg.Time, seg.Digest, seg.Seq, seg.Ack, seg.IPID, seg.TTL, heard
 	return false
 }
 

@@ -16,8 +16,10 @@ func (a *Analyzer) quoted(seg *flows.Segment) {
 	for o := head; o != nil; o = o.older {
 		if x := &o.tcp.Ends[sender(seg)]; seg.Quote.HasSeq && x.ISSKnown && x.ISS == tcpstate.Seq(seg.Seq) {
 			c = o
+			var before openings
+			before.of(o)
 			o.undeliverable(seg)
-			a.follow(o, o.openings(), seg)
+			a.follow(o, &before, seg)
 			a.recount(o)
 			a.schedule(o)
 			break

@@ -26,7 +26,8 @@ func (c *connection) opensWith(seg *flows.Segment) bool {
 // nearest gives the incarnation whose numbers a segment is nearest to, the newest of equals. A segment that none can
 // have sent is counted with the open one: it was meant to disturb that.
 func (c *connection) nearest(seg *flows.Segment) *connection {
-	s := wire(seg)
+	var s tcpstate.Segment
+	wire(&s, seg)
 	best, least := c, ^uint64(0)
 	for o := c; o != nil; o = o.older {
 		d := o.tcp.Distance(sender(seg), &s)

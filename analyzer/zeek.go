@@ -88,17 +88,16 @@ func (z *zeekLog) segment(from int, seg *flows.Segment, badChecksum bool) {
 		z.scaled(from, 'C', &x.bad)
 		return
 	}
-	end := seg.Seq
-	if !seg.Flags.Has(flows.RST) {
-		end += seg.Len
+	end := seg.Seq + seg.Len
+	control := seg.Flags&(flows.SYN|flows.FIN|flows.RST) != 0
+	if control {
+		end = zeekNext(seg)
 	}
-	if seg.Flags.Has(flows.SYN) {
-		end++
+	// Between two that are established only the flags of control change a state, or begin the numbers anew.
+	changes := control || x.state != zeekEstablished || y.state != zeekEstablished
+	if changes {
+		x.initialize(seg, end)
 	}
-	if seg.Flags.Has(flows.FIN) {
-		end++
-	}
-	x.initialize(seg, end)
 	below := !x.far && int32(seg.Seq-x.start) < 0
 
 	z.letters(from, seg)
@@ -112,7 +111,9 @@ func (z *zeekLog) segment(from int, seg *flows.Segment, badChecksum bool) {
 	if x.advance(seg, end) {
 		z.scaled(from, 'T', &x.again)
 	}
-	x.move(y, seg)
+	if changes {
+		x.move(y, seg)
+	}
 	if !z.over && (x.state == zeekReset || x.state == zeekClosed && y.state == zeekClosed) {
 		z.over, z.last = true, seg.Time+zeekCloseDelay
 	}
@@ -127,6 +128,21 @@ func (z *zeekLog) segment(from int, seg *flows.Segment, badChecksum bool) {
 		}
 		x.content(from, from+seg.Len)
 	}
+}
+
+// zeekNext is the number that Zeek takes to follow the segment.
+func zeekNext(seg *flows.Segment) uint32 {
+	next := seg.Seq
+	if !seg.Flags.Has(flows.RST) {
+		next += seg.Len
+	}
+	if seg.Flags.Has(flows.SYN) {
+		next++
+	}
+	if seg.Flags.Has(flows.FIN) {
+		next++
+	}
+	return next
 }
 
 // initialize sets the numbers by an end's first segment, and by a SYN where none was sure.
@@ -340,7 +356,9 @@ func (e *zeekEnd) content(from, to uint32) {
 	}
 	if from == e.whole {
 		e.whole = to
-		e.absorb()
+		if len(e.ahead) > 0 {
+			e.absorb()
+		}
 	} else {
 		e.insert(from, to)
 	}

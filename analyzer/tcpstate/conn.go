@@ -87,12 +87,12 @@ func (c *Conn) exchange(from int, x, y *Endpoint, s *Segment) Effect {
 
 func (c *Conn) remember(from int, e Effect, s *Segment) {
 	last := &c.last[from]
-	repeats := last.hasAck && s.HasAck && s.Ack == last.ack && s.Seq == s.end()
-	c.earlier[from] = [2]question{last.question, c.earlier[from][0]}
-	*last = lastSegment{
-		question: question{at: s.At, ack: s.Ack, hasAck: s.HasAck, kind: kindOf(s, e)},
-		packet:   s.Packet, seq: s.Seq, end: s.end(), repeats: repeats,
-	}
+	earlier := &c.earlier[from]
+	earlier[1] = earlier[0]
+	earlier[0] = last.question
+	last.repeats = last.hasAck && s.HasAck && s.Ack == last.ack && s.Seq == s.end()
+	last.at, last.ack, last.hasAck, last.refused, last.kind = s.At, s.Ack, s.HasAck, false, kindOf(s, e)
+	last.packet, last.seq, last.end = s.Packet, s.Seq, s.end()
 }
 
 // Stimulus is the kind of segment that drew an RST.
