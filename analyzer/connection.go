@@ -6,70 +6,71 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// connection is one incarnation of a 4-tuple while it is followed. Its two ends are Key.A and Key.B.
+// connection is one incarnation of a 4-tuple while it is followed. Its two ends are Key.A and Key.B. What every segment
+// changes stands together here and in a side, so that it is in few lines of a processor's cache.
 type connection struct {
+	key     flows.Key
+	older   *connection // an earlier incarnation that is not decided yet
+	place   uint32      // of its 4-tuple in the table
+	number  uint32      // among those awake, 0 if it is not used
+	end     int64
+	heard   int64 // the clock at its last packet
+	opener  int   // end that sent the first SYN; else the one that the first SYN-ACK went to; else the first sender
+	role    RoleEvidence
+	touched bool // by a segment, since somebody looked who may rest
+	tshark  completeness
+	phase   phase // of the attempt, as the crowd knows it
+	stands  standing
+	sides   [2]side
+	zeek    zeekLog
+	tcp     tcpstate.Conn
+
 	id       uint64
 	previous uint64
-	older    *connection // an earlier incarnation that is not decided yet
-	key      flows.Key
 	encap    *flows.Encapsulation
-	tcp      tcpstate.Conn
-	sides    [2]side
-
-	start, end int64
-	heard      int64 // the clock at its last packet
-	opener     int   // end that sent the first SYN; else the one that the first SYN-ACK went to; else the first sender
-	role       RoleEvidence
-	challenged bool // a SYN was answered by a plain ACK of other numbers
-	quotedHard bool // an ICMP error said that the SYN cannot be delivered
+	start    int64
+	first    crowd.Probe // its first segment; nothing once the handshake is completed
+	reported bool        // at its close
+	waited   [2]bool     // which ends were in TIME_WAIT then
 
 	notes           []note
 	synText         bool   // a SYN carried text (RFC 7413)
+	challenged      bool   // a SYN was answered by a plain ACK of other numbers
+	quotedHard      bool   // an ICMP error said that the SYN cannot be delivered
 	stale           bool   // its SYN interrupted another attempt of the same client
-	interrupted     uint64 // packet of the stale SYN that interrupted this attempt
-	successor       uint64 // packet of the SYN that reused the ports
 	linuxReuse      bool   // the successor's ISN proves that it was accepted in TIME_WAIT
 	beforeWaits     bool   // the incarnation before was in TIME_WAIT when this one began
+	interrupted     uint64 // packet of the stale SYN that interrupted this attempt
+	successor       uint64 // packet of the SYN that reused the ports
 	quotedPacket    uint64 // of the ICMP error
 	challengePacket uint64
 	resetPacket     uint64 // of the last RST that was accepted
-
-	place   uint32 // of its 4-tuple in the table
-	number  uint32 // among those awake, 0 if it is not used
-	touched bool   // by a segment, since somebody looked who may rest
-
-	phase    phase       // of the attempt, as the crowd knows it
-	first    crowd.Probe // its first segment; nothing once the handshake is completed
-	stands   standing
-	reported bool    // at its close
-	waited   [2]bool // which ends were in TIME_WAIT then
-
-	zeek   zeekLog
-	tshark completeness
 }
 
 // side is what an end has sent.
 type side struct {
-	packets, duplicates, retransmitted uint64
-	keepalives, probes                 uint64
-	impossible                         uint64 // segments with SYN and FIN at once
-	bytes                              uint64
-	textEnd                            uint32 // the number after the highest octet of text
-	textKnown                          bool
-	openings, synAcks, fins, rsts      uint64 // SYNs without ACK, with ACK, …
-	openingAt, synAckAt                int64
-	openingPacket, synAckPacket        uint64
-	synAnswer                          Answer // what was acknowledged of its SYN
-	finPacket                          uint64
-	finAckedAt                         int64
-	finAcked                           bool
-	firstAckOfFin                      bool // this side's FIN was its first segment to acknowledge the other's
-	goodChecksums                      bool
-	firstSyn                           shape
-	stamps                             [2]stamped // the first and the last transmission of its SYN or SYN-ACK
-	firstSeq                           uint32
-	recent                             [4]fingerprint
-	recentNext                         uint8
+	packets, duplicates uint64
+	bytes               uint64
+	openings, synAcks   uint64 // SYNs without ACK, with ACK
+	textEnd             uint32 // the number after the highest octet of text
+	textKnown           bool
+	goodChecksums       bool
+	synAnswer           Answer // what was acknowledged of its SYN
+	finAcked            bool
+	recentNext          uint8
+	recent              [4]fingerprint
+
+	retransmitted, keepalives, probes uint64
+	impossible                        uint64 // segments with SYN and FIN at once
+	fins, rsts                        uint64
+	openingAt, synAckAt               int64
+	openingPacket, synAckPacket       uint64
+	finPacket                         uint64
+	finAckedAt                        int64
+	firstAckOfFin                     bool // this side's FIN was its first segment to acknowledge the other's
+	firstSyn                          shape
+	firstSeq                          uint32
+	stamps                            [2]stamped // the first and the last transmission of its SYN or SYN-ACK
 }
 
 // begin makes the connection that of a first segment. Room that its lists had is used again.
