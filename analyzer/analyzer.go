@@ -57,6 +57,8 @@ type Analyzer struct {
 
 	evicted        uint64
 	awakeLimit     int
+	closed         [closedLimit]uint32 // numbers of connections that have closed and are awake, in turn
+	closings       uint
 	encapsulations encapsulations // of the connections at rest
 	coder          compact.Coder
 	packing        []byte
@@ -133,7 +135,7 @@ func (a *Analyzer) segment(seg *flows.Segment) {
 	a.recount(c)
 	a.reportClosed(c)
 	a.schedule(c)
-	a.restAtOnce(c)
+	a.restSoon(c)
 }
 
 // Close ends the capture: every record that is still open is emitted, by id.

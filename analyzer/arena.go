@@ -1,71 +1,114 @@
 package analyzer
 
-// arena is room for short strings of bytes that come and go. It holds no pointer but one a megabyte, so that the collector
-// need not walk it, and gives back to itself what is freed, by size.
-type arena struct {
-	chunks [][]byte
-	used   uint64         // bytes handed out, rounded up to their class
-	at     int            // within the last chunk
-	free   [classes]block // by class, each the first of a list that goes on in its first bytes
-}
+import (
+	"encoding/binary"
 
-// block is where a string is: its number of grains from the beginning, plus one; 0 is none.
-type block uint32
-
-const (
-	// grain is what every size is a multiple of, in bytes. A connection grows as it goes on: were sizes finer, what it leaves
-	// behind would fit none of the others, which have all grown too.
-	grain     = 128
-	chunkSize = 1 << 20
-	fine      = 8 // classes one grain apart; beyond, each is twice as big as the one before
-	classes   = fine + 6
-	maxString = grain * fine << (classes - fine)
+	"github.com/tcplife/tcplife/analyzer/compact"
 )
 
-// class is the class that holds n bytes, and its size.
-func class(n int) (c, size int) {
-	if n <= grain*fine {
-		c = max(0, (n-1)/grain)
-		return c, (c + 1) * grain
-	}
-	size = grain * fine
-	for c = fine - 1; size < n; c++ {
-		size *= 2
-	}
-	return c, size
+// arena is room for strings of bytes that come and go. Each has a head, which most fit into, and behind it as many links as it
+// needs. All heads are of one size, and so are all links: what one string leaves behind fits the next, though they grow as
+// connections go on.
+type arena struct {
+	heads, links blocks
+	used         uint64 // bytes handed out
 }
 
-// put keeps a string of up to maxString bytes.
-func (a *arena) put(b []byte) block {
-	c, size := class(len(b))
-	p := a.free[c]
-	if p != 0 {
-		room := a.bytes(p)
-		a.free[c] = block(uint32(room[0]) | uint32(room[1])<<8 | uint32(room[2])<<16 | uint32(room[3])<<24)
-	} else {
-		if len(a.chunks) == 0 || a.at+size > chunkSize {
-			a.chunks = append(a.chunks, make([]byte, chunkSize))
-			a.at = 0
+const (
+	headSize = 256
+	linkSize = 64
+)
+
+func newArena() arena { return arena{heads: blocks{size: headSize}, links: blocks{size: linkSize}} }
+
+// put keeps a string, and gives the number of its head, never 0.
+func (a *arena) put(b []byte) uint32 {
+	head, room := a.heads.take()
+	for {
+		a.used += uint64(len(room) + nextSize)
+		if b = b[copy(room, b):]; len(b) == 0 {
+			return head
 		}
-		p = block((len(a.chunks)-1)*(chunkSize/grain)+a.at/grain) + 1
-		a.at += size
+		next, more := a.links.take()
+		setNext(room, next)
+		room = more
 	}
-	copy(a.bytes(p), b)
-	a.used += uint64(size)
-	return p
 }
 
-// bytes are those of a block, and what follows it.
-func (a *arena) bytes(p block) []byte {
-	n := uint32(p - 1)
-	return a.chunks[n/(chunkSize/grain)][n%(chunkSize/grain)*grain:]
+// head is the beginning of a string, the end of which may be elsewhere.
+func (a *arena) head(n uint32) []byte { return a.heads.at(n) }
+
+// bytes are those of a string of a length: where they lie, or gathered behind room. Behind them is room for compact.Slack.
+func (a *arena) bytes(head uint32, length int, room []byte) []byte {
+	b := a.heads.at(head)
+	if length <= len(b) {
+		return b[:length]
+	}
+	room = append(room, b...)
+	for length -= len(b); length > 0; length -= len(b) {
+		b = a.links.at(next(b))
+		room = append(room, b[:min(length, len(b))]...)
+	}
+	return append(room, make([]byte, compact.Slack)...)[:len(room)]
 }
 
-// drop frees a string of n bytes.
-func (a *arena) drop(p block, n int) {
-	c, size := class(n)
-	room, next := a.bytes(p), uint32(a.free[c])
-	room[0], room[1], room[2], room[3] = byte(next), byte(next>>8), byte(next>>16), byte(next>>24)
-	a.free[c] = p
-	a.used -= uint64(size)
+// drop frees a string of a length.
+func (a *arena) drop(head uint32, length int) {
+	b := a.heads.at(head)
+	link := next(b)
+	a.heads.drop(head)
+	a.used -= headSize
+	for length -= len(b); length > 0; length -= len(b) {
+		b = a.links.at(link)
+		after := next(b)
+		a.links.drop(link)
+		a.used -= linkSize
+		link = after
+	}
+}
+
+// blocks are pieces of memory of one size, by number, and each with the number of one that comes next. There is no pointer in
+// them that the collector would have to follow.
+type blocks struct {
+	size   int
+	chunks [][]byte
+	made   uint32 // numbers handed out so far, from 1 on
+	free   uint32 // the first of those that are not used
+}
+
+const (
+	perChunk = 1 << 12
+	nextSize = 4 // bytes at the end of a block
+)
+
+// at is a block but for what comes next.
+func (s *blocks) at(n uint32) []byte {
+	from := int(n%perChunk) * s.size
+	return s.chunks[n/perChunk][from : from+s.size-nextSize]
+}
+
+// next is the number of the block behind one.
+func next(b []byte) uint32 { return binary.LittleEndian.Uint32(b[len(b) : len(b)+nextSize]) }
+
+func setNext(b []byte, n uint32) { binary.LittleEndian.PutUint32(b[len(b):len(b)+nextSize], n) }
+
+// take gives one that is not used.
+func (s *blocks) take() (n uint32, b []byte) {
+	if n = s.free; n != 0 {
+		b = s.at(n)
+		s.free = next(b)
+		return n, b
+	}
+	s.made++
+	if int(s.made/perChunk) == len(s.chunks) {
+		size := perChunk * s.size
+		s.chunks = append(s.chunks, make([]byte, size, size+compact.Slack))
+	}
+	return s.made, s.at(s.made)
+}
+
+// drop takes one back.
+func (s *blocks) drop(n uint32) {
+	setNext(s.at(n), s.free)
+	s.free = n
 }

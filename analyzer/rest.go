@@ -8,15 +8,15 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Only so many connections are awake. The others rest in the arena, in a quarter of the room or less, until a segment or
+// Only so many connections are awake. The others rest in the arena, in an eighth of the room or so, until a segment or
 // an alarm wakes them. Nothing that a connection knows is lost by resting but fingerprints that are too old to matter.
 
 // awakeLimit is how many connections are awake at most, 64 MiB of them.
 const awakeLimit = 1 << 15
 
-// restLimit is how many are awake before those of which nothing more is expected rest at once: the others then find room in
-// a processor's caches.
-const restLimit = 1 << 9
+// closedLimit is how many that have closed are awake: so many that their last segments are too old by then to be taken for
+// duplicates, and so few that they are still in a processor's caches.
+const closedLimit = 1 << 8
 
 // aside is how many connections one segment can need at once: the incarnations of its 4-tuple, and a new one.
 const aside = 2 * maxIncarnations
@@ -40,12 +40,19 @@ func (a *Analyzer) makeRoom() {
 	}
 }
 
-// restAtOnce puts a connection to rest when both its ends have closed.
-func (a *Analyzer) restAtOnce(c *connection) {
-	if a.table.awake.used() < min(restLimit, a.awakeLimit) || !c.ended() || a.table.places[c.place].where != c.number {
+// restSoon has a connection rest when both its ends have closed, after others that have closed before it.
+func (a *Analyzer) restSoon(c *connection) {
+	if !c.ended() {
 		return
 	}
-	a.rest(c)
+	next := &a.closed[a.closings%closedLimit]
+	a.closings++
+	if *next != 0 {
+		if c := a.table.awake.at(*next); c.number == *next && c.ended() && a.table.places[c.place].where == c.number {
+			a.rest(c)
+		}
+	}
+	*next = c.number
 }
 
 // ended reports that each end is closed, or is but for TIME_WAIT.
@@ -58,33 +65,56 @@ func (c *connection) ended() bool {
 	return true
 }
 
-// rest packs the incarnations of a 4-tuple, the newest of which is head.
+// heading is what is written in front of the incarnations that rest at a place: what can be told without waking them.
+type heading struct {
+	key      flows.Key
+	deadline int64 // of the newest
+	count    int
+	ids      [maxIncarnations]uint64
+}
 
-func (a *Analyzer) rest(head *connection) {
-
-	b := appendKey(a.packing[:0], &head.key)
-	b = binary.LittleEndian.AppendUint64(b, uint64(head.start))
-	b = append(b, 0)
-	count := len(b) - 1
-	for c := head; c != nil; c = c.older {
-		b = binary.AppendUvarint(b, c.id)
-		b[count]++
+// append writes it for an analyzer whose capture begins at origin.
+func (h *heading) append(b []byte, origin int64) []byte {
+	b = appendKey(b, &h.key)
+	b = binary.AppendVarint(b, h.deadline-origin)
+	b = append(b, byte(h.count))
+	for _, id := range h.ids[:h.count] {
+		b = binary.AppendUvarint(b, id)
 	}
-	k := &a.coder
-	k.Base = head.start
+	return b
+}
+
+// read is the reverse. It gives what follows.
+func (h *heading) read(b []byte, origin int64) (rest []byte) {
+	b = readKey(b, &h.key)
+	deadline, size := binary.Varint(b)
+	h.deadline, h.count = deadline+origin, int(b[size])
+	b = b[size+1:]
+	for i := range h.count {
+		h.ids[i], size = binary.Uvarint(b)
+		b = b[size:]
+	}
+	return b
+}
+
+// rest packs the incarnations of a 4-tuple, the newest of which is head.
+func (a *Analyzer) rest(head *connection) {
+	h := heading{key: head.key, deadline: head.deadline(&a.options)}
+	for c := head; c != nil; c = c.older {
+		h.ids[h.count] = c.id
+		h.count++
+	}
+	b := h.append(a.packing[:0], a.origin)
 	for c := head; c != nil; c = c.older {
 		c.forgetFingerprints(a.clock)
-		k.Write(b)
-		a.encapsulations.pack(k, &c.encap)
-		c.pack(k)
-		b = k.Bytes()
+		a.coder.Write(b)
+		a.encapsulations.pack(&a.coder, &c.encap)
+		c.pack(&a.coder, a.origin)
+		b = a.coder.Bytes()
 	}
 	a.packing = b
-	if len(a.packing) > maxString {
-		return // longer than any is by far
-	}
 	p := &a.table.places[head.place]
-	p.where, p.size = uint32(a.table.arena.put(a.packing)), uint32(len(a.packing))
+	p.where, p.size = a.table.arena.put(b), uint32(len(b))
 	for c := head; c != nil; {
 		older := c.older
 		a.table.awake.release(c)
@@ -99,37 +129,29 @@ func (a *Analyzer) wake(n uint32) (head *connection) {
 		a.encapsulations.leave(c.encap)
 	}
 	p := &a.table.places[n]
-	a.table.arena.drop(block(p.where), int(p.size))
+	a.table.arena.drop(p.where, int(p.size))
 	p.where, p.size = head.number, 0
 	return head
 }
 
 // unpack reads the incarnations of a place at rest into unused connections, and gives the newest.
 func (a *Analyzer) unpack(n uint32, unused func() *connection) (head *connection) {
-	b := a.table.arena.bytes(block(a.table.places[n].where))
-	var key flows.Key
-	b = readKey(b, &key)
-	a.coder.Base = int64(binary.LittleEndian.Uint64(b))
-	count := b[8]
-	b = b[9:]
+	p := &a.table.places[n]
+	var h heading
+	b := h.read(a.table.arena.bytes(p.where, int(p.size), a.packing[:0]), a.origin)
 	var newer *connection
-	for range count {
+	for _, id := range h.ids[:h.count] {
 		c := unused()
-		c.key, c.place, c.older, c.touched = key, n, nil, false
-		var size int
-		c.id, size = binary.Uvarint(b)
-		b = b[size:]
+		c.id, c.key, c.place, c.older, c.touched = id, h.key, n, nil, false
 		if newer == nil {
 			head = c
 		} else {
 			newer.older = c
 		}
 		newer = c
-	}
-	for c := head; c != nil; c = c.older {
 		a.coder.Read(b)
 		a.encapsulations.pack(&a.coder, &c.encap)
-		c.pack(&a.coder)
+		c.pack(&a.coder, a.origin)
 		b = a.coder.Rest()
 	}
 	return head
@@ -147,154 +169,96 @@ func (a *Analyzer) ids(list []uint64, n uint32) []uint64 {
 	case p.size == embryonic:
 		list = append(list, a.table.embryos.at(p.where).packet)
 	default:
-		var key flows.Key
-		b := readKey(a.table.arena.bytes(block(p.where)), &key)
-		count := b[8]
-		b = b[9:]
-		for range count {
-			id, size := binary.Uvarint(b)
-			list, b = append(list, id), b[size:]
-		}
+		var h heading
+		h.read(a.table.arena.head(p.where), a.origin)
+		list = append(list, h.ids[:h.count]...)
 	}
 	return list
 }
 
 // pack writes what the connection is, or reads it; but for id, key and encap, which are written apart, and for what it is only
-// while it is awake.
-func (c *connection) pack(k *compact.Coder) {
-	k.Uint64(&c.previous)
-	c.tcp.Pack(k)
-	for i := range c.sides {
-		c.sides[i].pack(k)
-	}
-	k.Time(&c.start)
-	k.Time(&c.end)
-	k.Time(&c.heard)
-	k.Int(&c.opener)
+// while it is awake. Its times are near base.
+func (c *connection) pack(k *compact.Coder, base int64) {
+	x, y, z, w := &c.sides[0], &c.sides[1], &c.zeek.ends[0], &c.zeek.ends[1]
+	compact.Near(k, base, &c.start, &c.end, &c.heard, &x.finAckedAt, &y.finAckedAt, &c.zeek.last)
+	c.tcp.Pack(k, c.start, c.end, c.id)
+	k.Bools(&x.textKnown, &x.finAcked, &x.firstAckOfFin, &x.goodChecksums, &x.stamps[0].known, &x.firstSyn.ecn, &x.firstSyn.options,
+		&y.textKnown, &y.finAcked, &y.firstAckOfFin, &y.goodChecksums, &y.stamps[0].known, &y.firstSyn.ecn, &y.firstSyn.options,
+		&c.zeek.begun, &c.zeek.over, &z.fins, &w.fins, &c.tshark.begun, &c.stands.counted, &c.waited[0], &c.waited[1])
+	k.Bools(&x.stamps[1].known, &x.firstSyn.fastOpen, &y.stamps[1].known, &y.firstSyn.fastOpen, &z.far, &z.deaf, &w.far, &w.deaf,
+		&c.stands.halfOpen, &c.reported, &c.synText, &c.challenged, &c.quotedHard, &c.stale, &c.linuxReuse, &c.beforeWaits)
+	compact.Small(k, &x.packets, &y.packets, &x.bytes, &y.bytes, &x.openings, &y.openings, &x.synAcks, &y.synAcks, &x.fins, &y.fins)
+	compact.Small(k, &x.rsts, &x.duplicates, &x.retransmitted, &x.keepalives, &x.probes, &x.impossible,
+		&y.rsts, &y.duplicates, &y.retransmitted, &y.keepalives, &y.probes, &y.impossible)
+	compact.Near(k, c.id, &x.openingPacket, &y.openingPacket, &x.synAckPacket, &y.synAckPacket, &x.finPacket, &y.finPacket)
+	compact.Near(k, c.id, &c.resetPacket, &c.previous, &c.interrupted, &c.successor, &c.quotedPacket, &c.challengePacket)
 	role := c.role.number()
-	k.Uint8(&role)
+	compact.Small(k, &role, (*uint8)(&c.phase), (*uint8)(&c.tshark.bits), (*uint8)(&c.tshark.first), &c.stands.client, &c.stands.server,
+		(*uint8)(&x.synAnswer), (*uint8)(&y.synAnswer), &x.recentNext, &y.recentNext,
+		(*uint8)(&z.state), (*uint8)(&w.state), (*uint8)(&z.before), (*uint8)(&w.before), &z.seen, &w.seen, &c.zeek.first)
 	c.role = roles[role]
-	k.Bool(&c.challenged)
-	k.Bool(&c.quotedHard)
-	compact.Len(k, &c.notes)
-	for i := range c.notes {
-		c.notes[i].pack(k)
+	notes, spans, otherSpans := len(c.notes), len(z.ahead), len(w.ahead)
+	compact.Small(k, &c.opener, &notes, &spans, &otherSpans)
+	c.packSide(k, 0, spans)
+	c.packSide(k, 1, otherSpans)
+	compact.Small(k, &z.rst, &w.rst, &z.bad, &w.bad, &z.gaps, &w.gaps, &z.again, &w.again, &z.noSpace, &w.noSpace)
+	if k.Reading() {
+		c.zeek.history = c.zeek.room[:0]
 	}
-	k.Bool(&c.synText)
-	k.Bool(&c.stale)
-	k.Uint64(&c.interrupted)
-	k.Uint64(&c.successor)
-	k.Bool(&c.linuxReuse)
-	k.Bool(&c.beforeWaits)
-	k.Uint64(&c.quotedPacket)
-	k.Uint64(&c.challengePacket)
-	k.Uint64(&c.resetPacket)
-	k.Uint8((*uint8)(&c.phase))
+	k.Text(&c.zeek.history)
 	if p := &c.first; compact.Some(k, p) {
-		k.Uint32(&p.Seq)
-		k.Uint32(&p.Options)
-		k.Uint16(&p.Window)
-		k.Uint16(&p.IPID)
-		k.Uint16((*uint16)(&p.Flags))
-		k.Uint8(&p.TTL)
-		k.Bool(&p.FromB)
-		k.Bool(&p.RSTWindow)
+		compact.Near(k, x.firstSeq, &p.Seq)
+		compact.Small(k, &p.Options)
+		compact.Small(k, &p.Window, &p.IPID, (*uint16)(&p.Flags))
+		compact.Small(k, &p.TTL)
+		k.Bools(&p.FromB, &p.RSTWindow)
 	}
-	k.Bool(&c.stands.counted)
-	k.Bool(&c.stands.halfOpen)
-	k.Uint8(&c.stands.client)
-	k.Uint8(&c.stands.server)
-	k.Bool(&c.reported)
-	k.Bool(&c.waited[0])
-	k.Bool(&c.waited[1])
-	c.zeek.pack(k)
-	k.Uint8((*uint8)(&c.tshark.bits))
-	k.Uint8((*uint8)(&c.tshark.first))
-	k.Bool(&c.tshark.begun)
+	c.notes = compact.Resize(c.notes, notes)
+	for i := range c.notes {
+		c.notes[i].pack(k, c.id)
+	}
 }
 
-func (s *side) pack(k *compact.Coder) {
-	for _, n := range [...]*uint64{&s.packets, &s.duplicates, &s.retransmitted, &s.keepalives, &s.probes, &s.impossible, &s.bytes,
-		&s.openings, &s.synAcks, &s.fins, &s.rsts, &s.openingPacket, &s.synAckPacket, &s.finPacket} {
-		k.Uint64(n)
+// packSide codes the numbers and times of an end, and the n spans that Zeek has of it.
+func (c *connection) packSide(k *compact.Coder, i, n int) {
+	s, z, e := &c.sides[i], &c.zeek.ends[i], &c.tcp.Ends[i]
+	next, _ := e.SndNxt()
+	compact.Near(k, uint32(e.ISS), &s.firstSeq, &z.start, &z.syn, &z.acked, &z.whole, &s.textEnd, &z.last, &z.fin)
+	syn := c.start
+	if i != c.opener {
+		syn += c.tcp.ServerRTT
 	}
-	k.Uint32(&s.textEnd)
-	k.Bool(&s.textKnown)
-	k.Time(&s.openingAt)
-	k.Time(&s.synAckAt)
-	k.Uint8((*uint8)(&s.synAnswer))
-	k.Time(&s.finAckedAt)
-	k.Bool(&s.finAcked)
-	k.Bool(&s.firstAckOfFin)
-	k.Bool(&s.goodChecksums)
-	k.Bool(&s.firstSyn.ecn)
-	k.Bool(&s.firstSyn.fastOpen)
-	k.Bool(&s.firstSyn.options)
-	for i := range s.stamps {
-		if stamp := &s.stamps[i]; compact.Some(k, stamp) {
-			k.Time(&stamp.at)
-			k.Uint32(&stamp.value)
-			k.Bool(&stamp.known)
-		}
+	compact.Near(k, syn, &s.openingAt, &s.synAckAt, &s.stamps[0].at, &s.stamps[1].at)
+	compact.Near(k, 0, &s.stamps[0].value, &s.stamps[1].value)
+	z.ahead = compact.Resize(z.ahead, n)
+	for i := range z.ahead {
+		compact.Near(k, z.whole, &z.ahead[i].from, &z.ahead[i].to)
 	}
-	k.Uint32(&s.firstSeq)
-	for i := range s.recent {
-		f := &s.recent[i]
-		if !compact.Some(k, f) {
-			continue
-		}
-		k.Time(&f.at)
-		k.Uint32(&f.digest)
-		k.Uint32(&f.seq)
-		k.Uint32(&f.ack)
-		k.Uint16(&f.ipid)
-		k.Uint8(&f.ttl)
-		k.Uint64(&f.heard)
+	if r := &s.recent; compact.Some(k, r) {
+		peer, _ := c.tcp.Ends[1-i].SndNxt()
+		compact.Near(k, c.end, &r[0].at, &r[1].at, &r[2].at, &r[3].at)
+		compact.Small(k, &r[0].digest, &r[1].digest, &r[2].digest, &r[3].digest)
+		compact.Near(k, uint32(next), &r[0].seq, &r[1].seq, &r[2].seq, &r[3].seq)
+		compact.Near(k, uint32(peer), &r[0].ack, &r[1].ack, &r[2].ack, &r[3].ack)
+		compact.Near(k, 0, &r[0].ipid, &r[1].ipid, &r[2].ipid, &r[3].ipid)
+		compact.Near(k, 0, &r[0].ttl, &r[1].ttl, &r[2].ttl, &r[3].ttl)
+		compact.Near(k, 0, &r[0].heard, &r[1].heard, &r[2].heard, &r[3].heard)
 	}
-	k.Uint8(&s.recentNext)
 }
 
-func (n *note) pack(k *compact.Coder) {
-	k.Uint8((*uint8)(&n.code))
-	end := uint8(n.end)
-	k.Uint8(&end)
-	n.end = int8(end)
-	k.Uint64(&n.count)
+func (n *note) pack(k *compact.Coder, first uint64) {
+	packets := len(n.packets)
+	compact.Small(k, (*uint8)(&n.code))
+	compact.Small(k, &n.end)
+	compact.Small(k, &n.count)
+	compact.Small(k, &packets)
 	if k.Reading() {
-		n.packets = nil // the list that was there may belong to another connection, which took the note over
+		n.packets = make([]uint64, packets) // the list that was there may belong to another connection, which took the note over
 	}
-	compact.Len(k, &n.packets)
 	for i := range n.packets {
-		k.Uint64(&n.packets[i])
+		compact.Near(k, first, &n.packets[i])
+		first = n.packets[i]
 	}
-}
-
-func (z *zeekLog) pack(k *compact.Coder) {
-	for i := range z.ends {
-		e := &z.ends[i]
-		k.Uint8((*uint8)(&e.state))
-		k.Uint8((*uint8)(&e.before))
-		k.Uint8(&e.seen)
-		k.Bool(&e.far)
-		k.Bool(&e.fins)
-		k.Bool(&e.deaf)
-		for _, n := range [...]*uint32{&e.start, &e.last, &e.acked, &e.whole, &e.syn, &e.fin, &e.rst, &e.bad, &e.gaps, &e.again, &e.noSpace} {
-			k.Uint32(n)
-		}
-		compact.Len(k, &e.ahead)
-		for j := range e.ahead {
-			k.Uint32(&e.ahead[j].from)
-			k.Uint32(&e.ahead[j].to)
-		}
-	}
-	k.Bool(&z.begun)
-	k.Bool(&z.over)
-	k.Uint8(&z.first)
-	k.Time(&z.last)
-	if k.Reading() {
-		z.history = z.room[:0]
-	}
-	k.Text(&z.history)
 }
 
 // roles are the kinds of evidence by their number in few bits.
@@ -326,11 +290,11 @@ func (s *encapsulations) pack(k *compact.Coder, p **flows.Encapsulation) {
 	if s.numbers == nil {
 		s.list, s.numbers = make([]encapsulation, 1), map[*flows.Encapsulation]uint32{}
 	}
-	var n uint64
+	var n uint32
 	if !k.Reading() && *p != nil {
-		n = uint64(s.enter(*p))
+		n = s.enter(*p)
 	}
-	k.Uint64(&n)
+	compact.Small(k, &n)
 	if k.Reading() {
 		*p = s.list[n].layers
 	}

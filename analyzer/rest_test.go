@@ -26,12 +26,11 @@ func TestPackKeepsEveryField(t *testing.T) {
 		c.role = roles[r.IntN(len(roles))]
 		awake(&c)
 		var k compact.Coder
-		k.Base = int64(seed) * 1e9
 		k.Write(nil)
-		c.pack(&k)
+		c.pack(&k, int64(seed)*1e9)
 		packed := k.Bytes()
 		k.Read(packed)
-		used.pack(&k)
+		used.pack(&k, int64(seed)*1e9)
 		awake(&used)
 		if !reflect.DeepEqual(c, used) {
 			t.Fatalf("seed %d: packed\n%+v\ncame back as\n%+v", seed, c, used)
@@ -52,5 +51,62 @@ func TestKeysComeBack(t *testing.T) {
 		if rest := readKey(append(b, 7), &back); back != key || len(b) > maxPackedKey || len(rest) != 1 {
 			t.Fatalf("%+v came back as %+v, and %d bytes too many", key, back, len(rest))
 		}
+	}
+}
+
+// BenchmarkRest puts a connection to rest and wakes it, at three moments of a short life.
+func BenchmarkRest(b *testing.B) {
+	const syn, ack, fin, psh = flows.SYN, flows.ACK, flows.FIN, flows.PSH
+	life := []struct {
+		fromB    bool
+		flags    flows.Flags
+		seq, ack uint32
+		len      uint32
+	}{
+		{false, syn, 1_000_000, 0, 0},
+		{true, syn | ack, 2_000_000, 1_000_001, 0},
+		{false, ack, 1_000_001, 2_000_001, 0},
+		{false, ack | psh, 1_000_001, 2_000_001, 300},
+		{true, ack | psh, 2_000_001, 1_000_301, 900},
+		{false, ack, 1_000_301, 2_000_901, 0},
+		{false, ack | psh, 1_000_301, 2_000_901, 300},
+		{true, ack | psh, 2_000_901, 1_000_601, 900},
+		{false, ack | fin, 1_000_601, 2_001_801, 0},
+		{true, ack | fin, 2_001_801, 1_000_602, 0},
+		{false, ack, 1_000_602, 2_001_802, 0},
+	}
+	for _, now := range []struct {
+		name     string
+		segments int
+	}{{"opened", 3}, {"established", 8}, {"closed", len(life)}} {
+		b.Run(now.name, func(b *testing.B) {
+			a := New(Options{}, func(*Connection) {})
+			seg := flows.Segment{Packet: 1_000_000, Time: 1_700_000_000e9, TTL: 64, Window: 60000, GoodChecksum: true}
+			seg.Key.A, seg.Key.B = flows.Addr{10: 0xff, 11: 0xff, 12: 10}, flows.Addr{10: 0xff, 11: 0xff, 12: 192}
+			seg.Key.APort, seg.Key.BPort = 40000, 443
+			first := seg
+			first.Key.APort--
+			first.Time -= 60e9
+			first.Packet = 1
+			a.Segment(&first)
+			for _, s := range life[:now.segments] {
+				seg.Packet += 1000
+				seg.Time += 20_123_457
+				seg.FromB, seg.Flags, seg.Seq, seg.Ack, seg.Len = s.fromB, s.flags, s.seq, s.ack, s.len
+				seg.Options.HasTimestamp, seg.Options.TSVal = true, seg.Seq<<5
+				seg.Options.HasWScale, seg.Options.WScale = true, 7
+				a.Segment(&seg)
+			}
+			a.clock += 1e9
+			c := a.lookup(&seg.Key)
+			b.ReportAllocs()
+			for b.Loop() {
+				place := c.place
+				a.rest(c)
+				c = a.wake(place)
+			}
+			a.rest(c)
+			b.ReportMetric(float64(a.table.places[c.place].size), "bytes")
+		})
 	}
 }

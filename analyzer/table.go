@@ -33,7 +33,7 @@ type bucket struct {
 // place is what is known of one 4-tuple, and where.
 type place struct {
 	alarm int64  // when it is looked at next, or never
-	where uint32 // the number of the newest incarnation awake, or of the embryo, or a block of the arena; 0 for a free place
+	where uint32 // the number of the newest incarnation awake, or of the embryo, or a head in the arena; 0 for a free place
 	size  uint32 // bytes in the arena; 0 for awake, embryonic for an embryo
 }
 
@@ -44,7 +44,7 @@ const (
 )
 
 func newTable() table {
-	t := table{places: make([]place, 1)}
+	t := table{places: make([]place, 1), arena: newArena()}
 	for i := range t.seed {
 		t.seed[i] = rand.Uint64() // nobody can choose ports that collide; nothing of it shows in the output
 	}
@@ -100,7 +100,7 @@ func (t *table) find(k *flows.Key) uint32 {
 		if packedKey == nil {
 			packedKey = appendKey(packed[:0], k)
 		}
-		if string(t.arena.bytes(block(p.where))[:len(packedKey)]) == string(packedKey) {
+		if string(t.arena.head(p.where)[:len(packedKey)]) == string(packedKey) {
 			return b.place
 		}
 	}

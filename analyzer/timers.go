@@ -119,6 +119,14 @@ func (a *Analyzer) look(m alarm) {
 		}
 		return
 	}
+	if p.size != 0 {
+		var h heading
+		h.read(a.table.arena.head(p.where), a.origin)
+		if h.count == 1 && h.deadline > m.at {
+			a.wakeAt(m.place, h.ids[0], h.deadline)
+			return
+		}
+	}
 	var due *connection // the oldest
 	for c := a.newest(m.place); c != nil; c = c.older {
 		if c.deadline(&a.options) <= m.at {

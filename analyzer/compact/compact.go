@@ -1,236 +1,271 @@
 // Package compact keeps structs in few bytes while nobody looks at them. A struct names its fields once, in one function
-// that is called both to write and to read them, so that the two cannot differ. A field that is zero costs a bit.
+// that is called both to write and to read them, so that the two cannot differ. It names several at once, those of near
+// values one after the other: of a number no more is kept than how far it is from the one before it. What is the same, or 0,
+// costs three bits; all that are named at once cost one bit if they are 0.
 package compact
 
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
-// Coder writes fields one after the other, or reads them in the same order. It is not safe for concurrent use. What it
-// reads must be what a Coder has written, by the same calls with the same Base: anything else makes it panic.
+// Coder writes fields, or reads them in the same order. It is not safe for concurrent use. What it reads must be what a
+// Coder has written, by the same calls near the same numbers: anything else comes back as nonsense, or makes it panic.
 type Coder struct {
-	// Base is what Time takes off: a moment near most of those that are kept.
-	Base int64
-
-	data    []byte
-	start   int // of what is written
-	next    int // to be read
-	end     int // of what is read
 	reading bool
-
-	n     uint             // fields so far
-	there [maxWords]uint64 // a bit for each: is it other than zero
+	data    []byte // bytes of numbers and text
+	start   int    // of what is written
+	at      int    // the next byte
+	bits    []byte // what takes less than a byte: written apart, and put behind the bytes in the end
+	n       uint   // bits so far
+	own     []byte // room for bits
 }
 
-// maxWords bounds the fields of one struct, list elements included, to 2048.
-const maxWords = 32
+const header = 2 // bytes that tell how many bytes of numbers and text follow
 
-// header is the length of the fields' bytes, and how many words of bits are behind them.
-const header = 2 + 1
+// Most is how many numbers can be named at once, and MostBools how many truth values: so many that their bits fit into a
+// word that begins anywhere in a byte.
+const (
+	Most      = 18
+	MostBools = 55
+)
+
+// Slack is how many more bytes there must be room for behind what is read. Those of the numbers that are named at once are
+// looked for without asking at each where the room ends.
+const Slack = 1<<8 + 8
 
 // Write makes the coder ready to append to b.
 func (k *Coder) Write(b []byte) {
-	k.start, k.reading, k.n, k.there = len(b), false, 0, [maxWords]uint64{}
-	k.data = append(b, 0, 0, 0)
+	k.reading, k.data, k.start, k.at = false, b[:cap(b)], len(b), len(b)+header
+	k.bits, k.n = k.own, 0
+	k.room(0)
 }
 
-// Bytes ends the writing and gives what was written, behind what Write was given: up to 64 KiB.
+// Bytes ends the writing and gives what was written behind what Write was given, up to 64 KiB, and behind it room of Slack.
 func (k *Coder) Bytes() []byte {
-	words := (k.n + 63) / 64
-	binary.LittleEndian.PutUint16(k.data[k.start:], uint16(len(k.data)-k.start-header))
-	k.data[k.start+2] = byte(words)
-	for _, w := range k.there[:words] {
-		k.data = binary.LittleEndian.AppendUint64(k.data, w)
-	}
-	return k.data
+	k.room(int(k.n/8) + 1)
+	binary.LittleEndian.PutUint16(k.data[k.start:], uint16(k.at-k.start-header))
+	k.own = k.bits
+	return append(k.data[:k.at], k.bits[:(k.n+7)/8]...)
 }
 
 // Read makes the coder ready to read from the beginning of b, which may hold more than was written.
 func (k *Coder) Read(b []byte) {
-	k.data, k.next, k.reading, k.n = b, header, true, 0
-	k.end = header + int(binary.LittleEndian.Uint16(b))
-	for i := range int(b[2]) {
-		k.there[i] = binary.LittleEndian.Uint64(b[k.end:])
-		k.end += 8
-	}
+	b = b[:len(b)+Slack]
+	k.reading, k.data, k.at = true, b, header
+	k.bits, k.n = b[header+int(binary.LittleEndian.Uint16(b)):], 0
 }
 
 // Rest is what follows behind what was read.
-func (k *Coder) Rest() []byte { return k.data[k.end:] }
+func (k *Coder) Rest() []byte { return k.bits[(k.n+7)/8 : len(k.bits)-Slack] }
 
 // Reading reports which of the two the coder does.
 func (k *Coder) Reading() bool { return k.reading }
 
-// is notes whether the next field is other than zero, or tells it.
-func (k *Coder) is(there bool) bool {
-	word, bit := k.n/64, k.n%64
-	k.n++
-	if k.reading {
-		return k.there[word]>>bit&1 != 0
+// room sees to it that there is room for n bytes, and for Slack.
+func (k *Coder) room(n int) {
+	if len(k.data)-k.at < n+Slack {
+		k.grow(n + Slack)
 	}
-	if there {
-		k.there[word] |= 1 << bit
-	}
-	return there
 }
 
-// Bool is a truth value: its bit is all of it.
-func (k *Coder) Bool(p *bool) { *p = k.is(*p) }
+//go:noinline // so that what calls it stays small
+func (k *Coder) grow(n int) {
+	k.data = slices.Grow(k.data[:min(k.at, len(k.data))], header+n)
+	k.data = k.data[:cap(k.data)]
+}
+
+// put writes the lower n bits of v. Above them v is 0.
+func (k *Coder) put(v uint64, n uint) {
+	i := k.n / 8
+	if uint(len(k.bits)) < i+8 {
+		k.growBits()
+	}
+	b := k.bits[i : i+8]
+	begun := uint64(b[0]) & (1<<(k.n%8) - 1)
+	binary.LittleEndian.PutUint64(b, v<<(k.n%8)|begun)
+	k.n += n
+}
+
+//go:noinline
+func (k *Coder) growBits() { k.bits = append(k.bits, make([]byte, 1<<8)...) }
+
+// get reads n bits.
+func (k *Coder) get(n uint) uint64 {
+	i := k.n / 8
+	v := binary.LittleEndian.Uint64(k.bits[i:i+8]) >> (k.n % 8) & (1<<(n%64) - 1)
+	k.n += n
+	return v
+}
+
+// Bools are up to MostBools truth values.
+func (k *Coder) Bools(list ...*bool) {
+	var all uint64
+	if k.reading {
+		if k.get(1) != 0 {
+			all = k.get(uint(len(list)))
+		}
+		for _, p := range list {
+			*p = all&1 != 0
+			all >>= 1
+		}
+		return
+	}
+	for _, p := range list {
+		all >>= 1
+		if *p {
+			all |= 1 << 63
+		}
+	}
+	if all == 0 {
+		k.put(0, 1)
+		return
+	}
+	n := uint(len(list))
+	k.put(all>>(63-n)|1, 1+n)
+}
 
 // Some notes that something is other than zero, and needs to be written field by field, or makes it zero when it is not.
 func Some[T comparable](k *Coder, p *T) bool {
 	var zero T
-	if k.is(*p != zero) {
-		return true
-	}
-	if k.reading {
+	is := !k.reading && *p != zero
+	k.Bools(&is)
+	if k.reading && !is {
 		*p = zero
 	}
-	return false
+	return is
 }
 
-// Uint64 is a number that is small as a rule.
-func (k *Coder) Uint64(p *uint64) {
-	switch {
-	case !k.is(*p != 0):
-		*p = 0
-	case k.reading:
-		*p = k.number()
-	default:
-		k.append(*p)
+type integer interface {
+	~int | ~int8 | ~int64 | ~uint8 | ~uint16 | ~uint32 | ~uint64
+}
+
+// Near are up to Most numbers, each of them 0, for none, or near the one before it that is not. The first one is near a
+// number that the reader knows already.
+func Near[T integer](k *Coder, near T, list ...*T) { numbers(k, near, true, list) }
+
+// Small are up to Most numbers that are near 1 as a rule: counts, enumerations.
+func Small[T integer](k *Coder, list ...*T) { numbers(k, 1, false, list) }
+
+func numbers[T integer](k *Coder, near T, follow bool, list []*T) {
+	if k.reading {
+		read(k, near, follow, list)
+	} else {
+		write(k, near, follow, list)
 	}
 }
 
-// Int is a number that is small as a rule, and not below 0.
-func (k *Coder) Int(p *int) {
-	v := uint64(*p)
-	k.Uint64(&v)
-	*p = int(v)
-}
+// A number is its code, of codeBits, and so many bytes as the code says. They hold its difference, the sign last, so that
+// small is what is near. Code 0 is the number 0, and code 1 no difference.
+const codeBits = 3
 
-// Uint32 is any number: a sequence number, a hash.
-func (k *Coder) Uint32(p *uint32) {
-	switch {
-	case !k.is(*p != 0):
-		*p = 0
-	case k.reading:
-		*p = binary.LittleEndian.Uint32(k.data[k.next:])
-		k.next += 4
-	default:
-		k.data = binary.LittleEndian.AppendUint32(k.data, *p)
+// widths are the numbers of bytes by code.
+var widths = [1 << codeBits]uint8{0, 0, 1, 2, 3, 4, 6, 8}
+
+// masks keep what counts of eight bytes, by code.
+var masks = func() (list [1 << codeBits]uint64) {
+	for code, width := range widths {
+		list[code] = 1<<(8*width) - 1
 	}
-}
+	return list
+}()
 
-// Uint16 is any number.
-func (k *Coder) Uint16(p *uint16) {
-	switch {
-	case !k.is(*p != 0):
-		*p = 0
-	case k.reading:
-		*p = binary.LittleEndian.Uint16(k.data[k.next:])
-		k.next += 2
-	default:
-		k.data = binary.LittleEndian.AppendUint16(k.data, *p)
+// codes are by the length of a difference in bits, with their widths in the upper byte.
+var codes = func() (list [65]uint16) {
+	code := 1
+	for n := range list {
+		if n > 8*int(widths[code]) {
+			code++
+		}
+		list[n] = uint16(widths[code])<<8 | uint16(code)
 	}
-}
+	return list
+}()
 
-// Uint8 is any number.
-func (k *Coder) Uint8(p *uint8) {
-	switch {
-	case !k.is(*p != 0):
-		*p = 0
-	case k.reading:
-		*p = k.data[k.next]
-		k.next++
-	default:
-		k.data = append(k.data, *p)
+func write[T integer](k *Coder, near T, follow bool, list []*T) {
+	if zero(list) {
+		k.put(0, 1)
+		return
 	}
-}
-
-// Time is a moment near Base, or 0 for none.
-func (k *Coder) Time(p *int64) {
-	switch {
-	case !k.is(*p != 0):
-		*p = 0
-	case k.reading:
-		*p = signed(k.number()) + k.Base
-	default:
-		k.append(unsigned(*p - k.Base))
+	unused := 64 - bits.Len64(uint64(^T(0)))
+	k.room(0)
+	b := (*[Slack]byte)(k.data[k.at:])
+	var at uint8
+	var all uint64
+	for _, p := range list {
+		v := *p
+		d := int64(uint64(v-near)<<unused) >> unused
+		u := uint64(d)<<1 ^ uint64(d>>63)
+		binary.LittleEndian.PutUint64(b[int(at):int(at)+8], u)
+		code := codes[bits.Len64(u)]
+		if v == 0 {
+			code = 0
+		}
+		at += uint8(code >> 8)
+		all = all>>codeBits | uint64(code)<<(64-codeBits)
+		if follow && v != 0 {
+			near = v
+		}
 	}
+	k.at += int(at)
+	n := codeBits * uint(len(list))
+	k.put(all>>(63-n)|1, 1+n)
 }
 
-// Int64 is a number near 0, a length of time as a rule.
-func (k *Coder) Int64(p *int64) {
-	switch {
-	case !k.is(*p != 0):
-		*p = 0
-	case k.reading:
-		*p = signed(k.number())
-	default:
-		k.append(unsigned(*p))
+func zero[T integer](list []*T) bool {
+	for _, p := range list {
+		if *p != 0 {
+			return false
+		}
 	}
+	return true
 }
 
-// unsigned puts the sign last, so that what is near 0 is small.
-func unsigned(d int64) uint64 { return uint64(d)<<1 ^ uint64(d>>63) }
-
-func signed(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
+func read[T integer](k *Coder, near T, follow bool, list []*T) {
+	if k.get(1) == 0 {
+		for _, p := range list {
+			*p = 0
+		}
+		return
+	}
+	all := k.get(codeBits * uint(len(list)))
+	b := (*[Slack]byte)(k.data[k.at:])
+	var at uint8
+	for _, p := range list {
+		code := all % (1 << codeBits)
+		all >>= codeBits
+		u := binary.LittleEndian.Uint64(b[int(at):int(at)+8]) & masks[code]
+		at += widths[code]
+		v := near + T(int64(u>>1)^-int64(u&1))
+		if code == 0 {
+			v = 0
+		}
+		*p = v
+		if follow && v != 0 {
+			near = v
+		}
+	}
+	k.at += int(at)
+}
 
 // Text is a short string of bytes: at most 65,535 of them are kept. Room that *p has is used again.
 func (k *Coder) Text(p *[]byte) {
-	n := uint16(min(len(*p), 1<<16-1))
-	k.Uint16(&n)
+	n := min(len(*p), 1<<16-1)
+	Small(k, &n)
 	if k.reading {
-		*p = append((*p)[:0], k.data[k.next:k.next+int(n)]...)
-		k.next += int(n)
-		return
-	}
-	k.data = append(k.data, (*p)[:n]...)
-}
-
-// Len is the length of a list whose elements follow. The list is made that long when it is read; room that it has is used
-// again, and the elements may hold anything.
-func Len[T any](k *Coder, list *[]T) {
-	n := len(*list)
-	k.Int(&n)
-	if !k.reading {
-		return
-	}
-	if cap(*list) < n {
-		*list = make([]T, n)
-	}
-	*list = (*list)[:n]
-}
-
-// append writes a number in as many bytes as it needs, seven bits in each, and as many zeros at its lower end as there are
-// bytes to follow: so the first byte tells how many.
-func (k *Coder) append(v uint64) {
-	if v >= 1<<56 {
-		k.data = binary.LittleEndian.AppendUint64(append(k.data, 0), v)
-		return
-	}
-	size := (bits.Len64(v|1) + 6) / 7
-	k.data = binary.LittleEndian.AppendUint64(k.data, (v<<1|1)<<(size-1))
-	k.data = k.data[:len(k.data)-8+size]
-}
-
-// number reads what append has written.
-func (k *Coder) number() uint64 {
-	var word uint64
-	if b := k.data[k.next:]; len(b) >= 8 {
-		word = binary.LittleEndian.Uint64(b)
+		*p = append((*p)[:0], k.data[k.at:k.at+n]...)
 	} else {
-		var room [8]byte
-		copy(room[:], b)
-		word = binary.LittleEndian.Uint64(room[:])
+		k.room(n)
+		copy(k.data[k.at:], (*p)[:n])
 	}
-	if byte(word) == 0 {
-		v := binary.LittleEndian.Uint64(k.data[k.next+1:])
-		k.next += 9
-		return v
+	k.at += n
+}
+
+// Resize gives a list a length, and room that it has is used again: the elements may hold anything.
+func Resize[T any](list []T, n int) []T {
+	if cap(list) < n {
+		return make([]T, n)
 	}
-	size := bits.TrailingZeros8(byte(word)) + 1
-	k.next += size
-	return word << (64 - 8*size) >> (64 - 7*size)
+	return list[:n]
 }

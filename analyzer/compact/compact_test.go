@@ -2,33 +2,81 @@ package compact_test
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
 
 	"github.com/tcplife/tcplife/analyzer/compact"
 )
 
 type point struct {
-	x, y uint32
-	at   int64
+	x, y  uint32
+	at    int64
+	moved bool
 }
 
-func (p *point) code(k *compact.Coder) {
-	k.Uint32(&p.x)
-	k.Uint32(&p.y)
-	k.Time(&p.at)
+func (p *point) code(k *compact.Coder, base int64) {
+	compact.Near(k, 0, &p.x, &p.y)
+	compact.Near(k, base, &p.at)
+	k.Bools(&p.moved)
 }
 
 func Example() {
 	var k compact.Coder
-	k.Base = 1_700_000_000_000_000_000
+	const base = 1_700_000_000_000_000_000
 
-	p := point{x: 7, at: k.Base + 20}
+	p := point{x: 70_000, y: 70_002, at: base + 20}
 	k.Write(nil)
-	p.code(&k)
+	p.code(&k, base)
 	packed := k.Bytes()
 
 	var q point
 	k.Read(packed)
-	q.code(&k)
+	q.code(&k, base)
 	fmt.Println(len(packed), "bytes:", q)
-	// Output: 16 bytes: {7 0 1700000000000000020}
+	// Output: 9 bytes: {70000 70002 1700000000000000020 false}
+}
+
+// Numbers come back whatever they are, and are as long as what they are near lets them be.
+func TestNumbers(t *testing.T) {
+	var k compact.Coder
+	for seed := range uint64(2000) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		var wide, wideBack [compact.Most]int64
+		var narrow, narrowBack [compact.Most]uint8
+		var truth, truthBack [compact.MostBools]bool
+		for i := range compact.Most {
+			if r.IntN(3) > 0 {
+				wide[i] = r.Int64()>>r.IntN(63) - r.Int64()>>r.IntN(63)
+				narrow[i] = uint8(r.Uint32())
+			}
+		}
+		for i := range truth {
+			truth[i] = r.IntN(2) > 0
+		}
+		near := r.Int64()
+		code := func(wide *[compact.Most]int64, narrow *[compact.Most]uint8, truth *[compact.MostBools]bool) {
+			compact.Near(&k, near, pointers(wide[:])...)
+			k.Bools(pointers(truth[:])...)
+			compact.Small(&k, pointers(narrow[:])...)
+			compact.Near(&k, uint8(near), pointers(narrow[:])...)
+			compact.Small(&k, pointers(wide[:])...)
+		}
+		k.Write([]byte("front"))
+		code(&wide, &narrow, &truth)
+		packed := append(k.Bytes(), "back"...)
+		packed = slices.Grow(packed, compact.Slack)
+		k.Read(packed[len("front"):])
+		code(&wideBack, &narrowBack, &truthBack)
+		if wide != wideBack || narrow != narrowBack || truth != truthBack || string(k.Rest()) != "back" {
+			t.Fatalf("seed %d: %v %v %v came back as %v %v %v, with %q behind", seed, wide, narrow, truth, wideBack, narrowBack, truthBack, k.Rest())
+		}
+	}
+}
+
+func pointers[T any](list []T) (to []*T) {
+	for i := range list {
+		to = append(to, &list[i])
+	}
+	return to
 }

@@ -2,184 +2,193 @@ package tcpstate
 
 import "github.com/tcplife/tcplife/analyzer/compact"
 
-// Pack writes all that is known of the connection, or reads it into c, whatever c held before.
-func (c *Conn) Pack(k *compact.Coder) {
-	for i := range c.Ends {
-		c.Ends[i].pack(k)
-	}
-	if optional(k, &c.Reset) {
-		r := c.Reset
-		k.Int(&r.By)
-		k.Time(&r.At)
-		k.Uint64(&r.Packet)
-		k.Bool(&r.ReceiverKnown)
-		k.Uint8((*uint8)(&r.ReceiverState))
-		k.Uint8((*uint8)(&r.Answers))
-		k.Int64(&r.Idle)
-	}
-	if optional(k, &c.HalfOpen) {
-		h := c.HalfOpen
-		k.Int(&h.Survivor)
-		k.Time(&h.Since)
-		k.Time(&h.At)
-		k.Uint8((*uint8)(&h.By))
-	}
-	k.Uint64(&c.HalfOpenPacket)
-	for i := range c.TimeWaits {
-		if w := &c.TimeWaits[i]; compact.Some(k, w) {
-			k.Time(&w.Since)
-			k.Uint64(&w.Restarts)
-		}
-	}
-	k.Time(&c.HandshakeAckAt)
-	k.Uint64(&c.HandshakeAckPacket)
-	k.Bool(&c.HandshakeAcked)
-	k.Bool(&c.SynDataAcked)
-	k.Int64(&c.ServerRTT)
-	k.Int64(&c.ClientRTT)
-	k.Bool(&c.HasServerRTT)
-	k.Bool(&c.HasClientRTT)
-	c.resetSeq.pack(k)
-	k.Bool(&c.resetAcks)
-	k.Bool(&c.bare)
-	k.Bool(&c.self)
-	k.Bool(&c.steady)
-	for i := range c.last {
-		l := &c.last[i]
-		l.question.pack(k)
-		k.Uint64(&l.packet)
-		l.seq.pack(k)
-		l.end.pack(k)
-		k.Bool(&l.repeats)
-		for j := range c.earlier[i] {
-			if q := &c.earlier[i][j]; compact.Some(k, q) {
-				q.pack(k)
+// Pack writes all that is known of the connection, or reads it into c, whatever c held before. Its times lie between start
+// and end, as a rule, and its packets begin with first. Fields are in the order of their values, not of their meaning:
+// what comes right after the like of it takes no room.
+func (c *Conn) Pack(k *compact.Coder, start, end int64, first uint64) {
+	a, b := &c.Ends[0], &c.Ends[1]
+	lastA, lastB, earlierA, earlierB := &c.last[0], &c.last[1], &c.earlier[0], &c.earlier[1]
+	c.packFlags(k)
+	c.packSpace(k, 0)
+	c.packSpace(k, 1)
+	compact.Near(k, start, &a.firstSynAt, &a.lastSynAt, &b.firstSynAt, &b.lastSynAt, &b.synAckAt, &a.heardAt, &a.synAckAt, &b.heardAt,
+		&c.HandshakeAckAt)
+	compact.Near(k, end, &lastA.at, &b.timedAt, &earlierA[0].at, &earlierA[1].at, &lastB.at, &a.timedAt, &earlierB[0].at, &earlierB[1].at,
+		&a.FinAt, &c.TimeWaits[1].Since, &b.ackedFinAt, &b.FinAt, &c.TimeWaits[0].Since, &a.ackedFinAt)
+	compact.Near(k, 0, &c.ServerRTT, &c.ClientRTT, &a.rtt, &b.rtt, &a.synGap, &b.synGap)
+	compact.Near(k, first, &a.lastSynPacket, &b.lastSynPacket, &c.HandshakeAckPacket, &lastA.packet, &a.finPacket, &b.finPacket, &lastB.packet)
+	compact.Near(k, uint8(AnsweredAck), (*uint8)(&lastA.kind), (*uint8)(&earlierA[0].kind), (*uint8)(&earlierA[1].kind),
+		(*uint8)(&lastB.kind), (*uint8)(&earlierB[0].kind), (*uint8)(&earlierB[1].kind), &a.wscale, &b.wscale)
+	states, otherStates, spans, otherSpans := len(a.History), len(b.History), len(a.rcv.ahead), len(b.rcv.ahead)
+	compact.Small(k, &a.syns, &b.syns, &states, &otherStates, &a.fins, &b.fins, &a.unanswered, &b.unanswered, &spans, &otherSpans)
+	c.packHistory(k, 0, states)
+	c.packHistory(k, 1, otherStates)
+	a.rcv.packAhead(k, spans)
+	b.rcv.packAhead(k, otherSpans)
+	c.packRare(k)
+}
+
+func (c *Conn) packFlags(k *compact.Coder) {
+	a, b := &c.Ends[0], &c.Ends[1]
+	k.Bools(&a.Spoke, &a.ISSKnown, &a.issSeen, &a.sndKnown, &a.unaKnown, &a.synAcked, &a.sentSyn, &a.sentSynAck, &a.sentText,
+		&a.FinSent, &a.rcv.known, &a.gotFin, &a.ackSent, &a.scaled, &a.tsIsSent, &a.tsKnown, &a.rttKnown, &a.timing, &a.ackedFin,
+		&b.Spoke, &b.ISSKnown, &b.issSeen, &b.sndKnown, &b.unaKnown, &b.synAcked, &b.sentSyn, &b.sentSynAck, &b.sentText,
+		&b.FinSent, &b.rcv.known, &b.gotFin, &b.ackSent, &b.scaled, &b.tsIsSent, &b.tsKnown, &b.rttKnown, &b.timing, &b.ackedFin,
+		&c.last[0].hasAck, &c.last[0].repeats, &c.earlier[0][0].hasAck, &c.earlier[0][1].hasAck,
+		&c.last[1].hasAck, &c.last[1].repeats, &c.earlier[1][0].hasAck, &c.earlier[1][1].hasAck,
+		&c.HandshakeAcked, &c.HasServerRTT, &c.HasClientRTT, &c.bare, &c.steady)
+	k.Bools(&a.misled, &a.denied, &a.finGuessed, &a.finDenied, &a.resetAcked, &a.resetClosed, &a.strayKnown, &a.far,
+		&b.misled, &b.denied, &b.finGuessed, &b.finDenied, &b.resetAcked, &b.resetClosed, &b.strayKnown, &b.far,
+		&c.last[0].refused, &c.earlier[0][0].refused, &c.earlier[0][1].refused,
+		&c.last[1].refused, &c.earlier[1][0].refused, &c.earlier[1][1].refused,
+		&c.SynDataAcked, &c.resetAcks, &c.self, &c.repeats[0].probes, &c.repeats[1].probes)
+}
+
+// packSpace codes the numbers of the sequence space of Ends[i], wherever they are: it sends them, and its peer receives and
+// acknowledges them. With them go the windows and the timestamps that answer them.
+func (c *Conn) packSpace(k *compact.Coder, i int) {
+	x, y := &c.Ends[i], &c.Ends[1-i]
+	sent, answers, before := &c.last[i], &c.last[1-i], &c.earlier[1-i]
+	compact.Near(k, 0, &x.ISS, &before[1].ack, &before[0].ack, &answers.ack, &y.maxAck, &x.sndUna, &sent.seq, &y.timedEnd, &sent.end, &x.sndNxt,
+		&y.rcv.nxt, &x.FinSeq, &x.ackedFinWith, &y.finAck, &x.strayEnd)
+	compact.Near(k, 0, &y.wnd, &y.maxWnd, &x.tsSent, &y.tsRecent)
+	beyond := uint32(y.edge - y.maxAck.Add(y.wnd))
+	compact.Small(k, &beyond, &x.synLen)
+	y.edge = y.maxAck.Add(y.wnd).Add(beyond)
+}
+
+// packHistory codes n states of Ends[i]: by how much they differ from what is expected.
+func (c *Conn) packHistory(k *compact.Coder, i, n int) {
+	e := &c.Ends[i]
+	e.History = compact.Resize(e.History, n)
+	st := Closed
+	for from := 0; from < n; from += 6 {
+		some := e.History[from:min(from+6, n)]
+		var kinds [6]uint16
+		var since, packets [6]int64
+		if !k.Reading() {
+			for n := range some {
+				h, expected := &some[n], c.expected(i, st)
+				kinds[n] = h.kind() - expected.kind()
+				since[n], packets[n] = h.At-expected.At, int64(h.Packet-expected.Packet)
+				st = h.State
 			}
 		}
-	}
-	for i := range c.repeats {
-		r := &c.repeats[i]
-		if !compact.Some(k, r) {
+		compact.Small(k, &kinds[0], &kinds[1], &kinds[2], &kinds[3], &kinds[4], &kinds[5])
+		compact.Small(k, &since[0], &since[1], &since[2], &since[3], &since[4], &since[5],
+			&packets[0], &packets[1], &packets[2], &packets[3], &packets[4], &packets[5])
+		if !k.Reading() {
 			continue
 		}
-		k.Uint64(&r.n)
-		k.Time(&r.at)
-		k.Uint64(&r.first)
-		k.Uint64(&r.last)
-		k.Bool(&r.probes)
+		for n := range some {
+			h := c.expected(i, st)
+			h.setKind(h.kind() + kinds[n])
+			h.At += since[n]
+			h.Packet += uint64(packets[n])
+			some[n] = h
+			st = h.State
+		}
 	}
 }
 
-func (q *question) pack(k *compact.Coder) {
-	k.Time(&q.at)
-	q.ack.pack(k)
-	k.Bool(&q.hasAck)
-	k.Bool(&q.refused)
-	k.Uint8((*uint8)(&q.kind))
-}
-
-func (e *Endpoint) pack(k *compact.Coder) {
-	compact.Len(k, &e.History)
-	for i := range e.History {
-		e.History[i].pack(k)
-	}
-	k.Bool(&e.Spoke)
-
-	e.ISS.pack(k)
-	k.Bool(&e.ISSKnown)
-	k.Bool(&e.issSeen)
-	k.Bool(&e.far)
-	k.Bool(&e.sndKnown)
-	e.sndUna.pack(k)
-	k.Bool(&e.unaKnown)
-	e.sndNxt.pack(k)
-	k.Uint32(&e.synLen)
-
-	k.Time(&e.firstSynAt)
-	k.Int64(&e.synGap)
-	k.Time(&e.lastSynAt)
-	k.Uint64(&e.lastSynPacket)
-	k.Int(&e.syns)
-	k.Bool(&e.synAcked)
-	k.Bool(&e.sentSyn)
-	k.Bool(&e.sentSynAck)
-	k.Time(&e.heardAt)
-	k.Time(&e.synAckAt)
-	k.Int(&e.unanswered)
-	k.Bool(&e.misled)
-	k.Bool(&e.denied)
-
-	k.Bool(&e.sentText)
-	k.Bool(&e.FinSent)
-	k.Int(&e.fins)
-	k.Uint64(&e.finPacket)
-	e.FinSeq.pack(k)
-	k.Time(&e.FinAt)
-	e.finAck.pack(k)
-	k.Bool(&e.finGuessed)
-	k.Bool(&e.finDenied)
-
-	k.Bool(&e.rcv.known)
-	e.rcv.nxt.pack(k)
-	compact.Len(k, &e.rcv.ahead)
-	for i := range e.rcv.ahead {
-		e.rcv.ahead[i].from.pack(k)
-		e.rcv.ahead[i].to.pack(k)
-	}
-	k.Bool(&e.gotFin)
-	k.Bool(&e.ackSent)
-	e.maxAck.pack(k)
-	e.edge.pack(k)
-	k.Uint32(&e.wnd)
-	k.Uint32(&e.maxWnd)
-	k.Uint8(&e.wscale)
-	k.Bool(&e.scaled)
-	k.Uint32(&e.tsSent)
-	k.Bool(&e.tsIsSent)
-	k.Uint32(&e.tsRecent)
-	k.Bool(&e.tsKnown)
-	k.Int64(&e.rtt)
-	k.Bool(&e.rttKnown)
-	k.Bool(&e.timing)
-	e.timedEnd.pack(k)
-	k.Time(&e.timedAt)
-
-	k.Bool(&e.resetAcked)
-	k.Bool(&e.resetClosed)
-	e.strayEnd.pack(k)
-	k.Bool(&e.strayKnown)
-	if optional(k, &e.bareAck) {
-		e.bareAck.pack(k)
-	}
-	k.Bool(&e.ackedFin)
-	k.Time(&e.ackedFinAt)
-	e.ackedFinWith.pack(k)
-	if optional(k, &e.doubted) {
-		e.doubted.pack(k)
-	}
-}
-
-func (h *Entry) pack(k *compact.Coder) {
-	const inferred, onReceipt = 1 << 6, 1 << 7
-	kind := uint8(h.State)
+// kind is what an entry is but for when and by which packet.
+func (h *Entry) kind() uint16 {
+	kind := uint16(h.State) << 2
 	if h.Inferred {
-		kind |= inferred
+		kind |= 1
 	}
 	if h.onReceipt {
-		kind |= onReceipt
+		kind |= 2
 	}
-	k.Uint8(&kind)
-	h.State, h.Inferred, h.onReceipt = State(kind&^(inferred|onReceipt)), kind&inferred != 0, kind&onReceipt != 0
-	k.Time(&h.At)
-	k.Uint64(&h.Packet)
+	return kind
 }
 
-func (s *Seq) pack(k *compact.Coder) { k.Uint32((*uint32)(s)) }
+func (h *Entry) setKind(kind uint16) {
+	h.State, h.Inferred, h.onReceipt = State(kind>>2), kind&1 != 0, kind&2 != 0
+}
 
-// optional notes whether something is there. If it is and is read, there is room for it.
-func optional[T any](k *compact.Coder, p **T) bool {
-	is := *p != nil
-	k.Bool(&is)
+// expected is what follows a state of Ends[i] as a rule, CLOSED being the beginning, where nothing was lost or overtaken.
+func (c *Conn) expected(i int, st State) Entry {
+	x, y := &c.Ends[i], &c.Ends[1-i]
+	second := y.FinSent && (!x.FinSent || y.FinAt < x.FinAt) // to close
+	switch {
+	case st == Closed && x.sentSyn:
+		return Entry{State: SynSent, At: x.firstSynAt, Packet: x.lastSynPacket}
+	case st == Closed:
+		return Entry{State: SynRcvd, At: y.lastSynAt, Packet: y.lastSynPacket}
+	case st == SynSent:
+		return Entry{State: Established, At: x.heardAt, Packet: y.lastSynPacket, onReceipt: true}
+	case st == SynRcvd:
+		return Entry{State: Established, At: c.HandshakeAckAt, Packet: c.HandshakeAckPacket, onReceipt: true}
+	case st == Established && second:
+		return Entry{State: CloseWait, At: y.FinAt, Packet: y.finPacket, onReceipt: true}
+	case st == Established:
+		return Entry{State: FinWait1, At: x.FinAt, Packet: x.finPacket}
+	case st == FinWait1 && y.ackedFinAt != y.FinAt:
+		return Entry{State: FinWait2, At: y.ackedFinAt, onReceipt: true}
+	case st == FinWait1, st == FinWait2, st == Closing:
+		return Entry{State: TimeWait, At: y.FinAt, Packet: y.finPacket, onReceipt: true}
+	case st == CloseWait:
+		return Entry{State: LastAck, At: x.FinAt, Packet: x.finPacket}
+	}
+	return Entry{State: Closed, At: y.ackedFinAt, Packet: c.last[1-i].packet, onReceipt: st == LastAck}
+}
+
+// packAhead codes n spans.
+func (r *received) packAhead(k *compact.Coder, n int) {
+	r.ahead = compact.Resize(r.ahead, n)
+	near := r.nxt
+	for i := range r.ahead {
+		s := &r.ahead[i]
+		compact.Near(k, near, &s.from, &s.to)
+		near = s.to
+	}
+}
+
+// packRare codes what few connections have.
+func (c *Conn) packRare(k *compact.Coder) {
+	a, b := &c.Ends[0], &c.Ends[1]
+	repeatsA, repeatsB := &c.repeats[0], &c.repeats[1]
+	compact.Near(k, c.last[0].packet, &repeatsA.first, &repeatsA.last, &repeatsB.first, &repeatsB.last, &repeatsA.n, &repeatsB.n,
+		&c.TimeWaits[0].Restarts, &c.TimeWaits[1].Restarts, &c.HalfOpenPacket)
+	compact.Near(k, c.last[0].at, &repeatsA.at, &repeatsB.at)
+	compact.Near(k, a.ISS, &c.resetSeq)
+	reset, halfOpen := c.Reset != nil, c.HalfOpen != nil
+	entries := [...]**Entry{&a.bareAck, &b.bareAck, &a.doubted, &b.doubted}
+	var there [len(entries)]bool
+	for i, p := range entries {
+		there[i] = *p != nil
+	}
+	k.Bools(&reset, &halfOpen, &there[0], &there[1], &there[2], &there[3])
+	if optional(k, &c.Reset, reset) {
+		r := c.Reset
+		compact.Small(k, &r.By)
+		compact.Near(k, c.last[0].at, &r.At)
+		compact.Near(k, c.last[0].packet, &r.Packet)
+		k.Bools(&r.ReceiverKnown)
+		compact.Small(k, (*uint8)(&r.ReceiverState), (*uint8)(&r.Answers))
+		compact.Small(k, &r.Idle)
+	}
+	if optional(k, &c.HalfOpen, halfOpen) {
+		h := c.HalfOpen
+		compact.Small(k, &h.Survivor)
+		compact.Near(k, c.last[0].at, &h.Since, &h.At)
+		compact.Small(k, &h.By)
+	}
+	for i, p := range entries {
+		if optional(k, p, there[i]) {
+			h := *p
+			kind := h.kind()
+			compact.Small(k, &kind)
+			h.setKind(kind)
+			compact.Near(k, c.last[1-i%2].at, &h.At)
+			compact.Near(k, c.last[1-i%2].packet, &h.Packet)
+		}
+	}
+}
+
+// optional makes room for what is read, if it is there, and reports whether it is.
+func optional[T any](k *compact.Coder, p **T, is bool) bool {
 	if k.Reading() {
 		*p = nil
 		if is {
