@@ -108,21 +108,26 @@ func (o *Options) setDefaults() {
 
 // Segment takes in the next segment of the capture, or the next ICMP error that quotes one.
 func (a *Analyzer) Segment(seg *flows.Segment) {
-	a.advance(seg)
-	a.makeRoom()
-	a.segment(seg)
-	a.bound()
+	a.advance(seg.Time, &seg.Key)
+	a.accept(seg, a.table.seeds.hash(&seg.Key))
 	a.when.segment++
 }
 
-func (a *Analyzer) segment(seg *flows.Segment) {
+// accept takes in a segment, the time of which has come. The tag is its key's hash.
+func (a *Analyzer) accept(seg *flows.Segment, tag uint32) {
+	a.makeRoom()
+	a.segment(seg, tag)
+	a.bound()
+}
+
+func (a *Analyzer) segment(seg *flows.Segment, tag uint32) {
 	if seg.Quote != nil {
-		a.quoted(seg)
+		a.quoted(seg, tag)
 		return
 	}
-	head := a.lookup(&seg.Key)
+	head := a.lookup(&seg.Key, tag)
 	if head == nil && bareSyn(seg) {
-		a.conceive(seg)
+		a.conceive(seg, tag)
 		return
 	}
 	c, head := a.find(seg, head)
@@ -232,7 +237,7 @@ func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
 	if older != nil {
 		c.place = older.place
 	} else {
-		c.place = a.table.add(&c.key)
+		c.place = a.table.add(a.table.seeds.hash(&c.key))
 	}
 	if older != nil {
 		c.stale = older.onlySyns() && older.opener == sender(seg) || older.waits()
@@ -321,8 +326,8 @@ func (a *Analyzer) finish(c *connection, at int64, by EndedBy) {
 }
 
 // lookup gives the newest incarnation of a 4-tuple, nil if there is none.
-func (a *Analyzer) lookup(key *flows.Key) *connection {
-	n := a.table.find(key)
+func (a *Analyzer) lookup(key *flows.Key, tag uint32) *connection {
+	n := a.table.find(key, tag)
 	if n == 0 {
 		return nil
 	}

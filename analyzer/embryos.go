@@ -77,12 +77,12 @@ func (s *embryos) take() uint32 {
 func (s *embryos) live() uint64 { return uint64(s.made) - uint64(len(s.free)) }
 
 // conceive begins the record of an attempt.
-func (a *Analyzer) conceive(syn *flows.Segment) {
+func (a *Analyzer) conceive(syn *flows.Segment, tag uint32) {
 	a.live.Begun++
 	sent := event{clock: a.clock, attempt: attemptBy(&syn.Key, sender(syn)), syn: crowd.ProbeOf(syn)}
 	sent.attempt.SynAt = syn.Time
 	a.tell(synSent, &sent)
-	n := a.table.add(&syn.Key)
+	n := a.table.add(tag)
 	p := &a.table.places[n]
 	p.where, p.size = a.table.embryos.take(), embryonic
 	e := a.table.embryos.at(p.where)

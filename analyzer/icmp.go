@@ -7,8 +7,8 @@ import (
 
 // quoted takes in an ICMP error about a segment. Only one that quotes the SYN's own number is believed (RFC 5927
 // §4.1). A hard error ends an attempt (RFC 1122 §4.2.3.9); a synchronized connection does not care (RFC 5461).
-func (a *Analyzer) quoted(seg *flows.Segment) {
-	head := a.lookup(&seg.Key)
+func (a *Analyzer) quoted(seg *flows.Segment, tag uint32) {
+	head := a.lookup(&seg.Key, tag)
 	if head == nil {
 		return
 	}

@@ -98,7 +98,7 @@ func BenchmarkRest(b *testing.B) {
 				a.Segment(&seg)
 			}
 			a.clock += 1e9
-			c := a.lookup(&seg.Key)
+			c := a.lookup(&seg.Key, a.table.seeds.hash(&seg.Key))
 			b.ReportAllocs()
 			for b.Loop() {
 				place := c.place

@@ -11,6 +11,8 @@ import (
 type Shards struct {
 	accounts *accounts
 	shards   []*shard
+	seeds    seeds
+	used     chan *work // that can be filled again
 	done     func([]flows.Segment)
 	merged   chan struct{} // closed once all is added
 }
@@ -23,12 +25,19 @@ type shard struct {
 
 // work is the next segments, or something else to be done, for every shard.
 type work struct {
-	list []flows.Segment
-	do   func(*Analyzer)
+	list    []flows.Segment
+	notices []notice // one for each segment
+	do      func(*Analyzer)
 }
 
-// waitingWork is how many lists of segments may wait for a tracker.
-const waitingWork = 8
+// notice is what a tracker has to know of a segment that is not its own, in fewer bytes.
+type notice struct {
+	time int64
+	tag  uint32 // hash of the key
+}
+
+// waitingWork is how many lists of segments may wait for a tracker, or be merged.
+const waitingWork = 16
 
 // NewShards makes one of n trackers, or of a single one where that is told of more than its own connections: with limits, with
 // AtClose and with Trace. Records are emitted as New says, by another goroutine. It calls done with each list of segments
@@ -38,14 +47,15 @@ func NewShards(o Options, n int, emit func(*Connection), done func([]flows.Segme
 	if o.MaxConnections > 0 || o.MaxMemory > 0 || o.AtClose || o.Trace != nil {
 		n = 1
 	}
-	s := &Shards{accounts: newAccounts(&o, emit), done: done, merged: make(chan struct{})}
-	for i := range max(n, 1) {
+	s := &Shards{accounts: newAccounts(&o, emit), done: done, merged: make(chan struct{}), seeds: newSeeds(), used: make(chan *work, waitingWork)}
+	for range waitingWork {
+		s.used <- &work{}
+	}
+	for range max(n, 1) {
 		j := newJournal()
 		a := newAnalyzer(o, nil, &j.page.records[0])
 		a.journal, a.awakeLimit = j, awakeLimit/max(n, 1)
-		if i > 0 {
-			a.table.seed = s.shards[0].tracker.table.seed
-		}
+		a.table.seeds = s.seeds
 		s.shards = append(s.shards, &shard{tracker: a, work: make(chan *work, waitingWork)})
 	}
 	for i := range s.shards {
@@ -56,7 +66,14 @@ func NewShards(o Options, n int, emit func(*Connection), done func([]flows.Segme
 }
 
 // Segments takes in the next segments of the capture. They must stay as they are until done is called with them.
-func (s *Shards) Segments(list []flows.Segment) { s.give(&work{list: list}) }
+func (s *Shards) Segments(list []flows.Segment) {
+	w := <-s.used
+	w.list, w.notices = list, w.notices[:0]
+	for i := range list {
+		w.notices = append(w.notices, notice{list[i].Time, s.seeds.hash(&list[i].Key)})
+	}
+	s.give(w)
+}
 
 // Advance lets time pass without a segment, as that of an Analyzer does.
 func (s *Shards) Advance(now int64) { s.give(&work{do: func(a *Analyzer) { a.Advance(now) }}) }
@@ -94,21 +111,19 @@ func (s *Shards) run(i uint32) {
 		if w.do != nil {
 			w.do(a)
 		}
-		a.share(w.list, i, uint32(len(s.shards)))
+		a.share(w, i, uint32(len(s.shards)))
 		a.record = a.journal.turn(w)
 	}
 	close(a.journal.full)
 }
 
 // share takes in those segments that are of connections of the ith of n shards.
-func (a *Analyzer) share(list []flows.Segment, i, n uint32) {
-	for k := range list {
-		seg := &list[k]
-		a.advance(seg)
-		if n == 1 || a.table.hash(&seg.Key)%n == i {
-			a.makeRoom()
-			a.segment(seg)
-			a.bound()
+func (a *Analyzer) share(w *work, i, n uint32) {
+	for k := range w.notices {
+		m := &w.notices[k]
+		a.advance(m.time, &w.list[k].Key)
+		if m.tag%n == i {
+			a.accept(&w.list[k], m.tag)
 		}
 		a.when.segment++
 	}
@@ -145,6 +160,7 @@ func (s *Shards) merge() {
 		}
 		if finished.do == nil {
 			s.done(finished.list)
+			s.used <- finished // never waits: there are no more than places
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 type table struct {
 	index  []bucket // a power of two of them; open addressing, linear probing
 	shift  uint     // 32 - log2 of their number
-	seed   [4]uint64
+	seeds  seeds
 	places []place // [0] is not used
 	free   []uint32
 	live   int // places in use
@@ -44,23 +44,30 @@ const (
 )
 
 func newTable() table {
-	t := table{places: make([]place, 1), arena: newArena()}
-	for i := range t.seed {
-		t.seed[i] = rand.Uint64() // nobody can choose ports that collide; nothing of it shows in the output
-	}
+	t := table{seeds: newSeeds(), places: make([]place, 1), arena: newArena()}
 	t.resize(leastIndex)
 	return t
 }
 
+// seeds are random, so that nobody can choose ports that collide; nothing of them shows in the output.
+type seeds [4]uint64
+
+func newSeeds() (s seeds) {
+	for i := range s {
+		s[i] = rand.Uint64()
+	}
+	return s
+}
+
 // hash mixes the key with the seeds, as wyhash does.
-func (t *table) hash(k *flows.Key) uint32 {
-	h := mix(half(k.A[:8])^t.seed[0], half(k.A[8:])^t.seed[1]) ^ mix(half(k.B[:8])^t.seed[2], half(k.B[8:])^t.seed[3])
+func (s *seeds) hash(k *flows.Key) uint32 {
+	h := mix(half(k.A[:8])^s[0], half(k.A[8:])^s[1]) ^ mix(half(k.B[:8])^s[2], half(k.B[8:])^s[3])
 	ports := uint64(k.APort)<<16 | uint64(k.BPort)
 	if k.V6 {
 		ports |= 1 << 32
 	}
-	h = mix(h^t.seed[1], ports^t.seed[2]) ^ k.Domain
-	h = mix(h^t.seed[3], t.seed[0]|1)
+	h = mix(h^s[1], ports^s[2]) ^ k.Domain
+	h = mix(h^s[3], s[0]|1)
 	return uint32(h >> 32)
 }
 
@@ -71,9 +78,8 @@ func mix(x, y uint64) uint64 {
 	return high ^ low
 }
 
-// find gives the place of a key, 0 if it has none.
-func (t *table) find(k *flows.Key) uint32 {
-	tag := t.hash(k)
+// find gives the place of a key with its hash, 0 if it has none.
+func (t *table) find(k *flows.Key, tag uint32) uint32 {
 	var packed [maxPackedKey]byte
 	var packedKey []byte
 	for i := tag >> t.shift; ; i = (i + 1) & uint32(len(t.index)-1) {
@@ -106,8 +112,8 @@ func (t *table) find(k *flows.Key) uint32 {
 	}
 }
 
-// add gives a key that has none a place.
-func (t *table) add(k *flows.Key) uint32 {
+// add gives a key that has none a place; the tag is its hash.
+func (t *table) add(tag uint32) uint32 {
 	if t.live++; t.live > len(t.index)/3*2 {
 		t.resize(2 * len(t.index))
 	}
@@ -119,7 +125,7 @@ func (t *table) add(k *flows.Key) uint32 {
 		t.places = append(t.places, place{})
 	}
 	t.places[n] = place{alarm: never}
-	t.insert(bucket{t.hash(k), n})
+	t.insert(bucket{tag, n})
 	return n
 }
 
@@ -151,7 +157,7 @@ func (t *table) remove(k *flows.Key, n uint32) {
 		return
 	}
 	mask := uint32(len(t.index) - 1)
-	gap := t.hash(k) >> t.shift
+	gap := t.seeds.hash(k) >> t.shift
 	for t.index[gap].place != n {
 		gap = (gap + 1) & mask
 	}

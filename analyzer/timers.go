@@ -23,8 +23,7 @@ func (a *Analyzer) wakeAt(n uint32, id uint64, at int64) {
 const leap = int64(3600e9)
 
 // advance moves the clock of the capture to that of a segment. It never goes back, though times of packets may.
-func (a *Analyzer) advance(seg *flows.Segment) {
-	now := seg.Time
+func (a *Analyzer) advance(now int64, key *flows.Key) {
 	switch {
 	case !a.begun:
 		a.clock, a.origin, a.begun = now, now, true
@@ -34,7 +33,7 @@ func (a *Analyzer) advance(seg *flows.Segment) {
 		}
 		a.expire(now)
 	case !a.leaping:
-		a.leaping, a.leapTo, a.leaper = true, now, seg.Key
+		a.leaping, a.leapTo, a.leaper = true, now, *key
 	default:
 		a.leaping = false
 		a.expire(min(a.leapTo, now))
@@ -69,7 +68,7 @@ func (a *Analyzer) now() int64 {
 // disbelieve takes back a leap: who was heard then was heard now.
 func (a *Analyzer) disbelieve() {
 	a.leaping = false
-	n := a.table.find(&a.leaper)
+	n := a.table.find(&a.leaper, a.table.seeds.hash(&a.leaper))
 	switch p := &a.table.places[n]; {
 	case n == 0:
 	case p.size == embryonic:
