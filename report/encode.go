@@ -1,12 +1,15 @@
 package report
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"strconv"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -19,7 +22,7 @@ func appendConnection(b []byte, c *analyzer.Connection) []byte {
 	b = append(b, `,"schema":`...)
 	b = strconv.AppendInt(b, int64(c.Schema), 10)
 	b = append(b, `,"id":`...)
-	b = strconv.AppendUint(b, c.ID, 10)
+	b = appendNumber(b, c.ID)
 	b = append(b, `,"previous_id":`...)
 	b = appendPacket(b, c.PreviousID)
 	b = append(b, `,"community_id":"`...)
@@ -84,25 +87,25 @@ func appendEndpoint(b []byte, p *analyzer.Endpoint) []byte {
 	b = append(b, `{"ip":"`...)
 	b = p.IP.AppendTo(b)
 	b = append(b, `","port":`...)
-	b = strconv.AppendUint(b, uint64(p.Port), 10)
+	b = appendNumber(b, uint64(p.Port))
 	b = append(b, `,"isn":`...)
 	b = appendSeq(b, p.ISN)
 	b = append(b, `,"isn_evidence":`...)
-	b = appendWord(b, string(p.ISNEvidence))
+	b = appendEvidence(b, p.ISNEvidence)
 	b = append(b, `,"syn_acked":`...)
 	b = appendAnswer(b, p.SynAcked)
 	b = append(b, `,"syns":`...)
-	b = appendCount(b, p.Syns)
+	b = appendNumber(b, p.Syns)
 	b = append(b, `,"fins":`...)
-	b = appendCount(b, p.Fins)
+	b = appendNumber(b, p.Fins)
 	b = append(b, `,"rsts":`...)
-	b = appendCount(b, p.Rsts)
+	b = appendNumber(b, p.Rsts)
 	b = append(b, `,"fin":`...)
 	if p.Fin == nil {
 		b = append(b, "null"...)
 	} else {
 		b = append(b, `{"seq":`...)
-		b = strconv.AppendUint(b, uint64(p.Fin.Seq), 10)
+		b = appendNumber(b, uint64(p.Fin.Seq))
 		b = append(b, `,"packet":`...)
 		b = appendPacket(b, p.Fin.Packet)
 		b = append(b, `,"acked":`...)
@@ -110,35 +113,41 @@ func appendEndpoint(b []byte, p *analyzer.Endpoint) []byte {
 		b = append(b, '}')
 	}
 	b = append(b, `,"packets":`...)
-	b = appendCount(b, p.Packets)
+	b = appendNumber(b, p.Packets)
 	b = append(b, `,"capture_duplicates":`...)
-	b = appendCount(b, p.CaptureDuplicates)
+	b = appendNumber(b, p.CaptureDuplicates)
 	b = append(b, `,"bytes":`...)
-	b = appendCount(b, p.Bytes)
+	b = appendNumber(b, p.Bytes)
 	b = append(b, `,"retransmitted_packets":`...)
-	b = appendCount(b, p.RetransmittedPackets)
+	b = appendNumber(b, p.RetransmittedPackets)
 	b = append(b, `,"keepalives":`...)
-	b = appendCount(b, p.Keepalives)
+	b = appendNumber(b, p.Keepalives)
 	b = append(b, `,"zero_window_probes":`...)
-	b = appendCount(b, p.ZeroWindowProbes)
+	b = appendNumber(b, p.ZeroWindowProbes)
 	b = append(b, `,"state":`...)
 	b = appendState(b, p.State)
 	b = append(b, `,"states":[`...)
 	for i := range p.States {
 		s := &p.States[i]
 		b = appendComma(b, i)
-		b = append(b, `{"state":"`...)
-		b = append(b, s.State.String()...)
-		b = append(b, `","at":`...)
+		b = append(b, stateOpenings[s.State]...)
 		b = appendTime(b, s.At)
 		b = append(b, `,"packet":`...)
 		b = appendPacket(b, s.Packet)
 		b = append(b, `,"evidence":`...)
-		b = appendWord(b, string(s.Evidence))
+		b = appendEvidence(b, s.Evidence)
 		b = append(b, '}')
 	}
 	return append(b, "]}"...)
 }
+
+// stateOpenings are what the entry of each state begins with.
+var stateOpenings = func() (list [tcpstate.TimeWait + 1]string) {
+	for s := range list {
+		list[s] = `{"state":"` + tcpstate.State(s).String() + `","at":`
+	}
+	return list
+}()
 
 func appendHandshake(b []byte, h *analyzer.Handshake) []byte {
 	b = append(b, `{"outcome":`...)
@@ -166,7 +175,7 @@ func appendTeardown(b []byte, t *analyzer.Teardown) []byte {
 	b = append(b, `{"kind":`...)
 	b = appendString(b, string(t.Kind))
 	b = append(b, `,"initiator":`...)
-	b = appendWord(b, t.Initiator.String())
+	b = appendSide(b, t.Initiator)
 	b = append(b, `,"at":`...)
 	b = appendTime(b, t.At)
 	b = append(b, `,"half_closed_s":`...)
@@ -176,7 +185,7 @@ func appendTeardown(b []byte, t *analyzer.Teardown) []byte {
 		return append(b, "null}"...)
 	}
 	b = append(b, `{"by":`...)
-	b = appendWord(b, t.Reset.By.String())
+	b = appendSide(b, t.Reset.By)
 	b = append(b, `,"packet":`...)
 	b = appendPacket(b, t.Reset.Packet)
 	b = append(b, `,"receiver_state":`...)
@@ -190,11 +199,11 @@ func appendTeardown(b []byte, t *analyzer.Teardown) []byte {
 
 func appendTimeWait(b []byte, t *analyzer.TimeWait) []byte {
 	b = append(b, `{"side":`...)
-	b = appendWord(b, t.Side.String())
+	b = appendSide(b, t.Side)
 	b = append(b, `,"entered":`...)
 	b = appendTime(b, t.Entered)
 	b = append(b, `,"restarts":`...)
-	b = appendCount(b, t.Restarts)
+	b = appendNumber(b, t.Restarts)
 	b = append(b, `,"two_msl_s":`...)
 	b = t.TwoMSL.Append(b)
 	b = append(b, `,"expires":`...)
@@ -213,7 +222,7 @@ func appendHalfOpen(b []byte, h *analyzer.HalfOpen) []byte {
 		return append(b, "null"...)
 	}
 	b = append(b, `{"survivor":`...)
-	b = appendWord(b, h.Survivor.String())
+	b = appendSide(b, h.Survivor)
 	b = append(b, `,"since":`...)
 	b = appendTime(b, h.Since)
 	b = append(b, `,"at":`...)
@@ -241,51 +250,69 @@ func appendMoment(b []byte, t analyzer.Time) []byte {
 		days, ofDay = days-1, ofDay+nanosecondsOfDay
 	}
 	second, nano := uint32(ofDay/1e9), uint32(ofDay%1e9)
-	b = append(b, dayText(days)...)
-	b = append(b, "00:00:00.000000000Z"...)
+	b = append(b, midnight(days)...)
 	text := (*[19]byte)(b[len(b)-19:])
-	text[0], text[1] = digits(second / 3600)
-	text[3], text[4] = digits(second / 60 % 60)
-	text[6], text[7] = digits(second % 60)
-	micro, nano := nano/1000, nano%1000
-	text[9], text[10] = digits(micro / 10000)
-	text[11], text[12] = digits(micro / 100 % 100)
-	text[13], text[14] = digits(micro % 100)
-	text[15] = byte('0' + nano/100)
-	text[16], text[17] = digits(nano % 100)
+	clock := twoDigits(uint64(second/3600)|uint64(second/60%60)<<16|uint64(second%60)<<32) | ascii
+	binary.LittleEndian.PutUint16(text[0:], uint16(clock))
+	binary.LittleEndian.PutUint16(text[3:], uint16(clock>>16))
+	binary.LittleEndian.PutUint16(text[6:], uint16(clock>>32))
+	text[9] = byte('0' + nano/1e8)
+	binary.LittleEndian.PutUint64(text[10:], eightDigits(nano%1e8)|ascii)
 	return b
 }
 
-// A day is the text of a day, as it stands before the time of day.
+// A day is the text of its first moment.
 type day struct {
 	number int64 // days since the Unix epoch
 	text   string
 }
 
-// lastDays are those that dayText was asked for, by their numbers: the moments of a capture are of few days.
+// lastDays are those that midnight was asked for, by their numbers: the moments of a capture are of few days.
 var lastDays [16]atomic.Pointer[day]
 
-func dayText(number int64) string {
+// midnight is the text of the moment at which a day begins.
+func midnight(number int64) string {
 	last := &lastDays[uint64(number)%uint64(len(lastDays))]
 	d := last.Load()
 	if d == nil || d.number != number {
-		d = &day{number, time.Unix(number*24*3600, 0).UTC().Format("2006-01-02T")}
+		d = &day{number, time.Unix(number*24*3600, 0).UTC().Format("2006-01-02T15:04:05.000000000Z")}
 		last.Store(d)
 	}
 	return d.text
 }
 
-// digits are the two decimal digits of a number below 100.
-func digits(n uint32) (tens, ones byte) { return pairs[2*n], pairs[2*n+1] }
-
-const pairs = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"
-
-// appendCount appends a number that is mostly small.
-func appendCount(b []byte, n uint64) []byte {
-	if n < 10 {
+// appendNumber appends a number in decimal.
+func appendNumber(b []byte, n uint64) []byte {
+	const eight = 1e8
+	switch {
+	case n < 10:
 		return append(b, byte('0'+n))
+	case n < eight:
+		digits := eightDigits(uint32(n))
+		zeros := bits.TrailingZeros64(digits) / 8
+		b = append(b, "00000000"...)
+		binary.LittleEndian.PutUint64(b[len(b)-8:], (digits|ascii)>>(8*zeros))
+		return b[:len(b)-zeros]
 	}
-	return strconv.AppendUint(b, n, 10)
+	b = append(appendNumber(b, n/eight), "00000000"...)
+	binary.LittleEndian.PutUint64(b[len(b)-8:], eightDigits(uint32(n%eight))|ascii)
+	return b
+}
+
+// ascii makes digits of the numbers 0 to 9 in its bytes.
+const ascii = 0x3030303030303030
+
+// eightDigits are those of a number below 10^8, each in a byte, the first one in the lowest.
+func eightDigits(n uint32) uint64 {
+	fours := uint64(n/10000) | uint64(n%10000)<<32
+	hundreds := fours * 10486 >> 20 & 0x7f_0000007f // n/100 is n*10486/2^20 for all that have four digits
+	return twoDigits(hundreds | (fours-100*hundreds)<<16)
+}
+
+// twoDigits splits four numbers below 100, each in 16 bits, into their digits, each in a byte.
+func twoDigits(n uint64) uint64 {
+	tens := n * 103 >> 10 & 0x000f_000f_000f_000f // n/10 is n*103/2^10 for all that have two digits
+	return tens | (n-10*tens)<<8
 }
 
 func appendFinding(b []byte, f *analyzer.Finding) []byte {
@@ -294,11 +321,11 @@ func appendFinding(b []byte, f *analyzer.Finding) []byte {
 	b = append(b, `,"severity":`...)
 	b = appendString(b, string(f.Severity))
 	b = append(b, `,"side":`...)
-	b = appendWord(b, f.Side.String())
+	b = appendSide(b, f.Side)
 	b = append(b, `,"packets":[`...)
 	for i, n := range f.Packets {
 		b = appendComma(b, i)
-		b = strconv.AppendUint(b, n, 10)
+		b = appendNumber(b, n)
 	}
 	b = append(b, `],"detail":`...)
 	b = appendString(b, f.Detail)
@@ -310,7 +337,7 @@ func appendLayer(b []byte, l *flows.Layer) []byte {
 	b = appendString(b, l.Kind)
 	b = append(b, `,"id":`...)
 	if l.HasID {
-		b = strconv.AppendUint(b, uint64(l.ID), 10)
+		b = appendNumber(b, uint64(l.ID))
 	} else {
 		b = append(b, "null"...)
 	}
@@ -330,14 +357,14 @@ func appendSeq(b []byte, s analyzer.Seq) []byte {
 	if !s.Known {
 		return append(b, "null"...)
 	}
-	return strconv.AppendUint(b, uint64(s.Number), 10)
+	return appendNumber(b, uint64(s.Number))
 }
 
 func appendPacket(b []byte, p analyzer.PacketNumber) []byte {
 	if p == 0 {
 		return append(b, "null"...)
 	}
-	return strconv.AppendUint(b, uint64(p), 10)
+	return appendNumber(b, uint64(p))
 }
 
 func appendAnswer(b []byte, a analyzer.Answer) []byte {
@@ -359,6 +386,24 @@ func appendWord(b []byte, s string) []byte {
 	return appendString(b, s)
 }
 
+func appendEvidence(b []byte, e analyzer.Evidence) []byte {
+	if e == analyzer.Seen { // which it mostly is
+		return append(b, `"seen"`...)
+	}
+	return appendWord(b, string(e))
+}
+
+func appendSide(b []byte, s analyzer.Side) []byte {
+	switch s {
+	case analyzer.Client:
+		return append(b, `"client"`...)
+	case analyzer.Server:
+		return append(b, `"server"`...)
+	default:
+		return append(b, "null"...)
+	}
+}
+
 // appendComma separates element i of a list from the one before.
 func appendComma(b []byte, i int) []byte {
 	if i > 0 {
@@ -378,8 +423,20 @@ var plainASCII = func() (is [256]bool) {
 // appendString appends s as a JSON string (RFC 8259 §7). As encoding/json does, it writes bytes that are not UTF-8 as
 // U+FFFD, and escapes U+2028 and U+2029, which end a line in JavaScript.
 func appendString(b []byte, s string) []byte {
+	plain := 0
+	for plain < len(s) && plainASCII[s[plain]] {
+		plain++
+	}
+	b = append(append(b, '"'), s[:plain]...)
+	if plain < len(s) {
+		b = appendEscaped(b, s[plain:])
+	}
+	return append(b, '"')
+}
+
+// appendEscaped appends the inside of a JSON string.
+func appendEscaped(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
-	b = append(b, '"')
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -421,6 +478,5 @@ func appendString(b []byte, s string) []byte {
 		i += size
 		start = i
 	}
-	b = append(b, s[start:]...)
-	return append(b, '"')
+	return append(b, s[start:]...)
 }

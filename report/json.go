@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"io"
@@ -14,18 +13,14 @@ import (
 // scans, backscatter, time_wait, population, summary and capture; Schema describes them. It keeps 8 bytes for each embryonic and
 // each half-open connection, for the two lists of ids.
 type JSON struct {
-	w         *bufio.Writer
-	buf       []byte
+	out       buffer
 	started   bool
 	embryonic []uint64
 	halfOpen  []uint64
 }
 
-// bufferSize is that of the writers of JSON, JSON Lines and CSV.
-const bufferSize = 64 << 10
-
 // NewJSON returns a writer of one JSON document to w. Nothing is written before the first connection or the end.
-func NewJSON(w io.Writer) *JSON { return &JSON{w: bufio.NewWriterSize(w, bufferSize)} }
+func NewJSON(w io.Writer) *JSON { return &JSON{out: newBuffer(w)} }
 
 // Connection writes a connection as the next element of connections.
 func (j *JSON) Connection(c *analyzer.Connection) error {
@@ -40,14 +35,13 @@ func (j *JSON) Connection(c *analyzer.Connection) error {
 		separator = "{\"connections\":[\n"
 		j.started = true
 	}
-	j.buf = appendConnection(append(j.buf[:0], separator...), c)
-	_, err := j.w.Write(j.buf)
-	return err
+	j.out.text = appendConnection(append(j.out.text, separator...), c)
+	return j.out.spill()
 }
 
 // Finish writes the other members and ends the document.
 func (j *JSON) Finish(e *Ending) error {
-	b := j.buf[:0]
+	b := j.out.text
 	if !j.started {
 		b = append(b, "{\"connections\":["...)
 	}
@@ -74,11 +68,8 @@ func (j *JSON) Finish(e *Ending) error {
 	if b, err = appendRecord(b, filledCapture(*e.Capture)); err != nil {
 		return err
 	}
-	b = append(b, "}\n"...)
-	if _, err := j.w.Write(b); err != nil {
-		return err
-	}
-	return j.w.Flush()
+	j.out.text = append(b, "}\n"...)
+	return j.out.flush()
 }
 
 func appendIDs(b []byte, ids []uint64) []byte {

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bufio"
 	"io"
 
 	"github.com/tcplife/tcplife/analyzer"
@@ -13,23 +12,19 @@ type JSONL struct {
 	// FlushLines hands every line to the underlying writer at once, for a reader that waits for it.
 	FlushLines bool
 
-	w   *bufio.Writer
-	buf []byte
+	out buffer
 }
 
 // NewJSONL returns a writer of JSON Lines to w.
-func NewJSONL(w io.Writer) *JSONL { return &JSONL{w: bufio.NewWriterSize(w, bufferSize)} }
+func NewJSONL(w io.Writer) *JSONL { return &JSONL{out: newBuffer(w)} }
 
 // Connection writes the line of a connection.
 func (j *JSONL) Connection(c *analyzer.Connection) error {
-	j.buf = append(appendConnection(j.buf[:0], c), '\n')
-	if _, err := j.w.Write(j.buf); err != nil {
-		return err
-	}
+	j.out.text = append(appendConnection(j.out.text, c), '\n')
 	if j.FlushLines {
-		return j.w.Flush()
+		return j.out.flush()
 	}
-	return nil
+	return j.out.spill()
 }
 
 // Finish writes the lines of the other records.
@@ -40,13 +35,46 @@ func (j *JSONL) Finish(e *Ending) error {
 	}
 	records = append(records, filledSummary(*e.Result.Summary), filledCapture(*e.Capture))
 	for _, record := range records {
-		b, err := appendRecord(j.buf[:0], record)
-		if err != nil {
+		var err error
+		if j.out.text, err = appendRecord(j.out.text, record); err != nil {
 			return err
 		}
-		if _, err := j.w.Write(append(b, '\n')); err != nil {
+		j.out.text = append(j.out.text, '\n')
+		if err := j.out.spill(); err != nil {
 			return err
 		}
 	}
-	return j.w.Flush()
+	return j.out.flush()
+}
+
+// buffer collects text for a writer. Records are appended to it where they stay, and not copied into it.
+type buffer struct {
+	w    io.Writer
+	text []byte
+	err  error // of the writer, after which nothing is written
+}
+
+// bufferSize is from when on the text of a buffer is written.
+const bufferSize = 64 << 10
+
+func newBuffer(w io.Writer) buffer {
+	const record = 4 << 10 // most are shorter
+	return buffer{w: w, text: make([]byte, 0, bufferSize+record)}
+}
+
+// spill writes the text if there is much of it.
+func (b *buffer) spill() error {
+	if len(b.text) < bufferSize {
+		return b.err
+	}
+	return b.flush()
+}
+
+// flush writes the text.
+func (b *buffer) flush() error {
+	if b.err == nil && len(b.text) > 0 {
+		_, b.err = b.w.Write(b.text)
+	}
+	b.text = b.text[:0]
+	return b.err
 }
