@@ -119,6 +119,7 @@ func (s *Shards) run(i uint32) {
 
 // share takes in those segments that are of connections of the ith of n shards.
 func (a *Analyzer) share(w *work, i, n uint32) {
+	a.table.foresee(w.notices, i, n)
 	for k := range w.notices {
 		m := &w.notices[k]
 		a.advance(m.time, &w.list[k].Key)

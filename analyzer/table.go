@@ -18,6 +18,7 @@ type table struct {
 	places []place // [0] is not used
 	free   []uint32
 	live   int // places in use
+	ahead  []uint32
 
 	arena   arena
 	awake   pool
@@ -108,6 +109,29 @@ func (t *table) find(k *flows.Key, tag uint32) uint32 {
 		}
 		if string(t.arena.head(p.where)[:len(packedKey)]) == string(packedKey) {
 			return b.place
+		}
+	}
+}
+
+// foresee looks where find will look for the keys of segments of the ith of n shards. A search has to wait for memory three
+// times, one after the other; many wait together, step by step, and find all in the caches afterwards.
+func (t *table) foresee(notices []notice, i, n uint32) {
+	t.ahead = t.ahead[:0]
+	for k := range notices {
+		if tag := notices[k].tag; tag%n == i {
+			if b := t.index[tag>>t.shift]; b.tag == tag {
+				t.ahead = append(t.ahead, b.place)
+			}
+		}
+	}
+	for k, n := range t.ahead {
+		switch p := &t.places[n]; p.size {
+		case 0:
+			t.ahead[k] = t.awake.at(p.where).place
+		case embryonic:
+			t.ahead[k] = uint32(t.embryos.at(p.where).key.APort)
+		default:
+			t.ahead[k] = uint32(t.arena.head(p.where)[0])
 		}
 	}
 }
