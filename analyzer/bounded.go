@@ -10,7 +10,7 @@ import (
 type bounded[K comparable, V any] struct {
 	limit   int
 	weight  func(*V) weight
-	compare func(K, K) int // of two that weigh the same the lesser stays; 0 only for one and the same
+	compare func(_, _ *K) int // of two that weigh the same the lesser stays; 0 only for one and the same
 
 	places  map[K]int // in entries
 	entries []entry[K, V]
@@ -36,9 +36,14 @@ func (b *bounded[K, V]) of(key K) *V {
 	if b.places == nil {
 		b.places = map[K]int{}
 	}
-	b.places[key] = len(b.entries)
-	b.entries = append(b.entries, entry[K, V]{key: key})
-	return &b.entries[len(b.entries)-1].value
+	n := len(b.entries)
+	b.places[key] = n
+	if n == cap(b.entries) {
+		b.entries = append(make([]entry[K, V], 0, max(2*n, 16)), b.entries...)
+	}
+	b.entries = b.entries[:n+1] // what is beyond the length has no value
+	b.entries[n].key = key
+	return &b.entries[n].value
 }
 
 // find is the value of a key, nil if there is none.
@@ -114,20 +119,21 @@ type weighed[K comparable] struct {
 func (b *bounded[K, V]) weighed() []weighed[K] {
 	all := make([]weighed[K], len(b.entries))
 	for n := range b.entries {
-		e := &b.entries[n]
-		all[n] = weighed[K]{b.weight(&e.value), e.key, n}
+		e, w := &b.entries[n], &all[n]
+		w.weight, w.key, w.place = b.weight(&e.value), e.key, n
 	}
 	return all
 }
 
 // heavier is negative if the first stays rather than the second.
 func (b *bounded[K, V]) heavier(x, y *weighed[K]) int {
-	for i := range x.weight {
-		if x.weight[i] != y.weight[i] {
-			return cmp.Compare(y.weight[i], x.weight[i])
-		}
+	switch v, w := &x.weight, &y.weight; {
+	case v[0] != w[0]:
+		return cmp.Compare(w[0], v[0])
+	case v[1] != w[1]:
+		return cmp.Compare(w[1], v[1])
 	}
-	return b.compare(x.key, y.key)
+	return b.compare(&x.key, &y.key)
 }
 
 // sorted are the entries, the heaviest first. They are valid until a new one is asked for.

@@ -111,7 +111,7 @@ func newFailures() failures {
 		notClosing: bounded[notClosingKey, NotClosing]{
 			limit:  maxNotClosing,
 			weight: func(n *NotClosing) weight { return weight{n.Connections} },
-			compare: func(a, b notClosingKey) int {
+			compare: func(a, b *notClosingKey) int {
 				return cmp.Or(a.host.Compare(b.host), cmp.Compare(a.side, b.side))
 			},
 		},

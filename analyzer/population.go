@@ -63,7 +63,7 @@ func NewPopulation(step time.Duration, byHost bool) *Population {
 	p.hostMoments = min(p.moments, maxHostMoments)
 	p.hosts.limit = maxHosts
 	p.hosts.weight = func(h *hostPopulation) weight { return weight{h.endpoints} }
-	p.hosts.compare = netip.Addr.Compare
+	p.hosts.compare = func(a, b *netip.Addr) int { return a.Compare(*b) }
 	return p
 }
 

@@ -79,17 +79,30 @@ func pairOf(client, server netip.AddrPort) timeWaitPair {
 	return timeWaitPair{client.Addr().As16(), server.Addr().As16(), server.Port(), !server.Addr().Is4()}
 }
 
-func (p timeWaitPair) compare(q timeWaitPair) int {
-	if p.v6 != q.v6 {
+func (p *timeWaitPair) compare(q *timeWaitPair) int {
+	switch {
+	case p.v6 != q.v6:
 		if q.v6 {
 			return -1
 		}
 		return 1
+	case p.client != q.client:
+		return bytes.Compare(p.client[:], q.client[:])
+	case p.server != q.server:
+		return bytes.Compare(p.server[:], q.server[:])
 	}
-	return cmp.Or(bytes.Compare(p.client[:], q.client[:]), bytes.Compare(p.server[:], q.server[:]), cmp.Compare(p.port, q.port))
+	return cmp.Compare(p.port, q.port)
 }
 
+// timeWaitAccount is what is known of a pair. Most have a single stay in TIME_WAIT, which is kept as it is: what many add
+// up to takes several times the room.
 type timeWaitAccount struct {
+	stay TimeWait // NoSide: none
+	port uint16   // the client's then
+	many *timeWaitTotals
+}
+
+type timeWaitTotals struct {
 	client, server timeWaitSide
 	twoMSL         Duration
 	proven, denied uint64
@@ -114,13 +127,23 @@ const (
 	wasEvicted
 )
 
+func endOfTimeWait(by TimeWaitEndedBy) int {
+	switch by {
+	case TimeWaitExpired:
+		return hasExpired
+	case TimeWaitReused:
+		return wasReused
+	case TimeWaitReset:
+		return wasReset
+	case TimeWaitEvicted:
+		return wasEvicted
+	}
+	return stillHeld
+}
+
 func newTimeWaits() timeWaits {
 	return timeWaits{bounded[timeWaitPair, timeWaitAccount]{
-		limit: maxTimeWaitPairs,
-		weight: func(a *timeWaitAccount) weight {
-			return weight{a.client.ended[stillHeld] + a.server.ended[stillHeld], a.client.entered + a.server.entered}
-		},
-		compare: timeWaitPair.compare,
+		limit: maxTimeWaitPairs, weight: (*timeWaitAccount).weight, compare: (*timeWaitPair).compare,
 	}}
 }
 
@@ -134,40 +157,78 @@ func (t *timeWaits) add(c *Connection, ports PortRange) {
 	}
 	pair := t.pairs.of(pairOf(netip.AddrPortFrom(c.Client.IP, c.Client.Port), netip.AddrPortFrom(c.Server.IP, c.Server.Port)))
 	if refused {
-		pair.denied++
+		pair.totals(ports).denied++
 	}
 	for i := range c.TimeWait {
-		w := &c.TimeWait[i]
-		pair.twoMSL = w.TwoMSL
-		pair.side(w.Side).enter(w)
-		if w.Side == Client && ports.Low <= c.Client.Port && c.Client.Port <= ports.High {
-			pair.locked++
-		}
-		if w.EndedBy != TimeWaitRunning {
-			pair.leave(w, c.Client.Port, ports)
-		}
+		pair.enter(&c.TimeWait[i], c.Client.Port, ports)
 	}
 }
 
 // end adds how stays ended that were running when they were added.
 func (t *timeWaits) end(client, server netip.AddrPort, stays []TimeWait, ports PortRange) {
-	pair := t.pairs.find(pairOf(client, server))
+	account := t.pairs.find(pairOf(client, server))
+	if account == nil {
+		return // it was left out meanwhile
+	}
+	pair := account.totals(ports)
 	for i := range stays {
-		if pair != nil && pair.side(stays[i].Side).ended[stillHeld] > 0 { // else it was left out meanwhile
+		if pair.side(stays[i].Side).ended[stillHeld] > 0 { // else it was left out, and came again
 			pair.leave(&stays[i], client.Port(), ports)
 		}
 	}
 }
 
-func (p *timeWaitAccount) side(s Side) *timeWaitSide {
+// enter adds a stay, and how it ended unless it goes on.
+func (a *timeWaitAccount) enter(w *TimeWait, port uint16, ports PortRange) {
+	if a.many == nil && a.stay.Side == NoSide {
+		a.stay, a.port = *w, port
+		return
+	}
+	a.totals(ports).enter(w, port, ports)
+}
+
+// totals are what its stays add up to.
+func (a *timeWaitAccount) totals(ports PortRange) *timeWaitTotals {
+	if a.many == nil {
+		a.many = &timeWaitTotals{}
+		if a.stay.Side != NoSide {
+			a.many.enter(&a.stay, a.port, ports)
+		}
+	}
+	return a.many
+}
+
+func (a *timeWaitAccount) weight() weight {
+	switch p := a.many; {
+	case p != nil:
+		return weight{p.client.ended[stillHeld] + p.server.ended[stillHeld], p.client.entered + p.server.entered}
+	case endOfTimeWait(a.stay.EndedBy) == stillHeld:
+		return weight{1, 1}
+	}
+	return weight{0, 1}
+}
+
+func (p *timeWaitTotals) side(s Side) *timeWaitSide {
 	if s == Server {
 		return &p.server
 	}
 	return &p.client
 }
 
+// enter adds a stay, and how it ended unless it goes on.
+func (p *timeWaitTotals) enter(w *TimeWait, port uint16, ports PortRange) {
+	p.twoMSL = w.TwoMSL
+	p.side(w.Side).enter(w)
+	if w.Side == Client && ports.Low <= port && port <= ports.High {
+		p.locked++
+	}
+	if w.EndedBy != TimeWaitRunning {
+		p.leave(w, port, ports)
+	}
+}
+
 // leave adds how a stay ended that has been entered.
-func (p *timeWaitAccount) leave(w *TimeWait, port uint16, ports PortRange) {
+func (p *timeWaitTotals) leave(w *TimeWait, port uint16, ports PortRange) {
 	p.side(w.Side).leave(w)
 	if w.ReuseProven == Yes {
 		p.proven++
@@ -197,17 +258,9 @@ func (s *timeWaitSide) leave(w *TimeWait) {
 	s.longest = max(s.longest, w.Observed)
 	s.ended[stillHeld]--
 	until := w.Entered + Time(w.Observed)
-	switch w.EndedBy {
-	case TimeWaitExpired:
-		s.ended[hasExpired]++
-	case TimeWaitReused:
-		s.ended[wasReused]++
-	case TimeWaitReset:
-		s.ended[wasReset]++
-	case TimeWaitEvicted:
-		s.ended[wasEvicted]++
-	default:
-		s.ended[stillHeld]++
+	end := endOfTimeWait(w.EndedBy)
+	s.ended[end]++
+	if end == stillHeld {
 		s.until = max(s.until, w.Expires)
 		until++ // it is there at the last moment
 	}
@@ -232,7 +285,7 @@ func (s *timeWaitSide) first() *timeline {
 func (t *timeWaits) records(ports PortRange) (list []TimeWaitHolding, leftOut uint64) {
 	t.pairs.trim()
 	for _, e := range t.pairs.sorted() {
-		key, pair, port := e.key, &e.value, e.key.port
+		key, pair, port := e.key, e.value.totals(ports), e.key.port
 		h := TimeWaitHolding{
 			Record: "time_wait", Schema: Schema,
 			Client: pair.client.holder(flows.IP(key.client, key.v6)), Server: pair.server.holder(flows.IP(key.server, key.v6)),
