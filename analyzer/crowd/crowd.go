@@ -14,15 +14,17 @@ type Crowd struct {
 	begun int64 // time of the first event
 
 	targets map[socket]*target
-	order   []*target // those of the map and forgotten ones, for the search of one to forget
+	order   []*target // those of the map, for the search of one to forget
 	hand    int
-	free    []*target
-	found   [256]aim // by the last attempt on each of some targets, by a hash of the target
+	spare   []*target // forgotten ones, and some that are remembered again
+	found   [1024]aim // by the last attempt on each of some targets, by a hash of the target
+
+	remembered int // targets that are not forgotten
 
 	untracked uint64 // attempts on targets for which there was no room
 
 	looking int // floods that are looked at
-	spare   []*flood
+	unused  []*flood
 	floods  []Flood // those that are over
 	lost    uint64  // floods for which there was no room
 
@@ -45,51 +47,72 @@ func (c *Crowd) advance(now int64) {
 	c.now = max(c.now, now)
 }
 
-// aim is what an attempt aims at, its port and its address.
+// aim is what attempts aim at, a port and its address, in the map or nil.
 type aim struct{ port, whole *target }
 
 // find gives the targets of an attempt. They are nil where nothing is remembered.
 func (c *Crowd) find(a *Attempt) (port, whole *target) {
 	f := c.aim(a)
-	return f.port, f.whole
+	return c.present(f.port), c.present(f.whole)
 }
 
-// aim is where its targets were found, or will be if they are made.
+// aim is where the targets of an attempt are found.
 func (c *Crowd) aim(a *Attempt) *aim {
 	const golden = 0x9e3779b97f4a7c15 // spreads what differs in few bits (D. Knuth, TAOCP 3, 6.4)
-	f := &c.found[(binary.BigEndian.Uint64(a.Target[8:])^uint64(a.TargetPort)<<32)*golden>>56]
-	c.refind(&f.port, socket{addr: a.Target, port: a.TargetPort})
-	c.refind(&f.whole, socket{addr: a.Target, whole: true})
+	f := &c.found[(binary.BigEndian.Uint64(a.Target[8:])^uint64(a.TargetPort)<<32)*golden>>54]
+	if t := f.port; t == nil || t.addr != a.Target || t.port != a.TargetPort || t.whole {
+		f.port = c.targets[socket{addr: a.Target, port: a.TargetPort}]
+	}
+	if t := f.whole; t == nil || t.addr != a.Target || !t.whole {
+		f.whole = c.targets[socket{addr: a.Target, whole: true}]
+	}
 	return f
 }
 
-// refind sees to it that t is the target of a key, and brings that to the present.
-func (c *Crowd) refind(t **target, key socket) {
-	if *t == nil || (*t).socket != key || (*t).forgotten {
-		*t = c.targets[key]
+// present brings a target to the present; it is nil if nothing is remembered of it.
+func (c *Crowd) present(t *target) *target {
+	if t == nil || t.forgotten {
+		return nil
 	}
-	if *t != nil {
-		(*t).tick(c.now, c)
-	}
+	t.tick(c.now, c)
+	return t
 }
 
-// make makes the target of a key that there is none of; nil if there is no room.
-func (c *Crowd) make(key socket, v6 bool) *target {
-	var t *target
-	switch n := len(c.free); {
-	case n > 0:
-		t, c.free = c.free[n-1], c.free[:n-1]
-	case len(c.order) < maxTargets:
-		t = &target{}
-		c.order = append(c.order, t)
-	default:
-		if t = c.evict(); t == nil {
+// begin makes the target of a key of which nothing is remembered. It is the one that the map has, if it has one; nil if there
+// is no room.
+func (c *Crowd) begin(t *target, key socket, v6 bool) *target {
+	if t == nil || t.socket != key {
+		if t = c.room(); t == nil {
 			return nil
 		}
+		c.targets[key] = t
 	}
-	*t = target{socket: key, v6: v6, first: c.now}
-	c.targets[key] = t
+	spare := t.spare
+	*t = target{}
+	t.socket, t.v6, t.spare, t.first = key, v6, spare, c.now
+	t.tick(c.now, c)
+	c.remembered++
 	return t
+}
+
+// room gives an unused target: one that is forgotten, once they are many, for its next attempt may come.
+func (c *Crowd) room() *target {
+	const many = 1 << 10
+	for n := len(c.spare); n > 0 && len(c.order) >= many; n-- {
+		t := c.spare[n-1]
+		c.spare = c.spare[:n-1]
+		t.spare = false
+		if t.forgotten {
+			delete(c.targets, t.socket)
+			return t
+		}
+	}
+	if len(c.order) < maxTargets {
+		t := &target{}
+		c.order = append(c.order, t)
+		return t
+	}
+	return c.evict()
 }
 
 // evict makes room by forgetting a target where nobody listens and little happens.
@@ -98,18 +121,22 @@ func (c *Crowd) evict() *target {
 	for range looks {
 		c.hand = (c.hand + 1) % len(c.order)
 		if t := c.order[c.hand]; !t.listens() && t.halfOpen.n < early && t.flood == nil {
-			c.forget(t)
-			c.free = c.free[:len(c.free)-1]
+			delete(c.targets, t.socket)
+			c.remembered--
 			return t
 		}
 	}
 	return nil
 }
 
+// forget lets nothing be remembered of a target. It stays in the map until its room is needed: mostly the next attempt is soon there.
 func (c *Crowd) forget(t *target) {
-	delete(c.targets, t.socket)
-	c.free = append(c.free, t)
 	t.forgotten = true
+	c.remembered--
+	if !t.spare {
+		t.spare = true
+		c.spare = append(c.spare, t)
+	}
 }
 
 // settle forgets a target that nothing is known of any more.
@@ -130,9 +157,9 @@ func (c *Crowd) newFlood() *flood {
 	if c.looking++; c.looking > manyFloods {
 		limit = sampledFew
 	}
-	if n := len(c.spare); n > 0 {
-		f := c.spare[n-1]
-		c.spare = c.spare[:n-1]
+	if n := len(c.unused); n > 0 {
+		f := c.unused[n-1]
+		c.unused = c.unused[:n-1]
 		*f = flood{sources: f.sources}
 		f.sources.reset()
 		f.sources.limit = limit
@@ -145,8 +172,8 @@ func (c *Crowd) newFlood() *flood {
 func (c *Crowd) drop(f *flood) {
 	c.looking--
 	const most = 16
-	if len(c.spare) < most && len(f.sources.values) < 256 {
-		c.spare = append(c.spare, f)
+	if len(c.unused) < most && len(f.sources.values) < 256 {
+		c.unused = append(c.unused, f)
 	}
 }
 
@@ -166,13 +193,15 @@ func (c *Crowd) Syn(now int64, a *Attempt, syn *Probe) {
 	c.advance(now)
 	now = c.now
 	f := c.aim(a)
-	if f.port == nil {
-		f.port = c.make(socket{addr: a.Target, port: a.TargetPort}, a.V6)
+	port, whole := c.present(f.port), c.present(f.whole)
+	if port == nil {
+		port = c.begin(f.port, socket{addr: a.Target, port: a.TargetPort}, a.V6)
+		f.port = port
 	}
-	if f.whole == nil {
-		f.whole = c.make(socket{addr: a.Target, whole: true}, a.V6)
+	if whole == nil {
+		whole = c.begin(f.whole, socket{addr: a.Target, whole: true}, a.V6)
+		f.whole = whole
 	}
-	port, whole := f.port, f.whole
 	if port == nil {
 		c.untracked++
 	}
@@ -181,7 +210,6 @@ func (c *Crowd) Syn(now int64, a *Attempt, syn *Probe) {
 		if t == nil {
 			continue
 		}
-		t.tick(now, c)
 		t.attempts++
 		t.syns++
 		t.last = now
@@ -503,4 +531,4 @@ func (t *target) listener() Listener {
 func (c *Crowd) Unjudged() uint64 { return c.untracked + c.lost + c.scans.missed }
 
 // Targets is how many targets are remembered, addresses included.
-func (c *Crowd) Targets() int { return len(c.targets) }
+func (c *Crowd) Targets() int { return c.remembered }

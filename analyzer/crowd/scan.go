@@ -38,6 +38,7 @@ const (
 // one who has tried more things stays longer; who has tried several is followed.
 type scans struct {
 	candidates [candidateSets]*[candidateWays]candidate
+	tried      bool // there is a candidate, or was
 	followed   map[prober]*scan
 	missed     uint64 // probers for whom there was no room
 }
@@ -175,6 +176,9 @@ func (s *scans) set(who prober) **[candidateWays]candidate {
 
 // use takes note that somebody who has tried things also used a connection.
 func (s *scans) use(who prober) {
+	if !s.tried {
+		return
+	}
 	set := *s.set(who)
 	if set == nil {
 		return
@@ -201,6 +205,7 @@ func (s *scans) probe(at int64, who prober, target socket, drew answer) *scan {
 	set := s.set(who)
 	if *set == nil {
 		*set = new([candidateWays]candidate)
+		s.tried = true
 	}
 	c := &(*set)[0]
 	for i := range *set {

@@ -8,7 +8,8 @@ import (
 type target struct {
 	socket
 	v6        bool
-	forgotten bool
+	forgotten bool // nothing is remembered of it
+	spare     bool // it is in Crowd.spare
 
 	first, last int64 // attempts
 	attempts    uint64
