@@ -1,6 +1,9 @@
 package capture
 
-import "io"
+import (
+	"io"
+	"slices"
+)
 
 // bufferSize is the size of one read from a file: more gets nothing faster, and leaves the processor's own cache.
 const bufferSize = 256 << 10
@@ -14,6 +17,9 @@ type buffer struct {
 	end   int
 	base  int64 // offset in the stream of data[0]
 	err   error // why src gives no more
+
+	ahead *ahead // reads from src, from where it is asked to
+	chunk []byte // of ahead, with data in it; nil for data of its own
 }
 
 func newBuffer(src io.Reader, size int) *buffer {
@@ -51,7 +57,19 @@ func (b *buffer) skip(n int64) bool {
 	return true
 }
 
+// readAhead has src read by a goroutine of its own from now on.
+func (b *buffer) readAhead() *ahead {
+	b.ahead = newAhead(b.src, len(b.data))
+	return b.ahead
+}
+
 func (b *buffer) fill(n int) {
+	if b.ahead != nil {
+		for b.end-b.begin < n && b.err == nil {
+			b.turn()
+		}
+		return
+	}
 	if b.begin+n > len(b.data) {
 		copy(b.data, b.data[b.begin:b.end])
 		b.base += int64(b.begin)
@@ -69,6 +87,35 @@ func (b *buffer) fill(n int) {
 		} else if idle == 100 && err == nil {
 			b.err = io.ErrNoProgress
 		}
+	}
+}
+
+// turn goes on to the next chunk, with what is left of the one before in front of it.
+func (b *buffer) turn() {
+	next, more := <-b.ahead.full
+	if !more {
+		b.err = b.ahead.err
+		return
+	}
+	used, left := b.chunk, b.end-b.begin
+	if left <= headroom {
+		begin := headroom - left
+		copy(next[begin:], b.data[b.begin:b.end])
+		b.base += int64(b.begin - begin)
+		b.chunk, b.data, b.begin, b.end = next, next, begin, len(next)
+	} else {
+		// As much is wanted as no chunk holds.
+		joined := b.data[b.begin:b.end:cap(b.data)]
+		if b.chunk != nil {
+			joined = slices.Clip(joined)
+		}
+		b.data = append(joined, next[headroom:]...)
+		b.base += int64(b.begin)
+		b.chunk, b.begin, b.end = nil, 0, len(b.data)
+		b.ahead.free <- next
+	}
+	if used != nil {
+		b.ahead.free <- used
 	}
 }
 

@@ -190,9 +190,13 @@ func decode(src io.Reader, size int) (all []given, f *file, err error) {
 
 // decodeBatches is decode with several packets at once, where they can be had.
 func decodeBatches(src io.Reader, size, most int) (all []given, f *file, err error) {
+	return decodeBuffer(newBuffer(src, size), most)
+}
+
+func decodeBuffer(b *buffer, most int) (all []given, f *file, err error) {
 	f = &file{}
 	defer f.close()
-	if f.format, err = f.detect(newBuffer(src, size)); err != nil {
+	if f.format, err = f.detect(b); err != nil {
 		return nil, f, err
 	}
 	for batch := make([]Packet, most); ; {

@@ -58,86 +58,38 @@ func skipFrames(b *buffer) {
 	}
 }
 
-// ahead runs a decompressor in a goroutine of its own. At most its chunks are decompressed ahead of the reader.
-type ahead struct {
-	full chan []byte // closed at the end, after err is set
-	free chan []byte
-	stop chan struct{}
-	rest []byte // of chunk, not yet read
-	part []byte // the chunk being read
-	err  error
+// decompressor reads what is in a compressed buffer. Its errors say of which compression they are; and where it trips over its
+// input, it does not take the program with it.
+type decompressor struct {
+	compression
+	src *buffer
+	out io.Reader // nil before the first Read
 }
 
-const (
-	chunks    = 4
-	chunkSize = 128 << 10
-)
-
-func newAhead(c compression, src *buffer) *ahead {
-	a := &ahead{
-		full: make(chan []byte, chunks),
-		free: make(chan []byte, chunks),
-		stop: make(chan struct{}),
-	}
-	for range chunks {
-		a.free <- nil // made when it is first needed
-	}
-	go a.run(c, src)
-	return a
-}
-
-func (a *ahead) run(c compression, src *buffer) {
-	defer close(a.full)
-	// A decompressor that trips over its input must not take the program with it.
+func (d *decompressor) Read(p []byte) (n int, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			a.err = fmt.Errorf("%s: %v", c.name, fault)
+			n, err = 0, fmt.Errorf("%s: %v", d.name, fault)
 		}
 	}()
-	r, err := c.open(src)
-	if closer, ok := r.(io.Closer); ok && err == nil {
-		defer closer.Close()
-	}
-	for err == nil {
-		var chunk []byte
-		select {
-		case chunk = <-a.free:
-		case <-a.stop:
-			return
+	if d.out == nil {
+		var out io.Reader
+		if out, err = d.open(d.src); err == nil {
+			d.out = out
 		}
-		if chunk == nil {
-			chunk = make([]byte, chunkSize)
-		}
-		var n int
-		n, err = r.Read(chunk[:chunkSize])
-		a.full <- chunk[:n] // never blocks: there are no more chunks than places
 	}
-	if err != io.EOF {
-		err = fmt.Errorf("%s: %w", c.name, err)
+	if err == nil {
+		n, err = d.out.Read(p)
 	}
-	a.err = err
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("%s: %w", d.name, err)
+	}
+	return n, err
 }
 
-// Read gives what is decompressed by now, and waits only if that is nothing.
-func (a *ahead) Read(p []byte) (int, error) {
-	for len(a.rest) == 0 {
-		if a.part != nil {
-			a.free <- a.part
-			a.part = nil
-		}
-		chunk, more := <-a.full
-		if !more {
-			return 0, a.err
-		}
-		a.part, a.rest = chunk, chunk
+func (d *decompressor) Close() error {
+	if c, ok := d.out.(io.Closer); ok {
+		return c.Close()
 	}
-	n := copy(p, a.rest)
-	a.rest = a.rest[n:]
-	return n, nil
-}
-
-// Close ends the goroutine as soon as its read of the file returns.
-func (a *ahead) Close() error {
-	close(a.stop)
 	return nil
 }

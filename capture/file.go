@@ -27,6 +27,7 @@ type format interface {
 // file is one open capture file.
 type file struct {
 	format  format
+	raw     *buffer
 	closers []io.Closer
 	size    int64 // 0 if unknown
 	regular bool  // can be closed and opened again
@@ -67,11 +68,20 @@ func openFile(path string, stdin io.Reader, peek bool, read *atomic.Int64) (*fil
 		size, read = peekSize, new(atomic.Int64)
 	}
 	var err error
-	if f.format, err = f.detect(newBuffer(&counter{raw, read}, size)); err != nil {
+	f.raw = newBuffer(&counter{raw, read}, size)
+	if f.format, err = f.detect(f.raw); err != nil {
 		f.close()
 		return nil, err
 	}
 	return f, nil
+}
+
+// readAhead has the rest of the file read by a goroutine of its own, if it has a rest that no decompressor reads.
+func (f *file) readAhead() {
+	packed := len(f.closers) > 1
+	if f.regular && !packed && f.raw.end == len(f.raw.data) {
+		f.closers = append(f.closers, f.raw.readAhead())
+	}
 }
 
 // detect finds out what a file is by its first bytes, through its compression.
@@ -83,9 +93,8 @@ nesting:
 		head := b.peek(16)
 		for _, c := range compressions {
 			if len(head) >= len(c.magic) && string(head[:len(c.magic)]) == c.magic {
-				a := newAhead(c, b)
-				f.closers = append(f.closers, a)
-				b = newBuffer(a, len(b.data))
+				b = newBuffer(&decompressor{compression: c, src: b}, len(b.data))
+				f.closers = append(f.closers, b.readAhead())
 				packed += c.name + "-compressed "
 				continue nesting
 			}

@@ -78,8 +78,17 @@ func Open(paths []string, opts Options) (*Reader, error) {
 // open opens the file of s; with peek, if it can, to close it again after the first packet.
 func (r *Reader) open(s *source, peek bool) (err error) {
 	s.key = math.MaxInt64
-	s.file, err = openFile(s.path, r.opts.Stdin, peek, &r.read)
-	return err
+	if s.file, err = openFile(s.path, r.opts.Stdin, peek, &r.read); err != nil {
+		return err
+	}
+	alone := true // of many that are open at once, none takes as much memory
+	for _, other := range r.due {
+		alone = alone && (other == s || other.file == nil)
+	}
+	if alone && !peek {
+		s.file.readAhead()
+	}
+	return nil
 }
 
 // advance reads the next packet of s; false, and s is finished, if there is none.
