@@ -76,8 +76,13 @@ func (k *Coder) grow(n int) {
 	k.data = k.data[:cap(k.data)]
 }
 
-// put writes the lower n bits of v. Above them v is 0.
-func (k *Coder) put(v uint64, n uint) {
+// put writes the upper bits of all, n for each element of a list, or one bit if they are all 0.
+func (k *Coder) put(all uint64, n, length int) {
+	n *= length
+	v, size := all>>((63-n)&63)|1, uint(1+n)
+	if all == 0 {
+		v, size = 0, 1
+	}
 	i := k.n / 8
 	if uint(len(k.bits)) < i+8 {
 		k.growBits()
@@ -85,27 +90,29 @@ func (k *Coder) put(v uint64, n uint) {
 	b := k.bits[i : i+8]
 	begun := uint64(b[0]) & (1<<(k.n%8) - 1)
 	binary.LittleEndian.PutUint64(b, v<<(k.n%8)|begun)
-	k.n += n
+	k.n += size
 }
 
 //go:noinline
 func (k *Coder) growBits() { k.bits = append(k.bits, make([]byte, 1<<8)...) }
 
-// get reads n bits.
-func (k *Coder) get(n uint) uint64 {
+// get reads what put has written, into the lower bits. Above them may be anything.
+func (k *Coder) get(n, length int) (all uint64) {
 	i := k.n / 8
-	v := binary.LittleEndian.Uint64(k.bits[i:i+8]) >> (k.n % 8) & (1<<(n%64) - 1)
-	k.n += n
-	return v
+	v := binary.LittleEndian.Uint64(k.bits[i:i+8]) >> (k.n % 8)
+	k.n++
+	if v&1 != 0 {
+		k.n += uint(n * length)
+		all = v >> 1
+	}
+	return all
 }
 
 // Bools are up to MostBools truth values.
 func (k *Coder) Bools(list ...*bool) {
 	var all uint64
 	if k.reading {
-		if k.get(1) != 0 {
-			all = k.get(uint(len(list)))
-		}
+		all = k.get(1, len(list))
 		for _, p := range list {
 			*p = all&1 != 0
 			all >>= 1
@@ -118,12 +125,7 @@ func (k *Coder) Bools(list ...*bool) {
 			all |= 1 << 63
 		}
 	}
-	if all == 0 {
-		k.put(0, 1)
-		return
-	}
-	n := uint(len(list))
-	k.put(all>>(63-n)|1, 1+n)
+	k.put(all, 1, len(list))
 }
 
 // Some notes that something is other than zero, and needs to be written field by field, or makes it zero when it is not.
@@ -143,22 +145,30 @@ type integer interface {
 
 // Near are up to Most numbers, each of them 0, for none, or near the one before it that is not. The first one is near a
 // number that the reader knows already.
-func Near[T integer](k *Coder, near T, list ...*T) { numbers(k, near, true, list) }
+func Near[T integer](k *Coder, near T, list ...*T) {
+	if k.reading {
+		read(k, near, true, list)
+	} else {
+		write(k, near, true, list)
+	}
+}
 
 // Small are up to Most numbers that are near 1 as a rule: counts, enumerations.
-func Small[T integer](k *Coder, list ...*T) { numbers(k, 1, false, list) }
-
-func numbers[T integer](k *Coder, near T, follow bool, list []*T) {
+func Small[T integer](k *Coder, list ...*T) {
 	if k.reading {
-		read(k, near, follow, list)
+		read(k, 1, false, list)
 	} else {
-		write(k, near, follow, list)
+		write(k, 1, false, list)
 	}
 }
 
 // A number is its code, of codeBits, and so many bytes as the code says. They hold its difference, the sign last, so that
-// small is what is near. Code 0 is the number 0, and code 1 no difference.
-const codeBits = 3
+// small is what is near.
+const (
+	codeBits = 3
+	isZero   = 0
+	isSame   = 1 // as the one that it is near
+)
 
 // widths are the numbers of bytes by code.
 var widths = [1 << codeBits]uint8{0, 0, 1, 2, 3, 4, 6, 8}
@@ -171,21 +181,21 @@ var masks = func() (list [1 << codeBits]uint64) {
 	return list
 }()
 
-// codes are by the length of a difference in bits, with their widths in the upper byte.
-var codes = func() (list [65]uint16) {
-	code := 1
+// codes are by the length of a difference in bits.
+var codes = func() (list [65]uint8) {
+	code := uint8(isSame)
 	for n := range list {
 		if n > 8*int(widths[code]) {
 			code++
 		}
-		list[n] = uint16(widths[code])<<8 | uint16(code)
+		list[n] = code
 	}
 	return list
 }()
 
 func write[T integer](k *Coder, near T, follow bool, list []*T) {
 	if zero(list) {
-		k.put(0, 1)
+		k.put(0, codeBits, len(list))
 		return
 	}
 	unused := 64 - bits.Len64(uint64(^T(0)))
@@ -195,22 +205,28 @@ func write[T integer](k *Coder, near T, follow bool, list []*T) {
 	var all uint64
 	for _, p := range list {
 		v := *p
+		all >>= codeBits
+		if v == near {
+			if v != 0 {
+				all |= isSame << (64 - codeBits)
+			}
+			continue
+		}
+		if v == 0 {
+			continue
+		}
 		d := int64(uint64(v-near)<<unused) >> unused
 		u := uint64(d)<<1 ^ uint64(d>>63)
 		binary.LittleEndian.PutUint64(b[int(at):int(at)+8], u)
 		code := codes[bits.Len64(u)]
-		if v == 0 {
-			code = 0
-		}
-		at += uint8(code >> 8)
-		all = all>>codeBits | uint64(code)<<(64-codeBits)
-		if follow && v != 0 {
+		at += widths[code%(1<<codeBits)]
+		all |= uint64(code) << (64 - codeBits)
+		if follow {
 			near = v
 		}
 	}
 	k.at += int(at)
-	n := codeBits * uint(len(list))
-	k.put(all>>(63-n)|1, 1+n)
+	k.put(all, codeBits, len(list))
 }
 
 func zero[T integer](list []*T) bool {
@@ -223,26 +239,31 @@ func zero[T integer](list []*T) bool {
 }
 
 func read[T integer](k *Coder, near T, follow bool, list []*T) {
-	if k.get(1) == 0 {
+	all := k.get(codeBits, len(list))
+	if all == 0 {
 		for _, p := range list {
 			*p = 0
 		}
 		return
 	}
-	all := k.get(codeBits * uint(len(list)))
 	b := (*[Slack]byte)(k.data[k.at:])
 	var at uint8
 	for _, p := range list {
 		code := all % (1 << codeBits)
 		all >>= codeBits
+		switch code {
+		case isSame:
+			*p = near
+			continue
+		case isZero:
+			*p = 0
+			continue
+		}
 		u := binary.LittleEndian.Uint64(b[int(at):int(at)+8]) & masks[code]
 		at += widths[code]
 		v := near + T(int64(u>>1)^-int64(u&1))
-		if code == 0 {
-			v = 0
-		}
 		*p = v
-		if follow && v != 0 {
+		if follow {
 			near = v
 		}
 	}

@@ -110,28 +110,34 @@ func (h *Entry) setKind(kind uint16) {
 // expected is what follows a state of Ends[i] as a rule, CLOSED being the beginning, where nothing was lost or overtaken.
 func (c *Conn) expected(i int, st State) Entry {
 	x, y := &c.Ends[i], &c.Ends[1-i]
-	second := y.FinSent && (!x.FinSent || y.FinAt < x.FinAt) // to close
-	switch {
-	case st == Closed && x.sentSyn:
-		return Entry{State: SynSent, At: x.firstSynAt, Packet: x.lastSynPacket}
-	case st == Closed:
+	switch st {
+	case Closed:
+		if x.sentSyn {
+			return Entry{State: SynSent, At: x.firstSynAt, Packet: x.lastSynPacket}
+		}
 		return Entry{State: SynRcvd, At: y.lastSynAt, Packet: y.lastSynPacket}
-	case st == SynSent:
+	case SynSent:
 		return Entry{State: Established, At: x.heardAt, Packet: y.lastSynPacket, onReceipt: true}
-	case st == SynRcvd:
+	case SynRcvd:
 		return Entry{State: Established, At: c.HandshakeAckAt, Packet: c.HandshakeAckPacket, onReceipt: true}
-	case st == Established && second:
-		return Entry{State: CloseWait, At: y.FinAt, Packet: y.finPacket, onReceipt: true}
-	case st == Established:
+	case Established:
+		if y.FinSent && (!x.FinSent || y.FinAt < x.FinAt) {
+			return Entry{State: CloseWait, At: y.FinAt, Packet: y.finPacket, onReceipt: true}
+		}
 		return Entry{State: FinWait1, At: x.FinAt, Packet: x.finPacket}
-	case st == FinWait1 && y.ackedFinAt != y.FinAt:
-		return Entry{State: FinWait2, At: y.ackedFinAt, onReceipt: true}
-	case st == FinWait1, st == FinWait2, st == Closing:
+	case FinWait1:
+		if y.ackedFinAt != y.FinAt {
+			return Entry{State: FinWait2, At: y.ackedFinAt, onReceipt: true}
+		}
 		return Entry{State: TimeWait, At: y.FinAt, Packet: y.finPacket, onReceipt: true}
-	case st == CloseWait:
+	case FinWait2, Closing:
+		return Entry{State: TimeWait, At: y.FinAt, Packet: y.finPacket, onReceipt: true}
+	case CloseWait:
 		return Entry{State: LastAck, At: x.FinAt, Packet: x.finPacket}
+	case LastAck:
+		return Entry{State: Closed, At: y.ackedFinAt, Packet: c.last[1-i].packet, onReceipt: true}
 	}
-	return Entry{State: Closed, At: y.ackedFinAt, Packet: c.last[1-i].packet, onReceipt: st == LastAck}
+	return Entry{State: Closed, At: c.TimeWaits[i].Since}
 }
 
 // packAhead codes n spans.
