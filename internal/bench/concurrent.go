@@ -33,7 +33,6 @@ func (l *load) compare(before []load) {
 // costs is the difference between reading them and reading only the handshakes before them; what a connection costs, that
 // between the peaks of a load and of the one before it.
 func (b *bench) concurrent() error {
-	const runs = 3 // of half a minute each
 	for n := 10_000; n <= max(b.scaled(10_000_000), 100_000); n *= 10 {
 		packets := max(4*n, 1_000_000+b.scaled(4_000_000))
 		file, done, err := b.capture("concurrent", 270*n+130*packets,
@@ -44,7 +43,11 @@ func (b *bench) concurrent() error {
 		opening := b.read("tcplife read, handshakes", file, "--count", strconv.Itoa(3*n))
 		all := b.read("tcplife read", file)
 		opening.env, all.env = []string{tellPauses}, []string{tellPauses}
-		s := b.inTurn(min(b.runs, runs), opening, all)
+		runs := min(b.runs, 3) // of half a minute each
+		if n > 1_000_000 {
+			runs = 1 // of minutes
+		}
+		s := b.inTurn(runs, opening, all)
 		done()
 		l := load{connections: n, packets: packets, opening: s[0], all: s[1]}
 		if known(s...) {
