@@ -21,6 +21,14 @@ func sum(b []byte, s uint64) uint64 {
 		carries += carry
 		b = b[64:]
 	}
+	if len(b) >= 32 {
+		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b), 0)
+		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b[8:]), carry)
+		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b[16:]), carry)
+		s, carry = bits.Add64(s, binary.LittleEndian.Uint64(b[24:]), carry)
+		carries += carry
+		b = b[32:]
+	}
 	s = s>>32 + s&0xffffffff + carries // the rest can not overflow any more
 	for len(b) >= 8 {
 		word := binary.LittleEndian.Uint64(b)
