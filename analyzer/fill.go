@@ -10,18 +10,15 @@ import (
 // fill makes the record of a connection that ends at a time of the capture for a reason.
 func (a *Analyzer) fill(r *Connection, c *connection, at int64, by EndedBy) {
 	client, server := c.opener, 1-c.opener
-	more := &parts{}
-	*r = Connection{
-		Record: "connection", Schema: Schema,
-		ID: c.id, PreviousID: PacketNumber(c.previous), CommunityID: communityID(&c.key),
-		Encapsulation: layers(c.encap),
-		Start:         Time(c.start), End: Time(c.end), Duration: Duration(c.end - c.start),
-		EndedBy: by, Ended: Time(at), RoleEvidence: c.role,
-		TimeWait: r.TimeWait[:0], Findings: r.Findings[:0],
-		Client: c.endpoint(client, r.Client.States[:0], &more.fins[0]), Server: c.endpoint(server, r.Server.States[:0], &more.fins[1]),
-	}
-	if r.Encapsulation == nil {
-		r.Encapsulation = []flows.Layer{}
+	more := a.texts.parts()
+	timeWait, findings := r.TimeWait[:0], r.Findings[:0]
+	opened, accepted := r.Client.States[:0], r.Server.States[:0]
+	*r = Connection{}
+	r.Record, r.Schema = "connection", Schema
+	r.ID, r.PreviousID, r.CommunityID = c.id, PacketNumber(c.previous), communityID(&c.key)
+	r.Encapsulation, r.TimeWait, r.Findings = []flows.Layer{}, timeWait, findings
+	if c.encap != nil {
+		r.Encapsulation = c.encap.Layers
 	}
 	if r.TimeWait == nil {
 		r.TimeWait = []TimeWait{}
@@ -29,6 +26,10 @@ func (a *Analyzer) fill(r *Connection, c *connection, at int64, by EndedBy) {
 	if r.Findings == nil {
 		r.Findings = []Finding{}
 	}
+	r.Start, r.End, r.Duration = Time(c.start), Time(c.end), Duration(c.end-c.start)
+	r.EndedBy, r.Ended, r.RoleEvidence = by, Time(at), c.role
+	c.endpoint(&r.Client, client, opened, &more.fins[0])
+	c.endpoint(&r.Server, server, accepted, &more.fins[1])
 	r.Handshake = c.handshake(client, server)
 	r.Teardown = c.teardown(&more.reset)
 	if h := c.tcp.HalfOpen; h != nil {
@@ -57,10 +58,21 @@ type parts struct {
 	tshark   Tshark
 }
 
-// texts makes strings, and lists of one number, many of them in one piece of memory.
+// texts makes strings, lists of one number, and parts, many of them in one piece of memory.
 type texts struct {
 	free    []byte
 	numbers []uint64
+	pieces  []parts
+}
+
+// parts is one for the next record.
+func (t *texts) parts() *parts {
+	if len(t.pieces) == 0 {
+		t.pieces = make([]parts, 32)
+	}
+	p := &t.pieces[0]
+	t.pieces = t.pieces[1:]
+	return p
 }
 
 // number is a list of one.
@@ -86,13 +98,6 @@ func (t *texts) string(b []byte) string {
 	return unsafe.String(unsafe.SliceData(b), len(b))
 }
 
-func layers(e *flows.Encapsulation) []flows.Layer {
-	if e == nil {
-		return nil
-	}
-	return e.Layers
-}
-
 // side is the role of an end.
 func (c *connection) side(end int) Side {
 	if end == c.opener {
@@ -101,20 +106,18 @@ func (c *connection) side(end int) Side {
 	return Server
 }
 
-func (c *connection) endpoint(i int, states []StateEntry, fin *Fin) Endpoint {
+// endpoint fills in an end, whose states are appended to a list.
+func (c *connection) endpoint(r *Endpoint, i int, states []StateEntry, fin *Fin) {
 	e, s := &c.tcp.Ends[i], &c.sides[i]
 	addr, peer := c.key.AddrPortA(), &c.sides[1-i]
 	if i == 1 {
 		addr = c.key.AddrPortB()
 	}
-	r := Endpoint{
-		IP: addr.Addr(), Port: addr.Port(),
-		SynAcked: s.synAnswer,
-		Syns:     s.openings + s.synAcks + s.impossible, Fins: s.fins, Rsts: s.rsts,
-		Packets: s.packets, CaptureDuplicates: s.duplicates, Bytes: s.bytes,
-		RetransmittedPackets: s.retransmitted, Keepalives: s.keepalives, ZeroWindowProbes: s.probes,
-		States: states,
-	}
+	r.IP, r.Port = addr.Addr(), addr.Port()
+	r.SynAcked = s.synAnswer
+	r.Syns, r.Fins, r.Rsts = s.openings+s.synAcks+s.impossible, s.fins, s.rsts
+	r.Packets, r.CaptureDuplicates, r.Bytes = s.packets, s.duplicates, s.bytes
+	r.RetransmittedPackets, r.Keepalives, r.ZeroWindowProbes = s.retransmitted, s.keepalives, s.probes
 	if e.ISSKnown {
 		r.ISN, r.ISNEvidence = Seq{uint32(e.ISS), true}, Inferred
 		if s.openings+s.synAcks > 0 {
@@ -134,17 +137,17 @@ func (c *connection) endpoint(i int, states []StateEntry, fin *Fin) Endpoint {
 	if e.Known() {
 		r.State = StateOrNone{e.State(), true}
 	}
-	for _, h := range e.History {
-		evidence := Seen
+	for k := range e.History {
+		h, evidence := &e.History[k], Seen
 		if h.Inferred {
 			evidence = Inferred
 		}
-		r.States = append(r.States, StateEntry{h.State, Time(h.At), PacketNumber(h.Packet), evidence})
+		states = append(states, StateEntry{h.State, Time(h.At), PacketNumber(h.Packet), evidence})
 	}
-	if r.States == nil {
-		r.States = []StateEntry{}
+	if states == nil {
+		states = []StateEntry{}
 	}
-	return r
+	r.States = states
 }
 
 func (c *connection) handshake(client, server int) Handshake {

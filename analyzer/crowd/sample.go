@@ -34,21 +34,15 @@ func (s socket) hash() uint64 {
 	return xxhash.Sum64(b[:])
 }
 
-// change lets f change the value of a key, if the key is in the sample.
-func (s *sample[V]) change(key socket, f func(V) V) {
-	if bits.LeadingZeros64(key.hash()) < s.level {
-		return
-	}
-	s.values[key] = f(s.values[key])
-	s.shrink()
-}
+// has reports whether a key is in the sample as soon as it has a value.
+func (s *sample[V]) has(key socket) bool { return bits.LeadingZeros64(key.hash()) >= s.level }
 
 // shrink raises the level until no more than limit keys are left.
 func (s *sample[V]) shrink() {
 	for len(s.values) > s.limit {
 		s.level++
 		for key := range s.values {
-			if bits.LeadingZeros64(key.hash()) < s.level {
+			if !s.has(key) {
 				delete(s.values, key)
 			}
 		}
@@ -63,7 +57,7 @@ func (s *sample[V]) merge(other *sample[V], add func(mine, theirs V) V) {
 		s.values[key] = add(s.values[key], value)
 	}
 	for key := range s.values {
-		if bits.LeadingZeros64(key.hash()) < s.level {
+		if !s.has(key) {
 			delete(s.values, key)
 		}
 	}
@@ -100,7 +94,10 @@ func compareSockets(a, b socket) int {
 type sources struct{ sample[uint32] }
 
 func (s *sources) add(source flows.Addr) {
-	s.change(socket{addr: source}, func(n uint32) uint32 { return n + 1 })
+	if key := (socket{addr: source}); s.has(key) {
+		s.values[key]++
+		s.shrink()
+	}
 }
 
 // entropy is the Shannon entropy of the sources in bits. With the counts c of D sources, n in all, it is log2 n less the sum of

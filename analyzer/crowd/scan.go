@@ -278,7 +278,10 @@ func (s *scans) sorted() []*scan {
 func (f *scan) add(at int64, target socket, drew answer) {
 	f.n++
 	f.first, f.last = min(f.first, at), max(f.last, at)
-	f.pairs.change(target, func(before answer) answer { return max(before, drew) })
+	if f.pairs.has(target) {
+		f.pairs.values[target] = max(f.pairs.values[target], drew)
+		f.pairs.shrink()
+	}
 }
 
 // Scan is what a prober was found to do; or, of kind Backscatter and Reflection, what it was found to get and to be.
