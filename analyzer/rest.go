@@ -179,12 +179,18 @@ func (a *Analyzer) ids(list []uint64, n uint32) []uint64 {
 // pack writes what the connection is, or reads it; but for id, key and encap, which are written apart, and for what it is only
 // while it is awake. Its times are near base.
 func (c *connection) pack(k *compact.Coder, base int64) {
-	x, y, z, w := &c.sides[0], &c.sides[1], &c.zeek.ends[0], &c.zeek.ends[1]
+	notes := len(c.notes)
+	compact.Small(k, &c.opener, &notes)
+	i, j := 0, 1
+	if c.opener == 1 {
+		i, j = 1, 0
+	}
+	x, y, z, w := &c.sides[i], &c.sides[j], &c.zeek.ends[i], &c.zeek.ends[j]
 	compact.Near(k, base, &c.start, &c.end, &c.heard, &x.finAckedAt, &y.finAckedAt, &c.zeek.last)
-	c.tcp.Pack(k, c.start, c.end, c.id)
+	c.tcp.Pack(k, i, c.start, c.end, c.id)
 	k.Bools(&x.textKnown, &x.finAcked, &x.firstAckOfFin, &x.goodChecksums, &x.stamps[0].known, &x.firstSyn.ecn, &x.firstSyn.options,
 		&y.textKnown, &y.finAcked, &y.firstAckOfFin, &y.goodChecksums, &y.stamps[0].known, &y.firstSyn.ecn, &y.firstSyn.options,
-		&c.zeek.begun, &c.zeek.over, &z.fins, &w.fins, &c.tshark.begun, &c.stands.counted, &c.waited[0], &c.waited[1])
+		&c.zeek.begun, &c.zeek.over, &z.fins, &w.fins, &c.tshark.begun, &c.stands.counted, &c.waited[i], &c.waited[j])
 	k.Bools(&x.stamps[1].known, &x.firstSyn.fastOpen, &y.stamps[1].known, &y.firstSyn.fastOpen, &z.far, &z.deaf, &w.far, &w.deaf,
 		&c.stands.halfOpen, &c.reported, &c.synText, &c.challenged, &c.quotedHard, &c.stale, &c.linuxReuse, &c.beforeWaits)
 	compact.Small(k, &x.packets, &y.packets, &x.bytes, &y.bytes, &x.openings, &y.openings, &x.synAcks, &y.synAcks, &x.fins, &y.fins)
@@ -197,10 +203,10 @@ func (c *connection) pack(k *compact.Coder, base int64) {
 		(*uint8)(&x.synAnswer), (*uint8)(&y.synAnswer), &x.recentNext, &y.recentNext,
 		(*uint8)(&z.state), (*uint8)(&w.state), (*uint8)(&z.before), (*uint8)(&w.before), &z.seen, &w.seen, &c.zeek.first)
 	c.role = roles[role]
-	notes, spans, otherSpans := len(c.notes), len(z.ahead), len(w.ahead)
-	compact.Small(k, &c.opener, &notes, &spans, &otherSpans)
-	c.packSide(k, 0, spans)
-	c.packSide(k, 1, otherSpans)
+	spans, otherSpans := len(z.ahead), len(w.ahead)
+	compact.Small(k, &spans, &otherSpans)
+	c.packSide(k, i, spans)
+	c.packSide(k, j, otherSpans)
 	compact.Small(k, &z.rst, &w.rst, &z.bad, &w.bad, &z.gaps, &w.gaps, &z.again, &w.again, &z.noSpace, &w.noSpace)
 	if k.Reading() {
 		c.zeek.history = c.zeek.room[:0]

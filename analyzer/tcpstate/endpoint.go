@@ -4,9 +4,9 @@ import "slices"
 
 // Entry is the beginning of one state in an endpoint's life.
 type Entry struct {
-	State  State
 	At     int64  // nanoseconds
 	Packet uint64 // the packet that caused or disclosed it, 0 for a timer
+	State  State
 	// Inferred is set where no captured segment of this endpoint or of its peer shows it, only what must have been.
 	Inferred bool
 

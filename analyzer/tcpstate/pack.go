@@ -4,44 +4,47 @@ import "github.com/tcplife/tcplife/analyzer/compact"
 
 // Pack writes all that is known of the connection, or reads it into c, whatever c held before. Its times lie between start
 // and end, as a rule, and its packets begin with first. Fields are in the order of their values, not of their meaning:
-// what comes right after the like of it takes no room.
-func (c *Conn) Pack(k *compact.Coder, start, end int64, first uint64) {
-	a, b := &c.Ends[0], &c.Ends[1]
-	lastA, lastB, earlierA, earlierB := &c.last[0], &c.last[1], &c.earlier[0], &c.earlier[1]
-	c.packFlags(k)
-	c.packSpace(k, 0)
-	c.packSpace(k, 1)
+// what comes right after the like of it takes no room. Ends[opener] comes first, so that most connections look the same.
+func (c *Conn) Pack(k *compact.Coder, opener int, start, end int64, first uint64) {
+	i, j := opener, 1-opener
+	a, b := &c.Ends[i], &c.Ends[j]
+	lastA, lastB, earlierA, earlierB := &c.last[i], &c.last[j], &c.earlier[i], &c.earlier[j]
+	c.packFlags(k, i)
+	c.packSpace(k, i)
+	c.packSpace(k, j)
 	compact.Near(k, start, &a.firstSynAt, &a.lastSynAt, &b.firstSynAt, &b.lastSynAt, &b.synAckAt, &a.heardAt, &a.synAckAt, &b.heardAt,
 		&c.HandshakeAckAt)
 	compact.Near(k, end, &lastA.at, &b.timedAt, &earlierA[0].at, &earlierA[1].at, &lastB.at, &a.timedAt, &earlierB[0].at, &earlierB[1].at,
-		&a.FinAt, &c.TimeWaits[1].Since, &b.ackedFinAt, &b.FinAt, &c.TimeWaits[0].Since, &a.ackedFinAt)
+		&a.FinAt, &c.TimeWaits[j].Since, &b.ackedFinAt, &b.FinAt, &c.TimeWaits[i].Since, &a.ackedFinAt)
 	compact.Near(k, 0, &c.ServerRTT, &c.ClientRTT, &a.rtt, &b.rtt, &a.synGap, &b.synGap)
 	compact.Near(k, first, &a.lastSynPacket, &b.lastSynPacket, &c.HandshakeAckPacket, &lastA.packet, &a.finPacket, &b.finPacket, &lastB.packet)
 	compact.Near(k, uint8(AnsweredAck), (*uint8)(&lastA.kind), (*uint8)(&earlierA[0].kind), (*uint8)(&earlierA[1].kind),
 		(*uint8)(&lastB.kind), (*uint8)(&earlierB[0].kind), (*uint8)(&earlierB[1].kind), &a.wscale, &b.wscale)
 	states, otherStates, spans, otherSpans := len(a.History), len(b.History), len(a.rcv.ahead), len(b.rcv.ahead)
 	compact.Small(k, &a.syns, &b.syns, &states, &otherStates, &a.fins, &b.fins, &a.unanswered, &b.unanswered, &spans, &otherSpans)
-	c.packHistory(k, 0, states)
-	c.packHistory(k, 1, otherStates)
+	c.packHistory(k, i, states)
+	c.packHistory(k, j, otherStates)
 	a.rcv.packAhead(k, spans)
 	b.rcv.packAhead(k, otherSpans)
-	c.packRare(k)
+	c.packRare(k, i)
 }
 
-func (c *Conn) packFlags(k *compact.Coder) {
-	a, b := &c.Ends[0], &c.Ends[1]
+func (c *Conn) packFlags(k *compact.Coder, opener int) {
+	i, j := opener, 1-opener
+	a, b := &c.Ends[i], &c.Ends[j]
+	lastA, lastB, earlierA, earlierB := &c.last[i], &c.last[j], &c.earlier[i], &c.earlier[j]
 	k.Bools(&a.Spoke, &a.ISSKnown, &a.issSeen, &a.sndKnown, &a.unaKnown, &a.synAcked, &a.sentSyn, &a.sentSynAck, &a.sentText,
 		&a.FinSent, &a.rcv.known, &a.gotFin, &a.ackSent, &a.scaled, &a.tsIsSent, &a.tsKnown, &a.rttKnown, &a.timing, &a.ackedFin,
 		&b.Spoke, &b.ISSKnown, &b.issSeen, &b.sndKnown, &b.unaKnown, &b.synAcked, &b.sentSyn, &b.sentSynAck, &b.sentText,
 		&b.FinSent, &b.rcv.known, &b.gotFin, &b.ackSent, &b.scaled, &b.tsIsSent, &b.tsKnown, &b.rttKnown, &b.timing, &b.ackedFin,
-		&c.last[0].hasAck, &c.last[0].repeats, &c.earlier[0][0].hasAck, &c.earlier[0][1].hasAck,
-		&c.last[1].hasAck, &c.last[1].repeats, &c.earlier[1][0].hasAck, &c.earlier[1][1].hasAck,
+		&lastA.hasAck, &lastA.repeats, &earlierA[0].hasAck, &earlierA[1].hasAck,
+		&lastB.hasAck, &lastB.repeats, &earlierB[0].hasAck, &earlierB[1].hasAck,
 		&c.HandshakeAcked, &c.HasServerRTT, &c.HasClientRTT, &c.bare, &c.steady)
 	k.Bools(&a.misled, &a.denied, &a.finGuessed, &a.finDenied, &a.resetAcked, &a.resetClosed, &a.strayKnown, &a.far,
 		&b.misled, &b.denied, &b.finGuessed, &b.finDenied, &b.resetAcked, &b.resetClosed, &b.strayKnown, &b.far,
-		&c.last[0].refused, &c.earlier[0][0].refused, &c.earlier[0][1].refused,
-		&c.last[1].refused, &c.earlier[1][0].refused, &c.earlier[1][1].refused,
-		&c.SynDataAcked, &c.resetAcks, &c.self, &c.repeats[0].probes, &c.repeats[1].probes)
+		&lastA.refused, &earlierA[0].refused, &earlierA[1].refused,
+		&lastB.refused, &earlierB[0].refused, &earlierB[1].refused,
+		&c.SynDataAcked, &c.resetAcks, &c.self, &c.repeats[i].probes, &c.repeats[j].probes)
 }
 
 // packSpace codes the numbers of the sequence space of Ends[i], wherever they are: it sends them, and its peer receives and
@@ -57,54 +60,41 @@ func (c *Conn) packSpace(k *compact.Coder, i int) {
 	y.edge = y.maxAck.Add(y.wnd).Add(beyond)
 }
 
-// packHistory codes n states of Ends[i]: by how much they differ from what is expected.
+// packHistory codes n states of Ends[i]: of those that are as expected nothing but that they are.
 func (c *Conn) packHistory(k *compact.Coder, i, n int) {
 	e := &c.Ends[i]
 	e.History = compact.Resize(e.History, n)
 	st := Closed
-	for from := 0; from < n; from += 6 {
-		some := e.History[from:min(from+6, n)]
-		var kinds [6]uint16
-		var since, packets [6]int64
+	for list := e.History; len(list) > 0; list = list[min(len(list), 8):] {
+		some := list[:min(len(list), 8)]
+		var other [8]bool
 		if !k.Reading() {
+			before := st
 			for n := range some {
-				h, expected := &some[n], c.expected(i, st)
-				kinds[n] = h.kind() - expected.kind()
-				since[n], packets[n] = h.At-expected.At, int64(h.Packet-expected.Packet)
-				st = h.State
+				other[n] = some[n] != c.expected(i, before)
+				before = some[n].State
 			}
 		}
-		compact.Small(k, &kinds[0], &kinds[1], &kinds[2], &kinds[3], &kinds[4], &kinds[5])
-		compact.Small(k, &since[0], &since[1], &since[2], &since[3], &since[4], &since[5],
-			&packets[0], &packets[1], &packets[2], &packets[3], &packets[4], &packets[5])
-		if !k.Reading() {
-			continue
-		}
+		k.Bools(&other[0], &other[1], &other[2], &other[3], &other[4], &other[5], &other[6], &other[7])
 		for n := range some {
-			h := c.expected(i, st)
-			h.setKind(h.kind() + kinds[n])
-			h.At += since[n]
-			h.Packet += uint64(packets[n])
-			some[n] = h
+			h := &some[n]
+			if other[n] {
+				expected := c.expected(i, st)
+				h.pack(k, &expected)
+			} else if k.Reading() {
+				*h = c.expected(i, st)
+			}
 			st = h.State
 		}
 	}
 }
 
-// kind is what an entry is but for when and by which packet.
-func (h *Entry) kind() uint16 {
-	kind := uint16(h.State) << 2
-	if h.Inferred {
-		kind |= 1
-	}
-	if h.onReceipt {
-		kind |= 2
-	}
-	return kind
-}
-
-func (h *Entry) setKind(kind uint16) {
-	h.State, h.Inferred, h.onReceipt = State(kind>>2), kind&1 != 0, kind&2 != 0
+// pack codes an entry that is near another one.
+func (h *Entry) pack(k *compact.Coder, near *Entry) {
+	compact.Near(k, near.State, &h.State)
+	compact.Near(k, near.At, &h.At)
+	compact.Near(k, near.Packet, &h.Packet)
+	k.Bools(&h.Inferred, &h.onReceipt)
 }
 
 // expected is what follows a state of Ends[i] as a rule, CLOSED being the beginning, where nothing was lost or overtaken.
@@ -152,12 +142,13 @@ func (r *received) packAhead(k *compact.Coder, n int) {
 }
 
 // packRare codes what few connections have.
-func (c *Conn) packRare(k *compact.Coder) {
-	a, b := &c.Ends[0], &c.Ends[1]
-	repeatsA, repeatsB := &c.repeats[0], &c.repeats[1]
-	compact.Near(k, c.last[0].packet, &repeatsA.first, &repeatsA.last, &repeatsB.first, &repeatsB.last, &repeatsA.n, &repeatsB.n,
-		&c.TimeWaits[0].Restarts, &c.TimeWaits[1].Restarts, &c.HalfOpenPacket)
-	compact.Near(k, c.last[0].at, &repeatsA.at, &repeatsB.at)
+func (c *Conn) packRare(k *compact.Coder, opener int) {
+	i, j := opener, 1-opener
+	a, b, last := &c.Ends[i], &c.Ends[j], &c.last[i]
+	repeatsA, repeatsB := &c.repeats[i], &c.repeats[j]
+	compact.Near(k, last.packet, &repeatsA.first, &repeatsA.last, &repeatsB.first, &repeatsB.last, &repeatsA.n, &repeatsB.n,
+		&c.TimeWaits[i].Restarts, &c.TimeWaits[j].Restarts, &c.HalfOpenPacket)
+	compact.Near(k, last.at, &repeatsA.at, &repeatsB.at)
 	compact.Near(k, a.ISS, &c.resetSeq)
 	reset, halfOpen := c.Reset != nil, c.HalfOpen != nil
 	entries := [...]**Entry{&a.bareAck, &b.bareAck, &a.doubted, &b.doubted}
@@ -169,8 +160,8 @@ func (c *Conn) packRare(k *compact.Coder) {
 	if optional(k, &c.Reset, reset) {
 		r := c.Reset
 		compact.Small(k, &r.By)
-		compact.Near(k, c.last[0].at, &r.At)
-		compact.Near(k, c.last[0].packet, &r.Packet)
+		compact.Near(k, last.at, &r.At)
+		compact.Near(k, last.packet, &r.Packet)
 		k.Bools(&r.ReceiverKnown)
 		compact.Small(k, (*uint8)(&r.ReceiverState), (*uint8)(&r.Answers))
 		compact.Small(k, &r.Idle)
@@ -178,17 +169,12 @@ func (c *Conn) packRare(k *compact.Coder) {
 	if optional(k, &c.HalfOpen, halfOpen) {
 		h := c.HalfOpen
 		compact.Small(k, &h.Survivor)
-		compact.Near(k, c.last[0].at, &h.Since, &h.At)
+		compact.Near(k, last.at, &h.Since, &h.At)
 		compact.Small(k, &h.By)
 	}
 	for i, p := range entries {
 		if optional(k, p, there[i]) {
-			h := *p
-			kind := h.kind()
-			compact.Small(k, &kind)
-			h.setKind(kind)
-			compact.Near(k, c.last[1-i%2].at, &h.At)
-			compact.Near(k, c.last[1-i%2].packet, &h.Packet)
+			(*p).pack(k, &Entry{At: last.at, Packet: last.packet})
 		}
 	}
 }

@@ -17,10 +17,10 @@ func TestPackKeepsEveryField(t *testing.T) {
 		randfill.Fill(rand.New(rand.NewPCG(seed, 9293)), &c)
 		var k compact.Coder
 		k.Write(nil)
-		c.Pack(&k, int64(seed)*1e9, int64(seed)*2e9, seed)
+		c.Pack(&k, int(seed%2), int64(seed)*1e9, int64(seed)*2e9, seed)
 		packed := k.Bytes()
 		k.Read(packed)
-		used.Pack(&k, int64(seed)*1e9, int64(seed)*2e9, seed)
+		used.Pack(&k, int(seed%2), int64(seed)*1e9, int64(seed)*2e9, seed)
 		if !reflect.DeepEqual(c, used) {
 			t.Fatalf("seed %d: packed\n%+v\ncame back as\n%+v", seed, c, used)
 		}
