@@ -10,7 +10,8 @@ type wheel struct {
 	near    []alarm // a heap of all before the horizon
 	horizon int64   // ns, where a bucket begins
 	now     int64   // where the horizon is going
-	later   []alarm // too far from the horizon, until it has got there
+	later   []alarm // too far from the horizon, until it has got near
+	soonest int64   // of later
 	ring    [ringSize]uint32
 	waiting int // alarms in the ring
 	slabs   [][]alarmBlock
@@ -61,6 +62,9 @@ func (w *wheel) set(m alarm) int64 {
 		m.at = from + int64(min(uint64(m.at)-uint64(from), turn))
 	}
 	if uint64(m.at)-uint64(w.horizon) > turn {
+		if len(w.later) == 0 || m.at < w.soonest {
+			w.soonest = m.at
+		}
 		w.later = append(w.later, m)
 		return m.at
 	}
@@ -106,9 +110,7 @@ func (w *wheel) first(now int64) (m alarm, due bool) {
 		if len(w.later) == 0 {
 			break
 		}
-		for _, m := range w.takeLater() {
-			w.set(m)
-		}
+		w.setLater()
 	}
 	if len(w.near) == 0 || w.near[0].at >= now {
 		return alarm{}, false
@@ -116,11 +118,13 @@ func (w *wheel) first(now int64) (m alarm, due bool) {
 	return w.near[0], true
 }
 
-// takeLater gives the alarms that were too far away.
-func (w *wheel) takeLater() []alarm {
+// setLater sets the alarms again that were too far away.
+func (w *wheel) setLater() {
 	later := w.later
 	w.later = nil
-	return later
+	for _, m := range later {
+		w.set(m)
+	}
 }
 
 // step moves the horizon over one bucket.
@@ -139,6 +143,10 @@ func (w *wheel) step() {
 		w.down(i)
 	}
 	w.horizon += 1 << bucketBits
+	// Long before it gets there, so that they are not looked through for each of them.
+	if len(w.later) > 0 && uint64(w.soonest)-uint64(w.horizon) <= turn/2 {
+		w.setLater()
+	}
 }
 
 // pop takes the alarm out that first has given.
@@ -160,9 +168,7 @@ func (w *wheel) next() (m alarm, isThere bool) {
 			w.step()
 		case len(w.later) > 0:
 			w.horizon = max(w.horizon, w.now)
-			for _, m := range w.takeLater() {
-				w.set(m)
-			}
+			w.setLater()
 		default:
 			return alarm{}, false
 		}

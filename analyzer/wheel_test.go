@@ -14,26 +14,29 @@ func TestWheelIsASortedList(t *testing.T) {
 		var w wheel
 		var list []alarm
 		now := rapid.SampledFrom([]int64{0, 1e18, math.MinInt64}).Draw(t, "now")
+		set := func(at int64, id uint64) {
+			in := rapid.SampledFrom([]int64{0, 1, 1e6, 1e9, 240e9, 270e9, 300e9, 5 * 86400e9}).Draw(t, "in")
+			m := alarm{at + in + rapid.Int64Range(0, 10).Draw(t, "and")*1e8, id, uint32(id)}
+			got := w.set(m)
+			if got > m.at || got < m.at && got < at+270e9 {
+				t.Fatalf("at %d: set for %d, not %d", at, got, m.at)
+			}
+			m.at = got
+			list = append(list, m)
+		}
 		for id := range uint64(rapid.IntRange(1, 200).Draw(t, "steps")) {
 			if rapid.Bool().Draw(t, "set") {
-				in := rapid.SampledFrom([]int64{0, 1, 1e6, 1e9, 240e9, 270e9, 300e9, 5 * 86400e9}).Draw(t, "in")
-				m := alarm{now + in + rapid.Int64Range(0, 10).Draw(t, "and")*1e8, id, uint32(id)}
-				at := w.set(m)
-				if at > m.at || at < m.at && at < now+270e9 {
-					t.Fatalf("at %d: set for %d, not %d", now, at, m.at)
-				}
-				m.at = at
-				list = append(list, m)
+				set(now, id)
 				continue
 			}
 			now += rapid.SampledFrom([]int64{0, 1, 1e8, 1e9, 250e9, 3600e9, 86400e9, 50 * 365 * 86400e9}).Draw(t, "pass")
-			slices.SortFunc(list, func(x, y alarm) int {
-				if x.before(&y) {
-					return -1
-				}
-				return 1
-			})
-			for {
+			for again := rapid.IntRange(0, 3).Draw(t, "again"); ; again-- {
+				slices.SortFunc(list, func(x, y alarm) int {
+					if x.before(&y) {
+						return -1
+					}
+					return 1
+				})
 				m, due := w.first(now)
 				if due != (len(list) > 0 && list[0].at < now) {
 					t.Fatalf("at %d: due is %v, the list begins with %v", now, due, list)
@@ -46,6 +49,9 @@ func TestWheelIsASortedList(t *testing.T) {
 				}
 				w.pop()
 				list = list[1:]
+				if again > 0 {
+					set(m.at, 1000*id+uint64(again)) // because of the one that was due
+				}
 			}
 		}
 		for range list {
