@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/tcplife/tcplife/analyzer/compact"
 )
@@ -49,7 +50,7 @@ func (a *arena) bytes(head uint32, length int, room []byte) []byte {
 		b = a.links.at(next(b))
 		room = append(room, b[:min(length, len(b))]...)
 	}
-	return append(room, make([]byte, compact.Slack)...)[:len(room)]
+	return slices.Grow(room, compact.Slack)
 }
 
 // drop frees a string of a length.

@@ -60,31 +60,26 @@ func (c *Conn) packSpace(k *compact.Coder, i int) {
 	y.edge = y.maxAck.Add(y.wnd).Add(beyond)
 }
 
-// packHistory codes n states of Ends[i]: of those that are as expected nothing but that they are.
+// packHistory codes n states of Ends[i]: of those that are as usual nothing but that they are.
 func (c *Conn) packHistory(k *compact.Coder, i, n int) {
 	e := &c.Ends[i]
 	e.History = compact.Resize(e.History, n)
-	st := Closed
-	for list := e.History; len(list) > 0; list = list[min(len(list), 8):] {
-		some := list[:min(len(list), 8)]
-		var other [8]bool
+	usual := c.usualHistory(i)
+	for list := e.History; len(list) > 0; list = list[min(len(list), len(usual)):] {
+		some := list[:min(len(list), len(usual))]
+		var other [len(usual)]bool
 		if !k.Reading() {
-			before := st
 			for n := range some {
-				other[n] = some[n] != c.expected(i, before)
-				before = some[n].State
+				other[n] = some[n] != usual[n]
 			}
 		}
 		k.Bools(&other[0], &other[1], &other[2], &other[3], &other[4], &other[5], &other[6], &other[7])
 		for n := range some {
-			h := &some[n]
 			if other[n] {
-				expected := c.expected(i, st)
-				h.pack(k, &expected)
+				some[n].pack(k, &usual[n])
 			} else if k.Reading() {
-				*h = c.expected(i, st)
+				some[n] = usual[n]
 			}
-			st = h.State
 		}
 	}
 }
@@ -97,37 +92,31 @@ func (h *Entry) pack(k *compact.Coder, near *Entry) {
 	k.Bools(&h.Inferred, &h.onReceipt)
 }
 
-// expected is what follows a state of Ends[i] as a rule, CLOSED being the beginning, where nothing was lost or overtaken.
-func (c *Conn) expected(i int, st State) Entry {
+// usualHistory are the states of Ends[i] where nothing is lost or overtaken, and the two do not act at once.
+func (c *Conn) usualHistory(i int) (h [8]Entry) {
 	x, y := &c.Ends[i], &c.Ends[1-i]
-	switch st {
-	case Closed:
-		if x.sentSyn {
-			return Entry{State: SynSent, At: x.firstSynAt, Packet: x.lastSynPacket}
-		}
-		return Entry{State: SynRcvd, At: y.lastSynAt, Packet: y.lastSynPacket}
-	case SynSent:
-		return Entry{State: Established, At: x.heardAt, Packet: y.lastSynPacket, onReceipt: true}
-	case SynRcvd:
-		return Entry{State: Established, At: c.HandshakeAckAt, Packet: c.HandshakeAckPacket, onReceipt: true}
-	case Established:
-		if y.FinSent && (!x.FinSent || y.FinAt < x.FinAt) {
-			return Entry{State: CloseWait, At: y.FinAt, Packet: y.finPacket, onReceipt: true}
-		}
-		return Entry{State: FinWait1, At: x.FinAt, Packet: x.finPacket}
-	case FinWait1:
-		if y.ackedFinAt != y.FinAt {
-			return Entry{State: FinWait2, At: y.ackedFinAt, onReceipt: true}
-		}
-		return Entry{State: TimeWait, At: y.FinAt, Packet: y.finPacket, onReceipt: true}
-	case FinWait2, Closing:
-		return Entry{State: TimeWait, At: y.FinAt, Packet: y.finPacket, onReceipt: true}
-	case CloseWait:
-		return Entry{State: LastAck, At: x.FinAt, Packet: x.finPacket}
-	case LastAck:
-		return Entry{State: Closed, At: y.ackedFinAt, Packet: c.last[1-i].packet, onReceipt: true}
+	if x.sentSyn {
+		h[0] = Entry{State: SynSent, At: x.firstSynAt, Packet: x.lastSynPacket}
+		h[1] = Entry{State: Established, At: x.heardAt, Packet: y.lastSynPacket, onReceipt: true}
+	} else {
+		h[0] = Entry{State: SynRcvd, At: y.lastSynAt, Packet: y.lastSynPacket}
+		h[1] = Entry{State: Established, At: c.HandshakeAckAt, Packet: c.HandshakeAckPacket, onReceipt: true}
 	}
-	return Entry{State: Closed, At: c.TimeWaits[i].Since}
+	if y.FinSent && (!x.FinSent || y.FinAt < x.FinAt) {
+		h[2] = Entry{State: CloseWait, At: y.FinAt, Packet: y.finPacket, onReceipt: true}
+		h[3] = Entry{State: LastAck, At: x.FinAt, Packet: x.finPacket}
+		h[4] = Entry{State: Closed, At: y.ackedFinAt, Packet: c.last[1-i].packet, onReceipt: true}
+		return h
+	}
+	h[2] = Entry{State: FinWait1, At: x.FinAt, Packet: x.finPacket}
+	n := 3
+	if y.ackedFinAt != y.FinAt {
+		h[n] = Entry{State: FinWait2, At: y.ackedFinAt, Packet: y.finPacket, onReceipt: true}
+		n++
+	}
+	h[n] = Entry{State: TimeWait, At: y.FinAt, Packet: y.finPacket, onReceipt: true}
+	h[n+1] = Entry{State: Closed, At: c.TimeWaits[i].Since}
+	return h
 }
 
 // packAhead codes n spans.
