@@ -13,10 +13,19 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// The functions of this file append records as JSON. They give what encoding/json gives with the HTML escapes off (a
-// test holds them to that), but need neither reflection nor memory, and a small part of the time.
+// An encoder appends records as JSON. It gives what encoding/json gives with the HTML escapes off (a test holds it to
+// that), but needs neither reflection nor memory, and a small part of the time. The zero value is one.
+type encoder struct {
+	// seconds are the texts of some, by their last bits: of the times of a record most are in the same second, and of
+	// records that come one after the other too.
+	seconds [64]struct {
+		number int64
+		known  bool
+		text   [32]byte // of a moment in it
+	}
+}
 
-func appendConnection(b []byte, c *analyzer.Connection) []byte {
+func (e *encoder) appendConnection(b []byte, c *analyzer.Connection) []byte {
 	b = append(b, `{"record":`...)
 	b = appendString(b, c.Record)
 	b = append(b, `,"schema":`...)
@@ -33,30 +42,30 @@ func appendConnection(b []byte, c *analyzer.Connection) []byte {
 		b = appendLayer(b, &c.Encapsulation[i])
 	}
 	b = append(b, `],"start":`...)
-	b = appendTime(b, c.Start)
+	b = e.appendTime(b, c.Start)
 	b = append(b, `,"end":`...)
-	b = appendTime(b, c.End)
+	b = e.appendTime(b, c.End)
 	b = append(b, `,"duration_s":`...)
 	b = c.Duration.Append(b)
 	b = append(b, `,"ended_by":`...)
 	b = appendString(b, string(c.EndedBy))
 	b = append(b, `,"client":`...)
-	b = appendEndpoint(b, &c.Client)
+	b = e.appendEndpoint(b, &c.Client)
 	b = append(b, `,"server":`...)
-	b = appendEndpoint(b, &c.Server)
+	b = e.appendEndpoint(b, &c.Server)
 	b = append(b, `,"role_evidence":`...)
 	b = appendString(b, string(c.RoleEvidence))
 	b = append(b, `,"handshake":`...)
-	b = appendHandshake(b, &c.Handshake)
+	b = e.appendHandshake(b, &c.Handshake)
 	b = append(b, `,"teardown":`...)
-	b = appendTeardown(b, &c.Teardown)
+	b = e.appendTeardown(b, &c.Teardown)
 	b = append(b, `,"time_wait":[`...)
 	for i := range c.TimeWait {
 		b = appendComma(b, i)
-		b = appendTimeWait(b, &c.TimeWait[i])
+		b = e.appendTimeWait(b, &c.TimeWait[i])
 	}
 	b = append(b, `],"half_open":`...)
-	b = appendHalfOpen(b, c.HalfOpen)
+	b = e.appendHalfOpen(b, c.HalfOpen)
 	b = append(b, `,"findings":[`...)
 	for i := range c.Findings {
 		b = appendComma(b, i)
@@ -83,7 +92,7 @@ func appendConnection(b []byte, c *analyzer.Connection) []byte {
 	return append(b, '}')
 }
 
-func appendEndpoint(b []byte, p *analyzer.Endpoint) []byte {
+func (e *encoder) appendEndpoint(b []byte, p *analyzer.Endpoint) []byte {
 	b = append(b, `{"ip":"`...)
 	b = p.IP.AppendTo(b)
 	b = append(b, `","port":`...)
@@ -131,7 +140,7 @@ func appendEndpoint(b []byte, p *analyzer.Endpoint) []byte {
 		s := &p.States[i]
 		b = appendComma(b, i)
 		b = append(b, stateOpenings[s.State]...)
-		b = appendTime(b, s.At)
+		b = e.appendTime(b, s.At)
 		b = append(b, `,"packet":`...)
 		b = appendPacket(b, s.Packet)
 		b = append(b, `,"evidence":`...)
@@ -149,19 +158,19 @@ var stateOpenings = func() (list [tcpstate.TimeWait + 1]string) {
 	return list
 }()
 
-func appendHandshake(b []byte, h *analyzer.Handshake) []byte {
+func (e *encoder) appendHandshake(b []byte, h *analyzer.Handshake) []byte {
 	b = append(b, `{"outcome":`...)
 	b = appendString(b, string(h.Outcome))
 	b = append(b, `,"syn_at":`...)
-	b = appendTime(b, h.SynAt)
+	b = e.appendTime(b, h.SynAt)
 	b = append(b, `,"syn_packet":`...)
 	b = appendPacket(b, h.SynPacket)
 	b = append(b, `,"syn_ack_at":`...)
-	b = appendTime(b, h.SynAckAt)
+	b = e.appendTime(b, h.SynAckAt)
 	b = append(b, `,"syn_ack_packet":`...)
 	b = appendPacket(b, h.SynAckPacket)
 	b = append(b, `,"ack_at":`...)
-	b = appendTime(b, h.AckAt)
+	b = e.appendTime(b, h.AckAt)
 	b = append(b, `,"ack_packet":`...)
 	b = appendPacket(b, h.AckPacket)
 	b = append(b, `,"server_rtt_s":`...)
@@ -171,13 +180,13 @@ func appendHandshake(b []byte, h *analyzer.Handshake) []byte {
 	return append(b, '}')
 }
 
-func appendTeardown(b []byte, t *analyzer.Teardown) []byte {
+func (e *encoder) appendTeardown(b []byte, t *analyzer.Teardown) []byte {
 	b = append(b, `{"kind":`...)
 	b = appendString(b, string(t.Kind))
 	b = append(b, `,"initiator":`...)
 	b = appendSide(b, t.Initiator)
 	b = append(b, `,"at":`...)
-	b = appendTime(b, t.At)
+	b = e.appendTime(b, t.At)
 	b = append(b, `,"half_closed_s":`...)
 	b = t.HalfClosed.Append(b)
 	b = append(b, `,"reset":`...)
@@ -197,17 +206,17 @@ func appendTeardown(b []byte, t *analyzer.Teardown) []byte {
 	return append(b, "}}"...)
 }
 
-func appendTimeWait(b []byte, t *analyzer.TimeWait) []byte {
+func (e *encoder) appendTimeWait(b []byte, t *analyzer.TimeWait) []byte {
 	b = append(b, `{"side":`...)
 	b = appendSide(b, t.Side)
 	b = append(b, `,"entered":`...)
-	b = appendTime(b, t.Entered)
+	b = e.appendTime(b, t.Entered)
 	b = append(b, `,"restarts":`...)
 	b = appendNumber(b, t.Restarts)
 	b = append(b, `,"two_msl_s":`...)
 	b = t.TwoMSL.Append(b)
 	b = append(b, `,"expires":`...)
-	b = appendTime(b, t.Expires)
+	b = e.appendTime(b, t.Expires)
 	b = append(b, `,"ended_by":`...)
 	b = appendString(b, string(t.EndedBy))
 	b = append(b, `,"reuse_proven":`...)
@@ -217,29 +226,40 @@ func appendTimeWait(b []byte, t *analyzer.TimeWait) []byte {
 	return append(b, '}')
 }
 
-func appendHalfOpen(b []byte, h *analyzer.HalfOpen) []byte {
+func (e *encoder) appendHalfOpen(b []byte, h *analyzer.HalfOpen) []byte {
 	if h == nil {
 		return append(b, "null"...)
 	}
 	b = append(b, `{"survivor":`...)
 	b = appendSide(b, h.Survivor)
 	b = append(b, `,"since":`...)
-	b = appendTime(b, h.Since)
+	b = e.appendTime(b, h.Since)
 	b = append(b, `,"at":`...)
-	b = appendTime(b, h.At)
+	b = e.appendTime(b, h.At)
 	b = append(b, `,"discovered_by":`...)
 	b = appendWord(b, string(h.DiscoveredBy))
 	return append(b, '}')
 }
 
 // appendTime appends what analyzer.Time.MarshalJSON gives.
-func appendTime(b []byte, t analyzer.Time) []byte {
+func (e *encoder) appendTime(b []byte, t analyzer.Time) []byte {
 	if t == analyzer.NoTime {
 		return append(b, "null"...)
 	}
-	b = append(b, '"')
-	b = appendMoment(b, t)
-	return append(b, '"')
+	number := int64(t) / 1e9
+	nano := int64(t) - number*1e9
+	if nano < 0 { // before 1970
+		number, nano = number-1, nano+1e9
+	}
+	second := &e.seconds[number&int64(len(e.seconds)-1)]
+	if second.number != number || !second.known {
+		second.number, second.known = number, true
+		text := append(second.text[:0], '"')
+		_ = append(appendMoment(text, t), '"')
+	}
+	b = append(b, second.text[:]...)
+	putNanoseconds(b[len(b)-len(`123456789Z"`):], uint32(nano))
+	return b
 }
 
 // appendMoment appends what analyzer.Time.Append gives for a time that is known, in a tenth of its time.
@@ -256,9 +276,14 @@ func appendMoment(b []byte, t analyzer.Time) []byte {
 	binary.LittleEndian.PutUint16(text[0:], uint16(clock))
 	binary.LittleEndian.PutUint16(text[3:], uint16(clock>>16))
 	binary.LittleEndian.PutUint16(text[6:], uint16(clock>>32))
-	text[9] = byte('0' + nano/1e8)
-	binary.LittleEndian.PutUint64(text[10:], eightDigits(nano%1e8)|ascii)
+	putNanoseconds(text[9:18], nano)
 	return b
+}
+
+// putNanoseconds writes the nine digits of a part of a second.
+func putNanoseconds(text []byte, nano uint32) {
+	text[0] = byte('0' + nano/1e8)
+	binary.LittleEndian.PutUint64(text[1:], eightDigits(nano%1e8)|ascii)
 }
 
 // A day is the text of its first moment.
@@ -281,13 +306,17 @@ func midnight(number int64) string {
 	return d.text
 }
 
-// appendNumber appends a number in decimal.
+// appendNumber appends a number in decimal. Most counts have one digit.
 func appendNumber(b []byte, n uint64) []byte {
-	const eight = 1e8
-	switch {
-	case n < 10:
+	if n < 10 {
 		return append(b, byte('0'+n))
-	case n < eight:
+	}
+	return appendDigits(b, n)
+}
+
+func appendDigits(b []byte, n uint64) []byte {
+	const eight = 1e8
+	if n < eight {
 		digits := eightDigits(uint32(n))
 		zeros := bits.TrailingZeros64(digits) / 8
 		b = append(b, "00000000"...)

@@ -43,13 +43,13 @@ func reference(t interface{ Fatal(...any) }, c *analyzer.Connection) string {
 func TestEncoderAgreesWithEncodingJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := connections.Draw(t, "connection")
-		got := string(appendConnection(nil, c))
+		got := string(new(encoder).appendConnection(nil, c))
 		if diff := cmp.Diff(reference(t, c), got); diff != "" {
 			t.Fatal(diff)
 		}
 	})
 	for _, c := range sampleConnections() {
-		if diff := cmp.Diff(reference(t, c), string(appendConnection(nil, c))); diff != "" {
+		if diff := cmp.Diff(reference(t, c), string(new(encoder).appendConnection(nil, c))); diff != "" {
 			t.Errorf("connection %d: %s", c.ID, diff)
 		}
 	}
@@ -72,7 +72,7 @@ func FuzzString(f *testing.F) {
 
 func TestListsAreNeverNull(t *testing.T) {
 	var got map[string]any
-	if err := json.Unmarshal(appendConnection(nil, &analyzer.Connection{Findings: []analyzer.Finding{{}}}), &got); err != nil {
+	if err := json.Unmarshal(new(encoder).appendConnection(nil, &analyzer.Connection{Findings: []analyzer.Finding{{}}}), &got); err != nil {
 		t.Fatal(err)
 	}
 	client := got["client"].(map[string]any)

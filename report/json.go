@@ -14,6 +14,7 @@ import (
 // each half-open connection, for the two lists of ids.
 type JSON struct {
 	out       buffer
+	encoder   encoder
 	started   bool
 	embryonic []uint64
 	halfOpen  []uint64
@@ -35,7 +36,7 @@ func (j *JSON) Connection(c *analyzer.Connection) error {
 		separator = "{\"connections\":[\n"
 		j.started = true
 	}
-	j.out.text = appendConnection(append(j.out.text, separator...), c)
+	j.out.text = j.encoder.appendConnection(append(j.out.text, separator...), c)
 	return j.out.spill()
 }
 

@@ -12,7 +12,8 @@ type JSONL struct {
 	// FlushLines hands every line to the underlying writer at once, for a reader that waits for it.
 	FlushLines bool
 
-	out buffer
+	out     buffer
+	encoder encoder
 }
 
 // NewJSONL returns a writer of JSON Lines to w.
@@ -20,7 +21,7 @@ func NewJSONL(w io.Writer) *JSONL { return &JSONL{out: newBuffer(w)} }
 
 // Connection writes the line of a connection.
 func (j *JSONL) Connection(c *analyzer.Connection) error {
-	j.out.text = append(appendConnection(j.out.text, c), '\n')
+	j.out.text = append(j.encoder.appendConnection(j.out.text, c), '\n')
 	if j.FlushLines {
 		return j.out.flush()
 	}

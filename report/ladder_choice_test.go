@@ -56,11 +56,11 @@ func TestLadderChoiceKeepsCopies(t *testing.T) {
 	c := all[slices.IndexFunc(all, func(c *analyzer.Connection) bool { return len(c.Findings) > 0 && len(c.Client.States) > 0 })]
 	choice := NewLadderChoice(1)
 	choice.Offer(c)
-	want := string(appendConnection(nil, c))
+	want := string(new(encoder).appendConnection(nil, c))
 	c.ID = 0
 	c.Findings[0].Code = "other"
 	c.Client.States[0].Packet = 4711
-	if got := string(appendConnection(nil, choice.Chosen()[0].Connection)); got != want {
+	if got := string(new(encoder).appendConnection(nil, choice.Chosen()[0].Connection)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

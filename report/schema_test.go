@@ -55,7 +55,7 @@ func TestOutputMatchesSchema(t *testing.T) {
 		validate(t, schema, line)
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		validate(t, schema, string(appendConnection(nil, connections.Draw(t, "connection"))))
+		validate(t, schema, string(new(encoder).appendConnection(nil, connections.Draw(t, "connection"))))
 	})
 }
 
@@ -116,7 +116,7 @@ func TestSchemaRefuses(t *testing.T) {
 		{`"zeek":null`, `"zeek":null,"color":"red"`},
 		{`"at":"2023-11-14T22:13:20.020000000Z"`, `"at":null`},
 	} {
-		record := string(appendConnection(nil, sampleConnections()[0]))
+		record := string(new(encoder).appendConnection(nil, sampleConnections()[0]))
 		wrong := strings.Replace(record, change.old, change.new, 1)
 		if wrong == record {
 			t.Fatalf("the record has no %s", change.old)
