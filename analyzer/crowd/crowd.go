@@ -165,7 +165,7 @@ func (c *Crowd) newFlood() *flood {
 		f.sources.limit = limit
 		return f
 	}
-	return &flood{sources: sources{newSample[uint32](limit)}}
+	return &flood{sources: sources{sample: newSample[uint32](limit)}}
 }
 
 // drop ends the closer look.
@@ -426,6 +426,7 @@ func (c *Crowd) Floods() []Flood {
 	list := slices.Clone(c.floods)
 	for _, t := range c.order {
 		if f := t.flood; f != nil && f.alarmed && !t.forgotten {
+			f.sources.count()
 			g := *f
 			if t.rates.rising() { // in the period that is not over
 				g.bad(g.last)

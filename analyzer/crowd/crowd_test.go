@@ -28,15 +28,18 @@ func TestSamplesMerge(t *testing.T) {
 		limit := rapid.IntRange(16, 400).Draw(t, "limit")
 		parts := [3]sources{}
 		for i := range parts {
-			parts[i] = sources{newSample[uint32](limit)}
+			parts[i] = sources{sample: newSample[uint32](limit)}
 		}
-		whole := sources{newSample[uint32](limit)}
+		whole := sources{sample: newSample[uint32](limit)}
 		for i, key := range keys {
 			whole.add(host(key))
 			parts[part[i]].add(host(key))
 		}
+		whole.count()
+		parts[0].count()
 		merged := parts[0]
 		for _, p := range parts[1:] {
+			p.count()
 			merged.merge(&p.sample, func(a, b uint32) uint32 { return a + b })
 		}
 		if merged.level != whole.level || !reflect.DeepEqual(merged.values, whole.values) {
@@ -50,7 +53,7 @@ func TestSamplesMerge(t *testing.T) {
 
 // A sample estimates what it cannot hold.
 func TestSampleEstimates(t *testing.T) {
-	s := sources{newSample[uint32](sampledSources)}
+	s := sources{sample: newSample[uint32](sampledSources)}
 	const all, once = 1_000_000, 600_000
 	for i := range uint32(all) {
 		s.add(host(i))
@@ -58,6 +61,7 @@ func TestSampleEstimates(t *testing.T) {
 			s.add(host(i))
 		}
 	}
+	s.count()
 	if n := float64(s.distinct()); math.Abs(n-all) > 0.05*all {
 		t.Errorf("%v sources of %d", n, all)
 	}

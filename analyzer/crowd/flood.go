@@ -210,6 +210,7 @@ const (
 
 // judge says what it was that the target has seen.
 func (t *target) judge(f *flood, c *Crowd) Flood {
+	f.sources.count()
 	end, upTo := f.lastBad, f.upTo
 	if t.rates.rising() {
 		end, upTo = f.last, counted{f.syns, f.attempts}

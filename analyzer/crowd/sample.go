@@ -90,14 +90,35 @@ func compareSockets(a, b socket) int {
 	return cmp.Compare(a.port, b.port)
 }
 
-// sources counts how often each source was seen.
-type sources struct{ sample[uint32] }
+// sources counts how often each source was seen. The last ones wait to be counted, for mostly nobody will ask.
+type sources struct {
+	sample[uint32]
+	waiting []flows.Addr
+}
+
+const waitingSources = 1 << 10
 
 func (s *sources) add(source flows.Addr) {
-	if key := (socket{addr: source}); s.has(key) {
-		s.values[key]++
-		s.shrink()
+	if s.waiting = append(s.waiting, source); len(s.waiting) >= min(waitingSources, s.limit) {
+		s.count()
 	}
+}
+
+// count counts those that wait.
+func (s *sources) count() {
+	for _, source := range s.waiting {
+		if key := (socket{addr: source}); s.has(key) {
+			s.values[key]++
+			s.shrink()
+		}
+	}
+	s.waiting = s.waiting[:0]
+}
+
+func (s *sources) reset() {
+	s.waiting = s.waiting[:0]
+	s.level = 0
+	clear(s.values)
 }
 
 // entropy is the Shannon entropy of the sources in bits. With the counts c of D sources, n in all, it is log2 n less the sum of
@@ -164,9 +185,4 @@ func ratio(part, whole uint64) float64 {
 		return 0
 	}
 	return float64(part) / float64(whole)
-}
-
-func (s *sample[V]) reset() {
-	s.level = 0
-	clear(s.values)
 }
