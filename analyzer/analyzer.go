@@ -152,7 +152,7 @@ func (a *Analyzer) Close() {
 	a.table.index = nil // nobody searches it any more
 	for _, o := range left {
 		a.when.id = o.id
-		if a.table.places[o.place].size == embryonic {
+		if a.table.places.at(o.place).size == embryonic {
 			a.finishEmbryo(o.place, a.clock, EndCaptureEnd)
 			continue
 		}
@@ -177,12 +177,13 @@ type at struct {
 }
 
 // all gives every record that has not ended, by id.
-func (a *Analyzer) all() (list []at) {
+func (a *Analyzer) all() []at {
+	list := make([]at, 0, a.table.live) // more where there are several incarnations
 	var ids []uint64
-	for n := range a.table.places {
-		ids = a.ids(ids[:0], uint32(n))
+	for n := range a.table.places.made {
+		ids = a.ids(ids[:0], n)
 		for _, id := range ids {
-			list = append(list, at{id, uint32(n)})
+			list = append(list, at{id, n})
 		}
 	}
 	slices.SortFunc(list, func(x, y at) int { return cmp.Compare(x.id, y.id) })
@@ -338,7 +339,7 @@ func (a *Analyzer) lookup(key *flows.Key, tag uint32) *connection {
 
 // newest gives the newest incarnation at a place, awake.
 func (a *Analyzer) newest(n uint32) *connection {
-	switch p := &a.table.places[n]; {
+	switch p := a.table.places.at(n); {
 	case p.size == embryonic:
 		return a.hatch(n)
 	case p.size != 0:
@@ -349,7 +350,7 @@ func (a *Analyzer) newest(n uint32) *connection {
 }
 
 // put makes a connection the newest at its place.
-func (a *Analyzer) put(c *connection) { a.table.places[c.place].where = c.number }
+func (a *Analyzer) put(c *connection) { a.table.places.at(c.place).where = c.number }
 
 // remove takes a connection out of the table.
 func (a *Analyzer) remove(c *connection) {

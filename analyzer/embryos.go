@@ -83,7 +83,7 @@ func (a *Analyzer) conceive(syn *flows.Segment, tag uint32) {
 	sent.attempt.SynAt = syn.Time
 	a.tell(synSent, &sent)
 	n := a.table.add(tag)
-	p := &a.table.places[n]
+	p := a.table.places.at(n)
 	p.where, p.size = a.table.embryos.take(), embryonic
 	e := a.table.embryos.at(p.where)
 	*e = embryo{
@@ -100,7 +100,7 @@ func (a *Analyzer) conceive(syn *flows.Segment, tag uint32) {
 
 // hatch makes a connection of the embryo at a place.
 func (a *Analyzer) hatch(n uint32) *connection {
-	p := &a.table.places[n]
+	p := a.table.places.at(n)
 	c := a.table.awake.take()
 	a.grow(c, a.table.embryos.at(p.where))
 	a.table.embryos.free = append(a.table.embryos.free, p.where)
@@ -121,7 +121,7 @@ func (a *Analyzer) grow(c *connection, e *embryo) {
 
 // finishEmbryo emits the record of an attempt that nothing came of.
 func (a *Analyzer) finishEmbryo(n uint32, at int64, by EndedBy) {
-	number := a.table.places[n].where
+	number := a.table.places.at(n).where
 	e := a.table.embryos.at(number)
 	a.table.remove(&e.key, n)
 	a.table.embryos.free = append(a.table.embryos.free, number)

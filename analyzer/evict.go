@@ -49,7 +49,7 @@ func (a *Analyzer) evict() bool {
 			break
 		}
 		a.wheel.pop()
-		p := &a.table.places[m.place]
+		p := a.table.places.at(m.place)
 		if p.where == 0 || p.alarm != m.at {
 			continue // it is void
 		}
@@ -83,7 +83,7 @@ func (a *Analyzer) evict() bool {
 		return false
 	}
 	a.evicted++
-	if a.table.places[silent.place].size == embryonic {
+	if a.table.places.at(silent.place).size == embryonic {
 		a.finishEmbryo(silent.place, a.clock, EndEvicted)
 		return true
 	}
@@ -99,7 +99,7 @@ func (a *Analyzer) evict() bool {
 // giveBack sets alarms again, behind the others that are set already.
 func (a *Analyzer) giveBack(passed []alarm) {
 	for _, m := range passed {
-		p := &a.table.places[m.place]
+		p := a.table.places.at(m.place)
 		p.alarm = never
 		if p.size == embryonic {
 			a.wakeAt(m.place, m.id, a.table.embryos.at(p.where).deadline(&a.options))

@@ -6,8 +6,8 @@ func Targets(a *Analyzer) int { return a.accounts.crowd.Targets() }
 // CountLive counts one by one what Live keeps account of.
 func CountLive(a *Analyzer) Live {
 	var live Live
-	for n := range a.table.places {
-		for c := a.peek(uint32(n)); c != nil; c = c.older {
+	for n := range a.table.places.made {
+		for c := a.peek(n); c != nil; c = c.older {
 			live.Connections++
 			if c.tcp.HalfOpen != nil {
 				live.HalfOpen++

@@ -24,7 +24,7 @@ func (a *Analyzer) Open(by int64, visit func(*Connection)) {
 
 // peek gives the newest incarnation at a place to somebody who changes nothing, until it is called again.
 func (a *Analyzer) peek(n uint32) *connection {
-	p := &a.table.places[n]
+	p := a.table.places.at(n)
 	switch {
 	case p.where == 0:
 		return nil

@@ -31,7 +31,7 @@ func (a *Analyzer) makeRoom() {
 		}
 		c := pool.at(pool.hand)
 		switch {
-		case c.number == 0 || a.table.places[c.place].where != c.number: // unused, or not the newest incarnation
+		case c.number == 0 || a.table.places.at(c.place).where != c.number: // unused, or not the newest incarnation
 		case c.touched:
 			c.touched = false
 		default:
@@ -48,7 +48,7 @@ func (a *Analyzer) restSoon(c *connection) {
 	next := &a.closed[a.closings%closedLimit]
 	a.closings++
 	if *next != 0 {
-		if c := a.table.awake.at(*next); c.number == *next && c.ended() && a.table.places[c.place].where == c.number {
+		if c := a.table.awake.at(*next); c.number == *next && c.ended() && a.table.places.at(c.place).where == c.number {
 			a.rest(c)
 		}
 	}
@@ -113,7 +113,7 @@ func (a *Analyzer) rest(head *connection) {
 		b = a.coder.Bytes()
 	}
 	a.packing = b
-	p := &a.table.places[head.place]
+	p := a.table.places.at(head.place)
 	p.where, p.size = a.table.arena.put(b), uint32(len(b))
 	for c := head; c != nil; {
 		older := c.older
@@ -128,7 +128,7 @@ func (a *Analyzer) wake(n uint32) (head *connection) {
 	for c := head; c != nil; c = c.older {
 		a.encapsulations.leave(c.encap)
 	}
-	p := &a.table.places[n]
+	p := a.table.places.at(n)
 	a.table.arena.drop(p.where, int(p.size))
 	p.where, p.size = head.number, 0
 	return head
@@ -136,7 +136,7 @@ func (a *Analyzer) wake(n uint32) (head *connection) {
 
 // unpack reads the incarnations of a place at rest into unused connections, and gives the newest.
 func (a *Analyzer) unpack(n uint32, unused func() *connection) (head *connection) {
-	p := &a.table.places[n]
+	p := a.table.places.at(n)
 	var h heading
 	b := h.read(a.table.arena.bytes(p.where, int(p.size), a.packing[:0]), a.origin)
 	var newer *connection
@@ -159,7 +159,7 @@ func (a *Analyzer) unpack(n uint32, unused func() *connection) (head *connection
 
 // ids appends the ids of the records at a place, the newest first.
 func (a *Analyzer) ids(list []uint64, n uint32) []uint64 {
-	p := &a.table.places[n]
+	p := a.table.places.at(n)
 	switch {
 	case p.where == 0:
 	case p.size == 0:

@@ -106,7 +106,7 @@ func BenchmarkRest(b *testing.B) {
 				c = a.wake(place)
 			}
 			a.rest(c)
-			b.ReportMetric(float64(a.table.places[c.place].size), "bytes")
+			b.ReportMetric(float64(a.table.places.at(c.place).size), "bytes")
 		})
 	}
 }

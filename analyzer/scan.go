@@ -9,7 +9,7 @@ type Cursor struct{ place int }
 func (a *Analyzer) Scan(from Cursor, n int, visit func(*Connection)) Cursor {
 	var record Connection
 	for ; n > 0; n-- {
-		if from.place == len(a.table.places) {
+		if from.place == int(a.table.places.made) {
 			return Cursor{}
 		}
 		for c := a.peek(uint32(from.place)); c != nil; c = c.older {

@@ -15,8 +15,7 @@ type table struct {
 	index  []bucket // a power of two of them; open addressing, linear probing
 	shift  uint     // 32 - log2 of their number
 	seeds  seeds
-	places []place // [0] is not used
-	free   []uint32
+	places places
 	live   int // places in use
 	ahead  []uint32
 
@@ -38,6 +37,35 @@ type place struct {
 	size  uint32 // bytes in the arena; 0 for awake, embryonic for an embryo
 }
 
+// places are by number, 0 for none. They stay where they are, however many there will be.
+type places struct {
+	slabs [][]place
+	made  uint32 // the first number that was not handed out yet
+	free  []uint32
+}
+
+// placeSlab is how many places are made room for at once.
+const placeSlab = 1 << 12
+
+func newPlaces() places { return places{slabs: [][]place{make([]place, placeSlab)}, made: 1} }
+
+// at is the place of a number.
+func (s *places) at(n uint32) *place { return &s.slabs[n/placeSlab][n%placeSlab] }
+
+// take gives the number of an unused one.
+func (s *places) take() uint32 {
+	if last := len(s.free) - 1; last >= 0 {
+		n := s.free[last]
+		s.free = s.free[:last]
+		return n
+	}
+	if s.made%placeSlab == 0 {
+		s.slabs = append(s.slabs, make([]place, placeSlab))
+	}
+	s.made++
+	return s.made - 1
+}
+
 const (
 	embryonic  uint32 = 1 << 31
 	never             = 1<<63 - 1
@@ -45,7 +73,7 @@ const (
 )
 
 func newTable() table {
-	t := table{seeds: newSeeds(), places: make([]place, 1), arena: newArena()}
+	t := table{seeds: newSeeds(), places: newPlaces(), arena: newArena()}
 	t.resize(leastIndex)
 	return t
 }
@@ -91,7 +119,7 @@ func (t *table) find(k *flows.Key, tag uint32) uint32 {
 		if b.tag != tag {
 			continue
 		}
-		p := &t.places[b.place]
+		p := t.places.at(b.place)
 		switch p.size {
 		case 0:
 			if t.awake.at(p.where).key == *k {
@@ -125,7 +153,7 @@ func (t *table) foresee(notices []notice, i, n uint32) {
 		}
 	}
 	for k, n := range t.ahead {
-		switch p := &t.places[n]; p.size {
+		switch p := t.places.at(n); p.size {
 		case 0:
 			t.ahead[k] = t.awake.at(p.where).place
 		case embryonic:
@@ -141,14 +169,8 @@ func (t *table) add(tag uint32) uint32 {
 	if t.live++; t.live > len(t.index)/3*2 {
 		t.resize(2 * len(t.index))
 	}
-	var n uint32
-	if last := len(t.free) - 1; last >= 0 {
-		n, t.free = t.free[last], t.free[:last]
-	} else {
-		n = uint32(len(t.places))
-		t.places = append(t.places, place{})
-	}
-	t.places[n] = place{alarm: never}
+	n := t.places.take()
+	*t.places.at(n) = place{alarm: never}
 	t.insert(bucket{tag, n})
 	return n
 }
@@ -174,12 +196,12 @@ func (t *table) resize(n int) {
 // remove frees the place of a key. Without an index there is nothing else to do. Those behind it in the index move up, so that no search ends early (Knuth, The Art of
 // Computer Programming, volume 3, algorithm 6.4 R).
 func (t *table) remove(k *flows.Key, n uint32) {
-	t.places[n] = place{}
-	t.free = append(t.free, n)
+	*t.places.at(n) = place{}
 	t.live--
 	if t.index == nil {
 		return
 	}
+	t.places.free = append(t.places.free, n)
 	mask := uint32(len(t.index) - 1)
 	gap := t.seeds.hash(k) >> t.shift
 	for t.index[gap].place != n {

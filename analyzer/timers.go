@@ -14,7 +14,7 @@ func (a *Analyzer) schedule(c *connection) { a.wakeAt(c.place, c.id, c.deadline(
 // wakeAt sees to it that the record at a place is looked at by a time. One alarm is enough for a place: an earlier one makes
 // the later one void.
 func (a *Analyzer) wakeAt(n uint32, id uint64, at int64) {
-	if p := &a.table.places[n]; at < p.alarm {
+	if p := a.table.places.at(n); at < p.alarm {
 		p.alarm = a.wheel.set(alarm{at, id, n})
 	}
 }
@@ -69,7 +69,7 @@ func (a *Analyzer) now() int64 {
 func (a *Analyzer) disbelieve() {
 	a.leaping = false
 	n := a.table.find(&a.leaper, a.table.seeds.hash(&a.leaper))
-	switch p := &a.table.places[n]; {
+	switch p := a.table.places.at(n); {
 	case n == 0:
 	case p.size == embryonic:
 		e := a.table.embryos.at(p.where)
@@ -105,7 +105,7 @@ func (a *Analyzer) expire(now int64) {
 
 // look looks at a place because of an alarm.
 func (a *Analyzer) look(m alarm) {
-	p := &a.table.places[m.place]
+	p := a.table.places.at(m.place)
 	if p.where == 0 || p.alarm != m.at {
 		return // it is void
 	}
