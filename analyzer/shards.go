@@ -32,8 +32,9 @@ type work struct {
 
 // notice is what a tracker has to know of a segment that is not its own, in fewer bytes.
 type notice struct {
-	time int64
-	tag  uint32 // hash of the key
+	time  int64
+	tag   uint32 // hash of the key
+	shard uint32 // whose it is
 }
 
 // waitingWork is how many lists of segments may wait for a tracker, or be merged.
@@ -70,7 +71,8 @@ func (s *Shards) Segments(list []flows.Segment) {
 	w := <-s.used
 	w.list, w.notices = list, w.notices[:0]
 	for i := range list {
-		w.notices = append(w.notices, notice{list[i].Time, s.seeds.hash(&list[i].Key)})
+		tag := s.seeds.hash(&list[i].Key)
+		w.notices = append(w.notices, notice{list[i].Time, tag, tag % uint32(len(s.shards))})
 	}
 	s.give(w)
 }
@@ -111,19 +113,19 @@ func (s *Shards) run(i uint32) {
 		if w.do != nil {
 			w.do(a)
 		}
-		a.share(w, i, uint32(len(s.shards)))
+		a.share(w, i)
 		a.record = a.journal.turn(w)
 	}
 	close(a.journal.full)
 }
 
-// share takes in those segments that are of connections of the ith of n shards.
-func (a *Analyzer) share(w *work, i, n uint32) {
-	a.table.foresee(w.notices, i, n)
+// share takes in those segments that are of connections of the ith shard.
+func (a *Analyzer) share(w *work, i uint32) {
+	a.table.foresee(w.notices, i)
 	for k := range w.notices {
 		m := &w.notices[k]
 		a.advance(m.time, &w.list[k].Key)
-		if m.tag%n == i {
+		if m.shard == i {
 			a.accept(&w.list[k], m.tag)
 		}
 		a.when.segment++

@@ -141,13 +141,13 @@ func (t *table) find(k *flows.Key, tag uint32) uint32 {
 	}
 }
 
-// foresee looks where find will look for the keys of segments of the ith of n shards. A search has to wait for memory three
+// foresee looks where find will look for the keys of segments of the ith shard. A search has to wait for memory three
 // times, one after the other; many wait together, step by step, and find all in the caches afterwards.
-func (t *table) foresee(notices []notice, i, n uint32) {
+func (t *table) foresee(notices []notice, i uint32) {
 	t.ahead = t.ahead[:0]
 	for k := range notices {
-		if tag := notices[k].tag; tag%n == i {
-			if b := t.index[tag>>t.shift]; b.tag == tag {
+		if m := &notices[k]; m.shard == i {
+			if b := t.index[m.tag>>t.shift]; b.tag == m.tag {
 				t.ahead = append(t.ahead, b.place)
 			}
 		}
