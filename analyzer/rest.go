@@ -157,6 +157,16 @@ func (a *Analyzer) unpack(n uint32, unused func() *connection) (head *connection
 	return head
 }
 
+// deadlineAtRest is that of the only incarnation at a place, if it rests, and its id: it need not be woken to be asked.
+func (a *Analyzer) deadlineAtRest(p *place) (at int64, id uint64, known bool) {
+	if p.size == 0 {
+		return 0, 0, false
+	}
+	var h heading
+	h.read(a.table.arena.head(p.where), a.origin)
+	return h.deadline, h.ids[0], h.count == 1
+}
+
 // ids appends the ids of the records at a place, the newest first.
 func (a *Analyzer) ids(list []uint64, n uint32) []uint64 {
 	p := a.table.places.at(n)

@@ -54,8 +54,8 @@ func TestKeysComeBack(t *testing.T) {
 	}
 }
 
-// BenchmarkRest puts a connection to rest and wakes it, at three moments of a short life.
-func BenchmarkRest(b *testing.B) {
+// lived gives a connection as it is a second after so many of the segments of a short life, and the analyzer that follows it.
+func lived(segments int) (*Analyzer, *connection) {
 	const syn, ack, fin, psh = flows.SYN, flows.ACK, flows.FIN, flows.PSH
 	life := []struct {
 		fromB    bool
@@ -75,38 +75,55 @@ func BenchmarkRest(b *testing.B) {
 		{true, ack | fin, 2_001_801, 1_000_602, 0},
 		{false, ack, 1_000_602, 2_001_802, 0},
 	}
+	a := New(Options{}, func(*Connection) {})
+	seg := flows.Segment{Packet: 1_000_000, Time: 1_700_000_000e9, TTL: 64, Window: 60000, GoodChecksum: true}
+	seg.Key.A, seg.Key.B = flows.Addr{10: 0xff, 11: 0xff, 12: 10}, flows.Addr{10: 0xff, 11: 0xff, 12: 192}
+	seg.Key.APort, seg.Key.BPort = 40000, 443
+	other := seg // the capture began earlier
+	other.Key.APort, other.Packet, other.Time = 39999, 1, seg.Time-60e9
+	a.Segment(&other)
+	for _, s := range life[:segments] {
+		seg.Packet += 1000
+		seg.Time += 20_123_457
+		seg.FromB, seg.Flags, seg.Seq, seg.Ack, seg.Len = s.fromB, s.flags, s.seq, s.ack, s.len
+		seg.Options.HasTimestamp, seg.Options.TSVal = true, seg.Seq<<5
+		seg.Options.HasWScale, seg.Options.WScale = true, 7
+		a.Segment(&seg)
+	}
+	a.Advance(seg.Time + 1e9)
+	return a, a.lookup(&seg.Key, a.table.seeds.hash(&seg.Key))
+}
+
+const opened, established, closed = 3, 8, 11 // segments of a life
+
+// The alarm of the attempt comes when the connection has long been established.
+func TestEarlyAlarmsWakeNobody(t *testing.T) {
+	a, c := lived(established)
+	place := a.table.places.at(c.place)
+	a.rest(c)
+	early := place.alarm
+	a.Advance(early + 1e9)
+	if place.size == 0 || place.alarm <= early {
+		t.Errorf("%d bytes at rest, its alarm at %d after that at %d", place.size, place.alarm, early)
+	}
+}
+
+// BenchmarkRest puts a connection to rest and wakes it, at three moments of a short life.
+func BenchmarkRest(b *testing.B) {
 	for _, now := range []struct {
 		name     string
 		segments int
-	}{{"opened", 3}, {"established", 8}, {"closed", len(life)}} {
+	}{{"opened", opened}, {"established", established}, {"closed", closed}} {
 		b.Run(now.name, func(b *testing.B) {
-			a := New(Options{}, func(*Connection) {})
-			seg := flows.Segment{Packet: 1_000_000, Time: 1_700_000_000e9, TTL: 64, Window: 60000, GoodChecksum: true}
-			seg.Key.A, seg.Key.B = flows.Addr{10: 0xff, 11: 0xff, 12: 10}, flows.Addr{10: 0xff, 11: 0xff, 12: 192}
-			seg.Key.APort, seg.Key.BPort = 40000, 443
-			first := seg
-			first.Key.APort--
-			first.Time -= 60e9
-			first.Packet = 1
-			a.Segment(&first)
-			for _, s := range life[:now.segments] {
-				seg.Packet += 1000
-				seg.Time += 20_123_457
-				seg.FromB, seg.Flags, seg.Seq, seg.Ack, seg.Len = s.fromB, s.flags, s.seq, s.ack, s.len
-				seg.Options.HasTimestamp, seg.Options.TSVal = true, seg.Seq<<5
-				seg.Options.HasWScale, seg.Options.WScale = true, 7
-				a.Segment(&seg)
-			}
-			a.clock += 1e9
-			c := a.lookup(&seg.Key, a.table.seeds.hash(&seg.Key))
+			a, c := lived(now.segments)
+			place := c.place
 			b.ReportAllocs()
 			for b.Loop() {
-				place := c.place
 				a.rest(c)
 				c = a.wake(place)
 			}
 			a.rest(c)
-			b.ReportMetric(float64(a.table.places.at(c.place).size), "bytes")
+			b.ReportMetric(float64(a.table.places.at(place).size), "bytes")
 		})
 	}
 }

@@ -118,13 +118,9 @@ func (a *Analyzer) look(m alarm) {
 		}
 		return
 	}
-	if p.size != 0 {
-		var h heading
-		h.read(a.table.arena.head(p.where), a.origin)
-		if h.count == 1 && h.deadline > m.at {
-			a.wakeAt(m.place, h.ids[0], h.deadline)
-			return
-		}
+	if at, id, known := a.deadlineAtRest(p); known && at > m.at {
+		a.wakeAt(m.place, id, at)
+		return
 	}
 	var due *connection // the oldest
 	for c := a.newest(m.place); c != nil; c = c.older {

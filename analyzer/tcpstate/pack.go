@@ -168,13 +168,14 @@ func (c *Conn) packRare(k *compact.Coder, opener int) {
 	}
 }
 
-// optional makes room for what is read, if it is there, and reports whether it is.
+// optional makes room for what is read, if it is there, and reports whether it is. Room that *p has is used again.
 func optional[T any](k *compact.Coder, p **T, is bool) bool {
-	if k.Reading() {
+	switch {
+	case !k.Reading():
+	case !is:
 		*p = nil
-		if is {
-			*p = new(T)
-		}
+	case *p == nil:
+		*p = new(T)
 	}
 	return is
 }
