@@ -139,10 +139,14 @@ func (b *bounded[K, V]) heavier(x, y *weighed[K]) int {
 // sorted are the entries, the heaviest first. They are valid until a new one is asked for.
 func (b *bounded[K, V]) sorted() []*entry[K, V] {
 	all := b.weighed()
-	slices.SortFunc(all, func(x, y weighed[K]) int { return b.heavier(&x, &y) })
-	entries := make([]*entry[K, V], len(all))
+	order := make([]*weighed[K], len(all))
 	for i := range all {
-		entries[i] = &b.entries[all[i].place]
+		order[i] = &all[i]
+	}
+	slices.SortFunc(order, b.heavier)
+	entries := make([]*entry[K, V], len(order))
+	for i, w := range order {
+		entries[i] = &b.entries[w.place]
 	}
 	return entries
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/tcplife/tcplife/flows"
@@ -190,12 +191,18 @@ func (a *timeWaitAccount) enter(w *TimeWait, port uint16, ports PortRange) {
 // totals are what its stays add up to.
 func (a *timeWaitAccount) totals(ports PortRange) *timeWaitTotals {
 	if a.many == nil {
-		a.many = &timeWaitTotals{}
-		if a.stay.Side != NoSide {
-			a.many.enter(&a.stay, a.port, ports)
-		}
+		t := a.alone(ports)
+		a.many = &t
 	}
 	return a.many
+}
+
+// alone are the totals of its only stay.
+func (a *timeWaitAccount) alone(ports PortRange) (t timeWaitTotals) {
+	if a.stay.Side != NoSide {
+		t.enter(&a.stay, a.port, ports)
+	}
+	return t
 }
 
 func (a *timeWaitAccount) weight() weight {
@@ -269,30 +276,31 @@ func (s *timeWaitSide) leave(w *TimeWait) {
 		s.once = [2]int64{int64(w.Entered), int64(until)}
 		return
 	case 2:
-		s.held = s.first()
+		s.held = &timeline{step: gridSteps[0]}
+		s.held.add(s.once[0], s.once[1], maxTimeWaitMoments)
 	}
 	s.held.add(int64(w.Entered), int64(until), maxTimeWaitMoments)
-}
-
-// first is the timeline of the first one alone, if it is over.
-func (s *timeWaitSide) first() *timeline {
-	t := &timeline{step: gridSteps[0]}
-	t.add(s.once[0], s.once[1], maxTimeWaitMoments)
-	return t
 }
 
 // records gives the pairs that hold most first, and how many others were left out.
 func (t *timeWaits) records(ports PortRange) (list []TimeWaitHolding, leftOut uint64) {
 	t.pairs.trim()
-	for _, e := range t.pairs.sorted() {
-		key, pair, port := e.key, e.value.totals(ports), e.key.port
+	entries := t.pairs.sorted()
+	list, servers := slices.Grow(list, len(entries)), make([]uint16, len(entries))
+	for i, e := range entries {
+		key, pair := e.key, e.value.many
+		if pair == nil {
+			alone := e.value.alone(ports)
+			pair = &alone
+		}
+		servers[i] = key.port
 		h := TimeWaitHolding{
 			Record: "time_wait", Schema: Schema,
 			Client: pair.client.holder(flows.IP(key.client, key.v6)), Server: pair.server.holder(flows.IP(key.server, key.v6)),
 			TwoMSL: pair.twoMSL, ReusesProven: pair.proven, ReusesDenied: pair.denied,
 			Ports: pair.client.ports(ports, pair.twoMSL),
 		}
-		h.Server.Port = &port
+		h.Server.Port = &servers[i]
 		h.Ports.Locked = pair.locked
 		list = append(list, h)
 	}
@@ -308,12 +316,7 @@ func (s *timeWaitSide) holder(ip netip.Addr) TimeWaitHolder {
 	if s.entered == 0 {
 		return h
 	}
-	held := s.held
-	if held == nil {
-		held = s.first()
-	}
-	held.settle(maxTimeWaitMoments)
-	h.HeldPeak, h.HeldPeakAt = held.peak()
+	h.HeldPeak, h.HeldPeakAt = s.peak()
 	if h.Held > 0 {
 		h.LastExpiry = s.until
 	}
@@ -324,6 +327,23 @@ func (s *timeWaitSide) holder(ip netip.Addr) TimeWaitHolder {
 		h.HeldPeak, h.HeldPeakAt = 1, s.firstEntered
 	}
 	return h
+}
+
+// peak is the greatest number of those that are over, and the first moment that had it.
+func (s *timeWaitSide) peak() (count uint64, at Time) {
+	if s.held != nil {
+		s.held.settle(maxTimeWaitMoments)
+		return s.held.peak()
+	}
+	// There is at most one: it is there from the first moment on that a timeline of it would have.
+	step := gridSteps[0]
+	for roundUp(s.once[1], step)-roundUp(s.once[0], step) >= maxTimeWaitMoments {
+		step = longer(step)
+	}
+	if first := roundUp(s.once[0], step); first < roundUp(s.once[1], step) {
+		return 1, Time(first * step)
+	}
+	return 0, NoTime
 }
 
 // ports says how fast TIME_WAITs of the client lock its ports. A handful of them, or a moment's, is no rate.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"strconv"
 	"sync/atomic"
@@ -226,6 +227,76 @@ func (e *encoder) appendTimeWait(b []byte, t *analyzer.TimeWait) []byte {
 	return append(b, '}')
 }
 
+func (e *encoder) appendTimeWaitHolding(b []byte, h *analyzer.TimeWaitHolding) []byte {
+	b = append(b, `{"record":`...)
+	b = appendString(b, h.Record)
+	b = append(b, `,"schema":`...)
+	b = strconv.AppendInt(b, int64(h.Schema), 10)
+	b = append(b, `,"client":`...)
+	b = e.appendTimeWaitHolder(b, &h.Client)
+	b = append(b, `,"server":`...)
+	b = e.appendTimeWaitHolder(b, &h.Server)
+	b = append(b, `,"two_msl_s":`...)
+	b = h.TwoMSL.Append(b)
+	b = append(b, `,"reuses_proven":`...)
+	b = appendNumber(b, h.ReusesProven)
+	b = append(b, `,"reuses_refused":`...)
+	b = appendNumber(b, h.ReusesDenied)
+	b = append(b, `,"ports":{"low":`...)
+	b = appendNumber(b, uint64(h.Ports.Low))
+	b = append(b, `,"high":`...)
+	b = appendNumber(b, uint64(h.Ports.High))
+	b = append(b, `,"locked":`...)
+	b = appendNumber(b, h.Ports.Locked)
+	b = append(b, `,"rate":`...)
+	if h.Ports.Rate.Known {
+		b = appendFloat(b, h.Ports.Rate.Value)
+	} else {
+		b = append(b, "null"...)
+	}
+	b = append(b, `,"exhausting_rate":`...)
+	b = appendFloat(b, h.Ports.ExhaustingRate)
+	b = append(b, `,"exhausted_at":`...)
+	b = e.appendTime(b, h.Ports.ExhaustedAt)
+	return append(b, "}}"...)
+}
+
+func (e *encoder) appendTimeWaitHolder(b []byte, h *analyzer.TimeWaitHolder) []byte {
+	b = append(b, `{"ip":"`...)
+	b = h.IP.AppendTo(b)
+	b = append(b, `","port":`...)
+	if h.Port == nil {
+		b = append(b, "null"...)
+	} else {
+		b = appendNumber(b, uint64(*h.Port))
+	}
+	b = append(b, `,"entered":`...)
+	b = appendNumber(b, h.Entered)
+	b = append(b, `,"held":`...)
+	b = appendNumber(b, h.Held)
+	b = append(b, `,"held_peak":`...)
+	b = appendNumber(b, h.HeldPeak)
+	b = append(b, `,"held_peak_at":`...)
+	b = e.appendTime(b, h.HeldPeakAt)
+	b = append(b, `,"observed_s":`...)
+	b = h.Observed.Append(b)
+	b = append(b, `,"longest_s":`...)
+	b = h.Longest.Append(b)
+	b = append(b, `,"restarts":`...)
+	b = appendNumber(b, h.Restarts)
+	b = append(b, `,"expired":`...)
+	b = appendNumber(b, h.Expired)
+	b = append(b, `,"reused":`...)
+	b = appendNumber(b, h.Reused)
+	b = append(b, `,"reset":`...)
+	b = appendNumber(b, h.Reset)
+	b = append(b, `,"evicted":`...)
+	b = appendNumber(b, h.Evicted)
+	b = append(b, `,"last_expiry":`...)
+	b = e.appendTime(b, h.LastExpiry)
+	return append(b, '}')
+}
+
 func (e *encoder) appendHalfOpen(b []byte, h *analyzer.HalfOpen) []byte {
 	if h == nil {
 		return append(b, "null"...)
@@ -326,6 +397,18 @@ func appendDigits(b []byte, n uint64) []byte {
 	b = append(appendNumber(b, n/eight), "00000000"...)
 	binary.LittleEndian.PutUint64(b[len(b)-8:], eightDigits(uint32(n%eight))|ascii)
 	return b
+}
+
+// appendFloat appends a number that is finite.
+func appendFloat(b []byte, f float64) []byte {
+	if size := math.Abs(f); size != 0 && size < 1e-6 || size >= 1e21 { // as ECMAScript does
+		b = strconv.AppendFloat(b, f, 'e', -1, 64)
+		if n := len(b); n >= 4 && b[n-4] == 'e' && b[n-3] == '-' && b[n-2] == '0' {
+			b = append(b[:n-2], b[n-1])
+		}
+		return b
+	}
+	return strconv.AppendFloat(b, f, 'f', -1, 64)
 }
 
 // ascii makes digits of the numbers 0 to 9 in its bytes.

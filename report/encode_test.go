@@ -56,6 +56,20 @@ func TestEncoderAgreesWithEncodingJSON(t *testing.T) {
 	}
 }
 
+func TestTimeWaitsAgreeWithEncodingJSON(t *testing.T) {
+	var e encoder
+	rapid.Check(t, func(t *rapid.T) {
+		h := holdings.Draw(t, "holding")
+		want, err := appendRecord(nil, h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), string(e.appendTimeWaitHolding(nil, h))); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
 func FuzzString(f *testing.F) {
 	for _, s := range []string{"", "plain", "\"\\\b\f\n\r\t\x00\x1f\x7f", "<&>", "\u2028\u2029", "\xff\xe2\x80", "\ufffd", "日本\U0001f600"} {
 		f.Add(s)

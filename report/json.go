@@ -54,7 +54,7 @@ func (j *JSON) Finish(e *Ending) error {
 		b = append(append(append(b, ",\n\""...), list.name...), "\":["...)
 		for i, record := range list.records {
 			var err error
-			if b, err = appendRecord(appendComma(b, i), record); err != nil {
+			if b, err = j.encoder.appendListed(appendComma(b, i), record); err != nil {
 				return err
 			}
 		}
@@ -80,6 +80,14 @@ func appendIDs(b []byte, ids []uint64) []byte {
 		b = strconv.AppendUint(b, id, 10)
 	}
 	return append(b, ']')
+}
+
+// appendListed appends a record of one of the lists.
+func (e *encoder) appendListed(b []byte, record any) ([]byte, error) {
+	if h, is := record.(analyzer.TimeWaitHolding); is { // there can be thousands
+		return e.appendTimeWaitHolding(b, &h), nil
+	}
+	return appendRecord(b, record)
 }
 
 // appendRecord appends a record of which a report has few, by encoding/json.

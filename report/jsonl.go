@@ -37,7 +37,7 @@ func (j *JSONL) Finish(e *Ending) error {
 	records = append(records, filledSummary(*e.Result.Summary), filledCapture(*e.Capture))
 	for _, record := range records {
 		var err error
-		if j.out.text, err = appendRecord(j.out.text, record); err != nil {
+		if j.out.text, err = j.encoder.appendListed(j.out.text, record); err != nil {
 			return err
 		}
 		j.out.text = append(j.out.text, '\n')

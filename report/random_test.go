@@ -1,6 +1,7 @@
 package report
 
 import (
+	"math"
 	"net/netip"
 
 	"pgregory.net/rapid"
@@ -163,6 +164,27 @@ var (
 			Tshark: maybe(rapid.Custom(func(t *rapid.T) analyzer.Tshark {
 				return analyzer.Tshark{Completeness: rapid.IntRange(0, 63).Draw(t, "completeness")}
 			})).Draw(t, "tshark"),
+		}
+	})
+	floats  = rapid.OneOf(rapid.Float64Range(-math.MaxFloat64, math.MaxFloat64), oneOf(0, 1e-6, 9.99e-7, 1e-10, 1e20, 1e21, 117.625))
+	holders = rapid.Custom(func(t *rapid.T) analyzer.TimeWaitHolder {
+		return analyzer.TimeWaitHolder{
+			IP: addresses.Draw(t, "ip"), Port: maybe(rapid.Uint16()).Draw(t, "port"),
+			Entered: counts.Draw(t, "entered"), Held: counts.Draw(t, "held"), HeldPeak: counts.Draw(t, "peak"), HeldPeakAt: times.Draw(t, "peak at"),
+			Observed: lengths.Draw(t, "observed"), Longest: lengths.Draw(t, "longest"), Restarts: counts.Draw(t, "restarts"),
+			Expired: counts.Draw(t, "expired"), Reused: counts.Draw(t, "reused"), Reset: counts.Draw(t, "reset"), Evicted: counts.Draw(t, "evicted"),
+			LastExpiry: times.Draw(t, "last expiry"),
+		}
+	})
+	holdings = rapid.Custom(func(t *rapid.T) *analyzer.TimeWaitHolding {
+		return &analyzer.TimeWaitHolding{
+			Record: "time_wait", Schema: analyzer.Schema, Client: holders.Draw(t, "client"), Server: holders.Draw(t, "server"),
+			TwoMSL: lengths.Draw(t, "2msl"), ReusesProven: counts.Draw(t, "proven"), ReusesDenied: counts.Draw(t, "denied"),
+			Ports: analyzer.EphemeralPorts{
+				Low: rapid.Uint16().Draw(t, "low"), High: rapid.Uint16().Draw(t, "high"), Locked: counts.Draw(t, "locked"),
+				Rate:           analyzer.NullableNumber{Value: floats.Draw(t, "rate"), Known: rapid.Bool().Draw(t, "rate known")},
+				ExhaustingRate: floats.Draw(t, "exhausting rate"), ExhaustedAt: times.Draw(t, "exhausted at"),
+			},
 		}
 	})
 )
