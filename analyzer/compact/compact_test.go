@@ -47,7 +47,7 @@ func TestNumbers(t *testing.T) {
 		var truth, truthBack [compact.MostBools]bool
 		for i := range compact.Most {
 			if r.IntN(3) > 0 {
-				wide[i] = r.Int64()>>r.IntN(63) - r.Int64()>>r.IntN(63)
+				wide[i] = (r.Int64() - 1<<62) >> r.IntN(63)
 				narrow[i] = uint8(r.Uint32())
 			}
 		}
