@@ -35,8 +35,8 @@ func communityID(k *flows.Key) CommunityID {
 }
 
 // Append appends the ID as text; nothing if it is none.
-func (c *CommunityID) Append(b []byte) []byte {
-	if *c == (CommunityID{}) {
+func (c CommunityID) Append(b []byte) []byte {
+	if c == (CommunityID{}) {
 		return b
 	}
 	const seed, tcp, padding, mapped = 0, 6, 0, 12
