@@ -79,6 +79,9 @@ func (k *Coder) grow(n int) {
 // put writes the upper bits of all, n for each element of a list, or one bit if they are all 0.
 func (k *Coder) put(all uint64, n, length int) {
 	n *= length
+	if n > MostBools {
+		panic("too many fields named at once")
+	}
 	v, size := all>>((63-n)&63)|1, uint(1+n)
 	if all == 0 {
 		v, size = 0, 1
