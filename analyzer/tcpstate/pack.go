@@ -14,8 +14,8 @@ func (c *Conn) Pack(k *compact.Coder, opener int, start, end int64, first uint64
 	c.packSpace(k, j)
 	compact.Near(k, start, &a.firstSynAt, &a.lastSynAt, &b.firstSynAt, &b.lastSynAt, &b.synAckAt, &a.heardAt, &a.synAckAt, &b.heardAt,
 		&c.HandshakeAckAt)
-	compact.Near(k, end, &lastA.at, &b.timedAt, &earlierA[0].at, &earlierA[1].at, &lastB.at, &a.timedAt, &earlierB[0].at, &earlierB[1].at,
-		&a.FinAt, &c.TimeWaits[j].Since, &b.ackedFinAt, &b.FinAt, &c.TimeWaits[i].Since, &a.ackedFinAt)
+	compact.Near(k, end, &lastA.at, &b.timedAt, &earlierA[0].at, &earlierA[1].at, &lastB.at, &a.timedAt, &earlierB[0].at, &earlierB[1].at)
+	compact.Near(k, end, &a.FinAt, &c.TimeWaits[j].Since, &b.ackedFinAt, &b.FinAt, &c.TimeWaits[i].Since, &a.ackedFinAt)
 	compact.Near(k, 0, &c.ServerRTT, &c.ClientRTT, &a.rtt, &b.rtt, &a.synGap, &b.synGap)
 	compact.Near(k, first, &a.lastSynPacket, &b.lastSynPacket, &c.HandshakeAckPacket, &lastA.packet, &a.finPacket, &b.finPacket, &lastB.packet)
 	compact.Near(k, uint8(AnsweredAck), (*uint8)(&lastA.kind), (*uint8)(&earlierA[0].kind), (*uint8)(&earlierA[1].kind),
@@ -53,7 +53,8 @@ func (c *Conn) packSpace(k *compact.Coder, i int) {
 	x, y := &c.Ends[i], &c.Ends[1-i]
 	sent, answers, before := &c.last[i], &c.last[1-i], &c.earlier[1-i]
 	compact.Near(k, 0, &x.ISS, &before[1].ack, &before[0].ack, &answers.ack, &y.maxAck, &x.sndUna, &sent.seq, &y.timedEnd, &sent.end, &x.sndNxt,
-		&y.rcv.nxt, &x.FinSeq, &x.ackedFinWith, &y.finAck, &x.strayEnd)
+		&y.rcv.nxt)
+	compact.Near(k, x.sndNxt, &x.FinSeq, &x.ackedFinWith, &y.finAck, &x.strayEnd)
 	compact.Near(k, 0, &y.wnd, &y.maxWnd, &x.tsSent, &y.tsRecent)
 	beyond := uint32(y.edge - y.maxAck.Add(y.wnd))
 	compact.Small(k, &beyond, &x.synLen)
