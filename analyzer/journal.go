@@ -138,9 +138,9 @@ type page struct {
 
 // How much is on a page, and how many pages there are: a tracker goes on while the others, or the accounts, are behind.
 const (
-	pageEvents   = 512
-	pageRecords  = 64
-	journalPages = 4
+	pageEvents   = 256
+	pageRecords  = 32
+	journalPages = 24
 )
 
 func newJournal() *journal {

@@ -38,7 +38,7 @@ type notice struct {
 }
 
 // waitingWork is how many lists of segments may wait for a tracker, or be merged.
-const waitingWork = 16
+const waitingWork = 32
 
 // NewShards makes one of n trackers, or of a single one where that is told of more than its own connections: with limits, with
 // AtClose and with Trace. Records are emitted as New says, by another goroutine. It calls done with each list of segments

@@ -253,7 +253,7 @@ var halfOpenGrid = grid{
 		{name: "after", header: cell{full: "FOUND AFTER"}, right: true},
 		{name: "discovered_by", header: cell{full: "BY"}},
 	},
-	steps: []step{shorten("since"), shorten("client", "server"), drop("since"), drop("id")},
+	steps: []step{shorten("since"), shorten("client", "server"), drop("since"), drop("id"), drop("discovered_by")},
 }
 
 func halfOpenCells(c *analyzer.Connection) []cell {

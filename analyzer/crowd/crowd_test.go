@@ -101,6 +101,28 @@ func TestLatenciesMerge(t *testing.T) {
 	})
 }
 
+// What is taken out again leaves nothing behind, however many latencies there are.
+func TestLatencyForgets(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		list := rapid.SliceOfN(rapid.Int64Range(0, 10*second), fewLatencies+1, 200).Draw(t, "latencies")
+		others := rapid.SliceOfN(rapid.Int64Range(0, 10*second), 1, 100).Draw(t, "others")
+		var a, want latency
+		for _, d := range list {
+			a.add(d)
+			want.add(d)
+		}
+		for _, d := range others {
+			a.add(d)
+		}
+		for _, d := range others {
+			a.remove(d)
+		}
+		if got, want := a.percentiles(), want.percentiles(); got != want {
+			t.Fatalf("%+v, not %+v", got, want)
+		}
+	})
+}
+
 // held never counts what has been held for longer than it says, nor less than nothing.
 func TestHeld(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -10,6 +10,7 @@ import (
 type latency struct {
 	few  []int64
 	many *hdrhistogram.Histogram // of microseconds
+	gone *hdrhistogram.Histogram // of those in many that were taken out; nil without any
 }
 
 const fewLatencies = 64
@@ -21,14 +22,17 @@ func (l *latency) add(d int64) {
 		return
 	}
 	l.spill()
-	l.record(d)
+	record(l.many, d)
 }
 
 // remove takes out one that was added.
 func (l *latency) remove(d int64) {
 	d = max(0, d)
 	if l.many != nil {
-		_ = l.many.RecordValues(l.trackable(d), -1) // cannot fail in range
+		if l.gone == nil {
+			l.gone = newHistogram()
+		}
+		record(l.gone, d)
 	} else if i := slices.Index(l.few, d); i >= 0 {
 		l.few = slices.Delete(l.few, i, i+1)
 	}
@@ -37,21 +41,31 @@ func (l *latency) remove(d int64) {
 // spill puts what is held exactly into the histogram.
 func (l *latency) spill() {
 	if l.many == nil {
-		l.many = hdrhistogram.New(1, 3600e6, 1)
+		l.many = newHistogram()
 	}
 	for _, d := range l.few {
-		l.record(d)
+		record(l.many, d)
 	}
 	l.few = nil
 }
 
-func (l *latency) record(d int64) {
-	_ = l.many.RecordValue(l.trackable(d)) // cannot fail in range
+func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, 3600e6, 1) }
+
+// record counts a duration in nanoseconds, brought into the histogram's range.
+func record(h *hdrhistogram.Histogram, d int64) {
+	_ = h.RecordValue(min(max(d/1e3, 1), h.HighestTrackableValue())) // cannot fail in range
 }
 
-// trackable is a duration as the histogram counts it.
-func (l *latency) trackable(d int64) int64 {
-	return min(max(d/1e3, 1), l.many.HighestTrackableValue())
+// left is the histogram of those that were not taken out.
+func (l *latency) left() *hdrhistogram.Histogram {
+	if l.gone == nil {
+		return l.many
+	}
+	left := l.many.Export()
+	for i, n := range l.gone.Export().Counts {
+		left.Counts[i] -= n
+	}
+	return hdrhistogram.Import(left)
 }
 
 func (l *latency) merge(other *latency) {
@@ -60,7 +74,7 @@ func (l *latency) merge(other *latency) {
 	}
 	if other.many != nil {
 		l.spill()
-		l.many.Merge(other.many)
+		l.many.Merge(other.left())
 	}
 }
 
@@ -72,11 +86,12 @@ type Percentiles struct {
 
 func (l *latency) percentiles() Percentiles {
 	if l.many != nil {
-		if l.many.TotalCount() <= 0 {
+		left := l.left()
+		if left.TotalCount() <= 0 {
 			return Percentiles{}
 		}
-		at := func(q float64) int64 { return l.many.ValueAtQuantile(q) * 1e3 }
-		return Percentiles{at(50), at(90), at(99), l.many.Max() * 1e3, true}
+		at := func(q float64) int64 { return left.ValueAtQuantile(q) * 1e3 }
+		return Percentiles{at(50), at(90), at(99), left.Max() * 1e3, true}
 	}
 	if len(l.few) == 0 {
 		return Percentiles{}

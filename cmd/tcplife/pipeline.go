@@ -35,7 +35,7 @@ type pipeline struct {
 const batchPackets = 256
 
 // batches is how many of these are under way.
-const batches = 8
+const batches = 24
 
 // maxShards bounds how many trackers work side by side. One goroutine reads and decodes for all of them; with more they
 // would wait for it.
