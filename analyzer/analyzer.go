@@ -180,7 +180,7 @@ type at struct {
 func (a *Analyzer) all() []at {
 	list := make([]at, 0, a.table.live) // more where there are several incarnations
 	var ids []uint64
-	for n := range a.table.places.made {
+	for n := uint32(1); n <= a.table.places.made; n++ {
 		ids = a.ids(ids[:0], n)
 		for _, id := range ids {
 			list = append(list, at{id, n})

@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"github.com/tcplife/tcplife/analyzer"
-	"github.com/tcplife/tcplife/capture"
-	"github.com/tcplife/tcplife/flows"
 )
 
 // A connection that has rested is none the worse for it: the records are the same as if it had been awake all the time. And
@@ -35,30 +33,12 @@ func TestShortcutsChangeNothing(t *testing.T) {
 
 // recordsOf are those of a capture, as JSON.
 func recordsOf(t *testing.T, file string, prepare func(*analyzer.Analyzer)) (list []string) {
-	packets, err := capture.Open([]string{file}, capture.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer packets.Close()
-	decoder := flows.NewDecoder(flows.DecoderOptions{})
 	tracker := analyzer.New(analyzer.Options{}, func(c *analyzer.Connection) {
-		b, err := json.Marshal(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, string(b))
+		list = append(list, marshal(t, c))
 	})
 	prepare(tracker)
-	var segments []flows.Segment
-	for {
-		packet, err := packets.Next()
-		if err != nil {
-			break
-		}
-		segments = decoder.Decode(packet, segments[:0])
-		for i := range segments {
-			tracker.Segment(&segments[i])
-		}
+	for _, seg := range segmentsOf(t, file) {
+		tracker.Segment(&seg)
 	}
 	tracker.Close()
 	result, err := json.Marshal(tracker.Result())

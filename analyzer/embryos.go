@@ -5,18 +5,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// embryos holds the attempts of which nothing but one SYN has been seen: that is all there is to remember of most of a
-// SYN flood. Anything further makes a connection of it. There is no pointer in it that the collector would have to follow.
-type embryos struct {
-	slabs [][]embryo
-	made  uint32 // numbers handed out so far, from 1 on
-	free  []uint32
-}
-
-// embryoSlab is how many embryos are made room for at once.
-const embryoSlab = 1 << 10
-
-// embryo is one SYN: what a flows.Segment says of it, without pointers.
+// embryo is an attempt of which nothing but one SYN has been seen: what a flows.Segment says of that, without pointers. That is
+// all there is to remember of most of a SYN flood. Anything further makes a connection of it.
 type embryo struct {
 	key              flows.Key
 	packet           uint64
@@ -56,26 +46,6 @@ func (e *embryo) deadline(o *Options) int64 { return e.heard + int64(o.Embryonic
 // bareSyn reports a SYN that a record can begin with, and wait for an answer, as an embryo.
 func bareSyn(seg *flows.Segment) bool { return opens(seg) && seg.Quote == nil && seg.Encap == nil }
 
-// at is the embryo of a number.
-func (s *embryos) at(n uint32) *embryo { return &s.slabs[(n-1)/embryoSlab][(n-1)%embryoSlab] }
-
-// take gives the number of an unused one.
-func (s *embryos) take() uint32 {
-	if last := len(s.free) - 1; last >= 0 {
-		n := s.free[last]
-		s.free = s.free[:last]
-		return n
-	}
-	if s.made%embryoSlab == 0 {
-		s.slabs = append(s.slabs, make([]embryo, embryoSlab))
-	}
-	s.made++
-	return s.made
-}
-
-// live is how many there are.
-func (s *embryos) live() uint64 { return uint64(s.made) - uint64(len(s.free)) }
-
 // conceive begins the record of an attempt.
 func (a *Analyzer) conceive(syn *flows.Segment, tag uint32) {
 	a.live.Begun++
@@ -103,7 +73,7 @@ func (a *Analyzer) hatch(n uint32) *connection {
 	p := a.table.places.at(n)
 	c := a.table.awake.take()
 	a.grow(c, a.table.embryos.at(p.where))
-	a.table.embryos.free = append(a.table.embryos.free, p.where)
+	a.table.embryos.drop(p.where)
 	c.place = n
 	p.where, p.size = c.number, 0
 	a.schedule(c)
@@ -124,7 +94,7 @@ func (a *Analyzer) finishEmbryo(n uint32, at int64, by EndedBy) {
 	number := a.table.places.at(n).where
 	e := a.table.embryos.at(number)
 	a.table.remove(&e.key, n)
-	a.table.embryos.free = append(a.table.embryos.free, number)
+	a.table.embryos.drop(number)
 	if r := a.record; !a.fillTwin(r, e, at, by) {
 		c := &a.scratch
 		a.grow(c, e)

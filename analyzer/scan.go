@@ -12,7 +12,7 @@ func (a *Analyzer) Scan(from Cursor, n int, visit func(*Connection)) Cursor {
 		if from.place == int(a.table.places.made) {
 			return Cursor{}
 		}
-		for c := a.peek(uint32(from.place)); c != nil; c = c.older {
+		for c := a.peek(uint32(from.place) + 1); c != nil; c = c.older {
 			a.preview(c, &record, EndOpen)
 			visit(&record)
 		}

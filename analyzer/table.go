@@ -15,13 +15,13 @@ type table struct {
 	index  []bucket // a power of two of them; open addressing, linear probing
 	shift  uint     // 32 - log2 of their number
 	seeds  seeds
-	places places
+	places slabs[place]
 	live   int // places in use
 	ahead  []uint32
 
 	arena   arena
 	awake   pool
-	embryos embryos
+	embryos slabs[embryo] // the attempts of which nothing but one SYN has been seen
 }
 
 // bucket is one entry of the index.
@@ -37,35 +37,6 @@ type place struct {
 	size  uint32 // bytes in the arena; 0 for awake, embryonic for an embryo
 }
 
-// places are by number, 0 for none. They stay where they are, however many there will be.
-type places struct {
-	slabs [][]place
-	made  uint32 // the first number that was not handed out yet
-	free  []uint32
-}
-
-// placeSlab is how many places are made room for at once.
-const placeSlab = 1 << 12
-
-func newPlaces() places { return places{slabs: [][]place{make([]place, placeSlab)}, made: 1} }
-
-// at is the place of a number.
-func (s *places) at(n uint32) *place { return &s.slabs[n/placeSlab][n%placeSlab] }
-
-// take gives the number of an unused one.
-func (s *places) take() uint32 {
-	if last := len(s.free) - 1; last >= 0 {
-		n := s.free[last]
-		s.free = s.free[:last]
-		return n
-	}
-	if s.made%placeSlab == 0 {
-		s.slabs = append(s.slabs, make([]place, placeSlab))
-	}
-	s.made++
-	return s.made - 1
-}
-
 const (
 	embryonic  uint32 = 1 << 31
 	never             = 1<<63 - 1
@@ -73,7 +44,7 @@ const (
 )
 
 func newTable() table {
-	t := table{seeds: newSeeds(), places: newPlaces(), arena: newArena()}
+	t := table{seeds: newSeeds(), arena: newArena()}
 	t.resize(leastIndex)
 	return t
 }
@@ -193,15 +164,15 @@ func (t *table) resize(n int) {
 	}
 }
 
-// remove frees the place of a key. Without an index there is nothing else to do. Those behind it in the index move up, so that no search ends early (Knuth, The Art of
-// Computer Programming, volume 3, algorithm 6.4 R).
+// remove frees the place of a key. Without an index there is nothing else to do. Those behind it in the index move up, so that
+// no search ends early (Knuth, The Art of Computer Programming, volume 3, algorithm 6.4 R).
 func (t *table) remove(k *flows.Key, n uint32) {
 	*t.places.at(n) = place{}
 	t.live--
 	if t.index == nil {
 		return
 	}
-	t.places.free = append(t.places.free, n)
+	t.places.drop(n)
 	mask := uint32(len(t.index) - 1)
 	gap := t.seeds.hash(k) >> t.shift
 	for t.index[gap].place != n {
