@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/flows"
 )
 
 // A connection that has rested is none the worse for it: the records are the same as if it had been awake all the time. And
@@ -16,9 +17,9 @@ func TestShortcutsChangeNothing(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	for _, file := range files {
-		plain := recordsOf(t, file, analyzer.NoTwins)
+		plain := recordsOf(t, segmentsOf(t, file), analyzer.NoTwins)
 		for name, prepare := range map[string]func(*analyzer.Analyzer){"rest": analyzer.Rest, "twins": func(*analyzer.Analyzer) {}} {
-			list := recordsOf(t, file, prepare)
+			list := recordsOf(t, segmentsOf(t, file), prepare)
 			if len(plain) != len(list) {
 				t.Fatalf("%s: %d records, %d with %s", file, len(plain), len(list), name)
 			}
@@ -31,13 +32,13 @@ func TestShortcutsChangeNothing(t *testing.T) {
 	}
 }
 
-// recordsOf are those of a capture, as JSON.
-func recordsOf(t *testing.T, file string, prepare func(*analyzer.Analyzer)) (list []string) {
+// recordsOf are those of a capture's segments, as JSON.
+func recordsOf(t *testing.T, segments []flows.Segment, prepare func(*analyzer.Analyzer)) (list []string) {
 	tracker := analyzer.New(analyzer.Options{}, func(c *analyzer.Connection) {
 		list = append(list, marshal(t, c))
 	})
 	prepare(tracker)
-	for _, seg := range segmentsOf(t, file) {
+	for _, seg := range segments {
 		tracker.Segment(&seg)
 	}
 	tracker.Close()

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/flows"
@@ -17,13 +18,21 @@ func TestShardsChangeNothing(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	for _, file := range files {
-		plain := recordsOf(t, file, func(*analyzer.Analyzer) {})
-		for _, n := range []int{1, 2, 5} {
-			list := shardRecords(t, n, 7, segmentsOf(t, file))
-			for i := range max(len(plain), len(list)) {
-				if i >= len(plain) || i >= len(list) || plain[i] != list[i] {
-					t.Fatalf("%s: with %d trackers record %d of %d, %d is different:\n%s\n%s", file, n, i, len(plain), len(list), plain[i:], list[i:])
-				}
+		sameInShards(t, file, segmentsOf(t, file))
+		leaping := segmentsOf(t, file)
+		leaping[len(leaping)/2].Time += int64(48 * time.Hour) // which is not believed, by no tracker
+		sameInShards(t, file+" with a leap", leaping)
+	}
+}
+
+func sameInShards(t *testing.T, file string, segments []flows.Segment) {
+	t.Helper()
+	plain := recordsOf(t, segments, func(*analyzer.Analyzer) {})
+	for _, n := range []int{1, 2, 5} {
+		list := shardRecords(t, n, 7, segments)
+		for i := range max(len(plain), len(list)) {
+			if i >= len(plain) || i >= len(list) || plain[i] != list[i] {
+				t.Fatalf("%s: with %d trackers record %d of %d, %d is different:\n%s\n%s", file, n, i, len(plain), len(list), plain[i:], list[i:])
 			}
 		}
 	}

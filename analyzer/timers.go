@@ -69,8 +69,10 @@ func (a *Analyzer) now() int64 {
 func (a *Analyzer) disbelieve() {
 	a.leaping = false
 	n := a.table.find(&a.leaper, a.table.seeds.hash(&a.leaper))
+	if n == 0 {
+		return // it ended, or is another tracker's
+	}
 	switch p := a.table.places.at(n); {
-	case n == 0:
 	case p.size == embryonic:
 		e := a.table.embryos.at(p.where)
 		e.heard = a.clock
