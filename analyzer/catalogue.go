@@ -14,11 +14,18 @@ func Catalogue() []FindingKind {
 	return append([]FindingKind(nil), catalogue[:]...)
 }
 
-// code is an index of the catalogue.
-type code uint8
+// FindingCode is a kind of finding: its place in the catalogue.
+type FindingCode uint8
 
+// Kind is the entry of the catalogue.
+func (c FindingCode) Kind() *FindingKind { return &catalogue[c] }
+
+// String is the code in words, as in the record (syn_retransmitted).
+func (c FindingCode) String() string { return catalogue[c].Code }
+
+// The kinds of findings, in the order of a connection's life.
 const (
-	synRetransmitted code = iota
+	synRetransmitted FindingCode = iota
 	synAckRetransmitted
 	optionFallback
 	refused

@@ -29,8 +29,8 @@ func NewCommunityID(x, y netip.AddrPort) CommunityID {
 	return c
 }
 
-// communityID is that of a key, which has the sockets in the order of the specification.
-func communityID(k *flows.Key) CommunityID {
+// CommunityIDOf is that of a key, which has the sockets in the order of the specification.
+func CommunityIDOf(k *flows.Key) CommunityID {
 	return CommunityID{k.A, k.B, k.APort, k.BPort, k.V6}
 }
 

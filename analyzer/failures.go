@@ -3,7 +3,6 @@ package analyzer
 import (
 	"cmp"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
@@ -24,13 +23,17 @@ const (
 	FailedAcceptedThenReset FailureClass = "accepted_then_reset" // the listener reset what was open, and neither had it sent data nor the opener closed
 )
 
-var failureClasses = [...]FailureClass{
-	FailedRefused, FailedUnanswered, FailedUnreachable, FailedChallenged, FailedEmbryonic, FailedAbortedByOpener,
-	FailedAbortedByListener, FailedAcceptedThenReset,
+// FailureClasses lists them all.
+func FailureClasses() []FailureClass {
+	return []FailureClass{
+		FailedRefused, FailedUnanswered, FailedUnreachable, FailedChallenged, FailedEmbryonic, FailedAbortedByOpener,
+		FailedAbortedByListener, FailedAcceptedThenReset,
+	}
 }
 
-// failureClass is that of an attempt, empty for one that did not fail or of which the opening is not in the capture.
-func (c *Connection) failureClass() FailureClass {
+// FailureClass says how the attempt to open the connection failed. It is empty if the attempt did not fail, or if the capture
+// does not hold it.
+func (c *Connection) FailureClass() FailureClass {
 	switch c.Handshake.Outcome {
 	case OutcomeRefused, OutcomeUnanswered, OutcomeUnreachable, OutcomeChallenged, OutcomeEmbryonic:
 		return FailureClass(c.Handshake.Outcome)
@@ -65,8 +68,8 @@ type HalfClosedTotals struct {
 // LifetimeTotals are about connections of which the capture shows beginning and end.
 type LifetimeTotals struct {
 	Whole uint64 `json:"whole"` // all of these
-	Short uint64 `json:"short"` // those that lasted less than shortLived, the habit of HTTP/1.0: one for each request
-	Long  uint64 `json:"long"`  // those that lasted longLived or longer
+	Short uint64 `json:"short"` // those that lasted less than a second, the habit of HTTP/1.0: one for each request
+	Long  uint64 `json:"long"`  // those that lasted a minute or longer
 }
 
 // What is called a short life and a long one.
@@ -92,7 +95,7 @@ const maxNotClosing = 1024
 
 // failures adds up what went wrong with connections.
 type failures struct {
-	attempts   [len(failureClasses)]uint64
+	attempts   wordCounts
 	resets     [3][tcpstate.TimeWait + 2]uint64 // by Side; the last state is none
 	halfClosed HalfClosedTotals
 	lifetimes  LifetimeTotals
@@ -119,8 +122,8 @@ func newFailures() failures {
 }
 
 func (f *failures) add(c *Connection) {
-	if class := c.failureClass(); class != "" {
-		f.attempts[slices.Index(failureClasses[:], class)]++
+	if class := c.FailureClass(); class != "" {
+		f.attempts.add(string(class))
 	}
 	if r := c.Teardown.Reset; r != nil {
 		state := len(f.resets[0]) - 1
@@ -193,12 +196,9 @@ func (f *failures) unclosed(c *Connection, e, peer *Endpoint, side Side) {
 }
 
 func (f *failures) summarize(s *Summary) {
-	s.FailedByClass = map[string]uint64{}
-	for i, n := range f.attempts {
-		if n > 0 {
-			s.FailedByClass[string(failureClasses[i])] = n
-			s.FailedAttempts += n
-		}
+	s.FailedByClass = f.attempts.byWord()
+	for _, n := range s.FailedByClass {
+		s.FailedAttempts += n
 	}
 	s.ResetsByState = SideStates{f.resetsBy(Client), f.resetsBy(Server)}
 	s.HalfClosed, s.Lifetimes, s.IdleTimeouts = f.halfClosed, f.lifetimes, f.idle.timeouts()
@@ -215,8 +215,8 @@ func (f *failures) summarize(s *Summary) {
 	s.LeftOut.NotClosing = f.notClosing.leftOut
 }
 
-// unknownState stands for the state of a side of which nothing but the RST is known.
-const unknownState = "unknown"
+// UnknownState stands for the state of a side of which nothing but the RST is known.
+const UnknownState = "unknown"
 
 func (f *failures) resetsBy(side Side) map[string]uint64 {
 	counts := map[string]uint64{}
@@ -224,7 +224,7 @@ func (f *failures) resetsBy(side Side) map[string]uint64 {
 		switch {
 		case n == 0:
 		case state == len(f.resets[side])-1:
-			counts[unknownState] = n
+			counts[UnknownState] = n
 		default:
 			counts[tcpstate.State(state).String()] = n
 		}

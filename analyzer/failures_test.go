@@ -26,7 +26,7 @@ func TestFailureClass(t *testing.T) {
 		{"midstream", Connection{Handshake: Handshake{Outcome: OutcomeUnseen}, Teardown: reset(Server)}, ""},
 		{"healthy", Connection{Handshake: Handshake{Outcome: OutcomeComplete}}, ""},
 	} {
-		if got := c.conn.failureClass(); got != c.want {
+		if got := c.conn.FailureClass(); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}

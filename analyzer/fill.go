@@ -15,7 +15,7 @@ func (a *Analyzer) fill(r *Connection, c *connection, at int64, by EndedBy) {
 	opened, accepted := r.Client.States[:0], r.Server.States[:0]
 	*r = Connection{}
 	r.Record, r.Schema = "connection", Schema
-	r.ID, r.PreviousID, r.CommunityID = c.id, PacketNumber(c.previous), communityID(&c.key)
+	r.ID, r.PreviousID, r.CommunityID = c.id, PacketNumber(c.previous), CommunityIDOf(&c.key)
 	r.Encapsulation, r.TimeWait, r.Findings = []flows.Layer{}, timeWait, findings
 	if c.encap != nil {
 		r.Encapsulation = c.encap.Layers

@@ -12,7 +12,7 @@ import (
 
 // note is a finding in the making: what happened, on which side, in which packets.
 type note struct {
-	code    code
+	code    FindingCode
 	end     int8 // the end that did it, or -1
 	count   uint64
 	packets []uint64 // the first ones
@@ -22,7 +22,7 @@ type note struct {
 const maxNotePackets = 8
 
 // note adds a packet to a finding.
-func (c *connection) note(k code, end int, packets ...uint64) {
+func (c *connection) note(k FindingCode, end int, packets ...uint64) {
 	var n *note
 	for i := range c.notes {
 		if c.notes[i].code == k && c.notes[i].end == int8(end) {
@@ -242,7 +242,7 @@ func (c *connection) findings(list []Finding, t *texts) []Finding {
 }
 
 func (c *connection) finding(n *note, t *texts) Finding {
-	kind := &catalogue[n.code]
+	kind := n.code.Kind()
 	f := Finding{Code: kind.Code, Severity: kind.Severity, Packets: n.packets}
 	if f.Packets == nil {
 		f.Packets = []uint64{}

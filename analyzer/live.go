@@ -41,20 +41,20 @@ func (a *Analyzer) recount(c *connection) {
 		now.server = uint8(e.State()) + 1
 	}
 	if now != c.stands {
-		a.live.add(c.stands, ^uint64(0)) // one less
-		a.live.add(now, 1)
+		c.stands.count(&a.live, ^uint64(0)) // one less
+		now.count(&a.live, 1)
 		c.stands = now
 	}
 }
 
 // uncount takes a connection out of Live.
 func (a *Analyzer) uncount(c *connection) {
-	a.live.add(c.stands, ^uint64(0))
+	c.stands.count(&a.live, ^uint64(0))
 	c.stands = standing{}
 }
 
-// add adds n, modulo 2^64, to what a connection counts in.
-func (l *Live) add(s standing, n uint64) {
+// count adds n, modulo 2^64, to what a connection counts in.
+func (s standing) count(l *Live, n uint64) {
 	if s.counted {
 		l.Connections += n
 	}

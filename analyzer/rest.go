@@ -208,7 +208,7 @@ func (c *connection) pack(k *compact.Coder, base int64) {
 		&y.rsts, &y.duplicates, &y.retransmitted, &y.keepalives, &y.probes, &y.impossible)
 	compact.Near(k, c.id, &x.openingPacket, &y.openingPacket, &x.synAckPacket, &y.synAckPacket, &x.finPacket, &y.finPacket)
 	compact.Near(k, c.id, &c.resetPacket, &c.previous, &c.interrupted, &c.successor, &c.quotedPacket, &c.challengePacket)
-	role := c.role.number()
+	role := numberOf(c.role)
 	compact.Small(k, &role, (*uint8)(&c.phase), (*uint8)(&c.tshark.bits), (*uint8)(&c.tshark.first), &c.stands.client, &c.stands.server,
 		(*uint8)(&x.synAnswer), (*uint8)(&y.synAnswer), &x.recentNext, &y.recentNext,
 		(*uint8)(&z.state), (*uint8)(&w.state), (*uint8)(&z.before), (*uint8)(&w.before), &z.seen, &w.seen, &c.zeek.first)
@@ -280,7 +280,7 @@ func (n *note) pack(k *compact.Coder, first uint64) {
 // roles are the kinds of evidence by their number in few bits.
 var roles = [...]RoleEvidence{"", RoleSyn, RoleSynAck, RolePorts, RoleFirstPacket}
 
-func (r RoleEvidence) number() uint8 {
+func numberOf(r RoleEvidence) uint8 {
 	for i, role := range roles {
 		if r == role {
 			return uint8(i)

@@ -45,23 +45,29 @@ type Socket struct {
 	Evidence Evidence    `json:"evidence"`
 }
 
-// NewSnapshot is one that holds no connection yet.
-func NewSnapshot(m Moment) *Snapshot {
-	return &Snapshot{Record: "snapshot", Schema: Schema, Time: m.Time, Packet: m.Packet, ByState: map[string]uint64{}, Connections: []Alive{}}
+// Instant collects the Snapshot of a moment.
+type Instant struct {
+	moment   Moment
+	snapshot Snapshot
+}
+
+// NewInstant returns one that holds no connection yet.
+func NewInstant(m Moment) *Instant {
+	return &Instant{m, Snapshot{Record: "snapshot", Schema: Schema, Time: m.Time, Packet: m.Packet, ByState: map[string]uint64{}, Connections: []Alive{}}}
 }
 
 // Add takes in the record of a connection, in any order. One that is not alive at the moment leaves no trace.
-func (s *Snapshot) Add(c *Connection) {
-	m := Moment{s.Time, s.Packet}
+func (i *Instant) Add(c *Connection) {
+	m, s := i.moment, &i.snapshot
 	if m.Packet == 0 && (c.Start > m.Time || c.Ended < m.Time) || m.Packet != 0 && (c.ID > uint64(m.Packet) || c.Ended < m.Time) {
 		return
 	}
-	client, server := c.Client.at(m), c.Server.at(m)
-	if !client.alive() && !server.alive() {
+	client, server := socketAt(&c.Client, m), socketAt(&c.Server, m)
+	if !alive(&client) && !alive(&server) {
 		return
 	}
 	for _, socket := range [...]*Socket{&client, &server} {
-		if socket.alive() {
+		if alive(socket) {
 			s.ByState[socket.State.State.String()]++
 		}
 	}
@@ -71,19 +77,20 @@ func (s *Snapshot) Add(c *Connection) {
 	})
 }
 
-// Finish puts the connections in order, once all have been added.
-func (s *Snapshot) Finish() {
-	slices.SortFunc(s.Connections, func(a, b Alive) int { return cmp.Compare(a.ID, b.ID) })
+// Record is the snapshot, once all connections have been added. They are in the order of their ids.
+func (i *Instant) Record() *Snapshot {
+	slices.SortFunc(i.snapshot.Connections, func(a, b Alive) int { return cmp.Compare(a.ID, b.ID) })
+	return &i.snapshot
 }
 
 // alive reports a socket that ss would list.
-func (s *Socket) alive() bool { return s.State.Known && s.State.State != tcpstate.Closed }
+func alive(s *Socket) bool { return s.State.Known && s.State.State != tcpstate.Closed }
 
-// at is the endpoint at a moment: in the last state that had begun then.
-func (e *Endpoint) at(m Moment) Socket {
+// socketAt is the endpoint at a moment: in the last state that had begun then.
+func socketAt(e *Endpoint, m Moment) Socket {
 	s := Socket{IP: e.IP, Port: e.Port, Since: NoTime}
 	for i := range e.States {
-		if entry := &e.States[i]; entry.begunBy(m) {
+		if entry := &e.States[i]; begunBy(entry, m) {
 			s.State, s.Since, s.Evidence = StateOrNone{entry.State, true}, entry.At, entry.Evidence
 		}
 	}
@@ -91,7 +98,7 @@ func (e *Endpoint) at(m Moment) Socket {
 }
 
 // begunBy reports whether a state had begun at a moment. By packets, those count that had passed.
-func (e *StateEntry) begunBy(m Moment) bool {
+func begunBy(e *StateEntry, m Moment) bool {
 	if m.Packet != 0 && e.Packet != 0 {
 		return e.Packet <= m.Packet
 	}

@@ -84,15 +84,13 @@ type NullableNumber struct {
 // SummaryWords are the words by which the summary counts, by the name of the field that does, with dots.
 func SummaryWords() map[string][]string {
 	words := map[string][]string{}
-	for _, o := range [...]Outcome{OutcomeComplete, OutcomeSimultaneous, OutcomeFastOpen, OutcomeRefused, OutcomeUnreachable, OutcomeChallenged,
-		OutcomeUnanswered, OutcomeEmbryonic, OutcomeAborted, OutcomeUnseen, OutcomePartial, OutcomeStray} {
+	for _, o := range Outcomes() {
 		words["by_outcome"] = append(words["by_outcome"], string(o))
 	}
-	for _, k := range [...]TeardownKind{TeardownFourWay, TeardownThreeSegment, TeardownSimultaneous, TeardownReset, TeardownHalfClosed,
-		TeardownIncomplete, TeardownNone} {
+	for _, k := range TeardownKinds() {
 		words["by_teardown"] = append(words["by_teardown"], string(k))
 	}
-	for _, c := range failureClasses {
+	for _, c := range FailureClasses() {
 		words["failed_by_class"] = append(words["failed_by_class"], string(c))
 	}
 	for _, f := range catalogue {
@@ -101,7 +99,7 @@ func SummaryWords() map[string][]string {
 	for s := tcpstate.Closed; s <= tcpstate.TimeWait; s++ {
 		words["resets_by_state.client"] = append(words["resets_by_state.client"], s.String())
 	}
-	words["resets_by_state.client"] = append(words["resets_by_state.client"], unknownState)
+	words["resets_by_state.client"] = append(words["resets_by_state.client"], UnknownState)
 	words["resets_by_state.server"] = words["resets_by_state.client"]
 	return words
 }

@@ -151,7 +151,7 @@ func newTimeWaits() timeWaits {
 func (t *timeWaits) add(c *Connection, ports PortRange) {
 	refused := false
 	for i := range c.Findings {
-		refused = refused || c.Findings[i].Code == catalogue[timeWaitRefused].Code
+		refused = refused || c.Findings[i].Code == timeWaitRefused.String()
 	}
 	if len(c.TimeWait) == 0 && !refused {
 		return

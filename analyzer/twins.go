@@ -76,7 +76,7 @@ func (a *Analyzer) fillTwin(r *Connection, e *embryo, at int64, by EndedBy) bool
 	r.Client.ISN.Number = e.seq
 	r.Client.States = append(states, StateEntry{tcpstate.SynSent, Time(e.at), PacketNumber(e.packet), Seen})
 	r.Handshake.SynAt, r.Handshake.SynPacket = Time(e.at), PacketNumber(e.packet)
-	r.CommunityID = communityID(&e.key)
+	r.CommunityID = CommunityIDOf(&e.key)
 	r.Findings = append(findings, t.record.Findings[0])
 	f := &r.Findings[0]
 	f.Detail = a.texts.string(strconv.AppendUint(append(a.texts.room(), t.detail...), e.packet, 10))

@@ -15,13 +15,13 @@ func TestPopulationFormats(t *testing.T) {
 		segments := segmentsOf(t, "../testdata/pcaps/"+file+".pcap")
 		first, last := analyzer.Time(segments[0].Time), analyzer.Time(segments[len(segments)-1].Time)
 		population := analyzer.NewPopulation(37*time.Millisecond, true)
-		var snapshots []*analyzer.Snapshot
+		var snapshots []*analyzer.Instant
 		for at := first; at <= last; at++ {
 			if at += 37e6 - 1; at%37e6 != 0 {
 				at -= at % 37e6
 			}
 			if at <= last {
-				snapshots = append(snapshots, analyzer.NewSnapshot(analyzer.Moment{Time: at}))
+				snapshots = append(snapshots, analyzer.NewInstant(analyzer.Moment{Time: at}))
 			}
 		}
 		tracker := analyzer.New(analyzer.Options{}, func(c *analyzer.Connection) {
@@ -39,7 +39,8 @@ func TestPopulationFormats(t *testing.T) {
 		if all.Moments != len(snapshots) || len(snapshots) == 0 {
 			t.Fatalf("%s: %d moments, want %d", file, all.Moments, len(snapshots))
 		}
-		for m, s := range snapshots {
+		for m, instant := range snapshots {
+			s := instant.Record()
 			for _, state := range countedStates {
 				n := uint64(0)
 				if counts := all.States[state.String()]; counts != nil {

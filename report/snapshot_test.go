@@ -16,13 +16,13 @@ func TestSnapshotFormats(t *testing.T) {
 		for _, moment := range []analyzer.Moment{
 			{Time: analyzer.Time(middle.Time)}, {Time: analyzer.Time(middle.Time), Packet: analyzer.PacketNumber(middle.Packet)},
 		} {
-			snapshot := analyzer.NewSnapshot(moment)
-			tracker := analyzer.New(analyzer.Options{}, snapshot.Add)
+			alive := analyzer.NewInstant(moment)
+			tracker := analyzer.New(analyzer.Options{}, alive.Add)
 			for i := range segments {
 				tracker.Segment(&segments[i])
 			}
 			tracker.Close()
-			snapshot.Finish()
+			snapshot := alive.Record()
 			n := len(snapshot.Connections)
 			if n == 0 {
 				t.Errorf("%s: nothing is alive in the middle", file)

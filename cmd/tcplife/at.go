@@ -162,8 +162,8 @@ func (f *atFlags) prepare(cmd *cobra.Command) (*reading, wantedMoment, error) {
 // at reads the capture and writes the snapshot of the moment that is named by what.
 func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) error {
 	started := time.Now()
-	var snapshot *analyzer.Snapshot // nil until the moment is known: what has ended by then is not alive in it
-	var failed error                // to hand on what the analyzer emits
+	var alive *analyzer.Instant // nil until the moment is known: what has ended by then is not alive in it
+	var failed error            // to hand on what the analyzer emits
 	first, last := analyzer.NoTime, analyzer.NoTime
 	see := func(p *pipeline, packet *capture.Packet) {
 		before := last
@@ -172,7 +172,7 @@ func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) erro
 			first = analyzer.Time(p.capture.Stats().First) // which a filter may have kept from us
 			before = first
 		}
-		if snapshot != nil || packet.Number < wanted.packet {
+		if alive != nil || packet.Number < wanted.packet {
 			return
 		}
 		m := analyzer.Moment{Time: wanted.absolute, Packet: analyzer.PacketNumber(wanted.packet)}
@@ -184,10 +184,10 @@ func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) erro
 		case wanted.packet != 0:
 			m.Time = before
 		}
-		snapshot = analyzer.NewSnapshot(m)
+		alive = analyzer.NewInstant(m)
 	}
 	account, err := r.track(ctx, see, func(c *analyzer.Connection) {
-		if snapshot == nil || failed != nil {
+		if alive == nil || failed != nil {
 			return
 		}
 		holds := true
@@ -195,21 +195,22 @@ func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) erro
 			holds, failed = r.where.Holds(c)
 		}
 		if holds && failed == nil {
-			snapshot.Add(c)
+			alive.Add(c)
 		}
 	})
 	if err = errors.Join(err, failed); err != nil {
 		return err
 	}
-	switch {
-	case wanted.packet > account.read.Packets:
-		return fmt.Errorf("--time %s: the capture has %d packets", what, account.read.Packets)
-	case snapshot == nil:
+	if alive == nil {
+		if wanted.packet > account.read.Packets {
+			return fmt.Errorf("--time %s: the capture has %d packets", what, account.read.Packets)
+		}
 		return fmt.Errorf("--time %s: no packet was let through from there on", what)
-	case snapshot.Packet == 0 && (snapshot.Time < analyzer.Time(account.read.First) || snapshot.Time > analyzer.Time(account.read.Last)):
+	}
+	snapshot := alive.Record()
+	if snapshot.Packet == 0 && (snapshot.Time < analyzer.Time(account.read.First) || snapshot.Time > analyzer.Time(account.read.Last)) {
 		return fmt.Errorf("--time %s: the capture lasts from %s to %s", what, analyzer.Time(account.read.First).Append(nil), analyzer.Time(account.read.Last).Append(nil))
 	}
-	snapshot.Finish()
 	switch r.flags.output {
 	case "json":
 		err = report.WriteSnapshotJSON(r.stdout, snapshot)
