@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
@@ -20,8 +21,8 @@ func TestAdvance(t *testing.T) {
 	`)
 	segments := x.Segments()
 	last := segments[4].Time // with the FIN of the server TIME_WAIT begins
-	var ended []analyzer.EndedBy
-	a := analyzer.New(analyzer.Options{MSL: time.Second}, func(c *analyzer.Connection) { ended = append(ended, c.EndedBy) })
+	var ended []record.EndedBy
+	a := analyzer.New(analyzer.Options{MSL: time.Second}, func(c *record.Connection) { ended = append(ended, c.EndedBy) })
 	a.Advance(last + int64(time.Hour)) // there is no clock yet that this could move
 	for i := range segments {
 		a.Segment(&segments[i])
@@ -32,7 +33,7 @@ func TestAdvance(t *testing.T) {
 		t.Fatalf("ended by %v before 2MSL had passed", ended)
 	}
 	a.Advance(last + int64(2*time.Second) + 1)
-	if len(ended) != 1 || ended[0] != analyzer.EndTimeWaitExpired {
+	if len(ended) != 1 || ended[0] != record.EndTimeWaitExpired {
 		t.Fatalf("ended by %v once 2MSL had passed", ended)
 	}
 
@@ -50,7 +51,7 @@ func TestAdvance(t *testing.T) {
 		t.Fatalf("an attempt was given up at once, by %v", ended)
 	}
 	a.Advance(now + int64(time.Hour))
-	if len(ended) != 1 || ended[0] != analyzer.EndIdle {
+	if len(ended) != 1 || ended[0] != record.EndIdle {
 		t.Errorf("ended by %v, want idle", ended)
 	}
 }

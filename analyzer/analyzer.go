@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer/compact"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -73,19 +74,19 @@ type Analyzer struct {
 
 	texts  texts
 	twins  twins
-	record *Connection // what emit is given, filled anew for each
-	live   Live        // but for the embryos
+	record *record.Connection // what emit is given, filled anew for each
+	live   record.Live        // but for the embryos
 }
 
 // New makes an Analyzer. It calls emit with each record as its connection ends, in the order of the capture times at
 // which they end, then of their ids. A record is valid until emit returns, unless
 // emit keeps what it holds and puts a used one in its place, whose memory is used again for the next.
-func New(options Options, emit func(*Connection)) *Analyzer {
+func New(options Options, emit func(*record.Connection)) *Analyzer {
 	options.setDefaults()
-	return newAnalyzer(options, newAccounts(&options, emit), &Connection{})
+	return newAnalyzer(options, newAccounts(&options, emit), &record.Connection{})
 }
 
-func newAnalyzer(o Options, accounts *accounts, record *Connection) *Analyzer {
+func newAnalyzer(o Options, accounts *accounts, record *record.Connection) *Analyzer {
 	return &Analyzer{
 		options: o, accounts: accounts, when: moment{alarm: never}, table: newTable(), awakeLimit: awakeLimit, record: record,
 	}
@@ -153,7 +154,7 @@ func (a *Analyzer) Close() {
 	for _, o := range left {
 		a.when.id = o.id
 		if a.table.places.at(o.place).size == embryonic {
-			a.finishEmbryo(o.place, a.clock, EndCaptureEnd)
+			a.finishEmbryo(o.place, a.clock, record.EndCaptureEnd)
 			continue
 		}
 		a.makeRoom()
@@ -162,7 +163,7 @@ func (a *Analyzer) Close() {
 			c = c.older
 		}
 		a.remove(c)
-		a.finish(c, a.clock, EndCaptureEnd)
+		a.finish(c, a.clock, record.EndCaptureEnd)
 	}
 	if a.journal == nil {
 		a.accounts.crowd.Finish(a.clock)
@@ -191,16 +192,16 @@ func (a *Analyzer) all() []at {
 }
 
 // Result adds up what was emitted so far. After Close it is complete.
-func (a *Analyzer) Result() *Result {
-	return a.accounts.result(a.first(), Time(a.clock), a.evicted)
+func (a *Analyzer) Result() *record.Result {
+	return a.accounts.result(a.first(), record.Time(a.clock), a.evicted)
 }
 
 // first is the time of the first segment, if there was any.
-func (a *Analyzer) first() Time {
+func (a *Analyzer) first() record.Time {
 	if !a.begun {
-		return NoTime
+		return record.NoTime
 	}
-	return Time(a.origin)
+	return record.Time(a.origin)
 }
 
 // find gives the incarnation that a segment belongs to, a new one if there is none, and the newest then.
@@ -249,7 +250,7 @@ func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
 		if n++; n > maxIncarnations {
 			last := o.older
 			o.older = nil
-			a.finish(last, seg.Time, last.endReason(EndSuperseded))
+			a.finish(last, seg.Time, last.endReason(record.EndSuperseded))
 			break
 		}
 	}
@@ -272,7 +273,7 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment) (expected bool)
 		// The side whose SYN interrupted the connection goes on in it: the SYN was stale, or not its own (RFC 5961 §4).
 		c.absorb(head)
 		a.put(c)
-		a.drop(head, EndSuperseded)
+		a.drop(head, record.EndSuperseded)
 		return false
 	}
 	if c != head && head.onlySyns() && sender(seg) != head.opener {
@@ -297,7 +298,7 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment) (expected bool)
 				o.stale = true
 				c.interrupted = o.id
 			}
-			reason := o.endReason(EndSuperseded)
+			reason := o.endReason(record.EndSuperseded)
 			o.succeeded(c)
 			a.finish(o, seg.Time, reason)
 		} else {
@@ -315,7 +316,7 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment) (expected bool)
 }
 
 // finish emits a connection's record. The caller has taken it out of the table; after it there is no connection.
-func (a *Analyzer) finish(c *connection, at int64, by EndedBy) {
+func (a *Analyzer) finish(c *connection, at int64, by record.EndedBy) {
 	if !c.reported {
 		c.tcp.Settle(at)
 		a.fill(a.record, c, at, by)
@@ -371,7 +372,7 @@ func (a *Analyzer) remove(c *connection) {
 }
 
 // drop ends all accounts of a connection that has left the table.
-func (a *Analyzer) drop(c *connection, by EndedBy) {
+func (a *Analyzer) drop(c *connection, by record.EndedBy) {
 	a.leave(c, by)
 	a.uncount(c)
 	a.table.awake.release(c)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/internal/segtest"
 )
@@ -24,7 +25,7 @@ const wholeLife = `
 
 // records analyzes segments that a test has changed.
 func records(segments []flows.Segment) (out []string) {
-	a := analyzer.New(analyzer.Options{}, func(r *analyzer.Connection) { out = append(out, short(r)) })
+	a := analyzer.New(analyzer.Options{}, func(r *record.Connection) { out = append(out, short(r)) })
 	for i := range segments {
 		a.Segment(&segments[i])
 	}
@@ -72,7 +73,7 @@ func TestHardCase42Checksums(t *testing.T) {
 		segments[i].GoodChecksum = true
 	}
 	segments[3].GoodChecksum, segments[3].BadChecksum = false, true
-	a := analyzer.New(analyzer.Options{}, func(r *analyzer.Connection) {
+	a := analyzer.New(analyzer.Options{}, func(r *record.Connection) {
 		if r.Teardown.Reset != nil || r.Server.State.State.String() != "ESTABLISHED" {
 			t.Errorf("an RST with a wrong checksum was believed:\n%s", short(r))
 		}
@@ -134,7 +135,7 @@ func TestLongSilence(t *testing.T) {
 
 // What is remembered of targets is bounded by the attempts that are alive: a scan of many ports leaves nothing behind.
 func TestScannedPortsAreForgotten(t *testing.T) {
-	a := analyzer.New(analyzer.Options{}, func(*analyzer.Connection) {})
+	a := analyzer.New(analyzer.Options{}, func(*record.Connection) {})
 	syn := segtest.Script("C --> S SYN").Segments()[0]
 	scan := func(ports uint16) {
 		for port := uint16(1); port <= ports; port++ {

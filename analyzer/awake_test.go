@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -34,7 +35,7 @@ func TestShortcutsChangeNothing(t *testing.T) {
 
 // recordsOf are those of a capture's segments, as JSON.
 func recordsOf(t *testing.T, segments []flows.Segment, prepare func(*analyzer.Analyzer)) (list []string) {
-	tracker := analyzer.New(analyzer.Options{}, func(c *analyzer.Connection) {
+	tracker := analyzer.New(analyzer.Options{}, func(c *record.Connection) {
 		list = append(list, marshal(t, c))
 	})
 	prepare(tracker)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -20,7 +21,7 @@ type traffic struct {
 
 func newTraffic() *traffic {
 	t := &traffic{}
-	t.tracker = analyzer.New(analyzer.Options{}, func(*analyzer.Connection) { t.records++ })
+	t.tracker = analyzer.New(analyzer.Options{}, func(*record.Connection) { t.records++ })
 	return t
 }
 

@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"github.com/tcplife/tcplife/analyzer/crowd"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -16,7 +17,7 @@ type connection struct {
 	end     int64
 	heard   int64 // the clock at its last packet
 	opener  int   // end that sent the first SYN; else the one that the first SYN-ACK went to; else the first sender
-	role    RoleEvidence
+	role    record.RoleEvidence
 	touched bool // by a segment, since somebody looked who may rest
 	tshark  completeness
 	phase   phase // of the attempt, as the crowd knows it
@@ -55,7 +56,7 @@ type side struct {
 	textEnd             uint32 // the number after the highest octet of text
 	textKnown           bool
 	goodChecksums       bool
-	synAnswer           Answer // what was acknowledged of its SYN
+	synAnswer           record.Answer // what was acknowledged of its SYN
 	finAcked            bool
 	recentNext          uint8
 	recent              [4]fingerprint
@@ -117,7 +118,7 @@ func (c *connection) segment(seg *flows.Segment) (effect tcpstate.Effect, expect
 	x.countFlags(seg)
 	c.assignRoles(from, seg)
 	if seg.BadChecksum && x.goodChecksums {
-		c.note(badChecksums, from, seg.Packet)
+		c.note(record.FindingBadChecksums, from, seg.Packet)
 		return tcpstate.Foreign | tcpstate.BadChecksum, false // its receiver drops it (RFC 9293 §3.1); offload would have spoiled the others too
 	}
 	x.goodChecksums = x.goodChecksums || seg.GoodChecksum
@@ -213,15 +214,15 @@ func (s *side) countText(e *tcpstate.Endpoint, seg *flows.Segment) {
 // assignRoles decides who opened, by the best evidence so far (a SYN beats a SYN-ACK beats ports).
 func (c *connection) assignRoles(from int, seg *flows.Segment) {
 	switch {
-	case seg.Flags&(flows.SYN|flows.ACK|flows.RST|flows.FIN) == flows.SYN && c.role != RoleSyn:
-		c.opener, c.role = from, RoleSyn
-	case seg.Flags.Has(flows.SYN|flows.ACK) && c.role != RoleSyn && c.role != RoleSynAck:
-		c.opener, c.role = 1-from, RoleSynAck
+	case seg.Flags&(flows.SYN|flows.ACK|flows.RST|flows.FIN) == flows.SYN && c.role != record.RoleSyn:
+		c.opener, c.role = from, record.RoleSyn
+	case seg.Flags.Has(flows.SYN|flows.ACK) && c.role != record.RoleSyn && c.role != record.RoleSynAck:
+		c.opener, c.role = 1-from, record.RoleSynAck
 	case c.role == "":
 		if server, known := serverByPort(&c.key); known {
-			c.opener, c.role = 1-server, RolePorts
+			c.opener, c.role = 1-server, record.RolePorts
 		} else {
-			c.opener, c.role = from, RoleFirstPacket
+			c.opener, c.role = from, record.RoleFirstPacket
 		}
 	}
 	if c.self() {
@@ -254,11 +255,11 @@ func (c *connection) noteAnswers(from, to int, seg *flows.Segment) {
 		return
 	}
 	ack := tcpstate.Seq(seg.Ack)
-	if peer.ISSKnown && y.synAnswer != Yes {
+	if peer.ISSKnown && y.synAnswer != record.Yes {
 		if ack.After(peer.ISS) {
-			y.synAnswer = Yes
+			y.synAnswer = record.Yes
 		} else {
-			y.synAnswer = No
+			y.synAnswer = record.No
 		}
 	}
 	if peer.FinSent && !y.finAcked && ack.After(peer.FinSeq) {
@@ -273,7 +274,7 @@ func (c *connection) noteChallenge(from int, seg *flows.Segment) {
 		if !c.challenged {
 			c.challenged, c.challengePacket = true, seg.Packet
 		}
-		c.sides[1-from].synAnswer = max(c.sides[1-from].synAnswer, No)
+		c.sides[1-from].synAnswer = max(c.sides[1-from].synAnswer, record.No)
 	}
 }
 
@@ -318,14 +319,14 @@ func (c *connection) over() bool {
 }
 
 // endReason is why a record ends that nothing but a limit or a successor ends: what closed it before, if anything did.
-func (c *connection) endReason(otherwise EndedBy) EndedBy {
+func (c *connection) endReason(otherwise record.EndedBy) record.EndedBy {
 	if !c.over() {
 		return otherwise
 	}
 	if c.tcp.Reset != nil || c.sides[0].rsts+c.sides[1].rsts > 0 {
-		return EndReset
+		return record.EndReset
 	}
-	return EndClosed
+	return record.EndClosed
 }
 
 // onlySyns reports that nothing but SYNs of the opener are in the record.

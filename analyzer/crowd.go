@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/tcplife/tcplife/analyzer/crowd"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -49,7 +50,7 @@ func (o *openings) of(c *connection) {
 
 // follow tells the crowd what a segment has made of an attempt, from what had been sent before it.
 func (a *Analyzer) follow(c *connection, before *openings, seg *flows.Segment) {
-	if c.role != RoleSyn {
+	if c.role != record.RoleSyn {
 		if seg.Flags.Has(flows.RST) && seg.Window > 0 && seg.FromB != c.first.FromB {
 			c.first.RSTWindow = true
 		}
@@ -140,8 +141,8 @@ func (c *connection) failure() crowd.End {
 }
 
 // leave tells the crowd that a record has ended.
-func (a *Analyzer) leave(c *connection, by EndedBy) {
-	cut := by == EndCaptureEnd && !c.over()
+func (a *Analyzer) leave(c *connection, by record.EndedBy) {
+	cut := by == record.EndCaptureEnd && !c.over()
 	e := event{clock: a.clock, attempt: c.attempt(), syn: c.first}
 	switch c.phase {
 	case failed:

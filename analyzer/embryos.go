@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"github.com/tcplife/tcplife/analyzer/crowd"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -90,7 +91,7 @@ func (a *Analyzer) grow(c *connection, e *embryo) {
 }
 
 // finishEmbryo emits the record of an attempt that nothing came of.
-func (a *Analyzer) finishEmbryo(n uint32, at int64, by EndedBy) {
+func (a *Analyzer) finishEmbryo(n uint32, at int64, by record.EndedBy) {
 	number := a.table.places.at(n).where
 	e := a.table.embryos.at(number)
 	a.table.remove(&e.key, n)
@@ -106,7 +107,7 @@ func (a *Analyzer) finishEmbryo(n uint32, at int64, by EndedBy) {
 		syn := e.segment()
 		end := event{
 			clock: a.clock, attempt: attemptBy(&e.key, e.opener()), syn: crowd.ProbeOf(&syn),
-			end: crowd.Unanswered, was: by == EndCaptureEnd,
+			end: crowd.Unanswered, was: by == record.EndCaptureEnd,
 		}
 		end.attempt.SynAt = e.at
 		a.tell(attemptEnds, &end)

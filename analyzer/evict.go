@@ -4,6 +4,7 @@ import (
 	"math"
 	"unsafe"
 
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
@@ -32,7 +33,7 @@ func (a *Analyzer) bound() {
 // begun is of use too; then of the open ones one that has long been silent. It reports whether there was any.
 func (a *Analyzer) evict() bool {
 	idle := a.table.embryos.live()
-	for _, count := range [...]*StateCount{&a.live.Client, &a.live.Server} {
+	for _, count := range [...]*record.StateCount{&a.live.Client, &a.live.Server} {
 		idle += count[tcpstate.SynSent] + count[tcpstate.SynRcvd] + count[tcpstate.TimeWait] + count[tcpstate.Closed]
 	}
 	enough := idle > (a.live.Connections+a.table.embryos.live())/8
@@ -60,7 +61,7 @@ func (a *Analyzer) evict() bool {
 			if enough {
 				a.giveBack(passed)
 				a.evicted++
-				a.finishEmbryo(m.place, a.clock, EndEvicted)
+				a.finishEmbryo(m.place, a.clock, record.EndEvicted)
 				return true
 			}
 			if e.heard < heard {
@@ -84,7 +85,7 @@ func (a *Analyzer) evict() bool {
 	}
 	a.evicted++
 	if a.table.places.at(silent.place).size == embryonic {
-		a.finishEmbryo(silent.place, a.clock, EndEvicted)
+		a.finishEmbryo(silent.place, a.clock, record.EndEvicted)
 		return true
 	}
 	c := a.newest(silent.place)
@@ -92,7 +93,7 @@ func (a *Analyzer) evict() bool {
 		c = c.older
 	}
 	a.remove(c)
-	a.finish(c, a.clock, EndEvicted)
+	a.finish(c, a.clock, record.EndEvicted)
 	return true
 }
 

@@ -5,15 +5,16 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
 
 // crowd feeds n connections that stay open, then attempts that nobody answers, and gives what was evicted by outcome.
-func crowd(t *testing.T, o analyzer.Options, open, attempts int, watch func(*analyzer.Analyzer)) (*analyzer.Result, map[analyzer.Outcome]int) {
+func crowd(t *testing.T, o analyzer.Options, open, attempts int, watch func(*analyzer.Analyzer)) (*record.Result, map[record.Outcome]int) {
 	t.Helper()
-	evicted := map[analyzer.Outcome]int{}
-	a := analyzer.New(o, func(c *analyzer.Connection) {
-		if c.EndedBy == analyzer.EndEvicted {
+	evicted := map[record.Outcome]int{}
+	a := analyzer.New(o, func(c *record.Connection) {
+		if c.EndedBy == record.EndEvicted {
 			evicted[c.Handshake.Outcome]++
 		}
 	})
@@ -50,14 +51,14 @@ func TestMaxConnections(t *testing.T) {
 		}
 	}
 	result, evicted := crowd(t, analyzer.Options{MaxConnections: limit}, 60, 500, within)
-	if evicted[analyzer.OutcomeComplete] != 0 || evicted[analyzer.OutcomeUnanswered] != 460 || result.Evicted != 460 {
+	if evicted[record.OutcomeComplete] != 0 || evicted[record.OutcomeUnanswered] != 460 || result.Evicted != 460 {
 		t.Errorf("attempts should have gone first: %v, %d", evicted, result.Evicted)
 	}
 	if result.Summary.Connections != 560 {
 		t.Errorf("%d records, not 560", result.Summary.Connections)
 	}
 	result, evicted = crowd(t, analyzer.Options{MaxConnections: limit}, 300, 0, within)
-	if evicted[analyzer.OutcomeComplete] != 200 || result.Evicted != 200 {
+	if evicted[record.OutcomeComplete] != 200 || result.Evicted != 200 {
 		t.Errorf("200 open connections should have gone: %v, %d", evicted, result.Evicted)
 	}
 }
@@ -77,7 +78,7 @@ func TestMaxMemory(t *testing.T) {
 // A connection that goes on 53 years later has been followed all the time, which must not take as many alarms.
 func TestYearsOfSilence(t *testing.T) {
 	n := 0
-	a := analyzer.New(analyzer.Options{IdleLimit: 100 * 365 * 24 * time.Hour}, func(*analyzer.Connection) { n++ })
+	a := analyzer.New(analyzer.Options{IdleLimit: 100 * 365 * 24 * time.Hour}, func(*record.Connection) { n++ })
 	for packet, at := range []int64{0, 1e9, 1.7e18, 1.7e18 + 1, 1.7e18 + 2} {
 		seg := flows.Segment{Packet: uint64(packet) + 1, Time: at, Flags: flows.ACK, Seq: 1, Ack: 1, Len: 1, Key: flows.Key{APort: 1024, BPort: 80}}
 		a.Segment(&seg)

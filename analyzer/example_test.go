@@ -6,6 +6,7 @@ import (
 	"log"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -17,7 +18,7 @@ func ExampleNew() {
 		log.Fatal(err)
 	}
 	defer packets.Close()
-	tracker := analyzer.New(analyzer.Options{}, func(c *analyzer.Connection) {
+	tracker := analyzer.New(analyzer.Options{}, func(c *record.Connection) {
 		fmt.Println(c.Client.IP, c.Handshake.Outcome, c.Teardown.Kind, c.Client.State.State, c.Server.State.State)
 	})
 	decoder := flows.NewDecoder(flows.DecoderOptions{})
@@ -52,7 +53,7 @@ func ExampleNewShards() {
 	free := make(chan []flows.Segment, 2)
 	free <- nil
 	free <- nil
-	tracker := analyzer.NewShards(analyzer.Options{}, 2, func(c *analyzer.Connection) {
+	tracker := analyzer.NewShards(analyzer.Options{}, 2, func(c *record.Connection) {
 		fmt.Println(c.Client.IP, c.Handshake.Outcome, c.Teardown.Kind)
 	}, func(done []flows.Segment) { free <- done })
 	decoder := flows.NewDecoder(flows.DecoderOptions{})

@@ -1,11 +1,13 @@
 package analyzer
 
+import "github.com/tcplife/tcplife/analyzer/record"
+
 // Targets is how many targets of attempts an Analyzer remembers.
 func Targets(a *Analyzer) int { return a.accounts.crowd.Targets() }
 
 // CountLive counts one by one what Live keeps account of.
-func CountLive(a *Analyzer) Live {
-	var live Live
+func CountLive(a *Analyzer) record.Live {
+	var live record.Live
 	for n := uint32(1); n <= a.table.places.made; n++ {
 		for c := a.peek(n); c != nil; c = c.older {
 			live.Connections++

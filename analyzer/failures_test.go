@@ -4,27 +4,30 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
 func TestFailureClass(t *testing.T) {
-	reset := func(by Side) Teardown { return Teardown{Kind: TeardownReset, Reset: &Reset{By: by}} }
+	reset := func(by record.Side) record.Teardown {
+		return record.Teardown{Kind: record.TeardownReset, Reset: &record.Reset{By: by}}
+	}
 	for _, c := range []struct {
 		name string
-		conn Connection
-		want FailureClass
+		conn record.Connection
+		want record.FailureClass
 	}{
-		{"refused", Connection{Handshake: Handshake{Outcome: OutcomeRefused}}, FailedRefused},
-		{"challenged", Connection{Handshake: Handshake{Outcome: OutcomeChallenged}}, FailedChallenged},
-		{"scanned", Connection{Handshake: Handshake{Outcome: OutcomeAborted}, Client: Endpoint{Rsts: 1}}, FailedAbortedByOpener},
-		{"taken back", Connection{Handshake: Handshake{Outcome: OutcomeAborted}, Server: Endpoint{Rsts: 1}}, FailedAbortedByListener},
-		{"thrown out", Connection{Handshake: Handshake{Outcome: OutcomeComplete}, Teardown: reset(Server)}, FailedAcceptedThenReset},
-		{"served", Connection{Handshake: Handshake{Outcome: OutcomeComplete}, Teardown: reset(Server), Server: Endpoint{Bytes: 1}}, ""},
-		{"closed before", Connection{Handshake: Handshake{Outcome: OutcomeComplete}, Teardown: reset(Server), Client: Endpoint{Fins: 1}}, ""},
-		{"left", Connection{Handshake: Handshake{Outcome: OutcomeComplete}, Teardown: reset(Client)}, ""},
-		{"lost", Connection{Handshake: Handshake{Outcome: OutcomeComplete}, Teardown: reset(Server), HalfOpen: &HalfOpen{}}, ""},
-		{"midstream", Connection{Handshake: Handshake{Outcome: OutcomeUnseen}, Teardown: reset(Server)}, ""},
-		{"healthy", Connection{Handshake: Handshake{Outcome: OutcomeComplete}}, ""},
+		{"refused", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeRefused}}, record.FailedRefused},
+		{"challenged", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeChallenged}}, record.FailedChallenged},
+		{"scanned", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeAborted}, Client: record.Endpoint{Rsts: 1}}, record.FailedAbortedByOpener},
+		{"taken back", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeAborted}, Server: record.Endpoint{Rsts: 1}}, record.FailedAbortedByListener},
+		{"thrown out", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete}, Teardown: reset(record.Server)}, record.FailedAcceptedThenReset},
+		{"served", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete}, Teardown: reset(record.Server), Server: record.Endpoint{Bytes: 1}}, ""},
+		{"closed before", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete}, Teardown: reset(record.Server), Client: record.Endpoint{Fins: 1}}, ""},
+		{"left", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete}, Teardown: reset(record.Client)}, ""},
+		{"lost", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete}, Teardown: reset(record.Server), HalfOpen: &record.HalfOpen{}}, ""},
+		{"midstream", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeUnseen}, Teardown: reset(record.Server)}, ""},
+		{"healthy", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete}}, ""},
 	} {
 		if got := c.conn.FailureClass(); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
@@ -33,11 +36,11 @@ func TestFailureClass(t *testing.T) {
 }
 
 // afterSilence is a connection that a side reset after so many seconds without a packet.
-func afterSilence(by Side, seconds float64, server string) *Connection {
+func afterSilence(by record.Side, seconds float64, server string) *record.Connection {
 	at := netip.MustParseAddrPort(server)
-	return &Connection{
-		Server:   Endpoint{IP: at.Addr(), Port: at.Port()},
-		Teardown: Teardown{Kind: TeardownReset, HalfClosed: NoDuration, Reset: &Reset{By: by, Idle: Duration(seconds * 1e9)}},
+	return &record.Connection{
+		Server:   record.Endpoint{IP: at.Addr(), Port: at.Port()},
+		Teardown: record.Teardown{Kind: record.TeardownReset, HalfClosed: record.NoDuration, Reset: &record.Reset{By: by, Idle: record.Duration(seconds * 1e9)}},
 	}
 }
 
@@ -45,30 +48,30 @@ func TestIdleTimeouts(t *testing.T) {
 	const a, b = "192.0.2.1:443", "192.0.2.1:8443"
 	for _, c := range []struct {
 		name  string
-		conns []*Connection
+		conns []*record.Connection
 		want  int
 	}{
 		{"none", nil, 0},
-		{"two are chance", []*Connection{afterSilence(Server, 350, a), afterSilence(Server, 350.2, a)}, 0},
-		{"three alike", []*Connection{afterSilence(Server, 350, a), afterSilence(Server, 350.2, b), afterSilence(Client, 351, a)}, 1},
-		{"a conversation", []*Connection{afterSilence(Server, 2, a), afterSilence(Server, 2, b), afterSilence(Client, 2, a)}, 0},
-		{"spread", []*Connection{afterSilence(Server, 300, a), afterSilence(Server, 310, a), afterSilence(Server, 321, a), afterSilence(Server, 334, a),
-			afterSilence(Server, 345, a), afterSilence(Server, 357, a), afterSilence(Server, 309, a)}, 0},
-		{"two limits", []*Connection{afterSilence(Server, 60, a), afterSilence(Server, 60, a), afterSilence(Server, 60.3, a),
-			afterSilence(Client, 3600, a), afterSilence(Client, 3601, a), afterSilence(Client, 3599, a), afterSilence(Client, 7, a)}, 2},
+		{"two are chance", []*record.Connection{afterSilence(record.Server, 350, a), afterSilence(record.Server, 350.2, a)}, 0},
+		{"three alike", []*record.Connection{afterSilence(record.Server, 350, a), afterSilence(record.Server, 350.2, b), afterSilence(record.Client, 351, a)}, 1},
+		{"a conversation", []*record.Connection{afterSilence(record.Server, 2, a), afterSilence(record.Server, 2, b), afterSilence(record.Client, 2, a)}, 0},
+		{"spread", []*record.Connection{afterSilence(record.Server, 300, a), afterSilence(record.Server, 310, a), afterSilence(record.Server, 321, a), afterSilence(record.Server, 334, a),
+			afterSilence(record.Server, 345, a), afterSilence(record.Server, 357, a), afterSilence(record.Server, 309, a)}, 0},
+		{"two limits", []*record.Connection{afterSilence(record.Server, 60, a), afterSilence(record.Server, 60, a), afterSilence(record.Server, 60.3, a),
+			afterSilence(record.Client, 3600, a), afterSilence(record.Client, 3601, a), afterSilence(record.Client, 3599, a), afterSilence(record.Client, 7, a)}, 2},
 	} {
 		f := newFailures()
 		for _, conn := range c.conns {
 			f.add(conn)
 		}
-		var s Summary
+		var s record.Summary
 		f.summarize(&s)
 		if len(s.IdleTimeouts) != c.want {
 			t.Errorf("%s: %+v", c.name, s.IdleTimeouts)
 		}
 		if c.name == "three alike" && len(s.IdleTimeouts) == 1 {
 			i := s.IdleTimeouts[0]
-			if i.Idle != 350e9 || i.Longest != 351e9 || i.Resets != 3 || i.BySide != (SideCounts{1, 2}) || i.Of != 3 ||
+			if i.Idle != 350e9 || i.Longest != 351e9 || i.Resets != 3 || i.BySide != (record.SideCounts{Client: 1, Server: 2}) || i.Of != 3 ||
 				i.Server == nil || i.Server.Port != nil || i.Server.IP.String() != "192.0.2.1" {
 				t.Errorf("%+v", i)
 			}
@@ -78,12 +81,12 @@ func TestIdleTimeouts(t *testing.T) {
 
 // A side is not closing when it has been in CLOSE_WAIT for long, or would be if it had been seen.
 func TestNotClosing(t *testing.T) {
-	in := func(s tcpstate.State, at Time) Endpoint {
-		return Endpoint{IP: netip.MustParseAddr("192.0.2.2"), Port: 80, State: StateOrNone{s, true}, States: []StateEntry{{State: s, At: at}}}
+	in := func(s tcpstate.State, at record.Time) record.Endpoint {
+		return record.Endpoint{IP: netip.MustParseAddr("192.0.2.2"), Port: 80, State: record.StateOrNone{State: s, Known: true}, States: []record.StateEntry{{State: s, At: at}}}
 	}
-	unseen := Endpoint{IP: netip.MustParseAddr("192.0.2.3"), Port: 81}
+	unseen := record.Endpoint{IP: netip.MustParseAddr("192.0.2.3"), Port: 81}
 	f := newFailures()
-	for _, c := range []*Connection{
+	for _, c := range []*record.Connection{
 		{Client: in(tcpstate.FinWait2, 0), Server: in(tcpstate.CloseWait, 1e9), Ended: 30e9},
 		{Client: in(tcpstate.Closed, 0), Server: in(tcpstate.CloseWait, 1e9), Ended: 50e9},
 		{Client: in(tcpstate.FinWait2, 0), Server: in(tcpstate.CloseWait, 1e9), Ended: 5e9}, // too soon to say
@@ -91,19 +94,19 @@ func TestNotClosing(t *testing.T) {
 		{Client: in(tcpstate.CloseWait, 0), Server: in(tcpstate.FinWait2, 0), Ended: 20e9},
 		{Client: in(tcpstate.Established, 0), Server: in(tcpstate.Established, 0), Ended: 99e9},
 	} {
-		c.Teardown.HalfClosed = NoDuration
+		c.Teardown.HalfClosed = record.NoDuration
 		f.add(c)
 	}
-	var s Summary
+	var s record.Summary
 	f.summarize(&s)
 	if len(s.NotClosing) != 3 {
 		t.Fatalf("%+v", s.NotClosing)
 	}
 	n := s.NotClosing[0]
-	if n.Connections != 2 || n.Waiting != 1 || n.Longest != 49e9 || n.Side != Server || *n.Host.Port != 80 {
+	if n.Connections != 2 || n.Waiting != 1 || n.Longest != 49e9 || n.Side != record.Server || *n.Host.Port != 80 {
 		t.Errorf("%+v", n)
 	}
-	if s.NotClosing[1].Host.Port != nil || s.NotClosing[1].Side != Client {
+	if s.NotClosing[1].Host.Port != nil || s.NotClosing[1].Side != record.Client {
 		t.Errorf("%+v", s.NotClosing[1])
 	}
 }

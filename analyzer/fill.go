@@ -3,40 +3,41 @@ package analyzer
 import (
 	"unsafe"
 
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
 
 // fill makes the record of a connection that ends at a time of the capture for a reason.
-func (a *Analyzer) fill(r *Connection, c *connection, at int64, by EndedBy) {
+func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record.EndedBy) {
 	client, server := c.opener, 1-c.opener
 	more := a.texts.parts()
 	timeWait, findings := r.TimeWait[:0], r.Findings[:0]
 	opened, accepted := r.Client.States[:0], r.Server.States[:0]
-	*r = Connection{}
-	r.Record, r.Schema = "connection", Schema
-	r.ID, r.PreviousID, r.CommunityID = c.id, PacketNumber(c.previous), CommunityIDOf(&c.key)
+	*r = record.Connection{}
+	r.Record, r.Schema = "connection", record.Schema
+	r.ID, r.PreviousID, r.CommunityID = c.id, record.PacketNumber(c.previous), record.CommunityIDOf(&c.key)
 	r.Encapsulation, r.TimeWait, r.Findings = []flows.Layer{}, timeWait, findings
 	if c.encap != nil {
 		r.Encapsulation = c.encap.Layers
 	}
 	if r.TimeWait == nil {
-		r.TimeWait = []TimeWait{}
+		r.TimeWait = []record.TimeWait{}
 	}
 	if r.Findings == nil {
-		r.Findings = []Finding{}
+		r.Findings = []record.Finding{}
 	}
-	r.Start, r.End, r.Duration = Time(c.start), Time(c.end), Duration(c.end-c.start)
-	r.EndedBy, r.Ended, r.RoleEvidence = by, Time(at), c.role
+	r.Start, r.End, r.Duration = record.Time(c.start), record.Time(c.end), record.Duration(c.end-c.start)
+	r.EndedBy, r.Ended, r.RoleEvidence = by, record.Time(at), c.role
 	c.endpoint(&r.Client, client, opened, &more.fins[0])
 	c.endpoint(&r.Server, server, accepted, &more.fins[1])
 	r.Handshake = c.handshake(client, server)
 	r.Teardown = c.teardown(&more.reset)
 	if h := c.tcp.HalfOpen; h != nil {
-		more.halfOpen = HalfOpen{Survivor: c.side(h.Survivor), Since: Time(h.Since), At: NoTime, DiscoveredBy: discoveredBy[h.By]}
+		more.halfOpen = record.HalfOpen{Survivor: c.side(h.Survivor), Since: record.Time(h.Since), At: record.NoTime, DiscoveredBy: discoveredBy[h.By]}
 		r.HalfOpen = &more.halfOpen
 		if h.By != tcpstate.Nothing {
-			r.HalfOpen.At = Time(h.At)
+			r.HalfOpen.At = record.Time(h.At)
 		}
 	}
 	for i := range c.tcp.Ends {
@@ -51,11 +52,11 @@ func (a *Analyzer) fill(r *Connection, c *connection, at int64, by EndedBy) {
 
 // parts is what a record points to, made in one piece.
 type parts struct {
-	fins     [2]Fin
-	reset    Reset
-	halfOpen HalfOpen
-	zeek     Zeek
-	tshark   Tshark
+	fins     [2]record.Fin
+	reset    record.Reset
+	halfOpen record.HalfOpen
+	zeek     record.Zeek
+	tshark   record.Tshark
 }
 
 // texts makes strings, lists of one number, and parts, many of them in one piece of memory.
@@ -99,15 +100,15 @@ func (t *texts) string(b []byte) string {
 }
 
 // side is the role of an end.
-func (c *connection) side(end int) Side {
+func (c *connection) side(end int) record.Side {
 	if end == c.opener {
-		return Client
+		return record.Client
 	}
-	return Server
+	return record.Server
 }
 
 // endpoint fills in an end, whose states are appended to a list.
-func (c *connection) endpoint(r *Endpoint, i int, states []StateEntry, fin *Fin) {
+func (c *connection) endpoint(r *record.Endpoint, i int, states []record.StateEntry, fin *record.Fin) {
 	e, s := &c.tcp.Ends[i], &c.sides[i]
 	addr, peer := c.key.AddrPortA(), &c.sides[1-i]
 	if i == 1 {
@@ -119,54 +120,54 @@ func (c *connection) endpoint(r *Endpoint, i int, states []StateEntry, fin *Fin)
 	r.Packets, r.CaptureDuplicates, r.Bytes = s.packets, s.duplicates, s.bytes
 	r.RetransmittedPackets, r.Keepalives, r.ZeroWindowProbes = s.retransmitted, s.keepalives, s.probes
 	if e.ISSKnown {
-		r.ISN, r.ISNEvidence = Seq{uint32(e.ISS), true}, Inferred
+		r.ISN, r.ISNEvidence = record.Seq{Number: uint32(e.ISS), Known: true}, record.Inferred
 		if s.openings+s.synAcks > 0 {
-			r.ISNEvidence = Seen
+			r.ISNEvidence = record.Seen
 		}
 	}
 	if e.FinSent && s.finPacket > 0 {
-		*fin = Fin{Seq: uint32(e.FinSeq), Packet: PacketNumber(s.finPacket), Acked: No}
+		*fin = record.Fin{Seq: uint32(e.FinSeq), Packet: record.PacketNumber(s.finPacket), Acked: record.No}
 		switch {
 		case s.finAcked:
-			fin.Acked = Yes
+			fin.Acked = record.Yes
 		case peer.packets == 0:
-			fin.Acked = Unknown
+			fin.Acked = record.Unknown
 		}
 		r.Fin = fin
 	}
 	if e.Known() {
-		r.State = StateOrNone{e.State(), true}
+		r.State = record.StateOrNone{State: e.State(), Known: true}
 	}
 	for k := range e.History {
-		h, evidence := &e.History[k], Seen
+		h, evidence := &e.History[k], record.Seen
 		if h.Inferred {
-			evidence = Inferred
+			evidence = record.Inferred
 		}
-		states = append(states, StateEntry{h.State, Time(h.At), PacketNumber(h.Packet), evidence})
+		states = append(states, record.StateEntry{State: h.State, At: record.Time(h.At), Packet: record.PacketNumber(h.Packet), Evidence: evidence})
 	}
 	if states == nil {
-		states = []StateEntry{}
+		states = []record.StateEntry{}
 	}
 	r.States = states
 }
 
-func (c *connection) handshake(client, server int) Handshake {
+func (c *connection) handshake(client, server int) record.Handshake {
 	x, y := &c.sides[client], &c.sides[server]
-	h := Handshake{Outcome: c.outcome(client, server), SynAt: NoTime, SynAckAt: NoTime, AckAt: NoTime, ServerRTT: NoDuration, ClientRTT: NoDuration}
+	h := record.Handshake{Outcome: c.outcome(client, server), SynAt: record.NoTime, SynAckAt: record.NoTime, AckAt: record.NoTime, ServerRTT: record.NoDuration, ClientRTT: record.NoDuration}
 	if x.openings > 0 {
-		h.SynAt, h.SynPacket = Time(x.openingAt), PacketNumber(x.openingPacket)
+		h.SynAt, h.SynPacket = record.Time(x.openingAt), record.PacketNumber(x.openingPacket)
 	}
 	if y.synAcks > 0 {
-		h.SynAckAt, h.SynAckPacket = Time(y.synAckAt), PacketNumber(y.synAckPacket)
+		h.SynAckAt, h.SynAckPacket = record.Time(y.synAckAt), record.PacketNumber(y.synAckPacket)
 	}
 	if c.tcp.HandshakeAcked && y.synAcks > 0 {
-		h.AckAt, h.AckPacket = Time(c.tcp.HandshakeAckAt), PacketNumber(c.tcp.HandshakeAckPacket)
+		h.AckAt, h.AckPacket = record.Time(c.tcp.HandshakeAckAt), record.PacketNumber(c.tcp.HandshakeAckPacket)
 	}
 	if c.tcp.HasServerRTT {
-		h.ServerRTT = Duration(c.tcp.ServerRTT)
+		h.ServerRTT = record.Duration(c.tcp.ServerRTT)
 	}
 	if c.tcp.HasClientRTT {
-		h.ClientRTT = Duration(c.tcp.ClientRTT)
+		h.ClientRTT = record.Duration(c.tcp.ClientRTT)
 	}
 	return h
 }
@@ -188,53 +189,53 @@ func reachedAt(e *tcpstate.Endpoint) (at int64, known bool) {
 }
 
 // outcome names what became of the attempt to open.
-func (c *connection) outcome(client, server int) Outcome {
+func (c *connection) outcome(client, server int) record.Outcome {
 	x, y := &c.sides[client], &c.sides[server]
 	opened, accepted := reached(&c.tcp.Ends[client]), reached(&c.tcp.Ends[server])
 	switch {
 	case x.openings == 0 && y.openings == 0 && y.synAcks == 0 && x.synAcks == 0:
 		if (opened || accepted) && x.packets+y.packets > x.fins+y.fins {
-			return OutcomeUnseen
+			return record.OutcomeUnseen
 		}
-		return OutcomeStray // a FIN alone may be anybody's
+		return record.OutcomeStray // a FIN alone may be anybody's
 	case x.openings == 0:
 		if opened {
-			return OutcomePartial
+			return record.OutcomePartial
 		}
-		return OutcomeStray
+		return record.OutcomeStray
 	case accepted && x.openings > 0 && y.openings > 0:
-		return OutcomeSimultaneous
+		return record.OutcomeSimultaneous
 	case c.self() && opened:
-		return OutcomeSimultaneous
+		return record.OutcomeSimultaneous
 	case accepted && y.synAcks == 0:
-		return OutcomePartial
+		return record.OutcomePartial
 	case accepted && c.tcp.SynDataAcked:
-		return OutcomeFastOpen
+		return record.OutcomeFastOpen
 	case accepted:
-		return OutcomeComplete
+		return record.OutcomeComplete
 	case y.synAcks > 0 && (c.tcp.Reset != nil || x.rsts > 0 || y.rsts > 0):
-		return OutcomeAborted
+		return record.OutcomeAborted
 	case y.synAcks > 0:
-		return OutcomeEmbryonic
+		return record.OutcomeEmbryonic
 	case c.tcp.Reset != nil && c.tcp.Reset.By == server:
-		return OutcomeRefused
+		return record.OutcomeRefused
 	case opened:
-		return OutcomePartial
+		return record.OutcomePartial
 	case c.quotedHard:
-		return OutcomeUnreachable
+		return record.OutcomeUnreachable
 	case c.challenged:
-		return OutcomeChallenged
+		return record.OutcomeChallenged
 	}
-	return OutcomeUnanswered
+	return record.OutcomeUnanswered
 }
 
-func (c *connection) teardown(reset *Reset) Teardown {
-	t := Teardown{Kind: TeardownNone, At: NoTime, HalfClosed: NoDuration}
+func (c *connection) teardown(reset *record.Reset) record.Teardown {
+	t := record.Teardown{Kind: record.TeardownNone, At: record.NoTime, HalfClosed: record.NoDuration}
 	a, b := &c.tcp.Ends[0], &c.tcp.Ends[1]
 	if r := c.tcp.Reset; r != nil {
-		*reset = Reset{By: c.side(r.By), Packet: PacketNumber(r.Packet), ReceiverState: StateOrNone{r.ReceiverState, r.ReceiverKnown}, Answers: resetAnswers[r.Answers], Idle: NoDuration}
+		*reset = record.Reset{By: c.side(r.By), Packet: record.PacketNumber(r.Packet), ReceiverState: record.StateOrNone{State: r.ReceiverState, Known: r.ReceiverKnown}, Answers: resetAnswers[r.Answers], Idle: record.NoDuration}
 		if r.Idle >= 0 {
-			reset.Idle = Duration(r.Idle)
+			reset.Idle = record.Duration(r.Idle)
 		}
 		t.Reset = reset
 	}
@@ -251,35 +252,35 @@ func (c *connection) teardown(reset *Reset) Teardown {
 		first = 1
 	}
 	if first >= 0 {
-		t.Initiator, t.At = c.side(first), Time(c.tcp.Ends[first].FinAt)
+		t.Initiator, t.At = c.side(first), record.Time(c.tcp.Ends[first].FinAt)
 	}
 	bothAcked := c.sides[0].finAcked && c.sides[1].finAcked
 	ended := c.tcp.Reset != nil && (reached(a) || reached(b))
 	switch {
 	case ended && !bothAcked:
-		t.Kind = TeardownReset
+		t.Kind = record.TeardownReset
 		if first < 0 {
-			t.Initiator, t.At = c.side(c.tcp.Reset.By), Time(c.tcp.Reset.At)
+			t.Initiator, t.At = c.side(c.tcp.Reset.By), record.Time(c.tcp.Reset.At)
 		}
 	case first < 0:
 		return t
 	case c.self() && c.sides[0].finAcked:
-		t.Kind = TeardownSimultaneous // its FIN crosses itself (RFC 9293 §3.6, figure 13)
+		t.Kind = record.TeardownSimultaneous // its FIN crosses itself (RFC 9293 §3.6, figure 13)
 	case bothAcked && c.tcp.FinsCrossed():
-		t.Kind = TeardownSimultaneous
+		t.Kind = record.TeardownSimultaneous
 	case bothAcked && c.sides[1-first].firstAckOfFin:
-		t.Kind = TeardownThreeSegment
+		t.Kind = record.TeardownThreeSegment
 	case bothAcked:
-		t.Kind = TeardownFourWay
+		t.Kind = record.TeardownFourWay
 	case a.FinSent && b.FinSent:
-		t.Kind = TeardownIncomplete
+		t.Kind = record.TeardownIncomplete
 	case c.sides[first].finAcked:
-		t.Kind = TeardownHalfClosed
+		t.Kind = record.TeardownHalfClosed
 	default:
-		t.Kind = TeardownIncomplete
+		t.Kind = record.TeardownIncomplete
 	}
 	if first >= 0 && a.FinSent && b.FinSent && c.sides[first].finAcked {
-		t.HalfClosed = Duration(max(0, c.tcp.Ends[1-first].FinAt-c.sides[first].finAckedAt))
+		t.HalfClosed = record.Duration(max(0, c.tcp.Ends[1-first].FinAt-c.sides[first].finAckedAt))
 	}
 	return t
 }
@@ -293,43 +294,43 @@ func (c *connection) finBefore(i, j int) bool {
 	return c.tcp.Ends[i].FinAt < c.tcp.Ends[j].FinAt
 }
 
-var resetAnswers = [...]ResetAnswers{
-	tcpstate.Nothing: AnswersNothing, tcpstate.AnsweredSyn: AnswersSyn, tcpstate.AnsweredData: AnswersData,
-	tcpstate.AnsweredFin: AnswersFin, tcpstate.AnsweredAck: AnswersAck, tcpstate.AnsweredKeepalive: AnswersKeepalive,
+var resetAnswers = [...]record.ResetAnswers{
+	tcpstate.Nothing: record.AnswersNothing, tcpstate.AnsweredSyn: record.AnswersSyn, tcpstate.AnsweredData: record.AnswersData,
+	tcpstate.AnsweredFin: record.AnswersFin, tcpstate.AnsweredAck: record.AnswersAck, tcpstate.AnsweredKeepalive: record.AnswersKeepalive,
 }
 
-var discoveredBy = [...]DiscoveredBy{
-	tcpstate.Nothing: DiscoveredNever, tcpstate.AnsweredSyn: DiscoveredSyn, tcpstate.AnsweredData: DiscoveredData,
-	tcpstate.AnsweredFin: DiscoveredFin, tcpstate.AnsweredAck: DiscoveredData, tcpstate.AnsweredKeepalive: DiscoveredKeepalive,
+var discoveredBy = [...]record.DiscoveredBy{
+	tcpstate.Nothing: record.DiscoveredNever, tcpstate.AnsweredSyn: record.DiscoveredSyn, tcpstate.AnsweredData: record.DiscoveredData,
+	tcpstate.AnsweredFin: record.DiscoveredFin, tcpstate.AnsweredAck: record.DiscoveredData, tcpstate.AnsweredKeepalive: record.DiscoveredKeepalive,
 }
 
 // timeWaits adds the stays of an end in TIME_WAIT.
-func (c *connection) timeWaits(r *Connection, o *Options, i int, at int64, by EndedBy) {
+func (c *connection) timeWaits(r *record.Connection, o *Options, i int, at int64, by record.EndedBy) {
 	history := c.tcp.Ends[i].History
 	for n, h := range history {
 		if h.State != tcpstate.TimeWait {
 			continue
 		}
 		two := 2 * int64(o.MSL)
-		w := TimeWait{
-			Side: c.side(i), Entered: Time(h.At), Restarts: c.tcp.TimeWaits[i].Restarts, TwoMSL: Duration(two),
-			Expires: Time(c.tcp.TimeWaits[i].Since + two), Observed: Duration(at - h.At), EndedBy: TimeWaitCaptureEnd,
+		w := record.TimeWait{
+			Side: c.side(i), Entered: record.Time(h.At), Restarts: c.tcp.TimeWaits[i].Restarts, TwoMSL: record.Duration(two),
+			Expires: record.Time(c.tcp.TimeWaits[i].Since + two), Observed: record.Duration(at - h.At), EndedBy: record.TimeWaitCaptureEnd,
 		}
 		switch {
 		case n+1 < len(history) && c.successor != 0 && history[n+1].Packet == c.successor:
-			w.EndedBy, w.Observed, w.ReuseProven = TimeWaitReused, Duration(history[n+1].At-h.At), No
+			w.EndedBy, w.Observed, w.ReuseProven = record.TimeWaitReused, record.Duration(history[n+1].At-h.At), record.No
 			if c.linuxReuse {
-				w.ReuseProven = Yes
+				w.ReuseProven = record.Yes
 			}
 		case n+1 < len(history) && history[n+1].Packet == 0:
-			w.EndedBy, w.Observed = TimeWaitExpired, Duration(history[n+1].At-h.At)
+			w.EndedBy, w.Observed = record.TimeWaitExpired, record.Duration(history[n+1].At-h.At)
 		case n+1 < len(history) && c.tcp.Reset != nil && c.tcp.Reset.By == i:
 			// It answered as one that holds nothing: its own 2MSL had passed.
-			w.EndedBy, w.Observed = TimeWaitExpired, Duration(history[n+1].At-h.At)
+			w.EndedBy, w.Observed = record.TimeWaitExpired, record.Duration(history[n+1].At-h.At)
 		case n+1 < len(history):
-			w.EndedBy, w.Observed = TimeWaitReset, Duration(history[n+1].At-h.At)
-		case by == EndEvicted:
-			w.EndedBy = TimeWaitEvicted
+			w.EndedBy, w.Observed = record.TimeWaitReset, record.Duration(history[n+1].At-h.At)
+		case by == record.EndEvicted:
+			w.EndedBy = record.TimeWaitEvicted
 		}
 		r.TimeWait = append(r.TimeWait, w)
 	}

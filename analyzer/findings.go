@@ -6,13 +6,14 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
 
 // note is a finding in the making: what happened, on which side, in which packets.
 type note struct {
-	code    FindingCode
+	code    record.FindingCode
 	end     int8 // the end that did it, or -1
 	count   uint64
 	packets []uint64 // the first ones
@@ -22,7 +23,7 @@ type note struct {
 const maxNotePackets = 8
 
 // note adds a packet to a finding.
-func (c *connection) note(k FindingCode, end int, packets ...uint64) {
+func (c *connection) note(k record.FindingCode, end int, packets ...uint64) {
 	var n *note
 	for i := range c.notes {
 		if c.notes[i].code == k && c.notes[i].end == int8(end) {
@@ -48,41 +49,41 @@ func (c *connection) remark(from int, seg *flows.Segment, effect tcpstate.Effect
 	p := seg.Packet
 	switch {
 	case syn && !ack && effect.Has(tcpstate.Again):
-		c.note(synRetransmitted, from, p)
+		c.note(record.FindingSynRetransmitted, from, p)
 		if fewerOptions(x.firstSyn, synShape(seg)) {
-			c.note(optionFallback, from, p)
+			c.note(record.FindingOptionFallback, from, p)
 		}
 	case syn && ack && effect.Has(tcpstate.Again):
-		c.note(synAckRetransmitted, from, p)
+		c.note(record.FindingSynAckRetransmitted, from, p)
 	case fin && effect.Has(tcpstate.Again):
-		c.note(finRetransmitted, from, p)
+		c.note(record.FindingFinRetransmitted, from, p)
 	}
 	if syn && !ack && x.openings == 1 {
 		x.firstSyn = synShape(seg)
 	}
 	if effect.Has(tcpstate.AckNotAccepted) {
-		c.note(ackNotAccepted, from, p)
+		c.note(record.FindingAckNotAccepted, from, p)
 	}
 	if effect.Has(tcpstate.BadSynAck) {
-		c.note(badSynAck, from, p)
+		c.note(record.FindingBadSynAck, from, p)
 	}
 	if effect.Has(tcpstate.AckOfFinLost) {
-		c.note(ackOfFinLost, from, p)
+		c.note(record.FindingAckOfFinLost, from, p)
 	}
 	if effect.Has(tcpstate.FinAhead) && !effect.Has(tcpstate.Again) {
-		c.note(finBeforeData, from, p)
+		c.note(record.FindingFinBeforeData, from, p)
 	}
 	if effect.Has(tcpstate.Unsent) && c.sides[1-from].packets > 0 {
-		c.note(captureLoss, 1-from, p)
+		c.note(record.FindingCaptureLoss, 1-from, p)
 	}
 	if effect.Has(tcpstate.ZeroWindowProbe) {
-		c.note(zeroWindow, 1-from, p)
+		c.note(record.FindingZeroWindow, 1-from, p)
 	}
 	if rst && effect.Has(tcpstate.ResetDoubted) {
-		c.note(resetInexact, from, p)
+		c.note(record.FindingResetChallenged, from, p)
 	}
 	if effect.Has(tcpstate.ResetOutlived) {
-		c.note(resetOutlived, -1, c.resetPacket, p)
+		c.note(record.FindingResetOutlived, -1, c.resetPacket, p)
 	}
 	if rst && effect.Has(tcpstate.ResetAccepted) {
 		c.resetPacket = p
@@ -94,13 +95,13 @@ func (c *connection) remarkForeign(from int, seg *flows.Segment) {
 	syn, rst := seg.Flags.Has(flows.SYN), seg.Flags.Has(flows.RST)
 	switch {
 	case syn && seg.Flags.Has(flows.FIN):
-		c.note(impossibleFlags, from, seg.Packet)
+		c.note(record.FindingImpossibleFlags, from, seg.Packet)
 	case rst && reached(&c.tcp.Ends[1-from]):
-		c.note(resetOutside, from, seg.Packet)
+		c.note(record.FindingResetOutsideWindow, from, seg.Packet)
 	case syn && c.open():
-		c.note(synInConnection, from, seg.Packet)
+		c.note(record.FindingSynInConnection, from, seg.Packet)
 	case !rst && c.open():
-		c.note(foreignSegments, from, seg.Packet)
+		c.note(record.FindingForeignSegments, from, seg.Packet)
 	}
 }
 
@@ -118,69 +119,69 @@ func fewerOptions(first, again shape) bool {
 }
 
 // conclude adds to the notes what the whole of the record says.
-func (c *connection) conclude(r *Connection, at int64) {
+func (c *connection) conclude(r *record.Connection, at int64) {
 	client, server := c.opener, 1-c.opener
 	x, y := &c.sides[client], &c.sides[server]
 	switch r.Handshake.Outcome {
-	case OutcomeRefused:
-		c.note(refused, server, uint64(r.Handshake.SynPacket), c.tcp.Reset.Packet)
-	case OutcomeUnanswered:
+	case record.OutcomeRefused:
+		c.note(record.FindingRefused, server, uint64(r.Handshake.SynPacket), c.tcp.Reset.Packet)
+	case record.OutcomeUnanswered:
 		if x.rsts == 0 && x.openings > 0 {
-			c.note(unanswered, server, x.openingPacket)
+			c.note(record.FindingUnanswered, server, x.openingPacket)
 		}
-	case OutcomeUnreachable:
-		c.note(unreachableSyn, server, x.openingPacket, c.quotedPacket)
-	case OutcomeEmbryonic:
-		c.note(embryonicAtEnd, server, y.synAckPacket)
-	case OutcomeAborted:
+	case record.OutcomeUnreachable:
+		c.note(record.FindingUnreachable, server, x.openingPacket, c.quotedPacket)
+	case record.OutcomeEmbryonic:
+		c.note(record.FindingEmbryonic, server, y.synAckPacket)
+	case record.OutcomeAborted:
 		c.concludeAborted(r, client)
-	case OutcomeSimultaneous:
-		c.note(simultaneousOpen, -1, x.openingPacket, y.openingPacket)
-	case OutcomeComplete:
+	case record.OutcomeSimultaneous:
+		c.note(record.FindingSimultaneousOpen, -1, x.openingPacket, y.openingPacket)
+	case record.OutcomeComplete:
 		if c.synText && !c.tcp.SynDataAcked {
-			c.note(fastOpenIgnored, server, x.openingPacket, y.synAckPacket)
+			c.note(record.FindingFastOpenIgnored, server, x.openingPacket, y.synAckPacket)
 		}
 	}
 	if c.challenged {
-		k := challenged
+		k := record.FindingChallenged
 		if c.beforeWaits {
-			k = timeWaitRefused
+			k = record.FindingTimeWaitRefused
 		}
 		c.note(k, server, x.openingPacket, c.challengePacket)
 	}
 	if c.interrupted != 0 {
-		c.note(staleSyn, client, c.interrupted)
+		c.note(record.FindingStaleSyn, client, c.interrupted)
 	}
 	if d := x.duplicates + y.duplicates; d > 0 {
-		c.note(captureDuplicates, -1)
+		c.note(record.FindingCaptureDuplicates, -1)
 		c.notes[len(c.notes)-1].count = d
 	}
 	if (x.packets == 0) != (y.packets == 0) && !c.self() && (reached(&c.tcp.Ends[0]) || reached(&c.tcp.Ends[1])) {
-		c.note(oneWay, -1)
+		c.note(record.FindingOneWay, -1)
 	}
 	c.concludeReset(r)
 	if h := c.tcp.HalfOpen; h != nil {
-		c.note(halfOpenDiscovered, 1-h.Survivor, c.tcp.HalfOpenPacket)
+		c.note(record.FindingHalfOpen, 1-h.Survivor, c.tcp.HalfOpenPacket)
 	}
 	for i := range c.sides {
 		c.concludeSide(i, at)
 	}
 	for _, w := range r.TimeWait {
 		end := client
-		if w.Side == Server {
+		if w.Side == record.Server {
 			end = server
 		}
 		switch w.EndedBy {
-		case TimeWaitReused:
-			c.note(timeWaitReused, end, c.successor)
-		case TimeWaitReset:
-			c.note(timeWaitReset, end, c.tcp.Ends[end].History[len(c.tcp.Ends[end].History)-1].Packet)
+		case record.TimeWaitReused:
+			c.note(record.FindingTimeWaitReused, end, c.successor)
+		case record.TimeWaitReset:
+			c.note(record.FindingTimeWaitReset, end, c.tcp.Ends[end].History[len(c.tcp.Ends[end].History)-1].Packet)
 		}
 	}
 }
 
 // concludeAborted tells the reasons apart for which an attempt that was answered was not completed.
-func (c *connection) concludeAborted(r *Connection, client int) {
+func (c *connection) concludeAborted(r *record.Connection, client int) {
 	x, y := &c.sides[client], &c.sides[1-client]
 	reset := c.tcp.Reset
 	if !c.disowned() {
@@ -188,26 +189,26 @@ func (c *connection) concludeAborted(r *Connection, client int) {
 	}
 	switch {
 	case c.stale:
-		c.note(staleSyn, client, x.openingPacket, y.synAckPacket, reset.Packet)
+		c.note(record.FindingStaleSyn, client, x.openingPacket, y.synAckPacket, reset.Packet)
 	case x.openings > 1 && y.synAckAt-x.openingAt > int64(time.Second):
-		c.note(lateSynAck, 1-client, x.openingPacket, y.synAckPacket, reset.Packet)
+		c.note(record.FindingLateSynAck, 1-client, x.openingPacket, y.synAckPacket, reset.Packet)
 	default:
-		c.note(synScanned, client, x.openingPacket, y.synAckPacket, reset.Packet)
+		c.note(record.FindingSynScanned, client, x.openingPacket, y.synAckPacket, reset.Packet)
 	}
 }
 
-func (c *connection) concludeReset(r *Connection) {
+func (c *connection) concludeReset(r *record.Connection) {
 	reset := c.tcp.Reset
-	if reset == nil || r.Handshake.Outcome == OutcomeRefused || r.Handshake.Outcome == OutcomeAborted {
+	if reset == nil || r.Handshake.Outcome == record.OutcomeRefused || r.Handshake.Outcome == record.OutcomeAborted {
 		return
 	}
 	closer := &c.tcp.Ends[reset.By]
 	switch {
 	case c.tcp.HalfOpen != nil:
 	case closer.FinSent && reset.Answers == tcpstate.AnsweredData:
-		c.note(dataAfterClose, 1-reset.By, reset.Packet)
-	case r.Teardown.Kind == TeardownReset:
-		c.note(resetByPeer, reset.By, reset.Packet)
+		c.note(record.FindingDataAfterClose, 1-reset.By, reset.Packet)
+	case r.Teardown.Kind == record.TeardownReset:
+		c.note(record.FindingReset, reset.By, reset.Packet)
 	}
 }
 
@@ -216,15 +217,15 @@ func (c *connection) concludeSide(i int, at int64) {
 	const patience = 60 * int64(time.Second) // what Linux gives an orphan (tcp_fin_timeout)
 	e, x, y := &c.tcp.Ends[i], &c.sides[i], &c.sides[1-i]
 	if e.FinSent && x.finPacket > 0 && !x.finAcked && y.packets > 0 && c.tcp.Reset == nil {
-		c.note(finUnacknowledged, i, x.finPacket)
+		c.note(record.FindingFinUnacknowledged, i, x.finPacket)
 	}
 	if e.Known() && e.State() == tcpstate.CloseWait && y.finAcked && at-y.finAckedAt >= patience && at-c.tcp.LastAt(i) >= patience {
-		c.note(notClosed, i, y.finPacket)
+		c.note(record.FindingNotClosed, i, y.finPacket)
 	}
 	if n, first, last := c.tcp.Unanswered(i); n >= 3 && e.Known() && e.State() != tcpstate.SynSent && e.State() != tcpstate.SynRcvd && y.packets > 0 && !e.FinSent {
-		k := dataUnanswered
+		k := record.FindingDataUnanswered
 		if c.tcp.LastWasProbe(i) {
-			k = keepaliveUnanswered
+			k = record.FindingKeepaliveUnanswered
 		}
 		c.note(k, 1-i, first, last)
 		c.notes[len(c.notes)-1].count = n
@@ -232,7 +233,7 @@ func (c *connection) concludeSide(i int, at int64) {
 }
 
 // findings makes the record's list of the notes, in the order of the catalogue.
-func (c *connection) findings(list []Finding, t *texts) []Finding {
+func (c *connection) findings(list []record.Finding, t *texts) []record.Finding {
 	slices.SortStableFunc(c.notes, func(x, y note) int { return cmp.Compare(x.code, y.code) })
 	for i := range c.notes {
 		list = append(list, c.finding(&c.notes[i], t))
@@ -241,9 +242,9 @@ func (c *connection) findings(list []Finding, t *texts) []Finding {
 	return list
 }
 
-func (c *connection) finding(n *note, t *texts) Finding {
+func (c *connection) finding(n *note, t *texts) record.Finding {
 	kind := n.code.Kind()
-	f := Finding{Code: kind.Code, Severity: kind.Severity, Packets: n.packets}
+	f := record.Finding{Code: kind.Code, Severity: kind.Severity, Packets: n.packets}
 	if f.Packets == nil {
 		f.Packets = []uint64{}
 	}
@@ -256,7 +257,7 @@ func (c *connection) finding(n *note, t *texts) Finding {
 	if n.count > 1 {
 		b = append(strconv.AppendUint(append(b, " ("...), n.count, 10), " times)"...)
 	}
-	if n.code == timeWaitReused && c.linuxReuse {
+	if n.code == record.FindingTimeWaitReused && c.linuxReuse {
 		b = append(b, ", by a Linux host: its new ISN is the old SND.NXT + 65537"...)
 	}
 	if len(n.packets) > 0 {

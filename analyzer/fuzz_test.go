@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -32,7 +33,7 @@ func fuzzRecords(t *testing.T, data []byte, o analyzer.Options, prepare func(*an
 	ids := map[uint64]bool{}
 	var packets, held uint64
 	var list []byte
-	a := analyzer.New(o, func(r *analyzer.Connection) {
+	a := analyzer.New(o, func(r *record.Connection) {
 		if ids[r.ID] {
 			t.Errorf("two records with id %d", r.ID)
 		}
@@ -64,7 +65,7 @@ func fuzzRecords(t *testing.T, data []byte, o analyzer.Options, prepare func(*an
 
 // fuzzSegments makes a segment of each seven bytes.
 func fuzzSegments(data []byte) (segments []flows.Segment) {
-	var last analyzer.Time
+	var last record.Time
 	for ; len(data) >= 7; data = data[7:] {
 		segments = append(segments, fuzzSegment(data[:7], uint64(len(segments))+1, &last))
 	}
@@ -72,8 +73,8 @@ func fuzzSegments(data []byte) (segments []flows.Segment) {
 }
 
 // fuzzSegment makes a segment of seven bytes: socket pair and direction, flags, two numbers, length, time.
-func fuzzSegment(b []byte, packet uint64, clock *analyzer.Time) flows.Segment {
-	steps := [...]analyzer.Time{0, 1e4, 1e6, 5e7, 3e8, 2e9, 7e10, 5e11}
+func fuzzSegment(b []byte, packet uint64, clock *record.Time) flows.Segment {
+	steps := [...]record.Time{0, 1e4, 1e6, 5e7, 3e8, 2e9, 7e10, 5e11}
 	*clock += steps[b[6]&7]
 	seg := flows.Segment{
 		Packet: packet, Time: int64(*clock),
@@ -104,15 +105,15 @@ func fuzzSegment(b []byte, packet uint64, clock *analyzer.Time) flows.Segment {
 }
 
 // checkRecord holds what is true of every record, whatever was in the capture.
-func checkRecord(t *testing.T, r *analyzer.Connection) {
+func checkRecord(t *testing.T, r *record.Connection) {
 	t.Helper()
-	if r.Start > r.End || r.Duration != analyzer.Duration(r.End-r.Start) {
+	if r.Start > r.End || r.Duration != record.Duration(r.End-r.Start) {
 		t.Errorf("#%d from %d to %d lasts %d", r.ID, r.Start, r.End, r.Duration)
 	}
 	if r.Handshake.Outcome == "" || r.Teardown.Kind == "" || r.EndedBy == "" || r.RoleEvidence == "" {
 		t.Errorf("#%d: outcome %q, teardown %q, ended by %q, role %q", r.ID, r.Handshake.Outcome, r.Teardown.Kind, r.EndedBy, r.RoleEvidence)
 	}
-	for _, e := range []*analyzer.Endpoint{&r.Client, &r.Server} {
+	for _, e := range []*record.Endpoint{&r.Client, &r.Server} {
 		if e.State.Known != (len(e.States) > 0) || len(e.States) > 0 && e.States[len(e.States)-1].State != e.State.State {
 			t.Errorf("#%d: state %v, states %v", r.ID, e.State, e.States)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
@@ -130,7 +131,7 @@ func analyze(t *testing.T, script string) (records []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := analyzer.New(analyzer.Options{}, func(r *analyzer.Connection) { records = append(records, short(r)) })
+	a := analyzer.New(analyzer.Options{}, func(r *record.Connection) { records = append(records, short(r)) })
 	for _, seg := range x.Segments() {
 		a.Segment(&seg)
 	}
@@ -139,21 +140,21 @@ func analyze(t *testing.T, script string) (records []string) {
 }
 
 // short is a record as a person would note it down: one line for the connection, one for each side, then the rest.
-func short(r *analyzer.Connection) string {
+func short(r *record.Connection) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "#%d %s, %s, ended by %s", r.ID, r.Handshake.Outcome, r.Teardown.Kind, r.EndedBy)
-	if r.Teardown.Initiator != analyzer.NoSide {
+	if r.Teardown.Initiator != record.NoSide {
 		fmt.Fprintf(&b, ", closed by %s", r.Teardown.Initiator)
 	}
 	if r.PreviousID != 0 {
 		fmt.Fprintf(&b, ", after #%d", r.PreviousID)
 	}
 	b.WriteByte('\n')
-	side := func(name string, e *analyzer.Endpoint) {
+	side := func(name string, e *record.Endpoint) {
 		fmt.Fprintf(&b, "  %s", name)
 		for _, s := range e.States {
 			mark := ""
-			if s.Evidence == analyzer.Inferred {
+			if s.Evidence == record.Inferred {
 				mark = "~"
 			}
 			fmt.Fprintf(&b, " %s%s@%d", mark, s.State, s.Packet)

@@ -4,18 +4,9 @@ import (
 	"math"
 	"net/netip"
 	"time"
-)
 
-// IdleTimeout is a silence after which connections were reset again and again: probably a middlebox's (or an
-// application's) limit for idle connections.
-type IdleTimeout struct {
-	Idle    Duration   `json:"idle_s"` // the shortest of these silences
-	Longest Duration   `json:"longest_s"`
-	Resets  uint64     `json:"resets"`
-	BySide  SideCounts `json:"by_side"` // whose address the RSTs bore
-	Server  *Target    `json:"server"`  // if it was always the same; its port is nil if that was not
-	Of      uint64     `json:"of"`      // resets after a silence of 5 s or longer, of any length
-}
+	"github.com/tcplife/tcplife/analyzer/record"
+)
 
 // idleResets counts resets by the silence before them, in classes of which each is a fiftieth wider than the one before.
 type idleResets struct {
@@ -25,26 +16,26 @@ type idleResets struct {
 
 const (
 	idleClasses  = 700
-	idleShortest = Duration(5 * time.Second) // what is shorter is a conversation
+	idleShortest = record.Duration(5 * time.Second) // what is shorter is a conversation
 	idleStep     = 1.02
 )
 
 type idleClass struct {
 	resets, byClient  uint64
-	shortest, longest Duration
+	shortest, longest record.Duration
 	server            netip.AddrPort
 	servers, ports    bool // there is another one
 }
 
-func (r *idleResets) add(c *Connection) {
+func (r *idleResets) add(c *record.Connection) {
 	reset := c.Teardown.Reset
-	if c.Teardown.Kind != TeardownReset || reset.Idle < idleShortest {
+	if c.Teardown.Kind != record.TeardownReset || reset.Idle < idleShortest {
 		return
 	}
 	r.total++
 	i := int(math.Log(float64(reset.Idle)/float64(idleShortest)) / math.Log(idleStep))
 	one := idleClass{resets: 1, shortest: reset.Idle, longest: reset.Idle, server: netip.AddrPortFrom(c.Server.IP, c.Server.Port)}
-	if reset.By == Client {
+	if reset.By == record.Client {
 		one.byClient = 1
 	}
 	r.classes[min(i, idleClasses-1)].merge(&one)
@@ -71,9 +62,9 @@ func (c *idleClass) merge(o *idleClass) {
 // timeouts finds the silences that stand out: three resets at least within two neighbouring classes, so within 4 % of
 // each other, and no more than a third as many in the ten classes on either side, for resets that somebody decides on are
 // spread.
-func (r *idleResets) timeouts() []IdleTimeout {
+func (r *idleResets) timeouts() []record.IdleTimeout {
 	const enough, around = 3, 10
-	list := []IdleTimeout{}
+	list := []record.IdleTimeout{}
 	for i := 0; i < idleClasses; i++ {
 		if r.classes[i].resets == 0 {
 			continue
@@ -99,10 +90,10 @@ func (r *idleResets) timeouts() []IdleTimeout {
 	return list
 }
 
-func (c *idleClass) timeout(total uint64) IdleTimeout {
-	t := IdleTimeout{Idle: c.shortest, Longest: c.longest, Resets: c.resets, BySide: SideCounts{c.byClient, c.resets - c.byClient}, Of: total}
+func (c *idleClass) timeout(total uint64) record.IdleTimeout {
+	t := record.IdleTimeout{Idle: c.shortest, Longest: c.longest, Resets: c.resets, BySide: record.SideCounts{Client: c.byClient, Server: c.resets - c.byClient}, Of: total}
 	if port := c.server.Port(); !c.servers {
-		t.Server = &Target{IP: c.server.Addr()}
+		t.Server = &record.Target{IP: c.server.Addr()}
 		if !c.ports {
 			t.Server.Port = &port
 		}

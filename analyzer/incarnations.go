@@ -1,6 +1,7 @@
 package analyzer
 
 import (
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -64,7 +65,7 @@ func (c *connection) absorb(stale *connection) {
 	}
 	c.end = max(c.end, stale.end)
 	c.notes = append(c.notes, stale.notes...)
-	c.note(synInConnection, stale.opener, stale.id)
+	c.note(record.FindingSynInConnection, stale.opener, stale.id)
 }
 
 // challengedIn takes an ACK of an earlier incarnation that acknowledges nothing new for the answer to this one's SYN

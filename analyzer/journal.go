@@ -5,17 +5,18 @@ import (
 	"net/netip"
 
 	"github.com/tcplife/tcplife/analyzer/crowd"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 // accounts is what all connections add up to. It is kept in the order of what happens, by one alone; the connections
 // themselves can be followed by several side by side, each of which keeps a journal for it.
 type accounts struct {
-	emit   func(*Connection)
+	emit   func(*record.Connection)
 	totals totals
 	crowd  *crowd.Crowd
 }
 
-func newAccounts(o *Options, emit func(*Connection)) *accounts {
+func newAccounts(o *Options, emit func(*record.Connection)) *accounts {
 	return &accounts{emit: emit, totals: newTotals(o.Ports), crowd: crowd.New()}
 }
 
@@ -66,7 +67,7 @@ func (m *moment) compare(o *moment) int {
 }
 
 // take enters an event. The record is the one that ends, if one does.
-func (a *accounts) take(e *event, record *Connection) {
+func (a *accounts) take(e *event, record *record.Connection) {
 	switch e.kind {
 	case recordEnds:
 		a.totals.add(record)
@@ -97,15 +98,15 @@ func (a *accounts) take(e *event, record *Connection) {
 }
 
 // result is what they add up to between two times of the capture.
-func (a *accounts) result(from, to Time, evicted uint64) *Result {
-	r := &Result{Summary: a.totals.summary(), Population: a.totals.population.Series(from, to), Evicted: evicted}
+func (a *accounts) result(from, to record.Time, evicted uint64) *record.Result {
+	r := &record.Result{Summary: a.totals.summary(), Population: a.totals.population.Series(from, to), Evicted: evicted}
 	r.TimeWait, r.Summary.LeftOut.TimeWait = a.totals.timeWaits.records(a.totals.ports)
 	a.crowded(r)
 	return r
 }
 
 // endTimeWaits adds how the TIME_WAITs of a record ended that were running when it was added.
-func (t *totals) endTimeWaits(r *Connection) {
+func (t *totals) endTimeWaits(r *record.Connection) {
 	client, server := netip.AddrPortFrom(r.Client.IP, r.Client.Port), netip.AddrPortFrom(r.Server.IP, r.Server.Port)
 	t.timeWaits.end(client, server, r.TimeWait, t.ports)
 }
@@ -131,9 +132,9 @@ type journal struct {
 // page is a part of a journal.
 type page struct {
 	events  []event
-	records []Connection // what the events are about that are about one, in their order
-	filled  int          // of the records
-	last    *work        // what this is the last page about; nil on others
+	records []record.Connection // what the events are about that are about one, in their order
+	filled  int                 // of the records
+	last    *work               // what this is the last page about; nil on others
 }
 
 // How much is on a page, and how many pages there are: a tracker goes on while the others, or the accounts, are behind.
@@ -146,14 +147,14 @@ const (
 func newJournal() *journal {
 	j := &journal{full: make(chan *page, journalPages), free: make(chan *page, journalPages)}
 	for range journalPages {
-		j.free <- &page{events: make([]event, 0, pageEvents), records: make([]Connection, pageRecords)}
+		j.free <- &page{events: make([]event, 0, pageEvents), records: make([]record.Connection, pageRecords)}
 	}
 	j.page = <-j.free
 	return j
 }
 
 // enter adds an event, and gives the room for the next record.
-func (j *journal) enter(e *event) *Connection {
+func (j *journal) enter(e *event) *record.Connection {
 	p := j.page
 	p.events = append(p.events, *e)
 	if e.kind.hasRecord() {
@@ -166,7 +167,7 @@ func (j *journal) enter(e *event) *Connection {
 }
 
 // turn begins a new page, and gives the room for its first record. The old one may be the last about something.
-func (j *journal) turn(last *work) *Connection {
+func (j *journal) turn(last *work) *record.Connection {
 	j.page.last = last
 	j.full <- j.page
 	p := <-j.free

@@ -1,23 +1,13 @@
 package analyzer
 
-import "github.com/tcplife/tcplife/analyzer/tcpstate"
-
-// Live is what an Analyzer follows at the moment. All of it is kept up to date segment by segment, so that asking costs
-// nothing, however many connections there are.
-type Live struct {
-	Begun       uint64     // incarnations so far, with attempts that turned out to be part of another one
-	Connections uint64     // incarnations, those included that are closed and wait for late segments
-	HalfOpen    uint64     // those of which one side has shown that it had lost the connection (RFC 9293 §3.5.1)
-	Client      StateCount // the sides that opened, by state; an end nothing is known of counts nowhere
-	Server      StateCount // the other sides
-}
-
-// StateCount counts endpoints by their tcpstate.State.
-type StateCount [tcpstate.TimeWait + 1]uint64
+import (
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+)
 
 // Live counts what is followed now. Silence has decided nothing yet: an attempt that will be called unanswered is a client
 // in SYN_SENT.
-func (a *Analyzer) Live() Live {
+func (a *Analyzer) Live() record.Live {
 	live := a.live
 	embryos := a.table.embryos.live()
 	live.Connections += embryos
@@ -54,7 +44,7 @@ func (a *Analyzer) uncount(c *connection) {
 }
 
 // count adds n, modulo 2^64, to what a connection counts in.
-func (s standing) count(l *Live, n uint64) {
+func (s standing) count(l *record.Live, n uint64) {
 	if s.counted {
 		l.Connections += n
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/internal/segtest"
@@ -18,7 +19,7 @@ func TestLive(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
-	var most analyzer.Live
+	var most record.Live
 	for _, file := range files {
 		packets, err := capture.Open([]string{file}, capture.Options{})
 		if err != nil {
@@ -26,7 +27,7 @@ func TestLive(t *testing.T) {
 		}
 		decoder := flows.NewDecoder(flows.DecoderOptions{})
 		ended := uint64(0)
-		tracker := analyzer.New(analyzer.Options{MSL: time.Second, EmbryonicLimit: time.Second}, func(*analyzer.Connection) { ended++ })
+		tracker := analyzer.New(analyzer.Options{MSL: time.Second, EmbryonicLimit: time.Second}, func(*record.Connection) { ended++ })
 		var segments []flows.Segment
 		for {
 			packet, err := packets.Next()
@@ -50,7 +51,7 @@ func TestLive(t *testing.T) {
 		}
 		packets.Close()
 		tracker.Close()
-		if left := tracker.Live(); left != (analyzer.Live{Begun: ended}) {
+		if left := tracker.Live(); left != (record.Live{Begun: ended}) {
 			t.Errorf("%s: %+v left after the end", file, left)
 		}
 	}
@@ -64,12 +65,12 @@ func TestScan(t *testing.T) {
 	for _, script := range []string{wholeLife, wholeLife + "\n D = 10.0.0.9:5\n D --> S SYN\n E = 10.0.0.9:6\n E --> S SYN\n S --> E SYN,ACK"} {
 		segments := segtest.Script(script).Segments()
 		var looked []string
-		a := analyzer.New(analyzer.Options{}, func(r *analyzer.Connection) { looked = append(looked, short(r)) })
+		a := analyzer.New(analyzer.Options{}, func(r *record.Connection) { looked = append(looked, short(r)) })
 		for i := range segments {
 			a.Segment(&segments[i])
 			seen := map[uint64]bool{}
 			for at, first := (analyzer.Cursor{}), true; first || at != (analyzer.Cursor{}); first = false {
-				at = a.Scan(at, 1, func(r *analyzer.Connection) {
+				at = a.Scan(at, 1, func(r *record.Connection) {
 					if seen[r.ID] {
 						t.Errorf("connection %d is given twice", r.ID)
 					}

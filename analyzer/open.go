@@ -3,6 +3,7 @@ package analyzer
 import (
 	"slices"
 
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
@@ -10,13 +11,13 @@ import (
 // order of their ids, as it stands now: EndOpen, its TIME_WAIT TimeWaitRunning. What silence decides is decided as if
 // nothing more came; the connections themselves go on as if nobody had asked. What was reported at its close is left out. A
 // record is valid until visit returns.
-func (a *Analyzer) Open(by int64, visit func(*Connection)) {
-	var record Connection
+func (a *Analyzer) Open(by int64, visit func(*record.Connection)) {
+	var rec record.Connection
 	for _, o := range a.all() {
 		for c := a.peek(o.place); c != nil; c = c.older {
 			if c.id == o.id && c.start <= by && !c.reported {
-				a.preview(c, &record, EndOpen)
-				visit(&record)
+				a.preview(c, &rec, record.EndOpen)
+				visit(&rec)
 			}
 		}
 	}
@@ -42,7 +43,7 @@ func (a *Analyzer) peek(n uint32) *connection {
 }
 
 // preview fills in the record that a connection would have if it ended now.
-func (a *Analyzer) preview(c *connection, r *Connection, by EndedBy) {
+func (a *Analyzer) preview(c *connection, r *record.Connection, by record.EndedBy) {
 	d := *c
 	d.tcp = c.tcp.Clone()
 	d.notes = slices.Clone(c.notes)
@@ -53,8 +54,8 @@ func (a *Analyzer) preview(c *connection, r *Connection, by EndedBy) {
 	d.tcp.Settle(a.clock)
 	a.fill(r, &d, a.clock, by)
 	for i := range r.TimeWait {
-		if w := &r.TimeWait[i]; w.EndedBy == TimeWaitCaptureEnd {
-			w.EndedBy = TimeWaitRunning
+		if w := &r.TimeWait[i]; w.EndedBy == record.TimeWaitCaptureEnd {
+			w.EndedBy = record.TimeWaitRunning
 		}
 	}
 }
@@ -73,7 +74,7 @@ func (a *Analyzer) reportClosed(c *connection) {
 }
 
 // tellTimeWaits lets the totals know how TIME_WAITs ended that were running when the connection was reported.
-func (a *Analyzer) tellTimeWaits(c *connection, at int64, by EndedBy) {
+func (a *Analyzer) tellTimeWaits(c *connection, at int64, by record.EndedBy) {
 	c.tcp.Settle(at)
 	r := a.record
 	r.TimeWait = r.TimeWait[:0]
@@ -104,9 +105,9 @@ func (c *connection) closed() bool {
 }
 
 // closedBy is why a connection that is closed has ended.
-func (c *connection) closedBy() EndedBy {
+func (c *connection) closedBy() record.EndedBy {
 	if c.tcp.Reset == nil && c.waits() {
-		return EndClosed
+		return record.EndClosed
 	}
-	return c.endReason(EndClosed)
+	return c.endReason(record.EndClosed)
 }

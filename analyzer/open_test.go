@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -30,7 +31,7 @@ func livesCut(t *testing.T, file string, snaplen int, o analyzer.Options, ask fu
 	defer packets.Close()
 	var records []string
 	decoder := flows.NewDecoder(flows.DecoderOptions{})
-	tracker := analyzer.New(o, func(c *analyzer.Connection) { records = append(records, marshal(t, c)) })
+	tracker := analyzer.New(o, func(c *record.Connection) { records = append(records, marshal(t, c)) })
 	var segments []flows.Segment
 	for {
 		packet, err := packets.Next()
@@ -51,7 +52,7 @@ func livesCut(t *testing.T, file string, snaplen int, o analyzer.Options, ask fu
 
 func nothing(*analyzer.Analyzer, uint64) {}
 
-func marshal(t *testing.T, c *analyzer.Connection) string {
+func marshal(t *testing.T, c *record.Connection) string {
 	t.Helper()
 	b, err := json.Marshal(c)
 	if err != nil {
@@ -80,9 +81,9 @@ func TestOpenChangesNothing(t *testing.T) {
 					return
 				}
 				last := uint64(0)
-				a.Open(1<<62, func(c *analyzer.Connection) {
+				a.Open(1<<62, func(c *record.Connection) {
 					asked++
-					if c.EndedBy != analyzer.EndOpen || c.ID <= last {
+					if c.EndedBy != record.EndOpen || c.ID <= last {
 						t.Errorf("%s: connection %d after %d ended by %q", file, c.ID, last, c.EndedBy)
 					}
 					last = c.ID
@@ -104,7 +105,7 @@ func TestOpenTellsTheEnd(t *testing.T) {
 		var open []string
 		all := lives(t, file, analyzer.Options{}, func(a *analyzer.Analyzer, packet uint64) {
 			if packet == 0 {
-				a.Open(1<<62, func(c *analyzer.Connection) { open = append(open, marshal(t, c)) })
+				a.Open(1<<62, func(c *record.Connection) { open = append(open, marshal(t, c)) })
 			}
 		})
 		for i, record := range all[len(all)-len(open):] {

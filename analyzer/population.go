@@ -4,27 +4,9 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
-
-// PopulationSeries is how many endpoints there are in each state over time, counted at moments that lie a step apart, as
-// one who runs ss again and again would. What lasts shorter than a step may lie between two of them.
-type PopulationSeries struct {
-	Record  string              `json:"record"` // "population"
-	Schema  int                 `json:"schema"`
-	Host    *netip.Addr         `json:"host"`  // whose endpoints; nil for those of all hosts
-	Start   Time                `json:"start"` // the first moment
-	Step    Duration            `json:"step_s"`
-	Moments int                 `json:"moments"`
-	Peaks   map[string]Peak     `json:"peaks"`  // by state
-	States  map[string][]uint64 `json:"states"` // the number at each moment, for the states that occurred at one
-}
-
-// Peak is the greatest number that there was at a moment, and the first moment that had it.
-type Peak struct {
-	Count uint64 `json:"count"`
-	At    Time   `json:"at"`
-}
 
 // The limits of a Population: some 100 MB, if every host has endpoints in all states all the time.
 const (
@@ -69,8 +51,8 @@ func NewPopulation(step time.Duration, byHost bool) *Population {
 
 // Add takes in the record of a connection. The order in which they come makes no difference as long as the hosts are not
 // too many.
-func (p *Population) Add(c *Connection) {
-	for _, e := range [...]*Endpoint{&c.Client, &c.Server} {
+func (p *Population) Add(c *record.Connection) {
+	for _, e := range [...]*record.Endpoint{&c.Client, &c.Server} {
 		if len(e.States) == 0 {
 			continue
 		}
@@ -85,21 +67,21 @@ func (p *Population) Add(c *Connection) {
 
 // stays adds an endpoint's stays in its states. The last one lasts as long as anything is known of the connection, and a
 // TIME_WAIT that was reported before its end as long as it will.
-func (p *Population) stays(to *states, e *Endpoint, c *Connection, moments int) {
+func (p *Population) stays(to *states, e *record.Endpoint, c *record.Connection, moments int) {
 	for i := range e.States {
 		s := &e.States[i]
 		if s.State == tcpstate.Closed {
 			continue
 		}
 		until := c.Ended
-		if c.EndedBy == EndCaptureEnd {
+		if c.EndedBy == record.EndCaptureEnd {
 			until++ // it is there at the last moment
 		}
 		if i+1 < len(e.States) {
 			until = min(until, e.States[i+1].At)
 		} else if s.State == tcpstate.TimeWait {
 			for _, w := range c.TimeWait {
-				if w.EndedBy == TimeWaitRunning && w.Entered == s.At {
+				if w.EndedBy == record.TimeWaitRunning && w.Entered == s.At {
 					until = w.Expires
 				}
 			}
@@ -136,11 +118,11 @@ func (s *states) merge(o *states, moments int) {
 
 // Series gives the numbers from the first moment at or after a time to the last one at or before another: of all hosts
 // together, and then, if they were asked for, of each, those with most endpoints first.
-func (p *Population) Series(from, to Time) []PopulationSeries {
-	if from == NoTime {
+func (p *Population) Series(from, to record.Time) []record.PopulationSeries {
+	if from == record.NoTime {
 		return nil
 	}
-	list := []PopulationSeries{p.series(&p.all, nil, from, to, p.moments)}
+	list := []record.PopulationSeries{p.series(&p.all, nil, from, to, p.moments)}
 	if p.byHost {
 		p.hosts.trim()
 		for _, h := range p.hosts.sorted() {
@@ -154,7 +136,7 @@ func (p *Population) Series(from, to Time) []PopulationSeries {
 // LeftOut is how many hosts have no series of their own, for there were others with more endpoints.
 func (p *Population) LeftOut() uint64 { return p.hosts.leftOut }
 
-func (p *Population) series(s *states, host *netip.Addr, from, to Time, moments int) PopulationSeries {
+func (p *Population) series(s *states, host *netip.Addr, from, to record.Time, moments int) record.PopulationSeries {
 	step := p.step
 	for i := range s {
 		if s[i].step > 0 {
@@ -166,9 +148,9 @@ func (p *Population) series(s *states, host *netip.Addr, from, to Time, moments 
 		step = longer(step)
 	}
 	first, last := roundUp(int64(from), step), roundDown(int64(to), step)
-	r := PopulationSeries{
-		Record: "population", Schema: Schema, Host: host, Start: Time(first * step), Step: Duration(step), Moments: int(max(0, last-first+1)),
-		Peaks: map[string]Peak{}, States: map[string][]uint64{},
+	r := record.PopulationSeries{
+		Record: "population", Schema: record.Schema, Host: host, Start: record.Time(first * step), Step: record.Duration(step), Moments: int(max(0, last-first+1)),
+		Peaks: map[string]record.Peak{}, States: map[string][]uint64{},
 	}
 	for i := range s {
 		t := &s[i]
@@ -179,10 +161,10 @@ func (p *Population) series(s *states, host *netip.Addr, from, to Time, moments 
 			t.coarsen(longer(t.step))
 		}
 		counts := t.counts(first, r.Moments)
-		peak := Peak{At: NoTime}
+		peak := record.Peak{At: record.NoTime}
 		for m, n := range counts {
 			if n > peak.Count {
-				peak = Peak{n, Time((first + int64(m)) * step)}
+				peak = record.Peak{Count: n, At: record.Time((first + int64(m)) * step)}
 			}
 		}
 		if peak.Count > 0 {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/tcplife/tcplife/analyzer/compact"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -278,9 +279,9 @@ func (n *note) pack(k *compact.Coder, first uint64) {
 }
 
 // roles are the kinds of evidence by their number in few bits.
-var roles = [...]RoleEvidence{"", RoleSyn, RoleSynAck, RolePorts, RoleFirstPacket}
+var roles = [...]record.RoleEvidence{"", record.RoleSyn, record.RoleSynAck, record.RolePorts, record.RoleFirstPacket}
 
-func numberOf(r RoleEvidence) uint8 {
+func numberOf(r record.RoleEvidence) uint8 {
 	for i, role := range roles {
 		if r == role {
 			return uint8(i)

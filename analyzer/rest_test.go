@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tcplife/tcplife/analyzer/compact"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/internal/randfill"
 )
@@ -22,7 +23,7 @@ func TestPackKeepsEveryField(t *testing.T) {
 	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 9293))
 		var c connection
-		randfill.Fill(r, &c, reflect.TypeFor[*connection](), reflect.TypeFor[*flows.Encapsulation](), reflect.TypeFor[RoleEvidence]())
+		randfill.Fill(r, &c, reflect.TypeFor[*connection](), reflect.TypeFor[*flows.Encapsulation](), reflect.TypeFor[record.RoleEvidence]())
 		c.role = roles[r.IntN(len(roles))]
 		awake(&c)
 		var k compact.Coder
@@ -75,7 +76,7 @@ func lived(segments int) (*Analyzer, *connection) {
 		{true, ack | fin, 2_001_801, 1_000_602, 0},
 		{false, ack, 1_000_602, 2_001_802, 0},
 	}
-	a := New(Options{}, func(*Connection) {})
+	a := New(Options{}, func(*record.Connection) {})
 	seg := flows.Segment{Packet: 1_000_000, Time: 1_700_000_000e9, TTL: 64, Window: 60000, GoodChecksum: true}
 	seg.Key.A, seg.Key.B = flows.Addr{10: 0xff, 11: 0xff, 12: 10}, flows.Addr{10: 0xff, 11: 0xff, 12: 192}
 	seg.Key.APort, seg.Key.BPort = 40000, 443

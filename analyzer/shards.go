@@ -1,6 +1,7 @@
 package analyzer
 
 import (
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -43,7 +44,7 @@ const waitingWork = 32
 // NewShards makes one of n trackers, or of a single one where that is told of more than its own connections: with limits, with
 // AtClose and with Trace. Records are emitted as New says, by another goroutine. It calls done with each list of segments
 // that was taken in, in their order, after what these ended has been emitted; no list is looked at any more then.
-func NewShards(o Options, n int, emit func(*Connection), done func([]flows.Segment)) *Shards {
+func NewShards(o Options, n int, emit func(*record.Connection), done func([]flows.Segment)) *Shards {
 	o.setDefaults()
 	if o.MaxConnections > 0 || o.MaxMemory > 0 || o.AtClose || o.Trace != nil {
 		n = 1
@@ -91,13 +92,13 @@ func (s *Shards) Close() {
 }
 
 // Result adds up what was emitted. It must not be called before Close has returned.
-func (s *Shards) Result() *Result {
+func (s *Shards) Result() *record.Result {
 	var evicted uint64
 	for _, shard := range s.shards {
 		evicted += shard.tracker.evicted
 	}
 	a := s.shards[0].tracker
-	return s.accounts.result(a.first(), Time(a.clock), evicted)
+	return s.accounts.result(a.first(), record.Time(a.clock), evicted)
 }
 
 func (s *Shards) give(w *work) {
@@ -199,7 +200,7 @@ func (r *journalReader) there() bool {
 func (r *journalReader) event() *event { return &r.page.events[r.events] }
 
 // next passes over the next event, and gives it with the record that it is about, if it is about one.
-func (r *journalReader) next() (*event, *Connection) {
+func (r *journalReader) next() (*event, *record.Connection) {
 	e := r.event()
 	r.events++
 	if !e.kind.hasRecord() {

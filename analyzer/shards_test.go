@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -42,7 +43,7 @@ func sameInShards(t *testing.T, file string, segments []flows.Segment) {
 func shardRecords(t *testing.T, n, batch int, segments []flows.Segment) (list []string) {
 	t.Helper()
 	var done int
-	tracker := analyzer.NewShards(analyzer.Options{}, n, func(c *analyzer.Connection) { list = append(list, marshal(t, c)) },
+	tracker := analyzer.NewShards(analyzer.Options{}, n, func(c *record.Connection) { list = append(list, marshal(t, c)) },
 		func(segments []flows.Segment) { done += len(segments) })
 	for chunk := range slices.Chunk(segments, batch) {
 		tracker.Segments(chunk)

@@ -1,6 +1,10 @@
 package analyzer
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/tcplife/tcplife/analyzer/record"
+)
 
 // A timeline counts how many of something there are at the moments of a grid, the whole multiples of a step since 1970. A
 // stay that lies between two of them is in none. Where there would be more moments than it may keep, the step becomes
@@ -168,12 +172,12 @@ func (t *timeline) counts(first int64, n int) []uint64 {
 }
 
 // peak is the greatest number and the first moment that has it.
-func (t *timeline) peak() (count uint64, at Time) {
-	at = NoTime
+func (t *timeline) peak() (count uint64, at record.Time) {
+	at = record.NoTime
 	now := int64(0)
 	for i, change := range t.change {
 		if now += int64(change); uint64(now) > count {
-			count, at = uint64(now), Time((t.first+int64(i))*t.step)
+			count, at = uint64(now), record.Time((t.first+int64(i))*t.step)
 		}
 	}
 	return count, at

@@ -3,6 +3,7 @@ package analyzer
 import (
 	"math"
 
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -114,7 +115,7 @@ func (a *Analyzer) look(m alarm) {
 	p.alarm = never
 	if p.size == embryonic {
 		if e := a.table.embryos.at(p.where); e.deadline(&a.options) <= m.at {
-			a.finishEmbryo(m.place, e.deadline(&a.options), EndIdle)
+			a.finishEmbryo(m.place, e.deadline(&a.options), record.EndIdle)
 		} else {
 			a.wakeAt(m.place, e.packet, e.deadline(&a.options))
 		}
@@ -150,10 +151,10 @@ func (a *Analyzer) end(c *connection, at int64) {
 		return
 	case expired:
 		a.remove(c)
-		a.finish(c, at, EndTimeWaitExpired)
+		a.finish(c, at, record.EndTimeWaitExpired)
 	default:
 		a.remove(c)
-		a.finish(c, at, c.endReason(EndIdle))
+		a.finish(c, at, c.endReason(record.EndIdle))
 	}
 }
 

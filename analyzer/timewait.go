@@ -7,50 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
-
-// TimeWaitHolding adds up the stays in TIME_WAIT of all connections between a client's address and a server's socket, for
-// what many of them exhaust is the ports between these two (RFC 9293 §3.6.1).
-type TimeWaitHolding struct {
-	Record       string         `json:"record"` // "time_wait"
-	Schema       int            `json:"schema"`
-	Client       TimeWaitHolder `json:"client"`
-	Server       TimeWaitHolder `json:"server"`
-	TwoMSL       Duration       `json:"two_msl_s"`
-	ReusesProven uint64         `json:"reuses_proven"`  // of those reused: the new ISN shows that TIME_WAIT was there
-	ReusesDenied uint64         `json:"reuses_refused"` // SYNs that met TIME_WAIT and were not accepted
-	Ports        EphemeralPorts `json:"ports"`
-}
-
-// TimeWaitHolder is what one side of them holds.
-type TimeWaitHolder struct {
-	IP         netip.Addr `json:"ip"`
-	Port       *uint16    `json:"port"` // nil for the client, which has many
-	Entered    uint64     `json:"entered"`
-	Held       uint64     `json:"held"`      // at the end
-	HeldPeak   uint64     `json:"held_peak"` // at once
-	HeldPeakAt Time       `json:"held_peak_at"`
-	Observed   Duration   `json:"observed_s"` // all of them together
-	Longest    Duration   `json:"longest_s"`  // that was observed
-	Restarts   uint64     `json:"restarts"`
-	Expired    uint64     `json:"expired"`
-	Reused     uint64     `json:"reused"`
-	Reset      uint64     `json:"reset"`
-	Evicted    uint64     `json:"evicted"`
-	LastExpiry Time       `json:"last_expiry"` // of those held at the end; NoTime without
-}
-
-// EphemeralPorts tells how near the client is to having no port left for the server's socket: a port in the client's
-// TIME_WAIT is locked.
-type EphemeralPorts struct {
-	Low            uint16         `json:"low"` // the range that the client is taken to choose from
-	High           uint16         `json:"high"`
-	Locked         uint64         `json:"locked"`          // at the end
-	Rate           NullableNumber `json:"rate"`            // ports locked per second, from the first to the last
-	ExhaustingRate float64        `json:"exhausting_rate"` // the rate that locks all of them before the first is free again
-	ExhaustedAt    Time           `json:"exhausted_at"`    // when the last one is locked at that Rate; NoTime: never
-}
 
 // PortRange is a range of ephemeral ports.
 type PortRange struct{ Low, High uint16 }
@@ -98,14 +57,14 @@ func (p *timeWaitPair) compare(q *timeWaitPair) int {
 // timeWaitAccount is what is known of a pair. Most have a single stay in TIME_WAIT, which is kept as it is: what many add
 // up to takes several times the room.
 type timeWaitAccount struct {
-	stay TimeWait // NoSide: none
-	port uint16   // the client's then
+	stay record.TimeWait // NoSide: none
+	port uint16          // the client's then
 	many *timeWaitTotals
 }
 
 type timeWaitTotals struct {
 	client, server timeWaitSide
-	twoMSL         Duration
+	twoMSL         record.Duration
 	proven, denied uint64
 	locked         uint64 // client's ports in the range, now
 }
@@ -113,10 +72,10 @@ type timeWaitTotals struct {
 type timeWaitSide struct {
 	entered, left, restarts          uint64    // left: how many have an end, if only that of the capture
 	ended                            [5]uint64 // by endOfTimeWait
-	observed, longest                Duration
-	firstEntered, lastEntered, until Time      // until: the last expiry of those held
-	once                             [2]int64  // the first one, from and until
-	held                             *timeline // of all, once there are two
+	observed, longest                record.Duration
+	firstEntered, lastEntered, until record.Time // until: the last expiry of those held
+	once                             [2]int64    // the first one, from and until
+	held                             *timeline   // of all, once there are two
 }
 
 // The ends of a TIME_WAIT as they are counted.
@@ -128,15 +87,15 @@ const (
 	wasEvicted
 )
 
-func endOfTimeWait(by TimeWaitEndedBy) int {
+func endOfTimeWait(by record.TimeWaitEndedBy) int {
 	switch by {
-	case TimeWaitExpired:
+	case record.TimeWaitExpired:
 		return hasExpired
-	case TimeWaitReused:
+	case record.TimeWaitReused:
 		return wasReused
-	case TimeWaitReset:
+	case record.TimeWaitReset:
 		return wasReset
-	case TimeWaitEvicted:
+	case record.TimeWaitEvicted:
 		return wasEvicted
 	}
 	return stillHeld
@@ -148,10 +107,10 @@ func newTimeWaits() timeWaits {
 	}}
 }
 
-func (t *timeWaits) add(c *Connection, ports PortRange) {
+func (t *timeWaits) add(c *record.Connection, ports PortRange) {
 	refused := false
 	for i := range c.Findings {
-		refused = refused || c.Findings[i].Code == timeWaitRefused.String()
+		refused = refused || c.Findings[i].Code == record.FindingTimeWaitRefused.String()
 	}
 	if len(c.TimeWait) == 0 && !refused {
 		return
@@ -166,7 +125,7 @@ func (t *timeWaits) add(c *Connection, ports PortRange) {
 }
 
 // end adds how stays ended that were running when they were added.
-func (t *timeWaits) end(client, server netip.AddrPort, stays []TimeWait, ports PortRange) {
+func (t *timeWaits) end(client, server netip.AddrPort, stays []record.TimeWait, ports PortRange) {
 	account := t.pairs.find(pairOf(client, server))
 	if account == nil {
 		return // it was left out meanwhile
@@ -180,8 +139,8 @@ func (t *timeWaits) end(client, server netip.AddrPort, stays []TimeWait, ports P
 }
 
 // enter adds a stay, and how it ended unless it goes on.
-func (a *timeWaitAccount) enter(w *TimeWait, port uint16, ports PortRange) {
-	if a.many == nil && a.stay.Side == NoSide {
+func (a *timeWaitAccount) enter(w *record.TimeWait, port uint16, ports PortRange) {
+	if a.many == nil && a.stay.Side == record.NoSide {
 		a.stay, a.port = *w, port
 		return
 	}
@@ -199,7 +158,7 @@ func (a *timeWaitAccount) totals(ports PortRange) *timeWaitTotals {
 
 // alone are the totals of its only stay.
 func (a *timeWaitAccount) alone(ports PortRange) (t timeWaitTotals) {
-	if a.stay.Side != NoSide {
+	if a.stay.Side != record.NoSide {
 		t.enter(&a.stay, a.port, ports)
 	}
 	return t
@@ -215,56 +174,56 @@ func (a *timeWaitAccount) weight() weight {
 	return weight{0, 1}
 }
 
-func (p *timeWaitTotals) side(s Side) *timeWaitSide {
-	if s == Server {
+func (p *timeWaitTotals) side(s record.Side) *timeWaitSide {
+	if s == record.Server {
 		return &p.server
 	}
 	return &p.client
 }
 
 // enter adds a stay, and how it ended unless it goes on.
-func (p *timeWaitTotals) enter(w *TimeWait, port uint16, ports PortRange) {
+func (p *timeWaitTotals) enter(w *record.TimeWait, port uint16, ports PortRange) {
 	p.twoMSL = w.TwoMSL
 	p.side(w.Side).enter(w)
-	if w.Side == Client && ports.Low <= port && port <= ports.High {
+	if w.Side == record.Client && ports.Low <= port && port <= ports.High {
 		p.locked++
 	}
-	if w.EndedBy != TimeWaitRunning {
+	if w.EndedBy != record.TimeWaitRunning {
 		p.leave(w, port, ports)
 	}
 }
 
 // leave adds how a stay ended that has been entered.
-func (p *timeWaitTotals) leave(w *TimeWait, port uint16, ports PortRange) {
+func (p *timeWaitTotals) leave(w *record.TimeWait, port uint16, ports PortRange) {
 	p.side(w.Side).leave(w)
-	if w.ReuseProven == Yes {
+	if w.ReuseProven == record.Yes {
 		p.proven++
 	}
-	if w.Side == Client && w.EndedBy != TimeWaitCaptureEnd && ports.Low <= port && port <= ports.High {
+	if w.Side == record.Client && w.EndedBy != record.TimeWaitCaptureEnd && ports.Low <= port && port <= ports.High {
 		p.locked--
 	}
 }
 
 // enter adds a stay that is not over.
-func (s *timeWaitSide) enter(w *TimeWait) {
+func (s *timeWaitSide) enter(w *record.TimeWait) {
 	if s.entered == 0 {
-		s.firstEntered, s.lastEntered, s.until = w.Entered, w.Entered, NoTime
+		s.firstEntered, s.lastEntered, s.until = w.Entered, w.Entered, record.NoTime
 	}
 	s.entered++
 	s.ended[stillHeld]++
-	if w.EndedBy == TimeWaitRunning {
+	if w.EndedBy == record.TimeWaitRunning {
 		s.until = max(s.until, w.Expires)
 	}
 	s.firstEntered, s.lastEntered = min(s.firstEntered, w.Entered), max(s.lastEntered, w.Entered)
 }
 
 // leave adds how a stay ended.
-func (s *timeWaitSide) leave(w *TimeWait) {
+func (s *timeWaitSide) leave(w *record.TimeWait) {
 	s.restarts += w.Restarts
 	s.observed += w.Observed
 	s.longest = max(s.longest, w.Observed)
 	s.ended[stillHeld]--
-	until := w.Entered + Time(w.Observed)
+	until := w.Entered + record.Time(w.Observed)
 	end := endOfTimeWait(w.EndedBy)
 	s.ended[end]++
 	if end == stillHeld {
@@ -283,7 +242,7 @@ func (s *timeWaitSide) leave(w *TimeWait) {
 }
 
 // records gives the pairs that hold most first, and how many others were left out.
-func (t *timeWaits) records(ports PortRange) (list []TimeWaitHolding, leftOut uint64) {
+func (t *timeWaits) records(ports PortRange) (list []record.TimeWaitHolding, leftOut uint64) {
 	t.pairs.trim()
 	entries := t.pairs.sorted()
 	list, servers := slices.Grow(list, len(entries)), make([]uint16, len(entries))
@@ -294,8 +253,8 @@ func (t *timeWaits) records(ports PortRange) (list []TimeWaitHolding, leftOut ui
 			pair = &alone
 		}
 		servers[i] = key.port
-		h := TimeWaitHolding{
-			Record: "time_wait", Schema: Schema,
+		h := record.TimeWaitHolding{
+			Record: "time_wait", Schema: record.Schema,
 			Client: pair.client.holder(flows.IP(key.client, key.v6)), Server: pair.server.holder(flows.IP(key.server, key.v6)),
 			TwoMSL: pair.twoMSL, ReusesProven: pair.proven, ReusesDenied: pair.denied,
 			Ports: pair.client.ports(ports, pair.twoMSL),
@@ -307,11 +266,11 @@ func (t *timeWaits) records(ports PortRange) (list []TimeWaitHolding, leftOut ui
 	return list, t.pairs.leftOut
 }
 
-func (s *timeWaitSide) holder(ip netip.Addr) TimeWaitHolder {
-	h := TimeWaitHolder{
+func (s *timeWaitSide) holder(ip netip.Addr) record.TimeWaitHolder {
+	h := record.TimeWaitHolder{
 		IP: ip, Entered: s.entered, Held: s.ended[stillHeld], Observed: s.observed, Longest: s.longest, Restarts: s.restarts,
 		Expired: s.ended[hasExpired], Reused: s.ended[wasReused], Reset: s.ended[wasReset], Evicted: s.ended[wasEvicted],
-		HeldPeakAt: NoTime, LastExpiry: NoTime,
+		HeldPeakAt: record.NoTime, LastExpiry: record.NoTime,
 	}
 	if s.entered == 0 {
 		return h
@@ -330,7 +289,7 @@ func (s *timeWaitSide) holder(ip netip.Addr) TimeWaitHolder {
 }
 
 // peak is the greatest number of those that are over, and the first moment that had it.
-func (s *timeWaitSide) peak() (count uint64, at Time) {
+func (s *timeWaitSide) peak() (count uint64, at record.Time) {
 	if s.held != nil {
 		s.held.settle(maxTimeWaitMoments)
 		return s.held.peak()
@@ -341,15 +300,15 @@ func (s *timeWaitSide) peak() (count uint64, at Time) {
 		step = longer(step)
 	}
 	if first := roundUp(s.once[0], step); first < roundUp(s.once[1], step) {
-		return 1, Time(first * step)
+		return 1, record.Time(first * step)
 	}
-	return 0, NoTime
+	return 0, record.NoTime
 }
 
 // ports says how fast TIME_WAITs of the client lock its ports. A handful of them, or a moment's, is no rate.
-func (s *timeWaitSide) ports(r PortRange, twoMSL Duration) EphemeralPorts {
-	const enough, longEnough = 10, Time(time.Second)
-	p := EphemeralPorts{Low: r.Low, High: r.High, ExhaustedAt: NoTime}
+func (s *timeWaitSide) ports(r PortRange, twoMSL record.Duration) record.EphemeralPorts {
+	const enough, longEnough = 10, record.Time(time.Second)
+	p := record.EphemeralPorts{Low: r.Low, High: r.High, ExhaustedAt: record.NoTime}
 	size := float64(r.High) - float64(r.Low) + 1
 	if twoMSL > 0 {
 		p.ExhaustingRate = size / time.Duration(twoMSL).Seconds()
@@ -358,9 +317,9 @@ func (s *timeWaitSide) ports(r PortRange, twoMSL Duration) EphemeralPorts {
 	if s.entered < enough || lasted < longEnough {
 		return p
 	}
-	p.Rate = NullableNumber{float64(s.entered-1) / time.Duration(lasted).Seconds(), true}
+	p.Rate = record.NullableNumber{Value: float64(s.entered-1) / time.Duration(lasted).Seconds(), Known: true}
 	if p.Rate.Value > p.ExhaustingRate {
-		p.ExhaustedAt = s.firstEntered + Time(size/p.Rate.Value*float64(time.Second))
+		p.ExhaustedAt = s.firstEntered + record.Time(size/p.Rate.Value*float64(time.Second))
 	}
 	return p
 }

@@ -3,34 +3,36 @@ package analyzer
 import (
 	"net/netip"
 	"testing"
+
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 // waiting is the record of a connection with a TIME_WAIT of its client, from a second on.
-func waiting(port uint16, second float64, end TimeWaitEndedBy, lasted Duration) *Connection {
-	entered := Time(second * 1e9)
-	return &Connection{
-		Client:   Endpoint{IP: netip.MustParseAddr("192.0.2.1"), Port: port},
-		Server:   Endpoint{IP: netip.MustParseAddr("192.0.2.2"), Port: 443},
-		TimeWait: []TimeWait{{Side: Client, Entered: entered, Restarts: 1, TwoMSL: 60e9, Expires: entered + 60e9, EndedBy: end, Observed: lasted}},
+func waiting(port uint16, second float64, end record.TimeWaitEndedBy, lasted record.Duration) *record.Connection {
+	entered := record.Time(second * 1e9)
+	return &record.Connection{
+		Client:   record.Endpoint{IP: netip.MustParseAddr("192.0.2.1"), Port: port},
+		Server:   record.Endpoint{IP: netip.MustParseAddr("192.0.2.2"), Port: 443},
+		TimeWait: []record.TimeWait{{Side: record.Client, Entered: entered, Restarts: 1, TwoMSL: 60e9, Expires: entered + 60e9, EndedBy: end, Observed: lasted}},
 	}
 }
 
 func TestTimeWaitLedger(t *testing.T) {
 	ledger := newTimeWaits()
 	ports := PortRange{40000, 40009}
-	ledger.add(waiting(40000, 0, TimeWaitExpired, 60e9), ports)
-	ledger.add(waiting(40001, 10, TimeWaitReused, 20e9), ports)
-	ledger.add(waiting(40002, 20, TimeWaitReset, 5e9), ports)
-	ledger.add(waiting(40003, 30, TimeWaitEvicted, 1e9), ports)
-	ledger.add(waiting(40004, 31, TimeWaitCaptureEnd, 40e9), ports)
-	ledger.add(waiting(50000, 32, TimeWaitCaptureEnd, 39e9), ports)
-	refused := waiting(40001, 33, TimeWaitCaptureEnd, 38e9)
+	ledger.add(waiting(40000, 0, record.TimeWaitExpired, 60e9), ports)
+	ledger.add(waiting(40001, 10, record.TimeWaitReused, 20e9), ports)
+	ledger.add(waiting(40002, 20, record.TimeWaitReset, 5e9), ports)
+	ledger.add(waiting(40003, 30, record.TimeWaitEvicted, 1e9), ports)
+	ledger.add(waiting(40004, 31, record.TimeWaitCaptureEnd, 40e9), ports)
+	ledger.add(waiting(50000, 32, record.TimeWaitCaptureEnd, 39e9), ports)
+	refused := waiting(40001, 33, record.TimeWaitCaptureEnd, 38e9)
 	refused.TimeWait = nil
-	refused.Findings = []Finding{{Code: "time_wait_refused"}}
+	refused.Findings = []record.Finding{{Code: "time_wait_refused"}}
 	ledger.add(refused, ports)
-	both := waiting(40005, 31, TimeWaitRunning, 1e9)
+	both := waiting(40005, 31, record.TimeWaitRunning, 1e9)
 	both.TimeWait = append(both.TimeWait, both.TimeWait[0])
-	both.TimeWait[1].Side = Server
+	both.TimeWait[1].Side = record.Server
 	ledger.add(both, ports)
 
 	first, _ := ledger.records(ports)
@@ -38,7 +40,7 @@ func TestTimeWaitLedger(t *testing.T) {
 		t.Errorf("while one of them runs: %+v, %+v", c, first[0].Ports)
 	}
 	for i := range both.TimeWait {
-		both.TimeWait[i].EndedBy, both.TimeWait[i].Observed = TimeWaitExpired, 60e9
+		both.TimeWait[i].EndedBy, both.TimeWait[i].Observed = record.TimeWaitExpired, 60e9
 	}
 	ledger.end(netip.AddrPortFrom(both.Client.IP, both.Client.Port), netip.AddrPortFrom(both.Server.IP, both.Server.Port), both.TimeWait, ports)
 
@@ -47,7 +49,7 @@ func TestTimeWaitLedger(t *testing.T) {
 		t.Fatalf("%d pairs, %d left out", len(list), leftOut)
 	}
 	h := list[0]
-	want := TimeWaitHolder{
+	want := record.TimeWaitHolder{
 		IP: netip.MustParseAddr("192.0.2.1"), Entered: 7, Held: 2, HeldPeak: 4, HeldPeakAt: 32e9, Observed: 225e9, Longest: 60e9, Restarts: 7,
 		Expired: 2, Reused: 1, Reset: 1, Evicted: 1, LastExpiry: 92e9,
 	}
@@ -57,7 +59,7 @@ func TestTimeWaitLedger(t *testing.T) {
 	if h.Server.Entered != 1 || *h.Server.Port != 443 || h.ReusesDenied != 1 || h.ReusesProven != 0 || h.TwoMSL != 60e9 {
 		t.Errorf("%+v", h)
 	}
-	if p := h.Ports; p.Locked != 1 || p.Rate.Known || p.ExhaustedAt != NoTime {
+	if p := h.Ports; p.Locked != 1 || p.Rate.Known || p.ExhaustedAt != record.NoTime {
 		t.Errorf("its ports: %+v", p)
 	}
 }
@@ -67,18 +69,18 @@ func TestPortsRunOut(t *testing.T) {
 	for _, c := range []struct {
 		n      int
 		every  float64 // seconds
-		at     Time
+		at     record.Time
 		isRate bool
 	}{
-		{9, 1, NoTime, false},
-		{50, 0.01, NoTime, false}, // within half a second
-		{100, 1, NoTime, true},    // 600 ports for 60 seconds: ten a second can be locked
-		{101, 0.1, NoTime, true},
+		{9, 1, record.NoTime, false},
+		{50, 0.01, record.NoTime, false}, // within half a second
+		{100, 1, record.NoTime, true},    // 600 ports for 60 seconds: ten a second can be locked
+		{101, 0.1, record.NoTime, true},
 		{101, 0.05, 30e9, true},
 	} {
 		ledger := newTimeWaits()
 		for i := range c.n {
-			ledger.add(waiting(uint16(40000+i), float64(i)*c.every, TimeWaitExpired, 60e9), DefaultPortRange)
+			ledger.add(waiting(uint16(40000+i), float64(i)*c.every, record.TimeWaitExpired, 60e9), DefaultPortRange)
 		}
 		list, _ := ledger.records(PortRange{40000, 40599})
 		if p := list[0].Ports; p.Rate.Known != c.isRate || p.ExhaustingRate != 10 || p.ExhaustedAt != c.at {
@@ -90,12 +92,12 @@ func TestPortsRunOut(t *testing.T) {
 // The pairs that hold most stay, and the ledger says how many do not.
 func TestTimeWaitLedgerIsBounded(t *testing.T) {
 	ledger := newTimeWaits()
-	heavy := waiting(1, 0, TimeWaitCaptureEnd, 1e9)
+	heavy := waiting(1, 0, record.TimeWaitCaptureEnd, 1e9)
 	ledger.add(heavy, DefaultPortRange)
 	ledger.add(heavy, DefaultPortRange)
 	const pairs = 5 * maxTimeWaitPairs
 	for i := range pairs {
-		c := waiting(1, 0, TimeWaitCaptureEnd, 1e9)
+		c := waiting(1, 0, record.TimeWaitCaptureEnd, 1e9)
 		c.Client.IP = netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 		ledger.add(c, DefaultPortRange)
 	}

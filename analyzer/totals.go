@@ -2,13 +2,14 @@ package analyzer
 
 import (
 	"github.com/HdrHistogram/hdrhistogram-go"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 // totals is the running Summary.
 type totals struct {
 	connections, halfOpen, embryonic uint64
 	outcomes, teardowns, findings    wordCounts
-	resets                           SideCounts
+	resets                           record.SideCounts
 	serverRTT, clientRTT             *hdrhistogram.Histogram
 	population                       *Population
 	failures                         failures
@@ -25,7 +26,7 @@ func newTotals(ports PortRange) totals {
 	}
 }
 
-func (t *totals) add(r *Connection) {
+func (t *totals) add(r *record.Connection) {
 	t.connections++
 	t.outcomes.add(string(r.Handshake.Outcome))
 	t.teardowns.add(string(r.Teardown.Kind))
@@ -35,14 +36,14 @@ func (t *totals) add(r *Connection) {
 	if r.HalfOpen != nil {
 		t.halfOpen++
 	}
-	if r.Handshake.Outcome == OutcomeEmbryonic {
+	if r.Handshake.Outcome == record.OutcomeEmbryonic {
 		t.embryonic++
 	}
 	if reset := r.Teardown.Reset; reset != nil {
 		switch reset.By {
-		case Client:
+		case record.Client:
 			t.resets.Client++
-		case Server:
+		case record.Server:
 			t.resets.Server++
 		}
 	}
@@ -82,23 +83,23 @@ func (w wordCounts) byWord() map[string]uint64 {
 }
 
 // sample adds a duration, brought into the histogram's range.
-func sample(h *hdrhistogram.Histogram, d Duration) {
-	if d != NoDuration {
+func sample(h *hdrhistogram.Histogram, d record.Duration) {
+	if d != record.NoDuration {
 		_ = h.RecordValue(min(max(int64(d), 0), h.HighestTrackableValue())) // cannot fail in range
 	}
 }
 
-func percentiles(h *hdrhistogram.Histogram) RTT {
+func percentiles(h *hdrhistogram.Histogram) record.RTT {
 	if h.TotalCount() == 0 {
-		return RTT{NoDuration, NoDuration, NoDuration, NoDuration}
+		return record.RTT{P50: record.NoDuration, P90: record.NoDuration, P99: record.NoDuration, Max: record.NoDuration}
 	}
-	at := func(q float64) Duration { return Duration(h.ValueAtQuantile(q)) }
-	return RTT{P50: at(50), P90: at(90), P99: at(99), Max: Duration(h.Max())}
+	at := func(q float64) record.Duration { return record.Duration(h.ValueAtQuantile(q)) }
+	return record.RTT{P50: at(50), P90: at(90), P99: at(99), Max: record.Duration(h.Max())}
 }
 
-func (t *totals) summary() *Summary {
-	s := &Summary{
-		Record: "summary", Schema: Schema,
+func (t *totals) summary() *record.Summary {
+	s := &record.Summary{
+		Record: "summary", Schema: record.Schema,
 		Connections: t.connections, ByOutcome: t.outcomes.byWord(), ByTeardown: t.teardowns.byWord(), Resets: t.resets.Client + t.resets.Server, ResetsBySide: t.resets,
 		FindingsByCode: t.findings.byWord(), ServerRTT: percentiles(t.serverRTT), ClientRTT: percentiles(t.clientRTT),
 		HalfOpen: t.halfOpen, Embryonic: t.embryonic,

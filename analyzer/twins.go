@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tcplife/tcplife/analyzer/crowd"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -15,7 +16,7 @@ import (
 type twins struct {
 	known  bool
 	like   likeness // what they have in common
-	record Connection
+	record record.Connection
 	detail string // of its one finding, up to the packet's number
 	off    bool
 }
@@ -36,9 +37,9 @@ func (e *embryo) likeness() likeness {
 }
 
 // remember takes the record of an embryo for that of others, if it is a plain one.
-func (t *twins) remember(e *embryo, c *connection, r *Connection) {
+func (t *twins) remember(e *embryo, c *connection, r *record.Connection) {
 	t.known = false
-	if t.off || c.self() || c.role != RoleSyn || c.failure() != crowd.Unanswered || len(r.Client.States) != 1 || len(r.Server.States) != 0 ||
+	if t.off || c.self() || c.role != record.RoleSyn || c.failure() != crowd.Unanswered || len(r.Client.States) != 1 || len(r.Server.States) != 0 ||
 		len(r.Findings) != 1 || !slices.Equal(r.Findings[0].Packets, []uint64{e.packet}) {
 		return
 	}
@@ -52,31 +53,31 @@ func (t *twins) remember(e *embryo, c *connection, r *Connection) {
 }
 
 // fillTwin makes the record of an embryo that is like the one remembered, and reports whether it is.
-func (a *Analyzer) fillTwin(r *Connection, e *embryo, at int64, by EndedBy) bool {
+func (a *Analyzer) fillTwin(r *record.Connection, e *embryo, at int64, by record.EndedBy) bool {
 	t := &a.twins
 	if !t.known || e.likeness() != t.like || e.key.A == e.key.B && e.key.APort == e.key.BPort {
 		return false
 	}
 	timeWait, states, none, findings := r.TimeWait[:0], r.Client.States[:0], r.Server.States[:0], r.Findings[:0]
 	if timeWait == nil {
-		timeWait = []TimeWait{}
+		timeWait = []record.TimeWait{}
 	}
 	if none == nil {
-		none = []StateEntry{}
+		none = []record.StateEntry{}
 	}
 	*r = t.record
 	r.TimeWait, r.Server.States = timeWait, none
 	r.ID = e.packet
-	r.Start, r.End, r.Ended, r.EndedBy = Time(e.at), Time(e.at), Time(at), by
+	r.Start, r.End, r.Ended, r.EndedBy = record.Time(e.at), record.Time(e.at), record.Time(at), by
 	client, server := e.key.AddrPortA(), e.key.AddrPortB()
 	if e.fromB {
 		client, server = server, client
 	}
 	r.Client.IP, r.Client.Port, r.Server.IP, r.Server.Port = client.Addr(), client.Port(), server.Addr(), server.Port()
 	r.Client.ISN.Number = e.seq
-	r.Client.States = append(states, StateEntry{tcpstate.SynSent, Time(e.at), PacketNumber(e.packet), Seen})
-	r.Handshake.SynAt, r.Handshake.SynPacket = Time(e.at), PacketNumber(e.packet)
-	r.CommunityID = CommunityIDOf(&e.key)
+	r.Client.States = append(states, record.StateEntry{State: tcpstate.SynSent, At: record.Time(e.at), Packet: record.PacketNumber(e.packet), Evidence: record.Seen})
+	r.Handshake.SynAt, r.Handshake.SynPacket = record.Time(e.at), record.PacketNumber(e.packet)
+	r.CommunityID = record.CommunityIDOf(&e.key)
 	r.Findings = append(findings, t.record.Findings[0])
 	f := &r.Findings[0]
 	f.Detail = a.texts.string(strconv.AppendUint(append(a.texts.room(), t.detail...), e.packet, 10))

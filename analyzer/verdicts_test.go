@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
-
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -48,7 +48,7 @@ func TestVerdicts(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	for _, file := range files {
-		a := analyzer.New(analyzer.Options{}, func(*analyzer.Connection) {})
+		a := analyzer.New(analyzer.Options{}, func(*record.Connection) {})
 		for _, seg := range segmentsOf(t, file) {
 			a.Segment(&seg)
 		}
@@ -70,8 +70,8 @@ func trimmed(text string) string {
 }
 
 // verdictsOf writes the verdicts, a line each.
-func verdictsOf(r *analyzer.Result) string {
-	clock := func(t analyzer.Time) string { return string(t.Append(nil)[11:23]) }
+func verdictsOf(r *record.Result) string {
+	clock := func(t record.Time) string { return string(t.Append(nil)[11:23]) }
 	var lines []string
 	for _, f := range r.SynFloods {
 		target := f.Target.IP.String()
@@ -120,10 +120,10 @@ func segmentsOf(t *testing.T, file string) (all []flows.Segment) {
 
 // What a listener did not accept at the ACK was in SYN_RCVD for as long as the connections' own histories say.
 func TestSynRcvdOfOverflow(t *testing.T) {
-	var longest analyzer.Duration
-	a := analyzer.New(analyzer.Options{}, func(c *analyzer.Connection) {
+	var longest record.Duration
+	a := analyzer.New(analyzer.Options{}, func(c *record.Connection) {
 		if s := c.Server.States; len(s) > 1 {
-			longest = max(longest, analyzer.Duration(s[1].At-c.Handshake.SynAckAt))
+			longest = max(longest, record.Duration(s[1].At-c.Handshake.SynAckAt))
 		}
 	})
 	for _, seg := range segmentsOf(t, "../testdata/pcaps/real-backlog-overflow.pcap") {

@@ -6,15 +6,16 @@ import (
 	"testing"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
 // first analyzes segments and gives the record that begins first.
-func first(t *testing.T, segments []flows.Segment) *analyzer.Connection {
+func first(t *testing.T, segments []flows.Segment) *record.Connection {
 	t.Helper()
-	var found *analyzer.Connection
-	a := analyzer.New(analyzer.Options{}, func(r *analyzer.Connection) {
+	var found *record.Connection
+	a := analyzer.New(analyzer.Options{}, func(r *record.Connection) {
 		if found == nil || r.ID < found.ID {
 			c := *r
 			found = &c

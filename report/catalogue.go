@@ -6,11 +6,11 @@ import (
 	"io"
 	"strings"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 // WriteFindingKinds writes the catalogue of findings for people, in lines of a width; 0 is no limit.
-func WriteFindingKinds(w io.Writer, kinds []analyzer.FindingKind, width int, color bool) error {
+func WriteFindingKinds(w io.Writer, kinds []record.FindingKind, width int, color bool) error {
 	var out bytes.Buffer
 	for i := range kinds {
 		k := &kinds[i]
@@ -33,7 +33,7 @@ func WriteFindingKinds(w io.Writer, kinds []analyzer.FindingKind, width int, col
 }
 
 // WriteFindingKindsJSON writes it as a JSON array of objects with the members code, severity, meaning, source and advice.
-func WriteFindingKindsJSON(w io.Writer, kinds []analyzer.FindingKind) error {
+func WriteFindingKindsJSON(w io.Writer, kinds []record.FindingKind) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 // docs/FINDINGS.md is the catalogue as a page. It is written by this test with -update.
@@ -24,7 +25,7 @@ ordinary healthy connection. The same list: ` + "`tcplife findings`" + `. Why a 
 | code | severity | what was seen | what to do about it | defined in |
 | --- | --- | --- | --- | --- |
 `)
-	for _, k := range analyzer.Catalogue() {
+	for _, k := range record.Catalogue() {
 		fmt.Fprintf(&page, "| `%s` | %s | %s | %s | %s |\n", k.Code, k.Severity, k.Meaning, k.Advice, k.Source)
 	}
 	if *update {
@@ -43,9 +44,9 @@ ordinary healthy connection. The same list: ` + "`tcplife findings`" + `. Why a 
 }
 
 func TestFindingKinds(t *testing.T) {
-	kinds := []analyzer.FindingKind{
-		{Code: "one", Severity: analyzer.Error, Meaning: "a thing that takes more than a line to say", Source: "RFC 1 §1", Advice: "do this"},
-		{Code: "two", Severity: analyzer.Info, Meaning: "another", Source: "RFC 2", Advice: "do that"},
+	kinds := []record.FindingKind{
+		{Code: "one", Severity: record.Error, Meaning: "a thing that takes more than a line to say", Source: "RFC 1 §1", Advice: "do this"},
+		{Code: "two", Severity: record.Info, Meaning: "another", Source: "RFC 2", Advice: "do that"},
 	}
 	for _, c := range []struct {
 		width int
@@ -100,7 +101,7 @@ func TestHealthyConnectionsHaveNoFindings(t *testing.T) {
 	} {
 		seen := 0
 		segments := segmentsOf(t, "../testdata/pcaps/"+c.file, c.keys...)
-		a := analyzer.New(analyzer.Options{}, func(r *analyzer.Connection) {
+		a := analyzer.New(analyzer.Options{}, func(r *record.Connection) {
 			if c.ids != nil && !slices.Contains(c.ids, r.ID) {
 				return
 			}

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
@@ -18,36 +18,36 @@ type connectionColumn struct {
 	header  cell
 	right   bool
 	meaning string
-	cell    func(*analyzer.Connection) cell
+	cell    func(*record.Connection) cell
 }
 
 // connectionColumns are those there are. The arrows of the headers point from the side that is meant, and away from
 // the other: the client stands on the left.
 var connectionColumns = []connectionColumn{
-	{"id", cell{full: "ID"}, true, "number of the first packet", func(c *analyzer.Connection) cell { return cell{full: strconv.FormatUint(c.ID, 10), tone: faint} }},
-	{"start", cell{full: "START"}, false, "time of the first packet, UTC", func(c *analyzer.Connection) cell { return timeCell(c.Start) }},
-	{"end", cell{full: "END"}, false, "time of the last packet, UTC", func(c *analyzer.Connection) cell { return timeCell(c.End) }},
-	{"client", cell{full: "CLIENT"}, false, "address and port of the side that opened", func(c *analyzer.Connection) cell { return endpointCell(&c.Client) }},
-	{"server", cell{full: "SERVER"}, false, "address and port of the other side", func(c *analyzer.Connection) cell { return endpointCell(&c.Server) }},
+	{"id", cell{full: "ID"}, true, "number of the first packet", func(c *record.Connection) cell { return cell{full: strconv.FormatUint(c.ID, 10), tone: faint} }},
+	{"start", cell{full: "START"}, false, "time of the first packet, UTC", func(c *record.Connection) cell { return timeCell(c.Start) }},
+	{"end", cell{full: "END"}, false, "time of the last packet, UTC", func(c *record.Connection) cell { return timeCell(c.End) }},
+	{"client", cell{full: "CLIENT"}, false, "address and port of the side that opened", func(c *record.Connection) cell { return endpointCell(&c.Client) }},
+	{"server", cell{full: "SERVER"}, false, "address and port of the other side", func(c *record.Connection) cell { return endpointCell(&c.Server) }},
 	{"outcome", cell{full: "OUTCOME"}, false, "what became of the handshake", outcomeCell},
 	{"teardown", cell{full: "TEARDOWN"}, false, "how it was closed", teardownCell},
 	{"fate", cell{full: "FATE"}, false, "the teardown or, where there was none, the outcome", fateCell},
-	{"initiator", cell{full: "INITIATOR"}, false, "who began to close it", func(c *analyzer.Connection) cell { return cell{full: cmp.Or(c.Teardown.Initiator.String(), unknown)} }},
+	{"initiator", cell{full: "INITIATOR"}, false, "who began to close it", func(c *record.Connection) cell { return cell{full: cmp.Or(c.Teardown.Initiator.String(), unknown)} }},
 	{"states", cell{full: "STATES"}, false, "states at the end, client:server", statesCell},
-	{"ended_by", cell{full: "ENDED BY"}, false, "why the record ended", func(c *analyzer.Connection) cell { return cell{full: string(c.EndedBy)} }},
-	{"duration", cell{full: "LASTED"}, true, "from the first packet to the last", func(c *analyzer.Connection) cell { return cell{full: span(c.Duration)} }},
-	{"rtt", cell{full: "RTT"}, true, "round trip of the handshake, SYN to the SYN-ACK's ACK", func(c *analyzer.Connection) cell { return cell{full: span(handshakeRTT(c))} }},
-	{"server_rtt", cell{full: "RTT→"}, true, "the part of it between the capture and the server", func(c *analyzer.Connection) cell { return cell{full: span(c.Handshake.ServerRTT)} }},
-	{"client_rtt", cell{full: "←RTT"}, true, "the part of it between the capture and the client", func(c *analyzer.Connection) cell { return cell{full: span(c.Handshake.ClientRTT)} }},
-	{"client_bytes", cell{full: "BYTES→"}, true, "payload the client sent", func(c *analyzer.Connection) cell { return cell{full: amount(c.Client.Bytes)} }},
-	{"server_bytes", cell{full: "←BYTES"}, true, "payload the server sent", func(c *analyzer.Connection) cell { return cell{full: amount(c.Server.Bytes)} }},
-	{"client_packets", cell{full: "PKTS→"}, true, "packets the client sent", func(c *analyzer.Connection) cell { return cell{full: amount(c.Client.Packets)} }},
-	{"server_packets", cell{full: "←PKTS"}, true, "packets the server sent", func(c *analyzer.Connection) cell { return cell{full: amount(c.Server.Packets)} }},
+	{"ended_by", cell{full: "ENDED BY"}, false, "why the record ended", func(c *record.Connection) cell { return cell{full: string(c.EndedBy)} }},
+	{"duration", cell{full: "LASTED"}, true, "from the first packet to the last", func(c *record.Connection) cell { return cell{full: span(c.Duration)} }},
+	{"rtt", cell{full: "RTT"}, true, "round trip of the handshake, SYN to the SYN-ACK's ACK", func(c *record.Connection) cell { return cell{full: span(handshakeRTT(c))} }},
+	{"server_rtt", cell{full: "RTT→"}, true, "the part of it between the capture and the server", func(c *record.Connection) cell { return cell{full: span(c.Handshake.ServerRTT)} }},
+	{"client_rtt", cell{full: "←RTT"}, true, "the part of it between the capture and the client", func(c *record.Connection) cell { return cell{full: span(c.Handshake.ClientRTT)} }},
+	{"client_bytes", cell{full: "BYTES→"}, true, "payload the client sent", func(c *record.Connection) cell { return cell{full: amount(c.Client.Bytes)} }},
+	{"server_bytes", cell{full: "←BYTES"}, true, "payload the server sent", func(c *record.Connection) cell { return cell{full: amount(c.Server.Bytes)} }},
+	{"client_packets", cell{full: "PKTS→"}, true, "packets the client sent", func(c *record.Connection) cell { return cell{full: amount(c.Client.Packets)} }},
+	{"server_packets", cell{full: "←PKTS"}, true, "packets the server sent", func(c *record.Connection) cell { return cell{full: amount(c.Server.Packets)} }},
 	{"retransmitted", cell{full: "RETR"}, true, "retransmitted packets of both", retransmittedCell},
 	{"findings", cell{full: "FINDINGS", short: "FLAGS"}, false, "codes of the findings, worst first; short: E errors, W warnings, I others, and how many", findingsCell},
-	{"role", cell{full: "ROLE"}, false, "how the sides' roles are known", func(c *analyzer.Connection) cell { return cell{full: string(c.RoleEvidence)} }},
+	{"role", cell{full: "ROLE"}, false, "how the sides' roles are known", func(c *record.Connection) cell { return cell{full: string(c.RoleEvidence)} }},
 	{"encapsulation", cell{full: "INSIDE"}, false, "encapsulation, outermost first", encapsulationCell},
-	{"community_id", cell{full: "COMMUNITY ID"}, false, "Community ID v1", func(c *analyzer.Connection) cell { return cell{full: cmp.Or(c.CommunityID.String(), unknown)} }},
+	{"community_id", cell{full: "COMMUNITY ID"}, false, "Community ID v1", func(c *record.Connection) cell { return cell{full: cmp.Or(c.CommunityID.String(), unknown)} }},
 	{"zeek", cell{full: "ZEEK"}, false, "Zeek's conn_state and history", zeekCell},
 	{"tshark", cell{full: "TSHARK"}, true, "tshark's completeness", tsharkCell},
 }
@@ -108,9 +108,9 @@ func columnsByName(names []string) ([]connectionColumn, error) {
 	return columns, nil
 }
 
-func timeCell(t analyzer.Time) cell { return cell{full: clock(t), short: clockShort(t)} }
+func timeCell(t record.Time) cell { return cell{full: clock(t), short: clockShort(t)} }
 
-func endpointCell(p *analyzer.Endpoint) cell { return socketCell(netip.AddrPortFrom(p.IP, p.Port)) }
+func endpointCell(p *record.Endpoint) cell { return socketCell(netip.AddrPortFrom(p.IP, p.Port)) }
 
 func socketCell(s netip.AddrPort) cell { return cell{full: s.String(), short: shortSocket(s)} }
 
@@ -118,29 +118,29 @@ func ipCell(ip netip.Addr) cell {
 	return cell{full: ip.String(), short: cutMiddle(ip.String(), longestIPv4)}
 }
 
-func outcomeCell(c *analyzer.Connection) cell {
+func outcomeCell(c *record.Connection) cell {
 	outcome := c.Handshake.Outcome
-	tones := map[analyzer.Outcome]tone{
-		analyzer.OutcomeRefused: bad, analyzer.OutcomeUnreachable: bad, analyzer.OutcomeUnanswered: bad,
-		analyzer.OutcomeChallenged: alert, analyzer.OutcomeEmbryonic: alert, analyzer.OutcomeAborted: alert,
-		analyzer.OutcomeUnseen: faint, analyzer.OutcomePartial: faint, analyzer.OutcomeStray: faint,
+	tones := map[record.Outcome]tone{
+		record.OutcomeRefused: bad, record.OutcomeUnreachable: bad, record.OutcomeUnanswered: bad,
+		record.OutcomeChallenged: alert, record.OutcomeEmbryonic: alert, record.OutcomeAborted: alert,
+		record.OutcomeUnseen: faint, record.OutcomePartial: faint, record.OutcomeStray: faint,
 	}
 	return cell{full: string(outcome), tone: tones[outcome]}
 }
 
-func teardownCell(c *analyzer.Connection) cell {
+func teardownCell(c *record.Connection) cell {
 	kind := c.Teardown.Kind
-	tones := map[analyzer.TeardownKind]tone{
-		analyzer.TeardownReset: bad, analyzer.TeardownHalfClosed: alert, analyzer.TeardownIncomplete: alert,
+	tones := map[record.TeardownKind]tone{
+		record.TeardownReset: bad, record.TeardownHalfClosed: alert, record.TeardownIncomplete: alert,
 	}
-	if kind == analyzer.TeardownNone {
+	if kind == record.TeardownNone {
 		return cell{full: unknown}
 	}
 	return cell{full: string(kind), tone: tones[kind]}
 }
 
-func fateCell(c *analyzer.Connection) cell {
-	if c.Teardown.Kind == analyzer.TeardownNone {
+func fateCell(c *record.Connection) cell {
+	if c.Teardown.Kind == record.TeardownNone {
 		return outcomeCell(c)
 	}
 	return teardownCell(c)
@@ -153,14 +153,14 @@ var shortStates = map[tcpstate.State]string{
 	tcpstate.Closing: "CLOSING", tcpstate.LastAck: "LASTACK", tcpstate.TimeWait: "TIMEW",
 }
 
-func statesCell(c *analyzer.Connection) cell {
-	full := func(s analyzer.StateOrNone) string {
+func statesCell(c *record.Connection) cell {
+	full := func(s record.StateOrNone) string {
 		if !s.Known {
 			return unknown
 		}
 		return s.State.String()
 	}
-	short := func(s analyzer.StateOrNone) string {
+	short := func(s record.StateOrNone) string {
 		if !s.Known {
 			return unknown
 		}
@@ -170,7 +170,7 @@ func statesCell(c *analyzer.Connection) cell {
 		full:  full(c.Client.State) + ":" + full(c.Server.State),
 		short: short(c.Client.State) + ":" + short(c.Server.State),
 	}
-	open := func(s analyzer.StateOrNone) bool { return s.Known && s.State == tcpstate.Established }
+	open := func(s record.StateOrNone) bool { return s.Known && s.State == tcpstate.Established }
 	if open(c.Client.State) && open(c.Server.State) {
 		states.tone = good
 	}
@@ -178,30 +178,30 @@ func statesCell(c *analyzer.Connection) cell {
 }
 
 // handshakeRTT is the whole round trip, wherever on the path the capture was taken.
-func handshakeRTT(c *analyzer.Connection) analyzer.Duration {
-	if c.Handshake.ServerRTT == analyzer.NoDuration || c.Handshake.ClientRTT == analyzer.NoDuration {
-		return analyzer.NoDuration
+func handshakeRTT(c *record.Connection) record.Duration {
+	if c.Handshake.ServerRTT == record.NoDuration || c.Handshake.ClientRTT == record.NoDuration {
+		return record.NoDuration
 	}
 	return c.Handshake.ServerRTT + c.Handshake.ClientRTT
 }
 
-func retransmittedCell(c *analyzer.Connection) cell {
+func retransmittedCell(c *record.Connection) cell {
 	return some(c.Client.RetransmittedPackets + c.Server.RetransmittedPackets)
 }
 
 // severities are from the worst to the least.
 var severities = [...]struct {
-	severity analyzer.Severity
+	severity record.Severity
 	letter   string
 	tone     tone
 }{
-	{analyzer.Error, "E", bad},
-	{analyzer.Warning, "W", alert},
-	{analyzer.Info, "I", calm},
+	{record.Error, "E", bad},
+	{record.Warning, "W", alert},
+	{record.Info, "I", calm},
 }
 
 // severityRank is the place in severities; what is not there counts as the least.
-func severityRank(s analyzer.Severity) int {
+func severityRank(s record.Severity) int {
 	for i := range severities {
 		if severities[i].severity == s {
 			return i
@@ -211,14 +211,14 @@ func severityRank(s analyzer.Severity) int {
 }
 
 // countSeverities counts findings by the places of severities.
-func countSeverities(findings []analyzer.Finding) (counts [len(severities)]int) {
+func countSeverities(findings []record.Finding) (counts [len(severities)]int) {
 	for i := range findings {
 		counts[severityRank(findings[i].Severity)]++
 	}
 	return counts
 }
 
-func findingsCell(c *analyzer.Connection) cell {
+func findingsCell(c *record.Connection) cell {
 	if len(c.Findings) == 0 {
 		return cell{}
 	}
@@ -250,21 +250,21 @@ func findingsCell(c *analyzer.Connection) cell {
 	return cell{strings.Join(full, " "), strings.Join(short, " "), severities[worst].tone}
 }
 
-func encapsulationCell(c *analyzer.Connection) cell {
+func encapsulationCell(c *record.Connection) cell {
 	if len(c.Encapsulation) == 0 {
 		return cell{full: unknown}
 	}
 	return cell{full: string(appendEncapsulation(nil, c.Encapsulation))}
 }
 
-func zeekCell(c *analyzer.Connection) cell {
+func zeekCell(c *record.Connection) cell {
 	if c.Zeek == nil {
 		return cell{full: unknown}
 	}
 	return cell{full: c.Zeek.ConnState + " " + c.Zeek.History, short: c.Zeek.ConnState}
 }
 
-func tsharkCell(c *analyzer.Connection) cell {
+func tsharkCell(c *record.Connection) cell {
 	if c.Tshark == nil {
 		return cell{full: unknown}
 	}

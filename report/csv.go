@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -32,7 +32,7 @@ type CSV struct {
 func NewCSV(w io.Writer) *CSV { return &CSV{w: csv.NewWriter(w)} }
 
 // Connection writes the row of a connection.
-func (v *CSV) Connection(c *analyzer.Connection) error {
+func (v *CSV) Connection(c *record.Connection) error {
 	if err := v.header(); err != nil {
 		return err
 	}
@@ -80,88 +80,88 @@ func (v *CSV) header() error {
 // A csvColumn appends the value of one field; "null" if it is not known.
 type csvColumn struct {
 	name   string
-	append func([]byte, *analyzer.Connection) []byte
+	append func([]byte, *record.Connection) []byte
 }
 
 var csvColumns = slices.Concat(
 	[]csvColumn{
-		{"id", func(b []byte, c *analyzer.Connection) []byte { return strconv.AppendUint(b, c.ID, 10) }},
-		{"previous_id", func(b []byte, c *analyzer.Connection) []byte { return appendPacket(b, c.PreviousID) }},
-		{"community_id", func(b []byte, c *analyzer.Connection) []byte { return c.CommunityID.Append(b) }},
-		{"encapsulation", func(b []byte, c *analyzer.Connection) []byte { return appendEncapsulation(b, c.Encapsulation) }},
-		{"start", func(b []byte, c *analyzer.Connection) []byte { return appendTimeField(b, c.Start) }},
-		{"end", func(b []byte, c *analyzer.Connection) []byte { return appendTimeField(b, c.End) }},
-		{"duration_s", func(b []byte, c *analyzer.Connection) []byte { return c.Duration.Append(b) }},
-		{"ended_by", func(b []byte, c *analyzer.Connection) []byte { return append(b, c.EndedBy...) }},
-		{"role_evidence", func(b []byte, c *analyzer.Connection) []byte { return append(b, c.RoleEvidence...) }},
+		{"id", func(b []byte, c *record.Connection) []byte { return strconv.AppendUint(b, c.ID, 10) }},
+		{"previous_id", func(b []byte, c *record.Connection) []byte { return appendPacket(b, c.PreviousID) }},
+		{"community_id", func(b []byte, c *record.Connection) []byte { return c.CommunityID.Append(b) }},
+		{"encapsulation", func(b []byte, c *record.Connection) []byte { return appendEncapsulation(b, c.Encapsulation) }},
+		{"start", func(b []byte, c *record.Connection) []byte { return appendTimeField(b, c.Start) }},
+		{"end", func(b []byte, c *record.Connection) []byte { return appendTimeField(b, c.End) }},
+		{"duration_s", func(b []byte, c *record.Connection) []byte { return c.Duration.Append(b) }},
+		{"ended_by", func(b []byte, c *record.Connection) []byte { return append(b, c.EndedBy...) }},
+		{"role_evidence", func(b []byte, c *record.Connection) []byte { return append(b, c.RoleEvidence...) }},
 	},
-	endpointColumns("client", func(c *analyzer.Connection) *analyzer.Endpoint { return &c.Client }),
-	endpointColumns("server", func(c *analyzer.Connection) *analyzer.Endpoint { return &c.Server }),
+	endpointColumns("client", func(c *record.Connection) *record.Endpoint { return &c.Client }),
+	endpointColumns("server", func(c *record.Connection) *record.Endpoint { return &c.Server }),
 	[]csvColumn{
-		{"handshake.outcome", func(b []byte, c *analyzer.Connection) []byte { return append(b, c.Handshake.Outcome...) }},
-		{"handshake.syn_at", func(b []byte, c *analyzer.Connection) []byte { return appendTimeField(b, c.Handshake.SynAt) }},
-		{"handshake.syn_packet", func(b []byte, c *analyzer.Connection) []byte { return appendPacket(b, c.Handshake.SynPacket) }},
-		{"handshake.syn_ack_at", func(b []byte, c *analyzer.Connection) []byte { return appendTimeField(b, c.Handshake.SynAckAt) }},
-		{"handshake.syn_ack_packet", func(b []byte, c *analyzer.Connection) []byte { return appendPacket(b, c.Handshake.SynAckPacket) }},
-		{"handshake.ack_at", func(b []byte, c *analyzer.Connection) []byte { return appendTimeField(b, c.Handshake.AckAt) }},
-		{"handshake.ack_packet", func(b []byte, c *analyzer.Connection) []byte { return appendPacket(b, c.Handshake.AckPacket) }},
-		{"handshake.server_rtt_s", func(b []byte, c *analyzer.Connection) []byte { return c.Handshake.ServerRTT.Append(b) }},
-		{"handshake.client_rtt_s", func(b []byte, c *analyzer.Connection) []byte { return c.Handshake.ClientRTT.Append(b) }},
-		{"teardown.kind", func(b []byte, c *analyzer.Connection) []byte { return append(b, c.Teardown.Kind...) }},
-		{"teardown.initiator", func(b []byte, c *analyzer.Connection) []byte { return append(b, c.Teardown.Initiator.String()...) }},
-		{"teardown.at", func(b []byte, c *analyzer.Connection) []byte { return appendTimeField(b, c.Teardown.At) }},
-		{"teardown.half_closed_s", func(b []byte, c *analyzer.Connection) []byte { return c.Teardown.HalfClosed.Append(b) }},
-		resetColumn("by", func(b []byte, r *analyzer.Reset) []byte { return append(b, r.By.String()...) }),
-		resetColumn("packet", func(b []byte, r *analyzer.Reset) []byte { return appendPacket(b, r.Packet) }),
-		resetColumn("receiver_state", func(b []byte, r *analyzer.Reset) []byte { return appendStateName(b, r.ReceiverState) }),
-		resetColumn("answers", func(b []byte, r *analyzer.Reset) []byte { return append(b, r.Answers...) }),
+		{"handshake.outcome", func(b []byte, c *record.Connection) []byte { return append(b, c.Handshake.Outcome...) }},
+		{"handshake.syn_at", func(b []byte, c *record.Connection) []byte { return appendTimeField(b, c.Handshake.SynAt) }},
+		{"handshake.syn_packet", func(b []byte, c *record.Connection) []byte { return appendPacket(b, c.Handshake.SynPacket) }},
+		{"handshake.syn_ack_at", func(b []byte, c *record.Connection) []byte { return appendTimeField(b, c.Handshake.SynAckAt) }},
+		{"handshake.syn_ack_packet", func(b []byte, c *record.Connection) []byte { return appendPacket(b, c.Handshake.SynAckPacket) }},
+		{"handshake.ack_at", func(b []byte, c *record.Connection) []byte { return appendTimeField(b, c.Handshake.AckAt) }},
+		{"handshake.ack_packet", func(b []byte, c *record.Connection) []byte { return appendPacket(b, c.Handshake.AckPacket) }},
+		{"handshake.server_rtt_s", func(b []byte, c *record.Connection) []byte { return c.Handshake.ServerRTT.Append(b) }},
+		{"handshake.client_rtt_s", func(b []byte, c *record.Connection) []byte { return c.Handshake.ClientRTT.Append(b) }},
+		{"teardown.kind", func(b []byte, c *record.Connection) []byte { return append(b, c.Teardown.Kind...) }},
+		{"teardown.initiator", func(b []byte, c *record.Connection) []byte { return append(b, c.Teardown.Initiator.String()...) }},
+		{"teardown.at", func(b []byte, c *record.Connection) []byte { return appendTimeField(b, c.Teardown.At) }},
+		{"teardown.half_closed_s", func(b []byte, c *record.Connection) []byte { return c.Teardown.HalfClosed.Append(b) }},
+		resetColumn("by", func(b []byte, r *record.Reset) []byte { return append(b, r.By.String()...) }),
+		resetColumn("packet", func(b []byte, r *record.Reset) []byte { return appendPacket(b, r.Packet) }),
+		resetColumn("receiver_state", func(b []byte, r *record.Reset) []byte { return appendStateName(b, r.ReceiverState) }),
+		resetColumn("answers", func(b []byte, r *record.Reset) []byte { return append(b, r.Answers...) }),
 	},
-	timeWaitColumns(analyzer.Client),
-	timeWaitColumns(analyzer.Server),
+	timeWaitColumns(record.Client),
+	timeWaitColumns(record.Server),
 	[]csvColumn{
-		halfOpenColumn("survivor", func(b []byte, h *analyzer.HalfOpen) []byte { return append(b, h.Survivor.String()...) }),
-		halfOpenColumn("since", func(b []byte, h *analyzer.HalfOpen) []byte { return appendTimeField(b, h.Since) }),
-		halfOpenColumn("at", func(b []byte, h *analyzer.HalfOpen) []byte { return appendTimeField(b, h.At) }),
-		halfOpenColumn("discovered_by", func(b []byte, h *analyzer.HalfOpen) []byte { return append(b, h.DiscoveredBy...) }),
-		{"findings", func(b []byte, c *analyzer.Connection) []byte {
+		halfOpenColumn("survivor", func(b []byte, h *record.HalfOpen) []byte { return append(b, h.Survivor.String()...) }),
+		halfOpenColumn("since", func(b []byte, h *record.HalfOpen) []byte { return appendTimeField(b, h.Since) }),
+		halfOpenColumn("at", func(b []byte, h *record.HalfOpen) []byte { return appendTimeField(b, h.At) }),
+		halfOpenColumn("discovered_by", func(b []byte, h *record.HalfOpen) []byte { return append(b, h.DiscoveredBy...) }),
+		{"findings", func(b []byte, c *record.Connection) []byte {
 			for i := range c.Findings {
 				b = append(appendSpace(b, i), c.Findings[i].Code...)
 			}
 			return b
 		}},
-		{"zeek.conn_state", func(b []byte, c *analyzer.Connection) []byte {
+		{"zeek.conn_state", func(b []byte, c *record.Connection) []byte {
 			if c.Zeek == nil {
 				return b
 			}
 			return append(b, c.Zeek.ConnState...)
 		}},
-		{"zeek.history", func(b []byte, c *analyzer.Connection) []byte {
+		{"zeek.history", func(b []byte, c *record.Connection) []byte {
 			if c.Zeek == nil {
 				return b
 			}
 			return append(b, c.Zeek.History...)
 		}},
-		{"tshark.completeness", func(b []byte, c *analyzer.Connection) []byte {
+		{"tshark.completeness", func(b []byte, c *record.Connection) []byte {
 			if c.Tshark == nil {
 				return b
 			}
 			return strconv.AppendInt(b, int64(c.Tshark.Completeness), 10)
 		}},
-		resetColumn("idle_s", func(b []byte, r *analyzer.Reset) []byte { return r.Idle.Append(b) }),
-		timeWaitColumn(analyzer.Client, "reuse_proven", func(b []byte, t *analyzer.TimeWait) []byte { return appendAnswer(b, t.ReuseProven) }),
-		timeWaitColumn(analyzer.Server, "reuse_proven", func(b []byte, t *analyzer.TimeWait) []byte { return appendAnswer(b, t.ReuseProven) }),
+		resetColumn("idle_s", func(b []byte, r *record.Reset) []byte { return r.Idle.Append(b) }),
+		timeWaitColumn(record.Client, "reuse_proven", func(b []byte, t *record.TimeWait) []byte { return appendAnswer(b, t.ReuseProven) }),
+		timeWaitColumn(record.Server, "reuse_proven", func(b []byte, t *record.TimeWait) []byte { return appendAnswer(b, t.ReuseProven) }),
 	},
 )
 
-func endpointColumns(side string, of func(*analyzer.Connection) *analyzer.Endpoint) []csvColumn {
-	column := func(name string, value func([]byte, *analyzer.Endpoint) []byte) csvColumn {
-		return csvColumn{side + "." + name, func(b []byte, c *analyzer.Connection) []byte { return value(b, of(c)) }}
+func endpointColumns(side string, of func(*record.Connection) *record.Endpoint) []csvColumn {
+	column := func(name string, value func([]byte, *record.Endpoint) []byte) csvColumn {
+		return csvColumn{side + "." + name, func(b []byte, c *record.Connection) []byte { return value(b, of(c)) }}
 	}
-	count := func(name string, n func(*analyzer.Endpoint) uint64) csvColumn {
-		return column(name, func(b []byte, p *analyzer.Endpoint) []byte { return strconv.AppendUint(b, n(p), 10) })
+	count := func(name string, n func(*record.Endpoint) uint64) csvColumn {
+		return column(name, func(b []byte, p *record.Endpoint) []byte { return strconv.AppendUint(b, n(p), 10) })
 	}
-	fin := func(name string, value func([]byte, *analyzer.Fin) []byte) csvColumn {
-		return column("fin."+name, func(b []byte, p *analyzer.Endpoint) []byte {
+	fin := func(name string, value func([]byte, *record.Fin) []byte) csvColumn {
+		return column("fin."+name, func(b []byte, p *record.Endpoint) []byte {
 			if p.Fin == nil {
 				return b
 			}
@@ -169,25 +169,25 @@ func endpointColumns(side string, of func(*analyzer.Connection) *analyzer.Endpoi
 		})
 	}
 	return []csvColumn{
-		column("ip", func(b []byte, p *analyzer.Endpoint) []byte { return p.IP.AppendTo(b) }),
-		count("port", func(p *analyzer.Endpoint) uint64 { return uint64(p.Port) }),
-		column("isn", func(b []byte, p *analyzer.Endpoint) []byte { return appendSeq(b, p.ISN) }),
-		column("isn_evidence", func(b []byte, p *analyzer.Endpoint) []byte { return append(b, p.ISNEvidence...) }),
-		column("syn_acked", func(b []byte, p *analyzer.Endpoint) []byte { return appendAnswer(b, p.SynAcked) }),
-		count("syns", func(p *analyzer.Endpoint) uint64 { return p.Syns }),
-		count("fins", func(p *analyzer.Endpoint) uint64 { return p.Fins }),
-		count("rsts", func(p *analyzer.Endpoint) uint64 { return p.Rsts }),
-		fin("seq", func(b []byte, f *analyzer.Fin) []byte { return strconv.AppendUint(b, uint64(f.Seq), 10) }),
-		fin("packet", func(b []byte, f *analyzer.Fin) []byte { return appendPacket(b, f.Packet) }),
-		fin("acked", func(b []byte, f *analyzer.Fin) []byte { return appendAnswer(b, f.Acked) }),
-		count("packets", func(p *analyzer.Endpoint) uint64 { return p.Packets }),
-		count("capture_duplicates", func(p *analyzer.Endpoint) uint64 { return p.CaptureDuplicates }),
-		count("bytes", func(p *analyzer.Endpoint) uint64 { return p.Bytes }),
-		count("retransmitted_packets", func(p *analyzer.Endpoint) uint64 { return p.RetransmittedPackets }),
-		count("keepalives", func(p *analyzer.Endpoint) uint64 { return p.Keepalives }),
-		count("zero_window_probes", func(p *analyzer.Endpoint) uint64 { return p.ZeroWindowProbes }),
-		column("state", func(b []byte, p *analyzer.Endpoint) []byte { return appendStateName(b, p.State) }),
-		column("states", func(b []byte, p *analyzer.Endpoint) []byte {
+		column("ip", func(b []byte, p *record.Endpoint) []byte { return p.IP.AppendTo(b) }),
+		count("port", func(p *record.Endpoint) uint64 { return uint64(p.Port) }),
+		column("isn", func(b []byte, p *record.Endpoint) []byte { return appendSeq(b, p.ISN) }),
+		column("isn_evidence", func(b []byte, p *record.Endpoint) []byte { return append(b, p.ISNEvidence...) }),
+		column("syn_acked", func(b []byte, p *record.Endpoint) []byte { return appendAnswer(b, p.SynAcked) }),
+		count("syns", func(p *record.Endpoint) uint64 { return p.Syns }),
+		count("fins", func(p *record.Endpoint) uint64 { return p.Fins }),
+		count("rsts", func(p *record.Endpoint) uint64 { return p.Rsts }),
+		fin("seq", func(b []byte, f *record.Fin) []byte { return strconv.AppendUint(b, uint64(f.Seq), 10) }),
+		fin("packet", func(b []byte, f *record.Fin) []byte { return appendPacket(b, f.Packet) }),
+		fin("acked", func(b []byte, f *record.Fin) []byte { return appendAnswer(b, f.Acked) }),
+		count("packets", func(p *record.Endpoint) uint64 { return p.Packets }),
+		count("capture_duplicates", func(p *record.Endpoint) uint64 { return p.CaptureDuplicates }),
+		count("bytes", func(p *record.Endpoint) uint64 { return p.Bytes }),
+		count("retransmitted_packets", func(p *record.Endpoint) uint64 { return p.RetransmittedPackets }),
+		count("keepalives", func(p *record.Endpoint) uint64 { return p.Keepalives }),
+		count("zero_window_probes", func(p *record.Endpoint) uint64 { return p.ZeroWindowProbes }),
+		column("state", func(b []byte, p *record.Endpoint) []byte { return appendStateName(b, p.State) }),
+		column("states", func(b []byte, p *record.Endpoint) []byte {
 			for i := range p.States {
 				b = append(appendSpace(b, i), p.States[i].State.String()...)
 			}
@@ -196,8 +196,8 @@ func endpointColumns(side string, of func(*analyzer.Connection) *analyzer.Endpoi
 	}
 }
 
-func resetColumn(name string, value func([]byte, *analyzer.Reset) []byte) csvColumn {
-	return csvColumn{"teardown.reset." + name, func(b []byte, c *analyzer.Connection) []byte {
+func resetColumn(name string, value func([]byte, *record.Reset) []byte) csvColumn {
+	return csvColumn{"teardown.reset." + name, func(b []byte, c *record.Connection) []byte {
 		if c.Teardown.Reset == nil {
 			return b
 		}
@@ -205,8 +205,8 @@ func resetColumn(name string, value func([]byte, *analyzer.Reset) []byte) csvCol
 	}}
 }
 
-func timeWaitColumn(side analyzer.Side, name string, value func([]byte, *analyzer.TimeWait) []byte) csvColumn {
-	return csvColumn{"time_wait." + side.String() + "." + name, func(b []byte, c *analyzer.Connection) []byte {
+func timeWaitColumn(side record.Side, name string, value func([]byte, *record.TimeWait) []byte) csvColumn {
+	return csvColumn{"time_wait." + side.String() + "." + name, func(b []byte, c *record.Connection) []byte {
 		for i := range c.TimeWait {
 			if c.TimeWait[i].Side == side {
 				return value(b, &c.TimeWait[i])
@@ -216,19 +216,19 @@ func timeWaitColumn(side analyzer.Side, name string, value func([]byte, *analyze
 	}}
 }
 
-func timeWaitColumns(side analyzer.Side) []csvColumn {
+func timeWaitColumns(side record.Side) []csvColumn {
 	return []csvColumn{
-		timeWaitColumn(side, "entered", func(b []byte, t *analyzer.TimeWait) []byte { return appendTimeField(b, t.Entered) }),
-		timeWaitColumn(side, "restarts", func(b []byte, t *analyzer.TimeWait) []byte { return strconv.AppendUint(b, t.Restarts, 10) }),
-		timeWaitColumn(side, "two_msl_s", func(b []byte, t *analyzer.TimeWait) []byte { return t.TwoMSL.Append(b) }),
-		timeWaitColumn(side, "expires", func(b []byte, t *analyzer.TimeWait) []byte { return appendTimeField(b, t.Expires) }),
-		timeWaitColumn(side, "ended_by", func(b []byte, t *analyzer.TimeWait) []byte { return append(b, t.EndedBy...) }),
-		timeWaitColumn(side, "observed_s", func(b []byte, t *analyzer.TimeWait) []byte { return t.Observed.Append(b) }),
+		timeWaitColumn(side, "entered", func(b []byte, t *record.TimeWait) []byte { return appendTimeField(b, t.Entered) }),
+		timeWaitColumn(side, "restarts", func(b []byte, t *record.TimeWait) []byte { return strconv.AppendUint(b, t.Restarts, 10) }),
+		timeWaitColumn(side, "two_msl_s", func(b []byte, t *record.TimeWait) []byte { return t.TwoMSL.Append(b) }),
+		timeWaitColumn(side, "expires", func(b []byte, t *record.TimeWait) []byte { return appendTimeField(b, t.Expires) }),
+		timeWaitColumn(side, "ended_by", func(b []byte, t *record.TimeWait) []byte { return append(b, t.EndedBy...) }),
+		timeWaitColumn(side, "observed_s", func(b []byte, t *record.TimeWait) []byte { return t.Observed.Append(b) }),
 	}
 }
 
-func halfOpenColumn(name string, value func([]byte, *analyzer.HalfOpen) []byte) csvColumn {
-	return csvColumn{"half_open." + name, func(b []byte, c *analyzer.Connection) []byte {
+func halfOpenColumn(name string, value func([]byte, *record.HalfOpen) []byte) csvColumn {
+	return csvColumn{"half_open." + name, func(b []byte, c *record.Connection) []byte {
 		if c.HalfOpen == nil {
 			return b
 		}
@@ -247,15 +247,15 @@ func appendEncapsulation(b []byte, layers []flows.Layer) []byte {
 	return b
 }
 
-func appendStateName(b []byte, s analyzer.StateOrNone) []byte {
+func appendStateName(b []byte, s record.StateOrNone) []byte {
 	if !s.Known {
 		return b
 	}
 	return append(b, s.State.String()...)
 }
 
-func appendTimeField(b []byte, t analyzer.Time) []byte {
-	if t == analyzer.NoTime {
+func appendTimeField(b []byte, t record.Time) []byte {
+	if t == record.NoTime {
 		return b
 	}
 	return appendMoment(b, t)

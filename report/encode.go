@@ -9,7 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -26,7 +26,7 @@ type encoder struct {
 	}
 }
 
-func (e *encoder) appendConnection(b []byte, c *analyzer.Connection) []byte {
+func (e *encoder) appendConnection(b []byte, c *record.Connection) []byte {
 	b = append(b, `{"record":`...)
 	b = appendString(b, c.Record)
 	b = append(b, `,"schema":`...)
@@ -93,7 +93,7 @@ func (e *encoder) appendConnection(b []byte, c *analyzer.Connection) []byte {
 	return append(b, '}')
 }
 
-func (e *encoder) appendEndpoint(b []byte, p *analyzer.Endpoint) []byte {
+func (e *encoder) appendEndpoint(b []byte, p *record.Endpoint) []byte {
 	b = append(b, `{"ip":"`...)
 	b = p.IP.AppendTo(b)
 	b = append(b, `","port":`...)
@@ -159,7 +159,7 @@ var stateOpenings = func() (list [tcpstate.TimeWait + 1]string) {
 	return list
 }()
 
-func (e *encoder) appendHandshake(b []byte, h *analyzer.Handshake) []byte {
+func (e *encoder) appendHandshake(b []byte, h *record.Handshake) []byte {
 	b = append(b, `{"outcome":`...)
 	b = appendString(b, string(h.Outcome))
 	b = append(b, `,"syn_at":`...)
@@ -181,7 +181,7 @@ func (e *encoder) appendHandshake(b []byte, h *analyzer.Handshake) []byte {
 	return append(b, '}')
 }
 
-func (e *encoder) appendTeardown(b []byte, t *analyzer.Teardown) []byte {
+func (e *encoder) appendTeardown(b []byte, t *record.Teardown) []byte {
 	b = append(b, `{"kind":`...)
 	b = appendString(b, string(t.Kind))
 	b = append(b, `,"initiator":`...)
@@ -207,7 +207,7 @@ func (e *encoder) appendTeardown(b []byte, t *analyzer.Teardown) []byte {
 	return append(b, "}}"...)
 }
 
-func (e *encoder) appendTimeWait(b []byte, t *analyzer.TimeWait) []byte {
+func (e *encoder) appendTimeWait(b []byte, t *record.TimeWait) []byte {
 	b = append(b, `{"side":`...)
 	b = appendSide(b, t.Side)
 	b = append(b, `,"entered":`...)
@@ -227,7 +227,7 @@ func (e *encoder) appendTimeWait(b []byte, t *analyzer.TimeWait) []byte {
 	return append(b, '}')
 }
 
-func (e *encoder) appendTimeWaitHolding(b []byte, h *analyzer.TimeWaitHolding) []byte {
+func (e *encoder) appendTimeWaitHolding(b []byte, h *record.TimeWaitHolding) []byte {
 	b = append(b, `{"record":`...)
 	b = appendString(b, h.Record)
 	b = append(b, `,"schema":`...)
@@ -261,7 +261,7 @@ func (e *encoder) appendTimeWaitHolding(b []byte, h *analyzer.TimeWaitHolding) [
 	return append(b, "}}"...)
 }
 
-func (e *encoder) appendTimeWaitHolder(b []byte, h *analyzer.TimeWaitHolder) []byte {
+func (e *encoder) appendTimeWaitHolder(b []byte, h *record.TimeWaitHolder) []byte {
 	b = append(b, `{"ip":"`...)
 	b = h.IP.AppendTo(b)
 	b = append(b, `","port":`...)
@@ -297,7 +297,7 @@ func (e *encoder) appendTimeWaitHolder(b []byte, h *analyzer.TimeWaitHolder) []b
 	return append(b, '}')
 }
 
-func (e *encoder) appendHalfOpen(b []byte, h *analyzer.HalfOpen) []byte {
+func (e *encoder) appendHalfOpen(b []byte, h *record.HalfOpen) []byte {
 	if h == nil {
 		return append(b, "null"...)
 	}
@@ -313,8 +313,8 @@ func (e *encoder) appendHalfOpen(b []byte, h *analyzer.HalfOpen) []byte {
 }
 
 // appendTime appends what analyzer.Time.MarshalJSON gives.
-func (e *encoder) appendTime(b []byte, t analyzer.Time) []byte {
-	if t == analyzer.NoTime {
+func (e *encoder) appendTime(b []byte, t record.Time) []byte {
+	if t == record.NoTime {
 		return append(b, "null"...)
 	}
 	number := int64(t) / 1e9
@@ -334,7 +334,7 @@ func (e *encoder) appendTime(b []byte, t analyzer.Time) []byte {
 }
 
 // appendMoment appends what analyzer.Time.Append gives for a time that is known, in a tenth of its time.
-func appendMoment(b []byte, t analyzer.Time) []byte {
+func appendMoment(b []byte, t record.Time) []byte {
 	const nanosecondsOfDay = 24 * 3600 * 1e9
 	days, ofDay := int64(t)/nanosecondsOfDay, int64(t)%nanosecondsOfDay
 	if ofDay < 0 { // before 1970
@@ -427,7 +427,7 @@ func twoDigits(n uint64) uint64 {
 	return tens | (n-10*tens)<<8
 }
 
-func appendFinding(b []byte, f *analyzer.Finding) []byte {
+func appendFinding(b []byte, f *record.Finding) []byte {
 	b = append(b, `{"code":`...)
 	b = appendString(b, f.Code)
 	b = append(b, `,"severity":`...)
@@ -456,7 +456,7 @@ func appendLayer(b []byte, l *flows.Layer) []byte {
 	return append(b, '}')
 }
 
-func appendState(b []byte, s analyzer.StateOrNone) []byte {
+func appendState(b []byte, s record.StateOrNone) []byte {
 	if !s.Known {
 		return append(b, "null"...)
 	}
@@ -465,25 +465,25 @@ func appendState(b []byte, s analyzer.StateOrNone) []byte {
 	return append(b, '"')
 }
 
-func appendSeq(b []byte, s analyzer.Seq) []byte {
+func appendSeq(b []byte, s record.Seq) []byte {
 	if !s.Known {
 		return append(b, "null"...)
 	}
 	return appendNumber(b, uint64(s.Number))
 }
 
-func appendPacket(b []byte, p analyzer.PacketNumber) []byte {
+func appendPacket(b []byte, p record.PacketNumber) []byte {
 	if p == 0 {
 		return append(b, "null"...)
 	}
 	return appendNumber(b, uint64(p))
 }
 
-func appendAnswer(b []byte, a analyzer.Answer) []byte {
+func appendAnswer(b []byte, a record.Answer) []byte {
 	switch a {
-	case analyzer.Yes:
+	case record.Yes:
 		return append(b, "true"...)
-	case analyzer.No:
+	case record.No:
 		return append(b, "false"...)
 	default:
 		return append(b, "null"...)
@@ -498,18 +498,18 @@ func appendWord(b []byte, s string) []byte {
 	return appendString(b, s)
 }
 
-func appendEvidence(b []byte, e analyzer.Evidence) []byte {
-	if e == analyzer.Seen { // which it mostly is
+func appendEvidence(b []byte, e record.Evidence) []byte {
+	if e == record.Seen { // which it mostly is
 		return append(b, `"seen"`...)
 	}
 	return appendWord(b, string(e))
 }
 
-func appendSide(b []byte, s analyzer.Side) []byte {
+func appendSide(b []byte, s record.Side) []byte {
 	switch s {
-	case analyzer.Client:
+	case record.Client:
 		return append(b, `"client"`...)
-	case analyzer.Server:
+	case record.Server:
 		return append(b, `"server"`...)
 	default:
 		return append(b, "null"...)

@@ -7,15 +7,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
-
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
+	"pgregory.net/rapid"
 )
 
 // reference is the connection by encoding/json. Only the layers take a detour, for flows.Layer leaves it to the reader
 // of HasID to say null.
-func reference(t interface{ Fatal(...any) }, c *analyzer.Connection) string {
+func reference(t interface{ Fatal(...any) }, c *record.Connection) string {
 	type layer struct {
 		Kind string  `json:"kind"`
 		ID   *uint32 `json:"id"`
@@ -87,7 +86,7 @@ func FuzzString(f *testing.F) {
 
 func TestListsAreNeverNull(t *testing.T) {
 	var got map[string]any
-	if err := json.Unmarshal(new(encoder).appendConnection(nil, &analyzer.Connection{Findings: []analyzer.Finding{{}}}), &got); err != nil {
+	if err := json.Unmarshal(new(encoder).appendConnection(nil, &record.Connection{Findings: []record.Finding{{}}}), &got); err != nil {
 		t.Fatal(err)
 	}
 	client := got["client"].(map[string]any)

@@ -1,12 +1,10 @@
 package report
 
-import (
-	"github.com/tcplife/tcplife/analyzer"
-)
+import "github.com/tcplife/tcplife/analyzer/record"
 
 // Ending is what is known once the last packet was read.
 type Ending struct {
-	Result  *analyzer.Result
+	Result  *record.Result
 	Capture *Capture
 }
 
@@ -48,8 +46,8 @@ type Capture struct {
 	Files        []string          `json:"files"`  // as named by the user, "-" for standard input; in the order given
 	Packets      uint64            `json:"packets"`
 	Bytes        uint64            `json:"bytes"`      // of all packets, as they were on the wire
-	First        analyzer.Time     `json:"first"`      // time of the earliest packet
-	Last         analyzer.Time     `json:"last"`       // time of the latest packet
+	First        record.Time       `json:"first"`      // time of the earliest packet
+	Last         record.Time       `json:"last"`       // time of the latest packet
 	Untimed      uint64            `json:"untimed"`    // packets whose capture format gives them no time; they got the one before
 	LinkTypes    map[string]uint64 `json:"link_types"` // packets by the name of their link type
 	Decoded      map[string]uint64 `json:"decoded"`    // packets by what they were

@@ -6,41 +6,41 @@ import (
 	"os"
 	"strings"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/report"
 )
 
 // refused is a connection to a port on which nothing listened.
-func refused() *analyzer.Connection {
-	closed := analyzer.StateOrNone{State: tcpstate.Closed, Known: true}
-	return &analyzer.Connection{
-		Record: "connection", Schema: analyzer.Schema, ID: 1,
+func refused() *record.Connection {
+	closed := record.StateOrNone{State: tcpstate.Closed, Known: true}
+	return &record.Connection{
+		Record: "connection", Schema: record.Schema, ID: 1,
 		Start: 1_700_000_000_000_000_000, End: 1_700_000_000_000_310_000, Duration: 310_000,
-		EndedBy:      analyzer.EndReset,
-		Client:       analyzer.Endpoint{IP: netip.MustParseAddr("10.0.0.1"), Port: 50516, Syns: 1, Packets: 1, State: closed},
-		Server:       analyzer.Endpoint{IP: netip.MustParseAddr("10.0.0.2"), Port: 81, Rsts: 1, Packets: 1, State: closed},
-		RoleEvidence: analyzer.RoleSyn,
-		Handshake: analyzer.Handshake{
-			Outcome: analyzer.OutcomeRefused, SynAt: 1_700_000_000_000_000_000, SynPacket: 1,
-			SynAckAt: analyzer.NoTime, AckAt: analyzer.NoTime, ServerRTT: analyzer.NoDuration, ClientRTT: analyzer.NoDuration,
+		EndedBy:      record.EndReset,
+		Client:       record.Endpoint{IP: netip.MustParseAddr("10.0.0.1"), Port: 50516, Syns: 1, Packets: 1, State: closed},
+		Server:       record.Endpoint{IP: netip.MustParseAddr("10.0.0.2"), Port: 81, Rsts: 1, Packets: 1, State: closed},
+		RoleEvidence: record.RoleSyn,
+		Handshake: record.Handshake{
+			Outcome: record.OutcomeRefused, SynAt: 1_700_000_000_000_000_000, SynPacket: 1,
+			SynAckAt: record.NoTime, AckAt: record.NoTime, ServerRTT: record.NoDuration, ClientRTT: record.NoDuration,
 		},
-		Teardown: analyzer.Teardown{
-			Kind: analyzer.TeardownNone, Initiator: analyzer.Server, At: 1_700_000_000_000_310_000, HalfClosed: analyzer.NoDuration,
+		Teardown: record.Teardown{
+			Kind: record.TeardownNone, Initiator: record.Server, At: 1_700_000_000_000_310_000, HalfClosed: record.NoDuration,
 		},
 	}
 }
 
 func ending() *report.Ending {
-	none := analyzer.RTT{P50: analyzer.NoDuration, P90: analyzer.NoDuration, P99: analyzer.NoDuration, Max: analyzer.NoDuration}
+	none := record.RTT{P50: record.NoDuration, P90: record.NoDuration, P99: record.NoDuration, Max: record.NoDuration}
 	return &report.Ending{
-		Result: &analyzer.Result{Summary: &analyzer.Summary{
-			Record: "summary", Schema: analyzer.Schema, Connections: 1,
+		Result: &record.Result{Summary: &record.Summary{
+			Record: "summary", Schema: record.Schema, Connections: 1,
 			ByOutcome: map[string]uint64{"refused": 1}, ByTeardown: map[string]uint64{"none": 1},
 			ServerRTT: none, ClientRTT: none,
 		}},
 		Capture: &report.Capture{
-			Record: "capture", Schema: analyzer.Schema, Files: []string{"refused.pcap"}, Packets: 2, Bytes: 134,
+			Record: "capture", Schema: record.Schema, Files: []string{"refused.pcap"}, Packets: 2, Bytes: 134,
 			First: 1_700_000_000_000_000_000, Last: 1_700_000_000_000_310_000,
 			LinkTypes: map[string]uint64{"EN10MB": 2}, Decoded: map[string]uint64{"tcp": 2},
 		},

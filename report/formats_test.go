@@ -11,14 +11,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"pgregory.net/rapid"
-
-	"github.com/tcplife/tcplife/analyzer"
 )
 
 // writer is what every format is.
 type writer interface {
-	Connection(*analyzer.Connection) error
+	Connection(*record.Connection) error
 	Finish(*Ending) error
 }
 
@@ -37,7 +36,7 @@ var formats = map[string]func(io.Writer) writer{
 }
 
 // write is what a format makes of connections.
-func write(t interface{ Fatal(...any) }, format string, connections []*analyzer.Connection, e *Ending) string {
+func write(t interface{ Fatal(...any) }, format string, connections []*record.Connection, e *Ending) string {
 	var out strings.Builder
 	w := formats[format](&out)
 	for _, c := range connections {
@@ -53,10 +52,10 @@ func write(t interface{ Fatal(...any) }, format string, connections []*analyzer.
 
 // emptyEnding is that of a capture without a packet.
 func emptyEnding() *Ending {
-	none := analyzer.RTT{P50: analyzer.NoDuration, P90: analyzer.NoDuration, P99: analyzer.NoDuration, Max: analyzer.NoDuration}
+	none := record.RTT{P50: record.NoDuration, P90: record.NoDuration, P99: record.NoDuration, Max: record.NoDuration}
 	return &Ending{
-		Result:  &analyzer.Result{Summary: &analyzer.Summary{Record: "summary", Schema: analyzer.Schema, ServerRTT: none, ClientRTT: none}},
-		Capture: &Capture{Record: "capture", Schema: analyzer.Schema, Files: []string{"-"}, First: analyzer.NoTime, Last: analyzer.NoTime},
+		Result:  &record.Result{Summary: &record.Summary{Record: "summary", Schema: record.Schema, ServerRTT: none, ClientRTT: none}},
+		Capture: &Capture{Record: "capture", Schema: record.Schema, Files: []string{"-"}, First: record.NoTime, Last: record.NoTime},
 	}
 }
 
@@ -157,9 +156,9 @@ func TestCSVAgreesWithJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := connections.Draw(t, "connection")
 		if len(c.TimeWait) == 2 {
-			c.TimeWait[0].Side, c.TimeWait[1].Side = analyzer.Client, analyzer.Server
+			c.TimeWait[0].Side, c.TimeWait[1].Side = record.Client, record.Server
 		}
-		rows, err := csv.NewReader(strings.NewReader(write(t, "csv", []*analyzer.Connection{c}, emptyEnding()))).ReadAll()
+		rows, err := csv.NewReader(strings.NewReader(write(t, "csv", []*record.Connection{c}, emptyEnding()))).ReadAll()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 // The functions of this file say values as a person reads them. What is not known is a dash.
@@ -86,9 +86,9 @@ func percent(share float64) string {
 }
 
 // span is a duration with three significant digits, or in two units from a minute on: 12.3ms, 1.50s, 2m03s, 4d01h.
-func span(d analyzer.Duration) string {
+func span(d record.Duration) string {
 	switch {
-	case d == analyzer.NoDuration:
+	case d == record.NoDuration:
 		return unknown
 	case d < 0: // the capture's clock stepped back
 		return "-" + span(-d)
@@ -117,7 +117,7 @@ func span(d analyzer.Duration) string {
 }
 
 // elapsed is a duration that goes on, to the tenth of a second: 0.3s, 12.0s, 2m03s.
-func elapsed(d analyzer.Duration) string {
+func elapsed(d record.Duration) string {
 	if d >= 60e9 {
 		return span(d)
 	}
@@ -125,23 +125,23 @@ func elapsed(d analyzer.Duration) string {
 }
 
 // clock is the date and the time of day, UTC, to the millisecond; clockShort only the time of day.
-func clock(t analyzer.Time) string { return clockIn(t, "2006-01-02 15:04:05.000") }
+func clock(t record.Time) string { return clockIn(t, "2006-01-02 15:04:05.000") }
 
-func clockShort(t analyzer.Time) string { return clockIn(t, "15:04:05.000") }
+func clockShort(t record.Time) string { return clockIn(t, "15:04:05.000") }
 
-func clockIn(t analyzer.Time, layout string) string {
-	if t == analyzer.NoTime {
+func clockIn(t record.Time, layout string) string {
+	if t == record.NoTime {
 		return unknown
 	}
 	return time.Unix(0, int64(t)).UTC().Format(layout)
 }
 
 // between is the time from start to end, if both are known.
-func between(start, end analyzer.Time) analyzer.Duration {
-	if start == analyzer.NoTime || end == analyzer.NoTime {
-		return analyzer.NoDuration
+func between(start, end record.Time) record.Duration {
+	if start == record.NoTime || end == record.NoTime {
+		return record.NoDuration
 	}
-	return analyzer.Duration(end - start)
+	return record.Duration(end - start)
 }
 
 // longestIPv4 is the width of the longest IPv4 socket. To it IPv6 addresses are shortened.

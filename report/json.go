@@ -6,7 +6,7 @@ import (
 	"io"
 	"strconv"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 // JSON writes one document. Its members are, in this order, connections, embryonic, half_open, listeners, syn_floods,
@@ -24,8 +24,8 @@ type JSON struct {
 func NewJSON(w io.Writer) *JSON { return &JSON{out: newBuffer(w)} }
 
 // Connection writes a connection as the next element of connections.
-func (j *JSON) Connection(c *analyzer.Connection) error {
-	if c.Handshake.Outcome == analyzer.OutcomeEmbryonic {
+func (j *JSON) Connection(c *record.Connection) error {
+	if c.Handshake.Outcome == record.OutcomeEmbryonic {
 		j.embryonic = append(j.embryonic, c.ID)
 	}
 	if c.HalfOpen != nil {
@@ -83,11 +83,11 @@ func appendIDs(b []byte, ids []uint64) []byte {
 }
 
 // appendListed appends a record of one of the lists.
-func (e *encoder) appendListed(b []byte, record any) ([]byte, error) {
-	if h, is := record.(analyzer.TimeWaitHolding); is { // there can be thousands
+func (e *encoder) appendListed(b []byte, rec any) ([]byte, error) {
+	if h, is := rec.(record.TimeWaitHolding); is { // there can be thousands
 		return e.appendTimeWaitHolding(b, &h), nil
 	}
-	return appendRecord(b, record)
+	return appendRecord(b, rec)
 }
 
 // appendRecord appends a record of which a report has few, by encoding/json.
@@ -103,30 +103,30 @@ func appendRecord(b []byte, record any) ([]byte, error) {
 
 // The functions below replace lists and maps that are nil by empty ones, for a list is never null.
 
-func filledListener(l analyzer.Listener) analyzer.Listener {
+func filledListener(l record.Listener) record.Listener {
 	l.SynAckRetransmissions = filledList(l.SynAckRetransmissions)
 	return l
 }
 
-func filledScan(s analyzer.Scan) analyzer.Scan {
+func filledScan(s record.Scan) record.Scan {
 	s.Open, s.TargetList, s.PortRanges = filledList(s.Open), filledList(s.TargetList), filledList(s.PortRanges)
 	s.Marks, s.Evidence = filledList(s.Marks), filledList(s.Evidence)
 	return s
 }
 
-func filledBackscatter(b analyzer.Backscatter) analyzer.Backscatter {
+func filledBackscatter(b record.Backscatter) record.Backscatter {
 	b.Evidence = filledList(b.Evidence)
 	return b
 }
 
-func filledFlood(f analyzer.SynFlood) analyzer.SynFlood {
+func filledFlood(f record.SynFlood) record.SynFlood {
 	f.Marks, f.Evidence = filledList(f.Marks), filledList(f.Evidence)
 	return f
 }
 
-func filledPopulation(p analyzer.PopulationSeries) analyzer.PopulationSeries {
+func filledPopulation(p record.PopulationSeries) record.PopulationSeries {
 	if p.Peaks == nil {
-		p.Peaks = map[string]analyzer.Peak{}
+		p.Peaks = map[string]record.Peak{}
 	}
 	if p.States == nil {
 		p.States = map[string][]uint64{}
@@ -134,7 +134,7 @@ func filledPopulation(p analyzer.PopulationSeries) analyzer.PopulationSeries {
 	return p
 }
 
-func filledSummary(s analyzer.Summary) analyzer.Summary {
+func filledSummary(s record.Summary) record.Summary {
 	s.ByOutcome, s.ByTeardown = filledCounts(s.ByOutcome), filledCounts(s.ByTeardown)
 	s.FindingsByCode, s.FailedByClass = filledCounts(s.FindingsByCode), filledCounts(s.FailedByClass)
 	s.ResetsByState.Client, s.ResetsByState.Server = filledCounts(s.ResetsByState.Client), filledCounts(s.ResetsByState.Server)

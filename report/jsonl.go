@@ -3,7 +3,7 @@ package report
 import (
 	"io"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 // JSONL writes one JSON record a line (https://jsonlines.org): the connections as they come, then at the end those of
@@ -20,7 +20,7 @@ type JSONL struct {
 func NewJSONL(w io.Writer) *JSONL { return &JSONL{out: newBuffer(w)} }
 
 // Connection writes the line of a connection.
-func (j *JSONL) Connection(c *analyzer.Connection) error {
+func (j *JSONL) Connection(c *record.Connection) error {
 	j.out.text = append(j.encoder.appendConnection(j.out.text, c), '\n')
 	if j.FlushLines {
 		return j.out.flush()

@@ -1,7 +1,7 @@
 package report
 
 import (
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -19,20 +19,20 @@ type Explanation struct {
 // the left and the server on the right. Its states are those of the connection's record, so that what was believed for a
 // while and withdrawn later is shown as withdrawn.
 type Ladder struct {
-	Record     string               `json:"record"` // "ladder"
-	Schema     int                  `json:"schema"` // analyzer.Schema
-	Alike      uint64               `json:"alike"`  // other connections of its kind that it stands for, if it was chosen for its kind
-	Connection *analyzer.Connection `json:"connection"`
-	X          Origin               `json:"x"` // the client's numbers count from it
-	Y          Origin               `json:"y"` // the server's
-	Rungs      []Rung               `json:"rungs"`
-	Verdict    []string             `json:"verdict"` // sentences
+	Record     string             `json:"record"` // "ladder"
+	Schema     int                `json:"schema"` // analyzer.Schema
+	Alike      uint64             `json:"alike"`  // other connections of its kind that it stands for, if it was chosen for its kind
+	Connection *record.Connection `json:"connection"`
+	X          Origin             `json:"x"` // the client's numbers count from it
+	Y          Origin             `json:"y"` // the server's
+	Rungs      []Rung             `json:"rungs"`
+	Verdict    []string           `json:"verdict"` // sentences
 }
 
 // An Origin is the number from which a side's relative numbers count.
 type Origin struct {
-	Seq analyzer.Seq `json:"seq"` // none if the side has no number in the capture
-	ISN bool         `json:"isn"` // it is the initial sequence number; else the first that the capture shows
+	Seq record.Seq `json:"seq"` // none if the side has no number in the capture
+	ISN bool       `json:"isn"` // it is the initial sequence number; else the first that the capture shows
 }
 
 // A RungKind is what a rung of a ladder shows.
@@ -48,25 +48,25 @@ const (
 
 // A Rung is one step of a ladder.
 type Rung struct {
-	Kind     RungKind              `json:"kind"`
-	At       analyzer.Time         `json:"at"`
-	Offset   analyzer.Duration     `json:"offset_s"` // since the first packet
-	Packet   analyzer.PacketNumber `json:"packet"`   // of a fold the first one
-	From     analyzer.Side         `json:"from"`     // sender of the segment, of the quoted one for an ICMP error
-	Segment  *LadderSegment        `json:"segment"`
-	ICMP     *LadderICMP           `json:"icmp"`
-	Fold     *LadderFold           `json:"fold"`
-	Of       analyzer.PacketNumber `json:"of"` // id of the other connection of the same ports that the segment belongs to; 0 for this one's
-	Client   LadderSide            `json:"client"`
-	Server   LadderSide            `json:"server"`
-	Remarks  []Remark              `json:"remarks"`
-	Findings []string              `json:"findings"` // codes of those that name this packet
+	Kind     RungKind            `json:"kind"`
+	At       record.Time         `json:"at"`
+	Offset   record.Duration     `json:"offset_s"` // since the first packet
+	Packet   record.PacketNumber `json:"packet"`   // of a fold the first one
+	From     record.Side         `json:"from"`     // sender of the segment, of the quoted one for an ICMP error
+	Segment  *LadderSegment      `json:"segment"`
+	ICMP     *LadderICMP         `json:"icmp"`
+	Fold     *LadderFold         `json:"fold"`
+	Of       record.PacketNumber `json:"of"` // id of the other connection of the same ports that the segment belongs to; 0 for this one's
+	Client   LadderSide          `json:"client"`
+	Server   LadderSide          `json:"server"`
+	Remarks  []Remark            `json:"remarks"`
+	Findings []string            `json:"findings"` // codes of those that name this packet
 
 	effect       tcpstate.Effect
 	flags        flows.Flags
-	duplicate    bool                  // the capture holds it twice
-	duplicateOf  uint64                // packet
-	original     analyzer.PacketNumber // of a retransmission
+	duplicate    bool                // the capture holds it twice
+	duplicateOf  uint64              // packet
+	original     record.PacketNumber // of a retransmission
 	badChecksum  bool
 	oldTimestamp bool // is from before what its sender has sent last
 	oldAck       bool // acknowledges less than has been acknowledged
@@ -77,16 +77,16 @@ type Rung struct {
 
 // A LadderSegment is what a segment says of itself, and how its numbers compare with those before it.
 type LadderSegment struct {
-	Flags       []string     `json:"flags"`
-	Seq         uint32       `json:"seq"`
-	SeqRelative *int64       `json:"seq_relative"` // to x or y, does not wrap
-	SeqCheck    Check        `json:"seq_check"`
-	Ack         analyzer.Seq `json:"ack"`
-	AckRelative *int64       `json:"ack_relative"`
-	AckCheck    Check        `json:"ack_check"`
-	AckOfFin    bool         `json:"ack_of_fin"` // SEG.ACK is the number after the other side's FIN
-	Len         uint32       `json:"len"`        // octets of text
-	Window      uint16       `json:"window"`     // as on the wire, not scaled
+	Flags       []string   `json:"flags"`
+	Seq         uint32     `json:"seq"`
+	SeqRelative *int64     `json:"seq_relative"` // to x or y, does not wrap
+	SeqCheck    Check      `json:"seq_check"`
+	Ack         record.Seq `json:"ack"`
+	AckRelative *int64     `json:"ack_relative"`
+	AckCheck    Check      `json:"ack_check"`
+	AckOfFin    bool       `json:"ack_of_fin"` // SEG.ACK is the number after the other side's FIN
+	Len         uint32     `json:"len"`        // octets of text
+	Window      uint16     `json:"window"`     // as on the wire, not scaled
 }
 
 // A Check is the comparison of a number with what is expected: for SEG.SEQ its sender's SND.NXT (of an RST: the
@@ -113,10 +113,10 @@ type LadderICMP struct {
 
 // A LadderFold counts segments that a ladder does not show.
 type LadderFold struct {
-	Client   LadderCounts          `json:"client"`
-	Server   LadderCounts          `json:"server"`
-	Last     analyzer.PacketNumber `json:"last"` // packet
-	Duration analyzer.Duration     `json:"duration_s"`
+	Client   LadderCounts        `json:"client"`
+	Server   LadderCounts        `json:"server"`
+	Last     record.PacketNumber `json:"last"` // packet
+	Duration record.Duration     `json:"duration_s"`
 }
 
 // LadderCounts are what one side sent of a fold.
@@ -130,29 +130,29 @@ type LadderCounts struct {
 
 // A LadderSide is one endpoint at a rung.
 type LadderSide struct {
-	State     analyzer.StateOrNone `json:"state"`    // after the rung
-	Evidence  analyzer.Evidence    `json:"evidence"` // of State
-	Changes   []LadderChange       `json:"changes"`
-	Withdrawn *Withdrawal          `json:"withdrawn"`
+	State     record.StateOrNone `json:"state"`    // after the rung
+	Evidence  record.Evidence    `json:"evidence"` // of State
+	Changes   []LadderChange     `json:"changes"`
+	Withdrawn *Withdrawal        `json:"withdrawn"`
 
-	before analyzer.Evidence // of the state that the first change leaves
+	before record.Evidence // of the state that the first change leaves
 }
 
 // A LadderChange is a transition of RFC 9293 figure 5 and why it was made.
 type LadderChange struct {
-	From     analyzer.StateOrNone  `json:"from"` // none where the capture does not reach back
-	To       tcpstate.State        `json:"to"`
-	Evidence analyzer.Evidence     `json:"evidence"`
-	Since    analyzer.Time         `json:"since"`  // the rung's time but where the segment arrived later, or earlier, than it seemed
-	Packet   analyzer.PacketNumber `json:"packet"` // that caused or disclosed it, an earlier one than the rung's if that had to come first; 0 for a timer
-	Rule     string                `json:"rule"`
-	Source   Source                `json:"source"`
+	From     record.StateOrNone  `json:"from"` // none where the capture does not reach back
+	To       tcpstate.State      `json:"to"`
+	Evidence record.Evidence     `json:"evidence"`
+	Since    record.Time         `json:"since"`  // the rung's time but where the segment arrived later, or earlier, than it seemed
+	Packet   record.PacketNumber `json:"packet"` // that caused or disclosed it, an earlier one than the rung's if that had to come first; 0 for a timer
+	Rule     string              `json:"rule"`
+	Source   Source              `json:"source"`
 }
 
 // A Withdrawal is a state that a segment leads to if it arrives and is accepted, and did not lead to.
 type Withdrawal struct {
-	State tcpstate.State        `json:"state"`
-	By    analyzer.PacketNumber `json:"by"` // the packet that shows it; 0 if none does, only that nothing shows the contrary
+	State tcpstate.State      `json:"state"`
+	By    record.PacketNumber `json:"by"` // the packet that shows it; 0 if none does, only that nothing shows the contrary
 }
 
 // A Remark says what a segment was.

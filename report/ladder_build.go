@@ -3,17 +3,17 @@ package report
 import (
 	"net/netip"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
 
 // ladderBuilder collects the segments of one connection.
 type ladderBuilder struct {
-	record  *analyzer.Connection
+	record  *record.Connection
 	alike   uint64
-	matters map[analyzer.PacketNumber]bool // packets that the record names
-	sides   [2]ladderNumbers               // client, server
+	matters map[record.PacketNumber]bool // packets that the record names
+	sides   [2]ladderNumbers             // client, server
 	rungs   []Rung
 	run     []Rung // the last ordinary segments, not yet folded
 	folded  Rung   // what was taken out of the run
@@ -57,8 +57,8 @@ type ladderCopy struct {
 }
 
 func newLadderBuilder(c Chosen) *ladderBuilder {
-	b := &ladderBuilder{record: c.Connection, alike: c.Alike, matters: map[analyzer.PacketNumber]bool{}, spare: sparedMax, others: othersMax}
-	for i, e := range []*analyzer.Endpoint{&b.record.Client, &b.record.Server} {
+	b := &ladderBuilder{record: c.Connection, alike: c.Alike, matters: map[record.PacketNumber]bool{}, spare: sparedMax, others: othersMax}
+	for i, e := range []*record.Endpoint{&b.record.Client, &b.record.Server} {
 		if e.ISN.Known {
 			b.sides[i].origin = Origin{Seq: e.ISN, ISN: true}
 		}
@@ -68,11 +68,11 @@ func newLadderBuilder(c Chosen) *ladderBuilder {
 	}
 	for _, f := range b.record.Findings {
 		for _, p := range f.Packets {
-			b.matters[analyzer.PacketNumber(p)] = true
+			b.matters[record.PacketNumber(p)] = true
 		}
 	}
 	h := &b.record.Handshake
-	for _, p := range []analyzer.PacketNumber{h.SynPacket, h.SynAckPacket, h.AckPacket} {
+	for _, p := range []record.PacketNumber{h.SynPacket, h.SynAckPacket, h.AckPacket} {
 		b.matters[p] = true
 	}
 	return b
@@ -105,7 +105,7 @@ func (b *ladderBuilder) takeOther(id uint64, seg *flows.Segment) {
 	b.others--
 	b.endRun()
 	r := b.describe(seg)
-	r.Of = analyzer.PacketNumber(id)
+	r.Of = record.PacketNumber(id)
 	r.Segment = segmentOf(seg)
 	b.rungs = append(b.rungs, r)
 }
@@ -130,9 +130,9 @@ func (b *ladderBuilder) count(r *Rung) {
 		b.folded = Rung{Kind: RungFold, At: r.At, Offset: r.Offset, Packet: r.Packet, Fold: f}
 	}
 	f.Last = r.Packet
-	f.Duration = analyzer.Duration(r.At - b.folded.At)
+	f.Duration = record.Duration(r.At - b.folded.At)
 	counts := &f.Client
-	if r.From == analyzer.Server {
+	if r.From == record.Server {
 		counts = &f.Server
 	}
 	counts.Segments++
@@ -164,15 +164,15 @@ func (b *ladderBuilder) endRun() {
 // describe is a segment without its numbers.
 func (b *ladderBuilder) describe(seg *flows.Segment) Rung {
 	return Rung{
-		Kind: RungSegment, At: analyzer.Time(seg.Time), Offset: between(b.record.Start, analyzer.Time(seg.Time)),
-		Packet: analyzer.PacketNumber(seg.Packet), From: b.sender(seg), flags: seg.Flags,
+		Kind: RungSegment, At: record.Time(seg.Time), Offset: between(b.record.Start, record.Time(seg.Time)),
+		Packet: record.PacketNumber(seg.Packet), From: b.sender(seg), flags: seg.Flags,
 	}
 }
 
 func segmentOf(seg *flows.Segment) *LadderSegment {
 	return &LadderSegment{
 		Flags: flagNames(seg.Flags), Seq: seg.Seq, Len: seg.Len, Window: seg.Window,
-		Ack: analyzer.Seq{Number: seg.Ack, Known: seg.Flags.Has(flows.ACK)},
+		Ack: record.Seq{Number: seg.Ack, Known: seg.Flags.Has(flows.ACK)},
 	}
 }
 
@@ -181,7 +181,7 @@ func (b *ladderBuilder) rung(seg *flows.Segment, effect tcpstate.Effect) Rung {
 	r := b.describe(seg)
 	r.effect = effect
 	x, y := &b.sides[0], &b.sides[1]
-	if r.From == analyzer.Server {
+	if r.From == record.Server {
 		x, y = y, x
 	}
 	if b.self() {
@@ -242,15 +242,15 @@ func (b *ladderBuilder) self() bool {
 	return c.IP == s.IP && c.Port == s.Port
 }
 
-func (b *ladderBuilder) sender(seg *flows.Segment) analyzer.Side {
+func (b *ladderBuilder) sender(seg *flows.Segment) record.Side {
 	from := seg.Key.AddrPortA()
 	if seg.FromB {
 		from = seg.Key.AddrPortB()
 	}
 	if from == netip.AddrPortFrom(b.record.Client.IP, b.record.Client.Port) {
-		return analyzer.Client
+		return record.Client
 	}
-	return analyzer.Server
+	return record.Server
 }
 
 // relative is a sequence number of the side counted from its origin. The first number of a side whose ISN nobody knows
@@ -260,7 +260,7 @@ func (n *ladderNumbers) relative(seq uint32, define bool) (int64, bool) {
 		if !define {
 			return 0, false
 		}
-		n.origin.Seq = analyzer.Seq{Number: seq, Known: true}
+		n.origin.Seq = record.Seq{Number: seq, Known: true}
 	}
 	return n.next + int64(int32(seq-n.origin.Seq.Number-uint32(n.next))), true
 }
@@ -337,7 +337,7 @@ func (n *ladderNumbers) copyOf(seg *flows.Segment, duplicate bool) uint64 {
 }
 
 // originalOf is the packet that a retransmission repeats, if the ladder shows it; 0 if not.
-func (b *ladderBuilder) originalOf(r *Rung) analyzer.PacketNumber {
+func (b *ladderBuilder) originalOf(r *Rung) record.PacketNumber {
 	if !r.effect.Has(tcpstate.Again) {
 		return 0
 	}

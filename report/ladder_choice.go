@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 // A LadderChoice finds the connections that there is most to say about, one of each kind. Connections are of one kind if
@@ -24,12 +24,12 @@ type LadderChoice struct {
 
 // Chosen is a connection for which a ladder is to be made.
 type Chosen struct {
-	Connection *analyzer.Connection
+	Connection *record.Connection
 	Alike      uint64 // others of its kind
 }
 
 // NewChosen chooses a connection, of which it keeps a copy.
-func NewChosen(c *analyzer.Connection) Chosen { return Chosen{Connection: cloneConnection(c)} }
+func NewChosen(c *record.Connection) Chosen { return Chosen{Connection: cloneConnection(c)} }
 
 type kindOfLife struct {
 	name   string
@@ -41,7 +41,7 @@ type kindOfLife struct {
 func NewLadderChoice(top int) *LadderChoice { return &LadderChoice{top: top} }
 
 // Offer takes a connection into consideration.
-func (l *LadderChoice) Offer(c *analyzer.Connection) {
+func (l *LadderChoice) Offer(c *record.Connection) {
 	l.Offered++
 	kind := kindOfLife{name: kindName(c), points: points(c), Chosen: Chosen{Connection: c}}
 	if i := slices.IndexFunc(l.kinds, func(k kindOfLife) bool { return k.name == kind.name }); i >= 0 {
@@ -77,7 +77,7 @@ func (l *LadderChoice) Chosen() []Chosen {
 }
 
 // kindName is the same for connections of one kind. Their points are the same, too.
-func kindName(c *analyzer.Connection) string {
+func kindName(c *record.Connection) string {
 	parts := []string{string(c.Handshake.Outcome), string(c.Teardown.Kind)}
 	for i := range c.Findings {
 		parts = append(parts, c.Findings[i].Code) // in the order of the catalogue
@@ -85,25 +85,25 @@ func kindName(c *analyzer.Connection) string {
 	return strings.Join(parts, " ")
 }
 
-func points(c *analyzer.Connection) int {
+func points(c *record.Connection) int {
 	n := 0
 	for i := range c.Findings {
 		switch c.Findings[i].Severity {
-		case analyzer.Error:
+		case record.Error:
 			n += 100
-		case analyzer.Warning:
+		case record.Warning:
 			n += 10
 		default:
 			n++
 		}
 	}
-	if c.Handshake.Outcome == analyzer.OutcomeSimultaneous {
+	if c.Handshake.Outcome == record.OutcomeSimultaneous {
 		n += 5
 	}
 	switch c.Teardown.Kind {
-	case analyzer.TeardownSimultaneous:
+	case record.TeardownSimultaneous:
 		n += 5
-	case analyzer.TeardownNone:
+	case record.TeardownNone:
 	default:
 		n += 2
 	}
@@ -111,7 +111,7 @@ func points(c *analyzer.Connection) int {
 }
 
 // cloneConnection is a copy of a record that stays when the original is filled anew.
-func cloneConnection(c *analyzer.Connection) *analyzer.Connection {
+func cloneConnection(c *record.Connection) *record.Connection {
 	r := *c
 	r.Encapsulation = slices.Clone(c.Encapsulation)
 	r.Client.States, r.Server.States = slices.Clone(c.Client.States), slices.Clone(c.Server.States)

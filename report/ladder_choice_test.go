@@ -4,28 +4,28 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 func TestLadderChoice(t *testing.T) {
-	conn := func(id uint64, outcome analyzer.Outcome, teardown analyzer.TeardownKind, findings ...analyzer.Finding) *analyzer.Connection {
-		return &analyzer.Connection{
-			ID: id, Handshake: analyzer.Handshake{Outcome: outcome}, Teardown: analyzer.Teardown{Kind: teardown}, Findings: findings,
+	conn := func(id uint64, outcome record.Outcome, teardown record.TeardownKind, findings ...record.Finding) *record.Connection {
+		return &record.Connection{
+			ID: id, Handshake: record.Handshake{Outcome: outcome}, Teardown: record.Teardown{Kind: teardown}, Findings: findings,
 		}
 	}
-	refused := analyzer.Finding{Code: "refused", Severity: analyzer.Warning}
-	halfOpen := analyzer.Finding{Code: "half_open", Severity: analyzer.Error}
-	zeroWindow := analyzer.Finding{Code: "zero_window", Severity: analyzer.Info}
-	all := []*analyzer.Connection{
-		conn(9, analyzer.OutcomeComplete, analyzer.TeardownFourWay),
-		conn(3, analyzer.OutcomeRefused, analyzer.TeardownNone, refused),
-		conn(8, analyzer.OutcomeComplete, analyzer.TeardownFourWay, zeroWindow),
-		conn(1, analyzer.OutcomeRefused, analyzer.TeardownNone, refused),
-		conn(5, analyzer.OutcomeUnseen, analyzer.TeardownNone),
-		conn(7, analyzer.OutcomeComplete, analyzer.TeardownReset, halfOpen, zeroWindow),
-		conn(4, analyzer.OutcomeRefused, analyzer.TeardownNone, refused),
-		conn(6, analyzer.OutcomeSimultaneous, analyzer.TeardownSimultaneous),
-		conn(2, analyzer.OutcomeComplete, analyzer.TeardownFourWay),
+	refused := record.Finding{Code: "refused", Severity: record.Warning}
+	halfOpen := record.Finding{Code: "half_open", Severity: record.Error}
+	zeroWindow := record.Finding{Code: "zero_window", Severity: record.Info}
+	all := []*record.Connection{
+		conn(9, record.OutcomeComplete, record.TeardownFourWay),
+		conn(3, record.OutcomeRefused, record.TeardownNone, refused),
+		conn(8, record.OutcomeComplete, record.TeardownFourWay, zeroWindow),
+		conn(1, record.OutcomeRefused, record.TeardownNone, refused),
+		conn(5, record.OutcomeUnseen, record.TeardownNone),
+		conn(7, record.OutcomeComplete, record.TeardownReset, halfOpen, zeroWindow),
+		conn(4, record.OutcomeRefused, record.TeardownNone, refused),
+		conn(6, record.OutcomeSimultaneous, record.TeardownSimultaneous),
+		conn(2, record.OutcomeComplete, record.TeardownFourWay),
 	}
 	for _, c := range []struct {
 		top   int
@@ -53,7 +53,7 @@ func TestLadderChoice(t *testing.T) {
 // The record that was offered is filled anew for the next connection.
 func TestLadderChoiceKeepsCopies(t *testing.T) {
 	all := sampleConnections()
-	c := all[slices.IndexFunc(all, func(c *analyzer.Connection) bool { return len(c.Findings) > 0 && len(c.Client.States) > 0 })]
+	c := all[slices.IndexFunc(all, func(c *record.Connection) bool { return len(c.Findings) > 0 && len(c.Client.States) > 0 })]
 	choice := NewLadderChoice(1)
 	choice.Offer(c)
 	want := string(new(encoder).appendConnection(nil, c))

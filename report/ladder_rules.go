@@ -3,7 +3,7 @@ package report
 import (
 	"cmp"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
@@ -39,7 +39,7 @@ type rule struct {
 const noRule = "no state of RFC 9293 leads from what was sent before to this"
 
 // ruleOf finds the rule of a transition.
-func ruleOf(from analyzer.StateOrNone, to string, c cause) rule {
+func ruleOf(from record.StateOrNone, to string, c cause) rule {
 	name := ""
 	if from.Known {
 		name = from.State.String()
@@ -53,18 +53,18 @@ func ruleOf(from analyzer.StateOrNone, to string, c cause) rule {
 }
 
 // before is the state that the endpoint leaves, as far as anything is known of it.
-func (r *rule) before() analyzer.StateOrNone {
+func (r *rule) before() record.StateOrNone {
 	return stateNamed(cmp.Or(r.supposed, r.from))
 }
 
 // stateNamed is the state of a name, none if there is none.
-func stateNamed(name string) analyzer.StateOrNone {
+func stateNamed(name string) record.StateOrNone {
 	for s := tcpstate.Closed; s <= tcpstate.TimeWait; s++ {
 		if s.String() == name {
-			return analyzer.StateOrNone{State: s, Known: true}
+			return record.StateOrNone{State: s, Known: true}
 		}
 	}
-	return analyzer.StateOrNone{}
+	return record.StateOrNone{}
 }
 
 const (

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
@@ -36,7 +36,7 @@ func TestRulesOfFigure5(t *testing.T) {
 	} {
 		r := ruleOf(stateNamed(arrow.from), arrow.to, arrow.cause)
 		if r.text == noRule { // what is seen first supposes the state before
-			r = ruleOf(analyzer.StateOrNone{}, arrow.to, arrow.cause)
+			r = ruleOf(record.StateOrNone{}, arrow.to, arrow.cause)
 			if r.supposed != arrow.from {
 				t.Errorf("%s to %s: the state before is %q", arrow.from, arrow.to, r.supposed)
 			}
@@ -47,7 +47,7 @@ func TestRulesOfFigure5(t *testing.T) {
 	}
 	for s := tcpstate.SynSent; s <= tcpstate.TimeWait; s++ {
 		for _, c := range []cause{byRST, byAborting, byDisowning, bySuccessor} {
-			if r := ruleOf(analyzer.StateOrNone{State: s, Known: true}, "CLOSED", c); r.text == noRule {
+			if r := ruleOf(record.StateOrNone{State: s, Known: true}, "CLOSED", c); r.text == noRule {
 				t.Errorf("nothing says why cause %d leads from %s to CLOSED", c, s)
 			}
 		}

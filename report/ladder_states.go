@@ -3,7 +3,7 @@ package report
 import (
 	"slices"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -11,19 +11,19 @@ import (
 // ladder puts the record's states to the segments.
 func (b *ladderBuilder) ladder() *Ladder {
 	b.endRun()
-	l := &Ladder{Record: "ladder", Schema: analyzer.Schema, Alike: b.alike, Connection: b.record, Rungs: b.rungs}
+	l := &Ladder{Record: "ladder", Schema: record.Schema, Alike: b.alike, Connection: b.record, Rungs: b.rungs}
 	l.X, l.Y = b.sides[0].origin, b.sides[1].origin
 	l.addEvents()
-	for _, side := range [...]analyzer.Side{analyzer.Client, analyzer.Server} {
+	for _, side := range [...]record.Side{record.Client, record.Server} {
 		l.place(side)
 	}
-	began := analyzer.NoSide // another connection of the ports
+	began := record.NoSide // another connection of the ports
 	for i := range l.Rungs {
 		r := &l.Rungs[i]
 		if r.Of != 0 && r.flags.Has(flows.SYN) && !r.flags.Has(flows.ACK) {
 			began = r.From
 		}
-		r.anew = r.From == began && began != analyzer.NoSide
+		r.anew = r.From == began && began != record.NoSide
 		r.remark(l.Connection)
 		before := &Rung{Kind: RungEvent}
 		if i > 0 {
@@ -35,7 +35,7 @@ func (b *ladderBuilder) ladder() *Ladder {
 	for i := range l.Connection.Findings {
 		f := &l.Connection.Findings[i]
 		for _, p := range f.Packets {
-			if at := l.rungOf(analyzer.PacketNumber(p)); at >= 0 && !slices.Contains(l.Rungs[at].Findings, f.Code) {
+			if at := l.rungOf(record.PacketNumber(p)); at >= 0 && !slices.Contains(l.Rungs[at].Findings, f.Code) {
 				l.Rungs[at].Findings = append(l.Rungs[at].Findings, f.Code)
 			}
 		}
@@ -49,15 +49,15 @@ func (b *ladderBuilder) ladder() *Ladder {
 	return l
 }
 
-func (l *Ladder) endpoint(s analyzer.Side) *analyzer.Endpoint {
-	if s == analyzer.Client {
+func (l *Ladder) endpoint(s record.Side) *record.Endpoint {
+	if s == record.Client {
 		return &l.Connection.Client
 	}
 	return &l.Connection.Server
 }
 
-func (r *Rung) side(s analyzer.Side) *LadderSide {
-	if s == analyzer.Client {
+func (r *Rung) side(s record.Side) *LadderSide {
+	if s == record.Client {
 		return &r.Client
 	}
 	return &r.Server
@@ -69,13 +69,13 @@ func (l *Ladder) self() bool {
 }
 
 // rungOf is the index of the rung that shows a packet, or -1.
-func (l *Ladder) rungOf(p analyzer.PacketNumber) int {
+func (l *Ladder) rungOf(p record.PacketNumber) int {
 	return slices.IndexFunc(l.Rungs, func(r Rung) bool { return r.Packet == p && (r.Kind == RungSegment || r.Kind == RungICMP) })
 }
 
 // addEvents adds a rung for each state that no packet of the connection began.
 func (l *Ladder) addEvents() {
-	for _, e := range []*analyzer.Endpoint{&l.Connection.Client, &l.Connection.Server} {
+	for _, e := range []*record.Endpoint{&l.Connection.Client, &l.Connection.Server} {
 		for _, s := range e.States {
 			if s.Packet != 0 && l.rungOf(s.Packet) >= 0 {
 				continue
@@ -95,10 +95,10 @@ func (l *Ladder) addEvents() {
 }
 
 // place gives each rung the states of a side.
-func (l *Ladder) place(side analyzer.Side) {
+func (l *Ladder) place(side record.Side) {
 	states := l.endpoint(side).States
-	var state analyzer.StateOrNone
-	evidence := analyzer.NoEvidence
+	var state record.StateOrNone
+	evidence := record.NoEvidence
 	at := 0
 	for _, s := range states {
 		rung := slices.IndexFunc(l.Rungs, func(r Rung) bool {
@@ -115,7 +115,7 @@ func (l *Ladder) place(side analyzer.Side) {
 			r.side(side).before = evidence
 		}
 		r.side(side).Changes = append(r.side(side).Changes, change)
-		state, evidence = analyzer.StateOrNone{State: s.State, Known: true}, s.Evidence
+		state, evidence = record.StateOrNone{State: s.State, Known: true}, s.Evidence
 	}
 	for ; at < len(l.Rungs); at++ {
 		l.Rungs[at].side(side).State, l.Rungs[at].side(side).Evidence = state, evidence
@@ -123,7 +123,7 @@ func (l *Ladder) place(side analyzer.Side) {
 }
 
 // cause is why a rung brings a side to a state.
-func (l *Ladder) cause(r *Rung, side analyzer.Side, from analyzer.StateOrNone, to tcpstate.State) cause {
+func (l *Ladder) cause(r *Rung, side record.Side, from record.StateOrNone, to tcpstate.State) cause {
 	rst := r.flags.Has(flows.RST) && to == tcpstate.Closed
 	switch {
 	case r.Kind == RungICMP:
@@ -137,9 +137,9 @@ func (l *Ladder) cause(r *Rung, side analyzer.Side, from analyzer.StateOrNone, t
 	case rst:
 		reset := l.Connection.Teardown.Reset
 		switch {
-		case reset == nil || reset.Packet != r.Packet || reset.Answers == analyzer.AnswersNothing:
+		case reset == nil || reset.Packet != r.Packet || reset.Answers == record.AnswersNothing:
 			return byAborting
-		case reset.Answers == analyzer.AnswersData && (from.State == tcpstate.FinWait1 || from.State == tcpstate.FinWait2):
+		case reset.Answers == record.AnswersData && (from.State == tcpstate.FinWait1 || from.State == tcpstate.FinWait2):
 			return byNotReading
 		}
 		return byDisowning
@@ -169,7 +169,7 @@ func (l *Ladder) withdraw() {
 }
 
 // leadsTo is the state to which a segment brings a receiver in another one (RFC 9293 §3.10.7.3, §3.10.7.4).
-func (r *Rung) leadsTo(before analyzer.StateOrNone) (to tcpstate.State, leads bool) {
+func (r *Rung) leadsTo(before record.StateOrNone) (to tcpstate.State, leads bool) {
 	s := r.Segment
 	syn, fin, rst, ack := r.flags.Has(flows.SYN), r.flags.Has(flows.FIN), r.flags.Has(flows.RST), r.flags.Has(flows.ACK)
 	ofSyn := ack && s.AckRelative != nil && *s.AckRelative >= 1 && s.AckCheck != CheckBad
@@ -202,7 +202,7 @@ func (r *Rung) leadsTo(before analyzer.StateOrNone) (to tcpstate.State, leads bo
 }
 
 // disproof is the packet by which the side shows that rung i did not change its state, 0 if there is none.
-func (l *Ladder) disproof(i int, side analyzer.Side) analyzer.PacketNumber {
+func (l *Ladder) disproof(i int, side record.Side) record.PacketNumber {
 	const shows = tcpstate.SynAckLost | tcpstate.AckNotAccepted | tcpstate.FinLost | tcpstate.AckOfFinLost | tcpstate.FinsCross | tcpstate.ResetOutlived
 	for j := i + 1; j < len(l.Rungs); j++ {
 		r := &l.Rungs[j]
@@ -218,9 +218,9 @@ func (l *Ladder) disproof(i int, side analyzer.Side) analyzer.PacketNumber {
 	return 0
 }
 
-func other(s analyzer.Side) analyzer.Side {
-	if s == analyzer.Client {
-		return analyzer.Server
+func other(s record.Side) record.Side {
+	if s == record.Client {
+		return record.Server
 	}
-	return analyzer.Client
+	return record.Client
 }

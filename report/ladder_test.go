@@ -1,8 +1,6 @@
 package report
 
 import (
-	"github.com/rogpeppe/go-internal/txtar"
-	"github.com/tcplife/tcplife/internal/segtest"
 	"io"
 	"path/filepath"
 	"regexp"
@@ -11,10 +9,13 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/segtest"
 )
 
 // segmentsOf are the segments of a capture; the layers of keys tell equal addresses apart.
@@ -39,9 +40,9 @@ func segmentsOf(t testing.TB, file string, keys ...string) (segments []flows.Seg
 }
 
 // laddersOf are the ladders of all connections that choose lets through, in the order in which they ended.
-func laddersOf(segments []flows.Segment, choose func(*analyzer.Connection) bool) []*Ladder {
+func laddersOf(segments []flows.Segment, choose func(*record.Connection) bool) []*Ladder {
 	var chosen []Chosen
-	a := analyzer.New(analyzer.Options{}, func(c *analyzer.Connection) {
+	a := analyzer.New(analyzer.Options{}, func(c *record.Connection) {
 		if choose(c) {
 			chosen = append(chosen, NewChosen(c))
 		}
@@ -51,7 +52,7 @@ func laddersOf(segments []flows.Segment, choose func(*analyzer.Connection) bool)
 	}
 	a.Close()
 	l := NewLadders(chosen)
-	a = analyzer.New(analyzer.Options{Trace: l.Trace}, func(*analyzer.Connection) {})
+	a = analyzer.New(analyzer.Options{Trace: l.Trace}, func(*record.Connection) {})
 	for i := range segments {
 		a.Segment(&segments[i])
 	}
@@ -59,7 +60,7 @@ func laddersOf(segments []flows.Segment, choose func(*analyzer.Connection) bool)
 	return l.Finish()
 }
 
-func every(*analyzer.Connection) bool { return true }
+func every(*record.Connection) bool { return true }
 
 const drawn = 6 // ladders of a capture that are drawn
 
@@ -159,7 +160,7 @@ func TestLadderOfEveryCase(t *testing.T) {
 }
 
 func checkLadder(t interface{ Errorf(string, ...any) }, name string, l *Ladder) {
-	for _, side := range []analyzer.Side{analyzer.Client, analyzer.Server} {
+	for _, side := range []record.Side{record.Client, record.Server} {
 		var changes []LadderChange
 		for i := range l.Rungs {
 			changes = append(changes, l.Rungs[i].side(side).Changes...)

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
@@ -167,7 +167,7 @@ func (d *ladderDrawing) origins(l *Ladder) string {
 		parts = append(parts, fmt.Sprintf("%s = %d is %s %s", o.name, o.o.Seq.Number, o.whose, what))
 	}
 	s := strings.Join(parts, ", ")
-	if strings.Contains(fmt.Sprint(l.Connection.Client.States, l.Connection.Server.States), string(analyzer.Inferred)) {
+	if strings.Contains(fmt.Sprint(l.Connection.Client.States, l.Connection.Server.States), string(record.Inferred)) {
 		s += "; ~ is inferred, not seen"
 	}
 	return s + "; § alone is RFC 9293"
@@ -178,7 +178,7 @@ func (d *ladderDrawing) origins(l *Ladder) string {
 func (d *ladderDrawing) measure(l *Ladder) {
 	const minArrow = 15
 	d.timeWidth, d.packetWidth = len("TIME"), len("PKT")
-	widest := func(side analyzer.Side) int {
+	widest := func(side record.Side) int {
 		n := len("CLIENT")
 		for i := range l.Rungs {
 			for _, line := range d.states(l.Rungs[i].side(side)) {
@@ -193,7 +193,7 @@ func (d *ladderDrawing) measure(l *Ladder) {
 		d.packetWidth = max(d.packetWidth, len(strconv.FormatUint(uint64(r.Packet), 10)))
 	}
 	for _, d.broken = range []bool{false, true} {
-		d.clientWidth, d.serverWidth = widest(analyzer.Client), widest(analyzer.Server)
+		d.clientWidth, d.serverWidth = widest(record.Client), widest(record.Server)
 		d.arrowWidth = d.o.Width - d.indent() - d.clientWidth - d.serverWidth - 2
 		if d.arrowWidth >= minArrow {
 			break
@@ -211,7 +211,7 @@ func (d *ladderDrawing) columns(time cell, packet, client, arrow, server string)
 }
 
 // offset is a time since the first packet, in seconds.
-func offset(o analyzer.Duration) string {
+func offset(o record.Duration) string {
 	return strconv.FormatFloat(float64(o)/1e9, 'f', 6, 64)
 }
 
@@ -222,8 +222,8 @@ func pad(s string, n int) string { return s + strings.Repeat(" ", max(0, n-width
 
 // states are the lines of one side at a rung.
 func (d *ladderDrawing) states(s *LadderSide) []string {
-	mark := func(state string, e analyzer.Evidence) string {
-		if e == analyzer.Inferred {
+	mark := func(state string, e record.Evidence) string {
+		if e == record.Inferred {
 			return "~" + state
 		}
 		return state
@@ -283,7 +283,7 @@ func (d *ladderDrawing) rung(l *Ladder, r *Rung) {
 func (d *ladderDrawing) arrow(r *Rung) string {
 	g := d.glyphs
 	label, line, head := "", g.line, g.right
-	toLeft := r.From == analyzer.Server
+	toLeft := r.From == record.Server
 	switch r.Kind {
 	case RungEvent:
 		return ""
@@ -333,7 +333,7 @@ func (d *ladderDrawing) notes(l *Ladder, r *Rung) {
 	for _, m := range r.Remarks {
 		note(m.Text+bracketed(m.Source), calm)
 	}
-	for _, side := range [...]analyzer.Side{analyzer.Client, analyzer.Server} {
+	for _, side := range [...]record.Side{record.Client, record.Server} {
 		s := r.side(side)
 		for _, c := range s.Changes {
 			text := side.String() + ": " + c.Rule + bracketed(c.Source)
@@ -363,7 +363,7 @@ func (d *ladderDrawing) notes(l *Ladder, r *Rung) {
 }
 
 // happensAt is the last rung that a finding names, nil if it names none: before that it has not happened.
-func (l *Ladder) happensAt(f *analyzer.Finding) *Rung {
+func (l *Ladder) happensAt(f *record.Finding) *Rung {
 	for i := len(l.Rungs) - 1; i >= 0; i-- {
 		if r := &l.Rungs[i]; r.Kind != RungFold && slices.Contains(f.Packets, uint64(r.Packet)) {
 			return r
@@ -373,7 +373,7 @@ func (l *Ladder) happensAt(f *analyzer.Finding) *Rung {
 }
 
 // numbers are SEG.SEQ, SEG.ACK and the rest, with the checks.
-func (d *ladderDrawing) numbers(r *Rung, to analyzer.Side) []string {
+func (d *ladderDrawing) numbers(r *Rung, to record.Side) []string {
 	s := r.Segment
 	check := func(c Check) string {
 		switch c {
@@ -384,7 +384,7 @@ func (d *ladderDrawing) numbers(r *Rung, to analyzer.Side) []string {
 		}
 		return ""
 	}
-	number := func(raw uint32, n *int64, side analyzer.Side, c Check) string {
+	number := func(raw uint32, n *int64, side record.Side, c Check) string {
 		text := strconv.FormatUint(uint64(raw), 10)
 		if n != nil {
 			text += " = " + relative(*n, side)

@@ -3,11 +3,11 @@ package report
 import (
 	"fmt"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 // verdict tells the whole of a record in sentences.
-func verdict(c *analyzer.Connection) []string {
+func verdict(c *record.Connection) []string {
 	var lines []string
 	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 
@@ -20,10 +20,10 @@ func verdict(c *analyzer.Connection) []string {
 	}
 	if h := c.HalfOpen; h != nil {
 		how := "and nothing in the capture told it so"
-		if h.DiscoveredBy != analyzer.DiscoveredNever {
-			by := map[analyzer.DiscoveredBy]string{
-				analyzer.DiscoveredSyn: "that side's SYN", analyzer.DiscoveredData: "its own data",
-				analyzer.DiscoveredFin: "its own FIN", analyzer.DiscoveredKeepalive: "its own keepalive",
+		if h.DiscoveredBy != record.DiscoveredNever {
+			by := map[record.DiscoveredBy]string{
+				record.DiscoveredSyn: "that side's SYN", record.DiscoveredData: "its own data",
+				record.DiscoveredFin: "its own FIN", record.DiscoveredKeepalive: "its own keepalive",
 			}[h.DiscoveredBy]
 			how = fmt.Sprintf("and learned it by %s, %s after the last sign of the connection there", by, span(between(h.Since, h.At)))
 		}
@@ -33,40 +33,40 @@ func verdict(c *analyzer.Connection) []string {
 	return lines
 }
 
-func verdictOpening(c *analyzer.Connection) string {
+func verdictOpening(c *record.Connection) string {
 	h := &c.Handshake
 	switch h.Outcome {
-	case analyzer.OutcomeComplete:
+	case record.OutcomeComplete:
 		s := "Opened by the client"
 		if h.SynAckPacket != 0 && h.AckPacket != 0 {
 			s += fmt.Sprintf(": SYN, SYN-ACK and ACK are packets %d, %d and %d", h.SynPacket, h.SynAckPacket, h.AckPacket)
 		}
-		if rtt := handshakeRTT(c); rtt != analyzer.NoDuration {
+		if rtt := handshakeRTT(c); rtt != record.NoDuration {
 			s += fmt.Sprintf("; the round trip took %s", span(rtt))
 		}
 		return s + "."
-	case analyzer.OutcomeFastOpen:
+	case record.OutcomeFastOpen:
 		return "Opened by the client with Fast Open (RFC 7413): the text in the SYN was accepted."
-	case analyzer.OutcomeSimultaneous:
+	case record.OutcomeSimultaneous:
 		return "Opened by both sides at once (RFC 9293 §3.5, figure 7)."
-	case analyzer.OutcomeRefused:
+	case record.OutcomeRefused:
 		return "Refused: an RST answered the SYN, nobody listens there or a firewall says so."
-	case analyzer.OutcomeUnreachable:
+	case record.OutcomeUnreachable:
 		return "Not opened: an ICMP error says that the SYN can not be delivered."
-	case analyzer.OutcomeChallenged:
+	case record.OutcomeChallenged:
 		return "Not opened: the server answered the SYN by an ACK with other numbers, it still has an earlier connection of these ports."
-	case analyzer.OutcomeUnanswered:
+	case record.OutcomeUnanswered:
 		return fmt.Sprintf("Not opened: nothing answered the SYN, which was sent %s.", often(c.Client.Syns))
-	case analyzer.OutcomeEmbryonic:
+	case record.OutcomeEmbryonic:
 		return fmt.Sprintf("Not opened: the SYN-ACK, which was sent %s, was never acknowledged: an embryonic connection (RFC 4987).", often(c.Server.Syns))
-	case analyzer.OutcomeAborted:
-		if r := c.Teardown.Reset; r != nil && c.Teardown.Kind != analyzer.TeardownReset {
+	case record.OutcomeAborted:
+		if r := c.Teardown.Reset; r != nil && c.Teardown.Kind != record.TeardownReset {
 			return fmt.Sprintf("Not opened: the SYN-ACK came, but an RST of the %s (packet %d) ended the attempt.", r.By, r.Packet)
 		}
 		return "Not opened: the SYN-ACK came, but an RST ended the attempt."
-	case analyzer.OutcomeUnseen:
+	case record.OutcomeUnseen:
 		return "Its opening is not in the capture."
-	case analyzer.OutcomePartial:
+	case record.OutcomePartial:
 		return "Opened, but not the whole handshake is in the capture."
 	}
 	return "A stray: what is seen does not make a connection."
@@ -82,11 +82,11 @@ func often(n uint64) string {
 	return count(n) + " times"
 }
 
-func verdictClosing(c *analyzer.Connection) string {
+func verdictClosing(c *record.Connection) string {
 	t := &c.Teardown
-	fin := func(side analyzer.Side) string {
+	fin := func(side record.Side) string {
 		e := &c.Client
-		if side == analyzer.Server {
+		if side == record.Server {
 			e = &c.Server
 		}
 		if e.Fin == nil {
@@ -99,23 +99,23 @@ func verdictClosing(c *analyzer.Connection) string {
 		halfClosed = fmt.Sprintf("; for %s it was half-closed", span(t.HalfClosed))
 	}
 	switch t.Kind {
-	case analyzer.TeardownFourWay:
+	case record.TeardownFourWay:
 		return fmt.Sprintf("Closed by the %s first, with %s; four segments close it (RFC 9293 §3.6, figure 12)%s.", t.Initiator, fin(t.Initiator), halfClosed)
-	case analyzer.TeardownThreeSegment:
+	case record.TeardownThreeSegment:
 		return fmt.Sprintf("Closed by the %s first, with %s; the other FIN is also its acknowledgement, so that three segments close it (RFC 9293 §3.6)%s.", t.Initiator, fin(t.Initiator), halfClosed)
-	case analyzer.TeardownSimultaneous:
-		return fmt.Sprintf("Closed by both sides at once: %s and %s cross (RFC 9293 §3.6, figure 13).", fin(analyzer.Client), fin(analyzer.Server))
-	case analyzer.TeardownHalfClosed:
+	case record.TeardownSimultaneous:
+		return fmt.Sprintf("Closed by both sides at once: %s and %s cross (RFC 9293 §3.6, figure 13).", fin(record.Client), fin(record.Server))
+	case record.TeardownHalfClosed:
 		return fmt.Sprintf("Half-closed: the %s has closed its direction with %s, the other one is open.", t.Initiator, fin(t.Initiator))
-	case analyzer.TeardownIncomplete:
+	case record.TeardownIncomplete:
 		if c.Client.Packets == 0 || c.Server.Packets == 0 {
 			return fmt.Sprintf("The %s closes with %s; the other direction is not in the capture.", t.Initiator, fin(t.Initiator))
 		}
 		return fmt.Sprintf("The close that the %s began with %s is not complete: a FIN is not acknowledged.", t.Initiator, fin(t.Initiator))
-	case analyzer.TeardownReset:
+	case record.TeardownReset:
 		r := t.Reset
 		s := fmt.Sprintf("Reset by the %s with the RST of packet %d", r.By, r.Packet)
-		if r.Answers != analyzer.AnswersNothing {
+		if r.Answers != record.AnswersNothing {
 			s += ", the answer to " + answeredWords[r.Answers]
 		} else {
 			s += ", of its own accord"
@@ -123,7 +123,7 @@ func verdictClosing(c *analyzer.Connection) string {
 		if r.ReceiverState.Known {
 			s += fmt.Sprintf("; the other side was in %s", r.ReceiverState.State)
 		}
-		if t.Initiator != analyzer.NoSide && (c.Client.Fin != nil || c.Server.Fin != nil) {
+		if t.Initiator != record.NoSide && (c.Client.Fin != nil || c.Server.Fin != nil) {
 			s += fmt.Sprintf(". The %s had begun to close with %s", t.Initiator, fin(t.Initiator))
 		}
 		return s + "."
@@ -131,47 +131,47 @@ func verdictClosing(c *analyzer.Connection) string {
 	return ""
 }
 
-var answeredWords = map[analyzer.ResetAnswers]string{
-	analyzer.AnswersSyn: "a SYN", analyzer.AnswersData: "data", analyzer.AnswersFin: "a FIN", analyzer.AnswersAck: "an ACK",
-	analyzer.AnswersKeepalive: "a probe",
+var answeredWords = map[record.ResetAnswers]string{
+	record.AnswersSyn: "a SYN", record.AnswersData: "data", record.AnswersFin: "a FIN", record.AnswersAck: "an ACK",
+	record.AnswersKeepalive: "a probe",
 }
 
-func verdictTimeWait(c *analyzer.Connection, w *analyzer.TimeWait) string {
+func verdictTimeWait(c *record.Connection, w *record.TimeWait) string {
 	s := fmt.Sprintf("The %s entered TIME_WAIT at %s", w.Side, clockShort(w.Entered))
 	if w.Restarts > 0 {
 		s += fmt.Sprintf(", started it again %s", often(w.Restarts))
 	}
 	assumed := fmt.Sprintf("with the 2MSL of %s that is assumed (--msl)", span(w.TwoMSL))
 	switch w.EndedBy {
-	case analyzer.TimeWaitExpired:
-		return fmt.Sprintf("%s and left it at %s, %s.", s, clockShort(w.Entered+analyzer.Time(w.Observed)), assumed)
-	case analyzer.TimeWaitReused:
+	case record.TimeWaitExpired:
+		return fmt.Sprintf("%s and left it at %s, %s.", s, clockShort(w.Entered+record.Time(w.Observed)), assumed)
+	case record.TimeWaitReused:
 		return fmt.Sprintf("%s and gave way after %s to the next connection of these ports.", s, span(w.Observed))
-	case analyzer.TimeWaitReset:
+	case record.TimeWaitReset:
 		return fmt.Sprintf("%s, which an RST ended after %s.", s, span(w.Observed))
 	}
 	return fmt.Sprintf("%s and holds it until %s, %s.", s, clockShort(w.Expires), assumed)
 }
 
-func verdictEnd(c *analyzer.Connection) string {
-	name := func(e *analyzer.Endpoint) string {
+func verdictEnd(c *record.Connection) string {
+	name := func(e *record.Endpoint) string {
 		switch {
 		case !e.State.Known:
 			return "unknown"
-		case e.States[len(e.States)-1].Evidence == analyzer.Inferred:
+		case e.States[len(e.States)-1].Evidence == record.Inferred:
 			return "~" + e.State.State.String()
 		}
 		return e.State.State.String()
 	}
-	why := map[analyzer.EndedBy]string{
-		analyzer.EndClosed:          "it is closed",
-		analyzer.EndTimeWaitExpired: "TIME_WAIT is over",
-		analyzer.EndReset:           "it was reset",
-		analyzer.EndSuperseded:      "the next connection of these ports took its place",
-		analyzer.EndIdle:            "nothing more came of it for long (--idle-limit, --embryonic-limit)",
-		analyzer.EndEvicted:         "memory was short",
-		analyzer.EndCaptureEnd:      "the capture ends here",
-		analyzer.EndOpen:            "it goes on",
+	why := map[record.EndedBy]string{
+		record.EndClosed:          "it is closed",
+		record.EndTimeWaitExpired: "TIME_WAIT is over",
+		record.EndReset:           "it was reset",
+		record.EndSuperseded:      "the next connection of these ports took its place",
+		record.EndIdle:            "nothing more came of it for long (--idle-limit, --embryonic-limit)",
+		record.EndEvicted:         "memory was short",
+		record.EndCaptureEnd:      "the capture ends here",
+		record.EndOpen:            "it goes on",
 	}[c.EndedBy]
 	if c.Client.State == c.Server.State && c.Client.State.Known {
 		return fmt.Sprintf("At the end both sides are %s: %s.", c.Client.State.State, why)
@@ -180,8 +180,8 @@ func verdictEnd(c *analyzer.Connection) string {
 }
 
 // advice is the catalogue's word on a finding.
-func advice(code string) (kind analyzer.FindingKind) {
-	for _, k := range analyzer.Catalogue() {
+func advice(code string) (kind record.FindingKind) {
+	for _, k := range record.Catalogue() {
 		if k.Code == code {
 			return k
 		}

@@ -3,13 +3,13 @@ package report
 import (
 	"fmt"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
 
 // remark says in words what a segment was, where its flags and numbers alone do not.
-func (r *Rung) remark(c *analyzer.Connection) {
+func (r *Rung) remark(c *record.Connection) {
 	if r.Kind == RungICMP && len(r.side(r.From).Changes) == 0 {
 		text := "it changes nothing: nobody waits for an answer to a SYN"
 		if state := r.side(r.From).State; state.Known && state.State >= tcpstate.Established {
@@ -195,9 +195,9 @@ func (r *Rung) remarkForeign(say func(source, format string, args ...any)) {
 }
 
 // relative is a relative number as text: x+1.
-func relative(n int64, side analyzer.Side) string {
+func relative(n int64, side record.Side) string {
 	name := "x"
-	if side == analyzer.Server {
+	if side == record.Server {
 		name = "y"
 	}
 	if n == 0 {

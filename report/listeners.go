@@ -4,14 +4,14 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 // shownListeners are in the table at most, unless all are asked for: the others have less to tell.
 const shownListeners = 10
 
 // listenerSection shows the listeners with the fullest backlog.
-func listenerSection(r *analyzer.Result, top int) section {
+func listenerSection(r *record.Result, top int) section {
 	s := section{title: "LISTENERS", note: "by the backlog they needed (RFC 4987)", total: r.Summary.Listeners, grid: listenerGrid}
 	for i := range r.Listeners {
 		l := &r.Listeners[i]
@@ -49,7 +49,7 @@ func listenerSection(r *analyzer.Result, top int) section {
 }
 
 // courseCell draws numbers over time in a few marks.
-func courseCell(s *analyzer.EmbryonicSeries) cell {
+func courseCell(s *record.EmbryonicSeries) cell {
 	if s == nil {
 		return cell{full: unknown}
 	}

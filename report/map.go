@@ -6,12 +6,12 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 // Map gives a connection as its JSON would be read back: nested maps by the same names, lists as []any, strings, bools,
 // and nil for null; whole numbers are int, durations float64 seconds. It is what filter expressions are evaluated on.
-func Map(c *analyzer.Connection) map[string]any {
+func Map(c *record.Connection) map[string]any {
 	m := map[string]any{
 		"record":        c.Record,
 		"schema":        c.Schema,
@@ -108,7 +108,7 @@ func Map(c *analyzer.Connection) map[string]any {
 	return m
 }
 
-func endpointMap(p *analyzer.Endpoint) map[string]any {
+func endpointMap(p *record.Endpoint) map[string]any {
 	m := map[string]any{
 		"port":                  int(p.Port),
 		"ip":                    string(p.IP.AppendTo(nil)),
@@ -144,41 +144,41 @@ func endpointMap(p *analyzer.Endpoint) map[string]any {
 	return m
 }
 
-func timeValue(t analyzer.Time) any {
-	if t == analyzer.NoTime {
+func timeValue(t record.Time) any {
+	if t == record.NoTime {
 		return nil
 	}
 	return string(appendMoment(make([]byte, 0, 30), t))
 }
 
 // durationValue is the number that the decimal seconds of the JSON are read as.
-func durationValue(d analyzer.Duration) any {
-	if d == analyzer.NoDuration {
+func durationValue(d record.Duration) any {
+	if d == record.NoDuration {
 		return nil
 	}
 	seconds, _ := strconv.ParseFloat(string(d.Append(nil)), 64) // cannot fail: Append gave it
 	return seconds
 }
 
-func packetValue(p analyzer.PacketNumber) any {
+func packetValue(p record.PacketNumber) any {
 	if p == 0 {
 		return nil
 	}
 	return int(p)
 }
 
-func stateValue(s analyzer.StateOrNone) any {
+func stateValue(s record.StateOrNone) any {
 	if !s.Known {
 		return nil
 	}
 	return s.State.String()
 }
 
-func answerValue(a analyzer.Answer) any {
-	if a == analyzer.Unknown {
+func answerValue(a record.Answer) any {
+	if a == record.Unknown {
 		return nil
 	}
-	return a == analyzer.Yes
+	return a == record.Yes
 }
 
 func wordValue(s string) any {
@@ -189,14 +189,14 @@ func wordValue(s string) any {
 }
 
 // MapSummary gives the summary as its JSON would be read back, but with a 0 for every word that it counts nothing by.
-func MapSummary(s *analyzer.Summary) map[string]any {
+func MapSummary(s *record.Summary) map[string]any {
 	b, _ := appendRecord(nil, filledSummary(*s)) // cannot fail: there is nothing but numbers and words in it
 	var m map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(b))
 	decoder.UseNumber()
 	_ = decoder.Decode(&m)
 	m, _ = numbers(m).(map[string]any)
-	for field, words := range analyzer.SummaryWords() {
+	for field, words := range record.SummaryWords() {
 		counts := m
 		for part := range strings.SplitSeq(field, ".") {
 			counts, _ = counts[part].(map[string]any)

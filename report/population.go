@@ -9,17 +9,17 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
 // Populations is what tcplife population reports: the series of all hosts together, and then, if they were asked for,
 // that of each host.
 type Populations struct {
-	Record  string                      `json:"record"` // "populations"
-	Schema  int                         `json:"schema"`
-	Series  []analyzer.PopulationSeries `json:"population"`
-	LeftOut uint64                      `json:"hosts_left_out"` // hosts without a series, for others had more endpoints
+	Record  string                    `json:"record"` // "populations"
+	Schema  int                       `json:"schema"`
+	Series  []record.PopulationSeries `json:"population"`
+	LeftOut uint64                    `json:"hosts_left_out"` // hosts without a series, for others had more endpoints
 }
 
 // countedStates are those of a population, in the order of a connection's life.
@@ -31,7 +31,7 @@ var countedStates = [...]tcpstate.State{
 // WriteJSON writes one JSON document, which Schema describes.
 func (p *Populations) WriteJSON(w io.Writer) error {
 	filled := *p
-	filled.Record, filled.Schema, filled.Series = "populations", analyzer.Schema, filledList(p.Series)
+	filled.Record, filled.Schema, filled.Series = "populations", record.Schema, filledList(p.Series)
 	b, err := appendRecord(nil, filled)
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func (p *Populations) WriteCSV(w io.Writer) error {
 			host = series.Host.String()
 		}
 		for m := range series.Moments {
-			at := series.Start + analyzer.Time(m)*analyzer.Time(series.Step)
+			at := series.Start + record.Time(m)*record.Time(series.Step)
 			row = append(row[:0], string(appendMoment(nil, at)), host)
 			for _, s := range countedStates {
 				n := uint64(0)
@@ -124,7 +124,7 @@ func (p *Populations) WriteTable(w io.Writer, o TableOptions) error {
 	return err
 }
 
-func drawPopulation(out *bytes.Buffer, s *analyzer.PopulationSeries, width int, o TableOptions) error {
+func drawPopulation(out *bytes.Buffer, s *record.PopulationSeries, width int, o TableOptions) error {
 	t := Table{options: o}
 	title := "POPULATION"
 	if s.Host != nil {
@@ -140,7 +140,7 @@ func drawPopulation(out *bytes.Buffer, s *analyzer.PopulationSeries, width int, 
 	per := (s.Moments + course - 1) / course // moments a mark
 	g := grid{columns: []gridColumn{
 		{name: "state", header: cell{full: "STATE"}},
-		{name: "course", header: cell{full: clockShort(s.Start) + ", " + span(s.Step*analyzer.Duration(per)) + " a mark"}},
+		{name: "course", header: cell{full: clockShort(s.Start) + ", " + span(s.Step*record.Duration(per)) + " a mark"}},
 		{name: "peak", header: cell{full: "PEAK"}, right: true},
 		{name: "at", header: cell{full: "AT"}},
 		{name: "last", header: cell{full: "LAST"}, right: true},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 // The population of a capture agrees with snapshots of its moments, in all formats.
@@ -13,7 +14,7 @@ func TestPopulationFormats(t *testing.T) {
 	schema := compiledSchema(t)
 	for _, file := range []string{"syn-flood", "half-closed", "real-half-close", "vlan"} {
 		segments := segmentsOf(t, "../testdata/pcaps/"+file+".pcap")
-		first, last := analyzer.Time(segments[0].Time), analyzer.Time(segments[len(segments)-1].Time)
+		first, last := record.Time(segments[0].Time), record.Time(segments[len(segments)-1].Time)
 		population := analyzer.NewPopulation(37*time.Millisecond, true)
 		var snapshots []*analyzer.Instant
 		for at := first; at <= last; at++ {
@@ -24,7 +25,7 @@ func TestPopulationFormats(t *testing.T) {
 				snapshots = append(snapshots, analyzer.NewInstant(analyzer.Moment{Time: at}))
 			}
 		}
-		tracker := analyzer.New(analyzer.Options{}, func(c *analyzer.Connection) {
+		tracker := analyzer.New(analyzer.Options{}, func(c *record.Connection) {
 			population.Add(c)
 			for _, s := range snapshots {
 				s.Add(c)

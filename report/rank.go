@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 // A ranking keeps the first rows of many by an order, in memory for those alone.
@@ -57,10 +57,14 @@ func (r *ranking[Row]) sorted() []Row {
 
 type rankHeap[Row any] []rankedRow[Row]
 
-func (h rankHeap[Row]) Len() int           { return len(h) }
+func (h rankHeap[Row]) Len() int { return len(h) }
+
 func (h rankHeap[Row]) Less(i, j int) bool { return compareRanks(h[i].rank, h[j].rank) > 0 }
-func (h rankHeap[Row]) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *rankHeap[Row]) Push(row any)      { *h = append(*h, row.(rankedRow[Row])) }
+
+func (h rankHeap[Row]) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+
+func (h *rankHeap[Row]) Push(row any) { *h = append(*h, row.(rankedRow[Row])) }
+
 func (h *rankHeap[Row]) Pop() any {
 	last := len(*h) - 1
 	row := (*h)[last]
@@ -71,33 +75,33 @@ func (h *rankHeap[Row]) Pop() any {
 // A sortKey is one of TableOptions.Sort, or of a List. Its key grows from the first row to the last.
 type sortKey struct {
 	name, meaning string
-	key           func(*analyzer.Connection) int64
+	key           func(*record.Connection) int64
 }
 
 var sortKeys = []sortKey{
-	{"start", "first packet, earliest first", func(c *analyzer.Connection) int64 { return earliest(c.Start) }},
-	{"end", "last packet, earliest first", func(c *analyzer.Connection) int64 { return earliest(c.End) }},
-	{"duration", "longest first", func(c *analyzer.Connection) int64 { return longest(c.Duration) }},
-	{"rtt", "slowest handshake first", func(c *analyzer.Connection) int64 { return longest(handshakeRTT(c)) }},
-	{"bytes", "most payload first, both ways together", func(c *analyzer.Connection) int64 { return most(c.Client.Bytes, c.Server.Bytes) }},
-	{"packets", "most packets first", func(c *analyzer.Connection) int64 { return most(c.Client.Packets, c.Server.Packets) }},
-	{"retransmitted", "most retransmissions first", func(c *analyzer.Connection) int64 {
+	{"start", "first packet, earliest first", func(c *record.Connection) int64 { return earliest(c.Start) }},
+	{"end", "last packet, earliest first", func(c *record.Connection) int64 { return earliest(c.End) }},
+	{"duration", "longest first", func(c *record.Connection) int64 { return longest(c.Duration) }},
+	{"rtt", "slowest handshake first", func(c *record.Connection) int64 { return longest(handshakeRTT(c)) }},
+	{"bytes", "most payload first, both ways together", func(c *record.Connection) int64 { return most(c.Client.Bytes, c.Server.Bytes) }},
+	{"packets", "most packets first", func(c *record.Connection) int64 { return most(c.Client.Packets, c.Server.Packets) }},
+	{"retransmitted", "most retransmissions first", func(c *record.Connection) int64 {
 		return most(c.Client.RetransmittedPackets, c.Server.RetransmittedPackets)
 	}},
-	{"findings", "most severe findings first, then most of them", func(c *analyzer.Connection) int64 { return worst(c.Findings) }},
+	{"findings", "most severe findings first, then most of them", func(c *record.Connection) int64 { return worst(c.Findings) }},
 }
 
 // earliest puts the unknown last.
-func earliest(t analyzer.Time) int64 {
-	if t == analyzer.NoTime {
+func earliest(t record.Time) int64 {
+	if t == record.NoTime {
 		return math.MaxInt64
 	}
 	return int64(t)
 }
 
 // longest puts the unknown last.
-func longest(d analyzer.Duration) int64 {
-	if d == analyzer.NoDuration {
+func longest(d record.Duration) int64 {
+	if d == record.NoDuration {
 		return math.MaxInt64
 	}
 	return -int64(d)
@@ -112,7 +116,7 @@ func most(client, server uint64) int64 {
 }
 
 // worst compares the number of errors, then of warnings, then of the rest; each counts up to a million.
-func worst(findings []analyzer.Finding) int64 {
+func worst(findings []record.Finding) int64 {
 	const limit = 1 << 20
 	var key int64
 	for _, n := range countSeverities(findings) {

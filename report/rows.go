@@ -7,8 +7,7 @@ import (
 	"strings"
 
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
-
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
@@ -41,16 +40,16 @@ var followSteps = []step{
 }
 
 // usual is a connection whose values are as wide as most are at most.
-var usual = func() *analyzer.Connection {
+var usual = func() *record.Connection {
 	const second = 1e9
 	ip := netip.MustParseAddr("192.168.100.100")
-	state := analyzer.StateOrNone{State: tcpstate.Established, Known: true}
-	end := analyzer.Endpoint{IP: ip, Port: 65535, State: state, Bytes: 1e8, Packets: 1e8, RetransmittedPackets: 1e4}
-	return &analyzer.Connection{
-		ID: 1e8, Duration: 3599 * second, EndedBy: analyzer.EndClosed, Client: end, Server: end, RoleEvidence: analyzer.RoleSynAck,
-		Handshake: analyzer.Handshake{Outcome: analyzer.OutcomeUnreachable, ServerRTT: 123e6, ClientRTT: 123e6},
-		Teardown:  analyzer.Teardown{Kind: analyzer.TeardownThreeSegment, Initiator: analyzer.Client},
-		Findings:  []analyzer.Finding{{Code: "syn_retransmitted", Severity: analyzer.Warning}},
+	state := record.StateOrNone{State: tcpstate.Established, Known: true}
+	end := record.Endpoint{IP: ip, Port: 65535, State: state, Bytes: 1e8, Packets: 1e8, RetransmittedPackets: 1e4}
+	return &record.Connection{
+		ID: 1e8, Duration: 3599 * second, EndedBy: record.EndClosed, Client: end, Server: end, RoleEvidence: record.RoleSynAck,
+		Handshake: record.Handshake{Outcome: record.OutcomeUnreachable, ServerRTT: 123e6, ClientRTT: 123e6},
+		Teardown:  record.Teardown{Kind: record.TeardownThreeSegment, Initiator: record.Client},
+		Findings:  []record.Finding{{Code: "syn_retransmitted", Severity: record.Warning}},
 	}
 }()
 
@@ -74,7 +73,7 @@ func newRows(columns []connectionColumn, chosen bool, width int) *rows {
 	return r
 }
 
-func (r *rows) cells(c *analyzer.Connection) []cell {
+func (r *rows) cells(c *record.Connection) []cell {
 	cells := make([]cell, len(r.columns))
 	for i := range r.columns {
 		cells[i] = r.columns[i].cell(c)
@@ -83,7 +82,7 @@ func (r *rows) cells(c *analyzer.Connection) []cell {
 }
 
 // write writes the row of a connection, and before the first one the header.
-func (r *rows) write(w io.Writer, c *analyzer.Connection, color bool) error {
+func (r *rows) write(w io.Writer, c *record.Connection, color bool) error {
 	var out bytes.Buffer
 	if !r.begun {
 		if r.above {

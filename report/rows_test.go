@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 // TestFollow holds what is written row by row: each row at once, the header before the first and after each report, and
@@ -17,7 +17,7 @@ func TestFollow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		end := &Ending{Result: &analyzer.Result{Summary: &analyzer.Summary{}}, Capture: &Capture{Devices: []string{"eth0"}, First: analyzer.NoTime}}
+		end := &Ending{Result: &record.Result{Summary: &record.Summary{}}, Capture: &Capture{Devices: []string{"eth0"}, First: record.NoTime}}
 		connections := sampleConnections()
 		for round := range 2 {
 			out.Reset()

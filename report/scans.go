@@ -6,10 +6,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-func scanSection(scans []analyzer.Scan, top int) section {
+func scanSection(scans []record.Scan, top int) section {
 	s := section{title: "SCANS", total: uint64(len(scans)), grid: grid{
 		columns: []gridColumn{
 			{name: "source", header: cell{full: "SOURCE"}},
@@ -54,7 +54,7 @@ func scanSection(scans []analyzer.Scan, top int) section {
 }
 
 // openPorts names the first of the open ports, if there are any.
-func openPorts(c *analyzer.Scan) string {
+func openPorts(c *record.Scan) string {
 	const most = 8
 	var list []string
 	for _, o := range c.Open[:min(most, len(c.Open))] {
@@ -74,7 +74,7 @@ func openPorts(c *analyzer.Scan) string {
 	return text
 }
 
-func backscatterSection(returned []analyzer.Backscatter, top int) section {
+func backscatterSection(returned []record.Backscatter, top int) section {
 	s := section{title: "BACKSCATTER", note: "what came back from floods elsewhere", total: uint64(len(returned)), grid: grid{
 		columns: []gridColumn{
 			{name: "victim", header: cell{full: "VICTIM"}},

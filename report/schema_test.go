@@ -13,11 +13,11 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"pgregory.net/rapid"
-
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
+	"pgregory.net/rapid"
 )
 
 func compiledSchema(t *testing.T) *jsonschema.Schema {
@@ -75,7 +75,7 @@ func TestRealRecordsMatchSchema(t *testing.T) {
 		}
 		defer r.Close()
 		decoder := flows.NewDecoder(flows.DecoderOptions{})
-		tracker := analyzer.New(analyzer.Options{}, func(c *analyzer.Connection) {
+		tracker := analyzer.New(analyzer.Options{}, func(c *record.Connection) {
 			if err := j.Connection(c); err != nil {
 				t.Fatal(err)
 			}
@@ -162,45 +162,45 @@ func TestSchemaHasEveryField(t *testing.T) {
 		object
 		fields reflect.Type
 	}{
-		{"connection", schema.Defs["connection"], reflect.TypeFor[analyzer.Connection]()},
+		{"connection", schema.Defs["connection"], reflect.TypeFor[record.Connection]()},
 		{"layer", schema.Defs["layer"], reflect.TypeFor[flows.Layer]()},
-		{"endpoint", schema.Defs["endpoint"], reflect.TypeFor[analyzer.Endpoint]()},
-		{"state_entry", schema.Defs["state_entry"], reflect.TypeFor[analyzer.StateEntry]()},
-		{"fin", schema.Defs["fin"], reflect.TypeFor[analyzer.Fin]()},
-		{"handshake", schema.Defs["handshake"], reflect.TypeFor[analyzer.Handshake]()},
-		{"teardown", schema.Defs["teardown"], reflect.TypeFor[analyzer.Teardown]()},
-		{"reset", schema.Defs["reset"], reflect.TypeFor[analyzer.Reset]()},
-		{"time_wait", schema.Defs["time_wait"], reflect.TypeFor[analyzer.TimeWait]()},
-		{"half_open", schema.Defs["half_open"], reflect.TypeFor[analyzer.HalfOpen]()},
-		{"finding", schema.Defs["finding"], reflect.TypeFor[analyzer.Finding]()},
-		{"zeek", schema.Defs["zeek"], reflect.TypeFor[analyzer.Zeek]()},
-		{"tshark", schema.Defs["tshark"], reflect.TypeFor[analyzer.Tshark]()},
-		{"listener", schema.Defs["listener"], reflect.TypeFor[analyzer.Listener]()},
-		{"embryonic_series", schema.Defs["embryonic_series"], reflect.TypeFor[analyzer.EmbryonicSeries]()},
-		{"syn_cookies", schema.Defs["syn_cookies"], reflect.TypeFor[analyzer.SynCookies]()},
-		{"syn_flood", schema.Defs["syn_flood"], reflect.TypeFor[analyzer.SynFlood]()},
-		{"scan", schema.Defs["scan"], reflect.TypeFor[analyzer.Scan]()},
-		{"found", inside("scan", "found"), reflect.TypeFor[analyzer.Found]()},
-		{"open", inside("scan", "open"), reflect.TypeFor[analyzer.Target]()},
-		{"backscatter", schema.Defs["backscatter"], reflect.TypeFor[analyzer.Backscatter]()},
-		{"target", inside("syn_flood", "target"), reflect.TypeFor[analyzer.Target]()},
-		{"snapshot", schema.Defs["snapshot"], reflect.TypeFor[analyzer.Snapshot]()},
-		{"alive", schema.Defs["alive"], reflect.TypeFor[analyzer.Alive]()},
-		{"socket", schema.Defs["socket"], reflect.TypeFor[analyzer.Socket]()},
-		{"population", schema.Defs["population"], reflect.TypeFor[analyzer.PopulationSeries]()},
-		{"peak", schema.Defs["peak"], reflect.TypeFor[analyzer.Peak]()},
+		{"endpoint", schema.Defs["endpoint"], reflect.TypeFor[record.Endpoint]()},
+		{"state_entry", schema.Defs["state_entry"], reflect.TypeFor[record.StateEntry]()},
+		{"fin", schema.Defs["fin"], reflect.TypeFor[record.Fin]()},
+		{"handshake", schema.Defs["handshake"], reflect.TypeFor[record.Handshake]()},
+		{"teardown", schema.Defs["teardown"], reflect.TypeFor[record.Teardown]()},
+		{"reset", schema.Defs["reset"], reflect.TypeFor[record.Reset]()},
+		{"time_wait", schema.Defs["time_wait"], reflect.TypeFor[record.TimeWait]()},
+		{"half_open", schema.Defs["half_open"], reflect.TypeFor[record.HalfOpen]()},
+		{"finding", schema.Defs["finding"], reflect.TypeFor[record.Finding]()},
+		{"zeek", schema.Defs["zeek"], reflect.TypeFor[record.Zeek]()},
+		{"tshark", schema.Defs["tshark"], reflect.TypeFor[record.Tshark]()},
+		{"listener", schema.Defs["listener"], reflect.TypeFor[record.Listener]()},
+		{"embryonic_series", schema.Defs["embryonic_series"], reflect.TypeFor[record.EmbryonicSeries]()},
+		{"syn_cookies", schema.Defs["syn_cookies"], reflect.TypeFor[record.SynCookies]()},
+		{"syn_flood", schema.Defs["syn_flood"], reflect.TypeFor[record.SynFlood]()},
+		{"scan", schema.Defs["scan"], reflect.TypeFor[record.Scan]()},
+		{"found", inside("scan", "found"), reflect.TypeFor[record.Found]()},
+		{"open", inside("scan", "open"), reflect.TypeFor[record.Target]()},
+		{"backscatter", schema.Defs["backscatter"], reflect.TypeFor[record.Backscatter]()},
+		{"target", inside("syn_flood", "target"), reflect.TypeFor[record.Target]()},
+		{"snapshot", schema.Defs["snapshot"], reflect.TypeFor[record.Snapshot]()},
+		{"alive", schema.Defs["alive"], reflect.TypeFor[record.Alive]()},
+		{"socket", schema.Defs["socket"], reflect.TypeFor[record.Socket]()},
+		{"population", schema.Defs["population"], reflect.TypeFor[record.PopulationSeries]()},
+		{"peak", schema.Defs["peak"], reflect.TypeFor[record.Peak]()},
 		{"populations", schema.Defs["populations"], reflect.TypeFor[Populations]()},
-		{"time_wait_holding", schema.Defs["time_wait_holding"], reflect.TypeFor[analyzer.TimeWaitHolding]()},
-		{"time_wait_holder", schema.Defs["time_wait_holder"], reflect.TypeFor[analyzer.TimeWaitHolder]()},
-		{"ephemeral_ports", schema.Defs["ephemeral_ports"], reflect.TypeFor[analyzer.EphemeralPorts]()},
-		{"not_closing", schema.Defs["not_closing"], reflect.TypeFor[analyzer.NotClosing]()},
-		{"idle_timeout", schema.Defs["idle_timeout"], reflect.TypeFor[analyzer.IdleTimeout]()},
-		{"half_closed", inside("summary", "half_closed"), reflect.TypeFor[analyzer.HalfClosedTotals]()},
-		{"lifetimes", inside("summary", "lifetimes"), reflect.TypeFor[analyzer.LifetimeTotals]()},
-		{"left_out", inside("summary", "left_out"), reflect.TypeFor[analyzer.LeftOut]()},
-		{"summary", schema.Defs["summary"], reflect.TypeFor[analyzer.Summary]()},
-		{"resets_by_side", inside("summary", "resets_by_side"), reflect.TypeFor[analyzer.SideCounts]()},
-		{"rtt", schema.Defs["rtt"], reflect.TypeFor[analyzer.RTT]()},
+		{"time_wait_holding", schema.Defs["time_wait_holding"], reflect.TypeFor[record.TimeWaitHolding]()},
+		{"time_wait_holder", schema.Defs["time_wait_holder"], reflect.TypeFor[record.TimeWaitHolder]()},
+		{"ephemeral_ports", schema.Defs["ephemeral_ports"], reflect.TypeFor[record.EphemeralPorts]()},
+		{"not_closing", schema.Defs["not_closing"], reflect.TypeFor[record.NotClosing]()},
+		{"idle_timeout", schema.Defs["idle_timeout"], reflect.TypeFor[record.IdleTimeout]()},
+		{"half_closed", inside("summary", "half_closed"), reflect.TypeFor[record.HalfClosedTotals]()},
+		{"lifetimes", inside("summary", "lifetimes"), reflect.TypeFor[record.LifetimeTotals]()},
+		{"left_out", inside("summary", "left_out"), reflect.TypeFor[record.LeftOut]()},
+		{"summary", schema.Defs["summary"], reflect.TypeFor[record.Summary]()},
+		{"resets_by_side", inside("summary", "resets_by_side"), reflect.TypeFor[record.SideCounts]()},
+		{"rtt", schema.Defs["rtt"], reflect.TypeFor[record.RTT]()},
 		{"capture", schema.Defs["capture"], reflect.TypeFor[Capture]()},
 		{"dropped", inside("capture", "dropped"), reflect.TypeFor[Dropped]()},
 		{"damage", inside("capture", "damage"), reflect.TypeFor[Damage]()},

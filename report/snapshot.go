@@ -8,11 +8,11 @@ import (
 	"net/netip"
 	"strconv"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 // WriteSnapshotJSON writes one JSON document, which Schema describes.
-func WriteSnapshotJSON(w io.Writer, s *analyzer.Snapshot) error {
+func WriteSnapshotJSON(w io.Writer, s *record.Snapshot) error {
 	b, err := appendRecord(nil, s)
 	if err != nil {
 		return err
@@ -22,7 +22,7 @@ func WriteSnapshotJSON(w io.Writer, s *analyzer.Snapshot) error {
 }
 
 // WriteSnapshotJSONL writes one connection a line.
-func WriteSnapshotJSONL(w io.Writer, s *analyzer.Snapshot) error {
+func WriteSnapshotJSONL(w io.Writer, s *record.Snapshot) error {
 	out := bufio.NewWriterSize(w, bufferSize)
 	for i := range s.Connections {
 		b, err := appendRecord(nil, &s.Connections[i])
@@ -37,7 +37,7 @@ func WriteSnapshotJSONL(w io.Writer, s *analyzer.Snapshot) error {
 }
 
 // WriteSnapshotCSV writes one connection a row below a header, as CSV does. The columns have the names of the JSON.
-func WriteSnapshotCSV(w io.Writer, s *analyzer.Snapshot) error {
+func WriteSnapshotCSV(w io.Writer, s *record.Snapshot) error {
 	out := csv.NewWriter(w)
 	header := []string{"time", "id", "start", "age_s"}
 	for _, side := range []string{"client", "server"} {
@@ -48,11 +48,11 @@ func WriteSnapshotCSV(w io.Writer, s *analyzer.Snapshot) error {
 	if err := out.Write(header); err != nil {
 		return err
 	}
-	moment := func(t analyzer.Time) string { return string(appendTimeField(nil, t)) }
+	moment := func(t record.Time) string { return string(appendTimeField(nil, t)) }
 	for i := range s.Connections {
 		c := &s.Connections[i]
 		row := []string{moment(c.Time), strconv.FormatUint(c.ID, 10), moment(c.Start), string(c.Age.Append(nil))}
-		for _, e := range [...]*analyzer.Socket{&c.Client, &c.Server} {
+		for _, e := range [...]*record.Socket{&c.Client, &c.Server} {
 			row = append(row, e.IP.String(), strconv.Itoa(int(e.Port)), string(appendStateName(nil, e.State)), moment(e.Since), string(e.Evidence))
 		}
 		if err := out.Write(row); err != nil {
@@ -65,7 +65,7 @@ func WriteSnapshotCSV(w io.Writer, s *analyzer.Snapshot) error {
 
 // WriteSnapshotTable writes a table for people. A state after ~ is inferred, not seen. First is the time of the capture's
 // first packet; of the options Sort and Columns do nothing.
-func WriteSnapshotTable(w io.Writer, s *analyzer.Snapshot, first analyzer.Time, o TableOptions) error {
+func WriteSnapshotTable(w io.Writer, s *record.Snapshot, first record.Time, o TableOptions) error {
 	g := grid{
 		columns: []gridColumn{
 			{name: "id", header: cell{full: "ID"}, right: true},
@@ -86,7 +86,7 @@ func WriteSnapshotTable(w io.Writer, s *analyzer.Snapshot, first analyzer.Time, 
 		}
 		c := &s.Connections[i]
 		row := []cell{{full: strconv.FormatUint(c.ID, 10), tone: faint}}
-		for _, e := range [...]*analyzer.Socket{&c.Client, &c.Server} {
+		for _, e := range [...]*record.Socket{&c.Client, &c.Server} {
 			row = append(row, socketCell(netip.AddrPortFrom(e.IP, e.Port)), socketState(e), timeCell(e.Since))
 		}
 		g.rows = append(g.rows, append(row, cell{full: span(c.Age)}))
@@ -109,12 +109,12 @@ func WriteSnapshotTable(w io.Writer, s *analyzer.Snapshot, first analyzer.Time, 
 	return err
 }
 
-func socketState(e *analyzer.Socket) cell {
+func socketState(e *record.Socket) cell {
 	if !e.State.Known {
 		return cell{full: unknown}
 	}
 	mark := ""
-	if e.Evidence == analyzer.Inferred {
+	if e.Evidence == record.Inferred {
 		mark = "~"
 	}
 	return cell{full: mark + e.State.State.String(), short: mark + shortStates[e.State.State]}

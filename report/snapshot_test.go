@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 // Snapshots of real records, in all formats: as many connections in each, the JSON as the schema says.
@@ -14,7 +15,7 @@ func TestSnapshotFormats(t *testing.T) {
 		segments := segmentsOf(t, "../testdata/pcaps/"+file+".pcap")
 		middle := segments[len(segments)/2]
 		for _, moment := range []analyzer.Moment{
-			{Time: analyzer.Time(middle.Time)}, {Time: analyzer.Time(middle.Time), Packet: analyzer.PacketNumber(middle.Packet)},
+			{Time: record.Time(middle.Time)}, {Time: record.Time(middle.Time), Packet: record.PacketNumber(middle.Packet)},
 		} {
 			alive := analyzer.NewInstant(moment)
 			tracker := analyzer.New(analyzer.Options{}, alive.Add)
@@ -30,7 +31,7 @@ func TestSnapshotFormats(t *testing.T) {
 			var json, jsonl, csv, table strings.Builder
 			for _, err := range []error{
 				WriteSnapshotJSON(&json, snapshot), WriteSnapshotJSONL(&jsonl, snapshot), WriteSnapshotCSV(&csv, snapshot),
-				WriteSnapshotTable(&table, snapshot, analyzer.Time(segments[0].Time), TableOptions{Top: 2, Width: 80}),
+				WriteSnapshotTable(&table, snapshot, record.Time(segments[0].Time), TableOptions{Top: 2, Width: 80}),
 			} {
 				if err != nil {
 					t.Fatal(err)

@@ -9,8 +9,7 @@ import (
 	"strings"
 
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
-
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 // A summaryLine is a label and a list, which may take several lines.
@@ -20,11 +19,11 @@ type summaryLine struct {
 	tone  tone
 }
 
-func connectionSummary(s *analyzer.Summary) []summaryLine {
+func connectionSummary(s *record.Summary) []summaryLine {
 	lines := []summaryLine{{label: "connections", items: []string{count(s.Connections)}}}
 	lines = appendCounts(lines, "outcome", s.ByOutcome, calm)
 	lines = appendCounts(lines, "teardown", s.ByTeardown, calm)
-	if s.ResetsBySide != (analyzer.SideCounts{}) {
+	if s.ResetsBySide != (record.SideCounts{}) {
 		lines = append(lines, summaryLine{label: "resets", items: slices.Concat(
 			resetItems(s.ResetsBySide.Client, "clients", s.ResetsByState.Client), resetItems(s.ResetsBySide.Server, "servers", s.ResetsByState.Server))})
 	}
@@ -75,7 +74,7 @@ func resetItems(n uint64, by string, states map[string]uint64) []string {
 }
 
 // appendNotClosing appends who does not close, a line each, and of many the first.
-func appendNotClosing(lines []summaryLine, hosts []analyzer.NotClosing, leftOut uint64) []summaryLine {
+func appendNotClosing(lines []summaryLine, hosts []record.NotClosing, leftOut uint64) []summaryLine {
 	const most = 5
 	for i := range hosts[:min(most, len(hosts))] {
 		n := &hosts[i]
@@ -88,7 +87,7 @@ func appendNotClosing(lines []summaryLine, hosts []analyzer.NotClosing, leftOut 
 	return lines
 }
 
-func idleTimeout(t *analyzer.IdleTimeout) string {
+func idleTimeout(t *record.IdleTimeout) string {
 	who := "different servers"
 	if t.Server != nil {
 		who = target(*t.Server)
@@ -98,7 +97,7 @@ func idleTimeout(t *analyzer.IdleTimeout) string {
 }
 
 // target is an address, with a port if there is one.
-func target(t analyzer.Target) string {
+func target(t record.Target) string {
 	if t.Port == nil {
 		return t.IP.String()
 	}
@@ -106,8 +105,8 @@ func target(t analyzer.Target) string {
 }
 
 // appendRTT appends percentiles if there was a sample.
-func appendRTT(lines []summaryLine, label string, rtt analyzer.RTT) []summaryLine {
-	if rtt.Max == analyzer.NoDuration {
+func appendRTT(lines []summaryLine, label string, rtt record.RTT) []summaryLine {
+	if rtt.Max == record.NoDuration {
 		return lines
 	}
 	return append(lines, summaryLine{label: label, items: []string{
@@ -123,7 +122,7 @@ func captureSummary(c *Capture) []summaryLine {
 		source,
 		{label: "packets", items: []string{count(c.Packets) + " (" + size(c.Bytes) + ")"}},
 	}
-	if c.First != analyzer.NoTime {
+	if c.First != record.NoTime {
 		lines = append(lines, summaryLine{label: "time", items: []string{
 			clock(c.First) + " to " + clock(c.Last) + " UTC", span(between(c.First, c.Last))}})
 	}

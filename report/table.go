@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
@@ -80,7 +80,7 @@ func NewTable(w io.Writer, o TableOptions) (*Table, error) {
 }
 
 // Connection takes a connection into the tables. Nothing is written yet but, with TableOptions.Follow, its row.
-func (t *Table) Connection(c *analyzer.Connection) error {
+func (t *Table) Connection(c *record.Connection) error {
 	if t.rows != nil {
 		return t.rows.write(t.w, c, t.options.Color)
 	}
@@ -92,7 +92,7 @@ func (t *Table) Connection(c *analyzer.Connection) error {
 		}
 		return cells
 	})
-	if c.Handshake.Outcome == analyzer.OutcomeEmbryonic {
+	if c.Handshake.Outcome == record.OutcomeEmbryonic {
 		t.embryonic.offer(at, func() []cell { return embryonicCells(c) })
 	}
 	if c.HalfOpen != nil {
@@ -223,7 +223,7 @@ var embryonicGrid = grid{
 	steps: []step{shorten("since"), drop("ended_by"), shorten("client", "server"), drop("syns"), drop("since")},
 }
 
-func embryonicCells(c *analyzer.Connection) []cell {
+func embryonicCells(c *record.Connection) []cell {
 	since := c.Handshake.SynAckAt
 	for i := range c.Server.States {
 		if s := &c.Server.States[i]; s.State == tcpstate.SynRcvd {
@@ -256,9 +256,9 @@ var halfOpenGrid = grid{
 	steps: []step{shorten("since"), shorten("client", "server"), drop("since"), drop("id"), drop("discovered_by")},
 }
 
-func halfOpenCells(c *analyzer.Connection) []cell {
+func halfOpenCells(c *record.Connection) []cell {
 	found := cell{full: "never", tone: alert}
-	if c.HalfOpen.At != analyzer.NoTime {
+	if c.HalfOpen.At != record.NoTime {
 		found = cell{full: span(between(c.HalfOpen.Since, c.HalfOpen.At))}
 	}
 	return []cell{
@@ -272,7 +272,7 @@ func halfOpenCells(c *analyzer.Connection) []cell {
 	}
 }
 
-func floodSection(floods []analyzer.SynFlood, top int) section {
+func floodSection(floods []record.SynFlood, top int) section {
 	s := section{title: "SYN FLOODS", total: uint64(len(floods)), grid: grid{
 		columns: []gridColumn{
 			{name: "target", header: cell{full: "TARGET"}},

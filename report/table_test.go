@@ -14,13 +14,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"pgregory.net/rapid"
-
-	"github.com/tcplife/tcplife/analyzer"
 )
 
 // table is what the options make of connections.
-func table(t interface{ Fatal(...any) }, o TableOptions, connections []*analyzer.Connection, e *Ending) string {
+func table(t interface{ Fatal(...any) }, o TableOptions, connections []*record.Connection, e *Ending) string {
 	var out bytes.Buffer
 	w, err := NewTable(&out, o)
 	if err != nil {
@@ -111,8 +110,8 @@ func TestTableCannotBeTakenOver(t *testing.T) {
 	e.Capture.Files = []string{"a\x1b[2Jb\r\n.pcap"}
 	e.Result.SynFloods[0].Evidence = []string{"\x1b]0;title\x07\u202e"}
 	c := sampleConnections()[0]
-	c.Findings = []analyzer.Finding{{Code: "a\nb\t\x9b", Severity: analyzer.Error}}
-	out := table(t, TableOptions{}, []*analyzer.Connection{c}, e)
+	c.Findings = []record.Finding{{Code: "a\nb\t\x9b", Severity: record.Error}}
+	out := table(t, TableOptions{}, []*record.Connection{c}, e)
 	if at := strings.IndexFunc(out, func(r rune) bool { return r != '\n' && (r < ' ' || r == 0x7f || r == 0x9b || r == '\u202e') }); at >= 0 {
 		t.Errorf("a control character in %q", out[max(0, at-20):at+5])
 	}
@@ -198,11 +197,11 @@ func TestTableKeepsOnlyTop(t *testing.T) {
 
 func TestTimeWaitSection(t *testing.T) {
 	holding := sampleEnding().Result.TimeWait[0]
-	holding.Server.Entered, holding.Server.Reused, holding.Server.LastExpiry = 3, 3, analyzer.NoTime
+	holding.Server.Entered, holding.Server.Reused, holding.Server.LastExpiry = 3, 3, record.NoTime
 	holding.ReusesDenied = 2
-	holding.Ports.Rate = analyzer.NullableNumber{Value: 941.1, Known: true}
+	holding.Ports.Rate = record.NullableNumber{Value: 941.1, Known: true}
 	holding.Ports.ExhaustedAt = at(30 * time.Second)
-	s := timeWaitSection([]analyzer.TimeWaitHolding{holding, holding}, 5, 3)
+	s := timeWaitSection([]record.TimeWaitHolding{holding, holding}, 5, 3)
 	if len(s.grid.rows) != 3 || s.total != 4 {
 		t.Errorf("%d rows of %d", len(s.grid.rows), s.total)
 	}
@@ -216,7 +215,7 @@ func TestTimeWaitSection(t *testing.T) {
 			t.Errorf("it does not say %q but\n%s", want, after)
 		}
 	}
-	holding.Ports.ExhaustedAt, holding.Ports.Locked = analyzer.NoTime, 20_000
+	holding.Ports.ExhaustedAt, holding.Ports.Locked = record.NoTime, 20_000
 	if got, want := exhaustion(&holding), "20,000 of 28,232 ports are locked by TIME_WAIT at the end"; got != want {
 		t.Errorf("it says %q, want %q", got, want)
 	}
@@ -234,11 +233,11 @@ func TestHumanUnits(t *testing.T) {
 		{rate(0.25), "0.25"}, {rate(999), "999"}, {rate(2871), "2.87k"},
 		{percent(0), "0%"}, {percent(1), "100%"}, {percent(0.5), "50.0%"}, {percent(0.0003), "<0.1%"}, {percent(0.9996), ">99.9%"},
 		{percent(math.NaN()), "-"},
-		{span(analyzer.NoDuration), "-"}, {span(0), "0s"}, {span(7), "7ns"}, {span(1500), "1.50µs"}, {span(999_499), "999µs"},
+		{span(record.NoDuration), "-"}, {span(0), "0s"}, {span(7), "7ns"}, {span(1500), "1.50µs"}, {span(999_499), "999µs"},
 		{span(999_500), "1.00ms"}, {span(10_234_000), "10.2ms"}, {span(999_400_000), "999ms"}, {span(999_600_000), "1.00s"},
 		{span(59_949_000_000), "59.9s"}, {span(59_950_000_000), "1m00s"}, {span(123e9), "2m03s"}, {span(3599_600_000_000), "1h00m"},
 		{span(3*3600e9 + 12*60e9), "3h12m"}, {span(86_400e9 * 100), "100d00h"}, {span(-2e9), "-2.00s"},
-		{clock(at(0)), "2023-11-14 22:13:20.000"}, {clockShort(at(0)), "22:13:20.000"}, {clock(analyzer.NoTime), "-"},
+		{clock(at(0)), "2023-11-14 22:13:20.000"}, {clockShort(at(0)), "22:13:20.000"}, {clock(record.NoTime), "-"},
 		{shortSocket(netip.MustParseAddrPort("255.255.255.255:65535")), "255.255.255.255:65535"},
 		{shortSocket(netip.MustParseAddrPort("[::1]:80")), "[::1]:80"},
 		{shortSocket(netip.MustParseAddrPort("[2001:db8:1234:5678:9abc:def0:1234:5678]:40022")), "[2001:d…4:5678]:40022"},

@@ -3,18 +3,18 @@ package report
 import (
 	"net/netip"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 // timeWaitSection shows who holds TIME_WAITs, a row a side.
-func timeWaitSection(holdings []analyzer.TimeWaitHolding, leftOut uint64, top int) section {
+func timeWaitSection(holdings []record.TimeWaitHolding, leftOut uint64, top int) section {
 	s := section{title: "TIME_WAIT HOLDERS", grid: timeWaitGrid}
 	held := uint64(0)
 	for i := range holdings {
 		h := &holdings[i]
 		client, server := ipCell(h.Client.IP), socketCell(netip.AddrPortFrom(h.Server.IP, *h.Server.Port))
 		for _, side := range []struct {
-			*analyzer.TimeWaitHolder
+			*record.TimeWaitHolder
 			name         string
 			holder, peer cell
 		}{{&h.Client, "client", client, server}, {&h.Server, "server", server, client}} {
@@ -45,11 +45,11 @@ func timeWaitSection(holdings []analyzer.TimeWaitHolding, leftOut uint64, top in
 }
 
 // exhaustion says when a client runs out of ports, or how near it came.
-func exhaustion(h *analyzer.TimeWaitHolding) string {
+func exhaustion(h *record.TimeWaitHolding) string {
 	p := &h.Ports
 	size := uint64(p.High) - uint64(p.Low) + 1
 	switch {
-	case p.ExhaustedAt != analyzer.NoTime:
+	case p.ExhaustedAt != record.NoTime:
 		return rate(p.Rate.Value) + " ports a second are locked by TIME_WAIT, and only " + rate(p.ExhaustingRate) + " can be: at this rate all " +
 			count(size) + " from " + count(uint64(p.Low)) + " to " + count(uint64(p.High)) + " are at " + clock(p.ExhaustedAt)
 	case 2*p.Locked >= size:

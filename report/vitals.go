@@ -6,19 +6,19 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
 // Vitals are what is known of a capture that goes on.
 type Vitals struct {
-	At      analyzer.Time // by the capture's clock
-	Live    analyzer.Live
-	Packets uint64              // so far
-	Bytes   uint64              // of them, as they were on the wire
-	Ended   uint64              // records so far
-	Resets  uint64              // in these records, that were accepted
-	Floods  []analyzer.SynFlood // so far
+	At      record.Time // by the capture's clock
+	Live    record.Live
+	Packets uint64            // so far
+	Bytes   uint64            // of them, as they were on the wire
+	Ended   uint64            // records so far
+	Resets  uint64            // in these records, that were accepted
+	Floods  []record.SynFlood // so far
 	Dropped Dropped
 	Evicted uint64    // analyzer.Result.Evicted
 	Shed    uint64    // records that were counted and not written, for packets came too fast
@@ -30,7 +30,7 @@ type Vitals struct {
 type TimeWaits struct {
 	Client netip.Addr
 	Server netip.AddrPort
-	Side   analyzer.Side
+	Side   record.Side
 	Held   uint64
 }
 
@@ -51,7 +51,7 @@ var listedStates = []tcpstate.State{
 // There is room for mostFloods floods. One is over when nothing came of it for floodOver.
 const (
 	mostFloods = 3
-	floodOver  = analyzer.Duration(60e9)
+	floodOver  = record.Duration(60e9)
 )
 
 // DrawVitals draws them in lines of at most width characters, if that is 80 or more: the rates since an earlier one,
@@ -125,7 +125,7 @@ func (d *vitalsDrawing) add(label string, items ...cell) {
 }
 
 // states adds how many ends of each side are in each state.
-func (d *vitalsDrawing) states(client, server *analyzer.StateCount) {
+func (d *vitalsDrawing) states(client, server *record.StateCount) {
 	space := " "
 	if d.width >= 90 {
 		space = gap
@@ -169,9 +169,9 @@ func (d *vitalsDrawing) ports(w TimeWaits) {
 }
 
 // floods adds those that go on, the fullest first, and how many there were before.
-func (d *vitalsDrawing) floods(floods []analyzer.SynFlood, now analyzer.Time) {
-	going := slices.DeleteFunc(slices.Clone(floods), func(f analyzer.SynFlood) bool { return between(f.End, now) > floodOver })
-	slices.SortStableFunc(going, func(a, b analyzer.SynFlood) int { return cmp.Compare(b.HalfOpenPeak, a.HalfOpenPeak) })
+func (d *vitalsDrawing) floods(floods []record.SynFlood, now record.Time) {
+	going := slices.DeleteFunc(slices.Clone(floods), func(f record.SynFlood) bool { return between(f.End, now) > floodOver })
+	slices.SortStableFunc(going, func(a, b record.SynFlood) int { return cmp.Compare(b.HalfOpenPeak, a.HalfOpenPeak) })
 	for i := range going[:min(len(going), mostFloods)] {
 		f := &going[i]
 		target := f.Target.IP.String()

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/report"
 )
@@ -18,9 +18,9 @@ func vitals() (before, now *report.Vitals) {
 	now = &report.Vitals{
 		At: before.At + 2e9, Packets: 21_000, Bytes: 3_100_000, Ended: 30, Resets: 4, Evicted: 7, Shed: 9,
 		Dropped: report.Dropped{Kernel: &kernel, Interface: &iface},
-		Waits:   report.TimeWaits{Client: netip.MustParseAddr("192.0.2.10"), Server: netip.MustParseAddrPort("198.51.100.80:443"), Side: analyzer.Client, Held: 24_000},
+		Waits:   report.TimeWaits{Client: netip.MustParseAddr("192.0.2.10"), Server: netip.MustParseAddrPort("198.51.100.80:443"), Side: record.Client, Held: 24_000},
 	}
-	now.Live = analyzer.Live{Begun: 1_020, Connections: 1_234_567, HalfOpen: 2}
+	now.Live = record.Live{Begun: 1_020, Connections: 1_234_567, HalfOpen: 2}
 	now.Live.Client[tcpstate.SynSent], now.Live.Server[tcpstate.SynRcvd] = 400, 399
 	now.Live.Client[tcpstate.Established], now.Live.Server[tcpstate.Established] = 1_200_000, 1_200_001
 	now.Live.Client[tcpstate.TimeWait] = 24_001
@@ -29,11 +29,11 @@ func vitals() (before, now *report.Vitals) {
 		ip      string
 		verdict string
 		peak    uint64
-		ago     analyzer.Time
+		ago     record.Time
 	}{{"198.51.100.1", "spoofed_flood", 200, 0}, {"198.51.100.2", "single_source_flood", 400, 59e9}, {"198.51.100.3", "flash_crowd", 500, 1e9},
 		{"198.51.100.4", "suspicious", 129, 0}, {"198.51.100.5", "suspicious", 1000, 61e9}} {
-		now.Floods = append(now.Floods, analyzer.SynFlood{
-			Target: analyzer.Target{IP: netip.MustParseAddr(f.ip), Port: &port}, Verdict: f.verdict, HalfOpenPeak: f.peak, End: now.At - f.ago,
+		now.Floods = append(now.Floods, record.SynFlood{
+			Target: record.Target{IP: netip.MustParseAddr(f.ip), Port: &port}, Verdict: f.verdict, HalfOpenPeak: f.peak, End: now.At - f.ago,
 			Syns: uint64(1000 * (i + 1)), CompletionRatio: 0.25,
 		})
 	}

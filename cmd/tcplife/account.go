@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report"
@@ -38,12 +38,12 @@ func (p *pipeline) account(interrupted bool) *account {
 func (a *account) record(filter string) *report.Capture {
 	record := &report.Capture{
 		Record:       "capture",
-		Schema:       analyzer.Schema,
+		Schema:       record.Schema,
 		Files:        a.read.Files,
 		Packets:      a.read.Packets,
 		Bytes:        a.read.WireBytes,
-		First:        analyzer.Time(a.read.First),
-		Last:         analyzer.Time(a.read.Last),
+		First:        record.Time(a.read.First),
+		Last:         record.Time(a.read.Last),
 		Untimed:      a.read.Untimed,
 		LinkTypes:    map[string]uint64{},
 		Decoded:      a.decoded.Decoded,

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/report"
 )
@@ -103,7 +104,7 @@ func (f *readFlags) prepareTable(cmd *cobra.Command) (*reading, error) {
 
 // A wantedMoment is what --time says, before the capture is known.
 type wantedMoment struct {
-	absolute analyzer.Time
+	absolute record.Time
 	after    *time.Duration // the first packet; nil if it is not said so
 	packet   uint64         // or 0
 }
@@ -132,12 +133,12 @@ func parseMoment(s string) (m wantedMoment, err error) {
 			if t.Year() < 1678 || t.Year() > 2261 {
 				return m, errors.New("no capture can hold that time")
 			}
-			m.absolute = analyzer.Time(t.UnixNano())
+			m.absolute = record.Time(t.UnixNano())
 			return m, nil
 		}
 	}
 	if d, err := time.ParseDuration(s + "s"); err == nil { // decimal and exact, which a float is not
-		m.absolute = analyzer.Time(d)
+		m.absolute = record.Time(d)
 		return m, nil
 	}
 	return m, errors.New("it must be like 2023-11-14T22:13:20.5Z, '2023-11-14 22:13:20.5', 1700000000.5, +12.5s or '#1234'")
@@ -164,21 +165,21 @@ func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) erro
 	started := time.Now()
 	var alive *analyzer.Instant // nil until the moment is known: what has ended by then is not alive in it
 	var failed error            // to hand on what the analyzer emits
-	first, last := analyzer.NoTime, analyzer.NoTime
+	first, last := record.NoTime, record.NoTime
 	see := func(p *pipeline, packet *capture.Packet) {
 		before := last
-		last = analyzer.Time(packet.Time)
-		if first == analyzer.NoTime {
-			first = analyzer.Time(p.capture.Stats().First) // which a filter may have kept from us
+		last = record.Time(packet.Time)
+		if first == record.NoTime {
+			first = record.Time(p.capture.Stats().First) // which a filter may have kept from us
 			before = first
 		}
 		if alive != nil || packet.Number < wanted.packet {
 			return
 		}
-		m := analyzer.Moment{Time: wanted.absolute, Packet: analyzer.PacketNumber(wanted.packet)}
+		m := analyzer.Moment{Time: wanted.absolute, Packet: record.PacketNumber(wanted.packet)}
 		switch {
 		case wanted.after != nil:
-			m.Time = first + analyzer.Time(*wanted.after)
+			m.Time = first + record.Time(*wanted.after)
 		case packet.Number == wanted.packet:
 			m.Time = last
 		case wanted.packet != 0:
@@ -186,7 +187,7 @@ func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) erro
 		}
 		alive = analyzer.NewInstant(m)
 	}
-	account, err := r.track(ctx, see, func(c *analyzer.Connection) {
+	account, err := r.track(ctx, see, func(c *record.Connection) {
 		if alive == nil || failed != nil {
 			return
 		}
@@ -208,8 +209,8 @@ func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) erro
 		return fmt.Errorf("--time %s: no packet was let through from there on", what)
 	}
 	snapshot := alive.Record()
-	if snapshot.Packet == 0 && (snapshot.Time < analyzer.Time(account.read.First) || snapshot.Time > analyzer.Time(account.read.Last)) {
-		return fmt.Errorf("--time %s: the capture lasts from %s to %s", what, analyzer.Time(account.read.First).Append(nil), analyzer.Time(account.read.Last).Append(nil))
+	if snapshot.Packet == 0 && (snapshot.Time < record.Time(account.read.First) || snapshot.Time > record.Time(account.read.Last)) {
+		return fmt.Errorf("--time %s: the capture lasts from %s to %s", what, record.Time(account.read.First).Append(nil), record.Time(account.read.Last).Append(nil))
 	}
 	switch r.flags.output {
 	case "json":

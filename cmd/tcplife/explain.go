@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report"
 )
 
@@ -114,7 +114,7 @@ func (r *reading) explain(ctx context.Context, f *explainFlags) error {
 	total := uint64(0)
 	named := map[uint]report.Chosen{}
 	choice := report.NewLadderChoice(f.top)
-	account, err := r.track(ctx, nil, func(c *analyzer.Connection) {
+	account, err := r.track(ctx, nil, func(c *record.Connection) {
 		total++
 		holds := true
 		if r.where != nil && failed == nil {
@@ -141,7 +141,7 @@ func (r *reading) explain(ctx context.Context, f *explainFlags) error {
 
 	collected := report.NewLadders(chosen)
 	r.options.Trace = collected.Trace
-	if _, err := r.track(ctx, nil, func(*analyzer.Connection) {}); err != nil {
+	if _, err := r.track(ctx, nil, func(*record.Connection) {}); err != nil {
 		return err
 	}
 	e := report.Explanation{Connections: total, Offered: choice.Offered, Ladders: collected.Finish()}

@@ -5,7 +5,7 @@ import (
 	"io"
 	"os"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -15,11 +15,11 @@ type extract struct {
 	file   *os.File // nil for the standard output
 	writer *capture.Writer
 	// ends holds the connections that --where chose: the number of the first packet, and the time of the last.
-	ends map[uint64]analyzer.Time
+	ends map[uint64]record.Time
 }
 
 func newExtract(path string, stdout io.Writer) (*extract, error) {
-	x := &extract{ends: map[uint64]analyzer.Time{}}
+	x := &extract{ends: map[uint64]record.Time{}}
 	if path == "-" {
 		x.writer = capture.NewWriter(stdout)
 		return x, nil
@@ -43,7 +43,7 @@ func (x *extract) all(packet *capture.Packet, segments []flows.Segment) error {
 // chosen writes the packets of the connections in ends, which are those of the same 4-tuple from the first packet to the
 // time of the last.
 func (x *extract) chosen(p *pipeline) error {
-	until := map[flows.Key]analyzer.Time{}
+	until := map[flows.Key]record.Time{}
 	return p.each(func(packet *capture.Packet, segments []flows.Segment) error {
 		wanted := false
 		for i := range segments {

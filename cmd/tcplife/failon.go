@@ -12,7 +12,7 @@ import (
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report"
 )
 
@@ -51,7 +51,7 @@ func newFailOn(source string) (failOn, error) {
 }
 
 // check returns errConditionHolds if a condition holds, and says on standard error which do, with their values.
-func (f failOn) check(s *analyzer.Summary, stderr io.Writer) (err error) {
+func (f failOn) check(s *record.Summary, stderr io.Writer) (err error) {
 	if f == nil {
 		return nil
 	}
@@ -77,8 +77,8 @@ func (f failOn) check(s *analyzer.Summary, stderr io.Writer) (err error) {
 // summaryFields are the names of the summary's fields. Its counts by word have every word, so that a misspelt one is
 // an error and one that did not occur is 0.
 func summaryFields() types.Map {
-	fields := fieldTypes(reflect.TypeFor[analyzer.Summary]())
-	for name, words := range analyzer.SummaryWords() {
+	fields := fieldTypes(reflect.TypeFor[record.Summary]())
+	for name, words := range record.SummaryWords() {
 		counts := types.Map{}
 		for _, word := range words {
 			counts[word] = types.Int

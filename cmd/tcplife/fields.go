@@ -6,17 +6,17 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr/types"
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 // valueTypes are the types of the values that report.Map makes of the record's own types, where they are not null.
 var valueTypes = map[reflect.Type]types.Type{
-	reflect.TypeFor[analyzer.Answer]():      types.Bool,
-	reflect.TypeFor[analyzer.Duration]():    types.Float64,
-	reflect.TypeFor[analyzer.Seq]():         types.Int,
-	reflect.TypeFor[analyzer.Side]():        types.String,
-	reflect.TypeFor[analyzer.StateOrNone](): types.String,
-	reflect.TypeFor[analyzer.Time]():        types.String,
+	reflect.TypeFor[record.Answer]():      types.Bool,
+	reflect.TypeFor[record.Duration]():    types.Float64,
+	reflect.TypeFor[record.Seq]():         types.Int,
+	reflect.TypeFor[record.Side]():        types.String,
+	reflect.TypeFor[record.StateOrNone](): types.String,
+	reflect.TypeFor[record.Time]():        types.String,
 }
 
 // fieldTypes are the names of a record's fields and the types of their values.

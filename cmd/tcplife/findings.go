@@ -2,7 +2,7 @@ package main
 
 import (
 	"github.com/spf13/cobra"
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report"
 )
 
@@ -28,10 +28,10 @@ to do about it; and where it is defined.`,
 			}
 			out := cmd.OutOrStdout()
 			if f.output == "json" {
-				return report.WriteFindingKindsJSON(out, analyzer.Catalogue())
+				return report.WriteFindingKindsJSON(out, record.Catalogue())
 			}
 			width, color := f.look(out)
-			return report.WriteFindingKinds(out, analyzer.Catalogue(), width, color)
+			return report.WriteFindingKinds(out, record.Catalogue(), width, color)
 		},
 	}
 	flags := cmd.Flags()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report"
@@ -191,7 +192,7 @@ func (l *live) weigh(backlog float64) {
 }
 
 // ended hands on a connection that has ended.
-func (l *live) ended(c *analyzer.Connection) {
+func (l *live) ended(c *record.Connection) {
 	l.pulse.ended(c)
 	if l.meter != nil {
 		l.meter.Connection(c)
@@ -199,7 +200,7 @@ func (l *live) ended(c *analyzer.Connection) {
 	if l.failed != nil {
 		return
 	}
-	if l.shedding && (c.Handshake.Outcome == analyzer.OutcomeUnanswered || c.Handshake.Outcome == analyzer.OutcomeEmbryonic) {
+	if l.shedding && (c.Handshake.Outcome == record.OutcomeUnanswered || c.Handshake.Outcome == record.OutcomeEmbryonic) {
 		l.shed++
 		return
 	}
@@ -215,7 +216,7 @@ func (l *live) ended(c *analyzer.Connection) {
 // interim reports how things stand.
 func (l *live) interim() error {
 	if l.flags.open {
-		l.tracker.Open(l.now-int64(l.flags.interval), func(c *analyzer.Connection) {
+		l.tracker.Open(l.now-int64(l.flags.interval), func(c *record.Connection) {
 			if l.failed == nil {
 				l.failed = l.connection(c)
 			}
@@ -273,7 +274,7 @@ func (l *live) finish() error {
 	return omissions
 }
 
-func (l *live) account(result *analyzer.Result) *account {
+func (l *live) account(result *record.Result) *account {
 	a := &account{
 		read: l.capture.Stats(), decoded: l.decoder.Stats(), evicted: result.Evicted,
 		devices: l.flags.devices, lost: l.lost, shed: l.shed,

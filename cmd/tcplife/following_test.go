@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report"
 )
 
@@ -15,11 +15,11 @@ func TestShed(t *testing.T) {
 	lines := report.NewJSONL(&out)
 	lines.FlushLines = true
 	l := &live{reading: &reading{flags: &readFlags{}, stderr: &stderr, report: lines}, flags: &liveFlags{}, pulse: newPulse(nil, nil)}
-	outcomes := []analyzer.Outcome{analyzer.OutcomeUnanswered, analyzer.OutcomeEmbryonic, analyzer.OutcomeComplete, analyzer.OutcomeRefused}
+	outcomes := []record.Outcome{record.OutcomeUnanswered, record.OutcomeEmbryonic, record.OutcomeComplete, record.OutcomeRefused}
 	for i, backlog := range []float64{0, 0.5, 0.8, 0.5, 0.2} {
 		l.weigh(backlog)
 		for _, outcome := range outcomes {
-			l.ended(&analyzer.Connection{ID: uint64(i + 1), Handshake: analyzer.Handshake{Outcome: outcome}})
+			l.ended(&record.Connection{ID: uint64(i + 1), Handshake: record.Handshake{Outcome: outcome}})
 		}
 	}
 	if l.failed != nil {

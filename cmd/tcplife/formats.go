@@ -6,13 +6,13 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report"
 )
 
 // A reporter is one of package report's formats.
 type reporter interface {
-	Connection(*analyzer.Connection) error
+	Connection(*record.Connection) error
 	Finish(*report.Ending) error
 }
 

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
@@ -26,14 +27,14 @@ type keptOptions struct {
 
 // A keptLife is what the packets that are kept tell of a connection.
 type keptLife struct {
-	record      *analyzer.Connection // as the kept packets alone tell it
-	first, last uint64               // of its packets
-	kept        uint64               // packets of the connection
-	missing     uint64               // those that are not kept any more
+	record      *record.Connection // as the kept packets alone tell it
+	first, last uint64             // of its packets
+	kept        uint64             // packets of the connection
+	missing     uint64             // those that are not kept any more
 }
 
 // segments calls visit for each kept packet with segments between the two sockets of a connection, and all its segments.
-func (s *scene) segments(o keptOptions, of *analyzer.Connection, visit func(*capture.Packet, []flows.Segment)) {
+func (s *scene) segments(o keptOptions, of *record.Connection, visit func(*capture.Packet, []flows.Segment)) {
 	x, y := netip.AddrPortFrom(of.Client.IP, of.Client.Port), netip.AddrPortFrom(of.Server.IP, of.Server.Port)
 	decoder := flows.NewDecoder(o.decoder)
 	var segments []flows.Segment
@@ -52,7 +53,7 @@ func (s *scene) segments(o keptOptions, of *analyzer.Connection, visit func(*cap
 }
 
 // track follows what was between the sockets of a connection, as far as it is kept.
-func (s *scene) track(o keptOptions, of *analyzer.Connection, trace func(uint64, *flows.Segment, tcpstate.Effect), emit func(*analyzer.Connection)) {
+func (s *scene) track(o keptOptions, of *record.Connection, trace func(uint64, *flows.Segment, tcpstate.Effect), emit func(*record.Connection)) {
 	options := o.tracker
 	options.Trace, options.AtClose = trace, false
 	tracker := analyzer.New(options, emit)
@@ -66,9 +67,9 @@ func (s *scene) track(o keptOptions, of *analyzer.Connection, trace func(uint64,
 }
 
 // life finds what is kept of a connection. Where its beginning is not, it seems to begin with the first packet that is.
-func (s *scene) life(o keptOptions, of *analyzer.Connection) (*keptLife, error) {
+func (s *scene) life(o keptOptions, of *record.Connection) (*keptLife, error) {
 	life := &keptLife{}
-	s.track(o, of, nil, func(c *analyzer.Connection) {
+	s.track(o, of, nil, func(c *record.Connection) {
 		begins := c.ID == of.ID || c.ID > of.ID && c.Start <= of.End
 		if begins && (life.record == nil || c.ID < life.record.ID) {
 			life.record = report.NewChosen(c).Connection
@@ -77,8 +78,8 @@ func (s *scene) life(o keptOptions, of *analyzer.Connection) (*keptLife, error) 
 	if life.record == nil {
 		return nil, fmt.Errorf("no packet of connection %d is kept any more, only the last %s of the capture are", of.ID, byteSize(keptBytes))
 	}
-	if life.record.EndedBy == analyzer.EndCaptureEnd {
-		life.record.EndedBy = analyzer.EndOpen
+	if life.record.EndedBy == record.EndCaptureEnd {
+		life.record.EndedBy = record.EndOpen
 	}
 	life.first = math.MaxUint64
 	s.track(o, of, func(id uint64, seg *flows.Segment, _ tcpstate.Effect) {
@@ -88,7 +89,7 @@ func (s *scene) life(o keptOptions, of *analyzer.Connection) (*keptLife, error) 
 				life.kept++
 			}
 		}
-	}, func(*analyzer.Connection) {})
+	}, func(*record.Connection) {})
 	if total := of.Client.Packets + of.Server.Packets; life.record.ID != of.ID && total > life.kept {
 		life.missing = total - life.kept
 	}
@@ -107,13 +108,13 @@ func (l *keptLife) tellMissing() string {
 }
 
 // explain draws the ladder of a connection from the packets that are kept.
-func (s *scene) explain(o keptOptions, of *analyzer.Connection, look report.LadderOptions) (string, error) {
+func (s *scene) explain(o keptOptions, of *record.Connection, look report.LadderOptions) (string, error) {
 	life, err := s.life(o, of)
 	if err != nil {
 		return "", err
 	}
 	ladders := report.NewLadders([]report.Chosen{{Connection: life.record}})
-	s.track(o, of, ladders.Trace, func(*analyzer.Connection) {})
+	s.track(o, of, ladders.Trace, func(*record.Connection) {})
 	var text bytes.Buffer
 	if life.missing > 0 {
 		fmt.Fprintf(&text, "INCOMPLETE: %s.\nIn the list it is connection %d.\n\n", life.tellMissing(), of.ID)
@@ -127,7 +128,7 @@ func (s *scene) explain(o keptOptions, of *analyzer.Connection, look report.Ladd
 
 // write writes a capture of a connection from the packets that are kept, into a file that was not there before. It says
 // what it wrote.
-func (s *scene) write(o keptOptions, of *analyzer.Connection) (said string, err error) {
+func (s *scene) write(o keptOptions, of *record.Connection) (said string, err error) {
 	life, err := s.life(o, of)
 	if err != nil {
 		return "", err

@@ -5,12 +5,12 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 )
 
 // newListFilter is what a filter typed by a person chooses: an expression of --where, or a text that is in what the list
 // shows of a connection. nil chooses all.
-func newListFilter(filter string) (func(*analyzer.Connection) (bool, error), error) {
+func newListFilter(filter string) (func(*record.Connection) (bool, error), error) {
 	if filter == "" {
 		return nil, nil
 	}
@@ -24,15 +24,15 @@ func newListFilter(filter string) (func(*analyzer.Connection) (bool, error), err
 	}
 	text := strings.ToLower(filter)
 	var b []byte
-	return func(c *analyzer.Connection) (bool, error) {
+	return func(c *record.Connection) (bool, error) {
 		b = listed(b[:0], c)
 		return strings.Contains(strings.ToLower(string(b)), text), nil
 	}, nil
 }
 
 // listed appends what the list shows of a connection, as far as it is words.
-func listed(b []byte, c *analyzer.Connection) []byte {
-	for _, e := range []*analyzer.Endpoint{&c.Client, &c.Server} {
+func listed(b []byte, c *record.Connection) []byte {
+	for _, e := range []*record.Endpoint{&c.Client, &c.Server} {
 		b = netip.AddrPortFrom(e.IP, e.Port).AppendTo(b)
 		b = append(b, ' ')
 		if e.State.Known {

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -131,14 +132,14 @@ func (p *pipeline) each(visit visitor) error {
 
 // track follows all connections up to the end of the capture, and has emit called with each record, and settle after those that
 // a batch of packets has ended, by another goroutine. visit, if it is not nil, sees the packets before. Once settle has failed, or the reading, nothing is emitted any more.
-func (p *pipeline) track(o analyzer.Options, visit visitor, emit func(*analyzer.Connection), settle func() error) (*analyzer.Result, error) {
+func (p *pipeline) track(o analyzer.Options, visit visitor, emit func(*record.Connection), settle func() error) (*record.Result, error) {
 	free := make(chan []flows.Segment, batches)
 	for range batches {
 		free <- make([]flows.Segment, 0, batchPackets)
 	}
 	var settleErr error // known once the tracker is closed
 	var over atomic.Bool
-	tracker := analyzer.NewShards(o, min(runtime.GOMAXPROCS(0), maxShards), func(c *analyzer.Connection) {
+	tracker := analyzer.NewShards(o, min(runtime.GOMAXPROCS(0), maxShards), func(c *record.Connection) {
 		if !over.Load() {
 			emit(c)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report"
 )
 
@@ -87,7 +88,7 @@ func (r *reading) population(ctx context.Context, f *populationFlags) error {
 	started := time.Now()
 	var failed error // to hand on what the analyzer emits
 	population := analyzer.NewPopulation(f.step, f.by == "host")
-	account, err := r.track(ctx, nil, func(c *analyzer.Connection) {
+	account, err := r.track(ctx, nil, func(c *record.Connection) {
 		holds := failed == nil
 		if r.where != nil && holds {
 			holds, failed = r.where.Holds(c)
@@ -99,7 +100,7 @@ func (r *reading) population(ctx context.Context, f *populationFlags) error {
 	if err = errors.Join(err, failed); err != nil {
 		return err
 	}
-	p := report.Populations{Series: population.Series(analyzer.Time(account.read.First), analyzer.Time(account.read.Last)), LeftOut: population.LeftOut()}
+	p := report.Populations{Series: population.Series(record.Time(account.read.First), record.Time(account.read.Last)), LeftOut: population.LeftOut()}
 	switch f.output {
 	case "json":
 		err = p.WriteJSON(r.stdout)
@@ -114,7 +115,7 @@ func (r *reading) population(ctx context.Context, f *populationFlags) error {
 	if err != nil {
 		return fmt.Errorf("write the population: %w", err)
 	}
-	if len(p.Series) > 0 && f.step > 0 && p.Series[0].Step > analyzer.Duration(f.step) {
+	if len(p.Series) > 0 && f.step > 0 && p.Series[0].Step > record.Duration(f.step) {
 		complain(r.stderr, "--step %v would be too many moments: the step is %v", f.step, time.Duration(p.Series[0].Step))
 	}
 	if f.verbose {

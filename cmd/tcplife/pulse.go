@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/report"
 )
@@ -24,11 +25,11 @@ const (
 )
 
 func newPulse(tracker *analyzer.Analyzer, stats func() capture.Stats) *pulse {
-	return &pulse{tracker: tracker, stats: stats, vitals: report.Vitals{At: analyzer.NoTime}}
+	return &pulse{tracker: tracker, stats: stats, vitals: report.Vitals{At: record.NoTime}}
 }
 
 // ended is told of every record.
-func (p *pulse) ended(c *analyzer.Connection) {
+func (p *pulse) ended(c *record.Connection) {
 	p.vitals.Ended++
 	if c.Teardown.Reset != nil {
 		p.vitals.Resets++
@@ -43,7 +44,7 @@ func (p *pulse) beat(now time.Time, until int64) (v report.Vitals, due bool) {
 	}
 	p.due = now.Add(pulseEvery)
 	stats := p.stats()
-	p.vitals.At = max(p.vitals.At, analyzer.Time(stats.Last), analyzer.Time(until))
+	p.vitals.At = max(p.vitals.At, record.Time(stats.Last), record.Time(until))
 	p.vitals.Live = p.tracker.Live()
 	p.vitals.Packets, p.vitals.Bytes = stats.Packets, stats.WireBytes
 	p.vitals.Dropped = report.Dropped{Kernel: &stats.Drops.Kernel, Interface: &stats.Drops.Interface}

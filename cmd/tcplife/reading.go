@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report"
@@ -78,7 +79,7 @@ func (r *reading) read(ctx context.Context) error {
 }
 
 // connection hands on one that has ended, if --where lets it.
-func (r *reading) connection(c *analyzer.Connection) error {
+func (r *reading) connection(c *record.Connection) error {
 	if r.where != nil {
 		if holds, err := r.where.Holds(c); err != nil || !holds {
 			return err
@@ -121,12 +122,12 @@ func (r *reading) writeExtract(ctx context.Context) error {
 
 // track reads the files from their beginning to their end, and no less, without a report. It calls see, if it is not
 // nil, before the analyzer gets what is in a packet.
-func (r *reading) track(ctx context.Context, see func(*pipeline, *capture.Packet), emit func(*analyzer.Connection)) (*account, error) {
+func (r *reading) track(ctx context.Context, see func(*pipeline, *capture.Packet), emit func(*record.Connection)) (*account, error) {
 	p, err := r.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var result *analyzer.Result
+	var result *record.Result
 	if see == nil {
 		result, err = p.track(r.options, nil, emit, func() error { return nil })
 	} else {
@@ -144,7 +145,7 @@ func (r *reading) track(ctx context.Context, see func(*pipeline, *capture.Packet
 }
 
 // trackSeeing follows all connections packet by packet, and calls see before each.
-func (p *pipeline) trackSeeing(o analyzer.Options, see func(*pipeline, *capture.Packet), emit func(*analyzer.Connection)) (*analyzer.Result, error) {
+func (p *pipeline) trackSeeing(o analyzer.Options, see func(*pipeline, *capture.Packet), emit func(*record.Connection)) (*record.Result, error) {
 	p.packets = p.packets[:1] // nothing is known yet of the packets behind the one to see
 	tracker := analyzer.New(o, emit)
 	err := p.each(func(packet *capture.Packet, segments []flows.Segment) error {

@@ -1,35 +1,35 @@
 package main
 
-import "github.com/tcplife/tcplife/analyzer"
+import "github.com/tcplife/tcplife/analyzer/record"
 
 // batchRecords is how many records are handed over at once.
 const batchRecords = 32
 
 // records has what an analyzer emits reported, by a goroutine of its own where that is worth it.
 type records struct {
-	report func(*analyzer.Connection) error
+	report func(*record.Connection) error
 	failed error // of report, as far as it is known
 
-	batch []analyzer.Connection      // to be handed over
-	full  chan []analyzer.Connection // nil if nothing is handed over
+	batch []record.Connection      // to be handed over
+	full  chan []record.Connection // nil if nothing is handed over
 	free  chan reported
 }
 
 // reported is a batch that can be filled again, and the error that reporting it, or one before it, led to.
 type reported struct {
-	batch []analyzer.Connection
+	batch []record.Connection
 	err   error
 }
 
 // newRecords has records reported until Close; aside says by a goroutine of its own.
-func newRecords(report func(*analyzer.Connection) error, aside bool) *records {
+func newRecords(report func(*record.Connection) error, aside bool) *records {
 	r := &records{report: report}
 	if !aside {
 		return r
 	}
-	r.full, r.free = make(chan []analyzer.Connection, batches), make(chan reported, batches)
+	r.full, r.free = make(chan []record.Connection, batches), make(chan reported, batches)
 	for range batches {
-		r.free <- reported{batch: make([]analyzer.Connection, 0, batchRecords)}
+		r.free <- reported{batch: make([]record.Connection, 0, batchRecords)}
 	}
 	r.batch = (<-r.free).batch
 	go func() {
@@ -46,7 +46,7 @@ func newRecords(report func(*analyzer.Connection) error, aside bool) *records {
 }
 
 // add has a record reported. If that happens aside it takes over what c holds, and leaves a used record in its place.
-func (r *records) add(c *analyzer.Connection) {
+func (r *records) add(c *record.Connection) {
 	if r.full == nil {
 		if r.failed == nil {
 			r.failed = r.report(c)

@@ -9,9 +9,9 @@ import (
 
 	"charm.land/bubbles/v2/textinput"
 	"charm.land/bubbles/v2/viewport"
-	tea "charm.land/bubbletea/v2"
+	"charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report"
 )
 
@@ -36,7 +36,7 @@ type view struct {
 
 	page   page
 	pager  viewport.Model // of a page that is not the list
-	of     *analyzer.Connection
+	of     *record.Connection
 	input  textinput.Model
 	asked  bool   // the filter is being typed
 	said   string // in the last line, until the next key
@@ -152,7 +152,7 @@ func (v *view) take(s *scene) {
 		v.before = append(v.before, v.now)
 	}
 	v.now = s
-	for len(v.before) > 1 && s.vitals.At-v.before[1].vitals.At >= analyzer.Time(ratesOver) {
+	for len(v.before) > 1 && s.vitals.At-v.before[1].vitals.At >= record.Time(ratesOver) {
 		v.before = slices.Delete(v.before, 0, 1)
 	}
 	if s.failed != nil {
@@ -164,7 +164,7 @@ func (v *view) take(s *scene) {
 // find keeps the connection chosen that was, wherever it is now; or else the row.
 func (v *view) find() {
 	list := v.now.connections
-	at := slices.IndexFunc(list, func(c *analyzer.Connection) bool { return c.ID == v.selected })
+	at := slices.IndexFunc(list, func(c *record.Connection) bool { return c.ID == v.selected })
 	switch {
 	case v.selected == 0:
 	case at >= 0:
@@ -304,7 +304,7 @@ func (v *view) ask() {
 }
 
 // chosen is the connection that is chosen, nil if there is none.
-func (v *view) chosen() *analyzer.Connection {
+func (v *view) chosen() *record.Connection {
 	if v.page == ladderPage {
 		return v.of
 	}
@@ -372,7 +372,7 @@ func (v *view) head() []string {
 		return []string{v.style(styleBold, title), "waiting for the first packet"}
 	}
 	now := &v.now.vitals
-	if now.At != analyzer.NoTime {
+	if now.At != record.NoTime {
 		title += "  " + time.Unix(0, int64(now.At)).UTC().Format("2006-01-02 15:04:05") + " UTC"
 	}
 	title = v.style(styleBold, title)

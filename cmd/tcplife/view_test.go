@@ -9,10 +9,11 @@ import (
 	"testing"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
+	"charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -56,7 +57,7 @@ func beginReplay(t *testing.T, names ...string) *replay {
 	t.Cleanup(func() { packets.Close() })
 	r := &replay{t: t, home: home, packets: packets, clock: time.Now().Add(time.Hour)} // no deadline is ever reached
 	r.decoder = flows.NewDecoder(flows.DecoderOptions{})
-	tracker := analyzer.New(analyzer.Options{AtClose: true}, func(c *analyzer.Connection) { r.pulse.ended(c) })
+	tracker := analyzer.New(analyzer.Options{AtClose: true}, func(c *record.Connection) { r.pulse.ended(c) })
 	r.pulse = newPulse(tracker, packets.Stats)
 	r.view = newView(newWatch(tracker, keptOptions{extracts: "."}), "eth0", "", false, func() string { return "" })
 	t.Chdir(t.TempDir())
@@ -281,7 +282,7 @@ func TestViewWrite(t *testing.T) {
 		}
 		defer packets.Close()
 		var got []string
-		tracker := analyzer.New(analyzer.Options{}, func(c *analyzer.Connection) {
+		tracker := analyzer.New(analyzer.Options{}, func(c *record.Connection) {
 			got = append(got, c.Client.IP.String(), string(c.Teardown.Kind), c.Findings[0].Code)
 		})
 		decoder := flows.NewDecoder(flows.DecoderOptions{})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/report"
 )
@@ -32,7 +33,7 @@ type watch struct {
 	query   *query
 	cursor  analyzer.Cursor
 	list    *report.List
-	begun   analyzer.Time
+	begun   record.Time
 	looked  uint64
 	matched uint64
 	holders map[report.TimeWaits]uint64
@@ -47,16 +48,16 @@ const mostHolders = 1 << 16
 type query struct {
 	sort   string // one of report.ListSorts
 	filter string // as it was typed, "" for none
-	holds  func(*analyzer.Connection) (bool, error)
+	holds  func(*record.Connection) (bool, error)
 }
 
 // A round is what a look at all connections found.
 type round struct {
-	connections []*analyzer.Connection // the first by the order of the query
+	connections []*record.Connection // the first by the order of the query
 	matched     uint64
 	looked      uint64
 	waits       report.TimeWaits // the most that anybody holds
-	begun       analyzer.Time    // by the capture's clock
+	begun       record.Time      // by the capture's clock
 	whole       bool             // it has looked at all
 }
 
@@ -84,7 +85,7 @@ func (w *watch) look(now time.Time, vitals report.Vitals) {
 }
 
 // goRound looks at connections until the deadline, or until it has seen all.
-func (w *watch) goRound(deadline time.Time, at analyzer.Time) {
+func (w *watch) goRound(deadline time.Time, at record.Time) {
 	q := w.wanted.Load()
 	if q != w.query {
 		w.query, w.round, w.list = q, round{}, nil
@@ -123,11 +124,11 @@ func (w *watch) found() round {
 }
 
 // offer takes a connection into the round.
-func (w *watch) offer(c *analyzer.Connection) {
+func (w *watch) offer(c *record.Connection) {
 	w.looked++
 	for _, t := range c.TimeWait {
 		holder := report.TimeWaits{Client: c.Client.IP, Server: netip.AddrPortFrom(c.Server.IP, c.Server.Port), Side: t.Side}
-		if n := w.holders[holder]; t.EndedBy == analyzer.TimeWaitRunning && (n > 0 || len(w.holders) < mostHolders) {
+		if n := w.holders[holder]; t.EndedBy == record.TimeWaitRunning && (n > 0 || len(w.holders) < mostHolders) {
 			w.holders[holder] = n + 1
 		}
 	}

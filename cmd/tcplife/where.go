@@ -5,7 +5,7 @@ import (
 	"reflect"
 
 	"github.com/expr-lang/expr/vm"
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report"
 )
 
@@ -17,7 +17,7 @@ type condition struct {
 
 // newCondition compiles an expression over the fields of a connection.
 func newCondition(source string) (*condition, error) {
-	program, err := compile(source, fieldTypes(reflect.TypeFor[analyzer.Connection]()))
+	program, err := compile(source, fieldTypes(reflect.TypeFor[record.Connection]()))
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +25,7 @@ func newCondition(source string) (*condition, error) {
 }
 
 // Holds evaluates the condition for a record.
-func (c *condition) Holds(conn *analyzer.Connection) (bool, error) {
+func (c *condition) Holds(conn *record.Connection) (bool, error) {
 	value, err := c.machine.Run(c.program, report.Map(conn))
 	if err != nil {
 		return false, fmt.Errorf("evaluate --where for connection %d: %w", conn.ID, err)

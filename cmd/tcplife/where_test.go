@@ -8,30 +8,30 @@ import (
 	"testing"
 
 	"github.com/expr-lang/expr/types"
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report"
 )
 
 // sample is a connection with a value in some fields and null in others.
-func sample() *analyzer.Connection {
-	return &analyzer.Connection{
-		Record: "connection", Schema: analyzer.Schema, ID: 7,
+func sample() *record.Connection {
+	return &record.Connection{
+		Record: "connection", Schema: record.Schema, ID: 7,
 		Encapsulation: []flows.Layer{{Kind: "vlan", ID: 12, HasID: true}},
-		Start:         0, End: 1e9, Duration: 1e9, EndedBy: analyzer.EndReset,
-		Client: analyzer.Endpoint{
-			IP: netip.MustParseAddr("10.0.0.1"), Port: 50514, ISN: analyzer.Seq{Number: 3626544836, Known: true}, ISNEvidence: analyzer.Seen,
-			SynAcked: analyzer.Yes, Bytes: 163, State: analyzer.StateOrNone{State: tcpstate.Closed, Known: true},
-			States: []analyzer.StateEntry{{State: tcpstate.SynSent, Evidence: analyzer.Seen, Packet: 7}},
+		Start:         0, End: 1e9, Duration: 1e9, EndedBy: record.EndReset,
+		Client: record.Endpoint{
+			IP: netip.MustParseAddr("10.0.0.1"), Port: 50514, ISN: record.Seq{Number: 3626544836, Known: true}, ISNEvidence: record.Seen,
+			SynAcked: record.Yes, Bytes: 163, State: record.StateOrNone{State: tcpstate.Closed, Known: true},
+			States: []record.StateEntry{{State: tcpstate.SynSent, Evidence: record.Seen, Packet: 7}},
 		},
-		Server: analyzer.Endpoint{IP: netip.MustParseAddr("2001:db8::1"), Port: 443},
-		Handshake: analyzer.Handshake{
-			Outcome: analyzer.OutcomeComplete, SynAt: 0, SynAckAt: analyzer.NoTime, AckAt: analyzer.NoTime,
-			ServerRTT: 10e6, ClientRTT: analyzer.NoDuration,
+		Server: record.Endpoint{IP: netip.MustParseAddr("2001:db8::1"), Port: 443},
+		Handshake: record.Handshake{
+			Outcome: record.OutcomeComplete, SynAt: 0, SynAckAt: record.NoTime, AckAt: record.NoTime,
+			ServerRTT: 10e6, ClientRTT: record.NoDuration,
 		},
-		Teardown: analyzer.Teardown{Kind: analyzer.TeardownNone, At: analyzer.NoTime, HalfClosed: analyzer.NoDuration},
-		Findings: []analyzer.Finding{{Code: "syn_retransmitted", Severity: analyzer.Info, Side: analyzer.Client, Packets: []uint64{8}}},
+		Teardown: record.Teardown{Kind: record.TeardownNone, At: record.NoTime, HalfClosed: record.NoDuration},
+		Findings: []record.Finding{{Code: "syn_retransmitted", Severity: record.Info, Side: record.Client, Packets: []uint64{8}}},
 	}
 }
 
@@ -105,9 +105,9 @@ func TestConditionIsRefused(t *testing.T) {
 
 // What a condition can name must be what the record has, and with the type that it has there.
 func TestFieldTypesAreTheRecords(t *testing.T) {
-	conn := &analyzer.Connection{}
+	conn := &record.Connection{}
 	fill(reflect.ValueOf(conn).Elem())
-	compareTypes(t, "", fieldTypes(reflect.TypeFor[analyzer.Connection]()), report.Map(conn))
+	compareTypes(t, "", fieldTypes(reflect.TypeFor[record.Connection]()), report.Map(conn))
 
 	text, err := json.Marshal(conn)
 	if err != nil {
@@ -117,7 +117,7 @@ func TestFieldTypesAreTheRecords(t *testing.T) {
 	if err := json.Unmarshal(text, &fields); err != nil {
 		t.Fatal(err)
 	}
-	for name := range fieldTypes(reflect.TypeFor[analyzer.Connection]()) {
+	for name := range fieldTypes(reflect.TypeFor[record.Connection]()) {
 		if _, ok := fields[name]; !ok {
 			t.Errorf("the JSON record has no %s", name)
 		}
@@ -135,7 +135,7 @@ func fill(v reflect.Value) {
 		case reflect.TypeFor[netip.Addr]():
 			v.Set(reflect.ValueOf(netip.MustParseAddr("10.0.0.1")))
 			return
-		case reflect.TypeFor[analyzer.CommunityID](): // a string, empty or not
+		case reflect.TypeFor[record.CommunityID](): // a string, empty or not
 			return
 		}
 		for i := range v.NumField() {

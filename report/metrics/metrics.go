@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/report"
 )
@@ -21,9 +21,9 @@ type Metrics struct {
 	registry *prometheus.Registry
 	vitals   atomic.Pointer[report.Vitals]
 
-	outcomes  map[analyzer.Outcome]prometheus.Counter
-	teardowns map[analyzer.TeardownKind]prometheus.Counter
-	resets    map[analyzer.Side]prometheus.Counter
+	outcomes  map[record.Outcome]prometheus.Counter
+	teardowns map[record.TeardownKind]prometheus.Counter
+	resets    map[record.Side]prometheus.Counter
 	findings  map[string]prometheus.Counter
 	server    prometheus.Observer
 	client    prometheus.Observer
@@ -36,9 +36,9 @@ var handshakeBuckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .
 func New(version string) *Metrics {
 	m := &Metrics{
 		registry:  prometheus.NewRegistry(),
-		outcomes:  map[analyzer.Outcome]prometheus.Counter{},
-		teardowns: map[analyzer.TeardownKind]prometheus.Counter{},
-		resets:    map[analyzer.Side]prometheus.Counter{},
+		outcomes:  map[record.Outcome]prometheus.Counter{},
+		teardowns: map[record.TeardownKind]prometheus.Counter{},
+		resets:    map[record.Side]prometheus.Counter{},
 		findings:  map[string]prometheus.Counter{},
 	}
 	m.vitals.Store(&report.Vitals{})
@@ -48,19 +48,19 @@ func New(version string) *Metrics {
 		return v
 	}
 	outcomes := counters("tcplife_connections_total", "Records of connections, by what became of the handshake.", "outcome")
-	for _, o := range analyzer.Outcomes() {
+	for _, o := range record.Outcomes() {
 		m.outcomes[o] = outcomes.WithLabelValues(string(o))
 	}
 	teardowns := counters("tcplife_teardowns_total", "Records of connections, by how they were closed.", "kind")
-	for _, k := range analyzer.TeardownKinds() {
+	for _, k := range record.TeardownKinds() {
 		m.teardowns[k] = teardowns.WithLabelValues(string(k))
 	}
 	resets := counters("tcplife_resets_total", "Connections and attempts that an RST ended, by who sent it.", "by")
-	for _, s := range []analyzer.Side{analyzer.Client, analyzer.Server} {
+	for _, s := range []record.Side{record.Client, record.Server} {
 		m.resets[s] = resets.WithLabelValues(s.String())
 	}
 	findings := counters("tcplife_findings_total", "Findings in records of connections; tcplife findings explains the codes.", "code")
-	for _, f := range analyzer.Catalogue() {
+	for _, f := range record.Catalogue() {
 		m.findings[f.Code] = findings.WithLabelValues(f.Code)
 	}
 	handshake := prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -79,19 +79,19 @@ func New(version string) *Metrics {
 }
 
 // Connection counts a record.
-func (m *Metrics) Connection(c *analyzer.Connection) {
+func (m *Metrics) Connection(c *record.Connection) {
 	m.outcomes[c.Handshake.Outcome].Inc()
 	m.teardowns[c.Teardown.Kind].Inc()
-	if r := c.Teardown.Reset; r != nil && r.By != analyzer.NoSide {
+	if r := c.Teardown.Reset; r != nil && r.By != record.NoSide {
 		m.resets[r.By].Inc()
 	}
 	for i := range c.Findings {
 		m.findings[c.Findings[i].Code].Inc()
 	}
-	if rtt := c.Handshake.ServerRTT; rtt != analyzer.NoDuration {
+	if rtt := c.Handshake.ServerRTT; rtt != record.NoDuration {
 		m.server.Observe(float64(rtt) / 1e9)
 	}
-	if rtt := c.Handshake.ClientRTT; rtt != analyzer.NoDuration {
+	if rtt := c.Handshake.ClientRTT; rtt != record.NoDuration {
 		m.client.Observe(float64(rtt) / 1e9)
 	}
 }

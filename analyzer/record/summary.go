@@ -1,4 +1,4 @@
-package analyzer
+package record
 
 import (
 	"net/netip"
@@ -73,12 +73,6 @@ type RTT struct {
 type Target struct {
 	IP   netip.Addr `json:"ip"`
 	Port *uint16    `json:"port"`
-}
-
-// NullableNumber is a number, or null where Known is not set.
-type NullableNumber struct {
-	Value float64
-	Known bool
 }
 
 // SummaryWords are the words by which the summary counts, by the name of the field that does, with dots.

@@ -1,4 +1,4 @@
-package analyzer
+package record
 
 import (
 	"encoding/json"
@@ -117,4 +117,10 @@ func marshalWord(s string) ([]byte, error) {
 		return []byte("null"), nil
 	}
 	return json.Marshal(s)
+}
+
+// NullableNumber is a number, or null where Known is not set.
+type NullableNumber struct {
+	Value float64
+	Known bool
 }

@@ -1,0 +1,16 @@
+package record
+
+import "github.com/tcplife/tcplife/analyzer/tcpstate"
+
+// Live is what an Analyzer follows at the moment. All of it is kept up to date segment by segment, so that asking costs
+// nothing, however many connections there are.
+type Live struct {
+	Begun       uint64     // incarnations so far, with attempts that turned out to be part of another one
+	Connections uint64     // incarnations, those included that are closed and wait for late segments
+	HalfOpen    uint64     // those of which one side has shown that it had lost the connection (RFC 9293 §3.5.1)
+	Client      StateCount // the sides that opened, by state; an end nothing is known of counts nowhere
+	Server      StateCount // the other sides
+}
+
+// StateCount counts endpoints by their tcpstate.State.
+type StateCount [tcpstate.TimeWait + 1]uint64
