@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
@@ -16,17 +15,13 @@ import (
 )
 
 // At quiet moments of connections in every state, at says of them what ss -tan says on both hosts. It takes root, and
-// skips without, and where the wire stands still for want of a processor.
+// skips without.
 func TestAtLikeSS(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, scenes.SocketsOptions())
-	started := time.Now()
 	looks, err := scenes.PlaySockets(lab)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if took := time.Since(started); took > 9*time.Second { // it takes five
-		t.Skipf("the machine is too busy: what takes frames from host to host stood still for long in these %v, so that the wire was not quiet when it seemed so", took)
 	}
 	pcap := filepath.Join(t.TempDir(), "sockets.pcap")
 	if err := os.WriteFile(pcap, segtest.Pcap(lab.Packets()...), 0o600); err != nil {

@@ -127,6 +127,24 @@ func readAgain(t *testing.T, args ...string) []byte {
 	return out
 }
 
+// await waits, for 20 seconds at most, until something holds.
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it does not come to this: %s", what)
+		}
+	}
+}
+
+// awaitOutput waits until a text is in the standard output so often.
+func (r *liveRun) awaitOutput(text string, times int) {
+	r.t.Helper()
+	await(r.t, fmt.Sprintf("%d times %s on standard output", times, text), func() bool {
+		return bytes.Count(r.output(), []byte(text)) >= times
+	})
+}
+
 // nobodysDir is a directory in which the user can write that live becomes.
 func nobodysDir(t *testing.T) string {
 	t.Helper()
@@ -232,7 +250,10 @@ func TestLiveScenes(t *testing.T) {
 				if err := s.Play(lab); err != nil {
 					t.Fatal(err)
 				}
-				time.Sleep(1500 * time.Millisecond) // 2MSL runs out, though no packet comes
+				if err := lab.Settle(); err != nil {
+					t.Fatal(err)
+				}
+				live.awaitOutput(`"ended_by":"time_wait_expired"`, inTimeWait(t, lab)) // 2MSL runs out, though no packet comes
 				live.signal(syscall.SIGINT)
 				code, stdout := live.wait()
 				if code != exitOK {
@@ -265,6 +286,24 @@ func TestLiveScenes(t *testing.T) {
 	}
 }
 
+// inTimeWait says how many connections the kernels have in TIME_WAIT.
+func inTimeWait(t *testing.T, lab *netlab.Lab) int {
+	t.Helper()
+	sockets, err := lab.Sockets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	connections := map[[2]netip.AddrPort]bool{}
+	for _, s := range sockets {
+		if s.State == "TIME_WAIT" {
+			ends := [2]netip.AddrPort{s.Local, s.Remote}
+			slices.SortFunc(ends[:], netip.AddrPort.Compare)
+			connections[ends] = true
+		}
+	}
+	return len(connections)
+}
+
 // TestLiveSafety looks at what a live that root has started may still do, in each of its threads.
 func TestLiveSafety(t *testing.T) {
 	lab := netlab.Start(t, netlab.Options{})
@@ -292,20 +331,16 @@ func TestLiveSafety(t *testing.T) {
 		t.Errorf("with -v it says of that\n%s", said)
 	}
 	live.signal(syscall.SIGHUP)
-	for range 400 {
-		if _, err := os.Stat(filepath.Join(dir, "x.pcap1")); err == nil {
-			break
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	await(t, "SIGHUP begins another file", func() bool {
+		_, err := os.Stat(filepath.Join(dir, "x.pcap1"))
+		return err == nil
+	})
 	live.signal(syscall.SIGTERM)
 	if code, _ := live.wait(); code != exitOK {
 		t.Errorf("exit code %d: %s", code, live.said)
 	}
-	for _, name := range []string{"x.pcap", "x.pcap1"} {
-		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
-			t.Errorf("SIGHUP: %v", err)
-		}
+	if _, err := os.Stat(filepath.Join(dir, "x.pcap")); err != nil {
+		t.Errorf("after SIGHUP: %v", err)
 	}
 }
 
@@ -393,7 +428,7 @@ func TestLiveDevices(t *testing.T) {
 	client.SetLinger(0)
 	client.Close()
 	server.Close()
-	time.Sleep(300 * time.Millisecond)
+	live.awaitOutput(`"kind":"reset"`, 1)
 	ip("link", "delete", "eth0")
 	live.await("eth0 was removed")
 	code, stdout := live.wait()
@@ -406,7 +441,7 @@ func TestLiveDevices(t *testing.T) {
 	}
 }
 
-// TestLiveKilled holds that of a capture whose program is killed all can be read but the last second.
+// TestLiveKilled holds that a capture whose program is killed can be read: packets wait a second at most in memory.
 func TestLiveKilled(t *testing.T) {
 	lab := netlab.Start(t, netlab.Options{})
 	file := filepath.Join(nobodysDir(t), "x.pcap")
@@ -417,10 +452,14 @@ func TestLiveKilled(t *testing.T) {
 	}
 	defer client.Close()
 	defer server.Close()
-	time.Sleep(2 * time.Second)
+	want := []string{"complete none"}
+	await(t, "the packets are in the file", func() bool {
+		out, _ := exec.Command("tcplife", "read", "-o", "jsonl", file).Output() // at first there is nothing in the file
+		return slices.Equal(kinds(t, out), want)
+	})
 	live.signal(syscall.SIGKILL)
 	live.wait()
-	if got := kinds(t, readAgain(t, file)); !slices.Equal(got, []string{"complete none"}) {
+	if got := kinds(t, readAgain(t, file)); !slices.Equal(got, want) {
 		t.Errorf("the capture of a killed live holds %q", got)
 	}
 }
@@ -434,21 +473,20 @@ func TestLiveSignals(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	time.Sleep(500 * time.Millisecond)
-	live.signal(syscall.SIGUSR1)
-	for deadline := time.Now().Add(10 * time.Second); !bytes.Contains(live.output(), []byte(`"interim":true}`)); {
-		if time.Now().After(deadline) {
-			t.Fatalf("no interim report:\n%s", live.output())
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	if interim := live.output(); !bytes.Contains(interim, []byte(`"ended_by":"open"`)) {
-		t.Errorf("the interim report does not tell the open connection:\n%s", interim)
+	interims := 0
+	await(t, "an interim report tells the open connection", func() bool {
+		live.signal(syscall.SIGUSR1)
+		interims++
+		live.awaitOutput(`"interim":true}`, interims)
+		return slices.Contains(kinds(t, live.output()), "complete none")
+	})
+	if !bytes.Contains(live.output(), []byte(`"ended_by":"open"`)) {
+		t.Errorf("the interim report does not call the connection open:\n%s", live.output())
 	}
 	client.SetLinger(0)
 	client.Close() // with it --until holds
 	code, stdout := live.wait()
-	if got := kinds(t, stdout); code != exitOK || !slices.Equal(got, []string{"complete none", "complete reset"}) {
+	if got := kinds(t, stdout); code != exitOK || !slices.Contains(got, "complete reset") {
 		t.Errorf("exit code %d, connections %q", code, got)
 	}
 	if captureRecord(t, stdout).Interim {
@@ -470,10 +508,10 @@ func TestLiveFlood(t *testing.T) {
 	file := filepath.Join(nobodysDir(t), "x.pcap")
 	live := startLive(t, lab.Server, "-o", "jsonl", "--emit", "final", "--embryonic-limit", "1s", "-w", file)
 	const syns = 2000
-	if err := lab.Client.Do(func() error { return flood(lab.Client, lab.Server, 80, syns) }); err != nil {
+	if err := lab.Client.Do(func() error { return flood(lab, 80, syns) }); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * time.Second)
+	live.awaitOutput(`{"record":"connection"`, syns)
 	live.signal(syscall.SIGINT)
 	code, stdout := live.wait()
 	if code != exitOK {
@@ -488,8 +526,9 @@ func TestLiveFlood(t *testing.T) {
 	}
 }
 
-// flood sends SYNs to a port of a host, each from another address, on the thread's device eth0.
-func flood(from, to *netlab.Host, port uint16, n int) error {
+// flood sends SYNs from the client's device to a port of the server, each from another address. The thread is in the
+// client's namespace.
+func flood(lab *netlab.Lab, port uint16, n int) error {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
 	if err != nil {
 		return err
@@ -501,13 +540,13 @@ func flood(from, to *netlab.Host, port uint16, n int) error {
 	}
 	at := &unix.SockaddrLinklayer{Ifindex: device.Index}
 	for i := range n {
-		if i%50 == 49 { // the device has a short queue
-			time.Sleep(5 * time.Millisecond)
+		for i%50 == 49 && !lab.Idle() { // the device has a short queue
+			time.Sleep(time.Millisecond)
 		}
 		source := netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113 + byte(i>>8), byte(i)}), uint16(1024+i))
-		frame := segtest.Frame(source, netip.AddrPortFrom(to.IP4, port), flows.SYN, uint32(i), 0, 0)
-		copy(frame, to.MAC())
-		copy(frame[6:], from.MAC())
+		frame := segtest.Frame(source, netip.AddrPortFrom(lab.Server.IP4, port), flows.SYN, uint32(i), 0, 0)
+		copy(frame, lab.Server.MAC())
+		copy(frame[6:], lab.Client.MAC())
 		if err := unix.Sendto(fd, frame, 0, at); err != nil {
 			return err
 		}

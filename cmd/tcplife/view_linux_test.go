@@ -92,11 +92,10 @@ func (term *terminal) until(texts ...string) string {
 func (term *terminal) untilSo(what string, holds func(screen string) bool) string {
 	term.t.Helper()
 	var screen string
-	for range 300 {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if screen = term.screen(); holds(screen) {
 			return screen
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
 	term.t.Fatalf("the screen does not come to %s:\n%s", what, screen)
 	return ""
@@ -200,7 +199,9 @@ func TestViewOnTerminal(t *testing.T) {
 	}
 	defer client.Close()
 	defer server.Close()
-	time.Sleep(4 * pulseEvery)
+	await(t, "the capture goes on", func() bool {
+		return strings.Contains(scrape(t, lab, "/metrics"), "\ntcplife_connections_begun_total 206\n")
+	})
 	if after := term.screen(); after != before {
 		t.Errorf("the paused screen changes from\n%s\nto\n%s", before, after)
 	}
@@ -239,25 +240,28 @@ func TestViewOnTerminal(t *testing.T) {
 	}
 }
 
+// scrape gets a page of the view's server of metrics.
+func scrape(t *testing.T, lab *netlab.Lab, path string) string {
+	t.Helper()
+	dial := func(context.Context, string, string) (net.Conn, error) {
+		return lab.Server.Dial(nil, netip.MustParseAddrPort("127.0.0.1:9464"))
+	}
+	client := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	response, err := client.Get("http://metrics" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Errorf("%s: %s, %v", path, response.Status, err)
+	}
+	return string(body)
+}
+
 // scraped looks at what Prometheus would get of the view's capture.
 func scraped(t *testing.T, lab *netlab.Lab) {
-	get := func(path string) string {
-		dial := func(context.Context, string, string) (net.Conn, error) {
-			return lab.Server.Dial(nil, netip.MustParseAddrPort("127.0.0.1:9464"))
-		}
-		client := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}, Timeout: 10 * time.Second}
-		response, err := client.Get("http://metrics" + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		body, err := io.ReadAll(response.Body)
-		if err != nil || response.StatusCode != http.StatusOK {
-			t.Errorf("%s: %s, %v", path, response.Status, err)
-		}
-		return string(body)
-	}
-	metrics := get("/metrics")
+	metrics := scrape(t, lab, "/metrics")
 	for _, line := range []string{
 		`tcplife_connections_begun_total 205`,
 		`tcplife_connections_total{outcome="complete"} 3`,
@@ -273,7 +277,7 @@ func scraped(t *testing.T, lab *netlab.Lab) {
 			t.Errorf("not scraped: %s", line)
 		}
 	}
-	if got := get("/healthz"); got != "ok\n" {
+	if got := scrape(t, lab, "/healthz"); got != "ok\n" {
 		t.Errorf("/healthz says %q", got)
 	}
 	// A second one does not get the address, and says so before it captures.
@@ -330,7 +334,11 @@ func TestViewInForeignDirectory(t *testing.T) {
 
 func TestViewEndsByPanic(t *testing.T) {
 	lab := netlab.Start(t, netlab.Options{})
-	term := openTerminal(t, lab, "tcplife-panics")
+	term := openTerminal(t, lab, "mkfifo go && tcplife-panics go")
+	term.until("q quit")
+	if err := os.WriteFile(filepath.Join(term.dir, "go"), nil, 0); err != nil {
+		t.Fatal(err)
+	}
 	term.until("exit 2")
 	term.restored()
 	if screen := term.tmux("capture-pane", "-p", "-S", "-200"); !strings.Contains(screen, "panic: there is a mistake") {

@@ -394,12 +394,12 @@ func TestViewSizes(t *testing.T) {
 	}
 }
 
-// panics is a program whose capture panics while the view is shown.
+// panics is a program whose capture panics while the view is shown: once something has written to the FIFO that it is given.
 func panics() {
 	l := &live{reading: &reading{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}, flags: &liveFlags{}, capture: &capture.Live{}}
 	l.watch = newWatch(nil, keptOptions{})
 	l.viewed(func() error {
-		time.Sleep(time.Second) // until the view is there
+		os.ReadFile(os.Args[1])
 		panic("there is a mistake")
 	})
 }

@@ -3,6 +3,7 @@ package netlab
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -41,7 +42,8 @@ const (
 // maxPackets bounds what a lab captures; further frames are carried all the same.
 const maxPackets = 100_000
 
-// Lab is two hosts and the wire between them.
+// Lab is two hosts and the wire between them. It holds the sockets that were made in it until it is closed: one that nobody
+// refers to any more would otherwise be closed by the garbage collector, with a FIN or RST in the middle of the test.
 type Lab struct {
 	Client, Server *Host
 
@@ -49,6 +51,8 @@ type Lab struct {
 	carriers sync.WaitGroup
 	mu       sync.Mutex // guards what follows, and calls of Fate
 	packets  []capture.Packet
+	underWay int // frames that were taken from one host, and not yet given to the other
+	sockets  []io.Closer
 }
 
 // Host is a network namespace. IP4 is its address in 198.18.0.0/24 (RFC 2544), IP6 in 2001:db8::/64.
@@ -59,6 +63,7 @@ type Host struct {
 	namespace int      // file descriptor
 	tap       *os.File // the other end of its interface
 	other     *Host
+	lab       *Lab
 }
 
 // Start is New for tests: it skips the test, saying why, where a lab cannot be made, and closes the lab at its end.
@@ -81,6 +86,7 @@ func New(o Options) (*Lab, error) {
 		options: o,
 	}
 	l.Client.other, l.Server.other = l.Server, l.Client
+	l.Client.lab, l.Server.lab = l, l
 	for _, h := range []*Host{l.Client, l.Server} {
 		if err := h.boot(); err != nil {
 			l.Close()
@@ -93,7 +99,7 @@ func New(o Options) (*Lab, error) {
 	return l, nil
 }
 
-// Close takes the lab down. Connections in it do not end by that; they just have no wire any more.
+// Close takes the lab down, the wire first: no packet tells the end of the connections that are left.
 func (l *Lab) Close() {
 	for _, h := range []*Host{l.Client, l.Server} {
 		if h.tap != nil {
@@ -101,6 +107,9 @@ func (l *Lab) Close() {
 		}
 	}
 	l.carriers.Wait()
+	for _, s := range l.sockets {
+		s.Close() // an error means that it is closed already
+	}
 	for _, h := range []*Host{l.Client, l.Server} {
 		if h.namespace > 0 {
 			unix.Close(h.namespace)
@@ -127,6 +136,49 @@ func (l *Lab) Forget() {
 	l.packets = nil
 }
 
+// Settle waits, for twenty seconds at most, until no frame is under way and no socket waits for an answer to its SYN or FIN.
+func (l *Lab) Settle() error {
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		sockets, err := l.Sockets()
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(sockets, func(s Socket) bool {
+			return slices.Contains([]string{"SYN_SENT", "SYN_RCVD", "FIN_WAIT_1", "CLOSING", "LAST_ACK"}, s.State)
+		})
+		switch {
+		case i < 0 && l.Idle():
+			return nil
+		case time.Now().Before(deadline):
+		case i < 0:
+			return errors.New("there are always frames on the wire")
+		default:
+			return fmt.Errorf("the %s has its socket from %v to %v in %s still", sockets[i].Host.Name, sockets[i].Local, sockets[i].Remote, sockets[i].State)
+		}
+	}
+}
+
+// Idle reports that no frame is under way: each that a host has sent was delivered, or lost.
+func (l *Lab) Idle() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.underWay == 0 && !l.Client.hasSent() && !l.Server.hasSent()
+}
+
+// hasSent reports that there are frames of the host that nobody has taken yet.
+func (h *Host) hasSent() (has bool) {
+	raw, err := h.tap.SyscallConn()
+	if err != nil {
+		return false
+	}
+	raw.Control(func(fd uintptr) {
+		events := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(events, 0)
+		has = n > 0 || err != nil
+	})
+	return has
+}
+
 // carry takes the frames that a host sends to the other one, until the host's device is closed.
 func (l *Lab) carry(from *Host) {
 	defer l.carriers.Done()
@@ -141,12 +193,13 @@ func (l *Lab) carry(from *Host) {
 		for f := range delayed {
 			time.Sleep(time.Until(f.due))
 			from.other.tap.Write(f.bytes) // an error means that the lab is being closed
+			l.arrived()
 		}
 	}()
 	defer close(delayed)
 	buffer := make([]byte, 1<<16)
 	for {
-		n, err := from.tap.Read(buffer)
+		n, err := l.take(from, buffer)
 		if err != nil {
 			return
 		}
@@ -154,8 +207,36 @@ func (l *Lab) carry(from *Host) {
 		bytes := slices.Clone(buffer[:n])
 		if l.capture(from, now.Add(l.options.Delay/2), bytes) {
 			delayed <- frame{bytes, now.Add(l.options.Delay)}
+		} else {
+			l.arrived()
 		}
 	}
+}
+
+// take waits for a frame of a host. From then on it is under way, and in no moment between neither sent nor under way.
+func (l *Lab) take(from *Host, buffer []byte) (n int, err error) {
+	raw, err := from.tap.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var failed error
+	err = raw.Read(func(fd uintptr) (done bool) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		n, failed = unix.Read(int(fd), buffer)
+		if failed == nil {
+			l.underWay++
+		}
+		return failed != unix.EAGAIN
+	})
+	return n, errors.Join(err, failed)
+}
+
+// arrived says that a frame is not under way any more.
+func (l *Lab) arrived() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.underWay--
 }
 
 // capture takes down a frame and reports whether it is to be delivered.
@@ -269,7 +350,15 @@ func (h *Host) Dial(d *net.Dialer, to netip.AddrPort) (*net.TCPConn, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.lab.hold(conn)
 	return conn.(*net.TCPConn), nil
+}
+
+// hold keeps a socket until the lab is closed.
+func (l *Lab) hold(s io.Closer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sockets = append(l.sockets, s)
 }
 
 // Listen makes a listening socket on one of the host's addresses.
@@ -279,7 +368,11 @@ func (h *Host) Listen(at netip.AddrPort) (*net.TCPListener, error) {
 		listener, err = net.ListenTCP("tcp", net.TCPAddrFromAddrPort(at))
 		return err
 	})
-	return listener, err
+	if err != nil {
+		return nil, err
+	}
+	h.lab.hold(listener)
+	return listener, nil
 }
 
 // Connect opens a connection from the client to the given port of the server, over IPv4, and gives both its ends.
@@ -297,6 +390,7 @@ func (l *Lab) Connect(d *net.Dialer, port uint16) (client, server *net.TCPConn, 
 		client.Close()
 		return nil, nil, err
 	}
+	l.hold(server)
 	return client, server, nil
 }
 

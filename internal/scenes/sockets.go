@@ -104,9 +104,11 @@ func PlaySockets(lab *netlab.Lab) ([]Look, error) {
 	var looks []Look
 	look := func() error {
 		time.Sleep(110 * time.Millisecond)
-		at := time.Now()
+		idle, at := lab.Idle(), time.Now()
 		sockets, err := lab.Sockets()
-		looks = append(looks, Look{at, time.Since(at), sockets})
+		if took := time.Since(at); idle && lab.Idle() {
+			looks = append(looks, Look{at, took, sockets})
+		}
 		time.Sleep(60 * time.Millisecond)
 		return err
 	}
