@@ -5,6 +5,22 @@ import (
 	"math/bits"
 )
 
+// Checksum says what the checksums of a segment are worth: its own and that of its IPv4 header.
+type Checksum uint8
+
+// The values of a Checksum, the one that outdoes the others last.
+const (
+	// ChecksumUnknown: it cannot be checked, for the snaplen left out some of the segment, or its sender left the cutting
+	// into segments to the network card (TSO).
+	ChecksumUnknown Checksum = iota
+	// ChecksumGood: it is right.
+	ChecksumGood
+	// ChecksumUnfinished: the card was to fill it in behind the point of capture. It says nothing of the segment.
+	ChecksumUnfinished
+	// ChecksumWrong: it is none of these. The segment was damaged or forged, or merged of several on its way.
+	ChecksumWrong
+)
+
 // sum adds the bytes to a ones' complement sum (RFC 1071), in words of eight and in little-endian order: neither matters
 // to whether the folded result is zero (§2 B, C). An odd number of bytes must be the last.
 func sum(b []byte, s uint64) uint64 {
@@ -63,8 +79,8 @@ func checks(s uint64) bool {
 	return folded>>16 == 0xffff
 }
 
-// tcpChecks reports whether the checksum of a whole segment is right (RFC 9293 §3.1).
-func tcpChecks(ip *network, segment []byte) bool {
+// checkTCP looks at the checksum of a whole segment (RFC 9293 §3.1).
+func checkTCP(ip *network, segment []byte) Checksum {
 	src, dst := &ip.src, &ip.dst
 	if ip.rehomed {
 		src = &ip.home
@@ -73,13 +89,42 @@ func tcpChecks(ip *network, segment []byte) bool {
 		dst = &ip.final
 	}
 	// The rest of the pseudo-header, as little-endian words: a zero and the protocol, the length.
-	s := uint64(6)<<8 + uint64(bits.ReverseBytes32(uint32(len(segment))))
+	s := uint64(6) << 8
 	if ip.v6 {
 		s = sum(dst[:], sum(src[:], s))
 	} else {
 		s += uint64(binary.LittleEndian.Uint32(src[12:])) + uint64(binary.LittleEndian.Uint32(dst[12:]))
 	}
-	return checks(sum(segment, s))
+	length := uint64(bits.ReverseBytes32(uint32(len(segment))))
+	switch {
+	case checks(sum(segment, s+length)):
+		return ChecksumGood
+	case len(segment) >= 18 && unfinished(binary.LittleEndian.Uint16(segment[16:]), s, length):
+		return ChecksumUnfinished
+	case ip.unsized:
+		return ChecksumUnknown
+	}
+	return ChecksumWrong
+}
+
+// unfinished reports whether a checksum is what a sender leaves to its network card to finish: the sum of the pseudo-header,
+// with the length for a segment that goes out as it is, without for one that the card cuts up (TSO), complemented or not;
+// or 0. A receiver that merges segments (GRO) leaves such a one behind.
+func unfinished(checksum uint16, pseudo, length uint64) bool {
+	c := fold(uint64(checksum))
+	with, without := fold(pseudo+length), fold(pseudo)
+	return checksum == 0 || c == with || c == without || c == fold(uint64(^with)) || c == fold(uint64(^without))
+}
+
+// fold is a ones' complement sum in 16 bits. Of the two zeros it gives 0xffff.
+func fold(s uint64) uint16 {
+	for s > 0xffff {
+		s = s>>16 + s&0xffff
+	}
+	if s == 0 {
+		return 0xffff
+	}
+	return uint16(s)
 }
 
 // digest mixes bytes into a hash. It is quick and even, and no defence against whoever chooses the bytes. The folded

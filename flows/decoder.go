@@ -15,7 +15,7 @@ type DecoderOptions struct {
 	// (VXLAN, Geneve) and "gre" (its key). They go into Key.Domain. None by default, for on real networks the two
 	// directions of a connection can differ in them.
 	KeyIDs []string
-	// DropBadChecksums leaves out segments whose TCP or IPv4 checksum is known to be wrong, and counts them as undecoded.
+	// DropBadChecksums leaves out segments of ChecksumWrong, and counts them as undecoded.
 	DropBadChecksums bool
 }
 
@@ -26,14 +26,14 @@ type Decoder struct {
 	tcp     *tcp // the one in layers
 
 	// The packet at hand.
-	packet    *capture.Packet
-	out       []Segment
-	ip        network            // the innermost IP header so far
-	stack     []Layer            // the encapsulation so far
-	badHeader bool               // an IPv4 header so far has a wrong checksum
-	end       end                // what it turned out to be so far
-	wrong     gopacket.LayerType // with endMalformed: in which layer
-	charged   *datagram          // with endFragment: whose
+	packet  *capture.Packet
+	out     []Segment
+	ip      network            // the innermost IP header so far
+	stack   []Layer            // the encapsulation so far
+	header  Checksum           // of the IPv4 headers so far, ChecksumUnknown if there is nothing against them
+	end     end                // what it turned out to be so far
+	wrong   gopacket.LayerType // with endMalformed: in which layer
+	charged *datagram          // with endFragment: whose
 
 	encapsulations encapsulations
 	reassembly     reassembly
@@ -80,7 +80,7 @@ func (d *Decoder) Decode(p *capture.Packet, dst []Segment) []Segment {
 func (d *Decoder) decode(p *capture.Packet, dst []Segment, short bool) []Segment {
 	d.packet, d.out = p, dst
 	d.end, d.charged = endNone, nil
-	d.badHeader, d.stack = false, d.stack[:0]
+	d.header, d.stack = ChecksumUnknown, d.stack[:0]
 	if !short || !d.shortcut(p) {
 		d.walk(firstLayer(p.Link), p.Data, max(p.Length, len(p.Data)))
 	}
@@ -119,7 +119,7 @@ func (d *Decoder) walk(typ gopacket.LayerType, data []byte, wire int) {
 			return
 		case *ipv4:
 			d.ip.from4(l)
-			d.checkIPv4(sum(l.Contents, 0))
+			d.checkIPv4(l.Contents, sum(l.Contents, 0))
 		case *ipv6:
 			d.ip.from6(l)
 		case *ipv6Extension:
@@ -142,7 +142,7 @@ func (d *Decoder) walk(typ gopacket.LayerType, data []byte, wire int) {
 		case typeAMSDU:
 			around := len(d.stack)
 			subframes(data, wire, func(data []byte, wire int) {
-				d.stack, d.badHeader = d.stack[:around], false
+				d.stack, d.header = d.stack[:around], ChecksumUnknown
 				d.walk(layers.LayerTypeLLC, data, wire)
 			})
 			if d.end == endNone {
@@ -155,11 +155,15 @@ func (d *Decoder) walk(typ gopacket.LayerType, data []byte, wire int) {
 	d.found(endTooManyLayers)
 }
 
-// checkIPv4 looks at the sum of an IPv4 header.
-func (d *Decoder) checkIPv4(sum uint64) {
-	if !checks(sum) {
+// checkIPv4 looks at the sum of an IPv4 header. One whose checksum is 0 was left to the network card.
+func (d *Decoder) checkIPv4(header []byte, sum uint64) {
+	switch {
+	case checks(sum):
+	case header[10] == 0 && header[11] == 0:
+		d.header = max(d.header, ChecksumUnfinished)
+	default:
 		d.stats.BadIPChecksums++
-		d.badHeader = true
+		d.header = ChecksumWrong
 	}
 }
 

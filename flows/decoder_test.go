@@ -2,10 +2,12 @@ package flows
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -209,8 +211,8 @@ func TestDecodeStacks(t *testing.T) {
 				t.Errorf("TTL %d, id %d, want %d, %d", s.TTL, s.IPID, ttl, id)
 			}
 			stats := d.Stats()
-			if s.BadChecksum || !s.GoodChecksum || stats.CheckedTCPSegments != 1 || stats.BadTCPChecksums+stats.BadIPChecksums != 0 {
-				t.Errorf("checksums: segment bad %v, %+v", s.BadChecksum, stats)
+			if s.Checksum != ChecksumGood || stats.CheckedTCPSegments != 1 || stats.BadTCPChecksums+stats.BadIPChecksums != 0 {
+				t.Errorf("checksums: segment %d, %+v", s.Checksum, stats)
 			}
 			if want := map[string]uint64{"tcp": 1}; !maps.Equal(stats.Decoded, want) || len(stats.Undecoded) != 0 {
 				t.Errorf("counted as %v, %v", stats.Decoded, stats.Undecoded)
@@ -225,7 +227,7 @@ func TestDecodeCutAnywhere(t *testing.T) {
 	for _, tt := range stacks {
 		t.Run(tt.name, func(t *testing.T) {
 			whole := one(t, NewDecoder(DecoderOptions{}), packet(tt.link, tt.data))
-			whole.Options, whole.Digest, whole.GoodChecksum, whole.Cut = Options{}, 0, false, false
+			whole.Options, whole.Digest, whole.Checksum, whole.Cut = Options{}, 0, ChecksumUnknown, false
 			found := false
 			for n := range tt.data {
 				d := NewDecoder(DecoderOptions{})
@@ -242,7 +244,7 @@ func TestDecodeCutAnywhere(t *testing.T) {
 				}
 				found = true
 				got := segments[0]
-				got.Options, got.Digest, got.GoodChecksum, got.Cut = Options{}, 0, false, false
+				got.Options, got.Digest, got.Checksum, got.Cut = Options{}, 0, ChecksumUnknown, false
 				if got.Window == UnknownWindow { // cut off
 					got.Window = whole.Window
 				}
@@ -476,15 +478,78 @@ func TestDecodeChecksums(t *testing.T) {
 				if len(segments) != 0 || s.Undecoded["bad_checksum"] != 1 {
 					t.Errorf("%s: not dropped, or not counted: %v", tt.name, s.Undecoded)
 				}
-			case len(segments) != 1 || segments[0].BadChecksum == tt.kept || segments[0].GoodChecksum != tt.kept:
+			case len(segments) != 1 || (segments[0].Checksum == ChecksumGood) != tt.kept || (segments[0].Checksum == ChecksumWrong) == tt.kept:
 				t.Errorf("%s: %+v", tt.name, segments)
 			}
 		}
 	}
 	d := NewDecoder(DecoderOptions{})
-	if s := one(t, d, cut(101, flip(data4, 25), len(data4)-1)); s.BadChecksum || s.GoodChecksum || d.Stats().CheckedTCPSegments != 0 {
+	if s := one(t, d, cut(101, flip(data4, 25), len(data4)-1)); s.Checksum != ChecksumUnknown || d.Stats().CheckedTCPSegments != 0 {
 		t.Error("the checksum of half a segment was checked")
 	}
+}
+
+// What a sender leaves to its network card says nothing of the segment: the sum of the pseudo-header (RFC 9293 §3.1), with the
+// length or, for a segment that the card is to cut up, without; as Windows and Linux leave it or complemented; or 0.
+func TestUnfinishedChecksums(t *testing.T) {
+	text := []byte("odd")
+	header := tcpHeader(ACK, nil, text)
+	pseudo := func(addresses []byte, length int) uint16 {
+		return ^rfc1071(cat(addresses, be16(6), be16(length)))
+	}
+	for _, tt := range []struct {
+		name string
+		ip   func(segment []byte) []byte
+		sum  func(length int) uint16
+	}{
+		{"IPv4", func(s []byte) []byte { return ip4(6, s) }, func(n int) uint16 { return pseudo(cat(client4[:], server4[:]), n) }},
+		{"IPv6", func(s []byte) []byte { return ip6(6, s) }, func(n int) uint16 { return pseudo(cat(client6[:], server6[:]), n) }},
+		{"IPv4, no length", func(s []byte) []byte {
+			b := ip4(6, s)
+			b[2], b[3] = 0, 0
+			sealIP4(b[:20])
+			return b
+		}, func(n int) uint16 { return pseudo(cat(client4[:], server4[:]), n) }},
+		{"IPv4, and its header's left too", func(s []byte) []byte {
+			b := ip4(6, s)
+			b[10], b[11] = 0, 0
+			return b
+		}, func(n int) uint16 { return pseudo(cat(client4[:], server4[:]), n) }},
+	} {
+		with, without := tt.sum(len(header)), tt.sum(0)
+		for _, sum := range []uint16{with, without, ^with, ^without, 0} {
+			for off := -1; off <= 1; off++ {
+				segment := slices.Clone(header)
+				binary.BigEndian.PutUint16(segment[16:], sum+uint16(off))
+				want := ChecksumUnfinished
+				switch {
+				case off == 0:
+				case tt.name == "IPv4, no length":
+					want = ChecksumUnknown // what the card makes of it is not known
+				default:
+					want = ChecksumWrong
+				}
+				if sum == 0 && off < 0 {
+					continue // the other zero
+				}
+				for _, short := range []bool{true, false} {
+					d := NewDecoder(DecoderOptions{})
+					p := packet(101, tt.ip(segment))
+					got := d.decode(p, nil, short)
+					if len(got) != 1 || got[0].Checksum != want {
+						t.Errorf("%s: %04x: %+v, want checksum %d", tt.name, sum+uint16(off), got, want)
+					}
+					if s := d.Stats(); (s.UnfinishedTCPChecksums == 1) != (want == ChecksumUnfinished) || (s.BadTCPChecksums == 1) != (want == ChecksumWrong) {
+						t.Errorf("%s: %04x: %d unfinished, %d wrong", tt.name, sum+uint16(off), s.UnfinishedTCPChecksums, s.BadTCPChecksums)
+					}
+				}
+			}
+		}
+	}
+	d := NewDecoder(DecoderOptions{DropBadChecksums: true})
+	segment := slices.Clone(header)
+	binary.BigEndian.PutUint16(segment[16:], pseudo(cat(client4[:], server4[:]), len(header)))
+	one(t, d, packet(101, ip4(6, segment)))
 }
 
 // A packet on a segment routed way belongs to the connection with its last segment.

@@ -73,12 +73,11 @@ type Segment struct {
 
 	Options Options
 
-	TTL          uint8  // TTL or hop limit of the innermost IP header
-	IPID         uint16 // IPv4 identification; 0 in IPv6
-	Digest       uint32 // hash of the TCP header without its checksum and of the first payload bytes: equal in captured duplicates
-	GoodChecksum bool   // the TCP checksum could be checked (whole segment captured) and is right, and so is the IPv4 header's
-	BadChecksum  bool   // one of them is known to be wrong; with offload on the sending host that is normal
-	Cut          bool   // the snaplen left out some of the segment
+	TTL      uint8  // TTL or hop limit of the innermost IP header
+	IPID     uint16 // IPv4 identification; 0 in IPv6
+	Digest   uint32 // hash of the TCP header without its checksum and of the first payload bytes: equal in captured duplicates
+	Checksum Checksum
+	Cut      bool // the snaplen left out some of the segment
 
 	Encap *Encapsulation // what is around the innermost IP header; nil for none
 

@@ -17,13 +17,15 @@ type Stats struct {
 	// malformed_ipv4, ….
 	Undecoded map[string]uint64
 
-	Segments           uint64 // TCP segments handed on; an aggregated 802.11 frame can hold several
-	Quotes             uint64 // ICMP errors handed on that quote a segment
-	BadIPChecksums     uint64 // IPv4 headers
-	BadTCPChecksums    uint64 // segments captured whole; with offload on the sending host these are normal
-	Reassembled        uint64 // datagrams put together from fragments
-	LostDatagrams      uint64 // datagrams given up, or still incomplete now
-	CheckedTCPSegments uint64 // segments whose checksum could be checked: those captured whole and not in pieces too big to keep
+	Segments       uint64 // TCP segments handed on; an aggregated 802.11 frame can hold several
+	Quotes         uint64 // ICMP errors handed on that quote a segment
+	BadIPChecksums uint64 // IPv4 headers whose checksum is wrong
+	Reassembled    uint64 // datagrams put together from fragments
+	LostDatagrams  uint64 // datagrams given up, or still incomplete now
+
+	CheckedTCPSegments     uint64 // segments whose checksum could be checked: those captured whole and not in pieces too big to keep
+	BadTCPChecksums        uint64 // of these, the ones with ChecksumWrong
+	UnfinishedTCPChecksums uint64 // and the ones with ChecksumUnfinished
 }
 
 // end is what a packet turned out to be.

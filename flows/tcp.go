@@ -94,15 +94,19 @@ func (o *Options) timestamp(value []byte) {
 // segment appends the segment that l begins. Data is what was captured of it, and wire its length. A header that claims
 // to be longer than the segment is an options' list with a bad length.
 func (d *Decoder) segment(l *tcp, data []byte, wire int) {
-	bad := d.badHeader
+	checksum := d.header
 	if wire <= len(data) {
 		d.stats.CheckedTCPSegments++
-		if !tcpChecks(&d.ip, data[:wire]) {
+		own := checkTCP(&d.ip, data[:wire])
+		switch own {
+		case ChecksumWrong:
 			d.stats.BadTCPChecksums++
-			bad = true
+		case ChecksumUnfinished:
+			d.stats.UnfinishedTCPChecksums++
 		}
+		checksum = max(checksum, own)
 	}
-	if bad && d.options.DropBadChecksums {
+	if checksum == ChecksumWrong && d.options.DropBadChecksums {
 		d.found(endBadChecksum)
 		return
 	}
@@ -115,7 +119,7 @@ func (d *Decoder) segment(l *tcp, data []byte, wire int) {
 	}
 	s.FromB = s.Key.set(&d.ip.src, &d.ip.dst, l.srcPort, l.dstPort, d.ip.v6)
 	s.Cut = wire > len(data)
-	s.BadChecksum, s.GoodChecksum = bad, !bad && !s.Cut
+	s.Checksum = checksum
 	s.Digest = l.digest(wire)
 	d.stats.Segments++
 	d.found(endTCP)

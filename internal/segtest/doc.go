@@ -47,6 +47,7 @@
 //	mptcp md5         MP_CAPABLE; a TCP MD5 signature
 //	ttl=63 ipid=7     of the IP header
 //	badsum            a wrong TCP checksum
+//	unsummed          one left to the network card: the sum of the pseudo-header
 //	quote=8           bytes of TCP header and data that an icmp line quotes (default: all)
 //
 // In an icmp line seq= is the number quoted, if it shall differ.

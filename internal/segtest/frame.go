@@ -22,12 +22,13 @@ type packet struct {
 	ttl      uint8
 	ipid     uint16
 	badsum   bool
+	unsummed bool
 
 	encap *flows.Encapsulation
 	pad   bool
 }
 
-// tcp is the TCP segment (RFC 9293 §3.1), its checksum right unless badsum is set.
+// tcp is the TCP segment (RFC 9293 §3.1), its checksum right unless badsum or unsummed is set.
 func (p *packet) tcp() []byte {
 	opt := p.options()
 	b := make([]byte, 20, 20+len(opt)+int(p.len))
@@ -43,9 +44,13 @@ func (p *packet) tcp() []byte {
 	for i := range p.len {
 		b = append(b, 'a'+byte((p.seq+i)%26))
 	}
-	sum := checksum(b, pseudo(p.src.Addr(), p.dst.Addr(), 6, len(b)))
-	if p.badsum {
+	before := pseudo(p.src.Addr(), p.dst.Addr(), 6, len(b))
+	sum := checksum(b, before)
+	switch {
+	case p.badsum:
 		sum ^= 0x1234
+	case p.unsummed:
+		sum = ^checksum(nil, before)
 	}
 	be.PutUint16(b[16:], sum)
 	return b

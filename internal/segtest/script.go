@@ -72,6 +72,7 @@ type attributes struct {
 	hasEcr        bool
 	md5           bool
 	badsum        bool
+	unsummed      bool
 	quote         int
 }
 
@@ -350,7 +351,7 @@ func (r *reader) segment(s *sent, from, to *socket, what string, words []string,
 	default:
 		return fmt.Errorf("the sender's SND.NXT is not known: give seq=")
 	}
-	p.len, p.urg, p.md5, p.badsum = a.len, a.urg, a.md5, a.badsum
+	p.len, p.urg, p.md5, p.badsum, p.unsummed = a.len, a.urg, a.md5, a.badsum, a.unsummed
 	p.ttl = from.ttl
 	switch {
 	case p.flags.Has(flows.RST):
@@ -389,7 +390,14 @@ func (r *reader) segment(s *sent, from, to *socket, what string, words []string,
 	seg.Flags, seg.Seq, seg.Ack, seg.Window, seg.Len, seg.Options = p.flags, p.seq, p.ack, p.win, p.len, p.opt
 	seg.Options.Signed = p.md5
 	seg.TTL, seg.IPID, seg.Digest, seg.Encap = p.ttl, p.ipid, digest(tcp), p.encap
-	seg.GoodChecksum, seg.BadChecksum = !p.badsum, p.badsum
+	switch {
+	case p.badsum:
+		seg.Checksum = flows.ChecksumWrong
+	case p.unsummed:
+		seg.Checksum = flows.ChecksumUnfinished
+	default:
+		seg.Checksum = flows.ChecksumGood
+	}
 	return nil
 }
 
@@ -564,6 +572,8 @@ func (a *attributes) set(word string) error {
 		a.md5 = true
 	case word == "badsum":
 		a.badsum = true
+	case word == "unsummed":
+		a.unsummed = true
 	default:
 		return fmt.Errorf("%q is no attribute", word)
 	}

@@ -282,6 +282,7 @@ const everything = `
 	encap vlan 100 vlan 4095
 	C --> S  PSH,ACK,AE len=1460
 	C <-- S  ACK sack=4000000000-4000001460
+	C --> S  PSH,ACK len=3 unsummed
 	encap vxlan 16777215
 	C --> S  PSH,ACK,URG urg=1 len=1 badsum
 	C <-- R  icmp 3/4
@@ -412,7 +413,7 @@ func tsharkFields(s *flows.Segment) map[string]string {
 	want["tcp.window_size_value"] = fmt.Sprint(s.Window)
 	want["tcp.len"] = fmt.Sprint(s.Len)
 	want["tcp.checksum.status"] = good
-	if s.BadChecksum {
+	if s.Checksum != flows.ChecksumGood {
 		want["tcp.checksum.status"] = bad
 	}
 	o := &s.Options
