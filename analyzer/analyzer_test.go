@@ -55,7 +55,7 @@ func TestHardCase42Checksums(t *testing.T) {
 	script := wholeLife + "\n X = 10.0.0.2:80\n"
 	offloaded := segtest.Script(script).Segments()
 	for i := range offloaded {
-		offloaded[i].BadChecksum, offloaded[i].GoodChecksum = true, false
+		offloaded[i].Checksum = flows.ChecksumWrong
 	}
 	if got, want := records(offloaded), records(segtest.Script(script).Segments()); len(got) != 1 || got[0] != want[0] {
 		t.Errorf("with offload:\n%s\nwithout:\n%s", got, want)
@@ -69,10 +69,7 @@ func TestHardCase42Checksums(t *testing.T) {
 		C --> S PSH,ACK len=10
 		C <-- S ACK`
 	segments := segtest.Script(reset).Segments()
-	for i := range segments {
-		segments[i].GoodChecksum = true
-	}
-	segments[3].GoodChecksum, segments[3].BadChecksum = false, true
+	segments[3].Checksum = flows.ChecksumWrong
 	a := analyzer.New(analyzer.Options{}, func(r *record.Connection) {
 		if r.Teardown.Reset != nil || r.Server.State.State.String() != "ESTABLISHED" {
 			t.Errorf("an RST with a wrong checksum was believed:\n%s", short(r))

@@ -55,7 +55,7 @@ type side struct {
 	openings, synAcks   uint64 // SYNs without ACK, with ACK
 	textEnd             uint32 // the number after the highest octet of text
 	textKnown           bool
-	goodChecksums       bool
+	sums                sums
 	synAnswer           record.Answer // what was acknowledged of its SYN
 	finAcked            bool
 	recentNext          uint8
@@ -104,7 +104,7 @@ func (c *connection) segment(seg *flows.Segment) (effect tcpstate.Effect, expect
 		to = from
 	}
 	x, y := &c.sides[from], &c.sides[to]
-	c.zeek.segment(from, seg, seg.BadChecksum && x.goodChecksums)
+	c.zeek.segment(from, seg, seg.Checksum >= flows.ChecksumUnfinished && x.sums.good)
 	c.tshark.segment(seg)
 	if x.packets == 0 {
 		x.firstSeq = seg.Seq
@@ -117,11 +117,12 @@ func (c *connection) segment(seg *flows.Segment) (effect tcpstate.Effect, expect
 	}
 	x.countFlags(seg)
 	c.assignRoles(from, seg)
-	if seg.BadChecksum && x.goodChecksums {
+	nxt, sent := c.tcp.Ends[from].SndNxt()
+	if x.sums.rejects(seg) {
+		x.sums.sent(seg, uint32(nxt), sent)
 		c.note(record.FindingBadChecksums, from, seg.Packet)
-		return tcpstate.Foreign | tcpstate.BadChecksum, false // its receiver drops it (RFC 9293 §3.1); offload would have spoiled the others too
+		return tcpstate.Foreign | tcpstate.BadChecksum, false
 	}
-	x.goodChecksums = x.goodChecksums || seg.GoodChecksum
 
 	var s tcpstate.Segment
 	wire(&s, seg)
@@ -129,6 +130,8 @@ func (c *connection) segment(seg *flows.Segment) (effect tcpstate.Effect, expect
 		if seg.Len > 0 {
 			x.countText(&c.tcp.Ends[from], seg)
 		}
+		x.sums.sent(seg, uint32(nxt), sent)
+		y.sums.acknowledged(seg.Ack)
 		c.noteAnswers(from, to, seg)
 		return 0, true
 	}
@@ -141,6 +144,13 @@ func (c *connection) segment(seg *flows.Segment) (effect tcpstate.Effect, expect
 		c.noteChallenge(from, seg)
 		c.remarkForeign(from, seg)
 		return effect, false
+	}
+	x.sums.sent(seg, uint32(nxt), sent)
+	if seg.Flags.Has(flows.ACK) {
+		y.sums.acknowledged(seg.Ack)
+	}
+	if seg.Flags.Has(flows.SYN) {
+		y.sums.mss = seg.Options.MSS
 	}
 	c.timeBySamples(from, to, seg, effect)
 	c.synText = c.synText || seg.Flags.Has(flows.SYN) && seg.Len > 0

@@ -9,19 +9,20 @@ import (
 // embryo is an attempt of which nothing but one SYN has been seen: what a flows.Segment says of that, without pointers. That is
 // all there is to remember of most of a SYN flood. Anything further makes a connection of it.
 type embryo struct {
-	key              flows.Key
-	packet           uint64
-	at               int64
-	heard            int64 // the clock when it came
-	options          flows.Options
-	seq, ack         uint32
-	len              uint32
-	digest           uint32
-	window, ipid     uint16
-	flags            flows.Flags
-	ttl              uint8
-	fromB, good, bad bool // sent by Key.B; the checksums
-	cut              bool
+	key          flows.Key
+	packet       uint64
+	at           int64
+	heard        int64 // the clock when it came
+	options      flows.Options
+	seq, ack     uint32
+	len          uint32
+	digest       uint32
+	window, ipid uint16
+	flags        flows.Flags
+	ttl          uint8
+	checksum     flows.Checksum
+	fromB        bool // sent by Key.B
+	cut          bool
 }
 
 // segment is the SYN as it came.
@@ -29,7 +30,7 @@ func (e *embryo) segment() flows.Segment {
 	return flows.Segment{
 		Packet: e.packet, Time: e.at, Key: e.key, FromB: e.fromB,
 		Flags: e.flags, Seq: e.seq, Ack: e.ack, Window: e.window, Len: e.len, Options: e.options,
-		TTL: e.ttl, IPID: e.ipid, Digest: e.digest, GoodChecksum: e.good, BadChecksum: e.bad, Cut: e.cut,
+		TTL: e.ttl, IPID: e.ipid, Digest: e.digest, Checksum: e.checksum, Cut: e.cut,
 	}
 }
 
@@ -61,7 +62,7 @@ func (a *Analyzer) conceive(syn *flows.Segment, tag uint32) {
 		key: syn.Key, packet: syn.Packet, at: syn.Time, heard: a.now(), options: syn.Options,
 		seq: syn.Seq, ack: syn.Ack, len: syn.Len, digest: syn.Digest,
 		window: syn.Window, ipid: syn.IPID, flags: syn.Flags, ttl: syn.TTL,
-		fromB: syn.FromB, good: syn.GoodChecksum, bad: syn.BadChecksum, cut: syn.Cut,
+		fromB: syn.FromB, checksum: syn.Checksum, cut: syn.Cut,
 	}
 	a.wakeAt(n, e.packet, e.deadline(&a.options))
 	if a.options.Trace != nil {

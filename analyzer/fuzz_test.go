@@ -98,8 +98,7 @@ func fuzzSegment(b []byte, packet uint64, clock *record.Time) flows.Segment {
 		seg.Options = flows.Options{HasTimestamp: true, TSVal: uint32(int8(b[5]))}
 	}
 	if b[0]&0x10 != 0 {
-		seg.GoodChecksum = b[5]&1 == 0
-		seg.BadChecksum = !seg.GoodChecksum
+		seg.Checksum = flows.Checksum(b[5] & 3)
 	}
 	return seg
 }

@@ -19,6 +19,8 @@ const awakeLimit = 1 << 15
 // duplicates, and so few that they are still in a processor's caches.
 const closedLimit = 1 << 8
 
+const ethernetMSS = 1460 // RFC 6691 §2, with an MTU of 1500 and IPv4
+
 // aside is how many connections one segment can need at once: the incarnations of its 4-tuple, and a new one.
 const aside = 2 * maxIncarnations
 
@@ -199,8 +201,8 @@ func (c *connection) pack(k *compact.Coder, base int64) {
 	x, y, z, w := &c.sides[i], &c.sides[j], &c.zeek.ends[i], &c.zeek.ends[j]
 	compact.Near(k, base, &c.start, &c.end, &c.heard, &x.finAckedAt, &y.finAckedAt, &c.zeek.last)
 	c.tcp.Pack(k, i, c.start, c.end, c.id)
-	k.Bools(&x.textKnown, &x.finAcked, &x.firstAckOfFin, &x.goodChecksums, &x.stamps[0].known, &x.firstSyn.ecn, &x.firstSyn.options,
-		&y.textKnown, &y.finAcked, &y.firstAckOfFin, &y.goodChecksums, &y.stamps[0].known, &y.firstSyn.ecn, &y.firstSyn.options,
+	k.Bools(&x.textKnown, &x.finAcked, &x.firstAckOfFin, &x.sums.good, &x.sums.harmless, &x.stamps[0].known, &x.firstSyn.ecn, &x.firstSyn.options,
+		&y.textKnown, &y.finAcked, &y.firstAckOfFin, &y.sums.good, &y.sums.harmless, &y.stamps[0].known, &y.firstSyn.ecn, &y.firstSyn.options,
 		&c.zeek.begun, &c.zeek.over, &z.fins, &w.fins, &c.tshark.begun, &c.stands.counted, &c.waited[i], &c.waited[j])
 	k.Bools(&x.stamps[1].known, &x.firstSyn.fastOpen, &y.stamps[1].known, &y.firstSyn.fastOpen, &z.far, &z.deaf, &w.far, &w.deaf,
 		&c.stands.halfOpen, &c.reported, &c.synText, &c.challenged, &c.quotedHard, &c.stale, &c.linuxReuse, &c.beforeWaits)
@@ -218,6 +220,8 @@ func (c *connection) pack(k *compact.Coder, base int64) {
 	compact.Small(k, &spans, &otherSpans)
 	c.packSide(k, i, spans)
 	c.packSide(k, j, otherSpans)
+	compact.Near(k, ethernetMSS, &x.sums.mss, &y.sums.mss)
+	compact.Small(k, &x.sums.longest, &y.sums.longest)
 	compact.Small(k, &z.rst, &w.rst, &z.bad, &w.bad, &z.gaps, &w.gaps, &z.again, &w.again, &z.noSpace, &w.noSpace)
 	if k.Reading() {
 		c.zeek.history = c.zeek.room[:0]
@@ -247,6 +251,9 @@ func (c *connection) packSide(k *compact.Coder, i, n int) {
 	}
 	compact.Near(k, syn, &s.openingAt, &s.synAckAt, &s.stamps[0].at, &s.stamps[1].at)
 	compact.Near(k, 0, &s.stamps[0].value, &s.stamps[1].value)
+	if d := &s.sums.doubt; compact.Some(k, d) {
+		compact.Near(k, uint32(next), &d.seq, &d.next)
+	}
 	z.ahead = compact.Resize(z.ahead, n)
 	for i := range z.ahead {
 		compact.Near(k, z.whole, &z.ahead[i].from, &z.ahead[i].to)

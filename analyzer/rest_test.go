@@ -77,7 +77,7 @@ func lived(segments int) (*Analyzer, *connection) {
 		{false, ack, 1_000_602, 2_001_802, 0},
 	}
 	a := New(Options{}, func(*record.Connection) {})
-	seg := flows.Segment{Packet: 1_000_000, Time: 1_700_000_000e9, TTL: 64, Window: 60000, GoodChecksum: true}
+	seg := flows.Segment{Packet: 1_000_000, Time: 1_700_000_000e9, TTL: 64, Window: 60000, Checksum: flows.ChecksumGood}
 	seg.Key.A, seg.Key.B = flows.Addr{10: 0xff, 11: 0xff, 12: 10}, flows.Addr{10: 0xff, 11: 0xff, 12: 192}
 	seg.Key.APort, seg.Key.BPort = 40000, 443
 	other := seg // the capture began earlier

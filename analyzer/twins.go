@@ -23,15 +23,16 @@ type twins struct {
 
 // likeness is what decides about the record of an embryo, but for sockets, numbers and times.
 type likeness struct {
-	options               flows.Options // but for their values
-	len                   uint32
-	flags                 flows.Flags
-	v6, closed            bool // addresses; window
-	fromB, good, bad, cut bool
+	options    flows.Options // but for their values
+	len        uint32
+	flags      flows.Flags
+	v6, closed bool // addresses; window
+	checksum   flows.Checksum
+	fromB, cut bool
 }
 
 func (e *embryo) likeness() likeness {
-	like := likeness{e.options, e.len, e.flags, e.key.V6, e.window == 0, e.fromB, e.good, e.bad, e.cut}
+	like := likeness{e.options, e.len, e.flags, e.key.V6, e.window == 0, e.checksum, e.fromB, e.cut}
 	like.options.MSS, like.options.WScale, like.options.TSVal, like.options.TSEcr = 0, 0, 0, 0
 	return like
 }

@@ -45,14 +45,15 @@ type Capture struct {
 	Schema       int               `json:"schema"` // analyzer.Schema
 	Files        []string          `json:"files"`  // as named by the user, "-" for standard input; in the order given
 	Packets      uint64            `json:"packets"`
-	Bytes        uint64            `json:"bytes"`      // of all packets, as they were on the wire
-	First        record.Time       `json:"first"`      // time of the earliest packet
-	Last         record.Time       `json:"last"`       // time of the latest packet
-	Untimed      uint64            `json:"untimed"`    // packets whose capture format gives them no time; they got the one before
-	LinkTypes    map[string]uint64 `json:"link_types"` // packets by the name of their link type
-	Decoded      map[string]uint64 `json:"decoded"`    // packets by what they were
-	Undecoded    map[string]uint64 `json:"undecoded"`  // packets that could not be decoded, by reason
-	BadChecksums uint64            `json:"bad_checksums"`
+	Bytes        uint64            `json:"bytes"`                // of all packets, as they were on the wire
+	First        record.Time       `json:"first"`                // time of the earliest packet
+	Last         record.Time       `json:"last"`                 // time of the latest packet
+	Untimed      uint64            `json:"untimed"`              // packets whose capture format gives them no time; they got the one before
+	LinkTypes    map[string]uint64 `json:"link_types"`           // packets by the name of their link type
+	Decoded      map[string]uint64 `json:"decoded"`              // packets by what they were
+	Undecoded    map[string]uint64 `json:"undecoded"`            // packets that could not be decoded, by reason
+	BadChecksums uint64            `json:"bad_checksums"`        // IPv4 headers and TCP segments with a wrong one
+	Unfinished   uint64            `json:"unfinished_checksums"` // TCP segments whose checksum was left to the network card
 	Dropped      Dropped           `json:"dropped"`
 	Evicted      uint64            `json:"evicted"` // analyzer.Result.Evicted
 	Damage       []Damage          `json:"damage"`

@@ -248,7 +248,7 @@ func sampleEnding() *Ending {
 			LinkTypes:    map[string]uint64{"EN10MB": 2_401_282},
 			Decoded:      map[string]uint64{"tcp": 2_400_001, "udp": 1_200, "arp": 60, "icmp": 12},
 			Undecoded:    map[string]uint64{"fragment incomplete": 9},
-			BadChecksums: 4, Dropped: Dropped{Kernel: &kernel}, Evicted: 3,
+			BadChecksums: 4, Unfinished: 5, Dropped: Dropped{Kernel: &kernel}, Evicted: 3,
 			Damage: []Damage{{File: "edge.pcap1", Offset: 5_242_880, Expected: "a record header of 16 bytes, got 7"}},
 			Filter: &filter, Interrupted: true,
 		},

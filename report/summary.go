@@ -135,8 +135,15 @@ func captureSummary(c *Capture) []summaryLine {
 	}
 	lines = appendCounts(lines, "decoded", c.Decoded, calm)
 	lines = appendCounts(lines, "undecoded", c.Undecoded, alert)
+	var checksums []string
 	if c.BadChecksums > 0 {
-		lines = append(lines, summaryLine{label: "bad checksums", items: []string{count(c.BadChecksums)}})
+		checksums = append(checksums, count(c.BadChecksums)+" wrong")
+	}
+	if c.Unfinished > 0 {
+		checksums = append(checksums, count(c.Unfinished)+" left to the network card")
+	}
+	if len(checksums) > 0 {
+		lines = append(lines, summaryLine{label: "checksums", items: checksums})
 	}
 	var dropped []string
 	tone := calm

@@ -49,6 +49,7 @@ func (a *account) record(filter string) *report.Capture {
 		Decoded:      a.decoded.Decoded,
 		Undecoded:    a.decoded.Undecoded,
 		BadChecksums: a.decoded.BadIPChecksums + a.decoded.BadTCPChecksums,
+		Unfinished:   a.decoded.UnfinishedTCPChecksums,
 		Evicted:      a.evicted,
 		Damage:       []report.Damage{},
 		Interrupted:  a.interrupted,

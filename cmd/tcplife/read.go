@@ -134,7 +134,7 @@ func (f *readFlags) addTrackingFlags(flags *pflag.FlagSet) {
 	flags.Uint64Var(&f.maxConnections, "max-connections", 0, "follow at most `N` connections and attempts at once; those of the least use are given up (default no limit)")
 	flags.StringVar(&f.memory, "memory", "", "take at most about `SIZE` of memory, 2GiB for example, and give up connections for it (default no limit)")
 	flags.StringSliceVar(&f.key, "key", nil, "tell equal addresses apart by the ids of these `LAYERS` around them: "+list(keyLayers))
-	flags.BoolVar(&f.dropBadChecksums, "drop-bad-checksums", false, "leave out segments with a wrong checksum; offload makes them on the sending host")
+	flags.BoolVar(&f.dropBadChecksums, "drop-bad-checksums", false, "leave out segments with a wrong checksum; what is left to the network card is not wrong")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say on standard error what was read and how fast")
 }
 
