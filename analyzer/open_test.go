@@ -12,6 +12,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/capture/live"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -178,7 +179,7 @@ func TestDefaultSnaplen(t *testing.T) {
 	zeek := regexp.MustCompile(`"zeek":\{[^}]*\}`)
 	for _, file := range captures(t) {
 		want := lives(t, file, analyzer.Options{}, nothing)
-		got := livesCut(t, file, capture.DefaultSnaplen, analyzer.Options{}, nothing)
+		got := livesCut(t, file, live.DefaultSnaplen, analyzer.Options{}, nothing)
 		for i := range want {
 			if i >= len(got) || zeek.ReplaceAllString(got[i], "") != zeek.ReplaceAllString(want[i], "") {
 				t.Errorf("%s: with cut packets record %d of %d is another one", file, i, len(want))

@@ -16,7 +16,7 @@ func TestReadAhead(t *testing.T) {
 	for i := range uint32(300) {
 		size := random.IntN(1500)
 		if random.IntN(20) == 0 {
-			size = random.IntN(maxPacket + 1)
+			size = random.IntN(MaxPacket + 1)
 		}
 		data := strings.Repeat(string(rune('a'+i%26)), size)
 		pcap.record(i, i, data, size)

@@ -234,3 +234,10 @@ func asDamage(t *testing.T, err error) *Damage {
 	}
 	return d
 }
+
+// frame is an Ethernet frame with a TCP SYN of 54 bytes to a port.
+func frame(port uint16) []byte {
+	b := be().raw("\x02\x00\x00\x00\x00\x01\x02\x00\x00\x00\x00\x02").u16(0x0800)
+	b.raw("\x45\x00\x00\x28\x00\x01\x40\x00\x40\x06\x00\x00").raw("\x0a\x00\x00\x01\x0a\x00\x00\x02")
+	return b.u16(40000, port).u32(1, 0).u16(0x5002, 65535, 0, 0).bytes
+}

@@ -7,5 +7,7 @@
 // Files are read as tcpdump and tshark read them, oddities included. Where a file is damaged it ends, Stats says where and
 // what was expected there, and everything before is given. No length that a file claims is trusted with memory.
 //
-// A Filter selects packets by an expression of libpcap's; a Writer writes them; Recent keeps the last ones.
+// A Writer writes packets, a Ring into one file after the other; Recent keeps the last ones in memory.
+//
+// All of it is Go: no libpcap, no C. Devices and filter expressions are in package live.
 package capture

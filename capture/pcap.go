@@ -7,8 +7,8 @@ import (
 	"math/bits"
 )
 
-// maxPacket is the most captured bytes of one packet in a pcap file: libpcap's largest snaplen. More is damage.
-const maxPacket = 256 << 10
+// MaxPacket is the most captured bytes of one packet in a pcap file: libpcap's largest snaplen. More is damage.
+const MaxPacket = 256 << 10
 
 // order is a file's byte order.
 type order bool
@@ -133,8 +133,8 @@ func (f *pcapFile) next(p *Packet) error {
 		return damaged(start, "a packet header, found zeros")
 	}
 	captured, _ := f.sizes(h)
-	if captured > maxPacket {
-		return damaged(start, "a packet of at most %d bytes, found one of %d", maxPacket, captured)
+	if captured > MaxPacket {
+		return damaged(start, "a packet of at most %d bytes, found one of %d", MaxPacket, captured)
 	}
 	size := f.layout.recordHeader + int(captured)
 	if len(b.peek(size)) < size {
@@ -152,7 +152,7 @@ func (f *pcapFile) more(p *Packet) bool {
 		return false
 	}
 	captured, original := f.sizes(h)
-	if captured > maxPacket || len(h)-size < int(captured) {
+	if captured > MaxPacket || len(h)-size < int(captured) {
 		return false
 	}
 	seconds, fraction := f.order.u32(h), f.order.u32(h[4:])

@@ -72,8 +72,8 @@ func TestPcap(t *testing.T) {
 			le().pcap(usec, 1).record(10, 0, "a", 1).record(9, 0, "b", 1),
 			[]given{{1, 10 * second, "a", 1, 1}, {2, 9 * second, "b", 1, 1}}},
 		{"the largest packet",
-			le().pcap(usec, 1).record(10, 0, strings.Repeat("x", maxPacket), maxPacket).record(11, 0, "a", 1),
-			[]given{{1, 10 * second, strings.Repeat("x", maxPacket), maxPacket, 1}, {2, 11 * second, "a", 1, 1}}},
+			le().pcap(usec, 1).record(10, 0, strings.Repeat("x", MaxPacket), MaxPacket).record(11, 0, "a", 1),
+			[]given{{1, 10 * second, strings.Repeat("x", MaxPacket), MaxPacket, 1}, {2, 11 * second, "a", 1, 1}}},
 		{"no packet", le().pcap(usec, 1), nil},
 	}
 	for _, test := range tests {
@@ -101,7 +101,7 @@ func TestPcapDamage(t *testing.T) {
 			"a packet header, the file ends after 7 bytes of it"},
 		{"cut in a packet", begin().u32(10, 1, 5, 60).raw("abcd").bytes, 43,
 			"a packet header and 5 bytes, the file ends after 20 bytes of it"},
-		{"too long", begin().u32(10, 1, maxPacket+1, 60).raw("abcd").bytes, 43,
+		{"too long", begin().u32(10, 1, MaxPacket+1, 60).raw("abcd").bytes, 43,
 			"a packet of at most 262144 bytes, found one of 262145"},
 		{"absurdly long", begin().u32(10, 1, 1<<32-1, 1<<32-1).raw("abcd").bytes, 43,
 			"a packet of at most 262144 bytes, found one of 4294967295"},

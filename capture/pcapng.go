@@ -329,7 +329,7 @@ func (f *pcapngFile) drops() Drops {
 		if !i.counted {
 			i.drops.Kernel = i.dropped
 		}
-		sum.add(i.drops)
+		sum.Add(i.drops)
 	}
 	return sum
 }

@@ -20,7 +20,7 @@ type Reader struct {
 	opts  Options
 	due   merge // those with packets left
 	given bool  // the packet of due[0] was given
-	tally tally
+	tally *Tally
 
 	read  atomic.Int64 // bytes of the files
 	total int64
@@ -40,7 +40,7 @@ type source struct {
 // files of a rotated set may be given in any order. Each of them must exist and be a capture, or none is opened;
 // beyond its first packet it is read when it is due.
 func Open(paths []string, opts Options) (*Reader, error) {
-	r := &Reader{opts: opts, tally: newTally(paths)}
+	r := &Reader{opts: opts, tally: NewTally(paths)}
 	several := len(paths) > 1
 	sized := true
 	for i, path := range paths {
@@ -111,7 +111,7 @@ func (r *Reader) finish(s *source, err error) {
 		r.tally.total.Damage = append(r.tally.total.Damage, Damage{File: s.path, Offset: d.Offset, Expected: d.Expected})
 	}
 	if s.file != nil {
-		r.tally.total.Drops.add(s.file.format.drops())
+		r.tally.total.Drops.Add(s.file.format.drops())
 		r.tally.total.Until = max(r.tally.total.Until, s.file.format.until())
 		s.file.close()
 		s.file = nil
@@ -129,7 +129,7 @@ func (r *Reader) Next() (*Packet, error) {
 		s := r.due[0]
 		if s.file != nil {
 			r.given = true
-			r.tally.count(&s.packet)
+			r.tally.Count(&s.packet)
 			return &s.packet, nil
 		}
 		if err := r.open(s, false); err != nil {
@@ -167,7 +167,7 @@ func (r *Reader) Read(packets []Packet) (n int, err error) {
 				break
 			}
 		}
-		r.tally.count(p)
+		r.tally.Count(p)
 	}
 	return n, nil
 }
@@ -184,10 +184,10 @@ func (r *Reader) settle(more bool) {
 
 // Stats tells what was read so far. The damage and the drop counts of a file are complete at its end.
 func (r *Reader) Stats() Stats {
-	stats := r.tally.stats()
+	stats := r.tally.Stats()
 	for _, s := range r.due {
 		if s.file != nil {
-			stats.Drops.add(s.file.format.drops())
+			stats.Drops.Add(s.file.format.drops())
 		}
 	}
 	return stats

@@ -23,14 +23,15 @@ type Drops struct {
 	Kernel    uint64 // packets the operating system dropped (isb_osdrop, or the packets' own counts where it is not given)
 }
 
-func (d *Drops) add(more Drops) {
+// Add adds the counts of more.
+func (d *Drops) Add(more Drops) {
 	d.Received += more.Received
 	d.Interface += more.Interface
 	d.Kernel += more.Kernel
 }
 
-// tally counts the packets that are given.
-type tally struct {
+// Tally counts the packets of a capture. A Reader has its own; it is for sources of another kind, as package live.
+type Tally struct {
 	total     Stats
 	now       int64    // the time of the last packet, 0 before
 	link      LinkType // of the last packet,
@@ -38,15 +39,16 @@ type tally struct {
 	links     map[LinkType]*uint64
 }
 
-func newTally(paths []string) tally {
-	return tally{
-		total: Stats{Files: slices.Clone(paths), First: NoTime, Last: NoTime, Until: NoTime},
+// NewTally makes a Tally that has counted nothing yet. files are those that its Stats will name, nil for none.
+func NewTally(files []string) *Tally {
+	return &Tally{
+		total: Stats{Files: slices.Clone(files), First: NoTime, Last: NoTime, Until: NoTime},
 		links: map[LinkType]*uint64{},
 	}
 }
 
-// count counts p, and gives it its number and, if it has none, a time.
-func (t *tally) count(p *Packet) {
+// Count counts p, and gives it its number and, if it has none, a time.
+func (t *Tally) Count(p *Packet) {
 	s := &t.total
 	s.Packets++
 	p.Number = s.Packets
@@ -72,8 +74,8 @@ func (t *tally) count(p *Packet) {
 	*t.linkCount++
 }
 
-// stats is a copy of what was counted.
-func (t *tally) stats() Stats {
+// Stats is a copy of what was counted.
+func (t *Tally) Stats() Stats {
 	s := t.total
 	s.Damage = slices.Clone(s.Damage)
 	s.LinkTypes = make(map[LinkType]uint64, len(t.links))

@@ -6,7 +6,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
-	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/capture/live"
 )
 
 func newDevicesCommand() *cobra.Command {
@@ -16,7 +16,7 @@ func newDevicesCommand() *cobra.Command {
 		Short:                 "List the devices that live can capture on",
 		Args:                  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			devices, err := capture.Devices()
+			devices, err := live.Devices()
 			if err != nil {
 				return err
 			}
@@ -31,9 +31,9 @@ func newDevicesCommand() *cobra.Command {
 }
 
 // deviceStates is what there is to say of a device in a word or two.
-func deviceStates(d *capture.Device) string {
+func deviceStates(d *live.Device) string {
 	switch {
-	case !d.Up && len(d.Addresses) == 0 && !d.Running && d.Description != "" && d.Name != capture.AnyDevice:
+	case !d.Up && len(d.Addresses) == 0 && !d.Running && d.Description != "" && d.Name != live.AnyDevice:
 		return "not a network"
 	case !d.Up:
 		return "down"
@@ -44,7 +44,7 @@ func deviceStates(d *capture.Device) string {
 }
 
 // deviceAddresses are those of a device, or what it is if it has none.
-func deviceAddresses(d *capture.Device) string {
+func deviceAddresses(d *live.Device) string {
 	if len(d.Addresses) == 0 {
 		return d.Description
 	}
@@ -57,7 +57,7 @@ func deviceAddresses(d *capture.Device) string {
 
 // completeDevices completes the name of a device.
 func completeDevices(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	devices, err := capture.Devices()
+	devices, err := live.Devices()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}

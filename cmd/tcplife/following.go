@@ -9,13 +9,14 @@ import (
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/capture/live"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report"
 )
 
-// live is what a sound command line of `tcplife live` asks for, and how far it has come. All of it belongs to one
+// A following is what a sound command line of `tcplife live` asks for, and how far it has come. All of it belongs to one
 // goroutine: packets, time, signals and reports come one after the other.
-type live struct {
+type following struct {
 	*reading
 	flags *liveFlags
 	until *condition // nil is never
@@ -23,7 +24,7 @@ type live struct {
 	watch *watch         // nil but on a terminal
 	meter *metricsServer // nil without --metrics
 
-	capture *capture.Live
+	capture *live.Capture
 	decoder *flows.Decoder
 	tracker *analyzer.Analyzer
 	ring    *capture.Ring // nil without -w
@@ -50,7 +51,7 @@ const (
 )
 
 // run captures until the end, and reports.
-func (l *live) run(ctx context.Context) error {
+func (l *following) run(ctx context.Context) error {
 	f := l.flags
 	l.signals = notifyLive(f.ring.Path != "") // at first: a signal that nobody listens to ends the process
 	defer l.signals.stop()
@@ -98,7 +99,7 @@ func (l *live) run(ctx context.Context) error {
 }
 
 // follow takes in what comes until the end.
-func (l *live) follow() error {
+func (l *following) follow() error {
 	due := l.started.Add(l.flags.interval)
 	for {
 		batch, err := l.capture.Next()
@@ -140,7 +141,7 @@ func (l *live) follow() error {
 }
 
 // beat lets who looks on have the vitals, if they are due.
-func (l *live) beat(now time.Time, until int64) {
+func (l *following) beat(now time.Time, until int64) {
 	if l.watch == nil && l.meter == nil {
 		return
 	}
@@ -155,7 +156,7 @@ func (l *live) beat(now time.Time, until int64) {
 }
 
 // take takes in a batch.
-func (l *live) take(batch *capture.Batch) {
+func (l *following) take(batch *live.Batch) {
 	drops := l.capture.Drops()
 	for i := range batch.Packets {
 		p := &batch.Packets[i]
@@ -178,7 +179,7 @@ func (l *live) take(batch *capture.Batch) {
 }
 
 // weigh decides whether to shed, by how much of the room between the devices and the tracker is taken.
-func (l *live) weigh(backlog float64) {
+func (l *following) weigh(backlog float64) {
 	switch {
 	case backlog > shedAbove && !l.shedding:
 		l.shedding = true
@@ -192,7 +193,7 @@ func (l *live) weigh(backlog float64) {
 }
 
 // ended hands on a connection that has ended.
-func (l *live) ended(c *record.Connection) {
+func (l *following) ended(c *record.Connection) {
 	l.pulse.ended(c)
 	if l.meter != nil {
 		l.meter.Connection(c)
@@ -214,7 +215,7 @@ func (l *live) ended(c *record.Connection) {
 }
 
 // interim reports how things stand.
-func (l *live) interim() error {
+func (l *following) interim() error {
 	if l.flags.open {
 		l.tracker.Open(l.now-int64(l.flags.interval), func(c *record.Connection) {
 			if l.failed == nil {
@@ -236,7 +237,7 @@ func (l *live) interim() error {
 }
 
 // aside is where an interim report goes: not into a document, among rows of another kind, or over the view.
-func (l *live) aside() reporter {
+func (l *following) aside() reporter {
 	if f := l.flags; f.output == "jsonl" || f.output == "table" && !f.viewed {
 		return l.report
 	}
@@ -248,7 +249,7 @@ func (l *live) aside() reporter {
 }
 
 // finish reports what there is at the end.
-func (l *live) finish() error {
+func (l *following) finish() error {
 	if l.ring != nil {
 		l.ring.Close(l.now, l.capture.Stats().Drops)
 	}
@@ -274,7 +275,7 @@ func (l *live) finish() error {
 	return omissions
 }
 
-func (l *live) account(result *record.Result) *account {
+func (l *following) account(result *record.Result) *account {
 	a := &account{
 		read: l.capture.Stats(), decoded: l.decoder.Stats(), evicted: result.Evicted,
 		devices: l.flags.devices, lost: l.lost, shed: l.shed,
@@ -285,7 +286,7 @@ func (l *live) account(result *record.Result) *account {
 	return a
 }
 
-func (l *live) tellFilter() {
+func (l *following) tellFilter() {
 	if l.flags.filter == "" {
 		complain(l.stderr, "no filter: every packet is looked into, for TCP may be in a tunnel or a fragment")
 		return
@@ -294,8 +295,8 @@ func (l *live) tellFilter() {
 }
 
 // tellChange says what has happened to a device.
-func (l *live) tellChange(c capture.Change) {
-	if c.State == capture.DeviceRemoved || c.State == capture.DeviceFailed {
+func (l *following) tellChange(c live.Change) {
+	if c.State == live.DeviceRemoved || c.State == live.DeviceFailed {
 		l.lost = append(l.lost, c.Device)
 	}
 	if c.Err != nil {

@@ -14,7 +14,7 @@ func TestShed(t *testing.T) {
 	var out, stderr bytes.Buffer
 	lines := report.NewJSONL(&out)
 	lines.FlushLines = true
-	l := &live{reading: &reading{flags: &readFlags{}, stderr: &stderr, report: lines}, flags: &liveFlags{}, pulse: newPulse(nil, nil)}
+	l := &following{reading: &reading{flags: &readFlags{}, stderr: &stderr, report: lines}, flags: &liveFlags{}, pulse: newPulse(nil, nil)}
 	outcomes := []record.Outcome{record.OutcomeUnanswered, record.OutcomeEmbryonic, record.OutcomeComplete, record.OutcomeRefused}
 	for i, backlog := range []float64{0, 0.5, 0.8, 0.5, 0.2} {
 		l.weigh(backlog)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/capture/live"
 	"github.com/tcplife/tcplife/report"
 )
 
@@ -91,8 +92,8 @@ The report counts both, and then the exit code is 3.`,
 	flags.SortFlags = false
 	flags.StringSliceVarP(&f.devices, "interface", "i", nil, "capture on `DEVICE`, as \"tcplife devices\" lists them, or any; several are one capture")
 	f.addPacketFlags(flags)
-	flags.IntVarP(&f.snaplen, "snapshot-length", "s", capture.DefaultSnaplen, "capture the first `BYTES` of a packet, the default has room for headers")
-	flags.IntVarP(&f.buffer, "buffer-size", "B", capture.DefaultBuffer>>10, "buffer `KIB` of packets in the kernel for each device")
+	flags.IntVarP(&f.snaplen, "snapshot-length", "s", live.DefaultSnaplen, "capture the first `BYTES` of a packet, the default has room for headers")
+	flags.IntVarP(&f.buffer, "buffer-size", "B", live.DefaultBuffer>>10, "buffer `KIB` of packets in the kernel for each device")
 	flags.BoolVarP(&f.noPromiscuous, "no-promiscuous-mode", "p", false, "leave the device as it is: only packets from and to this host")
 	flags.BoolVar(&f.immediate, "immediate-mode", false, "get each packet at once and not by blocks, so within milliseconds; costs more")
 	flags.DurationVar(&f.duration, "duration", 0, "stop after this `DURATION`")
@@ -124,7 +125,7 @@ The report counts both, and then the exit code is 3.`,
 }
 
 // prepare looks for everything that can be wrong with the flags before a device is opened.
-func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*live, error) {
+func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, error) {
 	given := cmd.Flags().Changed
 	if len(f.devices) == 0 {
 		return nil, &usageError{"no device is given", "tcplife live -i DEVICE; tcplife devices lists them"}
@@ -134,7 +135,7 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*live, error) {
 			return nil, &usageError{fmt.Sprintf("%s is given twice, and each of its packets would be", device), "leave one of the two out"}
 		}
 	}
-	if len(f.devices) > 1 && slices.Contains(f.devices, capture.AnyDevice) {
+	if len(f.devices) > 1 && slices.Contains(f.devices, live.AnyDevice) {
 		return nil, &usageError{"any has the packets of all devices already", "leave it or the others out"}
 	}
 	if len(args) > 0 {
@@ -151,7 +152,7 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*live, error) {
 		return nil, err
 	}
 	if f.snaplen < 64 || f.snaplen > 262144 {
-		return nil, &usageError{"--snapshot-length must be from 64 to 262144", fmt.Sprintf("%d bytes have room for all headers", capture.DefaultSnaplen)}
+		return nil, &usageError{"--snapshot-length must be from 64 to 262144", fmt.Sprintf("%d bytes have room for all headers", live.DefaultSnaplen)}
 	}
 	if f.buffer < 64 || f.buffer > 1<<21-1 {
 		return nil, &usageError{"--buffer-size must be from 64 to 2097151 KiB", ""}
@@ -173,7 +174,7 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*live, error) {
 	}
 	f.viewed = !given("output") && r.watchable()
 	r.options.AtClose = f.emit == "close"
-	l := &live{reading: r, flags: f}
+	l := &following{reading: r, flags: f}
 	if given("until") {
 		if l.until, err = newCondition(f.until); err != nil {
 			return nil, &usageError{"--until: " + err.Error(), "tcplife schema lists the fields of a connection"}

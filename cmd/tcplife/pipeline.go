@@ -13,6 +13,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/capture/live"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -20,7 +21,7 @@ import (
 // only once the records are known.
 type pipeline struct {
 	capture  *capture.Reader
-	filter   *capture.Filter // nil lets every packet through
+	filter   *live.Filter // nil lets every packet through
 	decoder  *flows.Decoder
 	count    uint64             // packets to let through; 0 is all
 	progress *progress          // counts the packets

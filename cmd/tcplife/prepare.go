@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/tcplife/tcplife/analyzer"
-	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/capture/live"
 )
 
 // prepareInput looks for everything that can be wrong with the flags that say what is read, before a file is opened.
@@ -21,7 +21,7 @@ func (f *readFlags) prepareInput(cmd *cobra.Command) (*reading, error) {
 	var err error
 
 	if f.filter != "" {
-		if r.filter, err = capture.CompileFilter(f.filter); err != nil {
+		if r.filter, err = live.CompileFilter(f.filter); err != nil {
 			return nil, &usageError{err.Error(), "see pcap-filter(7); 'host 10.0.0.7 and port 443' for example"}
 		}
 	}

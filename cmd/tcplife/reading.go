@@ -10,6 +10,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/capture/live"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report"
 )
@@ -21,9 +22,9 @@ type reading struct {
 	stdout io.Writer
 	stderr io.Writer
 
-	filter  *capture.Filter // nil lets all packets through
-	where   *condition      // nil reports all connections
-	failOn  failOn          // nil asks nothing
+	filter  *live.Filter // nil lets all packets through
+	where   *condition   // nil reports all connections
+	failOn  failOn       // nil asks nothing
 	options analyzer.Options
 	report  reporter // nil with -w -
 	extract *extract // nil without -w; made once the files to read are open

@@ -10,16 +10,17 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/capture/live"
 	"golang.org/x/sys/unix"
 )
 
 // openLive opens the devices. Where the rights are missing it says how to get them.
-func (f *liveFlags) openLive() (*capture.Live, error) {
+func (f *liveFlags) openLive() (*live.Capture, error) {
 	useRightToCapture()
-	devices, err := capture.OpenLive(f.devices, capture.LiveOptions{
+	devices, err := live.Open(f.devices, live.Options{
 		Filter: f.filter, Snaplen: f.snaplen, Buffer: f.buffer << 10, Promiscuous: !f.noPromiscuous, Immediate: f.immediate || f.viewed, Count: f.count,
 	})
-	if errors.Is(err, capture.ErrNoDevice) {
+	if errors.Is(err, live.ErrNoDevice) {
 		err = fmt.Errorf("%w; tcplife devices lists those there are", err)
 	}
 	if !errors.Is(err, fs.ErrPermission) {
@@ -34,7 +35,7 @@ func (f *liveFlags) openLive() (*capture.Live, error) {
 
 // secure gives up what is not needed any more once the devices are open, and begins the first capture file with what
 // rights are left: so that one that cannot be written shows now, not when the next one is due.
-func (l *live) secure() error {
+func (l *following) secure() error {
 	f := l.flags
 	said, err := giveUpPrivileges(f.user)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/capture/live"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -396,7 +397,7 @@ func TestViewSizes(t *testing.T) {
 
 // panics is a program whose capture panics while the view is shown: once something has written to the FIFO that it is given.
 func panics() {
-	l := &live{reading: &reading{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}, flags: &liveFlags{}, capture: &capture.Live{}}
+	l := &following{reading: &reading{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}, flags: &liveFlags{}, capture: &live.Capture{}}
 	l.watch = newWatch(nil, keptOptions{})
 	l.viewed(func() error {
 		os.ReadFile(os.Args[1])

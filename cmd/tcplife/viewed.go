@@ -19,7 +19,7 @@ func (r *reading) watchable() bool {
 
 // viewed lets follow run with the view on the terminal, until the capture ends or a person ends it. The terminal is as it
 // was before once it returns, also where follow panics.
-func (l *live) viewed(follow func() error) error {
+func (l *following) viewed(follow func() error) error {
 	notices := &notices{}
 	stderr := l.stderr
 	l.stderr = notices

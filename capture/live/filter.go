@@ -1,28 +1,29 @@
-package capture
+package live
 
 import (
 	"encoding/binary"
 	"fmt"
 	"os"
 
-	"github.com/google/gopacket/pcap"
+	"github.com/tcplife/tcplife/capture"
 )
 
 // Filter is an expression in libpcap's language, pcap-filter(7). One Filter serves one goroutine.
 type Filter struct {
 	expr     string
-	programs map[LinkType][]pcap.BPFInstruction
-	link     LinkType // of the last packet,
-	program  []pcap.BPFInstruction
+	programs map[capture.LinkType][]instruction
+	link     capture.LinkType // of the last packet,
+	program  []instruction
 }
 
 // filterLinks are what an expression is tried on before there is a packet: what it says may make sense on some link
 // types only (`wlan type mgt`), but one that makes sense on none of these is wrong.
-var filterLinks = []LinkType{ethernet, 105, 113, 101} // EN10MB, IEEE802_11, LINUX_SLL, RAW
+var filterLinks = []capture.LinkType{1, 105, 113, 101} // EN10MB, IEEE802_11, LINUX_SLL, RAW
 
-// CompileFilter compiles an expression; an empty one matches every packet. The error names the expression.
+// CompileFilter compiles an expression; an empty one matches every packet. The error names the expression;
+// without libpcap it is ErrNoLibpcap.
 func CompileFilter(expr string) (*Filter, error) {
-	f := &Filter{expr: expr, programs: map[LinkType][]pcap.BPFInstruction{}}
+	f := &Filter{expr: expr, programs: map[capture.LinkType][]instruction{}}
 	var first error
 	for _, link := range filterLinks {
 		program, err := compileBPF(expr, link)
@@ -38,7 +39,7 @@ func CompileFilter(expr string) (*Filter, error) {
 }
 
 // Match says whether the filter accepts p. It is an error if the expression makes no sense on p's link type.
-func (f *Filter) Match(p *Packet) (bool, error) {
+func (f *Filter) Match(p *capture.Packet) (bool, error) {
 	if p.Link != f.link {
 		program, ok := f.programs[p.Link]
 		if !ok {
@@ -55,12 +56,12 @@ func (f *Filter) Match(p *Packet) (bool, error) {
 
 // compileBPF compiles an expression for a link type. libpcap's own way to do so without a file takes a DLT_…, and
 // gopacket only eight bits of it; a file's header holds the LINKTYPE_… in full.
-func compileBPF(expr string, link LinkType) ([]pcap.BPFInstruction, error) {
+func compileBPF(expr string, link capture.LinkType) ([]instruction, error) {
 	header := binary.LittleEndian.AppendUint32(nil, 0xa1b2c3d4)
 	header = binary.LittleEndian.AppendUint16(header, 2)
 	header = binary.LittleEndian.AppendUint16(header, 4)
 	header = append(header, make([]byte, 8)...)
-	header = binary.LittleEndian.AppendUint32(header, maxPacket)
+	header = binary.LittleEndian.AppendUint32(header, capture.MaxPacket)
 	header = binary.LittleEndian.AppendUint32(header, uint32(link))
 	file, err := os.CreateTemp("", "tcplife-filter-*.pcap")
 	if err != nil {
@@ -74,10 +75,5 @@ func compileBPF(expr string, link LinkType) ([]pcap.BPFInstruction, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compiling it takes a temporary file: %w", err)
 	}
-	handle, err := pcap.OpenOffline(file.Name())
-	if err != nil {
-		return nil, err
-	}
-	defer handle.Close()
-	return handle.CompileBPFFilter(expr)
+	return compileFile(file.Name(), expr)
 }

@@ -1,9 +1,9 @@
-package capture
+package live
 
 import (
 	"encoding/binary"
 
-	"github.com/google/gopacket/pcap"
+	"github.com/tcplife/tcplife/capture"
 )
 
 // The parts of a BPF instruction's code (McCanne, Jacobson: The BSD Packet Filter, 1993; libpcap's pcap/bpf.h).
@@ -57,10 +57,17 @@ const (
 	bpfA      = 0x10 // RET returns A, not K
 )
 
+// instruction is one of BPF.
+type instruction struct {
+	Code   uint16
+	Jt, Jf uint8 // how many instructions a jump skips if its condition holds, and if not
+	K      uint32
+}
+
 // runBPF runs a program over a packet as libpcap's bpf_filter does: whether it accepts. (The interpreter of
 // golang.org/x/net/bpf takes the captured length for the packet's, so that `greater 1000` fails under a small snaplen, and
 // does not let an index wrap.) A program reads nothing outside of the packet, and ends, for it jumps forward only.
-func runBPF(program []pcap.BPFInstruction, p *Packet) bool {
+func runBPF(program []instruction, p *capture.Packet) bool {
 	var a, x uint32
 	var memory [16]uint32
 	for pc := 0; pc < len(program); pc++ {

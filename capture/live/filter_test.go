@@ -1,6 +1,9 @@
-package capture
+//go:build !nopcap && ((cgo && !windows) || (windows && (amd64 || 386)))
+
+package live
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -9,16 +12,19 @@ import (
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 	"github.com/google/gopacket/pcap"
+	"github.com/tcplife/tcplife/capture"
 )
 
 // frame is an Ethernet frame with a TCP SYN of 54 bytes to a port.
 func frame(port uint16) []byte {
-	b := be().raw("\x02\x00\x00\x00\x00\x01\x02\x00\x00\x00\x00\x02").u16(0x0800)
-	b.raw("\x45\x00\x00\x28\x00\x01\x40\x00\x40\x06\x00\x00").raw("\x0a\x00\x00\x01\x0a\x00\x00\x02")
-	return b.u16(40000, port).u32(1, 0).u16(0x5002, 65535, 0, 0).bytes
+	b := []byte("\x02\x00\x00\x00\x00\x01\x02\x00\x00\x00\x00\x02\x08\x00" +
+		"\x45\x00\x00\x28\x00\x01\x40\x00\x40\x06\x00\x00\x0a\x00\x00\x01\x0a\x00\x00\x02" +
+		"\x9c\x40\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x50\x02\xff\xff\x00\x00\x00\x00")
+	binary.BigEndian.PutUint16(b[36:], port)
+	return b
 }
 
-func match(t *testing.T, expr string, p *Packet) bool {
+func match(t *testing.T, expr string, p *capture.Packet) bool {
 	t.Helper()
 	f, err := CompileFilter(expr)
 	if err != nil {
@@ -32,12 +38,12 @@ func match(t *testing.T, expr string, p *Packet) bool {
 }
 
 func TestFilter(t *testing.T) {
-	ether := &Packet{Data: frame(443), Length: 54, Link: 1}
-	sll2 := &Packet{Data: append([]byte("\x08\x00\x00\x00\x00\x00\x00\x01\x00\x01\x00\x06\x02\x00\x00\x00\x00\x01\x00\x00"),
+	ether := &capture.Packet{Data: frame(443), Length: 54, Link: 1}
+	sll2 := &capture.Packet{Data: append([]byte("\x08\x00\x00\x00\x00\x00\x00\x01\x00\x01\x00\x06\x02\x00\x00\x00\x00\x01\x00\x00"),
 		ether.Data[14:]...), Length: 60, Link: 276}
-	ipv4 := &Packet{Data: ether.Data[14:], Length: 40, Link: 228}
-	raw := &Packet{Data: ether.Data[14:], Length: 40, Link: 101}
-	for _, p := range []*Packet{ether, sll2, ipv4, raw} {
+	ipv4 := &capture.Packet{Data: ether.Data[14:], Length: 40, Link: 228}
+	raw := &capture.Packet{Data: ether.Data[14:], Length: 40, Link: 101}
+	for _, p := range []*capture.Packet{ether, sll2, ipv4, raw} {
 		for expr, want := range map[string]bool{
 			"": true, "tcp port 443": true, "tcp port 80": false, "host 10.0.0.2 and tcp[tcpflags] & tcp-syn != 0": true,
 			"udp or src net 192.168.0.0/16": false, "portrange 440-450": true, "ip[8] = 64": true, "greater 61": false,
@@ -47,10 +53,10 @@ func TestFilter(t *testing.T) {
 			}
 		}
 	}
-	if !match(t, "greater 1000", &Packet{Data: ether.Data, Length: 1400, Link: 1}) {
+	if !match(t, "greater 1000", &capture.Packet{Data: ether.Data, Length: 1400, Link: 1}) {
 		t.Error("the length of a packet is its captured length")
 	}
-	if match(t, "tcp port 443", &Packet{Data: ether.Data[:36], Length: 54, Link: 1}) {
+	if match(t, "tcp port 443", &capture.Packet{Data: ether.Data[:36], Length: 54, Link: 1}) {
 		t.Error("a port that was not captured was matched")
 	}
 }
@@ -64,10 +70,10 @@ func TestFilterErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ok, err := f.Match(&Packet{Data: []byte("\x80\x00"), Length: 2, Link: 105}); !ok || err != nil {
+	if ok, err := f.Match(&capture.Packet{Data: []byte("\x80\x00"), Length: 2, Link: 105}); !ok || err != nil {
 		t.Errorf("a beacon: %v, %v", ok, err)
 	}
-	_, err = f.Match(&Packet{Data: frame(443), Length: 54, Link: 1})
+	_, err = f.Match(&capture.Packet{Data: frame(443), Length: 54, Link: 1})
 	if err == nil || !strings.HasPrefix(err.Error(), `filter "type mgt subtype beacon": on packets of link type EN10MB: `) {
 		t.Errorf("on Ethernet: %v", err)
 	}
@@ -93,7 +99,7 @@ func TestFilterAgainstLibpcap(t *testing.T) {
 	accepted, rejected := 0, 0
 	for link, insets := range headers {
 		for _, expr := range exprs {
-			theirs, err := pcap.NewBPF(link, maxPacket, expr)
+			theirs, err := pcap.NewBPF(link, capture.MaxPacket, expr)
 			if err != nil {
 				continue // it makes no sense on this link type
 			}
@@ -118,7 +124,7 @@ func TestFilterAgainstLibpcap(t *testing.T) {
 				length := len(data) + random.IntN(2)*random.IntN(100)
 				data = data[:max(1, len(data)-random.IntN(2)*random.IntN(len(data)))]
 				want := theirs.Matches(gopacket.CaptureInfo{CaptureLength: len(data), Length: length}, data)
-				got, err := ours.Match(&Packet{Data: data, Length: length, Link: LinkType(link)})
+				got, err := ours.Match(&capture.Packet{Data: data, Length: length, Link: capture.LinkType(link)})
 				if err != nil || got != want {
 					t.Fatalf("%q on %v % x (%d bytes long): %v, %v, want %v", expr, link, data, length, got, err, want)
 				}
@@ -140,7 +146,7 @@ func TestMatchDoesNotAllocate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Packet{Data: frame(443), Length: 54, Link: 1}
+	p := &capture.Packet{Data: frame(443), Length: 54, Link: 1}
 	if n := testing.AllocsPerRun(100, func() { f.Match(p) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -151,7 +157,7 @@ func BenchmarkMatch(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	p := &Packet{Data: frame(443), Length: 54, Link: 1}
+	p := &capture.Packet{Data: frame(443), Length: 54, Link: 1}
 	for range b.N {
 		f.Match(p)
 	}
@@ -164,7 +170,7 @@ func ExampleFilter() {
 		return
 	}
 	for _, port := range []uint16{443, 80} {
-		matches, err := f.Match(&Packet{Data: frame(port), Length: 54, Link: 1})
+		matches, err := f.Match(&capture.Packet{Data: frame(port), Length: 54, Link: 1})
 		fmt.Println(port, matches, err)
 	}
 	// Output:

@@ -1,4 +1,4 @@
-package capture
+package live
 
 import (
 	"io"
@@ -6,14 +6,14 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/google/gopacket/pcap"
+	"github.com/tcplife/tcplife/capture"
 )
 
-// fed is a Live that gets its chunks from a test.
-func fed(devices int) *Live {
-	l := &Live{arrivals: make(chan *chunk, 100), started: true, alive: devices, left: math.MaxUint64, tally: newTally(nil)}
+// fed is a Capture that gets its chunks from a test.
+func fed(devices int) *Capture {
+	l := &Capture{arrivals: make(chan *chunk, 100), started: true, alive: devices, left: math.MaxUint64, tally: capture.NewTally(nil)}
 	for i := range devices {
-		d := &device{name: string(rune('a' + i)), until: NoTime, free: make(chan *chunk, chunksEach)}
+		d := &device{name: string(rune('a' + i)), until: capture.NoTime, free: make(chan *chunk, chunksEach)}
 		for range chunksEach {
 			d.free <- &chunk{from: d, snaplen: 64}
 		}
@@ -23,18 +23,18 @@ func fed(devices int) *Live {
 }
 
 // feed lets packets of some times arrive from a device, and all that it gives until a time.
-func (l *Live) feed(device int, until int64, times ...int64) {
+func (l *Capture) feed(device int, until int64, times ...int64) {
 	c := <-l.devices[device].free
 	c.begin()
 	for _, at := range times {
-		c.add([]byte{byte(device)}, 60, at, ethernet)
+		c.add(capture.Packet{Data: []byte{byte(device)}, Length: 60, Time: at, Link: 1})
 	}
 	c.packets, c.until = c.all, until
 	l.arrivals <- c
 }
 
 // wantNext holds the next batch to the times of its packets and to how far it has come.
-func (l *Live) wantNext(t *testing.T, until int64, times ...int64) {
+func (l *Capture) wantNext(t *testing.T, until int64, times ...int64) {
 	t.Helper()
 	batch, err := l.Next()
 	if err != nil {
@@ -91,7 +91,7 @@ func TestLiveBacklog(t *testing.T) {
 	for i := range chunksEach - 1 {
 		l.feed(0, int64(i), int64(i))
 	}
-	l.wantNext(t, NoTime, 0)
+	l.wantNext(t, capture.NoTime, 0)
 	if taken, want := l.Backlog(), float64(chunksEach-1)/chunksEach; taken != want {
 		t.Errorf("of the room %v is taken, want %v", taken, want)
 	}
@@ -102,7 +102,7 @@ func TestLiveEnd(t *testing.T) {
 	l := fed(1)
 	c := <-l.devices[0].free
 	c.begin()
-	c.add([]byte{1}, 60, 7, ethernet)
+	c.add(capture.Packet{Data: []byte{1}, Length: 60, Time: 7, Link: 1})
 	c.packets, c.until, c.last, c.changed, c.state = c.all, 9, true, true, DeviceRemoved
 	l.arrivals <- c
 	batch, err := l.Next()
@@ -118,13 +118,13 @@ func TestLiveEnd(t *testing.T) {
 // TestLiveCounters holds that the counts of what came and what was dropped go on where libpcap's begin from 0 again.
 func TestLiveCounters(t *testing.T) {
 	r := deviceReader{device: &device{}}
-	for _, now := range []pcap.Stats{
-		{PacketsReceived: 1<<32 - 10, PacketsDropped: 7},
-		{PacketsReceived: 5, PacketsDropped: 8, PacketsIfDropped: 1},
+	for _, now := range []counters{
+		{received: 1<<32 - 10, kernelDropped: 7},
+		{received: 5, kernelDropped: 8, interfaceDropped: 1},
 	} {
-		r.addCounters(&now)
+		r.addCounters(now)
 	}
-	if want := (Drops{Received: 1<<32 + 5, Kernel: 8, Interface: 1}); r.drops != want {
+	if want := (capture.Drops{Received: 1<<32 + 5, Kernel: 8, Interface: 1}); r.drops != want {
 		t.Errorf("counted %+v, want %+v", r.drops, want)
 	}
 }

@@ -1,0 +1,181 @@
+package live
+
+import (
+	"errors"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/tcplife/tcplife/capture"
+)
+
+// device is one that is captured on.
+type device struct {
+	name   string
+	index  int // of the system, 0 for AnyDevice
+	handle *handle
+	free   chan *chunk // bounds what is on the way
+
+	chunks []*chunk // that have arrived and are not given yet
+	until  int64
+	drops  capture.Drops
+	over   bool
+}
+
+// openDevice opens a device for reading.
+func openDevice(name string, o Options) (*device, error) {
+	d := &device{name: name, until: capture.NoTime, free: make(chan *chunk, chunksEach)}
+	if name != AnyDevice {
+		system, err := net.InterfaceByName(name)
+		if err != nil {
+			return nil, ErrNoDevice
+		}
+		d.index = system.Index
+	}
+	var err error
+	if d.handle, err = openHandle(name, o); err != nil {
+		return nil, err
+	}
+	for range chunksEach {
+		d.free <- &chunk{from: d, snaplen: o.Snaplen}
+	}
+	return d, nil
+}
+
+func (d *device) head() int64 { return d.chunks[0].packets[0].Time }
+
+// full reports that the device has no room left for more until what has arrived from it is given.
+func (d *device) full() bool { return len(d.chunks) >= chunksEach-1 }
+
+// read reads a device until the end.
+func (l *Capture) read(d *device) {
+	defer l.readers.Done()
+	r := deviceReader{device: d, clock: newIdleClock(time.Now()), stopped: &l.stopped}
+	for {
+		c := <-d.free
+		c.begin()
+		r.fill(c)
+		c.packets = c.all
+		c.drops = r.drops
+		last := c.last
+		l.arrivals <- c
+		if last {
+			return
+		}
+	}
+}
+
+// errIdle is a read without a packet.
+var errIdle = errors.New("no packet came")
+
+// deviceReader is what the goroutine of a device knows.
+type deviceReader struct {
+	*device
+	clock     idleClock
+	stopped   *atomic.Pointer[time.Time]
+	down      bool
+	drops     capture.Drops
+	counters  counters // as they were last
+	countedAt time.Time
+}
+
+// fill reads packets into c until it is full, they get old, or there are none.
+func (r *deviceReader) fill(c *chunk) {
+	defer func() {
+		if now := time.Now(); c.last || now.Sub(r.countedAt) > readTimeout {
+			r.countedAt = now
+			r.countDrops()
+		}
+	}()
+	var begin int64
+	for !c.full() {
+		p, err := r.handle.next()
+		switch err {
+		case nil:
+			if len(c.all) == 0 {
+				begin = p.Time
+			}
+			c.add(p)
+			if r.down {
+				r.down = false
+				c.changed, c.state = true, DeviceUp
+			}
+			if age := p.Time - begin; age < 0 || age > int64(readTimeout) {
+				r.heard(c)
+				return
+			}
+		case errIdle:
+			c.until = r.clock.idle(time.Now())
+			c.last = r.stopped.Load() != nil
+			r.look(c)
+			return
+		default:
+			c.until = r.clock.idle(time.Now())
+			r.fail(c, err)
+			return
+		}
+	}
+	r.heard(c)
+}
+
+// heard ends a chunk of packets.
+func (r *deviceReader) heard(c *chunk) {
+	now, at := time.Now(), c.all[len(c.all)-1].Time
+	c.until = r.clock.heard(at, now)
+	if stopped := r.stopped.Load(); stopped != nil { // what was captured before is still to be read
+		c.last = at >= stopped.UnixNano() || now.Sub(*stopped) > drainLimit
+	}
+}
+
+// look notices that an idle device is down, up, or not there any more.
+func (r *deviceReader) look(c *chunk) {
+	if r.index == 0 {
+		return
+	}
+	exists, up := deviceState(r.index)
+	switch {
+	case !exists:
+		c.changed, c.state, c.last = true, DeviceRemoved, true
+	case !up && !r.down:
+		r.down = true
+		c.changed, c.state = true, DeviceDown
+	case up && r.down:
+		r.down = false
+		c.changed, c.state = true, DeviceUp
+	}
+}
+
+// fail decides whether an error is the end. A device that is down is waited for.
+func (r *deviceReader) fail(c *chunk, err error) {
+	r.look(c)
+	switch {
+	case c.last:
+	case r.stopped.Load() != nil:
+		c.last = true
+	case r.down || c.changed:
+		time.Sleep(readTimeout)
+	default:
+		c.changed, c.state, c.last = true, DeviceFailed, true
+		c.failed = err
+	}
+}
+
+// countDrops asks for the counts of what was dropped.
+func (r *deviceReader) countDrops() {
+	if now, err := r.handle.counters(); err == nil {
+		r.addCounters(now)
+	}
+}
+
+// counters are libpcap's, of 32 bits: on a busy device the packets received begin from 0 again within hours.
+type counters struct{ received, kernelDropped, interfaceDropped uint32 }
+
+// addCounters adds what was counted since the last time.
+func (r *deviceReader) addCounters(now counters) {
+	r.drops.Add(capture.Drops{
+		Received:  uint64(now.received - r.counters.received),
+		Kernel:    uint64(now.kernelDropped - r.counters.kernelDropped),
+		Interface: uint64(now.interfaceDropped - r.counters.interfaceDropped),
+	})
+	r.counters = now
+}
