@@ -54,13 +54,18 @@ func NewDecoder(options DecoderOptions) *Decoder {
 	for _, l := range []layer{
 		&ethernet{}, &dot1Q{}, &llc{}, &snap{}, &linuxSLL{}, &loopback{},
 		&raw{}, &linuxSLL2{}, &hdlc{}, &ppp{}, &nflog{}, &ppi{},
-		&radioTap{}, &prism{}, &avs{}, &wlan{typ: typeWLAN}, &wlan{typ: typeWLANPadded},
+		&pflog{}, &pflogOld{}, &enc{}, &pktap{typ: typePKTAP}, &pktap{typ: typeMaybePKTAP}, &ipoib{}, &erf{},
+		&juniper{typ: typeJuniperEthernet, then: layers.LayerTypeEthernet}, &juniper{typ: typeJuniperPPP, then: typePPP},
+		&juniper{typ: typeJuniperFrameRelay, then: typeFrameRelay}, &juniper{typ: typeJuniperHDLC, then: typeHDLC},
+		&frameRelay{}, &aal5{},
+		&radioTap{}, &prism{}, &avs{}, &wlan{typ: typeWLAN}, &wlan{typ: typeWLANPadded}, &wlan{typ: typeWLANTunnelled},
 		&mpls{}, &mplsPayload{}, &pppoe{}, &providerBridge{}, &portExtender{},
+		&ciscoMetaData{typ: typeCiscoMetaData}, &ciscoMetaData{typ: typeCiscoMetaDataGRE}, &vnTag{}, &hsr{},
 		&ipv4{}, &ipv6{}, &ipv6Fragment{}, &ah{},
 		&ipv6Extension{typ: layers.LayerTypeIPv6HopByHop},
 		&ipv6Extension{typ: layers.LayerTypeIPv6Routing},
 		&ipv6Extension{typ: layers.LayerTypeIPv6Destination},
-		&gre{}, &erspanI{}, &erspanII{}, &erspanIII{}, &udp{}, &vxlan{}, &geneve{}, &gtpu{},
+		&gre{}, &erspanI{}, &erspanII{}, &erspanIII{}, &udp{}, &vxlan{}, &geneve{}, &gtpu{}, &capwap{}, &wccp{},
 		d.tcp, &icmpv4{}, &icmpv6{},
 	} {
 		for _, t := range l.CanDecode().LayerTypes() {
@@ -256,7 +261,7 @@ func (d *Decoder) Stats() Stats {
 	}
 	for t, n := range d.wrongs {
 		if n > 0 {
-			s.Undecoded["malformed_"+layerName(gopacket.LayerType(t))] = n
+			s.Undecoded["malformed_"+layerName(gopacket.LayerType(t))] += n
 		}
 	}
 	return s

@@ -41,7 +41,19 @@ var stacks = []struct {
 	{"802.1ad, 802.1ah, 802.1Q", 1, eth(0x88a8, tag(1, 0x88e7, cat(be32(77), eth(0x8100, tag(12, 0x800, syn4))))), "vlan 1, 8021ah 77, vlan 12"},
 	{"802.1BR", 1, eth(0x893f, cat(be16(0), be16(0x1000|5), []byte{0, 2}, be16(0x800), syn4)), "8021br 36869"},
 
+	{"Cisco metadata", 1, eth(0x8909, cat([]byte{1, 1}, be16(1), be16(10), be16(0x800), syn4)), "cmd 10"},
+	{"Cisco metadata behind a VLAN tag, two options", 1, eth(0x8100, tag(12, 0x8909, cat([]byte{1, 2}, be16(1), be16(10), zeros(4), be16(0x86dd), syn6))), "vlan 12, cmd 10"},
+	{"Cisco metadata in front of a VLAN tag", 1, eth(0x8909, cat([]byte{1, 1}, be16(1), be16(65535), be16(0x8100), tag(12, 0x800, syn4))), "cmd 65535, vlan 12"},
+	{"VN-Tag, to the bridge", 1, eth(0x8926, cat(be32(0x00000014), be16(0x8100), tag(101, 0x800, syn4))), "vntag 20, vlan 101"},
+	{"VN-Tag, from the bridge", 1, eth(0x8926, cat(be32(0x80150000), be16(0x86dd), syn6)), "vntag 21"},
+	{"VN-Tag, from the bridge to many, looped", 1, eth(0x8926, cat(be32(0xc0018014), be16(0x800), syn4)), "vntag 1"},
+	{"HSR", 1, eth(0x892f, cat(be16(0x1000|len(syn4)+6), be16(77), be16(0x800), syn4)), "hsr"},
+	{"HSR behind a VLAN tag, 802.2 inside", 1, eth(0x8100, tag(12, 0x892f, cat(be16(len(syn4)+14), be16(77), be16(8+len(syn4)), snapHeader(0x800), syn4))), "vlan 12, hsr"},
+	{"PRP", 1, cat(eth(0x800, syn4), be16(77), be16(0xa000|len(syn4)+6), be16(0x88fb)), ""},
+
 	{"PPP", 9, cat([]byte{0xff, 3}, be16(0x21), syn4), ""},
+	{"C-HDLC under PPP", 9, cat([]byte{0x0f, 0}, be16(0x800), syn4), ""},
+	{"C-HDLC to all under PPP", 9, cat([]byte{0x8f, 0}, be16(0x86dd), syn6), ""},
 	{"PPP without address and control", 9, cat(be16(0x57), syn6), ""},
 	{"PPP, compressed protocol", 9, cat([]byte{0x21}, syn4), ""},
 	{"PPP, MPLS", 9, cat([]byte{0xff, 3}, be16(0x281), be32(16<<12|0x140), syn4), "mpls 16"},
@@ -69,6 +81,62 @@ var stacks = []struct {
 	{"SLL2, IPv6", 276, cooked2(0x86dd, syn6), ""},
 	{"NFLOG, little-endian", 239, cat([]byte{2, 0, 0, 0}, le16(5), le16(10), []byte{'x', 0, 0, 0}, le16(4+len(syn4)), le16(9), syn4), ""},
 	{"NFLOG, big-endian", 239, cat([]byte{10, 0, 0, 0}, be16(8), be16(1), zeros(4), be16(4+len(syn6)), be16(9), syn6), ""},
+	{"PFLOG, OpenBSD 3.4", 117, cat([]byte{45, 2}, zeros(46), syn4), ""},
+	{"PFLOG, OpenBSD 3.8", 117, cat([]byte{61, 24}, zeros(62), syn6), ""},
+	{"PFLOG, OpenBSD 4.9", 117, cat([]byte{100, 2}, zeros(98), syn4), ""},
+	{"PFLOG, FreeBSD", 117, cat([]byte{69, 28}, zeros(70), syn6), ""},
+	{"PFLOG, macOS", 117, cat([]byte{61, 30}, zeros(62), syn6), ""},
+	{"PFLOG, a length with its padding", 117, cat([]byte{64, 2}, zeros(62), syn4), ""},
+	{"PFLOG before OpenBSD 3.4, big-endian", 17, cat(be32(2), zeros(24), syn4), ""},
+	{"PFLOG before OpenBSD 3.4, little-endian", 17, cat(le32(24), zeros(24), syn6), ""},
+	{"ENC, little-endian", 109, cat(le32(2), be32(99), le32(0x800), syn4), ""},
+	{"ENC, big-endian", 109, cat(be32(24), be32(99), be32(0x400), syn6), ""},
+	{"ENC, a tunnel's packet", 109, cat(le32(2), be32(99), le32(0xc00), ip4(4, syn4)), "ip"},
+	{"PKTAP, Ethernet", 258, pktapOf(108, 1, eth(0x800, syn4)), ""},
+	{"PKTAP, longer, loopback", 258, pktapOf(156, 0, cat(le32(30), syn6)), ""},
+	{"PKTAP, raw", 258, pktapOf(108, 12, syn6), ""},
+	{"PKTAP, 802.11", 258, pktapOf(108, 105, wlanData(0x08, 2, cat(snapHeader(0x800), syn4))), ""},
+	{"PKTAP as USER2", 149, pktapOf(108, 1, eth(0x8100, tag(12, 0x800, syn4))), "vlan 12"},
+	{"Juniper Ethernet", 178, cat([]byte("MGC\x01"), eth(0x800, syn4)), ""},
+	{"Juniper Ethernet, extensions", 178, cat([]byte("MGC\x80"), be16(16), []byte{3, 1, 1, 4, 2, 70, 1, 0x81, 4, 0, 0, 0, 5, 6, 1, 14}, eth(0x8100, tag(12, 0x800, syn4))), "vlan 12"},
+	{"Juniper Ethernet, no Ethernet", 178, cat([]byte("MGC\x02"), le32(2), syn4), ""},
+	{"Juniper Ethernet, extensions, no Ethernet", 178, cat([]byte("MGC\x83"), be16(6), []byte{3, 1, 1, 6, 1, 14}, le32(6), syn6), ""},
+	{"Juniper Ethernet, no Ethernet, MPLS", 178, cat([]byte("MGC\x03"), le32(5), be32(0x45000<<12|0x140), syn4), "mpls 282624"},
+	{"Juniper PPP", 179, cat([]byte("MGC\x00"), []byte{0xff, 3}, be16(0x21), syn4), ""},
+	{"Juniper Frame Relay", 180, cat([]byte("MGC\x00"), []byte{0x18, 0x41, 3, 0xcc}, syn4), "frame_relay 100"},
+	{"Juniper C-HDLC", 181, cat([]byte("MGC\x01"), []byte{0x0f, 0}, be16(0x800), syn4), ""},
+	{"IPoIB", 242, cat(zeros(40), be16(0x800), be16(0), syn4), ""},
+	{"IPoIB, IPv6", 242, cat(zeros(40), be16(0x86dd), be16(0), syn6), ""},
+
+	{"ERF, Ethernet", 197, erfOf(2, 0, zeros(2), eth(0x800, syn4)), ""},
+	{"ERF, Ethernet, padded", 197, erfOf(2, 0, zeros(2), eth(0x8100, tag(12, 0x86dd, syn6)), zeros(6)...), "vlan 12"},
+	{"ERF, Ethernet in colour", 197, erfOf(11, 0, zeros(2), eth(0x800, syn4)), ""},
+	{"ERF, Ethernet in colour by DSM", 197, erfOf(16, 0, zeros(2), eth(0x800, syn4)), ""},
+	{"ERF, Ethernet in colour, hashed", 197, erfOf(20, 0, zeros(2), eth(0x800, syn4)), ""},
+	{"ERF, Ethernet, two extension headers", 197, erfOf(2, 2, zeros(2), eth(0x800, syn4)), ""},
+	{"ERF, POS with PPP", 197, erfOf(1, 0, nil, cat([]byte{0xff, 3}, be16(0x21), syn4)), ""},
+	{"ERF, POS with C-HDLC", 197, erfOf(10, 1, nil, cat([]byte{0x0f, 0}, be16(0x800), syn4)), ""},
+	{"ERF, channel with C-HDLC", 197, erfOf(5, 0, zeros(4), cat([]byte{0x0f, 0}, be16(0x86dd), syn6)), ""},
+	{"ERF, channel with C-HDLC in colour", 197, erfOf(17, 0, zeros(4), cat([]byte{0x0f, 0}, be16(0x800), syn4)), ""},
+	{"ERF, AAL5", 197, erfOf(4, 0, zeros(4), cat(snapHeader(0x800), syn4)), ""},
+	{"ERF, channel with AAL5", 197, erfOf(9, 0, zeros(8), cat([]byte{0xaa, 0xaa, 3, 0, 0x80, 0xc2, 0, 7, 0, 0}, eth(0x800, syn4))), ""},
+	{"ERF, IPv4", 197, erfOf(22, 0, nil, syn4), ""},
+	{"ERF, IPv6", 197, erfOf(23, 1, nil, syn6), ""},
+
+	{"Frame Relay", 107, cat([]byte{0x18, 0x41, 3, 0xcc}, syn4), "frame_relay 100"},
+	{"Frame Relay, congestion, IPv6", 107, cat([]byte{0x1a, 0x4f, 3, 0x8e}, syn6), "frame_relay 100"},
+	{"Frame Relay, three bytes", 107, cat([]byte{0x18, 0x40, 0x07, 3, 0, 0xcc}, syn4), "frame_relay 6401"},
+	{"Frame Relay, four bytes", 107, cat([]byte{0x18, 0x40, 0x06, 0x09, 3, 0xcc}, syn4), "frame_relay 819394"},
+	{"Frame Relay, SNAP", 107, cat([]byte{0x18, 0x41, 3, 0, 0x80, 0, 0, 0}, be16(0x86dd), syn6), "frame_relay 100"},
+	{"Frame Relay, bridged", 107, cat([]byte{0x18, 0x41, 3, 0, 0x80, 0, 0x80, 0xc2, 0, 7}, eth(0x8100, tag(12, 0x800, syn4))), "frame_relay 100, vlan 12"},
+	{"Frame Relay, PPP", 107, cat([]byte{0x18, 0x41, 3, 0xcf}, be16(0x21), syn4), "frame_relay 100"},
+	{"Frame Relay, Cisco's", 107, cat([]byte{0x18, 0x41}, be16(0x800), syn4), "frame_relay 100"},
+	{"ATM, SNAP", 100, cat(snapHeader(0x86dd), syn6), ""},
+	{"ATM, NLPID", 11, cat([]byte{0xfe, 0xfe, 3, 0xcc}, syn4), ""},
+	{"ATM, bridged", 100, cat([]byte{0xaa, 0xaa, 3, 0, 0x80, 0xc2, 0, 1, 0, 0}, eth(0x800, syn4), zeros(4)), ""},
+	{"ATM, IP alone", 100, syn6, ""},
+	{"ATM, PPP alone", 100, cat(be16(0x21), syn4), ""},
+	{"ATM, Ethernet alone", 100, cat(be16(0), eth(0x800, syn4)), ""},
 	{"PPI, Ethernet", 192, cat([]byte{0, 0}, le16(8), le32(1), eth(0x800, syn4)), ""},
 	{"PPI, 802.11", 192, cat([]byte{0, 0}, le16(12), le32(105), zeros(4), wlanData(0x08, 1, cat(snapHeader(0x800), syn4))), ""},
 
@@ -105,6 +173,15 @@ var stacks = []struct {
 	{"GRE with routing", 101, ip4(47, cat(be16(0x4000), be16(0x800), zeros(4), []byte{0, 1, 0, 4}, zeros(4), zeros(4), syn4)), "gre"},
 	{"GRE, Ethernet", 101, ip4(47, cat(be16(0x2000), be16(0x6558), be32(0x1234500), eth(0x8100, tag(3, 0x800, syn4)))), "gre 19088640, vlan 3"},
 	{"GRE, MPLS", 101, ip4(47, cat(be16(0), be16(0x8847), be32(16<<12|0x140), syn4)), "gre, mpls 16"},
+	{"GRE, 802.11 of Aruba", 101, ip4(47, cat(be16(0), be16(0x8200), wlanData(0x88, 1, cat(snapHeader(0x800), syn4)))), "gre"},
+	{"GRE, 802.11 of Aruba, another tunnel, with a key", 101, ip4(47, cat(be16(0x2000), be16(0x8350), be32(7), wlanData(0x08, 2, cat(snapHeader(0x86dd), syn6)))), "gre 7"},
+	{"GRE, 802.11 of Aruba as 0x9000", 101, ip4(47, cat(be16(0), be16(0x9000), wlanData(0x88, 2, cat(snapHeader(0x800), syn4)))), "gre"},
+	{"GRE, Cisco metadata", 101, ip4(47, cat(be16(0), be16(0x8909), be16(0x800), []byte{1, 1}, be16(1), be16(10), syn4)), "gre, cmd 10"},
+	{"GRE, WCCP 1", 101, ip4(47, cat(be16(0), be16(0x883e), syn4)), "gre"},
+	{"GRE, WCCP 2", 101, ip4(47, cat(be16(0), be16(0x883e), []byte{0, 0, 0, 1}, syn4)), "gre"},
+	{"GRE, Frame Relay", 101, ip4(47, cat(be16(0), be16(0x6559), []byte{0x18, 0x41, 3, 0xcc}, syn4)), "gre, frame_relay 100"},
+	{"GRE in UDP", 101, ip4(17, udpTo(4754, cat(be16(0x2000), be16(0x86dd), be32(5), syn6))), "gre 5"},
+	{"GRE in UDP, IPv6, Ethernet", 101, ip6(17, udpTo(4754, cat(be16(0), be16(0x6558), eth(0x800, syn4)))), "gre"},
 	{"PPTP", 101, ip4(47, cat(be16(0x3081), be16(0x880b), be16(4+len(syn4)), be16(17), zeros(8), []byte{0xff, 3}, be16(0x21), syn4, zeros(5))), "gre 17"},
 	{"EoIP", 101, ip4(47, cat(be16(0x2001), be16(0x6400), be16(14+len(syn4)), le16(17), eth(0x800, syn4))), "gre 17"},
 	{"ERSPAN I", 101, ip4(47, cat(be16(0), be16(0x88be), eth(0x800, syn4))), "gre, erspan"},
@@ -119,6 +196,12 @@ var stacks = []struct {
 	{"GTP-U", 101, ip4(17, udpTo(2152, cat([]byte{0x30, 255}, be16(len(syn4)), be32(7), syn4))), "gtp 7"},
 	{"GTP-U with number", 101, ip4(17, udpTo(2152, cat([]byte{0x32, 255}, be16(4+len(syn6)), be32(7), zeros(4), syn6))), "gtp 7"},
 	{"GTP-U with two extensions", 101, ip4(17, udpTo(2152, cat([]byte{0x34, 255}, be16(16+len(syn4)), be32(7), []byte{0, 0, 0, 0x85, 1, 0, 0, 0xc0, 2, 0, 0, 0, 0, 0, 0, 0}, syn4))), "gtp 7"},
+	{"CAPWAP, Ethernet", 101, ip4(17, udpTo(5247, capwapOf(0, 0, nil, eth(0x8100, tag(12, 0x800, syn4))))), "capwap, vlan 12"},
+	{"CAPWAP, 802.11", 101, ip4(17, udpTo(5247, capwapOf(0x03, 0, nil, wlanData(0x88, 1, cat(snapHeader(0x800), syn4))))), "capwap"},
+	{"CAPWAP, 802.11, MAC and wireless information", 101, ip6(17, udpTo(5247, capwapOf(0x43, 0x30, cat([]byte{6}, zeros(7), []byte{4}, zeros(7)), wlanData(0x08, 2, cat(snapHeader(0x86dd), syn6))))), "capwap"},
+	{"CAPWAP, 802.11 of Cisco", 101, ip4(17, udpTo(5247, capwapOf(0x01, 0x20, cat([]byte{4}, zeros(7)), wlanSwapped(wlanData(0x88, 2, cat(snapHeader(0x800), syn4)))))), "capwap"},
+	{"CAPWAP, first fragment", 101, ip4(17, udpTo(5247, capwapOf(0, 0x80, nil, eth(0x800, syn4)))), "capwap"},
+	{"CAPWAP, only fragment", 101, ip4(17, udpTo(5247, capwapOf(0, 0xc0, nil, eth(0x86dd, syn6)))), "capwap"},
 	{"ERSPAN in GRE, VXLAN inside", 101, ip4(47, cat(be16(0x1000), be16(0x88be), zeros(4), be16(0x1000), be16(5), zeros(4), eth(0x800, ip4(17, udpTo(4789, vxlanHeader(42, eth(0x800, syn4))))))), "gre, erspan 5, vxlan 42"},
 }
 
@@ -156,6 +239,33 @@ func qosPadded(payload []byte) []byte { return cat(wlanData(0x88, 1, nil), zeros
 func vxlanHeader(vni int, payload []byte) []byte {
 	return cat([]byte{8, 0, 0, 0}, be32(vni<<8), payload)
 }
+
+// pktapOf is a header of a size before a packet of a link type.
+func pktapOf(size, link int, payload []byte) []byte {
+	return cat(le32(size), le32(1), le32(link), []byte("en0"), zeros(size-15), payload)
+}
+
+// erfOf is a record of a type: so many extension headers, what belongs to the type, the frame, padding.
+func erfOf(kind byte, extensions int, own, frame []byte, padding ...byte) []byte {
+	var list []byte
+	for i := range extensions {
+		kind |= 0x80
+		more := byte(0x80)
+		if i == extensions-1 {
+			more = 0
+		}
+		list = cat(list, []byte{more | 3}, zeros(7))
+	}
+	return cat(zeros(8), []byte{kind, 4}, be16(16+len(list)+len(own)+len(frame)+len(padding)), be16(0), be16(len(frame)), list, own, frame, padding)
+}
+
+// capwapOf is a header by its third and fourth byte, with its optional parts.
+func capwapOf(third, fourth byte, optional, payload []byte) []byte {
+	return cat([]byte{0, byte((8 + len(optional)) / 4 << 3), third, fourth}, be16(9), be16(0), optional, payload)
+}
+
+// wlanSwapped swaps the bytes of the frame control.
+func wlanSwapped(frame []byte) []byte { return cat(frame[1:2], frame[:1], frame[2:]) }
 
 // describe writes an encapsulation like "vlan 12, gre, vxlan 42".
 func describe(e *Encapsulation) string {
@@ -277,6 +387,19 @@ func TestDecodeOthers(t *testing.T) {
 		{1, eth(0x86dd, ip6(59, nil)), decoded, "other_ip"},
 		{1, eth(0x806, zeros(28)), decoded, "arp"},
 		{1, eth(0x88cc, zeros(28)), decoded, "other_ethertype"},
+		{1, eth(0x8100, tag(12, 0x8809, zeros(28))), decoded, "other_ethertype"},
+		{104, cat([]byte{0x8f, 0}, be16(0x8035), zeros(14)), decoded, "other_ethertype"}, // SLARP
+		{107, cat([]byte{0, 1, 8, 2}, zeros(9)), decoded, "frame_relay"},                 // Q.933
+		{107, cat([]byte{0xfc, 0xf1, 3, 9}, zeros(9)), decoded, "frame_relay"},           // LMI
+		{107, cat([]byte{0x18, 0x41, 3, 0x83}, zeros(9)), decoded, "frame_relay"},        // IS-IS
+		{197, erfOf(27, 0, nil, zeros(40)), decoded, "metadata"},
+		{197, erfOf(48, 0, nil, nil), decoded, "metadata"},
+		{258, cat(le32(108), zeros(104)), decoded, "metadata"},
+		{101, ip4(47, zeros(4)), decoded, "other_ip"},                                          // a keepalive of GRE
+		{101, ip4(17, udpTo(5247, capwapOf(0, 8, nil, zeros(24)))), decoded, "udp"},            // one of CAPWAP
+		{101, ip4(17, udpTo(5246, capwapOf(0, 0, nil, zeros(24)))), decoded, "udp"},            // its control channel
+		{101, ip4(17, udpTo(5247, cat([]byte{0x10}, zeros(20)))), decoded, "udp"},              // another version
+		{101, ip4(17, udpTo(4754, cat(be16(0x4000), be16(0x800), zeros(20)))), decoded, "udp"}, // no routing in GRE over UDP
 		{1, eth(38, cat([]byte{0x42, 0x42, 3}, zeros(35))), decoded, "llc"},
 		{1, eth(38, cat([]byte{0xaa, 0xaa, 3, 0, 0, 12}, zeros(32))), decoded, "llc"},
 		{1, eth(0x8863, zeros(28)), decoded, "pppoe"},
@@ -284,6 +407,34 @@ func TestDecodeOthers(t *testing.T) {
 		{105, cat([]byte{0x80, 0}, zeros(30)), decoded, "wlan"}, // beacon
 		{105, wlanData(0x48, 1, nil), decoded, "wlan"},          // null function
 
+		{1, eth(0x1234, syn4), undecoded, "unknown_protocol"},
+		{1, eth(0x8100, tag(12, 0x88b5, zeros(40))), undecoded, "unknown_protocol"}, // local experiments
+		{1, eth(0x8847, cat(be32(16<<12|0x140), []byte{0x80}, zeros(40))), undecoded, "unknown_protocol"},
+		{0, cat(le32(7), zeros(40)), undecoded, "unknown_protocol"},                                               // OSI
+		{9, cat([]byte{0xff, 3}, be16(0x2d), zeros(40)), undecoded, "unknown_protocol"},                           // compressed TCP
+		{107, cat([]byte{0x18, 0x41, 3, 0xb1}, zeros(40)), undecoded, "unknown_protocol"},                         // FRF.12
+		{107, cat([]byte{0x18, 0x41, 3, 0, 0x80, 0, 0x80, 0xc2, 0, 9}, zeros(40)), undecoded, "unknown_protocol"}, // token ring
+		{100, cat([]byte{0x12, 0x34}, zeros(40)), undecoded, "unknown_protocol"},
+		{101, ip4(47, cat(be16(0), be16(0x8881), zeros(40))), undecoded, "unknown_protocol"},
+		{101, ip4(17, udpTo(5247, capwapOf(0x07, 0, nil, zeros(40)))), undecoded, "unknown_protocol"}, // RFID
+		{101, ip4(17, udpTo(5247, cat([]byte{0, 0x10, 0, 0xc0}, be16(9), be16(185<<3), zeros(40)))), undecoded, "capwap_fragment"},
+		{101, ip4(17, udpTo(5247, cat([]byte{1, 0, 0, 0, 23}, zeros(40)))), undecoded, "capwap_protected"},
+		{101, ip4(17, udpTo(5247, cat([]byte{0, 8}, zeros(40)))), undecoded, "malformed_capwap"},
+		{101, ip4(17, udpTo(5247, capwapOf(0x01, 0, nil, wlanData(0x88, 0x41, zeros(40))))), undecoded, "wlan_protected"},
+		{117, cat([]byte{28}, zeros(60)), undecoded, "malformed_pflog"},
+		{117, cat([]byte{61, 2}, zeros(80)), undecoded, "malformed_pflog"},
+		{109, zeros(40), undecoded, "malformed_enc"},
+		{258, pktapOf(107, 1, eth(0x800, syn4)), undecoded, "malformed_pktap"},
+		{258, pktapOf(108, 147, zeros(40)), undecoded, "link_type"},
+		{149, zeros(60), undecoded, "link_type"},
+		{178, cat([]byte("MGD\x00"), eth(0x800, syn4)), undecoded, "malformed_juniper"},
+		{178, cat([]byte("MGC\x02"), le32(10), zeros(40)), undecoded, "malformed_juniper"}, // OSI
+		{197, erfOf(3, 0, zeros(4), zeros(48)), undecoded, "erf_type"},                     // a cell of ATM
+		{197, erfOf(21, 0, nil, zeros(48)), undecoded, "erf_type"},                         // InfiniBand
+		{197, cat(zeros(8), []byte{2, 4}, be16(17), zeros(40)), undecoded, "malformed_erf"},
+		{107, cat([]byte{0x19, 0x41, 3, 0xcc}, syn4), undecoded, "malformed_frame_relay"},
+		{107, cat([]byte{0x18, 0x40, 0x06, 0x08, 3, 0xcc}, syn4), undecoded, "malformed_frame_relay"},
+		{1, eth(0x8909, cat([]byte{2, 1}, be16(1), be16(10), be16(0x800), syn4)), undecoded, "malformed_cmd"},
 		{7, zeros(60), undecoded, "arcnet"},
 		{129, zeros(60), undecoded, "arcnet"},
 		{10, zeros(60), undecoded, "fddi"},

@@ -8,11 +8,13 @@
 //	decoder.go   the way through the headers
 //	layer.go     what a header must be able to say
 //	link.go      what a capture's link type begins with; PPP, HDLC, Linux cooked, NFLOG, PPI
+//	devices.go   what capturing devices put before a packet: PFLOG, ENC, PKTAP, Juniper, IPoIB, ERF
+//	framerelay.go Frame Relay, ATM
 //	wlan.go      802.11 and what is put before it
-//	tags.go      VLAN, MPLS, PPPoE, provider bridges
+//	tags.go      VLAN, MPLS, PPPoE, provider bridges, VN-Tag, Cisco metadata, HSR
 //	ip.go        IPv4, IPv6 and its extension headers, AH
 //	fragment.go  reassembly
-//	tunnel.go    GRE, ERSPAN, VXLAN, Geneve, GTP-U
+//	tunnel.go    GRE, ERSPAN, VXLAN, Geneve, GTP-U, CAPWAP, WCCP
 //	tcp.go       the segment
 //	icmp.go      errors that quote a segment
 //	stock.go     gopacket's layers, each with what is wrong in v1.1.19

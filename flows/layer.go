@@ -71,6 +71,26 @@ const (
 	typeQuote
 	typeERSPANI
 	typeERSPANIII
+	typePFLog
+	typePFLogOld
+	typeEnc
+	typePKTAP
+	typeMaybePKTAP
+	typeJuniperEthernet
+	typeJuniperPPP
+	typeJuniperFrameRelay
+	typeJuniperHDLC
+	typeIPoIB
+	typeERF
+	typeFrameRelay
+	typeAAL5
+	typeCiscoMetaData
+	typeCiscoMetaDataGRE
+	typeVNTag
+	typeHSR
+	typeCAPWAP
+	typeWLANTunnelled
+	typeWCCP
 	layerTypes // one more than the largest number of a layer
 )
 

@@ -22,30 +22,56 @@ func firstLayer(link capture.LinkType) gopacket.LayerType {
 		return typePPP
 	case 10: // FDDI
 		return endFDDI.layer()
+	case 11, 100: // ATM_RFC1483 on BSD and in files
+		return typeAAL5
 	case 12, 14, 101: // RAW, and the numbers that some systems wrote for it
 		return typeRaw
+	case 17: // OLD_PFLOG
+		return typePFLogOld
 	case 50, 104: // PPP_HDLC, C_HDLC
 		return typeHDLC
 	case 51: // PPP_ETHER
 		return layers.LayerTypePPPoE
 	case 105: // IEEE802_11
 		return typeWLAN
+	case 107: // FRELAY
+		return typeFrameRelay
+	case 109: // ENC
+		return typeEnc
 	case 113: // LINUX_SLL
 		return layers.LayerTypeLinuxSLL
+	case 117: // PFLOG
+		return typePFLog
 	case 119: // IEEE802_11_PRISM
 		return typePrism
 	case 127: // IEEE802_11_RADIOTAP
 		return typeRadioTap
+	case 149: // USER2, where Apple's systems first wrote PKTAP
+		return typeMaybePKTAP
 	case 163: // IEEE802_11_AVS
 		return typeAVS
+	case 178: // JUNIPER_ETHER
+		return typeJuniperEthernet
+	case 179: // JUNIPER_PPP
+		return typeJuniperPPP
+	case 180: // JUNIPER_FRELAY
+		return typeJuniperFrameRelay
+	case 181: // JUNIPER_CHDLC
+		return typeJuniperHDLC
 	case 192: // PPI
 		return typePPI
+	case 197: // ERF
+		return typeERF
 	case 228: // IPV4
 		return layers.LayerTypeIPv4
 	case 229: // IPV6
 		return layers.LayerTypeIPv6
 	case 239: // NFLOG
 		return typeNFLOG
+	case 242: // IPOIB
+		return typeIPoIB
+	case 258: // PKTAP
+		return typePKTAP
 	case 276: // LINUX_SLL2
 		return typeLinuxSLL2
 	}
@@ -69,6 +95,12 @@ func afterEtherType(t layers.EthernetType) gopacket.LayerType {
 		return layers.LayerTypePPPoE
 	case 0x88e7:
 		return typeProviderBridge
+	case 0x8909:
+		return typeCiscoMetaData
+	case 0x8926:
+		return typeVNTag
+	case 0x892f:
+		return typeHSR
 	case 0x893f:
 		return typePortExtender
 	case 0x6558: // transparent Ethernet bridging (RFC 1701, NVGRE, Geneve)
@@ -81,8 +113,19 @@ func afterEtherType(t layers.EthernetType) gopacket.LayerType {
 		return endFabricPath.layer()
 	case 0x88e5:
 		return endMACsec.layer()
+	case 0x0842, 0x2000, 0x22f3, 0x22f4, // wake-on-LAN, CDP, TRILL and its IS-IS
+		0x6002, 0x6003, 0x6004, 0x6007, // DEC MOP, DECnet, LAT, LAVC
+		0x8035, 0x809b, 0x80f3, 0x8137, // RARP and SLARP, AppleTalk and its ARP, IPX
+		0x872d, 0x8808, 0x8809, // WLCCP, flow control, slow protocols
+		0x887b, 0x888e, 0x8892, 0x88a2, 0x88a4, // HomePlug, EAPOL, PROFINET, AoE, EtherCAT
+		0x88b4, 0x88b8, 0x88b9, 0x88ba, 0x88c7, // WAPI, IEC 61850, 802.11 preauthentication
+		0x88cc, 0x88cd, 0x88e1, 0x88e3, // LLDP, SERCOS, HomePlug AV, MRP
+		0x88f5, 0x88f6, 0x88f7, 0x88fb, // MVRP, MMRP, PTP, supervision of PRP and HSR
+		0x8902, 0x8906, 0x890d, 0x8914, 0x8915, // CFM, FCoE, 802.11 remote requests, FIP, RoCE
+		0x8940, 0x9000: // ECP, configuration test
+		return endEtherType.layer()
 	}
-	return endEtherType.layer()
+	return endUnknown.layer()
 }
 
 // afterTypeOrLength is what follows a field that is an EtherType or, below 0x0600, the length of an 802.2 frame.
@@ -170,7 +213,7 @@ func (l *hdlc) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 }
 
 // ppp is RFC 1661, with or without the address and control of RFC 1662 in front, the protocol in one byte or two.
-// gopacket's does not check its lengths and is no DecodingLayer.
+// gopacket's does not check its lengths and is no DecodingLayer. Some write Cisco's HDLC under its link type.
 type ppp struct{ header }
 
 func (l *ppp) CanDecode() gopacket.LayerClass { return typePPP }
@@ -182,6 +225,14 @@ func (l *ppp) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 	}
 	if len(data) < n+1 {
 		return errShort
+	}
+	if data[0] == 0x0f || data[0] == 0x8f { // no protocol in one byte that anyone uses
+		if len(data) < 2 {
+			return errShort
+		}
+		if data[1] == 0 {
+			return l.split(data, 0, typeHDLC)
+		}
 	}
 	protocol := uint16(data[n])
 	n++
@@ -199,6 +250,9 @@ func (l *ppp) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 		return l.split(data, n, layers.LayerTypeIPv6)
 	case 0x0281, 0x0283:
 		return l.split(data, n, layers.LayerTypeMPLS)
+	}
+	if protocol < 0x4000 { // a network layer's (RFC 1661 §2), or one that was compressed, encrypted or taken apart
+		return l.split(data, n, endUnknown.layer())
 	}
 	return l.split(data, n, endPPP.layer())
 }

@@ -112,7 +112,7 @@ type Quote struct {
 }
 
 // Layer is one step of encapsulation. Kind is lower-case: vlan, mpls, pppoe, gre, vxlan, geneve, gtp, erspan, ip,
-// ipv6, ah, 8021ah, 8021br, ….
+// ipv6, ah, 8021ah, 8021br, cmd, vntag, hsr, capwap, frame_relay.
 type Layer struct {
 	Kind string `json:"kind"`
 	ID   uint32 `json:"id"` // VLAN id, label, VNI, TEID, …; meaningful if HasID

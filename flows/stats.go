@@ -46,19 +46,25 @@ const (
 	endLLC // 802.2 without IP: spanning tree, IS-IS, …
 	endPPP // PPP's own protocols: LCP, IPCP, …
 	endPPPoE
-	endWLAN      // 802.11 management, control, or data frame without data
-	endEtherType // another protocol over Ethernet
+	endWLAN       // 802.11 management, control, or data frame without data
+	endEtherType  // a known protocol over Ethernet that carries no IP
+	endFrameRelay // Q.933, LMI, OSI
+	endMetadata   // what a capturing device says without a packet
 	endFragment
 
 	// Undecoded.
 	firstUndecoded
 	endLinkType
+	endUnknown // an EtherType, or the like, that stands for nothing known
+	endERF     // a record type of ERF
 	endARCNET
 	endFDDI
 	endFabricPath
 	endMACsec
 	endWLANProtected
 	endWLANFragment
+	endCAPWAPProtected
+	endCAPWAPFragment
 	endESP
 	endIPComp
 	endTruncated
@@ -74,10 +80,12 @@ const (
 var endNames = [ends]string{
 	endTCP: "tcp", endUDP: "udp", endICMP: "icmp", endICMPv6: "icmpv6", endIGMP: "igmp", endSCTP: "sctp", endIP: "other_ip",
 	endARP: "arp", endLLC: "llc", endPPP: "ppp", endPPPoE: "pppoe", endWLAN: "wlan", endEtherType: "other_ethertype",
-	endFragment: "fragment",
+	endFrameRelay: "frame_relay", endMetadata: "metadata", endFragment: "fragment",
 
-	endLinkType: "link_type", endARCNET: "arcnet", endFDDI: "fddi", endFabricPath: "fabricpath", endMACsec: "macsec",
-	endWLANProtected: "wlan_protected", endWLANFragment: "wlan_fragment", endESP: "esp", endIPComp: "ipcomp",
+	endLinkType: "link_type", endUnknown: "unknown_protocol", endERF: "erf_type",
+	endARCNET: "arcnet", endFDDI: "fddi", endFabricPath: "fabricpath", endMACsec: "macsec",
+	endWLANProtected: "wlan_protected", endWLANFragment: "wlan_fragment",
+	endCAPWAPProtected: "capwap_protected", endCAPWAPFragment: "capwap_fragment", endESP: "esp", endIPComp: "ipcomp",
 	endTruncated: "truncated", endTooManyLayers: "too_many_layers", endFragmentOverlap: "fragment_overlap",
 	endFragmentIncomplete: "fragment_incomplete", endBadChecksum: "bad_checksum", endMalformed: "malformed",
 }
@@ -90,7 +98,11 @@ var ownNames = map[gopacket.LayerType]string{
 	typeRaw: "raw", typeLinuxSLL2: "sll2", typeHDLC: "hdlc", typePPP: "ppp", typeNFLOG: "nflog", typePPI: "ppi",
 	typeRadioTap: "radiotap", typePrism: "prism", typeAVS: "avs", typeWLAN: "wlan", typeWLANPadded: "wlan_padded",
 	typeProviderBridge: "8021ah", typePortExtender: "8021br", typeMPLSPayload: "mpls_payload", typeFragment: "fragment",
-	typeERSPANI: "erspan_i", typeERSPANIII: "erspan_iii",
+	typeERSPANI: "erspan_i", typeERSPANIII: "erspan_iii", typePFLog: "pflog", typePFLogOld: "old_pflog", typeEnc: "enc",
+	typePKTAP: "pktap", typeMaybePKTAP: "pktap", typeJuniperEthernet: "juniper", typeJuniperPPP: "juniper",
+	typeJuniperFrameRelay: "juniper", typeJuniperHDLC: "juniper", typeIPoIB: "ipoib", typeERF: "erf",
+	typeFrameRelay: "frame_relay", typeAAL5: "aal5", typeCiscoMetaData: "cmd", typeCiscoMetaDataGRE: "cmd",
+	typeVNTag: "vntag", typeHSR: "hsr", typeCAPWAP: "capwap", typeWLANTunnelled: "wlan", typeWCCP: "wccp",
 }
 
 // layerName is how a layer is called in Undecoded.

@@ -131,7 +131,7 @@ func (l *loopback) NextLayerType() gopacket.LayerType {
 	case layers.ProtocolFamilyIPv6Linux, layers.ProtocolFamilyIPv6BSD, layers.ProtocolFamilyIPv6FreeBSD, layers.ProtocolFamilyIPv6Darwin:
 		return layers.LayerTypeIPv6
 	}
-	return endEtherType.layer()
+	return endUnknown.layer()
 }
 
 // ipv4 is RFC 791. Faults: gopacket gives a total length of 0 (TSO) the captured length modulo 65536, refuses the packet
@@ -268,6 +268,19 @@ func (l *gre) NextLayerType() gopacket.LayerType {
 		return typeERSPANIII
 	case etherTypeEoIP:
 		return layers.LayerTypeEthernet
+	case 0, 0x2001: // a keepalive, NHRP
+		return endIP.layer()
+	case 0x6559:
+		return typeFrameRelay
+	case 0x883e:
+		return typeWCCP
+	case 0x8909:
+		return typeCiscoMetaDataGRE
+	case 0x9000: // Aruba, as well
+		return typeWLANTunnelled
+	}
+	if l.Protocol&^0x1f0 == 0x8200 { // Aruba: the rest numbers its tunnels
+		return typeWLANTunnelled
 	}
 	return afterEtherType(l.Protocol)
 }

@@ -44,7 +44,7 @@ func (l *mplsPayload) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) er
 	}
 	next, err := afterVersion(data)
 	if err == errBad {
-		next = endEtherType.layer()
+		next = endUnknown.layer()
 	} else if err != nil {
 		return err
 	}
@@ -118,3 +118,80 @@ func (l *portExtender) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) e
 func (l *portExtender) encapsulation() (Layer, bool) {
 	return Layer{Kind: "8021br", ID: l.channel, HasID: true}, true
 }
+
+// ciscoMetaData is the tag of Cisco TrustSec (draft-smith-kandula-sxp): a version, the number of options, and the options of
+// four bytes each. The first one holds the sender's security group. In GRE the EtherType of the payload stands first.
+type ciscoMetaData struct {
+	header
+	typ   gopacket.LayerType
+	group uint16
+}
+
+func (l *ciscoMetaData) CanDecode() gopacket.LayerClass { return l.typ }
+
+func (l *ciscoMetaData) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
+	if len(data) < 8 {
+		return errShort
+	}
+	tag := data
+	if l.typ == typeCiscoMetaDataGRE {
+		tag = data[2:]
+	}
+	options := int(tag[1])
+	if tag[0] != 1 || options == 0 {
+		return errBad
+	}
+	size := 2 + 4*options + 2 // with the EtherType
+	if len(data) < size {
+		return errShort
+	}
+	etherType := data[size-2:]
+	if l.typ == typeCiscoMetaDataGRE {
+		etherType = data
+	}
+	l.group = binary.BigEndian.Uint16(tag[4:])
+	return l.split(data, size, afterTypeOrLength(layers.EthernetType(binary.BigEndian.Uint16(etherType))))
+}
+
+func (l *ciscoMetaData) encapsulation() (Layer, bool) {
+	return Layer{Kind: "cmd", ID: uint32(l.group), HasID: true}, true
+}
+
+// vnTag is Cisco's VN-Tag, between a bridge and the virtual interfaces of a network card or fabric extender.
+type vnTag struct {
+	header
+	virtualInterface uint16
+}
+
+func (l *vnTag) CanDecode() gopacket.LayerClass { return typeVNTag }
+
+func (l *vnTag) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
+	const fromBridge = 0x80
+	if len(data) < 6 {
+		return errShort
+	}
+	l.virtualInterface = binary.BigEndian.Uint16(data[2:]) & 0xfff // the source
+	if data[0]&fromBridge != 0 {
+		l.virtualInterface = binary.BigEndian.Uint16(data) & 0x3fff // the destination
+	}
+	return l.split(data, 6, afterTypeOrLength(layers.EthernetType(binary.BigEndian.Uint16(data[4:]))))
+}
+
+func (l *vnTag) encapsulation() (Layer, bool) {
+	return Layer{Kind: "vntag", ID: uint32(l.virtualInterface), HasID: true}, true
+}
+
+// hsr is the tag of High-availability Seamless Redundancy (IEC 62439-3): path and size, sequence number, EtherType. PRP, of
+// the same standard, appends such a tag to the frame. There it counts as padding.
+type hsr struct{ header }
+
+func (l *hsr) CanDecode() gopacket.LayerClass { return typeHSR }
+
+func (l *hsr) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
+	if len(data) < 6 {
+		return errShort
+	}
+	return l.split(data, 6, afterTypeOrLength(layers.EthernetType(binary.BigEndian.Uint16(data[4:]))))
+}
+
+func (l *hsr) encapsulation() (Layer, bool) { return Layer{Kind: "hsr"}, true }

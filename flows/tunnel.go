@@ -26,6 +26,17 @@ func udpTunnel(port uint16, payload []byte) gopacket.LayerType {
 		if payload[0]>>4 == 3 && payload[1] == 255 { // GTP version 1, not GTP'; a user's packet (3GPP TS 29.281 §5.1)
 			return layers.LayerTypeGTPv1U
 		}
+	case 4754:
+		if payload[0]&^0xb0 == 0 && payload[1] == 0 { // version 0 without routing (RFC 8086 §3.1)
+			return layers.LayerTypeGRE
+		}
+	case 5247:
+		switch payload[0] { // the version and the type of the preamble (RFC 5415 §4.1)
+		case 0:
+			return typeCAPWAP
+		case 1:
+			return endCAPWAPProtected.layer()
+		}
 	}
 	return 0
 }
@@ -125,9 +136,62 @@ func (l *erspanIII) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) erro
 	case 2:
 		return l.split(data, size, typeRaw)
 	}
-	return l.split(data, size, endEtherType.layer())
+	return l.split(data, size, endUnknown.layer())
 }
 
 func (l *erspanIII) encapsulation() (Layer, bool) {
 	return Layer{Kind: "erspan", ID: l.session, HasID: true}, true
+}
+
+// capwap is the data channel between an access point and its controller (RFC 5415 §4.3). The header's length includes its two
+// optional parts. The payload is a frame of 802.11, or of Ethernet if the access point translated it.
+type capwap struct{ header }
+
+func (l *capwap) CanDecode() gopacket.LayerClass { return typeCAPWAP }
+
+func (l *capwap) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
+	const (
+		native              = 0x01 // in the third byte
+		fragment, keepalive = 0x80, 0x08
+
+		reserved, wlanBinding = 0, 1 // Cisco uses the first for the second
+	)
+	if len(data) < 8 {
+		return errShort
+	}
+	size, binding := int(data[1]>>3)*4, data[2]>>1&0x1f
+	if size < 8 {
+		return errBad
+	}
+	next := layers.LayerTypeEthernet
+	switch {
+	case data[3]&keepalive != 0:
+		next = endUDP.layer()
+	case data[3]&fragment != 0 && binary.BigEndian.Uint16(data[6:])>>3 != 0: // only the first one has the headers
+		next = endCAPWAPFragment.layer()
+	case data[2]&native == 0:
+	case binding == reserved || binding == wlanBinding:
+		next = typeWLANTunnelled
+	default:
+		next = endUnknown.layer()
+	}
+	return l.split(data, size, next)
+}
+
+func (l *capwap) encapsulation() (Layer, bool) { return Layer{Kind: "capwap"}, true }
+
+// wccp is a packet that a router redirects to a web cache in GRE (draft-mclaggan-wccp-v2rev1 §3.12). Version 2 puts a redirect
+// header of four bytes before it, which never begins like IPv4.
+type wccp struct{ header }
+
+func (l *wccp) CanDecode() gopacket.LayerClass { return typeWCCP }
+
+func (l *wccp) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
+	if len(data) < 1 {
+		return errShort
+	}
+	if data[0]>>4 == 4 {
+		return l.split(data, 0, layers.LayerTypeIPv4)
+	}
+	return l.splitIP(data, 4)
 }

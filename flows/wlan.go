@@ -99,7 +99,7 @@ func (l *avs) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 // not, and knows no aggregates.
 type wlan struct {
 	header
-	typ gopacket.LayerType // typeWLANPadded if the header is padded to four bytes
+	typ gopacket.LayerType // typeWLANPadded if the header is padded to four bytes, typeWLANTunnelled behind a controller
 }
 
 func (l *wlan) CanDecode() gopacket.LayerClass { return l.typ }
@@ -118,6 +118,9 @@ func (l *wlan) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 		return errShort
 	}
 	kind, flags := data[0], data[1]
+	if l.typ == typeWLANTunnelled && kind&3 != 0 { // some access points send the two in the other order
+		kind, flags = flags, kind
+	}
 	if kind&3 != 0 {
 		return errBad // no other version exists
 	}

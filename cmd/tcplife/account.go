@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
+	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -88,6 +91,7 @@ func (a *account) tellOmissions(stderr io.Writer) (err error) {
 		}
 		err = errIncomplete
 	}
+	a.tellUndecoded(stderr)
 	if a.shed > 0 {
 		complain(stderr, "%d attempts that came to nothing were counted and not written, for it came too fast", a.shed)
 		err = errIncomplete
@@ -109,6 +113,25 @@ func (a *account) tellOmissions(stderr io.Writer) (err error) {
 		err = errIncomplete
 	}
 	return err
+}
+
+// tellUndecoded says on standard error that most packets were not decoded, and why. It is not an error: all were read.
+func (a *account) tellUndecoded(stderr io.Writer) {
+	var undecoded uint64
+	for _, packets := range a.decoded.Undecoded {
+		undecoded += packets
+	}
+	if undecoded <= a.decoded.Packets/2 {
+		return
+	}
+	reasons := slices.SortedFunc(maps.Keys(a.decoded.Undecoded), func(x, y string) int {
+		return cmp.Or(cmp.Compare(a.decoded.Undecoded[y], a.decoded.Undecoded[x]), strings.Compare(x, y))
+	})
+	for i, reason := range reasons {
+		reasons[i] = fmt.Sprintf("%s %d", reason, a.decoded.Undecoded[reason])
+	}
+	complain(stderr, "%d of %d packets were not decoded, so the report does not cover them: %s; "+
+		"docs/SUPPORTED.md explains the reasons", undecoded, a.decoded.Packets, strings.Join(reasons, ", "))
 }
 
 // tellSpeed says on standard error what was read and how long it took.
