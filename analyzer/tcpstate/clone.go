@@ -8,7 +8,7 @@ func (c *Conn) Clone() Conn {
 	d.Reset, d.HalfOpen = clone(c.Reset), clone(c.HalfOpen)
 	for i := range d.Ends {
 		e := &d.Ends[i]
-		e.History = slices.Clone(e.History)
+		e.History, e.Withdrawn = slices.Clone(e.History), slices.Clone(e.Withdrawn)
 		e.rcv.ahead = slices.Clone(e.rcv.ahead)
 		e.bareAck, e.doubted = clone(e.bareAck), clone(e.doubted)
 	}

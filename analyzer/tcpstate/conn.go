@@ -66,13 +66,13 @@ func (c *Conn) exchange(from int, x, y *Endpoint, s *Segment) Effect {
 	var e Effect
 	switch {
 	case s.Rst:
-		e = c.rst(from, x, y, s)
+		e = c.sendsRst(from, x, y, s)
 	case s.Syn && s.Fin:
 		return Foreign // no state sends it (RFC 9293 §3.10.7); a scan or an attack
 	case s.Syn && s.HasAck:
-		e = c.synAck(from, x, y, s)
+		e = c.sendsSynAck(from, x, y, s)
 	case s.Syn:
-		e = c.syn(x, y, s)
+		e = c.sendsSyn(from, x, y, s)
 	default:
 		e = c.segment(from, x, y, s)
 	}
@@ -124,7 +124,7 @@ func kindOf(s *Segment, e Effect) Stimulus {
 
 // Expire is the end of 2MSL for an end in TIME_WAIT (RFC 9293 §3.10.8).
 func (c *Conn) Expire(i int, at int64) {
-	c.Ends[i].infer(Closed, at, 0, false)
+	c.Ends[i].infer(timeWaitOver, at, 0)
 }
 
 // Supersede is the SYN of the next connection of the two sockets, once it has been answered: nothing is left of this
@@ -132,7 +132,7 @@ func (c *Conn) Expire(i int, at int64) {
 func (c *Conn) Supersede(at int64, packet uint64) {
 	for i := range c.Ends {
 		if e := &c.Ends[i]; e.Known() && e.State() != Closed {
-			e.infer(Closed, at, packet, false)
+			e.infer(superseded, at, packet)
 		}
 	}
 	c.steady = false
@@ -146,8 +146,8 @@ func (c *Conn) Distance(from int, s *Segment) uint64 {
 	if s.Syn && s.HasAck && x.ISSKnown && x.ISS != s.Seq {
 		return never
 	}
-	waits := y.Known() && y.State() == SynSent && y.issSeen
-	if waits && s.HasAck && (!s.Ack.After(y.ISS) || s.Ack.After(y.sndNxt)) {
+	waits := y.in(SynSent) && y.issSeen
+	if waits && !y.synSentAck(s) {
 		return never - 1
 	}
 	var d uint64

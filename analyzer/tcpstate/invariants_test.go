@@ -7,21 +7,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-// edges are those of RFC 9293 figure 5, with its notes. Those to CLOSED are an RST's, an ABORT's, 2 MSL's and the last
-// ACK's; CLOSED goes on only where it is all that was known: who had refused a SYN later opens or listens.
-var edges = map[State][]State{
-	Closed:      {SynSent, SynRcvd},
-	SynSent:     {SynRcvd, Established, Closed},
-	SynRcvd:     {Established, FinWait1, CloseWait, Closed},
-	Established: {FinWait1, CloseWait, Closed},
-	FinWait1:    {FinWait2, Closing, TimeWait, Closed},
-	FinWait2:    {TimeWait, Closed},
-	CloseWait:   {LastAck, Closed},
-	Closing:     {TimeWait, Closed},
-	LastAck:     {Closed},
-	TimeWait:    {Closed},
-}
-
 // sane reports what is wrong with the histories, whatever the segments were.
 func sane(c *Conn) error {
 	for i := range c.Ends {
@@ -29,21 +14,18 @@ func sane(c *Conn) error {
 		if len(e.rcv.ahead) > maxSpans+1 {
 			return fmt.Errorf("end %d remembers %d spans", i, len(e.rcv.ahead))
 		}
+		if len(e.Withdrawn) > maxWithdrawn {
+			return fmt.Errorf("end %d keeps %d withdrawn entries", i, len(e.Withdrawn))
+		}
+		from := unknown
 		for n, entry := range e.History {
-			if n == 0 {
-				continue
+			if to := entry.Rule.leads(from); to == nil || to.to != entry.State || from == Closed && n > 1 {
+				return fmt.Errorf("end %d: %s does not lead from %d to %s: %v", i, entry.Rule, from, entry.State, stateNames(e))
 			}
-			before := e.History[n-1]
-			if entry.At < before.At {
-				return fmt.Errorf("end %d: time goes back from %s to %s: %v", i, before.State, entry.State, e.History)
+			if n > 0 && entry.At < e.History[n-1].At {
+				return fmt.Errorf("end %d: time goes back from %s to %s: %v", i, from, entry.State, e.History)
 			}
-			allowed := false
-			for _, to := range edges[before.State] {
-				allowed = allowed || to == entry.State
-			}
-			if !allowed || before.State == Closed && n > 1 {
-				return fmt.Errorf("end %d: no edge from %s to %s: %v", i, before.State, entry.State, stateNames(e))
-			}
+			from = entry.State
 		}
 	}
 	return nil

@@ -61,63 +61,79 @@ func (c *Conn) packSpace(k *compact.Coder, i int) {
 	y.edge = y.maxAck.Add(y.wnd).Add(beyond)
 }
 
-// packHistory codes n states of Ends[i]: of those that are as usual nothing but that they are.
+// packHistory codes n states of Ends[i]. Of a state no more is kept than which of the rules that lead on from the one before
+// it came by, if it began with the segment that such a rule waits for.
 func (c *Conn) packHistory(k *compact.Coder, i, n int) {
+	const some = 8
 	e := &c.Ends[i]
 	e.History = compact.Resize(e.History, n)
-	usual := c.usualHistory(i)
-	for list := e.History; len(list) > 0; list = list[min(len(list), len(usual)):] {
-		some := list[:min(len(list), len(usual))]
-		var other [len(usual)]bool
+	from := unknown
+	for list := e.History; len(list) > 0; list = list[min(len(list), some):] {
+		part := list[:min(len(list), some)]
+		var ways [some]uint8
+		var other [some]bool
 		if !k.Reading() {
-			for n := range some {
-				other[n] = some[n] != usual[n]
+			from := from
+			for n := range part {
+				h := &part[n]
+				ways[n] = wayOf[from][h.Rule]
+				other[n] = ways[n] == 0 || *h != c.usual(i, from, h.Rule)
+				from = min(h.State, unknown)
 			}
 		}
+		w := [some]*uint8{&ways[0], &ways[1], &ways[2], &ways[3], &ways[4], &ways[5], &ways[6], &ways[7]}
+		compact.Small(k, w[:len(part)]...)
 		k.Bools(&other[0], &other[1], &other[2], &other[3], &other[4], &other[5], &other[6], &other[7])
-		for n := range some {
-			if other[n] {
-				some[n].pack(k, &usual[n])
-			} else if k.Reading() {
-				some[n] = usual[n]
+		for n := range part {
+			h, usual := &part[n], Entry{}
+			if ways[n] > 0 {
+				usual = c.usual(i, from, waysFrom[from][ways[n]-1])
 			}
+			if other[n] {
+				h.pack(k, &usual)
+			} else if k.Reading() {
+				*h = usual
+			}
+			from = min(h.State, unknown)
 		}
 	}
+}
+
+// usual is the entry that a rule makes where what it waits for is the segment that is remembered of its kind.
+func (c *Conn) usual(i int, from State, by Rule) Entry {
+	x, y := &c.Ends[i], &c.Ends[1-i]
+	h := Entry{State: by.leads(from).to, Rule: by, onReceipt: by.onReceipt()}
+	switch by {
+	case activeOpen:
+		h.At, h.Packet = x.firstSynAt, x.lastSynPacket
+	case passiveOpen:
+		h.At, h.Packet, h.onReceipt = y.lastSynAt, y.lastSynPacket, false // its SYN-ACK has confirmed it
+	case synAckArrives:
+		h.At, h.Packet = x.heardAt, y.lastSynPacket
+	case synAcked:
+		h.At, h.Packet = c.HandshakeAckAt, c.HandshakeAckPacket
+	case finSent:
+		h.At, h.Packet = x.FinAt, x.finPacket
+	case finArrives, finAcksFin:
+		h.At, h.Packet = y.FinAt, y.finPacket
+	case finAckArrives:
+		h.At, h.Packet = y.ackedFinAt, y.finPacket
+		if from == LastAck {
+			h.Packet = c.last[1-i].packet
+		}
+	case timeWaitOver:
+		h.At, h.Inferred = c.TimeWaits[i].Since, true
+	}
+	return h
 }
 
 // pack codes an entry that is near another one.
 func (h *Entry) pack(k *compact.Coder, near *Entry) {
 	compact.Near(k, near.State, &h.State)
+	compact.Near(k, near.Rule, &h.Rule)
 	compact.Near(k, near.At, &h.At)
 	compact.Near(k, near.Packet, &h.Packet)
 	k.Bools(&h.Inferred, &h.onReceipt)
-}
-
-// usualHistory are the states of Ends[i] where nothing is lost or overtaken, and the two do not act at once.
-func (c *Conn) usualHistory(i int) (h [8]Entry) {
-	x, y := &c.Ends[i], &c.Ends[1-i]
-	if x.sentSyn {
-		h[0] = Entry{State: SynSent, At: x.firstSynAt, Packet: x.lastSynPacket}
-		h[1] = Entry{State: Established, At: x.heardAt, Packet: y.lastSynPacket, onReceipt: true}
-	} else {
-		h[0] = Entry{State: SynRcvd, At: y.lastSynAt, Packet: y.lastSynPacket}
-		h[1] = Entry{State: Established, At: c.HandshakeAckAt, Packet: c.HandshakeAckPacket, onReceipt: true}
-	}
-	if y.FinSent && (!x.FinSent || y.FinAt < x.FinAt) {
-		h[2] = Entry{State: CloseWait, At: y.FinAt, Packet: y.finPacket, onReceipt: true}
-		h[3] = Entry{State: LastAck, At: x.FinAt, Packet: x.finPacket}
-		h[4] = Entry{State: Closed, At: y.ackedFinAt, Packet: c.last[1-i].packet, onReceipt: true}
-		return h
-	}
-	h[2] = Entry{State: FinWait1, At: x.FinAt, Packet: x.finPacket}
-	n := 3
-	if y.ackedFinAt != y.FinAt {
-		h[n] = Entry{State: FinWait2, At: y.ackedFinAt, Packet: y.finPacket, onReceipt: true}
-		n++
-	}
-	h[n] = Entry{State: TimeWait, At: y.FinAt, Packet: y.finPacket, onReceipt: true}
-	h[n+1] = Entry{State: Closed, At: c.TimeWaits[i].Since}
-	return h
 }
 
 // packAhead codes n spans.
@@ -137,7 +153,7 @@ func (c *Conn) packRare(k *compact.Coder, opener int) {
 	a, b, last := &c.Ends[i], &c.Ends[j], &c.last[i]
 	repeatsA, repeatsB := &c.repeats[i], &c.repeats[j]
 	compact.Near(k, last.packet, &repeatsA.first, &repeatsA.last, &repeatsB.first, &repeatsB.last, &repeatsA.n, &repeatsB.n,
-		&c.TimeWaits[i].Restarts, &c.TimeWaits[j].Restarts, &c.HalfOpenPacket)
+		&c.TimeWaits[i].Restarts, &c.TimeWaits[j].Restarts, &c.HalfOpenPacket, &a.WithdrawnMore, &b.WithdrawnMore)
 	compact.Near(k, last.at, &repeatsA.at, &repeatsB.at)
 	compact.Near(k, a.ISS, &c.resetSeq)
 	reset, halfOpen := c.Reset != nil, c.HalfOpen != nil
@@ -162,10 +178,29 @@ func (c *Conn) packRare(k *compact.Coder, opener int) {
 		compact.Near(k, last.at, &h.Since, &h.At)
 		compact.Small(k, &h.By)
 	}
+	withdrawn, others := len(a.Withdrawn), len(b.Withdrawn)
+	compact.Small(k, &withdrawn, &others)
+	a.packWithdrawn(k, withdrawn, last.at, last.packet)
+	b.packWithdrawn(k, others, last.at, last.packet)
 	for i, p := range entries {
 		if optional(k, p, there[i]) {
 			(*p).pack(k, &Entry{At: last.at, Packet: last.packet})
 		}
+	}
+}
+
+// packWithdrawn codes n withdrawn entries.
+func (e *Endpoint) packWithdrawn(k *compact.Coder, n int, at int64, packet uint64) {
+	if n == 0 {
+		e.Withdrawn = nil
+		return
+	}
+	e.Withdrawn = compact.Resize(e.Withdrawn, n)
+	for i := range e.Withdrawn {
+		w := &e.Withdrawn[i]
+		w.pack(k, &Entry{At: at, Packet: packet})
+		compact.Small(k, &w.By)
+		compact.Near(k, w.Packet, &w.ByPacket)
 	}
 }
 

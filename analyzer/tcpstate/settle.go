@@ -47,7 +47,7 @@ func (c *Conn) settleDoubt() {
 		if c.Reset == nil && e.doubted.onReceipt {
 			c.Reset = &Reset{By: 1 - i, At: e.doubted.At, Packet: e.doubted.Packet, ReceiverKnown: true, ReceiverState: e.State(), Idle: -1}
 		}
-		e.infer(Closed, e.doubted.At, e.doubted.Packet, e.doubted.onReceipt)
+		e.infer(e.doubted.Rule, e.doubted.At, e.doubted.Packet)
 		e.resetClosed = true
 	}
 }
@@ -59,10 +59,10 @@ func (c *Conn) settleUnanswered(at int64) {
 	for i := range c.Ends {
 		x, y := &c.Ends[i], &c.Ends[1-i]
 		if x.State() == Established && x.sentSyn && !x.ackSent && y.State() == SynRcvd && at-y.lastSynAt > second+x.crossing() {
-			x.withdrawTo(SynSent)
+			x.withdrawTo(SynSent, synAckUnanswered, 0)
 		}
 		if y.gotFin && x.FinSent && x.fins > patience && c.repeats[i].n >= patience && !(y.ackSent && y.maxAck.After(x.FinSeq)) && y.Spoke {
-			y.lostFin() // one that had the FIN would have acknowledged it
+			y.lostFin(finUnanswered, 0) // one that had the FIN would have acknowledged it
 		}
 	}
 }
@@ -76,7 +76,7 @@ func (c *Conn) settleGivenUp(at int64) {
 			continue
 		}
 		if due := e.lastSynAt + 2*e.synGap; at > due+e.synGap/2 {
-			e.infer(Closed, due, 0, false)
+			e.infer(givenUp, due, 0)
 		}
 	}
 }
@@ -90,10 +90,10 @@ func (c *Conn) settleUnseen(at int64) {
 			(c.resetAcks && !c.SynDataAcked || c.Reset.By == i && c.resetSeq.After(x.ISS.Add(1+x.synLen))) {
 			// One that disowns a SYN-ACK sends no ACK (RFC 9293 §3.10.7.3, first step), and one in SYN_RCVD has no user who could
 			// abort, nor has it sent text: this aborted what was complete.
-			x.insert(1, Entry{State: Established, At: x.lastSynAt, Packet: x.lastSynPacket, Inferred: true})
+			x.insert(1, Entry{State: Established, Rule: synAckedUnseen, At: x.lastSynAt, Packet: x.lastSynPacket, Inferred: true}, x.History[1].Rule)
 		}
 		if y.FinSent && !x.gotFin && x.synchronized() {
-			c.receiveFin(i, x, &Segment{At: y.FinAt, Packet: y.finPacket}, true)
+			c.receiveFin(i, x, &Segment{At: y.FinAt, Packet: y.finPacket}, finArrives)
 			x.inferSince(y.finPacket)
 		}
 	}
@@ -102,23 +102,23 @@ func (c *Conn) settleUnseen(at int64) {
 		if n := len(x.History); n > 1 && x.State() == Closed && x.History[n-2].State == FinWait1 && c.Reset != nil && c.Reset.By != i &&
 			y.gotFin && c.Reset.At-x.FinAt > y.crossing() {
 			// So late an RST is not the first to acknowledge the FIN.
-			x.insert(n-1, Entry{State: FinWait2, At: x.FinAt, Packet: x.finPacket, Inferred: true})
+			x.insert(n-1, Entry{State: FinWait2, Rule: finAckUnseen, At: x.FinAt, Packet: x.finPacket, Inferred: true}, x.History[n-1].Rule)
 		}
 		if x.State() == FinWait1 && x.fins == 1 && y.gotFin && !y.FinSent && at-x.FinAt > second {
-			x.infer(FinWait2, x.FinAt, x.finPacket, true)
+			x.infer(finAckUnseen, x.FinAt, x.finPacket)
 		}
 		if !x.FinSent || !y.FinSent {
 			continue
 		}
 		if n := len(x.History); n > 1 && x.State() == TimeWait && x.History[n-2].State == FinWait1 && x.History[n-1].At > x.History[n-2].At+y.crossing() {
 			// So late a FIN is not the first to acknowledge the other one.
-			x.insert(n-1, Entry{State: FinWait2, At: x.History[n-2].At, Packet: x.History[n-2].Packet, Inferred: true})
+			x.insert(n-1, Entry{State: FinWait2, Rule: finAckUnseen, At: x.History[n-2].At, Packet: x.History[n-2].Packet, Inferred: true}, finArrives)
 		}
 		if n := len(x.History); n > 1 && x.History[1].State == Established && x.History[1].Inferred && x.sentSynAck && x.syns == 1 {
 			x.History[1].At, x.History[1].Packet = max(x.History[0].At, min(x.lastSynAt, x.History[1].At)), x.lastSynPacket
 		}
 		if x.State() == LastAck && x.fins == 1 {
-			x.infer(Closed, x.FinAt, c.last[i].packet, true)
+			x.infer(finAckUnseen, x.FinAt, c.last[i].packet)
 		}
 	}
 }

@@ -23,33 +23,29 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	if !x.FinSent && x.sndUna.After(seq) && !(y.ackSent && y.maxAck.After(seq)) {
 		x.sndUna = seq // SEG.SEQ of its first segment was SND.NXT, behind this FIN, and nobody has acknowledged that far
 	}
-	x.disownFin() // one before that nobody could take in: it was not this endpoint's
+	x.disownFin(finDisowned, s.Packet) // one before that nobody could take in: it was not this endpoint's
 	x.FinSent, x.FinSeq, x.FinAt, x.fins = true, seq, s.At, 1
 	x.finAck, x.finPacket = s.Ack, s.Packet
-	switch x.State() {
-	case CloseWait:
+	if x.State() == CloseWait {
 		if y.FinSent && !s.Ack.After(y.FinSeq) {
 			// It has not received the FIN that is on its way to it: both close at once (RFC 9293 §3.6, figure 13).
-			x.lostFin()
-			x.enter(FinWait1, s, false)
+			x.lostFin(finsCross, s.Packet)
+			x.enter(finSent, s)
 			x.gotFin = true
-			x.enter(Closing, s, true)
+			x.enter(finOnItsWay, s)
 			return FinsCross
 		}
 		if x.ackedFin && x.ackedFinWith == seq.Add(1) && y.fins == 1 && x.ackedFinAt-y.FinAt <= x.crossing() {
 			// When it acknowledged the peer's FIN its own had the number before: it had left already and was lost on
 			// the way to the observer.
 			at, packet := x.since(), x.History[len(x.History)-1].Packet
-			x.withdraw(func(st State) bool { return st != CloseWait })
-			x.infer(FinWait1, at, packet, false)
-			x.enterAt(Closing, at, packet, true)
+			x.withdraw(finLeftFirst, s.Packet, func(st State) bool { return st != CloseWait })
+			x.infer(finUnseen, at, packet)
+			x.enterAt(finArrives, at, packet)
 			return e
 		}
-		x.enter(LastAck, s, false)
-	case FinWait1, FinWait2, Closing, TimeWait, LastAck:
-	default:
-		x.enter(FinWait1, s, false)
 	}
+	x.enter(finSent, s)
 	return e
 }
 
@@ -62,13 +58,13 @@ func (c *Conn) finAgain(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		hasPeerFin := y.FinSent && s.Ack.After(y.FinSeq)
 		switch x.State() {
 		case FinWait2:
-			x.withdrawTo(FinWait1)
+			x.withdrawTo(FinWait1, finAckLost, s.Packet)
 			e |= AckOfFinLost
 		case TimeWait:
 			at, packet := x.since(), x.History[len(x.History)-1].Packet
-			x.withdraw(func(st State) bool { return st == FinWait1 || st == Closing })
+			x.withdraw(finAckLost, s.Packet, func(st State) bool { return st == FinWait1 || st == Closing })
 			if hasPeerFin && x.State() == FinWait1 {
-				x.enterAt(Closing, at, packet, true)
+				x.enterAt(finArrives, at, packet)
 			} else if !hasPeerFin {
 				x.gotFin = false
 				x.rcv.missing(s.Ack)
@@ -76,7 +72,7 @@ func (c *Conn) finAgain(from int, x, y *Endpoint, s *Segment) (e Effect) {
 			e |= AckOfFinLost
 		case Closed:
 			if c.Reset == nil {
-				x.withdrawTo(LastAck)
+				x.withdrawTo(LastAck, finAckLost, s.Packet)
 				e |= AckOfFinLost
 			}
 		}
@@ -85,7 +81,7 @@ func (c *Conn) finAgain(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		switch y.State() {
 		case CloseWait, Closing, TimeWait:
 			// Nothing shows that the first one arrived.
-			y.lostFin()
+			y.lostFin(finAgain, s.Packet)
 			y.rcv.missing(x.FinSeq)
 			e |= FinLost
 		}
@@ -123,81 +119,69 @@ func (e *Endpoint) finAckedBy(ack *lastSegment) {
 	}
 }
 
-func (c *Conn) finAcked(i int, y *Endpoint, s *Segment) {
-	switch y.State() {
-	case FinWait1:
-		y.enter(FinWait2, s, true)
-	case Closing:
-		c.timeWait(i, y, s)
-	case LastAck:
-		y.enter(Closed, s, true)
-	}
+// finAcked is the acknowledgement of the endpoint's FIN.
+func (c *Conn) finAcked(i int, e *Endpoint, s *Segment) {
+	e.enter(finAckArrives, s)
+	c.startTimeWait(i, e, s)
 }
 
 // finAcked reports whether an acknowledgement of this endpoint's FIN has passed on its way to it.
 func (e *Endpoint) finAcked() bool { return e.FinSent && e.unaKnown && e.sndUna.After(e.FinSeq) }
 
-// receiveFin is the arrival of the peer's FIN with nothing missing before it.
-func (c *Conn) receiveFin(i int, e *Endpoint, s *Segment, onReceipt bool) {
+// receiveFin is the peer's FIN, with nothing missing before it, by one of the rules for that.
+func (c *Conn) receiveFin(i int, e *Endpoint, s *Segment, by Rule) {
 	e.gotFin = true
-	switch e.State() {
-	case SynRcvd, Established:
-		if e.Known() {
-			e.enter(CloseWait, s, onReceipt)
-		}
-	case FinWait1:
-		if e.finAcked() {
-			c.timeWait(i, e, s)
-		} else {
-			e.enter(Closing, s, onReceipt)
-		}
-	case FinWait2:
-		c.timeWait(i, e, s)
+	if e.in(FinWait1) && e.finAcked() {
+		by = finAcksFin
 	}
+	e.enter(by, s)
+	c.startTimeWait(i, e, s)
 }
 
-func (c *Conn) timeWait(i int, e *Endpoint, s *Segment) {
-	e.enter(TimeWait, s, true)
-	c.TimeWaits[i] = TwoMSL{Since: s.At}
+// startTimeWait starts 2MSL if that is what s has brought the endpoint to.
+func (c *Conn) startTimeWait(i int, e *Endpoint, s *Segment) {
+	if e.in(TimeWait) && e.History[len(e.History)-1].Packet == s.Packet {
+		c.TimeWaits[i] = TwoMSL{Since: s.At}
+	}
 }
 
 // lostFin takes back the receipt of the peer's FIN. What went from CLOSING to TIME_WAIT was FIN_WAIT_2; what went there
 // from FIN_WAIT_1 did so by the segment that is lost, its acknowledgement with it.
-func (e *Endpoint) lostFin() {
+func (e *Endpoint) lostFin(by Rule, packet uint64) {
 	e.gotFin = false
 	n := len(e.History) - 1
 	last := e.History[n]
 	closing := n > 0 && e.History[n-1].State == Closing
-	e.withdraw(func(st State) bool { return st != CloseWait && st != Closing && st != TimeWait })
+	e.withdraw(by, packet, func(st State) bool { return st != CloseWait && st != Closing && st != TimeWait })
 	switch {
 	case last.State != TimeWait || e.State() != FinWait1:
 	case closing:
-		e.enterAt(FinWait2, last.At, last.Packet, true)
+		e.enterAt(finAckArrives, last.At, last.Packet)
 	case e.bareAck != nil:
-		e.enterAt(FinWait2, e.bareAck.At, e.bareAck.Packet, true)
+		e.enterAt(finAckArrives, e.bareAck.At, e.bareAck.Packet)
 	default:
 		e.sndUna = e.FinSeq
 	}
 }
 
 // holdFin puts the peer's FIN behind text that comes again: nothing shows that this arrived the first time.
-func (e *Endpoint) holdFin(text Seq) {
+func (e *Endpoint) holdFin(text Seq, packet uint64) {
 	if reset := e.beforeReset(); reset != nil {
-		defer e.push(*reset)
+		defer e.closeAgain(reset, reset.At, packet)
 	}
 	last, una := e.History[len(e.History)-1], e.sndUna
 	if last.State != CloseWait && last.State != Closing && last.State != TimeWait {
 		return
 	}
-	e.lostFin()
+	e.lostFin(finBehind, packet)
 	e.rcv.missing(text)
 	if e.sndUna = una; e.State() == FinWait1 && e.finAcked() {
-		e.enterAt(FinWait2, last.At, last.Packet, true)
+		e.enterAt(finAckArrives, last.At, last.Packet)
 	}
 }
 
 // unwind takes back the states from the n-th on, and the receipt of what brought them.
-func (e *Endpoint) unwind(n int, peer *Endpoint) {
+func (e *Endpoint) unwind(n int, peer *Endpoint, by Rule, packet uint64) {
 	for i := len(e.History) - 1; i >= n; i-- {
 		before := Closed
 		if i > 0 {
@@ -212,14 +196,14 @@ func (e *Endpoint) unwind(n int, peer *Endpoint) {
 			e.sndUna = e.FinSeq
 		}
 	}
-	e.History = e.History[:n]
+	e.cut(n, by, packet)
 }
 
 // disownFin takes back a FIN that turned out not to be the endpoint's.
-func (e *Endpoint) disownFin() {
+func (e *Endpoint) disownFin(by Rule, packet uint64) {
 	if e.FinSent {
 		e.FinSent = false
-		e.withdraw(func(st State) bool { return st < FinWait1 || st == CloseWait })
+		e.withdraw(by, packet, func(st State) bool { return st < FinWait1 || st == CloseWait })
 	}
 }
 
@@ -228,8 +212,8 @@ func (e *Endpoint) disownFin() {
 func (c *Conn) guessFin(x, y *Endpoint, s *Segment) bool {
 	if y.finGuessed {
 		if y.Spoke || s.Ack.After(y.FinSeq.Add(1)) {
-			x.lostFin()
-			y.withdraw(func(st State) bool { return st == Established || st == CloseWait })
+			x.lostFin(finDenied, s.Packet)
+			y.withdraw(finDenied, s.Packet, func(st State) bool { return st == Established || st == CloseWait })
 			y.FinSent, y.finGuessed, y.finDenied = false, false, true
 		}
 		return false
@@ -239,9 +223,9 @@ func (c *Conn) guessFin(x, y *Endpoint, s *Segment) bool {
 	}
 	switch y.State() {
 	case Established:
-		y.enter(FinWait1, s, false)
+		y.enter(finUnseen, s)
 	case CloseWait:
-		y.enter(LastAck, s, false)
+		y.enter(finUnseen, s)
 		x.sndUna = x.FinSeq.Add(1) // it was in CLOSE_WAIT, so it had received the FIN and acknowledged it
 	default:
 		return false
@@ -254,14 +238,4 @@ func (c *Conn) guessFin(x, y *Endpoint, s *Segment) bool {
 func (c *Conn) FinsCrossed() bool {
 	a, b := &c.Ends[0], &c.Ends[1]
 	return a.FinSent && b.FinSent && !a.finAck.After(b.FinSeq) && !b.finAck.After(a.FinSeq)
-}
-
-// restart is a FIN that arrives again: in TIME_WAIT it starts 2MSL again (RFC 9293 §3.10.7.4, eighth step).
-func (c *Conn) restart(i int, e *Endpoint, s *Segment) Effect {
-	if !s.Fin || e.State() != TimeWait {
-		return 0
-	}
-	c.TimeWaits[i].Since = s.At
-	c.TimeWaits[i].Restarts++
-	return TimeWaitRestarted
 }

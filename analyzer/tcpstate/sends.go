@@ -21,8 +21,7 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 		e |= c.sendsFin(from, x, y, s)
 	}
 	if reset != nil {
-		reset.At = max(reset.At, s.At)
-		x.push(*reset)
+		x.closeAgain(reset, s.At, s.Packet)
 	}
 	c.bare = c.bare || !s.Fin
 	x.sentText = x.sentText || s.Len > 0 && !e.Has(Keepalive)
@@ -42,8 +41,8 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 // goes on from there.
 func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
 	const slack = 1 << 17
-	if y.issSeen && y.State() == SynSent && y.Known() && (!s.Ack.After(y.ISS) || s.Ack.After(y.sndNxt)) {
-		return false // an answer, but not to this SYN (RFC 9293 §3.10.7.3, first step)
+	if y.issSeen && y.in(SynSent) && !y.synSentAck(s) {
+		return false // an answer, but not to this SYN
 	}
 	if x.ISSKnown && !x.far && s.Seq != s.end() && !s.end().After(x.ISS.Add(1)) {
 		return false // before the first octet
@@ -79,7 +78,7 @@ func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
 		y.strayKnown && s.Ack == y.strayEnd && y.strayEnd != y.sndNxt
 	x.strayKnown, x.strayEnd = true, s.end()
 	if resumes {
-		x.disownFin()
+		x.disownFin(finDisowned, s.Packet)
 		x.sndNxt, x.sndKnown = s.Seq, true
 		if y.sndKnown && s.Ack.After(y.sndNxt) {
 			y.sndNxt = s.Ack
@@ -122,14 +121,20 @@ func (c *Conn) shape(x, y *Endpoint, s *Segment) Effect {
 // sends puts the sender into the state that it must be in to send this.
 func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 	if n := len(x.History); n > 1 && x.History[1].State == SynRcvd && x.History[0].State == SynSent && !x.sentSynAck && (n == 2 || x.History[2].State == Established) {
-		// In SYN_RCVD it would have sent a SYN-ACK first: the peer's bare SYN never arrived.
+		x.withdrawn(x.History[1], synNeverCame, s.Packet)
 		x.History = append(x.History[:1], x.History[2:]...)
+		if n > 2 {
+			x.History[1].Rule = synAckUnseen
+			if y.synAckSent() {
+				x.History[1].Rule = synAckArrives
+			}
+		}
 	}
 	switch {
 	case !x.Known() && x.ISSKnown && y.issSeen && y.synAckSent():
 		// It answers a SYN-ACK whose SYN was not captured: it was in SYN_SENT when that came.
-		x.infer(SynSent, y.lastSynAt, y.lastSynPacket, false)
-		x.enterAt(Established, y.lastSynAt, y.lastSynPacket, true)
+		x.infer(synUnseen, y.lastSynAt, y.lastSynPacket)
+		x.enterAt(synAckArrives, y.lastSynAt, y.lastSynPacket)
 	case !x.Known():
 		// Picked up midstream. ESTABLISHED is the one state every connection passes; which side opened it nobody saw.
 		if !x.sndKnown {
@@ -138,11 +143,11 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 		if !x.unaKnown {
 			x.unaKnown, x.sndUna = true, s.Seq
 		}
-		if y.issSeen && y.State() == SynSent && y.Known() {
+		if y.issSeen && y.in(SynSent) {
 			// It acknowledges a SYN, so it had been in SYN_RCVD; its SYN-ACK is not in the capture.
-			x.infer(SynRcvd, y.lastSynAt, y.lastSynPacket, true)
+			x.infer(passiveOpen, y.lastSynAt, y.lastSynPacket)
 		}
-		x.infer(Established, s.At, s.Packet, false)
+		x.infer(midstream, s.At, s.Packet)
 	case x.State() == SynSent && (s.Seq.After(x.ISS) || s.Seq == x.ISS && s.Seq == s.end()):
 		// Only ESTABLISHED acknowledges.
 		if !y.ISSKnown {
@@ -151,9 +156,9 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 		x.rcv = received{known: true, nxt: s.Ack}
 		x.sndUna = maxSeq(x.sndUna, s.Seq)
 		if y.synAckSent() {
-			x.enter(Established, s, true)
+			x.enter(synAckTaken, s)
 		} else {
-			x.infer(Established, s.At, s.Packet, true) // by a SYN-ACK that is not in the capture
+			x.infer(synAckUnseen, s.At, s.Packet)
 		}
 	case x.State() == SynRcvd && x.ISSKnown:
 		beyond := s.Seq.Add(s.Len).After(x.ISS.Add(1+x.synLen)) || s.Fin
@@ -162,7 +167,7 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 		if beyond && !c.SynDataAcked || ofData || probes {
 			// The ACK that completed the handshake is not in the capture. (With Fast Open text may be sent before it:
 			// RFC 7413 §4.2.)
-			x.infer(Established, s.At, s.Packet, true)
+			x.infer(synAckedUnseen, s.At, s.Packet)
 		}
 	}
 	if !y.Known() {
@@ -174,15 +179,15 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 func (c *Conn) acknowledged(x, y *Endpoint, s *Segment) {
 	if x.sentSynAck && x.synchronized() {
 		// It has gone beyond SYN_RCVD: the side that opened has answered, unseen.
-		y.enterAt(SynSent, x.lastSynAt, x.lastSynPacket, false)
-		y.enterAt(Established, x.lastSynAt, x.lastSynPacket, true)
+		y.enterAt(synUnseen, x.lastSynAt, x.lastSynPacket)
+		y.enterAt(synAckArrives, x.lastSynAt, x.lastSynPacket)
 		return
 	}
 	if x.sentSynAck {
 		return
 	}
 	if x.issSeen && y.ISSKnown && !y.synAckSent() {
-		y.infer(SynRcvd, x.lastSynAt, x.lastSynPacket, true)
+		y.infer(passiveOpen, x.lastSynAt, x.lastSynPacket)
 		y.sndUna = y.ISS
 		if !y.rcv.known {
 			y.rcv = received{known: true, nxt: x.ISS.Add(1)}
@@ -196,7 +201,7 @@ func (c *Conn) acknowledged(x, y *Endpoint, s *Segment) {
 		if !y.unaKnown {
 			y.unaKnown, y.sndUna = true, s.Ack
 		}
-		y.infer(Established, s.At, s.Packet, true)
+		y.infer(midstreamAcked, s.At, s.Packet)
 	}
 }
 
@@ -210,7 +215,7 @@ func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	if x.gotFin && !s.Ack.After(y.FinSeq) && !x.past(s) && (!x.ackSent || !s.Ack.Before(x.maxAck)) && x.State() != Closed {
 		if s.At-x.since() > x.crossing() {
 			// The FIN that was taken to have arrived has not.
-			x.lostFin()
+			x.lostFin(ackShort, s.Packet)
 			x.rcv.missing(s.Ack)
 			e |= FinLost
 		} else if x.State() == CloseWait || x.State() == Closing {
@@ -234,7 +239,7 @@ func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		if x.FinSent && y.finAck.After(x.FinSeq) {
 			x.sndUna = maxSeq(x.sndUna, y.finAck)
 		}
-		c.receiveFin(from, x, s, false)
+		c.receiveFin(from, x, s, finTaken)
 		if guessed {
 			x.inferSince(s.Packet)
 		}
@@ -242,76 +247,17 @@ func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	return e
 }
 
-// receives is the segment's arrival at y (RFC 9293 §3.10.7.4, in the order of its steps).
-func (c *Conn) receives(from int, x, y *Endpoint, s *Segment, shape Effect) (e Effect) {
+// receives is the segment's arrival at y, unless y is deaf to it.
+func (c *Conn) receives(from int, x, y *Endpoint, s *Segment, shape Effect) Effect {
 	if c.deaf(from) {
 		return 0
 	}
-	if !y.rcv.known {
-		y.rcv = received{known: true, nxt: s.Seq}
-	}
-	if shape.Has(Again) && y.gotFin && y.ackSent && !s.Seq.After(y.maxAck) && s.textEnd().After(y.maxAck) && s.At-y.since() > y.crossing() {
-		y.holdFin(s.Seq)
-	}
-	if !y.Known() || y.State() == Closed || y.State() == SynSent {
-		if s.Seq != s.end() && y.State() != SynSent { // there it is dropped (RFC 9293 §3.10.7.3, fifth and eighth step)
-			y.rcv.add(s.Seq, s.end())
-		}
-		return 0
+	if y.rcv.known && shape.Has(Again) && y.gotFin && y.ackSent && !s.Seq.After(y.maxAck) && s.textEnd().After(y.maxAck) && s.At-y.since() > y.crossing() {
+		y.holdFin(s.Seq, s.Packet)
 	}
 	to := 1 - from
 	if x == y {
 		to = from
 	}
-
-	// First step: what lies below the window is answered by an ACK and dropped; a FIN among it starts 2MSL again. (What
-	// ends just at RCV.NXT is heard: Linux does so, and RFC 9293 appendix A.2 wants it.)
-	if s.end().Before(y.ownNxt()) {
-		return c.restart(to, y, s)
-	}
-	closed := y.ackSent && y.wnd == 0
-	if closed && s.Seq.After(y.maxAck) {
-		return 0 // nor is what lies beyond a closed window (table 6)
-	}
-	// Fifth step, the ACK field.
-	if x.maxWnd > 0 && s.Ack.Before(y.sndUna-Seq(x.maxWnd)) {
-		return 0 // RFC 5961 §5.2
-	}
-	finAcked := false
-	if s.Ack.After(y.sndUna) {
-		y.sndUna = s.Ack
-		finAcked = y.finAcked()
-	}
-	if y.State() == SynRcvd && y.ISSKnown && y.sndUna.After(y.ISS) {
-		y.enter(Established, s, true)
-		c.completed(y, s)
-	}
-	if y.bareAck == nil && !s.Fin && y.finAcked() && s.Ack.After(y.FinSeq) {
-		y.bareAck = &Entry{At: s.At, Packet: s.Packet}
-	}
-	gotFin := false
-	had := y.rcv.nxt
-	if s.Seq != s.end() && !shape.Has(ZeroWindowProbe) && !(closed && !s.Seq.Before(y.edge)) {
-		// Seventh step, the text; the FIN counts as one more octet behind it.
-		y.rcv.add(s.Seq, s.end())
-	}
-	if x.FinSent && !y.gotFin && y.rcv.nxt.After(x.FinSeq) {
-		gotFin = true
-	}
-	switch {
-	case finAcked && gotFin && y.State() == FinWait1:
-		// One segment does both: straight to TIME_WAIT (RFC 9293 §3.3.2).
-		y.gotFin = true
-		c.timeWait(to, y, s)
-		return 0
-	case finAcked:
-		c.finAcked(to, y, s)
-	}
-	if gotFin {
-		// Eighth step, the FIN, once nothing before it is missing.
-		c.receiveFin(to, y, s, true)
-	} else if !s.end().After(had) {
-		return c.restart(to, y, s)
-	}
-	return e
+	return c.arrives(to, x, y, s, shape)
 }

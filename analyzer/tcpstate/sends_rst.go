@@ -21,76 +21,79 @@ type HalfOpen struct {
 	By       Stimulus // what discovered it; Nothing if nothing did
 }
 
-// rst is a segment with RST (RFC 9293 §3.10.7, RFC 5961 §3.2).
-func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
+// sendsRst is a segment with RST (RFC 9293 §3.10.7, RFC 5961 §3.2): what it says of its sender, and what its receiver makes of
+// it.
+func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 	switch {
-	case y.Known() && y.State() == SynSent:
-		return c.refuses(from, x, y, s)
+	case y.in(SynSent) && y.synSentRst(s):
+		x.Spoke = true
+		return c.accept(from, x, y, s, &question{kind: AnsweredSyn})
+	case y.in(SynSent):
+		return Foreign
 	case !y.Known():
 		// An answer to something that is not in this connection: in SYN_SENT, to an ACK or SYN-ACK that acknowledges
 		// another number (RFC 9293 §3.10.7.3, first step). Its sender stays what it is.
 		x.Spoke = true
 		if x.State() != SynSent {
-			x.enter(Closed, s, false)
+			x.enter(aborts, s)
 		}
 		return 0
 	}
 	if x.State() == Established && y.State() == SynRcvd && s.HasAck && x.sentSyn && s.Seq.After(x.ISS.Add(1+x.synLen)) {
 		// It has sent text, so it had acknowledged the SYN-ACK: that segment is not in the capture.
-		y.infer(Established, s.At, s.Packet, true)
+		y.infer(synAckedUnseen, s.At, s.Packet)
 		y.rcv.acked(s.Seq)
 	}
-	exact := y.rcv.known && s.Seq == y.rcv.nxt || x.sndKnown && s.Seq == x.sndNxt && !y.rcv.known || y.ackSent && s.Seq == y.maxAck || atFin(y, s)
-	if !exact && s.HasAck && s.Seq == 0 && y.issSeen && s.Ack == y.ISS.Add(1+y.synLen) {
+	fit := y.rstBit(x, s)
+	if fit != rstAccepted && s.HasAck && s.Seq == 0 && y.issSeen && s.Ack == y.ISS.Add(1+y.synLen) {
 		// The answer of one who has no connection to a SYN that came late (RFC 9293 §3.10.7.1); its receiver drops it.
-		x.neverBeyondSyn(y)
-		x.enter(Closed, s, false)
+		x.neverBeyondSyn(y, s)
+		x.enter(answersRst, s)
 		x.resetClosed = true
 		return 0
 	}
 	asked := c.asked(from, s)
-	if !exact && s.Seq.Before(y.rcv.nxt) && asked != nil {
+	switch {
+	case fit != rstAccepted && s.Seq.Before(y.rcv.nxt) && asked != nil:
 		// Below the window it does nothing to its receiver; as an answer it says that its sender is CLOSED.
-		c.unreceived(from, x, y, asked)
-		x.enter(Closed, s, false)
+		c.answersClosed(from, x, y, asked, s)
+		x.enter(answersRst, s)
 		x.resetClosed = true
 		return 0
-	}
-	if !exact {
-		return c.inexact(x, y, s)
+	case fit == rstInexact:
+		return c.doubt(x, y, s, asked)
+	case fit == rstOutside:
+		return Foreign
 	}
 	x.Spoke = true
 	x.resetAcked = x.resetAcked || s.HasAck && s.Seq != 0
-	if x.State() == SynSent && x.Known() && y.misled {
+	if x.in(SynSent) && y.misled {
 		// It disowns a SYN-ACK of another number, and waits on (RFC 9293 §3.10.7.3, first step; figure 8).
-		y.enter(Closed, s, true)
+		y.enter(rstArrives, s)
 		y.resetClosed = true
 		return ResetAccepted
 	}
-	if reset := x.beforeReset(); reset != nil {
-		// It had not heard of the other's RST yet: what it says of receipts is said of the time before.
-		c.underWay(x, y, s)
-		if !s.HasAck && x.ISSKnown && s.Seq == x.sndUna {
-			x.neverBeyondSyn(y)
-		}
-		if asked != nil && !s.HasAck && s.At-asked.at <= x.crossing() {
-			c.unreceived(from, x, y, asked)
-		}
-		x.push(*reset)
-		return c.accept(from, x, y, s, asked)
-	}
+	reset := x.beforeReset()
 	c.underWay(x, y, s)
 	if !s.HasAck && x.ISSKnown && s.Seq == x.sndUna {
-		x.neverBeyondSyn(y)
+		x.neverBeyondSyn(y, s)
+	}
+	if reset != nil {
+		// It had not heard of the other's RST yet: what it says of receipts is said of the time before.
+		if asked != nil && !s.HasAck && s.At-asked.at <= x.crossing() {
+			c.answersClosed(from, x, y, asked, s)
+		}
+		x.closeAgain(reset, reset.At, s.Packet)
+		return c.accept(from, x, y, s, asked)
 	}
 	if asked != nil && !s.HasAck {
-		c.unreceived(from, x, y, asked)
-		if x.State() == SynRcvd && !x.acceptsAck(asked.ack) {
+		c.answersClosed(from, x, y, asked, s)
+		if x.State() == SynRcvd && !x.acksSyn(asked.ack) {
 			// The ACK that it answers was not acceptable: it stays where it is (RFC 9293 §3.10.7.4, fifth step).
 			x.sndNxt, x.sndUna = x.ISS.Add(1+x.synLen), x.ISS
 			return 0
 		}
-		if c.HalfOpen == nil && (x.State() == Established || x.State() == CloseWait) && x.ackSent && !x.FinSent && y.Known() {
+		if c.HalfOpen == nil && x.in(Established, CloseWait) && x.ackSent && !x.FinSent && y.Known() {
 			// It answers as if there were no connection (RFC 9293 §3.10.7.1), and it had not closed it (figure 10).
 			c.HalfOpenPacket = s.Packet
 			c.HalfOpen = &HalfOpen{Survivor: 1 - from, Since: c.last[from].at, At: s.At, By: asked.kind}
@@ -99,25 +102,15 @@ func (c *Conn) rst(from int, x, y *Endpoint, s *Segment) Effect {
 	return c.accept(from, x, y, s, asked)
 }
 
-// atFin reports an RST at the peer's FIN, which an end that has received that FIN accepts as Linux does
-// (tcp_reset_check), for many stacks send it so.
-func atFin(y *Endpoint, s *Segment) bool {
-	switch y.State() {
-	case CloseWait, LastAck, Closing:
-		return y.rcv.known && s.Seq.Add(1) == y.rcv.nxt
-	}
-	return false
-}
-
 // neverBeyondSyn is for an RST that is its sender's first word after its SYN: it had no such SYN in the air. The SYN was a
 // scanner's, or an old duplicate (RFC 9293 §3.5, figure 8), or its user has closed meanwhile.
-func (e *Endpoint) neverBeyondSyn(peer *Endpoint) {
+func (e *Endpoint) neverBeyondSyn(peer *Endpoint, s *Segment) {
 	if !e.sentSyn || e.ackSent || e.resetAcked || e.State() == Closed {
 		return
 	}
 	for i := range e.History {
 		if e.History[i].State == SynSent {
-			e.unwind(i+1, peer)
+			e.unwind(i+1, peer, onlySyn, s.Packet)
 			return
 		}
 	}
@@ -130,7 +123,7 @@ func (c *Conn) underWay(x, y *Endpoint, s *Segment) {
 	if s.HasAck && x.gotFin && !hasFin {
 		switch x.State() {
 		case CloseWait, Closing, TimeWait:
-			x.lostFin()
+			x.lostFin(beforeRst, s.Packet)
 		}
 	}
 	for n := len(x.History) - 1; n > 0 && x.History[n].onReceipt; n-- {
@@ -141,46 +134,11 @@ func (c *Conn) underWay(x, y *Endpoint, s *Segment) {
 			n = 0
 			continue
 		}
-		x.unwind(n, y)
+		x.unwind(n, y, beforeRst, s.Packet)
 	}
 }
 
-// unreceived takes back what x is believed to be by receipt of the segment that it answers with an RST, and of those after
-// it: the RST says that to x there is no such connection.
-func (c *Conn) unreceived(from int, x, y *Endpoint, asked *question) {
-	asked.refused = true
-	if w := &c.TimeWaits[from]; x.State() == TimeWait && w.Restarts > 0 && w.Since == asked.at {
-		w.Restarts-- // it was not in TIME_WAIT any more
-	}
-	own := &c.last[from]
-	for n := len(x.History) - 1; n >= 0 && x.State() != Closed && x.History[n].onReceipt && x.History[n].At >= asked.at; n-- {
-		if own.at >= x.History[n].At && own.packet >= x.History[n].Packet {
-			break // it has spoken since: what it refuses came later
-		}
-		if x.State() == FinWait2 && asked.kind == AnsweredData && asked.at == x.History[n].At {
-			break // it refuses the text, for its user has closed, but has heard the acknowledgement (RFC 1122 §4.2.2.13)
-		}
-		x.unwind(n, y)
-	}
-	if x.State() == Established && x.denied && !x.proven(y) {
-		x.withdrawTo(SynRcvd) // it had said so before
-	}
-	if !x.Known() && len(y.History) == 1 && y.History[0].At == asked.at && asked.kind != AnsweredData {
-		// One empty segment out of the blue, answered by an RST, is a probe and no connection.
-		y.History = nil
-	}
-}
-
-// refuses is an RST that meets SYN_SENT: it counts if it acknowledges the SYN (RFC 9293 §3.10.7.3, first and second
-// steps), and says that its sender has no socket there.
-func (c *Conn) refuses(from int, x, y *Endpoint, s *Segment) Effect {
-	if !s.HasAck || !s.Ack.After(y.ISS) || s.Ack.After(y.sndNxt) {
-		return Foreign
-	}
-	x.Spoke = true
-	return c.accept(from, x, y, s, &question{kind: AnsweredSyn})
-}
-
+// accept is an RST that closes its receiver, and its sender.
 func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, asked *question) (e Effect) {
 	switch {
 	case c.deaf(from):
@@ -198,13 +156,24 @@ func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, asked *question) (e 
 			c.Reset = &Reset{By: from, At: s.At, Packet: s.Packet, ReceiverKnown: true, ReceiverState: y.State(), Answers: answers, Idle: c.idle(from, s, answers)}
 			c.resetSeq, c.resetAcks = s.Seq, s.HasAck
 		}
-		y.enter(Closed, s, true)
+		y.enter(rstArrives, s)
 		y.resetClosed = true
 		e |= ResetAccepted
 	}
-	x.enter(Closed, s, false)
+	x.enter(x.closesBy(asked), s)
 	x.resetClosed = true
 	return e
+}
+
+// closesBy is the rule by which the endpoint sends an RST that answers a segment, or nothing.
+func (e *Endpoint) closesBy(asked *question) Rule {
+	switch {
+	case asked == nil:
+		return aborts
+	case asked.kind == AnsweredData && e.in(FinWait1, FinWait2):
+		return notReading
+	}
+	return answersRst
 }
 
 // idle is Reset.Idle of an RST that answers a segment of a kind, or Nothing.
@@ -219,17 +188,18 @@ func (c *Conn) idle(from int, s *Segment, answers Stimulus) int64 {
 	return -1
 }
 
-// inexact is an RST that is not at RCV.NXT. In the window it draws a challenge ACK: whether it was believed, or was
-// its sender's at all, silence will tell. Outside it is nothing.
-func (c *Conn) inexact(x, y *Endpoint, s *Segment) Effect {
-	if !y.rcv.known || s.Seq.Before(y.rcv.nxt) || y.ackSent && !s.Seq.Before(y.edge) {
-		return Foreign
-	}
+// doubt is an RST in the window that is not exact. It draws a challenge ACK: whether it was believed, or was its sender's at
+// all, silence will tell.
+func (c *Conn) doubt(x, y *Endpoint, s *Segment, asked *question) Effect {
 	if c.Reset == nil {
 		c.resetSeq, c.resetAcks = s.Seq, s.HasAck
 	}
-	y.doubted = &Entry{State: Closed, At: s.At, Packet: s.Packet, onReceipt: true}
-	x.doubted = &Entry{State: Closed, At: s.At, Packet: s.Packet}
+	y.doubted = &Entry{Rule: rstArrives, State: Closed, At: s.At, Packet: s.Packet, onReceipt: true}
+	by := aborts
+	if asked != nil {
+		by = answersRst
+	}
+	x.doubted = &Entry{Rule: by, State: Closed, At: s.At, Packet: s.Packet}
 	return ResetDoubted
 }
 
@@ -275,9 +245,11 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	if s.At-x.since() <= x.crossing() && !asks {
 		return 0
 	}
-	for rst := x.History[len(x.History)-1].Packet; x.Known() && x.History[len(x.History)-1].Packet == rst; {
-		x.History = x.History[:len(x.History)-1] // CLOSED, and what its number seemed to say
+	n := len(x.History) - 1
+	for rst := x.History[n].Packet; n > 0 && x.History[n-1].Packet == rst; {
+		n-- // CLOSED, and what its number seemed to say
 	}
+	x.cut(n, outlivesRst, s.Packet)
 	x.resetClosed = false
 	if x.State() == SynRcvd && x.Known() && x.sndUna.After(x.ISS) {
 		// It was only the RST that denied the receipt of what completed the handshake.
@@ -285,11 +257,11 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 		if c.HandshakeAcked {
 			at, packet = c.HandshakeAckAt, c.HandshakeAckPacket
 		}
-		x.enterAt(Established, at, packet, true)
+		x.enterAt(synAcked, at, packet)
 	}
 	if asks && x.gotFin && y.FinSent && !s.Ack.After(y.FinSeq) {
 		// Had the FIN arrived, the RST behind it would have been exact.
-		x.lostFin()
+		x.lostFin(ackShort, s.Packet)
 		x.rcv.missing(s.Ack)
 	}
 	if own && c.HalfOpen != nil && c.HalfOpen.Survivor != from {
@@ -313,6 +285,23 @@ func (e *Endpoint) beforeReset() *Entry {
 	return &last
 }
 
+// closeAgain puts the CLOSED back that beforeReset took off, behind what a segment shows. An ICMP error does not close what turns out
+// to have been synchronized.
+func (e *Endpoint) closeAgain(reset *Entry, at int64, packet uint64) {
+	switch leads := reset.Rule.leads(e.from()) != nil; {
+	case e.in(Closed):
+		return
+	case !leads && reset.Rule == notReading:
+		reset.Rule = answersRst
+	case !leads:
+		e.withdrawn(*reset, outlivesRst, packet)
+		e.resetClosed = false
+		return
+	}
+	reset.At = max(reset.At, at)
+	e.push(*reset)
+}
+
 // LostBy is what a SYN discloses that the RST of Ends[i] confirms: it had no connection any more when it sent that SYN.
 func (c *Conn) LostBy(i int, at int64, packet uint64) {
 	e := &c.Ends[i]
@@ -320,6 +309,6 @@ func (c *Conn) LostBy(i int, at int64, packet uint64) {
 	if n < 0 || e.State() != Closed {
 		return
 	}
-	e.History = e.History[:n]
-	e.enterAt(Closed, at, packet, false)
+	e.cut(n, lostBefore, packet)
+	e.enterAt(superseded, at, packet)
 }

@@ -1,0 +1,359 @@
+package tcpstate
+
+//go:generate go test -run ^TestTransitions$ . -update
+
+// Rule is one thing that RFC 9293 says of an endpoint's state: what brings it from which states to which (figure 5, §3.10),
+// or what shows that a state, which it was taken to be in, was not. docs/TRANSITIONS.md is made of this table.
+type Rule uint8
+
+// NoRule is the zero value. Nothing is entered by it.
+const NoRule Rule = 0
+
+// The rules that enter a state, in the order of a connection's life.
+const (
+	activeOpen Rule = iota + 1
+	synUnseen
+	passiveOpen
+	synAckSent
+	listenerCame
+	midstream
+	midstreamAcked
+	synArrives
+	synOnItsWay
+	synArrived
+	synAckArrives
+	synAckTaken
+	synAckUnseen
+	synAcked
+	synAckedUnseen
+	finSent
+	finUnseen
+	finArrives
+	finFilled
+	finTaken
+	finOnItsWay
+	finAckArrives
+	finAckUnseen
+	finAcksFin
+	timeWaitOver
+	rstArrives
+	aborts
+	answersRst
+	notReading
+	givenUp
+	unreachable
+	superseded
+	entering // the number of those above
+)
+
+// The rules that withdraw states: each says what was seen, and what therefore had not happened.
+const (
+	synAgain Rule = iota + entering
+	synAckAgain
+	synAckUnanswered
+	synNeverCame
+	otherSyn
+	ackShort
+	finAgain
+	finAckLost
+	finUnanswered
+	finsCross
+	finBehind
+	finLeftFirst
+	finDisowned
+	finDenied
+	outlivesRst
+	beforeRst
+	refusedByRst
+	onlySyn
+	onlyProbe
+	lostBefore
+	countRules
+)
+
+// Event is what makes an endpoint change its state.
+type Event uint8
+
+// The events.
+const (
+	Sends       Event = iota // a segment of its own shows it
+	Arrives                  // a segment of its peer is taken to have arrived: later evidence may deny it
+	ArrivesICMP              // likewise an ICMP error about its own
+	Timer
+	Successor // the next connection of the two sockets
+	Denies    // later evidence shows that a state was not
+)
+
+var eventNames = [...]string{"sends", "arrives", "arrives (ICMP)", "timer", "next connection", "denies"}
+
+// String is the event in a word or two.
+func (e Event) String() string { return eventNames[e] }
+
+// arrow is one way of a rule, from a state to another one.
+type arrow struct {
+	from, to State
+	unseen   bool   // nothing is known before: from is what the endpoint must have been in
+	text     string // if it says more than the rule's
+	clause   string // if it is another one than the rule's
+}
+
+// rule is what the table says of a Rule.
+type rule struct {
+	name   string
+	clause string
+	event  Event
+	text   string
+	arrows []arrow // none for a rule that denies
+}
+
+// Clauses that several rules come from.
+const (
+	ackClause      = "RFC 9293 §3.10.7.4, fifth step"
+	finClause      = "RFC 9293 §3.10.7.4, eighth step"
+	rstClause      = "RFC 9293 §3.10.7.4, second step"
+	listenClause   = "RFC 9293 §3.10.7.2, third step"
+	closedClause   = "RFC 9293 §3.10.7.1"
+	halfOpenClause = "RFC 9293 §3.5.1"
+	againClause    = "RFC 9293 §3.8.1"
+)
+
+var rules = [countRules]rule{
+	activeOpen: {"active_open", "RFC 9293 §3.10.1", Sends, "active OPEN: a SYN is sent", []arrow{
+		{from: Closed, to: SynSent, unseen: true},
+	}},
+	synUnseen: {"syn_unseen", "RFC 9293 §3.10.1", Sends, "the SYN-ACK answers a SYN that the capture does not show before it", []arrow{
+		{from: Closed, to: SynSent, unseen: true},
+	}},
+	passiveOpen: {"passive_open", listenClause, Arrives, "passive OPEN: the SYN arrives, a SYN-ACK will answer", []arrow{
+		{from: Listen, to: SynRcvd, unseen: true},
+	}},
+	synAckSent: {"syn_ack_sent", listenClause, Sends, "the SYN-ACK answers a SYN that the capture does not show before it", []arrow{
+		{from: Listen, to: SynRcvd, unseen: true},
+	}},
+	listenerCame: {"listener_came", listenClause, Sends, "somebody listens there now: a SYN-ACK answers", []arrow{
+		{from: Closed, to: SynRcvd},
+	}},
+	midstream: {"midstream", "RFC 9293 §3.3.2", Sends, "picked up in mid-connection: the state that every connection passes", []arrow{
+		{to: Established, unseen: true},
+		{from: SynRcvd, to: Established, text: "what follows supposes that its SYN was acknowledged, unseen", clause: ackClause},
+	}},
+	midstreamAcked: {"midstream_acked", "RFC 9293 §3.3.2", Arrives, "picked up in mid-connection: its peer acknowledges what it sent", []arrow{
+		{to: Established, unseen: true},
+	}},
+	synArrives: {"syn_arrives", "RFC 9293 §3.10.7.3, fourth step", Arrives, "a SYN without ACK arrives: both sides open at once", []arrow{
+		{from: SynSent, to: SynRcvd},
+	}},
+	synOnItsWay: {"syn_on_its_way", "RFC 9293 §3.10.7.3, fourth step", Arrives, "the other side's SYN, which is on its way, arrives: both sides open at once", []arrow{
+		{from: SynSent, to: SynRcvd},
+	}},
+	synArrived: {"syn_arrived", "RFC 9293 §3.10.7.3, fourth step", Sends, "its SYN-ACK shows that the other side's SYN has arrived: both sides open at once", []arrow{
+		{from: SynSent, to: SynRcvd},
+	}},
+	synAckArrives: {"syn_ack_arrives", "RFC 9293 §3.10.7.3, fourth step", Arrives, "its SYN is acknowledged by the other side's SYN", []arrow{
+		{from: SynSent, to: Established},
+		{from: SynRcvd, to: Established, text: "its SYN is acknowledged, by the SYN-ACK of a side that opens at the same time", clause: "RFC 9293 §3.5, figure 7; appendix A.2"},
+	}},
+	synAckTaken: {"syn_ack_taken", "RFC 9293 §3.10.7.3, fourth step", Arrives, "it acknowledges the other side's SYN: the SYN-ACK has arrived", []arrow{
+		{from: SynSent, to: Established},
+	}},
+	synAckUnseen: {"syn_ack_unseen", "RFC 9293 §3.10.7.3, fourth step", Arrives, "it acknowledges a SYN-ACK that is not in the capture", []arrow{
+		{from: SynSent, to: Established},
+	}},
+	synAcked: {"syn_acked", ackClause, Arrives, "its SYN is acknowledged", []arrow{
+		{from: SynRcvd, to: Established},
+	}},
+	synAckedUnseen: {"syn_acked_unseen", ackClause, Arrives, "what follows supposes that its SYN was acknowledged, unseen", []arrow{
+		{from: SynRcvd, to: Established},
+	}},
+	finSent: {"fin_sent", "RFC 9293 §3.10.4", Sends, "CLOSE: a FIN is sent", []arrow{
+		{from: SynRcvd, to: FinWait1},
+		{from: Established, to: FinWait1},
+		{from: CloseWait, to: LastAck},
+	}},
+	finUnseen: {"fin_unseen", "RFC 9293 §3.10.4", Sends, "the numbers tell that its FIN has been sent by now, unseen", []arrow{
+		{from: SynRcvd, to: FinWait1},
+		{from: Established, to: FinWait1},
+		{from: CloseWait, to: LastAck},
+	}},
+	finArrives: {"fin_arrives", finClause, Arrives, "a FIN arrives, nothing before it is missing", []arrow{
+		{from: SynRcvd, to: CloseWait},
+		{from: Established, to: CloseWait},
+		{from: FinWait1, to: Closing, text: "a FIN arrives, its own is not yet acknowledged"},
+		{from: FinWait2, to: TimeWait, text: "a FIN arrives: 2MSL begins"},
+	}},
+	finFilled: {"fin_filled", finClause, Arrives, "what was missing before the FIN has come", []arrow{
+		{from: SynRcvd, to: CloseWait},
+		{from: Established, to: CloseWait},
+		{from: FinWait1, to: Closing},
+		{from: FinWait2, to: TimeWait, text: "what was missing before the FIN has come: 2MSL begins"},
+	}},
+	finTaken: {"fin_taken", finClause, Sends, "it acknowledges the FIN: that has arrived", []arrow{
+		{from: SynRcvd, to: CloseWait},
+		{from: Established, to: CloseWait},
+		{from: FinWait1, to: Closing},
+		{from: FinWait2, to: TimeWait, text: "it acknowledges the FIN: that has arrived, 2MSL began"},
+	}},
+	finOnItsWay: {"fin_on_its_way", finClause, Arrives, "the other side's FIN, which is on its way, arrives, its own is not yet acknowledged", []arrow{
+		{from: FinWait1, to: Closing},
+	}},
+	finAckArrives: {"fin_ack_arrives", ackClause, Arrives, "its FIN is acknowledged", []arrow{
+		{from: FinWait1, to: FinWait2},
+		{from: Closing, to: TimeWait, text: "its FIN is acknowledged: 2MSL begins"},
+		{from: LastAck, to: Closed},
+	}},
+	finAckUnseen: {"fin_ack_unseen", ackClause, Arrives, "what follows supposes that its FIN was acknowledged, unseen", []arrow{
+		{from: FinWait1, to: FinWait2},
+		{from: LastAck, to: Closed, text: "its FIN is not sent again: it was acknowledged, unseen"},
+	}},
+	finAcksFin: {"fin_acks_fin", "RFC 9293 §3.3.2, note 2; " + "§3.10.7.4, eighth step", Arrives, "a FIN arrives that also acknowledges its own: 2MSL begins", []arrow{
+		{from: FinWait1, to: TimeWait},
+	}},
+	timeWaitOver: {"time_wait_over", "RFC 9293 §3.10.8", Timer, "2MSL is over", []arrow{
+		{from: TimeWait, to: Closed},
+	}},
+	rstArrives: {"rst_arrives", rstClause, Arrives, "an RST: connection reset", []arrow{
+		{from: Closed, to: Closed, unseen: true, text: "an RST: nothing is left"},
+		{from: SynSent, to: Closed, text: "an RST that acknowledges its SYN: refused", clause: "RFC 9293 §3.10.7.3, second step"},
+		{from: SynRcvd, to: Closed, text: "an RST: a passive OPEN goes back to LISTEN, an active one is refused"},
+		{from: Established, to: Closed},
+		{from: FinWait1, to: Closed},
+		{from: FinWait2, to: Closed},
+		{from: CloseWait, to: Closed},
+		{from: Closing, to: Closed, text: "an RST: nothing is left"},
+		{from: LastAck, to: Closed, text: "an RST: nothing is left"},
+		{from: TimeWait, to: Closed, text: "an RST ends TIME_WAIT before its time", clause: rstClause + "; RFC 1337"},
+	}},
+	aborts: {"aborts", "RFC 9293 §3.10.5", Sends, "ABORT: an RST is sent", []arrow{
+		{from: Closed, to: Closed, unseen: true, text: "an RST is all that is seen of it: there is no connection", clause: closedClause},
+		{from: SynSent, to: Closed, text: "its RST tells that it has given up the connection", clause: closedClause},
+		{from: SynRcvd, to: Closed},
+		{from: Established, to: Closed},
+		{from: FinWait1, to: Closed},
+		{from: FinWait2, to: Closed},
+		{from: CloseWait, to: Closed},
+		{from: Closing, to: Closed, text: "its RST tells that it has no connection any more", clause: closedClause},
+		{from: LastAck, to: Closed, text: "its RST tells that it has no connection any more", clause: closedClause},
+		{from: TimeWait, to: Closed, text: "its RST tells that it has no connection any more", clause: closedClause},
+	}},
+	answersRst: {"answers_rst", closedClause, Sends, "it answers by an RST: it has no such connection any more", []arrow{
+		{from: Closed, to: Closed, unseen: true, text: "nothing listens and there is no connection: an RST is the answer"},
+		{from: SynSent, to: Closed, text: "it answers by an RST: to it there is no such attempt", clause: closedClause + "; §3.10.7.3, first step"},
+		{from: SynRcvd, to: Closed},
+		{from: Established, to: Closed},
+		{from: FinWait1, to: Closed},
+		{from: FinWait2, to: Closed},
+		{from: CloseWait, to: Closed},
+		{from: Closing, to: Closed},
+		{from: LastAck, to: Closed},
+		{from: TimeWait, to: Closed, text: "it answers by an RST: its 2MSL was over"},
+	}},
+	notReading: {"not_reading", "RFC 1122 §4.2.2.13", Sends, "it answers by an RST: nobody is left who would read", []arrow{
+		{from: FinWait1, to: Closed},
+		{from: FinWait2, to: Closed},
+	}},
+	givenUp: {"given_up", "RFC 9293 §3.8.3; RFC 6298 §5.5", Timer, "the SYN does not come again when it is due: the attempt was given up", []arrow{
+		{from: SynSent, to: Closed},
+		{from: SynRcvd, to: Closed, text: "the SYN-ACK does not come again when it is due: the attempt was given up"},
+	}},
+	unreachable: {"unreachable", "RFC 1122 §4.2.3.9", ArrivesICMP, "an ICMP error says that the SYN cannot be delivered", []arrow{
+		{from: SynSent, to: Closed},
+		{from: SynRcvd, to: Closed, text: "an ICMP error says that the SYN-ACK cannot be delivered"},
+	}},
+	superseded: {"superseded", halfOpenClause, Successor, "its ports serve another connection: this one was lost", []arrow{
+		{from: Closed, to: Closed, unseen: true},
+		{from: SynSent, to: Closed, text: "its ports serve another connection: this one was given up", clause: closedClause},
+		{from: SynRcvd, to: Closed, text: "its ports serve another connection: this one was given up", clause: closedClause},
+		{from: Established, to: Closed},
+		{from: FinWait1, to: Closed},
+		{from: FinWait2, to: Closed},
+		{from: CloseWait, to: Closed},
+		{from: Closing, to: Closed},
+		{from: LastAck, to: Closed},
+		{from: TimeWait, to: Closed, text: "its ports are reused: TIME_WAIT gives way to a SYN with a higher number or timestamp", clause: "RFC 1122 §4.2.2.13; RFC 6191"},
+	}},
+
+	synAgain:         {"syn_again", againClause, Denies, "the SYN comes again: no SYN-ACK had reached its sender, and no RST", nil},
+	synAckAgain:      {"syn_ack_again", "RFC 9293 §3.10.7.4", Denies, "the SYN-ACK comes again: the ACK of it was lost or not accepted", nil},
+	synAckUnanswered: {"syn_ack_unanswered", "RFC 9293 §3.10.7.3, fourth step", Denies, "the SYN-ACK was not answered at once: it had not arrived", nil},
+	synNeverCame:     {"syn_never_came", "RFC 9293 §3.10.7.3, fourth step", Denies, "in SYN_RCVD it would have sent a SYN-ACK first: the other side's SYN never arrived", nil},
+	otherSyn:         {"other_syn", "RFC 9293 §3.10.7.3, first step", Denies, "another SYN-ACK acknowledges the SYN: the one before was of no use", nil},
+	ackShort:         {"ack_short", "RFC 9293 §3.4", Denies, "SEG.ACK stops short of the other side's FIN: that had not arrived", nil},
+	finAgain:         {"fin_again", againClause, Denies, "the FIN comes again, and nothing shows that it had arrived before", nil},
+	finAckLost:       {"fin_ack_lost", againClause, Denies, "the FIN comes again: the acknowledgement had not reached its sender", nil},
+	finUnanswered:    {"fin_unanswered", finClause, Denies, "the FIN came again and again without an acknowledgement: it had not arrived", nil},
+	finsCross:        {"fins_cross", "RFC 9293 §3.6, figure 13", Denies, "its own FIN left before the other side's arrived", nil},
+	finBehind:        {"fin_behind", finClause, Denies, "text before the FIN comes again: the FIN waited for it", nil},
+	finLeftFirst:     {"fin_left_first", "RFC 9293 §3.6, figure 13", Denies, "the numbers tell that its FIN had left before the other side's arrived", nil},
+	finDisowned:      {"fin_disowned", "RFC 9293 §3.10.4", Denies, "its sender goes on behind that FIN: it was not its own", nil},
+	finDenied:        {"fin_denied", "RFC 9293 §3.10.4", Denies, "what follows shows that there was no FIN", nil},
+	outlivesRst:      {"outlives_rst", "RFC 5961 §3.2", Denies, "it goes on: the RST was not its own, or it did not take it", nil},
+	beforeRst:        {"before_rst", rstClause, Denies, "its RST left before this could have arrived", nil},
+	refusedByRst:     {"refused_by_rst", closedClause, Denies, "it answers this by an RST: to it there is no such connection", nil},
+	onlySyn:          {"only_syn", halfOpenClause, Denies, "an RST is its first word after its SYN: it never took the SYN-ACK", nil},
+	onlyProbe:        {"only_probe", closedClause, Denies, "one empty segment, answered by an RST, is a probe and no connection", nil},
+	lostBefore:       {"lost_before", halfOpenClause, Denies, "its SYN tells that it had lost the connection by then", nil},
+}
+
+// unknown stands for the state of an endpoint of which nothing is known yet, behind the states.
+const unknown = TimeWait + 1
+
+// What follows from the table, by the state that is left: the arrow of each rule, nil for none; which of the rules that lead on
+// from there it is, from 1 on; and these rules.
+var (
+	arrows   [unknown + 1][countRules]*arrow
+	wayOf    [unknown + 1][256]uint8
+	waysFrom [unknown + 1][]Rule
+)
+
+func init() {
+	for r := range entering {
+		for i := range rules[r].arrows {
+			a := &rules[r].arrows[i]
+			from := a.from
+			if a.unseen {
+				from = unknown
+			}
+			arrows[from][r] = a
+			waysFrom[from] = append(waysFrom[from], r)
+			wayOf[from][r] = uint8(len(waysFrom[from]))
+		}
+	}
+}
+
+// leads gives the arrow by which the rule leads on from a state, nil where it does not speak of that.
+func (r Rule) leads(from State) *arrow { return arrows[from][r] }
+
+// String is the rule's name in a record: fin_arrives.
+func (r Rule) String() string { return rules[r].name }
+
+// MarshalText gives String.
+func (r Rule) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// Event is what the rule waits for.
+func (r Rule) Event() Event { return rules[r].event }
+
+// Says gives what the rule says of an endpoint that leaves a state, or of which nothing was known before, and the clause that
+// prescribes it. Before is the state that it leaves, which for one of which nothing was known is what it must have been in.
+func (r Rule) Says(from State, known bool) (text, clause string, before State, beforeKnown bool) {
+	text, clause, before, beforeKnown = rules[r].text, rules[r].clause, from, known
+	if !known {
+		from = unknown
+	}
+	a := r.leads(from)
+	if a == nil {
+		return text, clause, before, beforeKnown
+	}
+	if a.text != "" {
+		text = a.text
+	}
+	if a.clause != "" {
+		clause = a.clause
+	}
+	switch {
+	case r == listenerCame:
+		before = Listen
+	case a.unseen && a.to != Established && a.to != Closed:
+		before, beforeKnown = a.from, true
+	}
+	return text, clause, before, beforeKnown
+}
