@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/report/internal/text"
 )
 
 // WriteFindingKinds writes the catalogue of findings for people, in lines of a width; 0 is no limit.
@@ -19,11 +20,11 @@ func WriteFindingKinds(w io.Writer, kinds []record.FindingKind, width int, color
 		}
 		code, severity := k.Code, string(k.Severity)
 		if color {
-			code, severity = bold.paint(code), severities[severityRank(k.Severity)].tone.paint(severity)
+			code, severity = text.Bold.Paint(code), text.Severities[text.SeverityRank(k.Severity)].Tone.Paint(severity)
 		}
-		out.WriteString(code + gap + severity + "\n")
-		for _, text := range []string{k.Meaning, "→ " + k.Advice, k.Source} {
-			for _, line := range wrap(strings.Split(text, " "), " ", max(width-4, 0)) {
+		out.WriteString(code + text.Gap + severity + "\n")
+		for _, s := range []string{k.Meaning, "→ " + k.Advice, k.Source} {
+			for _, line := range text.Wrap(strings.Split(s, " "), " ", max(width-4, 0)) {
 				out.WriteString("    " + line + "\n")
 			}
 		}

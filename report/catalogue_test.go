@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/report/internal/reporttest"
 )
 
 // docs/FINDINGS.md is the catalogue as a page. It is written by this test with -update.
@@ -28,7 +29,7 @@ ordinary healthy connection. The same list: ` + "`tcplife findings`" + `. Why a 
 	for _, k := range record.Catalogue() {
 		fmt.Fprintf(&page, "| `%s` | %s | %s | %s | %s |\n", k.Code, k.Severity, k.Meaning, k.Advice, k.Source)
 	}
-	if *update {
+	if *reporttest.Update {
 		if err := os.WriteFile(path, []byte(page.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +101,7 @@ func TestHealthyConnectionsHaveNoFindings(t *testing.T) {
 		{file: "real-ipv6.pcap"},
 	} {
 		seen := 0
-		segments := segmentsOf(t, "../testdata/pcaps/"+c.file, c.keys...)
+		segments := reporttest.SegmentsOf(t, "../testdata/pcaps/"+c.file, c.keys...)
 		a := analyzer.New(analyzer.Options{}, func(r *record.Connection) {
 			if c.ids != nil && !slices.Contains(c.ids, r.ID) {
 				return

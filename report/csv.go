@@ -7,7 +7,8 @@ import (
 	"strconv"
 
 	"github.com/tcplife/tcplife/analyzer/record"
-	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/report/internal/encode"
+	"github.com/tcplife/tcplife/report/internal/text"
 )
 
 // CSV writes one row a connection below a header (RFC 4180, but with lines that end in a single LF, as encoding/csv
@@ -86,9 +87,9 @@ type csvColumn struct {
 var csvColumns = slices.Concat(
 	[]csvColumn{
 		{"id", func(b []byte, c *record.Connection) []byte { return strconv.AppendUint(b, c.ID, 10) }},
-		{"previous_id", func(b []byte, c *record.Connection) []byte { return appendPacket(b, c.PreviousID) }},
+		{"previous_id", func(b []byte, c *record.Connection) []byte { return encode.AppendPacket(b, c.PreviousID) }},
 		{"community_id", func(b []byte, c *record.Connection) []byte { return c.CommunityID.Append(b) }},
-		{"encapsulation", func(b []byte, c *record.Connection) []byte { return appendEncapsulation(b, c.Encapsulation) }},
+		{"encapsulation", func(b []byte, c *record.Connection) []byte { return text.AppendEncapsulation(b, c.Encapsulation) }},
 		{"start", func(b []byte, c *record.Connection) []byte { return appendTimeField(b, c.Start) }},
 		{"end", func(b []byte, c *record.Connection) []byte { return appendTimeField(b, c.End) }},
 		{"duration_s", func(b []byte, c *record.Connection) []byte { return c.Duration.Append(b) }},
@@ -100,11 +101,11 @@ var csvColumns = slices.Concat(
 	[]csvColumn{
 		{"handshake.outcome", func(b []byte, c *record.Connection) []byte { return append(b, c.Handshake.Outcome...) }},
 		{"handshake.syn_at", func(b []byte, c *record.Connection) []byte { return appendTimeField(b, c.Handshake.SynAt) }},
-		{"handshake.syn_packet", func(b []byte, c *record.Connection) []byte { return appendPacket(b, c.Handshake.SynPacket) }},
+		{"handshake.syn_packet", func(b []byte, c *record.Connection) []byte { return encode.AppendPacket(b, c.Handshake.SynPacket) }},
 		{"handshake.syn_ack_at", func(b []byte, c *record.Connection) []byte { return appendTimeField(b, c.Handshake.SynAckAt) }},
-		{"handshake.syn_ack_packet", func(b []byte, c *record.Connection) []byte { return appendPacket(b, c.Handshake.SynAckPacket) }},
+		{"handshake.syn_ack_packet", func(b []byte, c *record.Connection) []byte { return encode.AppendPacket(b, c.Handshake.SynAckPacket) }},
 		{"handshake.ack_at", func(b []byte, c *record.Connection) []byte { return appendTimeField(b, c.Handshake.AckAt) }},
-		{"handshake.ack_packet", func(b []byte, c *record.Connection) []byte { return appendPacket(b, c.Handshake.AckPacket) }},
+		{"handshake.ack_packet", func(b []byte, c *record.Connection) []byte { return encode.AppendPacket(b, c.Handshake.AckPacket) }},
 		{"handshake.server_rtt_s", func(b []byte, c *record.Connection) []byte { return c.Handshake.ServerRTT.Append(b) }},
 		{"handshake.client_rtt_s", func(b []byte, c *record.Connection) []byte { return c.Handshake.ClientRTT.Append(b) }},
 		{"teardown.kind", func(b []byte, c *record.Connection) []byte { return append(b, c.Teardown.Kind...) }},
@@ -112,7 +113,7 @@ var csvColumns = slices.Concat(
 		{"teardown.at", func(b []byte, c *record.Connection) []byte { return appendTimeField(b, c.Teardown.At) }},
 		{"teardown.half_closed_s", func(b []byte, c *record.Connection) []byte { return c.Teardown.HalfClosed.Append(b) }},
 		resetColumn("by", func(b []byte, r *record.Reset) []byte { return append(b, r.By.String()...) }),
-		resetColumn("packet", func(b []byte, r *record.Reset) []byte { return appendPacket(b, r.Packet) }),
+		resetColumn("packet", func(b []byte, r *record.Reset) []byte { return encode.AppendPacket(b, r.Packet) }),
 		resetColumn("receiver_state", func(b []byte, r *record.Reset) []byte { return appendStateName(b, r.ReceiverState) }),
 		resetColumn("answers", func(b []byte, r *record.Reset) []byte { return append(b, r.Answers...) }),
 	},
@@ -125,7 +126,7 @@ var csvColumns = slices.Concat(
 		halfOpenColumn("discovered_by", func(b []byte, h *record.HalfOpen) []byte { return append(b, h.DiscoveredBy...) }),
 		{"findings", func(b []byte, c *record.Connection) []byte {
 			for i := range c.Findings {
-				b = append(appendSpace(b, i), c.Findings[i].Code...)
+				b = append(text.AppendSpace(b, i), c.Findings[i].Code...)
 			}
 			return b
 		}},
@@ -148,8 +149,8 @@ var csvColumns = slices.Concat(
 			return strconv.AppendInt(b, int64(c.Tshark.Completeness), 10)
 		}},
 		resetColumn("idle_s", func(b []byte, r *record.Reset) []byte { return r.Idle.Append(b) }),
-		timeWaitColumn(record.Client, "reuse_proven", func(b []byte, t *record.TimeWait) []byte { return appendAnswer(b, t.ReuseProven) }),
-		timeWaitColumn(record.Server, "reuse_proven", func(b []byte, t *record.TimeWait) []byte { return appendAnswer(b, t.ReuseProven) }),
+		timeWaitColumn(record.Client, "reuse_proven", func(b []byte, t *record.TimeWait) []byte { return encode.AppendAnswer(b, t.ReuseProven) }),
+		timeWaitColumn(record.Server, "reuse_proven", func(b []byte, t *record.TimeWait) []byte { return encode.AppendAnswer(b, t.ReuseProven) }),
 	},
 )
 
@@ -171,15 +172,15 @@ func endpointColumns(side string, of func(*record.Connection) *record.Endpoint) 
 	return []csvColumn{
 		column("ip", func(b []byte, p *record.Endpoint) []byte { return p.IP.AppendTo(b) }),
 		count("port", func(p *record.Endpoint) uint64 { return uint64(p.Port) }),
-		column("isn", func(b []byte, p *record.Endpoint) []byte { return appendSeq(b, p.ISN) }),
+		column("isn", func(b []byte, p *record.Endpoint) []byte { return encode.AppendSeq(b, p.ISN) }),
 		column("isn_evidence", func(b []byte, p *record.Endpoint) []byte { return append(b, p.ISNEvidence...) }),
-		column("syn_acked", func(b []byte, p *record.Endpoint) []byte { return appendAnswer(b, p.SynAcked) }),
+		column("syn_acked", func(b []byte, p *record.Endpoint) []byte { return encode.AppendAnswer(b, p.SynAcked) }),
 		count("syns", func(p *record.Endpoint) uint64 { return p.Syns }),
 		count("fins", func(p *record.Endpoint) uint64 { return p.Fins }),
 		count("rsts", func(p *record.Endpoint) uint64 { return p.Rsts }),
 		fin("seq", func(b []byte, f *record.Fin) []byte { return strconv.AppendUint(b, uint64(f.Seq), 10) }),
-		fin("packet", func(b []byte, f *record.Fin) []byte { return appendPacket(b, f.Packet) }),
-		fin("acked", func(b []byte, f *record.Fin) []byte { return appendAnswer(b, f.Acked) }),
+		fin("packet", func(b []byte, f *record.Fin) []byte { return encode.AppendPacket(b, f.Packet) }),
+		fin("acked", func(b []byte, f *record.Fin) []byte { return encode.AppendAnswer(b, f.Acked) }),
 		count("packets", func(p *record.Endpoint) uint64 { return p.Packets }),
 		count("capture_duplicates", func(p *record.Endpoint) uint64 { return p.CaptureDuplicates }),
 		count("bytes", func(p *record.Endpoint) uint64 { return p.Bytes }),
@@ -189,7 +190,7 @@ func endpointColumns(side string, of func(*record.Connection) *record.Endpoint) 
 		column("state", func(b []byte, p *record.Endpoint) []byte { return appendStateName(b, p.State) }),
 		column("states", func(b []byte, p *record.Endpoint) []byte {
 			for i := range p.States {
-				b = append(appendSpace(b, i), p.States[i].State.String()...)
+				b = append(text.AppendSpace(b, i), p.States[i].State.String()...)
 			}
 			return b
 		}),
@@ -236,17 +237,6 @@ func halfOpenColumn(name string, value func([]byte, *record.HalfOpen) []byte) cs
 	}}
 }
 
-// appendEncapsulation appends layers as words: vlan:12 vxlan:42.
-func appendEncapsulation(b []byte, layers []flows.Layer) []byte {
-	for i, layer := range layers {
-		b = append(appendSpace(b, i), layer.Kind...)
-		if layer.HasID {
-			b = strconv.AppendUint(append(b, ':'), uint64(layer.ID), 10)
-		}
-	}
-	return b
-}
-
 func appendStateName(b []byte, s record.StateOrNone) []byte {
 	if !s.Known {
 		return b
@@ -258,13 +248,5 @@ func appendTimeField(b []byte, t record.Time) []byte {
 	if t == record.NoTime {
 		return b
 	}
-	return appendMoment(b, t)
-}
-
-// appendSpace separates word i of a list from the one before.
-func appendSpace(b []byte, i int) []byte {
-	if i > 0 {
-		b = append(b, ' ')
-	}
-	return b
+	return encode.AppendMoment(b, t)
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/report/internal/encode"
+	"github.com/tcplife/tcplife/report/internal/reporttest"
 	"pgregory.net/rapid"
 )
 
@@ -28,11 +30,11 @@ func reference(t interface{ Fatal(...any) }, c *record.Connection) string {
 	}
 	bare := *c
 	bare.Encapsulation = []flows.Layer{}
-	record, err := appendRecord(nil, &bare)
+	record, err := encode.AppendRecord(nil, &bare)
 	if err != nil {
 		t.Fatal(err)
 	}
-	encapsulation, err := appendRecord(nil, layers)
+	encapsulation, err := encode.AppendRecord(nil, layers)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,30 +42,30 @@ func reference(t interface{ Fatal(...any) }, c *record.Connection) string {
 }
 
 func TestEncoderAgreesWithEncodingJSON(t *testing.T) {
-	var e encoder // one for all, for it remembers
+	var e encode.Encoder // one for all, for it remembers
 	rapid.Check(t, func(t *rapid.T) {
 		c := connections.Draw(t, "connection")
-		got := string(e.appendConnection(nil, c))
+		got := string(e.AppendConnection(nil, c))
 		if diff := cmp.Diff(reference(t, c), got); diff != "" {
 			t.Fatal(diff)
 		}
 	})
-	for _, c := range sampleConnections() {
-		if diff := cmp.Diff(reference(t, c), string(e.appendConnection(nil, c))); diff != "" {
+	for _, c := range reporttest.Connections() {
+		if diff := cmp.Diff(reference(t, c), string(e.AppendConnection(nil, c))); diff != "" {
 			t.Errorf("connection %d: %s", c.ID, diff)
 		}
 	}
 }
 
 func TestTimeWaitsAgreeWithEncodingJSON(t *testing.T) {
-	var e encoder
+	var e encode.Encoder
 	rapid.Check(t, func(t *rapid.T) {
 		h := holdings.Draw(t, "holding")
-		want, err := appendRecord(nil, h)
+		want, err := encode.AppendRecord(nil, h)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(string(want), string(e.appendTimeWaitHolding(nil, h))); diff != "" {
+		if diff := cmp.Diff(string(want), string(e.AppendTimeWaitHolding(nil, h))); diff != "" {
 			t.Fatal(diff)
 		}
 	})
@@ -74,11 +76,11 @@ func FuzzString(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		want, err := appendRecord(nil, s)
+		want, err := encode.AppendRecord(nil, s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := appendString(nil, s); string(got) != string(want) {
+		if got := encode.AppendString(nil, s); string(got) != string(want) {
 			t.Errorf("%q is %s, not %s", s, got, want)
 		}
 	})
@@ -86,7 +88,7 @@ func FuzzString(f *testing.F) {
 
 func TestListsAreNeverNull(t *testing.T) {
 	var got map[string]any
-	if err := json.Unmarshal(new(encoder).appendConnection(nil, &record.Connection{Findings: []record.Finding{{}}}), &got); err != nil {
+	if err := json.Unmarshal(new(encode.Encoder).AppendConnection(nil, &record.Connection{Findings: []record.Finding{{}}}), &got); err != nil {
 		t.Fatal(err)
 	}
 	client := got["client"].(map[string]any)
@@ -101,7 +103,7 @@ func TestListsAreNeverNull(t *testing.T) {
 }
 
 func TestEncoderDoesNotAllocate(t *testing.T) {
-	sample := sampleConnections()
+	sample := reporttest.Connections()
 	j := NewJSONL(io.Discard)
 	all := func() {
 		for _, c := range sample {
@@ -121,7 +123,7 @@ func BenchmarkJSONL(b *testing.B) {
 }
 
 func BenchmarkEncodingJSON(b *testing.B) {
-	c := sampleConnections()[2]
+	c := reporttest.Connections()[2]
 	b.ReportAllocs()
 	for b.Loop() {
 		encoder := json.NewEncoder(io.Discard)
@@ -134,7 +136,7 @@ func BenchmarkEncodingJSON(b *testing.B) {
 
 // benchmarkWriter writes the ordinary connection of the sample again and again.
 func benchmarkWriter(b *testing.B, open func(io.Writer) writer) {
-	c := sampleConnections()[2]
+	c := reporttest.Connections()[2]
 	w := open(io.Discard)
 	b.ReportAllocs()
 	for b.Loop() {

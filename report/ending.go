@@ -1,6 +1,9 @@
 package report
 
-import "github.com/tcplife/tcplife/analyzer/record"
+import (
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/report/internal/encode"
+)
 
 // Ending is what is known once the last packet was read.
 type Ending struct {
@@ -17,12 +20,12 @@ type list struct {
 // lists are the records of what only many connections show, in the order of the document.
 func (e *Ending) lists() []list {
 	return []list{
-		{"listeners", records(e.Result.Listeners, filledListener)},
-		{"syn_floods", records(e.Result.SynFloods, filledFlood)},
-		{"scans", records(e.Result.Scans, filledScan)},
-		{"backscatter", records(e.Result.Backscatter, filledBackscatter)},
+		{"listeners", records(e.Result.Listeners, encode.FilledListener)},
+		{"syn_floods", records(e.Result.SynFloods, encode.FilledFlood)},
+		{"scans", records(e.Result.Scans, encode.FilledScan)},
+		{"backscatter", records(e.Result.Backscatter, encode.FilledBackscatter)},
 		{"time_wait", records(e.Result.TimeWait, nil)},
-		{"population", records(e.Result.Population, filledPopulation)},
+		{"population", records(e.Result.Population, encode.FilledPopulation)},
 	}
 }
 

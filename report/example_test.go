@@ -131,9 +131,3 @@ func ExampleNewCSV() {
 	// id client.ip client.port handshake.outcome
 	// 1 10.0.0.1 50516 refused
 }
-
-func ExampleMap() {
-	m := report.Map(refused())
-	fmt.Println(m["handshake"].(map[string]any)["outcome"], m["server"].(map[string]any)["port"], m["half_open"])
-	// Output: refused 81 <nil>
-}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/report/internal/reporttest"
+	"github.com/tcplife/tcplife/report/query"
 	"pgregory.net/rapid"
 )
 
@@ -60,7 +62,7 @@ func emptyEnding() *Ending {
 }
 
 func TestJSONIsOneDocumentInOrder(t *testing.T) {
-	out := write(t, "json", sampleConnections(), sampleEnding())
+	out := write(t, "json", reporttest.Connections(), sampleEnding())
 	want := []string{"connections", "embryonic", "half_open", "listeners", "syn_floods", "scans", "backscatter", "time_wait", "population", "summary", "capture"}
 	if diff := cmp.Diff(want, members(t, out)); diff != "" {
 		t.Error(diff)
@@ -75,7 +77,7 @@ func TestJSONIsOneDocumentInOrder(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &document); err != nil {
 		t.Fatal(err)
 	}
-	for i, c := range sampleConnections() {
+	for i, c := range reporttest.Connections() {
 		if document.Connections[i].ID != c.ID {
 			t.Errorf("connection %d is %d, not %d", i, document.Connections[i].ID, c.ID)
 		}
@@ -110,7 +112,7 @@ func members(t *testing.T, object string) (names []string) {
 
 func TestJSONLHasTheRecordsOfJSON(t *testing.T) {
 	var document map[string]any
-	if err := json.Unmarshal([]byte(write(t, "json", sampleConnections(), sampleEnding())), &document); err != nil {
+	if err := json.Unmarshal([]byte(write(t, "json", reporttest.Connections(), sampleEnding())), &document); err != nil {
 		t.Fatal(err)
 	}
 	var want []any
@@ -119,7 +121,7 @@ func TestJSONLHasTheRecordsOfJSON(t *testing.T) {
 	}
 	want = append(want, document["summary"], document["capture"])
 	var got []any
-	lines := bufio.NewScanner(strings.NewReader(write(t, "jsonl", sampleConnections(), sampleEnding())))
+	lines := bufio.NewScanner(strings.NewReader(write(t, "jsonl", reporttest.Connections(), sampleEnding())))
 	for lines.Scan() {
 		var record map[string]any
 		if err := json.Unmarshal(lines.Bytes(), &record); err != nil {
@@ -135,14 +137,14 @@ func TestJSONLHasTheRecordsOfJSON(t *testing.T) {
 func TestJSONLFlushesLines(t *testing.T) {
 	var out bytes.Buffer
 	j := NewJSONL(&out)
-	if err := j.Connection(sampleConnections()[0]); err != nil {
+	if err := j.Connection(reporttest.Connections()[0]); err != nil {
 		t.Fatal(err)
 	}
 	if out.Len() != 0 {
 		t.Error("a line was flushed that need not be")
 	}
 	j.FlushLines = true
-	if err := j.Connection(sampleConnections()[1]); err != nil {
+	if err := j.Connection(reporttest.Connections()[1]); err != nil {
 		t.Fatal(err)
 	}
 	if lines := bytes.Count(out.Bytes(), []byte("\n")); lines != 2 {
@@ -184,7 +186,7 @@ func TestCSVAgreesWithJSON(t *testing.T) {
 			t.Fatal(diff)
 		}
 	})
-	goldenFile(t, "columns.csv", strings.Join(header, "\n")+"\n")
+	reporttest.Golden(t, "columns.csv", strings.Join(header, "\n")+"\n")
 }
 
 // flatten puts the leaves of a connection into columns, by what CSV's documentation says of them.
@@ -238,7 +240,7 @@ func TestMapAgreesWithJSON(t *testing.T) {
 		if err := json.Unmarshal([]byte(reference(t, c)), &want); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, asJSON(Map(c))); diff != "" {
+		if diff := cmp.Diff(want, asJSON(query.Map(c))); diff != "" {
 			t.Fatal(diff)
 		}
 	})
@@ -265,13 +267,13 @@ func asJSON(value any) any {
 
 func TestEmptyReports(t *testing.T) {
 	for format := range formats {
-		t.Run(format, func(t *testing.T) { goldenFile(t, "empty."+format, write(t, format, nil, emptyEnding())) })
+		t.Run(format, func(t *testing.T) { reporttest.Golden(t, "empty."+format, write(t, format, nil, emptyEnding())) })
 	}
 }
 
 func TestSameBytesTwice(t *testing.T) {
 	for format := range formats {
-		first, second := write(t, format, sampleConnections(), sampleEnding()), write(t, format, sampleConnections(), sampleEnding())
+		first, second := write(t, format, reporttest.Connections(), sampleEnding()), write(t, format, reporttest.Connections(), sampleEnding())
 		if first != second {
 			t.Errorf("%s: two runs differ", format)
 		}
@@ -300,7 +302,7 @@ func TestWriteErrorsAreReturned(t *testing.T) {
 			w := open(&full{room})
 			var first error
 			for range many {
-				for _, c := range sampleConnections() {
+				for _, c := range reporttest.Connections() {
 					err := w.Connection(c)
 					if first != nil && !errors.Is(err, errFull) {
 						t.Fatalf("%s: after an error, Connection returned %v", format, err)

@@ -1,12 +1,11 @@
 package report
 
 import (
-	"bytes"
-	"encoding/json"
 	"io"
 	"strconv"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/report/internal/encode"
 )
 
 // JSON writes one document. Its members are, in this order, connections, embryonic, half_open, listeners, syn_floods,
@@ -14,7 +13,7 @@ import (
 // each half-open connection, for the two lists of ids.
 type JSON struct {
 	out       buffer
-	encoder   encoder
+	encoder   encode.Encoder
 	started   bool
 	embryonic []uint64
 	halfOpen  []uint64
@@ -36,7 +35,7 @@ func (j *JSON) Connection(c *record.Connection) error {
 		separator = "{\"connections\":[\n"
 		j.started = true
 	}
-	j.out.text = j.encoder.appendConnection(append(j.out.text, separator...), c)
+	j.out.text = j.encoder.AppendConnection(append(j.out.text, separator...), c)
 	return j.out.spill()
 }
 
@@ -54,19 +53,19 @@ func (j *JSON) Finish(e *Ending) error {
 		b = append(append(append(b, ",\n\""...), list.name...), "\":["...)
 		for i, record := range list.records {
 			var err error
-			if b, err = j.encoder.appendListed(appendComma(b, i), record); err != nil {
+			if b, err = j.encoder.AppendListed(encode.AppendComma(b, i), record); err != nil {
 				return err
 			}
 		}
 		b = append(b, ']')
 	}
 	b = append(b, ",\n\"summary\":"...)
-	b, err := appendRecord(b, filledSummary(*e.Result.Summary))
+	b, err := encode.AppendRecord(b, encode.FilledSummary(*e.Result.Summary))
 	if err != nil {
 		return err
 	}
 	b = append(b, ",\n\"capture\":"...)
-	if b, err = appendRecord(b, filledCapture(*e.Capture)); err != nil {
+	if b, err = encode.AppendRecord(b, filledCapture(*e.Capture)); err != nil {
 		return err
 	}
 	j.out.text = append(b, "}\n"...)
@@ -76,89 +75,15 @@ func (j *JSON) Finish(e *Ending) error {
 func appendIDs(b []byte, ids []uint64) []byte {
 	b = append(b, '[')
 	for i, id := range ids {
-		b = appendComma(b, i)
+		b = encode.AppendComma(b, i)
 		b = strconv.AppendUint(b, id, 10)
 	}
 	return append(b, ']')
 }
 
-// appendListed appends a record of one of the lists.
-func (e *encoder) appendListed(b []byte, rec any) ([]byte, error) {
-	if h, is := rec.(record.TimeWaitHolding); is { // there can be thousands
-		return e.appendTimeWaitHolding(b, &h), nil
-	}
-	return appendRecord(b, rec)
-}
-
-// appendRecord appends a record of which a report has few, by encoding/json.
-func appendRecord(b []byte, record any) ([]byte, error) {
-	var buf bytes.Buffer
-	encoder := json.NewEncoder(&buf)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(record); err != nil {
-		return b, err
-	}
-	return append(b, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...), nil
-}
-
-// The functions below replace lists and maps that are nil by empty ones, for a list is never null.
-
-func filledListener(l record.Listener) record.Listener {
-	l.SynAckRetransmissions = filledList(l.SynAckRetransmissions)
-	return l
-}
-
-func filledScan(s record.Scan) record.Scan {
-	s.Open, s.TargetList, s.PortRanges = filledList(s.Open), filledList(s.TargetList), filledList(s.PortRanges)
-	s.Marks, s.Evidence = filledList(s.Marks), filledList(s.Evidence)
-	return s
-}
-
-func filledBackscatter(b record.Backscatter) record.Backscatter {
-	b.Evidence = filledList(b.Evidence)
-	return b
-}
-
-func filledFlood(f record.SynFlood) record.SynFlood {
-	f.Marks, f.Evidence = filledList(f.Marks), filledList(f.Evidence)
-	return f
-}
-
-func filledPopulation(p record.PopulationSeries) record.PopulationSeries {
-	if p.Peaks == nil {
-		p.Peaks = map[string]record.Peak{}
-	}
-	if p.States == nil {
-		p.States = map[string][]uint64{}
-	}
-	return p
-}
-
-func filledSummary(s record.Summary) record.Summary {
-	s.ByOutcome, s.ByTeardown = filledCounts(s.ByOutcome), filledCounts(s.ByTeardown)
-	s.FindingsByCode, s.FailedByClass = filledCounts(s.FindingsByCode), filledCounts(s.FailedByClass)
-	s.ResetsByState.Client, s.ResetsByState.Server = filledCounts(s.ResetsByState.Client), filledCounts(s.ResetsByState.Server)
-	s.NotClosing, s.IdleTimeouts = filledList(s.NotClosing), filledList(s.IdleTimeouts)
-	return s
-}
-
 func filledCapture(c Capture) Capture {
-	c.Files, c.Damage = filledList(c.Files), filledList(c.Damage)
-	c.Devices, c.LostDevices = filledList(c.Devices), filledList(c.LostDevices)
-	c.LinkTypes, c.Decoded, c.Undecoded = filledCounts(c.LinkTypes), filledCounts(c.Decoded), filledCounts(c.Undecoded)
+	c.Files, c.Damage = encode.FilledList(c.Files), encode.FilledList(c.Damage)
+	c.Devices, c.LostDevices = encode.FilledList(c.Devices), encode.FilledList(c.LostDevices)
+	c.LinkTypes, c.Decoded, c.Undecoded = encode.FilledCounts(c.LinkTypes), encode.FilledCounts(c.Decoded), encode.FilledCounts(c.Undecoded)
 	return c
-}
-
-func filledList[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return list
-}
-
-func filledCounts(counts map[string]uint64) map[string]uint64 {
-	if counts == nil {
-		return map[string]uint64{}
-	}
-	return counts
 }

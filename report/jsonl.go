@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/report/internal/encode"
 )
 
 // JSONL writes one JSON record a line (https://jsonlines.org): the connections as they come, then at the end those of
@@ -13,7 +14,7 @@ type JSONL struct {
 	FlushLines bool
 
 	out     buffer
-	encoder encoder
+	encoder encode.Encoder
 }
 
 // NewJSONL returns a writer of JSON Lines to w.
@@ -21,7 +22,7 @@ func NewJSONL(w io.Writer) *JSONL { return &JSONL{out: newBuffer(w)} }
 
 // Connection writes the line of a connection.
 func (j *JSONL) Connection(c *record.Connection) error {
-	j.out.text = append(j.encoder.appendConnection(j.out.text, c), '\n')
+	j.out.text = append(j.encoder.AppendConnection(j.out.text, c), '\n')
 	if j.FlushLines {
 		return j.out.flush()
 	}
@@ -34,10 +35,10 @@ func (j *JSONL) Finish(e *Ending) error {
 	for _, list := range e.lists() {
 		records = append(records, list.records...)
 	}
-	records = append(records, filledSummary(*e.Result.Summary), filledCapture(*e.Capture))
+	records = append(records, encode.FilledSummary(*e.Result.Summary), filledCapture(*e.Capture))
 	for _, record := range records {
 		var err error
-		if j.out.text, err = j.encoder.appendListed(j.out.text, record); err != nil {
+		if j.out.text, err = j.encoder.AppendListed(j.out.text, record); err != nil {
 			return err
 		}
 		j.out.text = append(j.out.text, '\n')

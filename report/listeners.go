@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/report/internal/text"
 )
 
 // shownListeners are in the table at most, unless all are asked for: the others have less to tell.
@@ -15,72 +16,72 @@ func listenerSection(r *record.Result, top int) section {
 	s := section{title: "LISTENERS", note: "by the backlog they needed (RFC 4987)", total: r.Summary.Listeners, grid: listenerGrid}
 	for i := range r.Listeners {
 		l := &r.Listeners[i]
-		if top > 0 && len(s.grid.rows) == min(top, shownListeners) {
+		if top > 0 && len(s.grid.Rows) == min(top, shownListeners) {
 			break
 		}
 		if l.BacklogNeeded <= 1 && l.Ignored+l.FellBack == 0 {
 			continue // one after the other, as the table of connections shows them
 		}
-		cookies := cell{full: unknown}
+		cookies := text.Cell{Full: text.Unknown}
 		if l.SynCookies != nil {
-			cookies = timeCell(l.SynCookies.Since)
-			cookies.tone = alert
+			cookies = text.TimeCell(l.SynCookies.Since)
+			cookies.Tone = text.Alert
 		}
-		s.grid.rows = append(s.grid.rows, []cell{
-			socketCell(netip.AddrPortFrom(l.IP, l.Port)),
-			{full: amount(l.Attempts)},
-			some(l.Completed),
-			some(l.Refused),
-			toned(some(l.Ignored), alert),
-			toned(some(l.FellBack), alert),
-			some(l.Disowned),
-			some(l.EmbryonicPeak),
+		s.grid.Rows = append(s.grid.Rows, []text.Cell{
+			text.SocketCell(netip.AddrPortFrom(l.IP, l.Port)),
+			{Full: text.Amount(l.Attempts)},
+			text.Some(l.Completed),
+			text.Some(l.Refused),
+			toned(text.Some(l.Ignored), text.Alert),
+			toned(text.Some(l.FellBack), text.Alert),
+			text.Some(l.Disowned),
+			text.Some(l.EmbryonicPeak),
 			courseCell(l.EmbryonicSeries),
-			some(l.BacklogNeeded),
-			{full: span(l.Handshake.P50)},
-			{full: span(l.Handshake.P99)},
+			text.Some(l.BacklogNeeded),
+			{Full: text.Span(l.Handshake.P50)},
+			{Full: text.Span(l.Handshake.P99)},
 			cookies,
 		})
 	}
-	if len(s.grid.rows) == 0 {
+	if len(s.grid.Rows) == 0 {
 		s.total = 0
 	}
 	return s
 }
 
 // courseCell draws numbers over time in a few marks.
-func courseCell(s *record.EmbryonicSeries) cell {
+func courseCell(s *record.EmbryonicSeries) text.Cell {
 	if s == nil {
-		return cell{full: unknown}
+		return text.Cell{Full: text.Unknown}
 	}
 	const marks = 16
-	return cell{full: sparkline(s.Peaks, (len(s.Peaks)+marks-1)/marks, slices.Max(s.Peaks))}
+	return text.Cell{Full: sparkline(s.Peaks, (len(s.Peaks)+marks-1)/marks, slices.Max(s.Peaks))}
 }
 
 // toned is a cell in a tone, unless it says nothing.
-func toned(c cell, t tone) cell {
-	if c.full != unknown {
-		c.tone = t
+func toned(c text.Cell, t text.Tone) text.Cell {
+	if c.Full != text.Unknown {
+		c.Tone = t
 	}
 	return c
 }
 
-var listenerGrid = grid{
-	columns: []gridColumn{
-		{name: "listener", header: cell{full: "LISTENER"}},
-		{name: "attempts", header: cell{full: "ATTEMPTS"}, right: true},
-		{name: "completed", header: cell{full: "COMPLETED"}, right: true},
-		{name: "refused", header: cell{full: "REFUSED"}, right: true, hide: true},
-		{name: "ignored", header: cell{full: "IGNORED"}, right: true, hide: true},
-		{name: "fell_back", header: cell{full: "SYN-ACK AFTER ACK", short: "AFTER ACK"}, right: true, hide: true},
-		{name: "reset", header: cell{full: "RESET"}, right: true, hide: true},
-		{name: "embryonic", header: cell{full: "EMBRYONIC"}, right: true},
-		{name: "course", header: cell{full: "OVER TIME"}, hide: true},
-		{name: "backlog", header: cell{full: "BACKLOG"}, right: true},
-		{name: "p50", header: cell{full: "P50"}, right: true, hide: true},
-		{name: "p99", header: cell{full: "P99"}, right: true, hide: true},
-		{name: "cookies", header: cell{full: "COOKIES SINCE"}, hide: true},
+var listenerGrid = text.Grid{
+	Columns: []text.GridColumn{
+		{Name: "listener", Header: text.Cell{Full: "LISTENER"}},
+		{Name: "attempts", Header: text.Cell{Full: "ATTEMPTS"}, Right: true},
+		{Name: "completed", Header: text.Cell{Full: "COMPLETED"}, Right: true},
+		{Name: "refused", Header: text.Cell{Full: "REFUSED"}, Right: true, Hide: true},
+		{Name: "ignored", Header: text.Cell{Full: "IGNORED"}, Right: true, Hide: true},
+		{Name: "fell_back", Header: text.Cell{Full: "SYN-ACK AFTER ACK", Short: "AFTER ACK"}, Right: true, Hide: true},
+		{Name: "reset", Header: text.Cell{Full: "RESET"}, Right: true, Hide: true},
+		{Name: "embryonic", Header: text.Cell{Full: "EMBRYONIC"}, Right: true},
+		{Name: "course", Header: text.Cell{Full: "OVER TIME"}, Hide: true},
+		{Name: "backlog", Header: text.Cell{Full: "BACKLOG"}, Right: true},
+		{Name: "p50", Header: text.Cell{Full: "P50"}, Right: true, Hide: true},
+		{Name: "p99", Header: text.Cell{Full: "P99"}, Right: true, Hide: true},
+		{Name: "cookies", Header: text.Cell{Full: "COOKIES SINCE"}, Hide: true},
 	},
-	steps: []step{shorten("cookies"), shorten("fell_back"), shorten("listener"), drop("p50"), drop("course"), drop("reset"), drop("refused"), drop("p99"),
-		drop("embryonic"), drop("fell_back"), drop("cookies")},
+	Steps: []text.Step{text.Shorten("cookies"), text.Shorten("fell_back"), text.Shorten("listener"), text.Drop("p50"), text.Drop("course"), text.Drop("reset"), text.Drop("refused"), text.Drop("p99"),
+		text.Drop("embryonic"), text.Drop("fell_back"), text.Drop("cookies")},
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/report/internal/encode"
+	"github.com/tcplife/tcplife/report/internal/text"
 )
 
 // Populations is what tcplife population reports: the series of all hosts together, and then, if they were asked for,
@@ -31,8 +33,8 @@ var countedStates = [...]tcpstate.State{
 // WriteJSON writes one JSON document, which Schema describes.
 func (p *Populations) WriteJSON(w io.Writer) error {
 	filled := *p
-	filled.Record, filled.Schema, filled.Series = "populations", record.Schema, filledList(p.Series)
-	b, err := appendRecord(nil, filled)
+	filled.Record, filled.Schema, filled.Series = "populations", record.Schema, encode.FilledList(p.Series)
+	b, err := encode.AppendRecord(nil, filled)
 	if err != nil {
 		return err
 	}
@@ -44,7 +46,7 @@ func (p *Populations) WriteJSON(w io.Writer) error {
 func (p *Populations) WriteJSONL(w io.Writer) error {
 	out := bufio.NewWriterSize(w, bufferSize)
 	for i := range p.Series {
-		b, err := appendRecord(nil, &p.Series[i])
+		b, err := encode.AppendRecord(nil, &p.Series[i])
 		if err != nil {
 			return err
 		}
@@ -73,7 +75,7 @@ func (p *Populations) WriteCSV(w io.Writer) error {
 		}
 		for m := range series.Moments {
 			at := series.Start + record.Time(m)*record.Time(series.Step)
-			row = append(row[:0], string(appendMoment(nil, at)), host)
+			row = append(row[:0], string(encode.AppendMoment(nil, at)), host)
 			for _, s := range countedStates {
 				n := uint64(0)
 				if counts := series.States[s.String()]; counts != nil {
@@ -115,10 +117,10 @@ func (p *Populations) WriteTable(w io.Writer, o TableOptions) error {
 	}
 	t := Table{options: o}
 	if o.Top > 0 && hosts > o.Top {
-		out.WriteString(t.paint(faint, "… and "+counted(uint64(hosts-o.Top), "host")+" more: --top 0 or -o jsonl shows all") + "\n")
+		out.WriteString(t.paint(text.Faint, "… and "+text.Counted(uint64(hosts-o.Top), "host")+" more: --top 0 or -o jsonl shows all") + "\n")
 	}
 	if p.LeftOut > 0 {
-		out.WriteString("left out: " + counted(p.LeftOut, "host") + " with fewer endpoints than these\n")
+		out.WriteString("left out: " + text.Counted(p.LeftOut, "host") + " with fewer endpoints than these\n")
 	}
 	_, err := w.Write(out.Bytes())
 	return err
@@ -130,20 +132,20 @@ func drawPopulation(out *bytes.Buffer, s *record.PopulationSeries, width int, o 
 	if s.Host != nil {
 		title = s.Host.String()
 	}
-	out.WriteString(t.paint(bold, title) + "\n")
+	out.WriteString(t.paint(text.Bold, title) + "\n")
 	if s.Moments == 0 || len(s.States) == 0 {
-		out.WriteString("no endpoint at any of " + counted(uint64(s.Moments), "moment") + " that lie " + span(s.Step) + " apart\n")
+		out.WriteString("no endpoint at any of " + text.Counted(uint64(s.Moments), "moment") + " that lie " + text.Span(s.Step) + " apart\n")
 		return nil
 	}
-	const others = 4*len(gap) + len("ESTABLISHED") + len("99.9k") + len("00:00:00.000") + len("99.9k")
+	const others = 4*len(text.Gap) + len("ESTABLISHED") + len("99.9k") + len("00:00:00.000") + len("99.9k")
 	course := min(max(width-others, 30), 120)
 	per := (s.Moments + course - 1) / course // moments a mark
-	g := grid{columns: []gridColumn{
-		{name: "state", header: cell{full: "STATE"}},
-		{name: "course", header: cell{full: clockShort(s.Start) + ", " + span(s.Step*record.Duration(per)) + " a mark"}},
-		{name: "peak", header: cell{full: "PEAK"}, right: true},
-		{name: "at", header: cell{full: "AT"}},
-		{name: "last", header: cell{full: "LAST"}, right: true},
+	g := text.Grid{Columns: []text.GridColumn{
+		{Name: "state", Header: text.Cell{Full: "STATE"}},
+		{Name: "course", Header: text.Cell{Full: text.ClockShort(s.Start) + ", " + text.Span(s.Step*record.Duration(per)) + " a mark"}},
+		{Name: "peak", Header: text.Cell{Full: "PEAK"}, Right: true},
+		{Name: "at", Header: text.Cell{Full: "AT"}},
+		{Name: "last", Header: text.Cell{Full: "LAST"}, Right: true},
 	}}
 	for _, state := range countedStates {
 		counts := s.States[state.String()]
@@ -151,12 +153,12 @@ func drawPopulation(out *bytes.Buffer, s *record.PopulationSeries, width int, o 
 			continue
 		}
 		peak := s.Peaks[state.String()]
-		g.rows = append(g.rows, []cell{
-			{full: state.String()}, {full: sparkline(counts, per, peak.Count)}, {full: amount(peak.Count)},
-			{full: clockShort(peak.At)}, {full: amount(counts[len(counts)-1])},
+		g.Rows = append(g.Rows, []text.Cell{
+			{Full: state.String()}, {Full: sparkline(counts, per, peak.Count)}, {Full: text.Amount(peak.Count)},
+			{Full: text.ClockShort(peak.At)}, {Full: text.Amount(counts[len(counts)-1])},
 		})
 	}
-	return g.draw(out, 0, o.Color)
+	return g.Draw(out, 0, o.Color)
 }
 
 // sparkline draws numbers as bars, of which one shows the greatest of per numbers, in eighths of the peak's height. A dot is

@@ -7,13 +7,14 @@ import (
 
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/report/internal/reporttest"
 )
 
 // The population of a capture agrees with snapshots of its moments, in all formats.
 func TestPopulationFormats(t *testing.T) {
-	schema := compiledSchema(t)
+	schema := reporttest.Schema(t, Schema())
 	for _, file := range []string{"syn-flood", "half-closed", "real-half-close", "vlan"} {
-		segments := segmentsOf(t, "../testdata/pcaps/"+file+".pcap")
+		segments := reporttest.SegmentsOf(t, "../testdata/pcaps/"+file+".pcap")
 		first, last := record.Time(segments[0].Time), record.Time(segments[len(segments)-1].Time)
 		population := analyzer.NewPopulation(37*time.Millisecond, true)
 		var snapshots []*analyzer.Instant
@@ -60,9 +61,9 @@ func TestPopulationFormats(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		validate(t, schema, json.String())
+		reporttest.Validate(t, schema, json.String())
 		for line := range strings.Lines(jsonl.String()) {
-			validate(t, schema, line)
+			reporttest.Validate(t, schema, line)
 		}
 		if rows := strings.Count(csv.String(), "\n"); rows != 1+len(snapshots)*len(p.Series) {
 			t.Errorf("%s: %d rows for %d series of %d moments", file, rows, len(p.Series), len(snapshots))

@@ -12,9 +12,9 @@ import (
 
 // Generators of records with anything in them that their types can hold, as long as the schema allows it.
 
-// text draws strings with what is hard to write down: quotes, control characters, line separators, and bytes that are
+// anyText draws strings with what is hard to write down: quotes, control characters, line separators, and bytes that are
 // not UTF-8.
-var text = rapid.Custom(func(t *rapid.T) string {
+var anyText = rapid.Custom(func(t *rapid.T) string {
 	part := rapid.OneOf(
 		rapid.String(),
 		rapid.SampledFrom([]string{"", "\"", "\\", "\n", "\x00", "\x1b[31m", "\x7f", "\u2028", "\u2029", "<&>", "\xff", "\xe2\x80", "\ufffd", "a,b", "日本"}),
@@ -102,7 +102,7 @@ var (
 			PreviousID:  packets.Draw(t, "previous"),
 			CommunityID: record.NewCommunityID(sockets.Draw(t, "one socket"), sockets.Draw(t, "other socket")),
 			Encapsulation: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) flows.Layer {
-				return flows.Layer{Kind: text.Draw(t, "kind"), ID: rapid.Uint32().Draw(t, "id"), HasID: rapid.Bool().Draw(t, "has id")}
+				return flows.Layer{Kind: anyText.Draw(t, "kind"), ID: rapid.Uint32().Draw(t, "id"), HasID: rapid.Bool().Draw(t, "has id")}
 			}), 0, 3).Draw(t, "encapsulation"),
 			Start:    moments.Draw(t, "start"),
 			End:      moments.Draw(t, "end"),
@@ -152,13 +152,13 @@ var (
 			})).Draw(t, "half open"),
 			Findings: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) record.Finding {
 				return record.Finding{
-					Code: text.Draw(t, "code"), Severity: oneOf(record.Info, record.Warning, record.Error).Draw(t, "severity"),
+					Code: anyText.Draw(t, "code"), Severity: oneOf(record.Info, record.Warning, record.Error).Draw(t, "severity"),
 					Side: sides.Draw(t, "side"), Packets: rapid.SliceOfN(rapid.Uint64Range(1, 1<<53), 0, 3).Draw(t, "packets"),
-					Detail: text.Draw(t, "detail"),
+					Detail: anyText.Draw(t, "detail"),
 				}
 			}), 0, 3).Draw(t, "findings"),
 			Zeek: maybe(rapid.Custom(func(t *rapid.T) record.Zeek {
-				return record.Zeek{ConnState: text.Draw(t, "state"), History: text.Draw(t, "history")}
+				return record.Zeek{ConnState: anyText.Draw(t, "state"), History: anyText.Draw(t, "history")}
 			})).Draw(t, "zeek"),
 			Tshark: maybe(rapid.Custom(func(t *rapid.T) record.Tshark {
 				return record.Tshark{Completeness: rapid.IntRange(0, 63).Draw(t, "completeness")}

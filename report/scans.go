@@ -7,47 +7,48 @@ import (
 	"strings"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/report/internal/text"
 )
 
 func scanSection(scans []record.Scan, top int) section {
-	s := section{title: "SCANS", total: uint64(len(scans)), grid: grid{
-		columns: []gridColumn{
-			{name: "source", header: cell{full: "SOURCE"}},
-			{name: "kind", header: cell{full: "KIND"}},
-			{name: "direction", header: cell{full: "DIRECTION"}},
-			{name: "start", header: cell{full: "START"}},
-			{name: "duration", header: cell{full: "LASTED"}, right: true},
-			{name: "targets", header: cell{full: "TARGETS"}, right: true},
-			{name: "ports", header: cell{full: "PORTS"}, right: true},
-			{name: "open", header: cell{full: "OPEN"}, right: true, hide: true},
-			{name: "closed", header: cell{full: "CLOSED"}, right: true, hide: true},
-			{name: "filtered", header: cell{full: "FILTERED"}, right: true, hide: true},
-			{name: "unfiltered", header: cell{full: "UNFILTERED"}, right: true, hide: true},
-			{name: "marks", header: cell{full: "MARKS"}, hide: true},
+	s := section{title: "SCANS", total: uint64(len(scans)), grid: text.Grid{
+		Columns: []text.GridColumn{
+			{Name: "source", Header: text.Cell{Full: "SOURCE"}},
+			{Name: "kind", Header: text.Cell{Full: "KIND"}},
+			{Name: "direction", Header: text.Cell{Full: "DIRECTION"}},
+			{Name: "start", Header: text.Cell{Full: "START"}},
+			{Name: "duration", Header: text.Cell{Full: "LASTED"}, Right: true},
+			{Name: "targets", Header: text.Cell{Full: "TARGETS"}, Right: true},
+			{Name: "ports", Header: text.Cell{Full: "PORTS"}, Right: true},
+			{Name: "open", Header: text.Cell{Full: "OPEN"}, Right: true, Hide: true},
+			{Name: "closed", Header: text.Cell{Full: "CLOSED"}, Right: true, Hide: true},
+			{Name: "filtered", Header: text.Cell{Full: "FILTERED"}, Right: true, Hide: true},
+			{Name: "unfiltered", Header: text.Cell{Full: "UNFILTERED"}, Right: true, Hide: true},
+			{Name: "marks", Header: text.Cell{Full: "MARKS"}, Hide: true},
 		},
-		steps: []step{shorten("start"), drop("marks"), shorten("source"), drop("duration"), drop("start"), drop("direction")},
+		Steps: []text.Step{text.Shorten("start"), text.Drop("marks"), text.Shorten("source"), text.Drop("duration"), text.Drop("start"), text.Drop("direction")},
 	}}
 	if top > 0 && len(scans) > top {
 		scans = scans[:top]
 	}
 	for i := range scans {
 		c := &scans[i]
-		s.grid.rows = append(s.grid.rows, []cell{
-			ipCell(c.Source),
-			{full: c.Kind, tone: alert},
-			{full: c.Direction},
-			timeCell(c.Start),
-			{full: span(between(c.Start, c.End))},
-			{full: amount(c.Targets)},
-			{full: amount(c.Ports)},
-			some(c.Found.Open),
-			some(c.Found.Closed),
-			some(c.Found.Filtered),
-			some(c.Found.Unfiltered),
-			{full: cmp.Or(strings.Join(c.Marks, " "), unknown)},
+		s.grid.Rows = append(s.grid.Rows, []text.Cell{
+			text.IPCell(c.Source),
+			{Full: c.Kind, Tone: text.Alert},
+			{Full: c.Direction},
+			text.TimeCell(c.Start),
+			{Full: text.Span(text.Between(c.Start, c.End))},
+			{Full: text.Amount(c.Targets)},
+			{Full: text.Amount(c.Ports)},
+			text.Some(c.Found.Open),
+			text.Some(c.Found.Closed),
+			text.Some(c.Found.Filtered),
+			text.Some(c.Found.Unfiltered),
+			{Full: cmp.Or(strings.Join(c.Marks, " "), text.Unknown)},
 		})
 		if open := openPorts(c); open != "" {
-			s.after = append(s.after, ipCell(c.Source).full+", "+c.Kind+": "+open)
+			s.after = append(s.after, text.IPCell(c.Source).Full+", "+c.Kind+": "+open)
 		}
 	}
 	return s
@@ -67,37 +68,37 @@ func openPorts(c *record.Scan) string {
 	if len(list) == 0 {
 		return ""
 	}
-	text := "open " + strings.Join(list, " ")
+	s := "open " + strings.Join(list, " ")
 	if more := c.Found.Open - uint64(len(list)); more > 0 {
-		text += " and " + count(more) + " more"
+		s += " and " + text.Count(more) + " more"
 	}
-	return text
+	return s
 }
 
 func backscatterSection(returned []record.Backscatter, top int) section {
-	s := section{title: "BACKSCATTER", note: "what came back from floods elsewhere", total: uint64(len(returned)), grid: grid{
-		columns: []gridColumn{
-			{name: "victim", header: cell{full: "VICTIM"}},
-			{name: "kind", header: cell{full: "KIND"}},
-			{name: "start", header: cell{full: "START"}},
-			{name: "duration", header: cell{full: "LASTED"}, right: true},
-			{name: "segments", header: cell{full: "SEGMENTS"}, right: true},
-			{name: "peers", header: cell{full: "PEERS"}, right: true},
+	s := section{title: "BACKSCATTER", note: "what came back from floods elsewhere", total: uint64(len(returned)), grid: text.Grid{
+		Columns: []text.GridColumn{
+			{Name: "victim", Header: text.Cell{Full: "VICTIM"}},
+			{Name: "kind", Header: text.Cell{Full: "KIND"}},
+			{Name: "start", Header: text.Cell{Full: "START"}},
+			{Name: "duration", Header: text.Cell{Full: "LASTED"}, Right: true},
+			{Name: "segments", Header: text.Cell{Full: "SEGMENTS"}, Right: true},
+			{Name: "peers", Header: text.Cell{Full: "PEERS"}, Right: true},
 		},
-		steps: []step{shorten("start"), shorten("victim"), drop("start")},
+		Steps: []text.Step{text.Shorten("start"), text.Shorten("victim"), text.Drop("start")},
 	}}
 	if top > 0 && len(returned) > top {
 		returned = returned[:top]
 	}
 	for i := range returned {
 		b := &returned[i]
-		s.grid.rows = append(s.grid.rows, []cell{
-			ipCell(b.Victim),
-			{full: b.Kind, tone: alert},
-			timeCell(b.Start),
-			{full: span(between(b.Start, b.End))},
-			{full: amount(b.Segments)},
-			{full: amount(b.Peers)},
+		s.grid.Rows = append(s.grid.Rows, []text.Cell{
+			text.IPCell(b.Victim),
+			{Full: b.Kind, Tone: text.Alert},
+			text.TimeCell(b.Start),
+			{Full: text.Span(text.Between(b.Start, b.End))},
+			{Full: text.Amount(b.Segments)},
+			{Full: text.Amount(b.Peers)},
 		})
 	}
 	return s

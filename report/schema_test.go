@@ -1,9 +1,7 @@
 package report
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"maps"
 	"path/filepath"
@@ -17,51 +15,27 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/report/internal/encode"
+	"github.com/tcplife/tcplife/report/internal/reporttest"
+	"github.com/tcplife/tcplife/report/ladder"
 	"pgregory.net/rapid"
 )
 
-func compiledSchema(t *testing.T) *jsonschema.Schema {
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiler := jsonschema.NewCompiler()
-	compiler.AssertFormat()
-	if err := compiler.AddResource("schema.json", document); err != nil {
-		t.Fatal(err)
-	}
-	compiled, err := compiler.Compile("schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return compiled
-}
-
-func validate(t interface{ Fatal(...any) }, schema *jsonschema.Schema, document string) {
-	value, err := jsonschema.UnmarshalJSON(strings.NewReader(document))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := schema.Validate(value); err != nil {
-		t.Fatal(fmt.Sprintf("%#v", err))
-	}
-}
-
 func TestOutputMatchesSchema(t *testing.T) {
-	schema := compiledSchema(t)
-	validate(t, schema, write(t, "json", sampleConnections(), sampleEnding()))
-	validate(t, schema, write(t, "json", nil, emptyEnding()))
-	for line := range strings.Lines(write(t, "jsonl", sampleConnections(), sampleEnding())) {
-		validate(t, schema, line)
+	schema := reporttest.Schema(t, Schema())
+	reporttest.Validate(t, schema, write(t, "json", reporttest.Connections(), sampleEnding()))
+	reporttest.Validate(t, schema, write(t, "json", nil, emptyEnding()))
+	for line := range strings.Lines(write(t, "jsonl", reporttest.Connections(), sampleEnding())) {
+		reporttest.Validate(t, schema, line)
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		validate(t, schema, string(new(encoder).appendConnection(nil, connections.Draw(t, "connection"))))
+		reporttest.Validate(t, schema, string(new(encode.Encoder).AppendConnection(nil, connections.Draw(t, "connection"))))
 	})
 }
 
 // The records of every capture that the project has.
 func TestRealRecordsMatchSchema(t *testing.T) {
-	schema := compiledSchema(t)
+	schema := reporttest.Schema(t, Schema())
 	files, err := filepath.Glob("../testdata/pcaps/*.pcap*")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no captures: ", err)
@@ -101,12 +75,12 @@ func TestRealRecordsMatchSchema(t *testing.T) {
 		if !strings.Contains(out.String(), `"record":"connection"`) {
 			t.Errorf("%s: no connection", file)
 		}
-		validate(t, schema, out.String())
+		reporttest.Validate(t, schema, out.String())
 	}
 }
 
 func TestSchemaRefuses(t *testing.T) {
-	schema := compiledSchema(t)
+	schema := reporttest.Schema(t, Schema())
 	for _, change := range []struct{ old, new string }{
 		{`"schema":1`, `"schema":2`},
 		{`"id":7,`, ``},
@@ -116,7 +90,7 @@ func TestSchemaRefuses(t *testing.T) {
 		{`"zeek":null`, `"zeek":null,"color":"red"`},
 		{`"at":"2023-11-14T22:13:20.020000000Z"`, `"at":null`},
 	} {
-		record := string(new(encoder).appendConnection(nil, sampleConnections()[0]))
+		record := string(new(encode.Encoder).AppendConnection(nil, reporttest.Connections()[0]))
 		wrong := strings.Replace(record, change.old, change.new, 1)
 		if wrong == record {
 			t.Fatalf("the record has no %s", change.old)
@@ -204,18 +178,18 @@ func TestSchemaHasEveryField(t *testing.T) {
 		{"capture", schema.Defs["capture"], reflect.TypeFor[Capture]()},
 		{"dropped", inside("capture", "dropped"), reflect.TypeFor[Dropped]()},
 		{"damage", inside("capture", "damage"), reflect.TypeFor[Damage]()},
-		{"explanation", schema.Defs["explanation"], reflect.TypeFor[Explanation]()},
-		{"ladder", schema.Defs["ladder"], reflect.TypeFor[Ladder]()},
-		{"origin", schema.Defs["origin"], reflect.TypeFor[Origin]()},
-		{"rung", schema.Defs["rung"], reflect.TypeFor[Rung]()},
-		{"ladder_segment", schema.Defs["ladder_segment"], reflect.TypeFor[LadderSegment]()},
-		{"ladder_icmp", schema.Defs["ladder_icmp"], reflect.TypeFor[LadderICMP]()},
-		{"ladder_fold", schema.Defs["ladder_fold"], reflect.TypeFor[LadderFold]()},
-		{"ladder_counts", schema.Defs["ladder_counts"], reflect.TypeFor[LadderCounts]()},
-		{"ladder_side", schema.Defs["ladder_side"], reflect.TypeFor[LadderSide]()},
-		{"ladder_change", schema.Defs["ladder_change"], reflect.TypeFor[LadderChange]()},
-		{"withdrawal", schema.Defs["withdrawal"], reflect.TypeFor[Withdrawal]()},
-		{"remark", schema.Defs["remark"], reflect.TypeFor[Remark]()},
+		{"explanation", schema.Defs["explanation"], reflect.TypeFor[ladder.Explanation]()},
+		{"ladder", schema.Defs["ladder"], reflect.TypeFor[ladder.Ladder]()},
+		{"origin", schema.Defs["origin"], reflect.TypeFor[ladder.Origin]()},
+		{"rung", schema.Defs["rung"], reflect.TypeFor[ladder.Rung]()},
+		{"ladder_segment", schema.Defs["ladder_segment"], reflect.TypeFor[ladder.Segment]()},
+		{"ladder_icmp", schema.Defs["ladder_icmp"], reflect.TypeFor[ladder.ICMP]()},
+		{"ladder_fold", schema.Defs["ladder_fold"], reflect.TypeFor[ladder.Fold]()},
+		{"ladder_counts", schema.Defs["ladder_counts"], reflect.TypeFor[ladder.Counts]()},
+		{"ladder_side", schema.Defs["ladder_side"], reflect.TypeFor[ladder.Side]()},
+		{"ladder_change", schema.Defs["ladder_change"], reflect.TypeFor[ladder.Change]()},
+		{"withdrawal", schema.Defs["withdrawal"], reflect.TypeFor[ladder.Withdrawal]()},
+		{"remark", schema.Defs["remark"], reflect.TypeFor[ladder.Remark]()},
 	} {
 		want := jsonNames(c.fields)
 		if got := slices.Sorted(maps.Keys(c.Properties)); !slices.Equal(got, want) {

@@ -9,11 +9,13 @@ import (
 	"strconv"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/report/internal/encode"
+	"github.com/tcplife/tcplife/report/internal/text"
 )
 
 // WriteSnapshotJSON writes one JSON document, which Schema describes.
 func WriteSnapshotJSON(w io.Writer, s *record.Snapshot) error {
-	b, err := appendRecord(nil, s)
+	b, err := encode.AppendRecord(nil, s)
 	if err != nil {
 		return err
 	}
@@ -25,7 +27,7 @@ func WriteSnapshotJSON(w io.Writer, s *record.Snapshot) error {
 func WriteSnapshotJSONL(w io.Writer, s *record.Snapshot) error {
 	out := bufio.NewWriterSize(w, bufferSize)
 	for i := range s.Connections {
-		b, err := appendRecord(nil, &s.Connections[i])
+		b, err := encode.AppendRecord(nil, &s.Connections[i])
 		if err != nil {
 			return err
 		}
@@ -66,41 +68,41 @@ func WriteSnapshotCSV(w io.Writer, s *record.Snapshot) error {
 // WriteSnapshotTable writes a table for people. A state after ~ is inferred, not seen. First is the time of the capture's
 // first packet; of the options Sort and Columns do nothing.
 func WriteSnapshotTable(w io.Writer, s *record.Snapshot, first record.Time, o TableOptions) error {
-	g := grid{
-		columns: []gridColumn{
-			{name: "id", header: cell{full: "ID"}, right: true},
-			{name: "client", header: cell{full: "CLIENT"}},
-			{name: "client_state", header: cell{full: "STATE"}},
-			{name: "client_since", header: cell{full: "SINCE"}},
-			{name: "server", header: cell{full: "SERVER"}},
-			{name: "server_state", header: cell{full: "STATE"}},
-			{name: "server_since", header: cell{full: "SINCE"}},
-			{name: "age", header: cell{full: "AGE"}, right: true},
+	g := text.Grid{
+		Columns: []text.GridColumn{
+			{Name: "id", Header: text.Cell{Full: "ID"}, Right: true},
+			{Name: "client", Header: text.Cell{Full: "CLIENT"}},
+			{Name: "client_state", Header: text.Cell{Full: "STATE"}},
+			{Name: "client_since", Header: text.Cell{Full: "SINCE"}},
+			{Name: "server", Header: text.Cell{Full: "SERVER"}},
+			{Name: "server_state", Header: text.Cell{Full: "STATE"}},
+			{Name: "server_since", Header: text.Cell{Full: "SINCE"}},
+			{Name: "age", Header: text.Cell{Full: "AGE"}, Right: true},
 		},
-		steps: []step{shorten("client_since", "server_since"), shorten("client_state", "server_state"), shorten("client", "server"),
-			drop("client_since"), drop("server_since"), drop("id"), drop("age")},
+		Steps: []text.Step{text.Shorten("client_since", "server_since"), text.Shorten("client_state", "server_state"), text.Shorten("client", "server"),
+			text.Drop("client_since"), text.Drop("server_since"), text.Drop("id"), text.Drop("age")},
 	}
 	for i := range s.Connections {
 		if o.Top > 0 && i == o.Top {
 			break
 		}
 		c := &s.Connections[i]
-		row := []cell{{full: strconv.FormatUint(c.ID, 10), tone: faint}}
+		row := []text.Cell{{Full: strconv.FormatUint(c.ID, 10), Tone: text.Faint}}
 		for _, e := range [...]*record.Socket{&c.Client, &c.Server} {
-			row = append(row, socketCell(netip.AddrPortFrom(e.IP, e.Port)), socketState(e), timeCell(e.Since))
+			row = append(row, text.SocketCell(netip.AddrPortFrom(e.IP, e.Port)), socketState(e), text.TimeCell(e.Since))
 		}
-		g.rows = append(g.rows, append(row, cell{full: span(c.Age)}))
+		g.Rows = append(g.Rows, append(row, text.Cell{Full: text.Span(c.Age)}))
 	}
-	title := clock(s.Time) + " UTC, " + span(between(first, s.Time)) + " after the first packet"
+	title := text.Clock(s.Time) + " UTC, " + text.Span(text.Between(first, s.Time)) + " after the first packet"
 	if s.Packet != 0 {
-		title += ", after packet " + count(uint64(s.Packet))
+		title += ", after packet " + text.Count(uint64(s.Packet))
 	}
 	t := Table{options: o}
 	var out bytes.Buffer
 	err := t.draw(&out, &section{title: "ALIVE", note: title, total: uint64(len(s.Connections)), grid: g})
 	if err == nil && len(s.Connections) > 0 {
 		out.WriteByte('\n')
-		err = t.drawSummary(&out, "ENDPOINTS", appendCounts(nil, "states", s.ByState, calm))
+		err = t.drawSummary(&out, "ENDPOINTS", appendCounts(nil, "states", s.ByState, text.Calm))
 	}
 	if err != nil {
 		return err
@@ -109,13 +111,13 @@ func WriteSnapshotTable(w io.Writer, s *record.Snapshot, first record.Time, o Ta
 	return err
 }
 
-func socketState(e *record.Socket) cell {
+func socketState(e *record.Socket) text.Cell {
 	if !e.State.Known {
-		return cell{full: unknown}
+		return text.Cell{Full: text.Unknown}
 	}
 	mark := ""
 	if e.Evidence == record.Inferred {
 		mark = "~"
 	}
-	return cell{full: mark + e.State.State.String(), short: mark + shortStates[e.State.State]}
+	return text.Cell{Full: mark + e.State.State.String(), Short: mark + text.ShortStates[e.State.State]}
 }

@@ -6,13 +6,14 @@ import (
 
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/report/internal/reporttest"
 )
 
 // Snapshots of real records, in all formats: as many connections in each, the JSON as the schema says.
 func TestSnapshotFormats(t *testing.T) {
-	schema := compiledSchema(t)
+	schema := reporttest.Schema(t, Schema())
 	for _, file := range []string{"half-open-data", "syn-flood", "midstream", "one-way-client", "ipv6", "time-wait-reuse"} {
-		segments := segmentsOf(t, "../testdata/pcaps/"+file+".pcap")
+		segments := reporttest.SegmentsOf(t, "../testdata/pcaps/"+file+".pcap")
 		middle := segments[len(segments)/2]
 		for _, moment := range []analyzer.Moment{
 			{Time: record.Time(middle.Time)}, {Time: record.Time(middle.Time), Packet: record.PacketNumber(middle.Packet)},
@@ -37,9 +38,9 @@ func TestSnapshotFormats(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			validate(t, schema, json.String())
+			reporttest.Validate(t, schema, json.String())
 			for line := range strings.Lines(jsonl.String()) {
-				validate(t, schema, line)
+				reporttest.Validate(t, schema, line)
 			}
 			if lines := strings.Count(jsonl.String(), "\n"); lines != n {
 				t.Errorf("%s: %d lines for %d connections", file, lines, n)

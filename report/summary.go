@@ -4,73 +4,73 @@ import (
 	"bytes"
 	"cmp"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/report/internal/text"
 )
 
 // A summaryLine is a label and a list, which may take several lines.
 type summaryLine struct {
 	label string
 	items []string
-	tone  tone
+	tone  text.Tone
 }
 
 func connectionSummary(s *record.Summary) []summaryLine {
-	lines := []summaryLine{{label: "connections", items: []string{count(s.Connections)}}}
-	lines = appendCounts(lines, "outcome", s.ByOutcome, calm)
-	lines = appendCounts(lines, "teardown", s.ByTeardown, calm)
+	lines := []summaryLine{{label: "connections", items: []string{text.Count(s.Connections)}}}
+	lines = appendCounts(lines, "outcome", s.ByOutcome, text.Calm)
+	lines = appendCounts(lines, "teardown", s.ByTeardown, text.Calm)
 	if s.ResetsBySide != (record.SideCounts{}) {
 		lines = append(lines, summaryLine{label: "resets", items: slices.Concat(
 			resetItems(s.ResetsBySide.Client, "clients", s.ResetsByState.Client), resetItems(s.ResetsBySide.Server, "servers", s.ResetsByState.Server))})
 	}
-	lines = appendCounts(lines, "failed", s.FailedByClass, calm)
+	lines = appendCounts(lines, "failed", s.FailedByClass, text.Calm)
 	if h := s.HalfClosed; h.AtEnd+h.Long > 0 {
-		line := summaryLine{label: "half-closed", items: []string{count(h.AtEnd) + " at the end", count(h.Long) + " for a second or longer before"}}
+		line := summaryLine{label: "half-closed", items: []string{text.Count(h.AtEnd) + " at the end", text.Count(h.Long) + " for a second or longer before"}}
 		if h.Long > 0 {
-			line.items = append(line.items, "longest "+span(h.Longest))
+			line.items = append(line.items, "longest "+text.Span(h.Longest))
 		}
 		lines = append(lines, line)
 	}
 	lines = appendNotClosing(lines, s.NotClosing, s.LeftOut.NotClosing)
 	for _, i := range s.IdleTimeouts {
-		lines = append(lines, summaryLine{"idle timeout", []string{idleTimeout(&i)}, alert})
+		lines = append(lines, summaryLine{"idle timeout", []string{text.IdleTimeout(&i)}, text.Alert})
 	}
 	if l := s.Lifetimes; l.Whole > 0 {
 		lines = append(lines, summaryLine{label: "lifetimes", items: []string{
-			count(l.Short) + " below 1s", count(l.Long) + " of 1m or longer", "of " + count(l.Whole) + " seen whole"}})
+			text.Count(l.Short) + " below 1s", text.Count(l.Long) + " of 1m or longer", "of " + text.Count(l.Whole) + " seen whole"}})
 	}
 	lines = appendRTT(lines, "server RTT", s.ServerRTT)
 	lines = appendRTT(lines, "client RTT", s.ClientRTT)
 	for _, c := range []struct {
 		label string
 		n     uint64
-		tone  tone
+		tone  text.Tone
 	}{
-		{"embryonic", s.Embryonic, alert},
-		{"half-open", s.HalfOpen, alert},
-		{"SYN floods", s.SynFloods, bad},
-		{"scans", s.Scans, alert},
-		{"backscatter", s.Backscatter, alert},
-		{"unjudged", s.Unjudged, bad},
+		{"embryonic", s.Embryonic, text.Alert},
+		{"half-open", s.HalfOpen, text.Alert},
+		{"SYN floods", s.SynFloods, text.Bad},
+		{"scans", s.Scans, text.Alert},
+		{"backscatter", s.Backscatter, text.Alert},
+		{"unjudged", s.Unjudged, text.Bad},
 	} {
 		if c.n > 0 {
-			lines = append(lines, summaryLine{c.label, []string{count(c.n)}, c.tone})
+			lines = append(lines, summaryLine{c.label, []string{text.Count(c.n)}, c.tone})
 		}
 	}
-	return appendCounts(lines, "findings", s.FindingsByCode, calm)
+	return appendCounts(lines, "findings", s.FindingsByCode, text.Calm)
 }
 
 // resetItems says how many resets came from one side, and in which states they met the other.
 func resetItems(n uint64, by string, states map[string]uint64) []string {
-	text := count(n) + " by " + by
-	if lines := appendCounts(nil, "", states, calm); len(lines) > 0 {
-		text += " (in " + strings.Join(lines[0].items, ", ") + ")"
+	s := text.Count(n) + " by " + by
+	if lines := appendCounts(nil, "", states, text.Calm); len(lines) > 0 {
+		s += " (in " + strings.Join(lines[0].items, ", ") + ")"
 	}
-	return []string{text}
+	return []string{s}
 }
 
 // appendNotClosing appends who does not close, a line each, and of many the first.
@@ -79,29 +79,12 @@ func appendNotClosing(lines []summaryLine, hosts []record.NotClosing, leftOut ui
 	for i := range hosts[:min(most, len(hosts))] {
 		n := &hosts[i]
 		lines = append(lines, summaryLine{"not closing", []string{
-			target(n.Host) + " leaves " + counted(n.Connections, "connection") + " in CLOSE_WAIT", "longest " + span(n.Longest)}, alert})
+			text.Target(n.Host) + " leaves " + text.Counted(n.Connections, "connection") + " in CLOSE_WAIT", "longest " + text.Span(n.Longest)}, text.Alert})
 	}
 	if more := uint64(len(hosts)) + leftOut; more > most {
-		lines = append(lines, summaryLine{"not closing", []string{"… and " + count(more-most) + " more"}, alert})
+		lines = append(lines, summaryLine{"not closing", []string{"… and " + text.Count(more-most) + " more"}, text.Alert})
 	}
 	return lines
-}
-
-func idleTimeout(t *record.IdleTimeout) string {
-	who := "different servers"
-	if t.Server != nil {
-		who = target(*t.Server)
-	}
-	return counted(t.Resets, "reset") + " after " + span(t.Idle) + " to " + span(t.Longest) + " of silence (" + count(t.BySide.Client) + " by clients, " +
-		count(t.BySide.Server) + " by servers), " + who + ": perhaps a middlebox forgets idle connections"
-}
-
-// target is an address, with a port if there is one.
-func target(t record.Target) string {
-	if t.Port == nil {
-		return t.IP.String()
-	}
-	return netip.AddrPortFrom(t.IP, *t.Port).String()
 }
 
 // appendRTT appends percentiles if there was a sample.
@@ -110,7 +93,7 @@ func appendRTT(lines []summaryLine, label string, rtt record.RTT) []summaryLine 
 		return lines
 	}
 	return append(lines, summaryLine{label: label, items: []string{
-		"p50 " + span(rtt.P50), "p90 " + span(rtt.P90), "p99 " + span(rtt.P99), "max " + span(rtt.Max)}})
+		"p50 " + text.Span(rtt.P50), "p90 " + text.Span(rtt.P90), "p99 " + text.Span(rtt.P99), "max " + text.Span(rtt.Max)}})
 }
 
 func captureSummary(c *Capture) []summaryLine {
@@ -120,71 +103,71 @@ func captureSummary(c *Capture) []summaryLine {
 	}
 	lines := []summaryLine{
 		source,
-		{label: "packets", items: []string{count(c.Packets) + " (" + size(c.Bytes) + ")"}},
+		{label: "packets", items: []string{text.Count(c.Packets) + " (" + text.Size(c.Bytes) + ")"}},
 	}
 	if c.First != record.NoTime {
 		lines = append(lines, summaryLine{label: "time", items: []string{
-			clock(c.First) + " to " + clock(c.Last) + " UTC", span(between(c.First, c.Last))}})
+			text.Clock(c.First) + " to " + text.Clock(c.Last) + " UTC", text.Span(text.Between(c.First, c.Last))}})
 	}
 	if c.Untimed > 0 {
-		lines = append(lines, summaryLine{"untimed", []string{counted(c.Untimed, "packet") + " without a time took the time of the packet before"}, alert})
+		lines = append(lines, summaryLine{"untimed", []string{text.Counted(c.Untimed, "packet") + " without a time took the time of the packet before"}, text.Alert})
 	}
-	lines = appendCounts(lines, "link types", c.LinkTypes, calm)
+	lines = appendCounts(lines, "link types", c.LinkTypes, text.Calm)
 	if c.Filter != nil {
 		lines = append(lines, summaryLine{label: "filter", items: []string{*c.Filter}})
 	}
-	lines = appendCounts(lines, "decoded", c.Decoded, calm)
-	lines = appendCounts(lines, "undecoded", c.Undecoded, alert)
+	lines = appendCounts(lines, "decoded", c.Decoded, text.Calm)
+	lines = appendCounts(lines, "undecoded", c.Undecoded, text.Alert)
 	var checksums []string
 	if c.BadChecksums > 0 {
-		checksums = append(checksums, count(c.BadChecksums)+" wrong")
+		checksums = append(checksums, text.Count(c.BadChecksums)+" wrong")
 	}
 	if c.Unfinished > 0 {
-		checksums = append(checksums, count(c.Unfinished)+" left to the network card")
+		checksums = append(checksums, text.Count(c.Unfinished)+" left to the network card")
 	}
 	if len(checksums) > 0 {
 		lines = append(lines, summaryLine{label: "checksums", items: checksums})
 	}
 	var dropped []string
-	tone := calm
+	tone := text.Calm
 	for _, d := range []struct {
 		n     *uint64
 		where string
 	}{{c.Dropped.Kernel, "kernel"}, {c.Dropped.Interface, "interface"}} {
 		if d.n != nil {
-			dropped = append(dropped, d.where+" "+count(*d.n))
+			dropped = append(dropped, d.where+" "+text.Count(*d.n))
 			if *d.n > 0 {
-				tone = bad
+				tone = text.Bad
 			}
 		}
 	}
-	if tone != calm {
+	if tone != text.Calm {
 		dropped = append(dropped, "so connections may seem broken that were not")
 	}
 	if len(dropped) > 0 {
 		lines = append(lines, summaryLine{"dropped", dropped, tone})
 	}
 	if c.Evicted > 0 {
-		lines = append(lines, summaryLine{"evicted", []string{counted(c.Evicted, "connection") + " given up early to stay within the limits"}, bad})
+		lines = append(lines, summaryLine{"evicted", []string{text.Counted(c.Evicted, "connection") + " given up early to stay within the limits"}, text.Bad})
 	}
 	for _, d := range c.Damage {
 		lines = append(lines, summaryLine{"damage", []string{
-			d.File + " at byte " + count(uint64(d.Offset)), "expected " + d.Expected}, bad})
+			d.File + " at byte " + text.Count(uint64(d.Offset)), "expected " + d.Expected}, text.Bad})
 	}
 	if len(c.LostDevices) > 0 {
-		lines = append(lines, summaryLine{"lost devices", c.LostDevices, bad})
+		lines = append(lines, summaryLine{"lost devices", c.LostDevices, text.Bad})
 	}
 	if c.Shed > 0 {
-		lines = append(lines, summaryLine{"shed", []string{counted(c.Shed, "attempt") + " that came to nothing not written, for want of time"}, bad})
+		lines = append(lines, summaryLine{"shed", []string{text.Counted(c.Shed, "attempt") + " that came to nothing not written, for want of time"}, text.Bad})
 	}
 	if c.Unwritten > 0 {
-		lines = append(lines, summaryLine{"unwritten", []string{counted(c.Unwritten, "packet") + " in no capture file"}, bad})
+		lines = append(lines, summaryLine{"unwritten", []string{text.Counted(c.Unwritten, "packet") + " in no capture file"}, text.Bad})
 	}
 	if c.Interim {
 		lines = append(lines, summaryLine{label: "interim", items: []string{"the capture goes on"}})
 	}
 	if c.Interrupted {
-		lines = append(lines, summaryLine{"interrupted", []string{"the rest of the capture was not read"}, bad})
+		lines = append(lines, summaryLine{"interrupted", []string{"the rest of the capture was not read"}, text.Bad})
 	}
 	return lines
 }
@@ -198,18 +181,18 @@ func fileNames(files []string) []string {
 	if len(files) <= most {
 		return files
 	}
-	return []string{count(uint64(len(files))) + " files", files[0] + " … " + files[len(files)-1]}
+	return []string{text.Count(uint64(len(files))) + " files", files[0] + " … " + files[len(files)-1]}
 }
 
 // appendCounts appends counts, the largest first, with their share if they are many.
-func appendCounts(lines []summaryLine, label string, counts map[string]uint64, tone tone) []summaryLine {
+func appendCounts(lines []summaryLine, label string, counts map[string]uint64, tone text.Tone) []summaryLine {
 	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
 	})
 	var items []string
 	for _, name := range names {
 		if counts[name] > 0 {
-			items = append(items, name+" "+count(counts[name]))
+			items = append(items, name+" "+text.Count(counts[name]))
 		}
 	}
 	if len(items) == 0 {
@@ -225,41 +208,20 @@ func (t *Table) drawSummary(out *bytes.Buffer, title string, lines []summaryLine
 	}
 	room := 0
 	if t.options.Width > 0 {
-		room = max(t.options.Width-label-2*len(gap), 20)
+		room = max(t.options.Width-label-2*len(text.Gap), 20)
 	}
-	g := grid{columns: []gridColumn{{}, {}, {}}}
+	g := text.Grid{Columns: []text.GridColumn{{}, {}, {}}}
 	for _, l := range lines {
 		name := l.label
 		items := make([]string, len(l.items))
 		for i := range l.items {
-			items[i] = plain(l.items[i])
+			items[i] = text.Plain(l.items[i])
 		}
-		for _, text := range wrap(items, ", ", room) {
-			g.rows = append(g.rows, []cell{{}, {full: name, tone: faint}, {full: text, tone: l.tone}})
+		for _, s := range text.Wrap(items, ", ", room) {
+			g.Rows = append(g.Rows, []text.Cell{{}, {Full: name, Tone: text.Faint}, {Full: s, Tone: l.tone}})
 			name = ""
 		}
 	}
-	out.WriteString(t.paint(bold, title) + "\n")
-	return g.draw(out, 0, t.options.Color)
-}
-
-// wrap joins items into lines of at most width characters; 0 is no limit. An item too long for a line is broken between
-// its words, and a word is never broken.
-func wrap(items []string, separator string, width int) []string {
-	var lines []string
-	for i, item := range items {
-		if i < len(items)-1 {
-			item += strings.TrimRight(separator, " ")
-		}
-		last := len(lines) - 1
-		switch {
-		case i > 0 && (width == 0 || twwidth.Width(lines[last])+1+twwidth.Width(item) <= width):
-			lines[last] += " " + item
-		case width > 0 && twwidth.Width(item) > width && separator != " ":
-			lines = append(lines, wrap(strings.Split(item, " "), " ", width)...)
-		default:
-			lines = append(lines, item)
-		}
-	}
-	return lines
+	out.WriteString(t.paint(text.Bold, title) + "\n")
+	return g.Draw(out, 0, t.options.Color)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/report/internal/text"
 )
 
 // Table writes tables for people, all of them at the end: the connections, then, where there are any, the embryonic
@@ -25,13 +26,13 @@ import (
 type Table struct {
 	w       io.Writer
 	options TableOptions
-	key     sortKey
-	columns []connectionColumn
+	key     text.SortKey
+	columns []text.ConnectionColumn
 	chosen  bool // columns, by the user
 
-	connections, embryonic, halfOpen ranking[[]cell]
+	connections, embryonic, halfOpen text.Ranking[[]text.Cell]
 
-	rows *rows // with TableOptions.Follow
+	rows *text.Rows // with TableOptions.Follow
 }
 
 // TableOptions say what the tables show.
@@ -52,7 +53,7 @@ func NewTable(w io.Writer, o TableOptions) (*Table, error) {
 	if o.Top < 0 {
 		return nil, errors.New("the number of rows must not be negative (0 shows all)")
 	}
-	key, err := sortByName(sortKeys, o.Sort)
+	key, err := text.SortByName(text.SortKeys, o.Sort)
 	if err != nil {
 		return nil, err
 	}
@@ -60,21 +61,21 @@ func NewTable(w io.Writer, o TableOptions) (*Table, error) {
 	switch {
 	case len(names) > 0:
 	case o.Follow:
-		names = followColumns
+		names = text.FollowColumns
 	default:
-		names = defaultColumns
+		names = text.DefaultColumns
 	}
-	columns, err := columnsByName(names)
+	columns, err := text.ColumnsByName(names)
 	if err != nil {
 		return nil, err
 	}
-	some := ranking[[]cell]{limit: o.Top}
+	some := text.Ranking[[]text.Cell]{Limit: o.Top}
 	t := &Table{
 		w: w, options: o, key: key, columns: columns, chosen: len(o.Columns) > 0,
 		connections: some, embryonic: some, halfOpen: some,
 	}
 	if o.Follow {
-		t.rows = newRows(columns, t.chosen, o.Width)
+		t.rows = text.NewRows(columns, t.chosen, o.Width)
 	}
 	return t, nil
 }
@@ -82,21 +83,21 @@ func NewTable(w io.Writer, o TableOptions) (*Table, error) {
 // Connection takes a connection into the tables. Nothing is written yet but, with TableOptions.Follow, its row.
 func (t *Table) Connection(c *record.Connection) error {
 	if t.rows != nil {
-		return t.rows.write(t.w, c, t.options.Color)
+		return t.rows.Write(t.w, c, t.options.Color)
 	}
-	at := rank{t.key.key(c), c.ID}
-	t.connections.offer(at, func() []cell {
-		cells := make([]cell, len(t.columns))
+	at := text.Rank{Key: t.key.Key(c), ID: c.ID}
+	t.connections.Offer(at, func() []text.Cell {
+		cells := make([]text.Cell, len(t.columns))
 		for i := range t.columns {
-			cells[i] = t.columns[i].cell(c)
+			cells[i] = t.columns[i].Cell(c)
 		}
 		return cells
 	})
 	if c.Handshake.Outcome == record.OutcomeEmbryonic {
-		t.embryonic.offer(at, func() []cell { return embryonicCells(c) })
+		t.embryonic.Offer(at, func() []text.Cell { return embryonicCells(c) })
 	}
 	if c.HalfOpen != nil {
-		t.halfOpen.offer(at, func() []cell { return halfOpenCells(c) })
+		t.halfOpen.Offer(at, func() []text.Cell { return halfOpenCells(c) })
 	}
 	return nil
 }
@@ -115,10 +116,10 @@ func (t *Table) Finish(e *Ending) error {
 		backscatterSection(e.Result.Backscatter, t.options.Top),
 	}
 	if t.rows != nil {
-		if t.rows.above {
+		if t.rows.Above {
 			out.WriteByte('\n')
 		}
-		t.rows.begun, t.rows.above = false, true
+		t.rows.Begun, t.rows.Above = false, true
 	}
 	for i, s := range sections {
 		if s.total == 0 && (i > 0 || t.rows != nil) {
@@ -145,85 +146,85 @@ func (t *Table) Finish(e *Ending) error {
 type section struct {
 	title, note string
 	total       uint64 // rows there are; the grid may hold fewer
-	grid        grid
+	grid        text.Grid
 	after       []string // said below
 }
 
 func (t *Table) draw(out *bytes.Buffer, s *section) error {
-	title := s.title + " " + count(s.total)
+	title := s.title + " " + text.Count(s.total)
 	note := s.note
-	if t.options.Width > 0 && len(title)+len(gap)+len([]rune(note)) > t.options.Width {
+	if t.options.Width > 0 && len(title)+len(text.Gap)+len([]rune(note)) > t.options.Width {
 		note = ""
 	}
-	out.WriteString(t.paint(bold, title))
+	out.WriteString(t.paint(text.Bold, title))
 	if note != "" {
-		out.WriteString(gap + t.paint(faint, note))
+		out.WriteString(text.Gap + t.paint(text.Faint, note))
 	}
 	out.WriteByte('\n')
 	if s.total == 0 {
 		return nil
 	}
-	if err := s.grid.draw(out, t.options.Width, t.options.Color); err != nil {
+	if err := s.grid.Draw(out, t.options.Width, t.options.Color); err != nil {
 		return err
 	}
-	if more := s.total - uint64(len(s.grid.rows)); more > 0 {
-		out.WriteString(t.paint(faint, "… and "+count(more)+" more: --top 0 or -o jsonl shows all") + "\n")
+	if more := s.total - uint64(len(s.grid.Rows)); more > 0 {
+		out.WriteString(t.paint(text.Faint, "… and "+text.Count(more)+" more: --top 0 or -o jsonl shows all") + "\n")
 	}
-	for _, text := range s.after {
-		for _, line := range wrap(strings.Split(plain(text), " "), " ", t.options.Width) {
+	for _, s := range s.after {
+		for _, line := range text.Wrap(strings.Split(text.Plain(s), " "), " ", t.options.Width) {
 			out.WriteString(line + "\n")
 		}
 	}
 	return nil
 }
 
-func (t *Table) paint(tone tone, s string) string {
+func (t *Table) paint(tone text.Tone, s string) string {
 	if !t.options.Color {
 		return s
 	}
-	return tone.paint(s)
+	return tone.Paint(s)
 }
 
-func rankedSection(title, note string, rows *ranking[[]cell], g grid) section {
-	g.rows = rows.sorted()
-	return section{title: title, note: note, total: rows.total, grid: g}
+func rankedSection(title, note string, rows *text.Ranking[[]text.Cell], g text.Grid) section {
+	g.Rows = rows.Sorted()
+	return section{title: title, note: note, total: rows.Total, grid: g}
 }
 
 func (t *Table) connectionSection() section {
-	g := grid{steps: defaultSteps}
+	g := text.Grid{Steps: text.DefaultSteps}
 	if t.chosen {
-		g.steps = nil
+		g.Steps = nil
 		for _, c := range t.columns {
-			g.steps = append(g.steps, shorten(c.name))
+			g.Steps = append(g.Steps, text.Shorten(c.Name))
 		}
 	}
 	for _, c := range t.columns {
-		g.columns = append(g.columns, gridColumn{name: c.name, header: c.header, right: c.right, hide: !t.chosen, spare: !t.chosen && c.name == spareColumn})
+		g.Columns = append(g.Columns, text.GridColumn{Name: c.Name, Header: c.Header, Right: c.Right, Hide: !t.chosen, Spare: !t.chosen && c.Name == text.SpareColumn})
 	}
 	note := ""
-	if t.connections.limit > 0 && t.connections.total > uint64(t.connections.limit) {
-		note = "by " + t.key.name
+	if t.connections.Limit > 0 && t.connections.Total > uint64(t.connections.Limit) {
+		note = "by " + t.key.Name
 	}
 	return rankedSection("CONNECTIONS", note, &t.connections, g)
 }
 
 // The columns of the smaller tables are the same always, so they have no meanings to list.
 
-var embryonicGrid = grid{
-	columns: []gridColumn{
-		{name: "id", header: cell{full: "ID"}, right: true},
-		{name: "client", header: cell{full: "CLIENT"}},
-		{name: "server", header: cell{full: "SERVER"}},
-		{name: "since", header: cell{full: "SYN_RCVD SINCE"}},
-		{name: "duration", header: cell{full: "LASTED"}, right: true},
-		{name: "syns", header: cell{full: "SYNS"}, right: true},
-		{name: "syn_acks", header: cell{full: "SYN-ACKS"}, right: true},
-		{name: "ended_by", header: cell{full: "ENDED BY"}},
+var embryonicGrid = text.Grid{
+	Columns: []text.GridColumn{
+		{Name: "id", Header: text.Cell{Full: "ID"}, Right: true},
+		{Name: "client", Header: text.Cell{Full: "CLIENT"}},
+		{Name: "server", Header: text.Cell{Full: "SERVER"}},
+		{Name: "since", Header: text.Cell{Full: "SYN_RCVD SINCE"}},
+		{Name: "duration", Header: text.Cell{Full: "LASTED"}, Right: true},
+		{Name: "syns", Header: text.Cell{Full: "SYNS"}, Right: true},
+		{Name: "syn_acks", Header: text.Cell{Full: "SYN-ACKS"}, Right: true},
+		{Name: "ended_by", Header: text.Cell{Full: "ENDED BY"}},
 	},
-	steps: []step{shorten("since"), drop("ended_by"), shorten("client", "server"), drop("syns"), drop("since")},
+	Steps: []text.Step{text.Shorten("since"), text.Drop("ended_by"), text.Shorten("client", "server"), text.Drop("syns"), text.Drop("since")},
 }
 
-func embryonicCells(c *record.Connection) []cell {
+func embryonicCells(c *record.Connection) []text.Cell {
 	since := c.Handshake.SynAckAt
 	for i := range c.Server.States {
 		if s := &c.Server.States[i]; s.State == tcpstate.SynRcvd {
@@ -231,95 +232,95 @@ func embryonicCells(c *record.Connection) []cell {
 			break
 		}
 	}
-	return []cell{
-		{full: strconv.FormatUint(c.ID, 10), tone: faint},
-		endpointCell(&c.Client),
-		endpointCell(&c.Server),
-		timeCell(since),
-		{full: span(between(since, c.End))},
-		{full: amount(c.Client.Syns)},
-		{full: amount(c.Server.Syns)},
-		{full: string(c.EndedBy)},
+	return []text.Cell{
+		{Full: strconv.FormatUint(c.ID, 10), Tone: text.Faint},
+		text.EndpointCell(&c.Client),
+		text.EndpointCell(&c.Server),
+		text.TimeCell(since),
+		{Full: text.Span(text.Between(since, c.End))},
+		{Full: text.Amount(c.Client.Syns)},
+		{Full: text.Amount(c.Server.Syns)},
+		{Full: string(c.EndedBy)},
 	}
 }
 
-var halfOpenGrid = grid{
-	columns: []gridColumn{
-		{name: "id", header: cell{full: "ID"}, right: true},
-		{name: "client", header: cell{full: "CLIENT"}},
-		{name: "server", header: cell{full: "SERVER"}},
-		{name: "survivor", header: cell{full: "SURVIVOR"}},
-		{name: "since", header: cell{full: "SINCE"}},
-		{name: "after", header: cell{full: "FOUND AFTER"}, right: true},
-		{name: "discovered_by", header: cell{full: "BY"}},
+var halfOpenGrid = text.Grid{
+	Columns: []text.GridColumn{
+		{Name: "id", Header: text.Cell{Full: "ID"}, Right: true},
+		{Name: "client", Header: text.Cell{Full: "CLIENT"}},
+		{Name: "server", Header: text.Cell{Full: "SERVER"}},
+		{Name: "survivor", Header: text.Cell{Full: "SURVIVOR"}},
+		{Name: "since", Header: text.Cell{Full: "SINCE"}},
+		{Name: "after", Header: text.Cell{Full: "FOUND AFTER"}, Right: true},
+		{Name: "discovered_by", Header: text.Cell{Full: "BY"}},
 	},
-	steps: []step{shorten("since"), shorten("client", "server"), drop("since"), drop("id"), drop("discovered_by")},
+	Steps: []text.Step{text.Shorten("since"), text.Shorten("client", "server"), text.Drop("since"), text.Drop("id"), text.Drop("discovered_by")},
 }
 
-func halfOpenCells(c *record.Connection) []cell {
-	found := cell{full: "never", tone: alert}
+func halfOpenCells(c *record.Connection) []text.Cell {
+	found := text.Cell{Full: "never", Tone: text.Alert}
 	if c.HalfOpen.At != record.NoTime {
-		found = cell{full: span(between(c.HalfOpen.Since, c.HalfOpen.At))}
+		found = text.Cell{Full: text.Span(text.Between(c.HalfOpen.Since, c.HalfOpen.At))}
 	}
-	return []cell{
-		{full: strconv.FormatUint(c.ID, 10), tone: faint},
-		endpointCell(&c.Client),
-		endpointCell(&c.Server),
-		{full: cmp.Or(c.HalfOpen.Survivor.String(), unknown)},
-		timeCell(c.HalfOpen.Since),
+	return []text.Cell{
+		{Full: strconv.FormatUint(c.ID, 10), Tone: text.Faint},
+		text.EndpointCell(&c.Client),
+		text.EndpointCell(&c.Server),
+		{Full: cmp.Or(c.HalfOpen.Survivor.String(), text.Unknown)},
+		text.TimeCell(c.HalfOpen.Since),
 		found,
-		{full: cmp.Or(string(c.HalfOpen.DiscoveredBy), unknown)},
+		{Full: cmp.Or(string(c.HalfOpen.DiscoveredBy), text.Unknown)},
 	}
 }
 
 func floodSection(floods []record.SynFlood, top int) section {
-	s := section{title: "SYN FLOODS", total: uint64(len(floods)), grid: grid{
-		columns: []gridColumn{
-			{name: "target", header: cell{full: "TARGET"}},
-			{name: "verdict", header: cell{full: "VERDICT"}},
-			{name: "onset", header: cell{full: "ONSET"}},
-			{name: "duration", header: cell{full: "LASTED"}, right: true},
-			{name: "syns", header: cell{full: "SYNS"}, right: true},
-			{name: "peak_rate", header: cell{full: "PEAK/S"}, right: true},
-			{name: "mean_rate", header: cell{full: "MEAN/S"}, right: true},
-			{name: "half_open", header: cell{full: "EMBRYONIC"}, right: true},
-			{name: "completed", header: cell{full: "COMPLETED"}, right: true},
-			{name: "sources", header: cell{full: "SOURCES"}, right: true},
-			{name: "entropy", header: cell{full: "ENTROPY"}, right: true, hide: true},
-			{name: "marks", header: cell{full: "MARKS"}, hide: true},
+	s := section{title: "SYN FLOODS", total: uint64(len(floods)), grid: text.Grid{
+		Columns: []text.GridColumn{
+			{Name: "target", Header: text.Cell{Full: "TARGET"}},
+			{Name: "verdict", Header: text.Cell{Full: "VERDICT"}},
+			{Name: "onset", Header: text.Cell{Full: "ONSET"}},
+			{Name: "duration", Header: text.Cell{Full: "LASTED"}, Right: true},
+			{Name: "syns", Header: text.Cell{Full: "SYNS"}, Right: true},
+			{Name: "peak_rate", Header: text.Cell{Full: "PEAK/S"}, Right: true},
+			{Name: "mean_rate", Header: text.Cell{Full: "MEAN/S"}, Right: true},
+			{Name: "half_open", Header: text.Cell{Full: "EMBRYONIC"}, Right: true},
+			{Name: "completed", Header: text.Cell{Full: "COMPLETED"}, Right: true},
+			{Name: "sources", Header: text.Cell{Full: "SOURCES"}, Right: true},
+			{Name: "entropy", Header: text.Cell{Full: "ENTROPY"}, Right: true, Hide: true},
+			{Name: "marks", Header: text.Cell{Full: "MARKS"}, Hide: true},
 		},
-		steps: []step{shorten("onset"), drop("marks"), drop("entropy"), drop("mean_rate"), shorten("target"), drop("duration"),
-			drop("onset"), drop("peak_rate")},
+		Steps: []text.Step{text.Shorten("onset"), text.Drop("marks"), text.Drop("entropy"), text.Drop("mean_rate"), text.Shorten("target"), text.Drop("duration"),
+			text.Drop("onset"), text.Drop("peak_rate")},
 	}}
 	if top > 0 && len(floods) > top {
 		floods = floods[:top]
 	}
 	for i := range floods {
 		f := &floods[i]
-		target := ipCell(f.Target.IP)
+		target := text.IPCell(f.Target.IP)
 		if f.Target.Port != nil {
-			target = socketCell(netip.AddrPortFrom(f.Target.IP, *f.Target.Port))
+			target = text.SocketCell(netip.AddrPortFrom(f.Target.IP, *f.Target.Port))
 		}
-		entropy := unknown
+		entropy := text.Unknown
 		if f.SourceEntropy.Known {
-			entropy = significant(f.SourceEntropy.Value) + " bits"
+			entropy = text.Significant(f.SourceEntropy.Value) + " bits"
 		}
-		s.grid.rows = append(s.grid.rows, []cell{
+		s.grid.Rows = append(s.grid.Rows, []text.Cell{
 			target,
-			{full: f.Verdict, tone: bad},
-			timeCell(f.Onset),
-			{full: span(between(f.Onset, f.End))},
-			{full: amount(f.Syns)},
-			{full: rate(f.PeakRate)},
-			{full: rate(f.MeanRate)},
-			{full: amount(f.HalfOpenPeak)},
-			{full: percent(f.CompletionRatio)},
-			{full: amount(f.Sources)},
-			{full: entropy},
-			{full: cmp.Or(strings.Join(f.Marks, " "), unknown)},
+			{Full: f.Verdict, Tone: text.Bad},
+			text.TimeCell(f.Onset),
+			{Full: text.Span(text.Between(f.Onset, f.End))},
+			{Full: text.Amount(f.Syns)},
+			{Full: text.Rate(f.PeakRate)},
+			{Full: text.Rate(f.MeanRate)},
+			{Full: text.Amount(f.HalfOpenPeak)},
+			{Full: text.Percent(f.CompletionRatio)},
+			{Full: text.Amount(f.Sources)},
+			{Full: entropy},
+			{Full: cmp.Or(strings.Join(f.Marks, " "), text.Unknown)},
 		})
 		if len(f.Evidence) > 0 {
-			s.after = append(s.after, target.full+": "+strings.Join(f.Evidence, "; "))
+			s.after = append(s.after, target.Full+": "+strings.Join(f.Evidence, "; "))
 		}
 	}
 	return s

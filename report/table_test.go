@@ -15,6 +15,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/report/internal/reporttest"
+	"github.com/tcplife/tcplife/report/internal/text"
+	"github.com/tcplife/tcplife/report/query"
 	"pgregory.net/rapid"
 )
 
@@ -48,7 +51,7 @@ func TestTableGoldens(t *testing.T) {
 		"columns":   {Width: 80, Columns: []string{"server", "id", "zeek", "encapsulation", "community_id", "role", "end", "tshark", "initiator"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			goldenFile(t, name+".table", table(t, o, sampleConnections(), sampleEnding()))
+			reporttest.Golden(t, name+".table", table(t, o, reporttest.Connections(), sampleEnding()))
 		})
 	}
 }
@@ -57,7 +60,7 @@ func TestTableGoldens(t *testing.T) {
 func TestTableOfOneConnection(t *testing.T) {
 	e := emptyEnding()
 	e.Result.Summary.Connections = 1
-	goldenFile(t, "one.table", table(t, TableOptions{Width: 80}, sampleConnections()[2:3], e))
+	reporttest.Golden(t, "one.table", table(t, TableOptions{Width: 80}, reporttest.Connections()[2:3], e))
 }
 
 func TestTableFitsItsWidth(t *testing.T) {
@@ -76,7 +79,7 @@ func TestTableFitsItsWidth(t *testing.T) {
 }
 
 func TestChosenColumnsStay(t *testing.T) {
-	names := make([]string, len(connectionColumns))
+	names := make([]string, len(text.ConnectionColumns))
 	for i, c := range TableColumns() {
 		names[i] = c.Name
 		if c.Meaning == "" {
@@ -84,7 +87,7 @@ func TestChosenColumnsStay(t *testing.T) {
 		}
 	}
 	slices.Reverse(names)
-	head := strings.Split(table(t, TableOptions{Width: 80, Columns: names}, sampleConnections(), sampleEnding()), "\n")[1]
+	head := strings.Split(table(t, TableOptions{Width: 80, Columns: names}, reporttest.Connections(), sampleEnding()), "\n")[1]
 	if got := strings.Fields(head); got[0] != "TSHARK" || got[len(got)-1] != "ID" {
 		t.Errorf("the header is %s", head)
 	}
@@ -109,7 +112,7 @@ func TestTableCannotBeTakenOver(t *testing.T) {
 	e := sampleEnding()
 	e.Capture.Files = []string{"a\x1b[2Jb\r\n.pcap"}
 	e.Result.SynFloods[0].Evidence = []string{"\x1b]0;title\x07\u202e"}
-	c := sampleConnections()[0]
+	c := reporttest.Connections()[0]
 	c.Findings = []record.Finding{{Code: "a\nb\t\x9b", Severity: record.Error}}
 	out := table(t, TableOptions{}, []*record.Connection{c}, e)
 	if at := strings.IndexFunc(out, func(r rune) bool { return r != '\n' && (r < ' ' || r == 0x7f || r == 0x9b || r == '\u202e') }); at >= 0 {
@@ -133,7 +136,7 @@ func TestSortKeys(t *testing.T) {
 	}
 	for _, k := range TableSorts() {
 		var got []uint64
-		for line := range strings.Lines(table(t, TableOptions{Sort: k.Name, Columns: []string{"id"}}, sampleConnections(), sampleEnding())) {
+		for line := range strings.Lines(table(t, TableOptions{Sort: k.Name, Columns: []string{"id"}}, reporttest.Connections(), sampleEnding())) {
 			if id, err := strconv.ParseUint(strings.TrimSpace(line), 10, 64); err == nil {
 				got = append(got, id)
 			}
@@ -148,24 +151,24 @@ func TestRankingKeepsTheFirst(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		keys := rapid.SliceOf(rapid.Int64Range(0, 20)).Draw(t, "keys")
 		limit := rapid.IntRange(0, 10).Draw(t, "limit")
-		r := ranking[[]cell]{limit: limit}
-		var want []rank
+		r := text.Ranking[[]text.Cell]{Limit: limit}
+		var want []text.Rank
 		for i, key := range keys {
-			at := rank{key, uint64(i)}
+			at := text.Rank{Key: key, ID: uint64(i)}
 			want = append(want, at)
-			r.offer(at, func() []cell { return []cell{{full: fmt.Sprint(at)}} })
+			r.Offer(at, func() []text.Cell { return []text.Cell{{Full: fmt.Sprint(at)}} })
 		}
-		slices.SortFunc(want, compareRanks)
+		slices.SortFunc(want, text.CompareRanks)
 		if limit > 0 && len(want) > limit {
 			want = want[:limit]
 		}
-		got := r.sorted()
-		if len(got) != len(want) || r.total != uint64(len(keys)) {
-			t.Fatalf("%d rows of %d, want %d of %d", len(got), r.total, len(want), len(keys))
+		got := r.Sorted()
+		if len(got) != len(want) || r.Total != uint64(len(keys)) {
+			t.Fatalf("%d rows of %d, want %d of %d", len(got), r.Total, len(want), len(keys))
 		}
 		for i := range want {
-			if got[i][0].full != fmt.Sprint(want[i]) {
-				t.Fatalf("row %d is %s, not %v", i, got[i][0].full, want[i])
+			if got[i][0].Full != fmt.Sprint(want[i]) {
+				t.Fatalf("row %d is %s, not %v", i, got[i][0].Full, want[i])
 			}
 		}
 	})
@@ -176,7 +179,7 @@ func TestTableKeepsOnlyTop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := sampleConnections()[4] // embryonic
+	c := reporttest.Connections()[4] // embryonic
 	add := func() {
 		c.ID++
 		c.Start++
@@ -190,8 +193,8 @@ func TestTableKeepsOnlyTop(t *testing.T) {
 	if n := testing.AllocsPerRun(1000, add); n != 0 {
 		t.Errorf("%v allocations for a row that is not shown", n)
 	}
-	if len(w.connections.rows) != 3 || len(w.embryonic.rows) != 3 || w.embryonic.total != w.connections.total {
-		t.Errorf("%d and %d rows are kept", len(w.connections.rows), len(w.embryonic.rows))
+	if len(w.connections.Rows) != 3 || len(w.embryonic.Rows) != 3 || w.embryonic.Total != w.connections.Total {
+		t.Errorf("%d and %d rows are kept", len(w.connections.Rows), len(w.embryonic.Rows))
 	}
 }
 
@@ -200,10 +203,10 @@ func TestTimeWaitSection(t *testing.T) {
 	holding.Server.Entered, holding.Server.Reused, holding.Server.LastExpiry = 3, 3, record.NoTime
 	holding.ReusesDenied = 2
 	holding.Ports.Rate = record.NullableNumber{Value: 941.1, Known: true}
-	holding.Ports.ExhaustedAt = at(30 * time.Second)
+	holding.Ports.ExhaustedAt = reporttest.At(30 * time.Second)
 	s := timeWaitSection([]record.TimeWaitHolding{holding, holding}, 5, 3)
-	if len(s.grid.rows) != 3 || s.total != 4 {
-		t.Errorf("%d rows of %d", len(s.grid.rows), s.total)
+	if len(s.grid.Rows) != 3 || s.total != 4 {
+		t.Errorf("%d rows of %d", len(s.grid.Rows), s.total)
 	}
 	after := strings.Join(s.after, "\n")
 	for _, want := range []string{
@@ -223,29 +226,29 @@ func TestTimeWaitSection(t *testing.T) {
 
 func TestHumanUnits(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
-		{count(0), "0"}, {count(999), "999"}, {count(1000), "1,000"}, {count(2401282), "2,401,282"},
-		{count(math.MaxUint64), "18,446,744,073,709,551,615"},
-		{counted(1, "packet"), "1 packet"}, {counted(0, "packet"), "0 packets"},
-		{amount(0), "0"}, {amount(999), "999"}, {amount(1000), "1.00k"}, {amount(9994), "9.99k"}, {amount(9996), "10.0k"},
-		{amount(99_949), "99.9k"}, {amount(99_951), "100k"}, {amount(999_499), "999k"}, {amount(999_500), "1.00M"},
-		{amount(math.MaxUint64), "18.4E"},
-		{size(134), "134 B"}, {size(359_102_551), "359 MB"},
-		{rate(0.25), "0.25"}, {rate(999), "999"}, {rate(2871), "2.87k"},
-		{percent(0), "0%"}, {percent(1), "100%"}, {percent(0.5), "50.0%"}, {percent(0.0003), "<0.1%"}, {percent(0.9996), ">99.9%"},
-		{percent(math.NaN()), "-"},
-		{span(record.NoDuration), "-"}, {span(0), "0s"}, {span(7), "7ns"}, {span(1500), "1.50µs"}, {span(999_499), "999µs"},
-		{span(999_500), "1.00ms"}, {span(10_234_000), "10.2ms"}, {span(999_400_000), "999ms"}, {span(999_600_000), "1.00s"},
-		{span(59_949_000_000), "59.9s"}, {span(59_950_000_000), "1m00s"}, {span(123e9), "2m03s"}, {span(3599_600_000_000), "1h00m"},
-		{span(3*3600e9 + 12*60e9), "3h12m"}, {span(86_400e9 * 100), "100d00h"}, {span(-2e9), "-2.00s"},
-		{clock(at(0)), "2023-11-14 22:13:20.000"}, {clockShort(at(0)), "22:13:20.000"}, {clock(record.NoTime), "-"},
-		{shortSocket(netip.MustParseAddrPort("255.255.255.255:65535")), "255.255.255.255:65535"},
-		{shortSocket(netip.MustParseAddrPort("[::1]:80")), "[::1]:80"},
-		{shortSocket(netip.MustParseAddrPort("[2001:db8:1234:5678:9abc:def0:1234:5678]:40022")), "[2001:d…4:5678]:40022"},
-		{shortSocket(netip.MustParseAddrPort("[2001:db8:1234:5678:9abc:def0:1234:5678]:7")), "[2001:db8…234:5678]:7"},
-		{plain("é \x00\x1b\n\"\\\u202e\xff日"), "é \\x00\\x1b\\n\"\\\\u202e\ufffd日"},
-		{strings.Join(wrap([]string{"one", "two", "three four five"}, ", ", 9), "|"), "one, two,|three|four five"},
-		{strings.Join(wrap([]string{"one", "two"}, ", ", 0), "|"), "one, two"},
-		{strings.Join(wrap([]string{"unbreakable"}, ", ", 5), "|"), "unbreakable"},
+		{text.Count(0), "0"}, {text.Count(999), "999"}, {text.Count(1000), "1,000"}, {text.Count(2401282), "2,401,282"},
+		{text.Count(math.MaxUint64), "18,446,744,073,709,551,615"},
+		{text.Counted(1, "packet"), "1 packet"}, {text.Counted(0, "packet"), "0 packets"},
+		{text.Amount(0), "0"}, {text.Amount(999), "999"}, {text.Amount(1000), "1.00k"}, {text.Amount(9994), "9.99k"}, {text.Amount(9996), "10.0k"},
+		{text.Amount(99_949), "99.9k"}, {text.Amount(99_951), "100k"}, {text.Amount(999_499), "999k"}, {text.Amount(999_500), "1.00M"},
+		{text.Amount(math.MaxUint64), "18.4E"},
+		{text.Size(134), "134 B"}, {text.Size(359_102_551), "359 MB"},
+		{text.Rate(0.25), "0.25"}, {text.Rate(999), "999"}, {text.Rate(2871), "2.87k"},
+		{text.Percent(0), "0%"}, {text.Percent(1), "100%"}, {text.Percent(0.5), "50.0%"}, {text.Percent(0.0003), "<0.1%"}, {text.Percent(0.9996), ">99.9%"},
+		{text.Percent(math.NaN()), "-"},
+		{text.Span(record.NoDuration), "-"}, {text.Span(0), "0s"}, {text.Span(7), "7ns"}, {text.Span(1500), "1.50µs"}, {text.Span(999_499), "999µs"},
+		{text.Span(999_500), "1.00ms"}, {text.Span(10_234_000), "10.2ms"}, {text.Span(999_400_000), "999ms"}, {text.Span(999_600_000), "1.00s"},
+		{text.Span(59_949_000_000), "59.9s"}, {text.Span(59_950_000_000), "1m00s"}, {text.Span(123e9), "2m03s"}, {text.Span(3599_600_000_000), "1h00m"},
+		{text.Span(3*3600e9 + 12*60e9), "3h12m"}, {text.Span(86_400e9 * 100), "100d00h"}, {text.Span(-2e9), "-2.00s"},
+		{text.Clock(reporttest.At(0)), "2023-11-14 22:13:20.000"}, {text.ClockShort(reporttest.At(0)), "22:13:20.000"}, {text.Clock(record.NoTime), "-"},
+		{text.ShortSocket(netip.MustParseAddrPort("255.255.255.255:65535")), "255.255.255.255:65535"},
+		{text.ShortSocket(netip.MustParseAddrPort("[::1]:80")), "[::1]:80"},
+		{text.ShortSocket(netip.MustParseAddrPort("[2001:db8:1234:5678:9abc:def0:1234:5678]:40022")), "[2001:d…4:5678]:40022"},
+		{text.ShortSocket(netip.MustParseAddrPort("[2001:db8:1234:5678:9abc:def0:1234:5678]:7")), "[2001:db8…234:5678]:7"},
+		{text.Plain("é \x00\x1b\n\"\\\u202e\xff日"), "é \\x00\\x1b\\n\"\\\\u202e\ufffd日"},
+		{strings.Join(text.Wrap([]string{"one", "two", "three four five"}, ", ", 9), "|"), "one, two,|three|four five"},
+		{strings.Join(text.Wrap([]string{"one", "two"}, ", ", 0), "|"), "one, two"},
+		{strings.Join(text.Wrap([]string{"unbreakable"}, ", ", 5), "|"), "unbreakable"},
 	} {
 		if c.got != c.want {
 			t.Errorf("got %q, want %q", c.got, c.want)
@@ -268,9 +271,9 @@ func BenchmarkCSV(b *testing.B) {
 }
 
 func BenchmarkMap(b *testing.B) {
-	c := sampleConnections()[2]
+	c := reporttest.Connections()[2]
 	b.ReportAllocs()
 	for b.Loop() {
-		Map(c)
+		query.Map(c)
 	}
 }

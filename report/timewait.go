@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/report/internal/text"
 )
 
 // timeWaitSection shows who holds TIME_WAITs, a row a side.
@@ -12,11 +13,11 @@ func timeWaitSection(holdings []record.TimeWaitHolding, leftOut uint64, top int)
 	held := uint64(0)
 	for i := range holdings {
 		h := &holdings[i]
-		client, server := ipCell(h.Client.IP), socketCell(netip.AddrPortFrom(h.Server.IP, *h.Server.Port))
+		client, server := text.IPCell(h.Client.IP), text.SocketCell(netip.AddrPortFrom(h.Server.IP, *h.Server.Port))
 		for _, side := range []struct {
 			*record.TimeWaitHolder
 			name         string
-			holder, peer cell
+			holder, peer text.Cell
 		}{{&h.Client, "client", client, server}, {&h.Server, "server", server, client}} {
 			if side.Entered == 0 {
 				continue
@@ -25,21 +26,21 @@ func timeWaitSection(holdings []record.TimeWaitHolding, leftOut uint64, top int)
 			if s.total++; top > 0 && s.total > uint64(top) {
 				continue
 			}
-			s.grid.rows = append(s.grid.rows, []cell{
-				side.holder, side.peer, {full: side.name}, some(side.Held), {full: amount(side.HeldPeak)}, timeCell(side.LastExpiry),
-				some(side.Expired), some(side.Reused), some(side.Reset), some(side.Evicted), some(side.Restarts),
+			s.grid.Rows = append(s.grid.Rows, []text.Cell{
+				side.holder, side.peer, {Full: side.name}, text.Some(side.Held), {Full: text.Amount(side.HeldPeak)}, text.TimeCell(side.LastExpiry),
+				text.Some(side.Expired), text.Some(side.Reused), text.Some(side.Reset), text.Some(side.Evicted), text.Some(side.Restarts),
 			})
 		}
 		if text := exhaustion(h); text != "" {
-			s.after = append(s.after, client.full+" to "+server.full+": "+text)
+			s.after = append(s.after, client.Full+" to "+server.Full+": "+text)
 		}
 		if h.ReusesDenied > 0 {
-			s.after = append(s.after, client.full+" to "+server.full+": "+counted(h.ReusesDenied, "SYN")+" met TIME_WAIT and had no success")
+			s.after = append(s.after, client.Full+" to "+server.Full+": "+text.Counted(h.ReusesDenied, "SYN")+" met TIME_WAIT and had no success")
 		}
 	}
-	s.note = count(held) + " held at the end (RFC 9293 §3.6.1)"
+	s.note = text.Count(held) + " held at the end (RFC 9293 §3.6.1)"
 	if leftOut > 0 {
-		s.after = append(s.after, "left out: "+count(leftOut)+" pairs of a client and a server's socket that held fewer")
+		s.after = append(s.after, "left out: "+text.Count(leftOut)+" pairs of a client and a server's socket that held fewer")
 	}
 	return s
 }
@@ -50,36 +51,28 @@ func exhaustion(h *record.TimeWaitHolding) string {
 	size := uint64(p.High) - uint64(p.Low) + 1
 	switch {
 	case p.ExhaustedAt != record.NoTime:
-		return rate(p.Rate.Value) + " ports a second are locked by TIME_WAIT, and only " + rate(p.ExhaustingRate) + " can be: at this rate all " +
-			count(size) + " from " + count(uint64(p.Low)) + " to " + count(uint64(p.High)) + " are at " + clock(p.ExhaustedAt)
+		return text.Rate(p.Rate.Value) + " ports a second are locked by TIME_WAIT, and only " + text.Rate(p.ExhaustingRate) + " can be: at this rate all " +
+			text.Count(size) + " from " + text.Count(uint64(p.Low)) + " to " + text.Count(uint64(p.High)) + " are at " + text.Clock(p.ExhaustedAt)
 	case 2*p.Locked >= size:
-		return count(p.Locked) + " of " + count(size) + " ports are locked by TIME_WAIT at the end"
+		return text.Count(p.Locked) + " of " + text.Count(size) + " ports are locked by TIME_WAIT at the end"
 	}
 	return ""
 }
 
-var timeWaitGrid = grid{
-	columns: []gridColumn{
-		{name: "holder", header: cell{full: "HOLDER"}},
-		{name: "peer", header: cell{full: "PEER"}},
-		{name: "side", header: cell{full: "SIDE"}},
-		{name: "now", header: cell{full: "HELD"}, right: true},
-		{name: "peak", header: cell{full: "PEAK"}, right: true},
-		{name: "until", header: cell{full: "LAST EXPIRY"}, hide: true},
-		{name: "expired", header: cell{full: "EXPIRED"}, right: true, hide: true},
-		{name: "reused", header: cell{full: "REUSED"}, right: true, hide: true},
-		{name: "reset", header: cell{full: "RESET"}, right: true, hide: true},
-		{name: "evicted", header: cell{full: "EVICTED"}, right: true, hide: true},
-		{name: "restarts", header: cell{full: "RESTARTS"}, right: true, hide: true},
+var timeWaitGrid = text.Grid{
+	Columns: []text.GridColumn{
+		{Name: "holder", Header: text.Cell{Full: "HOLDER"}},
+		{Name: "peer", Header: text.Cell{Full: "PEER"}},
+		{Name: "side", Header: text.Cell{Full: "SIDE"}},
+		{Name: "now", Header: text.Cell{Full: "HELD"}, Right: true},
+		{Name: "peak", Header: text.Cell{Full: "PEAK"}, Right: true},
+		{Name: "until", Header: text.Cell{Full: "LAST EXPIRY"}, Hide: true},
+		{Name: "expired", Header: text.Cell{Full: "EXPIRED"}, Right: true, Hide: true},
+		{Name: "reused", Header: text.Cell{Full: "REUSED"}, Right: true, Hide: true},
+		{Name: "reset", Header: text.Cell{Full: "RESET"}, Right: true, Hide: true},
+		{Name: "evicted", Header: text.Cell{Full: "EVICTED"}, Right: true, Hide: true},
+		{Name: "restarts", Header: text.Cell{Full: "RESTARTS"}, Right: true, Hide: true},
 	},
-	steps: []step{shorten("until"), shorten("holder", "peer"), drop("restarts"), drop("evicted"), drop("reset"), drop("until"),
-		drop("peak"), drop("side")},
-}
-
-// some is the cell of a number which is no more than noise when it is 0.
-func some(n uint64) cell {
-	if n == 0 {
-		return cell{full: unknown}
-	}
-	return cell{full: amount(n)}
+	Steps: []text.Step{text.Shorten("until"), text.Shorten("holder", "peer"), text.Drop("restarts"), text.Drop("evicted"), text.Drop("reset"), text.Drop("until"),
+		text.Drop("peak"), text.Drop("side")},
 }

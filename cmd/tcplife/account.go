@@ -13,6 +13,7 @@ import (
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/query"
 )
 
 // An account says what was read, and what is missing in it.
@@ -138,4 +139,16 @@ func (a *account) tellUndecoded(stderr io.Writer) {
 func (a *account) tellSpeed(stderr io.Writer, took time.Duration) {
 	complain(stderr, "%d packets, %s on the wire, read in %v: %.0f packets/s", a.read.Packets, byteSize(int64(a.read.WireBytes)),
 		took.Round(time.Millisecond), float64(a.read.Packets)/took.Seconds())
+}
+
+// checkFailOn says on standard error which of the conditions hold, and returns errConditionHolds if one does.
+func checkFailOn(f query.FailOn, s *record.Summary, stderr io.Writer) error {
+	holding, err := f.Check(s)
+	for _, h := range holding {
+		complain(stderr, "--fail-on: %s", h)
+	}
+	if err == nil && holding != nil {
+		err = errConditionHolds
+	}
+	return err
 }

@@ -40,6 +40,9 @@ func (e *usageError) Error() string { return e.message }
 // errIncomplete makes exitIncomplete. What is missing has been told by the one who returns it.
 var errIncomplete = errors.New("the report is incomplete")
 
+// errConditionHolds makes exitConditionHolds. Which condition it is has been told by the one who returns it.
+var errConditionHolds = errors.New("a --fail-on condition holds")
+
 // run is the whole program but for the process around it.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRootCommand()

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/tcplife/tcplife/analyzer/record"
-	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/ladder"
 )
 
 // explainFlags is the command line of `tcplife explain`: some of the flags of read, and its own.
@@ -112,8 +112,8 @@ func (r *reading) explain(ctx context.Context, f *explainFlags) error {
 	started := time.Now()
 	var failed error // to hand on what the analyzer emits
 	total := uint64(0)
-	named := map[uint]report.Chosen{}
-	choice := report.NewLadderChoice(f.top)
+	named := map[uint]ladder.Chosen{}
+	choice := ladder.NewChoice(f.top)
 	account, err := r.track(ctx, nil, func(c *record.Connection) {
 		total++
 		holds := true
@@ -122,7 +122,7 @@ func (r *reading) explain(ctx context.Context, f *explainFlags) error {
 		}
 		switch {
 		case slices.Contains(f.conns, uint(c.ID)):
-			named[uint(c.ID)] = report.NewChosen(c)
+			named[uint(c.ID)] = ladder.Choose(c)
 		case holds && len(f.conns) == 0:
 			choice.Offer(c)
 		}
@@ -139,17 +139,17 @@ func (r *reading) explain(ctx context.Context, f *explainFlags) error {
 		chosen = append(chosen, c)
 	}
 
-	collected := report.NewLadders(chosen)
+	collected := ladder.NewCollector(chosen)
 	r.options.Trace = collected.Trace
 	if _, err := r.track(ctx, nil, func(*record.Connection) {}); err != nil {
 		return err
 	}
-	e := report.Explanation{Connections: total, Offered: choice.Offered, Ladders: collected.Finish()}
+	e := ladder.Explanation{Connections: total, Offered: choice.Offered, Ladders: collected.Finish()}
 	if f.output == "json" {
 		err = e.WriteJSON(r.stdout)
 	} else {
 		width, color := f.look(r.stdout)
-		err = e.WriteText(r.stdout, report.LadderOptions{Width: width, Color: color, ASCII: f.ascii})
+		err = e.WriteText(r.stdout, ladder.Options{Width: width, Color: color, ASCII: f.ascii})
 	}
 	if err != nil {
 		return fmt.Errorf("write the ladders: %w", err)

@@ -12,6 +12,7 @@ import (
 	"github.com/tcplife/tcplife/capture/live"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/query"
 )
 
 // A following is what a sound command line of `tcplife live` asks for, and how far it has come. All of it belongs to one
@@ -19,7 +20,7 @@ import (
 type following struct {
 	*reading
 	flags *liveFlags
-	until *condition // nil is never
+	until *query.Where // nil is never
 	pulse *pulse
 	watch *watch         // nil but on a terminal
 	meter *metricsServer // nil without --metrics
@@ -269,7 +270,7 @@ func (l *following) finish() error {
 	if l.blind {
 		omissions = errIncomplete
 	}
-	if alarm := l.failOn.check(result.Summary, l.stderr); omissions == nil {
+	if alarm := checkFailOn(l.failOn, result.Summary, l.stderr); omissions == nil {
 		return alarm
 	}
 	return omissions

@@ -15,7 +15,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
-	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/ladder"
 )
 
 // keptOptions say how packets that were kept are read once more: as they were the first time.
@@ -72,7 +72,7 @@ func (s *scene) life(o keptOptions, of *record.Connection) (*keptLife, error) {
 	s.track(o, of, nil, func(c *record.Connection) {
 		begins := c.ID == of.ID || c.ID > of.ID && c.Start <= of.End
 		if begins && (life.record == nil || c.ID < life.record.ID) {
-			life.record = report.NewChosen(c).Connection
+			life.record = ladder.Choose(c).Connection
 		}
 	})
 	if life.record == nil {
@@ -108,18 +108,18 @@ func (l *keptLife) tellMissing() string {
 }
 
 // explain draws the ladder of a connection from the packets that are kept.
-func (s *scene) explain(o keptOptions, of *record.Connection, look report.LadderOptions) (string, error) {
+func (s *scene) explain(o keptOptions, of *record.Connection, look ladder.Options) (string, error) {
 	life, err := s.life(o, of)
 	if err != nil {
 		return "", err
 	}
-	ladders := report.NewLadders([]report.Chosen{{Connection: life.record}})
+	ladders := ladder.NewCollector([]ladder.Chosen{{Connection: life.record}})
 	s.track(o, of, ladders.Trace, func(*record.Connection) {})
 	var text bytes.Buffer
 	if life.missing > 0 {
 		fmt.Fprintf(&text, "INCOMPLETE: %s.\nIn the list it is connection %d.\n\n", life.tellMissing(), of.ID)
 	}
-	e := report.Explanation{Ladders: ladders.Finish()}
+	e := ladder.Explanation{Ladders: ladders.Finish()}
 	if err := e.WriteText(&text, look); err != nil {
 		return "", err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/capture/live"
 	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/query"
 )
 
 // emitNames are the values of --emit.
@@ -176,12 +177,12 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, erro
 	r.options.AtClose = f.emit == "close"
 	l := &following{reading: r, flags: f}
 	if given("until") {
-		if l.until, err = newCondition(f.until); err != nil {
+		if l.until, err = query.NewWhere(f.until); err != nil {
 			return nil, &usageError{"--until: " + err.Error(), "tcplife schema lists the fields of a connection"}
 		}
 	}
 	if given("fail-on") {
-		if l.failOn, err = newFailOn(f.failOn); err != nil {
+		if l.failOn, err = query.NewFailOn(f.failOn); err != nil {
 			return nil, &usageError{"--fail-on: " + err.Error(), "tcplife schema lists the fields of the summary"}
 		}
 	}

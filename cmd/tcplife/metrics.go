@@ -9,8 +9,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/tcplife/tcplife/report"
 	"github.com/tcplife/tcplife/report/metrics"
+	"github.com/tcplife/tcplife/report/screen"
 )
 
 // A metricsServer serves --metrics: /metrics to Prometheus, and /healthz to who keeps the program running.
@@ -48,7 +48,7 @@ func (s *metricsServer) serve() {
 }
 
 // beat lets the next scrape tell the vitals.
-func (s *metricsServer) beat(now time.Time, v report.Vitals) {
+func (s *metricsServer) beat(now time.Time, v screen.Vitals) {
 	s.Vitals(&v)
 	s.beaten.Store(now.UnixNano())
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/screen"
 )
 
 func TestHealth(t *testing.T) {
@@ -23,7 +23,7 @@ func TestHealth(t *testing.T) {
 		{0, http.StatusOK, "ok\n"},
 		{time.Hour, http.StatusServiceUnavailable, "the capture has been standing still for 1h0m0s\n"},
 	} {
-		s.beat(time.Now().Add(-test.age), report.Vitals{})
+		s.beat(time.Now().Add(-test.age), screen.Vitals{})
 		w := httptest.NewRecorder()
 		s.server.Handler.ServeHTTP(w, httptest.NewRequest("GET", "/healthz", nil))
 		if w.Code != test.status || w.Body.String() != test.body {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/capture/live"
+	"github.com/tcplife/tcplife/report/query"
 )
 
 // prepareInput looks for everything that can be wrong with the flags that say what is read, before a file is opened.
@@ -29,7 +30,7 @@ func (f *readFlags) prepareInput(cmd *cobra.Command) (*reading, error) {
 		return nil, &usageError{"--count must be at least 1", "without it all packets are read"}
 	}
 	if given("where") {
-		if r.where, err = newCondition(f.where); err != nil {
+		if r.where, err = query.NewWhere(f.where); err != nil {
 			return nil, &usageError{"--where: " + err.Error(), "tcplife schema lists the fields of a connection"}
 		}
 	}
@@ -111,7 +112,7 @@ func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
 		return nil, err
 	}
 	if given("fail-on") {
-		if r.failOn, err = newFailOn(f.failOn); err != nil {
+		if r.failOn, err = query.NewFailOn(f.failOn); err != nil {
 			return nil, &usageError{"--fail-on: " + err.Error(), "tcplife schema lists the fields of the summary"}
 		}
 	}

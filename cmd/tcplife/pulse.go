@@ -7,6 +7,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/screen"
 )
 
 // A pulse takes the vitals of a capture that goes on, a few times a second. It belongs to the goroutine of the tracker.
@@ -14,7 +15,7 @@ type pulse struct {
 	tracker *analyzer.Analyzer
 	stats   func() capture.Stats
 
-	vitals report.Vitals
+	vitals screen.Vitals
 	due    time.Time
 	result time.Time // when the tracker's result is due
 }
@@ -25,7 +26,7 @@ const (
 )
 
 func newPulse(tracker *analyzer.Analyzer, stats func() capture.Stats) *pulse {
-	return &pulse{tracker: tracker, stats: stats, vitals: report.Vitals{At: record.NoTime}}
+	return &pulse{tracker: tracker, stats: stats, vitals: screen.Vitals{At: record.NoTime}}
 }
 
 // ended is told of every record.
@@ -38,7 +39,7 @@ func (p *pulse) ended(c *record.Connection) {
 
 // beat gives the vitals, if they are due at now. until is the time to which the capture has come, capture.NoTime if that
 // is not known.
-func (p *pulse) beat(now time.Time, until int64) (v report.Vitals, due bool) {
+func (p *pulse) beat(now time.Time, until int64) (v screen.Vitals, due bool) {
 	if now.Before(p.due) {
 		return v, false
 	}

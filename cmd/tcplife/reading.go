@@ -13,6 +13,7 @@ import (
 	"github.com/tcplife/tcplife/capture/live"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/query"
 )
 
 // A reading is what a sound command line asks for.
@@ -23,8 +24,8 @@ type reading struct {
 	stderr io.Writer
 
 	filter  *live.Filter // nil lets all packets through
-	where   *condition   // nil reports all connections
-	failOn  failOn       // nil asks nothing
+	where   *query.Where // nil reports all connections
+	failOn  query.FailOn // nil asks nothing
 	options analyzer.Options
 	report  reporter // nil with -w -
 	extract *extract // nil without -w; made once the files to read are open
@@ -73,7 +74,7 @@ func (r *reading) read(ctx context.Context) error {
 			return err
 		}
 	}
-	if alarm := r.failOn.check(result.Summary, r.stderr); omissions == nil {
+	if alarm := checkFailOn(r.failOn, result.Summary, r.stderr); omissions == nil {
 		return alarm
 	}
 	return omissions

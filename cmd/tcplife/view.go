@@ -12,7 +12,9 @@ import (
 	"charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/tcplife/tcplife/analyzer/record"
-	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/ladder"
+	"github.com/tcplife/tcplife/report/query"
+	"github.com/tcplife/tcplife/report/screen"
 )
 
 // view is the screen of `tcplife live` on a terminal, and what its keys do. It belongs to the goroutine of bubbletea, and
@@ -280,14 +282,14 @@ func (v *view) typed(name string, msg tea.KeyPressMsg) tea.Cmd {
 
 // order changes the order of the list.
 func (v *view) order(by int) {
-	n := len(report.ListSorts())
+	n := len(screen.ListSorts())
 	v.sort = (v.sort + by + n) % n
 	v.ask()
 }
 
 // setFilter changes what is listed, if that is sound.
 func (v *view) setFilter(filter string) bool {
-	if _, err := newListFilter(filter); err != nil {
+	if _, err := query.NewFilter(filter); err != nil {
 		v.said, v.failed = err.Error(), true
 		return false
 	}
@@ -298,8 +300,8 @@ func (v *view) setFilter(filter string) bool {
 
 // ask lets the watch know what is to be listed.
 func (v *view) ask() {
-	holds, _ := newListFilter(v.filter) // it was sound when it was set
-	v.watch.wanted.Store(&query{sort: report.ListSorts()[v.sort].Name, filter: v.filter, holds: holds})
+	holds, _ := query.NewFilter(v.filter) // it was sound when it was set
+	v.watch.wanted.Store(&listing{sort: screen.ListSorts()[v.sort].Name, filter: v.filter, holds: holds})
 	v.row, v.selected = 0, 0
 }
 
@@ -323,7 +325,7 @@ func (v *view) explain() tea.Cmd {
 	v.page = ladderPage
 	v.pager.SetContent("drawing the ladder of connection " + strconv.FormatUint(v.of.ID, 10) + " …")
 	v.pager.GotoTop()
-	s, of, o, look := v.now, v.of, v.watch.options, report.LadderOptions{Width: v.width, Color: v.color}
+	s, of, o, look := v.now, v.of, v.watch.options, ladder.Options{Width: v.width, Color: v.color}
 	return func() tea.Msg {
 		text, err := s.explain(o, of, look)
 		return pageMsg{text, err}
@@ -386,7 +388,7 @@ func (v *view) head() []string {
 	if len(v.before) > 0 {
 		before = &v.before[0].vitals
 	}
-	return append([]string{title}, report.DrawVitals(before, now, max(v.width, 80), v.color)...)
+	return append([]string{title}, screen.DrawVitals(before, now, max(v.width, 80), v.color)...)
 }
 
 // body is the lines of the page.
@@ -403,7 +405,7 @@ func (v *view) body() []string {
 	v.top = max(0, min(v.top, v.row, len(v.now.connections)-rows))
 	v.top = max(v.top, v.row-rows+1)
 	shown := v.now.connections[v.top:min(v.top+rows, len(v.now.connections))]
-	header, lines, err := report.DrawList(shown, v.now.vitals.At, max(v.width, 80)-2, v.color)
+	header, lines, err := screen.DrawList(shown, v.now.vitals.At, max(v.width, 80)-2, v.color)
 	if err != nil {
 		return []string{err.Error()}
 	}

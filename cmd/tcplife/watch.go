@@ -8,7 +8,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
-	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/screen"
 )
 
 // A watch is how the view looks at a capture that goes on: a scene a few times a second. What it costs the tracker is
@@ -26,17 +26,17 @@ type watch struct {
 	recent  *capture.Recent
 	options keptOptions
 
-	shown  atomic.Pointer[scene] // the last one
-	wanted atomic.Pointer[query] // the view's, which is made first
+	shown  atomic.Pointer[scene]   // the last one
+	wanted atomic.Pointer[listing] // the view's, which is made first
 
 	// A round looks at every connection once; a large one takes several scenes.
-	query   *query
+	query   *listing
 	cursor  analyzer.Cursor
-	list    *report.List
+	list    *screen.List
 	begun   record.Time
 	looked  uint64
 	matched uint64
-	holders map[report.TimeWaits]uint64
+	holders map[screen.TimeWaits]uint64
 	round   round // the last one that is whole, or what there is of the first
 	failed  error // of the query
 }
@@ -45,7 +45,7 @@ type watch struct {
 const mostHolders = 1 << 16
 
 // A query says which connections a list shows.
-type query struct {
+type listing struct {
 	sort   string // one of report.ListSorts
 	filter string // as it was typed, "" for none
 	holds  func(*record.Connection) (bool, error)
@@ -56,15 +56,15 @@ type round struct {
 	connections []*record.Connection // the first by the order of the query
 	matched     uint64
 	looked      uint64
-	waits       report.TimeWaits // the most that anybody holds
+	waits       screen.TimeWaits // the most that anybody holds
 	begun       record.Time      // by the capture's clock
 	whole       bool             // it has looked at all
 }
 
 // A scene is what the view shows at a time. Nothing in it changes any more.
 type scene struct {
-	query  *query
-	vitals report.Vitals
+	query  *listing
+	vitals screen.Vitals
 	round
 	failed error // of the query
 	kept   capture.Kept
@@ -78,7 +78,7 @@ func newWatch(tracker *analyzer.Analyzer, options keptOptions) *watch {
 func (w *watch) packet(p *capture.Packet) { w.recent.Add(p) }
 
 // look makes a scene.
-func (w *watch) look(now time.Time, vitals report.Vitals) {
+func (w *watch) look(now time.Time, vitals screen.Vitals) {
 	w.goRound(now.Add(sceneBudget), vitals.At)
 	vitals.Waits = w.round.waits
 	w.shown.Store(&scene{query: w.query, vitals: vitals, round: w.round, failed: w.failed, kept: w.recent.Kept()})
@@ -92,8 +92,8 @@ func (w *watch) goRound(deadline time.Time, at record.Time) {
 	}
 	if w.list == nil {
 		w.cursor, w.begun, w.looked, w.matched = analyzer.Cursor{}, at, 0, 0
-		w.holders = map[report.TimeWaits]uint64{}
-		w.list, w.failed = report.NewList(q.sort, sceneRows)
+		w.holders = map[screen.TimeWaits]uint64{}
+		w.list, w.failed = screen.NewList(q.sort, sceneRows)
 	}
 	for {
 		w.cursor = w.tracker.Scan(w.cursor, sceneChunk, w.offer)
@@ -127,7 +127,7 @@ func (w *watch) found() round {
 func (w *watch) offer(c *record.Connection) {
 	w.looked++
 	for _, t := range c.TimeWait {
-		holder := report.TimeWaits{Client: c.Client.IP, Server: netip.AddrPortFrom(c.Server.IP, c.Server.Port), Side: t.Side}
+		holder := screen.TimeWaits{Client: c.Client.IP, Server: netip.AddrPortFrom(c.Server.IP, c.Server.Port), Side: t.Side}
 		if n := w.holders[holder]; t.EndedBy == record.TimeWaitRunning && (n > 0 || len(w.holders) < mostHolders) {
 			w.holders[holder] = n + 1
 		}

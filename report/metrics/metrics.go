@@ -12,14 +12,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
-	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/screen"
 )
 
 // Metrics are those of one capture. Connection and Vitals are called by one goroutine, which never waits for those that
 // serve Handler.
 type Metrics struct {
 	registry *prometheus.Registry
-	vitals   atomic.Pointer[report.Vitals]
+	vitals   atomic.Pointer[screen.Vitals]
 
 	outcomes  map[record.Outcome]prometheus.Counter
 	teardowns map[record.TeardownKind]prometheus.Counter
@@ -41,7 +41,7 @@ func New(version string) *Metrics {
 		resets:    map[record.Side]prometheus.Counter{},
 		findings:  map[string]prometheus.Counter{},
 	}
-	m.vitals.Store(&report.Vitals{})
+	m.vitals.Store(&screen.Vitals{})
 	counters := func(name, help, label string) *prometheus.CounterVec {
 		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
 		m.registry.MustRegister(v)
@@ -97,7 +97,7 @@ func (m *Metrics) Connection(c *record.Connection) {
 }
 
 // Vitals are what the next scrape tells. They must not be changed afterwards.
-func (m *Metrics) Vitals(v *report.Vitals) { m.vitals.Store(v) }
+func (m *Metrics) Vitals(v *screen.Vitals) { m.vitals.Store(v) }
 
 // Handler serves the metrics.
 func (m *Metrics) Handler() http.Handler {
@@ -106,7 +106,7 @@ func (m *Metrics) Handler() http.Handler {
 
 // vitals is a prometheus.Collector of the last report.Vitals.
 type vitals struct {
-	last *atomic.Pointer[report.Vitals]
+	last *atomic.Pointer[screen.Vitals]
 }
 
 var (

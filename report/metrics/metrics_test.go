@@ -19,6 +19,7 @@ import (
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/screen"
 )
 
 var update = flag.Bool("update", false, "write testdata/scrape.txt and docs/METRICS.md instead of comparing with them")
@@ -60,7 +61,7 @@ func measure(t *testing.T, m *Metrics, names ...string) {
 	tracker.Close()
 	stats := packets.Stats()
 	kernel, iface := uint64(3), uint64(4)
-	m.Vitals(&report.Vitals{
+	m.Vitals(&screen.Vitals{
 		Live: live, Packets: stats.Packets, Bytes: stats.WireBytes, Floods: tracker.Result().SynFloods,
 		Dropped: report.Dropped{Kernel: &kernel, Interface: &iface}, Evicted: 5,
 	})

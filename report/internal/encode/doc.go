@@ -1,0 +1,2 @@
+// Package encode writes records as JSON.
+package encode

@@ -1,0 +1,594 @@
+package encode
+
+import (
+	"encoding/binary"
+	"math"
+	"math/bits"
+	"strconv"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// An encoder appends records as JSON. It gives what encoding/json gives with the HTML escapes off (a test holds it to
+// that), but needs neither reflection nor memory, and a small part of the time. The zero value is one.
+type Encoder struct {
+	// seconds are the texts of some, by their last bits: of the times of a record most are in the same second, and of
+	// records that come one after the other too.
+	seconds [64]struct {
+		number int64
+		known  bool
+		text   [32]byte // of a moment in it
+	}
+}
+
+func (e *Encoder) AppendConnection(b []byte, c *record.Connection) []byte {
+	b = append(b, `{"record":`...)
+	b = AppendString(b, c.Record)
+	b = append(b, `,"schema":`...)
+	b = strconv.AppendInt(b, int64(c.Schema), 10)
+	b = append(b, `,"id":`...)
+	b = appendNumber(b, c.ID)
+	b = append(b, `,"previous_id":`...)
+	b = AppendPacket(b, c.PreviousID)
+	b = append(b, `,"community_id":"`...)
+	b = c.CommunityID.Append(b)
+	b = append(b, `","encapsulation":[`...)
+	for i := range c.Encapsulation {
+		b = AppendComma(b, i)
+		b = appendLayer(b, &c.Encapsulation[i])
+	}
+	b = append(b, `],"start":`...)
+	b = e.appendTime(b, c.Start)
+	b = append(b, `,"end":`...)
+	b = e.appendTime(b, c.End)
+	b = append(b, `,"duration_s":`...)
+	b = c.Duration.Append(b)
+	b = append(b, `,"ended_by":`...)
+	b = AppendString(b, string(c.EndedBy))
+	b = append(b, `,"client":`...)
+	b = e.appendEndpoint(b, &c.Client)
+	b = append(b, `,"server":`...)
+	b = e.appendEndpoint(b, &c.Server)
+	b = append(b, `,"role_evidence":`...)
+	b = AppendString(b, string(c.RoleEvidence))
+	b = append(b, `,"handshake":`...)
+	b = e.appendHandshake(b, &c.Handshake)
+	b = append(b, `,"teardown":`...)
+	b = e.appendTeardown(b, &c.Teardown)
+	b = append(b, `,"time_wait":[`...)
+	for i := range c.TimeWait {
+		b = AppendComma(b, i)
+		b = e.appendTimeWait(b, &c.TimeWait[i])
+	}
+	b = append(b, `],"half_open":`...)
+	b = e.appendHalfOpen(b, c.HalfOpen)
+	b = append(b, `,"findings":[`...)
+	for i := range c.Findings {
+		b = AppendComma(b, i)
+		b = appendFinding(b, &c.Findings[i])
+	}
+	b = append(b, `],"zeek":`...)
+	if c.Zeek == nil {
+		b = append(b, "null"...)
+	} else {
+		b = append(b, `{"conn_state":`...)
+		b = AppendString(b, c.Zeek.ConnState)
+		b = append(b, `,"history":`...)
+		b = AppendString(b, c.Zeek.History)
+		b = append(b, '}')
+	}
+	b = append(b, `,"tshark":`...)
+	if c.Tshark == nil {
+		b = append(b, "null"...)
+	} else {
+		b = append(b, `{"completeness":`...)
+		b = strconv.AppendInt(b, int64(c.Tshark.Completeness), 10)
+		b = append(b, '}')
+	}
+	return append(b, '}')
+}
+
+func (e *Encoder) appendEndpoint(b []byte, p *record.Endpoint) []byte {
+	b = append(b, `{"ip":"`...)
+	b = p.IP.AppendTo(b)
+	b = append(b, `","port":`...)
+	b = appendNumber(b, uint64(p.Port))
+	b = append(b, `,"isn":`...)
+	b = AppendSeq(b, p.ISN)
+	b = append(b, `,"isn_evidence":`...)
+	b = appendEvidence(b, p.ISNEvidence)
+	b = append(b, `,"syn_acked":`...)
+	b = AppendAnswer(b, p.SynAcked)
+	b = append(b, `,"syns":`...)
+	b = appendNumber(b, p.Syns)
+	b = append(b, `,"fins":`...)
+	b = appendNumber(b, p.Fins)
+	b = append(b, `,"rsts":`...)
+	b = appendNumber(b, p.Rsts)
+	b = append(b, `,"fin":`...)
+	if p.Fin == nil {
+		b = append(b, "null"...)
+	} else {
+		b = append(b, `{"seq":`...)
+		b = appendNumber(b, uint64(p.Fin.Seq))
+		b = append(b, `,"packet":`...)
+		b = AppendPacket(b, p.Fin.Packet)
+		b = append(b, `,"acked":`...)
+		b = AppendAnswer(b, p.Fin.Acked)
+		b = append(b, '}')
+	}
+	b = append(b, `,"packets":`...)
+	b = appendNumber(b, p.Packets)
+	b = append(b, `,"capture_duplicates":`...)
+	b = appendNumber(b, p.CaptureDuplicates)
+	b = append(b, `,"bytes":`...)
+	b = appendNumber(b, p.Bytes)
+	b = append(b, `,"retransmitted_packets":`...)
+	b = appendNumber(b, p.RetransmittedPackets)
+	b = append(b, `,"keepalives":`...)
+	b = appendNumber(b, p.Keepalives)
+	b = append(b, `,"zero_window_probes":`...)
+	b = appendNumber(b, p.ZeroWindowProbes)
+	b = append(b, `,"state":`...)
+	b = appendState(b, p.State)
+	b = append(b, `,"states":[`...)
+	for i := range p.States {
+		s := &p.States[i]
+		b = AppendComma(b, i)
+		b = append(b, stateOpenings[s.State]...)
+		b = e.appendTime(b, s.At)
+		b = append(b, `,"packet":`...)
+		b = AppendPacket(b, s.Packet)
+		b = append(b, `,"evidence":`...)
+		b = appendEvidence(b, s.Evidence)
+		b = append(b, '}')
+	}
+	return append(b, "]}"...)
+}
+
+// stateOpenings are what the entry of each state begins with.
+var stateOpenings = func() (list [tcpstate.TimeWait + 1]string) {
+	for s := range list {
+		list[s] = `{"state":"` + tcpstate.State(s).String() + `","at":`
+	}
+	return list
+}()
+
+func (e *Encoder) appendHandshake(b []byte, h *record.Handshake) []byte {
+	b = append(b, `{"outcome":`...)
+	b = AppendString(b, string(h.Outcome))
+	b = append(b, `,"syn_at":`...)
+	b = e.appendTime(b, h.SynAt)
+	b = append(b, `,"syn_packet":`...)
+	b = AppendPacket(b, h.SynPacket)
+	b = append(b, `,"syn_ack_at":`...)
+	b = e.appendTime(b, h.SynAckAt)
+	b = append(b, `,"syn_ack_packet":`...)
+	b = AppendPacket(b, h.SynAckPacket)
+	b = append(b, `,"ack_at":`...)
+	b = e.appendTime(b, h.AckAt)
+	b = append(b, `,"ack_packet":`...)
+	b = AppendPacket(b, h.AckPacket)
+	b = append(b, `,"server_rtt_s":`...)
+	b = h.ServerRTT.Append(b)
+	b = append(b, `,"client_rtt_s":`...)
+	b = h.ClientRTT.Append(b)
+	return append(b, '}')
+}
+
+func (e *Encoder) appendTeardown(b []byte, t *record.Teardown) []byte {
+	b = append(b, `{"kind":`...)
+	b = AppendString(b, string(t.Kind))
+	b = append(b, `,"initiator":`...)
+	b = appendSide(b, t.Initiator)
+	b = append(b, `,"at":`...)
+	b = e.appendTime(b, t.At)
+	b = append(b, `,"half_closed_s":`...)
+	b = t.HalfClosed.Append(b)
+	b = append(b, `,"reset":`...)
+	if t.Reset == nil {
+		return append(b, "null}"...)
+	}
+	b = append(b, `{"by":`...)
+	b = appendSide(b, t.Reset.By)
+	b = append(b, `,"packet":`...)
+	b = AppendPacket(b, t.Reset.Packet)
+	b = append(b, `,"receiver_state":`...)
+	b = appendState(b, t.Reset.ReceiverState)
+	b = append(b, `,"answers":`...)
+	b = AppendString(b, string(t.Reset.Answers))
+	b = append(b, `,"idle_s":`...)
+	b = t.Reset.Idle.Append(b)
+	return append(b, "}}"...)
+}
+
+func (e *Encoder) appendTimeWait(b []byte, t *record.TimeWait) []byte {
+	b = append(b, `{"side":`...)
+	b = appendSide(b, t.Side)
+	b = append(b, `,"entered":`...)
+	b = e.appendTime(b, t.Entered)
+	b = append(b, `,"restarts":`...)
+	b = appendNumber(b, t.Restarts)
+	b = append(b, `,"two_msl_s":`...)
+	b = t.TwoMSL.Append(b)
+	b = append(b, `,"expires":`...)
+	b = e.appendTime(b, t.Expires)
+	b = append(b, `,"ended_by":`...)
+	b = AppendString(b, string(t.EndedBy))
+	b = append(b, `,"reuse_proven":`...)
+	b = AppendAnswer(b, t.ReuseProven)
+	b = append(b, `,"observed_s":`...)
+	b = t.Observed.Append(b)
+	return append(b, '}')
+}
+
+func (e *Encoder) AppendTimeWaitHolding(b []byte, h *record.TimeWaitHolding) []byte {
+	b = append(b, `{"record":`...)
+	b = AppendString(b, h.Record)
+	b = append(b, `,"schema":`...)
+	b = strconv.AppendInt(b, int64(h.Schema), 10)
+	b = append(b, `,"client":`...)
+	b = e.appendTimeWaitHolder(b, &h.Client)
+	b = append(b, `,"server":`...)
+	b = e.appendTimeWaitHolder(b, &h.Server)
+	b = append(b, `,"two_msl_s":`...)
+	b = h.TwoMSL.Append(b)
+	b = append(b, `,"reuses_proven":`...)
+	b = appendNumber(b, h.ReusesProven)
+	b = append(b, `,"reuses_refused":`...)
+	b = appendNumber(b, h.ReusesDenied)
+	b = append(b, `,"ports":{"low":`...)
+	b = appendNumber(b, uint64(h.Ports.Low))
+	b = append(b, `,"high":`...)
+	b = appendNumber(b, uint64(h.Ports.High))
+	b = append(b, `,"locked":`...)
+	b = appendNumber(b, h.Ports.Locked)
+	b = append(b, `,"rate":`...)
+	if h.Ports.Rate.Known {
+		b = appendFloat(b, h.Ports.Rate.Value)
+	} else {
+		b = append(b, "null"...)
+	}
+	b = append(b, `,"exhausting_rate":`...)
+	b = appendFloat(b, h.Ports.ExhaustingRate)
+	b = append(b, `,"exhausted_at":`...)
+	b = e.appendTime(b, h.Ports.ExhaustedAt)
+	return append(b, "}}"...)
+}
+
+func (e *Encoder) appendTimeWaitHolder(b []byte, h *record.TimeWaitHolder) []byte {
+	b = append(b, `{"ip":"`...)
+	b = h.IP.AppendTo(b)
+	b = append(b, `","port":`...)
+	if h.Port == nil {
+		b = append(b, "null"...)
+	} else {
+		b = appendNumber(b, uint64(*h.Port))
+	}
+	b = append(b, `,"entered":`...)
+	b = appendNumber(b, h.Entered)
+	b = append(b, `,"held":`...)
+	b = appendNumber(b, h.Held)
+	b = append(b, `,"held_peak":`...)
+	b = appendNumber(b, h.HeldPeak)
+	b = append(b, `,"held_peak_at":`...)
+	b = e.appendTime(b, h.HeldPeakAt)
+	b = append(b, `,"observed_s":`...)
+	b = h.Observed.Append(b)
+	b = append(b, `,"longest_s":`...)
+	b = h.Longest.Append(b)
+	b = append(b, `,"restarts":`...)
+	b = appendNumber(b, h.Restarts)
+	b = append(b, `,"expired":`...)
+	b = appendNumber(b, h.Expired)
+	b = append(b, `,"reused":`...)
+	b = appendNumber(b, h.Reused)
+	b = append(b, `,"reset":`...)
+	b = appendNumber(b, h.Reset)
+	b = append(b, `,"evicted":`...)
+	b = appendNumber(b, h.Evicted)
+	b = append(b, `,"last_expiry":`...)
+	b = e.appendTime(b, h.LastExpiry)
+	return append(b, '}')
+}
+
+func (e *Encoder) appendHalfOpen(b []byte, h *record.HalfOpen) []byte {
+	if h == nil {
+		return append(b, "null"...)
+	}
+	b = append(b, `{"survivor":`...)
+	b = appendSide(b, h.Survivor)
+	b = append(b, `,"since":`...)
+	b = e.appendTime(b, h.Since)
+	b = append(b, `,"at":`...)
+	b = e.appendTime(b, h.At)
+	b = append(b, `,"discovered_by":`...)
+	b = AppendWord(b, string(h.DiscoveredBy))
+	return append(b, '}')
+}
+
+// appendTime appends what analyzer.Time.MarshalJSON gives.
+func (e *Encoder) appendTime(b []byte, t record.Time) []byte {
+	if t == record.NoTime {
+		return append(b, "null"...)
+	}
+	number := int64(t) / 1e9
+	nano := int64(t) - number*1e9
+	if nano < 0 { // before 1970
+		number, nano = number-1, nano+1e9
+	}
+	second := &e.seconds[number&int64(len(e.seconds)-1)]
+	if second.number != number || !second.known {
+		second.number, second.known = number, true
+		text := append(second.text[:0], '"')
+		_ = append(AppendMoment(text, t), '"')
+	}
+	b = append(b, second.text[:]...)
+	putNanoseconds(b[len(b)-len(`123456789Z"`):], uint32(nano))
+	return b
+}
+
+// AppendMoment appends what analyzer.Time.Append gives for a time that is known, in a tenth of its time.
+func AppendMoment(b []byte, t record.Time) []byte {
+	const nanosecondsOfDay = 24 * 3600 * 1e9
+	days, ofDay := int64(t)/nanosecondsOfDay, int64(t)%nanosecondsOfDay
+	if ofDay < 0 { // before 1970
+		days, ofDay = days-1, ofDay+nanosecondsOfDay
+	}
+	second, nano := uint32(ofDay/1e9), uint32(ofDay%1e9)
+	b = append(b, midnight(days)...)
+	text := (*[19]byte)(b[len(b)-19:])
+	clock := twoDigits(uint64(second/3600)|uint64(second/60%60)<<16|uint64(second%60)<<32) | ascii
+	binary.LittleEndian.PutUint16(text[0:], uint16(clock))
+	binary.LittleEndian.PutUint16(text[3:], uint16(clock>>16))
+	binary.LittleEndian.PutUint16(text[6:], uint16(clock>>32))
+	putNanoseconds(text[9:18], nano)
+	return b
+}
+
+// putNanoseconds writes the nine digits of a part of a second.
+func putNanoseconds(text []byte, nano uint32) {
+	text[0] = byte('0' + nano/1e8)
+	binary.LittleEndian.PutUint64(text[1:], eightDigits(nano%1e8)|ascii)
+}
+
+// A day is the text of its first moment.
+type day struct {
+	number int64 // days since the Unix epoch
+	text   string
+}
+
+// lastDays are those that midnight was asked for, by their numbers: the moments of a capture are of few days.
+var lastDays [16]atomic.Pointer[day]
+
+// midnight is the text of the moment at which a day begins.
+func midnight(number int64) string {
+	last := &lastDays[uint64(number)%uint64(len(lastDays))]
+	d := last.Load()
+	if d == nil || d.number != number {
+		d = &day{number, time.Unix(number*24*3600, 0).UTC().Format("2006-01-02T15:04:05.000000000Z")}
+		last.Store(d)
+	}
+	return d.text
+}
+
+// appendNumber appends a number in decimal. Most counts have one digit.
+func appendNumber(b []byte, n uint64) []byte {
+	if n < 10 {
+		return append(b, byte('0'+n))
+	}
+	return appendDigits(b, n)
+}
+
+func appendDigits(b []byte, n uint64) []byte {
+	const eight = 1e8
+	if n < eight {
+		digits := eightDigits(uint32(n))
+		zeros := bits.TrailingZeros64(digits) / 8
+		b = append(b, "00000000"...)
+		binary.LittleEndian.PutUint64(b[len(b)-8:], (digits|ascii)>>(8*zeros))
+		return b[:len(b)-zeros]
+	}
+	b = append(appendNumber(b, n/eight), "00000000"...)
+	binary.LittleEndian.PutUint64(b[len(b)-8:], eightDigits(uint32(n%eight))|ascii)
+	return b
+}
+
+// appendFloat appends a number that is finite.
+func appendFloat(b []byte, f float64) []byte {
+	if size := math.Abs(f); size != 0 && size < 1e-6 || size >= 1e21 { // as ECMAScript does
+		b = strconv.AppendFloat(b, f, 'e', -1, 64)
+		if n := len(b); n >= 4 && b[n-4] == 'e' && b[n-3] == '-' && b[n-2] == '0' {
+			b = append(b[:n-2], b[n-1])
+		}
+		return b
+	}
+	return strconv.AppendFloat(b, f, 'f', -1, 64)
+}
+
+// ascii makes digits of the numbers 0 to 9 in its bytes.
+const ascii = 0x3030303030303030
+
+// eightDigits are those of a number below 10^8, each in a byte, the first one in the lowest.
+func eightDigits(n uint32) uint64 {
+	fours := uint64(n/10000) | uint64(n%10000)<<32
+	hundreds := fours * 10486 >> 20 & 0x7f_0000007f // n/100 is n*10486/2^20 for all that have four digits
+	return twoDigits(hundreds | (fours-100*hundreds)<<16)
+}
+
+// twoDigits splits four numbers below 100, each in 16 bits, into their digits, each in a byte.
+func twoDigits(n uint64) uint64 {
+	tens := n * 103 >> 10 & 0x000f_000f_000f_000f // n/10 is n*103/2^10 for all that have two digits
+	return tens | (n-10*tens)<<8
+}
+
+func appendFinding(b []byte, f *record.Finding) []byte {
+	b = append(b, `{"code":`...)
+	b = AppendString(b, f.Code)
+	b = append(b, `,"severity":`...)
+	b = AppendString(b, string(f.Severity))
+	b = append(b, `,"side":`...)
+	b = appendSide(b, f.Side)
+	b = append(b, `,"packets":[`...)
+	for i, n := range f.Packets {
+		b = AppendComma(b, i)
+		b = appendNumber(b, n)
+	}
+	b = append(b, `],"detail":`...)
+	b = AppendString(b, f.Detail)
+	return append(b, '}')
+}
+
+func appendLayer(b []byte, l *flows.Layer) []byte {
+	b = append(b, `{"kind":`...)
+	b = AppendString(b, l.Kind)
+	b = append(b, `,"id":`...)
+	if l.HasID {
+		b = appendNumber(b, uint64(l.ID))
+	} else {
+		b = append(b, "null"...)
+	}
+	return append(b, '}')
+}
+
+func appendState(b []byte, s record.StateOrNone) []byte {
+	if !s.Known {
+		return append(b, "null"...)
+	}
+	b = append(b, '"')
+	b = append(b, s.State.String()...)
+	return append(b, '"')
+}
+
+func AppendSeq(b []byte, s record.Seq) []byte {
+	if !s.Known {
+		return append(b, "null"...)
+	}
+	return appendNumber(b, uint64(s.Number))
+}
+
+func AppendPacket(b []byte, p record.PacketNumber) []byte {
+	if p == 0 {
+		return append(b, "null"...)
+	}
+	return appendNumber(b, uint64(p))
+}
+
+func AppendAnswer(b []byte, a record.Answer) []byte {
+	switch a {
+	case record.Yes:
+		return append(b, "true"...)
+	case record.No:
+		return append(b, "false"...)
+	default:
+		return append(b, "null"...)
+	}
+}
+
+// AppendWord appends a string of which the empty one means that it is not known.
+func AppendWord(b []byte, s string) []byte {
+	if s == "" {
+		return append(b, "null"...)
+	}
+	return AppendString(b, s)
+}
+
+func appendEvidence(b []byte, e record.Evidence) []byte {
+	if e == record.Seen { // which it mostly is
+		return append(b, `"seen"`...)
+	}
+	return AppendWord(b, string(e))
+}
+
+func appendSide(b []byte, s record.Side) []byte {
+	switch s {
+	case record.Client:
+		return append(b, `"client"`...)
+	case record.Server:
+		return append(b, `"server"`...)
+	default:
+		return append(b, "null"...)
+	}
+}
+
+// AppendComma separates element i of a list from the one before.
+func AppendComma(b []byte, i int) []byte {
+	if i > 0 {
+		b = append(b, ',')
+	}
+	return b
+}
+
+// plainASCII are the bytes that stand for themselves in a JSON string.
+var plainASCII = func() (is [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		is[c] = c != '"' && c != '\\'
+	}
+	return is
+}()
+
+// AppendString appends s as a JSON string (RFC 8259 §7). As encoding/json does, it writes bytes that are not UTF-8 as
+// U+FFFD, and escapes U+2028 and U+2029, which end a line in JavaScript.
+func AppendString(b []byte, s string) []byte {
+	plain := 0
+	for plain < len(s) && plainASCII[s[plain]] {
+		plain++
+	}
+	b = append(append(b, '"'), s[:plain]...)
+	if plain < len(s) {
+		b = appendEscaped(b, s[plain:])
+	}
+	return append(b, '"')
+}
+
+// appendEscaped appends the inside of a JSON string.
+func appendEscaped(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if plainASCII[c] {
+			i++
+			continue
+		}
+		size := 1
+		if c >= utf8.RuneSelf {
+			var r rune
+			r, size = utf8.DecodeRuneInString(s[i:])
+			if !(r == utf8.RuneError && size == 1) && r != '\u2028' && r != '\u2029' {
+				i += size
+				continue
+			}
+			b = append(b, s[start:i]...)
+			b = append(b, `\u`...)
+			b = append(b, hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+		} else {
+			b = append(b, s[start:i]...)
+			switch c {
+			case '"', '\\':
+				b = append(b, '\\', c)
+			case '\b':
+				b = append(b, `\b`...)
+			case '\f':
+				b = append(b, `\f`...)
+			case '\n':
+				b = append(b, `\n`...)
+			case '\r':
+				b = append(b, `\r`...)
+			case '\t':
+				b = append(b, `\t`...)
+			default:
+				b = append(b, `\u00`...)
+				b = append(b, hex[c>>4], hex[c&15])
+			}
+		}
+		i += size
+		start = i
+	}
+	return append(b, s[start:]...)
+}

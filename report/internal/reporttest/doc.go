@@ -1,0 +1,2 @@
+// Package reporttest has what tests of the report's packages share.
+package reporttest

@@ -1,0 +1,148 @@
+package text
+
+import (
+	"cmp"
+	"container/heap"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/tcplife/tcplife/analyzer/record"
+)
+
+// A ranking keeps the first rows of many by an order, in memory for those alone.
+type Ranking[Row any] struct {
+	Limit int // rows kept; 0 for all
+	Total uint64
+	Rows  rankHeap[Row] // with a limit: a heap, the last of the kept on top
+}
+
+type rankedRow[Row any] struct {
+	Rank
+	row Row
+}
+
+// A rank orders rows: by the sort key, then by the connection's id.
+type Rank struct {
+	Key int64
+	ID  uint64
+}
+
+func CompareRanks(a, b Rank) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.ID, b.ID)) }
+
+// Offer adds a row if it is among the first; only then is it made.
+func (r *Ranking[Row]) Offer(at Rank, row func() Row) {
+	r.Total++
+	switch {
+	case r.Limit == 0:
+		r.Rows = append(r.Rows, rankedRow[Row]{at, row()})
+	case len(r.Rows) < r.Limit:
+		heap.Push(&r.Rows, rankedRow[Row]{at, row()})
+	case CompareRanks(at, r.Rows[0].Rank) < 0:
+		r.Rows[0] = rankedRow[Row]{at, row()}
+		heap.Fix(&r.Rows, 0)
+	}
+}
+
+// Sorted returns the rows in order. The ranking can not be used afterwards.
+func (r *Ranking[Row]) Sorted() []Row {
+	slices.SortFunc(r.Rows, func(a, b rankedRow[Row]) int { return CompareRanks(a.Rank, b.Rank) })
+	rows := make([]Row, len(r.Rows))
+	for i := range r.Rows {
+		rows[i] = r.Rows[i].row
+	}
+	return rows
+}
+
+type rankHeap[Row any] []rankedRow[Row]
+
+func (h rankHeap[Row]) Len() int { return len(h) }
+
+func (h rankHeap[Row]) Less(i, j int) bool { return CompareRanks(h[i].Rank, h[j].Rank) > 0 }
+
+func (h rankHeap[Row]) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+
+func (h *rankHeap[Row]) Push(row any) { *h = append(*h, row.(rankedRow[Row])) }
+
+func (h *rankHeap[Row]) Pop() any {
+	last := len(*h) - 1
+	row := (*h)[last]
+	*h = (*h)[:last]
+	return row
+}
+
+// A sortKey is one of TableOptions.Sort, or of a List. Its key grows from the first row to the last.
+type SortKey struct {
+	Name, Meaning string
+	Key           func(*record.Connection) int64
+}
+
+var SortKeys = []SortKey{
+	{"start", "first packet, earliest first", func(c *record.Connection) int64 { return Earliest(c.Start) }},
+	{"end", "last packet, earliest first", func(c *record.Connection) int64 { return Earliest(c.End) }},
+	{"duration", "longest first", func(c *record.Connection) int64 { return longest(c.Duration) }},
+	{"rtt", "slowest handshake first", func(c *record.Connection) int64 { return longest(HandshakeRTT(c)) }},
+	{"bytes", "most payload first, both ways together", func(c *record.Connection) int64 { return most(c.Client.Bytes, c.Server.Bytes) }},
+	{"packets", "most packets first", func(c *record.Connection) int64 { return most(c.Client.Packets, c.Server.Packets) }},
+	{"retransmitted", "most retransmissions first", func(c *record.Connection) int64 {
+		return most(c.Client.RetransmittedPackets, c.Server.RetransmittedPackets)
+	}},
+	{"findings", "most severe findings first, then most of them", func(c *record.Connection) int64 { return worst(c.Findings) }},
+}
+
+// Earliest puts the unknown last.
+func Earliest(t record.Time) int64 {
+	if t == record.NoTime {
+		return math.MaxInt64
+	}
+	return int64(t)
+}
+
+// longest puts the unknown last.
+func longest(d record.Duration) int64 {
+	if d == record.NoDuration {
+		return math.MaxInt64
+	}
+	return -int64(d)
+}
+
+func most(client, server uint64) int64 {
+	sum := client + server
+	if sum < client || sum > math.MaxInt64 {
+		sum = math.MaxInt64
+	}
+	return -int64(sum)
+}
+
+// worst compares the number of errors, then of warnings, then of the rest; each counts up to a million.
+func worst(findings []record.Finding) int64 {
+	const limit = 1 << 20
+	var key int64
+	for _, n := range countSeverities(findings) {
+		key = key*limit + min(int64(n), limit-1)
+	}
+	return -key
+}
+
+func SortByName(keys []SortKey, name string) (SortKey, error) {
+	if name == "" {
+		return keys[0], nil
+	}
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		if k.Name == name {
+			return k, nil
+		}
+		names[i] = k.Name
+	}
+	return SortKey{}, fmt.Errorf("unknown sort key %q: it must be one of %s", name, strings.Join(names, ", "))
+}
+
+func DescribeSorts(keys []SortKey) []Column {
+	sorts := make([]Column, len(keys))
+	for i, k := range keys {
+		sorts[i] = Column{k.Name, k.Meaning}
+	}
+	return sorts
+}

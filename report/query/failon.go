@@ -1,0 +1,147 @@
+package query
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/types"
+	"github.com/expr-lang/expr/vm"
+	"github.com/tcplife/tcplife/analyzer/record"
+)
+
+// A failOn is what --fail-on says of the summary: conditions of which one suffices.
+type FailOn []alarm
+
+// An alarm is one of the conditions, as it was written, and the fields it looks at.
+type alarm struct {
+	text    string
+	fields  []string
+	program *vm.Program
+}
+
+// NewFailOn compiles an expression over the fields of the summary. Its alternatives are told apart.
+func NewFailOn(source string) (FailOn, error) {
+	fields := summaryFields()
+	if _, err := compile(source, fields); err != nil {
+		return nil, err
+	}
+	tree, err := parser.Parse(source)
+	if err != nil {
+		return nil, err
+	}
+	var f FailOn
+	for _, node := range alternatives(tree.Node) {
+		program, err := compile(node.String(), fields)
+		if err != nil {
+			return nil, err
+		}
+		f = append(f, alarm{text: node.String(), fields: fieldsOf(node), program: program})
+	}
+	return f, nil
+}
+
+// Check says which of the conditions hold, with the values of their fields.
+func (f FailOn) Check(s *record.Summary) (holding []string, err error) {
+	if f == nil {
+		return nil, nil
+	}
+	values := MapSummary(s)
+	for _, a := range f {
+		holds, failed := vm.Run(a.program, values)
+		if failed != nil {
+			return nil, fmt.Errorf("evaluate --fail-on: %w", failed)
+		}
+		if holds != true {
+			continue
+		}
+		var found []string
+		for _, field := range a.fields {
+			found = append(found, fmt.Sprintf("%s is %s", field, written(lookUp(values, field))))
+		}
+		holding = append(holding, fmt.Sprintf("%s holds: %s", a.text, strings.Join(found, ", ")))
+	}
+	return holding, nil
+}
+
+// summaryFields are the names of the summary's fields. Its counts by word have every word, so that a misspelt one is
+// an error and one that did not occur is 0.
+func summaryFields() types.Map {
+	fields := fieldTypes(reflect.TypeFor[record.Summary]())
+	for name, words := range record.SummaryWords() {
+		counts := types.Map{}
+		for _, word := range words {
+			counts[word] = types.Int
+		}
+		inside := fields
+		path := strings.Split(name, ".")
+		for _, part := range path[:len(path)-1] {
+			inside = inside[part].(types.Map)
+		}
+		inside[path[len(path)-1]] = counts
+	}
+	return fields
+}
+
+// alternatives are the parts of an expression of which one suffices.
+func alternatives(node ast.Node) []ast.Node {
+	if or, ok := node.(*ast.BinaryNode); ok && (or.Operator == "or" || or.Operator == "||") {
+		return append(alternatives(or.Left), alternatives(or.Right)...)
+	}
+	return []ast.Node{node}
+}
+
+// fieldsOf are the fields that an expression names, with dots, each once, in their order.
+func fieldsOf(node ast.Node) []string {
+	f := fieldNames{inner: map[ast.Node]bool{}}
+	ast.Walk(&node, &f)
+	// A field is visited after what it is a member of.
+	var names []string
+	for _, n := range f.nodes {
+		if name := n.String(); !f.inner[n] && name != "null" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// fieldNames is a visitor that collects fields.
+type fieldNames struct {
+	nodes []ast.Node
+	inner map[ast.Node]bool // has a member that is in nodes
+}
+
+func (f *fieldNames) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		f.nodes = append(f.nodes, n)
+	case *ast.MemberNode:
+		if _, named := n.Property.(*ast.StringNode); named && slices.Contains(f.nodes, n.Node) {
+			f.inner[n.Node] = true
+			f.nodes = append(f.nodes, n)
+		}
+	}
+}
+
+// lookUp gives the value of a field whose name has dots.
+func lookUp(values map[string]any, field string) any {
+	var value any = values
+	for name := range strings.SplitSeq(field, ".") {
+		value, _ = member(value, name)
+	}
+	return value
+}
+
+// written is a value as JSON has it.
+func written(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return "null"
+	case []any:
+		return fmt.Sprintf("a list of %d", len(v))
+	}
+	return fmt.Sprint(value)
+}

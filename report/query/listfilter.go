@@ -1,0 +1,51 @@
+package query
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+
+	"github.com/tcplife/tcplife/analyzer/record"
+)
+
+// NewFilter is what a filter typed by a person chooses: an expression of --where, or a text that is in what the list
+// shows of a connection. nil chooses all.
+func NewFilter(filter string) (func(*record.Connection) (bool, error), error) {
+	if filter == "" {
+		return nil, nil
+	}
+	condition, err := NewWhere(filter)
+	if err == nil {
+		return condition.Holds, nil
+	}
+	if strings.ContainsAny(filter, `=<>"'()!|&`) { // nothing that is listed holds these
+		line, _, _ := strings.Cut(err.Error(), "\n")
+		return nil, errors.New(line)
+	}
+	text := strings.ToLower(filter)
+	var b []byte
+	return func(c *record.Connection) (bool, error) {
+		b = listed(b[:0], c)
+		return strings.Contains(strings.ToLower(string(b)), text), nil
+	}, nil
+}
+
+// listed appends what the list shows of a connection, as far as it is words.
+func listed(b []byte, c *record.Connection) []byte {
+	for _, e := range []*record.Endpoint{&c.Client, &c.Server} {
+		b = netip.AddrPortFrom(e.IP, e.Port).AppendTo(b)
+		b = append(b, ' ')
+		if e.State.Known {
+			b = append(b, e.State.State.String()...)
+			b = append(b, ' ')
+		}
+	}
+	b = append(b, c.Handshake.Outcome...)
+	b = append(b, ' ')
+	b = append(b, c.Teardown.Kind...)
+	for i := range c.Findings {
+		b = append(b, ' ')
+		b = append(b, c.Findings[i].Code...)
+	}
+	return b
+}

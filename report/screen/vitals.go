@@ -1,0 +1,212 @@
+package screen
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/internal/text"
+)
+
+// Vitals are what is known of a capture that goes on.
+type Vitals struct {
+	At      record.Time // by the capture's clock
+	Live    record.Live
+	Packets uint64            // so far
+	Bytes   uint64            // of them, as they were on the wire
+	Ended   uint64            // records so far
+	Resets  uint64            // in these records, that were accepted
+	Floods  []record.SynFlood // so far
+	Dropped report.Dropped
+	Evicted uint64    // analyzer.Result.Evicted
+	Shed    uint64    // records that were counted and not written, for packets came too fast
+	Waits   TimeWaits // the most that anybody holds now, as far as it was looked for
+}
+
+// TimeWaits are those that one side of the connections between a client's address and a server's socket holds: each
+// keeps a port of the client from being used for the next one.
+type TimeWaits struct {
+	Client netip.Addr
+	Server netip.AddrPort
+	Side   record.Side
+	Held   uint64
+}
+
+// Compare orders by how many they are, then by whose.
+func (w TimeWaits) Compare(v TimeWaits) int {
+	return cmp.Or(cmp.Compare(w.Held, v.Held), w.Client.Compare(v.Client), w.Server.Compare(v.Server), cmp.Compare(w.Side, v.Side))
+}
+
+// ephemeralPorts is how many ports Linux opens connections from by default, 32768 to 60999.
+const ephemeralPorts = 60999 - 32768 + 1
+
+// listedStates are in the order in which a connection goes through them. LISTEN is of no connection.
+var listedStates = []tcpstate.State{
+	tcpstate.SynSent, tcpstate.SynRcvd, tcpstate.Established, tcpstate.FinWait1, tcpstate.FinWait2, tcpstate.CloseWait,
+	tcpstate.Closing, tcpstate.LastAck, tcpstate.TimeWait, tcpstate.Closed,
+}
+
+// There is room for mostFloods floods. One is over when nothing came of it for floodOver.
+const (
+	mostFloods = 3
+	floodOver  = record.Duration(60e9)
+)
+
+// DrawVitals draws them in lines of at most width characters, if that is 80 or more: the rates since an earlier one,
+// how many endpoints are in which state, floods, and what is missing.
+func DrawVitals(before, now *Vitals, width int, color bool) []string {
+	seconds := float64(text.Between(before.At, now.At)) / 1e9
+	perSecond := func(before, now uint64) string {
+		if seconds <= 0 {
+			return text.Unknown
+		}
+		return text.Rate(float64(now-before)/seconds) + "/s"
+	}
+	octets := text.Unknown
+	if seconds > 0 {
+		octets = text.Size(uint64(float64(now.Bytes-before.Bytes)/seconds)) + "/s"
+	}
+	toned := func(n uint64, t text.Tone) text.Tone {
+		if n == 0 {
+			return text.Calm
+		}
+		return t
+	}
+	client, server := &now.Live.Client, &now.Live.Server
+	embryonic, waits := server[tcpstate.SynRcvd], client[tcpstate.TimeWait]+server[tcpstate.TimeWait]
+
+	d := vitalsDrawing{width: width, color: color}
+	d.add("packets", text.Cell{Full: perSecond(before.Packets, now.Packets) + ", " + octets},
+		text.Cell{Full: "opened " + perSecond(before.Live.Begun, now.Live.Begun)},
+		text.Cell{Full: "ended " + perSecond(before.Ended, now.Ended)},
+		text.Cell{Full: "reset " + perSecond(before.Resets, now.Resets), Tone: toned(now.Resets-before.Resets, text.Bad)})
+	d.add("followed", text.Cell{Full: text.Count(now.Live.Connections)},
+		text.Cell{Full: "embryonic " + text.Count(embryonic), Tone: toned(embryonic, text.Alert)},
+		text.Cell{Full: "half-open " + text.Count(now.Live.HalfOpen), Tone: toned(now.Live.HalfOpen, text.Alert)},
+		text.Cell{Full: "TIME_WAIT " + text.Count(waits)})
+	d.states(client, server)
+	d.ports(now.Waits)
+	d.floods(now.Floods, now.At)
+	d.missing(now)
+	return d.lines
+}
+
+type vitalsDrawing struct {
+	width int
+	color bool
+	lines []string
+}
+
+func (d *vitalsDrawing) paint(c text.Cell) string {
+	if !d.color {
+		return text.Plain(c.Full)
+	}
+	return c.Tone.Paint(text.Plain(c.Full))
+}
+
+// add adds a label and what is said by it.
+func (d *vitalsDrawing) add(label string, items ...text.Cell) {
+	line, used := label, text.Width(label)
+	for i, c := range items {
+		space := "   "
+		if i == 0 {
+			space = " "
+		}
+		if used+len(space)+text.Width(c.Full) > d.width {
+			d.lines = append(d.lines, line)
+			line, used, space = "", 0, strings.Repeat(" ", text.Width(label)+1)
+		}
+		line += space + d.paint(c)
+		used += len(space) + text.Width(c.Full)
+	}
+	d.lines = append(d.lines, line)
+}
+
+// states adds how many ends of each side are in each state.
+func (d *vitalsDrawing) states(client, server *record.StateCount) {
+	space := " "
+	if d.width >= 90 {
+		space = text.Gap
+	}
+	lines := [3]string{"      ", "client", "server"}
+	for _, s := range listedStates {
+		name := text.ShortStates[s]
+		right := func(s string, t text.Tone) string {
+			return space + strings.Repeat(" ", max(0, max(len(name), 5)-len(s))) + d.paint(text.Cell{Full: s, Tone: t})
+		}
+		lines[0] += right(name, text.Bold)
+		for i, n := range []uint64{client[s], server[s]} {
+			t := text.Calm
+			switch {
+			case n == 0:
+				t = text.Faint
+			case s == tcpstate.Established:
+				t = text.Good
+			}
+			lines[1+i] += right(text.Amount(n), t)
+		}
+	}
+	d.lines = append(d.lines, lines[:]...)
+}
+
+// ports adds who comes near to having no port left, from a hundredth of them on.
+func (d *vitalsDrawing) ports(w TimeWaits) {
+	share := float64(w.Held) / ephemeralPorts
+	t := text.Calm
+	switch {
+	case share < 0.01:
+		return
+	case share >= 0.8:
+		t = text.Bad
+	case share >= 0.5:
+		t = text.Alert
+	}
+	d.add("PORTS", text.Cell{Full: w.Client.String() + " → " + w.Server.String(), Tone: t},
+		text.Cell{Full: text.Count(w.Held) + " TIME_WAITs of the " + w.Side.String(), Tone: t},
+		text.Cell{Full: text.Percent(min(share, 1)) + " of " + text.Count(ephemeralPorts) + " ports", Tone: t})
+}
+
+// floods adds those that go on, the fullest first, and how many there were before.
+func (d *vitalsDrawing) floods(floods []record.SynFlood, now record.Time) {
+	going := slices.DeleteFunc(slices.Clone(floods), func(f record.SynFlood) bool { return text.Between(f.End, now) > floodOver })
+	slices.SortStableFunc(going, func(a, b record.SynFlood) int { return cmp.Compare(b.HalfOpenPeak, a.HalfOpenPeak) })
+	for i := range going[:min(len(going), mostFloods)] {
+		f := &going[i]
+		target := f.Target.IP.String()
+		if f.Target.Port != nil {
+			target = netip.AddrPortFrom(f.Target.IP, *f.Target.Port).String()
+		}
+		t := text.Bad
+		if f.Verdict == "flash_crowd" { // so many that want in, and no attack
+			t = text.Alert
+		}
+		d.add("FLOOD", text.Cell{Full: target + " " + f.Verdict, Tone: t}, text.Cell{Full: text.Counted(f.Syns, "SYN"), Tone: t},
+			text.Cell{Full: text.Amount(f.HalfOpenPeak) + " embryonic at once", Tone: t}, text.Cell{Full: text.Percent(f.CompletionRatio) + " completed", Tone: t})
+	}
+	if more := len(going) - mostFloods; more > 0 {
+		d.add("FLOOD", text.Cell{Full: "and of " + text.Counted(uint64(more), "more target"), Tone: text.Bad})
+	}
+	if past := len(floods) - len(going); past > 0 {
+		d.add("floods", text.Cell{Full: text.Count(uint64(past)) + " before"})
+	}
+}
+
+// missing adds what makes a report incomplete.
+func (d *vitalsDrawing) missing(now *Vitals) {
+	var items []text.Cell
+	for _, n := range []struct {
+		n    *uint64
+		what string
+	}{{now.Dropped.Kernel, "dropped by the kernel"}, {now.Dropped.Interface, "by the interface"}, {&now.Evicted, "connections given up early"}, {&now.Shed, "records not written"}} {
+		if n.n != nil && *n.n > 0 {
+			items = append(items, text.Cell{Full: text.Count(*n.n) + " " + n.what, Tone: text.Bad})
+		}
+	}
+	if len(items) > 0 {
+		d.add("INCOMPLETE", items...)
+	}
+}
