@@ -134,6 +134,7 @@ func (d *Decoder) walk(typ gopacket.LayerType, data []byte, wire int) {
 			d.stack = append(d.stack, e)
 		}
 		message := data
+		d.ip.headers += len(l.LayerContents())
 		wire = l.wire(wire - len(l.LayerContents()))
 		data = l.LayerPayload()
 		data = data[:max(0, min(len(data), wire))]
@@ -183,6 +184,7 @@ func (d *Decoder) fragment(l layer, data []byte, wire int) ([]byte, int, gopacke
 		p.next = afterIPv4(l.Protocol)
 	case *ipv6Fragment:
 		p.key.id = l.id
+		d.ip.headers -= len(l.Contents) // it goes when the datagram is put together
 		p.offset, p.more = l.offset, l.more
 		p.next = afterIPv6(l.protocol)
 	}

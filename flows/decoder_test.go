@@ -560,26 +560,29 @@ func TestDecodeLength(t *testing.T) {
 	lost.Length = 66
 	big := cut(1, eth(0x800, cat(tso4, zeros(65000))), 96)
 	for _, tt := range []struct {
-		name string
-		p    *capture.Packet
-		want uint32
+		name    string
+		p       *capture.Packet
+		want    uint32
+		headers uint16
 	}{
-		{"whole", packet(1, eth(0x800, data4)), 18},
-		{"padding is no data", packet(1, padded), 0},
-		{"headers only", long, 1448},
-		{"length forgotten", &lost, 1448},
-		{"TSO, IPv4", packet(1, eth(0x800, tso4)), 5000},
-		{"TSO, IPv4, cut", cut(1, eth(0x800, tso4), 54), 5000},
-		{"TSO, IPv6", packet(1, eth(0x86dd, tso6)), 5000},
-		{"BIG TCP, IPv4", big, 70000},
-		{"BIG TCP, IPv6", cut(1, eth(0x86dd, cat(tso6, zeros(65000))), 96), 70000},
-		{"jumbogram", cut(1, eth(0x86dd, cat(jumbo(8+32+70000), zeros(69960))), 120), 70000},
-		{"jumbogram, length forgotten", packet(1, eth(0x86dd, jumbo(8+32+70000))), 70000},
-		{"IPv6 extension headers are no data", packet(101, ip6(0, extension(60, zeros(6), extension(6, zeros(14), tcp6(ACK, nil, zeros(9)))))), 9},
-		{"header longer than the segment", packet(101, ip4(6, cat(zeros(12), []byte{0xf0, 0x10}, zeros(6)))), 0},
+		{"whole", packet(1, eth(0x800, data4)), 18, 52},
+		{"padding is no data", packet(1, padded), 0, 40},
+		{"headers only", long, 1448, 52},
+		{"length forgotten", &lost, 1448, 52},
+		{"TSO, IPv4", packet(1, eth(0x800, tso4)), 5000, 52},
+		{"TSO, IPv4, cut", cut(1, eth(0x800, tso4), 54), 5000, 52},
+		{"TSO, IPv6", packet(1, eth(0x86dd, tso6)), 5000, 72},
+		{"BIG TCP, IPv4", big, 70000, 52},
+		{"BIG TCP, IPv6", cut(1, eth(0x86dd, cat(tso6, zeros(65000))), 96), 70000, 72},
+		{"jumbogram", cut(1, eth(0x86dd, cat(jumbo(8+32+70000), zeros(69960))), 120), 70000, 80},
+		{"jumbogram, length forgotten", packet(1, eth(0x86dd, jumbo(8+32+70000))), 70000, 80},
+		{"IPv6 extension headers are no data", packet(101, ip6(0, extension(60, zeros(6), extension(6, zeros(14), tcp6(ACK, nil, zeros(9)))))), 9, 84},
+		{"header longer than the segment", packet(101, ip4(6, cat(zeros(12), []byte{0xf0, 0x10}, zeros(6)))), 0, 40},
 	} {
 		if s := one(t, NewDecoder(DecoderOptions{}), tt.p); s.Len != tt.want {
 			t.Errorf("%s: %d bytes, want %d", tt.name, s.Len, tt.want)
+		} else if s.Headers != tt.headers {
+			t.Errorf("%s: headers of %d bytes, want %d", tt.name, s.Headers, tt.headers)
 		}
 	}
 }

@@ -69,7 +69,10 @@ type Segment struct {
 	Seq    uint32 // SEG.SEQ
 	Ack    uint32 // SEG.ACK; valid with ACK
 	Window uint16 // SEG.WND as on the wire, not scaled
-	Len    uint32 // bytes of payload by the IP length (by the wire length where that is 0, TSO), not by what was captured
+	// Headers is how many bytes the innermost IP header, its extensions and the TCP header take; with Len it is the IP
+	// packet's length, of a reassembled datagram as if it had come in one piece.
+	Headers uint16
+	Len     uint32 // bytes of payload by the IP length (by the wire length where that is 0, TSO), not by what was captured
 
 	Options Options
 

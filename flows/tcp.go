@@ -2,6 +2,7 @@ package flows
 
 import (
 	"encoding/binary"
+	"math"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
@@ -113,6 +114,7 @@ func (d *Decoder) segment(l *tcp, data []byte, wire int) {
 	s := d.extend()
 	s.Flags, s.Seq, s.Ack, s.Window = l.flags, l.seq, l.ack, l.window
 	s.Len = uint32(max(0, wire-l.size))
+	s.Headers = uint16(min(d.ip.headers+wire-int(s.Len), math.MaxUint16))
 	s.Options.Cut = len(l.Contents) < l.size
 	if len(l.Contents) > 20 {
 		s.Options.parse(l.Contents[20:])

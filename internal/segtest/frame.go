@@ -100,6 +100,16 @@ func (p *packet) options() []byte {
 	return b
 }
 
+// headers is the length of the IP and the TCP header.
+func (p *packet) headers() int {
+	const ipv4, ipv6, tcp = 20, 40, 20
+	n := tcp + len(p.options())
+	if p.src.Addr().Is4() {
+		return ipv4 + n
+	}
+	return ipv6 + n
+}
+
 // frame is the Ethernet frame with the packet in it.
 func (p *packet) frame() []byte {
 	return p.ethernet(p.ip(6, p.tcp()))

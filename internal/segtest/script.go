@@ -388,6 +388,7 @@ func (r *reader) segment(s *sent, from, to *socket, what string, words []string,
 	seg := &s.step.Segment
 	seg.Key, seg.FromB = key(p.src, p.dst)
 	seg.Flags, seg.Seq, seg.Ack, seg.Window, seg.Len, seg.Options = p.flags, p.seq, p.ack, p.win, p.len, p.opt
+	seg.Headers = uint16(p.headers())
 	seg.Options.Signed = p.md5
 	seg.TTL, seg.IPID, seg.Digest, seg.Encap = p.ttl, p.ipid, digest(tcp), p.encap
 	switch {
