@@ -51,7 +51,7 @@ type connection struct {
 // side is what an end has sent.
 type side struct {
 	packets, duplicates uint64
-	bytes               uint64
+	bytes, ipBytes      uint64
 	openings, synAcks   uint64 // SYNs without ACK, with ACK
 	textEnd             uint32 // the number after the highest octet of text
 	textKnown           bool
@@ -110,6 +110,7 @@ func (c *connection) segment(seg *flows.Segment) (effect tcpstate.Effect, expect
 		x.firstSeq = seg.Seq
 	}
 	x.packets++
+	x.ipBytes += uint64(seg.Headers) + uint64(seg.Len)
 	c.end = max(c.end, seg.Time)
 	if x.isDuplicate(seg, y) {
 		x.duplicates++

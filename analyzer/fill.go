@@ -43,7 +43,7 @@ func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record
 	for i := range c.tcp.Ends {
 		c.timeWaits(r, &a.options, i, at, by)
 	}
-	more.zeek.ConnState, more.zeek.History = c.zeek.fill(client, &a.texts)
+	c.zeek.fill(&more.zeek, c, client, &a.texts)
 	more.tshark.Completeness = int(c.tshark.bits)
 	r.Zeek, r.Tshark = &more.zeek, &more.tshark
 	c.conclude(r, at)
@@ -117,7 +117,7 @@ func (c *connection) endpoint(r *record.Endpoint, i int, states []record.StateEn
 	r.IP, r.Port = addr.Addr(), addr.Port()
 	r.SynAcked = s.synAnswer
 	r.Syns, r.Fins, r.Rsts = s.openings+s.synAcks+s.impossible, s.fins, s.rsts
-	r.Packets, r.CaptureDuplicates, r.Bytes = s.packets, s.duplicates, s.bytes
+	r.Packets, r.CaptureDuplicates, r.Bytes, r.IPBytes = s.packets, s.duplicates, s.bytes, s.ipBytes
 	r.RetransmittedPackets, r.Keepalives, r.ZeroWindowProbes = s.retransmitted, s.keepalives, s.probes
 	if e.ISSKnown {
 		r.ISN, r.ISNEvidence = record.Seq{Number: uint32(e.ISS), Known: true}, record.Inferred

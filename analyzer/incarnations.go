@@ -60,6 +60,7 @@ func (c *connection) absorb(stale *connection) {
 	for i := range c.sides {
 		x, y := &c.sides[i], &stale.sides[i]
 		x.packets += y.packets
+		x.ipBytes += y.ipBytes
 		x.duplicates += y.duplicates
 		x.openings += y.openings
 	}

@@ -199,14 +199,14 @@ func (c *connection) pack(k *compact.Coder, base int64) {
 		i, j = 1, 0
 	}
 	x, y, z, w := &c.sides[i], &c.sides[j], &c.zeek.ends[i], &c.zeek.ends[j]
-	compact.Near(k, base, &c.start, &c.end, &c.heard, &x.finAckedAt, &y.finAckedAt, &c.zeek.last)
+	compact.Near(k, base, &c.start, &c.end, &c.heard, &x.finAckedAt, &y.finAckedAt, &c.zeek.heard, &c.zeek.last)
 	c.tcp.Pack(k, i, c.start, c.end, c.id)
 	k.Bools(&x.textKnown, &x.finAcked, &x.firstAckOfFin, &x.sums.good, &x.sums.harmless, &x.stamps[0].known, &x.firstSyn.ecn, &x.firstSyn.options,
 		&y.textKnown, &y.finAcked, &y.firstAckOfFin, &y.sums.good, &y.sums.harmless, &y.stamps[0].known, &y.firstSyn.ecn, &y.firstSyn.options,
 		&c.zeek.begun, &c.zeek.over, &z.fins, &w.fins, &c.tshark.begun, &c.stands.counted, &c.waited[i], &c.waited[j])
 	k.Bools(&x.stamps[1].known, &x.firstSyn.fastOpen, &y.stamps[1].known, &y.firstSyn.fastOpen, &z.far, &z.deaf, &w.far, &w.deaf,
-		&c.stands.halfOpen, &c.reported, &c.synText, &c.challenged, &c.quotedHard, &c.stale, &c.linuxReuse, &c.beforeWaits)
-	compact.Small(k, &x.packets, &y.packets, &x.bytes, &y.bytes, &x.openings, &y.openings, &x.synAcks, &y.synAcks, &x.fins, &y.fins)
+		&z.closing, &z.closed, &w.closing, &w.closed, &c.stands.halfOpen, &c.reported, &c.synText, &c.challenged, &c.quotedHard, &c.stale, &c.linuxReuse, &c.beforeWaits)
+	compact.Small(k, &x.packets, &y.packets, &x.bytes, &y.bytes, &x.ipBytes, &y.ipBytes, &x.openings, &y.openings, &x.synAcks, &y.synAcks, &x.fins, &y.fins)
 	compact.Small(k, &x.rsts, &x.duplicates, &x.retransmitted, &x.keepalives, &x.probes, &x.impossible,
 		&y.rsts, &y.duplicates, &y.retransmitted, &y.keepalives, &y.probes, &y.impossible)
 	compact.Near(k, c.id, &x.openingPacket, &y.openingPacket, &x.synAckPacket, &y.synAckPacket, &x.finPacket, &y.finPacket)
@@ -222,7 +222,9 @@ func (c *connection) pack(k *compact.Coder, base int64) {
 	c.packSide(k, j, otherSpans)
 	compact.Near(k, ethernetMSS, &x.sums.mss, &y.sums.mss)
 	compact.Small(k, &x.sums.longest, &y.sums.longest)
-	compact.Small(k, &z.rst, &w.rst, &z.bad, &w.bad, &z.gaps, &w.gaps, &z.again, &w.again, &z.noSpace, &w.noSpace)
+	compact.Small(k, &z.rst, &w.rst, &z.bad, &w.bad, &z.gaps, &w.gaps, &z.again, &w.again, &z.noSpace, &w.noSpace,
+		&z.turns, &w.turns, &z.ackedTurns, &w.ackedTurns)
+	compact.Small(k, &z.missed, &w.missed, &z.unheard, &w.unheard, &z.unheardIPBytes, &w.unheardIPBytes)
 	if k.Reading() {
 		c.zeek.history = c.zeek.room[:0]
 	}

@@ -25,6 +25,7 @@ type twins struct {
 type likeness struct {
 	options    flows.Options // but for their values
 	len        uint32
+	headers    uint16
 	flags      flows.Flags
 	v6, closed bool // addresses; window
 	checksum   flows.Checksum
@@ -32,7 +33,7 @@ type likeness struct {
 }
 
 func (e *embryo) likeness() likeness {
-	like := likeness{e.options, e.len, e.flags, e.key.V6, e.window == 0, e.checksum, e.fromB, e.cut}
+	like := likeness{e.options, e.len, e.headers, e.flags, e.key.V6, e.window == 0, e.checksum, e.fromB, e.cut}
 	like.options.MSS, like.options.WScale, like.options.TSVal, like.options.TSEcr = 0, 0, 0, 0
 	return like
 }

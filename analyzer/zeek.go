@@ -4,18 +4,20 @@ import (
 	"bytes"
 	"slices"
 
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
 
-// zeekLog follows a connection as Zeek's TCP analyzer does, to give what its conn.log would hold: conn_state and history
-// (Zeek's documentation of base/protocols/conn/main.zeek). It is far coarser than RFC 9293 and looks at few numbers, and
-// nothing but Zeek's two fields comes from it. Unlike Zeek it needs no guess who opened: letters take their case, and
-// states their role, from what is known in the end.
+// zeekLog follows a connection as Zeek's TCP analyzer does, to give what its conn.log would hold: conn_state, history and
+// the counts beside them (Zeek's documentation of base/protocols/conn/main.zeek). It is far coarser than RFC 9293, looks at
+// few numbers, and nothing but Zeek's fields comes from it. Unlike Zeek it needs no guess who opened: letters take their
+// case, and states their role, from what is known in the end.
 type zeekLog struct {
 	ends    [2]zeekEnd
 	begun   bool
-	over    bool     // reset, or both ends closed
+	over    bool     // reset, or closed by each end that has spoken
 	first   uint8    // the end that sent the first segment
+	heard   int64    // the last segment before both ends had closed: Zeek's duration ends here
 	last    int64    // once over: when Zeek forgets it, in ns
 	room    [16]byte // where history begins; few grow beyond it
 	history []byte   // upper case for what ends[0] sent
@@ -28,14 +30,21 @@ type zeekEnd struct {
 	far            bool   // more than a quarter of sequence space from start: numbers below it are no longer told apart
 	fins           bool   // it has sent a FIN
 	deaf           bool   // too much is missing: content is not followed any longer
+	closing        bool   // a FIN or RST was its end
+	closed         bool   // and all that it sent before was captured, or given up
 	start          uint32 // its ISN, or what it would be with the first number seen
 	last           uint32 // the number after the highest sent
 	acked          uint32
+	turns          uint32 // how many times last has come round to start again
+	ackedTurns     uint32
 	whole          uint32     // all content before it was seen, or given up as a gap
 	ahead          []zeekSpan // content beyond a hole at whole, in order, apart from each other
 	syn, fin, rst  uint32     // the numbers of the last ones
 	bad, gaps      uint32     // checksums; times that content was acknowledged which was not seen
 	again, noSpace uint32     // segments with text sent again; zero windows
+	missed         uint64     // octets of the gaps
+	unheard        uint64     // packets that Zeek drops, or takes for another connection's
+	unheardIPBytes uint64
 }
 
 type zeekSpan struct{ from, to uint32 }
@@ -80,12 +89,14 @@ func (z *zeekLog) segment(from int, seg *flows.Segment, badChecksum bool) {
 		z.begun, z.first = true, uint8(from)
 		z.history = z.room[:0]
 	}
-	if z.over && seg.Time > z.last {
-		return
-	}
 	x, y := &z.ends[from], &z.ends[1-from]
-	if badChecksum {
-		z.scaled(from, 'C', &x.bad)
+	forgotten := z.over && seg.Time > z.last
+	if forgotten || badChecksum {
+		x.unheard++
+		x.unheardIPBytes += uint64(seg.Headers) + uint64(seg.Len)
+		if !forgotten {
+			z.scaled(from, 'C', &x.bad)
+		}
 		return
 	}
 	end := seg.Seq + seg.Len
@@ -101,6 +112,9 @@ func (z *zeekLog) segment(from int, seg *flows.Segment, badChecksum bool) {
 	below := !x.far && int32(seg.Seq-x.start) < 0
 
 	z.letters(from, seg)
+	if !x.closed || !y.closed {
+		z.heard = seg.Time
+	}
 	if seg.Window == 0 && !seg.Flags.Has(flows.RST) && y.state != zeekClosed && x.state != zeekReset {
 		z.scaled(from, 'W', &x.noSpace)
 	}
@@ -114,9 +128,6 @@ func (z *zeekLog) segment(from int, seg *flows.Segment, badChecksum bool) {
 	if changes {
 		x.move(y, seg)
 	}
-	if !z.over && (x.state == zeekReset || x.state == zeekClosed && y.state == zeekClosed) {
-		z.over, z.last = true, seg.Time+zeekCloseDelay
-	}
 	if ackOfContent {
 		z.gap(1-from, seg.Ack)
 	}
@@ -128,6 +139,39 @@ func (z *zeekLog) segment(from int, seg *flows.Segment, badChecksum bool) {
 		}
 		x.content(from, from+seg.Len)
 	}
+	if x.closing || y.closing {
+		z.close(y, x)
+		z.close(x, y)
+	}
+}
+
+// close ends an end that has closed, once nothing of what it sent is waited for.
+func (z *zeekLog) close(e, peer *zeekEnd) {
+	if !e.closing || e.closed || e.pending(peer) {
+		return
+	}
+	e.closed = true
+	if e.state == zeekReset || peer.closed || peer.state == zeekInactive {
+		z.over, z.last = true, z.heard+zeekCloseDelay
+	}
+}
+
+// pending reports that content of e's is missing, or some of its peer's is not acknowledged.
+func (e *zeekEnd) pending(peer *zeekEnd) bool {
+	behind := int32(e.last - e.whole) // 1 for the FIN
+	if e.deaf || behind < 0 {
+		return false
+	}
+	return behind > 1 || e.state != zeekReset && peer.unacknowledged()
+}
+
+// unacknowledged reports that the peer has not acknowledged all content.
+func (e *zeekEnd) unacknowledged() bool {
+	from := e.start + 1
+	if int32(e.acked-from) > 0 {
+		from = e.acked
+	}
+	return len(e.ahead) > 0 || int32(e.whole-from) > 0
 }
 
 // zeekNext is the number that Zeek takes to follow the segment.
@@ -168,6 +212,7 @@ func (e *zeekEnd) initialize(seg *flows.Segment, end uint32) {
 
 func (e *zeekEnd) begin(isn uint32) {
 	e.start, e.last, e.acked, e.whole = isn, isn, isn, isn+1
+	e.turns, e.ackedTurns = 0, 0
 	e.ahead, e.far = e.ahead[:0], false
 }
 
@@ -256,6 +301,9 @@ func (e *zeekEnd) acknowledge(seg *flows.Segment) bool {
 		return false
 	}
 	if d := int32(seg.Ack - e.acked); d > 0 && !seg.Flags.Has(flows.RST) && (seg.Ack != 0 || d <= zeekSeqJump) {
+		if seg.Ack-e.start < e.acked-e.start {
+			e.ackedTurns++
+		}
 		e.acked = seg.Ack
 	}
 	return true
@@ -272,6 +320,9 @@ func (e *zeekEnd) advance(seg *flows.Segment, end uint32) (again bool) {
 		return false
 	case d <= 0:
 		return seg.Len > 0
+	}
+	if end-e.start < e.last-e.start {
+		e.turns++
 	}
 	e.last = end
 	e.far = e.far || end-e.start > zeekQuarterOfRing
@@ -296,9 +347,9 @@ func (e *zeekEnd) move(peer *zeekEnd, seg *flows.Segment) {
 		}
 		switch {
 		case rst:
-			e.enter(zeekReset)
+			e.end(zeekReset)
 		case fin:
-			e.enter(zeekClosed)
+			e.end(zeekClosed)
 		case syn, seg.Len == 0 && peer.state == zeekSynSent:
 			// An answer to a SYN without one of its own says nothing yet.
 		case ack && peer.state == zeekEstablished:
@@ -309,16 +360,16 @@ func (e *zeekEnd) move(peer *zeekEnd, seg *flows.Segment) {
 	case zeekSynSent:
 		switch {
 		case rst:
-			e.enter(zeekReset)
+			e.end(zeekReset)
 		case fin:
-			e.enter(zeekClosed)
+			e.end(zeekClosed)
 		}
 	case zeekEstablished, zeekPartial:
 		switch {
 		case rst:
-			e.enter(zeekReset)
+			e.end(zeekReset)
 		case fin:
-			e.enter(zeekClosed)
+			e.end(zeekClosed)
 			if peer.state == zeekReset && peer.before == zeekClosed {
 				peer.enter(zeekClosed) // its FIN was followed by an RST: a normal end after all
 			}
@@ -327,7 +378,7 @@ func (e *zeekEnd) move(peer *zeekEnd, seg *flows.Segment) {
 		}
 	case zeekClosed:
 		if rst && peer.state != zeekClosed {
-			e.enter(zeekReset)
+			e.end(zeekReset)
 		}
 	}
 }
@@ -336,6 +387,12 @@ func (e *zeekEnd) enter(s zeekState) {
 	if s != e.state {
 		e.before, e.state = e.state, s
 	}
+}
+
+// end is enter for what is the end's last state.
+func (e *zeekEnd) end(s zeekState) {
+	e.enter(s)
+	e.closing = true
 }
 
 // clean reports that an end was established by the book. Only then are gaps believed.
@@ -403,29 +460,42 @@ func (z *zeekLog) gap(of int, ack uint32) {
 		ack = e.fin
 	}
 	for int32(ack-e.whole) > 0 {
+		to := ack
+		if len(e.ahead) > 0 && int32(e.ahead[0].from-ack) < 0 {
+			to = e.ahead[0].from
+		}
 		if e.clean() && z.ends[1-of].clean() && !e.deaf {
 			z.scaled(of, 'G', &e.gaps)
+			e.missed += uint64(to - e.whole)
 		}
-		if len(e.ahead) == 0 || int32(e.ahead[0].from-ack) > 0 {
-			e.whole = ack
-			return
-		}
-		e.whole = e.ahead[0].from
+		e.whole = to
 		e.absorb()
 	}
 }
 
 // size is how many octets of text an end sent, by its sequence numbers.
-func (e *zeekEnd) size() uint32 {
-	n := max(e.last-e.start, e.acked-e.start, 1) - 1
+func (e *zeekEnd) size(peer *zeekEnd) uint64 {
+	if e.before == zeekSynSent && e.state == zeekReset && peer.state == zeekInactive && e.acked-e.start > 1 {
+		return 0 // the abort of a half-open connection, whose numbers say nothing
+	}
+	n := max(uint64(e.turns)<<32+uint64(e.last-e.start), uint64(e.ackedTurns)<<32+uint64(e.acked-e.start), 1) - 1
 	if e.fins && n > 0 {
 		n--
 	}
 	return n
 }
 
-// fill gives what Zeek would log if the opener is ends[client].
-func (z *zeekLog) fill(client int, t *texts) (state, history string) {
+// fill gives what Zeek would log of a connection if the opener is ends[client].
+func (z *zeekLog) fill(r *record.Zeek, c *connection, client int, t *texts) {
+	o, s := &z.ends[client], &z.ends[1-client]
+	*r = record.Zeek{
+		Duration: record.NoDuration, OrigBytes: o.size(s), RespBytes: s.size(o), MissedBytes: o.missed + s.missed,
+		OrigPackets: c.sides[client].packets - o.unheard, OrigIPBytes: c.sides[client].ipBytes - o.unheardIPBytes,
+		RespPackets: c.sides[1-client].packets - s.unheard, RespIPBytes: c.sides[1-client].ipBytes - s.unheardIPBytes,
+	}
+	if z.heard > c.start {
+		r.Duration = record.Duration(z.heard - c.start)
+	}
 	b := t.room()
 	if int(z.first) != client {
 		b = append(b, '^') // Zeek starts with the sender of the first segment
@@ -433,14 +503,14 @@ func (z *zeekLog) fill(client int, t *texts) (state, history string) {
 	for _, letter := range z.history {
 		b = append(b, inCase(letter, (letter < 'a') == (client == 0)))
 	}
-	return z.connState(&z.ends[client], &z.ends[1-client], b), t.string(b)
+	r.ConnState, r.History = z.connState(o, s, b), t.string(b)
 }
 
 // connState sums up the states of the two ends, as Zeek's script does.
 func (z *zeekLog) connState(o, r *zeekEnd, history []byte) string {
 	unopened := func(e *zeekEnd) bool { return e.state == zeekInactive || e.state == zeekPartial }
 	switch {
-	case r.state == zeekReset && (o.state == zeekSynSent || o.state == zeekReset && o.size() == 0 && r.size() == 0):
+	case r.state == zeekReset && (o.state == zeekSynSent || o.state == zeekReset && o.size(r) == 0 && r.size(o) == 0):
 		return "REJ"
 	case r.state == zeekReset && unopened(o):
 		return "RSTRH"

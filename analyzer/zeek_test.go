@@ -320,6 +320,9 @@ func TestZeekSequenceWrap(t *testing.T) {
 	if got, want := zeekOf(t, segments), "SF ShADaFf"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+	if got, want := first(t, segments).Zeek.OrigBytes, uint64(6*(gib-1)); got != want {
+		t.Errorf("%d bytes, not %d", got, want)
+	}
 }
 
 // No sender can make the history grow for ever.
@@ -331,5 +334,85 @@ func TestZeekHistoryBound(t *testing.T) {
 	history := first(t, segtest.Script(script).Segments()).Zeek.History
 	if want := "ShA" + strings.Repeat("R", 253); history != want {
 		t.Errorf("got %d letters %s", len(history), history)
+	}
+}
+
+// The counts that conn.log has beside the two words.
+func TestZeekCounts(t *testing.T) {
+	type counts struct {
+		duration                             string
+		origBytes, respBytes, missed         uint64
+		origPackets, origIP, respPackets, ip uint64
+	}
+	for _, tt := range []struct {
+		name, script string
+		want         counts
+	}{
+		{"a single SYN has no duration", `
+			C --> S SYN`, counts{"null", 0, 0, 0, 1, 40, 0, 0}},
+		{"a SYN's options are IP bytes", `
+			C --> S SYN mss=1460 ts=1
+			C <-- S SYN,ACK mss=1460 ts=1`, counts{"0.001", 0, 0, 0, 1, 56, 1, 56}},
+		{"text, and a last ACK that does not count for the duration", opened + `
+			C --> S PSH,ACK len=100
+			C <-- S PSH,ACK len=1000
+			C --> S FIN,ACK
+			C <-- S FIN,ACK
+			+1s C --> S ACK`, counts{"0.006", 100, 1000, 0, 5, 300, 3, 1120}},
+		{"where text is missing it does: only this ACK says that all has come", opened + `
+			C ~~> S PSH,ACK len=100
+			C --> S FIN,ACK
+			C <-- S FIN,ACK ack=101
+			+1s C --> S ACK
+			C <-- S ACK`, counts{"1.006", 100, 0, 100, 4, 160, 3, 120}},
+		{"text of the other side that its FIN does not acknowledge", opened + `
+			C --> S PSH,ACK len=100
+			C <-- S FIN,ACK ack=101
+			C --> S FIN,ACK
+			+1s C <-- S ACK
+			+1s C --> S ACK`, counts{"1.005", 100, 0, 0, 5, 300, 3, 120}},
+		{"an RST ends its sender's part only", opened + `
+			C --> S RST
+			+1s C <-- S PSH,ACK len=10
+			+1s C <-- S RST
+			+1s C <-- S RST`, counts{"2.003", 0, 10, 0, 3, 120, 4, 170}},
+		{"what comes after Zeek has forgotten", opened + `
+			C --> S RST
+			+4s C <-- S PSH,ACK len=10
+			+2s C <-- S PSH,ACK len=10`, counts{"4.003", 0, 10, 0, 3, 120, 2, 90}},
+		{"a lone FIN, forgotten after five seconds", `
+			C = 10.0.0.1:40000 nxt=5
+			C --> S FIN,ACK ack=9
+			+6s C --> S again`, counts{"null", 0, 0, 0, 1, 40, 0, 0}},
+		{"wrong checksums are not taken in", opened + `
+			C --> S PSH,ACK len=10 badsum
+			C --> S PSH,ACK seq=101 len=10`, counts{"0.004", 10, 0, 0, 3, 130, 1, 40}},
+		{"what the capture holds twice counts twice", opened + `
+			C --> S PSH,ACK len=10
+			C --> S dup`, counts{"0.004", 10, 0, 0, 4, 180, 1, 40}},
+		{"two gaps", opened + `
+			C ~~> S PSH,ACK len=10
+			C --> S PSH,ACK len=10
+			C ~~> S PSH,ACK len=5
+			C --> S PSH,ACK len=10
+			C <-- S ACK`, counts{"0.007", 35, 0, 15, 4, 180, 2, 80}},
+		{"a half-open connection that an RST ends has no size", `
+			C --> S SYN seq=100
+			C <-- S ACK seq=900 ack=7000
+			C --> S RST seq=7000`, counts{"0.002", 0, 0, 0, 2, 80, 1, 40}},
+		{"IPv6", `
+			C = [2001:db8::1]:40000
+			S = [2001:db8::2]:80
+			C --> S SYN
+			C <-- S SYN,ACK`, counts{"0.001", 0, 0, 0, 1, 60, 1, 60}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			z := first(t, segtest.Script(tt.script).Segments()).Zeek
+			got := counts{string(z.Duration.Append(nil)), z.OrigBytes, z.RespBytes, z.MissedBytes,
+				z.OrigPackets, z.OrigIPBytes, z.RespPackets, z.RespIPBytes}
+			if got != tt.want {
+				t.Errorf("got  %+v\nwant %+v", got, tt.want)
+			}
+		})
 	}
 }

@@ -151,6 +151,8 @@ var csvColumns = slices.Concat(
 		resetColumn("idle_s", func(b []byte, r *record.Reset) []byte { return r.Idle.Append(b) }),
 		timeWaitColumn(record.Client, "reuse_proven", func(b []byte, t *record.TimeWait) []byte { return encode.AppendAnswer(b, t.ReuseProven) }),
 		timeWaitColumn(record.Server, "reuse_proven", func(b []byte, t *record.TimeWait) []byte { return encode.AppendAnswer(b, t.ReuseProven) }),
+		{"client.ip_bytes", func(b []byte, c *record.Connection) []byte { return strconv.AppendUint(b, c.Client.IPBytes, 10) }},
+		{"server.ip_bytes", func(b []byte, c *record.Connection) []byte { return strconv.AppendUint(b, c.Server.IPBytes, 10) }},
 	},
 )
 

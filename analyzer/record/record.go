@@ -50,6 +50,7 @@ type Endpoint struct {
 	Packets              uint64       `json:"packets"`
 	CaptureDuplicates    uint64       `json:"capture_duplicates"` // those of Packets that the capture holds twice
 	Bytes                uint64       `json:"bytes"`              // payload in sequence space
+	IPBytes              uint64       `json:"ip_bytes"`           // of all Packets, from the IP header on
 	RetransmittedPackets uint64       `json:"retransmitted_packets"`
 	Keepalives           uint64       `json:"keepalives"`
 	ZeroWindowProbes     uint64       `json:"zero_window_probes"`
@@ -148,10 +149,20 @@ type Finding struct {
 	Detail   string   `json:"detail"`
 }
 
-// Zeek is how Zeek would log the connection.
+// Zeek is how Zeek would log the connection. JSON has the two words. The counts are for conn.log itself: they differ from
+// those of the record, for Zeek has its own idea of when a connection ends and what belongs to it.
 type Zeek struct {
 	ConnState string `json:"conn_state"`
 	History   string `json:"history"`
+
+	Duration    Duration `json:"-"` // without what came after both FINs; NoDuration if all has one time
+	OrigBytes   uint64   `json:"-"` // by sequence numbers, so with what was not captured
+	RespBytes   uint64   `json:"-"`
+	MissedBytes uint64   `json:"-"` // acknowledged, and not captured
+	OrigPackets uint64   `json:"-"`
+	OrigIPBytes uint64   `json:"-"`
+	RespPackets uint64   `json:"-"`
+	RespIPBytes uint64   `json:"-"`
 }
 
 // Tshark is how tshark would judge the connection.

@@ -123,6 +123,7 @@ func endpointMap(p *record.Endpoint) map[string]any {
 		"packets":               int(p.Packets),
 		"capture_duplicates":    int(p.CaptureDuplicates),
 		"bytes":                 int(p.Bytes),
+		"ip_bytes":              int(p.IPBytes),
 		"retransmitted_packets": int(p.RetransmittedPackets),
 		"keepalives":            int(p.Keepalives),
 		"zero_window_probes":    int(p.ZeroWindowProbes),

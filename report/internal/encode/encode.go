@@ -128,6 +128,8 @@ func (e *Encoder) appendEndpoint(b []byte, p *record.Endpoint) []byte {
 	b = appendNumber(b, p.CaptureDuplicates)
 	b = append(b, `,"bytes":`...)
 	b = appendNumber(b, p.Bytes)
+	b = append(b, `,"ip_bytes":`...)
+	b = appendNumber(b, p.IPBytes)
 	b = append(b, `,"retransmitted_packets":`...)
 	b = appendNumber(b, p.RetransmittedPackets)
 	b = append(b, `,"keepalives":`...)
