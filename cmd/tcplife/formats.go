@@ -1,13 +1,16 @@
 package main
 
 import (
+	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
 
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/zeek"
 )
 
 // A reporter is one of package report's formats.
@@ -18,9 +21,9 @@ type reporter interface {
 
 // The values of flags that have a choice.
 var (
-	formatNames = []string{"table", "json", "jsonl", "csv"} // --output
-	colorModes  = []string{"auto", "always", "never"}       // --color
-	keyLayers   = []string{"vlan", "vni", "gre"}            // --key: flows.DecoderOptions.KeyIDs
+	formatNames = []string{"table", "json", "jsonl", "csv", "zeek", "zeek-json"} // --output
+	colorModes  = []string{"auto", "always", "never"}                            // --color
+	keyLayers   = []string{"vlan", "vni", "gre"}                                 // --key: flows.DecoderOptions.KeyIDs
 )
 
 // newReporter returns the format that the flags ask for. It fails for columns and orders of tables that there are not.
@@ -36,6 +39,17 @@ func (f *readFlags) newReporter(stdout io.Writer) (reporter, error) {
 		rows := report.NewCSV(stdout)
 		rows.FlushLines = f.follows
 		return rows, nil
+	case "zeek", "zeek-json":
+		local, err := localNets(f.local)
+		if err != nil {
+			return nil, &usageError{err.Error(), "for example --local private,192.0.2.0/24"}
+		}
+		conn := zeek.NewTSV(stdout, local)
+		if f.output == "zeek-json" {
+			conn = zeek.NewJSON(stdout, local)
+		}
+		conn.FlushLines = f.follows || slices.Contains(f.files, "-")
+		return conn, nil
 	default:
 		width, color := f.look(stdout)
 		table, err := report.NewTable(stdout, report.TableOptions{
@@ -51,6 +65,37 @@ func (f *readFlags) newReporter(stdout io.Writer) (reporter, error) {
 		}
 		return table, nil
 	}
+}
+
+// privateNets stands in --local for the networks that Zeek takes for local by default.
+const privateNets = "private"
+
+// localNets understands the networks of --local.
+func localNets(words []string) (nets []netip.Prefix, err error) {
+	for _, word := range words {
+		if word == privateNets {
+			nets = append(nets, zeek.PrivateNets()...)
+			continue
+		}
+		net, err := netip.ParsePrefix(word)
+		if err != nil {
+			ip, ipErr := netip.ParseAddr(word)
+			if ipErr != nil {
+				return nil, fmt.Errorf("--local %q: it must be a network such as 10.0.0.0/8, or %s", word, privateNets)
+			}
+			net = netip.PrefixFrom(ip, ip.BitLen())
+		}
+		nets = append(nets, net.Masked())
+	}
+	return nets, nil
+}
+
+// checkLocal refuses --local with a format that says nothing of it.
+func (f *readFlags) checkLocal(given bool) error {
+	if given && f.output != "zeek" && f.output != "zeek-json" {
+		return &usageError{fmt.Sprintf("--local is about Zeek's conn.log, and the output is %s", f.output), "-o zeek writes that"}
+	}
+	return nil
 }
 
 // look is how wide what is for people may be (0 for no limit), and whether it is coloured.

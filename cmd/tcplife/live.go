@@ -113,6 +113,7 @@ The report counts both, and then the exit code is 3.`,
 	flags.IntVarP(&f.ring.Files, "file-count", "W", 0, "keep the last `N` files, with -C or -G")
 	flags.StringVarP(&f.user, "user", "Z", "", "become this `USER` once the devices are open (default nobody, when started as root)")
 	flags.StringVar(&f.metrics, "metrics", "", "serve metrics to Prometheus at `ADDRESS`, as 127.0.0.1:9464")
+	f.addLocalFlag(flags)
 	f.addTrackingFlags(flags)
 	givenOnce(flags)
 	complete(cmd, "output", formatNames)
@@ -162,6 +163,9 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, erro
 		return nil, err
 	}
 	if err := oneOf("--color", f.color, colorModes); err != nil {
+		return nil, err
+	}
+	if err := f.checkLocal(given("local")); err != nil {
 		return nil, err
 	}
 	if err := f.prepareRing(given); err != nil {

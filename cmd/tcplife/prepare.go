@@ -108,6 +108,9 @@ func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
 			}
 		}
 	}
+	if err := f.checkLocal(given("local")); err != nil {
+		return nil, err
+	}
 	if r.report, err = f.newReporter(r.stdout); err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ type readFlags struct {
 	sort    string
 	columns []string
 	color   string
+	local   []string // networks, for Zeek's conn.log
 
 	writeTo string
 
@@ -52,7 +53,8 @@ decide, not the name. Several files are one capture in the order of time, as tcp
 and -G or dumpcap -b leave them behind.
 
 The report goes to standard output: by default tables; -o json is one document for jq,
--o jsonl a record a line as connections end, -o csv a row a connection.
+-o jsonl a record a line as connections end, -o csv a row a connection; -o zeek is Zeek's
+conn.log, and -o zeek-json that in JSON.
 
 --where chooses connections by the fields of their JSON records, which "tcplife schema"
 lists: == != < <= > >=, and, or, not, in, contains, startsWith, matches, and any(list, ...).
@@ -98,6 +100,7 @@ fragments only the packet that completed it is written.`,
 	flags.StringVar(&f.sort, "sort", "start", "order the tables by `KEY`: "+list(names(report.TableSorts())))
 	flags.StringSliceVar(&f.columns, "columns", nil, "show these `COLUMNS`: "+list(names(report.TableColumns())))
 	flags.StringVar(&f.color, "color", "auto", "colour the tables; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
+	f.addLocalFlag(flags)
 	f.addTrackingFlags(flags)
 	givenOnce(flags)
 	complete(cmd, "output", formatNames)
@@ -124,6 +127,11 @@ func (f *readFlags) addPacketFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.filter, "filter", "f", "", "read only packets that match a libpcap `EXPRESSION`, see pcap-filter(7)")
 	flags.Uint64VarP(&f.count, "count", "c", 0, "stop after `N` packets (that match the filter)")
 	flags.BoolVarP(&f.numeric, "numeric", "n", false, "never look up names: always so, accepted for the habit of it")
+}
+
+// addLocalFlag adds --local.
+func (f *readFlags) addLocalFlag(flags *pflag.FlagSet) {
+	flags.StringSliceVar(&f.local, "local", []string{privateNets}, "with -o zeek: addresses in these `NETS` are local; "+privateNets+" stands for all private ones")
 }
 
 // addTrackingFlags adds those that say what the packets' connections are taken to be.
