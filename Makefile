@@ -7,7 +7,7 @@ SCALE    ?= 1
 SOAK     ?= 1m
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test lint fuzz cover bench bench-live soak libpcap help
+.PHONY: build demo test truth lint fuzz cover bench bench-live soak libpcap help
 
 build: libpcap ## build bin/tcplife (the default)
 	go build -o $(BIN) ./cmd/tcplife
@@ -17,6 +17,10 @@ demo: build ## build what is needed and show the tables of some small captures
 
 test: libpcap ## run all tests
 	go test ./...
+
+truth: libpcap ## record testdata/kernel anew, as root: real connections, and the kernel's states of them
+	go run ./internal/truth/record
+	go test ./internal/truth -update
 
 lint: libpcap ## gofmt, go vet and staticcheck; the tools' versions are pinned in tools.mod
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not formatted by gofmt:" $$files >&2; exit 1; }

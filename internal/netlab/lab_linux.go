@@ -1,6 +1,7 @@
 package netlab
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +26,7 @@ import (
 // Options say what the wire is like.
 type Options struct {
 	Delay time.Duration // one way; the capture is made half-way
+	VLAN  uint16        // the wire's, in captured frames; the hosts know nothing of it. 0 is none
 	// Fate decides about each frame with TCP in it, in the order in which the hosts send them; nil lets all pass. Calls do
 	// not overlap.
 	Fate func(Segment) Fate
@@ -49,9 +52,11 @@ type Lab struct {
 
 	options  Options
 	carriers sync.WaitGroup
+	watcher  atomic.Pointer[Watcher]
 	mu       sync.Mutex // guards what follows, and calls of Fate
 	packets  []capture.Packet
-	underWay int // frames that were taken from one host, and not yet given to the other
+	began    time.Time // the capture
+	underWay int       // frames that were taken from one host, and not yet given to the other
 	sockets  []io.Closer
 }
 
@@ -84,6 +89,7 @@ func New(o Options) (*Lab, error) {
 		Server: &Host{Name: "server", IP4: netip.MustParseAddr("198.18.0.2"), IP6: netip.MustParseAddr("2001:db8::2")},
 
 		options: o,
+		began:   time.Now(),
 	}
 	l.Client.other, l.Server.other = l.Server, l.Client
 	l.Client.lab, l.Server.lab = l, l
@@ -133,7 +139,14 @@ func (l *Lab) Packets() []capture.Packet {
 func (l *Lab) Forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.packets = nil
+	l.packets, l.began = nil, time.Now()
+}
+
+// CaptureStart is when the capture began.
+func (l *Lab) CaptureStart() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.began
 }
 
 // Settle waits, for twenty seconds at most, until no frame is under way and no socket waits for an answer to its SYN or FIN.
@@ -193,6 +206,9 @@ func (l *Lab) carry(from *Host) {
 		for f := range delayed {
 			time.Sleep(time.Until(f.due))
 			from.other.tap.Write(f.bytes) // an error means that the lab is being closed
+			if w := l.watcher.Load(); w != nil {
+				w.look(from.other)
+			}
 			l.arrived()
 		}
 	}()
@@ -253,10 +269,20 @@ func (l *Lab) capture(from *Host, at time.Time, frame []byte) bool {
 		fate = l.options.Fate(segment)
 	}
 	if fate != LostBefore && len(l.packets) < maxPackets {
+		if l.options.VLAN != 0 {
+			frame = tag(frame, l.options.VLAN)
+		}
 		const ethernet = 1
 		l.packets = append(l.packets, capture.Packet{Time: at.UnixNano(), Data: frame, Length: len(frame), Link: ethernet})
 	}
 	return fate == Pass
+}
+
+// tag gives a copy of an Ethernet frame with a VLAN tag (IEEE 802.1Q).
+func tag(frame []byte, vlan uint16) []byte {
+	const addresses = 12
+	tag := binary.BigEndian.AppendUint16([]byte{0x81, 0x00}, vlan)
+	return slices.Concat(frame[:addresses], tag, frame[addresses:])
 }
 
 // boot makes the namespace and its interface.
@@ -266,8 +292,7 @@ func (h *Host) boot() error {
 	go func() {
 		defer close(done)
 		runtime.LockOSThread() // and never unlocked: the thread, which is in the namespace, ends with the goroutine
-		if err = unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			err = fmt.Errorf("a new network namespace: %w", err)
+		if err = unshare(); err != nil {
 			return
 		}
 		if h.namespace, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
@@ -308,6 +333,26 @@ func (h *Host) boot() error {
 		}
 		return nil
 	})
+}
+
+// unshare puts the thread into a new network namespace whose table of connections is small: it is read often, and the whole
+// machine's, which is the default, takes milliseconds.
+func unshare() error {
+	for range 2 { // the second one gets what is set in the first
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return fmt.Errorf("a new network namespace: %w", err)
+		}
+		for _, set := range []struct{ name, value string }{
+			{"tcp_child_ehash_entries", "1024"}, // since Linux 6.1
+			{"tcp_max_syn_backlog", "4096"},     // which Linux makes a share of that
+			{"tcp_max_tw_buckets", "65536"},
+		} {
+			if err := os.WriteFile("/proc/sys/net/ipv4/"+set.name, []byte(set.value), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // MAC is the address of the host's interface.
@@ -377,12 +422,17 @@ func (h *Host) Listen(at netip.AddrPort) (*net.TCPListener, error) {
 
 // Connect opens a connection from the client to the given port of the server, over IPv4, and gives both its ends.
 func (l *Lab) Connect(d *net.Dialer, port uint16) (client, server *net.TCPConn, err error) {
-	listener, err := l.Server.Listen(netip.AddrPortFrom(l.Server.IP4, port))
+	return l.ConnectTo(d, netip.AddrPortFrom(l.Server.IP4, port))
+}
+
+// ConnectTo opens a connection from the client to a socket address of the server, and gives both its ends.
+func (l *Lab) ConnectTo(d *net.Dialer, to netip.AddrPort) (client, server *net.TCPConn, err error) {
+	listener, err := l.Server.Listen(to)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer listener.Close()
-	if client, err = l.Client.Dial(d, netip.AddrPortFrom(l.Server.IP4, port)); err != nil {
+	if client, err = l.Client.Dial(d, to); err != nil {
 		return nil, nil, err
 	}
 	listener.SetDeadline(time.Now().Add(10 * time.Second))

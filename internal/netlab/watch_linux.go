@@ -17,26 +17,29 @@ import (
 
 // Observation is the beginning of a state of a socket, as its kernel has it.
 type Observation struct {
-	At            time.Time // when it was first seen, at most a polling interval late
+	At            time.Time // when it was first seen, at most half a millisecond late
 	Host          *Host
 	Local, Remote netip.AddrPort
 	State         string // as in a connection's record; CLOSED when the socket is gone
 }
 
-// Watcher records the states of the sockets of both hosts, by polling: states that last shorter than the interval may be
-// missed. (The kernel's trace point sock:inet_sock_set_state misses none, but needs a tracefs.)
+// Watcher records the states of the sockets of both hosts: it looks every half millisecond, and whenever a host has been given a
+// frame. So it misses only states through which one segment leads, or an application that closes at once. (The kernel's trace
+// point sock:inet_sock_set_state misses none, but does not know of embryonic connections and those in TIME_WAIT.)
 type Watcher struct {
+	lab     *Lab
 	stop    chan struct{}
 	stopped sync.WaitGroup
 
 	mu       sync.Mutex // guards what follows
+	tables   []table
 	observed []Observation
 	err      error
 }
 
-// Watch begins to record, looking every millisecond.
+// Watch begins to record.
 func (l *Lab) Watch() (*Watcher, error) {
-	var tables []table
+	w := &Watcher{lab: l, stop: make(chan struct{})}
 	for _, h := range []*Host{l.Client, l.Server} {
 		err := h.Do(func() error {
 			for _, name := range []string{"tcp", "tcp6"} {
@@ -48,24 +51,36 @@ func (l *Lab) Watch() (*Watcher, error) {
 				if err != nil {
 					return err
 				}
-				tables = append(tables, table{host: h, file: file, states: map[pair]string{}})
+				w.tables = append(w.tables, table{host: h, file: file, states: map[pair]string{}})
 			}
 			return nil
 		})
 		if err != nil {
+			w.close()
 			return nil, err
 		}
 	}
-	w := &Watcher{stop: make(chan struct{})}
-	w.stopped.Go(func() { w.run(tables) })
+	w.stopped.Go(w.run)
+	l.watcher.Store(w)
 	return w, nil
 }
 
 // Stop ends the recording and gives what was seen, in order of time. Listening sockets are left out.
 func (w *Watcher) Stop() ([]Observation, error) {
+	w.lab.watcher.Store(nil)
 	close(w.stop)
 	w.stopped.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.close()
 	return w.observed, w.err
+}
+
+func (w *Watcher) close() {
+	for _, t := range w.tables {
+		t.file.Close()
+	}
+	w.tables = nil
 }
 
 // Await waits, for ten seconds at most, until some socket of the host has been seen in the state.
@@ -83,29 +98,30 @@ func (w *Watcher) Await(h *Host, state string) error {
 	return fmt.Errorf("no socket of the %s has been in the state %s", h.Name, state)
 }
 
-func (w *Watcher) run(tables []table) {
-	tick := time.NewTicker(time.Millisecond)
+func (w *Watcher) run() {
+	tick := time.NewTicker(time.Millisecond / 2)
 	defer tick.Stop()
-	defer func() {
-		for _, t := range tables {
-			t.file.Close()
-		}
-	}()
 	for {
-		for i := range tables {
-			observed, err := tables[i].poll()
-			w.mu.Lock()
-			w.observed, w.err = append(w.observed, observed...), err
-			w.mu.Unlock()
-			if err != nil {
-				return
-			}
-		}
+		w.look(nil)
 		select {
 		case <-w.stop:
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+// look takes down what has changed at a host; nil is both.
+func (w *Watcher) look(h *Host) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range w.tables {
+		if w.err != nil || h != nil && w.tables[i].host != h {
+			continue
+		}
+		var observed []Observation
+		observed, w.err = w.tables[i].poll()
+		w.observed = append(w.observed, observed...)
 	}
 }
 

@@ -18,12 +18,13 @@ type Scene struct {
 	Name string
 	What string                                  // happens
 	Fate func() func(netlab.Segment) netlab.Fate // of the frames, nil for none that are lost
+	VLAN uint16                                  // of the wire
 	Play func(*netlab.Lab) error
 }
 
 // Options are those of the lab that the scene is played in.
 func (s *Scene) Options() netlab.Options {
-	options := netlab.Options{Delay: Delay}
+	options := netlab.Options{Delay: Delay, VLAN: s.VLAN}
 	if s.Fate != nil {
 		options.Fate = s.Fate()
 	}

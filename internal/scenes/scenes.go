@@ -40,7 +40,7 @@ var All = []Scene{
 		Name: "close-three-segments",
 		What: "The server closes as soon as it reads the end: its FIN acknowledges the client's.",
 		Play: withConnection(func(c connection) error {
-			return c.steps(c.exchange, c.exchange, c.client.CloseWrite, c.serverReadsAll, c.server.Close, c.clientReadsAll, c.client.Close)
+			return c.steps(c.exchange, c.exchange, c.client.CloseWrite, c.serverReadsAll, aMoment, c.server.Close, c.clientReadsAll, aMoment, c.client.Close)
 		}),
 	},
 	{
@@ -55,7 +55,7 @@ var All = []Scene{
 		What: "The client closes its direction, the server sends for another second and then closes.",
 		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, c.client.CloseWrite, pause(300*time.Millisecond), c.serverSends(500), pause(700*time.Millisecond),
-				c.serverSends(500), c.server.Close, c.clientReadsAll, c.client.Close)
+				c.serverSends(500), c.server.Close, c.clientReadsAll, aMoment, c.client.Close)
 		}),
 	},
 	{
@@ -150,7 +150,7 @@ var All = []Scene{
 			return func(s netlab.Segment) netlab.Fate { return max(syn(s), synAck(s)) }
 		},
 		Play: withConnection(func(c connection) error {
-			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, c.server.Close)
+			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, aMoment, c.server.Close)
 		}),
 	},
 	{
@@ -158,7 +158,7 @@ var All = []Scene{
 		What: "The handshake's last ACK is lost behind the observer and nobody has anything to say: the SYN-ACK comes again.",
 		Fate: lose(netlab.LostBehind, 1, func(s netlab.Segment) bool { return s.FromClient && s.Flags == flows.ACK }),
 		Play: withConnection(func(c connection) error {
-			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, c.server.Close)
+			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, aMoment, c.server.Close)
 		}),
 	},
 	{
@@ -212,7 +212,7 @@ var All = []Scene{
 				return err
 			}
 			return withConnection(func(c connection) error {
-				return c.steps(c.clientSends(12000), pause(2*time.Second), c.client.Close, c.serverReadsAll, c.server.Close)
+				return c.steps(c.clientSends(12000), pause(2*time.Second), c.client.Close, c.serverReadsAll, aMoment, c.server.Close)
 			})(lab)
 		},
 	},
@@ -255,7 +255,7 @@ var All = []Scene{
 					return err
 				}
 				c := connection{client, server}
-				if err := c.steps(c.exchange, server.Close, c.clientReadsAll, client.Close, pause(500*time.Millisecond)); err != nil {
+				if err := c.steps(c.exchange, server.Close, c.clientReadsAll, aMoment, client.Close, pause(500*time.Millisecond)); err != nil {
 					return err
 				}
 			}
@@ -271,16 +271,7 @@ var All = []Scene{
 		Name: "ipv6",
 		What: "IPv6: requests and answers, and the client closes first.",
 		Play: func(lab *netlab.Lab) error {
-			listener, err := lab.Server.Listen(netip.AddrPortFrom(lab.Server.IP6, 443))
-			if err != nil {
-				return err
-			}
-			defer listener.Close()
-			client, err := lab.Client.Dial(nil, netip.AddrPortFrom(lab.Server.IP6, 443))
-			if err != nil {
-				return err
-			}
-			server, err := listener.AcceptTCP()
+			client, server, err := lab.ConnectTo(nil, netip.AddrPortFrom(lab.Server.IP6, 443))
 			if err != nil {
 				return err
 			}
@@ -320,6 +311,9 @@ func (c connection) steps(steps ...func() error) error {
 func pause(d time.Duration) func() error {
 	return func() error { time.Sleep(d); return nil }
 }
+
+// aMoment is what an application takes to do something about what it has read.
+func aMoment() error { return pause(3 * time.Millisecond)() }
 
 // exchange is a request of 120 bytes and an answer of 800.
 func (c connection) exchange() error {
@@ -498,7 +492,7 @@ func fastOpen(lab *netlab.Lab) error {
 			return err
 		}
 		c := connection{client, server}
-		if err := c.steps(read(server, 120), c.serverSends(800), read(client, 800), client.Close, c.serverReadsAll, server.Close); err != nil {
+		if err := c.steps(read(server, 120), c.serverSends(800), read(client, 800), client.Close, c.serverReadsAll, aMoment, server.Close); err != nil {
 			return err
 		}
 		time.Sleep(10 * Delay)
