@@ -65,6 +65,8 @@ type Analyzer struct {
 	packing        []byte
 	peeked         []connection
 
+	translated flows.Segment // the one at hand, where it was captured in other numbers
+
 	clock   int64 // the latest time of the capture so far
 	begun   bool
 	origin  int64 // the time of the first segment
@@ -131,10 +133,14 @@ func (a *Analyzer) segment(seg *flows.Segment, tag uint32) {
 		a.conceive(seg, tag)
 		return
 	}
+	other := false
+	if head != nil {
+		seg, other = a.translate(seg, head)
+	}
 	c, head := a.find(seg, head)
 	var before openings
 	before.of(c)
-	if expected := a.take(c, head, seg); expected {
+	if expected := a.take(c, head, seg, other); expected {
 		return // no state has changed, and its alarm can wait
 	}
 	a.follow(c, &before, seg)
@@ -260,9 +266,9 @@ func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
 
 // take lets a connection have a segment, and draws the conclusions for the other incarnations of its 4-tuple. It reports
 // whether the segment was expected, and there are none.
-func (a *Analyzer) take(c, head *connection, seg *flows.Segment) (expected bool) {
+func (a *Analyzer) take(c, head *connection, seg *flows.Segment, other bool) (expected bool) {
 	c.heard = a.now()
-	effect, expected := c.segment(seg)
+	effect, expected := c.segment(seg, other)
 	if a.options.Trace != nil {
 		a.options.Trace(c.id, seg, effect)
 	}

@@ -10,21 +10,22 @@ import (
 // connection is one incarnation of a 4-tuple while it is followed. Its two ends are Key.A and Key.B. What every segment
 // changes stands together here and in a side, so that it is in few lines of a processor's cache.
 type connection struct {
-	key     flows.Key
-	older   *connection // an earlier incarnation that is not decided yet
-	place   uint32      // of its 4-tuple in the table
-	number  uint32      // among those awake, 0 if it is not used
-	end     int64
-	heard   int64 // the clock at its last packet
-	opener  int   // end that sent the first SYN; else the one that the first SYN-ACK went to; else the first sender
-	role    record.RoleEvidence
-	touched bool // by a segment, since somebody looked who may rest
-	tshark  completeness
-	phase   phase // of the attempt, as the crowd knows it
-	stands  standing
-	sides   [2]side
-	zeek    zeekLog
-	tcp     tcpstate.Conn
+	key        flows.Key
+	older      *connection // an earlier incarnation that is not decided yet
+	place      uint32      // of its 4-tuple in the table
+	number     uint32      // among those awake, 0 if it is not used
+	end        int64
+	heard      int64 // the clock at its last packet
+	opener     int   // end that sent the first SYN; else the one that the first SYN-ACK went to; else the first sender
+	role       record.RoleEvidence
+	touched    bool // by a segment, since somebody looked who may rest
+	tshark     completeness
+	phase      phase // of the attempt, as the crowd knows it
+	stands     standing
+	sides      [2]side
+	zeek       zeekLog
+	tcp        tcpstate.Conn
+	numberings numberings
 
 	id       uint64
 	previous uint64
@@ -96,8 +97,9 @@ func sender(seg *flows.Segment) int {
 
 func (c *connection) self() bool { return c.key.A == c.key.B && c.key.APort == c.key.BPort }
 
-// segment counts the segment and lets the state machine have it. One that was expected has changed no state.
-func (c *connection) segment(seg *flows.Segment) (effect tcpstate.Effect, expected bool) {
+// segment counts the segment and lets the state machine have it. One that was expected has changed no state. Other says on which
+// side of a device that renumbers it was captured.
+func (c *connection) segment(seg *flows.Segment, other bool) (effect tcpstate.Effect, expected bool) {
 	from := sender(seg)
 	to := 1 - from
 	if c.self() {
@@ -112,7 +114,7 @@ func (c *connection) segment(seg *flows.Segment) (effect tcpstate.Effect, expect
 	x.packets++
 	x.ipBytes += uint64(seg.Headers) + uint64(seg.Len)
 	c.end = max(c.end, seg.Time)
-	if x.isDuplicate(seg, y) {
+	if x.isDuplicate(seg, other, y) {
 		x.duplicates++
 		return tcpstate.Foreign | tcpstate.Duplicate, false
 	}

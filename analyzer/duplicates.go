@@ -3,13 +3,16 @@ package analyzer
 import "github.com/tcplife/tcplife/flows"
 
 // fingerprint is what a packet that the capture holds twice has twice (a SPAN port that mirrors both directions, or
-// `-i any` on a router): all but its link layer and its TTL.
+// `-i any` on a router): all but its link layer and its TTL, and its numbers if they were changed between.
 type fingerprint struct {
 	at       int64
 	digest   uint32
 	seq, ack uint32
+	len      uint32
 	ipid     uint16
+	flags    flows.Flags
 	ttl      uint8
+	other    bool   // captured on the other side of a device that renumbers
 	heard    uint64 // packets of the peer before it
 }
 
@@ -21,8 +24,9 @@ const (
 	duplicateBare   = 2e6
 )
 
-// isDuplicate reports whether the capture holds the segment already, and remembers it.
-func (s *side) isDuplicate(seg *flows.Segment, peer *side) bool {
+// isDuplicate reports whether the capture holds the segment already, and remembers it. Other says on which side of a device that
+// renumbers it was captured; what was captured on both is the same by its numbers, whatever else was changed.
+func (s *side) isDuplicate(seg *flows.Segment, other bool, peer *side) bool {
 	heard := peer.packets - peer.duplicates
 	within := int64(duplicateBare)
 	switch {
@@ -35,11 +39,16 @@ func (s *side) isDuplicate(seg *flows.Segment, peer *side) bool {
 	}
 	for i := range s.recent {
 		r := &s.recent[i]
-		if r.digest != seg.Digest || r.at == 0 || r.seq != seg.Seq || r.ack != seg.Ack || r.ipid != seg.IPID || seg.IPID == 0 && r.heard != heard {
+		if r.at == 0 || r.seq != seg.Seq || r.ack != seg.Ack || r.ipid != seg.IPID || r.flags != seg.Flags || r.len != seg.Len {
 			continue
 		}
 		limit := within
-		if limit < 0 && r.ttl != seg.TTL {
+		switch {
+		case r.other != other:
+			limit = duplicateWithID
+		case r.digest != seg.Digest || seg.IPID == 0 && r.heard != heard:
+			continue
+		case limit < 0 && r.ttl != seg.TTL:
 			limit = duplicateBare
 		}
 		if d := seg.Time - r.at; d >= -limit && d <= limit {
@@ -48,7 +57,8 @@ func (s *side) isDuplicate(seg *flows.Segment, peer *side) bool {
 	}
 	f := &s.recent[s.recentNext%uint8(len(s.recent))]
 	s.recentNext++
-	f.at, f.digest, f.seq, f.ack, f.ipid, f.ttl, f.heard = seg.Time, seg.Digest, seg.Seq, seg.Ack, seg.IPID, seg.TTL, heard
+	f.at, f.digest, f.seq, f.ack, f.len, f.ipid, f.flags = seg.Time, seg.Digest, seg.Seq, seg.Ack, seg.Len, seg.IPID, seg.Flags
+	f.ttl, f.other, f.heard = seg.TTL, other, heard
 	return false
 }
 

@@ -88,7 +88,7 @@ func (a *Analyzer) grow(c *connection, e *embryo) {
 	syn := e.segment()
 	c.begin(&syn, nil)
 	c.heard = e.heard
-	c.segment(&syn)
+	c.segment(&syn, false)
 	c.phase = attempted
 }
 

@@ -260,6 +260,9 @@ func (c *connection) finding(n *note, t *texts) record.Finding {
 	if n.code == record.FindingTimeWaitReused && c.linuxReuse {
 		b = append(b, ", by a Linux host: its new ISN is the old SND.NXT + 65537"...)
 	}
+	if n.code == record.FindingCaptureDuplicates {
+		b = c.appendNumberings(b)
+	}
 	if len(n.packets) > 0 {
 		b = appendPackets(b, n.packets, n.count)
 	}

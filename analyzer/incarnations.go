@@ -52,7 +52,7 @@ func (c *connection) foreignSynAck(seg *flows.Segment) bool {
 // disowned reports that the opener answered the SYN-ACK with nothing but an RST.
 func (c *connection) disowned() bool {
 	x := &c.sides[c.opener]
-	return c.tcp.Reset != nil && c.tcp.Reset.By == c.opener && x.packets == x.openings+x.rsts && !reached(&c.tcp.Ends[1-c.opener])
+	return c.tcp.Reset != nil && c.tcp.Reset.By == c.opener && x.packets-x.duplicates == x.openings+x.rsts && !reached(&c.tcp.Ends[1-c.opener])
 }
 
 // absorb takes over a SYN that turned out to belong to no connection of its own.

@@ -229,6 +229,10 @@ func (c *connection) pack(k *compact.Coder, base int64) {
 		c.zeek.history = c.zeek.room[:0]
 	}
 	k.Text(&c.zeek.history)
+	if n := &c.numberings; compact.Some(k, n) {
+		k.Bools(&n[0].known[i], &n[0].known[j], &n[1].known[i], &n[1].known[j])
+		compact.Near(k, 0, &n[0].plus[i], &n[0].plus[j], &n[1].plus[i], &n[1].plus[j])
+	}
 	if p := &c.first; compact.Some(k, p) {
 		compact.Near(k, x.firstSeq, &p.Seq)
 		compact.Small(k, &p.Options)
@@ -268,6 +272,9 @@ func (c *connection) packSide(k *compact.Coder, i, n int) {
 		compact.Near(k, uint32(peer), &r[0].ack, &r[1].ack, &r[2].ack, &r[3].ack)
 		compact.Near(k, 0, &r[0].ipid, &r[1].ipid, &r[2].ipid, &r[3].ipid)
 		compact.Near(k, 0, &r[0].ttl, &r[1].ttl, &r[2].ttl, &r[3].ttl)
+		compact.Small(k, &r[0].len, &r[1].len, &r[2].len, &r[3].len)
+		compact.Small(k, (*uint16)(&r[0].flags), (*uint16)(&r[1].flags), (*uint16)(&r[2].flags), (*uint16)(&r[3].flags))
+		k.Bools(&r[0].other, &r[1].other, &r[2].other, &r[3].other)
 		compact.Near(k, 0, &r[0].heard, &r[1].heard, &r[2].heard, &r[3].heard)
 	}
 }

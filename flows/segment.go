@@ -78,7 +78,7 @@ type Segment struct {
 
 	TTL      uint8  // TTL or hop limit of the innermost IP header
 	IPID     uint16 // IPv4 identification; 0 in IPv6
-	Digest   uint32 // hash of the TCP header without its checksum and of the first payload bytes: equal in captured duplicates
+	Digest   uint32 // hash of the TCP header, without its checksum and its two numbers, and of the first payload bytes: equal in captured duplicates
 	Checksum Checksum
 	Cut      bool // the snaplen left out some of the segment
 

@@ -130,7 +130,7 @@ func (d *Decoder) segment(l *tcp, data []byte, wire int) {
 // digest is Segment.Digest.
 func (l *tcp) digest(wire int) uint32 {
 	c := l.Contents
-	h := mix(binary.LittleEndian.Uint64(c), binary.LittleEndian.Uint64(c[tcpNeeded-8:])^uint64(wire))
+	h := mix(uint64(binary.LittleEndian.Uint32(c)), uint64(binary.LittleEndian.Uint16(c[12:]))^uint64(wire)<<16)
 	if len(c) > 18 { // behind the checksum
 		h = digest(c[18:], h)
 	}

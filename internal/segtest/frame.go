@@ -237,7 +237,8 @@ func checksum(b []byte, sum uint32) uint16 {
 // digest is equal in captured copies of a packet. It is not the number that a flows.Decoder gives.
 func digest(tcp []byte) uint32 {
 	h := fnv.New32a()
-	h.Write(tcp[:16])
+	h.Write(tcp[:4])
+	h.Write(tcp[12:16])
 	h.Write(tcp[18:])
 	return h.Sum32()
 }

@@ -54,6 +54,7 @@ type ladderCopy struct {
 	packet uint64
 	digest uint32
 	seq    uint32
+	ack    uint32
 	ipid   uint16
 }
 
@@ -327,12 +328,12 @@ func (n *ladderNumbers) copyOf(seg *flows.Segment, duplicate bool) uint64 {
 	const near = 100e6 // ns
 	if duplicate {
 		for _, c := range n.copies {
-			if c.packet != 0 && c.digest == seg.Digest && c.seq == seg.Seq && c.ipid == seg.IPID && seg.Time-c.at <= near && c.at-seg.Time <= near {
+			if c.packet != 0 && c.digest == seg.Digest && c.seq == seg.Seq && c.ack == seg.Ack && c.ipid == seg.IPID && seg.Time-c.at <= near && c.at-seg.Time <= near {
 				return c.packet
 			}
 		}
 	}
-	n.copies[n.copied%len(n.copies)] = ladderCopy{seg.Time, seg.Packet, seg.Digest, seg.Seq, seg.IPID}
+	n.copies[n.copied%len(n.copies)] = ladderCopy{seg.Time, seg.Packet, seg.Digest, seg.Seq, seg.Ack, seg.IPID}
 	n.copied++
 	return 0
 }
