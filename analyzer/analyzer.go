@@ -5,7 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tcplife/tcplife/analyzer/compact"
+	"github.com/tcplife/tcplife/analyzer/internal/store"
+	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
@@ -31,7 +32,7 @@ type Options struct {
 	// happen to it. What comes afterwards is not told.
 	AtClose bool
 	// Ports is the range from which clients are taken to choose theirs. The zero value is DefaultPortRange.
-	Ports PortRange
+	Ports ledger.PortRange
 	// Trace, if it is set, is told of each segment, after it has been taken in, with the id of the record it went to and
 	// what it was there. A record that turns out to be a stray SYN inside another connection is never emitted: its
 	// segments count for that one. The segment is valid until Trace returns.
@@ -53,7 +54,7 @@ type Analyzer struct {
 	when     moment
 
 	table   table
-	wheel   wheel
+	wheel   store.Wheel
 	scratch connection // an embryo's, to be finished
 
 	evicted        uint64
@@ -61,7 +62,7 @@ type Analyzer struct {
 	closed         [closedLimit]uint32 // numbers of connections that have closed and are awake, in turn
 	closings       uint
 	encapsulations encapsulations // of the connections at rest
-	coder          compact.Coder
+	coder          store.Coder
 	packing        []byte
 	peeked         []connection
 
@@ -104,8 +105,8 @@ func (o *Options) setDefaults() {
 	if o.IdleLimit == 0 {
 		o.IdleLimit = defaultIdleLimit
 	}
-	if o.Ports == (PortRange{}) {
-		o.Ports = DefaultPortRange
+	if o.Ports == (ledger.PortRange{}) {
+		o.Ports = ledger.DefaultPortRange
 	}
 }
 
@@ -159,7 +160,7 @@ func (a *Analyzer) Close() {
 	a.table.index = nil // nobody searches it any more
 	for _, o := range left {
 		a.when.id = o.id
-		if a.table.places.at(o.place).size == embryonic {
+		if a.table.places.At(o.place).size == embryonic {
 			a.finishEmbryo(o.place, a.clock, record.EndCaptureEnd)
 			continue
 		}
@@ -174,7 +175,7 @@ func (a *Analyzer) Close() {
 	if a.journal == nil {
 		a.accounts.crowd.Finish(a.clock)
 	}
-	a.table, a.wheel = newTable(), wheel{}
+	a.table, a.wheel = newTable(), store.Wheel{}
 }
 
 // at is where a record is that has not ended.
@@ -187,7 +188,7 @@ type at struct {
 func (a *Analyzer) all() []at {
 	list := make([]at, 0, a.table.live) // more where there are several incarnations
 	var ids []uint64
-	for n := uint32(1); n <= a.table.places.made; n++ {
+	for n := uint32(1); n <= a.table.places.Made; n++ {
 		ids = a.ids(ids[:0], n)
 		for _, id := range ids {
 			list = append(list, at{id, n})
@@ -346,7 +347,7 @@ func (a *Analyzer) lookup(key *flows.Key, tag uint32) *connection {
 
 // newest gives the newest incarnation at a place, awake.
 func (a *Analyzer) newest(n uint32) *connection {
-	switch p := a.table.places.at(n); {
+	switch p := a.table.places.At(n); {
 	case p.size == embryonic:
 		return a.hatch(n)
 	case p.size != 0:
@@ -357,7 +358,7 @@ func (a *Analyzer) newest(n uint32) *connection {
 }
 
 // put makes a connection the newest at its place.
-func (a *Analyzer) put(c *connection) { a.table.places.at(c.place).where = c.number }
+func (a *Analyzer) put(c *connection) { a.table.places.At(c.place).where = c.number }
 
 // remove takes a connection out of the table.
 func (a *Analyzer) remove(c *connection) {

@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"github.com/tcplife/tcplife/analyzer/crowd"
+	"github.com/tcplife/tcplife/analyzer/peers"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
@@ -19,11 +20,11 @@ type connection struct {
 	opener     int   // end that sent the first SYN; else the one that the first SYN-ACK went to; else the first sender
 	role       record.RoleEvidence
 	touched    bool // by a segment, since somebody looked who may rest
-	tshark     completeness
+	tshark     peers.Tshark
 	phase      phase // of the attempt, as the crowd knows it
 	stands     standing
 	sides      [2]side
-	zeek       zeekLog
+	zeek       peers.Zeek
 	tcp        tcpstate.Conn
 	numberings numberings
 
@@ -106,8 +107,8 @@ func (c *connection) segment(seg *flows.Segment, other bool) (effect tcpstate.Ef
 		to = from
 	}
 	x, y := &c.sides[from], &c.sides[to]
-	c.zeek.segment(from, seg, seg.Checksum >= flows.ChecksumUnfinished && x.sums.good)
-	c.tshark.segment(seg)
+	c.zeek.Segment(from, seg, seg.Checksum >= flows.ChecksumUnfinished && x.sums.good)
+	c.tshark.Segment(seg)
 	if x.packets == 0 {
 		x.firstSeq = seg.Seq
 	}

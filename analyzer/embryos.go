@@ -56,9 +56,9 @@ func (a *Analyzer) conceive(syn *flows.Segment, tag uint32) {
 	sent.attempt.SynAt = syn.Time
 	a.tell(synSent, &sent)
 	n := a.table.add(tag)
-	p := a.table.places.at(n)
-	p.where, p.size = a.table.embryos.take(), embryonic
-	e := a.table.embryos.at(p.where)
+	p := a.table.places.At(n)
+	p.where, p.size = a.table.embryos.Take(), embryonic
+	e := a.table.embryos.At(p.where)
 	*e = embryo{
 		key: syn.Key, packet: syn.Packet, at: syn.Time, heard: a.now(), options: syn.Options,
 		seq: syn.Seq, ack: syn.Ack, len: syn.Len, digest: syn.Digest,
@@ -73,10 +73,10 @@ func (a *Analyzer) conceive(syn *flows.Segment, tag uint32) {
 
 // hatch makes a connection of the embryo at a place.
 func (a *Analyzer) hatch(n uint32) *connection {
-	p := a.table.places.at(n)
+	p := a.table.places.At(n)
 	c := a.table.awake.take()
-	a.grow(c, a.table.embryos.at(p.where))
-	a.table.embryos.drop(p.where)
+	a.grow(c, a.table.embryos.At(p.where))
+	a.table.embryos.Drop(p.where)
 	c.place = n
 	p.where, p.size = c.number, 0
 	a.schedule(c)
@@ -94,10 +94,10 @@ func (a *Analyzer) grow(c *connection, e *embryo) {
 
 // finishEmbryo emits the record of an attempt that nothing came of.
 func (a *Analyzer) finishEmbryo(n uint32, at int64, by record.EndedBy) {
-	number := a.table.places.at(n).where
-	e := a.table.embryos.at(number)
+	number := a.table.places.At(n).where
+	e := a.table.embryos.At(number)
 	a.table.remove(&e.key, n)
-	a.table.embryos.drop(number)
+	a.table.embryos.Drop(number)
 	if r := a.record; !a.fillTwin(r, e, at, by) {
 		c := &a.scratch
 		a.grow(c, e)

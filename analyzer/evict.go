@@ -4,24 +4,25 @@ import (
 	"math"
 	"unsafe"
 
+	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
 // What is kept of a place beside its connections: the place, its part of the index, which is half empty at worst, and an alarm
 // or two.
-const placeBytes = uint64(unsafe.Sizeof(place{}) + 3*unsafe.Sizeof(bucket{}) + 2*unsafe.Sizeof(alarm{}))
+const placeBytes = uint64(unsafe.Sizeof(place{}) + 3*unsafe.Sizeof(bucket{}) + 2*unsafe.Sizeof(store.Alarm{}))
 
 // footprint is how many bytes are taken by what is followed.
 func (a *Analyzer) footprint() uint64 {
-	return a.table.arena.used + uint64(a.table.live)*placeBytes + a.table.embryos.live()*uint64(unsafe.Sizeof(embryo{})) +
+	return a.table.arena.Used + uint64(a.table.live)*placeBytes + a.table.embryos.Live()*uint64(unsafe.Sizeof(embryo{})) +
 		uint64(a.table.awake.used())*uint64(unsafe.Sizeof(connection{}))
 }
 
 // bound gives up records until the rest is within the limits.
 func (a *Analyzer) bound() {
 	o := &a.options
-	for o.MaxConnections > 0 && a.live.Connections+a.table.embryos.live() > o.MaxConnections || o.MaxMemory > 0 && a.footprint() > o.MaxMemory {
+	for o.MaxConnections > 0 && a.live.Connections+a.table.embryos.Live() > o.MaxConnections || o.MaxMemory > 0 && a.footprint() > o.MaxMemory {
 		if !a.evict() {
 			return
 		}
@@ -32,49 +33,49 @@ func (a *Analyzer) bound() {
 // 4987 §3.4: recycling the oldest half-open TCB), as long as these are more than an eighth of all, for one that has just
 // begun is of use too; then of the open ones one that has long been silent. It reports whether there was any.
 func (a *Analyzer) evict() bool {
-	idle := a.table.embryos.live()
+	idle := a.table.embryos.Live()
 	for _, count := range [...]*record.StateCount{&a.live.Client, &a.live.Server} {
 		idle += count[tcpstate.SynSent] + count[tcpstate.SynRcvd] + count[tcpstate.TimeWait] + count[tcpstate.Closed]
 	}
-	enough := idle > (a.live.Connections+a.table.embryos.live())/8
+	enough := idle > (a.live.Connections+a.table.embryos.Live())/8
 	tries := 32 // open ones to choose from
 	if enough {
 		tries = 1 << 12 // those that are passed over are behind the others from then on
 	}
-	var passed []alarm
+	var passed []store.Alarm
 	var silent at
 	heard := int64(never)
 	for tries > 0 {
-		m, isThere := a.wheel.next()
+		m, isThere := a.wheel.Next()
 		if !isThere {
 			break
 		}
-		a.wheel.pop()
-		p := a.table.places.at(m.place)
-		if p.where == 0 || p.alarm != m.at {
+		a.wheel.Pop()
+		p := a.table.places.At(m.Place)
+		if p.where == 0 || p.alarm != m.At {
 			continue // it is void
 		}
 		tries--
 		a.makeRoom()
 		if p.size == embryonic {
-			e := a.table.embryos.at(p.where)
+			e := a.table.embryos.At(p.where)
 			if enough {
 				a.giveBack(passed)
 				a.evicted++
-				a.finishEmbryo(m.place, a.clock, record.EndEvicted)
+				a.finishEmbryo(m.Place, a.clock, record.EndEvicted)
 				return true
 			}
 			if e.heard < heard {
-				silent, heard = at{e.packet, m.place}, e.heard
+				silent, heard = at{e.packet, m.Place}, e.heard
 			}
 			passed = append(passed, m)
 			continue
 		}
-		for c := a.newest(m.place); c != nil; c = c.older {
+		for c := a.newest(m.Place); c != nil; c = c.older {
 			if enough && (c.over() || c.waits() || c.embryonic()) {
-				silent, heard, tries = at{c.id, m.place}, math.MinInt64, 0
+				silent, heard, tries = at{c.id, m.Place}, math.MinInt64, 0
 			} else if c.heard < heard {
-				silent, heard = at{c.id, m.place}, c.heard
+				silent, heard = at{c.id, m.Place}, c.heard
 			}
 		}
 		passed = append(passed, m)
@@ -84,7 +85,7 @@ func (a *Analyzer) evict() bool {
 		return false
 	}
 	a.evicted++
-	if a.table.places.at(silent.place).size == embryonic {
+	if a.table.places.At(silent.place).size == embryonic {
 		a.finishEmbryo(silent.place, a.clock, record.EndEvicted)
 		return true
 	}
@@ -98,16 +99,16 @@ func (a *Analyzer) evict() bool {
 }
 
 // giveBack sets alarms again, behind the others that are set already.
-func (a *Analyzer) giveBack(passed []alarm) {
+func (a *Analyzer) giveBack(passed []store.Alarm) {
 	for _, m := range passed {
-		p := a.table.places.at(m.place)
+		p := a.table.places.At(m.Place)
 		p.alarm = never
 		if p.size == embryonic {
-			a.wakeAt(m.place, m.id, a.table.embryos.at(p.where).deadline(&a.options))
+			a.wakeAt(m.Place, m.ID, a.table.embryos.At(p.where).deadline(&a.options))
 			continue
 		}
 		a.makeRoom()
-		for c := a.newest(m.place); c != nil; c = c.older {
+		for c := a.newest(m.Place); c != nil; c = c.older {
 			a.schedule(c)
 		}
 	}

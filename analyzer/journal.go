@@ -2,9 +2,9 @@ package analyzer
 
 import (
 	"cmp"
-	"net/netip"
 
 	"github.com/tcplife/tcplife/analyzer/crowd"
+	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
@@ -12,12 +12,12 @@ import (
 // themselves can be followed by several side by side, each of which keeps a journal for it.
 type accounts struct {
 	emit   func(*record.Connection)
-	totals totals
+	totals ledger.Totals
 	crowd  *crowd.Crowd
 }
 
 func newAccounts(o *Options, emit func(*record.Connection)) *accounts {
-	return &accounts{emit: emit, totals: newTotals(o.Ports), crowd: crowd.New()}
+	return &accounts{emit: emit, totals: ledger.NewTotals(o.Ports), crowd: crowd.New()}
 }
 
 // event is what happens to one connection and matters beyond it. There is no pointer in it that the collector would have
@@ -70,10 +70,10 @@ func (m *moment) compare(o *moment) int {
 func (a *accounts) take(e *event, record *record.Connection) {
 	switch e.kind {
 	case recordEnds:
-		a.totals.add(record)
+		a.totals.Add(record)
 		a.emit(record)
 	case timeWaitsEnd:
-		a.totals.endTimeWaits(record)
+		a.totals.EndTimeWaits(record)
 	case synSent:
 		a.crowd.Syn(e.clock, &e.attempt, &e.syn)
 	case synSentAgain:
@@ -99,16 +99,10 @@ func (a *accounts) take(e *event, record *record.Connection) {
 
 // result is what they add up to between two times of the capture.
 func (a *accounts) result(from, to record.Time, evicted uint64) *record.Result {
-	r := &record.Result{Summary: a.totals.summary(), Population: a.totals.population.Series(from, to), Evicted: evicted}
-	r.TimeWait, r.Summary.LeftOut.TimeWait = a.totals.timeWaits.records(a.totals.ports)
-	a.crowded(r)
+	r := a.totals.Result(from, to)
+	r.Evicted = evicted
+	a.crowd.AddTo(r)
 	return r
-}
-
-// endTimeWaits adds how the TIME_WAITs of a record ended that were running when it was added.
-func (t *totals) endTimeWaits(r *record.Connection) {
-	client, server := netip.AddrPortFrom(r.Client.IP, r.Client.Port), netip.AddrPortFrom(r.Server.IP, r.Server.Port)
-	t.timeWaits.end(client, server, r.TimeWait, t.ports)
 }
 
 // tell has an event entered in the accounts.

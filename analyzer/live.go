@@ -9,7 +9,7 @@ import (
 // in SYN_SENT.
 func (a *Analyzer) Live() record.Live {
 	live := a.live
-	embryos := a.table.embryos.live()
+	embryos := a.table.embryos.Live()
 	live.Connections += embryos
 	live.Client[tcpstate.SynSent] += embryos
 	return live

@@ -25,7 +25,7 @@ func (a *Analyzer) Open(by int64, visit func(*record.Connection)) {
 
 // peek gives the newest incarnation at a place to somebody who changes nothing, until it is called again.
 func (a *Analyzer) peek(n uint32) *connection {
-	p := a.table.places.at(n)
+	p := a.table.places.At(n)
 	switch {
 	case p.where == 0:
 		return nil
@@ -36,7 +36,7 @@ func (a *Analyzer) peek(n uint32) *connection {
 			return &a.peeked[len(a.peeked)-1]
 		})
 	case p.size == embryonic:
-		a.grow(&a.scratch, a.table.embryos.at(p.where))
+		a.grow(&a.scratch, a.table.embryos.At(p.where))
 		return &a.scratch
 	}
 	return a.newest(n)
@@ -50,7 +50,7 @@ func (a *Analyzer) preview(c *connection, r *record.Connection, by record.EndedB
 	for i := range d.notes {
 		d.notes[i].packets = slices.Clone(d.notes[i].packets)
 	}
-	d.zeek.history = slices.Clone(c.zeek.history)
+	d.zeek = c.zeek.Clone()
 	d.tcp.Settle(a.clock)
 	a.fill(r, &d, a.clock, by)
 	for i := range r.TimeWait {

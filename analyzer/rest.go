@@ -3,7 +3,7 @@ package analyzer
 import (
 	"encoding/binary"
 
-	"github.com/tcplife/tcplife/analyzer/compact"
+	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
@@ -34,7 +34,7 @@ func (a *Analyzer) makeRoom() {
 		}
 		c := pool.at(pool.hand)
 		switch {
-		case c.number == 0 || a.table.places.at(c.place).where != c.number: // unused, or not the newest incarnation
+		case c.number == 0 || a.table.places.At(c.place).where != c.number: // unused, or not the newest incarnation
 		case c.touched:
 			c.touched = false
 		default:
@@ -51,7 +51,7 @@ func (a *Analyzer) restSoon(c *connection) {
 	next := &a.closed[a.closings%closedLimit]
 	a.closings++
 	if *next != 0 {
-		if c := a.table.awake.at(*next); c.number == *next && c.ended() && a.table.places.at(c.place).where == c.number {
+		if c := a.table.awake.at(*next); c.number == *next && c.ended() && a.table.places.At(c.place).where == c.number {
 			a.rest(c)
 		}
 	}
@@ -116,8 +116,8 @@ func (a *Analyzer) rest(head *connection) {
 		b = a.coder.Bytes()
 	}
 	a.packing = b
-	p := a.table.places.at(head.place)
-	p.where, p.size = a.table.arena.put(b), uint32(len(b))
+	p := a.table.places.At(head.place)
+	p.where, p.size = a.table.arena.Put(b), uint32(len(b))
 	for c := head; c != nil; {
 		older := c.older
 		a.table.awake.release(c)
@@ -131,17 +131,17 @@ func (a *Analyzer) wake(n uint32) (head *connection) {
 	for c := head; c != nil; c = c.older {
 		a.encapsulations.leave(c.encap)
 	}
-	p := a.table.places.at(n)
-	a.table.arena.drop(p.where, int(p.size))
+	p := a.table.places.At(n)
+	a.table.arena.Drop(p.where, int(p.size))
 	p.where, p.size = head.number, 0
 	return head
 }
 
 // unpack reads the incarnations of a place at rest into unused connections, and gives the newest.
 func (a *Analyzer) unpack(n uint32, unused func() *connection) (head *connection) {
-	p := a.table.places.at(n)
+	p := a.table.places.At(n)
 	var h heading
-	b := h.read(a.table.arena.bytes(p.where, int(p.size), a.packing[:0]), a.origin)
+	b := h.read(a.table.arena.Bytes(p.where, int(p.size), a.packing[:0]), a.origin)
 	var newer *connection
 	for _, id := range h.ids[:h.count] {
 		c := unused()
@@ -166,13 +166,13 @@ func (a *Analyzer) deadlineAtRest(p *place) (at int64, id uint64, known bool) {
 		return 0, 0, false
 	}
 	var h heading
-	h.read(a.table.arena.head(p.where), a.origin)
+	h.read(a.table.arena.Head(p.where), a.origin)
 	return h.deadline, h.ids[0], h.count == 1
 }
 
 // ids appends the ids of the records at a place, the newest first.
 func (a *Analyzer) ids(list []uint64, n uint32) []uint64 {
-	p := a.table.places.at(n)
+	p := a.table.places.At(n)
 	switch {
 	case p.where == 0:
 	case p.size == 0:
@@ -180,10 +180,10 @@ func (a *Analyzer) ids(list []uint64, n uint32) []uint64 {
 			list = append(list, c.id)
 		}
 	case p.size == embryonic:
-		list = append(list, a.table.embryos.at(p.where).packet)
+		list = append(list, a.table.embryos.At(p.where).packet)
 	default:
 		var h heading
-		h.read(a.table.arena.head(p.where), a.origin)
+		h.read(a.table.arena.Head(p.where), a.origin)
 		list = append(list, h.ids[:h.count]...)
 	}
 	return list
@@ -191,105 +191,93 @@ func (a *Analyzer) ids(list []uint64, n uint32) []uint64 {
 
 // pack writes what the connection is, or reads it; but for id, key and encap, which are written apart, and for what it is only
 // while it is awake. Its times are near base.
-func (c *connection) pack(k *compact.Coder, base int64) {
+func (c *connection) pack(k *store.Coder, base int64) {
 	notes := len(c.notes)
-	compact.Small(k, &c.opener, &notes)
+	store.Small(k, &c.opener, &notes)
 	i, j := 0, 1
 	if c.opener == 1 {
 		i, j = 1, 0
 	}
-	x, y, z, w := &c.sides[i], &c.sides[j], &c.zeek.ends[i], &c.zeek.ends[j]
-	compact.Near(k, base, &c.start, &c.end, &c.heard, &x.finAckedAt, &y.finAckedAt, &c.zeek.heard, &c.zeek.last)
+	x, y := &c.sides[i], &c.sides[j]
+	store.Near(k, base, &c.start, &c.end, &c.heard, &x.finAckedAt, &y.finAckedAt)
 	c.tcp.Pack(k, i, c.start, c.end, c.id)
 	k.Bools(&x.textKnown, &x.finAcked, &x.firstAckOfFin, &x.sums.good, &x.sums.harmless, &x.stamps[0].known, &x.firstSyn.ecn, &x.firstSyn.options,
 		&y.textKnown, &y.finAcked, &y.firstAckOfFin, &y.sums.good, &y.sums.harmless, &y.stamps[0].known, &y.firstSyn.ecn, &y.firstSyn.options,
-		&c.zeek.begun, &c.zeek.over, &z.fins, &w.fins, &c.tshark.begun, &c.stands.counted, &c.waited[i], &c.waited[j])
-	k.Bools(&x.stamps[1].known, &x.firstSyn.fastOpen, &y.stamps[1].known, &y.firstSyn.fastOpen, &z.far, &z.deaf, &w.far, &w.deaf,
-		&z.closing, &z.closed, &w.closing, &w.closed, &c.stands.halfOpen, &c.reported, &c.synText, &c.challenged, &c.quotedHard, &c.stale, &c.linuxReuse, &c.beforeWaits)
-	compact.Small(k, &x.packets, &y.packets, &x.bytes, &y.bytes, &x.ipBytes, &y.ipBytes, &x.openings, &y.openings, &x.synAcks, &y.synAcks, &x.fins, &y.fins)
-	compact.Small(k, &x.rsts, &x.duplicates, &x.retransmitted, &x.keepalives, &x.probes, &x.impossible,
+		&c.stands.counted, &c.waited[i], &c.waited[j])
+	k.Bools(&x.stamps[1].known, &x.firstSyn.fastOpen, &y.stamps[1].known, &y.firstSyn.fastOpen,
+		&c.stands.halfOpen, &c.reported, &c.synText, &c.challenged, &c.quotedHard, &c.stale, &c.linuxReuse, &c.beforeWaits)
+	store.Small(k, &x.packets, &y.packets, &x.bytes, &y.bytes, &x.ipBytes, &y.ipBytes, &x.openings, &y.openings, &x.synAcks, &y.synAcks, &x.fins, &y.fins)
+	store.Small(k, &x.rsts, &x.duplicates, &x.retransmitted, &x.keepalives, &x.probes, &x.impossible,
 		&y.rsts, &y.duplicates, &y.retransmitted, &y.keepalives, &y.probes, &y.impossible)
-	compact.Near(k, c.id, &x.openingPacket, &y.openingPacket, &x.synAckPacket, &y.synAckPacket, &x.finPacket, &y.finPacket)
-	compact.Near(k, c.id, &c.resetPacket, &c.previous, &c.interrupted, &c.successor, &c.quotedPacket, &c.challengePacket)
+	store.Near(k, c.id, &x.openingPacket, &y.openingPacket, &x.synAckPacket, &y.synAckPacket, &x.finPacket, &y.finPacket)
+	store.Near(k, c.id, &c.resetPacket, &c.previous, &c.interrupted, &c.successor, &c.quotedPacket, &c.challengePacket)
 	role := numberOf(c.role)
-	compact.Small(k, &role, (*uint8)(&c.phase), (*uint8)(&c.tshark.bits), (*uint8)(&c.tshark.first), &c.stands.client, &c.stands.server,
-		(*uint8)(&x.synAnswer), (*uint8)(&y.synAnswer), &x.recentNext, &y.recentNext,
-		(*uint8)(&z.state), (*uint8)(&w.state), (*uint8)(&z.before), (*uint8)(&w.before), &z.seen, &w.seen, &c.zeek.first)
+	store.Small(k, &role, (*uint8)(&c.phase), &c.stands.client, &c.stands.server,
+		(*uint8)(&x.synAnswer), (*uint8)(&y.synAnswer), &x.recentNext, &y.recentNext)
 	c.role = roles[role]
-	spans, otherSpans := len(z.ahead), len(w.ahead)
-	compact.Small(k, &spans, &otherSpans)
-	c.packSide(k, i, spans)
-	c.packSide(k, j, otherSpans)
-	compact.Near(k, ethernetMSS, &x.sums.mss, &y.sums.mss)
-	compact.Small(k, &x.sums.longest, &y.sums.longest)
-	compact.Small(k, &z.rst, &w.rst, &z.bad, &w.bad, &z.gaps, &w.gaps, &z.again, &w.again, &z.noSpace, &w.noSpace,
-		&z.turns, &w.turns, &z.ackedTurns, &w.ackedTurns)
-	compact.Small(k, &z.missed, &w.missed, &z.unheard, &w.unheard, &z.unheardIPBytes, &w.unheardIPBytes)
-	if k.Reading() {
-		c.zeek.history = c.zeek.room[:0]
-	}
-	k.Text(&c.zeek.history)
-	if n := &c.numberings; compact.Some(k, n) {
+	c.packSide(k, i)
+	c.packSide(k, j)
+	store.Near(k, ethernetMSS, &x.sums.mss, &y.sums.mss)
+	store.Small(k, &x.sums.longest, &y.sums.longest)
+	c.zeek.Pack(k, i, base, [2]uint32{uint32(c.tcp.Ends[0].ISS), uint32(c.tcp.Ends[1].ISS)})
+	c.tshark.Pack(k)
+	if n := &c.numberings; store.Some(k, n) {
 		k.Bools(&n[0].known[i], &n[0].known[j], &n[1].known[i], &n[1].known[j])
-		compact.Near(k, 0, &n[0].plus[i], &n[0].plus[j], &n[1].plus[i], &n[1].plus[j])
+		store.Near(k, 0, &n[0].plus[i], &n[0].plus[j], &n[1].plus[i], &n[1].plus[j])
 	}
-	if p := &c.first; compact.Some(k, p) {
-		compact.Near(k, x.firstSeq, &p.Seq)
-		compact.Small(k, &p.Options)
-		compact.Small(k, &p.Window, &p.IPID, (*uint16)(&p.Flags))
-		compact.Small(k, &p.TTL)
+	if p := &c.first; store.Some(k, p) {
+		store.Near(k, x.firstSeq, &p.Seq)
+		store.Small(k, &p.Options)
+		store.Small(k, &p.Window, &p.IPID, (*uint16)(&p.Flags))
+		store.Small(k, &p.TTL)
 		k.Bools(&p.FromB, &p.RSTWindow)
 	}
-	c.notes = compact.Resize(c.notes, notes)
+	c.notes = store.Resize(c.notes, notes)
 	for i := range c.notes {
 		c.notes[i].pack(k, c.id)
 	}
 }
 
-// packSide codes the numbers and times of an end, and the n spans that Zeek has of it.
-func (c *connection) packSide(k *compact.Coder, i, n int) {
-	s, z, e := &c.sides[i], &c.zeek.ends[i], &c.tcp.Ends[i]
+// packSide codes the numbers and times of an end.
+func (c *connection) packSide(k *store.Coder, i int) {
+	s, e := &c.sides[i], &c.tcp.Ends[i]
 	next, _ := e.SndNxt()
-	compact.Near(k, uint32(e.ISS), &s.firstSeq, &z.start, &z.syn, &z.acked, &z.whole, &s.textEnd, &z.last, &z.fin)
+	store.Near(k, uint32(e.ISS), &s.firstSeq, &s.textEnd)
 	syn := c.start
 	if i != c.opener {
 		syn += c.tcp.ServerRTT
 	}
-	compact.Near(k, syn, &s.openingAt, &s.synAckAt, &s.stamps[0].at, &s.stamps[1].at)
-	compact.Near(k, 0, &s.stamps[0].value, &s.stamps[1].value)
-	if d := &s.sums.doubt; compact.Some(k, d) {
-		compact.Near(k, uint32(next), &d.seq, &d.next)
+	store.Near(k, syn, &s.openingAt, &s.synAckAt, &s.stamps[0].at, &s.stamps[1].at)
+	store.Near(k, 0, &s.stamps[0].value, &s.stamps[1].value)
+	if d := &s.sums.doubt; store.Some(k, d) {
+		store.Near(k, uint32(next), &d.seq, &d.next)
 	}
-	z.ahead = compact.Resize(z.ahead, n)
-	for i := range z.ahead {
-		compact.Near(k, z.whole, &z.ahead[i].from, &z.ahead[i].to)
-	}
-	if r := &s.recent; compact.Some(k, r) {
+	if r := &s.recent; store.Some(k, r) {
 		peer, _ := c.tcp.Ends[1-i].SndNxt()
-		compact.Near(k, c.end, &r[0].at, &r[1].at, &r[2].at, &r[3].at)
-		compact.Small(k, &r[0].digest, &r[1].digest, &r[2].digest, &r[3].digest)
-		compact.Near(k, uint32(next), &r[0].seq, &r[1].seq, &r[2].seq, &r[3].seq)
-		compact.Near(k, uint32(peer), &r[0].ack, &r[1].ack, &r[2].ack, &r[3].ack)
-		compact.Near(k, 0, &r[0].ipid, &r[1].ipid, &r[2].ipid, &r[3].ipid)
-		compact.Near(k, 0, &r[0].ttl, &r[1].ttl, &r[2].ttl, &r[3].ttl)
-		compact.Small(k, &r[0].len, &r[1].len, &r[2].len, &r[3].len)
-		compact.Small(k, (*uint16)(&r[0].flags), (*uint16)(&r[1].flags), (*uint16)(&r[2].flags), (*uint16)(&r[3].flags))
+		store.Near(k, c.end, &r[0].at, &r[1].at, &r[2].at, &r[3].at)
+		store.Small(k, &r[0].digest, &r[1].digest, &r[2].digest, &r[3].digest)
+		store.Near(k, uint32(next), &r[0].seq, &r[1].seq, &r[2].seq, &r[3].seq)
+		store.Near(k, uint32(peer), &r[0].ack, &r[1].ack, &r[2].ack, &r[3].ack)
+		store.Near(k, 0, &r[0].ipid, &r[1].ipid, &r[2].ipid, &r[3].ipid)
+		store.Near(k, 0, &r[0].ttl, &r[1].ttl, &r[2].ttl, &r[3].ttl)
+		store.Small(k, &r[0].len, &r[1].len, &r[2].len, &r[3].len)
+		store.Small(k, (*uint16)(&r[0].flags), (*uint16)(&r[1].flags), (*uint16)(&r[2].flags), (*uint16)(&r[3].flags))
 		k.Bools(&r[0].other, &r[1].other, &r[2].other, &r[3].other)
-		compact.Near(k, 0, &r[0].heard, &r[1].heard, &r[2].heard, &r[3].heard)
+		store.Near(k, 0, &r[0].heard, &r[1].heard, &r[2].heard, &r[3].heard)
 	}
 }
 
-func (n *note) pack(k *compact.Coder, first uint64) {
+func (n *note) pack(k *store.Coder, first uint64) {
 	packets := len(n.packets)
-	compact.Small(k, (*uint8)(&n.code))
-	compact.Small(k, &n.end)
-	compact.Small(k, &n.count)
-	compact.Small(k, &packets)
+	store.Small(k, (*uint8)(&n.code))
+	store.Small(k, &n.end)
+	store.Small(k, &n.count)
+	store.Small(k, &packets)
 	if k.Reading() {
 		n.packets = make([]uint64, packets) // the list that was there may belong to another connection, which took the note over
 	}
 	for i := range n.packets {
-		compact.Near(k, first, &n.packets[i])
+		store.Near(k, first, &n.packets[i])
 		first = n.packets[i]
 	}
 }
@@ -319,7 +307,7 @@ type encapsulation struct {
 }
 
 // pack writes the number of one that a connection goes to rest in, or reads which it is.
-func (s *encapsulations) pack(k *compact.Coder, p **flows.Encapsulation) {
+func (s *encapsulations) pack(k *store.Coder, p **flows.Encapsulation) {
 	if s.numbers == nil {
 		s.list, s.numbers = make([]encapsulation, 1), map[*flows.Encapsulation]uint32{}
 	}
@@ -327,7 +315,7 @@ func (s *encapsulations) pack(k *compact.Coder, p **flows.Encapsulation) {
 	if !k.Reading() && *p != nil {
 		n = s.enter(*p)
 	}
-	compact.Small(k, &n)
+	store.Small(k, &n)
 	if k.Reading() {
 		*p = s.list[n].layers
 	}

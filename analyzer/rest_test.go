@@ -3,10 +3,9 @@ package analyzer
 import (
 	"math/rand/v2"
 	"reflect"
-	"slices"
 	"testing"
 
-	"github.com/tcplife/tcplife/analyzer/compact"
+	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/internal/randfill"
@@ -17,7 +16,7 @@ import (
 func TestPackKeepsEveryField(t *testing.T) {
 	awake := func(c *connection) {
 		c.older, c.key, c.encap, c.id, c.place, c.number, c.touched = nil, flows.Key{}, nil, 0, 0, 0, false
-		c.zeek.history, c.zeek.room = slices.Clone(c.zeek.history), [16]byte{}
+		c.zeek = c.zeek.Clone()
 	}
 	var used connection // what the last one has left must not show
 	for seed := range uint64(500) {
@@ -26,7 +25,7 @@ func TestPackKeepsEveryField(t *testing.T) {
 		randfill.Fill(r, &c, reflect.TypeFor[*connection](), reflect.TypeFor[*flows.Encapsulation](), reflect.TypeFor[record.RoleEvidence]())
 		c.role = roles[r.IntN(len(roles))]
 		awake(&c)
-		var k compact.Coder
+		var k store.Coder
 		k.Write(nil)
 		c.pack(&k, int64(seed)*1e9)
 		packed := k.Bytes()
@@ -100,7 +99,7 @@ const opened, established, closed = 3, 8, 11 // segments of a life
 // The alarm of the attempt comes when the connection has long been established.
 func TestEarlyAlarmsWakeNobody(t *testing.T) {
 	a, c := lived(established)
-	place := a.table.places.at(c.place)
+	place := a.table.places.At(c.place)
 	a.rest(c)
 	early := place.alarm
 	a.Advance(early + 1e9)
@@ -124,7 +123,7 @@ func BenchmarkRest(b *testing.B) {
 				c = a.wake(place)
 			}
 			a.rest(c)
-			b.ReportMetric(float64(a.table.places.at(place).size), "bytes")
+			b.ReportMetric(float64(a.table.places.At(place).size), "bytes")
 		})
 	}
 }

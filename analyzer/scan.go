@@ -11,7 +11,7 @@ type Cursor struct{ place int }
 func (a *Analyzer) Scan(from Cursor, n int, visit func(*record.Connection)) Cursor {
 	var rec record.Connection
 	for ; n > 0; n-- {
-		if from.place == int(a.table.places.made) {
+		if from.place == int(a.table.places.Made) {
 			return Cursor{}
 		}
 		for c := a.peek(uint32(from.place) + 1); c != nil; c = c.older {

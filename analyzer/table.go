@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 
+	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -15,13 +16,13 @@ type table struct {
 	index  []bucket // a power of two of them; open addressing, linear probing
 	shift  uint     // 32 - log2 of their number
 	seeds  seeds
-	places slabs[place]
+	places store.Slabs[place]
 	live   int // places in use
 	ahead  []uint32
 
-	arena   arena
+	arena   store.Arena
 	awake   pool
-	embryos slabs[embryo] // the attempts of which nothing but one SYN has been seen
+	embryos store.Slabs[embryo] // the attempts of which nothing but one SYN has been seen
 }
 
 // bucket is one entry of the index.
@@ -44,7 +45,7 @@ const (
 )
 
 func newTable() table {
-	t := table{seeds: newSeeds(), arena: newArena()}
+	t := table{seeds: newSeeds(), arena: store.NewArena()}
 	t.resize(leastIndex)
 	return t
 }
@@ -90,7 +91,7 @@ func (t *table) find(k *flows.Key, tag uint32) uint32 {
 		if b.tag != tag {
 			continue
 		}
-		p := t.places.at(b.place)
+		p := t.places.At(b.place)
 		switch p.size {
 		case 0:
 			if t.awake.at(p.where).key == *k {
@@ -98,7 +99,7 @@ func (t *table) find(k *flows.Key, tag uint32) uint32 {
 			}
 			continue
 		case embryonic:
-			if t.embryos.at(p.where).key == *k {
+			if t.embryos.At(p.where).key == *k {
 				return b.place
 			}
 			continue
@@ -106,7 +107,7 @@ func (t *table) find(k *flows.Key, tag uint32) uint32 {
 		if packedKey == nil {
 			packedKey = appendKey(packed[:0], k)
 		}
-		if string(t.arena.head(p.where)[:len(packedKey)]) == string(packedKey) {
+		if string(t.arena.Head(p.where)[:len(packedKey)]) == string(packedKey) {
 			return b.place
 		}
 	}
@@ -124,13 +125,13 @@ func (t *table) foresee(notices []notice, i uint32) {
 		}
 	}
 	for k, n := range t.ahead {
-		switch p := t.places.at(n); p.size {
+		switch p := t.places.At(n); p.size {
 		case 0:
 			t.ahead[k] = t.awake.at(p.where).place
 		case embryonic:
-			t.ahead[k] = uint32(t.embryos.at(p.where).key.APort)
+			t.ahead[k] = uint32(t.embryos.At(p.where).key.APort)
 		default:
-			t.ahead[k] = uint32(t.arena.head(p.where)[0])
+			t.ahead[k] = uint32(t.arena.Head(p.where)[0])
 		}
 	}
 }
@@ -140,8 +141,8 @@ func (t *table) add(tag uint32) uint32 {
 	if t.live++; t.live > len(t.index)/3*2 {
 		t.resize(2 * len(t.index))
 	}
-	n := t.places.take()
-	*t.places.at(n) = place{alarm: never}
+	n := t.places.Take()
+	*t.places.At(n) = place{alarm: never}
 	t.insert(bucket{tag, n})
 	return n
 }
@@ -167,12 +168,12 @@ func (t *table) resize(n int) {
 // remove frees the place of a key. Without an index there is nothing else to do. Those behind it in the index move up, so that
 // no search ends early (Knuth, The Art of Computer Programming, volume 3, algorithm 6.4 R).
 func (t *table) remove(k *flows.Key, n uint32) {
-	*t.places.at(n) = place{}
+	*t.places.At(n) = place{}
 	t.live--
 	if t.index == nil {
 		return
 	}
-	t.places.drop(n)
+	t.places.Drop(n)
 	mask := uint32(len(t.index) - 1)
 	gap := t.seeds.hash(k) >> t.shift
 	for t.index[gap].place != n {

@@ -3,6 +3,7 @@ package analyzer
 import (
 	"math"
 
+	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
@@ -15,8 +16,8 @@ func (a *Analyzer) schedule(c *connection) { a.wakeAt(c.place, c.id, c.deadline(
 // wakeAt sees to it that the record at a place is looked at by a time. One alarm is enough for a place: an earlier one makes
 // the later one void.
 func (a *Analyzer) wakeAt(n uint32, id uint64, at int64) {
-	if p := a.table.places.at(n); at < p.alarm {
-		p.alarm = a.wheel.set(alarm{at, id, n})
+	if p := a.table.places.At(n); at < p.alarm {
+		p.alarm = a.wheel.Set(store.Alarm{At: at, ID: id, Place: n})
 	}
 }
 
@@ -73,9 +74,9 @@ func (a *Analyzer) disbelieve() {
 	if n == 0 {
 		return // it ended, or is another tracker's
 	}
-	switch p := a.table.places.at(n); {
+	switch p := a.table.places.At(n); {
 	case p.size == embryonic:
-		e := a.table.embryos.at(p.where)
+		e := a.table.embryos.At(p.where)
 		e.heard = a.clock
 		a.wakeAt(n, e.packet, e.deadline(&a.options))
 	default:
@@ -92,52 +93,52 @@ func (a *Analyzer) expire(now int64) {
 		return
 	}
 	for {
-		m, due := a.wheel.first(now)
+		m, due := a.wheel.First(now)
 		if !due {
 			a.clock = now
 			a.when.alarm, a.when.id = never, 0
 			return
 		}
-		a.clock = max(a.clock, m.at) // so it makes no difference by how many steps the time came here
-		a.when.alarm, a.when.id = m.at, m.id
-		a.wheel.pop()
+		a.clock = max(a.clock, m.At) // so it makes no difference by how many steps the time came here
+		a.when.alarm, a.when.id = m.At, m.ID
+		a.wheel.Pop()
 		a.makeRoom()
 		a.look(m)
 	}
 }
 
 // look looks at a place because of an alarm.
-func (a *Analyzer) look(m alarm) {
-	p := a.table.places.at(m.place)
-	if p.where == 0 || p.alarm != m.at {
+func (a *Analyzer) look(m store.Alarm) {
+	p := a.table.places.At(m.Place)
+	if p.where == 0 || p.alarm != m.At {
 		return // it is void
 	}
 	p.alarm = never
 	if p.size == embryonic {
-		if e := a.table.embryos.at(p.where); e.deadline(&a.options) <= m.at {
-			a.finishEmbryo(m.place, e.deadline(&a.options), record.EndIdle)
+		if e := a.table.embryos.At(p.where); e.deadline(&a.options) <= m.At {
+			a.finishEmbryo(m.Place, e.deadline(&a.options), record.EndIdle)
 		} else {
-			a.wakeAt(m.place, e.packet, e.deadline(&a.options))
+			a.wakeAt(m.Place, e.packet, e.deadline(&a.options))
 		}
 		return
 	}
-	if at, id, known := a.deadlineAtRest(p); known && at > m.at {
-		a.wakeAt(m.place, id, at)
+	if at, id, known := a.deadlineAtRest(p); known && at > m.At {
+		a.wakeAt(m.Place, id, at)
 		return
 	}
 	var due *connection // the oldest
-	for c := a.newest(m.place); c != nil; c = c.older {
-		if c.deadline(&a.options) <= m.at {
+	for c := a.newest(m.Place); c != nil; c = c.older {
+		if c.deadline(&a.options) <= m.At {
 			due = c
 		}
 	}
 	if due != nil {
-		a.end(due, m.at)
+		a.end(due, m.At)
 	}
 	if p.where == 0 {
 		return // that was all
 	}
-	for c := a.newest(m.place); c != nil; c = c.older {
+	for c := a.newest(m.Place); c != nil; c = c.older {
 		a.schedule(c)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report/internal/reporttest"
 )
@@ -16,14 +17,14 @@ func TestPopulationFormats(t *testing.T) {
 	for _, file := range []string{"syn-flood", "half-closed", "real-half-close", "vlan"} {
 		segments := reporttest.SegmentsOf(t, "../testdata/pcaps/"+file+".pcap")
 		first, last := record.Time(segments[0].Time), record.Time(segments[len(segments)-1].Time)
-		population := analyzer.NewPopulation(37*time.Millisecond, true)
-		var snapshots []*analyzer.Instant
+		population := ledger.NewPopulation(37*time.Millisecond, true)
+		var snapshots []*ledger.Snapshot
 		for at := first; at <= last; at++ {
 			if at += 37e6 - 1; at%37e6 != 0 {
 				at -= at % 37e6
 			}
 			if at <= last {
-				snapshots = append(snapshots, analyzer.NewInstant(analyzer.Moment{Time: at}))
+				snapshots = append(snapshots, ledger.NewSnapshot(ledger.Moment{Time: at}))
 			}
 		}
 		tracker := analyzer.New(analyzer.Options{}, func(c *record.Connection) {

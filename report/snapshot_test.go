@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report/internal/reporttest"
 )
@@ -15,10 +16,10 @@ func TestSnapshotFormats(t *testing.T) {
 	for _, file := range []string{"half-open-data", "syn-flood", "midstream", "one-way-client", "ipv6", "time-wait-reuse"} {
 		segments := reporttest.SegmentsOf(t, "../testdata/pcaps/"+file+".pcap")
 		middle := segments[len(segments)/2]
-		for _, moment := range []analyzer.Moment{
+		for _, moment := range []ledger.Moment{
 			{Time: record.Time(middle.Time)}, {Time: record.Time(middle.Time), Packet: record.PacketNumber(middle.Packet)},
 		} {
-			alive := analyzer.NewInstant(moment)
+			alive := ledger.NewSnapshot(moment)
 			tracker := analyzer.New(analyzer.Options{}, alive.Add)
 			for i := range segments {
 				tracker.Segment(&segments[i])

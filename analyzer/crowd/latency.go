@@ -22,7 +22,7 @@ func (l *latency) add(d int64) {
 		return
 	}
 	l.spill()
-	record(l.many, d)
+	count(l.many, d)
 }
 
 // remove takes out one that was added.
@@ -32,7 +32,7 @@ func (l *latency) remove(d int64) {
 		if l.gone == nil {
 			l.gone = newHistogram()
 		}
-		record(l.gone, d)
+		count(l.gone, d)
 	} else if i := slices.Index(l.few, d); i >= 0 {
 		l.few = slices.Delete(l.few, i, i+1)
 	}
@@ -44,15 +44,15 @@ func (l *latency) spill() {
 		l.many = newHistogram()
 	}
 	for _, d := range l.few {
-		record(l.many, d)
+		count(l.many, d)
 	}
 	l.few = nil
 }
 
 func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, 3600e6, 1) }
 
-// record counts a duration in nanoseconds, brought into the histogram's range.
-func record(h *hdrhistogram.Histogram, d int64) {
+// count counts a duration in nanoseconds, brought into the histogram's range.
+func count(h *hdrhistogram.Histogram, d int64) {
 	_ = h.RecordValue(min(max(d/1e3, 1), h.HighestTrackableValue())) // cannot fail in range
 }
 

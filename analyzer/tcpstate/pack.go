@@ -1,27 +1,27 @@
 package tcpstate
 
-import "github.com/tcplife/tcplife/analyzer/compact"
+import "github.com/tcplife/tcplife/analyzer/internal/store"
 
 // Pack writes all that is known of the connection, or reads it into c, whatever c held before. Its times lie between start
 // and end, as a rule, and its packets begin with first. Fields are in the order of their values, not of their meaning:
 // what comes right after the like of it takes no room. Ends[opener] comes first, so that most connections look the same.
-func (c *Conn) Pack(k *compact.Coder, opener int, start, end int64, first uint64) {
+func (c *Conn) Pack(k *store.Coder, opener int, start, end int64, first uint64) {
 	i, j := opener, 1-opener
 	a, b := &c.Ends[i], &c.Ends[j]
 	lastA, lastB, earlierA, earlierB := &c.last[i], &c.last[j], &c.earlier[i], &c.earlier[j]
 	c.packFlags(k, i)
 	c.packSpace(k, i)
 	c.packSpace(k, j)
-	compact.Near(k, start, &a.firstSynAt, &a.lastSynAt, &b.firstSynAt, &b.lastSynAt, &b.synAckAt, &a.heardAt, &a.synAckAt, &b.heardAt,
+	store.Near(k, start, &a.firstSynAt, &a.lastSynAt, &b.firstSynAt, &b.lastSynAt, &b.synAckAt, &a.heardAt, &a.synAckAt, &b.heardAt,
 		&c.HandshakeAckAt)
-	compact.Near(k, end, &lastA.at, &b.timedAt, &earlierA[0].at, &earlierA[1].at, &lastB.at, &a.timedAt, &earlierB[0].at, &earlierB[1].at)
-	compact.Near(k, end, &a.FinAt, &c.TimeWaits[j].Since, &b.ackedFinAt, &b.FinAt, &c.TimeWaits[i].Since, &a.ackedFinAt)
-	compact.Near(k, 0, &c.ServerRTT, &c.ClientRTT, &a.rtt, &b.rtt, &a.synGap, &b.synGap)
-	compact.Near(k, first, &a.lastSynPacket, &b.lastSynPacket, &c.HandshakeAckPacket, &lastA.packet, &a.finPacket, &b.finPacket, &lastB.packet)
-	compact.Near(k, uint8(AnsweredAck), (*uint8)(&lastA.kind), (*uint8)(&earlierA[0].kind), (*uint8)(&earlierA[1].kind),
+	store.Near(k, end, &lastA.at, &b.timedAt, &earlierA[0].at, &earlierA[1].at, &lastB.at, &a.timedAt, &earlierB[0].at, &earlierB[1].at)
+	store.Near(k, end, &a.FinAt, &c.TimeWaits[j].Since, &b.ackedFinAt, &b.FinAt, &c.TimeWaits[i].Since, &a.ackedFinAt)
+	store.Near(k, 0, &c.ServerRTT, &c.ClientRTT, &a.rtt, &b.rtt, &a.synGap, &b.synGap)
+	store.Near(k, first, &a.lastSynPacket, &b.lastSynPacket, &c.HandshakeAckPacket, &lastA.packet, &a.finPacket, &b.finPacket, &lastB.packet)
+	store.Near(k, uint8(AnsweredAck), (*uint8)(&lastA.kind), (*uint8)(&earlierA[0].kind), (*uint8)(&earlierA[1].kind),
 		(*uint8)(&lastB.kind), (*uint8)(&earlierB[0].kind), (*uint8)(&earlierB[1].kind), &a.wscale, &b.wscale)
 	states, otherStates, spans, otherSpans := len(a.History), len(b.History), len(a.rcv.ahead), len(b.rcv.ahead)
-	compact.Small(k, &a.syns, &b.syns, &states, &otherStates, &a.fins, &b.fins, &a.unanswered, &b.unanswered, &spans, &otherSpans)
+	store.Small(k, &a.syns, &b.syns, &states, &otherStates, &a.fins, &b.fins, &a.unanswered, &b.unanswered, &spans, &otherSpans)
 	c.packHistory(k, i, states)
 	c.packHistory(k, j, otherStates)
 	a.rcv.packAhead(k, spans)
@@ -29,7 +29,7 @@ func (c *Conn) Pack(k *compact.Coder, opener int, start, end int64, first uint64
 	c.packRare(k, i)
 }
 
-func (c *Conn) packFlags(k *compact.Coder, opener int) {
+func (c *Conn) packFlags(k *store.Coder, opener int) {
 	i, j := opener, 1-opener
 	a, b := &c.Ends[i], &c.Ends[j]
 	lastA, lastB, earlierA, earlierB := &c.last[i], &c.last[j], &c.earlier[i], &c.earlier[j]
@@ -49,24 +49,24 @@ func (c *Conn) packFlags(k *compact.Coder, opener int) {
 
 // packSpace codes the numbers of the sequence space of Ends[i], wherever they are: it sends them, and its peer receives and
 // acknowledges them. With them go the windows and the timestamps that answer them.
-func (c *Conn) packSpace(k *compact.Coder, i int) {
+func (c *Conn) packSpace(k *store.Coder, i int) {
 	x, y := &c.Ends[i], &c.Ends[1-i]
 	sent, answers, before := &c.last[i], &c.last[1-i], &c.earlier[1-i]
-	compact.Near(k, 0, &x.ISS, &before[1].ack, &before[0].ack, &answers.ack, &y.maxAck, &x.sndUna, &sent.seq, &y.timedEnd, &sent.end, &x.sndNxt,
+	store.Near(k, 0, &x.ISS, &before[1].ack, &before[0].ack, &answers.ack, &y.maxAck, &x.sndUna, &sent.seq, &y.timedEnd, &sent.end, &x.sndNxt,
 		&y.rcv.nxt)
-	compact.Near(k, x.sndNxt, &x.FinSeq, &x.ackedFinWith, &y.finAck, &x.strayEnd)
-	compact.Near(k, 0, &y.wnd, &y.maxWnd, &x.tsSent, &y.tsRecent)
+	store.Near(k, x.sndNxt, &x.FinSeq, &x.ackedFinWith, &y.finAck, &x.strayEnd)
+	store.Near(k, 0, &y.wnd, &y.maxWnd, &x.tsSent, &y.tsRecent)
 	beyond := uint32(y.edge - y.maxAck.Add(y.wnd))
-	compact.Small(k, &beyond, &x.synLen)
+	store.Small(k, &beyond, &x.synLen)
 	y.edge = y.maxAck.Add(y.wnd).Add(beyond)
 }
 
 // packHistory codes n states of Ends[i]. Of a state no more is kept than which of the rules that lead on from the one before
 // it came by, if it began with the segment that such a rule waits for.
-func (c *Conn) packHistory(k *compact.Coder, i, n int) {
+func (c *Conn) packHistory(k *store.Coder, i, n int) {
 	const some = 8
 	e := &c.Ends[i]
-	e.History = compact.Resize(e.History, n)
+	e.History = store.Resize(e.History, n)
 	from := unknown
 	for list := e.History; len(list) > 0; list = list[min(len(list), some):] {
 		part := list[:min(len(list), some)]
@@ -82,7 +82,7 @@ func (c *Conn) packHistory(k *compact.Coder, i, n int) {
 			}
 		}
 		w := [some]*uint8{&ways[0], &ways[1], &ways[2], &ways[3], &ways[4], &ways[5], &ways[6], &ways[7]}
-		compact.Small(k, w[:len(part)]...)
+		store.Small(k, w[:len(part)]...)
 		k.Bools(&other[0], &other[1], &other[2], &other[3], &other[4], &other[5], &other[6], &other[7])
 		for n := range part {
 			h, usual := &part[n], Entry{}
@@ -128,34 +128,34 @@ func (c *Conn) usual(i int, from State, by Rule) Entry {
 }
 
 // pack codes an entry that is near another one.
-func (h *Entry) pack(k *compact.Coder, near *Entry) {
-	compact.Near(k, near.State, &h.State)
-	compact.Near(k, near.Rule, &h.Rule)
-	compact.Near(k, near.At, &h.At)
-	compact.Near(k, near.Packet, &h.Packet)
+func (h *Entry) pack(k *store.Coder, near *Entry) {
+	store.Near(k, near.State, &h.State)
+	store.Near(k, near.Rule, &h.Rule)
+	store.Near(k, near.At, &h.At)
+	store.Near(k, near.Packet, &h.Packet)
 	k.Bools(&h.Inferred, &h.onReceipt)
 }
 
 // packAhead codes n spans.
-func (r *received) packAhead(k *compact.Coder, n int) {
-	r.ahead = compact.Resize(r.ahead, n)
+func (r *received) packAhead(k *store.Coder, n int) {
+	r.ahead = store.Resize(r.ahead, n)
 	near := r.nxt
 	for i := range r.ahead {
 		s := &r.ahead[i]
-		compact.Near(k, near, &s.from, &s.to)
+		store.Near(k, near, &s.from, &s.to)
 		near = s.to
 	}
 }
 
 // packRare codes what few connections have.
-func (c *Conn) packRare(k *compact.Coder, opener int) {
+func (c *Conn) packRare(k *store.Coder, opener int) {
 	i, j := opener, 1-opener
 	a, b, last := &c.Ends[i], &c.Ends[j], &c.last[i]
 	repeatsA, repeatsB := &c.repeats[i], &c.repeats[j]
-	compact.Near(k, last.packet, &repeatsA.first, &repeatsA.last, &repeatsB.first, &repeatsB.last, &repeatsA.n, &repeatsB.n,
+	store.Near(k, last.packet, &repeatsA.first, &repeatsA.last, &repeatsB.first, &repeatsB.last, &repeatsA.n, &repeatsB.n,
 		&c.TimeWaits[i].Restarts, &c.TimeWaits[j].Restarts, &c.HalfOpenPacket, &a.WithdrawnMore, &b.WithdrawnMore)
-	compact.Near(k, last.at, &repeatsA.at, &repeatsB.at)
-	compact.Near(k, a.ISS, &c.resetSeq)
+	store.Near(k, last.at, &repeatsA.at, &repeatsB.at)
+	store.Near(k, a.ISS, &c.resetSeq)
 	reset, halfOpen := c.Reset != nil, c.HalfOpen != nil
 	entries := [...]**Entry{&a.bareAck, &b.bareAck, &a.doubted, &b.doubted}
 	var there [len(entries)]bool
@@ -165,21 +165,21 @@ func (c *Conn) packRare(k *compact.Coder, opener int) {
 	k.Bools(&reset, &halfOpen, &there[0], &there[1], &there[2], &there[3])
 	if optional(k, &c.Reset, reset) {
 		r := c.Reset
-		compact.Small(k, &r.By)
-		compact.Near(k, last.at, &r.At)
-		compact.Near(k, last.packet, &r.Packet)
+		store.Small(k, &r.By)
+		store.Near(k, last.at, &r.At)
+		store.Near(k, last.packet, &r.Packet)
 		k.Bools(&r.ReceiverKnown)
-		compact.Small(k, (*uint8)(&r.ReceiverState), (*uint8)(&r.Answers))
-		compact.Small(k, &r.Idle)
+		store.Small(k, (*uint8)(&r.ReceiverState), (*uint8)(&r.Answers))
+		store.Small(k, &r.Idle)
 	}
 	if optional(k, &c.HalfOpen, halfOpen) {
 		h := c.HalfOpen
-		compact.Small(k, &h.Survivor)
-		compact.Near(k, last.at, &h.Since, &h.At)
-		compact.Small(k, &h.By)
+		store.Small(k, &h.Survivor)
+		store.Near(k, last.at, &h.Since, &h.At)
+		store.Small(k, &h.By)
 	}
 	withdrawn, others := len(a.Withdrawn), len(b.Withdrawn)
-	compact.Small(k, &withdrawn, &others)
+	store.Small(k, &withdrawn, &others)
 	a.packWithdrawn(k, withdrawn, last.at, last.packet)
 	b.packWithdrawn(k, others, last.at, last.packet)
 	for i, p := range entries {
@@ -190,22 +190,22 @@ func (c *Conn) packRare(k *compact.Coder, opener int) {
 }
 
 // packWithdrawn codes n withdrawn entries.
-func (e *Endpoint) packWithdrawn(k *compact.Coder, n int, at int64, packet uint64) {
+func (e *Endpoint) packWithdrawn(k *store.Coder, n int, at int64, packet uint64) {
 	if n == 0 {
 		e.Withdrawn = nil
 		return
 	}
-	e.Withdrawn = compact.Resize(e.Withdrawn, n)
+	e.Withdrawn = store.Resize(e.Withdrawn, n)
 	for i := range e.Withdrawn {
 		w := &e.Withdrawn[i]
 		w.pack(k, &Entry{At: at, Packet: packet})
-		compact.Small(k, &w.By)
-		compact.Near(k, w.Packet, &w.ByPacket)
+		store.Small(k, &w.By)
+		store.Near(k, w.Packet, &w.ByPacket)
 	}
 }
 
 // optional makes room for what is read, if it is there, and reports whether it is. Room that *p has is used again.
-func optional[T any](k *compact.Coder, p **T, is bool) bool {
+func optional[T any](k *store.Coder, p **T, is bool) bool {
 	switch {
 	case !k.Reading():
 	case !is:

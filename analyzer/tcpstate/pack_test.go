@@ -5,7 +5,7 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/tcplife/tcplife/analyzer/compact"
+	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/internal/randfill"
 )
 
@@ -15,7 +15,7 @@ func TestPackKeepsEveryField(t *testing.T) {
 	for seed := range uint64(500) {
 		var c Conn
 		randfill.Fill(rand.New(rand.NewPCG(seed, 9293)), &c)
-		var k compact.Coder
+		var k store.Coder
 		k.Write(nil)
 		c.Pack(&k, int(seed%2), int64(seed)*1e9, int64(seed)*2e9, seed)
 		packed := k.Bytes()

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/report"
@@ -163,8 +163,8 @@ func (f *atFlags) prepare(cmd *cobra.Command) (*reading, wantedMoment, error) {
 // at reads the capture and writes the snapshot of the moment that is named by what.
 func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) error {
 	started := time.Now()
-	var alive *analyzer.Instant // nil until the moment is known: what has ended by then is not alive in it
-	var failed error            // to hand on what the analyzer emits
+	var alive *ledger.Snapshot // nil until the moment is known: what has ended by then is not alive in it
+	var failed error           // to hand on what the analyzer emits
 	first, last := record.NoTime, record.NoTime
 	see := func(p *pipeline, packet *capture.Packet) {
 		before := last
@@ -176,7 +176,7 @@ func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) erro
 		if alive != nil || packet.Number < wanted.packet {
 			return
 		}
-		m := analyzer.Moment{Time: wanted.absolute, Packet: record.PacketNumber(wanted.packet)}
+		m := ledger.Moment{Time: wanted.absolute, Packet: record.PacketNumber(wanted.packet)}
 		switch {
 		case wanted.after != nil:
 			m.Time = first + record.Time(*wanted.after)
@@ -185,7 +185,7 @@ func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) erro
 		case wanted.packet != 0:
 			m.Time = before
 		}
-		alive = analyzer.NewInstant(m)
+		alive = ledger.NewSnapshot(m)
 	}
 	account, err := r.track(ctx, see, func(c *record.Connection) {
 		if alive == nil || failed != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report"
 )
@@ -87,7 +87,7 @@ func (f *populationFlags) prepare(cmd *cobra.Command) (*reading, error) {
 func (r *reading) population(ctx context.Context, f *populationFlags) error {
 	started := time.Now()
 	var failed error // to hand on what the analyzer emits
-	population := analyzer.NewPopulation(f.step, f.by == "host")
+	population := ledger.NewPopulation(f.step, f.by == "host")
 	account, err := r.track(ctx, nil, func(c *record.Connection) {
 		holds := failed == nil
 		if r.where != nil && holds {

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/capture/live"
 	"github.com/tcplife/tcplife/report/query"
 )
@@ -70,7 +70,7 @@ func (f *readFlags) prepareInput(cmd *cobra.Command) (*reading, error) {
 }
 
 // parsePorts understands two ports with a hyphen between.
-func parsePorts(s string) (r analyzer.PortRange, err error) {
+func parsePorts(s string) (r ledger.PortRange, err error) {
 	low, high, _ := strings.Cut(s, "-")
 	for _, end := range []struct {
 		text string

@@ -1,45 +1,45 @@
-package analyzer
+package crowd
 
 import (
 	"fmt"
 	"math"
 	"net/netip"
 
-	"github.com/tcplife/tcplife/analyzer/crowd"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
 
-func (a *accounts) crowded(r *record.Result) {
-	listeners, all := a.crowd.Listeners()
+// AddTo adds to a result what the crowd shows.
+func (c *Crowd) AddTo(r *record.Result) {
+	listeners, all := c.Listeners()
 	r.Summary.Listeners = all
 	for i := range listeners {
 		r.Listeners = append(r.Listeners, listener(&listeners[i]))
 	}
-	for _, f := range a.crowd.Floods() {
-		if f.Verdict != crowd.FlashCrowd {
+	for _, f := range c.Floods() {
+		if f.Verdict != FlashCrowd {
 			r.Summary.SynFloods++
 		}
 		r.SynFloods = append(r.SynFloods, synFlood(&f))
 	}
-	scans, backscatter := a.crowd.Scans()
+	scans, backscatter := c.Scans()
 	for i := range scans {
-		r.Scans = append(r.Scans, scan(&scans[i]))
+		r.Scans = append(r.Scans, scanRecord(&scans[i]))
 	}
 	for i := range backscatter {
 		r.Backscatter = append(r.Backscatter, returned(&backscatter[i]))
 	}
-	r.Summary.Unjudged = a.crowd.Unjudged()
+	r.Summary.Unjudged = c.Unjudged()
 	r.Summary.Scans, r.Summary.Backscatter = uint64(len(scans)), uint64(len(backscatter))
 }
 
 var probeKinds = [...]string{
-	crowd.SynScan: "syn", crowd.ConnectScan: "connect", crowd.FinScan: "fin", crowd.NullScan: "null", crowd.XmasScan: "xmas",
-	crowd.MaimonScan: "maimon", crowd.AckScan: "ack", crowd.WindowScan: "window",
-	crowd.Backscatter: "backscatter", crowd.Reflection: "syn_ack_reflection",
+	SynScan: "syn", ConnectScan: "connect", FinScan: "fin", NullScan: "null", XmasScan: "xmas",
+	MaimonScan: "maimon", AckScan: "ack", WindowScan: "window",
+	Backscatter: "backscatter", Reflection: "syn_ack_reflection",
 }
 
-func scan(s *crowd.Scan) record.Scan {
+func scanRecord(s *Scan) record.Scan {
 	r := record.Scan{
 		Record: "scan", Schema: record.Schema, Kind: probeKinds[s.Kind], Direction: "vertical", Source: flows.IP(s.Addr, s.V6),
 		Targets: s.Targets, Ports: s.Ports, Found: record.Found{Open: s.Open, Closed: s.Closed, Filtered: s.Filtered, Unfiltered: s.Unfiltered},
@@ -63,7 +63,7 @@ func scan(s *crowd.Scan) record.Scan {
 		about = "about "
 	}
 	r.Evidence = []string{
-		fmt.Sprintf("tried: %s%s of %s", about, counted(s.Pairs, "port"), counted(s.Targets, "address")),
+		fmt.Sprintf("tried: %s%s of %s", about, quantity(s.Pairs, "port"), quantity(s.Targets, "address")),
 		fmt.Sprintf("answers: %d accepted, %d reset, %d silent", s.Open-s.OpenFiltered, s.Closed+s.Unfiltered, s.Filtered+s.OpenFiltered),
 		fmt.Sprintf("connections that the source used: %d", s.Used),
 	}
@@ -76,15 +76,15 @@ func scan(s *crowd.Scan) record.Scan {
 	return r
 }
 
-func returned(s *crowd.Scan) record.Backscatter {
+func returned(s *Scan) record.Backscatter {
 	r := record.Backscatter{
 		Record: "backscatter", Schema: record.Schema, Kind: probeKinds[s.Kind], Victim: flows.IP(s.Addr, s.V6),
 		Peers: s.Targets, Sockets: s.Pairs, Segments: s.Probes, Start: record.Time(s.Start), End: record.Time(s.End),
 	}
-	if s.Kind == crowd.Reflection {
-		r.Evidence = []string{fmt.Sprintf("%s sent SYN-ACKs to one that had sent no SYN", counted(s.Targets, "address"))}
+	if s.Kind == Reflection {
+		r.Evidence = []string{fmt.Sprintf("%s sent SYN-ACKs to one that had sent no SYN", quantity(s.Targets, "address"))}
 	} else {
-		r.Evidence = []string{fmt.Sprintf("%s of %s got SYN-ACKs or RSTs that answer no SYN of theirs", counted(s.Pairs, "socket"), counted(s.Targets, "address"))}
+		r.Evidence = []string{fmt.Sprintf("%s of %s got SYN-ACKs or RSTs that answer no SYN of theirs", quantity(s.Pairs, "socket"), quantity(s.Targets, "address"))}
 	}
 	return r
 }
@@ -107,7 +107,7 @@ func ranges(ports []uint16) []string {
 	return list
 }
 
-func names(marks []crowd.Mark) []string {
+func names(marks []Mark) []string {
 	list := []string{}
 	for _, m := range marks {
 		list = append(list, m.Name)
@@ -115,11 +115,11 @@ func names(marks []crowd.Mark) []string {
 	return list
 }
 
-func mark(m crowd.Mark) string { return fmt.Sprintf("%s have the mark %s", percent(m.Share), m.Name) }
+func mark(m Mark) string { return fmt.Sprintf("%s have the mark %s", percent(m.Share), m.Name) }
 
 func percent(x float64) string { return fmt.Sprintf("%.3g %%", 100*x) }
 
-func listener(l *crowd.Listener) record.Listener {
+func listener(l *Listener) record.Listener {
 	return record.Listener{
 		Record: "listener", Schema: record.Schema, IP: flows.IP(l.Addr, l.V6), Port: l.Port, First: record.Time(l.First), Last: record.Time(l.Last),
 		Attempts: l.Attempts, Syns: l.Syns,
@@ -132,7 +132,7 @@ func listener(l *crowd.Listener) record.Listener {
 	}
 }
 
-func embryonicSeries(c *crowd.Course) *record.EmbryonicSeries {
+func embryonicSeries(c *Course) *record.EmbryonicSeries {
 	if c == nil {
 		return nil
 	}
@@ -146,14 +146,14 @@ func timeOf(t int64, known bool) record.Time {
 	return record.Time(t)
 }
 
-func latencies(p crowd.Percentiles) record.RTT {
+func latencies(p Percentiles) record.RTT {
 	if !p.Known {
 		return record.RTT{P50: record.NoDuration, P90: record.NoDuration, P99: record.NoDuration, Max: record.NoDuration}
 	}
 	return record.RTT{P50: record.Duration(p.P50), P90: record.Duration(p.P90), P99: record.Duration(p.P99), Max: record.Duration(p.Max)}
 }
 
-func synCookies(c crowd.Cookies) *record.SynCookies {
+func synCookies(c Cookies) *record.SynCookies {
 	if !c.Found() {
 		return nil
 	}
@@ -161,10 +161,10 @@ func synCookies(c crowd.Cookies) *record.SynCookies {
 }
 
 var verdicts = [...]string{
-	crowd.SpoofedFlood: "spoofed_flood", crowd.SingleSource: "single_source_flood", crowd.FlashCrowd: "flash_crowd", crowd.Suspicious: "suspicious",
+	SpoofedFlood: "spoofed_flood", SingleSource: "single_source_flood", FlashCrowd: "flash_crowd", Suspicious: "suspicious",
 }
 
-func synFlood(f *crowd.Flood) record.SynFlood {
+func synFlood(f *Flood) record.SynFlood {
 	r := record.SynFlood{
 		Record: "syn_flood", Schema: record.Schema, Target: record.Target{IP: flows.IP(f.Target, f.V6)}, Verdict: verdicts[f.Verdict],
 		Onset: record.Time(f.Onset), End: record.Time(f.End), Syns: f.Syns, PeakRate: tenths(f.PeakRate), MeanRate: tenths(f.MeanRate), UsualRate: tenths(f.UsualRate),
@@ -193,7 +193,7 @@ func share(part, whole uint64) float64 {
 }
 
 // evidence tells the numbers that led to the verdict.
-func evidence(f *crowd.Flood) []string {
+func evidence(f *Flood) []string {
 	list := []string{
 		fmt.Sprintf("%d of %d attempts were completed", f.Completed, f.Attempts),
 		fmt.Sprintf("%d attempts were half-open at one time", f.HalfOpen),
@@ -202,7 +202,7 @@ func evidence(f *crowd.Flood) []string {
 	if !f.SourcesExact {
 		about = fmt.Sprintf("about (by a sample of %d) ", f.Sampled)
 	}
-	list = append(list, fmt.Sprintf("%s%s in %s, %s of them seen once", about, counted(f.Sources, "source"), counted(uint64(f.Prefixes[0]), "network"), percent(f.OnceShare)))
+	list = append(list, fmt.Sprintf("%s%s in %s, %s of them seen once", about, quantity(f.Sources, "source"), quantity(uint64(f.Prefixes[0]), "network"), percent(f.OnceShare)))
 	if f.Sources > 1 {
 		list = append(list, fmt.Sprintf("their entropy is %.3g of at most %.3g bits", f.Entropy, math.Log2(float64(f.Sources))))
 	}
@@ -225,8 +225,8 @@ func evidence(f *crowd.Flood) []string {
 	return list
 }
 
-// counted writes a number with its noun, in the plural if it is not one.
-func counted(n uint64, noun string) string {
+// quantity writes a number with its noun, in the plural if it is not one.
+func quantity(n uint64, noun string) string {
 	switch {
 	case n == 1:
 		return "1 " + noun

@@ -1,10 +1,13 @@
-package analyzer
+package peers
 
-import "github.com/tcplife/tcplife/flows"
+import (
+	"github.com/tcplife/tcplife/analyzer/internal/store"
+	"github.com/tcplife/tcplife/flows"
+)
 
-// completeness is Wireshark's tcp.completeness (User's Guide, "TCP Analysis"): what kinds of segments a conversation
+// Tshark is Wireshark's tcp.completeness (User's Guide, "TCP Analysis"): what kinds of segments a conversation
 // has, whoever sent them and whatever their numbers. It is what two passes over a capture (tshark -2) find.
-type completeness struct {
+type Tshark struct {
 	bits  completenessBits
 	first completenessBits // of the first segment
 	begun bool
@@ -21,9 +24,9 @@ const (
 	completeRst
 )
 
-// segment adds a segment. Wireshark looks for a SYN in the first one only, and for nothing else there: what else it is
+// Segment adds a segment. Wireshark looks for a SYN in the first one only, and for nothing else there: what else it is
 // comes in with the second pass, and shows from the second segment on.
-func (c *completeness) segment(seg *flows.Segment) {
+func (c *Tshark) Segment(seg *flows.Segment) {
 	if c.begun {
 		c.bits |= c.first | kinds(seg)
 		return
@@ -35,6 +38,15 @@ func (c *completeness) segment(seg *flows.Segment) {
 			c.bits |= completeData
 		}
 	}
+}
+
+// Completeness is the sum.
+func (c *Tshark) Completeness() int { return int(c.bits) }
+
+// Pack writes what is known, or reads it.
+func (c *Tshark) Pack(k *store.Coder) {
+	k.Bools(&c.begun)
+	store.Small(k, (*uint8)(&c.bits), (*uint8)(&c.first))
 }
 
 // kinds are what a segment is, but for a SYN.

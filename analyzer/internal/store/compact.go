@@ -1,8 +1,4 @@
-// Package compact keeps structs in few bytes while nobody looks at them. A struct names its fields once, in one function
-// that is called both to write and to read them, so that the two cannot differ. It names several at once, those of near
-// values one after the other: of a number no more is kept than how far it is from the one before it. What is the same, or 0,
-// costs three bits; all that are named at once cost one bit if they are 0.
-package compact
+package store
 
 import (
 	"encoding/binary"
@@ -10,7 +6,12 @@ import (
 	"slices"
 )
 
-// Coder writes fields, or reads them in the same order. It is not safe for concurrent use. What it reads must be what a
+// Coder keeps structs in few bytes while nobody looks at them. A struct names its fields once, in one function that is called
+// both to write and to read them, so that the two cannot differ. It names several at once, those of near values one after the
+// other: of a number no more is kept than how far it is from the one before it. What is the same, or 0, costs three bits; all
+// that are named at once cost one bit if they are 0.
+//
+// A Coder writes fields, or reads them in the same order. It is not safe for concurrent use. What it reads must be what a
 // Coder has written, by the same calls near the same numbers: anything else comes back as nonsense, or makes it panic.
 type Coder struct {
 	reading bool

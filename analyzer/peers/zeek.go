@@ -1,18 +1,19 @@
-package analyzer
+package peers
 
 import (
 	"bytes"
 	"slices"
 
+	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
 
-// zeekLog follows a connection as Zeek's TCP analyzer does, to give what its conn.log would hold: conn_state, history and
+// Zeek follows a connection as Zeek's TCP analyzer does, to give what its conn.log would hold: conn_state, history and
 // the counts beside them (Zeek's documentation of base/protocols/conn/main.zeek). It is far coarser than RFC 9293, looks at
 // few numbers, and nothing but Zeek's fields comes from it. Unlike Zeek it needs no guess who opened: letters take their
 // case, and states their role, from what is known in the end.
-type zeekLog struct {
+type Zeek struct {
 	ends    [2]zeekEnd
 	begun   bool
 	over    bool     // reset, or closed by each end that has spoken
@@ -83,8 +84,8 @@ const (
 	zeekCloseDelay    = 5e9 // tcp_close_delay, in ns: what comes later is another connection to Zeek
 )
 
-// segment takes in a segment of ends[from]. One with a bad checksum changes nothing but the history.
-func (z *zeekLog) segment(from int, seg *flows.Segment, badChecksum bool) {
+// Segment takes in a segment of ends[from]. One with a bad checksum changes nothing but the history.
+func (z *Zeek) Segment(from int, seg *flows.Segment, badChecksum bool) {
 	if !z.begun {
 		z.begun, z.first = true, uint8(from)
 		z.history = z.room[:0]
@@ -146,7 +147,7 @@ func (z *zeekLog) segment(from int, seg *flows.Segment, badChecksum bool) {
 }
 
 // close ends an end that has closed, once nothing of what it sent is waited for.
-func (z *zeekLog) close(e, peer *zeekEnd) {
+func (z *Zeek) close(e, peer *zeekEnd) {
 	if !e.closing || e.closed || e.pending(peer) {
 		return
 	}
@@ -217,7 +218,7 @@ func (e *zeekEnd) begin(isn uint32) {
 }
 
 // letters writes down the flags.
-func (z *zeekLog) letters(from int, seg *flows.Segment) {
+func (z *Zeek) letters(from int, seg *flows.Segment) {
 	x := &z.ends[from]
 	syn, fin, rst := seg.Flags.Has(flows.SYN), seg.Flags.Has(flows.FIN), seg.Flags.Has(flows.RST)
 	atFin := seg.Seq + seg.Len
@@ -246,7 +247,7 @@ func (z *zeekLog) letters(from int, seg *flows.Segment) {
 	}
 }
 
-func (z *zeekLog) once(from int, letter byte, bit uint8) (isFirst bool) {
+func (z *Zeek) once(from int, letter byte, bit uint8) (isFirst bool) {
 	x := &z.ends[from]
 	if x.seen&bit != 0 {
 		return false
@@ -257,7 +258,7 @@ func (z *zeekLog) once(from int, letter byte, bit uint8) (isFirst bool) {
 }
 
 // onceEach writes the letter for each sequence number that differs from the one before.
-func (z *zeekLog) onceEach(from int, letter byte, bit uint8, last *uint32, seq uint32) {
+func (z *Zeek) onceEach(from int, letter byte, bit uint8, last *uint32, seq uint32) {
 	if !z.once(from, letter, bit) && seq != *last {
 		z.write(from, letter)
 	}
@@ -265,7 +266,7 @@ func (z *zeekLog) onceEach(from int, letter byte, bit uint8, last *uint32, seq u
 }
 
 // scaled writes the letter for the first, the tenth, the hundredth … time.
-func (z *zeekLog) scaled(from int, letter byte, count *uint32) {
+func (z *Zeek) scaled(from int, letter byte, count *uint32) {
 	*count++
 	for n := *count; n%10 == 0; {
 		if n /= 10; n == 1 {
@@ -278,7 +279,7 @@ func (z *zeekLog) scaled(from int, letter byte, count *uint32) {
 	}
 }
 
-func (z *zeekLog) write(from int, letter byte) {
+func (z *Zeek) write(from int, letter byte) {
 	if len(z.history) < zeekMaxHistory {
 		z.history = append(z.history, inCase(letter, from == 0))
 	}
@@ -454,7 +455,7 @@ func (e *zeekEnd) absorb() {
 }
 
 // gap gives up the holes before ack in what an end sent: its receiver has what the capture has not.
-func (z *zeekLog) gap(of int, ack uint32) {
+func (z *Zeek) gap(of int, ack uint32) {
 	e := &z.ends[of]
 	if e.fins && int32(ack-e.fin) > 0 {
 		ack = e.fin
@@ -485,29 +486,69 @@ func (e *zeekEnd) size(peer *zeekEnd) uint64 {
 	return n
 }
 
-// fill gives what Zeek would log of a connection if the opener is ends[client].
-func (z *zeekLog) fill(r *record.Zeek, c *connection, client int, t *texts) {
+// Sent is what an end has sent by the tracker's count.
+type Sent struct{ Packets, IpBytes uint64 }
+
+// Log gives what Zeek would log of a connection that began at start, if the opener is ends[client]; but for the history, which is
+// appended to b.
+func (z *Zeek) Log(r *record.Zeek, client int, start int64, counts [2]Sent, b []byte) (history []byte) {
 	o, s := &z.ends[client], &z.ends[1-client]
 	*r = record.Zeek{
 		Duration: record.NoDuration, OrigBytes: o.size(s), RespBytes: s.size(o), MissedBytes: o.missed + s.missed,
-		OrigPackets: c.sides[client].packets - o.unheard, OrigIPBytes: c.sides[client].ipBytes - o.unheardIPBytes,
-		RespPackets: c.sides[1-client].packets - s.unheard, RespIPBytes: c.sides[1-client].ipBytes - s.unheardIPBytes,
+		OrigPackets: counts[client].Packets - o.unheard, OrigIPBytes: counts[client].IpBytes - o.unheardIPBytes,
+		RespPackets: counts[1-client].Packets - s.unheard, RespIPBytes: counts[1-client].IpBytes - s.unheardIPBytes,
 	}
-	if z.heard > c.start {
-		r.Duration = record.Duration(z.heard - c.start)
+	if z.heard > start {
+		r.Duration = record.Duration(z.heard - start)
 	}
-	b := t.room()
+	from := len(b)
 	if int(z.first) != client {
 		b = append(b, '^') // Zeek starts with the sender of the first segment
 	}
 	for _, letter := range z.history {
 		b = append(b, inCase(letter, (letter < 'a') == (client == 0)))
 	}
-	r.ConnState, r.History = z.connState(o, s, b), t.string(b)
+	r.ConnState = z.connState(o, s, b[from:])
+	return b
+}
+
+// Clone is a copy that shares nothing that changes.
+func (z *Zeek) Clone() Zeek {
+	c := *z
+	c.history, c.room = slices.Clone(z.history), [len(z.room)]byte{}
+	return c
+}
+
+// Pack writes what is known, or reads it: first of ends[i]. Its times are near base, its numbers are near those of the ends.
+func (z *Zeek) Pack(k *store.Coder, i int, base int64, iss [2]uint32) {
+	x, y := &z.ends[i], &z.ends[1-i]
+	store.Near(k, base, &z.heard, &z.last)
+	k.Bools(&z.begun, &z.over, &x.fins, &y.fins, &x.far, &x.deaf, &y.far, &y.deaf, &x.closing, &x.closed, &y.closing, &y.closed)
+	spans, otherSpans := len(x.ahead), len(y.ahead)
+	store.Small(k, (*uint8)(&x.state), (*uint8)(&y.state), (*uint8)(&x.before), (*uint8)(&y.before), &x.seen, &y.seen, &z.first)
+	store.Small(k, &spans, &otherSpans)
+	x.packNumbers(k, iss[i], spans)
+	y.packNumbers(k, iss[1-i], otherSpans)
+	store.Small(k, &x.rst, &y.rst, &x.bad, &y.bad, &x.gaps, &y.gaps, &x.again, &y.again, &x.noSpace, &y.noSpace,
+		&x.turns, &y.turns, &x.ackedTurns, &y.ackedTurns)
+	store.Small(k, &x.missed, &y.missed, &x.unheard, &y.unheard, &x.unheardIPBytes, &y.unheardIPBytes)
+	if k.Reading() {
+		z.history = z.room[:0]
+	}
+	k.Text(&z.history)
+}
+
+// packNumbers codes the sequence numbers, and n spans.
+func (e *zeekEnd) packNumbers(k *store.Coder, iss uint32, n int) {
+	store.Near(k, iss, &e.start, &e.syn, &e.acked, &e.whole, &e.last, &e.fin)
+	e.ahead = store.Resize(e.ahead, n)
+	for i := range e.ahead {
+		store.Near(k, e.whole, &e.ahead[i].from, &e.ahead[i].to)
+	}
 }
 
 // connState sums up the states of the two ends, as Zeek's script does.
-func (z *zeekLog) connState(o, r *zeekEnd, history []byte) string {
+func (z *Zeek) connState(o, r *zeekEnd, history []byte) string {
 	unopened := func(e *zeekEnd) bool { return e.state == zeekInactive || e.state == zeekPartial }
 	switch {
 	case r.state == zeekReset && (o.state == zeekSynSent || o.state == zeekReset && o.size(r) == 0 && r.size(o) == 0):

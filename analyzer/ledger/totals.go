@@ -1,12 +1,14 @@
-package analyzer
+package ledger
 
 import (
+	"net/netip"
+
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// totals is the running Summary.
-type totals struct {
+// Totals is the running Summary.
+type Totals struct {
 	connections, halfOpen, embryonic uint64
 	outcomes, teardowns, findings    wordCounts
 	resets                           record.SideCounts
@@ -17,16 +19,16 @@ type totals struct {
 	ports                            PortRange
 }
 
-func newTotals(ports PortRange) totals {
+func NewTotals(ports PortRange) Totals {
 	// Round-trip times from 1 µs to an hour, to three significant digits.
 	rtt := func() *hdrhistogram.Histogram { return hdrhistogram.New(1e3, 3600e9, 3) }
-	return totals{
+	return Totals{
 		serverRTT: rtt(), clientRTT: rtt(), population: NewPopulation(0, false),
 		failures: newFailures(), timeWaits: newTimeWaits(), ports: ports,
 	}
 }
 
-func (t *totals) add(r *record.Connection) {
+func (t *Totals) Add(r *record.Connection) {
 	t.connections++
 	t.outcomes.add(string(r.Handshake.Outcome))
 	t.teardowns.add(string(r.Teardown.Kind))
@@ -97,7 +99,7 @@ func percentiles(h *hdrhistogram.Histogram) record.RTT {
 	return record.RTT{P50: at(50), P90: at(90), P99: at(99), Max: record.Duration(h.Max())}
 }
 
-func (t *totals) summary() *record.Summary {
+func (t *Totals) summary() *record.Summary {
 	s := &record.Summary{
 		Record: "summary", Schema: record.Schema,
 		Connections: t.connections, ByOutcome: t.outcomes.byWord(), ByTeardown: t.teardowns.byWord(), Resets: t.resets.Client + t.resets.Server, ResetsBySide: t.resets,
@@ -106,4 +108,17 @@ func (t *totals) summary() *record.Summary {
 	}
 	t.failures.summarize(s)
 	return s
+}
+
+// Result is what the records add up to between two times of the capture.
+func (t *Totals) Result(from, to record.Time) *record.Result {
+	r := &record.Result{Summary: t.summary(), Population: t.population.Series(from, to)}
+	r.TimeWait, r.Summary.LeftOut.TimeWait = t.timeWaits.records(t.ports)
+	return r
+}
+
+// EndTimeWaits adds how the TIME_WAITs of a record ended that were running when it was added.
+func (t *Totals) EndTimeWaits(r *record.Connection) {
+	client, server := netip.AddrPortFrom(r.Client.IP, r.Client.Port), netip.AddrPortFrom(r.Server.IP, r.Server.Port)
+	t.timeWaits.end(client, server, r.TimeWait, t.ports)
 }

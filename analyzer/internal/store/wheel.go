@@ -1,16 +1,16 @@
-package analyzer
+package store
 
-// wheel holds alarms by the time at which they are due, to be had in the order of time, then of id. Setting one and
+// Wheel holds alarms by the time at which they are due, to be had in the order of time, then of id. Setting one and
 // having it costs the same however many there are. There is no pointer in it for each of them that the collector would
 // have to follow.
 //
 // It is a ring of buckets, each a list of blocks (Varghese and Lauck, Hashed and Hierarchical Timing Wheels, SOSP 1987).
 // A bucket is put in order only when its time comes.
-type wheel struct {
-	near    []alarm // a heap of all before the horizon
+type Wheel struct {
+	near    []Alarm // a heap of all before the horizon
 	horizon int64   // ns, where a bucket begins
 	now     int64   // where the horizon is going
-	later   []alarm // too far from the horizon, until it has got near
+	later   []Alarm // too far from the horizon, until it has got near
 	soonest int64   // of later
 	ring    [ringSize]uint32
 	waiting int // alarms in the ring
@@ -20,14 +20,14 @@ type wheel struct {
 	begun   bool
 }
 
-// alarm is a place of the table that is to be looked at.
-type alarm struct {
-	at    int64
-	id    uint64 // of the record for which
-	place uint32
+// Alarm is a place of the table that is to be looked at.
+type Alarm struct {
+	At    int64
+	ID    uint64 // of the record for which
+	Place uint32
 }
 
-func (x *alarm) before(y *alarm) bool { return x.at < y.at || x.at == y.at && x.id < y.id }
+func (x *Alarm) before(y *Alarm) bool { return x.At < y.At || x.At == y.At && x.ID < y.ID }
 
 const (
 	bucketBits = 27 // a bucket is 134 ms
@@ -40,35 +40,35 @@ const (
 const alarmSlab = 64
 
 type alarmBlock struct {
-	alarms [63]alarm
+	alarms [63]Alarm
 	n      uint32
 	next   uint32 // 0 for none
 }
 
-// set adds an alarm, and gives the time for which: a turn ahead if it lies beyond that. Whoever is woken then looks again.
-func (w *wheel) set(m alarm) int64 {
+// Set adds an alarm, and gives the time for which: a turn ahead if it lies beyond that. Whoever is woken then looks again.
+func (w *Wheel) Set(m Alarm) int64 {
 	if !w.begun {
 		w.begun = true
-		w.horizon = m.at >> bucketBits << bucketBits
+		w.horizon = m.At >> bucketBits << bucketBits
 		w.now = w.horizon
 	}
-	if m.at < w.horizon {
+	if m.At < w.horizon {
 		w.near = append(w.near, m)
 		w.up(len(w.near) - 1)
-		return m.at
+		return m.At
 	}
 	// The differences are right also where they exceed an int64.
-	if from := max(w.horizon, w.now); m.at > from {
-		m.at = from + int64(min(uint64(m.at)-uint64(from), turn))
+	if from := max(w.horizon, w.now); m.At > from {
+		m.At = from + int64(min(uint64(m.At)-uint64(from), turn))
 	}
-	if uint64(m.at)-uint64(w.horizon) > turn {
-		if len(w.later) == 0 || m.at < w.soonest {
-			w.soonest = m.at
+	if uint64(m.At)-uint64(w.horizon) > turn {
+		if len(w.later) == 0 || m.At < w.soonest {
+			w.soonest = m.At
 		}
 		w.later = append(w.later, m)
-		return m.at
+		return m.At
 	}
-	bucket := &w.ring[m.at>>bucketBits&(ringSize-1)]
+	bucket := &w.ring[m.At>>bucketBits&(ringSize-1)]
 	if *bucket == 0 || int(w.block(*bucket).n) == len(w.block(*bucket).alarms) {
 		*bucket = w.take(*bucket)
 	}
@@ -76,14 +76,14 @@ func (w *wheel) set(m alarm) int64 {
 	block.alarms[block.n] = m
 	block.n++
 	w.waiting++
-	return m.at
+	return m.At
 }
 
 // block is the block of a number.
-func (w *wheel) block(n uint32) *alarmBlock { return &w.slabs[(n-1)/alarmSlab][(n-1)%alarmSlab] }
+func (w *Wheel) block(n uint32) *alarmBlock { return &w.slabs[(n-1)/alarmSlab][(n-1)%alarmSlab] }
 
 // take gives an empty block that comes before next in its list.
-func (w *wheel) take(next uint32) uint32 {
+func (w *Wheel) take(next uint32) uint32 {
 	n := w.free
 	if n != 0 {
 		w.free = w.block(n).next
@@ -98,8 +98,8 @@ func (w *wheel) take(next uint32) uint32 {
 	return n
 }
 
-// first gives the alarm that is due first, if it is due before now.
-func (w *wheel) first(now int64) (m alarm, due bool) {
+// First gives the alarm that is due first, if it is due before now.
+func (w *Wheel) First(now int64) (m Alarm, due bool) {
 	w.now = max(w.now, now>>bucketBits<<bucketBits)
 	for len(w.near) == 0 && w.horizon < now {
 		if w.waiting > 0 {
@@ -112,23 +112,23 @@ func (w *wheel) first(now int64) (m alarm, due bool) {
 		}
 		w.setLater()
 	}
-	if len(w.near) == 0 || w.near[0].at >= now {
-		return alarm{}, false
+	if len(w.near) == 0 || w.near[0].At >= now {
+		return Alarm{}, false
 	}
 	return w.near[0], true
 }
 
 // setLater sets the alarms again that were too far away.
-func (w *wheel) setLater() {
+func (w *Wheel) setLater() {
 	later := w.later
 	w.later = nil
 	for _, m := range later {
-		w.set(m)
+		w.Set(m)
 	}
 }
 
 // step moves the horizon over one bucket.
-func (w *wheel) step() {
+func (w *Wheel) step() {
 	bucket := &w.ring[w.horizon>>bucketBits&(ringSize-1)]
 	for b := *bucket; b != 0; {
 		block := w.block(b)
@@ -149,8 +149,8 @@ func (w *wheel) step() {
 	}
 }
 
-// pop takes the alarm out that first has given.
-func (w *wheel) pop() {
+// Pop takes the alarm out that first has given.
+func (w *Wheel) Pop() {
 	last := len(w.near) - 1
 	w.near[0] = w.near[last]
 	w.near = w.near[:last]
@@ -160,8 +160,8 @@ func (w *wheel) pop() {
 	}
 }
 
-// next gives the alarm that is due next, however far away, if there is one.
-func (w *wheel) next() (m alarm, isThere bool) {
+// Next gives the alarm that is due next, however far away, if there is one.
+func (w *Wheel) Next() (m Alarm, isThere bool) {
 	for len(w.near) == 0 {
 		switch {
 		case w.waiting > 0:
@@ -170,13 +170,13 @@ func (w *wheel) next() (m alarm, isThere bool) {
 			w.horizon = max(w.horizon, w.now)
 			w.setLater()
 		default:
-			return alarm{}, false
+			return Alarm{}, false
 		}
 	}
 	return w.near[0], true
 }
 
-func (w *wheel) up(i int) {
+func (w *Wheel) up(i int) {
 	for h := w.near; i > 0; {
 		parent := (i - 1) / 2
 		if !h[i].before(&h[parent]) {
@@ -187,7 +187,7 @@ func (w *wheel) up(i int) {
 	}
 }
 
-func (w *wheel) down(i int) {
+func (w *Wheel) down(i int) {
 	for h := w.near; ; {
 		child := 2*i + 1
 		if child >= len(h) {

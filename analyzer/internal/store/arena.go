@@ -1,18 +1,16 @@
-package analyzer
+package store
 
 import (
 	"encoding/binary"
 	"slices"
-
-	"github.com/tcplife/tcplife/analyzer/compact"
 )
 
-// arena is room for strings of bytes that come and go. Each has a head, which most fit into, and behind it as many links as it
+// Arena is room for strings of bytes that come and go. Each has a head, which most fit into, and behind it as many links as it
 // needs. All heads are of one size, and so are all links: what one string leaves behind fits the next, though they grow as
 // connections go on.
-type arena struct {
+type Arena struct {
 	heads, links blocks
-	used         uint64 // bytes handed out
+	Used         uint64 // bytes handed out
 }
 
 const (
@@ -20,13 +18,13 @@ const (
 	linkSize = 64
 )
 
-func newArena() arena { return arena{heads: blocks{size: headSize}, links: blocks{size: linkSize}} }
+func NewArena() Arena { return Arena{heads: blocks{size: headSize}, links: blocks{size: linkSize}} }
 
-// put keeps a string, and gives the number of its head, never 0.
-func (a *arena) put(b []byte) uint32 {
+// Put keeps a string, and gives the number of its head, never 0.
+func (a *Arena) Put(b []byte) uint32 {
 	head, room := a.heads.take()
 	for {
-		a.used += uint64(len(room) + nextSize)
+		a.Used += uint64(len(room) + nextSize)
 		if b = b[copy(room, b):]; len(b) == 0 {
 			return head
 		}
@@ -36,11 +34,11 @@ func (a *arena) put(b []byte) uint32 {
 	}
 }
 
-// head is the beginning of a string, the end of which may be elsewhere.
-func (a *arena) head(n uint32) []byte { return a.heads.at(n) }
+// Head is the beginning of a string, the end of which may be elsewhere.
+func (a *Arena) Head(n uint32) []byte { return a.heads.at(n) }
 
-// bytes are those of a string of a length: where they lie, or gathered behind room. Behind them is room for compact.Slack.
-func (a *arena) bytes(head uint32, length int, room []byte) []byte {
+// Bytes are those of a string of a length: where they lie, or gathered behind room. Behind them is room for compact.Slack.
+func (a *Arena) Bytes(head uint32, length int, room []byte) []byte {
 	b := a.heads.at(head)
 	if length <= len(b) {
 		return b[:length]
@@ -50,20 +48,20 @@ func (a *arena) bytes(head uint32, length int, room []byte) []byte {
 		b = a.links.at(next(b))
 		room = append(room, b[:min(length, len(b))]...)
 	}
-	return slices.Grow(room, compact.Slack)
+	return slices.Grow(room, Slack)
 }
 
-// drop frees a string of a length.
-func (a *arena) drop(head uint32, length int) {
+// Drop frees a string of a length.
+func (a *Arena) Drop(head uint32, length int) {
 	b := a.heads.at(head)
 	link := next(b)
 	a.heads.drop(head)
-	a.used -= headSize
+	a.Used -= headSize
 	for length -= len(b); length > 0; length -= len(b) {
 		b = a.links.at(link)
 		after := next(b)
 		a.links.drop(link)
-		a.used -= linkSize
+		a.Used -= linkSize
 		link = after
 	}
 }
@@ -103,7 +101,7 @@ func (s *blocks) take() (n uint32, b []byte) {
 	s.made++
 	if int(s.made/perChunk) == len(s.chunks) {
 		size := perChunk * s.size
-		s.chunks = append(s.chunks, make([]byte, size, size+compact.Slack))
+		s.chunks = append(s.chunks, make([]byte, size, size+Slack))
 	}
 	return s.made, s.at(s.made)
 }

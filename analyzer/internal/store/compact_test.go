@@ -1,4 +1,4 @@
-package compact_test
+package store_test
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/tcplife/tcplife/analyzer/compact"
+	"github.com/tcplife/tcplife/analyzer/internal/store"
 )
 
 type point struct {
@@ -15,14 +15,14 @@ type point struct {
 	moved bool
 }
 
-func (p *point) code(k *compact.Coder, base int64) {
-	compact.Near(k, 0, &p.x, &p.y)
-	compact.Near(k, base, &p.at)
+func (p *point) code(k *store.Coder, base int64) {
+	store.Near(k, 0, &p.x, &p.y)
+	store.Near(k, base, &p.at)
 	k.Bools(&p.moved)
 }
 
 func Example() {
-	var k compact.Coder
+	var k store.Coder
 	const base = 1_700_000_000_000_000_000
 
 	p := point{x: 70_000, y: 70_002, at: base + 20}
@@ -39,13 +39,13 @@ func Example() {
 
 // Numbers come back whatever they are, and are as long as what they are near lets them be.
 func TestNumbers(t *testing.T) {
-	var k compact.Coder
+	var k store.Coder
 	for seed := range uint64(2000) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		var wide, wideBack [compact.Most]int64
-		var narrow, narrowBack [compact.Most]uint8
-		var truth, truthBack [compact.MostBools]bool
-		for i := range compact.Most {
+		var wide, wideBack [store.Most]int64
+		var narrow, narrowBack [store.Most]uint8
+		var truth, truthBack [store.MostBools]bool
+		for i := range store.Most {
 			if r.IntN(3) > 0 {
 				wide[i] = (r.Int64() - 1<<62) >> r.IntN(63)
 				narrow[i] = uint8(r.Uint32())
@@ -55,17 +55,17 @@ func TestNumbers(t *testing.T) {
 			truth[i] = r.IntN(2) > 0
 		}
 		near := r.Int64()
-		code := func(wide *[compact.Most]int64, narrow *[compact.Most]uint8, truth *[compact.MostBools]bool) {
-			compact.Near(&k, near, pointers(wide[:])...)
+		code := func(wide *[store.Most]int64, narrow *[store.Most]uint8, truth *[store.MostBools]bool) {
+			store.Near(&k, near, pointers(wide[:])...)
 			k.Bools(pointers(truth[:])...)
-			compact.Small(&k, pointers(narrow[:])...)
-			compact.Near(&k, uint8(near), pointers(narrow[:])...)
-			compact.Small(&k, pointers(wide[:])...)
+			store.Small(&k, pointers(narrow[:])...)
+			store.Near(&k, uint8(near), pointers(narrow[:])...)
+			store.Small(&k, pointers(wide[:])...)
 		}
 		k.Write([]byte("front"))
 		code(&wide, &narrow, &truth)
 		packed := append(k.Bytes(), "back"...)
-		packed = slices.Grow(packed, compact.Slack)
+		packed = slices.Grow(packed, store.Slack)
 		k.Read(packed[len("front"):])
 		code(&wideBack, &narrowBack, &truthBack)
 		if wide != wideBack || narrow != narrowBack || truth != truthBack || string(k.Rest()) != "back" {

@@ -1,4 +1,4 @@
-package analyzer
+package ledger
 
 import (
 	"cmp"
@@ -14,19 +14,19 @@ type Moment struct {
 	Packet record.PacketNumber
 }
 
-// Instant collects the Snapshot of a moment.
-type Instant struct {
+// Snapshot collects the Snapshot of a moment.
+type Snapshot struct {
 	moment   Moment
 	snapshot record.Snapshot
 }
 
-// NewInstant returns one that holds no connection yet.
-func NewInstant(m Moment) *Instant {
-	return &Instant{m, record.Snapshot{Record: "snapshot", Schema: record.Schema, Time: m.Time, Packet: m.Packet, ByState: map[string]uint64{}, Connections: []record.Alive{}}}
+// NewSnapshot returns one that holds no connection yet.
+func NewSnapshot(m Moment) *Snapshot {
+	return &Snapshot{m, record.Snapshot{Record: "snapshot", Schema: record.Schema, Time: m.Time, Packet: m.Packet, ByState: map[string]uint64{}, Connections: []record.Alive{}}}
 }
 
 // Add takes in the record of a connection, in any order. One that is not alive at the moment leaves no trace.
-func (i *Instant) Add(c *record.Connection) {
+func (i *Snapshot) Add(c *record.Connection) {
 	m, s := i.moment, &i.snapshot
 	if m.Packet == 0 && (c.Start > m.Time || c.Ended < m.Time) || m.Packet != 0 && (c.ID > uint64(m.Packet) || c.Ended < m.Time) {
 		return
@@ -47,7 +47,7 @@ func (i *Instant) Add(c *record.Connection) {
 }
 
 // Record is the snapshot, once all connections have been added. They are in the order of their ids.
-func (i *Instant) Record() *record.Snapshot {
+func (i *Snapshot) Record() *record.Snapshot {
 	slices.SortFunc(i.snapshot.Connections, func(a, b record.Alive) int { return cmp.Compare(a.ID, b.ID) })
 	return &i.snapshot
 }

@@ -1,4 +1,4 @@
-package analyzer
+package ledger
 
 import (
 	"net/netip"
@@ -29,7 +29,7 @@ func BenchmarkTotals(b *testing.B) {
 			States: states(0, tcpstate.SynRcvd, tcpstate.Established, tcpstate.CloseWait, tcpstate.LastAck, tcpstate.Closed)}}
 	for name, rec := range map[string]*record.Connection{"syn": &syn, "whole": &whole} {
 		b.Run(name, func(b *testing.B) {
-			t := newTotals(DefaultPortRange)
+			t := NewTotals(DefaultPortRange)
 			b.ReportAllocs()
 			for i := range b.N {
 				const step = 1e6
@@ -39,7 +39,7 @@ func BenchmarkTotals(b *testing.B) {
 					}
 				}
 				rec.Ended = record.Time(int64(i)*step + 240e9)
-				t.add(rec)
+				t.Add(rec)
 			}
 		})
 	}
