@@ -74,6 +74,7 @@ type Analyzer struct {
 	leaping bool  // one packet lies far ahead, at leapTo
 	leapTo  int64
 	leaper  flows.Key // the sockets of that packet
+	hasAcks bool      // a segment with ACK and without SYN, FIN or RST has passed: no filter keeps them out
 
 	texts  texts
 	twins  twins
@@ -113,8 +114,20 @@ func (o *Options) setDefaults() {
 // Segment takes in the next segment of the capture, or the next ICMP error that quotes one.
 func (a *Analyzer) Segment(seg *flows.Segment) {
 	a.advance(seg.Time, &seg.Key)
+	a.watch(seg, true)
 	a.accept(seg, a.table.seeds.hash(&seg.Key))
 	a.when.segment++
+}
+
+// watch takes note of what the capture holds as a whole. Own says that the segment is of one of this tracker's connections.
+func (a *Analyzer) watch(seg *flows.Segment, own bool) {
+	if a.hasAcks || seg.Quote != nil || seg.Flags&(flows.SYN|flows.FIN|flows.RST|flows.ACK) != flows.ACK {
+		return
+	}
+	a.hasAcks = true
+	if own {
+		a.tell(ackPassed, &event{})
+	}
 }
 
 // accept takes in a segment, the time of which has come. The tag is its key's hash.

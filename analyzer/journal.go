@@ -52,6 +52,7 @@ const (
 	listenerAccepted
 	attemptEnds
 	segmentStrayed
+	ackPassed
 )
 
 // moment is a place in the order of what happens: while time passes before a segment, by the time of the alarm and the id for
@@ -94,6 +95,8 @@ func (a *accounts) take(e *event, record *record.Connection) {
 		a.crowd.End(e.clock, &e.attempt, e.end, e.was, int(e.n), &e.syn)
 	case segmentStrayed:
 		a.crowd.Stray(e.clock, &e.attempt, &e.syn, e.was)
+	case ackPassed:
+		a.crowd.AckPassed()
 	}
 }
 

@@ -126,6 +126,7 @@ func (a *Analyzer) share(w *work, i uint32) {
 	for k := range w.notices {
 		m := &w.notices[k]
 		a.advance(m.time, &w.list[k].Key)
+		a.watch(&w.list[k], m.shard == i)
 		if m.shard == i {
 			a.accept(&w.list[k], m.tag)
 		}

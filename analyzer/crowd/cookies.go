@@ -167,13 +167,13 @@ func (k *cookies) options(now int64, syn, synAck *Probe) {
 	k.bare.Until = now
 }
 
-// all is what both signs say.
-func (k *cookies) all() Cookies {
+// all is what both signs say. Where the capture holds no ACKs, it does not show who answered a SYN-ACK.
+func (k *cookies) all(acks bool) Cookies {
 	switch {
+	case !k.found.Found() || !acks:
+		return k.bare
 	case !k.bare.Found():
 		return k.found
-	case !k.found.Found():
-		return k.bare
 	}
 	return Cookies{k.found.Unrepeated, k.bare.Bare, min(k.found.Since, k.bare.Since), max(k.found.Until, k.bare.Until)}
 }

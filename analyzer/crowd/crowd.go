@@ -12,6 +12,7 @@ import (
 type Crowd struct {
 	now   int64
 	begun int64 // time of the first event
+	acks  bool  // AckPassed
 
 	targets map[socket]*target
 	order   []*target // those of the map, for the search of one to forget
@@ -188,6 +189,10 @@ func (c *Crowd) keep(f Flood) {
 	}
 }
 
+// AckPassed says that the capture holds a segment with ACK and without SYN, FIN or RST. One that holds none was made by a filter
+// on control bits, or has no connection that was used.
+func (c *Crowd) AckPassed() { c.acks = true }
+
 // Syn is the first SYN of a new attempt.
 func (c *Crowd) Syn(now int64, a *Attempt, syn *Probe) {
 	c.advance(now)
@@ -278,7 +283,12 @@ func (c *Crowd) SynAck(now int64, a *Attempt, syn, synAck *Probe) {
 // connection.
 func (c *Crowd) SynAckAgain(now int64, a *Attempt, n int, acked bool) {
 	c.advance(now)
-	port, _ := c.find(a)
+	port, whole := c.find(a)
+	for _, t := range [...]*target{port, whole} {
+		if t != nil && t.flood != nil && n == 1 && a.SynAt >= t.flood.begun {
+			t.flood.answeredAgain++
+		}
+	}
 	if port == nil {
 		return
 	}
@@ -503,12 +513,12 @@ func (c *Crowd) Listeners() (list []Listener, all uint64) {
 	})
 	all = uint64(len(found))
 	for _, t := range found[:min(len(found), MaxListeners)] {
-		list = append(list, t.listener())
+		list = append(list, t.listener(c.acks))
 	}
 	return list, all
 }
 
-func (t *target) listener() Listener {
+func (t *target) listener(acks bool) Listener {
 	l := Listener{
 		Addr: t.addr, Port: t.port, V6: t.v6, First: t.first, Last: t.last, Attempts: t.attempts, Syns: t.syns,
 		Answered: t.answered, Completed: t.completed,
@@ -523,7 +533,7 @@ func (t *target) listener() Listener {
 	}
 	l.Retransmissions = slices.Clone(t.retransmissions[:n])
 	if t.cookies != nil {
-		l.Cookies = t.cookies.all()
+		l.Cookies = t.cookies.all(acks)
 	}
 	return l
 }

@@ -406,3 +406,67 @@ func TestCourse(t *testing.T) {
 		}
 	})
 }
+
+// A capture that holds no ACKs shows nobody complete a handshake. Ordinary clients are no flood then, and their SYN-ACKs no cookies;
+// what only a flood shows still makes one.
+func TestCaptureWithoutAcks(t *testing.T) {
+	system := Probe{Options: hasMSS | hasWScale | hasSACK | hasTimestamp}
+	tool := Probe{Options: hasMSS}
+	spread := func(i int) flows.Addr { return host(uint32(i) * 2654435761) }
+	few := func(i int) flows.Addr { return host(uint32(i*i) % 30) }
+	for name, test := range map[string]struct {
+		syn      *Probe
+		source   func(i int) flows.Addr
+		gap      int64 // between attempts
+		answers  bool
+		repeats  int // in a hundred attempts, of their SYN-ACKs
+		synAgain int // likewise, of their SYNs
+		acks     bool
+		flood    bool
+		cookies  bool
+	}{
+		"ordinary clients":                     {syn: &system, source: few, gap: second / 10, answers: true},
+		"each once":                            {syn: &system, source: spread, gap: second / 10, answers: true},
+		"some loss":                            {syn: &system, source: few, gap: second / 10, answers: true, repeats: 4, synAgain: 4},
+		"the same where ACKs pass":             {syn: &system, source: few, gap: second / 10, answers: true, acks: true, flood: true, cookies: true},
+		"SYN-ACKs are sent again":              {syn: &system, source: spread, gap: second / 10, answers: true, repeats: 5, flood: true},
+		"SYNs are sent again":                  {syn: &system, source: spread, gap: second / 10, answers: true, synAgain: 5, flood: true},
+		"no system's options":                  {syn: &tool, source: spread, gap: second / 10, answers: true, flood: true},
+		"too short for repetitions, few":       {syn: &system, source: few, gap: second / 1000, answers: true},
+		"too short for repetitions, at random": {syn: &system, source: spread, gap: second / 1000, answers: true, flood: true},
+		"SYNs alone":                           {syn: &system, source: few, gap: second / 10},
+		"SYNs alone, at random":                {syn: &system, source: spread, gap: second / 10, flood: true},
+	} {
+		c := New()
+		if test.acks {
+			c.AckPassed()
+		}
+		now := 1000 * second
+		for i := range 600 {
+			now += test.gap
+			a := Attempt{Source: test.source(i), Target: host(1 << 24), TargetPort: 80, SynAt: now}
+			syn := *test.syn
+			syn.Seq = uint32(i*i) * 2654435761
+			c.Syn(now, &a, &syn)
+			if i%100 >= 100-test.synAgain {
+				c.SynAgain(now, &a, true, false)
+			}
+			if test.answers {
+				a.SynAckAt = now
+				c.SynAck(now, &a, &syn, &syn)
+			}
+			if i%100 >= 100-test.repeats {
+				c.SynAckAgain(now, &a, 1, false)
+			}
+		}
+		c.Finish(now)
+		floods := c.Floods()
+		if (len(floods) > 0) != test.flood {
+			t.Errorf("%s: %d floods: %+v", name, len(floods), floods)
+		}
+		list, _ := c.Listeners()
+		if found := len(list) > 0 && list[0].Cookies.Found(); found != test.cookies {
+			t.Errorf("%s: cookies %v", name, found)
+		}
+	}
+}

@@ -17,14 +17,16 @@ type flood struct {
 	syns      uint64
 	answered  uint64
 	again     uint64 // attempts whose source sent the SYN again
-	disowned  uint64 // attempts that the source reset
-	refused   uint64
-	icmp      uint64 // attempts that an ICMP error ended
-	peakRate  uint64
-	before    float64 // SYNs a period that were usual before
-	peak      uint64  // half-open
-	sources   sources
-	marks     marks
+
+	answeredAgain uint64 // attempts whose SYN-ACK was sent again
+	disowned      uint64 // attempts that the source reset
+	refused       uint64
+	icmp          uint64 // attempts that an ICMP error ended
+	peakRate      uint64
+	before        float64 // SYNs a period that were usual before
+	peak          uint64  // half-open
+	sources       sources
+	marks         marks
 
 	lastBad int64 // the last attempt that came while they were too many
 	last    int64
@@ -136,7 +138,7 @@ func (f *flood) restart(r *cusum) {
 	if sudden {
 		return // the others count a few attempts too many
 	}
-	f.answered, f.again, f.disowned, f.refused, f.icmp, f.peakRate, f.peak = 0, 0, 0, 0, 0, 0, 0
+	f.answered, f.again, f.answeredAgain, f.disowned, f.refused, f.icmp, f.peakRate, f.peak = 0, 0, 0, 0, 0, 0, 0, 0
 	f.sources.reset()
 	f.marks = marks{}
 }
@@ -227,7 +229,7 @@ func (t *target) judge(f *flood, c *Crowd) Flood {
 		Marks:     f.marks.found(),
 	}
 	if t.cookies != nil {
-		if found := t.cookies.all(); found.Until >= r.Onset {
+		if found := t.cookies.all(c.acks); found.Until >= r.Onset {
 			r.Cookies = found
 		}
 	}
@@ -246,12 +248,11 @@ func (t *target) judge(f *flood, c *Crowd) Flood {
 func (r *Flood) verdict(t *target, f *flood, c *Crowd) Verdict {
 	completed := ratio(f.completed, f.attempts)
 	const (
-		few       = 8  // sources
-		crowd     = 16 // sources, at least
-		warmUp    = int64(2e9)
-		surge     = 4.0
-		spread    = 0.9 // of the entropy that as many sources can have
-		someShare = 0.05
+		few    = 8  // sources
+		crowd  = 16 // sources, at least
+		warmUp = int64(2e9)
+		spread = 0.9 // of the entropy that as many sources can have
+		surge  = 4.0
 	)
 	switch {
 	case f.attempts-min(f.completed, f.attempts) < manyHeld && completed < 0.5:
@@ -265,12 +266,30 @@ func (r *Flood) verdict(t *target, f *flood, c *Crowd) Verdict {
 		return None
 	case f.answered == 0 && 2*f.again >= f.attempts:
 		return None // nobody is there, and honest clients try again
+	case !c.acks && !r.Cookies.Found() && f.maybeOrdinary(r, c.now):
+		return None
 	case t.whole && r.Sources < crowd:
 		return None // a scan of its ports
 	case r.Sources <= few || r.TopShare >= 0.5:
 		return SingleSource
-	case ratio(f.again, f.attempts) < someShare && (r.OnceShare >= 0.5 || r.Entropy >= spread*math.Log2(float64(r.Sources))):
+	case ratio(f.again, f.attempts) < someShare && (r.seenOnce() || r.Entropy >= spread*math.Log2(float64(r.Sources))):
 		return SpoofedFlood
 	}
 	return Suspicious
 }
+
+// someShare of the attempts is more than the loss of a usual path makes.
+const someShare = 0.05
+
+// maybeOrdinary is asked where the capture holds no ACKs, so that no attempt seems completed. Ordinary clients and their listener
+// then repeat neither SYNs nor SYN-ACKs when they are due, and no tool has made the SYNs. If nothing was due yet, or nobody
+// answered, the sources decide.
+func (f *flood) maybeOrdinary(r *Flood, now int64) bool {
+	if ratio(f.again, f.attempts) >= someShare || ratio(f.answeredAgain, f.answered) >= someShare || f.marks.ofTool() {
+		return false
+	}
+	return 2*f.answered >= f.attempts && now-f.begun > defaultDue || !r.seenOnce()
+}
+
+// seenOnce reports that most sources made one attempt, as addresses drawn at random do.
+func (r *Flood) seenOnce() bool { return r.OnceShare >= 0.5 }

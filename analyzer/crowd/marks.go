@@ -19,6 +19,9 @@ const (
 	hasWScale
 	hasSACK
 	hasTimestamp
+
+	// systemOptions are those beside the MSS. Every operating system offers one of them at least.
+	systemOptions = hasWScale | hasSACK | hasTimestamp
 )
 
 // ProbeOf describes a segment.
@@ -40,7 +43,7 @@ func ProbeOf(seg *flows.Segment) Probe {
 type marks struct {
 	n                             uint64
 	mirai, zmap, masscan          uint64
-	sameISN, stepISN, bare        uint64
+	sameISN, stepISN, bare, poor  uint64
 	sameTTL, sameWindow, sameOpts uint64
 	first, last                   Probe
 	step                          uint32
@@ -64,11 +67,27 @@ func (m *marks) add(a *Attempt, s *Probe) {
 	count(&m.sameISN, s.Seq == m.first.Seq)
 	count(&m.stepISN, m.n > 1 && step == m.step && step != 0)
 	count(&m.bare, s.Options == 0)
+	count(&m.poor, s.Options&systemOptions == 0)
 	count(&m.sameTTL, s.TTL == m.first.TTL)
 	count(&m.sameWindow, s.Window == m.first.Window)
 	count(&m.sameOpts, s.Options == m.first.Options)
 	m.step, m.last = step, *s
 	m.n++
+}
+
+// ofTool reports that no operating system made these SYNs.
+func (m *marks) ofTool() bool {
+	if ratio(m.poor, m.n) >= mostOfThem {
+		return true
+	}
+	for _, mark := range m.found() {
+		switch mark.Name {
+		case "same_ttl", "same_window", "same_options":
+		default:
+			return true
+		}
+	}
+	return false
 }
 
 // Mark is something that most of the SYNs have in common.
@@ -77,9 +96,12 @@ type Mark struct {
 	Share float64
 }
 
+// mostOfThem have what is called a mark.
+const mostOfThem = 0.9
+
 // found lists the marks of nine in ten or more.
 func (m *marks) found() []Mark {
-	const most, several = 0.9, 8
+	const several = 8
 	if m.n < several {
 		return nil
 	}
@@ -98,7 +120,7 @@ func (m *marks) found() []Mark {
 		{"same_window", m.sameWindow},
 		{"same_options", m.sameOpts},
 	} {
-		if share := ratio(mark.n, m.n); share >= most && !(mark.name == "same_options" && ratio(m.bare, m.n) >= most) {
+		if share := ratio(mark.n, m.n); share >= mostOfThem && !(mark.name == "same_options" && ratio(m.bare, m.n) >= mostOfThem) {
 			list = append(list, Mark{mark.name, share})
 		}
 	}

@@ -123,9 +123,8 @@ func (s *scans) attempt(a *Attempt, end End, cut bool, p *Probe) {
 }
 
 func (f *scan) look(a *Attempt, p *Probe) {
-	const system = 0b1110 << 16 // any of the options beside the MSS
 	f.marks.add(a, p)
-	if p.Options&system != 0 {
+	if p.Options&systemOptions != 0 {
 		f.ownStack++
 	}
 }
