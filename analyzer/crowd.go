@@ -126,8 +126,8 @@ func (c *connection) synAcksAgain() int32 {
 func (c *connection) failure() crowd.End {
 	isAnswered := c.sides[1-c.opener].synAcks > 0
 	switch r := c.tcp.Reset; {
-	case r != nil && r.By == c.opener && isAnswered:
-		return crowd.Disowned
+	case r != nil && r.By == c.opener:
+		return crowd.Disowned // also of a SYN-ACK that is not in the capture
 	case r != nil && r.By != c.opener && isAnswered:
 		return crowd.Withdrawn
 	case r != nil && r.By != c.opener:

@@ -223,6 +223,8 @@ func (c *connection) outcome(client, server int) record.Outcome {
 		return record.OutcomeRefused
 	case opened:
 		return record.OutcomePartial
+	case c.tcp.Reset != nil: // the opener's: a SYN-ACK that is not in the capture drew it
+		return record.OutcomeAborted
 	case c.quotedHard:
 		return record.OutcomeUnreachable
 	case c.challenged:

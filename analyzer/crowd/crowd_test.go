@@ -470,3 +470,38 @@ func TestCaptureWithoutAcks(t *testing.T) {
 		}
 	}
 }
+
+// Who comes back to open ports checks that they still are. One who tries each once, or mostly ports that are closed, scans.
+func TestPeriodicChecksAreNoScan(t *testing.T) {
+	for name, test := range map[string]struct {
+		rounds, closed int // the latter of 20 backends
+		scan           bool
+	}{
+		"each once":                  {1, 0, true},
+		"each again":                 {2, 0, false},
+		"some down":                  {3, 9, false},
+		"half down, and nothing new": {3, 10, true},
+	} {
+		c := New()
+		now := 1000 * second
+		for range test.rounds {
+			for i := range 20 {
+				now += second / 10
+				a := Attempt{Source: host(1), Target: host(uint32(1<<24 + i)), TargetPort: 9001, SynAt: now}
+				p := Probe{Flags: flows.SYN, Seq: uint32(now)}
+				end := Disowned
+				c.Syn(now, &a, &p)
+				if i < test.closed {
+					end = Refused
+				} else {
+					a.SynAckAt = now
+					c.SynAck(now, &a, &p, &p)
+				}
+				c.End(now, &a, end, false, 0, &p)
+			}
+		}
+		if scans, _ := c.Scans(); (len(scans) > 0) != test.scan {
+			t.Errorf("%s: %+v", name, scans)
+		}
+	}
+}

@@ -70,6 +70,9 @@ func scanRecord(s *Scan) record.Scan {
 	if s.OpenFiltered > 0 {
 		r.Evidence = append(r.Evidence, "silence counts as open where the address answered other probes (nmap: open|filtered)")
 	}
+	if s.OneSided {
+		r.Evidence = append(r.Evidence, "no answer is in the capture: the source's RSTs show which ports are open, the others are closed or filtered")
+	}
 	for _, m := range s.Marks {
 		r.Evidence = append(r.Evidence, mark(m))
 	}

@@ -64,6 +64,7 @@ type prober struct {
 type candidate struct {
 	prober
 	n           uint8
+	heard       bool // an answer of a target is in the capture
 	used        uint64
 	first, last int64
 	probes      [candidateTry]tried
@@ -79,6 +80,7 @@ type scan struct {
 	prober
 	first, last int64
 	n           uint64 // probes
+	heard       bool   // an answer of a target is in the capture
 	used        uint64 // connections of it that were used
 	disowned    uint64
 	idle        uint64 // completed, and nothing was sent
@@ -107,7 +109,8 @@ func (s *scans) attempt(a *Attempt, end End, cut bool, p *Probe) {
 	default:
 		drew = silence
 	}
-	f := s.probe(a.SynAt, who, socket{addr: a.Target, port: a.TargetPort}, drew)
+	heard := a.SynAckAt != 0 || drew == reset
+	f := s.probe(a.SynAt, who, socket{addr: a.Target, port: a.TargetPort}, drew, heard)
 	if f == nil {
 		return
 	}
@@ -152,7 +155,7 @@ func (s *scans) stray(a *Attempt, p *Probe, drewRST bool) {
 		kind = MaimonScan
 	case flows.ACK:
 	case flows.SYN | flows.ACK:
-		s.probe(a.SynAt, prober{a.Target, a.V6, Reflection}, socket{addr: a.Source}, drew)
+		s.probe(a.SynAt, prober{a.Target, a.V6, Reflection}, socket{addr: a.Source}, drew, true)
 		kind = Backscatter
 	case flows.RST | flows.ACK:
 		if p.Seq != 0 {
@@ -162,7 +165,7 @@ func (s *scans) stray(a *Attempt, p *Probe, drewRST bool) {
 	default:
 		return
 	}
-	if f := s.probe(a.SynAt, prober{a.Source, a.V6, kind}, target, drew); f != nil {
+	if f := s.probe(a.SynAt, prober{a.Source, a.V6, kind}, target, drew, drewRST); f != nil {
 		f.look(a, p)
 	}
 }
@@ -194,10 +197,11 @@ func (s *scans) use(who prober) {
 }
 
 // probe takes in a probe, and gives the scan of its sender if it is followed.
-func (s *scans) probe(at int64, who prober, target socket, drew answer) *scan {
+func (s *scans) probe(at int64, who prober, target socket, drew answer, heard bool) *scan {
 	if len(s.followed) > 0 {
 		if f := s.followed[who]; f != nil {
 			f.add(at, target, drew)
+			f.heard = f.heard || heard
 			return f
 		}
 	}
@@ -221,6 +225,7 @@ func (s *scans) probe(at int64, who prober, target socket, drew answer) *scan {
 		*c = candidate{prober: who, first: at, last: at}
 	}
 	c.first, c.last = min(c.first, at), max(c.last, at)
+	c.heard = c.heard || heard
 	for i := range c.probes[:c.n] {
 		if t := &c.probes[i]; t.socket == target {
 			t.answer = max(t.answer, drew)
@@ -253,7 +258,7 @@ func (s *scans) follow(c *candidate) *scan {
 	if len(s.followed) >= manyScans {
 		limit = probesFew
 	}
-	f := &scan{prober: c.prober, first: c.first, used: c.used, pairs: newSample[answer](limit)}
+	f := &scan{prober: c.prober, first: c.first, heard: c.heard, used: c.used, pairs: newSample[answer](limit)}
 	for _, t := range c.probes {
 		f.add(c.last, t.socket, t.answer)
 	}
@@ -294,6 +299,7 @@ type Scan struct {
 	Used                               uint64
 	Targets, Ports, Pairs              uint64 // distinct
 	Exact                              bool
+	OneSided                           bool // no answer of a target is in the capture: what is not open may be closed or filtered
 	Open, Closed, Filtered, Unfiltered uint64
 	OpenFiltered                       uint64 // those of Open that only silence speaks for
 	OpenSockets                        []Socket
@@ -313,6 +319,8 @@ const (
 	manyProbes = 16
 	// oddProbes are enough of a kind that no connection begins with.
 	oddProbes = 8
+	// periodic is how often one tries each port who checks that it is open. A scan is content with one answer.
+	periodic = 2
 	// mostListed are named of what a scan has reached.
 	mostListed = 256
 )
@@ -350,12 +358,17 @@ func (f *scan) judge() (r Scan, found bool) {
 	resets := drew[reset] + drew[resetWithWindow]
 	switch f.kind {
 	case SynScan:
-		// One who uses more than it tries is a client of whom much fails, or many behind one address.
-		bad := scale(drew[silence]+resets) + f.disowned
+		// One who uses more than it tries is a client of whom much fails, or many behind one address. One who comes back to ports
+		// that are open wants to know whether they still are.
+		bad := scale(drew[silence] + resets)
+		if f.n < periodic*r.Pairs {
+			bad += f.disowned
+		}
 		if f.used > r.Pairs || 2*bad < r.Pairs {
 			return r, false
 		}
 		r.Open, r.Closed, r.Filtered = scale(drew[accepted]), scale(resets), scale(drew[silence])
+		r.OneSided = r.Open > 0 && !f.heard
 		if f.disowned == 0 && (f.idle > 0 || r.Open == 0 && 2*f.ownStack > f.marks.n) {
 			r.Kind = ConnectScan
 		}

@@ -30,6 +30,12 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 		return c.accept(from, x, y, s, &question{kind: AnsweredSyn})
 	case y.in(SynSent):
 		return Foreign
+	case !y.Known() && x.in(SynSent) && x.acksSyn(s.Seq):
+		// It takes its number from what drew it (RFC 9293 §3.5.2), so that acknowledged the SYN: a SYN-ACK that is not in the
+		// capture. A side in SYN_SENT that gives up says nothing (§3.10.5).
+		x.Spoke = true
+		y.infer(passiveOpen, x.lastSynAt, x.lastSynPacket)
+		return c.accept(from, x, y, s, &question{kind: AnsweredSyn})
 	case !y.Known():
 		// An answer to something that is not in this connection: in SYN_SENT, to an ACK or SYN-ACK that acknowledges
 		// another number (RFC 9293 §3.10.7.3, first step). Its sender stays what it is.
