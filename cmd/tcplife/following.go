@@ -10,6 +10,8 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/capture/live"
+	"github.com/tcplife/tcplife/cmd/tcplife/internal/pulse"
+	"github.com/tcplife/tcplife/cmd/tcplife/internal/view"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report"
 	"github.com/tcplife/tcplife/report/query"
@@ -21,8 +23,8 @@ type following struct {
 	*reading
 	flags *liveFlags
 	until *query.Where // nil is never
-	pulse *pulse
-	watch *watch         // nil but on a terminal
+	pulse *pulse.Pulse
+	watch *view.Watch    // nil but on a terminal
 	meter *metricsServer // nil without --metrics
 
 	capture *live.Capture
@@ -82,13 +84,13 @@ func (l *following) run(ctx context.Context) error {
 	}
 	context.AfterFunc(ctx, l.capture.Stop)
 	l.started = time.Now()
-	l.pulse = newPulse(l.tracker, l.capture.Stats)
+	l.pulse = pulse.New(l.tracker, l.capture.Stats)
 	if l.meter != nil {
 		l.meter.serve()
 		complain(l.stderr, "metrics are at http://%v/metrics", l.meter.listener.Addr())
 	}
 	if f.viewed {
-		l.watch = newWatch(l.tracker, keptOptions{decoding, l.options, l.extracts})
+		l.watch = view.NewWatch(l.tracker, view.Kept{Decoder: decoding, Tracker: l.options, Extracts: l.extracts})
 		err = l.viewed(l.follow)
 	} else {
 		err = l.follow()
@@ -146,10 +148,10 @@ func (l *following) beat(now time.Time, until int64) {
 	if l.watch == nil && l.meter == nil {
 		return
 	}
-	vitals, due := l.pulse.beat(now, until)
+	vitals, due := l.pulse.Beat(now, until)
 	vitals.Shed = l.shed
 	if due && l.watch != nil {
-		l.watch.look(now, vitals)
+		l.watch.Look(now, vitals)
 	}
 	if due && l.meter != nil {
 		l.meter.beat(now, vitals)
@@ -163,7 +165,7 @@ func (l *following) take(batch *live.Batch) {
 		p := &batch.Packets[i]
 		l.now = max(l.now, p.Time)
 		if l.watch != nil {
-			l.watch.packet(p)
+			l.watch.Packet(p)
 		}
 		if l.ring != nil {
 			l.ring.Write(p, drops)
@@ -195,7 +197,7 @@ func (l *following) weigh(backlog float64) {
 
 // ended hands on a connection that has ended.
 func (l *following) ended(c *record.Connection) {
-	l.pulse.ended(c)
+	l.pulse.Ended(c)
 	if l.meter != nil {
 		l.meter.Connection(c)
 	}

@@ -2,10 +2,14 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/capture/live"
+	"github.com/tcplife/tcplife/cmd/tcplife/internal/pulse"
+	"github.com/tcplife/tcplife/cmd/tcplife/internal/view"
 	"github.com/tcplife/tcplife/report"
 )
 
@@ -14,7 +18,7 @@ func TestShed(t *testing.T) {
 	var out, stderr bytes.Buffer
 	lines := report.NewJSONL(&out)
 	lines.FlushLines = true
-	l := &following{reading: &reading{flags: &readFlags{}, stderr: &stderr, report: lines}, flags: &liveFlags{}, pulse: newPulse(nil, nil)}
+	l := &following{reading: &reading{flags: &readFlags{}, stderr: &stderr, report: lines}, flags: &liveFlags{}, pulse: pulse.New(nil, nil)}
 	outcomes := []record.Outcome{record.OutcomeUnanswered, record.OutcomeEmbryonic, record.OutcomeComplete, record.OutcomeRefused}
 	for i, backlog := range []float64{0, 0.5, 0.8, 0.5, 0.2} {
 		l.weigh(backlog)
@@ -38,4 +42,14 @@ func TestShed(t *testing.T) {
 	if err := a.tellOmissions(&stderr); err != errIncomplete || a.record("").Shed != 4 {
 		t.Errorf("a report with records shed is not called incomplete: %v", err)
 	}
+}
+
+// panics is a program whose capture panics while the view is shown: once something has written to the FIFO that it is given.
+func panics() {
+	l := &following{reading: &reading{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}, flags: &liveFlags{}, capture: &live.Capture{}}
+	l.watch = view.NewWatch(nil, view.Kept{})
+	l.viewed(func() error {
+		os.ReadFile(os.Args[1])
+		panic("there is a mistake")
+	})
 }

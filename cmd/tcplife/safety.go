@@ -11,12 +11,13 @@ import (
 
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/capture/live"
+	"github.com/tcplife/tcplife/cmd/tcplife/internal/privileges"
 	"golang.org/x/sys/unix"
 )
 
 // openLive opens the devices. Where the rights are missing it says how to get them.
 func (f *liveFlags) openLive() (*live.Capture, error) {
-	useRightToCapture()
+	privileges.UseRightToCapture()
 	devices, err := live.Open(f.devices, live.Options{
 		Filter: f.filter, Snaplen: f.snaplen, Buffer: f.buffer << 10, Promiscuous: !f.noPromiscuous, Immediate: f.immediate || f.viewed, Count: f.count,
 	})
@@ -37,7 +38,10 @@ func (f *liveFlags) openLive() (*live.Capture, error) {
 // rights are left: so that one that cannot be written shows now, not when the next one is due.
 func (l *following) secure() error {
 	f := l.flags
-	said, err := giveUpPrivileges(f.user)
+	said, err := privileges.Drop(f.user)
+	if wrong := (*privileges.UserError)(nil); errors.As(err, &wrong) {
+		return &usageError{wrong.Message, wrong.Hint}
+	}
 	if err != nil {
 		return err
 	}
@@ -60,7 +64,7 @@ func (l *following) secure() error {
 			dirs = append(dirs, l.extracts)
 		}
 	}
-	confined, err := confine(dirs, l.meter != nil)
+	confined, err := privileges.Confine(dirs, l.meter != nil)
 	if err != nil {
 		return err
 	}

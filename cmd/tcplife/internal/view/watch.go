@@ -1,4 +1,4 @@
-package main
+package view
 
 import (
 	"net/netip"
@@ -20,11 +20,11 @@ const (
 	keptBytes   = 64 << 20              // of packets, to draw ladders of and to write
 )
 
-// watch belongs to the goroutine of the tracker, but for shown and wanted.
-type watch struct {
+// Watch belongs to the goroutine of the tracker, but for shown and wanted.
+type Watch struct {
 	tracker *analyzer.Analyzer
 	recent  *capture.Recent
-	options keptOptions
+	options Kept
 
 	shown  atomic.Pointer[scene]   // the last one
 	wanted atomic.Pointer[listing] // the view's, which is made first
@@ -70,22 +70,22 @@ type scene struct {
 	kept   capture.Kept
 }
 
-func newWatch(tracker *analyzer.Analyzer, options keptOptions) *watch {
-	return &watch{tracker: tracker, recent: capture.NewRecent(keptBytes), options: options}
+func NewWatch(tracker *analyzer.Analyzer, options Kept) *Watch {
+	return &Watch{tracker: tracker, recent: capture.NewRecent(keptBytes), options: options}
 }
 
-// packet is told of every packet.
-func (w *watch) packet(p *capture.Packet) { w.recent.Add(p) }
+// Packet is told of every packet.
+func (w *Watch) Packet(p *capture.Packet) { w.recent.Add(p) }
 
-// look makes a scene.
-func (w *watch) look(now time.Time, vitals screen.Vitals) {
+// Look makes a scene.
+func (w *Watch) Look(now time.Time, vitals screen.Vitals) {
 	w.goRound(now.Add(sceneBudget), vitals.At)
 	vitals.Waits = w.round.waits
 	w.shown.Store(&scene{query: w.query, vitals: vitals, round: w.round, failed: w.failed, kept: w.recent.Kept()})
 }
 
 // goRound looks at connections until the deadline, or until it has seen all.
-func (w *watch) goRound(deadline time.Time, at record.Time) {
+func (w *Watch) goRound(deadline time.Time, at record.Time) {
 	q := w.wanted.Load()
 	if q != w.query {
 		w.query, w.round, w.list = q, round{}, nil
@@ -113,7 +113,7 @@ func (w *watch) goRound(deadline time.Time, at record.Time) {
 }
 
 // found is what the round has found until now.
-func (w *watch) found() round {
+func (w *Watch) found() round {
 	r := round{connections: w.list.Connections(), matched: w.matched, looked: w.looked, begun: w.begun}
 	for holder, n := range w.holders {
 		if holder.Held = n; holder.Compare(r.waits) > 0 {
@@ -124,7 +124,7 @@ func (w *watch) found() round {
 }
 
 // offer takes a connection into the round.
-func (w *watch) offer(c *record.Connection) {
+func (w *Watch) offer(c *record.Connection) {
 	w.looked++
 	for _, t := range c.TimeWait {
 		holder := screen.TimeWaits{Client: c.Client.IP, Server: netip.AddrPortFrom(c.Server.IP, c.Server.Port), Side: t.Side}

@@ -1,4 +1,4 @@
-package main
+package pulse
 
 import (
 	"time"
@@ -11,7 +11,7 @@ import (
 )
 
 // A pulse takes the vitals of a capture that goes on, a few times a second. It belongs to the goroutine of the tracker.
-type pulse struct {
+type Pulse struct {
 	tracker *analyzer.Analyzer
 	stats   func() capture.Stats
 
@@ -21,29 +21,29 @@ type pulse struct {
 }
 
 const (
-	pulseEvery  = 250 * time.Millisecond
+	Every       = 250 * time.Millisecond
 	resultShare = 50 // making the tracker's result, with its floods, takes one part of the time in so many
 )
 
-func newPulse(tracker *analyzer.Analyzer, stats func() capture.Stats) *pulse {
-	return &pulse{tracker: tracker, stats: stats, vitals: screen.Vitals{At: record.NoTime}}
+func New(tracker *analyzer.Analyzer, stats func() capture.Stats) *Pulse {
+	return &Pulse{tracker: tracker, stats: stats, vitals: screen.Vitals{At: record.NoTime}}
 }
 
-// ended is told of every record.
-func (p *pulse) ended(c *record.Connection) {
+// Ended is told of every record.
+func (p *Pulse) Ended(c *record.Connection) {
 	p.vitals.Ended++
 	if c.Teardown.Reset != nil {
 		p.vitals.Resets++
 	}
 }
 
-// beat gives the vitals, if they are due at now. until is the time to which the capture has come, capture.NoTime if that
+// Beat gives the vitals, if they are due at now. until is the time to which the capture has come, capture.NoTime if that
 // is not known.
-func (p *pulse) beat(now time.Time, until int64) (v screen.Vitals, due bool) {
+func (p *Pulse) Beat(now time.Time, until int64) (v screen.Vitals, due bool) {
 	if now.Before(p.due) {
 		return v, false
 	}
-	p.due = now.Add(pulseEvery)
+	p.due = now.Add(Every)
 	stats := p.stats()
 	p.vitals.At = max(p.vitals.At, record.Time(stats.Last), record.Time(until))
 	p.vitals.Live = p.tracker.Live()

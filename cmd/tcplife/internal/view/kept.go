@@ -1,4 +1,4 @@
-package main
+package view
 
 import (
 	"bytes"
@@ -18,11 +18,11 @@ import (
 	"github.com/tcplife/tcplife/report/ladder"
 )
 
-// keptOptions say how packets that were kept are read once more: as they were the first time.
-type keptOptions struct {
-	decoder  flows.DecoderOptions
-	tracker  analyzer.Options
-	extracts string // the directory of what is written, "" is none
+// Kept say how packets that were kept are read once more: as they were the first time.
+type Kept struct {
+	Decoder  flows.DecoderOptions
+	Tracker  analyzer.Options
+	Extracts string // the directory of what is written, "" is none
 }
 
 // A keptLife is what the packets that are kept tell of a connection.
@@ -34,9 +34,9 @@ type keptLife struct {
 }
 
 // segments calls visit for each kept packet with segments between the two sockets of a connection, and all its segments.
-func (s *scene) segments(o keptOptions, of *record.Connection, visit func(*capture.Packet, []flows.Segment)) {
+func (s *scene) segments(o Kept, of *record.Connection, visit func(*capture.Packet, []flows.Segment)) {
 	x, y := netip.AddrPortFrom(of.Client.IP, of.Client.Port), netip.AddrPortFrom(of.Server.IP, of.Server.Port)
-	decoder := flows.NewDecoder(o.decoder)
+	decoder := flows.NewDecoder(o.Decoder)
 	var segments []flows.Segment
 	for packet := range s.kept.Packets {
 		segments = decoder.Decode(packet, segments[:0])
@@ -53,8 +53,8 @@ func (s *scene) segments(o keptOptions, of *record.Connection, visit func(*captu
 }
 
 // track follows what was between the sockets of a connection, as far as it is kept.
-func (s *scene) track(o keptOptions, of *record.Connection, trace func(uint64, *flows.Segment, tcpstate.Effect), emit func(*record.Connection)) {
-	options := o.tracker
+func (s *scene) track(o Kept, of *record.Connection, trace func(uint64, *flows.Segment, tcpstate.Effect), emit func(*record.Connection)) {
+	options := o.Tracker
 	options.Trace, options.AtClose = trace, false
 	tracker := analyzer.New(options, emit)
 	s.segments(o, of, func(_ *capture.Packet, segments []flows.Segment) {
@@ -67,7 +67,7 @@ func (s *scene) track(o keptOptions, of *record.Connection, trace func(uint64, *
 }
 
 // life finds what is kept of a connection. Where its beginning is not, it seems to begin with the first packet that is.
-func (s *scene) life(o keptOptions, of *record.Connection) (*keptLife, error) {
+func (s *scene) life(o Kept, of *record.Connection) (*keptLife, error) {
 	life := &keptLife{}
 	s.track(o, of, nil, func(c *record.Connection) {
 		begins := c.ID == of.ID || c.ID > of.ID && c.Start <= of.End
@@ -76,7 +76,7 @@ func (s *scene) life(o keptOptions, of *record.Connection) (*keptLife, error) {
 		}
 	})
 	if life.record == nil {
-		return nil, fmt.Errorf("no packet of connection %d is kept any more, only the last %s of the capture are", of.ID, byteSize(keptBytes))
+		return nil, fmt.Errorf("no packet of connection %d is kept any more, only the last %d MiB of the capture are", of.ID, keptBytes>>20)
 	}
 	if life.record.EndedBy == record.EndCaptureEnd {
 		life.record.EndedBy = record.EndOpen
@@ -108,7 +108,7 @@ func (l *keptLife) tellMissing() string {
 }
 
 // explain draws the ladder of a connection from the packets that are kept.
-func (s *scene) explain(o keptOptions, of *record.Connection, look ladder.Options) (string, error) {
+func (s *scene) explain(o Kept, of *record.Connection, look ladder.Options) (string, error) {
 	life, err := s.life(o, of)
 	if err != nil {
 		return "", err
@@ -128,15 +128,15 @@ func (s *scene) explain(o keptOptions, of *record.Connection, look ladder.Option
 
 // write writes a capture of a connection from the packets that are kept, into a file that was not there before. It says
 // what it wrote.
-func (s *scene) write(o keptOptions, of *record.Connection) (said string, err error) {
+func (s *scene) write(o Kept, of *record.Connection) (said string, err error) {
 	life, err := s.life(o, of)
 	if err != nil {
 		return "", err
 	}
-	if o.extracts == "" {
+	if o.Extracts == "" {
 		return "", errors.New("write packets: the user of --user may write neither here nor into " + os.TempDir())
 	}
-	file, err := createNew(filepath.Join(o.extracts, fmt.Sprintf("tcplife-%d", of.ID)), ".pcapng")
+	file, err := createNew(filepath.Join(o.Extracts, fmt.Sprintf("tcplife-%d", of.ID)), ".pcapng")
 	if err != nil {
 		return "", fmt.Errorf("write packets: %w", err)
 	}

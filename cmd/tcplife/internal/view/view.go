@@ -1,4 +1,4 @@
-package main
+package view
 
 import (
 	"fmt"
@@ -12,6 +12,7 @@ import (
 	"charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/cmd/tcplife/internal/pulse"
 	"github.com/tcplife/tcplife/report/ladder"
 	"github.com/tcplife/tcplife/report/query"
 	"github.com/tcplife/tcplife/report/screen"
@@ -20,7 +21,7 @@ import (
 // view is the screen of `tcplife live` on a terminal, and what its keys do. It belongs to the goroutine of bubbletea, and
 // sees the capture in scenes alone.
 type view struct {
-	watch   *watch
+	watch   *Watch
 	source  string // what is captured on
 	color   bool
 	notices func() string // the last thing that was to be said on standard error
@@ -55,7 +56,7 @@ const (
 )
 
 const (
-	pollEvery = pulseEvery / 2
+	pollEvery = pulse.Every / 2
 	ratesOver = 2 * time.Second
 )
 
@@ -103,7 +104,7 @@ type (
 )
 
 // newView shows what a watch sees, at first the connections that a filter lets through, as --where has it.
-func newView(w *watch, source, filter string, color bool, notices func() string) *view {
+func newView(w *Watch, source, filter string, color bool, notices func() string) *view {
 	v := &view{watch: w, source: source, filter: filter, color: color, notices: notices, width: 80, height: 24, pager: viewport.New(), input: textinput.New()}
 	v.input.Prompt = "filter: "
 	v.input.SetStyles(textinput.Styles{})

@@ -1,6 +1,7 @@
-package main
+package view
 
 import (
+	"flag"
 	"io"
 	"os"
 	"path/filepath"
@@ -15,16 +16,18 @@ import (
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
-	"github.com/tcplife/tcplife/capture/live"
+	"github.com/tcplife/tcplife/cmd/tcplife/internal/pulse"
 	"github.com/tcplife/tcplife/flows"
 )
+
+var updateScreens = flag.Bool("update", false, "write the screens of testdata instead of comparing with them")
 
 // A replay is a view of captures instead of a device.
 type replay struct {
 	t    *testing.T
 	home string // where the test began
 	*view
-	pulse   *pulse
+	pulse   *pulse.Pulse
 	clock   time.Time
 	packets *capture.Reader
 	decoder *flows.Decoder
@@ -49,7 +52,7 @@ func beginReplay(t *testing.T, names ...string) *replay {
 	}
 	var files []string
 	for _, name := range names {
-		files = append(files, filepath.Join(home, "../../testdata/pcaps", name+".pcap"))
+		files = append(files, filepath.Join(home, "../../../../testdata/pcaps", name+".pcap"))
 	}
 	packets, err := capture.Open(files, capture.Options{})
 	if err != nil {
@@ -58,9 +61,9 @@ func beginReplay(t *testing.T, names ...string) *replay {
 	t.Cleanup(func() { packets.Close() })
 	r := &replay{t: t, home: home, packets: packets, clock: time.Now().Add(time.Hour)} // no deadline is ever reached
 	r.decoder = flows.NewDecoder(flows.DecoderOptions{})
-	tracker := analyzer.New(analyzer.Options{AtClose: true}, func(c *record.Connection) { r.pulse.ended(c) })
-	r.pulse = newPulse(tracker, packets.Stats)
-	r.view = newView(newWatch(tracker, keptOptions{extracts: "."}), "eth0", "", false, func() string { return "" })
+	tracker := analyzer.New(analyzer.Options{AtClose: true}, func(c *record.Connection) { r.pulse.Ended(c) })
+	r.pulse = pulse.New(tracker, packets.Stats)
+	r.view = newView(NewWatch(tracker, Kept{Extracts: "."}), "eth0", "", false, func() string { return "" })
 	t.Chdir(t.TempDir())
 	return r
 }
@@ -75,7 +78,7 @@ func (r *replay) packet() bool {
 		r.t.Fatal(err)
 	}
 	w := r.watch
-	w.packet(packet)
+	w.Packet(packet)
 	for _, s := range r.decoder.Decode(packet, nil) {
 		w.tracker.Segment(&s)
 	}
@@ -85,8 +88,8 @@ func (r *replay) packet() bool {
 // look lets the view see what has come.
 func (r *replay) look() {
 	r.clock = r.clock.Add(time.Minute)
-	vitals, _ := r.pulse.beat(r.clock, capture.NoTime)
-	r.watch.look(r.clock, vitals)
+	vitals, _ := r.pulse.Beat(r.clock, capture.NoTime)
+	r.watch.Look(r.clock, vitals)
 	r.Update(pollMsg{})
 }
 
@@ -141,7 +144,7 @@ func (r *replay) golden(name string) {
 	r.t.Helper()
 	path := filepath.Join(r.home, "testdata/view", name+".txt")
 	got := r.screen()
-	if *update {
+	if *updateScreens {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			r.t.Fatal(err)
 		}
@@ -321,7 +324,7 @@ func TestViewIncomplete(t *testing.T) {
 	r.watch.recent = capture.NewRecent(0)
 	crowdOut := func() {
 		for range 3 {
-			r.watch.packet(&capture.Packet{Data: make([]byte, 1<<20), Link: 1})
+			r.watch.Packet(&capture.Packet{Data: make([]byte, 1<<20), Link: 1})
 		}
 	}
 	for range 12 {
@@ -354,10 +357,10 @@ func TestViewOfMany(t *testing.T) {
 	r := beginReplay(t, "syn-flood")
 	for r.packet() {
 	}
-	vitals, _ := r.pulse.beat(r.clock, capture.NoTime)
+	vitals, _ := r.pulse.Beat(r.clock, capture.NoTime)
 	scenes := 0
 	for whole := false; !whole && scenes < 100; scenes++ {
-		r.watch.look(time.Time{}, vitals) // the time is over already
+		r.watch.Look(time.Time{}, vitals) // the time is over already
 		r.Update(pollMsg{})
 		whole = r.now.whole
 		if !whole && !strings.Contains(r.screen(), " of 402)") {
@@ -393,14 +396,4 @@ func TestViewSizes(t *testing.T) {
 			r.press("esc")
 		}
 	}
-}
-
-// panics is a program whose capture panics while the view is shown: once something has written to the FIFO that it is given.
-func panics() {
-	l := &following{reading: &reading{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}, flags: &liveFlags{}, capture: &live.Capture{}}
-	l.watch = newWatch(nil, keptOptions{})
-	l.viewed(func() error {
-		os.ReadFile(os.Args[1])
-		panic("there is a mistake")
-	})
 }

@@ -1,4 +1,4 @@
-package main
+package privileges
 
 import (
 	"errors"
@@ -18,12 +18,12 @@ import (
 // defaultUser is whom a process becomes that was started as root.
 const defaultUser = "nobody"
 
-// giveUpPrivileges makes the process what any user could have started, in all of its threads (libcap's psx changes those of
+// Drop makes the process what any user could have started, in all of its threads (libcap's psx changes those of
 // C too): it becomes another user if it is root, loses all capabilities, and can win none back. It says what was given up.
-func giveUpPrivileges(name string) (said []string, err error) {
+func Drop(name string) (said []string, err error) {
 	root := os.Geteuid() == 0
 	if !root && name != "" {
-		return nil, &usageError{"--user " + name + " takes root", "leave it out: without root there is nobody to become"}
+		return nil, &UserError{"--user " + name + " takes root", "leave it out: without root there is nobody to become"}
 	}
 	var uid, gid int
 	if root {
@@ -31,7 +31,7 @@ func giveUpPrivileges(name string) (said []string, err error) {
 			name = defaultUser
 		}
 		if uid, gid, err = lookUpUser(name); err != nil {
-			return nil, &usageError{"--user: " + err.Error(), "name a user of this system or a number"}
+			return nil, &UserError{"--user: " + err.Error(), "name a user of this system or a number"}
 		}
 	}
 	held := cap.GetProc()
@@ -69,9 +69,9 @@ func giveUpPrivileges(name string) (said []string, err error) {
 	return append(said, "all capabilities, and the way to new ones (no_new_privs)"), nil
 }
 
-// useRightToCapture makes CAP_NET_RAW effective where it is only permitted, as by setcap cap_net_raw+p. That it is not
+// UseRightToCapture makes CAP_NET_RAW effective where it is only permitted, as by setcap cap_net_raw+p. That it is not
 // there shows when a device is opened.
-func useRightToCapture() {
+func UseRightToCapture() {
 	held := cap.GetProc()
 	if permitted, _ := held.GetFlag(cap.Permitted, cap.NET_RAW); permitted {
 		if held.SetFlag(cap.Effective, true, cap.NET_RAW) == nil {
@@ -95,9 +95,9 @@ func lookUpUser(name string) (uid, gid int, err error) {
 	return uid, gid, err
 }
 
-// confine leaves the process no files but those below writeDirs, what counts the drops of devices and, with itself, what
+// Confine leaves the process no files but those below writeDirs, what counts the drops of devices and, with itself, what
 // the kernel tells of the process, if the kernel has Landlock (since Linux 5.13). What is open stays open. It says what was given up.
-func confine(writeDirs []string, itself bool) (said string, err error) {
+func Confine(writeDirs []string, itself bool) (said string, err error) {
 	abi, err := landlocksys.LandlockGetABIVersion()
 	if errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EOPNOTSUPP) {
 		return "no access to files: this kernel has no Landlock", nil

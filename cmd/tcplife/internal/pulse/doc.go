@@ -1,0 +1,2 @@
+// Package pulse takes the vitals of a capture that goes on.
+package pulse
