@@ -6,8 +6,10 @@ FUZZTIME ?= 10m
 SCALE    ?= 1
 SOAK     ?= 1m
 
+GOTESTSUM := go tool -modfile=tools.mod gotestsum --format standard-quiet --hide-summary failed,errors
+
 .DEFAULT_GOAL := build
-.PHONY: build demo test truth lint fuzz cover bench bench-live soak libpcap help
+.PHONY: build demo test test-all test-tools truth lint fuzz cover bench bench-live soak libpcap help
 
 build: libpcap ## build bin/tcplife (the default)
 	go build -o $(BIN) ./cmd/tcplife
@@ -15,8 +17,26 @@ build: libpcap ## build bin/tcplife (the default)
 demo: build ## build what is needed and show the tables of some small captures
 	$(BIN) read $(DEMO)
 
-test: libpcap ## run all tests
-	go test ./...
+test: libpcap ## run all tests; those that were skipped are listed at the end, and why
+	$(GOTESTSUM) -- ./...
+
+test-all: libpcap test-tools ## run all tests, as root; it fails if one was skipped
+	$(GOTESTSUM) --post-run-command 'sh -c "test $$TESTS_SKIPPED = 0 || { echo $$TESTS_SKIPPED tests were skipped >&2; exit 1; }"' \
+		-- -count=1 ./...
+
+# What tests run beside tcplife, if it is there: programs, and where Debian has them.
+TEST_TOOLS := tmux:tmux jq:jq tshark:tshark tcpdump:tcpdump groff:groff-base ip:iproute2 setcap:libcap2-bin
+
+test-tools:
+	@test "$$(id -u)" = 0 || { echo "make test-all needs root: tests make network namespaces and become other users" >&2; exit 1; }
+	@missing=; for tool in $(TEST_TOOLS); do \
+		command -v $${tool%:*} >/dev/null || missing="$$missing $${tool#*:}"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+		set -ex; \
+		apt-get update -q; \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; \
+	fi
 
 truth: libpcap ## record testdata/kernel anew, as root: real connections, and the kernel's states of them
 	go run ./internal/truth/record

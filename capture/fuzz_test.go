@@ -71,7 +71,7 @@ func FuzzPcap(f *testing.F) {
 	f.Add(le().pcap(0xa1b2c3d4, 1).u32(10, 1, 1<<32-1, 1<<32-1).raw("abcd").bytes, uint(44))
 	f.Fuzz(func(t *testing.T, file []byte, cut uint) {
 		if _, _, ok := pcapMagic(file); !ok {
-			t.Skip()
+			return
 		}
 		check(t, file, int(cut%uint(len(file)+1)))
 	})
@@ -89,7 +89,7 @@ func FuzzPcapng(f *testing.F) {
 	f.Add(le().section().netif(1, 0).u32(6, 1<<28, 0, 0).bytes, uint(50))
 	f.Fuzz(func(t *testing.T, file []byte, cut uint) {
 		if len(file) < 4 || bigEndian.u32(file) != blockSection {
-			t.Skip()
+			return
 		}
 		check(t, file, int(cut%uint(len(file)+1)))
 	})
