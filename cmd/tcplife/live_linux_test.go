@@ -246,13 +246,18 @@ func TestLiveScenes(t *testing.T) {
 			t.Run(s.Name, func(t *testing.T) {
 				lab := netlab.Start(t, s.Options())
 				file := filepath.Join(nobodysDir(t), "x.pcap")
-				live := startLive(t, lab.Server, "-o", "jsonl", "--emit", "final", "--msl", "500ms", "-B", "2048", "-w", file)
+				live := startLive(t, lab.Server, "-o", "jsonl", "--emit", "final", "--msl", "500ms", "-B", "2048", "-w", file,
+					"--metrics", metricsAddr)
+				before := frames(t, lab.Server)
 				if err := s.Play(lab); err != nil {
 					t.Fatal(err)
 				}
 				if err := lab.Settle(); err != nil {
 					t.Fatal(err)
 				}
+				await(t, "live has seen all packets", func() bool {
+					return packetsSeen(t, lab) >= frames(t, lab.Server)-before
+				})
 				live.awaitOutput(`"ended_by":"time_wait_expired"`, inTimeWait(t, lab)) // 2MSL runs out, though no packet comes
 				live.signal(syscall.SIGINT)
 				code, stdout := live.wait()
@@ -286,7 +291,26 @@ func TestLiveScenes(t *testing.T) {
 	}
 }
 
-// inTimeWait says how many connections the kernels have in TIME_WAIT.
+func frames(t *testing.T, host *netlab.Host) int {
+	t.Helper()
+	n, err := host.Frames()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// packetsSeen is how many packets live says that it has captured.
+func packetsSeen(t *testing.T, lab *netlab.Lab) (n int) {
+	t.Helper()
+	_, counter, _ := strings.Cut(scrape(t, lab, "/metrics"), "\ntcplife_packets_total ")
+	if _, err := fmt.Sscan(counter, &n); err != nil {
+		t.Fatalf("packets captured: %v", err)
+	}
+	return n
+}
+
+// inTimeWait says how many connections between the hosts the kernels have in TIME_WAIT.
 func inTimeWait(t *testing.T, lab *netlab.Lab) int {
 	t.Helper()
 	sockets, err := lab.Sockets()
@@ -295,7 +319,7 @@ func inTimeWait(t *testing.T, lab *netlab.Lab) int {
 	}
 	connections := map[[2]netip.AddrPort]bool{}
 	for _, s := range sockets {
-		if s.State == "TIME_WAIT" {
+		if s.State == "TIME_WAIT" && !s.Local.Addr().IsLoopback() {
 			ends := [2]netip.AddrPort{s.Local, s.Remote}
 			slices.SortFunc(ends[:], netip.AddrPort.Compare)
 			connections[ends] = true

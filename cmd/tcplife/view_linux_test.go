@@ -168,7 +168,7 @@ func unanswered(s netlab.Segment) netlab.Fate {
 
 func TestViewOnTerminal(t *testing.T) {
 	lab := netlab.Start(t, netlab.Options{Fate: unanswered})
-	term := openTerminal(t, lab, "tcplife live -i eth0 --metrics 127.0.0.1:9464")
+	term := openTerminal(t, lab, "tcplife live -i eth0 --metrics "+metricsAddr)
 	term.until("CONNECTIONS by recent: 0")
 	traffic(t, lab)
 	screen := term.until("CONNECTIONS by recent: 205", "FLOOD 198.18.0.2:9999 single_source_flood", "followed 205   embryonic 200 ", "TIME_WAIT 3")
@@ -240,11 +240,14 @@ func TestViewOnTerminal(t *testing.T) {
 	}
 }
 
-// scrape gets a page of the view's server of metrics.
+// metricsAddr is where live serves its metrics; each lab has a network of its own.
+const metricsAddr = "127.0.0.1:9464"
+
+// scrape gets a page of live's server of metrics.
 func scrape(t *testing.T, lab *netlab.Lab, path string) string {
 	t.Helper()
 	dial := func(context.Context, string, string) (net.Conn, error) {
-		return lab.Server.Dial(nil, netip.MustParseAddrPort("127.0.0.1:9464"))
+		return lab.Server.Dial(nil, netip.MustParseAddrPort(metricsAddr))
 	}
 	client := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}, Timeout: 10 * time.Second}
 	response, err := client.Get("http://metrics" + path)
@@ -282,8 +285,8 @@ func scraped(t *testing.T, lab *netlab.Lab) {
 	}
 	// A second one does not get the address, and says so before it captures.
 	err := lab.Server.Do(func() error {
-		out, err := exec.Command("tcplife", "live", "-i", "eth0", "--metrics", "127.0.0.1:9464").CombinedOutput()
-		if want := "tcplife: serve metrics: listen tcp 127.0.0.1:9464: bind: address already in use; --metrics 127.0.0.1:0 takes a free port\n"; string(out) != want {
+		out, err := exec.Command("tcplife", "live", "-i", "eth0", "--metrics", metricsAddr).CombinedOutput()
+		if want := "tcplife: serve metrics: listen tcp " + metricsAddr + ": bind: address already in use; --metrics 127.0.0.1:0 takes a free port\n"; string(out) != want {
 			t.Errorf("with the address in use: %q, want %q", out, want)
 		}
 		return err

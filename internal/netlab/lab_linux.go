@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,6 +53,7 @@ type Lab struct {
 
 	options  Options
 	carriers sync.WaitGroup
+	delivery sync.RWMutex // held for reading while a frame is given to a host
 	watcher  atomic.Pointer[Watcher]
 	mu       sync.Mutex // guards what follows, and calls of Fate
 	packets  []capture.Packet
@@ -171,6 +173,12 @@ func (l *Lab) Settle() error {
 	}
 }
 
+// Hold keeps frames from arriving until the function that it returns is called: they are sent and captured, and wait.
+func (l *Lab) Hold() (release func()) {
+	l.delivery.Lock()
+	return l.delivery.Unlock
+}
+
 // Idle reports that no frame is under way: each that a host has sent was delivered, or lost.
 func (l *Lab) Idle() bool {
 	l.mu.Lock()
@@ -205,7 +213,9 @@ func (l *Lab) carry(from *Host) {
 		defer l.carriers.Done()
 		for f := range delayed {
 			time.Sleep(time.Until(f.due))
+			l.delivery.RLock()
 			from.other.tap.Write(f.bytes) // an error means that the lab is being closed
+			l.delivery.RUnlock()
 			if w := l.watcher.Load(); w != nil {
 				w.look(from.other)
 			}
@@ -353,6 +363,29 @@ func unshare() error {
 		}
 	}
 	return nil
+}
+
+// Frames says how many frames the host's device has sent and received so far.
+func (h *Host) Frames() (n int, err error) {
+	err = h.Do(func() error {
+		text, err := os.ReadFile("/proc/thread-self/net/dev")
+		if err != nil {
+			return err
+		}
+		_, counters, _ := strings.Cut(string(text), " eth0:")
+		fields := strings.Fields(counters) // received: bytes, packets and six more; sent: bytes, packets
+		if len(fields) < 10 {
+			return fmt.Errorf("no counters of eth0 in %q", text)
+		}
+		received, err := strconv.Atoi(fields[1])
+		if err != nil {
+			return err
+		}
+		sent, err := strconv.Atoi(fields[9])
+		n = received + sent
+		return err
+	})
+	return n, err
 }
 
 // MAC is the address of the host's interface.

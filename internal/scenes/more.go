@@ -52,7 +52,7 @@ var More = []Scene{
 			}
 			defer listener.Close()
 			dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: lab.Client.IP4.AsSlice(), Port: 40123}}
-			var c connection
+			c := connection{lab: lab}
 			for range 2 {
 				if c.client, err = lab.Client.Dial(dialer, netip.AddrPortFrom(lab.Server.IP4, 80)); err != nil {
 					return err
@@ -75,7 +75,7 @@ var More = []Scene{
 		What: "The SYN-ACK is lost behind the observer: the SYN comes again.",
 		Fate: lose(netlab.LostBehind, 1, func(s netlab.Segment) bool { return s.Flags.Has(flows.SYN | flows.ACK) }),
 		Play: withConnection(func(c connection) error {
-			return c.steps(c.exchange, c.server.Close, pause(100*time.Millisecond), c.client.Close)
+			return c.steps(c.exchange, c.server.Close, c.clientReadsAll, pause(100*time.Millisecond), c.client.Close)
 		}),
 	},
 	{
@@ -88,7 +88,7 @@ var More = []Scene{
 				return err
 			}
 			defer listener.Close()
-			var c connection
+			c := connection{lab: lab}
 			if c.client, err = lab.Client.Dial(nil, netip.AddrPortFrom(lab.Server.IP4, 80)); err != nil {
 				return err
 			}
@@ -98,7 +98,7 @@ var More = []Scene{
 			if c.server, err = listener.AcceptTCP(); err != nil {
 				return err
 			}
-			return c.steps(read(c.server, 120), c.serverSends(800), read(c.client, 800), c.client.Close, pause(100*time.Millisecond), c.server.Close)
+			return c.steps(read(c.server, 120), c.serverSends(800), read(c.client, 800), c.client.Close, c.serverReadsAll, pause(100*time.Millisecond), c.server.Close)
 		},
 	},
 	{
@@ -106,7 +106,7 @@ var More = []Scene{
 		What: "The server's FIN is lost before the observer and sent again.",
 		Fate: lose(netlab.LostBefore, 1, func(s netlab.Segment) bool { return !s.FromClient && s.Flags.Has(flows.FIN) }),
 		Play: withConnection(func(c connection) error {
-			return c.steps(c.exchange, c.client.Close, pause(100*time.Millisecond), c.server.Close)
+			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, pause(100*time.Millisecond), c.server.Close)
 		}),
 	},
 	{
@@ -115,7 +115,7 @@ var More = []Scene{
 		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, func() error {
 				return c.client.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 2})
-			}, pause(3500*time.Millisecond), c.client.Close, pause(100*time.Millisecond), c.server.Close)
+			}, pause(3500*time.Millisecond), c.client.Close, c.serverReadsAll, pause(100*time.Millisecond), c.server.Close)
 		}),
 	},
 	{
@@ -172,8 +172,8 @@ var More = []Scene{
 				if err != nil {
 					return err
 				}
-				c := connection{client, server}
-				if err := c.steps(c.exchange, client.Close, c.serverReadsAll, aMoment, server.Close, pause(1500*time.Millisecond)); err != nil {
+				c := connection{lab, client, server}
+				if err := c.steps(c.exchange, client.Close, c.serverReadsAll, aMoment, server.Close, lab.Settle, pause(1500*time.Millisecond)); err != nil {
 					return err
 				}
 			}
@@ -187,10 +187,10 @@ var More = []Scene{
 		Play: func(lab *netlab.Lab) error {
 			return errors.Join(
 				withConnection(func(c connection) error {
-					return c.steps(c.exchange, c.client.Close, pause(100*time.Millisecond), c.server.Close)
+					return c.steps(c.exchange, c.client.Close, c.serverReadsAll, pause(100*time.Millisecond), c.server.Close)
 				})(lab),
 				withConnection(func(c connection) error {
-					return c.steps(c.exchange, c.server.Close, pause(100*time.Millisecond), c.client.Close)
+					return c.steps(c.exchange, c.server.Close, c.clientReadsAll, pause(100*time.Millisecond), c.client.Close)
 				})(lab),
 			)
 		},

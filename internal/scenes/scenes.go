@@ -26,14 +26,14 @@ var All = []Scene{
 		Name: "close-client-first",
 		What: "Requests and answers; the client closes, the server 100 ms later: four segments.",
 		Play: withConnection(func(c connection) error {
-			return c.steps(c.exchange, c.client.Close, pause(100*time.Millisecond), c.server.Close)
+			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, pause(100*time.Millisecond), c.server.Close)
 		}),
 	},
 	{
 		Name: "close-server-first",
 		What: "Requests and answers; the server closes, the client 100 ms later: four segments.",
 		Play: withConnection(func(c connection) error {
-			return c.steps(c.exchange, c.server.Close, pause(100*time.Millisecond), c.client.Close)
+			return c.steps(c.exchange, c.server.Close, c.clientReadsAll, pause(100*time.Millisecond), c.client.Close)
 		}),
 	},
 	{
@@ -47,7 +47,7 @@ var All = []Scene{
 		Name: "close-simultaneous",
 		What: "Both sides close at the same time: the FINs cross.",
 		Play: withConnection(func(c connection) error {
-			return c.steps(c.exchange, pause(100*time.Millisecond), c.client.Close, c.server.Close)
+			return c.steps(c.exchange, pause(100*time.Millisecond), c.crossing(c.client.Close, c.server.Close))
 		}),
 	},
 	{
@@ -76,14 +76,14 @@ var All = []Scene{
 		Name: "close-with-unread-data",
 		What: "The client closes and has not read what the server sent: RST, no FIN.",
 		Play: withConnection(func(c connection) error {
-			return c.steps(c.exchange, c.serverSends(3000), pause(100*time.Millisecond), c.client.Close)
+			return c.steps(c.exchange, c.serverSends(3000), c.arrival, pause(100*time.Millisecond), c.client.Close)
 		}),
 	},
 	{
 		Name: "close-then-data",
 		What: "The client closes, the server sends on: its data finds no reader and draws a RST.",
 		Play: withConnection(func(c connection) error {
-			return c.steps(c.exchange, c.client.Close, pause(100*time.Millisecond), c.serverSends(3000))
+			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, pause(100*time.Millisecond), c.serverSends(3000))
 		}),
 	},
 	{
@@ -227,7 +227,7 @@ var All = []Scene{
 		Play: func(lab *netlab.Lab) error {
 			return withConnection(func(c connection) error {
 				return c.steps(c.exchange, pause(100*time.Millisecond), func() error { lab.Forget(); return nil }, c.exchange,
-					c.client.Close, pause(100*time.Millisecond), c.server.Close)
+					c.client.Close, c.serverReadsAll, pause(100*time.Millisecond), c.server.Close)
 			})(lab)
 		},
 	},
@@ -254,8 +254,8 @@ var All = []Scene{
 				if err != nil {
 					return err
 				}
-				c := connection{client, server}
-				if err := c.steps(c.exchange, server.Close, c.clientReadsAll, aMoment, client.Close, pause(500*time.Millisecond)); err != nil {
+				c := connection{lab, client, server}
+				if err := c.steps(c.exchange, server.Close, c.clientReadsAll, aMoment, client.Close, lab.Settle, pause(500*time.Millisecond)); err != nil {
 					return err
 				}
 			}
@@ -275,14 +275,17 @@ var All = []Scene{
 			if err != nil {
 				return err
 			}
-			c := connection{client, server}
-			return c.steps(c.exchange, c.client.Close, pause(100*time.Millisecond), c.server.Close)
+			c := connection{lab, client, server}
+			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, pause(100*time.Millisecond), c.server.Close)
 		},
 	},
 }
 
 // connection is both ends of one.
-type connection struct{ client, server *net.TCPConn }
+type connection struct {
+	lab            *netlab.Lab
+	client, server *net.TCPConn
+}
 
 // withConnection is a scene of one connection, to port 80.
 func withConnection(play func(connection) error) func(*netlab.Lab) error {
@@ -294,7 +297,7 @@ func withConnection(play func(connection) error) func(*netlab.Lab) error {
 		deadline := time.Now().Add(20 * time.Second)
 		client.SetDeadline(deadline)
 		server.SetDeadline(deadline)
-		return play(connection{client, server})
+		return play(connection{lab, client, server})
 	}
 }
 
@@ -306,6 +309,22 @@ func (c connection) steps(steps ...func() error) error {
 		}
 	}
 	return nil
+}
+
+// arrival waits until what was sent has arrived.
+func (c connection) arrival() error {
+	for !c.lab.Idle() {
+		time.Sleep(time.Millisecond)
+	}
+	return nil
+}
+
+// crossing lets two sides do something before either sees what the other has sent.
+func (c connection) crossing(one, other func() error) func() error {
+	return func() error {
+		defer c.lab.Hold()()
+		return errors.Join(one(), other())
+	}
 }
 
 func pause(d time.Duration) func() error {
@@ -423,7 +442,9 @@ func backlogOverflow(lab *netlab.Lab) error {
 			wave.Go(func() { clients[i], failures[i] = lab.Client.Dial(nil, at) })
 		}
 		wave.Wait()
-		time.Sleep(5 * Delay)
+		if err := (connection{lab: lab}).arrival(); err != nil {
+			return err
+		}
 	}
 	if err := errors.Join(failures...); err != nil {
 		return err
@@ -442,25 +463,29 @@ func backlogOverflow(lab *netlab.Lab) error {
 			return err
 		}
 	}
-	time.Sleep(10 * Delay)
-	return nil
+	return connection{lab: lab}.arrival()
 }
 
 func openSimultaneously(lab *netlab.Lab) error {
-	var c connection
+	c := connection{lab: lab}
 	dial := func(from, to *netlab.Host) (*net.TCPConn, error) {
 		dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: from.IP4.AsSlice(), Port: 7000}}
 		return from.Dial(dialer, netip.AddrPortFrom(to.IP4, 7000))
 	}
 	var errClient, errServer error
 	var wait sync.WaitGroup
+	release := lab.Hold()
 	wait.Go(func() { c.client, errClient = dial(lab.Client, lab.Server) })
 	wait.Go(func() { c.server, errServer = dial(lab.Server, lab.Client) })
+	for deadline := time.Now().Add(10 * time.Second); len(lab.Packets()) < 2 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	release()
 	wait.Wait()
 	if err := errors.Join(errClient, errServer); err != nil {
 		return err
 	}
-	return c.steps(c.exchange, c.client.Close, pause(100*time.Millisecond), c.server.Close)
+	return c.steps(c.exchange, c.client.Close, c.serverReadsAll, pause(100*time.Millisecond), c.server.Close)
 }
 
 func fastOpen(lab *netlab.Lab) error {
@@ -491,11 +516,10 @@ func fastOpen(lab *netlab.Lab) error {
 		if err != nil {
 			return err
 		}
-		c := connection{client, server}
-		if err := c.steps(read(server, 120), c.serverSends(800), read(client, 800), client.Close, c.serverReadsAll, aMoment, server.Close); err != nil {
+		c := connection{lab, client, server}
+		if err := c.steps(read(server, 120), c.serverSends(800), read(client, 800), client.Close, c.serverReadsAll, aMoment, server.Close, lab.Settle); err != nil {
 			return err
 		}
-		time.Sleep(10 * Delay)
 	}
 	return nil
 }

@@ -131,7 +131,7 @@ func PlaySockets(lab *netlab.Lab) ([]Look, error) {
 	connect := func(d *net.Dialer, port uint16) func() error {
 		return func() error {
 			client, server, err := lab.Connect(d, port)
-			at[port] = connection{client, server}
+			at[port] = connection{lab, client, server}
 			return err
 		}
 	}
@@ -152,7 +152,7 @@ func PlaySockets(lab *netlab.Lab) ([]Look, error) {
 			return err
 		}
 		client, err := listener.AcceptTCP()
-		at[portReverse] = connection{client, server}
+		at[portReverse] = connection{lab, client, server}
 		return err
 	}
 	of := func(port uint16, act func(connection) error) func() error {
