@@ -58,6 +58,7 @@ type side struct {
 	textEnd             uint32 // the number after the highest octet of text
 	textKnown           bool
 	sums                sums
+	path                path
 	synAnswer           record.Answer // what was acknowledged of its SYN
 	finAcked            bool
 	recentNext          uint8
@@ -136,6 +137,7 @@ func (c *connection) segment(seg *flows.Segment, other bool) (effect tcpstate.Ef
 		}
 		x.sums.sent(seg, uint32(nxt), sent)
 		y.sums.acknowledged(seg.Ack)
+		c.trackPath(from, to, seg, uint32(nxt))
 		c.noteAnswers(from, to, seg)
 		return 0, true
 	}
@@ -153,6 +155,7 @@ func (c *connection) segment(seg *flows.Segment, other bool) (effect tcpstate.Ef
 	if seg.Flags.Has(flows.ACK) {
 		y.sums.acknowledged(seg.Ack)
 	}
+	c.trackPath(from, to, seg, uint32(nxt))
 	if seg.Flags.Has(flows.SYN) {
 		y.sums.mss = seg.Options.MSS
 	}

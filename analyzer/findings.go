@@ -22,8 +22,8 @@ type note struct {
 // maxNotePackets bounds the packets that are named for one finding.
 const maxNotePackets = 8
 
-// note adds a packet to a finding.
-func (c *connection) note(k record.FindingCode, end int, packets ...uint64) {
+// note adds packets to a finding.
+func (c *connection) note(k record.FindingCode, end int, packets ...uint64) *note {
 	var n *note
 	for i := range c.notes {
 		if c.notes[i].code == k && c.notes[i].end == int8(end) {
@@ -40,6 +40,7 @@ func (c *connection) note(k record.FindingCode, end int, packets ...uint64) {
 			n.packets = append(n.packets, p)
 		}
 	}
+	return n
 }
 
 // remark notes what a segment that is not foreign says about the connection's health, after it has been counted.
@@ -153,8 +154,7 @@ func (c *connection) conclude(r *record.Connection, at int64) {
 		c.note(record.FindingStaleSyn, client, c.interrupted)
 	}
 	if d := x.duplicates + y.duplicates; d > 0 {
-		c.note(record.FindingCaptureDuplicates, -1)
-		c.notes[len(c.notes)-1].count = d
+		c.note(record.FindingCaptureDuplicates, -1).count = d
 	}
 	if (x.packets == 0) != (y.packets == 0) && !c.self() && (reached(&c.tcp.Ends[0]) || reached(&c.tcp.Ends[1])) {
 		c.note(record.FindingOneWay, -1)
@@ -227,8 +227,12 @@ func (c *connection) concludeSide(i int, at int64) {
 		if c.tcp.LastWasProbe(i) {
 			k = record.FindingKeepaliveUnanswered
 		}
-		c.note(k, 1-i, first, last)
-		c.notes[len(c.notes)-1].count = n
+		c.note(k, 1-i, first, last).count = n
+	} else if s := &x.path.stuck; s.again >= stuckOften && (c.tcp.Reset == nil || c.tcp.Reset.By == i) {
+		c.note(record.FindingDataUnanswered, 1-i, s.first, s.last).count = s.again
+	}
+	if x.path.tooLong() {
+		c.noteLost(i)
 	}
 }
 
@@ -259,6 +263,9 @@ func (c *connection) finding(n *note, t *texts) record.Finding {
 	}
 	if n.code == record.FindingTimeWaitReused && c.linuxReuse {
 		b = append(b, ", by a Linux host: its new ISN is the old SND.NXT + 65537"...)
+	}
+	if n.code == record.FindingPathMTU {
+		b = c.sides[n.end].path.append(b)
 	}
 	if n.code == record.FindingCaptureDuplicates {
 		b = c.appendNumberings(b)

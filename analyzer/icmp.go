@@ -14,6 +14,10 @@ func (a *Analyzer) quoted(seg *flows.Segment, tag uint32) {
 	}
 	c := head
 	for o := head; o != nil; o = o.older {
+		if packetTooBig(seg.Quote) && o.tooBig(seg) {
+			c = o
+			break
+		}
 		if x := &o.tcp.Ends[sender(seg)]; seg.Quote.HasSeq && x.ISSKnown && x.ISS == tcpstate.Seq(seg.Seq) {
 			c = o
 			var before openings

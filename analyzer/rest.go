@@ -249,6 +249,16 @@ func (c *connection) packSide(k *store.Coder, i int) {
 	}
 	store.Near(k, syn, &s.openingAt, &s.synAckAt, &s.stamps[0].at, &s.stamps[1].at)
 	store.Near(k, 0, &s.stamps[0].value, &s.stamps[1].value)
+	store.Near(k, ethernetMSS, &s.path.passed, &s.path.len)
+	store.Near(k, uint32(next), &s.path.next)
+	if t := &s.path.trouble; store.Some(k, t) {
+		store.Near(k, uint32(next), &t.stuck.seq)
+		store.Near(k, c.end, &t.stuck.at)
+		store.Near(k, ethernetMSS, &t.stuck.len, &t.stuck.size, &t.lost, &t.mtu)
+		store.Near(k, c.id, &t.stuck.first, &t.stuck.last, &t.named)
+		store.Small(k, &t.stuck.again)
+		k.Bools(&t.stuck.small, &t.stuck.pieces)
+	}
 	if d := &s.sums.doubt; store.Some(k, d) {
 		store.Near(k, uint32(next), &d.seq, &d.next)
 	}

@@ -10,6 +10,12 @@ import (
 // eight bytes, RFC 1812 §4.3.2.3 and RFC 4443 §2.4 as much as fits). Message is the ICMP message from its first byte.
 func (d *Decoder) quote(message []byte) {
 	q := Quote{V6: d.ip.v6, Type: message[0], Code: message[1], From: d.ip.src.netip(d.ip.v6)}
+	switch {
+	case q.V6 && q.Type == 2:
+		q.MTU = binary.BigEndian.Uint32(message[4:])
+	case !q.V6 && q.Type == 3 && q.Code == 4:
+		q.MTU = uint32(binary.BigEndian.Uint16(message[6:]))
+	}
 	var src, dst Addr
 	var segment []byte
 	if q.V6 {

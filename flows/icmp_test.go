@@ -13,6 +13,8 @@ func TestQuote(t *testing.T) {
 	icmp6 := func(typ, code byte, quoted []byte) []byte {
 		return ip6(58, cat([]byte{typ, code, 0, 0}, zeros(4), quoted))
 	}
+	tooBig4 := ip4(1, cat([]byte{3, 4, 0, 0, 0, 0}, be16(1400), data4))
+	tooBig6 := ip6(58, cat([]byte{2, 0, 0, 0}, be32(1<<20), data6))
 	later := ip4fragment(6, 1, 8, true, zeros(24))
 	later6 := ip6fragment(6, 1, 8, true, zeros(24))
 	for _, tt := range []struct {
@@ -23,6 +25,8 @@ func TestQuote(t *testing.T) {
 	}{
 		{"unreachable", icmp4(3, 1, syn4[:28]), &Quote{Type: 3, Code: 1, HasSeq: true}, "icmp"},
 		{"the whole packet", icmp4(3, 3, data4), &Quote{Type: 3, Code: 3, HasSeq: true}, "icmp"},
+		{"too big for the next link", tooBig4, &Quote{Type: 3, Code: 4, HasSeq: true, MTU: 1400}, "icmp"},
+		{"too big, from a router that names no MTU", icmp4(3, 4, data4), &Quote{Type: 3, Code: 4, HasSeq: true}, "icmp"},
 		{"source quench", icmp4(4, 0, syn4[:28]), &Quote{Type: 4, HasSeq: true}, "icmp"},
 		{"redirect", icmp4(5, 1, syn4[:28]), &Quote{Type: 5, Code: 1, HasSeq: true}, "icmp"},
 		{"time exceeded", icmp4(11, 0, syn4[:28]), &Quote{Type: 11, HasSeq: true}, "icmp"},
@@ -38,6 +42,7 @@ func TestQuote(t *testing.T) {
 
 		{"IPv6 unreachable", icmp6(1, 4, syn6), &Quote{V6: true, Type: 1, Code: 4, HasSeq: true}, "icmpv6"},
 		{"too big", icmp6(2, 0, data6), &Quote{V6: true, Type: 2, HasSeq: true}, "icmpv6"},
+		{"too big for the next link in IPv6", tooBig6, &Quote{V6: true, Type: 2, HasSeq: true, MTU: 1 << 20}, "icmpv6"},
 		{"IPv6 time exceeded", icmp6(3, 0, syn6), &Quote{V6: true, Type: 3, HasSeq: true}, "icmpv6"},
 		{"IPv6 parameter problem", icmp6(4, 1, ip6(0, extension(60, zeros(6), extension(6, zeros(14), syn6[40:])))), &Quote{V6: true, Type: 4, Code: 1, HasSeq: true}, "icmpv6"},
 		{"IPv6 first fragment", icmp6(1, 0, ip6fragment(6, 1, 0, true, syn6[40:48])), &Quote{V6: true, Type: 1, HasSeq: true}, "icmpv6"},

@@ -112,6 +112,7 @@ type Quote struct {
 	Type, Code uint8
 	From       netip.Addr // who reports it
 	HasSeq     bool       // the quotation was long enough to hold SEG.SEQ
+	MTU        uint32     // of the next link, where a packet was too big (RFC 1191 §4, RFC 4443 §3.2); 0 if it is not named
 }
 
 // Layer is one step of encapsulation. Kind is lower-case: vlan, mpls, pppoe, gre, vxlan, geneve, gtp, erspan, ip,

@@ -50,6 +50,7 @@ const (
 	FindingZeroWindow
 	FindingKeepaliveUnanswered
 	FindingDataUnanswered
+	FindingPathMTU
 	FindingHalfOpen
 	FindingReset
 	FindingResetOutsideWindow
@@ -118,6 +119,8 @@ var catalogue = [codes]FindingKind{
 		"RFC 9293 §3.8.4", "the peer is gone, or something between dropped the connection's state"},
 	FindingDataUnanswered: {"data_unanswered", Error, "segments were repeated and never acknowledged",
 		"RFC 9293 §3.8.3", "the peer is gone, or the path is cut"},
+	FindingPathMTU: {"path_mtu", Error, "large segments were sent again and again and did not get through, smaller ones did",
+		"RFC 1191; RFC 8201; RFC 2923 §2.1", "the path carries less than the MSS promises: let ICMP errors 3/4 (ICMPv6 type 2) through, or lower the MSS or the MTU"},
 	FindingHalfOpen: {"half_open", Error, "one side had lost the connection and the other did not know",
 		"RFC 9293 §3.5.1", "a crash, a restart, or a middlebox that forgot an idle connection"},
 	FindingReset: {"reset", Warning, "an RST ended the connection",

@@ -75,6 +75,9 @@ type Endpoint struct {
 	WithdrawnMore uint64       // those that are not kept
 }
 
+// SndUna is SND.UNA as far as acknowledgements have passed on their way to the endpoint, and whether it is known.
+func (e *Endpoint) SndUna() (Seq, bool) { return e.sndUna, e.unaKnown }
+
 // SndNxt is SND.NXT as far as it was seen, and whether it was.
 func (e *Endpoint) SndNxt() (Seq, bool) { return e.sndNxt, e.sndKnown }
 

@@ -1,0 +1,160 @@
+package analyzer
+
+import (
+	"strconv"
+
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// path is what is known of how long segments may be that get from an end to its peer. Something on the way that takes less than
+// the MSS promises, and whose ICMP errors do not come through, lets short ones pass and no long ones (RFC 2923 §2.1).
+type path struct {
+	passed uint32 // octets of text in the longest segment that was acknowledged
+	next   uint32 // the number after a longer one of len octets that is not yet, 0 for none
+	len    uint32
+	trouble
+}
+
+// trouble is what few paths have.
+type trouble struct {
+	stuck stuck
+	mtu   uint32 // that an ICMP error named for one of the end's segments (RFC 1191 §4, RFC 4443 §3.2)
+	named uint64 // packet of that error, 0 for none
+	lost  uint32 // octets of the packets that the finding is about
+}
+
+// stuck is the first text that is not acknowledged, while it is sent again and again.
+type stuck struct {
+	seq, len    uint32
+	size        uint32 // of its packet, in octets
+	again       uint64 // how often, each after a retransmission timer
+	at          int64  // the last one that was counted
+	first, last uint64 // packets
+	small       bool   // something shorter has got through meanwhile
+	pieces      bool   // the last time it was sent in shorter segments
+}
+
+// stuckOften is how many repetitions of one segment are told. Fewer are everyday.
+const stuckOften = 3
+
+// shortestTimeout is less than the retransmission timeouts of common stacks, in ns. What comes again sooner does not come by timer.
+const shortestTimeout = 200e6
+
+// sends takes note of a segment of the end, of which una and nxt are SND.UNA and what SND.NXT was before it.
+func (p *path) sends(seg *flows.Segment, una, nxt uint32) {
+	if seg.Len == 0 || seg.Flags&(flows.SYN|flows.RST) != 0 {
+		return
+	}
+	if int32(nxt-seg.Seq) <= 0 {
+		if seg.Len > max(p.passed, p.len) {
+			p.next, p.len = seg.Seq+seg.Len, seg.Len
+		}
+		return
+	}
+	s := &p.stuck
+	switch {
+	case seg.Seq != una:
+		return
+	case s.again == 0 || s.seq != una:
+		*s = stuck{seq: una, first: seg.Packet, len: seg.Len, size: uint32(seg.Headers) + seg.Len}
+	case seg.Len < s.len:
+		s.pieces = true
+		return
+	case seg.Time-s.at < shortestTimeout:
+		s.pieces = false
+		return
+	}
+	s.pieces = false
+	s.again++
+	s.at, s.last = seg.Time, seg.Packet
+}
+
+// acknowledged takes note of what the peer acknowledges in a segment that fits. It reports whether what was stuck has got through.
+func (p *path) acknowledged(seg *flows.Segment, repeats bool) (freed bool) {
+	s := &p.stuck
+	if freed = s.again > 0 && int32(seg.Ack-s.seq) > 0; freed && s.pieces {
+		p.next, p.len = 0, 0
+	} else if p.len > 0 && int32(seg.Ack-p.next) >= 0 {
+		p.passed, p.next, p.len = max(p.passed, p.len), 0, 0
+	}
+	switch {
+	case s.again == 0:
+	case freed && !s.pieces:
+		p.passed = max(p.passed, s.len)
+	case freed:
+		s.small = true
+	case seg.Options.HasSACK: // what it has is what got through
+		if got := seg.Options.SACKRight - seg.Options.SACKLeft; got < s.len {
+			s.small = true
+		} else {
+			p.passed = max(p.passed, s.len)
+		}
+	case !repeats && (seg.Len > 0 || seg.Flags.Has(flows.FIN)):
+		s.small = true
+	}
+	return freed
+}
+
+// tooLong reports that what was sent again so often is longer than anything that gets through, by the ICMP error that says so or by
+// what else got through.
+func (p *path) tooLong() bool {
+	return p.stuck.again >= stuckOften && p.stuck.len > p.passed && (p.stuck.small || p.named != 0)
+}
+
+// trackPath takes note of a segment that fits, for either end. Nxt is what SND.NXT of its sender was before it.
+func (c *connection) trackPath(from, to int, seg *flows.Segment, nxt uint32) {
+	if una, known := c.tcp.Ends[from].SndUna(); known {
+		c.sides[from].path.sends(seg, uint32(una), nxt)
+	}
+	if y := &c.sides[to].path; seg.Flags&(flows.ACK|flows.RST) == flows.ACK && y.acknowledged(seg, c.tcp.Repeats(from)) {
+		if y.tooLong() {
+			c.noteLost(to)
+		}
+		y.stuck = stuck{}
+	}
+}
+
+// noteLost makes the finding of what was sent again too often and was too long.
+func (c *connection) noteLost(end int) {
+	p := &c.sides[end].path
+	s := &p.stuck
+	p.lost = max(p.lost, s.size)
+	c.note(record.FindingPathMTU, end, p.named, s.first, s.last).count += s.again - 1
+}
+
+// tooBig is an ICMP error that says that a segment was too long for the next link. Only one that quotes what is under way is believed
+// (RFC 5927 §4.1).
+func (c *connection) tooBig(seg *flows.Segment) bool {
+	e := &c.tcp.Ends[sender(seg)]
+	nxt, sent := e.SndNxt()
+	una, acked := e.SndUna()
+	if !seg.Quote.HasSeq || !sent || !acked || uint32(tcpstate.Seq(seg.Seq)-una) >= uint32(nxt-una) {
+		return false
+	}
+	p := &c.sides[sender(seg)].path
+	if p.named == 0 || seg.Quote.MTU < p.mtu {
+		p.mtu, p.named = seg.Quote.MTU, seg.Packet
+	}
+	return true
+}
+
+// packetTooBig reports "fragmentation needed" (RFC 792) and ICMPv6's "packet too big".
+func packetTooBig(q *flows.Quote) bool {
+	return q.V6 && q.Type == 2 || !q.V6 && q.Type == 3 && q.Code == 4
+}
+
+// append appends the sizes of a finding.
+func (p *path) append(b []byte) []byte {
+	b = append(strconv.AppendUint(append(b, ": packets of "...), uint64(p.lost), 10), " octets"...)
+	switch {
+	case p.named == 0:
+		return append(b, "; no ICMP error in the capture names the MTU"...)
+	case p.mtu == 0:
+		b = append(b, "; an ICMP error without an MTU"...)
+	default:
+		b = strconv.AppendUint(append(b, "; an ICMP error names an MTU of "...), uint64(p.mtu), 10)
+	}
+	return b
+}
