@@ -145,12 +145,19 @@ func (c *connection) endpoint(r *record.Endpoint, i int, states []record.StateEn
 		if h.Inferred {
 			evidence = record.Inferred
 		}
-		states = append(states, record.StateEntry{State: h.State, At: record.Time(h.At), Packet: record.PacketNumber(h.Packet), Evidence: evidence})
+		states = append(states, record.StateEntry{State: h.State, At: record.Time(h.At), Packet: record.PacketNumber(h.Packet), Evidence: evidence, Rule: h.Rule})
 	}
 	if states == nil {
 		states = []record.StateEntry{}
 	}
 	r.States = states
+	r.Withdrawn, r.WithdrawnLeftOut = []record.Withdrawn{}, e.WithdrawnMore
+	for k := range e.Withdrawn {
+		w := &e.Withdrawn[k]
+		r.Withdrawn = append(r.Withdrawn, record.Withdrawn{
+			State: w.State, At: record.Time(w.At), Packet: record.PacketNumber(w.Packet), Rule: w.By, ByPacket: record.PacketNumber(w.ByPacket),
+		})
+	}
 }
 
 func (c *connection) handshake(client, server int) record.Handshake {

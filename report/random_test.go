@@ -54,6 +54,9 @@ var (
 	states    = rapid.Custom(func(t *rapid.T) tcpstate.State {
 		return tcpstate.State(rapid.IntRange(int(tcpstate.Closed), int(tcpstate.TimeWait)).Draw(t, "state"))
 	})
+	someRules = rapid.Custom(func(t *rapid.T) tcpstate.Rule {
+		return tcpstate.Rule(rapid.IntRange(1, tcpstate.Rules-1).Draw(t, "rule"))
+	})
 	statesOrNone = rapid.Custom(func(t *rapid.T) record.StateOrNone {
 		return record.StateOrNone{State: states.Draw(t, "state"), Known: rapid.Bool().Draw(t, "known")}
 	})
@@ -89,9 +92,16 @@ var (
 			States: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) record.StateEntry {
 				return record.StateEntry{
 					State: states.Draw(t, "state"), At: moments.Draw(t, "at"), Packet: packets.Draw(t, "packet"),
-					Evidence: oneOf(record.Seen, record.Inferred).Draw(t, "evidence"),
+					Evidence: oneOf(record.Seen, record.Inferred).Draw(t, "evidence"), Rule: someRules.Draw(t, "rule"),
 				}
 			}), 0, 4).Draw(t, "states"),
+			Withdrawn: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) record.Withdrawn {
+				return record.Withdrawn{
+					State: states.Draw(t, "state"), At: moments.Draw(t, "at"), Packet: packets.Draw(t, "packet"),
+					Rule: someRules.Draw(t, "rule"), ByPacket: packets.Draw(t, "by"),
+				}
+			}), 0, 3).Draw(t, "withdrawn"),
+			WithdrawnLeftOut: counts.Draw(t, "left out"),
 		}
 	})
 	connections = rapid.Custom(func(t *rapid.T) *record.Connection {

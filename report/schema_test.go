@@ -140,6 +140,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 		{"layer", schema.Defs["layer"], reflect.TypeFor[flows.Layer]()},
 		{"endpoint", schema.Defs["endpoint"], reflect.TypeFor[record.Endpoint]()},
 		{"state_entry", schema.Defs["state_entry"], reflect.TypeFor[record.StateEntry]()},
+		{"withdrawn", schema.Defs["withdrawn"], reflect.TypeFor[record.Withdrawn]()},
 		{"fin", schema.Defs["fin"], reflect.TypeFor[record.Fin]()},
 		{"handshake", schema.Defs["handshake"], reflect.TypeFor[record.Handshake]()},
 		{"teardown", schema.Defs["teardown"], reflect.TypeFor[record.Teardown]()},

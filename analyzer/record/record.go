@@ -56,6 +56,8 @@ type Endpoint struct {
 	ZeroWindowProbes     uint64       `json:"zero_window_probes"`
 	State                StateOrNone  `json:"state"`
 	States               []StateEntry `json:"states"`
+	Withdrawn            []Withdrawn  `json:"withdrawn"`          // states that later evidence denied, in the order in which it did
+	WithdrawnLeftOut     uint64       `json:"withdrawn_left_out"` // more of them, beyond the first eight
 }
 
 // StateOrNone is a state of RFC 9293, or none where nothing is known of the endpoint.
@@ -78,6 +80,16 @@ type StateEntry struct {
 	At       Time           `json:"at"`     // never NoTime
 	Packet   PacketNumber   `json:"packet"` // the packet that caused or disclosed it; none for a timer
 	Evidence Evidence       `json:"evidence"`
+	Rule     tcpstate.Rule  `json:"rule"` // by which the endpoint came into it
+}
+
+// Withdrawn is a state that an endpoint was taken to be in until later evidence denied it.
+type Withdrawn struct {
+	State    tcpstate.State `json:"state"`
+	At       Time           `json:"at"`        // when it was taken to begin
+	Packet   PacketNumber   `json:"packet"`    // that was taken to have caused it
+	Rule     tcpstate.Rule  `json:"rule"`      // that denied it
+	ByPacket PacketNumber   `json:"by_packet"` // that showed it; none for silence
 }
 
 // Fin is the first FIN of an endpoint.

@@ -104,7 +104,7 @@ func (c *Conn) usual(i int, from State, by Rule) Entry {
 	x, y := &c.Ends[i], &c.Ends[1-i]
 	h := Entry{State: by.leads(from).to, Rule: by, onReceipt: by.onReceipt()}
 	switch by {
-	case activeOpen:
+	case ActiveOpen:
 		h.At, h.Packet = x.firstSynAt, x.lastSynPacket
 	case passiveOpen:
 		h.At, h.Packet, h.onReceipt = y.lastSynAt, y.lastSynPacket, false // its SYN-ACK has confirmed it

@@ -6,12 +6,15 @@ package tcpstate
 // or what shows that a state, which it was taken to be in, was not. docs/TRANSITIONS.md is made of this table.
 type Rule uint8
 
-// NoRule is the zero value. Nothing is entered by it.
-const NoRule Rule = 0
+// NoRule is the zero value. Nothing is entered by it. Rules is the number after the last rule.
+const (
+	NoRule Rule = 0
+	Rules       = int(countRules)
+)
 
 // The rules that enter a state, in the order of a connection's life.
 const (
-	activeOpen Rule = iota + 1
+	ActiveOpen Rule = iota + 1 // exported for a record of a SYN alone
 	synUnseen
 	passiveOpen
 	synAckSent
@@ -118,7 +121,7 @@ const (
 )
 
 var rules = [countRules]rule{
-	activeOpen: {"active_open", "RFC 9293 §3.10.1", Sends, "active OPEN: a SYN is sent", []arrow{
+	ActiveOpen: {"active_open", "RFC 9293 §3.10.1", Sends, "active OPEN: a SYN is sent", []arrow{
 		{from: Closed, to: SynSent, unseen: true},
 	}},
 	synUnseen: {"syn_unseen", "RFC 9293 §3.10.1", Sends, "the SYN-ACK answers a SYN that the capture does not show before it", []arrow{

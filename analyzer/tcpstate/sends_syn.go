@@ -10,7 +10,7 @@ func (c *Conn) sendsSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	again := x.syns > 0
 	if x.sentSynAck && !x.sentSyn && x.Known() && x.History[0].State == SynRcvd {
 		// A SYN of its own, captured late: it did not wait for the other's (RFC 9293 §3.5, figure 7).
-		x.insert(0, Entry{State: SynSent, Rule: activeOpen, At: x.History[0].At, Packet: s.Packet, Inferred: x.History[0].Inferred}, synArrived)
+		x.insert(0, Entry{State: SynSent, Rule: ActiveOpen, At: x.History[0].At, Packet: s.Packet, Inferred: x.History[0].Inferred}, synArrived)
 	}
 	x.sentSyn = true
 	if again {
@@ -31,10 +31,10 @@ func (c *Conn) sendsSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	switch {
 	case !x.Known() && y.synAckSent() && x.acksSyn(y.maxAck):
 		// Captured behind the SYN-ACK that answers it: it cannot have been sent later.
-		x.enterAt(activeOpen, min(s.At, y.lastSynAt), s.Packet)
+		x.enterAt(ActiveOpen, min(s.At, y.lastSynAt), s.Packet)
 		x.enterAt(synAckArrives, y.lastSynAt, y.lastSynPacket)
 	case !x.Known():
-		x.enter(activeOpen, s)
+		x.enter(ActiveOpen, s)
 	}
 	if y.issSeen && y != x && x.State() == SynSent && y.State() == SynSent && !again {
 		// Both have sent a SYN, neither has acknowledged: the other's is on its way here (RFC 9293 §3.5, figure 7).

@@ -140,9 +140,18 @@ func endpointMap(p *record.Endpoint) map[string]any {
 		s := &p.States[i]
 		states[i] = map[string]any{
 			"state": s.State.String(), "at": timeValue(s.At), "packet": packetValue(s.Packet), "evidence": wordValue(string(s.Evidence)),
+			"rule": s.Rule.String(),
 		}
 	}
-	m["states"] = states
+	withdrawn := make([]any, len(p.Withdrawn))
+	for i := range p.Withdrawn {
+		w := &p.Withdrawn[i]
+		withdrawn[i] = map[string]any{
+			"state": w.State.String(), "at": timeValue(w.At), "packet": packetValue(w.Packet), "rule": w.Rule.String(),
+			"by_packet": packetValue(w.ByPacket),
+		}
+	}
+	m["states"], m["withdrawn"], m["withdrawn_left_out"] = states, withdrawn, int(p.WithdrawnLeftOut)
 	return m
 }
 

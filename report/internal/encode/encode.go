@@ -148,9 +148,23 @@ func (e *Encoder) appendEndpoint(b []byte, p *record.Endpoint) []byte {
 		b = AppendPacket(b, s.Packet)
 		b = append(b, `,"evidence":`...)
 		b = appendEvidence(b, s.Evidence)
+		b = append(append(append(b, `,"rule":"`...), s.Rule.String()...), `"}`...)
+	}
+	b = append(b, `],"withdrawn":[`...)
+	for i := range p.Withdrawn {
+		w := &p.Withdrawn[i]
+		b = appendComma(b, i)
+		b = append(b, stateOpenings[w.State]...)
+		b = e.appendTime(b, w.At)
+		b = append(b, `,"packet":`...)
+		b = appendPacket(b, w.Packet)
+		b = append(append(append(b, `,"rule":"`...), w.Rule.String()...), `","by_packet":`...)
+		b = appendPacket(b, w.ByPacket)
 		b = append(b, '}')
 	}
-	return append(b, "]}"...)
+	b = append(b, `],"withdrawn_left_out":`...)
+	b = appendNumber(b, p.WithdrawnLeftOut)
+	return append(b, '}')
 }
 
 // stateOpenings are what the entry of each state begins with.

@@ -29,8 +29,8 @@ func blank(id uint64, client, server string, start time.Duration) *record.Connec
 		Encapsulation: []flows.Layer{},
 		Start:         At(start), End: At(start),
 		EndedBy:      record.EndCaptureEnd,
-		Client:       record.Endpoint{IP: c.Addr(), Port: c.Port(), States: []record.StateEntry{}},
-		Server:       record.Endpoint{IP: s.Addr(), Port: s.Port(), States: []record.StateEntry{}},
+		Client:       record.Endpoint{IP: c.Addr(), Port: c.Port(), States: []record.StateEntry{}, Withdrawn: []record.Withdrawn{}},
+		Server:       record.Endpoint{IP: s.Addr(), Port: s.Port(), States: []record.StateEntry{}, Withdrawn: []record.Withdrawn{}},
 		RoleEvidence: record.RoleSyn,
 		Handshake: record.Handshake{
 			Outcome: record.OutcomeUnseen,
@@ -63,12 +63,12 @@ func opened(c *record.Connection, serverRTT, clientRTT time.Duration) *record.Co
 		ServerRTT: record.Duration(serverRTT), ClientRTT: record.Duration(clientRTT),
 	}
 	c.Client.States = []record.StateEntry{
-		{State: tcpstate.SynSent, At: c.Handshake.SynAt, Packet: n, Evidence: record.Seen},
-		{State: tcpstate.Established, At: c.Handshake.SynAckAt, Packet: n + 1, Evidence: record.Seen},
+		{State: tcpstate.SynSent, At: c.Handshake.SynAt, Packet: n, Evidence: record.Seen, Rule: tcpstate.ActiveOpen},
+		{State: tcpstate.Established, At: c.Handshake.SynAckAt, Packet: n + 1, Evidence: record.Seen, Rule: tcpstate.ActiveOpen},
 	}
 	c.Server.States = []record.StateEntry{
-		{State: tcpstate.SynRcvd, At: c.Handshake.SynAt, Packet: n, Evidence: record.Seen},
-		{State: tcpstate.Established, At: c.Handshake.AckAt, Packet: n + 2, Evidence: record.Seen},
+		{State: tcpstate.SynRcvd, At: c.Handshake.SynAt, Packet: n, Evidence: record.Seen, Rule: tcpstate.ActiveOpen},
+		{State: tcpstate.Established, At: c.Handshake.AckAt, Packet: n + 2, Evidence: record.Seen, Rule: tcpstate.ActiveOpen},
 	}
 	c.Client.State, c.Server.State = known(tcpstate.Established), known(tcpstate.Established)
 	return c
@@ -96,13 +96,13 @@ func closed(c *record.Connection) *record.Connection {
 		At: c.End - 3e6, HalfClosed: 1e6,
 	}
 	c.Client.States = append(c.Client.States,
-		record.StateEntry{State: tcpstate.FinWait1, At: c.End - 3e6, Packet: last, Evidence: record.Seen},
-		record.StateEntry{State: tcpstate.FinWait2, At: c.End - 2e6, Packet: last + 1, Evidence: record.Seen},
-		record.StateEntry{State: tcpstate.TimeWait, At: c.End - 1e6, Packet: last + 2, Evidence: record.Seen})
+		record.StateEntry{State: tcpstate.FinWait1, At: c.End - 3e6, Packet: last, Evidence: record.Seen, Rule: tcpstate.ActiveOpen},
+		record.StateEntry{State: tcpstate.FinWait2, At: c.End - 2e6, Packet: last + 1, Evidence: record.Seen, Rule: tcpstate.ActiveOpen},
+		record.StateEntry{State: tcpstate.TimeWait, At: c.End - 1e6, Packet: last + 2, Evidence: record.Seen, Rule: tcpstate.ActiveOpen})
 	c.Server.States = append(c.Server.States,
-		record.StateEntry{State: tcpstate.CloseWait, At: c.End - 3e6, Packet: last, Evidence: record.Seen},
-		record.StateEntry{State: tcpstate.LastAck, At: c.End - 1e6, Packet: last + 2, Evidence: record.Seen},
-		record.StateEntry{State: tcpstate.Closed, At: c.End, Packet: last + 3, Evidence: record.Seen})
+		record.StateEntry{State: tcpstate.CloseWait, At: c.End - 3e6, Packet: last, Evidence: record.Seen, Rule: tcpstate.ActiveOpen},
+		record.StateEntry{State: tcpstate.LastAck, At: c.End - 1e6, Packet: last + 2, Evidence: record.Seen, Rule: tcpstate.ActiveOpen},
+		record.StateEntry{State: tcpstate.Closed, At: c.End, Packet: last + 3, Evidence: record.Seen, Rule: tcpstate.ActiveOpen})
 	c.Client.State, c.Server.State = known(tcpstate.TimeWait), known(tcpstate.Closed)
 	c.TimeWait = []record.TimeWait{{
 		Side: record.Client, Entered: c.End - 1e6, TwoMSL: 240e9, Expires: c.End + 240e9,
@@ -127,8 +127,8 @@ func Connections() []*record.Connection {
 	refused.Teardown.At = refused.End
 	refused.Client.State, refused.Server.State = known(tcpstate.Closed), known(tcpstate.Closed)
 	refused.Client.States = []record.StateEntry{
-		{State: tcpstate.SynSent, At: refused.Start, Packet: 7, Evidence: record.Seen},
-		{State: tcpstate.Closed, At: refused.End, Packet: 8, Evidence: record.Seen},
+		{State: tcpstate.SynSent, At: refused.Start, Packet: 7, Evidence: record.Seen, Rule: tcpstate.ActiveOpen},
+		{State: tcpstate.Closed, At: refused.End, Packet: 8, Evidence: record.Seen, Rule: tcpstate.ActiveOpen},
 	}
 
 	unanswered := lasting(blank(9, "10.0.0.1:50518", "192.0.2.77:8443", 25*time.Millisecond), 7*time.Second)
@@ -160,7 +160,7 @@ func Connections() []*record.Connection {
 	embryonic.Handshake.Outcome = record.OutcomeEmbryonic
 	embryonic.Handshake.SynAckAt = embryonic.Start + 40_000
 	embryonic.Server.State = known(tcpstate.SynRcvd)
-	embryonic.Server.States = []record.StateEntry{{State: tcpstate.SynRcvd, At: embryonic.Start, Packet: 31, Evidence: record.Seen}}
+	embryonic.Server.States = []record.StateEntry{{State: tcpstate.SynRcvd, At: embryonic.Start, Packet: 31, Evidence: record.Seen, Rule: tcpstate.ActiveOpen}}
 
 	halfOpen := carrying(opened(lasting(blank(55, "10.0.0.1:50600", "10.0.0.3:22", 3*time.Second), 95*time.Second),
 		time.Millisecond, 30*time.Microsecond), 2048, 4096)
