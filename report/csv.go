@@ -16,7 +16,7 @@ import (
 //
 // A column has the name of its place in the JSON record, with dots (client.ip, handshake.server_rtt_s), and the same
 // value; what is null there is empty here. Lists become words with spaces between: encapsulation is "vlan:12 vxlan:42",
-// client.states "SYN_SENT ESTABLISHED", findings the codes. The entries of time_wait have columns by their side,
+// client.states and client.withdrawn "SYN_SENT ESTABLISHED", findings the codes. The entries of time_wait have columns by their side,
 // as time_wait.client.entered. Columns keep their order; new ones come last.
 type CSV struct {
 	// FlushLines hands every row to the underlying writer at once, for a reader that waits for it.
@@ -154,7 +154,24 @@ var csvColumns = slices.Concat(
 		{"client.ip_bytes", func(b []byte, c *record.Connection) []byte { return strconv.AppendUint(b, c.Client.IPBytes, 10) }},
 		{"server.ip_bytes", func(b []byte, c *record.Connection) []byte { return strconv.AppendUint(b, c.Server.IPBytes, 10) }},
 	},
+	withdrawnColumns("client", func(c *record.Connection) *record.Endpoint { return &c.Client }),
+	withdrawnColumns("server", func(c *record.Connection) *record.Endpoint { return &c.Server }),
 )
+
+// withdrawnColumns came after the others of an endpoint, whose places in the table stay what they are.
+func withdrawnColumns(side string, of func(*record.Connection) *record.Endpoint) []csvColumn {
+	return []csvColumn{
+		{side + ".withdrawn", func(b []byte, c *record.Connection) []byte {
+			for i, w := range of(c).Withdrawn {
+				b = append(text.AppendSpace(b, i), w.State.String()...)
+			}
+			return b
+		}},
+		{side + ".withdrawn_left_out", func(b []byte, c *record.Connection) []byte {
+			return strconv.AppendUint(b, of(c).WithdrawnLeftOut, 10)
+		}},
+	}
+}
 
 func endpointColumns(side string, of func(*record.Connection) *record.Endpoint) []csvColumn {
 	column := func(name string, value func([]byte, *record.Endpoint) []byte) csvColumn {

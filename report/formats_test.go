@@ -209,7 +209,7 @@ func flatten(columns map[string]string, path string, value any) {
 				words = append(words, word)
 			case "findings":
 				words = append(words, element["code"].(string))
-			case "client.states", "server.states":
+			case "client.states", "server.states", "client.withdrawn", "server.withdrawn":
 				words = append(words, element["state"].(string))
 			case "time_wait":
 				side := element["side"].(string)

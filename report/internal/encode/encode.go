@@ -153,13 +153,13 @@ func (e *Encoder) appendEndpoint(b []byte, p *record.Endpoint) []byte {
 	b = append(b, `],"withdrawn":[`...)
 	for i := range p.Withdrawn {
 		w := &p.Withdrawn[i]
-		b = appendComma(b, i)
+		b = AppendComma(b, i)
 		b = append(b, stateOpenings[w.State]...)
 		b = e.appendTime(b, w.At)
 		b = append(b, `,"packet":`...)
-		b = appendPacket(b, w.Packet)
+		b = AppendPacket(b, w.Packet)
 		b = append(append(append(b, `,"rule":"`...), w.Rule.String()...), `","by_packet":`...)
-		b = appendPacket(b, w.ByPacket)
+		b = AppendPacket(b, w.ByPacket)
 		b = append(b, '}')
 	}
 	b = append(b, `],"withdrawn_left_out":`...)
