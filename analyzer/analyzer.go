@@ -289,6 +289,11 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment, other bool) (ex
 	if head.older == nil || effect.Has(tcpstate.Foreign) {
 		return expected
 	}
+	if c == head && opens(seg) {
+		for o := head.older; o != nil; o = o.older {
+			o.tcp.Provoked(1-sender(seg), seg.Time)
+		}
+	}
 	if c != head && c.older == nil && head.older == c && head.onlySyns() && c.open() && !seg.Flags.Has(flows.RST) && sender(seg) == head.opener {
 		// The side whose SYN interrupted the connection goes on in it: the SYN was stale, or not its own (RFC 5961 §4).
 		c.absorb(head)
@@ -297,7 +302,7 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment, other bool) (ex
 		return false
 	}
 	if c != head && head.onlySyns() && sender(seg) != head.opener {
-		head.challengedIn(c, seg)
+		head.challengedIn(c, seg, effect)
 	}
 	if h := c.tcp.HalfOpen; c != head && h != nil && c.tcp.HalfOpenPacket == seg.Packet && head.challenged {
 		h.By = tcpstate.AnsweredSyn // RFC 9293 §3.5.1, figure 9

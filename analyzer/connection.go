@@ -147,7 +147,7 @@ func (c *connection) segment(seg *flows.Segment, other bool) (effect tcpstate.Ef
 		effect = c.tcp.Segment(from, &s)
 	}
 	if effect.Has(tcpstate.Foreign) {
-		c.noteChallenge(from, seg)
+		c.noteChallenge(from, seg, effect)
 		c.remarkForeign(from, seg)
 		return effect, false
 	}
@@ -284,10 +284,9 @@ func (c *connection) noteAnswers(from, to int, seg *flows.Segment) {
 	}
 }
 
-// noteChallenge recognises an answer to a SYN that is neither SYN-ACK nor RST (RFC 5961 §4.2).
-func (c *connection) noteChallenge(from int, seg *flows.Segment) {
-	peer := &c.tcp.Ends[1-from]
-	if peer.Known() && peer.State() == tcpstate.SynSent && seg.Flags&(flows.SYN|flows.ACK|flows.RST) == flows.ACK {
+// noteChallenge takes note of an answer to a SYN that is neither SYN-ACK nor RST (RFC 5961 §4.2).
+func (c *connection) noteChallenge(from int, seg *flows.Segment, effect tcpstate.Effect) {
+	if effect.Has(tcpstate.Challenge) {
 		if !c.challenged {
 			c.challenged, c.challengePacket = true, seg.Packet
 		}

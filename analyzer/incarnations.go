@@ -69,11 +69,9 @@ func (c *connection) absorb(stale *connection) {
 	c.note(record.FindingSynInConnection, stale.opener, stale.id)
 }
 
-// challengedIn takes an ACK of an earlier incarnation that acknowledges nothing new for the answer to this one's SYN
-// (RFC 5961 §4.2).
-func (c *connection) challengedIn(earlier *connection, seg *flows.Segment) {
-	const control = flows.SYN | flows.FIN | flows.RST | flows.ACK
-	if c.challenged || seg.Flags&control != flows.ACK || seg.Len > 0 || !earlier.tcp.Repeats(sender(seg)) {
+// challengedIn takes the challenge ACK of an earlier incarnation for the answer to this one's SYN (RFC 5961 §4.2).
+func (c *connection) challengedIn(earlier *connection, seg *flows.Segment, effect tcpstate.Effect) {
+	if c.challenged || !effect.Has(tcpstate.Challenge) {
 		return
 	}
 	c.challenged, c.challengePacket = true, seg.Packet

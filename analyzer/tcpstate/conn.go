@@ -27,6 +27,7 @@ type Conn struct {
 	self      bool // Ends[0] is its own peer
 	steady    bool // see Predict
 
+	asks    [2]int64 // when the end was sent last what draws a challenge ACK, 0 once it has answered
 	last    [2]lastSegment
 	earlier [2][2]question // those before last, the later one first
 	repeats [2]repeats
@@ -46,7 +47,6 @@ type lastSegment struct {
 	question
 	packet   uint64
 	seq, end Seq
-	repeats  bool // it acknowledges no more than the one before, and has no text
 }
 
 // Segment takes in a segment that Ends[from] has sent, in the order of capture, and says what it was.
@@ -68,7 +68,7 @@ func (c *Conn) exchange(from int, x, y *Endpoint, s *Segment) Effect {
 	case s.Rst:
 		e = c.sendsRst(from, x, y, s)
 	case s.Syn && s.Fin:
-		return Foreign // no state sends it (RFC 9293 §3.10.7); a scan or an attack
+		return Dropped(impossibleFlags) // a scan or an attack
 	case s.Syn && s.HasAck:
 		e = c.sendsSynAck(from, x, y, s)
 	case s.Syn:
@@ -76,6 +76,7 @@ func (c *Conn) exchange(from int, x, y *Endpoint, s *Segment) Effect {
 	default:
 		e = c.segment(from, x, y, s)
 	}
+	e |= c.challenge(from, x, e, s)
 	if !e.Has(Foreign) {
 		c.countUnanswered(from, e, s)
 		if !s.Rst {
@@ -90,7 +91,6 @@ func (c *Conn) remember(from int, e Effect, s *Segment) {
 	earlier := &c.earlier[from]
 	earlier[1] = earlier[0]
 	earlier[0] = last.question
-	last.repeats = last.hasAck && s.HasAck && s.Ack == last.ack && s.Seq == s.end()
 	last.at, last.ack, last.hasAck, last.refused, last.kind = s.At, s.Ack, s.HasAck, false, kindOf(s, e)
 	last.packet, last.seq, last.end = s.Packet, s.Seq, s.end()
 }
@@ -174,6 +174,3 @@ func abs(n int32) uint64 {
 
 // LastAt is when Ends[i] sent its last segment that fitted.
 func (c *Conn) LastAt(i int) int64 { return c.last[i].at }
-
-// Repeats reports whether the last segment of Ends[i] acknowledged nothing that the one before it had not.
-func (c *Conn) Repeats(i int) bool { return c.last[i].repeats }

@@ -1,6 +1,6 @@
 package tcpstate
 
-// Effect says what a segment was in the life of its connection.
+// Effect says what a segment was in the life of its connection. The uppermost bits are the Rule by which it was dropped.
 type Effect uint32
 
 // The effects; a segment can have several.
@@ -38,11 +38,22 @@ const (
 	TimeWaitRestarted
 	// BadSynAck: a SYN-ACK that acknowledges another number than the SYN's (RFC 9293 §3.10.7.3).
 	BadSynAck
+	// Challenge: the answer to what may be an attack, an RST in the window or a SYN inside the connection (RFC 5961 §3.2, §4.2),
+	// or of one who holds another connection to a SYN. It tells what its sender expects.
+	Challenge
 	// Duplicate: the capture holds it a second time. Not the state machine's to find, but whoever gives it the segments.
 	Duplicate
 	// BadChecksum: its receiver drops it (RFC 9293 §3.1). Likewise.
 	BadChecksum
 )
+
+const ruleShift = 24 // above the effects
+
+// Dropped is the effect of a segment that changes nothing, by a rule.
+func Dropped(by Rule) Effect { return Foreign | Effect(by)<<ruleShift }
+
+// DroppedBy is the rule by which a segment was dropped, NoRule for others.
+func (e Effect) DroppedBy() Rule { return Rule(e >> ruleShift) }
 
 // Has reports whether e has all of want.
 func (e Effect) Has(want Effect) bool { return e&want == want }

@@ -37,8 +37,8 @@ func (c *Conn) packFlags(k *store.Coder, opener int) {
 		&a.FinSent, &a.rcv.known, &a.gotFin, &a.ackSent, &a.scaled, &a.tsIsSent, &a.tsKnown, &a.rttKnown, &a.timing, &a.ackedFin,
 		&b.Spoke, &b.ISSKnown, &b.issSeen, &b.sndKnown, &b.unaKnown, &b.synAcked, &b.sentSyn, &b.sentSynAck, &b.sentText,
 		&b.FinSent, &b.rcv.known, &b.gotFin, &b.ackSent, &b.scaled, &b.tsIsSent, &b.tsKnown, &b.rttKnown, &b.timing, &b.ackedFin,
-		&lastA.hasAck, &lastA.repeats, &earlierA[0].hasAck, &earlierA[1].hasAck,
-		&lastB.hasAck, &lastB.repeats, &earlierB[0].hasAck, &earlierB[1].hasAck,
+		&lastA.hasAck, &earlierA[0].hasAck, &earlierA[1].hasAck,
+		&lastB.hasAck, &earlierB[0].hasAck, &earlierB[1].hasAck,
 		&c.HandshakeAcked, &c.HasServerRTT, &c.HasClientRTT, &c.bare, &c.steady)
 	k.Bools(&a.misled, &a.denied, &a.finGuessed, &a.finDenied, &a.resetAcked, &a.resetClosed, &a.strayKnown, &a.far,
 		&b.misled, &b.denied, &b.finGuessed, &b.finDenied, &b.resetAcked, &b.resetClosed, &b.strayKnown, &b.far,
@@ -154,7 +154,7 @@ func (c *Conn) packRare(k *store.Coder, opener int) {
 	repeatsA, repeatsB := &c.repeats[i], &c.repeats[j]
 	store.Near(k, last.packet, &repeatsA.first, &repeatsA.last, &repeatsB.first, &repeatsB.last, &repeatsA.n, &repeatsB.n,
 		&c.TimeWaits[i].Restarts, &c.TimeWaits[j].Restarts, &c.HalfOpenPacket, &a.WithdrawnMore, &b.WithdrawnMore)
-	store.Near(k, last.at, &repeatsA.at, &repeatsB.at)
+	store.Near(k, last.at, &repeatsA.at, &repeatsB.at, &c.asks[i], &c.asks[j])
 	store.Near(k, a.ISS, &c.resetSeq)
 	reset, halfOpen := c.Reset != nil, c.HalfOpen != nil
 	entries := [...]**Entry{&a.bareAck, &b.bareAck, &a.doubted, &b.doubted}

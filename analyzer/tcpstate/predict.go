@@ -42,7 +42,7 @@ func (s Seq) follows(t Seq) bool { return s-t <= nearby }
 
 // isSteady reports that Predict needs to look at no more than the numbers of the next segments.
 func (c *Conn) isSteady() bool {
-	return c.bare && !c.self && c.Ends[0].isSteady() && c.Ends[1].isSteady() && c.repeats == [2]repeats{}
+	return c.bare && !c.self && c.Ends[0].isSteady() && c.Ends[1].isSteady() && c.repeats == [2]repeats{} && c.asks == [2]int64{}
 }
 
 // isSteady reports that the endpoint is in ESTABLISHED by its own word, and that nothing is doubtful about it or missing.

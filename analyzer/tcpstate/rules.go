@@ -38,6 +38,7 @@ const (
 	finAckArrives
 	finAckUnseen
 	finAcksFin
+	finsTaken
 	timeWaitOver
 	rstArrives
 	aborts
@@ -70,7 +71,20 @@ const (
 	refusedByRst
 	onlySyn
 	onlyProbe
-	lostBefore
+	denying // the number of those above
+)
+
+// The rules by which a segment leaves everything as it was.
+const (
+	impossibleFlags Rule = iota + denying
+	otherAck
+	rstNotAcked
+	rstOutsideWindow
+	otherSynAck
+	SynInside // exported for a SYN that began another connection at first
+	noAck
+	paws
+	otherNumbers
 	countRules
 )
 
@@ -85,9 +99,10 @@ const (
 	Timer
 	Successor // the next connection of the two sockets
 	Denies    // later evidence shows that a state was not
+	Drops     // the segment changes nothing in its receiver
 )
 
-var eventNames = [...]string{"sends", "arrives", "arrives (ICMP)", "timer", "next connection", "denies"}
+var eventNames = [...]string{"sends", "arrives", "arrives (ICMP)", "timer", "next connection", "denies", "drops"}
 
 // String is the event in a word or two.
 func (e Event) String() string { return eventNames[e] }
@@ -106,7 +121,7 @@ type rule struct {
 	clause string
 	event  Event
 	text   string
-	arrows []arrow // none for a rule that denies
+	arrows []arrow // none for a rule that denies, or drops
 }
 
 // Clauses that several rules come from.
@@ -211,6 +226,9 @@ var rules = [countRules]rule{
 	finAcksFin: {"fin_acks_fin", "RFC 9293 §3.3.2, note 2; " + "§3.10.7.4, eighth step", Arrives, "a FIN arrives that also acknowledges its own: 2MSL begins", []arrow{
 		{from: FinWait1, to: TimeWait},
 	}},
+	finsTaken: {"fins_taken", finClause, Sends, "it acknowledges the FIN, its own is acknowledged: 2MSL begins", []arrow{
+		{from: FinWait1, to: TimeWait},
+	}},
 	timeWaitOver: {"time_wait_over", "RFC 9293 §3.10.8", Timer, "2MSL is over", []arrow{
 		{from: TimeWait, to: Closed},
 	}},
@@ -294,7 +312,16 @@ var rules = [countRules]rule{
 	refusedByRst:     {"refused_by_rst", closedClause, Denies, "it answers this by an RST: to it there is no such connection", nil},
 	onlySyn:          {"only_syn", halfOpenClause, Denies, "an RST is its first word after its SYN: it never took the SYN-ACK", nil},
 	onlyProbe:        {"only_probe", closedClause, Denies, "one empty segment, answered by an RST, is a probe and no connection", nil},
-	lostBefore:       {"lost_before", halfOpenClause, Denies, "its SYN tells that it had lost the connection by then", nil},
+
+	impossibleFlags:  {"impossible_flags", "RFC 9293 §3.10.7", Drops, "no TCP sends these flags together", nil},
+	otherAck:         {"other_ack", "RFC 9293 §3.10.7.3, first step", Drops, "it does not acknowledge this SYN but speaks of another connection: it draws an RST", nil},
+	rstNotAcked:      {"rst_not_acked", "RFC 9293 §3.10.7.3, second step", Drops, "an RST that does not acknowledge the SYN", nil},
+	rstOutsideWindow: {"rst_outside_window", rstClause, Drops, "an RST outside of the window: dropped in silence", nil},
+	otherSynAck:      {"other_syn_ack", "RFC 9293 §3.10.7", Drops, "a SYN-ACK with another number than this connection's", nil},
+	SynInside:        {"syn_inside", "RFC 5961 §4.2", Drops, "a SYN with another number inside the connection: it draws a challenge ACK", nil},
+	noAck:            {"no_ack", ackClause, Drops, "without ACK it opens nothing and belongs to nothing", nil},
+	paws:             {"paws", "RFC 7323 §5.3", Drops, "its timestamp is older than what has arrived: it draws an ACK", nil},
+	otherNumbers:     {"other_numbers", "RFC 9293 §3.10.7.4, first and fifth step", Drops, "its numbers are not this connection's: it draws an ACK", nil},
 }
 
 // unknown stands for the state of an endpoint of which nothing is known yet, behind the states.

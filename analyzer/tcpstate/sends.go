@@ -2,8 +2,15 @@ package tcpstate
 
 // segment is a segment with neither SYN nor RST.
 func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
-	if !s.HasAck || y.outdated(s) || !c.fits(x, y, s) {
-		return Foreign // without ACK it would be dropped (RFC 9293 §3.10.7.4, fifth step)
+	switch {
+	case !s.HasAck:
+		return Dropped(noAck)
+	case y.outdated(s):
+		return Dropped(paws)
+	case y.issSeen && y.in(SynSent) && !y.synSentAck(s):
+		return Dropped(otherAck)
+	case !c.fits(x, y, s):
+		return Dropped(otherNumbers)
 	}
 	y.stamp(s)
 	e := c.shape(x, y, s)
@@ -41,9 +48,6 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 // goes on from there.
 func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
 	const slack = 1 << 17
-	if y.issSeen && y.in(SynSent) && !y.synSentAck(s) {
-		return false // an answer, but not to this SYN
-	}
 	if x.ISSKnown && !x.far && s.Seq != s.end() && !s.end().After(x.ISS.Add(1)) {
 		return false // before the first octet
 	}

@@ -131,7 +131,11 @@ func (e *Endpoint) finAcked() bool { return e.FinSent && e.unaKnown && e.sndUna.
 // receiveFin is the peer's FIN, with nothing missing before it, by one of the rules for that.
 func (c *Conn) receiveFin(i int, e *Endpoint, s *Segment, by Rule) {
 	e.gotFin = true
-	if e.in(FinWait1) && e.finAcked() {
+	switch {
+	case !e.in(FinWait1) || !e.finAcked():
+	case by == finTaken:
+		by = finsTaken
+	default:
 		by = finAcksFin
 	}
 	e.enter(by, s)

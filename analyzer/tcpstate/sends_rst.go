@@ -29,7 +29,7 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 		x.Spoke = true
 		return c.accept(from, x, y, s, &question{kind: AnsweredSyn})
 	case y.in(SynSent):
-		return Foreign
+		return Dropped(rstNotAcked)
 	case !y.Known() && x.in(SynSent) && x.acksSyn(s.Seq):
 		// It takes its number from what drew it (RFC 9293 §3.5.2), so that acknowledged the SYN: a SYN-ACK that is not in the
 		// capture. A side in SYN_SENT that gives up says nothing (§3.10.5).
@@ -69,7 +69,7 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 	case fit == rstInexact:
 		return c.doubt(x, y, s, asked)
 	case fit == rstOutside:
-		return Foreign
+		return Dropped(rstOutsideWindow)
 	}
 	x.Spoke = true
 	x.resetAcked = x.resetAcked || s.HasAck && s.Seq != 0
@@ -315,6 +315,6 @@ func (c *Conn) LostBy(i int, at int64, packet uint64) {
 	if n < 0 || e.State() != Closed {
 		return
 	}
-	e.cut(n, lostBefore, packet)
+	e.History = e.History[:n]
 	e.enterAt(superseded, at, packet)
 }

@@ -4,7 +4,7 @@ package tcpstate
 func (c *Conn) sendsSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	var e Effect
 	if x.ISSKnown && x.ISS != s.Seq {
-		return Foreign
+		return Dropped(SynInside)
 	}
 	x.Spoke = true
 	again := x.syns > 0
@@ -54,7 +54,7 @@ func (c *Conn) sendsSynAck(from int, x, y *Endpoint, s *Segment) Effect {
 	var e Effect
 	if x.ISSKnown && x.ISS != s.Seq {
 		if !x.misled || y.synAcked || !y.acksSyn(s.Ack) {
-			return Foreign
+			return Dropped(otherSynAck)
 		}
 		// The SYN-ACK before acknowledged no SYN of this attempt, and was reset or forgotten: this is the answer.
 		x.cut(0, otherSyn, s.Packet)

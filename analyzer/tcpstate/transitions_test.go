@@ -67,7 +67,18 @@ Every entry of ` + "`withdrawn`" + ` names the rule by which it was taken back.
 | rule | text | source |
 |---|---|---|
 `)
-	for r := entering; r < countRules; r++ {
+	for r := entering; r < denying; r++ {
+		b.WriteString("| `" + r.String() + "` | " + rules[r].text + " | " + rules[r].clause + " |\n")
+	}
+	b.WriteString(`
+## What changes nothing
+
+A segment that its receiver drops. ` + "`tcplife explain`" + ` shows the text beside it.
+
+| rule | text | source |
+|---|---|---|
+`)
+	for r := denying; r < countRules; r++ {
 		b.WriteString("| `" + r.String() + "` | " + rules[r].text + " | " + rules[r].clause + " |\n")
 	}
 	return b.String()
@@ -81,8 +92,8 @@ func TestRulesAreComplete(t *testing.T) {
 			t.Errorf("rule %d has no name of its own, no clause or no text: %+v", r, def)
 		}
 		names[def.name] = true
-		if (r < entering) != (def.event != Denies) || (def.event == Denies) != (def.arrows == nil) {
-			t.Errorf("%s: a rule enters states or denies them", def.name)
+		if (r < entering) != (def.arrows != nil) || (r >= entering && r < denying) != (def.event == Denies) || (r >= denying) != (def.event == Drops) {
+			t.Errorf("%s: a rule enters states, denies them or drops segments", def.name)
 		}
 		for i, a := range def.arrows {
 			for _, other := range def.arrows[:i] {

@@ -67,6 +67,9 @@ func newBuilder(c Chosen) *builder {
 		for _, s := range e.States {
 			b.matters[s.Packet] = true
 		}
+		for _, w := range e.Withdrawn {
+			b.matters[w.Packet], b.matters[w.ByPacket] = true, true
+		}
 	}
 	for _, f := range b.record.Findings {
 		for _, p := range f.Packets {

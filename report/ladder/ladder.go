@@ -73,7 +73,6 @@ type Rung struct {
 	oldAck       bool // acknowledges less than has been acknowledged
 	fills        bool // brings text before what has come already
 	synText      bool // brings the text of the SYN
-	anew         bool // its sender has begun another connection of the same ports
 }
 
 // A LadderSegment is what a segment says of itself, and how its numbers compare with those before it.
@@ -150,10 +149,12 @@ type Change struct {
 	Source   Source              `json:"source"`
 }
 
-// A Withdrawal is a state that a segment leads to if it arrives and is accepted, and did not lead to.
+// A Withdrawal is a state that a segment was taken to have begun until later evidence denied it.
 type Withdrawal struct {
-	State tcpstate.State      `json:"state"`
-	By    record.PacketNumber `json:"by"` // the packet that shows it; 0 if none does, only that nothing shows the contrary
+	State  tcpstate.State      `json:"state"`
+	By     record.PacketNumber `json:"by"`   // the packet that shows it; 0 for silence
+	Rule   string              `json:"rule"` // what it shows
+	Source Source              `json:"source"`
 }
 
 // A Remark says what a segment was.
@@ -211,7 +212,7 @@ func (l *Collector) Trace(id uint64, seg *flows.Segment, effect tcpstate.Effect)
 		}
 		own.take(seg, effect)
 	default:
-		own.take(seg, effect|tcpstate.Foreign)
+		own.take(seg, tcpstate.Dropped(tcpstate.SynInside))
 	}
 	for _, b := range l.byKey[seg.Key] {
 		if b != own {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
-	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report/internal/encode"
 	"github.com/tcplife/tcplife/report/internal/text"
 )
@@ -19,21 +18,12 @@ func (b *builder) ladder() *Ladder {
 	for _, side := range [...]record.Side{record.Client, record.Server} {
 		l.place(side)
 	}
-	began := record.NoSide // another connection of the ports
 	for i := range l.Rungs {
-		r := &l.Rungs[i]
-		if r.Of != 0 && r.flags.Has(flows.SYN) && !r.flags.Has(flows.ACK) {
-			began = r.From
-		}
-		r.anew = r.From == began && began != record.NoSide
-		r.remark(l.Connection)
-		before := &Rung{Kind: RungEvent}
-		if i > 0 {
-			before = &l.Rungs[i-1]
-		}
-		r.remarkAnswer(before)
+		l.Rungs[i].remark(l.Connection)
 	}
-	l.withdraw()
+	for _, side := range [...]record.Side{record.Client, record.Server} {
+		l.withdrawn(side)
+	}
 	for i := range l.Connection.Findings {
 		f := &l.Connection.Findings[i]
 		for _, p := range f.Packets {
@@ -111,8 +101,11 @@ func (l *Ladder) place(side record.Side) {
 		}
 		// A state that its peer's earlier packet began, but that supposes a later one, is shown at that.
 		r := &l.Rungs[at]
-		rule := ruleOf(state, s.State.String(), l.cause(&l.Rungs[rung], side, state, s.State))
-		change := Change{From: rule.before(), To: s.State, Evidence: s.Evidence, Since: s.At, Packet: s.Packet, Rule: rule.text, Source: Source(rule.source)}
+		text, source, before, known := s.Rule.Says(state.State, state.Known)
+		change := Change{
+			From: record.StateOrNone{State: before, Known: known}, To: s.State, Evidence: s.Evidence, Since: s.At, Packet: s.Packet,
+			Rule: text, Source: Source(source),
+		}
 		if len(r.side(side).Changes) == 0 {
 			r.side(side).before = evidence
 		}
@@ -124,100 +117,21 @@ func (l *Ladder) place(side record.Side) {
 	}
 }
 
-// cause is why a rung brings a side to a state.
-func (l *Ladder) cause(r *Rung, side record.Side, from record.StateOrNone, to tcpstate.State) cause {
-	rst := r.flags.Has(flows.RST) && to == tcpstate.Closed
-	switch {
-	case r.Kind == RungICMP:
-		return byICMP
-	case r.Kind == RungEvent && r.Packet == 0:
-		return byTimer
-	case r.Kind == RungEvent, r.Of != 0:
-		return bySuccessor
-	case rst && r.From != side:
-		return byRST
-	case rst:
-		reset := l.Connection.Teardown.Reset
-		switch {
-		case reset == nil || reset.Packet != r.Packet || reset.Answers == record.AnswersNothing:
-			return byAborting
-		case reset.Answers == record.AnswersData && (from.State == tcpstate.FinWait1 || from.State == tcpstate.FinWait2):
-			return byNotReading
+// withdrawn tells which states of the side a segment was taken to have begun until later evidence denied them, there and at
+// the segment that showed it.
+func (l *Ladder) withdrawn(side record.Side) {
+	for _, w := range l.endpoint(side).Withdrawn {
+		text, source, _, _ := w.Rule.Says(tcpstate.Closed, false)
+		if i := l.rungOf(w.Packet); i >= 0 && l.Rungs[i].side(side).Withdrawn == nil {
+			l.Rungs[i].side(side).Withdrawn = &Withdrawal{State: w.State, By: w.ByPacket, Rule: text, Source: Source(source)}
 		}
-		return byDisowning
-	case r.From == side && !(l.self() && to != tcpstate.SynSent && to != tcpstate.FinWait1):
-		return bySending // to itself it is the receiver, too
-	case r.flags.Has(flows.SYN|flows.ACK) && from.State == tcpstate.SynRcvd:
-		return bySynAck
-	case !r.flags.Has(flows.FIN) && (to == tcpstate.CloseWait || to == tcpstate.Closing || to == tcpstate.TimeWait && from.State == tcpstate.FinWait2):
-		return byFilling
-	}
-	return byReceiving
-}
-
-// withdraw marks the segments that would have changed their receiver's state, had they arrived and been accepted.
-func (l *Ladder) withdraw() {
-	for i := 1; i < len(l.Rungs); i++ {
-		r := &l.Rungs[i]
-		if r.Kind != RungSegment || r.Of != 0 || r.duplicate || r.effect&(tcpstate.Foreign|tcpstate.FinAhead) != 0 || l.self() {
-			continue
-		}
-		to := other(r.From)
-		before, at := l.Rungs[i-1].side(to).State, r.side(to)
-		if state, leads := r.leadsTo(before); leads && len(at.Changes) == 0 {
-			at.Withdrawn = &Withdrawal{State: state, By: l.disproof(i, to)}
+		if i := l.rungOf(w.ByPacket); i >= 0 && w.ByPacket != w.Packet {
+			r := &l.Rungs[i]
+			if remark := (Remark{text, Source(source)}); !slices.Contains(r.Remarks, remark) {
+				r.Remarks = append(r.Remarks, remark)
+			}
 		}
 	}
-}
-
-// leadsTo is the state to which a segment brings a receiver in another one (RFC 9293 §3.10.7.3, §3.10.7.4).
-func (r *Rung) leadsTo(before record.StateOrNone) (to tcpstate.State, leads bool) {
-	s := r.Segment
-	syn, fin, rst, ack := r.flags.Has(flows.SYN), r.flags.Has(flows.FIN), r.flags.Has(flows.RST), r.flags.Has(flows.ACK)
-	ofSyn := ack && s.AckRelative != nil && *s.AckRelative >= 1 && s.AckCheck != CheckBad
-	switch {
-	case !before.Known:
-	case rst:
-		return tcpstate.Closed, r.effect.Has(tcpstate.ResetAccepted) && before.State != tcpstate.Closed
-	case before.State == tcpstate.SynSent:
-		return tcpstate.Established, syn && ofSyn
-	case before.State == tcpstate.SynRcvd && ofSyn && fin:
-		return tcpstate.CloseWait, true
-	case before.State == tcpstate.SynRcvd:
-		return tcpstate.Established, ofSyn
-	case before.State == tcpstate.Established:
-		return tcpstate.CloseWait, fin
-	case before.State == tcpstate.FinWait1 && fin && s.AckOfFin:
-		return tcpstate.TimeWait, true
-	case before.State == tcpstate.FinWait1 && fin:
-		return tcpstate.Closing, true
-	case before.State == tcpstate.FinWait1:
-		return tcpstate.FinWait2, s.AckOfFin
-	case before.State == tcpstate.FinWait2:
-		return tcpstate.TimeWait, fin
-	case before.State == tcpstate.Closing:
-		return tcpstate.TimeWait, s.AckOfFin
-	case before.State == tcpstate.LastAck:
-		return tcpstate.Closed, s.AckOfFin
-	}
-	return 0, false
-}
-
-// disproof is the packet by which the side shows that rung i did not change its state, 0 if there is none.
-func (l *Ladder) disproof(i int, side record.Side) record.PacketNumber {
-	const shows = tcpstate.SynAckLost | tcpstate.AckNotAccepted | tcpstate.FinLost | tcpstate.AckOfFinLost | tcpstate.FinsCross | tcpstate.ResetOutlived
-	for j := i + 1; j < len(l.Rungs); j++ {
-		r := &l.Rungs[j]
-		if r.Kind != RungSegment || r.Of != 0 || r.effect.Has(tcpstate.Foreign) {
-			continue
-		}
-		// A FIN that comes again tells of its first transmission, too.
-		again := r.effect.Has(tcpstate.FinLost) && r.flags.Has(flows.FIN)
-		if r.effect&shows != 0 && (r.From == side || again) || r.From == side && r.flags.Has(flows.RST) {
-			return r.Packet
-		}
-	}
-	return 0
 }
 
 func other(s record.Side) record.Side {

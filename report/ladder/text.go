@@ -343,12 +343,10 @@ func (d *drawing) notes(l *Ladder, r *Rung) {
 		}
 		if w := s.Withdrawn; w != nil {
 			s := fmt.Sprintf("%s: not %s by this: ", side, w.State)
-			if w.By == 0 {
-				s += "nothing shows that it arrived"
-			} else {
-				s += fmt.Sprintf("packet %d shows that it had not arrived, or was not accepted", w.By)
+			if w.By != 0 {
+				s += fmt.Sprintf("packet %d: ", w.By)
 			}
-			note(s, text.Alert)
+			note(s+w.Rule+bracketed(w.Source), text.Alert)
 		}
 	}
 	for i := range l.Connection.Findings {

@@ -1,0 +1,34 @@
+package tcpstate
+
+// challenge recognises the ACK that answers what may be an attack (RFC 5961 §3.2, §4.2, §5.2): it says again what its sender
+// has sent and received. To a SYN it may speak of another connection (RFC 9293 §3.5.1, figure 9).
+func (c *Conn) challenge(from int, x *Endpoint, e Effect, s *Segment) Effect {
+	to := 1 - from
+	if c.self {
+		to = from
+	}
+	if by := e.DroppedBy(); e.Has(ResetDoubted) || by == SynInside || by == otherSynAck {
+		c.Provoked(to, s.At)
+		return 0
+	}
+	bare := s.HasAck && !s.Syn && !s.Fin && !s.Rst && s.Len == 0
+	switch asked := c.asks[from]; {
+	case e.DroppedBy() == otherAck && !s.Fin:
+		return Challenge
+	case e.Has(Foreign):
+		return 0
+	case bare && asked != 0 && s.Seq == x.sndNxt && c.last[from].hasAck && c.last[from].ack == s.Ack && s.At-asked <= soonestTimeout+x.crossing():
+		c.asks[from] = 0
+		return Challenge
+	case !bare:
+		c.asks[from] = 0
+	}
+	return 0
+}
+
+// Provoked takes note that Ends[i] was sent what draws a challenge ACK, if only by a segment of another connection.
+func (c *Conn) Provoked(i int, at int64) {
+	if c.Ends[i].synchronized() {
+		c.asks[i], c.steady = at, false
+	}
+}
