@@ -28,7 +28,7 @@ func (c *Conn) challenge(from int, x *Endpoint, e Effect, s *Segment) Effect {
 
 // Provoked takes note that Ends[i] was sent what draws a challenge ACK, if only by a segment of another connection.
 func (c *Conn) Provoked(i int, at int64) {
-	if c.Ends[i].synchronized() {
+	if e := &c.Ends[i]; e.Known() && e.State() >= SynRcvd {
 		c.asks[i], c.steady = at, false
 	}
 }
