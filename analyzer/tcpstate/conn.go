@@ -47,6 +47,7 @@ type lastSegment struct {
 	question
 	packet   uint64
 	seq, end Seq
+	repeats  bool // it acknowledges no more than the one before, and has no text
 }
 
 // Segment takes in a segment that Ends[from] has sent, in the order of capture, and says what it was.
@@ -91,6 +92,7 @@ func (c *Conn) remember(from int, e Effect, s *Segment) {
 	earlier := &c.earlier[from]
 	earlier[1] = earlier[0]
 	earlier[0] = last.question
+	last.repeats = last.hasAck && s.HasAck && s.Ack == last.ack && s.Seq == s.end()
 	last.at, last.ack, last.hasAck, last.refused, last.kind = s.At, s.Ack, s.HasAck, false, kindOf(s, e)
 	last.packet, last.seq, last.end = s.Packet, s.Seq, s.end()
 }
@@ -174,3 +176,6 @@ func abs(n int32) uint64 {
 
 // LastAt is when Ends[i] sent its last segment that fitted.
 func (c *Conn) LastAt(i int) int64 { return c.last[i].at }
+
+// Repeats reports whether the last segment of Ends[i] acknowledged nothing that the one before it had not.
+func (c *Conn) Repeats(i int) bool { return c.last[i].repeats }

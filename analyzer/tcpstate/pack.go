@@ -37,8 +37,8 @@ func (c *Conn) packFlags(k *store.Coder, opener int) {
 		&a.FinSent, &a.rcv.known, &a.gotFin, &a.ackSent, &a.scaled, &a.tsIsSent, &a.tsKnown, &a.rttKnown, &a.timing, &a.ackedFin,
 		&b.Spoke, &b.ISSKnown, &b.issSeen, &b.sndKnown, &b.unaKnown, &b.synAcked, &b.sentSyn, &b.sentSynAck, &b.sentText,
 		&b.FinSent, &b.rcv.known, &b.gotFin, &b.ackSent, &b.scaled, &b.tsIsSent, &b.tsKnown, &b.rttKnown, &b.timing, &b.ackedFin,
-		&lastA.hasAck, &earlierA[0].hasAck, &earlierA[1].hasAck,
-		&lastB.hasAck, &earlierB[0].hasAck, &earlierB[1].hasAck,
+		&lastA.hasAck, &lastA.repeats, &earlierA[0].hasAck, &earlierA[1].hasAck,
+		&lastB.hasAck, &lastB.repeats, &earlierB[0].hasAck, &earlierB[1].hasAck,
 		&c.HandshakeAcked, &c.HasServerRTT, &c.HasClientRTT, &c.bare, &c.steady)
 	k.Bools(&a.misled, &a.denied, &a.finGuessed, &a.finDenied, &a.resetAcked, &a.resetClosed, &a.strayKnown, &a.far,
 		&b.misled, &b.denied, &b.finGuessed, &b.finDenied, &b.resetAcked, &b.resetClosed, &b.strayKnown, &b.far,
