@@ -21,6 +21,7 @@ type embryo struct {
 	headers      uint16
 	flags        flows.Flags
 	ttl          uint8
+	ecn          flows.ECN
 	checksum     flows.Checksum
 	fromB        bool // sent by Key.B
 	cut          bool
@@ -31,7 +32,7 @@ func (e *embryo) segment() flows.Segment {
 	return flows.Segment{
 		Packet: e.packet, Time: e.at, Key: e.key, FromB: e.fromB,
 		Flags: e.flags, Seq: e.seq, Ack: e.ack, Window: e.window, Headers: e.headers, Len: e.len, Options: e.options,
-		TTL: e.ttl, IPID: e.ipid, Digest: e.digest, Checksum: e.checksum, Cut: e.cut,
+		TTL: e.ttl, ECN: e.ecn, IPID: e.ipid, Digest: e.digest, Checksum: e.checksum, Cut: e.cut,
 	}
 }
 
@@ -62,7 +63,7 @@ func (a *Analyzer) conceive(syn *flows.Segment, tag uint32) {
 	*e = embryo{
 		key: syn.Key, packet: syn.Packet, at: syn.Time, heard: a.now(), options: syn.Options,
 		seq: syn.Seq, ack: syn.Ack, len: syn.Len, digest: syn.Digest,
-		window: syn.Window, headers: syn.Headers, ipid: syn.IPID, flags: syn.Flags, ttl: syn.TTL,
+		window: syn.Window, headers: syn.Headers, ipid: syn.IPID, flags: syn.Flags, ttl: syn.TTL, ecn: syn.ECN,
 		fromB: syn.FromB, checksum: syn.Checksum, cut: syn.Cut,
 	}
 	a.wakeAt(n, e.packet, e.deadline(&a.options))

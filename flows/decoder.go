@@ -226,7 +226,7 @@ func (d *Decoder) malformed(typ gopacket.LayerType) {
 func (d *Decoder) extend() *Segment {
 	d.out = append(d.out, Segment{})
 	s := &d.out[len(d.out)-1]
-	s.Packet, s.Time, s.TTL, s.IPID = d.packet.Number, d.packet.Time, d.ip.ttl, d.ip.id
+	s.Packet, s.Time, s.TTL, s.IPID, s.ECN = d.packet.Number, d.packet.Time, d.ip.ttl, d.ip.id, d.ip.ecn
 	if len(d.stack) > 0 {
 		e := d.encapsulations.intern(d.stack)
 		s.Encap, s.Key.Domain = &e.Encapsulation, e.domain

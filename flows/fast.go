@@ -87,6 +87,7 @@ func (d *Decoder) shortcut4(data []byte) bool {
 	d.ip.src.set4(data[12:])
 	d.ip.dst.set4(data[16:])
 	d.ip.v6, d.ip.ttl, d.ip.id, d.ip.headers, d.ip.unsized = false, data[8], binary.BigEndian.Uint16(data[4:]), 20, false
+	d.ip.ecn = ECN(data[1] & 3)
 	d.ip.rehomed, d.ip.redirected = false, false
 	d.checkIPv4(data, sumPlain((*[20]byte)(data)))
 	d.segment(d.tcp, segment, wire)
@@ -108,6 +109,7 @@ func (d *Decoder) shortcut6(data []byte) bool {
 	}
 	d.ip.src, d.ip.dst = Addr(data[8:24]), Addr(data[24:40])
 	d.ip.v6, d.ip.ttl, d.ip.id, d.ip.headers, d.ip.unsized = true, data[7], 0, 40, false
+	d.ip.ecn = ECN(data[1] >> 4 & 3)
 	d.ip.rehomed, d.ip.redirected = false, false
 	d.segment(d.tcp, segment, wire)
 	return true

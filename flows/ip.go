@@ -12,6 +12,7 @@ type network struct {
 	src, dst Addr
 	v6       bool
 	ttl      uint8
+	ecn      ECN
 	id       uint16
 	headers  int  // bytes from the beginning of the IP header to what is decoded next
 	unsized  bool // the header gives no length: the sender left it to the hardware
@@ -33,12 +34,14 @@ func (ip *network) from4(l *ipv4) {
 	ip.src.set4(l.SrcIP)
 	ip.dst.set4(l.DstIP)
 	ip.v6, ip.ttl, ip.id, ip.headers, ip.unsized = false, l.TTL, l.Id, 0, l.total == 0
+	ip.ecn = ECN(l.TOS & 3)
 	ip.rehomed, ip.redirected = false, false
 }
 
 func (ip *network) from6(l *ipv6) {
 	ip.src, ip.dst = Addr(l.Contents[8:24]), Addr(l.Contents[24:40])
 	ip.v6, ip.ttl, ip.id, ip.headers, ip.unsized = true, l.Contents[7], 0, 0, l.length == 0
+	ip.ecn = ECN(l.Contents[1] >> 4 & 3)
 	ip.rehomed, ip.redirected = false, false
 }
 

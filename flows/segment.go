@@ -77,6 +77,7 @@ type Segment struct {
 	Options Options
 
 	TTL      uint8  // TTL or hop limit of the innermost IP header
+	ECN      ECN    // of the innermost IP header
 	IPID     uint16 // IPv4 identification; 0 in IPv6
 	Digest   uint32 // hash of the TCP header, without its checksum and its two numbers, and of the first payload bytes: equal in captured duplicates
 	Checksum Checksum
@@ -86,6 +87,28 @@ type Segment struct {
 
 	Quote *Quote // not nil: this is no segment but an ICMP error about one sent by (FromB ? B : A); Seq and Key are the quoted ones
 }
+
+// ECN is the codepoint in an IP header (RFC 3168 §5).
+type ECN uint8
+
+// The codepoints. Routers mark with CongestionExperienced.
+const (
+	NotECT ECN = iota
+	ECT1
+	ECT0
+	CongestionExperienced
+)
+
+// MPTCP is a kind of MPTCP option (RFC 8684 §8, the subtypes).
+type MPTCP uint8
+
+// The kinds that open a connection or a subflow, and all others.
+const (
+	NoMPTCP MPTCP = iota
+	MPTCPCapable
+	MPTCPJoin
+	MPTCPOther
+)
 
 // Options are the TCP options that say something about a connection's life.
 type Options struct {
@@ -101,9 +124,12 @@ type Options struct {
 	TSVal, TSEcr  uint32 // RFC 7323 §3
 	FastOpen      bool   // RFC 7413 §4.1.1, kind 34 (or 254 with its magic)
 	FastOpenLen   uint8  // length of its cookie, 0 for a request
-	MPTCP         bool   // RFC 8684
-	Signed        bool   // MD5 (RFC 2385) or TCP-AO (RFC 5925)
-	Cut           bool   // the snaplen or a bad length ended the options early; those before the cut are given
+	MPTCP         MPTCP  // RFC 8684: what kind of its option the segment carries
+	// MPTCPToken names an MPTCP connection (RFC 8684 §3.1). With MPTCPCapable it is that of the sender's own end, made of the
+	// first key in the option, and 0 if there is none; with MPTCPJoin the receiver's, which only a SYN without ACK carries.
+	MPTCPToken uint32
+	Signed     bool // MD5 (RFC 2385) or TCP-AO (RFC 5925)
+	Cut        bool // the snaplen or a bad length ended the options early; those before the cut are given
 }
 
 // Quote is what an ICMP or ICMPv6 error says about the segment it quotes (RFC 792, RFC 4443).

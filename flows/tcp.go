@@ -1,6 +1,8 @@
 package flows
 
 import (
+	"crypto/sha1"
+	"crypto/sha256"
 	"encoding/binary"
 	"math"
 
@@ -79,13 +81,44 @@ func (o *Options) parse(b []byte) {
 		case kind == 19 && len(value) == 16, kind == 29 && len(value) >= 2:
 			o.Signed = true
 		case kind == 30 && len(value) >= 1:
-			o.MPTCP = true
+			o.mptcp(value)
 		case kind == 34:
 			o.FastOpen, o.FastOpenLen = true, uint8(len(value))
 		case kind == 254 && len(value) >= 2 && binary.BigEndian.Uint16(value) == 0xf989:
 			o.FastOpen, o.FastOpenLen = true, uint8(len(value)-2)
 		}
 	}
+}
+
+// mptcp reads an MPTCP option (RFC 8684 §3.1, §3.2; version 0: RFC 6824).
+func (o *Options) mptcp(value []byte) {
+	switch version, length := value[0]&0xf, len(value)+2; value[0] >> 4 {
+	case 0:
+		o.MPTCP, o.MPTCPToken = MPTCPCapable, 0
+		if length >= 12 {
+			o.MPTCPToken = mptcpToken(version, value[2:10])
+		}
+	case 1:
+		o.MPTCP, o.MPTCPToken = MPTCPJoin, 0
+		if length == 12 {
+			o.MPTCPToken = binary.BigEndian.Uint32(value[2:])
+		}
+	default:
+		if o.MPTCP == NoMPTCP {
+			o.MPTCP = MPTCPOther
+		}
+	}
+}
+
+// mptcpToken is the most significant 32 bits of the hash of a key: SHA-256 (RFC 8684 §3.1), in version 0 SHA-1 (RFC 6824
+// §3.1).
+func mptcpToken(version uint8, key []byte) uint32 {
+	if version == 0 {
+		sum := sha1.Sum(key)
+		return binary.BigEndian.Uint32(sum[:])
+	}
+	sum := sha256.Sum256(key)
+	return binary.BigEndian.Uint32(sum[:])
 }
 
 func (o *Options) timestamp(value []byte) {

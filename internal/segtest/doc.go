@@ -44,8 +44,11 @@
 //	sack=101-111      a SACK block
 //	ts=1000 ts=1000,900 ts=no   TSval, and TSecr (otherwise the last TSval delivered to the sender); no timestamp
 //	tfo tfo=8         Fast Open cookie request, cookie of 8 bytes
-//	mptcp md5         MP_CAPABLE; a TCP MD5 signature
+//	mptcp mptcp=7     MP_CAPABLE, version 1, without a key and with the key 7
+//	join=0x12345678   MP_JOIN of a SYN, with the token of the receiver's connection
+//	md5               a TCP MD5 signature
 //	ttl=63 ipid=7     of the IP header
+//	ecn=ce            its ECN codepoint: ect0, ect1 or ce
 //	badsum            a wrong TCP checksum
 //	unsummed          one left to the network card: the sum of the pseudo-header
 //	quote=8           bytes of TCP header and data that an icmp line quotes (default: all)

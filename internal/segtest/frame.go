@@ -19,6 +19,8 @@ type packet struct {
 	len      uint32
 	opt      flows.Options
 	md5      bool
+	key      uint64 // of an MP_CAPABLE option
+	ecn      flows.ECN
 	ttl      uint8
 	ipid     uint16
 	badsum   bool
@@ -88,8 +90,13 @@ func (p *packet) options() []byte {
 			b = append(b, 0xc0+i)
 		}
 	}
-	if o.MPTCP { // MP_CAPABLE, version 1, HMAC-SHA256, no key yet (RFC 8684 §3.1)
+	switch { // RFC 8684 §3.1 (version 1, HMAC-SHA256), §3.2
+	case o.MPTCP == flows.MPTCPCapable && p.key != 0:
+		b = be.AppendUint64(append(b, 30, 12, 0x01, 0x01), p.key)
+	case o.MPTCP == flows.MPTCPCapable:
 		b = append(b, 30, 4, 0x01, 0x01)
+	case o.MPTCP == flows.MPTCPJoin:
+		b = append(be.AppendUint32(append(b, 30, 12, 0x10, 0x01), o.MPTCPToken), "rand"...)
 	}
 	if p.md5 {
 		b = append(append(b, nop, nop, 19, 18), "0123456789abcdef"...)
@@ -140,7 +147,7 @@ func (p *packet) icmp(typ, code uint8, q *packet, quote int) []byte {
 }
 
 func (p *packet) ip(proto uint8, body []byte) []byte {
-	return ip(p.src.Addr(), p.dst.Addr(), proto, p.ttl, p.ipid, body)
+	return ip(p.src.Addr(), p.dst.Addr(), proto, p.ttl, p.ecn, p.ipid, body)
 }
 
 // ethernet puts the frame's header and what is in encap before an IP packet.
@@ -169,7 +176,7 @@ func (p *packet) ethernet(ipPacket []byte) []byte {
 				udp = be.AppendUint16(udp, uint16(8+len(vxlan)))
 				udp = append(udp, 0, 0) // no checksum, as RFC 7348 §4.1 wants it
 				udp = append(udp, vxlan...)
-				frame = append([]byte{0x08, 0x00}, ip(from, to, 17, 64, 0, udp)...)
+				frame = append([]byte{0x08, 0x00}, ip(from, to, 17, 64, flows.NotECT, 0, udp)...)
 				addresses = append(mac(to), mac(from)...)
 			}
 		}
@@ -194,14 +201,14 @@ func mac(a netip.Addr) []byte {
 }
 
 // ip is an IPv4 (RFC 791 §3.1, with Don't Fragment) or IPv6 (RFC 8200 §3) packet.
-func ip(src, dst netip.Addr, proto, ttl uint8, id uint16, body []byte) []byte {
+func ip(src, dst netip.Addr, proto, ttl uint8, ecn flows.ECN, id uint16, body []byte) []byte {
 	if src.Is6() {
-		b := []byte{0x60, 0, 0, 0, 0, 0, proto, ttl}
+		b := []byte{0x60, byte(ecn) << 4, 0, 0, 0, 0, proto, ttl}
 		be.PutUint16(b[4:], uint16(len(body)))
 		b = append(append(b, src.AsSlice()...), dst.AsSlice()...)
 		return append(b, body...)
 	}
-	b := []byte{0x45, 0, 0, 0, 0, 0, 0x40, 0, ttl, proto, 0, 0}
+	b := []byte{0x45, byte(ecn), 0, 0, 0, 0, 0x40, 0, ttl, proto, 0, 0}
 	be.PutUint16(b[2:], uint16(20+len(body)))
 	be.PutUint16(b[4:], id)
 	b = append(append(b, src.AsSlice()...), dst.AsSlice()...)

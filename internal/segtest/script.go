@@ -1,6 +1,7 @@
 package segtest
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -71,6 +72,8 @@ type attributes struct {
 	noTimestamp   bool
 	hasEcr        bool
 	md5           bool
+	key           uint64
+	ecn           flows.ECN
 	badsum        bool
 	unsummed      bool
 	quote         int
@@ -352,6 +355,7 @@ func (r *reader) segment(s *sent, from, to *socket, what string, words []string,
 		return fmt.Errorf("the sender's SND.NXT is not known: give seq=")
 	}
 	p.len, p.urg, p.md5, p.badsum, p.unsummed = a.len, a.urg, a.md5, a.badsum, a.unsummed
+	p.key, p.ecn = a.key, a.ecn
 	p.ttl = from.ttl
 	switch {
 	case p.flags.Has(flows.RST):
@@ -390,7 +394,7 @@ func (r *reader) segment(s *sent, from, to *socket, what string, words []string,
 	seg.Flags, seg.Seq, seg.Ack, seg.Window, seg.Len, seg.Options = p.flags, p.seq, p.ack, p.win, p.len, p.opt
 	seg.Headers = uint16(p.headers())
 	seg.Options.Signed = p.md5
-	seg.TTL, seg.IPID, seg.Digest, seg.Encap = p.ttl, p.ipid, digest(tcp), p.encap
+	seg.TTL, seg.ECN, seg.IPID, seg.Digest, seg.Encap = p.ttl, p.ecn, p.ipid, digest(tcp), p.encap
 	switch {
 	case p.badsum:
 		seg.Checksum = flows.ChecksumWrong
@@ -411,7 +415,9 @@ func inherit(o, socket *flows.Options) {
 		o.HasWScale, o.WScale = true, socket.WScale
 	}
 	o.SACKPermitted = o.SACKPermitted || socket.SACKPermitted
-	o.MPTCP = o.MPTCP || socket.MPTCP
+	if o.MPTCP == flows.NoMPTCP {
+		o.MPTCP, o.MPTCPToken = socket.MPTCP, socket.MPTCPToken
+	}
 }
 
 // dup is the last captured packet once more, perhaps with another TTL or encapsulation.
@@ -501,6 +507,8 @@ var flagNames = map[string]flows.Flags{
 	"ECE": flows.ECE, "CWR": flows.CWR, "AE": flows.AE, "NULL": 0,
 }
 
+var ecnNames = map[string]flows.ECN{"ect1": flows.ECT1, "ect0": flows.ECT0, "ce": flows.CongestionExperienced}
+
 func parseFlags(word string) (flows.Flags, error) {
 	var flags flows.Flags
 	for name := range strings.SplitSeq(word, ",") {
@@ -568,7 +576,18 @@ func (a *attributes) set(word string) error {
 	case name == "tfo":
 		a.opt.FastOpen, a.opt.FastOpenLen = true, uint8(unsigned(4))
 	case word == "mptcp":
-		a.opt.MPTCP = true
+		a.opt.MPTCP = flows.MPTCPCapable
+	case name == "mptcp":
+		a.opt.MPTCP, a.key = flows.MPTCPCapable, unsigned(64)
+		sum := sha256.Sum256(be.AppendUint64(nil, a.key))
+		a.opt.MPTCPToken = be.Uint32(sum[:])
+	case name == "join" && hasValue:
+		a.opt.MPTCP, a.opt.MPTCPToken = flows.MPTCPJoin, uint32(unsigned(32))
+	case name == "ecn" && hasValue:
+		var known bool
+		if a.ecn, known = ecnNames[value]; !known {
+			return fmt.Errorf("%q is no ECN codepoint", value)
+		}
 	case word == "md5":
 		a.md5 = true
 	case word == "badsum":
