@@ -51,7 +51,7 @@ type Analyzer struct {
 	options  Options
 	accounts *accounts
 	journal  *journal // what the accounts are told by others; nil if it is told at once
-	when     moment
+	when     order
 
 	table   table
 	wheel   store.Wheel
@@ -92,7 +92,7 @@ func New(options Options, emit func(*record.Connection)) *Analyzer {
 
 func newAnalyzer(o Options, accounts *accounts, record *record.Connection) *Analyzer {
 	return &Analyzer{
-		options: o, accounts: accounts, when: moment{alarm: never}, table: newTable(), awakeLimit: awakeLimit, record: record,
+		options: o, accounts: accounts, when: order{alarm: never}, table: newTable(), wheel: store.NewWheel(), awakeLimit: awakeLimit, record: record,
 	}
 }
 
@@ -173,7 +173,7 @@ func (a *Analyzer) Close() {
 	a.table.index = nil // nobody searches it any more
 	for _, o := range left {
 		a.when.id = o.id
-		if a.table.places.At(o.place).size == embryonic {
+		if a.table.places.At(o.place).kind == bare {
 			a.finishEmbryo(o.place, a.clock, record.EndCaptureEnd)
 			continue
 		}
@@ -188,7 +188,7 @@ func (a *Analyzer) Close() {
 	if a.journal == nil {
 		a.accounts.crowd.Finish(a.clock)
 	}
-	a.table, a.wheel = newTable(), store.Wheel{}
+	a.table, a.wheel = newTable(), store.NewWheel()
 }
 
 // at is where a record is that has not ended.
@@ -201,7 +201,7 @@ type at struct {
 func (a *Analyzer) all() []at {
 	list := make([]at, 0, a.table.live) // more where there are several incarnations
 	var ids []uint64
-	for n := uint32(1); n <= a.table.places.Made; n++ {
+	for n := uint32(1); n <= a.table.places.Made(); n++ {
 		ids = a.ids(ids[:0], n)
 		for _, id := range ids {
 			list = append(list, at{id, n})
@@ -366,17 +366,20 @@ func (a *Analyzer) lookup(key *flows.Key, tag uint32) *connection {
 // newest gives the newest incarnation at a place, awake.
 func (a *Analyzer) newest(n uint32) *connection {
 	switch p := a.table.places.At(n); {
-	case p.size == embryonic:
+	case p.kind == bare:
 		return a.hatch(n)
-	case p.size != 0:
+	case p.kind == atRest:
 		return a.wake(n)
 	default:
-		return a.table.awake.at(p.where)
+		return a.table.awake.At(p.where)
 	}
 }
 
 // put makes a connection the newest at its place.
-func (a *Analyzer) put(c *connection) { a.table.places.At(c.place).where = c.number }
+func (a *Analyzer) put(c *connection) {
+	p := a.table.places.At(c.place)
+	p.where, p.kind = c.number, awake
+}
 
 // remove takes a connection out of the table.
 func (a *Analyzer) remove(c *connection) {

@@ -64,7 +64,7 @@ func (a *Analyzer) follow(c *connection, before *openings, seg *flows.Segment) {
 	if (c.phase == completed || c.phase == accepted) && now == *before {
 		return
 	}
-	e := event{clock: a.clock, attempt: c.attempt(), syn: c.first}
+	e := event{clock: a.clock, attempt: c.attempt(), probe: c.first}
 	syns, synAcks := now[c.opener].syns, now[1-c.opener].synAcks
 	told, toldAcks := before[c.opener].syns, before[1-c.opener].synAcks
 	if c.phase == unopened {
@@ -72,7 +72,7 @@ func (a *Analyzer) follow(c *connection, before *openings, seg *flows.Segment) {
 		c.phase, told = attempted, syns
 	}
 	if syns > told {
-		e.first, e.was = told == 1, synAcks > 0
+		e.firstAgain, e.answered = told == 1, synAcks > 0
 		a.tell(synSentAgain, &e)
 	}
 	if synAcks > toldAcks {
@@ -80,7 +80,7 @@ func (a *Analyzer) follow(c *connection, before *openings, seg *flows.Segment) {
 			e.synAck = crowd.ProbeOf(seg)
 			a.tell(synAcked, &e)
 		} else if synAcks > syns {
-			e.n, e.was = int32(min(synAcks-syns, math.MaxInt32)), c.tcp.HandshakeAcked
+			e.unasked, e.completed = int32(min(synAcks-syns, math.MaxInt32)), c.tcp.HandshakeAcked
 			a.tell(synAckedAgain, &e)
 			a.fallBack(c, &e)
 		}
@@ -95,7 +95,7 @@ func (a *Analyzer) follow(c *connection, before *openings, seg *flows.Segment) {
 		a.tell(handshakeCompletes, &e)
 		c.phase, c.first = completed, crowd.Probe{}
 	default:
-		e.end, e.was, e.n = c.failure(), false, c.synAcksAgain()
+		e.end, e.unasked = c.failure(), c.synAcksAgain()
 		a.tell(attemptEnds, &e)
 		c.phase = failed
 	}
@@ -111,7 +111,7 @@ func (a *Analyzer) fallBack(c *connection, e *event) {
 	default:
 		return
 	}
-	e.first = c.phase == completed
+	e.firstBack = c.phase == completed
 	a.tell(listenerFellBack, e)
 	c.phase = fellBack
 }
@@ -143,7 +143,7 @@ func (c *connection) failure() crowd.End {
 // leave tells the crowd that a record has ended.
 func (a *Analyzer) leave(c *connection, by record.EndedBy) {
 	cut := by == record.EndCaptureEnd && !c.over()
-	e := event{clock: a.clock, attempt: c.attempt(), syn: c.first}
+	e := event{clock: a.clock, attempt: c.attempt(), probe: c.first}
 	switch c.phase {
 	case failed:
 		return
@@ -155,7 +155,7 @@ func (a *Analyzer) leave(c *connection, by record.EndedBy) {
 			a.tell(listenerResumed, &e)
 		}
 		if t, known := reachedAt(&c.tcp.Ends[1-c.opener]); c.phase == accepted && known {
-			e.at = t
+			e.acceptedAt = t
 			a.tell(listenerAccepted, &e)
 		}
 		e.end = crowd.Used
@@ -165,7 +165,7 @@ func (a *Analyzer) leave(c *connection, by record.EndedBy) {
 	default:
 		e.end = c.failure()
 	}
-	e.was, e.n = cut, c.synAcksAgain()
+	e.cut, e.unasked = cut, c.synAcksAgain()
 	a.tell(attemptEnds, &e)
 	c.phase = failed
 }
@@ -182,7 +182,7 @@ func (a *Analyzer) strayed(c *connection) {
 	if !alone || c.first.Flags.Has(flows.ACK) && !c.first.Flags.Has(flows.SYN) && !c.first.Flags.Has(flows.RST) && c.opener != from {
 		return // of a connection whose beginning was not captured
 	}
-	e := event{clock: a.clock, attempt: attemptBy(&c.key, from), syn: c.first, was: y.rsts > 0}
+	e := event{clock: a.clock, attempt: attemptBy(&c.key, from), probe: c.first, reset: y.rsts > 0}
 	e.attempt.SynAt = c.start
 	a.tell(segmentStrayed, &e)
 }

@@ -16,7 +16,7 @@ const placeBytes = uint64(unsafe.Sizeof(place{}) + 3*unsafe.Sizeof(bucket{}) + 2
 // footprint is how many bytes are taken by what is followed.
 func (a *Analyzer) footprint() uint64 {
 	return a.table.arena.Used + uint64(a.table.live)*placeBytes + a.table.embryos.Live()*uint64(unsafe.Sizeof(embryo{})) +
-		uint64(a.table.awake.used())*uint64(unsafe.Sizeof(connection{}))
+		uint64(a.table.awake.Live())*uint64(unsafe.Sizeof(connection{}))
 }
 
 // bound gives up records until the rest is within the limits.
@@ -52,12 +52,12 @@ func (a *Analyzer) evict() bool {
 		}
 		a.wheel.Pop()
 		p := a.table.places.At(m.Place)
-		if p.where == 0 || p.alarm != m.At {
+		if p.kind == free || p.alarm != m.At {
 			continue // it is void
 		}
 		tries--
 		a.makeRoom()
-		if p.size == embryonic {
+		if p.kind == bare {
 			e := a.table.embryos.At(p.where)
 			if enough {
 				a.giveBack(passed)
@@ -85,7 +85,7 @@ func (a *Analyzer) evict() bool {
 		return false
 	}
 	a.evicted++
-	if a.table.places.At(silent.place).size == embryonic {
+	if a.table.places.At(silent.place).kind == bare {
 		a.finishEmbryo(silent.place, a.clock, record.EndEvicted)
 		return true
 	}
@@ -103,7 +103,7 @@ func (a *Analyzer) giveBack(passed []store.Alarm) {
 	for _, m := range passed {
 		p := a.table.places.At(m.Place)
 		p.alarm = never
-		if p.size == embryonic {
+		if p.kind == bare {
 			a.wakeAt(m.Place, m.ID, a.table.embryos.At(p.where).deadline(&a.options))
 			continue
 		}

@@ -8,7 +8,7 @@ func Targets(a *Analyzer) int { return a.accounts.crowd.Targets() }
 // CountLive counts one by one what Live keeps account of.
 func CountLive(a *Analyzer) record.Live {
 	var live record.Live
-	for n := uint32(1); n <= a.table.places.Made; n++ {
+	for n := uint32(1); n <= a.table.places.Made(); n++ {
 		for c := a.peek(n); c != nil; c = c.older {
 			live.Connections++
 			if c.tcp.HalfOpen != nil {

@@ -6,6 +6,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/crowd"
 	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/internal/spare"
 )
 
 // accounts is what all connections add up to. It is kept in the order of what happens, by one alone; the connections
@@ -23,17 +24,22 @@ func newAccounts(o *Options, emit func(*record.Connection)) *accounts {
 // event is what happens to one connection and matters beyond it. There is no pointer in it that the collector would have
 // to follow.
 type event struct {
-	when    moment
+	when    order
 	clock   int64
 	attempt crowd.Attempt
-	syn     crowd.Probe
-	synAck  crowd.Probe
-	at      int64
-	n       int32
-	kind    eventKind
-	end     crowd.End
-	first   bool
-	was     bool
+	probe   crowd.Probe // its first segment
+
+	synAck     crowd.Probe // synAcked: the first SYN-ACK
+	acceptedAt int64       // listenerAccepted
+	unasked    int32       // synAckedAgain, attemptEnds: SYN-ACKs that no SYN asked for
+	kind       eventKind
+	end        crowd.End // attemptEnds
+	firstAgain bool      // synSentAgain: for the first time
+	answered   bool      // synSentAgain: a SYN-ACK had come
+	completed  bool      // synAckedAgain: the ACK had come
+	firstBack  bool      // listenerFellBack: for the first time
+	cut        bool      // attemptEnds: with the capture
+	reset      bool      // segmentStrayed: an RST answered it
 }
 
 // eventKind says which it is: the end of a record, or what the method of the crowd that has its name is told.
@@ -55,15 +61,15 @@ const (
 	ackPassed
 )
 
-// moment is a place in the order of what happens: while time passes before a segment, by the time of the alarm and the id for
+// order is a place in the order of what happens: while time passes before a segment, by the time of the alarm and the id for
 // which it was set; then with the segment.
-type moment struct {
+type order struct {
 	segment uint64 // how many there have been before
 	alarm   int64  // never: with the segment
 	id      uint64
 }
 
-func (m *moment) compare(o *moment) int {
+func (m *order) compare(o *order) int {
 	return cmp.Or(cmp.Compare(m.segment, o.segment), cmp.Compare(m.alarm, o.alarm), cmp.Compare(m.id, o.id))
 }
 
@@ -76,25 +82,25 @@ func (a *accounts) take(e *event, record *record.Connection) {
 	case timeWaitsEnd:
 		a.totals.EndTimeWaits(record)
 	case synSent:
-		a.crowd.Syn(e.clock, &e.attempt, &e.syn)
+		a.crowd.Syn(e.clock, &e.attempt, &e.probe)
 	case synSentAgain:
-		a.crowd.SynAgain(e.clock, &e.attempt, e.first, e.was)
+		a.crowd.SynAgain(e.clock, &e.attempt, e.firstAgain, e.answered)
 	case synAcked:
-		a.crowd.SynAck(e.clock, &e.attempt, &e.syn, &e.synAck)
+		a.crowd.SynAck(e.clock, &e.attempt, &e.probe, &e.synAck)
 	case synAckedAgain:
-		a.crowd.SynAckAgain(e.clock, &e.attempt, int(e.n), e.was)
+		a.crowd.SynAckAgain(e.clock, &e.attempt, int(e.unasked), e.completed)
 	case handshakeCompletes:
 		a.crowd.Complete(e.clock, &e.attempt)
 	case listenerFellBack:
-		a.crowd.FellBack(e.clock, &e.attempt, e.first)
+		a.crowd.FellBack(e.clock, &e.attempt, e.firstBack)
 	case listenerResumed:
 		a.crowd.Resumed(e.clock, &e.attempt)
 	case listenerAccepted:
-		a.crowd.Accepted(&e.attempt, e.at)
+		a.crowd.Accepted(&e.attempt, e.acceptedAt)
 	case attemptEnds:
-		a.crowd.End(e.clock, &e.attempt, e.end, e.was, int(e.n), &e.syn)
+		a.crowd.End(e.clock, &e.attempt, e.end, e.cut, int(e.unasked), &e.probe)
 	case segmentStrayed:
-		a.crowd.Stray(e.clock, &e.attempt, &e.syn, e.was)
+		a.crowd.Stray(e.clock, &e.attempt, &e.probe, e.reset)
 	case ackPassed:
 		a.crowd.AckPassed()
 	}
@@ -123,7 +129,7 @@ func (a *Analyzer) tell(kind eventKind, e *event) {
 type journal struct {
 	page *page
 	full chan *page
-	free chan *page
+	free spare.List[*page]
 }
 
 // page is a part of a journal.
@@ -142,11 +148,10 @@ const (
 )
 
 func newJournal() *journal {
-	j := &journal{full: make(chan *page, journalPages), free: make(chan *page, journalPages)}
-	for range journalPages {
-		j.free <- &page{events: make([]event, 0, pageEvents), records: make([]record.Connection, pageRecords)}
-	}
-	j.page = <-j.free
+	j := &journal{full: make(chan *page, journalPages), free: spare.New(journalPages, func() *page {
+		return &page{events: make([]event, 0, pageEvents), records: make([]record.Connection, pageRecords)}
+	})}
+	j.page = j.free.Take()
 	return j
 }
 
@@ -167,7 +172,7 @@ func (j *journal) enter(e *event) *record.Connection {
 func (j *journal) turn(last *work) *record.Connection {
 	j.page.last = last
 	j.full <- j.page
-	p := <-j.free
+	p := j.free.Take()
 	p.events, p.filled = p.events[:0], 0
 	j.page = p
 	return &p.records[0]

@@ -28,11 +28,11 @@ const aside = 2 * maxIncarnations
 // outlives it.
 func (a *Analyzer) makeRoom() {
 	pool := &a.table.awake
-	for tries := 2 * a.awakeLimit; pool.used() > a.awakeLimit-aside && tries > 0; tries-- {
-		if pool.hand++; int(pool.hand) > len(pool.slabs)*poolSlab {
+	for tries := 2 * a.awakeLimit; int(pool.Live()) > a.awakeLimit-aside && tries > 0; tries-- {
+		if pool.hand++; pool.hand > pool.Made() {
 			pool.hand = 1
 		}
-		c := pool.at(pool.hand)
+		c := pool.At(pool.hand)
 		switch {
 		case c.number == 0 || a.table.places.At(c.place).where != c.number: // unused, or not the newest incarnation
 		case c.touched:
@@ -51,7 +51,7 @@ func (a *Analyzer) restSoon(c *connection) {
 	next := &a.closed[a.closings%closedLimit]
 	a.closings++
 	if *next != 0 {
-		if c := a.table.awake.at(*next); c.number == *next && c.ended() && a.table.places.At(c.place).where == c.number {
+		if c := a.table.awake.At(*next); c.number == *next && c.ended() && a.table.places.At(c.place).where == c.number {
 			a.rest(c)
 		}
 	}
@@ -117,7 +117,7 @@ func (a *Analyzer) rest(head *connection) {
 	}
 	a.packing = b
 	p := a.table.places.At(head.place)
-	p.where, p.size = a.table.arena.Put(b), uint32(len(b))
+	p.where, p.kind = a.table.arena.Put(b), atRest
 	for c := head; c != nil; {
 		older := c.older
 		a.table.awake.release(c)
@@ -132,8 +132,8 @@ func (a *Analyzer) wake(n uint32) (head *connection) {
 		a.encapsulations.leave(c.encap)
 	}
 	p := a.table.places.At(n)
-	a.table.arena.Drop(p.where, int(p.size))
-	p.where, p.size = head.number, 0
+	a.table.arena.Drop(p.where)
+	p.where, p.kind = head.number, awake
 	return head
 }
 
@@ -141,7 +141,8 @@ func (a *Analyzer) wake(n uint32) (head *connection) {
 func (a *Analyzer) unpack(n uint32, unused func() *connection) (head *connection) {
 	p := a.table.places.At(n)
 	var h heading
-	b := h.read(a.table.arena.Bytes(p.where, int(p.size), a.packing[:0]), a.origin)
+	a.packing = a.table.arena.Bytes(p.where, a.packing[:0])
+	b := h.read(a.packing, a.origin)
 	var newer *connection
 	for _, id := range h.ids[:h.count] {
 		c := unused()
@@ -162,7 +163,7 @@ func (a *Analyzer) unpack(n uint32, unused func() *connection) (head *connection
 
 // deadlineAtRest is that of the only incarnation at a place, if it rests, and its id: it need not be woken to be asked.
 func (a *Analyzer) deadlineAtRest(p *place) (at int64, id uint64, known bool) {
-	if p.size == 0 {
+	if p.kind != atRest {
 		return 0, 0, false
 	}
 	var h heading
@@ -174,12 +175,12 @@ func (a *Analyzer) deadlineAtRest(p *place) (at int64, id uint64, known bool) {
 func (a *Analyzer) ids(list []uint64, n uint32) []uint64 {
 	p := a.table.places.At(n)
 	switch {
-	case p.where == 0:
-	case p.size == 0:
-		for c := a.table.awake.at(p.where); c != nil; c = c.older {
+	case p.kind == free:
+	case p.kind == awake:
+		for c := a.table.awake.At(p.where); c != nil; c = c.older {
 			list = append(list, c.id)
 		}
-	case p.size == embryonic:
+	case p.kind == bare:
 		list = append(list, a.table.embryos.At(p.where).packet)
 	default:
 		var h heading

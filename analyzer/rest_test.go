@@ -103,8 +103,8 @@ func TestEarlyAlarmsWakeNobody(t *testing.T) {
 	a.rest(c)
 	early := place.alarm
 	a.Advance(early + 1e9)
-	if place.size == 0 || place.alarm <= early {
-		t.Errorf("%d bytes at rest, its alarm at %d after that at %d", place.size, place.alarm, early)
+	if place.kind != atRest || place.alarm <= early {
+		t.Errorf("kind %d, its alarm at %d after that at %d", place.kind, place.alarm, early)
 	}
 }
 
@@ -123,7 +123,7 @@ func BenchmarkRest(b *testing.B) {
 				c = a.wake(place)
 			}
 			a.rest(c)
-			b.ReportMetric(float64(a.table.places.At(place).size), "bytes")
+			b.ReportMetric(float64(a.table.arena.Length(a.table.places.At(place).where)), "bytes")
 		})
 	}
 }

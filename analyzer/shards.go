@@ -3,6 +3,7 @@ package analyzer
 import (
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/spare"
 )
 
 // Shards is an Analyzer that uses several processors. Its connections are divided among trackers by a hash of their sockets; each has a
@@ -13,7 +14,7 @@ type Shards struct {
 	accounts *accounts
 	shards   []*shard
 	seeds    seeds
-	used     chan *work // that can be filled again
+	used     spare.List[*work] // that can be filled again
 	done     func([]flows.Segment)
 	merged   chan struct{} // closed once all is added
 }
@@ -49,10 +50,8 @@ func NewShards(o Options, n int, emit func(*record.Connection), done func([]flow
 	if o.MaxConnections > 0 || o.MaxMemory > 0 || o.AtClose || o.Trace != nil {
 		n = 1
 	}
-	s := &Shards{accounts: newAccounts(&o, emit), done: done, merged: make(chan struct{}), seeds: newSeeds(), used: make(chan *work, waitingWork)}
-	for range waitingWork {
-		s.used <- &work{}
-	}
+	s := &Shards{accounts: newAccounts(&o, emit), done: done, merged: make(chan struct{}), seeds: newSeeds()}
+	s.used = spare.New(waitingWork, func() *work { return &work{} })
 	for range max(n, 1) {
 		j := newJournal()
 		a := newAnalyzer(o, nil, &j.page.records[0])
@@ -69,7 +68,7 @@ func NewShards(o Options, n int, emit func(*record.Connection), done func([]flow
 
 // Segments takes in the next segments of the capture. They must stay as they are until done is called with them.
 func (s *Shards) Segments(list []flows.Segment) {
-	w := <-s.used
+	w := s.used.Take()
 	w.list, w.notices = list, w.notices[:0]
 	for i := range list {
 		tag := s.seeds.hash(&list[i].Key)
@@ -161,11 +160,11 @@ func (s *Shards) merge() {
 		}
 		finished := readers[0].page.last
 		for i := range readers {
-			readers[i].journal.free <- readers[i].page
+			readers[i].journal.free.Put(readers[i].page)
 		}
 		if finished.do == nil {
 			s.done(finished.list)
-			s.used <- finished // never waits: there are no more than places
+			s.used.Put(finished)
 		}
 	}
 }
@@ -191,7 +190,7 @@ func (r *journalReader) there() bool {
 		if r.page.last != nil {
 			return false
 		}
-		r.journal.free <- r.page
+		r.journal.free.Put(r.page)
 		r.begin()
 	}
 	return true

@@ -34,18 +34,30 @@ type bucket struct {
 // place is what is known of one 4-tuple, and where.
 type place struct {
 	alarm int64  // when it is looked at next, or never
-	where uint32 // the number of the newest incarnation awake, or of the embryo, or a head in the arena; 0 for a free place
-	size  uint32 // bytes in the arena; 0 for awake, embryonic for an embryo
+	where uint32 // the number of the newest incarnation awake, or of the embryo, or in the arena
+	kind  kind
 }
 
+// kind says what a place holds.
+type kind uint8
+
 const (
-	embryonic  uint32 = 1 << 31
-	never             = 1<<63 - 1
-	leastIndex        = 1 << 10
+	free   kind = iota
+	bare        // an attempt of which only one SYN is known
+	awake       // incarnations as connections
+	atRest      // incarnations packed in the arena
+)
+
+const (
+	never      = 1<<63 - 1
+	leastIndex = 1 << 10
 )
 
 func newTable() table {
-	t := table{seeds: newSeeds(), arena: store.NewArena()}
+	t := table{
+		seeds: newSeeds(), places: store.NewSlabs[place](12), arena: store.NewArena(),
+		awake: pool{Slabs: store.NewSlabs[connection](6)}, embryos: store.NewSlabs[embryo](12),
+	}
 	t.resize(leastIndex)
 	return t
 }
@@ -92,13 +104,13 @@ func (t *table) find(k *flows.Key, tag uint32) uint32 {
 			continue
 		}
 		p := t.places.At(b.place)
-		switch p.size {
-		case 0:
-			if t.awake.at(p.where).key == *k {
+		switch p.kind {
+		case awake:
+			if t.awake.At(p.where).key == *k {
 				return b.place
 			}
 			continue
-		case embryonic:
+		case bare:
 			if t.embryos.At(p.where).key == *k {
 				return b.place
 			}
@@ -125,10 +137,10 @@ func (t *table) foresee(notices []notice, i uint32) {
 		}
 	}
 	for k, n := range t.ahead {
-		switch p := t.places.At(n); p.size {
-		case 0:
-			t.ahead[k] = t.awake.at(p.where).place
-		case embryonic:
+		switch p := t.places.At(n); p.kind {
+		case awake:
+			t.ahead[k] = t.awake.At(p.where).place
+		case bare:
 			t.ahead[k] = uint32(t.embryos.At(p.where).key.APort)
 		default:
 			t.ahead[k] = uint32(t.arena.Head(p.where)[0])
@@ -233,39 +245,20 @@ func readKey(b []byte, k *flows.Key) (rest []byte) {
 
 // pool is the room for the connections that are awake.
 type pool struct {
-	slabs [][]connection
-	free  []uint32
-	hand  uint32 // the number that is the next to be looked at for one to be put to rest
+	store.Slabs[connection]
+	hand uint32 // the number that is the next to be looked at for one to be put to rest
 }
-
-const poolSlab = 64
-
-// at is the connection of a number.
-func (p *pool) at(n uint32) *connection { return &p.slabs[(n-1)/poolSlab][(n-1)%poolSlab] }
 
 // take gives an unused connection: all that may be left in it is room of its lists.
 func (p *pool) take() *connection {
-	if len(p.free) == 0 {
-		base := uint32(len(p.slabs) * poolSlab)
-		p.slabs = append(p.slabs, make([]connection, poolSlab))
-		for n := uint32(poolSlab); n > 0; n-- {
-			p.free = append(p.free, base+n)
-		}
-	}
-	last := len(p.free) - 1
-	n := p.free[last]
-	p.free = p.free[:last]
-	c := p.at(n)
+	n := p.Take()
+	c := p.At(n)
 	c.number = n
 	return c
 }
 
 // release takes a connection back.
 func (p *pool) release(c *connection) {
-	n := c.number
+	p.Drop(c.number)
 	c.number, c.older, c.encap = 0, nil, nil
-	p.free = append(p.free, n)
 }
-
-// used is how many connections are awake.
-func (p *pool) used() int { return len(p.slabs)*poolSlab - len(p.free) }

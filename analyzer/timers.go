@@ -75,7 +75,7 @@ func (a *Analyzer) disbelieve() {
 		return // it ended, or is another tracker's
 	}
 	switch p := a.table.places.At(n); {
-	case p.size == embryonic:
+	case p.kind == bare:
 		e := a.table.embryos.At(p.where)
 		e.heard = a.clock
 		a.wakeAt(n, e.packet, e.deadline(&a.options))
@@ -110,11 +110,11 @@ func (a *Analyzer) expire(now int64) {
 // look looks at a place because of an alarm.
 func (a *Analyzer) look(m store.Alarm) {
 	p := a.table.places.At(m.Place)
-	if p.where == 0 || p.alarm != m.At {
+	if p.kind == free || p.alarm != m.At {
 		return // it is void
 	}
 	p.alarm = never
-	if p.size == embryonic {
+	if p.kind == bare {
 		if e := a.table.embryos.At(p.where); e.deadline(&a.options) <= m.At {
 			a.finishEmbryo(m.Place, e.deadline(&a.options), record.EndIdle)
 		} else {
@@ -135,7 +135,7 @@ func (a *Analyzer) look(m store.Alarm) {
 	if due != nil {
 		a.end(due, m.At)
 	}
-	if p.where == 0 {
+	if p.kind == free {
 		return // that was all
 	}
 	for c := a.newest(m.Place); c != nil; c = c.older {

@@ -1,11 +1,15 @@
 package capture
 
-import "io"
+import (
+	"io"
+
+	"github.com/tcplife/tcplife/internal/spare"
+)
 
 // ahead reads in a goroutine of its own, so that it has the next bytes ready when they are wanted: at most its chunks.
 type ahead struct {
 	full chan []byte // closed at the end, after err is set
-	free chan []byte
+	free spare.List[[]byte]
 	stop chan struct{}
 	err  error
 }
@@ -21,11 +25,8 @@ const (
 func newAhead(r io.Reader, size int) *ahead {
 	a := &ahead{
 		full: make(chan []byte, chunks),
-		free: make(chan []byte, chunks),
+		free: spare.New(chunks, func() []byte { return nil }), // made when it is first needed
 		stop: make(chan struct{}),
-	}
-	for range chunks {
-		a.free <- nil // made when it is first needed
 	}
 	go a.run(r, size)
 	return a

@@ -47,6 +47,6 @@ func (c *chunk) full() bool {
 // release gives the chunk back to be filled again.
 func (c *chunk) release() {
 	if c != nil {
-		c.from.free <- c
+		c.from.free.Put(c)
 	}
 }

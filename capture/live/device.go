@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/internal/spare"
 )
 
 // device is one that is captured on.
@@ -14,7 +15,7 @@ type device struct {
 	name   string
 	index  int // of the system, 0 for AnyDevice
 	handle *handle
-	free   chan *chunk // bounds what is on the way
+	free   spare.List[*chunk] // bounds what is on the way
 
 	chunks []*chunk // that have arrived and are not given yet
 	until  int64
@@ -24,7 +25,7 @@ type device struct {
 
 // openDevice opens a device for reading.
 func openDevice(name string, o Options) (*device, error) {
-	d := &device{name: name, until: capture.NoTime, free: make(chan *chunk, chunksEach)}
+	d := &device{name: name, until: capture.NoTime}
 	if name != AnyDevice {
 		system, err := net.InterfaceByName(name)
 		if err != nil {
@@ -36,9 +37,7 @@ func openDevice(name string, o Options) (*device, error) {
 	if d.handle, err = openHandle(name, o); err != nil {
 		return nil, err
 	}
-	for range chunksEach {
-		d.free <- &chunk{from: d, snaplen: o.Snaplen}
-	}
+	d.free = spare.New(chunksEach, func() *chunk { return &chunk{from: d, snaplen: o.Snaplen} })
 	return d, nil
 }
 
@@ -52,7 +51,7 @@ func (l *Capture) read(d *device) {
 	defer l.readers.Done()
 	r := deviceReader{device: d, clock: newIdleClock(time.Now()), stopped: &l.stopped}
 	for {
-		c := <-d.free
+		c := d.free.Take()
 		c.begin()
 		r.fill(c)
 		c.packets = c.all

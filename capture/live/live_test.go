@@ -7,16 +7,15 @@ import (
 	"testing"
 
 	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/internal/spare"
 )
 
 // fed is a Capture that gets its chunks from a test.
 func fed(devices int) *Capture {
 	l := &Capture{arrivals: make(chan *chunk, 100), started: true, alive: devices, left: math.MaxUint64, tally: capture.NewTally(nil)}
 	for i := range devices {
-		d := &device{name: string(rune('a' + i)), until: capture.NoTime, free: make(chan *chunk, chunksEach)}
-		for range chunksEach {
-			d.free <- &chunk{from: d, snaplen: 64}
-		}
+		d := &device{name: string(rune('a' + i)), until: capture.NoTime}
+		d.free = spare.New(chunksEach, func() *chunk { return &chunk{from: d, snaplen: 64} })
 		l.devices = append(l.devices, d)
 	}
 	return l
@@ -24,7 +23,7 @@ func fed(devices int) *Capture {
 
 // feed lets packets of some times arrive from a device, and all that it gives until a time.
 func (l *Capture) feed(device int, until int64, times ...int64) {
-	c := <-l.devices[device].free
+	c := l.devices[device].free.Take()
 	c.begin()
 	for _, at := range times {
 		c.add(capture.Packet{Data: []byte{byte(device)}, Length: 60, Time: at, Link: 1})
@@ -100,7 +99,7 @@ func TestLiveBacklog(t *testing.T) {
 // TestLiveEnd holds that what has arrived is given before the end, and that the lost device is told.
 func TestLiveEnd(t *testing.T) {
 	l := fed(1)
-	c := <-l.devices[0].free
+	c := l.devices[0].free.Take()
 	c.begin()
 	c.add(capture.Packet{Data: []byte{1}, Length: 60, Time: 7, Link: 1})
 	c.packets, c.until, c.last, c.changed, c.state = c.all, 9, true, true, DeviceRemoved

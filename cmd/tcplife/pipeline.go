@@ -15,6 +15,7 @@ import (
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/capture/live"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/spare"
 )
 
 // A pipeline is one way of the packets from the files to segments. There is a second one where packets can be chosen
@@ -134,10 +135,7 @@ func (p *pipeline) each(visit visitor) error {
 // track follows all connections up to the end of the capture, and has emit called with each record, and settle after those that
 // a batch of packets has ended, by another goroutine. visit, if it is not nil, sees the packets before. Once settle has failed, or the reading, nothing is emitted any more.
 func (p *pipeline) track(o analyzer.Options, visit visitor, emit func(*record.Connection), settle func() error) (*record.Result, error) {
-	free := make(chan []flows.Segment, batches)
-	for range batches {
-		free <- make([]flows.Segment, 0, batchPackets)
-	}
+	free := spare.New(batches, func() []flows.Segment { return make([]flows.Segment, 0, batchPackets) })
 	var settleErr error // known once the tracker is closed
 	var over atomic.Bool
 	tracker := analyzer.NewShards(o, min(runtime.GOMAXPROCS(0), maxShards), func(c *record.Connection) {
@@ -151,12 +149,12 @@ func (p *pipeline) track(o analyzer.Options, visit visitor, emit func(*record.Co
 				p.cancel()
 			}
 		}
-		free <- segments // never waits: there are no more than places
+		free.Put(segments)
 	})
 	var err error
 	for err == nil && p.ctx.Err() == nil {
 		var segments []flows.Segment
-		segments, err = p.next((<-free)[:0], visit)
+		segments, err = p.next(free.Take()[:0], visit)
 		tracker.Segments(segments)
 	}
 	p.Close()

@@ -1,6 +1,9 @@
 package main
 
-import "github.com/tcplife/tcplife/analyzer/record"
+import (
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/internal/spare"
+)
 
 // batchRecords is how many records are handed over at once.
 const batchRecords = 32
@@ -12,7 +15,7 @@ type records struct {
 
 	batch []record.Connection      // to be handed over
 	full  chan []record.Connection // nil if nothing is handed over
-	free  chan reported
+	free  spare.List[reported]
 }
 
 // reported is a batch that can be filled again, and the error that reporting it, or one before it, led to.
@@ -27,11 +30,9 @@ func newRecords(report func(*record.Connection) error, aside bool) *records {
 	if !aside {
 		return r
 	}
-	r.full, r.free = make(chan []record.Connection, batches), make(chan reported, batches)
-	for range batches {
-		r.free <- reported{batch: make([]record.Connection, 0, batchRecords)}
-	}
-	r.batch = (<-r.free).batch
+	r.full = make(chan []record.Connection, batches)
+	r.free = spare.New(batches, func() reported { return reported{batch: make([]record.Connection, 0, batchRecords)} })
+	r.batch = r.free.Take().batch
 	go func() {
 		defer close(r.free)
 		var err error
@@ -39,7 +40,7 @@ func newRecords(report func(*record.Connection) error, aside bool) *records {
 			for i := 0; i < len(batch) && err == nil; i++ {
 				err = report(&batch[i])
 			}
-			r.free <- reported{batch[:0], err}
+			r.free.Put(reported{batch[:0], err})
 		}
 	}()
 	return r
@@ -66,7 +67,7 @@ func (r *records) add(c *record.Connection) {
 func (r *records) flush() error {
 	if len(r.batch) > 0 {
 		r.full <- r.batch
-		next := <-r.free
+		next := r.free.Take()
 		r.batch, r.failed = next.batch, next.err
 	}
 	return r.failed

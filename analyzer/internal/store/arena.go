@@ -1,113 +1,88 @@
 package store
 
 import (
-	"encoding/binary"
 	"slices"
+	"unsafe"
 )
 
-// Arena is room for strings of bytes that come and go. Each has a head, which most fit into, and behind it as many links as it
-// needs. All heads are of one size, and so are all links: what one string leaves behind fits the next, though they grow as
-// connections go on.
+// An Arena is room for strings of bytes that come and go. Each string has a head, which most fit into, and behind it as many
+// links as it needs. All heads are of one size, and so are all links: what one string leaves behind fits the next.
 type Arena struct {
-	heads, links blocks
-	Used         uint64 // bytes handed out
+	heads Slabs[head]
+	links Slabs[link]
+	Used  uint64 // bytes handed out
 }
 
-const (
-	headSize = 256
-	linkSize = 64
+type (
+	head struct {
+		data   [252]byte
+		length uint32
+		next   uint32 // the first link
+	}
+	link struct {
+		data [60]byte
+		next uint32
+	}
 )
 
-func NewArena() Arena { return Arena{heads: blocks{size: headSize}, links: blocks{size: linkSize}} }
+const (
+	headSize = uint64(unsafe.Sizeof(head{}))
+	linkSize = uint64(unsafe.Sizeof(link{}))
+)
+
+// NewArena returns an empty one.
+func NewArena() Arena { return Arena{heads: NewSlabs[head](12), links: NewSlabs[link](12)} }
 
 // Put keeps a string, and gives the number of its head, never 0.
 func (a *Arena) Put(b []byte) uint32 {
-	head, room := a.heads.take()
-	for {
-		a.Used += uint64(len(room) + nextSize)
-		if b = b[copy(room, b):]; len(b) == 0 {
-			return head
-		}
-		next, more := a.links.take()
-		setNext(room, next)
-		room = more
+	n := a.heads.Take()
+	h := a.heads.At(n)
+	h.length = uint32(len(b))
+	a.Used += headSize
+	b = b[copy(h.data[:], b):]
+	for next := &h.next; len(b) > 0; {
+		*next = a.links.Take()
+		l := a.links.At(*next)
+		a.Used += linkSize
+		b = b[copy(l.data[:], b):]
+		next = &l.next
 	}
+	return n
 }
 
 // Head is the beginning of a string, the end of which may be elsewhere.
-func (a *Arena) Head(n uint32) []byte { return a.heads.at(n) }
+func (a *Arena) Head(n uint32) []byte { return a.heads.At(n).data[:] }
 
-// Bytes are those of a string of a length: where they lie, or gathered behind room. Behind them is room for compact.Slack.
-func (a *Arena) Bytes(head uint32, length int, room []byte) []byte {
-	b := a.heads.at(head)
-	if length <= len(b) {
-		return b[:length]
+// Length is how many bytes a string has.
+func (a *Arena) Length(n uint32) int { return int(a.heads.At(n).length) }
+
+// Bytes appends a string to room, which then has room for Slack more.
+func (a *Arena) Bytes(n uint32, room []byte) []byte {
+	h := a.heads.At(n)
+	length := int(h.length)
+	room = slices.Grow(room, length+Slack)
+	room = append(room, h.data[:min(length, len(h.data))]...)
+	next := h.next
+	for length -= len(h.data); length > 0; {
+		l := a.links.At(next)
+		room = append(room, l.data[:min(length, len(l.data))]...)
+		length -= len(l.data)
+		next = l.next
 	}
-	room = append(room, b...)
-	for length -= len(b); length > 0; length -= len(b) {
-		b = a.links.at(next(b))
-		room = append(room, b[:min(length, len(b))]...)
-	}
-	return slices.Grow(room, Slack)
+	return room
 }
 
-// Drop frees a string of a length.
-func (a *Arena) Drop(head uint32, length int) {
-	b := a.heads.at(head)
-	link := next(b)
-	a.heads.drop(head)
+// Drop frees a string.
+func (a *Arena) Drop(n uint32) {
+	h := a.heads.At(n)
+	length, next := int(h.length), h.next
+	a.heads.Drop(n)
 	a.Used -= headSize
-	for length -= len(b); length > 0; length -= len(b) {
-		b = a.links.at(link)
-		after := next(b)
-		a.links.drop(link)
+	for length -= len(h.data); length > 0; {
+		l := a.links.At(next)
+		length -= len(l.data)
+		a.links.Drop(next)
 		a.Used -= linkSize
-		link = after
+		next = l.next
 	}
-}
-
-// blocks are pieces of memory of one size, by number, and each with the number of one that comes next. There is no pointer in
-// them that the collector would have to follow.
-type blocks struct {
-	size   int
-	chunks [][]byte
-	made   uint32 // numbers handed out so far, from 1 on
-	free   uint32 // the first of those that are not used
-}
-
-const (
-	perChunk = 1 << 12
-	nextSize = 4 // bytes at the end of a block
-)
-
-// at is a block but for what comes next.
-func (s *blocks) at(n uint32) []byte {
-	from := int(n%perChunk) * s.size
-	return s.chunks[n/perChunk][from : from+s.size-nextSize]
-}
-
-// next is the number of the block behind one.
-func next(b []byte) uint32 { return binary.LittleEndian.Uint32(b[len(b) : len(b)+nextSize]) }
-
-func setNext(b []byte, n uint32) { binary.LittleEndian.PutUint32(b[len(b):len(b)+nextSize], n) }
-
-// take gives one that is not used.
-func (s *blocks) take() (n uint32, b []byte) {
-	if n = s.free; n != 0 {
-		b = s.at(n)
-		s.free = next(b)
-		return n, b
-	}
-	s.made++
-	if int(s.made/perChunk) == len(s.chunks) {
-		size := perChunk * s.size
-		s.chunks = append(s.chunks, make([]byte, size, size+Slack))
-	}
-	return s.made, s.at(s.made)
-}
-
-// drop takes one back.
-func (s *blocks) drop(n uint32) {
-	setNext(s.at(n), s.free)
-	s.free = n
 }

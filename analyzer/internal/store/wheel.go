@@ -14,11 +14,12 @@ type Wheel struct {
 	soonest int64   // of later
 	ring    [ringSize]uint32
 	waiting int // alarms in the ring
-	slabs   [][]alarmBlock
-	blocks  uint32 // made so far; number 0 is none
-	free    uint32 // the first block of a list
+	blocks  Slabs[alarmBlock]
 	begun   bool
 }
+
+// NewWheel returns one without alarms.
+func NewWheel() Wheel { return Wheel{blocks: NewSlabs[alarmBlock](6)} }
 
 // Alarm is a place of the table that is to be looked at.
 type Alarm struct {
@@ -35,9 +36,6 @@ const (
 	// turn is how far ahead an alarm can be set, 275 s: beyond the usual limits of what is soon over.
 	turn = (ringSize - 1) << bucketBits
 )
-
-// alarmSlab is how many blocks are made room for at once.
-const alarmSlab = 64
 
 type alarmBlock struct {
 	alarms [63]Alarm
@@ -69,32 +67,21 @@ func (w *Wheel) Set(m Alarm) int64 {
 		return m.At
 	}
 	bucket := &w.ring[m.At>>bucketBits&(ringSize-1)]
-	if *bucket == 0 || int(w.block(*bucket).n) == len(w.block(*bucket).alarms) {
+	if *bucket == 0 || int(w.blocks.At(*bucket).n) == len(alarmBlock{}.alarms) {
 		*bucket = w.take(*bucket)
 	}
-	block := w.block(*bucket)
+	block := w.blocks.At(*bucket)
 	block.alarms[block.n] = m
 	block.n++
 	w.waiting++
 	return m.At
 }
 
-// block is the block of a number.
-func (w *Wheel) block(n uint32) *alarmBlock { return &w.slabs[(n-1)/alarmSlab][(n-1)%alarmSlab] }
-
 // take gives an empty block that comes before next in its list.
 func (w *Wheel) take(next uint32) uint32 {
-	n := w.free
-	if n != 0 {
-		w.free = w.block(n).next
-	} else {
-		if w.blocks%alarmSlab == 0 {
-			w.slabs = append(w.slabs, make([]alarmBlock, alarmSlab))
-		}
-		w.blocks++
-		n = w.blocks
-	}
-	w.block(n).n, w.block(n).next = 0, next
+	n := w.blocks.Take()
+	block := w.blocks.At(n)
+	block.n, block.next = 0, next
 	return n
 }
 
@@ -131,12 +118,11 @@ func (w *Wheel) setLater() {
 func (w *Wheel) step() {
 	bucket := &w.ring[w.horizon>>bucketBits&(ringSize-1)]
 	for b := *bucket; b != 0; {
-		block := w.block(b)
+		block := w.blocks.At(b)
 		w.near = append(w.near, block.alarms[:block.n]...)
 		w.waiting -= int(block.n)
-		next := block.next
-		block.next, w.free = w.free, b
-		b = next
+		w.blocks.Drop(b)
+		b = block.next
 	}
 	*bucket = 0
 	for i := len(w.near)/2 - 1; i >= 0; i-- {

@@ -1,0 +1,200 @@
+package analyzer
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tcplife/tcplife/analyzer/crowd"
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// embryo is an attempt of which nothing but one SYN has been seen: what a flows.Segment says of that, without pointers. That is
+// all there is to remember of most of a SYN flood. Anything further makes a connection of it.
+type embryo struct {
+	key          flows.Key
+	packet       uint64
+	at           int64
+	heard        int64 // the clock when it came
+	options      flows.Options
+	seq, ack     uint32
+	len          uint32
+	digest       uint32
+	window, ipid uint16
+	headers      uint16
+	flags        flows.Flags
+	ttl          uint8
+	ecn          flows.ECN
+	checksum     flows.Checksum
+	fromB        bool // sent by Key.B
+	cut          bool
+}
+
+// segment is the SYN as it came.
+func (e *embryo) segment() flows.Segment {
+	return flows.Segment{
+		Packet: e.packet, Time: e.at, Key: e.key, FromB: e.fromB,
+		Flags: e.flags, Seq: e.seq, Ack: e.ack, Window: e.window, Headers: e.headers, Len: e.len, Options: e.options,
+		TTL: e.ttl, ECN: e.ecn, IPID: e.ipid, Digest: e.digest, Checksum: e.checksum, Cut: e.cut,
+	}
+}
+
+// opener is the end that sent it.
+func (e *embryo) opener() int {
+	if e.fromB {
+		return 1
+	}
+	return 0
+}
+
+// deadline is when the attempt is given up.
+func (e *embryo) deadline(o *Options) int64 { return e.heard + int64(o.EmbryonicLimit) }
+
+// bareSyn reports a SYN that a record can begin with, and wait for an answer, as an embryo.
+func bareSyn(seg *flows.Segment) bool { return opens(seg) && seg.Quote == nil && seg.Encap == nil }
+
+// conceive begins the record of an attempt.
+func (a *Analyzer) conceive(syn *flows.Segment, tag uint32) {
+	a.live.Begun++
+	sent := event{clock: a.clock, attempt: attemptBy(&syn.Key, sender(syn)), probe: crowd.ProbeOf(syn)}
+	sent.attempt.SynAt = syn.Time
+	a.tell(synSent, &sent)
+	n := a.table.add(tag)
+	p := a.table.places.At(n)
+	p.where, p.kind = a.table.embryos.Take(), bare
+	e := a.table.embryos.At(p.where)
+	*e = embryo{
+		key: syn.Key, packet: syn.Packet, at: syn.Time, heard: a.now(), options: syn.Options,
+		seq: syn.Seq, ack: syn.Ack, len: syn.Len, digest: syn.Digest,
+		window: syn.Window, headers: syn.Headers, ipid: syn.IPID, flags: syn.Flags, ttl: syn.TTL, ecn: syn.ECN,
+		fromB: syn.FromB, checksum: syn.Checksum, cut: syn.Cut,
+	}
+	a.wakeAt(n, e.packet, e.deadline(&a.options))
+	if a.options.Trace != nil {
+		a.options.Trace(syn.Packet, syn, 0)
+	}
+}
+
+// hatch makes a connection of the embryo at a place.
+func (a *Analyzer) hatch(n uint32) *connection {
+	p := a.table.places.At(n)
+	c := a.table.awake.take()
+	a.grow(c, a.table.embryos.At(p.where))
+	a.table.embryos.Drop(p.where)
+	c.place = n
+	p.where, p.kind = c.number, awake
+	a.schedule(c)
+	return c
+}
+
+// grow makes the connection of an embryo.
+func (a *Analyzer) grow(c *connection, e *embryo) {
+	syn := e.segment()
+	c.begin(&syn, nil)
+	c.heard = e.heard
+	c.segment(&syn, false)
+	c.phase = attempted
+}
+
+// finishEmbryo emits the record of an attempt that nothing came of.
+func (a *Analyzer) finishEmbryo(n uint32, at int64, by record.EndedBy) {
+	number := a.table.places.At(n).where
+	e := a.table.embryos.At(number)
+	a.table.remove(&e.key, n)
+	a.table.embryos.Drop(number)
+	if r := a.record; !a.fillTwin(r, e, at, by) {
+		c := &a.scratch
+		a.grow(c, e)
+		c.tcp.Settle(at)
+		a.fill(r, c, at, by)
+		a.twins.remember(e, c, r)
+		a.leave(c, by)
+	} else {
+		syn := e.segment()
+		end := event{
+			clock: a.clock, attempt: attemptBy(&e.key, e.opener()), probe: crowd.ProbeOf(&syn),
+			end: crowd.Unanswered, cut: by == record.EndCaptureEnd,
+		}
+		end.attempt.SynAt = e.at
+		a.tell(attemptEnds, &end)
+	}
+	a.tell(recordEnds, &event{})
+}
+
+// twins knows the record of an embryo that has ended. That of the next one like it differs in sockets, numbers and times
+// only: in a SYN flood millions do.
+type twins struct {
+	known  bool
+	like   likeness // what they have in common
+	record record.Connection
+	detail string // of its one finding, up to the packet's number
+	off    bool
+}
+
+// likeness is what decides about the record of an embryo, but for sockets, numbers and times.
+type likeness struct {
+	options    flows.Options // but for their values
+	len        uint32
+	headers    uint16
+	flags      flows.Flags
+	v6, closed bool // addresses; window
+	checksum   flows.Checksum
+	fromB, cut bool
+}
+
+func (e *embryo) likeness() likeness {
+	like := likeness{e.options, e.len, e.headers, e.flags, e.key.V6, e.window == 0, e.checksum, e.fromB, e.cut}
+	like.options.MSS, like.options.WScale, like.options.TSVal, like.options.TSEcr = 0, 0, 0, 0
+	return like
+}
+
+// remember takes the record of an embryo for that of others, if it is a plain one.
+func (t *twins) remember(e *embryo, c *connection, r *record.Connection) {
+	t.known = false
+	if t.off || c.self() || c.role != record.RoleSyn || c.failure() != crowd.Unanswered || len(r.Client.States) != 1 || len(r.Server.States) != 0 ||
+		len(r.Findings) != 1 || !slices.Equal(r.Findings[0].Packets, []uint64{e.packet}) {
+		return
+	}
+	detail, isLast := strings.CutSuffix(r.Findings[0].Detail, strconv.FormatUint(e.packet, 10))
+	if !isLast {
+		return
+	}
+	t.known, t.like, t.detail = true, e.likeness(), detail
+	t.record = *r
+	t.record.Client.States, t.record.Findings = slices.Clone(r.Client.States), slices.Clone(r.Findings)
+}
+
+// fillTwin makes the record of an embryo that is like the one remembered, and reports whether it is.
+func (a *Analyzer) fillTwin(r *record.Connection, e *embryo, at int64, by record.EndedBy) bool {
+	t := &a.twins
+	if !t.known || e.likeness() != t.like || e.key.A == e.key.B && e.key.APort == e.key.BPort {
+		return false
+	}
+	timeWait, states, none, findings := r.TimeWait[:0], r.Client.States[:0], r.Server.States[:0], r.Findings[:0]
+	if timeWait == nil {
+		timeWait = []record.TimeWait{}
+	}
+	if none == nil {
+		none = []record.StateEntry{}
+	}
+	*r = t.record
+	r.TimeWait, r.Server.States = timeWait, none
+	r.ID = e.packet
+	r.Start, r.End, r.Ended, r.EndedBy = record.Time(e.at), record.Time(e.at), record.Time(at), by
+	client, server := e.key.AddrPortA(), e.key.AddrPortB()
+	if e.fromB {
+		client, server = server, client
+	}
+	r.Client.IP, r.Client.Port, r.Server.IP, r.Server.Port = client.Addr(), client.Port(), server.Addr(), server.Port()
+	r.Client.ISN.Number = e.seq
+	r.Client.States = append(states, record.StateEntry{State: tcpstate.SynSent, At: record.Time(e.at), Packet: record.PacketNumber(e.packet), Evidence: record.Seen, Rule: tcpstate.ActiveOpen})
+	r.Handshake.SynAt, r.Handshake.SynPacket = record.Time(e.at), record.PacketNumber(e.packet)
+	r.CommunityID = record.CommunityIDOf(&e.key)
+	r.Findings = append(findings, t.record.Findings[0])
+	f := &r.Findings[0]
+	f.Detail = a.texts.string(strconv.AppendUint(append(a.texts.room(), t.detail...), e.packet, 10))
+	f.Packets = a.texts.number(e.packet)
+	return true
+}
