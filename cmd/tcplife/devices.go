@@ -16,6 +16,9 @@ func newDevicesCommand() *cobra.Command {
 		Short:                 "List the devices that live can capture on",
 		Args:                  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := needLibpcap("devices"); err != nil {
+				return err
+			}
 			devices, err := live.Devices()
 			if err != nil {
 				return err

@@ -128,6 +128,9 @@ The report counts both, and then the exit code is 3.`,
 
 // prepare looks for everything that can be wrong with the flags before a device is opened.
 func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, error) {
+	if err := needLibpcap("live"); err != nil {
+		return nil, err
+	}
 	given := cmd.Flags().Changed
 	if len(f.devices) == 0 {
 		return nil, &usageError{"no device is given", "tcplife live -i DEVICE; tcplife devices lists them"}

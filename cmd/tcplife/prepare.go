@@ -22,6 +22,9 @@ func (f *readFlags) prepareInput(cmd *cobra.Command) (*reading, error) {
 	var err error
 
 	if f.filter != "" {
+		if err := needLibpcap("-f"); err != nil {
+			return nil, fmt.Errorf("%w; --where chooses connections without libpcap", err)
+		}
 		if r.filter, err = live.CompileFilter(f.filter); err != nil {
 			return nil, &usageError{err.Error(), "see pcap-filter(7); 'host 10.0.0.7 and port 443' for example"}
 		}

@@ -12,7 +12,6 @@ import (
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/capture/live"
 	"github.com/tcplife/tcplife/cmd/tcplife/internal/privileges"
-	"golang.org/x/sys/unix"
 )
 
 // openLive opens the devices. Where the rights are missing it says how to get them.
@@ -78,7 +77,7 @@ func (l *following) secure() error {
 // files, for the user that live has become may often not write where root has started it. "" is nowhere.
 func writableDirectory() string {
 	for _, dir := range []string{".", os.TempDir(), "/tmp"} {
-		if unix.Access(dir, unix.W_OK|unix.X_OK) == nil {
+		if writable(dir) {
 			return dir
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/capture/live"
 )
 
 func TestMain(m *testing.M) {
@@ -33,7 +34,11 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Condition: func(condition string) (bool, error) {
-			if condition != "terminal" {
+			switch condition {
+			case "libpcap":
+				return live.HasLibpcap, nil
+			case "terminal":
+			default:
 				return false, fmt.Errorf("no condition %q", condition)
 			}
 			ptmx, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)

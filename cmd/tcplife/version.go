@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/tcplife/tcplife/capture/live"
 )
 
 func newVersionCommand() *cobra.Command {
@@ -20,23 +22,39 @@ func newVersionCommand() *cobra.Command {
 	}
 }
 
-// version is what the build knows of itself: "tcplife v1.2.3 (0123456789ab, modified) go1.26.8".
+// version is what the build knows of itself.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "tcplife (unknown build)"
 	}
-	var revision, modified string
+	said := describeBuild(info)
+	if !live.HasLibpcap {
+		said += ", without libpcap"
+	}
+	return said
+}
+
+// describeBuild says which tag a build is of, or else which commit, of what day (UTC), and what it was made by and for:
+// "tcplife v1.2.3 (commit 0123456789ab of 2026-08-22), go1.26.8 linux/amd64".
+func describeBuild(info *debug.BuildInfo) string {
+	settings := map[string]string{}
 	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			revision = s.Value[:min(12, len(s.Value))]
-		case s.Key == "vcs.modified" && s.Value == "true":
-			modified = ", modified"
+		settings[s.Key] = s.Value
+	}
+	said := info.Main.Version // a tag; or a pseudo-version, which has the commit and its time in it; or "(devel)"
+	if revision := settings["vcs.revision"]; len(revision) >= 12 {
+		revision = revision[:12]
+		day, _, _ := strings.Cut(settings["vcs.time"], "T")
+		commit := fmt.Sprintf("commit %s of %s", revision, day)
+		if settings["vcs.modified"] == "true" {
+			commit += ", modified"
+		}
+		if said == "(devel)" || strings.Contains(said, revision) {
+			said = commit
+		} else {
+			said = fmt.Sprintf("%s (%s)", strings.TrimSuffix(said, "+dirty"), commit)
 		}
 	}
-	if revision != "" {
-		revision = " (" + revision + modified + ")"
-	}
-	return "tcplife " + info.Main.Version + revision + " " + info.GoVersion
+	return fmt.Sprintf("tcplife %s, %s %s/%s", said, info.GoVersion, settings["GOOS"], settings["GOARCH"])
 }
