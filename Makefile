@@ -9,10 +9,13 @@ SOAK     ?= 1m
 GOTESTSUM := go tool -modfile=tools.mod gotestsum --format standard-quiet --hide-summary failed,errors
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-all test-tools truth lint fuzz cover bench bench-live soak libpcap help
+.PHONY: build static demo test test-all test-tools test-static truth lint cross fuzz cover bench bench-live soak libpcap help
 
 build: libpcap ## build bin/tcplife (the default)
 	go build -o $(BIN) ./cmd/tcplife
+
+static: ## build bin/tcplife without C, for any machine of this kind: it lacks live, devices and -f
+	CGO_ENABLED=0 go build -o $(BIN) ./cmd/tcplife
 
 demo: build ## build what is needed and show the tables of some small captures
 	$(BIN) read $(DEMO)
@@ -37,6 +40,22 @@ test-tools:
 		apt-get update -q; \
 		DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; \
 	fi
+
+# Only these packages are compiled from other code without C: those with libpcap in them, and those that use them.
+test-static: ## run the tests of what differs in a build without C
+	CGO_ENABLED=0 go vet ./...
+	CGO_ENABLED=0 go test $$(go list -f '{{.ImportPath}}: {{.ImportPath}} {{.Deps}}' ./... | \
+		sed -n '/capture\/live/s/: .*//p')
+
+# What the tool is built for beside this machine. A browser has no devices and no terminal: there it is the library.
+cross: ## build and vet for other systems, without C
+	@set -e; for system in linux/arm64 darwin/arm64 windows/amd64 js/wasm; do \
+		export CGO_ENABLED=0 GOOS=$${system%/*} GOARCH=$${system#*/} packages=./...; \
+		if [ $$GOOS = js ]; then packages=$$(go list ./... | grep -v '/cmd/\|/internal/'); fi; \
+		echo "$$system"; \
+		go build $$packages; \
+		go vet $$packages; \
+	done
 
 truth: libpcap ## record testdata/kernel anew, as root: real connections, and the kernel's states of them
 	go run ./internal/truth/record
