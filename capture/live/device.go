@@ -104,8 +104,10 @@ func (r *deviceReader) fill(c *chunk) {
 				return
 			}
 		case errIdle:
-			c.until = r.clock.idle(time.Now())
-			c.last = r.stopped.Load() != nil
+			now := time.Now()
+			c.until = r.clock.idle(now)
+			stopped := r.stopped.Load()
+			c.last = stopped != nil && now.Sub(*stopped) > idleLag // before, the kernel may still keep packets
 			r.look(c)
 			return
 		default:

@@ -330,6 +330,25 @@ func inTimeWait(t *testing.T, lab *netlab.Lab) int {
 	return len(connections)
 }
 
+// TestLiveStop holds that a signal loses nothing of what came before it, though the kernel hands packets over later.
+func TestLiveStop(t *testing.T) {
+	for range 8 { // when a block of packets is handed over depends on when it was begun
+		t.Run("", func(t *testing.T) {
+			t.Parallel()
+			lab := netlab.Start(t, netlab.Options{})
+			live := startLive(t, lab.Server, "-o", "jsonl")
+			if c, err := lab.Client.Dial(&net.Dialer{}, netip.AddrPortFrom(lab.Server.IP4, 81)); err == nil {
+				t.Fatalf("nobody listens, and it is connected to %v", c.RemoteAddr())
+			}
+			live.signal(syscall.SIGINT)
+			_, stdout := live.wait()
+			if got := kinds(t, stdout); !slices.Equal(got, []string{"refused none"}) {
+				t.Errorf("live saw %q of one refused attempt", got)
+			}
+		})
+	}
+}
+
 // TestLiveSafety looks at what a live that root has started may still do, in each of its threads.
 func TestLiveSafety(t *testing.T) {
 	lab := netlab.Start(t, netlab.Options{})
