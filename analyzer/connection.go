@@ -65,7 +65,7 @@ type side struct {
 	recent              [4]fingerprint
 
 	retransmitted, keepalives, probes uint64
-	impossible                        uint64 // segments with SYN and FIN at once
+	impossible                        uint64 // segments with SYN and FIN or RST at once
 	fins, rsts                        uint64
 	openingAt, synAckAt               int64
 	openingPacket, synAckPacket       uint64
@@ -122,6 +122,9 @@ func (c *connection) segment(seg *flows.Segment, other bool) (effect tcpstate.Ef
 	}
 	x.countFlags(seg)
 	c.assignRoles(from, seg)
+	if impossible(seg.Flags) {
+		c.note(record.FindingImpossibleFlags, from, seg.Packet)
+	}
 	nxt, sent := c.tcp.Ends[from].SndNxt()
 	if x.sums.rejects(seg) {
 		x.sums.sent(seg, uint32(nxt), sent)
@@ -138,7 +141,7 @@ func (c *connection) segment(seg *flows.Segment, other bool) (effect tcpstate.Ef
 		x.sums.sent(seg, uint32(nxt), sent)
 		y.sums.acknowledged(seg.Ack)
 		c.trackPath(from, to, seg, uint32(nxt))
-		c.noteAnswers(from, to, seg)
+		c.noteAnswers(from, to, seg, 0)
 		return 0, true
 	}
 	if c.self() {
@@ -164,6 +167,9 @@ func (c *connection) segment(seg *flows.Segment, other bool) (effect tcpstate.Ef
 	switch {
 	case effect.Has(tcpstate.Keepalive):
 		x.keepalives++
+		if !c.tcp.Ends[from].ISSKnown && x.bytes == 1 && x.firstSeq == seg.Seq {
+			x.bytes, x.keepalives = 0, x.keepalives+1 // and so was the first one, the octet of which seemed to be text
+		}
 	case effect.Has(tcpstate.ZeroWindowProbe):
 		x.probes++
 	case effect.Has(tcpstate.Again):
@@ -172,7 +178,10 @@ func (c *connection) segment(seg *flows.Segment, other bool) (effect tcpstate.Ef
 	if seg.Len > 0 && !seg.Flags.Has(flows.RST) && !effect.Has(tcpstate.Keepalive) {
 		x.countText(&c.tcp.Ends[from], seg)
 	}
-	c.noteAnswers(from, to, seg)
+	if effect.Has(tcpstate.AnswersKeepalive) {
+		y.keepalives++
+	}
+	c.noteAnswers(from, to, seg, effect)
 	c.remark(from, seg, effect)
 	return effect, false
 }
@@ -189,14 +198,15 @@ func wire(s *tcpstate.Segment, seg *flows.Segment) {
 }
 
 func (s *side) countFlags(seg *flows.Segment) {
-	if seg.Flags.Has(flows.SYN | flows.ACK) {
+	switch {
+	case impossible(seg.Flags):
+		s.impossible++
+	case seg.Flags.Has(flows.SYN | flows.ACK):
 		if s.synAcks == 0 {
 			s.synAckAt, s.synAckPacket = seg.Time, seg.Packet
 		}
 		s.synAcks++
-	} else if seg.Flags.Has(flows.SYN | flows.FIN) {
-		s.impossible++
-	} else if seg.Flags.Has(flows.SYN) {
+	case seg.Flags.Has(flows.SYN):
 		if s.openings == 0 {
 			s.openingAt, s.openingPacket = seg.Time, seg.Packet
 		}
@@ -208,6 +218,11 @@ func (s *side) countFlags(seg *flows.Segment) {
 	if seg.Flags.Has(flows.RST) {
 		s.rsts++
 	}
+}
+
+// impossible reports a combination of flags that no state of RFC 9293 sends.
+func impossible(f flows.Flags) bool {
+	return f.Has(flows.SYN|flows.RST) || f&(flows.SYN|flows.FIN|flows.ACK) == flows.SYN|flows.FIN
 }
 
 // countText adds the octets that lie beyond all that the side has sent before.
@@ -233,7 +248,7 @@ func (c *connection) assignRoles(from int, seg *flows.Segment) {
 	switch {
 	case seg.Flags&(flows.SYN|flows.ACK|flows.RST|flows.FIN) == flows.SYN && c.role != record.RoleSyn:
 		c.opener, c.role = from, record.RoleSyn
-	case seg.Flags.Has(flows.SYN|flows.ACK) && c.role != record.RoleSyn && c.role != record.RoleSynAck:
+	case seg.Flags.Has(flows.SYN|flows.ACK) && !impossible(seg.Flags) && c.role != record.RoleSyn && c.role != record.RoleSynAck:
 		c.opener, c.role = 1-from, record.RoleSynAck
 	case c.role == "":
 		if server, known := serverByPort(&c.key); known {
@@ -262,7 +277,7 @@ func serverByPort(k *flows.Key) (end int, known bool) {
 }
 
 // noteAnswers takes note of what the segment acknowledges.
-func (c *connection) noteAnswers(from, to int, seg *flows.Segment) {
+func (c *connection) noteAnswers(from, to int, seg *flows.Segment, effect tcpstate.Effect) {
 	x, y, peer := &c.sides[from], &c.sides[to], &c.tcp.Ends[to]
 	if seg.Flags.Has(flows.FIN) && x.finPacket == 0 && c.tcp.Ends[from].FinSent {
 		x.finPacket = seg.Packet
@@ -273,7 +288,7 @@ func (c *connection) noteAnswers(from, to int, seg *flows.Segment) {
 	}
 	ack := tcpstate.Seq(seg.Ack)
 	if peer.ISSKnown && y.synAnswer != record.Yes {
-		if ack.After(peer.ISS) {
+		if ack.After(peer.ISS) && !effect.Has(tcpstate.BadSynAck) {
 			y.synAnswer = record.Yes
 		} else {
 			y.synAnswer = record.No

@@ -95,8 +95,7 @@ func (c *connection) remark(from int, seg *flows.Segment, effect tcpstate.Effect
 func (c *connection) remarkForeign(from int, seg *flows.Segment) {
 	syn, rst := seg.Flags.Has(flows.SYN), seg.Flags.Has(flows.RST)
 	switch {
-	case syn && seg.Flags.Has(flows.FIN):
-		c.note(record.FindingImpossibleFlags, from, seg.Packet)
+	case impossible(seg.Flags):
 	case rst && reached(&c.tcp.Ends[1-from]):
 		c.note(record.FindingResetOutsideWindow, from, seg.Packet)
 	case syn && c.open():

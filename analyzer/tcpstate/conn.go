@@ -66,6 +66,8 @@ func (c *Conn) SelfSegment(s *Segment) Effect {
 func (c *Conn) exchange(from int, x, y *Endpoint, s *Segment) Effect {
 	var e Effect
 	switch {
+	case s.Syn && s.Rst && !y.synchronized():
+		return Foreign // no state sends it, and only a synchronized one would heed it (RFC 9293 §3.10.7)
 	case s.Rst:
 		e = c.sendsRst(from, x, y, s)
 	case s.Syn && s.Fin:

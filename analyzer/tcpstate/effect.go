@@ -41,6 +41,8 @@ const (
 	// Challenge: the answer to what may be an attack, an RST in the window or a SYN inside the connection (RFC 5961 §3.2, §4.2),
 	// or of one who holds another connection to a SYN. It tells what its sender expects.
 	Challenge
+	// AnswersKeepalive: it shows that the segment before it, its sender's peer's first, was a keepalive.
+	AnswersKeepalive
 	// Duplicate: the capture holds it a second time. Not the state machine's to find, but whoever gives it the segments.
 	Duplicate
 	// BadChecksum: its receiver drops it (RFC 9293 §3.1). Likewise.

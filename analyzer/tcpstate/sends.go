@@ -48,7 +48,7 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 // goes on from there.
 func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
 	const slack = 1 << 17
-	if x.ISSKnown && !x.far && s.Seq != s.end() && !s.end().After(x.ISS.Add(1)) {
+	if x.ISSKnown && !x.far && s.Seq != s.end() && !s.end().After(x.ISS.Add(1)) && !x.probesAtISS(s) {
 		return false // before the first octet
 	}
 	good := !x.FinSent || !s.end().After(x.FinSeq.Add(1)) // nothing comes after a FIN
@@ -103,6 +103,11 @@ func (e *Endpoint) rcvBack() int32 {
 		back = min(back, uint32(e.sndNxt-e.ISS))
 	}
 	return int32(back) + 1<<16
+}
+
+// probesAtISS reports a keepalive, with an octet or without, of an end that has sent nothing but its SYN (RFC 9293 §3.8.4).
+func (e *Endpoint) probesAtISS(s *Segment) bool {
+	return s.Seq == e.ISS && s.Len <= 1 && !s.Syn && !s.Fin
 }
 
 // shape tells probes from text. Both probes repeat a number that has been acknowledged, or none at all.
@@ -167,8 +172,7 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 	case x.State() == SynRcvd && x.ISSKnown:
 		beyond := s.Seq.Add(s.Len).After(x.ISS.Add(1+x.synLen)) || s.Fin
 		ofData := y.ISSKnown && s.Ack.After(y.ISS.Add(1+y.synLen))
-		probes := s.Seq == x.ISS && s.Len == 0 // a keepalive (RFC 9293 §3.8.4)
-		if beyond && !c.SynDataAcked || ofData || probes {
+		if beyond && !c.SynDataAcked || ofData || x.probesAtISS(s) {
 			// The ACK that completed the handshake is not in the capture. (With Fast Open text may be sent before it:
 			// RFC 7413 §4.2.)
 			x.infer(synAckedUnseen, s.At, s.Packet)
@@ -209,10 +213,21 @@ func (c *Conn) acknowledged(x, y *Endpoint, s *Segment) {
 	}
 }
 
+// answersFirstProbe reports that s acknowledges one number more than its peer's first segments show, which were empty: they began at
+// SND.NXT-1, as a keepalive does (RFC 9293 §3.8.4).
+func (c *Conn) answersFirstProbe(from int, y *Endpoint, s *Segment) bool {
+	asked := &c.last[1-from]
+	return !y.ISSKnown && !y.sentText && !y.FinSent && y.Spoke && asked.seq == asked.end && asked.end == y.sndNxt && s.Ack == y.sndNxt.Add(1)
+}
+
 // ownWord takes SEG.ACK for what it is: the sender's RCV.NXT when it sent this.
 func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	guessed := c.guessFin(x, y, s)
-	if y.sndKnown && s.Ack.After(y.sndNxt) && !guessed {
+	switch {
+	case !y.sndKnown || !s.Ack.After(y.sndNxt) || guessed:
+	case c.answersFirstProbe(from, y, s):
+		e |= AnswersKeepalive
+	default:
 		e |= Unsent
 	}
 	y.sent(s.Ack) // acknowledged, so sent, captured or not

@@ -98,6 +98,9 @@ func (r *Rung) remark(c *record.Connection) {
 	if has(tcpstate.Unsent) && c.Client.Packets > 0 && c.Server.Packets > 0 {
 		say("RFC 9293 §3.4", "it acknowledges what the capture does not hold")
 	}
+	if has(tcpstate.AnswersKeepalive) {
+		say("RFC 9293 §3.8.4", "the %s's segment before it lay below this number: it was a keepalive", to)
+	}
 	if has(tcpstate.TimeWaitRestarted) {
 		say("RFC 9293 §3.10.7.4, eighth step", "the FIN again in TIME_WAIT: the %s acknowledges it and starts 2MSL again", to)
 	}
