@@ -239,6 +239,7 @@ func sameRecords(t *testing.T, live, read []byte) {
 // TestLiveScenes plays all scenes with real TCP while live looks on: it sees how connections are opened and closed, and what
 // it reports is what read says of live's own capture.
 func TestLiveScenes(t *testing.T) {
+	t.Parallel()
 	netlab.Start(t, netlab.Options{}) // or skip
 	var all []string
 	var mu sync.Mutex
@@ -250,6 +251,7 @@ func TestLiveScenes(t *testing.T) {
 				file := filepath.Join(nobodysDir(t), "x.pcap")
 				live := startLive(t, lab.Server, "-o", "jsonl", "--emit", "final", "--msl", "500ms", "-B", "2048", "-w", file,
 					"--metrics", metricsAddr)
+				await(t, "the wire is idle", lab.Idle) // a frame sent before live began is counted when it is taken
 				before := frames(t, lab.Server)
 				if err := s.Play(lab); err != nil {
 					t.Fatal(err)
@@ -351,6 +353,7 @@ func TestLiveStop(t *testing.T) {
 
 // TestLiveSafety looks at what a live that root has started may still do, in each of its threads.
 func TestLiveSafety(t *testing.T) {
+	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
 	dir := nobodysDir(t)
 	live := startLive(t, lab.Server, "-o", "jsonl", "-v", "-w", filepath.Join(dir, "x.pcap"))
@@ -391,6 +394,7 @@ func TestLiveSafety(t *testing.T) {
 
 // TestLiveWithoutRights holds what a user is told who may not capture.
 func TestLiveWithoutRights(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("NOT TESTED: it takes root to be somebody else")
 	}
@@ -437,6 +441,7 @@ func copyFile(t *testing.T, from, to string) {
 
 // TestLiveDevices takes a device down and up again, and then away.
 func TestLiveDevices(t *testing.T) {
+	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
 	ip := func(args ...string) {
 		t.Helper()
@@ -488,6 +493,7 @@ func TestLiveDevices(t *testing.T) {
 
 // TestLiveKilled holds that a capture whose program is killed can be read: packets wait a second at most in memory.
 func TestLiveKilled(t *testing.T) {
+	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
 	file := filepath.Join(nobodysDir(t), "x.pcap")
 	live := startLive(t, lab.Server, "-o", "jsonl", "-w", file)
@@ -511,6 +517,7 @@ func TestLiveKilled(t *testing.T) {
 
 // TestLiveSignals holds what is reported in between and what is said of open connections.
 func TestLiveSignals(t *testing.T) {
+	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
 	live := startLive(t, lab.Server, "-o", "jsonl", "--open", "--until", `teardown.kind == "reset"`)
 	client, server, err := lab.Connect(nil, 80)
@@ -541,6 +548,7 @@ func TestLiveSignals(t *testing.T) {
 
 // TestLiveFlood sends 2,000 SYNs from as many sources that are not there.
 func TestLiveFlood(t *testing.T) {
+	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
 	listener, err := lab.Server.Listen(netip.AddrPortFrom(lab.Server.IP4, 80))
 	if err != nil {

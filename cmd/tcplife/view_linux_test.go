@@ -169,6 +169,7 @@ func unanswered(s netlab.Segment) netlab.Fate {
 }
 
 func TestViewOnTerminal(t *testing.T) {
+	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{Fate: unanswered})
 	term := openTerminal(t, lab, "tcplife live -i eth0 --metrics "+metricsAddr)
 	term.until("CONNECTIONS by recent: 0")
@@ -299,6 +300,7 @@ func scraped(t *testing.T, lab *netlab.Lab) {
 }
 
 func TestViewEndsBySignal(t *testing.T) {
+	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
 	term := openTerminal(t, lab, `sh -c 'echo $$ >pid; exec tcplife live -i eth0 -v'`, "NO_COLOR=1")
 	term.until("CONNECTIONS by recent: 0")
@@ -317,6 +319,7 @@ func TestViewEndsBySignal(t *testing.T) {
 
 // TestViewInForeignDirectory starts the view where the user that it becomes has no rights.
 func TestViewInForeignDirectory(t *testing.T) {
+	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
 	writable := nobodysDir(t)
 	term := openTerminal(t, lab, "chmod 0700 . && tcplife live -i eth0", "TMPDIR="+writable)
@@ -338,6 +341,7 @@ func TestViewInForeignDirectory(t *testing.T) {
 }
 
 func TestViewEndsByPanic(t *testing.T) {
+	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
 	term := openTerminal(t, lab, "mkfifo go && tcplife-panics go")
 	term.until("q quit")

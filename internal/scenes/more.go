@@ -61,7 +61,7 @@ var More = []Scene{
 					return err
 				}
 				defer c.server.Close()
-				err := c.steps(c.exchange, pause(200*time.Millisecond), func() error { return setOption(c.client, unix.TCP_REPAIR, 1) }, c.client.Close,
+				err := c.steps(c.exchange, c.acknowledged, pause(200*time.Millisecond), func() error { return setOption(c.client, unix.TCP_REPAIR, 1) }, c.client.Close,
 					pause(200*time.Millisecond))
 				if err != nil {
 					return err

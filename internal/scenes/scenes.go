@@ -47,7 +47,7 @@ var All = []Scene{
 		Name: "close-simultaneous",
 		What: "Both sides close at the same time: the FINs cross.",
 		Play: withConnection(func(c connection) error {
-			return c.steps(c.exchange, pause(100*time.Millisecond), c.crossing(c.client.Close, c.server.Close))
+			return c.steps(c.exchange, c.acknowledged, pause(100*time.Millisecond), c.crossing(c.client.Close, c.server.Close))
 		}),
 	},
 	{
@@ -226,7 +226,7 @@ var All = []Scene{
 		What: "The capture begins when the connection is open already.",
 		Play: func(lab *netlab.Lab) error {
 			return withConnection(func(c connection) error {
-				return c.steps(c.exchange, pause(100*time.Millisecond), func() error { lab.Forget(); return nil }, c.exchange,
+				return c.steps(c.exchange, c.acknowledged, pause(100*time.Millisecond), func() error { lab.Forget(); return nil }, c.exchange,
 					c.client.Close, c.serverReadsAll, pause(100*time.Millisecond), c.server.Close)
 			})(lab)
 		},
@@ -240,7 +240,7 @@ var All = []Scene{
 		Name: "half-open",
 		What: "The server forgets the connection without a word (TCP_REPAIR), as in a crash; the client's next data draws a RST.",
 		Play: withConnection(func(c connection) error {
-			return c.steps(c.exchange, pause(100*time.Millisecond), func() error { return setOption(c.server, unix.TCP_REPAIR, 1) }, c.server.Close,
+			return c.steps(c.exchange, c.acknowledged, pause(100*time.Millisecond), func() error { return setOption(c.server, unix.TCP_REPAIR, 1) }, c.server.Close,
 				pause(500*time.Millisecond), c.clientSends(100))
 		}),
 	},
@@ -317,6 +317,24 @@ func (c connection) arrival() error {
 		time.Sleep(time.Millisecond)
 	}
 	return nil
+}
+
+// acknowledged waits until all that was sent is acknowledged: nothing more is under way.
+func (c connection) acknowledged() error {
+	for _, end := range []*net.TCPConn{c.client, c.server} {
+		raw, err := end.SyscallConn()
+		if err != nil {
+			return err
+		}
+		for queued := 1; queued > 0 && err == nil; time.Sleep(time.Millisecond) {
+			failed := raw.Control(func(fd uintptr) { queued, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
+			err = errors.Join(err, failed)
+		}
+		if err != nil {
+			return fmt.Errorf("ask what is not acknowledged: %w", err)
+		}
+	}
+	return c.arrival()
 }
 
 // crossing lets two sides do something before either sees what the other has sent.
