@@ -305,7 +305,6 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment, other bool) (ex
 		head.challengedIn(c, seg, effect)
 	}
 	if h := c.tcp.HalfOpen; c != head && h != nil && c.tcp.HalfOpenPacket == seg.Packet && head.challenged {
-		h.By = tcpstate.AnsweredSyn // RFC 9293 §3.5.1, figure 9
 		c.tcp.LostBy(1-h.Survivor, head.start, head.id)
 	}
 	answered := seg.Flags.Has(flows.SYN|flows.ACK) && !effect.Has(tcpstate.BadSynAck)

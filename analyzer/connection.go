@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"github.com/tcplife/tcplife/analyzer/crowd"
+	"github.com/tcplife/tcplife/analyzer/internal/wire"
 	"github.com/tcplife/tcplife/analyzer/peers"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
@@ -57,8 +58,8 @@ type side struct {
 	openings, synAcks   uint64 // SYNs without ACK, with ACK
 	textEnd             uint32 // the number after the highest octet of text
 	textKnown           bool
-	sums                sums
-	path                path
+	sums                wire.Checksums
+	path                wire.Path
 	synAnswer           record.Answer // what was acknowledged of its SYN
 	finAcked            bool
 	recentNext          uint8
@@ -108,7 +109,7 @@ func (c *connection) segment(seg *flows.Segment, other bool) (effect tcpstate.Ef
 		to = from
 	}
 	x, y := &c.sides[from], &c.sides[to]
-	c.zeek.Segment(from, seg, seg.Checksum >= flows.ChecksumUnfinished && x.sums.good)
+	c.zeek.Segment(from, seg, seg.Checksum >= flows.ChecksumUnfinished && x.sums.Good)
 	c.tshark.Segment(seg)
 	if x.packets == 0 {
 		x.firstSeq = seg.Seq
@@ -126,20 +127,20 @@ func (c *connection) segment(seg *flows.Segment, other bool) (effect tcpstate.Ef
 		c.note(record.FindingImpossibleFlags, from, seg.Packet)
 	}
 	nxt, sent := c.tcp.Ends[from].SndNxt()
-	if x.sums.rejects(seg) {
-		x.sums.sent(seg, uint32(nxt), sent)
+	if x.sums.Rejects(seg) {
+		x.sums.Sent(seg, uint32(nxt), sent)
 		c.note(record.FindingBadChecksums, from, seg.Packet)
 		return tcpstate.Foreign | tcpstate.BadChecksum, false
 	}
 
 	var s tcpstate.Segment
-	wire(&s, seg)
+	reduce(&s, seg)
 	if c.tcp.Predict(from, &s) {
 		if seg.Len > 0 {
 			x.countText(&c.tcp.Ends[from], seg)
 		}
-		x.sums.sent(seg, uint32(nxt), sent)
-		y.sums.acknowledged(seg.Ack)
+		x.sums.Sent(seg, uint32(nxt), sent)
+		y.sums.Acknowledged(seg.Ack)
 		c.trackPath(from, to, seg, uint32(nxt))
 		c.noteAnswers(from, to, seg, 0)
 		return 0, true
@@ -154,13 +155,13 @@ func (c *connection) segment(seg *flows.Segment, other bool) (effect tcpstate.Ef
 		c.remarkForeign(from, seg)
 		return effect, false
 	}
-	x.sums.sent(seg, uint32(nxt), sent)
+	x.sums.Sent(seg, uint32(nxt), sent)
 	if seg.Flags.Has(flows.ACK) {
-		y.sums.acknowledged(seg.Ack)
+		y.sums.Acknowledged(seg.Ack)
 	}
 	c.trackPath(from, to, seg, uint32(nxt))
 	if seg.Flags.Has(flows.SYN) {
-		y.sums.mss = seg.Options.MSS
+		y.sums.MSS = seg.Options.MSS
 	}
 	c.timeBySamples(from, to, seg, effect)
 	c.synText = c.synText || seg.Flags.Has(flows.SYN) && seg.Len > 0
@@ -186,9 +187,9 @@ func (c *connection) segment(seg *flows.Segment, other bool) (effect tcpstate.Ef
 	return effect, false
 }
 
-// wire makes s what the state machine needs of a segment. It sets one field after the other, and s is not copied: a processor
+// reduce makes s what the state machine needs of a segment. It sets one field after the other, and s is not copied: a processor
 // waits where it reads in one piece what it has just written in several.
-func wire(s *tcpstate.Segment, seg *flows.Segment) {
+func reduce(s *tcpstate.Segment, seg *flows.Segment) {
 	s.At, s.Packet = seg.Time, seg.Packet
 	s.Syn, s.Fin = seg.Flags.Has(flows.SYN), seg.Flags.Has(flows.FIN)
 	s.Rst, s.HasAck = seg.Flags.Has(flows.RST), seg.Flags.Has(flows.ACK)

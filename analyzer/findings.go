@@ -227,10 +227,10 @@ func (c *connection) concludeSide(i int, at int64) {
 			k = record.FindingKeepaliveUnanswered
 		}
 		c.note(k, 1-i, first, last).count = n
-	} else if s := &x.path.stuck; s.again >= stuckOften && (c.tcp.Reset == nil || c.tcp.Reset.By == i) {
-		c.note(record.FindingDataUnanswered, 1-i, s.first, s.last).count = s.again
+	} else if again, first, last, often := x.path.Unanswered(); often && (c.tcp.Reset == nil || c.tcp.Reset.By == i) {
+		c.note(record.FindingDataUnanswered, 1-i, first, last).count = again
 	}
-	if x.path.tooLong() {
+	if x.path.TooLong() {
 		c.noteLost(i)
 	}
 }
@@ -264,7 +264,7 @@ func (c *connection) finding(n *note, t *texts) record.Finding {
 		b = append(b, ", by a Linux host: its new ISN is the old SND.NXT + 65537"...)
 	}
 	if n.code == record.FindingPathMTU {
-		b = c.sides[n.end].path.append(b)
+		b = c.sides[n.end].path.Append(b)
 	}
 	if n.code == record.FindingCaptureDuplicates {
 		b = c.appendNumberings(b)

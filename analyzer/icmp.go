@@ -1,6 +1,7 @@
 package analyzer
 
 import (
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -62,4 +63,43 @@ func unreachable(q *flows.Quote) bool {
 // favourite).
 func hopeless(q *flows.Quote) bool {
 	return unreachable(q) && (q.V6 || q.Type != 3 || q.Code <= 1)
+}
+
+// trackPath takes note of a segment that fits, for either end. Nxt is what SND.NXT of its sender was before it.
+func (c *connection) trackPath(from, to int, seg *flows.Segment, nxt uint32) {
+	if una, known := c.tcp.Ends[from].SndUna(); known {
+		c.sides[from].path.Sends(seg, uint32(una), nxt)
+	}
+	if y := &c.sides[to].path; seg.Flags&(flows.ACK|flows.RST) == flows.ACK && y.Acknowledged(seg, c.tcp.Repeats(from)) {
+		if y.TooLong() {
+			c.noteLost(to)
+		}
+		y.Release()
+	}
+}
+
+// noteLost makes the finding of what was sent again too often and was too long.
+func (c *connection) noteLost(end int) {
+	p := &c.sides[end].path
+	p.Lose()
+	again, first, last, _ := p.Unanswered()
+	c.note(record.FindingPathMTU, end, p.Named, first, last).count += again - 1
+}
+
+// tooBig is an ICMP error that says that a segment was too long for the next link. Only one that quotes what is under way is believed
+// (RFC 5927 §4.1).
+func (c *connection) tooBig(seg *flows.Segment) bool {
+	e := &c.tcp.Ends[sender(seg)]
+	nxt, sent := e.SndNxt()
+	una, acked := e.SndUna()
+	if !seg.Quote.HasSeq || !sent || !acked || uint32(tcpstate.Seq(seg.Seq)-una) >= uint32(nxt-una) {
+		return false
+	}
+	c.sides[sender(seg)].path.TooBig(seg.Quote.MTU, seg.Packet)
+	return true
+}
+
+// packetTooBig reports "fragmentation needed" (RFC 792) and ICMPv6's "packet too big".
+func packetTooBig(q *flows.Quote) bool {
+	return q.V6 && q.Type == 2 || !q.V6 && q.Type == 3 && q.Code == 4
 }

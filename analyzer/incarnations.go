@@ -28,7 +28,7 @@ func (c *connection) opensWith(seg *flows.Segment) bool {
 // have sent is counted with the open one: it was meant to disturb that.
 func (c *connection) nearest(seg *flows.Segment) *connection {
 	var s tcpstate.Segment
-	wire(&s, seg)
+	reduce(&s, seg)
 	best, least := c, ^uint64(0)
 	for o := c; o != nil; o = o.older {
 		d := o.tcp.Distance(sender(seg), &s)

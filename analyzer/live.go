@@ -1,6 +1,8 @@
 package analyzer
 
 import (
+	"slices"
+
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
@@ -57,4 +59,130 @@ func (s standing) count(l *record.Live, n uint64) {
 	if s.server > 0 {
 		l.Server[s.server-1] += n
 	}
+}
+
+// Open calls visit with the record of each connection that began by a time of the capture and is still followed, in the
+// order of their ids, as it stands now: EndOpen, its TIME_WAIT TimeWaitRunning. What silence decides is decided as if
+// nothing more came; the connections themselves go on as if nobody had asked. What was reported at its close is left out. A
+// record is valid until visit returns.
+func (a *Analyzer) Open(by int64, visit func(*record.Connection)) {
+	var rec record.Connection
+	for _, o := range a.all() {
+		for c := a.peek(o.place); c != nil; c = c.older {
+			if c.id == o.id && c.start <= by && !c.reported {
+				a.preview(c, &rec, record.EndOpen)
+				visit(&rec)
+			}
+		}
+	}
+}
+
+// peek gives the newest incarnation at a place to somebody who changes nothing, until it is called again.
+func (a *Analyzer) peek(n uint32) *connection {
+	p := a.table.places.At(n)
+	switch {
+	case p.kind == free:
+		return nil
+	case p.kind == atRest:
+		a.peeked = slices.Grow(a.peeked[:0], maxIncarnations)
+		return a.unpack(n, func() *connection {
+			a.peeked = a.peeked[:len(a.peeked)+1]
+			return &a.peeked[len(a.peeked)-1]
+		})
+	case p.kind == bare:
+		a.grow(&a.scratch, a.table.embryos.At(p.where))
+		return &a.scratch
+	}
+	return a.newest(n)
+}
+
+// preview fills in the record that a connection would have if it ended now.
+func (a *Analyzer) preview(c *connection, r *record.Connection, by record.EndedBy) {
+	d := *c
+	d.tcp = c.tcp.Clone()
+	d.notes = slices.Clone(c.notes)
+	for i := range d.notes {
+		d.notes[i].packets = slices.Clone(d.notes[i].packets)
+	}
+	d.zeek = c.zeek.Clone()
+	d.tcp.Settle(a.clock)
+	a.fill(r, &d, a.clock, by)
+	for i := range r.TimeWait {
+		if w := &r.TimeWait[i]; w.EndedBy == record.TimeWaitCaptureEnd {
+			w.EndedBy = record.TimeWaitRunning
+		}
+	}
+}
+
+// reportClosed emits the record of a connection of which nothing is left but TIME_WAIT, if that is asked for.
+func (a *Analyzer) reportClosed(c *connection) {
+	if !a.options.AtClose || c.reported || !c.closed() {
+		return
+	}
+	c.reported = true
+	for i := range c.waited {
+		c.waited[i] = c.waitsAt(i)
+	}
+	a.preview(c, a.record, c.closedBy())
+	a.tell(recordEnds, &event{})
+}
+
+// tellTimeWaits lets the totals know how TIME_WAITs ended that were running when the connection was reported.
+func (a *Analyzer) tellTimeWaits(c *connection, at int64, by record.EndedBy) {
+	c.tcp.Settle(at)
+	r := a.record
+	r.TimeWait = r.TimeWait[:0]
+	for i, waited := range c.waited {
+		if waited {
+			c.timeWaits(r, &a.options, i, at, by)
+		}
+	}
+	client, server := c.key.AddrPortA(), c.key.AddrPortB()
+	if c.opener == 1 {
+		client, server = server, client
+	}
+	r.Client.IP, r.Client.Port, r.Server.IP, r.Server.Port = client.Addr(), client.Port(), server.Addr(), server.Port()
+	a.tell(timeWaitsEnd, &event{})
+}
+
+// closed reports that nothing is left of the connection but TIME_WAIT, and what may still be under way.
+func (c *connection) closed() bool {
+	if !c.waits() {
+		return c.over()
+	}
+	for i := range c.tcp.Ends {
+		if e := &c.tcp.Ends[i]; e.Known() && e.State() != tcpstate.Closed && e.State() != tcpstate.TimeWait {
+			return false
+		}
+	}
+	return true
+}
+
+// closedBy is why a connection that is closed has ended.
+func (c *connection) closedBy() record.EndedBy {
+	if c.tcp.Reset == nil && c.waits() {
+		return record.EndClosed
+	}
+	return c.endReason(record.EndClosed)
+}
+
+// Cursor is how far Scan has come. The zero value is the beginning.
+type Cursor struct{ place int }
+
+// Scan is Open for who cannot wait for all connections, nor let the next segment wait for them: it looks at n places, of
+// which some may be empty, and returns where to go on, the zero Cursor once it has been everywhere. The records come in no
+// order, with those that were reported at their close. What begins or ends between two calls may be given or not.
+func (a *Analyzer) Scan(from Cursor, n int, visit func(*record.Connection)) Cursor {
+	var rec record.Connection
+	for ; n > 0; n-- {
+		if from.place == int(a.table.places.Made()) {
+			return Cursor{}
+		}
+		for c := a.peek(uint32(from.place) + 1); c != nil; c = c.older {
+			a.preview(c, &rec, record.EndOpen)
+			visit(&rec)
+		}
+		from.place++
+	}
+	return from
 }

@@ -19,8 +19,6 @@ const awakeLimit = 1 << 15
 // duplicates, and so few that they are still in a processor's caches.
 const closedLimit = 1 << 8
 
-const ethernetMSS = 1460 // RFC 6691 §2, with an MTU of 1500 and IPv4
-
 // aside is how many connections one segment can need at once: the incarnations of its 4-tuple, and a new one.
 const aside = 2 * maxIncarnations
 
@@ -202,8 +200,8 @@ func (c *connection) pack(k *store.Coder, base int64) {
 	x, y := &c.sides[i], &c.sides[j]
 	store.Near(k, base, &c.start, &c.end, &c.heard, &x.finAckedAt, &y.finAckedAt)
 	c.tcp.Pack(k, i, c.start, c.end, c.id)
-	k.Bools(&x.textKnown, &x.finAcked, &x.firstAckOfFin, &x.sums.good, &x.sums.harmless, &x.stamps[0].known, &x.firstSyn.ecn, &x.firstSyn.options,
-		&y.textKnown, &y.finAcked, &y.firstAckOfFin, &y.sums.good, &y.sums.harmless, &y.stamps[0].known, &y.firstSyn.ecn, &y.firstSyn.options,
+	k.Bools(&x.textKnown, &x.finAcked, &x.firstAckOfFin, &x.stamps[0].known, &x.firstSyn.ecn, &x.firstSyn.options,
+		&y.textKnown, &y.finAcked, &y.firstAckOfFin, &y.stamps[0].known, &y.firstSyn.ecn, &y.firstSyn.options,
 		&c.stands.counted, &c.waited[i], &c.waited[j])
 	k.Bools(&x.stamps[1].known, &x.firstSyn.fastOpen, &y.stamps[1].known, &y.firstSyn.fastOpen,
 		&c.stands.halfOpen, &c.reported, &c.synText, &c.challenged, &c.quotedHard, &c.stale, &c.linuxReuse, &c.beforeWaits)
@@ -218,8 +216,6 @@ func (c *connection) pack(k *store.Coder, base int64) {
 	c.role = roles[role]
 	c.packSide(k, i)
 	c.packSide(k, j)
-	store.Near(k, ethernetMSS, &x.sums.mss, &y.sums.mss)
-	store.Small(k, &x.sums.longest, &y.sums.longest)
 	c.zeek.Pack(k, i, base, [2]uint32{uint32(c.tcp.Ends[0].ISS), uint32(c.tcp.Ends[1].ISS)})
 	c.tshark.Pack(k)
 	if n := &c.numberings; store.Some(k, n) {
@@ -250,19 +246,8 @@ func (c *connection) packSide(k *store.Coder, i int) {
 	}
 	store.Near(k, syn, &s.openingAt, &s.synAckAt, &s.stamps[0].at, &s.stamps[1].at)
 	store.Near(k, 0, &s.stamps[0].value, &s.stamps[1].value)
-	store.Near(k, ethernetMSS, &s.path.passed, &s.path.len)
-	store.Near(k, uint32(next), &s.path.next)
-	if t := &s.path.trouble; store.Some(k, t) {
-		store.Near(k, uint32(next), &t.stuck.seq)
-		store.Near(k, c.end, &t.stuck.at)
-		store.Near(k, ethernetMSS, &t.stuck.len, &t.stuck.size, &t.lost, &t.mtu)
-		store.Near(k, c.id, &t.stuck.first, &t.stuck.last, &t.named)
-		store.Small(k, &t.stuck.again)
-		k.Bools(&t.stuck.small, &t.stuck.pieces)
-	}
-	if d := &s.sums.doubt; store.Some(k, d) {
-		store.Near(k, uint32(next), &d.seq, &d.next)
-	}
+	s.path.Pack(k, uint32(next), c.end, c.id)
+	s.sums.Pack(k, uint32(next))
 	if r := &s.recent; store.Some(k, r) {
 		peer, _ := c.tcp.Ends[1-i].SndNxt()
 		store.Near(k, c.end, &r[0].at, &r[1].at, &r[2].at, &r[3].at)

@@ -22,10 +22,10 @@ func (c *connection) timeBySamples(from, to int, seg *flows.Segment, effect tcps
 				continue
 			}
 			switch {
-			case seg.Flags.Has(flows.SYN) && x.synAcks == 1 && !c.tcp.HasServerRTT && y.synAcks == 0:
-				c.tcp.HasServerRTT, c.tcp.ServerRTT = true, seg.Time-sent.at
-			case !seg.Flags.Has(flows.SYN) && c.tcp.HandshakeAckPacket == seg.Packet && !c.tcp.HasClientRTT && y.synAcks > 0:
-				c.tcp.HasClientRTT, c.tcp.ClientRTT = true, seg.Time-sent.at
+			case seg.Flags.Has(flows.SYN) && x.synAcks == 1 && y.synAcks == 0:
+				c.tcp.TimeServer(seg.Time - sent.at)
+			case !seg.Flags.Has(flows.SYN) && c.tcp.HandshakeAckPacket == seg.Packet && y.synAcks > 0:
+				c.tcp.TimeClient(seg.Time - sent.at)
 			}
 		}
 	}

@@ -308,8 +308,10 @@ func (e *Endpoint) closeAgain(reset *Entry, at int64, packet uint64) {
 	e.push(*reset)
 }
 
-// LostBy is what a SYN discloses that the RST of Ends[i] confirms: it had no connection any more when it sent that SYN.
+// LostBy is what a SYN discloses that the RST of Ends[i] confirms, where HalfOpen is known: it had no connection any more when
+// it sent that SYN.
 func (c *Conn) LostBy(i int, at int64, packet uint64) {
+	c.HalfOpen.By = AnsweredSyn // RFC 9293 §3.5.1, figure 9
 	e := &c.Ends[i]
 	n := len(e.History) - 1
 	if n < 0 || e.State() != Closed {

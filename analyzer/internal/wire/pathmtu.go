@@ -1,16 +1,15 @@
-package analyzer
+package wire
 
 import (
 	"strconv"
 
-	"github.com/tcplife/tcplife/analyzer/record"
-	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/flows"
 )
 
-// path is what is known of how long segments may be that get from an end to its peer. Something on the way that takes less than
+// Path is what is known of how long segments may be that get from an end to its peer. Something on the way that takes less than
 // the MSS promises, and whose ICMP errors do not come through, lets short ones pass and no long ones (RFC 2923 §2.1).
-type path struct {
+type Path struct {
 	passed uint32 // octets of text in the longest segment that was acknowledged
 	next   uint32 // the number after a longer one of len octets that is not yet, 0 for none
 	len    uint32
@@ -21,7 +20,7 @@ type path struct {
 type trouble struct {
 	stuck stuck
 	mtu   uint32 // that an ICMP error named for one of the end's segments (RFC 1191 §4, RFC 4443 §3.2)
-	named uint64 // packet of that error, 0 for none
+	Named uint64 // packet of that error, 0 for none
 	lost  uint32 // octets of the packets that the finding is about
 }
 
@@ -42,8 +41,8 @@ const stuckOften = 3
 // shortestTimeout is less than the retransmission timeouts of common stacks, in ns. What comes again sooner does not come by timer.
 const shortestTimeout = 200e6
 
-// sends takes note of a segment of the end, of which una and nxt are SND.UNA and what SND.NXT was before it.
-func (p *path) sends(seg *flows.Segment, una, nxt uint32) {
+// Sends takes note of a segment of the end, of which una and nxt are SND.UNA and what SND.NXT was before it.
+func (p *Path) Sends(seg *flows.Segment, una, nxt uint32) {
 	if seg.Len == 0 || seg.Flags&(flows.SYN|flows.RST) != 0 {
 		return
 	}
@@ -71,8 +70,8 @@ func (p *path) sends(seg *flows.Segment, una, nxt uint32) {
 	s.at, s.last = seg.Time, seg.Packet
 }
 
-// acknowledged takes note of what the peer acknowledges in a segment that fits. It reports whether what was stuck has got through.
-func (p *path) acknowledged(seg *flows.Segment, repeats bool) (freed bool) {
+// Acknowledged takes note of what the peer acknowledges in a segment that fits. It reports whether what was stuck has got through.
+func (p *Path) Acknowledged(seg *flows.Segment, repeats bool) (freed bool) {
 	s := &p.stuck
 	if freed = s.again > 0 && int32(seg.Ack-s.seq) > 0; freed && s.pieces {
 		p.next, p.len = 0, 0
@@ -97,59 +96,36 @@ func (p *path) acknowledged(seg *flows.Segment, repeats bool) (freed bool) {
 	return freed
 }
 
-// tooLong reports that what was sent again so often is longer than anything that gets through, by the ICMP error that says so or by
+// Unanswered is how often the first text that is not acknowledged was sent again, and the first and the last packet of these; often
+// says whether that is worth telling.
+func (p *Path) Unanswered() (again, first, last uint64, often bool) {
+	return p.stuck.again, p.stuck.first, p.stuck.last, p.stuck.again >= stuckOften
+}
+
+// Lose takes what was sent again too often for lost.
+func (p *Path) Lose() { p.lost = max(p.lost, p.stuck.size) }
+
+// Release forgets what was stuck.
+func (p *Path) Release() { p.stuck = stuck{} }
+
+// TooBig takes note of the MTU that an ICMP error names.
+func (p *Path) TooBig(mtu uint32, packet uint64) {
+	if p.Named == 0 || mtu < p.mtu {
+		p.mtu, p.Named = mtu, packet
+	}
+}
+
+// TooLong reports that what was sent again so often is longer than anything that gets through, by the ICMP error that says so or by
 // what else got through.
-func (p *path) tooLong() bool {
-	return p.stuck.again >= stuckOften && p.stuck.len > p.passed && (p.stuck.small || p.named != 0)
+func (p *Path) TooLong() bool {
+	return p.stuck.again >= stuckOften && p.stuck.len > p.passed && (p.stuck.small || p.Named != 0)
 }
 
-// trackPath takes note of a segment that fits, for either end. Nxt is what SND.NXT of its sender was before it.
-func (c *connection) trackPath(from, to int, seg *flows.Segment, nxt uint32) {
-	if una, known := c.tcp.Ends[from].SndUna(); known {
-		c.sides[from].path.sends(seg, uint32(una), nxt)
-	}
-	if y := &c.sides[to].path; seg.Flags&(flows.ACK|flows.RST) == flows.ACK && y.acknowledged(seg, c.tcp.Repeats(from)) {
-		if y.tooLong() {
-			c.noteLost(to)
-		}
-		y.stuck = stuck{}
-	}
-}
-
-// noteLost makes the finding of what was sent again too often and was too long.
-func (c *connection) noteLost(end int) {
-	p := &c.sides[end].path
-	s := &p.stuck
-	p.lost = max(p.lost, s.size)
-	c.note(record.FindingPathMTU, end, p.named, s.first, s.last).count += s.again - 1
-}
-
-// tooBig is an ICMP error that says that a segment was too long for the next link. Only one that quotes what is under way is believed
-// (RFC 5927 §4.1).
-func (c *connection) tooBig(seg *flows.Segment) bool {
-	e := &c.tcp.Ends[sender(seg)]
-	nxt, sent := e.SndNxt()
-	una, acked := e.SndUna()
-	if !seg.Quote.HasSeq || !sent || !acked || uint32(tcpstate.Seq(seg.Seq)-una) >= uint32(nxt-una) {
-		return false
-	}
-	p := &c.sides[sender(seg)].path
-	if p.named == 0 || seg.Quote.MTU < p.mtu {
-		p.mtu, p.named = seg.Quote.MTU, seg.Packet
-	}
-	return true
-}
-
-// packetTooBig reports "fragmentation needed" (RFC 792) and ICMPv6's "packet too big".
-func packetTooBig(q *flows.Quote) bool {
-	return q.V6 && q.Type == 2 || !q.V6 && q.Type == 3 && q.Code == 4
-}
-
-// append appends the sizes of a finding.
-func (p *path) append(b []byte) []byte {
+// Append appends the sizes of a finding.
+func (p *Path) Append(b []byte) []byte {
 	b = append(strconv.AppendUint(append(b, ": packets of "...), uint64(p.lost), 10), " octets"...)
 	switch {
-	case p.named == 0:
+	case p.Named == 0:
 		return append(b, "; no ICMP error in the capture names the MTU"...)
 	case p.mtu == 0:
 		b = append(b, "; an ICMP error without an MTU"...)
@@ -157,4 +133,18 @@ func (p *path) append(b []byte) []byte {
 		b = strconv.AppendUint(append(b, "; an ICMP error names an MTU of "...), uint64(p.mtu), 10)
 	}
 	return b
+}
+
+// Pack writes what is known, or reads it. Its sequence numbers are near next, its times near at, its packets near packet.
+func (p *Path) Pack(k *store.Coder, next uint32, at int64, packet uint64) {
+	store.Near(k, ethernetMSS, &p.passed, &p.len)
+	store.Near(k, next, &p.next)
+	if t := &p.trouble; store.Some(k, t) {
+		store.Near(k, next, &t.stuck.seq)
+		store.Near(k, at, &t.stuck.at)
+		store.Near(k, ethernetMSS, &t.stuck.len, &t.stuck.size, &t.lost, &t.mtu)
+		store.Near(k, packet, &t.stuck.first, &t.stuck.last, &t.Named)
+		store.Small(k, &t.stuck.again)
+		k.Bools(&t.stuck.small, &t.stuck.pieces)
+	}
 }

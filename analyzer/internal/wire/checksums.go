@@ -1,34 +1,37 @@
-package analyzer
+package wire
 
-import "github.com/tcplife/tcplife/flows"
+import (
+	"github.com/tcplife/tcplife/analyzer/internal/store"
+	"github.com/tcplife/tcplife/flows"
+)
 
-// sums is what the checksums of an end's segments have shown. A receiver drops a segment whose checksum is wrong (RFC 9293
+// Checksums is what the checksums of an end's segments have shown. A receiver drops a segment whose checksum is wrong (RFC 9293
 // §3.1), but the observer is not the receiver: on the sending host the network card has yet to fill checksums in, and a frame
 // that was merged of several on its way has nobody's. So a wrong one is taken to have been wrong for the receiver too only
 // where the end's others are right, and as long as the receiver does not acknowledge what the segment brings.
-type sums struct {
-	good     bool     // one was right
+type Checksums struct {
+	Good     bool     // one was right
 	harmless bool     // a segment with a wrong one was acknowledged, and had not been sent again
-	mss      uint16   // the longest segment that the peer takes, by its SYN; 0 while that was not seen
+	MSS      uint16   // the longest segment that the peer takes, by its SYN; 0 while that was not seen
 	longest  uint32   // octets of text in the longest segment with a right one, while mss is not known
 	doubt    struct { // the last segment with a wrong one, while it is neither acknowledged nor sent again; else zero
 		seq, next uint32
 	}
 }
 
-// rejects reports that the segment's receiver is taken to have dropped it.
-func (s *sums) rejects(seg *flows.Segment) bool {
-	return seg.Checksum == flows.ChecksumWrong && s.good && !s.harmless && !s.merged(seg)
+// Rejects reports that the segment's receiver is taken to have dropped it.
+func (s *Checksums) Rejects(seg *flows.Segment) bool {
+	return seg.Checksum == flows.ChecksumWrong && s.Good && !s.harmless && !s.merged(seg)
 }
 
 // merged reports a segment that is longer than any on the wire: a receiver has merged several (GRO, LRO), or a sender left
 // it to its network card to cut this one up (TSO). Its checksum is not that of what was sent. Without the SYN that tells the
 // MSS, the end's other segments show what it sends.
-func (s *sums) merged(seg *flows.Segment) bool {
+func (s *Checksums) merged(seg *flows.Segment) bool {
 	const timestamps = 12 // octets of the option, padded, that RFC 6691 §2 takes off
 	limit := s.longest
-	if s.mss > 0 {
-		limit = uint32(s.mss)
+	if s.MSS > 0 {
+		limit = uint32(s.MSS)
 		if seg.Options.HasTimestamp {
 			limit -= min(limit, timestamps)
 		}
@@ -36,8 +39,8 @@ func (s *sums) merged(seg *flows.Segment) bool {
 	return seg.Len > limit
 }
 
-// sent takes note of a segment of an end that has sent everything before nxt, if known.
-func (s *sums) sent(seg *flows.Segment, nxt uint32, known bool) {
+// Sent takes note of a segment of an end that has sent everything before nxt, if known.
+func (s *Checksums) Sent(seg *flows.Segment, nxt uint32, known bool) {
 	end := seg.Seq + seg.Len
 	if seg.Flags&(flows.SYN|flows.FIN) != 0 {
 		end++
@@ -48,8 +51,8 @@ func (s *sums) sent(seg *flows.Segment, nxt uint32, known bool) {
 	}
 	switch seg.Checksum {
 	case flows.ChecksumGood:
-		s.good = true
-		if s.mss == 0 {
+		s.Good = true
+		if s.MSS == 0 {
 			s.longest = max(s.longest, seg.Len)
 		}
 	case flows.ChecksumWrong:
@@ -60,9 +63,22 @@ func (s *sums) sent(seg *flows.Segment, nxt uint32, known bool) {
 	}
 }
 
-// acknowledged takes note of what the peer acknowledges.
-func (s *sums) acknowledged(ack uint32) {
+// Acknowledged takes note of what the peer acknowledges.
+func (s *Checksums) Acknowledged(ack uint32) {
 	if doubt := &s.doubt; doubt.seq != doubt.next && int32(ack-doubt.next) >= 0 {
 		doubt.seq, doubt.next, s.harmless = 0, 0, true
 	}
 }
+
+// Pack writes what is known, or reads it. Its sequence numbers are near next.
+func (s *Checksums) Pack(k *store.Coder, next uint32) {
+	k.Bools(&s.Good, &s.harmless)
+	store.Near(k, ethernetMSS, &s.MSS)
+	store.Small(k, &s.longest)
+	if d := &s.doubt; store.Some(k, d) {
+		store.Near(k, next, &d.seq, &d.next)
+	}
+}
+
+// ethernetMSS is the usual one: an MTU of 1500 and IPv4 (RFC 6691 §2).
+const ethernetMSS = 1460
