@@ -1,0 +1,166 @@
+package imports
+
+import (
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/tcplife/tcplife/"
+
+// allowed says what a package may import of the module; a name that ends in /... stands for all below. Packages that are not
+// listed are cmd's and those that serve tests and development: these may import everything. The compiler refuses circles.
+var allowed = map[string][]string{
+	"capture":      {"internal/spare"},
+	"capture/live": {"capture", "internal/spare"},
+	"flows":        {"capture"},
+
+	"analyzer/internal/store": {},
+	"analyzer/internal/wire":  {"analyzer/internal/store", "flows"},
+	"analyzer/tcpstate":       {"analyzer/internal/store"},
+	"analyzer/record":         {"analyzer/tcpstate", "flows"},
+	"analyzer/peers":          {"analyzer/internal/store", "analyzer/record", "flows"},
+	"analyzer/ledger":         {"analyzer/record", "analyzer/tcpstate", "flows"},
+	"analyzer/crowd":          {"analyzer/record", "flows"},
+	"analyzer":                {"analyzer/...", "flows", "internal/spare"},
+
+	"report/internal/encode": {"analyzer/record", "analyzer/tcpstate", "flows"},
+	"report/internal/text":   {"analyzer/record", "analyzer/tcpstate", "flows"},
+	"report":                 {"analyzer/record", "analyzer/tcpstate", "report/internal/..."},
+	"report/ladder":          {"analyzer/record", "analyzer/tcpstate", "flows", "report/internal/..."},
+	"report/metrics":         {"analyzer/record", "analyzer/tcpstate", "report/screen"},
+	"report/query":           {"analyzer/record", "report/internal/..."},
+	"report/screen":          {"analyzer/record", "analyzer/tcpstate", "report", "report/internal/..."},
+	"report/zeek":            {"analyzer/record", "report"},
+
+	"internal/spare": {},
+}
+
+// free packages may import everything.
+var free = []string{"cmd/...", "internal/...", "report/internal/reporttest"}
+
+// A listed package is what `go list -json` tells of it.
+type listed struct {
+	ImportPath string
+	Dir        string
+	GoFiles    []string
+	CgoFiles   []string
+	Imports    []string
+}
+
+func list(t *testing.T) (packages []listed) {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,CgoFiles,Imports", module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(p.ImportPath, module) {
+			p.ImportPath = strings.TrimPrefix(p.ImportPath, module)
+			packages = append(packages, p)
+		}
+	}
+}
+
+// among reports that a package is one of several.
+func among(list []string, name string) bool {
+	return slices.ContainsFunc(list, func(one string) bool {
+		below, all := strings.CutSuffix(one, "...")
+		return one == name || all && strings.HasPrefix(name, below)
+	})
+}
+
+// Each package imports of the module what the table allows, and no more; and the table names no package in vain.
+func TestImports(t *testing.T) {
+	packages := list(t)
+	for _, p := range packages {
+		may, known := allowed[p.ImportPath]
+		if !known {
+			if !among(free, p.ImportPath) {
+				t.Errorf("%s is new: say in the table what it may import", p.ImportPath)
+			}
+			continue
+		}
+		for _, i := range p.Imports {
+			if name, own := strings.CutPrefix(i, module); own && !among(may, name) {
+				t.Errorf("%s imports %s", p.ImportPath, name)
+			}
+		}
+	}
+	for name := range allowed {
+		if !slices.ContainsFunc(packages, func(p listed) bool { return p.ImportPath == name }) {
+			t.Errorf("there is no package %s", name)
+		}
+	}
+}
+
+// Only cmd knows flags, terminals and signals.
+func TestOnlyCmdKnowsTheTerminal(t *testing.T) {
+	for _, p := range list(t) {
+		if _, library := allowed[p.ImportPath]; !library {
+			continue
+		}
+		for _, i := range p.Imports {
+			for _, no := range []string{
+				"flag", "log", "log/slog", "os/signal", "github.com/spf13/", "golang.org/x/term", "charm.land/", "github.com/charmbracelet/",
+			} {
+				if i == no || strings.HasSuffix(no, "/") && strings.HasPrefix(i, no) {
+					t.Errorf("%s imports %s", p.ImportPath, i)
+				}
+			}
+		}
+	}
+}
+
+// Nothing below cmd prints, and the tracker never reads the wall clock.
+func TestWhatIsNotCalled(t *testing.T) {
+	for _, p := range list(t) {
+		if _, library := allowed[p.ImportPath]; !library {
+			continue
+		}
+		no := []string{"fmt.Print", "fmt.Println", "fmt.Printf", "os.Stdout", "os.Stderr", "os.Exit"}
+		if strings.HasPrefix(p.ImportPath, "analyzer") || strings.HasPrefix(p.ImportPath, "report") || p.ImportPath == "flows" {
+			no = append(no, "time.Now", "time.Since", "time.Sleep", "time.After", "time.NewTimer")
+		}
+		for _, name := range append(p.GoFiles, p.CgoFiles...) {
+			fset := token.NewFileSet()
+			file, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				if s, is := n.(*ast.SelectorExpr); is {
+					if x, is := s.X.(*ast.Ident); is && slices.Contains(no, x.Name+"."+s.Sel.Name) {
+						t.Errorf("%s uses %s.%s", fset.Position(s.Pos()), x.Name, s.Sel.Name)
+					}
+				}
+				return true
+			})
+		}
+	}
+}
+
+// What package analyzer holds can be surveyed.
+func TestAnalyzerIsSmall(t *testing.T) {
+	const most = 20
+	for _, p := range list(t) {
+		if p.ImportPath == "analyzer" && len(p.GoFiles) > most {
+			t.Errorf("analyzer has %d files, at most %d are wanted: what knows nothing of connections belongs below it",
+				len(p.GoFiles), most)
+		}
+	}
+}
