@@ -342,7 +342,7 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment, other bool) (ex
 // finish emits a connection's record. The caller has taken it out of the table; after it there is no connection.
 func (a *Analyzer) finish(c *connection, at int64, by record.EndedBy) {
 	if !c.reported {
-		c.tcp.Settle(at)
+		c.tcp.Settle(at, !a.hasAcks)
 		a.fill(a.record, c, at, by)
 		a.tell(recordEnds, &event{})
 	} else if c.waited != [2]bool{} {

@@ -22,7 +22,8 @@ type connection struct {
 	role       record.RoleEvidence
 	touched    bool // by a segment, since somebody looked who may rest
 	tshark     peers.Tshark
-	phase      phase // of the attempt, as the crowd knows it
+	phase      phase     // of the attempt, as the crowd knows it
+	told       crowd.End // of a failed one, by which it was told to the crowd
 	stands     standing
 	sides      [2]side
 	zeek       peers.Zeek

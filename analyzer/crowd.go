@@ -56,7 +56,13 @@ func (a *Analyzer) follow(c *connection, before *openings, seg *flows.Segment) {
 		}
 		return
 	}
-	if c.phase == failed {
+	switch {
+	case c.phase == failed && (c.told == crowd.Refused || c.told == crowd.Unreachable) && seg.Flags.Has(flows.SYN|flows.ACK):
+		c.phase = unopened // somebody listens now: this is another attempt
+	case c.phase == failed:
+		return
+	case seg.Flags.Has(flows.RST) && c.phase.isCompleted() && c.over() && !reached(&c.tcp.Ends[1-c.opener]):
+		a.takeBack(c, false) // tcp_abort_on_overflow: the RST answers the ACK
 		return
 	}
 	var now openings
@@ -97,8 +103,21 @@ func (a *Analyzer) follow(c *connection, before *openings, seg *flows.Segment) {
 	default:
 		e.end, e.unasked = c.failure(), c.synAcksAgain()
 		a.tell(attemptEnds, &e)
-		c.phase = failed
+		c.phase, c.told = failed, e.end
 	}
+}
+
+// isCompleted reports that the crowd takes the attempt for completed.
+func (p phase) isCompleted() bool { return p == completed || p == fellBack || p == accepted }
+
+// takeBack tells the crowd that an attempt failed after all. With cut it is only the capture that ends.
+func (a *Analyzer) takeBack(c *connection, cut bool) {
+	e := event{clock: a.clock, attempt: c.attempt(), end: c.failure(), cut: cut, held: c.phase == fellBack, unasked: c.synAcksAgain()}
+	if c.phase == completed { // otherwise the crowd has no time in SYN_RCVD of it any more
+		e.leftAt = e.attempt.AckAt
+	}
+	a.tell(completionTakenBack, &e)
+	c.phase, c.told = failed, e.end
 }
 
 // fallBack tells the crowd that the listener is in SYN_RCVD again, if it is.
@@ -144,13 +163,21 @@ func (c *connection) failure() crowd.End {
 func (a *Analyzer) leave(c *connection, by record.EndedBy) {
 	cut := by == record.EndCaptureEnd && !c.over()
 	e := event{clock: a.clock, attempt: c.attempt(), probe: c.first}
-	switch c.phase {
-	case failed:
+	succeeded := reached(&c.tcp.Ends[1-c.opener])
+	switch {
+	case c.phase == failed && succeeded:
+		e.end = c.told
+		a.tell(failureTakenBack, &e)
 		return
-	case unopened:
+	case c.phase == failed:
+		return
+	case c.phase == unopened:
 		a.strayed(c)
 		return
-	case completed, fellBack, accepted:
+	case c.phase.isCompleted() && !succeeded:
+		a.takeBack(c, cut)
+		return
+	case c.phase.isCompleted():
 		if c.phase == fellBack && !cut {
 			a.tell(listenerResumed, &e)
 		}
@@ -167,7 +194,7 @@ func (a *Analyzer) leave(c *connection, by record.EndedBy) {
 	}
 	e.cut, e.unasked = cut, c.synAcksAgain()
 	a.tell(attemptEnds, &e)
-	c.phase = failed
+	c.phase, c.told = failed, e.end
 }
 
 // strayed tells the crowd of a record of one segment that opened nothing, transmissions of it included, and of an RST at most.

@@ -43,6 +43,11 @@ func (c *connection) note(k record.FindingCode, end int, packets ...uint64) *not
 	return n
 }
 
+// noted reports that there is a finding of a kind.
+func (c *connection) noted(k record.FindingCode) bool {
+	return slices.ContainsFunc(c.notes, func(n note) bool { return n.code == k })
+}
+
 // remark notes what a segment that is not foreign says about the connection's health, after it has been counted.
 func (c *connection) remark(from int, seg *flows.Segment, effect tcpstate.Effect) {
 	x := &c.sides[from]
@@ -183,10 +188,10 @@ func (c *connection) conclude(r *record.Connection, at int64) {
 func (c *connection) concludeAborted(r *record.Connection, client int) {
 	x, y := &c.sides[client], &c.sides[1-client]
 	reset := c.tcp.Reset
-	if !c.disowned() {
-		return
-	}
 	switch {
+	case reset != nil && reset.By != client && reached(&c.tcp.Ends[client]) && !c.noted(record.FindingAckNotAccepted):
+		c.note(record.FindingAckReset, 1-client, c.tcp.HandshakeAckPacket, reset.Packet)
+	case !c.disowned():
 	case c.stale:
 		c.note(record.FindingStaleSyn, client, x.openingPacket, y.synAckPacket, reset.Packet)
 	case x.openings > 1 && y.synAckAt-x.openingAt > int64(time.Second):

@@ -31,14 +31,16 @@ type event struct {
 
 	synAck     crowd.Probe // synAcked: the first SYN-ACK
 	acceptedAt int64       // listenerAccepted
-	unasked    int32       // synAckedAgain, attemptEnds: SYN-ACKs that no SYN asked for
+	leftAt     int64       // completionTakenBack: when it seemed to have left SYN_RCVD
+	unasked    int32       // synAckedAgain, attemptEnds, completionTakenBack: SYN-ACKs that no SYN asked for
 	kind       eventKind
-	end        crowd.End // attemptEnds
+	end        crowd.End // attemptEnds, completionTakenBack, failureTakenBack
 	firstAgain bool      // synSentAgain: for the first time
 	answered   bool      // synSentAgain: a SYN-ACK had come
 	completed  bool      // synAckedAgain: the ACK had come
 	firstBack  bool      // listenerFellBack: for the first time
-	cut        bool      // attemptEnds: with the capture
+	held       bool      // completionTakenBack: since it fell back
+	cut        bool      // attemptEnds, completionTakenBack: with the capture
 	reset      bool      // segmentStrayed: an RST answered it
 }
 
@@ -53,6 +55,8 @@ const (
 	synAcked
 	synAckedAgain
 	handshakeCompletes
+	completionTakenBack
+	failureTakenBack
 	listenerFellBack
 	listenerResumed
 	listenerAccepted
@@ -91,6 +95,10 @@ func (a *accounts) take(e *event, record *record.Connection) {
 		a.crowd.SynAckAgain(e.clock, &e.attempt, int(e.unasked), e.completed)
 	case handshakeCompletes:
 		a.crowd.Complete(e.clock, &e.attempt)
+	case completionTakenBack:
+		a.crowd.TakeBackCompletion(e.clock, &e.attempt, e.end, e.held, e.cut, int(e.unasked), e.leftAt)
+	case failureTakenBack:
+		a.crowd.TakeBackFailure(&e.attempt, e.end)
 	case listenerFellBack:
 		a.crowd.FellBack(e.clock, &e.attempt, e.firstBack)
 	case listenerResumed:

@@ -211,7 +211,7 @@ func (c *connection) pack(k *store.Coder, base int64) {
 	store.Near(k, c.id, &x.openingPacket, &y.openingPacket, &x.synAckPacket, &y.synAckPacket, &x.finPacket, &y.finPacket)
 	store.Near(k, c.id, &c.resetPacket, &c.previous, &c.interrupted, &c.successor, &c.quotedPacket, &c.challengePacket)
 	role := numberOf(c.role)
-	store.Small(k, &role, (*uint8)(&c.phase), &c.stands.client, &c.stands.server,
+	store.Small(k, &role, (*uint8)(&c.phase), (*uint8)(&c.told), &c.stands.client, &c.stands.server,
 		(*uint8)(&x.synAnswer), (*uint8)(&y.synAnswer), &x.recentNext, &y.recentNext)
 	c.role = roles[role]
 	c.packSide(k, i)

@@ -3,15 +3,20 @@ package analyzer_test
 import (
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/segtest"
 )
 
 // verdicts are those of every capture that has any. All the others must have none.
@@ -133,5 +138,46 @@ func TestSynRcvdOfOverflow(t *testing.T) {
 	l := a.Result().Listeners[0]
 	if l.SynRcvd.Max != longest || longest < 3e9 || l.FellBack == 0 || l.Embryonic != 0 {
 		t.Errorf("%+v, and %v", l, longest)
+	}
+}
+
+// The listeners have completed what the records say that a server has accepted.
+func TestListenersAgreeWithRecords(t *testing.T) {
+	check := func(name string, segments []flows.Segment) {
+		accepted := uint64(0)
+		a := analyzer.New(analyzer.Options{}, func(c *record.Connection) {
+			if c.RoleEvidence == record.RoleSyn && slices.ContainsFunc(c.Server.States, func(s record.StateEntry) bool {
+				return s.State >= tcpstate.Established
+			}) {
+				accepted++
+			}
+		})
+		for _, seg := range segments {
+			a.Segment(&seg)
+		}
+		a.Close()
+		completed := uint64(0)
+		for _, l := range a.Result().Listeners {
+			completed += l.Completed
+		}
+		if completed != accepted {
+			t.Errorf("%s: listeners have completed %d, servers have accepted %d", name, completed, accepted)
+		}
+	}
+	files, _ := filepath.Glob("../testdata/pcaps/*.pcap*")
+	for _, file := range files {
+		check(file, segmentsOf(t, file))
+	}
+	cases, _ := filepath.Glob("testdata/hardcases/*.txtar")
+	for _, file := range cases {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := segtest.Parse(string(txtar.Parse(text).Files[0].Data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(file, x.Segments())
 	}
 }

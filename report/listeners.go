@@ -19,7 +19,7 @@ func listenerSection(r *record.Result, top int) section {
 		if top > 0 && len(s.grid.Rows) == min(top, shownListeners) {
 			break
 		}
-		if l.BacklogNeeded <= 1 && l.Ignored+l.FellBack == 0 {
+		if l.BacklogNeeded <= 1 && l.Ignored+l.FellBack+l.Withdrawn == 0 {
 			continue // one after the other, as the table of connections shows them
 		}
 		cookies := text.Cell{Full: text.Unknown}
@@ -35,6 +35,7 @@ func listenerSection(r *record.Result, top int) section {
 			toned(text.Some(l.Ignored), text.Alert),
 			toned(text.Some(l.FellBack), text.Alert),
 			text.Some(l.Disowned),
+			toned(text.Some(l.Withdrawn), text.Alert),
 			text.Some(l.EmbryonicPeak),
 			courseCell(l.EmbryonicSeries),
 			text.Some(l.BacklogNeeded),
@@ -75,6 +76,7 @@ var listenerGrid = text.Grid{
 		{Name: "ignored", Header: text.Cell{Full: "IGNORED"}, Right: true, Hide: true},
 		{Name: "fell_back", Header: text.Cell{Full: "SYN-ACK AFTER ACK", Short: "AFTER ACK"}, Right: true, Hide: true},
 		{Name: "reset", Header: text.Cell{Full: "RESET"}, Right: true, Hide: true},
+		{Name: "withdrawn", Header: text.Cell{Full: "RESET BY LISTENER", Short: "BY LISTENER"}, Right: true, Hide: true},
 		{Name: "embryonic", Header: text.Cell{Full: "EMBRYONIC"}, Right: true},
 		{Name: "course", Header: text.Cell{Full: "OVER TIME"}, Hide: true},
 		{Name: "backlog", Header: text.Cell{Full: "BACKLOG"}, Right: true},
@@ -82,6 +84,6 @@ var listenerGrid = text.Grid{
 		{Name: "p99", Header: text.Cell{Full: "P99"}, Right: true, Hide: true},
 		{Name: "cookies", Header: text.Cell{Full: "COOKIES SINCE"}, Hide: true},
 	},
-	Steps: []text.Step{text.Shorten("cookies"), text.Shorten("fell_back"), text.Shorten("listener"), text.Drop("p50"), text.Drop("course"), text.Drop("reset"), text.Drop("refused"), text.Drop("p99"),
-		text.Drop("embryonic"), text.Drop("fell_back"), text.Drop("cookies")},
+	Steps: []text.Step{text.Shorten("cookies"), text.Shorten("fell_back"), text.Shorten("withdrawn"), text.Shorten("listener"), text.Drop("p50"), text.Drop("course"), text.Drop("reset"), text.Drop("refused"), text.Drop("p99"),
+		text.Drop("embryonic"), text.Drop("fell_back"), text.Drop("withdrawn"), text.Drop("cookies")},
 }

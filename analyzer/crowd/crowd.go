@@ -335,6 +335,57 @@ func (c *Crowd) Complete(now int64, a *Attempt) {
 	}
 }
 
+// TakeBackCompletion is the end of an attempt that had seemed completed: the listener never accepted it. Held says that it is held
+// again since it fell back. Left is when it seemed to have left SYN_RCVD, 0 if FellBack has taken that back.
+func (c *Crowd) TakeBackCompletion(now int64, a *Attempt, end End, held, cut bool, synAcksAgain int, left int64) {
+	c.advance(now)
+	port, whole := c.find(a)
+	for _, t := range [...]*target{port, whole} {
+		if t == nil {
+			continue
+		}
+		t.completed = less(t.completed)
+		if f := t.flood; f != nil && a.SynAt >= f.begun {
+			f.completed = less(f.completed)
+		}
+		switch {
+		case cut:
+		case held:
+			t.ended(c.now, a, end)
+		default:
+			t.ends[end]++
+		}
+	}
+	if t := port; t != nil {
+		t.retransmissions[min(synAcksAgain, maxRetransmissions)]++
+		if a.AckAt != 0 {
+			t.handshake.remove(a.AckAt - a.SynAt)
+		}
+		if left != 0 && a.SynAckAt != 0 {
+			t.synRcvd.remove(left - a.SynAckAt)
+		}
+	}
+	for _, t := range [...]*target{port, whole} {
+		if t != nil {
+			c.settle(t)
+		}
+	}
+	c.scans.attempt(a, end, cut, &Probe{})
+}
+
+// TakeBackFailure is an attempt that had ended, as it seemed, and was completed before.
+func (c *Crowd) TakeBackFailure(a *Attempt, end End) {
+	port, whole := c.find(a)
+	for _, t := range [...]*target{port, whole} {
+		if t != nil {
+			t.ends[end] = less(t.ends[end])
+			t.completed++
+		}
+	}
+}
+
+func less(n uint64) uint64 { return n - min(n, 1) }
+
 // FellBack is an attempt of which the target sends the SYN-ACK still, though the ACK had completed it: it has not taken it out of
 // its backlog. First says that it has not fallen back before.
 func (c *Crowd) FellBack(now int64, a *Attempt, first bool) {

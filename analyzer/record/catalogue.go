@@ -34,6 +34,7 @@ const (
 	FindingChallenged
 	FindingEmbryonic
 	FindingAckNotAccepted
+	FindingAckReset
 	FindingBadSynAck
 	FindingStaleSyn
 	FindingLateSynAck
@@ -87,6 +88,8 @@ var catalogue = [codes]FindingKind{
 		"RFC 4987 §2", "many of these are a SYN flood or a path that loses one direction"},
 	FindingAckNotAccepted: {"ack_not_accepted", Warning, "the SYN-ACK was repeated after the client had acknowledged it: the client is ESTABLISHED, the server is not",
 		"RFC 9293 §3.10.7.4", "the accept queue is full (raise the backlog, accept faster), TCP_DEFER_ACCEPT waits for data, or the ACK was lost"},
+	FindingAckReset: {"ack_reset", Warning, "the ACK that should have completed the handshake was answered by an RST: the server never accepted the connection",
+		"RFC 9293 §3.10.7.4, fifth step", "the accept queue is full and tcp_abort_on_overflow is set, a SYN cookie was not valid, or a device between resets"},
 	FindingBadSynAck: {"bad_syn_ack", Warning, "a SYN-ACK acknowledged another number than the SYN's",
 		"RFC 9293 §3.10.7.3", "it answers an older SYN, or a middlebox rewrites sequence numbers on one side"},
 	FindingStaleSyn: {"stale_syn", Warning, "an old duplicate SYN of the same ports reached the server",

@@ -86,7 +86,7 @@ func FuzzConn(f *testing.F) {
 			c.Distance(1-from, s)
 		}
 		predicted(t, segments)
-		c.Settle(at)
-		self.Settle(at)
+		c.Settle(at, at%2 == 0)
+		self.Settle(at, at%2 == 0)
 	})
 }

@@ -115,7 +115,7 @@ func TestSaneWhateverComes(t *testing.T) {
 			if err := sane(c); err != nil {
 				t.Fatalf("%v\n%v", err, list(segments[:n+1], c))
 			}
-			c.Settle(segments[n].At)
+			c.Settle(segments[n].At, n%2 == 0)
 			if err := sane(c); err != nil {
 				t.Fatalf("settled: %v\n%v", err, list(segments[:n+1], c))
 			}

@@ -2,12 +2,13 @@ package tcpstate
 
 const second = 1e9 // the first retransmission timeout (RFC 6298 §2.1)
 
-// Settle is the end of what will be seen, at a time of the capture: what silence decides is decided.
-func (c *Conn) Settle(at int64) {
+// Settle is the end of what will be seen, at a time of the capture: what silence decides is decided. Filtered says that the whole
+// capture holds only segments with SYN, FIN or RST: this connection had others then, which a filter left out.
+func (c *Conn) Settle(at int64, filtered bool) {
 	c.settleDoubt()
 	c.settleUnanswered(at)
 	c.settleGivenUp(at)
-	if !c.bare {
+	if filtered && !c.bare {
 		c.settleUnseen(at)
 	}
 	c.settleEvidence()
@@ -87,9 +88,10 @@ func (c *Conn) settleUnseen(at int64) {
 	for i := range c.Ends {
 		x, y := &c.Ends[i], &c.Ends[1-i]
 		if n := len(x.History); n == 2 && x.History[0].State == SynRcvd && x.State() == Closed && x.sentSynAck && c.Reset != nil &&
-			(c.resetAcks && !c.SynDataAcked || c.Reset.By == i && c.resetSeq.After(x.ISS.Add(1+x.synLen))) {
+			(c.resetAcks && !c.SynDataAcked && !(c.Reset.By == i && c.resetSeq == 0) ||
+				c.Reset.By == i && c.resetSeq.After(x.ISS.Add(1+x.synLen))) {
 			// One that disowns a SYN-ACK sends no ACK (RFC 9293 §3.10.7.3, first step), and one in SYN_RCVD has no user who could
-			// abort, nor has it sent text: this aborted what was complete.
+			// abort, nor has it sent text: this aborted what was complete. With number 0 it refuses a SYN (§3.10.7.1).
 			x.insert(1, Entry{State: Established, Rule: synAckedUnseen, At: x.lastSynAt, Packet: x.lastSynPacket, Inferred: true}, x.History[1].Rule)
 		}
 		if y.FinSent && !x.gotFin && x.synchronized() {
