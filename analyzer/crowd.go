@@ -98,6 +98,7 @@ func (a *Analyzer) follow(c *connection, before *openings, seg *flows.Segment) {
 		a.tell(listenerResumed, &e)
 		c.phase = accepted
 	case reached(&c.tcp.Ends[1-c.opener]) || !c.over():
+		e.unasked = c.synAcksAgain()
 		a.tell(handshakeCompletes, &e)
 		c.phase, c.first = completed, crowd.Probe{}
 	default:

@@ -1,6 +1,9 @@
 package analyzer
 
-import "github.com/tcplife/tcplife/analyzer/record"
+import (
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+)
 
 // Targets is how many targets of attempts an Analyzer remembers.
 func Targets(a *Analyzer) int { return a.accounts.crowd.Targets() }
@@ -15,10 +18,16 @@ func CountLive(a *Analyzer) record.Live {
 				live.HalfOpen++
 			}
 			for i := range c.tcp.Ends {
-				if e := &c.tcp.Ends[i]; e.Known() && i == c.opener {
-					live.Client[e.State()]++
-				} else if e.Known() {
+				at := c.attempt()
+				switch e := &c.tcp.Ends[i]; {
+				case !e.Known():
+				case i != c.opener && e.State() == tcpstate.SynRcvd && c.synAcksAgain() == 0 && a.accounts.crowd.SentCookie(at.Target, at.TargetPort, at.SynAckAt):
+				case i != c.opener:
 					live.Server[e.State()]++
+				case c.tcp.Unspoken(i):
+					live.Client[tcpstate.SynSent]++
+				default:
+					live.Client[e.State()]++
 				}
 			}
 		}

@@ -6,6 +6,8 @@ import (
 	"github.com/tcplife/tcplife/analyzer/crowd"
 	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/internal/spare"
 )
 
@@ -32,7 +34,7 @@ type event struct {
 	synAck     crowd.Probe // synAcked: the first SYN-ACK
 	acceptedAt int64       // listenerAccepted
 	leftAt     int64       // completionTakenBack: when it seemed to have left SYN_RCVD
-	unasked    int32       // synAckedAgain, attemptEnds, completionTakenBack: SYN-ACKs that no SYN asked for
+	unasked    int32       // synAckedAgain, handshakeCompletes, completionTakenBack, attemptEnds: SYN-ACKs no SYN asked for
 	kind       eventKind
 	end        crowd.End // attemptEnds, completionTakenBack, failureTakenBack
 	firstAgain bool      // synSentAgain: for the first time
@@ -81,6 +83,7 @@ func (m *order) compare(o *order) int {
 func (a *accounts) take(e *event, record *record.Connection) {
 	switch e.kind {
 	case recordEnds:
+		a.settleCookie(record)
 		a.totals.Add(record)
 		a.emit(record)
 	case timeWaitsEnd:
@@ -94,7 +97,7 @@ func (a *accounts) take(e *event, record *record.Connection) {
 	case synAckedAgain:
 		a.crowd.SynAckAgain(e.clock, &e.attempt, int(e.unasked), e.completed)
 	case handshakeCompletes:
-		a.crowd.Complete(e.clock, &e.attempt)
+		a.crowd.Complete(e.clock, &e.attempt, e.unasked > 0)
 	case completionTakenBack:
 		a.crowd.TakeBackCompletion(e.clock, &e.attempt, e.end, e.held, e.cut, int(e.unasked), e.leftAt)
 	case failureTakenBack:
@@ -111,6 +114,17 @@ func (a *accounts) take(e *event, record *record.Connection) {
 		a.crowd.Stray(e.clock, &e.attempt, &e.probe, e.reset)
 	case ackPassed:
 		a.crowd.AckPassed()
+	}
+}
+
+// settleCookie takes back the SYN_RCVD of a listener that kept nothing of the attempt (RFC 4987 §3.6).
+func (a *accounts) settleCookie(r *record.Connection) {
+	s := &r.Server
+	if r.Handshake.Outcome != record.OutcomeEmbryonic || len(s.States) != 1 || s.States[0].State != tcpstate.SynRcvd || s.Syns > r.Client.Syns {
+		return
+	}
+	if a.crowd.SentCookie(flows.Addr(s.IP.As16()), s.Port, int64(r.Handshake.SynAckAt)) {
+		s.States, s.State = s.States[:0], record.StateOrNone{}
 	}
 }
 

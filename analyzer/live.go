@@ -14,6 +14,10 @@ func (a *Analyzer) Live() record.Live {
 	embryos := a.table.embryos.Live()
 	live.Connections += embryos
 	live.Client[tcpstate.SynSent] += embryos
+	if a.accounts != nil {
+		held := &live.Server[tcpstate.SynRcvd]
+		*held -= min(*held, a.accounts.crowd.OpenCookies())
+	}
 	return live
 }
 
@@ -28,6 +32,9 @@ func (a *Analyzer) recount(c *connection) {
 	now := standing{counted: true, halfOpen: c.tcp.HalfOpen != nil}
 	if e := &c.tcp.Ends[c.opener]; e.Known() {
 		now.client = uint8(e.State()) + 1
+		if c.tcp.Unspoken(c.opener) {
+			now.client = uint8(tcpstate.SynSent) + 1
+		}
 	}
 	if e := &c.tcp.Ends[1-c.opener]; e.Known() {
 		now.server = uint8(e.State()) + 1
@@ -107,6 +114,9 @@ func (a *Analyzer) preview(c *connection, r *record.Connection, by record.EndedB
 	d.zeek = c.zeek.Clone()
 	d.tcp.Settle(a.clock, !a.hasAcks)
 	a.fill(r, &d, a.clock, by)
+	if a.accounts != nil {
+		a.accounts.settleCookie(r)
+	}
 	for i := range r.TimeWait {
 		if w := &r.TimeWait[i]; w.EndedBy == record.TimeWaitCaptureEnd {
 			w.EndedBy = record.TimeWaitRunning

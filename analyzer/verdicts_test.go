@@ -3,6 +3,7 @@ package analyzer_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/capture"
@@ -179,5 +181,45 @@ func TestListenersAgreeWithRecords(t *testing.T) {
 			t.Fatal(err)
 		}
 		check(file, x.Segments())
+	}
+}
+
+// A client that never speaks after the SYN-ACK counts as in SYN_SENT, for its address may be forged; and a listener that sends SYN
+// cookies holds nothing in SYN_RCVD (RFC 4987 §3.6). What it had held before, 32 attempts and those until it shows, it still does.
+func TestForgedClients(t *testing.T) {
+	for file, want := range map[string]map[string]uint64{
+		"syn-flood-one-source.pcap": {"SYN_SENT": 200, "SYN_RCVD": 200, "ESTABLISHED": 4},
+		"syn-flood-cookies.pcap":    {"SYN_SENT": 240, "SYN_RCVD": 40, "ESTABLISHED": 12},
+	} {
+		var last record.Time
+		var records []*record.Connection
+		a := analyzer.New(analyzer.Options{}, func(c *record.Connection) { records = append(records, c.Clone()) })
+		for _, seg := range segmentsOf(t, "../testdata/pcaps/"+file) {
+			a.Segment(&seg)
+			last = record.Time(seg.Time)
+		}
+		live := a.Live()
+		a.Close()
+		snapshot := ledger.NewSnapshot(ledger.Moment{Time: last})
+		for _, c := range records {
+			snapshot.Add(c)
+		}
+		if got := snapshot.Record().ByState; !maps.Equal(got, want) {
+			t.Errorf("%s: a snapshot has %v, want %v", file, got, want)
+		}
+		for state, n := range want {
+			for s := range live.Client {
+				if tcpstate.State(s).String() == state && live.Client[s]+live.Server[s] != n {
+					t.Errorf("%s: live has %d in %s, want %d", file, live.Client[s]+live.Server[s], state, n)
+				}
+			}
+		}
+		for _, series := range a.Result().Population {
+			for state, counts := range series.States {
+				if n := counts[len(counts)-1]; n != want[state] {
+					t.Errorf("%s: the population has %d in %s at last, want %d", file, n, state, want[state])
+				}
+			}
+		}
 	}
 }

@@ -12,12 +12,20 @@ type cookies struct {
 	found Cookies
 
 	bareRun, bare Cookies // likewise of SYN-ACKs that granted nothing
+
+	on   bool   // the run is in the mode
+	open uint64 // SYN-ACKs of the mode that nobody has answered
 }
 
 type cookieSlot struct {
 	answered, gone, again uint32
 	first                 int64 // SYN-ACK
 	lastAgain             int64 // first SYN-ACK of the latest attempt whose SYN-ACK was sent again
+}
+
+// left is how many nobody has answered, and were not sent again.
+func (s *cookieSlot) left() uint64 {
+	return uint64(s.answered) - min(uint64(s.gone)+uint64(s.again), uint64(s.answered))
 }
 
 // Cookies says that a listener went over to SYN cookies.
@@ -59,13 +67,33 @@ func (k *cookies) answered(now int64) {
 		}
 		s.answered++
 	}
+	if k.on {
+		k.open++
+	}
 }
 
-// gone is an attempt that was answered at a time and has been completed, or ended by its source.
-func (k *cookies) gone(synAckAt int64) {
+// gone is an attempt that was answered at a time and has been completed or ended. Repeated says that again was told of it.
+func (k *cookies) gone(synAckAt int64, repeated bool) {
 	if s := k.at(synAckAt); s != nil {
 		s.gone++
 	}
+	if !repeated {
+		k.close(synAckAt)
+	}
+}
+
+// close takes an attempt out of the open ones.
+func (k *cookies) close(synAckAt int64) {
+	if k.found.Unrepeated > 0 && synAckAt >= k.found.Since {
+		k.open = less(k.open)
+	}
+}
+
+// sent reports whether the SYN-ACK of a time was a cookie. The mode lasts until a SYN-ACK is repeated, or options are granted.
+func (k *cookies) sent(at int64, acks bool) bool {
+	unrepeated := acks && k.found.Unrepeated > 0 && at >= k.found.Since && (k.on || at <= k.found.Until)
+	bare := k.bare.Bare > 0 && at >= k.bare.Since && (k.bareRun.Bare >= manyBare || at <= k.bare.Until)
+	return unrepeated || bare
 }
 
 // again is the first time that a SYN-ACK is sent again without having been asked for.
@@ -77,6 +105,7 @@ func (k *cookies) again(synAckAt, now int64) {
 		s.again++
 		s.lastAgain = max(s.lastAgain, synAckAt)
 	}
+	k.close(synAckAt)
 }
 
 // advance judges the slots whose SYN-ACKs should have been sent again by now.
@@ -104,11 +133,11 @@ func (k *cookies) judge(s *cookieSlot) {
 	if s.answered == 0 {
 		return
 	}
-	left := uint64(s.answered) - min(uint64(s.gone)+uint64(s.again), uint64(s.answered))
+	left := s.left()
 	since := s.first
 	switch {
 	case uint64(s.again)*3 > left:
-		k.run = Cookies{}
+		k.run, k.on = Cookies{}, false
 		*s = cookieSlot{}
 		return
 	case s.again > 0:
@@ -127,6 +156,13 @@ func (k *cookies) judge(s *cookieSlot) {
 	}
 	if k.found.Unrepeated == 0 {
 		k.found.Since = k.run.Since
+	}
+	if !k.on {
+		k.on = true
+		k.open += k.run.Unrepeated
+		for i := range k.slots { // those that are not due yet
+			k.open += k.slots[i].left()
+		}
 	}
 	k.found.Unrepeated += k.run.Unrepeated
 	k.found.Until = k.run.Until

@@ -300,8 +300,8 @@ func (c *Crowd) SynAckAgain(now int64, a *Attempt, n int, acked bool) {
 	}
 }
 
-// Complete is the ACK that completes the handshake.
-func (c *Crowd) Complete(now int64, a *Attempt) {
+// Complete is the ACK that completes the handshake. Repeated says that SynAckAgain was told of the attempt.
+func (c *Crowd) Complete(now int64, a *Attempt, repeated bool) {
 	c.advance(now)
 	now = c.now
 	port, whole := c.find(a)
@@ -326,7 +326,7 @@ func (c *Crowd) Complete(now int64, a *Attempt) {
 		if a.SynAckAt != 0 {
 			t.synRcvd.add(ackAt - a.SynAckAt)
 			if t.cookies != nil {
-				t.cookies.gone(a.SynAckAt)
+				t.cookies.gone(a.SynAckAt, repeated)
 			}
 		}
 	}
@@ -437,8 +437,8 @@ func (c *Crowd) End(now int64, a *Attempt, end End, cut bool, synAcksAgain int, 
 	if t := port; t != nil {
 		if a.SynAckAt != 0 {
 			t.retransmissions[min(synAcksAgain, maxRetransmissions)]++
-			if t.cookies != nil && (end == Disowned || end == Withdrawn) {
-				t.cookies.gone(a.SynAckAt)
+			if t.cookies != nil && end < Idle && !cut {
+				t.cookies.gone(a.SynAckAt, synAcksAgain > 0)
 			}
 		}
 		const soon = int64(1e9)
@@ -515,6 +515,25 @@ func explained(whole *Flood, floods []Flood) bool {
 	return 2*syns >= whole.Syns
 }
 
+// SentCookie reports whether the SYN-ACK that a listener sent at a time was a cookie, as far as is known by now.
+func (c *Crowd) SentCookie(listener flows.Addr, port uint16, at int64) bool {
+	t := c.targets[socket{addr: listener, port: port}]
+	return t != nil && !t.forgotten && t.cookies != nil && t.cookies.sent(at, c.acks)
+}
+
+// OpenCookies is how many attempts are neither completed nor ended that were answered by a cookie: no listener holds them.
+func (c *Crowd) OpenCookies() (n uint64) {
+	if !c.acks {
+		return 0
+	}
+	for _, t := range c.order {
+		if !t.forgotten && t.cookies != nil {
+			n += t.cookies.open
+		}
+	}
+	return n
+}
+
 // Finish brings everything to the end of the capture.
 func (c *Crowd) Finish(now int64) {
 	c.advance(now)
@@ -585,6 +604,9 @@ func (t *target) listener(acks bool) Listener {
 	l.Retransmissions = slices.Clone(t.retransmissions[:n])
 	if t.cookies != nil {
 		l.Cookies = t.cookies.all(acks)
+		if acks {
+			l.Embryonic -= min(l.Embryonic, t.cookies.open)
+		}
 	}
 	return l
 }

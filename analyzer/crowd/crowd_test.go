@@ -220,7 +220,7 @@ func life(random *rand.Rand, at int64) []event {
 	list = append(list, event{at + 1e4, "syn-ack", func(c *Crowd) { c.SynAck(at+1e4, &answered, &p, &p) }})
 	a = answered
 	if random.IntN(3) == 0 {
-		list = append(list, event{at + rtt + 1e4, "ack", func(c *Crowd) { c.Complete(at+rtt+1e4, &answered) }})
+		list = append(list, event{at + rtt + 1e4, "ack", func(c *Crowd) { c.Complete(at+rtt+1e4, &answered, false) }})
 		end(rtt+second, Used)
 	}
 	return list

@@ -68,8 +68,9 @@ func (p *Population) Add(c *record.Connection) {
 // stays adds an endpoint's stays in its states. The last one lasts as long as anything is known of the connection, and a
 // TIME_WAIT that was reported before its end as long as it will.
 func (p *Population) stays(to *states, e *record.Endpoint, c *record.Connection, moments int) {
-	for i := range e.States {
-		s := &e.States[i]
+	held := c.Held(e)
+	for i := range held {
+		s := &held[i]
 		if s.State == tcpstate.Closed {
 			continue
 		}
@@ -77,8 +78,8 @@ func (p *Population) stays(to *states, e *record.Endpoint, c *record.Connection,
 		if c.EndedBy == record.EndCaptureEnd {
 			until++ // it is there at the last moment
 		}
-		if i+1 < len(e.States) {
-			until = min(until, e.States[i+1].At)
+		if i+1 < len(held) {
+			until = min(until, held[i+1].At)
 		} else if s.State == tcpstate.TimeWait {
 			for _, w := range c.TimeWait {
 				if w.EndedBy == record.TimeWaitRunning && w.Entered == s.At {

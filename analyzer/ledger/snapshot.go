@@ -31,7 +31,7 @@ func (i *Snapshot) Add(c *record.Connection) {
 	if m.Packet == 0 && (c.Start > m.Time || c.Ended < m.Time) || m.Packet != 0 && (c.ID > uint64(m.Packet) || c.Ended < m.Time) {
 		return
 	}
-	client, server := socketAt(&c.Client, m), socketAt(&c.Server, m)
+	client, server := socketAt(c, &c.Client, m), socketAt(c, &c.Server, m)
 	if !alive(&client) && !alive(&server) {
 		return
 	}
@@ -56,10 +56,11 @@ func (i *Snapshot) Record() *record.Snapshot {
 func alive(s *record.Socket) bool { return s.State.Known && s.State.State != tcpstate.Closed }
 
 // socketAt is the endpoint at a moment: in the last state that had begun then.
-func socketAt(e *record.Endpoint, m Moment) record.Socket {
+func socketAt(c *record.Connection, e *record.Endpoint, m Moment) record.Socket {
 	s := record.Socket{IP: e.IP, Port: e.Port, Since: record.NoTime}
-	for i := range e.States {
-		if entry := &e.States[i]; begunBy(entry, m) {
+	held := c.Held(e)
+	for i := range held {
+		if entry := &held[i]; begunBy(entry, m) {
 			s.State, s.Since, s.Evidence = record.StateOrNone{State: entry.State, Known: true}, entry.At, entry.Evidence
 		}
 	}

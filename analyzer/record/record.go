@@ -99,6 +99,18 @@ type Fin struct {
 	Acked  Answer       `json:"acked"`
 }
 
+// Held is the states of a side that counts of sockets take. It is without an ESTABLISHED of the client's that nothing but a passing
+// SYN-ACK speaks for: the client has not spoken since, and its address may be forged.
+func (c *Connection) Held(e *Endpoint) []StateEntry {
+	last := len(e.States) - 1
+	unspoken := e == &c.Client && c.Handshake.Outcome == OutcomeEmbryonic && last > 0 &&
+		e.States[last].State == tcpstate.Established && e.States[last].Evidence == Inferred
+	if unspoken {
+		return e.States[:last]
+	}
+	return e.States
+}
+
 // Handshake is how the connection was opened (RFC 9293 §3.5). Client means the opener.
 type Handshake struct {
 	Outcome      Outcome      `json:"outcome"`

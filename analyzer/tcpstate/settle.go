@@ -14,7 +14,7 @@ func (c *Conn) Settle(at int64, filtered bool) {
 	c.settleEvidence()
 }
 
-// settleEvidence marks what rests on segments that nobody saw: beyond SYN_RCVD, every state of one whose peer is not in the
+// settleEvidence marks what rests on segments that nobody saw: the ESTABLISHED of one who has not spoken in it; beyond SYN_RCVD, every state of one whose peer is not in the
 // capture; and of a connection picked up midstream, every state after a FIN of one whose peer sent neither text nor FIN,
 // for that peer may have closed before.
 func (c *Conn) settleEvidence() {
@@ -23,6 +23,9 @@ func (c *Conn) settleEvidence() {
 	}
 	for i := range c.Ends {
 		x, y := &c.Ends[i], &c.Ends[1-i]
+		if c.Unspoken(i) {
+			x.History[len(x.History)-1].Inferred = true
+		}
 		midstream := x.Known() && x.History[0].State == Established && x.FinSent && !y.sentText && (!y.FinSent || y.FinAt > x.FinAt)
 		for _, e := range []*Endpoint{x, y} {
 			for n := range e.History {
@@ -33,6 +36,13 @@ func (c *Conn) settleEvidence() {
 			}
 		}
 	}
+}
+
+// Unspoken reports that Ends[i] is ESTABLISHED by nothing but a SYN-ACK that passed on its way there: it has not spoken since. Its
+// address may be forged.
+func (c *Conn) Unspoken(i int) bool {
+	x, y := &c.Ends[i], &c.Ends[1-i]
+	return x.in(Established) && x.sentSyn && !x.ackSent && y.in(SynRcvd)
 }
 
 // settleDoubt believes an RST that was doubted and met silence.
