@@ -6,7 +6,9 @@ FUZZTIME ?= 10m
 SCALE    ?= 1
 SOAK     ?= 1m
 
-GOTESTSUM := go tool -modfile=tools.mod gotestsum --format standard-quiet --hide-summary failed,errors
+# Package by package as go test does, and then what was skipped: $(call gotest,options of internal/skipped,options of go test).
+gotest = mkdir -p bin && go tool -modfile=tools.mod gotestsum --format standard-quiet --hide-summary all --jsonfile bin/tests.json \
+	--post-run-command 'go run ./internal/skipped $(1) bin/tests.json' -- $(2) ./...
 
 .DEFAULT_GOAL := build
 .PHONY: build static demo test test-all test-tools test-static truth lint cross fuzz cover bench bench-live soak libpcap help
@@ -21,11 +23,10 @@ demo: build ## build what is needed and show the tables of some small captures
 	$(BIN) read $(DEMO)
 
 test: libpcap ## run all tests; those that were skipped are listed at the end, and why
-	$(GOTESTSUM) -- ./...
+	$(call gotest,,)
 
 test-all: libpcap test-tools ## run all tests, as root; it fails if one was skipped
-	$(GOTESTSUM) --post-run-command 'sh -c "test $$TESTS_SKIPPED = 0 || { echo $$TESTS_SKIPPED tests were skipped >&2; exit 1; }"' \
-		-- -count=1 ./...
+	$(call gotest,-fail,-count=1)
 
 # What tests run beside tcplife, if it is there: programs, and where Debian has them.
 TEST_TOOLS := tmux:tmux jq:jq tshark:tshark tcpdump:tcpdump groff:groff-base ip:iproute2 setcap:libcap2-bin
