@@ -15,8 +15,9 @@ import (
 // explainFlags is the command line of `tcplife explain`: some of the flags of read, and its own.
 type explainFlags struct {
 	readFlags
-	conns []uint // --conn
-	ascii bool
+	conns   []uint // --conn
+	ascii   bool
+	diagram bool
 }
 
 var explainFormats = []string{"text", "json"}
@@ -46,6 +47,7 @@ The files are read twice, so that standard input can not be one of them.`,
   tcplife explain web.pcap --conn 4711 --ascii > ticket.txt
   tcplife explain web.pcap -f 'host 10.0.0.7 and port 443'
   tcplife explain web.pcap --where 'teardown.reset.by == "server"' --top 1
+  tcplife explain web.pcap --conn 4711 --diagram
   tcplife explain web.pcap --conn 4711 -o json | jq '.ladders[0].verdict'`,
 		Args: needFiles("tcplife explain FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -64,6 +66,7 @@ The files are read twice, so that standard input can not be one of them.`,
 	flags.StringVar(&f.where, "where", "", "explain only connections for which `EXPRESSION` holds, see tcplife read --help")
 	flags.IntVar(&f.top, "top", 3, "explain at most `N` connections")
 	flags.StringVarP(&f.output, "output", "o", "text", "`FORMAT`: "+list(explainFormats))
+	flags.BoolVar(&f.diagram, "diagram", false, "draw the state diagram of RFC 9293 with the ways of both sides instead of the segments")
 	flags.BoolVar(&f.ascii, "ascii", false, "draw with ASCII characters only")
 	flags.StringVar(&f.color, "color", "auto", "colour the text; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
 	f.addTrackingFlags(flags)
@@ -94,7 +97,7 @@ func (f *explainFlags) prepare(cmd *cobra.Command) (*reading, error) {
 	if f.top < 1 {
 		return nil, &usageError{"--top must be at least 1", "without it the three connections that there is most to say about are explained"}
 	}
-	for _, flag := range []string{"ascii", "color"} {
+	for _, flag := range []string{"ascii", "color", "diagram"} {
 		if f.output != "text" && given(flag) {
 			return nil, &usageError{fmt.Sprintf("--%s is about text, and the output is %s", flag, f.output), "leave one of the two out"}
 		}
@@ -149,7 +152,7 @@ func (r *reading) explain(ctx context.Context, f *explainFlags) error {
 		err = e.WriteJSON(r.stdout)
 	} else {
 		width, color := f.look(r.stdout)
-		err = e.WriteText(r.stdout, ladder.Options{Width: width, Color: color, ASCII: f.ascii})
+		err = e.WriteText(r.stdout, ladder.Options{Width: width, Color: color, ASCII: f.ascii, Diagram: f.diagram})
 	}
 	if err != nil {
 		return fmt.Errorf("write the ladders: %w", err)

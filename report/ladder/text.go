@@ -20,6 +20,8 @@ type Options struct {
 	Width int  // characters in a line, at least 80; 0 for DefaultLadderWidth
 	Color bool // with ANSI colours
 	ASCII bool // without any other character
+	// Diagram draws the state diagram of RFC 9293 §3.3.2 with the ways of both endpoints in place of the segments.
+	Diagram bool
 }
 
 // DefaultWidth is for what is not read on a terminal: a mail, a ticket.
@@ -102,10 +104,10 @@ func (d *drawing) paint(t text.Tone, s string) string {
 
 func (d *drawing) draw(l *Ladder) {
 	d.head(l)
-	d.measure(l)
-	d.line(d.paint(text.Bold, d.columns(text.Cell{Full: "TIME"}, "PKT", "CLIENT", "", "SERVER")))
-	for i := range l.Rungs {
-		d.rung(l, &l.Rungs[i])
+	if d.o.Diagram {
+		d.diagram(l.Connection)
+	} else {
+		d.rungs(l)
 	}
 	d.line("")
 	d.line(d.paint(text.Bold, "VERDICT"))
@@ -117,6 +119,14 @@ func (d *drawing) draw(l *Ladder) {
 		kind := advice(f.Code)
 		d.wrapped("  ", "    ", string(f.Severity)+" "+f.Code+": "+f.Detail+" ("+kind.Source+")", text.Severities[text.SeverityRank(f.Severity)].Tone)
 		d.wrapped("    → ", "      ", kind.Advice, text.Calm)
+	}
+}
+
+func (d *drawing) rungs(l *Ladder) {
+	d.measure(l)
+	d.line(d.paint(text.Bold, d.columns(text.Cell{Full: "TIME"}, "PKT", "CLIENT", "", "SERVER")))
+	for i := range l.Rungs {
+		d.rung(l, &l.Rungs[i])
 	}
 }
 
