@@ -36,11 +36,11 @@ func TestRenumberedThresholds(t *testing.T) {
 			other := tt.before
 			other.IPID, other.Packet, other.Seq, other.Len = 6, 0, tt.before.Seq-100, 100
 			c.begin(&other, nil)
-			c.segment(&other, passage{})
+			c.segment(&other, false)
 		} else {
 			c.begin(&tt.before, nil)
 		}
-		c.segment(&tt.before, passage{})
+		c.segment(&tt.before, false)
 		for _, apart := range []uint32{nearby + 11, nearby - 1} { // 11: to SND.NXT and beyond
 			again := tt.before
 			again.Seq += apart

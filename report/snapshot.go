@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/csv"
 	"io"
@@ -14,21 +15,27 @@ import (
 
 // WriteSnapshotJSON writes one JSON document, which Schema describes.
 func WriteSnapshotJSON(w io.Writer, s *record.Snapshot) error {
-	_, err := w.Write(append(new(encode.Encoder).AppendSnapshot(nil, s), '\n'))
+	b, err := encode.AppendRecord(nil, s)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(b, '\n'))
 	return err
 }
 
 // WriteSnapshotJSONL writes one connection a line.
 func WriteSnapshotJSONL(w io.Writer, s *record.Snapshot) error {
-	out := newBuffer(w)
-	var e encode.Encoder
+	out := bufio.NewWriterSize(w, bufferSize)
 	for i := range s.Connections {
-		out.text = append(e.AppendAlive(out.text, &s.Connections[i]), '\n')
-		if err := out.spill(); err != nil {
+		b, err := encode.AppendRecord(nil, &s.Connections[i])
+		if err != nil {
+			return err
+		}
+		if _, err := out.Write(append(b, '\n')); err != nil {
 			return err
 		}
 	}
-	return out.flush()
+	return out.Flush()
 }
 
 // WriteSnapshotCSV writes one connection a row below a header, as CSV does. The columns have the names of the JSON.

@@ -16,6 +16,7 @@ type cusum struct {
 	usual            float64 // K, before the lower bound
 	usualSyns        float64
 	y                float64
+	high             float64 // y at the end of the last period that something came in
 	begun            int64   // when y left 0
 	synsBefore       float64 // usualSyns then
 	rose             bool    // in the period right before this one
@@ -51,6 +52,7 @@ func (c *cusum) advance(now int64) (closed, rose bool) {
 		c.attemptsAtBegin, c.closedAtBegin = c.attempts, c.closed
 	}
 	c.y = min(max(0, c.y+x-cusumDrift), cusumCap)
+	c.high = c.y
 	if !rose || c.y < cusumAlarm { // what an attack lets through is not what is usual
 		c.usual += (1 - cusumMemory) * (float64(c.completed) - c.usual)
 		c.usualSyns += (1 - cusumMemory) * (float64(c.syns) - c.usualSyns)

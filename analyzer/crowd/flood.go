@@ -102,7 +102,7 @@ func (t *target) watch(now int64, c *Crowd) {
 	if !closed || f == nil {
 		return
 	}
-	if rose && r.y > 0 && !f.alarmed && r.begun > f.begun {
+	if rose && r.high > 0 && !f.alarmed && r.begun > f.begun {
 		f.restart(r)
 	}
 	if rose && f.alarmed {
@@ -110,10 +110,13 @@ func (t *target) watch(now int64, c *Crowd) {
 	}
 	left := f.attempts - min(f.completed, f.attempts)
 	switch {
-	case !f.alarmed && r.y >= cusumAlarm && left >= manyHeld:
+	case !f.alarmed && r.high >= cusumAlarm && left >= manyHeld:
 		f.alarmed, f.byCusum = true, true
 		if rose {
 			f.bad(f.last)
+			if now-f.lastBad > floodPause { // nothing has come since
+				t.conclude(c)
+			}
 		}
 	case !f.alarmed && r.y == 0 && t.halfOpen.n < early:
 		c.drop(f)

@@ -10,10 +10,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
 
-// An Encoder appends records as JSON. It gives what encoding/json gives with the HTML escapes off (a test holds it to
+// An encoder appends records as JSON. It gives what encoding/json gives with the HTML escapes off (a test holds it to
 // that), but needs neither reflection nor memory, and a small part of the time. The zero value is one.
 type Encoder struct {
 	// seconds are the texts of some, by their last bits: of the times of a record most are in the same second, and of
@@ -23,6 +24,308 @@ type Encoder struct {
 		known  bool
 		text   [32]byte // of a moment in it
 	}
+}
+
+func (e *Encoder) AppendConnection(b []byte, c *record.Connection) []byte {
+	b = append(b, `{"record":`...)
+	b = AppendString(b, c.Record)
+	b = append(b, `,"schema":`...)
+	b = strconv.AppendInt(b, int64(c.Schema), 10)
+	b = append(b, `,"id":`...)
+	b = appendNumber(b, c.ID)
+	b = append(b, `,"previous_id":`...)
+	b = AppendPacket(b, c.PreviousID)
+	b = append(b, `,"community_id":"`...)
+	b = c.CommunityID.Append(b)
+	b = append(b, `","encapsulation":[`...)
+	for i := range c.Encapsulation {
+		b = AppendComma(b, i)
+		b = appendLayer(b, &c.Encapsulation[i])
+	}
+	b = append(b, `],"start":`...)
+	b = e.appendTime(b, c.Start)
+	b = append(b, `,"end":`...)
+	b = e.appendTime(b, c.End)
+	b = append(b, `,"duration_s":`...)
+	b = c.Duration.Append(b)
+	b = append(b, `,"ended_by":`...)
+	b = AppendString(b, string(c.EndedBy))
+	b = append(b, `,"client":`...)
+	b = e.appendEndpoint(b, &c.Client)
+	b = append(b, `,"server":`...)
+	b = e.appendEndpoint(b, &c.Server)
+	b = append(b, `,"role_evidence":`...)
+	b = AppendString(b, string(c.RoleEvidence))
+	b = append(b, `,"handshake":`...)
+	b = e.appendHandshake(b, &c.Handshake)
+	b = append(b, `,"teardown":`...)
+	b = e.appendTeardown(b, &c.Teardown)
+	b = append(b, `,"time_wait":[`...)
+	for i := range c.TimeWait {
+		b = AppendComma(b, i)
+		b = e.appendTimeWait(b, &c.TimeWait[i])
+	}
+	b = append(b, `],"half_open":`...)
+	b = e.appendHalfOpen(b, c.HalfOpen)
+	b = append(b, `,"findings":[`...)
+	for i := range c.Findings {
+		b = AppendComma(b, i)
+		b = appendFinding(b, &c.Findings[i])
+	}
+	b = append(b, `],"zeek":`...)
+	if c.Zeek == nil {
+		b = append(b, "null"...)
+	} else {
+		b = append(b, `{"conn_state":`...)
+		b = AppendString(b, c.Zeek.ConnState)
+		b = append(b, `,"history":`...)
+		b = AppendString(b, c.Zeek.History)
+		b = append(b, '}')
+	}
+	b = append(b, `,"tshark":`...)
+	if c.Tshark == nil {
+		b = append(b, "null"...)
+	} else {
+		b = append(b, `{"completeness":`...)
+		b = strconv.AppendInt(b, int64(c.Tshark.Completeness), 10)
+		b = append(b, '}')
+	}
+	return append(b, '}')
+}
+
+func (e *Encoder) appendEndpoint(b []byte, p *record.Endpoint) []byte {
+	b = append(b, `{"ip":"`...)
+	b = p.IP.AppendTo(b)
+	b = append(b, `","port":`...)
+	b = appendNumber(b, uint64(p.Port))
+	b = append(b, `,"isn":`...)
+	b = AppendSeq(b, p.ISN)
+	b = append(b, `,"isn_evidence":`...)
+	b = appendEvidence(b, p.ISNEvidence)
+	b = append(b, `,"syn_acked":`...)
+	b = AppendAnswer(b, p.SynAcked)
+	b = append(b, `,"syns":`...)
+	b = appendNumber(b, p.Syns)
+	b = append(b, `,"fins":`...)
+	b = appendNumber(b, p.Fins)
+	b = append(b, `,"rsts":`...)
+	b = appendNumber(b, p.Rsts)
+	b = append(b, `,"fin":`...)
+	if p.Fin == nil {
+		b = append(b, "null"...)
+	} else {
+		b = append(b, `{"seq":`...)
+		b = appendNumber(b, uint64(p.Fin.Seq))
+		b = append(b, `,"packet":`...)
+		b = AppendPacket(b, p.Fin.Packet)
+		b = append(b, `,"acked":`...)
+		b = AppendAnswer(b, p.Fin.Acked)
+		b = append(b, '}')
+	}
+	b = append(b, `,"packets":`...)
+	b = appendNumber(b, p.Packets)
+	b = append(b, `,"capture_duplicates":`...)
+	b = appendNumber(b, p.CaptureDuplicates)
+	b = append(b, `,"bytes":`...)
+	b = appendNumber(b, p.Bytes)
+	b = append(b, `,"ip_bytes":`...)
+	b = appendNumber(b, p.IPBytes)
+	b = append(b, `,"retransmitted_packets":`...)
+	b = appendNumber(b, p.RetransmittedPackets)
+	b = append(b, `,"keepalives":`...)
+	b = appendNumber(b, p.Keepalives)
+	b = append(b, `,"zero_window_probes":`...)
+	b = appendNumber(b, p.ZeroWindowProbes)
+	b = append(b, `,"state":`...)
+	b = appendState(b, p.State)
+	b = append(b, `,"states":[`...)
+	for i := range p.States {
+		s := &p.States[i]
+		b = AppendComma(b, i)
+		b = append(b, stateOpenings[s.State]...)
+		b = e.appendTime(b, s.At)
+		b = append(b, `,"packet":`...)
+		b = AppendPacket(b, s.Packet)
+		b = append(b, `,"evidence":`...)
+		b = appendEvidence(b, s.Evidence)
+		b = append(append(append(b, `,"rule":"`...), s.Rule.String()...), `"}`...)
+	}
+	b = append(b, `],"withdrawn":[`...)
+	for i := range p.Withdrawn {
+		w := &p.Withdrawn[i]
+		b = AppendComma(b, i)
+		b = append(b, stateOpenings[w.State]...)
+		b = e.appendTime(b, w.At)
+		b = append(b, `,"packet":`...)
+		b = AppendPacket(b, w.Packet)
+		b = append(append(append(b, `,"rule":"`...), w.Rule.String()...), `","by_packet":`...)
+		b = AppendPacket(b, w.ByPacket)
+		b = append(b, '}')
+	}
+	b = append(b, `],"withdrawn_left_out":`...)
+	b = appendNumber(b, p.WithdrawnLeftOut)
+	return append(b, '}')
+}
+
+// stateOpenings are what the entry of each state begins with.
+var stateOpenings = func() (list [tcpstate.TimeWait + 1]string) {
+	for s := range list {
+		list[s] = `{"state":"` + tcpstate.State(s).String() + `","at":`
+	}
+	return list
+}()
+
+func (e *Encoder) appendHandshake(b []byte, h *record.Handshake) []byte {
+	b = append(b, `{"outcome":`...)
+	b = AppendString(b, string(h.Outcome))
+	b = append(b, `,"syn_at":`...)
+	b = e.appendTime(b, h.SynAt)
+	b = append(b, `,"syn_packet":`...)
+	b = AppendPacket(b, h.SynPacket)
+	b = append(b, `,"syn_ack_at":`...)
+	b = e.appendTime(b, h.SynAckAt)
+	b = append(b, `,"syn_ack_packet":`...)
+	b = AppendPacket(b, h.SynAckPacket)
+	b = append(b, `,"ack_at":`...)
+	b = e.appendTime(b, h.AckAt)
+	b = append(b, `,"ack_packet":`...)
+	b = AppendPacket(b, h.AckPacket)
+	b = append(b, `,"server_rtt_s":`...)
+	b = h.ServerRTT.Append(b)
+	b = append(b, `,"client_rtt_s":`...)
+	b = h.ClientRTT.Append(b)
+	return append(b, '}')
+}
+
+func (e *Encoder) appendTeardown(b []byte, t *record.Teardown) []byte {
+	b = append(b, `{"kind":`...)
+	b = AppendString(b, string(t.Kind))
+	b = append(b, `,"initiator":`...)
+	b = appendSide(b, t.Initiator)
+	b = append(b, `,"at":`...)
+	b = e.appendTime(b, t.At)
+	b = append(b, `,"half_closed_s":`...)
+	b = t.HalfClosed.Append(b)
+	b = append(b, `,"reset":`...)
+	if t.Reset == nil {
+		return append(b, "null}"...)
+	}
+	b = append(b, `{"by":`...)
+	b = appendSide(b, t.Reset.By)
+	b = append(b, `,"packet":`...)
+	b = AppendPacket(b, t.Reset.Packet)
+	b = append(b, `,"receiver_state":`...)
+	b = appendState(b, t.Reset.ReceiverState)
+	b = append(b, `,"answers":`...)
+	b = AppendString(b, string(t.Reset.Answers))
+	b = append(b, `,"idle_s":`...)
+	b = t.Reset.Idle.Append(b)
+	return append(b, "}}"...)
+}
+
+func (e *Encoder) appendTimeWait(b []byte, t *record.TimeWait) []byte {
+	b = append(b, `{"side":`...)
+	b = appendSide(b, t.Side)
+	b = append(b, `,"entered":`...)
+	b = e.appendTime(b, t.Entered)
+	b = append(b, `,"restarts":`...)
+	b = appendNumber(b, t.Restarts)
+	b = append(b, `,"two_msl_s":`...)
+	b = t.TwoMSL.Append(b)
+	b = append(b, `,"expires":`...)
+	b = e.appendTime(b, t.Expires)
+	b = append(b, `,"ended_by":`...)
+	b = AppendString(b, string(t.EndedBy))
+	b = append(b, `,"reuse_proven":`...)
+	b = AppendAnswer(b, t.ReuseProven)
+	b = append(b, `,"observed_s":`...)
+	b = t.Observed.Append(b)
+	return append(b, '}')
+}
+
+func (e *Encoder) AppendTimeWaitHolding(b []byte, h *record.TimeWaitHolding) []byte {
+	b = append(b, `{"record":`...)
+	b = AppendString(b, h.Record)
+	b = append(b, `,"schema":`...)
+	b = strconv.AppendInt(b, int64(h.Schema), 10)
+	b = append(b, `,"client":`...)
+	b = e.appendTimeWaitHolder(b, &h.Client)
+	b = append(b, `,"server":`...)
+	b = e.appendTimeWaitHolder(b, &h.Server)
+	b = append(b, `,"two_msl_s":`...)
+	b = h.TwoMSL.Append(b)
+	b = append(b, `,"reuses_proven":`...)
+	b = appendNumber(b, h.ReusesProven)
+	b = append(b, `,"reuses_refused":`...)
+	b = appendNumber(b, h.ReusesDenied)
+	b = append(b, `,"ports":{"low":`...)
+	b = appendNumber(b, uint64(h.Ports.Low))
+	b = append(b, `,"high":`...)
+	b = appendNumber(b, uint64(h.Ports.High))
+	b = append(b, `,"locked":`...)
+	b = appendNumber(b, h.Ports.Locked)
+	b = append(b, `,"rate":`...)
+	if h.Ports.Rate.Known {
+		b = appendFloat(b, h.Ports.Rate.Value)
+	} else {
+		b = append(b, "null"...)
+	}
+	b = append(b, `,"exhausting_rate":`...)
+	b = appendFloat(b, h.Ports.ExhaustingRate)
+	b = append(b, `,"exhausted_at":`...)
+	b = e.appendTime(b, h.Ports.ExhaustedAt)
+	return append(b, "}}"...)
+}
+
+func (e *Encoder) appendTimeWaitHolder(b []byte, h *record.TimeWaitHolder) []byte {
+	b = append(b, `{"ip":"`...)
+	b = h.IP.AppendTo(b)
+	b = append(b, `","port":`...)
+	if h.Port == nil {
+		b = append(b, "null"...)
+	} else {
+		b = appendNumber(b, uint64(*h.Port))
+	}
+	b = append(b, `,"entered":`...)
+	b = appendNumber(b, h.Entered)
+	b = append(b, `,"held":`...)
+	b = appendNumber(b, h.Held)
+	b = append(b, `,"held_peak":`...)
+	b = appendNumber(b, h.HeldPeak)
+	b = append(b, `,"held_peak_at":`...)
+	b = e.appendTime(b, h.HeldPeakAt)
+	b = append(b, `,"observed_s":`...)
+	b = h.Observed.Append(b)
+	b = append(b, `,"longest_s":`...)
+	b = h.Longest.Append(b)
+	b = append(b, `,"restarts":`...)
+	b = appendNumber(b, h.Restarts)
+	b = append(b, `,"expired":`...)
+	b = appendNumber(b, h.Expired)
+	b = append(b, `,"reused":`...)
+	b = appendNumber(b, h.Reused)
+	b = append(b, `,"reset":`...)
+	b = appendNumber(b, h.Reset)
+	b = append(b, `,"evicted":`...)
+	b = appendNumber(b, h.Evicted)
+	b = append(b, `,"last_expiry":`...)
+	b = e.appendTime(b, h.LastExpiry)
+	return append(b, '}')
+}
+
+func (e *Encoder) appendHalfOpen(b []byte, h *record.HalfOpen) []byte {
+	if h == nil {
+		return append(b, "null"...)
+	}
+	b = append(b, `{"survivor":`...)
+	b = appendSide(b, h.Survivor)
+	b = append(b, `,"since":`...)
+	b = e.appendTime(b, h.Since)
+	b = append(b, `,"at":`...)
+	b = e.appendTime(b, h.At)
+	b = append(b, `,"discovered_by":`...)
+	b = AppendWord(b, string(h.DiscoveredBy))
+	return append(b, '}')
 }
 
 // appendTime appends what analyzer.Time.MarshalJSON gives.
@@ -138,6 +441,23 @@ func eightDigits(n uint32) uint64 {
 func twoDigits(n uint64) uint64 {
 	tens := n * 103 >> 10 & 0x000f_000f_000f_000f // n/10 is n*103/2^10 for all that have two digits
 	return tens | (n-10*tens)<<8
+}
+
+func appendFinding(b []byte, f *record.Finding) []byte {
+	b = append(b, `{"code":`...)
+	b = AppendString(b, f.Code)
+	b = append(b, `,"severity":`...)
+	b = AppendString(b, string(f.Severity))
+	b = append(b, `,"side":`...)
+	b = appendSide(b, f.Side)
+	b = append(b, `,"packets":[`...)
+	for i, n := range f.Packets {
+		b = AppendComma(b, i)
+		b = appendNumber(b, n)
+	}
+	b = append(b, `],"detail":`...)
+	b = AppendString(b, f.Detail)
+	return append(b, '}')
 }
 
 func appendLayer(b []byte, l *flows.Layer) []byte {
