@@ -11,9 +11,7 @@ type chunk struct {
 	data    []byte
 	until   int64 // as Batch.Until, for this device
 	drops   capture.Drops
-	changed bool
-	state   DeviceState
-	failed  error
+	changes []Change
 	last    bool
 }
 

@@ -2,7 +2,7 @@ package live
 
 import (
 	"errors"
-	"net"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -13,7 +13,7 @@ import (
 // device is one that is captured on.
 type device struct {
 	name   string
-	index  int // of the system, 0 for AnyDevice
+	index  int // of the system, 0 if it has no number
 	handle *handle
 	free   spare.List[*chunk] // bounds what is on the way
 
@@ -24,16 +24,14 @@ type device struct {
 }
 
 // openDevice opens a device for reading.
-func openDevice(name string, o Options) (*device, error) {
+func openDevice(name string, s *system, o Options) (*device, error) {
 	d := &device{name: name, until: capture.NoTime}
-	if name != AnyDevice {
-		system, err := net.InterfaceByName(name)
-		if err != nil {
-			return nil, ErrNoDevice
-		}
-		d.index = system.Index
-	}
 	var err error
+	if name != AnyDevice && runtime.GOOS != "windows" { // where libpcap has names of its own
+		if d.index, err = s.index(name); err != nil {
+			return nil, err
+		}
+	}
 	if d.handle, err = openHandle(name, o); err != nil {
 		return nil, err
 	}
@@ -49,7 +47,7 @@ func (d *device) full() bool { return len(d.chunks) >= chunksEach-1 }
 // read reads a device until the end.
 func (l *Capture) read(d *device) {
 	defer l.readers.Done()
-	r := deviceReader{device: d, clock: newIdleClock(time.Now()), stopped: &l.stopped}
+	r := deviceReader{device: d, system: l.system, called: d.name, clock: newIdleClock(time.Now()), stopped: &l.stopped}
 	for {
 		c := d.free.Take()
 		c.begin()
@@ -70,11 +68,14 @@ var errIdle = errors.New("no packet came")
 // deviceReader is what the goroutine of a device knows.
 type deviceReader struct {
 	*device
+	system    *system
+	called    string // what the system calls it now
 	clock     idleClock
 	stopped   *atomic.Pointer[time.Time]
 	down      bool
 	drops     capture.Drops
 	counters  counters // as they were last
+	dropped   int64    // by the interface, as far as is known now
 	countedAt time.Time
 }
 
@@ -96,8 +97,7 @@ func (r *deviceReader) fill(c *chunk) {
 			}
 			c.add(p)
 			if r.down {
-				r.down = false
-				c.changed, c.state = true, DeviceUp
+				r.up(c)
 			}
 			if age := p.Time - begin; age < 0 || age > int64(readTimeout) {
 				r.heard(c)
@@ -128,36 +128,51 @@ func (r *deviceReader) heard(c *chunk) {
 	}
 }
 
-// look notices that an idle device is down, up, or not there any more.
+// look notices that a device which gives nothing is down, up, renamed or not there any more.
 func (r *deviceReader) look(c *chunk) {
 	if r.index == 0 {
 		return
 	}
-	exists, up := deviceState(r.index)
+	name, up, err := r.system.state(r.index)
 	switch {
-	case !exists:
-		c.changed, c.state, c.last = true, DeviceRemoved, true
+	case err == ErrNoDevice:
+		c.changes = append(c.changes, Change{Device: r.name, State: DeviceRemoved})
+		c.last = true
+		return
+	case err != nil:
+		return // nothing is known
+	case name != r.called:
+		r.called = name
+		c.changes = append(c.changes, Change{Device: r.name, State: DeviceRenamed, Name: name})
+	}
+	switch {
 	case !up && !r.down:
 		r.down = true
-		c.changed, c.state = true, DeviceDown
+		c.changes = append(c.changes, Change{Device: r.name, State: DeviceDown})
 	case up && r.down:
-		r.down = false
-		c.changed, c.state = true, DeviceUp
+		r.up(c)
 	}
 }
 
-// fail decides whether an error is the end. A device that is down is waited for.
+// up takes in that the device is up again.
+func (r *deviceReader) up(c *chunk) {
+	r.down = false
+	c.changes = append(c.changes, Change{Device: r.name, State: DeviceUp})
+}
+
+// fail decides whether an error is the end. A device that is down is waited for. One that was renamed while it was down is
+// read on: libpcap looks for the old name whenever there is no packet, and fails.
 func (r *deviceReader) fail(c *chunk, err error) {
 	r.look(c)
 	switch {
 	case c.last:
 	case r.stopped.Load() != nil:
 		c.last = true
-	case r.down || c.changed:
+	case r.down || r.called != r.name || len(c.changes) > 0:
 		time.Sleep(readTimeout)
 	default:
-		c.changed, c.state, c.last = true, DeviceFailed, true
-		c.failed = err
+		c.changes = append(c.changes, Change{Device: r.name, State: DeviceFailed, Err: err})
+		c.last = true
 	}
 }
 
@@ -171,12 +186,12 @@ func (r *deviceReader) countDrops() {
 // counters are libpcap's, of 32 bits: on a busy device the packets received begin from 0 again within hours.
 type counters struct{ received, kernelDropped, interfaceDropped uint32 }
 
-// addCounters adds what was counted since the last time.
+// addCounters adds what was counted since the last time. The interface's own count, which libpcap reads from a file, is 0
+// while that cannot be read, for example under a new name: then what was known stays.
 func (r *deviceReader) addCounters(now counters) {
-	r.drops.Add(capture.Drops{
-		Received:  uint64(now.received - r.counters.received),
-		Kernel:    uint64(now.kernelDropped - r.counters.kernelDropped),
-		Interface: uint64(now.interfaceDropped - r.counters.interfaceDropped),
-	})
+	r.drops.Received += uint64(now.received - r.counters.received)
+	r.drops.Kernel += uint64(now.kernelDropped - r.counters.kernelDropped)
+	r.dropped += int64(int32(now.interfaceDropped - r.counters.interfaceDropped))
+	r.drops.Interface = uint64(max(int64(r.drops.Interface), r.dropped))
 	r.counters = now
 }

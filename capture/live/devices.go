@@ -2,7 +2,6 @@ package live
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 )
 
@@ -27,13 +26,4 @@ func Devices() ([]Device, error) {
 		return nil, fmt.Errorf("list devices: %w", err)
 	}
 	return devices, nil
-}
-
-// deviceState is what the system says of a device by its index: whether there is one and whether it is up.
-func deviceState(index int) (exists, up bool) {
-	d, err := net.InterfaceByIndex(index)
-	if err != nil {
-		return false, false
-	}
-	return true, d.Flags&net.FlagUp != 0
 }

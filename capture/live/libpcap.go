@@ -120,6 +120,8 @@ func (h *handle) next() (p capture.Packet, err error) {
 		return capture.Packet{Time: info.Timestamp.UnixNano(), Data: data, Length: max(info.Length, len(data)), Link: h.link}, nil
 	case pcap.NextErrorTimeoutExpired:
 		return p, errIdle
+	case pcap.NextErrorReadError:
+		return p, h.pcap.Error()
 	}
 	return p, err
 }

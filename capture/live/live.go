@@ -44,6 +44,7 @@ const (
 // Capture reads devices as one capture: their packets are merged by their times. It belongs to one goroutine, but for
 // Stop.
 type Capture struct {
+	system   *system
 	devices  []*device
 	arrivals chan *chunk
 	started  bool
@@ -66,25 +67,27 @@ type Batch struct {
 
 // Change is something that has happened to a device.
 type Change struct {
-	Device string
+	Device string // its name when it was opened
 	State  DeviceState
-	Err    error // why it cannot be read, with DeviceFailed
+	Name   string // the new one, with DeviceRenamed
+	Err    error  // why it cannot be read, with DeviceFailed
 }
 
 // DeviceState is what a device has become.
 type DeviceState uint8
 
-// The states of a device. What is down may come up again, what is removed is over.
+// The states of a device. What is down may come up again, what is renamed is captured on, what is removed is over.
 const (
 	DeviceUp DeviceState = iota
 	DeviceDown
+	DeviceRenamed
 	DeviceRemoved
 	DeviceFailed
 )
 
 // String says it as a predicate: "is up again".
 func (s DeviceState) String() string {
-	return [...]string{"is up again", "is down", "was removed", "cannot be read any more"}[s]
+	return [...]string{"is up again", "is down", "was renamed", "was removed", "cannot be read any more"}[s]
 }
 
 // ErrNoLibpcap is why nothing can be captured or compiled: the program was built without libpcap, see HasLibpcap.
@@ -105,8 +108,12 @@ func Open(devices []string, o Options) (*Capture, error) {
 		o.Count = math.MaxUint64
 	}
 	l := &Capture{arrivals: make(chan *chunk, len(devices)*chunksEach), left: o.Count, tally: capture.NewTally(nil)}
+	var err error
+	if l.system, err = openSystem(); err != nil {
+		return nil, err
+	}
 	for _, name := range devices {
-		d, err := openDevice(name, o)
+		d, err := openDevice(name, l.system, o)
 		if err != nil {
 			l.Close()
 			return nil, fmt.Errorf("capture on %q: %w", name, err)
@@ -161,14 +168,10 @@ func (l *Capture) accept(c *chunk) (Batch, bool) {
 	} else {
 		defer c.release()
 	}
-	if len(c.packets) > 0 && !c.changed {
+	if len(c.packets) > 0 && len(c.changes) == 0 {
 		return Batch{}, false
 	}
-	batch := Batch{Until: l.horizon()}
-	if c.changed {
-		batch.Changes = []Change{{d.name, c.state, c.failed}}
-	}
-	return batch, true
+	return Batch{Until: l.horizon(), Changes: c.changes}, true
 }
 
 // due is the device with the earliest packet, if no other one can still give an earlier one, and the time up to which
@@ -293,6 +296,9 @@ func (l *Capture) Close() error {
 	l.readers.Wait()
 	for _, d := range l.devices {
 		d.handle.close()
+	}
+	if l.system != nil {
+		l.system.close()
 	}
 	return nil
 }

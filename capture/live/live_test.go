@@ -102,10 +102,11 @@ func TestLiveEnd(t *testing.T) {
 	c := l.devices[0].free.Take()
 	c.begin()
 	c.add(capture.Packet{Data: []byte{1}, Length: 60, Time: 7, Link: 1})
-	c.packets, c.until, c.last, c.changed, c.state = c.all, 9, true, true, DeviceRemoved
+	c.packets, c.until, c.last = c.all, 9, true
+	c.changes = []Change{{Device: "a", State: DeviceRemoved}}
 	l.arrivals <- c
 	batch, err := l.Next()
-	if err != nil || len(batch.Changes) != 1 || batch.Changes[0] != (Change{"a", DeviceRemoved, nil}) {
+	if err != nil || len(batch.Changes) != 1 || batch.Changes[0] != (Change{Device: "a", State: DeviceRemoved}) {
 		t.Fatalf("%+v, %v, want that a was removed", batch, err)
 	}
 	l.wantNext(t, 9, 7)
@@ -120,10 +121,12 @@ func TestLiveCounters(t *testing.T) {
 	for _, now := range []counters{
 		{received: 1<<32 - 10, kernelDropped: 7},
 		{received: 5, kernelDropped: 8, interfaceDropped: 1},
+		{received: 5, kernelDropped: 8, interfaceDropped: 1<<32 - 99}, // the file with 100 from before the capture cannot be read,
+		{received: 6, kernelDropped: 8, interfaceDropped: 3},          // and can again
 	} {
 		r.addCounters(now)
 	}
-	if want := (capture.Drops{Received: 1<<32 + 5, Kernel: 8, Interface: 1}); r.drops != want {
+	if want := (capture.Drops{Received: 1<<32 + 6, Kernel: 8, Interface: 3}); r.drops != want {
 		t.Errorf("counted %+v, want %+v", r.drops, want)
 	}
 }

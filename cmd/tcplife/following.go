@@ -302,8 +302,12 @@ func (l *following) tellChange(c live.Change) {
 	if c.State == live.DeviceRemoved || c.State == live.DeviceFailed {
 		l.lost = append(l.lost, c.Device)
 	}
-	if c.Err != nil {
+	switch {
+	case c.Err != nil:
 		complain(l.stderr, "%s %v: %v", c.Device, c.State, c.Err)
+		return
+	case c.Name != "":
+		complain(l.stderr, "%s %v: it is %s now, and captured as before", c.Device, c.State, c.Name)
 		return
 	}
 	complain(l.stderr, "%s %v", c.Device, c.State)

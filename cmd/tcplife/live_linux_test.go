@@ -491,6 +491,66 @@ func TestLiveDevices(t *testing.T) {
 	}
 }
 
+// TestLiveRenamed holds that a device which goes down, is renamed and comes up again is captured on, and that this is told.
+func TestLiveRenamed(t *testing.T) {
+	t.Parallel()
+	lab := netlab.Start(t, netlab.Options{})
+	script := func(script string) {
+		t.Helper()
+		if err := lab.Server.Do(func() error {
+			if out, err := exec.Command("sh", "-ec", script).CombinedOutput(); err != nil {
+				return fmt.Errorf("%w: %s", err, out)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	attempt := func(port uint16) { // whose SYN nobody answers
+		lab.Server.Dial(&net.Dialer{Timeout: 100 * time.Millisecond}, netip.AddrPortFrom(netip.MustParseAddr("198.18.7.2"), port))
+	}
+	script(`ip link add d0 type veth peer name d1; ip link set d1 up; ip link set d0 up; ip address add 198.18.7.1/24 dev d0
+		ip neighbour add 198.18.7.2 lladdr 02:00:00:00:00:02 dev d0`)
+	live := startLiveIn(t, lab.Server.Do, "-i", "d0", "-o", "jsonl", "tcp")
+	attempt(81)
+	script("ip link set d0 down")
+	live.await("d0 is down")
+	script("ip link set d0 name e0")
+	live.await("d0 was renamed: it is e0 now, and captured as before")
+	script("ip link set e0 up; ip neighbour replace 198.18.7.2 lladdr 02:00:00:00:00:02 dev e0")
+	live.await("d0 is up again")
+	attempt(82)
+	live.signal(syscall.SIGINT)
+	code, stdout := live.wait()
+	if got, want := kinds(t, stdout), []string{"unanswered none", "unanswered none"}; code != exitOK || !slices.Equal(got, want) {
+		t.Errorf("exit code %d and connections %q, want %d and %q: %s", code, got, exitOK, want, live.said)
+	}
+}
+
+// TestLiveWithoutDescriptors holds that a device is not taken for removed when the process can open nothing any more.
+func TestLiveWithoutDescriptors(t *testing.T) {
+	t.Parallel()
+	lab := netlab.Start(t, netlab.Options{})
+	live := startLive(t, lab.Server, "-o", "jsonl", "--interval", "1s", "-Z", "root") // whose limits this process may set
+	none := &unix.Rlimit{Cur: 3, Max: 3}                                              // those there are stay open
+	if err := unix.Prlimit(live.cmd.Process.Pid, unix.RLIMIT_NOFILE, none, nil); err != nil {
+		t.Fatal(err)
+	}
+	live.awaitOutput(`"interim":true`, 2) // nothing came for a second
+	client, server, err := lab.Connect(nil, 80)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.SetLinger(0)
+	client.Close()
+	server.Close()
+	live.awaitOutput(`"kind":"reset"`, 1)
+	live.signal(syscall.SIGINT)
+	if code, _ := live.wait(); code != exitOK {
+		t.Errorf("exit code %d: %s", code, live.said)
+	}
+}
+
 // TestLiveKilled holds that a capture whose program is killed can be read: packets wait a second at most in memory.
 func TestLiveKilled(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,58 @@
+package live
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// system answers questions about devices. It asks through a socket of its own, so that it can ask when no descriptor is
+// left to be opened.
+type system struct{ socket int }
+
+func openSystem() (*system, error) {
+	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open a socket to ask about devices: %w", err)
+	}
+	return &system{socket}, nil
+}
+
+func (s *system) close() { unix.Close(s.socket) }
+
+// index is the number of a device, which it keeps for as long as it exists. ErrNoDevice is certain, other errors say nothing.
+func (s *system) index(name string) (int, error) {
+	r, err := unix.NewIfreq(name)
+	if err != nil {
+		return 0, ErrNoDevice // no device has such a name
+	}
+	if err := unix.IoctlIfreq(s.socket, unix.SIOCGIFINDEX, r); err != nil {
+		return 0, certain(err)
+	}
+	return int(r.Uint32()), nil
+}
+
+// state is what a device is called now, and whether it is up. ErrNoDevice is certain, other errors say nothing.
+func (s *system) state(index int) (name string, up bool, err error) {
+	r, err := unix.NewIfreq("")
+	if err != nil {
+		return "", false, err
+	}
+	r.SetUint32(uint32(index))
+	if err := unix.IoctlIfreq(s.socket, unix.SIOCGIFNAME, r); err != nil {
+		return "", false, certain(err)
+	}
+	name = r.Name()
+	if err := unix.IoctlIfreq(s.socket, unix.SIOCGIFFLAGS, r); err != nil {
+		return "", false, fmt.Errorf("ask whether %s is up: %w", name, err) // it may have been renamed between the two
+	}
+	return name, r.Uint16()&unix.IFF_UP != 0, nil
+}
+
+// certain makes an ErrNoDevice of the one error that says so.
+func certain(err error) error {
+	if err == unix.ENODEV {
+		return ErrNoDevice
+	}
+	return err
+}

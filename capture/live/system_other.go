@@ -1,0 +1,40 @@
+//go:build !linux
+
+package live
+
+import "net"
+
+// system answers questions about devices.
+type system struct{}
+
+func openSystem() (*system, error) { return &system{}, nil }
+
+func (s *system) close() {}
+
+// index is the number of a device, which it keeps for as long as it exists. ErrNoDevice is certain, other errors say nothing.
+func (s *system) index(name string) (int, error) {
+	devices, err := net.Interfaces()
+	if err != nil {
+		return 0, err
+	}
+	for _, d := range devices {
+		if d.Name == name {
+			return d.Index, nil
+		}
+	}
+	return 0, ErrNoDevice
+}
+
+// state is what a device is called now, and whether it is up. ErrNoDevice is certain, other errors say nothing.
+func (s *system) state(index int) (name string, up bool, err error) {
+	devices, err := net.Interfaces()
+	if err != nil {
+		return "", false, err
+	}
+	for _, d := range devices {
+		if d.Index == index {
+			return d.Name, d.Flags&net.FlagUp != 0, nil
+		}
+	}
+	return "", false, ErrNoDevice
+}
