@@ -29,7 +29,9 @@ test-all: libpcap test-tools ## run all tests, as root; it fails if one was skip
 	$(call gotest,-fail,-count=1)
 
 # What tests run beside tcplife, if it is there: programs, and where Debian has them.
-TEST_TOOLS := tmux:tmux jq:jq tshark:tshark tcpdump:tcpdump groff:groff-base ip:iproute2 setcap:libcap2-bin
+TEST_TOOLS := tmux:tmux jq:jq tshark:tshark tcpdump:tcpdump groff:groff-base ip:iproute2 setcap:libcap2-bin python3:python3-venv
+# And DuckDB, as a module of Python in bin/duckdb, to read Parquet files.
+DUCKDB := 2.0.1
 
 test-tools:
 	@test "$$(id -u)" = 0 || { echo "make test-all needs root: tests make network namespaces and become other users" >&2; exit 1; }
@@ -41,6 +43,11 @@ test-tools:
 		apt-get update -q; \
 		DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; \
 	fi
+	@bin/duckdb/bin/python -c 'import duckdb' 2>/dev/null || { \
+		set -ex; \
+		python3 -m venv bin/duckdb || { apt-get install -qy --no-install-recommends python3-venv; python3 -m venv bin/duckdb; }; \
+		bin/duckdb/bin/pip install -q duckdb==$(DUCKDB); \
+	}
 
 # Only these packages are compiled from other code without C: those with libpcap in them, and those that use them.
 test-static: ## run the tests of what differs in a build without C

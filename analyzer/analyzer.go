@@ -66,6 +66,7 @@ type Analyzer struct {
 	packing        []byte
 	peeked         []connection
 
+	overtaken  overtaken
 	translated flows.Segment // the one at hand, where it was captured in other numbers
 
 	clock   int64 // the latest time of the capture so far
@@ -133,11 +134,16 @@ func (a *Analyzer) watch(seg *flows.Segment, own bool) {
 // accept takes in a segment, the time of which has come. The tag is its key's hash.
 func (a *Analyzer) accept(seg *flows.Segment, tag uint32) {
 	a.makeRoom()
-	a.segment(seg, tag)
+	if w := a.overtaken.lists[seg.Key]; w != nil && seg.Quote == nil {
+		a.meets(seg, w)
+	} else {
+		a.segment(seg, tag, mayWait)
+	}
 	a.bound()
 }
 
-func (a *Analyzer) segment(seg *flows.Segment, tag uint32) {
+// segment takes in a segment, or has it wait if it may.
+func (a *Analyzer) segment(seg *flows.Segment, tag uint32, turn turn) {
 	if seg.Quote != nil {
 		a.quoted(seg, tag)
 		return
@@ -147,14 +153,25 @@ func (a *Analyzer) segment(seg *flows.Segment, tag uint32) {
 		a.conceive(seg, tag)
 		return
 	}
+	if head == nil && turn == mayWait && refuses(seg) {
+		a.wait(seg, tag, waited)
+		return
+	}
 	other := false
 	if head != nil {
+		captured := seg
 		seg, other = a.translate(seg, head)
+		if turn == mayWait && head.answersUnseen(seg) {
+			a.wait(captured, tag, seenBefore)
+			head.nearest(seg).peersSee(seg)
+			a.recount(head) // it may have been an embryo until now
+			return
+		}
 	}
 	c, head := a.find(seg, head)
 	var before openings
 	before.of(c)
-	if expected := a.take(c, head, seg, other); expected {
+	if expected := a.take(c, head, seg, passage{other, turn == seenBefore}); expected {
 		return // no state has changed, and its alarm can wait
 	}
 	a.follow(c, &before, seg)
@@ -169,6 +186,7 @@ func (a *Analyzer) Close() {
 	if a.leaping {
 		a.expire(a.leapTo)
 	}
+	a.letAllGo()
 	left := a.all()
 	a.table.index = nil // nobody searches it any more
 	for _, o := range left {
@@ -280,9 +298,9 @@ func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
 
 // take lets a connection have a segment, and draws the conclusions for the other incarnations of its 4-tuple. It reports
 // whether the segment was expected, and there are none.
-func (a *Analyzer) take(c, head *connection, seg *flows.Segment, other bool) (expected bool) {
+func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (expected bool) {
 	c.heard = a.now()
-	effect, expected := c.segment(seg, other)
+	effect, expected := c.segment(seg, how)
 	if a.options.Trace != nil {
 		a.options.Trace(c.id, seg, effect)
 	}

@@ -94,7 +94,7 @@ func (a *Analyzer) grow(c *connection, e *embryo) {
 	syn := e.segment()
 	c.begin(&syn, nil)
 	c.heard = e.heard
-	c.segment(&syn, false)
+	c.segment(&syn, passage{})
 	c.phase = attempted
 }
 

@@ -101,24 +101,30 @@ func sender(seg *flows.Segment) int {
 
 func (c *connection) self() bool { return c.key.A == c.key.B && c.key.APort == c.key.BPort }
 
-// segment counts the segment and lets the state machine have it. One that was expected has changed no state. Other says on which
-// side of a device that renumbers it was captured.
-func (c *connection) segment(seg *flows.Segment, other bool) (effect tcpstate.Effect, expected bool) {
+// passage is how a segment comes to its connection.
+type passage struct {
+	other bool // it was captured on the other side of a device that renumbers
+	seen  bool // by what stands for other tools: it has waited for what it answers
+}
+
+// segment counts the segment and lets the state machine have it. One that was expected has changed no state.
+func (c *connection) segment(seg *flows.Segment, how passage) (effect tcpstate.Effect, expected bool) {
 	from := sender(seg)
 	to := 1 - from
 	if c.self() {
 		to = from
 	}
 	x, y := &c.sides[from], &c.sides[to]
-	c.zeek.Segment(from, seg, seg.Checksum >= flows.ChecksumUnfinished && x.sums.Good)
-	c.tshark.Segment(seg)
+	if !how.seen {
+		c.peersSee(seg)
+	}
 	if x.packets == 0 {
 		x.firstSeq = seg.Seq
 	}
 	x.packets++
 	x.ipBytes += uint64(seg.Headers) + uint64(seg.Len)
 	c.end = max(c.end, seg.Time)
-	if x.isDuplicate(seg, other, y) {
+	if x.isDuplicate(seg, how.other, y) {
 		x.duplicates++
 		return tcpstate.Foreign | tcpstate.Duplicate, false
 	}
@@ -186,6 +192,13 @@ func (c *connection) segment(seg *flows.Segment, other bool) (effect tcpstate.Ef
 	c.noteAnswers(from, to, seg, effect)
 	c.remark(from, seg, effect)
 	return effect, false
+}
+
+// peersSee shows the segment to what stands for Zeek and tshark.
+func (c *connection) peersSee(seg *flows.Segment) {
+	from := sender(seg)
+	c.zeek.Segment(from, seg, seg.Checksum >= flows.ChecksumUnfinished && c.sides[from].sums.Good)
+	c.tshark.Segment(seg)
 }
 
 // reduce makes s what the state machine needs of a segment. It sets one field after the other, and s is not copied: a processor

@@ -43,3 +43,6 @@ func Footprint(a *Analyzer) uint64 { return a.footprint() }
 
 // NoTwins makes the record of every lone SYN anew.
 func NoTwins(a *Analyzer) { a.twins.off = true }
+
+// LetAllGo takes in all segments that wait for what they answer.
+func LetAllGo(a *Analyzer) { a.letAllGo() }

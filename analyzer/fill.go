@@ -175,7 +175,7 @@ func (c *connection) handshake(client, server int) record.Handshake {
 	if c.tcp.HasServerRTT {
 		h.ServerRTT = record.Duration(c.tcp.ServerRTT)
 	}
-	if c.tcp.HasClientRTT {
+	if c.tcp.HasClientRTT && c.tcp.ClientRTT >= 0 { // what comes before its cause measures nothing
 		h.ClientRTT = record.Duration(c.tcp.ClientRTT)
 	}
 	return h

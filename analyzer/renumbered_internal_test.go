@@ -36,11 +36,11 @@ func TestRenumberedThresholds(t *testing.T) {
 			other := tt.before
 			other.IPID, other.Packet, other.Seq, other.Len = 6, 0, tt.before.Seq-100, 100
 			c.begin(&other, nil)
-			c.segment(&other, false)
+			c.segment(&other, passage{})
 		} else {
 			c.begin(&tt.before, nil)
 		}
-		c.segment(&tt.before, false)
+		c.segment(&tt.before, passage{})
 		for _, apart := range []uint32{nearby + 11, nearby - 1} { // 11: to SND.NXT and beyond
 			again := tt.before
 			again.Seq += apart

@@ -23,6 +23,7 @@ func TestShardsChangeNothing(t *testing.T) {
 		leaping := segmentsOf(t, file)
 		leaping[len(leaping)/2].Time += int64(48 * time.Hour) // which is not believed, by no tracker
 		sameInShards(t, file+" with a leap", leaping)
+		sameInShards(t, file+" of two clocks", merged(segmentsOf(t, file), true, 3e6))
 	}
 }
 

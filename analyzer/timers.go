@@ -94,6 +94,12 @@ func (a *Analyzer) expire(now int64) {
 	}
 	for {
 		m, due := a.wheel.First(now)
+		if w := a.overtaken.firstWaiting(now); w != nil && (!due || w.until < m.At || w.until == m.At && w.list[0].Packet < m.ID) {
+			a.clock = max(a.clock, w.until)
+			a.when.alarm, a.when.id = w.until, w.list[0].Packet
+			a.letGo(w)
+			continue
+		}
 		if !due {
 			a.clock = now
 			a.when.alarm, a.when.id = never, 0

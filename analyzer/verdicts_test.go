@@ -94,7 +94,7 @@ func verdictsOf(r *record.Result) string {
 	for _, s := range r.Scans {
 		line := fmt.Sprintf("%s %s %s %s %d targets %d ports %v", s.Kind, s.Direction, s.Source, clock(s.Start), s.Targets, s.Ports, s.Found)
 		for _, o := range s.Open {
-			line += fmt.Sprint(" ", *o.Port)
+			line += fmt.Sprint(" ", o.Port)
 		}
 		lines = append(lines, line)
 	}

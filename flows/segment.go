@@ -141,11 +141,12 @@ type Quote struct {
 	MTU        uint32     // of the next link, where a packet was too big (RFC 1191 §4, RFC 4443 §3.2); 0 if it is not named
 }
 
-// Layer is one step of encapsulation. Kind is lower-case: vlan, mpls, pppoe, gre, vxlan, geneve, gtp, erspan, ip,
-// ipv6, ah, 8021ah, 8021br, cmd, vntag, hsr, capwap, frame_relay.
+// Layer is one step of encapsulation.
 type Layer struct {
+	// vlan, mpls, pppoe, gre, vxlan, geneve, gtp, erspan, ip, ipv6, ah, …
 	Kind string `json:"kind"`
-	ID   uint32 `json:"id"` // VLAN id, label, VNI, TEID, …; meaningful if HasID
+	// VLAN id, MPLS label, VNI, TEID, GRE key, …; null: it has none.
+	ID uint32 `json:"id" field:"null"`
 	// HasID tells an id of 0 from none (a GRE header without a key, IP in IP).
 	HasID bool `json:"-"`
 }

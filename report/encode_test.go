@@ -3,12 +3,17 @@ package report
 import (
 	"encoding/json"
 	"io"
+	"math/rand/v2"
+	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/randfill"
 	"github.com/tcplife/tcplife/report/internal/encode"
 	"github.com/tcplife/tcplife/report/internal/reporttest"
 	"pgregory.net/rapid"
@@ -69,6 +74,32 @@ func TestTimeWaitsAgreeWithEncodingJSON(t *testing.T) {
 			t.Fatal(diff)
 		}
 	})
+}
+
+// What fieldgen makes of the other records gives what encoding/json gives.
+func TestEveryRecordAgreesWithEncodingJSON(t *testing.T) {
+	agrees[record.Listener](t, (*encode.Encoder).AppendListener)
+	agrees[record.SynFlood](t, (*encode.Encoder).AppendSynFlood)
+	agrees[record.Scan](t, (*encode.Encoder).AppendScan)
+	agrees[record.Backscatter](t, (*encode.Encoder).AppendBackscatter)
+	agrees[record.PopulationSeries](t, (*encode.Encoder).AppendPopulationSeries)
+	agrees[record.Summary](t, (*encode.Encoder).AppendSummary)
+	agrees[record.Snapshot](t, (*encode.Encoder).AppendSnapshot)
+}
+
+func agrees[T any](t *testing.T, appendTo func(*encode.Encoder, []byte, *T) []byte) {
+	var e encode.Encoder
+	for seed := range uint64(200) {
+		var v T
+		randfill.Fill(rand.New(rand.NewPCG(seed, 8259)), &v, reflect.TypeFor[record.Side](), reflect.TypeFor[tcpstate.State](), reflect.TypeFor[netip.Addr]())
+		want, err := encode.AppendRecord(nil, &v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), string(appendTo(&e, nil, &v))); diff != "" {
+			t.Fatalf("%T: %s", v, diff)
+		}
+	}
 }
 
 func FuzzString(f *testing.F) {

@@ -13,73 +13,92 @@ type Ending struct {
 
 // A list is a member of the JSON document: the records of one kind.
 type list struct {
-	name    string
-	records []any
+	name   string
+	len    int
+	append func(e *encode.Encoder, b []byte, i int) []byte // of the ith
 }
 
 // lists are the records of what only many connections show, in the order of the document.
 func (e *Ending) lists() []list {
 	return []list{
-		{"listeners", records(e.Result.Listeners, encode.FilledListener)},
-		{"syn_floods", records(e.Result.SynFloods, encode.FilledFlood)},
-		{"scans", records(e.Result.Scans, encode.FilledScan)},
-		{"backscatter", records(e.Result.Backscatter, encode.FilledBackscatter)},
-		{"time_wait", records(e.Result.TimeWait, nil)},
-		{"population", records(e.Result.Population, encode.FilledPopulation)},
+		listOf("listeners", e.Result.Listeners, (*encode.Encoder).AppendListener),
+		listOf("syn_floods", e.Result.SynFloods, (*encode.Encoder).AppendSynFlood),
+		listOf("scans", e.Result.Scans, (*encode.Encoder).AppendScan),
+		listOf("backscatter", e.Result.Backscatter, (*encode.Encoder).AppendBackscatter),
+		listOf("time_wait", e.Result.TimeWait, (*encode.Encoder).AppendTimeWaitHolding),
+		listOf("population", e.Result.Population, (*encode.Encoder).AppendPopulationSeries),
 	}
 }
 
-// records are those of one kind, with what must not be null filled, if there is such.
-func records[T any](of []T, filled func(T) T) []any {
-	list := make([]any, len(of))
-	for i := range of {
-		list[i] = of[i]
-		if filled != nil {
-			list[i] = filled(of[i])
-		}
-	}
-	return list
+func listOf[T any](name string, of []T, append func(*encode.Encoder, []byte, *T) []byte) list {
+	return list{name, len(of), func(e *encode.Encoder, b []byte, i int) []byte { return append(e, b, &of[i]) }}
 }
 
-// Capture is the record of what was read: how much, what of it could be used, and what is missing. A report is only
-// as complete as this record says.
+// Capture is what was read, what of it could be used, and what is missing. A report is only as complete as this
+// says.
 type Capture struct {
-	Record       string            `json:"record"` // "capture"
-	Schema       int               `json:"schema"` // analyzer.Schema
-	Files        []string          `json:"files"`  // as named by the user, "-" for standard input; in the order given
-	Packets      uint64            `json:"packets"`
-	Bytes        uint64            `json:"bytes"`                // of all packets, as they were on the wire
-	First        record.Time       `json:"first"`                // time of the earliest packet
-	Last         record.Time       `json:"last"`                 // time of the latest packet
-	Untimed      uint64            `json:"untimed"`              // packets whose capture format gives them no time; they got the one before
-	LinkTypes    map[string]uint64 `json:"link_types"`           // packets by the name of their link type
-	Decoded      map[string]uint64 `json:"decoded"`              // packets by what they were
-	Undecoded    map[string]uint64 `json:"undecoded"`            // packets that could not be decoded, by reason
-	BadChecksums uint64            `json:"bad_checksums"`        // IPv4 headers and TCP segments with a wrong one
-	Unfinished   uint64            `json:"unfinished_checksums"` // TCP segments whose checksum was left to the network card
-	Dropped      Dropped           `json:"dropped"`
-	Evicted      uint64            `json:"evicted"` // analyzer.Result.Evicted
-	Damage       []Damage          `json:"damage"`
-	Filter       *string           `json:"filter"`      // libpcap expression; nil for none
-	Interrupted  bool              `json:"interrupted"` // the reading was ended by a signal
+	Record string `json:"record" const:"capture"`
+	Schema int    `json:"schema" const:"1"`
+	// As named by the user; - is standard input.
+	Files []string `json:"files"`
+	// Packets read.
+	Packets uint64 `json:"packets"`
+	// Their bytes, as they were on the wire.
+	Bytes uint64 `json:"bytes"`
+	// Time of the earliest packet; null: there was none with a time.
+	First record.Time `json:"first" field:"null"`
+	// Time of the latest packet; null likewise.
+	Last record.Time `json:"last" field:"null"`
+	// Packets to which the capture's format gives no time; they took that of the packet before.
+	Untimed uint64 `json:"untimed"`
+	// Packets by the name of their link type (https://www.tcpdump.org/linktypes.html).
+	LinkTypes map[string]uint64 `json:"link_types"`
+	// Packets by what they were.
+	Decoded map[string]uint64 `json:"decoded"`
+	// Packets that could not be decoded, by reason.
+	Undecoded map[string]uint64 `json:"undecoded"`
+	// TCP segments and IPv4 headers whose checksum could be checked and was wrong.
+	BadChecksums uint64 `json:"bad_checksums"`
+	// TCP segments whose checksum was left to the network card: it is the sum of the pseudo-header, or 0.
+	Unfinished uint64 `json:"unfinished_checksums"`
+	// Packets that were on the wire but are not in the capture.
+	Dropped Dropped `json:"dropped"`
+	// Connections given up early to stay within --max-connections or --memory; their ended_by is evicted.
+	Evicted uint64 `json:"evicted"`
+	// Places from which on a file could not be read.
+	Damage []Damage `json:"damage"`
+	// The libpcap expression that packets had to match; null: none.
+	Filter *string `json:"filter" field:"null"`
+	// Whether a signal ended the reading before the capture's end.
+	Interrupted bool `json:"interrupted"`
 
-	// Of a capture on devices.
-	Devices     []string `json:"devices"`
-	LostDevices []string `json:"lost_devices"` // those that went away before the end
-	Shed        uint64   `json:"shed"`         // records of attempts that came to nothing, not written for want of time; the summary counts them
-	Unwritten   uint64   `json:"unwritten"`    // packets that could not be written to capture files
-	Interim     bool     `json:"interim"`      // the capture goes on
+	// What live captured on; empty for files.
+	Devices []string `json:"devices"`
+	// Devices that went away before the end.
+	LostDevices []string `json:"lost_devices"`
+	// Records of attempts that came to nothing which live did not write, for packets came too fast. The summary counts
+	// them.
+	Shed uint64 `json:"shed"`
+	// Packets that could not be written to the files of live -w.
+	Unwritten uint64 `json:"unwritten"`
+	// Whether the capture goes on: this and the summary before say how it stood.
+	Interim bool `json:"interim"`
 }
 
 // Dropped counts packets that were on the wire but not in the capture; nil where the capture does not say.
 type Dropped struct {
-	Kernel    *uint64 `json:"kernel"`    // for want of buffer space
-	Interface *uint64 `json:"interface"` // by the interface or its driver
+	// For want of buffer space; null: the capture does not say.
+	Kernel *uint64 `json:"kernel" field:"null"`
+	// By the interface or its driver; null: the capture does not say.
+	Interface *uint64 `json:"interface" field:"null"`
 }
 
 // Damage is a place from which on a file could not be read.
 type Damage struct {
-	File     string `json:"file"`
-	Offset   int64  `json:"offset"` // in bytes from the file's beginning, after decompression
+	// The file's name.
+	File string `json:"file"`
+	// In bytes from its beginning, after decompression.
+	Offset int64 `json:"offset" field:"min=0"`
+	// What should have been there.
 	Expected string `json:"expected"`
 }

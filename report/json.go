@@ -51,21 +51,16 @@ func (j *JSON) Finish(e *Ending) error {
 	b = appendIDs(b, j.halfOpen)
 	for _, list := range e.lists() {
 		b = append(append(append(b, ",\n\""...), list.name...), "\":["...)
-		for i, record := range list.records {
-			var err error
-			if b, err = j.encoder.AppendListed(encode.AppendComma(b, i), record); err != nil {
-				return err
-			}
+		for i := range list.len {
+			b = list.append(&j.encoder, encode.AppendComma(b, i), i)
 		}
 		b = append(b, ']')
 	}
 	b = append(b, ",\n\"summary\":"...)
-	b, err := encode.AppendRecord(b, encode.FilledSummary(*e.Result.Summary))
-	if err != nil {
-		return err
-	}
+	b = j.encoder.AppendSummary(b, e.Result.Summary)
 	b = append(b, ",\n\"capture\":"...)
-	if b, err = encode.AppendRecord(b, filledCapture(*e.Capture)); err != nil {
+	b, err := encode.AppendRecord(b, filledCapture(*e.Capture))
+	if err != nil {
 		return err
 	}
 	j.out.text = append(b, "}\n"...)

@@ -31,21 +31,20 @@ func (j *JSONL) Connection(c *record.Connection) error {
 
 // Finish writes the lines of the other records.
 func (j *JSONL) Finish(e *Ending) error {
-	var records []any
 	for _, list := range e.lists() {
-		records = append(records, list.records...)
-	}
-	records = append(records, encode.FilledSummary(*e.Result.Summary), filledCapture(*e.Capture))
-	for _, record := range records {
-		var err error
-		if j.out.text, err = j.encoder.AppendListed(j.out.text, record); err != nil {
-			return err
-		}
-		j.out.text = append(j.out.text, '\n')
-		if err := j.out.spill(); err != nil {
-			return err
+		for i := range list.len {
+			j.out.text = append(list.append(&j.encoder, j.out.text, i), '\n')
+			if err := j.out.spill(); err != nil {
+				return err
+			}
 		}
 	}
+	j.out.text = append(j.encoder.AppendSummary(j.out.text, e.Result.Summary), '\n')
+	text, err := encode.AppendRecord(j.out.text, filledCapture(*e.Capture))
+	if err != nil {
+		return err
+	}
+	j.out.text = append(text, '\n')
 	return j.out.flush()
 }
 

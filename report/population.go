@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/csv"
 	"io"
@@ -15,13 +14,14 @@ import (
 	"github.com/tcplife/tcplife/report/internal/text"
 )
 
-// Populations is what tcplife population reports: the series of all hosts together, and then, if they were asked for,
-// that of each host.
+// Populations is what tcplife population -o json writes.
 type Populations struct {
-	Record  string                    `json:"record"` // "populations"
-	Schema  int                       `json:"schema"`
-	Series  []record.PopulationSeries `json:"population"`
-	LeftOut uint64                    `json:"hosts_left_out"` // hosts without a series, for others had more endpoints
+	Record string `json:"record" const:"populations"`
+	Schema int    `json:"schema" const:"1"`
+	// That of all hosts together, and with --by host that of each, those with most endpoints first.
+	Series []record.PopulationSeries `json:"population"`
+	// Hosts that have none, for others had more endpoints.
+	LeftOut uint64 `json:"hosts_left_out"`
 }
 
 // countedStates are those of a population, in the order of a connection's life.
@@ -44,17 +44,15 @@ func (p *Populations) WriteJSON(w io.Writer) error {
 
 // WriteJSONL writes one series a line.
 func (p *Populations) WriteJSONL(w io.Writer) error {
-	out := bufio.NewWriterSize(w, bufferSize)
+	out := newBuffer(w)
+	var e encode.Encoder
 	for i := range p.Series {
-		b, err := encode.AppendRecord(nil, &p.Series[i])
-		if err != nil {
-			return err
-		}
-		if _, err := out.Write(append(b, '\n')); err != nil {
+		out.text = append(e.AppendPopulationSeries(out.text, &p.Series[i]), '\n')
+		if err := out.spill(); err != nil {
 			return err
 		}
 	}
-	return out.Flush()
+	return out.flush()
 }
 
 // WriteCSV writes one moment of a series a row, with a column for each state. The host is empty for all of them together.

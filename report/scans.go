@@ -59,9 +59,9 @@ func openPorts(c *record.Scan) string {
 	const most = 8
 	var list []string
 	for _, o := range c.Open[:min(most, len(c.Open))] {
-		name := strconv.Itoa(int(*o.Port))
+		name := strconv.Itoa(int(o.Port))
 		if c.Targets > 1 {
-			name = netip.AddrPortFrom(o.IP, *o.Port).String()
+			name = netip.AddrPortFrom(o.IP, o.Port).String()
 		}
 		list = append(list, name)
 	}

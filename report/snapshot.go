@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/csv"
 	"io"
@@ -15,27 +14,21 @@ import (
 
 // WriteSnapshotJSON writes one JSON document, which Schema describes.
 func WriteSnapshotJSON(w io.Writer, s *record.Snapshot) error {
-	b, err := encode.AppendRecord(nil, s)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(b, '\n'))
+	_, err := w.Write(append(new(encode.Encoder).AppendSnapshot(nil, s), '\n'))
 	return err
 }
 
 // WriteSnapshotJSONL writes one connection a line.
 func WriteSnapshotJSONL(w io.Writer, s *record.Snapshot) error {
-	out := bufio.NewWriterSize(w, bufferSize)
+	out := newBuffer(w)
+	var e encode.Encoder
 	for i := range s.Connections {
-		b, err := encode.AppendRecord(nil, &s.Connections[i])
-		if err != nil {
-			return err
-		}
-		if _, err := out.Write(append(b, '\n')); err != nil {
+		out.text = append(e.AppendAlive(out.text, &s.Connections[i]), '\n')
+		if err := out.spill(); err != nil {
 			return err
 		}
 	}
-	return out.Flush()
+	return out.flush()
 }
 
 // WriteSnapshotCSV writes one connection a row below a header, as CSV does. The columns have the names of the JSON.

@@ -44,7 +44,7 @@ func scanRecord(s *Scan) record.Scan {
 		Record: "scan", Schema: record.Schema, Kind: probeKinds[s.Kind], Direction: "vertical", Source: flows.IP(s.Addr, s.V6),
 		Targets: s.Targets, Ports: s.Ports, Found: record.Found{Open: s.Open, Closed: s.Closed, Filtered: s.Filtered, Unfiltered: s.Unfiltered},
 		Start: record.Time(s.Start), End: record.Time(s.End), Probes: s.Probes, Used: s.Used,
-		Open: []record.Target{}, TargetList: []netip.Addr{}, PortRanges: ranges(s.PortList), Marks: names(s.Marks),
+		Open: []record.OpenPort{}, TargetList: []netip.Addr{}, PortRanges: ranges(s.PortList), Marks: names(s.Marks),
 	}
 	switch {
 	case s.Horizontal && s.Vertical:
@@ -53,7 +53,7 @@ func scanRecord(s *Scan) record.Scan {
 		r.Direction = "horizontal"
 	}
 	for _, o := range s.OpenSockets {
-		r.Open = append(r.Open, record.Target{IP: flows.IP(o.Addr, s.V6), Port: &o.Port})
+		r.Open = append(r.Open, record.OpenPort{IP: flows.IP(o.Addr, s.V6), Port: o.Port})
 	}
 	for _, t := range s.TargetList {
 		r.TargetList = append(r.TargetList, flows.IP(t, s.V6))

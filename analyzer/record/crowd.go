@@ -4,123 +4,225 @@ import "net/netip"
 
 // Listener is a socket that answered SYNs, and its backlog as the packets show it (RFC 4987).
 type Listener struct {
-	Record   string     `json:"record"` // "listener"
-	Schema   int        `json:"schema"`
-	IP       netip.Addr `json:"ip"`
-	Port     uint16     `json:"port"`
-	First    Time       `json:"first"` // SYN of the first attempt
-	Last     Time       `json:"last"`  // SYN of the latest attempt
-	Attempts uint64     `json:"attempts"`
-	Syns     uint64     `json:"syns"` // retransmissions included
+	Record string `json:"record" const:"listener"`
+	Schema int    `json:"schema" const:"1"`
+	// Its address.
+	IP netip.Addr `json:"ip"`
+	// Its port.
+	Port uint16 `json:"port" field:"ref=port"`
+	// SYN of the first attempt.
+	First Time `json:"first"`
+	// SYN of the latest attempt.
+	Last Time `json:"last"`
+	// SYNs that began an attempt.
+	Attempts uint64 `json:"attempts"`
+	// SYNs, retransmissions included.
+	Syns uint64 `json:"syns"`
 
-	Answered    uint64 `json:"answered"` // attempts, by what became of them
-	Completed   uint64 `json:"completed"`
-	Refused     uint64 `json:"refused"`
+	// Attempts that were answered by a SYN-ACK.
+	Answered uint64 `json:"answered"`
+	// Attempts whose handshake was completed.
+	Completed uint64 `json:"completed"`
+	// Attempts that an RST answered.
+	Refused uint64 `json:"refused"`
+	// Attempts that an ICMP error ended.
 	Unreachable uint64 `json:"unreachable"`
-	Unanswered  uint64 `json:"unanswered"`
-	Abandoned   uint64 `json:"abandoned"`         // answered, and nothing more came
-	Disowned    uint64 `json:"reset_by_client"`   // after the SYN-ACK
-	Withdrawn   uint64 `json:"reset_by_listener"` // after the SYN-ACK
+	// Attempts that ended without any answer; those that the end of the capture cut off are not among them.
+	Unanswered uint64 `json:"unanswered"`
+	// Attempts that were answered and then given up for lack of an ACK; likewise.
+	Abandoned uint64 `json:"abandoned"`
+	// Attempts whose SYN-ACK drew an RST.
+	Disowned uint64 `json:"reset_by_client"`
+	// Attempts that the listener took back after its SYN-ACK.
+	Withdrawn uint64 `json:"reset_by_listener"`
 
-	Ignored  uint64 `json:"ignored_syns"`       // though others were answered: the queue was full
-	FellBack uint64 `json:"syn_acks_after_ack"` // accept queue overflow, or TCP_DEFER_ACCEPT
+	// SYNs without an answer though the listener held others, or answered some of the same second: its queue was full,
+	// or they were lost behind the observer.
+	Ignored uint64 `json:"ignored_syns"`
+	// SYN-ACKs sent after the ACK had passed: the accept queue was full, or TCP_DEFER_ACCEPT waits for data, or the
+	// ACK was lost behind the observer.
+	FellBack uint64 `json:"syn_acks_after_ack"`
 
-	Embryonic       uint64           `json:"embryonic"`      // when the capture ended
-	EmbryonicPeak   uint64           `json:"embryonic_peak"` // in SYN_RCVD at one time
-	EmbryonicPeakAt Time             `json:"embryonic_peak_at"`
-	EmbryonicSeries *EmbryonicSeries `json:"embryonic_series"` // nil: there were never eight at one time
-	BacklogNeeded   uint64           `json:"backlog_needed"`   // to hold every attempt that was under way at one time, the ignored ones too
+	// Attempts in SYN_RCVD when the capture ended. One counts for 64 s at most, for no listener holds it longer.
+	Embryonic uint64 `json:"embryonic"`
+	// The most attempts in SYN_RCVD at one time.
+	EmbryonicPeak uint64 `json:"embryonic_peak"`
+	// When they were reached first; null: there was none.
+	EmbryonicPeakAt Time `json:"embryonic_peak_at" field:"null"`
+	// How many attempts were in SYN_RCVD over time; null: there were never eight at one time.
+	EmbryonicSeries *EmbryonicSeries `json:"embryonic_series" field:"null"`
+	// The most attempts under way at one time, those included that the listener ignored: the backlog that would have
+	// held them all.
+	BacklogNeeded uint64 `json:"backlog_needed"`
 
-	SynAckRetransmissions []uint64 `json:"syn_ack_retransmissions"` // answered attempts by how often the SYN-ACK was sent again: 0, 1, …, 7 or more
+	// Answered attempts by how often the SYN-ACK was sent again without a SYN that asked for it: not, once, …; the
+	// eighth is seven times or more.
+	SynAckRetransmissions []uint64 `json:"syn_ack_retransmissions"`
 
-	Handshake  RTT         `json:"handshake_s"` // SYN to ACK
-	SynRcvd    RTT         `json:"syn_rcvd_s"`  // SYN-ACK to ACK
-	SynCookies *SynCookies `json:"syn_cookies"` // nil: no sign of them
+	// From SYN to ACK, of the completed attempts. Beyond 64 attempts the values are right to one part in 16.
+	Handshake RTT `json:"handshake_s"`
+	// How long the completed attempts were in SYN_RCVD: from SYN-ACK to ACK; of one that the listener did not accept
+	// then, until it did, once the connection has ended.
+	SynRcvd RTT `json:"syn_rcvd_s"`
+	// null: no sign of them.
+	SynCookies *SynCookies `json:"syn_cookies" field:"null"`
 }
 
-// EmbryonicSeries is how many attempts were in SYN_RCVD over time, from the moment at which there were eight.
+// EmbryonicSeries is how many attempts of a listener were in SYN_RCVD over time, from the moment at which there
+// were eight.
 type EmbryonicSeries struct {
-	Start Time     `json:"start"`
-	Step  Duration `json:"step_s"`
-	Peaks []uint64 `json:"peaks"` // the most at one time in each step
+	// When the first step begins: a whole multiple of the step since 1970.
+	Start Time `json:"start"`
+	// How long a step is, in seconds: 0.1, or twice as long as often as it takes for 128 steps to be enough.
+	Step Duration `json:"step_s"`
+	// The numbers, one a step.
+	Peaks []uint64 `json:"peaks"`
 }
 
-// SynCookies are the signs that a listener kept nothing of an attempt (RFC 4987 §3.6).
+// SynCookies is the signs that a listener keeps nothing of an attempt (RFC 4987 §3.6): SYN-ACKs that nobody
+// answered are no longer sent again when they are due, or options disappear that a cookie has no room for.
 type SynCookies struct {
-	Since      Time   `json:"since"` // the first SYN-ACK that shows it
-	Until      Time   `json:"until"` // the last one
+	// The first SYN-ACK that shows it.
+	Since Time `json:"since"`
+	// The last one that could be judged.
+	Until Time `json:"until"`
+	// SYN-ACKs that should have been sent again by then, and were not.
 	Unrepeated uint64 `json:"unrepeated_syn_acks"`
-	Bare       uint64 `json:"optionless_syn_acks"` // neither window scale nor SACK, for SYNs without timestamps that offered them
+	// SYN-ACKs without window scale and SACK for SYNs without timestamps that offered them, though this listener had
+	// granted them before: Linux keeps them in the timestamp.
+	Bare uint64 `json:"optionless_syn_acks"`
 }
 
 // SynFlood is a target whose backlog filled with connections that were never completed (RFC 4987).
 type SynFlood struct {
-	Record          string         `json:"record"` // "syn_flood"
-	Schema          int            `json:"schema"`
-	Target          Target         `json:"target"`
-	Verdict         string         `json:"verdict"` // spoofed_flood | single_source_flood | flash_crowd | suspicious
-	Onset           Time           `json:"onset"`
-	End             Time           `json:"end"`
-	Syns            uint64         `json:"syns"`
-	PeakRate        float64        `json:"peak_rate"` // SYNs per second, the best second
-	MeanRate        float64        `json:"mean_rate"` // SYNs per second from onset to end
-	HalfOpenPeak    uint64         `json:"half_open_peak"`
-	CompletionRatio float64        `json:"completion_ratio"` // of the attempts, 0 to 1
-	Sources         uint64         `json:"sources"`
-	SourceEntropy   NullableNumber `json:"source_entropy_bits"`
-	UsualRate       float64        `json:"usual_rate"` // SYNs per second before
-	Answered        uint64         `json:"answered"`
-	Retransmitted   uint64         `json:"retransmitted"`   // attempts whose SYN was sent again
-	ResetBySource   uint64         `json:"reset_by_source"` // attempts whose SYN-ACK drew an RST
-	Unreachable     uint64         `json:"unreachable"`     // attempts that an ICMP error answered
-	SeenOnce        float64        `json:"seen_once_ratio"` // of the sources
-	Networks        uint64         `json:"source_networks"` // /16 of IPv4, /32 of IPv6
-	SynCookies      *SynCookies    `json:"syn_cookies"`
-	Marks           []string       `json:"marks"`
-	Evidence        []string       `json:"evidence"`
+	Record string `json:"record" const:"syn_flood"`
+	Schema int    `json:"schema" const:"1"`
+	// Where the SYNs went.
+	Target Target `json:"target"`
+	// spoofed_flood: the sources are forged. single_source_flood: they are one or few. flash_crowd: many who complete
+	// their handshakes. suspicious: a flood by its numbers, without enough to say which.
+	Verdict string `json:"verdict" field:"enum=spoofed_flood|single_source_flood|flash_crowd|suspicious"`
+	// When it began.
+	Onset Time `json:"onset"`
+	// The last SYN that came while there were too many.
+	End Time `json:"end"`
+	// SYNs to the target from onset to end, retransmissions included.
+	Syns uint64 `json:"syns"`
+	// SYNs in the busiest second.
+	PeakRate float64 `json:"peak_rate" field:"min=0"`
+	// SYNs per second from onset to end.
+	MeanRate float64 `json:"mean_rate" field:"min=0"`
+	// The most attempts at one time that were neither completed nor ended, for 64 s at most.
+	HalfOpenPeak uint64 `json:"half_open_peak"`
+	// The share of the attempts that were completed.
+	CompletionRatio float64 `json:"completion_ratio" field:"min=0,max=1"`
+	// Distinct source addresses; beyond 16,384 an estimate, right to about one part in a hundred.
+	Sources uint64 `json:"sources"`
+	// Shannon entropy of the source addresses in bits; null: not determined.
+	SourceEntropy NullableNumber `json:"source_entropy_bits" field:"null,min=0"`
+	// SYNs per second before the onset, a moving average.
+	UsualRate float64 `json:"usual_rate" field:"min=0"`
+	// Attempts that a SYN-ACK answered.
+	Answered uint64 `json:"answered"`
+	// Attempts whose SYN was sent again: forged sources do not.
+	Retransmitted uint64 `json:"retransmitted"`
+	// Attempts whose SYN-ACK drew an RST: from the owner of a forged address, or a tool whose host knows nothing of
+	// it.
+	ResetBySource uint64 `json:"reset_by_source"`
+	// Attempts that an ICMP error ended.
+	Unreachable uint64 `json:"unreachable"`
+	// The share of the sources that were seen once.
+	SeenOnce float64 `json:"seen_once_ratio" field:"min=0,max=1"`
+	// Distinct /16 networks (/32 of IPv6) among the sources that were kept.
+	Networks uint64 `json:"source_networks"`
+	// null: no sign of them.
+	SynCookies *SynCookies `json:"syn_cookies" field:"null"`
+	// What the SYNs have in common, nine in ten of them or more: mirai_isn (the number is the target's address),
+	// zmap_ip_id, masscan_ip_id, constant_isn, sequential_isn, no_options, same_ttl, same_window, same_options.
+	Marks []string `json:"marks"`
+	// The numbers that led to the verdict, a sentence each.
+	Evidence []string `json:"evidence"`
 }
 
-// Scan is a search for what answers: one source that tries many ports or addresses, most of them in vain.
+// Scan is one source that tries many ports or addresses, most of them in vain.
 type Scan struct {
-	Record    string     `json:"record"` // "scan"
-	Schema    int        `json:"schema"`
-	Kind      string     `json:"kind"`      // syn | connect | fin | null | xmas | maimon | ack | window
-	Direction string     `json:"direction"` // horizontal | vertical | both
-	Source    netip.Addr `json:"source"`
-	Targets   uint64     `json:"targets"` // distinct addresses
-	Ports     uint64     `json:"ports"`   // distinct ports
-	Found     Found      `json:"found"`
-	Open      []Target   `json:"open"` // the first of Found.Open
-	Start     Time       `json:"start"`
-	End       Time       `json:"end"`
-	Probes    uint64     `json:"probes"` // repeated ones included
-	Used      uint64     `json:"used_connections"`
+	Record string `json:"record" const:"scan"`
+	Schema int    `json:"schema" const:"1"`
+	// syn: half-open, the SYN-ACK draws an RST. connect: by the operating system, the handshake is completed and
+	// nothing sent. fin, null, xmas, maimon (FIN and ACK), ack: by the flags of the probe. window: an ack scan some of
+	// whose RSTs offer a window.
+	Kind string `json:"kind" field:"enum=syn|connect|fin|null|xmas|maimon|ack|window"`
+	// horizontal: a port of many addresses. vertical: many ports of an address. both.
+	Direction string `json:"direction" field:"enum=horizontal|vertical|both"`
+	// Who scans.
+	Source netip.Addr `json:"source"`
+	// Distinct addresses that were probed; an estimate where the evidence says about.
+	Targets uint64 `json:"targets"`
+	// Distinct ports that were probed.
+	Ports uint64 `json:"ports"`
+	// What was found, in nmap's words: ports of addresses. Silence to a fin, null, xmas or maimon probe counts as open
+	// where the address answered other probes of the scan (nmap says open|filtered), else as filtered.
+	Found Found `json:"found"`
+	// The first 256 of found.open, by address and port.
+	Open []OpenPort `json:"open"`
+	// The first probe.
+	Start Time `json:"start"`
+	// The last one.
+	End Time `json:"end"`
+	// Probes, those included that were tried again.
+	Probes uint64 `json:"probes"`
+	// Connections of the source that it sent something in.
+	Used uint64 `json:"used_connections"`
 
-	TargetList []netip.Addr `json:"target_list"` // the first of them
-	PortRanges []string     `json:"port_ranges"`
-	Marks      []string     `json:"marks"`
-	Evidence   []string     `json:"evidence"`
+	// The first 256 of the addresses.
+	TargetList []netip.Addr `json:"target_list"`
+	// The ports, as 22 or 1-1024.
+	PortRanges []string `json:"port_ranges"`
+	// What the probes have in common, as in syn_flood.
+	Marks []string `json:"marks"`
+	// The numbers that led to the verdict, a sentence each.
+	Evidence []string `json:"evidence"`
+}
+
+// OpenPort is a socket that accepts connections.
+type OpenPort struct {
+	// Its address.
+	IP netip.Addr `json:"ip"`
+	// Its port.
+	Port uint16 `json:"port" field:"ref=port"`
 }
 
 // Found counts what the probes found, in nmap's words: distinct ports of distinct addresses.
 type Found struct {
-	Open       uint64 `json:"open"`
-	Closed     uint64 `json:"closed"`
-	Filtered   uint64 `json:"filtered"`
+	// They accept connections.
+	Open uint64 `json:"open"`
+	// They answer with an RST.
+	Closed uint64 `json:"closed"`
+	// They are silent, or an ICMP error answers.
+	Filtered uint64 `json:"filtered"`
+	// They answer an ack scan, which does not tell open from closed.
 	Unfiltered uint64 `json:"unfiltered"`
 }
 
-// Backscatter is what comes from a flood somewhere else: the answers of its victim to forged SYNs, or of reflectors to SYNs that
-// were forged in the victim's name.
+// Backscatter is what comes back from a flood elsewhere: neither a flood nor a scan.
 type Backscatter struct {
-	Record   string     `json:"record"` // "backscatter"
-	Schema   int        `json:"schema"`
-	Kind     string     `json:"kind"` // backscatter | syn_ack_reflection
-	Victim   netip.Addr `json:"victim"`
-	Peers    uint64     `json:"peers"` // the addresses that got its answers; the reflectors
-	Sockets  uint64     `json:"sockets"`
-	Segments uint64     `json:"segments"`
-	Start    Time       `json:"start"`
-	End      Time       `json:"end"`
-	Evidence []string   `json:"evidence"`
+	Record string `json:"record" const:"backscatter"`
+	Schema int    `json:"schema" const:"1"`
+	// backscatter: the victim answers SYNs that were forged in the name of the peers. syn_ack_reflection: the peers
+	// answer SYNs that were forged in the name of the victim.
+	Kind string `json:"kind" field:"enum=backscatter|syn_ack_reflection"`
+	// Who is attacked.
+	Victim netip.Addr `json:"victim"`
+	// Distinct addresses that got the answers, or sent them.
+	Peers uint64 `json:"peers"`
+	// Distinct sockets of the peers.
+	Sockets uint64 `json:"sockets"`
+	// Records that such an answer began; its repetitions are not counted.
+	Segments uint64 `json:"segments"`
+	// The first of them.
+	Start Time `json:"start"`
+	// The last one.
+	End Time `json:"end"`
+	// The numbers that led to the verdict, a sentence each.
+	Evidence []string `json:"evidence"`
 }

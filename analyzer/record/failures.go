@@ -5,14 +5,14 @@ type FailureClass string
 
 // The classes of failed attempts.
 const (
-	FailedRefused           FailureClass = "refused"             // an RST answered the SYN
-	FailedUnanswered        FailureClass = "unanswered"          // nothing did
-	FailedUnreachable       FailureClass = "unreachable"         // an ICMP error did
-	FailedChallenged        FailureClass = "challenged"          // an ACK of an earlier connection did (RFC 5961 §4.2)
-	FailedEmbryonic         FailureClass = "embryonic"           // the SYN-ACK was never acknowledged
-	FailedAbortedByOpener   FailureClass = "aborted_by_opener"   // an RST of the opener answered the SYN-ACK
-	FailedAbortedByListener FailureClass = "aborted_by_listener" // the listener took its SYN-ACK back
-	FailedAcceptedThenReset FailureClass = "accepted_then_reset" // the listener reset what was open, and neither had it sent data nor the opener closed
+	FailedRefused           FailureClass = "refused"             // an RST answered the SYN.
+	FailedUnanswered        FailureClass = "unanswered"          // nothing did.
+	FailedUnreachable       FailureClass = "unreachable"         // an ICMP error did.
+	FailedChallenged        FailureClass = "challenged"          // an ACK of an earlier connection did (RFC 5961 §4.2).
+	FailedEmbryonic         FailureClass = "embryonic"           // the SYN-ACK was never acknowledged.
+	FailedAbortedByOpener   FailureClass = "aborted_by_opener"   // an RST of the opener answered the SYN-ACK.
+	FailedAbortedByListener FailureClass = "aborted_by_listener" // the listener took its SYN-ACK back.
+	FailedAcceptedThenReset FailureClass = "accepted_then_reset" // the listener reset what was open, and neither had it sent data nor the opener closed.
 )
 
 // FailureClasses lists them all.
@@ -46,43 +46,62 @@ func (c *Connection) FailureClass() FailureClass {
 // SideStates counts something by the side that did it and the state that the other one was in, which is unknown where
 // nothing else of that one was seen.
 type SideStates struct {
-	Client map[string]uint64 `json:"client"`
-	Server map[string]uint64 `json:"server"`
+	// By the client.
+	Client map[string]uint64 `json:"client" field:"keys=state|unknown"`
+	// By the server.
+	Server map[string]uint64 `json:"server" field:"keys=state|unknown"`
 }
 
 // HalfClosedTotals are about connections of which one side had closed and the other had not (RFC 9293 §3.6, case 2).
 type HalfClosedTotals struct {
-	AtEnd   uint64   `json:"at_end"`    // of their record
-	Long    uint64   `json:"long"`      // for a second or longer, and then closed
-	Longest Duration `json:"longest_s"` // of those that were then closed; NoDuration without one
+	// At the end of their record.
+	AtEnd uint64 `json:"at_end"`
+	// For a second or longer, and then closed by the other side too.
+	Long uint64 `json:"long"`
+	// The longest that was then closed, in seconds; null: none.
+	Longest Duration `json:"longest_s" field:"null"`
 }
 
 // LifetimeTotals are about connections of which the capture shows beginning and end.
 type LifetimeTotals struct {
-	Whole uint64 `json:"whole"` // all of these
-	Short uint64 `json:"short"` // those that lasted less than a second, the habit of HTTP/1.0: one for each request
-	Long  uint64 `json:"long"`  // those that lasted a minute or longer
+	// All of these.
+	Whole uint64 `json:"whole"`
+	// Those that lasted less than a second, as where each request has a connection of its own.
+	Short uint64 `json:"short"`
+	// Those that lasted a minute or longer.
+	Long uint64 `json:"long"`
 }
 
-// NotClosing is a host, or a server's socket, that leaves connections in CLOSE_WAIT: its peers have closed, and wait for it.
+// NotClosing is a host, or a server's socket, that leaves connections in CLOSE_WAIT for ten seconds or longer: its
+// peers have closed and wait for it.
 type NotClosing struct {
-	Host        Target   `json:"host"` // with the port of a server
-	Side        Side     `json:"side"`
-	Connections uint64   `json:"connections"`
-	Waiting     uint64   `json:"waiting"` // of these, peers known to be in FIN_WAIT_2
-	Longest     Duration `json:"longest_s"`
+	// Who does not close.
+	Host Target `json:"host"`
+	Side Side   `json:"side"`
+	// How many, at the end of their records.
+	Connections uint64 `json:"connections"`
+	// Peers of these that are known to be in FIN_WAIT_2.
+	Waiting uint64 `json:"waiting"`
+	// The longest of these stays in seconds.
+	Longest Duration `json:"longest_s"`
 }
 
 // UnknownState stands for the state of a side of which nothing but the RST is known.
 const UnknownState = "unknown"
 
-// IdleTimeout is a silence after which connections were reset again and again: probably a middlebox's (or an
-// application's) limit for idle connections.
+// IdleTimeout is a silence after which connections were reset again and again: three at least within 4 % of each
+// other, and few around. Probably a middlebox's limit for idle connections, or an application's.
 type IdleTimeout struct {
-	Idle    Duration   `json:"idle_s"` // the shortest of these silences
-	Longest Duration   `json:"longest_s"`
-	Resets  uint64     `json:"resets"`
-	BySide  SideCounts `json:"by_side"` // whose address the RSTs bore
-	Server  *Target    `json:"server"`  // if it was always the same; its port is nil if that was not
-	Of      uint64     `json:"of"`      // resets after a silence of 5 s or longer, of any length
+	// The shortest of these silences in seconds.
+	Idle Duration `json:"idle_s"`
+	// The longest.
+	Longest Duration `json:"longest_s"`
+	// How many connections were reset after it.
+	Resets uint64 `json:"resets"`
+	// Whose address the RSTs bore.
+	BySide SideCounts `json:"by_side"`
+	// If it was always the same; null: it was not.
+	Server *Target `json:"server" field:"null"`
+	// Connections that were reset after a silence of 5 s or longer, in all.
+	Of uint64 `json:"of"`
 }

@@ -2,21 +2,30 @@ package record
 
 import "net/netip"
 
-// PopulationSeries is how many endpoints there are in each state over time, counted at moments that lie a step apart, as
-// one who runs ss again and again would. What lasts shorter than a step may lie between two of them.
+// PopulationSeries is how many endpoints there are in each state over time, counted at moments that lie a step
+// apart and are whole multiples of it. What lasts shorter may lie between two of them. CLOSED and LISTEN are not
+// counted.
 type PopulationSeries struct {
-	Record  string              `json:"record"` // "population"
-	Schema  int                 `json:"schema"`
-	Host    *netip.Addr         `json:"host"`  // whose endpoints; nil for those of all hosts
-	Start   Time                `json:"start"` // the first moment
-	Step    Duration            `json:"step_s"`
-	Moments int                 `json:"moments"`
-	Peaks   map[string]Peak     `json:"peaks"`  // by state
-	States  map[string][]uint64 `json:"states"` // the number at each moment, for the states that occurred at one
+	Record string `json:"record" const:"population"`
+	Schema int    `json:"schema" const:"1"`
+	// Whose endpoints they are; null: of all hosts together.
+	Host *netip.Addr `json:"host" field:"null"`
+	// The first moment.
+	Start Time `json:"start"`
+	// From one moment to the next, in seconds.
+	Step Duration `json:"step_s"`
+	// How many moments there are.
+	Moments int `json:"moments" field:"min=0"`
+	// The peak of each state in states.
+	Peaks map[string]Peak `json:"peaks" field:"keys=state"`
+	// By state the number at each moment, for the states that occur at one.
+	States map[string][]uint64 `json:"states" field:"keys=state"`
 }
 
-// Peak is the greatest number that there was at a moment, and the first moment that had it.
+// Peak is the greatest number that there was at a moment.
 type Peak struct {
+	// The number.
 	Count uint64 `json:"count"`
-	At    Time   `json:"at"`
+	// The first moment that had it.
+	At Time `json:"at"`
 }

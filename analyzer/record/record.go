@@ -10,54 +10,93 @@ import (
 // Schema is the number of the record's format. It changes only when a name or a meaning does.
 const Schema = 1
 
-// Connection is the record of one incarnation of a 4-tuple, from its first segment to the moment after which nothing
-// more can happen to it.
+// Connection is one incarnation of a 4-tuple, from its first segment to the moment after which nothing more can
+// happen to it.
 type Connection struct {
-	Record        string        `json:"record"` // "connection"
-	Schema        int           `json:"schema"`
-	ID            uint64        `json:"id"`          // number of its first packet
-	PreviousID    PacketNumber  `json:"previous_id"` // the incarnation of the 4-tuple before this one
-	CommunityID   CommunityID   `json:"community_id"`
-	Encapsulation []flows.Layer `json:"encapsulation"` // of its first packet, outermost first
-	Start         Time          `json:"start"`         // of the first packet
-	End           Time          `json:"end"`           // of the last packet
-	Duration      Duration      `json:"duration_s"`
-	EndedBy       EndedBy       `json:"ended_by"`
-	Ended         Time          `json:"-"`      // when that was: nothing is known of it from then on
-	Client        Endpoint      `json:"client"` // the side that opened
-	Server        Endpoint      `json:"server"`
-	RoleEvidence  RoleEvidence  `json:"role_evidence"`
-	Handshake     Handshake     `json:"handshake"`
-	Teardown      Teardown      `json:"teardown"`
-	TimeWait      []TimeWait    `json:"time_wait"`
-	HalfOpen      *HalfOpen     `json:"half_open"`
-	Findings      []Finding     `json:"findings"`
-	Zeek          *Zeek         `json:"zeek"`
-	Tshark        *Tshark       `json:"tshark"`
+	Record string `json:"record" const:"connection"`
+	Schema int    `json:"schema" const:"1"`
+	ID     uint64 `json:"id" field:"ref=id"`
+	// The incarnation of the same 4-tuple before this one; null: none was seen.
+	PreviousID PacketNumber `json:"previous_id" field:"null,ref=id"`
+	// Community ID v1 with seed 0, as other network tools write it.
+	CommunityID CommunityID `json:"community_id"`
+	// What was around the innermost IP header of the first packet, outermost first.
+	Encapsulation []flows.Layer `json:"encapsulation" csv:"words=kind:id"`
+	// Time of the first packet.
+	Start Time `json:"start"`
+	// Time of the last packet.
+	End Time `json:"end"`
+	// From the first packet to the last, in seconds.
+	Duration Duration `json:"duration_s"`
+	// Why the record ended: both sides closed, TIME_WAIT expired on the capture's clock, an accepted RST, a new
+	// incarnation of the 4-tuple, the idle limit, the limit of memory, or the capture's end; open: it has not ended,
+	// this is how it stood when live was asked.
+	EndedBy EndedBy `json:"ended_by"`
+	Ended   Time    `json:"-"` // when that was: nothing is known of it from then on
+	// The side that opened the connection; see role_evidence.
+	Client Endpoint `json:"client"`
+	// The other side.
+	Server Endpoint `json:"server"`
+	// How it is known which side opened, best first: a SYN, a SYN-ACK, the better known port, or no more than who sent
+	// the first packet.
+	RoleEvidence RoleEvidence `json:"role_evidence"`
+	Handshake    Handshake    `json:"handshake"`
+	Teardown     Teardown     `json:"teardown"`
+	// The stays in TIME_WAIT: none, one, or after a simultaneous close two.
+	TimeWait []TimeWait `json:"time_wait" field:"items=2" csv:"by=side"`
+	// Not null: one side lost the connection and the other did not know (RFC 9293 §3.5.1).
+	HalfOpen *HalfOpen `json:"half_open" field:"null"`
+	// What a person should know about the connection.
+	Findings []Finding `json:"findings" csv:"words=code"`
+	// In Zeek's words; null: not determined.
+	Zeek *Zeek `json:"zeek" field:"null"`
+	// In tshark's words; null: not determined.
+	Tshark *Tshark `json:"tshark" field:"null"`
 }
 
-// Endpoint is what one side of a connection sent, and the states it went through.
+// Endpoint is what one side sent, and the states it went through.
 type Endpoint struct {
-	IP                   netip.Addr   `json:"ip"`
-	Port                 uint16       `json:"port"`
-	ISN                  Seq          `json:"isn"`
-	ISNEvidence          Evidence     `json:"isn_evidence"`
-	SynAcked             Answer       `json:"syn_acked"` // an acknowledgement of exactly isn+1 (beyond, for data in the SYN) came
-	Syns                 uint64       `json:"syns"`      // SYNs and SYN-ACKs, retransmissions included
-	Fins                 uint64       `json:"fins"`
-	Rsts                 uint64       `json:"rsts"`
-	Fin                  *Fin         `json:"fin"`
-	Packets              uint64       `json:"packets"`
-	CaptureDuplicates    uint64       `json:"capture_duplicates"` // those of Packets that the capture holds twice
-	Bytes                uint64       `json:"bytes"`              // payload in sequence space
-	IPBytes              uint64       `json:"ip_bytes"`           // of all Packets, from the IP header on
-	RetransmittedPackets uint64       `json:"retransmitted_packets"`
-	Keepalives           uint64       `json:"keepalives"`
-	ZeroWindowProbes     uint64       `json:"zero_window_probes"`
-	State                StateOrNone  `json:"state"`
-	States               []StateEntry `json:"states"`
-	Withdrawn            []Withdrawn  `json:"withdrawn"`          // states that later evidence denied, in the order in which it did
-	WithdrawnLeftOut     uint64       `json:"withdrawn_left_out"` // more of them, beyond the first eight
+	IP netip.Addr `json:"ip"`
+	// TCP port.
+	Port uint16 `json:"port" field:"ref=port"`
+	// Initial sequence number; null: not known.
+	ISN Seq `json:"isn" field:"null"`
+	// inferred: the SYN is not in the capture, its acknowledgement is; null: isn is null.
+	ISNEvidence Evidence `json:"isn_evidence" field:"null"`
+	// Whether the SYN was acknowledged: by exactly isn+1, or beyond for data in the SYN. false: another number was.
+	// null: nothing but silence or an RST answered, or there was no SYN.
+	SynAcked Answer `json:"syn_acked" field:"null"`
+	// SYNs and SYN-ACKs sent, retransmissions included; a packet that the capture holds twice counts once.
+	Syns uint64 `json:"syns"`
+	// FINs sent, counted likewise.
+	Fins uint64 `json:"fins"`
+	// RSTs sent, counted likewise.
+	Rsts uint64 `json:"rsts"`
+	// The first FIN; null: none was sent.
+	Fin *Fin `json:"fin" field:"null"`
+	// Every TCP packet of this side.
+	Packets uint64 `json:"packets"`
+	// How many of packets the capture holds a second time.
+	CaptureDuplicates uint64 `json:"capture_duplicates"`
+	// Payload in bytes of sequence space: retransmitted bytes count once.
+	Bytes uint64 `json:"bytes"`
+	// Bytes of all its packets from the IP header on, retransmissions and capture duplicates included.
+	IPBytes uint64 `json:"ip_bytes"`
+	// Packets that sent again what had been sent.
+	RetransmittedPackets uint64 `json:"retransmitted_packets"`
+	// Keepalive probes (RFC 9293 §3.8.4).
+	Keepalives uint64 `json:"keepalives"`
+	// Probes of a closed window (RFC 9293 §3.8.6.1).
+	ZeroWindowProbes uint64 `json:"zero_window_probes"`
+	// At the end of the record; null, with no states: nothing is known of this side.
+	State StateOrNone `json:"state" field:"null"`
+	// What it went through, in order; the first is the first one proven.
+	States []StateEntry `json:"states" csv:"words=state"`
+	// States that it was taken to be in until later evidence denied them, in the order in which it did; the first
+	// eight.
+	Withdrawn []Withdrawn `json:"withdrawn" csv:"words=state"`
+	// More such states, beyond the first eight.
+	WithdrawnLeftOut uint64 `json:"withdrawn_left_out"`
 }
 
 // StateOrNone is a state of RFC 9293, or none where nothing is known of the endpoint.
@@ -74,29 +113,38 @@ func (s StateOrNone) MarshalJSON() ([]byte, error) {
 	return marshalWord(s.State.String())
 }
 
-// StateEntry is the beginning of one state of an endpoint.
+// StateEntry is the beginning of a state.
 type StateEntry struct {
-	State    tcpstate.State `json:"state"`
-	At       Time           `json:"at"`     // never NoTime
-	Packet   PacketNumber   `json:"packet"` // the packet that caused or disclosed it; none for a timer
-	Evidence Evidence       `json:"evidence"`
-	Rule     tcpstate.Rule  `json:"rule"` // by which the endpoint came into it
+	State tcpstate.State `json:"state"`
+	At    Time           `json:"at"`
+	// The packet that caused or disclosed it; null: a timer did.
+	Packet   PacketNumber `json:"packet" field:"null"`
+	Evidence Evidence     `json:"evidence"`
+	// The rule by which the endpoint came into it.
+	Rule tcpstate.Rule `json:"rule"`
 }
 
 // Withdrawn is a state that an endpoint was taken to be in until later evidence denied it.
 type Withdrawn struct {
-	State    tcpstate.State `json:"state"`
-	At       Time           `json:"at"`        // when it was taken to begin
-	Packet   PacketNumber   `json:"packet"`    // that was taken to have caused it
-	Rule     tcpstate.Rule  `json:"rule"`      // that denied it
-	ByPacket PacketNumber   `json:"by_packet"` // that showed it; none for silence
+	State tcpstate.State `json:"state"`
+	// When it was taken to begin.
+	At Time `json:"at"`
+	// The packet that was taken to have caused it; null: a timer was.
+	Packet PacketNumber `json:"packet" field:"null"`
+	// The rule that denied it.
+	Rule tcpstate.Rule `json:"rule"`
+	// The packet that showed it; null: silence did.
+	ByPacket PacketNumber `json:"by_packet" field:"null"`
 }
 
-// Fin is the first FIN of an endpoint.
+// Fin is a FIN.
 type Fin struct {
-	Seq    uint32       `json:"seq"` // of the FIN itself, behind its segment's data
-	Packet PacketNumber `json:"packet"`
-	Acked  Answer       `json:"acked"`
+	// Of the FIN itself, behind the data of its segment.
+	Seq uint32 `json:"seq" field:"ref=sequence_number"`
+	// The packet that held it; null: it is inferred from its acknowledgement.
+	Packet PacketNumber `json:"packet" field:"null"`
+	// Whether it was acknowledged; null: the other direction was not captured.
+	Acked Answer `json:"acked" field:"null"`
 }
 
 // Held is the states of a side that counts of sockets take. It is without an ESTABLISHED of the client's that nothing but a passing
@@ -111,73 +159,107 @@ func (c *Connection) Held(e *Endpoint) []StateEntry {
 	return e.States
 }
 
-// Handshake is how the connection was opened (RFC 9293 §3.5). Client means the opener.
+// Handshake is how the connection was opened (RFC 9293 §3.5).
 type Handshake struct {
-	Outcome      Outcome      `json:"outcome"`
-	SynAt        Time         `json:"syn_at"`
-	SynPacket    PacketNumber `json:"syn_packet"`
-	SynAckAt     Time         `json:"syn_ack_at"`
-	SynAckPacket PacketNumber `json:"syn_ack_packet"`
-	AckAt        Time         `json:"ack_at"`
-	AckPacket    PacketNumber `json:"ack_packet"`
-	ServerRTT    Duration     `json:"server_rtt_s"` // SYN to SYN-ACK, of the transmissions that were answered
-	ClientRTT    Duration     `json:"client_rtt_s"` // SYN-ACK to ACK
+	Outcome Outcome `json:"outcome"`
+	// The client's first SYN; null: not seen.
+	SynAt Time `json:"syn_at" field:"null"`
+	// Its packet; null: not seen.
+	SynPacket PacketNumber `json:"syn_packet" field:"null"`
+	// The first SYN-ACK; null: not seen.
+	SynAckAt Time `json:"syn_ack_at" field:"null"`
+	// Its packet; null: not seen.
+	SynAckPacket PacketNumber `json:"syn_ack_packet" field:"null"`
+	// The ACK that completed it; null: not seen.
+	AckAt Time `json:"ack_at" field:"null"`
+	// Its packet; null: not seen.
+	AckPacket PacketNumber `json:"ack_packet" field:"null"`
+	// From SYN to SYN-ACK in seconds, of the transmissions that were answered: the round trip from the capture to the
+	// server. null: not known.
+	ServerRTT Duration `json:"server_rtt_s" field:"null"`
+	// From SYN-ACK to ACK likewise: the round trip from the capture to the client. null: not known.
+	ClientRTT Duration `json:"client_rtt_s" field:"null"`
 }
 
 // Teardown is how the connection was closed (RFC 9293 §3.6).
 type Teardown struct {
-	Kind       TeardownKind `json:"kind"`
-	Initiator  Side         `json:"initiator"` // sent the first FIN, or without one the RST that ended it
-	At         Time         `json:"at"`        // of that FIN or RST
-	HalfClosed Duration     `json:"half_closed_s"`
-	Reset      *Reset       `json:"reset"` // the first accepted RST
+	Kind TeardownKind `json:"kind"`
+	// Who sent the first FIN or, without one, the RST that ended it; null: neither was sent.
+	Initiator Side `json:"initiator" field:"null"`
+	// Time of that FIN or RST; null: neither was sent.
+	At Time `json:"at" field:"null"`
+	// From the first FIN's acknowledgement to the second FIN, in seconds; null: there were not both.
+	HalfClosed Duration `json:"half_closed_s" field:"null"`
+	// The first RST that was accepted; null: none was.
+	Reset *Reset `json:"reset" field:"null"`
 }
 
 // Reset is an RST that its receiver accepted (RFC 9293 §3.10.7, RFC 5961 §3).
 type Reset struct {
-	By            Side         `json:"by"`
-	Packet        PacketNumber `json:"packet"`
-	ReceiverState StateOrNone  `json:"receiver_state"` // before it
-	Answers       ResetAnswers `json:"answers"`        // the kind of segment it was the answer to
-	Idle          Duration     `json:"idle_s"`         // the silence before it; of its sender, if it was an answer
+	// Who sent it; null: not known.
+	By Side `json:"by" field:"null"`
+	// The packet that held it.
+	Packet PacketNumber `json:"packet" field:"null"`
+	// The receiver's state before it; null: not known.
+	ReceiverState StateOrNone `json:"receiver_state" field:"null"`
+	// The kind of segment to which it was the answer.
+	Answers ResetAnswers `json:"answers"`
+	// The silence before it in seconds: of both sides, or of its sender if it answers something. null: not known.
+	Idle Duration `json:"idle_s" field:"null"`
 }
 
-// TimeWait is one endpoint's stay in TIME_WAIT (RFC 9293 §3.6.1).
+// TimeWait is one side's stay in TIME_WAIT (RFC 9293 §3.6.1).
 type TimeWait struct {
-	Side     Side            `json:"side"`
-	Entered  Time            `json:"entered"`
-	Restarts uint64          `json:"restarts"` // retransmitted FINs that started 2MSL again
-	TwoMSL   Duration        `json:"two_msl_s"`
-	Expires  Time            `json:"expires"`
-	EndedBy  TimeWaitEndedBy `json:"ended_by"`
-	// ReuseProven says of one that was reused whether the new connection's ISN shows that its host still held it
-	// (Linux: the old SND.NXT + 65537); unknown for others.
-	ReuseProven Answer   `json:"reuse_proven"`
-	Observed    Duration `json:"observed_s"` // how much of it the capture shows
+	Side    Side `json:"side"`
+	Entered Time `json:"entered"`
+	// Retransmitted FINs that started 2MSL again.
+	Restarts uint64 `json:"restarts"`
+	// The time it lasts, by the chosen MSL, in seconds.
+	TwoMSL Duration `json:"two_msl_s"`
+	// When that will be over.
+	Expires Time `json:"expires"`
+	// What ended it: the capture, its time, a new incarnation of the 4-tuple, an RST, or the limit of memory; running:
+	// it was reported before its end.
+	EndedBy TimeWaitEndedBy `json:"ended_by"`
+	// Of one that was reused: whether the ISN of the new connection shows that its host held it until then (Linux: the
+	// old SND.NXT + 65537). null: it was not reused.
+	ReuseProven Answer `json:"reuse_proven" field:"null"`
+	// How much of it the capture shows, in seconds.
+	Observed Duration `json:"observed_s"`
 }
 
-// HalfOpen is a connection that one side had lost without the other's knowledge (RFC 9293 §3.5.1).
+// HalfOpen is a connection that one side had lost without the other's knowledge.
 type HalfOpen struct {
-	Survivor     Side         `json:"survivor"`
-	Since        Time         `json:"since"`
-	At           Time         `json:"at"` // discovery; NoTime for never
-	DiscoveredBy DiscoveredBy `json:"discovered_by"`
+	// The side that went on; null: not known.
+	Survivor Side `json:"survivor" field:"null"`
+	// Since when; null: not known.
+	Since Time `json:"since" field:"null"`
+	// When it was discovered; null: never.
+	At Time `json:"at" field:"null"`
+	// The kind of the survivor's segment, or of the other side's (syn), that disclosed it; null: never.
+	DiscoveredBy DiscoveredBy `json:"discovered_by" field:"null"`
 }
 
-// Finding is something that a person should know about a connection.
+// Finding is a finding.
 type Finding struct {
-	Code     string   `json:"code"`
+	// The name of what was found.
+	Code string `json:"code"`
+	// How much it matters.
 	Severity Severity `json:"severity"`
-	Side     Side     `json:"side"`
-	Packets  []uint64 `json:"packets"`
-	Detail   string   `json:"detail"`
+	// The side it is about; null: both, or neither.
+	Side Side `json:"side" field:"null"`
+	// The packets that show it.
+	Packets []uint64 `json:"packets" field:"ref=packet"`
+	// One sentence about this case.
+	Detail string `json:"detail"`
 }
 
-// Zeek is how Zeek would log the connection. JSON has the two words. The counts are for conn.log itself: they differ from
-// those of the record, for Zeek has its own idea of when a connection ends and what belongs to it.
+// Zeek is how Zeek would log the connection in conn.log.
 type Zeek struct {
+	// SF, S0, REJ, …
 	ConnState string `json:"conn_state"`
-	History   string `json:"history"`
+	// A letter for each event, the originator's in upper case.
+	History string `json:"history"`
 
 	Duration    Duration `json:"-"` // without what came after both FINs; NoDuration if all has one time
 	OrigBytes   uint64   `json:"-"` // by sequence numbers, so with what was not captured
@@ -191,7 +273,8 @@ type Zeek struct {
 
 // Tshark is how tshark would judge the connection.
 type Tshark struct {
-	Completeness int `json:"completeness"`
+	// tcp.completeness: 1 SYN, 2 SYN-ACK, 4 ACK, 8 data, 16 FIN, 32 RST, added up.
+	Completeness int `json:"completeness" field:"min=0,max=63"`
 }
 
 // Side is one of the two endpoints by its role.
@@ -210,14 +293,14 @@ func (s Side) String() string { return [...]string{"", "client", "server"}[s] }
 // MarshalJSON gives the name, or null.
 func (s Side) MarshalJSON() ([]byte, error) { return marshalWord(s.String()) }
 
-// Evidence says how something is known; empty is not at all, null in JSON.
+// Evidence is how something is known.
 type Evidence string
 
 // The kinds of evidence.
 const (
 	NoEvidence Evidence = ""
-	Seen       Evidence = "seen"
-	Inferred   Evidence = "inferred"
+	Seen       Evidence = "seen"     // packets show it.
+	Inferred   Evidence = "inferred" // it follows from packets that are not the thing itself.
 )
 
 // MarshalJSON gives the word, or null.
@@ -249,23 +332,23 @@ const (
 	RoleFirstPacket RoleEvidence = "first_packet"
 )
 
-// Outcome is what became of an attempt to open a connection.
+// Outcome is what became of the handshake.
 type Outcome string
 
 // The outcomes of a handshake.
 const (
-	OutcomeComplete     Outcome = "complete"
-	OutcomeSimultaneous Outcome = "simultaneous"
-	OutcomeFastOpen     Outcome = "fast_open"
-	OutcomeRefused      Outcome = "refused"
-	OutcomeUnreachable  Outcome = "unreachable"
-	OutcomeChallenged   Outcome = "challenged"
-	OutcomeUnanswered   Outcome = "unanswered"
-	OutcomeEmbryonic    Outcome = "embryonic"
-	OutcomeAborted      Outcome = "aborted"
-	OutcomeUnseen       Outcome = "unseen"
-	OutcomePartial      Outcome = "partial"
-	OutcomeStray        Outcome = "stray"
+	OutcomeComplete     Outcome = "complete"     // SYN, SYN-ACK, ACK.
+	OutcomeSimultaneous Outcome = "simultaneous" // both sent a SYN, and it was established.
+	OutcomeFastOpen     Outcome = "fast_open"    // data in the SYN was acknowledged (RFC 7413).
+	OutcomeRefused      Outcome = "refused"      // the SYN was answered by RST.
+	OutcomeUnreachable  Outcome = "unreachable"  // by an ICMP error and nothing else.
+	OutcomeChallenged   Outcome = "challenged"   // by a plain ACK (RFC 5961), and no SYN-ACK came.
+	OutcomeUnanswered   Outcome = "unanswered"   // SYNs and nothing back.
+	OutcomeEmbryonic    Outcome = "embryonic"    // SYN and SYN-ACK, no final ACK by the end of the record.
+	OutcomeAborted      Outcome = "aborted"      // SYN and SYN-ACK, then an RST before it was complete.
+	OutcomeUnseen       Outcome = "unseen"       // established before the capture began.
+	OutcomePartial      Outcome = "partial"      // some of the handshake was seen, and what was not must have happened.
+	OutcomeStray        Outcome = "stray"        // segments that neither open a connection nor belong to one.
 )
 
 // Outcomes lists them all.
@@ -276,18 +359,18 @@ func Outcomes() []Outcome {
 	}
 }
 
-// TeardownKind is the shape of a close.
+// TeardownKind is the shape of the close.
 type TeardownKind string
 
 // The kinds of teardown.
 const (
-	TeardownFourWay      TeardownKind = "four_way"
-	TeardownThreeSegment TeardownKind = "three_segment"
-	TeardownSimultaneous TeardownKind = "simultaneous"
-	TeardownReset        TeardownKind = "reset"
-	TeardownHalfClosed   TeardownKind = "half_closed"
-	TeardownIncomplete   TeardownKind = "incomplete"
-	TeardownNone         TeardownKind = "none"
+	TeardownFourWay      TeardownKind = "four_way"      // FIN, ACK, FIN, ACK.
+	TeardownThreeSegment TeardownKind = "three_segment" // the second FIN is the first segment to acknowledge the first.
+	TeardownSimultaneous TeardownKind = "simultaneous"  // each FIN was sent before the other arrived.
+	TeardownReset        TeardownKind = "reset"         // one side at least had reached ESTABLISHED, and an accepted RST ended it before both FINs were acknowledged.
+	TeardownHalfClosed   TeardownKind = "half_closed"   // one FIN, acknowledged, by the end of the record.
+	TeardownIncomplete   TeardownKind = "incomplete"    // FINs, but not every acknowledgement.
+	TeardownNone         TeardownKind = "none"          // no FIN and, once established, no accepted RST.
 )
 
 // TeardownKinds lists them all.

@@ -20,59 +20,92 @@ type Result struct {
 	Evicted    uint64 // connections given up early to stay within the limits of Options; their records say evicted
 }
 
-// Summary adds up the connections of a capture.
+// Summary is the connections of the capture, added up.
 type Summary struct {
-	Record         string            `json:"record"` // "summary"
-	Schema         int               `json:"schema"`
-	Connections    uint64            `json:"connections"`
-	ByOutcome      map[string]uint64 `json:"by_outcome"`  // every Outcome that occurred
-	ByTeardown     map[string]uint64 `json:"by_teardown"` // every TeardownKind that occurred
-	Resets         uint64            `json:"resets"`      // connections and attempts that an accepted RST ended, by either side
-	ResetsBySide   SideCounts        `json:"resets_by_side"`
-	ResetsByState  SideStates        `json:"resets_by_state"` // by who sent them, then by the state of the receiver
-	FailedAttempts uint64            `json:"failed_attempts"` // to open a connection
-	FailedByClass  map[string]uint64 `json:"failed_by_class"` // every FailureClass that occurred
-	HalfClosed     HalfClosedTotals  `json:"half_closed"`
-	NotClosing     []NotClosing      `json:"not_closing"`   // those with most connections first
-	IdleTimeouts   []IdleTimeout     `json:"idle_timeouts"` // by length
-	Lifetimes      LifetimeTotals    `json:"lifetimes"`
-	LeftOut        LeftOut           `json:"left_out"`
+	Record string `json:"record" const:"summary"`
+	Schema int    `json:"schema" const:"1"`
+	// How many.
+	Connections uint64 `json:"connections"`
+	// How many by handshake.outcome.
+	ByOutcome map[string]uint64 `json:"by_outcome" field:"keys=outcome"`
+	// How many by teardown.kind.
+	ByTeardown map[string]uint64 `json:"by_teardown" field:"keys=teardown_kind"`
+	// Connections with an accepted RST: the sum of resets_by_side.
+	Resets uint64 `json:"resets"`
+	// Connections with an accepted RST, by who sent it.
+	ResetsBySide SideCounts `json:"resets_by_side"`
+	// Connections with an accepted RST, by who sent it and the state its receiver was in.
+	ResetsByState SideStates `json:"resets_by_state"`
+	// Attempts to open a connection that failed: the sum of failed_by_class.
+	FailedAttempts uint64 `json:"failed_attempts"`
+	// How many attempts failed in which way.
+	FailedByClass map[string]uint64 `json:"failed_by_class" field:"keys=failure_class"`
+	// Connections of which one side had closed and the other had not.
+	HalfClosed HalfClosedTotals `json:"half_closed"`
+	// Who does not close, those with most connections first.
+	NotClosing []NotClosing `json:"not_closing"`
+	// Suspected limits for idle connections, by length.
+	IdleTimeouts []IdleTimeout `json:"idle_timeouts"`
+	// Connections of which the capture shows beginning and end.
+	Lifetimes LifetimeTotals `json:"lifetimes"`
+	// How many the lists leave out, which hold the heaviest.
+	LeftOut LeftOut `json:"left_out"`
+	// How many findings by code.
 	FindingsByCode map[string]uint64 `json:"findings_by_code"`
-	ServerRTT      RTT               `json:"server_rtt_s"`
-	ClientRTT      RTT               `json:"client_rtt_s"`
-	Listeners      uint64            `json:"listeners"`  // sockets that answered a SYN
-	SynFloods      uint64            `json:"syn_floods"` // but for flash crowds
-	Scans          uint64            `json:"scans"`
-	Backscatter    uint64            `json:"backscatter"` // victims of floods elsewhere
-	Unjudged       uint64            `json:"unjudged"`    // attempts, floods and probers for which there was no room
-	HalfOpen       uint64            `json:"half_open"`
-	Embryonic      uint64            `json:"embryonic"`
+	// Of handshake.server_rtt_s.
+	ServerRTT RTT `json:"server_rtt_s"`
+	// Of handshake.client_rtt_s.
+	ClientRTT RTT `json:"client_rtt_s"`
+	// Sockets that answered a SYN.
+	Listeners uint64 `json:"listeners"`
+	// Records of kind syn_flood but for flash crowds.
+	SynFloods uint64 `json:"syn_floods"`
+	// Scans; always 0 in this version, which does not look for them.
+	Scans uint64 `json:"scans"`
+	// Records of kind backscatter.
+	Backscatter uint64 `json:"backscatter"`
+	// Attempts, floods and probers for which there was no room among those that are judged; 0 unless very many sockets
+	// are tried at once.
+	Unjudged uint64 `json:"unjudged"`
+	// Connections whose half_open is not null.
+	HalfOpen uint64 `json:"half_open"`
+	// Connections whose handshake.outcome is embryonic.
+	Embryonic uint64 `json:"embryonic"`
 }
 
 // LeftOut counts what the lists of a report leave out, for they are bounded; they hold the heaviest.
 type LeftOut struct {
-	TimeWait   uint64 `json:"time_wait"`
+	// Of time_wait.
+	TimeWait uint64 `json:"time_wait"`
+	// Of not_closing.
 	NotClosing uint64 `json:"not_closing"`
 }
 
 // SideCounts counts something by the side that did it.
 type SideCounts struct {
+	// The client's.
 	Client uint64 `json:"client"`
+	// The server's.
 	Server uint64 `json:"server"`
 }
 
-// RTT gives percentiles of one half of the handshake's round trip, in seconds; NoDuration without a sample.
+// RTT is percentiles in seconds; null: no connection had a value.
 type RTT struct {
-	P50 Duration `json:"p50"`
-	P90 Duration `json:"p90"`
-	P99 Duration `json:"p99"`
-	Max Duration `json:"max"`
+	// The median.
+	P50 Duration `json:"p50" field:"null"`
+	// The 90th percentile.
+	P90 Duration `json:"p90" field:"null"`
+	// The 99th percentile.
+	P99 Duration `json:"p99" field:"null"`
+	// The largest.
+	Max Duration `json:"max" field:"null"`
 }
 
 // Target is an address and, where only one is meant, a port of it.
 type Target struct {
-	IP   netip.Addr `json:"ip"`
-	Port *uint16    `json:"port"`
+	IP netip.Addr `json:"ip"`
+	// null: no single port is meant.
+	Port *uint16 `json:"port" field:"null,ref=port"`
 }
 
 // SummaryWords are the words by which the summary counts, by the name of the field that does, with dots.

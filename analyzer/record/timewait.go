@@ -2,44 +2,66 @@ package record
 
 import "net/netip"
 
-// TimeWaitHolding adds up the stays in TIME_WAIT of all connections between a client's address and a server's socket, for
-// what many of them exhaust is the ports between these two (RFC 9293 §3.6.1).
+// TimeWaitHolding is the ledger of TIME_WAIT between a client's address and a server's socket. Those that hold most
+// come first; summary.left_out counts the others.
 type TimeWaitHolding struct {
-	Record       string         `json:"record"` // "time_wait"
-	Schema       int            `json:"schema"`
-	Client       TimeWaitHolder `json:"client"`
-	Server       TimeWaitHolder `json:"server"`
-	TwoMSL       Duration       `json:"two_msl_s"`
-	ReusesProven uint64         `json:"reuses_proven"`  // of those reused: the new ISN shows that TIME_WAIT was there
-	ReusesDenied uint64         `json:"reuses_refused"` // SYNs that met TIME_WAIT and were not accepted
+	Record string         `json:"record" const:"time_wait"`
+	Schema int            `json:"schema" const:"1"`
+	Client TimeWaitHolder `json:"client"`
+	Server TimeWaitHolder `json:"server"`
+	// How long TIME_WAIT lasts, by the chosen MSL, in seconds.
+	TwoMSL Duration `json:"two_msl_s"`
+	// Of those reused: the new ISN shows that the host held it until then.
+	ReusesProven uint64 `json:"reuses_proven"`
+	// SYNs that met TIME_WAIT and were not accepted.
+	ReusesDenied uint64         `json:"reuses_refused"`
 	Ports        EphemeralPorts `json:"ports"`
 }
 
-// TimeWaitHolder is what one side of them holds.
+// TimeWaitHolder is the stays in TIME_WAIT of one side of them.
 type TimeWaitHolder struct {
-	IP         netip.Addr `json:"ip"`
-	Port       *uint16    `json:"port"` // nil for the client, which has many
-	Entered    uint64     `json:"entered"`
-	Held       uint64     `json:"held"`      // at the end
-	HeldPeak   uint64     `json:"held_peak"` // at once
-	HeldPeakAt Time       `json:"held_peak_at"`
-	Observed   Duration   `json:"observed_s"` // all of them together
-	Longest    Duration   `json:"longest_s"`  // that was observed
-	Restarts   uint64     `json:"restarts"`
-	Expired    uint64     `json:"expired"`
-	Reused     uint64     `json:"reused"`
-	Reset      uint64     `json:"reset"`
-	Evicted    uint64     `json:"evicted"`
-	LastExpiry Time       `json:"last_expiry"` // of those held at the end; NoTime without
+	IP netip.Addr `json:"ip"`
+	// The server's; null for the client, which has many.
+	Port *uint16 `json:"port" field:"null,ref=port"`
+	// How many stays there were.
+	Entered uint64 `json:"entered"`
+	// How many go on at the end.
+	Held uint64 `json:"held"`
+	// How many there were at once at most, counted at moments of a grid whose step depends on how long they go on.
+	HeldPeak uint64 `json:"held_peak"`
+	// The first moment that had so many; null: there was none.
+	HeldPeakAt Time `json:"held_peak_at" field:"null"`
+	// How much of all of them together the capture shows, in seconds.
+	Observed Duration `json:"observed_s"`
+	// The longest of them in seconds.
+	Longest Duration `json:"longest_s"`
+	// Retransmitted FINs that started 2MSL again.
+	Restarts uint64 `json:"restarts"`
+	// How many ended by time, those included that were reported before.
+	Expired uint64 `json:"expired"`
+	// How many ended by a new connection of the same ports.
+	Reused uint64 `json:"reused"`
+	// How many ended by an RST.
+	Reset uint64 `json:"reset"`
+	// How many were given up to stay within the limit of memory.
+	Evicted uint64 `json:"evicted"`
+	// When the last of those held at the end will expire; null: none is held.
+	LastExpiry Time `json:"last_expiry" field:"null"`
 }
 
-// EphemeralPorts tells how near the client is to having no port left for the server's socket: a port in the client's
-// TIME_WAIT is locked.
+// EphemeralPorts is how near the client is to having no port left for the server's socket: a port is locked while
+// the client is in TIME_WAIT.
 type EphemeralPorts struct {
-	Low            uint16         `json:"low"` // the range that the client is taken to choose from
-	High           uint16         `json:"high"`
-	Locked         uint64         `json:"locked"`          // at the end
-	Rate           NullableNumber `json:"rate"`            // ports locked per second, from the first to the last
-	ExhaustingRate float64        `json:"exhausting_rate"` // the rate that locks all of them before the first is free again
-	ExhaustedAt    Time           `json:"exhausted_at"`    // when the last one is locked at that Rate; NoTime: never
+	// The lowest port that the client is taken to choose (--port-range).
+	Low uint16 `json:"low" field:"ref=port"`
+	// The highest.
+	High uint16 `json:"high" field:"ref=port"`
+	// Ports of this range that are locked at the end.
+	Locked uint64 `json:"locked"`
+	// Ports locked per second, from the first to the last; null: fewer than ten, or within a second.
+	Rate NullableNumber `json:"rate" field:"null"`
+	// The rate at which all are locked before the first is free again: the size of the range by 2MSL.
+	ExhaustingRate float64 `json:"exhausting_rate"`
+	// When the last port is locked if it goes on at this rate; null: never.
+	ExhaustedAt Time `json:"exhausted_at" field:"null"`
 }

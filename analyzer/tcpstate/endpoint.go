@@ -78,6 +78,9 @@ type Endpoint struct {
 // SndUna is SND.UNA as far as acknowledgements have passed on their way to the endpoint, and whether it is known.
 func (e *Endpoint) SndUna() (Seq, bool) { return e.sndUna, e.unaKnown }
 
+// RcvNxt is the endpoint's RCV.NXT by its own word, its highest SEG.ACK, and whether it has given it.
+func (e *Endpoint) RcvNxt() (Seq, bool) { return e.maxAck, e.ackSent }
+
 // SndNxt is SND.NXT as far as it was seen, and whether it was.
 func (e *Endpoint) SndNxt() (Seq, bool) { return e.sndNxt, e.sndKnown }
 

@@ -56,7 +56,7 @@ const (
 // run captures until the end, and reports.
 func (l *following) run(ctx context.Context) error {
 	f := l.flags
-	l.signals = notifyLive(f.ring.Path != "") // at first: a signal that nobody listens to ends the process
+	l.signals = notifyLive(f.ring.Path != "" || f.partition != "") // at first: a signal that nobody listens to ends the process
 	defer l.signals.stop()
 	var err error
 	if f.metrics != "" {
@@ -72,6 +72,7 @@ func (l *following) run(ctx context.Context) error {
 	if err := l.secure(); err != nil {
 		return err
 	}
+	defer discard(l.report)
 	l.tellFilter()
 	decoding := flows.DecoderOptions{KeyIDs: f.key, DropBadChecksums: f.dropBadChecksums}
 	l.decoder = flows.NewDecoder(decoding)
@@ -103,7 +104,7 @@ func (l *following) run(ctx context.Context) error {
 
 // follow takes in what comes until the end.
 func (l *following) follow() error {
-	due := l.started.Add(l.flags.interval)
+	due, next := l.started.Add(l.flags.interval), l.started.Add(partsEvery)
 	for {
 		batch, err := l.capture.Next()
 		if err == io.EOF {
@@ -125,7 +126,10 @@ func (l *following) follow() error {
 		case <-l.signals.interim:
 			ask = true
 		case <-l.signals.next:
-			l.ring.Next(l.now, l.capture.Stats().Drops)
+			if l.ring != nil {
+				l.ring.Next(l.now, l.capture.Stats().Drops)
+			}
+			next = time.Time{}
 		default:
 		}
 		now := time.Now()
@@ -137,11 +141,19 @@ func (l *following) follow() error {
 		if ask && l.failed == nil {
 			l.failed = l.interim()
 		}
+		if l.flags.partition != "" && l.failed == nil && (ask || !now.Before(next)) {
+			l.failed = rotate(l.report)
+			next = now.Add(partsEvery)
+		}
 		if l.failed != nil {
 			return l.failed
 		}
 	}
 }
+
+// partsEvery is how long the parts of a partition are written before they are completed, so that they can be read, and
+// that no more is lost where the process is killed.
+const partsEvery = 5 * time.Minute
 
 // beat lets who looks on have the vitals, if they are due.
 func (l *following) beat(now time.Time, until int64) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/parquet"
 	"github.com/tcplife/tcplife/report/zeek"
 )
 
@@ -21,9 +22,9 @@ type reporter interface {
 
 // The values of flags that have a choice.
 var (
-	formatNames = []string{"table", "json", "jsonl", "csv", "zeek", "zeek-json"} // --output
-	colorModes  = []string{"auto", "always", "never"}                            // --color
-	keyLayers   = []string{"vlan", "vni", "gre"}                                 // --key: flows.DecoderOptions.KeyIDs
+	formatNames = []string{"table", "json", "jsonl", "csv", "parquet", "zeek", "zeek-json"} // --output
+	colorModes  = []string{"auto", "always", "never"}                                       // --color
+	keyLayers   = []string{"vlan", "vni", "gre"}                                            // --key: flows.DecoderOptions.KeyIDs
 )
 
 // newReporter returns the format that the flags ask for. It fails for columns and orders of tables that there are not.
@@ -39,6 +40,8 @@ func (f *readFlags) newReporter(stdout io.Writer) (reporter, error) {
 		rows := report.NewCSV(stdout)
 		rows.FlushLines = f.follows
 		return rows, nil
+	case "parquet":
+		return f.newParquet(stdout)
 	case "zeek", "zeek-json":
 		local, err := localNets(f.local)
 		if err != nil {
@@ -65,6 +68,71 @@ func (f *readFlags) newReporter(stdout io.Writer) (reporter, error) {
 		}
 		return table, nil
 	}
+}
+
+// newParquet begins the files that the flags ask for, or one on standard output.
+func (f *readFlags) newParquet(stdout io.Writer) (reporter, error) {
+	var w *parquet.Writer
+	var err error
+	switch {
+	case f.partition != "":
+		w, err = parquet.Partition(f.partition)
+	case f.to != "":
+		w, err = parquet.Create(f.to)
+	default:
+		w = parquet.NewWriter(stdout)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("begin the Parquet file: %w", err)
+	}
+	return w, nil
+}
+
+// begins reports whether the format begins files, which is done only once nothing else can be wrong.
+func (f *readFlags) begins() bool { return f.output == "parquet" }
+
+// rotate completes the parts that a format writes.
+func rotate(r reporter) error {
+	if w, is := r.(*parquet.Writer); is {
+		if err := w.Rotate(); err != nil {
+			return fmt.Errorf("write the report: %w", err)
+		}
+	}
+	return nil
+}
+
+// discard removes the files that a format has begun and not completed.
+func discard(r reporter) {
+	if w, is := r.(*parquet.Writer); is {
+		w.Discard()
+	}
+}
+
+// checkParquet refuses flags about Parquet files that could not be obeyed.
+func (f *readFlags) checkParquet(stdout io.Writer, given func(string) bool) error {
+	for _, flag := range []string{"to", "partition"} {
+		if given(flag) && f.output != "parquet" {
+			return &usageError{fmt.Sprintf("--%s is about Parquet files, and the output is %s", flag, f.output), "-o parquet writes them"}
+		}
+	}
+	if f.output != "parquet" {
+		return nil
+	}
+	_, terminal := terminalWidth(stdout)
+	switch {
+	case given("to") && given("partition"):
+		return &usageError{"--to names one file and --partition a directory of many", "leave one of the two out"}
+	case given("to") && (f.to == "" || f.to == "-" || os.IsPathSeparator(f.to[len(f.to)-1])):
+		return &usageError{"--to needs the name of a file", "for example --to web.parquet; without --to the file goes to standard output"}
+	case given("partition") && f.partition == "":
+		return &usageError{"--partition needs a directory", "it is made if it is not there"}
+	case !given("to") && !given("partition") && terminal:
+		return &usageError{"-o parquet would write a Parquet file to the terminal", "--to FILE or --partition DIR says where else"}
+	}
+	if in, same := sameFile(f.to, f.files); given("to") && same {
+		return &usageError{fmt.Sprintf("--to %s would overwrite what is read, %s", f.to, in), "write to another file"}
+	}
+	return nil
 }
 
 // privateNets stands in --local for the networks that Zeek takes for local by default.

@@ -113,7 +113,7 @@ The report counts both, and then the exit code is 3.`,
 	flags.IntVarP(&f.ring.Files, "file-count", "W", 0, "keep the last `N` files, with -C or -G")
 	flags.StringVarP(&f.user, "user", "Z", "", "become this `USER` once the devices are open (default nobody, when started as root)")
 	flags.StringVar(&f.metrics, "metrics", "", "serve metrics to Prometheus at `ADDRESS`, as 127.0.0.1:9464")
-	f.addLocalFlag(flags)
+	f.addFormatFlags(flags)
 	f.addTrackingFlags(flags)
 	givenOnce(flags)
 	complete(cmd, "output", formatNames)
@@ -168,6 +168,9 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, erro
 	if err := oneOf("--color", f.color, colorModes); err != nil {
 		return nil, err
 	}
+	if err := f.checkParquet(r.stdout, given); err != nil {
+		return nil, err
+	}
 	if err := f.checkLocal(given("local")); err != nil {
 		return nil, err
 	}
@@ -194,6 +197,9 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, erro
 		}
 	}
 	f.follows, f.top = !f.viewed, report.DefaultTop
+	if f.begins() {
+		return l, nil
+	}
 	if l.report, err = f.newReporter(r.stdout); err != nil {
 		return nil, err
 	}

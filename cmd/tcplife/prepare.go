@@ -111,11 +111,16 @@ func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
 			}
 		}
 	}
+	if err := f.checkParquet(r.stdout, given); err != nil {
+		return nil, err
+	}
 	if err := f.checkLocal(given("local")); err != nil {
 		return nil, err
 	}
-	if r.report, err = f.newReporter(r.stdout); err != nil {
-		return nil, err
+	if !f.begins() {
+		if r.report, err = f.newReporter(r.stdout); err != nil {
+			return nil, err
+		}
 	}
 	if given("fail-on") {
 		if r.failOn, err = query.NewFailOn(f.failOn); err != nil {

@@ -28,6 +28,9 @@ type readFlags struct {
 	color   string
 	local   []string // networks, for Zeek's conn.log
 
+	to        string // a Parquet file,
+	partition string // or a directory of them
+
 	writeTo string
 
 	msl              string
@@ -56,6 +59,12 @@ The report goes to standard output: by default tables; -o json is one document f
 -o jsonl a record a line as connections end, -o csv a row a connection; -o zeek is Zeek's
 conn.log, and -o zeek-json that in JSON.
 
+-o parquet writes the connections as a Parquet file, for DuckDB and its like, to standard
+output; --to web.parquet to that file, and listeners, floods, scans, the summary and so on
+beside it, as web.listeners.parquet. --partition DIR writes them by the hour in which they
+started, as DIR/date=2023-11-14/hour=22/part-00000.parquet, beside what is there already, and
+the others to DIR/_listeners and so on. A file has its name only once it is complete.
+
 --where chooses connections by the fields of their JSON records, which "tcplife schema"
 lists: == != < <= > >=, and, or, not, in, contains, startsWith, matches, and any(list, ...).
 null is less or greater than nothing and equals only null; so are the fields of null.
@@ -76,6 +85,7 @@ fragments only the packet that completed it is written.`,
   tcplife read web.pcap --sort rtt --top 10
   tcplife read web.pcap --fail-on 'syn_floods > 0 || resets > 10' > report.txt
   tcplife read web.pcap -o json | jq '.summary.by_outcome'
+  tcplife read web.pcap -o parquet --to web.parquet
   ssh host tcpdump -i eth0 -U -w - tcp | tcplife read - -o jsonl`,
 		Args: needFiles(`tcplife read FILE; "-" is the standard input`),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -100,7 +110,7 @@ fragments only the packet that completed it is written.`,
 	flags.StringVar(&f.sort, "sort", "start", "order the tables by `KEY`: "+list(names(report.TableSorts())))
 	flags.StringSliceVar(&f.columns, "columns", nil, "show these `COLUMNS`: "+list(names(report.TableColumns())))
 	flags.StringVar(&f.color, "color", "auto", "colour the tables; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
-	f.addLocalFlag(flags)
+	f.addFormatFlags(flags)
 	f.addTrackingFlags(flags)
 	givenOnce(flags)
 	complete(cmd, "output", formatNames)
@@ -129,8 +139,10 @@ func (f *readFlags) addPacketFlags(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.numeric, "numeric", "n", false, "never look up names: always so, accepted for the habit of it")
 }
 
-// addLocalFlag adds --local.
-func (f *readFlags) addLocalFlag(flags *pflag.FlagSet) {
+// addFormatFlags adds those that are about one format.
+func (f *readFlags) addFormatFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&f.to, "to", "", "with -o parquet: write connections to `FILE`, and the other records beside it")
+	flags.StringVar(&f.partition, "partition", "", "with -o parquet: write connections to files by date and hour in `DIR`")
 	flags.StringSliceVar(&f.local, "local", []string{privateNets}, "with -o zeek: addresses in these `NETS` are local; "+privateNets+" stands for all private ones")
 }
 

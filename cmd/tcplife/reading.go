@@ -43,6 +43,13 @@ func (r *reading) read(ctx context.Context) error {
 			return err
 		}
 	}
+	if r.flags.begins() {
+		if r.report, err = r.flags.newReporter(r.stdout); err != nil {
+			p.Close()
+			return err
+		}
+		defer discard(r.report)
+	}
 	started := time.Now()
 	_, table := r.report.(*report.Table) // which keeps few rows, and passes over the others sooner than they could be handed over
 	out := newRecords(r.connection, !table || r.where != nil)

@@ -58,6 +58,20 @@ func (l *following) secure() error {
 		}
 		dirs = append(dirs, ringDirectory(f.ring.Path))
 	}
+	if f.begins() {
+		if l.report, err = f.newReporter(l.stdout); errors.Is(err, fs.ErrPermission) {
+			err = fmt.Errorf("%w; it is written with the rights of the user that live becomes: see --user", err)
+		}
+		if err != nil {
+			return err
+		}
+		switch {
+		case f.partition != "":
+			dirs = append(dirs, f.partition)
+		case f.to != "":
+			dirs = append(dirs, filepath.Dir(f.to))
+		}
+	}
 	if f.viewed {
 		if l.extracts = writableDirectory(); l.extracts != "" {
 			dirs = append(dirs, l.extracts)

@@ -37,7 +37,8 @@ var allowed = map[string][]string{
 	"report":                 {"analyzer/record", "analyzer/tcpstate", "report/internal/..."},
 	"report/ladder":          {"analyzer/record", "analyzer/tcpstate", "flows", "report/internal/..."},
 	"report/metrics":         {"analyzer/record", "analyzer/tcpstate", "report/screen"},
-	"report/query":           {"analyzer/record", "report/internal/..."},
+	"report/parquet":         {"analyzer/record", "analyzer/tcpstate", "flows", "report"},
+	"report/query":           {"analyzer/record", "flows", "report/internal/..."},
 	"report/screen":          {"analyzer/record", "analyzer/tcpstate", "report", "report/internal/..."},
 	"report/zeek":            {"analyzer/record", "report"},
 

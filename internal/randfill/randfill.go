@@ -55,6 +55,18 @@ func (f filler) fill(v reflect.Value) {
 		if r.IntN(4) > 0 {
 			v.SetUint(r.Uint64() >> (64 - v.Type().Bits()) >> r.IntN(v.Type().Bits()))
 		}
+	case reflect.Float64:
+		v.SetFloat(r.NormFloat64() * 1e3)
+	case reflect.String:
+		v.SetString([...]string{"", "word", "two words", "\"é\\\x01"}[r.IntN(4)])
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		for range r.IntN(4) {
+			key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+			f.fill(key)
+			f.fill(value)
+			v.SetMapIndex(key, value)
+		}
 	default:
 		panic("no value for " + v.Type().String())
 	}

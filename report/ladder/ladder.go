@@ -7,33 +7,42 @@ import (
 	"github.com/tcplife/tcplife/report/internal/encode"
 )
 
-// An Explanation is what tcplife explain tells.
+// Explanation is what tcplife explain -o json writes.
 type Explanation struct {
-	Record      string    `json:"record"`      // "explanation"
-	Schema      int       `json:"schema"`      // analyzer.Schema
-	Connections uint64    `json:"connections"` // in the capture
-	Offered     uint64    `json:"offered"`     // those of them from which a choice was made; 0 if the user named them
-	Ladders     []*Ladder `json:"ladders"`
+	Record string `json:"record" const:"explanation"`
+	Schema int    `json:"schema" const:"1"`
+	// Connections in the capture.
+	Connections uint64 `json:"connections"`
+	// Those of them from which the ladders' were chosen; 0 if the user named them (--conn).
+	Offered uint64 `json:"offered"`
+	// The ladders: as named, or those first that have most findings.
+	Ladders []*Ladder `json:"ladders"`
 }
 
-// A Ladder is the life of one connection segment by segment, as a teacher draws it: time runs down, the client stands on
-// the left and the server on the right. Its states are those of the connection's record, so that what was believed for a
-// while and withdrawn later is shown as withdrawn.
+// Ladder is the life of one connection segment by segment.
 type Ladder struct {
-	Record     string             `json:"record"` // "ladder"
-	Schema     int                `json:"schema"` // analyzer.Schema
-	Alike      uint64             `json:"alike"`  // other connections of its kind that it stands for, if it was chosen for its kind
+	Record string `json:"record" const:"ladder"`
+	Schema int    `json:"schema" const:"1"`
+	// Other connections that were opened and closed in the same way and have the same findings, for which this one
+	// stands.
+	Alike      uint64             `json:"alike"`
 	Connection *record.Connection `json:"connection"`
-	X          Origin             `json:"x"` // the client's numbers count from it
-	Y          Origin             `json:"y"` // the server's
-	Rungs      []Rung             `json:"rungs"`
-	Verdict    []string           `json:"verdict"` // sentences
+	// From where the client's relative numbers count.
+	X Origin `json:"x"`
+	// From where the server's relative numbers count.
+	Y Origin `json:"y"`
+	// What happened, in the order of the capture.
+	Rungs []Rung `json:"rungs"`
+	// What became of the connection, in sentences.
+	Verdict []string `json:"verdict"`
 }
 
-// An Origin is the number from which a side's relative numbers count.
+// Origin is the number from which a side's relative numbers count.
 type Origin struct {
-	Seq record.Seq `json:"seq"` // none if the side has no number in the capture
-	ISN bool       `json:"isn"` // it is the initial sequence number; else the first that the capture shows
+	// The number; null: the side has none in the capture.
+	Seq record.Seq `json:"seq" field:"null"`
+	// It is the initial sequence number; false: it is the first one that the capture shows.
+	ISN bool `json:"isn"`
 }
 
 // A RungKind is what a rung of a ladder shows.
@@ -47,21 +56,34 @@ const (
 	RungEvent   RungKind = "event" // what happens without a packet of the connection
 )
 
-// A Rung is one step of a ladder.
+// Rung is one step of a ladder.
 type Rung struct {
-	Kind     RungKind            `json:"kind"`
-	At       record.Time         `json:"at"`
-	Offset   record.Duration     `json:"offset_s"` // since the first packet
-	Packet   record.PacketNumber `json:"packet"`   // of a fold the first one
-	From     record.Side         `json:"from"`     // sender of the segment, of the quoted one for an ICMP error
-	Segment  *Segment            `json:"segment"`
-	ICMP     *ICMP               `json:"icmp"`
-	Fold     *Fold               `json:"fold"`
-	Of       record.PacketNumber `json:"of"` // id of the other connection of the same ports that the segment belongs to; 0 for this one's
-	Client   Side                `json:"client"`
-	Server   Side                `json:"server"`
-	Remarks  []Remark            `json:"remarks"`
-	Findings []string            `json:"findings"` // codes of those that name this packet
+	// segment: one of the connection. icmp: an ICMP error about one. fold: ordinary segments, counted instead of
+	// shown. event: what happens without a packet of the connection.
+	Kind RungKind    `json:"kind"`
+	At   record.Time `json:"at"`
+	// Seconds since the first packet.
+	Offset record.Duration `json:"offset_s"`
+	// The packet; of a fold the first one, of an event the one that caused it; null: a timer did.
+	Packet record.PacketNumber `json:"packet" field:"null"`
+	// The sender of the segment, or of the one that the ICMP error is about; null for folds and events.
+	From record.Side `json:"from" field:"null"`
+	// The segment; null for other kinds.
+	Segment *Segment `json:"segment" field:"null"`
+	// The ICMP error; null for other kinds.
+	ICMP *ICMP `json:"icmp" field:"null"`
+	// What is not shown; null for other kinds.
+	Fold *Fold `json:"fold" field:"null"`
+	// The other connection of the same ports that the segment belongs to; null: it belongs to this one.
+	Of record.PacketNumber `json:"of" field:"null,ref=id"`
+	// The client.
+	Client Side `json:"client"`
+	// The server.
+	Server Side `json:"server"`
+	// What the segment was.
+	Remarks []Remark `json:"remarks"`
+	// The codes of the connection's findings that name the packet.
+	Findings []string `json:"findings"`
 
 	effect       tcpstate.Effect
 	flags        flows.Flags
@@ -75,18 +97,32 @@ type Rung struct {
 	synText      bool // brings the text of the SYN
 }
 
-// A LadderSegment is what a segment says of itself, and how its numbers compare with those before it.
+// Segment is what a segment says, and how its numbers compare with those before it.
 type Segment struct {
-	Flags       []string   `json:"flags"`
-	Seq         uint32     `json:"seq"`
-	SeqRelative *int64     `json:"seq_relative"` // to x or y, does not wrap
-	SeqCheck    Check      `json:"seq_check"`
-	Ack         record.Seq `json:"ack"`
-	AckRelative *int64     `json:"ack_relative"`
-	AckCheck    Check      `json:"ack_check"`
-	AckOfFin    bool       `json:"ack_of_fin"` // SEG.ACK is the number after the other side's FIN
-	Len         uint32     `json:"len"`        // octets of text
-	Window      uint16     `json:"window"`     // as on the wire, not scaled
+	// The control bits that are set.
+	Flags []string `json:"flags" field:"enum=SYN|FIN|RST|PSH|URG|ECE|CWR|AE|ACK"`
+	// SEG.SEQ.
+	Seq uint32 `json:"seq" field:"ref=sequence_number"`
+	// As its distance from x for the client's numbers, from y for the server's; it does not wrap. null: there is no x
+	// or y.
+	SeqRelative *int64 `json:"seq_relative" field:"null"`
+	// SEG.SEQ against SND.NXT of its sender, for an RST against RCV.NXT of its receiver. good: it is what is expected.
+	// bad: it is not. null: it repeats what came before, or there is nothing to compare with.
+	SeqCheck Check `json:"seq_check" field:"null"`
+	// SEG.ACK; null without the ACK bit.
+	Ack record.Seq `json:"ack" field:"null"`
+	// As its distance from x for the client's numbers, from y for the server's; it does not wrap. null: there is no x
+	// or y.
+	AckRelative *int64 `json:"ack_relative" field:"null"`
+	// Whether SND.UNA =< SEG.ACK =< SND.NXT. good: it is what is expected. bad: it is not. null: it repeats what came
+	// before, or there is nothing to compare with.
+	AckCheck Check `json:"ack_check" field:"null"`
+	// SEG.ACK is the number after the other side's FIN.
+	AckOfFin bool `json:"ack_of_fin"`
+	// Octets of text.
+	Len uint32 `json:"len"`
+	// SEG.WND as on the wire, not scaled.
+	Window uint16 `json:"window"`
 }
 
 // A Check is the comparison of a number with what is expected: for SEG.SEQ its sender's SND.NXT (of an RST: the
@@ -104,63 +140,92 @@ const (
 // MarshalJSON gives the word, or null.
 func (c Check) MarshalJSON() ([]byte, error) { return encode.AppendWord(nil, string(c)), nil }
 
-// A LadderICMP is an ICMP error about a segment of the connection (RFC 792, RFC 4443).
+// ICMP is an ICMP or ICMPv6 error (RFC 792, RFC 4443).
 type ICMP struct {
-	Type uint8  `json:"type"`
-	Code uint8  `json:"code"`
-	From string `json:"from"` // who reports it
+	// Its type.
+	Type uint8 `json:"type"`
+	// Its code.
+	Code uint8 `json:"code"`
+	// Who reports it.
+	From string `json:"from" field:"ref=ip"`
 }
 
-// A LadderFold counts segments that a ladder does not show.
+// Fold is segments that are counted instead of shown.
 type Fold struct {
-	Client   Counts              `json:"client"`
-	Server   Counts              `json:"server"`
-	Last     record.PacketNumber `json:"last"` // packet
-	Duration record.Duration     `json:"duration_s"`
+	// The client's.
+	Client Counts `json:"client"`
+	// The server's.
+	Server Counts `json:"server"`
+	// The last packet of them.
+	Last record.PacketNumber `json:"last"`
+	// Seconds from the first to the last.
+	Duration record.Duration `json:"duration_s"`
 }
 
-// Counts are what one side sent of a fold.
+// Counts is counts of one side's segments.
 type Counts struct {
-	Segments   uint64 `json:"segments"`
-	Bytes      uint64 `json:"bytes"` // of text, what was sent again included
-	Again      uint64 `json:"again"` // of segments: retransmissions, keepalives, probes
+	// All of them.
+	Segments uint64 `json:"segments"`
+	// Octets of text, what was sent again included.
+	Bytes uint64 `json:"bytes"`
+	// Retransmissions, keepalives and window probes.
+	Again uint64 `json:"again"`
+	// Packets that the capture holds twice.
 	Duplicates uint64 `json:"duplicates"`
-	Foreign    uint64 `json:"foreign"` // of segments: outside of the connection's numbers
+	// Segments with numbers outside of the connection's.
+	Foreign uint64 `json:"foreign"`
 }
 
-// A LadderSide is one endpoint at a rung.
+// Side is one endpoint at a rung.
 type Side struct {
-	State     record.StateOrNone `json:"state"`    // after the rung
-	Evidence  record.Evidence    `json:"evidence"` // of State
-	Changes   []Change           `json:"changes"`
-	Withdrawn *Withdrawal        `json:"withdrawn"`
+	// Its state after the rung; null: nothing is known of it yet.
+	State record.StateOrNone `json:"state" field:"null"`
+	// Of that state.
+	Evidence record.Evidence `json:"evidence" field:"null"`
+	// The states that it went through at the rung.
+	Changes []Change `json:"changes"`
+	// The state that the segment was taken to have begun until later evidence denied it; null: there is none.
+	Withdrawn *Withdrawal `json:"withdrawn" field:"null"`
 
 	before record.Evidence // of the state that the first change leaves
 }
 
-// A LadderChange is a transition of RFC 9293 figure 5 and why it was made.
+// Change is a change of state and its reason.
 type Change struct {
-	From     record.StateOrNone  `json:"from"` // none where the capture does not reach back
-	To       tcpstate.State      `json:"to"`
-	Evidence record.Evidence     `json:"evidence"`
-	Since    record.Time         `json:"since"`  // the rung's time but where the segment arrived later, or earlier, than it seemed
-	Packet   record.PacketNumber `json:"packet"` // that caused or disclosed it, an earlier one than the rung's if that had to come first; 0 for a timer
-	Rule     string              `json:"rule"`
-	Source   Source              `json:"source"`
-}
-
-// A Withdrawal is a state that a segment was taken to have begun until later evidence denied it.
-type Withdrawal struct {
-	State  tcpstate.State      `json:"state"`
-	By     record.PacketNumber `json:"by"`   // the packet that shows it; 0 for silence
-	Rule   string              `json:"rule"` // what it shows
-	Source Source              `json:"source"`
-}
-
-// A Remark says what a segment was.
-type Remark struct {
-	Text   string `json:"text"`
+	// The state before; null: the capture does not reach back.
+	From record.StateOrNone `json:"from" field:"null"`
+	// The state after.
+	To tcpstate.State `json:"to"`
+	// Of the state after.
+	Evidence record.Evidence `json:"evidence"`
+	// When the state began, where that is not when the segment was captured.
+	Since record.Time `json:"since"`
+	// The packet that caused or disclosed it, an earlier one than the rung's if another had to come first; null: a
+	// timer did.
+	Packet record.PacketNumber `json:"packet" field:"null"`
+	// Why.
+	Rule string `json:"rule"`
+	// The section of the RFC that prescribes it.
 	Source Source `json:"source"`
+}
+
+// Withdrawal is a state that was taken to be reached, and was not.
+type Withdrawal struct {
+	State tcpstate.State `json:"state"`
+	// The packet that shows it; null: silence does.
+	By record.PacketNumber `json:"by" field:"null"`
+	// What it shows, in words.
+	Rule string `json:"rule"`
+	// The section of an RFC that says so; null: none does.
+	Source Source `json:"source" field:"null"`
+}
+
+// Remark is what a segment was.
+type Remark struct {
+	// In words.
+	Text string `json:"text"`
+	// The section of an RFC that says so; null: none does.
+	Source Source `json:"source" field:"null"`
 }
 
 // A Source is a section of an RFC, or empty for none, null in JSON.

@@ -7,152 +7,35 @@ import (
 	"strings"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report/internal/encode"
 )
 
 // Map gives a connection as its JSON would be read back: nested maps by the same names, lists as []any, strings, bools,
 // and nil for null; whole numbers are int, durations float64 seconds. It is what filter expressions are evaluated on.
-func Map(c *record.Connection) map[string]any {
-	m := map[string]any{
-		"record":        c.Record,
-		"schema":        c.Schema,
-		"id":            int(c.ID),
-		"previous_id":   packetValue(c.PreviousID),
-		"community_id":  c.CommunityID.String(),
-		"start":         timeValue(c.Start),
-		"end":           timeValue(c.End),
-		"duration_s":    durationValue(c.Duration),
-		"ended_by":      string(c.EndedBy),
-		"client":        endpointMap(&c.Client),
-		"server":        endpointMap(&c.Server),
-		"role_evidence": string(c.RoleEvidence),
-		"handshake": map[string]any{
-			"outcome":        string(c.Handshake.Outcome),
-			"syn_at":         timeValue(c.Handshake.SynAt),
-			"syn_packet":     packetValue(c.Handshake.SynPacket),
-			"syn_ack_at":     timeValue(c.Handshake.SynAckAt),
-			"syn_ack_packet": packetValue(c.Handshake.SynAckPacket),
-			"ack_at":         timeValue(c.Handshake.AckAt),
-			"ack_packet":     packetValue(c.Handshake.AckPacket),
-			"server_rtt_s":   durationValue(c.Handshake.ServerRTT),
-			"client_rtt_s":   durationValue(c.Handshake.ClientRTT),
-		},
-		"half_open": nil, "zeek": nil, "tshark": nil,
+func Map(c *record.Connection) map[string]any { return mapConnection(c) }
+
+func mapLayer(l *flows.Layer) map[string]any {
+	var id any
+	if l.HasID {
+		id = int(l.ID)
 	}
-	teardown := map[string]any{
-		"kind":          string(c.Teardown.Kind),
-		"initiator":     wordValue(c.Teardown.Initiator.String()),
-		"at":            timeValue(c.Teardown.At),
-		"half_closed_s": durationValue(c.Teardown.HalfClosed),
-		"reset":         nil,
-	}
-	if r := c.Teardown.Reset; r != nil {
-		teardown["reset"] = map[string]any{
-			"by":             wordValue(r.By.String()),
-			"packet":         packetValue(r.Packet),
-			"receiver_state": stateValue(r.ReceiverState),
-			"answers":        string(r.Answers),
-			"idle_s":         durationValue(r.Idle),
-		}
-	}
-	m["teardown"] = teardown
-	layers := make([]any, len(c.Encapsulation))
-	for i, layer := range c.Encapsulation {
-		var id any
-		if layer.HasID {
-			id = int(layer.ID)
-		}
-		layers[i] = map[string]any{"kind": layer.Kind, "id": id}
-	}
-	m["encapsulation"] = layers
-	waits := make([]any, len(c.TimeWait))
-	for i := range c.TimeWait {
-		t := &c.TimeWait[i]
-		waits[i] = map[string]any{
-			"side":         wordValue(t.Side.String()),
-			"entered":      timeValue(t.Entered),
-			"restarts":     int(t.Restarts),
-			"two_msl_s":    durationValue(t.TwoMSL),
-			"expires":      timeValue(t.Expires),
-			"ended_by":     string(t.EndedBy),
-			"reuse_proven": answerValue(t.ReuseProven),
-			"observed_s":   durationValue(t.Observed),
-		}
-	}
-	m["time_wait"] = waits
-	if h := c.HalfOpen; h != nil {
-		m["half_open"] = map[string]any{
-			"survivor":      wordValue(h.Survivor.String()),
-			"since":         timeValue(h.Since),
-			"at":            timeValue(h.At),
-			"discovered_by": wordValue(string(h.DiscoveredBy)),
-		}
-	}
-	findings := make([]any, len(c.Findings))
-	for i := range c.Findings {
-		f := &c.Findings[i]
-		packets := make([]any, len(f.Packets))
-		for i, n := range f.Packets {
-			packets[i] = int(n)
-		}
-		findings[i] = map[string]any{
-			"code": f.Code, "severity": string(f.Severity), "side": wordValue(f.Side.String()), "packets": packets, "detail": f.Detail,
-		}
-	}
-	m["findings"] = findings
-	if c.Zeek != nil {
-		m["zeek"] = map[string]any{"conn_state": c.Zeek.ConnState, "history": c.Zeek.History}
-	}
-	if c.Tshark != nil {
-		m["tshark"] = map[string]any{"completeness": c.Tshark.Completeness}
-	}
-	return m
+	return map[string]any{"kind": l.Kind, "id": id}
 }
 
-func endpointMap(p *record.Endpoint) map[string]any {
-	m := map[string]any{
-		"port":                  int(p.Port),
-		"ip":                    string(p.IP.AppendTo(nil)),
-		"isn":                   nil,
-		"isn_evidence":          wordValue(string(p.ISNEvidence)),
-		"syn_acked":             answerValue(p.SynAcked),
-		"syns":                  int(p.Syns),
-		"fins":                  int(p.Fins),
-		"rsts":                  int(p.Rsts),
-		"fin":                   nil,
-		"packets":               int(p.Packets),
-		"capture_duplicates":    int(p.CaptureDuplicates),
-		"bytes":                 int(p.Bytes),
-		"ip_bytes":              int(p.IPBytes),
-		"retransmitted_packets": int(p.RetransmittedPackets),
-		"keepalives":            int(p.Keepalives),
-		"zero_window_probes":    int(p.ZeroWindowProbes),
-		"state":                 stateValue(p.State),
+func listValue[T any](list []T, value func(T) any) []any {
+	values := make([]any, len(list))
+	for i := range list {
+		values[i] = value(list[i])
 	}
-	if p.ISN.Known {
-		m["isn"] = int(p.ISN.Number)
+	return values
+}
+
+func seqValue(s record.Seq) any {
+	if !s.Known {
+		return nil
 	}
-	if p.Fin != nil {
-		m["fin"] = map[string]any{"seq": int(p.Fin.Seq), "packet": packetValue(p.Fin.Packet), "acked": answerValue(p.Fin.Acked)}
-	}
-	states := make([]any, len(p.States))
-	for i := range p.States {
-		s := &p.States[i]
-		states[i] = map[string]any{
-			"state": s.State.String(), "at": timeValue(s.At), "packet": packetValue(s.Packet), "evidence": wordValue(string(s.Evidence)),
-			"rule": s.Rule.String(),
-		}
-	}
-	withdrawn := make([]any, len(p.Withdrawn))
-	for i := range p.Withdrawn {
-		w := &p.Withdrawn[i]
-		withdrawn[i] = map[string]any{
-			"state": w.State.String(), "at": timeValue(w.At), "packet": packetValue(w.Packet), "rule": w.Rule.String(),
-			"by_packet": packetValue(w.ByPacket),
-		}
-	}
-	m["states"], m["withdrawn"], m["withdrawn_left_out"] = states, withdrawn, int(p.WithdrawnLeftOut)
-	return m
+	return int(s.Number)
 }
 
 func timeValue(t record.Time) any {
@@ -201,7 +84,7 @@ func wordValue(s string) any {
 
 // MapSummary gives the summary as its JSON would be read back, but with a 0 for every word that it counts nothing by.
 func MapSummary(s *record.Summary) map[string]any {
-	b, _ := encode.AppendRecord(nil, encode.FilledSummary(*s)) // cannot fail: there is nothing but numbers and words in it
+	b := new(encode.Encoder).AppendSummary(nil, s)
 	var m map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(b))
 	decoder.UseNumber()

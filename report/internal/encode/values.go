@@ -3,19 +3,13 @@ package encode
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// AppendListed appends a record of one of the lists.
-func (e *Encoder) AppendListed(b []byte, rec any) ([]byte, error) {
-	if h, is := rec.(record.TimeWaitHolding); is { // there can be thousands
-		return e.AppendTimeWaitHolding(b, &h), nil
-	}
-	return AppendRecord(b, rec)
-}
-
-// AppendRecord appends a record of which a report has few, by encoding/json.
+// AppendRecord appends a value of which a report has few, by encoding/json.
 func AppendRecord(b []byte, record any) ([]byte, error) {
 	var buf bytes.Buffer
 	encoder := json.NewEncoder(&buf)
@@ -26,47 +20,7 @@ func AppendRecord(b []byte, record any) ([]byte, error) {
 	return append(b, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...), nil
 }
 
-// The functions below replace lists and maps that are nil by empty ones, for a list is never null.
-
-func FilledListener(l record.Listener) record.Listener {
-	l.SynAckRetransmissions = FilledList(l.SynAckRetransmissions)
-	return l
-}
-
-func FilledScan(s record.Scan) record.Scan {
-	s.Open, s.TargetList, s.PortRanges = FilledList(s.Open), FilledList(s.TargetList), FilledList(s.PortRanges)
-	s.Marks, s.Evidence = FilledList(s.Marks), FilledList(s.Evidence)
-	return s
-}
-
-func FilledBackscatter(b record.Backscatter) record.Backscatter {
-	b.Evidence = FilledList(b.Evidence)
-	return b
-}
-
-func FilledFlood(f record.SynFlood) record.SynFlood {
-	f.Marks, f.Evidence = FilledList(f.Marks), FilledList(f.Evidence)
-	return f
-}
-
-func FilledPopulation(p record.PopulationSeries) record.PopulationSeries {
-	if p.Peaks == nil {
-		p.Peaks = map[string]record.Peak{}
-	}
-	if p.States == nil {
-		p.States = map[string][]uint64{}
-	}
-	return p
-}
-
-func FilledSummary(s record.Summary) record.Summary {
-	s.ByOutcome, s.ByTeardown = FilledCounts(s.ByOutcome), FilledCounts(s.ByTeardown)
-	s.FindingsByCode, s.FailedByClass = FilledCounts(s.FindingsByCode), FilledCounts(s.FailedByClass)
-	s.ResetsByState.Client, s.ResetsByState.Server = FilledCounts(s.ResetsByState.Client), FilledCounts(s.ResetsByState.Server)
-	s.NotClosing, s.IdleTimeouts = FilledList(s.NotClosing), FilledList(s.IdleTimeouts)
-	return s
-}
-
+// FilledList replaces a nil list by an empty one for AppendRecord, for a list is never null.
 func FilledList[T any](list []T) []T {
 	if list == nil {
 		return []T{}
@@ -74,9 +28,28 @@ func FilledList[T any](list []T) []T {
 	return list
 }
 
+// FilledCounts does so with a map.
 func FilledCounts(counts map[string]uint64) map[string]uint64 {
 	if counts == nil {
 		return map[string]uint64{}
 	}
 	return counts
+}
+
+// appendMap appends a map in the order of its keys, as encoding/json does.
+func appendMap[V any](b []byte, m map[string]V, value func([]byte, V) []byte) []byte {
+	b = append(b, '{')
+	for i, key := range slices.Sorted(maps.Keys(m)) {
+		b = AppendComma(b, i)
+		b = append(AppendString(b, key), ':')
+		b = value(b, m[key])
+	}
+	return append(b, '}')
+}
+
+func appendNullableNumber(b []byte, n record.NullableNumber) []byte {
+	if !n.Known {
+		return append(b, "null"...)
+	}
+	return appendFloat(b, n.Value)
 }

@@ -1,0 +1,202 @@
+package analyzer
+
+import (
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// Where the packets of one connection come through several queues of a network card, or from devices with clocks of their own, an
+// answer can stand before what it answers. Such a segment waits for its cause, and what its sender sends meanwhile waits behind
+// it, so that the rules see what the endpoints saw. If the cause does not come, the capture does not hold it.
+
+// overtaking is how long a segment waits at most, in ns: longer than a card's queues hold a packet, and than clocks that
+// are kept synchronous differ.
+const overtaking = 20e6
+
+// maxWaiting is how many segments of one 4-tuple wait at most. With one more, none waits any longer.
+const maxWaiting = 64
+
+// turn says whether a segment may wait.
+type turn uint8
+
+const (
+	mayWait    turn = iota // if what it answers has not come
+	mayNotWait             // others of its 4-tuple do
+	waited                 // it has
+	seenBefore             // it has, and what stands for other tools has seen it when it came
+)
+
+// overtaken are the segments that wait, by 4-tuple.
+type overtaken struct {
+	lists map[flows.Key]*waiting
+	due   []*waiting // in the order of their times; some do not wait any more
+	used  []*waiting
+}
+
+// waiting is what waits of one 4-tuple, all of one end and in its order.
+type waiting struct {
+	list  []flows.Segment
+	tag   uint32 // hash of the key
+	turn  turn   // that they have when they do not wait any more
+	until int64
+}
+
+// wait has a segment wait, the first of its 4-tuple. Turn is what it has then.
+func (a *Analyzer) wait(seg *flows.Segment, tag uint32, turn turn) {
+	o := &a.overtaken
+	if o.lists == nil {
+		o.lists = map[flows.Key]*waiting{}
+	}
+	var w *waiting
+	if n := len(o.used); n > 0 {
+		w, o.used = o.used[n-1], o.used[:n-1]
+	} else {
+		w = &waiting{}
+	}
+	w.list, w.tag, w.turn, w.until = append(w.list[:0], *seg), tag, turn, a.now()+overtaking
+	o.lists[seg.Key] = w
+	o.due = append(o.due, w)
+}
+
+// firstWaiting gives what waits until before now and for the shortest time, nil if there is none.
+func (o *overtaken) firstWaiting(now int64) *waiting {
+	for len(o.due) > 0 && len(o.due[0].list) == 0 {
+		o.used = append(o.used, o.due[0])
+		o.due = o.due[1:]
+	}
+	if len(o.due) == 0 || o.due[0].until > now {
+		return nil
+	}
+	return o.due[0]
+}
+
+// meets takes in a segment while others of its 4-tuple wait.
+func (a *Analyzer) meets(seg *flows.Segment, w *waiting) {
+	head := a.lookup(&seg.Key, w.tag)
+	if sender(seg) == sender(&w.list[0]) {
+		a.peersSee(seg, head)
+		if w.list = append(w.list, *seg); len(w.list) > maxWaiting {
+			a.letGo(w)
+		}
+		return
+	}
+	switch a.relation(seg, head) {
+	case mayBeCause:
+		a.segment(seg, w.tag, mayNotWait)
+		for len(w.list) > 0 {
+			first := w.list[0]
+			a.makeRoom()
+			if head := a.lookup(&seg.Key, w.tag); head != nil {
+				if there, _ := a.translate(&first, head); head.answersUnseen(there) {
+					return
+				}
+			}
+			w.list = w.list[1:]
+			if len(w.list) == 0 {
+				delete(a.overtaken.lists, seg.Key)
+			}
+			a.segment(&first, w.tag, w.turn)
+		}
+	case mayBeAnswer:
+		a.letGo(w)
+		a.makeRoom()
+		a.segment(seg, w.tag, mayWait)
+	default:
+		a.segment(seg, w.tag, mayNotWait)
+	}
+}
+
+// peersSee shows a segment that waits to what stands for other tools, which know no waiting.
+func (a *Analyzer) peersSee(seg *flows.Segment, head *connection) {
+	if head != nil {
+		seg, _ = a.translate(seg, head)
+		head.nearest(seg).peersSee(seg)
+	}
+}
+
+// relation is what a segment can have to do with those of its peer that wait.
+type relation uint8
+
+const (
+	isApart    relation = iota // it answers something that came before them
+	mayBeCause                 // it brings what was not seen yet
+	mayBeAnswer
+)
+
+func (a *Analyzer) relation(seg *flows.Segment, head *connection) relation {
+	if head == nil { // an RST waits for a SYN
+		if opens(seg) {
+			return mayBeCause
+		}
+		return mayBeAnswer
+	}
+	seg, _ = a.translate(seg, head)
+	c := head.nearest(seg)
+	x, y := &c.tcp.Ends[sender(seg)], &c.tcp.Ends[1-sender(seg)]
+	nxt, sent := x.SndNxt()
+	acked, acks := x.RcvNxt()
+	next, known := y.SndNxt()
+	end := tcpstate.Seq(seg.Seq + seg.Len)
+	if seg.Flags&(flows.SYN|flows.FIN) != 0 {
+		end++
+	}
+	switch ack := tcpstate.Seq(seg.Ack); {
+	case seg.Flags.Has(flows.RST):
+		return mayBeAnswer
+	case seg.Flags.Has(flows.ACK) && known && ack.After(next):
+		return mayBeAnswer
+	case y.Known() && y.State() == tcpstate.SynRcvd && seg.Flags.Has(flows.ACK):
+		return mayBeCause
+	case !sent && seg.Flags.Has(flows.SYN), sent && end.After(nxt) && !tcpstate.Seq(seg.Seq).After(nxt):
+		return mayBeCause
+	case end == tcpstate.Seq(seg.Seq) && acks && ack.After(acked):
+		return isApart
+	}
+	return mayBeAnswer
+}
+
+// refuses reports the RST of a socket where nothing listens (RFC 9293 §3.10.7.1): if it is the first segment its SYN may come yet. (The
+// rules know what to do with a SYN-ACK that comes first.)
+func refuses(seg *flows.Segment) bool {
+	return seg.Flags&(flows.SYN|flows.FIN|flows.RST|flows.ACK) == flows.RST|flows.ACK && seg.Seq == 0 && seg.Len == 0
+}
+
+// answersUnseen reports that a segment acknowledges what its peer has not sent yet, as far as the capture shows.
+func (c *connection) answersUnseen(seg *flows.Segment) bool {
+	if seg.Flags&(flows.ACK|flows.RST) != flows.ACK || c.self() {
+		return false
+	}
+	if c.older != nil {
+		c = c.nearest(seg)
+	}
+	from := sender(seg)
+	x, y := &c.tcp.Ends[from], &c.tcp.Ends[1-from]
+	switch {
+	case c.sides[1-from].packets == 0: // a SYN-ACK may be on its way
+		return x.Known() && x.State() == tcpstate.SynSent && !seg.Flags.Has(flows.SYN)
+	case x.Known() && x.State() == tcpstate.SynRcvd && !c.tcp.SynDataAcked && !seg.Flags.Has(flows.SYN) && (seg.Len > 0 || seg.Flags.Has(flows.FIN)):
+		return true // the ACK that completes the handshake may be
+	}
+	nxt, sent := y.SndNxt()
+	return sent && y.Spoke && near(seg.Ack, uint32(nxt)) && tcpstate.Seq(seg.Ack).After(nxt)
+}
+
+// letAllGo takes in all that wait: nothing comes any more.
+func (a *Analyzer) letAllGo() {
+	for w := a.overtaken.firstWaiting(never); w != nil; w = a.overtaken.firstWaiting(never) {
+		a.when.alarm, a.when.id = w.until, w.list[0].Packet
+		a.letGo(w)
+	}
+	a.when.alarm, a.when.id = never, 0
+}
+
+// letGo takes in all that wait of a 4-tuple.
+func (a *Analyzer) letGo(w *waiting) {
+	list := w.list
+	w.list = nil
+	delete(a.overtaken.lists, list[0].Key)
+	for i := range list {
+		a.makeRoom()
+		a.segment(&list[i], w.tag, w.turn)
+	}
+}

@@ -1,0 +1,95 @@
+// Package duckdb asks a real DuckDB, for tests of what it is to read.
+package duckdb
+
+import (
+	"bufio"
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+//go:embed query.py
+var program string
+
+// DB is a DuckDB whose relative paths begin in a directory.
+type DB struct {
+	t       testing.TB
+	queries io.Writer
+	answers *bufio.Reader
+}
+
+// Open starts a DuckDB. Where there is none it skips the test: it is taken from bin/duckdb, where `make test-all` puts it, or from
+// the Python in PATH.
+func Open(t testing.TB, dir string) *DB {
+	t.Helper()
+	python := find()
+	if python == "" {
+		t.Skip("NOT TESTED: what DuckDB reads, for there is none (make test-all installs it; or pip install duckdb)")
+	}
+	cmd := exec.Command(python, "-c", program)
+	cmd.Dir, cmd.Stderr = dir, os.Stderr
+	queries, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { queries.Close(); cmd.Wait() })
+	return &DB{t, queries, bufio.NewReader(answers)}
+}
+
+// find is a Python that has DuckDB, or nothing.
+var find = sync.OnceValue(func() string {
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return ""
+	}
+	for _, python := range []string{filepath.Join(string(bytes.TrimSpace(root)), "bin/duckdb/bin/python"), "python3"} {
+		if exec.Command(python, "-c", "import duckdb").Run() == nil {
+			return python
+		}
+	}
+	return ""
+})
+
+// Rows are what a query gives: a JSON array for each row. Moments are strings.
+func (db *DB) Rows(query string) []string {
+	db.t.Helper()
+	line, err := json.Marshal(query)
+	if err != nil {
+		db.t.Fatal(err)
+	}
+	if _, err := db.queries.Write(append(line, '\n')); err != nil {
+		db.t.Fatalf("DuckDB: %v", err)
+	}
+	answer, err := db.answers.ReadBytes('\n')
+	if err != nil {
+		db.t.Fatalf("DuckDB does not answer: %v", err)
+	}
+	var rows struct {
+		Error string
+		Rows  []json.RawMessage
+	}
+	if err := json.Unmarshal(answer, &rows); err != nil {
+		db.t.Fatalf("DuckDB answers %s: %v", answer, err)
+	}
+	if rows.Error != "" {
+		db.t.Fatalf("DuckDB: %s\n%s", rows.Error, query)
+	}
+	var lines []string
+	for _, row := range rows.Rows {
+		lines = append(lines, string(row))
+	}
+	return lines
+}

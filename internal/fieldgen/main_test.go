@@ -1,0 +1,125 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// root is the directory of the module.
+const root = "../.."
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// What is made of the structs is what the repository has.
+func TestGeneratedFilesAreFresh(t *testing.T) {
+	files, err := generate(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range files {
+		if diff := cmp.Diff(string(want), read(t, filepath.Join(root, name))); diff != "" {
+			t.Errorf("%s is stale (go generate ./report makes it anew):\n%s", name, diff)
+		}
+	}
+}
+
+// replace writes a file below another root, with a change.
+func replace(t *testing.T, to, name, old, new string) {
+	t.Helper()
+	content := read(t, filepath.Join(root, name))
+	if strings.Count(content, old) != 1 {
+		t.Fatalf("%s does not hold %q once", name, old)
+	}
+	if err := os.WriteFile(filepath.Join(to, name), []byte(strings.Replace(content, old, new, 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A new field of the record is two edits, the struct and where it is filled. The rest of the program then knows it.
+func TestNewFieldIsTwoEdits(t *testing.T) {
+	other := t.TempDir()
+	for _, dir := range append(packages, "internal/fieldgen", "report/internal/encode", "report/query", "docs", "analyzer") {
+		if err := os.MkdirAll(filepath.Join(other, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		sources, err := filepath.Glob(filepath.Join(root, dir, "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, source := range sources {
+			if info, err := os.Stat(source); err == nil && info.Mode().IsRegular() {
+				content := read(t, source)
+				if err := os.WriteFile(filepath.Join(other, dir, filepath.Base(source)), []byte(content), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	replace(t, other, "analyzer/record/record.go", "\t// RSTs sent, counted likewise.\n",
+		"\t// Twice as many as packets.\n\tTwice uint64 `json:\"twice\"`\n\t// RSTs sent, counted likewise.\n")
+	replace(t, other, "analyzer/fill.go", "\tr.SynAcked = s.synAnswer\n", "\tr.SynAcked, r.Twice = s.synAnswer, 2*s.packets\n")
+	if err := run(other); err != nil {
+		t.Fatal(err)
+	}
+
+	// The program is built with the changed files in the place of its own.
+	overlay := struct{ Replace map[string]string }{map[string]string{}}
+	absolute, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{
+		"analyzer/record/record.go", "analyzer/fill.go", "report/internal/encode/records_generated.go", "report/csv_generated.go",
+		"report/query/map_generated.go", "report/schema.json",
+	} {
+		overlay.Replace[filepath.Join(absolute, name)] = filepath.Join(other, name)
+	}
+	list, err := json.Marshal(overlay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(other, "overlay.json"), list, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(other, "tcplife")
+	build := exec.Command("go", "build", "-overlay", filepath.Join(other, "overlay.json"), "-o", program, "./cmd/tcplife")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	tell := func(args ...string) string {
+		out, err := exec.Command(program, args...).Output()
+		if err != nil {
+			t.Fatal(args, err)
+		}
+		return string(out)
+	}
+	capture := root + "/testdata/pcaps/close-server-first.pcap"
+	for what, text := range map[string]string{
+		"json": tell("read", capture, "-o", "jsonl", "--where", "client.twice == 2 * client.packets"), "schema": tell("schema"),
+		"docs": read(t, filepath.Join(other, "docs/RECORD.md")),
+	} {
+		if want := map[string]string{
+			"json": `"fins":1,"twice":`, "schema": `"description": "Twice as many as packets."`, "docs": "- `twice`, integer: Twice as many as packets.",
+		}[what]; !strings.Contains(text, want) {
+			t.Errorf("%s does not hold %q", what, want)
+		}
+	}
+	header, _, _ := strings.Cut(tell("read", capture, "-o", "csv"), "\n")
+	if !strings.HasSuffix(header, ",client.twice,server.twice") {
+		t.Errorf("the new columns are not the last ones of %s", header)
+	}
+}

@@ -1,0 +1,113 @@
+package parquet
+
+import (
+	"io"
+	"reflect"
+	"sync"
+	"unsafe"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/report"
+)
+
+// The bounds of what a table keeps in memory. A row group ends when it has so many rows, or rows of so many bytes; its columns lie in
+// memory until then, compressed but for one page each.
+const (
+	batchRows     = 128       // are handed over to the columns at once
+	groupRows     = 128 << 10 // about as many as DuckDB gives to a thread
+	groupBytes    = 128 << 20 // of values, before they are encoded and compressed
+	pageBytes     = 64 << 10  // likewise, of a column
+	dictionaryMax = 256 << 10 // bytes of different strings from which on a column is written without a dictionary
+)
+
+// A kind is a kind of record, and how its files are made.
+type kind struct {
+	layout
+	schema *parquet.Schema
+}
+
+// kindOf derives it from the record's type.
+func kindOf[T any](name string) func() *kind {
+	return sync.OnceValue(func() *kind {
+		l := layoutOf(reflect.TypeFor[T](), 0, 0)
+		return &kind{l, parquet.NewSchema(name, l.node)}
+	})
+}
+
+// The kinds there are, by what the members of the JSON document are called.
+var (
+	connections = kindOf[record.Connection]("connections")
+	listeners   = kindOf[record.Listener]("listeners")
+	synFloods   = kindOf[record.SynFlood]("syn_floods")
+	scans       = kindOf[record.Scan]("scans")
+	backscatter = kindOf[record.Backscatter]("backscatter")
+	timeWait    = kindOf[record.TimeWaitHolding]("time_wait")
+	population  = kindOf[record.PopulationSeries]("population")
+	summary     = kindOf[record.Summary]("summary")
+	captures    = kindOf[report.Capture]("capture")
+)
+
+// table writes one file of records of a kind.
+type table struct {
+	kind  *kind
+	w     *parquet.Writer
+	batch batch
+	rows  int // in the batch
+	group int // in the row group, with them
+	size  int // bytes of the row group that the columns have got
+}
+
+func newTable(w io.Writer, k *kind) *table {
+	t := &table{kind: k}
+	t.w = parquet.NewWriter(w, k.schema,
+		parquet.Compression(&parquet.Zstd),
+		parquet.PageBufferSize(pageBytes),
+		parquet.DictionaryMaxBytes(dictionaryMax),
+		parquet.KeyValueMetadata("tcplife.record", k.schema.Name()),
+		parquet.KeyValueMetadata("tcplife.schema", schemaNumber))
+	t.batch.columns = make([][]parquet.Value, k.leaves)
+	return t
+}
+
+// add adds a row of the record that p points to. Nothing but strings of it is kept.
+func (t *table) add(p unsafe.Pointer) error {
+	t.kind.shred(&t.batch, 0, p, 0)
+	t.rows++
+	t.group++
+	if t.rows < batchRows && t.size+t.batch.size < groupBytes {
+		return nil
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if t.group < groupRows && t.size < groupBytes {
+		return nil
+	}
+	t.group, t.size = 0, 0
+	return t.w.Flush()
+}
+
+// flush hands the batch over to the columns.
+func (t *table) flush() error {
+	for i, column := range t.w.ColumnWriters() {
+		values := t.batch.columns[i]
+		if _, err := column.WriteRowValues(values); err != nil {
+			return err
+		}
+		clear(values) // they refer to strings
+		t.batch.columns[i] = values[:0]
+	}
+	t.size += t.batch.size
+	t.batch.text, t.batch.size, t.rows = t.batch.text[:0], 0, 0
+	return nil
+}
+
+// close writes what is left, and the footer.
+func (t *table) close() error {
+	if err := t.flush(); err != nil {
+		return err
+	}
+	return t.w.Close()
+}
