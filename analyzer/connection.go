@@ -209,7 +209,7 @@ func reduce(s *tcpstate.Segment, seg *flows.Segment) {
 	s.Rst, s.HasAck = seg.Flags.Has(flows.RST), seg.Flags.Has(flows.ACK)
 	s.Seq, s.Ack, s.Len, s.Window = tcpstate.Seq(seg.Seq), tcpstate.Seq(seg.Ack), seg.Len, uint32(seg.Window)
 	s.HasWScale, s.WScale = seg.Options.HasWScale, seg.Options.WScale
-	s.HasTS, s.TSVal = seg.Options.HasTimestamp, seg.Options.TSVal
+	s.HasTS, s.TSVal, s.TSEcr = seg.Options.HasTimestamp, seg.Options.TSVal, seg.Options.TSEcr
 }
 
 func (s *side) countFlags(seg *flows.Segment) {

@@ -17,16 +17,16 @@ type stamped struct {
 func (c *connection) timeBySamples(from, to int, seg *flows.Segment, effect tcpstate.Effect) {
 	x, y := &c.sides[from], &c.sides[to]
 	if echo := &seg.Options; echo.HasTimestamp && seg.Flags.Has(flows.ACK) && !effect.Has(tcpstate.BadSynAck) {
-		for _, sent := range y.stamps {
-			if !sent.known || sent.value != echo.TSEcr {
-				continue
-			}
-			switch {
-			case seg.Flags.Has(flows.SYN) && x.synAcks == 1 && y.synAcks == 0:
-				c.tcp.TimeServer(seg.Time - sent.at)
-			case !seg.Flags.Has(flows.SYN) && c.tcp.HandshakeAckPacket == seg.Packet && y.synAcks > 0:
-				c.tcp.TimeClient(seg.Time - sent.at)
-			}
+		sent := y.stamps[0]
+		if y.stamps[1].known {
+			sent = y.stamps[1] // an earlier one may have arrived, and have been answered anew because of this one
+		}
+		switch {
+		case !sent.known || sent.value != echo.TSEcr:
+		case seg.Flags.Has(flows.SYN) && x.synAcks == 1 && y.synAcks == 0:
+			c.tcp.TimeServer(seg.Time - sent.at)
+		case !seg.Flags.Has(flows.SYN) && c.tcp.HandshakeAckPacket == seg.Packet && y.synAcks > 0:
+			c.tcp.TimeClient(seg.Time - sent.at)
 		}
 	}
 	if seg.Flags.Has(flows.SYN) && seg.Options.HasTimestamp {

@@ -12,7 +12,9 @@ func (e *Endpoint) arrivesListen(s *Segment) {
 
 // passiveOpens is the third step, shown by the SYN-ACK s: a listener has been in SYN_RCVD since the SYN arrived.
 func (e *Endpoint) passiveOpens(peer *Endpoint, s *Segment) {
-	if peer.sentSyn {
+	if st := peer.echoed(s); st != nil {
+		e.enterAt(passiveOpen, st.at, st.packet)
+	} else if peer.sentSyn {
 		e.enterAt(passiveOpen, peer.lastSynAt, peer.lastSynPacket)
 	} else {
 		e.enter(synAckSent, s)

@@ -9,6 +9,7 @@ func (c *Conn) Clone() Conn {
 	for i := range d.Ends {
 		e := &d.Ends[i]
 		e.History, e.Withdrawn = slices.Clone(e.History), slices.Clone(e.Withdrawn)
+		e.stamps = slices.Clone(e.stamps)
 		e.rcv.ahead = slices.Clone(e.rcv.ahead)
 		e.bareAck, e.doubted = clone(e.bareAck), clone(e.doubted)
 	}

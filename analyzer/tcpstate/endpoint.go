@@ -45,11 +45,13 @@ type Endpoint struct {
 	synAcked      bool
 	sentSyn       bool // without ACK
 	sentSynAck    bool
-	misled        bool  // its SYN-ACK acknowledged no SYN of the peer's
-	denied        bool  // it repeated its SYN-ACK after an ACK that should have completed the handshake
-	heardAt       int64 // when it heard a SYN-ACK
-	synAckAt      int64 // the last one
-	unanswered    int   // SYN-ACKs that were followed by another one, and by no answer
+	misled        bool    // its SYN-ACK acknowledged no SYN of the peer's
+	denied        bool    // it repeated its SYN-ACK after an ACK that should have completed the handshake
+	heardAt       int64   // when it heard a SYN-ACK
+	synAckAt      int64   // the last one
+	unanswered    int     // SYN-ACKs that were followed by another one, and by no answer
+	finStamp      uint32  // TSval of the first FIN
+	stamps        []stamp // of what it has sent more than once, its SYN and later its FIN
 
 	FinSent      bool
 	finGuessed   bool // it was not captured, only an acknowledgement that looks like its

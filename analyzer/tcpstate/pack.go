@@ -55,7 +55,7 @@ func (c *Conn) packSpace(k *store.Coder, i int) {
 	store.Near(k, 0, &x.ISS, &before[1].ack, &before[0].ack, &answers.ack, &y.maxAck, &x.sndUna, &sent.seq, &y.timedEnd, &sent.end, &x.sndNxt,
 		&y.rcv.nxt)
 	store.Near(k, x.sndNxt, &x.FinSeq, &x.ackedFinWith, &y.finAck, &x.strayEnd)
-	store.Near(k, 0, &y.wnd, &y.maxWnd, &x.tsSent, &y.tsRecent)
+	store.Near(k, 0, &y.wnd, &y.maxWnd, &x.tsSent, &y.tsRecent, &x.finStamp)
 	beyond := uint32(y.edge - y.maxAck.Add(y.wnd))
 	store.Small(k, &beyond, &x.synLen)
 	y.edge = y.maxAck.Add(y.wnd).Add(beyond)
@@ -148,6 +148,17 @@ func (r *received) packAhead(k *store.Coder, n int) {
 }
 
 // packRare codes what few connections have.
+// packStamps codes n stamps.
+func (e *Endpoint) packStamps(k *store.Coder, n int) {
+	e.stamps = store.Resize(e.stamps, n)
+	for i := range e.stamps {
+		st := &e.stamps[i]
+		store.Near(k, e.lastSynAt, &st.at)
+		store.Near(k, e.lastSynPacket, &st.packet)
+		store.Near(k, e.tsSent, &st.value)
+	}
+}
+
 func (c *Conn) packRare(k *store.Coder, opener int) {
 	i, j := opener, 1-opener
 	a, b, last := &c.Ends[i], &c.Ends[j], &c.last[i]
@@ -178,8 +189,10 @@ func (c *Conn) packRare(k *store.Coder, opener int) {
 		store.Near(k, last.at, &h.Since, &h.At)
 		store.Small(k, &h.By)
 	}
-	withdrawn, others := len(a.Withdrawn), len(b.Withdrawn)
-	store.Small(k, &withdrawn, &others)
+	withdrawn, others, stamps, otherStamps := len(a.Withdrawn), len(b.Withdrawn), len(a.stamps), len(b.stamps)
+	store.Small(k, &withdrawn, &others, &stamps, &otherStamps)
+	a.packStamps(k, stamps)
+	b.packStamps(k, otherStamps)
 	a.packWithdrawn(k, withdrawn, last.at, last.packet)
 	b.packWithdrawn(k, others, last.at, last.packet)
 	for i, p := range entries {

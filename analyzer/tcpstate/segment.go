@@ -17,6 +17,7 @@ type Segment struct {
 
 	HasTS bool // the timestamps option is there (RFC 7323 §3)
 	TSVal uint32
+	TSEcr uint32
 }
 
 // textEnd is the number after the text, which is the FIN's own.

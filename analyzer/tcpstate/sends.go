@@ -251,7 +251,8 @@ func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	}
 	had := x.rcv.nxt
 	x.rcv.acked(s.Ack)
-	if y.FinSent && !x.ackedFin && s.Ack.After(y.FinSeq) {
+	first := y.FinSent && !x.ackedFin && s.Ack.After(y.FinSeq)
+	if first {
 		x.ackedFin, x.ackedFinWith, x.ackedFinAt = true, s.Seq, s.At
 	}
 	if !x.gotFin && y.FinSent && x.rcv.nxt.After(y.FinSeq) && (x.rcv.nxt != had || s.Ack.After(y.FinSeq)) {
@@ -262,6 +263,11 @@ func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		if guessed {
 			x.inferSince(s.Packet)
 		}
+	}
+	if st := y.echoed(s); first && st != nil {
+		x.redate(st, CloseWait, Closing, TimeWait)
+	} else if st != nil && !x.ackSent && x.sentSyn && !y.FinSent {
+		x.redate(st, Established) // by the SYN-ACK that was sent before
 	}
 	return e
 }

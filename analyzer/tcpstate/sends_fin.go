@@ -15,6 +15,7 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		if x.past(s) {
 			return 0
 		}
+		x.stampAgain(stamp{x.FinAt, x.finPacket, x.finStamp}, s)
 		return c.finAgain(from, x, y, s)
 	}
 	if x.FinSent && y.gotFin && !before {
@@ -25,7 +26,7 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	}
 	x.disownFin(finDisowned, s.Packet) // one before that nobody could take in: it was not this endpoint's
 	x.FinSent, x.FinSeq, x.FinAt, x.fins = true, seq, s.At, 1
-	x.finAck, x.finPacket = s.Ack, s.Packet
+	x.finAck, x.finPacket, x.finStamp, x.stamps = s.Ack, s.Packet, s.TSVal, x.stamps[:0]
 	if x.State() == CloseWait {
 		if y.FinSent && !s.Ack.After(y.FinSeq) {
 			// It has not received the FIN that is on its way to it: both close at once (RFC 9293 §3.6, figure 13).

@@ -15,6 +15,7 @@ func (c *Conn) sendsSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	x.sentSyn = true
 	if again {
 		e |= Again
+		x.stampAgain(stamp{x.firstSynAt, x.lastSynPacket, x.tsSent}, s)
 		// A SYN sent again says that no SYN-ACK was received, and no RST believed, when it left.
 		if !x.ackSent && x.State() != SynSent && s.At-x.left(SynSent) > x.crossing() {
 			x.withdrawTo(SynSent, synAgain, s.Packet)
@@ -69,6 +70,7 @@ func (c *Conn) sendsSynAck(from int, x, y *Endpoint, s *Segment) Effect {
 	again := x.syns > 0 && x.ackSent
 	if again {
 		e |= Again
+		x.stampAgain(stamp{x.firstSynAt, x.lastSynPacket, x.tsSent}, s)
 		// A SYN-ACK sent again says that nothing that completes the handshake was accepted: the ACK was lost, or the
 		// accept queue is full, or TCP_DEFER_ACCEPT waits for data.
 		if ack := &c.last[1-from]; x.State() == Established && x.acksSyn(ack.ack) && s.At-ack.at <= x.crossing() {
