@@ -11,7 +11,7 @@ gotest = mkdir -p bin && go tool -modfile=tools.mod gotestsum --format standard-
 	--post-run-command 'go run ./internal/skipped $(1) bin/tests.json' -- $(2) ./...
 
 .DEFAULT_GOAL := build
-.PHONY: build static demo test test-all test-tools test-static truth lint cross fuzz cover bench bench-live soak libpcap help
+.PHONY: build static demo test test-all test-tools test-static truth lint cross dist test-dist fuzz cover bench bench-live soak libpcap help
 
 build: libpcap ## build bin/tcplife (the default)
 	go build -o $(BIN) ./cmd/tcplife
@@ -64,6 +64,12 @@ cross: ## build and vet for other systems, without C
 		go build $$packages; \
 		go vet $$packages; \
 	done
+
+dist: libpcap ## make the files of a release from the last commit, on Debian amd64: archives, a .deb and SHA256SUMS, in bin/dist
+	contrib/dist bin/dist
+
+test-dist: libpcap ## hold dist to what it promises, as root: equal bytes twice, and the .deb in a plain Debian tree
+	contrib/test-dist
 
 truth: libpcap ## record testdata/kernel anew, as root: real connections, and the kernel's states of them
 	go run ./internal/truth/record
