@@ -11,6 +11,7 @@ type ahead struct {
 	full chan []byte // closed at the end, after err is set
 	free spare.List[[]byte]
 	stop chan struct{}
+	done <-chan struct{} // Options.Done, nil for what nobody waits for
 	err  error
 }
 

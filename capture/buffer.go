@@ -12,6 +12,7 @@ const bufferSize = 256 << 10
 // claims: it grows as bytes arrive. (A memory map would spare one copy, and die of SIGBUS on a file that shrinks.)
 type buffer struct {
 	src   io.Reader
+	size  int    // of data, unless more is wanted at once
 	data  []byte // data[begin:end] are the bytes read from src and not yet taken
 	begin int
 	end   int
@@ -23,7 +24,7 @@ type buffer struct {
 }
 
 func newBuffer(src io.Reader, size int) *buffer {
-	return &buffer{src: src, data: make([]byte, size)}
+	return &buffer{src: src, size: size, data: make([]byte, size)}
 }
 
 // offset is how many bytes of the stream have been taken.
@@ -59,7 +60,7 @@ func (b *buffer) skip(n int64) bool {
 
 // readAhead has src read by a goroutine of its own from now on.
 func (b *buffer) readAhead() *ahead {
-	b.ahead = newAhead(b.src, len(b.data))
+	b.ahead = newAhead(b.src, b.size)
 	return b.ahead
 }
 
@@ -70,8 +71,13 @@ func (b *buffer) fill(n int) {
 		}
 		return
 	}
-	if b.begin+n > len(b.data) {
-		copy(b.data, b.data[b.begin:b.end])
+	if b.begin+n > len(b.data) || len(b.data) > b.size {
+		to := b.data
+		if len(to) > b.size && max(n, b.end-b.begin) <= b.size {
+			to = make([]byte, b.size) // what was wanted at once is given
+		}
+		copy(to, b.data[b.begin:b.end])
+		b.data = to
 		b.base += int64(b.begin)
 		b.begin, b.end = 0, b.end-b.begin
 	}
@@ -92,7 +98,14 @@ func (b *buffer) fill(n int) {
 
 // turn goes on to the next chunk, with what is left of the one before in front of it.
 func (b *buffer) turn() {
-	next, more := <-b.ahead.full
+	var next []byte
+	var more bool
+	select {
+	case next, more = <-b.ahead.full:
+	case <-b.ahead.done:
+		b.err = errInterrupted
+		return
+	}
 	if !more {
 		b.err = b.ahead.err
 		return

@@ -196,7 +196,7 @@ func decodeBatches(src io.Reader, size, most int) (all []given, f *file, err err
 func decodeBuffer(b *buffer, most int) (all []given, f *file, err error) {
 	f = &file{}
 	defer f.close()
-	if f.format, err = f.detect(b); err != nil {
+	if f.format, err = f.detect(b, Options{}, 0); err != nil {
 		return nil, f, err
 	}
 	for batch := make([]Packet, most); ; {

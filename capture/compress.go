@@ -3,38 +3,59 @@ package capture
 import (
 	"compress/bzip2"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 
+	"github.com/docker/go-units"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 	"github.com/therootcompany/xz"
 )
 
-// maxWindow bounds what a compressed file may make a decompressor remember: what the zstd command allows by default.
-const maxWindow = 128 << 20
+// A compressed file may make a decompressor remember maxWindow bytes, as the zstd command allows by default. leastWindow is
+// what every decompressor of zstd is to support (RFC 8878 §3.1.1.1.2), and more than gzip, bzip2 and lz4 want.
+const (
+	maxWindow   = 128 << 20
+	leastWindow = 8 << 20
+)
+
+// window is how much one more file may make its decompressor remember, with so many others open.
+func (o *Options) window(others int) uint32 {
+	if o.MaxMemory == 0 {
+		return maxWindow
+	}
+	return uint32(min(max(o.MaxMemory/int64(others+1), leastWindow), maxWindow))
+}
+
+// maxRatio is how many times its size a file may become, once it is more than Options.MaxUnpacked. Captures of real traffic
+// stay far below.
+const maxRatio = 1000
+
+const defaultMaxUnpacked = 1 << 30
 
 // compression is a way in which a capture file may be packed, told by its first bytes and never by its name.
 type compression struct {
 	name  string
 	magic string
-	open  func(*buffer) (io.Reader, error)
+	open  func(b *buffer, window uint32) (io.Reader, error)
 }
 
 var compressions = []compression{
-	{"gzip", "\x1f\x8b", func(b *buffer) (io.Reader, error) { return gzip.NewReader(b) }},
-	{"zstd", "\x28\xb5\x2f\xfd", func(b *buffer) (io.Reader, error) {
-		d, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+	{"gzip", "\x1f\x8b", func(b *buffer, _ uint32) (io.Reader, error) { return gzip.NewReader(b) }},
+	{"zstd", "\x28\xb5\x2f\xfd", func(b *buffer, window uint32) (io.Reader, error) {
+		d, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(uint64(window)))
 		if err != nil {
 			return nil, err
 		}
 		return d.IOReadCloser(), nil
 	}},
-	{"lz4", "\x04\x22\x4d\x18", func(b *buffer) (io.Reader, error) { return lz4.NewReader(b), nil }},
-	{"bzip2", "BZh", func(b *buffer) (io.Reader, error) { return bzip2.NewReader(b), nil }},
-	{"xz", "\xfd7zXZ\x00", func(b *buffer) (io.Reader, error) { return xz.NewReader(b, maxWindow) }},
+	{"lz4", "\x04\x22\x4d\x18", func(b *buffer, _ uint32) (io.Reader, error) { return lz4.NewReader(b), nil }},
+	{"bzip2", "BZh", func(b *buffer, _ uint32) (io.Reader, error) { return bzip2.NewReader(b), nil }},
+	{"xz", "\xfd7zXZ\x00", func(b *buffer, window uint32) (io.Reader, error) { return xz.NewReader(b, window) }},
 }
 
 // compressionNames is for messages.
@@ -62,8 +83,13 @@ func skipFrames(b *buffer) {
 // input, it does not take the program with it.
 type decompressor struct {
 	compression
-	src *buffer
-	out io.Reader // nil before the first Read
+	src    *buffer
+	window uint32
+	out    io.Reader // nil before the first Read
+
+	packed   *atomic.Int64 // bytes that were read of the file
+	unpacked int64
+	most     int64 // Options.MaxUnpacked
 }
 
 func (d *decompressor) Read(p []byte) (n int, err error) {
@@ -74,15 +100,27 @@ func (d *decompressor) Read(p []byte) (n int, err error) {
 	}()
 	if d.out == nil {
 		var out io.Reader
-		if out, err = d.open(d.src); err == nil {
+		if out, err = d.open(d.src, d.window); err == nil {
 			d.out = out
 		}
 	}
 	if err == nil {
 		n, err = d.out.Read(p)
 	}
-	if err != nil && err != io.EOF {
-		err = fmt.Errorf("%s: %w", d.name, err)
+	switch {
+	case err == nil || err == io.EOF:
+	case errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, xz.ErrMemlimit):
+		if d.window < maxWindow {
+			err = fmt.Errorf("%w %s, which --memory leaves for it", err, units.BytesSize(float64(d.window)))
+		}
+		return n, fmt.Errorf("%s: %w", d.name, err)
+	default:
+		return n, fmt.Errorf("%s: %w", d.name, err)
+	}
+	d.unpacked += int64(n)
+	if packed := d.packed.Load(); d.unpacked > d.most && d.unpacked/maxRatio > packed {
+		return n, fmt.Errorf("%s: the first %s become more than %s, over %d times as much; --max-unpacked allows more", d.name,
+			units.BytesSize(float64(packed)), units.BytesSize(float64(d.most)), maxRatio)
 	}
 	return n, err
 }

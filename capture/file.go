@@ -31,49 +31,86 @@ type file struct {
 	closers []io.Closer
 	size    int64 // 0 if unknown
 	regular bool  // can be closed and opened again
+
+	packed atomic.Int64    // bytes that were read, compressed as they are
+	done   <-chan struct{} // of Options, for what may keep a reader waiting; nil otherwise
 }
 
-// openFile opens a file and reads its header. read counts the bytes of the file that were read, compressed as they
-// are, unless they will be read again: peek says that only the first packet is wanted for now.
-func openFile(path string, stdin io.Reader, peek bool, read *atomic.Int64) (*file, error) {
+// interrupted reports that the file was not waited for to its end.
+func (f *file) interrupted() bool {
+	select {
+	case <-f.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// openFile opens a file and reads its header, with so many others open. read counts the bytes of the file that were read,
+// compressed as they are, unless they will be read again: peek says that only the first packet is wanted for now.
+func openFile(path string, o Options, peek bool, others int, read *atomic.Int64) (*file, error) {
 	f := &file{}
+	raw, regular, err := f.open(path, o)
+	if err != nil {
+		f.close()
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err // the path is in the message already
+		}
+		return nil, err
+	}
 	size := bufferSize
-	raw := stdin
-	if path != "-" || raw == nil {
-		opened := os.Stdin
-		if path != "-" {
-			var err error
-			if opened, err = os.Open(path); err != nil {
-				var pe *fs.PathError
-				if errors.As(err, &pe) {
-					err = pe.Err // the path is in the message already
-				}
-				return nil, err
-			}
-			f.closers = append(f.closers, opened)
-		}
-		if info, err := opened.Stat(); err == nil {
-			if info.IsDir() {
-				f.close()
-				return nil, errors.New("is a directory; name the capture files in it")
-			}
-			if info.Mode().IsRegular() {
-				f.size = info.Size()
-				f.regular = path != "-"
-			}
-		}
-		raw = opened
+	if others > 0 {
+		size = peekSize
 	}
 	if peek && f.regular {
 		size, read = peekSize, new(atomic.Int64)
 	}
-	var err error
-	f.raw = newBuffer(&counter{raw, read}, size)
-	if f.format, err = f.detect(f.raw); err != nil {
+	f.raw = newBuffer(&counter{raw, read, &f.packed}, size)
+	if !regular && o.Done != nil {
+		f.done = o.Done
+		f.closers = append(f.closers, f.raw.readAhead())
+		f.raw.ahead.done = o.Done
+	}
+	if f.format, err = f.detect(f.raw, o, others); err != nil {
 		f.close()
 		return nil, err
 	}
 	return f, nil
+}
+
+// open finds what a path stands for. What is not a regular file may keep its reader waiting.
+func (f *file) open(path string, o Options) (raw io.Reader, regular bool, err error) {
+	if path == "-" {
+		if o.Stdin == nil {
+			o.Stdin = os.Stdin
+		}
+		if stdin, ok := o.Stdin.(*os.File); ok {
+			if info, err := stdin.Stat(); err == nil && info.Mode().IsRegular() {
+				f.size = info.Size()
+				return stdin, true, nil
+			}
+		}
+		return o.Stdin, false, nil
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, false, err
+	case info.IsDir():
+		return nil, false, errors.New("is a directory; name the capture files in it")
+	case !info.Mode().IsRegular():
+		w := &waiting{path: path, fifo: info.Mode()&fs.ModeNamedPipe != 0}
+		f.closers = append(f.closers, w)
+		return w, false, nil
+	}
+	opened, err := os.Open(path)
+	if err != nil {
+		return nil, false, err
+	}
+	f.closers = append(f.closers, opened)
+	f.size, f.regular = info.Size(), true
+	return opened, true, nil
 }
 
 // readAhead has the rest of the file read by a goroutine of its own, if it has a rest that no decompressor reads.
@@ -85,7 +122,7 @@ func (f *file) readAhead() {
 }
 
 // detect finds out what a file is by its first bytes, through its compression.
-func (f *file) detect(b *buffer) (format, error) {
+func (f *file) detect(b *buffer, o Options, others int) (format, error) {
 	packed := ""
 nesting:
 	for depth := 0; depth < maxNesting; depth++ {
@@ -93,7 +130,11 @@ nesting:
 		head := b.peek(16)
 		for _, c := range compressions {
 			if len(head) >= len(c.magic) && string(head[:len(c.magic)]) == c.magic {
-				b = newBuffer(&decompressor{compression: c, src: b}, len(b.data))
+				d := &decompressor{compression: c, src: b, window: o.window(others), packed: &f.packed, most: o.MaxUnpacked}
+				if d.most == 0 {
+					d.most = defaultMaxUnpacked
+				}
+				b = newBuffer(d, b.size)
 				f.closers = append(f.closers, b.readAhead())
 				packed += c.name + "-compressed "
 				continue nesting
@@ -152,11 +193,13 @@ func (f *file) close() {
 // counter counts what is read, for the progress bar.
 type counter struct {
 	src io.Reader
-	n   *atomic.Int64
+	n   *atomic.Int64 // of all files
+	own *atomic.Int64
 }
 
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.src.Read(p)
 	c.n.Add(int64(n))
+	c.own.Add(int64(n))
 	return n, err
 }

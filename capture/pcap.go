@@ -7,7 +7,7 @@ import (
 	"math/bits"
 )
 
-// MaxPacket is the most captured bytes of one packet in a pcap file: libpcap's largest snaplen. More is damage.
+// MaxPacket is the most captured bytes of one packet in a file: libpcap's largest snaplen. More is damage.
 const MaxPacket = 256 << 10
 
 // order is a file's byte order.

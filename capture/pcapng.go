@@ -5,8 +5,12 @@ import (
 	"fmt"
 )
 
-// maxBlock is the longest block of a pcapng file that is read. More is damage.
-const maxBlock = 256 << 20
+// maxBlock is the longest block of a pcapng file that is read, as of libpcap and tshark; maxPacketBlock that of a block with a
+// packet, which has room for MaxPacket bytes and many comments. More is damage.
+const (
+	maxBlock       = 16 << 20
+	maxPacketBlock = MaxPacket + 1<<20
+)
 
 // maxInterfaces is how many interfaces a section may describe, so that a file of descriptions does not fill the memory.
 const maxInterfaces = 1 << 16
@@ -90,8 +94,12 @@ func (f *pcapngFile) block() (kind uint32, body []byte, err error) {
 		}
 	}
 	length := f.order.u32(h[4:])
-	if length < 12 || length > maxBlock {
-		return 0, nil, damaged(start, "a block of 12 to %d bytes, found a length of %d", maxBlock, length)
+	most := uint32(maxBlock)
+	if kind == blockEnhanced || kind == blockSimple || kind == blockPacket {
+		most = maxPacketBlock
+	}
+	if length < 12 || length > most {
+		return 0, nil, damaged(start, "a block of 12 to %d bytes, found a length of %d", most, length)
 	}
 	size := (int(length) + 3) &^ 3 // some writers leave the padding out of the length
 	var trailer []byte
@@ -268,6 +276,9 @@ func (f *pcapngFile) packet(start int64, number uint32, body []byte, p *Packet) 
 	units := uint64(f.order.u32(body[4:]))<<32 | uint64(f.order.u32(body[8:]))
 	captured, original := f.order.u32(body[12:]), f.order.u32(body[16:])
 	body = body[20:]
+	if captured > MaxPacket {
+		return nil, damaged(start, "a packet of at most %d bytes, found one of %d", MaxPacket, captured)
+	}
 	if uint64(captured) > uint64(len(body)) {
 		return nil, damaged(start, "a block long enough for its packet of %d bytes, found room for %d", captured, len(body))
 	}
@@ -291,6 +302,9 @@ func (f *pcapngFile) simple(start int64, body []byte, p *Packet) error {
 	captured := min(original, len(body)-4)
 	if i.snaplen > 0 {
 		captured = min(captured, int(i.snaplen))
+	}
+	if captured > MaxPacket {
+		return damaged(start, "a packet of at most %d bytes, found one of %d", MaxPacket, captured)
 	}
 	p.Time = NoTime
 	p.Data = body[4 : 4+captured]

@@ -13,6 +13,15 @@ import (
 // Options says how a capture is opened.
 type Options struct {
 	Stdin io.Reader // what the path "-" reads; nil is os.Stdin
+	// Done ends the capture when it is closed, also while a pipe's next bytes are waited for. What has been read of a pipe until
+	// then is no damage. nil waits for ever.
+	Done <-chan struct{}
+	// MaxUnpacked is how many bytes a compressed file may become at more than 1,000 times its size, so that a small file made
+	// for it cannot keep a reader busy for ever; 0 is 1 GiB. The file ends there, as damaged.
+	MaxUnpacked int64
+	// MaxMemory is about how many bytes decompressors may take to remember what they have given, but at least 8 MiB a file that
+	// is open (RFC 8878 §3.1.1.1.2), and at most 128 MiB; 0 is no other bound.
+	MaxMemory int64
 }
 
 // Reader reads the packets of one or more files as one capture. It belongs to one goroutine, but for Progress.
@@ -78,14 +87,16 @@ func Open(paths []string, opts Options) (*Reader, error) {
 // open opens the file of s; with peek, if it can, to close it again after the first packet.
 func (r *Reader) open(s *source, peek bool) (err error) {
 	s.key = math.MaxInt64
-	if s.file, err = openFile(s.path, r.opts.Stdin, peek, &r.read); err != nil {
+	others := 0 // of many that are open at once, none takes as much memory
+	for _, other := range r.due {
+		if other != s && other.file != nil {
+			others++
+		}
+	}
+	if s.file, err = openFile(s.path, r.opts, peek, others, &r.read); err != nil {
 		return err
 	}
-	alone := true // of many that are open at once, none takes as much memory
-	for _, other := range r.due {
-		alone = alone && (other == s || other.file == nil)
-	}
-	if alone && !peek {
+	if others == 0 && !peek {
 		s.file.readAhead()
 	}
 	return nil
@@ -107,7 +118,7 @@ func (r *Reader) advance(s *source) bool {
 // finish closes s, which ended with err.
 func (r *Reader) finish(s *source, err error) {
 	var d *Damage
-	if errors.As(err, &d) {
+	if errors.As(err, &d) && !(s.file != nil && s.file.interrupted()) {
 		r.tally.total.Damage = append(r.tally.total.Damage, Damage{File: s.path, Offset: d.Offset, Expected: d.Expected})
 	}
 	if s.file != nil {

@@ -240,7 +240,7 @@ func TestStdin(t *testing.T) {
 		}
 		dst.Close()
 	}()
-	r, err := Open([]string{"-"}, Options{Stdin: src})
+	r, err := Open([]string{"-"}, Options{Stdin: src, Done: make(chan struct{})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +274,7 @@ func TestStdinCompressed(t *testing.T) {
 		}
 		dst.Close()
 	}()
-	r, err := Open([]string{"-"}, Options{Stdin: src})
+	r, err := Open([]string{"-"}, Options{Stdin: src, Done: make(chan struct{})})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,11 +31,7 @@ type account struct {
 }
 
 func (p *pipeline) account(interrupted bool) *account {
-	a := &account{read: p.capture.Stats(), decoded: p.decoder.Stats(), interrupted: interrupted}
-	if interrupted { // a pipe may then end inside a packet, which damages nothing
-		a.read.Damage = slices.DeleteFunc(a.read.Damage, func(d capture.Damage) bool { return d.File == "-" })
-	}
-	return a
+	return &account{read: p.capture.Stats(), decoded: p.decoder.Stats(), interrupted: interrupted}
 }
 
 // record is the account as the report gives it.

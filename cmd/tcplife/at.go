@@ -63,6 +63,7 @@ listening socket is in no capture.`,
 	f.addPacketFlags(flags)
 	f.addTableFlags(flags)
 	f.addTrackingFlags(flags)
+	f.addFileFlags(flags)
 	givenOnce(flags)
 	complete(cmd, "output", formatNames)
 	complete(cmd, "color", colorModes)

@@ -70,6 +70,7 @@ The files are read twice, so that standard input can not be one of them.`,
 	flags.BoolVar(&f.ascii, "ascii", false, "draw with ASCII characters only")
 	flags.StringVar(&f.color, "color", "auto", "colour the text; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
 	f.addTrackingFlags(flags)
+	f.addFileFlags(flags)
 	givenOnce(flags)
 	complete(cmd, "output", explainFormats)
 	complete(cmd, "color", colorModes)

@@ -34,7 +34,7 @@ func (f *readFlags) newReporter(stdout io.Writer) (reporter, error) {
 		return report.NewJSON(stdout), nil
 	case "jsonl":
 		lines := report.NewJSONL(stdout)
-		lines.FlushLines = f.follows || slices.Contains(f.files, "-") // who reads from a pipe may wait for what comes out
+		lines.FlushLines = f.follows || f.waits() // who reads from a pipe may wait for what comes out
 		return lines, nil
 	case "csv":
 		rows := report.NewCSV(stdout)
@@ -51,7 +51,7 @@ func (f *readFlags) newReporter(stdout io.Writer) (reporter, error) {
 		if f.output == "zeek-json" {
 			conn = zeek.NewJSON(stdout, local)
 		}
-		conn.FlushLines = f.follows || slices.Contains(f.files, "-")
+		conn.FlushLines = f.follows || f.waits()
 		return conn, nil
 	default:
 		width, color := f.look(stdout)
@@ -184,4 +184,12 @@ func names(columns []report.Column) []string {
 		list = append(list, c.Name)
 	}
 	return list
+}
+
+// waits reports that a file is not all there when it is opened: it is a pipe, by name or as the standard input.
+func (f *readFlags) waits() bool {
+	return slices.ContainsFunc(f.files, func(path string) bool {
+		info, err := os.Stat(path)
+		return path == "-" || err == nil && !info.Mode().IsRegular()
+	})
 }

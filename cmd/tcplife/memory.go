@@ -20,10 +20,10 @@ func spareMemory() {
 // leastMemory is what a run needs without any connection: buffers, and the connections that are awake.
 const leastMemory = 64 << 20
 
-// limitMemory has the collector keep the process within a size, and gives how much of it connections may take: half, for
-// their tables need room to grow, and reports and buffers need some too.
-func limitMemory(size string) (forConnections uint64, err error) {
-	n, err := units.RAMInBytes(size)
+// limitMemory has the collector keep the process within a size, and gives it in bytes. Connections may take half of it, for
+// their tables need room to grow, and decompressors a quarter; reports and buffers need some too.
+func limitMemory(size string) (n int64, err error) {
+	n, err = units.RAMInBytes(size)
 	switch {
 	case err != nil:
 		return 0, errors.New("not a size")
@@ -31,5 +31,5 @@ func limitMemory(size string) (forConnections uint64, err error) {
 		return 0, fmt.Errorf("must be at least %s", units.BytesSize(leastMemory))
 	}
 	debug.SetMemoryLimit(n)
-	return uint64(n) / 2, nil
+	return n, nil
 }

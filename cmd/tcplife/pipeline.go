@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"runtime"
-	"slices"
 	"sync/atomic"
 
 	"github.com/tcplife/tcplife/analyzer"
@@ -47,10 +45,8 @@ const maxShards = 8
 func (r *reading) open(ctx context.Context) (*pipeline, error) {
 	f := r.flags
 	ctx, cancel := context.WithCancel(ctx)
-	var options capture.Options
-	if slices.Contains(f.files, "-") { // otherwise it belongs to somebody else
-		options.Stdin = interruptible(ctx, r.stdin)
-	}
+	options := r.bounds
+	options.Stdin, options.Done = r.stdin, ctx.Done()
 	reader, err := capture.Open(f.files, options)
 	if err != nil && ctx.Err() != nil {
 		err = errors.New("interrupted before the first packet")
@@ -184,22 +180,4 @@ func unlessEOF(err error) error {
 		return nil
 	}
 	return err
-}
-
-// interruptible ends stdin when ctx does, for nothing else would end the wait for a pipe's next packet. A file keeps
-// nobody waiting, and is left as it is.
-func interruptible(ctx context.Context, stdin io.Reader) io.Reader {
-	if file, ok := stdin.(*os.File); ok {
-		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
-			return file
-		}
-	}
-	r, w := io.Pipe()
-	context.AfterFunc(ctx, func() { w.Close() })
-	go func() {
-		// The methods that would copy without this buffer, 32 KiB at a time, are hidden.
-		_, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{stdin}, make([]byte, 1<<20))
-		w.CloseWithError(err)
-	}()
-	return r
 }

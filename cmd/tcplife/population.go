@@ -57,6 +57,7 @@ than marks, a mark is the most of its time.`,
 	f.addPacketFlags(flags)
 	f.addTableFlags(flags)
 	f.addTrackingFlags(flags)
+	f.addFileFlags(flags)
 	givenOnce(flags)
 	complete(cmd, "by", populationGroups)
 	complete(cmd, "output", formatNames)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
 	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/capture/live"
@@ -60,8 +61,15 @@ func (f *readFlags) prepareInput(cmd *cobra.Command) (*reading, error) {
 	}
 	r.options.MaxConnections = f.maxConnections
 	if given("memory") {
-		if r.options.MaxMemory, err = limitMemory(f.memory); err != nil {
+		n, err := limitMemory(f.memory)
+		if err != nil {
 			return nil, &usageError{fmt.Sprintf("--memory %q: %v", f.memory, err), "for example 512MiB or 2GiB"}
+		}
+		r.options.MaxMemory, r.bounds.MaxMemory = uint64(n)/2, n/4
+	}
+	if given("max-unpacked") {
+		if r.bounds.MaxUnpacked, err = units.RAMInBytes(f.maxUnpacked); err != nil || r.bounds.MaxUnpacked < 1 {
+			return nil, &usageError{fmt.Sprintf("--max-unpacked %q: not a size", f.maxUnpacked), "for example 100GiB"}
 		}
 	}
 	for _, layer := range f.key {

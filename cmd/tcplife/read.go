@@ -38,6 +38,7 @@ type readFlags struct {
 	idleLimit        time.Duration
 	maxConnections   uint64
 	memory           string
+	maxUnpacked      string
 	key              []string
 	dropBadChecksums bool
 
@@ -112,6 +113,7 @@ fragments only the packet that completed it is written.`,
 	flags.StringVar(&f.color, "color", "auto", "colour the tables; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
 	f.addFormatFlags(flags)
 	f.addTrackingFlags(flags)
+	f.addFileFlags(flags)
 	givenOnce(flags)
 	complete(cmd, "output", formatNames)
 	complete(cmd, "sort", names(report.TableSorts()))
@@ -156,6 +158,11 @@ func (f *readFlags) addTrackingFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.key, "key", nil, "tell equal addresses apart by the ids of these `LAYERS` around them: "+list(keyLayers))
 	flags.BoolVar(&f.dropBadChecksums, "drop-bad-checksums", false, "leave out segments with a wrong checksum; what is left to the network card is not wrong")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say on standard error what was read and how fast")
+}
+
+// addFileFlags adds those that are about files, and no device.
+func (f *readFlags) addFileFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&f.maxUnpacked, "max-unpacked", "1GiB", "let a compressed file become `SIZE`, and more only if that is not over 1,000 times as much")
 }
 
 // givenOnce lets no flag be given twice but for those that people write as -nn and -vv, and -i. It is called once all are there.

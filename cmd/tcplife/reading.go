@@ -27,8 +27,9 @@ type reading struct {
 	where   *query.Where // nil reports all connections
 	failOn  query.FailOn // nil asks nothing
 	options analyzer.Options
-	report  reporter // nil with -w -
-	extract *extract // nil without -w; made once the files to read are open
+	bounds  capture.Options // of unpacking
+	report  reporter        // nil with -w -
+	extract *extract        // nil without -w; made once the files to read are open
 }
 
 // read reads the capture and writes the report, then the extract.

@@ -1,0 +1,124 @@
+package capture
+
+import (
+	"bytes"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
+)
+
+// readWith reads one file, and gives the number of its packets and what Stats says of damage.
+func readWith(t *testing.T, o Options, file []byte) (packets int, damage string) {
+	t.Helper()
+	r, err := Open(write(t, file), o)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer r.Close()
+	for {
+		if _, err := r.Next(); err != nil {
+			break
+		}
+		packets++
+	}
+	for _, d := range r.Stats().Damage {
+		damage = d.Expected
+	}
+	return packets, damage
+}
+
+// TestUnpackingIsBounded holds that a small file which becomes a large one ends, whatever it is packed by and how often, and
+// that one may become large which is large.
+func TestUnpackingIsBounded(t *testing.T) {
+	const most = 1 << 20
+	zeros := le().pcap(0xa1b2c3d4, 1)
+	for range 64 {
+		zeros.record(1, 0, strings.Repeat("\x00", MaxPacket), MaxPacket)
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	noise := le().pcap(0xa1b2c3d4, 1)
+	for range 64 {
+		data := make([]byte, MaxPacket)
+		for i := range data {
+			data[i] = byte(random.Uint32())
+		}
+		noise.record(1, 0, string(data), MaxPacket)
+	}
+	for name, test := range map[string]struct {
+		file []byte
+		most int64
+		want int // packets
+	}{
+		"zeros":                    {pack(t, "zstd", zeros.bytes), most, 3},
+		"zeros twice":              {pack(t, "gzip", pack(t, "zstd", zeros.bytes)), most, 3},
+		"zeros in gzip, twice":     {pack(t, "gzip", pack(t, "gzip", zeros.bytes)), most, 3},
+		"zeros, allowed":           {pack(t, "zstd", zeros.bytes), 17 << 20, 64},
+		"zeros, by default":        {pack(t, "zstd", zeros.bytes), 0, 64},
+		"noise of the same length": {pack(t, "zstd", noise.bytes), most, 64},
+	} {
+		packets, damage := readWith(t, Options{MaxUnpacked: test.most}, test.file)
+		const want = " become more than 1MiB, over 1000 times as much; --max-unpacked allows more"
+		if ends := test.want < 64; packets < test.want || !ends && packets > test.want || packets > 8 && ends || strings.Contains(damage, want) != ends {
+			t.Errorf("%s: %d packets, want %d, and the damage %q", name, packets, test.want, damage)
+		}
+	}
+}
+
+// TestUnpackingMemoryIsBounded holds that a file which makes its decompressor remember more than it may is refused.
+func TestUnpackingMemoryIsBounded(t *testing.T) {
+	plain := append(bytes.Clone(plainHeader), bytes.Repeat(plainPacket, 1<<20)...)
+	var z, x bytes.Buffer
+	zw, err := zstd.NewWriter(&z, zstd.WithWindowSize(32<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	xw, err := xz.WriterConfig{DictCap: 32 << 20}.NewWriter(&x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range []io.WriteCloser{zw, xw} {
+		if _, err := w.Write(plain); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, file := range map[string][]byte{"zstd": z.Bytes(), "xz": x.Bytes()} {
+		if packets, damage := readWith(t, Options{MaxMemory: 16 << 20}, file); packets != 0 || !strings.Contains(damage, "16MiB, which --memory leaves for it") {
+			t.Errorf("%s in 16 MiB: %d packets, %q", name, packets, damage)
+		}
+		if packets, damage := readWith(t, Options{MaxMemory: 32 << 20}, file); packets != 1<<20 || damage != "" {
+			t.Errorf("%s in 32 MiB: %d packets, %q", name, packets, damage)
+		}
+	}
+	for _, test := range []struct {
+		memory int64
+		others int
+		want   uint32
+	}{{0, 100, maxWindow}, {1 << 30, 0, maxWindow}, {64 << 20, 0, 64 << 20}, {64 << 20, 1, 32 << 20}, {64 << 20, 100, leastWindow}} {
+		o := Options{MaxMemory: test.memory}
+		if got := o.window(test.others); got != test.want {
+			t.Errorf("of %d with %d other files: %d, want %d", test.memory, test.others, got, test.want)
+		}
+	}
+}
+
+// TestBufferShrinks holds that what was wanted at once costs nothing any more when it is given.
+func TestBufferShrinks(t *testing.T) {
+	b := newBuffer(strings.NewReader(strings.Repeat("x", 10<<20)), 1000)
+	for range 5 {
+		b.take(len(b.peek(1 << 20)))
+		b.take(len(b.peek(900)))
+		if len(b.data) != 1000 {
+			t.Fatalf("the buffer has %d bytes, for 900", len(b.data))
+		}
+	}
+	if b.offset() != 5*(1<<20+900) {
+		t.Errorf("at offset %d", b.offset())
+	}
+}
