@@ -148,3 +148,33 @@ func TestScannedPortsAreForgotten(t *testing.T) {
 		t.Errorf("%d targets are remembered of a scan in which no attempt is alive", n)
 	}
 }
+
+// The text that an RST carries is told, also when the connection rested meanwhile.
+func TestResetReason(t *testing.T) {
+	segments := segtest.Script(`
+		C --> S SYN
+		C <-- S SYN,ACK
+		C --> S ACK
+		C <-- S RST,ACK len=24
+		+1s C <-- S RST,ACK len=5
+	`).Segments()
+	why, later := `[0x1:2] no "pool" member`, "later"
+	segments[3].Reason, segments[4].Reason = &why, &later
+	var details []string
+	a := analyzer.New(analyzer.Options{}, func(r *record.Connection) {
+		for _, f := range r.Findings {
+			if f.Code == "reset_reason" {
+				details = append(details, f.Detail)
+			}
+		}
+	})
+	analyzer.Rest(a)
+	for i := range segments {
+		a.Segment(&segments[i])
+	}
+	a.Close()
+	const want = `server: an RST carried a text, mostly the reason (2 times): "[0x1:2] no \"pool\" member"; packets 4 and 5`
+	if len(details) != 1 || details[0] != want {
+		t.Errorf("%q, want %q", details, want)
+	}
+}

@@ -39,6 +39,7 @@ type connection struct {
 	waited   [2]bool     // which ends were in TIME_WAIT then
 
 	notes           []note
+	reason          []byte // the text of the first RST that carried one; never changed
 	synText         bool   // a SYN carried text (RFC 7413)
 	challenged      bool   // a SYN was answered by a plain ACK of other numbers
 	quotedHard      bool   // an ICMP error said that the SYN cannot be delivered
@@ -57,6 +58,7 @@ type side struct {
 	packets, duplicates uint64
 	bytes, ipBytes      uint64
 	openings, synAcks   uint64 // SYNs without ACK, with ACK
+	wrongSynAcks        uint64 // SYN-ACKs with a wrong checksum
 	textEnd             uint32 // the number after the highest octet of text
 	textKnown           bool
 	sums                wire.Checksums
@@ -132,6 +134,12 @@ func (c *connection) segment(seg *flows.Segment, how passage) (effect tcpstate.E
 	c.assignRoles(from, seg)
 	if impossible(seg.Flags) {
 		c.note(record.FindingImpossibleFlags, from, seg.Packet)
+	}
+	if seg.Reason != nil {
+		c.note(record.FindingResetReason, from, seg.Packet)
+		if c.reason == nil {
+			c.reason = []byte(*seg.Reason)
+		}
 	}
 	nxt, sent := c.tcp.Ends[from].SndNxt()
 	if x.sums.Rejects(seg) {
@@ -221,6 +229,9 @@ func (s *side) countFlags(seg *flows.Segment) {
 			s.synAckAt, s.synAckPacket = seg.Time, seg.Packet
 		}
 		s.synAcks++
+		if seg.Checksum == flows.ChecksumWrong {
+			s.wrongSynAcks++
+		}
 	case seg.Flags.Has(flows.SYN):
 		if s.openings == 0 {
 			s.openingAt, s.openingPacket = seg.Time, seg.Packet

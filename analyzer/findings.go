@@ -43,9 +43,14 @@ func (c *connection) note(k record.FindingCode, end int, packets ...uint64) *not
 	return n
 }
 
-// noted reports that there is a finding of a kind.
-func (c *connection) noted(k record.FindingCode) bool {
-	return slices.ContainsFunc(c.notes, func(n note) bool { return n.code == k })
+// noted is the finding of a kind, nil if there is none.
+func (c *connection) noted(k record.FindingCode) *note {
+	for i := range c.notes {
+		if c.notes[i].code == k {
+			return &c.notes[i]
+		}
+	}
+	return nil
 }
 
 // remark notes what a segment that is not foreign says about the connection's health, after it has been counted.
@@ -93,6 +98,9 @@ func (c *connection) remark(from int, seg *flows.Segment, effect tcpstate.Effect
 	}
 	if rst && effect.Has(tcpstate.ResetAccepted) {
 		c.resetPacket = p
+		if y := &c.sides[1-from]; y.openings > 0 && x.synAcks+x.openings == 0 {
+			c.note(record.FindingRefused, from, p)
+		}
 	}
 }
 
@@ -128,8 +136,6 @@ func (c *connection) conclude(r *record.Connection, at int64) {
 	client, server := c.opener, 1-c.opener
 	x, y := &c.sides[client], &c.sides[server]
 	switch r.Handshake.Outcome {
-	case record.OutcomeRefused:
-		c.note(record.FindingRefused, server, uint64(r.Handshake.SynPacket), c.tcp.Reset.Packet)
 	case record.OutcomeUnanswered:
 		if x.rsts == 0 && x.openings > 0 {
 			c.note(record.FindingUnanswered, server, x.openingPacket)
@@ -146,6 +152,13 @@ func (c *connection) conclude(r *record.Connection, at int64) {
 		if c.synText && !c.tcp.SynDataAcked {
 			c.note(record.FindingFastOpenIgnored, server, x.openingPacket, y.synAckPacket)
 		}
+	}
+	if n := c.noted(record.FindingRefused); n != nil {
+		n.packets = slices.Insert(n.packets, 0, x.openingPacket)
+	}
+	if !c.tcp.HandshakeAcked && y.synAcks > 0 && y.wrongSynAcks == y.synAcks && max(x.openings, y.synAcks) > 1 {
+		c.note(record.FindingSynAckChecksum, server, y.synAckPacket)
+		c.notes[len(c.notes)-1].count = y.synAcks
 	}
 	if c.challenged {
 		k := record.FindingChallenged
@@ -189,7 +202,7 @@ func (c *connection) concludeAborted(r *record.Connection, client int) {
 	x, y := &c.sides[client], &c.sides[1-client]
 	reset := c.tcp.Reset
 	switch {
-	case reset != nil && reset.By != client && reached(&c.tcp.Ends[client]) && !c.noted(record.FindingAckNotAccepted):
+	case reset != nil && reset.By != client && reached(&c.tcp.Ends[client]) && c.noted(record.FindingAckNotAccepted) == nil:
 		c.note(record.FindingAckReset, 1-client, c.tcp.HandshakeAckPacket, reset.Packet)
 	case !c.disowned():
 	case c.stale:
@@ -264,6 +277,9 @@ func (c *connection) finding(n *note, t *texts) record.Finding {
 	b = append(b, kind.Meaning...)
 	if n.count > 1 {
 		b = append(strconv.AppendUint(append(b, " ("...), n.count, 10), " times)"...)
+	}
+	if n.code == record.FindingResetReason {
+		b = strconv.AppendQuoteToASCII(append(b, ": "...), string(c.reason))
 	}
 	if n.code == record.FindingTimeWaitReused && c.linuxReuse {
 		b = append(b, ", by a Linux host: its new ISN is the old SND.NXT + 65537"...)

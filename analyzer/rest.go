@@ -205,7 +205,7 @@ func (c *connection) pack(k *store.Coder, base int64) {
 		&c.stands.counted, &c.waited[i], &c.waited[j])
 	k.Bools(&x.stamps[1].known, &x.firstSyn.fastOpen, &y.stamps[1].known, &y.firstSyn.fastOpen,
 		&c.stands.halfOpen, &c.reported, &c.synText, &c.challenged, &c.quotedHard, &c.stale, &c.linuxReuse, &c.beforeWaits)
-	store.Small(k, &x.packets, &y.packets, &x.bytes, &y.bytes, &x.ipBytes, &y.ipBytes, &x.openings, &y.openings, &x.synAcks, &y.synAcks, &x.fins, &y.fins)
+	store.Small(k, &x.packets, &y.packets, &x.bytes, &y.bytes, &x.ipBytes, &y.ipBytes, &x.openings, &y.openings, &x.synAcks, &y.synAcks, &x.wrongSynAcks, &y.wrongSynAcks, &x.fins, &y.fins)
 	store.Small(k, &x.rsts, &x.duplicates, &x.retransmitted, &x.keepalives, &x.probes, &x.impossible,
 		&y.rsts, &y.duplicates, &y.retransmitted, &y.keepalives, &y.probes, &y.impossible)
 	store.Near(k, c.id, &x.openingPacket, &y.openingPacket, &x.synAckPacket, &y.synAckPacket, &x.finPacket, &y.finPacket)
@@ -229,6 +229,7 @@ func (c *connection) pack(k *store.Coder, base int64) {
 		store.Small(k, &p.TTL)
 		k.Bools(&p.FromB, &p.RSTWindow)
 	}
+	k.Text(&c.reason)
 	c.notes = store.Resize(c.notes, notes)
 	for i := range c.notes {
 		c.notes[i].pack(k, c.id)

@@ -85,6 +85,8 @@ type Segment struct {
 
 	Encap *Encapsulation // what is around the innermost IP header; nil for none
 
+	Reason *string // the text of an RST (RFC 9293 §3.5.2; RFC 1122 §4.2.2.12), nil for none
+
 	Quote *Quote // not nil: this is no segment but an ICMP error about one sent by (FromB ? B : A); Seq and Key are the quoted ones
 }
 

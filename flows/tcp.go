@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"bytes"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/binary"
@@ -156,6 +157,9 @@ func (d *Decoder) segment(l *tcp, data []byte, wire int) {
 	s.Cut = wire > len(data)
 	s.Checksum = checksum
 	s.Digest = l.digest(wire)
+	if s.Flags.Has(RST) && s.Len > 0 {
+		s.Reason = reason(l.Payload[:min(len(l.Payload), int(s.Len))])
+	}
 	d.stats.Segments++
 	d.found(endTCP)
 }
@@ -195,4 +199,20 @@ func (a *Addr) words() (high, low uint64) {
 func (a *Addr) setWords(high, low uint64) {
 	binary.BigEndian.PutUint64(a[:], high)
 	binary.BigEndian.PutUint64(a[8:], low)
+}
+
+// reason is the text that an RST carries, nil if it is not printable ASCII.
+func reason(text []byte) *string {
+	const longest = 200
+	text = bytes.Trim(text[:min(len(text), longest)], "\x00 \t\r\n")
+	for _, b := range text {
+		if b < ' ' || b > '~' {
+			return nil
+		}
+	}
+	if len(text) == 0 {
+		return nil
+	}
+	s := string(text)
+	return &s
 }

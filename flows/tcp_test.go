@@ -2,6 +2,7 @@ package flows
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -100,6 +101,28 @@ func TestSum(t *testing.T) {
 		}
 		if checks(sum(cat(b, be16(int(complement^0x0100))), start)) {
 			t.Errorf("%d bytes: a wrong checksum is right", n)
+		}
+	}
+}
+
+// An RST can say why; what is no text is left out.
+func TestReason(t *testing.T) {
+	for _, tt := range []struct {
+		flags Flags
+		text  string
+		want  string
+	}{
+		{RST | ACK, "no pool member is available", "no pool member is available"},
+		{RST, " [0x1:2] gone\r\n\x00", "[0x1:2] gone"},
+		{RST, strings.Repeat("x", 300), strings.Repeat("x", 200)},
+		{RST, "\x16\x03\x01 not text", ""},
+		{RST, "\x00\x00", ""},
+		{RST, "", ""},
+		{PSH | ACK, "no reset", ""},
+	} {
+		s := one(t, NewDecoder(DecoderOptions{}), packet(101, ip4(6, tcp4(tt.flags, nil, []byte(tt.text)))))
+		if got := s.Reason; (got == nil) != (tt.want == "") || got != nil && *got != tt.want {
+			t.Errorf("%q: %v", tt.text, got)
 		}
 	}
 }

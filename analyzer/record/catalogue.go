@@ -36,6 +36,7 @@ const (
 	FindingAckNotAccepted
 	FindingAckReset
 	FindingBadSynAck
+	FindingSynAckChecksum
 	FindingStaleSyn
 	FindingLateSynAck
 	FindingSynScanned
@@ -54,6 +55,7 @@ const (
 	FindingPathMTU
 	FindingHalfOpen
 	FindingReset
+	FindingResetReason
 	FindingResetOutsideWindow
 	FindingResetChallenged
 	FindingResetOutlived
@@ -92,6 +94,8 @@ var catalogue = [codes]FindingKind{
 		"RFC 9293 §3.10.7.4, fifth step", "the accept queue is full and tcp_abort_on_overflow is set, a SYN cookie was not valid, or a device between resets"},
 	FindingBadSynAck: {"bad_syn_ack", Warning, "a SYN-ACK acknowledged another number than the SYN's",
 		"RFC 9293 §3.10.7.3", "it answers an older SYN, or a middlebox rewrites sequence numbers on one side"},
+	FindingSynAckChecksum: {"syn_ack_checksum", Warning, "every SYN-ACK had a wrong checksum, and nobody acknowledged one: the client drops them",
+		"RFC 9293 §3.1", "look for a device that rewrites packets and not their checksum, or for checksum offload that fails on a virtual path"},
 	FindingStaleSyn: {"stale_syn", Warning, "an old duplicate SYN of the same ports reached the server",
 		"RFC 9293 §3.5, figure 8", "harmless when it was reset; many hint at a path that delays packets for long"},
 	FindingLateSynAck: {"late_syn_ack", Warning, "a SYN-ACK came after the client had given up, and was reset",
@@ -128,6 +132,8 @@ var catalogue = [codes]FindingKind{
 		"RFC 9293 §3.5.1", "a crash, a restart, or a middlebox that forgot an idle connection"},
 	FindingReset: {"reset", Warning, "an RST ended the connection",
 		"RFC 9293 §3.5.2", "see what it answers: data to a closed socket, unread data at close, an abort, a middlebox"},
+	FindingResetReason: {"reset_reason", Info, "an RST carried a text, mostly the reason",
+		"RFC 9293 §3.5.2; RFC 1122 §4.2.2.12", "read the text: load balancers name the cause in it"},
 	FindingResetOutsideWindow: {"reset_outside_window", Warning, "an RST outside the window, which its receiver had to ignore",
 		"RFC 9293 §3.5.3", "an old duplicate, or a blind attempt to reset"},
 	FindingResetChallenged: {"reset_challenged", Warning, "an RST in the window that was not at the next number: the receiver had to ask first",

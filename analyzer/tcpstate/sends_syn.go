@@ -113,6 +113,7 @@ func (c *Conn) sendsSynAck(from int, x, y *Endpoint, s *Segment) Effect {
 		x.closeAgain(reset, s.At, s.Packet)
 	case x.State() == Closed && len(x.History) == 1:
 		x.enter(listenerCame, s) // it refused before
+		c.Reset = nil
 	case x.State() == Closed && x.resetClosed && !(x.proven(y) && x.sndUna.After(x.ISS)) && s.At-x.since() > x.crossing():
 		x.withdraw(outlivesRst, s.Packet, func(st State) bool { return st != Closed }) // it knows of no reset
 		x.resetClosed = false
