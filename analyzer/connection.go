@@ -51,6 +51,9 @@ type connection struct {
 	quotedPacket    uint64 // of the ICMP error
 	challengePacket uint64
 	resetPacket     uint64 // of the last RST that was accepted
+	finIdle         int64  // how long nothing had passed before the first FIN, if finIdleKnown
+	finIdleKnown    bool
+	crossedFin      bool // text was sent before its sender had received the other side's FIN
 }
 
 // side is what an end has sent.
@@ -125,6 +128,7 @@ func (c *connection) segment(seg *flows.Segment, how passage) (effect tcpstate.E
 	}
 	x.packets++
 	x.ipBytes += uint64(seg.Headers) + uint64(seg.Len)
+	silence := max(0, seg.Time-c.end)
 	c.end = max(c.end, seg.Time)
 	if x.isDuplicate(seg, how.other, y) {
 		x.duplicates++
@@ -157,7 +161,7 @@ func (c *connection) segment(seg *flows.Segment, how passage) (effect tcpstate.E
 		x.sums.Sent(seg, uint32(nxt), sent)
 		y.sums.Acknowledged(seg.Ack)
 		c.trackPath(from, to, seg, uint32(nxt))
-		c.noteAnswers(from, to, seg, 0)
+		c.noteAnswers(from, to, seg, 0, silence)
 		return 0, true
 	}
 	if c.self() {
@@ -197,7 +201,7 @@ func (c *connection) segment(seg *flows.Segment, how passage) (effect tcpstate.E
 	if effect.Has(tcpstate.AnswersKeepalive) {
 		y.keepalives++
 	}
-	c.noteAnswers(from, to, seg, effect)
+	c.noteAnswers(from, to, seg, effect, silence)
 	c.remark(from, seg, effect)
 	return effect, false
 }
@@ -302,11 +306,14 @@ func serverByPort(k *flows.Key) (end int, known bool) {
 	return 0, false
 }
 
-// noteAnswers takes note of what the segment acknowledges.
-func (c *connection) noteAnswers(from, to int, seg *flows.Segment, effect tcpstate.Effect) {
+// noteAnswers takes note of what the segment acknowledges. Silence is how long nothing had passed before it.
+func (c *connection) noteAnswers(from, to int, seg *flows.Segment, effect tcpstate.Effect, silence int64) {
 	x, y, peer := &c.sides[from], &c.sides[to], &c.tcp.Ends[to]
 	if seg.Flags.Has(flows.FIN) && x.finPacket == 0 && c.tcp.Ends[from].FinSent {
 		x.finPacket = seg.Packet
+		if y.finPacket == 0 {
+			c.finIdle, c.finIdleKnown = silence, x.packets+y.packets > 1
+		}
 		x.firstAckOfFin = peer.FinSent && !y.finAcked
 	}
 	if !seg.Flags.Has(flows.ACK) || seg.Flags.Has(flows.RST) {
@@ -319,6 +326,9 @@ func (c *connection) noteAnswers(from, to int, seg *flows.Segment, effect tcpsta
 		} else {
 			y.synAnswer = record.No
 		}
+	}
+	if seg.Len > 0 && peer.FinSent && !y.finAcked && !ack.After(peer.FinSeq) && effect&(tcpstate.Again|tcpstate.Keepalive) == 0 {
+		c.crossedFin = true
 	}
 	if peer.FinSent && !y.finAcked && ack.After(peer.FinSeq) {
 		y.finAcked, y.finAckedAt = true, seg.Time

@@ -241,7 +241,7 @@ func (c *connection) outcome(client, server int) record.Outcome {
 }
 
 func (c *connection) teardown(reset *record.Reset) record.Teardown {
-	t := record.Teardown{Kind: record.TeardownNone, At: record.NoTime, HalfClosed: record.NoDuration}
+	t := record.Teardown{Kind: record.TeardownNone, At: record.NoTime, Idle: record.NoDuration, HalfClosed: record.NoDuration}
 	a, b := &c.tcp.Ends[0], &c.tcp.Ends[1]
 	if r := c.tcp.Reset; r != nil {
 		*reset = record.Reset{By: c.side(r.By), Packet: record.PacketNumber(r.Packet), ReceiverState: record.StateOrNone{State: r.ReceiverState, Known: r.ReceiverKnown}, Answers: resetAnswers[r.Answers], Idle: record.NoDuration}
@@ -264,6 +264,9 @@ func (c *connection) teardown(reset *record.Reset) record.Teardown {
 	}
 	if first >= 0 {
 		t.Initiator, t.At = c.side(first), record.Time(c.tcp.Ends[first].FinAt)
+		if c.finIdleKnown {
+			t.Idle = record.Duration(c.finIdle)
+		}
 	}
 	bothAcked := c.sides[0].finAcked && c.sides[1].finAcked
 	ended := c.tcp.Reset != nil && (reached(a) || reached(b))

@@ -222,6 +222,8 @@ func (c *connection) concludeReset(r *record.Connection) {
 	closer := &c.tcp.Ends[reset.By]
 	switch {
 	case c.tcp.HalfOpen != nil:
+	case closer.FinSent && c.crossedFin && (reset.Answers == tcpstate.AnsweredData || reset.Answers == tcpstate.Nothing):
+		c.note(record.FindingCloseCrossed, 1-reset.By, c.sides[reset.By].finPacket, reset.Packet)
 	case closer.FinSent && reset.Answers == tcpstate.AnsweredData:
 		c.note(record.FindingDataAfterClose, 1-reset.By, reset.Packet)
 	case r.Teardown.Kind == record.TeardownReset:
@@ -277,6 +279,9 @@ func (c *connection) finding(n *note, t *texts) record.Finding {
 	b = append(b, kind.Meaning...)
 	if n.count > 1 {
 		b = append(strconv.AppendUint(append(b, " ("...), n.count, 10), " times)"...)
+	}
+	if n.code == record.FindingCloseCrossed && c.finIdleKnown {
+		b = append(record.Duration(c.finIdle).Append(append(b, ", after "...)), " s without a packet"...)
 	}
 	if n.code == record.FindingResetReason {
 		b = strconv.AppendQuoteToASCII(append(b, ": "...), string(c.reason))

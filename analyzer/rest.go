@@ -230,6 +230,8 @@ func (c *connection) pack(k *store.Coder, base int64) {
 		k.Bools(&p.FromB, &p.RSTWindow)
 	}
 	k.Text(&c.reason)
+	store.Small(k, &c.finIdle)
+	k.Bools(&c.finIdleKnown, &c.crossedFin)
 	c.notes = store.Resize(c.notes, notes)
 	for i := range c.notes {
 		c.notes[i].pack(k, c.id)

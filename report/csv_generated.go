@@ -420,4 +420,7 @@ var csvColumns = []csvColumn{
 	{"server.withdrawn_left_out", func(b []byte, c *record.Connection) []byte {
 		return strconv.AppendUint(b, c.Server.WithdrawnLeftOut, 10)
 	}},
+	{"teardown.idle_s", func(b []byte, c *record.Connection) []byte {
+		return c.Teardown.Idle.Append(b)
+	}},
 }

@@ -26,7 +26,8 @@ func sampleEnding() *Ending {
 				NotClosing: []record.NotClosing{{
 					Host: record.Target{IP: netip.MustParseAddr("10.0.0.2"), Port: &port}, Side: record.Server, Connections: 1, Waiting: 1, Longest: 70e9,
 				}},
-				IdleTimeouts: []record.IdleTimeout{{
+				IdleTimeouts: []record.IdleTimeout{{Kind: record.IdleReset,
+
 					Idle: 350e9, Longest: 351e9, Resets: 12, BySide: record.SideCounts{Server: 12}, Of: 14,
 					Server: &record.Target{IP: netip.MustParseAddr("10.0.0.2")},
 				}},

@@ -28,7 +28,8 @@ type failures struct {
 	halfClosed record.HalfClosedTotals
 	lifetimes  record.LifetimeTotals
 	notClosing bounded[notClosingKey, record.NotClosing]
-	idle       idleResets
+	idle       idleEnds
+	crossed    idleEnds
 }
 
 type notClosingKey struct {
@@ -38,6 +39,7 @@ type notClosingKey struct {
 
 func newFailures() failures {
 	return failures{
+		idle: newIdleResets(), crossed: newCrossedCloses(),
 		halfClosed: record.HalfClosedTotals{Longest: record.NoDuration},
 		notClosing: bounded[notClosingKey, record.NotClosing]{
 			limit:  maxNotClosing,
@@ -59,7 +61,12 @@ func (f *failures) add(c *record.Connection) {
 			state = int(r.ReceiverState.State)
 		}
 		f.resets[r.By][state]++
-		f.idle.add(c)
+		if t := &c.Teardown; t.Kind == record.TeardownReset {
+			f.idle.add(c, r.Idle, r.By)
+			if c.Found(record.FindingCloseCrossed) {
+				f.crossed.add(c, t.Idle, t.Initiator)
+			}
+		}
 	}
 	switch {
 	case c.Teardown.Kind == record.TeardownHalfClosed:
@@ -129,7 +136,7 @@ func (f *failures) summarize(s *record.Summary) {
 		s.FailedAttempts += n
 	}
 	s.ResetsByState = record.SideStates{Client: f.resetsBy(record.Client), Server: f.resetsBy(record.Server)}
-	s.HalfClosed, s.Lifetimes, s.IdleTimeouts = f.halfClosed, f.lifetimes, f.idle.timeouts()
+	s.HalfClosed, s.Lifetimes, s.IdleTimeouts = f.halfClosed, f.lifetimes, append(f.idle.timeouts(), f.crossed.timeouts()...)
 	f.notClosing.trim()
 	s.NotClosing = []record.NotClosing{}
 	for _, e := range f.notClosing.sorted() {

@@ -79,6 +79,26 @@ func TestIdleTimeouts(t *testing.T) {
 	}
 }
 
+// Closes that crossed the other side's text stand apart from resets, and those after a second or two count too.
+func TestCrossedCloses(t *testing.T) {
+	f := newFailures()
+	for i := range 4 {
+		c := afterSilence(record.Server, 0.01, "192.0.2.1:443")
+		c.Teardown.Initiator, c.Teardown.Idle = record.Server, record.Duration(2e9+i*1e6)
+		c.Findings = []record.Finding{{Code: record.FindingCloseCrossed.String()}}
+		f.add(c)
+	}
+	var s record.Summary
+	f.summarize(&s)
+	if len(s.IdleTimeouts) != 1 {
+		t.Fatalf("%+v", s.IdleTimeouts)
+	}
+	i := s.IdleTimeouts[0]
+	if i.Kind != record.IdleCrossed || i.Idle != 2e9 || i.Longest != 2003e6 || i.Resets != 4 || i.BySide != (record.SideCounts{Server: 4}) || *i.Server.Port != 443 {
+		t.Errorf("%+v", i)
+	}
+}
+
 // A side is not closing when it has been in CLOSE_WAIT for long, or would be if it had been seen.
 func TestNotClosing(t *testing.T) {
 	in := func(s tcpstate.State, at record.Time) record.Endpoint {

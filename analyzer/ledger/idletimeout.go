@@ -8,17 +8,27 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// idleResets counts resets by the silence before them, in classes of which each is a fiftieth wider than the one before.
-type idleResets struct {
-	classes [idleClasses]idleClass
-	total   uint64
+// idleEnds counts what ends connections by the silence before it, in classes of which each is a fiftieth wider than the one before.
+type idleEnds struct {
+	kind     string
+	shortest record.Duration // what is shorter is a conversation
+	classes  [idleClasses]idleClass
+	total    uint64
 }
 
 const (
-	idleClasses  = 700
-	idleShortest = record.Duration(5 * time.Second) // what is shorter is a conversation
-	idleStep     = 1.02
+	idleClasses = 700
+	idleStep    = 1.02
 )
+
+func newIdleResets() idleEnds {
+	return idleEnds{kind: record.IdleReset, shortest: record.Duration(5 * time.Second)}
+}
+
+// newCrossedCloses counts closes that crossed the other side's text. Servers give up some connections after a second or two.
+func newCrossedCloses() idleEnds {
+	return idleEnds{kind: record.IdleCrossed, shortest: record.Duration(time.Second)}
+}
 
 type idleClass struct {
 	resets, byClient  uint64
@@ -27,15 +37,15 @@ type idleClass struct {
 	servers, ports    bool // there is another one
 }
 
-func (r *idleResets) add(c *record.Connection) {
-	reset := c.Teardown.Reset
-	if c.Teardown.Kind != record.TeardownReset || reset.Idle < idleShortest {
+// add takes in the record of a connection that a side ended after a silence.
+func (r *idleEnds) add(c *record.Connection, silence record.Duration, by record.Side) {
+	if silence < r.shortest {
 		return
 	}
 	r.total++
-	i := int(math.Log(float64(reset.Idle)/float64(idleShortest)) / math.Log(idleStep))
-	one := idleClass{resets: 1, shortest: reset.Idle, longest: reset.Idle, server: netip.AddrPortFrom(c.Server.IP, c.Server.Port)}
-	if reset.By == record.Client {
+	i := int(math.Log(float64(silence)/float64(r.shortest)) / math.Log(idleStep))
+	one := idleClass{resets: 1, shortest: silence, longest: silence, server: netip.AddrPortFrom(c.Server.IP, c.Server.Port)}
+	if by == record.Client {
 		one.byClient = 1
 	}
 	r.classes[min(i, idleClasses-1)].merge(&one)
@@ -62,7 +72,7 @@ func (c *idleClass) merge(o *idleClass) {
 // timeouts finds the silences that stand out: three resets at least within two neighbouring classes, so within 4 % of
 // each other, and no more than a third as many in the ten classes on either side, for resets that somebody decides on are
 // spread.
-func (r *idleResets) timeouts() []record.IdleTimeout {
+func (r *idleEnds) timeouts() []record.IdleTimeout {
 	const enough, around = 3, 10
 	list := []record.IdleTimeout{}
 	for i := 0; i < idleClasses; i++ {
@@ -84,14 +94,14 @@ func (r *idleResets) timeouts() []record.IdleTimeout {
 		if peak.resets < enough || 3*beside > peak.resets {
 			continue
 		}
-		list = append(list, peak.timeout(r.total))
+		list = append(list, peak.timeout(r))
 		i = end
 	}
 	return list
 }
 
-func (c *idleClass) timeout(total uint64) record.IdleTimeout {
-	t := record.IdleTimeout{Idle: c.shortest, Longest: c.longest, Resets: c.resets, BySide: record.SideCounts{Client: c.byClient, Server: c.resets - c.byClient}, Of: total}
+func (c *idleClass) timeout(r *idleEnds) record.IdleTimeout {
+	t := record.IdleTimeout{Kind: r.kind, Idle: c.shortest, Longest: c.longest, Resets: c.resets, BySide: record.SideCounts{Client: c.byClient, Server: c.resets - c.byClient}, Of: r.total}
 	if port := c.server.Port(); !c.servers {
 		t.Server = &record.Target{IP: c.server.Addr()}
 		if !c.ports {

@@ -60,6 +60,7 @@ const (
 	FindingResetChallenged
 	FindingResetOutlived
 	FindingDataAfterClose
+	FindingCloseCrossed
 	FindingFinRetransmitted
 	FindingFinUnacknowledged
 	FindingAckOfFinLost
@@ -142,6 +143,8 @@ var catalogue = [codes]FindingKind{
 		"RFC 9293 §3.5.3", "it was injected, or lost behind the point of capture"},
 	FindingDataAfterClose: {"data_after_close", Warning, "text arrived at a side that had closed, and was answered by an RST",
 		"RFC 1122 §4.2.2.13", "the writer did not know that its peer no longer reads"},
+	FindingCloseCrossed: {"close_crossed", Warning, "text was sent before the other side's FIN had arrived, and was answered by an RST: the two crossed",
+		"RFC 1122 §4.2.2.13", "a request on an idle connection met its timeout: let clients give up idle connections sooner than servers do, and try again"},
 	FindingFinRetransmitted: {"fin_retransmitted", Info, "a FIN was sent again",
 		"RFC 9293 §3.8.1", "its acknowledgement or the FIN itself was lost"},
 	FindingFinUnacknowledged: {"fin_unacknowledged", Warning, "a FIN was never acknowledged",

@@ -92,16 +92,24 @@ const UnknownState = "unknown"
 // IdleTimeout is a silence after which connections were reset again and again: three at least within 4 % of each
 // other, and few around. Probably a middlebox's limit for idle connections, or an application's.
 type IdleTimeout struct {
+	// reset: an RST came. crossed_close: a side closed, and text that had been sent before its FIN arrived drew the RST.
+	Kind string `json:"kind" field:"enum=reset|crossed_close"`
 	// The shortest of these silences in seconds.
 	Idle Duration `json:"idle_s"`
 	// The longest.
 	Longest Duration `json:"longest_s"`
-	// How many connections were reset after it.
+	// How many connections were reset after it, or after a FIN that ended it.
 	Resets uint64 `json:"resets"`
 	// Whose address the RSTs bore.
 	BySide SideCounts `json:"by_side"`
 	// If it was always the same; null: it was not.
 	Server *Target `json:"server" field:"null"`
-	// Connections that were reset after a silence of 5 s or longer, in all.
+	// How many ended in this way after a silence of any length: of 5 s or longer by an RST, of 1 s or longer by a FIN.
 	Of uint64 `json:"of"`
 }
+
+// The kinds of IdleTimeout.
+const (
+	IdleReset   = "reset"
+	IdleCrossed = "crossed_close"
+)

@@ -2,6 +2,7 @@ package record
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
@@ -147,6 +148,11 @@ type Fin struct {
 	Acked Answer `json:"acked" field:"null"`
 }
 
+// Found reports whether the record has a finding of a kind.
+func (c *Connection) Found(code FindingCode) bool {
+	return slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Code == code.String() })
+}
+
 // Held is the states of a side that counts of sockets take. It is without an ESTABLISHED of the client's that nothing but a passing
 // SYN-ACK speaks for: the client has not spoken since, and its address may be forged.
 func (c *Connection) Held(e *Endpoint) []StateEntry {
@@ -188,6 +194,8 @@ type Teardown struct {
 	Initiator Side `json:"initiator" field:"null"`
 	// Time of that FIN or RST; null: neither was sent.
 	At Time `json:"at" field:"null"`
+	// How long nothing had passed before the first FIN, in seconds; null: there was no FIN, or nothing before it.
+	Idle Duration `json:"idle_s" field:"null"`
 	// From the first FIN's acknowledgement to the second FIN, in seconds; null: there were not both.
 	HalfClosed Duration `json:"half_closed_s" field:"null"`
 	// The first RST that was accepted; null: none was.

@@ -44,7 +44,7 @@ type Summary struct {
 	HalfClosed HalfClosedTotals `json:"half_closed"`
 	// Who does not close, those with most connections first.
 	NotClosing []NotClosing `json:"not_closing"`
-	// Suspected limits for idle connections, by length.
+	// Suspected limits for idle connections, by kind and length.
 	IdleTimeouts []IdleTimeout `json:"idle_timeouts"`
 	// Connections of which the capture shows beginning and end.
 	Lifetimes LifetimeTotals `json:"lifetimes"`
@@ -60,7 +60,7 @@ type Summary struct {
 	Listeners uint64 `json:"listeners"`
 	// Records of kind syn_flood but for flash crowds.
 	SynFloods uint64 `json:"syn_floods"`
-	// Scans; always 0 in this version, which does not look for them.
+	// Records of kind scan.
 	Scans uint64 `json:"scans"`
 	// Records of kind backscatter.
 	Backscatter uint64 `json:"backscatter"`

@@ -122,6 +122,7 @@ func mapTeardown(v *record.Teardown) map[string]any {
 		"kind":          string(v.Kind),
 		"initiator":     wordValue(v.Initiator.String()),
 		"at":            timeValue(v.At),
+		"idle_s":        durationValue(v.Idle),
 		"half_closed_s": durationValue(v.HalfClosed),
 		"reset":         nil,
 	}

@@ -201,6 +201,8 @@ func (e *Encoder) AppendTeardown(b []byte, v *record.Teardown) []byte {
 	b = appendSide(b, v.Initiator)
 	b = append(b, `,"at":`...)
 	b = e.appendTime(b, v.At)
+	b = append(b, `,"idle_s":`...)
+	b = v.Idle.Append(b)
 	b = append(b, `,"half_closed_s":`...)
 	b = v.HalfClosed.Append(b)
 	b = append(b, `,"reset":`...)
@@ -832,7 +834,9 @@ func (e *Encoder) AppendNotClosing(b []byte, v *record.NotClosing) []byte {
 
 // AppendIdleTimeout appends a record.IdleTimeout as JSON.
 func (e *Encoder) AppendIdleTimeout(b []byte, v *record.IdleTimeout) []byte {
-	b = append(b, `{"idle_s":`...)
+	b = append(b, `{"kind":`...)
+	b = AppendString(b, v.Kind)
+	b = append(b, `,"idle_s":`...)
 	b = v.Idle.Append(b)
 	b = append(b, `,"longest_s":`...)
 	b = v.Longest.Append(b)

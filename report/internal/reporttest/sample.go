@@ -37,7 +37,7 @@ func blank(id uint64, client, server string, start time.Duration) *record.Connec
 			SynAt:   record.NoTime, SynAckAt: record.NoTime, AckAt: record.NoTime,
 			ServerRTT: record.NoDuration, ClientRTT: record.NoDuration,
 		},
-		Teardown: record.Teardown{Kind: record.TeardownNone, At: record.NoTime, HalfClosed: record.NoDuration},
+		Teardown: record.Teardown{Kind: record.TeardownNone, At: record.NoTime, Idle: record.NoDuration, HalfClosed: record.NoDuration},
 		TimeWait: []record.TimeWait{}, Findings: []record.Finding{},
 	}
 }
@@ -93,7 +93,7 @@ func closed(c *record.Connection) *record.Connection {
 	c.Server.Fin = &record.Fin{Seq: c.Server.ISN.Number + 1 + uint32(c.Server.Bytes), Packet: last + 2, Acked: record.Yes}
 	c.Teardown = record.Teardown{
 		Kind: record.TeardownFourWay, Initiator: record.Client,
-		At: c.End - 3e6, HalfClosed: 1e6,
+		At: c.End - 3e6, Idle: 2e9, HalfClosed: 1e6,
 	}
 	c.Client.States = append(c.Client.States,
 		record.StateEntry{State: tcpstate.FinWait1, At: c.End - 3e6, Packet: last, Evidence: record.Seen, Rule: tcpstate.ActiveOpen},
@@ -144,7 +144,7 @@ func Connections() []*record.Connection {
 	reset.EndedBy = record.EndReset
 	reset.Encapsulation = []flows.Layer{{Kind: "vlan", ID: 12, HasID: true}, {Kind: "vxlan", ID: 42, HasID: true}}
 	reset.Client.RetransmittedPackets, reset.Server.RetransmittedPackets, reset.Server.Rsts = 12, 1042, 1
-	reset.Teardown = record.Teardown{Kind: record.TeardownReset, Initiator: record.Server, At: reset.End, HalfClosed: record.NoDuration,
+	reset.Teardown = record.Teardown{Kind: record.TeardownReset, Initiator: record.Server, At: reset.End, Idle: record.NoDuration, HalfClosed: record.NoDuration,
 		Reset: &record.Reset{By: record.Server, Packet: 2_400_000, ReceiverState: known(tcpstate.Established), Answers: record.AnswersData}}
 	reset.Client.State, reset.Server.State = known(tcpstate.Closed), known(tcpstate.Closed)
 	reset.Findings = []record.Finding{
@@ -173,7 +173,7 @@ func Connections() []*record.Connection {
 
 	halfClosed := carrying(opened(lasting(blank(90, "10.0.0.5:33000", "10.0.0.2:443", 5*time.Second), 62*time.Second),
 		12*time.Millisecond, 20*time.Microsecond), 512, 0)
-	halfClosed.Teardown = record.Teardown{Kind: record.TeardownHalfClosed, Initiator: record.Client, At: halfClosed.End, HalfClosed: record.NoDuration}
+	halfClosed.Teardown = record.Teardown{Kind: record.TeardownHalfClosed, Initiator: record.Client, At: halfClosed.End, Idle: record.NoDuration, HalfClosed: record.NoDuration}
 	halfClosed.Client.State, halfClosed.Server.State = known(tcpstate.FinWait2), known(tcpstate.CloseWait)
 
 	midstream := carrying(lasting(blank(3, "172.16.254.100:40404", "203.0.113.250:8080", 5*time.Millisecond), 2*time.Second), 900, 1800)

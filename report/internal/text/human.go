@@ -216,6 +216,10 @@ func IdleTimeout(t *record.IdleTimeout) string {
 	if t.Server != nil {
 		who = Target(*t.Server)
 	}
+	if t.Kind == record.IdleCrossed {
+		return Counted(t.Resets, "close") + " after " + Span(t.Idle) + " to " + Span(t.Longest) + " of silence (" + Count(t.BySide.Client) + " by clients, " +
+			Count(t.BySide.Server) + " by servers) crossed what the other side sent, " + who + ": let that side give up idle connections sooner"
+	}
 	return Counted(t.Resets, "reset") + " after " + Span(t.Idle) + " to " + Span(t.Longest) + " of silence (" + Count(t.BySide.Client) + " by clients, " +
 		Count(t.BySide.Server) + " by servers), " + who + ": perhaps a middlebox forgets idle connections"
 }
