@@ -362,7 +362,7 @@ func (a *Analyzer) finish(c *connection, at int64, by record.EndedBy) {
 	if !c.reported {
 		c.tcp.Settle(at, !a.hasAcks)
 		a.fill(a.record, c, at, by)
-		a.tell(recordEnds, &event{})
+		a.tell(recordEnds, &event{probe: c.first})
 	} else if c.waited != [2]bool{} {
 		a.tellTimeWaits(c, at, by)
 	}

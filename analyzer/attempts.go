@@ -104,6 +104,8 @@ func (a *Analyzer) finishEmbryo(n uint32, at int64, by record.EndedBy) {
 	e := a.table.embryos.At(number)
 	a.table.remove(&e.key, n)
 	a.table.embryos.Drop(number)
+	syn := e.segment()
+	probe := crowd.ProbeOf(&syn)
 	if r := a.record; !a.fillTwin(r, e, at, by) {
 		c := &a.scratch
 		a.grow(c, e)
@@ -112,15 +114,14 @@ func (a *Analyzer) finishEmbryo(n uint32, at int64, by record.EndedBy) {
 		a.twins.remember(e, c, r)
 		a.leave(c, by)
 	} else {
-		syn := e.segment()
 		end := event{
-			clock: a.clock, attempt: attemptBy(&e.key, e.opener()), probe: crowd.ProbeOf(&syn),
+			clock: a.clock, attempt: attemptBy(&e.key, e.opener()), probe: probe,
 			end: crowd.Unanswered, cut: by == record.EndCaptureEnd,
 		}
 		end.attempt.SynAt = e.at
 		a.tell(attemptEnds, &end)
 	}
-	a.tell(recordEnds, &event{})
+	a.tell(recordEnds, &event{probe: probe})
 }
 
 // twins knows the record of an embryo that has ended. That of the next one like it differs in sockets, numbers and times

@@ -38,6 +38,14 @@ func attemptBy(k *flows.Key, end int) crowd.Attempt {
 	return crowd.Attempt{Source: k.A, Target: k.B, TargetPort: k.BPort, V6: k.V6}
 }
 
+// port is that of an end.
+func (c *connection) port(end int) uint16 {
+	if end == 1 {
+		return c.key.BPort
+	}
+	return c.key.APort
+}
+
 // openings are the SYNs and the SYN-ACKs of each end.
 type openings [2]struct{ syns, synAcks uint64 }
 
@@ -51,6 +59,11 @@ func (o *openings) of(c *connection) {
 // follow tells the crowd what a segment has made of an attempt, from what had been sent before it.
 func (a *Analyzer) follow(c *connection, before *openings, seg *flows.Segment) {
 	if c.role != record.RoleSyn {
+		if from := sender(seg); seg.Flags.Has(flows.SYN|flows.ACK) && c.sides[from].synAcks == 1 {
+			a.tell(synAckUnasked, &event{
+				clock: a.clock, attempt: attemptBy(&c.key, 1-from), synAck: crowd.ProbeOf(seg), clientPort: c.port(1 - from), packet: seg.Packet,
+			})
+		}
 		if seg.Flags.Has(flows.RST) && seg.Window > 0 && seg.FromB != c.first.FromB {
 			c.first.RSTWindow = true
 		}

@@ -17,10 +17,12 @@ type accounts struct {
 	emit   func(*record.Connection)
 	totals ledger.Totals
 	crowd  *crowd.Crowd
+
+	related related
 }
 
 func newAccounts(o *Options, emit func(*record.Connection)) *accounts {
-	return &accounts{emit: emit, totals: ledger.NewTotals(o.Ports), crowd: crowd.New()}
+	return &accounts{emit: emit, totals: ledger.NewTotals(o.Ports), crowd: crowd.New(), related: newRelated()}
 }
 
 // event is what happens to one connection and matters beyond it. There is no pointer in it that the collector would have
@@ -44,6 +46,8 @@ type event struct {
 	held       bool      // completionTakenBack: since it fell back
 	cut        bool      // attemptEnds, completionTakenBack: with the capture
 	reset      bool      // segmentStrayed: an RST answered it
+	clientPort uint16    // synAckUnasked
+	packet     uint64    // synAckUnasked
 }
 
 // eventKind says which it is: the end of a record, or what the method of the crowd that has its name is told.
@@ -64,6 +68,7 @@ const (
 	listenerAccepted
 	attemptEnds
 	segmentStrayed
+	synAckUnasked
 	ackPassed
 )
 
@@ -84,6 +89,7 @@ func (a *accounts) take(e *event, record *record.Connection) {
 	switch e.kind {
 	case recordEnds:
 		a.settleCookie(record)
+		a.related.explain(record, e)
 		a.totals.Add(record)
 		a.emit(record)
 	case timeWaitsEnd:
@@ -98,6 +104,7 @@ func (a *accounts) take(e *event, record *record.Connection) {
 		a.crowd.SynAckAgain(e.clock, &e.attempt, int(e.unasked), e.completed)
 	case handshakeCompletes:
 		a.crowd.Complete(e.clock, &e.attempt, e.unasked > 0)
+		a.related.completed(e)
 	case completionTakenBack:
 		a.crowd.TakeBackCompletion(e.clock, &e.attempt, e.end, e.held, e.cut, int(e.unasked), e.leftAt)
 	case failureTakenBack:
@@ -112,6 +119,8 @@ func (a *accounts) take(e *event, record *record.Connection) {
 		a.crowd.End(e.clock, &e.attempt, e.end, e.cut, int(e.unasked), &e.probe)
 	case segmentStrayed:
 		a.crowd.Stray(e.clock, &e.attempt, &e.probe, e.reset)
+	case synAckUnasked:
+		a.related.synAckUnasked(e)
 	case ackPassed:
 		a.crowd.AckPassed()
 	}

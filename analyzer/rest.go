@@ -224,6 +224,7 @@ func (c *connection) pack(k *store.Coder, base int64) {
 	}
 	if p := &c.first; store.Some(k, p) {
 		store.Near(k, x.firstSeq, &p.Seq)
+		store.Small(k, &p.Ack, &p.TSVal)
 		store.Small(k, &p.Options)
 		store.Small(k, &p.Window, &p.IPID, (*uint16)(&p.Flags))
 		store.Small(k, &p.TTL)

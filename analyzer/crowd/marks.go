@@ -4,7 +4,8 @@ import "github.com/tcplife/tcplife/flows"
 
 // Probe is what the first segment of an attempt looks like, a SYN's or another's.
 type Probe struct {
-	Seq       uint32
+	Seq, Ack  uint32
+	TSVal     uint32 // with HasTimestamp
 	Options   uint32 // hasMSS and so on, and the MSS
 	Window    uint16
 	IPID      uint16
@@ -27,7 +28,7 @@ const (
 // ProbeOf describes a segment.
 func ProbeOf(seg *flows.Segment) Probe {
 	o := &seg.Options
-	s := Probe{Seq: seg.Seq, Window: seg.Window, IPID: seg.IPID, Flags: seg.Flags, TTL: seg.TTL, FromB: seg.FromB}
+	s := Probe{Seq: seg.Seq, Ack: seg.Ack, TSVal: o.TSVal, Window: seg.Window, IPID: seg.IPID, Flags: seg.Flags, TTL: seg.TTL, FromB: seg.FromB}
 	for i, set := range [...]bool{o.HasMSS, o.HasWScale, o.SACKPermitted, o.HasTimestamp} {
 		if set {
 			s.Options |= hasMSS << i
@@ -38,6 +39,9 @@ func ProbeOf(seg *flows.Segment) Probe {
 	}
 	return s
 }
+
+// HasTimestamp reports a timestamp option (RFC 7323 §3.2).
+func (p *Probe) HasTimestamp() bool { return p.Options&hasTimestamp != 0 }
 
 // marks counts what the SYNs of tools have in common.
 type marks struct {

@@ -30,6 +30,8 @@ const (
 	FindingOptionFallback
 	FindingRefused
 	FindingUnanswered
+	FindingAnsweredElsewhere
+	FindingTimestampBehind
 	FindingUnreachable
 	FindingChallenged
 	FindingEmbryonic
@@ -83,6 +85,10 @@ var catalogue = [codes]FindingKind{
 		"RFC 9293 §3.10.7.1", "check that the service runs and listens on this address and port"},
 	FindingUnanswered: {"unanswered", Warning, "nothing answered the SYN",
 		"RFC 9293 §3.8.3", "check the route, the firewall and the host; a full SYN queue is silent too"},
+	FindingAnsweredElsewhere: {"answered_elsewhere", Warning, "a SYN-ACK that acknowledges this SYN came from another address, so that the client refuses it",
+		"RFC 9293 §3.10.7.1", "a NAT or load balancer does not translate the answer back: look for a way around it, or for a server that answers directly"},
+	FindingTimestampBehind: {"timestamp_behind", Warning, "the SYN's timestamp is lower than that of an answered SYN from the same address, and all that are ignored are like that",
+		"RFC 7323 appendix B.2", "a server that keeps one timestamp for each address drops SYNs of other hosts behind a NAT: turn off tcp_tw_recycle or its like"},
 	FindingUnreachable: {"unreachable", Warning, "an ICMP error answered the SYN",
 		"RFC 1122 §4.2.3.9", "the router or host that sent it says where the path ends"},
 	FindingChallenged: {"challenged", Warning, "a plain ACK with other numbers answered the SYN: the other side still holds an earlier connection of these ports",

@@ -1,0 +1,172 @@
+package analyzer
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// related explains attempts that nothing answered by what happened to other connections. It is kept in the order of what happens,
+// and remembers the latest only.
+type related struct {
+	unasked latest[unaskedKey, unasked]
+	stamps  latest[stampKey, stamps]
+}
+
+// The bounds of what is remembered.
+const (
+	maxUnasked = 4096
+	maxStamps  = 4096
+)
+
+func newRelated() related {
+	return related{newLatest[unaskedKey, unasked](maxUnasked), newLatest[stampKey, stamps](maxStamps)}
+}
+
+// unaskedKey is what a SYN-ACK without a SYN answers: a client's socket, and the number after its ISN.
+type unaskedKey struct {
+	client flows.Addr
+	port   uint16
+	ack    uint32
+}
+
+type unasked struct {
+	from   netip.AddrPort
+	packet uint64
+}
+
+// stampKey is a client's address, behind which there can be several hosts, and a listener.
+type stampKey struct {
+	client, listener flows.Addr
+	port             uint16
+}
+
+// stamps are the timestamps of an address' SYNs (RFC 7323 §3.2).
+type stamps struct {
+	slots         [stampSlots]stampSlot // of the answered ones, by their time
+	answeredLower bool                  // one was answered that was lower than one before it
+	ignored       uint32                // attempts that were not answered
+	lower         uint32                // those of them with a lower one than an answered one shortly before
+}
+
+type stampSlot struct {
+	number int64
+	top    uint32
+}
+
+const (
+	stampSlots = 8
+	// stampMinute is how long Linux kept the latest timestamp of an address (TCP_PAWS_MSL).
+	stampMinute = int64(60e9) // ns
+)
+
+// lowerThan reports whether an answered SYN of the same minute or the one before had a higher timestamp.
+func (s *stamps) lowerThan(at int64, value uint32) bool {
+	for number := at/stampMinute - 1; number <= at/stampMinute; number++ {
+		if slot := &s.slots[number&(stampSlots-1)]; slot.number == number && int32(slot.top-value) > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// answered takes in a SYN that was answered.
+func (s *stamps) answered(at int64, value uint32) {
+	s.answeredLower = s.answeredLower || s.lowerThan(at, value)
+	number := at / stampMinute
+	switch slot := &s.slots[number&(stampSlots-1)]; {
+	case slot.number != number:
+		*slot = stampSlot{number, value}
+	case int32(value-slot.top) > 0:
+		slot.top = value
+	}
+}
+
+// synAckUnasked is a SYN-ACK in a 4-tuple of which no SYN is known.
+func (r *related) synAckUnasked(e *event) {
+	key := unaskedKey{e.attempt.Source, e.clientPort, e.synAck.Ack}
+	from := netip.AddrPortFrom(flows.IP(e.attempt.Target, e.attempt.V6), e.attempt.TargetPort)
+	*r.unasked.of(key) = unasked{from, e.packet}
+}
+
+// completed is a handshake that was completed.
+func (r *related) completed(e *event) {
+	if e.probe.HasTimestamp() {
+		r.stamps.of(stampKey{e.attempt.Source, e.attempt.Target, e.attempt.TargetPort}).answered(e.attempt.SynAt, e.probe.TSVal)
+	}
+}
+
+// explain adds to the record of an attempt that nothing answered what the others say of it.
+func (r *related) explain(c *record.Connection, e *event) {
+	if c.Handshake.Outcome != record.OutcomeUnanswered {
+		return
+	}
+	client, listener := flows.Addr(c.Client.IP.As16()), flows.Addr(c.Server.IP.As16())
+	if s := r.stamps.find(stampKey{client, listener, c.Server.Port}); s != nil && e.probe.HasTimestamp() {
+		s.ignored++
+		if s.lowerThan(int64(c.Handshake.SynAt), e.probe.TSVal) {
+			s.lower++
+		}
+		if s.lower == s.ignored && !s.answeredLower && c.Client.Syns > 1 {
+			addFinding(c, record.FindingTimestampBehind, "", uint64(c.Handshake.SynPacket))
+		}
+	}
+	if u := r.unasked.find(unaskedKey{client, c.Client.Port, c.Client.ISN.Number + 1}); u != nil {
+		addFinding(c, record.FindingAnsweredElsewhere, u.from.String(), uint64(c.Handshake.SynPacket), u.packet)
+	}
+}
+
+// addFinding puts a finding of the server's behind the one that says that nothing answered.
+func addFinding(c *record.Connection, code record.FindingCode, more string, packets ...uint64) {
+	kind := code.Kind()
+	detail := append([]byte("server: "), kind.Meaning...)
+	if more != "" {
+		detail = append(append(detail, ": "...), more...)
+	}
+	detail = appendPackets(detail, packets, uint64(len(packets)))
+	at := 1 + slices.IndexFunc(c.Findings, func(f record.Finding) bool { return f.Code == record.FindingUnanswered.String() })
+	c.Findings = slices.Insert(slices.Clone(c.Findings), at, record.Finding{
+		Code: kind.Code, Severity: kind.Severity, Side: record.Server, Packets: packets, Detail: string(detail),
+	})
+}
+
+// latest is a map that forgets the keys that came first.
+type latest[K comparable, V any] struct {
+	values map[K]*V
+	order  []K // a ring
+	next   int
+}
+
+func newLatest[K comparable, V any](limit int) latest[K, V] {
+	return latest[K, V]{values: map[K]*V{}, order: make([]K, 0, limit)}
+}
+
+// find gives the value of a key, nil if there is none.
+func (l *latest[K, V]) find(key K) *V {
+	if len(l.values) == 0 {
+		return nil
+	}
+	return l.values[key]
+}
+
+// of gives the value of a key, a new one if there is none.
+func (l *latest[K, V]) of(key K) *V {
+	if v := l.values[key]; v != nil {
+		return v
+	}
+	var v *V
+	if len(l.order) < cap(l.order) {
+		v = new(V)
+		l.order = append(l.order, key)
+	} else {
+		oldest := &l.order[l.next]
+		v = l.values[*oldest]
+		delete(l.values, *oldest)
+		*v, *oldest = *new(V), key
+		l.next = (l.next + 1) % len(l.order)
+	}
+	l.values[key] = v
+	return v
+}

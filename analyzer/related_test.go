@@ -1,0 +1,84 @@
+package analyzer_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/internal/segtest"
+)
+
+// Behind a NAT there are hosts whose timestamps have nothing to do with each other. A server that keeps the latest one of each address
+// ignores the SYNs of those that lie behind (RFC 7323 appendix B.2). If one of these is answered, it does not.
+func TestTimestampBehind(t *testing.T) {
+	completes := func(n, ts int, gap string) string {
+		return fmt.Sprintf(`
+			A%[1]d = 192.0.2.1:%[1]d sack ts=%[2]d
+			%[3]s A%[1]d --> S SYN
+			A%[1]d <-- S SYN,ACK
+			A%[1]d --> S ACK
+		`, n, ts, gap)
+	}
+	ignored := func(n, ts, again int, gap string) string {
+		text := fmt.Sprintf("\nB%[1]d = 192.0.2.1:%[1]d sack ts=%[2]d\n%[3]s B%[1]d --> S SYN\n", n, ts, gap)
+		return text + strings.Repeat(fmt.Sprintf("+1s B%d --> S again\n", n), again)
+	}
+	for name, tt := range map[string]struct {
+		script string
+		want   int
+	}{
+		"behind":                      {completes(1, 9000000, "") + ignored(2, 1000, 2, "+1s"), 1},
+		"behind, two of them":         {completes(1, 9000000, "") + ignored(2, 1000, 2, "+1s") + ignored(3, 5000, 2, "+1s"), 2},
+		"wrapped":                     {completes(1, 5, "") + ignored(2, 4294960000, 2, "+1s"), 1},
+		"not behind":                  {completes(1, 1000, "") + ignored(2, 9000000, 2, "+1s"), 0},
+		"one SYN may be lost":         {completes(1, 9000000, "") + ignored(2, 1000, 0, "+1s"), 0},
+		"one behind is answered":      {completes(1, 9000000, "") + completes(2, 1000, "+1s") + ignored(3, 1000, 2, "+1s"), 0},
+		"one that is not is ignored":  {completes(1, 9000, "") + ignored(2, 9000000, 2, "+1s") + ignored(3, 1000, 2, "+1s"), 0},
+		"after two minutes":           {completes(1, 9000000, "") + ignored(2, 1000, 2, "+121s"), 0},
+		"another address is answered": {strings.ReplaceAll(completes(1, 9000000, ""), "192.0.2.1:", "192.0.2.9:") + ignored(2, 1000, 2, "+1s"), 0},
+	} {
+		found := 0
+		a := analyzer.New(analyzer.Options{}, func(r *record.Connection) {
+			if r.Found(record.FindingTimestampBehind) {
+				found++
+			}
+		})
+		for _, seg := range segtest.Script(tt.script).Segments() {
+			a.Segment(&seg)
+		}
+		a.Close()
+		if found != tt.want {
+			t.Errorf("%s: %d findings, want %d", name, found, tt.want)
+		}
+	}
+}
+
+// The answer from another address is named, whichever record ends first.
+func TestAnsweredElsewhere(t *testing.T) {
+	var details []string
+	a := analyzer.New(analyzer.Options{}, func(r *record.Connection) {
+		for _, f := range r.Findings {
+			if f.Code == "answered_elsewhere" {
+				details = append(details, f.Detail)
+			}
+		}
+	})
+	for _, seg := range segtest.Script(`
+		C = 192.0.2.10:40000
+		V = 198.51.100.80:443
+		R = 10.9.0.5:8443
+		X = 192.0.2.10:40000
+		C --> V SYN seq=1000
+		R --> X SYN,ACK seq=5000 ack=1001
+		R <-- X RST seq=1001
+	`).Segments() {
+		a.Segment(&seg)
+	}
+	a.Close()
+	const want = "server: a SYN-ACK that acknowledges this SYN came from another address, so that the client refuses it: 10.9.0.5:8443; packets 1 and 2"
+	if len(details) != 1 || details[0] != want {
+		t.Errorf("%q, want %q", details, want)
+	}
+}
