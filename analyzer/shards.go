@@ -83,11 +83,17 @@ func (s *Shards) Advance(now int64) { s.give(&work{do: func(a *Analyzer) { a.Adv
 // Close ends the capture: every record that is still open is emitted, by id. It returns when all is.
 func (s *Shards) Close() {
 	s.give(&work{do: (*Analyzer).Close})
+	s.Abandon()
+	s.accounts.crowd.Finish(s.shards[0].tracker.clock)
+}
+
+// Abandon ends the goroutines in the place of Close, where nobody wants the records that are still open. What was taken in
+// before is emitted. There is no Result then.
+func (s *Shards) Abandon() {
 	for i := range s.shards {
 		close(s.shards[i].work)
 	}
 	<-s.merged
-	s.accounts.crowd.Finish(s.shards[0].tracker.clock)
 }
 
 // Result adds up what was emitted. It must not be called before Close has returned.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tcplife/tcplife"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
@@ -30,8 +31,8 @@ type account struct {
 	writeError error    // and why
 }
 
-func (p *pipeline) account(interrupted bool) *account {
-	return &account{read: p.capture.Stats(), decoded: p.decoder.Stats(), interrupted: interrupted}
+func newAccount(r *tcplife.Report) *account {
+	return &account{read: r.Capture, decoded: r.Decoded, interrupted: r.Stopped, evicted: r.Evicted}
 }
 
 // record is the account as the report gives it.

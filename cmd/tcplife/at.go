@@ -167,11 +167,11 @@ func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) erro
 	var alive *ledger.Snapshot // nil until the moment is known: what has ended by then is not alive in it
 	var failed error           // to hand on what the analyzer emits
 	first, last := record.NoTime, record.NoTime
-	see := func(p *pipeline, packet *capture.Packet) {
+	see := func(files *files, packet *capture.Packet) {
 		before := last
 		last = record.Time(packet.Time)
 		if first == record.NoTime {
-			first = record.Time(p.capture.Stats().First) // which a filter may have kept from us
+			first = record.Time(files.Stats().First) // which a filter may have kept from us
 			before = first
 		}
 		if alive != nil || packet.Number < wanted.packet {
@@ -188,7 +188,7 @@ func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) erro
 		}
 		alive = ledger.NewSnapshot(m)
 	}
-	account, err := r.track(ctx, see, func(c *record.Connection) {
+	account, err := r.trackSeeing(ctx, see, func(c *record.Connection) {
 		if alive == nil || failed != nil {
 			return
 		}

@@ -118,7 +118,7 @@ func (r *reading) explain(ctx context.Context, f *explainFlags) error {
 	total := uint64(0)
 	named := map[uint]ladder.Chosen{}
 	choice := ladder.NewChoice(f.top)
-	account, err := r.track(ctx, nil, func(c *record.Connection) {
+	account, err := r.track(ctx, func(c *record.Connection) {
 		total++
 		holds := true
 		if r.where != nil && failed == nil {
@@ -145,7 +145,7 @@ func (r *reading) explain(ctx context.Context, f *explainFlags) error {
 
 	collected := ladder.NewCollector(chosen)
 	r.options.Trace = collected.Trace
-	if _, err := r.track(ctx, nil, func(*record.Connection) {}); err != nil {
+	if _, err := r.track(ctx, func(*record.Connection) {}); err != nil {
 		return err
 	}
 	e := ladder.Explanation{Connections: total, Offered: choice.Offered, Ladders: collected.Finish()}

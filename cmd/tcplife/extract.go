@@ -40,11 +40,11 @@ func (x *extract) all(packet *capture.Packet, segments []flows.Segment) error {
 	return x.write(packet)
 }
 
-// chosen writes the packets of the connections in ends, which are those of the same 4-tuple from the first packet to the
+// chosen returns a function that writes the packets of the connections in ends, which are those of the same 4-tuple from the first packet to the
 // time of the last.
-func (x *extract) chosen(p *pipeline) error {
+func (x *extract) chosen() func(*capture.Packet, []flows.Segment) error {
 	until := map[flows.Key]record.Time{}
-	return p.each(func(packet *capture.Packet, segments []flows.Segment) error {
+	return func(packet *capture.Packet, segments []flows.Segment) error {
 		wanted := false
 		for i := range segments {
 			s := &segments[i]
@@ -60,7 +60,7 @@ func (x *extract) chosen(p *pipeline) error {
 			return nil
 		}
 		return x.write(packet)
-	})
+	}
 }
 
 func (x *extract) write(p *capture.Packet) error {

@@ -89,7 +89,7 @@ func (r *reading) population(ctx context.Context, f *populationFlags) error {
 	started := time.Now()
 	var failed error // to hand on what the analyzer emits
 	population := ledger.NewPopulation(f.step, f.by == "host")
-	account, err := r.track(ctx, nil, func(c *record.Connection) {
+	account, err := r.track(ctx, func(c *record.Connection) {
 		holds := failed == nil
 		if r.where != nil && holds {
 			holds, failed = r.where.Holds(c)

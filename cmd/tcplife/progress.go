@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/term"
@@ -18,15 +17,14 @@ const (
 	progressEvery = 200 * time.Millisecond
 )
 
-// progress draws the bar from a goroutine of its own; the reading only counts its packets.
+// progress draws the bar from a goroutine of its own.
 type progress struct {
-	packets atomic.Uint64
 	stop    chan struct{}
 	stopped chan struct{}
 }
 
-// startProgress draws on stderr until Stop. done tells the bytes read and, if known, of how many.
-func startProgress(stderr io.Writer, done func() (bytes, total int64)) *progress {
+// startProgress draws on stderr until Stop. done tells the bytes read, if known of how many, and the packets.
+func startProgress(stderr io.Writer, done func() (bytes, total int64, packets uint64)) *progress {
 	p := &progress{stop: make(chan struct{}), stopped: make(chan struct{})}
 	width, ok := terminalWidth(stderr)
 	if !ok {
@@ -48,7 +46,7 @@ func (p *progress) Stop() {
 }
 
 // draw draws the bar from begin on, and anew at each tick.
-func (p *progress) draw(stderr io.Writer, width int, done func() (int64, int64), begin, tick <-chan time.Time) {
+func (p *progress) draw(stderr io.Writer, width int, done func() (int64, int64, uint64), begin, tick <-chan time.Time) {
 	defer close(p.stopped)
 	start := time.Now()
 	select {
@@ -58,8 +56,8 @@ func (p *progress) draw(stderr io.Writer, width int, done func() (int64, int64),
 	}
 	defer io.WriteString(stderr, "\r\x1b[K")
 	for {
-		bytes, total := done()
-		fmt.Fprintf(stderr, "\r%s\x1b[K", progressLine(width, bytes, total, p.packets.Load(), time.Since(start)))
+		bytes, total, packets := done()
+		fmt.Fprintf(stderr, "\r%s\x1b[K", progressLine(width, bytes, total, packets, time.Since(start)))
 		select {
 		case <-p.stop:
 			return

@@ -40,7 +40,7 @@ func TestProgressIsDrawnAndErased(t *testing.T) {
 	var out bytes.Buffer
 	p := &progress{stop: make(chan struct{}), stopped: make(chan struct{})}
 	begin, tick := make(chan time.Time), make(chan time.Time)
-	go p.draw(&out, 80, func() (int64, int64) { return 1 << 10, 1 << 11 }, begin, tick)
+	go p.draw(&out, 80, func() (int64, int64, uint64) { return 1 << 10, 1 << 11, 0 }, begin, tick)
 	begin <- time.Time{}
 	tick <- time.Time{}
 	p.Stop()
@@ -53,7 +53,7 @@ func TestProgressIsDrawnAndErased(t *testing.T) {
 func TestProgressOfShortWorkIsNotDrawn(t *testing.T) {
 	var out bytes.Buffer
 	p := &progress{stop: make(chan struct{}), stopped: make(chan struct{})}
-	go p.draw(&out, 80, func() (int64, int64) { return 0, 0 }, nil, nil)
+	go p.draw(&out, 80, func() (int64, int64, uint64) { return 0, 0, 0 }, nil, nil)
 	p.Stop()
 	if out.Len() > 0 {
 		t.Errorf("drawn: %q", out.String())

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/tcplife/tcplife"
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
@@ -32,44 +33,81 @@ type reading struct {
 	extract *extract        // nil without -w; made once the files to read are open
 }
 
+// files are the captures that are read, and the bar that says how far the reading has come.
+type files struct {
+	*tcplife.Reading
+	bar    *progress
+	listen func() bool // ends listening to ctx
+}
+
+// open opens the captures. Once ctx ends they are read no further.
+func (r *reading) open(ctx context.Context) (*files, error) {
+	f := r.flags
+	o := tcplife.Options{
+		Capture: r.bounds, Decoding: flows.DecoderOptions{KeyIDs: f.key, DropBadChecksums: f.dropBadChecksums}, Tracking: r.options,
+		Count: f.count, Reuse: true,
+	}
+	o.Capture.Stdin = r.stdin
+	if r.filter != nil {
+		o.Filter = r.filter.Match
+	}
+	if f.writeTo != "" && r.where == nil {
+		o.Packet = func(p *capture.Packet, segments []flows.Segment) error { return r.extract.all(p, segments) }
+	}
+	opened, err := tcplife.Open(ctx, o, f.files...)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = errors.New("interrupted before the first packet")
+		}
+		return nil, err
+	}
+	bar := r.stderr
+	if _, terminal := terminalWidth(r.stdout); terminal && f.output != "table" {
+		bar = io.Discard // it would stand between the records, which come while it moves
+	}
+	return &files{opened, startProgress(bar, opened.Progress), context.AfterFunc(ctx, opened.Stop)}, nil
+}
+
+// Close ends what goes on beside the reading.
+func (f *files) Close() {
+	f.listen()
+	f.bar.Stop()
+	f.Reading.Close()
+}
+
 // read reads the capture and writes the report, then the extract.
 func (r *reading) read(ctx context.Context) error {
-	p, err := r.open(ctx)
+	files, err := r.open(ctx)
 	if err != nil {
 		return err
 	}
 	if r.flags.writeTo != "" {
 		if r.extract, err = newExtract(r.flags.writeTo, r.stdout); err != nil {
-			p.Close()
+			files.Close()
 			return err
 		}
 	}
 	if r.flags.begins() {
 		if r.report, err = r.flags.newReporter(r.stdout); err != nil {
-			p.Close()
+			files.Close()
 			return err
 		}
 		defer discard(r.report)
 	}
 	started := time.Now()
-	_, table := r.report.(*report.Table) // which keeps few rows, and passes over the others sooner than they could be handed over
-	out := newRecords(r.connection, !table || r.where != nil)
-	var visit visitor
-	if r.extract != nil && r.where == nil {
-		visit = r.extract.all
+	if _, table := r.report.(*report.Table); table && r.where == nil {
+		err = files.Each(context.Background(), r.connection) // a table passes over most of them
+	} else {
+		err = r.connections(files)
 	}
-	result, err := p.track(r.options, visit, out.add, out.flush)
-	if failed := out.Close(); err == nil {
-		err = failed
-	}
+	files.Close()
 	if err != nil {
 		return err
 	}
 
-	account := p.account(ctx.Err() != nil)
-	account.evicted = result.Evicted
+	account := newAccount(files.Report())
 	if r.report != nil {
-		if err := r.report.Finish(&report.Ending{Result: result, Capture: account.record(r.flags.filter)}); err != nil {
+		if err := r.report.Finish(&report.Ending{Result: files.Report().Result, Capture: account.record(r.flags.filter)}); err != nil {
 			return fmt.Errorf("write the report: %w", err)
 		}
 	}
@@ -82,10 +120,26 @@ func (r *reading) read(ctx context.Context) error {
 			return err
 		}
 	}
-	if alarm := checkFailOn(r.failOn, result.Summary, r.stderr); omissions == nil {
+	if alarm := checkFailOn(r.failOn, files.Report().Summary, r.stderr); omissions == nil {
 		return alarm
 	}
 	return omissions
+}
+
+// connections hands on all that end.
+func (r *reading) connections(files *files) error {
+	for c, err := range files.Connections(context.Background()) {
+		if damage := (*capture.Damage)(nil); errors.As(err, &damage) {
+			continue // the account tells of it
+		}
+		if err == nil {
+			err = r.connection(c)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // connection hands on one that has ended, if --where lets it.
@@ -110,12 +164,12 @@ func (r *reading) connection(c *record.Connection) error {
 // writeExtract ends the extract; with --where it first reads the files again for it.
 func (r *reading) writeExtract(ctx context.Context) error {
 	if r.where != nil {
-		p, err := r.open(ctx)
+		files, err := r.open(ctx)
 		if err != nil {
 			return err
 		}
-		err = r.extract.chosen(p)
-		p.Close()
+		err = files.Packets(context.Background(), r.extract.chosen())
+		files.Close()
 		if err != nil {
 			return err
 		}
@@ -130,45 +184,52 @@ func (r *reading) writeExtract(ctx context.Context) error {
 	return nil
 }
 
-// track reads the files from their beginning to their end, and no less, without a report. It calls see, if it is not
-// nil, before the analyzer gets what is in a packet.
-func (r *reading) track(ctx context.Context, see func(*pipeline, *capture.Packet), emit func(*record.Connection)) (*account, error) {
-	p, err := r.open(ctx)
+// track reads the files from their beginning to their end, and no less, without a report.
+func (r *reading) track(ctx context.Context, emit func(*record.Connection)) (*account, error) {
+	return r.whole(ctx, func(files *files) error {
+		return files.Each(context.Background(), func(c *record.Connection) error {
+			emit(c)
+			return nil
+		})
+	})
+}
+
+// whole has the files read, and fails if that was interrupted.
+func (r *reading) whole(ctx context.Context, read func(*files) error) (*account, error) {
+	files, err := r.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var result *record.Result
-	if see == nil {
-		result, err = p.track(r.options, nil, emit, func() error { return nil })
-	} else {
-		result, err = p.trackSeeing(r.options, see, emit)
-	}
-	if err == nil && ctx.Err() != nil {
+	err = read(files)
+	files.Close()
+	if err == nil && files.Report().Stopped {
 		err = errors.New("interrupted before the end of the capture, which the states depend on")
 	}
 	if err != nil {
 		return nil, err
 	}
-	account := p.account(false)
-	account.evicted = result.Evicted
-	return account, nil
+	return newAccount(files.Report()), nil
 }
 
-// trackSeeing follows all connections packet by packet, and calls see before each.
-func (p *pipeline) trackSeeing(o analyzer.Options, see func(*pipeline, *capture.Packet), emit func(*record.Connection)) (*record.Result, error) {
-	p.packets = p.packets[:1] // nothing is known yet of the packets behind the one to see
-	tracker := analyzer.New(o, emit)
-	err := p.each(func(packet *capture.Packet, segments []flows.Segment) error {
-		see(p, packet)
-		for i := range segments {
-			tracker.Segment(&segments[i])
+// trackSeeing reads the files packet by packet, and calls see before the connections of each are followed.
+func (r *reading) trackSeeing(ctx context.Context, see func(*files, *capture.Packet), emit func(*record.Connection)) (*account, error) {
+	tracker := analyzer.New(r.options, emit)
+	return r.whole(ctx, func(files *files) error {
+		err := files.Packets(context.Background(), func(packet *capture.Packet, segments []flows.Segment) error {
+			see(files, packet)
+			for i := range segments {
+				tracker.Segment(&segments[i])
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
+		if until := files.Stats().Until; until != capture.NoTime {
+			tracker.Advance(until)
+		}
+		tracker.Close()
+		files.Report().Evicted = tracker.Result().Evicted
 		return nil
 	})
-	p.Close()
-	if err != nil {
-		return nil, err
-	}
-	p.end(tracker)
-	return tracker.Result(), nil
 }

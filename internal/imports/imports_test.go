@@ -16,6 +16,9 @@ import (
 
 const module = "github.com/tcplife/tcplife/"
 
+// root is the package of the module itself.
+const root = "."
+
 // allowed says what a package may import of the module; a name that ends in /... stands for all below. Packages that are not
 // listed are cmd's and those that serve tests and development: these may import everything. The compiler refuses circles.
 var allowed = map[string][]string{
@@ -43,6 +46,7 @@ var allowed = map[string][]string{
 	"report/zeek":            {"analyzer/record", "report"},
 
 	"internal/spare": {},
+	root:             {"analyzer", "analyzer/record", "capture", "flows", "internal/spare"},
 }
 
 // free packages may import everything.
@@ -59,7 +63,7 @@ type listed struct {
 
 func list(t *testing.T) (packages []listed) {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,CgoFiles,Imports", module+"...").Output()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,CgoFiles,Imports", strings.TrimSuffix(module, "/")+"/...").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,10 +74,11 @@ func list(t *testing.T) (packages []listed) {
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		if strings.HasPrefix(p.ImportPath, module) {
-			p.ImportPath = strings.TrimPrefix(p.ImportPath, module)
-			packages = append(packages, p)
+		if p.ImportPath += "/"; p.ImportPath == module {
+			p.ImportPath += root + "/"
 		}
+		p.ImportPath = strings.TrimSuffix(strings.TrimPrefix(p.ImportPath, module), "/")
+		packages = append(packages, p)
 	}
 }
 

@@ -1,0 +1,110 @@
+package tcplife
+
+import (
+	"context"
+	"iter"
+
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/internal/spare"
+)
+
+// Connections reads captures, "-" for standard input, and gives each connection as it ends, and errors as the package comment says.
+// A Reading has the Report too.
+func Connections(ctx context.Context, o Options, files ...string) iter.Seq2[*record.Connection, error] {
+	return func(yield func(*record.Connection, error) bool) {
+		r, err := Open(ctx, o, files...)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		r.Connections(ctx)(yield)
+	}
+}
+
+// Connections reads the captures and gives each connection as it ends. An error comes last, without a connection; for each damaged
+// place there is one. It can be ranged over once.
+func (r *Reading) Connections(ctx context.Context) iter.Seq2[*record.Connection, error] {
+	return func(yield func(*record.Connection, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		h := newHandover(r.options.Reuse)
+		failed := make(chan error, 1)
+		go func() {
+			err := r.track(ctx, h.add, h.flush)
+			close(h.full)
+			failed <- err
+		}()
+		left := false // the loop has been
+		for batch := range h.full {
+			for _, c := range batch.records[:batch.filled] {
+				if left = left || ctx.Err() == nil && !yield(c, nil); left {
+					cancel()
+					break
+				}
+			}
+			h.free.Put(batch)
+		}
+		err := <-failed
+		if left {
+			return
+		}
+		if err == nil {
+			err = context.Cause(ctx) // it may have ended when all was read, but not given
+		}
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for _, damage := range r.report.Capture.Damage {
+			if !yield(nil, &damage) {
+				return
+			}
+		}
+	}
+}
+
+// batchRecords is how many records are handed over at once.
+const batchRecords = 32
+
+// handover brings records from the goroutine that adds connections up to the one that ranges over them.
+type handover struct {
+	reuse bool
+	batch *batch // to be handed over
+	full  chan *batch
+	free  spare.List[*batch]
+}
+
+// batch is some records, the first of which are filled.
+type batch struct {
+	records [batchRecords]*record.Connection
+	filled  int
+}
+
+func newHandover(reuse bool) *handover {
+	h := &handover{reuse: reuse, full: make(chan *batch, batches), free: spare.New(batches, func() *batch { return &batch{} })}
+	h.batch = h.free.Take()
+	return h
+}
+
+// add takes over what c holds, and leaves a used record or an empty one in its place.
+func (h *handover) add(c *record.Connection) {
+	b := h.batch
+	if b.records[b.filled] == nil || !h.reuse {
+		b.records[b.filled] = &record.Connection{}
+	}
+	to := b.records[b.filled]
+	*to, *c = *c, *to
+	if b.filled++; b.filled == batchRecords {
+		h.flush()
+	}
+}
+
+// flush hands over what was added without waiting for more.
+func (h *handover) flush() error {
+	if h.batch.filled > 0 {
+		h.full <- h.batch
+		h.batch = h.free.Take()
+		h.batch.filled = 0
+	}
+	return nil
+}

@@ -1,0 +1,228 @@
+package tcplife
+
+import (
+	"context"
+	"io"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/spare"
+)
+
+// Options say how captures are read. The zero value reads everything.
+type Options struct {
+	Capture  capture.Options      // where "-" is read from, and what unpacking is bounded by; Done is set by the Reading
+	Decoding flows.DecoderOptions // what belongs to one connection
+	Tracking analyzer.Options     // how long what is waited for, and limits
+
+	// Filter lets a packet through or not; nil lets all through. An error ends the reading.
+	Filter func(*capture.Packet) (bool, error)
+	// Packet sees each packet that is let through, with its segments, before they are tracked; nil does not ask. Both are valid
+	// until it returns. It is called by the goroutine that reads. An error ends the reading.
+	Packet func(*capture.Packet, []flows.Segment) error
+	// Count is how many packets are let through at most; 0 is no limit.
+	Count uint64
+	// Workers is how many goroutines track connections; 0 is one for each processor, at most 8. Another one reads and decodes.
+	Workers int
+	// Reuse fills records again and again: one that Connections gives is valid only until the next. It saves most of the memory
+	// that is allocated.
+	Reuse bool
+}
+
+const (
+	// batchPackets is how many packets go through at once: so many that handing them over costs next to nothing, and so few that
+	// they stay in a processor's cache. Where packets come slowly it is as many as are there.
+	batchPackets = 256
+	// batches is how many of these are under way.
+	batches = 24
+	// mostWorkers bounds Workers where nobody chose: one goroutine reads for all of them, and they would wait for it.
+	mostWorkers = 8
+)
+
+// Reading reads captures once, from their beginning to their end. Its methods are for one goroutine, but for Stop and Progress.
+type Reading struct {
+	options Options
+	capture *capture.Reader
+	decoder *flows.Decoder
+	packets []capture.Packet // as many are read at once
+	passed  uint64           // packets let through so far
+	read    atomic.Uint64    // packets read so far
+
+	stopped atomic.Bool
+	done    chan struct{} // closed when nobody waits for more
+	once    sync.Once
+	report  *Report
+}
+
+// Open opens captures, "-" for standard input, to be read as one in order of time. It fails if one of them is not there or is no
+// capture. Connections, Each or Packets then reads them, and closes them at the end. A Reading that none of these is called
+// for needs Close. Cancelling ctx ends the wait for the beginning of a pipe; afterwards it is not looked at.
+func Open(ctx context.Context, o Options, files ...string) (*Reading, error) {
+	if o.Workers == 0 {
+		o.Workers = min(runtime.GOMAXPROCS(0), mostWorkers)
+	}
+	r := &Reading{options: o, decoder: flows.NewDecoder(o.Decoding), packets: make([]capture.Packet, batchPackets), done: make(chan struct{})}
+	defer context.AfterFunc(ctx, r.wake)()
+	o.Capture.Done = r.done
+	var err error
+	if r.capture, err = capture.Open(files, o.Capture); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, err
+	}
+	return r, nil
+}
+
+// Stop ends the reading as if the captures ended here: what is open then is reported so. Any goroutine may call it, at any time.
+func (r *Reading) Stop() {
+	r.stopped.Store(true)
+	r.wake()
+}
+
+// wake ends the wait for a pipe's next bytes.
+func (r *Reading) wake() { r.once.Do(func() { close(r.done) }) }
+
+// Progress says how many bytes of the files were read, compressed as they are, out of how many, and how many packets; a total of
+// 0 is unknown. Any goroutine may call it.
+func (r *Reading) Progress() (done, total int64, packets uint64) {
+	done, total = r.capture.Progress()
+	return done, total, r.read.Load()
+}
+
+// Stats tells what was read so far. It is for the goroutine that reads, which calls Options.Packet and what Packets is given, or
+// for afterwards.
+func (r *Reading) Stats() capture.Stats { return r.capture.Stats() }
+
+// Close ends a Reading. It is needed only for one that was not read.
+func (r *Reading) Close() error {
+	r.wake()
+	return r.capture.Close()
+}
+
+// Packets reads the packets, tracks nothing, and calls visit with each one that is let through and its segments, which are valid
+// until visit returns. An error of visit ends the reading, and so does ctx. The Report tells what was read.
+func (r *Reading) Packets(ctx context.Context, visit func(*capture.Packet, []flows.Segment) error) error {
+	defer r.Close()
+	defer context.AfterFunc(ctx, r.Stop)() // or a pipe would keep it waiting
+	r.packets = r.packets[:1]              // nothing is known yet of the packets behind the one to see
+	var segments []flows.Segment
+	var err error
+	for err == nil && !r.stopped.Load() {
+		segments, err = r.next(segments[:0], visit)
+	}
+	if err = unlessEOF(err); err == nil {
+		err = context.Cause(ctx)
+	}
+	if err == nil {
+		r.summarize(&record.Result{Summary: &record.Summary{}})
+	}
+	return err
+}
+
+// next reads the packets that are there, at least one, and appends their segments; with io.EOF there are no more. visit may be nil.
+func (r *Reading) next(segments []flows.Segment, visit func(*capture.Packet, []flows.Segment) error) ([]flows.Segment, error) {
+	packets := r.packets
+	if r.options.Count > 0 { // none is read that is not to be counted
+		packets = packets[:min(r.options.Count-r.passed, uint64(len(packets)))]
+	}
+	n, err := r.capture.Read(packets)
+	r.read.Add(uint64(n))
+	for i := range packets[:n] {
+		packet := &packets[i]
+		if r.options.Filter != nil {
+			match, err := r.options.Filter(packet)
+			if err != nil {
+				return segments, err
+			}
+			if !match {
+				continue
+			}
+		}
+		before := len(segments)
+		segments = r.decoder.Decode(packet, segments)
+		if visit != nil {
+			if err := visit(packet, segments[before:]); err != nil {
+				return segments, err
+			}
+		}
+		r.passed++
+	}
+	if err == nil && r.options.Count > 0 && r.passed == r.options.Count {
+		err = io.EOF
+	}
+	return segments, err
+}
+
+// Each reads the captures and calls visit with each connection, which is valid until visit returns. It is faster than Connections
+// for who passes over most of them: visit is called by the goroutine that adds connections up, at any time until Each returns. An
+// error of visit ends the reading, and so does ctx. Damage is no error here: Report tells of it.
+func (r *Reading) Each(ctx context.Context, visit func(*record.Connection) error) error {
+	var failed error
+	return r.track(ctx, func(c *record.Connection) {
+		if failed == nil {
+			failed = visit(c)
+		}
+	}, func() error { return failed })
+}
+
+// track follows all connections up to the end of the captures. It has emit called with each record, and settle after those that a
+// batch of packets has ended, both by another goroutine. Once settle, the reading or ctx has failed nothing is emitted any more.
+func (r *Reading) track(ctx context.Context, emit func(*record.Connection), settle func() error) error {
+	defer r.Close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, r.Stop)() // or a pipe would keep it waiting
+
+	free := spare.New(batches, func() []flows.Segment { return make([]flows.Segment, 0, batchPackets) })
+	tracker := analyzer.NewShards(r.options.Tracking, r.options.Workers, func(c *record.Connection) {
+		if ctx.Err() == nil {
+			emit(c)
+		}
+	}, func(segments []flows.Segment) {
+		if ctx.Err() == nil {
+			if err := settle(); err != nil {
+				cancel(err)
+			}
+		}
+		free.Put(segments)
+	})
+	var err error
+	for err == nil && !r.stopped.Load() {
+		var segments []flows.Segment
+		segments, err = r.next(free.Take()[:0], r.options.Packet)
+		tracker.Segments(segments)
+	}
+	if err = unlessEOF(err); err != nil {
+		cancel(err)
+	}
+	r.capture.Close()
+	if ctx.Err() != nil {
+		tracker.Abandon()
+		return context.Cause(ctx)
+	}
+	if until := r.capture.Stats().Until; until != capture.NoTime { // in the silence before the end of the capturing timers ran out
+		tracker.Advance(until)
+	}
+	tracker.Close()
+	if err := settle(); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	r.summarize(tracker.Result())
+	return nil
+}
+
+func unlessEOF(err error) error {
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,22 @@
+package tcplife
+
+import (
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// Report is what only the end of a capture can tell.
+type Report struct {
+	*record.Result
+	Capture capture.Stats // what was read, and the damage
+	Decoded flows.Stats   // what the packets were
+	Stopped bool          // Stop ended the reading
+}
+
+// Report is what the captures add up to, once they were read to the end without an error but damage; nil else.
+func (r *Reading) Report() *Report { return r.report }
+
+func (r *Reading) summarize(result *record.Result) {
+	r.report = &Report{Result: result, Capture: r.capture.Stats(), Decoded: r.decoder.Stats(), Stopped: r.stopped.Load()}
+}
