@@ -11,7 +11,7 @@ gotest = mkdir -p bin && go tool -modfile=tools.mod gotestsum --format standard-
 	--post-run-command 'go run ./internal/skipped $(1) bin/tests.json' -- $(2) ./...
 
 .DEFAULT_GOAL := build
-.PHONY: build static demo test test-all test-tools test-static truth lint cross dist test-dist fuzz cover bench bench-live soak libpcap help
+.PHONY: build static demo test test-all test-tools test-static truth mutate lint cross dist test-dist fuzz cover bench bench-live soak libpcap help
 
 build: libpcap ## build bin/tcplife (the default)
 	go build -o $(BIN) ./cmd/tcplife
@@ -74,6 +74,9 @@ test-dist: libpcap ## hold dist to what it promises, as root: equal bytes twice,
 truth: libpcap ## record testdata/kernel anew, as root: real connections, and the kernel's states of them
 	go run ./internal/truth/record
 	go test ./internal/truth -update
+
+mutate: libpcap ## halve and double every named number of the tracker: which does no test notice? It takes an hour
+	go run ./internal/mutate
 
 lint: libpcap ## gofmt, go vet and staticcheck; the tools' versions are pinned in tools.mod
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not formatted by gofmt:" $$files >&2; exit 1; }

@@ -8,4 +8,19 @@ var settings = map[string]string{
 	"analyzer/crowd many":            "how many forgotten targets keep their room; they count as forgotten all the same",
 	"analyzer/crowd most":            "how many floods that came to nothing are kept to be used again",
 	"analyzer/crowd waitingSources":  "how many sources wait before they are counted; they are before anybody asks",
+
+	"analyzer awakeLimit":   "how many connections are awake: resting changes nothing",
+	"analyzer closedLimit":  "how many closed ones are awake: resting changes nothing",
+	"analyzer aside * 2":    "room for incarnations that cannot be so many",
+	"analyzer pageEvents":   "size of a page of the journal",
+	"analyzer pageRecords":  "size of a page of the journal",
+	"analyzer journalPages": "how far one tracker may be ahead of the others",
+	"analyzer waitingWork":  "how far reading may be ahead of tracking",
+	"analyzer leastIndex":   "how large the index is at first; it grows",
+	"analyzer never":        "farther off than any time",
+	"analyzer placeBytes":   "what is counted for a place, of the sizes of structs",
+	"analyzer maxPackedKey": "room for a key, of the sizes of its parts",
+
+	"analyzer/internal/store Slack * 2":    "room behind what is packed",
+	"analyzer/internal/store ringSize * 2": "how many alarms are in the ring and not in the heap; they go off all the same",
 }

@@ -1,0 +1,160 @@
+package analyzer_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/segtest"
+)
+
+// A test for each threshold, with the numbers written out, so that one which is changed is noticed: make mutate halves and doubles
+// each.
+
+// told analyzes segments, and gives the records that were told before the end, and all.
+func told(segments []flows.Segment, later ...time.Duration) (before int, all []*record.Connection) {
+	a := analyzer.New(analyzer.Options{}, func(r *record.Connection) { all = append(all, r.Clone()) })
+	for i := range segments {
+		a.Segment(&segments[i])
+	}
+	for _, d := range later {
+		a.Advance(segments[len(segments)-1].Time + int64(d))
+	}
+	before = len(all)
+	a.Close()
+	return before, all
+}
+
+const handshake = `
+	C --> S SYN
+	C <-- S SYN,ACK
+	C --> S ACK
+`
+
+// An attempt is given up after 240 s, an idle connection after five days, and 2MSL are 240 s.
+func TestDefaultLimits(t *testing.T) {
+	for _, test := range []struct {
+		script string
+		after  time.Duration
+		want   int
+	}{
+		{"C --> S SYN", 239 * time.Second, 0},
+		{"C --> S SYN", 241 * time.Second, 1},
+		{handshake, 5*24*time.Hour - time.Second, 0},
+		{handshake, 5*24*time.Hour + time.Second, 1},
+	} {
+		if got, _ := told(segtest.Script(test.script).Segments(), test.after); got != test.want {
+			t.Errorf("%v after %q: %d records, want %d", test.after, test.script, got, test.want)
+		}
+	}
+	_, all := told(segtest.Script(wholeLife).Segments())
+	if got := all[0].TimeWait[0].TwoMSL; got != 240e9 {
+		t.Errorf("2MSL are %d ns", got)
+	}
+}
+
+// One packet that is an hour ahead is believed, one that is farther ahead is not.
+func TestLeapLimit(t *testing.T) {
+	for after, want := range map[string]int{"+3599s": 1, "+3601s": 0} {
+		script := "X = 10.0.0.3:40000\nC --> S SYN\n" + after + " X --> S SYN"
+		if got, _ := told(segtest.Script(script).Segments()); got != want {
+			t.Errorf("%s: %d records told, want %d", after, got, want)
+		}
+	}
+}
+
+// Four incarnations of a 4-tuple may be undecided.
+func TestUndecidedIncarnations(t *testing.T) {
+	script := "C --> S SYN seq=1000000\nC --> S SYN seq=2000000\nC --> S SYN seq=3000000\nC --> S SYN seq=4000000\n"
+	if got, _ := told(segtest.Script(script).Segments()); got != 0 {
+		t.Errorf("of four %d are told", got)
+	}
+	if got, _ := told(segtest.Script(script + "C --> S SYN seq=5000000").Segments()); got != 1 {
+		t.Errorf("of five %d are told", got)
+	}
+}
+
+// The server is the side with a port below 1024, or else below 32768, if the other's is not.
+func TestServerByPort(t *testing.T) {
+	for server, client := range map[string]string{"1023": "1024", "32767": "32768"} {
+		_, all := told(segtest.Script("A = 10.0.0.1:" + server + " nxt=5\nB = 10.0.0.2:" + client + " nxt=7\nA --> B PSH,ACK len=1").Segments())
+		if r := all[0]; r.RoleEvidence != record.RolePorts || r.Server.IP.String() != "10.0.0.1" {
+			t.Errorf("of %s and %s the server is %v, by %s", server, client, r.Server.Port, r.RoleEvidence)
+		}
+	}
+}
+
+// The same bytes are a duplicate of the capture within 100 ms if they have an IP ID, within 10 ms with a timestamp, else within 2 ms.
+func TestDuplicateLimits(t *testing.T) {
+	for _, test := range []struct {
+		with, after string
+		want        uint64
+	}{
+		{"ipid=7", "+99ms", 1}, {"ipid=7", "+101ms", 0},
+		{"ts=1000", "+9900us", 1}, {"ts=1000", "+10100us", 0},
+		{"", "+1900us", 1}, {"", "+2100us", 0},
+	} {
+		script := "C = 10.0.0.1:40000 " + test.with + "\n" + handshake + "C --> S PSH,ACK len=10\n" + test.after + " C --> S dup"
+		segments := segtest.Script(script).Segments()
+		for i := range segments {
+			if !strings.HasPrefix(test.with, "ipid") {
+				segments[i].IPID = 0
+			}
+		}
+		if _, all := told(segments); all[0].Client.CaptureDuplicates != test.want {
+			t.Errorf("%q, %s: %d duplicates, want %d", test.with, test.after, all[0].Client.CaptureDuplicates, test.want)
+		}
+	}
+}
+
+// A side that has not closed for 60 s is a finding.
+func TestNotClosedLimit(t *testing.T) {
+	for after, want := range map[string]bool{"+59s": false, "+61s": true} {
+		script := "X = 10.0.0.3:40000\n" + handshake + "C --> S FIN,ACK\nC <-- S ACK\n" + after + " X --> S SYN"
+		_, all := told(segtest.Script(script).Segments())
+		found := false
+		for _, r := range all {
+			for _, f := range r.Findings {
+				found = found || f.Code == "not_closed"
+			}
+		}
+		if found != want {
+			t.Errorf("%s: not_closed is %v", after, found)
+		}
+	}
+}
+
+// Eight packets are named for one finding.
+func TestMostNotedPackets(t *testing.T) {
+	script := "X = 10.0.0.1:40000\n" + handshake + strings.Repeat("X --> S RST seq=5000000\n", 12)
+	_, all := told(segtest.Script(script).Segments())
+	most := 0
+	for _, f := range all[0].Findings {
+		most = max(most, len(f.Packets))
+	}
+	if most != 8 {
+		t.Errorf("%d packets: %+v", most, all[0].Findings)
+	}
+}
+
+// A segment that opens nothing is a probe though it comes 32 times.
+func TestProbesComeAgain(t *testing.T) {
+	for times, want := range map[int]int{32: 1, 33: 0} {
+		probe := segtest.Script("C --> S FIN seq=7").Segments()[0]
+		a := analyzer.New(analyzer.Options{}, func(*record.Connection) {})
+		for i := range times {
+			for port := range uint16(12) {
+				p := probe
+				p.Packet, p.Time, p.Key.BPort = uint64(1+i*12+int(port)), probe.Time+int64(i)*1e9, 80+port
+				a.Segment(&p)
+			}
+		}
+		a.Close()
+		if got := len(a.Result().Scans); got != want {
+			t.Errorf("FINs that come %d times: %d scans, want %d", times, got, want)
+		}
+	}
+}

@@ -1,0 +1,177 @@
+package ledger
+
+import (
+	"math"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+)
+
+// A test for each threshold, with the numbers written out, so that one which is changed is noticed: make mutate halves and doubles
+// each.
+
+func summary(conns ...*record.Connection) (s record.Summary) {
+	f := newFailures()
+	for _, c := range conns {
+		f.add(c)
+	}
+	f.summarize(&s)
+	return s
+}
+
+// A life of less than a second is short, one of a minute or more is long.
+func TestLifetimes(t *testing.T) {
+	for _, test := range []struct {
+		lasted      time.Duration
+		short, long uint64
+	}{{time.Second - 1, 1, 0}, {time.Second, 0, 0}, {time.Minute - 1, 0, 0}, {time.Minute, 0, 1}} {
+		s := summary(&record.Connection{
+			Duration:  record.Duration(test.lasted),
+			Handshake: record.Handshake{Outcome: record.OutcomeComplete},
+			Teardown:  record.Teardown{Kind: record.TeardownFourWay, HalfClosed: record.NoDuration},
+		})
+		if s.Lifetimes.Short != test.short || s.Lifetimes.Long != test.long {
+			t.Errorf("%v: %+v", test.lasted, s.Lifetimes)
+		}
+	}
+}
+
+// A side is not closing after 10 s in CLOSE_WAIT, and 1,024 of them are listed.
+func TestNotClosingLimits(t *testing.T) {
+	waiting := func(server int, lasted record.Time) *record.Connection {
+		return &record.Connection{
+			Server: record.Endpoint{
+				IP: netip.AddrFrom4([4]byte{10, 0, byte(server >> 8), byte(server)}), Port: 80,
+				State:  record.StateOrNone{State: tcpstate.CloseWait, Known: true},
+				States: []record.StateEntry{{State: tcpstate.CloseWait, At: 0}},
+			},
+			Ended: lasted, Teardown: record.Teardown{HalfClosed: record.NoDuration},
+		}
+	}
+	for lasted, want := range map[record.Time]int{10e9 - 1: 0, 10e9: 1} {
+		if s := summary(waiting(1, lasted)); len(s.NotClosing) != want {
+			t.Errorf("after %d ns: %+v", lasted, s.NotClosing)
+		}
+	}
+	var many []*record.Connection
+	for server := range 1025 {
+		many = append(many, waiting(server, 20e9))
+	}
+	if s := summary(many...); len(s.NotClosing) != 1024 {
+		t.Errorf("of 1,025 sides %d are listed", len(s.NotClosing))
+	}
+}
+
+// Silences of 5 s or more are told apart up to 59 days, by two in a hundred; what is beside them is ten such steps away.
+func TestIdleTimeoutLimits(t *testing.T) {
+	step := func(n float64) float64 { return 5 * math.Pow(1.02, n+0.5) }
+	for name, test := range map[string]struct {
+		silences []float64
+		want     int
+	}{
+		"shorter":           {[]float64{4.99, 4.99, 4.99}, 0},
+		"5 s":               {[]float64{5, 5, 5}, 1},
+		"two beside":        {[]float64{step(100), step(100), step(100), step(111), step(111)}, 0},
+		"two farther off":   {[]float64{step(100), step(100), step(100), step(112), step(112)}, 1},
+		"two of some days":  {[]float64{step(600), step(600), step(600), step(650), step(650), step(650)}, 2},
+		"all of two months": {[]float64{step(700), step(700), step(700), step(750), step(750), step(750)}, 1},
+	} {
+		var conns []*record.Connection
+		for _, seconds := range test.silences {
+			conns = append(conns, afterSilence(record.Server, seconds, "192.0.2.1:443"))
+		}
+		if s := summary(conns...); len(s.IdleTimeouts) != test.want {
+			t.Errorf("%s: %+v", name, s.IdleTimeouts)
+		}
+	}
+}
+
+// The moments of a population: 1,000 where it chooses the step, else 100,000, and 5,000 of a host.
+func TestPopulationMoments(t *testing.T) {
+	for _, test := range []struct {
+		given time.Duration
+		host  bool
+		last  record.Time
+		want  record.Duration
+	}{
+		{0, false, 999e6, 1e6},
+		{0, false, 1000e6, 2e6},
+		{time.Second, false, 99_999e9, 1e9},
+		{time.Second, false, 100_000e9, 2e9},
+		{time.Second, true, 4999e9, 1e9},
+		{time.Second, true, 5000e9, 2e9},
+	} {
+		p := NewPopulation(test.given, test.host)
+		p.Add(&record.Connection{
+			Client: record.Endpoint{IP: netip.MustParseAddr("192.0.2.1"), States: []record.StateEntry{{State: tcpstate.Established, At: 0}}}, Ended: 5e8,
+		})
+		series := p.Series(0, test.last)
+		if got := series[len(series)-1].Step; got != test.want {
+			t.Errorf("a step of %v given, until %d: step %d, want %d", test.given, test.last, got, test.want)
+		}
+	}
+}
+
+// 250 hosts have a series of their own.
+func TestPopulationHosts(t *testing.T) {
+	for hosts, want := range map[int]uint64{250: 0, 251: 1} {
+		p := NewPopulation(0, true)
+		for i := range hosts {
+			p.Add(&record.Connection{
+				Client: record.Endpoint{IP: netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}), States: []record.StateEntry{{State: tcpstate.Established, At: 0}}}, Ended: 1e9,
+			})
+		}
+		if series := p.Series(0, 1e9); p.LeftOut() != want || len(series) != 1+hosts-int(want) {
+			t.Errorf("%d hosts: %d series, %d left out", hosts, len(series), p.LeftOut())
+		}
+	}
+}
+
+// After six hours comes a day.
+func TestGridSteps(t *testing.T) {
+	if got := longer(int64(6 * time.Hour)); got != int64(24*time.Hour) {
+		t.Errorf("after six hours comes %v", time.Duration(got))
+	}
+}
+
+// The ledger keeps 4,096 pairs.
+func TestTimeWaitPairs(t *testing.T) {
+	for pairs, want := range map[int]uint64{4096: 0, 4097: 1} {
+		ledger := newTimeWaits()
+		for i := range pairs {
+			c := waiting(1, 0, record.TimeWaitExpired, 1e9)
+			c.Client.IP = netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
+			ledger.add(c, DefaultPortRange)
+		}
+		if list, leftOut := ledger.records(DefaultPortRange); leftOut != want || len(list) != pairs-int(want) {
+			t.Errorf("%d pairs: %d, and %d left out", pairs, len(list), leftOut)
+		}
+	}
+}
+
+// The peak of TIME_WAITs is looked for at 250 moments.
+func TestTimeWaitMoments(t *testing.T) {
+	for lasted, want := range map[int64]record.Time{249e6: 1e6, 250e6: 2e6} {
+		s := timeWaitSide{once: [2]int64{1e6, 1e6 + lasted}}
+		if count, at := s.peak(); count != 1 || at != want {
+			t.Errorf("one of %d ns: %d at %d, want it at %d", lasted, count, at, want)
+		}
+	}
+}
+
+// Ten TIME_WAITs in a second are a rate.
+func TestEnoughTimeWaits(t *testing.T) {
+	for _, test := range []struct {
+		entered uint64
+		lasted  record.Time
+		want    bool
+	}{{10, 1e9, true}, {9, 1e9, false}, {10, 1e9 - 1, false}} {
+		s := timeWaitSide{entered: test.entered, lastEntered: test.lasted}
+		if p := s.ports(DefaultPortRange, 60e9); p.Rate.Known != test.want {
+			t.Errorf("%+v", test)
+		}
+	}
+}
