@@ -160,27 +160,7 @@ nesting:
 		dots = "…"
 	}
 	return nil, fmt.Errorf("not a capture file: %sbegins with %q%s%s (expected pcap or pcapng, plain or compressed by %s)",
-		packed, head, dots, foreign(head), compressionNames())
-}
-
-// foreignFormats are what people take for a capture file that libpcap reads, and what helps.
-var foreignFormats = []struct{ magic, advice string }{
-	{"snoop\x00", "snoop; convert it with: editcap -F pcapng IN OUT"},
-	{"GMBU", "Microsoft Network Monitor; convert it with: editcap -F pcapng IN OUT"},
-	{"RTSS", "Microsoft Network Monitor; convert it with: editcap -F pcapng IN OUT"},
-	{"XCP\x00", "NetXRay; convert it with: editcap -F pcapng IN OUT"},
-	{"TRSNIFF", "Sniffer; convert it with: editcap -F pcapng IN OUT"},
-	{"PK\x03\x04", "a zip archive; unpack it first"},
-	{"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it first"},
-}
-
-func foreign(head []byte) string {
-	for _, f := range foreignFormats {
-		if len(head) >= len(f.magic) && string(head[:len(f.magic)]) == f.magic {
-			return ", " + f.advice
-		}
-	}
-	return ""
+		packed, head, dots, foreign(b.buffered()), compressionNames())
 }
 
 func (f *file) close() {

@@ -190,6 +190,7 @@ func TestOpenErrors(t *testing.T) {
 		}
 		return path
 	}
+	const erf = "\x00\x00\x00\x80\x00\xf1Se\x02\x04\x00\x14\x00\x00\x00\x04abcd" // a record of Ethernet
 	const expected = " (expected pcap or pcapng, plain or compressed by gzip, zstd, lz4, bzip2 or xz)"
 	tests := []struct {
 		path string
@@ -203,6 +204,13 @@ func TestOpenErrors(t *testing.T) {
 		{file("binary", "\x7fELF\x02"), `not a capture file: begins with "\x7fELF\x02"` + expected},
 		{file("snoop", "snoop\x00\x00\x00"), `not a capture file: begins with "snoop\x00\x00\x00", snoop; ` +
 			`convert it with: editcap -F pcapng IN OUT` + expected},
+		{file("5views", "\xaa\xaa\xaa\xaa\x20\x00\x00\x00"), `not a capture file: begins with "\xaa\xaa\xaa\xaa \x00\x00\x00", 5Views; ` +
+			`convert it with: editcap -F pcapng IN OUT` + expected},
+		{file("erf", erf+erf), `not a capture file: begins with "\x00\x00\x00\x80\x00\xf1Se\x02\x04\x00\x14\x00\x00\x00\x04"…, Endace's ERF; ` +
+			`convert it with: editcap -F pcapng IN OUT` + expected},
+		{file("not-erf", erf+"hello, dear world"), `not a capture file: begins with "\x00\x00\x00\x80\x00\xf1Se\x02\x04\x00\x14\x00\x00\x00\x04"…` + expected},
+		{file("etl", "\x00\x00\x01\x00"+strings.Repeat("\x00", 68)+"\x02\x00\x02\xc0"), `not a capture file: begins with ` +
+			`"\x00\x00\x01` + strings.Repeat(`\x00`, 13) + `"…, a Windows event trace (.etl); convert it with: etl2pcapng IN OUT` + expected},
 		{file("zip", "PK\x03\x04"), `not a capture file: begins with "PK\x03\x04", a zip archive; unpack it first` + expected},
 		{file("empty.gz", string(pack(t, "gzip", nil))), "empty gzip-compressed file"},
 		{file("text.gz", string(pack(t, "gzip", []byte("hello")))), `not a capture file: gzip-compressed begins with "hello"` + expected},
