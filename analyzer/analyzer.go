@@ -169,12 +169,11 @@ func (a *Analyzer) segment(seg *flows.Segment, tag uint32, turn turn) {
 		}
 	}
 	c, head := a.find(seg, head)
-	var before openings
-	before.of(c)
-	if expected := a.take(c, head, seg, passage{other, turn == seenBefore}); expected {
+	effect, expected := a.take(c, head, seg, passage{other, turn == seenBefore})
+	if expected {
 		return // no state has changed, and its alarm can wait
 	}
-	a.follow(c, &before, seg)
+	a.follow(c, seg, effect)
 	a.recount(c)
 	a.reportClosed(c)
 	a.schedule(c)
@@ -298,14 +297,14 @@ func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
 
 // take lets a connection have a segment, and draws the conclusions for the other incarnations of its 4-tuple. It reports
 // whether the segment was expected, and there are none.
-func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (expected bool) {
+func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (effect tcpstate.Effect, expected bool) {
 	c.heard = a.now()
-	effect, expected := c.segment(seg, how)
+	effect, expected = c.segment(seg, how)
 	if a.options.Trace != nil {
 		a.options.Trace(c.id, seg, effect)
 	}
 	if head.older == nil || effect.Has(tcpstate.Foreign) {
-		return expected
+		return effect, expected
 	}
 	if c == head && opens(seg) {
 		for o := head.older; o != nil; o = o.older {
@@ -317,7 +316,7 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (e
 		c.absorb(head)
 		a.put(c)
 		a.drop(head, record.EndSuperseded)
-		return false
+		return effect, false
 	}
 	if c != head && head.onlySyns() && sender(seg) != head.opener {
 		head.challengedIn(c, seg, effect)
@@ -328,7 +327,7 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (e
 	answered := seg.Flags.Has(flows.SYN|flows.ACK) && !effect.Has(tcpstate.BadSynAck)
 	completed := c.tcp.HandshakeAcked && c.tcp.HandshakeAckPacket == seg.Packet
 	if !answered && !completed {
-		return false
+		return effect, false
 	}
 	// A listener that answers a SYN has nothing left of the connections before; one that sees the answer
 	// acknowledged has nothing left of the other attempts.
@@ -354,7 +353,7 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (e
 		}
 		o = next
 	}
-	return false
+	return effect, false
 }
 
 // finish emits a connection's record. The caller has taken it out of the table; after it there is no connection.

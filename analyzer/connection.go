@@ -169,6 +169,9 @@ func (c *connection) segment(seg *flows.Segment, how passage) (effect tcpstate.E
 	} else {
 		effect = c.tcp.Segment(from, &s)
 	}
+	if proven, is := c.tcp.Proven(); is {
+		c.counts(proven)
+	}
 	if effect.Has(tcpstate.Foreign) {
 		c.noteChallenge(from, seg, effect)
 		c.remarkForeign(from, seg)
@@ -211,6 +214,13 @@ func (c *connection) peersSee(seg *flows.Segment) {
 	from := sender(seg)
 	c.zeek.Segment(from, seg, seg.Checksum >= flows.ChecksumUnfinished && c.sides[from].sums.Good)
 	c.tshark.Segment(seg)
+}
+
+// counts takes in what an earlier segment brought that was taken for another connection's until now.
+func (c *connection) counts(s *tcpstate.Segment) {
+	for i := range c.sides {
+		c.unnote(i, s.Packet)
+	}
 }
 
 // reduce makes s what the state machine needs of a segment. It sets one field after the other, and s is not copied: a processor

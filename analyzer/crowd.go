@@ -46,20 +46,10 @@ func (c *connection) port(end int) uint16 {
 	return c.key.APort
 }
 
-// openings are the SYNs and the SYN-ACKs of each end.
-type openings [2]struct{ syns, synAcks uint64 }
-
-// of makes o those of a connection.
-func (o *openings) of(c *connection) {
-	for i := range c.sides {
-		o[i].syns, o[i].synAcks = c.sides[i].openings, c.sides[i].synAcks
-	}
-}
-
-// follow tells the crowd what a segment has made of an attempt, from what had been sent before it.
-func (a *Analyzer) follow(c *connection, before *openings, seg *flows.Segment) {
+// follow tells the crowd what a segment has made of an attempt, by what tcpstate says that it was.
+func (a *Analyzer) follow(c *connection, seg *flows.Segment, effect tcpstate.Effect) {
 	if c.role != record.RoleSyn {
-		if from := sender(seg); seg.Flags.Has(flows.SYN|flows.ACK) && c.sides[from].synAcks == 1 {
+		if from := sender(seg); seg.Flags.Has(flows.SYN|flows.ACK) && !effect.Has(tcpstate.Foreign) && c.tcp.Ends[from].Syns == 1 {
 			a.tell(synAckUnasked, &event{
 				clock: a.clock, attempt: attemptBy(&c.key, 1-from), synAck: crowd.ProbeOf(seg), clientPort: c.port(1 - from), packet: seg.Packet,
 			})
@@ -78,32 +68,30 @@ func (a *Analyzer) follow(c *connection, before *openings, seg *flows.Segment) {
 		a.takeBack(c, false) // tcp_abort_on_overflow: the RST answers the ACK
 		return
 	}
-	var now openings
-	now.of(c)
-	if (c.phase == completed || c.phase == accepted) && now == *before {
+	fits, own := !effect.Has(tcpstate.Foreign), sender(seg) == c.opener
+	syn, synAck := fits && own && opens(seg), fits && !own && seg.Flags.Has(flows.SYN|flows.ACK)
+	if (c.phase == completed || c.phase == accepted) && !syn && !synAck {
 		return
 	}
 	e := event{clock: a.clock, attempt: c.attempt(), probe: c.first}
-	syns, synAcks := now[c.opener].syns, now[1-c.opener].synAcks
-	told, toldAcks := before[c.opener].syns, before[1-c.opener].synAcks
-	if c.phase == unopened {
+	switch {
+	case c.phase == unopened:
 		a.tell(synSent, &e)
-		c.phase, told = attempted, syns
-	}
-	if syns > told {
-		e.firstAgain, e.answered = told == 1, synAcks > 0
+		c.phase = attempted
+	case syn && effect.Has(tcpstate.Again):
+		e.firstAgain, e.answered = c.tcp.Ends[c.opener].Syns == 2, c.phase >= answered
 		a.tell(synSentAgain, &e)
 	}
-	if synAcks > toldAcks {
-		if toldAcks == 0 {
-			e.synAck = crowd.ProbeOf(seg)
-			a.tell(synAcked, &e)
-		} else if synAcks > syns {
-			e.unasked, e.completed = int32(min(synAcks-syns, math.MaxInt32)), c.tcp.HandshakeAcked
-			a.tell(synAckedAgain, &e)
-			a.fallBack(c, &e)
-		}
-		c.phase = max(c.phase, answered)
+	switch again := c.synAcksAgain(); {
+	case !synAck:
+	case c.phase < answered:
+		e.synAck = crowd.ProbeOf(seg)
+		a.tell(synAcked, &e)
+		c.phase = answered
+	case again > 0:
+		e.unasked, e.completed = again, c.tcp.HandshakeAcked
+		a.tell(synAckedAgain, &e)
+		a.fallBack(c, &e)
 	}
 	switch {
 	case c.phase == completed || c.phase == accepted || c.embryonic():
@@ -151,7 +139,7 @@ func (a *Analyzer) fallBack(c *connection, e *event) {
 
 // synAcksAgain is how often the SYN-ACK was repeated though no SYN had been.
 func (c *connection) synAcksAgain() int32 {
-	more := int64(c.sides[1-c.opener].synAcks) - int64(c.sides[c.opener].openings)
+	more := c.tcp.Ends[1-c.opener].Syns - c.tcp.Ends[c.opener].Syns
 	return int32(min(max(0, more), math.MaxInt32))
 }
 
@@ -199,16 +187,36 @@ func (a *Analyzer) leave(c *connection, by record.EndedBy) {
 			e.acceptedAt = t
 			a.tell(listenerAccepted, &e)
 		}
-		e.end = crowd.Used
-		if c.sides[c.opener].bytes == 0 {
-			e.end = crowd.Idle
+		if !c.isShown() {
+			a.tell(completionUnseen, &e)
 		}
+		e.end = c.use()
+	case succeeded && c.isShown():
+		a.tell(handshakeCompletes, &e) // as silence shows
+		e.end = c.use()
 	default:
 		e.end = c.failure()
 	}
 	e.cut, e.unasked = cut, c.synAcksAgain()
 	a.tell(attemptEnds, &e)
 	c.phase, c.told = failed, e.end
+}
+
+// use is how an attempt ended that was completed.
+func (c *connection) use() crowd.End {
+	if c.sides[c.opener].bytes == 0 {
+		return crowd.Idle
+	}
+	return crowd.Used
+}
+
+// isShown reports that the capture shows the handshake that has opened the connection, or enough of it.
+func (c *connection) isShown() bool {
+	switch c.outcome(c.opener, 1-c.opener) {
+	case record.OutcomeComplete, record.OutcomeFastOpen, record.OutcomeSimultaneous:
+		return true
+	}
+	return false
 }
 
 // strayed tells the crowd of a record of one segment that opened nothing, transmissions of it included, and of an RST at most.

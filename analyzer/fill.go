@@ -244,7 +244,7 @@ func (c *connection) teardown(reset *record.Reset) record.Teardown {
 	t := record.Teardown{Kind: record.TeardownNone, At: record.NoTime, Idle: record.NoDuration, HalfClosed: record.NoDuration}
 	a, b := &c.tcp.Ends[0], &c.tcp.Ends[1]
 	if r := c.tcp.Reset; r != nil {
-		*reset = record.Reset{By: c.side(r.By), Packet: record.PacketNumber(r.Packet), ReceiverState: record.StateOrNone{State: r.ReceiverState, Known: r.ReceiverKnown}, Answers: resetAnswers[r.Answers], Idle: record.NoDuration}
+		*reset = record.Reset{By: c.side(r.By), Packet: record.PacketNumber(r.Packet), ReceiverState: record.StateOrNone{State: r.ReceiverState, Known: true}, Answers: resetAnswers[r.Answers], Idle: record.NoDuration}
 		if r.Idle >= 0 {
 			reset.Idle = record.Duration(r.Idle)
 		}

@@ -19,6 +19,14 @@ type note struct {
 	packets []uint64 // the first ones
 }
 
+// first is the first packet of a finding, 0 if it names none.
+func (n *note) first() uint64 {
+	if len(n.packets) == 0 {
+		return 0
+	}
+	return n.packets[0]
+}
+
 // maxNotePackets bounds the packets that are named for one finding.
 const maxNotePackets = 8
 
@@ -53,10 +61,33 @@ func (c *connection) noted(k record.FindingCode) *note {
 	return nil
 }
 
+// noteAll adds n of a finding, of which the first packets are given.
+func (c *connection) noteAll(k record.FindingCode, end int, packets []uint64, n uint64) {
+	c.note(k, end, packets...)
+	c.notes[len(c.notes)-1].count = n
+}
+
+// unnote takes back what was noted of a packet that was dropped, and was not.
+func (c *connection) unnote(end int, packet uint64) {
+	for i := 0; i < len(c.notes); i++ {
+		n := &c.notes[i]
+		dropped := n.code == record.FindingForeignSegments || n.code == record.FindingSynInConnection || n.code == record.FindingBadSynAck
+		at := slices.Index(n.packets, packet)
+		if !dropped || n.end != int8(end) || at < 0 {
+			continue
+		}
+		n.packets = slices.Delete(n.packets, at, at+1)
+		if n.count--; n.count == 0 {
+			c.notes = slices.Delete(c.notes, i, i+1)
+			i--
+		}
+	}
+}
+
 // remark notes what a segment that is not foreign says about the connection's health, after it has been counted.
 func (c *connection) remark(from int, seg *flows.Segment, effect tcpstate.Effect) {
 	x := &c.sides[from]
-	syn, fin, rst, ack := seg.Flags.Has(flows.SYN), seg.Flags.Has(flows.FIN), seg.Flags.Has(flows.RST), seg.Flags.Has(flows.ACK)
+	syn, rst, ack := seg.Flags.Has(flows.SYN), seg.Flags.Has(flows.RST), seg.Flags.Has(flows.ACK)
 	p := seg.Packet
 	switch {
 	case syn && !ack && effect.Has(tcpstate.Again):
@@ -66,8 +97,6 @@ func (c *connection) remark(from int, seg *flows.Segment, effect tcpstate.Effect
 		}
 	case syn && ack && effect.Has(tcpstate.Again):
 		c.note(record.FindingSynAckRetransmitted, from, p)
-	case fin && effect.Has(tcpstate.Again):
-		c.note(record.FindingFinRetransmitted, from, p)
 	}
 	if syn && !ack && x.openings == 1 {
 		x.firstSyn = synShape(seg)
@@ -83,9 +112,6 @@ func (c *connection) remark(from int, seg *flows.Segment, effect tcpstate.Effect
 	}
 	if effect.Has(tcpstate.FinAhead) && !effect.Has(tcpstate.Again) {
 		c.note(record.FindingFinBeforeData, from, p)
-	}
-	if effect.Has(tcpstate.Unsent) && c.sides[1-from].packets > 0 {
-		c.note(record.FindingCaptureLoss, 1-from, p)
 	}
 	if effect.Has(tcpstate.ZeroWindowProbe) {
 		c.note(record.FindingZeroWindow, 1-from, p)
@@ -176,6 +202,14 @@ func (c *connection) conclude(r *record.Connection, at int64) {
 	if (x.packets == 0) != (y.packets == 0) && !c.self() && (reached(&c.tcp.Ends[0]) || reached(&c.tcp.Ends[1])) {
 		c.note(record.FindingOneWay, -1)
 	}
+	for i := range c.sides {
+		if packets, n := c.tcp.FinsAgain(i); n > 0 {
+			c.noteAll(record.FindingFinRetransmitted, i, packets, n)
+		}
+		if packets, n := c.tcp.Gaps(i); n > 0 && c.sides[i].packets > 0 {
+			c.noteAll(record.FindingCaptureLoss, i, packets, n)
+		}
+	}
 	c.concludeReset(r)
 	if h := c.tcp.HalfOpen; h != nil {
 		c.note(record.FindingHalfOpen, 1-h.Survivor, c.tcp.HalfOpenPacket)
@@ -257,7 +291,7 @@ func (c *connection) concludeSide(i int, at int64) {
 
 // findings makes the record's list of the notes, in the order of the catalogue.
 func (c *connection) findings(list []record.Finding, t *texts) []record.Finding {
-	slices.SortStableFunc(c.notes, func(x, y note) int { return cmp.Compare(x.code, y.code) })
+	slices.SortStableFunc(c.notes, func(x, y note) int { return cmp.Or(cmp.Compare(x.code, y.code), cmp.Compare(x.first(), y.first())) })
 	for i := range c.notes {
 		list = append(list, c.finding(&c.notes[i], t))
 		c.notes[i].packets = nil // they are the record's now

@@ -21,10 +21,8 @@ func (a *Analyzer) quoted(seg *flows.Segment, tag uint32) {
 		}
 		if x := &o.tcp.Ends[sender(seg)]; seg.Quote.HasSeq && x.ISSKnown && x.ISS == tcpstate.Seq(seg.Seq) {
 			c = o
-			var before openings
-			before.of(o)
 			o.undeliverable(seg)
-			a.follow(o, &before, seg)
+			a.follow(o, seg, tcpstate.Foreign)
 			a.recount(o)
 			a.schedule(o)
 			break

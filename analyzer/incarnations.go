@@ -42,7 +42,7 @@ func (c *connection) nearest(seg *flows.Segment) *connection {
 // foreignSynAck reports whether a SYN-ACK is of none of the incarnations.
 func (c *connection) foreignSynAck(seg *flows.Segment) bool {
 	for o := c; o != nil; o = o.older {
-		if x := &o.tcp.Ends[sender(seg)]; !x.ISSKnown || x.ISS == tcpstate.Seq(seg.Seq) {
+		if x := &o.tcp.Ends[sender(seg)]; !x.ISSKnown || x.Opened(tcpstate.Seq(seg.Seq)) {
 			return false
 		}
 	}

@@ -63,6 +63,7 @@ const (
 	handshakeCompletes
 	completionTakenBack
 	failureTakenBack
+	completionUnseen
 	listenerFellBack
 	listenerResumed
 	listenerAccepted
@@ -109,6 +110,8 @@ func (a *accounts) take(e *event, record *record.Connection) {
 		a.crowd.TakeBackCompletion(e.clock, &e.attempt, e.end, e.held, e.cut, int(e.unasked), e.leftAt)
 	case failureTakenBack:
 		a.crowd.TakeBackFailure(&e.attempt, e.end)
+	case completionUnseen:
+		a.crowd.Uncounted(&e.attempt)
 	case listenerFellBack:
 		a.crowd.FellBack(e.clock, &e.attempt, e.firstBack)
 	case listenerResumed:

@@ -384,6 +384,16 @@ func (c *Crowd) TakeBackFailure(a *Attempt, end End) {
 	}
 }
 
+// Uncounted is an attempt that was completed, but by a handshake that the capture does not show.
+func (c *Crowd) Uncounted(a *Attempt) {
+	port, whole := c.find(a)
+	for _, t := range [...]*target{port, whole} {
+		if t != nil {
+			t.completed = less(t.completed)
+		}
+	}
+}
+
 func less(n uint64) uint64 { return n - min(n, 1) }
 
 // FellBack is an attempt of which the target sends the SYN-ACK still, though the ACK had completed it: it has not taken it out of

@@ -115,4 +115,4 @@ func (t *target) answeredAround(second int64) bool {
 }
 
 // listens reports that somebody answered there, or must have.
-func (t *target) listens() bool { return t.answered+t.completed > 0 }
+func (t *target) listens() bool { return t.answered+t.completed+t.ends[Idle]+t.ends[Used] > 0 }

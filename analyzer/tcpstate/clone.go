@@ -6,6 +6,13 @@ import "slices"
 func (c *Conn) Clone() Conn {
 	d := *c
 	d.Reset, d.HalfOpen = clone(c.Reset), clone(c.HalfOpen)
+	d.later, d.log = clone(c.later), clone(c.log)
+	if d.log != nil {
+		for i := range d.log.gaps {
+			d.log.gaps[i], d.log.fins[i] = slices.Clone(d.log.gaps[i]), slices.Clone(d.log.fins[i])
+			d.log.rejected[i] = slices.Clone(d.log.rejected[i])
+		}
+	}
 	for i := range d.Ends {
 		e := &d.Ends[i]
 		e.History, e.Withdrawn = slices.Clone(e.History), slices.Clone(e.Withdrawn)

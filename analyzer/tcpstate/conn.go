@@ -4,7 +4,9 @@ package tcpstate
 type Conn struct {
 	Ends [2]Endpoint
 
-	Reset *Reset // the first RST that was accepted, nil for none
+	// Reset is the first RST that was accepted, nil for none; once the connection is settled, the first that a last CLOSED
+	// rests on.
+	Reset *Reset
 	// HalfOpen is set once one side has shown that it had lost the connection without the other's knowledge.
 	HalfOpen *HalfOpen
 	// HalfOpenPacket is the packet of that discovery.
@@ -21,11 +23,13 @@ type Conn struct {
 	HasServerRTT       bool
 	HasClientRTT       bool
 
-	resetSeq  Seq  // of Reset
-	resetAcks bool // Reset carried an ACK
-	bare      bool // a segment without SYN, FIN and RST has been seen
-	self      bool // Ends[0] is its own peer
-	steady    bool // see Predict
+	log       *log   // nil for an ordinary connection
+	later     *Reset // the last RST that was accepted after Reset
+	resetSeq  Seq    // of Reset
+	resetAcks bool   // Reset carried an ACK
+	bare      bool   // a segment without SYN, FIN and RST has been seen
+	self      bool   // Ends[0] is its own peer
+	steady    bool   // see Predict
 
 	asks    [2]int64 // when the end was sent last what draws a challenge ACK, 0 once it has answered
 	last    [2]lastSegment
@@ -52,6 +56,9 @@ type lastSegment struct {
 
 // Segment takes in a segment that Ends[from] has sent, in the order of capture, and says what it was.
 func (c *Conn) Segment(from int, s *Segment) Effect {
+	if c.log != nil {
+		c.log.proven = rejected{}
+	}
 	e := c.exchange(from, &c.Ends[from], &c.Ends[1-from], s)
 	c.steady = c.isSteady()
 	return e
@@ -78,6 +85,9 @@ func (c *Conn) exchange(from int, x, y *Endpoint, s *Segment) Effect {
 		e = c.sendsSyn(from, x, y, s)
 	default:
 		e = c.segment(from, x, y, s)
+	}
+	if c.log != nil && !e.Has(Foreign) && !s.Rst {
+		c.comesLate(from, s)
 	}
 	e |= c.challenge(from, x, e, s)
 	if !e.Has(Foreign) {

@@ -35,13 +35,15 @@ type Endpoint struct {
 
 	Spoke   bool   // a segment of this endpoint is in the capture
 	issSeen bool   // the SYN itself is in the capture
+	other   Seq    // the ISS of a SYN-ACK of its that its peer passed over
+	offered bool   // there was one
 	synLen  uint32 // octets of text in the SYN (RFC 7413)
 
 	firstSynAt    int64
 	synGap        int64 // the longest between two transmissions
 	lastSynAt     int64 // the last transmission of the SYN, or of the SYN-ACK
 	lastSynPacket uint64
-	syns          int // SYNs and SYN-ACKs sent
+	Syns          int // transmissions of its SYN, or of its SYN-ACK, that fitted
 	synAcked      bool
 	sentSyn       bool // without ACK
 	sentSynAck    bool
@@ -70,9 +72,6 @@ type Endpoint struct {
 	resetClosed bool   // CLOSED by an RST, its own or one that it is taken to have accepted
 	doubted     *Entry // CLOSED by an RST in the window that was not exact: silence confirms it (RFC 5961 §3.2)
 
-	strayKnown bool
-	strayEnd   Seq // the end of its last segment that did not fit
-
 	Withdrawn     []Withdrawal // the first entries that later evidence has denied, in the order in which it did
 	WithdrawnMore uint64       // those that are not kept
 }
@@ -82,6 +81,11 @@ func (e *Endpoint) SndUna() (Seq, bool) { return e.sndUna, e.unaKnown }
 
 // RcvNxt is the endpoint's RCV.NXT by its own word, its highest SEG.ACK, and whether it has given it.
 func (e *Endpoint) RcvNxt() (Seq, bool) { return e.maxAck, e.ackSent }
+
+// Opened reports whether a number is the ISS, or that of a SYN-ACK that the peer passed over.
+func (e *Endpoint) Opened(iss Seq) bool {
+	return e.ISSKnown && e.ISS == iss || e.offered && e.other == iss
+}
 
 // SndNxt is SND.NXT as far as it was seen, and whether it was.
 func (e *Endpoint) SndNxt() (Seq, bool) { return e.sndNxt, e.sndKnown }

@@ -21,7 +21,7 @@ func (c *Conn) Pack(k *store.Coder, opener int, start, end int64, first uint64) 
 	store.Near(k, uint8(AnsweredAck), (*uint8)(&lastA.kind), (*uint8)(&earlierA[0].kind), (*uint8)(&earlierA[1].kind),
 		(*uint8)(&lastB.kind), (*uint8)(&earlierB[0].kind), (*uint8)(&earlierB[1].kind), &a.wscale, &b.wscale)
 	states, otherStates, spans, otherSpans := len(a.History), len(b.History), len(a.rcv.ahead), len(b.rcv.ahead)
-	store.Small(k, &a.syns, &b.syns, &states, &otherStates, &a.fins, &b.fins, &a.unanswered, &b.unanswered, &spans, &otherSpans)
+	store.Small(k, &a.Syns, &b.Syns, &states, &otherStates, &a.fins, &b.fins, &a.unanswered, &b.unanswered, &spans, &otherSpans)
 	c.packHistory(k, i, states)
 	c.packHistory(k, j, otherStates)
 	a.rcv.packAhead(k, spans)
@@ -40,8 +40,8 @@ func (c *Conn) packFlags(k *store.Coder, opener int) {
 		&lastA.hasAck, &lastA.repeats, &earlierA[0].hasAck, &earlierA[1].hasAck,
 		&lastB.hasAck, &lastB.repeats, &earlierB[0].hasAck, &earlierB[1].hasAck,
 		&c.HandshakeAcked, &c.HasServerRTT, &c.HasClientRTT, &c.bare, &c.steady)
-	k.Bools(&a.misled, &a.denied, &a.finGuessed, &a.finDenied, &a.resetAcked, &a.resetClosed, &a.strayKnown, &a.far,
-		&b.misled, &b.denied, &b.finGuessed, &b.finDenied, &b.resetAcked, &b.resetClosed, &b.strayKnown, &b.far,
+	k.Bools(&a.misled, &a.denied, &a.finGuessed, &a.finDenied, &a.resetAcked, &a.resetClosed, &a.offered, &a.far,
+		&b.misled, &b.denied, &b.finGuessed, &b.finDenied, &b.resetAcked, &b.resetClosed, &b.offered, &b.far,
 		&lastA.refused, &earlierA[0].refused, &earlierA[1].refused,
 		&lastB.refused, &earlierB[0].refused, &earlierB[1].refused,
 		&c.SynDataAcked, &c.resetAcks, &c.self, &c.repeats[i].probes, &c.repeats[j].probes)
@@ -54,7 +54,7 @@ func (c *Conn) packSpace(k *store.Coder, i int) {
 	sent, answers, before := &c.last[i], &c.last[1-i], &c.earlier[1-i]
 	store.Near(k, 0, &x.ISS, &before[1].ack, &before[0].ack, &answers.ack, &y.maxAck, &x.sndUna, &sent.seq, &y.timedEnd, &sent.end, &x.sndNxt,
 		&y.rcv.nxt)
-	store.Near(k, x.sndNxt, &x.FinSeq, &x.ackedFinWith, &y.finAck, &x.strayEnd)
+	store.Near(k, x.sndNxt, &x.FinSeq, &x.ackedFinWith, &y.finAck, &x.other)
 	store.Near(k, 0, &y.wnd, &y.maxWnd, &x.tsSent, &y.tsRecent, &x.finStamp)
 	beyond := uint32(y.edge - y.maxAck.Add(y.wnd))
 	store.Small(k, &beyond, &x.synLen)
@@ -167,21 +167,21 @@ func (c *Conn) packRare(k *store.Coder, opener int) {
 		&c.TimeWaits[i].Restarts, &c.TimeWaits[j].Restarts, &c.HalfOpenPacket, &a.WithdrawnMore, &b.WithdrawnMore)
 	store.Near(k, last.at, &repeatsA.at, &repeatsB.at, &c.asks[i], &c.asks[j])
 	store.Near(k, a.ISS, &c.resetSeq)
-	reset, halfOpen := c.Reset != nil, c.HalfOpen != nil
+	reset, later, halfOpen, logged := c.Reset != nil, c.later != nil, c.HalfOpen != nil, c.log != nil
 	entries := [...]**Entry{&a.bareAck, &b.bareAck, &a.doubted, &b.doubted}
 	var there [len(entries)]bool
 	for i, p := range entries {
 		there[i] = *p != nil
 	}
-	k.Bools(&reset, &halfOpen, &there[0], &there[1], &there[2], &there[3])
+	k.Bools(&reset, &later, &halfOpen, &logged, &there[0], &there[1], &there[2], &there[3])
 	if optional(k, &c.Reset, reset) {
-		r := c.Reset
-		store.Small(k, &r.By)
-		store.Near(k, last.at, &r.At)
-		store.Near(k, last.packet, &r.Packet)
-		k.Bools(&r.ReceiverKnown)
-		store.Small(k, (*uint8)(&r.ReceiverState), (*uint8)(&r.Answers))
-		store.Small(k, &r.Idle)
+		c.Reset.pack(k, last.at, last.packet)
+	}
+	if optional(k, &c.later, later) {
+		c.later.pack(k, last.at, last.packet)
+	}
+	if optional(k, &c.log, logged) {
+		c.log.pack(k, opener, last.packet, last.at)
 	}
 	if optional(k, &c.HalfOpen, halfOpen) {
 		h := c.HalfOpen
@@ -200,6 +200,49 @@ func (c *Conn) packRare(k *store.Coder, opener int) {
 			(*p).pack(k, &Entry{At: last.at, Packet: last.packet})
 		}
 	}
+}
+
+// pack codes the log of a connection that has one, that of the opener first.
+func (l *log) pack(k *store.Coder, opener int, packet uint64, at int64) {
+	for _, i := range [...]int{opener, 1 - opener} {
+		gaps, fins, dropped := len(l.gaps[i]), len(l.fins[i]), len(l.rejected[i])
+		store.Small(k, &gaps, &fins, &dropped)
+		l.gaps[i] = store.Resize(l.gaps[i], gaps)
+		for n := range l.gaps[i] {
+			g := &l.gaps[i][n]
+			store.Near(k, 0, &g.octet)
+			store.Near(k, packet, &g.packet)
+		}
+		l.fins[i] = store.Resize(l.fins[i], fins)
+		for n := range l.fins[i] {
+			f := &l.fins[i][n]
+			store.Near(k, 0, &f.seq)
+			store.Near(k, packet, &f.packet)
+		}
+		l.rejected[i] = store.Resize(l.rejected[i], dropped)
+		for n := range l.rejected[i] {
+			l.rejected[i][n].pack(k, packet, at)
+		}
+	}
+	store.Near(k, 0, &l.moreGaps[0], &l.moreGaps[1])
+	l.proven.pack(k, packet, at)
+}
+
+func (s *Segment) pack(k *store.Coder, packet uint64, at int64) {
+	store.Near(k, at, &s.At)
+	store.Near(k, packet, &s.Packet)
+	store.Near(k, 0, &s.Seq, &s.Ack)
+	store.Near(k, 0, &s.Len, &s.Window, &s.TSVal, &s.TSEcr)
+	store.Small(k, &s.WScale)
+	k.Bools(&s.Syn, &s.Fin, &s.Rst, &s.HasAck, &s.HasWScale, &s.HasTS)
+}
+
+func (r *Reset) pack(k *store.Coder, at int64, packet uint64) {
+	store.Small(k, &r.By)
+	store.Near(k, at, &r.At)
+	store.Near(k, packet, &r.Packet)
+	store.Small(k, (*uint8)(&r.ReceiverState), (*uint8)(&r.Answers))
+	store.Small(k, &r.Idle)
 }
 
 // packWithdrawn codes n withdrawn entries.

@@ -42,12 +42,17 @@ func (s Seq) follows(t Seq) bool { return s-t <= nearby }
 
 // isSteady reports that Predict needs to look at no more than the numbers of the next segments.
 func (c *Conn) isSteady() bool {
-	return c.bare && !c.self && c.Ends[0].isSteady() && c.Ends[1].isSteady() && c.repeats == [2]repeats{} && c.asks == [2]int64{}
+	return c.bare && !c.self && c.Ends[0].isSteady() && c.Ends[1].isSteady() && c.repeats == [2]repeats{} && c.asks == [2]int64{} && (c.log == nil || c.log.isIdle())
+}
+
+// isIdle reports that nothing is in the log that an expected segment may change.
+func (l *log) isIdle() bool {
+	return len(l.gaps[0])+len(l.gaps[1])+len(l.rejected[0])+len(l.rejected[1]) == 0 && l.proven.Packet == 0
 }
 
 // isSteady reports that the endpoint is in ESTABLISHED by its own word, and that nothing is doubtful about it or missing.
 func (e *Endpoint) isSteady() bool {
 	return e.State() == Established && e.Spoke && e.ackSent && e.sndKnown && e.unaKnown && e.rcv.known && len(e.rcv.ahead) == 0 &&
-		!e.FinSent && !e.finGuessed && !e.gotFin && !e.strayKnown && e.doubted == nil &&
+		!e.FinSent && !e.finGuessed && !e.gotFin && e.doubted == nil &&
 		(!e.ISSKnown || e.far || e.sndNxt.follows(e.ISS.Add(1))) && (e.sentSynAck || len(e.History) <= 2) // a SYN_RCVD that its next segment would deny
 }

@@ -4,13 +4,14 @@ package tcpstate
 func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 	switch {
 	case !s.HasAck:
-		return Dropped(noAck)
+		return c.reject(from, s, noAck)
+	case c.log != nil && c.proves(from, x, y, s):
 	case y.outdated(s):
-		return Dropped(paws)
+		return c.reject(from, s, paws)
 	case y.issSeen && y.in(SynSent) && !y.synSentAck(s):
 		return Dropped(otherAck)
 	case !c.fits(x, y, s):
-		return Dropped(otherNumbers)
+		return c.reject(from, s, otherNumbers)
 	}
 	y.stamp(s)
 	e := c.shape(x, y, s)
@@ -74,23 +75,64 @@ func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
 		}
 		good = ahead <= reach && ahead >= -(1<<30)
 	}
-	if good {
-		x.strayKnown = false
-		return true
+	return good
+}
+
+// proves reports whether a segment acknowledges one that was dropped before it, or, not fitting either, goes on behind that: the
+// capture has a gap there, or a SYN-ACK with another number was the one that counted. What it proves counts from where it was.
+func (c *Conn) proves(from int, x, y *Endpoint, s *Segment) bool {
+	if c.self || len(c.log.rejected[0])+len(c.log.rejected[1]) == 0 {
+		return false
 	}
-	resumes := x.strayKnown && s.Seq == x.strayEnd && s.Len > 0 ||
-		y.strayKnown && s.Ack == y.strayEnd && y.strayEnd != y.sndNxt
-	x.strayKnown, x.strayEnd = true, s.end()
-	if resumes {
-		x.disownFin(finDisowned, s.Packet)
-		x.sndNxt, x.sndKnown = s.Seq, true
-		if y.sndKnown && s.Ack.After(y.sndNxt) {
-			y.sndNxt = s.Ack
+	for _, i := range [...]int{1 - from, from} {
+		own := i == from
+		for n := len(c.log.rejected[i]) - 1; n >= 0; n-- {
+			r := c.log.rejected[i][n].Segment
+			if !r.HasAck || own && (r.Syn || r.end() != s.Seq || s.Len == 0 || c.fits(x, y, s)) || !own && (r.end() != s.Ack || r.end() == y.sndNxt) {
+				continue
+			}
+			c.log.rejected[i] = nil
+			switch {
+			case r.Syn:
+				c.chooses(from, x, y, &r, s)
+			case own:
+				c.resumes(from, x, y, &r, s)
+			default:
+				c.resumes(i, y, x, &r, s)
+			}
+			c.log.proven = rejected{r}
+			return true
 		}
-		y.rcv.nxt, y.rcv.ahead = s.Seq, nil
-		x.strayKnown = false
 	}
-	return resumes
+	return false
+}
+
+// resumes takes in what x, Ends[from], sent first behind a gap of the capture, or with an old timestamp, which s proves.
+func (c *Conn) resumes(from int, x, y *Endpoint, first, s *Segment) {
+	y.tsKnown = false
+	if !c.fits(x, y, first) {
+		x.disownFin(finDisowned, s.Packet)
+		if first.Seq.After(x.sndNxt) {
+			c.misses(from, first.Seq-1, first.Packet)
+		}
+		x.sndNxt, x.sndKnown = first.Seq, true
+		if y.sndKnown && first.Ack.After(y.sndNxt) {
+			c.misses(1-from, first.Ack-1, first.Packet)
+			y.sndNxt = first.Ack
+		}
+		y.rcv.nxt, y.rcv.ahead = first.Seq, nil
+	}
+	c.segment(from, x, y, first)
+}
+
+// chooses takes in the SYN-ACK of y that x has acknowledged, instead of another one.
+func (c *Conn) chooses(from int, x, y *Endpoint, synAck, s *Segment) {
+	y.cut(0, otherSyn, s.Packet)
+	*y = Endpoint{Withdrawn: y.Withdrawn, WithdrawnMore: y.WithdrawnMore, offered: true, other: y.ISS}
+	x.withdrawTo(SynSent, otherSyn, s.Packet)
+	x.ackSent, x.rcv, x.resetClosed = false, received{}, false
+	c.Reset, c.later, c.HandshakeAcked, c.log.gaps[1-from] = nil, nil, false, nil
+	c.sendsSynAck(1-from, y, x, synAck)
 }
 
 // rcvBack is how far behind SND.NXT an old duplicate of the endpoint may lie and still be its own.
@@ -229,6 +271,9 @@ func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		e |= AnswersKeepalive
 	default:
 		e |= Unsent
+		if y.Spoke && !(x.rcv.known && x.rcv.covers(s.Ack-1, s.Ack)) {
+			c.misses(1-from, s.Ack-1, s.Packet)
+		}
 	}
 	y.sent(s.Ack) // acknowledged, so sent, captured or not
 	if x.gotFin && !s.Ack.After(y.FinSeq) && !x.past(s) && (!x.ackSent || !s.Ack.Before(x.maxAck)) && x.State() != Closed {

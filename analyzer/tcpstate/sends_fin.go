@@ -10,8 +10,15 @@ type TwoMSL struct {
 func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	seq := s.textEnd()
 	before := x.State() == SynRcvd || x.State() == Established || x.State() == CloseWait
-	if x.FinSent && seq == x.FinSeq && !before {
+	if x.fins > 0 {
+		c.repeatsFin(from, seq, s.Packet)
+	}
+	if x.fins > 0 && seq == x.FinSeq {
 		x.fins++
+	} else {
+		x.fins = 1
+	}
+	if x.FinSent && seq == x.FinSeq && !before {
 		if x.past(s) {
 			return 0
 		}
@@ -25,7 +32,7 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		x.sndUna = seq // SEG.SEQ of its first segment was SND.NXT, behind this FIN, and nobody has acknowledged that far
 	}
 	x.disownFin(finDisowned, s.Packet) // one before that nobody could take in: it was not this endpoint's
-	x.FinSent, x.FinSeq, x.FinAt, x.fins = true, seq, s.At, 1
+	x.FinSent, x.FinSeq, x.FinAt = true, seq, s.At
 	x.finAck, x.finPacket, x.finStamp, x.stamps = s.Ack, s.Packet, s.TSVal, x.stamps[:0]
 	if x.State() == CloseWait {
 		if y.FinSent && !s.Ack.After(y.FinSeq) {

@@ -5,7 +5,6 @@ type Reset struct {
 	By            int // index of the end that sent it
 	At            int64
 	Packet        uint64
-	ReceiverKnown bool
 	ReceiverState State // before it
 	Answers       Stimulus
 	// Idle is how long nothing had passed before it, or, if it answers something, nothing of its sender: -1 if nothing had
@@ -154,13 +153,16 @@ func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, asked *question) (e 
 			c.HalfOpenPacket = s.Packet
 		}
 	case y.Known() && y.State() != Closed:
+		answers := Nothing
+		if asked != nil {
+			answers = asked.kind
+		}
+		r := Reset{By: from, At: s.At, Packet: s.Packet, ReceiverState: y.State(), Answers: answers, Idle: c.idle(from, s, answers)}
 		if c.Reset == nil {
-			answers := Nothing
-			if asked != nil {
-				answers = asked.kind
-			}
-			c.Reset = &Reset{By: from, At: s.At, Packet: s.Packet, ReceiverKnown: true, ReceiverState: y.State(), Answers: answers, Idle: c.idle(from, s, answers)}
+			c.Reset = &r
 			c.resetSeq, c.resetAcks = s.Seq, s.HasAck
+		} else {
+			c.later = &r
 		}
 		y.enter(rstArrives, s)
 		y.resetClosed = true

@@ -7,7 +7,7 @@ func (c *Conn) sendsSyn(from int, x, y *Endpoint, s *Segment) Effect {
 		return Dropped(SynInside)
 	}
 	x.Spoke = true
-	again := x.syns > 0
+	again := x.Syns > 0
 	if x.sentSynAck && !x.sentSyn && x.Known() && x.History[0].State == SynRcvd {
 		// A SYN of its own, captured late: it did not wait for the other's (RFC 9293 §3.5, figure 7).
 		x.insert(0, Entry{State: SynSent, Rule: ActiveOpen, At: x.History[0].At, Packet: s.Packet, Inferred: x.History[0].Inferred}, synArrived)
@@ -23,7 +23,7 @@ func (c *Conn) sendsSyn(from int, x, y *Endpoint, s *Segment) Effect {
 			e |= SynAckLost
 		}
 	}
-	x.syns++
+	x.Syns++
 	x.setISS(s.Seq, true)
 	x.synLen = max(x.synLen, s.Len)
 	x.sent(s.end())
@@ -55,7 +55,10 @@ func (c *Conn) sendsSynAck(from int, x, y *Endpoint, s *Segment) Effect {
 	var e Effect
 	if x.ISSKnown && x.ISS != s.Seq {
 		if !x.misled || y.synAcked || !y.acksSyn(s.Ack) {
-			return Dropped(otherSynAck)
+			if !y.acksSyn(s.Ack) {
+				return Dropped(otherSynAck)
+			}
+			return c.reject(from, s, otherSynAck)
 		}
 		// The SYN-ACK before acknowledged no SYN of this attempt, and was reset or forgotten: this is the answer.
 		x.cut(0, otherSyn, s.Packet)
@@ -67,7 +70,7 @@ func (c *Conn) sendsSynAck(from int, x, y *Endpoint, s *Segment) Effect {
 	}
 	x.Spoke = true
 	good := y.acksSyn(s.Ack)
-	again := x.syns > 0 && x.ackSent
+	again := x.Syns > 0 && x.ackSent
 	if again {
 		e |= Again
 		x.stampAgain(stamp{x.firstSynAt, x.lastSynPacket, x.tsSent}, s)
@@ -124,7 +127,7 @@ func (c *Conn) sendsSynAck(from int, x, y *Endpoint, s *Segment) Effect {
 		}
 	}
 	x.confirm(SynRcvd)
-	x.syns++
+	x.Syns++
 	x.transmitsSyn(s)
 	x.offers(s)
 	if !s.HasWScale {
@@ -137,7 +140,7 @@ func (c *Conn) sendsSynAck(from int, x, y *Endpoint, s *Segment) Effect {
 	y.synAcked = true
 	c.SynDataAcked = c.SynDataAcked || s.Ack.After(y.ISS.Add(1))
 	if y.issSeen && !again {
-		if y.syns == 1 { // which of several it answers, nobody knows (RFC 6298 §3)
+		if y.Syns == 1 { // which of several it answers, nobody knows (RFC 6298 §3)
 			c.HasServerRTT, c.ServerRTT = true, s.At-y.lastSynAt
 		}
 	}
@@ -158,7 +161,7 @@ func (c *Conn) sendsSynAck(from int, x, y *Endpoint, s *Segment) Effect {
 	return e
 }
 
-func (e *Endpoint) synAckSent() bool { return e.syns > 0 && e.ackSent }
+func (e *Endpoint) synAckSent() bool { return e.Syns > 0 && e.ackSent }
 
 // proven reports whether the endpoint has shown by what it sent that it is beyond SYN_RCVD: text, a FIN, or an
 // acknowledgement of more than the peer's SYN.
@@ -176,7 +179,7 @@ func (c *Conn) completed(y *Endpoint, s *Segment) {
 		peer = &c.Ends[1]
 	}
 	if y.synAckSent() && !c.HasClientRTT {
-		if y.syns == 1 {
+		if y.Syns == 1 {
 			c.HasClientRTT, c.ClientRTT = true, s.At-y.lastSynAt
 		}
 		peer.answers(s.At - y.firstSynAt)
@@ -184,7 +187,7 @@ func (c *Conn) completed(y *Endpoint, s *Segment) {
 }
 
 func (e *Endpoint) transmitsSyn(s *Segment) {
-	if e.syns <= 1 {
+	if e.Syns <= 1 {
 		e.firstSynAt = s.At
 	} else {
 		e.synGap = max(e.synGap, s.At-e.lastSynAt) // a SYN-ACK that answers a repeated SYN comes between

@@ -1,5 +1,7 @@
 package tcpstate
 
+import "slices"
+
 const second = 1e9 // the first retransmission timeout (RFC 6298 §2.1)
 
 // Settle is the end of what will be seen, at a time of the capture: what silence decides is decided. Filtered says that the whole
@@ -11,7 +13,39 @@ func (c *Conn) Settle(at int64, filtered bool) {
 	if filtered && !c.bare {
 		c.settleUnseen(at)
 	}
+	c.settleReset()
+	if h := c.HalfOpen; h != nil && !c.Ends[1-h.Survivor].reached() {
+		c.HalfOpen, c.HalfOpenPacket = nil, 0 // one that was never open cannot be lost
+	}
 	c.settleEvidence()
+}
+
+// reached reports whether the endpoint has been in a synchronized state.
+func (e *Endpoint) reached() bool {
+	return slices.ContainsFunc(e.History, func(h Entry) bool { return h.State >= Established })
+}
+
+// settleReset makes Reset what the settled histories say: the first RST that its receiver's last CLOSED rests on.
+func (c *Conn) settleReset() {
+	first, later := c.Reset, c.later
+	c.Reset = nil
+	for i := range c.Ends {
+		n := len(c.Ends[i].History) - 1
+		if n < 0 || c.Ends[i].History[n].Rule != rstArrives {
+			continue
+		}
+		closed := &c.Ends[i].History[n]
+		for _, seen := range [...]*Reset{first, later} {
+			if seen == nil || seen.Packet != closed.Packet || c.Reset != nil && c.Reset.Packet < closed.Packet {
+				continue
+			}
+			r := *seen
+			if n > 0 {
+				r.ReceiverState = c.Ends[i].History[n-1].State
+			}
+			c.Reset = &r
+		}
+	}
 }
 
 // settleEvidence marks what rests on segments that nobody saw: the ESTABLISHED of one who has not spoken in it; beyond SYN_RCVD, every state of one whose peer is not in the
@@ -55,8 +89,13 @@ func (c *Conn) settleDoubt() {
 		if c.last[i].kind != Nothing && c.last[i].at > e.doubted.At {
 			continue
 		}
-		if c.Reset == nil && e.doubted.onReceipt {
-			c.Reset = &Reset{By: 1 - i, At: e.doubted.At, Packet: e.doubted.Packet, ReceiverKnown: true, ReceiverState: e.State(), Idle: -1}
+		if e.doubted.onReceipt {
+			r := &Reset{By: 1 - i, At: e.doubted.At, Packet: e.doubted.Packet, ReceiverState: e.State(), Idle: -1}
+			if c.Reset == nil {
+				c.Reset = r
+			} else {
+				c.later = r
+			}
 		}
 		e.infer(e.doubted.Rule, e.doubted.At, e.doubted.Packet)
 		e.resetClosed = true
@@ -83,7 +122,7 @@ func (c *Conn) settleUnanswered(at int64) {
 func (c *Conn) settleGivenUp(at int64) {
 	for i := range c.Ends {
 		e := &c.Ends[i]
-		if !e.Known() || e.State() != SynSent && e.State() != SynRcvd || e.syns < 2 || e.synGap <= 0 {
+		if !e.Known() || e.State() != SynSent && e.State() != SynRcvd || e.Syns < 2 || e.synGap <= 0 {
 			continue
 		}
 		if due := e.lastSynAt + 2*e.synGap; at > due+e.synGap/2 {
@@ -97,7 +136,7 @@ func (c *Conn) settleGivenUp(at int64) {
 func (c *Conn) settleUnseen(at int64) {
 	for i := range c.Ends {
 		x, y := &c.Ends[i], &c.Ends[1-i]
-		if n := len(x.History); n == 2 && x.History[0].State == SynRcvd && x.State() == Closed && x.sentSynAck && c.Reset != nil &&
+		if n := len(x.History); n == 2 && x.History[0].State == SynRcvd && x.State() == Closed && x.sentSynAck && y.reached() && c.Reset != nil &&
 			(c.resetAcks && !c.SynDataAcked && !(c.Reset.By == i && c.resetSeq == 0) ||
 				c.Reset.By == i && c.resetSeq.After(x.ISS.Add(1+x.synLen))) {
 			// One that disowns a SYN-ACK sends no ACK (RFC 9293 §3.10.7.3, first step), and one in SYN_RCVD has no user who could
@@ -126,7 +165,7 @@ func (c *Conn) settleUnseen(at int64) {
 			// So late a FIN is not the first to acknowledge the other one.
 			x.insert(n-1, Entry{State: FinWait2, Rule: finAckUnseen, At: x.History[n-2].At, Packet: x.History[n-2].Packet, Inferred: true}, finArrives)
 		}
-		if n := len(x.History); n > 1 && x.History[1].State == Established && x.History[1].Inferred && x.sentSynAck && x.syns == 1 {
+		if n := len(x.History); n > 1 && x.History[1].State == Established && x.History[1].Inferred && x.sentSynAck && x.Syns == 1 {
 			x.History[1].At, x.History[1].Packet = max(x.History[0].At, min(x.lastSynAt, x.History[1].At)), x.lastSynPacket
 		}
 		if x.State() == LastAck && x.fins == 1 {
