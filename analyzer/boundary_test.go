@@ -158,3 +158,25 @@ func TestProbesComeAgain(t *testing.T) {
 		}
 	}
 }
+
+// An opener that has not answered a SYN-ACK for a second, and the 100 ms that an answer may be under way, never got it.
+func TestUnansweredSynAck(t *testing.T) {
+	for after, want := range map[string]string{"+1050ms": "ESTABLISHED", "+1150ms": "SYN_SENT"} {
+		_, all := told(segtest.Script("X = 10.0.0.3:40000\nC --> S SYN\nC <-- S SYN,ACK\n" + after + " X --> S SYN").Segments())
+		for _, r := range all {
+			if r.Client.Port == 40000 && r.Client.IP.String() == "10.0.0.1" && r.Client.State.State.String() != want {
+				t.Errorf("%s: the client is in %v, want %s", after, r.Client.State.State, want)
+			}
+		}
+	}
+}
+
+// A segment is no word of its sender if its number is beyond what the peer has room for by more than 262,144.
+func TestFarNumbers(t *testing.T) {
+	for ahead, want := range map[string]bool{"263100": true, "263200": false} { // a window of 1,000
+		_, all := told(segtest.Script("S = 10.0.0.2:80 win=1000\n" + handshake + "C --> S PSH,ACK seq=+" + ahead + " len=10").Segments())
+		if fits := all[0].Client.Bytes > 0; fits != want {
+			t.Errorf("%s ahead: fits is %v: %s", ahead, fits, short(all[0]))
+		}
+	}
+}

@@ -23,4 +23,9 @@ var settings = map[string]string{
 
 	"analyzer/internal/store Slack * 2":    "room behind what is packed",
 	"analyzer/internal/store ringSize * 2": "how many alarms are in the ring and not in the heap; they go off all the same",
+
+	"analyzer/tcpstate ruleShift": "where a rule stands in an effect's bits",
+	"analyzer/tcpstate some":      "how many states are packed in one go",
+	"analyzer/tcpstate unknown":   "an index behind those of the states",
+	"analyzer/tcpstate nearby":    "how far numbers may be apart where the short way compares them; the long way comes to the same",
 }

@@ -1,0 +1,72 @@
+package tcpstate
+
+import "testing"
+
+// A test for each threshold, with the numbers written out, so that one which is changed is noticed: make mutate halves and doubles
+// each.
+
+// 32 spans beyond holes are remembered, and the farthest is forgotten.
+func TestMostSpans(t *testing.T) {
+	r := received{known: true}
+	for i := range Seq(33) {
+		if i == 32 && (len(r.ahead) != 32 || !r.covers(320, 321)) {
+			t.Errorf("of 32 spans %d are remembered", len(r.ahead))
+		}
+		r.add(10*i+10, 10*i+11)
+	}
+	if len(r.ahead) != 32 || r.covers(330, 331) {
+		t.Errorf("of 33 spans %d are remembered", len(r.ahead))
+	}
+}
+
+// Eight withdrawn entries and eight transmissions are remembered, the first ones.
+func TestMostRemembered(t *testing.T) {
+	e := Endpoint{tsIsSent: true}
+	for i := range int64(10) {
+		e.withdrawn(Entry{At: i}, 0, 0)
+		e.stampAgain(stamp{}, &Segment{HasTS: true, At: i})
+	}
+	if len(e.Withdrawn) != 8 || e.WithdrawnMore != 2 || len(e.stamps) != 8 {
+		t.Errorf("%d withdrawn entries and %d more, %d transmissions", len(e.Withdrawn), e.WithdrawnMore, len(e.stamps))
+	}
+}
+
+// A window scale above 14 is taken for 14.
+func TestMostWindowScale(t *testing.T) {
+	for scale, want := range map[uint8]uint8{13: 13, 14: 14, 15: 14} {
+		var e Endpoint
+		e.offers(&Segment{Syn: true, HasWScale: true, WScale: scale})
+		if e.wscale != want {
+			t.Errorf("%d is taken for %d", scale, e.wscale)
+		}
+	}
+}
+
+// What crosses is one and a half round trips under way, and 2 ms more.
+func TestCrossing(t *testing.T) {
+	var e Endpoint
+	e.answers(10e6)
+	if got := e.crossing(); got != 17e6 {
+		t.Errorf("%d ns", got)
+	}
+}
+
+// Two repetitions without an answer are silence, if 200 ms lie before each.
+func TestPatience(t *testing.T) {
+	for n, want := range map[uint64]bool{1: false, 2: true} {
+		var c Conn
+		c.Ends[1].Spoke = true
+		c.repeats[0].n = n
+		if c.deaf(0) != want {
+			t.Errorf("%d repetitions: silence is %v", n, c.deaf(0))
+		}
+	}
+	for at, want := range map[int64]uint64{200e6: 0, 200e6 + 1: 1} {
+		var c Conn
+		c.Ends[1].answers(1e6)
+		c.countUnanswered(0, Again, &Segment{At: at, Len: 1})
+		if n, _, _ := c.Unanswered(0); n != want {
+			t.Errorf("a repetition after %d ns: %d count", at, n)
+		}
+	}
+}
