@@ -10,9 +10,9 @@ import (
 )
 
 // Zeek follows a connection as Zeek's TCP analyzer does, to give what its conn.log would hold: conn_state, history and
-// the counts beside them (Zeek's documentation of base/protocols/conn/main.zeek). It is far coarser than RFC 9293, looks at
-// few numbers, and nothing but Zeek's fields comes from it. Unlike Zeek it needs no guess who opened: letters take their
-// case, and states their role, from what is known in the end.
+// the counts beside them (Zeek's documentation of base/protocols/conn/main.zeek). It is far coarser than RFC 9293,
+// looks at few numbers, and nothing but Zeek's fields comes from it. Unlike Zeek it needs no guess who opened: letters
+// take their case, and states their role, from what is known in the end.
 type Zeek struct {
 	ends    [2]zeekEnd
 	begun   bool
@@ -489,8 +489,8 @@ func (e *zeekEnd) size(peer *zeekEnd) uint64 {
 // Sent is what an end has sent by the tracker's count.
 type Sent struct{ Packets, IpBytes uint64 }
 
-// Log gives what Zeek would log of a connection that began at start, if the opener is ends[client]; but for the history, which is
-// appended to b.
+// Log gives what Zeek would log of a connection that began at start, if the opener is ends[client]; but for the
+// history, which is appended to b.
 func (z *Zeek) Log(r *record.Zeek, client int, start int64, counts [2]Sent, b []byte) (history []byte) {
 	o, s := &z.ends[client], &z.ends[1-client]
 	*r = record.Zeek{
@@ -519,7 +519,8 @@ func (z *Zeek) Clone() Zeek {
 	return c
 }
 
-// Pack writes what is known, or reads it: first of ends[i]. Its times are near base, its numbers are near those of the ends.
+// Pack writes what is known, or reads it: first of ends[i]. Its times are near base, its numbers are near those of the
+// ends.
 func (z *Zeek) Pack(k *store.Coder, i int, base int64, iss [2]uint32) {
 	x, y := &z.ends[i], &z.ends[1-i]
 	store.Near(k, base, &z.heard, &z.last)

@@ -112,8 +112,8 @@ func TestKilledWriter(t *testing.T) {
 	}
 }
 
-// TestLivePartition follows two attempts: the first can be read once SIGHUP has come, or the interval is over, and nothing is missing
-// in the end.
+// TestLivePartition follows two attempts: the first can be read once SIGHUP has come, or the interval is over, and
+// nothing is missing in the end.
 func TestLivePartition(t *testing.T) {
 	lab := netlab.Start(t, netlab.Options{})
 	dir := filepath.Join(nobodysDir(t), "lake")

@@ -24,8 +24,8 @@ type DB struct {
 	answers *bufio.Reader
 }
 
-// Open starts a DuckDB. Where there is none it skips the test: it is taken from bin/duckdb, where `make test-all` puts it, or from
-// the Python in PATH.
+// Open starts a DuckDB. Where there is none it skips the test: it is taken from bin/duckdb, where `make test-all` puts
+// it, or from the Python in PATH.
 func Open(t testing.TB, dir string) *DB {
 	t.Helper()
 	python := find()

@@ -56,7 +56,8 @@ func Read(t testing.TB, path string, emit func(*record.Connection)) *report.Endi
 	return &report.Ending{
 		Result: tracker.Result(),
 		Capture: &report.Capture{
-			Record: "capture", Schema: record.Schema, Files: []string{filepath.Base(path)}, Packets: stats.Packets, Bytes: stats.WireBytes,
+			Record: "capture", Schema: record.Schema, Files: []string{filepath.Base(path)},
+			Packets: stats.Packets, Bytes: stats.WireBytes,
 			First: record.Time(stats.First), Last: record.Time(stats.Last),
 		},
 	}

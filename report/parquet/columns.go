@@ -18,17 +18,17 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// layout says how the values of a Go type lie in columns. It follows from the type: a struct is a group with the names of its JSON
-// tags, a pointer an optional value, a slice a list, a map a map, and everything else a column. So a field that is added to a
-// record is a column of its file.
+// layout says how the values of a Go type lie in columns. It follows from the type: a struct is a group with the names
+// of its JSON tags, a pointer an optional value, a slice a list, a map a map, and everything else a column. So a field
+// that is added to a record is a column of its file.
 type layout struct {
 	node   parquet.Node
 	leaves int // columns
 	shred  shredder
 }
 
-// A shredder puts what p points to into the columns from the first on. rep is the repetition level of the first value: how deep
-// the list is that goes on with it. All other levels follow from the layout.
+// A shredder puts what p points to into the columns from the first on. rep is the repetition level of the first value:
+// how deep the list is that goes on with it. All other levels follow from the layout.
 type shredder func(b *batch, first int, p unsafe.Pointer, rep int)
 
 // batch collects the values of some rows by column.
@@ -66,7 +66,8 @@ func (b *batch) written(write func([]byte) []byte) parquet.Value {
 	return parquet.ByteArrayValue(b.text[start:])
 }
 
-// textValue is the value of a string. It refers to the string, which the batch keeps. What is not UTF-8 becomes what JSON makes of it.
+// textValue is the value of a string. It refers to the string, which the batch keeps. What is not UTF-8 becomes what
+// JSON makes of it.
 func textValue(s string) parquet.Value {
 	if !utf8.ValidString(s) {
 		s = string([]rune(s))
@@ -74,8 +75,8 @@ func textValue(s string) parquet.Value {
 	return parquet.ByteArrayValue(unsafe.Slice(unsafe.StringData(s), len(s)))
 }
 
-// layoutOf is the layout of values of a type that are inside of rep lists, and of def lists and optional values together. It panics
-// for a type whose JSON it cannot tell from its kind; those belong into leaves.
+// layoutOf is the layout of values of a type that are inside of rep lists, and of def lists and optional values
+// together. It panics for a type whose JSON it cannot tell from its kind; those belong into leaves.
 func layoutOf(t reflect.Type, rep, def int) layout {
 	if leaf, is := leaves[t]; is {
 		return leaf(def)
@@ -132,15 +133,17 @@ var leaves = map[reflect.Type]func(def int) layout{
 	reflect.TypeFor[record.Duration](): sometimes(doubles, func(_ *batch, d *record.Duration) (parquet.Value, bool) {
 		return parquet.DoubleValue(float64(*d) / 1e9), *d != record.NoDuration // seconds, rounded as JSON's number is
 	}),
-	reflect.TypeFor[record.PacketNumber](): sometimes(integers, func(_ *batch, n *record.PacketNumber) (parquet.Value, bool) {
-		return parquet.Int64Value(int64(*n)), *n != 0
-	}),
+	reflect.TypeFor[record.PacketNumber](): sometimes(integers,
+		func(_ *batch, n *record.PacketNumber) (parquet.Value, bool) {
+			return parquet.Int64Value(int64(*n)), *n != 0
+		}),
 	reflect.TypeFor[record.Seq](): sometimes(integers, func(_ *batch, s *record.Seq) (parquet.Value, bool) {
 		return parquet.Int64Value(int64(s.Number)), s.Known
 	}),
-	reflect.TypeFor[record.NullableNumber](): sometimes(doubles, func(_ *batch, n *record.NullableNumber) (parquet.Value, bool) {
-		return parquet.DoubleValue(n.Value), n.Known
-	}),
+	reflect.TypeFor[record.NullableNumber](): sometimes(doubles,
+		func(_ *batch, n *record.NullableNumber) (parquet.Value, bool) {
+			return parquet.DoubleValue(n.Value), n.Known
+		}),
 	reflect.TypeFor[record.Answer](): sometimes(booleans, func(_ *batch, a *record.Answer) (parquet.Value, bool) {
 		return parquet.BooleanValue(*a == record.Yes), *a != record.Unknown
 	}),
@@ -173,7 +176,9 @@ var leaves = map[reflect.Type]func(def int) layout{
 // always is the layout of a type whose values are never null.
 func always[T any](node parquet.Node, value func(*batch, *T) parquet.Value) func(def int) layout {
 	return func(def int) layout {
-		return layout{node, 1, func(b *batch, column int, p unsafe.Pointer, rep int) { b.put(column, value(b, (*T)(p)), rep, def) }}
+		return layout{node, 1, func(b *batch, column int, p unsafe.Pointer, rep int) {
+			b.put(column, value(b, (*T)(p)), rep, def)
+		}}
 	}
 }
 
@@ -190,7 +195,8 @@ func sometimes[T any](node parquet.Node, value func(*batch, *T) (v parquet.Value
 	}
 }
 
-// textLayout is the layout of a type that writes text of its own. Those of which there are many are in leaves, which is faster.
+// textLayout is the layout of a type that writes text of its own. Those of which there are many are in leaves, which is
+// faster.
 func textLayout(t reflect.Type, def int) layout {
 	return layout{words, 1, func(b *batch, column int, p unsafe.Pointer, rep int) {
 		text, err := reflect.NewAt(t, p).Elem().Interface().(encoding.TextMarshaler).MarshalText()
@@ -207,7 +213,8 @@ func layerLayout(def int) layout {
 		return parquet.Int64Value(int64(l.ID)), l.HasID
 	})(def)
 	kind := always(words, func(_ *batch, l *flows.Layer) parquet.Value { return textValue(l.Kind) })(def)
-	return layout{group([]parquet.Field{member{kind.node, "kind"}, member{id.node, "id"}}), 2, func(b *batch, first int, p unsafe.Pointer, rep int) {
+	node := group([]parquet.Field{member{kind.node, "kind"}, member{id.node, "id"}})
+	return layout{node, 2, func(b *batch, first int, p unsafe.Pointer, rep int) {
 		kind.shred(b, first, p, rep)
 		id.shred(b, first+1, p, rep)
 	}}
@@ -281,7 +288,8 @@ func mapLayout(t reflect.Type, rep, def int) layout {
 	key := layoutOf(t.Key(), rep+1, def+1)
 	value := layoutOf(t.Elem(), rep+1, def+1)
 	deeper := rep + 1
-	return layout{parquet.Map(key.node, value.node), 1 + value.leaves, func(b *batch, first int, p unsafe.Pointer, rep int) {
+	node := parquet.Map(key.node, value.node)
+	return layout{node, 1 + value.leaves, func(b *batch, first int, p unsafe.Pointer, rep int) {
 		m := reflect.NewAt(t, p).Elem()
 		if m.Len() == 0 {
 			b.putNothing(first, 1+value.leaves, rep, def)

@@ -55,7 +55,8 @@ func parsed(t rapid.TB, v any) any {
 	return value
 }
 
-// asRow is what the row of a record must be: its JSON, with numbers for moments. For connections it is that of report.JSONL.
+// asRow is what the row of a record must be: its JSON, with numbers for moments. For connections it is that of
+// report.JSONL.
 func asRow(t rapid.TB, r any) any {
 	t.Helper()
 	c, is := r.(record.Connection)
@@ -149,8 +150,8 @@ func written[T any](t rapid.TB, k *kind, records ...T) []byte {
 	return file.Bytes()
 }
 
-// A row has what the record's JSON has, whatever is in the record. Of a population, whose lists and objects in maps parquet-go reads in
-// a way of its own, TestDuckDBReadsRows says so.
+// A row has what the record's JSON has, whatever is in the record. Of a population, whose lists and objects in maps
+// parquet-go reads in a way of its own, TestDuckDBReadsRows says so.
 func TestRowsAreRecords(t *testing.T) {
 	t.Run("connections", func(t *testing.T) { agrees[record.Connection](t, connections()) })
 	t.Run("listeners", func(t *testing.T) { agrees[record.Listener](t, listeners()) })

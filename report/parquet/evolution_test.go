@@ -22,7 +22,8 @@ import (
 
 var update = flag.Bool("update", false, "add new columns to testdata/columns.txt")
 
-// columnsNow lists all columns of all kinds of files, each with its type. Whether there can be null in it is no promise.
+// columnsNow lists all columns of all kinds of files, each with its type. Whether there can be null in it is no
+// promise.
 func columnsNow() (list []string) {
 	for _, k := range []*kind{connections(), listeners(), synFloods(), scans(), backscatter(), timeWait(), population(), summary(), captures()} {
 		for _, path := range k.schema.Columns() {
@@ -33,8 +34,8 @@ func columnsNow() (list []string) {
 	return list
 }
 
-// The promise of the package: as long as the schema's number is the same, columns are only added. columns.txt has all that there ever
-// were; -update adds to it and removes nothing.
+// The promise of the package: as long as the schema's number is the same, columns are only added. columns.txt has all
+// that there ever were; -update adds to it and removes nothing.
 func TestColumnsStay(t *testing.T) {
 	const path = "testdata/columns.txt"
 	text, err := os.ReadFile(path)
@@ -65,7 +66,8 @@ func TestColumnsStay(t *testing.T) {
 	}
 }
 
-// without is a struct type as it was before some fields were added: without those, anywhere below it, whose JSON names are given.
+// without is a struct type as it was before some fields were added: without those, anywhere below it, whose JSON names
+// are given.
 func without(t reflect.Type, names ...string) reflect.Type {
 	if _, leaf := leaves[t]; leaf {
 		return t
@@ -109,7 +111,8 @@ func reduced(to, from reflect.Value) {
 	}
 }
 
-// added are the fields that the older version below did not have: a column, one of a group, and one of the elements of a list.
+// added are the fields that the older version below did not have: a column, one of a group, and one of the elements of
+// a list.
 var added = []string{"role_evidence", "ip_bytes", "evidence"}
 
 // olderAndNewer writes the connections of a capture by a version that did not have those fields, and by this one.
@@ -140,7 +143,8 @@ func olderAndNewer(t *testing.T, dir string) (older, newer string) {
 	return "older.parquet", "newer.parquet"
 }
 
-// Old file, new reader: whoever reads by this version's columns reads files of older versions, and null where they have none.
+// Old file, new reader: whoever reads by this version's columns reads files of older versions, and null where they have
+// none.
 func TestOldFileNewReader(t *testing.T) {
 	dir := t.TempDir()
 	older, newer := olderAndNewer(t, dir)

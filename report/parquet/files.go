@@ -10,8 +10,8 @@ import (
 
 const extension = ".parquet"
 
-// file is a file in the making. Until it is complete its name begins with a dot and ends in .tmp, so that nobody reads it: a
-// writer that is killed leaves files of such names behind, and no half ones of others.
+// file is a file in the making. Until it is complete its name begins with a dot and ends in .tmp, so that nobody reads
+// it: a writer that is killed leaves files of such names behind, and no half ones of others.
 type file struct {
 	*os.File
 	dir  string
@@ -39,8 +39,8 @@ func create(dir, name string) (*file, error) {
 	}
 }
 
-// complete gives the file its name, once all of it is on the disk. It takes the place of one that has the name; a part takes the
-// first number that is free instead.
+// complete gives the file its name, once all of it is on the disk. It takes the place of one that has the name; a part
+// takes the first number that is free instead.
 func (f *file) complete() error {
 	defer f.discard()
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {

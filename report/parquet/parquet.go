@@ -1,14 +1,14 @@
 // Package parquet writes reports as Apache Parquet files, for DuckDB, ClickHouse, Spark and whatever else reads those.
 //
-// A file of connections has one row a connection. Its columns are the fields of the record, under the same names and in the same
-// order as in JSON: an object is a group (client.ip), a list is a list (client.states, findings), and null is null. Moments are
-// timestamps in nanoseconds, in UTC; durations are seconds. Files are compressed with zstd.
+// A file of connections has one row a connection. Its columns are the fields of the record, under the same names and in
+// the same order as in JSON: an object is a group (client.ip), a list is a list (client.states, findings), and null is
+// null. Moments are timestamps in nanoseconds, in UTC; durations are seconds. Files are compressed with zstd.
 //
 // # How the columns change
 //
-// The schema is as stable as the JSON records. As long as its number, which stands in the files as tcplife.schema, is the
-// same, columns are only added: none is renamed, removed, or gets another type. So what reads files of this version reads those of
-// later ones, and a query over old and new files sees null where an old file has no column; DuckDB wants
+// The schema is as stable as the JSON records. As long as its number, which stands in the files as tcplife.schema, is
+// the same, columns are only added: none is renamed, removed, or gets another type. So what reads files of this version
+// reads those of later ones, and a query over old and new files sees null where an old file has no column; DuckDB wants
 // union_by_name = true for that.
 package parquet
 
@@ -27,8 +27,8 @@ import (
 
 var schemaNumber = strconv.Itoa(record.Schema)
 
-// Writer writes the connections as they end, and at the end the other records into files beside theirs. What it keeps in memory is
-// bounded.
+// Writer writes the connections as they end, and at the end the other records into files beside theirs. What it keeps
+// in memory is bounded.
 type Writer struct {
 	parts  *parts                     // where connections go, by the hour;
 	table  *table                     // or without regard to it,
@@ -39,8 +39,8 @@ type Writer struct {
 // NewWriter returns a writer of one file of connections to w. The other records are left out.
 func NewWriter(w io.Writer) *Writer { return &Writer{table: newTable(w, connections())} }
 
-// Create returns a writer of the connections to a file, say web.parquet, and of the other records to files beside it, as
-// web.listeners.parquet. Each of them appears when it is complete, and takes the place of one that is there.
+// Create returns a writer of the connections to a file, say web.parquet, and of the other records to files beside it,
+// as web.listeners.parquet. Each of them appears when it is complete, and takes the place of one that is there.
 func Create(path string) (*Writer, error) {
 	dir, name := filepath.Split(path)
 	f, err := create(dir, name)
@@ -56,8 +56,8 @@ func Create(path string) (*Writer, error) {
 }
 
 // Partition returns a writer of connections to files in a directory by the hour (UTC) in which they started, as
-// date=2023-11-14/hour=22/part-00000.parquet, and of the other records to _listeners/part-00000.parquet and so on. Each file
-// appears when it is complete, and gets the next number that is free: what is there stays there.
+// date=2023-11-14/hour=22/part-00000.parquet, and of the other records to _listeners/part-00000.parquet and so on. Each
+// file appears when it is complete, and gets the next number that is free: what is there stays there.
 func Partition(dir string) (*Writer, error) {
 	p, err := newParts(dir)
 	if err != nil {
@@ -77,8 +77,8 @@ func (w *Writer) Connection(c *record.Connection) error {
 	return w.table.add(unsafe.Pointer(c))
 }
 
-// Rotate completes the files of a partition that are being written, so that they can be read. Connections that still come go to new
-// ones.
+// Rotate completes the files of a partition that are being written, so that they can be read. Connections that still
+// come go to new ones.
 func (w *Writer) Rotate() error {
 	if w.parts == nil {
 		return nil

@@ -12,8 +12,8 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// The bounds of a partition. A part ends when it has so many rows, for the footer of a file grows with its row groups; and only so many
-// parts are written at once, those of the hours to which connections were added last.
+// The bounds of a partition. A part ends when it has so many rows, for the footer of a file grows with its row groups;
+// and only so many parts are written at once, those of the hours to which connections were added last.
 const (
 	maxPartRows  = 4 << 20
 	maxOpenParts = 4

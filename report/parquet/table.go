@@ -12,8 +12,8 @@ import (
 	"github.com/tcplife/tcplife/report"
 )
 
-// The bounds of what a table keeps in memory. A row group ends when it has so many rows, or rows of so many bytes; its columns lie in
-// memory until then, compressed but for one page each.
+// The bounds of what a table keeps in memory. A row group ends when it has so many rows, or rows of so many bytes; its
+// columns lie in memory until then, compressed but for one page each.
 const (
 	batchRows     = 128       // are handed over to the columns at once
 	groupRows     = 128 << 10 // about as many as DuckDB gives to a thread

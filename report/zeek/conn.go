@@ -1,9 +1,9 @@
 // Package zeek writes connections as Zeek writes its conn.log, for tools that read that: zeek-cut, RITA, SIEMs.
 //
-// The columns, their types and their order are those of Zeek 6 and 7 with the script policy/protocols/conn/community-id-logging.
-// Three of them Zeek fills with what tcplife does not look for: service is never set, for tcplife reads no payload; nor is
-// tunnel_parents, for tunnels are no connections here; and uid is not drawn at random (see UID). docs/DIFFERENCES.md says
-// where tcplife cuts connections otherwise than Zeek does.
+// The columns, their types and their order are those of Zeek 6 and 7 with the script
+// policy/protocols/conn/community-id-logging. Three of them Zeek fills with what tcplife does not look for: service is
+// never set, for tcplife reads no payload; nor is tunnel_parents, for tunnels are no connections here; and uid is not
+// drawn at random (see UID). docs/DIFFERENCES.md says where tcplife cuts connections otherwise than Zeek does.
 package zeek
 
 import (
@@ -29,8 +29,8 @@ type Log struct {
 	row    row
 }
 
-// NewTSV returns a writer of Zeek's tab-separated log to w: a header, rows, and a last line that says when it was closed. Addresses
-// in one of the networks are local; without any network local_orig and local_resp are not set.
+// NewTSV returns a writer of Zeek's tab-separated log to w: a header, rows, and a last line that says when it was
+// closed. Addresses in one of the networks are local; without any network local_orig and local_resp are not set.
 func NewTSV(w io.Writer, local []netip.Prefix) *Log {
 	return &Log{w: bufio.NewWriterSize(w, bufferSize), local: local}
 }
@@ -69,8 +69,8 @@ func (l *Log) Finish(e *report.Ending) error {
 	return l.w.Flush()
 }
 
-// open writes the header before the first row. Zeek opens a log when it writes the first row; so what the capture's clock
-// says then is the time of that.
+// open writes the header before the first row. Zeek opens a log when it writes the first row; so what the capture's
+// clock says then is the time of that.
 func (l *Log) open(at record.Time) {
 	if l.opened || l.json {
 		return
@@ -81,8 +81,8 @@ func (l *Log) open(at record.Time) {
 		names += "\t" + c.name
 		types += "\t" + c.kind
 	}
-	l.w.WriteString("#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t" + unset + "\n#path\tconn\n#open\t" +
-		day(at) + "\n" + names + "\n" + types + "\n")
+	l.w.WriteString("#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t" + unset +
+		"\n#path\tconn\n#open\t" + day(at) + "\n" + names + "\n" + types + "\n")
 }
 
 // day is a time as the first and the last line have it, in UTC.
