@@ -26,6 +26,9 @@ type bench struct {
 	goals  []goal
 	groups []group
 	loads  []load
+
+	written     []format // of so many
+	connections int
 }
 
 // prepare builds the maker of captures.

@@ -87,14 +87,25 @@ func run(b *bench, only []string, output string) error {
 			}
 		}
 	}
-	text := b.markdown(cpus)
-	if _, err := fmt.Print(text); err != nil {
-		return err
+	texts := map[string]string{}
+	if len(b.groups)+len(b.loads) > 0 {
+		texts["bench"] = b.markdown(cpus)
 	}
-	if output == "" {
-		return nil
+	if len(b.written) > 0 {
+		texts["bench, formats,"] = b.formatsMarkdown(cpus)
 	}
-	return replaceBetweenMarks(output, "bench", text)
+	for target, text := range texts {
+		if _, err := fmt.Print(text); err != nil {
+			return err
+		}
+		if output == "" {
+			continue
+		}
+		if err := replaceBetweenMarks(output, target, text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // groups are what is measured on one kind of capture each.
@@ -106,6 +117,7 @@ var groups = []struct {
 	{"long", (*bench).long},
 	{"flood", (*bench).flood},
 	{"concurrent", (*bench).concurrent},
+	{"formats", (*bench).formats},
 }
 
 func groupNames() (names []string) {
