@@ -236,7 +236,7 @@ func (c *connection) concludeAborted(r *record.Connection, client int) {
 	x, y := &c.sides[client], &c.sides[1-client]
 	reset := c.tcp.Reset
 	switch {
-	case reset != nil && reset.By != client && reached(&c.tcp.Ends[client]) && c.noted(record.FindingAckNotAccepted) == nil:
+	case reset != nil && reset.By != client && c.tcp.HandshakeAcked && x.rsts == 0 && c.noted(record.FindingAckNotAccepted) == nil:
 		c.note(record.FindingAckReset, 1-client, c.tcp.HandshakeAckPacket, reset.Packet)
 	case !c.disowned():
 	case c.stale:
@@ -248,6 +248,9 @@ func (c *connection) concludeAborted(r *record.Connection, client int) {
 	}
 }
 
+// idleBeforeClose is how long a connection must be silent before a close is that of an idle one.
+const idleBeforeClose = int64(time.Second)
+
 func (c *connection) concludeReset(r *record.Connection) {
 	reset := c.tcp.Reset
 	if reset == nil || r.Handshake.Outcome == record.OutcomeRefused || r.Handshake.Outcome == record.OutcomeAborted {
@@ -256,7 +259,8 @@ func (c *connection) concludeReset(r *record.Connection) {
 	closer := &c.tcp.Ends[reset.By]
 	switch {
 	case c.tcp.HalfOpen != nil:
-	case closer.FinSent && c.crossedFin && (reset.Answers == tcpstate.AnsweredData || reset.Answers == tcpstate.Nothing):
+	case closer.FinSent && c.crossedFin && c.finIdleKnown && c.finIdle >= idleBeforeClose &&
+		(reset.Answers == tcpstate.AnsweredData || reset.Answers == tcpstate.Nothing):
 		c.note(record.FindingCloseCrossed, 1-reset.By, c.sides[reset.By].finPacket, reset.Packet)
 	case closer.FinSent && reset.Answers == tcpstate.AnsweredData:
 		c.note(record.FindingDataAfterClose, 1-reset.By, reset.Packet)
@@ -314,7 +318,7 @@ func (c *connection) finding(n *note, t *texts) record.Finding {
 	if n.count > 1 {
 		b = append(strconv.AppendUint(append(b, " ("...), n.count, 10), " times)"...)
 	}
-	if n.code == record.FindingCloseCrossed && c.finIdleKnown {
+	if n.code == record.FindingCloseCrossed {
 		b = append(record.Duration(c.finIdle).Append(append(b, ", after "...)), " s without a packet"...)
 	}
 	if n.code == record.FindingResetReason {
