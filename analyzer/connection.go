@@ -40,6 +40,7 @@ type connection struct {
 
 	notes           []note
 	reason          []byte // the text of the first RST that carried one; never changed
+	rejected        []rejected
 	synText         bool   // a SYN carried text (RFC 7413)
 	challenged      bool   // a SYN was answered by a plain ACK of other numbers
 	quotedHard      bool   // an ICMP error said that the SYN cannot be delivered
@@ -81,7 +82,6 @@ type side struct {
 	firstAckOfFin                     bool // this side's FIN was its first segment to acknowledge the other's
 	firstSyn                          shape
 	firstSeq                          uint32
-	stamps                            [2]stamped // the first and the last transmission of its SYN or SYN-ACK
 }
 
 // begin makes the connection that of a first segment. Room that its lists had is used again.
@@ -145,13 +145,30 @@ func (c *connection) segment(seg *flows.Segment, how passage) (effect tcpstate.E
 			c.reason = []byte(*seg.Reason)
 		}
 	}
-	nxt, sent := c.tcp.Ends[from].SndNxt()
-	if x.sums.Rejects(seg) {
-		x.sums.Sent(seg, uint32(nxt), sent)
-		c.note(record.FindingBadChecksums, from, seg.Packet)
+	if nxt, sent := c.tcp.Ends[from].SndNxt(); x.sums.Rejects(seg) && y.packets > 0 {
+		c.reject(from, seg, uint32(nxt), sent)
 		return tcpstate.Foreign | tcpstate.BadChecksum, false
 	}
+	if len(c.rejected) > 0 && seg.Flags&(flows.ACK|flows.RST) == flows.ACK {
+		c.letIn(to, seg.Ack)
+	}
+	effect, expected = c.admit(seg, silence)
+	if len(c.rejected) > 0 && !effect.Has(tcpstate.Foreign) {
+		c.sentAgain(from, seg, true)
+	}
+	return effect, expected
+}
 
+// admit lets the state machine have a segment that its receiver has not dropped, and counts what it was. Silence is how
+// long nothing had passed before it, in ns.
+func (c *connection) admit(seg *flows.Segment, silence int64) (effect tcpstate.Effect, expected bool) {
+	from := sender(seg)
+	to := 1 - from
+	if c.self() {
+		to = from
+	}
+	x, y := &c.sides[from], &c.sides[to]
+	nxt, sent := c.tcp.Ends[from].SndNxt()
 	var s tcpstate.Segment
 	reduce(&s, seg)
 	if c.tcp.Predict(from, &s) {
@@ -185,7 +202,6 @@ func (c *connection) segment(seg *flows.Segment, how passage) (effect tcpstate.E
 	if seg.Flags.Has(flows.SYN) {
 		y.sums.MSS = seg.Options.MSS
 	}
-	c.timeBySamples(from, to, seg, effect)
 	c.synText = c.synText || seg.Flags.Has(flows.SYN) && seg.Len > 0
 	switch {
 	case effect.Has(tcpstate.Keepalive):

@@ -1,6 +1,10 @@
 package analyzer
 
-import "github.com/tcplife/tcplife/flows"
+import (
+	"strconv"
+
+	"github.com/tcplife/tcplife/flows"
+)
 
 // fingerprint is what a packet that the capture holds twice has twice (a SPAN port that mirrors both directions, or
 // `-i any` on a router): all but its link layer and its TTL, and its numbers if they were changed between.
@@ -72,3 +76,224 @@ func (c *connection) forgetFingerprints(now int64) {
 		}
 	}
 }
+
+// numberings are the two ways in which a capture numbers a connection that it holds on both sides of a device that renumbers: a
+// firewall that makes ISNs random. What it does is to add a constant to the numbers of an end, in SEG.SEQ of the one direction
+// and in SEG.ACK of the other. An end's numbers are those by which it was seen first.
+type numberings [2]numbering
+
+// numbering is what one side of the device adds to them, by end.
+type numbering struct {
+	known [2]bool
+	plus  [2]uint32
+}
+
+// nearby is how far at most what a connection sends lies from what it has come to; the two numbers of one octet are farther apart,
+// but for one pair of random ISNs in 2,048.
+const nearby = 1 << 20
+
+func near(m, n uint32) bool { return apart(m, n) < nearby }
+
+func apart(m, n uint32) uint32 {
+	if d := int32(m - n); d < 0 {
+		return uint32(-int64(d))
+	}
+	return m - n
+}
+
+// translate gives a segment in the numbers by which its connection is followed, and whether it was captured on the other
+// side of a device that renumbers. Head is the newest of the connections that it may belong to.
+func (a *Analyzer) translate(seg *flows.Segment, head *connection) (_ *flows.Segment, other bool) {
+	var best *connection
+	var found fit
+	for c := head; c != nil && !c.self(); c = c.older {
+		f := fit{number: -1}
+		if c.numberings != (numberings{}) {
+			f = c.fit(seg)
+		}
+		if f.number < 0 && c.foundRenumbered(seg) {
+			f = c.fit(seg)
+		}
+		if f.number >= 0 && (best == nil || f.numbers > found.numbers || f.numbers == found.numbers && f.apart < found.apart) {
+			best, found = c, f
+		}
+	}
+	if best == nil || !best.learn(found.number, seg) {
+		return seg, false
+	}
+	a.translated = *seg
+	best.numberings[found.number].undo(&a.translated)
+	return &a.translated, found.number == 1
+}
+
+// undo takes off what the device has added.
+func (n *numbering) undo(seg *flows.Segment) {
+	from := sender(seg)
+	seg.Seq -= n.plus[from]
+	if seg.Flags.Has(flows.ACK) {
+		seg.Ack -= n.plus[1-from]
+	}
+	seg.Options.SACKLeft -= n.plus[1-from]
+	seg.Options.SACKRight -= n.plus[1-from]
+}
+
+// foundRenumbered reports whether the segment is the copy, in other numbers, of one that its end has just sent. From then on both
+// numberings are known.
+func (c *connection) foundRenumbered(seg *flows.Segment) bool {
+	from, ack := sender(seg), seg.Flags.Has(flows.ACK)
+	x, y := &c.sides[from], &c.sides[1-from]
+	nxt, sent := c.tcp.Ends[from].SndNxt()
+	una, peerSent := c.tcp.Ends[1-from].SndNxt()
+	if !sent || near(seg.Seq, uint32(nxt)) && (!ack || !peerSent || near(seg.Ack, uint32(una))) {
+		return false // as expected
+	}
+	for i := range x.recent {
+		r := &x.recent[i]
+		if r.at == 0 || r.flags != seg.Flags || r.len != seg.Len || !near(r.seq, uint32(nxt)) || !r.renumberedAs(seg) ||
+			apart64(seg.Time, r.at) > x.patience(r, seg, y) {
+			continue
+		}
+		was, is := &c.numberings[0], &c.numberings[1]
+		if is.known[from] && is.plus[from] != seg.Seq-r.seq || ack && is.known[1-from] && is.plus[1-from] != seg.Ack-r.ack {
+			continue // it adds something else
+		}
+		was.known[from], is.known[from], is.plus[from] = true, true, seg.Seq-r.seq
+		was.known[1-from] = ack || peerSent
+		if ack {
+			is.known[1-from], is.plus[1-from] = true, seg.Ack-r.ack
+		}
+		return true
+	}
+	return false
+}
+
+// renumberedAs reports that the numbers of two segments are the same but for what a device adds, which adds to those of
+// both ends, or of one.
+func (r *fingerprint) renumberedAs(seg *flows.Segment) bool {
+	bySeq, byAck := r.seq != seg.Seq, seg.Flags.Has(flows.ACK) && r.ack != seg.Ack
+	return (bySeq || byAck) && !(bySeq && near(r.seq, seg.Seq)) && !(byAck && near(r.ack, seg.Ack))
+}
+
+// patience is how long after a packet another one of an end may be the same in other numbers, in ns; negative if it cannot be. It
+// takes more evidence than a duplicate does, and what an ID is worth depends on whether the end gives each packet its own.
+func (s *side) patience(r *fingerprint, seg *flows.Segment, peer *side) int64 {
+	syn, sameID, same := seg.Flags.Has(flows.SYN), seg.IPID != 0 && r.ipid == seg.IPID, r.digest == seg.Digest
+	switch {
+	case syn && r.heard != peer.packets-peer.duplicates:
+		return -1 // it was answered between
+	case syn && sameID: // the device may have changed its options
+		return duplicateWithTS
+	case sameID && same && s.givesIDs(seg.IPID):
+		return duplicateWithID
+	case sameID && same:
+		return duplicateBare
+	case same && seg.IPID == r.ipid && seg.Options.HasTimestamp && (syn || seg.Len > 0):
+		return duplicateWithTS
+	}
+	return -1
+}
+
+// givesIDs reports that the end has sent packets with other IDs.
+func (s *side) givesIDs(id uint16) bool {
+	for i := range s.recent {
+		if r := &s.recent[i]; r.at != 0 && r.ipid != id {
+			return true
+		}
+	}
+	return false
+}
+
+// fit is how a segment lies to what a connection has come to, in one of its numberings.
+type fit struct {
+	number  int // of the numbering, -1 if it fits in none
+	numbers int // that could be compared
+	apart   uint32
+}
+
+// fit gives the numbering in which the segment fits best.
+func (c *connection) fit(seg *flows.Segment) fit {
+	from, best := sender(seg), fit{number: -1, apart: nearby}
+	for i := range c.numberings {
+		n, f := &c.numberings[i], fit{number: i}
+		if nxt, sent := c.tcp.Ends[from].SndNxt(); sent && n.known[from] {
+			f.numbers, f.apart = 1, apart(seg.Seq-n.plus[from], uint32(nxt))
+		}
+		if nxt, sent := c.tcp.Ends[1-from].SndNxt(); sent && n.known[1-from] && seg.Flags.Has(flows.ACK) {
+			f.numbers, f.apart = f.numbers+1, max(f.apart, apart(seg.Ack-n.plus[1-from], uint32(nxt)))
+		}
+		if f.numbers > 0 && f.apart < best.apart {
+			best = f
+		}
+	}
+	if best.number < 0 && c.numberings[1].known == [2]bool{true, true} {
+		// Far from both: a copy of what nobody can have sent is one all the same.
+		there := *seg
+		c.numberings[1].undo(&there)
+		if c.sides[from].copied(seg, func(r *fingerprint) bool { return r.seq == there.Seq && r.ack == there.Ack }) != nil {
+			best.number = 1
+		}
+	}
+	return best
+}
+
+// learn finds out what a numbering adds to the numbers of an end that it has not named before, by a segment that is in it. It
+// reports false if it cannot be told.
+func (c *connection) learn(number int, seg *flows.Segment) bool {
+	from := sender(seg)
+	to, n, x := 1-from, &c.numberings[number], &c.sides[from]
+	if nxt, sent := c.tcp.Ends[from].SndNxt(); sent && !n.known[from] {
+		r := x.copied(seg, func(r *fingerprint) bool { return r.ack == seg.Ack-n.plus[to] })
+		switch {
+		case near(seg.Seq, uint32(nxt)):
+		case r != nil:
+			n.plus[from] = seg.Seq - r.seq
+		case seg.Flags.Has(flows.SYN):
+			n.plus[from] = seg.Seq + 1 - uint32(nxt)
+		default:
+			return false
+		}
+		n.known[from] = true
+	}
+	if nxt, sent := c.tcp.Ends[to].SndNxt(); sent && !n.known[to] && seg.Flags.Has(flows.ACK) {
+		r := x.copied(seg, func(r *fingerprint) bool { return r.seq == seg.Seq-n.plus[from] })
+		switch {
+		case near(seg.Ack, uint32(nxt)):
+		case r != nil:
+			n.plus[to] = seg.Ack - r.ack
+		default:
+			n.plus[to] = seg.Ack - uint32(nxt) // it acknowledges what is there, as most segments do
+		}
+		n.known[to] = true
+	}
+	return true
+}
+
+// copied gives the recent packet of the end of which a segment can be the copy in other numbers, nil if there is none.
+func (s *side) copied(seg *flows.Segment, fits func(*fingerprint) bool) *fingerprint {
+	for i := range s.recent {
+		if r := &s.recent[i]; r.at != 0 && r.flags == seg.Flags && r.len == seg.Len && r.ipid == seg.IPID &&
+			apart64(seg.Time, r.at) <= duplicateWithID && fits(r) {
+			return r
+		}
+	}
+	return nil
+}
+
+// appendNumberings appends what a device between adds to the numbers of either side.
+func (c *connection) appendNumberings(b []byte) []byte {
+	if c.numberings == (numberings{}) {
+		return b
+	}
+	b = append(b, ", on both sides of a device that adds"...)
+	for i, side := range [...]int{c.opener, 1 - c.opener} {
+		if i > 0 {
+			b = append(b, " and"...)
+		}
+		was, is := &c.numberings[0], &c.numberings[1]
+		b = strconv.AppendUint(append(b, ' '), uint64(is.plus[side]-was.plus[side]), 10)
+		b = append(append(b, " to the "...), c.side(side).String()...)
+	}
+	return append(b, "'s numbers"...)
+}
+
+func apart64(t, u int64) int64 { return max(t-u, u-t) }

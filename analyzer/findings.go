@@ -71,7 +71,8 @@ func (c *connection) noteAll(k record.FindingCode, end int, packets []uint64, n 
 func (c *connection) unnote(end int, packet uint64) {
 	for i := 0; i < len(c.notes); i++ {
 		n := &c.notes[i]
-		dropped := n.code == record.FindingForeignSegments || n.code == record.FindingSynInConnection || n.code == record.FindingBadSynAck
+		dropped := n.code == record.FindingForeignSegments || n.code == record.FindingSynInConnection || n.code == record.FindingBadSynAck ||
+			n.code == record.FindingBadChecksums
 		at := slices.Index(n.packets, packet)
 		if !dropped || n.end != int8(end) || at < 0 {
 			continue

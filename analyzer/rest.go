@@ -200,10 +200,10 @@ func (c *connection) pack(k *store.Coder, base int64) {
 	x, y := &c.sides[i], &c.sides[j]
 	store.Near(k, base, &c.start, &c.end, &c.heard, &x.finAckedAt, &y.finAckedAt)
 	c.tcp.Pack(k, i, c.start, c.end, c.id)
-	k.Bools(&x.textKnown, &x.finAcked, &x.firstAckOfFin, &x.stamps[0].known, &x.firstSyn.ecn, &x.firstSyn.options,
-		&y.textKnown, &y.finAcked, &y.firstAckOfFin, &y.stamps[0].known, &y.firstSyn.ecn, &y.firstSyn.options,
+	k.Bools(&x.textKnown, &x.finAcked, &x.firstAckOfFin, &x.firstSyn.ecn, &x.firstSyn.options,
+		&y.textKnown, &y.finAcked, &y.firstAckOfFin, &y.firstSyn.ecn, &y.firstSyn.options,
 		&c.stands.counted, &c.waited[i], &c.waited[j])
-	k.Bools(&x.stamps[1].known, &x.firstSyn.fastOpen, &y.stamps[1].known, &y.firstSyn.fastOpen,
+	k.Bools(&x.firstSyn.fastOpen, &y.firstSyn.fastOpen,
 		&c.stands.halfOpen, &c.reported, &c.synText, &c.challenged, &c.quotedHard, &c.stale, &c.linuxReuse, &c.beforeWaits)
 	store.Small(k, &x.packets, &y.packets, &x.bytes, &y.bytes, &x.ipBytes, &y.ipBytes, &x.openings, &y.openings, &x.synAcks, &y.synAcks, &x.wrongSynAcks, &y.wrongSynAcks, &x.fins, &y.fins)
 	store.Small(k, &x.rsts, &x.duplicates, &x.retransmitted, &x.keepalives, &x.probes, &x.impossible,
@@ -233,6 +233,12 @@ func (c *connection) pack(k *store.Coder, base int64) {
 	k.Text(&c.reason)
 	store.Small(k, &c.finIdle)
 	k.Bools(&c.finIdleKnown, &c.crossedFin)
+	kept := len(c.rejected)
+	store.Small(k, &kept)
+	c.rejected = store.Resize(c.rejected, kept)
+	for i := range c.rejected {
+		c.rejected[i].pack(k, c.end, c.id, x.firstSeq)
+	}
 	c.notes = store.Resize(c.notes, notes)
 	for i := range c.notes {
 		c.notes[i].pack(k, c.id)
@@ -248,8 +254,7 @@ func (c *connection) packSide(k *store.Coder, i int) {
 	if i != c.opener {
 		syn += c.tcp.ServerRTT
 	}
-	store.Near(k, syn, &s.openingAt, &s.synAckAt, &s.stamps[0].at, &s.stamps[1].at)
-	store.Near(k, 0, &s.stamps[0].value, &s.stamps[1].value)
+	store.Near(k, syn, &s.openingAt, &s.synAckAt)
 	s.path.Pack(k, uint32(next), c.end, c.id)
 	s.sums.Pack(k, uint32(next))
 	if r := &s.recent; store.Some(k, r) {

@@ -121,7 +121,7 @@ var catalogue = [codes]FindingKind{
 		"RFC 6864 §4", "a mirror port for both directions, or a capture on every interface of a router"},
 	FindingOneWay: {"one_way", Info, "only one direction is in the capture",
 		"RFC 9293 §3.5", "the other side's states are inferred from acknowledgements or unknown; capture where both directions pass"},
-	FindingBadChecksums: {"bad_checksums", Warning, "segments with a wrong checksum were taken as not received",
+	FindingBadChecksums: {"bad_checksums", Warning, "segments with a wrong checksum were taken as not received; what brought the same again is named with them",
 		"RFC 9293 §3.1", "look for a broken link or a middlebox; checksum offload is told apart"},
 	FindingImpossibleFlags: {"impossible_flags", Warning, "a combination of flags that no TCP sends",
 		"RFC 9293 §3.10.7", "a scanner, or a broken middlebox"},

@@ -49,18 +49,3 @@ func (e *Endpoint) stamp(s *Segment) {
 		e.tsRecent, e.tsKnown = s.TSVal, true
 	}
 }
-
-// TimeServer takes a sample of the time from SYN to SYN-ACK, in ns, where the SYN was repeated and a timestamp tells which one was
-// answered (RFC 7323 §4.1).
-func (c *Conn) TimeServer(rtt int64) {
-	if !c.HasServerRTT {
-		c.HasServerRTT, c.ServerRTT = true, rtt
-	}
-}
-
-// TimeClient does so with the time from SYN-ACK to ACK.
-func (c *Conn) TimeClient(rtt int64) {
-	if !c.HasClientRTT {
-		c.HasClientRTT, c.ClientRTT = true, rtt
-	}
-}

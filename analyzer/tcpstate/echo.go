@@ -44,6 +44,20 @@ func (e *Endpoint) echoed(s *Segment) (found *stamp) {
 	return found
 }
 
+// echoesLast reports that s answers the last transmission of the endpoint's SYN or SYN-ACK and no other (RFC 7323 §4.1). An answer to an
+// earlier one may have been sent anew because of the last.
+func (e *Endpoint) echoesLast(s *Segment) bool {
+	if !s.HasTS || len(e.stamps) != e.Syns {
+		return false
+	}
+	for i := range e.stamps {
+		if last := i == len(e.stamps)-1; last != (e.stamps[i].value == s.TSEcr) {
+			return false
+		}
+	}
+	return true
+}
+
 // redate dates what the arrival of a SYN or FIN has led to by an earlier transmission of it, and takes back that it was denied.
 func (e *Endpoint) redate(st *stamp, states ...State) {
 	for i := len(e.History) - 1; i >= 0; i-- {

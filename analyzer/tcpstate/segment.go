@@ -29,6 +29,9 @@ func (s *Segment) textEnd() Seq {
 	return end
 }
 
+// End is the number after everything that the segment occupies.
+func (s *Segment) End() Seq { return s.end() }
+
 // end is the number after everything that the segment occupies (SEG.LEN counts SYN and FIN, RFC 9293 §3.4).
 func (s *Segment) end() Seq {
 	end := s.textEnd()

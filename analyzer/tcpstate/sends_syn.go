@@ -140,7 +140,7 @@ func (c *Conn) sendsSynAck(from int, x, y *Endpoint, s *Segment) Effect {
 	y.synAcked = true
 	c.SynDataAcked = c.SynDataAcked || s.Ack.After(y.ISS.Add(1))
 	if y.issSeen && !again {
-		if y.Syns == 1 { // which of several it answers, nobody knows (RFC 6298 §3)
+		if y.Syns == 1 || y.echoesLast(s) { // which of several it answers, nobody knows otherwise (RFC 6298 §3)
 			c.HasServerRTT, c.ServerRTT = true, s.At-y.lastSynAt
 		}
 	}
@@ -179,7 +179,7 @@ func (c *Conn) completed(y *Endpoint, s *Segment) {
 		peer = &c.Ends[1]
 	}
 	if y.synAckSent() && !c.HasClientRTT {
-		if y.Syns == 1 {
+		if y.Syns == 1 || y.echoesLast(s) {
 			c.HasClientRTT, c.ClientRTT = true, s.At-y.lastSynAt
 		}
 		peer.answers(s.At - y.firstSynAt)
