@@ -3,6 +3,8 @@
 BIN      := bin/tcplife
 DEMO     := $(patsubst %,testdata/pcaps/%.pcap,svr4-bsd half-open-data embryonic refused time-wait-reuse)
 FUZZTIME ?= 10m
+PLAYS    ?= 20000
+SEED     ?= 1
 SCALE    ?= 1
 SOAK     ?= 1m
 
@@ -11,7 +13,7 @@ gotest = mkdir -p bin && go tool -modfile=tools.mod gotestsum --format standard-
 	--post-run-command 'go run ./internal/skipped $(1) bin/tests.json' -- $(2) ./...
 
 .DEFAULT_GOAL := build
-.PHONY: build static demo test test-all test-tools test-static truth mutate lint cross dist test-dist fuzz cover bench bench-live soak libpcap help
+.PHONY: build static demo test test-all test-tools test-static truth mutate lint cross dist test-dist fuzz cover bench bench-live soak libpcap help rfcsim
 
 build: libpcap ## build bin/tcplife (the default)
 	go build -o $(BIN) ./cmd/tcplife
@@ -82,6 +84,9 @@ lint: libpcap ## gofmt, go vet and staticcheck; the tools' versions are pinned i
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not formatted by gofmt:" $$files >&2; exit 1; }
 	go vet ./...
 	go tool -modfile=tools.mod staticcheck ./...
+
+rfcsim: ## hold the tracker to PLAYS (20000) simulated connections from SEED (1), without a tolerance more than the tests have
+	go test ./analyzer/tcpstate -run 'Truth' -rapid.checks $(PLAYS) -rapid.seed $(SEED) -timeout 0
 
 fuzz: libpcap ## run every fuzz target for FUZZTIME (10m)
 	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | while IFS=: read -r file func; do \
