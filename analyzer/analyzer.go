@@ -75,6 +75,7 @@ type Analyzer struct {
 	leaping bool  // one packet lies far ahead, at leapTo
 	leapTo  int64
 	leaper  flows.Key // the sockets of that packet
+	hasFins bool      // a FIN has passed: connections close, whatever a filter leaves of them
 	hasAcks bool      // a segment with ACK and without SYN, FIN or RST has passed: no filter keeps them out
 
 	texts  texts
@@ -120,8 +121,15 @@ func (a *Analyzer) Segment(seg *flows.Segment) {
 	a.when.segment++
 }
 
+// filtered reports that a filter on control bits hides segments with ACK alone: none has passed, and yet connections close. SYNs,
+// SYN-ACKs and RSTs alone are those of a scan, or of health checks.
+func (a *Analyzer) filtered() bool { return !a.hasAcks && a.hasFins }
+
 // watch takes note of what the capture holds as a whole. Own says that the segment is of one of this tracker's connections.
 func (a *Analyzer) watch(seg *flows.Segment, own bool) {
+	if seg.Quote == nil && seg.Flags&(flows.SYN|flows.FIN) == flows.FIN {
+		a.hasFins = true
+	}
 	if a.hasAcks || seg.Quote != nil || seg.Flags&(flows.SYN|flows.FIN|flows.RST|flows.ACK) != flows.ACK {
 		return
 	}
@@ -359,7 +367,7 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (e
 // finish emits a connection's record. The caller has taken it out of the table; after it there is no connection.
 func (a *Analyzer) finish(c *connection, at int64, by record.EndedBy) {
 	if !c.reported {
-		c.tcp.Settle(at, !a.hasAcks)
+		c.tcp.Settle(at, a.filtered())
 		a.fill(a.record, c, at, by)
 		a.tell(recordEnds, &event{probe: c.first})
 	} else if c.waited != [2]bool{} {

@@ -214,7 +214,7 @@ func (c *connection) admit(seg *flows.Segment, silence int64) (effect tcpstate.E
 	case effect.Has(tcpstate.Again):
 		x.retransmitted++
 	}
-	if seg.Len > 0 && !seg.Flags.Has(flows.RST) && !effect.Has(tcpstate.Keepalive) {
+	if seg.Len > 0 && !seg.Flags.Has(flows.RST) && !effect.Has(tcpstate.Keepalive) && !effect.Has(tcpstate.BehindFin) {
 		x.countText(&c.tcp.Ends[from], seg)
 	}
 	if effect.Has(tcpstate.AnswersKeepalive) {

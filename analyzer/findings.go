@@ -114,6 +114,9 @@ func (c *connection) remark(from int, seg *flows.Segment, effect tcpstate.Effect
 	if effect.Has(tcpstate.FinAhead) && !effect.Has(tcpstate.Again) {
 		c.note(record.FindingFinBeforeData, from, p)
 	}
+	if effect.Has(tcpstate.BehindFin) {
+		c.note(record.FindingForeignSegments, from, p)
+	}
 	if effect.Has(tcpstate.ZeroWindowProbe) {
 		c.note(record.FindingZeroWindow, 1-from, p)
 	}

@@ -43,6 +43,8 @@ const (
 	Challenge
 	// AnswersKeepalive: it shows that the segment before it, its sender's peer's first, was a keepalive.
 	AnswersKeepalive
+	// BehindFin: its receiver ignores the text or FIN in it, for they lie behind a FIN that has arrived.
+	BehindFin
 	// Duplicate: the capture holds it a second time. Not the state machine's to find, but whoever gives it the segments.
 	Duplicate
 	// BadChecksum: its receiver drops it (RFC 9293 §3.1). Likewise.

@@ -10,6 +10,10 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 		return c.reject(from, s, paws)
 	case y.issSeen && y.in(SynSent) && !y.synSentAck(s):
 		return Dropped(otherAck)
+	case c.behindFin(x, y, s):
+		bare := *s
+		bare.Len, bare.Fin = 0, false
+		return c.segment(from, x, y, &bare) | BehindFin
 	case !c.fits(x, y, s):
 		return c.reject(from, s, otherNumbers)
 	}
@@ -41,6 +45,12 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 		e |= FinAhead
 	}
 	return e
+}
+
+// behindFin reports a segment in the window and behind the FIN of its sender, which has arrived: its receiver ignores text and
+// FIN, and takes its acknowledgement (RFC 9293 §3.10.7.4, seventh and eighth step).
+func (c *Conn) behindFin(x, y *Endpoint, s *Segment) bool {
+	return x.FinSent && y.gotFin && y.ackSent && s.Seq != s.end() && s.Seq.After(x.FinSeq) && s.Seq.Before(y.edge)
 }
 
 // fits reports whether the numbers are within reach of what the two have exchanged: a segment that is not is no word
@@ -212,7 +222,7 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 			x.infer(synAckUnseen, s.At, s.Packet)
 		}
 	case x.State() == SynRcvd && x.ISSKnown:
-		beyond := s.Seq.Add(s.Len).After(x.ISS.Add(1+x.synLen)) || s.Fin
+		beyond := s.Seq.Add(s.Len).After(x.ISS.Add(1+x.synLen)) || s.Fin && !x.sentSyn
 		ofData := y.ISSKnown && s.Ack.After(y.ISS.Add(1+y.synLen))
 		if beyond && !c.SynDataAcked || ofData || x.probesAtISS(s) {
 			// The ACK that completed the handshake is not in the capture. (With Fast Open text may be sent before it:

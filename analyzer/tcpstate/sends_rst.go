@@ -44,7 +44,7 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 		}
 		return 0
 	}
-	if x.State() == Established && y.State() == SynRcvd && s.HasAck && x.sentSyn && s.Seq.After(x.ISS.Add(1+x.synLen)) {
+	if x.in(Established) && y.in(SynRcvd) && s.HasAck && x.sentSyn && s.Seq.After(x.sndNxt) && s.Seq.Before(y.edge) {
 		// It has sent text, so it had acknowledged the SYN-ACK: that segment is not in the capture.
 		y.infer(synAckedUnseen, s.At, s.Packet)
 		y.rcv.acked(s.Seq)

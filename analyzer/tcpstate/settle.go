@@ -83,7 +83,7 @@ func (c *Conn) Unspoken(i int) bool {
 func (c *Conn) settleDoubt() {
 	for i := range c.Ends {
 		e := &c.Ends[i]
-		if e.doubted == nil || !e.Known() || e.State() == Closed {
+		if e.doubted == nil || !e.Known() || e.in(Closed, TimeWait) { // TIME_WAIT is silent whether it believes an RST or not
 			continue
 		}
 		if c.last[i].kind != Nothing && c.last[i].at > e.doubted.At {
