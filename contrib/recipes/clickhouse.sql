@@ -98,6 +98,7 @@ CREATE TABLE IF NOT EXISTS tcplife.connections
         kind LowCardinality(String),
         initiator LowCardinality(Nullable(String)),
         at Nullable(DateTime64(9, 'UTC')),
+        idle_s Nullable(Float64),
         half_closed_s Nullable(Float64),
         reset Tuple(
             by LowCardinality(Nullable(String)),
