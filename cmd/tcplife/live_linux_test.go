@@ -29,6 +29,7 @@ import (
 )
 
 // The tests of live run the program in network namespaces of their own, as root, and skip without.
+// Files with them are not built without libpcap.
 
 // A liveRun is `tcplife live` that is running.
 type liveRun struct {

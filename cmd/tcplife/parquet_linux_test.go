@@ -1,3 +1,5 @@
+//go:build cgo && !nopcap
+
 package main
 
 import (
