@@ -70,3 +70,19 @@ func TestPatience(t *testing.T) {
 		}
 	}
 }
+
+// The log keeps eight gaps, FINs and rejected segments of each end.
+func TestMostLogged(t *testing.T) {
+	var c Conn
+	for i := range uint64(10) {
+		c.misses(0, Seq(i), i+1)
+		c.repeatsFin(0, Seq(i), i+1)
+		c.reject(1, &Segment{Seq: Seq(i), Packet: i + 1}, 0)
+	}
+	if rejected := c.log.rejected[1]; len(rejected) != 8 || rejected[0].Packet != 3 {
+		t.Errorf("%d rejected segments", len(rejected))
+	}
+	if gaps, n := c.Gaps(0); len(gaps) != 8 || n != 10 || len(c.log.fins[0]) != 8 {
+		t.Errorf("%d gaps of %d, %d FINs", len(gaps), n, len(c.log.fins[0]))
+	}
+}

@@ -1,0 +1,36 @@
+package analyzer
+
+import "testing"
+
+// 4,096 unasked SYN-ACKs and addresses with timestamps are remembered, the latest ones.
+func TestMostRelated(t *testing.T) {
+	for n, want := range map[uint32]bool{4096: true, 4097: false} {
+		r := newRelated()
+		for i := range n {
+			r.unasked.of(unaskedKey{ack: i})
+			r.stamps.of(stampKey{port: uint16(i)})
+		}
+		if found := r.unasked.find(unaskedKey{}) != nil; found != want {
+			t.Errorf("of %d unasked SYN-ACKs the first is remembered: %v", n, found)
+		}
+		if found := r.stamps.find(stampKey{}) != nil; found != want {
+			t.Errorf("of %d addresses the first is remembered: %v", n, found)
+		}
+	}
+}
+
+// A timestamp is compared with those of its minute and the one before, of eight that are remembered.
+func TestMinutesOfTimestamps(t *testing.T) {
+	const minute = int64(60e9)
+	for _, test := range []struct {
+		also, at int64 // of another one that was answered, and of the one that is compared
+		want     bool
+	}{{0, 2*minute - 1, true}, {0, 2 * minute, false}, {4 * minute, 1, true}, {8 * minute, 1, false}} {
+		var s stamps
+		s.answered(0, 100)
+		s.answered(test.also, 100)
+		if got := s.lowerThan(test.at, 50); got != test.want {
+			t.Errorf("%+v: lower is %v", test, got)
+		}
+	}
+}
