@@ -21,6 +21,9 @@ const (
 	ChecksumWrong
 )
 
+// String is unknown, good, unfinished or wrong.
+func (c Checksum) String() string { return [...]string{"unknown", "good", "unfinished", "wrong"}[c] }
+
 // sum adds the bytes to a ones' complement sum (RFC 1071), in words of eight and in little-endian order: neither matters
 // to whether the folded result is zero (§2 B, C). An odd number of bytes must be the last.
 func sum(b []byte, s uint64) uint64 {

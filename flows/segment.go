@@ -1,6 +1,9 @@
 package flows
 
-import "net/netip"
+import (
+	"net/netip"
+	"strings"
+)
 
 // Flags are the control bits of a TCP header (RFC 9293 §3.1; AE is the former NS bit, RFC 9768).
 type Flags uint16
@@ -20,6 +23,17 @@ const (
 
 // Has reports whether every bit of want is set.
 func (f Flags) Has(want Flags) bool { return f&want == want }
+
+// String is the names of the bits, with a comma between.
+func (f Flags) String() string {
+	var names []string
+	for i, name := range [...]string{"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE"} {
+		if f.Has(1 << i) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ",")
+}
 
 // Addr is an IP address as 16 bytes; an IPv4 address is mapped (::ffff:a.b.c.d). Which of the two it is says Key.V6.
 type Addr [16]byte
@@ -101,6 +115,9 @@ const (
 	CongestionExperienced
 )
 
+// String is the name of the codepoint.
+func (e ECN) String() string { return [...]string{"Not-ECT", "ECT(1)", "ECT(0)", "CE"}[e] }
+
 // MPTCP is a kind of MPTCP option (RFC 8684 §8, the subtypes).
 type MPTCP uint8
 
@@ -111,6 +128,9 @@ const (
 	MPTCPJoin
 	MPTCPOther
 )
+
+// String is the kind in a word.
+func (m MPTCP) String() string { return [...]string{"none", "capable", "join", "other"}[m] }
 
 // Options are the TCP options that say something about a connection's life.
 type Options struct {

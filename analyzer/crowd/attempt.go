@@ -28,6 +28,11 @@ const (
 	ends
 )
 
+// String is the end in a word.
+func (e End) String() string {
+	return [...]string{"unanswered", "refused", "unreachable", "abandoned", "disowned", "withdrawn", "idle", "used"}[e]
+}
+
 // socket is an address and a port of it; whole is the address with all of its ports.
 type socket struct {
 	addr  flows.Addr

@@ -213,6 +213,14 @@ const (
 	Suspicious
 )
 
+// verdicts are their words.
+var verdicts = [...]string{
+	SpoofedFlood: "spoofed_flood", SingleSource: "single_source_flood", FlashCrowd: "flash_crowd", Suspicious: "suspicious",
+}
+
+// String is the verdict as a record has it, empty for None.
+func (v Verdict) String() string { return verdicts[v] }
+
 // judge says what it was that the target has seen.
 func (t *target) judge(f *flood, c *Crowd) Flood {
 	f.sources.count()

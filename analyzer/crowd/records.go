@@ -33,15 +33,9 @@ func (c *Crowd) AddTo(r *record.Result) {
 	r.Summary.Scans, r.Summary.Backscatter = uint64(len(scans)), uint64(len(backscatter))
 }
 
-var probeKinds = [...]string{
-	SynScan: "syn", ConnectScan: "connect", FinScan: "fin", NullScan: "null", XmasScan: "xmas",
-	MaimonScan: "maimon", AckScan: "ack", WindowScan: "window",
-	Backscatter: "backscatter", Reflection: "syn_ack_reflection",
-}
-
 func scanRecord(s *Scan) record.Scan {
 	r := record.Scan{
-		Record: "scan", Schema: record.Schema, Kind: probeKinds[s.Kind], Direction: "vertical", Source: flows.IP(s.Addr, s.V6),
+		Record: "scan", Schema: record.Schema, Kind: s.Kind.String(), Direction: "vertical", Source: flows.IP(s.Addr, s.V6),
 		Targets: s.Targets, Ports: s.Ports, Found: record.Found{Open: s.Open, Closed: s.Closed, Filtered: s.Filtered, Unfiltered: s.Unfiltered},
 		Start: record.Time(s.Start), End: record.Time(s.End), Probes: s.Probes, Used: s.Used,
 		Open: []record.OpenPort{}, TargetList: []netip.Addr{}, PortRanges: ranges(s.PortList), Marks: names(s.Marks),
@@ -81,7 +75,7 @@ func scanRecord(s *Scan) record.Scan {
 
 func returned(s *Scan) record.Backscatter {
 	r := record.Backscatter{
-		Record: "backscatter", Schema: record.Schema, Kind: probeKinds[s.Kind], Victim: flows.IP(s.Addr, s.V6),
+		Record: "backscatter", Schema: record.Schema, Kind: s.Kind.String(), Victim: flows.IP(s.Addr, s.V6),
 		Peers: s.Targets, Sockets: s.Pairs, Segments: s.Probes, Start: record.Time(s.Start), End: record.Time(s.End),
 	}
 	if s.Kind == Reflection {
@@ -163,13 +157,9 @@ func synCookies(c Cookies) *record.SynCookies {
 	return &record.SynCookies{Since: record.Time(c.Since), Until: record.Time(c.Until), Unrepeated: c.Unrepeated, Bare: c.Bare}
 }
 
-var verdicts = [...]string{
-	SpoofedFlood: "spoofed_flood", SingleSource: "single_source_flood", FlashCrowd: "flash_crowd", Suspicious: "suspicious",
-}
-
 func synFlood(f *Flood) record.SynFlood {
 	r := record.SynFlood{
-		Record: "syn_flood", Schema: record.Schema, Target: record.Target{IP: flows.IP(f.Target, f.V6)}, Verdict: verdicts[f.Verdict],
+		Record: "syn_flood", Schema: record.Schema, Target: record.Target{IP: flows.IP(f.Target, f.V6)}, Verdict: f.Verdict.String(),
 		Onset: record.Time(f.Onset), End: record.Time(f.End), Syns: f.Syns, PeakRate: tenths(f.PeakRate), MeanRate: tenths(f.MeanRate), UsualRate: tenths(f.UsualRate),
 		HalfOpenPeak: f.HalfOpen, CompletionRatio: share(f.Completed, f.Attempts), Sources: f.Sources,
 		SourceEntropy: record.NullableNumber{Value: rounded(f.Entropy), Known: true},

@@ -24,6 +24,16 @@ const (
 	Reflection  // SYN-ACKs of many to one that asked for none of them
 )
 
+// kinds are their words.
+var kinds = [...]string{
+	SynScan: "syn", ConnectScan: "connect", FinScan: "fin", NullScan: "null", XmasScan: "xmas",
+	MaimonScan: "maimon", AckScan: "ack", WindowScan: "window",
+	Backscatter: "backscatter", Reflection: "syn_ack_reflection",
+}
+
+// String is the kind as a record has it.
+func (k Kind) String() string { return kinds[k] }
+
 // answer is what a probe drew, the one that says most last.
 type answer uint8
 

@@ -15,6 +15,9 @@ const (
 	FailedAcceptedThenReset FailureClass = "accepted_then_reset" // the listener reset what was open, and neither had it sent data nor the opener closed.
 )
 
+// String is the word.
+func (c FailureClass) String() string { return string(c) }
+
 // FailureClasses lists them all.
 func FailureClasses() []FailureClass {
 	return []FailureClass{

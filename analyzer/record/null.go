@@ -85,6 +85,9 @@ const (
 	Yes
 )
 
+// String is unknown, no or yes.
+func (a Answer) String() string { return [...]string{"unknown", "no", "yes"}[a] }
+
 // MarshalJSON gives true, false or null.
 func (a Answer) MarshalJSON() ([]byte, error) {
 	return []byte([...]string{"null", "false", "true"}[a]), nil

@@ -311,6 +311,9 @@ const (
 	Inferred   Evidence = "inferred" // it follows from packets that are not the thing itself.
 )
 
+// String is the word.
+func (e Evidence) String() string { return string(e) }
+
 // MarshalJSON gives the word, or null.
 func (e Evidence) MarshalJSON() ([]byte, error) { return marshalWord(string(e)) }
 
@@ -329,6 +332,9 @@ const (
 	EndOpen            EndedBy = "open" // it has not: this is how it stands
 )
 
+// String is the word.
+func (e EndedBy) String() string { return string(e) }
+
 // RoleEvidence says how it is known which side opened.
 type RoleEvidence string
 
@@ -339,6 +345,9 @@ const (
 	RolePorts       RoleEvidence = "ports"
 	RoleFirstPacket RoleEvidence = "first_packet"
 )
+
+// String is the word.
+func (r RoleEvidence) String() string { return string(r) }
 
 // Outcome is what became of the handshake.
 type Outcome string
@@ -358,6 +367,9 @@ const (
 	OutcomePartial      Outcome = "partial"      // some of the handshake was seen, and what was not must have happened.
 	OutcomeStray        Outcome = "stray"        // segments that neither open a connection nor belong to one.
 )
+
+// String is the word.
+func (o Outcome) String() string { return string(o) }
 
 // Outcomes lists them all.
 func Outcomes() []Outcome {
@@ -381,6 +393,9 @@ const (
 	TeardownNone         TeardownKind = "none"          // no FIN and, once established, no accepted RST.
 )
 
+// String is the word.
+func (k TeardownKind) String() string { return string(k) }
+
 // TeardownKinds lists them all.
 func TeardownKinds() []TeardownKind {
 	return []TeardownKind{
@@ -401,6 +416,9 @@ const (
 	AnswersNothing   ResetAnswers = "nothing"
 )
 
+// String is the word.
+func (a ResetAnswers) String() string { return string(a) }
+
 // TimeWaitEndedBy says what ended a TIME_WAIT.
 type TimeWaitEndedBy string
 
@@ -414,6 +432,9 @@ const (
 	TimeWaitRunning    TimeWaitEndedBy = "running"
 )
 
+// String is the word.
+func (e TimeWaitEndedBy) String() string { return string(e) }
+
 // DiscoveredBy is the kind of segment that disclosed a half-open connection; empty is never, null in JSON.
 type DiscoveredBy string
 
@@ -425,6 +446,9 @@ const (
 	DiscoveredKeepalive DiscoveredBy = "keepalive"
 	DiscoveredFin       DiscoveredBy = "fin"
 )
+
+// String is the word.
+func (d DiscoveredBy) String() string { return string(d) }
 
 // MarshalJSON gives the word, or null.
 func (d DiscoveredBy) MarshalJSON() ([]byte, error) { return marshalWord(string(d)) }
@@ -438,3 +462,6 @@ const (
 	Warning Severity = "warning"
 	Error   Severity = "error"
 )
+
+// String is the word.
+func (s Severity) String() string { return string(s) }

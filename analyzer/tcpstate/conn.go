@@ -122,6 +122,11 @@ const (
 	AnsweredKeepalive
 )
 
+// String is what was answered: nothing, syn, data, fin, ack or keepalive.
+func (s Stimulus) String() string {
+	return [...]string{"nothing", "syn", "data", "fin", "ack", "keepalive"}[s]
+}
+
 func kindOf(s *Segment, e Effect) Stimulus {
 	switch {
 	case s.Syn:

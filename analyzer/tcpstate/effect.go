@@ -1,5 +1,7 @@
 package tcpstate
 
+import "strings"
+
 // Effect says what a segment was in the life of its connection. The uppermost bits are the Rule by which it was dropped.
 type Effect uint32
 
@@ -61,3 +63,41 @@ func (e Effect) DroppedBy() Rule { return Rule(e >> ruleShift) }
 
 // Has reports whether e has all of want.
 func (e Effect) Has(want Effect) bool { return e&want == want }
+
+// effects are the words of the effects, in the order of their bits.
+var effects = [...]string{
+	"foreign",
+	"again",
+	"keepalive",
+	"zero_window_probe",
+	"reset_accepted",
+	"reset_doubted",
+	"syn_ack_lost",
+	"ack_not_accepted",
+	"fin_lost",
+	"fins_cross",
+	"ack_of_fin_lost",
+	"fin_ahead",
+	"reset_outlived",
+	"unsent",
+	"time_wait_restarted",
+	"bad_syn_ack",
+	"challenge",
+	"answers_keepalive",
+	"duplicate",
+	"bad_checksum",
+}
+
+// String is the effects by their words, with | between, and the rule of one that was dropped.
+func (e Effect) String() string {
+	var words []string
+	for i, word := range effects {
+		if e.Has(1 << i) {
+			words = append(words, word)
+		}
+	}
+	if by := e.DroppedBy(); by != NoRule {
+		words = append(words, "by "+by.String())
+	}
+	return strings.Join(words, "|")
+}

@@ -170,3 +170,43 @@ func TestAnalyzerIsSmall(t *testing.T) {
 		}
 	}
 }
+
+// Every exported type with constants of its own says in words which it is.
+func TestEveryEnumHasAString(t *testing.T) {
+	for _, p := range list(t) {
+		if _, library := allowed[p.ImportPath]; !library || strings.Contains(p.ImportPath, "internal") {
+			continue
+		}
+		constants, strings := map[string]bool{}, map[string]bool{}
+		for _, name := range p.GoFiles {
+			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range file.Decls {
+				switch d := d.(type) {
+				case *ast.GenDecl:
+					if d.Tok != token.CONST || !d.Lparen.IsValid() { // a single one is a value that is known, not a list of all
+						continue
+					}
+					for _, s := range d.Specs {
+						if of, is := s.(*ast.ValueSpec).Type.(*ast.Ident); is && of.IsExported() {
+							constants[of.Name] = true
+						}
+					}
+				case *ast.FuncDecl:
+					if d.Recv != nil && d.Name.Name == "String" {
+						if of, is := d.Recv.List[0].Type.(*ast.Ident); is {
+							strings[of.Name] = true
+						}
+					}
+				}
+			}
+		}
+		for name := range constants {
+			if !strings[name] {
+				t.Errorf("%s.%s has no String", p.ImportPath, name)
+			}
+		}
+	}
+}

@@ -56,6 +56,9 @@ const (
 	RungEvent   RungKind = "event" // what happens without a packet of the connection
 )
 
+// String is the word.
+func (k RungKind) String() string { return string(k) }
+
 // Rung is one step of a ladder.
 type Rung struct {
 	// segment: one of the connection. icmp: an ICMP error about one. fold: ordinary segments, counted instead of
@@ -136,6 +139,9 @@ const (
 	CheckGood Check = "good"
 	CheckBad  Check = "bad"
 )
+
+// String is the word.
+func (c Check) String() string { return string(c) }
 
 // MarshalJSON gives the word, or null.
 func (c Check) MarshalJSON() ([]byte, error) { return encode.AppendWord(nil, string(c)), nil }
