@@ -1,0 +1,216 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// A blind is a reason why a point's capture can lack segments that passed, found in the first reading.
+type blind struct {
+	reason      record.BlindReason
+	ways        [2]bool            // which directions it concerns
+	kinds       [segmentKinds]bool // which segments
+	from, until int64              // when, by the first point's clock
+	detail      string
+}
+
+var (
+	bothWays = [2]bool{true, true}
+	anyKind  = [segmentKinds]bool{true, true, true, true}
+)
+
+const (
+	alwaysFrom  = math.MinInt64
+	alwaysUntil = math.MaxInt64
+)
+
+// blindTo is the reason why a point lacks a segment at a time, if there is one that is certain of it. Of a capture that lost
+// packets it is not certain.
+func (p *path) blindTo(point int, w way, kind segmentKind, at int64) record.BlindReason {
+	for i := range p.blinds[point] {
+		b := &p.blinds[point][i]
+		if b.reason != record.BlindDropped && b.ways[w] && b.kinds[kind] && b.from <= at && at <= b.until {
+			return b.reason
+		}
+	}
+	return ""
+}
+
+// leaky reports a capture that lost packets.
+func (p *path) leaky(point int) bool {
+	for i := range p.blinds[point] {
+		if p.blinds[point][i].reason == record.BlindDropped {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *path) findBlind() [][]blind {
+	blinds := make([][]blind, len(p.sources))
+	for i, v := range p.surveys {
+		var list []blind
+		if w, one := p.oneWay(i); one {
+			b := blind{reason: record.BlindOneWay, kinds: anyKind, from: alwaysFrom, until: alwaysUntil,
+				detail: "it acknowledges the other direction, of which it has nothing"}
+			b.ways[1-w] = true
+			list = append(list, b)
+		}
+		if v.kinds[kindOther] == 0 && v.kinds[kindFin] > 0 && p.elsewhere(i, kindOther) {
+			list = append(list, blind{reason: record.BlindFiltered, ways: bothWays, kinds: [segmentKinds]bool{kindOther: true},
+				from: alwaysFrom, until: alwaysUntil, detail: "it has segments with SYN, FIN or RST only"})
+		}
+		dropped := v.read.Drops.Kernel + v.read.Drops.Interface
+		if from, until, ok := p.span(i); ok {
+			missing := p.provenMissing(i, list)
+			if n := missing.before(from); n > 0 {
+				list = append(list, blind{reason: record.BlindLater, ways: bothWays, kinds: anyKind, from: alwaysFrom, until: from,
+					detail: fmt.Sprintf("of the segments compared, %d passed it before its first packet", n)})
+			}
+			if n := missing.after(until); n > 0 {
+				list = append(list, blind{reason: record.BlindEarlier, ways: bothWays, kinds: anyKind, from: until, until: alwaysUntil,
+					detail: fmt.Sprintf("of the segments compared, %d passed it after its last packet", n)})
+			}
+			lost := blind{reason: record.BlindDropped, ways: bothWays, kinds: anyKind, from: alwaysFrom, until: alwaysUntil}
+			switch n := len(missing) - missing.before(from) - missing.after(until); {
+			case dropped > 0:
+				lost.detail = fmt.Sprintf("%d packets were dropped while it was made, as it says itself", dropped)
+				list = append(list, lost)
+			case n > 0:
+				lost.detail = fmt.Sprintf("of the segments compared, %d passed it that it does not hold", n)
+				list = append(list, lost)
+			case v.unsent > 0:
+				lost.detail = fmt.Sprintf("%d of its segments acknowledge what it does not hold", v.unsent)
+				list = append(list, lost)
+			}
+		}
+		blinds[i] = list
+	}
+	return blinds
+}
+
+// oneWay is the direction in which all segments of a capture go, if they acknowledge what it shows nothing of.
+func (p *path) oneWay(point int) (w way, one bool) {
+	var seen [2]int
+	acknowledges := false
+	for _, x := range p.surveys[point].sketches[0].byHash {
+		s := &x.segment
+		seen[wayOf(s, p.sides[point])]++
+		acknowledges = acknowledges || s.Flags.Has(flows.ACK) && !s.Flags.Has(flows.RST)
+	}
+	if seen[toServer] > 0 {
+		return toServer, seen[toClient] == 0 && acknowledges
+	}
+	return toClient, seen[toClient] > 0 && acknowledges
+}
+
+// elsewhere reports whether another point that has segments in common with this one has some of a kind.
+func (p *path) elsewhere(point int, kind segmentKind) bool {
+	for i, v := range p.surveys {
+		if i != point && (p.parents[i] == point && p.clocks[i] != nil || p.parents[point] == i && p.clocks[point] != nil) && v.kinds[kind] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// missing are the times at which segments passed a point that are not in its capture.
+type missing []int64
+
+// certainly is by how much a segment must be outside of a capture's span: clocks are not exact.
+const certainly = 1e6 // ns
+
+func (m missing) before(from int64) (n int) {
+	for _, at := range m {
+		if at < from-certainly {
+			n++
+		}
+	}
+	return n
+}
+
+func (m missing) after(until int64) (n int) {
+	for _, at := range m {
+		if at > until+certainly {
+			n++
+		}
+	}
+	return n
+}
+
+// provenMissing finds segments, of those that were compared, that must have passed a point and are not in its capture: both its
+// neighbours have them, or, at the ends of the path, its neighbour has them from beyond it. No middlebox makes data or bare
+// acknowledgements. What known reasons explain is left out.
+func (p *path) provenMissing(point int, known []blind) (m missing) {
+	v, last := p.surveys[point], len(p.sources)-1
+	add := func(s *flows.Segment, seenAt int) {
+		w := wayOf(s, p.sides[seenAt])
+		for i := range known {
+			if known[i].ways[w] && known[i].kinds[kindOf(s.Flags)] {
+				return
+			}
+		}
+		at := p.corrected(seenAt, s.Time)
+		if (w == toServer) == (seenAt < point) {
+			at += p.usualDelay(seenAt, point)
+		} else {
+			at -= p.usualDelay(point, seenAt)
+		}
+		m = append(m, at)
+	}
+	if 0 < point && point < last {
+		left, right := p.surveys[point-1], p.surveys[point+1]
+		shared := p.sharedWith(point-1, point)
+		for _, c := range newCommon(left, right).pairs {
+			if shared[c.left.Key] && c.left.Seq == c.right.Seq && v.sketches[0].lacks(c.left) && comparable(c.left, v, left, right) {
+				add(c.left, point-1)
+			}
+		}
+		return m
+	}
+	neighbour, coming := point+1, toServer
+	if point == last {
+		neighbour, coming = point-1, toClient
+	}
+	beside := p.surveys[neighbour]
+	shared := p.sharedWith(neighbour, point)
+	for _, x := range beside.sketches[0].order {
+		s := &x.segment
+		if !x.repeated && kindOf(s.Flags) == kindOther && shared[s.Key] && wayOf(s, p.sides[neighbour]) == coming &&
+			v.sketches[0].lacks(s) && comparable(s, v, beside) {
+			add(s, neighbour)
+		}
+	}
+	return m
+}
+
+// sharedWith are the connections at one point, by its addresses, of which another point has data or acknowledgements with the same
+// numbers: no device between the two changes them.
+func (p *path) sharedWith(of, with int) map[flows.Key]bool {
+	shared := map[flows.Key]bool{}
+	for _, c := range newCommon(p.surveys[min(of, with)], p.surveys[max(of, with)]).pairs {
+		if c.left.Seq != c.right.Seq || kindOf(c.left.Flags) != kindOther || c.left.Ack != c.right.Ack {
+			continue
+		}
+		if of < with {
+			shared[c.left.Key] = true
+		} else {
+			shared[c.right.Key] = true
+		}
+	}
+	return shared
+}
+
+// comparable reports whether a segment should look the same in the captures: offload merges and splits those with data.
+func comparable(s *flows.Segment, captures ...*survey) bool {
+	const ethernet = 1460
+	for _, v := range captures {
+		if s.Len > 0 && v.biggest > ethernet {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,458 @@
+package compare
+
+import (
+	"math"
+
+	"github.com/tcplife/tcplife/flows"
+)
+
+// The functions of this file find the journey that a segment at a point belongs to.
+
+// trailHash is under which a trail's segments with the same numbers are found. Where a segment takes sequence space, that is enough: a
+// retransmission may acknowledge more.
+func trailHash(t *trail, dir int, seq uint32, space bool, ack uint32) uint64 {
+	kind := uint64(dir)
+	if space {
+		kind, ack = kind|2, 0
+	}
+	return hash2(t.number<<2|kind, uint64(seq)<<32|uint64(ack))
+}
+
+// find gives the journey of which a segment is the next sighting; nil if there is none. Of several that look the same it is the one
+// whose delay is the most usual.
+func (c *comparer) find(t *trail, l *leg, dir int, s *sighting) *journey {
+	seq := s.seq - l.shift[dir]
+	ack := uint32(0)
+	if s.has(flows.ACK) {
+		ack = s.ack - l.shift[1-dir]
+	}
+	space := s.space() > 0
+	var best *journey
+	least := int64(math.MaxInt64)
+	tries := 0
+	for j := c.indexes[byTrail].find(trailHash(t, dir, seq, space, ack)); j != nil && tries < maxTries; j = j.chain[byTrail] {
+		tries++
+		if j.trail != t || j.dir != dir || j.seq != seq || j.len != s.len {
+			continue
+		}
+		if unusual, fits := c.fits(j, l, s); fits && unusual <= least { // of equals the oldest
+			best, least = j, unusual
+		}
+	}
+	return best
+}
+
+// maxTries bounds how many segments with the same numbers are looked at.
+const maxTries = 4096
+
+// fits reports whether a segment at a leg's point can be the next sighting of a journey with the same numbers, and how far its delay
+// is from the usual.
+func (c *comparer) fits(j *journey, l *leg, s *sighting) (unusual int64, fits bool) {
+	if j.at[l.point].seen() || j.flags != s.flags&controlFlags {
+		return 0, false
+	}
+	if s.has(flows.ACK) && j.ack != s.ack-l.shift[1-j.dir] {
+		return 0, false
+	}
+	near := j.nearest(l.point)
+	a, k := &j.at[near], &c.keeps[near][l.point]
+	whole := j.parts&(1<<near) == 0
+	certain := false
+	if k.id && whole && a.id|s.id != 0 {
+		if a.id != s.id {
+			return 0, false
+		}
+		certain = true
+	}
+	if k.stamps && a.options&s.options&hasTimestamp != 0 {
+		if a.tsVal != s.tsVal || a.tsEcr != s.tsEcr {
+			return 0, false
+		}
+	}
+	if k.window && whole && a.window != s.window {
+		return 0, false
+	}
+	delay, possible := c.transit(j, l.point, s.at)
+	if !possible {
+		return 0, false
+	}
+	usual, late := c.usualBetween(j, near, l.point)
+	if !certain && delay > late && !c.usualTTL(j, near, a, l.point, s) {
+		return 0, false
+	}
+	return max(delay-usual, usual-delay), true
+}
+
+// nearest is the point nearest to another one at which the journey was seen.
+func (j *journey) nearest(point int) int {
+	for d := 1; ; d++ {
+		if p := point - d; p >= 0 && j.at[p].seen() {
+			return p
+		}
+		if p := point + d; p < len(j.at) && j.at[p].seen() {
+			return p
+		}
+	}
+}
+
+// transit is how long a segment would have taken between the nearest point at which its journey was seen and a point at which it is at a
+// time. It is possible if it came to each point after those before it on its way, and not after everybody has stopped to wait.
+func (c *comparer) transit(j *journey, point int, at int64) (delay int64, possible bool) {
+	t := j.trail
+	near := j.nearest(point)
+	for p := range j.at {
+		if !j.at[p].seen() || p == point {
+			continue
+		}
+		d := at - j.at[p].at
+		if t.place(j.dir, p) > t.place(j.dir, point) {
+			d = -d
+		}
+		if d < -c.slack || d > c.horizon {
+			return 0, false
+		}
+		if p == near {
+			delay = d
+		}
+	}
+	return delay, true
+}
+
+// usualBetween is how long a segment usually takes between two points in its direction, and more than which is late.
+func (c *comparer) usualBetween(j *journey, a, b int) (usual, late int64) {
+	w := j.trail.wayOf(j.dir)
+	for k := min(a, b); k < max(a, b); k++ {
+		u := &c.stretches[k].ways[w]
+		usual += u.delay
+		if u.late == math.MaxInt64 || late == math.MaxInt64 {
+			late = math.MaxInt64
+		} else {
+			late += u.late
+		}
+	}
+	return usual, late
+}
+
+// usualTTL reports whether the TTLs of a segment at two points differ as those of others do; true if nothing is known of these.
+func (c *comparer) usualTTL(j *journey, a int, x *sighting, b int, y *sighting) bool {
+	w := j.trail.wayOf(j.dir)
+	step := 0
+	for k := min(a, b); k < max(a, b); k++ {
+		u := &c.stretches[k].ways[w]
+		if !u.ttlSeen {
+			return true
+		}
+		step += u.ttl
+	}
+	lower := int(x.ttl) - int(y.ttl)
+	if j.trail.place(j.dir, a) > j.trail.place(j.dir, b) {
+		lower = -lower
+	}
+	return lower == step
+}
+
+// cover finds the journeys of which a segment is the next sighting together, or of one of which it is a part: offload merges and splits.
+// It reports whether there were any; what no journey covers then begins one.
+func (c *comparer) cover(t *trail, l *leg, dir int, s *sighting) bool {
+	from := s.seq - l.shift[dir]
+	until := from + s.len
+	if s.has(flows.SYN) || !c.overlaps(t, l, dir, from, until) {
+		return false
+	}
+	found := false
+	for at := from; at != until; {
+		j, next := c.piece(t, l, dir, s, at, until)
+		if j == nil {
+			end := until
+			if next != nil {
+				end = next.seq
+			}
+			if found || next != nil {
+				c.departPart(t, l, dir, s, at, end)
+			} else {
+				return false
+			}
+			at = end
+			continue
+		}
+		found = true
+		if after(j.seq+j.len, until) {
+			c.split(j, until)
+		}
+		if j.len != s.len {
+			j.parts |= 1 << l.point
+		}
+		at = j.seq + j.len
+		c.attach(j, l.point, s)
+	}
+	return found
+}
+
+// overlaps reports whether other points have seen any of a range: of new data none has.
+func (c *comparer) overlaps(t *trail, l *leg, dir int, from, until uint32) bool {
+	for _, o := range t.legs {
+		if o != nil && o != l {
+			if p := &o.passed[dir]; p.begun && after(p.high, from) && after(until, p.low) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// piece gives a journey that fits a segment of which all before at is found, split so that it begins there; if there is none, the
+// next one that begins before until.
+func (c *comparer) piece(t *trail, l *leg, dir int, s *sighting, at, until uint32) (j, next *journey) {
+	tries := 0
+	for j := t.newest; j != nil && tries < maxTries; j = j.older {
+		tries++
+		if j.dir != dir || j.len == 0 || j.flags.Has(flows.SYN) || !after(j.seq+j.len, at) || !after(until, j.seq) || !c.fitsPart(j, l, s) {
+			continue
+		}
+		switch {
+		case j.seq == at:
+			return j, nil
+		case after(at, j.seq):
+			return c.split(j, at), nil
+		case next == nil || after(next.seq, j.seq):
+			next = j
+		}
+	}
+	return nil, next
+}
+
+// fitsPart reports whether a segment can be a sighting of a journey with which it shares data, whatever their lengths.
+func (c *comparer) fitsPart(j *journey, l *leg, s *sighting) bool {
+	if j.at[l.point].seen() || j.flags&^flows.FIN != s.flags&controlFlags&^flows.FIN {
+		return false
+	}
+	near := j.nearest(l.point)
+	a, k := &j.at[near], &c.keeps[near][l.point]
+	if k.stamps && a.options&s.options&hasTimestamp != 0 && a.tsVal != s.tsVal {
+		return false
+	}
+	_, possible := c.transit(j, l.point, s.at)
+	return possible
+}
+
+// split cuts a journey in two and returns the second part.
+func (c *comparer) split(j *journey, at uint32) *journey {
+	rest := c.newJourney(j.trail, j.dir)
+	rest.flags, rest.seq, rest.ack, rest.len = j.flags, at, j.ack, j.seq+j.len-at
+	j.flags &^= flows.FIN
+	j.len -= rest.len
+	for p := range j.at {
+		if j.at[p].seen() {
+			rest.at[p] = j.at[p]
+			j.parts |= 1 << p
+		}
+	}
+	rest.parts, rest.seen, rest.late = j.parts, j.seen, j.late
+	c.enter(rest, j)
+	return rest
+}
+
+// newJourney makes one that was not seen yet.
+func (c *comparer) newJourney(t *trail, dir int) *journey {
+	return &journey{trail: t, dir: dir, at: make([]sighting, len(c.sources))}
+}
+
+// depart begins a journey with its first sighting.
+func (c *comparer) depart(t *trail, l *leg, dir int, s *sighting) *journey {
+	j := c.newJourney(t, dir)
+	j.flags, j.seq, j.len = s.flags&controlFlags, s.seq-l.shift[dir], s.len
+	if s.has(flows.ACK) {
+		j.ack = s.ack - l.shift[1-dir]
+	}
+	j.at[l.point], j.seen = *s, 1
+	j.copyOf = c.copied(j, l, s)
+	c.enter(j, nil)
+	return j
+}
+
+// unfinished gives the journeys of data that a segment repeats and that have not been seen everywhere.
+func (c *comparer) unfinished(j *journey) (list []*journey) {
+	t := j.trail
+	add := func(o *journey) {
+		if o != j && o.dir == j.dir && o.seen < len(o.at) && o.space() > 0 && after(o.end(), j.seq) && after(j.end(), o.seq) {
+			list = append(list, o)
+			o.repeated = true
+		}
+	}
+	tries := 0
+	for o := t.newest; o != nil && tries < maxTries; o = o.older {
+		add(o)
+		tries++
+	}
+	for i := len(t.kept) - 1; i >= 0 && tries < maxTries; i-- {
+		add(t.kept[i])
+		tries++
+	}
+	return list
+}
+
+// departPart begins one with a part of a segment, of which other parts belong to journeys that others have seen.
+func (c *comparer) departPart(t *trail, l *leg, dir int, s *sighting, from, until uint32) {
+	j := c.newJourney(t, dir)
+	j.flags, j.seq, j.len = s.flags&controlFlags&^flows.FIN, from, until-from
+	if until == s.seq-l.shift[dir]+s.len {
+		j.flags |= s.flags & flows.FIN
+	}
+	if s.has(flows.ACK) {
+		j.ack = s.ack - l.shift[1-dir]
+	}
+	j.at[l.point], j.seen, j.parts = *s, 1, 1<<l.point
+	c.enter(j, nil)
+}
+
+// enter puts a journey into the indexes and queues; behind is the one before it in its trail, nil for the newest.
+func (c *comparer) enter(j, behind *journey) {
+	t := j.trail
+	if behind == nil {
+		behind = t.newest
+	}
+	if behind != nil {
+		j.older, j.newer = behind, behind.newer
+		behind.newer = j
+	} else {
+		t.oldest = j
+	}
+	if j.newer != nil {
+		j.newer.older = j
+	} else {
+		t.newest = j
+	}
+	c.indexes[byTrail].add(j, trailHash(t, j.dir, j.seq, j.space() > 0, j.ack))
+	if t.points < len(c.sources) {
+		s := j.first()
+		if h := numberHash(s); !c.indexes[byNumber].crowded(h) {
+			c.indexes[byNumber].add(j, h)
+		}
+		if h, ok := stampHash(s); ok && !c.indexes[byStamp].crowded(h) {
+			c.indexes[byStamp].add(j, h)
+		}
+	}
+	c.sums.segments++
+	c.settle(j)
+}
+
+// settle puts a journey into the queue it belongs to.
+func (c *comparer) settle(j *journey) {
+	q, due := &c.waiting, c.now+c.horizon
+	if j.seen == len(c.sources) {
+		q, due = &c.done, c.now+copyWindow
+	}
+	if j.waits == q {
+		return
+	}
+	j.leave()
+	j.due = due
+	q.push(j)
+}
+
+// first is some sighting of the journey.
+func (j *journey) first() *sighting {
+	for p := range j.at {
+		if j.at[p].seen() {
+			return &j.at[p]
+		}
+	}
+	panic("compare: a journey without a sighting")
+}
+
+// copied gives the sightings of another journey of which a new one's first sighting is a second copy; nil if there is none.
+func (c *comparer) copied(j *journey, l *leg, s *sighting) []sighting {
+	tries := 0
+	for o := c.indexes[byTrail].find(trailHash(j.trail, j.dir, j.seq, j.space() > 0, j.ack)); o != nil && tries < maxTries; o = o.chain[byTrail] {
+		tries++
+		a := &o.at[l.point]
+		if o.trail != j.trail || o.dir != j.dir || o.seq != j.seq || o.len != j.len || o.flags != j.flags || o.ack != j.ack || !a.seen() {
+			continue
+		}
+		if a.id != s.id || a.window != s.window || a.tsVal != s.tsVal || a.tsEcr != s.tsEcr || a.options != s.options {
+			continue
+		}
+		if s.id == 0 && s.options&hasTimestamp == 0 && s.space() == 0 && s.at-a.at > int64(duplicateBare) {
+			continue // acknowledgements repeat honestly (RFC 5681 §3.2)
+		}
+		return append([]sighting(nil), o.at...)
+	}
+	return nil
+}
+
+// duplicateBare is how soon after another one a bare acknowledgement without any stamp is a copy of it and no repetition: as the
+// analyzer has it.
+const duplicateBare = 2e6 // ns
+
+// attach adds a sighting to a journey.
+func (c *comparer) attach(j *journey, point int, s *sighting) {
+	j.at[point] = *s
+	j.seen++
+	if point > 0 && j.at[point-1].seen() {
+		c.link(j, point-1)
+	}
+	if point < len(j.at)-1 && j.at[point+1].seen() {
+		c.link(j, point)
+	}
+	c.settle(j)
+}
+
+// link takes note of what became of a segment that passed a stretch.
+func (c *comparer) link(j *journey, stretch int) {
+	t := j.trail
+	a, b := &j.at[stretch], &j.at[stretch+1]
+	w := t.wayOf(j.dir)
+	if w == toClient {
+		a, b = b, a
+	}
+	p := t.passing(stretch, j.dir)
+	p.segments++
+	delay := b.at - a.at
+	late := delay > c.stretches[stretch].ways[w].late
+	if late {
+		j.late |= 1 << stretch
+	}
+	c.sums.passed(stretch, w, delay, a.flags)
+	if j.parts>>stretch&3 != 0 {
+		return // the order and the fields of parts are those of the whole
+	}
+	if j.copyOf == nil {
+		if a.packet > p.up && b.packet > p.down {
+			p.up, p.down = a.packet, b.packet
+		} else {
+			c.overtake(j, stretch, a.packet, b.packet)
+			p.up, p.down = max(p.up, a.packet), max(p.down, b.packet)
+		}
+	}
+	differences(a, b, func(f field, from, to uint32) { t.change(j, stretch, f, from, to, a) })
+	if n := t.nat[stretch]; n != 0 {
+		t.changeSockets(j, stretch, n, a)
+	}
+}
+
+// overtake notes which segments passed which on a stretch.
+func (c *comparer) overtake(j *journey, stretch int, up, down uint64) {
+	t := j.trail
+	for o := t.newest; o != nil; o = o.older {
+		a, b := &o.at[stretch], &o.at[stretch+1]
+		if o == j || o.dir != j.dir || !a.seen() || !b.seen() || o.copyOf != nil || o.parts>>stretch&3 != 0 {
+			continue
+		}
+		if t.wayOf(j.dir) == toClient {
+			a, b = b, a
+		}
+		switch {
+		case a.packet > up && b.packet < down:
+			j.overtakenOn(stretch)
+		case a.packet < up && b.packet > down:
+			o.overtakenOn(stretch)
+		}
+	}
+}
+
+func (j *journey) overtakenOn(stretch int) {
+	if j.overtaken == nil {
+		j.overtaken = make([]uint32, len(j.at)-1)
+	}
+	j.overtaken[stretch]++
+}

@@ -1,0 +1,80 @@
+package compare
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// Source is the capture of one point.
+type Source struct {
+	Name  string
+	Files []string // one capture in order of time; none can be the standard input, for all are read twice
+}
+
+// MaxPoints is how many points can be compared.
+const MaxPoints = 8
+
+// Options say how captures are compared. The zero value is the usual way.
+type Options struct {
+	Filter   *capture.Filter // nil reads all packets
+	Decoder  flows.DecoderOptions
+	Analyzer analyzer.Options
+	// Offsets fix what the clocks of points are ahead of the first point's, in nanoseconds by the point's name.
+	Offsets map[string]int64
+	// Opened, if it is set, is told of each capture that is opened, to watch how far it is read. It may be called by several
+	// goroutines at once.
+	Opened func(*capture.Reader)
+}
+
+// account is what was read of a source.
+type account struct {
+	read    capture.Stats
+	decoded flows.Stats
+}
+
+// batchPackets is how many packets are read at once.
+const batchPackets = 256
+
+// each lets visit see the segments of each packet of the source.
+func (s *Source) each(ctx context.Context, o *Options, visit func(*capture.Packet, []flows.Segment)) (account, error) {
+	reader, err := capture.Open(s.Files, capture.Options{})
+	if err != nil {
+		return account{}, err
+	}
+	defer reader.Close()
+	if o.Opened != nil {
+		o.Opened(reader)
+	}
+	decoder := flows.NewDecoder(o.Decoder)
+	packets := make([]capture.Packet, batchPackets)
+	var segments []flows.Segment
+	for ctx.Err() == nil {
+		n, err := reader.Read(packets)
+		for i := range packets[:n] {
+			p := &packets[i]
+			if o.Filter != nil {
+				match, err := o.Filter.Match(p)
+				if err != nil {
+					return account{}, err
+				}
+				if !match {
+					continue
+				}
+			}
+			segments = decoder.Decode(p, segments[:0])
+			visit(p, segments)
+		}
+		if err == io.EOF {
+			return account{reader.Stats(), decoder.Stats()}, nil
+		}
+		if err != nil {
+			return account{}, fmt.Errorf("read %q: %w", s.Name, err)
+		}
+	}
+	return account{}, ctx.Err()
+}

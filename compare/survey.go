@@ -1,0 +1,95 @@
+package compare
+
+import (
+	"context"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// A survey is what the first reading finds out about one capture.
+type survey struct {
+	account
+	segments uint64
+	// sketches are of the same segments by what different devices leave alone, the strictest first.
+	sketches [3]*sketch
+	kinds    [segmentKinds]uint64
+	biggest  uint32 // bytes of payload in one segment
+	unsent   uint64 // segments that acknowledge what the capture lacks
+	doubled  uint64 // segments that the capture holds twice
+	hosts    map[flows.Addr]bool
+}
+
+// hashes are what the sketches are of.
+var hashes = [3]func(*flows.Segment) (uint64, bool){numbersHash, stampsHash, socketsHash}
+
+// maxHosts bounds the addresses that are remembered of a capture.
+const maxHosts = 1 << 16
+
+// segmentKind is what a capture filter may tell segments by.
+type segmentKind uint8
+
+const (
+	kindSyn segmentKind = iota
+	kindFin
+	kindRst
+	kindOther // data and acknowledgements
+	segmentKinds
+)
+
+func kindOf(f flows.Flags) segmentKind {
+	switch {
+	case f.Has(flows.SYN):
+		return kindSyn
+	case f.Has(flows.RST):
+		return kindRst
+	case f.Has(flows.FIN):
+		return kindFin
+	}
+	return kindOther
+}
+
+// survey reads a capture for the first time.
+func (s *Source) survey(ctx context.Context, o *Options) (*survey, error) {
+	v := &survey{hosts: map[flows.Addr]bool{}}
+	for i := range v.sketches {
+		v.sketches[i] = newSketch()
+	}
+	tracking := o.Analyzer
+	tracking.Trace = func(_ uint64, seg *flows.Segment, effect tcpstate.Effect) {
+		if effect.Has(tcpstate.Duplicate) {
+			v.doubled++
+		} else if effect.Has(tcpstate.Unsent) {
+			v.unsent++
+		}
+	}
+	tracker := analyzer.New(tracking, func(*record.Connection) {})
+	var err error
+	v.account, err = s.each(ctx, o, func(_ *capture.Packet, segments []flows.Segment) {
+		for i := range segments {
+			seg := &segments[i]
+			tracker.Segment(seg)
+			if seg.Quote == nil {
+				v.add(seg)
+			}
+		}
+	})
+	return v, err
+}
+
+func (v *survey) add(seg *flows.Segment) {
+	v.segments++
+	v.kinds[kindOf(seg.Flags)]++
+	v.biggest = max(v.biggest, seg.Len)
+	for i, hash := range hashes {
+		if h, ok := hash(seg); ok {
+			v.sketches[i].add(h, seg)
+		}
+	}
+	if len(v.hosts) < maxHosts {
+		v.hosts[seg.Key.A], v.hosts[seg.Key.B] = true, true
+	}
+}

@@ -1,0 +1,484 @@
+package compare
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// The functions of this file say what became of the segments of a connection that has ended everywhere.
+
+// judge says what became of a segment.
+func (c *comparer) judge(t *trail, j *journey) {
+	first, last := -1, -1 // on its way
+	for place := range j.at {
+		if j.at[t.pointAt(j.dir, place)].seen() {
+			if first < 0 {
+				first = place
+			}
+			last = place
+		}
+	}
+	c.judgeTiming(t, j, first, last)
+	for place := first + 1; place < last; place++ {
+		if p := t.pointAt(j.dir, place); !j.at[p].seen() {
+			c.lacking(t, j, p, c.whyMissed(t, p))
+		}
+	}
+	c.judgeOrigin(t, j, first)
+	c.judgeFate(t, j, last)
+}
+
+// whyMissed is why a point lacks a segment that has passed it.
+func (c *comparer) whyMissed(t *trail, p int) record.BlindReason {
+	if t.legs[p] == nil {
+		return record.BlindFiltered
+	}
+	return record.BlindDropped
+}
+
+// lacking counts a segment that a point lacks, unless what is known beforehand has counted it.
+func (c *comparer) lacking(t *trail, j *journey, p int, reason record.BlindReason) {
+	if c.blindTo(p, t.wayOf(j.dir), kindOf(j.flags), c.expected(j, p)) == "" {
+		t.gap(j, p, reason)
+	}
+}
+
+// judgeTiming looks at the way between the first and the last point at which a segment was seen.
+func (c *comparer) judgeTiming(t *trail, j *journey, first, last int) {
+	from := t.pointAt(j.dir, first)
+	for place := first + 1; place <= last; place++ {
+		to := t.pointAt(j.dir, place)
+		if !j.at[to].seen() {
+			continue
+		}
+		stretch := min(from, to)
+		delay := j.at[to].at - j.at[from].at
+		usual, late := c.usualBetween(j, from, to)
+		isLate := delay > late
+		if max(from, to)-stretch == 1 {
+			isLate = j.late&(1<<stretch) != 0
+		}
+		v := record.Verdict{Delay: record.Duration(c.moved(delay, from, to)), By: record.Duration(delay - usual)}
+		if isLate {
+			v.Kind = record.Delayed
+			c.tell(t, j, v, from, to, from)
+		}
+		if max(from, to)-stretch == 1 && j.overtaken != nil && j.overtaken[stretch] > 0 {
+			v.Kind, v.OvertakenBy = record.Reordered, uint64(j.overtaken[stretch])
+			c.tell(t, j, v, from, to, from)
+		}
+		from = to
+	}
+}
+
+// moved is a delay from one point to another by the clocks as the user gave them.
+func (c *comparer) moved(delay int64, from, to int) int64 {
+	return delay + c.moves[to] - c.moves[from]
+}
+
+// judgeOrigin says where a segment came from that the points before did not see.
+func (c *comparer) judgeOrigin(t *trail, j *journey, first int) {
+	to := t.pointAt(j.dir, first)
+	for place := first - 1; place >= 0; place-- {
+		from := t.pointAt(j.dir, place)
+		if t.legs[from] == nil {
+			if t.seenFrom(j.dir, 0, place) {
+				c.lacking(t, j, from, record.BlindFiltered)
+				continue
+			}
+			// Nothing of the connection comes from beyond. An answer to an attempt that got no further was made here, if this
+			// point shows segments from where it claims to come.
+			if j.dir == t.opener || t.talks[j.dir] || !c.knows(from, to, t, j.dir) {
+				return
+			}
+		}
+		reason := c.blindTo(from, t.wayOf(j.dir), kindOf(j.flags), c.expected(j, from))
+		if reason == "" && t.legs[from] != nil {
+			reason = c.missedOrigin(t, j, from)
+		}
+		if reason != "" {
+			c.lacking(t, j, from, reason)
+			continue
+		}
+		v := record.Verdict{Kind: record.Born, Idle: record.NoDuration}
+		if j.idle > 0 {
+			v.Idle = record.Duration(j.idle)
+		}
+		v.Toward = record.Server
+		if t.wayOf(j.dir) == toClient {
+			v.Toward = record.Client
+		}
+		if o := j.copyOf; o != nil && o[from].seen() {
+			v = record.Verdict{Kind: record.Duplicated, Delay: record.Duration(c.moved(j.at[to].at-o[from].at, from, to))}
+			for p := range place + 1 {
+				at := t.pointAt(j.dir, p)
+				j.at[at] = o[at]
+			}
+		}
+		c.tell(t, j, v, from, to, to)
+		return
+	}
+}
+
+// missedOrigin is the reason why a point before its first sighting may have missed a segment; empty if it cannot have.
+func (c *comparer) missedOrigin(t *trail, j *journey, p int) record.BlindReason {
+	l := t.legs[p]
+	seen := &l.passed[j.dir]
+	if j.space() > 0 && !seen.has(j.seq, j.end()) {
+		switch {
+		case l.ackedAt[j.dir] && !after(j.end(), l.acked[j.dir]): // its receiver acknowledged it, to its sender
+			return record.BlindDropped
+		case seen.begun && !j.flags.Has(flows.SYN) && after(seen.high, j.seq): // its sender went on after it
+			return record.BlindDropped
+		}
+	}
+	return c.missedTime(t, j, p)
+}
+
+// judgeFate says where a segment went that the points behind did not see.
+func (c *comparer) judgeFate(t *trail, j *journey, last int) {
+	from := t.pointAt(j.dir, last)
+	for place := last + 1; place < len(j.at); place++ {
+		to := t.pointAt(j.dir, place)
+		if t.legs[to] == nil {
+			if t.seenFrom(j.dir, place+1, len(j.at)) {
+				c.lacking(t, j, to, record.BlindFiltered)
+				continue
+			}
+			// Nothing of the connection is seen beyond. Where both sides talk it takes another way, or the point's filter leaves
+			// it out.
+			if t.talks[0] && t.talks[1] || !c.knows(to, from, t, 1-j.dir) {
+				return
+			}
+		}
+		reason := c.blindTo(to, t.wayOf(j.dir), kindOf(j.flags), c.expected(j, to))
+		if reason == "" && t.legs[to] != nil {
+			reason = c.missedFate(t, j, to, place)
+		}
+		if reason == "" && t.legs[to] == nil {
+			reason = c.outside(t, j, to)
+		}
+		if reason != "" {
+			c.lacking(t, j, to, reason)
+			continue
+		}
+		v := record.Verdict{Kind: record.Lost}
+		if r := j.repair; r != nil && r.at[from].seen() {
+			v.Repaired = &record.Repair{
+				At: c.sources[from].Name, Packet: record.PacketNumber(r.at[from].packet), After: record.Duration(r.at[from].at - j.at[from].at),
+			}
+		}
+		v.Reported = c.reported(t, j)
+		c.tell(t, j, v, from, to, from)
+		return
+	}
+}
+
+// missedFate is the reason why a point behind its last sighting may have missed a segment; empty if it cannot have.
+func (c *comparer) missedFate(t *trail, j *journey, p, place int) record.BlindReason {
+	if l := t.legs[p]; j.space() > 0 && !l.passed[j.dir].has(j.seq, j.end()) && c.acknowledged(t, j, p, place) {
+		return record.BlindDropped
+	}
+	return c.missedTime(t, j, p)
+}
+
+// acknowledged reports whether a segment's receiver has acknowledged it, from beyond a point. The last point's own capture can lack
+// that too; but who answers a SYN before it need not be the receiver.
+func (c *comparer) acknowledged(t *trail, j *journey, p, place int) bool {
+	begin := place
+	if place == len(j.at)-1 && !(j.flags.Has(flows.SYN) && t.legs[p].isnSeen[j.dir]) {
+		begin = 0
+	}
+	for ; begin < len(j.at); begin++ {
+		if l := t.legs[t.pointAt(j.dir, begin)]; l != nil && l.ackedAt[j.dir] && !after(j.end(), l.acked[j.dir]) {
+			return true
+		}
+	}
+	return false
+}
+
+// missedTime is the reason of those that depend on when a segment would have come to a point that sees its connection.
+func (c *comparer) missedTime(t *trail, j *journey, p int) record.BlindReason {
+	l := t.legs[p]
+	at := c.expected(j, p)
+	if at < l.first && t.opened && !l.isnSeen[0] && !l.isnSeen[1] {
+		return record.BlindLater // it sees the connection from its middle on
+	}
+	if reason := c.outside(t, j, p); reason != "" {
+		return reason
+	}
+	if c.leaky(p) && !(c.surveys[p].dropped() == 0 && j.repair != nil && j.repair.at[p].seen()) {
+		return record.BlindDropped
+	}
+	return ""
+}
+
+// patience is within which time a segment that needs an answer is repeated, if it gets none (RFC 6298 §2.4 wants a second, Linux takes
+// 200 ms).
+const patience = 200 * time.Millisecond
+
+// outside is the reason why a point may have missed a segment that should have come after its last packet. If nothing shows that the
+// capture had ended it goes on; but of the last moment before all end nothing is known.
+func (c *comparer) outside(t *trail, j *journey, p int) record.BlindReason {
+	_, until, ok := c.span(p)
+	at := c.expected(j, p)
+	if !ok || at <= until || j.repeated {
+		return ""
+	}
+	end := int64(math.MinInt64)
+	for i := range c.sources {
+		if _, last, ok := c.span(i); ok {
+			end = max(end, last)
+		}
+	}
+	if end-at < int64(patience) {
+		return record.BlindEarlier
+	}
+	return ""
+}
+
+// seenFrom reports whether points from one place to another on the way of a direction see the trail.
+func (t *trail) seenFrom(dir, from, until int) bool {
+	for place := from; place < until; place++ {
+		if t.legs[t.pointAt(dir, place)] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// knows reports whether a point that shows nothing of a trail has segments of the end's host: so that it would have shown it. NAT may
+// have given the host another address there.
+func (c *comparer) knows(p, seenAt int, t *trail, end int) bool {
+	addr := t.legs[seenAt].socket(end).addr
+	return c.surveys[p].hosts[addr] || c.through[[2]int{seenAt, p}][addr]
+}
+
+// reported gives an ICMP error about a segment.
+func (c *comparer) reported(t *trail, j *journey) *record.ICMPReport {
+	for _, r := range t.reports {
+		if r.dir != j.dir || r.seq != j.seq && r.quote.HasSeq {
+			continue
+		}
+		near := j.nearestSeen(r.point)
+		if after := r.at - j.at[near].at; after < -c.slack || after > c.horizon {
+			continue
+		}
+		return &record.ICMPReport{
+			At: c.sources[r.point].Name, Packet: record.PacketNumber(r.packet), Type: r.quote.Type, Code: r.quote.Code, From: r.quote.From,
+		}
+	}
+	return nil
+}
+
+func (j *journey) nearestSeen(point int) int {
+	if j.at[point].seen() {
+		return point
+	}
+	return j.nearest(point)
+}
+
+// tell adds a verdict about a segment between two points; shown is the point at which the segment is described.
+func (c *comparer) tell(t *trail, j *journey, v record.Verdict, a, b, shown int) {
+	w := t.wayOf(j.dir)
+	v.Between = [2]string{c.sources[min(a, b)].Name, c.sources[max(a, b)].Name}
+	v.Way = w.record()
+	v.What = whatIs(j)
+	v.Segment = c.describe(shown, &j.at[shown])
+	if j.parts&(1<<shown) != 0 {
+		v.Segment.Seq, v.Segment.Len = j.seq+t.legs[shown].shift[j.dir], j.len
+	}
+	v.Packets = c.packetMap(j.packets())
+	v.Segments, v.Of = 1, 1
+	c.add(t, v, min(a, b), w)
+}
+
+// add counts a verdict and, unless there are too many, keeps it.
+func (c *comparer) add(t *trail, v record.Verdict, stretch int, w way) {
+	if v.Kind != record.Born {
+		v.Idle = record.NoDuration
+	}
+	if v.Kind != record.Delayed && v.Kind != record.Reordered && v.Kind != record.Duplicated {
+		v.Delay = record.NoDuration
+	}
+	if v.Kind != record.Delayed && v.Kind != record.Reordered {
+		v.By = record.NoDuration
+	}
+	r := &c.compared
+	if !v.Routine {
+		n := v.Segments
+		if v.Kind == record.Altered {
+			n = 1
+		}
+		count(&r.Counts, v.Kind, n)
+		c.sums.verdict(stretch, w, v.Kind, n)
+	}
+	if len(r.Verdicts) >= maxVerdicts {
+		r.LeftOut++
+		return
+	}
+	r.Verdicts = append(r.Verdicts, v)
+}
+
+// maxVerdicts is how many verdicts are listed of one connection.
+const maxVerdicts = 10_000
+
+// whatIs is the kind of segment in a word.
+func whatIs(j *journey) string {
+	switch f := j.flags; {
+	case f.Has(flows.RST):
+		return "RST"
+	case f.Has(flows.SYN | flows.ACK):
+		return "SYN-ACK"
+	case f.Has(flows.SYN):
+		return "SYN"
+	case f.Has(flows.FIN):
+		return "FIN"
+	case j.len > 0:
+		return "data"
+	}
+	return "ACK"
+}
+
+// describe is a segment as a point saw it.
+func (c *comparer) describe(point int, s *sighting) record.ComparedSegment {
+	x := record.ComparedSegment{
+		At: c.sources[point].Name, Packet: record.PacketNumber(s.packet), Time: record.Time(s.at), Flags: flagNames(s.flags),
+		Seq: s.seq, Ack: record.Seq{Number: s.ack, Known: s.has(flows.ACK)}, Len: s.len, TTL: s.ttl, IPID: s.id,
+	}
+	if s.options&hasTimestamp != 0 {
+		x.TSVal, x.TSEcr = record.Seq{Number: s.tsVal, Known: true}, record.Seq{Number: s.tsEcr, Known: true}
+	}
+	return x
+}
+
+func (c *comparer) packetMap(numbers []uint64) map[string]record.PacketNumber {
+	m := make(map[string]record.PacketNumber, len(numbers))
+	for i := range c.sources {
+		m[c.sources[i].Name] = 0
+		if i < len(numbers) {
+			m[c.sources[i].Name] = record.PacketNumber(numbers[i])
+		}
+	}
+	return m
+}
+
+// flagNames are the control bits in the order of the RFC's figures: FIN,ACK.
+func flagNames(f flows.Flags) []string {
+	names := []string{}
+	for _, bit := range []struct {
+		flag flows.Flags
+		name string
+	}{
+		{flows.SYN, "SYN"}, {flows.FIN, "FIN"}, {flows.RST, "RST"}, {flows.PSH, "PSH"}, {flows.URG, "URG"},
+		{flows.ECE, "ECE"}, {flows.CWR, "CWR"}, {flows.AE, "AE"}, {flows.ACK, "ACK"},
+	} {
+		if f.Has(bit.flag) {
+			names = append(names, bit.name)
+		}
+	}
+	return names
+}
+
+// judgeChanges tells what the path changed in a connection's segments.
+func (c *comparer) judgeChanges(t *trail) {
+	for i := range t.changes {
+		ch := &t.changes[i]
+		w := t.wayOf(ch.dir)
+		from, to := c.values(t, ch)
+		c.sums.changed(ch.stretch, w, ch, from, to)
+		usual := &c.stretches[ch.stretch].ways[w]
+		upstream := ch.stretch
+		if w == toClient {
+			upstream++
+		}
+		packets := ch.packets
+		if packets == nil {
+			packets = make([]uint64, len(c.sources))
+			packets[upstream] = ch.segment.packet
+		}
+		c.add(t, record.Verdict{
+			Kind: record.Altered, Between: [2]string{c.sources[ch.stretch].Name, c.sources[ch.stretch+1].Name}, Way: w.record(),
+			What: whatIs(&journey{flags: ch.segment.flags & controlFlags, len: ch.segment.len}), Segment: c.describe(upstream, &ch.segment), Packets: c.packetMap(packets),
+			Segments: uint64(ch.count), Of: uint64(t.passing(ch.stretch, ch.dir).segments),
+			Field: record.Field(fieldNames[ch.field]), From: from, To: to,
+			Routine: ch.field == fieldTTL && usual.ttlSeen && int(ch.step) == usual.ttl && ch.step > 0,
+		}, ch.stretch, w)
+	}
+}
+
+// values are what a field was before a change and what it is behind it, as the record gives them.
+func (c *comparer) values(t *trail, ch *change) (from, to any) {
+	w := t.wayOf(ch.dir)
+	a, b := t.legs[ch.stretch], t.legs[ch.stretch+1]
+	if w == toClient {
+		a, b = b, a
+	}
+	switch ch.field {
+	case fieldSource, fieldTarget, fieldSourcePort, fieldTargetPort:
+		end := ch.dir
+		if ch.field == fieldTarget || ch.field == fieldTargetPort {
+			end = 1 - end
+		}
+		x, y := a.socket(end), b.socket(end)
+		if ch.field == fieldSource || ch.field == fieldTarget {
+			return flows.IP(x.addr, x.v6).String(), flows.IP(y.addr, y.v6).String()
+		}
+		return int(x.port), int(y.port)
+	case fieldFlags:
+		return joinFlags(ch.from), joinFlags(ch.to)
+	}
+	return optionValue(ch.field, ch.from), optionValue(ch.field, ch.to)
+}
+
+func joinFlags(f uint32) string {
+	text := ""
+	for i, name := range flagNames(flows.Flags(f)) {
+		if i > 0 {
+			text += ","
+		}
+		text += name
+	}
+	return text
+}
+
+func optionValue(f field, n uint32) any {
+	switch {
+	case f >= fieldMSS && n == absent:
+		return nil
+	case f >= fieldMSS && n == present:
+		return true
+	}
+	return int(n)
+}
+
+// judgeGaps tells what points lack without being to blame for it.
+func (c *comparer) judgeGaps(t *trail) {
+	for i := range t.gaps {
+		g := &t.gaps[i]
+		place := t.place(g.dir, g.point)
+		before := g.point
+		if place > 0 {
+			before = t.pointAt(g.dir, place-1)
+		} else {
+			before = t.pointAt(g.dir, 1)
+		}
+		stretch := min(g.point, before)
+		c.add(t, record.Verdict{
+			Kind: record.NotCaptured, Between: [2]string{c.sources[stretch].Name, c.sources[stretch+1].Name}, Way: t.wayOf(g.dir).record(),
+			What: whatIs(&journey{flags: g.segment.flags & controlFlags, len: g.segment.len}), Segment: c.describe(g.at, &g.segment),
+			Packets: c.packetMap(g.packets), Segments: uint64(g.count), Of: uint64(g.count), Reason: g.reason,
+		}, stretch, t.wayOf(g.dir))
+	}
+}
+
+// sortKept puts the journeys to be judged in the order of their first sightings.
+func sortKept(kept []*journey) {
+	slices.SortStableFunc(kept, func(a, b *journey) int {
+		return int(min(max(a.first().at-b.first().at, -1), 1))
+	})
+}
