@@ -27,12 +27,21 @@ const (
 	alwaysUntil = math.MaxInt64
 )
 
-// blindTo is the reason why a point lacks a segment at a time, if there is one that is certain of it. Of a capture that lost
-// packets it is not certain.
+// blindTo is the reason why a point lacks a segment that it should have had at a time, if there is one that is certain of it. Of a
+// capture that lost packets it is not certain. What a segment should have done it may have done later, by as much as others did.
 func (p *path) blindTo(point int, w way, kind segmentKind, at int64) record.BlindReason {
+	return p.blindWithin(point, w, kind, at, at+p.spread(point))
+}
+
+// blindFrom is blindTo for a segment that was seen behind the point: it may have passed the point earlier.
+func (p *path) blindFrom(point int, w way, kind segmentKind, at int64) record.BlindReason {
+	return p.blindWithin(point, w, kind, at-p.spread(point), at)
+}
+
+func (p *path) blindWithin(point int, w way, kind segmentKind, earliest, latest int64) record.BlindReason {
 	for i := range p.blinds[point] {
 		b := &p.blinds[point][i]
-		if b.reason != record.BlindDropped && b.ways[w] && b.kinds[kind] && b.from <= at && at <= b.until {
+		if b.reason != record.BlindDropped && b.ways[w] && b.kinds[kind] && b.from <= latest && earliest <= b.until {
 			return b.reason
 		}
 	}
@@ -90,6 +99,17 @@ func (p *path) findBlind() [][]blind {
 		blinds[i] = list
 	}
 	return blinds
+}
+
+// spread is by how much later than usual a segment was seen to come to a point, or from it to the next: so near to the ends of a capture
+// it cannot be said whether it came within.
+func (p *path) spread(point int) (most int64) {
+	for i := max(point-1, 0); i <= point && i < len(p.stretches); i++ {
+		for _, u := range p.stretches[i].ways {
+			most = max(most, u.longest-u.delay)
+		}
+	}
+	return most
 }
 
 // oneWay is the direction in which all segments of a capture go, if they acknowledge what it shows nothing of.
@@ -187,12 +207,12 @@ func (p *path) provenMissing(point int, known []blind) (m missing) {
 	return m
 }
 
-// sharedWith are the connections at one point, by its addresses, of which another point has data or acknowledgements with the same
-// numbers: no device between the two changes them.
+// sharedWith are the connections at one point, by its addresses, of which another point has segments with the same two numbers: no
+// device between the two changes them.
 func (p *path) sharedWith(of, with int) map[flows.Key]bool {
 	shared := map[flows.Key]bool{}
 	for _, c := range newCommon(p.surveys[min(of, with)], p.surveys[max(of, with)]).pairs {
-		if c.left.Seq != c.right.Seq || kindOf(c.left.Flags) != kindOther || c.left.Ack != c.right.Ack {
+		if !c.left.Flags.Has(flows.ACK) || c.left.Seq != c.right.Seq || c.left.Ack != c.right.Ack {
 			continue
 		}
 		if of < with {

@@ -28,12 +28,12 @@ type line struct {
 	forth, back      bool // there were segments in this direction
 }
 
-// fit finds the line in the middle between the fastest segments of both directions.
+// fitLine finds the line in the middle between the fastest segments of both directions.
 //
 // A segment to the right is later by the offset and its delay, one to the left by the offset less its delay. So the offset lies below
 // all of the former and above all of the latter, and a straight line that does so at all times is a possible clock. Of these the one with
 // the widest margin on both sides is taken, as if the path were equally fast in both directions: that cannot be known.
-func fit(ticks []tick) line {
+func fitLine(ticks []tick) line {
 	var forth, back []tick
 	for _, t := range ticks {
 		if t.toServer {
@@ -214,7 +214,7 @@ func newClock(reference, coarse int64, ticks []tick) clock {
 }
 
 func (c *clock) split(ticks []tick, depth int) {
-	l := fit(ticks)
+	l := fitLine(ticks)
 	if l.margin > -tolerance || len(ticks) < 2*minPiece || depth == 12 {
 		c.pieces = append(c.pieces, piece{ticks[0].at, ticks[len(ticks)-1].at, l})
 		return

@@ -18,7 +18,8 @@ type comparer struct {
 	done     queue // those that have, which are kept a while for a second copy to be known by
 	now      int64
 	trails   uint64
-	keeps    [][]kept // by two points
+	keeps    [][]kept // by two points, what most segments have
+	always   [][]kept // and what all have, of more than a few
 	slack    int64
 	singles  []bool                         // points whose capture does not hold everything twice
 	moves    []int64                        // by point: path.moved
@@ -31,6 +32,26 @@ type comparer struct {
 
 // kept is what segments have unchanged at two points.
 type kept struct{ id, stamps, window bool }
+
+// holdsTwice reports a capture that holds nearly everything twice, as one of all interfaces of a router does, and not because it was sent
+// twice: another point's does not.
+func (p *path) holdsTwice(point int) bool {
+	share := func(i int) float64 { return float64(p.surveys[i].doubled) / float64(max(p.surveys[i].segments, 1)) }
+	const nearlyHalf = 0.4
+	if share(point) < nearlyHalf {
+		return false
+	}
+	for i := range p.surveys {
+		if share(i) < share(point)/2 && p.surveys[i].segments > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (k kept) and(o kept) kept {
+	return kept{k.id && o.id, k.stamps && o.stamps, k.window && o.window}
+}
 
 // copyWindow is how long a journey that is complete is kept, so that a second copy of the segment is known as one; and maxDone how
 // many of these there are at most.
@@ -48,18 +69,16 @@ func newComparer(p *path, emit func(*record.Compared) error) *comparer {
 	}
 	for i := range n {
 		c.legs = append(c.legs, map[uint64]*leg{})
-		c.singles[i] = 2*p.surveys[i].doubled < p.surveys[i].segments/2
-		row := make([]kept, n)
+		c.singles[i] = !p.holdsTwice(i)
+		mostly, always := make([]kept, n), make([]kept, n)
 		for j := range n {
-			row[j] = kept{true, true, true}
+			mostly[j], always[j] = kept{true, true, true}, kept{true, true, true}
 			for k := min(i, j); k < max(i, j); k++ {
-				s := &p.stretches[k]
-				row[j].id = row[j].id && s.keepsIPID
-				row[j].stamps = row[j].stamps && s.keepsStamps
-				row[j].window = row[j].window && s.keepsWindow
+				mostly[j] = mostly[j].and(p.stretches[k].mostly)
+				always[j] = always[j].and(p.stretches[k].always)
 			}
 		}
-		c.keeps = append(c.keeps, row)
+		c.keeps, c.always = append(c.keeps, mostly), append(c.always, always)
 	}
 	for i := range p.stretches {
 		for k := range p.stretches[i].clock.pieces {
@@ -197,6 +216,7 @@ func (c *comparer) arrive(l *leg, dir int, s *sighting) {
 		}
 		if !syn {
 			t.talks[dir] = true
+			l.talk[dir].at(s.at)
 		}
 	}
 	if j := c.find(t, l, dir, s); j != nil {

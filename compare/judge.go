@@ -26,7 +26,6 @@ func (c *comparer) over(j *journey) {
 			o.repair = j
 		}
 	}
-	j.repeats = nil
 	if j.example {
 		for i := range t.changes {
 			if ch := &t.changes[i]; ch.first == j {
@@ -86,25 +85,37 @@ func (c *comparer) remove(j *journey) {
 // rejoin makes one of a journey and another one with the same numbers, if they were seen at different points and differ in one thing
 // only that devices may change, as the IP identification. The stretch between has its usual delay and TTL step.
 func (c *comparer) rejoin(j *journey) bool {
+	if j.copyOf != nil {
+		return false
+	}
 	t := j.trail
 	tries := 0
 	for o := c.indexes[byTrail].find(trailHash(t, j.dir, j.seq, j.space() > 0, j.ack)); o != nil && tries < maxTries; o = o.chain[byTrail] {
 		tries++
-		if o == j || o.trail != t || o.dir != j.dir || o.seq != j.seq || o.len != j.len || o.flags != j.flags || o.ack != j.ack || !j.apart(o) {
+		if o == j || o.copyOf != nil || o.trail != t || o.dir != j.dir || o.seq != j.seq || o.len != j.len || o.flags != j.flags || o.ack != j.ack || !j.apart(o) {
 			continue
 		}
 		p := j.nearestTo(o)
 		q := o.nearest(p)
 		a, b := &j.at[p], &o.at[q]
-		differ := 0
+		differ, always := 0, c.always[p][q]
 		if a.id != b.id {
 			differ++
+			if always.id {
+				continue
+			}
 		}
 		if a.window != b.window {
 			differ++
+			if always.window {
+				continue
+			}
 		}
 		if a.options&b.options&hasTimestamp != 0 && (a.tsVal != b.tsVal || a.tsEcr != b.tsEcr) {
 			differ++
+			if always.stamps {
+				continue
+			}
 		}
 		if differ > 1 || !c.usualTTL(j, p, a, q, b) || !c.punctual(j, q, b.at) {
 			continue
@@ -169,25 +180,19 @@ func (j *journey) packets() []uint64 {
 // eventful reports whether there is anything to tell of a journey that is not told by a gap known beforehand.
 func (c *comparer) eventful(j *journey) bool {
 	t := j.trail
-	eventful := j.late != 0 || j.overtaken != nil
-	absent := false
+	eventful := j.late != 0 || j.overtaken != nil || j.copyOf != nil
 	for p := range j.at {
-		if j.at[p].seen() {
+		if j.at[p].seen() || j.copyOf != nil && j.copyOf[p].seen() {
 			continue
 		}
-		if reason := c.blindTo(p, t.wayOf(j.dir), kindOf(j.flags), c.expected(j, p)); reason != "" {
+		if reason := c.blind(t, j, p); reason != "" {
 			t.gap(j, p, reason)
 			continue
 		}
-		if t.legs[p] == nil {
-			absent = true
-			continue
+		// Where a point shows nothing of a connection that talks, it has other reasons than this segment's.
+		if t.legs[p] != nil || j.flags&(flows.SYN|flows.RST) != 0 && !c.talksBeside(t, p) {
+			eventful = true
 		}
-		eventful = true
-	}
-	// Where a point shows nothing of a connection that talks, it has other reasons than this segment's.
-	if absent && !(t.talks[0] && t.talks[1]) && j.flags&(flows.SYN|flows.RST) != 0 {
-		eventful = true
 	}
 	return eventful
 }
@@ -195,7 +200,7 @@ func (c *comparer) eventful(j *journey) bool {
 // expected is when a segment should have come to a point.
 func (c *comparer) expected(j *journey, point int) int64 {
 	near := j.nearest(point)
-	usual, _ := c.usualBetween(j, near, point)
+	usual, _, _ := c.usualBetween(j, near, point)
 	if j.trail.place(j.dir, near) < j.trail.place(j.dir, point) {
 		return j.at[near].at + usual
 	}

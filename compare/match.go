@@ -18,8 +18,9 @@ func trailHash(t *trail, dir int, seq uint32, space bool, ack uint32) uint64 {
 	return hash2(t.number<<2|kind, uint64(seq)<<32|uint64(ack))
 }
 
-// find gives the journey of which a segment is the next sighting; nil if there is none. Of several that look the same it is the one
-// whose delay is the most usual.
+// find gives the journey of which a segment is the next sighting; nil if there is none. Of several that look the same it is one that
+// was on time before one that would be late, then one that was seen nearer before one that a point between has missed, then the one
+// whose delay is the most usual, then the oldest.
 func (c *comparer) find(t *trail, l *leg, dir int, s *sighting) *journey {
 	seq := s.seq - l.shift[dir]
 	ack := uint32(0)
@@ -28,31 +29,47 @@ func (c *comparer) find(t *trail, l *leg, dir int, s *sighting) *journey {
 	}
 	space := s.space() > 0
 	var best *journey
-	least := int64(math.MaxInt64)
+	var least fit
 	tries := 0
 	for j := c.indexes[byTrail].find(trailHash(t, dir, seq, space, ack)); j != nil && tries < maxTries; j = j.chain[byTrail] {
 		tries++
 		if j.trail != t || j.dir != dir || j.seq != seq || j.len != s.len {
 			continue
 		}
-		if unusual, fits := c.fits(j, l, s); fits && unusual <= least { // of equals the oldest
-			best, least = j, unusual
+		if f, fits := c.fits(j, l, s); fits && (best == nil || !f.worse(least)) {
+			best, least = j, f
 		}
 	}
 	return best
 }
 
+// A fit says how well a segment fits a journey: the less the better.
+type fit struct {
+	late    bool
+	far     int   // points between it and the nearest sighting
+	unusual int64 // by how much its delay is longer or shorter than usual
+}
+
+func (f fit) worse(than fit) bool {
+	switch {
+	case f.late != than.late:
+		return f.late
+	case f.far != than.far:
+		return f.far > than.far
+	}
+	return f.unusual > than.unusual
+}
+
 // maxTries bounds how many segments with the same numbers are looked at.
 const maxTries = 4096
 
-// fits reports whether a segment at a leg's point can be the next sighting of a journey with the same numbers, and how far its delay
-// is from the usual.
-func (c *comparer) fits(j *journey, l *leg, s *sighting) (unusual int64, fits bool) {
+// fits reports whether a segment at a leg's point can be the next sighting of a journey with the same numbers, and how well.
+func (c *comparer) fits(j *journey, l *leg, s *sighting) (f fit, fits bool) {
 	if j.at[l.point].seen() || j.flags != s.flags&controlFlags {
-		return 0, false
+		return f, false
 	}
 	if s.has(flows.ACK) && j.ack != s.ack-l.shift[1-j.dir] {
-		return 0, false
+		return f, false
 	}
 	near := j.nearest(l.point)
 	a, k := &j.at[near], &c.keeps[near][l.point]
@@ -60,27 +77,29 @@ func (c *comparer) fits(j *journey, l *leg, s *sighting) (unusual int64, fits bo
 	certain := false
 	if k.id && whole && a.id|s.id != 0 {
 		if a.id != s.id {
-			return 0, false
+			return f, false
 		}
 		certain = true
 	}
 	if k.stamps && a.options&s.options&hasTimestamp != 0 {
 		if a.tsVal != s.tsVal || a.tsEcr != s.tsEcr {
-			return 0, false
+			return f, false
 		}
 	}
 	if k.window && whole && a.window != s.window {
-		return 0, false
+		return f, false
 	}
 	delay, possible := c.transit(j, l.point, s.at)
 	if !possible {
-		return 0, false
+		return f, false
 	}
-	usual, late := c.usualBetween(j, near, l.point)
+	usual, late, jitter := c.usualBetween(j, near, l.point)
 	if !certain && delay > late && !c.usualTTL(j, near, a, l.point, s) {
-		return 0, false
+		return f, false
 	}
-	return max(delay-usual, usual-delay), true
+	return fit{
+		late: delay > late, far: max(near-l.point, l.point-near), unusual: max(max(delay-usual, usual-delay)-jitter, 0),
+	}, true
 }
 
 // nearest is the point nearest to another one at which the journey was seen.
@@ -118,19 +137,21 @@ func (c *comparer) transit(j *journey, point int, at int64) (delay int64, possib
 	return delay, true
 }
 
-// usualBetween is how long a segment usually takes between two points in its direction, and more than which is late.
-func (c *comparer) usualBetween(j *journey, a, b int) (usual, late int64) {
+// usualBetween is how long a segment usually takes between two points in its direction, more than which is late, and what more or less
+// is no sign of anything.
+func (c *comparer) usualBetween(j *journey, a, b int) (usual, late, jitter int64) {
 	w := j.trail.wayOf(j.dir)
 	for k := min(a, b); k < max(a, b); k++ {
 		u := &c.stretches[k].ways[w]
 		usual += u.delay
+		jitter += u.jitter
 		if u.late == math.MaxInt64 || late == math.MaxInt64 {
 			late = math.MaxInt64
 		} else {
 			late += u.late
 		}
 	}
-	return usual, late
+	return usual, late, jitter
 }
 
 // usualTTL reports whether the TTLs of a segment at two points differ as those of others do; true if nothing is known of these.
@@ -209,6 +230,9 @@ func (c *comparer) piece(t *trail, l *leg, dir int, s *sighting, at, until uint3
 		if j.dir != dir || j.len == 0 || j.flags.Has(flows.SYN) || !after(j.seq+j.len, at) || !after(until, j.seq) || !c.fitsPart(j, l, s) {
 			continue
 		}
+		if j.seq == s.seq-l.shift[dir] && j.len == s.len {
+			continue // no part: find has refused it
+		}
 		switch {
 		case j.seq == at:
 			return j, nil
@@ -252,6 +276,8 @@ func (c *comparer) split(j *journey, at uint32) *journey {
 	return rest
 }
 
+var debugAttach func(j *journey, p int, s *sighting, f string)
+
 // newJourney makes one that was not seen yet.
 func (c *comparer) newJourney(t *trail, dir int) *journey {
 	return &journey{trail: t, dir: dir, at: make([]sighting, len(c.sources))}
@@ -266,6 +292,9 @@ func (c *comparer) depart(t *trail, l *leg, dir int, s *sighting) *journey {
 	}
 	j.at[l.point], j.seen = *s, 1
 	j.copyOf = c.copied(j, l, s)
+	if debugAttach != nil {
+		debugAttach(j, l.point, s, "depart")
+	}
 	c.enter(j, nil)
 	return j
 }
@@ -386,6 +415,9 @@ const duplicateBare = 2e6 // ns
 
 // attach adds a sighting to a journey.
 func (c *comparer) attach(j *journey, point int, s *sighting) {
+	if debugAttach != nil {
+		debugAttach(j, point, s, "attach")
+	}
 	j.at[point] = *s
 	j.seen++
 	if point > 0 && j.at[point-1].seen() {

@@ -253,7 +253,7 @@ func (c *comparer) renumberedWithin(t *trail, l *leg, s *sighting, dir int) (*jo
 // punctual reports whether a segment would have taken no longer than usual.
 func (c *comparer) punctual(j *journey, point int, at int64) bool {
 	delay, possible := c.transit(j, point, at)
-	_, late := c.usualBetween(j, j.nearest(point), point)
+	_, late, _ := c.usualBetween(j, j.nearest(point), point)
 	return possible && delay <= late
 }
 
@@ -450,6 +450,7 @@ func (c *comparer) adopt(t *trail, l *leg, shift [2]uint32, turned bool) {
 		l.isnSeen[0], l.isnSeen[1] = l.isnSeen[1], l.isnSeen[0]
 		l.segments[0], l.segments[1] = l.segments[1], l.segments[0]
 		l.passed[0], l.passed[1] = l.passed[1], l.passed[0]
+		l.talk[0], l.talk[1] = l.talk[1], l.talk[0]
 		l.acked[0], l.acked[1] = l.acked[1], l.acked[0]
 		l.ackedAt[0], l.ackedAt[1] = l.ackedAt[1], l.ackedAt[0]
 	}

@@ -72,7 +72,7 @@ func first(ctx context.Context, sources []Source, o *Options) (*path, error) {
 	for i := range p.stretches {
 		if s := &p.stretches[i]; s.pairs == 0 {
 			s.ways = [2]usual{{late: math.MaxInt64}, {late: math.MaxInt64}}
-			s.keepsIPID, s.keepsStamps, s.keepsWindow = true, true, true
+			s.mostly = kept{true, true, true}
 		}
 	}
 	p.setHorizon()

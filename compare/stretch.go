@@ -21,8 +21,8 @@ type stretch struct {
 	pairs int // segments in common
 	clock clock
 	ways  [2]usual
-	// What segments have unchanged behind the stretch, so that it tells one from another.
-	keepsIPID, keepsStamps, keepsWindow bool
+	// What segments have unchanged behind the stretch, so that it tells one from another: most, and all of more than a few.
+	mostly, always kept
 }
 
 // usual is what is usual for segments in one direction of a stretch. Times are in nanoseconds.
@@ -30,6 +30,7 @@ type usual struct {
 	delays  int   // that were measured
 	delay   int64 // half of the segments take no longer
 	late    int64 // more than this a segment does not take by chance
+	jitter  int64 // so much more or less is no sign of anything
 	longest int64
 	ttl     int  // by how much the TTL is lower behind it
 	ttlSeen bool // the above is known
@@ -307,16 +308,16 @@ func (s *stretch) findKept(all []pair) {
 		}
 	}
 	// Of what no pair has there is nothing to compare.
-	s.keepsIPID = ids.same*2 >= ids.all
-	s.keepsStamps = stamps.same*2 >= stamps.all
-	s.keepsWindow = windows.same*2 >= windows.all
+	s.mostly = kept{ids.same*2 >= ids.all, stamps.same*2 >= stamps.all, windows.same*2 >= windows.all}
+	const few = 16
+	s.always = kept{ids.same == ids.all && ids.all > few, stamps.same == stamps.all && stamps.all > few, windows.same == windows.all && windows.all > few}
 }
 
 // mistaken reports a pair of segments that are not the same one: one is a retransmission of the other, which its point missed.
 func (s *stretch) mistaken(p pair) bool {
 	l, r := p.left, p.right
-	return s.keepsIPID && l.IPID != r.IPID ||
-		s.keepsStamps && l.Options.HasTimestamp && r.Options.HasTimestamp && (l.Options.TSVal != r.Options.TSVal || l.Options.TSEcr != r.Options.TSEcr)
+	return s.mostly.id && l.IPID != r.IPID ||
+		s.mostly.stamps && l.Options.HasTimestamp && r.Options.HasTimestamp && (l.Options.TSVal != r.Options.TSVal || l.Options.TSEcr != r.Options.TSEcr)
 }
 
 // A general-purpose host holds a packet for up to some milliseconds now and then, when it has something else to do.
@@ -339,6 +340,7 @@ func newUsual(delays []int64, clockError int64) usual {
 		deviations[i] = max(d-u.delay, u.delay-d)
 	}
 	jitter := median(deviations)
+	u.jitter = 2 * deviations[len(deviations)*9/10]
 	u.late = u.delay + max(clockError, jitterFactor*jitter, min(hiccup, 1000*jitter))
 	return u
 }

@@ -59,14 +59,18 @@ func (s *Source) survey(ctx context.Context, o *Options) (*survey, error) {
 		v.sketches[i] = newSketch()
 	}
 	tracking := o.Analyzer
-	tracking.Trace = func(_ uint64, seg *flows.Segment, effect tcpstate.Effect) {
-		if effect.Has(tcpstate.Duplicate) {
+	joined := map[uint64]bool{} // connections that were under way: what came before is not missing
+	tracking.Trace = func(id uint64, seg *flows.Segment, effect tcpstate.Effect) {
+		switch {
+		case id == seg.Packet && !seg.Flags.Has(flows.SYN):
+			joined[id] = true
+		case effect.Has(tcpstate.Duplicate):
 			v.doubled++
-		} else if effect.Has(tcpstate.Unsent) {
+		case effect.Has(tcpstate.Unsent) && !joined[id]:
 			v.unsent++
 		}
 	}
-	tracker := analyzer.New(tracking, func(*record.Connection) {})
+	tracker := analyzer.New(tracking, func(c *record.Connection) { delete(joined, c.ID) })
 	var err error
 	v.account, err = s.each(ctx, o, func(_ *capture.Packet, segments []flows.Segment) {
 		for i := range segments {

@@ -142,11 +142,26 @@ type leg struct {
 	first    int64
 	last     int64
 	passed   [2]space // what was seen of either direction
+	talk     [2]talk
 	acked    [2]uint32
 	ackedAt  [2]bool // acked is known
 	end      *legEnd // nil until it has ended
 	also     *leg    // another connection that this point's analyzer takes for another one
 	nextKey  *leg    // with the same hash of key
+}
+
+// talk is when a side sent segments that are neither SYN nor RST: no middlebox makes these.
+type talk struct {
+	some        bool
+	first, last int64
+}
+
+func (k *talk) at(t int64) {
+	if !k.some {
+		k.some, k.first, k.last = true, t, t
+		return
+	}
+	k.first, k.last = min(k.first, t), max(k.last, t)
 }
 
 // A space is which part of a direction's sequence space a point has seen: all below high but the holes.

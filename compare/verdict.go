@@ -1,15 +1,17 @@
 package compare
 
 import (
+	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
 
 // The functions of this file say what became of the segments of a connection that has ended everywhere.
+
+var debug = false
 
 // judge says what became of a segment.
 func (c *comparer) judge(t *trail, j *journey) {
@@ -42,9 +44,18 @@ func (c *comparer) whyMissed(t *trail, p int) record.BlindReason {
 
 // lacking counts a segment that a point lacks, unless what is known beforehand has counted it.
 func (c *comparer) lacking(t *trail, j *journey, p int, reason record.BlindReason) {
-	if c.blindTo(p, t.wayOf(j.dir), kindOf(j.flags), c.expected(j, p)) == "" {
+	if c.blind(t, j, p) == "" {
 		t.gap(j, p, reason)
 	}
+}
+
+// blind is the reason, known beforehand, why a point lacks a segment; empty for none.
+func (c *comparer) blind(t *trail, j *journey, p int) record.BlindReason {
+	w, kind, at := t.wayOf(j.dir), kindOf(j.flags), c.expected(j, p)
+	if t.place(j.dir, p) < t.place(j.dir, j.nearest(p)) {
+		return c.blindFrom(p, w, kind, at)
+	}
+	return c.blindTo(p, w, kind, at)
 }
 
 // judgeTiming looks at the way between the first and the last point at which a segment was seen.
@@ -57,7 +68,7 @@ func (c *comparer) judgeTiming(t *trail, j *journey, first, last int) {
 		}
 		stretch := min(from, to)
 		delay := j.at[to].at - j.at[from].at
-		usual, late := c.usualBetween(j, from, to)
+		usual, late, _ := c.usualBetween(j, from, to)
 		isLate := delay > late
 		if max(from, to)-stretch == 1 {
 			isLate = j.late&(1<<stretch) != 0
@@ -96,9 +107,13 @@ func (c *comparer) judgeOrigin(t *trail, j *journey, first int) {
 				return
 			}
 		}
-		reason := c.blindTo(from, t.wayOf(j.dir), kindOf(j.flags), c.expected(j, from))
+		copied := j.copyOf != nil && j.copyOf[from].seen()
+		reason := c.blind(t, j, from)
 		if reason == "" && t.legs[from] != nil {
 			reason = c.missedOrigin(t, j, from)
+		}
+		if copied {
+			reason = ""
 		}
 		if reason != "" {
 			c.lacking(t, j, from, reason)
@@ -112,7 +127,7 @@ func (c *comparer) judgeOrigin(t *trail, j *journey, first int) {
 		if t.wayOf(j.dir) == toClient {
 			v.Toward = record.Client
 		}
-		if o := j.copyOf; o != nil && o[from].seen() {
+		if o := j.copyOf; copied {
 			v = record.Verdict{Kind: record.Duplicated, Delay: record.Duration(c.moved(j.at[to].at-o[from].at, from, to))}
 			for p := range place + 1 {
 				at := t.pointAt(j.dir, p)
@@ -151,16 +166,19 @@ func (c *comparer) judgeFate(t *trail, j *journey, last int) {
 			}
 			// Nothing of the connection is seen beyond. Where both sides talk it takes another way, or the point's filter leaves
 			// it out.
-			if t.talks[0] && t.talks[1] || !c.knows(to, from, t, 1-j.dir) {
+			if c.talksBeside(t, to) || !c.knows(to, from, t, 1-j.dir) {
 				return
 			}
 		}
-		reason := c.blindTo(to, t.wayOf(j.dir), kindOf(j.flags), c.expected(j, to))
+		reason := c.blind(t, j, to)
 		if reason == "" && t.legs[to] != nil {
 			reason = c.missedFate(t, j, to, place)
 		}
 		if reason == "" && t.legs[to] == nil {
 			reason = c.outside(t, j, to)
+		}
+		if debug {
+			fmt.Println("FATE", t.number, whatIs(j), j.at[from].packet, c.expected(j, to), reason)
 		}
 		if reason != "" {
 			c.lacking(t, j, to, reason)
@@ -180,7 +198,7 @@ func (c *comparer) judgeFate(t *trail, j *journey, last int) {
 
 // missedFate is the reason why a point behind its last sighting may have missed a segment; empty if it cannot have.
 func (c *comparer) missedFate(t *trail, j *journey, p, place int) record.BlindReason {
-	if l := t.legs[p]; j.space() > 0 && !l.passed[j.dir].has(j.seq, j.end()) && c.acknowledged(t, j, p, place) {
+	if l := t.legs[p]; j.space() > 0 && !j.repeated && !l.passed[j.dir].has(j.seq, j.end()) && c.acknowledged(t, j, p, place) {
 		return record.BlindDropped
 	}
 	return c.missedTime(t, j, p)
@@ -217,28 +235,59 @@ func (c *comparer) missedTime(t *trail, j *journey, p int) record.BlindReason {
 	return ""
 }
 
-// patience is within which time a segment that needs an answer is repeated, if it gets none (RFC 6298 §2.4 wants a second, Linux takes
-// 200 ms).
-const patience = 200 * time.Millisecond
-
-// outside is the reason why a point may have missed a segment that should have come after its last packet. If nothing shows that the
-// capture had ended it goes on; but of the last moment before all end nothing is known.
+// outside is the reason why a point may have missed a segment that should have come before its first packet or after its last. If
+// nothing shows that the capture did not cover that time, it did; but of what was on its way when all captures ended nothing is known.
 func (c *comparer) outside(t *trail, j *journey, p int) record.BlindReason {
-	_, until, ok := c.span(p)
+	from, until, ok := c.span(p)
 	at := c.expected(j, p)
-	if !ok || at <= until || j.repeated {
+	switch {
+	case !ok:
 		return ""
-	}
-	end := int64(math.MinInt64)
-	for i := range c.sources {
-		if _, last, ok := c.span(i); ok {
-			end = max(end, last)
+	case at < from-certainly:
+		if c.talksOutside(t, p, func(k *talk) bool { return k.first < from-certainly }, func(first, _ int64) bool { return first < from-certainly }) {
+			return record.BlindLater
+		}
+	case at > until+certainly:
+		if c.talksOutside(t, p, func(k *talk) bool { return k.last > until+certainly }, func(_, last int64) bool { return last > until+certainly }) {
+			return record.BlindEarlier
+		}
+		end := int64(math.MinInt64)
+		for i := range c.sources {
+			if _, last, ok := c.span(i); ok {
+				end = max(end, last)
+			}
+		}
+		if at > end && !j.repeated && len(j.repeats) == 0 {
+			return record.BlindEarlier
 		}
 	}
-	if end-at < int64(patience) {
-		return record.BlindEarlier
-	}
 	return ""
+}
+
+// talksOutside reports whether a side of the trail sent something that passed a point at a time at which its capture has nothing: it was
+// seen behind the point and, unless no capture before it covers the time, before it.
+func (c *comparer) talksOutside(t *trail, p int, outside func(*talk) bool, covers func(first, last int64) bool) bool {
+	for dir := range 2 {
+		place := t.place(dir, p)
+		seen := func(from, until int) bool {
+			for ; from < until; from++ {
+				if l := t.legs[t.pointAt(dir, from)]; l != nil && l.talk[dir].some && outside(&l.talk[dir]) {
+					return true
+				}
+			}
+			return false
+		}
+		covered := false
+		for before := range place {
+			q := t.pointAt(dir, before)
+			first, last, ok := c.span(q)
+			covered = covered || ok && t.legs[q] != nil && covers(first, last)
+		}
+		if seen(place+1, len(t.legs)) && (!covered || seen(0, place)) {
+			return true
+		}
+	}
+	return false
 }
 
 // seenFrom reports whether points from one place to another on the way of a direction see the trail.
@@ -249,6 +298,23 @@ func (t *trail) seenFrom(dir, from, until int) bool {
 		}
 	}
 	return false
+}
+
+// talksBeside reports whether both sides of a trail talk while a point, which sees nothing of it, captures.
+func (c *comparer) talksBeside(t *trail, p int) bool {
+	from, until, ok := c.span(p)
+	if !ok {
+		return false
+	}
+	var talks [2]bool
+	for _, l := range t.legs {
+		for dir := range 2 {
+			if l != nil && l.talk[dir].some && l.talk[dir].first <= until && l.talk[dir].last >= from {
+				talks[dir] = true
+			}
+		}
+	}
+	return talks[0] && talks[1]
 }
 
 // knows reports whether a point that shows nothing of a trail has segments of the end's host: so that it would have shown it. NAT may
