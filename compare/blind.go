@@ -74,25 +74,25 @@ func (p *path) findBlind() [][]blind {
 		}
 		dropped := v.read.Drops.Kernel + v.read.Drops.Interface
 		if from, until, ok := p.span(i); ok {
-			missing := p.provenMissing(i, list)
-			if n := missing.before(from); n > 0 {
+			before, within, after := p.provenMissing(i, list, from, until)
+			if before > 0 {
 				list = append(list, blind{reason: record.BlindLater, ways: bothWays, kinds: anyKind, from: alwaysFrom, until: from,
-					detail: fmt.Sprintf("of the segments compared, %d passed it before its first packet", n)})
+					detail: fmt.Sprintf("of the segments compared, %d passed it before its first packet", before)})
 			}
-			if n := missing.after(until); n > 0 {
+			if after > 0 {
 				list = append(list, blind{reason: record.BlindEarlier, ways: bothWays, kinds: anyKind, from: until, until: alwaysUntil,
-					detail: fmt.Sprintf("of the segments compared, %d passed it after its last packet", n)})
+					detail: fmt.Sprintf("of the segments compared, %d passed it after its last packet", after)})
 			}
 			lost := blind{reason: record.BlindDropped, ways: bothWays, kinds: anyKind, from: alwaysFrom, until: alwaysUntil}
-			switch n := len(missing) - missing.before(from) - missing.after(until); {
+			switch {
 			case dropped > 0:
 				lost.detail = fmt.Sprintf("%d packets were dropped while it was made, as it says itself", dropped)
 				list = append(list, lost)
-			case n > 0:
-				lost.detail = fmt.Sprintf("of the segments compared, %d passed it that it does not hold", n)
+			case within > 0:
+				lost.detail = fmt.Sprintf("of the segments compared, %d passed it that it does not hold", within)
 				list = append(list, lost)
-			case v.unsent > 0:
-				lost.detail = fmt.Sprintf("%d of its segments acknowledge what it does not hold", v.unsent)
+			case v.unsent >= few:
+				lost.detail = fmt.Sprintf("segments of %d connections acknowledge what it does not hold", v.unsent)
 				list = append(list, lost)
 			}
 		}
@@ -137,36 +137,18 @@ func (p *path) elsewhere(point int, kind segmentKind) bool {
 	return false
 }
 
-// missing are the times at which segments passed a point that are not in its capture.
-type missing []int64
+// few connections in which a capture seems to lack something may have met a strange device. They alone are not believed then.
+const few = 2
 
 // certainly is by how much a segment must be outside of a capture's span: clocks are not exact.
 const certainly = 1e6 // ns
 
-func (m missing) before(from int64) (n int) {
-	for _, at := range m {
-		if at < from-certainly {
-			n++
-		}
-	}
-	return n
-}
-
-func (m missing) after(until int64) (n int) {
-	for _, at := range m {
-		if at > until+certainly {
-			n++
-		}
-	}
-	return n
-}
-
-// provenMissing finds segments, of those that were compared, that must have passed a point and are not in its capture: both its
-// neighbours have them, or, at the ends of the path, its neighbour has them from beyond it. No middlebox makes data or bare
-// acknowledgements. What known reasons explain is left out.
-func (p *path) provenMissing(point int, known []blind) (m missing) {
+// provenMissing counts segments, of those that were compared, that must have passed a point and are not in its capture: before its first
+// packet, after its last one, and within. Both its neighbours have them, or, at the ends of the path, its neighbour has them from
+// beyond it. No middlebox makes data or bare acknowledgements. What known reasons explain is left out.
+func (p *path) provenMissing(point int, known []blind, from, until int64) (before, within, after int) {
 	v, last := p.surveys[point], len(p.sources)-1
-	add := func(s *flows.Segment, seenAt int) {
+	count := func(s *flows.Segment, seenAt int, here bool) {
 		w := wayOf(s, p.sides[seenAt])
 		for i := range known {
 			if known[i].ways[w] && known[i].kinds[kindOf(s.Flags)] {
@@ -179,49 +161,64 @@ func (p *path) provenMissing(point int, known []blind) (m missing) {
 		} else {
 			at -= p.usualDelay(point, seenAt)
 		}
-		m = append(m, at)
+		switch {
+		case at < from-certainly:
+			before++
+		case at > until+certainly:
+			after++
+		case here && at-p.spread(point) >= from && at+p.spread(point) <= until:
+			within++
+		}
 	}
 	if 0 < point && point < last {
 		left, right := p.surveys[point-1], p.surveys[point+1]
-		shared := p.sharedWith(point-1, point)
+		shared, _ := p.sharedWith(point-1, point)
 		for _, c := range newCommon(left, right).pairs {
 			if shared[c.left.Key] && c.left.Seq == c.right.Seq && v.sketches[0].lacks(c.left) && comparable(c.left, v, left, right) {
-				add(c.left, point-1)
+				count(c.left, point-1, true)
 			}
 		}
-		return m
+		return before, within, after
 	}
 	neighbour, coming := point+1, toServer
 	if point == last {
 		neighbour, coming = point-1, toClient
 	}
 	beside := p.surveys[neighbour]
-	shared := p.sharedWith(neighbour, point)
+	shared, hosts := p.sharedWith(neighbour, point)
 	for _, x := range beside.sketches[0].order {
 		s := &x.segment
-		if !x.repeated && kindOf(s.Flags) == kindOther && shared[s.Key] && wayOf(s, p.sides[neighbour]) == coming &&
-			v.sketches[0].lacks(s) && comparable(s, v, beside) {
-			add(s, neighbour)
+		kind := kindOf(s.Flags)
+		if x.repeated || kind != kindOther && kind != kindFin || wayOf(s, p.sides[neighbour]) != coming || !v.sketches[0].lacks(s) ||
+			!comparable(s, v, beside) {
+			continue
+		}
+		host := s.Key.A
+		if s.FromB {
+			host = s.Key.B
+		}
+		if shared[s.Key] || hosts[host] {
+			count(s, neighbour, shared[s.Key])
 		}
 	}
-	return m
+	return before, within, after
 }
 
 // sharedWith are the connections at one point, by its addresses, of which another point has segments with the same two numbers: no
-// device between the two changes them.
-func (p *path) sharedWith(of, with int) map[flows.Key]bool {
-	shared := map[flows.Key]bool{}
+// device between the two changes them; and their hosts.
+func (p *path) sharedWith(of, with int) (shared map[flows.Key]bool, hosts map[flows.Addr]bool) {
+	shared, hosts = map[flows.Key]bool{}, map[flows.Addr]bool{}
 	for _, c := range newCommon(p.surveys[min(of, with)], p.surveys[max(of, with)]).pairs {
 		if !c.left.Flags.Has(flows.ACK) || c.left.Seq != c.right.Seq || c.left.Ack != c.right.Ack {
 			continue
 		}
-		if of < with {
-			shared[c.left.Key] = true
-		} else {
-			shared[c.right.Key] = true
+		key := c.left.Key
+		if of > with {
+			key = c.right.Key
 		}
+		shared[key], hosts[key.A], hosts[key.B] = true, true, true
 	}
-	return shared
+	return shared, hosts
 }
 
 // comparable reports whether a segment should look the same in the captures: offload merges and splits those with data.

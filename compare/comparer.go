@@ -201,6 +201,7 @@ func (c *comparer) arrive(l *leg, dir int, s *sighting) {
 	}
 	l.packets++
 	l.segments[dir]++
+	l.leaky = l.leaky || s.unsent && (l.isnSeen[0] || l.isnSeen[1]) // and not one that was under way
 	l.last = s.at
 	t.first, t.last = min(t.first, s.at), max(t.last, s.at)
 	syn, rst, ack := s.has(flows.SYN), s.has(flows.RST), s.has(flows.ACK)

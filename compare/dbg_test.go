@@ -28,7 +28,6 @@ func TestDbg(t *testing.T) {
 		s := &p.stretches[i]
 		fmt.Printf("%d pairs %d %+v kept %v %v %v\n", i, s.pairs, s.ways, s.mostly, s.always, 0)
 	}
-	fmt.Println(len(p.sharedWith(2, 3)))
 	for _, x := range p.surveys[2].sketches[0].order {
 		s := &x.segment
 		fmt.Println(s.Packet, s.Flags, s.Len, x.repeated, wayOf(s, p.sides[2]), p.surveys[3].sketches[0].lacks(s), p.corrected(2, s.Time)-p.usualDelay(3, 2))

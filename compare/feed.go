@@ -67,6 +67,7 @@ func (f *feed) read(ctx context.Context, s *Source, o *Options, correct func(int
 		order = max(order, at)
 		e := tell()
 		e.id, e.fromB, e.sighting = id, seg.FromB, newSighting(seg, at)
+		e.unsent = effect.Has(tcpstate.Unsent)
 		e.twice = effect.Has(tcpstate.Duplicate)
 		if seg.Quote != nil {
 			e.icmp = seg.Quote

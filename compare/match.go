@@ -432,11 +432,12 @@ func (c *comparer) attach(j *journey, point int, s *sighting) {
 // link takes note of what became of a segment that passed a stretch.
 func (c *comparer) link(j *journey, stretch int) {
 	t := j.trail
-	a, b := &j.at[stretch], &j.at[stretch+1]
+	a, b, behind := &j.at[stretch], &j.at[stretch+1], t.legs[stretch+1]
 	w := t.wayOf(j.dir)
 	if w == toClient {
-		a, b = b, a
+		a, b, behind = b, a, t.legs[stretch]
 	}
+	behind.ttl[j.dir] = ttl{b.ttl, true}
 	p := t.passing(stretch, j.dir)
 	p.segments++
 	delay := b.at - a.at

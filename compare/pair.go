@@ -451,6 +451,7 @@ func (c *comparer) adopt(t *trail, l *leg, shift [2]uint32, turned bool) {
 		l.segments[0], l.segments[1] = l.segments[1], l.segments[0]
 		l.passed[0], l.passed[1] = l.passed[1], l.passed[0]
 		l.talk[0], l.talk[1] = l.talk[1], l.talk[0]
+		l.ttl[0], l.ttl[1] = l.ttl[1], l.ttl[0]
 		l.acked[0], l.acked[1] = l.acked[1], l.acked[0]
 		l.ackedAt[0], l.ackedAt[1] = l.ackedAt[1], l.ackedAt[0]
 	}

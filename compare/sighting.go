@@ -18,6 +18,7 @@ type sighting struct {
 	wscale, ttl   uint8
 	options       optionSet
 	twice         bool // the capture holds the packet a second time
+	unsent        bool // it acknowledges what the capture lacks
 }
 
 // optionSet says which TCP options a segment has.

@@ -18,7 +18,7 @@ type survey struct {
 	sketches [3]*sketch
 	kinds    [segmentKinds]uint64
 	biggest  uint32 // bytes of payload in one segment
-	unsent   uint64 // segments that acknowledge what the capture lacks
+	unsent   uint64 // connections in which segments acknowledge what the capture lacks
 	doubled  uint64 // segments that the capture holds twice
 	hosts    map[flows.Addr]bool
 }
@@ -59,7 +59,7 @@ func (s *Source) survey(ctx context.Context, o *Options) (*survey, error) {
 		v.sketches[i] = newSketch()
 	}
 	tracking := o.Analyzer
-	joined := map[uint64]bool{} // connections that were under way: what came before is not missing
+	joined := map[uint64]bool{} // connections that were under way, of which what came before is not missing
 	tracking.Trace = func(id uint64, seg *flows.Segment, effect tcpstate.Effect) {
 		switch {
 		case id == seg.Packet && !seg.Flags.Has(flows.SYN):
@@ -67,6 +67,7 @@ func (s *Source) survey(ctx context.Context, o *Options) (*survey, error) {
 		case effect.Has(tcpstate.Duplicate):
 			v.doubled++
 		case effect.Has(tcpstate.Unsent) && !joined[id]:
+			joined[id] = true // counted once
 			v.unsent++
 		}
 	}

@@ -139,15 +139,23 @@ type leg struct {
 	isnSeen  [2]bool
 	packets  uint64
 	segments [2]uint64
+	leaky    bool // a segment acknowledges what the capture lacks
 	first    int64
 	last     int64
 	passed   [2]space // what was seen of either direction
 	talk     [2]talk
 	acked    [2]uint32
 	ackedAt  [2]bool // acked is known
+	ttl      [2]ttl  // of what came from the point before
 	end      *legEnd // nil until it has ended
 	also     *leg    // another connection that this point's analyzer takes for another one
 	nextKey  *leg    // with the same hash of key
+}
+
+// ttl is a TTL, once it is known.
+type ttl struct {
+	value uint8
+	known bool
 }
 
 // talk is when a side sent segments that are neither SYN nor RST: no middlebox makes these.

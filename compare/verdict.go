@@ -151,7 +151,22 @@ func (c *comparer) missedOrigin(t *trail, j *journey, p int) record.BlindReason 
 			return record.BlindDropped
 		}
 	}
+	if j.flags&(flows.SYN|flows.RST) == 0 && t.hops(j, p) {
+		return record.BlindDropped
+	}
 	return c.missedTime(t, j, p)
+}
+
+// hops reports whether the TTL of a segment, at its first point, is that of others that have passed a point before it: it has come as far.
+func (t *trail) hops(j *journey, before int) bool {
+	first := t.pointAt(j.dir, 0)
+	for place := range j.at {
+		if first = t.pointAt(j.dir, place); j.at[first].seen() {
+			break
+		}
+	}
+	ttl, known := t.legs[first].ttl[j.dir], t.legs[before].segments[j.dir] > 0
+	return known && ttl.known && ttl.value == j.at[first].ttl
 }
 
 // judgeFate says where a segment went that the points behind did not see.
@@ -167,6 +182,10 @@ func (c *comparer) judgeFate(t *trail, j *journey, last int) {
 			// Nothing of the connection is seen beyond. Where both sides talk it takes another way, or the point's filter leaves
 			// it out.
 			if c.talksBeside(t, to) || !c.knows(to, from, t, 1-j.dir) {
+				return
+			}
+			if l := t.legs[from]; j.space() > 0 && !j.repeated && t.talks[1-j.dir] && l.ackedAt[j.dir] && !after(j.end(), l.acked[j.dir]) {
+				c.lacking(t, j, to, record.BlindFiltered) // it was answered
 				return
 			}
 		}
@@ -229,7 +248,7 @@ func (c *comparer) missedTime(t *trail, j *journey, p int) record.BlindReason {
 	if reason := c.outside(t, j, p); reason != "" {
 		return reason
 	}
-	if c.leaky(p) && !(c.surveys[p].dropped() == 0 && j.repair != nil && j.repair.at[p].seen()) {
+	if (l.leaky || c.leaky(p)) && !(c.surveys[p].dropped() == 0 && j.repair != nil && j.repair.at[p].seen()) {
 		return record.BlindDropped
 	}
 	return ""

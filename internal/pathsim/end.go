@@ -228,6 +228,7 @@ func (e *end) receive(f *Frame) {
 			return
 		}
 		e.recent = f.Options.TSVal
+		e.traffic.NoStamps = e.traffic.NoStamps || !f.Options.HasTimestamp
 		e.opened = true
 		e.una, e.nxt = e.iss, e.iss+1
 		e.transmit(flows.SYN|flows.ACK, e.iss, 0)
@@ -250,6 +251,7 @@ func (e *end) receive(f *Frame) {
 		if !e.established {
 			e.rcv, e.rcvKnown, e.established = f.Seq+1, true, true
 			e.recent = f.Options.TSVal
+			e.traffic.NoStamps = e.traffic.NoStamps || !f.Options.HasTimestamp
 			e.una, e.tries = e.iss+1, 0
 			e.disarm()
 			e.transmit(flows.ACK, e.nxt, 0)
@@ -262,8 +264,16 @@ func (e *end) receive(f *Frame) {
 	if !e.rcvKnown {
 		return
 	}
-	if int32(f.Options.TSVal-e.recent) > 0 {
-		e.recent = f.Options.TSVal
+	if f.Options.HasTimestamp {
+		switch {
+		case int32(f.Options.TSVal-e.recent) < 0: // PAWS (RFC 7323 §5.3)
+			if f.Len > 0 || f.Flags.Has(flows.FIN) {
+				e.transmit(flows.ACK, e.nxt, 0)
+			}
+			return
+		case int32(f.Seq-e.rcv) <= 0:
+			e.recent = f.Options.TSVal
+		}
 	}
 	e.acked(f)
 	if f.Len > 0 || f.Flags.Has(flows.FIN) {

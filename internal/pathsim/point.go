@@ -92,10 +92,15 @@ func (r *Row) note(point int, packet uint64) {
 // end came after it.
 const longest = 25 * time.Millisecond
 
-// complete reports whether the point's capture holds a frame that passes, or would have passed, at a moment.
+// complete reports whether the point's capture shows that it holds each frame that passes, or would have passed, at a moment: it began
+// with its first packet, as far as anybody knows.
 func (p *Point) complete(at int64, f *Frame, w Way) bool {
-	return at >= int64(p.From) && (p.Until == 0 || at < int64(p.Until-longest)) && (p.Only == nil || *p.Only == w) && (p.Filter == nil || p.Filter(f)) &&
-		p.Delete == 0
+	if len(p.records) == 0 {
+		return false
+	}
+	first, last := p.records[0].at, p.records[len(p.records)-1].at
+	return (p.From == 0 || at >= first) && (p.Until == 0 || at < last-int64(longest)) && (p.Only == nil || *p.Only == w) &&
+		(p.Filter == nil || p.Filter(f)) && p.Delete == 0
 }
 
 // clock is the point's time at a moment.

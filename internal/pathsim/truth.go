@@ -73,7 +73,7 @@ func (s *Sim) fate(r *Row) (list []*Verdict) {
 		if a, b := s.around(r.Died, r.Way); a >= 0 && b >= 0 && r.Passed[a].Passed {
 			x := &r.Passed[a]
 			add(Verdict{Kind: "lost", Between: pair(a, b), At: a, Packet: x.Packet,
-				Knowable: x.Packet > 0 && s.Points[b].complete(x.At, &x.Frame, r.Way)})
+				Knowable: x.Packet > 0 && s.Points[b].complete(x.At, &x.Frame, r.Way) && x.At < s.lastSeen()-5e6})
 		}
 	}
 	if r.MadeBy != "" && r.CopyOf == nil {
@@ -108,6 +108,16 @@ func (s *Sim) fate(r *Row) (list []*Verdict) {
 		}
 	}
 	return list
+}
+
+// lastSeen is when the last packet of all captures was captured: what was on its way then was not seen again anyway.
+func (s *Sim) lastSeen() (last int64) {
+	for _, p := range s.Points {
+		if n := len(p.records); n > 0 {
+			last = max(last, p.records[n-1].at)
+		}
+	}
+	return last
 }
 
 // overtakers counts the captured frames of the same connection that came to a after a frame and to b before it.
