@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -19,6 +20,7 @@ const (
 	fieldFlags
 	fieldWindow
 	fieldIPID
+	fieldECN
 	fieldTSVal
 	fieldTSEcr
 	fieldMSS
@@ -33,11 +35,14 @@ const (
 )
 
 // fieldNames are the names of the record.
-var fieldNames = [fields]string{
-	fieldTTL: "ttl", fieldSource: "src", fieldSourcePort: "sport", fieldTarget: "dst", fieldTargetPort: "dport",
-	fieldSeq: "seq", fieldAck: "ack", fieldLen: "len", fieldFlags: "flags", fieldWindow: "window", fieldIPID: "ip_id",
-	fieldTSVal: "tsval", fieldTSEcr: "tsecr", fieldMSS: "mss", fieldWScale: "wscale", fieldSACKPermitted: "sack_permitted",
-	fieldSACK: "sack", fieldTimestamps: "timestamps", fieldFastOpen: "fast_open", fieldMPTCP: "mptcp", fieldSignature: "signature",
+var fieldNames = [fields]record.Field{
+	fieldTTL: record.FieldTTL, fieldSource: record.FieldSource, fieldSourcePort: record.FieldSourcePort,
+	fieldTarget: record.FieldTarget, fieldTargetPort: record.FieldTargetPort, fieldSeq: record.FieldSeq, fieldAck: record.FieldAck,
+	fieldLen: record.FieldLen, fieldFlags: record.FieldFlags, fieldWindow: record.FieldWindow, fieldIPID: record.FieldIPID,
+	fieldECN: record.FieldECN, fieldTSVal: record.FieldTSVal, fieldTSEcr: record.FieldTSEcr, fieldMSS: record.FieldMSS,
+	fieldWScale: record.FieldWScale, fieldSACKPermitted: record.FieldSACKPermitted, fieldSACK: record.FieldSACK,
+	fieldTimestamps: record.FieldTimestamps, fieldFastOpen: record.FieldFastOpen, fieldMPTCP: record.FieldMPTCP,
+	fieldSignature: record.FieldSignature,
 }
 
 // A change is what a stretch does to a field of a trail's segments in one direction.
@@ -70,6 +75,9 @@ func differences(a, b *sighting, differ func(f field, from, to uint32)) {
 	}
 	if a.id != b.id {
 		differ(fieldIPID, uint32(a.id), uint32(b.id))
+	}
+	if a.ecn != b.ecn {
+		differ(fieldECN, uint32(a.ecn), uint32(b.ecn))
 	}
 	if a.flags != b.flags {
 		differ(fieldFlags, uint32(a.flags), uint32(b.flags))

@@ -52,14 +52,15 @@ func (c *comparer) point(i int, a *account) record.Point {
 	r := record.Point{
 		Record: "point", Schema: record.Schema, Name: c.sources[i].Name, Files: c.sources[i].Files,
 		Packets: a.read.Packets, Segments: v.segments, First: record.Time(a.read.First), Last: record.Time(a.read.Last),
-		Clock: c.clock(i), CaptureLosses: v.unsent, Connections: c.sums.points[i].connections, Alone: c.sums.points[i].alone,
+		Clock: c.clock(i), Connections: c.sums.points[i].connections, Alone: c.sums.points[i].alone,
 		Blind: []record.Blind{},
 	}
 	for _, n := range a.decoded.Undecoded {
 		r.Undecoded += n
 	}
 	if a.read.Drops != (capture.Drops{}) {
-		r.Dropped = record.NullableNumber{Value: float64(v.dropped()), Known: true}
+		n := v.dropped()
+		r.Dropped = &n
 	}
 	for _, b := range c.blinds[i] {
 		blind := record.Blind{Reason: b.reason, From: record.NoTime, Until: record.NoTime, Detail: b.detail}

@@ -126,7 +126,7 @@ func (c *comparer) legRecord(p int, l *leg, opener int) record.ComparedLeg {
 		r.Packets += o.packets
 	}
 	if l.end != nil {
-		r.Outcome, r.Teardown = l.end.outcome, l.end.teardown
+		r.Outcome, r.Teardown = &l.end.outcome, &l.end.teardown
 	}
 	return r
 }
@@ -169,10 +169,10 @@ func (c *comparer) endpoint(t *trail, end int) record.ComparedEndpoint {
 
 // pairing says why a trail's legs are taken to be one connection.
 func (t *trail) pairing(opener int) record.Pairing {
-	r := record.Pairing{Why: []string{}}
-	r.By = [...]string{
+	r := record.Pairing{Between: []string{}, Why: []string{}}
+	r.By = [...]record.PairedBy{
 		byNothing: record.PairedAlone, byAddresses: record.PairedByAddresses, byNumbers: record.PairedByNumbers,
-		byStamps: record.PairedByStamps, byAddressOnly: record.PairedByAddressOnly,
+		byStamps: record.PairedByStamps, byShape: record.PairedByShape,
 	}[t.joined]
 	var changed translation
 	for _, n := range t.nat {

@@ -40,11 +40,17 @@ func (c *comparer) find(t *trail, l *leg, dir int, s *sighting) *journey {
 			best, least = j, f
 		}
 	}
+	if best != nil && least.late && !least.sure {
+		if other := c.copied(best, l, s); other != nil && s.at-other[l.point].at < least.unusual/2 {
+			return nil // that it is a second copy of another one is likelier
+		}
+	}
 	return best
 }
 
 // A fit says how well a segment fits a journey: the less the better.
 type fit struct {
+	sure    bool // a stamp says that they are the same
 	late    bool
 	far     int   // points between it and the nearest sighting
 	unusual int64 // by how much its delay is longer or shorter than usual
@@ -74,7 +80,7 @@ func (c *comparer) fits(j *journey, l *leg, s *sighting) (f fit, fits bool) {
 	near := j.nearest(l.point)
 	a, k := &j.at[near], &c.keeps[near][l.point]
 	whole := j.parts&(1<<near) == 0
-	certain := false
+	certain, stamped := false, false
 	if k.id && whole && a.id|s.id != 0 {
 		if a.id != s.id {
 			return f, false
@@ -85,6 +91,7 @@ func (c *comparer) fits(j *journey, l *leg, s *sighting) (f fit, fits bool) {
 		if a.tsVal != s.tsVal || a.tsEcr != s.tsEcr {
 			return f, false
 		}
+		stamped = true
 	}
 	if k.window && whole && a.window != s.window {
 		return f, false
@@ -98,7 +105,7 @@ func (c *comparer) fits(j *journey, l *leg, s *sighting) (f fit, fits bool) {
 		return f, false
 	}
 	return fit{
-		late: delay > late, far: max(near-l.point, l.point-near), unusual: max(max(delay-usual, usual-delay)-jitter, 0),
+		sure: certain || stamped, late: delay > late, far: max(near-l.point, l.point-near), unusual: max(max(delay-usual, usual-delay)-jitter, 0),
 	}, true
 }
 

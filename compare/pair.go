@@ -223,7 +223,7 @@ func (c *comparer) renumbered(t *trail, l *leg, s *sighting, dir int) (found *jo
 		case a.options&s.options&hasTimestamp != 0, a.id == s.id && s.id != 0:
 			return j, byStamps
 		case a.options == s.options && a.window == s.window && a.wscale == s.wscale && a.mss == s.mss && c.punctual(j, l.point, s.at):
-			return j, byAddressOnly
+			return j, byShape
 		}
 	}
 	return nil, byNothing

@@ -16,6 +16,7 @@ type sighting struct {
 	window, id    uint16
 	mss           uint16
 	wscale, ttl   uint8
+	ecn           flows.ECN
 	options       optionSet
 	twice         bool // the capture holds the packet a second time
 	unsent        bool // it acknowledges what the capture lacks
@@ -40,9 +41,9 @@ func newSighting(seg *flows.Segment, at int64) sighting {
 	o := &seg.Options
 	s := sighting{
 		at: at, packet: seg.Packet, seq: seg.Seq, ack: seg.Ack, len: seg.Len, tsVal: o.TSVal, tsEcr: o.TSEcr,
-		flags: seg.Flags, window: seg.Window, id: seg.IPID, mss: o.MSS, wscale: o.WScale, ttl: seg.TTL,
+		flags: seg.Flags, window: seg.Window, id: seg.IPID, mss: o.MSS, wscale: o.WScale, ttl: seg.TTL, ecn: seg.ECN,
 	}
-	for i, has := range [...]bool{o.HasMSS, o.HasWScale, o.SACKPermitted, o.HasSACK, o.HasTimestamp, o.FastOpen, o.MPTCP, o.Signed, o.Cut} {
+	for i, has := range [...]bool{o.HasMSS, o.HasWScale, o.SACKPermitted, o.HasSACK, o.HasTimestamp, o.FastOpen, o.MPTCP != flows.NoMPTCP, o.Signed, o.Cut} {
 		if has {
 			s.options |= 1 << i
 		}

@@ -21,7 +21,7 @@ const MaxPoints = 8
 
 // Options say how captures are compared. The zero value is the usual way.
 type Options struct {
-	Filter   *capture.Filter // nil reads all packets
+	Filter   func(*capture.Packet) (bool, error) // which packets are read; nil is all
 	Decoder  flows.DecoderOptions
 	Analyzer analyzer.Options
 	// Offsets fix what the clocks of points are ahead of the first point's, in nanoseconds by the point's name.
@@ -58,7 +58,7 @@ func (s *Source) each(ctx context.Context, o *Options, visit func(*capture.Packe
 		for i := range packets[:n] {
 			p := &packets[i]
 			if o.Filter != nil {
-				match, err := o.Filter.Match(p)
+				match, err := o.Filter(p)
 				if err != nil {
 					return account{}, err
 				}

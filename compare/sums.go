@@ -35,7 +35,7 @@ type changeKey struct {
 }
 
 type changeSum struct {
-	from, to any
+	from, to record.Value
 	segments uint64
 }
 
@@ -101,7 +101,7 @@ func count(c *record.VerdictCounts, kind record.VerdictKind, n uint64) {
 }
 
 // changed counts segments that a stretch changed.
-func (s *sums) changed(stretch int, w way, ch *change, from, to any) {
+func (s *sums) changed(stretch int, w way, ch *change, from, to record.Value) {
 	changes := s.ways[stretch][w].changes
 	key := changeKey{ch.field, ch.step}
 	if changes[key] == nil {
@@ -135,7 +135,7 @@ func (s *sums) record(stretch int, w way, moved int64) record.Stretch {
 	}
 	c := &x.counts
 	r := record.Stretch{
-		Record: "path", Schema: record.Schema, Between: [2]string{s.path.sources[stretch].Name, s.path.sources[stretch+1].Name},
+		Record: "path", Schema: record.Schema, Between: []string{s.path.sources[stretch].Name, s.path.sources[stretch+1].Name},
 		Way: w.record(), Segments: x.segments + c.Lost + c.NotCaptured, Passed: x.segments, Lost: c.Lost, NotCaptured: c.NotCaptured,
 		Born: c.Born, Altered: c.Altered, Delayed: c.Delayed, Duplicated: c.Duplicated, Reordered: c.Reordered,
 		Delay: record.Delay{
@@ -162,10 +162,10 @@ func (s *sums) record(stretch int, w way, moved int64) record.Stretch {
 			of = x.syns
 		}
 		if float64(ch.segments) >= usually*float64(of) {
-			r.Always = append(r.Always, record.Change{Field: record.Field(fieldNames[key.field]), From: ch.from, To: ch.to, Segments: ch.segments})
+			r.Always = append(r.Always, record.Change{Field: fieldNames[key.field], From: ch.from, To: ch.to, Segments: ch.segments})
 		}
 	}
-	order := func(f record.Field) int { return slices.Index(fieldNames[:], string(f)) }
+	order := func(f record.Field) int { return slices.Index(fieldNames[:], f) }
 	slices.SortFunc(r.Always, func(a, b record.Change) int {
 		return cmp.Or(cmp.Compare(order(a.Field), order(b.Field)), cmp.Compare(b.Segments, a.Segments))
 	})

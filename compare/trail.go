@@ -124,7 +124,7 @@ const (
 	byAddresses
 	byNumbers
 	byStamps
-	byAddressOnly
+	byShape
 )
 
 // A leg is a connection at one point, as the point's analyzer knows it.

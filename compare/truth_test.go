@@ -31,7 +31,7 @@ type truth struct {
 
 type truthVerdict struct {
 	Kind       string
-	Between    [2]string
+	Between    []string
 	Way        string
 	Field      string
 	From, To   any
@@ -93,7 +93,7 @@ func checkTruth(t *testing.T, folder string) {
 	checkClocks(t, &want, result)
 
 	// Each verdict by what it is about.
-	name := func(kind, field string, between [2]string, at string, packet uint64) string {
+	name := func(kind, field string, between []string, at string, packet uint64) string {
 		return fmt.Sprintf("%s %s between %v, packet %d at %s", kind, field, between, packet, at)
 	}
 	found := map[string]*record.Verdict{}
@@ -111,8 +111,8 @@ func checkTruth(t *testing.T, folder string) {
 			case g == nil && !may:
 				t.Errorf("missing: %s", key)
 			case g == nil:
-			case v.Kind == "altered" && (g.Routine != v.Routine || fmt.Sprint(g.From, g.To) != fmt.Sprint(v.From, v.To)):
-				t.Errorf("%s: %d of %d from %v to %v, routine %v; want %d of %d from %v to %v, routine %v", key, g.Segments, g.Of, g.From, g.To, g.Routine,
+			case v.Kind == "altered" && (g.Routine != v.Routine || fmt.Sprint(g.From.Any(), g.To.Any()) != fmt.Sprint(v.From, v.To)):
+				t.Errorf("%s: %d of %d from %v to %v, routine %v; want %d of %d from %v to %v, routine %v", key, g.Segments, g.Of, g.From.Any(), g.To.Any(), g.Routine,
 					v.Segments, v.Of, v.From, v.To, v.Routine)
 			case v.Kind == "born" && g.Toward.String() != v.Toward:
 				t.Errorf("%s: towards %s, want %s", key, g.Toward, v.Toward)

@@ -3,7 +3,9 @@ package compare
 import (
 	"fmt"
 	"math"
+	"os"
 	"slices"
+	"strings"
 
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
@@ -11,7 +13,7 @@ import (
 
 // The functions of this file say what became of the segments of a connection that has ended everywhere.
 
-var debug = false
+var debug = os.Getenv("CMPDEBUG") != ""
 
 // judge says what became of a segment.
 func (c *comparer) judge(t *trail, j *journey) {
@@ -209,7 +211,7 @@ func (c *comparer) judgeFate(t *trail, j *journey, last int) {
 				At: c.sources[from].Name, Packet: record.PacketNumber(r.at[from].packet), After: record.Duration(r.at[from].at - j.at[from].at),
 			}
 		}
-		v.Reported = c.reported(t, j)
+		v.ICMP = c.reported(t, j)
 		c.tell(t, j, v, from, to, from)
 		return
 	}
@@ -242,8 +244,13 @@ func (c *comparer) acknowledged(t *trail, j *journey, p, place int) bool {
 func (c *comparer) missedTime(t *trail, j *journey, p int) record.BlindReason {
 	l := t.legs[p]
 	at := c.expected(j, p)
-	if at < l.first && t.opened && !l.isnSeen[0] && !l.isnSeen[1] {
-		return record.BlindLater // it sees the connection from its middle on
+	if from, _, _ := c.span(p); at < l.first && t.opened && !l.isnSeen[0] && !l.isnSeen[1] { // it sees the connection from its middle on
+		switch {
+		case t.first > from: // its capture had begun by then: the connection took another way
+			return record.BlindFiltered
+		case at < from:
+			return record.BlindLater
+		}
 	}
 	if reason := c.outside(t, j, p); reason != "" {
 		return reason
@@ -370,7 +377,7 @@ func (j *journey) nearestSeen(point int) int {
 // tell adds a verdict about a segment between two points; shown is the point at which the segment is described.
 func (c *comparer) tell(t *trail, j *journey, v record.Verdict, a, b, shown int) {
 	w := t.wayOf(j.dir)
-	v.Between = [2]string{c.sources[min(a, b)].Name, c.sources[max(a, b)].Name}
+	v.Between = []string{c.sources[min(a, b)].Name, c.sources[max(a, b)].Name}
 	v.Way = w.record()
 	v.What = whatIs(j)
 	v.Segment = c.describe(shown, &j.at[shown])
@@ -487,17 +494,17 @@ func (c *comparer) judgeChanges(t *trail) {
 			packets[upstream] = ch.segment.packet
 		}
 		c.add(t, record.Verdict{
-			Kind: record.Altered, Between: [2]string{c.sources[ch.stretch].Name, c.sources[ch.stretch+1].Name}, Way: w.record(),
+			Kind: record.Altered, Between: []string{c.sources[ch.stretch].Name, c.sources[ch.stretch+1].Name}, Way: w.record(),
 			What: whatIs(&journey{flags: ch.segment.flags & controlFlags, len: ch.segment.len}), Segment: c.describe(upstream, &ch.segment), Packets: c.packetMap(packets),
 			Segments: uint64(ch.count), Of: uint64(t.passing(ch.stretch, ch.dir).segments),
-			Field: record.Field(fieldNames[ch.field]), From: from, To: to,
+			Field: fieldNames[ch.field], From: from, To: to,
 			Routine: ch.field == fieldTTL && usual.ttlSeen && int(ch.step) == usual.ttl && ch.step > 0,
 		}, ch.stretch, w)
 	}
 }
 
 // values are what a field was before a change and what it is behind it, as the record gives them.
-func (c *comparer) values(t *trail, ch *change) (from, to any) {
+func (c *comparer) values(t *trail, ch *change) (from, to record.Value) {
 	w := t.wayOf(ch.dir)
 	a, b := t.legs[ch.stretch], t.legs[ch.stretch+1]
 	if w == toClient {
@@ -511,34 +518,25 @@ func (c *comparer) values(t *trail, ch *change) (from, to any) {
 		}
 		x, y := a.socket(end), b.socket(end)
 		if ch.field == fieldSource || ch.field == fieldTarget {
-			return flows.IP(x.addr, x.v6).String(), flows.IP(y.addr, y.v6).String()
+			return record.Text(flows.IP(x.addr, x.v6).String()), record.Text(flows.IP(y.addr, y.v6).String())
 		}
-		return int(x.port), int(y.port)
+		return record.Number(int64(x.port)), record.Number(int64(y.port))
 	case fieldFlags:
-		return joinFlags(ch.from), joinFlags(ch.to)
+		return record.Text(joinFlags(ch.from)), record.Text(joinFlags(ch.to))
 	}
 	return optionValue(ch.field, ch.from), optionValue(ch.field, ch.to)
 }
 
-func joinFlags(f uint32) string {
-	text := ""
-	for i, name := range flagNames(flows.Flags(f)) {
-		if i > 0 {
-			text += ","
-		}
-		text += name
-	}
-	return text
-}
+func joinFlags(f uint32) string { return strings.Join(flagNames(flows.Flags(f)), ",") }
 
-func optionValue(f field, n uint32) any {
+func optionValue(f field, n uint32) record.Value {
 	switch {
 	case f >= fieldMSS && n == absent:
-		return nil
+		return record.Value{}
 	case f >= fieldMSS && n == present:
-		return true
+		return record.Present
 	}
-	return int(n)
+	return record.Number(int64(n))
 }
 
 // judgeGaps tells what points lack without being to blame for it.
@@ -554,7 +552,7 @@ func (c *comparer) judgeGaps(t *trail) {
 		}
 		stretch := min(g.point, before)
 		c.add(t, record.Verdict{
-			Kind: record.NotCaptured, Between: [2]string{c.sources[stretch].Name, c.sources[stretch+1].Name}, Way: t.wayOf(g.dir).record(),
+			Kind: record.NotCaptured, Between: []string{c.sources[stretch].Name, c.sources[stretch+1].Name}, Way: t.wayOf(g.dir).record(),
 			What: whatIs(&journey{flags: g.segment.flags & controlFlags, len: g.segment.len}), Segment: c.describe(g.at, &g.segment),
 			Packets: c.packetMap(g.packets), Segments: uint64(g.count), Of: uint64(g.count), Reason: g.reason,
 		}, stretch, t.wayOf(g.dir))

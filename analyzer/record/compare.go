@@ -1,54 +1,70 @@
 package record
 
-import "net/netip"
+import (
+	"encoding/json"
+	"net/netip"
+)
 
 // The records of this file are those of `tcplife compare`: what captures from several points of one path say together. Points
-// are in the order of the path. Times are those of the first point's clock.
+// are in the order of the path, from the client's side to the server's. Times are those of the first point's clock.
 
-// Way is a direction along the path. The side of the first point counts as the client's, whoever opened the connection.
+// Way is a direction along the path, whoever opened the connection.
 type Way string
 
 // The two ways.
 const (
 	ToServer Way = "c2s" // from the first point towards the last
-	ToClient Way = "s2c"
+	ToClient Way = "s2c" // from the last point towards the first
 )
+
+// MarshalJSON gives the way, or null.
+func (w Way) MarshalJSON() ([]byte, error) { return marshalWord(string(w)) }
 
 // Point is one point of the path and its capture.
 type Point struct {
-	Record    string   `json:"record"` // "point"
-	Schema    int      `json:"schema"`
-	Name      string   `json:"name"`
-	Files     []string `json:"files"`
-	Packets   uint64   `json:"packets"`
-	Segments  uint64   `json:"segments"`  // TCP segments among the packets
-	Undecoded uint64   `json:"undecoded"` // packets whose TCP, if they held any, was lost
-	First     Time     `json:"first"`     // of the packets, by the point's own clock
-	Last      Time     `json:"last"`
-	Clock     Clock    `json:"clock"`
-	// Dropped is how many packets the file says that the capture lacks; NullableNumber for files that do not tell.
-	Dropped NullableNumber `json:"dropped"`
-	// CaptureLosses counts segments of which this capture alone proves that it lacks what they acknowledge.
-	CaptureLosses uint64 `json:"capture_losses"`
-	// Connections counts those that were seen here and at another point; Alone those that were seen nowhere else.
+	Record string `json:"record" const:"point"`
+	Schema int    `json:"schema" const:"1"`
+	Name   string `json:"name"`
+	// Its capture.
+	Files []string `json:"files"`
+	// Packets in the capture.
+	Packets uint64 `json:"packets"`
+	// TCP segments among them.
+	Segments uint64 `json:"segments"`
+	// Packets whose TCP, if they held any, was lost.
+	Undecoded uint64 `json:"undecoded"`
+	// Time of the first packet, by the point's own clock; null: there is none.
+	First Time `json:"first" field:"null"`
+	// Time of the last packet, by the point's own clock; null: there is none.
+	Last  Time  `json:"last" field:"null"`
+	Clock Clock `json:"clock"`
+	// Packets that the kernel or an interface dropped while capturing, as the capture itself says; null: it does not say.
+	Dropped *uint64 `json:"dropped" field:"null"`
+	// Connections that were seen here and at another point.
 	Connections uint64 `json:"connections"`
-	Alone       uint64 `json:"alone"`
-	// Blind lists why segments can be missing here that passed.
+	// Connections that were seen here alone, and that nothing shows to be of this path.
+	Alone uint64 `json:"alone"`
+	// Why segments can be missing here that passed.
 	Blind []Blind `json:"blind"`
 }
 
 // Clock is a point's clock against the first point's.
 type Clock struct {
-	// Offset is what the clock was ahead of the first point's at the moment At; NoDuration if nothing tells.
-	Offset Duration `json:"offset_s"`
-	// Error is how far Offset can be from the truth: half of the fastest round trip between the points, and what the drift
-	// leaves open. A path that is slower in one direction cannot be told from an offset. NoDuration if nothing bounds it.
-	Error      Duration       `json:"offset_error_s"`
-	At         Time           `json:"offset_at"`
-	Drift      NullableNumber `json:"drift_ppm"` // parts per million by which the clock is faster than the first point's
-	DriftError NullableNumber `json:"drift_error_ppm"`
-	Evidence   ClockEvidence  `json:"evidence"`
-	Segments   uint64         `json:"segments"` // segments that the two captures have in common, of those that were compared for it
+	// What the clock is ahead of the first point's, in seconds; null: nothing tells.
+	Offset Duration `json:"offset_s" field:"null"`
+	// How far offset_s can be from the truth, in seconds: half of the fastest round trip between the points, and what the
+	// drift leaves open. A path that is slower in one direction cannot be told from an offset. null: nothing bounds it.
+	Error Duration `json:"offset_error_s" field:"null"`
+	// The moment for which offset_s is given; null: there is no packet.
+	At Time `json:"offset_at" field:"null"`
+	// By how much the clock is faster than the first point's, in parts per million; null: nothing tells.
+	Drift NullableNumber `json:"drift_ppm" field:"null"`
+	// How far drift_ppm can be from the truth; null: nothing bounds it.
+	DriftError NullableNumber `json:"drift_error_ppm" field:"null"`
+	// How it is known.
+	Evidence ClockEvidence `json:"evidence"`
+	// How many segments were compared for it.
+	Segments uint64 `json:"segments"`
 }
 
 // ClockEvidence says how an offset is known.
@@ -58,21 +74,25 @@ type ClockEvidence string
 const (
 	ClockReference ClockEvidence = "reference" // the first point's own
 	ClockMeasured  ClockEvidence = "measured"  // from segments in both directions
-	ClockOneWay    ClockEvidence = "one_way"   // from segments in one direction: the delay on the path is taken to be 0
+	ClockOneWay    ClockEvidence = "one_way"   // from segments in one direction, as if the fastest took no time
 	ClockGiven     ClockEvidence = "given"     // by the user
-	ClockAssumed   ClockEvidence = "assumed"   // no segment in common: taken to be that of the point before
+	ClockAssumed   ClockEvidence = "assumed"   // no segment in common, taken to be that of the point before
 )
 
-// Blind is a reason why a point can lack segments that passed it.
+// Blind is a reason why a point's capture can lack segments that passed.
 type Blind struct {
 	Reason BlindReason `json:"reason"`
-	Way    Way         `json:"way"`  // the direction it concerns; empty, null in JSON, for both
-	From   Time        `json:"from"` // the time it concerns, NoTime for the capture's whole length
-	Until  Time        `json:"until"`
-	Detail string      `json:"detail"`
+	// The direction it concerns; null: both.
+	Way Way `json:"way" field:"null"`
+	// When it begins; null: with the capture.
+	From Time `json:"from" field:"null"`
+	// When it ends; null: with the capture.
+	Until Time `json:"until" field:"null"`
+	// How it is known.
+	Detail string `json:"detail"`
 }
 
-// BlindReason says why a point lacks segments.
+// BlindReason says why a point lacks a segment that may have passed it.
 type BlindReason string
 
 // The reasons.
@@ -80,120 +100,234 @@ const (
 	BlindDropped  BlindReason = "dropped"       // the capture lost packets
 	BlindLater    BlindReason = "began_later"   // the capture began later
 	BlindEarlier  BlindReason = "ended_earlier" // the capture ended earlier
-	BlindFiltered BlindReason = "filtered"      // such segments are in no part of the capture
-	BlindOneWay   BlindReason = "one_direction" // only the other direction is in the capture
+	BlindFiltered BlindReason = "filtered"      // the capture holds no such segments
+	BlindOneWay   BlindReason = "one_direction" // the capture holds the other direction only
 )
 
-// MarshalJSON gives the way, or null.
-func (w Way) MarshalJSON() ([]byte, error) { return marshalWord(string(w)) }
+// MarshalJSON gives the word, or null.
+func (r BlindReason) MarshalJSON() ([]byte, error) { return marshalWord(string(r)) }
 
 // Stretch is what passed between two neighbouring points in one direction.
 type Stretch struct {
-	Record  string    `json:"record"` // "path"
-	Schema  int       `json:"schema"`
-	Between [2]string `json:"between"` // in the order of the path
-	Way     Way       `json:"way"`
-	// Segments were seen before the stretch. Of these Passed were seen behind it, Lost were not though they should have
-	// been, and of NotCaptured nothing can be said.
-	Segments    uint64         `json:"segments"`
-	Passed      uint64         `json:"passed"`
-	Lost        uint64         `json:"lost"`
-	LostShare   NullableNumber `json:"lost_share"` // of Passed and Lost together, 0 to 1
-	NotCaptured uint64         `json:"not_captured"`
-	Born        uint64         `json:"born"`
-	Altered     uint64         `json:"altered"` // segments with an alteration that is not always there
-	Delayed     uint64         `json:"delayed"`
-	Duplicated  uint64         `json:"duplicated"`
-	Reordered   uint64         `json:"reordered"`
-	Delay       Delay          `json:"delay"`
-	Always      []Change       `json:"always"` // what nine in ten segments that passed had changed
+	Record string `json:"record" const:"path"`
+	Schema int    `json:"schema" const:"1"`
+	// The names of the two points, in the order of the path.
+	Between []string `json:"between" field:"items=2"`
+	Way     Way      `json:"way"`
+	// Segments seen before the stretch: passed, lost and not_captured together.
+	Segments uint64 `json:"segments"`
+	// Those that were seen behind it.
+	Passed uint64 `json:"passed"`
+	// Those that were not, though they should have been.
+	Lost uint64 `json:"lost"`
+	// Of passed and lost together, 0 to 1; null: there was no segment.
+	LostShare NullableNumber `json:"lost_share" field:"null,min=0,max=1"`
+	// Those of which nothing can be said.
+	NotCaptured uint64 `json:"not_captured"`
+	// Segments that were seen behind the stretch and not before it, though they should have been.
+	Born uint64 `json:"born"`
+	// Alterations other than the usual TTL step, each counted once a connection.
+	Altered    uint64 `json:"altered"`
+	Delayed    uint64 `json:"delayed"`
+	Duplicated uint64 `json:"duplicated"`
+	Reordered  uint64 `json:"reordered"`
+	Delay      Delay  `json:"delay"`
+	// What nine in ten of the segments that passed had changed, or of the SYNs, if only these can.
+	Always []Change `json:"always"`
 }
 
-// Delay is how long segments took from one point to the next. A wrong clock offset shifts all of it, one direction up and the
-// other down.
+// Delay is how long segments took from one point to the next. A wrong clock offset lengthens all delays in one direction and
+// shortens those in the other.
 type Delay struct {
-	Min  Duration `json:"min_s"`
-	P50  Duration `json:"p50_s"`
-	P99  Duration `json:"p99_s"`
-	Max  Duration `json:"max_s"`
-	Late Duration `json:"late_s"` // beyond this a segment counts as delayed
+	// Shortest, in seconds; null: no segment passed.
+	Min Duration `json:"min_s" field:"null"`
+	// Half of the segments took at most so long; null: no segment passed.
+	P50 Duration `json:"p50_s" field:"null"`
+	// 99 % of the segments took at most so long; null: no segment passed.
+	P99 Duration `json:"p99_s" field:"null"`
+	// Longest; null: no segment passed.
+	Max Duration `json:"max_s" field:"null"`
+	// From here on a segment counts as delayed; null: nothing is known to compare it with.
+	Late Duration `json:"late_s" field:"null"`
 }
 
 // Change is a field that a stretch changes.
 type Change struct {
-	Field    Field  `json:"field"`
-	From     any    `json:"from"` // at the first segment; null for what is not there
-	To       any    `json:"to"`
-	Segments uint64 `json:"segments"` // that have it
+	Field Field `json:"field"`
+	// In the first segment that shows it.
+	From Value `json:"from" field:"null"`
+	// In that segment, behind the stretch.
+	To Value `json:"to" field:"null"`
+	// How many segments show it.
+	Segments uint64 `json:"segments"`
 }
+
+// Field is what a device changes in a segment.
+type Field string
+
+// The fields. Of options without a number the values say whether they are there.
+const (
+	FieldTTL           Field = "ttl"
+	FieldSource        Field = "src" // address
+	FieldSourcePort    Field = "sport"
+	FieldTarget        Field = "dst" // address
+	FieldTargetPort    Field = "dport"
+	FieldSeq           Field = "seq" // raw sequence number
+	FieldAck           Field = "ack" // raw acknowledgement number
+	FieldLen           Field = "len" // bytes of payload
+	FieldFlags         Field = "flags"
+	FieldWindow        Field = "window" // not scaled
+	FieldIPID          Field = "ip_id"
+	FieldECN           Field = "ecn" // codepoint in the IP header (RFC 3168 §5)
+	FieldTSVal         Field = "tsval"
+	FieldTSEcr         Field = "tsecr"
+	FieldMSS           Field = "mss"
+	FieldWScale        Field = "wscale"
+	FieldSACKPermitted Field = "sack_permitted"
+	FieldSACK          Field = "sack"
+	FieldTimestamps    Field = "timestamps"
+	FieldFastOpen      Field = "fast_open"
+	FieldMPTCP         Field = "mptcp"
+	FieldSignature     Field = "signature" // MD5 or TCP-AO
+)
+
+// MarshalJSON gives the name, or null.
+func (f Field) MarshalJSON() ([]byte, error) { return marshalWord(string(f)) }
+
+// Value is what a field held: a number, a text, true for an option that is there, or nothing.
+type Value struct {
+	kind   uint8
+	number int64
+	text   string
+}
+
+// The kinds of values.
+const (
+	valueNone uint8 = iota
+	valueNumber
+	valueText
+	valueTrue
+)
+
+// Number is a Value.
+func Number(n int64) Value { return Value{kind: valueNumber, number: n} }
+
+// Text is a Value.
+func Text(s string) Value { return Value{kind: valueText, text: s} }
+
+// Present is the Value of an option that is there.
+var Present = Value{kind: valueTrue}
+
+// Any is the value as an int, a string, true, or nil.
+func (v Value) Any() any {
+	switch v.kind {
+	case valueNumber:
+		return int(v.number)
+	case valueText:
+		return v.text
+	case valueTrue:
+		return true
+	}
+	return nil
+}
+
+// MarshalJSON gives a number, a string, true, or null.
+func (v Value) MarshalJSON() ([]byte, error) { return json.Marshal(v.Any()) }
 
 // Compared is one connection, or attempt, along the path.
 type Compared struct {
-	Record   string           `json:"record"` // "compared"
-	Schema   int              `json:"schema"`
-	ID       uint64           `json:"id"` // unique, rising with the first segments
-	Start    Time             `json:"start"`
-	End      Time             `json:"end"`
-	Duration Duration         `json:"duration_s"`
-	SeenAt   []string         `json:"seen_at"`
-	Client   ComparedEndpoint `json:"client"` // the side that opened
-	Server   ComparedEndpoint `json:"server"`
-	Opened   Way              `json:"opened"` // the direction of the opener's segments
-	At       []ComparedLeg    `json:"at"`     // for each point that saw it
-	Pairing  Pairing          `json:"pairing"`
-	Counts   VerdictCounts    `json:"counts"`
-	Verdicts []Verdict        `json:"verdicts"`
-	// LeftOut counts verdicts that are in Counts and not in Verdicts.
+	Record string `json:"record" const:"compared"`
+	Schema int    `json:"schema" const:"1"`
+	// Unique, rising with the first segments, the same each time.
+	ID uint64 `json:"id" field:"min=1"`
+	// Time of its first segment at any point.
+	Start Time `json:"start"`
+	// Time of its last segment at any point.
+	End Time `json:"end"`
+	// From start to end, in seconds.
+	Duration Duration `json:"duration_s"`
+	// The points that saw it.
+	SeenAt []string `json:"seen_at"`
+	// The side that opened, as the point nearest to it saw it.
+	Client ComparedEndpoint `json:"client"`
+	// The other side, as the point nearest to it saw it.
+	Server ComparedEndpoint `json:"server"`
+	// The direction of the client's segments.
+	Opened Way `json:"opened"`
+	// What each point that saw it makes of it alone.
+	At      []ComparedLeg `json:"at"`
+	Pairing Pairing       `json:"pairing"`
+	Counts  VerdictCounts `json:"counts"`
+	// In the order of time; then what was altered, then what was not captured.
+	Verdicts []Verdict `json:"verdicts"`
+	// More verdicts, beyond the first 10,000.
 	LeftOut uint64 `json:"left_out"`
 }
 
 // ComparedEndpoint is a side of a connection as the point nearest to it saw it.
 type ComparedEndpoint struct {
-	Point  string       `json:"point"`
-	IP     netip.Addr   `json:"ip"`
-	Port   uint16       `json:"port"`
-	ISN    Seq          `json:"isn"`
-	State  StateOrNone  `json:"state"`
-	States []StateEntry `json:"states"` // times by the first point's clock, packets by Point's capture
+	// The name of that point.
+	Point string     `json:"point"`
+	IP    netip.Addr `json:"ip"`
+	// TCP port.
+	Port uint16 `json:"port" field:"ref=port"`
+	// Initial sequence number; null: not known.
+	ISN Seq `json:"isn" field:"null"`
+	// At the end of the point's record; null, with no states: nothing is known of this side.
+	State StateOrNone `json:"state" field:"null"`
+	// What it went through; packets are those of the point's capture.
+	States []StateEntry `json:"states"`
 }
 
-// ComparedLeg is a connection at one point.
+// ComparedLeg is a connection as one point saw it alone.
 type ComparedLeg struct {
-	Point       string       `json:"point"`
-	Connections []uint64     `json:"connections"` // the ids of `tcplife read` of the point's capture; several if it takes them for several
-	Client      ComparedEnd  `json:"client"`
-	Server      ComparedEnd  `json:"server"`
-	Packets     uint64       `json:"packets"`
-	Outcome     Outcome      `json:"outcome"`  // of the handshake, as this point alone saw it
-	Teardown    TeardownKind `json:"teardown"` // likewise
+	// The name of the point.
+	Point string `json:"point"`
+	// The ids that tcplife read gives it in the point's capture; several if it takes it for several connections.
+	Connections []uint64    `json:"connections"`
+	Client      ComparedEnd `json:"client"`
+	Server      ComparedEnd `json:"server"`
+	// Segments, capture duplicates included.
+	Packets uint64 `json:"packets"`
+	// What became of the handshake, as far as this point saw; null: it is part of another connection there.
+	Outcome *Outcome `json:"outcome" field:"null"`
+	// The shape of the close, as far as this point saw; null: likewise.
+	Teardown *TeardownKind `json:"teardown" field:"null"`
 }
 
-// ComparedEnd is one socket, as one point sees it.
+// ComparedEnd is one socket as one point sees it.
 type ComparedEnd struct {
-	IP   netip.Addr `json:"ip"`
-	Port uint16     `json:"port"`
-	ISN  Seq        `json:"isn"`
+	IP netip.Addr `json:"ip"`
+	// TCP port.
+	Port uint16 `json:"port" field:"ref=port"`
+	// Initial sequence number; null: its SYN was not seen here.
+	ISN Seq `json:"isn" field:"null"`
 }
 
 // Pairing says why connections at different points are taken to be one.
 type Pairing struct {
-	By string `json:"by"` // one of the PairedBy constants
-	// Translated names what NAT changes: snat, dnat, both, or empty, null in JSON, for nothing.
-	Translated Translation `json:"translated"`
-	Renumbered bool        `json:"renumbered"` // a device shifts sequence numbers
-	// With TwoConnections: where the first ends and the second begins, and why they are not one.
-	Between *[2]string `json:"between"`
-	Why     []string   `json:"why"`
+	By PairedBy `json:"by"`
+	// Whose address or port NAT changes; null: nobody's.
+	Translated Translation `json:"translated" field:"null"`
+	// A device shifts sequence numbers.
+	Renumbered bool `json:"renumbered"`
+	// With two_connections: the points before and behind the device that ends the one and opens the other. Otherwise empty.
+	Between []string `json:"between" field:"items=2"`
+	// With two_connections: why they are not one, and why they belong together.
+	Why []string `json:"why"`
 }
 
-// How connections at different points were paired.
+// PairedBy says how connections at different points were found to be one.
+type PairedBy string
+
+// The ways, the surest first.
 const (
-	PairedByAddresses   = "addresses"       // the same addresses, ports and numbers
-	PairedByNumbers     = "numbers"         // other addresses or ports, the same numbers
-	PairedByStamps      = "stamps"          // other numbers, the same timestamps, IP identifications and lengths
-	PairedByAddressOnly = "addresses_only"  // the same addresses and ports, other numbers, nothing else to tell by
-	PairedAlone         = "one_point"       // seen at one point
-	TwoConnections      = "two_connections" // a proxy ends the one and opens the other
+	PairedByAddresses PairedBy = "addresses"       // the same addresses, ports and numbers
+	PairedByNumbers   PairedBy = "numbers"         // other addresses or ports, the same numbers
+	PairedByStamps    PairedBy = "stamps"          // other numbers, the same timestamps, IP identifications and lengths
+	PairedByShape     PairedBy = "shape"           // the same addresses and ports, other numbers, and nothing else to tell by
+	PairedAlone       PairedBy = "one_point"       // an attempt that one point saw
+	TwoConnections    PairedBy = "two_connections" // a proxy ends the one and opens the other
 )
 
 // Translation says whose address or port NAT changes.
@@ -202,8 +336,8 @@ type Translation string
 // The kinds of translation.
 const (
 	NotTranslated Translation = ""
-	SourceNAT     Translation = "snat" // the opener's
-	TargetNAT     Translation = "dnat"
+	SourceNAT     Translation = "snat" // the client's
+	TargetNAT     Translation = "dnat" // the server's
 	BothNAT       Translation = "both"
 )
 
@@ -212,9 +346,10 @@ func (t Translation) MarshalJSON() ([]byte, error) { return marshalWord(string(t
 
 // VerdictCounts counts segments by what happened to them.
 type VerdictCounts struct {
-	Lost        uint64 `json:"lost"`
-	Born        uint64 `json:"born"`
-	Altered     uint64 `json:"altered"` // alterations, not segments, without routine ones
+	Lost uint64 `json:"lost"`
+	Born uint64 `json:"born"`
+	// Alterations other than the usual TTL step, each counted once for a connection, a stretch and a direction.
+	Altered     uint64 `json:"altered"`
 	Delayed     uint64 `json:"delayed"`
 	Duplicated  uint64 `json:"duplicated"`
 	Reordered   uint64 `json:"reordered"`
@@ -226,108 +361,149 @@ type VerdictKind string
 
 // The verdicts.
 const (
-	Lost        VerdictKind = "lost"         // seen at one point, not at the next
-	Born        VerdictKind = "born"         // not seen at the point before
+	Born        VerdictKind = "born"         // not seen at the point before: something between made it
+	Lost        VerdictKind = "lost"         // not seen at the point behind
 	Altered     VerdictKind = "altered"      // passed with a field changed
-	Delayed     VerdictKind = "delayed"      // took longer than others
-	Duplicated  VerdictKind = "duplicated"   // came more often than it was sent
+	Delayed     VerdictKind = "delayed"      // took longer than others there
 	Reordered   VerdictKind = "reordered"    // segments sent after it arrived before it
+	Duplicated  VerdictKind = "duplicated"   // came more often than it was sent
 	NotCaptured VerdictKind = "not_captured" // missing at a point where that says nothing
 )
 
-// VerdictKinds lists them all, worst first.
-func VerdictKinds() []VerdictKind {
-	return []VerdictKind{Born, Lost, Altered, Delayed, Reordered, Duplicated, NotCaptured}
-}
-
-// Verdict is what happened to a segment, or with Altered and NotCaptured to several in the same way.
+// Verdict is what happened to a segment, or with altered and not_captured to several in the same way.
 type Verdict struct {
 	Kind VerdictKind `json:"kind"`
-	// Between names two points: neighbours, unless those between them are blind.
-	Between [2]string `json:"between"`
-	Way     Way       `json:"way"`
-	What    string    `json:"what"` // SYN, SYN-ACK, RST, FIN, data, ACK
-	// Segment is it at the point where it was seen last; of one born or duplicated, first.
+	// The names of two points, in the order of the path: neighbours, unless those between them are blind.
+	Between []string `json:"between" field:"items=2"`
+	Way     Way      `json:"way"`
+	// The kind of segment.
+	What string `json:"what" field:"enum=SYN|SYN-ACK|RST|FIN|data|ACK"`
+	// It at the point where it was seen last; of one born or duplicated, where it was seen first; of one delayed, reordered or
+	// altered, before that.
 	Segment ComparedSegment `json:"segment"`
-	// Packets are its numbers at every point, null where it was not seen. A duplicated segment shares those before the
-	// doubling with the segment that it copies.
-	Packets  map[string]PacketNumber `json:"packets"`
-	Segments uint64                  `json:"segments"` // to which it happened
-	Of       uint64                  `json:"of"`       // with Altered: that passed
-
-	Repaired *Repair  `json:"repaired_by"` // lost: the segment that brought the same through; nil if none did
-	Toward   Side     `json:"toward"`      // born: the side of the path it went to
-	Idle     Duration `json:"after_idle_s"`
-	// Reported is an ICMP error about it (RFC 792).
-	Reported *ICMPReport `json:"icmp"`
-
-	Field   Field `json:"field"` // altered
-	From    any   `json:"from"`
-	To      any   `json:"to"`
-	Routine bool  `json:"routine"` // the stretch's usual TTL step
-
-	Delay       Duration    `json:"delay_s"` // delayed, reordered: from point to point
-	By          Duration    `json:"by_s"`    // how much more than half of the stretch's segments take
-	OvertakenBy uint64      `json:"overtaken_by"`
-	Reason      BlindReason `json:"reason"` // not captured
+	// Its packet at every point, null where it was not seen. A duplicated segment shares those before the doubling with
+	// the one that it copies.
+	Packets map[string]PacketNumber `json:"packets" field:"values=null"`
+	// How many segments it happened to.
+	Segments uint64 `json:"segments"`
+	// With altered: of how many that passed.
+	Of uint64 `json:"of"`
+	// With lost: the segment that brought the same through; null: none did.
+	Repaired *Repair `json:"repaired_by" field:"null"`
+	// With born: towards which side of the path; null: another verdict.
+	Toward Side `json:"toward" field:"null"`
+	// With born: the silence of the connection at that point before; null: there was none, or another verdict.
+	Idle Duration `json:"after_idle_s" field:"null"`
+	// With lost: an ICMP error about it; null: none was seen.
+	ICMP *ICMPReport `json:"icmp" field:"null"`
+	// With altered: what; null: another verdict.
+	Field Field `json:"field" field:"null"`
+	// With altered: its value before, in the first segment.
+	From Value `json:"from" field:"null"`
+	// With altered: its value behind.
+	To Value `json:"to" field:"null"`
+	// With altered: it is the stretch's usual TTL step.
+	Routine bool `json:"routine"`
+	// From point to point, in seconds; null: it was not delayed, reordered or duplicated.
+	Delay Duration `json:"delay_s" field:"null"`
+	// How much more that is than half of the segments take there; null: it was not delayed or reordered.
+	By Duration `json:"by_s" field:"null"`
+	// With reordered: how many segments were sent after it and arrived before it.
+	OvertakenBy uint64 `json:"overtaken_by"`
+	// With not_captured: why; null: another verdict.
+	Reason BlindReason `json:"reason" field:"null"`
 }
-
-// Field is what a device changes in a segment: ttl, src, sport, dst, dport, seq, ack, len, flags, window, ip_id, tsval, tsecr, mss,
-// wscale, sack_permitted, sack, timestamps, fast_open, mptcp or signature; empty, null in JSON, for none. Of options without a
-// number From and To say whether they are there.
-type Field string
-
-// MarshalJSON gives the name, or null.
-func (f Field) MarshalJSON() ([]byte, error) { return marshalWord(string(f)) }
-
-// MarshalJSON gives the word, or null.
-func (r BlindReason) MarshalJSON() ([]byte, error) { return marshalWord(string(r)) }
 
 // ComparedSegment is a segment as one point saw it.
 type ComparedSegment struct {
-	At     string         `json:"at"` // the point
-	Packet PacketNumber   `json:"packet"`
-	Time   Time           `json:"time"` // by the first point's clock
-	Flags  []string       `json:"flags"`
-	Seq    uint32         `json:"seq"`
-	Ack    Seq            `json:"ack"`
-	Len    uint32         `json:"len"`
-	TTL    uint8          `json:"ttl"`
-	IPID   uint16         `json:"ip_id"`
-	TSVal  NullableUint32 `json:"tsval"`
-	TSEcr  NullableUint32 `json:"tsecr"`
+	// The name of the point.
+	At     string       `json:"at"`
+	Packet PacketNumber `json:"packet"`
+	// By the first point's clock.
+	Time  Time     `json:"time"`
+	Flags []string `json:"flags"`
+	Seq   uint32   `json:"seq" field:"ref=sequence_number"`
+	// null: it acknowledges nothing.
+	Ack Seq `json:"ack" field:"null"`
+	// Bytes of payload.
+	Len uint32 `json:"len"`
+	// TTL or hop limit of the IP header.
+	TTL uint8 `json:"ttl"`
+	// Identification in an IPv4 header; 0 in IPv6.
+	IPID uint16 `json:"ip_id"`
+	// TSval (RFC 7323 §3.2); null: it has no timestamps.
+	TSVal Seq `json:"tsval" field:"null,ref=timestamp"`
+	// TSecr; null: it has no timestamps.
+	TSEcr Seq `json:"tsecr" field:"null,ref=timestamp"`
 }
 
 // Repair is the segment that brought through what another had lost.
 type Repair struct {
-	At     string       `json:"at"` // the point at which the lost one was seen last
+	// The name of the point at which the lost one was seen last.
+	At     string       `json:"at"`
 	Packet PacketNumber `json:"packet"`
-	After  Duration     `json:"after_s"` // the lost one, at that point
+	// After the lost one, at that point, in seconds.
+	After Duration `json:"after_s"`
 }
 
 // ICMPReport is an ICMP or ICMPv6 error about a segment.
 type ICMPReport struct {
+	// The name of the point that captured it.
 	At     string       `json:"at"`
 	Packet PacketNumber `json:"packet"`
 	Type   uint8        `json:"type"`
 	Code   uint8        `json:"code"`
-	From   netip.Addr   `json:"from"`
+	// Who reports it.
+	From netip.Addr `json:"from"`
 }
 
 // Comparison sums a comparison up.
 type Comparison struct {
-	Record      string        `json:"record"` // "comparison"
-	Schema      int           `json:"schema"`
-	Points      uint64        `json:"points"`
-	Connections uint64        `json:"connections"` // seen at two points or more, or lost before the second
-	Affected    uint64        `json:"affected"`    // of these, with a verdict that is neither routine nor not_captured
-	Alone       uint64        `json:"alone"`       // connections that only one point saw, and that nothing shows to be of this path
-	Two         uint64        `json:"two_connections"`
-	Translated  uint64        `json:"translated"`
-	Renumbered  uint64        `json:"renumbered"`
-	Segments    uint64        `json:"segments"` // seen anywhere, each once
-	Counts      VerdictCounts `json:"counts"`
+	Record string `json:"record" const:"comparison"`
+	Schema int    `json:"schema" const:"1"`
+	Points uint64 `json:"points"`
+	// Connections and attempts that were seen at two points or more, or died before the second.
+	Connections uint64 `json:"connections"`
+	// Those with a verdict that is neither a usual TTL step nor not_captured.
+	Affected uint64 `json:"affected"`
+	// Connections that one point saw and no other, and that nothing shows to be of this path.
+	Alone uint64 `json:"alone"`
+	// Pairs of connections that a proxy joins.
+	TwoConnections uint64 `json:"two_connections"`
+	// Connections whose addresses or ports change.
+	Translated uint64 `json:"translated"`
+	// Connections whose sequence numbers change.
+	Renumbered uint64 `json:"renumbered"`
+	// Segments of all connections, each counted once however many points saw it.
+	Segments uint64        `json:"segments"`
+	Counts   VerdictCounts `json:"counts"`
 }
 
-// NullableUint32 is a number, or null where Known is not set.
-type NullableUint32 = Seq
+// ComparedLadder is a connection with the journeys of its segments.
+type ComparedLadder struct {
+	Compared Compared `json:"compared"`
+	// The segments, by the time at which they were seen first.
+	Journeys []Journey `json:"journeys"`
+	// More segments, which were not kept.
+	LeftOut uint64 `json:"left_out"`
+}
+
+// Journey is one segment on its way along the path.
+type Journey struct {
+	Way Way `json:"way"`
+	// The kind of segment.
+	What  string   `json:"what" field:"enum=SYN|SYN-ACK|RST|FIN|data|ACK"`
+	Flags []string `json:"flags"`
+	// Counted from the sender's ISN, or from the first number seen of it.
+	Seq int64 `json:"seq"`
+	// Counted from the other side's; null: it acknowledges nothing.
+	Ack *int64 `json:"ack" field:"null"`
+	// Bytes of payload.
+	Len uint32 `json:"len"`
+	// Its packet at every point, null where it was not seen.
+	Packets map[string]PacketNumber `json:"packets" field:"values=null"`
+	// When it passed every point, by the first point's clock; null where it was not seen.
+	Times map[string]Time `json:"times" field:"values=null"`
+	// What happened to it; kinds of verdicts.
+	Verdicts []VerdictKind `json:"verdicts"`
+}

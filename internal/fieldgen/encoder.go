@@ -10,6 +10,7 @@ import (
 var roots = []string{
 	"record.Connection", "record.TimeWaitHolding", "record.Listener", "record.SynFlood", "record.Scan", "record.Backscatter",
 	"record.PopulationSeries", "record.Summary", "record.Snapshot", "record.Alive",
+	"record.Compared", "record.ComparedLadder", "record.Point", "record.Stretch", "record.Comparison",
 }
 
 // byHand are structs that package encode writes by functions of its own.
@@ -146,7 +147,7 @@ func (m *model) scalarJSON(x, name string) string {
 		return fmt.Sprintf("Append%s(b, %s)", strings.TrimPrefix(name, "record."), x)
 	case "record.StateOrNone":
 		return fmt.Sprintf("appendState(b, %s)", x)
-	case "record.Side", "record.Evidence", "record.NullableNumber":
+	case "record.Side", "record.Evidence", "record.NullableNumber", "record.Value":
 		return fmt.Sprintf("append%s(b, %s)", strings.TrimPrefix(name, "record."), x)
 	}
 	switch {

@@ -10,6 +10,7 @@
 //	field:"min=1" "max=63"   bounds that the type does not tell; "items=2" bounds a list
 //	field:"enum=a|b"         its words, where the type does not list them
 //	field:"keys=outcome"     the definition of a map's keys; "keys=state|unknown" allows one more
+//	field:"values=null"      a map's values can be null
 //	const:"connection"       it is always this
 //	csv:"words=code"         the list becomes words: a member of each element; "words=kind:id" joins two
 //	csv:"by=side"            the list has columns for each side

@@ -40,6 +40,7 @@ type field struct {
 	typ        kind
 	value      string // that it always has; "" for none
 	null       bool
+	nulls      bool // the values of a map can be null
 	ref        string
 	min, max   string
 	items      string
@@ -199,6 +200,8 @@ func readField(pkg string, f *ast.Field) (one field, reported bool, err error) {
 			one.max = value
 		case "items":
 			one.items = value
+		case "values":
+			one.nulls = value == "null"
 		case "enum":
 			one.enum = strings.Split(value, "|")
 		case "keys":

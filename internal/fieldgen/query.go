@@ -9,7 +9,7 @@ import (
 // query is the source of the functions that make maps of records.
 func (m *model) query() []byte {
 	var out bytes.Buffer
-	for _, s := range m.reach("record.Connection") {
+	for _, s := range m.reach("record.Connection", "record.Compared", "record.Comparison") {
 		if byHand[s.String()] {
 			continue
 		}
@@ -26,7 +26,8 @@ func (m *model) query() []byte {
 				value := m.valueOf("v", "&v", f.typ.elem.name)
 				fmt.Fprintf(&out, "%q: listValue(%s, func(v %s) any { return %s }),\n", f.json, x, goType(*f.typ.elem), value)
 			case f.typ.of == 'm':
-				panic(f.json + " is a map: say in fieldgen how --where sees that")
+				value := m.valueOf("v", "&v", f.typ.elem.name)
+				fmt.Fprintf(&out, "%q: mapValue(%s, func(v %s) any { return %s }),\n", f.json, x, goType(*f.typ.elem), value)
 			case below != nil:
 				fmt.Fprintf(&out, "%q: %s,\n", f.json, mapCall("&"+x, f.typ.name))
 			default:
@@ -68,6 +69,8 @@ func (m *model) scalarValue(x, name string) string {
 		return fmt.Sprintf("stateValue(%s)", x)
 	case "record.Side":
 		return fmt.Sprintf("wordValue(%s.String())", x)
+	case "record.Value":
+		return fmt.Sprintf("%s.Any()", x)
 	}
 	switch {
 	case numbers[name] || name == "int64":

@@ -101,7 +101,7 @@ func (o object) indented() []byte {
 // refs are the definitions of types that are not structs.
 var refs = map[string]string{
 	"netip.Addr": "ip", "record.Time": "time", "record.PacketNumber": "packet", "record.Seq": "sequence_number",
-	"record.StateOrNone": "state", "tcpstate.State": "state", "tcpstate.Rule": "rule", "record.Side": "side",
+	"record.StateOrNone": "state", "record.Value": "value", "tcpstate.State": "state", "tcpstate.Rule": "rule", "record.Side": "side",
 }
 
 // schema fills the outline of the schema in: a definition of it that is a string "@record.Endpoint" is made of that type.
@@ -253,6 +253,9 @@ func (s *schemer) value(f *field, k kind) (object, error) {
 		values, err := s.value(&field{}, *k.elem)
 		if err != nil {
 			return nil, err
+		}
+		if f.nulls {
+			values = object{{"oneOf", []any{values, object{{"type", "null"}}}}}
 		}
 		o := object{{"type", "object"}}
 		switch len(f.keys) {

@@ -13,7 +13,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// A failOn is what --fail-on says of the summary: conditions of which one suffices.
+// FailOn is what --fail-on says of a summary: conditions of which one suffices.
 type FailOn []alarm
 
 // An alarm is one of the conditions, as it was written, and the fields it looks at.
@@ -24,8 +24,9 @@ type alarm struct {
 }
 
 // NewFailOn compiles an expression over the fields of the summary. Its alternatives are told apart.
-func NewFailOn(source string) (FailOn, error) {
-	fields := summaryFields()
+func NewFailOn(source string) (FailOn, error) { return newFailOn(source, summaryFields()) }
+
+func newFailOn(source string, fields types.Map) (FailOn, error) {
 	if _, err := compile(source, fields); err != nil {
 		return nil, err
 	}
@@ -49,7 +50,10 @@ func (f FailOn) Check(s *record.Summary) (holding []string, err error) {
 	if f == nil {
 		return nil, nil
 	}
-	values := MapSummary(s)
+	return f.check(MapSummary(s))
+}
+
+func (f FailOn) check(values map[string]any) (holding []string, err error) {
 	for _, a := range f {
 		holds, failed := vm.Run(a.program, values)
 		if failed != nil {

@@ -17,6 +17,7 @@ var valueTypes = map[reflect.Type]types.Type{
 	reflect.TypeFor[record.Side]():        types.String,
 	reflect.TypeFor[record.StateOrNone](): types.String,
 	reflect.TypeFor[record.Time]():        types.String,
+	reflect.TypeFor[record.Value]():       types.Any,
 }
 
 // fieldTypes are the names of a record's fields and the types of their values.
@@ -43,6 +44,10 @@ func fieldType(t reflect.Type) types.Type {
 		return fieldType(t.Elem())
 	case reflect.Struct:
 		return fieldTypes(t)
+	case reflect.Map:
+		return types.Any
+	case reflect.Bool:
+		return types.Bool
 	case reflect.Slice:
 		return types.Array(fieldType(t.Elem()))
 	case reflect.String:

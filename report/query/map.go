@@ -31,6 +31,14 @@ func listValue[T any](list []T, value func(T) any) []any {
 	return values
 }
 
+func mapValue[T any](of map[string]T, value func(T) any) map[string]any {
+	values := make(map[string]any, len(of))
+	for name, v := range of {
+		values[name] = value(v)
+	}
+	return values
+}
+
 func seqValue(s record.Seq) any {
 	if !s.Known {
 		return nil

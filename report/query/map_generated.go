@@ -192,3 +192,174 @@ func mapTshark(v *record.Tshark) map[string]any {
 	}
 	return m
 }
+
+func mapCompared(v *record.Compared) map[string]any {
+	m := map[string]any{
+		"record":     v.Record,
+		"schema":     v.Schema,
+		"id":         int(v.ID),
+		"start":      timeValue(v.Start),
+		"end":        timeValue(v.End),
+		"duration_s": durationValue(v.Duration),
+		"seen_at":    listValue(v.SeenAt, func(v string) any { return v }),
+		"client":     mapComparedEndpoint(&v.Client),
+		"server":     mapComparedEndpoint(&v.Server),
+		"opened":     wordValue(string(v.Opened)),
+		"at":         listValue(v.At, func(v record.ComparedLeg) any { return mapComparedLeg(&v) }),
+		"pairing":    mapPairing(&v.Pairing),
+		"counts":     mapVerdictCounts(&v.Counts),
+		"verdicts":   listValue(v.Verdicts, func(v record.Verdict) any { return mapVerdict(&v) }),
+		"left_out":   int(v.LeftOut),
+	}
+	return m
+}
+
+func mapComparedEndpoint(v *record.ComparedEndpoint) map[string]any {
+	m := map[string]any{
+		"point":  v.Point,
+		"ip":     string(v.IP.AppendTo(nil)),
+		"port":   int(v.Port),
+		"isn":    seqValue(v.ISN),
+		"state":  stateValue(v.State),
+		"states": listValue(v.States, func(v record.StateEntry) any { return mapStateEntry(&v) }),
+	}
+	return m
+}
+
+func mapComparedLeg(v *record.ComparedLeg) map[string]any {
+	m := map[string]any{
+		"point":       v.Point,
+		"connections": listValue(v.Connections, func(v uint64) any { return int(v) }),
+		"client":      mapComparedEnd(&v.Client),
+		"server":      mapComparedEnd(&v.Server),
+		"packets":     int(v.Packets),
+		"outcome":     nil,
+		"teardown":    nil,
+	}
+	if v.Outcome != nil {
+		m["outcome"] = string(*v.Outcome)
+	}
+	if v.Teardown != nil {
+		m["teardown"] = string(*v.Teardown)
+	}
+	return m
+}
+
+func mapComparedEnd(v *record.ComparedEnd) map[string]any {
+	m := map[string]any{
+		"ip":   string(v.IP.AppendTo(nil)),
+		"port": int(v.Port),
+		"isn":  seqValue(v.ISN),
+	}
+	return m
+}
+
+func mapPairing(v *record.Pairing) map[string]any {
+	m := map[string]any{
+		"by":         string(v.By),
+		"translated": wordValue(string(v.Translated)),
+		"renumbered": v.Renumbered,
+		"between":    listValue(v.Between, func(v string) any { return v }),
+		"why":        listValue(v.Why, func(v string) any { return v }),
+	}
+	return m
+}
+
+func mapVerdictCounts(v *record.VerdictCounts) map[string]any {
+	m := map[string]any{
+		"lost":         int(v.Lost),
+		"born":         int(v.Born),
+		"altered":      int(v.Altered),
+		"delayed":      int(v.Delayed),
+		"duplicated":   int(v.Duplicated),
+		"reordered":    int(v.Reordered),
+		"not_captured": int(v.NotCaptured),
+	}
+	return m
+}
+
+func mapVerdict(v *record.Verdict) map[string]any {
+	m := map[string]any{
+		"kind":         string(v.Kind),
+		"between":      listValue(v.Between, func(v string) any { return v }),
+		"way":          wordValue(string(v.Way)),
+		"what":         v.What,
+		"segment":      mapComparedSegment(&v.Segment),
+		"packets":      mapValue(v.Packets, func(v record.PacketNumber) any { return packetValue(v) }),
+		"segments":     int(v.Segments),
+		"of":           int(v.Of),
+		"repaired_by":  nil,
+		"toward":       wordValue(v.Toward.String()),
+		"after_idle_s": durationValue(v.Idle),
+		"icmp":         nil,
+		"field":        wordValue(string(v.Field)),
+		"from":         v.From.Any(),
+		"to":           v.To.Any(),
+		"routine":      v.Routine,
+		"delay_s":      durationValue(v.Delay),
+		"by_s":         durationValue(v.By),
+		"overtaken_by": int(v.OvertakenBy),
+		"reason":       wordValue(string(v.Reason)),
+	}
+	if v.Repaired != nil {
+		m["repaired_by"] = mapRepair(v.Repaired)
+	}
+	if v.ICMP != nil {
+		m["icmp"] = mapICMPReport(v.ICMP)
+	}
+	return m
+}
+
+func mapComparedSegment(v *record.ComparedSegment) map[string]any {
+	m := map[string]any{
+		"at":     v.At,
+		"packet": packetValue(v.Packet),
+		"time":   timeValue(v.Time),
+		"flags":  listValue(v.Flags, func(v string) any { return v }),
+		"seq":    int(v.Seq),
+		"ack":    seqValue(v.Ack),
+		"len":    int(v.Len),
+		"ttl":    int(v.TTL),
+		"ip_id":  int(v.IPID),
+		"tsval":  seqValue(v.TSVal),
+		"tsecr":  seqValue(v.TSEcr),
+	}
+	return m
+}
+
+func mapRepair(v *record.Repair) map[string]any {
+	m := map[string]any{
+		"at":      v.At,
+		"packet":  packetValue(v.Packet),
+		"after_s": durationValue(v.After),
+	}
+	return m
+}
+
+func mapICMPReport(v *record.ICMPReport) map[string]any {
+	m := map[string]any{
+		"at":     v.At,
+		"packet": packetValue(v.Packet),
+		"type":   int(v.Type),
+		"code":   int(v.Code),
+		"from":   string(v.From.AppendTo(nil)),
+	}
+	return m
+}
+
+func mapComparison(v *record.Comparison) map[string]any {
+	m := map[string]any{
+		"record":          v.Record,
+		"schema":          v.Schema,
+		"points":          int(v.Points),
+		"connections":     int(v.Connections),
+		"affected":        int(v.Affected),
+		"alone":           int(v.Alone),
+		"two_connections": int(v.TwoConnections),
+		"translated":      int(v.Translated),
+		"renumbered":      int(v.Renumbered),
+		"segments":        int(v.Segments),
+		"counts":          mapVerdictCounts(&v.Counts),
+	}
+	return m
+}

@@ -212,6 +212,18 @@ func appendSide(b []byte, s record.Side) []byte {
 	}
 }
 
+func appendValue(b []byte, v record.Value) []byte {
+	switch v := v.Any().(type) {
+	case int:
+		return strconv.AppendInt(b, int64(v), 10)
+	case string:
+		return AppendString(b, v)
+	case bool:
+		return strconv.AppendBool(b, v)
+	}
+	return append(b, "null"...)
+}
+
 // AppendComma separates element i of a list from the one before.
 func AppendComma(b []byte, i int) []byte {
 	if i > 0 {

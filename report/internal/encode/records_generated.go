@@ -933,3 +933,491 @@ func (e *Encoder) AppendSocket(b []byte, v *record.Socket) []byte {
 	b = appendEvidence(b, v.Evidence)
 	return append(b, `}`...)
 }
+
+// AppendCompared appends a record.Compared as JSON.
+func (e *Encoder) AppendCompared(b []byte, v *record.Compared) []byte {
+	b = append(b, `{"record":`...)
+	b = AppendString(b, v.Record)
+	b = append(b, `,"schema":`...)
+	b = strconv.AppendInt(b, int64(v.Schema), 10)
+	b = append(b, `,"id":`...)
+	b = appendNumber(b, v.ID)
+	b = append(b, `,"start":`...)
+	b = e.appendTime(b, v.Start)
+	b = append(b, `,"end":`...)
+	b = e.appendTime(b, v.End)
+	b = append(b, `,"duration_s":`...)
+	b = v.Duration.Append(b)
+	b = append(b, `,"seen_at":[`...)
+	for i := range v.SeenAt {
+		b = AppendComma(b, i)
+		b = AppendString(b, v.SeenAt[i])
+	}
+	b = append(b, `],"client":`...)
+	b = e.AppendComparedEndpoint(b, &v.Client)
+	b = append(b, `,"server":`...)
+	b = e.AppendComparedEndpoint(b, &v.Server)
+	b = append(b, `,"opened":`...)
+	b = AppendWord(b, string(v.Opened))
+	b = append(b, `,"at":[`...)
+	for i := range v.At {
+		b = AppendComma(b, i)
+		b = e.AppendComparedLeg(b, &v.At[i])
+	}
+	b = append(b, `],"pairing":`...)
+	b = e.AppendPairing(b, &v.Pairing)
+	b = append(b, `,"counts":`...)
+	b = e.AppendVerdictCounts(b, &v.Counts)
+	b = append(b, `,"verdicts":[`...)
+	for i := range v.Verdicts {
+		b = AppendComma(b, i)
+		b = e.AppendVerdict(b, &v.Verdicts[i])
+	}
+	b = append(b, `],"left_out":`...)
+	b = appendNumber(b, v.LeftOut)
+	return append(b, `}`...)
+}
+
+// AppendComparedEndpoint appends a record.ComparedEndpoint as JSON.
+func (e *Encoder) AppendComparedEndpoint(b []byte, v *record.ComparedEndpoint) []byte {
+	b = append(b, `{"point":`...)
+	b = AppendString(b, v.Point)
+	b = append(b, `,"ip":"`...)
+	b = v.IP.AppendTo(b)
+	b = append(b, `","port":`...)
+	b = appendNumber(b, uint64(v.Port))
+	b = append(b, `,"isn":`...)
+	b = AppendSeq(b, v.ISN)
+	b = append(b, `,"state":`...)
+	b = appendState(b, v.State)
+	b = append(b, `,"states":[`...)
+	for i := range v.States {
+		b = AppendComma(b, i)
+		b = e.AppendStateEntry(b, &v.States[i])
+	}
+	return append(b, `]}`...)
+}
+
+// AppendComparedLeg appends a record.ComparedLeg as JSON.
+func (e *Encoder) AppendComparedLeg(b []byte, v *record.ComparedLeg) []byte {
+	b = append(b, `{"point":`...)
+	b = AppendString(b, v.Point)
+	b = append(b, `,"connections":[`...)
+	for i := range v.Connections {
+		b = AppendComma(b, i)
+		b = appendNumber(b, v.Connections[i])
+	}
+	b = append(b, `],"client":`...)
+	b = e.AppendComparedEnd(b, &v.Client)
+	b = append(b, `,"server":`...)
+	b = e.AppendComparedEnd(b, &v.Server)
+	b = append(b, `,"packets":`...)
+	b = appendNumber(b, v.Packets)
+	b = append(b, `,"outcome":`...)
+	if v.Outcome == nil {
+		b = append(b, "null"...)
+	} else {
+		b = AppendString(b, string(*v.Outcome))
+	}
+	b = append(b, `,"teardown":`...)
+	if v.Teardown == nil {
+		b = append(b, "null"...)
+	} else {
+		b = AppendString(b, string(*v.Teardown))
+	}
+	return append(b, `}`...)
+}
+
+// AppendComparedEnd appends a record.ComparedEnd as JSON.
+func (e *Encoder) AppendComparedEnd(b []byte, v *record.ComparedEnd) []byte {
+	b = append(b, `{"ip":"`...)
+	b = v.IP.AppendTo(b)
+	b = append(b, `","port":`...)
+	b = appendNumber(b, uint64(v.Port))
+	b = append(b, `,"isn":`...)
+	b = AppendSeq(b, v.ISN)
+	return append(b, `}`...)
+}
+
+// AppendPairing appends a record.Pairing as JSON.
+func (e *Encoder) AppendPairing(b []byte, v *record.Pairing) []byte {
+	b = append(b, `{"by":`...)
+	b = AppendString(b, string(v.By))
+	b = append(b, `,"translated":`...)
+	b = AppendWord(b, string(v.Translated))
+	b = append(b, `,"renumbered":`...)
+	b = strconv.AppendBool(b, v.Renumbered)
+	b = append(b, `,"between":[`...)
+	for i := range v.Between {
+		b = AppendComma(b, i)
+		b = AppendString(b, v.Between[i])
+	}
+	b = append(b, `],"why":[`...)
+	for i := range v.Why {
+		b = AppendComma(b, i)
+		b = AppendString(b, v.Why[i])
+	}
+	return append(b, `]}`...)
+}
+
+// AppendVerdictCounts appends a record.VerdictCounts as JSON.
+func (e *Encoder) AppendVerdictCounts(b []byte, v *record.VerdictCounts) []byte {
+	b = append(b, `{"lost":`...)
+	b = appendNumber(b, v.Lost)
+	b = append(b, `,"born":`...)
+	b = appendNumber(b, v.Born)
+	b = append(b, `,"altered":`...)
+	b = appendNumber(b, v.Altered)
+	b = append(b, `,"delayed":`...)
+	b = appendNumber(b, v.Delayed)
+	b = append(b, `,"duplicated":`...)
+	b = appendNumber(b, v.Duplicated)
+	b = append(b, `,"reordered":`...)
+	b = appendNumber(b, v.Reordered)
+	b = append(b, `,"not_captured":`...)
+	b = appendNumber(b, v.NotCaptured)
+	return append(b, `}`...)
+}
+
+// AppendVerdict appends a record.Verdict as JSON.
+func (e *Encoder) AppendVerdict(b []byte, v *record.Verdict) []byte {
+	b = append(b, `{"kind":`...)
+	b = AppendString(b, string(v.Kind))
+	b = append(b, `,"between":[`...)
+	for i := range v.Between {
+		b = AppendComma(b, i)
+		b = AppendString(b, v.Between[i])
+	}
+	b = append(b, `],"way":`...)
+	b = AppendWord(b, string(v.Way))
+	b = append(b, `,"what":`...)
+	b = AppendString(b, v.What)
+	b = append(b, `,"segment":`...)
+	b = e.AppendComparedSegment(b, &v.Segment)
+	b = append(b, `,"packets":`...)
+	b = appendMap(b, v.Packets, func(b []byte, v record.PacketNumber) []byte {
+		b = AppendPacket(b, v)
+		return b
+	})
+	b = append(b, `,"segments":`...)
+	b = appendNumber(b, v.Segments)
+	b = append(b, `,"of":`...)
+	b = appendNumber(b, v.Of)
+	b = append(b, `,"repaired_by":`...)
+	if v.Repaired == nil {
+		b = append(b, "null"...)
+	} else {
+		b = e.AppendRepair(b, v.Repaired)
+	}
+	b = append(b, `,"toward":`...)
+	b = appendSide(b, v.Toward)
+	b = append(b, `,"after_idle_s":`...)
+	b = v.Idle.Append(b)
+	b = append(b, `,"icmp":`...)
+	if v.ICMP == nil {
+		b = append(b, "null"...)
+	} else {
+		b = e.AppendICMPReport(b, v.ICMP)
+	}
+	b = append(b, `,"field":`...)
+	b = AppendWord(b, string(v.Field))
+	b = append(b, `,"from":`...)
+	b = appendValue(b, v.From)
+	b = append(b, `,"to":`...)
+	b = appendValue(b, v.To)
+	b = append(b, `,"routine":`...)
+	b = strconv.AppendBool(b, v.Routine)
+	b = append(b, `,"delay_s":`...)
+	b = v.Delay.Append(b)
+	b = append(b, `,"by_s":`...)
+	b = v.By.Append(b)
+	b = append(b, `,"overtaken_by":`...)
+	b = appendNumber(b, v.OvertakenBy)
+	b = append(b, `,"reason":`...)
+	b = AppendWord(b, string(v.Reason))
+	return append(b, `}`...)
+}
+
+// AppendComparedSegment appends a record.ComparedSegment as JSON.
+func (e *Encoder) AppendComparedSegment(b []byte, v *record.ComparedSegment) []byte {
+	b = append(b, `{"at":`...)
+	b = AppendString(b, v.At)
+	b = append(b, `,"packet":`...)
+	b = AppendPacket(b, v.Packet)
+	b = append(b, `,"time":`...)
+	b = e.appendTime(b, v.Time)
+	b = append(b, `,"flags":[`...)
+	for i := range v.Flags {
+		b = AppendComma(b, i)
+		b = AppendString(b, v.Flags[i])
+	}
+	b = append(b, `],"seq":`...)
+	b = appendNumber(b, uint64(v.Seq))
+	b = append(b, `,"ack":`...)
+	b = AppendSeq(b, v.Ack)
+	b = append(b, `,"len":`...)
+	b = appendNumber(b, uint64(v.Len))
+	b = append(b, `,"ttl":`...)
+	b = appendNumber(b, uint64(v.TTL))
+	b = append(b, `,"ip_id":`...)
+	b = appendNumber(b, uint64(v.IPID))
+	b = append(b, `,"tsval":`...)
+	b = AppendSeq(b, v.TSVal)
+	b = append(b, `,"tsecr":`...)
+	b = AppendSeq(b, v.TSEcr)
+	return append(b, `}`...)
+}
+
+// AppendRepair appends a record.Repair as JSON.
+func (e *Encoder) AppendRepair(b []byte, v *record.Repair) []byte {
+	b = append(b, `{"at":`...)
+	b = AppendString(b, v.At)
+	b = append(b, `,"packet":`...)
+	b = AppendPacket(b, v.Packet)
+	b = append(b, `,"after_s":`...)
+	b = v.After.Append(b)
+	return append(b, `}`...)
+}
+
+// AppendICMPReport appends a record.ICMPReport as JSON.
+func (e *Encoder) AppendICMPReport(b []byte, v *record.ICMPReport) []byte {
+	b = append(b, `{"at":`...)
+	b = AppendString(b, v.At)
+	b = append(b, `,"packet":`...)
+	b = AppendPacket(b, v.Packet)
+	b = append(b, `,"type":`...)
+	b = appendNumber(b, uint64(v.Type))
+	b = append(b, `,"code":`...)
+	b = appendNumber(b, uint64(v.Code))
+	b = append(b, `,"from":"`...)
+	b = v.From.AppendTo(b)
+	return append(b, `"}`...)
+}
+
+// AppendComparedLadder appends a record.ComparedLadder as JSON.
+func (e *Encoder) AppendComparedLadder(b []byte, v *record.ComparedLadder) []byte {
+	b = append(b, `{"compared":`...)
+	b = e.AppendCompared(b, &v.Compared)
+	b = append(b, `,"journeys":[`...)
+	for i := range v.Journeys {
+		b = AppendComma(b, i)
+		b = e.AppendJourney(b, &v.Journeys[i])
+	}
+	b = append(b, `],"left_out":`...)
+	b = appendNumber(b, v.LeftOut)
+	return append(b, `}`...)
+}
+
+// AppendJourney appends a record.Journey as JSON.
+func (e *Encoder) AppendJourney(b []byte, v *record.Journey) []byte {
+	b = append(b, `{"way":`...)
+	b = AppendWord(b, string(v.Way))
+	b = append(b, `,"what":`...)
+	b = AppendString(b, v.What)
+	b = append(b, `,"flags":[`...)
+	for i := range v.Flags {
+		b = AppendComma(b, i)
+		b = AppendString(b, v.Flags[i])
+	}
+	b = append(b, `],"seq":`...)
+	b = strconv.AppendInt(b, int64(v.Seq), 10)
+	b = append(b, `,"ack":`...)
+	if v.Ack == nil {
+		b = append(b, "null"...)
+	} else {
+		b = strconv.AppendInt(b, int64(*v.Ack), 10)
+	}
+	b = append(b, `,"len":`...)
+	b = appendNumber(b, uint64(v.Len))
+	b = append(b, `,"packets":`...)
+	b = appendMap(b, v.Packets, func(b []byte, v record.PacketNumber) []byte {
+		b = AppendPacket(b, v)
+		return b
+	})
+	b = append(b, `,"times":`...)
+	b = appendMap(b, v.Times, func(b []byte, v record.Time) []byte {
+		b = e.appendTime(b, v)
+		return b
+	})
+	b = append(b, `,"verdicts":[`...)
+	for i := range v.Verdicts {
+		b = AppendComma(b, i)
+		b = AppendString(b, string(v.Verdicts[i]))
+	}
+	return append(b, `]}`...)
+}
+
+// AppendPoint appends a record.Point as JSON.
+func (e *Encoder) AppendPoint(b []byte, v *record.Point) []byte {
+	b = append(b, `{"record":`...)
+	b = AppendString(b, v.Record)
+	b = append(b, `,"schema":`...)
+	b = strconv.AppendInt(b, int64(v.Schema), 10)
+	b = append(b, `,"name":`...)
+	b = AppendString(b, v.Name)
+	b = append(b, `,"files":[`...)
+	for i := range v.Files {
+		b = AppendComma(b, i)
+		b = AppendString(b, v.Files[i])
+	}
+	b = append(b, `],"packets":`...)
+	b = appendNumber(b, v.Packets)
+	b = append(b, `,"segments":`...)
+	b = appendNumber(b, v.Segments)
+	b = append(b, `,"undecoded":`...)
+	b = appendNumber(b, v.Undecoded)
+	b = append(b, `,"first":`...)
+	b = e.appendTime(b, v.First)
+	b = append(b, `,"last":`...)
+	b = e.appendTime(b, v.Last)
+	b = append(b, `,"clock":`...)
+	b = e.AppendClock(b, &v.Clock)
+	b = append(b, `,"dropped":`...)
+	if v.Dropped == nil {
+		b = append(b, "null"...)
+	} else {
+		b = appendNumber(b, *v.Dropped)
+	}
+	b = append(b, `,"connections":`...)
+	b = appendNumber(b, v.Connections)
+	b = append(b, `,"alone":`...)
+	b = appendNumber(b, v.Alone)
+	b = append(b, `,"blind":[`...)
+	for i := range v.Blind {
+		b = AppendComma(b, i)
+		b = e.AppendBlind(b, &v.Blind[i])
+	}
+	return append(b, `]}`...)
+}
+
+// AppendClock appends a record.Clock as JSON.
+func (e *Encoder) AppendClock(b []byte, v *record.Clock) []byte {
+	b = append(b, `{"offset_s":`...)
+	b = v.Offset.Append(b)
+	b = append(b, `,"offset_error_s":`...)
+	b = v.Error.Append(b)
+	b = append(b, `,"offset_at":`...)
+	b = e.appendTime(b, v.At)
+	b = append(b, `,"drift_ppm":`...)
+	b = appendNullableNumber(b, v.Drift)
+	b = append(b, `,"drift_error_ppm":`...)
+	b = appendNullableNumber(b, v.DriftError)
+	b = append(b, `,"evidence":`...)
+	b = AppendString(b, string(v.Evidence))
+	b = append(b, `,"segments":`...)
+	b = appendNumber(b, v.Segments)
+	return append(b, `}`...)
+}
+
+// AppendBlind appends a record.Blind as JSON.
+func (e *Encoder) AppendBlind(b []byte, v *record.Blind) []byte {
+	b = append(b, `{"reason":`...)
+	b = AppendWord(b, string(v.Reason))
+	b = append(b, `,"way":`...)
+	b = AppendWord(b, string(v.Way))
+	b = append(b, `,"from":`...)
+	b = e.appendTime(b, v.From)
+	b = append(b, `,"until":`...)
+	b = e.appendTime(b, v.Until)
+	b = append(b, `,"detail":`...)
+	b = AppendString(b, v.Detail)
+	return append(b, `}`...)
+}
+
+// AppendStretch appends a record.Stretch as JSON.
+func (e *Encoder) AppendStretch(b []byte, v *record.Stretch) []byte {
+	b = append(b, `{"record":`...)
+	b = AppendString(b, v.Record)
+	b = append(b, `,"schema":`...)
+	b = strconv.AppendInt(b, int64(v.Schema), 10)
+	b = append(b, `,"between":[`...)
+	for i := range v.Between {
+		b = AppendComma(b, i)
+		b = AppendString(b, v.Between[i])
+	}
+	b = append(b, `],"way":`...)
+	b = AppendWord(b, string(v.Way))
+	b = append(b, `,"segments":`...)
+	b = appendNumber(b, v.Segments)
+	b = append(b, `,"passed":`...)
+	b = appendNumber(b, v.Passed)
+	b = append(b, `,"lost":`...)
+	b = appendNumber(b, v.Lost)
+	b = append(b, `,"lost_share":`...)
+	b = appendNullableNumber(b, v.LostShare)
+	b = append(b, `,"not_captured":`...)
+	b = appendNumber(b, v.NotCaptured)
+	b = append(b, `,"born":`...)
+	b = appendNumber(b, v.Born)
+	b = append(b, `,"altered":`...)
+	b = appendNumber(b, v.Altered)
+	b = append(b, `,"delayed":`...)
+	b = appendNumber(b, v.Delayed)
+	b = append(b, `,"duplicated":`...)
+	b = appendNumber(b, v.Duplicated)
+	b = append(b, `,"reordered":`...)
+	b = appendNumber(b, v.Reordered)
+	b = append(b, `,"delay":`...)
+	b = e.AppendDelay(b, &v.Delay)
+	b = append(b, `,"always":[`...)
+	for i := range v.Always {
+		b = AppendComma(b, i)
+		b = e.AppendChange(b, &v.Always[i])
+	}
+	return append(b, `]}`...)
+}
+
+// AppendDelay appends a record.Delay as JSON.
+func (e *Encoder) AppendDelay(b []byte, v *record.Delay) []byte {
+	b = append(b, `{"min_s":`...)
+	b = v.Min.Append(b)
+	b = append(b, `,"p50_s":`...)
+	b = v.P50.Append(b)
+	b = append(b, `,"p99_s":`...)
+	b = v.P99.Append(b)
+	b = append(b, `,"max_s":`...)
+	b = v.Max.Append(b)
+	b = append(b, `,"late_s":`...)
+	b = v.Late.Append(b)
+	return append(b, `}`...)
+}
+
+// AppendChange appends a record.Change as JSON.
+func (e *Encoder) AppendChange(b []byte, v *record.Change) []byte {
+	b = append(b, `{"field":`...)
+	b = AppendWord(b, string(v.Field))
+	b = append(b, `,"from":`...)
+	b = appendValue(b, v.From)
+	b = append(b, `,"to":`...)
+	b = appendValue(b, v.To)
+	b = append(b, `,"segments":`...)
+	b = appendNumber(b, v.Segments)
+	return append(b, `}`...)
+}
+
+// AppendComparison appends a record.Comparison as JSON.
+func (e *Encoder) AppendComparison(b []byte, v *record.Comparison) []byte {
+	b = append(b, `{"record":`...)
+	b = AppendString(b, v.Record)
+	b = append(b, `,"schema":`...)
+	b = strconv.AppendInt(b, int64(v.Schema), 10)
+	b = append(b, `,"points":`...)
+	b = appendNumber(b, v.Points)
+	b = append(b, `,"connections":`...)
+	b = appendNumber(b, v.Connections)
+	b = append(b, `,"affected":`...)
+	b = appendNumber(b, v.Affected)
+	b = append(b, `,"alone":`...)
+	b = appendNumber(b, v.Alone)
+	b = append(b, `,"two_connections":`...)
+	b = appendNumber(b, v.TwoConnections)
+	b = append(b, `,"translated":`...)
+	b = appendNumber(b, v.Translated)
+	b = append(b, `,"renumbered":`...)
+	b = appendNumber(b, v.Renumbered)
+	b = append(b, `,"segments":`...)
+	b = appendNumber(b, v.Segments)
+	b = append(b, `,"counts":`...)
+	b = e.AppendVerdictCounts(b, &v.Counts)
+	return append(b, `}`...)
+}

@@ -1,0 +1,47 @@
+package query
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/expr-lang/expr/vm"
+	"github.com/tcplife/tcplife/analyzer/record"
+)
+
+// ComparedWhere is what --where says of a connection that several points saw.
+type ComparedWhere struct {
+	program *vm.Program
+	machine vm.VM
+}
+
+// NewComparedWhere compiles an expression over the fields of such a connection.
+func NewComparedWhere(source string) (*ComparedWhere, error) {
+	program, err := compile(source, fieldTypes(reflect.TypeFor[record.Compared]()))
+	if err != nil {
+		return nil, err
+	}
+	return &ComparedWhere{program: program}, nil
+}
+
+// Holds evaluates the condition for a record.
+func (w *ComparedWhere) Holds(c *record.Compared) (bool, error) {
+	value, err := w.machine.Run(w.program, mapCompared(c))
+	if err != nil {
+		return false, fmt.Errorf("evaluate --where for connection %d: %w", c.ID, err)
+	}
+	return value == true, nil
+}
+
+// ComparisonFailOn is what --fail-on says of a comparison.
+type ComparisonFailOn struct{ conditions FailOn }
+
+// NewComparisonFailOn compiles an expression over the fields of a comparison. Its alternatives are told apart.
+func NewComparisonFailOn(source string) (*ComparisonFailOn, error) {
+	f, err := newFailOn(source, fieldTypes(reflect.TypeFor[record.Comparison]()))
+	return &ComparisonFailOn{f}, err
+}
+
+// Check says which of the conditions hold, with the values of their fields.
+func (f *ComparisonFailOn) Check(c *record.Comparison) (holding []string, err error) {
+	return f.conditions.check(mapComparison(c))
+}
