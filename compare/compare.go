@@ -15,7 +15,8 @@ type Result struct {
 	Points     []record.Point
 	Path       []record.Stretch
 	Comparison record.Comparison
-	Captures   []capture.Stats // by point
+	Ladder     *record.ComparedLadder // of Options.Ladder; nil if there is no such connection
+	Captures   []capture.Stats        // by point
 	Decoded    []flows.Stats
 }
 
@@ -31,11 +32,12 @@ func Compare(ctx context.Context, sources []Source, o Options, emit func(*record
 		return nil, err
 	}
 	c := newComparer(p, emit)
+	c.keeper.number = o.Ladder
 	accounts, err := c.run(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{Path: c.sums.records(c.moves), Comparison: c.sums.comparison}
+	r := &Result{Ladder: c.keeper.ladder, Path: c.sums.records(c.moves), Comparison: c.sums.comparison}
 	r.Comparison.Record, r.Comparison.Schema = "comparison", record.Schema
 	r.Comparison.Points, r.Comparison.Segments = uint64(len(sources)), c.sums.segments
 	for i := range sources {

@@ -24,6 +24,8 @@ type comparer struct {
 	singles  []bool                         // points whose capture does not hold everything twice
 	moves    []int64                        // by point: path.moved
 	through  map[[2]int]map[flows.Addr]bool // by two points: the hosts, as the first sees them, of connections that both see
+	halves   [][2][]half                    // by stretch: connections that end there, and that begin behind it
+	keeper   keeper
 	sums     sums
 	compared record.Compared // the one in the making
 	emit     func(*record.Compared) error
@@ -63,7 +65,7 @@ const (
 func newComparer(p *path, emit func(*record.Compared) error) *comparer {
 	n := len(p.sources)
 	c := &comparer{path: p, byKey: map[uint64]*leg{}, emit: emit, singles: make([]bool, n), slack: 2 * int64(tolerance*1e9),
-		moves: p.moved(), through: map[[2]int]map[flows.Addr]bool{}}
+		moves: p.moved(), halves: make([][2][]half, n-1), through: map[[2]int]map[flows.Addr]bool{}}
 	for i := range c.indexes {
 		c.indexes[i] = index{i, map[uint64]*journey{}}
 	}
@@ -126,6 +128,9 @@ func (c *comparer) run(ctx context.Context) ([]account, error) {
 		return nil, err
 	}
 	c.close()
+	if c.failed == nil {
+		c.failed = c.tellTwo()
+	}
 	return accounts, c.failed
 }
 
@@ -201,6 +206,7 @@ func (c *comparer) arrive(l *leg, dir int, s *sighting) {
 	}
 	l.packets++
 	l.segments[dir]++
+	l.kinds[dir][whatIs(s.flags, s.len)]++
 	l.leaky = l.leaky || s.unsent && (l.isnSeen[0] || l.isnSeen[1]) // and not one that was under way
 	l.last = s.at
 	t.first, t.last = min(t.first, s.at), max(t.last, s.at)

@@ -15,6 +15,14 @@ func (c *comparer) finish(t *trail) {
 			c.forget(l)
 		}
 	}
+	if stretch, yes := t.separate(); yes {
+		c.tellSeparate(t, stretch)
+		c.tellTrail(t)
+		return
+	}
+	if t.points < len(t.legs) {
+		c.keepHalf(t)
+	}
 	sortKept(t.kept)
 	c.compared = record.Compared{Verdicts: []record.Verdict{}}
 	for _, j := range t.kept {
@@ -28,12 +36,18 @@ func (c *comparer) finish(t *trail) {
 	c.judgeGaps(t)
 	c.compared.LeftOut += t.shed
 	c.fill(t)
+	c.tellTrail(t)
+}
+
+// tellTrail counts the trail of the record that was made, and emits it.
+func (c *comparer) tellTrail(t *trail) {
 	for p, l := range t.legs {
 		if l != nil {
 			c.sums.points[p].connections++
 		}
 	}
 	c.count(t)
+	c.draw(t)
 	if c.failed == nil {
 		c.failed = c.emit(&c.compared)
 	}

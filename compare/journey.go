@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -17,14 +18,15 @@ type journey struct {
 	seen  int        // how many of these there are
 	parts uint16     // at these points the sighting is of a larger segment
 
-	idle      int64      // before its first sighting nothing of the connection came there for so long
-	late      uint16     // the stretches behind which it was late
-	overtaken []uint32   // by stretch, how many that were sent later arrived earlier; nil for none
-	copyOf    []sighting // it was seen twice: the sightings of the other one at the time
-	repeats   []*journey // others of the same numbers that had not got through by then
-	repeated  bool       // another one repeats it
-	repair    *journey   // of those the first that got further
-	example   bool       // a change of the trail shows it
+	idle      int64                // before its first sighting nothing of the connection came there for so long
+	late      uint16               // the stretches behind which it was late
+	overtaken []uint32             // by stretch, how many that were sent later arrived earlier; nil for none
+	copyOf    []sighting           // it was seen twice: the sightings of the other one at the time
+	repeats   []*journey           // others of the same numbers that had not got through by then
+	repeated  bool                 // another one repeats it
+	repair    *journey             // of those the first that got further
+	example   bool                 // a change of the trail shows it
+	verdicts  []record.VerdictKind // about it
 
 	due          int64    // when it is judged
 	older, newer *journey // of the trail

@@ -33,6 +33,7 @@ func (c *comparer) over(j *journey) {
 			}
 		}
 	}
+	c.keeper.keep(j)
 	if c.eventful(j) {
 		limit := maxKept
 		if t.points == 1 {

@@ -283,8 +283,6 @@ func (c *comparer) split(j *journey, at uint32) *journey {
 	return rest
 }
 
-var debugAttach func(j *journey, p int, s *sighting, f string)
-
 // newJourney makes one that was not seen yet.
 func (c *comparer) newJourney(t *trail, dir int) *journey {
 	return &journey{trail: t, dir: dir, at: make([]sighting, len(c.sources))}
@@ -299,9 +297,6 @@ func (c *comparer) depart(t *trail, l *leg, dir int, s *sighting) *journey {
 	}
 	j.at[l.point], j.seen = *s, 1
 	j.copyOf = c.copied(j, l, s)
-	if debugAttach != nil {
-		debugAttach(j, l.point, s, "depart")
-	}
 	c.enter(j, nil)
 	return j
 }
@@ -422,9 +417,6 @@ const duplicateBare = 2e6 // ns
 
 // attach adds a sighting to a journey.
 func (c *comparer) attach(j *journey, point int, s *sighting) {
-	if debugAttach != nil {
-		debugAttach(j, point, s, "attach")
-	}
 	j.at[point] = *s
 	j.seen++
 	if point > 0 && j.at[point-1].seen() {

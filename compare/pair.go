@@ -449,6 +449,7 @@ func (c *comparer) adopt(t *trail, l *leg, shift [2]uint32, turned bool) {
 		l.isn[0], l.isn[1] = l.isn[1], l.isn[0]
 		l.isnSeen[0], l.isnSeen[1] = l.isnSeen[1], l.isnSeen[0]
 		l.segments[0], l.segments[1] = l.segments[1], l.segments[0]
+		l.kinds[0], l.kinds[1] = l.kinds[1], l.kinds[0]
 		l.passed[0], l.passed[1] = l.passed[1], l.passed[0]
 		l.talk[0], l.talk[1] = l.talk[1], l.talk[0]
 		l.ttl[0], l.ttl[1] = l.ttl[1], l.ttl[0]

@@ -201,15 +201,15 @@ var scenarios = []scenario{
 var only = flag.Uint64("seed", 0, "play the scenarios of this seed alone")
 
 // seeds is how many paths of each scenario are played.
-const seeds = 12
+var seeds = flag.Uint64("seeds", 3, "play so many paths of each scenario")
 
 // TestScenarios holds the comparison to paths on which it is known what happens.
 func TestScenarios(t *testing.T) {
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			list := make([]uint64, 0, seeds)
-			for seed := range uint64(seeds) {
+			list := make([]uint64, 0, *seeds)
+			for seed := range *seeds {
 				list = append(list, seed+1)
 			}
 			if *only > 0 {

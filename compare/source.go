@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/capture"
@@ -26,6 +27,10 @@ type Options struct {
 	Analyzer analyzer.Options
 	// Offsets fix what the clocks of points are ahead of the first point's, in nanoseconds by the point's name.
 	Offsets map[string]int64
+	// Ladder is the id of a connection of which the journeys of all segments are wanted; 0 is none.
+	Ladder uint64
+	// Packets, if it is set, counts the packets that were read.
+	Packets *atomic.Uint64
 	// Opened, if it is set, is told of each capture that is opened, to watch how far it is read. It may be called by several
 	// goroutines at once.
 	Opened func(*capture.Reader)
@@ -55,6 +60,9 @@ func (s *Source) each(ctx context.Context, o *Options, visit func(*capture.Packe
 	var segments []flows.Segment
 	for ctx.Err() == nil {
 		n, err := reader.Read(packets)
+		if o.Packets != nil {
+			o.Packets.Add(uint64(n))
+		}
 		for i := range packets[:n] {
 			p := &packets[i]
 			if o.Filter != nil {

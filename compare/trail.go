@@ -139,6 +139,7 @@ type leg struct {
 	isnSeen  [2]bool
 	packets  uint64
 	segments [2]uint64
+	kinds    [2][whats]uint32
 	leaky    bool // a segment acknowledges what the capture lacks
 	first    int64
 	last     int64

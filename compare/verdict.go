@@ -1,9 +1,7 @@
 package compare
 
 import (
-	"fmt"
 	"math"
-	"os"
 	"slices"
 	"strings"
 
@@ -12,8 +10,6 @@ import (
 )
 
 // The functions of this file say what became of the segments of a connection that has ended everywhere.
-
-var debug = os.Getenv("CMPDEBUG") != ""
 
 // judge says what became of a segment.
 func (c *comparer) judge(t *trail, j *journey) {
@@ -198,9 +194,6 @@ func (c *comparer) judgeFate(t *trail, j *journey, last int) {
 		if reason == "" && t.legs[to] == nil {
 			reason = c.outside(t, j, to)
 		}
-		if debug {
-			fmt.Println("FATE", t.number, whatIs(j), j.at[from].packet, c.expected(j, to), reason)
-		}
 		if reason != "" {
 			c.lacking(t, j, to, reason)
 			continue
@@ -379,13 +372,17 @@ func (c *comparer) tell(t *trail, j *journey, v record.Verdict, a, b, shown int)
 	w := t.wayOf(j.dir)
 	v.Between = []string{c.sources[min(a, b)].Name, c.sources[max(a, b)].Name}
 	v.Way = w.record()
-	v.What = whatIs(j)
+	v.What = whatIs(j.flags, j.len).String()
 	v.Segment = c.describe(shown, &j.at[shown])
 	if j.parts&(1<<shown) != 0 {
 		v.Segment.Seq, v.Segment.Len = j.seq+t.legs[shown].shift[j.dir], j.len
 	}
 	v.Packets = c.packetMap(j.packets())
+	j.verdicts = append(j.verdicts, v.Kind)
 	v.Segments, v.Of = 1, 1
+	if v.Kind == record.Lost {
+		v.Of = uint64(t.legs[shown].kinds[j.dir][whatIs(j.flags, j.len)])
+	}
 	c.add(t, v, min(a, b), w)
 }
 
@@ -419,22 +416,38 @@ func (c *comparer) add(t *trail, v record.Verdict, stretch int, w way) {
 // maxVerdicts is how many verdicts are listed of one connection.
 const maxVerdicts = 10_000
 
-// whatIs is the kind of segment in a word.
-func whatIs(j *journey) string {
-	switch f := j.flags; {
+// what is a kind of segment that has a word.
+type what uint8
+
+const (
+	whatSYN what = iota
+	whatSYNACK
+	whatRST
+	whatFIN
+	whatData
+	whatACK
+	whats
+)
+
+var whatNames = [whats]string{"SYN", "SYN-ACK", "RST", "FIN", "data", "ACK"}
+
+func whatIs(f flows.Flags, payload uint32) what {
+	switch {
 	case f.Has(flows.RST):
-		return "RST"
+		return whatRST
 	case f.Has(flows.SYN | flows.ACK):
-		return "SYN-ACK"
+		return whatSYNACK
 	case f.Has(flows.SYN):
-		return "SYN"
+		return whatSYN
 	case f.Has(flows.FIN):
-		return "FIN"
-	case j.len > 0:
-		return "data"
+		return whatFIN
+	case payload > 0:
+		return whatData
 	}
-	return "ACK"
+	return whatACK
 }
+
+func (w what) String() string { return whatNames[w] }
 
 // describe is a segment as a point saw it.
 func (c *comparer) describe(point int, s *sighting) record.ComparedSegment {
@@ -495,7 +508,7 @@ func (c *comparer) judgeChanges(t *trail) {
 		}
 		c.add(t, record.Verdict{
 			Kind: record.Altered, Between: []string{c.sources[ch.stretch].Name, c.sources[ch.stretch+1].Name}, Way: w.record(),
-			What: whatIs(&journey{flags: ch.segment.flags & controlFlags, len: ch.segment.len}), Segment: c.describe(upstream, &ch.segment), Packets: c.packetMap(packets),
+			What: whatIs(ch.segment.flags, ch.segment.len).String(), Segment: c.describe(upstream, &ch.segment), Packets: c.packetMap(packets),
 			Segments: uint64(ch.count), Of: uint64(t.passing(ch.stretch, ch.dir).segments),
 			Field: fieldNames[ch.field], From: from, To: to,
 			Routine: ch.field == fieldTTL && usual.ttlSeen && int(ch.step) == usual.ttl && ch.step > 0,
@@ -553,8 +566,8 @@ func (c *comparer) judgeGaps(t *trail) {
 		stretch := min(g.point, before)
 		c.add(t, record.Verdict{
 			Kind: record.NotCaptured, Between: []string{c.sources[stretch].Name, c.sources[stretch+1].Name}, Way: t.wayOf(g.dir).record(),
-			What: whatIs(&journey{flags: g.segment.flags & controlFlags, len: g.segment.len}), Segment: c.describe(g.at, &g.segment),
-			Packets: c.packetMap(g.packets), Segments: uint64(g.count), Of: uint64(g.count), Reason: g.reason,
+			What: whatIs(g.segment.flags, g.segment.len).String(), Segment: c.describe(g.at, &g.segment),
+			Packets: c.packetMap(g.packets), Segments: uint64(g.count), Of: uint64(g.count), Reason: g.reason, MissingAt: record.PointName(c.sources[g.point].Name),
 		}, stretch, t.wayOf(g.dir))
 	}
 }

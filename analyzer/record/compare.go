@@ -386,7 +386,7 @@ type Verdict struct {
 	Packets map[string]PacketNumber `json:"packets" field:"values=null"`
 	// How many segments it happened to.
 	Segments uint64 `json:"segments"`
-	// With altered: of how many that passed.
+	// With altered: of how many that passed. With lost: of how many of the kind that this point saw.
 	Of uint64 `json:"of"`
 	// With lost: the segment that brought the same through; null: none did.
 	Repaired *Repair `json:"repaired_by" field:"null"`
@@ -412,7 +412,15 @@ type Verdict struct {
 	OvertakenBy uint64 `json:"overtaken_by"`
 	// With not_captured: why; null: another verdict.
 	Reason BlindReason `json:"reason" field:"null"`
+	// With not_captured: the name of the point that lacks it; null: another verdict.
+	MissingAt PointName `json:"missing_at" field:"null"`
 }
+
+// PointName is the name of a point, or empty for none.
+type PointName string
+
+// MarshalJSON gives the name, or null.
+func (n PointName) MarshalJSON() ([]byte, error) { return marshalWord(string(n)) }
 
 // ComparedSegment is a segment as one point saw it.
 type ComparedSegment struct {

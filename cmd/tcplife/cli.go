@@ -113,7 +113,7 @@ moment, worked out from the packets alone.
 		return &usageError{err.Error(), cmd.CommandPath() + " --help lists the flags"}
 	})
 	root.AddCommand(
-		newReadCommand(), newLiveCommand(), newDevicesCommand(), newExplainCommand(), newAtCommand(), newPopulationCommand(),
+		newReadCommand(), newLiveCommand(), newDevicesCommand(), newExplainCommand(), newCompareCommand(), newAtCommand(), newPopulationCommand(),
 		newFindingsCommand(), newSchemaCommand(), newVersionCommand(), newManCommand(), newCompletionCommand(),
 	)
 	return root

@@ -35,9 +35,12 @@ var allowed = map[string][]string{
 	"analyzer/crowd":          {"analyzer/record", "flows"},
 	"analyzer":                {"analyzer/...", "flows", "internal/spare"},
 
+	"compare": {"analyzer", "analyzer/record", "analyzer/tcpstate", "capture", "flows"},
+
 	"report/internal/encode": {"analyzer/record", "analyzer/tcpstate", "flows"},
 	"report/internal/text":   {"analyzer/record", "analyzer/tcpstate", "flows"},
 	"report":                 {"analyzer/record", "analyzer/tcpstate", "report/internal/..."},
+	"report/compared":        {"analyzer/record", "report/internal/..."},
 	"report/ladder":          {"analyzer/record", "analyzer/tcpstate", "flows", "report/internal/..."},
 	"report/metrics":         {"analyzer/record", "analyzer/tcpstate", "report/screen"},
 	"report/parquet":         {"analyzer/record", "analyzer/tcpstate", "flows", "report"},

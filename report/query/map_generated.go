@@ -300,6 +300,7 @@ func mapVerdict(v *record.Verdict) map[string]any {
 		"by_s":         durationValue(v.By),
 		"overtaken_by": int(v.OvertakenBy),
 		"reason":       wordValue(string(v.Reason)),
+		"missing_at":   wordValue(string(v.MissingAt)),
 	}
 	if v.Repaired != nil {
 		m["repaired_by"] = mapRepair(v.Repaired)

@@ -1135,6 +1135,8 @@ func (e *Encoder) AppendVerdict(b []byte, v *record.Verdict) []byte {
 	b = appendNumber(b, v.OvertakenBy)
 	b = append(b, `,"reason":`...)
 	b = AppendWord(b, string(v.Reason))
+	b = append(b, `,"missing_at":`...)
+	b = AppendWord(b, string(v.MissingAt))
 	return append(b, `}`...)
 }
 

@@ -1,0 +1,479 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/compare"
+	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/report/compared"
+	"github.com/tcplife/tcplife/report/query"
+)
+
+// compareFlags is the command line of `tcplife compare`: some of the flags of read, and its own.
+type compareFlags struct {
+	readFlags
+	conn    uint64   // --conn
+	ascii   bool     // of the ladder
+	offsets []string // --offset
+
+	sources []compare.Source
+	clocks  map[string]int64 // of --offset
+}
+
+var compareFormats = []string{"table", "json", "jsonl"}
+
+func newCompareCommand() *cobra.Command {
+	f := compareFlags{}
+	cmd := &cobra.Command{
+		Use:   "compare POINT=FILE[,FILE...]... [flags]",
+		Short: "Compare captures from several points of one path: what was lost, born or changed between them",
+		Long: `Puts captures together that were made at the same time at two to eight points of one path, given
+in the order from the client's side to the server's, and says of each connection which
+segments were lost between which two points, which were born there (an RST or a SYN-ACK that
+the point before never saw), altered, delayed, duplicated or overtaken.
+
+A point is NAME=FILE; several files of one point are one capture, separated by commas. A file
+without a name gives its point its own.
+
+Connections are found again behind NAT by their sequence numbers, and behind devices that
+renumber by timestamps and IP identifications. The clocks need not agree: what each is ahead
+of the first point's, and how fast it drifts, is measured by the fastest segments of both
+directions. That a path is slower in one direction cannot be told from an offset; --offset
+fixes one that is known.
+
+What a point lacks is called lost only if its capture would have held it: not where it lost
+packets, began later, ended earlier, holds no such segments, or sees one direction only.
+
+--conn draws one connection with a lane for each point. -w writes the segments that were lost,
+as the last point that saw them captured them.
+
+The files are read twice, with -w three times, so that standard input can not be one of them.`,
+		Example: `  tcplife compare client.pcap fwin.pcap fwout.pcap server.pcap
+  tcplife compare client=c.pcap fw=fw-1.pcap,fw-2.pcap server=s.pcap
+  tcplife compare c.pcap s.pcap --offset s=+1.37s
+  tcplife compare c.pcap s.pcap --where 'counts.lost > 0' --top 5
+  tcplife compare c.pcap s.pcap --conn 3 --ascii > ticket.txt
+  tcplife compare c.pcap s.pcap --fail-on 'counts.lost > 10 or counts.born > 0'
+  tcplife compare c.pcap s.pcap -o json | jq '.compared[].verdicts[] | select(.kind == "lost")'`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 2 || len(args) > compare.MaxPoints {
+				return &usageError{fmt.Sprintf("compare needs the captures of 2 to %d points, not %d", compare.MaxPoints, len(args)),
+					"tcplife compare client=FILE server=FILE"}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := f.prepare(cmd, args)
+			if err != nil {
+				return err
+			}
+			return r.compare(cmd.Context(), &f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringSliceVar(&f.offsets, "offset", nil, "what a point's clock is ahead of the first point's: `NAME=+1.37s`")
+	flags.StringVarP(&f.filter, "filter", "f", "", "read only packets that match a libpcap `EXPRESSION`, see pcap-filter(7); behind NAT it meets other addresses")
+	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT` of the report: "+list(compareFormats))
+	flags.StringVar(&f.where, "where", "", "report only connections for which `EXPRESSION` holds, over the fields of a compared record")
+	flags.StringVar(&f.failOn, "fail-on", "", "exit with code 4 if `EXPRESSION` holds for the comparison")
+	flags.StringVarP(&f.writeTo, "write", "w", "", "write the segments that were lost to `FILE`")
+	flags.Uint64Var(&f.conn, "conn", 0, "draw the connection with this `ID`")
+	flags.IntVar(&f.top, "top", compared.DefaultTop, "show the worst `N` connections; 0 shows all")
+	flags.BoolVar(&f.ascii, "ascii", false, "draw the ladder with ASCII characters only")
+	flags.StringVar(&f.color, "color", "auto", "colour the tables; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
+	flags.StringVar(&f.msl, "msl", "rfc", "maximum segment lifetime, half of a TIME_WAIT: a `DURATION` or the habit of a system: "+list(mslNames()))
+	flags.DurationVar(&f.embryonicLimit, "embryonic-limit", 0, "end an attempt that is silent for this `DURATION` (default 4m)")
+	flags.DurationVar(&f.idleLimit, "idle-limit", 0, "end an open connection that is silent for this `DURATION` (default 120h)")
+	flags.BoolVar(&f.dropBadChecksums, "drop-bad-checksums", false, "leave out segments with a wrong checksum; offload makes them on the sending host")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say on standard error what was read and how fast")
+	givenOnce(flags)
+	complete(cmd, "output", compareFormats)
+	complete(cmd, "color", colorModes)
+	complete(cmd, "msl", mslNames())
+	return cmd
+}
+
+// A comparing is what a sound command line asks for.
+type comparing struct {
+	*reading
+	where  *query.ComparedWhere    // nil reports all connections
+	failOn *query.ComparisonFailOn // nil asks nothing
+}
+
+// prepare looks for everything that can be wrong with the flags before a file is opened.
+func (f *compareFlags) prepare(cmd *cobra.Command, args []string) (*comparing, error) {
+	where := f.where
+	f.where = "" // its fields are not those of a connection's record
+	input, err := f.prepareInput(cmd)
+	if err != nil {
+		return nil, err
+	}
+	r := &comparing{reading: input}
+	given := cmd.Flags().Changed
+	if given("where") {
+		if r.where, err = query.NewComparedWhere(where); err != nil {
+			return nil, &usageError{"--where: " + err.Error(), "docs/RECORD.md lists the fields of a compared record"}
+		}
+	}
+	if given("fail-on") {
+		if r.failOn, err = query.NewComparisonFailOn(f.failOn); err != nil {
+			return nil, &usageError{"--fail-on: " + err.Error(), "docs/RECORD.md lists the fields of a comparison"}
+		}
+	}
+	if err := oneOf("--output", f.output, compareFormats); err != nil {
+		return nil, err
+	}
+	if err := oneOf("--color", f.color, colorModes); err != nil {
+		return nil, err
+	}
+	if f.top < 0 {
+		return nil, &usageError{"--top must not be negative", "0 shows all connections"}
+	}
+	if f.sources, err = points(args); err != nil {
+		return nil, err
+	}
+	for _, s := range f.sources {
+		f.files = append(f.files, s.Files...)
+	}
+	if slices.Contains(f.files, "-") {
+		return nil, &usageError{"compare reads its input twice, which standard input can not", "save it to a file and compare that"}
+	}
+	if err := f.parseOffsets(); err != nil {
+		return nil, err
+	}
+	return r, f.checkCombinations(given)
+}
+
+// checkCombinations refuses flags that exclude each other.
+func (f *compareFlags) checkCombinations(given func(string) bool) error {
+	for _, flag := range []string{"top", "color"} {
+		if f.output != "table" && given(flag) {
+			return &usageError{fmt.Sprintf("--%s is about tables, and the output is %s", flag, f.output), "leave one of the two out"}
+		}
+	}
+	if given("conn") && f.conn == 0 {
+		return &usageError{"--conn must be at least 1", "the report lists the ids of connections"}
+	}
+	for _, flag := range []string{"where", "top"} {
+		if given("conn") && given(flag) {
+			return &usageError{fmt.Sprintf("--%s chooses connections, and --conn names one", flag), "leave one of the two out"}
+		}
+	}
+	if given("conn") && f.output == "jsonl" {
+		return &usageError{"--conn draws one connection, and jsonl is for many", "-o json gives its segments as one document"}
+	}
+	if given("ascii") && !given("conn") {
+		return &usageError{"--ascii is about the ladder of --conn", "leave it out"}
+	}
+	if !given("write") {
+		return nil
+	}
+	if f.writeTo == "" || f.writeTo == "-" {
+		return &usageError{"-w needs a file", "for example -w lost.pcapng"}
+	}
+	if in, same := sameFile(f.writeTo, f.files); same {
+		return &usageError{fmt.Sprintf("-w %s would overwrite what is read, %s", f.writeTo, in), "write to another file"}
+	}
+	return nil
+}
+
+// points understands NAME=FILE[,FILE...] and FILE. A file of the whole name goes first.
+func points(args []string) ([]compare.Source, error) {
+	var sources []compare.Source
+	used := map[string]bool{}
+	for _, arg := range args {
+		name, files, named := strings.Cut(arg, "=")
+		if _, err := os.Stat(arg); err == nil || !named {
+			name, files, named = "", arg, false
+		}
+		s := compare.Source{Name: name, Files: strings.Split(files, ",")}
+		if _, err := os.Stat(files); err == nil {
+			s.Files = []string{files}
+		}
+		if slices.Contains(s.Files, "") || named && name == "" {
+			return nil, &usageError{fmt.Sprintf("%q names no point with its files", arg), "write NAME=FILE or NAME=FILE,FILE"}
+		}
+		if !named {
+			s.Name = fileTitle(s.Files[0])
+			for n := 2; used[s.Name]; n++ {
+				s.Name = fmt.Sprintf("%s-%d", fileTitle(s.Files[0]), n)
+			}
+		}
+		if used[s.Name] {
+			return nil, &usageError{fmt.Sprintf("two points are named %q", s.Name), "give each a name of its own"}
+		}
+		used[s.Name] = true
+		sources = append(sources, s)
+	}
+	return sources, nil
+}
+
+// fileTitle is a file's name without directory and endings.
+func fileTitle(path string) string {
+	name, _, _ := strings.Cut(filepath.Base(path), ".")
+	if name == "" {
+		return filepath.Base(path)
+	}
+	return name
+}
+
+// parseOffsets understands --offset.
+func (f *compareFlags) parseOffsets() error {
+	f.clocks = map[string]int64{}
+	for _, text := range f.offsets {
+		name, value, _ := strings.Cut(text, "=")
+		d, err := time.ParseDuration(value)
+		if err != nil {
+			return &usageError{fmt.Sprintf("--offset %q is no duration of a point", text), "for example --offset server=+1.37s"}
+		}
+		place := slices.IndexFunc(f.sources, func(s compare.Source) bool { return s.Name == name })
+		switch _, twice := f.clocks[name]; {
+		case place < 0:
+			return &usageError{fmt.Sprintf("--offset %s: there is no point %q", text, name), "the points are " + list(sourceNames(f.sources))}
+		case place == 0:
+			return &usageError{fmt.Sprintf("--offset %s: the first point's clock is the reference", text), "give the other points' offsets against it"}
+		case twice:
+			return &usageError{fmt.Sprintf("--offset gives %q two offsets", name), "leave one of the two out"}
+		}
+		f.clocks[name] = int64(d)
+	}
+	return nil
+}
+
+func sourceNames(sources []compare.Source) (names []string) {
+	for _, s := range sources {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// A comparedReporter is one of package compared's formats.
+type comparedReporter interface {
+	Connection(*record.Compared) error
+	Finish(*compared.Ending) error
+}
+
+func (f *compareFlags) newReporter(stdout io.Writer) comparedReporter {
+	switch f.output {
+	case "json":
+		return compared.NewJSON(stdout)
+	case "jsonl":
+		return compared.NewJSONL(stdout)
+	}
+	width, color := f.look(stdout)
+	return compared.NewTable(stdout, compared.TableOptions{Width: width, Color: color, Top: f.top})
+}
+
+// compare reads the captures and writes what they say together.
+func (r *comparing) compare(ctx context.Context, f *compareFlags) error {
+	started := time.Now()
+	var opened openedReaders
+	bar := startProgress(r.stderr, func() (int64, int64) { return opened.progress(f.files) })
+	options := compare.Options{
+		Decoder:  flows.DecoderOptions{DropBadChecksums: f.dropBadChecksums},
+		Analyzer: r.options, Offsets: f.clocks, Ladder: f.conn, Packets: &bar.packets, Opened: opened.add,
+	}
+	if r.filter != nil {
+		options.Filter = r.filter.Match
+	}
+	report := f.newReporter(r.stdout)
+	lost := map[string]map[uint64]bool{} // packets, by point
+	result, err := compare.Compare(ctx, f.sources, options, func(c *record.Compared) error {
+		if r.where != nil {
+			if holds, err := r.where.Holds(c); err != nil || !holds {
+				return err
+			}
+		}
+		if f.writeTo != "" {
+			noteLost(lost, c)
+		}
+		if f.conn != 0 {
+			return nil
+		}
+		if err := report.Connection(c); err != nil {
+			return fmt.Errorf("write the report: %w", err)
+		}
+		return nil
+	})
+	bar.Stop()
+	if err != nil && ctx.Err() != nil {
+		err = errors.New("interrupted before the end of the captures, which the comparison depends on")
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.write(f, report, result); err != nil {
+		return err
+	}
+	if f.verbose {
+		for i, s := range f.sources {
+			complain(r.stderr, "%s: %d packets, %s on the wire", s.Name, result.Captures[i].Packets, byteSize(int64(result.Captures[i].WireBytes)))
+		}
+		complain(r.stderr, "compared in %v", time.Since(started).Round(time.Millisecond))
+	}
+	if f.writeTo != "" {
+		if err := writeLost(f, lost); err != nil {
+			return err
+		}
+	}
+	return r.conclude(f, result)
+}
+
+// write writes the report, or the ladder of one connection.
+func (r *comparing) write(f *compareFlags, report comparedReporter, result *compare.Result) error {
+	var err error
+	switch {
+	case f.conn == 0:
+		err = report.Finish(&compared.Ending{Points: result.Points, Path: result.Path, Comparison: result.Comparison})
+	case result.Ladder == nil:
+		return fmt.Errorf("there is no connection %d among the %d; -o json tells their ids", f.conn, result.Comparison.Connections)
+	case f.output == "json":
+		err = compared.WriteLadderJSON(r.stdout, result.Ladder)
+	default:
+		_, color := f.look(r.stdout)
+		err = compared.WriteLadder(r.stdout, result.Ladder, result.Points, compared.LadderOptions{Color: color, ASCII: f.ascii})
+	}
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return nil
+}
+
+// conclude says what is missing, and whether a condition holds.
+func (r *comparing) conclude(f *compareFlags, result *compare.Result) error {
+	var omissions error
+	for i := range f.sources {
+		a := account{read: result.Captures[i], decoded: result.Decoded[i]}
+		prefixed := &prefixer{w: r.stderr, prefix: f.sources[i].Name + ": "}
+		if err := a.tellOmissions(prefixed); err != nil {
+			omissions = err
+		}
+	}
+	if r.failOn == nil {
+		return omissions
+	}
+	holding, err := r.failOn.Check(&result.Comparison)
+	if err != nil {
+		return err
+	}
+	for _, h := range holding {
+		complain(r.stderr, "--fail-on: %s", h)
+	}
+	if omissions == nil && len(holding) > 0 {
+		return errConditionHolds
+	}
+	return omissions
+}
+
+// prefixer says of which point the complaints are that are written to it.
+type prefixer struct {
+	w      io.Writer
+	prefix string
+}
+
+func (p *prefixer) Write(b []byte) (int, error) {
+	text := strings.Replace(string(b), "tcplife: ", "tcplife: "+p.prefix, 1)
+	if _, err := io.WriteString(p.w, text); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// openedReaders are the captures that were opened so far.
+type openedReaders struct {
+	mu      sync.Mutex
+	readers []*capture.Reader
+	total   int64 // bytes of all files, read twice
+}
+
+func (o *openedReaders) add(r *capture.Reader) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.readers = append(o.readers, r)
+}
+
+// progress says how many bytes were read, of how many.
+func (o *openedReaders) progress(files []string) (done, total int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.total == 0 {
+		for _, name := range files {
+			if info, err := os.Stat(name); err == nil {
+				o.total += 2 * info.Size()
+			}
+		}
+	}
+	for _, r := range o.readers {
+		n, _ := r.Progress()
+		done += n
+	}
+	return done, o.total
+}
+
+// noteLost notes the packets of a connection that were lost, by the point that saw them last.
+func noteLost(lost map[string]map[uint64]bool, c *record.Compared) {
+	for i := range c.Verdicts {
+		v := &c.Verdicts[i]
+		if v.Kind != record.Lost {
+			continue
+		}
+		if lost[v.Segment.At] == nil {
+			lost[v.Segment.At] = map[uint64]bool{}
+		}
+		lost[v.Segment.At][uint64(v.Segment.Packet)] = true
+	}
+}
+
+// writeLost reads the captures again and writes the packets that were lost, point by point.
+func writeLost(f *compareFlags, lost map[string]map[uint64]bool) error {
+	x, err := newExtract(f.writeTo, nil)
+	if err != nil {
+		return err
+	}
+	for _, s := range f.sources {
+		if len(lost[s.Name]) == 0 {
+			continue
+		}
+		if err := x.numbered(s.Files, lost[s.Name]); err != nil {
+			x.Close()
+			return err
+		}
+	}
+	return x.Close()
+}
+
+// numbered writes the packets of a capture that have these numbers.
+func (x *extract) numbered(files []string, numbers map[uint64]bool) error {
+	reader, err := capture.Open(files, capture.Options{})
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	for {
+		p, err := reader.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if numbers[p.Number] {
+			if err := x.write(p); err != nil {
+				return err
+			}
+		}
+	}
+}

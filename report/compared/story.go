@@ -1,0 +1,372 @@
+package compared
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/report/internal/text"
+)
+
+// A happening is what happened between two points to segments of one kind, in one connection or in several.
+type happening struct {
+	key
+
+	segments    uint64 // or, of what is altered, that show it
+	of          uint64
+	connections uint64
+	towards     [2]bool         // the client's side, the server's side: born
+	idle        record.Duration // the longest silence before one was born
+	unrepaired  uint64          // of the lost
+	after       record.Duration // after which the last of the others was repeated
+	by          record.Duration // by which the latest was late
+	from, to    record.Value
+	fromOthers  bool // from is another one elsewhere
+	toOthers    bool // and so is to
+	icmp        *record.ICMPReport
+}
+
+// key tells happenings apart.
+type key struct {
+	kind    record.VerdictKind
+	between [2]string
+	way     record.Way
+	what    string // or the field of what is altered, or why it was not captured
+	at      record.PointName
+}
+
+// happenings are those of a connection, worst first.
+func happenings(c *record.Compared) []*happening {
+	var list []*happening
+	byKey := map[key]*happening{}
+	for i := range c.Verdicts {
+		v := &c.Verdicts[i]
+		if v.Routine {
+			continue
+		}
+		h := &happening{
+			key:      key{kind: v.Kind, between: [2]string{v.Between[0], v.Between[1]}, way: v.Way, what: v.What},
+			segments: v.Segments, of: v.Of, connections: 1, idle: v.Idle, by: v.By, from: v.From, to: v.To, icmp: v.ICMP,
+			after: record.NoDuration,
+		}
+		switch v.Kind {
+		case record.Born:
+			h.way = ""
+			h.towards = [2]bool{v.Toward == record.Client, v.Toward == record.Server}
+		case record.Lost:
+			if v.Repaired != nil {
+				h.after = v.Repaired.After
+			} else {
+				h.unrepaired = 1
+			}
+		case record.Altered:
+			h.what = string(v.Field)
+		case record.NotCaptured:
+			h.what, h.at, h.between, h.way = string(v.Reason), v.MissingAt, [2]string{}, ""
+		case record.Delayed, record.Reordered, record.Duplicated:
+			h.what = ""
+		}
+		if old := byKey[h.key]; old != nil {
+			old.add(h)
+			old.of = h.of
+			old.connections = 1
+			continue
+		}
+		byKey[h.key] = h
+		list = append(list, h)
+	}
+	slices.SortStableFunc(list, func(a, b *happening) int { return cmp.Compare(b.weight(), a.weight()) })
+	return list
+}
+
+// add adds what happened elsewhere in the same way.
+func (h *happening) add(o *happening) {
+	h.segments += o.segments
+	h.of += o.of
+	h.connections += o.connections
+	h.towards[0], h.towards[1] = h.towards[0] || o.towards[0], h.towards[1] || o.towards[1]
+	h.unrepaired += o.unrepaired
+	h.idle, h.after, h.by = max(h.idle, o.idle), max(h.after, o.after), max(h.by, o.by)
+	h.fromOthers, h.toOthers = h.fromOthers || o.fromOthers || h.from != o.from, h.toOthers || o.toOthers || h.to != o.to
+	if h.icmp == nil {
+		h.icmp = o.icmp
+	}
+}
+
+// needsAnswer reports a kind of segment that is repeated until it is answered.
+func needsAnswer(what string) bool {
+	return what == "SYN" || what == "SYN-ACK" || what == "FIN" || what == "data"
+}
+
+// weight says how bad it is: what ends connections is worst, then what slows them down, then what only changes them.
+func (h *happening) weight() int {
+	switch h.kind {
+	case record.Born:
+		if h.what == "RST" {
+			return 100
+		}
+		return 70
+	case record.Lost:
+		switch {
+		case h.unrepaired > 0 && (h.what == "SYN" || h.what == "SYN-ACK"):
+			return 95
+		case h.unrepaired > 0 && needsAnswer(h.what):
+			return 90
+		case h.what == "RST":
+			return 80
+		case needsAnswer(h.what):
+			return 60
+		}
+		return 40
+	case record.Delayed:
+		return 30
+	case record.Reordered:
+		return 28
+	case record.Duplicated:
+		return 26
+	case record.Altered:
+		return 10
+	}
+	return 1
+}
+
+// Score is how much happened to a connection: the higher the worse.
+func score(list []*happening) int64 {
+	sum := int64(0)
+	for _, h := range list {
+		const most = 1000
+		w := int64(h.weight())
+		sum += w*w*w + w*min(int64(h.segments), most)
+	}
+	return sum
+}
+
+// Story says in words what happened to a connection, worst first, a line each; nothing if only the usual did.
+func Story(c *record.Compared) []string {
+	if c.Pairing.By == record.TwoConnections {
+		line := fmt.Sprintf("two connections: a device between %s and %s ends the one and opens the other", c.Pairing.Between[0], c.Pairing.Between[1])
+		return append([]string{line}, c.Pairing.Why...)
+	}
+	lines := told(happenings(c), false)
+	if n := c.LeftOut; n > 0 {
+		lines = append(lines, text.Counted(n, "more event")+" not listed")
+	}
+	return lines
+}
+
+// told puts happenings into words; total for several connections.
+func told(list []*happening, total bool) []string {
+	var lines []string
+	for _, h := range list {
+		if h.isBackwards(list) || h.toldWithAddress(list) {
+			continue
+		}
+		line := h.words(list)
+		if total {
+			line += ", in " + text.Counted(h.connections, "connection")
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// isBackwards reports the other direction's half of what NAT or renumbering does.
+func (h *happening) isBackwards(list []*happening) bool {
+	if h.kind != record.Altered {
+		return false
+	}
+	other, paired := map[string]string{
+		string(record.FieldTarget): string(record.FieldSource), string(record.FieldTargetPort): string(record.FieldSourcePort),
+		string(record.FieldSource): string(record.FieldTarget), string(record.FieldSourcePort): string(record.FieldTargetPort),
+	}[h.what]
+	has := func(way record.Way, what string) bool {
+		return slices.ContainsFunc(list, func(o *happening) bool {
+			return o.kind == record.Altered && o.between == h.between && o.way == way && o.what == what
+		})
+	}
+	switch {
+	case paired:
+		return h.way == record.ToClient && has(record.ToServer, other)
+	case h.what == string(record.FieldAck):
+		return has(opposite(h.way), string(record.FieldSeq))
+	}
+	return false
+}
+
+// find gives what happened to another field in the same place.
+func (h *happening) find(list []*happening, field record.Field) *happening {
+	for _, o := range list {
+		if o.kind == record.Altered && o.between == h.between && o.way == h.way && o.what == string(field) {
+			return o
+		}
+	}
+	return nil
+}
+
+// toldWithAddress reports a port that is translated together with its address.
+func (h *happening) toldWithAddress(list []*happening) bool {
+	switch {
+	case h.kind != record.Altered:
+	case h.what == string(record.FieldSourcePort):
+		return h.find(list, record.FieldSource) != nil
+	case h.what == string(record.FieldTargetPort):
+		return h.find(list, record.FieldTarget) != nil
+	}
+	return false
+}
+
+// translation says what NAT makes of a socket.
+func (h *happening) translation(list []*happening, where string) string {
+	name, field := "SNAT", record.FieldSourcePort
+	if (h.what == string(record.FieldTarget)) == (h.way == record.ToServer) {
+		name = "DNAT"
+	}
+	if h.what == string(record.FieldTarget) {
+		field = record.FieldTargetPort
+	}
+	from, to := fmt.Sprint(h.from.Any()), fmt.Sprint(h.to.Any())
+	port := h.find(list, field)
+	switch {
+	case h.toOthers:
+		return fmt.Sprintf("%s %s %s", name, where, towards(h.way))
+	case h.fromOthers:
+		return fmt.Sprintf("%s %s %s, to %s", name, where, towards(h.way), to)
+	case port != nil && !port.fromOthers && !port.toOthers:
+		from, to = fmt.Sprintf("%s:%v", from, port.from.Any()), fmt.Sprintf("%s:%v", to, port.to.Any())
+	}
+	return fmt.Sprintf("%s %s %s, %s → %s", name, where, towards(h.way), from, to)
+}
+
+func opposite(w record.Way) record.Way {
+	if w == record.ToServer {
+		return record.ToClient
+	}
+	return record.ToServer
+}
+
+func towards(w record.Way) string {
+	if w == record.ToServer {
+		return "towards the server"
+	}
+	return "towards the client"
+}
+
+// several is a kind of segment with its number.
+func several(n uint64, what string) string {
+	switch {
+	case what == "data":
+		return text.Counted(n, "data segment")
+	case n == 1:
+		return what
+	}
+	return text.Count(n) + " " + what + "s"
+}
+
+func (h *happening) words(list []*happening) string {
+	where := "between " + h.between[0] + " and " + h.between[1]
+	switch h.kind {
+	case record.Born:
+		line := several(h.segments, h.what) + " born " + where
+		switch h.towards {
+		case [2]bool{true, true}:
+			line += ", towards both"
+		case [2]bool{true, false}:
+			line += ", towards the client"
+		default:
+			line += ", towards the server"
+		}
+		if h.idle >= record.Duration(time.Second) {
+			line += ", after " + text.Span(h.idle) + " idle"
+		}
+		return line
+	case record.Lost:
+		return h.lostWords(where)
+	case record.Altered:
+		if h.what == string(record.FieldSource) || h.what == string(record.FieldTarget) {
+			return h.translation(list, where)
+		}
+		return h.alteredWords(where)
+	case record.Delayed:
+		return text.Counted(h.segments, "segment") + " delayed " + where + " " + towards(h.way) + ", by up to " + text.Span(h.by)
+	case record.Reordered:
+		return text.Counted(h.segments, "segment") + " overtaken " + where + " " + towards(h.way)
+	case record.Duplicated:
+		return text.Counted(h.segments, "segment") + " duplicated " + where + " " + towards(h.way)
+	}
+	return text.Counted(h.segments, "segment") + " not captured at " + string(h.at) + ": " + blindWords[record.BlindReason(h.what)]
+}
+
+var blindWords = map[record.BlindReason]string{
+	record.BlindDropped:  "its capture lost packets",
+	record.BlindLater:    "its capture began later",
+	record.BlindEarlier:  "its capture ended earlier",
+	record.BlindFiltered: "its capture holds no such segments",
+	record.BlindOneWay:   "its capture holds the other direction only",
+}
+
+func (h *happening) lostWords(where string) string {
+	noun := h.what
+	if h.what == "data" && h.segments > 1 {
+		noun = "data segments"
+	}
+	line := fmt.Sprintf("%s lost %s %s, %s of %s", noun, where, towards(h.way), text.Count(h.segments), text.Count(max(h.of, h.segments)))
+	if h.what == "data" && h.segments == 1 {
+		line = fmt.Sprintf("data segment lost %s %s, 1 of %s", where, towards(h.way), text.Count(max(h.of, 1)))
+	}
+	if needsAnswer(h.what) {
+		switch {
+		case h.unrepaired == 0:
+			line += ", came through again after " + text.Span(h.after)
+		case h.unrepaired == h.segments:
+			line += ", never came through"
+		default:
+			line += ", " + text.Count(h.unrepaired) + " never came through"
+		}
+	}
+	if i := h.icmp; i != nil {
+		line += fmt.Sprintf("; %s reports it by ICMP %d/%d", i.From, i.Type, i.Code)
+	}
+	return line
+}
+
+func (h *happening) alteredWords(where string) string {
+	change := fmt.Sprintf("%v → %v", h.from.Any(), h.to.Any())
+	switch {
+	case h.toOthers:
+		change = "different values"
+	case h.fromOthers:
+		change = fmt.Sprintf("to %v", h.to.Any())
+	}
+	names := map[record.Field]string{
+		record.FieldSource: "source address", record.FieldSourcePort: "source port", record.FieldTarget: "target address",
+		record.FieldTargetPort: "target port", record.FieldSeq: "sequence numbers", record.FieldAck: "acknowledgement numbers",
+		record.FieldLen: "payload length", record.FieldFlags: "flags", record.FieldWindow: "window", record.FieldIPID: "IP identification",
+		record.FieldECN: "ECN codepoint", record.FieldTSVal: "TSval", record.FieldTSEcr: "TSecr", record.FieldTTL: "TTL",
+		record.FieldMSS: "MSS", record.FieldWScale: "window scale", record.FieldSACKPermitted: "SACK permitted",
+		record.FieldSACK: "SACK blocks", record.FieldTimestamps: "timestamps", record.FieldFastOpen: "Fast Open",
+		record.FieldMPTCP: "MPTCP", record.FieldSignature: "signature",
+	}
+	name := names[record.Field(h.what)]
+	switch {
+	case h.to.Any() == nil:
+		return fmt.Sprintf("%s removed %s %s", name, where, towards(h.way))
+	case h.from.Any() == nil:
+		return fmt.Sprintf("%s added %s %s", name, where, towards(h.way))
+	case h.what == string(record.FieldSeq), h.what == string(record.FieldAck):
+		return fmt.Sprintf("%s shifted %s %s", name, where, towards(h.way))
+	case h.what == string(record.FieldIPID), h.what == string(record.FieldTSVal), h.what == string(record.FieldTSEcr):
+		return fmt.Sprintf("%s rewritten %s %s", name, where, towards(h.way))
+	}
+	return fmt.Sprintf("%s changed %s %s, %s", name, where, towards(h.way), change)
+}
+
+// sentence begins with a capital and ends with a full stop.
+func sentence(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:] + "."
+}
