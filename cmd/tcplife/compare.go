@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -281,10 +282,14 @@ func (f *compareFlags) newReporter(stdout io.Writer) comparedReporter {
 func (r *comparing) compare(ctx context.Context, f *compareFlags) error {
 	started := time.Now()
 	var opened openedReaders
-	bar := startProgress(r.stderr, func() (int64, int64) { return opened.progress(f.files) })
+	var packets atomic.Uint64
+	bar := startProgress(r.stderr, func() (done, total int64, n uint64) {
+		done, total = opened.progress(f.files)
+		return done, total, packets.Load()
+	})
 	options := compare.Options{
 		Decoder:  flows.DecoderOptions{DropBadChecksums: f.dropBadChecksums},
-		Analyzer: r.options, Offsets: f.clocks, Ladder: f.conn, Packets: &bar.packets, Opened: opened.add,
+		Analyzer: r.options, Offsets: f.clocks, Ladder: f.conn, Packets: &packets, Opened: opened.add,
 	}
 	if r.filter != nil {
 		options.Filter = r.filter.Match
