@@ -8,8 +8,8 @@ import (
 	"github.com/tcplife/tcplife/internal/spare"
 )
 
-// Connections reads captures, "-" for standard input, and gives each connection as it ends, and errors as the package comment says.
-// A Reading has the Report too.
+// Connections reads captures, "-" for standard input, and gives each connection as it ends, and errors as the package
+// comment says. A Reading has the Report too.
 func Connections(ctx context.Context, o Options, files ...string) iter.Seq2[*record.Connection, error] {
 	return func(yield func(*record.Connection, error) bool) {
 		r, err := Open(ctx, o, files...)
@@ -21,8 +21,8 @@ func Connections(ctx context.Context, o Options, files ...string) iter.Seq2[*rec
 	}
 }
 
-// Connections reads the captures and gives each connection as it ends. An error comes last, without a connection; for each damaged
-// place there is one. It can be ranged over once.
+// Connections reads the captures and gives each connection as it ends. An error comes last, without a connection; for
+// each damaged place there is one. It can be ranged over once.
 func (r *Reading) Connections(ctx context.Context) iter.Seq2[*record.Connection, error] {
 	return func(yield func(*record.Connection, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)

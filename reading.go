@@ -22,21 +22,22 @@ type Options struct {
 
 	// Filter lets a packet through or not; nil lets all through. An error ends the reading.
 	Filter func(*capture.Packet) (bool, error)
-	// Packet sees each packet that is let through, with its segments, before they are tracked; nil does not ask. Both are valid
-	// until it returns. It is called by the goroutine that reads. An error ends the reading.
+	// Packet sees each packet that is let through, with its segments, before they are tracked; nil does not ask. Both
+	// are valid until it returns. It is called by the goroutine that reads. An error ends the reading.
 	Packet func(*capture.Packet, []flows.Segment) error
 	// Count is how many packets are let through at most; 0 is no limit.
 	Count uint64
-	// Workers is how many goroutines track connections; 0 is one for each processor, at most 8. Another one reads and decodes.
+	// Workers is how many goroutines track connections; 0 is one for each processor, at most 8. Another one reads and
+	// decodes.
 	Workers int
-	// Reuse fills records again and again: one that Connections gives is valid only until the next. It saves most of the memory
-	// that is allocated.
+	// Reuse fills records again and again: one that Connections gives is valid only until the next. It saves most of the
+	// memory that is allocated.
 	Reuse bool
 }
 
 const (
-	// batchPackets is how many packets go through at once: so many that handing them over costs next to nothing, and so few that
-	// they stay in a processor's cache. Where packets come slowly it is as many as are there.
+	// batchPackets is how many packets go through at once: so many that handing them over costs next to nothing, and so
+	// few that they stay in a processor's cache. Where packets come slowly it is as many as are there.
 	batchPackets = 256
 	// batches is how many of these are under way.
 	batches = 24
@@ -44,7 +45,8 @@ const (
 	mostWorkers = 8
 )
 
-// Reading reads captures once, from their beginning to their end. Its methods are for one goroutine, but for Stop and Progress.
+// Reading reads captures once, from their beginning to their end. Its methods are for one goroutine, but for Stop and
+// Progress.
 type Reading struct {
 	options Options
 	capture *capture.Reader
@@ -59,9 +61,10 @@ type Reading struct {
 	report  *Report
 }
 
-// Open opens captures, "-" for standard input, to be read as one in order of time. It fails if one of them is not there or is no
-// capture. Connections, Each or Packets then reads them, and closes them at the end. A Reading that none of these is called
-// for needs Close. Cancelling ctx ends the wait for the beginning of a pipe; afterwards it is not looked at.
+// Open opens captures, "-" for standard input, to be read as one in order of time. It fails if one of them is not
+// there or is no capture. Connections, Each or Packets then reads them, and closes them at the end. A Reading that
+// none of these is called for needs Close. Cancelling ctx ends the wait for the beginning of a pipe; afterwards it is
+// not looked at.
 func Open(ctx context.Context, o Options, files ...string) (*Reading, error) {
 	if o.Workers == 0 {
 		o.Workers = min(runtime.GOMAXPROCS(0), mostWorkers)
@@ -79,7 +82,8 @@ func Open(ctx context.Context, o Options, files ...string) (*Reading, error) {
 	return r, nil
 }
 
-// Stop ends the reading as if the captures ended here: what is open then is reported so. Any goroutine may call it, at any time.
+// Stop ends the reading as if the captures ended here: what is open then is reported so. Any goroutine may call it,
+// at any time.
 func (r *Reading) Stop() {
 	r.stopped.Store(true)
 	r.wake()
@@ -88,15 +92,15 @@ func (r *Reading) Stop() {
 // wake ends the wait for a pipe's next bytes.
 func (r *Reading) wake() { r.once.Do(func() { close(r.done) }) }
 
-// Progress says how many bytes of the files were read, compressed as they are, out of how many, and how many packets; a total of
-// 0 is unknown. Any goroutine may call it.
+// Progress says how many bytes of the files were read, compressed as they are, out of how many, and how many packets;
+// a total of 0 is unknown. Any goroutine may call it.
 func (r *Reading) Progress() (done, total int64, packets uint64) {
 	done, total = r.capture.Progress()
 	return done, total, r.read.Load()
 }
 
-// Stats tells what was read so far. It is for the goroutine that reads, which calls Options.Packet and what Packets is given, or
-// for afterwards.
+// Stats tells what was read so far. It is for the goroutine that reads, which calls Options.Packet and what Packets
+// is given, or for afterwards.
 func (r *Reading) Stats() capture.Stats { return r.capture.Stats() }
 
 // Close ends a Reading. It is needed only for one that was not read.
@@ -105,8 +109,9 @@ func (r *Reading) Close() error {
 	return r.capture.Close()
 }
 
-// Packets reads the packets, tracks nothing, and calls visit with each one that is let through and its segments, which are valid
-// until visit returns. An error of visit ends the reading, and so does ctx. The Report tells what was read.
+// Packets reads the packets, tracks nothing, and calls visit with each one that is let through and its segments,
+// which are valid until visit returns. An error of visit ends the reading, and so does ctx. The Report tells what was
+// read.
 func (r *Reading) Packets(ctx context.Context, visit func(*capture.Packet, []flows.Segment) error) error {
 	defer r.Close()
 	defer context.AfterFunc(ctx, r.Stop)() // or a pipe would keep it waiting
@@ -125,7 +130,8 @@ func (r *Reading) Packets(ctx context.Context, visit func(*capture.Packet, []flo
 	return err
 }
 
-// next reads the packets that are there, at least one, and appends their segments; with io.EOF there are no more. visit may be nil.
+// next reads the packets that are there, at least one, and appends their segments; with io.EOF there are no more.
+// visit may be nil.
 func (r *Reading) next(segments []flows.Segment, visit func(*capture.Packet, []flows.Segment) error) ([]flows.Segment, error) {
 	packets := r.packets
 	if r.options.Count > 0 { // none is read that is not to be counted
@@ -159,9 +165,10 @@ func (r *Reading) next(segments []flows.Segment, visit func(*capture.Packet, []f
 	return segments, err
 }
 
-// Each reads the captures and calls visit with each connection, which is valid until visit returns. It is faster than Connections
-// for who passes over most of them: visit is called by the goroutine that adds connections up, at any time until Each returns. An
-// error of visit ends the reading, and so does ctx. Damage is no error here: Report tells of it.
+// Each reads the captures and calls visit with each connection, which is valid until visit returns. It is faster than
+// Connections for who passes over most of them: visit is called by the goroutine that adds connections up, at any
+// time until Each returns. An error of visit ends the reading, and so does ctx. Damage is no error here: Report tells
+// of it.
 func (r *Reading) Each(ctx context.Context, visit func(*record.Connection) error) error {
 	var failed error
 	return r.track(ctx, func(c *record.Connection) {
@@ -171,8 +178,9 @@ func (r *Reading) Each(ctx context.Context, visit func(*record.Connection) error
 	}, func() error { return failed })
 }
 
-// track follows all connections up to the end of the captures. It has emit called with each record, and settle after those that a
-// batch of packets has ended, both by another goroutine. Once settle, the reading or ctx has failed nothing is emitted any more.
+// track follows all connections up to the end of the captures. It has emit called with each record, and settle after
+// those that a batch of packets has ended, both by another goroutine. Once settle, the reading or ctx has failed
+// nothing is emitted any more.
 func (r *Reading) track(ctx context.Context, emit func(*record.Connection), settle func() error) error {
 	defer r.Close()
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -83,8 +83,8 @@ func settled(t *testing.T, before int) {
 	}
 }
 
-// The records are those of a single tracker, in its order, and stay what they are: kept, on any number of workers, or cloned
-// while they are used again.
+// The records are those of a single tracker, in its order, and stay what they are: kept, on any number of workers, or
+// cloned while they are used again.
 func TestConnectionsAreKept(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for _, file := range captures(t) {

@@ -1,5 +1,15 @@
-// Package analyzer follows every TCP connection of a capture and tells its life: one Connection record per
+// Package analyzer follows every TCP connection of a capture and tells its life: one record.Connection for each
 // incarnation of a 4-tuple, with the states of both endpoints.
+//
+// It is for programs with a source of packets of their own; package tcplife reads files. An Analyzer is fed segment
+// by segment, in the capture's order, and emits a record when nothing more can happen to its connection. A record is
+// valid until emit returns, and is then filled again; Clone copies it. Shards does so in several goroutines, with the
+// same records in the same order. Times are nanoseconds of the capture's clock since 1970. Segments with damaged
+// contents do no harm, and nothing here fails.
+//
+// Memory is bounded by the connections alive at once. Only some are awake, as structs that the rules can be read in;
+// the others rest, packed into some 250 bytes each, until a segment or an alarm wakes them. Options can set limits;
+// what they evict is counted, and its record says so.
 //
 // To read it beside the standard, have RFC 9293 at hand (RFC 793's successor; section numbers in the comments are
 // its), RFC 5961 for what receivers do about blind attacks, RFC 7323 for timestamps and window scale, RFC 7413 for
@@ -29,8 +39,8 @@ type Options struct {
 	// IdleLimit ends the record of an open connection, so long after its last packet. 0 is 5 days, what Linux
 	// conntrack grants; a connection may be silent for hours and live.
 	IdleLimit time.Duration
-	// MaxConnections is how many connections and attempts are followed at most. Beyond it those of the least use are given
-	// up: closed ones and attempts first, then the longest silent. 0 is no limit.
+	// MaxConnections is how many connections and attempts are followed at most. Beyond it those of the least use are
+	// given up: closed ones and attempts first, then the longest silent. 0 is no limit.
 	MaxConnections uint64
 	// MaxMemory is how many bytes they take at most, about: only what is kept for each of them counts. 0 is no limit.
 	MaxMemory uint64
@@ -127,11 +137,12 @@ func (a *Analyzer) Segment(seg *flows.Segment) {
 	a.when.segment++
 }
 
-// filtered reports that a filter on control bits hides segments with ACK alone: none has passed, and yet connections close. SYNs,
-// SYN-ACKs and RSTs alone are those of a scan, or of health checks.
+// filtered reports that a filter on control bits hides segments with ACK alone: none has passed, and yet connections
+// close. SYNs, SYN-ACKs and RSTs alone are those of a scan, or of health checks.
 func (a *Analyzer) filtered() bool { return !a.hasAcks && a.hasFins }
 
-// watch takes note of what the capture holds as a whole. Own says that the segment is of one of this tracker's connections.
+// watch takes note of what the capture holds as a whole. Own says that the segment is of one of this tracker's
+// connections.
 func (a *Analyzer) watch(seg *flows.Segment, own bool) {
 	if seg.Quote == nil && seg.Flags&(flows.SYN|flows.FIN) == flows.FIN {
 		a.hasFins = true
@@ -309,8 +320,8 @@ func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
 	return c
 }
 
-// take lets a connection have a segment, and draws the conclusions for the other incarnations of its 4-tuple. It reports
-// whether the segment was expected, and there are none.
+// take lets a connection have a segment, and draws the conclusions for the other incarnations of its 4-tuple. It
+// reports whether the segment was expected, and there are none.
 func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (effect tcpstate.Effect, expected bool) {
 	c.heard = a.now()
 	effect, expected = c.segment(seg, how)

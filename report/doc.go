@@ -1,7 +1,7 @@
-// Package report writes the records of package analyzer: as tables for people, as JSON, JSON Lines and CSV for
+// Package report writes the records of package record: as tables for people, as JSON, JSON Lines and CSV for
 // programs. There is one type per format, and all work alike:
 //
-//	Connection(*analyzer.Connection) error // for each connection, in the order in which they ended
+//	Connection(*record.Connection) error // for each connection, in the order in which they ended
 //	Finish(*Ending) error                  // once, after the last
 //
 // A connection is used only during the call. Nothing that has been written is kept, so memory does not grow with the

@@ -26,8 +26,8 @@ func FailureClasses() []FailureClass {
 	}
 }
 
-// FailureClass says how the attempt to open the connection failed. It is empty if the attempt did not fail, or if the capture
-// does not hold it.
+// FailureClass says how the attempt to open the connection failed. It is empty if the attempt did not fail, or if the
+// capture does not hold it.
 func (c *Connection) FailureClass() FailureClass {
 	switch c.Handshake.Outcome {
 	case OutcomeRefused, OutcomeUnanswered, OutcomeUnreachable, OutcomeChallenged, OutcomeEmbryonic:

@@ -153,8 +153,8 @@ func (c *Connection) Found(code FindingCode) bool {
 	return slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Code == code.String() })
 }
 
-// Held is the states of a side that counts of sockets take. It is without an ESTABLISHED of the client's that nothing but a passing
-// SYN-ACK speaks for: the client has not spoken since, and its address may be forged.
+// Held is the states of a side that counts of sockets take. It is without an ESTABLISHED of the client's that nothing
+// but a passing SYN-ACK speaks for: the client has not spoken since, and its address may be forged.
 func (c *Connection) Held(e *Endpoint) []StateEntry {
 	last := len(e.States) - 1
 	unspoken := e == &c.Client && c.Handshake.Outcome == OutcomeEmbryonic && last > 0 &&

@@ -1,2 +1,31 @@
-// Package tcpstate is the state machine of RFC 9293 §3.3.2 and §3.10 for two endpoints seen from the wire.
+// Package tcpstate is the state machine of RFC 9293 §3.3.2 and §3.10 for two endpoints seen from the wire. It has no
+// I/O, no clock and no table of connections: read it beside the RFC.
+//
+// The rules stand once, in one table (rules.go): what brings an endpoint from which state to which, by which clause
+// of the RFC; what shows that a state was not; why a segment changes nothing. docs/TRANSITIONS.md is made of it.
+// Every entry of a history names its rule. An entry that later evidence denies is kept as withdrawn, the first eight
+// a side, with the rule that denied it and its packet.
+//
+// The observer stands somewhere on the path. For a segment from X to Y, Conn.Segment asks in this order:
+//
+//   - Does it fit? Numbers far from what the two have exchanged are no word of X, and Y would drop it: an old duplicate, or
+//     somebody's blind attack. It changes nothing, but the last eight of a side are kept (log.go): what a later segment proves
+//     counts from where it was.
+//   - What does it deny? X's own segments are the best witness of what X has received, for SEG.ACK is its RCV.NXT. A SYN-ACK sent
+//     again says that the ACK was not accepted; a FIN sent again says that its ACK was not received; an acknowledgement short
+//     of the FIN says that the FIN had not arrived. What was believed on receipt alone is then withdrawn. Only what X sent
+//     after the earlier segment could have reached it counts; before that, the state's beginning is postponed.
+//   - What state must X be in to send this? (sends*.go, by the kind of segment)
+//   - What does Y do on receiving it? (arrives*.go, by the sections of RFC 9293 §3.10.7) Y is taken to receive what passes the
+//     observer, in sequence: a FIN behind a hole does nothing until the hole is filled (received.go).
+//
+// An endpoint exists once it has spoken, or once its peer acknowledges it. What only a missing segment can have
+// caused is marked inferred. What silence decides (a doubted RST, a SYN-ACK nobody answered, an attempt given up) is
+// decided when the record ends (settle.go): only then are the reset, half-open, gaps and repeated FINs told.
+//
+// Segments that were expected next, as those of a transfer are, take a short way (predict.go: header prediction).
+// What it does, the rules would have done: a test compares the two field by field after every segment.
+//
+// Times are nanoseconds of the capture's clock. Packets are numbers of the capture's packets, from 1 on; 0 is none, a
+// timer.
 package tcpstate

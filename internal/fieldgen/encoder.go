@@ -46,7 +46,8 @@ func quote(s string) string {
 	return "`" + s + "`"
 }
 
-// appendJSON writes statements that append a value behind lead, and returns what must be appended behind it, not yet written.
+// appendJSON writes statements that append a value behind lead, and returns what must be appended behind it, not yet
+// written.
 func (m *model) appendJSON(out *bytes.Buffer, lead, x string, k kind, depth int) (behind string) {
 	text := func(s string) {
 		if s != "" {

@@ -1,5 +1,6 @@
-// Command fieldgen makes of the structs of the record, their comments and tags, everything that lists the record's fields: the
-// JSON encoder, the columns of CSV, the values that --where sees, the JSON Schema, and docs/RECORD.md. Run it by
+// Command fieldgen makes of the structs of the record, their comments and tags, everything that lists the record's
+// fields: the JSON encoder, the columns of CSV, the values that --where sees, the JSON Schema, and docs/RECORD.md.
+// Run it by
 //
 //	go generate ./report
 //
@@ -15,7 +16,8 @@
 //	csv:"words=code"         the list becomes words: a member of each element; "words=kind:id" joins two
 //	csv:"by=side"            the list has columns for each side
 //
-// Columns of CSV keep their places, for scripts count them: report/csv_columns.txt lists them, and new ones go to its end.
+// Columns of CSV keep their places, for scripts count them: report/csv_columns.txt lists them, and new ones go to its
+// end.
 package main
 
 import (

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// object is a JSON object in the order of its members. A value is a string, a number as json.Number, a bool, nil, a list as
-// []any, or an object.
+// object is a JSON object in the order of its members. A value is a string, a number as json.Number, a bool, nil, a
+// list as []any, or an object.
 type object []member
 
 type member struct {
@@ -104,7 +104,8 @@ var refs = map[string]string{
 	"record.StateOrNone": "state", "record.Value": "value", "tcpstate.State": "state", "tcpstate.Rule": "rule", "record.Side": "side",
 }
 
-// schema fills the outline of the schema in: a definition of it that is a string "@record.Endpoint" is made of that type.
+// schema fills the outline of the schema in: a definition of it that is a string "@record.Endpoint" is made of that
+// type.
 func (m *model) schema(outline string) (object, error) {
 	source, err := os.ReadFile(outline)
 	if err != nil {

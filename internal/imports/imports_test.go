@@ -7,8 +7,10 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -19,8 +21,9 @@ const module = "github.com/tcplife/tcplife/"
 // root is the package of the module itself.
 const root = "."
 
-// allowed says what a package may import of the module; a name that ends in /... stands for all below. Packages that are not
-// listed are cmd's and those that serve tests and development: these may import everything. The compiler refuses circles.
+// allowed says what a package may import of the module; a name that ends in /... stands for all below. Packages that
+// are not listed are cmd's and those that serve tests and development: these may import everything. The compiler
+// refuses circles.
 var allowed = map[string][]string{
 	"capture":      {"internal/spare"},
 	"capture/live": {"capture", "internal/spare"},
@@ -211,5 +214,32 @@ func TestEveryEnumHasAString(t *testing.T) {
 				t.Errorf("%s.%s has no String", p.ImportPath, name)
 			}
 		}
+	}
+}
+
+// The files and packages that docs/ARCHITECTURE.md names are there.
+func TestArchitectureNamesWhatIsThere(t *testing.T) {
+	const top = "../.."
+	text, err := os.ReadFile(filepath.Join(top, "docs/ARCHITECTURE.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile("`([a-z0-9_/]+(/|\\.go)?)`").FindAllStringSubmatch(string(text), -1)
+	found := 0
+	for _, n := range names {
+		name := n[1]
+		if !strings.Contains(name, "/") && !strings.HasSuffix(name, ".go") {
+			continue
+		}
+		found++
+		if !strings.Contains(name, "/") {
+			name = "analyzer/" + name
+		}
+		if _, err := os.Stat(filepath.Join(top, name)); err != nil {
+			t.Errorf("there is no %s", n[1])
+		}
+	}
+	if found < 20 {
+		t.Errorf("only %d names were found", found)
 	}
 }

@@ -1,8 +1,8 @@
 // Package spare bounds what is under way between goroutines, and has it used again.
 package spare
 
-// A List holds values that go round: who needs one takes it, and who is done with it puts it back. There are as many as were
-// made at first, so whoever is ahead waits for the others.
+// A List holds values that go round: who needs one takes it, and who is done with it puts it back. There are as many
+// as were made at first, so whoever is ahead waits for the others.
 type List[T any] chan T
 
 // New returns a List of n values.

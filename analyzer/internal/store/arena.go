@@ -5,8 +5,9 @@ import (
 	"unsafe"
 )
 
-// An Arena is room for strings of bytes that come and go. Each string has a head, which most fit into, and behind it as many
-// links as it needs. All heads are of one size, and so are all links: what one string leaves behind fits the next.
+// An Arena is room for strings of bytes that come and go. Each string has a head, which most fit into, and behind it
+// as many links as it needs. All heads are of one size, and so are all links: what one string leaves behind fits the
+// next.
 type Arena struct {
 	heads Slabs[head]
 	links Slabs[link]

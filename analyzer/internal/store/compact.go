@@ -6,13 +6,14 @@ import (
 	"slices"
 )
 
-// Coder keeps structs in few bytes while nobody looks at them. A struct names its fields once, in one function that is called
-// both to write and to read them, so that the two cannot differ. It names several at once, those of near values one after the
-// other: of a number no more is kept than how far it is from the one before it. What is the same, or 0, costs three bits; all
-// that are named at once cost one bit if they are 0.
+// Coder keeps structs in few bytes while nobody looks at them. A struct names its fields once, in one function that
+// is called both to write and to read them, so that the two cannot differ. It names several at once, those of near
+// values one after the other: of a number no more is kept than how far it is from the one before it. What is the
+// same, or 0, costs three bits; all that are named at once cost one bit if they are 0.
 //
-// A Coder writes fields, or reads them in the same order. It is not safe for concurrent use. What it reads must be what a
-// Coder has written, by the same calls near the same numbers: anything else comes back as nonsense, or makes it panic.
+// A Coder writes fields, or reads them in the same order. It is not safe for concurrent use. What it reads must be
+// what a Coder has written, by the same calls near the same numbers: anything else comes back as nonsense, or makes
+// it panic.
 type Coder struct {
 	reading bool
 	data    []byte // bytes of numbers and text
@@ -25,15 +26,15 @@ type Coder struct {
 
 const header = 2 // bytes that tell how many bytes of numbers and text follow
 
-// Most is how many numbers can be named at once, and MostBools how many truth values: so many that their bits fit into a
-// word that begins anywhere in a byte.
+// Most is how many numbers can be named at once, and MostBools how many truth values: so many that their bits fit
+// into a word that begins anywhere in a byte.
 const (
 	Most      = 18
 	MostBools = 55
 )
 
-// Slack is how many more bytes there must be room for behind what is read. Those of the numbers that are named at once are
-// looked for without asking at each where the room ends.
+// Slack is how many more bytes there must be room for behind what is read. Those of the numbers that are named at
+// once are looked for without asking at each where the room ends.
 const Slack = 1<<8 + 8
 
 // Write makes the coder ready to append to b.
@@ -43,7 +44,8 @@ func (k *Coder) Write(b []byte) {
 	k.room(0)
 }
 
-// Bytes ends the writing and gives what was written behind what Write was given, up to 64 KiB, and behind it room of Slack.
+// Bytes ends the writing and gives what was written behind what Write was given, up to 64 KiB, and behind it room of
+// Slack.
 func (k *Coder) Bytes() []byte {
 	k.room(int(k.n/8) + 1)
 	binary.LittleEndian.PutUint16(k.data[k.start:], uint16(k.at-k.start-header))
@@ -132,7 +134,8 @@ func (k *Coder) Bools(list ...*bool) {
 	k.put(all, 1, len(list))
 }
 
-// Some notes that something is other than zero, and needs to be written field by field, or makes it zero when it is not.
+// Some notes that something is other than zero, and needs to be written field by field, or makes it zero when it is
+// not.
 func Some[T comparable](k *Coder, p *T) bool {
 	var zero T
 	is := !k.reading && *p != zero
@@ -166,8 +169,8 @@ func Small[T integer](k *Coder, list ...*T) {
 	}
 }
 
-// A number is its code, of codeBits, and so many bytes as the code says. They hold its difference, the sign last, so that
-// small is what is near.
+// A number is its code, of codeBits, and so many bytes as the code says. They hold its difference, the sign last, so
+// that small is what is near.
 const (
 	codeBits = 3
 	isZero   = 0

@@ -1,11 +1,11 @@
 package store
 
 // Wheel holds alarms by the time at which they are due, to be had in the order of time, then of id. Setting one and
-// having it costs the same however many there are. There is no pointer in it for each of them that the collector would
-// have to follow.
+// having it costs the same however many there are. There is no pointer in it for each of them that the collector
+// would have to follow.
 //
-// It is a ring of buckets, each a list of blocks (Varghese and Lauck, Hashed and Hierarchical Timing Wheels, SOSP 1987).
-// A bucket is put in order only when its time comes.
+// It is a ring of buckets, each a list of blocks (Varghese and Lauck, Hashed and Hierarchical Timing Wheels, SOSP
+// 1987). A bucket is put in order only when its time comes.
 type Wheel struct {
 	near    []Alarm // a heap of all before the horizon
 	horizon int64   // ns, where a bucket begins
@@ -43,7 +43,8 @@ type alarmBlock struct {
 	next   uint32 // 0 for none
 }
 
-// Set adds an alarm, and gives the time for which: a turn ahead if it lies beyond that. Whoever is woken then looks again.
+// Set adds an alarm, and gives the time for which: a turn ahead if it lies beyond that. Whoever is woken then looks
+// again.
 func (w *Wheel) Set(m Alarm) int64 {
 	if !w.begun {
 		w.begun = true

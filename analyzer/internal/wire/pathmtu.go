@@ -7,8 +7,9 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Path is what is known of how long segments may be that get from an end to its peer. Something on the way that takes less than
-// the MSS promises, and whose ICMP errors do not come through, lets short ones pass and no long ones (RFC 2923 §2.1).
+// Path is what is known of how long segments may be that get from an end to its peer. Something on the way that takes
+// less than the MSS promises, and whose ICMP errors do not come through, lets short ones pass and no long ones (RFC
+// 2923 §2.1).
 type Path struct {
 	passed uint32 // octets of text in the longest segment that was acknowledged
 	next   uint32 // the number after a longer one of len octets that is not yet, 0 for none
@@ -38,7 +39,8 @@ type stuck struct {
 // stuckOften is how many repetitions of one segment are told. Fewer are everyday.
 const stuckOften = 3
 
-// shortestTimeout is less than the retransmission timeouts of common stacks, in ns. What comes again sooner does not come by timer.
+// shortestTimeout is less than the retransmission timeouts of common stacks, in ns. What comes again sooner does not
+// come by timer.
 const shortestTimeout = 200e6
 
 // Sends takes note of a segment of the end, of which una and nxt are SND.UNA and what SND.NXT was before it.
@@ -70,7 +72,8 @@ func (p *Path) Sends(seg *flows.Segment, una, nxt uint32) {
 	s.at, s.last = seg.Time, seg.Packet
 }
 
-// Acknowledged takes note of what the peer acknowledges in a segment that fits. It reports whether what was stuck has got through.
+// Acknowledged takes note of what the peer acknowledges in a segment that fits. It reports whether what was stuck has
+// got through.
 func (p *Path) Acknowledged(seg *flows.Segment, repeats bool) (freed bool) {
 	s := &p.stuck
 	if freed = s.again > 0 && int32(seg.Ack-s.seq) > 0; freed && s.pieces {
@@ -96,8 +99,8 @@ func (p *Path) Acknowledged(seg *flows.Segment, repeats bool) (freed bool) {
 	return freed
 }
 
-// Unanswered is how often the first text that is not acknowledged was sent again, and the first and the last packet of these; often
-// says whether that is worth telling.
+// Unanswered is how often the first text that is not acknowledged was sent again, and the first and the last packet
+// of these; often says whether that is worth telling.
 func (p *Path) Unanswered() (again, first, last uint64, often bool) {
 	return p.stuck.again, p.stuck.first, p.stuck.last, p.stuck.again >= stuckOften
 }
@@ -115,8 +118,8 @@ func (p *Path) TooBig(mtu uint32, packet uint64) {
 	}
 }
 
-// TooLong reports that what was sent again so often is longer than anything that gets through, by the ICMP error that says so or by
-// what else got through.
+// TooLong reports that what was sent again so often is longer than anything that gets through, by the ICMP error that
+// says so or by what else got through.
 func (p *Path) TooLong() bool {
 	return p.stuck.again >= stuckOften && p.stuck.len > p.passed && (p.stuck.small || p.Named != 0)
 }
@@ -135,7 +138,8 @@ func (p *Path) Append(b []byte) []byte {
 	return b
 }
 
-// Pack writes what is known, or reads it. Its sequence numbers are near next, its times near at, its packets near packet.
+// Pack writes what is known, or reads it. Its sequence numbers are near next, its times near at, its packets near
+// packet.
 func (p *Path) Pack(k *store.Coder, next uint32, at int64, packet uint64) {
 	store.Near(k, ethernetMSS, &p.passed, &p.len)
 	store.Near(k, next, &p.next)
