@@ -325,6 +325,9 @@ func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
 func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (effect tcpstate.Effect, expected bool) {
 	c.heard = a.now()
 	effect, expected = c.segment(seg, how)
+	if o := &seg.Options; o.MPTCP == flows.MPTCPCapable && o.MPTCPToken != 0 && !effect.Has(tcpstate.Foreign) {
+		a.tell(mptcpOpens, &event{token: o.MPTCPToken, id: c.id})
+	}
 	if a.options.Trace != nil {
 		a.options.Trace(c.id, seg, effect)
 	}

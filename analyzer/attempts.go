@@ -136,18 +136,19 @@ type twins struct {
 
 // likeness is what decides about the record of an embryo, but for sockets, numbers and times.
 type likeness struct {
-	options    flows.Options // but for their values
+	options    flows.Options // but for the timestamps
 	len        uint32
 	headers    uint16
 	flags      flows.Flags
 	v6, closed bool // addresses; window
 	checksum   flows.Checksum
+	ecn        flows.ECN
 	fromB, cut bool
 }
 
 func (e *embryo) likeness() likeness {
-	like := likeness{e.options, e.len, e.headers, e.flags, e.key.V6, e.window == 0, e.checksum, e.fromB, e.cut}
-	like.options.MSS, like.options.WScale, like.options.TSVal, like.options.TSEcr = 0, 0, 0, 0
+	like := likeness{e.options, e.len, e.headers, e.flags, e.key.V6, e.window == 0, e.checksum, e.ecn, e.fromB, e.cut}
+	like.options.TSVal, like.options.TSEcr = 0, 0
 	return like
 }
 

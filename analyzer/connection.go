@@ -2,6 +2,8 @@ package analyzer
 
 import (
 	"github.com/tcplife/tcplife/analyzer/crowd"
+	"github.com/tcplife/tcplife/analyzer/internal/offers"
+	"github.com/tcplife/tcplife/analyzer/internal/usage"
 	"github.com/tcplife/tcplife/analyzer/internal/wire"
 	"github.com/tcplife/tcplife/analyzer/peers"
 	"github.com/tcplife/tcplife/analyzer/record"
@@ -22,6 +24,8 @@ type connection struct {
 	role       record.RoleEvidence
 	touched    bool // by a segment, since somebody looked who may rest
 	tshark     peers.Tshark
+	offers     offers.Offers
+	usage      usage.Usage
 	phase      phase     // of the attempt, as the crowd knows it
 	told       crowd.End // of a failed one, by which it was told to the crowd
 	stands     standing
@@ -173,8 +177,9 @@ func (c *connection) admit(seg *flows.Segment, silence int64) (effect tcpstate.E
 	reduce(&s, seg)
 	if c.tcp.Predict(from, &s) {
 		if seg.Len > 0 {
-			x.countText(&c.tcp.Ends[from], seg)
+			c.countText(from, seg)
 		}
+		c.offers.Segment(from, seg)
 		x.sums.Sent(seg, uint32(nxt), sent)
 		y.sums.Acknowledged(seg.Ack)
 		c.trackPath(from, to, seg, uint32(nxt))
@@ -215,7 +220,14 @@ func (c *connection) admit(seg *flows.Segment, silence int64) (effect tcpstate.E
 		x.retransmitted++
 	}
 	if seg.Len > 0 && !seg.Flags.Has(flows.RST) && !effect.Has(tcpstate.Keepalive) && !effect.Has(tcpstate.BehindFin) {
-		x.countText(&c.tcp.Ends[from], seg)
+		c.countText(from, seg)
+	}
+	c.offers.Segment(from, seg)
+	if c.tcp.HandshakeAcked {
+		c.usage.Opened(seg.Time)
+	}
+	if seg.Flags&(flows.FIN|flows.RST) != 0 {
+		c.usage.Closed(seg.Time)
 	}
 	if effect.Has(tcpstate.AnswersKeepalive) {
 		y.keepalives++
@@ -281,8 +293,9 @@ func impossible(f flows.Flags) bool {
 	return f.Has(flows.SYN|flows.RST) || f&(flows.SYN|flows.FIN|flows.ACK) == flows.SYN|flows.FIN
 }
 
-// countText adds the octets that lie beyond all that the side has sent before.
-func (s *side) countText(e *tcpstate.Endpoint, seg *flows.Segment) {
+// countText adds the octets that lie beyond all that the end has sent before.
+func (c *connection) countText(from int, seg *flows.Segment) {
+	s, e := &c.sides[from], &c.tcp.Ends[from]
 	end := seg.Seq + seg.Len
 	if seg.Flags.Has(flows.SYN) {
 		end++
@@ -296,6 +309,7 @@ func (s *side) countText(e *tcpstate.Endpoint, seg *flows.Segment) {
 	if fresh := int32(end - s.textEnd); fresh > 0 {
 		s.bytes += uint64(fresh)
 		s.textEnd = end
+		c.usage.Text(from, c.opener, seg.Time, uint32(fresh), seg.Packet)
 	}
 }
 

@@ -32,7 +32,11 @@ func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record
 	r.EndedBy, r.Ended, r.RoleEvidence = by, record.Time(at), c.role
 	c.endpoint(&r.Client, client, opened, &more.fins[0])
 	c.endpoint(&r.Server, server, accepted, &more.fins[1])
+	r.Client.Options, r.Client.Marks = c.offers.Ends[client].Of(&more.options[0])
+	r.Server.Options, r.Server.Marks = c.offers.Ends[server].Of(&more.options[1])
 	r.Handshake = c.handshake(client, server)
+	r.Handshake.ECN, r.Handshake.MPTCP = c.offers.ECN(client, server), c.offers.MPTCP(server, &more.mptcp)
+	c.usage.Of(r, c.sides[0].bytes+c.sides[1].bytes, &more.idle)
 	r.Teardown = c.teardown(&more.reset)
 	if h := c.tcp.HalfOpen; h != nil {
 		more.halfOpen = record.HalfOpen{Survivor: c.side(h.Survivor), Since: record.Time(h.Since), At: record.NoTime, DiscoveredBy: discoveredBy[h.By]}
@@ -55,6 +59,9 @@ func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record
 // parts is what a record points to, made in one piece.
 type parts struct {
 	fins     [2]record.Fin
+	options  [2]record.Options
+	mptcp    record.MPTCP
+	idle     record.Idle
 	reset    record.Reset
 	halfOpen record.HalfOpen
 	zeek     record.Zeek
@@ -171,6 +178,8 @@ func (c *connection) handshake(client, server int) record.Handshake {
 	}
 	if c.tcp.HandshakeAcked && y.synAcks > 0 {
 		h.AckAt, h.AckPacket = record.Time(c.tcp.HandshakeAckAt), record.PacketNumber(c.tcp.HandshakeAckPacket)
+		h.AckSeq = record.Seq{Number: uint32(c.tcp.HandshakeAckSeq), Known: true}
+		h.AckAck = record.Seq{Number: uint32(c.tcp.HandshakeAckAck), Known: true}
 	}
 	if c.tcp.HasServerRTT {
 		h.ServerRTT = record.Duration(c.tcp.ServerRTT)

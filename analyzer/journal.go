@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/tcplife/tcplife/analyzer/crowd"
+	"github.com/tcplife/tcplife/analyzer/internal/offers"
 	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
@@ -15,6 +16,7 @@ import (
 // themselves can be followed by several side by side, each of which keeps a journal for it.
 type accounts struct {
 	emit   func(*record.Connection)
+	tokens offers.Tokens
 	totals ledger.Totals
 	crowd  *crowd.Crowd
 
@@ -36,6 +38,8 @@ type event struct {
 	synAck     crowd.Probe // synAcked: the first SYN-ACK
 	acceptedAt int64       // listenerAccepted
 	leftAt     int64       // completionTakenBack: when it seemed to have left SYN_RCVD
+	token      uint32      // mptcpOpens: of an end
+	id         uint64      // mptcpOpens: the connection
 	unasked    int32       // synAckedAgain, handshakeCompletes, completionTakenBack, attemptEnds: SYN-ACKs no SYN asked for
 	kind       eventKind
 	end        crowd.End // attemptEnds, completionTakenBack, failureTakenBack
@@ -71,6 +75,7 @@ const (
 	segmentStrayed
 	synAckUnasked
 	ackPassed
+	mptcpOpens
 )
 
 // order is a place in the order of what happens: while time passes before a segment, by the time of the alarm and the id for
@@ -91,6 +96,7 @@ func (a *accounts) take(e *event, record *record.Connection) {
 	case recordEnds:
 		a.settleCookie(record)
 		a.related.explain(record, e)
+		a.tokens.Join(record.Handshake.MPTCP)
 		a.totals.Add(record)
 		a.emit(record)
 	case timeWaitsEnd:
@@ -124,6 +130,8 @@ func (a *accounts) take(e *event, record *record.Connection) {
 		a.crowd.Stray(e.clock, &e.attempt, &e.probe, e.reset)
 	case synAckUnasked:
 		a.related.synAckUnasked(e)
+	case mptcpOpens:
+		a.tokens.Add(e.token, e.id)
 	case ackPassed:
 		a.crowd.AckPassed()
 	}

@@ -218,6 +218,8 @@ func (c *connection) pack(k *store.Coder, base int64) {
 	c.packSide(k, j)
 	c.zeek.Pack(k, i, base, [2]uint32{uint32(c.tcp.Ends[0].ISS), uint32(c.tcp.Ends[1].ISS)})
 	c.tshark.Pack(k)
+	c.offers.Pack(k)
+	c.usage.Pack(k, c.end, c.id)
 	if n := &c.numberings; store.Some(k, n) {
 		k.Bools(&n[0].known[i], &n[0].known[j], &n[1].known[i], &n[1].known[j])
 		store.Near(k, 0, &n[0].plus[i], &n[0].plus[j], &n[1].plus[i], &n[1].plus[j])

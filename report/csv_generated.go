@@ -423,4 +423,139 @@ var csvColumns = []csvColumn{
 	{"teardown.idle_s", func(b []byte, c *record.Connection) []byte {
 		return c.Teardown.Idle.Append(b)
 	}},
+	{"client.options.mss", func(b []byte, c *record.Connection) []byte {
+		if c.Client.Options == nil {
+			return b
+		}
+		return encode.AppendCount(b, c.Client.Options.MSS)
+	}},
+	{"client.options.wscale", func(b []byte, c *record.Connection) []byte {
+		if c.Client.Options == nil {
+			return b
+		}
+		return encode.AppendCount(b, c.Client.Options.WScale)
+	}},
+	{"client.options.sack_permitted", func(b []byte, c *record.Connection) []byte {
+		if c.Client.Options == nil {
+			return b
+		}
+		return strconv.AppendBool(b, c.Client.Options.SACKPermitted)
+	}},
+	{"client.options.timestamps", func(b []byte, c *record.Connection) []byte {
+		if c.Client.Options == nil {
+			return b
+		}
+		return strconv.AppendBool(b, c.Client.Options.Timestamps)
+	}},
+	{"client.options.fast_open", func(b []byte, c *record.Connection) []byte {
+		if c.Client.Options == nil {
+			return b
+		}
+		return strconv.AppendBool(b, c.Client.Options.FastOpen)
+	}},
+	{"client.marks.ce", func(b []byte, c *record.Connection) []byte {
+		return strconv.AppendUint(b, c.Client.Marks.CE, 10)
+	}},
+	{"client.marks.ece", func(b []byte, c *record.Connection) []byte {
+		return strconv.AppendUint(b, c.Client.Marks.ECE, 10)
+	}},
+	{"client.marks.cwr", func(b []byte, c *record.Connection) []byte {
+		return strconv.AppendUint(b, c.Client.Marks.CWR, 10)
+	}},
+	{"client.marks.urgent", func(b []byte, c *record.Connection) []byte {
+		return strconv.AppendUint(b, c.Client.Marks.Urgent, 10)
+	}},
+	{"server.options.mss", func(b []byte, c *record.Connection) []byte {
+		if c.Server.Options == nil {
+			return b
+		}
+		return encode.AppendCount(b, c.Server.Options.MSS)
+	}},
+	{"server.options.wscale", func(b []byte, c *record.Connection) []byte {
+		if c.Server.Options == nil {
+			return b
+		}
+		return encode.AppendCount(b, c.Server.Options.WScale)
+	}},
+	{"server.options.sack_permitted", func(b []byte, c *record.Connection) []byte {
+		if c.Server.Options == nil {
+			return b
+		}
+		return strconv.AppendBool(b, c.Server.Options.SACKPermitted)
+	}},
+	{"server.options.timestamps", func(b []byte, c *record.Connection) []byte {
+		if c.Server.Options == nil {
+			return b
+		}
+		return strconv.AppendBool(b, c.Server.Options.Timestamps)
+	}},
+	{"server.options.fast_open", func(b []byte, c *record.Connection) []byte {
+		if c.Server.Options == nil {
+			return b
+		}
+		return strconv.AppendBool(b, c.Server.Options.FastOpen)
+	}},
+	{"server.marks.ce", func(b []byte, c *record.Connection) []byte {
+		return strconv.AppendUint(b, c.Server.Marks.CE, 10)
+	}},
+	{"server.marks.ece", func(b []byte, c *record.Connection) []byte {
+		return strconv.AppendUint(b, c.Server.Marks.ECE, 10)
+	}},
+	{"server.marks.cwr", func(b []byte, c *record.Connection) []byte {
+		return strconv.AppendUint(b, c.Server.Marks.CWR, 10)
+	}},
+	{"server.marks.urgent", func(b []byte, c *record.Connection) []byte {
+		return strconv.AppendUint(b, c.Server.Marks.Urgent, 10)
+	}},
+	{"handshake.ack_seq", func(b []byte, c *record.Connection) []byte {
+		return encode.AppendSeq(b, c.Handshake.AckSeq)
+	}},
+	{"handshake.ack_ack", func(b []byte, c *record.Connection) []byte {
+		return encode.AppendSeq(b, c.Handshake.AckAck)
+	}},
+	{"handshake.ecn", func(b []byte, c *record.Connection) []byte {
+		return append(b, c.Handshake.ECN...)
+	}},
+	{"handshake.mptcp.kind", func(b []byte, c *record.Connection) []byte {
+		if c.Handshake.MPTCP == nil {
+			return b
+		}
+		return append(b, c.Handshake.MPTCP.Kind...)
+	}},
+	{"handshake.mptcp.token", func(b []byte, c *record.Connection) []byte {
+		if c.Handshake.MPTCP == nil {
+			return b
+		}
+		return encode.AppendSeq(b, c.Handshake.MPTCP.Token)
+	}},
+	{"handshake.mptcp.joins", func(b []byte, c *record.Connection) []byte {
+		if c.Handshake.MPTCP == nil {
+			return b
+		}
+		return encode.AppendPacket(b, c.Handshake.MPTCP.Joins)
+	}},
+	{"exchanges", func(b []byte, c *record.Connection) []byte {
+		return encode.AppendCount(b, c.Exchanges)
+	}},
+	{"idle.gaps", func(b []byte, c *record.Connection) []byte {
+		if c.Idle == nil {
+			return b
+		}
+		return strconv.AppendUint(b, c.Idle.Gaps, 10)
+	}},
+	{"idle.longest_s", func(b []byte, c *record.Connection) []byte {
+		if c.Idle == nil {
+			return b
+		}
+		return c.Idle.Longest.Append(b)
+	}},
+	{"idle.period_s", func(b []byte, c *record.Connection) []byte {
+		if c.Idle == nil {
+			return b
+		}
+		return c.Idle.Period.Append(b)
+	}},
+	{"pattern", func(b []byte, c *record.Connection) []byte {
+		return append(b, c.Pattern...)
+	}},
 }

@@ -14,6 +14,8 @@ func (c *Connection) Clone() *Connection {
 	}
 	r.Client.Fin, r.Server.Fin = clonePointer(c.Client.Fin), clonePointer(c.Server.Fin)
 	r.Teardown.Reset, r.HalfOpen = clonePointer(c.Teardown.Reset), clonePointer(c.HalfOpen)
+	r.Client.Options, r.Server.Options = clonePointer(c.Client.Options), clonePointer(c.Server.Options)
+	r.Handshake.MPTCP, r.Idle = clonePointer(c.Handshake.MPTCP), clonePointer(c.Idle)
 	r.Zeek, r.Tshark = clonePointer(c.Zeek), clonePointer(c.Tshark)
 	return &r
 }

@@ -107,6 +107,20 @@ func (s Seq) MarshalJSON() ([]byte, error) {
 	return strconv.AppendUint(nil, uint64(s.Number), 10), nil
 }
 
+// Count is how many there are of something, or none is known.
+type Count struct {
+	Number uint64
+	Known  bool
+}
+
+// MarshalJSON gives the number, or null.
+func (n Count) MarshalJSON() ([]byte, error) {
+	if !n.Known {
+		return []byte("null"), nil
+	}
+	return strconv.AppendUint(nil, n.Number, 10), nil
+}
+
 // MarshalJSON gives the number, or null.
 func (n NullableNumber) MarshalJSON() ([]byte, error) {
 	if !n.Known {

@@ -43,6 +43,13 @@ type Connection struct {
 	RoleEvidence RoleEvidence `json:"role_evidence"`
 	Handshake    Handshake    `json:"handshake"`
 	Teardown     Teardown     `json:"teardown"`
+	// Requests of the client that the server answered: turns of the talk, whatever they say. null: a direction was not
+	// captured, or nobody sent anything.
+	Exchanges Count `json:"exchanges" field:"null"`
+	// Times without new data; null: as for exchanges.
+	Idle *Idle `json:"idle" field:"null"`
+	// How the connection is used; null: as for exchanges, or no pattern fits.
+	Pattern Pattern `json:"pattern" field:"null"`
 	// The stays in TIME_WAIT: none, one, or after a simultaneous close two.
 	TimeWait []TimeWait `json:"time_wait" field:"items=2" csv:"by=side"`
 	// Not null: one side lost the connection and the other did not know (RFC 9293 §3.5.1).
@@ -89,6 +96,10 @@ type Endpoint struct {
 	Keepalives uint64 `json:"keepalives"`
 	// Probes of a closed window (RFC 9293 §3.8.6.1).
 	ZeroWindowProbes uint64 `json:"zero_window_probes"`
+	// What its SYN or SYN-ACK offered; null: that was not captured.
+	Options *Options `json:"options" field:"null"`
+	// Its segments with marks of congestion or of urgency.
+	Marks Marks `json:"marks"`
 	// At the end of the record; null, with no states: nothing is known of this side.
 	State StateOrNone `json:"state" field:"null"`
 	// What it went through, in order; the first is the first one proven.
@@ -180,6 +191,14 @@ type Handshake struct {
 	AckAt Time `json:"ack_at" field:"null"`
 	// Its packet; null: not seen.
 	AckPacket PacketNumber `json:"ack_packet" field:"null"`
+	// SEG.SEQ of the segment that completed it, which is the client's ISN+1; null: not seen.
+	AckSeq Seq `json:"ack_seq" field:"null"`
+	// SEG.ACK of that segment, which is the server's ISN+1 or more; null: not seen.
+	AckAck Seq `json:"ack_ack" field:"null"`
+	// Explicit Congestion Notification (RFC 3168 §6.1.1); null: the SYN or its answer was not captured.
+	ECN ECN `json:"ecn" field:"null"`
+	// Multipath TCP; null: the connection has no part in it.
+	MPTCP *MPTCP `json:"mptcp" field:"null"`
 	// From SYN to SYN-ACK in seconds, of the transmissions that were answered: the round trip from the capture to the
 	// server. null: not known.
 	ServerRTT Duration `json:"server_rtt_s" field:"null"`

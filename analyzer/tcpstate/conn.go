@@ -16,6 +16,8 @@ type Conn struct {
 
 	HandshakeAckAt     int64 // the segment that completed the handshake
 	HandshakeAckPacket uint64
+	HandshakeAckSeq    Seq // its SEG.SEQ
+	HandshakeAckAck    Seq // its SEG.ACK
 	HandshakeAcked     bool
 	SynDataAcked       bool // RFC 7413: the SYN-ACK acknowledged the SYN's text
 	ServerRTT          int64

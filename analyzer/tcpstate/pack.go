@@ -14,6 +14,8 @@ func (c *Conn) Pack(k *store.Coder, opener int, start, end int64, first uint64) 
 	c.packSpace(k, j)
 	store.Near(k, start, &a.firstSynAt, &a.lastSynAt, &b.firstSynAt, &b.lastSynAt, &b.synAckAt, &a.heardAt, &a.synAckAt, &b.heardAt,
 		&c.HandshakeAckAt)
+	store.Near(k, a.ISS, &c.HandshakeAckSeq)
+	store.Near(k, b.ISS, &c.HandshakeAckAck)
 	store.Near(k, end, &lastA.at, &b.timedAt, &earlierA[0].at, &earlierA[1].at, &lastB.at, &a.timedAt, &earlierB[0].at, &earlierB[1].at)
 	store.Near(k, end, &a.FinAt, &c.TimeWaits[j].Since, &b.ackedFinAt, &b.FinAt, &c.TimeWaits[i].Since, &a.ackedFinAt)
 	store.Near(k, 0, &c.ServerRTT, &c.ClientRTT, &a.rtt, &b.rtt, &a.synGap, &b.synGap)

@@ -176,6 +176,7 @@ func (e *Endpoint) proven(peer *Endpoint) bool {
 func (c *Conn) completed(y *Endpoint, s *Segment) {
 	c.HandshakeAcked = true
 	c.HandshakeAckAt, c.HandshakeAckPacket = s.At, s.Packet
+	c.HandshakeAckSeq, c.HandshakeAckAck = s.Seq, s.Ack
 	peer := &c.Ends[0]
 	if peer == y {
 		peer = &c.Ends[1]

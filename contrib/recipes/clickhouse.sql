@@ -35,6 +35,17 @@ CREATE TABLE IF NOT EXISTS tcplife.connections
         retransmitted_packets Int64,
         keepalives Int64,
         zero_window_probes Int64,
+        options Tuple(
+            mss Nullable(Int64),
+            wscale Nullable(Int64),
+            sack_permitted Nullable(Bool),
+            timestamps Nullable(Bool),
+            fast_open Nullable(Bool)),
+        marks Tuple(
+            ce Int64,
+            ece Int64,
+            cwr Int64,
+            urgent Int64),
         state LowCardinality(Nullable(String)),
         states Array(Tuple(
             state LowCardinality(String),
@@ -69,6 +80,17 @@ CREATE TABLE IF NOT EXISTS tcplife.connections
         retransmitted_packets Int64,
         keepalives Int64,
         zero_window_probes Int64,
+        options Tuple(
+            mss Nullable(Int64),
+            wscale Nullable(Int64),
+            sack_permitted Nullable(Bool),
+            timestamps Nullable(Bool),
+            fast_open Nullable(Bool)),
+        marks Tuple(
+            ce Int64,
+            ece Int64,
+            cwr Int64,
+            urgent Int64),
         state LowCardinality(Nullable(String)),
         states Array(Tuple(
             state LowCardinality(String),
@@ -92,6 +114,13 @@ CREATE TABLE IF NOT EXISTS tcplife.connections
         syn_ack_packet Nullable(Int64),
         ack_at Nullable(DateTime64(9, 'UTC')),
         ack_packet Nullable(Int64),
+        ack_seq Nullable(Int64),
+        ack_ack Nullable(Int64),
+        ecn LowCardinality(Nullable(String)),
+        mptcp Tuple(
+            kind LowCardinality(Nullable(String)),
+            token Nullable(Int64),
+            joins Nullable(Int64)),
         server_rtt_s Nullable(Float64),
         client_rtt_s Nullable(Float64)),
     `teardown` Tuple(
@@ -106,6 +135,12 @@ CREATE TABLE IF NOT EXISTS tcplife.connections
             receiver_state LowCardinality(Nullable(String)),
             answers LowCardinality(Nullable(String)),
             idle_s Nullable(Float64))),
+    `exchanges` Nullable(Int64),
+    `idle` Tuple(
+        gaps Nullable(Int64),
+        longest_s Nullable(Float64),
+        period_s Nullable(Float64)),
+    `pattern` LowCardinality(Nullable(String)),
     `time_wait` Array(Tuple(
         side LowCardinality(Nullable(String)),
         entered Nullable(DateTime64(9, 'UTC')),

@@ -143,7 +143,7 @@ func (m *model) scalarCSV(x, name string) string {
 		return fmt.Sprintf("appendTimeField(b, %s)", x)
 	case "record.PacketNumber":
 		return fmt.Sprintf("encode.AppendPacket(b, %s)", x)
-	case "record.Seq", "record.Answer":
+	case "record.Seq", "record.Count", "record.Answer":
 		return fmt.Sprintf("encode.Append%s(b, %s)", strings.TrimPrefix(name, "record."), x)
 	case "record.StateOrNone":
 		return fmt.Sprintf("appendStateName(b, %s)", x)

@@ -144,7 +144,7 @@ func (m *model) scalarJSON(x, name string) string {
 		return fmt.Sprintf("%s.Append(b)", x)
 	case "record.PacketNumber":
 		return fmt.Sprintf("AppendPacket(b, %s)", x)
-	case "record.Seq", "record.Answer":
+	case "record.Seq", "record.Count", "record.Answer":
 		return fmt.Sprintf("Append%s(b, %s)", strings.TrimPrefix(name, "record."), x)
 	case "record.StateOrNone":
 		return fmt.Sprintf("appendState(b, %s)", x)

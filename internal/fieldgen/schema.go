@@ -312,7 +312,7 @@ func (s *schemer) value(f *field, k kind) (object, error) {
 		return bounds("number", "", ""), nil
 	case "int", "int64":
 		return bounds("integer", "", ""), nil
-	case "uint64":
+	case "uint64", "record.Count":
 		return bounds("integer", "0", ""), nil
 	}
 	if width, is := strings.CutPrefix(k.name, "uint"); is {

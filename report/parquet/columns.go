@@ -90,6 +90,8 @@ func layoutOf(t reflect.Type, rep, def int) layout {
 		return listLayout(t, rep, def)
 	case kind == reflect.Map:
 		return mapLayout(t, rep, def)
+	case t.Implements(reflect.TypeFor[json.Marshaler]()) && kind == reflect.String: // null where it is empty
+		return sometimes(words, func(_ *batch, s *string) (parquet.Value, bool) { return textValue(*s), *s != "" })(def)
 	case t.Implements(reflect.TypeFor[json.Marshaler]()):
 	case t.Implements(reflect.TypeFor[encoding.TextMarshaler]()):
 		return textLayout(t, def)
@@ -140,6 +142,9 @@ var leaves = map[reflect.Type]func(def int) layout{
 	reflect.TypeFor[record.Seq](): sometimes(integers, func(_ *batch, s *record.Seq) (parquet.Value, bool) {
 		return parquet.Int64Value(int64(s.Number)), s.Known
 	}),
+	reflect.TypeFor[record.Count](): sometimes(integers, func(_ *batch, n *record.Count) (parquet.Value, bool) {
+		return parquet.Int64Value(int64(n.Number)), n.Known
+	}),
 	reflect.TypeFor[record.NullableNumber](): sometimes(doubles,
 		func(_ *batch, n *record.NullableNumber) (parquet.Value, bool) {
 			return parquet.DoubleValue(n.Value), n.Known
@@ -149,12 +154,6 @@ var leaves = map[reflect.Type]func(def int) layout{
 	}),
 	reflect.TypeFor[record.Side](): sometimes(words, func(_ *batch, s *record.Side) (parquet.Value, bool) {
 		return textValue(s.String()), *s != record.NoSide
-	}),
-	reflect.TypeFor[record.Evidence](): sometimes(words, func(_ *batch, e *record.Evidence) (parquet.Value, bool) {
-		return textValue(string(*e)), *e != record.NoEvidence
-	}),
-	reflect.TypeFor[record.DiscoveredBy](): sometimes(words, func(_ *batch, d *record.DiscoveredBy) (parquet.Value, bool) {
-		return textValue(string(*d)), *d != record.DiscoveredNever
 	}),
 	reflect.TypeFor[tcpstate.State](): always(words, func(_ *batch, s *tcpstate.State) parquet.Value {
 		return textValue(s.String())

@@ -12,6 +12,7 @@ import (
 // valueTypes are the types of the values that report.Map makes of the record's own types, where they are not null.
 var valueTypes = map[reflect.Type]types.Type{
 	reflect.TypeFor[record.Answer]():      types.Bool,
+	reflect.TypeFor[record.Count]():       types.Int,
 	reflect.TypeFor[record.Duration]():    types.Float64,
 	reflect.TypeFor[record.Seq]():         types.Int,
 	reflect.TypeFor[record.Side]():        types.String,

@@ -46,6 +46,13 @@ func seqValue(s record.Seq) any {
 	return int(s.Number)
 }
 
+func countValue(n record.Count) any {
+	if !n.Known {
+		return nil
+	}
+	return int(n.Number)
+}
+
 func timeValue(t record.Time) any {
 	if t == record.NoTime {
 		return nil

@@ -24,11 +24,17 @@ func mapConnection(v *record.Connection) map[string]any {
 		"role_evidence": string(v.RoleEvidence),
 		"handshake":     mapHandshake(&v.Handshake),
 		"teardown":      mapTeardown(&v.Teardown),
+		"exchanges":     countValue(v.Exchanges),
+		"idle":          nil,
+		"pattern":       wordValue(string(v.Pattern)),
 		"time_wait":     listValue(v.TimeWait, func(v record.TimeWait) any { return mapTimeWait(&v) }),
 		"half_open":     nil,
 		"findings":      listValue(v.Findings, func(v record.Finding) any { return mapFinding(&v) }),
 		"zeek":          nil,
 		"tshark":        nil,
+	}
+	if v.Idle != nil {
+		m["idle"] = mapIdle(v.Idle)
 	}
 	if v.HalfOpen != nil {
 		m["half_open"] = mapHalfOpen(v.HalfOpen)
@@ -60,6 +66,8 @@ func mapEndpoint(v *record.Endpoint) map[string]any {
 		"retransmitted_packets": int(v.RetransmittedPackets),
 		"keepalives":            int(v.Keepalives),
 		"zero_window_probes":    int(v.ZeroWindowProbes),
+		"options":               nil,
+		"marks":                 mapMarks(&v.Marks),
 		"state":                 stateValue(v.State),
 		"states":                listValue(v.States, func(v record.StateEntry) any { return mapStateEntry(&v) }),
 		"withdrawn":             listValue(v.Withdrawn, func(v record.Withdrawn) any { return mapWithdrawn(&v) }),
@@ -67,6 +75,9 @@ func mapEndpoint(v *record.Endpoint) map[string]any {
 	}
 	if v.Fin != nil {
 		m["fin"] = mapFin(v.Fin)
+	}
+	if v.Options != nil {
+		m["options"] = mapOptions(v.Options)
 	}
 	return m
 }
@@ -76,6 +87,27 @@ func mapFin(v *record.Fin) map[string]any {
 		"seq":    int(v.Seq),
 		"packet": packetValue(v.Packet),
 		"acked":  answerValue(v.Acked),
+	}
+	return m
+}
+
+func mapOptions(v *record.Options) map[string]any {
+	m := map[string]any{
+		"mss":            countValue(v.MSS),
+		"wscale":         countValue(v.WScale),
+		"sack_permitted": v.SACKPermitted,
+		"timestamps":     v.Timestamps,
+		"fast_open":      v.FastOpen,
+	}
+	return m
+}
+
+func mapMarks(v *record.Marks) map[string]any {
+	m := map[string]any{
+		"ce":     int(v.CE),
+		"ece":    int(v.ECE),
+		"cwr":    int(v.CWR),
+		"urgent": int(v.Urgent),
 	}
 	return m
 }
@@ -111,8 +143,24 @@ func mapHandshake(v *record.Handshake) map[string]any {
 		"syn_ack_packet": packetValue(v.SynAckPacket),
 		"ack_at":         timeValue(v.AckAt),
 		"ack_packet":     packetValue(v.AckPacket),
+		"ack_seq":        seqValue(v.AckSeq),
+		"ack_ack":        seqValue(v.AckAck),
+		"ecn":            wordValue(string(v.ECN)),
+		"mptcp":          nil,
 		"server_rtt_s":   durationValue(v.ServerRTT),
 		"client_rtt_s":   durationValue(v.ClientRTT),
+	}
+	if v.MPTCP != nil {
+		m["mptcp"] = mapMPTCP(v.MPTCP)
+	}
+	return m
+}
+
+func mapMPTCP(v *record.MPTCP) map[string]any {
+	m := map[string]any{
+		"kind":  string(v.Kind),
+		"token": seqValue(v.Token),
+		"joins": packetValue(v.Joins),
 	}
 	return m
 }
@@ -139,6 +187,15 @@ func mapReset(v *record.Reset) map[string]any {
 		"receiver_state": stateValue(v.ReceiverState),
 		"answers":        string(v.Answers),
 		"idle_s":         durationValue(v.Idle),
+	}
+	return m
+}
+
+func mapIdle(v *record.Idle) map[string]any {
+	m := map[string]any{
+		"gaps":      int(v.Gaps),
+		"longest_s": durationValue(v.Longest),
+		"period_s":  durationValue(v.Period),
 	}
 	return m
 }

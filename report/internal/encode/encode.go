@@ -168,6 +168,13 @@ func AppendSeq(b []byte, s record.Seq) []byte {
 	return appendNumber(b, uint64(s.Number))
 }
 
+func AppendCount(b []byte, n record.Count) []byte {
+	if !n.Known {
+		return append(b, "null"...)
+	}
+	return appendNumber(b, n.Number)
+}
+
 func AppendPacket(b []byte, p record.PacketNumber) []byte {
 	if p == 0 {
 		return append(b, "null"...)

@@ -43,6 +43,16 @@ func (e *Encoder) AppendConnection(b []byte, v *record.Connection) []byte {
 	b = e.AppendHandshake(b, &v.Handshake)
 	b = append(b, `,"teardown":`...)
 	b = e.AppendTeardown(b, &v.Teardown)
+	b = append(b, `,"exchanges":`...)
+	b = AppendCount(b, v.Exchanges)
+	b = append(b, `,"idle":`...)
+	if v.Idle == nil {
+		b = append(b, "null"...)
+	} else {
+		b = e.AppendIdle(b, v.Idle)
+	}
+	b = append(b, `,"pattern":`...)
+	b = AppendWord(b, string(v.Pattern))
 	b = append(b, `,"time_wait":[`...)
 	for i := range v.TimeWait {
 		b = AppendComma(b, i)
@@ -112,6 +122,14 @@ func (e *Encoder) AppendEndpoint(b []byte, v *record.Endpoint) []byte {
 	b = appendNumber(b, v.Keepalives)
 	b = append(b, `,"zero_window_probes":`...)
 	b = appendNumber(b, v.ZeroWindowProbes)
+	b = append(b, `,"options":`...)
+	if v.Options == nil {
+		b = append(b, "null"...)
+	} else {
+		b = e.AppendOptions(b, v.Options)
+	}
+	b = append(b, `,"marks":`...)
+	b = e.AppendMarks(b, &v.Marks)
 	b = append(b, `,"state":`...)
 	b = appendState(b, v.State)
 	b = append(b, `,"states":[`...)
@@ -137,6 +155,34 @@ func (e *Encoder) AppendFin(b []byte, v *record.Fin) []byte {
 	b = AppendPacket(b, v.Packet)
 	b = append(b, `,"acked":`...)
 	b = AppendAnswer(b, v.Acked)
+	return append(b, `}`...)
+}
+
+// AppendOptions appends a record.Options as JSON.
+func (e *Encoder) AppendOptions(b []byte, v *record.Options) []byte {
+	b = append(b, `{"mss":`...)
+	b = AppendCount(b, v.MSS)
+	b = append(b, `,"wscale":`...)
+	b = AppendCount(b, v.WScale)
+	b = append(b, `,"sack_permitted":`...)
+	b = strconv.AppendBool(b, v.SACKPermitted)
+	b = append(b, `,"timestamps":`...)
+	b = strconv.AppendBool(b, v.Timestamps)
+	b = append(b, `,"fast_open":`...)
+	b = strconv.AppendBool(b, v.FastOpen)
+	return append(b, `}`...)
+}
+
+// AppendMarks appends a record.Marks as JSON.
+func (e *Encoder) AppendMarks(b []byte, v *record.Marks) []byte {
+	b = append(b, `{"ce":`...)
+	b = appendNumber(b, v.CE)
+	b = append(b, `,"ece":`...)
+	b = appendNumber(b, v.ECE)
+	b = append(b, `,"cwr":`...)
+	b = appendNumber(b, v.CWR)
+	b = append(b, `,"urgent":`...)
+	b = appendNumber(b, v.Urgent)
 	return append(b, `}`...)
 }
 
@@ -186,10 +232,33 @@ func (e *Encoder) AppendHandshake(b []byte, v *record.Handshake) []byte {
 	b = e.appendTime(b, v.AckAt)
 	b = append(b, `,"ack_packet":`...)
 	b = AppendPacket(b, v.AckPacket)
+	b = append(b, `,"ack_seq":`...)
+	b = AppendSeq(b, v.AckSeq)
+	b = append(b, `,"ack_ack":`...)
+	b = AppendSeq(b, v.AckAck)
+	b = append(b, `,"ecn":`...)
+	b = AppendWord(b, string(v.ECN))
+	b = append(b, `,"mptcp":`...)
+	if v.MPTCP == nil {
+		b = append(b, "null"...)
+	} else {
+		b = e.AppendMPTCP(b, v.MPTCP)
+	}
 	b = append(b, `,"server_rtt_s":`...)
 	b = v.ServerRTT.Append(b)
 	b = append(b, `,"client_rtt_s":`...)
 	b = v.ClientRTT.Append(b)
+	return append(b, `}`...)
+}
+
+// AppendMPTCP appends a record.MPTCP as JSON.
+func (e *Encoder) AppendMPTCP(b []byte, v *record.MPTCP) []byte {
+	b = append(b, `{"kind":`...)
+	b = AppendString(b, string(v.Kind))
+	b = append(b, `,"token":`...)
+	b = AppendSeq(b, v.Token)
+	b = append(b, `,"joins":`...)
+	b = AppendPacket(b, v.Joins)
 	return append(b, `}`...)
 }
 
@@ -226,6 +295,17 @@ func (e *Encoder) AppendReset(b []byte, v *record.Reset) []byte {
 	b = AppendString(b, string(v.Answers))
 	b = append(b, `,"idle_s":`...)
 	b = v.Idle.Append(b)
+	return append(b, `}`...)
+}
+
+// AppendIdle appends a record.Idle as JSON.
+func (e *Encoder) AppendIdle(b []byte, v *record.Idle) []byte {
+	b = append(b, `{"gaps":`...)
+	b = appendNumber(b, v.Gaps)
+	b = append(b, `,"longest_s":`...)
+	b = v.Longest.Append(b)
+	b = append(b, `,"period_s":`...)
+	b = v.Period.Append(b)
 	return append(b, `}`...)
 }
 

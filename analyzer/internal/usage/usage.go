@@ -1,0 +1,120 @@
+// Package usage tells how the applications use a connection: turns of request and answer, times without text, and the
+// pattern that these make. TCP knows nothing of it; an operator asks for it first.
+package usage
+
+import "github.com/tcplife/tcplife/analyzer/internal/store"
+
+// Thresholds of what counts as idle.
+const (
+	gap    = int64(1e9) // the shortest idle time: what takes less may be an answer that is being computed
+	beats  = 3          // idle times that make a period, at least
+	steady = 10         // a period's longest and shortest idle time differ from the mean by a tenth at most
+)
+
+// Usage is what has passed so far. Its zero value is a connection that has not been opened.
+type Usage struct {
+	opened   int64 // when the first of these happened
+	last     int64 // when text passed last, or the handshake was completed; 0 before that
+	asked    int64 // when the client's text that waits for an answer began to pass; 0 for none
+	took     int64 // the longest time from the end of a request to its answer
+	shortest int64 // of the idle times
+	longest  int64
+	sum      int64
+	gaps     uint64
+	turns    uint64
+	packet   uint64 // the last of the request that waits
+	texts    uint64 // segments with new text, of both ends
+	lengths  [2]uint32
+	varied   bool  // the segments of one end are not all of one length
+	speaker  uint8 // the end that sent text last, counted from 1
+}
+
+// Opened takes note of the completed handshake, in nanoseconds.
+func (u *Usage) Opened(at int64) {
+	if u.last == 0 {
+		u.opened, u.last = at, at
+	}
+}
+
+// Text takes note of length octets that an end sends for the first time. Client is the end that opened.
+func (u *Usage) Text(end, client int, at int64, length uint32, packet uint64) {
+	u.Opened(at) // a connection that was picked up midstream
+	before := u.last
+	u.pause(at)
+	u.texts++
+	if u.lengths[end] == 0 {
+		u.lengths[end] = length
+	}
+	u.varied = u.varied || u.lengths[end] != length
+	switch {
+	case end == client:
+		if u.asked == 0 {
+			u.asked = at
+		}
+		u.packet = packet
+	case u.asked != 0:
+		u.turns++
+		u.took = max(u.took, at-before)
+		u.asked = 0
+	}
+	u.speaker, u.last = uint8(end+1), max(u.last, at)
+}
+
+// Closed takes note of the first FIN or RST. The connection may have been idle before it.
+func (u *Usage) Closed(at int64) {
+	if u.last != 0 {
+		u.pause(at)
+		u.last = max(u.last, at)
+	}
+}
+
+func (u *Usage) pause(at int64) {
+	idle := at - u.last
+	if idle < gap {
+		return
+	}
+	if u.gaps == 0 || idle < u.shortest {
+		u.shortest = idle
+	}
+	u.longest = max(u.longest, idle)
+	u.sum += idle
+	u.gaps++
+}
+
+// Turns is how many requests of the client the server has answered.
+func (u *Usage) Turns() uint64 { return u.turns }
+
+// Gaps is how many idle times there were, and the longest, in nanoseconds.
+func (u *Usage) Gaps() (n uint64, longest int64) { return u.gaps, u.longest }
+
+// Period is the mean of the idle times in nanoseconds, 0 if they are few or differ.
+func (u *Usage) Period() int64 {
+	if u.gaps < beats {
+		return 0
+	}
+	mean := u.sum / int64(u.gaps)
+	if u.longest-mean > mean/steady || mean-u.shortest > mean/steady {
+		return 0
+	}
+	return mean
+}
+
+// Waiting is the last packet of a request that the server has not answered, since when it waits, and the longest time
+// that an answer took before: 0 if there was none.
+func (u *Usage) Waiting() (packet uint64, since, usual int64, waits bool) {
+	return u.packet, u.last, u.took, u.asked != 0
+}
+
+// Pack writes what is known, or reads it. Times are near base, packets near first.
+func (u *Usage) Pack(k *store.Coder, base int64, first uint64) {
+	if !store.Some(k, u) {
+		return
+	}
+	store.Near(k, base, &u.last, &u.opened, &u.asked)
+	store.Small(k, &u.took, &u.shortest, &u.longest, &u.sum)
+	store.Small(k, &u.gaps, &u.turns, &u.texts)
+	store.Near(k, first, &u.packet)
+	store.Small(k, &u.lengths[0], &u.lengths[1])
+	store.Small(k, &u.speaker)
+	k.Bools(&u.varied)
+}

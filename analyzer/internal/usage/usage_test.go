@@ -1,0 +1,111 @@
+package usage_test
+
+import (
+	"testing"
+
+	"github.com/tcplife/tcplife/analyzer/internal/usage"
+	"github.com/tcplife/tcplife/analyzer/record"
+)
+
+const (
+	client, server = 0, 1
+	second         = int64(1e9)
+	start          = 1_700_000_000 * second
+)
+
+// talk is a connection in which the client sends messages of so many octets each, an interval apart, and the server answers
+// each a tenth of a second later. It gives the octets of both, and how long the connection has been open.
+func talk(messages int, octets uint32, interval int64) (u usage.Usage, bytes uint64, life int64) {
+	at := start
+	u.Opened(at)
+	for n := range messages {
+		if n > 0 {
+			at += interval
+		}
+		u.Text(client, client, at, octets, uint64(n)+4)
+		u.Text(server, client, at+second/10, octets, uint64(n)+5)
+		bytes += 2 * uint64(octets)
+	}
+	return u, bytes, at + second/10 - start
+}
+
+func TestPatterns(t *testing.T) {
+	for name, c := range map[string]struct {
+		messages int
+		octets   uint32
+		interval int64
+		want     record.Pattern
+	}{
+		"one request":                       {1, 500, 0, record.PatternSingle},
+		"two requests":                      {2, 500, second, record.PatternPersistent},
+		"a request each ten seconds":        {6, 19, 10 * second, record.PatternPersistent},
+		"ping each ten seconds":             {6, 2, 10 * second, record.PatternHeartbeat},
+		"ping of 16 octets":                 {5, 16, 10 * second, record.PatternHeartbeat},
+		"of 17, few":                        {5, 17, 10 * second, record.PatternPersistent},
+		"of 17, many of one length":         {11, 17, 10 * second, record.PatternHeartbeat},
+		"of 128, many of one length":        {11, 128, 10 * second, record.PatternHeartbeat},
+		"of 129, many of one length":        {11, 129, 10 * second, record.PatternPersistent},
+		"three pings make two idle times":   {3, 2, 10 * second, record.PatternPersistent},
+		"four make three":                   {4, 2, 10 * second, record.PatternHeartbeat},
+		"a file":                            {1, 1 << 19, 0, record.PatternBulk},
+		"a little less than a file":         {1, 1<<19 - 1, 0, record.PatternSingle},
+		"nothing":                           {0, 0, 0, record.NoPattern},
+		"a request each second less a hair": {9, 2, second + second/10 - 1, record.PatternPersistent},
+	} {
+		u, bytes, life := talk(c.messages, c.octets, c.interval)
+		if got := u.Pattern(bytes, life); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+		if u.Turns() != uint64(c.messages) {
+			t.Errorf("%s: %d turns", name, u.Turns())
+		}
+	}
+}
+
+func TestIdle(t *testing.T) {
+	var u usage.Usage
+	u.Opened(start)
+	if got := u.Pattern(0, 60*second-1); got != record.NoPattern {
+		t.Errorf("a minute less a hair without text: %v", got)
+	}
+	if got := u.Pattern(0, 60*second); got != record.PatternIdle {
+		t.Errorf("a minute without text: %v", got)
+	}
+	u.Text(client, client, start+second, 100, 4)
+	u.Text(server, client, start+2*second, 100, 5)
+	u.Closed(start + 100*second)
+	if n, longest := u.Gaps(); n != 3 || longest != 98*second {
+		t.Errorf("%d idle times, the longest of %d ns", n, longest)
+	}
+	if got := u.Pattern(200, 100*second); got != record.PatternIdle {
+		t.Errorf("98 of 100 s idle behind one request: %v", got)
+	}
+}
+
+// The period is that of idle times that differ from their mean by a tenth at most.
+func TestPeriod(t *testing.T) {
+	for last, want := range map[int64]int64{10 * second: 10 * second, 13 * second: 0} {
+		var u usage.Usage
+		at := start
+		u.Opened(at)
+		for _, idle := range []int64{10 * second, 10 * second, last} {
+			at += idle
+			u.Text(client, client, at, 2, 4)
+		}
+		if got := u.Period(); got != want {
+			t.Errorf("idle for 10, 10 and %d s: a period of %d ns, want %d", last/second, got, want)
+		}
+	}
+}
+
+func TestWaiting(t *testing.T) {
+	u, _, _ := talk(2, 100, second)
+	if _, _, _, waits := u.Waiting(); waits {
+		t.Error("everything was answered")
+	}
+	u.Text(client, client, start+5*second, 100, 40)
+	packet, since, usual, waits := u.Waiting()
+	if packet != 40 || since != start+5*second || usual != second/10 || !waits {
+		t.Errorf("packet %d waits since %d, usually %d: %v", packet, since-start, usual, waits)
+	}
+}
