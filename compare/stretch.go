@@ -253,8 +253,15 @@ func newStretch(c common, left hosts) *stretch {
 	s.findKept(all)
 	ticks := make([]tick, 0, len(all))
 	ways := make([]way, len(all))
+	openers := map[flows.Key]bool{} // whether Key.B opened, as far as the first segment tells
 	for i, p := range all {
-		ways[i] = wayOf(p.left, left)
+		fromB, known := openers[p.left.Key]
+		if !known {
+			fromB = p.left.FromB == openerSends(p.left)
+			openers[p.left.Key] = fromB
+		}
+		from, to := ends(p.left)
+		ways[i] = wayBetween(left[from]-left[to], p.left.FromB == fromB)
 		if !s.mistaken(p) {
 			ticks = append(ticks, tick{
 				at:       float64(p.left.Time-reference) / 1e9,

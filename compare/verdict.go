@@ -204,6 +204,9 @@ func (c *comparer) judgeFate(t *trail, j *journey, last int) {
 				At: c.sources[from].Name, Packet: record.PacketNumber(r.at[from].packet), After: record.Duration(r.at[from].at - j.at[from].at),
 			}
 		}
+		if l := t.legs[to]; l != nil && v.Repaired == nil && j.space() > 0 {
+			v.Needless = l.passed[j.dir].has(j.seq, j.end())
+		}
 		v.ICMP = c.reported(t, j)
 		c.tell(t, j, v, from, to, from)
 		return

@@ -390,6 +390,8 @@ type Verdict struct {
 	Of uint64 `json:"of"`
 	// With lost: the segment that brought the same through; null: none did.
 	Repaired *Repair `json:"repaired_by" field:"null"`
+	// With lost: the same had come through before it.
+	Needless bool `json:"needless"`
 	// With born: towards which side of the path; null: another verdict.
 	Toward Side `json:"toward" field:"null"`
 	// With born: the silence of the connection at that point before; null: there was none, or another verdict.

@@ -59,7 +59,7 @@ func happenings(c *record.Compared) []*happening {
 		case record.Lost:
 			if v.Repaired != nil {
 				h.after = v.Repaired.After
-			} else {
+			} else if !v.Needless {
 				h.unrepaired = 1
 			}
 		case record.Altered:
@@ -318,6 +318,8 @@ func (h *happening) lostWords(where string) string {
 	}
 	if needsAnswer(h.what) {
 		switch {
+		case h.unrepaired == 0 && h.after == record.NoDuration:
+			line += ", which had come through before"
 		case h.unrepaired == 0:
 			line += ", came through again after " + text.Span(h.after)
 		case h.unrepaired == h.segments:

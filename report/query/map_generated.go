@@ -346,6 +346,7 @@ func mapVerdict(v *record.Verdict) map[string]any {
 		"segments":     int(v.Segments),
 		"of":           int(v.Of),
 		"repaired_by":  nil,
+		"needless":     v.Needless,
 		"toward":       wordValue(v.Toward.String()),
 		"after_idle_s": durationValue(v.Idle),
 		"icmp":         nil,

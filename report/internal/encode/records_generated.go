@@ -1189,6 +1189,8 @@ func (e *Encoder) AppendVerdict(b []byte, v *record.Verdict) []byte {
 	} else {
 		b = e.AppendRepair(b, v.Repaired)
 	}
+	b = append(b, `,"needless":`...)
+	b = strconv.AppendBool(b, v.Needless)
 	b = append(b, `,"toward":`...)
 	b = appendSide(b, v.Toward)
 	b = append(b, `,"after_idle_s":`...)

@@ -1,0 +1,31 @@
+package compare_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/compare"
+)
+
+// A capture against itself differs in nothing.
+func TestSelf(t *testing.T) {
+	files, err := filepath.Glob("../testdata/pcaps/*.pcap*")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no captures: ", err)
+	}
+	for _, file := range files {
+		sources := []compare.Source{{Name: "a", Files: []string{file}}, {Name: "b", Files: []string{file}}}
+		_, err := compare.Compare(context.Background(), sources, compare.Options{}, func(c *record.Compared) error {
+			for i := range c.Verdicts {
+				v := &c.Verdicts[i]
+				t.Errorf("%s: connection %d: %s %s, packet %d at %s", file, c.ID, v.Kind, v.What, v.Segment.Packet, v.Segment.At)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
