@@ -38,6 +38,9 @@ const (
 	ECNNotOffered ECN = "not_offered" // the SYN did not ask.
 )
 
+// String gives the word, empty for NoECN.
+func (e ECN) String() string { return string(e) }
+
 // MarshalJSON gives the word, or null.
 func (e ECN) MarshalJSON() ([]byte, error) { return marshalWord(string(e)) }
 
@@ -49,6 +52,9 @@ const (
 	MPTCPCapable MPTCPKind = "capable" // it opens an MPTCP connection: both SYNs carry MP_CAPABLE.
 	MPTCPJoin    MPTCPKind = "join"    // it adds a subflow to one: its SYN carries MP_JOIN.
 )
+
+// String gives the word.
+func (k MPTCPKind) String() string { return string(k) }
 
 // MPTCP is the part of a connection in an MPTCP connection (RFC 8684 §3.1, §3.2).
 type MPTCP struct {
