@@ -18,8 +18,9 @@
 // the capture's clock since 1970, UTC; durations are nanoseconds. A value that is not known has a form of its own,
 // such as record.NoTime. Each field's comment is its definition; docs/RECORD.md has them all.
 //
-// A record that Connections gives belongs to the caller, who may keep and change it. With Options.Reuse it is valid
-// only until the next one, and Clone copies it.
+// A record that Connections gives belongs to the caller, who may keep and change it. Records share memory with their
+// neighbours, so a few that are kept of many should be cloned. With Options.Reuse a record is valid
+// only until the next one.
 //
 // What only many connections show is in the Report once the loop has ended: the summary, floods, scans, listeners,
 // TIME_WAIT.

@@ -90,9 +90,10 @@ type side struct {
 
 // begin makes the connection that of a first segment. Room that its lists had is used again.
 func (c *connection) begin(seg *flows.Segment, older *connection) {
-	number, notes, a, b := c.number, c.notes[:0], c.tcp.Ends[0].History[:0], c.tcp.Ends[1].History[:0]
+	number, notes, room := c.number, c.notes[:0], c.tcp.Room()
 	*c = connection{} // field by field, for it is large: a whole value would be made beside it first
-	c.number, c.notes, c.tcp.Ends[0].History, c.tcp.Ends[1].History = number, notes, a, b
+	c.number, c.notes = number, notes
+	c.tcp.Use(room)
 	c.id, c.key, c.encap, c.older, c.touched = seg.Packet, seg.Key, seg.Encap, older, true
 	c.start, c.end, c.opener, c.first = seg.Time, seg.Time, -1, crowd.ProbeOf(seg)
 	if older != nil {

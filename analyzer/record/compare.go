@@ -17,6 +17,9 @@ const (
 	ToClient Way = "s2c" // from the last point towards the first
 )
 
+// String is the word.
+func (w Way) String() string { return string(w) }
+
 // MarshalJSON gives the way, or null.
 func (w Way) MarshalJSON() ([]byte, error) { return marshalWord(string(w)) }
 
@@ -79,6 +82,9 @@ const (
 	ClockAssumed   ClockEvidence = "assumed"   // no segment in common, taken to be that of the point before
 )
 
+// String is the word.
+func (c ClockEvidence) String() string { return string(c) }
+
 // Blind is a reason why a point's capture can lack segments that passed.
 type Blind struct {
 	Reason BlindReason `json:"reason"`
@@ -103,6 +109,9 @@ const (
 	BlindFiltered BlindReason = "filtered"      // the capture holds no such segments
 	BlindOneWay   BlindReason = "one_direction" // the capture holds the other direction only
 )
+
+// String is the word.
+func (b BlindReason) String() string { return string(b) }
 
 // MarshalJSON gives the word, or null.
 func (r BlindReason) MarshalJSON() ([]byte, error) { return marshalWord(string(r)) }
@@ -190,6 +199,9 @@ const (
 	FieldMPTCP         Field = "mptcp"
 	FieldSignature     Field = "signature" // MD5 or TCP-AO
 )
+
+// String is the word.
+func (f Field) String() string { return string(f) }
 
 // MarshalJSON gives the name, or null.
 func (f Field) MarshalJSON() ([]byte, error) { return marshalWord(string(f)) }
@@ -330,6 +342,9 @@ const (
 	TwoConnections    PairedBy = "two_connections" // a proxy ends the one and opens the other
 )
 
+// String is the word.
+func (p PairedBy) String() string { return string(p) }
+
 // Translation says whose address or port NAT changes.
 type Translation string
 
@@ -340,6 +355,9 @@ const (
 	TargetNAT     Translation = "dnat" // the server's
 	BothNAT       Translation = "both"
 )
+
+// String is the word.
+func (t Translation) String() string { return string(t) }
 
 // MarshalJSON gives the word, or null.
 func (t Translation) MarshalJSON() ([]byte, error) { return marshalWord(string(t)) }
@@ -369,6 +387,9 @@ const (
 	Duplicated  VerdictKind = "duplicated"   // came more often than it was sent
 	NotCaptured VerdictKind = "not_captured" // missing at a point where that says nothing
 )
+
+// String is the word.
+func (v VerdictKind) String() string { return string(v) }
 
 // Verdict is what happened to a segment, or with altered and not_captured to several in the same way.
 type Verdict struct {

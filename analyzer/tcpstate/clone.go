@@ -30,3 +30,12 @@ func clone[T any](p *T) *T {
 	v := *p
 	return &v
 }
+
+// Room is what the histories of a Conn take, for another one to use.
+type Room [2][]Entry
+
+// Room gives what the histories take. They are spoiled.
+func (c *Conn) Room() Room { return Room{c.Ends[0].History[:0], c.Ends[1].History[:0]} }
+
+// Use gives a new Conn the room of an old one.
+func (c *Conn) Use(r Room) { c.Ends[0].History, c.Ends[1].History = r[0], r[1] }
