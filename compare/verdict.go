@@ -560,13 +560,11 @@ func (c *comparer) judgeGaps(t *trail) {
 	for i := range t.gaps {
 		g := &t.gaps[i]
 		place := t.place(g.dir, g.point)
-		before := g.point
+		neighbour := 1
 		if place > 0 {
-			before = t.pointAt(g.dir, place-1)
-		} else {
-			before = t.pointAt(g.dir, 1)
+			neighbour = place - 1
 		}
-		stretch := min(g.point, before)
+		stretch := min(g.point, t.pointAt(g.dir, neighbour))
 		c.add(t, record.Verdict{
 			Kind: record.NotCaptured, Between: []string{c.sources[stretch].Name, c.sources[stretch+1].Name}, Way: t.wayOf(g.dir).record(),
 			What: whatIs(g.segment.flags, g.segment.len).String(), Segment: c.describe(g.at, &g.segment),

@@ -96,9 +96,6 @@ type boxFlow struct {
 	shift     [2]uint32
 	shifted   [2]bool
 	last      int64
-	next      [2]uint32 // what each side has sent
-	acked     [2]uint32
-	seen      [2]Frame // the last frame of each direction, as it came
 	forgotten bool
 	proxy     struct {
 		client, cookie, server uint32

@@ -52,7 +52,7 @@ var (
 // table writes one file of records of a kind.
 type table struct {
 	kind  *kind
-	w     *parquet.Writer
+	w     *parquet.GenericWriter[any]
 	batch batch
 	rows  int // in the batch
 	group int // in the row group, with them
@@ -61,7 +61,7 @@ type table struct {
 
 func newTable(w io.Writer, k *kind) *table {
 	t := &table{kind: k}
-	t.w = parquet.NewWriter(w, k.schema,
+	t.w = parquet.NewGenericWriter[any](w, k.schema,
 		parquet.Compression(&parquet.Zstd),
 		parquet.PageBufferSize(pageBytes),
 		parquet.DictionaryMaxBytes(dictionaryMax),
