@@ -119,16 +119,12 @@ func (o *Offers) MPTCP(server int, room *record.MPTCP) *record.MPTCP {
 
 // Pack writes what is known, or reads it.
 func (o *Offers) Pack(k *store.Coder) {
+	const ethernetMSS = 1460
 	x, y := &o.Ends[0], &o.Ends[1]
-	x.packSyn(k)
-	y.packSyn(k)
+	k.Bools(&x.Syn, &x.HasMSS, &x.HasWScale, &x.SACKPermitted, &x.Timestamps, &x.FastOpen, &x.capable, &x.ecnSetup,
+		&y.Syn, &y.HasMSS, &y.HasWScale, &y.SACKPermitted, &y.Timestamps, &y.FastOpen, &y.capable, &y.ecnSetup)
+	store.Near(k, ethernetMSS, &x.MSS, &y.MSS)
+	store.Small(k, &x.WScale, &y.WScale)
 	store.Small(k, &x.CE, &x.ECE, &x.CWR, &x.Urgent, &y.CE, &y.ECE, &y.CWR, &y.Urgent)
 	store.Near(k, 0, &x.token, &y.token, &o.joins)
-}
-
-func (e *End) packSyn(k *store.Coder) {
-	const ethernetMSS = 1460
-	k.Bools(&e.Syn, &e.HasMSS, &e.HasWScale, &e.SACKPermitted, &e.Timestamps, &e.FastOpen, &e.capable, &e.ecnSetup)
-	store.Near(k, ethernetMSS, &e.MSS)
-	store.Small(k, &e.WScale)
 }

@@ -15,18 +15,17 @@ const (
 type Usage struct {
 	opened   int64 // when the first of these happened
 	last     int64 // when text passed last, or the handshake was completed; 0 before that
-	asked    int64 // when the client's text that waits for an answer began to pass; 0 for none
 	took     int64 // the longest time from the end of a request to its answer
 	shortest int64 // of the idle times
 	longest  int64
 	sum      int64
 	gaps     uint64
 	turns    uint64
-	packet   uint64 // the last of the request that waits
-	texts    uint64 // segments with new text, of both ends
-	lengths  [2]uint32
-	varied   bool  // the segments of one end are not all of one length
-	speaker  uint8 // the end that sent text last, counted from 1
+	packet   uint64    // the last of the request that waits
+	texts    uint64    // segments with new text, of both ends
+	lengths  [2]uint64 // of the first of them
+	varied   bool      // the segments of one end are not all of one length
+	waits    bool      // the client's text has no answer yet
 }
 
 // Opened takes note of the completed handshake, in nanoseconds.
@@ -43,21 +42,18 @@ func (u *Usage) Text(end, client int, at int64, length uint32, packet uint64) {
 	u.pause(at)
 	u.texts++
 	if u.lengths[end] == 0 {
-		u.lengths[end] = length
+		u.lengths[end] = uint64(length)
 	}
-	u.varied = u.varied || u.lengths[end] != length
+	u.varied = u.varied || u.lengths[end] != uint64(length)
 	switch {
 	case end == client:
-		if u.asked == 0 {
-			u.asked = at
-		}
-		u.packet = packet
-	case u.asked != 0:
+		u.waits, u.packet = true, packet
+	case u.waits:
 		u.turns++
 		u.took = max(u.took, at-before)
-		u.asked = 0
+		u.waits = false
 	}
-	u.speaker, u.last = uint8(end+1), max(u.last, at)
+	u.last = max(u.last, at)
 }
 
 // Closed takes note of the first FIN or RST. The connection may have been idle before it.
@@ -102,19 +98,14 @@ func (u *Usage) Period() int64 {
 // Waiting is the last packet of a request that the server has not answered, since when it waits, and the longest time
 // that an answer took before: 0 if there was none.
 func (u *Usage) Waiting() (packet uint64, since, usual int64, waits bool) {
-	return u.packet, u.last, u.took, u.asked != 0
+	return u.packet, u.last, u.took, u.waits
 }
 
 // Pack writes what is known, or reads it. Times are near base, packets near first.
 func (u *Usage) Pack(k *store.Coder, base int64, first uint64) {
-	if !store.Some(k, u) {
-		return
-	}
-	store.Near(k, base, &u.last, &u.opened, &u.asked)
+	store.Near(k, base, &u.last, &u.opened)
 	store.Small(k, &u.took, &u.shortest, &u.longest, &u.sum)
-	store.Small(k, &u.gaps, &u.turns, &u.texts)
+	store.Small(k, &u.gaps, &u.turns, &u.texts, &u.lengths[0], &u.lengths[1])
 	store.Near(k, first, &u.packet)
-	store.Small(k, &u.lengths[0], &u.lengths[1])
-	store.Small(k, &u.speaker)
-	k.Bools(&u.varied)
+	k.Bools(&u.varied, &u.waits)
 }
