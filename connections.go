@@ -81,7 +81,8 @@ type batch struct {
 }
 
 func newHandover(reuse bool) *handover {
-	h := &handover{reuse: reuse, full: make(chan *batch, batches), free: spare.New(batches, func() *batch { return &batch{} })}
+	h := &handover{reuse: reuse, full: make(chan *batch, batches),
+		free: spare.New(batches, func() *batch { return &batch{} })}
 	h.batch = h.free.Take()
 	return h
 }

@@ -14,7 +14,8 @@ import (
 // Every connection of some captures, on all processors.
 func Example() {
 	ctx := context.Background()
-	for c, err := range tcplife.Connections(ctx, tcplife.Options{}, "testdata/pcaps/close-simultaneous.pcap", "testdata/pcaps/close-server-first.pcap") {
+	for c, err := range tcplife.Connections(ctx, tcplife.Options{}, "testdata/pcaps/close-simultaneous.pcap",
+		"testdata/pcaps/close-server-first.pcap") {
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -30,8 +30,8 @@ type Options struct {
 	// Workers is how many goroutines track connections; 0 is one for each processor, at most 8. Another one reads and
 	// decodes.
 	Workers int
-	// Reuse fills records again and again: one that Connections gives is valid only until the next. It saves most of the
-	// memory that is allocated.
+	// Reuse fills records again and again: one that Connections gives is valid only until the next. It saves most of
+	// the memory that is allocated.
 	Reuse bool
 }
 
@@ -69,7 +69,8 @@ func Open(ctx context.Context, o Options, files ...string) (*Reading, error) {
 	if o.Workers == 0 {
 		o.Workers = min(runtime.GOMAXPROCS(0), mostWorkers)
 	}
-	r := &Reading{options: o, decoder: flows.NewDecoder(o.Decoding), packets: make([]capture.Packet, batchPackets), done: make(chan struct{})}
+	r := &Reading{options: o, decoder: flows.NewDecoder(o.Decoding), packets: make([]capture.Packet, batchPackets),
+		done: make(chan struct{})}
 	defer context.AfterFunc(ctx, r.wake)()
 	o.Capture.Done = r.done
 	var err error
@@ -132,7 +133,8 @@ func (r *Reading) Packets(ctx context.Context, visit func(*capture.Packet, []flo
 
 // next reads the packets that are there, at least one, and appends their segments; with io.EOF there are no more.
 // visit may be nil.
-func (r *Reading) next(segments []flows.Segment, visit func(*capture.Packet, []flows.Segment) error) ([]flows.Segment, error) {
+func (r *Reading) next(segments []flows.Segment, visit func(*capture.Packet, []flows.Segment) error) ([]flows.Segment,
+	error) {
 	packets := r.packets
 	if r.options.Count > 0 { // none is read that is not to be counted
 		packets = packets[:min(r.options.Count-r.passed, uint64(len(packets)))]
@@ -214,7 +216,8 @@ func (r *Reading) track(ctx context.Context, emit func(*record.Connection), sett
 		tracker.Abandon()
 		return context.Cause(ctx)
 	}
-	if until := r.capture.Stats().Until; until != capture.NoTime { // in the silence before the end of the capturing timers ran out
+	// in the silence before the end of the capturing timers ran out
+	if until := r.capture.Stats().Until; until != capture.NoTime {
 		tracker.Advance(until)
 	}
 	tracker.Close()

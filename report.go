@@ -18,5 +18,6 @@ type Report struct {
 func (r *Reading) Report() *Report { return r.report }
 
 func (r *Reading) summarize(result *record.Result) {
-	r.report = &Report{Result: result, Capture: r.capture.Stats(), Decoded: r.decoder.Stats(), Stopped: r.stopped.Load()}
+	r.report = &Report{Result: result, Capture: r.capture.Stats(), Decoded: r.decoder.Stats(),
+		Stopped: r.stopped.Load()}
 }

@@ -77,7 +77,8 @@ func settled(t *testing.T, before int) {
 	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<16)
-			t.Fatalf("%d goroutines are left of %d:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
+			t.Fatalf("%d goroutines are left of %d:\n%s", runtime.NumGoroutine(), before,
+				stacks[:runtime.Stack(stacks, true)])
 		}
 		time.Sleep(time.Millisecond)
 	}
@@ -217,7 +218,8 @@ func TestStop(t *testing.T) {
 		n++
 	}
 	report := reading.Report()
-	if n != 1 || !report.Stopped || report.Capture.Packets != 7 || report.Summary.Connections != 1 || len(report.Capture.Damage) != 0 {
+	if n != 1 || !report.Stopped || report.Capture.Packets != 7 || report.Summary.Connections != 1 ||
+		len(report.Capture.Damage) != 0 {
 		t.Errorf("%d records, report %+v", n, report)
 	}
 	r.Close()
@@ -261,7 +263,8 @@ func TestDamageComesLast(t *testing.T) {
 func TestMissingFile(t *testing.T) {
 	before := runtime.NumGoroutine()
 	n := 0
-	for c, err := range tcplife.Connections(t.Context(), tcplife.Options{}, "testdata/pcaps/refused.pcap", "testdata/no.pcap") {
+	for c, err := range tcplife.Connections(t.Context(), tcplife.Options{}, "testdata/pcaps/refused.pcap",
+		"testdata/no.pcap") {
 		if n++; c != nil || !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%v, %v", c, err)
 		}
@@ -320,7 +323,11 @@ func TestChoosingPackets(t *testing.T) {
 		t.Fatal(err)
 	}
 	n = 0
-	if err := reading.Packets(t.Context(), func(*capture.Packet, []flows.Segment) error { n++; return nil }); err != nil || n != 11 {
+	if err := reading.Packets(t.Context(), func(*capture.Packet,
+		[]flows.Segment) error {
+		n++
+		return nil
+	}); err != nil || n != 11 {
 		t.Errorf("%d packets, %v", n, err)
 	}
 	settled(t, before)

@@ -2,12 +2,15 @@ package analyzer_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/segtest"
 )
 
 // A connection that has rested is none the worse for it: the records are the same as if it had been awake all the time. And
@@ -48,4 +51,26 @@ func recordsOf(t *testing.T, segments []flows.Segment, prepare func(*analyzer.An
 		t.Fatal(err)
 	}
 	return append(list, string(result))
+}
+
+// A segment may wake the four incarnations of its 4-tuple and begin a fifth: room is made for them before, so the limit
+// holds.
+func TestAwakeLimit(t *testing.T) {
+	script := "C --> S SYN seq=1000000\nC --> S SYN seq=2000000\nC --> S SYN seq=3000000\nC --> S SYN seq=4000000\n"
+	for i := range 20 {
+		name := fmt.Sprintf("X%d", i)
+		script += fmt.Sprintf("%s = 10.0.1.%d:40000\n", name, i+1) + strings.ReplaceAll(handshake, "C ", name+" ")
+	}
+	script += "C --> S SYN seq=5000000\n"
+	tracker := analyzer.New(analyzer.Options{}, func(*record.Connection) {})
+	analyzer.AwakeLimit(tracker, 9)
+	most := 0
+	for _, seg := range segtest.Script(script).Segments() {
+		tracker.Segment(&seg)
+		most = max(most, analyzer.Awake(tracker))
+	}
+	if most < 4 || most > 9 {
+		t.Errorf("%d connections were awake at once, of 9 that may", most)
+	}
+	tracker.Close()
 }

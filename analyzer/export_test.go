@@ -38,6 +38,12 @@ func CountLive(a *Analyzer) record.Live {
 // Rest lets hardly any connection stay awake.
 func Rest(a *Analyzer) { a.awakeLimit = aside + 1 }
 
+// AwakeLimit lets n connections be awake.
+func AwakeLimit(a *Analyzer, n int) { a.awakeLimit = n }
+
+// Awake is how many are.
+func Awake(a *Analyzer) int { return int(a.table.awake.Live()) }
+
 // Footprint is what the limit of memory looks at.
 func Footprint(a *Analyzer) uint64 { return a.footprint() }
 

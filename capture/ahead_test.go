@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestReadAhead holds that it makes no difference who reads the file, nor where the chunks end: not in packets that no chunk
-// holds, nor where the file is cut off.
+// TestReadAhead holds that it makes no difference who reads the file, nor where the chunks end: not in packets that no
+// chunk holds, nor where the file is cut off.
 func TestReadAhead(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	pcap, pcapng := le().pcap(0xa1b2c3d4, 1), be().section().netif(1, 0)
@@ -23,7 +23,8 @@ func TestReadAhead(t *testing.T) {
 		pcapng.enhanced(0, uint64(i), data, size)
 	}
 	pcapng.block(0xbad, be().raw(strings.Repeat("x", 1<<20))).enhanced(0, 300, "last", 4)
-	for _, file := range [][]byte{pcap.bytes, pcapng.bytes, pcap.bytes[:len(pcap.bytes)-1], pcapng.bytes[:len(pcapng.bytes)-300_000]} {
+	for _, file := range [][]byte{pcap.bytes, pcapng.bytes, pcap.bytes[:len(pcap.bytes)-1],
+		pcapng.bytes[:len(pcapng.bytes)-300_000]} {
 		for _, size := range []int{100, 4 << 10, 256 << 10} {
 			want, _, wantErr := decodeBatches(bytes.NewReader(file), size, 100)
 			b := newBuffer(bytes.NewReader(file), size)
@@ -31,7 +32,8 @@ func TestReadAhead(t *testing.T) {
 			ahead := b.readAhead()
 			got, _, err := decodeBuffer(b, 100)
 			if err.Error() != wantErr.Error() || !reflect.DeepEqual(got, want) {
-				t.Errorf("in chunks of %d: %d packets and %v, not ahead %d and %v", size, len(got), err, len(want), wantErr)
+				t.Errorf("in chunks of %d: %d packets and %v, not ahead %d and %v", size, len(got), err, len(want),
+					wantErr)
 			}
 			ahead.Close()
 		}

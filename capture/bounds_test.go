@@ -31,8 +31,8 @@ func readWith(t *testing.T, o Options, file []byte) (packets int, damage string)
 	return packets, damage
 }
 
-// TestUnpackingIsBounded holds that a small file which becomes a large one ends, whatever it is packed by and how often, and
-// that one may become large which is large.
+// TestUnpackingIsBounded holds that a small file which becomes a large one ends, whatever it is packed by and how
+// often, and that one may become large which is large.
 func TestUnpackingIsBounded(t *testing.T) {
 	const most = 1 << 20
 	zeros := le().pcap(0xa1b2c3d4, 1)
@@ -62,7 +62,8 @@ func TestUnpackingIsBounded(t *testing.T) {
 	} {
 		packets, damage := readWith(t, Options{MaxUnpacked: test.most}, test.file)
 		const want = " become more than 1MiB, over 1000 times as much; --max-unpacked allows more"
-		if ends := test.want < 64; packets < test.want || !ends && packets > test.want || packets > 8 && ends || strings.Contains(damage, want) != ends {
+		if ends := test.want < 64; packets < test.want || !ends && packets > test.want || packets > 8 && ends ||
+			strings.Contains(damage, want) != ends {
 			t.Errorf("%s: %d packets, want %d, and the damage %q", name, packets, test.want, damage)
 		}
 	}
@@ -89,7 +90,8 @@ func TestUnpackingMemoryIsBounded(t *testing.T) {
 		}
 	}
 	for name, file := range map[string][]byte{"zstd": z.Bytes(), "xz": x.Bytes()} {
-		if packets, damage := readWith(t, Options{MaxMemory: 16 << 20}, file); packets != 0 || !strings.Contains(damage, "16MiB, which --memory leaves for it") {
+		if packets, damage := readWith(t, Options{MaxMemory: 16 << 20}, file); packets != 0 ||
+			!strings.Contains(damage, "16MiB, which --memory leaves for it") {
 			t.Errorf("%s in 16 MiB: %d packets, %q", name, packets, damage)
 		}
 		if packets, damage := readWith(t, Options{MaxMemory: 32 << 20}, file); packets != 1<<20 || damage != "" {
@@ -100,7 +102,8 @@ func TestUnpackingMemoryIsBounded(t *testing.T) {
 		memory int64
 		others int
 		want   uint32
-	}{{0, 100, maxWindow}, {1 << 30, 0, maxWindow}, {64 << 20, 0, 64 << 20}, {64 << 20, 1, 32 << 20}, {64 << 20, 100, leastWindow}} {
+	}{{0, 100, maxWindow}, {1 << 30, 0, maxWindow}, {64 << 20, 0, 64 << 20}, {64 << 20, 1, 32 << 20},
+		{64 << 20, 100, leastWindow}} {
 		o := Options{MaxMemory: test.memory}
 		if got := o.window(test.others); got != test.want {
 			t.Errorf("of %d with %d other files: %d, want %d", test.memory, test.others, got, test.want)

@@ -15,7 +15,8 @@ func TestClock(t *testing.T) {
 		units = append(units, 1<<bit-1, 1<<bit, random.Uint64()>>bit)
 	}
 	units = append(units, math.MaxUint64)
-	offsets := []int64{0, 1, -1, 1 << 31, -1 << 31, 9_223_372_036, -9_223_372_036, 9_223_372_037, -pastSeconds, math.MaxInt64, math.MinInt64}
+	offsets := []int64{0, 1, -1, 1 << 31, -1 << 31, 9_223_372_036, -9_223_372_036, 9_223_372_037, -pastSeconds,
+		math.MaxInt64, math.MinInt64}
 	for resolution := range 256 {
 		for _, offset := range offsets {
 			c, ok := newClock(byte(resolution), offset)

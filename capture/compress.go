@@ -16,8 +16,9 @@ import (
 	"github.com/therootcompany/xz"
 )
 
-// A compressed file may make a decompressor remember maxWindow bytes, as the zstd command allows by default. leastWindow is
-// what every decompressor of zstd is to support (RFC 8878 §3.1.1.1.2), and more than gzip, bzip2 and lz4 want.
+// A compressed file may make a decompressor remember maxWindow bytes, as the zstd command allows by default.
+// leastWindow is what every decompressor of zstd is to support (RFC 8878 §3.1.1.1.2), and more than gzip, bzip2 and lz4
+// want.
 const (
 	maxWindow   = 128 << 20
 	leastWindow = 8 << 20
@@ -31,8 +32,8 @@ func (o *Options) window(others int) uint32 {
 	return uint32(min(max(o.MaxMemory/int64(others+1), leastWindow), maxWindow))
 }
 
-// maxRatio is how many times its size a file may become, once it is more than Options.MaxUnpacked. Captures of real traffic
-// stay far below.
+// maxRatio is how many times its size a file may become, once it is more than Options.MaxUnpacked. Captures of real
+// traffic stay far below.
 const maxRatio = 1000
 
 const defaultMaxUnpacked = 1 << 30
@@ -79,8 +80,8 @@ func skipFrames(b *buffer) {
 	}
 }
 
-// decompressor reads what is in a compressed buffer. Its errors say of which compression they are; and where it trips over its
-// input, it does not take the program with it.
+// decompressor reads what is in a compressed buffer. Its errors say of which compression they are; and where it trips
+// over its input, it does not take the program with it.
 type decompressor struct {
 	compression
 	src    *buffer
@@ -119,7 +120,8 @@ func (d *decompressor) Read(p []byte) (n int, err error) {
 	}
 	d.unpacked += int64(n)
 	if packed := d.packed.Load(); d.unpacked > d.most && d.unpacked/maxRatio > packed {
-		return n, fmt.Errorf("%s: the first %s become more than %s, over %d times as much; --max-unpacked allows more", d.name,
+		return n, fmt.Errorf("%s: the first %s become more than %s, over %d times as much; --max-unpacked allows more",
+			d.name,
 			units.BytesSize(float64(packed)), units.BytesSize(float64(d.most)), maxRatio)
 	}
 	return n, err

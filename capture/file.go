@@ -46,8 +46,8 @@ func (f *file) interrupted() bool {
 	}
 }
 
-// openFile opens a file and reads its header, with so many others open. read counts the bytes of the file that were read,
-// compressed as they are, unless they will be read again: peek says that only the first packet is wanted for now.
+// openFile opens a file and reads its header, with so many others open. read counts the bytes of the file that were
+// read, compressed as they are, unless they will be read again: peek says that only the first packet is wanted for now.
 func openFile(path string, o Options, peek bool, others int, read *atomic.Int64) (*file, error) {
 	f := &file{}
 	raw, regular, err := f.open(path, o)
@@ -130,7 +130,8 @@ nesting:
 		head := b.peek(16)
 		for _, c := range compressions {
 			if len(head) >= len(c.magic) && string(head[:len(c.magic)]) == c.magic {
-				d := &decompressor{compression: c, src: b, window: o.window(others), packed: &f.packed, most: o.MaxUnpacked}
+				d := &decompressor{compression: c, src: b, window: o.window(others), packed: &f.packed,
+					most: o.MaxUnpacked}
 				if d.most == 0 {
 					d.most = defaultMaxUnpacked
 				}

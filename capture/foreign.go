@@ -35,8 +35,9 @@ func foreign(b []byte) string {
 	return ""
 }
 
-// isEventTrace recognises a log of Event Tracing for Windows, of "netsh trace" or pktmon for example: a buffer whose first event,
-// behind a header of 72 bytes, is the log's own, with the marker of a SYSTEM_TRACE_HEADER of 32 or 64 bits.
+// isEventTrace recognises a log of Event Tracing for Windows, of "netsh trace" or pktmon for example: a buffer whose
+// first event, behind a header of 72 bytes, is the log's own, with the marker of a SYSTEM_TRACE_HEADER of 32 or 64
+// bits.
 func isEventTrace(b []byte) bool {
 	if len(b) < 76 {
 		return false
@@ -45,7 +46,8 @@ func isEventTrace(b []byte) bool {
 	return size > 0 && size%1024 == 0 && (marker == 0xc0010002 || marker == 0xc0020002)
 }
 
-// isERF recognises records of ERF, which have no magic number: each has its type at byte 8 and its length, big-endian, at byte
+// isERF recognises records of ERF, which have no magic number: each has its type at byte 8 and its length, big-endian,
+// at byte
 // 10. Three in a row are no accident, nor is one that is the whole file.
 func isERF(b []byte) bool {
 	const header, mostTypes, enough = 16, 48, 3

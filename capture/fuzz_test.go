@@ -10,8 +10,8 @@ import (
 )
 
 // check holds a file, whatever is in it, to what must hold of all: it ends soundly or with damage that lies inside; it
-// does not matter in which pieces its bytes arrive; a file cut anywhere is the beginning of the whole; no more memory is
-// taken than there is in it; and what is read can be written and read again.
+// does not matter in which pieces its bytes arrive; a file cut anywhere is the beginning of the whole; no more memory
+// is taken than there is in it; and what is read can be written and read again.
 func check(t *testing.T, file []byte, cut int) {
 	all, f, err := decode(bytes.NewReader(file), 64)
 	if f.format == nil {
@@ -64,10 +64,12 @@ func check(t *testing.T, file []byte, cut int) {
 
 func FuzzPcap(f *testing.F) {
 	f.Add(le().pcap(0xa1b2c3d4, 1).record(10, 999_999, "abc", 60).record(11, 0, "", 0).bytes, uint(50))
-	f.Add(be().pcap(0xa1b23c4d, 276).record(10, 1, "abcd", 2).record(9, 1, strings.Repeat("x", 300), 300).bytes, uint(200))
+	f.Add(be().pcap(0xa1b23c4d, 276).record(10, 1, "abcd", 2).record(9, 1, strings.Repeat("x", 300), 300).bytes,
+		uint(200))
 	f.Add(le().pcap(0xa1b2cd34, 1).u32(10, 1, 3, 60, 2).u16(0x800, 0).raw("abc").bytes, uint(30))
 	f.Add(be().pcap(0x1c0001ac, 1).u32(19).record(10, 1, "abc", 3).bytes, uint(27))
-	f.Add(le().header(0xa1b2c3d4, 2, 3, 100, 0x24000001).u32(10, 1, 60, 3).raw("abc").u32(11, 1, 3, 60).raw("def").bytes, uint(70))
+	f.Add(le().header(0xa1b2c3d4, 2, 3, 100, 0x24000001).u32(10, 1, 60, 3).raw("abc").u32(11, 1, 3,
+		60).raw("def").bytes, uint(70))
 	f.Add(le().pcap(0xa1b2c3d4, 1).u32(10, 1, 1<<32-1, 1<<32-1).raw("abcd").bytes, uint(44))
 	f.Fuzz(func(t *testing.T, file []byte, cut uint) {
 		if _, _, ok := pcapMagic(file); !ok {

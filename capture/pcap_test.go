@@ -127,7 +127,8 @@ func TestPcapRefused(t *testing.T) {
 	}{
 		{"cut header", le().u32(0xa1b2c3d4).raw("123456"), "pcap file header is cut off: 10 of its 24 bytes"},
 		{"cut Ixia header", le().pcap(0x1c0001ab, 1), "pcap file header is cut off: 24 of its 28 bytes"},
-		{"archaic version", le().header(0xa1b2c3d4, 1, 2, 0, 1), "pcap version 1.2 is not supported (2.0 and later are)"},
+		{"archaic version", le().header(0xa1b2c3d4, 1, 2, 0, 1),
+			"pcap version 1.2 is not supported (2.0 and later are)"},
 		{"reserved link type bits", le().pcap(0xa1b2c3d4, 0x02240001),
 			"pcap link type 0x02240001 is not supported (its reserved bits are not zero)"},
 	}

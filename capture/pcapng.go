@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// maxBlock is the longest block of a pcapng file that is read, as of libpcap and tshark; maxPacketBlock that of a block with a
-// packet, which has room for MaxPacket bytes and many comments. More is damage.
+// maxBlock is the longest block of a pcapng file that is read, as of libpcap and tshark; maxPacketBlock that of a block
+// with a packet, which has room for MaxPacket bytes and many comments. More is damage.
 const (
 	maxBlock       = 16 << 20
 	maxPacketBlock = MaxPacket + 1<<20
@@ -200,7 +200,8 @@ func (f *pcapngFile) describe(start int64, body []byte) error {
 	}
 	var ok bool
 	if i.clock, ok = newClock(resolution, offset); !ok {
-		return damaged(start, "an if_tsresol of at most 10^-%d or 2^-%d s, found %#02x", maxDecimal, maxBinary, resolution)
+		return damaged(start, "an if_tsresol of at most 10^-%d or 2^-%d s, found %#02x", maxDecimal, maxBinary,
+			resolution)
 	}
 	f.interfaces = append(f.interfaces, i)
 	return nil
@@ -280,7 +281,8 @@ func (f *pcapngFile) packet(start int64, number uint32, body []byte, p *Packet) 
 		return nil, damaged(start, "a packet of at most %d bytes, found one of %d", MaxPacket, captured)
 	}
 	if uint64(captured) > uint64(len(body)) {
-		return nil, damaged(start, "a block long enough for its packet of %d bytes, found room for %d", captured, len(body))
+		return nil, damaged(start, "a block long enough for its packet of %d bytes, found room for %d", captured,
+			len(body))
 	}
 	p.Time = i.clock.time(units)
 	p.Data = body[:captured]
@@ -289,7 +291,8 @@ func (f *pcapngFile) packet(start int64, number uint32, body []byte, p *Packet) 
 	return body[min((int(captured)+3)&^3, len(body)):], nil
 }
 
-// simple reads a Simple Packet Block (§4.4). It belongs to the first interface and has neither time nor captured length.
+// simple reads a Simple Packet Block (§4.4). It belongs to the first interface and has neither time nor captured
+// length.
 func (f *pcapngFile) simple(start int64, body []byte, p *Packet) error {
 	if len(body) < 4 {
 		return damaged(start, "a simple packet block of 16 bytes or more, found %d", len(body)+12)

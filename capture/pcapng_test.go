@@ -48,7 +48,8 @@ func TestPcapng(t *testing.T) {
 			le().section().netif(1, 0, option{9, "\x0c"}).enhanced(0, 1_700_000_000_999, "a", 1),
 			[]given{{1, 1_700_000_000, "a", 1, 1}}},
 		{"comments and other options before the resolution",
-			le().section().netif(1, 0, option{1, "a comment"}, option{2, "eth0"}, option{9, "\x09"}).enhanced(0, 7, "a", 1),
+			le().section().netif(1, 0, option{1, "a comment"}, option{2, "eth0"}, option{9, "\x09"}).enhanced(0, 7, "a",
+				1),
 			[]given{{1, 7, "a", 1, 1}}},
 		{"an option after the end of the options does not count",
 			le().section().block(blockInterface, le().u16(1, 0).u32(0).u32(0).u16(9, 1).raw("\x09\x00\x00\x00")).
@@ -82,7 +83,8 @@ func TestPcapng(t *testing.T) {
 			le().section().netif(1, 2).enhanced(0, 7, "abcdef", 4),
 			[]given{{1, 7 * usec, "abcdef", 6, 1}}},
 		{"a length without its padding",
-			le().section().netif(1, 0).u32(blockEnhanced, 33, 0, 0, 7, 1, 1).raw("a\x00\x00\x00").u32(33).enhanced(0, 8, "b", 1),
+			le().section().netif(1, 0).u32(blockEnhanced, 33, 0, 0, 7, 1, 1).raw("a\x00\x00\x00").u32(33).enhanced(0, 8,
+				"b", 1),
 			[]given{{1, 7 * usec, "a", 1, 1}, {2, 8 * usec, "b", 1, 1}}},
 		{"a packet that is larger than the buffer",
 			le().section().netif(1, 0).enhanced(0, 7, strings.Repeat("x", MaxPacket), 3<<20).enhanced(0, 8, "b", 1),
@@ -112,15 +114,19 @@ func TestPcapngDamage(t *testing.T) {
 	}{
 		{"cut in a block header", begin().u32(6), 84, "a block of 12 bytes or more, the file ends after 4 bytes of it"},
 		{"cut in a packet", begin().u32(6, 40, 0, 0), 84, "a block of 40 bytes, the file ends after 16 bytes of it"},
-		{"cut in a block to skip", begin().u32(0xbad, 400, 0, 0), 84, "a block of 400 bytes, the file ends after 16 bytes of it"},
+		{"cut in a block to skip", begin().u32(0xbad, 400, 0, 0), 84,
+			"a block of 400 bytes, the file ends after 16 bytes of it"},
 		{"cut in the last length of a block to skip", begin().u32(0xbad, 16).raw("abcdef"), 84,
 			"a block of 16 bytes, the file ends after 14 bytes of it"},
 		{"a block of 0 bytes", begin().u32(6, 0, 0, 0), 84, "a block of 12 to 1310720 bytes, found a length of 0"},
-		{"an absurdly long block", begin().u32(6, 1<<31, 0, 0), 84, "a block of 12 to 1310720 bytes, found a length of 2147483648"},
-		{"an absurdly long block without a packet", begin().u32(5, 1<<31, 0, 0), 84, "a block of 12 to 16777216 bytes, found a length of 2147483648"},
+		{"an absurdly long block", begin().u32(6, 1<<31, 0, 0), 84,
+			"a block of 12 to 1310720 bytes, found a length of 2147483648"},
+		{"an absurdly long block without a packet", begin().u32(5, 1<<31, 0, 0), 84,
+			"a block of 12 to 16777216 bytes, found a length of 2147483648"},
 		{"a packet that is too long", begin().enhanced(0, 7, strings.Repeat("x", MaxPacket+1), MaxPacket+1), 84,
 			"a packet of at most 262144 bytes, found one of 262145"},
-		{"a simple packet that is too long", begin().block(blockSimple, le().u32(MaxPacket+1).raw(strings.Repeat("x", MaxPacket+1))), 84,
+		{"a simple packet that is too long", begin().block(blockSimple,
+			le().u32(MaxPacket+1).raw(strings.Repeat("x", MaxPacket+1))), 84,
 			"a packet of at most 262144 bytes, found one of 262145"},
 		{"lengths that differ", begin().u32(0xbad, 16, 0, 20), 84, "a block whose two lengths agree, found 16 and 20"},
 		{"a packet longer than its block", begin().block(6, le().u32(0, 0, 0, 5, 5).raw("abcd")), 84,
@@ -148,8 +154,10 @@ func TestPcapngDamage(t *testing.T) {
 		{"a short enhanced packet", begin().block(blockEnhanced, le().u32(0, 0, 0, 0)), 84,
 			"an enhanced packet block of 32 bytes or more, found 28"},
 		{"a short packet", begin().block(blockPacket, le()), 84, "a packet block of 32 bytes or more, found 12"},
-		{"a short simple packet", begin().block(blockSimple, le()), 84, "a simple packet block of 16 bytes or more, found 12"},
-		{"short statistics", begin().block(blockStatistics, le()), 84, "interface statistics of 24 bytes or more, found 12"},
+		{"a short simple packet", begin().block(blockSimple, le()), 84,
+			"a simple packet block of 16 bytes or more, found 12"},
+		{"short statistics", begin().block(blockStatistics, le()), 84,
+			"interface statistics of 24 bytes or more, found 12"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -197,7 +205,8 @@ func TestPcapngRefused(t *testing.T) {
 		file *builder
 		want string
 	}{
-		{"line feeds only", le().raw("\n\r\r\n"), "at byte 0 expected a block of 12 bytes or more, the file ends after 4 bytes of it"},
+		{"line feeds only", le().raw("\n\r\r\n"),
+			"at byte 0 expected a block of 12 bytes or more, the file ends after 4 bytes of it"},
 		{"text", le().raw("\n\r\r\nhello, world"), `at byte 8 expected a byte-order magic, found 6f 2c 20 77`},
 		{"a later version", le().block(blockSection, le().u32(byteOrderMagic).u16(2, 0).u32(0, 0)),
 			"at byte 0 expected a section of pcapng version 1, found 2.0"},
@@ -206,7 +215,8 @@ func TestPcapngRefused(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			path := write(t, test.file.bytes)
 			_, err := Open(path, Options{})
-			if want := `open capture "` + path[0] + `": not a readable pcapng file: ` + test.want; err == nil || err.Error() != want {
+			if want := `open capture "` + path[0] + `": not a readable pcapng file: ` + test.want; err == nil ||
+				err.Error() != want {
 				t.Errorf("got  %v\nwant %s", err, want)
 			}
 		})

@@ -13,14 +13,14 @@ import (
 // Options says how a capture is opened.
 type Options struct {
 	Stdin io.Reader // what the path "-" reads; nil is os.Stdin
-	// Done ends the capture when it is closed, also while a pipe's next bytes are waited for. What has been read of a pipe until
-	// then is no damage. nil waits for ever.
+	// Done ends the capture when it is closed, also while a pipe's next bytes are waited for. What has been read of a
+	// pipe until then is no damage. nil waits for ever.
 	Done <-chan struct{}
-	// MaxUnpacked is how many bytes a compressed file may become at more than 1,000 times its size, so that a small file made
-	// for it cannot keep a reader busy for ever; 0 is 1 GiB. The file ends there, as damaged.
+	// MaxUnpacked is how many bytes a compressed file may become at more than 1,000 times its size, so that a small
+	// file made for it cannot keep a reader busy for ever; 0 is 1 GiB. The file ends there, as damaged.
 	MaxUnpacked int64
-	// MaxMemory is about how many bytes decompressors may take to remember what they have given, but at least 8 MiB a file that
-	// is open (RFC 8878 §3.1.1.1.2), and at most 128 MiB; 0 is no other bound.
+	// MaxMemory is about how many bytes decompressors may take to remember what they have given, but at least 8 MiB a
+	// file that is open (RFC 8878 §3.1.1.1.2), and at most 128 MiB; 0 is no other bound.
 	MaxMemory int64
 }
 
@@ -119,7 +119,8 @@ func (r *Reader) advance(s *source) bool {
 func (r *Reader) finish(s *source, err error) {
 	var d *Damage
 	if errors.As(err, &d) && !(s.file != nil && s.file.interrupted()) {
-		r.tally.total.Damage = append(r.tally.total.Damage, Damage{File: s.path, Offset: d.Offset, Expected: d.Expected})
+		r.tally.total.Damage = append(r.tally.total.Damage,
+			Damage{File: s.path, Offset: d.Offset, Expected: d.Expected})
 	}
 	if s.file != nil {
 		r.tally.total.Drops.Add(s.file.format.drops())

@@ -63,12 +63,15 @@ func TestMerge(t *testing.T) {
 		want  string
 	}{
 		{"one file keeps its order", numbered([]given{at("a", 5), at("b", 1), at("c", 3)}), "abc"},
-		{"so does one among others", numbered([]given{at("a", 5), at("b", 1), at("c", 6)}, []given{at("d", 4), at("e", 7)}), "dabce"},
-		{"at the same time the first file goes first", numbered([]given{at("a", 1), at("b", 1)}, []given{at("c", 1)}), "abc"},
+		{"so does one among others", numbered([]given{at("a", 5), at("b", 1), at("c", 6)},
+			[]given{at("d", 4), at("e", 7)}), "dabce"},
+		{"at the same time the first file goes first", numbered([]given{at("a", 1), at("b", 1)}, []given{at("c", 1)}),
+			"abc"},
 		{"given backwards", numbered([]given{at("c", 3)}, []given{at("b", 2)}, []given{at("a", 1)}), "abc"},
 		{"an empty file", numbered(nil, []given{at("a", 1)}, nil), "a"},
 		{"packets without time stay behind those before", [][]byte{
-			le().section().netif(1, 0).enhanced(0, 1_000_000, "a", 1).raw(string(untimed("b").bytes)).enhanced(0, 4_000_000, "d", 1).bytes,
+			le().section().netif(1, 0).enhanced(0, 1_000_000, "a", 1).raw(string(untimed("b").bytes)).enhanced(0,
+				4_000_000, "d", 1).bytes,
 			le().section().netif(1, 0).enhanced(0, 3_000_000, "c", 1).bytes}, "abcd"},
 		{"files without any time come last, in their order", [][]byte{
 			le().section().netif(1, 0).raw(string(untimed("b").bytes)).bytes,
@@ -204,16 +207,23 @@ func TestOpenErrors(t *testing.T) {
 		{file("binary", "\x7fELF\x02"), `not a capture file: begins with "\x7fELF\x02"` + expected},
 		{file("snoop", "snoop\x00\x00\x00"), `not a capture file: begins with "snoop\x00\x00\x00", snoop; ` +
 			`convert it with: editcap -F pcapng IN OUT` + expected},
-		{file("5views", "\xaa\xaa\xaa\xaa\x20\x00\x00\x00"), `not a capture file: begins with "\xaa\xaa\xaa\xaa \x00\x00\x00", 5Views; ` +
-			`convert it with: editcap -F pcapng IN OUT` + expected},
-		{file("erf", erf+erf), `not a capture file: begins with "\x00\x00\x00\x80\x00\xf1Se\x02\x04\x00\x14\x00\x00\x00\x04"…, Endace's ERF; ` +
-			`convert it with: editcap -F pcapng IN OUT` + expected},
-		{file("not-erf", erf+"hello, dear world"), `not a capture file: begins with "\x00\x00\x00\x80\x00\xf1Se\x02\x04\x00\x14\x00\x00\x00\x04"…` + expected},
-		{file("etl", "\x00\x00\x01\x00"+strings.Repeat("\x00", 68)+"\x02\x00\x02\xc0"), `not a capture file: begins with ` +
-			`"\x00\x00\x01` + strings.Repeat(`\x00`, 13) + `"…, a Windows event trace (.etl); convert it with: etl2pcapng IN OUT` + expected},
-		{file("zip", "PK\x03\x04"), `not a capture file: begins with "PK\x03\x04", a zip archive; unpack it first` + expected},
+		{file("5views", "\xaa\xaa\xaa\xaa\x20\x00\x00\x00"),
+			`not a capture file: begins with "\xaa\xaa\xaa\xaa \x00\x00\x00", 5Views; ` +
+				`convert it with: editcap -F pcapng IN OUT` + expected},
+		{file("erf", erf+erf),
+			`not a capture file: begins with "\x00\x00\x00\x80\x00\xf1Se\x02\x04\x00\x14\x00\x00\x00\x04"…, Endace's ERF; ` +
+				`convert it with: editcap -F pcapng IN OUT` + expected},
+		{file("not-erf", erf+"hello, dear world"),
+			`not a capture file: begins with "\x00\x00\x00\x80\x00\xf1Se\x02\x04\x00\x14\x00\x00\x00\x04"…` + expected},
+		{file("etl", "\x00\x00\x01\x00"+strings.Repeat("\x00", 68)+"\x02\x00\x02\xc0"),
+			`not a capture file: begins with ` +
+				`"\x00\x00\x01` + strings.Repeat(`\x00`, 13) +
+				`"…, a Windows event trace (.etl); convert it with: etl2pcapng IN OUT` + expected},
+		{file("zip", "PK\x03\x04"), `not a capture file: begins with "PK\x03\x04", a zip archive; unpack it first` +
+			expected},
 		{file("empty.gz", string(pack(t, "gzip", nil))), "empty gzip-compressed file"},
-		{file("text.gz", string(pack(t, "gzip", []byte("hello")))), `not a capture file: gzip-compressed begins with "hello"` + expected},
+		{file("text.gz", string(pack(t, "gzip", []byte("hello")))),
+			`not a capture file: gzip-compressed begins with "hello"` + expected},
 		{file("cut.gz", "\x1f\x8b\x08"), "not a readable gzip-compressed file: gzip: unexpected EOF"},
 		{file("bad.zst", "\x28\xb5\x2f\xfd\x00"), "not a readable zstd-compressed file: zstd: unexpected EOF"},
 	}
@@ -375,7 +385,8 @@ func TestReadDoesNotAllocate(t *testing.T) {
 
 func TestLinkTypeString(t *testing.T) {
 	for link, want := range map[LinkType]string{
-		0: "NULL", 1: "EN10MB", 12: "RAW", 101: "RAW", 113: "LINUX_SLL", 239: "NFLOG", 276: "LINUX_SLL2", 65535: "LINKTYPE_65535",
+		0: "NULL", 1: "EN10MB", 12: "RAW", 101: "RAW", 113: "LINUX_SLL", 239: "NFLOG", 276: "LINUX_SLL2",
+		65535: "LINKTYPE_65535",
 	} {
 		if got := link.String(); got != want {
 			t.Errorf("%d: %s, want %s", uint16(link), got, want)

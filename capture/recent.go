@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Recent keeps the last packets of a capture within a bound of memory: so that what led to something can still be looked
-// at once one knows that it matters. It belongs to one goroutine; what Kept returns belongs to everybody.
+// Recent keeps the last packets of a capture within a bound of memory: so that what led to something can still be
+// looked at once one knows that it matters. It belongs to one goroutine; what Kept returns belongs to everybody.
 type Recent struct {
 	limit int
 	held  int // bytes of all slabs
@@ -18,7 +18,8 @@ type Recent struct {
 // recentSlab is how many bytes are made room for, and given up, at once.
 const recentSlab = 1 << 20
 
-// recentHead is what precedes a packet's data in a slab: number, time, bytes on the wire, link type, length of the data.
+// recentHead is what precedes a packet's data in a slab: number, time, bytes on the wire, link type, length of the
+// data.
 const recentHead = 8 + 8 + 8 + 4 + 4
 
 // NewRecent keeps packets in at most limit bytes, and at least the last MiB of them.

@@ -9,7 +9,8 @@ import (
 
 // numbered is a packet that can be told from every other one.
 func numbered(n uint64, size int) *capture.Packet {
-	return &capture.Packet{Number: n, Time: -int64(n), Length: size + 7, Link: capture.LinkType(n % 300), Data: bytes.Repeat([]byte{byte(n)}, size)}
+	return &capture.Packet{Number: n, Time: -int64(n), Length: size + 7, Link: capture.LinkType(n % 300),
+		Data: bytes.Repeat([]byte{byte(n)}, size)}
 }
 
 func TestRecentKeepsTheLastPackets(t *testing.T) {
@@ -25,7 +26,8 @@ func TestRecentKeepsTheLastPackets(t *testing.T) {
 			next = p.Number
 		}
 		want := numbered(next, int(next%1500))
-		if p.Number != want.Number || p.Time != want.Time || p.Length != want.Length || p.Link != want.Link || !bytes.Equal(p.Data, want.Data) {
+		if p.Number != want.Number || p.Time != want.Time || p.Length != want.Length || p.Link != want.Link ||
+			!bytes.Equal(p.Data, want.Data) {
 			t.Fatalf("packet %d came as %+v", next, p)
 		}
 		held += len(p.Data)

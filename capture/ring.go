@@ -29,11 +29,11 @@ type RingOptions struct {
 //   - With Every a name has a number only if without it the file before would be written over. With Files the oldest one of
 //     this Ring is removed; tcpdump would end instead.
 //
-// Each file is complete in itself, and can be read while it is written: what was written a second ago is in it. Its last
-// block says until when packets were captured, and how many were lost meanwhile.
+// Each file is complete in itself, and can be read while it is written: what was written a second ago is in it. Its
+// last block says until when packets were captured, and how many were lost meanwhile.
 //
-// A file that cannot be written, for the disk is full, is cut behind its last whole packet. The packets that come then are
-// counted and not written for ringPause; then the next file is tried.
+// A file that cannot be written, for the disk is full, is cut behind its last whole packet. The packets that come then
+// are counted and not written for ringPause; then the next file is tried.
 type Ring struct {
 	options RingOptions
 
@@ -55,15 +55,15 @@ type Ring struct {
 	err       error
 }
 
-// ringPause is how long, by the packets' clock, nothing is tried after a file could not be written; ringFlush how long a
-// packet may wait in memory.
+// ringPause is how long, by the packets' clock, nothing is tried after a file could not be written; ringFlush how long
+// a packet may wait in memory.
 const (
 	ringPause = int64(10 * time.Second)
 	ringFlush = int64(time.Second)
 )
 
-// NewRing makes a Ring, and its first file at a time (ns since the Unix epoch): an error shows now, and not with the first
-// packet.
+// NewRing makes a Ring, and its first file at a time (ns since the Unix epoch): an error shows now, and not with the
+// first packet.
 func NewRing(o RingOptions, now int64) (*Ring, error) {
 	r := &Ring{options: o}
 	if err := r.begin(now); err != nil {
@@ -76,7 +76,8 @@ func NewRing(o RingOptions, now int64) (*Ring, error) {
 func (r *Ring) Write(p *Packet, drops Drops) {
 	o := &r.options
 	if r.broken && p.Time >= r.retryAt || !r.broken &&
-		(o.Every > 0 && p.Time-r.begun >= int64(o.Every) || o.Size > 0 && r.size+int64(r.writer.w.Buffered()) >= o.Size) {
+		(o.Every > 0 && p.Time-r.begun >= int64(o.Every) || o.Size > 0 &&
+			r.size+int64(r.writer.w.Buffered()) >= o.Size) {
 		r.Next(p.Time, drops)
 	}
 	if r.broken {
@@ -117,7 +118,8 @@ func (r *Ring) Close(now int64, drops Drops) {
 		return
 	}
 	err := r.writer.Statistics(now, Drops{
-		Received: drops.Received - r.before.Received, Interface: drops.Interface - r.before.Interface, Kernel: drops.Kernel - r.before.Kernel,
+		Received: drops.Received - r.before.Received, Interface: drops.Interface - r.before.Interface,
+		Kernel: drops.Kernel - r.before.Kernel,
 	})
 	if err == nil {
 		err = r.writer.Flush()

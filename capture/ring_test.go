@@ -50,7 +50,8 @@ func TestRing(t *testing.T) {
 		{"-C -W 11", RingOptions{Path: "x", Size: 5000, Files: 11}, 20, nil, "x00 x01 x02 x03", 0},
 		{"-G", RingOptions{Path: "x-%H%M%S", Every: time.Second}, 20, nil, "x-221320 x-221321", 0},
 		{"-G without a time in the name", RingOptions{Path: "x", Every: time.Second}, 20, nil, "x x1", 0},
-		{"-G -C", RingOptions{Path: "x-%s", Every: time.Second, Size: 5000}, 20, nil, "x-1700000000 x-17000000001 x-1700000001 x-17000000011", 0},
+		{"-G -C", RingOptions{Path: "x-%s", Every: time.Second, Size: 5000}, 20, nil,
+			"x-1700000000 x-17000000001 x-1700000001 x-17000000011", 0},
 		{"-G -W", RingOptions{Path: "x-%s", Every: time.Second, Files: 2}, 50, nil, "x-1700000003 x-1700000004", 30},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -86,7 +87,8 @@ func TestRing(t *testing.T) {
 				t.Errorf("%d packets from %d on, want %d", len(got), got[0].Time, test.packets-test.first)
 			}
 			if s := c.Stats(); s.Until != ringStart+100*second || s.Drops.Kernel != uint64(test.packets-test.first) {
-				t.Errorf("until %d with %d drops, want %d and %d", s.Until, s.Drops.Kernel, ringStart+100*second, test.packets-test.first)
+				t.Errorf("until %d with %d drops, want %d and %d", s.Until, s.Drops.Kernel, ringStart+100*second,
+					test.packets-test.first)
 			}
 		})
 	}

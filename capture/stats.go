@@ -9,18 +9,20 @@ type Stats struct {
 	CapturedBytes uint64
 	WireBytes     uint64 // what the packets had on the wire
 	First, Last   int64  // the earliest and the latest time, ns since the Unix epoch; NoTime if no packet has one
-	Until         int64  // when the capturing ended, if that is told: maybe long after the last packet; NoTime otherwise
-	Untimed       uint64 // packets without a time of their own: they got the time of the packet before, or 0
-	LinkTypes     map[LinkType]uint64
-	Drops         Drops
-	Damage        []Damage // at most one a file, in the order in which they were found
+	// when the capturing ended, if that is told: maybe long after the last packet; NoTime otherwise
+	Until     int64
+	Untimed   uint64 // packets without a time of their own: they got the time of the packet before, or 0
+	LinkTypes map[LinkType]uint64
+	Drops     Drops
+	Damage    []Damage // at most one a file, in the order in which they were found
 }
 
 // Drops is what the capturing machine says that it did not capture. Only pcapng files tell; otherwise it is all 0.
 type Drops struct {
 	Received  uint64 // packets that arrived at the interfaces (isb_ifrecv)
 	Interface uint64 // packets the interfaces dropped (isb_ifdrop; dumpcap counts the kernel's here)
-	Kernel    uint64 // packets the operating system dropped (isb_osdrop, or the packets' own counts where it is not given)
+	// packets the operating system dropped (isb_osdrop, or the packets' own counts where it is not given)
+	Kernel uint64
 }
 
 // Add adds the counts of more.

@@ -10,8 +10,8 @@ import (
 // errInterrupted is why no more is read of a pipe.
 var errInterrupted = errors.New("interrupted")
 
-// waiting is a file that may keep its reader waiting, such as a named pipe, also while it is opened. So that is done by the
-// first Read.
+// waiting is a file that may keep its reader waiting, such as a named pipe, also while it is opened. So that is done by
+// the first Read.
 type waiting struct {
 	path string
 	fifo bool // a named pipe, whose opening waits for somebody who writes

@@ -47,8 +47,8 @@ func (w *Writer) Write(p *Packet) error {
 	return w.end()
 }
 
-// Statistics writes until when packets were captured (ns since the Unix epoch, of 1970 or later), and what became of them in
-// this file: so that a reader knows what is missing, and that nothing came after the last packet.
+// Statistics writes until when packets were captured (ns since the Unix epoch, of 1970 or later), and what became of
+// them in this file: so that a reader knows what is missing, and that nothing came after the last packet.
 func (w *Writer) Statistics(until int64, d Drops) error {
 	if err := w.describeAny(); err != nil {
 		return err

@@ -90,7 +90,8 @@ func TestWriterForOthers(t *testing.T) {
 			}
 		})
 		t.Run(fmt.Sprint("tshark reads ", n), func(t *testing.T) {
-			out := ask(t, "tshark", "-r", path, "-T", "fields", "-e", "frame.time_epoch", "-e", "frame.len", "-e", "frame.cap_len")
+			out := ask(t, "tshark", "-r", path, "-T", "fields", "-e", "frame.time_epoch", "-e", "frame.len", "-e",
+				"frame.cap_len")
 			want := "1700000000.000000001\t1000\t54\n1700000000.000000002\t1000\t54\n"
 			if n == 0 {
 				want = ""

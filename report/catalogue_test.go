@@ -46,7 +46,8 @@ ordinary healthy connection. The same list: ` + "`tcplife findings`" + `. Why a 
 
 func TestFindingKinds(t *testing.T) {
 	kinds := []record.FindingKind{
-		{Code: "one", Severity: record.Error, Meaning: "a thing that takes more than a line to say", Source: "RFC 1 §1", Advice: "do this"},
+		{Code: "one", Severity: record.Error, Meaning: "a thing that takes more than a line to say", Source: "RFC 1 §1",
+			Advice: "do this"},
 		{Code: "two", Severity: record.Info, Meaning: "another", Source: "RFC 2", Advice: "do that"},
 	}
 	for _, c := range []struct {

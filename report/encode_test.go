@@ -91,7 +91,8 @@ func agrees[T any](t *testing.T, appendTo func(*encode.Encoder, []byte, *T) []by
 	var e encode.Encoder
 	for seed := range uint64(200) {
 		var v T
-		randfill.Fill(rand.New(rand.NewPCG(seed, 8259)), &v, reflect.TypeFor[record.Side](), reflect.TypeFor[tcpstate.State](), reflect.TypeFor[netip.Addr]())
+		randfill.Fill(rand.New(rand.NewPCG(seed, 8259)), &v, reflect.TypeFor[record.Side](),
+			reflect.TypeFor[tcpstate.State](), reflect.TypeFor[netip.Addr]())
 		want, err := encode.AppendRecord(nil, &v)
 		if err != nil {
 			t.Fatal(err)
@@ -103,7 +104,8 @@ func agrees[T any](t *testing.T, appendTo func(*encode.Encoder, []byte, *T) []by
 }
 
 func FuzzString(f *testing.F) {
-	for _, s := range []string{"", "plain", "\"\\\b\f\n\r\t\x00\x1f\x7f", "<&>", "\u2028\u2029", "\xff\xe2\x80", "\ufffd", "日本\U0001f600"} {
+	for _, s := range []string{"", "plain", "\"\\\b\f\n\r\t\x00\x1f\x7f", "<&>", "\u2028\u2029", "\xff\xe2\x80",
+		"\ufffd", "日本\U0001f600"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -119,13 +121,15 @@ func FuzzString(f *testing.F) {
 
 func TestListsAreNeverNull(t *testing.T) {
 	var got map[string]any
-	if err := json.Unmarshal(new(encode.Encoder).AppendConnection(nil, &record.Connection{Findings: []record.Finding{{}}}), &got); err != nil {
+	if err := json.Unmarshal(new(encode.Encoder).AppendConnection(nil,
+		&record.Connection{Findings: []record.Finding{{}}}), &got); err != nil {
 		t.Fatal(err)
 	}
 	client := got["client"].(map[string]any)
 	finding := got["findings"].([]any)[0].(map[string]any)
 	for name, list := range map[string]any{
-		"encapsulation": got["encapsulation"], "time_wait": got["time_wait"], "client.states": client["states"], "packets": finding["packets"],
+		"encapsulation": got["encapsulation"], "time_wait": got["time_wait"], "client.states": client["states"],
+		"packets": finding["packets"],
 	} {
 		if _, ok := list.([]any); !ok {
 			t.Errorf("%s is %v", name, list)

@@ -17,16 +17,19 @@ func refused() *record.Connection {
 	return &record.Connection{
 		Record: "connection", Schema: record.Schema, ID: 1,
 		Start: 1_700_000_000_000_000_000, End: 1_700_000_000_000_310_000, Duration: 310_000,
-		EndedBy:      record.EndReset,
-		Client:       record.Endpoint{IP: netip.MustParseAddr("10.0.0.1"), Port: 50516, Syns: 1, Packets: 1, State: closed},
-		Server:       record.Endpoint{IP: netip.MustParseAddr("10.0.0.2"), Port: 81, Rsts: 1, Packets: 1, State: closed},
+		EndedBy: record.EndReset,
+		Client: record.Endpoint{IP: netip.MustParseAddr("10.0.0.1"), Port: 50516, Syns: 1, Packets: 1,
+			State: closed},
+		Server: record.Endpoint{IP: netip.MustParseAddr("10.0.0.2"), Port: 81, Rsts: 1, Packets: 1,
+			State: closed},
 		RoleEvidence: record.RoleSyn,
 		Handshake: record.Handshake{
 			Outcome: record.OutcomeRefused, SynAt: 1_700_000_000_000_000_000, SynPacket: 1,
 			SynAckAt: record.NoTime, AckAt: record.NoTime, ServerRTT: record.NoDuration, ClientRTT: record.NoDuration,
 		},
 		Teardown: record.Teardown{
-			Kind: record.TeardownNone, Initiator: record.Server, At: 1_700_000_000_000_310_000, HalfClosed: record.NoDuration,
+			Kind: record.TeardownNone, Initiator: record.Server, At: 1_700_000_000_000_310_000,
+			HalfClosed: record.NoDuration,
 		},
 	}
 }

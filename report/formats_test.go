@@ -56,14 +56,17 @@ func write(t interface{ Fatal(...any) }, format string, connections []*record.Co
 func emptyEnding() *Ending {
 	none := record.RTT{P50: record.NoDuration, P90: record.NoDuration, P99: record.NoDuration, Max: record.NoDuration}
 	return &Ending{
-		Result:  &record.Result{Summary: &record.Summary{Record: "summary", Schema: record.Schema, ServerRTT: none, ClientRTT: none}},
-		Capture: &Capture{Record: "capture", Schema: record.Schema, Files: []string{"-"}, First: record.NoTime, Last: record.NoTime},
+		Result: &record.Result{Summary: &record.Summary{Record: "summary", Schema: record.Schema, ServerRTT: none,
+			ClientRTT: none}},
+		Capture: &Capture{Record: "capture", Schema: record.Schema, Files: []string{"-"}, First: record.NoTime,
+			Last: record.NoTime},
 	}
 }
 
 func TestJSONIsOneDocumentInOrder(t *testing.T) {
 	out := write(t, "json", reporttest.Connections(), sampleEnding())
-	want := []string{"connections", "embryonic", "half_open", "listeners", "syn_floods", "scans", "backscatter", "time_wait", "population", "summary", "capture"}
+	want := []string{"connections", "embryonic", "half_open", "listeners", "syn_floods", "scans", "backscatter",
+		"time_wait", "population", "summary", "capture"}
 	if diff := cmp.Diff(want, members(t, out)); diff != "" {
 		t.Error(diff)
 	}
@@ -112,7 +115,8 @@ func members(t *testing.T, object string) (names []string) {
 
 func TestJSONLHasTheRecordsOfJSON(t *testing.T) {
 	var document map[string]any
-	if err := json.Unmarshal([]byte(write(t, "json", reporttest.Connections(), sampleEnding())), &document); err != nil {
+	if err := json.Unmarshal([]byte(write(t, "json", reporttest.Connections(), sampleEnding())),
+		&document); err != nil {
 		t.Fatal(err)
 	}
 	var want []any
@@ -267,13 +271,17 @@ func asJSON(value any) any {
 
 func TestEmptyReports(t *testing.T) {
 	for format := range formats {
-		t.Run(format, func(t *testing.T) { reporttest.Golden(t, "empty."+format, write(t, format, nil, emptyEnding())) })
+		t.Run(format, func(t *testing.T) {
+			reporttest.Golden(t, "empty."+format,
+				write(t, format, nil, emptyEnding()))
+		})
 	}
 }
 
 func TestSameBytesTwice(t *testing.T) {
 	for format := range formats {
-		first, second := write(t, format, reporttest.Connections(), sampleEnding()), write(t, format, reporttest.Connections(), sampleEnding())
+		first, second := write(t, format, reporttest.Connections(), sampleEnding()),
+			write(t, format, reporttest.Connections(), sampleEnding())
 		if first != second {
 			t.Errorf("%s: two runs differ", format)
 		}

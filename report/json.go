@@ -9,8 +9,8 @@ import (
 )
 
 // JSON writes one document. Its members are, in this order, connections, embryonic, half_open, listeners, syn_floods,
-// scans, backscatter, time_wait, population, summary and capture; Schema describes them. It keeps 8 bytes for each embryonic and
-// each half-open connection, for the two lists of ids.
+// scans, backscatter, time_wait, population, summary and capture; Schema describes them. It keeps 8 bytes for each
+// embryonic and each half-open connection, for the two lists of ids.
 type JSON struct {
 	out       buffer
 	encoder   encode.Encoder
@@ -79,6 +79,7 @@ func appendIDs(b []byte, ids []uint64) []byte {
 func filledCapture(c Capture) Capture {
 	c.Files, c.Damage = encode.FilledList(c.Files), encode.FilledList(c.Damage)
 	c.Devices, c.LostDevices = encode.FilledList(c.Devices), encode.FilledList(c.LostDevices)
-	c.LinkTypes, c.Decoded, c.Undecoded = encode.FilledCounts(c.LinkTypes), encode.FilledCounts(c.Decoded), encode.FilledCounts(c.Undecoded)
+	c.LinkTypes, c.Decoded, c.Undecoded = encode.FilledCounts(c.LinkTypes), encode.FilledCounts(c.Decoded),
+		encode.FilledCounts(c.Undecoded)
 	return c
 }

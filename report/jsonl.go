@@ -8,7 +8,8 @@ import (
 )
 
 // JSONL writes one JSON record a line (https://jsonlines.org): the connections as they come, then at the end those of
-// the other kinds in the order of the document, the summary and the capture. The member "record" of each tells its kind.
+// the other kinds in the order of the document, the summary and the capture. The member "record" of each tells its
+// kind.
 type JSONL struct {
 	// FlushLines hands every line to the underlying writer at once, for a reader that waits for it.
 	FlushLines bool

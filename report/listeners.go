@@ -13,7 +13,8 @@ const shownListeners = 10
 
 // listenerSection shows the listeners with the fullest backlog.
 func listenerSection(r *record.Result, top int) section {
-	s := section{title: "LISTENERS", note: "by the backlog they needed (RFC 4987)", total: r.Summary.Listeners, grid: listenerGrid}
+	s := section{title: "LISTENERS", note: "by the backlog they needed (RFC 4987)", total: r.Summary.Listeners,
+		grid: listenerGrid}
 	for i := range r.Listeners {
 		l := &r.Listeners[i]
 		if top > 0 && len(s.grid.Rows) == min(top, shownListeners) {
@@ -76,7 +77,8 @@ var listenerGrid = text.Grid{
 		{Name: "ignored", Header: text.Cell{Full: "IGNORED"}, Right: true, Hide: true},
 		{Name: "fell_back", Header: text.Cell{Full: "SYN-ACK AFTER ACK", Short: "AFTER ACK"}, Right: true, Hide: true},
 		{Name: "reset", Header: text.Cell{Full: "RESET"}, Right: true, Hide: true},
-		{Name: "withdrawn", Header: text.Cell{Full: "RESET BY LISTENER", Short: "BY LISTENER"}, Right: true, Hide: true},
+		{Name: "withdrawn", Header: text.Cell{Full: "RESET BY LISTENER", Short: "BY LISTENER"}, Right: true,
+			Hide: true},
 		{Name: "embryonic", Header: text.Cell{Full: "EMBRYONIC"}, Right: true},
 		{Name: "course", Header: text.Cell{Full: "OVER TIME"}, Hide: true},
 		{Name: "backlog", Header: text.Cell{Full: "BACKLOG"}, Right: true},
@@ -84,6 +86,8 @@ var listenerGrid = text.Grid{
 		{Name: "p99", Header: text.Cell{Full: "P99"}, Right: true, Hide: true},
 		{Name: "cookies", Header: text.Cell{Full: "COOKIES SINCE"}, Hide: true},
 	},
-	Steps: []text.Step{text.Shorten("cookies"), text.Shorten("fell_back"), text.Shorten("withdrawn"), text.Shorten("listener"), text.Drop("p50"), text.Drop("course"), text.Drop("reset"), text.Drop("refused"), text.Drop("p99"),
+	Steps: []text.Step{text.Shorten("cookies"), text.Shorten("fell_back"), text.Shorten("withdrawn"),
+		text.Shorten("listener"), text.Drop("p50"), text.Drop("course"), text.Drop("reset"), text.Drop("refused"),
+		text.Drop("p99"),
 		text.Drop("embryonic"), text.Drop("fell_back"), text.Drop("withdrawn"), text.Drop("cookies")},
 }

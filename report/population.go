@@ -55,7 +55,8 @@ func (p *Populations) WriteJSONL(w io.Writer) error {
 	return out.flush()
 }
 
-// WriteCSV writes one moment of a series a row, with a column for each state. The host is empty for all of them together.
+// WriteCSV writes one moment of a series a row, with a column for each state. The host is empty for all of them
+// together.
 func (p *Populations) WriteCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	row := []string{"time", "host"}
@@ -90,8 +91,8 @@ func (p *Populations) WriteCSV(w io.Writer) error {
 	return out.Error()
 }
 
-// WriteTable writes a table for people: of each state its course, of the height of its peak, and that peak. Of the hosts
-// it shows the first Top; of the options Sort and Columns do nothing.
+// WriteTable writes a table for people: of each state its course, of the height of its peak, and that peak. Of the
+// hosts it shows the first Top; of the options Sort and Columns do nothing.
 func (p *Populations) WriteTable(w io.Writer, o TableOptions) error {
 	width := o.Width
 	if width == 0 {
@@ -115,7 +116,8 @@ func (p *Populations) WriteTable(w io.Writer, o TableOptions) error {
 	}
 	t := Table{options: o}
 	if o.Top > 0 && hosts > o.Top {
-		out.WriteString(t.paint(text.Faint, "… and "+text.Counted(uint64(hosts-o.Top), "host")+" more: --top 0 or -o jsonl shows all") + "\n")
+		out.WriteString(t.paint(text.Faint, "… and "+text.Counted(uint64(hosts-o.Top),
+			"host")+" more: --top 0 or -o jsonl shows all") + "\n")
 	}
 	if p.LeftOut > 0 {
 		out.WriteString("left out: " + text.Counted(p.LeftOut, "host") + " with fewer endpoints than these\n")
@@ -132,7 +134,8 @@ func drawPopulation(out *bytes.Buffer, s *record.PopulationSeries, width int, o 
 	}
 	out.WriteString(t.paint(text.Bold, title) + "\n")
 	if s.Moments == 0 || len(s.States) == 0 {
-		out.WriteString("no endpoint at any of " + text.Counted(uint64(s.Moments), "moment") + " that lie " + text.Span(s.Step) + " apart\n")
+		out.WriteString("no endpoint at any of " + text.Counted(uint64(s.Moments), "moment") + " that lie " +
+			text.Span(s.Step) + " apart\n")
 		return nil
 	}
 	const others = 4*len(text.Gap) + len("ESTABLISHED") + len("99.9k") + len("00:00:00.000") + len("99.9k")
@@ -140,7 +143,8 @@ func drawPopulation(out *bytes.Buffer, s *record.PopulationSeries, width int, o 
 	per := (s.Moments + course - 1) / course // moments a mark
 	g := text.Grid{Columns: []text.GridColumn{
 		{Name: "state", Header: text.Cell{Full: "STATE"}},
-		{Name: "course", Header: text.Cell{Full: text.ClockShort(s.Start) + ", " + text.Span(s.Step*record.Duration(per)) + " a mark"}},
+		{Name: "course", Header: text.Cell{Full: text.ClockShort(s.Start) + ", " +
+			text.Span(s.Step*record.Duration(per)) + " a mark"}},
 		{Name: "peak", Header: text.Cell{Full: "PEAK"}, Right: true},
 		{Name: "at", Header: text.Cell{Full: "AT"}},
 		{Name: "last", Header: text.Cell{Full: "LAST"}, Right: true},
@@ -159,8 +163,8 @@ func drawPopulation(out *bytes.Buffer, s *record.PopulationSeries, width int, o 
 	return g.Draw(out, 0, o.Color)
 }
 
-// sparkline draws numbers as bars, of which one shows the greatest of per numbers, in eighths of the peak's height. A dot is
-// none at all.
+// sparkline draws numbers as bars, of which one shows the greatest of per numbers, in eighths of the peak's height. A
+// dot is none at all.
 func sparkline(counts []uint64, per int, peak uint64) string {
 	bars := []rune("▁▂▃▄▅▆▇█")
 	var b strings.Builder

@@ -50,13 +50,15 @@ func TestPopulationFormats(t *testing.T) {
 					n = counts[m]
 				}
 				if n != s.ByState[state.String()] {
-					t.Fatalf("%s: %d in %s at %s, the snapshot has %d", file, n, state, s.Time.Append(nil), s.ByState[state.String()])
+					t.Fatalf("%s: %d in %s at %s, the snapshot has %d", file, n, state, s.Time.Append(nil),
+						s.ByState[state.String()])
 				}
 			}
 		}
 		var json, jsonl, csv, table strings.Builder
 		for _, err := range []error{
-			p.WriteJSON(&json), p.WriteJSONL(&jsonl), p.WriteCSV(&csv), p.WriteTable(&table, TableOptions{Top: 2, Width: 80}),
+			p.WriteJSON(&json), p.WriteJSONL(&jsonl), p.WriteCSV(&csv),
+			p.WriteTable(&table, TableOptions{Top: 2, Width: 80}),
 		} {
 			if err != nil {
 				t.Fatal(err)

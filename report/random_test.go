@@ -12,12 +12,13 @@ import (
 
 // Generators of records with anything in them that their types can hold, as long as the schema allows it.
 
-// anyText draws strings with what is hard to write down: quotes, control characters, line separators, and bytes that are
-// not UTF-8.
+// anyText draws strings with what is hard to write down: quotes, control characters, line separators, and bytes that
+// are not UTF-8.
 var anyText = rapid.Custom(func(t *rapid.T) string {
 	part := rapid.OneOf(
 		rapid.String(),
-		rapid.SampledFrom([]string{"", "\"", "\\", "\n", "\x00", "\x1b[31m", "\x7f", "\u2028", "\u2029", "<&>", "\xff", "\xe2\x80", "\ufffd", "a,b", "日本"}),
+		rapid.SampledFrom([]string{"", "\"", "\\", "\n", "\x00", "\x1b[31m", "\x7f", "\u2028", "\u2029", "<&>", "\xff",
+			"\xe2\x80", "\ufffd", "a,b", "日本"}),
 	)
 	return part.Draw(t, "first") + part.Draw(t, "second")
 })
@@ -47,11 +48,14 @@ var (
 		return record.Duration(rapid.Int64Range(-1<<53, 1<<53).Draw(t, "ns"))
 	}), oneOf(record.Duration(0), -1, 10_500_000))
 	durations = rapid.OneOf(lengths, rapid.Just(record.NoDuration))
-	packets   = rapid.Custom(func(t *rapid.T) record.PacketNumber { return record.PacketNumber(counts.Draw(t, "packet")) })
-	answers   = oneOf(record.Unknown, record.No, record.Yes)
-	sides     = oneOf(record.NoSide, record.Client, record.Server)
-	evidence  = oneOf(record.NoEvidence, record.Seen, record.Inferred)
-	states    = rapid.Custom(func(t *rapid.T) tcpstate.State {
+	packets   = rapid.Custom(func(t *rapid.T) record.PacketNumber {
+		return record.PacketNumber(counts.Draw(t,
+			"packet"))
+	})
+	answers  = oneOf(record.Unknown, record.No, record.Yes)
+	sides    = oneOf(record.NoSide, record.Client, record.Server)
+	evidence = oneOf(record.NoEvidence, record.Seen, record.Inferred)
+	states   = rapid.Custom(func(t *rapid.T) tcpstate.State {
 		return tcpstate.State(rapid.IntRange(int(tcpstate.Closed), int(tcpstate.TimeWait)).Draw(t, "state"))
 	})
 	someRules = rapid.Custom(func(t *rapid.T) tcpstate.Rule {
@@ -80,7 +84,8 @@ var (
 			Fins:        counts.Draw(t, "fins"),
 			Rsts:        counts.Draw(t, "rsts"),
 			Fin: maybe(rapid.Custom(func(t *rapid.T) record.Fin {
-				return record.Fin{Seq: rapid.Uint32().Draw(t, "seq"), Packet: packets.Draw(t, "packet"), Acked: answers.Draw(t, "acked")}
+				return record.Fin{Seq: rapid.Uint32().Draw(t, "seq"), Packet: packets.Draw(t, "packet"),
+					Acked: answers.Draw(t, "acked")}
 			})).Draw(t, "fin"),
 			Packets:              counts.Draw(t, "packets"),
 			CaptureDuplicates:    counts.Draw(t, "duplicates"),
@@ -112,32 +117,40 @@ var (
 			PreviousID:  packets.Draw(t, "previous"),
 			CommunityID: record.NewCommunityID(sockets.Draw(t, "one socket"), sockets.Draw(t, "other socket")),
 			Encapsulation: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) flows.Layer {
-				return flows.Layer{Kind: anyText.Draw(t, "kind"), ID: rapid.Uint32().Draw(t, "id"), HasID: rapid.Bool().Draw(t, "has id")}
+				return flows.Layer{Kind: anyText.Draw(t, "kind"), ID: rapid.Uint32().Draw(t, "id"),
+					HasID: rapid.Bool().Draw(t, "has id")}
 			}), 0, 3).Draw(t, "encapsulation"),
 			Start:    moments.Draw(t, "start"),
 			End:      moments.Draw(t, "end"),
 			Duration: lengths.Draw(t, "duration"),
 			EndedBy: oneOf(record.EndClosed, record.EndTimeWaitExpired, record.EndReset, record.EndSuperseded,
 				record.EndIdle, record.EndEvicted, record.EndCaptureEnd, record.EndOpen).Draw(t, "ended by"),
-			Client:       endpoints.Draw(t, "client"),
-			Server:       endpoints.Draw(t, "server"),
-			RoleEvidence: oneOf(record.RoleSyn, record.RoleSynAck, record.RolePorts, record.RoleFirstPacket).Draw(t, "role"),
+			Client: endpoints.Draw(t, "client"),
+			Server: endpoints.Draw(t, "server"),
+			RoleEvidence: oneOf(record.RoleSyn, record.RoleSynAck, record.RolePorts, record.RoleFirstPacket).Draw(t,
+				"role"),
 			Handshake: record.Handshake{
-				Outcome: oneOf(record.OutcomeComplete, record.OutcomeSimultaneous, record.OutcomeFastOpen, record.OutcomeRefused,
-					record.OutcomeUnreachable, record.OutcomeChallenged, record.OutcomeUnanswered, record.OutcomeEmbryonic,
-					record.OutcomeAborted, record.OutcomeUnseen, record.OutcomePartial, record.OutcomeStray).Draw(t, "outcome"),
+				Outcome: oneOf(record.OutcomeComplete, record.OutcomeSimultaneous, record.OutcomeFastOpen,
+					record.OutcomeRefused,
+					record.OutcomeUnreachable, record.OutcomeChallenged, record.OutcomeUnanswered,
+					record.OutcomeEmbryonic,
+					record.OutcomeAborted, record.OutcomeUnseen, record.OutcomePartial, record.OutcomeStray).Draw(t,
+					"outcome"),
 				SynAt: times.Draw(t, "syn at"), SynPacket: packets.Draw(t, "syn"),
 				SynAckAt: times.Draw(t, "syn-ack at"), SynAckPacket: packets.Draw(t, "syn-ack"),
 				AckAt: times.Draw(t, "ack at"), AckPacket: packets.Draw(t, "ack"),
 				ServerRTT: durations.Draw(t, "server rtt"), ClientRTT: durations.Draw(t, "client rtt"),
 			},
 			Teardown: record.Teardown{
-				Kind: oneOf(record.TeardownFourWay, record.TeardownThreeSegment, record.TeardownSimultaneous, record.TeardownReset,
+				Kind: oneOf(record.TeardownFourWay, record.TeardownThreeSegment, record.TeardownSimultaneous,
+					record.TeardownReset,
 					record.TeardownHalfClosed, record.TeardownIncomplete, record.TeardownNone).Draw(t, "teardown"),
-				Initiator: sides.Draw(t, "initiator"), At: times.Draw(t, "at"), HalfClosed: durations.Draw(t, "half closed"),
+				Initiator: sides.Draw(t, "initiator"), At: times.Draw(t, "at"),
+				HalfClosed: durations.Draw(t, "half closed"),
 				Reset: maybe(rapid.Custom(func(t *rapid.T) record.Reset {
 					return record.Reset{
-						By: sides.Draw(t, "by"), Packet: packets.Draw(t, "packet"), ReceiverState: statesOrNone.Draw(t, "state"),
+						By: sides.Draw(t, "by"), Packet: packets.Draw(t, "packet"),
+						ReceiverState: statesOrNone.Draw(t, "state"),
 						Answers: oneOf(record.AnswersSyn, record.AnswersData, record.AnswersFin, record.AnswersAck,
 							record.AnswersKeepalive, record.AnswersNothing).Draw(t, "answers"),
 						Idle: durations.Draw(t, "idle"),
@@ -147,10 +160,13 @@ var (
 			TimeWait: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) record.TimeWait {
 				return record.TimeWait{
 					Side: oneOf(record.Client, record.Server).Draw(t, "side"), Entered: moments.Draw(t, "entered"),
-					Restarts: counts.Draw(t, "restarts"), TwoMSL: lengths.Draw(t, "2msl"), Expires: moments.Draw(t, "expires"),
-					EndedBy: oneOf(record.TimeWaitCaptureEnd, record.TimeWaitExpired, record.TimeWaitReused, record.TimeWaitReset,
+					Restarts: counts.Draw(t, "restarts"), TwoMSL: lengths.Draw(t, "2msl"),
+					Expires: moments.Draw(t, "expires"),
+					EndedBy: oneOf(record.TimeWaitCaptureEnd, record.TimeWaitExpired, record.TimeWaitReused,
+						record.TimeWaitReset,
 						record.TimeWaitEvicted, record.TimeWaitRunning).Draw(t, "ended by"),
-					ReuseProven: oneOf(record.Unknown, record.No, record.Yes).Draw(t, "proven"), Observed: lengths.Draw(t, "observed"),
+					ReuseProven: oneOf(record.Unknown, record.No, record.Yes).Draw(t, "proven"),
+					Observed:    lengths.Draw(t, "observed"),
 				}
 			}), 0, 2).Draw(t, "time wait"),
 			HalfOpen: maybe(rapid.Custom(func(t *rapid.T) record.HalfOpen {
@@ -162,8 +178,10 @@ var (
 			})).Draw(t, "half open"),
 			Findings: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) record.Finding {
 				return record.Finding{
-					Code: anyText.Draw(t, "code"), Severity: oneOf(record.Info, record.Warning, record.Error).Draw(t, "severity"),
-					Side: sides.Draw(t, "side"), Packets: rapid.SliceOfN(rapid.Uint64Range(1, 1<<53), 0, 3).Draw(t, "packets"),
+					Code: anyText.Draw(t, "code"), Severity: oneOf(record.Info, record.Warning, record.Error).Draw(t,
+						"severity"),
+					Side: sides.Draw(t, "side"), Packets: rapid.SliceOfN(rapid.Uint64Range(1, 1<<53), 0, 3).Draw(t,
+						"packets"),
 					Detail: anyText.Draw(t, "detail"),
 				}
 			}), 0, 3).Draw(t, "findings"),
@@ -175,23 +193,31 @@ var (
 			})).Draw(t, "tshark"),
 		}
 	})
-	floats  = rapid.OneOf(rapid.Float64Range(-math.MaxFloat64, math.MaxFloat64), oneOf(0, 1e-6, 9.99e-7, 1e-10, 1e20, 1e21, 117.625))
+	floats = rapid.OneOf(rapid.Float64Range(-math.MaxFloat64, math.MaxFloat64),
+		oneOf(0, 1e-6, 9.99e-7, 1e-10, 1e20, 1e21, 117.625))
 	holders = rapid.Custom(func(t *rapid.T) record.TimeWaitHolder {
 		return record.TimeWaitHolder{
 			IP: addresses.Draw(t, "ip"), Port: maybe(rapid.Uint16()).Draw(t, "port"),
-			Entered: counts.Draw(t, "entered"), Held: counts.Draw(t, "held"), HeldPeak: counts.Draw(t, "peak"), HeldPeakAt: times.Draw(t, "peak at"),
-			Observed: lengths.Draw(t, "observed"), Longest: lengths.Draw(t, "longest"), Restarts: counts.Draw(t, "restarts"),
-			Expired: counts.Draw(t, "expired"), Reused: counts.Draw(t, "reused"), Reset: counts.Draw(t, "reset"), Evicted: counts.Draw(t, "evicted"),
+			Entered: counts.Draw(t, "entered"), Held: counts.Draw(t, "held"), HeldPeak: counts.Draw(t, "peak"),
+			HeldPeakAt: times.Draw(t, "peak at"),
+			Observed:   lengths.Draw(t, "observed"), Longest: lengths.Draw(t, "longest"),
+			Restarts: counts.Draw(t, "restarts"),
+			Expired:  counts.Draw(t, "expired"), Reused: counts.Draw(t, "reused"), Reset: counts.Draw(t, "reset"),
+			Evicted:    counts.Draw(t, "evicted"),
 			LastExpiry: times.Draw(t, "last expiry"),
 		}
 	})
 	holdings = rapid.Custom(func(t *rapid.T) *record.TimeWaitHolding {
 		return &record.TimeWaitHolding{
-			Record: "time_wait", Schema: record.Schema, Client: holders.Draw(t, "client"), Server: holders.Draw(t, "server"),
-			TwoMSL: lengths.Draw(t, "2msl"), ReusesProven: counts.Draw(t, "proven"), ReusesDenied: counts.Draw(t, "denied"),
+			Record: "time_wait", Schema: record.Schema, Client: holders.Draw(t, "client"),
+			Server: holders.Draw(t, "server"),
+			TwoMSL: lengths.Draw(t, "2msl"), ReusesProven: counts.Draw(t, "proven"),
+			ReusesDenied: counts.Draw(t, "denied"),
 			Ports: record.EphemeralPorts{
-				Low: rapid.Uint16().Draw(t, "low"), High: rapid.Uint16().Draw(t, "high"), Locked: counts.Draw(t, "locked"),
-				Rate:           record.NullableNumber{Value: floats.Draw(t, "rate"), Known: rapid.Bool().Draw(t, "rate known")},
+				Low: rapid.Uint16().Draw(t, "low"), High: rapid.Uint16().Draw(t, "high"),
+				Locked: counts.Draw(t, "locked"),
+				Rate: record.NullableNumber{Value: floats.Draw(t, "rate"),
+					Known: rapid.Bool().Draw(t, "rate known")},
 				ExhaustingRate: floats.Draw(t, "exhausting rate"), ExhaustedAt: times.Draw(t, "exhausted at"),
 			},
 		}

@@ -17,7 +17,8 @@ func TestFollow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		end := &Ending{Result: &record.Result{Summary: &record.Summary{}}, Capture: &Capture{Devices: []string{"eth0"}, First: record.NoTime}}
+		end := &Ending{Result: &record.Result{Summary: &record.Summary{}},
+			Capture: &Capture{Devices: []string{"eth0"}, First: record.NoTime}}
 		connections := reporttest.Connections()
 		for round := range 2 {
 			out.Reset()

@@ -26,7 +26,8 @@ func scanSection(scans []record.Scan, top int) section {
 			{Name: "unfiltered", Header: text.Cell{Full: "UNFILTERED"}, Right: true, Hide: true},
 			{Name: "marks", Header: text.Cell{Full: "MARKS"}, Hide: true},
 		},
-		Steps: []text.Step{text.Shorten("start"), text.Drop("marks"), text.Shorten("source"), text.Drop("duration"), text.Drop("start"), text.Drop("direction")},
+		Steps: []text.Step{text.Shorten("start"), text.Drop("marks"), text.Shorten("source"), text.Drop("duration"),
+			text.Drop("start"), text.Drop("direction")},
 	}}
 	if top > 0 && len(scans) > top {
 		scans = scans[:top]
@@ -76,17 +77,18 @@ func openPorts(c *record.Scan) string {
 }
 
 func backscatterSection(returned []record.Backscatter, top int) section {
-	s := section{title: "BACKSCATTER", note: "what came back from floods elsewhere", total: uint64(len(returned)), grid: text.Grid{
-		Columns: []text.GridColumn{
-			{Name: "victim", Header: text.Cell{Full: "VICTIM"}},
-			{Name: "kind", Header: text.Cell{Full: "KIND"}},
-			{Name: "start", Header: text.Cell{Full: "START"}},
-			{Name: "duration", Header: text.Cell{Full: "LASTED"}, Right: true},
-			{Name: "segments", Header: text.Cell{Full: "SEGMENTS"}, Right: true},
-			{Name: "peers", Header: text.Cell{Full: "PEERS"}, Right: true},
-		},
-		Steps: []text.Step{text.Shorten("start"), text.Shorten("victim"), text.Drop("start")},
-	}}
+	s := section{title: "BACKSCATTER", note: "what came back from floods elsewhere", total: uint64(len(returned)),
+		grid: text.Grid{
+			Columns: []text.GridColumn{
+				{Name: "victim", Header: text.Cell{Full: "VICTIM"}},
+				{Name: "kind", Header: text.Cell{Full: "KIND"}},
+				{Name: "start", Header: text.Cell{Full: "START"}},
+				{Name: "duration", Header: text.Cell{Full: "LASTED"}, Right: true},
+				{Name: "segments", Header: text.Cell{Full: "SEGMENTS"}, Right: true},
+				{Name: "peers", Header: text.Cell{Full: "PEERS"}, Right: true},
+			},
+			Steps: []text.Step{text.Shorten("start"), text.Shorten("victim"), text.Drop("start")},
+		}}
 	if top > 0 && len(returned) > top {
 		returned = returned[:top]
 	}

@@ -29,7 +29,8 @@ func TestOutputMatchesSchema(t *testing.T) {
 		reporttest.Validate(t, schema, line)
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		reporttest.Validate(t, schema, string(new(encode.Encoder).AppendConnection(nil, connections.Draw(t, "connection"))))
+		reporttest.Validate(t, schema, string(new(encode.Encoder).AppendConnection(nil,
+			connections.Draw(t, "connection"))))
 	})
 }
 

@@ -48,7 +48,8 @@ func WriteSnapshotCSV(w io.Writer, s *record.Snapshot) error {
 		c := &s.Connections[i]
 		row := []string{moment(c.Time), strconv.FormatUint(c.ID, 10), moment(c.Start), string(c.Age.Append(nil))}
 		for _, e := range [...]*record.Socket{&c.Client, &c.Server} {
-			row = append(row, e.IP.String(), strconv.Itoa(int(e.Port)), string(appendStateName(nil, e.State)), moment(e.Since), string(e.Evidence))
+			row = append(row, e.IP.String(), strconv.Itoa(int(e.Port)), string(appendStateName(nil, e.State)),
+				moment(e.Since), string(e.Evidence))
 		}
 		if err := out.Write(row); err != nil {
 			return err
@@ -58,8 +59,8 @@ func WriteSnapshotCSV(w io.Writer, s *record.Snapshot) error {
 	return out.Error()
 }
 
-// WriteSnapshotTable writes a table for people. A state after ~ is inferred, not seen. First is the time of the capture's
-// first packet; of the options Sort and Columns do nothing.
+// WriteSnapshotTable writes a table for people. A state after ~ is inferred, not seen. First is the time of the
+// capture's first packet; of the options Sort and Columns do nothing.
 func WriteSnapshotTable(w io.Writer, s *record.Snapshot, first record.Time, o TableOptions) error {
 	g := text.Grid{
 		Columns: []text.GridColumn{
@@ -72,7 +73,8 @@ func WriteSnapshotTable(w io.Writer, s *record.Snapshot, first record.Time, o Ta
 			{Name: "server_since", Header: text.Cell{Full: "SINCE"}},
 			{Name: "age", Header: text.Cell{Full: "AGE"}, Right: true},
 		},
-		Steps: []text.Step{text.Shorten("client_since", "server_since"), text.Shorten("client_state", "server_state"), text.Shorten("client", "server"),
+		Steps: []text.Step{text.Shorten("client_since", "server_since"), text.Shorten("client_state", "server_state"),
+			text.Shorten("client", "server"),
 			text.Drop("client_since"), text.Drop("server_since"), text.Drop("id"), text.Drop("age")},
 	}
 	for i := range s.Connections {

@@ -13,11 +13,13 @@ import (
 // Snapshots of real records, in all formats: as many connections in each, the JSON as the schema says.
 func TestSnapshotFormats(t *testing.T) {
 	schema := reporttest.Schema(t, Schema())
-	for _, file := range []string{"half-open-data", "syn-flood", "midstream", "one-way-client", "ipv6", "time-wait-reuse"} {
+	for _, file := range []string{"half-open-data", "syn-flood", "midstream", "one-way-client", "ipv6",
+		"time-wait-reuse"} {
 		segments := reporttest.SegmentsOf(t, "../testdata/pcaps/"+file+".pcap")
 		middle := segments[len(segments)/2]
 		for _, moment := range []ledger.Moment{
-			{Time: record.Time(middle.Time)}, {Time: record.Time(middle.Time), Packet: record.PacketNumber(middle.Packet)},
+			{Time: record.Time(middle.Time)}, {Time: record.Time(middle.Time),
+				Packet: record.PacketNumber(middle.Packet)},
 		} {
 			alive := ledger.NewSnapshot(moment)
 			tracker := analyzer.New(analyzer.Options{}, alive.Add)
@@ -32,7 +34,8 @@ func TestSnapshotFormats(t *testing.T) {
 			}
 			var json, jsonl, csv, table strings.Builder
 			for _, err := range []error{
-				WriteSnapshotJSON(&json, snapshot), WriteSnapshotJSONL(&jsonl, snapshot), WriteSnapshotCSV(&csv, snapshot),
+				WriteSnapshotJSON(&json, snapshot), WriteSnapshotJSONL(&jsonl, snapshot),
+				WriteSnapshotCSV(&csv, snapshot),
 				WriteSnapshotTable(&table, snapshot, record.Time(segments[0].Time), TableOptions{Top: 2, Width: 80}),
 			} {
 				if err != nil {

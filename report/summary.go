@@ -25,11 +25,13 @@ func connectionSummary(s *record.Summary) []summaryLine {
 	lines = appendCounts(lines, "teardown", s.ByTeardown, text.Calm)
 	if s.ResetsBySide != (record.SideCounts{}) {
 		lines = append(lines, summaryLine{label: "resets", items: slices.Concat(
-			resetItems(s.ResetsBySide.Client, "clients", s.ResetsByState.Client), resetItems(s.ResetsBySide.Server, "servers", s.ResetsByState.Server))})
+			resetItems(s.ResetsBySide.Client, "clients", s.ResetsByState.Client),
+			resetItems(s.ResetsBySide.Server, "servers", s.ResetsByState.Server))})
 	}
 	lines = appendCounts(lines, "failed", s.FailedByClass, text.Calm)
 	if h := s.HalfClosed; h.AtEnd+h.Long > 0 {
-		line := summaryLine{label: "half-closed", items: []string{text.Count(h.AtEnd) + " at the end", text.Count(h.Long) + " for a second or longer before"}}
+		line := summaryLine{label: "half-closed", items: []string{text.Count(h.AtEnd) + " at the end",
+			text.Count(h.Long) + " for a second or longer before"}}
 		if h.Long > 0 {
 			line.items = append(line.items, "longest "+text.Span(h.Longest))
 		}
@@ -41,7 +43,8 @@ func connectionSummary(s *record.Summary) []summaryLine {
 	}
 	if l := s.Lifetimes; l.Whole > 0 {
 		lines = append(lines, summaryLine{label: "lifetimes", items: []string{
-			text.Count(l.Short) + " below 1s", text.Count(l.Long) + " of 1m or longer", "of " + text.Count(l.Whole) + " seen whole"}})
+			text.Count(l.Short) + " below 1s", text.Count(l.Long) + " of 1m or longer", "of " + text.Count(l.Whole) +
+				" seen whole"}})
 	}
 	lines = appendRTT(lines, "server RTT", s.ServerRTT)
 	lines = appendRTT(lines, "client RTT", s.ClientRTT)
@@ -79,10 +82,12 @@ func appendNotClosing(lines []summaryLine, hosts []record.NotClosing, leftOut ui
 	for i := range hosts[:min(most, len(hosts))] {
 		n := &hosts[i]
 		lines = append(lines, summaryLine{"not closing", []string{
-			text.Target(n.Host) + " leaves " + text.Counted(n.Connections, "connection") + " in CLOSE_WAIT", "longest " + text.Span(n.Longest)}, text.Alert})
+			text.Target(n.Host) + " leaves " + text.Counted(n.Connections, "connection") + " in CLOSE_WAIT",
+			"longest " + text.Span(n.Longest)}, text.Alert})
 	}
 	if more := uint64(len(hosts)) + leftOut; more > most {
-		lines = append(lines, summaryLine{"not closing", []string{"… and " + text.Count(more-most) + " more"}, text.Alert})
+		lines = append(lines, summaryLine{"not closing", []string{"… and " + text.Count(more-most) + " more"},
+			text.Alert})
 	}
 	return lines
 }
@@ -93,7 +98,8 @@ func appendRTT(lines []summaryLine, label string, rtt record.RTT) []summaryLine 
 		return lines
 	}
 	return append(lines, summaryLine{label: label, items: []string{
-		"p50 " + text.Span(rtt.P50), "p90 " + text.Span(rtt.P90), "p99 " + text.Span(rtt.P99), "max " + text.Span(rtt.Max)}})
+		"p50 " + text.Span(rtt.P50), "p90 " + text.Span(rtt.P90), "p99 " + text.Span(rtt.P99), "max " +
+			text.Span(rtt.Max)}})
 }
 
 func captureSummary(c *Capture) []summaryLine {
@@ -110,7 +116,8 @@ func captureSummary(c *Capture) []summaryLine {
 			text.Clock(c.First) + " to " + text.Clock(c.Last) + " UTC", text.Span(text.Between(c.First, c.Last))}})
 	}
 	if c.Untimed > 0 {
-		lines = append(lines, summaryLine{"untimed", []string{text.Counted(c.Untimed, "packet") + " without a time took the time of the packet before"}, text.Alert})
+		lines = append(lines, summaryLine{"untimed", []string{text.Counted(c.Untimed, "packet") +
+			" without a time took the time of the packet before"}, text.Alert})
 	}
 	lines = appendCounts(lines, "link types", c.LinkTypes, text.Calm)
 	if c.Filter != nil {
@@ -148,7 +155,8 @@ func captureSummary(c *Capture) []summaryLine {
 		lines = append(lines, summaryLine{"dropped", dropped, tone})
 	}
 	if c.Evicted > 0 {
-		lines = append(lines, summaryLine{"evicted", []string{text.Counted(c.Evicted, "connection") + " given up early to stay within the limits"}, text.Bad})
+		lines = append(lines, summaryLine{"evicted", []string{text.Counted(c.Evicted, "connection") +
+			" given up early to stay within the limits"}, text.Bad})
 	}
 	for _, d := range c.Damage {
 		lines = append(lines, summaryLine{"damage", []string{
@@ -158,10 +166,12 @@ func captureSummary(c *Capture) []summaryLine {
 		lines = append(lines, summaryLine{"lost devices", c.LostDevices, text.Bad})
 	}
 	if c.Shed > 0 {
-		lines = append(lines, summaryLine{"shed", []string{text.Counted(c.Shed, "attempt") + " that came to nothing not written, for want of time"}, text.Bad})
+		lines = append(lines, summaryLine{"shed", []string{text.Counted(c.Shed, "attempt") +
+			" that came to nothing not written, for want of time"}, text.Bad})
 	}
 	if c.Unwritten > 0 {
-		lines = append(lines, summaryLine{"unwritten", []string{text.Counted(c.Unwritten, "packet") + " in no capture file"}, text.Bad})
+		lines = append(lines, summaryLine{"unwritten", []string{text.Counted(c.Unwritten, "packet") +
+			" in no capture file"}, text.Bad})
 	}
 	if c.Interim {
 		lines = append(lines, summaryLine{label: "interim", items: []string{"the capture goes on"}})

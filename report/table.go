@@ -16,7 +16,8 @@ import (
 
 // Table writes tables for people, all of them at the end: the connections, then, where there are any, the embryonic
 // and the half-open ones, who holds TIME_WAITs, the listeners, the SYN floods, the scans and what came
-// back from floods elsewhere, and last a summary of the connections and of the capture. It keeps the rows it will show and nothing of the others.
+// back from floods elsewhere, and last a summary of the connections and of the capture. It keeps the rows it will show
+// and nothing of the others.
 //
 // A table too wide for TableOptions.Width is not wrapped. Of the connections, columns are shortened or left out in this
 // order until it fits: the two parts of the RTT, the date, packets, ended_by, the middle of IPv6 addresses, start, the
@@ -42,7 +43,8 @@ type TableOptions struct {
 	Top     int      // rows of a table; 0 for all of them, which are then kept in memory
 	Sort    string   // one of TableSorts; empty for start
 	Columns []string // of TableColumns, in this order, never left out; nil for those that fit
-	Follow  bool     // each connection in its row at once, and no table of them at the end, which can come again and again
+	// each connection in its row at once, and no table of them at the end, which can come again and again
+	Follow bool
 }
 
 // DefaultTop is a sensible TableOptions.Top for a terminal.
@@ -107,8 +109,10 @@ func (t *Table) Finish(e *Ending) error {
 	var out bytes.Buffer
 	sections := []section{
 		t.connectionSection(),
-		rankedSection("EMBRYONIC", "SYN and SYN-ACK, but not the ACK that completes the handshake (RFC 4987)", &t.embryonic, embryonicGrid),
-		rankedSection("HALF-OPEN", "one side is gone and the other does not know (RFC 9293 §3.5.1)", &t.halfOpen, halfOpenGrid),
+		rankedSection("EMBRYONIC", "SYN and SYN-ACK, but not the ACK that completes the handshake (RFC 4987)",
+			&t.embryonic, embryonicGrid),
+		rankedSection("HALF-OPEN", "one side is gone and the other does not know (RFC 9293 §3.5.1)", &t.halfOpen,
+			halfOpenGrid),
 		timeWaitSection(e.Result.TimeWait, e.Result.Summary.LeftOut.TimeWait, t.options.Top),
 		listenerSection(e.Result, t.options.Top),
 		floodSection(e.Result.SynFloods, t.options.Top),
@@ -199,7 +203,8 @@ func (t *Table) connectionSection() section {
 		}
 	}
 	for _, c := range t.columns {
-		g.Columns = append(g.Columns, text.GridColumn{Name: c.Name, Header: c.Header, Right: c.Right, Hide: !t.chosen, Spare: !t.chosen && c.Name == text.SpareColumn})
+		g.Columns = append(g.Columns, text.GridColumn{Name: c.Name, Header: c.Header, Right: c.Right, Hide: !t.chosen,
+			Spare: !t.chosen && c.Name == text.SpareColumn})
 	}
 	note := ""
 	if t.connections.Limit > 0 && t.connections.Total > uint64(t.connections.Limit) {
@@ -221,7 +226,8 @@ var embryonicGrid = text.Grid{
 		{Name: "syn_acks", Header: text.Cell{Full: "SYN-ACKS"}, Right: true},
 		{Name: "ended_by", Header: text.Cell{Full: "ENDED BY"}},
 	},
-	Steps: []text.Step{text.Shorten("since"), text.Drop("ended_by"), text.Shorten("client", "server"), text.Drop("syns"), text.Drop("since")},
+	Steps: []text.Step{text.Shorten("since"), text.Drop("ended_by"), text.Shorten("client", "server"),
+		text.Drop("syns"), text.Drop("since")},
 }
 
 func embryonicCells(c *record.Connection) []text.Cell {
@@ -254,7 +260,8 @@ var halfOpenGrid = text.Grid{
 		{Name: "after", Header: text.Cell{Full: "FOUND AFTER"}, Right: true},
 		{Name: "discovered_by", Header: text.Cell{Full: "BY"}},
 	},
-	Steps: []text.Step{text.Shorten("since"), text.Shorten("client", "server"), text.Drop("since"), text.Drop("id"), text.Drop("discovered_by")},
+	Steps: []text.Step{text.Shorten("since"), text.Shorten("client", "server"), text.Drop("since"), text.Drop("id"),
+		text.Drop("discovered_by")},
 }
 
 func halfOpenCells(c *record.Connection) []text.Cell {
@@ -289,7 +296,8 @@ func floodSection(floods []record.SynFlood, top int) section {
 			{Name: "entropy", Header: text.Cell{Full: "ENTROPY"}, Right: true, Hide: true},
 			{Name: "marks", Header: text.Cell{Full: "MARKS"}, Hide: true},
 		},
-		Steps: []text.Step{text.Shorten("onset"), text.Drop("marks"), text.Drop("entropy"), text.Drop("mean_rate"), text.Shorten("target"), text.Drop("duration"),
+		Steps: []text.Step{text.Shorten("onset"), text.Drop("marks"), text.Drop("entropy"), text.Drop("mean_rate"),
+			text.Shorten("target"), text.Drop("duration"),
 			text.Drop("onset"), text.Drop("peak_rate")},
 	}}
 	if top > 0 && len(floods) > top {

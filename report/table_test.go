@@ -48,7 +48,8 @@ func TestTableGoldens(t *testing.T) {
 		"unlimited": {},
 		"colour":    {Width: 120, Color: true},
 		"top3":      {Width: 120, Top: 3, Sort: "bytes"},
-		"columns":   {Width: 80, Columns: []string{"server", "id", "zeek", "encapsulation", "community_id", "role", "end", "tshark", "initiator"}},
+		"columns": {Width: 80, Columns: []string{"server", "id", "zeek", "encapsulation", "community_id", "role",
+			"end", "tshark", "initiator"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reporttest.Golden(t, name+".table", table(t, o, reporttest.Connections(), sampleEnding()))
@@ -87,7 +88,8 @@ func TestChosenColumnsStay(t *testing.T) {
 		}
 	}
 	slices.Reverse(names)
-	head := strings.Split(table(t, TableOptions{Width: 80, Columns: names}, reporttest.Connections(), sampleEnding()), "\n")[1]
+	head := strings.Split(table(t, TableOptions{Width: 80, Columns: names}, reporttest.Connections(), sampleEnding()),
+		"\n")[1]
 	if got := strings.Fields(head); got[0] != "TSHARK" || got[len(got)-1] != "ID" {
 		t.Errorf("the header is %s", head)
 	}
@@ -98,7 +100,8 @@ func TestTableOptionsAreChecked(t *testing.T) {
 		options TableOptions
 		says    string
 	}{
-		{TableOptions{Columns: []string{"id", "colour"}}, `unknown column "colour": it must be one of id, start, end, client`},
+		{TableOptions{Columns: []string{"id", "colour"}},
+			`unknown column "colour": it must be one of id, start, end, client`},
 		{TableOptions{Sort: "size"}, `unknown sort key "size": it must be one of start, end, duration`},
 		{TableOptions{Top: -1}, "must not be negative"},
 	} {
@@ -115,7 +118,10 @@ func TestTableCannotBeTakenOver(t *testing.T) {
 	c := reporttest.Connections()[0]
 	c.Findings = []record.Finding{{Code: "a\nb\t\x9b", Severity: record.Error}}
 	out := table(t, TableOptions{}, []*record.Connection{c}, e)
-	if at := strings.IndexFunc(out, func(r rune) bool { return r != '\n' && (r < ' ' || r == 0x7f || r == 0x9b || r == '\u202e') }); at >= 0 {
+	if at := strings.IndexFunc(out, func(r rune) bool {
+		return r != '\n' &&
+			(r < ' ' || r == 0x7f || r == 0x9b || r == '\u202e')
+	}); at >= 0 {
 		t.Errorf("a control character in %q", out[max(0, at-20):at+5])
 	}
 	if want := `a\x1b[2Jb\r\n.pcap`; !strings.Contains(out, want) {
@@ -136,7 +142,8 @@ func TestSortKeys(t *testing.T) {
 	}
 	for _, k := range TableSorts() {
 		var got []uint64
-		for line := range strings.Lines(table(t, TableOptions{Sort: k.Name, Columns: []string{"id"}}, reporttest.Connections(), sampleEnding())) {
+		for line := range strings.Lines(table(t, TableOptions{Sort: k.Name, Columns: []string{"id"}},
+			reporttest.Connections(), sampleEnding())) {
 			if id, err := strconv.ParseUint(strings.TrimSpace(line), 10, 64); err == nil {
 				got = append(got, id)
 			}
@@ -229,22 +236,31 @@ func TestHumanUnits(t *testing.T) {
 		{text.Count(0), "0"}, {text.Count(999), "999"}, {text.Count(1000), "1,000"}, {text.Count(2401282), "2,401,282"},
 		{text.Count(math.MaxUint64), "18,446,744,073,709,551,615"},
 		{text.Counted(1, "packet"), "1 packet"}, {text.Counted(0, "packet"), "0 packets"},
-		{text.Amount(0), "0"}, {text.Amount(999), "999"}, {text.Amount(1000), "1.00k"}, {text.Amount(9994), "9.99k"}, {text.Amount(9996), "10.0k"},
-		{text.Amount(99_949), "99.9k"}, {text.Amount(99_951), "100k"}, {text.Amount(999_499), "999k"}, {text.Amount(999_500), "1.00M"},
+		{text.Amount(0), "0"}, {text.Amount(999), "999"}, {text.Amount(1000), "1.00k"}, {text.Amount(9994), "9.99k"},
+		{text.Amount(9996), "10.0k"},
+		{text.Amount(99_949), "99.9k"}, {text.Amount(99_951), "100k"}, {text.Amount(999_499), "999k"},
+		{text.Amount(999_500), "1.00M"},
 		{text.Amount(math.MaxUint64), "18.4E"},
 		{text.Size(134), "134 B"}, {text.Size(359_102_551), "359 MB"},
 		{text.Rate(0.25), "0.25"}, {text.Rate(999), "999"}, {text.Rate(2871), "2.87k"},
-		{text.Percent(0), "0%"}, {text.Percent(1), "100%"}, {text.Percent(0.5), "50.0%"}, {text.Percent(0.0003), "<0.1%"}, {text.Percent(0.9996), ">99.9%"},
+		{text.Percent(0), "0%"}, {text.Percent(1), "100%"}, {text.Percent(0.5), "50.0%"},
+		{text.Percent(0.0003), "<0.1%"}, {text.Percent(0.9996), ">99.9%"},
 		{text.Percent(math.NaN()), "-"},
-		{text.Span(record.NoDuration), "-"}, {text.Span(0), "0s"}, {text.Span(7), "7ns"}, {text.Span(1500), "1.50µs"}, {text.Span(999_499), "999µs"},
-		{text.Span(999_500), "1.00ms"}, {text.Span(10_234_000), "10.2ms"}, {text.Span(999_400_000), "999ms"}, {text.Span(999_600_000), "1.00s"},
-		{text.Span(59_949_000_000), "59.9s"}, {text.Span(59_950_000_000), "1m00s"}, {text.Span(123e9), "2m03s"}, {text.Span(3599_600_000_000), "1h00m"},
+		{text.Span(record.NoDuration), "-"}, {text.Span(0), "0s"}, {text.Span(7), "7ns"}, {text.Span(1500), "1.50µs"},
+		{text.Span(999_499), "999µs"},
+		{text.Span(999_500), "1.00ms"}, {text.Span(10_234_000), "10.2ms"}, {text.Span(999_400_000), "999ms"},
+		{text.Span(999_600_000), "1.00s"},
+		{text.Span(59_949_000_000), "59.9s"}, {text.Span(59_950_000_000), "1m00s"}, {text.Span(123e9), "2m03s"},
+		{text.Span(3599_600_000_000), "1h00m"},
 		{text.Span(3*3600e9 + 12*60e9), "3h12m"}, {text.Span(86_400e9 * 100), "100d00h"}, {text.Span(-2e9), "-2.00s"},
-		{text.Clock(reporttest.At(0)), "2023-11-14 22:13:20.000"}, {text.ClockShort(reporttest.At(0)), "22:13:20.000"}, {text.Clock(record.NoTime), "-"},
+		{text.Clock(reporttest.At(0)), "2023-11-14 22:13:20.000"}, {text.ClockShort(reporttest.At(0)), "22:13:20.000"},
+		{text.Clock(record.NoTime), "-"},
 		{text.ShortSocket(netip.MustParseAddrPort("255.255.255.255:65535")), "255.255.255.255:65535"},
 		{text.ShortSocket(netip.MustParseAddrPort("[::1]:80")), "[::1]:80"},
-		{text.ShortSocket(netip.MustParseAddrPort("[2001:db8:1234:5678:9abc:def0:1234:5678]:40022")), "[2001:d…4:5678]:40022"},
-		{text.ShortSocket(netip.MustParseAddrPort("[2001:db8:1234:5678:9abc:def0:1234:5678]:7")), "[2001:db8…234:5678]:7"},
+		{text.ShortSocket(netip.MustParseAddrPort("[2001:db8:1234:5678:9abc:def0:1234:5678]:40022")),
+			"[2001:d…4:5678]:40022"},
+		{text.ShortSocket(netip.MustParseAddrPort("[2001:db8:1234:5678:9abc:def0:1234:5678]:7")),
+			"[2001:db8…234:5678]:7"},
 		{text.Plain("é \x00\x1b\n\"\\\u202e\xff日"), "é \\x00\\x1b\\n\"\\\\u202e\ufffd日"},
 		{strings.Join(text.Wrap([]string{"one", "two", "three four five"}, ", ", 9), "|"), "one, two,|three|four five"},
 		{strings.Join(text.Wrap([]string{"one", "two"}, ", ", 0), "|"), "one, two"},

@@ -27,20 +27,24 @@ func timeWaitSection(holdings []record.TimeWaitHolding, leftOut uint64, top int)
 				continue
 			}
 			s.grid.Rows = append(s.grid.Rows, []text.Cell{
-				side.holder, side.peer, {Full: side.name}, text.Some(side.Held), {Full: text.Amount(side.HeldPeak)}, text.TimeCell(side.LastExpiry),
-				text.Some(side.Expired), text.Some(side.Reused), text.Some(side.Reset), text.Some(side.Evicted), text.Some(side.Restarts),
+				side.holder, side.peer, {Full: side.name}, text.Some(side.Held), {Full: text.Amount(side.HeldPeak)},
+				text.TimeCell(side.LastExpiry),
+				text.Some(side.Expired), text.Some(side.Reused), text.Some(side.Reset), text.Some(side.Evicted),
+				text.Some(side.Restarts),
 			})
 		}
 		if text := exhaustion(h); text != "" {
 			s.after = append(s.after, client.Full+" to "+server.Full+": "+text)
 		}
 		if h.ReusesDenied > 0 {
-			s.after = append(s.after, client.Full+" to "+server.Full+": "+text.Counted(h.ReusesDenied, "SYN")+" met TIME_WAIT and had no success")
+			s.after = append(s.after, client.Full+" to "+server.Full+": "+text.Counted(h.ReusesDenied,
+				"SYN")+" met TIME_WAIT and had no success")
 		}
 	}
 	s.note = text.Count(held) + " held at the end (RFC 9293 §3.6.1)"
 	if leftOut > 0 {
-		s.after = append(s.after, "left out: "+text.Count(leftOut)+" pairs of a client and a server's socket that held fewer")
+		s.after = append(s.after,
+			"left out: "+text.Count(leftOut)+" pairs of a client and a server's socket that held fewer")
 	}
 	return s
 }
@@ -51,8 +55,10 @@ func exhaustion(h *record.TimeWaitHolding) string {
 	size := uint64(p.High) - uint64(p.Low) + 1
 	switch {
 	case p.ExhaustedAt != record.NoTime:
-		return text.Rate(p.Rate.Value) + " ports a second are locked by TIME_WAIT, and only " + text.Rate(p.ExhaustingRate) + " can be: at this rate all " +
-			text.Count(size) + " from " + text.Count(uint64(p.Low)) + " to " + text.Count(uint64(p.High)) + " are at " + text.Clock(p.ExhaustedAt)
+		return text.Rate(p.Rate.Value) + " ports a second are locked by TIME_WAIT, and only " +
+			text.Rate(p.ExhaustingRate) + " can be: at this rate all " +
+			text.Count(size) + " from " + text.Count(uint64(p.Low)) + " to " + text.Count(uint64(p.High)) + " are at " +
+			text.Clock(p.ExhaustedAt)
 	case 2*p.Locked >= size:
 		return text.Count(p.Locked) + " of " + text.Count(size) + " ports are locked by TIME_WAIT at the end"
 	}
@@ -73,6 +79,7 @@ var timeWaitGrid = text.Grid{
 		{Name: "evicted", Header: text.Cell{Full: "EVICTED"}, Right: true, Hide: true},
 		{Name: "restarts", Header: text.Cell{Full: "RESTARTS"}, Right: true, Hide: true},
 	},
-	Steps: []text.Step{text.Shorten("until"), text.Shorten("holder", "peer"), text.Drop("restarts"), text.Drop("evicted"), text.Drop("reset"), text.Drop("until"),
+	Steps: []text.Step{text.Shorten("until"), text.Shorten("holder", "peer"), text.Drop("restarts"),
+		text.Drop("evicted"), text.Drop("reset"), text.Drop("until"),
 		text.Drop("peak"), text.Drop("side")},
 }

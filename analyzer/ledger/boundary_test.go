@@ -10,8 +10,8 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
-// A test for each threshold, with the numbers written out, so that one which is changed is noticed: make mutate halves and doubles
-// each.
+// A test for each threshold, with the numbers written out, so that one which is changed is noticed: make mutate halves
+// and doubles each.
 
 func summary(conns ...*record.Connection) (s record.Summary) {
 	f := newFailures()
@@ -65,7 +65,8 @@ func TestNotClosingLimits(t *testing.T) {
 	}
 }
 
-// Silences of 5 s or more are told apart up to 59 days, by two in a hundred; what is beside them is ten such steps away.
+// Silences of 5 s or more are told apart up to 59 days, by two in a hundred; what is beside them is ten such steps
+// away.
 func TestIdleTimeoutLimits(t *testing.T) {
 	step := func(n float64) float64 { return 5 * math.Pow(1.02, n+0.5) }
 	for name, test := range map[string]struct {
@@ -106,7 +107,8 @@ func TestPopulationMoments(t *testing.T) {
 	} {
 		p := NewPopulation(test.given, test.host)
 		p.Add(&record.Connection{
-			Client: record.Endpoint{IP: netip.MustParseAddr("192.0.2.1"), States: []record.StateEntry{{State: tcpstate.Established, At: 0}}}, Ended: 5e8,
+			Client: record.Endpoint{IP: netip.MustParseAddr("192.0.2.1"),
+				States: []record.StateEntry{{State: tcpstate.Established, At: 0}}}, Ended: 5e8,
 		})
 		series := p.Series(0, test.last)
 		if got := series[len(series)-1].Step; got != test.want {
@@ -121,7 +123,8 @@ func TestPopulationHosts(t *testing.T) {
 		p := NewPopulation(0, true)
 		for i := range hosts {
 			p.Add(&record.Connection{
-				Client: record.Endpoint{IP: netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}), States: []record.StateEntry{{State: tcpstate.Established, At: 0}}}, Ended: 1e9,
+				Client: record.Endpoint{IP: netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}),
+					States: []record.StateEntry{{State: tcpstate.Established, At: 0}}}, Ended: 1e9,
 			})
 		}
 		if series := p.Series(0, 1e9); p.LeftOut() != want || len(series) != 1+hosts-int(want) {

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// A bounded map keeps the heaviest of its entries: when there are four times as many as it may keep, the lighter ones go.
-// What comes again after it has gone begins anew.
+// A bounded map keeps the heaviest of its entries: when there are four times as many as it may keep, the lighter ones
+// go. What comes again after it has gone begins anew.
 type bounded[K comparable, V any] struct {
 	limit   int
 	weight  func(*V) weight

@@ -10,7 +10,8 @@ import (
 
 // byValue is one of which the greatest values stay.
 func byValue(limit int) bounded[int, int] {
-	return bounded[int, int]{limit: limit, weight: func(v *int) weight { return weight{uint64(*v)} }, compare: func(a, b *int) int { return cmp.Compare(*a, *b) }}
+	return bounded[int, int]{limit: limit, weight: func(v *int) weight { return weight{uint64(*v)} },
+		compare: func(a, b *int) int { return cmp.Compare(*a, *b) }}
 }
 
 // heaviest are its entries, the heaviest first.

@@ -136,7 +136,8 @@ func (f *failures) summarize(s *record.Summary) {
 		s.FailedAttempts += n
 	}
 	s.ResetsByState = record.SideStates{Client: f.resetsBy(record.Client), Server: f.resetsBy(record.Server)}
-	s.HalfClosed, s.Lifetimes, s.IdleTimeouts = f.halfClosed, f.lifetimes, append(f.idle.timeouts(), f.crossed.timeouts()...)
+	s.HalfClosed, s.Lifetimes, s.IdleTimeouts = f.halfClosed, f.lifetimes,
+		append(f.idle.timeouts(), f.crossed.timeouts()...)
 	f.notClosing.trim()
 	s.NotClosing = []record.NotClosing{}
 	for _, e := range f.notClosing.sorted() {

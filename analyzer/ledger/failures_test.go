@@ -17,16 +17,26 @@ func TestFailureClass(t *testing.T) {
 		conn record.Connection
 		want record.FailureClass
 	}{
-		{"refused", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeRefused}}, record.FailedRefused},
-		{"challenged", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeChallenged}}, record.FailedChallenged},
-		{"scanned", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeAborted}, Client: record.Endpoint{Rsts: 1}}, record.FailedAbortedByOpener},
-		{"taken back", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeAborted}, Server: record.Endpoint{Rsts: 1}}, record.FailedAbortedByListener},
-		{"thrown out", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete}, Teardown: reset(record.Server)}, record.FailedAcceptedThenReset},
-		{"served", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete}, Teardown: reset(record.Server), Server: record.Endpoint{Bytes: 1}}, ""},
-		{"closed before", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete}, Teardown: reset(record.Server), Client: record.Endpoint{Fins: 1}}, ""},
-		{"left", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete}, Teardown: reset(record.Client)}, ""},
-		{"lost", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete}, Teardown: reset(record.Server), HalfOpen: &record.HalfOpen{}}, ""},
-		{"midstream", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeUnseen}, Teardown: reset(record.Server)}, ""},
+		{"refused", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeRefused}},
+			record.FailedRefused},
+		{"challenged", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeChallenged}},
+			record.FailedChallenged},
+		{"scanned", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeAborted},
+			Client: record.Endpoint{Rsts: 1}}, record.FailedAbortedByOpener},
+		{"taken back", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeAborted},
+			Server: record.Endpoint{Rsts: 1}}, record.FailedAbortedByListener},
+		{"thrown out", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete},
+			Teardown: reset(record.Server)}, record.FailedAcceptedThenReset},
+		{"served", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete},
+			Teardown: reset(record.Server), Server: record.Endpoint{Bytes: 1}}, ""},
+		{"closed before", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete},
+			Teardown: reset(record.Server), Client: record.Endpoint{Fins: 1}}, ""},
+		{"left", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete},
+			Teardown: reset(record.Client)}, ""},
+		{"lost", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete},
+			Teardown: reset(record.Server), HalfOpen: &record.HalfOpen{}}, ""},
+		{"midstream", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeUnseen},
+			Teardown: reset(record.Server)}, ""},
 		{"healthy", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete}}, ""},
 	} {
 		if got := c.conn.FailureClass(); got != c.want {
@@ -39,8 +49,9 @@ func TestFailureClass(t *testing.T) {
 func afterSilence(by record.Side, seconds float64, server string) *record.Connection {
 	at := netip.MustParseAddrPort(server)
 	return &record.Connection{
-		Server:   record.Endpoint{IP: at.Addr(), Port: at.Port()},
-		Teardown: record.Teardown{Kind: record.TeardownReset, HalfClosed: record.NoDuration, Reset: &record.Reset{By: by, Idle: record.Duration(seconds * 1e9)}},
+		Server: record.Endpoint{IP: at.Addr(), Port: at.Port()},
+		Teardown: record.Teardown{Kind: record.TeardownReset, HalfClosed: record.NoDuration,
+			Reset: &record.Reset{By: by, Idle: record.Duration(seconds * 1e9)}},
 	}
 }
 
@@ -52,13 +63,20 @@ func TestIdleTimeouts(t *testing.T) {
 		want  int
 	}{
 		{"none", nil, 0},
-		{"two are chance", []*record.Connection{afterSilence(record.Server, 350, a), afterSilence(record.Server, 350.2, a)}, 0},
-		{"three alike", []*record.Connection{afterSilence(record.Server, 350, a), afterSilence(record.Server, 350.2, b), afterSilence(record.Client, 351, a)}, 1},
-		{"a conversation", []*record.Connection{afterSilence(record.Server, 2, a), afterSilence(record.Server, 2, b), afterSilence(record.Client, 2, a)}, 0},
-		{"spread", []*record.Connection{afterSilence(record.Server, 300, a), afterSilence(record.Server, 310, a), afterSilence(record.Server, 321, a), afterSilence(record.Server, 334, a),
-			afterSilence(record.Server, 345, a), afterSilence(record.Server, 357, a), afterSilence(record.Server, 309, a)}, 0},
-		{"two limits", []*record.Connection{afterSilence(record.Server, 60, a), afterSilence(record.Server, 60, a), afterSilence(record.Server, 60.3, a),
-			afterSilence(record.Client, 3600, a), afterSilence(record.Client, 3601, a), afterSilence(record.Client, 3599, a), afterSilence(record.Client, 7, a)}, 2},
+		{"two are chance", []*record.Connection{afterSilence(record.Server, 350, a),
+			afterSilence(record.Server, 350.2, a)}, 0},
+		{"three alike", []*record.Connection{afterSilence(record.Server, 350, a), afterSilence(record.Server, 350.2, b),
+			afterSilence(record.Client, 351, a)}, 1},
+		{"a conversation", []*record.Connection{afterSilence(record.Server, 2, a), afterSilence(record.Server, 2, b),
+			afterSilence(record.Client, 2, a)}, 0},
+		{"spread", []*record.Connection{afterSilence(record.Server, 300, a), afterSilence(record.Server, 310, a),
+			afterSilence(record.Server, 321, a), afterSilence(record.Server, 334, a),
+			afterSilence(record.Server, 345, a), afterSilence(record.Server, 357, a),
+			afterSilence(record.Server, 309, a)}, 0},
+		{"two limits", []*record.Connection{afterSilence(record.Server, 60, a), afterSilence(record.Server, 60, a),
+			afterSilence(record.Server, 60.3, a),
+			afterSilence(record.Client, 3600, a), afterSilence(record.Client, 3601, a),
+			afterSilence(record.Client, 3599, a), afterSilence(record.Client, 7, a)}, 2},
 	} {
 		f := newFailures()
 		for _, conn := range c.conns {
@@ -71,7 +89,8 @@ func TestIdleTimeouts(t *testing.T) {
 		}
 		if c.name == "three alike" && len(s.IdleTimeouts) == 1 {
 			i := s.IdleTimeouts[0]
-			if i.Idle != 350e9 || i.Longest != 351e9 || i.Resets != 3 || i.BySide != (record.SideCounts{Client: 1, Server: 2}) || i.Of != 3 ||
+			if i.Idle != 350e9 || i.Longest != 351e9 || i.Resets != 3 ||
+				i.BySide != (record.SideCounts{Client: 1, Server: 2}) || i.Of != 3 ||
 				i.Server == nil || i.Server.Port != nil || i.Server.IP.String() != "192.0.2.1" {
 				t.Errorf("%+v", i)
 			}
@@ -94,7 +113,8 @@ func TestCrossedCloses(t *testing.T) {
 		t.Fatalf("%+v", s.IdleTimeouts)
 	}
 	i := s.IdleTimeouts[0]
-	if i.Kind != record.IdleCrossed || i.Idle != 2e9 || i.Longest != 2003e6 || i.Resets != 4 || i.BySide != (record.SideCounts{Server: 4}) || *i.Server.Port != 443 {
+	if i.Kind != record.IdleCrossed || i.Idle != 2e9 || i.Longest != 2003e6 || i.Resets != 4 ||
+		i.BySide != (record.SideCounts{Server: 4}) || *i.Server.Port != 443 {
 		t.Errorf("%+v", i)
 	}
 }
@@ -102,7 +122,8 @@ func TestCrossedCloses(t *testing.T) {
 // A side is not closing when it has been in CLOSE_WAIT for long, or would be if it had been seen.
 func TestNotClosing(t *testing.T) {
 	in := func(s tcpstate.State, at record.Time) record.Endpoint {
-		return record.Endpoint{IP: netip.MustParseAddr("192.0.2.2"), Port: 80, State: record.StateOrNone{State: s, Known: true}, States: []record.StateEntry{{State: s, At: at}}}
+		return record.Endpoint{IP: netip.MustParseAddr("192.0.2.2"), Port: 80,
+			State: record.StateOrNone{State: s, Known: true}, States: []record.StateEntry{{State: s, At: at}}}
 	}
 	unseen := record.Endpoint{IP: netip.MustParseAddr("192.0.2.3"), Port: 81}
 	f := newFailures()

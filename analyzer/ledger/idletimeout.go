@@ -8,7 +8,8 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// idleEnds counts what ends connections by the silence before it, in classes of which each is a fiftieth wider than the one before.
+// idleEnds counts what ends connections by the silence before it, in classes of which each is a fiftieth wider than the
+// one before.
 type idleEnds struct {
 	kind     string
 	shortest record.Duration // what is shorter is a conversation
@@ -25,7 +26,8 @@ func newIdleResets() idleEnds {
 	return idleEnds{kind: record.IdleReset, shortest: record.Duration(5 * time.Second)}
 }
 
-// newCrossedCloses counts closes that crossed the other side's text. Servers give up some connections after a second or two.
+// newCrossedCloses counts closes that crossed the other side's text. Servers give up some connections after a second or
+// two.
 func newCrossedCloses() idleEnds {
 	return idleEnds{kind: record.IdleCrossed, shortest: record.Duration(time.Second)}
 }
@@ -44,7 +46,8 @@ func (r *idleEnds) add(c *record.Connection, silence record.Duration, by record.
 	}
 	r.total++
 	i := int(math.Log(float64(silence)/float64(r.shortest)) / math.Log(idleStep))
-	one := idleClass{resets: 1, shortest: silence, longest: silence, server: netip.AddrPortFrom(c.Server.IP, c.Server.Port)}
+	one := idleClass{resets: 1, shortest: silence, longest: silence,
+		server: netip.AddrPortFrom(c.Server.IP, c.Server.Port)}
 	if by == record.Client {
 		one.byClient = 1
 	}
@@ -70,8 +73,8 @@ func (c *idleClass) merge(o *idleClass) {
 }
 
 // timeouts finds the silences that stand out: three resets at least within two neighbouring classes, so within 4 % of
-// each other, and no more than a third as many in the ten classes on either side, for resets that somebody decides on are
-// spread.
+// each other, and no more than a third as many in the ten classes on either side, for resets that somebody decides on
+// are spread.
 func (r *idleEnds) timeouts() []record.IdleTimeout {
 	const enough, around = 3, 10
 	list := []record.IdleTimeout{}
@@ -101,7 +104,8 @@ func (r *idleEnds) timeouts() []record.IdleTimeout {
 }
 
 func (c *idleClass) timeout(r *idleEnds) record.IdleTimeout {
-	t := record.IdleTimeout{Kind: r.kind, Idle: c.shortest, Longest: c.longest, Resets: c.resets, BySide: record.SideCounts{Client: c.byClient, Server: c.resets - c.byClient}, Of: r.total}
+	t := record.IdleTimeout{Kind: r.kind, Idle: c.shortest, Longest: c.longest, Resets: c.resets,
+		BySide: record.SideCounts{Client: c.byClient, Server: c.resets - c.byClient}, Of: r.total}
 	if port := c.server.Port(); !c.servers {
 		t.Server = &record.Target{IP: c.server.Addr()}
 		if !c.ports {

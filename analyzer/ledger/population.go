@@ -49,8 +49,8 @@ func NewPopulation(step time.Duration, byHost bool) *Population {
 	return p
 }
 
-// Add takes in the record of a connection. The order in which they come makes no difference as long as the hosts are not
-// too many.
+// Add takes in the record of a connection. The order in which they come makes no difference as long as the hosts are
+// not too many.
 func (p *Population) Add(c *record.Connection) {
 	for _, e := range [...]*record.Endpoint{&c.Client, &c.Server} {
 		if len(e.States) == 0 {
@@ -65,8 +65,8 @@ func (p *Population) Add(c *record.Connection) {
 	}
 }
 
-// stays adds an endpoint's stays in its states. The last one lasts as long as anything is known of the connection, and a
-// TIME_WAIT that was reported before its end as long as it will.
+// stays adds an endpoint's stays in its states. The last one lasts as long as anything is known of the connection, and
+// a TIME_WAIT that was reported before its end as long as it will.
 func (p *Population) stays(to *states, e *record.Endpoint, c *record.Connection, moments int) {
 	held := c.Held(e)
 	for i := range held {
@@ -150,7 +150,8 @@ func (p *Population) series(s *states, host *netip.Addr, from, to record.Time, m
 	}
 	first, last := roundUp(int64(from), step), roundDown(int64(to), step)
 	r := record.PopulationSeries{
-		Record: "population", Schema: record.Schema, Host: host, Start: record.Time(first * step), Step: record.Duration(step), Moments: int(max(0, last-first+1)),
+		Record: "population", Schema: record.Schema, Host: host, Start: record.Time(first * step),
+		Step: record.Duration(step), Moments: int(max(0, last-first+1)),
 		Peaks: map[string]record.Peak{}, States: map[string][]uint64{},
 	}
 	for i := range s {

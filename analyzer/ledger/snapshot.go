@@ -22,13 +22,15 @@ type Snapshot struct {
 
 // NewSnapshot returns one that holds no connection yet.
 func NewSnapshot(m Moment) *Snapshot {
-	return &Snapshot{m, record.Snapshot{Record: "snapshot", Schema: record.Schema, Time: m.Time, Packet: m.Packet, ByState: map[string]uint64{}, Connections: []record.Alive{}}}
+	return &Snapshot{m, record.Snapshot{Record: "snapshot", Schema: record.Schema, Time: m.Time, Packet: m.Packet,
+		ByState: map[string]uint64{}, Connections: []record.Alive{}}}
 }
 
 // Add takes in the record of a connection, in any order. One that is not alive at the moment leaves no trace.
 func (i *Snapshot) Add(c *record.Connection) {
 	m, s := i.moment, &i.snapshot
-	if m.Packet == 0 && (c.Start > m.Time || c.Ended < m.Time) || m.Packet != 0 && (c.ID > uint64(m.Packet) || c.Ended < m.Time) {
+	if m.Packet == 0 && (c.Start > m.Time || c.Ended < m.Time) || m.Packet != 0 &&
+		(c.ID > uint64(m.Packet) || c.Ended < m.Time) {
 		return
 	}
 	client, server := socketAt(c, &c.Client, m), socketAt(c, &c.Server, m)

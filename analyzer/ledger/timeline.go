@@ -6,10 +6,10 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// A timeline counts how many of something there are at the moments of a grid, the whole multiples of a step since 1970. A
-// stay that lies between two of them is in none. Where there would be more moments than it may keep, the step becomes
-// longer, and what it holds is what it would hold had it had that step from the first: so once it is settled the order in
-// which stays were added has made no difference.
+// A timeline counts how many of something there are at the moments of a grid, the whole multiples of a step since 1970.
+// A stay that lies between two of them is in none. Where there would be more moments than it may keep, the step becomes
+// longer, and what it holds is what it would hold had it had that step from the first: so once it is settled the order
+// in which stays were added has made no difference.
 type timeline struct {
 	step             int64   // in nanoseconds
 	first            int64   // the moment of change[0], in steps

@@ -7,8 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever the order of the stays, and however they are divided among timelines that are merged, the numbers are those of
-// counting at each moment of the final step.
+// Whatever the order of the stays, and however they are divided among timelines that are merged, the numbers are those
+// of counting at each moment of the final step.
 func TestTimelineCounts(t *testing.T) {
 	type stay struct{ from, until int64 }
 	rapid.Check(t, func(t *rapid.T) {

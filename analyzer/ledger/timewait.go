@@ -28,7 +28,8 @@ type timeWaits struct {
 	pairs bounded[timeWaitPair, timeWaitAccount]
 }
 
-// timeWaitPair are the two addresses, and the port of the server. (A netip.AddrPort takes a multiple of the time to hash.)
+// timeWaitPair are the two addresses, and the port of the server. (A netip.AddrPort takes a multiple of the time to
+// hash.)
 type timeWaitPair struct {
 	client, server flows.Addr
 	port           uint16
@@ -54,8 +55,8 @@ func (p *timeWaitPair) compare(q *timeWaitPair) int {
 	return cmp.Compare(p.port, q.port)
 }
 
-// timeWaitAccount is what is known of a pair. Most have a single stay in TIME_WAIT, which is kept as it is: what many add
-// up to takes several times the room.
+// timeWaitAccount is what is known of a pair. Most have a single stay in TIME_WAIT, which is kept as it is: what many
+// add up to takes several times the room.
 type timeWaitAccount struct {
 	stay record.TimeWait // NoSide: none
 	port uint16          // the client's then
@@ -115,7 +116,8 @@ func (t *timeWaits) add(c *record.Connection, ports PortRange) {
 	if len(c.TimeWait) == 0 && !refused {
 		return
 	}
-	pair := t.pairs.of(pairOf(netip.AddrPortFrom(c.Client.IP, c.Client.Port), netip.AddrPortFrom(c.Server.IP, c.Server.Port)))
+	pair := t.pairs.of(pairOf(netip.AddrPortFrom(c.Client.IP, c.Client.Port),
+		netip.AddrPortFrom(c.Server.IP, c.Server.Port)))
 	if refused {
 		pair.totals(ports).denied++
 	}
@@ -255,7 +257,8 @@ func (t *timeWaits) records(ports PortRange) (list []record.TimeWaitHolding, lef
 		servers[i] = key.port
 		h := record.TimeWaitHolding{
 			Record: "time_wait", Schema: record.Schema,
-			Client: pair.client.holder(flows.IP(key.client, key.v6)), Server: pair.server.holder(flows.IP(key.server, key.v6)),
+			Client: pair.client.holder(flows.IP(key.client, key.v6)),
+			Server: pair.server.holder(flows.IP(key.server, key.v6)),
 			TwoMSL: pair.twoMSL, ReusesProven: pair.proven, ReusesDenied: pair.denied,
 			Ports: pair.client.ports(ports, pair.twoMSL),
 		}
@@ -268,8 +271,10 @@ func (t *timeWaits) records(ports PortRange) (list []record.TimeWaitHolding, lef
 
 func (s *timeWaitSide) holder(ip netip.Addr) record.TimeWaitHolder {
 	h := record.TimeWaitHolder{
-		IP: ip, Entered: s.entered, Held: s.ended[stillHeld], Observed: s.observed, Longest: s.longest, Restarts: s.restarts,
-		Expired: s.ended[hasExpired], Reused: s.ended[wasReused], Reset: s.ended[wasReset], Evicted: s.ended[wasEvicted],
+		IP: ip, Entered: s.entered, Held: s.ended[stillHeld], Observed: s.observed, Longest: s.longest,
+		Restarts: s.restarts,
+		Expired:  s.ended[hasExpired], Reused: s.ended[wasReused], Reset: s.ended[wasReset],
+		Evicted:    s.ended[wasEvicted],
 		HeldPeakAt: record.NoTime, LastExpiry: record.NoTime,
 	}
 	if s.entered == 0 {

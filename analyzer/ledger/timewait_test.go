@@ -11,9 +11,10 @@ import (
 func waiting(port uint16, second float64, end record.TimeWaitEndedBy, lasted record.Duration) *record.Connection {
 	entered := record.Time(second * 1e9)
 	return &record.Connection{
-		Client:   record.Endpoint{IP: netip.MustParseAddr("192.0.2.1"), Port: port},
-		Server:   record.Endpoint{IP: netip.MustParseAddr("192.0.2.2"), Port: 443},
-		TimeWait: []record.TimeWait{{Side: record.Client, Entered: entered, Restarts: 1, TwoMSL: 60e9, Expires: entered + 60e9, EndedBy: end, Observed: lasted}},
+		Client: record.Endpoint{IP: netip.MustParseAddr("192.0.2.1"), Port: port},
+		Server: record.Endpoint{IP: netip.MustParseAddr("192.0.2.2"), Port: 443},
+		TimeWait: []record.TimeWait{{Side: record.Client, Entered: entered, Restarts: 1, TwoMSL: 60e9,
+			Expires: entered + 60e9, EndedBy: end, Observed: lasted}},
 	}
 }
 
@@ -42,7 +43,8 @@ func TestTimeWaitLedger(t *testing.T) {
 	for i := range both.TimeWait {
 		both.TimeWait[i].EndedBy, both.TimeWait[i].Observed = record.TimeWaitExpired, 60e9
 	}
-	ledger.end(netip.AddrPortFrom(both.Client.IP, both.Client.Port), netip.AddrPortFrom(both.Server.IP, both.Server.Port), both.TimeWait, ports)
+	ledger.end(netip.AddrPortFrom(both.Client.IP, both.Client.Port),
+		netip.AddrPortFrom(both.Server.IP, both.Server.Port), both.TimeWait, ports)
 
 	list, leftOut := ledger.records(ports)
 	if len(list) != 1 || leftOut != 0 {
@@ -50,13 +52,15 @@ func TestTimeWaitLedger(t *testing.T) {
 	}
 	h := list[0]
 	want := record.TimeWaitHolder{
-		IP: netip.MustParseAddr("192.0.2.1"), Entered: 7, Held: 2, HeldPeak: 4, HeldPeakAt: 32e9, Observed: 225e9, Longest: 60e9, Restarts: 7,
+		IP: netip.MustParseAddr("192.0.2.1"), Entered: 7, Held: 2, HeldPeak: 4, HeldPeakAt: 32e9, Observed: 225e9,
+		Longest: 60e9, Restarts: 7,
 		Expired: 2, Reused: 1, Reset: 1, Evicted: 1, LastExpiry: 92e9,
 	}
 	if h.Client != want {
 		t.Errorf("the client: %+v\nwant %+v", h.Client, want)
 	}
-	if h.Server.Entered != 1 || *h.Server.Port != 443 || h.ReusesDenied != 1 || h.ReusesProven != 0 || h.TwoMSL != 60e9 {
+	if h.Server.Entered != 1 || *h.Server.Port != 443 || h.ReusesDenied != 1 || h.ReusesProven != 0 ||
+		h.TwoMSL != 60e9 {
 		t.Errorf("%+v", h)
 	}
 	if p := h.Ports; p.Locked != 1 || p.Rate.Known || p.ExhaustedAt != record.NoTime {

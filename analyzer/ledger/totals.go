@@ -93,7 +93,8 @@ func sample(h *hdrhistogram.Histogram, d record.Duration) {
 
 func percentiles(h *hdrhistogram.Histogram) record.RTT {
 	if h.TotalCount() == 0 {
-		return record.RTT{P50: record.NoDuration, P90: record.NoDuration, P99: record.NoDuration, Max: record.NoDuration}
+		return record.RTT{P50: record.NoDuration, P90: record.NoDuration, P99: record.NoDuration,
+			Max: record.NoDuration}
 	}
 	at := func(q float64) record.Duration { return record.Duration(h.ValueAtQuantile(q)) }
 	return record.RTT{P50: at(50), P90: at(90), P99: at(99), Max: record.Duration(h.Max())}
@@ -102,7 +103,8 @@ func percentiles(h *hdrhistogram.Histogram) record.RTT {
 func (t *Totals) summary() *record.Summary {
 	s := &record.Summary{
 		Record: "summary", Schema: record.Schema,
-		Connections: t.connections, ByOutcome: t.outcomes.byWord(), ByTeardown: t.teardowns.byWord(), Resets: t.resets.Client + t.resets.Server, ResetsBySide: t.resets,
+		Connections: t.connections, ByOutcome: t.outcomes.byWord(), ByTeardown: t.teardowns.byWord(),
+		Resets: t.resets.Client + t.resets.Server, ResetsBySide: t.resets,
 		FindingsByCode: t.findings.byWord(), ServerRTT: percentiles(t.serverRTT), ClientRTT: percentiles(t.clientRTT),
 		HalfOpen: t.halfOpen, Embryonic: t.embryonic,
 	}

@@ -17,16 +17,21 @@ func BenchmarkTotals(b *testing.B) {
 		}
 		return entries
 	}
-	syn := record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeUnanswered, ServerRTT: record.NoDuration, ClientRTT: record.NoDuration},
+	syn := record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeUnanswered,
+		ServerRTT: record.NoDuration, ClientRTT: record.NoDuration},
 		Teardown: record.Teardown{Kind: record.TeardownNone, HalfClosed: record.NoDuration},
 		Client:   record.Endpoint{IP: one, States: states(0, tcpstate.SynSent)}}
-	whole := record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete, ServerRTT: 1e6, ClientRTT: 1e6},
+	whole := record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete, ServerRTT: 1e6,
+		ClientRTT: 1e6},
 		Teardown: record.Teardown{Kind: record.TeardownFourWay, HalfClosed: 1e6},
-		TimeWait: []record.TimeWait{{Side: record.Client, Entered: 100e6, TwoMSL: 60e9, EndedBy: record.TimeWaitExpired, Observed: 60e9}},
+		TimeWait: []record.TimeWait{{Side: record.Client, Entered: 100e6, TwoMSL: 60e9, EndedBy: record.TimeWaitExpired,
+			Observed: 60e9}},
 		Client: record.Endpoint{IP: one, Port: 1024, State: record.StateOrNone{State: tcpstate.Closed, Known: true},
-			States: states(0, tcpstate.SynSent, tcpstate.Established, tcpstate.FinWait1, tcpstate.FinWait2, tcpstate.TimeWait)},
+			States: states(0, tcpstate.SynSent, tcpstate.Established, tcpstate.FinWait1, tcpstate.FinWait2,
+				tcpstate.TimeWait)},
 		Server: record.Endpoint{IP: one, Port: 80, State: record.StateOrNone{State: tcpstate.Closed, Known: true},
-			States: states(0, tcpstate.SynRcvd, tcpstate.Established, tcpstate.CloseWait, tcpstate.LastAck, tcpstate.Closed)}}
+			States: states(0, tcpstate.SynRcvd, tcpstate.Established, tcpstate.CloseWait, tcpstate.LastAck,
+				tcpstate.Closed)}}
 	for name, rec := range map[string]*record.Connection{"syn": &syn, "whole": &whole} {
 		b.Run(name, func(b *testing.B) {
 			t := NewTotals(DefaultPortRange)

@@ -332,7 +332,8 @@ func (e *zeekEnd) advance(seg *flows.Segment, end uint32) (again bool) {
 
 // move is Zeek's state machine, for the sender and a little for its peer.
 func (e *zeekEnd) move(peer *zeekEnd, seg *flows.Segment) {
-	syn, fin, rst, ack := seg.Flags.Has(flows.SYN), seg.Flags.Has(flows.FIN), seg.Flags.Has(flows.RST), seg.Flags.Has(flows.ACK)
+	syn, fin, rst, ack := seg.Flags.Has(flows.SYN), seg.Flags.Has(flows.FIN), seg.Flags.Has(flows.RST),
+		seg.Flags.Has(flows.ACK)
 	switch e.state {
 	case zeekInactive:
 		switch {
@@ -421,7 +422,8 @@ func (e *zeekEnd) content(from, to uint32) {
 		e.insert(from, to)
 	}
 	unacked := e.acked == e.start || e.acked == e.start+1
-	if n := len(e.ahead); n > zeekMaxSpans || n > 0 && unacked && e.ahead[n-1].to-e.whole > zeekUnackedLimit || int32(to-e.acked) > zeekBufferLimit {
+	if n := len(e.ahead); n > zeekMaxSpans || n > 0 && unacked && e.ahead[n-1].to-e.whole > zeekUnackedLimit ||
+		int32(to-e.acked) > zeekBufferLimit {
 		e.deaf, e.ahead = true, nil
 	}
 }
@@ -524,9 +526,11 @@ func (z *Zeek) Clone() Zeek {
 func (z *Zeek) Pack(k *store.Coder, i int, base int64, iss [2]uint32) {
 	x, y := &z.ends[i], &z.ends[1-i]
 	store.Near(k, base, &z.heard, &z.last)
-	k.Bools(&z.begun, &z.over, &x.fins, &y.fins, &x.far, &x.deaf, &y.far, &y.deaf, &x.closing, &x.closed, &y.closing, &y.closed)
+	k.Bools(&z.begun, &z.over, &x.fins, &y.fins, &x.far, &x.deaf, &y.far, &y.deaf, &x.closing, &x.closed, &y.closing,
+		&y.closed)
 	spans, otherSpans := len(x.ahead), len(y.ahead)
-	store.Small(k, (*uint8)(&x.state), (*uint8)(&y.state), (*uint8)(&x.before), (*uint8)(&y.before), &x.seen, &y.seen, &z.first)
+	store.Small(k, (*uint8)(&x.state), (*uint8)(&y.state), (*uint8)(&x.before), (*uint8)(&y.before), &x.seen, &y.seen,
+		&z.first)
 	store.Small(k, &spans, &otherSpans)
 	x.packNumbers(k, iss[i], spans)
 	y.packNumbers(k, iss[1-i], otherSpans)

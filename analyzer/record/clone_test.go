@@ -15,7 +15,8 @@ import (
 func TestCloneSharesNothing(t *testing.T) {
 	for seed := range uint64(50) {
 		var c record.Connection
-		randfill.Fill(rand.New(rand.NewPCG(seed, 1)), &c, reflect.TypeFor[netip.Addr](), reflect.TypeFor[record.CommunityID]())
+		randfill.Fill(rand.New(rand.NewPCG(seed, 1)), &c, reflect.TypeFor[netip.Addr](),
+			reflect.TypeFor[record.CommunityID]())
 		clone := c.Clone()
 		if diff := cmp.Diff(&c, clone, cmp.Exporter(func(reflect.Type) bool { return true })); diff != "" {
 			t.Fatal(diff)

@@ -5,8 +5,9 @@ import (
 	"net/netip"
 )
 
-// The records of this file are those of `tcplife compare`: what captures from several points of one path say together. Points
-// are in the order of the path, from the client's side to the server's. Times are those of the first point's clock.
+// The records of this file are those of `tcplife compare`: what captures from several points of one path say together.
+// Points are in the order of the path, from the client's side to the server's. Times are those of the first point's
+// clock.
 
 // Way is a direction along the path, whoever opened the connection.
 type Way string
@@ -41,7 +42,8 @@ type Point struct {
 	// Time of the last packet, by the point's own clock; null: there is none.
 	Last  Time  `json:"last" field:"null"`
 	Clock Clock `json:"clock"`
-	// Packets that the kernel or an interface dropped while capturing, as the capture itself says; null: it does not say.
+	// Packets that the kernel or an interface dropped while capturing, as the capture itself says; null: it does not
+	// say.
 	Dropped *uint64 `json:"dropped" field:"null"`
 	// Connections that were seen here and at another point.
 	Connections uint64 `json:"connections"`
@@ -55,8 +57,9 @@ type Point struct {
 type Clock struct {
 	// What the clock is ahead of the first point's, in seconds; null: nothing tells.
 	Offset Duration `json:"offset_s" field:"null"`
-	// How far offset_s can be from the truth, in seconds: half of the fastest round trip between the points, and what the
-	// drift leaves open. A path that is slower in one direction cannot be told from an offset. null: nothing bounds it.
+	// How far offset_s can be from the truth, in seconds: half of the fastest round trip between the points, and what
+	// the drift leaves open. A path that is slower in one direction cannot be told from an offset. null: nothing bounds
+	// it.
 	Error Duration `json:"offset_error_s" field:"null"`
 	// The moment for which offset_s is given; null: there is no packet.
 	At Time `json:"offset_at" field:"null"`
@@ -145,8 +148,8 @@ type Stretch struct {
 	Always []Change `json:"always"`
 }
 
-// Delay is how long segments took from one point to the next. A wrong clock offset lengthens all delays in one direction and
-// shortens those in the other.
+// Delay is how long segments took from one point to the next. A wrong clock offset lengthens all delays in one
+// direction and shortens those in the other.
 type Delay struct {
 	// Shortest, in seconds; null: no segment passed.
 	Min Duration `json:"min_s" field:"null"`
@@ -323,7 +326,8 @@ type Pairing struct {
 	Translated Translation `json:"translated" field:"null"`
 	// A device shifts sequence numbers.
 	Renumbered bool `json:"renumbered"`
-	// With two_connections: the points before and behind the device that ends the one and opens the other. Otherwise empty.
+	// With two_connections: the points before and behind the device that ends the one and opens the other. Otherwise
+	// empty.
 	Between []string `json:"between" field:"items=2"`
 	// With two_connections: why they are not one, and why they belong together.
 	Why []string `json:"why"`
@@ -399,8 +403,8 @@ type Verdict struct {
 	Way     Way      `json:"way"`
 	// The kind of segment.
 	What string `json:"what" field:"enum=SYN|SYN-ACK|RST|FIN|data|ACK"`
-	// It at the point where it was seen last; of one born or duplicated, where it was seen first; of one delayed, reordered or
-	// altered, before that.
+	// It at the point where it was seen last; of one born or duplicated, where it was seen first; of one delayed,
+	// reordered or altered, before that.
 	Segment ComparedSegment `json:"segment"`
 	// Its packet at every point, null where it was not seen. A duplicated segment shares those before the doubling with
 	// the one that it copies.

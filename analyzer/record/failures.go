@@ -39,7 +39,8 @@ func (c *Connection) FailureClass() FailureClass {
 		return FailedAbortedByListener
 	case OutcomeComplete, OutcomeSimultaneous, OutcomeFastOpen:
 		r := c.Teardown.Reset
-		if c.Teardown.Kind == TeardownReset && r != nil && r.By == Server && c.Server.Bytes == 0 && c.Server.Fins+c.Client.Fins == 0 && c.HalfOpen == nil {
+		if c.Teardown.Kind == TeardownReset && r != nil && r.By == Server && c.Server.Bytes == 0 &&
+			c.Server.Fins+c.Client.Fins == 0 && c.HalfOpen == nil {
 			return FailedAcceptedThenReset
 		}
 	}
@@ -95,7 +96,8 @@ const UnknownState = "unknown"
 // IdleTimeout is a silence after which connections were reset again and again: three at least within 4 % of each
 // other, and few around. Probably a middlebox's limit for idle connections, or an application's.
 type IdleTimeout struct {
-	// reset: an RST came. crossed_close: a side closed, and text that had been sent before its FIN arrived drew the RST.
+	// reset: an RST came. crossed_close: a side closed, and text that had been sent before its FIN arrived drew the
+	// RST.
 	Kind string `json:"kind" field:"enum=reset|crossed_close"`
 	// The shortest of these silences in seconds.
 	Idle Duration `json:"idle_s"`

@@ -2,8 +2,8 @@ package record
 
 // Options are those of a SYN or SYN-ACK that say what its sender can do.
 type Options struct {
-	// The longest segment that it takes, in octets (RFC 9293 §3.7.1); null: the option was not there, and 536 holds (IPv6:
-	// 1220).
+	// The longest segment that it takes, in octets (RFC 9293 §3.7.1); null: the option was not there, and 536 holds
+	// (IPv6: 1220).
 	MSS Count `json:"mss" field:"null"`
 	// The shift of its windows (RFC 7323 §2); null: the option was not there.
 	WScale Count `json:"wscale" field:"null"`

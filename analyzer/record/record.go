@@ -418,7 +418,8 @@ func (k TeardownKind) String() string { return string(k) }
 // TeardownKinds lists them all.
 func TeardownKinds() []TeardownKind {
 	return []TeardownKind{
-		TeardownFourWay, TeardownThreeSegment, TeardownSimultaneous, TeardownReset, TeardownHalfClosed, TeardownIncomplete, TeardownNone,
+		TeardownFourWay, TeardownThreeSegment, TeardownSimultaneous, TeardownReset, TeardownHalfClosed,
+		TeardownIncomplete, TeardownNone,
 	}
 }
 

@@ -1,7 +1,7 @@
 package record
 
-// Idle is the time of a connection in which neither side sent new data for a second or longer, from the end of its handshake
-// to the first FIN or RST.
+// Idle is the time of a connection in which neither side sent new data for a second or longer, from the end of its
+// handshake to the first FIN or RST.
 type Idle struct {
 	// How many such times there were.
 	Gaps uint64 `json:"gaps"`

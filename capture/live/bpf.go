@@ -65,8 +65,8 @@ type instruction struct {
 }
 
 // runBPF runs a program over a packet as libpcap's bpf_filter does: whether it accepts. (The interpreter of
-// golang.org/x/net/bpf takes the captured length for the packet's, so that `greater 1000` fails under a small snaplen, and
-// does not let an index wrap.) A program reads nothing outside of the packet, and ends, for it jumps forward only.
+// golang.org/x/net/bpf takes the captured length for the packet's, so that `greater 1000` fails under a small snaplen,
+// and does not let an index wrap.) A program reads nothing outside of the packet, and ends, for it jumps forward only.
 func runBPF(program []instruction, p *capture.Packet) bool {
 	var a, x uint32
 	var memory [16]uint32

@@ -160,8 +160,8 @@ func (r *deviceReader) up(c *chunk) {
 	c.changes = append(c.changes, Change{Device: r.name, State: DeviceUp})
 }
 
-// fail decides whether an error is the end. A device that is down is waited for. One that was renamed while it was down is
-// read on: libpcap looks for the old name whenever there is no packet, and fails.
+// fail decides whether an error is the end. A device that is down is waited for. One that was renamed while it was down
+// is read on: libpcap looks for the old name whenever there is no packet, and fails.
 func (r *deviceReader) fail(c *chunk, err error) {
 	r.look(c)
 	switch {
@@ -186,8 +186,8 @@ func (r *deviceReader) countDrops() {
 // counters are libpcap's, of 32 bits: on a busy device the packets received begin from 0 again within hours.
 type counters struct{ received, kernelDropped, interfaceDropped uint32 }
 
-// addCounters adds what was counted since the last time. The interface's own count, which libpcap reads from a file, is 0
-// while that cannot be read, for example under a new name: then what was known stays.
+// addCounters adds what was counted since the last time. The interface's own count, which libpcap reads from a file, is
+// 0 while that cannot be read, for example under a new name: then what was known stays.
 func (r *deviceReader) addCounters(now counters) {
 	r.drops.Received += uint64(now.received - r.counters.received)
 	r.drops.Kernel += uint64(now.kernelDropped - r.counters.kernelDropped)

@@ -45,8 +45,9 @@ func TestFilter(t *testing.T) {
 	raw := &capture.Packet{Data: ether.Data[14:], Length: 40, Link: 101}
 	for _, p := range []*capture.Packet{ether, sll2, ipv4, raw} {
 		for expr, want := range map[string]bool{
-			"": true, "tcp port 443": true, "tcp port 80": false, "host 10.0.0.2 and tcp[tcpflags] & tcp-syn != 0": true,
-			"udp or src net 192.168.0.0/16": false, "portrange 440-450": true, "ip[8] = 64": true, "greater 61": false,
+			"": true, "tcp port 443": true, "tcp port 80": false,
+			"host 10.0.0.2 and tcp[tcpflags] & tcp-syn != 0": true,
+			"udp or src net 192.168.0.0/16":                  false, "portrange 440-450": true, "ip[8] = 64": true, "greater 61": false,
 		} {
 			if got := match(t, expr, p); got != want {
 				t.Errorf("%q on %v: %v, want %v", expr, p.Link, got, want)
@@ -74,7 +75,8 @@ func TestFilterErrors(t *testing.T) {
 		t.Errorf("a beacon: %v, %v", ok, err)
 	}
 	_, err = f.Match(&capture.Packet{Data: frame(443), Length: 54, Link: 1})
-	if err == nil || !strings.HasPrefix(err.Error(), `filter "type mgt subtype beacon": on packets of link type EN10MB: `) {
+	if err == nil || !strings.HasPrefix(err.Error(),
+		`filter "type mgt subtype beacon": on packets of link type EN10MB: `) {
 		t.Errorf("on Ethernet: %v", err)
 	}
 }
@@ -83,15 +85,19 @@ func TestFilterErrors(t *testing.T) {
 func TestFilterAgainstLibpcap(t *testing.T) {
 	exprs := []string{
 		"", "tcp", "tcp port 443", "ip6 or vlan and tcp", "tcp[13] & 7 != 0", "len > 100 or less 60", "greater 60",
-		"ip[2:2] + ip[0] * 4 - tcp[12] / 16 > 37", "tcp[tcp[12] >> 2] = 0x41", "ip[0] % 7 = 6", "ether[0:4] ^ ether[4:4] | 1 = 3",
+		"ip[2:2] + ip[0] * 4 - tcp[12] / 16 > 37", "tcp[tcp[12] >> 2] = 0x41", "ip[0] % 7 = 6",
+		"ether[0:4] ^ ether[4:4] | 1 = 3",
 		"tcp[4:4] << (ip[8] & 31) > 5 or -ip[9] = -6", "ip[2:2] / (ip[6] & 1) = 4", "ip[2:2] % (ip[6] & 1) = 4",
-		"vlan 3 and vlan 5 and tcp port 443", "mpls and tcp", "pppoes and ip and tcp", "geneve and ip", "ip broadcast or ip multicast",
-		"net 10.0.0.0/9", "ip6 protochain 6", "ip protochain 6", "ether[ip[0]:2] = 3", "ether[(0 - 2):2] = 1", "len = 60 and ip[len - 21] = 0",
+		"vlan 3 and vlan 5 and tcp port 443", "mpls and tcp", "pppoes and ip and tcp", "geneve and ip",
+		"ip broadcast or ip multicast",
+		"net 10.0.0.0/9", "ip6 protochain 6", "ip protochain 6", "ether[ip[0]:2] = 3", "ether[(0 - 2):2] = 1",
+		"len = 60 and ip[len - 21] = 0",
 		"tcp[2:2] = 443 and (tcp[tcpflags] & (tcp-syn|tcp-fin) == tcp-syn)",
 	}
 	random := rand.New(rand.NewPCG(5, 6))
 	headers := map[layers.LinkType][]string{
-		layers.LinkTypeEthernet: {"", "\x81\x00\x00\x03", "\x81\x00\x00\x03\x81\x00\x00\x05", "\x88\x47\x00\x01\x01\x40",
+		layers.LinkTypeEthernet: {"", "\x81\x00\x00\x03", "\x81\x00\x00\x03\x81\x00\x00\x05",
+			"\x88\x47\x00\x01\x01\x40",
 			"\x88\x64\x11\x00\x00\x01\x00\x2a\x00\x21"},
 		layers.LinkTypeLinuxSLL: {"\x00\x00\x00\x01"},
 		layers.LinkType(12):     {""},

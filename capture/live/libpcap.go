@@ -117,7 +117,8 @@ func (h *handle) next() (p capture.Packet, err error) {
 	data, info, err := h.pcap.ZeroCopyReadPacketData()
 	switch err {
 	case nil:
-		return capture.Packet{Time: info.Timestamp.UnixNano(), Data: data, Length: max(info.Length, len(data)), Link: h.link}, nil
+		return capture.Packet{Time: info.Timestamp.UnixNano(), Data: data, Length: max(info.Length, len(data)),
+			Link: h.link}, nil
 	case pcap.NextErrorTimeoutExpired:
 		return p, errIdle
 	case pcap.NextErrorReadError:

@@ -13,10 +13,11 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// DefaultSnaplen is how much of a packet a Capture takes. The longest chain of headers that is worth it fits: Ethernet, two
-// VLAN tags and three MPLS labels (34 bytes), IPv6 with 48 bytes of extension headers (88), UDP and Geneve with 64 bytes of
-// options (80), Ethernet with a tag (18), IPv6 with 24 bytes of extension headers (64) and TCP with all its options (60)
-// make 344. The lengths that the tracker needs stand in the headers, so that what is cut off is missed by nobody.
+// DefaultSnaplen is how much of a packet a Capture takes. The longest chain of headers that is worth it fits: Ethernet,
+// two VLAN tags and three MPLS labels (34 bytes), IPv6 with 48 bytes of extension headers (88), UDP and Geneve with 64
+// bytes of options (80), Ethernet with a tag (18), IPv6 with 24 bytes of extension headers (64) and TCP with all its
+// options (60) make 344. The lengths that the tracker needs stand in the headers, so that what is cut off is missed by
+// nobody.
 const DefaultSnaplen = 384
 
 // DefaultBuffer is the kernel's buffer of a device: at 1,000,000 small packets a second it bridges a tenth of a second.
@@ -33,8 +34,8 @@ type Options struct {
 }
 
 // readTimeout is how long the kernel may keep a block of packets that is not full, and how often a device that is idle
-// says so. idleLag is how much older than an idle device's clock its next packet may be. drainLimit is how long Stop waits for
-// what the kernel still has.
+// says so. idleLag is how much older than an idle device's clock its next packet may be. drainLimit is how long Stop
+// waits for what the kernel still has.
 const (
 	readTimeout = 100 * time.Millisecond
 	idleLag     = 3 * readTimeout
@@ -59,8 +60,8 @@ type Capture struct {
 // Batch is what has come from the devices since the one before: packets, or nothing but time.
 type Batch struct {
 	Packets []capture.Packet // valid until the next call of Next
-	// Until is the time to which the devices have given everything: by their packets, or by having been idle. [capture.NoTime] while
-	// that is not known.
+	// Until is the time to which the devices have given everything: by their packets, or by having been idle.
+	// [capture.NoTime] while that is not known.
 	Until   int64
 	Changes []Change
 }

@@ -12,7 +12,8 @@ import (
 
 // fed is a Capture that gets its chunks from a test.
 func fed(devices int) *Capture {
-	l := &Capture{arrivals: make(chan *chunk, 100), started: true, alive: devices, left: math.MaxUint64, tally: capture.NewTally(nil)}
+	l := &Capture{arrivals: make(chan *chunk, 100), started: true, alive: devices, left: math.MaxUint64,
+		tally: capture.NewTally(nil)}
 	for i := range devices {
 		d := &device{name: string(rune('a' + i)), until: capture.NoTime}
 		d.free = spare.New(chunksEach, func() *chunk { return &chunk{from: d, snaplen: 64} })
@@ -48,7 +49,8 @@ func (l *Capture) wantNext(t *testing.T, until int64, times ...int64) {
 	}
 }
 
-// TestLiveMerge holds that packets of several devices come in order of time: each waits until no device can give an earlier one.
+// TestLiveMerge holds that packets of several devices come in order of time: each waits until no device can give an
+// earlier one.
 func TestLiveMerge(t *testing.T) {
 	l := fed(2)
 	l.feed(0, 30, 10, 20, 30)
@@ -69,8 +71,8 @@ func TestLiveMerge(t *testing.T) {
 	}
 }
 
-// TestLiveClockSetBack holds that packets stay in the order of their device when the clock that stamps them is set back, and
-// that the time does not go back.
+// TestLiveClockSetBack holds that packets stay in the order of their device when the clock that stamps them is set
+// back, and that the time does not go back.
 func TestLiveClockSetBack(t *testing.T) {
 	l := fed(1)
 	l.feed(0, 1000, 1000)
@@ -121,8 +123,9 @@ func TestLiveCounters(t *testing.T) {
 	for _, now := range []counters{
 		{received: 1<<32 - 10, kernelDropped: 7},
 		{received: 5, kernelDropped: 8, interfaceDropped: 1},
-		{received: 5, kernelDropped: 8, interfaceDropped: 1<<32 - 99}, // the file with 100 from before the capture cannot be read,
-		{received: 6, kernelDropped: 8, interfaceDropped: 3},          // and can again
+		// the file with 100 from before the capture cannot be read,
+		{received: 5, kernelDropped: 8, interfaceDropped: 1<<32 - 99},
+		{received: 6, kernelDropped: 8, interfaceDropped: 3}, // and can again
 	} {
 		r.addCounters(now)
 	}

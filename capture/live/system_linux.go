@@ -20,7 +20,8 @@ func openSystem() (*system, error) {
 
 func (s *system) close() { unix.Close(s.socket) }
 
-// index is the number of a device, which it keeps for as long as it exists. ErrNoDevice is certain, other errors say nothing.
+// index is the number of a device, which it keeps for as long as it exists. ErrNoDevice is certain, other errors say
+// nothing.
 func (s *system) index(name string) (int, error) {
 	r, err := unix.NewIfreq(name)
 	if err != nil {

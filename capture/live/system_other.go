@@ -11,7 +11,8 @@ func openSystem() (*system, error) { return &system{}, nil }
 
 func (s *system) close() {}
 
-// index is the number of a device, which it keeps for as long as it exists. ErrNoDevice is certain, other errors say nothing.
+// index is the number of a device, which it keeps for as long as it exists. ErrNoDevice is certain, other errors say
+// nothing.
 func (s *system) index(name string) (int, error) {
 	devices, err := net.Interfaces()
 	if err != nil {

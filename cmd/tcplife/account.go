@@ -82,7 +82,8 @@ func (a *account) tellOmissions(stderr io.Writer) (err error) {
 	}
 	if dropped := a.read.Drops.Kernel + a.read.Drops.Interface; dropped > 0 {
 		if a.devices != nil {
-			complain(stderr, "%d packets were dropped: %d by the kernel, for they came too fast, %d by the devices", dropped,
+			complain(stderr, "%d packets were dropped: %d by the kernel, for they came too fast, %d by the devices",
+				dropped,
 				a.read.Drops.Kernel, a.read.Drops.Interface)
 		} else {
 			complain(stderr, "%d packets were dropped while the capture was made, as it says itself", dropped)
@@ -134,7 +135,8 @@ func (a *account) tellUndecoded(stderr io.Writer) {
 
 // tellSpeed says on standard error what was read and how long it took.
 func (a *account) tellSpeed(stderr io.Writer, took time.Duration) {
-	complain(stderr, "%d packets, %s on the wire, read in %v: %.0f packets/s", a.read.Packets, byteSize(int64(a.read.WireBytes)),
+	complain(stderr, "%d packets, %s on the wire, read in %v: %.0f packets/s", a.read.Packets,
+		byteSize(int64(a.read.WireBytes)),
 		took.Round(time.Millisecond), float64(a.read.Packets)/took.Seconds())
 }
 

@@ -23,7 +23,8 @@ func TestTellUndecoded(t *testing.T) {
 		if err := a.tellOmissions(&stderr); err != nil {
 			t.Error("what was not decoded counts as an incomplete reading")
 		}
-		if got := stderr.String(); !strings.HasPrefix(got, tt.want) || tt.want == "" && got != "" || strings.Count(got, "\n") > 1 {
+		if got := stderr.String(); !strings.HasPrefix(got, tt.want) || tt.want == "" && got != "" ||
+			strings.Count(got, "\n") > 1 {
 			t.Errorf("%v: %q, want %q", tt.undecoded, got, tt.want)
 		}
 	}

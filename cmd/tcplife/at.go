@@ -77,7 +77,8 @@ func (f *readFlags) addTableFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT`: "+list(formatNames))
 	flags.StringVar(&f.where, "where", "", "only connections for which `EXPRESSION` holds, see tcplife read --help")
 	flags.IntVar(&f.top, "top", report.DefaultTop, "show the first `N` rows of a table; 0 shows all")
-	flags.StringVar(&f.color, "color", "auto", "colour the table; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
+	flags.StringVar(&f.color, "color", "auto",
+		"colour the table; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
 }
 
 // prepareTable looks for everything that can be wrong with these flags and those of the input.
@@ -94,7 +95,8 @@ func (f *readFlags) prepareTable(cmd *cobra.Command) (*reading, error) {
 	}
 	for _, flag := range []string{"top", "color"} {
 		if f.output != "table" && cmd.Flags().Changed(flag) {
-			return nil, &usageError{fmt.Sprintf("--%s is about tables, and the output is %s", flag, f.output), "leave one of the two out"}
+			return nil, &usageError{fmt.Sprintf("--%s is about tables, and the output is %s", flag, f.output),
+				"leave one of the two out"}
 		}
 	}
 	if f.top < 0 {
@@ -129,7 +131,8 @@ func parseMoment(s string) (m wantedMoment, err error) {
 		m.after = &d
 		return m, nil
 	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999"} {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999",
+		"2006-01-02T15:04:05.999999999"} {
 		if t, err := time.Parse(layout, s); err == nil {
 			if t.Year() < 1678 || t.Year() > 2261 {
 				return m, errors.New("no capture can hold that time")
@@ -152,7 +155,8 @@ func (f *atFlags) prepare(cmd *cobra.Command) (*reading, wantedMoment, error) {
 		return nil, wantedMoment{}, err
 	}
 	if !cmd.Flags().Changed("time") {
-		return nil, wantedMoment{}, &usageError{"no moment is given", "tcplife at FILE --time +12.5s, or a date and time, or a packet: '#1234'"}
+		return nil, wantedMoment{}, &usageError{"no moment is given",
+			"tcplife at FILE --time +12.5s, or a date and time, or a packet: '#1234'"}
 	}
 	m, err := parseMoment(f.time)
 	if err != nil {
@@ -210,8 +214,10 @@ func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) erro
 		return fmt.Errorf("--time %s: no packet was let through from there on", what)
 	}
 	snapshot := alive.Record()
-	if snapshot.Packet == 0 && (snapshot.Time < record.Time(account.read.First) || snapshot.Time > record.Time(account.read.Last)) {
-		return fmt.Errorf("--time %s: the capture lasts from %s to %s", what, record.Time(account.read.First).Append(nil), record.Time(account.read.Last).Append(nil))
+	if snapshot.Packet == 0 && (snapshot.Time < record.Time(account.read.First) ||
+		snapshot.Time > record.Time(account.read.Last)) {
+		return fmt.Errorf("--time %s: the capture lasts from %s to %s", what,
+			record.Time(account.read.First).Append(nil), record.Time(account.read.Last).Append(nil))
 	}
 	switch r.flags.output {
 	case "json":
@@ -222,7 +228,8 @@ func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) erro
 		err = report.WriteSnapshotCSV(r.stdout, snapshot)
 	default:
 		width, color := r.flags.look(r.stdout)
-		err = report.WriteSnapshotTable(r.stdout, snapshot, first, report.TableOptions{Width: width, Color: color, Top: r.flags.top})
+		err = report.WriteSnapshotTable(r.stdout, snapshot, first,
+			report.TableOptions{Width: width, Color: color, Top: r.flags.top})
 	}
 	if err != nil {
 		return fmt.Errorf("write the snapshot: %w", err)

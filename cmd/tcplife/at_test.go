@@ -12,15 +12,16 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// What the kernels of two hosts said of their sockets at quiet moments of a capture, at says too: see TestAtLikeSS, which
-// compares them with a capture of its own, for how it was made.
+// What the kernels of two hosts said of their sockets at quiet moments of a capture, at says too: see TestAtLikeSS,
+// which compares them with a capture of its own, for how it was made.
 func TestAtLikeRecordedSS(t *testing.T) {
 	archive, err := txtar.ParseFile("../../testdata/pcaps/real-sockets.txtar")
 	if err != nil {
 		t.Fatal(err)
 	}
 	states := compareLooks(t, "../../testdata/pcaps/real-sockets.pcap", archive)
-	for _, state := range []string{"SYN_SENT", "SYN_RCVD", "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2", "CLOSE_WAIT", "CLOSING", "LAST_ACK", "TIME_WAIT"} {
+	for _, state := range []string{"SYN_SENT", "SYN_RCVD", "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2", "CLOSE_WAIT",
+		"CLOSING", "LAST_ACK", "TIME_WAIT"} {
 		if !states[state] {
 			t.Errorf("no socket was in %s at any quiet moment", state)
 		}

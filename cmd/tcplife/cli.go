@@ -13,10 +13,12 @@ import (
 
 // The exit codes. Where several apply, usage goes before failed, failed before incomplete, and that before a condition.
 const (
-	exitOK             = 0 // everything was read and reported
-	exitFailed         = 1 // there is no report, or not the whole of it could be written
-	exitUsage          = 2 // the command line makes no sense
-	exitIncomplete     = 3 // there is a report, but the input was damaged, packets were dropped, connections were given up for a limit, or reading was interrupted
+	exitOK     = 0 // everything was read and reported
+	exitFailed = 1 // there is no report, or not the whole of it could be written
+	exitUsage  = 2 // the command line makes no sense
+	// there is a report, but the input was damaged, packets were dropped, connections were given up for a limit, or
+	// reading was interrupted
+	exitIncomplete     = 3
 	exitConditionHolds = 4 // there is a report, and what --fail-on asks for holds
 )
 
@@ -92,7 +94,8 @@ moment, worked out from the packets alone.
 		Version: version(),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return &usageError{"no command is given", "tcplife --help lists them; tcplife read FILE reads a capture"}
+				return &usageError{"no command is given",
+					"tcplife --help lists them; tcplife read FILE reads a capture"}
 			}
 			hint := "to read a capture file: tcplife read " + args[0]
 			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
@@ -113,7 +116,8 @@ moment, worked out from the packets alone.
 		return &usageError{err.Error(), cmd.CommandPath() + " --help lists the flags"}
 	})
 	root.AddCommand(
-		newReadCommand(), newLiveCommand(), newDevicesCommand(), newExplainCommand(), newCompareCommand(), newAtCommand(), newPopulationCommand(),
+		newReadCommand(), newLiveCommand(), newDevicesCommand(), newExplainCommand(), newCompareCommand(),
+		newAtCommand(), newPopulationCommand(),
 		newFindingsCommand(), newSchemaCommand(), newVersionCommand(), newManCommand(), newCompletionCommand(),
 	)
 	return root

@@ -70,7 +70,8 @@ The files are read twice, with -w three times, so that standard input can not be
   tcplife compare c.pcap s.pcap -o json | jq '.compared[].verdicts[] | select(.kind == "lost")'`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 || len(args) > compare.MaxPoints {
-				return &usageError{fmt.Sprintf("compare needs the captures of 2 to %d points, not %d", compare.MaxPoints, len(args)),
+				return &usageError{fmt.Sprintf("compare needs the captures of 2 to %d points, not %d",
+					compare.MaxPoints, len(args)),
 					"tcplife compare client=FILE server=FILE"}
 			}
 			return nil
@@ -86,19 +87,26 @@ The files are read twice, with -w three times, so that standard input can not be
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringSliceVar(&f.offsets, "offset", nil, "what a point's clock is ahead of the first point's: `NAME=+1.37s`")
-	flags.StringVarP(&f.filter, "filter", "f", "", "read only packets that match a libpcap `EXPRESSION`, see pcap-filter(7); behind NAT it meets other addresses")
+	flags.StringVarP(&f.filter, "filter", "f", "",
+		"read only packets that match a libpcap `EXPRESSION`, see pcap-filter(7); behind NAT it meets other addresses")
 	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT` of the report: "+list(compareFormats))
-	flags.StringVar(&f.where, "where", "", "report only connections for which `EXPRESSION` holds, over the fields of a compared record")
+	flags.StringVar(&f.where, "where", "",
+		"report only connections for which `EXPRESSION` holds, over the fields of a compared record")
 	flags.StringVar(&f.failOn, "fail-on", "", "exit with code 4 if `EXPRESSION` holds for the comparison")
 	flags.StringVarP(&f.writeTo, "write", "w", "", "write the segments that were lost to `FILE`")
 	flags.Uint64Var(&f.conn, "conn", 0, "draw the connection with this `ID`")
 	flags.IntVar(&f.top, "top", compared.DefaultTop, "show the worst `N` connections; 0 shows all")
 	flags.BoolVar(&f.ascii, "ascii", false, "draw the ladder with ASCII characters only")
-	flags.StringVar(&f.color, "color", "auto", "colour the tables; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
-	flags.StringVar(&f.msl, "msl", "rfc", "maximum segment lifetime, half of a TIME_WAIT: a `DURATION` or the habit of a system: "+list(mslNames()))
-	flags.DurationVar(&f.embryonicLimit, "embryonic-limit", 0, "end an attempt that is silent for this `DURATION` (default 4m)")
-	flags.DurationVar(&f.idleLimit, "idle-limit", 0, "end an open connection that is silent for this `DURATION` (default 120h)")
-	flags.BoolVar(&f.dropBadChecksums, "drop-bad-checksums", false, "leave out segments with a wrong checksum; offload makes them on the sending host")
+	flags.StringVar(&f.color, "color", "auto",
+		"colour the tables; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
+	flags.StringVar(&f.msl, "msl", "rfc",
+		"maximum segment lifetime, half of a TIME_WAIT: a `DURATION` or the habit of a system: "+list(mslNames()))
+	flags.DurationVar(&f.embryonicLimit, "embryonic-limit", 0,
+		"end an attempt that is silent for this `DURATION` (default 4m)")
+	flags.DurationVar(&f.idleLimit, "idle-limit", 0,
+		"end an open connection that is silent for this `DURATION` (default 120h)")
+	flags.BoolVar(&f.dropBadChecksums, "drop-bad-checksums", false,
+		"leave out segments with a wrong checksum; offload makes them on the sending host")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say on standard error what was read and how fast")
 	givenOnce(flags)
 	complete(cmd, "output", compareFormats)
@@ -150,7 +158,8 @@ func (f *compareFlags) prepare(cmd *cobra.Command, args []string) (*comparing, e
 		f.files = append(f.files, s.Files...)
 	}
 	if slices.Contains(f.files, "-") {
-		return nil, &usageError{"compare reads its input twice, which standard input can not", "save it to a file and compare that"}
+		return nil, &usageError{"compare reads its input twice, which standard input can not",
+			"save it to a file and compare that"}
 	}
 	if err := f.parseOffsets(); err != nil {
 		return nil, err
@@ -162,7 +171,8 @@ func (f *compareFlags) prepare(cmd *cobra.Command, args []string) (*comparing, e
 func (f *compareFlags) checkCombinations(given func(string) bool) error {
 	for _, flag := range []string{"top", "color"} {
 		if f.output != "table" && given(flag) {
-			return &usageError{fmt.Sprintf("--%s is about tables, and the output is %s", flag, f.output), "leave one of the two out"}
+			return &usageError{fmt.Sprintf("--%s is about tables, and the output is %s", flag, f.output),
+				"leave one of the two out"}
 		}
 	}
 	if given("conn") && f.conn == 0 {
@@ -170,11 +180,13 @@ func (f *compareFlags) checkCombinations(given func(string) bool) error {
 	}
 	for _, flag := range []string{"where", "top"} {
 		if given("conn") && given(flag) {
-			return &usageError{fmt.Sprintf("--%s chooses connections, and --conn names one", flag), "leave one of the two out"}
+			return &usageError{fmt.Sprintf("--%s chooses connections, and --conn names one", flag),
+				"leave one of the two out"}
 		}
 	}
 	if given("conn") && f.output == "jsonl" {
-		return &usageError{"--conn draws one connection, and jsonl is for many", "-o json gives its segments as one document"}
+		return &usageError{"--conn draws one connection, and jsonl is for many",
+			"-o json gives its segments as one document"}
 	}
 	if given("ascii") && !given("conn") {
 		return &usageError{"--ascii is about the ladder of --conn", "leave it out"}
@@ -186,7 +198,8 @@ func (f *compareFlags) checkCombinations(given func(string) bool) error {
 		return &usageError{"-w needs a file", "for example -w lost.pcapng"}
 	}
 	if in, same := sameFile(f.writeTo, f.files); same {
-		return &usageError{fmt.Sprintf("-w %s would overwrite what is read, %s", f.writeTo, in), "write to another file"}
+		return &usageError{fmt.Sprintf("-w %s would overwrite what is read, %s", f.writeTo, in),
+			"write to another file"}
 	}
 	return nil
 }
@@ -205,7 +218,8 @@ func points(args []string) ([]compare.Source, error) {
 			s.Files = []string{files}
 		}
 		if slices.Contains(s.Files, "") || named && name == "" {
-			return nil, &usageError{fmt.Sprintf("%q names no point with its files", arg), "write NAME=FILE or NAME=FILE,FILE"}
+			return nil, &usageError{fmt.Sprintf("%q names no point with its files", arg),
+				"write NAME=FILE or NAME=FILE,FILE"}
 		}
 		if !named {
 			s.Name = fileTitle(s.Files[0])
@@ -238,14 +252,17 @@ func (f *compareFlags) parseOffsets() error {
 		name, value, _ := strings.Cut(text, "=")
 		d, err := time.ParseDuration(value)
 		if err != nil {
-			return &usageError{fmt.Sprintf("--offset %q is no duration of a point", text), "for example --offset server=+1.37s"}
+			return &usageError{fmt.Sprintf("--offset %q is no duration of a point", text),
+				"for example --offset server=+1.37s"}
 		}
 		place := slices.IndexFunc(f.sources, func(s compare.Source) bool { return s.Name == name })
 		switch _, twice := f.clocks[name]; {
 		case place < 0:
-			return &usageError{fmt.Sprintf("--offset %s: there is no point %q", text, name), "the points are " + list(sourceNames(f.sources))}
+			return &usageError{fmt.Sprintf("--offset %s: there is no point %q", text, name), "the points are " +
+				list(sourceNames(f.sources))}
 		case place == 0:
-			return &usageError{fmt.Sprintf("--offset %s: the first point's clock is the reference", text), "give the other points' offsets against it"}
+			return &usageError{fmt.Sprintf("--offset %s: the first point's clock is the reference", text),
+				"give the other points' offsets against it"}
 		case twice:
 			return &usageError{fmt.Sprintf("--offset gives %q two offsets", name), "leave one of the two out"}
 		}
@@ -325,7 +342,8 @@ func (r *comparing) compare(ctx context.Context, f *compareFlags) error {
 	}
 	if f.verbose {
 		for i, s := range f.sources {
-			complain(r.stderr, "%s: %d packets, %s on the wire", s.Name, result.Captures[i].Packets, byteSize(int64(result.Captures[i].WireBytes)))
+			complain(r.stderr, "%s: %d packets, %s on the wire", s.Name, result.Captures[i].Packets,
+				byteSize(int64(result.Captures[i].WireBytes)))
 		}
 		complain(r.stderr, "compared in %v", time.Since(started).Round(time.Millisecond))
 	}
@@ -344,12 +362,14 @@ func (r *comparing) write(f *compareFlags, report comparedReporter, result *comp
 	case f.conn == 0:
 		err = report.Finish(&compared.Ending{Points: result.Points, Path: result.Path, Comparison: result.Comparison})
 	case result.Ladder == nil:
-		return fmt.Errorf("there is no connection %d among the %d; -o json tells their ids", f.conn, result.Comparison.Connections)
+		return fmt.Errorf("there is no connection %d among the %d; -o json tells their ids", f.conn,
+			result.Comparison.Connections)
 	case f.output == "json":
 		err = compared.WriteLadderJSON(r.stdout, result.Ladder)
 	default:
 		_, color := f.look(r.stdout)
-		err = compared.WriteLadder(r.stdout, result.Ladder, result.Points, compared.LadderOptions{Color: color, ASCII: f.ascii})
+		err = compared.WriteLadder(r.stdout, result.Ladder, result.Points,
+			compared.LadderOptions{Color: color, ASCII: f.ascii})
 	}
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)

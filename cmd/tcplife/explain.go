@@ -61,14 +61,18 @@ The files are read twice, so that standard input can not be one of them.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.UintSliceVar(&f.conns, "conn", nil, "explain the connections with these `IDS`, the numbers of their first packets")
+	flags.UintSliceVar(&f.conns, "conn", nil,
+		"explain the connections with these `IDS`, the numbers of their first packets")
 	f.addPacketFlags(flags)
-	flags.StringVar(&f.where, "where", "", "explain only connections for which `EXPRESSION` holds, see tcplife read --help")
+	flags.StringVar(&f.where, "where", "",
+		"explain only connections for which `EXPRESSION` holds, see tcplife read --help")
 	flags.IntVar(&f.top, "top", 3, "explain at most `N` connections")
 	flags.StringVarP(&f.output, "output", "o", "text", "`FORMAT`: "+list(explainFormats))
-	flags.BoolVar(&f.diagram, "diagram", false, "draw the state diagram of RFC 9293 with the ways of both sides instead of the segments")
+	flags.BoolVar(&f.diagram, "diagram", false,
+		"draw the state diagram of RFC 9293 with the ways of both sides instead of the segments")
 	flags.BoolVar(&f.ascii, "ascii", false, "draw with ASCII characters only")
-	flags.StringVar(&f.color, "color", "auto", "colour the text; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
+	flags.StringVar(&f.color, "color", "auto",
+		"colour the text; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
 	f.addTrackingFlags(flags)
 	f.addFileFlags(flags)
 	givenOnce(flags)
@@ -87,7 +91,8 @@ func (f *explainFlags) prepare(cmd *cobra.Command) (*reading, error) {
 	}
 	given := cmd.Flags().Changed
 	if slices.Contains(f.files, "-") {
-		return nil, &usageError{"explain reads its input twice, which standard input can not", "save it to a file and explain that"}
+		return nil, &usageError{"explain reads its input twice, which standard input can not",
+			"save it to a file and explain that"}
 	}
 	if err := oneOf("--output", f.output, explainFormats); err != nil {
 		return nil, err
@@ -96,16 +101,19 @@ func (f *explainFlags) prepare(cmd *cobra.Command) (*reading, error) {
 		return nil, err
 	}
 	if f.top < 1 {
-		return nil, &usageError{"--top must be at least 1", "without it the three connections that there is most to say about are explained"}
+		return nil, &usageError{"--top must be at least 1",
+			"without it the three connections that there is most to say about are explained"}
 	}
 	for _, flag := range []string{"ascii", "color", "diagram"} {
 		if f.output != "text" && given(flag) {
-			return nil, &usageError{fmt.Sprintf("--%s is about text, and the output is %s", flag, f.output), "leave one of the two out"}
+			return nil, &usageError{fmt.Sprintf("--%s is about text, and the output is %s", flag, f.output),
+				"leave one of the two out"}
 		}
 	}
 	for _, flag := range []string{"where", "top"} {
 		if len(f.conns) > 0 && given(flag) {
-			return nil, &usageError{fmt.Sprintf("--%s chooses connections, and --conn names them", flag), "leave one of the two out"}
+			return nil, &usageError{fmt.Sprintf("--%s chooses connections, and --conn names them", flag),
+				"leave one of the two out"}
 		}
 	}
 	return r, nil
@@ -138,7 +146,8 @@ func (r *reading) explain(ctx context.Context, f *explainFlags) error {
 	for _, id := range f.conns {
 		c, known := named[id]
 		if !known {
-			return fmt.Errorf("there is no connection %d among the %d; tcplife read -o json FILE tells their ids", id, total)
+			return fmt.Errorf("there is no connection %d among the %d; tcplife read -o json FILE tells their ids", id,
+				total)
 		}
 		chosen = append(chosen, c)
 	}

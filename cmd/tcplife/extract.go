@@ -40,8 +40,8 @@ func (x *extract) all(packet *capture.Packet, segments []flows.Segment) error {
 	return x.write(packet)
 }
 
-// chosen returns a function that writes the packets of the connections in ends, which are those of the same 4-tuple from the first packet to the
-// time of the last.
+// chosen returns a function that writes the packets of the connections in ends, which are those of the same 4-tuple
+// from the first packet to the time of the last.
 func (x *extract) chosen() func(*capture.Packet, []flows.Segment) error {
 	until := map[flows.Key]record.Time{}
 	return func(packet *capture.Packet, segments []flows.Segment) error {

@@ -17,8 +17,8 @@ import (
 	"github.com/tcplife/tcplife/report/query"
 )
 
-// A following is what a sound command line of `tcplife live` asks for, and how far it has come. All of it belongs to one
-// goroutine: packets, time, signals and reports come one after the other.
+// A following is what a sound command line of `tcplife live` asks for, and how far it has come. All of it belongs to
+// one goroutine: packets, time, signals and reports come one after the other.
 type following struct {
 	*reading
 	flags *liveFlags
@@ -56,7 +56,8 @@ const (
 // run captures until the end, and reports.
 func (l *following) run(ctx context.Context) error {
 	f := l.flags
-	l.signals = notifyLive(f.ring.Path != "" || f.partition != "") // at first: a signal that nobody listens to ends the process
+	// at first: a signal that nobody listens to ends the process
+	l.signals = notifyLive(f.ring.Path != "" || f.partition != "")
 	defer l.signals.stop()
 	var err error
 	if f.metrics != "" {
@@ -216,7 +217,8 @@ func (l *following) ended(c *record.Connection) {
 	if l.failed != nil {
 		return
 	}
-	if l.shedding && (c.Handshake.Outcome == record.OutcomeUnanswered || c.Handshake.Outcome == record.OutcomeEmbryonic) {
+	if l.shedding && (c.Handshake.Outcome == record.OutcomeUnanswered ||
+		c.Handshake.Outcome == record.OutcomeEmbryonic) {
 		l.shed++
 		return
 	}

@@ -18,8 +18,10 @@ func TestShed(t *testing.T) {
 	var out, stderr bytes.Buffer
 	lines := report.NewJSONL(&out)
 	lines.FlushLines = true
-	l := &following{reading: &reading{flags: &readFlags{}, stderr: &stderr, report: lines}, flags: &liveFlags{}, pulse: pulse.New(nil, nil)}
-	outcomes := []record.Outcome{record.OutcomeUnanswered, record.OutcomeEmbryonic, record.OutcomeComplete, record.OutcomeRefused}
+	l := &following{reading: &reading{flags: &readFlags{}, stderr: &stderr, report: lines}, flags: &liveFlags{},
+		pulse: pulse.New(nil, nil)}
+	outcomes := []record.Outcome{record.OutcomeUnanswered, record.OutcomeEmbryonic, record.OutcomeComplete,
+		record.OutcomeRefused}
 	for i, backlog := range []float64{0, 0.5, 0.8, 0.5, 0.2} {
 		l.weigh(backlog)
 		for _, outcome := range outcomes {
@@ -32,7 +34,8 @@ func TestShed(t *testing.T) {
 	if n := strings.Count(out.String(), "\n"); n != 16 || l.shed != 4 {
 		t.Errorf("%d records written and %d shed, want 16 and 4:\n%s", n, l.shed, out.String())
 	}
-	if n := strings.Count(out.String(), `"outcome":"complete"`) + strings.Count(out.String(), `"outcome":"refused"`); n != 10 {
+	if n := strings.Count(out.String(), `"outcome":"complete"`) +
+		strings.Count(out.String(), `"outcome":"refused"`); n != 10 {
 		t.Errorf("%d of 10 records that must never be shed were written", n)
 	}
 	if n := strings.Count(stderr.String(), "faster than they can be worked off"); n != 1 {
@@ -44,9 +47,11 @@ func TestShed(t *testing.T) {
 	}
 }
 
-// panics is a program whose capture panics while the view is shown: once something has written to the FIFO that it is given.
+// panics is a program whose capture panics while the view is shown: once something has written to the FIFO that it is
+// given.
 func panics() {
-	l := &following{reading: &reading{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}, flags: &liveFlags{}, capture: &live.Capture{}}
+	l := &following{reading: &reading{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}, flags: &liveFlags{},
+		capture: &live.Capture{}}
 	l.watch = view.NewWatch(nil, view.Kept{})
 	l.viewed(func() error {
 		os.ReadFile(os.Args[1])

@@ -24,7 +24,8 @@ type reporter interface {
 var (
 	formatNames = []string{"table", "json", "jsonl", "csv", "parquet", "zeek", "zeek-json"} // --output
 	colorModes  = []string{"auto", "always", "never"}                                       // --color
-	keyLayers   = []string{"vlan", "vni", "gre"}                                            // --key: flows.DecoderOptions.KeyIDs
+	// --key: flows.DecoderOptions.KeyIDs
+	keyLayers = []string{"vlan", "vni", "gre"}
 )
 
 // newReporter returns the format that the flags ask for. It fails for columns and orders of tables that there are not.
@@ -112,7 +113,8 @@ func discard(r reporter) {
 func (f *readFlags) checkParquet(stdout io.Writer, given func(string) bool) error {
 	for _, flag := range []string{"to", "partition"} {
 		if given(flag) && f.output != "parquet" {
-			return &usageError{fmt.Sprintf("--%s is about Parquet files, and the output is %s", flag, f.output), "-o parquet writes them"}
+			return &usageError{fmt.Sprintf("--%s is about Parquet files, and the output is %s", flag, f.output),
+				"-o parquet writes them"}
 		}
 	}
 	if f.output != "parquet" {
@@ -123,11 +125,13 @@ func (f *readFlags) checkParquet(stdout io.Writer, given func(string) bool) erro
 	case given("to") && given("partition"):
 		return &usageError{"--to names one file and --partition a directory of many", "leave one of the two out"}
 	case given("to") && (f.to == "" || f.to == "-" || os.IsPathSeparator(f.to[len(f.to)-1])):
-		return &usageError{"--to needs the name of a file", "for example --to web.parquet; without --to the file goes to standard output"}
+		return &usageError{"--to needs the name of a file",
+			"for example --to web.parquet; without --to the file goes to standard output"}
 	case given("partition") && f.partition == "":
 		return &usageError{"--partition needs a directory", "it is made if it is not there"}
 	case !given("to") && !given("partition") && terminal:
-		return &usageError{"-o parquet would write a Parquet file to the terminal", "--to FILE or --partition DIR says where else"}
+		return &usageError{"-o parquet would write a Parquet file to the terminal",
+			"--to FILE or --partition DIR says where else"}
 	}
 	if in, same := sameFile(f.to, f.files); given("to") && same {
 		return &usageError{fmt.Sprintf("--to %s would overwrite what is read, %s", f.to, in), "write to another file"}
@@ -161,7 +165,8 @@ func localNets(words []string) (nets []netip.Prefix, err error) {
 // checkLocal refuses --local with a format that says nothing of it.
 func (f *readFlags) checkLocal(given bool) error {
 	if given && f.output != "zeek" && f.output != "zeek-json" {
-		return &usageError{fmt.Sprintf("--local is about Zeek's conn.log, and the output is %s", f.output), "-o zeek writes that"}
+		return &usageError{fmt.Sprintf("--local is about Zeek's conn.log, and the output is %s", f.output),
+			"-o zeek writes that"}
 	}
 	return nil
 }

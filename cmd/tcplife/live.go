@@ -91,27 +91,38 @@ The report counts both, and then the exit code is 3.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringSliceVarP(&f.devices, "interface", "i", nil, "capture on `DEVICE`, as \"tcplife devices\" lists them, or any; several are one capture")
+	flags.StringSliceVarP(&f.devices, "interface", "i", nil,
+		"capture on `DEVICE`, as \"tcplife devices\" lists them, or any; several are one capture")
 	f.addPacketFlags(flags)
-	flags.IntVarP(&f.snaplen, "snapshot-length", "s", live.DefaultSnaplen, "capture the first `BYTES` of a packet, the default has room for headers")
-	flags.IntVarP(&f.buffer, "buffer-size", "B", live.DefaultBuffer>>10, "buffer `KIB` of packets in the kernel for each device")
-	flags.BoolVarP(&f.noPromiscuous, "no-promiscuous-mode", "p", false, "leave the device as it is: only packets from and to this host")
-	flags.BoolVar(&f.immediate, "immediate-mode", false, "get each packet at once and not by blocks, so within milliseconds; costs more")
+	flags.IntVarP(&f.snaplen, "snapshot-length", "s", live.DefaultSnaplen,
+		"capture the first `BYTES` of a packet, the default has room for headers")
+	flags.IntVarP(&f.buffer, "buffer-size", "B", live.DefaultBuffer>>10,
+		"buffer `KIB` of packets in the kernel for each device")
+	flags.BoolVarP(&f.noPromiscuous, "no-promiscuous-mode", "p", false,
+		"leave the device as it is: only packets from and to this host")
+	flags.BoolVar(&f.immediate, "immediate-mode", false,
+		"get each packet at once and not by blocks, so within milliseconds; costs more")
 	flags.DurationVar(&f.duration, "duration", 0, "stop after this `DURATION`")
-	flags.StringVar(&f.until, "until", "", "stop once a connection was reported for which `EXPRESSION` holds, as for --where")
+	flags.StringVar(&f.until, "until", "",
+		"stop once a connection was reported for which `EXPRESSION` holds, as for --where")
 	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT` of the report: "+list(formatNames))
 	flags.DurationVar(&f.interval, "interval", 0, "report each `DURATION` how things stand")
 	flags.BoolVar(&f.open, "open", false, "report with it the connections that are open for as long as --interval")
-	flags.StringVar(&f.emit, "emit", "close", "report a connection when it closes, or with `WHEN` final when nothing more can happen to it")
-	flags.StringVar(&f.where, "where", "", "report only connections for which `EXPRESSION` holds, see tcplife read --help")
+	flags.StringVar(&f.emit, "emit", "close",
+		"report a connection when it closes, or with `WHEN` final when nothing more can happen to it")
+	flags.StringVar(&f.where, "where", "",
+		"report only connections for which `EXPRESSION` holds, see tcplife read --help")
 	flags.StringSliceVar(&f.columns, "columns", nil, "show these `COLUMNS`: "+list(names(report.TableColumns())))
-	flags.StringVar(&f.color, "color", "auto", "colour the rows; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
+	flags.StringVar(&f.color, "color", "auto",
+		"colour the rows; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
 	flags.StringVar(&f.failOn, "fail-on", "", "exit with code 4 if `EXPRESSION` holds for the summary at the end")
 	flags.StringVarP(&f.ring.Path, "write", "w", "", "write the packets to `FILE`")
 	flags.IntVarP(&f.ringSize, "file-size", "C", 0, "begin the next file when one has so many `MILLIONS` of bytes")
-	flags.IntVarP(&f.ringTime, "rotate-seconds", "G", 0, "begin the next file after so many `SECONDS`; FILE may hold strftime conversions, as %H")
+	flags.IntVarP(&f.ringTime, "rotate-seconds", "G", 0,
+		"begin the next file after so many `SECONDS`; FILE may hold strftime conversions, as %H")
 	flags.IntVarP(&f.ring.Files, "file-count", "W", 0, "keep the last `N` files, with -C or -G")
-	flags.StringVarP(&f.user, "user", "Z", "", "become this `USER` once the devices are open (default nobody, when started as root)")
+	flags.StringVarP(&f.user, "user", "Z", "",
+		"become this `USER` once the devices are open (default nobody, when started as root)")
 	flags.StringVar(&f.metrics, "metrics", "", "serve metrics to Prometheus at `ADDRESS`, as 127.0.0.1:9464")
 	f.addFormatFlags(flags)
 	f.addTrackingFlags(flags)
@@ -137,7 +148,8 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, erro
 	}
 	for i, device := range f.devices {
 		if slices.Contains(f.devices[:i], device) {
-			return nil, &usageError{fmt.Sprintf("%s is given twice, and each of its packets would be", device), "leave one of the two out"}
+			return nil, &usageError{fmt.Sprintf("%s is given twice, and each of its packets would be", device),
+				"leave one of the two out"}
 		}
 	}
 	if len(f.devices) > 1 && slices.Contains(f.devices, live.AnyDevice) {
@@ -157,7 +169,8 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, erro
 		return nil, err
 	}
 	if f.snaplen < 64 || f.snaplen > 262144 {
-		return nil, &usageError{"--snapshot-length must be from 64 to 262144", fmt.Sprintf("%d bytes have room for all headers", live.DefaultSnaplen)}
+		return nil, &usageError{"--snapshot-length must be from 64 to 262144",
+			fmt.Sprintf("%d bytes have room for all headers", live.DefaultSnaplen)}
 	}
 	if f.buffer < 64 || f.buffer > 1<<21-1 {
 		return nil, &usageError{"--buffer-size must be from 64 to 2097151 KiB", ""}
@@ -210,13 +223,15 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, erro
 func (f *liveFlags) prepareRing(given func(string) bool) error {
 	for _, flag := range []string{"file-size", "rotate-seconds", "file-count"} {
 		if given(flag) && !given("write") {
-			return &usageError{fmt.Sprintf("--%s is about capture files, and none is asked for", flag), "-w FILE writes them"}
+			return &usageError{fmt.Sprintf("--%s is about capture files, and none is asked for", flag),
+				"-w FILE writes them"}
 		}
 	}
 	switch {
 	case given("write") && (f.ring.Path == "" || f.ring.Path == "-"):
 		return &usageError{"-w needs the name of a file", "tcpdump -w - writes packets to standard output"}
-	case given("file-size") && f.ringSize < 1 || given("rotate-seconds") && f.ringTime < 1 || given("file-count") && f.ring.Files < 1:
+	case given("file-size") && f.ringSize < 1 || given("rotate-seconds") && f.ringTime < 1 || given("file-count") &&
+		f.ring.Files < 1:
 		return &usageError{"-C, -G and -W must be at least 1", ""}
 	case given("file-count") && !given("file-size") && !given("rotate-seconds"):
 		return &usageError{"-W says how many files to keep, and there is one only", "-C or -G begins new ones"}

@@ -237,8 +237,8 @@ func sameRecords(t *testing.T, live, read []byte) {
 	}
 }
 
-// TestLiveScenes plays all scenes with real TCP while live looks on: it sees how connections are opened and closed, and what
-// it reports is what read says of live's own capture.
+// TestLiveScenes plays all scenes with real TCP while live looks on: it sees how connections are opened and closed, and
+// what it reports is what read says of live's own capture.
 func TestLiveScenes(t *testing.T) {
 	t.Parallel()
 	netlab.Start(t, netlab.Options{}) // or skip
@@ -250,7 +250,8 @@ func TestLiveScenes(t *testing.T) {
 			t.Run(s.Name, func(t *testing.T) {
 				lab := netlab.Start(t, s.Options())
 				file := filepath.Join(nobodysDir(t), "x.pcap")
-				live := startLive(t, lab.Server, "-o", "jsonl", "--emit", "final", "--msl", "500ms", "-B", "2048", "-w", file,
+				live := startLive(t, lab.Server, "-o", "jsonl", "--emit", "final", "--msl", "500ms", "-B", "2048", "-w",
+					file,
 					"--metrics", metricsAddr)
 				await(t, "the wire is idle", lab.Idle) // a frame sent before live began is counted when it is taken
 				before := frames(t, lab.Server)
@@ -263,7 +264,8 @@ func TestLiveScenes(t *testing.T) {
 				await(t, "live has seen all packets", func() bool {
 					return packetsSeen(t, lab) >= frames(t, lab.Server)-before
 				})
-				live.awaitOutput(`"ended_by":"time_wait_expired"`, inTimeWait(t, lab)) // 2MSL runs out, though no packet comes
+				// 2MSL runs out, though no packet comes
+				live.awaitOutput(`"ended_by":"time_wait_expired"`, inTimeWait(t, lab))
 				live.signal(syscall.SIGINT)
 				code, stdout := live.wait()
 				if code != exitOK {
@@ -272,7 +274,8 @@ func TestLiveScenes(t *testing.T) {
 				sameRecords(t, stdout, readAgain(t, "--msl", "500ms", file))
 				if s.Fate == nil && s.Name != "midstream" { // these it sees otherwise than the wire did
 					got := orderly(kinds(t, stdout))
-					want := orderly(kinds(t, readAgain(t, filepath.Join("../../testdata/pcaps", "real-"+s.Name+".pcap"))))
+					want := orderly(kinds(t, readAgain(t, filepath.Join("../../testdata/pcaps",
+						"real-"+s.Name+".pcap"))))
 					if !slices.Equal(got, want) {
 						t.Errorf("live saw %q, the capture of such a scene holds %q", got, want)
 					}
@@ -286,8 +289,10 @@ func TestLiveScenes(t *testing.T) {
 	wait.Wait()
 	said := strings.Join(all, "")
 	for _, want := range []string{
-		`"outcome":"complete"`, `"outcome":"simultaneous"`, `"outcome":"fast_open"`, `"outcome":"refused"`, `"outcome":"embryonic"`,
-		`"kind":"four_way"`, `"kind":"three_segment"`, `"kind":"simultaneous"`, `"kind":"reset"`, `"kind":"half_closed"`,
+		`"outcome":"complete"`, `"outcome":"simultaneous"`, `"outcome":"fast_open"`, `"outcome":"refused"`,
+		`"outcome":"embryonic"`,
+		`"kind":"four_way"`, `"kind":"three_segment"`, `"kind":"simultaneous"`, `"kind":"reset"`,
+		`"kind":"half_closed"`,
 		`"discovered_by":"data"`, `"ended_by":"time_wait_expired"`,
 	} {
 		if !strings.Contains(said, want) && !t.Failed() {
@@ -369,14 +374,16 @@ func TestLiveSafety(t *testing.T) {
 		}
 		for _, want := range []string{
 			"Uid:\t65534\t65534\t65534\t65534", "Gid:\t65534\t65534\t65534\t65534", "NoNewPrivs:\t1", "Groups:\t ",
-			"CapInh:\t0000000000000000", "CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "CapAmb:\t0000000000000000",
+			"CapInh:\t0000000000000000", "CapPrm:\t0000000000000000", "CapEff:\t0000000000000000",
+			"CapBnd:\t0000000000000000", "CapAmb:\t0000000000000000",
 		} {
 			if !strings.Contains(string(status), want+"\n") {
 				t.Errorf("%s has not %q:\n%s", task, want, status)
 			}
 		}
 	}
-	if said := strings.Join(live.said, "\n"); !strings.Contains(said, "given up, in every thread: root, for user nobody") || !strings.Contains(said, "Landlock") {
+	if said := strings.Join(live.said, "\n"); !strings.Contains(said,
+		"given up, in every thread: root, for user nobody") || !strings.Contains(said, "Landlock") {
 		t.Errorf("with -v it says of that\n%s", said)
 	}
 	live.signal(syscall.SIGHUP)
@@ -407,7 +414,8 @@ func TestLiveWithoutRights(t *testing.T) {
 	copyFile(t, program, cmd.Path)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	said, err := cmd.CombinedOutput()
-	if code := cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(string(said), "sudo setcap cap_net_raw+ep "+cmd.Path) {
+	if code := cmd.ProcessState.ExitCode(); code != exitFailed ||
+		!strings.Contains(string(said), "sudo setcap cap_net_raw+ep "+cmd.Path) {
 		t.Fatalf("exit code %d: %v: %s", code, err, said)
 	}
 	if out, err := exec.Command("setcap", "cap_net_raw+ep", cmd.Path).CombinedOutput(); err != nil {
@@ -492,7 +500,8 @@ func TestLiveDevices(t *testing.T) {
 	}
 }
 
-// TestLiveRenamed holds that a device which goes down, is renamed and comes up again is captured on, and that this is told.
+// TestLiveRenamed holds that a device which goes down, is renamed and comes up again is captured on, and that this is
+// told.
 func TestLiveRenamed(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
@@ -508,7 +517,8 @@ func TestLiveRenamed(t *testing.T) {
 		}
 	}
 	attempt := func(port uint16) { // whose SYN nobody answers
-		lab.Server.Dial(&net.Dialer{Timeout: 100 * time.Millisecond}, netip.AddrPortFrom(netip.MustParseAddr("198.18.7.2"), port))
+		lab.Server.Dial(&net.Dialer{Timeout: 100 * time.Millisecond},
+			netip.AddrPortFrom(netip.MustParseAddr("198.18.7.2"), port))
 	}
 	script(`ip link add d0 type veth peer name d1; ip link set d1 up; ip link set d0 up; ip address add 198.18.7.1/24 dev d0
 		ip neighbour add 198.18.7.2 lladdr 02:00:00:00:00:02 dev d0`)
@@ -523,7 +533,8 @@ func TestLiveRenamed(t *testing.T) {
 	attempt(82)
 	live.signal(syscall.SIGINT)
 	code, stdout := live.wait()
-	if got, want := kinds(t, stdout), []string{"unanswered none", "unanswered none"}; code != exitOK || !slices.Equal(got, want) {
+	if got, want := kinds(t, stdout), []string{"unanswered none", "unanswered none"}; code != exitOK ||
+		!slices.Equal(got, want) {
 		t.Errorf("exit code %d and connections %q, want %d and %q: %s", code, got, exitOK, want, live.said)
 	}
 }
@@ -532,8 +543,9 @@ func TestLiveRenamed(t *testing.T) {
 func TestLiveWithoutDescriptors(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
-	live := startLive(t, lab.Server, "-o", "jsonl", "--interval", "1s", "-Z", "root") // whose limits this process may set
-	none := &unix.Rlimit{Cur: 3, Max: 3}                                              // those there are stay open
+	// whose limits this process may set
+	live := startLive(t, lab.Server, "-o", "jsonl", "--interval", "1s", "-Z", "root")
+	none := &unix.Rlimit{Cur: 3, Max: 3} // those there are stay open
 	if err := unix.Prlimit(live.cmd.Process.Pid, unix.RLIMIT_NOFILE, none, nil); err != nil {
 		t.Fatal(err)
 	}

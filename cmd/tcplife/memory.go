@@ -9,8 +9,8 @@ import (
 	"github.com/docker/go-units"
 )
 
-// spareMemory makes garbage a quarter of what is live at most, not as much again: most of what is live has no pointers, so
-// that collecting more often costs little. GOGC overrides it.
+// spareMemory makes garbage a quarter of what is live at most, not as much again: most of what is live has no pointers,
+// so that collecting more often costs little. GOGC overrides it.
 func spareMemory() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(25)
@@ -20,8 +20,8 @@ func spareMemory() {
 // leastMemory is what a run needs without any connection: buffers, and the connections that are awake.
 const leastMemory = 64 << 20
 
-// limitMemory has the collector keep the process within a size, and gives it in bytes. Connections may take half of it, for
-// their tables need room to grow, and decompressors a quarter; reports and buffers need some too.
+// limitMemory has the collector keep the process within a size, and gives it in bytes. Connections may take half of it,
+// for their tables need room to grow, and decompressors a quarter; reports and buffers need some too.
 func limitMemory(size string) (n int64, err error) {
 	n, err = units.RAMInBytes(size)
 	switch {

@@ -37,7 +37,8 @@ func listenMetrics(address string) (*metricsServer, error) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.Handler())
 	mux.HandleFunc("GET /healthz", s.health)
-	s.server = http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute}
+	s.server = http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: time.Minute,
+		IdleTimeout: 2 * time.Minute}
 	return s, nil
 }
 
@@ -56,7 +57,8 @@ func (s *metricsServer) beat(now time.Time, v screen.Vitals) {
 // health says whether the capture goes on.
 func (s *metricsServer) health(w http.ResponseWriter, _ *http.Request) {
 	if age := time.Since(time.Unix(0, s.beaten.Load())); age > healthyFor {
-		http.Error(w, fmt.Sprintf("the capture has been standing still for %v", age.Round(time.Second)), http.StatusServiceUnavailable)
+		http.Error(w, fmt.Sprintf("the capture has been standing still for %v", age.Round(time.Second)),
+			http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "ok")

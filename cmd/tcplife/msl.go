@@ -37,7 +37,8 @@ func parseMSL(s string) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil || d <= 0 || d > 24*time.Hour {
-		return 0, fmt.Errorf("it must be a duration up to 24h, such as 30s, or one of %s", strings.Join(mslNames(), ", "))
+		return 0, fmt.Errorf("it must be a duration up to 24h, such as 30s, or one of %s",
+			strings.Join(mslNames(), ", "))
 	}
 	return d, nil
 }

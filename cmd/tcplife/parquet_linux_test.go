@@ -195,8 +195,10 @@ func TestLiveParquetRights(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := lab.Server.Do(func() error {
-		out, err := exec.Command("tcplife", "live", "-i", "eth0", "-o", "parquet", "--to", filepath.Join(dir, "x.parquet")).CombinedOutput()
-		if err == nil || !strings.Contains(string(out), "it is written with the rights of the user that live becomes: see --user") {
+		out, err := exec.Command("tcplife", "live", "-i", "eth0", "-o", "parquet", "--to",
+			filepath.Join(dir, "x.parquet")).CombinedOutput()
+		if err == nil || !strings.Contains(string(out),
+			"it is written with the rights of the user that live becomes: see --user") {
 			t.Errorf("%v: %s", err, out)
 		}
 		return nil

@@ -74,7 +74,8 @@ func (f *populationFlags) prepare(cmd *cobra.Command) (*reading, error) {
 		return nil, err
 	}
 	if cmd.Flags().Changed("step") && f.step < time.Microsecond {
-		return nil, &usageError{"--step must be at least 1µs", "without it a step is chosen by the length of the capture"}
+		return nil, &usageError{"--step must be at least 1µs",
+			"without it a step is chosen by the length of the capture"}
 	}
 	if cmd.Flags().Changed("by") {
 		if err := oneOf("--by", f.by, populationGroups); err != nil {
@@ -101,7 +102,8 @@ func (r *reading) population(ctx context.Context, f *populationFlags) error {
 	if err = errors.Join(err, failed); err != nil {
 		return err
 	}
-	p := report.Populations{Series: population.Series(record.Time(account.read.First), record.Time(account.read.Last)), LeftOut: population.LeftOut()}
+	p := report.Populations{Series: population.Series(record.Time(account.read.First), record.Time(account.read.Last)),
+		LeftOut: population.LeftOut()}
 	switch f.output {
 	case "json":
 		err = p.WriteJSON(r.stdout)
@@ -117,7 +119,8 @@ func (r *reading) population(ctx context.Context, f *populationFlags) error {
 		return fmt.Errorf("write the population: %w", err)
 	}
 	if len(p.Series) > 0 && f.step > 0 && p.Series[0].Step > record.Duration(f.step) {
-		complain(r.stderr, "--step %v would be too many moments: the step is %v", f.step, time.Duration(p.Series[0].Step))
+		complain(r.stderr, "--step %v would be too many moments: the step is %v", f.step,
+			time.Duration(p.Series[0].Step))
 	}
 	if f.verbose {
 		account.tellSpeed(r.stderr, time.Since(started))

@@ -47,7 +47,8 @@ func (f *readFlags) prepareInput(cmd *cobra.Command) (*reading, error) {
 		value time.Duration
 	}{{"embryonic-limit", f.embryonicLimit}, {"idle-limit", f.idleLimit}} {
 		if given(limit.flag) && limit.value <= 0 {
-			return nil, &usageError{fmt.Sprintf("--%s must be above 0", limit.flag), "to keep connections longer, say for example 1000h"}
+			return nil, &usageError{fmt.Sprintf("--%s must be above 0", limit.flag),
+				"to keep connections longer, say for example 1000h"}
 		}
 	}
 	if f.ports != "" {
@@ -115,7 +116,8 @@ func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
 	if f.output != "table" {
 		for _, flag := range []string{"top", "sort", "columns", "color"} {
 			if given(flag) {
-				return nil, &usageError{fmt.Sprintf("--%s is about tables, and the output is %s", flag, f.output), "leave one of the two out"}
+				return nil, &usageError{fmt.Sprintf("--%s is about tables, and the output is %s", flag, f.output),
+					"leave one of the two out"}
 			}
 		}
 	}
@@ -160,16 +162,19 @@ func (f *readFlags) checkWrite(stdout io.Writer, reportAsked bool) error {
 		return &usageError{"-w needs a file", `"-" is the standard output`}
 	}
 	if in, same := sameFile(f.writeTo, f.files); same {
-		return &usageError{fmt.Sprintf("-w %s would overwrite what is read, %s", f.writeTo, in), "write to another file"}
+		return &usageError{fmt.Sprintf("-w %s would overwrite what is read, %s", f.writeTo, in),
+			"write to another file"}
 	}
 	if f.where != "" && slices.Contains(f.files, "-") {
-		return &usageError{"-w with --where reads its input twice, which standard input can not", "save it to a file and read that"}
+		return &usageError{"-w with --where reads its input twice, which standard input can not",
+			"save it to a file and read that"}
 	}
 	if f.writeTo != "-" {
 		return nil
 	}
 	if reportAsked {
-		return &usageError{"-w - writes packets to standard output, where -o would write the report", "leave one of the two out, or name a file for -w"}
+		return &usageError{"-w - writes packets to standard output, where -o would write the report",
+			"leave one of the two out, or name a file for -w"}
 	}
 	if _, terminal := terminalWidth(stdout); terminal {
 		return &usageError{"-w - would write packets to the terminal", "send standard output to a file or a pipe"}

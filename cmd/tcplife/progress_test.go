@@ -14,8 +14,10 @@ func TestProgressLine(t *testing.T) {
 		want         string
 	}{
 		{80, 1 << 29, 1 << 31, "[========                         ]  25 % of 2.0 GiB, 500000 packets/s, 6s left"},
-		{200, 1 << 31, 1 << 31, "[========================================] 100 % of 2.0 GiB, 500000 packets/s, 0s left"},
-		{200, 1 << 32, 1 << 31, "[========================================] 100 % of 2.0 GiB, 500000 packets/s, 0s left"}, // it grew
+		{200, 1 << 31, 1 << 31,
+			"[========================================] 100 % of 2.0 GiB, 500000 packets/s, 0s left"},
+		{200, 1 << 32, 1 << 31,
+			"[========================================] 100 % of 2.0 GiB, 500000 packets/s, 0s left"}, // it grew
 		{50, 1 << 29, 1 << 31, " 25 % of 2.0 GiB, 500000 packets/s, 6s left"},
 		{20, 1 << 29, 1 << 31, " 25 % of 2.0 GiB, 5"},
 		{0, 1 << 29, 1 << 31, ""},
@@ -29,7 +31,8 @@ func TestProgressLine(t *testing.T) {
 }
 
 func TestByteSize(t *testing.T) {
-	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1 << 40: "1.0 TiB", 1<<63 - 1: "8192.0 PiB"} {
+	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1 << 40: "1.0 TiB",
+		1<<63 - 1: "8192.0 PiB"} {
 		if got := byteSize(n); got != want {
 			t.Errorf("%d: %q, want %q", n, got, want)
 		}

@@ -104,13 +104,15 @@ fragments only the packet that completed it is written.`,
 	f.addPacketFlags(flags)
 	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT` of the report: "+list(formatNames))
 	flags.StringVar(&f.where, "where", "", "report only connections for which `EXPRESSION` holds")
-	flags.StringVar(&f.ports, "port-range", "", "`LOW-HIGH` ports that clients choose from, for when TIME_WAIT locks all of them (default 32768-60999)")
+	flags.StringVar(&f.ports, "port-range", "",
+		"`LOW-HIGH` ports that clients choose from, for when TIME_WAIT locks all of them (default 32768-60999)")
 	flags.StringVar(&f.failOn, "fail-on", "", "exit with code 4 if `EXPRESSION` holds for the summary")
 	flags.StringVarP(&f.writeTo, "write", "w", "", "write the packets of the reported connections to `FILE`")
 	flags.IntVar(&f.top, "top", report.DefaultTop, "show the first `N` rows of every table; 0 shows all")
 	flags.StringVar(&f.sort, "sort", "start", "order the tables by `KEY`: "+list(names(report.TableSorts())))
 	flags.StringSliceVar(&f.columns, "columns", nil, "show these `COLUMNS`: "+list(names(report.TableColumns())))
-	flags.StringVar(&f.color, "color", "auto", "colour the tables; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
+	flags.StringVar(&f.color, "color", "auto",
+		"colour the tables; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
 	f.addFormatFlags(flags)
 	f.addTrackingFlags(flags)
 	f.addFileFlags(flags)
@@ -136,7 +138,8 @@ func needFiles(hint string) cobra.PositionalArgs {
 
 // addPacketFlags adds those that say which packets are read.
 func (f *readFlags) addPacketFlags(flags *pflag.FlagSet) {
-	flags.StringVarP(&f.filter, "filter", "f", "", "read only packets that match a libpcap `EXPRESSION`, see pcap-filter(7)")
+	flags.StringVarP(&f.filter, "filter", "f", "",
+		"read only packets that match a libpcap `EXPRESSION`, see pcap-filter(7)")
 	flags.Uint64VarP(&f.count, "count", "c", 0, "stop after `N` packets (that match the filter)")
 	flags.BoolVarP(&f.numeric, "numeric", "n", false, "never look up names: always so, accepted for the habit of it")
 }
@@ -144,28 +147,39 @@ func (f *readFlags) addPacketFlags(flags *pflag.FlagSet) {
 // addFormatFlags adds those that are about one format.
 func (f *readFlags) addFormatFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.to, "to", "", "with -o parquet: write connections to `FILE`, and the other records beside it")
-	flags.StringVar(&f.partition, "partition", "", "with -o parquet: write connections to files by date and hour in `DIR`")
-	flags.StringSliceVar(&f.local, "local", []string{privateNets}, "with -o zeek: addresses in these `NETS` are local; "+privateNets+" stands for all private ones")
+	flags.StringVar(&f.partition, "partition", "",
+		"with -o parquet: write connections to files by date and hour in `DIR`")
+	flags.StringSliceVar(&f.local, "local", []string{privateNets},
+		"with -o zeek: addresses in these `NETS` are local; "+privateNets+" stands for all private ones")
 }
 
 // addTrackingFlags adds those that say what the packets' connections are taken to be.
 func (f *readFlags) addTrackingFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&f.msl, "msl", "rfc", "maximum segment lifetime, half of a TIME_WAIT: a `DURATION` or the habit of a system: "+list(mslNames()))
-	flags.DurationVar(&f.embryonicLimit, "embryonic-limit", 0, "give up a connection that is not completed and silent for this `DURATION` (default 4m)")
-	flags.DurationVar(&f.idleLimit, "idle-limit", 0, "give up an open connection that is silent for this `DURATION` (default 120h)")
-	flags.Uint64Var(&f.maxConnections, "max-connections", 0, "follow at most `N` connections and attempts at once; those of the least use are given up (default no limit)")
-	flags.StringVar(&f.memory, "memory", "", "take at most about `SIZE` of memory, 2GiB for example, and give up connections for it (default no limit)")
-	flags.StringSliceVar(&f.key, "key", nil, "tell equal addresses apart by the ids of these `LAYERS` around them: "+list(keyLayers))
-	flags.BoolVar(&f.dropBadChecksums, "drop-bad-checksums", false, "leave out segments with a wrong checksum; what is left to the network card is not wrong")
+	flags.StringVar(&f.msl, "msl", "rfc",
+		"maximum segment lifetime, half of a TIME_WAIT: a `DURATION` or the habit of a system: "+list(mslNames()))
+	flags.DurationVar(&f.embryonicLimit, "embryonic-limit", 0,
+		"give up a connection that is not completed and silent for this `DURATION` (default 4m)")
+	flags.DurationVar(&f.idleLimit, "idle-limit", 0,
+		"give up an open connection that is silent for this `DURATION` (default 120h)")
+	flags.Uint64Var(&f.maxConnections, "max-connections", 0,
+		"follow at most `N` connections and attempts at once; those of the least use are given up (default no limit)")
+	flags.StringVar(&f.memory, "memory", "",
+		"take at most about `SIZE` of memory, 2GiB for example, and give up connections for it (default no limit)")
+	flags.StringSliceVar(&f.key, "key", nil,
+		"tell equal addresses apart by the ids of these `LAYERS` around them: "+list(keyLayers))
+	flags.BoolVar(&f.dropBadChecksums, "drop-bad-checksums", false,
+		"leave out segments with a wrong checksum; what is left to the network card is not wrong")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say on standard error what was read and how fast")
 }
 
 // addFileFlags adds those that are about files, and no device.
 func (f *readFlags) addFileFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&f.maxUnpacked, "max-unpacked", "1GiB", "let a compressed file become `SIZE`, and more only if that is not over 1,000 times as much")
+	flags.StringVar(&f.maxUnpacked, "max-unpacked", "1GiB",
+		"let a compressed file become `SIZE`, and more only if that is not over 1,000 times as much")
 }
 
-// givenOnce lets no flag be given twice but for those that people write as -nn and -vv, and -i. It is called once all are there.
+// givenOnce lets no flag be given twice but for those that people write as -nn and -vv, and -i. It is called once all
+// are there.
 func givenOnce(flags *pflag.FlagSet) {
 	flags.VisitAll(func(flag *pflag.Flag) {
 		if flag.Name == "numeric" || flag.Name == "verbose" || flag.Name == "interface" {

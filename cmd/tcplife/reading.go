@@ -44,8 +44,9 @@ type files struct {
 func (r *reading) open(ctx context.Context) (*files, error) {
 	f := r.flags
 	o := tcplife.Options{
-		Capture: r.bounds, Decoding: flows.DecoderOptions{KeyIDs: f.key, DropBadChecksums: f.dropBadChecksums}, Tracking: r.options,
-		Count: f.count, Reuse: true,
+		Capture: r.bounds, Decoding: flows.DecoderOptions{KeyIDs: f.key, DropBadChecksums: f.dropBadChecksums},
+		Tracking: r.options,
+		Count:    f.count, Reuse: true,
 	}
 	o.Capture.Stdin = r.stdin
 	if r.filter != nil {
@@ -107,7 +108,8 @@ func (r *reading) read(ctx context.Context) error {
 
 	account := newAccount(files.Report())
 	if r.report != nil {
-		if err := r.report.Finish(&report.Ending{Result: files.Report().Result, Capture: account.record(r.flags.filter)}); err != nil {
+		if err := r.report.Finish(&report.Ending{Result: files.Report().Result,
+			Capture: account.record(r.flags.filter)}); err != nil {
 			return fmt.Errorf("write the report: %w", err)
 		}
 	}
@@ -212,7 +214,8 @@ func (r *reading) whole(ctx context.Context, read func(*files) error) (*account,
 }
 
 // trackSeeing reads the files packet by packet, and calls see before the connections of each are followed.
-func (r *reading) trackSeeing(ctx context.Context, see func(*files, *capture.Packet), emit func(*record.Connection)) (*account, error) {
+func (r *reading) trackSeeing(ctx context.Context, see func(*files, *capture.Packet),
+	emit func(*record.Connection)) (*account, error) {
 	tracker := analyzer.New(r.options, emit)
 	return r.whole(ctx, func(files *files) error {
 		err := files.Packets(context.Background(), func(packet *capture.Packet, segments []flows.Segment) error {

@@ -43,6 +43,7 @@ func readme(ts *testscript.TestScript, neg bool, args []string) {
 	default:
 		ts.Check(os.WriteFile(ts.MkAbs("README.md"), []byte(text.String()), 0o644))
 		diff := ts.Exec("diff", args[0], "README.md")
-		ts.Fatalf("%s is not what its commands print (%v): go test ./cmd/tcplife -run Scripts/readme -update", args[0], diff)
+		ts.Fatalf("%s is not what its commands print (%v): go test ./cmd/tcplife -run Scripts/readme -update", args[0],
+			diff)
 	}
 }

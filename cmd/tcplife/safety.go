@@ -18,7 +18,8 @@ import (
 func (f *liveFlags) openLive() (*live.Capture, error) {
 	privileges.UseRightToCapture()
 	devices, err := live.Open(f.devices, live.Options{
-		Filter: f.filter, Snaplen: f.snaplen, Buffer: f.buffer << 10, Promiscuous: !f.noPromiscuous, Immediate: f.immediate || f.viewed, Count: f.count,
+		Filter: f.filter, Snaplen: f.snaplen, Buffer: f.buffer << 10, Promiscuous: !f.noPromiscuous,
+		Immediate: f.immediate || f.viewed, Count: f.count,
 	})
 	if errors.Is(err, live.ErrNoDevice) {
 		err = fmt.Errorf("%w; tcplife devices lists those there are", err)
@@ -30,7 +31,8 @@ func (f *liveFlags) openLive() (*live.Capture, error) {
 	if nameErr != nil {
 		program = "tcplife"
 	}
-	return nil, fmt.Errorf("%w: it takes the right to capture, so root, or once: sudo setcap cap_net_raw+ep %s", err, program)
+	return nil, fmt.Errorf("%w: it takes the right to capture, so root, or once: sudo setcap cap_net_raw+ep %s", err,
+		program)
 }
 
 // secure gives up what is not needed any more once the devices are open, and begins the first capture file with what

@@ -149,7 +149,8 @@ func traffic(t *testing.T, lab *netlab.Lab) {
 				return err
 			}
 			t.Cleanup(func() { unix.Close(fd) })
-			if err := unix.Connect(fd, &unix.SockaddrInet4{Port: 9999, Addr: lab.Server.IP4.As4()}); err != syscall.EINPROGRESS {
+			if err := unix.Connect(fd, &unix.SockaddrInet4{Port: 9999,
+				Addr: lab.Server.IP4.As4()}); err != syscall.EINPROGRESS {
 				return err
 			}
 		}
@@ -174,7 +175,8 @@ func TestViewOnTerminal(t *testing.T) {
 	term := openTerminal(t, lab, "tcplife live -i eth0 --metrics "+metricsAddr)
 	term.until("CONNECTIONS by recent: 0")
 	traffic(t, lab)
-	screen := term.until("CONNECTIONS by recent: 205", "FLOOD 198.18.0.2:9999 single_source_flood", "followed 205   embryonic 200 ", "TIME_WAIT 3")
+	screen := term.until("CONNECTIONS by recent: 205", "FLOOD 198.18.0.2:9999 single_source_flood",
+		"followed 205   embryonic 200 ", "TIME_WAIT 3")
 	t.Log(screen)
 
 	t.Run("metrics", func(t *testing.T) { scraped(t, lab) })
@@ -238,7 +240,8 @@ func TestViewOnTerminal(t *testing.T) {
 	term.until("KEYS", "THE NUMBERS")
 	term.press("q")
 	term.restored()
-	if report := term.tmux("capture-pane", "-p", "-S", "-200"); !strings.Contains(report, "CONNECTIONS 206") || !strings.Contains(report, "exit 0") {
+	if report := term.tmux("capture-pane", "-p", "-S", "-200"); !strings.Contains(report, "CONNECTIONS 206") ||
+		!strings.Contains(report, "exit 0") {
 		t.Errorf("the report is not there after the view:\n%s", report)
 	}
 }
@@ -252,7 +255,8 @@ func scrape(t *testing.T, lab *netlab.Lab, path string) string {
 	dial := func(context.Context, string, string) (net.Conn, error) {
 		return lab.Server.Dial(nil, netip.MustParseAddrPort(metricsAddr))
 	}
-	client := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	client := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
+		Timeout: 10 * time.Second}
 	response, err := client.Get("http://metrics" + path)
 	if err != nil {
 		t.Fatal(err)
@@ -289,7 +293,8 @@ func scraped(t *testing.T, lab *netlab.Lab) {
 	// A second one does not get the address, and says so before it captures.
 	err := lab.Server.Do(func() error {
 		out, err := exec.Command("tcplife", "live", "-i", "eth0", "--metrics", metricsAddr).CombinedOutput()
-		if want := "tcplife: serve metrics: listen tcp " + metricsAddr + ": bind: address already in use; --metrics 127.0.0.1:0 takes a free port\n"; string(out) != want {
+		if want := "tcplife: serve metrics: listen tcp " + metricsAddr +
+			": bind: address already in use; --metrics 127.0.0.1:0 takes a free port\n"; string(out) != want {
 			t.Errorf("with the address in use: %q, want %q", out, want)
 		}
 		return err
@@ -304,7 +309,8 @@ func TestViewEndsBySignal(t *testing.T) {
 	lab := netlab.Start(t, netlab.Options{})
 	term := openTerminal(t, lab, `sh -c 'echo $$ >pid; exec tcplife live -i eth0 -v'`, "NO_COLOR=1")
 	term.until("CONNECTIONS by recent: 0")
-	if colours := term.tmux("capture-pane", "-p", "-e"); regexp.MustCompile(`\x1b\[(\d+;)*[34][0-8]`).MatchString(colours) {
+	if colours := term.tmux("capture-pane", "-p",
+		"-e"); regexp.MustCompile(`\x1b\[(\d+;)*[34][0-8]`).MatchString(colours) {
 		t.Errorf("there are colours in spite of NO_COLOR:\n%q", colours)
 	}
 	pid, err := os.ReadFile(filepath.Join(term.dir, "pid"))

@@ -15,12 +15,13 @@ func (r *reading) watchable() bool {
 	return isFile && term.IsTerminal(int(in.Fd())) && screen && os.Getenv("TERM") != "dumb"
 }
 
-// viewed lets follow run with the view on the terminal, until the capture ends or a person ends it. The terminal is as it
-// was before once it returns, also where follow panics.
+// viewed lets follow run with the view on the terminal, until the capture ends or a person ends it. The terminal is as
+// it was before once it returns, also where follow panics.
 func (l *following) viewed(follow func() error) error {
 	stderr := l.stderr
 	_, color := l.flags.look(l.stdout)
-	o := view.Options{Source: strings.Join(l.flags.devices, ", "), Where: l.flags.where, Color: color, In: l.stdin, Out: l.stdout}
+	o := view.Options{Source: strings.Join(l.flags.devices, ", "), Where: l.flags.where, Color: color, In: l.stdin,
+		Out: l.stdout}
 	shown := view.Show(l.watch, o, l.capture.Stop)
 	l.stderr = shown
 	defer func() {

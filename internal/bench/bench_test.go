@@ -11,7 +11,8 @@ import (
 )
 
 func TestCommand(t *testing.T) {
-	c := command{name: "sh", argv: []string{"sh", "-c", `echo "gc 1 @0.1s 4%: 0.5+6.7+0.25 ms clock, $VALUE ms cpu" >&2`}, env: []string{"VALUE=2"}}
+	c := command{name: "sh", argv: []string{"sh", "-c",
+		`echo "gc 1 @0.1s 4%: 0.5+6.7+0.25 ms clock, $VALUE ms cpu" >&2`}, env: []string{"VALUE=2"}}
 	got, err := c.run()
 	if err != nil {
 		t.Fatal(err)

@@ -58,7 +58,8 @@ func (b *bench) capture(name string, bytes int, args ...string) (file string, do
 		return "", nil, fmt.Errorf("statfs %s: %w", b.dir, err)
 	}
 	if free := float64(fs.Bavail) * float64(fs.Bsize); free < 1.1*float64(bytes) {
-		return "", nil, fmt.Errorf("%s has %s free, a capture needs %s; choose another -dir or a smaller -scale", b.dir, size(free), size(float64(bytes)))
+		return "", nil, fmt.Errorf("%s has %s free, a capture needs %s; choose another -dir or a smaller -scale", b.dir,
+			size(free), size(float64(bytes)))
 	}
 	file = filepath.Join(b.dir, name+".pcap")
 	fmt.Fprintf(b.log, "%s: %s\n", file, strings.Join(args, " "))

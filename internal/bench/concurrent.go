@@ -30,8 +30,8 @@ func (l *load) compare(before []load) {
 }
 
 // concurrent opens ten times as many connections from load to load, and then lets packets come at random. What a packet
-// costs is the difference between reading them and reading only the handshakes before them; what a connection costs, that
-// between the peaks of a load and of the one before it.
+// costs is the difference between reading them and reading only the handshakes before them; what a connection costs,
+// that between the peaks of a load and of the one before it.
 func (b *bench) concurrent() error {
 	for n := 10_000; n <= max(b.scaled(10_000_000), 100_000); n *= 10 {
 		packets := max(4*n, 1_000_000+b.scaled(4_000_000))
@@ -59,8 +59,10 @@ func (b *bench) concurrent() error {
 		}
 	}
 	first, last := &b.loads[0], &b.loads[len(b.loads)-1]
-	b.bytes(fmt.Sprintf("memory for an established connection, of %s at once", count(last.connections)), last.all, last.perConnection, 600)
-	what := fmt.Sprintf("cost of a packet, from %s to %s connections at random", count(first.connections), count(last.connections))
+	b.bytes(fmt.Sprintf("memory for an established connection, of %s at once", count(last.connections)), last.all,
+		last.perConnection, 600)
+	what := fmt.Sprintf("cost of a packet, from %s to %s connections at random", count(first.connections),
+		count(last.connections))
 	g := goal{what: what, limit: "≤ 5 ×"}
 	if b.unknown(&g, first.opening, first.all, last.opening, last.all) {
 		b.goals = append(b.goals, g)
@@ -75,7 +77,8 @@ func (b *bench) concurrent() error {
 	}
 	pause := last.all.pause()
 	b.goals = append(b.goals, g, goal{
-		what: "the collector's longest pause, of " + count(last.connections), result: milliseconds(pause), limit: "≤ 10 ms",
+		what: "the collector's longest pause, of " + count(last.connections), result: milliseconds(pause),
+		limit:   "≤ 10 ms",
 		verdict: verdict(pause <= 10*time.Millisecond),
 	})
 	return nil

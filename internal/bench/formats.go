@@ -56,7 +56,8 @@ func (b *bench) formats() error {
 			if err := writeAll(o.open(&out), connections); err != nil {
 				return err
 			}
-			f := format{o.name, float64(out) / float64(len(connections)), (processorTime() - began) / time.Duration(len(connections))}
+			f := format{o.name, float64(out) / float64(len(connections)),
+				(processorTime() - began) / time.Duration(len(connections))}
 			if round == 0 || f.time < b.written[i].time {
 				b.written[i] = f
 			}
@@ -128,7 +129,8 @@ func (b *bench) formatsMarkdown(cpus int) string {
 	fmt.Fprintf(&text, ".\n\n%s short connections:\n\n", count(b.connections))
 	rows := [][]string{{"", "bytes a connection", "a connection", "rows a second"}}
 	for _, f := range b.written {
-		rows = append(rows, []string{f.name, fmt.Sprintf("%.0f", f.bytes), nanoseconds(float64(f.time)), count(int(time.Second / f.time))})
+		rows = append(rows, []string{f.name, fmt.Sprintf("%.0f", f.bytes), nanoseconds(float64(f.time)),
+			count(int(time.Second / f.time))})
 	}
 	writeTable(&text, rows)
 	return text.String()

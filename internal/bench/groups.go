@@ -28,7 +28,8 @@ func (b *bench) short() error {
 	what := fmt.Sprintf("%s short connections, %s packets", count(n), count(8*n))
 	b.groups = append(b.groups, group{what, 8 * n, s})
 
-	dump, read, readOne, records, recordsOne, flows, audit, trace, shark := s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[9]
+	dump, read, readOne, records, recordsOne, flows, audit, trace, shark := s[0], s[1], s[2], s[3], s[4], s[5], s[6],
+		s[7], s[9]
 	b.atMost(what+": `read` (table)", read, dump, 0.5)
 	b.atMost("the same, `read -o jsonl`", records, dump, 1)
 	b.fasterThan("two processors against one, `read`", read, readOne, 1.6)

@@ -49,7 +49,8 @@ func (b *liveBench) tcpdump() capturer {
 }
 
 func (b *liveBench) live() capturer {
-	return capturer{"tcplife live", []string{b.tcplife, "live", "-i", farEnd, "-o", "jsonl", "-v", "--msl", "linux"}, liveCounts}
+	return capturer{"tcplife live", []string{b.tcplife, "live", "-i", farEnd, "-o", "jsonl", "-v", "--msl", "linux"},
+		liveCounts}
 }
 
 var tcpdumpCount = regexp.MustCompile(`(?m)^(\d+) packets (captured|dropped by kernel)$`)
@@ -122,7 +123,8 @@ func (b *liveBench) run(c capturer, rate float64, length time.Duration) (capture
 	if err == nil && run.taken+run.dropped < run.arrived {
 		run.dropped = run.arrived - run.taken // it does not know of all
 	}
-	fmt.Fprintf(b.log, "%-12s %9.0f packets/s: %d arrived, %d taken, %d dropped\n", run.program, run.rate, run.arrived, run.taken, run.dropped)
+	fmt.Fprintf(b.log, "%-12s %9.0f packets/s: %d arrived, %d taken, %d dropped\n", run.program, run.rate, run.arrived,
+		run.taken, run.dropped)
 	return run, err
 }
 
@@ -206,7 +208,8 @@ func (b *liveBench) report(rate, most float64, pairs [][]captured) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "Measured on %s. The sender, which shares the processors, sends at most %s packets/s; up to %s tcpdump loses none.\n\n",
 		machine(runtime.NumCPU()), count(int(most)), count(int(rate)))
-	rows := [][]string{{"of tcpdump's highest", "sent each second with live", "with tcpdump", "packets", "tcpdump drops", "live drops", "goal", ""}}
+	rows := [][]string{{"of tcpdump's highest", "sent each second with live", "with tcpdump", "packets",
+		"tcpdump drops", "live drops", "goal", ""}}
 	for _, pair := range pairs {
 		dump, live := pair[0], pair[1]
 		part := math.Round(live.rate/rate*100) / 100
@@ -218,7 +221,8 @@ func (b *liveBench) report(rate, most float64, pairs [][]captured) string {
 		if !met {
 			verdict = "**missed**"
 		}
-		rows = append(rows, []string{fmt.Sprintf("%.0f %%", part*100), count(int(live.rate)), count(int(dump.rate)), count(int(live.arrived)),
+		rows = append(rows, []string{fmt.Sprintf("%.0f %%", part*100), count(int(live.rate)), count(int(dump.rate)),
+			count(int(live.arrived)),
 			share(dump), share(live), goal, verdict})
 	}
 	writeTable(&text, rows)
@@ -242,7 +246,8 @@ func (b *bench) soak(length time.Duration, connections float64) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(b.tcplife, "live", "-i", farEnd, "-o", "jsonl", "-v", "--msl", "500ms", "--embryonic-limit", "10s", "--idle-limit", "10s")
+	cmd := exec.Command(b.tcplife, "live", "-i", farEnd, "-o", "jsonl", "-v", "--msl", "500ms", "--embryonic-limit",
+		"10s", "--idle-limit", "10s")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
@@ -272,7 +277,8 @@ func (b *bench) soak(length time.Duration, connections float64) error {
 			return err
 		}
 		memory = append(memory, kb)
-		fmt.Printf("%8v  %9.0f  %5d MiB  %11d  %7d\n", time.Since(began).Round(time.Second), rate*part/took.Seconds(), kb>>10, len(descriptors), threads)
+		fmt.Printf("%8v  %9.0f  %5d MiB  %11d  %7d\n", time.Since(began).Round(time.Second), rate*part/took.Seconds(),
+			kb>>10, len(descriptors), threads)
 	}
 	cmd.Process.Signal(syscall.SIGINT)
 	cmd.Wait()

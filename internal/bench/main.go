@@ -25,7 +25,8 @@ import (
 func main() {
 	b := bench{log: os.Stderr}
 	flag.StringVar(&b.tcplife, "tcplife", "bin/tcplife", "`PROGRAM` to measure")
-	flag.StringVar(&b.dir, "dir", "bin/bench", "`DIRECTORY` for the captures, which are removed as soon as they are done with")
+	flag.StringVar(&b.dir, "dir", "bin/bench",
+		"`DIRECTORY` for the captures, which are removed as soon as they are done with")
 	flag.BoolVar(&b.keep, "keep", false, "leave the captures there")
 	flag.Float64Var(&b.scale, "scale", 1, "make all captures `TIMES` as large as the goals ask; at most 1")
 	flag.IntVar(&b.runs, "runs", 5, "how many `TIMES` a command is run; slow peers run once")

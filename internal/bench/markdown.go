@@ -47,7 +47,8 @@ func (b *bench) markdown(cpus int) string {
 
 	if len(b.loads) > 0 {
 		text.WriteString("\n### Concurrent connections, packets at random over all of them\n\n")
-		rows := [][]string{{"connections", "packets after the handshakes", "median", "a packet of these", "peak memory", "a connection", "longest pause"}}
+		rows := [][]string{{"connections", "packets after the handshakes", "median", "a packet of these", "peak memory",
+			"a connection", "longest pause"}}
 		for _, l := range b.loads {
 			row := []string{count(l.connections), count(l.packets)}
 			if known(l.opening, l.all) {
@@ -110,7 +111,8 @@ func replaceBetweenMarks(name, target, text string) error {
 	before, rest, begun := bytes.Cut(old, []byte(beginMark))
 	_, after, ended := bytes.Cut(rest, []byte(endMark))
 	if !begun || !ended {
-		return fmt.Errorf("%s has no place for the tables: write the lines %q and %q", name, strings.TrimSpace(beginMark), strings.TrimSpace(endMark))
+		return fmt.Errorf("%s has no place for the tables: write the lines %q and %q", name,
+			strings.TrimSpace(beginMark), strings.TrimSpace(endMark))
 	}
 	return os.WriteFile(name, []byte(string(before)+beginMark+"\n"+text+"\n"+endMark+string(after)), 0o644)
 }

@@ -22,8 +22,8 @@ func tcpdump(file string) *command {
 	return &command{name: "tcpdump, copy", argv: []string{"tcpdump", "-r", file, "-w", "/dev/null"}}
 }
 
-// softflowd sends the flows to a port where nobody listens. With a control socket it can wait there forever, for it looks at
-// the answer of a poll that it leaves out when it reads a file.
+// softflowd sends the flows to a port where nobody listens. With a control socket it can wait there forever, for it
+// looks at the answer of a poll that it leaves out when it reads a file.
 func (b *bench) softflowd(file string) *command {
 	return &command{name: "softflowd", argv: []string{"softflowd", "-d", "-r", file, "-n", "127.0.0.1:9995",
 		"-p", filepath.Join(b.dir, "softflowd.pid"), "-c", "none"}}
@@ -44,5 +44,6 @@ func tsharkCompleteness(file string) *command {
 }
 
 func tsharkConversations(file string) *command {
-	return &command{name: "tshark, conversations", once: true, argv: []string{"tshark", "-n", "-q", "-r", file, "-z", "conv,tcp"}}
+	return &command{name: "tshark, conversations", once: true,
+		argv: []string{"tshark", "-n", "-q", "-r", file, "-z", "conv,tcp"}}
 }

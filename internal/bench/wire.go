@@ -27,8 +27,8 @@ const (
 	farEnd  = "far"  // where captures are made
 )
 
-// wire makes a network namespace for this thread, which must be locked, with a pair of veth devices and nothing else. What
-// the thread starts is in it; it goes with the thread.
+// wire makes a network namespace for this thread, which must be locked, with a pair of veth devices and nothing else.
+// What the thread starts is in it; it goes with the thread.
 func wire() error {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("make a network namespace, which takes root: %w", err)
@@ -135,7 +135,8 @@ func (s *sender) send(packets int, rate float64) (time.Duration, error) {
 		}
 		s.next += sendBatch / uint64(len(exchange))
 		for done := 0; done < sendBatch; {
-			n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&s.messages[done])), uintptr(sendBatch-done), 0, 0, 0)
+			n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&s.messages[done])),
+				uintptr(sendBatch-done), 0, 0, 0)
 			switch {
 			case errno == unix.ENOBUFS || errno == unix.EINTR || errno == unix.EAGAIN:
 			case errno != 0:

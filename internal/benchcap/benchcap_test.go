@@ -23,12 +23,18 @@ var kinds = []struct {
 	findings             uint64 // of all connections
 	size                 float64
 }{
-	{name: "short", make: func(m *maker) { m.short(1000) }, packets: 8000, connections: 1000, outcome: record.OutcomeComplete, size: 149.5},
-	{name: "long", make: func(m *maker) { m.long(5000) }, packets: 5060, connections: 10, outcome: record.OutcomeComplete, size: 2.5e9 / 3e6},
-	{name: "flood", make: func(m *maker) { m.flood(1000, false) }, packets: 1000, connections: 1000, outcome: record.OutcomeUnanswered, findings: 1000, size: 76},
-	{name: "answered flood", make: func(m *maker) { m.flood(1000, true) }, packets: 2000, connections: 1000, outcome: record.OutcomeEmbryonic, findings: 1000, size: 76},
-	{name: "concurrent", make: func(m *maker) { m.concurrent(500, 2000, false) }, packets: 3500, connections: 500, outcome: record.OutcomeComplete, size: 111.5},
-	{name: "midstream", nanoseconds: true, make: func(m *maker) { m.concurrent(10, 2000, true) }, packets: 2000, connections: 10, outcome: record.OutcomeUnseen, size: 129.5},
+	{name: "short", make: func(m *maker) { m.short(1000) }, packets: 8000, connections: 1000,
+		outcome: record.OutcomeComplete, size: 149.5},
+	{name: "long", make: func(m *maker) { m.long(5000) }, packets: 5060, connections: 10,
+		outcome: record.OutcomeComplete, size: 2.5e9 / 3e6},
+	{name: "flood", make: func(m *maker) { m.flood(1000, false) }, packets: 1000, connections: 1000,
+		outcome: record.OutcomeUnanswered, findings: 1000, size: 76},
+	{name: "answered flood", make: func(m *maker) { m.flood(1000, true) }, packets: 2000, connections: 1000,
+		outcome: record.OutcomeEmbryonic, findings: 1000, size: 76},
+	{name: "concurrent", make: func(m *maker) { m.concurrent(500, 2000, false) }, packets: 3500, connections: 500,
+		outcome: record.OutcomeComplete, size: 111.5},
+	{name: "midstream", nanoseconds: true, make: func(m *maker) { m.concurrent(10, 2000, true) }, packets: 2000,
+		connections: 10, outcome: record.OutcomeUnseen, size: 129.5},
 }
 
 func TestCapturesAreWhatTheyAreSaidToBe(t *testing.T) {

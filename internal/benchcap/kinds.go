@@ -146,8 +146,8 @@ func (m *maker) flood(n uint32, synAcks bool) {
 	}
 }
 
-// concurrent opens n connections, half a million each second, and then lets a million packets each second come, with data,
-// at random over all of them and from either side. midstream leaves out the handshakes.
+// concurrent opens n connections, half a million each second, and then lets a million packets each second come, with
+// data, at random over all of them and from either side. midstream leaves out the handshakes.
 func (m *maker) concurrent(n, packets uint32, midstream bool) {
 	const rate = 1000 // ns for a packet
 	conns := make([]conn, n)

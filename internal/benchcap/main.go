@@ -19,7 +19,8 @@ import (
 func main() {
 	kind := flag.String("kind", "short", "`KIND` of capture: short, long, flood or concurrent")
 	n := flag.Uint("n", 300_000, "how many `CONNECTIONS` (short, concurrent), packets (long) or SYNs (flood)")
-	packets := flag.Uint("packets", 2_000_000, "concurrent: how many `PACKETS` come, spread at random, once all connections are open")
+	packets := flag.Uint("packets", 2_000_000,
+		"concurrent: how many `PACKETS` come, spread at random, once all connections are open")
 	midstream := flag.Bool("midstream", false, "concurrent: leave out the handshakes")
 	synAcks := flag.Bool("synacks", false, "flood: the listener answers")
 	nanoseconds := flag.Bool("ns", false, "stamp packets in nanoseconds instead of microseconds")

@@ -132,8 +132,8 @@ func (m *maker) sendSYN(at int64, from, to socket, seq, ackNumber uint32, flags 
 	finish(t, rest)
 }
 
-// ip writes an Ethernet and an IPv4 header (RFC 791 §3.1, with Don't Fragment) for n bytes of TCP. It returns the sum of the
-// pseudo-header (RFC 9293 §3.1).
+// ip writes an Ethernet and an IPv4 header (RFC 791 §3.1, with Don't Fragment) for n bytes of TCP. It returns the sum
+// of the pseudo-header (RFC 9293 §3.1).
 func ip(b []byte, src, dst uint32, id uint16, n int) uint64 {
 	be.PutUint16(b[0:], 0x0200) // locally administered, made of the IP address
 	be.PutUint32(b[2:], dst)

@@ -97,10 +97,12 @@ func (m *model) listColumns(f *field, name, x, guard string) ([]column, error) {
 			return nil, fmt.Errorf("%s has no %s", element, what)
 		}
 		word := m.scalarCSV(x+"[i]."+element.fields[i].name, element.fields[i].typ.name)
-		return []column{{name, guard + fmt.Sprintf("for i := range %s {\nb = text.AppendSpace(b, i)\nb = %s\n}\nreturn b", x, word)}}, nil
+		return []column{{name, guard +
+			fmt.Sprintf("for i := range %s {\nb = text.AppendSpace(b, i)\nb = %s\n}\nreturn b", x, word)}}, nil
 	case f.csv == "" && element == nil && f.typ.elem.of == 'n':
 		word := m.scalarCSV(x+"[i]", f.typ.elem.name)
-		return []column{{name, guard + fmt.Sprintf("for i := range %s {\nb = text.AppendSpace(b, i)\nb = %s\n}\nreturn b", x, word)}}, nil
+		return []column{{name, guard +
+			fmt.Sprintf("for i := range %s {\nb = text.AppendSpace(b, i)\nb = %s\n}\nreturn b", x, word)}}, nil
 	}
 	return nil, fmt.Errorf("%s is a list: say by csv:\"words=…\" how it becomes words, or csv:\"-\" that it is left out", name)
 }

@@ -8,7 +8,8 @@ import (
 
 // roots are the records that the fast encoder writes.
 var roots = []string{
-	"record.Connection", "record.TimeWaitHolding", "record.Listener", "record.SynFlood", "record.Scan", "record.Backscatter",
+	"record.Connection", "record.TimeWaitHolding", "record.Listener", "record.SynFlood", "record.Scan",
+	"record.Backscatter",
 	"record.PopulationSeries", "record.Summary", "record.Snapshot", "record.Alive",
 	"record.Compared", "record.ComparedLadder", "record.Point", "record.Stretch", "record.Comparison",
 }

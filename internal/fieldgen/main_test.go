@@ -51,7 +51,8 @@ func replace(t *testing.T, to, name, old, new string) {
 // A new field of the record is two edits, the struct and where it is filled. The rest of the program then knows it.
 func TestNewFieldIsTwoEdits(t *testing.T) {
 	other := t.TempDir()
-	for _, dir := range append(packages, "internal/fieldgen", "report/internal/encode", "report/query", "docs", "analyzer") {
+	for _, dir := range append(packages, "internal/fieldgen", "report/internal/encode", "report/query", "docs",
+		"analyzer") {
 		if err := os.MkdirAll(filepath.Join(other, dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +63,8 @@ func TestNewFieldIsTwoEdits(t *testing.T) {
 		for _, source := range sources {
 			if info, err := os.Stat(source); err == nil && info.Mode().IsRegular() {
 				content := read(t, source)
-				if err := os.WriteFile(filepath.Join(other, dir, filepath.Base(source)), []byte(content), 0o644); err != nil {
+				if err := os.WriteFile(filepath.Join(other, dir, filepath.Base(source)), []byte(content),
+					0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -70,7 +72,8 @@ func TestNewFieldIsTwoEdits(t *testing.T) {
 	}
 	replace(t, other, "analyzer/record/record.go", "\t// RSTs sent, counted likewise.\n",
 		"\t// Twice as many as packets.\n\tTwice uint64 `json:\"twice\"`\n\t// RSTs sent, counted likewise.\n")
-	replace(t, other, "analyzer/fill.go", "\tr.SynAcked = s.synAnswer\n", "\tr.SynAcked, r.Twice = s.synAnswer, 2*s.packets\n")
+	replace(t, other, "analyzer/fill.go", "\tr.SynAcked = s.synAnswer\n",
+		"\tr.SynAcked, r.Twice = s.synAnswer, 2*s.packets\n")
 	if err := run(other); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +85,8 @@ func TestNewFieldIsTwoEdits(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{
-		"analyzer/record/record.go", "analyzer/fill.go", "report/internal/encode/records_generated.go", "report/csv_generated.go",
+		"analyzer/record/record.go", "analyzer/fill.go", "report/internal/encode/records_generated.go",
+		"report/csv_generated.go",
 		"report/query/map_generated.go", "analyzer/record/clone_generated.go", "report/schema.json",
 	} {
 		overlay.Replace[filepath.Join(absolute, name)] = filepath.Join(other, name)
@@ -95,7 +99,8 @@ func TestNewFieldIsTwoEdits(t *testing.T) {
 		t.Fatal(err)
 	}
 	program := filepath.Join(other, "tcplife")
-	build := exec.Command("go", "build", "-overlay", filepath.Join(other, "overlay.json"), "-o", program, "./cmd/tcplife")
+	build := exec.Command("go", "build", "-overlay", filepath.Join(other, "overlay.json"), "-o", program,
+		"./cmd/tcplife")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -109,11 +114,13 @@ func TestNewFieldIsTwoEdits(t *testing.T) {
 	}
 	capture := root + "/testdata/pcaps/close-server-first.pcap"
 	for what, text := range map[string]string{
-		"json": tell("read", capture, "-o", "jsonl", "--where", "client.twice == 2 * client.packets"), "schema": tell("schema"),
-		"docs": read(t, filepath.Join(other, "docs/RECORD.md")),
+		"json":   tell("read", capture, "-o", "jsonl", "--where", "client.twice == 2 * client.packets"),
+		"schema": tell("schema"),
+		"docs":   read(t, filepath.Join(other, "docs/RECORD.md")),
 	} {
 		if want := map[string]string{
-			"json": `"fins":1,"twice":`, "schema": `"description": "Twice as many as packets."`, "docs": "- `twice`, integer: Twice as many as packets.",
+			"json": `"fins":1,"twice":`, "schema": `"description": "Twice as many as packets."`,
+			"docs": "- `twice`, integer: Twice as many as packets.",
 		}[what]; !strings.Contains(text, want) {
 			t.Errorf("%s does not hold %q", what, want)
 		}

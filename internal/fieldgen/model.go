@@ -80,7 +80,8 @@ func load(root string, dirs []string) (*model, error) {
 			if err != nil {
 				return nil, err
 			}
-			file, err := parser.ParseFile(token.NewFileSet(), name, source, parser.ParseComments|parser.SkipObjectResolution)
+			file, err := parser.ParseFile(token.NewFileSet(), name, source,
+				parser.ParseComments|parser.SkipObjectResolution)
 			if err != nil {
 				return nil, err
 			}

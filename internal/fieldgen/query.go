@@ -24,10 +24,12 @@ func (m *model) query() []byte {
 				fmt.Fprintf(&later, "if %s != nil {\nm[%q] = %s\n}\n", x, f.json, value)
 			case f.typ.of == 'l':
 				value := m.valueOf("v", "&v", f.typ.elem.name)
-				fmt.Fprintf(&out, "%q: listValue(%s, func(v %s) any { return %s }),\n", f.json, x, goType(*f.typ.elem), value)
+				fmt.Fprintf(&out, "%q: listValue(%s, func(v %s) any { return %s }),\n", f.json, x, goType(*f.typ.elem),
+					value)
 			case f.typ.of == 'm':
 				value := m.valueOf("v", "&v", f.typ.elem.name)
-				fmt.Fprintf(&out, "%q: mapValue(%s, func(v %s) any { return %s }),\n", f.json, x, goType(*f.typ.elem), value)
+				fmt.Fprintf(&out, "%q: mapValue(%s, func(v %s) any { return %s }),\n", f.json, x, goType(*f.typ.elem),
+					value)
 			case below != nil:
 				fmt.Fprintf(&out, "%q: %s,\n", f.json, mapCall("&"+x, f.typ.name))
 			default:

@@ -101,7 +101,8 @@ func (o object) indented() []byte {
 // refs are the definitions of types that are not structs.
 var refs = map[string]string{
 	"netip.Addr": "ip", "record.Time": "time", "record.PacketNumber": "packet", "record.Seq": "sequence_number",
-	"record.StateOrNone": "state", "record.Value": "value", "tcpstate.State": "state", "tcpstate.Rule": "rule", "record.Side": "side",
+	"record.StateOrNone": "state", "record.Value": "value", "tcpstate.State": "state", "tcpstate.Rule": "rule",
+	"record.Side": "side",
 }
 
 // schema fills the outline of the schema in: a definition of it that is a string "@record.Endpoint" is made of that
@@ -188,7 +189,8 @@ func (s *schemer) structure(st *structure, description string) (object, error) {
 	if description != "" {
 		o = append(o, member{"description", description})
 	}
-	return append(o, member{"properties", properties}, member{"required", required}, member{"additionalProperties", false}), nil
+	return append(o, member{"properties", properties}, member{"required", required},
+		member{"additionalProperties", false}), nil
 }
 
 func ref(name string) object { return object{{"$ref", "#/$defs/" + name}} }

@@ -119,7 +119,8 @@ func synFlood() string {
 		// Hosts of 198.18.0.0/15, the network for benchmarks (RFC 2544).
 		fmt.Fprintf(&sockets, "%s = 198.%d.%d.%d:%d win=%d ttl=%d ipid=%d\n", name, 18+a>>31, a>>8&0xff, 1+a%254,
 			1024+random.IntN(64512), 512<<random.IntN(7), 30+random.IntN(200), random.IntN(65536))
-		at := 500*time.Millisecond + time.Duration(i)*5*time.Millisecond + time.Duration(random.IntN(4000))*time.Microsecond
+		at := 500*time.Millisecond + time.Duration(i)*5*time.Millisecond +
+			time.Duration(random.IntN(4000))*time.Microsecond
 		events.add(at, "%s --> S SYN seq=%d", name, random.Uint32())
 		if i >= backlog {
 			continue
@@ -133,7 +134,8 @@ func synFlood() string {
 
 	fmt.Fprintln(&sockets, "LATE = 192.0.2.21:50200 mss=1460 sack ts=777000 wscale=7 win=64240")
 	for i, at := range []time.Duration{1800, 2810, 4830} {
-		events.add(at*time.Millisecond, "%s", []string{"LATE --> S SYN seq=456456456", "LATE --> S again", "LATE --> S again"}[i])
+		events.add(at*time.Millisecond, "%s", []string{"LATE --> S SYN seq=456456456", "LATE --> S again",
+			"LATE --> S again"}[i])
 	}
 	return sockets.String() + events.String()
 }

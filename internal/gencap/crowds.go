@@ -54,13 +54,15 @@ func synFloodCookies() string {
 	c.socket(listener)
 	for i := range 240 {
 		name := fmt.Sprint("F", i)
-		c.socket("%s = %s:%d mss=1460 win=64240 ttl=%d ipid=%d", name, c.host(), 1024+c.random.IntN(64512), 240, c.random.IntN(65536))
+		c.socket("%s = %s:%d mss=1460 win=64240 ttl=%d ipid=%d", name, c.host(), 1024+c.random.IntN(64512), 240,
+			c.random.IntN(65536))
 		at := time.Second + time.Duration(i)*5*time.Millisecond
 		c.events.add(at, "%s --> S SYN seq=%d", name, c.random.Uint32())
 		c.events.add(at+30*time.Microsecond, "%s x-- S SYN,ACK seq=%d ipid=0 ts=no", name, c.random.Uint32())
 		for _, again := range []time.Duration{time.Second, 3 * time.Second} {
 			if i < 32 {
-				c.events.add(at+again+time.Duration(c.random.IntN(4000))*time.Microsecond, "%s x-- S again ipid=0 ts=no", name)
+				c.events.add(at+again+time.Duration(c.random.IntN(4000))*time.Microsecond,
+					"%s x-- S again ipid=0 ts=no", name)
 			}
 		}
 	}
@@ -99,7 +101,8 @@ func flashCrowd() string {
 	c.socket(listener)
 	for i := range 190 {
 		name := fmt.Sprint("C", i)
-		c.socket("%s = %s:%d mss=1400 sack ts=%d wscale=7 win=64240", name, c.host(), 32768+c.random.IntN(28000), 1000*i)
+		c.socket("%s = %s:%d mss=1400 sack ts=%d wscale=7 win=64240", name, c.host(), 32768+c.random.IntN(28000),
+			1000*i)
 		at := time.Duration(i) * 400 * time.Millisecond
 		if i >= 10 {
 			at = 4*time.Second + time.Duration(i-10)*1700*time.Microsecond
@@ -130,7 +133,8 @@ func scanKinds() string {
 			at := time.Duration(i)*time.Second + time.Duration(port-20)*3*time.Millisecond
 			answer := at + 10*time.Millisecond
 			if kind.flags == "" {
-				c.events.add(at, "%s --> %s SYN seq=%d mss=1460 sack ts=%d wscale=7", prober, target, c.random.Uint32(), 1000+port)
+				c.events.add(at, "%s --> %s SYN seq=%d mss=1460 sack ts=%d wscale=7", prober, target, c.random.Uint32(),
+					1000+port)
 				switch {
 				case open(to):
 					c.events.add(answer, "%s <-- %s SYN,ACK seq=%d mss=1460", prober, target, c.random.Uint32())
@@ -142,7 +146,8 @@ func scanKinds() string {
 				continue
 			}
 			number := c.random.Uint32()
-			c.events.add(at, "%s --> %s %s seq=%d", prober, target, strings.Replace(kind.flags, "ACK", fmt.Sprintf("ACK ack=%d", c.random.Uint32()), 1), number)
+			c.events.add(at, "%s --> %s %s seq=%d", prober, target,
+				strings.Replace(kind.flags, "ACK", fmt.Sprintf("ACK ack=%d", c.random.Uint32()), 1), number)
 			switch {
 			case !answered(to):
 			case kind.name == "WINDOW" && open(to):

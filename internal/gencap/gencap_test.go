@@ -112,7 +112,8 @@ func TestTshark(t *testing.T) {
 		{"bad packets", bad, false},
 		{"good checksums", "tcp.checksum.status == 1", true},
 	} {
-		cmd := exec.Command(tshark, "-r", "-", "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", "-Y", test.filter)
+		cmd := exec.Command(tshark, "-r", "-", "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", "-Y",
+			test.filter)
 		cmd.Stdin = bytes.NewReader(all)
 		out, err := cmd.Output()
 		if err != nil {

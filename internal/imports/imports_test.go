@@ -79,7 +79,8 @@ func list(t *testing.T) (packages []listed) {
 	if err := filepath.WalkDir(top, func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,CgoFiles,Imports", strings.TrimSuffix(module, "/")+"/...").Output()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,CgoFiles,Imports",
+		strings.TrimSuffix(module, "/")+"/...").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +139,8 @@ func TestOnlyCmdKnowsTheTerminal(t *testing.T) {
 		}
 		for _, i := range p.Imports {
 			for _, no := range []string{
-				"flag", "log", "log/slog", "os/signal", "github.com/spf13/", "golang.org/x/term", "charm.land/", "github.com/charmbracelet/",
+				"flag", "log", "log/slog", "os/signal", "github.com/spf13/", "golang.org/x/term", "charm.land/",
+				"github.com/charmbracelet/",
 			} {
 				if i == no || strings.HasSuffix(no, "/") && strings.HasPrefix(i, no) {
 					t.Errorf("%s imports %s", p.ImportPath, i)
@@ -155,7 +157,8 @@ func TestWhatIsNotCalled(t *testing.T) {
 			continue
 		}
 		no := []string{"fmt.Print", "fmt.Println", "fmt.Printf", "os.Stdout", "os.Stderr", "os.Exit"}
-		if strings.HasPrefix(p.ImportPath, "analyzer") || strings.HasPrefix(p.ImportPath, "report") || p.ImportPath == "flows" {
+		if strings.HasPrefix(p.ImportPath, "analyzer") || strings.HasPrefix(p.ImportPath, "report") ||
+			p.ImportPath == "flows" {
 			no = append(no, "time.Now", "time.Since", "time.Sleep", "time.After", "time.NewTimer")
 		}
 		for _, name := range append(p.GoFiles, p.CgoFiles...) {
@@ -195,14 +198,16 @@ func TestEveryEnumHasAString(t *testing.T) {
 		}
 		constants, strings := map[string]bool{}, map[string]bool{}
 		for _, name := range p.GoFiles {
-			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil,
+				parser.SkipObjectResolution)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, d := range file.Decls {
 				switch d := d.(type) {
 				case *ast.GenDecl:
-					if d.Tok != token.CONST || !d.Lparen.IsValid() { // a single one is a value that is known, not a list of all
+					// a single one is a value that is known, not a list of all
+					if d.Tok != token.CONST || !d.Lparen.IsValid() {
 						continue
 					}
 					for _, s := range d.Specs {

@@ -68,7 +68,8 @@ func constants(dir string) ([]constant, error) {
 	return found, nil
 }
 
-// isNumber reports that an expression is made of a number that is not 0, or a duration, of operators and of names but iota.
+// isNumber reports that an expression is made of a number that is not 0, or a duration, of operators and of names but
+// iota.
 func isNumber(e ast.Expr) (number bool) {
 	other := false
 	ast.Inspect(e, func(n ast.Node) bool {

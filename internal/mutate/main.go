@@ -1,8 +1,9 @@
-// Mutate halves and doubles every named number of some packages, one at a time, and runs tests until one fails. What no test
-// notices it lists, and fails: either a boundary test is missing, or the number is no threshold and belongs into settings.go.
+// Mutate halves and doubles every named number of some packages, one at a time, and runs tests until one fails. What no
+// test notices it lists, and fails: either a boundary test is missing, or the number is no threshold and belongs into
+// settings.go.
 //
-// The packages are those of the tracker, or the arguments, as ./analyzer/crowd. Sources are not changed: go build's -overlay puts
-// another file in the place of one.
+// The packages are those of the tracker, or the arguments, as ./analyzer/crowd. Sources are not changed: go build's
+// -overlay puts another file in the place of one.
 package main
 
 import (
@@ -34,13 +35,15 @@ var tests = [][]string{
 
 func main() {
 	only := flag.String("only", "", "mutate only the constants whose names match this regular expression")
-	limit := flag.Duration("limit", time.Minute, "how long the tests of a package may take; then the change counts as noticed")
+	limit := flag.Duration("limit", time.Minute,
+		"how long the tests of a package may take; then the change counts as noticed")
 	own := flag.Bool("own", false, "run the tests of the constant's own package only")
 	jobs := flag.Int("jobs", runtime.NumCPU(), "how many changes to try at the same time")
 	flag.Parse()
 	dirs := flag.Args()
 	if len(dirs) == 0 {
-		dirs = []string{"./analyzer/crowd", "./analyzer/ledger", "./analyzer", "./analyzer/internal/store", "./analyzer/tcpstate"}
+		dirs = []string{"./analyzer/crowd", "./analyzer/ledger", "./analyzer", "./analyzer/internal/store",
+			"./analyzer/tcpstate"}
 	}
 	if *own {
 		tests = nil
@@ -86,7 +89,8 @@ func run(dirs []string, only string, limit time.Duration, jobs int) (survivors i
 			}
 		}
 		for key := range settings {
-			if strings.HasPrefix(key, dir+" ") && !slices.ContainsFunc(found, func(c constant) bool { return strings.HasPrefix(key+" ", c.key()+" ") }) {
+			if strings.HasPrefix(key, dir+" ") && !slices.ContainsFunc(found,
+				func(c constant) bool { return strings.HasPrefix(key+" ", c.key()+" ") }) {
 				return 0, fmt.Errorf("settings.go speaks of %q, which is not there any more", key)
 			}
 		}

@@ -1,7 +1,7 @@
 package main
 
-// settings are constants that are no thresholds, or changes of them that cannot be noticed, and why: what comes out does not depend
-// on them.
+// settings are constants that are no thresholds, or changes of them that cannot be noticed, and why: what comes out
+// does not depend on them.
 var settings = map[string]string{
 	"analyzer/crowd cookieSlots * 2": "slots are emptied once they are judged, so that more of them hold nothing",
 	"analyzer/crowd golden":          "any odd number with mixed bits spreads the index",
@@ -12,6 +12,7 @@ var settings = map[string]string{
 	"analyzer awakeLimit":   "how many connections are awake: resting changes nothing",
 	"analyzer closedLimit":  "how many closed ones are awake: resting changes nothing",
 	"analyzer aside * 2":    "room for incarnations that cannot be so many",
+	"analyzer aside / 2":    "a segment wakes four incarnations at most and ends one before it begins another: half the room will do",
 	"analyzer pageEvents":   "size of a page of the journal",
 	"analyzer pageRecords":  "size of a page of the journal",
 	"analyzer journalPages": "how far one tracker may be ahead of the others",

@@ -28,8 +28,8 @@ import (
 type Options struct {
 	Delay time.Duration // one way; the capture is made half-way
 	VLAN  uint16        // the wire's, in captured frames; the hosts know nothing of it. 0 is none
-	// Fate decides about each frame with TCP in it, in the order in which the hosts send them; nil lets all pass. Calls do
-	// not overlap.
+	// Fate decides about each frame with TCP in it, in the order in which the hosts send them; nil lets all pass. Calls
+	// do not overlap.
 	Fate func(Segment) Fate
 }
 
@@ -46,8 +46,9 @@ const (
 // maxPackets bounds what a lab captures; further frames are carried all the same.
 const maxPackets = 100_000
 
-// Lab is two hosts and the wire between them. It holds the sockets that were made in it until it is closed: one that nobody
-// refers to any more would otherwise be closed by the garbage collector, with a FIN or RST in the middle of the test.
+// Lab is two hosts and the wire between them. It holds the sockets that were made in it until it is closed: one that
+// nobody refers to any more would otherwise be closed by the garbage collector, with a FIN or RST in the middle of the
+// test.
 type Lab struct {
 	Client, Server *Host
 
@@ -151,7 +152,8 @@ func (l *Lab) CaptureStart() time.Time {
 	return l.began
 }
 
-// Settle waits, for twenty seconds at most, until no frame is under way and no socket waits for an answer to its SYN or FIN.
+// Settle waits, for twenty seconds at most, until no frame is under way and no socket waits for an answer to its SYN or
+// FIN.
 func (l *Lab) Settle() error {
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
 		sockets, err := l.Sockets()
@@ -168,7 +170,8 @@ func (l *Lab) Settle() error {
 		case i < 0:
 			return errors.New("there are always frames on the wire")
 		default:
-			return fmt.Errorf("the %s has its socket from %v to %v in %s still", sockets[i].Host.Name, sockets[i].Local, sockets[i].Remote, sockets[i].State)
+			return fmt.Errorf("the %s has its socket from %v to %v in %s still", sockets[i].Host.Name, sockets[i].Local,
+				sockets[i].Remote, sockets[i].State)
 		}
 	}
 }
@@ -283,7 +286,8 @@ func (l *Lab) capture(from *Host, at time.Time, frame []byte) bool {
 			frame = tag(frame, l.options.VLAN)
 		}
 		const ethernet = 1
-		l.packets = append(l.packets, capture.Packet{Time: at.UnixNano(), Data: frame, Length: len(frame), Link: ethernet})
+		l.packets = append(l.packets, capture.Packet{Time: at.UnixNano(), Data: frame, Length: len(frame),
+			Link: ethernet})
 	}
 	return fate == Pass
 }
@@ -345,8 +349,8 @@ func (h *Host) boot() error {
 	})
 }
 
-// unshare puts the thread into a new network namespace whose table of connections is small: it is read often, and the whole
-// machine's, which is the default, takes milliseconds.
+// unshare puts the thread into a new network namespace whose table of connections is small: it is read often, and the
+// whole machine's, which is the default, takes milliseconds.
 func unshare() error {
 	for range 2 { // the second one gets what is set in the first
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
@@ -357,7 +361,8 @@ func unshare() error {
 			{"tcp_max_syn_backlog", "4096"},     // which Linux makes a share of that
 			{"tcp_max_tw_buckets", "65536"},
 		} {
-			if err := os.WriteFile("/proc/sys/net/ipv4/"+set.name, []byte(set.value), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
+			if err := os.WriteFile("/proc/sys/net/ipv4/"+set.name, []byte(set.value), 0); err != nil &&
+				!errors.Is(err, os.ErrNotExist) {
 				return err
 			}
 		}

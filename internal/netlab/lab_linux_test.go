@@ -71,7 +71,8 @@ func TestLab(t *testing.T) {
 		segments = decoder.Decode(&p, segments)
 	}
 	if stats := decoder.Stats(); stats.Packets != stats.Segments || stats.BadTCPChecksums != 0 {
-		t.Errorf("the capture holds %d packets, %d segments, %d bad checksums", stats.Packets, stats.Segments, stats.BadTCPChecksums)
+		t.Errorf("the capture holds %d packets, %d segments, %d bad checksums", stats.Packets, stats.Segments,
+			stats.BadTCPChecksums)
 	}
 	// On a slow machine the kernels may send something again.
 	var flags []flows.Flags

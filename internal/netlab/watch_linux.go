@@ -23,9 +23,10 @@ type Observation struct {
 	State         string // as in a connection's record; CLOSED when the socket is gone
 }
 
-// Watcher records the states of the sockets of both hosts: it looks every half millisecond, and whenever a host has been given a
-// frame. So it misses only states through which one segment leads, or an application that closes at once. (The kernel's trace
-// point sock:inet_sock_set_state misses none, but does not know of embryonic connections and those in TIME_WAIT.)
+// Watcher records the states of the sockets of both hosts: it looks every half millisecond, and whenever a host has
+// been given a frame. So it misses only states through which one segment leads, or an application that closes at once.
+// (The kernel's trace point sock:inet_sock_set_state misses none, but does not know of embryonic connections and those
+// in TIME_WAIT.)
 type Watcher struct {
 	lab     *Lab
 	stop    chan struct{}
@@ -88,7 +89,8 @@ func (w *Watcher) Await(h *Host, state string) error {
 	seen := func() (bool, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return slices.ContainsFunc(w.observed, func(o Observation) bool { return o.Host == h && o.State == state }), w.err
+		return slices.ContainsFunc(w.observed, func(o Observation) bool { return o.Host == h && o.State == state }),
+			w.err
 	}
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if ok, err := seen(); ok || err != nil {
@@ -164,7 +166,8 @@ func (t *table) poll() ([]Observation, error) {
 
 // kernelStates are the numbers of include/net/tcp_states.h. The last one is a connection's request in the listener.
 var kernelStates = [...]string{
-	1: "ESTABLISHED", "SYN_SENT", "SYN_RCVD", "FIN_WAIT_1", "FIN_WAIT_2", "TIME_WAIT", "CLOSED", "CLOSE_WAIT", "LAST_ACK",
+	1: "ESTABLISHED", "SYN_SENT", "SYN_RCVD", "FIN_WAIT_1", "FIN_WAIT_2", "TIME_WAIT", "CLOSED", "CLOSE_WAIT",
+	"LAST_ACK",
 	"LISTEN", "CLOSING", "SYN_RCVD",
 }
 

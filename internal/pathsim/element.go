@@ -234,8 +234,8 @@ func (b *Box) translate(f *Frame, w Way, c *boxFlow) {
 	}
 }
 
-// proxy answers a SYN in the server's place, and opens its own connection to the server when the client has shown that it is there
-// (as netfilter's SYNPROXY). It reports whether the frame goes no further.
+// proxy answers a SYN in the server's place, and opens its own connection to the server when the client has shown that
+// it is there (as netfilter's SYNPROXY). It reports whether the frame goes no further.
 func (b *Box) proxy(s *Sim, at int, f *Frame, w Way, c *boxFlow) bool {
 	p := &c.proxy
 	answer := func(flags flows.Flags, seq, ack uint32, src, dst netip.AddrPort, options flows.Options, w Way) {

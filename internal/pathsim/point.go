@@ -42,7 +42,8 @@ func (p *Point) take(s *Sim, at int, f *Frame, w Way) {
 	x := &f.row.Passed[p.index]
 	*x = Sighting{At: s.now, Passed: true, Frame: *f.plain()}
 	switch {
-	case s.now < int64(p.From), p.Until > 0 && s.now >= int64(p.Until), p.Only != nil && *p.Only != w, p.Filter != nil && !p.Filter(f):
+	case s.now < int64(p.From), p.Until > 0 && s.now >= int64(p.Until), p.Only != nil && *p.Only != w,
+		p.Filter != nil && !p.Filter(f):
 	case s.Rand.Float64() < p.Delete:
 		p.lost++
 	default:
@@ -56,8 +57,10 @@ func (p *Point) capture(s *Sim, f *Frame, w Way) {
 		const together = 60e3 // ns
 		for i := len(p.records) - 1; i >= 0 && s.now-p.records[i].at < together; i-- {
 			c := p.records[i]
-			if c.rows[0].Way == w && c.frame.Src == f.Src && c.frame.Dst == f.Dst && c.frame.Len >= mss && c.frame.Flags == flows.ACK &&
-				c.frame.Seq+uint32(c.frame.Len) == f.Seq && c.frame.Ack == f.Ack && c.frame.Options == f.Options && c.frame.Len < 40000 {
+			if c.rows[0].Way == w && c.frame.Src == f.Src && c.frame.Dst == f.Dst && c.frame.Len >= mss &&
+				c.frame.Flags == flows.ACK &&
+				c.frame.Seq+uint32(c.frame.Len) == f.Seq && c.frame.Ack == f.Ack && c.frame.Options == f.Options &&
+				c.frame.Len < 40000 {
 				c.frame.Len += f.Len
 				c.frame.Flags |= f.Flags
 				c.rows = append(c.rows, f.row)
@@ -88,18 +91,19 @@ func (r *Row) note(point int, packet uint64) {
 	}
 }
 
-// longest is more than any link holds a frame back: nobody can know whether one that should have come so shortly before a capture's
-// end came after it.
+// longest is more than any link holds a frame back: nobody can know whether one that should have come so shortly before
+// a capture's end came after it.
 const longest = 25 * time.Millisecond
 
-// complete reports whether the point's capture shows that it holds each frame that passes, or would have passed, at a moment: it began
-// with its first packet, as far as anybody knows.
+// complete reports whether the point's capture shows that it holds each frame that passes, or would have passed, at a
+// moment: it began with its first packet, as far as anybody knows.
 func (p *Point) complete(at int64, f *Frame, w Way) bool {
 	if len(p.records) == 0 {
 		return false
 	}
 	first, last := p.records[0].at, p.records[len(p.records)-1].at
-	return (p.From == 0 || at >= first) && (p.Until == 0 || at < last-int64(longest)) && (p.Only == nil || *p.Only == w) &&
+	return (p.From == 0 || at >= first) && (p.Until == 0 || at < last-int64(longest)) &&
+		(p.Only == nil || *p.Only == w) &&
 		(p.Filter == nil || p.Filter(f)) && p.Delete == 0
 }
 
@@ -113,7 +117,8 @@ func (p *Point) Packets() []capture.Packet {
 	var packets []capture.Packet
 	for i, c := range p.records {
 		data := c.frame.bytes()
-		packets = append(packets, capture.Packet{Number: uint64(i + 1), Time: p.clock(c.at), Data: data, Length: len(data), Link: 1})
+		packets = append(packets, capture.Packet{Number: uint64(i + 1), Time: p.clock(c.at), Data: data,
+			Length: len(data), Link: 1})
 	}
 	return packets
 }
@@ -133,7 +138,8 @@ func (p *Point) Write(path string) error {
 	}
 	if p.Tell && len(packets) > 0 {
 		until := packets[len(packets)-1].Time
-		if err := w.Statistics(until, capture.Drops{Received: uint64(len(packets)) + p.lost, Kernel: p.lost}); err != nil {
+		if err := w.Statistics(until, capture.Drops{Received: uint64(len(packets)) + p.lost,
+			Kernel: p.lost}); err != nil {
 			return err
 		}
 	}

@@ -126,7 +126,8 @@ func (s *Sim) after(d time.Duration, f func()) *event {
 
 // emit puts a new frame on the path, next to an element.
 func (s *Sim) emit(f *Frame, w Way, conn int, madeBy string, at int) {
-	row := &Row{Conn: conn, Way: w, Sent: *f, MadeBy: madeBy, Born: at, Died: -1, Passed: make([]Sighting, len(s.Points))}
+	row := &Row{Conn: conn, Way: w, Sent: *f, MadeBy: madeBy, Born: at, Died: -1,
+		Passed: make([]Sighting, len(s.Points))}
 	s.Rows = append(s.Rows, row)
 	f.row = row
 	s.forward(at, f, w)

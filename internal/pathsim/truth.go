@@ -101,9 +101,11 @@ func (s *Sim) fate(r *Row) (list []*Verdict) {
 				continue
 			}
 			known := r.Passed[a].Packet > 0 && r.Passed[b].Packet > 0
-			add(Verdict{Kind: "delayed", Between: pair(a, b), At: a, Packet: r.Passed[a].Packet, By: r.Held, Knowable: known})
+			add(Verdict{Kind: "delayed", Between: pair(a, b), At: a, Packet: r.Passed[a].Packet, By: r.Held,
+				Knowable: known})
 			if n := s.overtakers(r, a, b); n > 0 && r.CopyOf == nil {
-				add(Verdict{Kind: "reordered", Between: pair(a, b), At: a, Packet: r.Passed[a].Packet, OvertakenBy: n, Knowable: known})
+				add(Verdict{Kind: "reordered", Between: pair(a, b), At: a, Packet: r.Passed[a].Packet, OvertakenBy: n,
+					Knowable: known})
 			}
 		}
 	}
@@ -123,7 +125,8 @@ func (s *Sim) lastSeen() (last int64) {
 // overtakers counts the captured frames of the same connection that came to a after a frame and to b before it.
 func (s *Sim) overtakers(r *Row, a, b int) (n int) {
 	for _, o := range s.Rows {
-		if o.Conn == r.Conn && o.Way == r.Way && o.CopyOf == nil && !o.Whole && o.Passed[a].Packet > r.Passed[a].Packet &&
+		if o.Conn == r.Conn && o.Way == r.Way && o.CopyOf == nil && !o.Whole &&
+			o.Passed[a].Packet > r.Passed[a].Packet &&
 			o.Passed[b].Packet > 0 && o.Passed[b].Packet < r.Passed[b].Packet {
 			n++
 		}
@@ -170,7 +173,8 @@ func (s *Sim) alterations() (list []*Verdict) {
 				at := key{r.Conn, k, r.Way, d.field}
 				v := found[at]
 				if v == nil {
-					v = &Verdict{Kind: "altered", Between: pair(a, b), Way: r.Way, At: a, Packet: x.Packet, Row: r, Knowable: true, Field: d.field, From: d.from, To: d.to}
+					v = &Verdict{Kind: "altered", Between: pair(a, b), Way: r.Way, At: a, Packet: x.Packet, Row: r,
+						Knowable: true, Field: d.field, From: d.from, To: d.to}
 					found[at] = v
 					list = append(list, v)
 				}
@@ -212,7 +216,8 @@ func differences(a, b *Frame) (list []difference) {
 		return n
 	}
 	differ("mss", option(a.Options.HasMSS, int(a.Options.MSS)), option(b.Options.HasMSS, int(b.Options.MSS)))
-	differ("wscale", option(a.Options.HasWScale, int(a.Options.WScale)), option(b.Options.HasWScale, int(b.Options.WScale)))
+	differ("wscale", option(a.Options.HasWScale, int(a.Options.WScale)),
+		option(b.Options.HasWScale, int(b.Options.WScale)))
 	present := func(has bool) any {
 		if has {
 			return true

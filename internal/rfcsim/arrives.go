@@ -137,12 +137,13 @@ func (e *Endpoint) unacceptable(s Segment) {
 		return
 	}
 	if s.Fin && e.in(TimeWait) {
-		// The eighth step means this FIN, though the first step stops it: "the only thing that can arrive in this state is
-		// a retransmission of the remote FIN. Acknowledge it, and restart the 2 MSL timeout."
+		// The eighth step means this FIN, though the first step stops it: "the only thing that can arrive in this state
+		// is a retransmission of the remote FIN. Acknowledge it, and restart the 2 MSL timeout."
 		e.startTwoMSL()
 	}
 	if s.Seq == e.rcvNxt && s.HasAck && !s.Syn {
-		// "If the RCV.WND is zero, no segments will be acceptable, but special allowance should be made to accept valid ACKs".
+		// "If the RCV.WND is zero, no segments will be acceptable, but special allowance should be made to accept valid
+		// ACKs".
 		e.ack = dueNow
 		e.ackField(s)
 		return

@@ -10,10 +10,11 @@ type Options struct {
 	DelayAck int64 // how long an acknowledgement of text or FIN may wait (RFC 9293 §3.8.6.3); 0: not at all
 	MSL      int64 // 120 s if 0
 
-	// Strict applies the sequence number check of §3.10.7.4 to the letter. Without it a segment that ends just at RCV.NXT
-	// is heard for its ACK field (appendix A.2: a SYN,ACK in SYN_RCVD as in figure 7, a FIN sent again that acknowledges
-	// ours), an empty segment at the right edge of the window is acceptable (it follows text that fills the window), and a
-	// SYN that arrives again in SYN_RCVD is answered by the SYN,ACK rather than by an ACK. So do deployed stacks.
+	// Strict applies the sequence number check of §3.10.7.4 to the letter. Without it a segment that ends just at
+	// RCV.NXT is heard for its ACK field (appendix A.2: a SYN,ACK in SYN_RCVD as in figure 7, a FIN sent again that
+	// acknowledges ours), an empty segment at the right edge of the window is acceptable (it follows text that fills
+	// the window), and a SYN that arrives again in SYN_RCVD is answered by the SYN,ACK rather than by an ACK. So do
+	// deployed stacks.
 	Strict bool
 	// InOrder keeps the whole of a segment beyond RCV.NXT for later, its ACK field too ("further processing is done in
 	// SEG.SEQ order", §3.10.7.4). Without it the ACK field counts at once, as in deployed stacks.

@@ -23,8 +23,8 @@ func history(e *Endpoint) string {
 	return strings.Join(names, " ")
 }
 
-// play runs calls on two endpoints with ISS 100 and 300, a path of 10 ms on either side of the observer, and returns what
-// passed it.
+// play runs calls on two endpoints with ISS 100 and 300, a path of 10 ms on either side of the observer, and returns
+// what passed it.
 func play(t *testing.T, a, b Options, calls func(*Sim)) (*Sim, []string) {
 	t.Helper()
 	a.ISS, b.ISS = 100, 300
@@ -65,18 +65,20 @@ func TestFigures(t *testing.T) {
 			open(sim)
 			sim.Do(second, 0, (*Endpoint).Close)
 			sim.Do(2*second, 1, (*Endpoint).Close)
-		}, "SYN_SENT ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT", "LISTEN SYN_RCVD ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED", []string{
-			"--> <SEQ=100><CTL=SYN>", "<-- <SEQ=300><ACK=101><CTL=SYN,ACK>", "--> <SEQ=101><ACK=301><CTL=ACK>",
-			"--> <SEQ=101><ACK=301><CTL=FIN,ACK>", "<-- <SEQ=301><ACK=102><CTL=ACK>",
-			"<-- <SEQ=301><ACK=102><CTL=FIN,ACK>", "--> <SEQ=102><ACK=302><CTL=ACK>"}},
+		}, "SYN_SENT ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT",
+			"LISTEN SYN_RCVD ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED", []string{
+				"--> <SEQ=100><CTL=SYN>", "<-- <SEQ=300><ACK=101><CTL=SYN,ACK>", "--> <SEQ=101><ACK=301><CTL=ACK>",
+				"--> <SEQ=101><ACK=301><CTL=FIN,ACK>", "<-- <SEQ=301><ACK=102><CTL=ACK>",
+				"<-- <SEQ=301><ACK=102><CTL=FIN,ACK>", "--> <SEQ=102><ACK=302><CTL=ACK>"}},
 		{"13, simultaneous close", func(sim *Sim) {
 			open(sim)
 			sim.Do(second, 0, (*Endpoint).Close)
 			sim.Do(second+5*ms, 1, (*Endpoint).Close)
-		}, "SYN_SENT ESTABLISHED FIN_WAIT_1 CLOSING TIME_WAIT", "LISTEN SYN_RCVD ESTABLISHED FIN_WAIT_1 CLOSING TIME_WAIT", []string{
-			"--> <SEQ=100><CTL=SYN>", "<-- <SEQ=300><ACK=101><CTL=SYN,ACK>", "--> <SEQ=101><ACK=301><CTL=ACK>",
-			"--> <SEQ=101><ACK=301><CTL=FIN,ACK>", "<-- <SEQ=301><ACK=101><CTL=FIN,ACK>",
-			"<-- <SEQ=302><ACK=102><CTL=ACK>", "--> <SEQ=102><ACK=302><CTL=ACK>"}},
+		}, "SYN_SENT ESTABLISHED FIN_WAIT_1 CLOSING TIME_WAIT",
+			"LISTEN SYN_RCVD ESTABLISHED FIN_WAIT_1 CLOSING TIME_WAIT", []string{
+				"--> <SEQ=100><CTL=SYN>", "<-- <SEQ=300><ACK=101><CTL=SYN,ACK>", "--> <SEQ=101><ACK=301><CTL=ACK>",
+				"--> <SEQ=101><ACK=301><CTL=FIN,ACK>", "<-- <SEQ=301><ACK=101><CTL=FIN,ACK>",
+				"<-- <SEQ=302><ACK=102><CTL=ACK>", "--> <SEQ=102><ACK=302><CTL=ACK>"}},
 		{"10, half-open connection discovery", func(sim *Sim) {
 			open(sim)
 			sim.Do(second, 0, (*Endpoint).Crash)
@@ -92,7 +94,8 @@ func TestFigures(t *testing.T) {
 			sim.Ends[1].CloseOnFin = true
 		}, "SYN_SENT ESTABLISHED FIN_WAIT_1 TIME_WAIT", "LISTEN SYN_RCVD ESTABLISHED LAST_ACK CLOSED", []string{
 			"--> <SEQ=100><CTL=SYN>", "<-- <SEQ=300><ACK=101><CTL=SYN,ACK>", "--> <SEQ=101><ACK=301><CTL=ACK>",
-			"--> <SEQ=101><ACK=301><LEN=5><CTL=FIN,ACK>", "<-- <SEQ=301><ACK=107><CTL=FIN,ACK>", "--> <SEQ=107><ACK=302><CTL=ACK>"}},
+			"--> <SEQ=101><ACK=301><LEN=5><CTL=FIN,ACK>", "<-- <SEQ=301><ACK=107><CTL=FIN,ACK>",
+			"--> <SEQ=107><ACK=302><CTL=ACK>"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			sim, passed := play(t, Options{}, Options{}, test.calls)
@@ -120,7 +123,8 @@ func TestOldDuplicateSyn(t *testing.T) {
 	}
 }
 
-// RFC 5961 §3.2 and §4.2: in the window, but not exact, an RST draws an ACK, as a SYN does; outside an RST draws nothing.
+// RFC 5961 §3.2 and §4.2: in the window, but not exact, an RST draws an ACK, as a SYN does; outside an RST draws
+// nothing.
 func TestChallenge(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -133,7 +137,8 @@ func TestChallenge(t *testing.T) {
 		{"below it", Segment{Seq: 100, Rst: true}, "", Established},
 		{"beyond it", Segment{Seq: 101 + 32000, Rst: true}, "", Established},
 		{"SYN", Segment{Seq: 150, Syn: true}, "<-- <SEQ=301><ACK=101><CTL=ACK>", Established},
-		{"an ACK of the future", Segment{Seq: 101, Len: 5, HasAck: true, Ack: 302}, "<-- <SEQ=301><ACK=101><CTL=ACK>", Established},
+		{"an ACK of the future", Segment{Seq: 101, Len: 5, HasAck: true, Ack: 302}, "<-- <SEQ=301><ACK=101><CTL=ACK>",
+			Established},
 		{"FIN without ACK", Segment{Seq: 101, Fin: true}, "", Established},
 	} {
 		t.Run(test.name, func(t *testing.T) {

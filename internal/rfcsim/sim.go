@@ -123,8 +123,8 @@ func (sim *Sim) transmit(e *Endpoint, s Segment) {
 	}
 }
 
-// pass takes a segment past the observer. Where there is no delay behind it, the segment arrives at once, before anything
-// else happens.
+// pass takes a segment past the observer. Where there is no delay behind it, the segment arrives at once, before
+// anything else happens.
 func (sim *Sim) pass(p *Passing) {
 	p.At = sim.time
 	sim.trace("  %s", p)

@@ -39,7 +39,8 @@ var More = []Scene{
 		What: "The client aborts and its RST is lost behind the observer: half-open, until the server sends and is reset.",
 		Fate: lose(netlab.LostBehind, 1, func(s netlab.Segment) bool { return s.Flags.Has(flows.RST) }),
 		Play: withConnection(func(c connection) error {
-			return c.steps(c.exchange, func() error { return c.client.SetLinger(0) }, c.client.Close, pause(500*time.Millisecond), c.serverSends(100))
+			return c.steps(c.exchange, func() error { return c.client.SetLinger(0) }, c.client.Close,
+				pause(500*time.Millisecond), c.serverSends(100))
 		}),
 	},
 	{
@@ -61,7 +62,8 @@ var More = []Scene{
 					return err
 				}
 				defer c.server.Close()
-				err := c.steps(c.exchange, c.acknowledged, pause(200*time.Millisecond), func() error { return setOption(c.client, unix.TCP_REPAIR, 1) }, c.client.Close,
+				err := c.steps(c.exchange, c.acknowledged, pause(200*time.Millisecond),
+					func() error { return setOption(c.client, unix.TCP_REPAIR, 1) }, c.client.Close,
 					pause(200*time.Millisecond))
 				if err != nil {
 					return err
@@ -98,13 +100,17 @@ var More = []Scene{
 			if c.server, err = listener.AcceptTCP(); err != nil {
 				return err
 			}
-			return c.steps(read(c.server, 120), c.serverSends(800), read(c.client, 800), c.client.Close, c.serverReadsAll, pause(100*time.Millisecond), c.server.Close)
+			return c.steps(read(c.server, 120), c.serverSends(800), read(c.client, 800), c.client.Close,
+				c.serverReadsAll, pause(100*time.Millisecond), c.server.Close)
 		},
 	},
 	{
 		Name: "second-fin-lost",
 		What: "The server's FIN is lost before the observer and sent again.",
-		Fate: lose(netlab.LostBefore, 1, func(s netlab.Segment) bool { return !s.FromClient && s.Flags.Has(flows.FIN) }),
+		Fate: lose(netlab.LostBefore, 1, func(s netlab.Segment) bool {
+			return !s.FromClient &&
+				s.Flags.Has(flows.FIN)
+		}),
 		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, pause(100*time.Millisecond), c.server.Close)
 		}),
@@ -114,8 +120,10 @@ var More = []Scene{
 		What: "An idle client asks three times whether the server is there, and it is.",
 		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, func() error {
-				return c.client.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 2})
-			}, pause(3500*time.Millisecond), c.client.Close, c.serverReadsAll, pause(100*time.Millisecond), c.server.Close)
+				return c.client.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Second,
+					Interval: time.Second, Count: 2})
+			}, pause(3500*time.Millisecond), c.client.Close, c.serverReadsAll, pause(100*time.Millisecond),
+				c.server.Close)
 		}),
 	},
 	{
@@ -134,12 +142,13 @@ var More = []Scene{
 			}
 		},
 		Play: withConnection(func(c connection) error {
-			return c.steps(c.exchange, func() error { return setOption(c.client, unix.TCP_USER_TIMEOUT, 1000) }, c.clientSends(100), func() error {
-				if err := readAll(c.client); !errors.Is(err, syscall.ETIMEDOUT) {
-					return fmt.Errorf("the client did not give up: %v", err)
-				}
-				return nil
-			})
+			return c.steps(c.exchange, func() error { return setOption(c.client, unix.TCP_USER_TIMEOUT, 1000) },
+				c.clientSends(100), func() error {
+					if err := readAll(c.client); !errors.Is(err, syscall.ETIMEDOUT) {
+						return fmt.Errorf("the client did not give up: %v", err)
+					}
+					return nil
+				})
 		}),
 	},
 	{
@@ -164,7 +173,10 @@ var More = []Scene{
 			dialer := &net.Dialer{
 				LocalAddr: &net.TCPAddr{IP: lab.Client.IP4.AsSlice(), Port: 40123},
 				Control: func(_, _ string, raw syscall.RawConn) error {
-					return raw.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) })
+					return raw.Control(func(fd uintptr) {
+						unix.SetsockoptInt(int(fd), unix.SOL_SOCKET,
+							unix.SO_REUSEADDR, 1)
+					})
 				},
 			}
 			for range 2 {
@@ -173,7 +185,8 @@ var More = []Scene{
 					return err
 				}
 				c := connection{lab, client, server}
-				if err := c.steps(c.exchange, client.Close, c.serverReadsAll, aMoment, server.Close, lab.Settle, pause(1500*time.Millisecond)); err != nil {
+				if err := c.steps(c.exchange, client.Close, c.serverReadsAll, aMoment, server.Close, lab.Settle,
+					pause(1500*time.Millisecond)); err != nil {
 					return err
 				}
 			}
@@ -187,10 +200,12 @@ var More = []Scene{
 		Play: func(lab *netlab.Lab) error {
 			return errors.Join(
 				withConnection(func(c connection) error {
-					return c.steps(c.exchange, c.client.Close, c.serverReadsAll, pause(100*time.Millisecond), c.server.Close)
+					return c.steps(c.exchange, c.client.Close, c.serverReadsAll, pause(100*time.Millisecond),
+						c.server.Close)
 				})(lab),
 				withConnection(func(c connection) error {
-					return c.steps(c.exchange, c.server.Close, c.clientReadsAll, pause(100*time.Millisecond), c.client.Close)
+					return c.steps(c.exchange, c.server.Close, c.clientReadsAll, pause(100*time.Millisecond),
+						c.client.Close)
 				})(lab),
 			)
 		},
@@ -206,7 +221,8 @@ var More = []Scene{
 					if i%2 == 1 {
 						first, second = second, first
 					}
-					return c.steps(c.exchange, c.clientSends(3000), read(c.server, 3000), c.serverSends(6000), read(c.client, 6000),
+					return c.steps(c.exchange, c.clientSends(3000), read(c.server, 3000), c.serverSends(6000),
+						read(c.client, 6000),
 						first.Close, pause(300*time.Millisecond), second.Close)
 				})(lab)
 				if err != nil {

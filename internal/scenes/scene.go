@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package scenes holds what can happen between two hosts with real TCP: opens and closes of every kind, losses, crashes. It
-// is for tests and for making captures.
+// Package scenes holds what can happen between two hosts with real TCP: opens and closes of every kind, losses,
+// crashes. It is for tests and for making captures.
 package scenes
 
 import (

@@ -40,21 +40,24 @@ var All = []Scene{
 		Name: "close-three-segments",
 		What: "The server closes as soon as it reads the end: its FIN acknowledges the client's.",
 		Play: withConnection(func(c connection) error {
-			return c.steps(c.exchange, c.exchange, c.client.CloseWrite, c.serverReadsAll, aMoment, c.server.Close, c.clientReadsAll, aMoment, c.client.Close)
+			return c.steps(c.exchange, c.exchange, c.client.CloseWrite, c.serverReadsAll, aMoment, c.server.Close,
+				c.clientReadsAll, aMoment, c.client.Close)
 		}),
 	},
 	{
 		Name: "close-simultaneous",
 		What: "Both sides close at the same time: the FINs cross.",
 		Play: withConnection(func(c connection) error {
-			return c.steps(c.exchange, c.acknowledged, pause(100*time.Millisecond), c.crossing(c.client.Close, c.server.Close))
+			return c.steps(c.exchange, c.acknowledged, pause(100*time.Millisecond),
+				c.crossing(c.client.Close, c.server.Close))
 		}),
 	},
 	{
 		Name: "half-close",
 		What: "The client closes its direction, the server sends for another second and then closes.",
 		Play: withConnection(func(c connection) error {
-			return c.steps(c.exchange, c.client.CloseWrite, pause(300*time.Millisecond), c.serverSends(500), pause(700*time.Millisecond),
+			return c.steps(c.exchange, c.client.CloseWrite, pause(300*time.Millisecond), c.serverSends(500),
+				pause(700*time.Millisecond),
 				c.serverSends(500), c.server.Close, c.clientReadsAll, aMoment, c.client.Close)
 		}),
 	},
@@ -83,7 +86,8 @@ var All = []Scene{
 		Name: "close-then-data",
 		What: "The client closes, the server sends on: its data finds no reader and draws a RST.",
 		Play: withConnection(func(c connection) error {
-			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, pause(100*time.Millisecond), c.serverSends(3000))
+			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, pause(100*time.Millisecond),
+				c.serverSends(3000))
 		}),
 	},
 	{
@@ -129,7 +133,8 @@ var All = []Scene{
 				return err
 			}
 			defer listener.Close()
-			if _, err := lab.Client.Dial(nil, netip.AddrPortFrom(lab.Server.IP4, 80)); !errors.Is(err, syscall.ETIMEDOUT) {
+			if _, err := lab.Client.Dial(nil, netip.AddrPortFrom(lab.Server.IP4, 80)); !errors.Is(err,
+				syscall.ETIMEDOUT) {
 				return fmt.Errorf("connected without a SYN-ACK: %v", err)
 			}
 			time.Sleep(2 * time.Second)
@@ -180,7 +185,8 @@ var All = []Scene{
 			})()
 		},
 		Play: withConnection(func(c connection) error {
-			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, pause(50*time.Millisecond), c.server.Close, pause(time.Second))
+			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, pause(50*time.Millisecond), c.server.Close,
+				pause(time.Second))
 		}),
 	},
 	{
@@ -200,7 +206,8 @@ var All = []Scene{
 		},
 		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, func() error {
-				return c.client.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 2})
+				return c.client.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Second,
+					Interval: time.Second, Count: 2})
 			}, pause(5500*time.Millisecond))
 		}),
 	},
@@ -212,7 +219,8 @@ var All = []Scene{
 				return err
 			}
 			return withConnection(func(c connection) error {
-				return c.steps(c.clientSends(12000), pause(2*time.Second), c.client.Close, c.serverReadsAll, aMoment, c.server.Close)
+				return c.steps(c.clientSends(12000), pause(2*time.Second), c.client.Close, c.serverReadsAll, aMoment,
+					c.server.Close)
 			})(lab)
 		},
 	},
@@ -226,7 +234,8 @@ var All = []Scene{
 		What: "The capture begins when the connection is open already.",
 		Play: func(lab *netlab.Lab) error {
 			return withConnection(func(c connection) error {
-				return c.steps(c.exchange, c.acknowledged, pause(100*time.Millisecond), func() error { lab.Forget(); return nil }, c.exchange,
+				return c.steps(c.exchange, c.acknowledged, pause(100*time.Millisecond),
+					func() error { lab.Forget(); return nil }, c.exchange,
 					c.client.Close, c.serverReadsAll, pause(100*time.Millisecond), c.server.Close)
 			})(lab)
 		},
@@ -240,7 +249,8 @@ var All = []Scene{
 		Name: "half-open",
 		What: "The server forgets the connection without a word (TCP_REPAIR), as in a crash; the client's next data draws a RST.",
 		Play: withConnection(func(c connection) error {
-			return c.steps(c.exchange, c.acknowledged, pause(100*time.Millisecond), func() error { return setOption(c.server, unix.TCP_REPAIR, 1) }, c.server.Close,
+			return c.steps(c.exchange, c.acknowledged, pause(100*time.Millisecond),
+				func() error { return setOption(c.server, unix.TCP_REPAIR, 1) }, c.server.Close,
 				pause(500*time.Millisecond), c.clientSends(100))
 		}),
 	},
@@ -255,7 +265,8 @@ var All = []Scene{
 					return err
 				}
 				c := connection{lab, client, server}
-				if err := c.steps(c.exchange, server.Close, c.clientReadsAll, aMoment, client.Close, lab.Settle, pause(500*time.Millisecond)); err != nil {
+				if err := c.steps(c.exchange, server.Close, c.clientReadsAll, aMoment, client.Close, lab.Settle,
+					pause(500*time.Millisecond)); err != nil {
 					return err
 				}
 			}
@@ -520,7 +531,10 @@ func fastOpen(lab *netlab.Lab) error {
 	}
 	defer listener.Close()
 	dialer := &net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error {
-		return raw.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_FASTOPEN_CONNECT, 1) })
+		return raw.Control(func(fd uintptr) {
+			unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_FASTOPEN_CONNECT,
+				1)
+		})
 	}}
 	for range 2 {
 		client, err := lab.Client.Dial(dialer, at)
@@ -535,7 +549,8 @@ func fastOpen(lab *netlab.Lab) error {
 			return err
 		}
 		c := connection{lab, client, server}
-		if err := c.steps(read(server, 120), c.serverSends(800), read(client, 800), client.Close, c.serverReadsAll, aMoment, server.Close, lab.Settle); err != nil {
+		if err := c.steps(read(server, 120), c.serverSends(800), read(client, 800), client.Close, c.serverReadsAll,
+			aMoment, server.Close, lab.Settle); err != nil {
 			return err
 		}
 	}

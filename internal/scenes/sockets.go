@@ -120,7 +120,8 @@ func PlaySockets(lab *netlab.Lab) ([]Look, error) {
 					return err
 				}
 				dialed = append(dialed, fd)
-				if err := unix.Connect(fd, &unix.SockaddrInet4{Port: int(port), Addr: lab.Server.IP4.As4()}); !errors.Is(err, unix.EINPROGRESS) {
+				if err := unix.Connect(fd, &unix.SockaddrInet4{Port: int(port),
+					Addr: lab.Server.IP4.As4()}); !errors.Is(err, unix.EINPROGRESS) {
 					return fmt.Errorf("connect: %w", err)
 				}
 				return nil
@@ -160,8 +161,10 @@ func PlaySockets(lab *netlab.Lab) ([]Look, error) {
 	}
 	sameport := &net.Dialer{LocalAddr: &net.TCPAddr{IP: lab.Client.IP4.AsSlice(), Port: 40123}}
 	steps := []func() error{
-		connect(nil, portOpen), connect(nil, portHalfClosed), connect(nil, portClientFirst), connect(sameport, portServerFirst), reverse, look,
-		connect(nil, portClosing), pause(2 * quiet), of(portClosing, func(c connection) error { return errors.Join(c.client.Close(), c.server.Close()) }), look,
+		connect(nil, portOpen), connect(nil, portHalfClosed), connect(nil, portClientFirst),
+		connect(sameport, portServerFirst), reverse, look,
+		connect(nil, portClosing), pause(2 * quiet), of(portClosing,
+			func(c connection) error { return errors.Join(c.client.Close(), c.server.Close()) }), look,
 		look, dial(portBlackHole), look,
 		listenAt(portSynAckLost), dial(portSynAckLost), look,
 		listenAt(portAckLost), dial(portAckLost), look,
@@ -185,8 +188,12 @@ func PlaySockets(lab *netlab.Lab) ([]Look, error) {
 			return c.steps(c.exchange, func() error { return c.client.SetLinger(0) }, c.client.Close)
 		}), look,
 		dial(portRefused), look, look, look, look, look, look,
-		of(portReverse, func(c connection) error { return c.steps(c.server.Close, c.clientReadsAll, c.client.Close) }), look, look, look,
-		of(portOpen, func(c connection) error { return c.steps(c.exchange, c.client.Close, c.serverReadsAll, c.server.Close) }),
+		of(portReverse, func(c connection) error { return c.steps(c.server.Close, c.clientReadsAll, c.client.Close) }),
+		look, look, look,
+		of(portOpen, func(c connection) error {
+			return c.steps(c.exchange, c.client.Close, c.serverReadsAll,
+				c.server.Close)
+		}),
 	}
 	for i, step := range steps {
 		if err := step(); err != nil {

@@ -32,10 +32,11 @@
 //	icmp 3/1   an ICMP (ICMPv6) error of this type and code, about the last segment that the receiver has sent
 //
 // Sequence numbers need not be written. A segment begins at its sender's SND.NXT and, with ACK, acknowledges what has
-// been delivered to its sender (lost and missing segments leave holes, which later ones fill). The first SYN of the socket
-// left of the arrow has the number 100, that of the right one 300; a SYN without a number is a retransmission of the SYN
-// before, so a new incarnation needs seq=. RST,ACK from a socket that never sent has number 0. Segments that the others
-// shall take no notice of (forged or stale ones) are best sent by another socket with the same address and port.
+// been delivered to its sender (lost and missing segments leave holes, which later ones fill). The first SYN of the
+// socket left of the arrow has the number 100, that of the right one 300; a SYN without a number is a retransmission of
+// the SYN before, so a new incarnation needs seq=. RST,ACK from a socket that never sent has number 0. Segments that
+// the others shall take no notice of (forged or stale ones) are best sent by another socket with the same address and
+// port.
 //
 //	seq=100 ack=301   the numbers; seq=-1, seq=+10 count from SND.NXT, ack=-1, ack=+10 from RCV.NXT
 //	len=10            bytes of data; data in a SYN counts for the numbers of later segments only with tfo=
@@ -64,9 +65,9 @@
 // # Declarations
 //
 // A line with = declares a socket, or changes it. Attributes given with it go into each of its segments: win, ttl, and,
-// where they belong, mss, wscale, sack, ts (which then counts milliseconds from the number given; a RST has none). win is
-// in bytes: if both sockets have wscale, segments other than SYNs carry it shifted. ipid is the first IP identification,
-// each packet has the next. nxt is SND.NXT for an exchange that begins midstream.
+// where they belong, mss, wscale, sack, ts (which then counts milliseconds from the number given; a RST has none). win
+// is in bytes: if both sockets have wscale, segments other than SYNs carry it shifted. ipid is the first IP
+// identification, each packet has the next. nxt is SND.NXT for an exchange that begins midstream.
 //
 //	C = 192.168.1.116:3337 mss=1460 sack ts=4294960000 wscale=7 win=64240 ipid=4711
 //	S = [2001:db8::2]:443 nxt=70000

@@ -475,7 +475,8 @@ func (r *reader) icmp(s *sent, from, to *socket, words []string) error {
 	seg := &s.step.Segment
 	seg.Key, seg.FromB = key(q.src, q.dst)
 	seg.TTL, seg.IPID, seg.Encap = p.ttl, p.ipid, p.encap
-	seg.Quote = &flows.Quote{V6: q.src.Addr().Is6(), Type: typ, Code: code, From: from.addr.Addr(), HasSeq: a.quote < 0 || a.quote >= 8}
+	seg.Quote = &flows.Quote{V6: q.src.Addr().Is6(), Type: typ, Code: code, From: from.addr.Addr(),
+		HasSeq: a.quote < 0 || a.quote >= 8}
 	if seg.Quote.HasSeq {
 		seg.Seq = q.seq
 	}

@@ -431,7 +431,8 @@ func tsharkFields(s *flows.Segment) map[string]string {
 		"tcp.options.tfo.request":     {o.FastOpen && o.FastOpenLen == 0, "1"},
 		"tcp.options.tfo.cookie":      {o.FastOpen && o.FastOpenLen == 8, "c0c1c2c3c4c5c6c7"},
 		"tcp.options.md5.digest":      {o.Signed, fmt.Sprintf("%x", "0123456789abcdef")},
-		"tcp.options.mptcp.subtype":   {o.MPTCP != flows.NoMPTCP, fmt.Sprint(uint8(o.MPTCP) - uint8(flows.MPTCPCapable))},
+		"tcp.options.mptcp.subtype": {o.MPTCP != flows.NoMPTCP,
+			fmt.Sprint(uint8(o.MPTCP) - uint8(flows.MPTCPCapable))},
 	} {
 		if value.has {
 			want[field] = value.text

@@ -112,7 +112,8 @@ func (e *Endpoint) sequence() []step {
 		if s.BeforeCapture && next < len(e.States) && e.States[next].BeforeCapture {
 			continue
 		}
-		inPassing := s.State == "FIN_WAIT_2" && next < len(e.States) && e.States[next].State == "TIME_WAIT" && s.Held < 1
+		inPassing := s.State == "FIN_WAIT_2" && next < len(e.States) && e.States[next].State == "TIME_WAIT" &&
+			s.Held < 1
 		afterTimeWait := s.State == "CLOSED" && i > 0 && e.States[i-1].State == "TIME_WAIT"
 		steps = append(steps, step{s.State, s.Silent && !s.BeforeCapture || inPassing || afterTimeWait})
 	}
@@ -198,7 +199,8 @@ func stateAt(entries []Entry, at int64) string {
 	return state
 }
 
-// match finds the life of each connection: one between the same two sockets, by its ISNs, or else that which began nearest.
+// match finds the life of each connection: one between the same two sockets, by its ISNs, or else that which began
+// nearest.
 func match(rows []*Connection, lives []Life) []*Life {
 	pairs := make([]*Life, len(rows))
 	taken := make([]bool, len(lives))

@@ -1,7 +1,8 @@
-// Package truth holds what kernels said of the connections in a capture, and judges by it what was inferred from the packets.
+// Package truth holds what kernels said of the connections in a capture, and judges by it what was inferred from the
+// packets.
 //
-// A scenario is a directory of testdata/kernel with capture.pcap, meta.json and truth.jsonl, one connection a line. The record
-// command beside this package makes them of real sockets; a test replays them anywhere.
+// A scenario is a directory of testdata/kernel with capture.pcap, meta.json and truth.jsonl, one connection a line. The
+// record command beside this package makes them of real sockets; a test replays them anywhere.
 package truth
 
 import (
@@ -27,7 +28,8 @@ type Scenario struct {
 	Connections []Connection `json:"-"`
 }
 
-// Connection is one incarnation of a 4-tuple. Client is the side that opened; of two that opened at the same time, either.
+// Connection is one incarnation of a 4-tuple. Client is the side that opened; of two that opened at the same time,
+// either.
 type Connection struct {
 	Number      int      `json:"conn"` // from 1
 	Packets     int      `json:"packets"`
@@ -46,11 +48,12 @@ type Endpoint struct {
 
 // State is a state that a socket was in, by its name in RFC 9293.
 type State struct {
-	State         string  `json:"state"`
-	At            int64   `json:"at_ns"`             // when it was entered, ns since the epoch
-	Held          float64 `json:"held_ms,omitempty"` // of the last state 0
-	Silent        bool    `json:"silent,omitempty"`  // no packet of the connection was on the wire around then: a timer, a crash
-	BeforeCapture bool    `json:"before_capture,omitempty"`
+	State string  `json:"state"`
+	At    int64   `json:"at_ns"`             // when it was entered, ns since the epoch
+	Held  float64 `json:"held_ms,omitempty"` // of the last state 0
+	// no packet of the connection was on the wire around then: a timer, a crash
+	Silent        bool `json:"silent,omitempty"`
+	BeforeCapture bool `json:"before_capture,omitempty"`
 }
 
 // The files of a scenario.

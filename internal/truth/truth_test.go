@@ -42,11 +42,13 @@ func TestKernelTruth(t *testing.T) {
 			t.Errorf("%s has no floors: go test ./internal/truth -update", name)
 		}
 		if score.Endpoints == 0 || score.Found < len(s.Connections) || score.Extra > 0 {
-			t.Errorf("%s: %d of %d connections found, %d more inferred than there are", name, score.Found, len(s.Connections), score.Extra)
+			t.Errorf("%s: %d of %d connections found, %d more inferred than there are", name, score.Found,
+				len(s.Connections), score.Extra)
 		}
 		for i, of := range [...]string{"strict", "fair", "time"} {
 			if got[i] < floor[i]-0.05 && !*update { // rounded to a tenth
-				t.Errorf("%s: %s is %.1f %%, its floor %.1f %%\n%s", name, of, got[i], floor[i], strings.Join(score.Differences, "\n"))
+				t.Errorf("%s: %s is %.1f %%, its floor %.1f %%\n%s", name, of, got[i], floor[i],
+					strings.Join(score.Differences, "\n"))
 			}
 		}
 		fmt.Fprintf(&lines, "%-26s %5.1f %5.1f %5.1f\n", name, got[0], got[1], got[2])

@@ -72,8 +72,8 @@ func (j *JSON) Finish(e *Ending) error {
 	return j.spill(0)
 }
 
-// JSONL writes one JSON record a line: the connections as they end, then the points, the stretches of the path, and the sum. The
-// member "record" of each tells its kind.
+// JSONL writes one JSON record a line: the connections as they end, then the points, the stretches of the path, and the
+// sum. The member "record" of each tells its kind.
 type JSONL struct{ writer }
 
 // NewJSONL returns a writer of JSON Lines to w.

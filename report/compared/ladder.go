@@ -37,8 +37,8 @@ const (
 	runTail = 2
 )
 
-// WriteLadder draws the segments of a connection, a line each, with a lane for each point: the numbers of their packets there, and
-// between them how long they took. A run of segments to which nothing happened is folded into a line.
+// WriteLadder draws the segments of a connection, a line each, with a lane for each point: the numbers of their packets
+// there, and between them how long they took. A run of segments to which nothing happened is folded into a line.
 func WriteLadder(w io.Writer, l *record.ComparedLadder, points []record.Point, o LadderOptions) error {
 	d := drawing{ladder: l, points: points, options: o, glyphs: pictures}
 	if o.ASCII {
@@ -54,7 +54,8 @@ func WriteLadder(w io.Writer, l *record.ComparedLadder, points []record.Point, o
 			for k := range runHead {
 				d.rung(&l.Journeys[i+k])
 			}
-			d.line(text.Faint, "%12s  %s %s passed everywhere", "", d.glyphs.fold, text.Counted(uint64(hidden), "segment"))
+			d.line(text.Faint, "%12s  %s %s passed everywhere", "", d.glyphs.fold,
+				text.Counted(uint64(hidden), "segment"))
 			i = run - runTail
 		}
 		for ; i < run; i++ {
@@ -163,7 +164,8 @@ func (d *drawing) rung(j *record.Journey) {
 	for _, v := range j.Verdicts {
 		words = append(words, string(v))
 	}
-	d.line(tone, "%12.6f  %s%s  %s", float64(first-d.ladder.Compared.Start)/1e9, text.Pad(what, segmentWidth), d.lanes(j), strings.Join(words, ", "))
+	d.line(tone, "%12.6f  %s%s  %s", float64(first-d.ladder.Compared.Start)/1e9, text.Pad(what, segmentWidth),
+		d.lanes(j), strings.Join(words, ", "))
 }
 
 // lanes are the points' packets and what lies between.

@@ -49,7 +49,8 @@ func happenings(c *record.Compared) []*happening {
 		}
 		h := &happening{
 			key:      key{kind: v.Kind, between: [2]string{v.Between[0], v.Between[1]}, way: v.Way, what: v.What},
-			segments: v.Segments, of: v.Of, connections: 1, idle: v.Idle, by: v.By, from: v.From, to: v.To, icmp: v.ICMP,
+			segments: v.Segments, of: v.Of, connections: 1, idle: v.Idle, by: v.By, from: v.From, to: v.To,
+			icmp:  v.ICMP,
 			after: record.NoDuration,
 		}
 		switch v.Kind {
@@ -90,7 +91,8 @@ func (h *happening) add(o *happening) {
 	h.towards[0], h.towards[1] = h.towards[0] || o.towards[0], h.towards[1] || o.towards[1]
 	h.unrepaired += o.unrepaired
 	h.idle, h.after, h.by = max(h.idle, o.idle), max(h.after, o.after), max(h.by, o.by)
-	h.fromOthers, h.toOthers = h.fromOthers || o.fromOthers || h.from != o.from, h.toOthers || o.toOthers || h.to != o.to
+	h.fromOthers, h.toOthers = h.fromOthers || o.fromOthers || h.from != o.from, h.toOthers || o.toOthers ||
+		h.to != o.to
 	if h.icmp == nil {
 		h.icmp = o.icmp
 	}
@@ -147,7 +149,8 @@ func score(list []*happening) int64 {
 // Story says in words what happened to a connection, worst first, a line each; nothing if only the usual did.
 func Story(c *record.Compared) []string {
 	if c.Pairing.By == record.TwoConnections {
-		line := fmt.Sprintf("two connections: a device between %s and %s ends the one and opens the other", c.Pairing.Between[0], c.Pairing.Between[1])
+		line := fmt.Sprintf("two connections: a device between %s and %s ends the one and opens the other",
+			c.Pairing.Between[0], c.Pairing.Between[1])
 		return append([]string{line}, c.Pairing.Why...)
 	}
 	lines := told(happenings(c), false)
@@ -179,8 +182,10 @@ func (h *happening) isBackwards(list []*happening) bool {
 		return false
 	}
 	other, paired := map[string]string{
-		string(record.FieldTarget): string(record.FieldSource), string(record.FieldTargetPort): string(record.FieldSourcePort),
-		string(record.FieldSource): string(record.FieldTarget), string(record.FieldSourcePort): string(record.FieldTargetPort),
+		string(record.FieldTarget):     string(record.FieldSource),
+		string(record.FieldTargetPort): string(record.FieldSourcePort),
+		string(record.FieldSource):     string(record.FieldTarget),
+		string(record.FieldSourcePort): string(record.FieldTargetPort),
 	}[h.what]
 	has := func(way record.Way, what string) bool {
 		return slices.ContainsFunc(list, func(o *happening) bool {
@@ -290,13 +295,15 @@ func (h *happening) words(list []*happening) string {
 		}
 		return h.alteredWords(where)
 	case record.Delayed:
-		return text.Counted(h.segments, "segment") + " delayed " + where + " " + towards(h.way) + ", by up to " + text.Span(h.by)
+		return text.Counted(h.segments, "segment") + " delayed " + where + " " + towards(h.way) + ", by up to " +
+			text.Span(h.by)
 	case record.Reordered:
 		return text.Counted(h.segments, "segment") + " overtaken " + where + " " + towards(h.way)
 	case record.Duplicated:
 		return text.Counted(h.segments, "segment") + " duplicated " + where + " " + towards(h.way)
 	}
-	return text.Counted(h.segments, "segment") + " not captured at " + string(h.at) + ": " + blindWords[record.BlindReason(h.what)]
+	return text.Counted(h.segments, "segment") + " not captured at " + string(h.at) + ": " +
+		blindWords[record.BlindReason(h.what)]
 }
 
 var blindWords = map[record.BlindReason]string{
@@ -312,7 +319,8 @@ func (h *happening) lostWords(where string) string {
 	if h.what == "data" && h.segments > 1 {
 		noun = "data segments"
 	}
-	line := fmt.Sprintf("%s lost %s %s, %s of %s", noun, where, towards(h.way), text.Count(h.segments), text.Count(max(h.of, h.segments)))
+	line := fmt.Sprintf("%s lost %s %s, %s of %s", noun, where, towards(h.way), text.Count(h.segments),
+		text.Count(max(h.of, h.segments)))
 	if h.what == "data" && h.segments == 1 {
 		line = fmt.Sprintf("data segment lost %s %s, 1 of %s", where, towards(h.way), text.Count(max(h.of, 1)))
 	}
@@ -343,10 +351,14 @@ func (h *happening) alteredWords(where string) string {
 		change = fmt.Sprintf("to %v", h.to.Any())
 	}
 	names := map[record.Field]string{
-		record.FieldSource: "source address", record.FieldSourcePort: "source port", record.FieldTarget: "target address",
-		record.FieldTargetPort: "target port", record.FieldSeq: "sequence numbers", record.FieldAck: "acknowledgement numbers",
-		record.FieldLen: "payload length", record.FieldFlags: "flags", record.FieldWindow: "window", record.FieldIPID: "IP identification",
-		record.FieldECN: "ECN codepoint", record.FieldTSVal: "TSval", record.FieldTSEcr: "TSecr", record.FieldTTL: "TTL",
+		record.FieldSource: "source address", record.FieldSourcePort: "source port",
+		record.FieldTarget:     "target address",
+		record.FieldTargetPort: "target port", record.FieldSeq: "sequence numbers",
+		record.FieldAck: "acknowledgement numbers",
+		record.FieldLen: "payload length", record.FieldFlags: "flags", record.FieldWindow: "window",
+		record.FieldIPID: "IP identification",
+		record.FieldECN:  "ECN codepoint", record.FieldTSVal: "TSval", record.FieldTSEcr: "TSecr",
+		record.FieldTTL: "TTL",
 		record.FieldMSS: "MSS", record.FieldWScale: "window scale", record.FieldSACKPermitted: "SACK permitted",
 		record.FieldSACK: "SACK blocks", record.FieldTimestamps: "timestamps", record.FieldFastOpen: "Fast Open",
 		record.FieldMPTCP: "MPTCP", record.FieldSignature: "signature",

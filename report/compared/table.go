@@ -14,8 +14,8 @@ import (
 	"github.com/tcplife/tcplife/report/internal/text"
 )
 
-// Table writes for people, all of it at the end: what happened in words, the points, the path, and the connections to which
-// something happened, worst first. It keeps what it will show and nothing of the other connections.
+// Table writes for people, all of it at the end: what happened in words, the points, the path, and the connections to
+// which something happened, worst first. It keeps what it will show and nothing of the other connections.
 type Table struct {
 	w       io.Writer
 	options TableOptions
@@ -119,13 +119,17 @@ func (t *Table) words(e *Ending) []string {
 		lines := []string{"No connection in common."}
 		for i := range e.Points {
 			p := &e.Points[i]
-			lines = append(lines, fmt.Sprintf("%s has %s from %s to %s.", p.Name, text.Counted(p.Alone, "connection"), text.Clock(p.First), text.Clock(p.Last)))
+			lines = append(lines, fmt.Sprintf("%s has %s from %s to %s.", p.Name, text.Counted(p.Alone, "connection"),
+				text.Clock(p.First), text.Clock(p.Last)))
 		}
 		return lines
 	}
-	lines := []string{fmt.Sprintf("%d points, %s in common, %s of them affected.", c.Points, text.Counted(c.Connections, "connection"), text.Count(c.Affected))}
+	lines := []string{fmt.Sprintf("%d points, %s in common, %s of them affected.", c.Points,
+		text.Counted(c.Connections, "connection"), text.Count(c.Affected))}
 	if n := c.TwoConnections; n > 0 {
-		lines = append(lines, sentence(text.Counted(n, "pair")+" of connections joined by a device that ends the one and opens the other"))
+		lines = append(lines,
+			sentence(text.Counted(n,
+				"pair")+" of connections joined by a device that ends the one and opens the other"))
 	}
 	slices.SortStableFunc(t.total, func(a, b *happening) int {
 		return cmp.Or(cmp.Compare(b.weight(), a.weight()), cmp.Compare(b.segments, a.segments))
@@ -142,7 +146,8 @@ func (t *Table) words(e *Ending) []string {
 	}
 	for i := range e.Points {
 		for _, b := range e.Points[i].Blind {
-			lines = append(lines, sentence(fmt.Sprintf("%s: %s (%s), so what it lacks is not called lost", e.Points[i].Name, blindWords[b.Reason], b.Detail)))
+			lines = append(lines, sentence(fmt.Sprintf("%s: %s (%s), so what it lacks is not called lost",
+				e.Points[i].Name, blindWords[b.Reason], b.Detail)))
 		}
 	}
 	return lines
@@ -163,7 +168,8 @@ func (t *Table) points(out *bytes.Buffer, e *Ending) error {
 			{Name: "connections", Header: text.Cell{Full: "IN COMMON"}, Right: true},
 			{Name: "alone", Header: text.Cell{Full: "ALONE"}, Right: true, Hide: true},
 		},
-		Steps: []text.Step{text.Shorten("first"), text.Drop("alone"), text.Drop("first"), text.Drop("drift"), text.Drop("span"), text.Drop("packets")},
+		Steps: []text.Step{text.Shorten("first"), text.Drop("alone"), text.Drop("first"), text.Drop("drift"),
+			text.Drop("span"), text.Drop("packets")},
 	}
 	for i := range e.Points {
 		p := &e.Points[i]
@@ -185,8 +191,10 @@ func (t *Table) points(out *bytes.Buffer, e *Ending) error {
 			offset, margin = text.Unknown, "unknown"
 		}
 		g.Rows = append(g.Rows, []text.Cell{
-			{Full: p.Name}, {Full: text.Amount(p.Packets)}, text.TimeCell(p.First), {Full: text.Span(text.Between(p.First, p.Last))},
-			{Full: offset}, {Full: margin}, {Full: drift}, {Full: dropped}, {Full: text.Amount(p.Connections)}, text.Some(p.Alone),
+			{Full: p.Name}, {Full: text.Amount(p.Packets)}, text.TimeCell(p.First),
+			{Full: text.Span(text.Between(p.First, p.Last))},
+			{Full: offset}, {Full: margin}, {Full: drift}, {Full: dropped}, {Full: text.Amount(p.Connections)},
+			text.Some(p.Alone),
 		})
 	}
 	return g.Draw(out, t.options.Width, t.options.Color)
@@ -217,7 +225,8 @@ func (t *Table) path(out *bytes.Buffer, e *Ending) error {
 			{Name: "unknown", Header: text.Cell{Full: "NOT CAPTURED"}, Right: true, Hide: true},
 			{Name: "always", Header: text.Cell{Full: "ALWAYS CHANGED"}, Hide: true},
 		},
-		Steps: []text.Step{text.Drop("segments"), text.Drop("overtaken"), text.Drop("duplicated"), text.Drop("always"), text.Drop("unknown"), text.Drop("lost")},
+		Steps: []text.Step{text.Drop("segments"), text.Drop("overtaken"), text.Drop("duplicated"), text.Drop("always"),
+			text.Drop("unknown"), text.Drop("lost")},
 	}
 	for i := range e.Path {
 		s := &e.Path[i]
@@ -238,8 +247,10 @@ func (t *Table) path(out *bytes.Buffer, e *Ending) error {
 			lost.Tone = text.Bad
 		}
 		g.Rows = append(g.Rows, []text.Cell{
-			{Full: name}, {Full: text.Amount(s.Segments)}, lost, {Full: share}, {Full: text.Span(s.Delay.P50)}, {Full: text.Span(s.Delay.P99)},
-			text.Some(s.Born), text.Some(s.Delayed), text.Some(s.Reordered), text.Some(s.Duplicated), text.Some(s.NotCaptured),
+			{Full: name}, {Full: text.Amount(s.Segments)}, lost, {Full: share}, {Full: text.Span(s.Delay.P50)},
+			{Full: text.Span(s.Delay.P99)},
+			text.Some(s.Born), text.Some(s.Delayed), text.Some(s.Reordered), text.Some(s.Duplicated),
+			text.Some(s.NotCaptured),
 			{Full: cmp.Or(strings.Join(always, ", "), text.Unknown)},
 		})
 	}
@@ -265,7 +276,8 @@ func (t *Table) list(out *bytes.Buffer) {
 	total := t.connections.Total
 	rows := t.connections.Sorted()
 	if total > 0 {
-		out.WriteString("\n" + t.paint(text.Bold, "CONNECTIONS "+text.Count(total)) + text.Gap + t.paint(text.Faint, "worst first") + "\n")
+		out.WriteString("\n" + t.paint(text.Bold, "CONNECTIONS "+text.Count(total)) + text.Gap +
+			t.paint(text.Faint, "worst first") + "\n")
 	}
 	for _, lines := range rows {
 		out.WriteString(t.paint(text.Bold, lines[0]) + "\n")
@@ -277,6 +289,7 @@ func (t *Table) list(out *bytes.Buffer) {
 		out.WriteString(t.paint(text.Faint, "… and "+text.Count(more)+" more: --top 0 or -o jsonl shows all") + "\n")
 	}
 	if t.quiet > 0 && total > 0 {
-		out.WriteString(t.paint(text.Faint, text.Counted(t.quiet, "connection")+" more, of which every segment passed") + "\n")
+		out.WriteString(t.paint(text.Faint, text.Counted(t.quiet,
+			"connection")+" more, of which every segment passed") + "\n")
 	}
 }

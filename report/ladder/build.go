@@ -22,8 +22,8 @@ type builder struct {
 	others  int    // segments of other connections of the same ports that may still be shown
 }
 
-// Of a run of ordinary segments the first and the last are shown; and of the extraordinary ones that the record does not
-// name, only so many.
+// Of a run of ordinary segments the first and the last are shown; and of the extraordinary ones that the record does
+// not name, only so many.
 const (
 	runHead   = 3
 	runTail   = 2
@@ -59,7 +59,8 @@ type ladderCopy struct {
 }
 
 func newBuilder(c Chosen) *builder {
-	b := &builder{record: c.Connection, alike: c.Alike, matters: map[record.PacketNumber]bool{}, spare: sparedMax, others: othersMax}
+	b := &builder{record: c.Connection, alike: c.Alike, matters: map[record.PacketNumber]bool{}, spare: sparedMax,
+		others: othersMax}
 	for i, e := range []*record.Endpoint{&b.record.Client, &b.record.Server} {
 		if e.ISN.Known {
 			b.sides[i].origin = Origin{Seq: e.ISN, ISN: true}
@@ -299,7 +300,8 @@ func (b *builder) checkSeq(r *Rung, x *ladderNumbers, seq int64) Check {
 		case r.effect.Has(tcpstate.ResetDoubted), r.effect.Has(tcpstate.Foreign) && !r.duplicate && x.known:
 			return CheckBad
 		}
-	case r.duplicate || !x.known || r.flags.Has(flows.SYN) || r.effect.Has(tcpstate.Keepalive) || r.effect.Has(tcpstate.ZeroWindowProbe):
+	case r.duplicate || !x.known || r.flags.Has(flows.SYN) || r.effect.Has(tcpstate.Keepalive) ||
+		r.effect.Has(tcpstate.ZeroWindowProbe):
 	case seq == x.next:
 		return CheckGood
 	case seq > x.next, r.effect.Has(tcpstate.Foreign):
@@ -325,13 +327,14 @@ func (b *builder) checkAck(r *Rung, y *ladderNumbers, ack int64) Check {
 	return CheckGood
 }
 
-// copyOf is the packet that the capture holds a second time with seg, if it is a duplicate, or else 0: equal in all but link
-// layer and TTL, and not far apart.
+// copyOf is the packet that the capture holds a second time with seg, if it is a duplicate, or else 0: equal in all but
+// link layer and TTL, and not far apart.
 func (n *ladderNumbers) copyOf(seg *flows.Segment, duplicate bool) uint64 {
 	const near = 100e6 // ns
 	if duplicate {
 		for _, c := range n.copies {
-			if c.packet != 0 && c.digest == seg.Digest && c.seq == seg.Seq && c.ack == seg.Ack && c.ipid == seg.IPID && seg.Time-c.at <= near && c.at-seg.Time <= near {
+			if c.packet != 0 && c.digest == seg.Digest && c.seq == seg.Seq && c.ack == seg.Ack && c.ipid == seg.IPID &&
+				seg.Time-c.at <= near && c.at-seg.Time <= near {
 				return c.packet
 			}
 		}
@@ -348,7 +351,8 @@ func (b *builder) originalOf(r *Rung) record.PacketNumber {
 	}
 	for _, list := range [][]Rung{b.run, b.rungs} {
 		for i := len(list) - 1; i >= 0; i-- {
-			if o := &list[i]; o.Segment != nil && o.Of == 0 && o.From == r.From && o.effect&(tcpstate.Foreign|tcpstate.Again|tcpstate.Keepalive) == 0 && r.repeats(o) {
+			if o := &list[i]; o.Segment != nil && o.Of == 0 && o.From == r.From &&
+				o.effect&(tcpstate.Foreign|tcpstate.Again|tcpstate.Keepalive) == 0 && r.repeats(o) {
 				return o.Packet
 			}
 		}

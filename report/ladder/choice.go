@@ -8,11 +8,11 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// A LadderChoice finds the connections that there is most to say about, one of each kind. Connections are of one kind if
-// they were opened and closed in the same way and have findings of the same codes. Of the kinds those go first that have
-// most points: 100 for an error, 10 for a warning, 1 for another finding, 5 for a simultaneous open or close, 2 for a
-// close of another kind. Of a kind the connection that began first is taken, of kinds with as many points those of which
-// one ended first.
+// A LadderChoice finds the connections that there is most to say about, one of each kind. Connections are of one kind
+// if they were opened and closed in the same way and have findings of the same codes. Of the kinds those go first that
+// have most points: 100 for an error, 10 for a warning, 1 for another finding, 5 for a simultaneous open or close, 2
+// for a close of another kind. Of a kind the connection that began first is taken, of kinds with as many points those
+// of which one ended first.
 //
 // It keeps the connections that it would choose, and nothing of the others.
 type Choice struct {

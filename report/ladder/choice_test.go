@@ -10,9 +10,11 @@ import (
 )
 
 func TestLadderChoice(t *testing.T) {
-	conn := func(id uint64, outcome record.Outcome, teardown record.TeardownKind, findings ...record.Finding) *record.Connection {
+	conn := func(id uint64, outcome record.Outcome, teardown record.TeardownKind,
+		findings ...record.Finding) *record.Connection {
 		return &record.Connection{
-			ID: id, Handshake: record.Handshake{Outcome: outcome}, Teardown: record.Teardown{Kind: teardown}, Findings: findings,
+			ID: id, Handshake: record.Handshake{Outcome: outcome}, Teardown: record.Teardown{Kind: teardown},
+			Findings: findings,
 		}
 	}
 	refused := record.Finding{Code: "refused", Severity: record.Warning}
@@ -55,7 +57,10 @@ func TestLadderChoice(t *testing.T) {
 // The record that was offered is filled anew for the next connection.
 func TestLadderChoiceKeepsCopies(t *testing.T) {
 	all := reporttest.Connections()
-	c := all[slices.IndexFunc(all, func(c *record.Connection) bool { return len(c.Findings) > 0 && len(c.Client.States) > 0 })]
+	c := all[slices.IndexFunc(all, func(c *record.Connection) bool {
+		return len(c.Findings) > 0 &&
+			len(c.Client.States) > 0
+	})]
 	choice := NewChoice(1)
 	choice.Offer(c)
 	want := string(new(encode.Encoder).AppendConnection(nil, c))

@@ -240,8 +240,8 @@ type Source string
 // MarshalJSON gives the text, or null.
 func (s Source) MarshalJSON() ([]byte, error) { return encode.AppendWord(nil, string(s)), nil }
 
-// Collector collects the segments of chosen connections while the capture is read once more, and makes their ladders. The
-// memory of each is bounded.
+// Collector collects the segments of chosen connections while the capture is read once more, and makes their ladders.
+// The memory of each is bounded.
 type Collector struct {
 	all   []*builder
 	byID  map[uint64]*builder

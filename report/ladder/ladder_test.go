@@ -84,7 +84,8 @@ func exchanges(t testing.TB) map[string][]flows.Segment {
 
 func TestExplanationMatchesSchema(t *testing.T) {
 	schema := reporttest.Schema(t, report.Schema())
-	for _, file := range []string{"challenge-ack", "duplicated", "half-open-syn", "icmp-unreachable", "midstream", "real-zero-window", "refused", "time-wait-reuse"} {
+	for _, file := range []string{"challenge-ack", "duplicated", "half-open-syn", "icmp-unreachable", "midstream",
+		"real-zero-window", "refused", "time-wait-reuse"} {
 		ladders := laddersOf(reporttest.SegmentsOf(t, "../../testdata/pcaps/"+file+".pcap"), every)
 		e := Explanation{Connections: uint64(len(ladders)), Ladders: ladders}
 		var out strings.Builder
@@ -130,7 +131,8 @@ func TestLadderOfEveryCase(t *testing.T) {
 				for i := range l.Rungs {
 					for _, c := range slices.Concat(l.Rungs[i].Client.Changes, l.Rungs[i].Server.Changes) {
 						if c.Rule == "" || c.Source == "" {
-							t.Errorf("%s, %s: connection %d: no rule leads from %v to %s at packet %d", name, part, l.Connection.ID, c.From, c.To, l.Rungs[i].Packet)
+							t.Errorf("%s, %s: connection %d: no rule leads from %v to %s at packet %d", name, part,
+								l.Connection.ID, c.From, c.To, l.Rungs[i].Packet)
 						}
 					}
 				}
@@ -147,7 +149,8 @@ func checkLadder(t interface{ Errorf(string, ...any) }, name string, l *Ladder) 
 		}
 		states := l.endpoint(side).States
 		if len(changes) != len(states) {
-			t.Errorf("%s: connection %d has %d states of the %s and %d in the ladder", name, l.Connection.ID, len(states), side, len(changes))
+			t.Errorf("%s: connection %d has %d states of the %s and %d in the ladder", name, l.Connection.ID,
+				len(states), side, len(changes))
 			continue
 		}
 		for i, c := range changes {

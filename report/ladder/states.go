@@ -62,7 +62,10 @@ func (l *Ladder) self() bool {
 
 // rungOf is the index of the rung that shows a packet, or -1.
 func (l *Ladder) rungOf(p record.PacketNumber) int {
-	return slices.IndexFunc(l.Rungs, func(r Rung) bool { return r.Packet == p && (r.Kind == RungSegment || r.Kind == RungICMP) })
+	return slices.IndexFunc(l.Rungs, func(r Rung) bool {
+		return r.Packet == p &&
+			(r.Kind == RungSegment || r.Kind == RungICMP)
+	})
 }
 
 // addEvents adds a rung for each state that no packet of the connection began.
@@ -103,8 +106,9 @@ func (l *Ladder) place(side record.Side) {
 		r := &l.Rungs[at]
 		text, source, before, known := s.Rule.Says(state.State, state.Known)
 		change := Change{
-			From: record.StateOrNone{State: before, Known: known}, To: s.State, Evidence: s.Evidence, Since: s.At, Packet: s.Packet,
-			Rule: text, Source: Source(source),
+			From: record.StateOrNone{State: before, Known: known}, To: s.State, Evidence: s.Evidence, Since: s.At,
+			Packet: s.Packet,
+			Rule:   text, Source: Source(source),
 		}
 		if len(r.side(side).Changes) == 0 {
 			r.side(side).before = evidence
@@ -117,13 +121,14 @@ func (l *Ladder) place(side record.Side) {
 	}
 }
 
-// withdrawn tells which states of the side a segment was taken to have begun until later evidence denied them, there and at
-// the segment that showed it.
+// withdrawn tells which states of the side a segment was taken to have begun until later evidence denied them, there
+// and at the segment that showed it.
 func (l *Ladder) withdrawn(side record.Side) {
 	for _, w := range l.endpoint(side).Withdrawn {
 		text, source, _, _ := w.Rule.Says(tcpstate.Closed, false)
 		if i := l.rungOf(w.Packet); i >= 0 && l.Rungs[i].side(side).Withdrawn == nil {
-			l.Rungs[i].side(side).Withdrawn = &Withdrawal{State: w.State, By: w.ByPacket, Rule: text, Source: Source(source)}
+			l.Rungs[i].side(side).Withdrawn = &Withdrawal{State: w.State, By: w.ByPacket, Rule: text,
+				Source: Source(source)}
 		}
 		if i := l.rungOf(w.ByPacket); i >= 0 && w.ByPacket != w.Packet {
 			r := &l.Rungs[i]

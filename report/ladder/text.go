@@ -117,7 +117,8 @@ func (d *drawing) draw(l *Ladder) {
 	for i := range l.Connection.Findings {
 		f := &l.Connection.Findings[i]
 		kind := advice(f.Code)
-		d.wrapped("  ", "    ", string(f.Severity)+" "+f.Code+": "+f.Detail+" ("+kind.Source+")", text.Severities[text.SeverityRank(f.Severity)].Tone)
+		d.wrapped("  ", "    ", string(f.Severity)+" "+f.Code+": "+f.Detail+" ("+kind.Source+")",
+			text.Severities[text.SeverityRank(f.Severity)].Tone)
 		d.wrapped("    → ", "      ", kind.Advice, text.Calm)
 	}
 }
@@ -347,7 +348,8 @@ func (d *drawing) notes(l *Ladder, r *Rung) {
 				s += fmt.Sprintf("; by packet %d", c.Packet)
 			}
 			if c.Since > r.At {
-				s += fmt.Sprintf("; from %s on: what it sent until then had left before", offset(text.Between(l.Connection.Start, c.Since)))
+				s += fmt.Sprintf("; from %s on: what it sent until then had left before",
+					offset(text.Between(l.Connection.Start, c.Since)))
 			}
 			note(s, text.Calm)
 		}

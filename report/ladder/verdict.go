@@ -26,9 +26,11 @@ func verdict(c *record.Connection) []string {
 				record.DiscoveredSyn: "that side's SYN", record.DiscoveredData: "its own data",
 				record.DiscoveredFin: "its own FIN", record.DiscoveredKeepalive: "its own keepalive",
 			}[h.DiscoveredBy]
-			how = fmt.Sprintf("and learned it by %s, %s after the last sign of the connection there", by, text.Span(text.Between(h.Since, h.At)))
+			how = fmt.Sprintf("and learned it by %s, %s after the last sign of the connection there", by,
+				text.Span(text.Between(h.Since, h.At)))
 		}
-		say("Half-open (RFC 9293 §3.5.1): the %s still had the connection when the other side had lost it, %s.", h.Survivor, how)
+		say("Half-open (RFC 9293 §3.5.1): the %s still had the connection when the other side had lost it, %s.",
+			h.Survivor, how)
 	}
 	say("%s", verdictEnd(c))
 	return lines
@@ -40,7 +42,8 @@ func verdictOpening(c *record.Connection) string {
 	case record.OutcomeComplete:
 		s := "Opened by the client"
 		if h.SynAckPacket != 0 && h.AckPacket != 0 {
-			s += fmt.Sprintf(": SYN, SYN-ACK and ACK are packets %d, %d and %d", h.SynPacket, h.SynAckPacket, h.AckPacket)
+			s += fmt.Sprintf(": SYN, SYN-ACK and ACK are packets %d, %d and %d", h.SynPacket, h.SynAckPacket,
+				h.AckPacket)
 		}
 		if rtt := text.HandshakeRTT(c); rtt != record.NoDuration {
 			s += fmt.Sprintf("; the round trip took %s", text.Span(rtt))
@@ -62,7 +65,8 @@ func verdictOpening(c *record.Connection) string {
 		return fmt.Sprintf("Not opened: the SYN-ACK, which was sent %s, was never acknowledged: an embryonic connection (RFC 4987).", often(c.Server.Syns))
 	case record.OutcomeAborted:
 		if r := c.Teardown.Reset; r != nil && c.Teardown.Kind != record.TeardownReset {
-			return fmt.Sprintf("Not opened: the SYN-ACK came, but an RST of the %s (packet %d) ended the attempt.", r.By, r.Packet)
+			return fmt.Sprintf("Not opened: the SYN-ACK came, but an RST of the %s (packet %d) ended the attempt.",
+				r.By, r.Packet)
 		}
 		return "Not opened: the SYN-ACK came, but an RST ended the attempt."
 	case record.OutcomeUnseen:
@@ -101,18 +105,23 @@ func verdictClosing(c *record.Connection) string {
 	}
 	switch t.Kind {
 	case record.TeardownFourWay:
-		return fmt.Sprintf("Closed by the %s first, with %s; four segments close it (RFC 9293 §3.6, figure 12)%s.", t.Initiator, fin(t.Initiator), halfClosed)
+		return fmt.Sprintf("Closed by the %s first, with %s; four segments close it (RFC 9293 §3.6, figure 12)%s.",
+			t.Initiator, fin(t.Initiator), halfClosed)
 	case record.TeardownThreeSegment:
 		return fmt.Sprintf("Closed by the %s first, with %s; the other FIN is also its acknowledgement, so that three segments close it (RFC 9293 §3.6)%s.", t.Initiator, fin(t.Initiator), halfClosed)
 	case record.TeardownSimultaneous:
-		return fmt.Sprintf("Closed by both sides at once: %s and %s cross (RFC 9293 §3.6, figure 13).", fin(record.Client), fin(record.Server))
+		return fmt.Sprintf("Closed by both sides at once: %s and %s cross (RFC 9293 §3.6, figure 13).",
+			fin(record.Client), fin(record.Server))
 	case record.TeardownHalfClosed:
-		return fmt.Sprintf("Half-closed: the %s has closed its direction with %s, the other one is open.", t.Initiator, fin(t.Initiator))
+		return fmt.Sprintf("Half-closed: the %s has closed its direction with %s, the other one is open.", t.Initiator,
+			fin(t.Initiator))
 	case record.TeardownIncomplete:
 		if c.Client.Packets == 0 || c.Server.Packets == 0 {
-			return fmt.Sprintf("The %s closes with %s; the other direction is not in the capture.", t.Initiator, fin(t.Initiator))
+			return fmt.Sprintf("The %s closes with %s; the other direction is not in the capture.", t.Initiator,
+				fin(t.Initiator))
 		}
-		return fmt.Sprintf("The close that the %s began with %s is not complete: a FIN is not acknowledged.", t.Initiator, fin(t.Initiator))
+		return fmt.Sprintf("The close that the %s began with %s is not complete: a FIN is not acknowledged.",
+			t.Initiator, fin(t.Initiator))
 	case record.TeardownReset:
 		r := t.Reset
 		s := fmt.Sprintf("Reset by the %s with the RST of packet %d", r.By, r.Packet)

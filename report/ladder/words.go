@@ -57,7 +57,8 @@ func (r *Rung) remark(c *record.Connection) {
 	// What it repeats.
 	switch {
 	case has(tcpstate.Keepalive):
-		say("RFC 9293 §3.8.4", "keepalive: SEG.SEQ = SND.NXT-1, which has been acknowledged, asks whether the %s is there", to)
+		say("RFC 9293 §3.8.4",
+			"keepalive: SEG.SEQ = SND.NXT-1, which has been acknowledged, asks whether the %s is there", to)
 	case has(tcpstate.ZeroWindowProbe):
 		say("RFC 9293 §3.8.6.1", "zero-window probe: the %s offers no window, the %s asks for it", to, from)
 	case has(tcpstate.Again) && r.original != 0 && (syn || fin):
@@ -71,7 +72,8 @@ func (r *Rung) remark(c *record.Connection) {
 	case r.fills:
 		say("RFC 9293 §3.10.7.4, seventh step", "it brings text that was missing before what has come already")
 	case r.oldAck && !rst:
-		say("RFC 9293 §3.10.7.4, fifth step", "SEG.ACK is older than what has been acknowledged: overtaken on its way, ignored")
+		say("RFC 9293 §3.10.7.4, fifth step",
+			"SEG.ACK is older than what has been acknowledged: overtaken on its way, ignored")
 	}
 
 	// What it is for.
@@ -82,7 +84,8 @@ func (r *Rung) remark(c *record.Connection) {
 		say("RFC 7413 §4.2.2", "the SYN's text is accepted with it")
 	}
 	if has(tcpstate.BadSynAck) {
-		say("RFC 9293 §3.10.7.3, first step", "SEG.ACK is not %s: this answers another SYN, the %s sends an RST", relative(1, to), to)
+		say("RFC 9293 §3.10.7.3, first step", "SEG.ACK is not %s: this answers another SYN, the %s sends an RST",
+			relative(1, to), to)
 	}
 	if has(tcpstate.ResetDoubted) {
 		say("RFC 5961 §3.2", "in the window, but not SEG.SEQ = RCV.NXT: the %s is to answer by a challenge ACK", to)
@@ -91,7 +94,8 @@ func (r *Rung) remark(c *record.Connection) {
 		say("RFC 9293 §3.6, figure 13", "the FINs cross: this one left before the other arrived at the %s", from)
 	}
 	if fin && has(tcpstate.FinAhead) {
-		say("RFC 9293 §3.10.7.4, eighth step", "text before this FIN is missing: it does nothing at the %s until that has come", to)
+		say("RFC 9293 §3.10.7.4, eighth step",
+			"text before this FIN is missing: it does nothing at the %s until that has come", to)
 	} else if has(tcpstate.FinAhead) {
 		say("", "text before it is missing at the %s", to)
 	}
@@ -102,7 +106,8 @@ func (r *Rung) remark(c *record.Connection) {
 		say("RFC 9293 §3.8.4", "the %s's segment before it lay below this number: it was a keepalive", to)
 	}
 	if has(tcpstate.TimeWaitRestarted) {
-		say("RFC 9293 §3.10.7.4, eighth step", "the FIN again in TIME_WAIT: the %s acknowledges it and starts 2MSL again", to)
+		say("RFC 9293 §3.10.7.4, eighth step",
+			"the FIN again in TIME_WAIT: the %s acknowledges it and starts 2MSL again", to)
 	}
 }
 

@@ -47,7 +47,8 @@ func New(version string) *Metrics {
 		m.registry.MustRegister(v)
 		return v
 	}
-	outcomes := counters("tcplife_connections_total", "Records of connections, by what became of the handshake.", "outcome")
+	outcomes := counters("tcplife_connections_total", "Records of connections, by what became of the handshake.",
+		"outcome")
 	for _, o := range record.Outcomes() {
 		m.outcomes[o] = outcomes.WithLabelValues(string(o))
 	}
@@ -59,7 +60,8 @@ func New(version string) *Metrics {
 	for _, s := range []record.Side{record.Client, record.Server} {
 		m.resets[s] = resets.WithLabelValues(s.String())
 	}
-	findings := counters("tcplife_findings_total", "Findings in records of connections; tcplife findings explains the codes.", "code")
+	findings := counters("tcplife_findings_total",
+		"Findings in records of connections; tcplife findings explains the codes.", "code")
 	for _, f := range record.Catalogue() {
 		m.findings[f.Code] = findings.WithLabelValues(f.Code)
 	}
@@ -70,7 +72,8 @@ func New(version string) *Metrics {
 	}, []string{"part"})
 	m.server, m.client = handshake.WithLabelValues("server"), handshake.WithLabelValues("client")
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "tcplife_build_info", Help: "Always 1; the version is a label.", ConstLabels: prometheus.Labels{"version": version},
+		Name: "tcplife_build_info", Help: "Always 1; the version is a label.",
+		ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
 	m.registry.MustRegister(handshake, build, vitals{&m.vitals},
@@ -110,16 +113,28 @@ type vitals struct {
 }
 
 var (
-	packetsDesc   = prometheus.NewDesc("tcplife_packets_total", "Packets captured.", nil, nil)
-	bytesDesc     = prometheus.NewDesc("tcplife_bytes_total", "Bytes that the packets captured had on the wire.", nil, nil)
-	droppedDesc   = prometheus.NewDesc("tcplife_dropped_packets_total", "Packets that were on the wire and are not in the capture, by who dropped them.", []string{"by"}, nil)
-	evictedDesc   = prometheus.NewDesc("tcplife_evicted_total", "Connections given up early to stay within the limit of memory.", nil, nil)
-	shedDesc      = prometheus.NewDesc("tcplife_shed_records_total", "Records of attempts that came to nothing which were counted and not written, for packets came too fast.", nil, nil)
-	begunDesc     = prometheus.NewDesc("tcplife_connections_begun_total", "Connections and attempts that began.", nil, nil)
-	followedDesc  = prometheus.NewDesc("tcplife_followed_connections", "Connections followed now, closed ones as long as late segments may come.", nil, nil)
-	halfOpenDesc  = prometheus.NewDesc("tcplife_half_open_connections", "Connections followed now that one side has lost without the other's knowledge (RFC 9293, section 3.5.1).", nil, nil)
-	endpointsDesc = prometheus.NewDesc("tcplife_endpoints", "Endpoints of the connections followed now, by their state and side.", []string{"state", "side"}, nil)
-	floodsDesc    = prometheus.NewDesc("tcplife_syn_floods", "Targets whose backlog filled with connections that nobody completed, so far, by what that was taken for.", []string{"verdict"}, nil)
+	packetsDesc = prometheus.NewDesc("tcplife_packets_total", "Packets captured.", nil, nil)
+	bytesDesc   = prometheus.NewDesc("tcplife_bytes_total", "Bytes that the packets captured had on the wire.", nil,
+		nil)
+	droppedDesc = prometheus.NewDesc("tcplife_dropped_packets_total",
+		"Packets that were on the wire and are not in the capture, by who dropped them.", []string{"by"}, nil)
+	evictedDesc = prometheus.NewDesc("tcplife_evicted_total",
+		"Connections given up early to stay within the limit of memory.", nil, nil)
+	shedDesc = prometheus.NewDesc("tcplife_shed_records_total",
+		"Records of attempts that came to nothing which were counted and not written, for packets came too fast.", nil,
+		nil)
+	begunDesc = prometheus.NewDesc("tcplife_connections_begun_total", "Connections and attempts that began.", nil,
+		nil)
+	followedDesc = prometheus.NewDesc("tcplife_followed_connections",
+		"Connections followed now, closed ones as long as late segments may come.", nil, nil)
+	halfOpenDesc = prometheus.NewDesc("tcplife_half_open_connections",
+		"Connections followed now that one side has lost without the other's knowledge (RFC 9293, section 3.5.1).", nil,
+		nil)
+	endpointsDesc = prometheus.NewDesc("tcplife_endpoints",
+		"Endpoints of the connections followed now, by their state and side.", []string{"state", "side"}, nil)
+	floodsDesc = prometheus.NewDesc("tcplife_syn_floods",
+		"Targets whose backlog filled with connections that nobody completed, so far, by what that was taken for.",
+		[]string{"verdict"}, nil)
 )
 
 // floodVerdicts are those of analyzer.SynFlood.

@@ -24,8 +24,8 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/scrape.txt and docs/METRICS.md instead of comparing with them")
 
-// measured are the metrics of captures of testdata/pcaps: their vitals are those after the last packet, their records those
-// at the end.
+// measured are the metrics of captures of testdata/pcaps: their vitals are those after the last packet, their records
+// those at the end.
 func measured(t *testing.T, names ...string) *Metrics {
 	t.Helper()
 	m := New("test")
@@ -81,9 +81,11 @@ func scrape(m *Metrics) string {
 }
 
 func TestScrape(t *testing.T) {
-	m := measured(t, "close-reset.pcap", "close-server-first.pcap", "half-open-data.pcap", "refused.pcap", "embryonic.pcap", "syn-flood.pcap")
+	m := measured(t, "close-reset.pcap", "close-server-first.pcap", "half-open-data.pcap", "refused.pcap",
+		"embryonic.pcap", "syn-flood.pcap")
 	var some []string
-	for line := range strings.Lines(scrape(m)) { // of the counters those that count something, for there are many findings
+	// of the counters those that count something, for there are many findings
+	for line := range strings.Lines(scrape(m)) {
 		if !strings.HasSuffix(line, " 0\n") {
 			some = append(some, line)
 		}
@@ -123,7 +125,8 @@ func TestLint(t *testing.T) {
 func TestSeriesAreBounded(t *testing.T) {
 	names := func(text string) (series []string) {
 		for line := range strings.Lines(text) {
-			if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "tcplife_dropped") { // which a capture file may not tell
+			// which a capture file may not tell
+			if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "tcplife_dropped") {
 				series = append(series, line[:strings.LastIndexByte(line, ' ')])
 			}
 		}
@@ -173,7 +176,8 @@ func TestDocs(t *testing.T) {
 			}
 			told = append(told, "`"+name+"`: "+values)
 		}
-		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", f.GetName(), strings.ToLower(f.GetType().String()), f.GetHelp(), strings.Join(told, "; "))
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", f.GetName(), strings.ToLower(f.GetType().String()),
+			f.GetHelp(), strings.Join(told, "; "))
 	}
 	const path, begin = "../../docs/METRICS.md", "| --- | --- | --- | --- |\n"
 	doc, err := os.ReadFile(path)

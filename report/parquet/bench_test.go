@@ -28,7 +28,8 @@ type writer interface {
 func bench(b *testing.B, open func(io.Writer) writer) {
 	var all []*record.Connection
 	for _, name := range []string{"real-sockets", "syn-flood", "flash-crowd", "port-reuse", "svr4-bsd"} {
-		readtest.Read(b, "../../testdata/pcaps/"+name+".pcap", func(c *record.Connection) { all = append(all, c.Clone()) })
+		readtest.Read(b, "../../testdata/pcaps/"+name+".pcap",
+			func(c *record.Connection) { all = append(all, c.Clone()) })
 	}
 	var out counter
 	w := open(&out)
@@ -38,7 +39,8 @@ func bench(b *testing.B, open func(io.Writer) writer) {
 			b.Fatal(err)
 		}
 	}
-	if err := w.Finish(&report.Ending{Result: &record.Result{Summary: &record.Summary{}}, Capture: &report.Capture{}}); err != nil {
+	if err := w.Finish(&report.Ending{Result: &record.Result{Summary: &record.Summary{}},
+		Capture: &report.Capture{}}); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportMetric(float64(out)/float64(b.N), "bytes/conn")

@@ -161,9 +161,10 @@ var leaves = map[reflect.Type]func(def int) layout{
 	reflect.TypeFor[tcpstate.Rule](): always(words, func(_ *batch, r *tcpstate.Rule) parquet.Value {
 		return textValue(r.String())
 	}),
-	reflect.TypeFor[record.StateOrNone](): sometimes(words, func(_ *batch, s *record.StateOrNone) (parquet.Value, bool) {
-		return textValue(s.State.String()), s.Known
-	}),
+	reflect.TypeFor[record.StateOrNone](): sometimes(words,
+		func(_ *batch, s *record.StateOrNone) (parquet.Value, bool) {
+			return textValue(s.State.String()), s.Known
+		}),
 	reflect.TypeFor[netip.Addr](): always(words, func(b *batch, ip *netip.Addr) parquet.Value {
 		return b.written(ip.AppendTo)
 	}),

@@ -182,17 +182,24 @@ func agrees[T any](t *testing.T, k *kind) {
 func anything[T any]() *rapid.Generator[T] {
 	return rapid.MakeCustom[T](rapid.MakeConfig{
 		Types: map[reflect.Type]*rapid.Generator[any]{
-			reflect.TypeFor[record.Time](): rapid.OneOf(rapid.Just(record.NoTime).AsAny(), rapid.Just(record.Time(0)).AsAny(),
-				rapid.Custom(func(t *rapid.T) record.Time { return record.Time(rapid.Int64Range(-1<<60, 1<<62).Draw(t, "ns")) }).AsAny()),
+			reflect.TypeFor[record.Time](): rapid.OneOf(rapid.Just(record.NoTime).AsAny(),
+				rapid.Just(record.Time(0)).AsAny(),
+				rapid.Custom(func(t *rapid.T) record.Time {
+					return record.Time(rapid.Int64Range(-1<<60, 1<<62).Draw(t,
+						"ns"))
+				}).AsAny()),
 			reflect.TypeFor[record.Duration](): rapid.OneOf(rapid.Just(record.NoDuration).AsAny(),
 				rapid.Custom(func(t *rapid.T) record.Duration {
 					return record.Duration(rapid.Int64Range(-1<<53, 1<<53).Draw(t, "ns"))
 				}).AsAny()),
-			reflect.TypeFor[netip.Addr](): rapid.SampledFrom([]netip.Addr{{}, netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("2001:db8::1")}).AsAny(),
+			reflect.TypeFor[netip.Addr](): rapid.SampledFrom([]netip.Addr{{}, netip.MustParseAddr("10.0.0.1"),
+				netip.MustParseAddr("2001:db8::1")}).AsAny(),
 			reflect.TypeFor[record.CommunityID](): rapid.Just(record.NewCommunityID(
 				netip.MustParseAddrPort("10.0.0.1:1"), netip.MustParseAddrPort("10.0.0.2:2"))).AsAny(),
-			reflect.TypeFor[record.Side]():   rapid.SampledFrom([]record.Side{record.NoSide, record.Client, record.Server}).AsAny(),
-			reflect.TypeFor[record.Answer](): rapid.SampledFrom([]record.Answer{record.Unknown, record.No, record.Yes}).AsAny(),
+			reflect.TypeFor[record.Side](): rapid.SampledFrom([]record.Side{record.NoSide, record.Client,
+				record.Server}).AsAny(),
+			reflect.TypeFor[record.Answer](): rapid.SampledFrom([]record.Answer{record.Unknown, record.No,
+				record.Yes}).AsAny(),
 			reflect.TypeFor[tcpstate.Rule](): rapid.Custom(func(t *rapid.T) tcpstate.Rule {
 				return tcpstate.Rule(rapid.IntRange(0, tcpstate.Rules-1).Draw(t, "rule"))
 			}).AsAny(),
@@ -203,7 +210,8 @@ func anything[T any]() *rapid.Generator[T] {
 		Kinds: map[reflect.Kind]*rapid.Generator[any]{
 			reflect.Float64: rapid.Float64Range(-1e9, 1e9).AsAny(), // DuckDB writes larger ones in a way of its own
 			reflect.Uint64:  rapid.Uint64Range(0, 1<<53).AsAny(),
-			reflect.String:  rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "\x00", "\xff", "a\xe2\x80b", "\ufffd", "日本"})).AsAny(),
+			reflect.String: rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "\x00", "\xff", "a\xe2\x80b",
+				"\ufffd", "日本"})).AsAny(),
 		},
 	})
 }
@@ -252,7 +260,8 @@ func TestNewFieldIsAColumn(t *testing.T) {
 		Kinds []tcpstate.State `json:"kinds"`
 	}{&mss, 17, []tcpstate.State{tcpstate.SynSent, tcpstate.Established}}
 	rows := read(t, written(t, k, extended{}, with))
-	want := []any{nil, map[string]any{"mss": json.Number("1460"), "since": json.Number("17"), "kinds": []any{"SYN_SENT", "ESTABLISHED"}}}
+	want := []any{nil, map[string]any{"mss": json.Number("1460"), "since": json.Number("17"),
+		"kinds": []any{"SYN_SENT", "ESTABLISHED"}}}
 	for i, row := range rows {
 		if diff := cmp.Diff(want[i], row.(map[string]any)["options"]); diff != "" {
 			t.Error(diff)
@@ -282,7 +291,8 @@ func TestTextIsAColumn(t *testing.T) {
 
 func TestUnknownTypesAreRefused(t *testing.T) {
 	type nameless struct{ Field int }
-	for _, typ := range []reflect.Type{reflect.TypeFor[odd](), reflect.TypeFor[[]odd](), reflect.TypeFor[nameless](), reflect.TypeFor[complex64]()} {
+	for _, typ := range []reflect.Type{reflect.TypeFor[odd](), reflect.TypeFor[[]odd](), reflect.TypeFor[nameless](),
+		reflect.TypeFor[complex64]()} {
 		func() {
 			defer func() {
 				if recover() == nil {

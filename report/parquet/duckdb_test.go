@@ -106,7 +106,8 @@ func TestDuckDBReadsLargeFiles(t *testing.T) {
 	w := newTable(f, connections())
 	var some []*record.Connection
 	for _, name := range []string{"real-sockets", "close-simultaneous", "syn-flood", "half-open-data", "vxlan"} {
-		readtest.Read(t, "../../testdata/pcaps/"+name+".pcap", func(c *record.Connection) { some = append(some, c.Clone()) })
+		readtest.Read(t, "../../testdata/pcaps/"+name+".pcap",
+			func(c *record.Connection) { some = append(some, c.Clone()) })
 	}
 	const n = groupRows + 20_000
 	var sum, states uint64

@@ -25,7 +25,8 @@ var update = flag.Bool("update", false, "add new columns to testdata/columns.txt
 // columnsNow lists all columns of all kinds of files, each with its type. Whether there can be null in it is no
 // promise.
 func columnsNow() (list []string) {
-	for _, k := range []*kind{connections(), listeners(), synFloods(), scans(), backscatter(), timeWait(), population(), summary(), captures()} {
+	for _, k := range []*kind{connections(), listeners(), synFloods(), scans(), backscatter(), timeWait(), population(),
+		summary(), captures()} {
 		for _, path := range k.schema.Columns() {
 			leaf, _ := k.schema.Lookup(path...)
 			list = append(list, fmt.Sprintf("%s %s %v", k.schema.Name(), strings.Join(path, "."), leaf.Node.Type()))
@@ -62,7 +63,8 @@ func TestColumnsStay(t *testing.T) {
 			t.Fatal(err)
 		}
 	default:
-		t.Errorf("new columns, which become a promise (go test ./report/parquet -update):\n%s", strings.Join(added, "\n"))
+		t.Errorf("new columns, which become a promise (go test ./report/parquet -update):\n%s",
+			strings.Join(added, "\n"))
 	}
 }
 
@@ -136,7 +138,8 @@ func olderAndNewer(t *testing.T, dir string) (older, newer string) {
 		if err := w.close(); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), map[*table]*bytes.Buffer{b: &before, n: &now}[w].Bytes(), 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), map[*table]*bytes.Buffer{b: &before, n: &now}[w].Bytes(),
+			0o666); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -29,7 +29,8 @@ func at(id uint64, start record.Time) *record.Connection {
 }
 
 func nothing() *report.Ending {
-	return &report.Ending{Result: &record.Result{Summary: &record.Summary{}}, Capture: &report.Capture{Last: record.NoTime}}
+	return &report.Ending{Result: &record.Result{Summary: &record.Summary{}},
+		Capture: &report.Capture{Last: record.NoTime}}
 }
 
 // tree lists the files below a directory with how many rows each has, -1 for what is no Parquet file.
@@ -82,7 +83,8 @@ func TestPartition(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, start := range []record.Time{day + 22*hour, day + 22*hour + hour - 1, day + 23*hour, day + 24*hour, record.NoTime, -1, day + 22*hour} {
+	for i, start := range []record.Time{day + 22*hour, day + 22*hour + hour - 1, day + 23*hour, day + 24*hour,
+		record.NoTime, -1, day + 22*hour} {
 		if err := w.Connection(at(uint64(i), start)); err != nil {
 			t.Fatal(err)
 		}
@@ -127,7 +129,8 @@ func TestPartition(t *testing.T) {
 		t.Fatal(err)
 	}
 	list := tree(t, dir)
-	for _, file := range []string{"date=2023-11-14/hour=23/part-00000.parquet 1", "date=2023-11-14/hour=23/part-00001.parquet 3", "_summary/part-00001.parquet 1"} {
+	for _, file := range []string{"date=2023-11-14/hour=23/part-00000.parquet 1",
+		"date=2023-11-14/hour=23/part-00001.parquet 3", "_summary/part-00001.parquet 1"} {
 		if !slices.Contains(list, file) {
 			t.Errorf("%s is not among %q", file, list)
 		}
@@ -228,8 +231,10 @@ func TestCreate(t *testing.T) {
 		}
 	}
 	want := []string{
-		"a %05d.backscatter.parquet 0", "a %05d.capture.parquet 1", "a %05d.listeners.parquet 0", "a %05d.parquet 1", "a %05d.population.parquet 0",
-		"a %05d.scans.parquet 0", "a %05d.summary.parquet 1", "a %05d.syn_floods.parquet 0", "a %05d.time_wait.parquet 0",
+		"a %05d.backscatter.parquet 0", "a %05d.capture.parquet 1", "a %05d.listeners.parquet 0", "a %05d.parquet 1",
+		"a %05d.population.parquet 0",
+		"a %05d.scans.parquet 0", "a %05d.summary.parquet 1", "a %05d.syn_floods.parquet 0",
+		"a %05d.time_wait.parquet 0",
 	}
 	if diff := cmp.Diff(want, tree(t, dir)); diff != "" {
 		t.Error(diff)

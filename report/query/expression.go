@@ -10,14 +10,15 @@ import (
 	"github.com/expr-lang/expr/vm/runtime"
 )
 
-// compile makes a program of an expression over a record's fields that is true or false. What is null in the record does
-// not compare: with <, <=, > and >= it is false, it equals only null, its fields are null, and so is what is computed
-// from it. It fails for fields that the record has not and for comparisons of different types.
+// compile makes a program of an expression over a record's fields that is true or false. What is null in the record
+// does not compare: with <, <=, > and >= it is false, it equals only null, its fields are null, and so is what is
+// computed from it. It fails for fields that the record has not and for comparisons of different types.
 func compile(source string, fields types.Map) (*vm.Program, error) {
-	// The language knows no null that has a type. So the types are checked in a first pass, and forgotten in the second,
-	// where every operator is replaced by one that knows null.
+	// The language knows no null that has a type. So the types are checked in a first pass, and forgotten in the
+	// second, where every operator is replaced by one that knows null.
 	fields["null"] = types.Nil
-	options := []expr.Option{expr.DisableBuiltin("now"), expr.AsBool()} // the same input gives the same report on any day
+	// the same input gives the same report on any day
+	options := []expr.Option{expr.DisableBuiltin("now"), expr.AsBool()}
 	if _, err := expr.Compile(source, append(options, expr.Env(fields))...); err != nil {
 		return nil, err
 	}

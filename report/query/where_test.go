@@ -20,8 +20,9 @@ func sample() *record.Connection {
 		Encapsulation: []flows.Layer{{Kind: "vlan", ID: 12, HasID: true}},
 		Start:         0, End: 1e9, Duration: 1e9, EndedBy: record.EndReset,
 		Client: record.Endpoint{
-			IP: netip.MustParseAddr("10.0.0.1"), Port: 50514, ISN: record.Seq{Number: 3626544836, Known: true}, ISNEvidence: record.Seen,
-			SynAcked: record.Yes, Bytes: 163, State: record.StateOrNone{State: tcpstate.Closed, Known: true},
+			IP: netip.MustParseAddr("10.0.0.1"), Port: 50514, ISN: record.Seq{Number: 3626544836, Known: true},
+			ISNEvidence: record.Seen,
+			SynAcked:    record.Yes, Bytes: 163, State: record.StateOrNone{State: tcpstate.Closed, Known: true},
 			States: []record.StateEntry{{State: tcpstate.SynSent, Evidence: record.Seen, Packet: 7}},
 		},
 		Server: record.Endpoint{IP: netip.MustParseAddr("2001:db8::1"), Port: 443},
@@ -30,7 +31,8 @@ func sample() *record.Connection {
 			ServerRTT: 10e6, ClientRTT: record.NoDuration,
 		},
 		Teardown: record.Teardown{Kind: record.TeardownNone, At: record.NoTime, HalfClosed: record.NoDuration},
-		Findings: []record.Finding{{Code: "syn_retransmitted", Severity: record.Info, Side: record.Client, Packets: []uint64{8}}},
+		Findings: []record.Finding{{Code: "syn_retransmitted", Severity: record.Info, Side: record.Client,
+			Packets: []uint64{8}}},
 	}
 }
 

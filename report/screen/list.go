@@ -38,11 +38,13 @@ func (l *List) Connections() []*record.Connection {
 func ListSorts() []text.Column { return text.DescribeSorts(listSorts) }
 
 var listSorts = slices.Concat([]text.SortKey{
-	{Name: "recent", Meaning: "last packet, latest first", Key: func(c *record.Connection) int64 { return -text.Earliest(c.End) }},
+	{Name: "recent", Meaning: "last packet, latest first",
+		Key: func(c *record.Connection) int64 { return -text.Earliest(c.End) }},
 }, text.SortKeys)
 
 // listColumns are those of DrawList but for the times, which depend on the moment.
-var listColumns = []string{"id", "client", "server", "states", "rtt", "client_bytes", "server_bytes", "retransmitted", "outcome", "teardown", "fate", "findings"}
+var listColumns = []string{"id", "client", "server", "states", "rtt", "client_bytes", "server_bytes", "retransmitted",
+	"outcome", "teardown", "fate", "findings"}
 
 var listSteps = []text.Step{
 	text.Drop("retransmitted"),
@@ -57,20 +59,24 @@ var listSteps = []text.Step{
 	text.Drop("findings"),
 }
 
-// DrawList draws connections as they are at a moment, one line each below a header. Where the lines are wider than width
-// characters, columns are shortened or left out.
-func DrawList(connections []*record.Connection, now record.Time, width int, color bool) (header string, lines []string, err error) {
+// DrawList draws connections as they are at a moment, one line each below a header. Where the lines are wider than
+// width characters, columns are shortened or left out.
+func DrawList(connections []*record.Connection, now record.Time, width int, color bool) (header string, lines []string,
+	err error) {
 	columns, err := text.ColumnsByName(listColumns)
 	if err != nil {
 		return "", nil, err
 	}
 	since := func(t record.Time) text.Cell { return text.Cell{Full: text.Elapsed(max(text.Between(t, now), 0))} }
 	columns = slices.Insert(columns, 4,
-		text.ConnectionColumn{Name: "age", Header: text.Cell{Full: "AGE"}, Right: true, Cell: func(c *record.Connection) text.Cell { return since(c.Start) }},
-		text.ConnectionColumn{Name: "idle", Header: text.Cell{Full: "IDLE"}, Right: true, Cell: func(c *record.Connection) text.Cell { return since(c.End) }})
+		text.ConnectionColumn{Name: "age", Header: text.Cell{Full: "AGE"}, Right: true,
+			Cell: func(c *record.Connection) text.Cell { return since(c.Start) }},
+		text.ConnectionColumn{Name: "idle", Header: text.Cell{Full: "IDLE"}, Right: true,
+			Cell: func(c *record.Connection) text.Cell { return since(c.End) }})
 	g := text.Grid{Steps: listSteps}
 	for _, c := range columns {
-		g.Columns = append(g.Columns, text.GridColumn{Name: c.Name, Header: c.Header, Right: c.Right, Spare: c.Name == text.SpareColumn})
+		g.Columns = append(g.Columns, text.GridColumn{Name: c.Name, Header: c.Header, Right: c.Right,
+			Spare: c.Name == text.SpareColumn})
 	}
 	for _, c := range connections {
 		cells := make([]text.Cell, len(columns))

@@ -38,7 +38,8 @@ type TimeWaits struct {
 
 // Compare orders by how many they are, then by whose.
 func (w TimeWaits) Compare(v TimeWaits) int {
-	return cmp.Or(cmp.Compare(w.Held, v.Held), w.Client.Compare(v.Client), w.Server.Compare(v.Server), cmp.Compare(w.Side, v.Side))
+	return cmp.Or(cmp.Compare(w.Held, v.Held), w.Client.Compare(v.Client), w.Server.Compare(v.Server),
+		cmp.Compare(w.Side, v.Side))
 }
 
 // ephemeralPorts is how many ports Linux opens connections from by default, 32768 to 60999.
@@ -83,7 +84,8 @@ func DrawVitals(before, now *Vitals, width int, color bool) []string {
 	d.add("packets", text.Cell{Full: perSecond(before.Packets, now.Packets) + ", " + octets},
 		text.Cell{Full: "opened " + perSecond(before.Live.Begun, now.Live.Begun)},
 		text.Cell{Full: "ended " + perSecond(before.Ended, now.Ended)},
-		text.Cell{Full: "reset " + perSecond(before.Resets, now.Resets), Tone: toned(now.Resets-before.Resets, text.Bad)})
+		text.Cell{Full: "reset " + perSecond(before.Resets, now.Resets),
+			Tone: toned(now.Resets-before.Resets, text.Bad)})
 	d.add("followed", text.Cell{Full: text.Count(now.Live.Connections)},
 		text.Cell{Full: "embryonic " + text.Count(embryonic), Tone: toned(embryonic, text.Alert)},
 		text.Cell{Full: "half-open " + text.Count(now.Live.HalfOpen), Tone: toned(now.Live.HalfOpen, text.Alert)},
@@ -172,7 +174,10 @@ func (d *vitalsDrawing) ports(w TimeWaits) {
 
 // floods adds those that go on, the fullest first, and how many there were before.
 func (d *vitalsDrawing) floods(floods []record.SynFlood, now record.Time) {
-	going := slices.DeleteFunc(slices.Clone(floods), func(f record.SynFlood) bool { return text.Between(f.End, now) > floodOver })
+	going := slices.DeleteFunc(slices.Clone(floods), func(f record.SynFlood) bool {
+		return text.Between(f.End,
+			now) > floodOver
+	})
 	slices.SortStableFunc(going, func(a, b record.SynFlood) int { return cmp.Compare(b.HalfOpenPeak, a.HalfOpenPeak) })
 	for i := range going[:min(len(going), mostFloods)] {
 		f := &going[i]
@@ -184,8 +189,10 @@ func (d *vitalsDrawing) floods(floods []record.SynFlood, now record.Time) {
 		if f.Verdict == "flash_crowd" { // so many that want in, and no attack
 			t = text.Alert
 		}
-		d.add("FLOOD", text.Cell{Full: target + " " + f.Verdict, Tone: t}, text.Cell{Full: text.Counted(f.Syns, "SYN"), Tone: t},
-			text.Cell{Full: text.Amount(f.HalfOpenPeak) + " embryonic at once", Tone: t}, text.Cell{Full: text.Percent(f.CompletionRatio) + " completed", Tone: t})
+		d.add("FLOOD", text.Cell{Full: target + " " + f.Verdict, Tone: t},
+			text.Cell{Full: text.Counted(f.Syns, "SYN"), Tone: t},
+			text.Cell{Full: text.Amount(f.HalfOpenPeak) + " embryonic at once", Tone: t},
+			text.Cell{Full: text.Percent(f.CompletionRatio) + " completed", Tone: t})
 	}
 	if more := len(going) - mostFloods; more > 0 {
 		d.add("FLOOD", text.Cell{Full: "and of " + text.Counted(uint64(more), "more target"), Tone: text.Bad})
@@ -201,7 +208,8 @@ func (d *vitalsDrawing) missing(now *Vitals) {
 	for _, n := range []struct {
 		n    *uint64
 		what string
-	}{{now.Dropped.Kernel, "dropped by the kernel"}, {now.Dropped.Interface, "by the interface"}, {&now.Evicted, "connections given up early"}, {&now.Shed, "records not written"}} {
+	}{{now.Dropped.Kernel, "dropped by the kernel"}, {now.Dropped.Interface, "by the interface"},
+		{&now.Evicted, "connections given up early"}, {&now.Shed, "records not written"}} {
 		if n.n != nil && *n.n > 0 {
 			items = append(items, text.Cell{Full: text.Count(*n.n) + " " + n.what, Tone: text.Bad})
 		}

@@ -19,7 +19,8 @@ func vitals() (before, now *screen.Vitals) {
 	now = &screen.Vitals{
 		At: before.At + 2e9, Packets: 21_000, Bytes: 3_100_000, Ended: 30, Resets: 4, Evicted: 7, Shed: 9,
 		Dropped: report.Dropped{Kernel: &kernel, Interface: &iface},
-		Waits:   screen.TimeWaits{Client: netip.MustParseAddr("192.0.2.10"), Server: netip.MustParseAddrPort("198.51.100.80:443"), Side: record.Client, Held: 24_000},
+		Waits: screen.TimeWaits{Client: netip.MustParseAddr("192.0.2.10"),
+			Server: netip.MustParseAddrPort("198.51.100.80:443"), Side: record.Client, Held: 24_000},
 	}
 	now.Live = record.Live{Begun: 1_020, Connections: 1_234_567, HalfOpen: 2}
 	now.Live.Client[tcpstate.SynSent], now.Live.Server[tcpstate.SynRcvd] = 400, 399
@@ -31,10 +32,12 @@ func vitals() (before, now *screen.Vitals) {
 		verdict string
 		peak    uint64
 		ago     record.Time
-	}{{"198.51.100.1", "spoofed_flood", 200, 0}, {"198.51.100.2", "single_source_flood", 400, 59e9}, {"198.51.100.3", "flash_crowd", 500, 1e9},
+	}{{"198.51.100.1", "spoofed_flood", 200, 0}, {"198.51.100.2", "single_source_flood", 400, 59e9},
+		{"198.51.100.3", "flash_crowd", 500, 1e9},
 		{"198.51.100.4", "suspicious", 129, 0}, {"198.51.100.5", "suspicious", 1000, 61e9}} {
 		now.Floods = append(now.Floods, record.SynFlood{
-			Target: record.Target{IP: netip.MustParseAddr(f.ip), Port: &port}, Verdict: f.verdict, HalfOpenPeak: f.peak, End: now.At - f.ago,
+			Target: record.Target{IP: netip.MustParseAddr(f.ip), Port: &port}, Verdict: f.verdict, HalfOpenPeak: f.peak,
+			End:  now.At - f.ago,
 			Syns: uint64(1000 * (i + 1)), CompletionRatio: 0.25,
 		})
 	}

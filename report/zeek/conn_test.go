@@ -143,14 +143,16 @@ func TestRowsAgreeWithRecords(t *testing.T) {
 				"uid": UID(c), "proto": "tcp", "community_id": c.CommunityID.String(),
 				"id.orig_h": c.Client.IP.String(), "id.orig_p": fmt.Sprint(c.Client.Port),
 				"id.resp_h": c.Server.IP.String(), "id.resp_p": fmt.Sprint(c.Server.Port),
-				"conn_state": c.Zeek.ConnState, "history": c.Zeek.History, "missed_bytes": fmt.Sprint(c.Zeek.MissedBytes),
+				"conn_state": c.Zeek.ConnState, "history": c.Zeek.History,
+				"missed_bytes": fmt.Sprint(c.Zeek.MissedBytes),
 			}
 			for name, value := range want {
 				if row[name] != value {
 					t.Errorf("%s: connection %d: %s is %q, not %q", path, c.ID, name, row[name], value)
 				}
 			}
-			if packets := row["orig_pkts"]; packets != fmt.Sprint(c.Client.Packets) && c.Client.Packets == c.Zeek.OrigPackets {
+			if packets := row["orig_pkts"]; packets != fmt.Sprint(c.Client.Packets) &&
+				c.Client.Packets == c.Zeek.OrigPackets {
 				t.Errorf("%s: connection %d: %s packets of the client, not %d", path, c.ID, packets, c.Client.Packets)
 			}
 			for _, name := range []string{"service", "tunnel_parents"} {
@@ -175,7 +177,8 @@ func TestHeader(t *testing.T) {
 		"local_resp missed_bytes history orig_pkts orig_ip_bytes resp_pkts resp_ip_bytes tunnel_parents community_id"
 	const kinds = "time string addr port addr port enum string interval count count string bool " +
 		"bool count string count count count count set[string] string"
-	header := `#separator \x09` + "\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n#open\tOPEN\n#fields\t" +
+	header := `#separator \x09` +
+		"\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n#open\tOPEN\n#fields\t" +
 		strings.ReplaceAll(names, " ", "\t") + "\n#types\t" + strings.ReplaceAll(kinds, " ", "\t") + "\n"
 
 	for _, tt := range []struct {
@@ -183,8 +186,10 @@ func TestHeader(t *testing.T) {
 		last  record.Time // the last packet
 		want  string
 	}{
-		{1700000000_000000000, 1700000001_999999999, strings.Replace(header, "OPEN", "2023-11-14-22-13-20", 1) + "ROW\n#close\t2023-11-14-22-13-21\n"},
-		{record.NoTime, 1700000000_000000000, strings.Replace(header, "OPEN", "2023-11-14-22-13-20", 1) + "#close\t2023-11-14-22-13-20\n"},
+		{1700000000_000000000, 1700000001_999999999, strings.Replace(header, "OPEN", "2023-11-14-22-13-20", 1) +
+			"ROW\n#close\t2023-11-14-22-13-21\n"},
+		{record.NoTime, 1700000000_000000000, strings.Replace(header, "OPEN", "2023-11-14-22-13-20", 1) +
+			"#close\t2023-11-14-22-13-20\n"},
 		{record.NoTime, record.NoTime, strings.Replace(header, "OPEN", "-", 1) + "#close\t-\n"},
 	} {
 		var out bytes.Buffer
@@ -233,7 +238,8 @@ func TestLocalNets(t *testing.T) {
 
 func TestSeconds(t *testing.T) {
 	for ns, want := range map[int64]string{
-		0: "0.000000", 499: "0.000000", 500: "0.000001", -500: "-0.000001", 999_999_500: "1.000000", -1_500_000_000: "-1.500000",
+		0: "0.000000", 499: "0.000000", 500: "0.000001", -500: "-0.000001", 999_999_500: "1.000000",
+		-1_500_000_000:            "-1.500000",
 		1_700_000_000_123_456_789: "1700000000.123457",
 	} {
 		var r row

@@ -1,5 +1,6 @@
-// Package offers keeps what the two ends of a connection agree on when they open it: the options of their SYNs, Explicit
-// Congestion Notification and Multipath TCP; and the marks of congestion and of urgency that their segments carry.
+// Package offers keeps what the two ends of a connection agree on when they open it: the options of their SYNs,
+// Explicit Congestion Notification and Multipath TCP; and the marks of congestion and of urgency that their segments
+// carry.
 package offers
 
 import (

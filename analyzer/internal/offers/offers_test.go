@@ -27,9 +27,10 @@ func TestECN(t *testing.T) {
 		script string
 		want   record.ECN
 	}{
-		"negotiated":  {"C --> S SYN,ECE,CWR\n C <-- S SYN,ACK,ECE\n C --> S ACK", record.ECNNegotiated},
-		"refused":     {"C --> S SYN,ECE,CWR\n C <-- S SYN,ACK\n C --> S ACK", record.ECNRefused},
-		"reflected":   {"C --> S SYN,ECE,CWR\n C <-- S SYN,ACK,ECE,CWR\n C --> S ACK", record.ECNRefused}, // RFC 3168 §6.1.1.1
+		"negotiated": {"C --> S SYN,ECE,CWR\n C <-- S SYN,ACK,ECE\n C --> S ACK", record.ECNNegotiated},
+		"refused":    {"C --> S SYN,ECE,CWR\n C <-- S SYN,ACK\n C --> S ACK", record.ECNRefused},
+		// RFC 3168 §6.1.1.1
+		"reflected":   {"C --> S SYN,ECE,CWR\n C <-- S SYN,ACK,ECE,CWR\n C --> S ACK", record.ECNRefused},
 		"not offered": {"C --> S SYN\n C <-- S SYN,ACK\n C --> S ACK", record.ECNNotOffered},
 		"unanswered":  {"C --> S SYN,ECE,CWR", record.NoECN},
 		"given up":    {"C --> S SYN,ECE,CWR\n +1s C --> S SYN\n C <-- S SYN,ACK", record.ECNRefused},
@@ -52,14 +53,16 @@ func TestECN(t *testing.T) {
 func TestMPTCP(t *testing.T) {
 	o := seen("C --> S SYN mptcp\n C <-- S SYN,ACK mptcp=7\n C --> S ACK mptcp=9")
 	var m record.MPTCP // tokens are SHA-256 of the keys (RFC 8684 §3.1)
-	if o.MPTCP(1, &m) == nil || m != (record.MPTCP{Kind: record.MPTCPCapable, Token: record.Seq{Number: 0xa3eb8db8, Known: true}}) {
+	if o.MPTCP(1, &m) == nil || m != (record.MPTCP{Kind: record.MPTCPCapable,
+		Token: record.Seq{Number: 0xa3eb8db8, Known: true}}) {
 		t.Errorf("it is %+v", m)
 	}
 	if seen("C --> S SYN mptcp\n C <-- S SYN,ACK\n C --> S ACK").MPTCP(1, &m) != nil {
 		t.Error("with a server without MPTCP there is none")
 	}
 	o = seen("C --> S SYN join=0xa3eb8db8\n C <-- S SYN,ACK")
-	if o.MPTCP(1, &m) == nil || m != (record.MPTCP{Kind: record.MPTCPJoin, Token: record.Seq{Number: 0xa3eb8db8, Known: true}}) {
+	if o.MPTCP(1, &m) == nil || m != (record.MPTCP{Kind: record.MPTCPJoin,
+		Token: record.Seq{Number: 0xa3eb8db8, Known: true}}) {
 		t.Errorf("it is %+v", m)
 	}
 	var tokens offers.Tokens

@@ -5,8 +5,8 @@ import "github.com/tcplife/tcplife/analyzer/record"
 // maxTokens bounds the MPTCP connections that subflows are looked for in. The oldest are forgotten first.
 const maxTokens = 1 << 16
 
-// Tokens are the ends of MPTCP connections by their tokens, which the SYNs of further subflows name (RFC 8684 §3.2). The zero
-// value is ready.
+// Tokens are the ends of MPTCP connections by their tokens, which the SYNs of further subflows name (RFC 8684 §3.2).
+// The zero value is ready.
 type Tokens struct {
 	ids  map[uint32]uint64
 	ring []uint32 // in the order in which they came

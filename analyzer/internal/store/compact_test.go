@@ -69,9 +69,51 @@ func TestNumbers(t *testing.T) {
 		k.Read(packed[len("front"):])
 		code(&wideBack, &narrowBack, &truthBack)
 		if wide != wideBack || narrow != narrowBack || truth != truthBack || string(k.Rest()) != "back" {
-			t.Fatalf("seed %d: %v %v %v came back as %v %v %v, with %q behind", seed, wide, narrow, truth, wideBack, narrowBack, truthBack, k.Rest())
+			t.Fatalf(
+				"seed %d: %v %v %v came back as %v %v %v, with %q behind",
+				seed,
+				wide,
+				narrow,
+				truth,
+				wideBack,
+				narrowBack,
+				truthBack,
+				k.Rest(),
+			)
 		}
 	}
+}
+
+// Eighteen numbers and 55 truth values can be named at once. One more is refused, not cut off.
+func TestNamedAtOnce(t *testing.T) {
+	if store.Most != 18 || store.MostBools != 55 {
+		t.Errorf("%d numbers and %d truth values", store.Most, store.MostBools)
+	}
+	var k store.Coder
+	k.Write(nil)
+	store.Near(&k, 0, pointers(numbersOf(18))...)
+	k.Bools(pointers(make([]bool, 55))...)
+	for name, tooMany := range map[string]func(){
+		"numbers": func() { store.Near(&k, 0, pointers(numbersOf(19))...) },
+		"truth":   func() { k.Bools(pointers(make([]bool, 56))...) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: one too many is written", name)
+				}
+			}()
+			tooMany()
+		}()
+	}
+}
+
+// numbersOf are so many numbers that are far apart.
+func numbersOf(n int) (list []int64) {
+	for i := range n {
+		list = append(list, int64(i+1)<<40)
+	}
+	return list
 }
 
 func pointers[T any](list []T) (to []*T) {

@@ -29,7 +29,8 @@ func TestWheelIsASortedList(t *testing.T) {
 				set(now, id)
 				continue
 			}
-			now += rapid.SampledFrom([]int64{0, 1, 1e8, 1e9, 250e9, 3600e9, 86400e9, 50 * 365 * 86400e9}).Draw(t, "pass")
+			now += rapid.SampledFrom([]int64{0, 1, 1e8, 1e9, 250e9, 3600e9, 86400e9, 50 * 365 * 86400e9}).Draw(t,
+				"pass")
 			for again := rapid.IntRange(0, 3).Draw(t, "again"); ; again-- {
 				slices.SortFunc(list, func(x, y Alarm) int {
 					if x.before(&y) {

@@ -19,7 +19,8 @@ func (u *Usage) Pattern(bytes uint64, life int64) record.Pattern {
 		mean = bytes / u.texts
 	}
 	switch {
-	case u.Period() > 0 && u.texts > beats && (mean <= beatBytes || u.gaps >= manyBeats && !u.varied && mean <= longBeat):
+	case u.Period() > 0 && u.texts > beats && (mean <= beatBytes || u.gaps >= manyBeats && !u.varied &&
+		mean <= longBeat):
 		return record.PatternHeartbeat
 	case life >= idleTime && u.turns <= 1 && (u.texts == 0 || u.longest > life-life/idleShare):
 		return record.PatternIdle
@@ -33,8 +34,8 @@ func (u *Usage) Pattern(bytes uint64, life int64) record.Pattern {
 	return record.PatternSingle
 }
 
-// Of fills in a record what is known of a connection that has sent so many octets. It needs both directions. Idle times go to
-// room.
+// Of fills in a record what is known of a connection that has sent so many octets. It needs both directions. Idle times
+// go to room.
 func (u *Usage) Of(r *record.Connection, bytes uint64, room *record.Idle) {
 	if u.last == 0 || r.Client.Packets == 0 || r.Server.Packets == 0 {
 		return

@@ -13,8 +13,8 @@ const (
 	start          = 1_700_000_000 * second
 )
 
-// talk is a connection in which the client sends messages of so many octets each, an interval apart, and the server answers
-// each a tenth of a second later. It gives the octets of both, and how long the connection has been open.
+// talk is a connection in which the client sends messages of so many octets each, an interval apart, and the server
+// answers each a tenth of a second later. It gives the octets of both, and how long the connection has been open.
 func talk(messages int, octets uint32, interval int64) (u usage.Usage, bytes uint64, life int64) {
 	at := start
 	u.Opened(at)

@@ -50,7 +50,8 @@ func (h *history) connections() ([]truth.Connection, error) {
 	var connections []truth.Connection
 	h.taken = map[*socket]bool{}
 	for i, client := range sockets {
-		if client.states[0].State != "SYN_SENT" || h.taken[client] || client.host == h.lab.Server && h.crossed(client, sockets) {
+		if client.states[0].State != "SYN_SENT" || h.taken[client] || client.host == h.lab.Server &&
+			h.crossed(client, sockets) {
 			continue
 		}
 		end := h.stop // of the time in which the other end's sockets belong to this one
@@ -97,7 +98,8 @@ func (h *history) connections() ([]truth.Connection, error) {
 	}
 	for _, s := range sockets {
 		if !h.taken[s] {
-			return nil, fmt.Errorf("%w: the socket of the %s from %v to %v has no other end", errMissed, s.host.Name, s.local, s.remote)
+			return nil, fmt.Errorf("%w: the socket of the %s from %v to %v has no other end", errMissed, s.host.Name,
+				s.local, s.remote)
 		}
 	}
 	return connections, nil
@@ -140,7 +142,8 @@ func (h *history) sockets() ([]*socket, error) {
 		}
 		if (o.State == "SYN_SENT" || o.State == "SYN_RCVD") && (last == "TIME_WAIT" || last == "CLOSED") {
 			if last == "TIME_WAIT" { // reused
-				s.states = append(s.states, netlab.Observation{At: o.At, Host: o.Host, Local: o.Local, Remote: o.Remote, State: "CLOSED"})
+				s.states = append(s.states, netlab.Observation{At: o.At, Host: o.Host, Local: o.Local, Remote: o.Remote,
+					State: "CLOSED"})
 			}
 			s, last = nil, ""
 		}

@@ -101,6 +101,7 @@ func play(s *scenes.Scene) (*truth.Scenario, []capture.Packet, error) {
 		packets[i].Data = packets[i].Data[:min(len(packets[i].Data), headers)]
 	}
 	return &truth.Scenario{
-		Name: s.Name, Description: s.What, CaptureStart: h.start.UnixNano(), CaptureStop: stop.UnixNano(), Connections: connections,
+		Name: s.Name, Description: s.What, CaptureStart: h.start.UnixNano(), CaptureStop: stop.UnixNano(),
+		Connections: connections,
 	}, packets, nil
 }

@@ -40,10 +40,12 @@ func TestRecord(t *testing.T) {
 			continue
 		}
 		for i, c := range s.Connections {
-			if got := [2][]string{states(&c.Client), states(&c.Server)}; !slices.Equal(got[0], want[i][0]) || !slices.Equal(got[1], want[i][1]) {
+			if got := [2][]string{states(&c.Client), states(&c.Server)}; !slices.Equal(got[0], want[i][0]) ||
+				!slices.Equal(got[1], want[i][1]) {
 				t.Errorf("%s, connection %d: %v, want %v", name, c.Number, got, want[i])
 			}
-			if c.Client.ISN == nil || c.Server.ISN == nil || c.Packets < 6 || c.FirstPacket < s.CaptureStart || c.FirstPacket > s.CaptureStop {
+			if c.Client.ISN == nil || c.Server.ISN == nil || c.Packets < 6 || c.FirstPacket < s.CaptureStart ||
+				c.FirstPacket > s.CaptureStop {
 				t.Errorf("%s: %+v", name, c)
 			}
 		}

@@ -25,19 +25,23 @@ func blank(id uint64, client, server string, start time.Duration) *record.Connec
 	c, s := netip.MustParseAddrPort(client), netip.MustParseAddrPort(server)
 	return &record.Connection{
 		Record: "connection", Schema: record.Schema, ID: id,
-		CommunityID:   record.NewCommunityID(netip.MustParseAddrPort("128.232.110.120:34855"), netip.MustParseAddrPort("66.35.250.204:80")),
+		CommunityID: record.NewCommunityID(netip.MustParseAddrPort("128.232.110.120:34855"),
+			netip.MustParseAddrPort("66.35.250.204:80")),
 		Encapsulation: []flows.Layer{},
 		Start:         At(start), End: At(start),
-		EndedBy:      record.EndCaptureEnd,
-		Client:       record.Endpoint{IP: c.Addr(), Port: c.Port(), States: []record.StateEntry{}, Withdrawn: []record.Withdrawn{}},
-		Server:       record.Endpoint{IP: s.Addr(), Port: s.Port(), States: []record.StateEntry{}, Withdrawn: []record.Withdrawn{}},
+		EndedBy: record.EndCaptureEnd,
+		Client: record.Endpoint{IP: c.Addr(), Port: c.Port(), States: []record.StateEntry{},
+			Withdrawn: []record.Withdrawn{}},
+		Server: record.Endpoint{IP: s.Addr(), Port: s.Port(), States: []record.StateEntry{},
+			Withdrawn: []record.Withdrawn{}},
 		RoleEvidence: record.RoleSyn,
 		Handshake: record.Handshake{
 			Outcome: record.OutcomeUnseen,
 			SynAt:   record.NoTime, SynAckAt: record.NoTime, AckAt: record.NoTime,
 			ServerRTT: record.NoDuration, ClientRTT: record.NoDuration,
 		},
-		Teardown: record.Teardown{Kind: record.TeardownNone, At: record.NoTime, Idle: record.NoDuration, HalfClosed: record.NoDuration},
+		Teardown: record.Teardown{Kind: record.TeardownNone, At: record.NoTime, Idle: record.NoDuration,
+			HalfClosed: record.NoDuration},
 		TimeWait: []record.TimeWait{}, Findings: []record.Finding{},
 	}
 }
@@ -64,11 +68,13 @@ func opened(c *record.Connection, serverRTT, clientRTT time.Duration) *record.Co
 	}
 	c.Client.States = []record.StateEntry{
 		{State: tcpstate.SynSent, At: c.Handshake.SynAt, Packet: n, Evidence: record.Seen, Rule: tcpstate.ActiveOpen},
-		{State: tcpstate.Established, At: c.Handshake.SynAckAt, Packet: n + 1, Evidence: record.Seen, Rule: tcpstate.ActiveOpen},
+		{State: tcpstate.Established, At: c.Handshake.SynAckAt, Packet: n + 1, Evidence: record.Seen,
+			Rule: tcpstate.ActiveOpen},
 	}
 	c.Server.States = []record.StateEntry{
 		{State: tcpstate.SynRcvd, At: c.Handshake.SynAt, Packet: n, Evidence: record.Seen, Rule: tcpstate.ActiveOpen},
-		{State: tcpstate.Established, At: c.Handshake.AckAt, Packet: n + 2, Evidence: record.Seen, Rule: tcpstate.ActiveOpen},
+		{State: tcpstate.Established, At: c.Handshake.AckAt, Packet: n + 2, Evidence: record.Seen,
+			Rule: tcpstate.ActiveOpen},
 	}
 	c.Client.State, c.Server.State = known(tcpstate.Established), known(tcpstate.Established)
 	return c
@@ -90,19 +96,26 @@ func closed(c *record.Connection) *record.Connection {
 	c.Client.Packets += 2
 	c.Server.Packets += 2
 	c.Client.Fin = &record.Fin{Seq: c.Client.ISN.Number + 1 + uint32(c.Client.Bytes), Packet: last, Acked: record.Yes}
-	c.Server.Fin = &record.Fin{Seq: c.Server.ISN.Number + 1 + uint32(c.Server.Bytes), Packet: last + 2, Acked: record.Yes}
+	c.Server.Fin = &record.Fin{Seq: c.Server.ISN.Number + 1 + uint32(c.Server.Bytes), Packet: last + 2,
+		Acked: record.Yes}
 	c.Teardown = record.Teardown{
 		Kind: record.TeardownFourWay, Initiator: record.Client,
 		At: c.End - 3e6, Idle: 2e9, HalfClosed: 1e6,
 	}
 	c.Client.States = append(c.Client.States,
-		record.StateEntry{State: tcpstate.FinWait1, At: c.End - 3e6, Packet: last, Evidence: record.Seen, Rule: tcpstate.ActiveOpen},
-		record.StateEntry{State: tcpstate.FinWait2, At: c.End - 2e6, Packet: last + 1, Evidence: record.Seen, Rule: tcpstate.ActiveOpen},
-		record.StateEntry{State: tcpstate.TimeWait, At: c.End - 1e6, Packet: last + 2, Evidence: record.Seen, Rule: tcpstate.ActiveOpen})
+		record.StateEntry{State: tcpstate.FinWait1, At: c.End - 3e6, Packet: last, Evidence: record.Seen,
+			Rule: tcpstate.ActiveOpen},
+		record.StateEntry{State: tcpstate.FinWait2, At: c.End - 2e6, Packet: last + 1, Evidence: record.Seen,
+			Rule: tcpstate.ActiveOpen},
+		record.StateEntry{State: tcpstate.TimeWait, At: c.End - 1e6, Packet: last + 2, Evidence: record.Seen,
+			Rule: tcpstate.ActiveOpen})
 	c.Server.States = append(c.Server.States,
-		record.StateEntry{State: tcpstate.CloseWait, At: c.End - 3e6, Packet: last, Evidence: record.Seen, Rule: tcpstate.ActiveOpen},
-		record.StateEntry{State: tcpstate.LastAck, At: c.End - 1e6, Packet: last + 2, Evidence: record.Seen, Rule: tcpstate.ActiveOpen},
-		record.StateEntry{State: tcpstate.Closed, At: c.End, Packet: last + 3, Evidence: record.Seen, Rule: tcpstate.ActiveOpen})
+		record.StateEntry{State: tcpstate.CloseWait, At: c.End - 3e6, Packet: last, Evidence: record.Seen,
+			Rule: tcpstate.ActiveOpen},
+		record.StateEntry{State: tcpstate.LastAck, At: c.End - 1e6, Packet: last + 2, Evidence: record.Seen,
+			Rule: tcpstate.ActiveOpen},
+		record.StateEntry{State: tcpstate.Closed, At: c.End, Packet: last + 3, Evidence: record.Seen,
+			Rule: tcpstate.ActiveOpen})
 	c.Client.State, c.Server.State = known(tcpstate.TimeWait), known(tcpstate.Closed)
 	c.TimeWait = []record.TimeWait{{
 		Side: record.Client, Entered: c.End - 1e6, TwoMSL: 240e9, Expires: c.End + 240e9,
@@ -136,21 +149,28 @@ func Connections() []*record.Connection {
 	unanswered.Handshake.Outcome = record.OutcomeUnanswered
 	unanswered.Client.State = known(tcpstate.SynSent)
 	unanswered.Findings = []record.Finding{
-		{Code: "syn_retransmitted", Severity: record.Warning, Side: record.Client, Packets: []uint64{12, 40, 77}, Detail: "3 times"},
+		{Code: "syn_retransmitted", Severity: record.Warning, Side: record.Client, Packets: []uint64{12, 40, 77},
+			Detail: "3 times"},
 	}
 
-	reset := carrying(opened(lasting(blank(14, "[2001:db8:1234:5678:9abc:def0:1234:5678]:40022", "[2001:db8::2]:5432", time.Second),
+	reset := carrying(opened(lasting(blank(14, "[2001:db8:1234:5678:9abc:def0:1234:5678]:40022", "[2001:db8::2]:5432",
+		time.Second),
 		3*time.Hour+12*time.Minute), 41*time.Millisecond, 90*time.Microsecond), 1_284_000, 2_790_511_004)
 	reset.EndedBy = record.EndReset
 	reset.Encapsulation = []flows.Layer{{Kind: "vlan", ID: 12, HasID: true}, {Kind: "vxlan", ID: 42, HasID: true}}
 	reset.Client.RetransmittedPackets, reset.Server.RetransmittedPackets, reset.Server.Rsts = 12, 1042, 1
-	reset.Teardown = record.Teardown{Kind: record.TeardownReset, Initiator: record.Server, At: reset.End, Idle: record.NoDuration, HalfClosed: record.NoDuration,
-		Reset: &record.Reset{By: record.Server, Packet: 2_400_000, ReceiverState: known(tcpstate.Established), Answers: record.AnswersData}}
+	reset.Teardown = record.Teardown{Kind: record.TeardownReset, Initiator: record.Server, At: reset.End,
+		Idle: record.NoDuration, HalfClosed: record.NoDuration,
+		Reset: &record.Reset{By: record.Server, Packet: 2_400_000, ReceiverState: known(tcpstate.Established),
+			Answers: record.AnswersData}}
 	reset.Client.State, reset.Server.State = known(tcpstate.Closed), known(tcpstate.Closed)
 	reset.Findings = []record.Finding{
-		{Code: "zero_window", Severity: record.Info, Side: record.Client, Packets: []uint64{900, 1200}, Detail: "the reader stalled"},
-		{Code: "reset_with_data_in_flight", Severity: record.Error, Side: record.Server, Packets: []uint64{2_400_000}, Detail: "lost data"},
-		{Code: "zero_window", Severity: record.Info, Side: record.Server, Packets: []uint64{}, Detail: "the reader stalled"},
+		{Code: "zero_window", Severity: record.Info, Side: record.Client, Packets: []uint64{900, 1200},
+			Detail: "the reader stalled"},
+		{Code: "reset_with_data_in_flight", Severity: record.Error, Side: record.Server, Packets: []uint64{2_400_000},
+			Detail: "lost data"},
+		{Code: "zero_window", Severity: record.Info, Side: record.Server, Packets: []uint64{},
+			Detail: "the reader stalled"},
 	}
 
 	embryonic := lasting(blank(31, "198.51.100.9:1024", "10.0.0.2:443", 2*time.Second), 3*time.Second)
@@ -160,7 +180,8 @@ func Connections() []*record.Connection {
 	embryonic.Handshake.Outcome = record.OutcomeEmbryonic
 	embryonic.Handshake.SynAckAt = embryonic.Start + 40_000
 	embryonic.Server.State = known(tcpstate.SynRcvd)
-	embryonic.Server.States = []record.StateEntry{{State: tcpstate.SynRcvd, At: embryonic.Start, Packet: 31, Evidence: record.Seen, Rule: tcpstate.ActiveOpen}}
+	embryonic.Server.States = []record.StateEntry{{State: tcpstate.SynRcvd, At: embryonic.Start, Packet: 31,
+		Evidence: record.Seen, Rule: tcpstate.ActiveOpen}}
 
 	halfOpen := carrying(opened(lasting(blank(55, "10.0.0.1:50600", "10.0.0.3:22", 3*time.Second), 95*time.Second),
 		time.Millisecond, 30*time.Microsecond), 2048, 4096)
@@ -173,10 +194,12 @@ func Connections() []*record.Connection {
 
 	halfClosed := carrying(opened(lasting(blank(90, "10.0.0.5:33000", "10.0.0.2:443", 5*time.Second), 62*time.Second),
 		12*time.Millisecond, 20*time.Microsecond), 512, 0)
-	halfClosed.Teardown = record.Teardown{Kind: record.TeardownHalfClosed, Initiator: record.Client, At: halfClosed.End, Idle: record.NoDuration, HalfClosed: record.NoDuration}
+	halfClosed.Teardown = record.Teardown{Kind: record.TeardownHalfClosed, Initiator: record.Client, At: halfClosed.End,
+		Idle: record.NoDuration, HalfClosed: record.NoDuration}
 	halfClosed.Client.State, halfClosed.Server.State = known(tcpstate.FinWait2), known(tcpstate.CloseWait)
 
-	midstream := carrying(lasting(blank(3, "172.16.254.100:40404", "203.0.113.250:8080", 5*time.Millisecond), 2*time.Second), 900, 1800)
+	midstream := carrying(lasting(blank(3, "172.16.254.100:40404", "203.0.113.250:8080", 5*time.Millisecond),
+		2*time.Second), 900, 1800)
 	midstream.RoleEvidence = record.RolePorts
 	midstream.Client.State, midstream.Server.State = known(tcpstate.Established), known(tcpstate.Established)
 
@@ -185,5 +208,6 @@ func Connections() []*record.Connection {
 	stray.RoleEvidence = record.RoleFirstPacket
 	stray.Client.Packets, stray.Client.Rsts = 1, 1
 
-	return []*record.Connection{refused, midstream, healthy, unanswered, embryonic, halfClosed, stray, halfOpen, open, reset}
+	return []*record.Connection{refused, midstream, healthy, unanswered, embryonic, halfClosed, stray, halfOpen, open,
+		reset}
 }

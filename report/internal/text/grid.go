@@ -195,7 +195,10 @@ func (g *Grid) take(steps []Step) []shownColumn {
 func (g *Grid) findEmpty() {
 	g.empty = make([]bool, len(g.Columns))
 	for i := range g.Columns {
-		g.empty[i] = !slices.ContainsFunc(g.Rows, func(row []Cell) bool { return row[i].Full != "" && row[i].Full != Unknown })
+		g.empty[i] = !slices.ContainsFunc(g.Rows, func(row []Cell) bool {
+			return row[i].Full != "" &&
+				row[i].Full != Unknown
+		})
 	}
 }
 

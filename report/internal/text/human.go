@@ -108,7 +108,8 @@ func Span(d record.Duration) string {
 	}
 	seconds := (int64(d) + 5e8) / 1e9
 	two := func(large int64, largeUnit string, small int64, smallUnit string) string {
-		return strconv.FormatInt(large, 10) + largeUnit + string([]byte{'0' + byte(small/10), '0' + byte(small%10)}) + smallUnit
+		return strconv.FormatInt(large, 10) + largeUnit + string([]byte{'0' + byte(small/10), '0' + byte(small%10)}) +
+			smallUnit
 	}
 	switch {
 	case seconds < 3600:
@@ -217,10 +218,13 @@ func IdleTimeout(t *record.IdleTimeout) string {
 		who = Target(*t.Server)
 	}
 	if t.Kind == record.IdleCrossed {
-		return Counted(t.Resets, "close") + " after " + Span(t.Idle) + " to " + Span(t.Longest) + " of silence (" + Count(t.BySide.Client) + " by clients, " +
-			Count(t.BySide.Server) + " by servers) crossed what the other side sent, " + who + ": let that side give up idle connections sooner"
+		return Counted(t.Resets, "close") + " after " + Span(t.Idle) + " to " + Span(t.Longest) + " of silence (" +
+			Count(t.BySide.Client) + " by clients, " +
+			Count(t.BySide.Server) + " by servers) crossed what the other side sent, " + who +
+			": let that side give up idle connections sooner"
 	}
-	return Counted(t.Resets, "reset") + " after " + Span(t.Idle) + " to " + Span(t.Longest) + " of silence (" + Count(t.BySide.Client) + " by clients, " +
+	return Counted(t.Resets, "reset") + " after " + Span(t.Idle) + " to " + Span(t.Longest) + " of silence (" +
+		Count(t.BySide.Client) + " by clients, " +
 		Count(t.BySide.Server) + " by servers), " + who + ": perhaps a middlebox forgets idle connections"
 }
 

@@ -83,12 +83,17 @@ var SortKeys = []SortKey{
 	{"end", "last packet, earliest first", func(c *record.Connection) int64 { return Earliest(c.End) }},
 	{"duration", "longest first", func(c *record.Connection) int64 { return longest(c.Duration) }},
 	{"rtt", "slowest handshake first", func(c *record.Connection) int64 { return longest(HandshakeRTT(c)) }},
-	{"bytes", "most payload first, both ways together", func(c *record.Connection) int64 { return most(c.Client.Bytes, c.Server.Bytes) }},
-	{"packets", "most packets first", func(c *record.Connection) int64 { return most(c.Client.Packets, c.Server.Packets) }},
+	{"bytes", "most payload first, both ways together",
+		func(c *record.Connection) int64 { return most(c.Client.Bytes, c.Server.Bytes) }},
+	{"packets", "most packets first", func(c *record.Connection) int64 {
+		return most(c.Client.Packets,
+			c.Server.Packets)
+	}},
 	{"retransmitted", "most retransmissions first", func(c *record.Connection) int64 {
 		return most(c.Client.RetransmittedPackets, c.Server.RetransmittedPackets)
 	}},
-	{"findings", "most severe findings first, then most of them", func(c *record.Connection) int64 { return worst(c.Findings) }},
+	{"findings", "most severe findings first, then most of them",
+		func(c *record.Connection) int64 { return worst(c.Findings) }},
 }
 
 // Earliest puts the unknown last.

@@ -23,7 +23,8 @@ type Rows struct {
 
 // FollowColumns are the default ones of a table that is written row by row. Who watches sees when a row appears, and
 // the capture's packet numbers help nobody.
-var FollowColumns = []string{"end", "client", "server", "outcome", "teardown", "fate", "states", "duration", "rtt", "client_bytes", "server_bytes", "findings"}
+var FollowColumns = []string{"end", "client", "server", "outcome", "teardown", "fate", "states", "duration", "rtt",
+	"client_bytes", "server_bytes", "findings"}
 
 // followSteps make them fit a width.
 var followSteps = []Step{
@@ -46,10 +47,11 @@ var usual = func() *record.Connection {
 	state := record.StateOrNone{State: tcpstate.Established, Known: true}
 	end := record.Endpoint{IP: ip, Port: 65535, State: state, Bytes: 1e8, Packets: 1e8, RetransmittedPackets: 1e4}
 	return &record.Connection{
-		ID: 1e8, Duration: 3599 * second, EndedBy: record.EndClosed, Client: end, Server: end, RoleEvidence: record.RoleSynAck,
-		Handshake: record.Handshake{Outcome: record.OutcomeUnreachable, ServerRTT: 123e6, ClientRTT: 123e6},
-		Teardown:  record.Teardown{Kind: record.TeardownThreeSegment, Initiator: record.Client},
-		Findings:  []record.Finding{{Code: "syn_retransmitted", Severity: record.Warning}},
+		ID: 1e8, Duration: 3599 * second, EndedBy: record.EndClosed, Client: end, Server: end,
+		RoleEvidence: record.RoleSynAck,
+		Handshake:    record.Handshake{Outcome: record.OutcomeUnreachable, ServerRTT: 123e6, ClientRTT: 123e6},
+		Teardown:     record.Teardown{Kind: record.TeardownThreeSegment, Initiator: record.Client},
+		Findings:     []record.Finding{{Code: "syn_retransmitted", Severity: record.Warning}},
 	}
 }()
 
@@ -57,7 +59,8 @@ func NewRows(columns []ConnectionColumn, chosen bool, width int) *Rows {
 	r := &Rows{columns: columns}
 	g := Grid{Rows: [][]Cell{r.cells(usual)}, empty: make([]bool, len(columns))}
 	for _, c := range columns {
-		g.Columns = append(g.Columns, GridColumn{Name: c.Name, Header: c.Header, Right: c.Right, Spare: !chosen && c.Name == SpareColumn})
+		g.Columns = append(g.Columns, GridColumn{Name: c.Name, Header: c.Header, Right: c.Right, Spare: !chosen &&
+			c.Name == SpareColumn})
 		if chosen {
 			g.Steps = append(g.Steps, Shorten(c.Name))
 		}

@@ -21,7 +21,8 @@ import (
 const defaultUser = "nobody"
 
 // Drop makes the process what any user could have started, in all of its threads (libcap's psx changes those of
-// C too): it becomes another user if it is root, loses all capabilities, and can win none back. It says what was given up.
+// C too): it becomes another user if it is root, loses all capabilities, and can win none back. It says what was given
+// up.
 func Drop(name string) (said []string, err error) {
 	root := os.Geteuid() == 0
 	if !root && name != "" {
@@ -41,7 +42,8 @@ func Drop(name string) (said []string, err error) {
 		root = false
 		said = append(said, "not root: there is no right to become another user")
 	}
-	if owned, _ := held.GetFlag(cap.Effective, cap.SETPCAP); owned { // without that right there is nothing to drop them with
+	// without that right there is nothing to drop them with
+	if owned, _ := held.GetFlag(cap.Effective, cap.SETPCAP); owned {
 		var all []cap.Value
 		for v := range cap.MaxBits() {
 			all = append(all, v)
@@ -97,8 +99,9 @@ func lookUpUser(name string) (uid, gid int, err error) {
 	return uid, gid, err
 }
 
-// Confine leaves the process no files but those below writeDirs, what counts the drops of devices and, with itself, what
-// the kernel tells of the process, if the kernel has Landlock (since Linux 5.13). What is open stays open. It says what was given up.
+// Confine leaves the process no files but those below writeDirs, what counts the drops of devices and, with itself,
+// what the kernel tells of the process, if the kernel has Landlock (since Linux 5.13). What is open stays open. It says
+// what was given up.
 func Confine(writeDirs []string, itself bool) (said string, err error) {
 	abi, err := landlocksys.LandlockGetABIVersion()
 	if errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EOPNOTSUPP) {
@@ -112,7 +115,8 @@ func Confine(writeDirs []string, itself bool) (said string, err error) {
 		landlock.RWFiles("/dev/tty", "/dev/null").IgnoreIfMissing(),
 	}
 	if itself { // memory and time, for the metrics
-		rules = append(rules, landlock.RODirs("/proc/self").IgnoreIfMissing(), landlock.ROFiles("/proc/stat").IgnoreIfMissing())
+		rules = append(rules, landlock.RODirs("/proc/self").IgnoreIfMissing(),
+			landlock.ROFiles("/proc/stat").IgnoreIfMissing())
 	}
 	said = "all files"
 	if len(writeDirs) > 0 {

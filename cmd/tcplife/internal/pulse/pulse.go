@@ -37,8 +37,8 @@ func (p *Pulse) Ended(c *record.Connection) {
 	}
 }
 
-// Beat gives the vitals, if they are due at now. until is the time to which the capture has come, capture.NoTime if that
-// is not known.
+// Beat gives the vitals, if they are due at now. until is the time to which the capture has come, capture.NoTime if
+// that is not known.
 func (p *Pulse) Beat(now time.Time, until int64) (v screen.Vitals, due bool) {
 	if now.Before(p.due) {
 		return v, false

@@ -33,7 +33,8 @@ type keptLife struct {
 	missing     uint64             // those that are not kept any more
 }
 
-// segments calls visit for each kept packet with segments between the two sockets of a connection, and all its segments.
+// segments calls visit for each kept packet with segments between the two sockets of a connection, and all its
+// segments.
 func (s *scene) segments(o Kept, of *record.Connection, visit func(*capture.Packet, []flows.Segment)) {
 	x, y := netip.AddrPortFrom(of.Client.IP, of.Client.Port), netip.AddrPortFrom(of.Server.IP, of.Server.Port)
 	decoder := flows.NewDecoder(o.Decoder)
@@ -53,7 +54,8 @@ func (s *scene) segments(o Kept, of *record.Connection, visit func(*capture.Pack
 }
 
 // track follows what was between the sockets of a connection, as far as it is kept.
-func (s *scene) track(o Kept, of *record.Connection, trace func(uint64, *flows.Segment, tcpstate.Effect), emit func(*record.Connection)) {
+func (s *scene) track(o Kept, of *record.Connection, trace func(uint64, *flows.Segment, tcpstate.Effect),
+	emit func(*record.Connection)) {
 	options := o.Tracker
 	options.Trace, options.AtClose = trace, false
 	tracker := analyzer.New(options, emit)
@@ -76,7 +78,8 @@ func (s *scene) life(o Kept, of *record.Connection) (*keptLife, error) {
 		}
 	})
 	if life.record == nil {
-		return nil, fmt.Errorf("no packet of connection %d is kept any more, only the last %d MiB of the capture are", of.ID, keptBytes>>20)
+		return nil, fmt.Errorf("no packet of connection %d is kept any more, only the last %d MiB of the capture are",
+			of.ID, keptBytes>>20)
 	}
 	if life.record.EndedBy == record.EndCaptureEnd {
 		life.record.EndedBy = record.EndOpen

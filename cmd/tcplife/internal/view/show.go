@@ -26,7 +26,8 @@ type shown struct {
 	ended   chan error
 }
 
-// Show shows what a watch sees on a terminal until a person ends it or end is called. It calls stop when the view has ended.
+// Show shows what a watch sees on a terminal until a person ends it or end is called. It calls stop when the view has
+// ended.
 func Show(w *Watch, o Options, stop func()) *shown {
 	s := &shown{ended: make(chan error, 1)}
 	v := newView(w, o.Source, o.Where, o.Color, s.last)
@@ -39,8 +40,8 @@ func Show(w *Watch, o Options, stop func()) *shown {
 	return s
 }
 
-// End ends the view, which leaves the terminal as it was before, and gives what was written to it meanwhile. It fails if the view
-// has failed.
+// End ends the view, which leaves the terminal as it was before, and gives what was written to it meanwhile. It fails
+// if the view has failed.
 func (s *shown) End() (said []byte, err error) {
 	s.program.Quit()
 	err = <-s.ended

@@ -18,8 +18,8 @@ import (
 	"github.com/tcplife/tcplife/report/screen"
 )
 
-// view is the screen of `tcplife live` on a terminal, and what its keys do. It belongs to the goroutine of bubbletea, and
-// sees the capture in scenes alone.
+// view is the screen of `tcplife live` on a terminal, and what its keys do. It belongs to the goroutine of bubbletea,
+// and sees the capture in scenes alone.
 type view struct {
 	watch   *Watch
 	source  string // what is captured on
@@ -105,7 +105,8 @@ type (
 
 // newView shows what a watch sees, at first the connections that a filter lets through, as --where has it.
 func newView(w *Watch, source, filter string, color bool, notices func() string) *view {
-	v := &view{watch: w, source: source, filter: filter, color: color, notices: notices, width: 80, height: 24, pager: viewport.New(), input: textinput.New()}
+	v := &view{watch: w, source: source, filter: filter, color: color, notices: notices, width: 80, height: 24,
+		pager: viewport.New(), input: textinput.New()}
 	v.input.Prompt = "filter: "
 	v.input.SetStyles(textinput.Styles{})
 	v.input.SetVirtualCursor(false)
@@ -413,7 +414,8 @@ func (v *view) body() []string {
 	body := []string{v.listTitle(), "  " + header}
 	for i, line := range lines {
 		if v.top+i == v.row {
-			line = v.style(styleReverse, "> "+ansi.Strip(line)+strings.Repeat(" ", max(0, v.width-2-ansi.StringWidth(line))))
+			line = v.style(styleReverse, "> "+ansi.Strip(line)+strings.Repeat(" ",
+				max(0, v.width-2-ansi.StringWidth(line))))
 		} else {
 			line = "  " + line
 		}

@@ -96,7 +96,8 @@ func (r *replay) look() {
 // press presses keys, and waits for what they do.
 func (r *replay) press(keys ...string) {
 	r.t.Helper()
-	special := map[string]rune{"enter": tea.KeyEnter, "esc": tea.KeyEscape, "down": tea.KeyDown, "up": tea.KeyUp, "end": tea.KeyEnd, "pgdown": tea.KeyPgDown}
+	special := map[string]rune{"enter": tea.KeyEnter, "esc": tea.KeyEscape, "down": tea.KeyDown, "up": tea.KeyUp,
+		"end": tea.KeyEnd, "pgdown": tea.KeyPgDown}
 	for _, k := range keys {
 		msg := tea.KeyPressMsg{Code: special[k]}
 		if msg.Code == 0 {
@@ -159,7 +160,8 @@ func (r *replay) golden(name string) {
 	}
 }
 
-var manyLives = []string{"close-reset", "close-server-first", "embryonic", "half-open-data", "half-closed", "refused", "time-wait-reuse", "keepalive"}
+var manyLives = []string{"close-reset", "close-server-first", "embryonic", "half-open-data", "half-closed", "refused",
+	"time-wait-reuse", "keepalive"}
 
 func TestViewScreens(t *testing.T) {
 	r := newReplay(t, manyLives...)
@@ -178,7 +180,8 @@ func TestViewFlood(t *testing.T) {
 	r.press("p")
 	r.color = true
 	const red = "\x1b[31m"
-	if screen := r.View().Content; !strings.Contains(screen, "FLOOD "+red+"198.51.100.80:443 ") || !strings.Contains(screen, " PAUSED ") {
+	if screen := r.View().Content; !strings.Contains(screen, "FLOOD "+red+"198.51.100.80:443 ") ||
+		!strings.Contains(screen, " PAUSED ") {
 		t.Errorf("the flood is not red, or the pause not told:\n%q", screen)
 	}
 	r.golden("flood-paused")

@@ -127,7 +127,8 @@ func (w *Watch) found() round {
 func (w *Watch) offer(c *record.Connection) {
 	w.looked++
 	for _, t := range c.TimeWait {
-		holder := screen.TimeWaits{Client: c.Client.IP, Server: netip.AddrPortFrom(c.Server.IP, c.Server.Port), Side: t.Side}
+		holder := screen.TimeWaits{Client: c.Client.IP, Server: netip.AddrPortFrom(c.Server.IP, c.Server.Port),
+			Side: t.Side}
 		if n := w.holders[holder]; t.EndedBy == record.TimeWaitRunning && (n > 0 || len(w.holders) < mostHolders) {
 			w.holders[holder] = n + 1
 		}
