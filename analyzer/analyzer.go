@@ -144,7 +144,7 @@ func (a *Analyzer) filtered() bool { return !a.hasAcks && a.hasFins }
 // watch takes note of what the capture holds as a whole. Own says that the segment is of one of this tracker's
 // connections.
 func (a *Analyzer) watch(seg *flows.Segment, own bool) {
-	if seg.Quote == nil && seg.Flags&(flows.SYN|flows.FIN) == flows.FIN {
+	if seg.Quote == nil && seg.Flags&(flows.SYN|flows.FIN|flows.ACK) == flows.FIN|flows.ACK { // without ACK it closes nothing
 		a.hasFins = true
 	}
 	if a.hasAcks || seg.Quote != nil || seg.Flags&(flows.SYN|flows.FIN|flows.RST|flows.ACK) != flows.ACK {

@@ -39,10 +39,18 @@ func (c *connection) nearest(seg *flows.Segment) *connection {
 	return best
 }
 
-// foreignSynAck reports whether a SYN-ACK is of none of the incarnations.
+// foreignSynAck reports whether a SYN-ACK is of none of the incarnations: it has another ISN, and does not lie in a window of theirs
+// either, where a forged one aims.
 func (c *connection) foreignSynAck(seg *flows.Segment) bool {
+	const window = 1 << 16
 	for o := c; o != nil; o = o.older {
-		if x := &o.tcp.Ends[sender(seg)]; !x.ISSKnown || x.Opened(tcpstate.Seq(seg.Seq)) {
+		x, y := &o.tcp.Ends[sender(seg)], &o.tcp.Ends[1-sender(seg)]
+		if !x.ISSKnown || x.Opened(tcpstate.Seq(seg.Seq)) {
+			return false
+		}
+		nxt, _ := x.SndNxt()
+		una, known := y.SndNxt()
+		if known && tcpstate.Seq(seg.Seq)-nxt < window && apart(seg.Ack, uint32(una)) < window && tcpstate.Seq(seg.Ack) != y.ISS+1 {
 			return false
 		}
 	}

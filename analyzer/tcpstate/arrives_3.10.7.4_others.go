@@ -5,7 +5,7 @@ package tcpstate
 // arrivesOther goes through the steps for a segment without RST.
 func (c *Conn) arrivesOther(to int, x, y *Endpoint, s *Segment, shape Effect) Effect {
 	if s.Syn {
-		y.synBit(s)
+		y.synBit(x, s)
 		return 0
 	}
 	if !y.acceptable(s) {
@@ -65,9 +65,10 @@ func (e *Endpoint) atFin(s *Segment) bool {
 }
 
 // synBit is the fourth step, check the SYN bit: a SYN draws a challenge ACK and changes nothing (RFC 5961 §4.2), but for the
-// SYN-ACK of a side that opens at the same time, which acknowledges the SYN (§3.5, figure 7).
-func (e *Endpoint) synBit(s *Segment) {
-	if s.HasAck && e.State() == SynRcvd {
+// SYN-ACK of a side that opens at the same time, which acknowledges the SYN (§3.5, figure 7). To a passive opener nobody sends one:
+// where neither side's SYN is in the capture, both have opened.
+func (e *Endpoint) synBit(x *Endpoint, s *Segment) {
+	if s.HasAck && e.State() == SynRcvd && e.acksSyn(s.Ack) && (e.sentSyn || !x.sentSyn) {
 		e.sndUna = maxSeq(e.sndUna, s.Ack)
 		e.enter(synAckArrives, s)
 	}

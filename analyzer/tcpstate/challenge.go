@@ -1,5 +1,9 @@
 package tcpstate
 
+// throttle is how long after a challenge ACK the next one may be left out (RFC 5961 §7; Linux: tcp_invalid_ratelimit): silence then
+// says nothing.
+const throttle = 500e6
+
 // challenge recognises the ACK that answers what may be an attack (RFC 5961 §3.2, §4.2, §5.2): it says again what its sender
 // has sent and received. To a SYN it may speak of another connection (RFC 9293 §3.5.1, figure 9).
 func (c *Conn) challenge(from int, x *Endpoint, e Effect, s *Segment) Effect {
@@ -18,7 +22,7 @@ func (c *Conn) challenge(from int, x *Endpoint, e Effect, s *Segment) Effect {
 	case e.Has(Foreign):
 		return 0
 	case bare && asked != 0 && s.Seq == x.sndNxt && c.last[from].hasAck && c.last[from].ack == s.Ack && s.At-asked <= soonestTimeout+x.crossing():
-		c.asks[from] = 0
+		c.asks[from], c.warned[from] = 0, s.At
 		return Challenge
 	case !bare:
 		c.asks[from] = 0

@@ -34,6 +34,7 @@ type Conn struct {
 	steady    bool   // see Predict
 
 	asks    [2]int64 // when the end was sent last what draws a challenge ACK, 0 once it has answered
+	warned  [2]int64 // when it sent its last challenge ACK
 	last    [2]lastSegment
 	earlier [2][2]question // those before last, the later one first
 	repeats [2]repeats

@@ -84,6 +84,7 @@ var effects = [...]string{
 	"bad_syn_ack",
 	"challenge",
 	"answers_keepalive",
+	"behind_fin",
 	"duplicate",
 	"bad_checksum",
 }

@@ -18,6 +18,7 @@ type log struct {
 	fins     [2][]sentFin  // repeated FINs
 	rejected [2][]rejected // what did not fit, or not yet
 	proven   rejected      // by the last segment
+	claim    [2]claim      // the last of each end
 }
 
 // gap is an acknowledgement of an octet that was not seen.
@@ -65,6 +66,11 @@ func (c *Conn) comesLate(i int, s *Segment) {
 	c.log.gaps[i] = slices.DeleteFunc(c.log.gaps[i], func(g gap) bool {
 		return !g.octet.Before(s.Seq) && g.octet.Before(s.end())
 	})
+}
+
+// filled takes back that an octet of Ends[i] was missed.
+func (c *Conn) filled(i int, octet Seq) {
+	c.log.gaps[i] = slices.DeleteFunc(c.log.gaps[i], func(g gap) bool { return g.octet == octet })
 }
 
 // Gaps are the acknowledgements of what Ends[i] must have sent and no packet holds: the first packets, and how many there are.

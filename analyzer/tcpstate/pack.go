@@ -149,7 +149,6 @@ func (r *received) packAhead(k *store.Coder, n int) {
 	}
 }
 
-// packRare codes what few connections have.
 // packStamps codes n stamps.
 func (e *Endpoint) packStamps(k *store.Coder, n int) {
 	e.stamps = store.Resize(e.stamps, n)
@@ -161,13 +160,14 @@ func (e *Endpoint) packStamps(k *store.Coder, n int) {
 	}
 }
 
+// packRare codes what few connections have.
 func (c *Conn) packRare(k *store.Coder, opener int) {
 	i, j := opener, 1-opener
 	a, b, last := &c.Ends[i], &c.Ends[j], &c.last[i]
 	repeatsA, repeatsB := &c.repeats[i], &c.repeats[j]
 	store.Near(k, last.packet, &repeatsA.first, &repeatsA.last, &repeatsB.first, &repeatsB.last, &repeatsA.n, &repeatsB.n,
 		&c.TimeWaits[i].Restarts, &c.TimeWaits[j].Restarts, &c.HalfOpenPacket, &a.WithdrawnMore, &b.WithdrawnMore)
-	store.Near(k, last.at, &repeatsA.at, &repeatsB.at, &c.asks[i], &c.asks[j])
+	store.Near(k, last.at, &repeatsA.at, &repeatsB.at, &c.asks[i], &c.asks[j], &c.warned[i], &c.warned[j])
 	store.Near(k, a.ISS, &c.resetSeq)
 	reset, later, halfOpen, logged := c.Reset != nil, c.later != nil, c.HalfOpen != nil, c.log != nil
 	entries := [...]**Entry{&a.bareAck, &b.bareAck, &a.doubted, &b.doubted}
@@ -227,7 +227,23 @@ func (l *log) pack(k *store.Coder, opener int, packet uint64, at int64) {
 		}
 	}
 	store.Near(k, 0, &l.moreGaps[0], &l.moreGaps[1])
+	for _, i := range [...]int{opener, 1 - opener} {
+		l.claim[i].pack(k, packet, at)
+	}
 	l.proven.pack(k, packet, at)
+}
+
+func (l *claim) pack(k *store.Coder, packet uint64, at int64) {
+	is := l.packet != 0
+	k.Bools(&is, &l.fin)
+	if !is {
+		*l = claim{}
+		return
+	}
+	store.Near(k, at, &l.at)
+	store.Near(k, packet, &l.packet)
+	store.Near(k, 0, &l.seq, &l.end, &l.ack, &l.maxAck, &l.edge, &l.sndNxt, &l.sndUna)
+	store.Near(k, 0, &l.wnd)
 }
 
 func (s *Segment) pack(k *store.Coder, packet uint64, at int64) {

@@ -66,6 +66,7 @@ const (
 	finLeftFirst
 	finDisowned
 	finDenied
+	acksUnsent
 	outlivesRst
 	beforeRst
 	refusedByRst
@@ -306,6 +307,7 @@ var rules = [countRules]rule{
 	finBehind:        {"fin_behind", finClause, Denies, "text before the FIN comes again: the FIN waited for it", nil},
 	finLeftFirst:     {"fin_left_first", "RFC 9293 §3.6, figure 13", Denies, "the numbers tell that its FIN had left before the other side's arrived", nil},
 	finDisowned:      {"fin_disowned", "RFC 9293 §3.10.4", Denies, "its sender goes on behind that FIN: it was not its own", nil},
+	acksUnsent:       {"acks_unsent", ackClause, Denies, "what it answers by its old numbers acknowledged what it had not sent: it was dropped", nil},
 	finDenied:        {"fin_denied", "RFC 9293 §3.10.4", Denies, "what follows shows that there was no FIN", nil},
 	outlivesRst:      {"outlives_rst", "RFC 5961 §3.2", Denies, "it goes on: the RST was not its own, or it did not take it", nil},
 	beforeRst:        {"before_rst", rstClause, Denies, "its RST left before this could have arrived", nil},

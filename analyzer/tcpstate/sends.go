@@ -12,13 +12,17 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 		return Dropped(otherAck)
 	case c.behindFin(x, y, s):
 		bare := *s
-		bare.Len, bare.Fin = 0, false
+		bare.Seq, bare.Len, bare.Fin = x.FinSeq.Add(1), 0, false
 		return c.segment(from, x, y, &bare) | BehindFin
 	case !c.fits(x, y, s):
 		return c.reject(from, s, otherNumbers)
 	}
+	rejects := c.rejectsClaim(from, x, y, s)
 	y.stamp(s)
 	e := c.shape(x, y, s)
+	if rejects {
+		e |= Challenge
+	}
 	if s.Seq != s.end() && y.rcv.known && y.rcv.covers(s.Seq, s.end()) {
 		e |= Again
 	}
@@ -281,6 +285,9 @@ func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		e |= AnswersKeepalive
 	default:
 		e |= Unsent
+		if y.Spoke {
+			c.claims(from, x, y, s)
+		}
 		if y.Spoke && !(x.rcv.known && x.rcv.covers(s.Ack-1, s.Ack)) {
 			c.misses(1-from, s.Ack-1, s.Packet)
 		}

@@ -139,6 +139,9 @@ func (e *Endpoint) finAcked() bool { return e.FinSent && e.unaKnown && e.sndUna.
 // receiveFin is the peer's FIN, with nothing missing before it, by one of the rules for that.
 func (c *Conn) receiveFin(i int, e *Endpoint, s *Segment, by Rule) {
 	e.gotFin = true
+	if e.in(SynRcvd) {
+		e.infer(synAckedUnseen, s.At, s.Packet) // the fifth step comes before the eighth (RFC 9293 §3.10.7.4)
+	}
 	switch {
 	case !e.in(FinWait1) || !e.finAcked():
 	case by == finTaken:

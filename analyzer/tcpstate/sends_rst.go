@@ -44,7 +44,7 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 		}
 		return 0
 	}
-	if x.in(Established) && y.in(SynRcvd) && s.HasAck && x.sentSyn && s.Seq.After(x.sndNxt) && s.Seq.Before(y.edge) {
+	if x.in(Established) && y.in(SynRcvd) && s.HasAck && x.sentSyn && s.Seq.After(x.sndNxt) && s.Seq.Before(y.edge) && s.Ack.After(y.ISS) && !s.Ack.After(y.sndNxt) {
 		// It has sent text, so it had acknowledged the SYN-ACK: that segment is not in the capture.
 		y.infer(synAckedUnseen, s.At, s.Packet)
 		y.rcv.acked(s.Seq)
@@ -96,6 +96,9 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 		if x.State() == SynRcvd && !x.acksSyn(asked.ack) {
 			// The ACK that it answers was not acceptable: it stays where it is (RFC 9293 §3.10.7.4, fifth step).
 			x.sndNxt, x.sndUna = x.ISS.Add(1+x.synLen), x.ISS
+			if last := &c.last[1-from]; asked == &last.question {
+				x.rcv.missing(last.seq) // nor did it take its text
+			}
 			return 0
 		}
 		if c.HalfOpen == nil && x.in(Established, CloseWait) && x.ackSent && !x.FinSent && y.Known() {
@@ -222,6 +225,9 @@ func (c *Conn) asked(from int, s *Segment) (found *question) {
 		return nil
 	}
 	x := &c.Ends[from]
+	if at := c.asks[from]; at > last.at && s.At-at <= max(x.crossing(), soonestTimeout) {
+		return &question{at: at, kind: AnsweredSyn} // that was dropped, and is not remembered
+	}
 	for _, q := range [...]*question{&last.question, &c.earlier[1-from][0], &c.earlier[1-from][1]} {
 		ago := s.At - q.at
 		switch {

@@ -89,6 +89,9 @@ func (c *Conn) settleDoubt() {
 		if c.last[i].kind != Nothing && c.last[i].at > e.doubted.At {
 			continue
 		}
+		if c.warned[i] != 0 && e.doubted.At-c.warned[i] <= throttle {
+			continue
+		}
 		if e.doubted.onReceipt {
 			r := &Reset{By: 1 - i, At: e.doubted.At, Packet: e.doubted.Packet, ReceiverState: e.State(), Idle: -1}
 			if c.Reset == nil {
@@ -136,7 +139,8 @@ func (c *Conn) settleGivenUp(at int64) {
 func (c *Conn) settleUnseen(at int64) {
 	for i := range c.Ends {
 		x, y := &c.Ends[i], &c.Ends[1-i]
-		if n := len(x.History); n == 2 && x.History[0].State == SynRcvd && x.State() == Closed && x.sentSynAck && y.reached() && c.Reset != nil &&
+		denied := slices.ContainsFunc(x.Withdrawn, func(w Withdrawal) bool { return w.By == refusedByRst })
+		if n := len(x.History); !denied && n == 2 && x.History[0].State == SynRcvd && x.State() == Closed && x.sentSynAck && y.reached() && c.Reset != nil &&
 			(c.resetAcks && !c.SynDataAcked && !(c.Reset.By == i && c.resetSeq == 0) ||
 				c.Reset.By == i && c.resetSeq.After(x.ISS.Add(1+x.synLen))) {
 			// One that disowns a SYN-ACK sends no ACK (RFC 9293 §3.10.7.3, first step), and one in SYN_RCVD has no user who could
