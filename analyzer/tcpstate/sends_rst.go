@@ -226,7 +226,7 @@ func (c *Conn) asked(from int, s *Segment) (found *question) {
 	}
 	x := &c.Ends[from]
 	if at := c.asks[from]; at > last.at && s.At-at <= max(x.crossing(), soonestTimeout) {
-		return &question{at: at, kind: AnsweredSyn} // that was dropped, and is not remembered
+		return &question{at: at, ack: s.Seq, hasAck: true, kind: AnsweredSyn} // that was dropped, and is not remembered
 	}
 	for _, q := range [...]*question{&last.question, &c.earlier[1-from][0], &c.earlier[1-from][1]} {
 		ago := s.At - q.at
