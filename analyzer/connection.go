@@ -428,7 +428,7 @@ func (c *connection) over() bool {
 
 // endReason is why a record ends that nothing but a limit or a successor ends: what closed it before, if anything did.
 func (c *connection) endReason(otherwise record.EndedBy) record.EndedBy {
-	if !c.over() {
+	if !c.over() && !c.tcp.Perhaps() {
 		return otherwise
 	}
 	if c.tcp.Reset != nil || c.sides[0].rsts+c.sides[1].rsts > 0 {

@@ -177,7 +177,7 @@ func (c *connection) deadline(o *Options) int64 {
 	switch {
 	case waits:
 		return until
-	case c.over():
+	case c.over() || c.tcp.Perhaps():
 		// Late segments may come for as long as they can live.
 		return c.heard + 2*int64(o.MSL)
 	case c.embryonic():

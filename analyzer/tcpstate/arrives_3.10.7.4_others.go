@@ -44,13 +44,16 @@ type rstFit uint8
 const (
 	rstOutside  rstFit = iota // dropped in silence
 	rstInexact                // in the window: it draws a challenge ACK
+	rstAtFin                  // below the window: dropped in silence by some, taken by others
 	rstAccepted               // SEG.SEQ = RCV.NXT
 )
 
 // rstBit is the second step, check the RST bit, for an RST from x.
 func (e *Endpoint) rstBit(x *Endpoint, s *Segment) rstFit {
 	switch {
-	case e.rcv.known && s.Seq == e.rcv.nxt, x.sndKnown && s.Seq == x.sndNxt && !e.rcv.known, e.ackSent && s.Seq == e.maxAck, e.atFin(s):
+	case e.atFin(s):
+		return rstAtFin
+	case e.rcv.known && s.Seq == e.rcv.nxt, x.sndKnown && s.Seq == x.sndNxt && !e.rcv.known, e.ackSent && s.Seq == e.maxAck:
 		return rstAccepted
 	case !e.rcv.known || s.Seq.Before(e.rcv.nxt) || e.ackSent && !s.Seq.Before(e.edge):
 		return rstOutside
@@ -58,8 +61,8 @@ func (e *Endpoint) rstBit(x *Endpoint, s *Segment) rstFit {
 	return rstInexact
 }
 
-// atFin reports an RST at the peer's FIN, which an end that has received that FIN accepts as Linux does
-// (tcp_reset_check), for many stacks send it so.
+// atFin reports an RST in the place of the peer's FIN, which has arrived. By the RFC that is below the window; Linux takes it
+// (tcp_reset_check), for many stacks send it so. What its receiver goes on to send denies that it took it, and silence confirms it.
 func (e *Endpoint) atFin(s *Segment) bool {
 	return e.in(CloseWait, LastAck, Closing) && e.rcv.known && s.Seq.Add(1) == e.rcv.nxt
 }

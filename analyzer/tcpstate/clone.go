@@ -6,7 +6,7 @@ import "slices"
 func (c *Conn) Clone() Conn {
 	d := *c
 	d.Reset, d.HalfOpen = clone(c.Reset), clone(c.HalfOpen)
-	d.later, d.log = clone(c.later), clone(c.log)
+	d.later, d.perhaps, d.log = clone(c.later), clone(c.perhaps), clone(c.log)
 	if d.log != nil {
 		for i := range d.log.gaps {
 			d.log.gaps[i], d.log.fins[i] = slices.Clone(d.log.gaps[i]), slices.Clone(d.log.fins[i])

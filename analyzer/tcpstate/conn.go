@@ -27,6 +27,7 @@ type Conn struct {
 
 	log       *log   // nil for an ordinary connection
 	later     *Reset // the last RST that was accepted after Reset
+	perhaps   *Reset // an RST that its receiver may have taken, while that is silent: see atFin
 	resetSeq  Seq    // of Reset
 	resetAcks bool   // Reset carried an ACK
 	bare      bool   // a segment without SYN, FIN and RST has been seen

@@ -169,18 +169,22 @@ func (c *Conn) packRare(k *store.Coder, opener int) {
 		&c.TimeWaits[i].Restarts, &c.TimeWaits[j].Restarts, &c.HalfOpenPacket, &a.WithdrawnMore, &b.WithdrawnMore)
 	store.Near(k, last.at, &repeatsA.at, &repeatsB.at, &c.asks[i], &c.asks[j], &c.warned[i], &c.warned[j])
 	store.Near(k, a.ISS, &c.resetSeq)
-	reset, later, halfOpen, logged := c.Reset != nil, c.later != nil, c.HalfOpen != nil, c.log != nil
+	reset, later, perhaps := c.Reset != nil, c.later != nil, c.perhaps != nil
+	halfOpen, logged := c.HalfOpen != nil, c.log != nil
 	entries := [...]**Entry{&a.bareAck, &b.bareAck, &a.doubted, &b.doubted}
 	var there [len(entries)]bool
 	for i, p := range entries {
 		there[i] = *p != nil
 	}
-	k.Bools(&reset, &later, &halfOpen, &logged, &there[0], &there[1], &there[2], &there[3])
+	k.Bools(&perhaps, &reset, &later, &halfOpen, &logged, &there[0], &there[1], &there[2], &there[3])
 	if optional(k, &c.Reset, reset) {
 		c.Reset.pack(k, last.at, last.packet)
 	}
 	if optional(k, &c.later, later) {
 		c.later.pack(k, last.at, last.packet)
+	}
+	if optional(k, &c.perhaps, perhaps) {
+		c.perhaps.pack(k, last.at, last.packet)
 	}
 	if optional(k, &c.log, logged) {
 		c.log.pack(k, opener, last.packet, last.at)

@@ -145,7 +145,7 @@ func (c *Conn) chooses(from int, x, y *Endpoint, synAck, s *Segment) {
 	*y = Endpoint{Withdrawn: y.Withdrawn, WithdrawnMore: y.WithdrawnMore, offered: true, other: y.ISS}
 	x.withdrawTo(SynSent, otherSyn, s.Packet)
 	x.ackSent, x.rcv, x.resetClosed = false, received{}, false
-	c.Reset, c.later, c.HandshakeAcked, c.log.gaps[1-from] = nil, nil, false, nil
+	c.Reset, c.later, c.perhaps, c.HandshakeAcked, c.log.gaps[1-from] = nil, nil, nil, false, nil
 	c.sendsSynAck(1-from, y, x, synAck)
 }
 

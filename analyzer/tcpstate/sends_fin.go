@@ -210,6 +210,9 @@ func (e *Endpoint) unwind(n int, peer *Endpoint, by Rule, packet uint64) {
 		if st == FinWait2 || (st == TimeWait || st == Closed) && before != FinWait2 && e.finAcked() {
 			e.sndUna = e.FinSeq
 		}
+		if st == Established && before == SynRcvd {
+			e.sndUna = e.ISS
+		}
 	}
 	e.cut(n, by, packet)
 }

@@ -50,7 +50,7 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 		y.rcv.acked(s.Seq)
 	}
 	fit := y.rstBit(x, s)
-	if fit != rstAccepted && s.HasAck && s.Seq == 0 && y.issSeen && s.Ack == y.ISS.Add(1+y.synLen) {
+	if fit < rstAtFin && s.HasAck && s.Seq == 0 && y.issSeen && s.Ack == y.ISS.Add(1+y.synLen) {
 		// The answer of one who has no connection to a SYN that came late (RFC 9293 §3.10.7.1); its receiver drops it.
 		x.neverBeyondSyn(y, s)
 		x.enter(answersRst, s)
@@ -59,7 +59,7 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 	}
 	asked := c.asked(from, s)
 	switch {
-	case fit != rstAccepted && s.Seq.Before(y.rcv.nxt) && asked != nil:
+	case fit < rstAtFin && s.Seq.Before(y.rcv.nxt) && asked != nil:
 		// Below the window it does nothing to its receiver; as an answer it says that its sender is CLOSED.
 		c.answersClosed(from, x, y, asked, s)
 		x.enter(answersRst, s)
@@ -155,17 +155,22 @@ func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, asked *question) (e 
 			c.HalfOpen = &HalfOpen{Survivor: 1 - from, Since: s.At}
 			c.HalfOpenPacket = s.Packet
 		}
+	case c.perhaps != nil && c.perhaps.By == from && !y.in(Closed, TimeWait):
+		if !y.atFin(s) {
+			c.believe() // nothing came between: this one does no more
+		}
 	case y.Known() && y.State() != Closed:
 		answers := Nothing
 		if asked != nil {
 			answers = asked.kind
 		}
 		r := Reset{By: from, At: s.At, Packet: s.Packet, ReceiverState: y.State(), Answers: answers, Idle: c.idle(from, s, answers)}
-		if c.Reset == nil {
-			c.Reset = &r
+		if y.atFin(s) {
+			c.perhaps = &r
+			break
+		}
+		if c.resets(r) {
 			c.resetSeq, c.resetAcks = s.Seq, s.HasAck
-		} else {
-			c.later = &r
 		}
 		y.enter(rstArrives, s)
 		y.resetClosed = true
@@ -174,6 +179,16 @@ func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, asked *question) (e 
 	x.enter(x.closesBy(asked), s)
 	x.resetClosed = true
 	return e
+}
+
+// resets takes note of an RST that closes its receiver, and reports whether it is the first.
+func (c *Conn) resets(r Reset) (first bool) {
+	if c.Reset != nil {
+		c.later = &r
+		return false
+	}
+	c.Reset = &r
+	return true
 }
 
 // closesBy is the rule by which the endpoint sends an RST that answers a segment, or nothing.
@@ -249,6 +264,9 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	if x.doubted != nil && (s.At-x.doubted.At > x.crossing() || challenge) {
 		x.doubted, y.doubted = nil, nil
 	}
+	if r := c.perhaps; r != nil && r.By != from && s.At-r.At > x.crossing() {
+		c.perhaps = nil
+	}
 	if !x.Known() || x.State() != Closed || !x.resetClosed {
 		return 0
 	}
@@ -265,7 +283,7 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	}
 	x.cut(n, outlivesRst, s.Packet)
 	x.resetClosed = false
-	if x.State() == SynRcvd && x.Known() && x.sndUna.After(x.ISS) {
+	if x.State() == SynRcvd && x.Known() && (x.sndUna.After(x.ISS) || own && c.HandshakeAcked) {
 		// It was only the RST that denied the receipt of what completed the handshake.
 		at, packet := y.lastSynAt, y.lastSynPacket
 		if c.HandshakeAcked {

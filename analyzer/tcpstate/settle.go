@@ -79,8 +79,24 @@ func (c *Conn) Unspoken(i int) bool {
 	return x.in(Established) && x.sentSyn && !x.ackSent && y.in(SynRcvd)
 }
 
+// Perhaps reports that nothing is left of the connection if an RST was taken that some stacks take and others drop.
+func (c *Conn) Perhaps() bool { return c.perhaps != nil && c.Ends[c.perhaps.By].State() == Closed }
+
+// believe takes it that the RST was taken.
+func (c *Conn) believe() {
+	r := c.perhaps
+	y := &c.Ends[1-r.By]
+	r.ReceiverState = y.State()
+	c.resets(*r)
+	y.infer(rstArrives, r.At, r.Packet)
+	y.resetClosed, c.perhaps = true, nil
+}
+
 // settleDoubt believes an RST that was doubted and met silence.
 func (c *Conn) settleDoubt() {
+	if r := c.perhaps; r != nil && !c.Ends[1-r.By].in(Closed, TimeWait) {
+		c.believe()
+	}
 	for i := range c.Ends {
 		e := &c.Ends[i]
 		if e.doubted == nil || !e.Known() || e.in(Closed, TimeWait) { // TIME_WAIT is silent whether it believes an RST or not
@@ -93,12 +109,7 @@ func (c *Conn) settleDoubt() {
 			continue
 		}
 		if e.doubted.onReceipt {
-			r := &Reset{By: 1 - i, At: e.doubted.At, Packet: e.doubted.Packet, ReceiverState: e.State(), Idle: -1}
-			if c.Reset == nil {
-				c.Reset = r
-			} else {
-				c.later = r
-			}
+			c.resets(Reset{By: 1 - i, At: e.doubted.At, Packet: e.doubted.Packet, ReceiverState: e.State(), Idle: -1})
 		}
 		e.infer(e.doubted.Rule, e.doubted.At, e.doubted.Packet)
 		e.resetClosed = true
