@@ -62,7 +62,8 @@ func (p *path) findBlind() [][]blind {
 	blinds := make([][]blind, len(p.sources))
 	for i, v := range p.surveys {
 		var list []blind
-		if w, one := p.oneWay(i); one {
+		w, one := p.oneWay(i)
+		if one {
 			b := blind{reason: record.BlindOneWay, kinds: anyKind, from: alwaysFrom, until: alwaysUntil,
 				detail: "it acknowledges the other direction, of which it has nothing"}
 			b.ways[1-w] = true
@@ -91,7 +92,7 @@ func (p *path) findBlind() [][]blind {
 			case within > 0:
 				lost.detail = fmt.Sprintf("of the segments compared, %d passed it that it does not hold", within)
 				list = append(list, lost)
-			case v.unsent >= few:
+			case v.unsent >= few && !one:
 				lost.detail = fmt.Sprintf("segments of %d connections acknowledge what it does not hold", v.unsent)
 				list = append(list, lost)
 			}
@@ -189,6 +190,10 @@ func (p *path) provenMissing(point int, known []blind, from, until int64) (befor
 	for _, x := range beside.sketches[0].order {
 		s := &x.segment
 		kind := kindOf(s.Flags)
+		from, to := ends(s)
+		if p.sideOf(neighbour, from, to) == 0 {
+			continue // where it comes from is a guess
+		}
 		if x.repeated || kind != kindOther && kind != kindFin || wayOf(s, p.sides[neighbour]) != coming || !v.sketches[0].lacks(s) ||
 			!comparable(s, v, beside) {
 			continue

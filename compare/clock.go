@@ -57,6 +57,9 @@ func fitLine(ticks []tick) line {
 	// What the segments hardly tell is not made up: of drifts that are nearly as good the smallest.
 	const resolution = 2e-6
 	enough := most - max(resolution, 0.05*most)
+	if max(best, -best) > 0.9*maxDrift {
+		enough = min(most, 0) // nothing bounds the drift: any that is possible may be true
+	}
 	l.drift = best
 	if room(0) >= enough {
 		l.drift = 0

@@ -36,11 +36,11 @@ type comparer struct {
 type kept struct{ id, stamps, window bool }
 
 // holdsTwice reports a capture that holds nearly everything twice, as one of all interfaces of a router does, and not because it was sent
-// twice: another point's does not.
+// twice: another point's does not. Of a few segments all must be there twice: a path may double some.
 func (p *path) holdsTwice(point int) bool {
 	share := func(i int) float64 { return float64(p.surveys[i].doubled) / float64(max(p.surveys[i].segments, 1)) }
-	const nearlyHalf = 0.4
-	if share(point) < nearlyHalf {
+	const nearlyHalf, several = 0.4, 32
+	if share(point) < nearlyHalf || p.surveys[point].doubled < several && share(point) < 0.5 {
 		return false
 	}
 	for i := range p.surveys {
@@ -207,12 +207,16 @@ func (c *comparer) arrive(l *leg, dir int, s *sighting) {
 	l.packets++
 	l.segments[dir]++
 	l.kinds[dir][whatIs(s.flags, s.len)]++
-	l.leaky = l.leaky || s.unsent && (l.isnSeen[0] || l.isnSeen[1]) // and not one that was under way
+	// And not one that was under way, or of which it has one direction only.
+	l.leaky = l.leaky || s.unsent && (l.isnSeen[0] || l.isnSeen[1]) && l.segments[1-dir] > 0
 	l.last = s.at
 	t.first, t.last = min(t.first, s.at), max(t.last, s.at)
 	syn, rst, ack := s.has(flows.SYN), s.has(flows.RST), s.has(flows.ACK)
 	if syn && !rst {
 		c.noteNumber(l, dir, s)
+	}
+	if ack && !l.ackedAt[1-dir] && l.segments[1-dir] == 0 {
+		c.noteOther(t, l, dir, s)
 	}
 	seq := s.seq - l.shift[dir]
 	again := s.space() > 0 && l.passed[dir].begun && after(l.passed[dir].high, seq)
@@ -251,6 +255,28 @@ func (l *leg) acknowledge(dir int, ack uint32) {
 	case p.begun && after(ack, p.high+absurd):
 	default:
 		l.acked[dir], l.ackedAt[dir] = ack, true
+	}
+}
+
+// noteOther finds the shift of the numbers that a leg's first acknowledgement tells of a side from which it shows nothing: the capture may
+// hold one direction only. A segment of the same number and stamps is on its way.
+func (c *comparer) noteOther(t *trail, l *leg, dir int, s *sighting) {
+	hash, _ := stampHash(s)
+	for j := t.newest; j != nil; j = j.older {
+		if j.dir != dir || j.flags != s.flags&controlFlags || j.seq != s.seq-l.shift[dir] || j.len != s.len || j.at[l.point].seen() {
+			continue
+		}
+		if j.ack == s.ack-l.shift[1-dir] {
+			return
+		}
+		a := j.first()
+		if other, _ := stampHash(a); other != hash || a.id == 0 && a.options&hasTimestamp == 0 {
+			continue
+		}
+		if _, possible := c.transit(j, l.point, s.at); possible {
+			l.shift[1-dir] = s.ack - j.ack
+			return
+		}
 	}
 }
 

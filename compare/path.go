@@ -23,6 +23,7 @@ type path struct {
 	clocks  []*clock
 	parents []int
 	linked  []int // how many segments that are
+	groups  []int // by point: points of the same group have segments in common, at least by way of others
 	// stretches[i] lies between points i and i+1. It is empty where the two have nothing in common.
 	stretches []stretch
 	// keeps[i][j] says what segments have unchanged between points i and j.
@@ -36,7 +37,7 @@ func first(ctx context.Context, sources []Source, o *Options) (*path, error) {
 	n := len(sources)
 	p := &path{
 		sources: sources, options: o, surveys: make([]*survey, n), sides: make([]hosts, n),
-		clocks: make([]*clock, n), parents: make([]int, n), linked: make([]int, n), stretches: make([]stretch, n-1),
+		clocks: make([]*clock, n), parents: make([]int, n), linked: make([]int, n), groups: make([]int, n), stretches: make([]stretch, n-1),
 	}
 	for i := range p.sides {
 		p.sides[i] = hosts{}
@@ -57,7 +58,7 @@ func first(ctx context.Context, sources []Source, o *Options) (*path, error) {
 		}
 	}
 	for i := 1; i < n; i++ {
-		p.parents[i] = i - 1
+		p.parents[i], p.groups[i] = i-1, i
 		for j := i - 1; j >= 0; j-- {
 			c, some := found[[2]int{j, i}]
 			if !some {
@@ -65,6 +66,7 @@ func first(ctx context.Context, sources []Source, o *Options) (*path, error) {
 			}
 			s := newStretch(c, p.sides[j])
 			p.clocks[i], p.parents[i], p.linked[i] = &s.clock, j, s.pairs
+			p.groups[i] = p.groups[j]
 			p.stretches[i-1] = *s
 			break
 		}

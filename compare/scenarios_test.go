@@ -174,6 +174,28 @@ var scenarios = []scenario{
 	{name: "one direction at the client", set: func(l *lab) { l.client.Only = &onlyClient }, quiet: true},
 	{name: "one direction inside", set: func(l *lab) { l.fwin.Only = &onlyServer }, quiet: true},
 	{name: "one direction and loss", set: both(lossy, func(l *lab) { l.fwin.Only = &onlyServer })},
+	{name: "one direction at the server, and loss", set: both(lossy, func(l *lab) { l.server.Only = &onlyServer })},
+	{name: "one direction everywhere, and loss", set: both(lossy, func(l *lab) {
+		l.client.Only, l.fwin.Only, l.fwout.Only, l.server.Only = &onlyServer, &onlyServer, &onlyServer, &onlyServer
+	})},
+	{name: "late start behind snat, and loss", set: both(snat, lossy, func(l *lab) { l.server.From, l.fwout.From = 300*time.Millisecond, 150*time.Millisecond })},
+	{name: "late start behind a renumbering firewall", set: both(renumber, func(l *lab) { l.server.From, l.fwout.From = 300*time.Millisecond, 150*time.Millisecond })},
+	{name: "drift behind snat, and loss", set: both(snat, lossy, func(l *lab) {
+		l.server.Drift, l.server.Offset, l.fwout.Drift = 40, time.Minute, -25
+		l.traffic.Exchanges, l.traffic.Think = 30, 300*time.Millisecond
+	})},
+	{name: "options stripped behind snat", set: both(snat, func(l *lab) {
+		l.fw.Strip = func(o *flows.Options) { o.HasTimestamp, o.TSVal, o.TSEcr, o.SACKPermitted = false, 0, 0, false }
+	})},
+	{name: "one direction at the server, behind snat", set: both(snat, func(l *lab) { l.server.Only = &onlyClient })},
+	{name: "offload and loss behind snat", set: both(snat, lossy, func(l *lab) {
+		l.traffic.Segment, l.inner.Split, l.outer.Split = 20*1448, true, true
+		l.outer.Hold, l.outer.Double = 0, 0
+	})},
+	{name: "late start, hours apart, and loss", set: both(lossy, func(l *lab) {
+		l.server.From, l.server.Offset, l.fwin.Offset = 300*time.Millisecond, 7*time.Hour, -2*time.Hour
+	})},
+	{name: "mss clamp and loss", set: both(lossy, func(l *lab) { l.fw.MSS = 1300 })},
 	{name: "filtered by flags", set: func(l *lab) {
 		l.fwout.Filter = func(f *pathsim.Frame) bool { return f.Flags&(flows.SYN|flows.FIN|flows.RST) != 0 }
 	}, quiet: true},

@@ -2,7 +2,6 @@ package compare_test
 
 import (
 	"context"
-	"path/filepath"
 	"testing"
 
 	"github.com/tcplife/tcplife/analyzer/record"
@@ -11,11 +10,7 @@ import (
 
 // A capture against itself differs in nothing.
 func TestSelf(t *testing.T) {
-	files, err := filepath.Glob("../testdata/pcaps/*.pcap*")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no captures: ", err)
-	}
-	for _, file := range files {
+	for _, file := range captures(t) {
 		sources := []compare.Source{{Name: "a", Files: []string{file}}, {Name: "b", Files: []string{file}}}
 		_, err := compare.Compare(context.Background(), sources, compare.Options{}, func(c *record.Compared) error {
 			for i := range c.Verdicts {

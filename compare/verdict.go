@@ -340,8 +340,11 @@ func (c *comparer) talksBeside(t *trail, p int) bool {
 }
 
 // knows reports whether a point that shows nothing of a trail has segments of the end's host: so that it would have shown it. NAT may
-// have given the host another address there.
+// have given the host another address there. Captures that have no segment in common may be of different traffic.
 func (c *comparer) knows(p, seenAt int, t *trail, end int) bool {
+	if c.groups[p] != c.groups[seenAt] {
+		return false
+	}
 	addr := t.legs[seenAt].socket(end).addr
 	return c.surveys[p].hosts[addr] || c.through[[2]int{seenAt, p}][addr]
 }
