@@ -173,8 +173,8 @@ func (l *leg) shiftBy(j *journey, s *sighting) {
 	}
 }
 
-// distance is how far a segment's numbers are from those that a trail is known to have; some is false if they are no sign of it: a
-// SYN with another number opens another connection.
+// distance is how far a segment's numbers, both of them, are from those that a trail is known to have; some is false if they are no sign
+// of it: a SYN with another number opens another connection.
 func (t *trail) distance(l *leg, dir int, s *sighting) (d uint32, some bool) {
 	seq := s.seq - l.shift[dir]
 	switch {
@@ -183,24 +183,40 @@ func (t *trail) distance(l *leg, dir int, s *sighting) (d uint32, some bool) {
 	case s.has(flows.RST) && s.seq == 0:
 		return 0, true
 	}
-	for _, o := range t.legs {
-		if o != nil && o.passed[dir].begun {
-			away := seq - o.passed[dir].high
-			if int32(away) < 0 {
-				away = -away
-			}
-			if !some || away < d {
-				d, some = away, true
-			}
-		}
-		if o != nil && !some && o.ackedAt[dir] {
-			d, some = seq-o.acked[dir], true
-			if int32(d) < 0 {
-				d = -d
-			}
+	d, some = t.away(dir, seq)
+	if s.has(flows.ACK) {
+		if other, known := t.away(1-dir, s.ack-l.shift[1-dir]); known {
+			d, some = max(d, other), true
 		}
 	}
 	return d, some
+}
+
+// away is how far a number is from the nearest that is known of a direction.
+func (t *trail) away(dir int, number uint32) (d uint32, known bool) {
+	near := func(to uint32) {
+		away := number - to
+		if int32(away) < 0 {
+			away = -away
+		}
+		if !known || away < d {
+			d, known = away, true
+		}
+	}
+	for _, o := range t.legs {
+		if o != nil && o.passed[dir].begun {
+			near(o.passed[dir].high)
+		}
+	}
+	if known {
+		return d, true
+	}
+	for _, o := range t.legs {
+		if o != nil && o.ackedAt[dir] {
+			near(o.acked[dir])
+		}
+	}
+	return d, known
 }
 
 // renumbered gives a SYN on its way that a segment, with another number, is the next sighting of. Of a SYN without any stamp it
