@@ -144,69 +144,90 @@ const few = 2
 // certainly is by how much a segment must be outside of a capture's span: clocks are not exact.
 const certainly = 1e6 // ns
 
-// provenMissing counts segments, of those that were compared, that must have passed a point and are not in its capture: before its first
-// packet, after its last one, and within. Both its neighbours have them, or, at the ends of the path, its neighbour has them from
-// beyond it. No middlebox makes data or bare acknowledgements. What known reasons explain is left out.
+// missing counts segments of those that were compared that must have passed a point and are not in its capture: before its first packet,
+// after its last one, and within.
+type missing struct{ before, within, after int }
+
+// provenMissing finds what a point must have missed. Both its neighbours have it, or one has it from beyond the point: no middlebox makes
+// data or bare acknowledgements. What known reasons explain is left out.
 func (p *path) provenMissing(point int, known []blind, from, until int64) (before, within, after int) {
-	v, last := p.surveys[point], len(p.sources)-1
-	count := func(s *flows.Segment, seenAt int, here bool) {
-		w := wayOf(s, p.sides[seenAt])
-		for i := range known {
-			if known[i].ways[w] && known[i].kinds[kindOf(s.Flags)] {
-				return
-			}
+	var most missing
+	if 0 < point && point < len(p.sources)-1 {
+		most = p.missedBetween(point, known, from, until)
+	}
+	for _, neighbour := range [2]int{point - 1, point + 1} {
+		if neighbour < 0 || neighbour == len(p.sources) {
+			continue
 		}
-		at := p.corrected(seenAt, s.Time)
-		if (w == toServer) == (seenAt < point) {
-			at += p.usualDelay(seenAt, point)
-		} else {
-			at -= p.usualDelay(point, seenAt)
-		}
-		switch {
-		case at < from-certainly:
-			before++
-		case at > until+certainly:
-			after++
-		case here && at-p.spread(point) >= from && at+p.spread(point) <= until:
-			within++
+		m := p.missedFromBeyond(point, neighbour, known, from, until)
+		most.before, most.after = max(most.before, m.before), max(most.after, m.after)
+		if point == 0 || point == len(p.sources)-1 {
+			most.within = m.within
 		}
 	}
-	if 0 < point && point < last {
-		left, right := p.surveys[point-1], p.surveys[point+1]
-		shared, _ := p.sharedWith(point-1, point)
-		for _, c := range newCommon(left, right).pairs {
-			if shared[c.left.Key] && c.left.Seq == c.right.Seq && v.sketches[0].lacks(c.left) && comparable(c.left, v, left, right) {
-				count(c.left, point-1, true)
-			}
+	return most.before, most.within, most.after
+}
+
+// missedBetween counts what both neighbours have.
+func (p *path) missedBetween(point int, known []blind, from, until int64) (m missing) {
+	v, left, right := p.surveys[point], p.surveys[point-1], p.surveys[point+1]
+	shared, _ := p.sharedWith(point-1, point)
+	for _, c := range newCommon(left, right).pairs {
+		if shared[c.left.Key] && c.left.Seq == c.right.Seq && v.sketches[0].lacks(c.left) && comparable(c.left, v, left, right) {
+			p.countMissing(&m, c.left, point-1, point, known, from, until, true)
 		}
-		return before, within, after
 	}
-	neighbour, coming := point+1, toServer
-	if point == last {
-		neighbour, coming = point-1, toClient
+	return m
+}
+
+// missedFromBeyond counts what a neighbour has that came to it through the point.
+func (p *path) missedFromBeyond(point, neighbour int, known []blind, from, until int64) (m missing) {
+	coming := toServer
+	if neighbour < point {
+		coming = toClient
 	}
-	beside := p.surveys[neighbour]
+	v, beside := p.surveys[point], p.surveys[neighbour]
 	shared, hosts := p.sharedWith(neighbour, point)
 	for _, x := range beside.sketches[0].order {
 		s := &x.segment
 		kind := kindOf(s.Flags)
-		from, to := ends(s)
-		if p.sideOf(neighbour, from, to) == 0 {
+		host, to := ends(s)
+		if p.sideOf(neighbour, host, to) == 0 {
 			continue // where it comes from is a guess
 		}
 		if x.repeated || kind != kindOther && kind != kindFin || wayOf(s, p.sides[neighbour]) != coming || !v.sketches[0].lacks(s) ||
 			!comparable(s, v, beside) {
 			continue
 		}
-		host := s.Key.A
-		if s.FromB {
-			host = s.Key.B
-		}
 		if shared[s.Key] || hosts[host] {
-			count(s, neighbour, shared[s.Key])
+			p.countMissing(&m, s, neighbour, point, known, from, until, shared[s.Key])
 		}
 	}
-	return before, within, after
+	return m
+}
+
+// countMissing counts a segment that another point saw; within says whether it counts too if it passed while the point captured.
+func (p *path) countMissing(m *missing, s *flows.Segment, seenAt, point int, known []blind, from, until int64, within bool) {
+	w := wayOf(s, p.sides[seenAt])
+	for i := range known {
+		if known[i].ways[w] && known[i].kinds[kindOf(s.Flags)] {
+			return
+		}
+	}
+	at := p.corrected(seenAt, s.Time)
+	if (w == toServer) == (seenAt < point) {
+		at += p.usualDelay(seenAt, point)
+	} else {
+		at -= p.usualDelay(point, seenAt)
+	}
+	switch {
+	case at < from-certainly:
+		m.before++
+	case at > until+certainly:
+		m.after++
+	case within && at-p.spread(point) >= from && at+p.spread(point) <= until:
+		m.within++
+	}
 }
 
 // sharedWith are the connections at one point, by its addresses, of which another point has segments with the same two numbers: no
