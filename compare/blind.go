@@ -27,8 +27,9 @@ const (
 	alwaysUntil = math.MaxInt64
 )
 
-// blindTo is the reason why a point lacks a segment that it should have had at a time, if there is one that is certain of it. Of a
-// capture that lost packets it is not certain. What a segment should have done it may have done later, by as much as others did.
+// blindTo is the reason why a point lacks a segment that it should have had at a time, if there is one that is certain
+// of it. Of a capture that lost packets it is not certain. What a segment should have done it may have done later, by
+// as much as others did.
 func (p *path) blindTo(point int, w way, kind segmentKind, at int64) record.BlindReason {
 	return p.blindWithin(point, w, kind, at, at+p.spread(point))
 }
@@ -102,8 +103,8 @@ func (p *path) findBlind() [][]blind {
 	return blinds
 }
 
-// spread is by how much later than usual a segment was seen to come to a point, or from it to the next: so near to the ends of a capture
-// it cannot be said whether it came within.
+// spread is by how much later than usual a segment was seen to come to a point, or from it to the next: so near to the
+// ends of a capture it cannot be said whether it came within.
 func (p *path) spread(point int) (most int64) {
 	for i := max(point-1, 0); i <= point && i < len(p.stretches); i++ {
 		for _, u := range p.stretches[i].ways {
@@ -138,18 +139,19 @@ func (p *path) elsewhere(point int, kind segmentKind) bool {
 	return false
 }
 
-// few connections in which a capture seems to lack something may have met a strange device. They alone are not believed then.
+// few connections in which a capture seems to lack something may have met a strange device. They alone are not believed
+// then.
 const few = 2
 
 // certainly is by how much a segment must be outside of a capture's span: clocks are not exact.
 const certainly = 1e6 // ns
 
-// missing counts segments of those that were compared that must have passed a point and are not in its capture: before its first packet,
-// after its last one, and within.
+// missing counts segments of those that were compared that must have passed a point and are not in its capture: before
+// its first packet, after its last one, and within.
 type missing struct{ before, within, after int }
 
-// provenMissing finds what a point must have missed. Both its neighbours have it, or one has it from beyond the point: no middlebox makes
-// data or bare acknowledgements. What known reasons explain is left out.
+// provenMissing finds what a point must have missed. Both its neighbours have it, or one has it from beyond the point:
+// no middlebox makes data or bare acknowledgements. What known reasons explain is left out.
 func (p *path) provenMissing(point int, known []blind, from, until int64) (before, within, after int) {
 	var most missing
 	if 0 < point && point < len(p.sources)-1 {
@@ -173,7 +175,8 @@ func (p *path) missedBetween(point int, known []blind, from, until int64) (m mis
 	v, left, right := p.surveys[point], p.surveys[point-1], p.surveys[point+1]
 	shared, _ := p.sharedWith(point-1, point)
 	for _, c := range newCommon(left, right).pairs {
-		if shared[c.left.Key] && c.left.Seq == c.right.Seq && v.sketches[0].lacks(c.left) && comparable(c.left, v, left, right) {
+		same := shared[c.left.Key] && c.left.Seq == c.right.Seq
+		if same && v.sketches[0].lacks(c.left) && comparable(c.left, v, left, right) {
 			p.countMissing(&m, c.left, point-1, point, known, from, until, true)
 		}
 	}
@@ -206,7 +209,8 @@ func (p *path) missedFromBeyond(point, neighbour int, known []blind, from, until
 	return m
 }
 
-// countMissing counts a segment that another point saw; within says whether it counts too if it passed while the point captured.
+// countMissing counts a segment that another point saw; within says whether it counts too if it passed while the point
+// captured.
 func (p *path) countMissing(m *missing, s *flows.Segment, seenAt, point int, known []blind, from, until int64, within bool) {
 	w := wayOf(s, p.sides[seenAt])
 	for i := range known {
@@ -230,8 +234,8 @@ func (p *path) countMissing(m *missing, s *flows.Segment, seenAt, point int, kno
 	}
 }
 
-// sharedWith are the connections at one point, by its addresses, of which another point has segments with the same two numbers: no
-// device between the two changes them; and their hosts.
+// sharedWith are the connections at one point, by its addresses, of which another point has segments with the same two
+// numbers: no device between the two changes them; and their hosts.
 func (p *path) sharedWith(of, with int) (shared map[flows.Key]bool, hosts map[flows.Addr]bool) {
 	shared, hosts = map[flows.Key]bool{}, map[flows.Addr]bool{}
 	for _, c := range newCommon(p.surveys[min(of, with)], p.surveys[max(of, with)]).pairs {

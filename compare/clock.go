@@ -6,23 +6,26 @@ import (
 	"sort"
 )
 
-// A tick is one segment that two captures have in common: when the left one has it, and how much later, by its own clock, the
-// right one. Both are in seconds from a reference.
+// A tick is one segment that two captures have in common: when the left one has it, and how much later, by its own
+// clock, the right one. Both are in seconds from a reference.
 type tick struct {
 	at, later float64
 	toServer  bool // it went from the left point to the right one
 }
 
-// maxDrift is how much faster than another a clock can be. Crystals differ by 0.0001 at most; NTP turns a clock by 0.0005.
+// maxDrift is how much faster than another a clock can be. Crystals differ by 0.0001 at most; NTP turns a clock by
+// 0.0005.
 const maxDrift = 0.002
 
-// A line is a clock that is always right or always wrong in the same way: what the right clock is ahead of the left one.
+// A line is a clock that is always right or always wrong in the same way: what the right clock is ahead of the left
+// one.
 type line struct {
 	offset, drift float64 // at the reference; a second of the left clock
 	// margin is how far both directions' fastest segments are from the line: half of the fastest round trip. Below 0 no
 	// line is possible: segments would arrive before they were sent.
 	margin float64
-	// The offsets and drifts with which no segment arrives before it was sent; they are infinite where nothing bounds them.
+	// The offsets and drifts with which no segment arrives before it was sent; they are infinite where nothing bounds
+	// them.
 	lowest, highest  float64
 	slowest, fastest float64
 	forth, back      bool // there were segments in this direction
@@ -30,9 +33,10 @@ type line struct {
 
 // fitLine finds the line in the middle between the fastest segments of both directions.
 //
-// A segment to the right is later by the offset and its delay, one to the left by the offset less its delay. So the offset lies below
-// all of the former and above all of the latter, and a straight line that does so at all times is a possible clock. Of these the one with
-// the widest margin on both sides is taken, as if the path were equally fast in both directions: that cannot be known.
+// A segment to the right is later by the offset and its delay, one to the left by the offset less its delay. So the
+// offset lies below all of the former and above all of the latter, and a straight line that does so at all times is a
+// possible clock. Of these the one with the widest margin on both sides is taken, as if the path were equally fast in
+// both directions: that cannot be known.
 func fitLine(ticks []tick) line {
 	var forth, back []tick
 	for _, t := range ticks {
@@ -73,8 +77,8 @@ func fitLine(ticks []tick) line {
 	l.lowest, l.highest = l.offset-max(l.margin, 0), l.offset+max(l.margin, 0)
 	if most > 0 {
 		l.slowest, l.fastest = edge(room, best, -maxDrift, 0), edge(room, best, maxDrift, 0)
-		// The extremes lie where the range of drifts ends or where a hull has a corner; both functions are smooth enough
-		// between steps this small.
+		// The extremes lie where the range of drifts ends or where a hull has a corner; both functions are smooth
+		// enough between steps this small.
 		const steps = 256
 		for i := range steps + 1 {
 			drift := l.slowest + (l.fastest-l.slowest)*float64(i)/steps
@@ -187,8 +191,8 @@ func edge(f func(float64) float64, inside, toward, level float64) float64 {
 	return inside
 }
 
-// A clock is what a point's clock is ahead of the one of another point over time: lines, each valid from a moment on. A good clock
-// has one.
+// A clock is what a point's clock is ahead of the one of another point over time: lines, each valid from a moment on. A
+// good clock has one.
 type clock struct {
 	reference int64 // ns, by the other clock
 	coarse    int64 // ns, what the clock is ahead, about; the lines say the rest
@@ -203,12 +207,12 @@ type piece struct {
 // minPiece is how many segments a piece must have: fewer say nothing of a clock that is set or turned.
 const minPiece = 32
 
-// tolerance is how much earlier than sent a segment may seem to arrive: not all captures are stamped at the same depth of the
-// kernel.
+// tolerance is how much earlier than sent a segment may seem to arrive: not all captures are stamped at the same depth
+// of the kernel.
 const tolerance = 20e-6
 
-// newClock fits a clock to ticks, of which there is at least one. Where no line is possible, because a clock was set or turned by
-// NTP, the time is halved.
+// newClock fits a clock to ticks, of which there is at least one. Where no line is possible, because a clock was set or
+// turned by NTP, the time is halved.
 func newClock(reference, coarse int64, ticks []tick) clock {
 	slices.SortStableFunc(ticks, func(a, b tick) int { return sign(a.at - b.at) })
 	c := clock{reference: reference, coarse: coarse}

@@ -35,8 +35,9 @@ type comparer struct {
 // kept is what segments have unchanged at two points.
 type kept struct{ id, stamps, window bool }
 
-// holdsTwice reports a capture that holds nearly everything twice, as one of all interfaces of a router does, and not because it was sent
-// twice: another point's does not. Of a few segments all must be there twice: a path may double some.
+// holdsTwice reports a capture that holds nearly everything twice, as one of all interfaces of a router does, and not
+// because it was sent twice: another point's does not. Of a few segments all must be there twice: a path may double
+// some.
 func (p *path) holdsTwice(point int) bool {
 	share := func(i int) float64 { return float64(p.surveys[i].doubled) / float64(max(p.surveys[i].segments, 1)) }
 	const nearlyHalf, several = 0.4, 32
@@ -55,8 +56,8 @@ func (k kept) and(o kept) kept {
 	return kept{k.id && o.id, k.stamps && o.stamps, k.window && o.window}
 }
 
-// copyWindow is how long a journey that is complete is kept, so that a second copy of the segment is known as one; and maxDone how
-// many of these there are at most.
+// copyWindow is how long a journey that is complete is kept, so that a second copy of the segment is known as one; and
+// maxDone how many of these there are at most.
 const (
 	copyWindow = int64(time.Second)
 	maxDone    = 1 << 18
@@ -258,8 +259,8 @@ func (l *leg) acknowledge(dir int, ack uint32) {
 	}
 }
 
-// noteOther finds the shift of the numbers that a leg's first acknowledgement tells of a side from which it shows nothing: the capture may
-// hold one direction only. A segment of the same number and stamps is on its way.
+// noteOther finds the shift of the numbers that a leg's first acknowledgement tells of a side from which it shows
+// nothing: the capture may hold one direction only. A segment of the same number and stamps is on its way.
 func (c *comparer) noteOther(t *trail, l *leg, dir int, s *sighting) {
 	hash, _ := stampHash(s)
 	for j := t.newest; j != nil; j = j.older {

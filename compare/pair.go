@@ -173,8 +173,8 @@ func (l *leg) shiftBy(j *journey, s *sighting) {
 	}
 }
 
-// distance is how far a segment's numbers, both of them, are from those that a trail is known to have; some is false if they are no sign
-// of it: a SYN with another number opens another connection.
+// distance is how far a segment's numbers, both of them, are from those that a trail is known to have; some is false if
+// they are no sign of it: a SYN with another number opens another connection.
 func (t *trail) distance(l *leg, dir int, s *sighting) (d uint32, some bool) {
 	seq := s.seq - l.shift[dir]
 	switch {
@@ -219,8 +219,8 @@ func (t *trail) away(dir int, number uint32) (d uint32, known bool) {
 	return d, known
 }
 
-// renumbered gives a SYN on its way that a segment, with another number, is the next sighting of. Of a SYN without any stamp it
-// can only be said that it looks the same.
+// renumbered gives a SYN on its way that a segment, with another number, is the next sighting of. Of a SYN without any
+// stamp it can only be said that it looks the same.
 func (c *comparer) renumbered(t *trail, l *leg, s *sighting, dir int) (found *journey, by pairedBy) {
 	if !s.has(flows.SYN) {
 		return c.renumberedWithin(t, l, s, dir)
@@ -285,8 +285,8 @@ func (c *comparer) sameSegment(l *leg, e *event) bool {
 	return true
 }
 
-// translatedSegment gives a journey of another trail than t, which lacks the leg's point, that a segment is a sighting of: by its
-// numbers, or by its stamps where numbers are shifted. Several that are equally good are none.
+// translatedSegment gives a journey of another trail than t, which lacks the leg's point, that a segment is a sighting
+// of: by its numbers, or by its stamps where numbers are shifted. Several that are equally good are none.
 func (c *comparer) translatedSegment(t *trail, l *leg, s *sighting) (*journey, pairedBy) {
 	numbers := numberHash(s)
 	stamps, stamped := stampHash(s)
@@ -334,7 +334,8 @@ func (c *comparer) sameBehindNAT(j *journey, l *leg, s *sighting, by pairedBy) b
 	return possible
 }
 
-// reunite finds the trail that the trail of a new journey is a part of, and makes them one. They have no point in common.
+// reunite finds the trail that the trail of a new journey is a part of, and makes them one. They have no point in
+// common.
 func (c *comparer) reunite(j *journey, l *leg) {
 	t, s := j.trail, &j.at[l.point]
 	other, by := c.translatedSegment(t, l, s)

@@ -18,8 +18,8 @@ type path struct {
 	surveys []*survey
 	sides   []hosts
 
-	// clocks[i] is point i's clock against that of point parents[i], with which it has segments in common; nil for the first
-	// point, and where there is no such point.
+	// clocks[i] is point i's clock against that of point parents[i], with which it has segments in common; nil for the
+	// first point, and where there is no such point.
 	clocks  []*clock
 	parents []int
 	linked  []int // how many segments that are
@@ -103,7 +103,8 @@ func (p *path) survey(ctx context.Context) error {
 	return nil
 }
 
-// setHorizon waits for twice as long as a segment was seen to take, and for long enough that nobody would call it passing.
+// setHorizon waits for twice as long as a segment was seen to take, and for long enough that nobody would call it
+// passing.
 func (p *path) setHorizon() {
 	longest := int64(0)
 	for i := range p.stretches {
@@ -124,8 +125,8 @@ func (p *path) corrected(point int, t int64) int64 {
 	return t
 }
 
-// span is the time a point's capture covers, by the first point's clock: from its first packet until its end, if the file
-// tells, or its last packet. ok is false without a packet.
+// span is the time a point's capture covers, by the first point's clock: from its first packet until its end, if the
+// file tells, or its last packet. ok is false without a packet.
 func (p *path) span(point int) (from, until int64, ok bool) {
 	read := &p.surveys[point].read
 	if read.First == capture.NoTime {

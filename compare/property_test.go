@@ -72,7 +72,8 @@ func readSpecimen(t *testing.T, file string) *specimen {
 	return x
 }
 
-// choose finds the ways of the segments, by what a comparison of the capture with itself says, and those that can be told from others.
+// choose finds the ways of the segments, by what a comparison of the capture with itself says, and those that can be
+// told from others.
 func (x *specimen) choose(t *testing.T, file string) {
 	type sockets [2]netip.AddrPort
 	socketsOf := func(s *flows.Segment) sockets {
@@ -221,7 +222,8 @@ func numbersAt(n int, without map[int]bool) []uint64 {
 	return numbers
 }
 
-// lost takes segments out of the capture behind the stretch. Of data that the receiver acknowledges the capture lacks them only.
+// lost takes segments out of the capture behind the stretch. Of data that the receiver acknowledges the capture lacks
+// them only.
 func lost(t *testing.T, x *specimen, random *rand.Rand) {
 	x.lose(t, x.some(random, 4), record.Lost, record.NotCaptured)
 }
@@ -498,8 +500,8 @@ func translated(t *testing.T, x *specimen, random *rand.Rand) {
 	}
 }
 
-// TestUnrelated compares captures of different traffic between the same hosts, at the same time and an hour apart: they have no
-// connection in common, and nothing was lost.
+// TestUnrelated compares captures of different traffic between the same hosts, at the same time and an hour apart: they
+// have no connection in common, and nothing was lost.
 func TestUnrelated(t *testing.T) {
 	files := captures(t)
 	for i, a := range files {

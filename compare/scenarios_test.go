@@ -380,8 +380,8 @@ func hold(t *testing.T, what string, s *pathsim.Sim, quiet bool) {
 	}
 }
 
-// explained reports whether a verdict that is not the truth's is right as far as the captures go: the frame was lost, or born, between
-// its two points, of which those between are blind.
+// explained reports whether a verdict that is not the truth's is right as far as the captures go: the frame was lost,
+// or born, between its two points, of which those between are blind.
 func explained(v *record.Verdict, between [2]int, truths []*pathsim.Verdict) bool {
 	for _, w := range truths {
 		if (v.Kind == record.Lost || v.Kind == record.Born) && w.Kind == "delayed" {

@@ -99,8 +99,8 @@ func (c *comparer) judgeOrigin(t *trail, j *journey, first int) {
 				c.lacking(t, j, from, record.BlindFiltered)
 				continue
 			}
-			// Nothing of the connection comes from beyond. An answer to an attempt that got no further was made here, if this
-			// point shows segments from where it claims to come.
+			// Nothing of the connection comes from beyond. An answer to an attempt that got no further was made here,
+			// if this point shows segments from where it claims to come.
 			if j.dir == t.opener || t.talks[j.dir] || !c.knows(from, to, t, j.dir) {
 				return
 			}
@@ -155,7 +155,8 @@ func (c *comparer) missedOrigin(t *trail, j *journey, p int) record.BlindReason 
 	return c.missedTime(t, j, p)
 }
 
-// hops reports whether the TTL of a segment, at its first point, is that of others that have passed a point before it: it has come as far.
+// hops reports whether the TTL of a segment, at its first point, is that of others that have passed a point before it:
+// it has come as far.
 func (t *trail) hops(j *journey, before int) bool {
 	first := t.pointAt(j.dir, 0)
 	for place := range j.at {
@@ -177,8 +178,8 @@ func (c *comparer) judgeFate(t *trail, j *journey, last int) {
 				c.lacking(t, j, to, record.BlindFiltered)
 				continue
 			}
-			// Nothing of the connection is seen beyond. Where both sides talk it takes another way, or the point's filter leaves
-			// it out.
+			// Nothing of the connection is seen beyond. Where both sides talk it takes another way, or the point's
+			// filter leaves it out.
 			if c.talksBeside(t, to) || !c.knows(to, from, t, 1-j.dir) {
 				return
 			}
@@ -221,8 +222,8 @@ func (c *comparer) missedFate(t *trail, j *journey, p, place int) record.BlindRe
 	return c.missedTime(t, j, p)
 }
 
-// acknowledged reports whether a segment's receiver has acknowledged it, from beyond a point. The last point's own capture can lack
-// that too; but who answers a SYN before it need not be the receiver.
+// acknowledged reports whether a segment's receiver has acknowledged it, from beyond a point. The last point's own
+// capture can lack that too; but who answers a SYN before it need not be the receiver.
 func (c *comparer) acknowledged(t *trail, j *journey, p, place int) bool {
 	begin := place
 	if place == len(j.at)-1 && !(j.flags.Has(flows.SYN) && t.legs[p].isnSeen[j.dir]) {
@@ -257,8 +258,9 @@ func (c *comparer) missedTime(t *trail, j *journey, p int) record.BlindReason {
 	return ""
 }
 
-// outside is the reason why a point may have missed a segment that should have come before its first packet or after its last. If
-// nothing shows that the capture did not cover that time, it did; but of what was on its way when all captures ended nothing is known.
+// outside is the reason why a point may have missed a segment that should have come before its first packet or after
+// its last. If nothing shows that the capture did not cover that time, it did; but of what was on its way when all
+// captures ended nothing is known.
 func (c *comparer) outside(t *trail, j *journey, p int) record.BlindReason {
 	from, until, ok := c.span(p)
 	at := c.expected(j, p)
@@ -286,8 +288,8 @@ func (c *comparer) outside(t *trail, j *journey, p int) record.BlindReason {
 	return ""
 }
 
-// talksOutside reports whether a side of the trail sent something that passed a point at a time at which its capture has nothing: it was
-// seen behind the point and, unless no capture before it covers the time, before it.
+// talksOutside reports whether a side of the trail sent something that passed a point at a time at which its capture
+// has nothing: it was seen behind the point and, unless no capture before it covers the time, before it.
 func (c *comparer) talksOutside(t *trail, p int, outside func(*talk) bool, covers func(first, last int64) bool) bool {
 	for dir := range 2 {
 		place := t.place(dir, p)
@@ -339,8 +341,9 @@ func (c *comparer) talksBeside(t *trail, p int) bool {
 	return talks[0] && talks[1]
 }
 
-// knows reports whether a point that shows nothing of a trail has segments of the end's host: so that it would have shown it. NAT may
-// have given the host another address there. Captures that have no segment in common may be of different traffic.
+// knows reports whether a point that shows nothing of a trail has segments of the end's host: so that it would have
+// shown it. NAT may have given the host another address there. Captures that have no segment in common may be of
+// different traffic.
 func (c *comparer) knows(p, seenAt int, t *trail, end int) bool {
 	if c.groups[p] != c.groups[seenAt] {
 		return false
