@@ -91,8 +91,7 @@ type Analyzer struct {
 	leaping bool  // one packet lies far ahead, at leapTo
 	leapTo  int64
 	leaper  flows.Key // the sockets of that packet
-	hasFins bool      // a FIN has passed: connections close, whatever a filter leaves of them
-	hasAcks bool      // a segment with ACK and without SYN, FIN or RST has passed: no filter keeps them out
+	passed  passed
 
 	texts  texts
 	twins  twins
@@ -137,25 +136,6 @@ func (a *Analyzer) Segment(seg *flows.Segment) {
 	a.when.segment++
 }
 
-// filtered reports that a filter on control bits hides segments with ACK alone: none has passed, and yet connections
-// close. SYNs, SYN-ACKs and RSTs alone are those of a scan, or of health checks.
-func (a *Analyzer) filtered() bool { return !a.hasAcks && a.hasFins }
-
-// watch takes note of what the capture holds as a whole. Own says that the segment is of one of this tracker's
-// connections.
-func (a *Analyzer) watch(seg *flows.Segment, own bool) {
-	if seg.Quote == nil && seg.Flags&(flows.SYN|flows.FIN|flows.ACK) == flows.FIN|flows.ACK { // without ACK it closes nothing
-		a.hasFins = true
-	}
-	if a.hasAcks || seg.Quote != nil || seg.Flags&(flows.SYN|flows.FIN|flows.RST|flows.ACK) != flows.ACK {
-		return
-	}
-	a.hasAcks = true
-	if own {
-		a.tell(ackPassed, &event{})
-	}
-}
-
 // accept takes in a segment, the time of which has come. The tag is its key's hash.
 func (a *Analyzer) accept(seg *flows.Segment, tag uint32) {
 	a.makeRoom()
@@ -194,7 +174,7 @@ func (a *Analyzer) segment(seg *flows.Segment, tag uint32, turn turn) {
 		}
 	}
 	c, head := a.find(seg, head)
-	effect, expected := a.take(c, head, seg, passage{other, turn == seenBefore})
+	effect, expected := a.take(c, head, seg, passage{other: other, seen: turn == seenBefore, bridged: a.passed.bridged()})
 	if expected {
 		return // no state has changed, and its alarm can wait
 	}
@@ -255,7 +235,7 @@ func (a *Analyzer) all() []at {
 
 // Result adds up what was emitted so far. After Close it is complete.
 func (a *Analyzer) Result() *record.Result {
-	return a.accounts.result(a.first(), record.Time(a.clock), a.evicted)
+	return a.accounts.result(a.first(), record.Time(a.clock), a.evicted, &a.passed)
 }
 
 // first is the time of the first segment, if there was any.
@@ -325,6 +305,7 @@ func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
 func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (effect tcpstate.Effect, expected bool) {
 	c.heard = a.now()
 	effect, expected = c.segment(seg, how)
+	a.passed.beyond = a.passed.beyond || seg.Flags.Has(flows.RST) && c.tcp.ResetBeyondSyn()
 	if o := &seg.Options; o.MPTCP == flows.MPTCPCapable && o.MPTCPToken != 0 && !effect.Has(tcpstate.Foreign) {
 		a.tell(mptcpOpens, &event{token: o.MPTCPToken, id: c.id})
 	}
@@ -387,9 +368,9 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (e
 // finish emits a connection's record. The caller has taken it out of the table; after it there is no connection.
 func (a *Analyzer) finish(c *connection, at int64, by record.EndedBy) {
 	if !c.reported {
-		c.tcp.Settle(at, a.filtered())
-		a.fill(a.record, c, at, by)
-		a.tell(recordEnds, &event{probe: c.first})
+		a.settle(c, at)
+		a.fill(a.record, c, at, c.settledEnd(by))
+		a.tell(recordEnds, &event{probe: c.first, attempt: c.attempt(), silent: c.openUnseen})
 	} else if c.waited != [2]bool{} {
 		a.tellTimeWaits(c, at, by)
 	}

@@ -109,7 +109,7 @@ func (a *Analyzer) finishEmbryo(n uint32, at int64, by record.EndedBy) {
 	if r := a.record; !a.fillTwin(r, e, at, by) {
 		c := &a.scratch
 		a.grow(c, e)
-		c.tcp.Settle(at, a.filtered())
+		a.settle(c, at)
 		a.fill(r, c, at, by)
 		a.twins.remember(e, c, r)
 		a.leave(c, by)

@@ -58,6 +58,8 @@ type connection struct {
 	resetPacket     uint64 // of the last RST that was accepted
 	finIdle         int64  // how long nothing had passed before the first FIN, if finIdleKnown
 	finIdleKnown    bool
+	openUnseen      bool // settled: filtered, and nothing but silence says that it was completed
+	filtered        bool // settled: a filter on control bits hid segments of it
 	crossedFin      bool // text was sent before its sender had received the other side's FIN
 }
 
@@ -73,6 +75,7 @@ type side struct {
 	path                wire.Path
 	synAnswer           record.Answer // what was acknowledged of its SYN
 	finAcked            bool
+	finAckUnseen        bool // finAcked is inferred: a filter on control bits hid the acknowledgement
 	recentNext          uint8
 	recent              [4]fingerprint
 
@@ -113,8 +116,9 @@ func (c *connection) self() bool { return c.key.A == c.key.B && c.key.APort == c
 
 // passage is how a segment comes to its connection.
 type passage struct {
-	other bool // it was captured on the other side of a device that renumbers
-	seen  bool // by what stands for other tools: it has waited for what it answers
+	other   bool // it was captured on the other side of a device that renumbers
+	bridged bool // a filter on control bits seems to hide what was exchanged before a FIN or RST
+	seen    bool // by what stands for other tools: it has waited for what it answers
 }
 
 // segment counts the segment and lets the state machine have it. One that was expected has changed no state.
@@ -156,6 +160,11 @@ func (c *connection) segment(seg *flows.Segment, how passage) (effect tcpstate.E
 	}
 	if len(c.rejected) > 0 && seg.Flags&(flows.ACK|flows.RST) == flows.ACK {
 		c.letIn(to, seg.Ack)
+	}
+	if how.bridged && seg.Flags&(flows.FIN|flows.RST) != 0 {
+		var s tcpstate.Segment
+		reduce(&s, seg)
+		c.tcp.Bridge(from, &s)
 	}
 	effect, expected = c.admit(seg, silence)
 	if len(c.rejected) > 0 && !effect.Has(tcpstate.Foreign) {

@@ -165,6 +165,7 @@ func (c *connection) failure() crowd.End {
 func (a *Analyzer) leave(c *connection, by record.EndedBy) {
 	cut := by == record.EndCaptureEnd && !c.over()
 	e := event{clock: a.clock, attempt: c.attempt(), probe: c.first}
+	e.silent = c.openUnseen
 	succeeded := reached(&c.tcp.Ends[1-c.opener])
 	switch {
 	case c.phase == failed && succeeded:
@@ -204,7 +205,7 @@ func (a *Analyzer) leave(c *connection, by record.EndedBy) {
 
 // use is how an attempt ended that was completed.
 func (c *connection) use() crowd.End {
-	if c.sides[c.opener].bytes == 0 {
+	if c.sides[c.opener].bytes == 0 && !c.filtered {
 		return crowd.Idle
 	}
 	return crowd.Used

@@ -137,9 +137,9 @@ func (c *connection) endpoint(r *record.Endpoint, i int, states []record.StateEn
 	if e.FinSent && s.finPacket > 0 {
 		*fin = record.Fin{Seq: uint32(e.FinSeq), Packet: record.PacketNumber(s.finPacket), Acked: record.No}
 		switch {
-		case s.finAcked:
+		case s.finAcked && !s.finAckUnseen:
 			fin.Acked = record.Yes
-		case peer.packets == 0:
+		case peer.packets == 0, c.filtered:
 			fin.Acked = record.Unknown
 		}
 		r.Fin = fin
@@ -291,7 +291,7 @@ func (c *connection) teardown(reset *record.Reset) record.Teardown {
 		t.Kind = record.TeardownSimultaneous // its FIN crosses itself (RFC 9293 §3.6, figure 13)
 	case bothAcked && c.tcp.FinsCrossed():
 		t.Kind = record.TeardownSimultaneous
-	case bothAcked && c.sides[1-first].firstAckOfFin:
+	case bothAcked && c.sides[1-first].firstAckOfFin && !(c.filtered && c.waitedForFin(first)):
 		t.Kind = record.TeardownThreeSegment
 	case bothAcked:
 		t.Kind = record.TeardownFourWay

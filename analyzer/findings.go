@@ -161,10 +161,22 @@ func fewerOptions(first, again shape) bool {
 	return first.ecn && !again.ecn || first.fastOpen && !again.fastOpen || first.options && !again.options
 }
 
+// seemsOnly reports a finding that rests on what a filter on control bits hid, and on nothing else.
+func seemsOnly(n note) bool {
+	switch n.code {
+	case record.FindingFinBeforeData, record.FindingResetChallenged, record.FindingForeignSegments, record.FindingResetOutsideWindow:
+		return true
+	}
+	return false
+}
+
 // conclude adds to the notes what the whole of the record says.
 func (c *connection) conclude(r *record.Connection, at int64) {
 	client, server := c.opener, 1-c.opener
 	x, y := &c.sides[client], &c.sides[server]
+	if c.filtered {
+		c.notes = slices.DeleteFunc(c.notes, seemsOnly)
+	}
 	switch r.Handshake.Outcome {
 	case record.OutcomeUnanswered:
 		if x.rsts == 0 && x.openings > 0 {
@@ -173,6 +185,9 @@ func (c *connection) conclude(r *record.Connection, at int64) {
 	case record.OutcomeUnreachable:
 		c.note(record.FindingUnreachable, server, x.openingPacket, c.quotedPacket)
 	case record.OutcomeEmbryonic:
+		if c.filtered && c.tcp.OpenUnseen(server) {
+			break // its ACK may be among what was left out
+		}
 		c.note(record.FindingEmbryonic, server, y.synAckPacket)
 	case record.OutcomeAborted:
 		c.concludeAborted(r, client)
@@ -210,7 +225,7 @@ func (c *connection) conclude(r *record.Connection, at int64) {
 		if packets, n := c.tcp.FinsAgain(i); n > 0 {
 			c.noteAll(record.FindingFinRetransmitted, i, packets, n)
 		}
-		if packets, n := c.tcp.Gaps(i); n > 0 && c.sides[i].packets > 0 {
+		if packets, n := c.tcp.Gaps(i); n > 0 && c.sides[i].packets > 0 && !c.filtered {
 			c.noteAll(record.FindingCaptureLoss, i, packets, n)
 		}
 	}
@@ -277,7 +292,7 @@ func (c *connection) concludeReset(r *record.Connection) {
 func (c *connection) concludeSide(i int, at int64) {
 	const patience = 60 * int64(time.Second) // what Linux gives an orphan (tcp_fin_timeout)
 	e, x, y := &c.tcp.Ends[i], &c.sides[i], &c.sides[1-i]
-	if e.FinSent && x.finPacket > 0 && !x.finAcked && y.packets > 0 && c.tcp.Reset == nil {
+	if e.FinSent && x.finPacket > 0 && !x.finAcked && y.packets > 0 && c.tcp.Reset == nil && !(c.filtered && c.sides[i].fins == 1) {
 		c.note(record.FindingFinUnacknowledged, i, x.finPacket)
 	}
 	if e.Known() && e.State() == tcpstate.CloseWait && y.finAcked && at-y.finAckedAt >= patience && at-c.tcp.LastAt(i) >= patience {

@@ -49,6 +49,7 @@ type event struct {
 	firstBack  bool      // listenerFellBack: for the first time
 	held       bool      // completionTakenBack: since it fell back
 	cut        bool      // attemptEnds, completionTakenBack: with the capture
+	silent     bool      // recordEnds, handshakeCompletes, attemptEnds: nothing but silence says that the SYN-ACK was acknowledged
 	reset      bool      // segmentStrayed: an RST answered it
 	clientPort uint16    // synAckUnasked
 	packet     uint64    // synAckUnasked
@@ -58,7 +59,8 @@ type event struct {
 type eventKind uint8
 
 const (
-	recordEnds eventKind = iota
+	nothingHappens eventKind = iota
+	recordEnds
 	timeWaitsEnd
 	synSent
 	synSentAgain
@@ -92,7 +94,11 @@ func (m *order) compare(o *order) int {
 
 // take enters an event. The record is the one that ends, if one does.
 func (a *accounts) take(e *event, record *record.Connection) {
+	if e.silent && a.crowd.Flooded(&e.attempt) {
+		a.keepOpen(e, record)
+	}
 	switch e.kind {
+	case nothingHappens:
 	case recordEnds:
 		a.settleCookie(record)
 		a.related.explain(record, e)
@@ -149,9 +155,9 @@ func (a *accounts) settleCookie(r *record.Connection) {
 }
 
 // result is what they add up to between two times of the capture.
-func (a *accounts) result(from, to record.Time, evicted uint64) *record.Result {
+func (a *accounts) result(from, to record.Time, evicted uint64, passed *passed) *record.Result {
 	r := a.totals.Result(from, to)
-	r.Evicted = evicted
+	r.Evicted, r.FlagsOnly = evicted, passed.flagsOnly()
 	a.crowd.AddTo(r)
 	return r
 }

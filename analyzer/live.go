@@ -112,7 +112,7 @@ func (a *Analyzer) preview(c *connection, r *record.Connection, by record.EndedB
 		d.notes[i].packets = slices.Clone(d.notes[i].packets)
 	}
 	d.zeek = c.zeek.Clone()
-	d.tcp.Settle(a.clock, a.filtered())
+	a.settle(&d, a.clock)
 	a.fill(r, &d, a.clock, by)
 	if a.accounts != nil {
 		a.accounts.settleCookie(r)
@@ -139,7 +139,7 @@ func (a *Analyzer) reportClosed(c *connection) {
 
 // tellTimeWaits lets the totals know how TIME_WAITs ended that were running when the connection was reported.
 func (a *Analyzer) tellTimeWaits(c *connection, at int64, by record.EndedBy) {
-	c.tcp.Settle(at, a.filtered())
+	a.settle(c, at)
 	r := a.record
 	r.TimeWait = r.TimeWait[:0]
 	for i, waited := range c.waited {

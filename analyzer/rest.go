@@ -100,7 +100,7 @@ func (h *heading) read(b []byte, origin int64) (rest []byte) {
 
 // rest packs the incarnations of a 4-tuple, the newest of which is head.
 func (a *Analyzer) rest(head *connection) {
-	h := heading{key: head.key, deadline: head.deadline(&a.options)}
+	h := heading{key: head.key, deadline: a.deadline(head)}
 	for c := head; c != nil; c = c.older {
 		h.ids[h.count] = c.id
 		h.count++

@@ -98,12 +98,13 @@ func (s *Shards) Abandon() {
 
 // Result adds up what was emitted. It must not be called before Close has returned.
 func (s *Shards) Result() *record.Result {
-	var evicted uint64
+	a := s.shards[0].tracker
+	evicted, passed := uint64(0), a.passed
 	for _, shard := range s.shards {
 		evicted += shard.tracker.evicted
+		passed.beyond = passed.beyond || shard.tracker.passed.beyond
 	}
-	a := s.shards[0].tracker
-	return s.accounts.result(a.first(), record.Time(a.clock), evicted)
+	return s.accounts.result(a.first(), record.Time(a.clock), evicted, &passed)
 }
 
 func (s *Shards) give(w *work) {

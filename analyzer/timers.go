@@ -11,7 +11,7 @@ import (
 
 // schedule sees to it that a connection is looked at by its deadline. A deadline may move on without notice: it is asked
 // for again when the old one comes.
-func (a *Analyzer) schedule(c *connection) { a.wakeAt(c.place, c.id, c.deadline(&a.options)) }
+func (a *Analyzer) schedule(c *connection) { a.wakeAt(c.place, c.id, a.deadline(c)) }
 
 // wakeAt sees to it that the record at a place is looked at by a time. One alarm is enough for a place: an earlier one makes
 // the later one void.
@@ -134,7 +134,7 @@ func (a *Analyzer) look(m store.Alarm) {
 	}
 	var due *connection // the oldest
 	for c := a.newest(m.Place); c != nil; c = c.older {
-		if c.deadline(&a.options) <= m.At {
+		if a.deadline(c) <= m.At {
 			due = c
 		}
 	}
@@ -165,13 +165,17 @@ func (a *Analyzer) end(c *connection, at int64) {
 	}
 }
 
+// closingLimit ends the record of a connection whose both ends have sent a FIN, so long after its last packet: one that is
+// not acknowledged is sent again every two minutes at least (TCP_RTO_MAX of Linux).
+const closingLimit = int64(240e9)
+
 // deadline is when nothing more is expected of the connection, by the capture's clock.
-func (c *connection) deadline(o *Options) int64 {
+func (a *Analyzer) deadline(c *connection) int64 {
 	waits, until := false, int64(math.MaxInt64)
 	for i := range c.tcp.Ends {
 		if e := &c.tcp.Ends[i]; e.Known() && e.State() == tcpstate.TimeWait {
 			waits = true
-			until = min(until, c.tcp.TimeWaits[i].Since+2*int64(o.MSL))
+			until = min(until, c.tcp.TimeWaits[i].Since+2*int64(a.options.MSL))
 		}
 	}
 	switch {
@@ -179,11 +183,13 @@ func (c *connection) deadline(o *Options) int64 {
 		return until
 	case c.over() || c.tcp.Perhaps():
 		// Late segments may come for as long as they can live.
-		return c.heard + 2*int64(o.MSL)
-	case c.embryonic():
-		return c.heard + int64(o.EmbryonicLimit)
+		return c.heard + 2*int64(a.options.MSL)
+	case c.embryonic() && !a.mayBeOpen(c):
+		return c.heard + int64(a.options.EmbryonicLimit)
+	case c.tcp.Ends[0].FinSent && c.tcp.Ends[1].FinSent:
+		return c.heard + closingLimit
 	}
-	return c.heard + int64(o.IdleLimit)
+	return c.heard + int64(a.options.IdleLimit)
 }
 
 // expireTimeWait ends the TIME_WAITs whose time has come.

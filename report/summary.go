@@ -123,6 +123,9 @@ func captureSummary(c *Capture) []summaryLine {
 	if c.Filter != nil {
 		lines = append(lines, summaryLine{label: "filter", items: []string{*c.Filter}})
 	}
+	if c.FlagsOnly != record.NoFlagsOnly {
+		lines = append(lines, summaryLine{"flags only", []string{flagsOnlyWords[c.FlagsOnly]}, text.Alert})
+	}
 	lines = appendCounts(lines, "decoded", c.Decoded, text.Calm)
 	lines = appendCounts(lines, "undecoded", c.Undecoded, text.Alert)
 	var checksums []string
@@ -180,6 +183,11 @@ func captureSummary(c *Capture) []summaryLine {
 		lines = append(lines, summaryLine{"interrupted", []string{"the rest of the capture was not read"}, text.Bad})
 	}
 	return lines
+}
+
+var flagsOnlyWords = map[record.FlagsOnly]string{
+	record.FlagsSyn:       "SYN: nothing shows what became of the attempts",
+	record.FlagsSynFinRst: "SYN, FIN and RST: what the segments that were left out acknowledged is inferred",
 }
 
 // fileNames is the names, or of many the first and the last.

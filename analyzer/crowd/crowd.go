@@ -321,10 +321,13 @@ func (c *Crowd) Complete(now int64, a *Attempt, repeated bool) {
 		}
 	}
 	if t := port; t != nil {
-		ackAt := cmp.Or(a.AckAt, now)
-		t.handshake.add(ackAt - a.SynAt)
+		if a.AckAt != 0 { // else the ACK was not captured
+			t.handshake.add(a.AckAt - a.SynAt)
+		}
 		if a.SynAckAt != 0 {
-			t.synRcvd.add(ackAt - a.SynAckAt)
+			if a.AckAt != 0 {
+				t.synRcvd.add(a.AckAt - a.SynAckAt)
+			}
 			if t.cookies != nil {
 				t.cookies.gone(a.SynAckAt, repeated)
 			}
@@ -333,6 +336,19 @@ func (c *Crowd) Complete(now int64, a *Attempt, repeated bool) {
 	if whole != nil {
 		c.settle(whole)
 	}
+}
+
+// Flooded reports whether an attempt falls into a flood on its target, as far as is known by now.
+func (c *Crowd) Flooded(a *Attempt) bool {
+	port, whole := c.find(a)
+	for _, t := range [...]*target{port, whole} {
+		if t != nil && t.flood != nil && t.flood.alarmed && a.SynAt >= t.flood.begun {
+			return true
+		}
+	}
+	return slices.ContainsFunc(c.floods, func(f Flood) bool {
+		return f.Target == a.Target && (f.Whole || f.Port == a.TargetPort) && f.Onset <= a.SynAt && a.SynAt <= f.End
+	})
 }
 
 // TakeBackCompletion is the end of an attempt that had seemed completed: the listener never accepted it. Held says that it is held

@@ -18,7 +18,26 @@ type Result struct {
 	// Population is how many endpoints there were in each state over time: one series, or none without a segment.
 	Population []PopulationSeries
 	Evicted    uint64 // connections given up early to stay within the limits of Options; their records say evicted
+	// FlagsOnly is what a filter on control bits has left in the capture, if there was one.
+	FlagsOnly FlagsOnly
 }
+
+// FlagsOnly is the control bits that every segment of a capture has one of. Others were left out by a filter, or there were
+// none.
+type FlagsOnly string
+
+// The kinds; empty, null in JSON, for a capture that holds segments without SYN, FIN and RST, or nothing that needed them.
+const (
+	NoFlagsOnly    FlagsOnly = ""
+	FlagsSyn       FlagsOnly = "syn"         // every segment is a SYN or a SYN-ACK.
+	FlagsSynFinRst FlagsOnly = "syn_fin_rst" // every segment has SYN, FIN or RST, and connections close that were used.
+)
+
+// String gives the word, empty for NoFlagsOnly.
+func (f FlagsOnly) String() string { return string(f) }
+
+// MarshalJSON gives the word, or null.
+func (f FlagsOnly) MarshalJSON() ([]byte, error) { return marshalWord(string(f)) }
 
 // Summary is the connections of the capture, added up.
 type Summary struct {

@@ -222,6 +222,7 @@ var rules = [countRules]rule{
 	}},
 	finAckUnseen: {"fin_ack_unseen", ackClause, Arrives, "what follows supposes that its FIN was acknowledged, unseen", []arrow{
 		{from: FinWait1, to: FinWait2},
+		{from: Closing, to: TimeWait, text: "its FIN is not sent again: it was acknowledged, unseen; 2MSL begins"},
 		{from: LastAck, to: Closed, text: "its FIN is not sent again: it was acknowledged, unseen"},
 	}},
 	finAcksFin: {"fin_acks_fin", "RFC 9293 §3.3.2, note 2; " + "§3.10.7.4, eighth step", Arrives, "a FIN arrives that also acknowledges its own: 2MSL begins", []arrow{

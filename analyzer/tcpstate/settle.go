@@ -8,9 +8,10 @@ const second = 1e9 // the first retransmission timeout (RFC 6298 §2.1)
 // capture holds only segments with SYN, FIN or RST: this connection had others then, which a filter left out.
 func (c *Conn) Settle(at int64, filtered bool) {
 	c.settleDoubt()
-	c.settleUnanswered(at)
+	filtered = filtered && !c.bare
+	c.settleUnanswered(at, filtered)
 	c.settleGivenUp(at)
-	if filtered && !c.bare {
+	if filtered {
 		c.settleUnseen(at)
 	}
 	c.settleReset()
@@ -119,10 +120,10 @@ func (c *Conn) settleDoubt() {
 // settleUnanswered takes back the ESTABLISHED of an opener that has not answered a SYN-ACK in a second: it answers at
 // once (RFC 9293 §3.10.7.3, fourth step), so the SYN-ACK never reached it, or nobody is there. Likewise a FIN that was
 // repeated and never acknowledged.
-func (c *Conn) settleUnanswered(at int64) {
+func (c *Conn) settleUnanswered(at int64, filtered bool) {
 	for i := range c.Ends {
 		x, y := &c.Ends[i], &c.Ends[1-i]
-		if x.State() == Established && x.sentSyn && !x.ackSent && y.State() == SynRcvd && at-y.lastSynAt > second+x.crossing() {
+		if !filtered && x.State() == Established && x.sentSyn && !x.ackSent && y.State() == SynRcvd && at-y.lastSynAt > second+x.crossing() {
 			x.withdrawTo(SynSent, synAckUnanswered, 0)
 		}
 		if y.gotFin && x.FinSent && x.fins > patience && c.repeats[i].n >= patience && !(y.ackSent && y.maxAck.After(x.FinSeq)) && y.Spoke {
@@ -148,8 +149,14 @@ func (c *Conn) settleGivenUp(at int64) {
 // settleUnseen is for captures that hold SYNs, FINs and RSTs only: the numbers of these tell what the rest said. A
 // SYN-ACK that is not repeated was acknowledged, and so was a FIN.
 func (c *Conn) settleUnseen(at int64) {
+	if c.HandshakeAcked && !c.Ends[0].sentText && !c.Ends[1].sentText {
+		c.HandshakeAcked, c.HasClientRTT = false, false // what seemed the first acknowledgement closes already
+	}
 	for i := range c.Ends {
 		x, y := &c.Ends[i], &c.Ends[1-i]
+		if x.in(SynRcvd) && c.OpenUnseen(i) && at-x.lastSynAt > unrepeated {
+			x.infer(synAckedUnseen, x.lastSynAt, x.lastSynPacket)
+		}
 		denied := slices.ContainsFunc(x.Withdrawn, func(w Withdrawal) bool { return w.By == refusedByRst })
 		if n := len(x.History); !denied && n == 2 && x.History[0].State == SynRcvd && x.State() == Closed && x.sentSynAck && y.reached() && c.Reset != nil &&
 			(c.resetAcks && !c.SynDataAcked && !(c.Reset.By == i && c.resetSeq == 0) ||
@@ -170,11 +177,15 @@ func (c *Conn) settleUnseen(at int64) {
 			// So late an RST is not the first to acknowledge the FIN.
 			x.insert(n-1, Entry{State: FinWait2, Rule: finAckUnseen, At: x.FinAt, Packet: x.finPacket, Inferred: true}, x.History[n-1].Rule)
 		}
-		if x.State() == FinWait1 && x.fins == 1 && y.gotFin && !y.FinSent && at-x.FinAt > second {
+		if x.State() == FinWait1 && x.fins <= patience && y.gotFin && !y.FinSent && at-x.FinAt > second {
 			x.infer(finAckUnseen, x.FinAt, x.finPacket)
 		}
 		if !x.FinSent || !y.FinSent {
 			continue
+		}
+		if x.State() == Closing && x.fins <= patience {
+			x.infer(finAckUnseen, y.FinAt, y.finPacket)
+			c.TimeWaits[i] = TwoMSL{Since: max(x.FinAt, y.FinAt)}
 		}
 		if n := len(x.History); n > 1 && x.State() == TimeWait && x.History[n-2].State == FinWait1 && x.History[n-1].At > x.History[n-2].At+y.crossing() {
 			// So late a FIN is not the first to acknowledge the other one.
@@ -183,7 +194,7 @@ func (c *Conn) settleUnseen(at int64) {
 		if n := len(x.History); n > 1 && x.History[1].State == Established && x.History[1].Inferred && x.sentSynAck && x.Syns == 1 {
 			x.History[1].At, x.History[1].Packet = max(x.History[0].At, min(x.lastSynAt, x.History[1].At)), x.lastSynPacket
 		}
-		if x.State() == LastAck && x.fins == 1 {
+		if x.State() == LastAck && x.fins <= patience {
 			x.infer(finAckUnseen, x.FinAt, c.last[i].packet)
 		}
 	}

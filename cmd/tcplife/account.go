@@ -23,6 +23,7 @@ type account struct {
 	decoded     flows.Stats
 	interrupted bool
 	evicted     uint64 // analyzer.Result.Evicted
+	flagsOnly   record.FlagsOnly
 
 	devices    []string // of live, nil for files
 	lost       []string // those that went away
@@ -32,7 +33,7 @@ type account struct {
 }
 
 func newAccount(r *tcplife.Report) *account {
-	return &account{read: r.Capture, decoded: r.Decoded, interrupted: r.Stopped, evicted: r.Evicted}
+	return &account{read: r.Capture, decoded: r.Decoded, interrupted: r.Stopped, evicted: r.Evicted, flagsOnly: r.FlagsOnly}
 }
 
 // record is the account as the report gives it.
@@ -52,6 +53,7 @@ func (a *account) record(filter string) *report.Capture {
 		BadChecksums: a.decoded.BadIPChecksums + a.decoded.BadTCPChecksums,
 		Unfinished:   a.decoded.UnfinishedTCPChecksums,
 		Evicted:      a.evicted,
+		FlagsOnly:    a.flagsOnly,
 		Damage:       []report.Damage{},
 		Interrupted:  a.interrupted,
 		Devices:      a.devices,

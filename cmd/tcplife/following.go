@@ -294,7 +294,7 @@ func (l *following) finish() error {
 
 func (l *following) account(result *record.Result) *account {
 	a := &account{
-		read: l.capture.Stats(), decoded: l.decoder.Stats(), evicted: result.Evicted,
+		read: l.capture.Stats(), decoded: l.decoder.Stats(), evicted: result.Evicted, flagsOnly: result.FlagsOnly,
 		devices: l.flags.devices, lost: l.lost, shed: l.shed,
 	}
 	if l.ring != nil {

@@ -232,7 +232,8 @@ func (r *reading) trackSeeing(ctx context.Context, see func(*files, *capture.Pac
 			tracker.Advance(until)
 		}
 		tracker.Close()
-		files.Report().Evicted = tracker.Result().Evicted
+		result := tracker.Result()
+		files.Report().Evicted, files.Report().FlagsOnly = result.Evicted, result.FlagsOnly
 		return nil
 	})
 }
