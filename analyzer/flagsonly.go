@@ -66,6 +66,7 @@ func (a *Analyzer) settle(c *connection, at int64) {
 	waited := c.tcp.OpenUnseen(1 - c.opener)
 	c.tcp.Settle(at, c.filtered)
 	c.openUnseen = c.filtered && waited && c.tcp.Ends[1-c.opener].State() == tcpstate.Established
+	c.sides[0].finAckUnseen, c.sides[1].finAckUnseen = false, false
 	if !c.filtered {
 		return
 	}

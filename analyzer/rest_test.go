@@ -17,6 +17,7 @@ func TestPackKeepsEveryField(t *testing.T) {
 	awake := func(c *connection) {
 		c.older, c.key, c.encap, c.id, c.place, c.number, c.touched = nil, flows.Key{}, nil, 0, 0, 0, false
 		c.zeek = c.zeek.Clone()
+		c.filtered, c.openUnseen, c.sides[0].finAckUnseen, c.sides[1].finAckUnseen = false, false, false, false // once settled
 	}
 	var used connection // what the last one has left must not show
 	for seed := range uint64(500) {
