@@ -254,9 +254,13 @@ func (a *Analyzer) find(seg *flows.Segment, head *connection) (c, newest *connec
 	}
 	if opens(seg) {
 		for c := head; c != nil; c = c.older {
-			if c.opensWith(seg) {
-				return c, head
+			if !c.opensWith(seg) {
+				continue
 			}
+			if c.outlived(seg) {
+				break
+			}
+			return c, head
 		}
 		c = a.begin(seg, head)
 		return c, c
@@ -284,8 +288,7 @@ func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
 		c.place = a.table.add(a.table.seeds.hash(&c.key))
 	}
 	if older != nil {
-		c.stale = older.onlySyns() && older.opener == sender(seg) || older.waits()
-		c.beforeWaits = older.waits()
+		c.follows(older, seg)
 	}
 	n := 1
 	for o := c; o.older != nil; o = o.older {
@@ -339,16 +342,20 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (e
 		return effect, false
 	}
 	// A listener that answers a SYN has nothing left of the connections before; one that sees the answer
-	// acknowledged has nothing left of the other attempts.
+	// acknowledged has nothing left of the other attempts. Of the client an old SYN says nothing.
 	var keep *connection
 	for o := head; o != nil; {
 		next := o.older
-		if o != c && (completed || !o.embryonic()) {
+		if o != c && answered && c.old {
+			o.expireUnderStale(1-c.opener, c.start)
+		}
+		if o != c && (completed || !o.embryonic() && !c.old) {
 			if o.disowned() {
 				o.stale = true
 				c.interrupted = o.id
 			}
 			reason := o.endReason(record.EndSuperseded)
+			c.supersedes(o)
 			o.succeeded(c)
 			a.finish(o, seg.Time, reason)
 		} else {

@@ -45,10 +45,14 @@ type connection struct {
 	notes           []note
 	reason          []byte // the text of the first RST that carried one; never changed
 	rejected        []rejected
-	synText         bool   // a SYN carried text (RFC 7413)
-	challenged      bool   // a SYN was answered by a plain ACK of other numbers
-	quotedHard      bool   // an ICMP error said that the SYN cannot be delivered
-	stale           bool   // its SYN interrupted another attempt of the same client
+	synText         bool // a SYN carried text (RFC 7413)
+	challenged      bool // a SYN was answered by a plain ACK of other numbers
+	quotedHard      bool // an ICMP error said that the SYN cannot be delivered
+	stale           bool // its SYN may be an old one: it interrupted another attempt, met TIME_WAIT, or is old by its number
+	old             bool // its SYN is a copy, or has a lower number than the connection before
+	copied          bool // an earlier SYN had its SYN's number
+	gaveUp          bool // its client gave up an attempt with the number givenUp
+	givenUp         uint32
 	linuxReuse      bool   // the successor's ISN proves that it was accepted in TIME_WAIT
 	beforeWaits     bool   // the incarnation before was in TIME_WAIT when this one began
 	interrupted     uint64 // packet of the stale SYN that interrupted this attempt

@@ -212,6 +212,9 @@ func (c *connection) conclude(r *record.Connection, at int64) {
 		}
 		c.note(k, server, x.openingPacket, c.challengePacket)
 	}
+	if (c.copied || c.old && y.synAcks > 0) && !reached(&c.tcp.Ends[server]) && c.noted(record.FindingStaleSyn) == nil {
+		c.note(record.FindingStaleSyn, client, x.openingPacket, y.synAckPacket, c.challengePacket)
+	}
 	if c.interrupted != 0 {
 		c.note(record.FindingStaleSyn, client, c.interrupted)
 	}
@@ -345,6 +348,9 @@ func (c *connection) finding(n *note, t *texts) record.Finding {
 	}
 	if n.code == record.FindingTimeWaitReused && c.linuxReuse {
 		b = append(b, ", by a Linux host: its new ISN is the old SND.NXT + 65537"...)
+	}
+	if n.code == record.FindingStaleSyn && c.interrupted == 0 {
+		b = c.appendStale(b)
 	}
 	if n.code == record.FindingPathMTU {
 		b = c.sides[n.end].path.Append(b)

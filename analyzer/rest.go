@@ -234,7 +234,8 @@ func (c *connection) pack(k *store.Coder, base int64) {
 	}
 	k.Text(&c.reason)
 	store.Small(k, &c.finIdle)
-	k.Bools(&c.finIdleKnown, &c.crossedFin)
+	k.Bools(&c.finIdleKnown, &c.crossedFin, &c.old, &c.copied, &c.gaveUp)
+	store.Small(k, &c.givenUp)
 	kept := len(c.rejected)
 	store.Small(k, &kept)
 	c.rejected = store.Resize(c.rejected, kept)

@@ -87,6 +87,12 @@ func (e *Endpoint) Opened(iss Seq) bool {
 	return e.ISSKnown && e.ISS == iss || e.offered && e.other == iss
 }
 
+// LastSynAt is when it sent its SYN or SYN-ACK last, 0 if it has not.
+func (e *Endpoint) LastSynAt() int64 { return e.lastSynAt }
+
+// TSSent is the highest TSval that it has sent (RFC 7323 §3), and whether it has sent one.
+func (e *Endpoint) TSSent() (uint32, bool) { return e.tsSent, e.tsIsSent }
+
 // SndNxt is SND.NXT as far as it was seen, and whether it was.
 func (e *Endpoint) SndNxt() (Seq, bool) { return e.sndNxt, e.sndKnown }
 

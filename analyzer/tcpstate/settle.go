@@ -132,19 +132,24 @@ func (c *Conn) settleUnanswered(at int64, filtered bool) {
 	}
 }
 
-// settleGivenUp ends the attempts that were given up: one that repeats its SYN or SYN-ACK waits twice as long each time
-// (RFC 6298 §5.5), and closes when it would be due again and is not (RFC 9293 §3.8.3, R2).
+// settleGivenUp ends the attempts that were given up.
 func (c *Conn) settleGivenUp(at int64) {
 	for i := range c.Ends {
 		e := &c.Ends[i]
-		if !e.Known() || e.State() != SynSent && e.State() != SynRcvd || e.Syns < 2 || e.synGap <= 0 {
-			continue
-		}
-		if due := e.lastSynAt + 2*e.synGap; at > due+e.synGap/2 {
-			e.infer(givenUp, due, 0)
+		if e.Known() && (e.State() == SynSent || e.State() == SynRcvd) && e.GaveUp(at) {
+			e.infer(givenUp, e.synDue(), 0)
 		}
 	}
 }
+
+// GaveUp reports that the endpoint's SYN or SYN-ACK, which it has repeated, was due again before a time and has not come: the
+// attempt was given up (RFC 9293 §3.8.3, R2).
+func (e *Endpoint) GaveUp(at int64) bool {
+	return e.Syns >= 2 && e.synGap > 0 && at > e.synDue()+e.synGap/2
+}
+
+// synDue is when one that repeats its SYN or SYN-ACK does so next: it waits twice as long each time (RFC 6298 §5.5).
+func (e *Endpoint) synDue() int64 { return e.lastSynAt + 2*e.synGap }
 
 // settleUnseen is for captures that hold SYNs, FINs and RSTs only: the numbers of these tell what the rest said. A
 // SYN-ACK that is not repeated was acknowledged, and so was a FIN.
