@@ -48,6 +48,18 @@ func connectionSummary(s *record.Summary) []summaryLine {
 	}
 	lines = appendRTT(lines, "server RTT", s.ServerRTT)
 	lines = appendRTT(lines, "client RTT", s.ClientRTT)
+	if p := &s.Retransmissions; p.Retransmitted > 0 {
+		lines = append(lines, summaryLine{label: "retransmitted", items: []string{
+			text.Percent(p.Ratio) + " of " + text.Counted(p.Packets, "packet"),
+			"in " + text.Counted(p.Connections, "connection")}})
+	}
+	if w := &s.TimeWait; w.Entered > 0 {
+		items := []string{text.Count(w.Held) + " held at the end", text.Count(w.Entered) + " entered"}
+		if s.Ports.LockedMost > 0 {
+			items = append(items, "at most "+text.Counted(s.Ports.LockedMost, "port")+" of a client locked")
+		}
+		lines = append(lines, summaryLine{label: "TIME_WAIT", items: items})
+	}
 	for _, c := range []struct {
 		label string
 		n     uint64

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,16 +15,16 @@ import (
 	"github.com/tcplife/tcplife/report/internal/text"
 )
 
-// Table writes tables for people, all of them at the end: the connections, then, where there are any, the embryonic
-// and the half-open ones, who holds TIME_WAITs, the listeners, the SYN floods, the scans and what came
+// Table writes tables for people, all of them at the end: what is wrong, worst first; the connections, or groups of
+// them; then, where there are any, the embryonic and the half-open ones, who holds TIME_WAITs, the listeners, the SYN floods, the scans and what came
 // back from floods elsewhere, and last a summary of the connections and of the capture. It keeps the rows it will show
 // and nothing of the others.
 //
 // A table too wide for TableOptions.Width is not wrapped. Of the connections, columns are shortened or left out in this
-// order until it fits: the two parts of the RTT, the date, packets, ended_by, the middle of IPv6 addresses, start, the
-// codes of findings (their numbers stay), retransmitted, the names of states, rtt, bytes; then fate takes the place of
-// outcome and teardown; id, duration, findings. What fits again after a later one comes back. From a width of 80 on
-// that suffices.
+// order until it fits: the two parts of the RTT, the date, packets, ended_by, the middle of IPv6 addresses, start,
+// retransmitted, rtt, bytes, the names of states; of the findings all but the worst (how many others there are stays);
+// then fate takes the place of outcome and teardown; duration, states, id, findings. What fits again after a later one
+// comes back. From a width of 80 on that suffices.
 type Table struct {
 	w       io.Writer
 	options TableOptions
@@ -31,7 +32,9 @@ type Table struct {
 	columns []text.ConnectionColumn
 	chosen  bool // columns, by the user
 
+	matters                          matters
 	connections, embryonic, halfOpen text.Ranking[[]text.Cell]
+	groups                           *groups // with TableOptions.By, instead of connections
 
 	rows *text.Rows // with TableOptions.Follow
 }
@@ -41,10 +44,15 @@ type TableOptions struct {
 	Width   int      // characters in a line; 0 for no limit
 	Color   bool     // with ANSI colours
 	Top     int      // rows of a table; 0 for all of them, which are then kept in memory
-	Sort    string   // one of TableSorts; empty for start
+	Sort    string   // one of TableSorts; empty for severity
+	By      string   // one of TableGroups: the connections are grouped; empty lists them
+	Where   string   // the condition that the connections were chosen by; empty: they are all
 	Columns []string // of TableColumns, in this order, never left out; nil for those that fit
 	// each connection in its row at once, and no table of them at the end, which can come again and again
 	Follow bool
+	// Command completes a command that shows more, such as explain --conn 17, by the program and what it reads; nil
+	// shows none.
+	Command func(string) string
 }
 
 // DefaultTop is a sensible TableOptions.Top for a terminal.
@@ -76,6 +84,9 @@ func NewTable(w io.Writer, o TableOptions) (*Table, error) {
 		w: w, options: o, key: key, columns: columns, chosen: len(o.Columns) > 0,
 		connections: some, embryonic: some, halfOpen: some,
 	}
+	if t.groups, err = newGroups(o.By); err != nil {
+		return nil, err
+	}
 	if o.Follow {
 		t.rows = text.NewRows(columns, t.chosen, o.Width)
 	}
@@ -84,6 +95,11 @@ func NewTable(w io.Writer, o TableOptions) (*Table, error) {
 
 // Connection takes a connection into the tables. Nothing is written yet but, with TableOptions.Follow, its row.
 func (t *Table) Connection(c *record.Connection) error {
+	t.matters.add(c)
+	if t.groups != nil {
+		t.groups.add(c)
+		return nil
+	}
 	if t.rows != nil {
 		return t.rows.Write(t.w, c, t.options.Color)
 	}
@@ -107,17 +123,30 @@ func (t *Table) Connection(c *record.Connection) error {
 // Finish writes the tables.
 func (t *Table) Finish(e *Ending) error {
 	var out bytes.Buffer
+	chosen := func(s section) section {
+		if t.options.Where != "" && s.of == 0 {
+			s.note = text.Join(s.note, "of all connections, not only those of --where")
+		}
+		return s
+	}
+	first := t.connectionSection()
+	if t.groups != nil {
+		first = t.groups.section(t.options.Top)
+	}
+	if t.options.Where != "" {
+		first.of = e.Result.Summary.Connections
+	}
 	sections := []section{
-		t.connectionSection(),
+		first,
 		rankedSection("EMBRYONIC", "SYN and SYN-ACK, but not the ACK that completes the handshake (RFC 4987)",
 			&t.embryonic, embryonicGrid),
 		rankedSection("HALF-OPEN", "one side is gone and the other does not know (RFC 9293 §3.5.1)", &t.halfOpen,
 			halfOpenGrid),
-		timeWaitSection(e.Result.TimeWait, e.Result.Summary.LeftOut.TimeWait, t.options.Top),
-		listenerSection(e.Result, t.options.Top),
-		floodSection(e.Result.SynFloods, t.options.Top),
-		scanSection(e.Result.Scans, t.options.Top),
-		backscatterSection(e.Result.Backscatter, t.options.Top),
+		chosen(timeWaitSection(e.Result, t.options.Top)),
+		chosen(listenerSection(e.Result, t.options.Top)),
+		chosen(floodSection(e.Result.SynFloods, t.options.Top)),
+		chosen(scanSection(e.Result.Scans, t.options.Top)),
+		chosen(backscatterSection(e.Result.Backscatter, t.options.Top)),
 	}
 	if t.rows != nil {
 		if t.rows.Above {
@@ -125,6 +154,7 @@ func (t *Table) Finish(e *Ending) error {
 		}
 		t.rows.Begun, t.rows.Above = false, true
 	}
+	t.drawMatters(&out, e)
 	for i, s := range sections {
 		if s.total == 0 && (i > 0 || t.rows != nil) {
 			continue
@@ -150,12 +180,26 @@ func (t *Table) Finish(e *Ending) error {
 type section struct {
 	title, note string
 	total       uint64 // rows there are; the grid may hold fewer
+	of          uint64 // out of so many, by --where; 0: it is all
+	elsewhere   string // what else shows all; empty: -o jsonl
 	grid        text.Grid
 	after       []string // said below
+	// legend explains columns that are drawn in their short form, by name.
+	legend map[string]string
+}
+
+// connectionLegend explains what is short in the table of connections.
+var connectionLegend = map[string]string{
+	"states": "STATES are the client's and the server's at the end: SYNSENT SYN_SENT, SYNRCVD SYN_RCVD, ESTAB" +
+		" ESTABLISHED, FINW1 FIN_WAIT_1, FINW2 FIN_WAIT_2, CLOSEW CLOSE_WAIT, LASTACK LAST_ACK, TIMEW TIME_WAIT",
+	"findings": "FINDINGS: the worst, and how many others; tcplife findings explains them",
 }
 
 func (t *Table) draw(out *bytes.Buffer, s *section) error {
 	title := s.title + " " + text.Count(s.total)
+	if s.of > 0 {
+		title += " of " + text.Count(s.of)
+	}
 	note := s.note
 	if t.options.Width > 0 && len(title)+len(text.Gap)+len([]rune(note)) > t.options.Width {
 		note = ""
@@ -172,7 +216,16 @@ func (t *Table) draw(out *bytes.Buffer, s *section) error {
 		return err
 	}
 	if more := s.total - uint64(len(s.grid.Rows)); more > 0 {
-		out.WriteString(t.paint(text.Faint, "… and "+text.Count(more)+" more: --top 0 or -o jsonl shows all") + "\n")
+		how := "--top 0 or -o jsonl shows all"
+		if t.options.Top == 0 {
+			how = "-o jsonl shows all"
+		}
+		out.WriteString(t.paint(text.Faint, "… and "+text.Count(more)+" more: "+cmp.Or(s.elsewhere, how)) + "\n")
+	}
+	for _, c := range s.grid.Columns {
+		if legend := s.legend[c.Name]; legend != "" && slices.Contains(s.grid.Shortened, c.Name) {
+			s.after = append(s.after, legend)
+		}
 	}
 	for _, s := range s.after {
 		for _, line := range text.Wrap(strings.Split(text.Plain(s), " "), " ", t.options.Width) {
@@ -210,7 +263,9 @@ func (t *Table) connectionSection() section {
 	if t.connections.Limit > 0 && t.connections.Total > uint64(t.connections.Limit) {
 		note = "by " + t.key.Name
 	}
-	return rankedSection("CONNECTIONS", note, &t.connections, g)
+	s := rankedSection("CONNECTIONS", note, &t.connections, g)
+	s.legend = connectionLegend
+	return s
 }
 
 // The columns of the smaller tables are the same always, so they have no meanings to list.

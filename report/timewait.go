@@ -8,9 +8,9 @@ import (
 )
 
 // timeWaitSection shows who holds TIME_WAITs, a row a side.
-func timeWaitSection(holdings []record.TimeWaitHolding, leftOut uint64, top int) section {
+func timeWaitSection(r *record.Result, top int) section {
+	holdings, leftOut := r.TimeWait, r.Summary.LeftOut.TimeWait
 	s := section{title: "TIME_WAIT HOLDERS", grid: timeWaitGrid}
-	held := uint64(0)
 	for i := range holdings {
 		h := &holdings[i]
 		client, server := text.IPCell(h.Client.IP), text.SocketCell(netip.AddrPortFrom(h.Server.IP, *h.Server.Port))
@@ -22,7 +22,6 @@ func timeWaitSection(holdings []record.TimeWaitHolding, leftOut uint64, top int)
 			if side.Entered == 0 {
 				continue
 			}
-			held += side.Held
 			if s.total++; top > 0 && s.total > uint64(top) {
 				continue
 			}
@@ -41,10 +40,10 @@ func timeWaitSection(holdings []record.TimeWaitHolding, leftOut uint64, top int)
 				"SYN")+" met TIME_WAIT and had no success")
 		}
 	}
-	s.note = text.Count(held) + " held at the end (RFC 9293 §3.6.1)"
+	s.note = text.Count(r.Summary.TimeWait.Held) + " held at the end (RFC 9293 §3.6.1)"
 	if leftOut > 0 {
 		s.after = append(s.after,
-			"left out: "+text.Count(leftOut)+" pairs of a client and a server's socket that held fewer")
+			"left out: "+text.Count(leftOut)+" pairs of a client and a server's socket that held no more than the last of these")
 	}
 	return s
 }

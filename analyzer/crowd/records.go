@@ -12,7 +12,7 @@ import (
 // AddTo adds to a result what the crowd shows.
 func (c *Crowd) AddTo(r *record.Result) {
 	listeners, all := c.Listeners()
-	r.Summary.Listeners = all
+	r.Summary.Listeners, r.Summary.LeftOut.Listeners = all, all-uint64(len(listeners))
 	for i := range listeners {
 		r.Listeners = append(r.Listeners, listener(&listeners[i]))
 	}

@@ -25,7 +25,8 @@ const (
 
 // timeWaits is the ledger.
 type timeWaits struct {
-	pairs bounded[timeWaitPair, timeWaitAccount]
+	pairs  bounded[timeWaitPair, timeWaitAccount]
+	totals record.TimeWaitTotals // of all, also of pairs that were left out
 }
 
 // timeWaitPair are the two addresses, and the port of the server. (A netip.AddrPort takes a multiple of the time to
@@ -103,7 +104,7 @@ func endOfTimeWait(by record.TimeWaitEndedBy) int {
 }
 
 func newTimeWaits() timeWaits {
-	return timeWaits{bounded[timeWaitPair, timeWaitAccount]{
+	return timeWaits{pairs: bounded[timeWaitPair, timeWaitAccount]{
 		limit: maxTimeWaitPairs, weight: (*timeWaitAccount).weight, compare: (*timeWaitPair).compare,
 	}}
 }
@@ -122,12 +123,20 @@ func (t *timeWaits) add(c *record.Connection, ports PortRange) {
 		pair.totals(ports).denied++
 	}
 	for i := range c.TimeWait {
+		if t.totals.Entered++; endOfTimeWait(c.TimeWait[i].EndedBy) == stillHeld {
+			t.totals.Held++
+		}
 		pair.enter(&c.TimeWait[i], c.Client.Port, ports)
 	}
 }
 
 // end adds how stays ended that were running when they were added.
 func (t *timeWaits) end(client, server netip.AddrPort, stays []record.TimeWait, ports PortRange) {
+	for i := range stays {
+		if endOfTimeWait(stays[i].EndedBy) != stillHeld {
+			t.totals.Held--
+		}
+	}
 	account := t.pairs.find(pairOf(client, server))
 	if account == nil {
 		return // it was left out meanwhile

@@ -16,6 +16,7 @@ type Totals struct {
 	population                       *Population
 	failures                         failures
 	timeWaits                        timeWaits
+	retransmissions                  record.RetransmissionTotals
 	ports                            PortRange
 }
 
@@ -48,6 +49,12 @@ func (t *Totals) Add(r *record.Connection) {
 		case record.Server:
 			t.resets.Server++
 		}
+	}
+	retransmitted := r.Client.RetransmittedPackets + r.Server.RetransmittedPackets
+	t.retransmissions.Packets += r.Client.Packets + r.Server.Packets
+	t.retransmissions.Retransmitted += retransmitted
+	if retransmitted > 0 {
+		t.retransmissions.Connections++
 	}
 	t.population.Add(r)
 	t.failures.add(r)
@@ -106,7 +113,10 @@ func (t *Totals) summary() *record.Summary {
 		Connections: t.connections, ByOutcome: t.outcomes.byWord(), ByTeardown: t.teardowns.byWord(),
 		Resets: t.resets.Client + t.resets.Server, ResetsBySide: t.resets,
 		FindingsByCode: t.findings.byWord(), ServerRTT: percentiles(t.serverRTT), ClientRTT: percentiles(t.clientRTT),
-		HalfOpen: t.halfOpen, Embryonic: t.embryonic,
+		HalfOpen: t.halfOpen, Embryonic: t.embryonic, Retransmissions: t.retransmissions,
+	}
+	if p := &s.Retransmissions; p.Packets > 0 {
+		p.Ratio = float64(p.Retransmitted) / float64(p.Packets)
 	}
 	t.failures.summarize(s)
 	return s
@@ -116,6 +126,13 @@ func (t *Totals) summary() *record.Summary {
 func (t *Totals) Result(from, to record.Time) *record.Result {
 	r := &record.Result{Summary: t.summary(), Population: t.population.Series(from, to)}
 	r.TimeWait, r.Summary.LeftOut.TimeWait = t.timeWaits.records(t.ports)
+	r.Summary.TimeWait = t.timeWaits.totals
+	for i := range r.TimeWait {
+		p := &r.TimeWait[i].Ports
+		if r.Summary.Ports.LockedMost = max(r.Summary.Ports.LockedMost, p.Locked); p.ExhaustedAt != record.NoTime {
+			r.Summary.Ports.Exhausted++
+		}
+	}
 	return r
 }
 

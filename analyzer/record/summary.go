@@ -90,6 +90,40 @@ type Summary struct {
 	HalfOpen uint64 `json:"half_open"`
 	// Connections whose handshake.outcome is embryonic.
 	Embryonic uint64 `json:"embryonic"`
+	// Packets and those of them that were retransmitted.
+	Retransmissions RetransmissionTotals `json:"retransmissions"`
+	// All stays in TIME_WAIT, those included that the list time_wait leaves out.
+	TimeWait TimeWaitTotals `json:"time_wait"`
+	// How near clients are to having no port left.
+	Ports PortTotals `json:"ports"`
+}
+
+// RetransmissionTotals are packets of all connections.
+type RetransmissionTotals struct {
+	// Packets of all connections, capture duplicates included.
+	Packets uint64 `json:"packets"`
+	// Those that were retransmitted.
+	Retransmitted uint64 `json:"retransmitted"`
+	// Connections with at least one of these.
+	Connections uint64 `json:"connections"`
+	// Retransmitted packets by all packets.
+	Ratio float64 `json:"ratio" field:"min=0,max=1"`
+}
+
+// TimeWaitTotals counts stays in TIME_WAIT, one for each side that is in it.
+type TimeWaitTotals struct {
+	// How many there were.
+	Entered uint64 `json:"entered"`
+	// How many go on at the end.
+	Held uint64 `json:"held"`
+}
+
+// PortTotals are about pairs of a client and a server's socket, as in time_wait.
+type PortTotals struct {
+	// The most ports that one client has locked in TIME_WAIT towards one server at the end.
+	LockedMost uint64 `json:"locked_most"`
+	// Pairs for which ports.exhausted_at is not null.
+	Exhausted uint64 `json:"exhausted"`
 }
 
 // LeftOut counts what the lists of a report leave out, for they are bounded; they hold the heaviest.
@@ -98,6 +132,8 @@ type LeftOut struct {
 	TimeWait uint64 `json:"time_wait"`
 	// Of not_closing.
 	NotClosing uint64 `json:"not_closing"`
+	// Of listeners.
+	Listeners uint64 `json:"listeners"`
 }
 
 // SideCounts counts something by the side that did it.

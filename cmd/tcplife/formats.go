@@ -5,8 +5,10 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report"
@@ -61,6 +63,9 @@ func (f *readFlags) newReporter(stdout io.Writer) (reporter, error) {
 			Color:   color,
 			Top:     f.top,
 			Sort:    f.sort,
+			By:      f.by,
+			Where:   f.where,
+			Command: f.command(),
 			Columns: f.columns,
 			Follow:  f.follows,
 		})
@@ -69,6 +74,42 @@ func (f *readFlags) newReporter(stdout io.Writer) (reporter, error) {
 		}
 		return table, nil
 	}
+}
+
+// command completes a command by the files that are read, and the flags that decide which connections they hold. It is
+// nil where the files cannot be read again.
+func (f *readFlags) command() func(string) string {
+	if len(f.files) == 0 || slices.Contains(f.files, "-") {
+		return nil
+	}
+	files := "FILE..."
+	if len(f.files) <= 3 {
+		files = shellWords(f.files)
+	}
+	if f.filter != "" {
+		files += " -f " + shellWords([]string{f.filter})
+	}
+	if len(f.key) > 0 {
+		files += " --key " + shellWords([]string{strings.Join(f.key, ",")})
+	}
+	return func(next string) string {
+		name, flags, _ := strings.Cut(next, " ")
+		return "tcplife " + name + " " + files + " " + flags
+	}
+}
+
+// plainWord needs no quotes in a shell.
+var plainWord = regexp.MustCompile(`^[\w./:@%+,=-]+$`)
+
+// shellWords are words as a POSIX shell takes them.
+func shellWords(words []string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		if quoted[i] = word; !plainWord.MatchString(word) {
+			quoted[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(quoted, " ")
 }
 
 // newParquet begins the files that the flags ask for, or one on standard output.

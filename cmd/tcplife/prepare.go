@@ -114,7 +114,7 @@ func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
 		return nil, err
 	}
 	if f.output != "table" {
-		for _, flag := range []string{"top", "sort", "columns", "color"} {
+		for _, flag := range []string{"top", "sort", "by", "columns", "color"} {
 			if given(flag) {
 				return nil, &usageError{fmt.Sprintf("--%s is about tables, and the output is %s", flag, f.output),
 					"leave one of the two out"}

@@ -24,6 +24,7 @@ type readFlags struct {
 	ports   string
 	top     int
 	sort    string
+	by      string
 	columns []string
 	color   string
 	local   []string // networks, for Zeek's conn.log
@@ -66,6 +67,9 @@ beside it, as web.listeners.parquet. --partition DIR writes them by the hour in 
 started, as DIR/date=2023-11-14/hour=22/part-00000.parquet, beside what is there already, and
 the others to DIR/_listeners and so on. A file has its name only once it is complete.
 
+The tables begin with what is wrong, worst first: what, where, how many, since when, and the
+command that shows more. --by server, client or finding groups the connections.
+
 --where chooses connections by the fields of their JSON records, which "tcplife schema"
 lists: == != < <= > >=, and, or, not, in, contains, startsWith, matches, and any(list, ...).
 null is less or greater than nothing and equals only null; so are the fields of null.
@@ -84,6 +88,7 @@ fragments only the packet that completed it is written.`,
   tcplife read web.pcap --where 'handshake.outcome == "unanswered" and server.port == 443'
   tcplife read web.pcap --where 'teardown.reset.by == "server"' -w resets.pcap
   tcplife read web.pcap --sort rtt --top 10
+  tcplife read web.pcap --by server
   tcplife read web.pcap --fail-on 'syn_floods > 0 || resets > 10' > report.txt
   tcplife read web.pcap -o json | jq '.summary.by_outcome'
   tcplife read web.pcap -o parquet --to web.parquet
@@ -109,7 +114,8 @@ fragments only the packet that completed it is written.`,
 	flags.StringVar(&f.failOn, "fail-on", "", "exit with code 4 if `EXPRESSION` holds for the summary")
 	flags.StringVarP(&f.writeTo, "write", "w", "", "write the packets of the reported connections to `FILE`")
 	flags.IntVar(&f.top, "top", report.DefaultTop, "show the first `N` rows of every table; 0 shows all")
-	flags.StringVar(&f.sort, "sort", "start", "order the tables by `KEY`: "+list(names(report.TableSorts())))
+	flags.StringVar(&f.by, "by", "", "group the connections by `WHAT`: "+list(names(report.TableGroups())))
+	flags.StringVar(&f.sort, "sort", "severity", "order the tables by `KEY`: "+list(names(report.TableSorts())))
 	flags.StringSliceVar(&f.columns, "columns", nil, "show these `COLUMNS`: "+list(names(report.TableColumns())))
 	flags.StringVar(&f.color, "color", "auto",
 		"colour the tables; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
@@ -119,6 +125,7 @@ fragments only the packet that completed it is written.`,
 	givenOnce(flags)
 	complete(cmd, "output", formatNames)
 	complete(cmd, "sort", names(report.TableSorts()))
+	complete(cmd, "by", names(report.TableGroups()))
 	complete(cmd, "columns", names(report.TableColumns()))
 	complete(cmd, "color", colorModes)
 	complete(cmd, "msl", mslNames())

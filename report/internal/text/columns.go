@@ -59,8 +59,8 @@ var ConnectionColumns = []ConnectionColumn{
 	{"server_packets", Cell{Full: "←PKTS"}, true, "packets the server sent",
 		func(c *record.Connection) Cell { return Cell{Full: Amount(c.Server.Packets)} }},
 	{"retransmitted", Cell{Full: "RETR"}, true, "retransmitted packets of both", retransmittedCell},
-	{"findings", Cell{Full: "FINDINGS", Short: "FLAGS"}, false,
-		"codes of the findings, worst first; short: E errors, W warnings, I others, and how many", findingsCell},
+	{"findings", Cell{Full: "FINDINGS"}, false, "codes of the findings, worst first; short: the worst, and how many others",
+		findingsCell},
 	{"role", Cell{Full: "ROLE"}, false, "how the sides' roles are known",
 		func(c *record.Connection) Cell { return Cell{Full: string(c.RoleEvidence)} }},
 	{"encapsulation", Cell{Full: "INSIDE"}, false, "encapsulation, outermost first", encapsulationCell},
@@ -87,14 +87,15 @@ var DefaultSteps = []Step{
 	Drop("ended_by"),
 	Shorten("client", "server"),
 	Drop("start"),
-	Shorten("findings"),
 	Drop("retransmitted"),
-	Shorten("states"),
 	Drop("rtt"),
 	Drop("client_bytes", "server_bytes"),
+	Shorten("states"),
+	Shorten("findings"),
 	Replace(SpareColumn, "outcome", "teardown"),
-	Drop("id"),
 	Drop("duration"),
+	Drop("states"),
+	Drop("id"),
 	Drop("findings"),
 }
 
@@ -203,12 +204,11 @@ func retransmittedCell(c *record.Connection) Cell {
 // Severities are from the worst to the least.
 var Severities = [...]struct {
 	severity record.Severity
-	letter   string
 	Tone     Tone
 }{
-	{record.Error, "E", Bad},
-	{record.Warning, "W", Alert},
-	{record.Info, "I", Calm},
+	{record.Error, Bad},
+	{record.Warning, Alert},
+	{record.Info, Calm},
 }
 
 // SeverityRank is the place in severities; what is not there counts as the least.
@@ -233,13 +233,12 @@ func findingsCell(c *record.Connection) Cell {
 	if len(c.Findings) == 0 {
 		return Cell{}
 	}
-	var full, short []string
+	var full []string
 	counts := countSeverities(c.Findings)
 	for rank, n := range counts {
 		if n == 0 {
 			continue
 		}
-		short = append(short, Severities[rank].letter+strconv.Itoa(n))
 		codes := make(map[string]int)
 		var order []string
 		for i := range c.Findings {
@@ -257,8 +256,12 @@ func findingsCell(c *record.Connection) Cell {
 			}
 		}
 	}
+	short := full[0]
+	if len(full) > 1 {
+		short += " +" + strconv.Itoa(len(full)-1)
+	}
 	worst := slices.IndexFunc(counts[:], func(n int) bool { return n > 0 })
-	return Cell{strings.Join(full, " "), strings.Join(short, " "), Severities[worst].Tone}
+	return Cell{strings.Join(full, " "), short, Severities[worst].Tone}
 }
 
 func encapsulationCell(c *record.Connection) Cell {

@@ -17,6 +17,8 @@ type Grid struct {
 	Rows    [][]Cell
 	Steps   []Step // in this order; what is still too wide then stays so
 
+	Shortened []string // once it is drawn: the names of the columns with cells that are not in full
+
 	empty []bool // by column
 }
 
@@ -72,11 +74,17 @@ const Gap = "  " // between columns
 // Draw appends the grid to out. A width of 0 is no limit.
 func (g *Grid) Draw(out *bytes.Buffer, width int, colour bool) error {
 	g.findEmpty()
+	g.Shortened = nil
 	shown := g.fit(width)
 	padding := make([]tw.Padding, len(shown))
 	align := make([]tw.Align, len(shown))
 	header := make([]string, len(shown))
 	for i, s := range shown {
+		if s.short && slices.ContainsFunc(g.Rows, func(row []Cell) bool {
+			return row[s.column].Short != "" && row[s.column].Short != row[s.column].Full
+		}) {
+			g.Shortened = append(g.Shortened, g.Columns[s.column].Name)
+		}
 		padding[i] = tw.Padding{Right: Gap, Overwrite: true}
 		align[i] = tw.AlignLeft
 		if g.Columns[s.column].Right {

@@ -3,6 +3,7 @@ package text
 import (
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -226,6 +227,11 @@ func IdleTimeout(t *record.IdleTimeout) string {
 	return Counted(t.Resets, "reset") + " after " + Span(t.Idle) + " to " + Span(t.Longest) + " of silence (" +
 		Count(t.BySide.Client) + " by clients, " +
 		Count(t.BySide.Server) + " by servers), " + who + ": perhaps a middlebox forgets idle connections"
+}
+
+// Join puts a comma between what is not empty.
+func Join(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
 }
 
 // Target is an address, with a port if there is one.

@@ -79,6 +79,8 @@ type SortKey struct {
 }
 
 var SortKeys = []SortKey{
+	{"severity", "connections with errors first, then with warnings, then by id",
+		func(c *record.Connection) int64 { return int64(severity(c.Findings)) }},
 	{"start", "first packet, earliest first", func(c *record.Connection) int64 { return Earliest(c.Start) }},
 	{"end", "last packet, earliest first", func(c *record.Connection) int64 { return Earliest(c.End) }},
 	{"duration", "longest first", func(c *record.Connection) int64 { return longest(c.Duration) }},
@@ -128,6 +130,15 @@ func worst(findings []record.Finding) int64 {
 		key = key*limit + min(int64(n), limit-1)
 	}
 	return -key
+}
+
+// severity is the rank of the worst finding; none counts as the least.
+func severity(findings []record.Finding) int {
+	rank := SeverityRank(record.Info)
+	for i := range findings {
+		rank = min(rank, SeverityRank(findings[i].Severity))
+	}
+	return rank
 }
 
 func SortByName(keys []SortKey, name string) (SortKey, error) {

@@ -1,0 +1,578 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/report/internal/text"
+)
+
+// matters is the first section of the tables: what is wrong, worst first, a line each. Errors and warnings of
+// connections are counted by what they are and by server while the connections pass.
+type matters struct {
+	connections uint64
+	servers     map[netip.AddrPort]uint64 // connections of each server that has a group
+	groups      map[matter]*matterGroup
+	others      map[string]*matterGroup // by what it is: those for which there is no room in groups
+	clock       func(record.Time) string
+}
+
+// matter is what a line is about.
+type matter struct {
+	what   string // the finding's code, for a reset with its circumstances behind a space
+	server netip.AddrPort
+}
+
+type matterGroup struct {
+	count    uint64
+	ids      []uint64 // the first three, in order
+	since    record.Time
+	client   netip.Addr // of the first one
+	clients  bool       // there are several
+	servers  uint64     // several, in a line that joins groups
+	idle     []idleReset
+	severity record.Severity
+}
+
+// idleReset is a connection that was reset after a silence.
+type idleReset struct {
+	id   uint64
+	idle record.Duration
+}
+
+const (
+	mostMatters       = 1 << 14 // groups, and servers
+	mostIdleResets    = 64      // of a group
+	shownMatters      = 12      // lines, unless all rows are asked for
+	mostMatterServers = 3       // lines of the same finding
+)
+
+// explained are findings that another one of the same connection says better.
+var explained = map[record.FindingCode][]record.FindingCode{
+	record.FindingSynRetransmitted: {record.FindingUnanswered, record.FindingRefused, record.FindingUnreachable,
+		record.FindingAnsweredElsewhere, record.FindingTimestampBehind, record.FindingBadSynAck,
+		record.FindingSynAckChecksum, record.FindingChallenged, record.FindingTimeWaitRefused},
+	record.FindingSynAckRetransmitted: {record.FindingEmbryonic, record.FindingAckNotAccepted,
+		record.FindingAckReset},
+	record.FindingUnanswered: {record.FindingAnsweredElsewhere, record.FindingTimestampBehind},
+	record.FindingReset: {record.FindingHalfOpen, record.FindingDataAfterClose, record.FindingCloseCrossed,
+		record.FindingAckReset},
+	record.FindingFinUnacknowledged: {record.FindingDataUnanswered, record.FindingKeepaliveUnanswered},
+}
+
+// explainedBy are these by code.
+var explainedBy = func() map[string][]string {
+	codes := map[string][]string{}
+	for code, by := range explained {
+		for _, b := range by {
+			codes[code.String()] = append(codes[code.String()], b.String())
+		}
+	}
+	return codes
+}()
+
+// attempts are the findings that a flood or a scan causes by the thousand; its own line tells of them.
+var attempts = func() map[string]bool {
+	codes := map[string]bool{}
+	for _, code := range []record.FindingCode{record.FindingSynRetransmitted, record.FindingSynAckRetransmitted,
+		record.FindingRefused, record.FindingUnanswered, record.FindingUnreachable, record.FindingEmbryonic,
+		record.FindingAckReset, record.FindingAckNotAccepted, record.FindingLateSynAck, record.FindingReset,
+		record.FindingImpossibleFlags, record.FindingStaleSyn} {
+		codes[code.String()] = true
+	}
+	return codes
+}()
+
+// add counts a connection.
+func (m *matters) add(c *record.Connection) {
+	if m.groups == nil {
+		m.servers, m.groups = map[netip.AddrPort]uint64{}, map[matter]*matterGroup{}
+		m.others = map[string]*matterGroup{}
+	}
+	m.connections++
+	server := netip.AddrPortFrom(c.Server.IP, c.Server.Port)
+	if n, known := m.servers[server]; known || len(m.servers) < mostMatters {
+		m.servers[server] = n + 1
+	}
+	for i := range c.Findings {
+		f := &c.Findings[i]
+		if f.Severity == record.Info || slices.ContainsFunc(c.Findings[:i], has(f.Code)) ||
+			slices.ContainsFunc(explainedBy[f.Code], func(code string) bool {
+				return slices.ContainsFunc(c.Findings, has(code))
+			}) {
+			continue
+		}
+		what := f.Code
+		reset := c.Teardown.Reset
+		if what == record.FindingReset.String() && reset != nil {
+			what += " by the " + reset.By.String()
+			if reset.ReceiverState.Known {
+				what += " in " + reset.ReceiverState.State.String()
+			}
+		}
+		g := m.group(matter{what, server})
+		g.add(c, f.Severity)
+		if reset != nil && reset.Idle != record.NoDuration && len(g.idle) < mostIdleResets {
+			g.idle = append(g.idle, idleReset{c.ID, reset.Idle})
+		}
+	}
+}
+
+func has(code string) func(record.Finding) bool {
+	return func(f record.Finding) bool { return f.Code == code }
+}
+
+func (m *matters) group(at matter) *matterGroup {
+	if g := m.groups[at]; g != nil {
+		return g
+	}
+	g := &matterGroup{since: record.NoTime}
+	if len(m.groups) < mostMatters {
+		m.groups[at] = g
+		return g
+	}
+	if old := m.others[at.what]; old != nil {
+		return old
+	}
+	m.others[at.what] = g
+	return g
+}
+
+func (g *matterGroup) add(c *record.Connection, severity record.Severity) {
+	if g.count++; g.count == 1 {
+		g.client, g.severity = c.Client.IP, severity
+	}
+	g.clients = g.clients || g.client != c.Client.IP
+	g.see(c.ID)
+	if g.since == record.NoTime || c.Start < g.since {
+		g.since = c.Start
+	}
+}
+
+// see keeps the lowest three ids.
+func (g *matterGroup) see(id uint64) {
+	at, known := slices.BinarySearch(g.ids, id)
+	if !known && at < 3 {
+		g.ids = slices.Insert(g.ids, at, id)
+		g.ids = g.ids[:min(len(g.ids), 3)]
+	}
+}
+
+// join adds another group.
+func (g *matterGroup) join(o *matterGroup) {
+	g.clients = g.clients || o.clients || g.count > 0 && g.client != o.client
+	if g.count == 0 {
+		g.client, g.severity, g.since = o.client, o.severity, o.since
+	}
+	g.count += o.count
+	g.servers++
+	g.since = min(g.since, o.since)
+	for _, id := range o.ids {
+		g.see(id)
+	}
+}
+
+// matterLine is a line of the section.
+type matterLine struct {
+	severity record.Severity
+	weight   uint64 // how many it is about: more come first
+	text     string
+	next     string // the command that shows more, without "tcplife" and the files
+}
+
+// lines are the lines, worst first.
+func (m *matters) lines(e *Ending, all bool) []matterLine {
+	var list []matterLine
+	r := e.Result
+	const day = 24 * 3600e9
+	if m.clock = text.ClockShort; e.Capture.First/day != e.Capture.Last/day {
+		m.clock = text.Clock
+	}
+	if all {
+		list = append(list, captureMatters(e.Capture)...)
+		list = append(list, m.crowdMatters(r)...)
+		list = append(list, m.summaryMatters(r.Summary)...)
+		for i := range r.TimeWait {
+			h := &r.TimeWait[i]
+			if s := exhaustion(h); s != "" {
+				server := netip.AddrPortFrom(h.Server.IP, *h.Server.Port)
+				list = append(list, matterLine{record.Warning, h.Ports.Locked,
+					"ports: " + h.Client.IP.String() + " to " + server.String() + ": " + s, ""})
+			}
+		}
+	}
+	list = append(list, m.findingLines(r, all)...)
+	slices.SortStableFunc(list, func(a, b matterLine) int {
+		return cmp.Or(text.SeverityRank(a.severity)-text.SeverityRank(b.severity), cmp.Compare(b.weight, a.weight))
+	})
+	return list
+}
+
+// captureMatters are about what is missing in the capture.
+func captureMatters(c *Capture) (list []matterLine) {
+	add := func(severity record.Severity, text string) {
+		list = append(list, matterLine{severity, 0, "capture: " + text, ""})
+	}
+	dropped := uint64(0)
+	for _, n := range []*uint64{c.Dropped.Kernel, c.Dropped.Interface} {
+		if n != nil {
+			dropped += *n
+		}
+	}
+	if dropped > 0 {
+		add(record.Error, text.Counted(dropped, "packet")+" dropped while capturing: connections may look broken"+
+			" that were not")
+	}
+	for _, d := range c.Damage {
+		add(record.Error, d.File+" could not be read from byte "+text.Count(uint64(d.Offset))+" on: expected "+d.Expected)
+	}
+	if c.Evicted > 0 {
+		add(record.Error, text.Counted(c.Evicted, "connection")+" evicted to stay within the limits")
+	}
+	if c.Shed > 0 {
+		add(record.Error, "overloaded: "+text.Counted(c.Shed, "failed attempt")+" counted but not written")
+	}
+	undecoded := uint64(0)
+	for _, n := range c.Undecoded {
+		undecoded += n
+	}
+	if c.Packets > 0 && undecoded > c.Packets/2 {
+		add(record.Warning, text.Count(undecoded)+" of "+text.Counted(c.Packets, "packet")+" could not be decoded")
+	}
+	return list
+}
+
+// crowdMatters are about what only many connections show.
+func (m *matters) crowdMatters(r *record.Result) (list []matterLine) {
+	for i := range r.SynFloods {
+		f := &r.SynFloods[i]
+		severity := record.Error
+		if f.Verdict == "flash_crowd" {
+			severity = record.Info
+		}
+		if f.Verdict == "suspicious" {
+			severity = record.Warning
+		}
+		list = append(list, matterLine{severity, f.Syns, fmt.Sprintf(
+			"%s: %s from %s to %s, %s to %s; %s of the attempts completed, %s pending at once", words(f.Verdict),
+			text.Counted(f.Syns, "SYN"), text.Counted(f.Sources, "source"), text.Target(f.Target),
+			m.clock(f.Onset), m.clock(f.End), text.Percent(f.CompletionRatio),
+			text.Count(f.HalfOpenPeak)), whereTarget("server", f.Target.IP, f.Target.Port)})
+	}
+	for i := range r.Scans {
+		s := &r.Scans[i]
+		found := ""
+		if s.Found.Open > 0 {
+			found = ", " + text.Count(s.Found.Open) + " open"
+		}
+		list = append(list, matterLine{record.Warning, s.Probes, fmt.Sprintf("%s scan: %s tries %s of %s%s, since %s",
+			s.Kind, s.Source, text.Counted(s.Ports, "port"), addresses(s.Targets), found, m.clock(s.Start)),
+			whereTarget("client", s.Source, nil)})
+	}
+	for i := range r.Listeners {
+		l := &r.Listeners[i]
+		if l.Ignored+l.FellBack+l.Withdrawn == 0 || flooded(r, l.IP, l.Port) {
+			continue
+		}
+		var signs []string
+		for _, sign := range []struct {
+			n    uint64
+			what string
+		}{{l.Ignored, "ignored"}, {l.FellBack, "answered anew after the ACK"}, {l.Withdrawn, "reset by the listener"}} {
+			if sign.n > 0 {
+				signs = append(signs, text.Count(sign.n)+" "+sign.what)
+			}
+		}
+		socket := netip.AddrPortFrom(l.IP, l.Port)
+		list = append(list, matterLine{record.Warning, l.Ignored + l.FellBack + l.Withdrawn, fmt.Sprintf(
+			"queue of %s: of %s %s; a backlog of %s would have held all", socket,
+			text.Counted(l.Attempts, "attempt"), strings.Join(signs, ", "), text.Count(l.BacklogNeeded)),
+			whereTarget("server", l.IP, &l.Port)})
+	}
+	return list
+}
+
+func addresses(n uint64) string {
+	if n == 1 {
+		return "1 address"
+	}
+	return text.Count(n) + " addresses"
+}
+
+// flooded reports that a flood's line tells of a server's attempts.
+func flooded(r *record.Result, ip netip.Addr, port uint16) bool {
+	return slices.ContainsFunc(r.SynFloods, func(f record.SynFlood) bool {
+		return f.Target.IP == ip && (f.Target.Port == nil || *f.Target.Port == port) && f.Verdict != "flash_crowd"
+	})
+}
+
+func scans(r *record.Result, source netip.Addr) bool {
+	return slices.ContainsFunc(r.Scans, func(s record.Scan) bool { return s.Source == source })
+}
+
+// summaryMatters are about idle time-outs and hosts that do not close.
+func (m *matters) summaryMatters(s *record.Summary) (list []matterLine) {
+	for i := range s.IdleTimeouts {
+		t := &s.IdleTimeouts[i]
+		who, of := "several servers", ""
+		id := uint64(0)
+		for at, g := range m.groups {
+			if t.Server != nil && (t.Server.IP != at.server.Addr() || t.Server.Port == nil ||
+				*t.Server.Port != at.server.Port()) {
+				continue
+			}
+			for _, r := range g.idle {
+				if t.Idle <= r.idle && r.idle <= t.Longest && (id == 0 || r.id < id) {
+					id = r.id
+				}
+			}
+		}
+		if t.Server != nil && t.Server.Port != nil {
+			who = text.Target(*t.Server)
+			of = m.of(netip.AddrPortFrom(t.Server.IP, *t.Server.Port))
+		}
+		span := text.Span(t.Idle)
+		if longest := text.Span(t.Longest); longest != span {
+			span += " to " + longest
+		}
+		line := fmt.Sprintf("idle time-out: %s%s of %s reset after %s of silence, %s by clients, %s by servers",
+			text.Count(t.Resets), of, who, span, text.Count(t.BySide.Client), text.Count(t.BySide.Server))
+		if t.Kind == record.IdleCrossed {
+			line = fmt.Sprintf("idle time-out: of %s%s of %s the close after %s of silence crossed what the other side sent",
+				text.Count(t.Resets), of, who, span)
+		}
+		list = append(list, matterLine{record.Error, t.Resets, line, explainNext(id)})
+	}
+	for i := range s.NotClosing {
+		n := &s.NotClosing[i]
+		next := whereTarget(n.Side.String(), n.Host.IP, n.Host.Port)
+		list = append(list, matterLine{record.Warning, n.Connections, fmt.Sprintf(
+			"not closing: %s leaves %s in CLOSE_WAIT, the longest for %s", text.Target(n.Host),
+			text.Counted(n.Connections, "connection"), text.Span(n.Longest)), next})
+	}
+	return list
+}
+
+// of is " of N connections" of a server.
+func (m *matters) of(server netip.AddrPort) string {
+	if n, known := m.servers[server]; known && n > 0 {
+		return " of " + text.Counted(n, "connection")
+	}
+	return " connections"
+}
+
+// findingLines are about errors and warnings of connections: of each kind the servers with a great share of them have
+// lines of their own, the others one together.
+func (m *matters) findingLines(r *record.Result, all bool) (list []matterLine) {
+	type at struct {
+		matter
+		*matterGroup
+	}
+	kinds := map[string][]at{}
+	for where, g := range m.groups {
+		code, _, _ := strings.Cut(where.what, " ")
+		if all && attempts[code] && (flooded(r, where.server.Addr(), where.server.Port()) ||
+			!g.clients && scans(r, g.client)) {
+			continue
+		}
+		if all && code == record.FindingNotClosed.String() && slices.ContainsFunc(r.Summary.NotClosing,
+			func(n record.NotClosing) bool {
+				return n.Host.IP == where.server.Addr() || !g.clients && n.Host.IP == g.client
+			}) {
+			continue
+		}
+		kinds[where.what] = append(kinds[where.what], at{where, g})
+	}
+	for what, g := range m.others {
+		if code, _, _ := strings.Cut(what, " "); !all || !attempts[code] || g.clients || !scans(r, g.client) {
+			kinds[what] = append(kinds[what], at{matter{what: what}, g})
+		}
+	}
+	names := make([]string, 0, len(kinds))
+	for what := range kinds {
+		names = append(names, what)
+	}
+	slices.Sort(names)
+	for _, what := range names {
+		groups := kinds[what]
+		slices.SortFunc(groups, func(a, b at) int {
+			return cmp.Or(cmp.Compare(b.count, a.count), a.server.Compare(b.server))
+		})
+		total := uint64(0)
+		for _, g := range groups {
+			total += g.count
+		}
+		own := 0
+		for own < len(groups) && own < mostMatterServers && groups[own].server.IsValid() &&
+			(len(groups) == 1 || groups[own].count > 1 && groups[own].count*5 >= total) {
+			own++
+		}
+		if own == len(groups)-1 && own < mostMatterServers && groups[own].server.IsValid() {
+			own++
+		}
+		for _, g := range groups[:own] {
+			list = append(list, m.findingLine(what, g.matterGroup, m.of(g.server)+" to "+g.server.String()))
+		}
+		if rest := groups[own:]; len(rest) > 0 {
+			joined := &matterGroup{}
+			for _, g := range rest {
+				joined.join(g.matterGroup)
+			}
+			servers := text.Counted(joined.servers, "server")
+			switch {
+			case !rest[len(rest)-1].server.IsValid():
+				servers = "many servers"
+			case own > 0:
+				servers = text.Counted(joined.servers, "other server")
+			}
+			where := " of " + text.Counted(m.connections, "connection") + ", to " + servers
+			if !joined.clients {
+				where += " from " + joined.client.String()
+			}
+			list = append(list, m.findingLine(what, joined, where))
+		}
+	}
+	return list
+}
+
+// findingLine is about a group.
+func (m *matters) findingLine(what string, g *matterGroup, where string) matterLine {
+	code, circumstances, _ := strings.Cut(what, " ")
+	name := words(code)
+	if circumstances != "" {
+		name += " " + circumstances
+	}
+	line := name + ": " + text.Count(g.count) + where
+	if g.count > 1 {
+		line += " (" + ids(g) + ")"
+	}
+	line += ", since " + m.clock(g.since)
+	if kind, known := findingKinds[code]; known && code != record.FindingReset.String() {
+		meaning, _, _ := strings.Cut(kind.Meaning, ":")
+		line += ": " + meaning
+	}
+	return matterLine{g.severity, g.count, line, explainNext(g.ids[0])}
+}
+
+var findingKinds = func() map[string]record.FindingKind {
+	kinds := map[string]record.FindingKind{}
+	for _, kind := range record.Catalogue() {
+		kinds[kind.Code] = kind
+	}
+	return kinds
+}()
+
+// ids names the first connections.
+func ids(g *matterGroup) string {
+	var list []string
+	for _, id := range g.ids {
+		list = append(list, strconv.FormatUint(id, 10))
+	}
+	s := strings.Join(list, ", ")
+	if g.count > uint64(len(g.ids)) {
+		s += ", …"
+	}
+	return s
+}
+
+// words are a code as people write it: SYN-ACK retransmitted.
+func words(code string) string {
+	var list []string
+	for word := range strings.SplitSeq(code, "_") {
+		switch word {
+		case "syn", "ack", "fin", "rst", "mtu":
+			word = strings.ToUpper(word)
+		}
+		list = append(list, word)
+	}
+	s := strings.Join(list, " ")
+	return strings.NewReplacer("SYN ACK", "SYN-ACK", "half open", "half-open", "time wait", "TIME_WAIT").Replace(s)
+}
+
+// nextCommand is one that shows more: what stands before the files, and behind them.
+func explainNext(id uint64) string {
+	if id == 0 {
+		return ""
+	}
+	return "explain --conn " + strconv.FormatUint(id, 10)
+}
+
+// whereTarget lists the connections of a side.
+func whereTarget(side string, ip netip.Addr, port *uint16) string {
+	where := side + `.ip == "` + ip.String() + `"`
+	if port != nil {
+		where += " and " + side + ".port == " + strconv.Itoa(int(*port))
+	}
+	return "read --where '" + where + "'"
+}
+
+// drawMatters writes the section. Where a line is too long its command stands in one of its own.
+func (t *Table) drawMatters(out *bytes.Buffer, e *Ending) {
+	lines := t.matters.lines(e, t.options.Where == "")
+	if len(lines) == 0 || lines[0].severity == record.Info {
+		out.WriteString(t.paint(text.Bold, "SOUND") + text.Gap + t.sound(e) + "\n")
+	} else {
+		out.WriteString(t.paint(text.Bold, "WHAT MATTERS") + text.Gap + t.paint(text.Faint, "worst first") + "\n")
+	}
+	more := 0
+	if t.options.Top > 0 && len(lines) > shownMatters {
+		more = len(lines) - shownMatters
+		lines = lines[:shownMatters]
+	}
+	const indent = "  "
+	for _, l := range lines {
+		label := string(l.severity)
+		if l.severity == record.Info {
+			label = "note"
+		}
+		words := strings.Split(label+" "+text.Plain(l.text), " ")
+		width := t.options.Width
+		next := ""
+		if l.next != "" && t.options.Command != nil {
+			next = t.options.Command(l.next)
+		}
+		wrapped := text.Wrap(words, " ", max(width-len(indent), min(width, 1)))
+		for i, line := range wrapped {
+			if i == 0 {
+				line = t.paint(severityTone(l.severity), label) + strings.TrimPrefix(line, label)
+			} else {
+				line = indent + line
+			}
+			last := i == len(wrapped)-1
+			switch {
+			case !last || next == "":
+				out.WriteString(line + "\n")
+			case width == 0 || twwidth.Width(wrapped[i])+len(indent)+3+twwidth.Width(next) <= width:
+				out.WriteString(line + " → " + next + "\n")
+			default:
+				out.WriteString(line + "\n" + indent + "→ " + next + "\n")
+			}
+		}
+	}
+	if more > 0 {
+		out.WriteString(t.paint(text.Faint, "… and "+text.Count(uint64(more))+" more: --top 0 shows all") + "\n")
+	}
+	out.WriteByte('\n')
+}
+
+// sound says that nothing is wrong, as far as that was looked for.
+func (t *Table) sound(e *Ending) string {
+	n := t.matters.connections
+	switch {
+	case n == 0 && e.Capture.Packets > 0:
+		return "no TCP connection in " + text.Counted(e.Capture.Packets, "packet")
+	case t.options.Where != "":
+		return text.Counted(n, "connection") + " of " + text.Count(e.Result.Summary.Connections) +
+			", without an error or a warning"
+	}
+	return text.Counted(n, "connection") + " without an error or a warning"
+}
+
+func severityTone(s record.Severity) text.Tone { return text.Severities[text.SeverityRank(s)].Tone }
