@@ -273,7 +273,7 @@ func (m *matters) crowdMatters(r *record.Result) (list []matterLine) {
 			found = ", " + text.Count(s.Found.Open) + " open"
 		}
 		list = append(list, matterLine{record.Warning, s.Probes, fmt.Sprintf("%s scan: %s tries %s of %s%s, since %s",
-			s.Kind, s.Source, text.Counted(s.Ports, "port"), addresses(s.Targets), found, m.clock(s.Start)),
+			s.Kind, s.Source, text.Counted(s.Ports, "port"), countedAddresses(s.Targets), found, m.clock(s.Start)),
 			whereTarget("client", s.Source, nil)})
 	}
 	for i := range r.Listeners {
@@ -299,7 +299,7 @@ func (m *matters) crowdMatters(r *record.Result) (list []matterLine) {
 	return list
 }
 
-func addresses(n uint64) string {
+func countedAddresses(n uint64) string {
 	if n == 1 {
 		return "1 address"
 	}

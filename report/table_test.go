@@ -211,7 +211,11 @@ func TestTimeWaitSection(t *testing.T) {
 	holding.ReusesDenied = 2
 	holding.Ports.Rate = record.NullableNumber{Value: 941.1, Known: true}
 	holding.Ports.ExhaustedAt = reporttest.At(30 * time.Second)
-	s := timeWaitSection([]record.TimeWaitHolding{holding, holding}, 5, 3)
+	summary := &record.Summary{LeftOut: record.LeftOut{TimeWait: 5}, TimeWait: record.TimeWaitTotals{Held: 257_917}}
+	s := timeWaitSection(&record.Result{TimeWait: []record.TimeWaitHolding{holding, holding}, Summary: summary}, 3)
+	if want := "257,917 held at the end (RFC 9293 §3.6.1)"; s.note != want {
+		t.Errorf("the note is %q, not %q: pairs that are left out hold some too", s.note, want)
+	}
 	if len(s.grid.Rows) != 3 || s.total != 4 {
 		t.Errorf("%d rows of %d", len(s.grid.Rows), s.total)
 	}

@@ -859,6 +859,12 @@ func (e *Encoder) AppendSummary(b []byte, v *record.Summary) []byte {
 	b = appendNumber(b, v.HalfOpen)
 	b = append(b, `,"embryonic":`...)
 	b = appendNumber(b, v.Embryonic)
+	b = append(b, `,"retransmissions":`...)
+	b = e.AppendRetransmissionTotals(b, &v.Retransmissions)
+	b = append(b, `,"time_wait":`...)
+	b = e.AppendTimeWaitTotals(b, &v.TimeWait)
+	b = append(b, `,"ports":`...)
+	b = e.AppendPortTotals(b, &v.Ports)
 	return append(b, `}`...)
 }
 
@@ -952,6 +958,39 @@ func (e *Encoder) AppendLeftOut(b []byte, v *record.LeftOut) []byte {
 	b = appendNumber(b, v.TimeWait)
 	b = append(b, `,"not_closing":`...)
 	b = appendNumber(b, v.NotClosing)
+	b = append(b, `,"listeners":`...)
+	b = appendNumber(b, v.Listeners)
+	return append(b, `}`...)
+}
+
+// AppendRetransmissionTotals appends a record.RetransmissionTotals as JSON.
+func (e *Encoder) AppendRetransmissionTotals(b []byte, v *record.RetransmissionTotals) []byte {
+	b = append(b, `{"packets":`...)
+	b = appendNumber(b, v.Packets)
+	b = append(b, `,"retransmitted":`...)
+	b = appendNumber(b, v.Retransmitted)
+	b = append(b, `,"connections":`...)
+	b = appendNumber(b, v.Connections)
+	b = append(b, `,"ratio":`...)
+	b = appendFloat(b, v.Ratio)
+	return append(b, `}`...)
+}
+
+// AppendTimeWaitTotals appends a record.TimeWaitTotals as JSON.
+func (e *Encoder) AppendTimeWaitTotals(b []byte, v *record.TimeWaitTotals) []byte {
+	b = append(b, `{"entered":`...)
+	b = appendNumber(b, v.Entered)
+	b = append(b, `,"held":`...)
+	b = appendNumber(b, v.Held)
+	return append(b, `}`...)
+}
+
+// AppendPortTotals appends a record.PortTotals as JSON.
+func (e *Encoder) AppendPortTotals(b []byte, v *record.PortTotals) []byte {
+	b = append(b, `{"locked_most":`...)
+	b = appendNumber(b, v.LockedMost)
+	b = append(b, `,"exhausted":`...)
+	b = appendNumber(b, v.Exhausted)
 	return append(b, `}`...)
 }
 
