@@ -63,6 +63,8 @@ func ExampleNewTable() {
 		fmt.Println(err)
 	}
 	// Output:
+	// SOUND  1 connection without an error or a warning
+	//
 	// CONNECTIONS 1
 	// ID  START         CLIENT          SERVER       OUTCOME  STATES         LASTED  BYTES→  ←BYTES
 	//  1  22:13:20.000  10.0.0.1:50516  10.0.0.2:81  refused  CLOSED:CLOSED   310µs       0       0
@@ -113,8 +115,8 @@ func ExampleNewJSON() {
 	// "backscatter":[],
 	// "time_wait":[],
 	// "population":[],
-	// "summary":{"record":"summary","schema":1,"connections":1,"by_outcome":{"refused":1},"by_teardown":{"none":1},"resets":0,"resets_by_side":{"client":0,"server":0},"resets_by_state":{"client":{},"server":{}},"failed_attempts":0,"failed_by_class":{},"half_closed":{"at_end":0,"long":0,"longest_s":0},"not_closing":[],"idle_timeouts":[],"lifetimes":{"whole":0,"short":0,"long":0},"left_out":{"time_wait":0,"not_closing":0},"findings_by_code":{},"server_rtt_s":{"p50":null,"p90":null,"p99":null,"max":null},"client_rtt_s":{"p50":null,"p90":null,"p99":null,"max":null},"listeners":0,"syn_floods":0,"scans":0,"backscatter":0,"unjudged":0,"half_open":0,"embryonic":0},
-	// "capture":{"record":"capture","schema":1,"files":["refused.pcap"],"packets":2,"bytes":134,"first":"2023-11-14T22:13:20.000000000Z","last":"2023-11-14T22:13:20.000310000Z","untimed":0,"link_types":{"EN10MB":2},"decoded":{"tcp":2},"undecoded":{},"bad_checksums":0,"unfinished_checksums":0,"dropped":{"kernel":null,"interface":null},"evicted":0,"damage":[],"filter":null,"flags_only":null,"interrupted":false,"devices":[],"lost_devices":[],"shed":0,"unwritten":0,"interim":false}}
+	// "summary":{"record":"summary","schema":1,"connections":1,"by_outcome":{"refused":1},"by_teardown":{"none":1},"resets":0,"resets_by_side":{"client":0,"server":0},"resets_by_state":{"client":{},"server":{}},"failed_attempts":0,"failed_by_class":{},"half_closed":{"at_end":0,"long":0,"longest_s":0},"not_closing":[],"idle_timeouts":[],"lifetimes":{"whole":0,"short":0,"long":0},"left_out":{"time_wait":0,"not_closing":0,"listeners":0},"findings_by_code":{},"server_rtt_s":{"p50":null,"p90":null,"p99":null,"max":null},"client_rtt_s":{"p50":null,"p90":null,"p99":null,"max":null},"listeners":0,"syn_floods":0,"scans":0,"backscatter":0,"unjudged":0,"half_open":0,"embryonic":0,"retransmissions":{"packets":0,"retransmitted":0,"connections":0,"ratio":0},"time_wait":{"entered":0,"held":0},"ports":{"locked_most":0,"exhausted":0}},
+	// "capture":{"record":"capture","schema":1,"files":["refused.pcap"],"packets":2,"bytes":134,"first":"2023-11-14T22:13:20.000000000Z","last":"2023-11-14T22:13:20.000310000Z","untimed":0,"link_types":{"EN10MB":2},"decoded":{"tcp":2},"undecoded":{},"bad_checksums":0,"unfinished_checksums":0,"dropped":{"kernel":null,"interface":null},"evicted":0,"damage":[],"filter":null,"interrupted":false,"devices":[],"lost_devices":[],"shed":0,"unwritten":0,"interim":false}}
 }
 
 func ExampleNewCSV() {

@@ -321,7 +321,7 @@ func scans(r *record.Result, source netip.Addr) bool {
 func (m *matters) summaryMatters(s *record.Summary) (list []matterLine) {
 	for i := range s.IdleTimeouts {
 		t := &s.IdleTimeouts[i]
-		who, of := "several servers", ""
+		who, of := "several servers", " connections"
 		id := uint64(0)
 		for at, g := range m.groups {
 			if t.Server != nil && (t.Server.IP != at.server.Addr() || t.Server.Port == nil ||
@@ -566,7 +566,7 @@ func (t *Table) drawMatters(out *bytes.Buffer, e *Ending) {
 func (t *Table) sound(e *Ending) string {
 	n := t.matters.connections
 	switch {
-	case n == 0 && e.Capture.Packets > 0:
+	case n == 0 && t.options.Where == "":
 		return "no TCP connection in " + text.Counted(e.Capture.Packets, "packet")
 	case t.options.Where != "":
 		return text.Counted(n, "connection") + " of " + text.Count(e.Result.Summary.Connections) +

@@ -190,7 +190,7 @@ type section struct {
 
 // connectionLegend explains what is short in the table of connections.
 var connectionLegend = map[string]string{
-	"states": "STATES: the client's and the server's at the end; TIMEW is TIME_WAIT, FINW1 FIN_WAIT_1 and so on",
+	"states":   "STATES: the client's and the server's at the end; TIMEW is TIME_WAIT, FINW1 FIN_WAIT_1 and so on",
 	"findings": "FINDINGS: the worst, and how many others; tcplife findings explains them",
 }
 

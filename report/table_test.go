@@ -88,8 +88,9 @@ func TestChosenColumnsStay(t *testing.T) {
 		}
 	}
 	slices.Reverse(names)
-	head := strings.Split(table(t, TableOptions{Width: 80, Columns: names}, reporttest.Connections(), sampleEnding()),
-		"\n")[1]
+	_, after, _ := strings.Cut(table(t, TableOptions{Width: 80, Columns: names}, reporttest.Connections(),
+		sampleEnding()), "CONNECTIONS 10\n")
+	head, _, _ := strings.Cut(after, "\n")
 	if got := strings.Fields(head); got[0] != "TSHARK" || got[len(got)-1] != "ID" {
 		t.Errorf("the header is %s", head)
 	}
@@ -102,7 +103,8 @@ func TestTableOptionsAreChecked(t *testing.T) {
 	}{
 		{TableOptions{Columns: []string{"id", "colour"}},
 			`unknown column "colour": it must be one of id, start, end, client`},
-		{TableOptions{Sort: "size"}, `unknown sort key "size": it must be one of start, end, duration`},
+		{TableOptions{Sort: "size"}, `unknown sort key "size": it must be one of severity, start, end, duration`},
+		{TableOptions{By: "port"}, `unknown group "port": it must be one of server, client, finding`},
 		{TableOptions{Top: -1}, "must not be negative"},
 	} {
 		if _, err := NewTable(io.Discard, c.options); err == nil || !strings.Contains(err.Error(), c.says) {
@@ -131,6 +133,7 @@ func TestTableCannotBeTakenOver(t *testing.T) {
 
 func TestSortKeys(t *testing.T) {
 	want := map[string][]uint64{
+		"severity":      {14, 9, 1, 3, 7, 31, 55, 60, 90, 120}, // an error, a warning, and the others by id
 		"start":         {1, 3, 7, 9, 14, 31, 55, 60, 90, 120},
 		"end":           {7, 1, 3, 31, 9, 90, 120, 55, 60, 14},
 		"duration":      {14, 60, 55, 90, 9, 31, 3, 1, 7, 120},
@@ -296,4 +299,59 @@ func BenchmarkMap(b *testing.B) {
 	for b.Loop() {
 		query.Map(c)
 	}
+}
+
+// Each kind of fault has a line: servers with a great share of it one of their own, the others one together. What a
+// scan causes by the thousand is left to the scan's line.
+func TestMatters(t *testing.T) {
+	connection := func(id uint64, client, server string, codes ...record.FindingCode) *record.Connection {
+		c := &record.Connection{ID: id, Start: reporttest.At(time.Duration(id) * time.Second)}
+		c.Client.IP = netip.MustParseAddr(client)
+		s := netip.MustParseAddrPort(server)
+		c.Server.IP, c.Server.Port = s.Addr(), s.Port()
+		for _, code := range codes {
+			c.Findings = append(c.Findings, record.Finding{Code: code.String(), Severity: code.Kind().Severity})
+		}
+		return c
+	}
+	var all []*record.Connection
+	for id := range uint64(4) {
+		all = append(all, connection(id+1, "10.0.0.1", "10.0.0.2:443", record.FindingRefused,
+			record.FindingSynRetransmitted))
+	}
+	all = append(all,
+		connection(5, "10.0.0.1", "10.0.0.3:80", record.FindingRefused),
+		connection(6, "10.0.0.4", "10.0.0.5:80", record.FindingRefused),
+		connection(7, "10.0.0.1", "10.0.0.6:22", record.FindingDataUnanswered),
+		connection(8, "10.0.0.1", "10.0.0.2:443"),
+		connection(9, "192.0.2.9", "10.0.0.7:1", record.FindingRefused))
+	e := emptyEnding()
+	e.Result.Scans = []record.Scan{{Kind: "syn", Source: netip.MustParseAddr("192.0.2.9"), Targets: 1, Ports: 1,
+		Probes: 1, Start: reporttest.At(0)}}
+	got, _, _ := strings.Cut(table(t, TableOptions{}, all, e), "\n\n")
+	want := `WHAT MATTERS  worst first
+error data unanswered: 1 of 1 connection to 10.0.0.6:22, since 22:13:27.000: segments were repeated and never acknowledged
+warning refused: 4 of 5 connections to 10.0.0.2:443 (1, 2, 3, …), since 22:13:21.000: an RST answered the SYN
+warning refused: 2 of 9 connections, to 2 other servers (5, 6), since 22:13:25.000: an RST answered the SYN
+warning syn scan: 192.0.2.9 tries 1 port of 1 address, since 22:13:20.000`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A group's percentiles are right to one part in eight, and never beyond the largest.
+func TestRTTCounts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var r rttCounts
+		var all []record.Duration
+		for _, d := range rapid.SliceOfN(rapid.Int64Range(0, 1e12), 1, 50).Draw(t, "times") {
+			r.add(record.Duration(d))
+			all = append(all, record.Duration(d))
+		}
+		slices.Sort(all)
+		exact := all[(len(all)+1)/2-1]
+		if got := r.at(0.5); got < exact || got > exact+exact/8+1 || got > all[len(all)-1] {
+			t.Fatalf("the median is %d, not %d", got, exact)
+		}
+	})
 }

@@ -40,7 +40,7 @@ func ListSorts() []text.Column { return text.DescribeSorts(listSorts) }
 var listSorts = slices.Concat([]text.SortKey{
 	{Name: "recent", Meaning: "last packet, latest first",
 		Key: func(c *record.Connection) int64 { return -text.Earliest(c.End) }},
-}, text.SortKeys)
+}, text.SortKeys[1:]) // findings orders by severity, and finer
 
 // listColumns are those of DrawList but for the times, which depend on the moment.
 var listColumns = []string{"id", "client", "server", "states", "rtt", "client_bytes", "server_bytes", "retransmitted",
