@@ -43,6 +43,9 @@ func fromDuckDB(t testing.TB, v any) any {
 		}
 	case json.Number:
 		f, err := v.Float64()
+		if f == 0 {
+			return json.Number("0") // DuckDB keeps the sign of a zero, JSON's readers do not
+		}
 		if err == nil && f == float64(int64(f)) && strings.ContainsAny(v.String(), ".eE") {
 			return json.Number(fmt.Sprint(int64(f)))
 		}
