@@ -262,6 +262,9 @@ func (c *connection) peersSee(seg *flows.Segment) {
 func (c *connection) counts(s *tcpstate.Segment) {
 	for i := range c.sides {
 		c.unnote(i, s.Packet)
+		if e := &c.tcp.Ends[i]; s.Fin && e.FinSent && e.FinSeq+1 == s.End() && c.sides[i].finPacket == 0 {
+			c.sides[i].finPacket = s.Packet
+		}
 	}
 }
 

@@ -123,6 +123,9 @@ func (c *connection) remark(from int, seg *flows.Segment, effect tcpstate.Effect
 	if rst && effect.Has(tcpstate.ResetDoubted) {
 		c.note(record.FindingResetChallenged, from, p)
 	}
+	if effect.Has(tcpstate.ResetUntaken) {
+		c.note(record.FindingResetChallenged, 1-from, c.resetPacket)
+	}
 	if effect.Has(tcpstate.ResetOutlived) {
 		c.note(record.FindingResetOutlived, -1, c.resetPacket, p)
 	}

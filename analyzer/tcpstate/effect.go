@@ -51,6 +51,8 @@ const (
 	Duplicate
 	// BadChecksum: its receiver drops it (RFC 9293 §3.1). Likewise.
 	BadChecksum
+	// ResetUntaken: it shows that an RST was not at the number that its sender, the RST's receiver, expected.
+	ResetUntaken
 )
 
 const ruleShift = 24 // above the effects
@@ -87,6 +89,7 @@ var effects = [...]string{
 	"behind_fin",
 	"duplicate",
 	"bad_checksum",
+	"reset_untaken",
 }
 
 // String is the effects by their words, with | between, and the rule of one that was dropped.

@@ -176,7 +176,9 @@ func (c *Conn) packRare(k *store.Coder, opener int) {
 	for i, p := range entries {
 		there[i] = *p != nil
 	}
-	k.Bools(&perhaps, &reset, &later, &halfOpen, &logged, &there[0], &there[1], &there[2], &there[3])
+	k.Bools(&perhaps, &reset, &later, &halfOpen, &logged, &there[0], &there[1], &there[2], &there[3], &a.rcv.lost, &b.rcv.lost)
+	store.Near(k, b.sndNxt, &a.rcv.seen)
+	store.Near(k, a.sndNxt, &b.rcv.seen)
 	if optional(k, &c.Reset, reset) {
 		c.Reset.pack(k, last.at, last.packet)
 	}

@@ -5,6 +5,8 @@ type received struct {
 	nxt   Seq
 	known bool
 	ahead []span // ascending, disjoint, not touching nxt
+	lost  bool   // not all that has passed has arrived
+	seen  Seq    // the number before which all has passed, if lost
 }
 
 type span struct{ from, to Seq }
@@ -87,10 +89,18 @@ func (r *received) missing(ack Seq) {
 	if !ack.Before(r.nxt) {
 		return
 	}
+	if !r.lost || r.nxt.After(r.seen) {
+		r.lost, r.seen = true, r.nxt
+	}
 	if to := r.nxt; to.Sub(ack) > 1 {
 		r.ahead = append([]span{{ack.Add(1), to}}, r.ahead...)
 	}
 	r.nxt = ack
+}
+
+// passed reports whether all of [from, to) has passed the observer before, whether it arrived or not.
+func (r *received) passed(from, to Seq) bool {
+	return r.covers(from, to) || r.lost && !to.After(r.seen) && to.Sub(r.nxt) >= 0
 }
 
 // covers reports whether all of [from, to) has arrived.

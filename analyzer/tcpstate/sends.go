@@ -23,7 +23,7 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 	if rejects {
 		e |= Challenge
 	}
-	if s.Seq != s.end() && y.rcv.known && y.rcv.covers(s.Seq, s.end()) {
+	if s.Seq != s.end() && y.rcv.known && y.rcv.passed(s.Seq, s.end()) {
 		e |= Again
 	}
 	x.Spoke = true

@@ -101,8 +101,10 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 			}
 			return 0
 		}
-		if c.HalfOpen == nil && x.in(Established, CloseWait) && x.ackSent && !x.FinSent && y.Known() {
-			// It answers as if there were no connection (RFC 9293 §3.10.7.1), and it had not closed it (figure 10).
+		if c.HalfOpen == nil && y.Known() && (x.in(Established, CloseWait) && x.ackSent && !x.FinSent ||
+			x.in(FinWait2) && y.in(CloseWait) && asked.kind == AnsweredAck) {
+			// It answers as if there were no connection (RFC 9293 §3.10.7.1), and it had not closed it (figure 10), or only its own
+			// side: in FIN_WAIT_2 it would still take what comes.
 			c.HalfOpenPacket = s.Packet
 			c.HalfOpen = &HalfOpen{Survivor: 1 - from, Since: c.last[from].at, At: s.At, By: asked.kind}
 		}
@@ -240,6 +242,9 @@ func (c *Conn) asked(from int, s *Segment) (found *question) {
 		return nil
 	}
 	x := &c.Ends[from]
+	if own := &c.last[from]; own.at >= last.at && last.seq != last.end && own.hasAck && !own.ack.Before(last.end) {
+		return nil // it has taken that in, and so it had a connection
+	}
 	if at := c.asks[from]; at > last.at && s.At-at <= max(x.crossing(), soonestTimeout) {
 		return &question{at: at, ack: s.Seq, hasAck: true, kind: AnsweredSyn} // that was dropped, and is not remembered
 	}
@@ -271,6 +276,7 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 		return 0
 	}
 	own := !x.History[len(x.History)-1].onReceipt
+	inexact := !own && c.Reset != nil && s.Ack != c.resetSeq
 	// It has received what passed before the RST: that lay below the window.
 	beyond := !own && c.Reset != nil && s.Ack.After(c.resetSeq) && !(y.FinSent && c.resetSeq == y.FinSeq)
 	asks := beyond || !own && challenge && c.Reset != nil && s.Ack != c.resetSeq // it expected another number than the RST's
@@ -301,6 +307,9 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	}
 	if c.Reset != nil && (c.Reset.By == from || !y.resetClosed || y.State() != Closed) {
 		c.Reset = nil
+	}
+	if inexact {
+		return ResetUntaken
 	}
 	return ResetOutlived
 }
