@@ -44,14 +44,13 @@ type connection struct {
 
 	notes           []note
 	reason          []byte // the text of the first RST that carried one; never changed
-	rejected        []rejected
-	synText         bool // a SYN carried text (RFC 7413)
-	challenged      bool // a SYN was answered by a plain ACK of other numbers
-	quotedHard      bool // an ICMP error said that the SYN cannot be delivered
-	stale           bool // its SYN may be an old one: it interrupted another attempt, met TIME_WAIT, or is old by its number
-	old             bool // its SYN is a copy, or has a lower number than the connection before
-	copied          bool // an earlier SYN had its SYN's number
-	gaveUp          bool // its client gave up an attempt with the number givenUp
+	synText         bool   // a SYN carried text (RFC 7413)
+	challenged      bool   // a SYN was answered by a plain ACK of other numbers
+	quotedHard      bool   // an ICMP error said that the SYN cannot be delivered
+	stale           bool   // its SYN may be an old one: it interrupted another attempt, met TIME_WAIT, or is old by its number
+	old             bool   // its SYN is a copy, or has a lower number than the connection before
+	copied          bool   // an earlier SYN had its SYN's number
+	gaveUp          bool   // its client gave up an attempt with the number givenUp
 	givenUp         uint32
 	linuxReuse      bool   // the successor's ISN proves that it was accepted in TIME_WAIT
 	beforeWaits     bool   // the incarnation before was in TIME_WAIT when this one began
@@ -59,8 +58,7 @@ type connection struct {
 	successor       uint64 // packet of the SYN that reused the ports
 	quotedPacket    uint64 // of the ICMP error
 	challengePacket uint64
-	resetPacket     uint64 // of the last RST that was accepted
-	finIdle         int64  // how long nothing had passed before the first FIN, if finIdleKnown
+	finIdle         int64 // how long nothing had passed before the first FIN, if finIdleKnown
 	finIdleKnown    bool
 	openUnseen      bool // settled: filtered, and nothing but silence says that it was completed
 	filtered        bool // settled: a filter on control bits hid segments of it
@@ -150,31 +148,22 @@ func (c *connection) segment(seg *flows.Segment, how passage) (effect tcpstate.E
 	x.countFlags(seg)
 	c.assignRoles(from, seg)
 	if impossible(seg.Flags) {
-		c.note(record.FindingImpossibleFlags, from, seg.Packet)
+		c.tcp.Note(tcpstate.ImpossibleFlags, from, tcpstate.Seq(seg.Seq), seg.Packet)
 	}
 	if seg.Reason != nil {
-		c.note(record.FindingResetReason, from, seg.Packet)
+		c.tcp.Note(tcpstate.Explained, from, tcpstate.Seq(seg.Seq), seg.Packet)
 		if c.reason == nil {
 			c.reason = []byte(*seg.Reason)
 		}
 	}
 	if nxt, sent := c.tcp.Ends[from].SndNxt(); x.sums.Rejects(seg) && y.packets > 0 {
-		c.reject(from, seg, uint32(nxt), sent)
-		return tcpstate.Foreign | tcpstate.BadChecksum, false
-	}
-	if len(c.rejected) > 0 && seg.Flags&(flows.ACK|flows.RST) == flows.ACK {
-		c.letIn(to, seg.Ack)
-	}
-	if how.bridged && seg.Flags&(flows.FIN|flows.RST) != 0 {
+		x.sums.Sent(seg, uint32(nxt), sent)
 		var s tcpstate.Segment
 		reduce(&s, seg)
-		c.tcp.Bridge(from, &s)
+		c.tcp.RejectSum(from, &s)
+		return tcpstate.Foreign | tcpstate.BadChecksum, false
 	}
-	effect, expected = c.admit(seg, silence)
-	if len(c.rejected) > 0 && !effect.Has(tcpstate.Foreign) {
-		c.sentAgain(from, seg, true)
-	}
-	return effect, expected
+	return c.admit(seg, silence)
 }
 
 // admit lets the state machine have a segment that its receiver has not dropped, and counts what it was. Silence is how
@@ -205,19 +194,25 @@ func (c *connection) admit(seg *flows.Segment, silence int64) (effect tcpstate.E
 	} else {
 		effect = c.tcp.Segment(from, &s)
 	}
-	if proven, is := c.tcp.Proven(); is {
-		c.counts(proven)
+	for _, p := range c.tcp.Proven() {
+		c.arrived(&p)
 	}
 	if effect.Has(tcpstate.Foreign) {
 		c.noteChallenge(from, seg, effect)
-		c.remarkForeign(from, seg)
 		return effect, false
 	}
 	x.sums.Sent(seg, uint32(nxt), sent)
+	c.count(from, to, seg, effect, uint32(nxt), silence)
+	return effect, false
+}
+
+// count counts what a segment was that its receiver has not dropped, of which nxt was the sender's SND.NXT before.
+func (c *connection) count(from, to int, seg *flows.Segment, effect tcpstate.Effect, nxt uint32, silence int64) {
+	x, y := &c.sides[from], &c.sides[to]
 	if seg.Flags.Has(flows.ACK) {
 		y.sums.Acknowledged(seg.Ack)
 	}
-	c.trackPath(from, to, seg, uint32(nxt))
+	c.trackPath(from, to, seg, nxt)
 	if seg.Flags.Has(flows.SYN) {
 		y.sums.MSS = seg.Options.MSS
 	}
@@ -247,8 +242,7 @@ func (c *connection) admit(seg *flows.Segment, silence int64) (effect tcpstate.E
 		y.keepalives++
 	}
 	c.noteAnswers(from, to, seg, effect, silence)
-	c.remark(from, seg, effect)
-	return effect, false
+	c.compareSyns(from, seg, effect)
 }
 
 // peersSee shows the segment to what stands for Zeek and tshark.
@@ -258,14 +252,33 @@ func (c *connection) peersSee(seg *flows.Segment) {
 	c.tshark.Segment(seg)
 }
 
-// counts takes in what an earlier segment brought that was taken for another connection's until now.
-func (c *connection) counts(s *tcpstate.Segment) {
-	for i := range c.sides {
-		c.unnote(i, s.Packet)
-		if e := &c.tcp.Ends[i]; s.Fin && e.FinSent && e.FinSeq+1 == s.End() && c.sides[i].finPacket == 0 {
-			c.sides[i].finPacket = s.Packet
+// arrived counts a segment that was taken to be dropped when it passed.
+func (c *connection) arrived(p *tcpstate.Proof) {
+	s, from := &p.Segment, p.From
+	to := 1 - from
+	if c.self() {
+		to = from
+	}
+	seg := flows.Segment{
+		Packet: s.Packet, Time: s.At, Key: c.key, FromB: from == 1, Flags: flagsOf(s),
+		Seq: uint32(s.Seq), Ack: uint32(s.Ack), Len: s.Len, Window: uint16(s.Window),
+		Options: flows.Options{HasWScale: s.HasWScale, WScale: s.WScale, HasTimestamp: s.HasTS, TSVal: s.TSVal, TSEcr: s.TSEcr},
+	}
+	c.sides[from].sums.Acknowledged(uint32(s.End())) // wrong ones do no harm here
+	c.count(from, to, &seg, p.Effect, seg.Seq, 0)
+}
+
+// flagsOf are the flags that reduce has seen.
+func flagsOf(s *tcpstate.Segment) (f flows.Flags) {
+	for _, has := range []struct {
+		is   bool
+		flag flows.Flags
+	}{{s.Syn, flows.SYN}, {s.Fin, flows.FIN}, {s.HasAck, flows.ACK}} {
+		if has.is {
+			f |= has.flag
 		}
 	}
+	return f
 }
 
 // reduce makes s what the state machine needs of a segment. It sets one field after the other, and s is not copied: a processor

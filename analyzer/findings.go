@@ -63,92 +63,78 @@ func (c *connection) noted(k record.FindingCode) *note {
 
 // noteAll adds n of a finding, of which the first packets are given.
 func (c *connection) noteAll(k record.FindingCode, end int, packets []uint64, n uint64) {
-	c.note(k, end, packets...)
-	c.notes[len(c.notes)-1].count = n
-}
-
-// unnote takes back what was noted of a packet that was dropped, and was not.
-func (c *connection) unnote(end int, packet uint64) {
-	for i := 0; i < len(c.notes); i++ {
-		n := &c.notes[i]
-		dropped := n.code == record.FindingForeignSegments || n.code == record.FindingSynInConnection || n.code == record.FindingBadSynAck ||
-			n.code == record.FindingBadChecksums
-		at := slices.Index(n.packets, packet)
-		if !dropped || n.end != int8(end) || at < 0 {
-			continue
-		}
-		n.packets = slices.Delete(n.packets, at, at+1)
-		if n.count--; n.count == 0 {
-			c.notes = slices.Delete(c.notes, i, i+1)
-			i--
-		}
+	if n > 0 {
+		c.note(k, end, packets...).count += n - 1
 	}
 }
 
-// remark notes what a segment that is not foreign says about the connection's health, after it has been counted.
-func (c *connection) remark(from int, seg *flows.Segment, effect tcpstate.Effect) {
-	x := &c.sides[from]
-	syn, rst, ack := seg.Flags.Has(flows.SYN), seg.Flags.Has(flows.RST), seg.Flags.Has(flows.ACK)
-	p := seg.Packet
-	switch {
-	case syn && !ack && effect.Has(tcpstate.Again):
-		c.note(record.FindingSynRetransmitted, from, p)
-		if fewerOptions(x.firstSyn, synShape(seg)) {
-			c.note(record.FindingOptionFallback, from, p)
-		}
-	case syn && ack && effect.Has(tcpstate.Again):
-		c.note(record.FindingSynAckRetransmitted, from, p)
+// compareSyns takes note of a SYN that offers less than the first one of its end.
+func (c *connection) compareSyns(from int, seg *flows.Segment, effect tcpstate.Effect) {
+	if seg.Flags&(flows.SYN|flows.ACK) != flows.SYN {
+		return
 	}
-	if syn && !ack && x.openings == 1 {
-		x.firstSyn = synShape(seg)
-	}
-	if effect.Has(tcpstate.AckNotAccepted) {
-		c.note(record.FindingAckNotAccepted, from, p)
-	}
-	if effect.Has(tcpstate.BadSynAck) {
-		c.note(record.FindingBadSynAck, from, p)
-	}
-	if effect.Has(tcpstate.AckOfFinLost) {
-		c.note(record.FindingAckOfFinLost, from, p)
-	}
-	if effect.Has(tcpstate.FinAhead) && !effect.Has(tcpstate.Again) {
-		c.note(record.FindingFinBeforeData, from, p)
-	}
-	if effect.Has(tcpstate.BehindFin) {
-		c.note(record.FindingForeignSegments, from, p)
-	}
-	if effect.Has(tcpstate.ZeroWindowProbe) {
-		c.note(record.FindingZeroWindow, 1-from, p)
-	}
-	if rst && effect.Has(tcpstate.ResetDoubted) {
-		c.note(record.FindingResetChallenged, from, p)
-	}
-	if effect.Has(tcpstate.ResetUntaken) {
-		c.note(record.FindingResetChallenged, 1-from, c.resetPacket)
-	}
-	if effect.Has(tcpstate.ResetOutlived) {
-		c.note(record.FindingResetOutlived, -1, c.resetPacket, p)
-	}
-	if rst && effect.Has(tcpstate.ResetAccepted) {
-		c.resetPacket = p
-		if y := &c.sides[1-from]; y.openings > 0 && x.synAcks+x.openings == 0 {
-			c.note(record.FindingRefused, from, p)
-		}
+	switch x, offered := &c.sides[from], synShape(seg); {
+	case x.openings <= 1:
+		x.firstSyn = offered
+	case effect.Has(tcpstate.Again) && fewerOptions(x.firstSyn, offered):
+		c.tcp.Note(tcpstate.FewerOptions, from, tcpstate.Seq(seg.Seq), seg.Packet)
 	}
 }
 
-// remarkForeign notes a segment that changed nothing.
-func (c *connection) remarkForeign(from int, seg *flows.Segment) {
-	syn, rst := seg.Flags.Has(flows.SYN), seg.Flags.Has(flows.RST)
-	switch {
-	case impossible(seg.Flags):
-	case rst && reached(&c.tcp.Ends[1-from]):
-		c.note(record.FindingResetOutsideWindow, from, seg.Packet)
-	case syn && c.open():
-		c.note(record.FindingSynInConnection, from, seg.Packet)
-	case !rst && c.open():
-		c.note(record.FindingForeignSegments, from, seg.Packet)
+// findingOf is the finding that the segments of a kind make of the end that sent them, or, of what a segment missed, that had sent it.
+var findingOf = []struct {
+	kind tcpstate.Kind
+	code record.FindingCode
+}{
+	{tcpstate.SynAgain, record.FindingSynRetransmitted},
+	{tcpstate.SynAckAgain, record.FindingSynAckRetransmitted},
+	{tcpstate.FewerOptions, record.FindingOptionFallback},
+	{tcpstate.Unaccepted, record.FindingAckNotAccepted},
+	{tcpstate.OtherSynAck, record.FindingBadSynAck},
+	{tcpstate.FinUnheard, record.FindingAckOfFinLost},
+	{tcpstate.FinTooSoon, record.FindingFinBeforeData},
+	{tcpstate.SynWithin, record.FindingSynInConnection},
+	{tcpstate.Misfit, record.FindingForeignSegments},
+	{tcpstate.ImpossibleFlags, record.FindingImpossibleFlags},
+	{tcpstate.Explained, record.FindingResetReason},
+	{tcpstate.RstInexact, record.FindingResetChallenged},
+	{tcpstate.RstOutside, record.FindingResetOutsideWindow},
+}
+
+// concludeNoted makes findings of the noteworthy segments of an end.
+func (c *connection) concludeNoted(end int) {
+	if !c.tcp.HasNoted() {
+		return
 	}
+	for _, of := range findingOf {
+		packets, n := c.tcp.Noted(of.kind, end)
+		c.noteAll(of.code, end, packets, n)
+	}
+	packets, n := c.tcp.Noted(tcpstate.Probed, end)
+	c.noteAll(record.FindingZeroWindow, 1-end, packets, n)
+	if packets, n = c.tcp.Noted(tcpstate.Refusal, end); n > 0 {
+		c.noteAll(record.FindingRefused, end, slices.Insert(packets, 0, c.sides[1-end].openingPacket), n)
+	}
+	if packets, n = c.tcp.Noted(tcpstate.WrongSum, end); n > 0 {
+		repairs, _ := c.tcp.Noted(tcpstate.Repaired, end)
+		packets = append(packets, repairs...)
+		slices.Sort(packets)
+		c.noteAll(record.FindingBadChecksums, end, packets, n)
+	}
+	packets, n = c.tcp.FinsAgain(end)
+	c.noteAll(record.FindingFinRetransmitted, end, packets, n)
+	if packets, n = c.tcp.Noted(tcpstate.Missed, end); c.sides[end].packets > 0 {
+		c.noteAll(record.FindingCaptureLoss, end, packets, n)
+	}
+}
+
+// concludeOutlived makes a finding of the RSTs that either end outlived, and of what was sent after them.
+func (c *connection) concludeOutlived() {
+	packets, n := c.tcp.Noted(tcpstate.RstOutlived, 0)
+	more, m := c.tcp.Noted(tcpstate.RstOutlived, 1)
+	packets = append(packets, more...)
+	slices.Sort(packets)
+	c.noteAll(record.FindingResetOutlived, -1, slices.Compact(packets), n+m)
 }
 
 // shape is what a SYN offers.
@@ -167,7 +153,8 @@ func fewerOptions(first, again shape) bool {
 // seemsOnly reports a finding that rests on what a filter on control bits hid, and on nothing else.
 func seemsOnly(n note) bool {
 	switch n.code {
-	case record.FindingFinBeforeData, record.FindingResetChallenged, record.FindingForeignSegments, record.FindingResetOutsideWindow:
+	case record.FindingFinBeforeData, record.FindingResetChallenged, record.FindingForeignSegments,
+		record.FindingResetOutsideWindow, record.FindingCaptureLoss:
 		return true
 	}
 	return false
@@ -177,9 +164,6 @@ func seemsOnly(n note) bool {
 func (c *connection) conclude(r *record.Connection, at int64) {
 	client, server := c.opener, 1-c.opener
 	x, y := &c.sides[client], &c.sides[server]
-	if c.filtered {
-		c.notes = slices.DeleteFunc(c.notes, seemsOnly)
-	}
 	switch r.Handshake.Outcome {
 	case record.OutcomeUnanswered:
 		if x.rsts == 0 && x.openings > 0 {
@@ -200,9 +184,6 @@ func (c *connection) conclude(r *record.Connection, at int64) {
 		if c.synText && !c.tcp.SynDataAcked {
 			c.note(record.FindingFastOpenIgnored, server, x.openingPacket, y.synAckPacket)
 		}
-	}
-	if n := c.noted(record.FindingRefused); n != nil {
-		n.packets = slices.Insert(n.packets, 0, x.openingPacket)
 	}
 	if !c.tcp.HandshakeAcked && y.synAcks > 0 && y.wrongSynAcks == y.synAcks && max(x.openings, y.synAcks) > 1 {
 		c.note(record.FindingSynAckChecksum, server, y.synAckPacket)
@@ -228,13 +209,12 @@ func (c *connection) conclude(r *record.Connection, at int64) {
 		c.note(record.FindingOneWay, -1)
 	}
 	for i := range c.sides {
-		if packets, n := c.tcp.FinsAgain(i); n > 0 {
-			c.noteAll(record.FindingFinRetransmitted, i, packets, n)
-		}
-		if packets, n := c.tcp.Gaps(i); n > 0 && c.sides[i].packets > 0 && !c.filtered {
-			c.noteAll(record.FindingCaptureLoss, i, packets, n)
-		}
+		c.concludeNoted(i)
 	}
+	if c.filtered {
+		c.notes = slices.DeleteFunc(c.notes, seemsOnly)
+	}
+	c.concludeOutlived()
 	c.concludeReset(r)
 	if h := c.tcp.HalfOpen; h != nil {
 		c.note(record.FindingHalfOpen, 1-h.Survivor, c.tcp.HalfOpenPacket)
@@ -260,8 +240,9 @@ func (c *connection) conclude(r *record.Connection, at int64) {
 func (c *connection) concludeAborted(r *record.Connection, client int) {
 	x, y := &c.sides[client], &c.sides[1-client]
 	reset := c.tcp.Reset
+	_, unaccepted := c.tcp.Noted(tcpstate.Unaccepted, 1-client)
 	switch {
-	case reset != nil && reset.By != client && c.tcp.HandshakeAcked && x.rsts == 0 && c.noted(record.FindingAckNotAccepted) == nil:
+	case reset != nil && reset.By != client && c.tcp.HandshakeAcked && x.rsts == 0 && unaccepted == 0:
 		c.note(record.FindingAckReset, 1-client, c.tcp.HandshakeAckPacket, reset.Packet)
 	case !c.disowned():
 	case c.stale:

@@ -77,7 +77,8 @@ func (c *connection) absorb(stale *connection) {
 	}
 	c.end = max(c.end, stale.end)
 	c.notes = append(c.notes, stale.notes...)
-	c.note(record.FindingSynInConnection, stale.opener, stale.id)
+	c.tcp.Absorb(&stale.tcp)
+	c.tcp.Note(tcpstate.SynWithin, stale.opener, tcpstate.Seq(stale.sides[stale.opener].firstSeq), stale.id)
 }
 
 // challengedIn takes the challenge ACK of an earlier incarnation for the answer to this one's SYN (RFC 5961 §4.2).

@@ -209,7 +209,7 @@ func (c *connection) pack(k *store.Coder, base int64) {
 	store.Small(k, &x.rsts, &x.duplicates, &x.retransmitted, &x.keepalives, &x.probes, &x.impossible,
 		&y.rsts, &y.duplicates, &y.retransmitted, &y.keepalives, &y.probes, &y.impossible)
 	store.Near(k, c.id, &x.openingPacket, &y.openingPacket, &x.synAckPacket, &y.synAckPacket, &x.finPacket, &y.finPacket)
-	store.Near(k, c.id, &c.resetPacket, &c.previous, &c.interrupted, &c.successor, &c.quotedPacket, &c.challengePacket)
+	store.Near(k, c.id, &c.previous, &c.interrupted, &c.successor, &c.quotedPacket, &c.challengePacket)
 	role := numberOf(c.role)
 	store.Small(k, &role, (*uint8)(&c.phase), (*uint8)(&c.told), &c.stands.client, &c.stands.server,
 		(*uint8)(&x.synAnswer), (*uint8)(&y.synAnswer), &x.recentNext, &y.recentNext)
@@ -236,12 +236,6 @@ func (c *connection) pack(k *store.Coder, base int64) {
 	store.Small(k, &c.finIdle)
 	k.Bools(&c.finIdleKnown, &c.crossedFin, &c.old, &c.copied, &c.gaveUp)
 	store.Small(k, &c.givenUp)
-	kept := len(c.rejected)
-	store.Small(k, &kept)
-	c.rejected = store.Resize(c.rejected, kept)
-	for i := range c.rejected {
-		c.rejected[i].pack(k, c.end, c.id, x.firstSeq)
-	}
 	c.notes = store.Resize(c.notes, notes)
 	for i := range c.notes {
 		c.notes[i].pack(k, c.id)

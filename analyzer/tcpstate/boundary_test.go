@@ -71,18 +71,20 @@ func TestPatience(t *testing.T) {
 	}
 }
 
-// The log keeps eight gaps, FINs and rejected segments of each end.
+// The log keeps eight noteworthy segments of each kind and end, and eight rejected segments of each end.
 func TestMostLogged(t *testing.T) {
 	var c Conn
 	for i := range uint64(10) {
 		c.misses(0, Seq(i), i+1)
-		c.repeatsFin(0, Seq(i), i+1)
+		c.Note(Probed, 0, Seq(i), i+1)
 		c.reject(1, &Segment{Seq: Seq(i), Packet: i + 1}, 0)
 	}
 	if rejected := c.log.rejected[1]; len(rejected) != 8 || rejected[0].Packet != 3 {
 		t.Errorf("%d rejected segments", len(rejected))
 	}
-	if gaps, n := c.Gaps(0); len(gaps) != 8 || n != 10 || len(c.log.fins[0]) != 8 {
-		t.Errorf("%d gaps of %d, %d FINs", len(gaps), n, len(c.log.fins[0]))
+	for _, kind := range []Kind{Missed, Probed} {
+		if packets, n := c.Noted(kind, 0); len(packets) != 8 || packets[0] != 1 || n != 10 {
+			t.Errorf("kind %d: %d packets of %d", kind, len(packets), n)
+		}
 	}
 }

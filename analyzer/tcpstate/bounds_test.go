@@ -69,8 +69,8 @@ func TestBounds(t *testing.T) {
 			if e := &c.Ends[i]; len(e.History) > 12 || len(e.Withdrawn) > maxWithdrawn || cap(e.Withdrawn) > 2*maxWithdrawn {
 				t.Errorf("%s: %d states and %d withdrawn", name, len(e.History), len(e.Withdrawn))
 			}
-			if l := c.log; l != nil && (len(l.gaps[i]) > maxGaps || len(l.fins[i]) > maxFins || len(l.rejected[i]) > maxRejected) {
-				t.Errorf("%s: the log holds %d gaps, %d FINs, %d rejected", name, len(l.gaps[i]), len(l.fins[i]), len(l.rejected[i]))
+			if l := c.log; l != nil && (len(l.noted) > 2*maxNoted*int(kinds) || len(l.rejected[i]) > maxRejected || len(l.proven) > maxRejected) {
+				t.Errorf("%s: the log holds %d noteworthy, %d rejected, %d proven", name, len(l.noted), len(l.rejected[i]), len(l.proven))
 			}
 		}
 	}

@@ -8,10 +8,9 @@ func (c *Conn) Clone() Conn {
 	d.Reset, d.HalfOpen = clone(c.Reset), clone(c.HalfOpen)
 	d.later, d.perhaps, d.log = clone(c.later), clone(c.perhaps), clone(c.log)
 	if d.log != nil {
-		for i := range d.log.gaps {
-			d.log.gaps[i], d.log.fins[i] = slices.Clone(d.log.gaps[i]), slices.Clone(d.log.fins[i])
-			d.log.rejected[i] = slices.Clone(d.log.rejected[i])
-		}
+		l := d.log
+		l.noted, l.proven = slices.Clone(l.noted), slices.Clone(l.proven)
+		l.rejected = [2][]rejected{slices.Clone(l.rejected[0]), slices.Clone(l.rejected[1])}
 	}
 	for i := range d.Ends {
 		e := &d.Ends[i]

@@ -61,9 +61,13 @@ type lastSegment struct {
 // Segment takes in a segment that Ends[from] has sent, in the order of capture, and says what it was.
 func (c *Conn) Segment(from int, s *Segment) Effect {
 	if c.log != nil {
-		c.log.proven = rejected{}
+		c.log.proven = c.log.proven[:0]
+		c.takeIn(1-from, s)
 	}
 	e := c.exchange(from, &c.Ends[from], &c.Ends[1-from], s)
+	if e != 0 {
+		c.remark(from, s, e)
+	}
 	c.steady = c.isSteady()
 	return e
 }
@@ -71,7 +75,15 @@ func (c *Conn) Segment(from int, s *Segment) Effect {
 // SelfSegment takes in a segment of a connection of Ends[0] to itself (RFC 9293 §3.5: a simultaneous open).
 func (c *Conn) SelfSegment(s *Segment) Effect {
 	c.self = true
-	return c.exchange(0, &c.Ends[0], &c.Ends[0], s)
+	if c.log != nil {
+		c.log.proven = c.log.proven[:0]
+		c.takeIn(0, s)
+	}
+	e := c.exchange(0, &c.Ends[0], &c.Ends[0], s)
+	if e != 0 {
+		c.remark(0, s, e)
+	}
+	return e
 }
 
 func (c *Conn) exchange(from int, x, y *Endpoint, s *Segment) Effect {
@@ -92,6 +104,7 @@ func (c *Conn) exchange(from int, x, y *Endpoint, s *Segment) Effect {
 	}
 	if c.log != nil && !e.Has(Foreign) && !s.Rst {
 		c.comesLate(from, s)
+		c.dropAgain(from, s, true)
 	}
 	e |= c.challenge(from, x, e, s)
 	if !e.Has(Foreign) {

@@ -2,124 +2,252 @@ package tcpstate
 
 import "slices"
 
-// How much the log keeps of each kind and end. Beyond it repeated FINs and gaps are counted, and the oldest rejected segment
-// gives way.
+// Kind is what a noteworthy segment was when it passed. What it is in the end the settled history says: see Noted.
+type Kind uint8
+
+// The kinds.
 const (
-	maxGaps     = 8
-	maxFins     = 8
-	maxRejected = 8
+	SynAgain        Kind = iota // a SYN without ACK, sent again
+	SynAckAgain                 // a SYN-ACK, sent again
+	FewerOptions                // a SYN, sent again without options of the first
+	Unaccepted                  // a SYN-ACK, sent again after the ACK that should have completed the handshake
+	OtherSynAck                 // a SYN-ACK that acknowledges another number than the SYN's
+	Refusal                     // an RST that answers a SYN
+	FinAgain                    // a FIN, sent again
+	FinUnheard                  // a FIN, sent again after its acknowledgement
+	FinTooSoon                  // a FIN before which text is missing
+	Missed                      // acknowledges what the end has sent and no packet holds
+	Probed                      // probes a closed window
+	SynWithin                   // a SYN with another number, inside the connection
+	Misfit                      // changes nothing in its receiver: the numbers, the timestamp, or no ACK
+	WrongSum                    // its checksum is wrong
+	Repaired                    // brings again what one with a wrong checksum brought
+	ImpossibleFlags             // no TCP sends these flags together
+	Explained                   // an RST that carries a text
+	RstInexact                  // an RST in the window, not at the next number
+	RstOutside                  // an RST outside of the window
+	RstOutlived                 // goes on after an RST
+	kinds
 )
+
+var kindNames = [kinds]string{
+	"syn_again", "syn_ack_again", "fewer_options", "unaccepted", "other_syn_ack", "refusal", "fin_again", "fin_unheard",
+	"fin_too_soon", "missed", "probed", "syn_within", "misfit", "wrong_sum", "repaired", "impossible_flags", "explained",
+	"rst_inexact", "rst_outside", "rst_outlived",
+}
+
+// String is the kind in one word.
+func (k Kind) String() string {
+	if k >= kinds {
+		return "unknown"
+	}
+	return kindNames[k]
+}
+
+// maxNoted is how many the log keeps of each kind and end. Those beyond are counted.
+const maxNoted = 8
 
 // log is what a connection has that most have not: of the segments of each end those that later ones may show in another
 // light. What is told of them is asked for when the record ends.
 type log struct {
-	gaps     [2][]gap // what the other end has acknowledged and no packet of this one holds
-	moreGaps [2]uint64
-	fins     [2][]sentFin  // repeated FINs
-	rejected [2][]rejected // what did not fit, or not yet
-	proven   rejected      // by the last segment
-	claim    [2]claim      // the last of each end
+	noted    []noted
+	more     [2][kinds]uint32 // of each end and kind, those that are not in noted
+	rejected [2][]rejected
+	proven   []Proof  // by the last segment
+	claim    [2]claim // the last of each end
 }
 
-// gap is an acknowledgement of an octet that was not seen.
-type gap struct {
-	octet  Seq
-	packet uint64 // the acknowledgement
-}
-
-// sentFin is a repeated FIN.
-type sentFin struct {
-	seq    Seq
+// noted is a noteworthy segment.
+type noted struct {
 	packet uint64
+	about  uint64 // packet of the RST that it has outlived
+	seq    Seq    // what it is about: its SYN's, FIN's or first number, or the octet that was missed
+	kind   Kind
+	end    uint8 // that sent it, or that sent what was missed
 }
 
-// rejected is a segment that was dropped, or Packet is 0.
-type rejected struct{ Segment }
-
-func (c *Conn) noted() *log {
+func (c *Conn) logged() *log {
 	if c.log == nil {
 		c.log = new(log)
 	}
 	return c.log
 }
 
+// Note takes note of a segment of Ends[end].
+func (c *Conn) Note(kind Kind, end int, seq Seq, packet uint64) { c.note(kind, end, seq, packet, 0) }
+
+func (c *Conn) note(kind Kind, end int, seq Seq, packet, about uint64) {
+	l, n := c.logged(), 0
+	for i := range l.noted {
+		if l.noted[i].kind == kind && int(l.noted[i].end) == end {
+			n++
+		}
+	}
+	if n == maxNoted {
+		if l.more[end][kind]++; l.more[end][kind] == 0 {
+			l.more[end][kind]-- // no wrap
+		}
+		return
+	}
+	l.noted = append(l.noted, noted{packet, about, seq, kind, uint8(end)})
+}
+
+// Absorb takes over what was noted of the segments of an attempt that turned out to be part of this connection.
+func (c *Conn) Absorb(d *Conn) {
+	if d.log == nil {
+		return
+	}
+	for _, m := range d.log.noted {
+		c.note(m.kind, int(m.end), m.seq, m.packet, m.about)
+	}
+	l := c.logged()
+	for end := range l.more {
+		for kind := range l.more[end] {
+			l.more[end][kind] += d.log.more[end][kind]
+		}
+	}
+}
+
+// remark takes note of a segment of Ends[from] by what it was.
+func (c *Conn) remark(from int, s *Segment, e Effect) {
+	y := &c.Ends[1-from]
+	switch {
+	case e.Has(Foreign):
+		switch {
+		case s.Syn && (s.Rst || s.Fin && !s.HasAck):
+		case s.Rst:
+			c.Note(RstOutside, from, s.Seq, s.Packet)
+		case s.Syn:
+			c.Note(SynWithin, from, s.Seq, s.Packet)
+		default:
+			c.Note(Misfit, from, s.Seq, s.Packet)
+		}
+		return
+	case e.Has(Again) && s.Syn && s.HasAck:
+		c.Note(SynAckAgain, from, s.Seq, s.Packet)
+	case e.Has(Again) && s.Syn:
+		c.Note(SynAgain, from, s.Seq, s.Packet)
+	}
+	if e.Has(AckNotAccepted) {
+		c.Note(Unaccepted, from, s.Seq, s.Packet)
+	}
+	if e.Has(BadSynAck) {
+		c.Note(OtherSynAck, from, s.Seq, s.Packet)
+	}
+	if e.Has(AckOfFinLost) {
+		c.Note(FinUnheard, from, s.textEnd(), s.Packet)
+	}
+	if e.Has(FinAhead) && !e.Has(Again) {
+		c.Note(FinTooSoon, from, s.textEnd(), s.Packet)
+	}
+	if e.Has(BehindFin) {
+		c.Note(Misfit, from, s.Seq, s.Packet)
+	}
+	if e.Has(ZeroWindowProbe) {
+		c.Note(Probed, from, s.Seq, s.Packet)
+	}
+	if e.Has(ResetDoubted) {
+		c.Note(RstInexact, from, s.Seq, s.Packet)
+	}
+	x := &c.Ends[from]
+	if n := len(y.History); e.Has(ResetAccepted) && n > 1 && y.History[n-2].State == SynSent && !x.sentSyn && !x.sentSynAck {
+		c.Note(Refusal, from, s.Seq, s.Packet)
+	}
+}
+
+// HasNoted reports whether there may be noteworthy segments.
+func (c *Conn) HasNoted() bool { return c.log != nil }
+
+// Noted gives the segments of a kind of Ends[end], by the histories as they are now: the first packets, and how many there are.
+// One that has turned out to be no word of the connection, or that did not mean what it seemed to, is not among them.
+func (c *Conn) Noted(kind Kind, end int) (packets []uint64, n uint64) {
+	if c.log == nil {
+		return nil, 0
+	}
+	for i := range c.log.noted {
+		if m := &c.log.noted[i]; m.kind == kind && int(m.end) == end && c.stands(m) {
+			if m.about != 0 {
+				packets = append(packets, m.about)
+			}
+			packets = append(packets, m.packet)
+			n++
+		}
+	}
+	if n == 0 {
+		return nil, 0
+	}
+	return packets, n + uint64(c.log.more[end][kind])
+}
+
+// stands reports whether a segment is what it seemed to be, by the histories as they are now.
+func (c *Conn) stands(m *noted) bool {
+	x := &c.Ends[m.end]
+	switch m.kind {
+	case SynAgain, SynAckAgain, FewerOptions, Unaccepted:
+		return x.ISSKnown && x.ISS == m.seq
+	case FinAgain, FinUnheard, FinTooSoon:
+		return x.FinSent && x.FinSeq == m.seq
+	case SynWithin, Misfit:
+		return c.openAt(m.packet)
+	case RstOutside:
+		return c.Ends[1-m.end].reachedBy(m.packet)
+	case RstOutlived:
+		return c.Reset == nil || c.Reset.Packet != m.about
+	}
+	return true
+}
+
+// openAt reports that, when a packet passed, an end was in a synchronized state, and not in TIME_WAIT.
+func (c *Conn) openAt(packet uint64) bool {
+	for i := range c.Ends {
+		if st := c.Ends[i].stateAt(packet); st >= Established && st < TimeWait {
+			return true
+		}
+	}
+	return false
+}
+
+// stateAt is the state of the endpoint when a packet passed.
+func (e *Endpoint) stateAt(packet uint64) (st State) {
+	for i := 0; i < len(e.History) && e.History[i].Packet < packet; i++ {
+		st = e.History[i].State
+	}
+	return st
+}
+
+// reachedBy reports that the endpoint was in a synchronized state, or had been, when a packet passed.
+func (e *Endpoint) reachedBy(packet uint64) bool {
+	return slices.ContainsFunc(e.History, func(h Entry) bool { return h.State >= Established && h.Packet < packet })
+}
+
 // misses takes note of an octet of Ends[i] that was acknowledged and not seen.
 func (c *Conn) misses(i int, octet Seq, packet uint64) {
-	l := c.noted()
-	for _, r := range l.rejected[i] {
+	for _, r := range c.logged().rejected[i] {
 		if !octet.Before(r.Seq) && octet.Before(r.end()) {
 			return // the capture holds it
 		}
 	}
-	if len(l.gaps[i]) < maxGaps {
-		l.gaps[i] = append(l.gaps[i], gap{octet, packet})
-	} else {
-		l.moreGaps[i]++
-	}
+	c.Note(Missed, i, octet, packet)
 }
 
-// comesLate takes back the gaps that a segment of Ends[i] fills: the capture holds it, behind its acknowledgement.
+// comesLate takes back that octets were missed which a segment of Ends[i] brings: the capture holds them, behind their
+// acknowledgement.
 func (c *Conn) comesLate(i int, s *Segment) {
-	if c.log == nil || len(c.log.gaps[i]) == 0 || s.Seq == s.end() {
-		return
+	if s.Seq != s.end() {
+		c.log.noted = slices.DeleteFunc(c.log.noted, func(m noted) bool {
+			return m.kind == Missed && int(m.end) == i && !m.seq.Before(s.Seq) && m.seq.Before(s.end())
+		})
 	}
-	c.log.gaps[i] = slices.DeleteFunc(c.log.gaps[i], func(g gap) bool {
-		return !g.octet.Before(s.Seq) && g.octet.Before(s.end())
-	})
 }
 
 // filled takes back that an octet of Ends[i] was missed.
-func (c *Conn) filled(i int, octet Seq) {
-	c.log.gaps[i] = slices.DeleteFunc(c.log.gaps[i], func(g gap) bool { return g.octet == octet })
-}
-
-// Gaps are the acknowledgements of what Ends[i] must have sent and no packet holds: the first packets, and how many there are.
-func (c *Conn) Gaps(i int) (packets []uint64, n uint64) {
-	if c.log == nil {
-		return nil, 0
-	}
-	for _, g := range c.log.gaps[i] {
-		packets = append(packets, g.packet)
-	}
-	return packets, uint64(len(packets)) + c.log.moreGaps[i]
-}
-
-// repeatsFin takes note of a FIN of Ends[i] that is not its first.
-func (c *Conn) repeatsFin(i int, seq Seq, packet uint64) {
-	if l := c.noted(); len(l.fins[i]) < maxFins {
-		l.fins[i] = append(l.fins[i], sentFin{seq, packet})
-	}
-}
+func (c *Conn) filled(i int, octet Seq) { c.comesLate(i, &Segment{Seq: octet, Len: 1}) }
 
 // FinsAgain are the repetitions of the FIN of Ends[i]: the first packets, and how many there are.
 func (c *Conn) FinsAgain(i int) (packets []uint64, n uint64) {
 	e := &c.Ends[i]
-	if c.log == nil || !e.FinSent || e.fins < 2 {
+	if packets, _ = c.Noted(FinAgain, i); !e.FinSent || e.fins < 2 {
 		return nil, 0
 	}
-	for _, f := range c.log.fins[i] {
-		if f.seq == e.FinSeq {
-			packets = append(packets, f.packet)
-		}
-	}
 	return packets, uint64(e.fins - 1)
-}
-
-// reject keeps a segment of Ends[from] that was dropped, for a later one may prove it.
-func (c *Conn) reject(from int, s *Segment, by Rule) Effect {
-	l := c.noted()
-	c.comesLate(from, s)
-	if len(l.rejected[from]) == maxRejected {
-		l.rejected[from] = slices.Delete(l.rejected[from], 0, 1)
-	}
-	l.rejected[from] = append(l.rejected[from], rejected{*s})
-	return Dropped(by)
-}
-
-// Proven is the segment that the last one has proven, though it was dropped when it passed; its end, and whether there is one.
-func (c *Conn) Proven() (s *Segment, is bool) {
-	if c.log == nil || c.log.proven.Packet == 0 {
-		return nil, false
-	}
-	return &c.log.proven.Segment, true
 }

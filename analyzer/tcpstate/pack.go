@@ -212,31 +212,47 @@ func (c *Conn) packRare(k *store.Coder, opener int) {
 
 // pack codes the log of a connection that has one, that of the opener first.
 func (l *log) pack(k *store.Coder, opener int, packet uint64, at int64) {
-	for _, i := range [...]int{opener, 1 - opener} {
-		gaps, fins, dropped := len(l.gaps[i]), len(l.fins[i]), len(l.rejected[i])
-		store.Small(k, &gaps, &fins, &dropped)
-		l.gaps[i] = store.Resize(l.gaps[i], gaps)
-		for n := range l.gaps[i] {
-			g := &l.gaps[i][n]
-			store.Near(k, 0, &g.octet)
-			store.Near(k, packet, &g.packet)
+	notes, proven := len(l.noted), len(l.proven)
+	store.Small(k, &notes, &proven)
+	l.noted = store.Resize(l.noted, notes)
+	near := packet
+	for n := range l.noted {
+		m := &l.noted[n]
+		store.Small(k, (*uint8)(&m.kind), &m.end)
+		store.Near(k, near, &m.packet)
+		store.Near(k, 0, &m.seq)
+		if store.Some(k, &m.about) {
+			store.Near(k, m.packet, &m.about)
 		}
-		l.fins[i] = store.Resize(l.fins[i], fins)
-		for n := range l.fins[i] {
-			f := &l.fins[i][n]
-			store.Near(k, 0, &f.seq)
-			store.Near(k, packet, &f.packet)
-		}
-		l.rejected[i] = store.Resize(l.rejected[i], dropped)
-		for n := range l.rejected[i] {
-			l.rejected[i][n].pack(k, packet, at)
+		near = m.packet
+	}
+	if store.Some(k, &l.more) {
+		for i := range l.more {
+			for kind := range l.more[i] {
+				store.Small(k, &l.more[i][kind])
+			}
 		}
 	}
-	store.Near(k, 0, &l.moreGaps[0], &l.moreGaps[1])
 	for _, i := range [...]int{opener, 1 - opener} {
+		rejected := len(l.rejected[i])
+		store.Small(k, &rejected)
+		l.rejected[i] = store.Resize(l.rejected[i], rejected)
+		for n := range l.rejected[i] {
+			r := &l.rejected[i][n]
+			r.Segment.pack(k, packet, at)
+			store.Small(k, &r.n)
+			store.Small(k, (*uint8)(&r.by))
+			k.Bools(&r.sum)
+		}
 		l.claim[i].pack(k, packet, at)
 	}
-	l.proven.pack(k, packet, at)
+	l.proven = store.Resize(l.proven, proven)
+	for n := range l.proven {
+		p := &l.proven[n]
+		p.Segment.pack(k, packet, at)
+		store.Small(k, &p.From)
+		store.Small(k, (*uint32)(&p.Effect))
+	}
 }
 
 func (l *claim) pack(k *store.Coder, packet uint64, at int64) {

@@ -1,5 +1,7 @@
 package tcpstate
 
+import "slices"
+
 // Most segments are the ones that were expected next: text in sequence between two ends in ESTABLISHED, or its
 // acknowledgement. Of the questions that Segment asks of a segment most can have only one answer then. Van Jacobson's header
 // prediction (4.3BSD-Reno, tcp_input) therefore looks at a few fields first; RFC 9293 leaves that to the implementation.
@@ -47,7 +49,7 @@ func (c *Conn) isSteady() bool {
 
 // isIdle reports that nothing is in the log that an expected segment may change.
 func (l *log) isIdle() bool {
-	return len(l.gaps[0])+len(l.gaps[1])+len(l.rejected[0])+len(l.rejected[1]) == 0 && l.proven.Packet == 0
+	return len(l.rejected[0])+len(l.rejected[1])+len(l.proven) == 0 && !slices.ContainsFunc(l.noted, func(m noted) bool { return m.kind == Missed })
 }
 
 // isSteady reports that the endpoint is in ESTABLISHED by its own word, and that nothing is doubtful about it or missing.

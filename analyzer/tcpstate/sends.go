@@ -92,63 +92,6 @@ func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
 	return good
 }
 
-// proves reports whether a segment acknowledges one that was dropped before it, or, not fitting either, goes on behind that: the
-// capture has a gap there, or a SYN-ACK with another number was the one that counted. What it proves counts from where it was.
-func (c *Conn) proves(from int, x, y *Endpoint, s *Segment) bool {
-	if c.self || len(c.log.rejected[0])+len(c.log.rejected[1]) == 0 {
-		return false
-	}
-	for _, i := range [...]int{1 - from, from} {
-		own := i == from
-		for n := len(c.log.rejected[i]) - 1; n >= 0; n-- {
-			r := c.log.rejected[i][n].Segment
-			if !r.HasAck || own && (r.Syn || r.end() != s.Seq || s.Len == 0 || c.fits(x, y, s)) || !own && (r.end() != s.Ack || r.end() == y.sndNxt) {
-				continue
-			}
-			c.log.rejected[i] = nil
-			switch {
-			case r.Syn:
-				c.chooses(from, x, y, &r, s)
-			case own:
-				c.resumes(from, x, y, &r, s)
-			default:
-				c.resumes(i, y, x, &r, s)
-			}
-			c.log.proven = rejected{r}
-			return true
-		}
-	}
-	return false
-}
-
-// resumes takes in what x, Ends[from], sent first behind a gap of the capture, or with an old timestamp, which s proves.
-func (c *Conn) resumes(from int, x, y *Endpoint, first, s *Segment) {
-	y.tsKnown = false
-	if !c.fits(x, y, first) {
-		x.disownFin(finDisowned, s.Packet)
-		if first.Seq.After(x.sndNxt) {
-			c.misses(from, first.Seq-1, first.Packet)
-		}
-		x.sndNxt, x.sndKnown = first.Seq, true
-		if y.sndKnown && first.Ack.After(y.sndNxt) {
-			c.misses(1-from, first.Ack-1, first.Packet)
-			y.sndNxt = first.Ack
-		}
-		y.rcv.nxt, y.rcv.ahead = first.Seq, nil
-	}
-	c.segment(from, x, y, first)
-}
-
-// chooses takes in the SYN-ACK of y that x has acknowledged, instead of another one.
-func (c *Conn) chooses(from int, x, y *Endpoint, synAck, s *Segment) {
-	y.cut(0, otherSyn, s.Packet)
-	*y = Endpoint{Withdrawn: y.Withdrawn, WithdrawnMore: y.WithdrawnMore, offered: true, other: y.ISS}
-	x.withdrawTo(SynSent, otherSyn, s.Packet)
-	x.ackSent, x.rcv, x.resetClosed = false, received{}, false
-	c.Reset, c.later, c.perhaps, c.HandshakeAcked, c.log.gaps[1-from] = nil, nil, nil, false, nil
-	c.sendsSynAck(1-from, y, x, synAck)
-}
-
 // rcvBack is how far behind SND.NXT an old duplicate of the endpoint may lie and still be its own.
 func (e *Endpoint) rcvBack() int32 {
 	if !e.ISSKnown {

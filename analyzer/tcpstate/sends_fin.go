@@ -11,7 +11,7 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	seq := s.textEnd()
 	before := x.State() == SynRcvd || x.State() == Established || x.State() == CloseWait
 	if x.fins > 0 {
-		c.repeatsFin(from, seq, s.Packet)
+		c.Note(FinAgain, from, seq, s.Packet)
 	}
 	if x.fins > 0 && seq == x.FinSeq {
 		x.fins++

@@ -287,6 +287,13 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	for rst := x.History[n].Packet; n > 0 && x.History[n-1].Packet == rst; {
 		n-- // CLOSED, and what its number seemed to say
 	}
+	switch closed := &x.History[n]; {
+	case closed.Rule == unreachable:
+	case inexact:
+		c.Note(RstInexact, 1-from, c.resetSeq, closed.Packet)
+	default:
+		c.note(RstOutlived, from, s.Seq, s.Packet, closed.Packet)
+	}
 	x.cut(n, outlivesRst, s.Packet)
 	x.resetClosed = false
 	if x.State() == SynRcvd && x.Known() && (x.sndUna.After(x.ISS) || own && c.HandshakeAcked) {

@@ -1,0 +1,213 @@
+package tcpstate
+
+import "slices"
+
+// A segment that its receiver drops, or is taken to drop, is kept: when a later one proves it, it counts from where it was.
+
+// maxRejected is how many are kept of each end. Beyond it the oldest gives way.
+const maxRejected = 8
+
+// rejected is a segment that was dropped, or is taken to have been. Those without SYN and FIN that follow each other are kept as one.
+type rejected struct {
+	Segment
+	n   uint32 // how many there are
+	by  Rule   // that it was dropped by
+	sum bool   // its checksum is wrong
+}
+
+// Proof is a segment that a later one has proven, though it was dropped when it passed.
+type Proof struct {
+	Segment
+	From   int // the end that sent it
+	Effect Effect
+}
+
+// reject keeps a segment of Ends[from] that was dropped, for a later one may prove it.
+func (c *Conn) reject(from int, s *Segment, by Rule) Effect {
+	c.logged()
+	c.comesLate(from, s)
+	c.keep(from, rejected{Segment: *s, n: 1, by: by})
+	return Dropped(by)
+}
+
+// keep takes a rejected segment into the log.
+func (c *Conn) keep(from int, r rejected) {
+	list := &c.log.rejected[from]
+	if n := len(*list); n > 0 {
+		last := &(*list)[n-1]
+		if last.by == r.by && !last.sum && !r.sum && last.HasAck == r.HasAck && last.end() == r.Seq && last.Len > 0 && r.Len > 0 &&
+			!last.Syn && !r.Syn && !last.Fin && !r.Fin && last.Len+r.Len <= nearby {
+			last.Len, last.Ack, last.n = last.Len+r.Len, r.Ack, last.n+1
+			return
+		}
+		if n == maxRejected {
+			*list = slices.Delete(*list, 0, 1)
+		}
+	}
+	*list = append(*list, r)
+}
+
+// RejectSum takes note of a segment of Ends[from] whose receiver is taken to have dropped it for its wrong checksum (RFC 9293 §3.1).
+// It is kept until the receiver acknowledges what it brings: then it had arrived; or until it is sent again: then it had not.
+func (c *Conn) RejectSum(from int, s *Segment) {
+	c.Note(WrongSum, from, s.Seq, s.Packet)
+	x := &c.Ends[from]
+	c.steady = false
+	if s.end() == s.Seq || s.Rst || x.sndKnown && !s.end().After(x.sndNxt) {
+		return // nobody will acknowledge it
+	}
+	c.dropAgain(from, s, false)
+	c.keep(from, rejected{Segment: *s, n: 1, sum: true})
+}
+
+// dropAgain takes note of a segment of Ends[from] that brings what rejected ones brought: nothing will show any more that those
+// arrived. One that gets through repairs them.
+func (c *Conn) dropAgain(from int, s *Segment, through bool) {
+	repairs := false
+	c.log.rejected[from] = slices.DeleteFunc(c.log.rejected[from], func(r rejected) bool {
+		again := r.Packet != s.Packet && (r.sum && s.end().After(r.Seq) && r.end().After(s.Seq) ||
+			through && r.Seq != r.end() && !r.Seq.Before(s.Seq) && !r.end().After(s.end()))
+		repairs = repairs || again && r.sum
+		return again
+	})
+	if repairs && through {
+		c.Note(Repaired, from, s.Seq, s.Packet)
+	}
+}
+
+// Proven are the segments that the last one has proven, though they were dropped when they passed.
+func (c *Conn) Proven() []Proof {
+	if c.log == nil {
+		return nil
+	}
+	return c.log.proven
+}
+
+// proven takes note of a rejected segment that is proven, and takes back what was noted of it.
+func (c *Conn) proven(from int, r *rejected, e Effect) {
+	l := c.log
+	l.proven = append(l.proven, Proof{r.Segment, from, e})
+	of := func(kind Kind) bool {
+		return kind == Misfit || kind == SynWithin || kind == OtherSynAck || kind == WrongSum
+	}
+	kind, before := Misfit, len(l.noted)
+	switch {
+	case r.sum:
+		kind = WrongSum
+	case r.Syn:
+		kind = SynWithin
+	}
+	l.noted = slices.DeleteFunc(l.noted, func(m noted) bool {
+		return int(m.end) == from && of(m.kind) && (m.packet == r.Packet || r.n > 1 && m.kind == Misfit && m.seq-r.Seq < Seq(r.Len))
+	})
+	if found := uint32(before - len(l.noted)); found < r.n {
+		l.more[from][kind] -= min(l.more[from][kind], r.n-found)
+	}
+	if e != 0 {
+		c.remark(from, &r.Segment, e)
+	}
+}
+
+// takeIn takes in those segments of Ends[i] with a wrong checksum that s acknowledges: they had arrived.
+func (c *Conn) takeIn(i int, s *Segment) {
+	list := &c.log.rejected[i]
+	for n := 0; n < len(*list) && s.HasAck && !s.Rst; {
+		r := (*list)[n]
+		if !r.sum || r.end().After(s.Ack) || s.Ack.Sub(r.end()) > 1<<20 {
+			n++
+			continue
+		}
+		*list = slices.Delete(*list, n, n+1)
+		to := 1 - i
+		if c.self {
+			to = i
+		}
+		c.proven(i, &r, c.exchange(i, &c.Ends[i], &c.Ends[to], &r.Segment))
+	}
+}
+
+// proves reports whether a segment acknowledges one that was dropped before it for its numbers: the capture has a gap there, or a
+// SYN-ACK with another number was the one that counted. What it proves counts from where it was. Of a peer that is not in the
+// capture nobody can ask for more than that the segment, which does not fit either, goes on behind that one.
+func (c *Conn) proves(from int, x, y *Endpoint, s *Segment) bool {
+	if c.self || len(c.log.rejected[0])+len(c.log.rejected[1]) == 0 {
+		return false
+	}
+	for _, i := range [...]int{1 - from, from} {
+		list := c.log.rejected[i]
+		for n := len(list) - 1; n >= 0; n-- {
+			r := &list[n]
+			switch own := i == from; {
+			case r.sum || !r.HasAck:
+				continue
+			case own && (y.Spoke || r.Syn || r.end() != s.Seq || s.Len == 0 || c.fits(x, y, s)):
+				continue
+			case !own && (!r.acknowledged(s.Ack) || s.Ack == y.sndNxt || r.by == paws && !s.Ack.After(y.sndNxt)):
+				continue
+			}
+			chain := c.chain(i, n)
+			for k := range chain {
+				r := &chain[k]
+				var e Effect
+				switch {
+				case r.Syn:
+					e = c.chooses(from, x, y, &r.Segment, s)
+				case i == from:
+					e = c.resumes(from, x, y, &r.Segment, s)
+				default:
+					e = c.resumes(i, y, x, &r.Segment, s)
+				}
+				c.proven(i, r, e)
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// acknowledged reports that an acknowledgement is of the segment, or of the beginning of those that are kept as one.
+func (r *rejected) acknowledged(ack Seq) bool {
+	return ack == r.end() || r.n > 1 && ack-r.Seq-1 < Seq(r.Len)
+}
+
+// chain takes the n-th rejected segment of Ends[i] out of the log, and those that come right before it: they arrived with it.
+func (c *Conn) chain(i, n int) (chain []rejected) {
+	list := c.log.rejected[i]
+	chain = []rejected{list[n]}
+	for n--; n >= 0; n-- {
+		if r := &list[n]; r.HasAck && !r.sum && !r.Syn && r.Seq != r.end() && r.end() == chain[0].Seq {
+			chain = slices.Insert(chain, 0, *r)
+		}
+	}
+	c.log.rejected[i] = slices.DeleteFunc(list, func(r rejected) bool { return !r.sum })
+	return chain
+}
+
+// resumes takes in what x, Ends[from], sent first behind a gap of the capture, or with an old timestamp, which s proves.
+func (c *Conn) resumes(from int, x, y *Endpoint, first, s *Segment) Effect {
+	y.tsKnown = false
+	if !c.fits(x, y, first) {
+		x.disownFin(finDisowned, s.Packet)
+		if first.Seq.After(x.sndNxt) {
+			c.misses(from, first.Seq-1, first.Packet)
+		}
+		x.sndNxt, x.sndKnown = first.Seq, true
+		if y.sndKnown && first.Ack.After(y.sndNxt) {
+			c.misses(1-from, first.Ack-1, first.Packet)
+			y.sndNxt = first.Ack
+		}
+		y.rcv.nxt, y.rcv.ahead = first.Seq, nil
+	}
+	return c.segment(from, x, y, first)
+}
+
+// chooses takes in the SYN-ACK of y that x has acknowledged, instead of another one.
+func (c *Conn) chooses(from int, x, y *Endpoint, synAck, s *Segment) Effect {
+	y.cut(0, otherSyn, s.Packet)
+	*y = Endpoint{Withdrawn: y.Withdrawn, WithdrawnMore: y.WithdrawnMore, offered: true, other: y.ISS}
+	x.withdrawTo(SynSent, otherSyn, s.Packet)
+	x.ackSent, x.rcv, x.resetClosed = false, received{}, false
+	c.Reset, c.later, c.perhaps, c.HandshakeAcked = nil, nil, nil, false
+	c.log.noted = slices.DeleteFunc(c.log.noted, func(m noted) bool { return m.kind == Missed && int(m.end) == 1-from })
+	return c.sendsSynAck(1-from, y, x, synAck)
+}
