@@ -133,6 +133,7 @@ func (c *Conn) proves(from int, x, y *Endpoint, s *Segment) bool {
 	if c.self || len(c.log.rejected[0])+len(c.log.rejected[1]) == 0 {
 		return false
 	}
+	heard := y.Spoke && !c.last[1-from].end.Before(x.maxAck) // the capture holds what y sends
 	for _, i := range [...]int{1 - from, from} {
 		list := c.log.rejected[i]
 		for n := len(list) - 1; n >= 0; n-- {
@@ -140,7 +141,7 @@ func (c *Conn) proves(from int, x, y *Endpoint, s *Segment) bool {
 			switch own := i == from; {
 			case r.sum || !r.HasAck:
 				continue
-			case own && (y.Spoke || r.Syn || r.end() != s.Seq || s.Len == 0 || c.fits(x, y, s)):
+			case own && (heard || r.Syn || r.end() != s.Seq || s.Len == 0 || c.fits(x, y, s)):
 				continue
 			case !own && (!r.acknowledged(s.Ack) || s.Ack == y.sndNxt || r.by == paws && !s.Ack.After(y.sndNxt)):
 				continue
