@@ -37,7 +37,7 @@ type group struct {
 	name                                  string
 	socket                                netip.AddrPort // for an order by address
 	cell                                  text.Cell
-	connections, complete, failed, open   uint64
+	connections, complete, failed         uint64
 	closed, reset, packets, retransmitted uint64
 	errors, warnings                      uint64
 	rtt                                   rttCounts
