@@ -287,7 +287,8 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	for rst := x.History[n].Packet; n > 0 && x.History[n-1].Packet == rst; {
 		n-- // CLOSED, and what its number seemed to say
 	}
-	switch closed := &x.History[n]; {
+	closed := x.History[n]
+	switch {
 	case closed.Rule == unreachable:
 	case inexact:
 		c.Note(RstInexact, 1-from, c.resetSeq, closed.Packet)
@@ -312,7 +313,7 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	if own && c.HalfOpen != nil && c.HalfOpen.Survivor != from {
 		c.HalfOpen = nil
 	}
-	if c.Reset != nil && (c.Reset.By == from || !y.resetClosed || y.State() != Closed) {
+	if c.Reset != nil && (c.Reset.By == from || c.Reset.Packet == closed.Packet || !y.resetClosed || y.State() != Closed) {
 		c.Reset = nil
 	}
 	if inexact {
