@@ -276,10 +276,11 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 		return 0
 	}
 	own := !x.History[len(x.History)-1].onReceipt
-	inexact := !own && c.Reset != nil && s.Ack != c.resetSeq
+	received := x.History[len(x.History)-1].Rule == rstArrives
+	inexact := received && s.Ack != c.resetSeq
 	// It has received what passed before the RST: that lay below the window.
-	beyond := !own && c.Reset != nil && s.Ack.After(c.resetSeq) && !(y.FinSent && c.resetSeq == y.FinSeq)
-	asks := beyond || !own && challenge && c.Reset != nil && s.Ack != c.resetSeq // it expected another number than the RST's
+	beyond := received && s.Ack.After(c.resetSeq) && !(y.FinSent && c.resetSeq == y.FinSeq)
+	asks := beyond || received && challenge && s.Ack != c.resetSeq // it expected another number than the RST's
 	if s.At-x.since() <= x.crossing() && !asks {
 		return 0
 	}
@@ -289,11 +290,18 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	}
 	closed := x.History[n]
 	switch {
-	case closed.Rule == unreachable:
 	case inexact:
 		c.Note(RstInexact, 1-from, c.resetSeq, closed.Packet)
-	default:
+	case own && closed.Rule != unreachable && x.ackSent:
+		// It was not its own. A receiver that goes on proves less: the RST may have been lost. Nor does one whose RST disowned a
+		// SYN-ACK: many scanners send by themselves, beside their host's TCP.
 		c.note(RstOutlived, from, s.Seq, s.Packet, closed.Packet)
+	}
+	if own {
+		x.doubted, y.doubted = nil, nil
+		if c.perhaps != nil && c.perhaps.By == from {
+			c.perhaps = nil
+		}
 	}
 	x.cut(n, outlivesRst, s.Packet)
 	x.resetClosed = false
