@@ -282,7 +282,8 @@ func (c *Conn) receives(from int, x, y *Endpoint, s *Segment, shape Effect) Effe
 	if c.deaf(from) {
 		return 0
 	}
-	if y.rcv.known && shape.Has(Again) && y.gotFin && y.ackSent && !s.Seq.After(y.maxAck) && s.textEnd().After(y.maxAck) && s.At-y.since() > y.crossing() {
+	old := x.ackSent && s.Ack.Before(x.maxAck) // what is sent again acknowledges what its sender has received by now (RFC 9293 §3.8.1)
+	if y.rcv.known && shape.Has(Again) && !old && y.gotFin && y.ackSent && !s.Seq.After(y.maxAck) && s.textEnd().After(y.maxAck) && s.At-y.since() > y.crossing() {
 		y.holdFin(s.Seq, s.Packet)
 	}
 	to := 1 - from

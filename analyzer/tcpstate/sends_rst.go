@@ -276,6 +276,9 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 		return 0
 	}
 	own := !x.History[len(x.History)-1].onReceipt
+	if x.sndKnown && s.Seq.Before(x.sndNxt) && x.isOld(y, s) {
+		return 0
+	}
 	received := x.History[len(x.History)-1].Rule == rstArrives
 	inexact := received && s.Ack != c.resetSeq
 	// It has received what passed before the RST: that lay below the window.
@@ -328,6 +331,16 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 		return ResetUntaken
 	}
 	return ResetOutlived
+}
+
+// isOld reports that a segment with a number below SND.NXT tells nothing of its sender's state after an RST: the path may have doubled it.
+// Who goes on sends again only what was not acknowledged (RFC 9293 §3.8.1), and acknowledges from SND.NXT (§3.10.7.4), or, idle for
+// a second at least, from the number before (§3.8.4).
+func (e *Endpoint) isOld(peer *Endpoint, s *Segment) bool {
+	if s.Seq == s.end() {
+		return s.Seq != e.sndNxt-1 || s.At-e.since() < second
+	}
+	return peer.ackSent && !s.end().After(peer.maxAck)
 }
 
 // beforeReset takes off the CLOSED of an RST that is on its way to the endpoint, or that overtook what it sent before:
