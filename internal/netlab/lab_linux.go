@@ -299,9 +299,8 @@ func tag(frame []byte, vlan uint16) []byte {
 	return slices.Concat(frame[:addresses], tag, frame[addresses:])
 }
 
-// boot makes the namespace and its interface.
-func (h *Host) boot() error {
-	var err error
+// newNamespace makes a network namespace and gives a file descriptor of it.
+func newNamespace() (fd int, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -309,27 +308,26 @@ func (h *Host) boot() error {
 		if err = unshare(); err != nil {
 			return
 		}
-		if h.namespace, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+		if fd, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
 			err = fmt.Errorf("open the namespace: %w", err)
 		}
 	}()
 	<-done
-	if err != nil {
+	return fd, err
+}
+
+// boot makes the namespace and its interface.
+func (h *Host) boot() error {
+	var err error
+	if h.namespace, err = newNamespace(); err != nil {
 		return err
 	}
 	return h.Do(func() error {
 		if h.tap, err = openTAP("eth0"); err != nil {
 			return err
 		}
-		// No neighbour discovery, no router solicitation: the capture holds what the test does and nothing else.
-		for name, value := range map[string]string{
-			"net.ipv6.conf.eth0.accept_dad":           "0",
-			"net.ipv6.conf.eth0.router_solicitations": "0",
-			"net.ipv6.conf.eth0.addr_gen_mode":        "1",
-		} {
-			if err := h.sysctl(name, value); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return err
-			}
+		if err := h.quiet("eth0"); err != nil {
+			return err
 		}
 		batch := fmt.Sprintf(`
 			link set lo up
@@ -340,13 +338,29 @@ func (h *Host) boot() error {
 			neigh add %s lladdr %[5]s dev eth0
 			route add default via %[4]s`,
 			h.MAC(), h.IP4, h.IP6, h.other.IP4, h.other.MAC(), h.other.IP6)
-		ip := exec.Command("ip", "-batch", "-")
-		ip.Stdin = strings.NewReader(strings.ReplaceAll(batch, "\t", ""))
-		if out, err := ip.CombinedOutput(); err != nil {
-			return fmt.Errorf("set up its interface: %w: %s", err, out)
-		}
-		return nil
+		return setUp("ip -batch -", batch)
 	})
+}
+
+// quiet keeps neighbour discovery and router solicitation from an interface: a capture holds what the test does and nothing else.
+func (h *Host) quiet(device string) error {
+	for name, value := range map[string]string{"accept_dad": "0", "router_solicitations": "0", "addr_gen_mode": "1"} {
+		if err := h.sysctl("net.ipv6.conf."+device+"."+name, value); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// setUp gives lines to a command in the thread's namespace.
+func setUp(command, lines string) error {
+	words := strings.Fields(command)
+	c := exec.Command(words[0], words[1:]...)
+	c.Stdin = strings.NewReader(strings.ReplaceAll(lines, "\t", ""))
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", command, err, out)
+	}
+	return nil
 }
 
 // unshare puts the thread into a new network namespace whose table of connections is small: it is read often, and the
