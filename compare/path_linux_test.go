@@ -1,0 +1,258 @@
+package compare_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/compare"
+	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/netlab"
+)
+
+// A real path: kernels at both ends and a router with nftables between them.
+var realPaths = []struct {
+	name    string
+	rules   string // of the router's table
+	lossy   bool   // the outer wire
+	dropped func(netlab.Segment) bool
+	reset   bool // what is dropped is answered by an RST towards its sender
+	altered []string
+	target  netip.AddrPort // that the clients connect to, if it is not the server
+}{
+	{name: "clean", altered: []string{"ttl"}},
+	{name: "lossy", lossy: true, altered: []string{"ttl"}},
+	{
+		name: "syn dropped", altered: []string{"ttl"},
+		rules:   `chain f { type filter hook forward priority 0; tcp sport 40001 tcp flags & (syn|ack) == syn drop; }`,
+		dropped: func(s netlab.Segment) bool { return s.SrcPort == 40001 && s.Flags&(flows.SYN|flows.ACK) == flows.SYN },
+	},
+	{
+		name: "syn-ack dropped", altered: []string{"ttl"},
+		rules:   `chain f { type filter hook forward priority 0; tcp dport 40001 tcp flags & (syn|ack) == syn|ack drop; }`,
+		dropped: func(s netlab.Segment) bool { return s.DstPort == 40001 && s.Flags.Has(flows.SYN|flows.ACK) },
+	},
+	{
+		name: "rejected", altered: []string{"ttl"}, reset: true,
+		rules:   `chain f { type filter hook forward priority 0; tcp sport 40002 meta length > 100 reject with tcp reset; }`,
+		dropped: func(s netlab.Segment) bool { return s.SrcPort == 40002 && s.Len > 48 },
+	},
+	{
+		name: "source translated", altered: []string{"dst", "src", "ttl"},
+		rules: `chain p { type nat hook postrouting priority 100; oifname "outside" masquerade; }`,
+	},
+	{
+		name: "target translated", altered: []string{"dport", "dst", "sport", "src", "ttl"}, target: netip.AddrPortFrom(netlab.PathInside, 80),
+		rules: `chain p { type nat hook prerouting priority -100; tcp dport 80 dnat to 198.19.0.1:8001; }`,
+	},
+	{
+		name: "source translated, and loss", lossy: true, altered: []string{"dst", "src", "ttl"},
+		rules: `chain p { type nat hook postrouting priority 100; oifname "outside" masquerade; }`,
+	},
+	{
+		name: "segment size clamped", altered: []string{"mss", "ttl"},
+		rules: `chain f { type filter hook forward priority 0; tcp flags syn tcp option maxseg size set 1000; }`,
+	},
+}
+
+// TestRealPath holds the comparison to what wires of ours and the kernel's packet filter did.
+func TestRealPath(t *testing.T) {
+	for _, s := range realPaths {
+		t.Run(s.name, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(1, uint64(len(s.name))))
+			p := netlab.StartPath(t, "table ip path {\n"+s.rules+"\n}\n", func(trip *netlab.Trip, _ netlab.Segment) (h netlab.Handling) {
+				if !s.lossy || trip.From < 2 {
+					return h
+				}
+				switch n := random.IntN(100); {
+				case n < 3:
+					h.Lost = true
+				case n < 5:
+					h.Double = true
+				case n < 7:
+					h.Hold = 30 * time.Millisecond
+				}
+				return h
+			})
+			exchange(t, p, s.target)
+			p.Stop()
+
+			folder := t.TempDir()
+			var sources []compare.Source
+			names := []string{"client", "fwin", "fwout", "server"}
+			for i, name := range names {
+				file := filepath.Join(folder, name+".pcapng")
+				writeCapture(t, file, p.Points[i])
+				sources = append(sources, compare.Source{Name: name, Files: []string{file}})
+			}
+			var got []record.Verdict
+			_, err := compare.Compare(context.Background(), sources, compare.Options{}, func(c *record.Compared) error {
+				got = append(got, c.Verdicts...)
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			wanted, late := happened(p, s.dropped, s.reset)
+			altered := map[string]bool{}
+			for _, v := range got {
+				a, b := slices.Index(names, v.Between[0]), slices.Index(names, v.Between[1])
+				key := fmt.Sprintf("%s between %d and %d, packet %d at %s", v.Kind, a, b, v.Segment.Packet, v.Segment.At)
+				switch v.Kind {
+				case record.Altered:
+					if a != 1 || b != 2 {
+						t.Errorf("altered by a wire: %s", key)
+					}
+					altered[string(v.Field)] = true
+				case record.Delayed, record.Reordered: // wires and kernels are late at times by themselves
+					delete(late, key)
+				case record.NotCaptured:
+				default:
+					if !wanted[key] {
+						t.Errorf("invented: %s", key)
+					}
+					delete(wanted, key)
+				}
+			}
+			for key := range wanted {
+				t.Errorf("missing: %s", key)
+			}
+			for key := range late {
+				t.Errorf("missing: %s", key)
+			}
+			var fields []string
+			for field := range altered {
+				fields = append(fields, field)
+			}
+			slices.Sort(fields)
+			if !slices.Equal(fields, s.altered) {
+				t.Errorf("altered are %v, want %v", fields, s.altered)
+			}
+		})
+	}
+}
+
+// happened lists what the wires and the router did, as verdicts are named above: what must be found, and what was late.
+func happened(p *netlab.Path, dropped func(netlab.Segment) bool, reset bool) (wanted, late map[string]bool) {
+	wanted, late = map[string]bool{}, map[string]bool{}
+	names := [...]string{"client", "fwin", "fwout", "server"}
+	add := func(list map[string]bool, kind record.VerdictKind, a, b, at int, packet uint64) {
+		list[fmt.Sprintf("%s between %d and %d, packet %d at %s", kind, min(a, b), max(a, b), packet, names[at])] = true
+	}
+	for _, trip := range p.Trips {
+		switch h := trip.Handling; {
+		case h.Lost:
+			add(wanted, record.Lost, trip.From, trip.To, trip.From, trip.Sent)
+		case h.Double:
+			add(wanted, record.Duplicated, trip.From, trip.To, trip.To, trip.Received[len(trip.Received)-1])
+		case h.Hold > 0:
+			add(late, record.Delayed, trip.From, trip.To, trip.From, trip.Sent)
+		}
+		if dropped == nil {
+			continue
+		}
+		if trip.To == 1 || trip.To == 2 {
+			for _, packet := range trip.Received {
+				if dropped(trip.Segment) {
+					add(wanted, record.Lost, 1, 2, trip.To, packet)
+				}
+			}
+		}
+		if reset && trip.From == 1 && trip.Segment.Flags.Has(flows.RST) {
+			add(wanted, record.Born, 1, 2, 1, trip.Sent)
+		}
+	}
+	return wanted, late
+}
+
+// exchange has eight connections talk.
+func exchange(t *testing.T, p *netlab.Path, target netip.AddrPort) {
+	const port = 8001
+	if !target.IsValid() {
+		target = netip.AddrPortFrom(netlab.PathServer, port)
+	}
+	listener, err := p.Listen(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for {
+			conn, err := listener.AcceptTCP()
+			if err != nil {
+				return
+			}
+			go serve(conn)
+		}
+	}()
+	done := make(chan bool)
+	const connections = 8
+	for i := range connections {
+		go func() {
+			defer func() { done <- true }()
+			time.Sleep(time.Duration(i) * 5 * time.Millisecond)
+			conn, err := p.Dial(uint16(40000+i), target, 1500*time.Millisecond)
+			if err != nil {
+				return // the router's rules do not let it
+			}
+			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(5 * time.Second))
+			for range 4 {
+				if _, err := conn.Write([]byte(strings.Repeat("q", 300))); err != nil {
+					return
+				}
+				if _, err := io.ReadFull(conn, make([]byte, answer)); err != nil {
+					return
+				}
+			}
+		}()
+	}
+	for range connections {
+		<-done
+	}
+	time.Sleep(300 * time.Millisecond) // what is under way arrives: nothing tells that all has
+}
+
+const answer = 9000
+
+// serve answers requests of 300 bytes.
+func serve(conn *net.TCPConn) {
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	for {
+		if _, err := io.ReadFull(conn, make([]byte, 300)); err != nil {
+			return
+		}
+		if _, err := conn.Write(make([]byte, answer)); err != nil {
+			return
+		}
+	}
+}
+
+func writeCapture(t *testing.T, path string, packets []capture.Packet) {
+	t.Helper()
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	w := capture.NewWriter(file)
+	for i := range packets {
+		if err := w.Write(&packets[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+}
