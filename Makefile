@@ -31,7 +31,7 @@ test-all: libpcap test-tools ## run all tests, as root; it fails if one was skip
 	$(call gotest,-fail,-count=1)
 
 # What tests run beside tcplife, if it is there: programs, and where Debian has them.
-TEST_TOOLS := tmux:tmux jq:jq tshark:tshark tcpdump:tcpdump groff:groff-base ip:iproute2 setcap:libcap2-bin python3:python3-venv
+TEST_TOOLS := tmux:tmux jq:jq tshark:tshark tcpdump:tcpdump groff:groff-base ip:iproute2 nft:nftables setcap:libcap2-bin python3:python3-venv
 # And DuckDB, as a module of Python in bin/duckdb, to read Parquet files.
 DUCKDB := 2.0.1
 
@@ -91,7 +91,7 @@ rfcsim: ## hold the tracker to PLAYS (20000) simulated connections from SEED (1)
 fuzz: libpcap ## run every fuzz target for FUZZTIME (10m)
 	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | while IFS=: read -r file func; do \
 		name=$${func#func }; dir=$$(dirname "$$file"); echo "$$dir $$name"; \
-		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null || exit 1; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$dir" </dev/null || exit 1; \
 	done
 
 cover: libpcap ## which lines the tests reach; the details go to bin/cover.html

@@ -1,0 +1,67 @@
+package compare_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/compare"
+)
+
+// FuzzCompare compares any two files, and the first with itself: nothing panics, verdicts name points that stand beside each other
+// on the path, and a capture differs from itself in nothing.
+func FuzzCompare(f *testing.F) {
+	const longest = 6 << 10 // of a seed, so that what the fuzzer changes matters
+	var seeds [][]byte
+	files, err := filepath.Glob("../testdata/pcaps/*.pcap*")
+	if err != nil || len(files) == 0 {
+		f.Fatal("no captures in testdata: ", err)
+	}
+	for _, file := range files {
+		if text, err := os.ReadFile(file); err == nil && len(text) <= longest {
+			seeds = append(seeds, text)
+		}
+	}
+	for i := range seeds {
+		f.Add(seeds[i], seeds[i])
+		f.Add(seeds[i], seeds[(i+1)%len(seeds)])
+	}
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		if len(a) > 4*longest || len(b) > 4*longest {
+			t.Skip()
+		}
+		folder := t.TempDir()
+		path := func(name string, text []byte) string {
+			file := filepath.Join(folder, name)
+			if err := os.WriteFile(file, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return file
+		}
+		one, two := path("one", a), path("two", b)
+		verdicts := func(files ...string) (list []record.Verdict) {
+			names := []string{"left", "right"}
+			sources := []compare.Source{{Name: names[0], Files: files[:1]}, {Name: names[1], Files: files[1:]}}
+			// An error ends what it is of, and what came before it is told.
+			_, _ = compare.Compare(context.Background(), sources, compare.Options{}, func(c *record.Compared) error {
+				list = append(list, c.Verdicts...)
+				return nil
+			})
+			for _, v := range list {
+				if !slices.Equal(v.Between, names) {
+					t.Errorf("%s between %v", v.Kind, v.Between)
+				}
+			}
+			return list
+		}
+		verdicts(one, two)
+		for _, v := range verdicts(one, one) {
+			if v.Kind != record.NotCaptured {
+				t.Errorf("a capture differs from itself: %s %s, packet %d at %s", v.Kind, v.Field, v.Segment.Packet, v.Segment.At)
+			}
+		}
+	})
+}
