@@ -142,7 +142,18 @@ func (t *Table) words(e *Ending) []string {
 		lines = append(lines, fmt.Sprintf("… and %d more kinds of events.", more))
 	}
 	if len(told) == 0 {
-		lines = append(lines, "Every segment passed every point, and only the TTL changed.")
+		var changes []record.Change
+		for _, stretch := range e.Path {
+			changes = append(changes, stretch.Always...)
+		}
+		changed := "nothing changed"
+		switch {
+		case slices.ContainsFunc(changes, func(c record.Change) bool { return c.Field != record.FieldTTL }):
+			changed = "only what PATH lists changed"
+		case len(changes) > 0:
+			changed = "only the TTL changed"
+		}
+		lines = append(lines, "Every segment passed every point, and "+changed+".")
 	}
 	for i := range e.Points {
 		for _, b := range e.Points[i].Blind {
