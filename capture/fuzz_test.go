@@ -49,7 +49,7 @@ func check(t *testing.T, file []byte, cut int) {
 		if p.Time == NoTime {
 			p.Time = 0
 		}
-		if err := w.Write(&Packet{p.Number, p.Time, []byte(p.Data), p.Length, p.Link}); err != nil {
+		if err := w.Write(&Packet{Number: p.Number, Time: p.Time, Data: []byte(p.Data), Length: p.Length, Link: p.Link}); err != nil {
 			t.Fatal(err)
 		}
 	}

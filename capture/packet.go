@@ -1,6 +1,9 @@
 package capture
 
-import "math"
+import (
+	"iter"
+	"math"
+)
 
 // NoTime is the absence of a moment: the First and Last of a capture in which no packet has a time.
 const NoTime = math.MinInt64
@@ -12,4 +15,18 @@ type Packet struct {
 	Data   []byte   // the captured bytes
 	Length int      // bytes the packet had on the wire, at least len(Data)
 	Link   LinkType // what Data begins with
+
+	options []byte // of its pcapng block, in this byte order; nil for none
+	order   order
+}
+
+// Comments gives the comments that the file has on the packet (opt_comment, UTF-8), which are valid as long as it is.
+func (p *Packet) Comments() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for code, value := range p.order.options(p.options) {
+			if code == optionComment && !yield(value) {
+				return
+			}
+		}
+	}
 }

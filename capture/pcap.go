@@ -164,6 +164,7 @@ func (f *pcapFile) more(p *Packet) bool {
 	p.Data = h[f.layout.recordHeader:size:size]
 	p.Length = max(int(original), int(captured))
 	p.Link = f.link
+	p.options = nil
 	f.buf.take(size)
 	return true
 }

@@ -25,8 +25,10 @@ const (
 	blockSection    = 0x0a0d0d0a // the same in either byte order
 )
 
-// Option codes of interface descriptions (§4.2), enhanced packets (§4.3) and interface statistics (§4.6).
+// Option codes of every block (§3.5), interface descriptions (§4.2), enhanced packets (§4.3) and interface statistics (§4.6).
 const (
+	optionComment = 1 // opt_comment
+
 	optionResolution = 9  // if_tsresol
 	optionOffset     = 14 // if_tsoffset
 
@@ -190,7 +192,7 @@ func (f *pcapngFile) describe(start int64, body []byte) error {
 	}
 	i := netInterface{link: LinkType(f.order.u16(body)), snaplen: f.order.u32(body[4:])}
 	resolution, offset := byte(6), int64(0)
-	for code, value := range f.options(body[8:]) {
+	for code, value := range f.order.options(body[8:]) {
 		switch {
 		case code == optionResolution && len(value) > 0:
 			resolution = value[0]
@@ -217,7 +219,7 @@ func (f *pcapngFile) count(start int64, body []byte) error {
 		return err
 	}
 	i.counted = true
-	for code, value := range f.options(body[12:]) {
+	for code, value := range f.order.options(body[12:]) {
 		if len(value) < 8 {
 			continue
 		}
@@ -245,7 +247,7 @@ func (f *pcapngFile) enhanced(start int64, body []byte, p *Packet) error {
 	if err != nil {
 		return err
 	}
-	for code, value := range f.options(options) {
+	for code, value := range f.order.options(options) {
 		if code == optionDropCount && len(value) >= 8 {
 			f.interfaces[f.order.u32(body)].dropped += f.order.u64(value)
 		}
@@ -288,7 +290,8 @@ func (f *pcapngFile) packet(start int64, number uint32, body []byte, p *Packet) 
 	p.Data = body[:captured]
 	p.Length = max(int(original), int(captured))
 	p.Link = i.link
-	return body[min((int(captured)+3)&^3, len(body)):], nil
+	p.options, p.order = body[min((int(captured)+3)&^3, len(body)):], f.order
+	return p.options, nil
 }
 
 // simple reads a Simple Packet Block (§4.4). It belongs to the first interface and has neither time nor captured
@@ -313,6 +316,7 @@ func (f *pcapngFile) simple(start int64, body []byte, p *Packet) error {
 	p.Data = body[4 : 4+captured]
 	p.Length = original
 	p.Link = i.link
+	p.options = nil // it has none
 	return nil
 }
 
@@ -326,10 +330,10 @@ func (f *pcapngFile) of(start int64, number uint32) (*netInterface, error) {
 }
 
 // options gives the options of a block (§3.5), up to the first that does not fit into it.
-func (f *pcapngFile) options(b []byte) func(yield func(code uint16, value []byte) bool) {
+func (o order) options(b []byte) func(yield func(code uint16, value []byte) bool) {
 	return func(yield func(uint16, []byte) bool) {
 		for len(b) >= 4 {
-			code, length := f.order.u16(b), int(f.order.u16(b[2:]))
+			code, length := o.u16(b), int(o.u16(b[2:]))
 			b = b[4:]
 			if code == 0 || length > len(b) || !yield(code, b[:length]) {
 				return

@@ -31,8 +31,12 @@ func NewWriter(w io.Writer) *Writer {
 	return &Writer{w: bufio.NewWriterSize(w, 64<<10), interfaces: map[writerInterface]uint32{}}
 }
 
-// Write writes p. Its number is not kept: the file's packets count from 1.
-func (w *Writer) Write(p *Packet) error {
+// longestComment is how many bytes an option has room for.
+const longestComment = 1<<16 - 1
+
+// Write writes p, with comments (opt_comment) of at most 65,535 bytes of UTF-8; more is cut off. Its number is not kept:
+// the file's packets count from 1. Nor are comments of its own, unless they are among these.
+func (w *Writer) Write(p *Packet, comments ...string) error {
 	number, err := w.describe(writerInterface{p.Link, p.Time < 0})
 	if err != nil {
 		return err
@@ -44,6 +48,16 @@ func (w *Writer) Write(p *Packet) error {
 	w.begin(blockEnhanced)
 	w.u32(number, uint32(units>>32), uint32(units), uint32(len(p.Data)), uint32(p.Length))
 	w.block = append(w.block, p.Data...)
+	for _, comment := range comments {
+		w.pad()
+		comment = comment[:min(len(comment), longestComment)]
+		w.u32(uint32(len(comment))<<16 | optionComment)
+		w.block = append(w.block, comment...)
+	}
+	if len(comments) > 0 {
+		w.pad()
+		w.u32(0) // the end of the options
+	}
 	return w.end()
 }
 
@@ -111,7 +125,7 @@ func (w *Writer) describe(i writerInterface) (uint32, error) {
 	return number, w.end()
 }
 
-// begin begins a block, end pads and writes it, and u32 appends to it in between.
+// begin begins a block, end pads and writes it, and u32 and pad append to it in between.
 func (w *Writer) begin(kind uint32) {
 	w.block = w.block[:0]
 	w.u32(kind, 0)
@@ -123,8 +137,10 @@ func (w *Writer) u32(values ...uint32) {
 	}
 }
 
+func (w *Writer) pad() { w.block = append(w.block, make([]byte, -len(w.block)&3)...) }
+
 func (w *Writer) end() error {
-	w.block = append(w.block, make([]byte, -len(w.block)&3)...)
+	w.pad()
 	length := uint32(len(w.block) + 4)
 	w.u32(length)
 	binary.LittleEndian.PutUint32(w.block[4:], length)
