@@ -84,21 +84,7 @@ func checks(s uint64) bool {
 
 // checkTCP looks at the checksum of a whole segment (RFC 9293 §3.1).
 func checkTCP(ip *network, segment []byte) Checksum {
-	src, dst := &ip.src, &ip.dst
-	if ip.rehomed {
-		src = &ip.home
-	}
-	if ip.redirected {
-		dst = &ip.final
-	}
-	// The rest of the pseudo-header, as little-endian words: a zero and the protocol, the length.
-	s := uint64(6) << 8
-	if ip.v6 {
-		s = sum(dst[:], sum(src[:], s))
-	} else {
-		s += uint64(binary.LittleEndian.Uint32(src[12:])) + uint64(binary.LittleEndian.Uint32(dst[12:]))
-	}
-	length := uint64(bits.ReverseBytes32(uint32(len(segment))))
+	s, length := ip.pseudo(), pseudoLength(len(segment))
 	switch {
 	case checks(sum(segment, s+length)):
 		return ChecksumGood
@@ -109,6 +95,25 @@ func checkTCP(ip *network, segment []byte) Checksum {
 	}
 	return ChecksumWrong
 }
+
+// pseudo is the sum of a segment's pseudo-header without its length, in little-endian words.
+func (ip *network) pseudo() uint64 {
+	src, dst := &ip.src, &ip.dst
+	if ip.rehomed {
+		src = &ip.home
+	}
+	if ip.redirected {
+		dst = &ip.final
+	}
+	s := uint64(6) << 8 // a zero and the protocol
+	if ip.v6 {
+		return sum(dst[:], sum(src[:], s))
+	}
+	return s + uint64(binary.LittleEndian.Uint32(src[12:])) + uint64(binary.LittleEndian.Uint32(dst[12:]))
+}
+
+// pseudoLength is what the length adds to that.
+func pseudoLength(n int) uint64 { return uint64(bits.ReverseBytes32(uint32(n))) }
 
 // unfinished reports whether a checksum is what a sender leaves to its network card to finish: the sum of the pseudo-header,
 // with the length for a segment that goes out as it is, without for one that the card cuts up (TSO), complemented or not;

@@ -1,0 +1,467 @@
+package flows
+
+import (
+	"encoding/binary"
+
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+	"github.com/tcplife/tcplife/capture"
+)
+
+// A Rewriter changes packets that hold segments so that others may see them: by other addresses, without payload, or both.
+// What a report says of connections stays as it was.
+type Rewriter struct {
+	// Addresses gives other addresses for those in all headers, outer and inner, and in what ICMP errors quote; nil leaves
+	// everything as it is. Names in headers of capturing devices and bytes behind the packet become 0.
+	Addresses Addresses
+	// HeadersOnly leaves out what follows the innermost TCP header, as a snaplen does.
+	HeadersOnly bool
+
+	decoder *Decoder // whose layers find the headers
+	old     []byte   // the packet at hand as it was,
+	new     []byte   // and as it becomes
+	ip      network  // the innermost IP header so far as it was,
+	other   network  // and as it becomes
+	sums    []checksumOf  // the checksums on the way, outermost first
+	end     int      // the first byte that is left out
+}
+
+// Addresses gives another address for each: always the same, and no two the same.
+type Addresses interface {
+	IP4([4]byte) [4]byte
+	IP6([16]byte) [16]byte
+	MAC([6]byte) [6]byte
+}
+
+const tcpProtocol = 6
+
+// checksumOf is a checksum, and what it covers.
+type checksumOf struct {
+	field, from, to int
+	protocol        uint8   // of the pseudo-header; 0: there is none
+	ip, other       network // whose addresses are in it
+	wire            int     // how long the message is on the wire
+}
+
+// NewRewriter makes a Rewriter that changes nothing yet: set its fields.
+func NewRewriter() *Rewriter { return &Rewriter{decoder: NewDecoder(DecoderOptions{})} }
+
+// Rewrite changes p. Its Data is a copy then, which is valid until the next call.
+func (w *Rewriter) Rewrite(p *capture.Packet) {
+	w.old = p.Data
+	w.new = append(w.new[:0], p.Data...)
+	w.sums, w.end = w.sums[:0], len(w.new)
+	w.walk(firstLayer(p.Link), 0, len(w.new), max(p.Length, len(p.Data)))
+	for i := len(w.sums) - 1; i >= 0; i-- { // an outer sum covers the inner ones
+		w.adjust(&w.sums[i])
+	}
+	p.Data = w.new[:w.end]
+}
+
+// walk goes through the headers of new[at:to], as Decoder.walk does. Wire is how many bytes there were.
+func (w *Rewriter) walk(typ gopacket.LayerType, at, to, wire int) {
+	whole := true // no IP header was met
+	for range maxLayers {
+		if typ >= firstEnd {
+			return
+		}
+		data := w.new[at:to:to]
+		l := w.decoder.layers[typ]
+		if l.DecodeFromBytes(data, gopacket.NilDecodeFeedback) != nil {
+			return
+		}
+		contents, next := l.LayerContents(), l.NextLayerType()
+		if l, is := l.(*tcp); is {
+			w.segment(l, at, to, wire)
+			return
+		}
+		w.header(l, contents, at, to, wire)
+		message := at
+		at += len(contents)
+		wire = l.wire(wire - len(contents))
+		to = max(at, min(to, at+wire))
+		switch l.(type) {
+		case *ipv4, *ipv6:
+			if whole && w.Addresses != nil {
+				clear(w.new[to:]) // a trailer, a checksum over addresses
+			}
+			whole = false
+		}
+		switch next {
+		case typeFragment:
+			typ, whole = w.fragment(l), false
+			wire += otherFragments
+			if typ >= firstEnd && w.HeadersOnly {
+				w.end = at
+			}
+			continue
+		case typeQuote:
+			w.quote(message, to)
+			return
+		case typeAMSDU:
+			w.aggregate(at, to, wire)
+			return
+		}
+		typ = next
+	}
+}
+
+// fragment is what the first fragment of a datagram begins with. The others have no header that could be looked into.
+func (w *Rewriter) fragment(l layer) gopacket.LayerType {
+	switch l := l.(type) {
+	case *ipv4:
+		if l.FragOffset == 0 {
+			return afterIPv4(l.Protocol)
+		}
+	case *ipv6Fragment:
+		if l.offset == 0 {
+			return afterIPv6(l.protocol)
+		}
+	}
+	return endFragment.layer()
+}
+
+// otherFragments is added to the length of what is only a part of a message, so that nobody takes it for the whole.
+const otherFragments = 1 << 16
+
+// aggregate goes through an A-MSDU. What lies between the headers of two frames cannot be left out, so it becomes 0.
+func (w *Rewriter) aggregate(at, to, wire int) {
+	whole := w.new[at:to:to]
+	headersOnly := w.HeadersOnly
+	subframes(whole, wire, func(data []byte, wire int) {
+		begin := at + cap(whole) - cap(data)
+		w.macs(w.new[begin-14:], 0, 6)
+		w.end = begin + len(data)
+		w.walk(layers.LayerTypeLLC, begin, begin+len(data), wire)
+		if headersOnly {
+			clear(w.new[w.end : begin+len(data)])
+		}
+	})
+	w.end = len(w.new)
+}
+
+// header rewrites the addresses in a header, and notes its checksum.
+func (w *Rewriter) header(l layer, contents []byte, at, to, wire int) {
+	switch l := l.(type) {
+	case *ipv4:
+		w.ip.from4(l)
+		w.ip4(contents)
+		w.other.from4(l)
+		w.sums = append(w.sums, checksumOf{field: at + 10, from: at, to: at + len(contents)})
+	case *ipv6:
+		w.ip.from6(l)
+		w.ip6s(contents, 8, 24)
+		w.other.from6(l)
+	case *ipv6Extension:
+		l.apply(&w.ip)
+		if l.home != nil {
+			w.ip6s(l.home, 0)
+		}
+		if l.typ == layers.LayerTypeIPv6Routing {
+			for n := 8; n+16 <= len(contents) && (contents[2] == 0 || contents[2] == 2 || contents[2] == 4 && n < 8+16*(int(contents[4])+1)); n += 16 {
+				w.ip6s(contents, n)
+			}
+		}
+		l.apply(&w.other)
+	case *udp:
+		w.sums = append(w.sums, checksumOf{field: at + 6, from: at, to: to, protocol: 17, ip: w.ip, other: w.other, wire: wire})
+	case *icmpv4:
+		w.sums = append(w.sums, checksumOf{field: at + 2, from: at, to: to})
+	case *icmpv6:
+		w.sums = append(w.sums, checksumOf{field: at + 2, from: at, to: to, protocol: 58, ip: w.ip, other: w.other, wire: wire})
+	case *gre:
+		if contents[0]&0x80 != 0 { // it has a checksum (RFC 2784 §2.1)
+			w.sums = append(w.sums, checksumOf{field: at + 4, from: at, to: to})
+		}
+	}
+	if w.Addresses != nil {
+		w.outside(l, contents)
+	}
+}
+
+// outside rewrites what is no IP header.
+func (w *Rewriter) outside(l layer, b []byte) {
+	switch l := l.(type) {
+	case *ethernet:
+		w.macs(b, 0, 6)
+	case *linuxSLL:
+		w.macs(b, 6)
+	case *linuxSLL2:
+		w.macs(b, 12)
+	case *wlan:
+		if len(b) >= 24 {
+			w.macs(b, 4, 10, 16)
+		}
+		if len(b) >= 30 && (b[1]&3 == 3 || l.typ == typeWLANTunnelled && b[0]&3 == 3) {
+			w.macs(b, 24)
+		}
+	case *ipoib:
+		w.ip6s(b, 8, 24) // global identifiers
+	case *pflog, *pflogOld:
+		clear(b[4:]) // interfaces, rules, processes, addresses
+	case *ppi, *capwap:
+		clear(b[8:]) // positions; the access point's address
+	case *pktap:
+		clear(b[min(12, len(b)):]) // interfaces, processes
+	case *nflog:
+		w.nflog(b)
+	}
+}
+
+// nflog clears the attributes before the packet, but for those that say how it came.
+func (w *Rewriter) nflog(b []byte) {
+	var order binary.ByteOrder = binary.LittleEndian
+	if b[7] != 0 {
+		order = binary.BigEndian
+	}
+	for n := 4; n+4 < len(b); {
+		const packetHeader = 1
+		end := min(n+int(order.Uint16(b[n:])), len(b))
+		if order.Uint16(b[n+2:]) != packetHeader {
+			clear(b[n+4 : max(n+4, end)])
+		}
+		n += (end - n + 3) &^ 3
+	}
+}
+
+func (w *Rewriter) macs(b []byte, at ...int) {
+	if w.Addresses == nil {
+		return
+	}
+	for _, at := range at {
+		mac := w.Addresses.MAC([6]byte(b[at:]))
+		copy(b[at:], mac[:])
+	}
+}
+
+func (w *Rewriter) ip4s(b []byte, at ...int) {
+	if w.Addresses == nil {
+		return
+	}
+	for _, at := range at {
+		ip := w.Addresses.IP4([4]byte(b[at:]))
+		copy(b[at:], ip[:])
+	}
+}
+
+func (w *Rewriter) ip6s(b []byte, at ...int) {
+	if w.Addresses == nil {
+		return
+	}
+	for _, at := range at {
+		ip := w.Addresses.IP6([16]byte(b[at:]))
+		copy(b[at:], ip[:])
+	}
+}
+
+// ip4 rewrites the addresses of an IPv4 header, and those in its options (RFC 791 §3.1).
+func (w *Rewriter) ip4(b []byte) {
+	w.ip4s(b, 12, 16)
+	for o := b[20:]; len(o) > 0 && o[0] != 0; {
+		if o[0] == 1 {
+			o = o[1:]
+			continue
+		}
+		if len(o) < 3 || o[1] < 3 || int(o[1]) > len(o) {
+			return
+		}
+		option := o[:o[1]]
+		o = o[o[1]:]
+		switch option[0] {
+		case 7, 131, 137: // record route, loose and strict source routes
+			for n := 3; n+4 <= len(option); n += 4 {
+				w.ip4s(option, n)
+			}
+		case 68: // timestamps, by flag 1 or 3 each behind an address
+			for n := 4; n+8 <= len(option) && option[3]&0xd == 1; n += 8 {
+				w.ip4s(option, n)
+			}
+		}
+	}
+}
+
+// segment rewrites a TCP header, of which to ends what was captured, and ends the packet behind it.
+func (w *Rewriter) segment(l *tcp, at, to, wire int) {
+	w.sums = append(w.sums, checksumOf{field: at + 16, from: at, to: to, protocol: tcpProtocol, ip: w.ip, other: w.other, wire: wire})
+	if w.Addresses != nil && len(l.Contents) > 20 {
+		w.options(l.Contents[20:])
+	}
+	if w.HeadersOnly {
+		w.end = at + len(l.Contents)
+	}
+}
+
+// options rewrites the addresses that MPTCP advertises (RFC 8684 §3.4.1).
+func (w *Rewriter) options(b []byte) {
+	for len(b) > 1 && b[0] != 0 {
+		if b[0] == 1 {
+			b = b[1:]
+			continue
+		}
+		size := int(b[1])
+		if size < 2 || size > len(b) {
+			return
+		}
+		if option := b[:size]; option[0] == 30 && size > 2 && option[2]>>4 == 3 {
+			switch size {
+			case 8, 10, 16, 18:
+				w.ip4s(option, 4)
+				clear(option[min(size, 8+size%4):]) // the rest is a hash of the address
+			case 20, 22, 28, 30:
+				w.ip6s(option, 4)
+				clear(option[min(size, 20+size%4):])
+			}
+		}
+		b = b[size:]
+	}
+}
+
+// quote rewrites the packet that an ICMP error quotes, which begins at at.
+func (w *Rewriter) quote(at, to int) {
+	from := at + 8
+	message, b := w.new[at:to:to], w.new[from:to:to]
+	// How much is quoted is said in words where extensions follow, which can hold addresses (RFC 4884 §3, RFC 5837).
+	quoted := int(message[5]) * 4
+	if w.ip.v6 {
+		quoted = int(message[4]) * 8
+	}
+	if quoted > 0 && quoted < len(b) && w.Addresses != nil {
+		clear(b[quoted:])
+	}
+	var was, is network
+	var header, size int // of the IP headers, and of what follows them
+	var protocol layers.IPProtocol
+	switch {
+	case !w.ip.v6 && len(b) >= 20 && b[0]>>4 == 4:
+		if header = int(b[0]&0xf) * 4; header < 20 || header > len(b) {
+			return
+		}
+		was.src.set4(b[12:])
+		was.dst.set4(b[16:])
+		w.ip4(b[:header])
+		is.src.set4(b[12:])
+		is.dst.set4(b[16:])
+		w.sums = append(w.sums, checksumOf{field: from + 10, from: from, to: from + header})
+		if protocol = layers.IPProtocol(b[9]); binary.BigEndian.Uint16(b[6:])&0x1fff != 0 {
+			protocol = 0
+		}
+		size = int(binary.BigEndian.Uint16(b[2:])) - header
+	case w.ip.v6 && len(b) >= 40 && b[0]>>4 == 6:
+		was.src, was.dst = Addr(b[8:24]), Addr(b[24:40])
+		w.ip6s(b, 8, 24)
+		is.src, is.dst = Addr(b[8:24]), Addr(b[24:40])
+		was.v6, is.v6 = true, true
+		var segment []byte
+		if _, _, segment = quotedIPv6(b); segment != nil {
+			protocol = layers.IPProtocolTCP
+		}
+		header = len(b) - len(segment)
+		size = 40 + int(binary.BigEndian.Uint16(b[4:])) - header
+	default:
+		return
+	}
+	begin := from + header
+	if protocol == layers.IPProtocolTCP {
+		if to >= begin+18 {
+			if size <= 0 {
+				size = otherFragments
+			}
+			w.sums = append(w.sums, checksumOf{field: begin + 16, from: begin, to: to, protocol: tcpProtocol, ip: was, other: is, wire: size})
+		}
+		if w.HeadersOnly {
+			header := 8
+			if to > begin+12 {
+				header = max(20, int(w.new[begin+12]>>4)*4)
+			}
+			w.end = min(to, begin+header)
+		}
+	}
+}
+
+// adjust makes a checksum of the packet as it was one of the packet as it is (RFC 1624 §3): a right one stays right, a wrong
+// one wrong, and one that was left to the network card unfinished.
+func (w *Rewriter) adjust(s *checksumOf) {
+	if s.field+2 > s.to {
+		return // it was not captured
+	}
+	field := w.new[s.field:][:2]
+	was := binary.BigEndian.Uint16(field)
+	put := func(c uint16) { binary.BigEndian.PutUint16(field, c) }
+
+	delta := uint64(fold(bigSum(w.new[s.from:s.to]))) + uint64(^fold(bigSum(w.old[s.from:s.to])))
+	if s.protocol != 0 {
+		delta += uint64(fold(bigSum(s.other.src[:], s.other.dst[:]))) + uint64(^fold(bigSum(s.ip.src[:], s.ip.dst[:])))
+		delta += s.rerouted()
+	}
+	if fold(delta) == 0xffff {
+		return // nothing that it covers has changed
+	}
+	right := ^fold(uint64(^was) + delta)
+	switch {
+	case s.protocol == 0:
+		unfinished := was == 0 && fold(bigSum(w.old[s.from:s.to])) != 0xffff
+		if right == 0 && fold(bigSum(w.old[s.from:s.to])) != 0xffff {
+			right = 1 // a wrong one, which must not look unfinished
+		}
+		if !unfinished {
+			put(right)
+		}
+	case was == 0 && s.protocol != 58: // there is none, or the card fills it in
+		if s.protocol == tcpProtocol && s.judge(&s.ip, w.old) == ChecksumGood {
+			put(right)
+		}
+	default:
+		before := s.judge(&s.ip, w.old)
+		if before == ChecksumUnfinished {
+			put(fold(uint64(was) + delta)) // the sum of the pseudo-header as it is
+			if s.judge(&s.other, w.new) == ChecksumUnfinished {
+				return
+			}
+		}
+		if right == 0 && s.protocol == 17 {
+			right = 0xffff // 0 would say that there is none (RFC 768)
+		}
+		put(right)
+		for before == ChecksumWrong && s.judge(&s.other, w.new) != ChecksumWrong {
+			right++
+			put(right)
+		}
+	}
+}
+
+// rerouted is what the addresses add that stand in for those of the header.
+func (s *checksumOf) rerouted() (delta uint64) {
+	if s.ip.rehomed {
+		delta += uint64(fold(bigSum(s.other.home[:], s.ip.src[:]))) + uint64(^fold(bigSum(s.ip.home[:], s.other.src[:])))
+	}
+	if s.ip.redirected {
+		delta += uint64(fold(bigSum(s.other.final[:], s.ip.dst[:]))) + uint64(^fold(bigSum(s.ip.final[:], s.other.dst[:])))
+	}
+	return delta
+}
+
+// judge says what the checksum is worth; of a segment that was cut, or another message, only whether it is unfinished.
+func (s *checksumOf) judge(ip *network, packet []byte) Checksum {
+	segment := packet[s.from:s.to]
+	if s.protocol == tcpProtocol && s.wire <= len(segment) {
+		return checkTCP(ip, segment[:s.wire])
+	}
+	pseudo := ip.pseudo() + (uint64(s.protocol)-tcpProtocol)<<8
+	if unfinished(binary.LittleEndian.Uint16(packet[s.field:]), pseudo, pseudoLength(s.wire)) {
+		return ChecksumUnfinished
+	}
+	return ChecksumUnknown
+}
+
+// bigSum adds the words of bytes, as they are on the wire. An odd number of bytes must be the last.
+func bigSum(parts ...[]byte) (s uint64) {
+	for _, b := range parts {
+		for ; len(b) >= 2; b = b[2:] {
+			s += uint64(binary.BigEndian.Uint16(b))
+		}
+		if len(b) > 0 {
+			s += uint64(b[0]) << 8
+		}
+	}
+	return s
+}
