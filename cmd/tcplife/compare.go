@@ -464,7 +464,7 @@ func noteLost(lost map[string]map[uint64]bool, c *record.Compared) {
 
 // writeLost reads the captures again and writes the packets that were lost, point by point.
 func writeLost(f *compareFlags, lost map[string]map[uint64]bool) error {
-	x, err := newExtract(f.writeTo, nil)
+	x, err := createExtract(f.writeTo, nil)
 	if err != nil {
 		return err
 	}

@@ -1,13 +1,18 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net/netip"
 	"os"
 
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/cryptopan"
+	"github.com/tcplife/tcplife/report/comment"
 )
 
 // An extract is the capture that -w writes.
@@ -16,9 +21,47 @@ type extract struct {
 	writer *capture.Writer
 	// ends holds the connections that --where chose: the number of the first packet, and the time of the last.
 	ends map[uint64]record.Time
+
+	notes     *comment.Notes // to be written as comments; nil for none
+	rewriter  *flows.Rewriter
+	rewritten capture.Packet
+	removed   uint64 // comments of the input that are not written
 }
 
-func newExtract(path string, stdout io.Writer) (*extract, error) {
+// newExtract begins the capture that the flags ask for.
+func (f *readFlags) newExtract(stdout io.Writer) (*extract, error) {
+	var rewriter *flows.Rewriter
+	if f.headersOnly || f.anonymize != "" {
+		rewriter = flows.NewRewriter()
+		rewriter.HeadersOnly = f.headersOnly
+	}
+	var notes *comment.Notes
+	if f.commented() {
+		notes = &comment.Notes{Bare: rewriter != nil}
+	}
+	if f.anonymize != "" {
+		addresses, err := readKey(f.anonymize)
+		if err != nil {
+			return nil, err
+		}
+		rewriter.Addresses = addresses
+		if notes != nil {
+			notes.Community = func(c *record.Connection) record.CommunityID {
+				client, server := addresses.Addr(c.Client.IP), addresses.Addr(c.Server.IP)
+				return record.NewCommunityID(netip.AddrPortFrom(client, c.Client.Port), netip.AddrPortFrom(server, c.Server.Port))
+			}
+		}
+	}
+	x, err := createExtract(f.writeTo, stdout)
+	if err != nil {
+		return nil, err
+	}
+	x.rewriter, x.notes = rewriter, notes
+	return x, nil
+}
+
+// createExtract begins a capture.
+func createExtract(path string, stdout io.Writer) (*extract, error) {
 	x := &extract{ends: map[uint64]record.Time{}}
 	if path == "-" {
 		x.writer = capture.NewWriter(stdout)
@@ -30,6 +73,47 @@ func newExtract(path string, stdout io.Writer) (*extract, error) {
 	}
 	x.file, x.writer = file, capture.NewWriter(file)
 	return x, nil
+}
+
+// readKey reads the key of --anonymize.
+func readKey(path string) (*cryptopan.Addresses, error) {
+	const longest = 1024 // no key file is longer
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read the key of --anonymize: %w; make one with: head -c %d /dev/urandom > %s", err, cryptopan.KeySize, path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the key of --anonymize: %w", err)
+	}
+	defer file.Close()
+	b, err := io.ReadAll(io.LimitReader(file, longest))
+	if err != nil {
+		return nil, fmt.Errorf("read the key of --anonymize: %w", err)
+	}
+	key, err := cryptopan.ParseKey(b)
+	if err != nil {
+		return nil, fmt.Errorf("read the key of --anonymize %s: %w, not %d bytes", path, err, len(b))
+	}
+	return cryptopan.New(key), nil
+}
+
+// commented reports whether -w writes comments on packets. What happens at a packet is known only at the end, so that only
+// files get them, which can be read again.
+func (f *readFlags) commented() bool { return f.writeTo != "" && !f.noComments && !f.waits() }
+
+// again reports whether the files are read a second time for -w.
+func (r *reading) again() bool {
+	return r.flags.writeTo != "" && (r.where != nil || r.flags.commented())
+}
+
+// add takes note of a connection that is reported.
+func (x *extract) add(c *record.Connection, chosen bool) {
+	if chosen {
+		x.ends[c.ID] = c.End
+	}
+	if x.notes != nil {
+		x.notes.Add(c)
+	}
 }
 
 // all writes a packet that holds a segment.
@@ -63,8 +147,27 @@ func (x *extract) chosen() func(*capture.Packet, []flows.Segment) error {
 	}
 }
 
+// write writes a packet as it may be seen, with the input's comments and ours.
 func (x *extract) write(p *capture.Packet) error {
-	if err := x.writer.Write(p); err != nil {
+	var comments []string
+	for c := range p.Comments() {
+		switch {
+		case comment.Ours(c): // of an earlier reading
+		case x.rewriter != nil: // nobody knows what it says
+			x.removed++
+		default:
+			comments = append(comments, string(c))
+		}
+	}
+	if x.notes != nil {
+		comments = append(comments, x.notes.At(p.Number)...)
+	}
+	if x.rewriter != nil {
+		x.rewritten = *p
+		p = &x.rewritten
+		x.rewriter.Rewrite(p)
+	}
+	if err := x.writer.Write(p, comments...); err != nil {
 		return fmt.Errorf("write packets: %w", err)
 	}
 	return nil

@@ -137,6 +137,11 @@ func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
 			return nil, &usageError{"--fail-on: " + err.Error(), "tcplife schema lists the fields of the summary"}
 		}
 	}
+	for _, flag := range []string{"no-comments", "headers-only", "anonymize"} {
+		if given(flag) && !given("write") {
+			return nil, &usageError{fmt.Sprintf("--%s is about the capture that -w writes, and none is asked for", flag), "-w FILE writes it"}
+		}
+	}
 	if given("write") {
 		if err := f.checkWrite(r.stdout, given("output")); err != nil {
 			return nil, err

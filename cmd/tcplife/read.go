@@ -32,7 +32,10 @@ type readFlags struct {
 	to        string // a Parquet file,
 	partition string // or a directory of them
 
-	writeTo string
+	writeTo     string
+	noComments  bool
+	headersOnly bool
+	anonymize   string
 
 	msl              string
 	embryonicLimit   time.Duration
@@ -79,14 +82,25 @@ The summary, which ends every report, counts all connections.
 expression holds, standard error says which part of it does, with its values, and the exit
 code is 4. What the summary does not list, as by_outcome.refused in a capture without, is 0.
 
--w writes the packets of the reported connections as a capture (pcapng). With --where the
-files are read a second time for it, so that standard input can not be one of them. With
--w - the capture goes to standard output instead of the report. Of a segment that came in IP
-fragments only the packet that completed it is written.`,
+-w writes the packets of the reported connections as a capture (pcapng), and comments on them:
+the connection, the states that begin there with the rule of RFC 9293, the findings. Wireshark
+shows these comments; contrib/wireshark/tcplife.lua makes fields of them. The files are read a
+second time for the comments, and for --where. A pipe cannot be read twice: its packets get no
+comments, and --where is refused. --no-comments leaves the comments out. Comments of the input
+stay. With -w - the capture goes to standard output instead of the report. Of a segment that
+came in IP fragments only the packet that completed it is written.
+
+--headers-only leaves out the payload. --anonymize KEYFILE replaces all IP and MAC addresses, in
+tunnels and ICMP errors too, so that two of them share as long a prefix as before (Crypto-PAn);
+the payload stays, without --headers-only. The key file has 32 random bytes, or 64 hexadecimal
+digits. Who has it can undo the replacement. Neither keeps the input's comments. The report for
+the written capture is the same but for addresses; with --headers-only nobody can check the
+checksums any more.`,
 		Example: `  tcplife read web.pcap
   tcplife read ring_*.pcapng.gz -f 'host 10.0.0.7 and port 443'
   tcplife read web.pcap --where 'handshake.outcome == "unanswered" and server.port == 443'
   tcplife read web.pcap --where 'teardown.reset.by == "server"' -w resets.pcap
+  tcplife read web.pcap --headers-only --anonymize web.key -w to-vendor.pcapng
   tcplife read web.pcap --sort rtt --top 10
   tcplife read web.pcap --by server
   tcplife read web.pcap --fail-on 'syn_floods > 0 || resets > 10' > report.txt
@@ -113,6 +127,9 @@ fragments only the packet that completed it is written.`,
 		"`LOW-HIGH` ports that clients choose from, for when TIME_WAIT locks all of them (default 32768-60999)")
 	flags.StringVar(&f.failOn, "fail-on", "", "exit with code 4 if `EXPRESSION` holds for the summary")
 	flags.StringVarP(&f.writeTo, "write", "w", "", "write the packets of the reported connections to `FILE`")
+	flags.BoolVar(&f.noComments, "no-comments", false, "with -w: write no comments on the packets, and read the files once")
+	flags.BoolVar(&f.headersOnly, "headers-only", false, "with -w: leave out the payload of TCP segments")
+	flags.StringVar(&f.anonymize, "anonymize", "", "with -w: replace IP and MAC addresses by the key in `KEYFILE`, prefixes stay prefixes")
 	flags.IntVar(&f.top, "top", report.DefaultTop, "show the first `N` rows of every table; 0 shows all")
 	flags.StringVar(&f.by, "by", "", "group the connections by `WHAT`: "+list(names(report.TableGroups())))
 	flags.StringVar(&f.sort, "sort", "severity", "order the tables by `KEY`: "+list(names(report.TableSorts())))

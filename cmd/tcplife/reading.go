@@ -52,7 +52,7 @@ func (r *reading) open(ctx context.Context) (*files, error) {
 	if r.filter != nil {
 		o.Filter = r.filter.Match
 	}
-	if f.writeTo != "" && r.where == nil {
+	if f.writeTo != "" && !r.again() {
 		o.Packet = func(p *capture.Packet, segments []flows.Segment) error { return r.extract.all(p, segments) }
 	}
 	opened, err := tcplife.Open(ctx, o, f.files...)
@@ -83,7 +83,7 @@ func (r *reading) read(ctx context.Context) error {
 		return err
 	}
 	if r.flags.writeTo != "" {
-		if r.extract, err = newExtract(r.flags.writeTo, r.stdout); err != nil {
+		if r.extract, err = r.flags.newExtract(r.stdout); err != nil {
 			files.Close()
 			return err
 		}
@@ -96,7 +96,7 @@ func (r *reading) read(ctx context.Context) error {
 		defer discard(r.report)
 	}
 	started := time.Now()
-	if _, table := r.report.(*report.Table); table && r.where == nil {
+	if _, table := r.report.(*report.Table); table && r.where == nil && !r.flags.commented() {
 		err = files.Each(context.Background(), r.connection) // a table passes over most of them
 	} else {
 		err = r.connections(files)
@@ -118,7 +118,7 @@ func (r *reading) read(ctx context.Context) error {
 	}
 	omissions := account.tellOmissions(r.stderr)
 	if r.extract != nil {
-		if err := r.writeExtract(ctx); err != nil {
+		if err := r.writeExtract(ctx, files.Report()); err != nil {
 			return err
 		}
 	}
@@ -150,9 +150,9 @@ func (r *reading) connection(c *record.Connection) error {
 		if holds, err := r.where.Holds(c); err != nil || !holds {
 			return err
 		}
-		if r.extract != nil {
-			r.extract.ends[c.ID] = c.End
-		}
+	}
+	if r.extract != nil {
+		r.extract.add(c, r.where != nil)
 	}
 	if r.report == nil {
 		return nil
@@ -163,23 +163,46 @@ func (r *reading) connection(c *record.Connection) error {
 	return nil
 }
 
-// writeExtract ends the extract; with --where it first reads the files again for it.
-func (r *reading) writeExtract(ctx context.Context) error {
-	if r.where != nil {
+// writeExtract ends the extract. For comments and for --where it first reads the files again, as far as they were read.
+func (r *reading) writeExtract(ctx context.Context, first *tcplife.Report) error {
+	x, again := r.extract, r.again()
+	if again {
+		if first.Stopped {
+			ctx = context.WithoutCancel(ctx)
+		}
+		if x.notes != nil {
+			x.notes.Sort()
+		}
+		write := x.all
+		if r.where != nil {
+			write = x.chosen()
+		}
 		files, err := r.open(ctx)
 		if err != nil {
 			return err
 		}
-		err = files.Packets(context.Background(), r.extract.chosen())
+		err = files.Packets(context.Background(), func(p *capture.Packet, segments []flows.Segment) error {
+			if p.Number > first.Capture.Packets {
+				files.Stop()
+				return nil
+			}
+			return write(p, segments)
+		})
 		files.Close()
 		if err != nil {
 			return err
 		}
 	}
-	if err := r.extract.Close(); err != nil {
+	if err := x.Close(); err != nil {
 		return err
 	}
-	if r.where != nil && ctx.Err() != nil {
+	if x.removed > 0 {
+		complain(r.stderr, "%d comments of the input are not in %s: they can say what --anonymize or --headers-only hides", x.removed, r.flags.writeTo)
+	}
+	if !again && !r.flags.noComments {
+		complain(r.stderr, "%s has no comments: a pipe cannot be read twice; --no-comments says that none are wanted", r.flags.writeTo)
+	}
+	if again && ctx.Err() != nil {
 		complain(r.stderr, "interrupted: %s is incomplete", r.flags.writeTo)
 		return errIncomplete
 	}

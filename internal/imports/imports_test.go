@@ -49,6 +49,7 @@ var allowed = map[string][]string{
 	"report/internal/encode": {"analyzer/record", "analyzer/tcpstate", "flows"},
 	"report/internal/text":   {"analyzer/record", "analyzer/tcpstate", "flows"},
 	"report":                 {"analyzer/record", "analyzer/tcpstate", "report/internal/..."},
+	"report/comment":         {"analyzer/record", "analyzer/tcpstate"},
 	"report/compared":        {"analyzer/record", "report/internal/..."},
 	"report/ladder":          {"analyzer/record", "analyzer/tcpstate", "flows", "report/internal/..."},
 	"report/metrics":         {"analyzer/record", "analyzer/tcpstate", "report/screen"},
