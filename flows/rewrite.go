@@ -17,13 +17,13 @@ type Rewriter struct {
 	// HeadersOnly leaves out what follows the innermost TCP header, as a snaplen does.
 	HeadersOnly bool
 
-	decoder *Decoder // whose layers find the headers
-	old     []byte   // the packet at hand as it was,
-	new     []byte   // and as it becomes
-	ip      network  // the innermost IP header so far as it was,
-	other   network  // and as it becomes
-	sums    []checksumOf  // the checksums on the way, outermost first
-	end     int      // the first byte that is left out
+	decoder *Decoder     // whose layers find the headers
+	old     []byte       // the packet at hand as it was,
+	new     []byte       // and as it becomes
+	ip      network      // the innermost IP header so far as it was,
+	other   network      // and as it becomes
+	sums    []checksumOf // the checksums on the way, outermost first
+	end     int          // the first byte that is left out
 }
 
 // Addresses gives another address for each: always the same, and no two the same.

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tcplife/tcplife/internal/cryptopan"
+)
+
+// reportOf is tcplife read's JSON.
+func reportOf(t *testing.T, args ...string) (report map[string]any) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if code := run(context.Background(), append([]string{"read", "-o", "json"}, args...), strings.NewReader(""), &out, &errs); code != exitOK && code != exitIncomplete {
+		t.Fatalf("%v: exit code %d: %s", args, code, errs.String())
+	}
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
+		t.Fatalf("%v: %v", args, err)
+	}
+	return report
+}
+
+var addressInText = regexp.MustCompile(`[0-9a-fA-F:]*:[0-9a-fA-F:.]+|[0-9]+(\.[0-9]+){3}`)
+
+// replaced is a report as it must be with other addresses: each is replaced, Community IDs and file names are left out, and
+// lists are in an order that does not depend on addresses.
+func replaced(v any, ip func(netip.Addr) netip.Addr) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, name := range []string{"community_id", "files"} {
+			delete(v, name)
+		}
+		for name := range v {
+			v[name] = replaced(v[name], ip)
+		}
+	case []any:
+		for i := range v {
+			v[i] = replaced(v[i], ip)
+		}
+		slices.SortStableFunc(v, func(x, y any) int {
+			a, _ := json.Marshal(x)
+			b, _ := json.Marshal(y)
+			return bytes.Compare(a, b)
+		})
+	case string:
+		return addressInText.ReplaceAllStringFunc(v, func(s string) string {
+			if a, err := netip.ParseAddr(s); err == nil {
+				return ip(a).String()
+			}
+			return s
+		})
+	}
+	return v
+}
+
+// What is read from an anonymized capture is what is read from the same one as it was, but for addresses: of every capture in
+// testdata.
+func TestAnonymizedReport(t *testing.T) {
+	dir := t.TempDir()
+	keyFile := filepath.Join(dir, "key")
+	key := [cryptopan.KeySize]byte([]byte("0123456789abcdefFEDCBA9876543210"))
+	if err := os.WriteFile(keyFile, key[:], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	addresses := cryptopan.New(key)
+	plain, anonymous := filepath.Join(dir, "plain.pcapng"), filepath.Join(dir, "anonymous.pcapng")
+	connections := 0
+	err := filepath.WalkDir("../../testdata", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.Contains(filepath.Ext(path), ".pcap") {
+			return err
+		}
+		reportOf(t, path, "-w", plain)
+		reportOf(t, path, "-w", anonymous, "--anonymize", keyFile)
+		want, got := reportOf(t, plain), reportOf(t, anonymous)
+		connections += len(want["connections"].([]any))
+		wanted := replaced(want, addresses.Addr)
+		found := replaced(got, func(a netip.Addr) netip.Addr { return a })
+		if diff := cmp.Diff(wanted, found); diff != "" {
+			t.Errorf("%s: the anonymized capture says otherwise:\n%s", path, diff[:min(len(diff), 1500)])
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if connections < 100 {
+		t.Errorf("only %d connections were compared", connections)
+	}
+}
