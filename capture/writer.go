@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/binary"
 	"io"
+	"strings"
 )
 
 // Writer writes packets as they are into a file that tcpdump and tshark read.
@@ -50,7 +51,9 @@ func (w *Writer) Write(p *Packet, comments ...string) error {
 	w.block = append(w.block, p.Data...)
 	for _, comment := range comments {
 		w.pad()
-		comment = comment[:min(len(comment), longestComment)]
+		if len(comment) > longestComment {
+			comment = strings.ToValidUTF8(comment[:longestComment], "") // not a part of a character
+		}
 		w.u32(uint32(len(comment))<<16 | optionComment)
 		w.block = append(w.block, comment...)
 	}

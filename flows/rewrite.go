@@ -2,6 +2,8 @@ package flows
 
 import (
 	"encoding/binary"
+	"iter"
+	"slices"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
@@ -9,12 +11,13 @@ import (
 )
 
 // A Rewriter changes packets that hold segments so that others may see them: by other addresses, without payload, or both.
-// What a report says of connections stays as it was.
+// What a report says of connections stays as it was. Packets are given in the order of the capture.
 type Rewriter struct {
 	// Addresses gives other addresses for those in all headers, outer and inner, and in what ICMP errors quote; nil leaves
-	// everything as it is. Names in headers of capturing devices and bytes behind the packet become 0.
+	// everything as it is. Numbers that scanners make of addresses follow these. Names in headers of capturing devices,
+	// options of unknown kinds and bytes behind the packet become 0.
 	Addresses Addresses
-	// HeadersOnly leaves out what follows the innermost TCP header, as a snaplen does.
+	// HeadersOnly leaves out what follows the innermost header, as a snaplen does.
 	HeadersOnly bool
 
 	decoder *Decoder     // whose layers find the headers
@@ -22,8 +25,10 @@ type Rewriter struct {
 	new     []byte       // and as it becomes
 	ip      network      // the innermost IP header so far as it was,
 	other   network      // and as it becomes
+	ip4     []byte       // that header, if it is IPv4
 	sums    []checksumOf // the checksums on the way, outermost first
 	end     int          // the first byte that is left out
+	numbers numbers      // that tell an address
 }
 
 // Addresses gives another address for each: always the same, and no two the same.
@@ -61,14 +66,15 @@ func (w *Rewriter) Rewrite(p *capture.Packet) {
 // walk goes through the headers of new[at:to], as Decoder.walk does. Wire is how many bytes there were.
 func (w *Rewriter) walk(typ gopacket.LayerType, at, to, wire int) {
 	whole := true // no IP header was met
+	w.ip4 = nil
 	for range maxLayers {
 		if typ >= firstEnd {
-			return
+			break
 		}
 		data := w.new[at:to:to]
 		l := w.decoder.layers[typ]
 		if l.DecodeFromBytes(data, gopacket.NilDecodeFeedback) != nil {
-			return
+			break
 		}
 		contents, next := l.LayerContents(), l.NextLayerType()
 		if l, is := l.(*tcp); is {
@@ -91,9 +97,6 @@ func (w *Rewriter) walk(typ gopacket.LayerType, at, to, wire int) {
 		case typeFragment:
 			typ, whole = w.fragment(l), false
 			wire += otherFragments
-			if typ >= firstEnd && w.HeadersOnly {
-				w.end = at
-			}
 			continue
 		case typeQuote:
 			w.quote(message, to)
@@ -103,6 +106,10 @@ func (w *Rewriter) walk(typ gopacket.LayerType, at, to, wire int) {
 			return
 		}
 		typ = next
+	}
+	// What follows is no header of a segment.
+	if w.HeadersOnly {
+		w.end = min(w.end, at)
 	}
 }
 
@@ -127,15 +134,12 @@ const otherFragments = 1 << 16
 // aggregate goes through an A-MSDU. What lies between the headers of two frames cannot be left out, so it becomes 0.
 func (w *Rewriter) aggregate(at, to, wire int) {
 	whole := w.new[at:to:to]
-	headersOnly := w.HeadersOnly
 	subframes(whole, wire, func(data []byte, wire int) {
-		begin := at + cap(whole) - cap(data)
+		begin, end := at+cap(whole)-cap(data), at+cap(whole)-cap(data)+len(data)
 		w.macs(w.new[begin-14:], 0, 6)
-		w.end = begin + len(data)
-		w.walk(layers.LayerTypeLLC, begin, begin+len(data), wire)
-		if headersOnly {
-			clear(w.new[w.end : begin+len(data)])
-		}
+		w.end = end
+		w.walk(layers.LayerTypeLLC, begin, end, wire)
+		clear(w.new[w.end:end])
 	})
 	w.end = len(w.new)
 }
@@ -144,24 +148,19 @@ func (w *Rewriter) aggregate(at, to, wire int) {
 func (w *Rewriter) header(l layer, contents []byte, at, to, wire int) {
 	switch l := l.(type) {
 	case *ipv4:
+		w.ip4 = contents
 		w.ip.from4(l)
-		w.ip4(contents)
+		w.inIPv4(contents)
 		w.other.from4(l)
 		w.sums = append(w.sums, checksumOf{field: at + 10, from: at, to: at + len(contents)})
 	case *ipv6:
+		w.ip4 = nil
 		w.ip.from6(l)
 		w.ip6s(contents, 8, 24)
 		w.other.from6(l)
 	case *ipv6Extension:
 		l.apply(&w.ip)
-		if l.home != nil {
-			w.ip6s(l.home, 0)
-		}
-		if l.typ == layers.LayerTypeIPv6Routing {
-			for n := 8; n+16 <= len(contents) && (contents[2] == 0 || contents[2] == 2 || contents[2] == 4 && n < 8+16*(int(contents[4])+1)); n += 16 {
-				w.ip6s(contents, n)
-			}
-		}
+		w.inExtension(l)
 		l.apply(&w.other)
 	case *udp:
 		w.sums = append(w.sums, checksumOf{field: at + 6, from: at, to: to, protocol: 17, ip: w.ip, other: w.other, wire: wire})
@@ -186,8 +185,10 @@ func (w *Rewriter) outside(l layer, b []byte) {
 		w.macs(b, 0, 6)
 	case *linuxSLL:
 		w.macs(b, 6)
+		clear(b[12:14]) // of longer addresses
 	case *linuxSLL2:
 		w.macs(b, 12)
+		clear(b[18:20])
 	case *wlan:
 		if len(b) >= 24 {
 			w.macs(b, 4, 10, 16)
@@ -205,6 +206,8 @@ func (w *Rewriter) outside(l layer, b []byte) {
 		clear(b[min(12, len(b)):]) // interfaces, processes
 	case *nflog:
 		w.nflog(b)
+	case *geneve:
+		clear(b[8:]) // options
 	}
 }
 
@@ -254,8 +257,8 @@ func (w *Rewriter) ip6s(b []byte, at ...int) {
 	}
 }
 
-// ip4 rewrites the addresses of an IPv4 header, and those in its options (RFC 791 §3.1).
-func (w *Rewriter) ip4(b []byte) {
+// inIPv4 rewrites the addresses of an IPv4 header, and those in its options (RFC 791 §3.1).
+func (w *Rewriter) inIPv4(b []byte) {
 	w.ip4s(b, 12, 16)
 	for o := b[20:]; len(o) > 0 && o[0] != 0; {
 		if o[0] == 1 {
@@ -280,29 +283,73 @@ func (w *Rewriter) ip4(b []byte) {
 	}
 }
 
+// inExtension rewrites a home address (RFC 6275 §6.3), and the addresses of a routing header (RFC 8200 §4.4, RFC 6275 §6.4,
+// RFC 8754 §2).
+func (w *Rewriter) inExtension(l *ipv6Extension) {
+	if l.home != nil {
+		w.ip6s(l.home, 0)
+	}
+	if l.typ != layers.LayerTypeIPv6Routing {
+		return
+	}
+	addresses := l.Contents[8:]
+	switch kind, last := l.Contents[2], int(l.Contents[4]); kind {
+	case 0, 2:
+	case 4: // other data can follow
+		addresses = addresses[:min(len(addresses), 16*(last+1))]
+	default:
+		return
+	}
+	for ; len(addresses) >= 16; addresses = addresses[16:] {
+		w.ip6s(addresses, 0)
+	}
+}
+
 // segment rewrites a TCP header, of which to ends what was captured, and ends the packet behind it.
 func (w *Rewriter) segment(l *tcp, at, to, wire int) {
 	w.sums = append(w.sums, checksumOf{field: at + 16, from: at, to: to, protocol: tcpProtocol, ip: w.ip, other: w.other, wire: wire})
-	if w.Addresses != nil && len(l.Contents) > 20 {
-		w.options(l.Contents[20:])
-	}
+	w.inTCP(w.ip4, l.Contents, &w.ip, &w.other)
 	if w.HeadersOnly {
 		w.end = at + len(l.Contents)
 	}
 }
 
-// options rewrites the addresses that MPTCP advertises (RFC 8684 §3.4.1).
+// inTCP rewrites what tells an address in a TCP header, b, of which at least 8 bytes are there, and in the IPv4 header before
+// it, nil for none. Was is the IP header as it was, and is as it becomes.
+func (w *Rewriter) inTCP(ip4, b []byte, was, is *network) {
+	if w.Addresses == nil {
+		return
+	}
+	w.renumber(ip4, b, was, is)
+	if len(b) > 20 {
+		w.options(b[20:])
+	}
+}
+
+// tcpOptions gives the options of a TCP header that have a length, up to the first that cannot be right.
+func tcpOptions(b []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for len(b) > 1 && b[0] != 0 {
+			if b[0] == 1 {
+				b = b[1:]
+				continue
+			}
+			size := int(b[1])
+			if size < 2 || size > len(b) || !yield(b[:size]) {
+				return
+			}
+			b = b[size:]
+		}
+	}
+}
+
+// options rewrites the addresses that MPTCP advertises (RFC 8684 §3.4.1), and clears what kinds hold that are not known:
+// load balancers put the client's address there.
 func (w *Rewriter) options(b []byte) {
-	for len(b) > 1 && b[0] != 0 {
-		if b[0] == 1 {
-			b = b[1:]
-			continue
-		}
-		size := int(b[1])
-		if size < 2 || size > len(b) {
-			return
-		}
-		if option := b[:size]; option[0] == 30 && size > 2 && option[2]>>4 == 3 {
+	for option := range tcpOptions(b) {
+		size := len(option)
+		switch kind := option[0]; {
+		case kind == 30 && size > 2 && option[2]>>4 == 3:
 			switch size {
 			case 8, 10, 16, 18:
 				w.ip4s(option, 4)
@@ -310,11 +357,20 @@ func (w *Rewriter) options(b []byte) {
 			case 20, 22, 28, 30:
 				w.ip6s(option, 4)
 				clear(option[min(size, 20+size%4):])
+			default:
+				clear(option[3:])
 			}
+		case slices.Contains(knownOptions, kind):
+		case kind == 254 && size >= 4 && binary.BigEndian.Uint16(option[2:]) == fastOpenID:
+		default:
+			clear(option[2:])
 		}
-		b = b[size:]
 	}
 }
+
+// knownOptions hold no address: MSS, window scale, SACK, timestamps, MD5 and authentication, MPTCP, Fast Open, and the
+// counters of accurate ECN.
+var knownOptions = []byte{2, 3, 4, 5, 8, 19, 29, 30, 34, 172, 174}
 
 // quote rewrites the packet that an ICMP error quotes, which begins at at.
 func (w *Rewriter) quote(at, to int) {
@@ -329,52 +385,77 @@ func (w *Rewriter) quote(at, to int) {
 		clear(b[quoted:])
 	}
 	var was, is network
-	var header, size int // of the IP headers, and of what follows them
-	var protocol layers.IPProtocol
+	var ip4, segment []byte
+	size := 0 // of the segment, as the IP header says
 	switch {
 	case !w.ip.v6 && len(b) >= 20 && b[0]>>4 == 4:
-		if header = int(b[0]&0xf) * 4; header < 20 || header > len(b) {
-			return
+		header := int(b[0]&0xf) * 4
+		if header < 20 || header > len(b) {
+			break
 		}
+		ip4 = b[:header]
+		was.id = binary.BigEndian.Uint16(b[4:])
 		was.src.set4(b[12:])
 		was.dst.set4(b[16:])
-		w.ip4(b[:header])
+		w.inIPv4(ip4)
 		is.src.set4(b[12:])
 		is.dst.set4(b[16:])
 		w.sums = append(w.sums, checksumOf{field: from + 10, from: from, to: from + header})
-		if protocol = layers.IPProtocol(b[9]); binary.BigEndian.Uint16(b[6:])&0x1fff != 0 {
-			protocol = 0
-		}
+		_, _, segment = quotedIPv4(b)
 		size = int(binary.BigEndian.Uint16(b[2:])) - header
 	case w.ip.v6 && len(b) >= 40 && b[0]>>4 == 6:
-		was.src, was.dst = Addr(b[8:24]), Addr(b[24:40])
-		w.ip6s(b, 8, 24)
-		is.src, is.dst = Addr(b[8:24]), Addr(b[24:40])
 		was.v6, is.v6 = true, true
-		var segment []byte
-		if _, _, segment = quotedIPv6(b); segment != nil {
-			protocol = layers.IPProtocolTCP
+		_, _, segment = quotedIPv6(b)
+		size = 40 + int(binary.BigEndian.Uint16(b[4:])) - (len(b) - len(segment))
+		w.quoteIPv6(b[:len(b)-len(segment)], &was, &is)
+	}
+	if len(segment) < 8 {
+		if w.HeadersOnly {
+			w.end = min(to, to-len(segment)+4)
 		}
-		header = len(b) - len(segment)
-		size = 40 + int(binary.BigEndian.Uint16(b[4:])) - header
-	default:
 		return
 	}
-	begin := from + header
-	if protocol == layers.IPProtocolTCP {
-		if to >= begin+18 {
-			if size <= 0 {
-				size = otherFragments
-			}
-			w.sums = append(w.sums, checksumOf{field: begin + 16, from: begin, to: to, protocol: tcpProtocol, ip: was, other: is, wire: size})
+	begin := to - len(segment)
+	if size <= 0 {
+		size = otherFragments
+	}
+	if len(segment) >= 18 {
+		w.sums = append(w.sums, checksumOf{field: begin + 16, from: begin, to: to, protocol: tcpProtocol, ip: was, other: is, wire: size})
+	}
+	header := 8
+	if len(segment) >= tcpNeeded {
+		header = max(20, int(segment[12]>>4)*4)
+	}
+	header = min(header, len(segment))
+	w.inTCP(ip4, segment[:header], &was, &is)
+	if w.HeadersOnly {
+		w.end = begin + header
+	}
+}
+
+// quoteIPv6 rewrites the headers before a segment that is quoted.
+func (w *Rewriter) quoteIPv6(b []byte, was, is *network) {
+	was.src, was.dst = Addr(b[8:24]), Addr(b[24:40])
+	w.ip6s(b, 8, 24)
+	is.src, is.dst = Addr(b[8:24]), Addr(b[24:40])
+	protocol, b := layers.IPProtocol(b[6]), b[40:]
+	for len(b) >= 8 {
+		l := ipv6Extension{typ: afterIPv6(protocol)}
+		switch l.typ {
+		case layers.LayerTypeIPv6Fragment:
+			protocol, b = layers.IPProtocol(b[0]), b[8:]
+			continue
+		case layers.LayerTypeIPv6HopByHop, layers.LayerTypeIPv6Routing, layers.LayerTypeIPv6Destination:
+		default:
+			return
 		}
-		if w.HeadersOnly {
-			header := 8
-			if to > begin+12 {
-				header = max(20, int(w.new[begin+12]>>4)*4)
-			}
-			w.end = min(to, begin+header)
+		if l.DecodeFromBytes(b, gopacket.NilDecodeFeedback) != nil {
+			return
 		}
+		l.apply(was)
+		w.inExtension(&l)
+		l.apply(is)
+		protocol, b = l.protocol, l.Payload
 	}
 }
 

@@ -47,6 +47,9 @@ func (l *tcp) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 	return nil
 }
 
+// fastOpenID tells Fast Open from other experiments (RFC 6994, RFC 7413 appendix A).
+const fastOpenID = 0xf989
+
 // parse reads TCP options (RFC 9293 §3.1) up to their end or the first that cannot be right. An option of a known kind
 // with a length that is not its own is passed over.
 func (o *Options) parse(b []byte) {
@@ -85,7 +88,7 @@ func (o *Options) parse(b []byte) {
 			o.mptcp(value)
 		case kind == 34:
 			o.FastOpen, o.FastOpenLen = true, uint8(len(value))
-		case kind == 254 && len(value) >= 2 && binary.BigEndian.Uint16(value) == 0xf989:
+		case kind == 254 && len(value) >= 2 && binary.BigEndian.Uint16(value) == fastOpenID:
 			o.FastOpen, o.FastOpenLen = true, uint8(len(value)-2)
 		}
 	}

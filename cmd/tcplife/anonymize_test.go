@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"io/fs"
 	"net/netip"
@@ -41,6 +42,9 @@ func replaced(v any, ip func(netip.Addr) netip.Addr) any {
 		for _, name := range []string{"community_id", "files"} {
 			delete(v, name)
 		}
+		if v["record"] == "connection" {
+			moveNumbers(v, ip)
+		}
 		for name := range v {
 			v[name] = replaced(v[name], ip)
 		}
@@ -62,6 +66,26 @@ func replaced(v any, ip func(netip.Addr) netip.Addr) any {
 		})
 	}
 	return v
+}
+
+// moveNumbers moves the numbers of a client whose ISN is the server's address, as Mirai's.
+func moveNumbers(connection map[string]any, ip func(netip.Addr) netip.Addr) {
+	client := connection["client"].(map[string]any)
+	server := netip.MustParseAddr(connection["server"].(map[string]any)["ip"].(string))
+	low := func(a netip.Addr) uint32 { return binary.BigEndian.Uint32(a.AsSlice()[a.BitLen()/8-4:]) }
+	if client["isn"] != float64(low(server)) {
+		return
+	}
+	move := func(m map[string]any, name string) {
+		if seq, known := m[name].(float64); known {
+			m[name] = float64(uint32(seq) + low(ip(server)) - low(server))
+		}
+	}
+	move(client, "isn")
+	move(connection["handshake"].(map[string]any), "ack_seq")
+	if fin, sent := client["fin"].(map[string]any); sent {
+		move(fin, "seq")
+	}
 }
 
 // What is read from an anonymized capture is what is read from the same one as it was, but for addresses: of every capture in

@@ -68,7 +68,8 @@ checksum can be checked only if all of it is there, with -s 262144.
 -w keeps the packets, as much of each as is captured, in pcapng files that "tcplife read"
 turns into the same records. As with tcpdump, -C and -G begin a new file from time to time,
 with a number or by strftime(3) conversions in the name, and SIGHUP does so at once; -W keeps
-only so many. The last block of a file says what was dropped.
+only so many. The last block of a file says what was dropped. The packets have no comments as
+"tcplife read -w" writes them: what happened at a packet is known only later.
 
 Once the devices are open, live gives up what it does not need any more: root, for --user;
 all capabilities; files but those it writes. With -v it says so.

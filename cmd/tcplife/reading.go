@@ -170,26 +170,7 @@ func (r *reading) writeExtract(ctx context.Context, first *tcplife.Report) error
 		if first.Stopped {
 			ctx = context.WithoutCancel(ctx)
 		}
-		if x.notes != nil {
-			x.notes.Sort()
-		}
-		write := x.all
-		if r.where != nil {
-			write = x.chosen()
-		}
-		files, err := r.open(ctx)
-		if err != nil {
-			return err
-		}
-		err = files.Packets(context.Background(), func(p *capture.Packet, segments []flows.Segment) error {
-			if p.Number > first.Capture.Packets {
-				files.Stop()
-				return nil
-			}
-			return write(p, segments)
-		})
-		files.Close()
-		if err != nil {
+		if err := r.readAgain(ctx, first.Capture.Packets); err != nil && ctx.Err() == nil {
 			return err
 		}
 	}
@@ -197,16 +178,42 @@ func (r *reading) writeExtract(ctx context.Context, first *tcplife.Report) error
 		return err
 	}
 	if x.removed > 0 {
-		complain(r.stderr, "%d comments of the input are not in %s: they can say what --anonymize or --headers-only hides", x.removed, r.flags.writeTo)
+		complain(r.stderr, "%d comments of the input are not in %s: they can say what --anonymize or --headers-only hides",
+			x.removed, r.flags.writeTo)
 	}
 	if !again && !r.flags.noComments {
-		complain(r.stderr, "%s has no comments: a pipe cannot be read twice; --no-comments says that none are wanted", r.flags.writeTo)
+		complain(r.stderr, "%s has no comments: a pipe cannot be read twice; --no-comments says that none are wanted",
+			r.flags.writeTo)
 	}
 	if again && ctx.Err() != nil {
 		complain(r.stderr, "interrupted: %s is incomplete", r.flags.writeTo)
 		return errIncomplete
 	}
 	return nil
+}
+
+// readAgain reads the files for the extract, up to the packet that the report ends with.
+func (r *reading) readAgain(ctx context.Context, last uint64) error {
+	x := r.extract
+	if x.notes != nil {
+		x.notes.Sort()
+	}
+	write := x.all
+	if r.where != nil {
+		write = x.chosen()
+	}
+	files, err := r.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer files.Close()
+	return files.Packets(context.Background(), func(p *capture.Packet, segments []flows.Segment) error {
+		if p.Number > last {
+			files.Stop()
+			return nil
+		}
+		return write(p, segments)
+	})
 }
 
 // track reads the files from their beginning to their end, and no less, without a report.
