@@ -376,13 +376,15 @@ var knownOptions = []byte{2, 3, 4, 5, 8, 19, 29, 30, 34, 172, 174}
 func (w *Rewriter) quote(at, to int) {
 	from := at + 8
 	message, b := w.new[at:to:to], w.new[from:to:to]
-	// How much is quoted is said in words where extensions follow, which can hold addresses (RFC 4884 §3, RFC 5837).
+	// How much is quoted is said in words where extensions follow, which can hold addresses (RFC 4884 §3, RFC 5837). It
+	// is never less than 128 bytes.
+	const leastQuoted = 128
 	quoted := int(message[5]) * 4
 	if w.ip.v6 {
 		quoted = int(message[4]) * 8
 	}
-	if quoted > 0 && quoted < len(b) && w.Addresses != nil {
-		clear(b[quoted:])
+	if quoted > 0 && w.Addresses != nil {
+		clear(b[min(max(quoted, leastQuoted), len(b)):])
 	}
 	var was, is network
 	var ip4, segment []byte

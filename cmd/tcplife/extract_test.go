@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tcplife/tcplife/capture"
 )
@@ -78,6 +79,37 @@ func TestCommentsOfTheInput(t *testing.T) {
 	}
 }
 
+// again writes a capture of the same packets many times, an hour after each other.
+func again(t *testing.T, path string, times int, to string) {
+	t.Helper()
+	file, err := os.Create(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var packets []capture.Packet
+	err = eachPacket(path, func(p *capture.Packet) error {
+		packets = append(packets, *p)
+		packets[len(packets)-1].Data = slices.Clone(p.Data)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := capture.NewWriter(file)
+	for range times {
+		for i := range packets {
+			if err := w.Write(&packets[i]); err != nil {
+				t.Fatal(err)
+			}
+			packets[i].Time += int64(time.Hour)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // cancelling is an output that ends a context once it was told a phrase.
 type cancelling struct {
 	bytes.Buffer
@@ -96,14 +128,15 @@ func (c *cancelling) Write(b []byte) (int, error) {
 // An interrupt ends the first reading, and the second one goes as far as the first. One that comes later ends the second.
 func TestCommentsAfterInterrupt(t *testing.T) {
 	dir := t.TempDir()
-	files := slices.Repeat([]string{"../../testdata/pcaps/syn-flood.pcap"}, 400)
+	long := filepath.Join(dir, "long.pcapng")
+	again(t, "../../testdata/pcaps/svr4-bsd.pcap", 50_000, long)
 	write := func(at, name string, more ...string) (code int, packets uint64, said, out string) {
 		t.Helper()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		stdout, errs := &cancelling{at: at, cancel: cancel}, bytes.Buffer{}
 		out = filepath.Join(dir, name)
-		args := slices.Concat([]string{"read", "-o", "jsonl", "-w", out}, more, files)
+		args := slices.Concat([]string{"read", long, "-o", "jsonl", "-w", out}, more)
 		code = run(ctx, args, strings.NewReader(""), stdout, &errs)
 		for line := range bytes.Lines(stdout.Bytes()) {
 			var record struct {
@@ -124,7 +157,7 @@ func TestCommentsAfterInterrupt(t *testing.T) {
 	if code != exitIncomplete || !strings.Contains(said, "interrupted: the report holds the") || strings.Contains(said, "is incomplete") {
 		t.Fatalf("exit code %d: %s", code, said)
 	}
-	code, counted, said, whole := write("never", "whole.pcapng", "-c", fmt.Sprint(packets))
+	code, counted, said, whole := write("\x00", "whole.pcapng", "-c", fmt.Sprint(packets))
 	if code != exitOK || counted != packets {
 		t.Fatalf("exit code %d, %d packets, not %d: %s", code, counted, packets, said)
 	}

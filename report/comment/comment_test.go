@@ -17,7 +17,7 @@ func notesOf(t *testing.T, n *comment.Notes, file string) (connections []*record
 		n.Add(c)
 		connections = append(connections, c.Clone())
 	})
-	segments := reporttest.SegmentsOf(t, file)
+	segments := reporttest.SegmentsOf(t, "../../testdata/pcaps/"+file)
 	for i := range segments {
 		a.Segment(&segments[i])
 	}
