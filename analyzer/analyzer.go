@@ -7,9 +7,10 @@
 // same records in the same order. Times are nanoseconds of the capture's clock since 1970. Segments with damaged
 // contents do no harm, and nothing here fails.
 //
-// Memory is bounded by the connections alive at once. Only some are awake, as structs that the rules can be read in;
-// the others rest, packed into some 250 bytes each, until a segment or an alarm wakes them. Options can set limits;
-// what they evict is counted, and its record says so.
+// Memory is bounded by the connections alive at once. Of an ordinary life the segments are written down, and judged when
+// it ends. Of the others only some are awake, as structs that the rules can be read in; the rest is packed into some 250
+// bytes each, until a segment or an alarm wakes it. Options can set limits; what they evict is counted, and its record
+// says so.
 //
 // To read it beside the standard, have RFC 9293 at hand (RFC 793's successor; section numbers in the comments are
 // its), RFC 5961 for what receivers do about blind attacks, RFC 7323 for timestamps and window scale, RFC 7413 for
@@ -153,7 +154,11 @@ func (a *Analyzer) segment(seg *flows.Segment, tag uint32, turn turn) {
 		a.quoted(seg, tag)
 		return
 	}
-	head := a.lookup(&seg.Key, tag)
+	n := a.table.find(&seg.Key, tag)
+	if n != 0 && turn == mayWait && a.goesOn(n, seg) {
+		return
+	}
+	head := a.awakened(n)
 	if head == nil && bareSyn(seg) {
 		a.conceive(seg, tag)
 		return
@@ -386,7 +391,11 @@ func (a *Analyzer) finish(c *connection, at int64, by record.EndedBy) {
 
 // lookup gives the newest incarnation of a 4-tuple, nil if there is none.
 func (a *Analyzer) lookup(key *flows.Key, tag uint32) *connection {
-	n := a.table.find(key, tag)
+	return a.awakened(a.table.find(key, tag))
+}
+
+// awakened gives the newest incarnation at a place, nil for none, to a segment of it.
+func (a *Analyzer) awakened(n uint32) *connection {
 	if n == 0 {
 		return nil
 	}
@@ -400,6 +409,8 @@ func (a *Analyzer) newest(n uint32) *connection {
 	switch p := a.table.places.At(n); {
 	case p.kind == bare:
 		return a.hatch(n)
+	case p.kind == orderly:
+		return a.judge(n)
 	case p.kind == atRest:
 		return a.wake(n)
 	default:

@@ -41,6 +41,9 @@ func (e *embryo) segment() flows.Segment {
 	}
 }
 
+// self reports that it was sent to the socket that sent it.
+func (e *embryo) self() bool { return e.key.A == e.key.B && e.key.APort == e.key.BPort }
+
 // opener is the end that sent it.
 func (e *embryo) opener() int {
 	if e.fromB {
@@ -85,7 +88,6 @@ func (a *Analyzer) hatch(n uint32) *connection {
 	a.table.embryos.Drop(p.where)
 	c.place = n
 	p.where, p.kind = c.number, awake
-	a.schedule(c)
 	return c
 }
 
@@ -171,7 +173,7 @@ func (t *twins) remember(e *embryo, c *connection, r *record.Connection) {
 // fillTwin makes the record of an embryo that is like the one remembered, and reports whether it is.
 func (a *Analyzer) fillTwin(r *record.Connection, e *embryo, at int64, by record.EndedBy) bool {
 	t := &a.twins
-	if !t.known || e.likeness() != t.like || e.key.A == e.key.B && e.key.APort == e.key.BPort {
+	if !t.known || e.likeness() != t.like || e.self() {
 		return false
 	}
 	timeWait, states, none, findings := r.TimeWait[:0], r.Client.States[:0], r.Server.States[:0], r.Findings[:0]

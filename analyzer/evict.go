@@ -16,6 +16,7 @@ const placeBytes = uint64(unsafe.Sizeof(place{}) + 3*unsafe.Sizeof(bucket{}) + 2
 // footprint is how many bytes are taken by what is followed.
 func (a *Analyzer) footprint() uint64 {
 	return a.table.arena.Used + uint64(a.table.live)*placeBytes + a.table.embryos.Live()*uint64(unsafe.Sizeof(embryo{})) +
+		a.table.ordinary.Live()*uint64(unsafe.Sizeof(ordinary{})) + a.table.lines.Live()*uint64(unsafe.Sizeof(lines{})) +
 		uint64(a.table.awake.Live())*uint64(unsafe.Sizeof(connection{}))
 }
 
@@ -71,6 +72,16 @@ func (a *Analyzer) evict() bool {
 			passed = append(passed, m)
 			continue
 		}
+		if p.kind == orderly {
+			o := a.table.ordinary.At(p.where)
+			if enough && (o.waits != 0 || o.embryonic()) {
+				silent, heard, tries = at{o.syn.packet, m.Place}, math.MinInt64, 0
+			} else if o.syn.heard < heard {
+				silent, heard = at{o.syn.packet, m.Place}, o.syn.heard
+			}
+			passed = append(passed, m)
+			continue
+		}
 		for c := a.newest(m.Place); c != nil; c = c.older {
 			if enough && (c.over() || c.waits() || c.embryonic()) {
 				silent, heard, tries = at{c.id, m.Place}, math.MinInt64, 0
@@ -105,6 +116,10 @@ func (a *Analyzer) giveBack(passed []store.Alarm) {
 		p.alarm = never
 		if p.kind == bare {
 			a.wakeAt(m.Place, m.ID, a.table.embryos.At(p.where).deadline(&a.options))
+			continue
+		}
+		if p.kind == orderly {
+			a.wakeAt(m.Place, m.ID, a.table.ordinary.At(p.where).deadline(&a.options))
 			continue
 		}
 		a.makeRoom()

@@ -1,6 +1,8 @@
 package analyzer
 
 import (
+	"fmt"
+
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
@@ -52,3 +54,34 @@ func NoTwins(a *Analyzer) { a.twins.off = true }
 
 // LetAllGo takes in all segments that wait for what they answer.
 func LetAllGo(a *Analyzer) { a.letAllGo() }
+
+// Ordinary is how many lives are ordinary so far. It fails if the rules would make something else of one of them than is known of
+// it while it lasts.
+func Ordinary(a *Analyzer) (n int, err error) {
+	for place := uint32(1); place <= a.table.places.Made(); place++ {
+		p := a.table.places.At(place)
+		if p.kind != orderly {
+			continue
+		}
+		n++
+		o := a.table.ordinary.At(p.where)
+		stands, deadline := o.standing(), o.deadline(&a.options)
+		c := a.peek(place)
+		c.stands.counted = true
+		live := a.live
+		a.recount(c)
+		a.live = live
+		phase := answered
+		if !c.embryonic() {
+			phase = completed
+		}
+		if c.stands != stands || c.phase != phase || a.deadline(c) < deadline || a.deadline(c) > deadline && !a.mayBeOpen(c) || c.older != nil {
+			return n, fmt.Errorf("#%d stands at %+v until %d in phase %d, by the rules at %+v until %d in phase %d",
+				c.id, stands, deadline, c.phase, c.stands, a.deadline(c), phase)
+		}
+		if p.alarm > deadline {
+			return n, fmt.Errorf("#%d is looked at at %d, not at %d", c.id, p.alarm, deadline)
+		}
+	}
+	return n, nil
+}

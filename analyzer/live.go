@@ -99,6 +99,11 @@ func (a *Analyzer) peek(n uint32) *connection {
 	case p.kind == bare:
 		a.grow(&a.scratch, a.table.embryos.At(p.where))
 		return &a.scratch
+	case p.kind == orderly:
+		o := a.table.ordinary.At(p.where)
+		a.grow(&a.scratch, &o.syn)
+		a.read(&a.scratch, o)
+		return &a.scratch
 	}
 	return a.newest(n)
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // table finds what is known of a 4-tuple: its place. A place holds the incarnations that are followed, the newest first,
-// or an attempt of which only one SYN is known (an embryo). They lie at rest in the arena, in few bytes, or are awake as
-// connections. But for these, of which there are only so many, there is nothing that the collector would have to walk.
+// an ordinary life, or an attempt of which only one SYN is known (an embryo). Incarnations lie at rest in the arena, in few bytes,
+// or are awake as connections. But for these, of which there are only so many, there is nothing that the collector would have to walk.
 type table struct {
 	index  []bucket // a power of two of them; open addressing, linear probing
 	shift  uint     // 32 - log2 of their number
@@ -20,9 +20,11 @@ type table struct {
 	live   int // places in use
 	ahead  []uint32
 
-	arena   store.Arena
-	awake   pool
-	embryos store.Slabs[embryo] // the attempts of which nothing but one SYN has been seen
+	arena    store.Arena
+	awake    pool
+	embryos  store.Slabs[embryo] // the attempts of which nothing but one SYN has been seen
+	ordinary store.Slabs[ordinary]
+	lines    store.Slabs[lines] // of the ordinary lives
 }
 
 // bucket is one entry of the index.
@@ -34,7 +36,7 @@ type bucket struct {
 // place is what is known of one 4-tuple, and where.
 type place struct {
 	alarm int64  // when it is looked at next, or never
-	where uint32 // the number of the newest incarnation awake, or of the embryo, or in the arena
+	where uint32 // the number of the newest incarnation awake, or of the life or embryo, or in the arena
 	kind  kind
 }
 
@@ -42,10 +44,11 @@ type place struct {
 type kind uint8
 
 const (
-	free   kind = iota
-	bare        // an attempt of which only one SYN is known
-	awake       // incarnations as connections
-	atRest      // incarnations packed in the arena
+	free    kind = iota
+	bare         // an attempt of which only one SYN is known
+	orderly      // an ordinary life
+	awake        // incarnations as connections
+	atRest       // incarnations packed in the arena
 )
 
 const (
@@ -57,6 +60,7 @@ func newTable() table {
 	t := table{
 		seeds: newSeeds(), places: store.NewSlabs[place](12), arena: store.NewArena(),
 		awake: pool{Slabs: store.NewSlabs[connection](6)}, embryos: store.NewSlabs[embryo](12),
+		ordinary: store.NewSlabs[ordinary](10), lines: store.NewSlabs[lines](12),
 	}
 	t.resize(leastIndex)
 	return t
@@ -115,6 +119,11 @@ func (t *table) find(k *flows.Key, tag uint32) uint32 {
 				return b.place
 			}
 			continue
+		case orderly:
+			if t.ordinary.At(p.where).syn.key == *k {
+				return b.place
+			}
+			continue
 		}
 		if packedKey == nil {
 			packedKey = appendKey(packed[:0], k)
@@ -142,6 +151,9 @@ func (t *table) foresee(notices []notice, i uint32) {
 			t.ahead[k] = t.awake.At(p.where).place
 		case bare:
 			t.ahead[k] = uint32(t.embryos.At(p.where).key.APort)
+		case orderly:
+			o := t.ordinary.At(p.where)
+			t.ahead[k] = uint32(o.syn.key.APort) + uint32(o.count)
 		default:
 			t.ahead[k] = uint32(t.arena.Head(p.where)[0])
 		}

@@ -128,6 +128,12 @@ func (a *Analyzer) look(m store.Alarm) {
 		}
 		return
 	}
+	if p.kind == orderly {
+		if o := a.table.ordinary.At(p.where); o.deadline(&a.options) > m.At {
+			a.wakeAt(m.Place, o.syn.packet, o.deadline(&a.options))
+			return
+		}
+	}
 	if at, id, known := a.deadlineAtRest(p); known && at > m.At {
 		a.wakeAt(m.Place, id, at)
 		return

@@ -11,6 +11,9 @@ var settings = map[string]string{
 
 	"analyzer awakeLimit":   "how many connections are awake: resting changes nothing",
 	"analyzer closedLimit":  "how many closed ones are awake: resting changes nothing",
+	"analyzer maxLines":     "how many segments are written down before the rules read them",
+	"analyzer linesOnPage":  "how many of them lie side by side",
+	"analyzer passedBits":   "how far apart they may be: others have the rules read what is written down",
 	"analyzer aside * 2":    "room for incarnations that cannot be so many",
 	"analyzer aside / 2":    "a segment wakes four incarnations at most and ends one before it begins another: half the room will do",
 	"analyzer pageEvents":   "size of a page of the journal",
