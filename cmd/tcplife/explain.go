@@ -20,7 +20,7 @@ type explainFlags struct {
 	diagram bool
 }
 
-var explainFormats = []string{"text", "json"}
+var explainFormats = []string{"text", "json", "svg", "mermaid"}
 
 func newExplainCommand() *cobra.Command {
 	f := explainFlags{}
@@ -42,12 +42,16 @@ opened and closed in the same way and have the same findings. Of the kinds those
 that have most points: 100 for an error, 10 for a warning, 1 for another finding, 5 for a
 simultaneous open or close, 2 for a close of another kind.
 
+-o svg draws the same as a picture that needs no other file; in a browser each step tells its
+rules on hover. -o mermaid writes Markdown with a Mermaid sequence diagram for each ladder.
+
 The files are read twice, so that standard input can not be one of them.`,
 		Example: `  tcplife explain web.pcap
   tcplife explain web.pcap --conn 4711 --ascii > ticket.txt
   tcplife explain web.pcap -f 'host 10.0.0.7 and port 443'
   tcplife explain web.pcap --where 'teardown.reset.by == "server"' --top 1
   tcplife explain web.pcap --conn 4711 --diagram
+  tcplife explain web.pcap --conn 4711 -o svg > ladder.svg
   tcplife explain web.pcap --conn 4711 -o json | jq '.ladders[0].verdict'`,
 		Args: needFiles("tcplife explain FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -158,9 +162,14 @@ func (r *reading) explain(ctx context.Context, f *explainFlags) error {
 		return err
 	}
 	e := ladder.Explanation{Connections: total, Offered: choice.Offered, Ladders: collected.Finish()}
-	if f.output == "json" {
+	switch f.output {
+	case "json":
 		err = e.WriteJSON(r.stdout)
-	} else {
+	case "svg":
+		err = e.WriteSVG(r.stdout)
+	case "mermaid":
+		err = e.WriteMermaid(r.stdout)
+	default:
 		width, color := f.look(r.stdout)
 		err = e.WriteText(r.stdout, ladder.Options{Width: width, Color: color, ASCII: f.ascii, Diagram: f.diagram})
 	}

@@ -39,8 +39,9 @@ func (e *Explanation) WriteText(w io.Writer, o Options) error {
 	if o.ASCII {
 		d.glyphs = &asciiGlyphs
 	}
-	if e.Offered > 0 || len(e.Ladders) == 0 {
-		d.choice(e)
+	if e.chosen() {
+		d.wrapped("", "", e.choice(), text.Calm)
+		d.line("")
 	}
 	for i, l := range e.Ladders {
 		if i > 0 {
@@ -116,11 +117,16 @@ func (d *drawing) draw(l *Ladder) {
 	}
 	for i := range l.Connection.Findings {
 		f := &l.Connection.Findings[i]
-		kind := advice(f.Code)
-		d.wrapped("  ", "    ", string(f.Severity)+" "+f.Code+": "+f.Detail+" ("+kind.Source+")",
-			text.Severities[text.SeverityRank(f.Severity)].Tone)
-		d.wrapped("    → ", "      ", kind.Advice, text.Calm)
+		said, advice := describeFinding(f)
+		d.wrapped("  ", "    ", said, text.Severities[text.SeverityRank(f.Severity)].Tone)
+		d.wrapped("    → ", "      ", advice, text.Calm)
 	}
+}
+
+// describeFinding is what a finding says, and what to do about it.
+func describeFinding(f *record.Finding) (said, todo string) {
+	kind := advice(f.Code)
+	return string(f.Severity) + " " + f.Code + ": " + f.Detail + " (" + kind.Source + ")", kind.Advice
 }
 
 func (d *drawing) rungs(l *Ladder) {
@@ -132,24 +138,40 @@ func (d *drawing) rungs(l *Ladder) {
 }
 
 // choice says what the ladders were chosen from.
-func (d *drawing) choice(e *Explanation) {
+func (e *Explanation) choice() string {
 	how := "connections: " + text.Count(e.Connections)
 	if e.Offered < e.Connections {
 		how += ", by --where " + text.Count(e.Offered)
 	}
 	if shown := uint64(len(e.Ladders)); shown < e.Offered {
-		how += fmt.Sprintf("; here %d, one of each kind, those first that have most findings (--top N shows more kinds, --conn ID any connection)", shown)
+		how += fmt.Sprintf("; here %d, one of each kind, those first that have most findings (--top N shows more kinds, "+
+			"--conn ID any connection)", shown)
 	}
-	d.wrapped("", "", how, text.Calm)
+	return how
+}
+
+// chosen reports that there is something to say about the choice: the user named no connection, or there is none.
+func (e *Explanation) chosen() bool { return e.Offered > 0 || len(e.Ladders) == 0 }
+
+func (d *drawing) head(l *Ladder) {
+	d.line(d.paint(text.Bold, d.text("CONNECTION "+l.title())))
+	for _, s := range l.introduction() {
+		d.wrapped("", "", s, text.Calm)
+	}
 	d.line("")
 }
 
-func (d *drawing) head(l *Ladder) {
+// title names the connection.
+func (l *Ladder) title() string {
 	c := l.Connection
-	client, server := text.EndpointCell(&c.Client).Full, text.EndpointCell(&c.Server).Full
-	d.line(d.paint(text.Bold, d.text(fmt.Sprintf("CONNECTION %d  %s → %s", c.ID, client, server))))
+	return fmt.Sprintf("%d  %s → %s", c.ID, text.EndpointCell(&c.Client).Full, text.EndpointCell(&c.Server).Full)
+}
+
+// introduction is what is said before the first segment.
+func (l *Ladder) introduction() (lines []string) {
+	c := l.Connection
 	if l.Alike > 0 {
-		d.line(d.text("one of " + text.Count(l.Alike+1) + " of its kind"))
+		lines = append(lines, "one of "+text.Count(l.Alike+1)+" of its kind")
 	}
 	begins := "begins " + string(c.Start.Append(nil))
 	if len(c.Encapsulation) > 0 {
@@ -158,12 +180,10 @@ func (d *drawing) head(l *Ladder) {
 	if c.PreviousID != 0 {
 		begins += fmt.Sprintf(", after connection %d of the same ports", c.PreviousID)
 	}
-	d.wrapped("", "", begins, text.Calm)
-	d.wrapped("", "", d.origins(l), text.Calm)
-	d.line("")
+	return append(lines, begins, l.origins())
 }
 
-func (d *drawing) origins(l *Ladder) string {
+func (l *Ladder) origins() string {
 	var parts []string
 	for _, o := range []struct {
 		name, whose string
@@ -289,19 +309,13 @@ func (d *drawing) rung(l *Ladder, r *Rung) {
 // arrow is the segment on its way.
 func (d *drawing) arrow(r *Rung) string {
 	g := d.glyphs
-	label, line, head := "", g.line, g.right
-	toLeft := r.From == record.Server
-	switch r.Kind {
-	case RungEvent:
+	label, line, head := r.label(), g.line, g.right
+	toLeft := r.toClient()
+	if r.Kind == RungEvent {
 		return ""
-	case RungICMP:
-		label, line = fmt.Sprintf("ICMP %d/%d", r.ICMP.Type, r.ICMP.Code), g.dots
-		toLeft = !toLeft
-	default:
-		label = cmp.Or(strings.Join(r.Segment.Flags, ","), "no flags")
-		if r.duplicate || r.Of != 0 {
-			line = g.dots
-		}
+	}
+	if r.beside() {
+		line = g.dots
 	}
 	if toLeft {
 		head = g.left
@@ -320,25 +334,59 @@ func (d *drawing) arrow(r *Rung) string {
 	return before + " " + label + " " + after + string(head)
 }
 
+// label is what an arrow is called.
+func (r *Rung) label() string {
+	switch {
+	case r.ICMP != nil:
+		return fmt.Sprintf("ICMP %d/%d", r.ICMP.Type, r.ICMP.Code)
+	case r.Segment != nil:
+		return cmp.Or(strings.Join(r.Segment.Flags, ","), "no flags")
+	}
+	return ""
+}
+
+// toClient reports whether the arrow goes to the client. An ICMP error goes to the sender of what it quotes.
+func (r *Rung) toClient() bool { return (r.From == record.Server) != (r.Kind == RungICMP) }
+
+// beside reports that the arrow is no segment of the connection itself.
+func (r *Rung) beside() bool { return r.Kind == RungICMP || r.duplicate || r.Of != 0 }
+
 // dropped reports that the receiver drops the segment unread.
 func (r *Rung) dropped() bool { return r.effect.Has(tcpstate.Foreign) && !r.duplicate }
+
+// note is a line below an arrow.
+type note struct {
+	text string
+	tone text.Tone
+	rule bool // it says by which rule a state began
+}
 
 // notes are the lines below an arrow.
 func (d *drawing) notes(l *Ladder, r *Rung) {
 	indent := strings.Repeat(" ", d.indent())
-	note := func(s string, t text.Tone) { d.wrapped(indent, indent+"  ", s, t) }
 	if r.Segment != nil {
-		to := other(r.From)
-		if l.self() {
-			to = r.From
-		}
-		d.items(indent, indent+"  ", d.numbers(r, to), ", ", text.Faint)
+		d.items(indent, indent+"  ", d.numbers(r, l.receiver(r)), ", ", text.Faint)
 	}
+	for _, n := range l.notes(r) {
+		d.wrapped(indent, indent+"  ", n.text, n.tone)
+	}
+}
+
+// receiver is the side that a segment goes to.
+func (l *Ladder) receiver(r *Rung) record.Side {
+	if l.self() {
+		return r.From
+	}
+	return other(r.From)
+}
+
+// notes say what a segment was, by which rules states began, and what findings name it.
+func (l *Ladder) notes(r *Rung) (list []note) {
 	if r.ICMP != nil {
-		note("from "+r.ICMP.From, text.Calm)
+		list = append(list, note{text: "from " + r.ICMP.From})
 	}
 	for _, m := range r.Remarks {
-		note(m.Text+bracketed(m.Source), text.Calm)
+		list = append(list, note{text: m.Text + bracketed(m.Source)})
 	}
 	for _, side := range [...]record.Side{record.Client, record.Server} {
 		s := r.side(side)
@@ -351,21 +399,23 @@ func (d *drawing) notes(l *Ladder, r *Rung) {
 				s += fmt.Sprintf("; from %s on: what it sent until then had left before",
 					offset(text.Between(l.Connection.Start, c.Since)))
 			}
-			note(s, text.Calm)
+			list = append(list, note{text: s, rule: true})
 		}
 		if w := s.Withdrawn; w != nil {
 			s := fmt.Sprintf("%s: not %s by this: ", side, w.State)
 			if w.By != 0 {
 				s += fmt.Sprintf("packet %d: ", w.By)
 			}
-			note(s+w.Rule+bracketed(w.Source), text.Alert)
+			list = append(list, note{text: s + w.Rule + bracketed(w.Source), tone: text.Alert})
 		}
 	}
 	for i := range l.Connection.Findings {
 		if f := &l.Connection.Findings[i]; l.happensAt(f) == r {
-			note("! "+f.Code+": "+advice(f.Code).Meaning, text.Severities[text.SeverityRank(f.Severity)].Tone)
+			list = append(list, note{text: "! " + f.Code + ": " + advice(f.Code).Meaning,
+				tone: text.Severities[text.SeverityRank(f.Severity)].Tone})
 		}
 	}
+	return list
 }
 
 // happensAt is the last rung that a finding names, nil if it names none: before that it has not happened.
