@@ -54,7 +54,7 @@ var allowed = map[string][]string{
 	"report/ladder":          {"analyzer/record", "analyzer/tcpstate", "flows", "report/internal/..."},
 	"report/metrics":         {"analyzer/record", "analyzer/tcpstate", "report/screen"},
 	"report/parquet":         {"analyzer/record", "analyzer/tcpstate", "flows", "report"},
-	"report/query":           {"analyzer/record", "flows", "report/internal/..."},
+	"report/query":           {"analyzer/record", "flows", "report", "report/internal/..."},
 	"report/screen":          {"analyzer/record", "analyzer/tcpstate", "report", "report/internal/..."},
 	"report/zeek":            {"analyzer/record", "report"},
 

@@ -2,7 +2,6 @@ package query
 
 import (
 	"fmt"
-	"reflect"
 
 	"github.com/expr-lang/expr/vm"
 	"github.com/tcplife/tcplife/analyzer/record"
@@ -16,7 +15,7 @@ type ComparedWhere struct {
 
 // NewComparedWhere compiles an expression over the fields of such a connection.
 func NewComparedWhere(source string) (*ComparedWhere, error) {
-	program, err := compile(source, fieldTypes(reflect.TypeFor[record.Compared]()))
+	program, err := compile(source, comparedFields())
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +26,7 @@ func NewComparedWhere(source string) (*ComparedWhere, error) {
 func (w *ComparedWhere) Holds(c *record.Compared) (bool, error) {
 	value, err := w.machine.Run(w.program, mapCompared(c))
 	if err != nil {
-		return false, fmt.Errorf("evaluate --where for connection %d: %w", c.ID, err)
+		return false, fmt.Errorf("evaluate --where for connection %d: %s", c.ID, ours(err.Error()))
 	}
 	return value == true, nil
 }
@@ -37,7 +36,7 @@ type ComparisonFailOn struct{ conditions FailOn }
 
 // NewComparisonFailOn compiles an expression over the fields of a comparison. Its alternatives are told apart.
 func NewComparisonFailOn(source string) (*ComparisonFailOn, error) {
-	f, err := newFailOn(source, fieldTypes(reflect.TypeFor[record.Comparison]()))
+	f, err := newFailOn(source, comparisonFields())
 	return &ComparisonFailOn{f}, err
 }
 

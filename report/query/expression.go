@@ -2,9 +2,14 @@ package query
 
 import (
 	"errors"
+	"net/netip"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/checker"
+	"github.com/expr-lang/expr/compiler"
+	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
 	"github.com/expr-lang/expr/vm/runtime"
@@ -12,29 +17,72 @@ import (
 
 // compile makes a program of an expression over a record's fields that is true or false. What is null in the record
 // does not compare: with <, <=, > and >= it is false, it equals only null, its fields are null, and so is what is
-// computed from it. It fails for fields that the record has not and for comparisons of different types.
-func compile(source string, fields types.Map) (*vm.Program, error) {
-	// The language knows no null that has a type. So the types are checked in a first pass, and forgotten in the
-	// second, where every operator is replaced by one that knows null.
-	fields["null"] = types.Nil
-	// the same input gives the same report on any day
-	options := []expr.Option{expr.DisableBuiltin("now"), expr.AsBool()}
-	if _, err := expr.Compile(source, append(options, expr.Env(fields))...); err != nil {
+// computed from it. It fails with a Problem for fields that the record has not, for values that a field cannot have,
+// and for comparisons of different types.
+func compile(source string, fields *kind) (*vm.Program, error) {
+	text := newSource(source)
+	tree, err := text.parse()
+	if err != nil {
 		return nil, err
 	}
-	untyped := types.Map{}
-	for name := range fields {
-		untyped[name] = types.Any
-	}
-	options = append(options, expr.Env(untyped), expr.Patch(nullSafe{}), expr.AsAny())
-	for name, f := range nullSafeOperators {
-		options = append(options, expr.Function(name, f))
-	}
-	return expr.Compile(source, options...)
+	return text.compile(tree, fields)
 }
 
-// nullSafe is a visitor that replaces operators by calls of nullSafeOperators. No name can be written that would call
-// them otherwise.
+// parse makes a tree of the expression.
+func (s *sourceText) parse() (*parser.Tree, error) {
+	tree, err := parser.ParseWithConfig(s.parsed, config(types.Map{}))
+	if err != nil {
+		return nil, s.problem(err)
+	}
+	return tree, nil
+}
+
+// compile makes a program of a tree, or of a part of one.
+func (s *sourceText) compile(tree *parser.Tree, fields *kind) (*vm.Program, error) {
+	if err := s.understand(tree, fields); err != nil {
+		return nil, err
+	}
+	// The library knows no null that has a type. So the types are checked in a first pass, and forgotten in the
+	// second, where every operator is replaced by one that knows null.
+	typed, untyped := types.Map{"null": types.Nil}, types.Map{"null": types.Any}
+	for name, field := range fields.fields {
+		typed[name], untyped[name] = field.libraryType(), types.Any
+	}
+	if _, err := checker.Check(tree, config(typed, expr.AsBool())); err != nil {
+		return nil, s.problem(err)
+	}
+	ast.Walk(&tree.Node, nullSafe{})
+	last := config(untyped, expr.AsAny())
+	if _, err := checker.Check(tree, last); err != nil {
+		return nil, s.problem(err)
+	}
+	program, err := compiler.Compile(tree, last)
+	if err != nil {
+		return nil, s.problem(err)
+	}
+	return program, nil
+}
+
+// config is how the library is to take the names of an expression.
+func config(names types.Map, options ...expr.Option) *conf.Config {
+	c := conf.CreateNew()
+	options = append(options, expr.Env(names))
+	for name, f := range operators {
+		options = append(options, expr.Function(name, f))
+	}
+	for _, o := range options {
+		o(c)
+	}
+	// The same input gives the same report on any day; durations and times have ways of their own.
+	for _, name := range [...]string{"now", "date", "duration", "timezone"} {
+		c.Disabled[name] = true
+		delete(c.Builtins, name)
+	}
+	return c
+}
+
+// nullSafe is a visitor that replaces operators by calls of our own. No name can be written that would call them
+// otherwise.
 type nullSafe struct{}
 
 func (nullSafe) Visit(node *ast.Node) {
@@ -44,7 +92,7 @@ func (nullSafe) Visit(node *ast.Node) {
 		case "and", "&&", "or", "||":
 			n.Left, n.Right = call("?", n.Left), call("?", n.Right)
 		case "<", "<=", ">", ">=", "+", "-", "*", "/", "%":
-			ast.Patch(node, call(n.Operator, n.Left, n.Right))
+			patch(node, call(n.Operator, n.Left, n.Right))
 		}
 	case *ast.UnaryNode:
 		if n.Operator == "not" || n.Operator == "!" {
@@ -53,15 +101,31 @@ func (nullSafe) Visit(node *ast.Node) {
 	case *ast.ConditionalNode:
 		n.Cond = call("?", n.Cond)
 	case *ast.MemberNode:
-		ast.Patch(node, call(".", n.Node, n.Property))
+		patch(node, call(".", n.Node, n.Property))
+	case *ast.BuiltinNode:
+		if len(n.Arguments) == 0 {
+			return
+		}
+		if _, overList := n.Arguments[len(n.Arguments)-1].(*ast.PredicateNode); overList {
+			n.Arguments[0] = &ast.BinaryNode{Operator: "??", Left: n.Arguments[0], Right: &ast.ArrayNode{}}
+			return
+		}
+		null := &ast.BinaryNode{Operator: "==", Left: n.Arguments[0], Right: &ast.NilNode{}}
+		patch(node, &ast.ConditionalNode{Ternary: true, Cond: null, Exp1: &ast.NilNode{}, Exp2: n})
 	}
+}
+
+// patch puts a node in the place of another.
+func patch(node *ast.Node, by ast.Node) {
+	by.SetLocation((*node).Location())
+	*node = by
 }
 
 func call(operator string, operands ...ast.Node) ast.Node {
 	return &ast.CallNode{Callee: &ast.IdentifierNode{Value: operator}, Arguments: operands}
 }
 
-var nullSafeOperators = map[string]func(...any) (any, error){
+var operators = map[string]func(...any) (any, error){
 	"<":  comparison(runtime.Less),
 	"<=": comparison(runtime.LessOrEqual),
 	">":  comparison(runtime.More),
@@ -75,6 +139,15 @@ var nullSafeOperators = map[string]func(...any) (any, error){
 
 	"?": func(operands ...any) (any, error) { return operands[0] == true, nil },
 	".": member,
+
+	"in networks": inNetworks,
+	"time of day": func(operands ...any) (any, error) {
+		if moment, known := operands[0].(string); known {
+			return clockOf(moment), nil
+		}
+		return nil, nil
+	},
+	"address and port": socket,
 }
 
 func comparison(f func(a, b any) bool) func(...any) (any, error) {
@@ -110,4 +183,34 @@ func member(operands ...any) (any, error) {
 		return nil, nil
 	}
 	return nil, errors.New("only records and lists have members")
+}
+
+// inNetworks reports that an address, or that of an endpoint, is in one of some networks.
+func inNetworks(operands ...any) (any, error) {
+	if endpoint, is := operands[0].(map[string]any); is {
+		operands[0] = endpoint["ip"]
+	}
+	text, _ := operands[0].(string)
+	ip, err := netip.ParseAddr(text)
+	if err != nil { // null
+		return false, nil
+	}
+	for _, network := range operands[1].([]netip.Prefix) {
+		if network.Contains(ip.WithZone("")) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// socket is the text of an endpoint.
+func socket(operands ...any) (any, error) {
+	endpoint, _ := operands[0].(map[string]any)
+	text, _ := endpoint["ip"].(string)
+	ip, err := netip.ParseAddr(text)
+	port, numbered := endpoint["port"].(int)
+	if err != nil || !numbered {
+		return nil, nil
+	}
+	return netip.AddrPortFrom(ip, uint16(port)).String(), nil
 }

@@ -2,13 +2,11 @@ package query
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/parser"
-	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
 	"github.com/tcplife/tcplife/analyzer/record"
 )
@@ -26,21 +24,19 @@ type alarm struct {
 // NewFailOn compiles an expression over the fields of the summary. Its alternatives are told apart.
 func NewFailOn(source string) (FailOn, error) { return newFailOn(source, summaryFields()) }
 
-func newFailOn(source string, fields types.Map) (FailOn, error) {
-	if _, err := compile(source, fields); err != nil {
-		return nil, err
-	}
-	tree, err := parser.Parse(source)
+func newFailOn(source string, fields *kind) (FailOn, error) {
+	text := newSource(source)
+	tree, err := text.parse()
 	if err != nil {
 		return nil, err
 	}
 	var f FailOn
 	for _, node := range alternatives(tree.Node) {
-		program, err := compile(node.String(), fields)
-		if err != nil {
+		a := alarm{text: node.String(), fields: fieldsOf(node)} // before it is rewritten
+		if a.program, err = text.compile(&parser.Tree{Node: node, Source: tree.Source}, fields); err != nil {
 			return nil, err
 		}
-		f = append(f, alarm{text: node.String(), fields: fieldsOf(node), program: program})
+		f = append(f, a)
 	}
 	return f, nil
 }
@@ -57,7 +53,7 @@ func (f FailOn) check(values map[string]any) (holding []string, err error) {
 	for _, a := range f {
 		holds, failed := vm.Run(a.program, values)
 		if failed != nil {
-			return nil, fmt.Errorf("evaluate --fail-on: %w", failed)
+			return nil, fmt.Errorf("evaluate --fail-on: %s", ours(failed.Error()))
 		}
 		if holds != true {
 			continue
@@ -69,25 +65,6 @@ func (f FailOn) check(values map[string]any) (holding []string, err error) {
 		holding = append(holding, fmt.Sprintf("%s holds: %s", a.text, strings.Join(found, ", ")))
 	}
 	return holding, nil
-}
-
-// summaryFields are the names of the summary's fields. Its counts by word have every word, so that a misspelt one is
-// an error and one that did not occur is 0.
-func summaryFields() types.Map {
-	fields := fieldTypes(reflect.TypeFor[record.Summary]())
-	for name, words := range record.SummaryWords() {
-		counts := types.Map{}
-		for _, word := range words {
-			counts[word] = types.Int
-		}
-		inside := fields
-		path := strings.Split(name, ".")
-		for _, part := range path[:len(path)-1] {
-			inside = inside[part].(types.Map)
-		}
-		inside[path[len(path)-1]] = counts
-	}
-	return fields
 }
 
 // alternatives are the parts of an expression of which one suffices.

@@ -1,61 +1,266 @@
 package query
 
 import (
-	"encoding"
-	"reflect"
+	"bytes"
+	"encoding/json"
 	"strings"
+	"sync"
 
 	"github.com/expr-lang/expr/types"
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/report"
 )
 
-// valueTypes are the types of the values that report.Map makes of the record's own types, where they are not null.
-var valueTypes = map[reflect.Type]types.Type{
-	reflect.TypeFor[record.Answer]():      types.Bool,
-	reflect.TypeFor[record.Count]():       types.Int,
-	reflect.TypeFor[record.Duration]():    types.Float64,
-	reflect.TypeFor[record.Seq]():         types.Int,
-	reflect.TypeFor[record.Side]():        types.String,
-	reflect.TypeFor[record.StateOrNone](): types.String,
-	reflect.TypeFor[record.Time]():        types.String,
-	reflect.TypeFor[record.Value]():       types.Any,
+// A Field is a field that an expression can name.
+type Field struct {
+	Name    string   // with dots; "[]" stands for the elements of a list
+	Type    string   // time, duration, number, text, address, true or false, list or object
+	Words   []string // the values of a text that has only these
+	Null    bool     // it can be null
+	Meaning string
 }
 
-// fieldTypes are the names of a record's fields and the types of their values.
-func fieldTypes(record reflect.Type) types.Map {
-	fields := types.Map{}
-	for i := range record.NumField() {
-		name, _, _ := strings.Cut(record.Field(i).Tag.Get("json"), ",")
-		if name != "-" {
-			fields[name] = fieldType(record.Field(i).Type)
+// Fields lists the fields of a connection, in the order of its JSON.
+func Fields() []Field { return connectionFields().flat("") }
+
+// SummaryFields lists the fields of the summary.
+func SummaryFields() []Field { return summaryFields().flat("") }
+
+// The types of values that fields have. isAny is a type that is not known before there is a value.
+const (
+	isAny      = "any"
+	isTime     = "time"
+	isDuration = "duration" // a number of seconds
+	isNumber   = "number"
+	isText     = "text"
+	isAddress  = "address"
+	isSocket   = "socket" // an endpoint: its address and port
+	isBool     = "true or false"
+	isList     = "list"
+	isObject   = "object"
+	isNull     = "null"
+)
+
+// kind is what is known of a value.
+type kind struct {
+	is      string
+	whole   bool             // a number that is an integer
+	name    string           // as an expression names it, with dots; "" if it is no field
+	words   []string         // the values of a text that has only these
+	fields  map[string]*kind // of an object
+	order   []string         // of fields
+	element *kind            // of a list
+	null    bool
+	meaning string
+}
+
+// what names the type in a sentence.
+func (k *kind) what() string {
+	switch k.is {
+	case isBool, isNull:
+		return k.is
+	case isAddress, isObject:
+		return "an " + k.is
+	}
+	return "a " + k.is
+}
+
+// flat lists the fields below an object, each before those below it.
+func (k *kind) flat(prefix string) (list []Field) {
+	for _, name := range k.order {
+		field, below := k.fields[name], prefix+name
+		list = append(list, Field{below, field.is, field.words, field.null, field.meaning})
+		if field.is == isList {
+			field, below = field.element, below+"[]"
+		}
+		list = append(list, field.flat(below+".")...)
+	}
+	return list
+}
+
+// libraryType is the type that the library of expressions is told.
+func (k *kind) libraryType() types.Type {
+	switch k.is {
+	case isObject:
+		if k.fields == nil {
+			return types.Any
+		}
+		fields := types.Map{}
+		for name, field := range k.fields {
+			fields[name] = field.libraryType()
+		}
+		return fields
+	case isList:
+		return types.Array(k.element.libraryType())
+	case isBool:
+		return types.Bool
+	case isDuration:
+		return types.Float64
+	case isNumber:
+		if k.whole {
+			return types.Int
+		}
+		return types.Float64
+	case isTime, isText, isAddress:
+		return types.String
+	}
+	return types.Any
+}
+
+var (
+	connectionFields = sync.OnceValue(func() *kind { return definition("connection") })
+	comparedFields   = sync.OnceValue(func() *kind { return definition("compared") })
+	comparisonFields = sync.OnceValue(func() *kind { return definition("comparison") })
+	// summaryFields has every word in the counts by word, so that a misspelt one is an error and one that did not
+	// occur is 0.
+	summaryFields = sync.OnceValue(func() *kind {
+		summary := definition("summary")
+		for name, words := range record.SummaryWords() {
+			inside := summary
+			for part := range strings.SplitSeq(name, ".") {
+				inside = inside.fields[part]
+			}
+			inside.fields, inside.order = map[string]*kind{}, words
+			for _, word := range words {
+				inside.fields[word] = &kind{is: isNumber, whole: true, name: name + "." + word}
+			}
+		}
+		return summary
+	})
+)
+
+// definition reads one of the definitions of the schema, which knows every field with its type and meaning.
+func definition(name string) *kind {
+	var all struct {
+		Defs map[string]*schema `json:"$defs"`
+	}
+	if err := json.Unmarshal(report.Schema(), &all); err != nil {
+		panic(err) // the schema is part of the program
+	}
+	r := schemaReader{all.Defs}
+	return r.kind("", all.Defs[name])
+}
+
+// schema is what the JSON Schema of the report uses to describe a value.
+type schema struct {
+	Ref         string     `json:"$ref"`
+	Type        typeNames  `json:"type"`
+	Description string     `json:"description"`
+	Enum        []string   `json:"enum"`
+	OneOf       []*schema  `json:"oneOf"`
+	Items       *schema    `json:"items"`
+	Properties  properties `json:"properties"`
+}
+
+// typeNames is one name, or several.
+type typeNames []string
+
+func (t *typeNames) UnmarshalJSON(b []byte) error {
+	if b[0] == '[' {
+		return json.Unmarshal(b, (*[]string)(t))
+	}
+	*t = []string{""}
+	return json.Unmarshal(b, &(*t)[0])
+}
+
+// properties are the fields of an object in the order of the schema.
+type properties struct {
+	names  []string
+	values map[string]*schema
+}
+
+func (p *properties) UnmarshalJSON(b []byte) error {
+	if err := json.Unmarshal(b, &p.values); err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	if _, err := d.Token(); err != nil { // the brace
+		return err
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return err
+		}
+		p.names = append(p.names, name.(string))
+		var skipped json.RawMessage
+		if err := d.Decode(&skipped); err != nil {
+			return err
 		}
 	}
-	return fields
+	return nil
 }
 
-func fieldType(t reflect.Type) types.Type {
-	if known, ok := valueTypes[t]; ok {
-		return known
+type schemaReader struct{ defs map[string]*schema }
+
+// kind is what a schema says of the field with a name.
+func (r schemaReader) kind(name string, s *schema) *kind {
+	k := &kind{is: isAny, name: name, meaning: s.Description, words: s.Enum}
+	switch {
+	case len(s.OneOf) > 0: // of null and another
+		k = r.kind(name, s.OneOf[0])
+		k.null = true
+		k.meaning = firstOf(s.Description, k.meaning)
+	case s.Ref != "":
+		of := strings.TrimPrefix(s.Ref, "#/$defs/")
+		k = r.kind(name, r.defs[of])
+		k.meaning = firstOf(s.Description, k.meaning)
+		switch of {
+		case "time":
+			k.is = isTime
+		case "ip":
+			k.is = isAddress
+		}
+	case len(s.Enum) > 0:
+		k.is = isText
+	case len(s.Type) > 2: // anything
+	case len(s.Type) > 0:
+		k.null = len(s.Type) == 2
+		r.typed(k, s)
 	}
-	if t.Implements(reflect.TypeFor[encoding.TextMarshaler]()) {
-		return types.String
+	return k
+}
+
+// typed adds what follows from the type that a schema names.
+func (r schemaReader) typed(k *kind, s *schema) {
+	switch s.Type[0] {
+	case "string":
+		k.is = isText
+		if k.name == "findings.code" {
+			for _, f := range record.Catalogue() {
+				k.words = append(k.words, f.Code)
+			}
+		}
+	case "boolean":
+		k.is = isBool
+	case "integer":
+		k.is, k.whole = isNumber, true
+	case "number":
+		k.is = isNumber
+		if strings.HasSuffix(k.name, "_s") {
+			k.is = isDuration
+		}
+	case "array":
+		k.is, k.element = isList, r.kind(k.name, s.Items)
+	case "object":
+		k.is = isObject
+		if s.Properties.names == nil {
+			return
+		}
+		k.fields, k.order = map[string]*kind{}, s.Properties.names
+		for field, of := range s.Properties.values {
+			path := field
+			if k.name != "" {
+				path = k.name + "." + field
+			}
+			k.fields[field] = r.kind(path, of)
+		}
 	}
-	switch t.Kind() {
-	case reflect.Pointer:
-		return fieldType(t.Elem())
-	case reflect.Struct:
-		return fieldTypes(t)
-	case reflect.Map:
-		return types.Any
-	case reflect.Bool:
-		return types.Bool
-	case reflect.Slice:
-		return types.Array(fieldType(t.Elem()))
-	case reflect.String:
-		return types.String
-	case reflect.Float64:
-		return types.Float64
-	default:
-		return types.Int
+}
+
+func firstOf(text, other string) string {
+	if text != "" {
+		return text
 	}
+	return other
 }

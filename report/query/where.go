@@ -2,13 +2,12 @@ package query
 
 import (
 	"fmt"
-	"reflect"
 
 	"github.com/expr-lang/expr/vm"
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// A condition is what --where says of a connection's record.
+// Where is what --where says of a connection's record.
 type Where struct {
 	program *vm.Program
 	machine vm.VM
@@ -16,7 +15,7 @@ type Where struct {
 
 // NewWhere compiles an expression over the fields of a connection.
 func NewWhere(source string) (*Where, error) {
-	program, err := compile(source, fieldTypes(reflect.TypeFor[record.Connection]()))
+	program, err := compile(source, connectionFields())
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +26,7 @@ func NewWhere(source string) (*Where, error) {
 func (c *Where) Holds(conn *record.Connection) (bool, error) {
 	value, err := c.machine.Run(c.program, Map(conn))
 	if err != nil {
-		return false, fmt.Errorf("evaluate --where for connection %d: %w", conn.ID, err)
+		return false, fmt.Errorf("evaluate --where for connection %d: %s", conn.ID, ours(err.Error()))
 	}
 	return value == true, nil
 }

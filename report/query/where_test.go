@@ -2,10 +2,13 @@ package query
 
 import (
 	"encoding/json"
+	"errors"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/expr-lang/expr/types"
 	"github.com/tcplife/tcplife/analyzer/record"
@@ -54,6 +57,68 @@ func TestCondition(t *testing.T) {
 		`client.states[-1].state == "SYN_SENT"`:                  false, // an index counts from 0
 		`encapsulation[1].id == 12`:                              false,
 
+		// times, however they are written: as text "1970-01-01 00…" would sort before "1970-01-01T00…"
+		`end > "1970-01-01 00:00:00.5"`:           true,
+		`end > "1970-01-01 00:00:01.5"`:           false,
+		`end == "1970-01-01T01:00:01+01:00"`:      true,
+		`"1970-01-01T00:00:01Z" <= end`:           true,
+		`end < "1970-01-02"`:                      true,
+		`end > "00:00:00.5" and end < "00:00:02"`: true,
+		`end > "00:01"`:                           false,
+		`end > 0.5 and end < 2`:                   true,
+		`start < end`:                             true,
+		`handshake.syn_ack_at > "1970-01-01"`:     false,
+		`handshake.syn_ack_at < "23:59"`:          false,
+		`end in ["1970-01-01 00:00:01"]`:          true,
+
+		// durations, outside of quotes
+		`duration_s >= 1s and duration_s < 1s1ns`:    true,
+		`duration > 999ms`:                           true,
+		`duration < 1m30s`:                           true,
+		`duration > 1h or duration > 1d`:             false,
+		`duration * 2 == 2s`:                         true,
+		`server_rtt == 10ms`:                         true,
+		`server_rtt > 9.5ms and server_rtt < 0.1s`:   true,
+		`outcome != "30s"[0:0] + "complete" or true`: true,
+		`"30s" contains "30s"`:                       true,
+		`any(1..3, # == 2)`:                          true,
+		`duration == 1e0`:                            true,
+		`duration > 30s // 1h`:                       false,
+
+		// networks and addresses
+		`client.ip in "10.0.0.0/8"`:                   true,
+		`client.ip not in "10.0.0.0/8"`:               false,
+		`not (client.ip in "192.168.0.0/16")`:         true,
+		`client.ip in ["192.168.0.0/16", "10.0.0.1"]`: true,
+		`server.ip in "2001:db8::/32"`:                true,
+		`server.ip == "2001:DB8:0::1"`:                true,
+		`client.ip startsWith "10."`:                  true,
+		`client in "10.0.0.0/8"`:                      true,
+		`client == "10.0.0.1"`:                        true,
+		`client == "10.0.0.1:50514"`:                  true,
+		`server == "[2001:db8::1]:443"`:               true,
+		`server == "[2001:db8::1]:80"`:                false,
+		`server endsWith ":443"`:                      true,
+		`client.ip == server.ip`:                      false,
+
+		// columns
+		`outcome == "complete"`:           true,
+		`fate == "complete"`:              true,
+		`teardown == "none"`:              true,
+		`teardown in ["none", "reset"]`:   true,
+		`teardown.kind == "none"`:         true,
+		`states == "CLOSED:-"`:            true,
+		`client_bytes == 163`:             true,
+		`retransmitted == 0`:              true,
+		`rtt == null`:                     true,
+		`zeek == null or zeek == "SF"`:    true,
+		`"syn_retransmitted" in findings`: true,
+		`findings contains "refused"`:     false,
+		`encapsulation contains "vlan"`:   true,
+		`"vlan" in encapsulation`:         true,
+		`let p = server.port; p == 443`:   true,
+		`let rtt = 3; rtt == 3`:           true,
+
 		// null, and what is said of it
 		`handshake.client_rtt_s > 0`:                        false,
 		`handshake.client_rtt_s <= 0`:                       false,
@@ -85,22 +150,78 @@ func TestCondition(t *testing.T) {
 	}
 }
 
+// A message says what is wrong in our words, and the caret stands at the place as it was typed.
 func TestConditionIsRefused(t *testing.T) {
-	for expression, why := range map[string]string{
-		`hanshake.outcome == "complete"`:      "unknown name hanshake",
-		`handshake.outcom == "complete"`:      "unknown field outcom",
-		`any(findings, .cod == "x")`:          "unknown field cod",
-		`server.port == "443"`:                "mismatched types",
-		`server.port`:                         "expected bool",
-		`handshake.outcome = "complete"`:      "unexpected token",
-		`now().Year() > 2000`:                 "unknown name now",
-		`.(id, 1)`:                            "unexpected token",
-		`handshake.outcome == "complete" and`: "unexpected token",
+	for _, c := range []struct{ expression, at, why string }{
+		{`hanshake.outcome == "complete"`, `hanshake`, `unknown name "hanshake"; did you mean "handshake"?`},
+		{`handshake.outcom == "complete"`, `outcom `, `unknown field "outcom" in handshake; did you mean "outcome"?`},
+		{`any(findings, .cod == "x")`, `cod`, `unknown field "cod" in findings; did you mean "code"?`},
+		{`survivor == "client"`, `survivor`, `unknown name "survivor"; did you mean half_open.survivor?`},
+		{`outcome == refused`, `refused`, `unknown name "refused"; a text needs quotes: "refused"`},
+		{`server.port == "443"`, `"443"`, `server.port is a number: write 443 without quotes`},
+		{`server.port`, `server.port`, `an expression is true or false, and this is a number: compare it with something`},
+		{`handshake.outcome = "complete"`, `= `, `write == to compare`},
+		{`id == 1 & id == 2`, `& `, `write "and" or &&`},
+		{`now().Year() > 2000`, `now`, `unknown function "now"`},
+		{`.(id, 1)`, `.`, `unexpected "."`},
+		{`handshake.outcome == "complete" and`, ``, `the expression ends too early`},
+		{`handshake.outcome == "complete`, `"complete`, `the quote is not closed`},
+		{`duration > 30x`, `30x`, `"30x" is no number and no duration`},
+		{`duration > 1m30s and hanshake`, `hanshake`, `unknown name "hanshake"`},
+		{`duration > 1m30s and duration < 2h and id = 3`, `= `, `write == to compare`},
+		{`duration > "30s"`, `"30s"`, `duration is a duration: write one without quotes, as in 1.5s or 2m30s`},
+		{`client.bytes > 30s`, `30s`, `client.bytes is a number, and 30s a duration`},
+		{`start > "yesterday"`, `"yesterday"`, `start is a time: write it like "2023-11-14 22:13:20.5"`},
+		{`"1000-01-01" < start`, `"1000-01-01"`, `start is a time`},
+		{`client.ip in "10.0.0/8"`, `"10.0.0/8"`, `"10.0.0/8" is no network: write it like "10.0.0.0/8"`},
+		{`client.ip in ["10.0.0.0/8", "x"]`, `"x"`, `"x" is no network`},
+		{`client.ip == "10.0.0.0/8"`, `"10.0.0.0/8"`, `client.ip is one address, and 10.0.0.0/8 a network: write in`},
+		{`client.ip == "10.0.0"`, `"10.0.0"`, `"10.0.0" is no address`},
+		{`client.ip < "10.0.0.7"`, `< `, `client.ip is an address, and < does not order these`},
+		{`client == "x"`, `"x"`, `client is compared with an address`},
+		{`outcome == "complet"`, `"complet"`, `outcome is never "complet"; did you mean "complete"? It is one of complete, `},
+		{`handshake.outcome == "open"`, `"open"`, `handshake.outcome is never "open". It is one of complete, simultaneous`},
+		{`"opn" != ended_by`, `"opn"`, `ended_by is never "opn"; did you mean "open"?`},
+		{`outcome in ["refused", "unanswerd"]`, `"unanswerd"`, `outcome is never "unanswerd"`},
+		{`any(findings, .code == "refusd")`, `"refusd"`, `findings.code is never "refusd"; did you mean "refused"?`},
+		{`any(findings, .severity == "bad")`, `"bad"`, `It is one of info, warning, error`},
+		{`"refusd" in findings`, `"refusd"`, `findings.code is never "refusd"`},
+		{`findings.code == "refused"`, `code`, `findings is a list: ask about its elements, as in any(findings, .code ==`},
+		{`server.syn_acked == "true"`, `"true"`, `server.syn_acked is true or false: write that without quotes`},
+		{`outcome == 3`, `3`, `outcome is a text: write it in quotes`},
+		{`client.port.low == 3`, `low`, `client.port is a number, and has no fields`},
+		{`handshake == handshake`, `== `, `handshake is an object: compare its fields, or compare it with null`},
+		{`not server.port`, `server.port`, `server.port is a number, and not true or false`},
+		{`lower(server.port) == "x"`, ``, `lower does not take such a value`},
+		{`client_ip matches "("`, ``, `unknown name "client_ip"`},
+		{`outcome matches "("`, ``, `the pattern of matches is wrong`},
+		{`start - end > 3`, `start`, `start is a time, and - does not compute with that`},
 	} {
-		_, err := NewWhere(expression)
-		if err == nil || !strings.Contains(err.Error(), why) {
-			t.Errorf("%s: error %v does not say %q", expression, err, why)
+		_, err := NewWhere(c.expression)
+		var problem *Problem
+		if !errors.As(err, &problem) || !strings.Contains(problem.Message, c.why) {
+			t.Errorf("%s: error %v does not say %q", c.expression, err, c.why)
+			continue
 		}
+		if at := string([]rune(c.expression)[problem.At:]); c.at != "" && !strings.HasPrefix(at, c.at) &&
+			!strings.HasSuffix(c.expression[:problem.At], strings.TrimSuffix(c.at, at)) {
+			t.Errorf("%s: the caret stands before %q, want %q", c.expression, at, c.at)
+		}
+		// no type of Go's, no word of the library's
+		for _, word := range []string{"int", "float", "string", "token", "Operator", "nil", "builtin", "struct"} {
+			if slices.Contains(strings.FieldsFunc(problem.Message, func(r rune) bool { return !unicode.IsLetter(r) }), word) {
+				t.Errorf("%s: the error says %q: %s", c.expression, word, problem.Message)
+			}
+		}
+	}
+}
+
+// The caret of an expression of several lines stands below its line.
+func TestProblemShowsItsLine(t *testing.T) {
+	_, err := NewWhere("id == 1 and\n\tduration > 90s and\nidé == 2")
+	want := "unknown name \"idé\"; did you mean \"id\"?\n  idé == 2\n  ^"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v\nwant %s", err, want)
 	}
 }
 
@@ -108,7 +229,7 @@ func TestConditionIsRefused(t *testing.T) {
 func TestFieldTypesAreTheRecords(t *testing.T) {
 	conn := &record.Connection{}
 	fill(reflect.ValueOf(conn).Elem())
-	compareTypes(t, "", fieldTypes(reflect.TypeFor[record.Connection]()), Map(conn))
+	compareTypes(t, "", connectionFields().libraryType(), Map(conn))
 
 	text, err := json.Marshal(conn)
 	if err != nil {
@@ -118,7 +239,7 @@ func TestFieldTypesAreTheRecords(t *testing.T) {
 	if err := json.Unmarshal(text, &fields); err != nil {
 		t.Fatal(err)
 	}
-	for name := range fieldTypes(reflect.TypeFor[record.Connection]()) {
+	for name := range connectionFields().fields {
 		if _, ok := fields[name]; !ok {
 			t.Errorf("the JSON record has no %s", name)
 		}
@@ -187,4 +308,28 @@ func compareTypes(t *testing.T, at string, want types.Type, value any) {
 			t.Errorf("%s is a %s, and report.Map gives a %s", at, want, got)
 		}
 	}
+}
+
+// No expression makes the program panic, and a problem is at a place of the expression.
+func FuzzWhere(f *testing.F) {
+	for _, expression := range []string{
+		`start > "2023-11-14" and duration > 1m30s`, `client in ["10.0.0.0/8"] or server == "[::1]:80"`,
+		`any(findings, .code == "refused") ? 1s < rtt : outcome in ["refused"]`, "let a = `30s`; a contains \"s\" /* 3s */",
+		`1..3s`, `"\u00e9" == 'é' + 3é`, `filter(findings, #.packets[0] > 1d)?.x ?? client.states[1:2]`,
+	} {
+		f.Add(expression)
+	}
+	conn := sample()
+	f.Fuzz(func(t *testing.T, expression string) {
+		w, err := NewWhere(expression)
+		var problem *Problem
+		switch {
+		case err == nil:
+			w.Holds(conn) // may fail, as the division of a text by a list does
+		case !errors.As(err, &problem):
+			t.Errorf("%q: %T is no Problem: %v", expression, err, err)
+		case problem.At < 0 || problem.At > len([]rune(expression)) || problem.Error() == "":
+			t.Errorf("%q: place %d", expression, problem.At)
+		}
+	})
 }

@@ -1,0 +1,28 @@
+package query
+
+// columns are the names of a table's columns as expressions over the fields. A column that has a field's name, such as
+// client, is meant where a text or a number stands beside it.
+var columns = map[string]string{
+	"outcome":        `handshake.outcome`,
+	"teardown":       `teardown.kind`,
+	"fate":           `teardown.kind != "none" ? teardown.kind : handshake.outcome`,
+	"initiator":      `teardown.initiator`,
+	"states":         `(client.state ?? "-") + ":" + (server.state ?? "-")`,
+	"duration":       `duration_s`,
+	"rtt":            `handshake.server_rtt_s + handshake.client_rtt_s`,
+	"server_rtt":     `handshake.server_rtt_s`,
+	"client_rtt":     `handshake.client_rtt_s`,
+	"client_bytes":   `client.bytes`,
+	"server_bytes":   `server.bytes`,
+	"client_packets": `client.packets`,
+	"server_packets": `server.packets`,
+	"retransmitted":  `client.retransmitted_packets + server.retransmitted_packets`,
+	"role":           `role_evidence`,
+	"zeek":           `zeek.conn_state`,
+	"tshark":         `tshark.completeness`,
+	// endpoints, as text, and the words of lists
+	"client":        `client`,
+	"server":        `server`,
+	"findings":      `map(findings, .code)`,
+	"encapsulation": `map(encapsulation, .kind)`,
+}
