@@ -27,9 +27,9 @@
 //
 // # Errors
 //
-// A file that cannot be opened is an error before any record. Damage inside a file is no reason to lose what was
-// read: the records come, those of other files too, and then one *capture.Damage for each place, with file, offset
-// and what was expected there. When ctx is cancelled the loop ends with its error. Leaving the loop early is allowed.
+// If no file can be opened, that is an error before any record. One file among several that cannot be opened, and damage
+// inside a file, are no reason to lose what can be read: the records come, and then one *capture.Damage for each place,
+// with file, offset and what was expected there. When ctx is cancelled the loop ends with its error. Leaving the loop early is allowed.
 // In every case the goroutines end; one that waits for a pipe ends when its read returns.
 //
 // # Packets from elsewhere

@@ -61,8 +61,8 @@ type Reading struct {
 	report  *Report
 }
 
-// Open opens captures, "-" for standard input, to be read as one in order of time. It fails if one of them is not
-// there or is no capture. Connections, Each or Packets then reads them, and closes them at the end. A Reading that
+// Open opens captures, "-" for standard input, to be read as one in order of time. It fails if none of
+// them can be opened; Report tells of one among several that cannot. Connections, Each or Packets then reads them, and closes them at the end. A Reading that
 // none of these is called for needs Close. Cancelling ctx ends the wait for the beginning of a pipe; afterwards it is
 // not looked at.
 func Open(ctx context.Context, o Options, files ...string) (*Reading, error) {

@@ -263,14 +263,25 @@ func TestDamageComesLast(t *testing.T) {
 func TestMissingFile(t *testing.T) {
 	before := runtime.NumGoroutine()
 	n := 0
-	for c, err := range tcplife.Connections(t.Context(), tcplife.Options{}, "testdata/pcaps/refused.pcap",
-		"testdata/no.pcap") {
+	for c, err := range tcplife.Connections(t.Context(), tcplife.Options{}, "testdata/no.pcap") {
 		if n++; c != nil || !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%v, %v", c, err)
 		}
 	}
 	if n != 1 {
 		t.Errorf("%d errors", n)
+	}
+	// One among several costs no more than that file, and comes last.
+	n = 0
+	for c, err := range tcplife.Connections(t.Context(), tcplife.Options{}, "testdata/no.pcap",
+		"testdata/pcaps/refused.pcap") {
+		var damage *capture.Damage
+		if n++; (c == nil) != (n == 4) || errors.As(err, &damage) != (n == 4) || n == 4 && !damage.Unread {
+			t.Errorf("%d: %v, %v", n, c, err)
+		}
+	}
+	if n != 4 {
+		t.Errorf("%d records and errors", n)
 	}
 	settled(t, before)
 }

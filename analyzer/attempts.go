@@ -187,6 +187,7 @@ func (a *Analyzer) fillTwin(r *record.Connection, e *embryo, at int64, by record
 	r.TimeWait, r.Server.States = timeWait, none
 	r.ID = e.packet
 	r.Start, r.End, r.Ended, r.EndedBy = record.Time(e.at), record.Time(e.at), record.Time(at), by
+	r.StartNS, r.EndNS = e.at, e.at
 	client, server := e.key.AddrPortA(), e.key.AddrPortB()
 	if e.fromB {
 		client, server = server, client

@@ -29,6 +29,7 @@ func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record
 		r.Findings = []record.Finding{}
 	}
 	r.Start, r.End, r.Duration = record.Time(c.start), record.Time(c.end), record.Duration(c.end-c.start)
+	r.StartNS, r.EndNS = c.start, c.end
 	r.EndedBy, r.Ended, r.RoleEvidence = by, record.Time(at), c.role
 	c.endpoint(&r.Client, client, opened, &more.fins[0])
 	c.endpoint(&r.Server, server, accepted, &more.fins[1])

@@ -5,15 +5,20 @@ import (
 	"io"
 )
 
-// Damage is where a file stops being readable. What stands before it has been given.
+// Damage is where a file stops being readable, or a file that cannot be read at all. What stands before it has been
+// given.
 type Damage struct {
 	File     string // the path as it was given to Open
 	Offset   int64  // byte offset of what is damaged; in a compressed file, of its decompressed bytes
 	Expected string // what should stand there, and what does
+	Unread   bool   // nothing of the file was read: Expected says why
 }
 
 // Error says it in one line.
 func (d Damage) Error() string {
+	if d.Unread {
+		return fmt.Sprintf("%s: not read: %s", d.File, d.Expected)
+	}
 	return fmt.Sprintf("%s: damaged at byte %d: expected %s", d.File, d.Offset, d.Expected)
 }
 

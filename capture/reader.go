@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"cmp"
 	"container/heap"
 	"errors"
 	"fmt"
@@ -46,12 +47,14 @@ type source struct {
 
 // Open opens files, "-" for the standard input, as one capture in order of time: packets of different files are
 // merged by their times (at the same time in the order of paths), those of one file stay in its own order. So the
-// files of a rotated set may be given in any order. Each of them must exist and be a capture, or none is opened;
-// beyond its first packet it is read when it is due.
+// files of a rotated set may be given in any order. One that cannot be opened or is no capture is damage, and the
+// others are read; it is an error if no file is left. Beyond its first packet a file is read when it is due.
 func Open(paths []string, opts Options) (*Reader, error) {
 	r := &Reader{opts: opts, tally: NewTally(paths)}
 	several := len(paths) > 1
 	sized := true
+	var failed error
+	opened := 0
 	for i, path := range paths {
 		s := &source{path: path, order: i}
 		if path == "-" && slices.Contains(paths[:i], "-") {
@@ -59,9 +62,11 @@ func Open(paths []string, opts Options) (*Reader, error) {
 			return nil, errors.New("open capture \"-\": the standard input can be read only once")
 		}
 		if err := r.open(s, several); err != nil {
-			r.Close()
-			return nil, fmt.Errorf("open capture %q: %w", path, err)
+			r.tally.total.Damage = append(r.tally.total.Damage, Damage{File: path, Expected: err.Error(), Unread: true})
+			failed = cmp.Or(failed, fmt.Errorf("open capture %q: %w", path, err))
+			continue
 		}
+		opened++
 		size, again := s.file.size, several && s.file.regular
 		r.total += size
 		sized = sized && size > 0
@@ -76,6 +81,9 @@ func Open(paths []string, opts Options) (*Reader, error) {
 			s.file.close()
 			s.file, s.packet = nil, Packet{} // and with it the buffer
 		}
+	}
+	if failed != nil && opened == 0 {
+		return nil, failed
 	}
 	if !sized {
 		r.total = 0

@@ -151,7 +151,8 @@ func TestVanishedFile(t *testing.T) {
 	if got := packets(t, r); len(got) != 2 {
 		t.Errorf("got %v, want the two packets of the file that is left", got)
 	}
-	want := []Damage{{paths[1], 0, "the file that was there when the capture was opened: no such file or directory"}}
+	want := []Damage{{File: paths[1],
+		Expected: "the file that was there when the capture was opened: no such file or directory"}}
 	if got := r.Stats().Damage; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -240,9 +241,23 @@ func TestOpenErrors(t *testing.T) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v is not fs.ErrNotExist", err)
 	}
-	// One that is no capture, and nothing is read.
-	if _, err := Open([]string{file("good", string(plainHeader)), file("bad", "hello")}, Options{}); err == nil {
-		t.Error("a capture and a text were opened")
+	// One among several costs that file; of several that are all bad the first is told.
+	bad, missing := file("bad", "hello"), filepath.Join(dir, "missing")
+	r, err := Open([]string{bad, file("good", string(plainHeader)+string(plainPacket)), missing}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Next(); err != nil {
+		t.Errorf("the good file: %v", err)
+	}
+	want := []Damage{{File: bad, Expected: `not a capture file: begins with "hello"` + expected, Unread: true},
+		{File: missing, Expected: "no such file or directory", Unread: true}}
+	if got := r.Stats().Damage; !slices.Equal(got, want) {
+		t.Errorf("damage %+v, want %+v", got, want)
+	}
+	r.Close()
+	if _, err := Open([]string{bad, missing}, Options{}); err == nil || !strings.Contains(err.Error(), "bad") {
+		t.Errorf("two bad files: %v", err)
 	}
 }
 

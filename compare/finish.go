@@ -93,6 +93,7 @@ func (c *comparer) fill(t *trail) {
 	r := &c.compared
 	r.Record, r.Schema, r.ID = "compared", record.Schema, t.number
 	r.Start, r.End, r.Duration = record.Time(t.first), record.Time(t.last), record.Duration(t.last-t.first)
+	r.StartNS, r.EndNS = t.first, t.last
 	opener := c.opener(t)
 	r.Opened = t.wayOf(opener).record()
 	r.SeenAt = []string{}

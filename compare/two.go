@@ -170,7 +170,8 @@ func (c *comparer) twoRecord(x *couple, stretch int) *record.Compared {
 	why = append(why, fmt.Sprintf("the second began %v after the first", time.Duration(r.start-l.start).Round(time.Microsecond)))
 	start, end := min(l.start, r.start), max(l.end, r.end)
 	return &record.Compared{
-		Record: "compared", Schema: record.Schema, ID: c.trails, Start: record.Time(start), End: record.Time(end), Duration: record.Duration(end - start),
+		Record: "compared", Schema: record.Schema, ID: c.trails, Start: record.Time(start), StartNS: start,
+		End: record.Time(end), EndNS: end, Duration: record.Duration(end - start),
 		SeenAt: slices.Concat(l.seenAt, r.seenAt), Client: l.client, Server: r.server, Opened: l.opened, At: slices.Concat(l.at, r.at),
 		Pairing: record.Pairing{
 			By: record.TwoConnections, Between: []string{c.sources[stretch].Name, c.sources[stretch+1].Name}, Why: why,

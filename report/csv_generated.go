@@ -558,4 +558,10 @@ var csvColumns = []csvColumn{
 	{"pattern", func(b []byte, c *record.Connection) []byte {
 		return append(b, c.Pattern...)
 	}},
+	{"start_ns", func(b []byte, c *record.Connection) []byte {
+		return strconv.AppendInt(b, int64(c.StartNS), 10)
+	}},
+	{"end_ns", func(b []byte, c *record.Connection) []byte {
+		return strconv.AppendInt(b, int64(c.EndNS), 10)
+	}},
 }

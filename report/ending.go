@@ -97,7 +97,7 @@ type Dropped struct {
 	Interface *uint64 `json:"interface" field:"null"`
 }
 
-// Damage is a place from which on a file could not be read.
+// Damage is a place from which on a file could not be read, or a file that could not be read at all.
 type Damage struct {
 	// The file's name.
 	File string `json:"file"`
@@ -105,4 +105,6 @@ type Damage struct {
 	Offset int64 `json:"offset" field:"min=0"`
 	// What should have been there.
 	Expected string `json:"expected"`
+	// Nothing of the file was read: expected says why.
+	Unread bool `json:"unread"`
 }

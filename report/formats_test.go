@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report/internal/reporttest"
-	"github.com/tcplife/tcplife/report/query"
 	"pgregory.net/rapid"
 )
 
@@ -235,38 +234,6 @@ func flatten(columns map[string]string, path string, value any) {
 	case bool:
 		columns[path] = map[bool]string{false: "false", true: "true"}[value]
 	}
-}
-
-func TestMapAgreesWithJSON(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		c := connections.Draw(t, "connection")
-		var want map[string]any
-		if err := json.Unmarshal([]byte(reference(t, c)), &want); err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(want, asJSON(query.Map(c))); diff != "" {
-			t.Fatal(diff)
-		}
-	})
-}
-
-// asJSON gives what encoding/json would read for it: every number a float64, every string valid.
-func asJSON(value any) any {
-	switch value := value.(type) {
-	case map[string]any:
-		for name, member := range value {
-			value[name] = asJSON(member)
-		}
-	case []any:
-		for i := range value {
-			value[i] = asJSON(value[i])
-		}
-	case int:
-		return float64(value)
-	case string:
-		return string([]rune(value)) // each invalid byte becomes U+FFFD
-	}
-	return value
 }
 
 func TestEmptyReports(t *testing.T) {

@@ -231,6 +231,10 @@ func captureMatters(c *Capture) (list []matterLine) {
 			" that were not")
 	}
 	for _, d := range c.Damage {
+		if d.Unread {
+			add(record.Error, d.File+" was not read: "+d.Expected)
+			continue
+		}
 		add(record.Error, d.File+" could not be read from byte "+text.Count(uint64(d.Offset))+" on: expected "+d.Expected)
 	}
 	if c.Evicted > 0 {

@@ -174,6 +174,10 @@ func captureSummary(c *Capture) []summaryLine {
 			" given up early to stay within the limits"}, text.Bad})
 	}
 	for _, d := range c.Damage {
+		if d.Unread {
+			lines = append(lines, summaryLine{"not read", []string{d.File, d.Expected}, text.Bad})
+			continue
+		}
 		lines = append(lines, summaryLine{"damage", []string{
 			d.File + " at byte " + text.Count(uint64(d.Offset)), "expected " + d.Expected}, text.Bad})
 	}

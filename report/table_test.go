@@ -17,7 +17,6 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report/internal/reporttest"
 	"github.com/tcplife/tcplife/report/internal/text"
-	"github.com/tcplife/tcplife/report/query"
 	"pgregory.net/rapid"
 )
 
@@ -291,14 +290,6 @@ func BenchmarkTable(b *testing.B) {
 
 func BenchmarkCSV(b *testing.B) {
 	benchmarkWriter(b, func(w io.Writer) writer { return NewCSV(w) })
-}
-
-func BenchmarkMap(b *testing.B) {
-	c := reporttest.Connections()[2]
-	b.ReportAllocs()
-	for b.Loop() {
-		query.Map(c)
-	}
 }
 
 // Each kind of fault has a line: servers with a great share of it one of their own, the others one together. What a

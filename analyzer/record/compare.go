@@ -257,8 +257,12 @@ type Compared struct {
 	ID uint64 `json:"id" field:"min=1"`
 	// Time of its first segment at any point.
 	Start Time `json:"start"`
+	// The same in nanoseconds since 1970-01-01T00:00:00Z.
+	StartNS int64 `json:"start_ns"`
 	// Time of its last segment at any point.
 	End Time `json:"end"`
+	// The same in nanoseconds since 1970-01-01T00:00:00Z.
+	EndNS int64 `json:"end_ns"`
 	// From start to end, in seconds.
 	Duration Duration `json:"duration_s"`
 	// The points that saw it.

@@ -25,8 +25,13 @@ type Connection struct {
 	Encapsulation []flows.Layer `json:"encapsulation" csv:"words=kind:id"`
 	// Time of the first packet.
 	Start Time `json:"start"`
+	// The same in nanoseconds since 1970-01-01T00:00:00Z. Programs that compute with 64-bit floating point, such as jq
+	// and JavaScript, round it to some 256 ns.
+	StartNS int64 `json:"start_ns"`
 	// Time of the last packet.
 	End Time `json:"end"`
+	// The same in nanoseconds since 1970-01-01T00:00:00Z.
+	EndNS int64 `json:"end_ns"`
 	// From the first packet to the last, in seconds.
 	Duration Duration `json:"duration_s"`
 	// Why the record ended: both sides closed, TIME_WAIT expired on the capture's clock, an accepted RST, a new

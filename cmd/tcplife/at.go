@@ -14,6 +14,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/query"
 )
 
 // atFlags is the command line of `tcplife at`: some of the flags of read, and its own.
@@ -34,6 +35,7 @@ when they were in them, and the connection's age. "-" is the standard input.
 TIME is one of
   2023-11-14T22:13:20.5Z       absolute, RFC 3339
   2023-11-14 22:13:20.5        absolute, UTC
+  22:13:20.5                   absolute, UTC, of a capture that lies within one day
   1700000000.5                 absolute, seconds since 1970
   +12.5s, +1m30s               after the first packet
   '#1234'                      after packet 1234 of the capture
@@ -108,6 +110,7 @@ func (f *readFlags) prepareTable(cmd *cobra.Command) (*reading, error) {
 // A wantedMoment is what --time says, before the capture is known.
 type wantedMoment struct {
 	absolute record.Time
+	clock    bool           // absolute is since midnight, of the day of the first packet
 	after    *time.Duration // the first packet; nil if it is not said so
 	packet   uint64         // or 0
 }
@@ -131,21 +134,27 @@ func parseMoment(s string) (m wantedMoment, err error) {
 		m.after = &d
 		return m, nil
 	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999",
-		"2006-01-02T15:04:05.999999999"} {
-		if t, err := time.Parse(layout, s); err == nil {
-			if t.Year() < 1678 || t.Year() > 2261 {
-				return m, errors.New("no capture can hold that time")
-			}
-			m.absolute = record.Time(t.UnixNano())
-			return m, nil
-		}
+	moment, err := query.ParseMoment(s)
+	if err != nil {
+		return m, fmt.Errorf("%w; write it like 2023-11-14T22:13:20.5Z, '2023-11-14 22:13:20.5', 22:13:20.5, "+
+			"1700000000.5, +12.5s or '#1234'", err)
 	}
-	if d, err := time.ParseDuration(s + "s"); err == nil { // decimal and exact, which a float is not
-		m.absolute = record.Time(d)
-		return m, nil
+	m.absolute, m.clock = moment.Time, moment.Clock
+	return m, nil
+}
+
+// day is the midnight before a time, UTC.
+func day(t record.Time) record.Time {
+	const length = record.Time(24 * time.Hour)
+	return t - (t%length+length)%length
+}
+
+// moment is the absolute time that is wanted, of a capture that begins at first.
+func (m wantedMoment) moment(first record.Time) record.Time {
+	if m.clock {
+		return day(first) + m.absolute
 	}
-	return m, errors.New("it must be like 2023-11-14T22:13:20.5Z, '2023-11-14 22:13:20.5', 1700000000.5, +12.5s or '#1234'")
+	return m.absolute
 }
 
 // prepare looks for everything that can be wrong with the flags before a file is opened.
@@ -181,7 +190,7 @@ func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) erro
 		if alive != nil || packet.Number < wanted.packet {
 			return
 		}
-		m := ledger.Moment{Time: wanted.absolute, Packet: record.PacketNumber(wanted.packet)}
+		m := ledger.Moment{Time: wanted.moment(first), Packet: record.PacketNumber(wanted.packet)}
 		switch {
 		case wanted.after != nil:
 			m.Time = first + record.Time(*wanted.after)
@@ -207,11 +216,15 @@ func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) erro
 	if err = errors.Join(err, failed); err != nil {
 		return err
 	}
+	if from, to := record.Time(account.read.First), record.Time(account.read.Last); wanted.clock && day(from) != day(to) {
+		return fmt.Errorf("--time %s: the capture lasts from %s to %s: name the day too, as in '%.10s %s'", what,
+			from.Append(nil), to.Append(nil), from.Append(nil), what)
+	}
 	if alive == nil {
 		if wanted.packet > account.read.Packets {
 			return fmt.Errorf("--time %s: the capture has %d packets", what, account.read.Packets)
 		}
-		return fmt.Errorf("--time %s: no packet was let through from there on", what)
+		return fmt.Errorf("--time %s: no matching packet at or after that time", what)
 	}
 	snapshot := alive.Record()
 	if snapshot.Packet == 0 && (snapshot.Time < record.Time(account.read.First) ||

@@ -101,7 +101,7 @@ moment, worked out from the packets alone.
 			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 				hint = "did you mean tcplife " + strings.Join(near, " or tcplife ") + "?"
 			}
-			return &usageError{fmt.Sprintf("there is no command %q", args[0]), hint}
+			return &usageError{fmt.Sprintf("unknown command %q", args[0]), hint}
 		},
 		RunE:              func(*cobra.Command, []string) error { return nil }, // Args lets no call come here
 		SilenceErrors:     true,
@@ -112,13 +112,11 @@ moment, worked out from the packets alone.
 	root.Flags().Bool("version", false, "print the version") // cobra's own would take -v, which read needs
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 100"))
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{err.Error(), cmd.CommandPath() + " --help lists the flags"}
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		newReadCommand(), newLiveCommand(), newDevicesCommand(), newExplainCommand(), newCompareCommand(),
 		newAtCommand(), newPopulationCommand(),
-		newFindingsCommand(), newSchemaCommand(), newVersionCommand(), newManCommand(), newCompletionCommand(),
+		newFindingsCommand(), newFieldsCommand(), newSchemaCommand(), newVersionCommand(), newManCommand(), newCompletionCommand(),
 	)
 	return root
 }
@@ -131,6 +129,8 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+var errTwice = errors.New("it is given twice")
+
 // once makes a flag that is given twice an error, where pflag would silently take the last.
 type once struct {
 	pflag.Value
@@ -139,7 +139,7 @@ type once struct {
 
 func (o *once) Set(s string) error {
 	if o.given {
-		return errors.New("it is given twice")
+		return errTwice
 	}
 	o.given = true
 	return o.Value.Set(s)

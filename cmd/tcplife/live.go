@@ -202,12 +202,12 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, erro
 	l := &following{reading: r, flags: f}
 	if given("until") {
 		if l.until, err = query.NewWhere(f.until); err != nil {
-			return nil, &usageError{"--until: " + err.Error(), "tcplife schema lists the fields of a connection"}
+			return nil, &usageError{"--until: " + err.Error(), "tcplife fields lists what it can name"}
 		}
 	}
 	if given("fail-on") {
 		if l.failOn, err = query.NewFailOn(f.failOn); err != nil {
-			return nil, &usageError{"--fail-on: " + err.Error(), "tcplife schema lists the fields of the summary"}
+			return nil, &usageError{"--fail-on: " + err.Error(), "tcplife fields --summary lists what it can name"}
 		}
 	}
 	f.follows, f.top = !f.viewed, report.DefaultTop

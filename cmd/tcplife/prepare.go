@@ -35,7 +35,7 @@ func (f *readFlags) prepareInput(cmd *cobra.Command) (*reading, error) {
 	}
 	if given("where") {
 		if r.where, err = query.NewWhere(f.where); err != nil {
-			return nil, &usageError{"--where: " + err.Error(), "tcplife schema lists the fields of a connection"}
+			return nil, &usageError{"--where: " + err.Error(), "tcplife fields lists what it can name"}
 		}
 	}
 
@@ -134,7 +134,7 @@ func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
 	}
 	if given("fail-on") {
 		if r.failOn, err = query.NewFailOn(f.failOn); err != nil {
-			return nil, &usageError{"--fail-on: " + err.Error(), "tcplife schema lists the fields of the summary"}
+			return nil, &usageError{"--fail-on: " + err.Error(), "tcplife fields --summary lists what it can name"}
 		}
 	}
 	for _, flag := range []string{"no-comments", "headers-only", "anonymize"} {
@@ -158,7 +158,7 @@ func oneOf(what, value string, values []string) error {
 	if slices.Contains(values, value) {
 		return nil
 	}
-	return &usageError{fmt.Sprintf("%s: there is no %q", what, value), "it can be " + strings.Join(values, ", ")}
+	return &usageError{fmt.Sprintf("%s: unknown value %q", what, value), "it can be " + strings.Join(values, ", ")}
 }
 
 // checkWrite refuses a -w that could not be obeyed.

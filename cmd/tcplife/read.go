@@ -73,9 +73,13 @@ the others to DIR/_listeners and so on. A file has its name only once it is comp
 The tables begin with what is wrong, worst first: what, where, how many, since when, and the
 command that shows more. --by server, client or finding groups the connections.
 
---where chooses connections by the fields of their JSON records, which "tcplife schema"
-lists: == != < <= > >=, and, or, not, in, contains, startsWith, matches, and any(list, ...).
-null is less or greater than nothing and equals only null; so are the fields of null.
+--where chooses connections by the fields and columns that "tcplife fields" lists, with
+== != < <= > >=, and, or, not, in, contains, startsWith, matches, and any(list, ...):
+  start > "2023-11-14 22:13:20"      times; "22:13:20" compares the time of day, UTC
+  duration > 1m30s                   durations, without quotes
+  client.ip in "10.0.0.0/8"          networks; client == "10.0.0.7" or "10.0.0.7:443"
+  "refused" in findings              the codes of the findings
+null equals only null, and does not compare otherwise.
 The summary, which ends every report, counts all connections.
 
 --fail-on asks about the fields of the summary in the same language, for scripts: if the
@@ -98,7 +102,7 @@ the written capture is the same but for addresses; with --headers-only nobody ca
 checksums any more.`,
 		Example: `  tcplife read web.pcap
   tcplife read ring_*.pcapng.gz -f 'host 10.0.0.7 and port 443'
-  tcplife read web.pcap --where 'handshake.outcome == "unanswered" and server.port == 443'
+  tcplife read web.pcap --where 'outcome == "unanswered" and client.ip in "10.0.0.0/8"'
   tcplife read web.pcap --where 'teardown.reset.by == "server"' -w resets.pcap
   tcplife read web.pcap --headers-only --anonymize web.key -w to-vendor.pcapng
   tcplife read web.pcap --sort rtt --top 10

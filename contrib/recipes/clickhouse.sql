@@ -12,7 +12,9 @@ CREATE TABLE IF NOT EXISTS tcplife.connections
         kind LowCardinality(String),
         id Nullable(Int64))),
     `start` DateTime64(9, 'UTC'),
+    `start_ns` Int64,
     `end` Nullable(DateTime64(9, 'UTC')),
+    `end_ns` Int64,
     `duration_s` Nullable(Float64),
     `ended_by` LowCardinality(String),
     `client` Tuple(

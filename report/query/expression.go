@@ -111,7 +111,7 @@ func (nullSafe) Visit(node *ast.Node) {
 			return
 		}
 		null := &ast.BinaryNode{Operator: "==", Left: n.Arguments[0], Right: &ast.NilNode{}}
-		patch(node, &ast.ConditionalNode{Ternary: true, Cond: null, Exp1: &ast.NilNode{}, Exp2: n})
+		patch(node, call("value", &ast.ConditionalNode{Ternary: true, Cond: null, Exp1: &ast.NilNode{}, Exp2: n}))
 	}
 }
 
@@ -137,8 +137,10 @@ var operators = map[string]func(...any) (any, error){
 	"/": arithmetic(func(a, b any) any { return runtime.Divide(a, b) }),
 	"%": arithmetic(func(a, b any) any { return runtime.Modulo(a, b) }),
 
-	"?": func(operands ...any) (any, error) { return operands[0] == true, nil },
-	".": member,
+	// hides the type of what can be null
+	"value": func(operands ...any) (any, error) { return operands[0], nil },
+	"?":     func(operands ...any) (any, error) { return operands[0] == true, nil },
+	".":     member,
 
 	"in networks": inNetworks,
 	"time of day": func(operands ...any) (any, error) {

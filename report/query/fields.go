@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/types"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report"
@@ -13,11 +14,11 @@ import (
 
 // A Field is a field that an expression can name.
 type Field struct {
-	Name    string   // with dots; "[]" stands for the elements of a list
-	Type    string   // time, duration, number, text, address, true or false, list or object
-	Words   []string // the values of a text that has only these
-	Null    bool     // it can be null
-	Meaning string
+	Name    string   `json:"name"`            // with dots; "[]" stands for the elements of a list
+	Type    string   `json:"type"`            // time, duration, number, text, address, true or false, list or object
+	Words   []string `json:"words,omitempty"` // the values of a text that has only these
+	Null    bool     `json:"null"`            // it can be null
+	Meaning string   `json:"meaning"`
 }
 
 // Fields lists the fields of a connection, in the order of its JSON.
@@ -25,6 +26,17 @@ func Fields() []Field { return connectionFields().flat("") }
 
 // SummaryFields lists the fields of the summary.
 func SummaryFields() []Field { return summaryFields().flat("") }
+
+// Column is a column of the table that has a name of its own: one that is no field's.
+func Column(name string) (Field, bool) {
+	u := understanding{text: newSource(name), fields: connectionFields()}
+	if u.column(name) == nil || u.fields.fields[name] != nil {
+		return Field{}, false
+	}
+	var node ast.Node = &ast.IdentifierNode{Value: name}
+	k := u.node(&node)
+	return Field{Name: name, Type: k.is, Words: k.words, Null: true}, true
+}
 
 // The types of values that fields have. isAny is a type that is not known before there is a value.
 const (

@@ -81,8 +81,8 @@ func (s *sourceText) problem(err error) error {
 	return &Problem{ours(failed.Message), s.typed, s.place(failed.From)}
 }
 
-// nearest is the name most like another one, or "": so like it that it may have been meant.
-func nearest(name string, names []string) string {
+// Nearest is the name most like another one, or "": so like it that it may have been meant.
+func Nearest(name string, names []string) string {
 	best, most := "", 1+len(name)/4
 	for _, n := range names {
 		if d := distance(strings.ToLower(name), strings.ToLower(n)); d <= most && (best == "" || d < most) {

@@ -207,7 +207,7 @@ func (u *understanding) meant(name string, among []string) string {
 	if len(ends) > 0 {
 		return "; did you mean " + strings.Join(ends, " or ") + "?"
 	}
-	if near := nearest(name, among); near != "" {
+	if near := Nearest(name, among); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	return ""
@@ -239,7 +239,7 @@ func (u *understanding) member(n *ast.MemberNode) *kind {
 }
 
 func didYouMean(name string, among []string) string {
-	if near := nearest(name, among); near != "" {
+	if near := Nearest(name, among); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	return "; there are " + strings.Join(among, ", ")
@@ -478,7 +478,7 @@ func (u *understanding) isWord(at ast.Node, field *kind) {
 		return
 	}
 	guess := ""
-	if near := nearest(text.Value, field.words); near != "" {
+	if near := Nearest(text.Value, field.words); near != "" {
 		guess = fmt.Sprintf("; did you mean %q?", near)
 	}
 	u.fail(at, "%s is never %q%s It is one of %s", field.or("this"), text.Value, cmpOr(guess, "."),

@@ -28,7 +28,7 @@ func blank(id uint64, client, server string, start time.Duration) *record.Connec
 		CommunityID: record.NewCommunityID(netip.MustParseAddrPort("128.232.110.120:34855"),
 			netip.MustParseAddrPort("66.35.250.204:80")),
 		Encapsulation: []flows.Layer{},
-		Start:         At(start), End: At(start),
+		Start:         At(start), End: At(start), StartNS: int64(At(start)), EndNS: int64(At(start)),
 		EndedBy: record.EndCaptureEnd,
 		Client: record.Endpoint{IP: c.Addr(), Port: c.Port(), States: []record.StateEntry{},
 			Withdrawn: []record.Withdrawn{}},
@@ -49,7 +49,7 @@ func blank(id uint64, client, server string, start time.Duration) *record.Connec
 // lasting sets the end.
 func lasting(c *record.Connection, d time.Duration) *record.Connection {
 	c.Duration = record.Duration(d)
-	c.End = c.Start + record.Time(d)
+	c.End, c.EndNS = c.Start+record.Time(d), c.StartNS+int64(d)
 	return c
 }
 

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/query"
+)
+
+var fieldsFormats = []string{"table", "json"}
+
+func newFieldsCommand() *cobra.Command {
+	f := readFlags{}
+	summary := false
+	cmd := &cobra.Command{
+		Use:   "fields [TEXT] [flags]",
+		Short: "List the fields that --where and --fail-on can name",
+		Long: `Lists the fields of a connection that --where can name: name, type and meaning, a line each.
+With TEXT it lists those whose name, meaning or values contain it. Columns of the tables have
+names of their own, and stand at the end. "[]" stands for the elements of a list:
+any(findings, .severity == "error") asks about findings[].severity.`,
+		Example: `  tcplife fields
+  tcplife fields rtt
+  tcplife fields --summary
+  tcplife fields -o json | jq -r '.[].name'`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return &usageError{"one text at most: " + strings.Join(args, " "), "put it in quotes"}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := oneOf("--output", f.output, fieldsFormats); err != nil {
+				return err
+			}
+			fields := query.SummaryFields()
+			if !summary {
+				fields = query.Fields()
+				for _, c := range report.TableColumns() {
+					if column, own := query.Column(c.Name); own {
+						column.Meaning = c.Meaning
+						fields = append(fields, column)
+					}
+				}
+			}
+			if len(args) > 0 {
+				fields = slices.DeleteFunc(fields, func(f query.Field) bool { return !contains(f, args[0]) })
+			}
+			out := cmd.OutOrStdout()
+			if f.output == "json" {
+				return query.WriteFieldsJSON(out, fields)
+			}
+			width, _ := f.look(out)
+			return query.WriteFields(out, fields, width)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&summary, "summary", false, "list the fields of the summary, for --fail-on")
+	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT` of the list: "+list(fieldsFormats))
+	givenOnce(flags)
+	complete(cmd, "output", fieldsFormats)
+	return cmd
+}
+
+// contains reports that what is said of a field contains a text.
+func contains(f query.Field, text string) bool {
+	text = strings.ToLower(text)
+	return slices.ContainsFunc(append([]string{f.Name, f.Meaning, f.Type}, f.Words...), func(s string) bool {
+		return strings.Contains(strings.ToLower(s), text)
+	})
+}
