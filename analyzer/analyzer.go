@@ -76,8 +76,6 @@ type Analyzer struct {
 
 	evicted        uint64
 	awakeLimit     int
-	closed         [closedLimit]uint32 // numbers of connections that have closed and are awake, in turn
-	closings       uint
 	encapsulations encapsulations // of the connections at rest
 	coder          store.Coder
 	packing        []byte
@@ -187,7 +185,6 @@ func (a *Analyzer) segment(seg *flows.Segment, tag uint32, turn turn) {
 	a.recount(c)
 	a.reportClosed(c)
 	a.schedule(c)
-	a.restSoon(c)
 }
 
 // Close ends the capture: every record that is still open is emitted, by id.

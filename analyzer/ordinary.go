@@ -233,8 +233,12 @@ func (a *Analyzer) read(c *connection, o *ordinary) {
 	var next [2]uint32
 	next[client] = o.syn.seq + 1
 	seg := flows.Segment{Key: o.syn.key, Packet: o.syn.packet, Time: o.syn.at}
+	var written [maxLines / linesOnPage]lines
+	for i := range (o.count + linesOnPage - 1) / linesOnPage {
+		written[i] = *a.table.lines.At(o.pages[i]) // one after the other, so that the processor fetches all at once
+	}
 	for i := range o.count {
-		l := &a.table.lines.At(o.pages[i/linesOnPage])[i%linesOnPage]
+		l := &written[i/linesOnPage][i%linesOnPage]
 		seg.Time += int64(l.passed >> passedBits)
 		seg.Packet += l.passed & (1<<passedBits - 1)
 		seg.FromB, seg.Cut = l.marks&markFromB != 0, l.marks&markCut != 0

@@ -5,7 +5,6 @@ import (
 
 	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/analyzer/record"
-	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -14,10 +13,6 @@ import (
 
 // awakeLimit is how many connections are awake at most, 64 MiB of them.
 const awakeLimit = 1 << 15
-
-// closedLimit is how many that have closed are awake: so many that their last segments are too old by then to be taken for
-// duplicates, and so few that they are still in a processor's caches.
-const closedLimit = 1 << 8
 
 // aside is how many connections one segment can need at once: the incarnations of its 4-tuple, and a new one.
 const aside = 2 * maxIncarnations
@@ -39,31 +34,6 @@ func (a *Analyzer) makeRoom() {
 			a.rest(c)
 		}
 	}
-}
-
-// restSoon has a connection rest when both its ends have closed, after others that have closed before it.
-func (a *Analyzer) restSoon(c *connection) {
-	if !c.ended() {
-		return
-	}
-	next := &a.closed[a.closings%closedLimit]
-	a.closings++
-	if *next != 0 {
-		if c := a.table.awake.At(*next); c.number == *next && c.ended() && a.table.places.At(c.place).where == c.number {
-			a.rest(c)
-		}
-	}
-	*next = c.number
-}
-
-// ended reports that each end is closed, or is but for TIME_WAIT.
-func (c *connection) ended() bool {
-	for i := range c.tcp.Ends {
-		if e := &c.tcp.Ends[i]; !e.Known() || e.State() != tcpstate.Closed && e.State() != tcpstate.TimeWait {
-			return false
-		}
-	}
-	return true
 }
 
 // heading is what is written in front of the incarnations that rest at a place: what can be told without waking them.

@@ -24,8 +24,8 @@ func (c *Conn) Pack(k *store.Coder, opener int, start, end int64, first uint64) 
 		(*uint8)(&lastB.kind), (*uint8)(&earlierB[0].kind), (*uint8)(&earlierB[1].kind), &a.wscale, &b.wscale)
 	states, otherStates, spans, otherSpans := len(a.History), len(b.History), len(a.rcv.ahead), len(b.rcv.ahead)
 	store.Small(k, &a.Syns, &b.Syns, &states, &otherStates, &a.fins, &b.fins, &a.unanswered, &b.unanswered, &spans, &otherSpans)
-	c.packHistory(k, i, states)
-	c.packHistory(k, j, otherStates)
+	a.packHistory(k, states, a.firstSynAt, first)
+	b.packHistory(k, otherStates, a.firstSynAt, first)
 	a.rcv.packAhead(k, spans)
 	b.rcv.packAhead(k, otherSpans)
 	c.packRare(k, i)
@@ -63,70 +63,14 @@ func (c *Conn) packSpace(k *store.Coder, i int) {
 	y.edge = y.maxAck.Add(y.wnd).Add(beyond)
 }
 
-// packHistory codes n states of Ends[i]. Of a state no more is kept than which of the rules that lead on from the one before
-// it came by, if it began with the segment that such a rule waits for.
-func (c *Conn) packHistory(k *store.Coder, i, n int) {
-	const some = 8
-	e := &c.Ends[i]
+// packHistory codes n states, the first of which begins about a time, with a packet near another one.
+func (e *Endpoint) packHistory(k *store.Coder, n int, at int64, packet uint64) {
 	e.History = store.Resize(e.History, n)
-	from := unknown
-	for list := e.History; len(list) > 0; list = list[min(len(list), some):] {
-		part := list[:min(len(list), some)]
-		var ways [some]uint8
-		var other [some]bool
-		if !k.Reading() {
-			from := from
-			for n := range part {
-				h := &part[n]
-				ways[n] = wayOf[from][h.Rule]
-				other[n] = ways[n] == 0 || *h != c.usual(i, from, h.Rule)
-				from = min(h.State, unknown)
-			}
-		}
-		w := [some]*uint8{&ways[0], &ways[1], &ways[2], &ways[3], &ways[4], &ways[5], &ways[6], &ways[7]}
-		store.Small(k, w[:len(part)]...)
-		k.Bools(&other[0], &other[1], &other[2], &other[3], &other[4], &other[5], &other[6], &other[7])
-		for n := range part {
-			h, usual := &part[n], Entry{}
-			if ways[n] > 0 {
-				usual = c.usual(i, from, waysFrom[from][ways[n]-1])
-			}
-			if other[n] {
-				h.pack(k, &usual)
-			} else if k.Reading() {
-				*h = usual
-			}
-			from = min(h.State, unknown)
-		}
+	near := Entry{At: at, Packet: packet}
+	for i := range e.History {
+		e.History[i].pack(k, &near)
+		near = e.History[i]
 	}
-}
-
-// usual is the entry that a rule makes where what it waits for is the segment that is remembered of its kind.
-func (c *Conn) usual(i int, from State, by Rule) Entry {
-	x, y := &c.Ends[i], &c.Ends[1-i]
-	h := Entry{State: by.leads(from).to, Rule: by, onReceipt: by.onReceipt()}
-	switch by {
-	case ActiveOpen:
-		h.At, h.Packet = x.firstSynAt, x.lastSynPacket
-	case passiveOpen:
-		h.At, h.Packet, h.onReceipt = y.lastSynAt, y.lastSynPacket, false // its SYN-ACK has confirmed it
-	case synAckArrives:
-		h.At, h.Packet = x.heardAt, y.lastSynPacket
-	case synAcked:
-		h.At, h.Packet = c.HandshakeAckAt, c.HandshakeAckPacket
-	case finSent:
-		h.At, h.Packet = x.FinAt, x.finPacket
-	case finArrives, finAcksFin:
-		h.At, h.Packet = y.FinAt, y.finPacket
-	case finAckArrives:
-		h.At, h.Packet = y.ackedFinAt, y.finPacket
-		if from == LastAck {
-			h.Packet = c.last[1-i].packet
-		}
-	case timeWaitOver:
-		h.At, h.Inferred = c.TimeWaits[i].Since, true
-	}
-	return h
 }
 
 // pack codes an entry that is near another one.

@@ -330,13 +330,8 @@ var rules = [countRules]rule{
 // unknown stands for the state of an endpoint of which nothing is known yet, behind the states.
 const unknown = TimeWait + 1
 
-// What follows from the table, by the state that is left: the arrow of each rule, nil for none; which of the rules that lead on
-// from there it is, from 1 on; and these rules.
-var (
-	arrows   [unknown + 1][countRules]*arrow
-	wayOf    [unknown + 1][256]uint8
-	waysFrom [unknown + 1][]Rule
-)
+// arrows follow from the table: by the state that is left the arrow of each rule, nil for none.
+var arrows [unknown + 1][countRules]*arrow
 
 func init() {
 	for r := range entering {
@@ -347,8 +342,6 @@ func init() {
 				from = unknown
 			}
 			arrows[from][r] = a
-			waysFrom[from] = append(waysFrom[from], r)
-			wayOf[from][r] = uint8(len(waysFrom[from]))
 		}
 	}
 }

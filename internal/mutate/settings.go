@@ -10,7 +10,6 @@ var settings = map[string]string{
 	"analyzer/crowd waitingSources":  "how many sources wait before they are counted; they are before anybody asks",
 
 	"analyzer awakeLimit":   "how many connections are awake: resting changes nothing",
-	"analyzer closedLimit":  "how many closed ones are awake: resting changes nothing",
 	"analyzer maxLines":     "how many segments are written down before the rules read them",
 	"analyzer linesOnPage":  "how many of them lie side by side",
 	"analyzer passedBits":   "how far apart they may be: others have the rules read what is written down",
@@ -29,7 +28,6 @@ var settings = map[string]string{
 	"analyzer/internal/store ringSize * 2": "how many alarms are in the ring and not in the heap; they go off all the same",
 
 	"analyzer/tcpstate ruleShift": "where a rule stands in an effect's bits",
-	"analyzer/tcpstate some":      "how many states are packed in one go",
 	"analyzer/tcpstate unknown":   "an index behind those of the states",
 	"analyzer/tcpstate nearby":    "how far numbers may be apart where the short way compares them; the long way comes to the same",
 }
