@@ -146,10 +146,13 @@ type likeness struct {
 	checksum   flows.Checksum
 	ecn        flows.ECN
 	fromB, cut bool
+	nowhere    bool // an address is no host's
 }
 
 func (e *embryo) likeness() likeness {
-	like := likeness{e.options, e.len, e.headers, e.flags, e.key.V6, e.window == 0, e.checksum, e.ecn, e.fromB, e.cut}
+	like := likeness{
+		e.options, e.len, e.headers, e.flags, e.key.V6, e.window == 0, e.checksum, e.ecn, e.fromB, e.cut, !e.key.Hosts(),
+	}
 	like.options.TSVal, like.options.TSEcr = 0, 0
 	return like
 }
@@ -157,8 +160,8 @@ func (e *embryo) likeness() likeness {
 // remember takes the record of an embryo for that of others, if it is a plain one.
 func (t *twins) remember(e *embryo, c *connection, r *record.Connection) {
 	t.known = false
-	if t.off || c.self() || c.role != record.RoleSyn || c.failure() != crowd.Unanswered || len(r.Client.States) != 1 || len(r.Server.States) != 0 ||
-		len(r.Findings) != 1 || !slices.Equal(r.Findings[0].Packets, []uint64{e.packet}) {
+	if t.off || c.self() || !c.key.Hosts() || c.role != record.RoleSyn || c.failure() != crowd.Unanswered ||
+		len(r.Client.States) != 1 || len(r.Server.States) != 0 || len(r.Findings) != 1 || !slices.Equal(r.Findings[0].Packets, []uint64{e.packet}) {
 		return
 	}
 	detail, isLast := strings.CutSuffix(r.Findings[0].Detail, strconv.FormatUint(e.packet, 10))

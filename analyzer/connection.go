@@ -46,7 +46,7 @@ type connection struct {
 	reason          []byte // the text of the first RST that carried one; never changed
 	synText         bool   // a SYN carried text (RFC 7413)
 	challenged      bool   // a SYN was answered by a plain ACK of other numbers
-	quotedHard      bool   // an ICMP error said that the SYN cannot be delivered
+	icmp            quoted // the ICMP error about its SYN or SYN-ACK
 	stale           bool   // its SYN may be an old one: it interrupted another attempt, met TIME_WAIT, or is old by its number
 	old             bool   // its SYN is a copy, or has a lower number than the connection before
 	copied          bool   // an earlier SYN had its SYN's number
@@ -56,7 +56,6 @@ type connection struct {
 	beforeWaits     bool   // the incarnation before was in TIME_WAIT when this one began
 	interrupted     uint64 // packet of the stale SYN that interrupted this attempt
 	successor       uint64 // packet of the SYN that reused the ports
-	quotedPacket    uint64 // of the ICMP error
 	challengePacket uint64
 	finIdle         int64 // how long nothing had passed before the first FIN, if finIdleKnown
 	finIdleKnown    bool

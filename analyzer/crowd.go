@@ -153,7 +153,7 @@ func (c *connection) failure() crowd.End {
 		return crowd.Withdrawn
 	case r != nil && r.By != c.opener:
 		return crowd.Refused
-	case c.quotedHard || isAnswered && c.over():
+	case c.icmp.refusesSyn() || isAnswered && c.over():
 		return crowd.Unreachable
 	case isAnswered:
 		return crowd.Abandoned

@@ -37,6 +37,7 @@ func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record
 	r.Server.Options, r.Server.Marks = c.offers.Ends[server].Of(&more.options[1])
 	r.Handshake = c.handshake(client, server)
 	r.Handshake.ECN, r.Handshake.MPTCP = c.offers.ECN(client, server), c.offers.MPTCP(server, &more.mptcp)
+	r.Handshake.ICMP = c.icmp.of(c.key.V6, &more.icmp)
 	c.usage.Of(r, c.sides[0].bytes+c.sides[1].bytes, &more.idle)
 	r.Teardown = c.teardown(&more.reset)
 	if h := c.tcp.HalfOpen; h != nil {
@@ -62,6 +63,7 @@ type parts struct {
 	fins     [2]record.Fin
 	options  [2]record.Options
 	mptcp    record.MPTCP
+	icmp     record.ICMP
 	idle     record.Idle
 	reset    record.Reset
 	halfOpen record.HalfOpen
@@ -242,7 +244,7 @@ func (c *connection) outcome(client, server int) record.Outcome {
 		return record.OutcomePartial
 	case c.tcp.Reset != nil: // the opener's: a SYN-ACK that is not in the capture drew it
 		return record.OutcomeAborted
-	case c.quotedHard:
+	case c.icmp.refusesSyn():
 		return record.OutcomeUnreachable
 	case c.challenged:
 		return record.OutcomeChallenged

@@ -166,11 +166,13 @@ func (c *connection) conclude(r *record.Connection, at int64) {
 	x, y := &c.sides[client], &c.sides[server]
 	switch r.Handshake.Outcome {
 	case record.OutcomeUnanswered:
-		if x.rsts == 0 && x.openings > 0 {
+		if x.rsts == 0 && x.openings > 0 && c.key.Hosts() {
 			c.note(record.FindingUnanswered, server, x.openingPacket)
 		}
 	case record.OutcomeUnreachable:
-		c.note(record.FindingUnreachable, server, x.openingPacket, c.quotedPacket)
+		if !c.icmp.prohibits(c.key.V6) {
+			c.note(record.FindingUnreachable, server, x.openingPacket, c.icmp.packet)
+		}
 	case record.OutcomeEmbryonic:
 		if c.filtered && c.tcp.OpenUnseen(server) {
 			break // its ACK may be among what was left out
@@ -183,6 +185,14 @@ func (c *connection) conclude(r *record.Connection, at int64) {
 	case record.OutcomeComplete:
 		if c.synText && !c.tcp.SynDataAcked {
 			c.note(record.FindingFastOpenIgnored, server, x.openingPacket, y.synAckPacket)
+		}
+	}
+	c.concludeAddresses(client)
+	if c.icmp.prohibits(c.key.V6) && !reached(&c.tcp.Ends[server]) {
+		if c.icmp.ofSynAck {
+			c.note(record.FindingFiltered, client, y.synAckPacket, c.icmp.packet)
+		} else {
+			c.note(record.FindingFiltered, server, x.openingPacket, c.icmp.packet)
 		}
 	}
 	if !c.tcp.HandshakeAcked && y.synAcks > 0 && y.wrongSynAcks == y.synAcks && max(x.openings, y.synAcks) > 1 {
@@ -234,6 +244,19 @@ func (c *connection) conclude(r *record.Connection, at int64) {
 			c.note(record.FindingTimeWaitReset, end, c.tcp.Ends[end].History[len(c.tcp.Ends[end].History)-1].Packet)
 		}
 	}
+}
+
+// concludeAddresses takes note of SYNs and SYN-ACKs to or from addresses that are no host's (RFC 9293 §3.9.2.3).
+func (c *connection) concludeAddresses(client int) {
+	x, y := &c.sides[client], &c.sides[1-client]
+	if x.openings+y.synAcks == 0 || c.key.Hosts() {
+		return
+	}
+	end := 0
+	if c.key.A.NoHost(c.key.V6) == "" {
+		end = 1
+	}
+	c.note(record.FindingImpossibleAddress, end, x.openingPacket, y.synAckPacket)
 }
 
 // concludeAborted tells the reasons apart for which an attempt that was answered was not completed.
@@ -327,6 +350,7 @@ func (c *connection) finding(n *note, t *texts) record.Finding {
 	if n.code == record.FindingCloseCrossed {
 		b = append(record.Duration(c.finIdle).Append(append(b, ", after "...)), " s without a packet"...)
 	}
+	b = c.appendWhy(b, n.code)
 	if n.code == record.FindingResetReason {
 		b = strconv.AppendQuoteToASCII(append(b, ": "...), string(c.reason))
 	}

@@ -1,6 +1,10 @@
 package analyzer
 
 import (
+	"encoding/binary"
+	"strconv"
+
+	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
@@ -15,11 +19,13 @@ func (a *Analyzer) quoted(seg *flows.Segment, tag uint32) {
 	}
 	c := head
 	for o := head; o != nil; o = o.older {
-		if packetTooBig(seg.Quote) && o.tooBig(seg) {
+		x := &o.tcp.Ends[sender(seg)]
+		ofSyn := seg.Quote.HasSeq && x.ISSKnown && x.ISS == tcpstate.Seq(seg.Seq)
+		if packetTooBig(seg.Quote) && o.tooBig(seg) && !ofSyn {
 			c = o
 			break
 		}
-		if x := &o.tcp.Ends[sender(seg)]; seg.Quote.HasSeq && x.ISSKnown && x.ISS == tcpstate.Seq(seg.Seq) {
+		if ofSyn {
 			c = o
 			o.undeliverable(seg)
 			a.follow(o, seg, tcpstate.Foreign)
@@ -37,14 +43,69 @@ func (a *Analyzer) quoted(seg *flows.Segment, tag uint32) {
 func (c *connection) undeliverable(seg *flows.Segment) {
 	end := sender(seg)
 	x := &c.tcp.Ends[end]
-	switch {
-	case !x.Known():
-	case x.State() == tcpstate.SynSent && unreachable(seg.Quote):
-		c.quotedHard, c.quotedPacket = true, seg.Packet
-		c.tcp.Unreachable(end, seg.Time, seg.Packet)
-	case x.State() == tcpstate.SynRcvd && hopeless(seg.Quote):
+	if !x.Known() || reached(x) {
+		return
+	}
+	ends := x.State() == tcpstate.SynSent && unreachable(seg.Quote) ||
+		x.State() == tcpstate.SynRcvd && hopeless(seg.Quote)
+	if q := (quoted{
+		packet: seg.Packet, from: flows.Addr(seg.Quote.From.As16()), mtu: seg.Quote.MTU,
+		typ: seg.Quote.Type, code: seg.Quote.Code, hard: ends, ofSynAck: c.sides[end].synAcks > 0,
+	}); c.icmp.packet == 0 || ends && !c.icmp.hard {
+		c.icmp = q
+	}
+	if ends {
 		c.tcp.Unreachable(end, seg.Time, seg.Packet)
 	}
+}
+
+// quoted is an ICMP error about a SYN or a SYN-ACK; without a packet there is none.
+type quoted struct {
+	packet    uint64
+	from      flows.Addr // who reports it
+	mtu       uint32
+	typ, code uint8
+	hard      bool // it ended the attempt
+	ofSynAck  bool
+}
+
+// refusesSyn reports that it ended the attempt of the side that sent the SYN.
+func (q *quoted) refusesSyn() bool { return q.hard && !q.ofSynAck }
+
+// prohibits reports that it says that a rule forbids the segment.
+func (q *quoted) prohibits(v6 bool) bool {
+	return q.packet != 0 && record.ICMPProhibits(v6, q.typ, q.code)
+}
+
+// of gives it to a record, nil if there is none. It goes to room.
+func (q *quoted) of(v6 bool, room *record.ICMP) *record.ICMP {
+	if q.packet == 0 {
+		return nil
+	}
+	*room = record.ICMP{
+		Type: q.typ, Code: q.code, Meaning: record.ICMPMeaning(v6, q.typ, q.code), From: flows.IP(q.from, v6),
+		Packet: record.PacketNumber(q.packet), About: record.AboutSyn,
+		MTU: record.Count{Number: uint64(q.mtu), Known: q.mtu > 0},
+	}
+	if q.ofSynAck {
+		room.About = record.AboutSynAck
+	}
+	return room
+}
+
+// pack writes it, or reads it.
+func (q *quoted) pack(k *store.Coder, first uint64) {
+	if !store.Some(k, q) {
+		return
+	}
+	high, low := binary.BigEndian.Uint64(q.from[:]), binary.BigEndian.Uint64(q.from[8:])
+	store.Near(k, first, &q.packet)
+	store.Small(k, &high, &low)
+	store.Small(k, &q.mtu)
+	store.Small(k, &q.typ, &q.code)
+	k.Bools(&q.hard, &q.ofSynAck)
+	binary.BigEndian.PutUint64(q.from[:], high)
+	binary.BigEndian.PutUint64(q.from[8:], low)
 }
 
 // unreachable reports an error that says the segment cannot be delivered: destination unreachable but for
@@ -100,4 +161,50 @@ func (c *connection) tooBig(seg *flows.Segment) bool {
 // packetTooBig reports "fragmentation needed" (RFC 792) and ICMPv6's "packet too big".
 func packetTooBig(q *flows.Quote) bool {
 	return q.V6 && q.Type == 2 || !q.V6 && q.Type == 3 && q.Code == 4
+}
+
+// appendWhy appends to the detail of a finding what an ICMP error, or an address, says of its cause.
+func (c *connection) appendWhy(b []byte, code record.FindingCode) []byte {
+	q := &c.icmp
+	switch code {
+	case record.FindingImpossibleAddress:
+		a := c.key.A.NoHost(c.key.V6)
+		if a == "" {
+			a = c.key.B.NoHost(c.key.V6)
+		}
+		return append(append(b, "; the address is "...), a...)
+	case record.FindingUnreachable, record.FindingFiltered:
+		b = append(b, ": "...)
+	case record.FindingUnanswered, record.FindingEmbryonic:
+		if q.packet == 0 || q.prohibits(c.key.V6) {
+			return b
+		}
+		b = append(b, ", but by ICMP: "...)
+	default:
+		return b
+	}
+	b = append(b, record.ICMPMeaning(c.key.V6, q.typ, q.code)...)
+	if q.mtu > 0 {
+		b = append(strconv.AppendUint(append(b, ", the next link takes "...), uint64(q.mtu), 10), " octets"...)
+	}
+	b = append(strconv.AppendUint(append(b, " (type "...), uint64(q.typ), 10), ", code "...)
+	b = append(strconv.AppendUint(b, uint64(q.code), 10), ") from "...)
+	b = flows.IP(q.from, c.key.V6).AppendTo(b)
+	switch {
+	case q.expired(c.key.V6):
+		b = append(b, ", so the route is a loop, or the sender limited the hops as traceroute does"...)
+	case q.ofPort(c.key.V6):
+		b = append(b, ", though a TCP answers with an RST itself: a firewall rejects it there"...)
+	}
+	return b
+}
+
+// expired reports that the packet made too many hops.
+func (q *quoted) expired(v6 bool) bool {
+	return q.code == 0 && (v6 && q.typ == 3 || !v6 && q.typ == 11)
+}
+
+// ofPort reports "port unreachable", which a TCP never sends about a segment: it sends an RST (RFC 9293 §3.10.7.1).
+func (q *quoted) ofPort(v6 bool) bool {
+	return v6 && q.typ == 1 && q.code == 4 || !v6 && q.typ == 3 && q.code == 3
 }

@@ -176,12 +176,12 @@ func (c *connection) pack(k *store.Coder, base int64) {
 		&y.textKnown, &y.finAcked, &y.firstAckOfFin, &y.firstSyn.ecn, &y.firstSyn.options,
 		&c.stands.counted, &c.waited[i], &c.waited[j])
 	k.Bools(&x.firstSyn.fastOpen, &y.firstSyn.fastOpen,
-		&c.stands.halfOpen, &c.reported, &c.synText, &c.challenged, &c.quotedHard, &c.stale, &c.linuxReuse, &c.beforeWaits)
+		&c.stands.halfOpen, &c.reported, &c.synText, &c.challenged, &c.stale, &c.linuxReuse, &c.beforeWaits)
 	store.Small(k, &x.packets, &y.packets, &x.bytes, &y.bytes, &x.ipBytes, &y.ipBytes, &x.openings, &y.openings, &x.synAcks, &y.synAcks, &x.wrongSynAcks, &y.wrongSynAcks, &x.fins, &y.fins)
 	store.Small(k, &x.rsts, &x.duplicates, &x.retransmitted, &x.keepalives, &x.probes, &x.impossible,
 		&y.rsts, &y.duplicates, &y.retransmitted, &y.keepalives, &y.probes, &y.impossible)
 	store.Near(k, c.id, &x.openingPacket, &y.openingPacket, &x.synAckPacket, &y.synAckPacket, &x.finPacket, &y.finPacket)
-	store.Near(k, c.id, &c.previous, &c.interrupted, &c.successor, &c.quotedPacket, &c.challengePacket)
+	store.Near(k, c.id, &c.previous, &c.interrupted, &c.successor, &c.challengePacket)
 	role := numberOf(c.role)
 	store.Small(k, &role, (*uint8)(&c.phase), (*uint8)(&c.told), &c.stands.client, &c.stands.server,
 		(*uint8)(&x.synAnswer), (*uint8)(&y.synAnswer), &x.recentNext, &y.recentNext)
@@ -204,6 +204,7 @@ func (c *connection) pack(k *store.Coder, base int64) {
 		store.Small(k, &p.TTL)
 		k.Bools(&p.FromB, &p.RSTWindow)
 	}
+	c.icmp.pack(k, c.id)
 	k.Text(&c.reason)
 	store.Small(k, &c.finIdle)
 	k.Bools(&c.finIdleKnown, &c.crossedFin, &c.old, &c.copied, &c.gaveUp)

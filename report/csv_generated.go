@@ -564,4 +564,46 @@ var csvColumns = []csvColumn{
 	{"end_ns", func(b []byte, c *record.Connection) []byte {
 		return strconv.AppendInt(b, int64(c.EndNS), 10)
 	}},
+	{"handshake.icmp.type", func(b []byte, c *record.Connection) []byte {
+		if c.Handshake.ICMP == nil {
+			return b
+		}
+		return strconv.AppendUint(b, uint64(c.Handshake.ICMP.Type), 10)
+	}},
+	{"handshake.icmp.code", func(b []byte, c *record.Connection) []byte {
+		if c.Handshake.ICMP == nil {
+			return b
+		}
+		return strconv.AppendUint(b, uint64(c.Handshake.ICMP.Code), 10)
+	}},
+	{"handshake.icmp.meaning", func(b []byte, c *record.Connection) []byte {
+		if c.Handshake.ICMP == nil {
+			return b
+		}
+		return append(b, c.Handshake.ICMP.Meaning...)
+	}},
+	{"handshake.icmp.from", func(b []byte, c *record.Connection) []byte {
+		if c.Handshake.ICMP == nil {
+			return b
+		}
+		return c.Handshake.ICMP.From.AppendTo(b)
+	}},
+	{"handshake.icmp.packet", func(b []byte, c *record.Connection) []byte {
+		if c.Handshake.ICMP == nil {
+			return b
+		}
+		return encode.AppendPacket(b, c.Handshake.ICMP.Packet)
+	}},
+	{"handshake.icmp.about", func(b []byte, c *record.Connection) []byte {
+		if c.Handshake.ICMP == nil {
+			return b
+		}
+		return append(b, c.Handshake.ICMP.About...)
+	}},
+	{"handshake.icmp.mtu", func(b []byte, c *record.Connection) []byte {
+		if c.Handshake.ICMP == nil {
+			return b
+		}
+		return encode.AppendCount(b, c.Handshake.ICMP.MTU)
+	}},
 }

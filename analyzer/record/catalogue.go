@@ -32,7 +32,9 @@ const (
 	FindingUnanswered
 	FindingAnsweredElsewhere
 	FindingTimestampBehind
+	FindingImpossibleAddress
 	FindingUnreachable
+	FindingFiltered
 	FindingChallenged
 	FindingEmbryonic
 	FindingAckNotAccepted
@@ -97,8 +99,16 @@ var catalogue = [codes]FindingKind{
 		"the SYN's timestamp is lower than that of an answered SYN from the same address, and all that are ignored are like that",
 		"RFC 7323 appendix B.2",
 		"a server that keeps one timestamp for each address drops SYNs of other hosts behind a NAT: turn off tcp_tw_recycle or its like"},
+	FindingImpossibleAddress: {"impossible_address", Warning,
+		"a SYN to or from an address that is no single host's is impossible: TCP has exactly two ends, and every receiver drops it in silence",
+		"RFC 9293 §3.9.2.3; RFC 1122 §4.2.3.10",
+		"find the program with the wrong address in its configuration, or the scanner"},
 	FindingUnreachable: {"unreachable", Warning, "an ICMP error answered the SYN",
 		"RFC 1122 §4.2.3.9", "the router or host that sent it says where the path ends"},
+	FindingFiltered: {"filtered", Warning,
+		"an ICMP error says that a rule forbids the SYN or the SYN-ACK",
+		"RFC 1812 §5.2.7.1; RFC 4443 §3.1",
+		"the firewall or router that sent the error has the rule: change it there, or ask its owner"},
 	FindingChallenged: {"challenged", Warning,
 		"a plain ACK with other numbers answered the SYN: the other side still holds an earlier connection of these ports",
 		"RFC 5961 §4.2", "do not reuse the port so soon, or find out why the old connection was not closed on both sides"},

@@ -55,6 +55,15 @@ func (v *Handshake) detach() {
 		c := *v.MPTCP
 		v.MPTCP = &c
 	}
+	if v.ICMP != nil {
+		c := *v.ICMP
+		v.ICMP = &c
+		v.ICMP.detach()
+	}
+}
+
+func (v *ICMP) detach() {
+	v.Meaning = strings.Clone(v.Meaning)
 }
 
 func (v *Teardown) detach() {

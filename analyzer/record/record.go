@@ -204,6 +204,8 @@ type Handshake struct {
 	ECN ECN `json:"ecn" field:"null"`
 	// Multipath TCP; null: the connection has no part in it.
 	MPTCP *MPTCP `json:"mptcp" field:"null"`
+	// The ICMP error about the SYN or the SYN-ACK that ended the attempt or, without one, the first; null: none was seen.
+	ICMP *ICMP `json:"icmp" field:"null"`
 	// From SYN to SYN-ACK in seconds, of the transmissions that were answered: the round trip from the capture to the
 	// server. null: not known.
 	ServerRTT Duration `json:"server_rtt_s" field:"null"`

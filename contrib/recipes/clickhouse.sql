@@ -123,6 +123,14 @@ CREATE TABLE IF NOT EXISTS tcplife.connections
             kind LowCardinality(Nullable(String)),
             token Nullable(Int64),
             joins Nullable(Int64)),
+        icmp Tuple(
+            type Nullable(Int64),
+            code Nullable(Int64),
+            meaning LowCardinality(Nullable(String)),
+            from LowCardinality(Nullable(String)),
+            packet Nullable(Int64),
+            about LowCardinality(Nullable(String)),
+            mtu Nullable(Int64)),
         server_rtt_s Nullable(Float64),
         client_rtt_s Nullable(Float64)),
     `teardown` Tuple(

@@ -195,7 +195,8 @@ func (b *builder) rung(seg *flows.Segment, effect tcpstate.Effect) Rung {
 	}
 	if seg.Quote != nil {
 		r.Kind = RungICMP
-		r.ICMP = &ICMP{Type: seg.Quote.Type, Code: seg.Quote.Code, From: seg.Quote.From.String()}
+		q := seg.Quote
+		r.ICMP = &ICMP{Type: q.Type, Code: q.Code, Meaning: record.ICMPMeaning(q.V6, q.Type, q.Code), From: q.From.String()}
 		return r
 	}
 	foreign := effect.Has(tcpstate.Foreign)

@@ -152,6 +152,8 @@ type ICMP struct {
 	Type uint8 `json:"type"`
 	// Its code.
 	Code uint8 `json:"code"`
+	// What the two say.
+	Meaning string `json:"meaning"`
 	// Who reports it.
 	From string `json:"from" field:"ref=ip"`
 }

@@ -383,7 +383,7 @@ func (l *Ladder) receiver(r *Rung) record.Side {
 // notes say what a segment was, by which rules states began, and what findings name it.
 func (l *Ladder) notes(r *Rung) (list []note) {
 	if r.ICMP != nil {
-		list = append(list, note{text: "from " + r.ICMP.From})
+		list = append(list, note{text: r.ICMP.Meaning + ", from " + r.ICMP.From})
 	}
 	for _, m := range r.Remarks {
 		list = append(list, note{text: m.Text + bracketed(m.Source)})

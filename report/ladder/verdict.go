@@ -56,7 +56,10 @@ func verdictOpening(c *record.Connection) string {
 	case record.OutcomeRefused:
 		return "Refused: an RST answered the SYN, nobody listens there or a firewall says so."
 	case record.OutcomeUnreachable:
-		return "Not opened: an ICMP error says that the SYN can not be delivered."
+		if i := h.ICMP; i != nil {
+			return fmt.Sprintf("Not opened: an ICMP error of %s says that the SYN cannot be delivered: %s.", i.From, i.Meaning)
+		}
+		return "Not opened: an ICMP error says that the SYN cannot be delivered."
 	case record.OutcomeChallenged:
 		return "Not opened: the server answered the SYN by an ACK with other numbers, it still has an earlier connection of these ports."
 	case record.OutcomeUnanswered:

@@ -12,11 +12,14 @@ import (
 // remark says in words what a segment was, where its flags and numbers alone do not.
 func (r *Rung) remark(c *record.Connection) {
 	if r.Kind == RungICMP && len(r.side(r.From).Changes) == 0 {
-		text := "it changes nothing: nobody waits for an answer to a SYN"
-		if state := r.side(r.From).State; state.Known && state.State >= tcpstate.Established {
+		text, source := "it changes nothing: nobody waits for an answer to a SYN", Source("RFC 5927 §5.2")
+		switch state := r.side(r.From).State; {
+		case state.Known && state.State >= tcpstate.Established:
 			text = "it changes nothing: the connection is synchronized"
+		case state.Known && (state.State == tcpstate.SynSent || state.State == tcpstate.SynRcvd):
+			text, source = fmt.Sprintf("a soft error: it does not end the %s's attempt", r.From), "RFC 1122 §4.2.3.9"
 		}
-		r.Remarks = append(r.Remarks, Remark{text, "RFC 5927 §5.2"})
+		r.Remarks = append(r.Remarks, Remark{text, source})
 	}
 	if r.Kind != RungSegment {
 		return

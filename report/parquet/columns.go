@@ -107,6 +107,8 @@ func layoutOf(t reflect.Type, rep, def int) layout {
 		return always(integers, func(_ *batch, n *int) parquet.Value { return parquet.Int64Value(int64(*n)) })(def)
 	case kind == reflect.Int64:
 		return always(integers, func(_ *batch, n *int64) parquet.Value { return parquet.Int64Value(*n) })(def)
+	case kind == reflect.Uint8:
+		return always(integers, func(_ *batch, n *uint8) parquet.Value { return parquet.Int64Value(int64(*n)) })(def)
 	case kind == reflect.Uint16:
 		return always(integers, func(_ *batch, n *uint16) parquet.Value { return parquet.Int64Value(int64(*n)) })(def)
 	case kind == reflect.Uint32:

@@ -149,11 +149,15 @@ func mapHandshake(v *record.Handshake) map[string]any {
 		"ack_ack":        seqValue(v.AckAck),
 		"ecn":            wordValue(string(v.ECN)),
 		"mptcp":          nil,
+		"icmp":           nil,
 		"server_rtt_s":   durationValue(v.ServerRTT),
 		"client_rtt_s":   durationValue(v.ClientRTT),
 	}
 	if v.MPTCP != nil {
 		m["mptcp"] = mapMPTCP(v.MPTCP)
+	}
+	if v.ICMP != nil {
+		m["icmp"] = mapICMP(v.ICMP)
 	}
 	return m
 }
@@ -163,6 +167,19 @@ func mapMPTCP(v *record.MPTCP) map[string]any {
 		"kind":  string(v.Kind),
 		"token": seqValue(v.Token),
 		"joins": packetValue(v.Joins),
+	}
+	return m
+}
+
+func mapICMP(v *record.ICMP) map[string]any {
+	m := map[string]any{
+		"type":    int(v.Type),
+		"code":    int(v.Code),
+		"meaning": v.Meaning,
+		"from":    string(v.From.AppendTo(nil)),
+		"packet":  packetValue(v.Packet),
+		"about":   string(v.About),
+		"mtu":     countValue(v.MTU),
 	}
 	return m
 }

@@ -248,6 +248,12 @@ func (e *Encoder) AppendHandshake(b []byte, v *record.Handshake) []byte {
 	} else {
 		b = e.AppendMPTCP(b, v.MPTCP)
 	}
+	b = append(b, `,"icmp":`...)
+	if v.ICMP == nil {
+		b = append(b, "null"...)
+	} else {
+		b = e.AppendICMP(b, v.ICMP)
+	}
 	b = append(b, `,"server_rtt_s":`...)
 	b = v.ServerRTT.Append(b)
 	b = append(b, `,"client_rtt_s":`...)
@@ -263,6 +269,25 @@ func (e *Encoder) AppendMPTCP(b []byte, v *record.MPTCP) []byte {
 	b = AppendSeq(b, v.Token)
 	b = append(b, `,"joins":`...)
 	b = AppendPacket(b, v.Joins)
+	return append(b, `}`...)
+}
+
+// AppendICMP appends a record.ICMP as JSON.
+func (e *Encoder) AppendICMP(b []byte, v *record.ICMP) []byte {
+	b = append(b, `{"type":`...)
+	b = appendNumber(b, uint64(v.Type))
+	b = append(b, `,"code":`...)
+	b = appendNumber(b, uint64(v.Code))
+	b = append(b, `,"meaning":`...)
+	b = AppendString(b, v.Meaning)
+	b = append(b, `,"from":"`...)
+	b = v.From.AppendTo(b)
+	b = append(b, `","packet":`...)
+	b = AppendPacket(b, v.Packet)
+	b = append(b, `,"about":`...)
+	b = AppendString(b, string(v.About))
+	b = append(b, `,"mtu":`...)
+	b = AppendCount(b, v.MTU)
 	return append(b, `}`...)
 }
 

@@ -61,6 +61,7 @@ var ConnectionColumns = []ConnectionColumn{
 	{"retransmitted", Cell{Full: "RETR"}, true, "retransmitted packets of both", retransmittedCell},
 	{"findings", Cell{Full: "FINDINGS"}, false, "codes of the findings, worst first; short: the worst, and how many others",
 		findingsCell},
+	{"icmp", Cell{Full: "ICMP"}, false, "what an ICMP error said of the SYN or SYN-ACK, and who sent it", icmpCell},
 	{"role", Cell{Full: "ROLE"}, false, "how the sides' roles are known",
 		func(c *record.Connection) Cell { return Cell{Full: string(c.RoleEvidence)} }},
 	{"encapsulation", Cell{Full: "INSIDE"}, false, "encapsulation, outermost first", encapsulationCell},
@@ -283,4 +284,12 @@ func tsharkCell(c *record.Connection) Cell {
 		return Cell{Full: Unknown}
 	}
 	return Cell{Full: strconv.Itoa(c.Tshark.Completeness)}
+}
+
+func icmpCell(c *record.Connection) Cell {
+	i := c.Handshake.ICMP
+	if i == nil {
+		return Cell{Full: Unknown}
+	}
+	return Cell{Full: i.Meaning + " from " + i.From.String(), Short: i.Meaning}
 }

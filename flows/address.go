@@ -1,0 +1,20 @@
+package flows
+
+// NoHost names what an address is that no single host has (RFC 9293 §3.9.2.3, RFC 1122 §3.2.1.3): multicast, broadcast or
+// unspecified; empty if a host can have it. Which addresses are broadcasts of a subnet its mask decides, which no packet
+// tells.
+func (a *Addr) NoHost(v6 bool) string {
+	ip := a[12:]
+	switch {
+	case v6 && a[0] == 0xff, !v6 && ip[0]>>4 == 0xe:
+		return "multicast"
+	case !v6 && ip[0]&ip[1]&ip[2]&ip[3] == 0xff:
+		return "broadcast"
+	case v6 && *a == Addr{}, !v6 && ip[0]|ip[1]|ip[2]|ip[3] == 0:
+		return "unspecified"
+	}
+	return ""
+}
+
+// Hosts reports whether both addresses can be those of hosts.
+func (k *Key) Hosts() bool { return k.A.NoHost(k.V6) == "" && k.B.NoHost(k.V6) == "" }
