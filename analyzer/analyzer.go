@@ -344,14 +344,15 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (e
 		return effect, false
 	}
 	// A listener that answers a SYN has nothing left of the connections before; one that sees the answer
-	// acknowledged has nothing left of the other attempts. Of the client an old SYN says nothing.
+	// acknowledged has nothing left of the other attempts. Of the client an old SYN says nothing. The record of a
+	// connection that its client may still hold stays.
 	var keep *connection
 	for o := head; o != nil; {
 		next := o.older
 		if o != c && answered && c.old {
 			o.expireUnderStale(1-c.opener, c.start)
 		}
-		if o != c && (completed || !o.embryonic() && !c.old) {
+		if o != c && (completed || !o.embryonic() && !c.old) && !o.mayLive() {
 			if o.disowned() {
 				o.stale = true
 				c.interrupted = o.id

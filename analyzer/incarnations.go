@@ -81,6 +81,13 @@ func (c *connection) absorb(stale *connection) {
 	c.tcp.Note(tcpstate.SynWithin, stale.opener, tcpstate.Seq(stale.sides[stale.opener].firstSeq), stale.id)
 }
 
+// mayLive reports that a SYN seemed to show that its sender had lost the connection, though it may have been another
+// host's: behind NAT two can get the same port. Then the first one goes on, with the numbers that it had.
+func (c *connection) mayLive() bool {
+	h := c.tcp.HalfOpen
+	return h != nil && h.By == tcpstate.AnsweredSyn && c.over()
+}
+
 // challengedIn takes the challenge ACK of an earlier incarnation for the answer to this one's SYN (RFC 5961 §4.2).
 func (c *connection) challengedIn(earlier *connection, seg *flows.Segment, effect tcpstate.Effect) {
 	if c.challenged || !effect.Has(tcpstate.Challenge) {

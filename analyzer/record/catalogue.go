@@ -178,7 +178,7 @@ var catalogue = [codes]FindingKind{
 		"an RST in the window that was not at the next number: the receiver had to ask first",
 		"RFC 5961 §3.2", "segments before it were lost, or a blind attempt to reset"},
 	FindingResetOutlived: {"reset_outlived", Error, "an RST that should have been accepted, and the connection went on",
-		"RFC 9293 §3.5.3", "it was injected, or lost behind the point of capture"},
+		"RFC 9293 §3.5.3", "it was injected, sent by another host with the same port behind NAT, or lost behind the point of capture"},
 	FindingDataAfterClose: {"data_after_close", Warning,
 		"text arrived at a side that had closed, and was answered by an RST",
 		"RFC 1122 §4.2.2.13", "the writer did not know that its peer no longer reads"},

@@ -298,7 +298,11 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	case own && closed.Rule != unreachable && x.ackSent:
 		// It was not its own. A receiver that goes on proves less: the RST may have been lost. Nor does one whose RST disowned a
 		// SYN-ACK: many scanners send by themselves, beside their host's TCP.
-		c.note(RstOutlived, from, s.Seq, s.Packet, closed.Packet)
+		rst := closed.Packet
+		if c.HalfOpen != nil {
+			rst = c.HalfOpenPacket // a SYN before it had told of the loss
+		}
+		c.note(RstOutlived, from, s.Seq, s.Packet, rst)
 	}
 	if own {
 		x.doubted, y.doubted = nil, nil
