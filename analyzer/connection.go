@@ -3,6 +3,7 @@ package analyzer
 import (
 	"github.com/tcplife/tcplife/analyzer/crowd"
 	"github.com/tcplife/tcplife/analyzer/internal/offers"
+	"github.com/tcplife/tcplife/analyzer/internal/timers"
 	"github.com/tcplife/tcplife/analyzer/internal/usage"
 	"github.com/tcplife/tcplife/analyzer/internal/wire"
 	"github.com/tcplife/tcplife/analyzer/peers"
@@ -26,6 +27,7 @@ type connection struct {
 	tshark     peers.Tshark
 	offers     offers.Offers
 	usage      usage.Usage
+	timers     timers.Timers
 	phase      phase     // of the attempt, as the crowd knows it
 	told       crowd.End // of a failed one, by which it was told to the crowd
 	stands     standing
@@ -186,7 +188,15 @@ func (c *connection) admit(seg *flows.Segment, silence int64) (effect tcpstate.E
 		y.sums.Acknowledged(seg.Ack)
 		c.trackPath(from, to, seg, uint32(nxt))
 		c.noteAnswers(from, to, seg, 0, silence)
+		if c.timers.Concerns(to, seg) {
+			c.timers.Hears(to, seg, c.tcp.WindowClosed(from))
+		}
 		return 0, true
+	}
+	var again timers.Repeat
+	mayRepeat := sent && s.MayRepeat(nxt)
+	if mayRepeat {
+		again = timers.Before(&c.tcp, from, to, seg, &s, c.offers.SACK())
 	}
 	if c.self() {
 		effect = c.tcp.SelfSegment(&s)
@@ -202,6 +212,9 @@ func (c *connection) admit(seg *flows.Segment, silence int64) (effect tcpstate.E
 	}
 	x.sums.Sent(seg, uint32(nxt), sent)
 	c.count(from, to, seg, effect, uint32(nxt), silence)
+	if mayRepeat {
+		c.timers.Sends(from, effect, seg, &again, x.keepalives)
+	}
 	return effect, false
 }
 
@@ -239,6 +252,13 @@ func (c *connection) count(from, to int, seg *flows.Segment, effect tcpstate.Eff
 	}
 	if effect.Has(tcpstate.AnswersKeepalive) {
 		y.keepalives++
+		c.timers.WasProbe(to, &c.tcp)
+	}
+	if seg.Flags.Has(flows.ACK) && c.tcp.Misses(from) {
+		c.timers.Misses(to, seg.Ack, seg.Time)
+	}
+	if c.timers.Concerns(to, seg) {
+		c.timers.Hears(to, seg, c.tcp.WindowClosed(from))
 	}
 	c.noteAnswers(from, to, seg, effect, silence)
 	c.compareSyns(from, seg, effect)

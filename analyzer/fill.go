@@ -3,6 +3,7 @@ package analyzer
 import (
 	"unsafe"
 
+	"github.com/tcplife/tcplife/analyzer/internal/timers"
 	"github.com/tcplife/tcplife/analyzer/peers"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
@@ -33,6 +34,8 @@ func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record
 	r.EndedBy, r.Ended, r.RoleEvidence = by, record.Time(at), c.role
 	c.endpoint(&r.Client, client, opened, &more.fins[0])
 	c.endpoint(&r.Server, server, accepted, &more.fins[1])
+	c.fillTimers(&r.Client, client, at)
+	c.fillTimers(&r.Server, server, at)
 	r.Client.Options, r.Client.Marks = c.offers.Ends[client].Of(&more.options[0])
 	r.Server.Options, r.Server.Marks = c.offers.Ends[server].Of(&more.options[1])
 	r.Handshake = c.handshake(client, server)
@@ -359,5 +362,30 @@ func (c *connection) timeWaits(r *record.Connection, o *Options, i int, at int64
 			w.EndedBy = record.TimeWaitEvicted
 		}
 		r.TimeWait = append(r.TimeWait, w)
+	}
+}
+
+// ending is what had come of an end when its record ended.
+func (c *connection) ending(i int, at int64) (e timers.Ending) {
+	x, y := &c.sides[i], &c.sides[1-i]
+	una, _ := c.tcp.Ends[i].SndUna()
+	e = timers.Ending{
+		At: at, End: c.end, Una: uint32(una), Reset: c.tcp.OwnReset(i),
+		NoPeer:         y.packets == 0 && reached(&c.tcp.Ends[i]),
+		SynAckAnswered: c.tcp.HandshakeAcked, FinAnswered: x.finAcked,
+	}
+	_, e.Packet = c.tcp.HeardAt(i)
+	e.Heard, e.HeardPacket = c.tcp.HeardAt(1 - i)
+	if r := c.tcp.Reset; r != nil && r.By != i {
+		e.PeerReset = r.Packet
+	}
+	return e
+}
+
+// fillTimers fills in why an end sent what it sent again.
+func (c *connection) fillTimers(r *record.Endpoint, i int, at int64) {
+	now := c.ending(i, at)
+	if r.Timers, r.TimersLeftOut = c.timers.Of(i, &now); r.Timers == nil {
+		r.Timers = []record.Timer{}
 	}
 }

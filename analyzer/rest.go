@@ -192,6 +192,7 @@ func (c *connection) pack(k *store.Coder, base int64) {
 	c.tshark.Pack(k)
 	c.offers.Pack(k)
 	c.usage.Pack(k, c.end, c.id)
+	c.timers.Pack(k, i, c.end, c.id)
 	if n := &c.numberings; store.Some(k, n) {
 		k.Bools(&n[0].known[i], &n[0].known[j], &n[1].known[i], &n[1].known[j])
 		store.Near(k, 0, &n[0].plus[i], &n[0].plus[j], &n[1].plus[i], &n[1].plus[j])

@@ -606,4 +606,24 @@ var csvColumns = []csvColumn{
 		}
 		return encode.AppendCount(b, c.Handshake.ICMP.MTU)
 	}},
+	{"client.timers", func(b []byte, c *record.Connection) []byte {
+		for i := range c.Client.Timers {
+			b = text.AppendSpace(b, i)
+			b = append(b, c.Client.Timers[i].Kind...)
+		}
+		return b
+	}},
+	{"client.timers_left_out", func(b []byte, c *record.Connection) []byte {
+		return strconv.AppendUint(b, c.Client.TimersLeftOut, 10)
+	}},
+	{"server.timers", func(b []byte, c *record.Connection) []byte {
+		for i := range c.Server.Timers {
+			b = text.AppendSpace(b, i)
+			b = append(b, c.Server.Timers[i].Kind...)
+		}
+		return b
+	}},
+	{"server.timers_left_out", func(b []byte, c *record.Connection) []byte {
+		return strconv.AppendUint(b, c.Server.TimersLeftOut, 10)
+	}},
 }

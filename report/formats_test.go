@@ -214,6 +214,8 @@ func flatten(columns map[string]string, path string, value any) {
 				words = append(words, element["code"].(string))
 			case "client.states", "server.states", "client.withdrawn", "server.withdrawn":
 				words = append(words, element["state"].(string))
+			case "client.timers", "server.timers":
+				words = append(words, element["kind"].(string))
 			case "time_wait":
 				side := element["side"].(string)
 				delete(element, "side")

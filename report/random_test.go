@@ -73,6 +73,24 @@ var (
 	sockets = rapid.Custom(func(t *rapid.T) netip.AddrPort {
 		return netip.AddrPortFrom(addresses.Draw(t, "ip"), rapid.Uint16().Draw(t, "port"))
 	})
+	timers = rapid.Custom(func(t *rapid.T) record.Timer {
+		return record.Timer{
+			Kind:       oneOf(record.TimerRTO, record.TimerFast, record.TimerPersist, record.TimerKeepalive).Draw(t, "kind"),
+			FirstAfter: durations.Draw(t, "first after"),
+			Intervals:  rapid.SliceOfN(lengths, 0, 3).Draw(t, "intervals"),
+			Count:      counts.Draw(t, "count"),
+			Packets:    rapid.SliceOfN(rapid.Uint64Range(1, 1<<53), 1, 3).Draw(t, "packets"),
+			Answered:   answers.Draw(t, "answered"),
+			GaveUp:     rapid.Bool().Draw(t, "gave up"),
+			FollowedBy: oneOf(record.TimerGoesOn, record.TimerAnswer, record.TimerSilence).Draw(t, "followed by"),
+
+			UnansweredSince: times.Draw(t, "unanswered since"),
+			WindowClosed:    durations.Draw(t, "window closed"),
+			StillClosed:     answers.Draw(t, "still closed"),
+			Limit:           record.Count{Number: counts.Draw(t, "limit"), Known: rapid.Bool().Draw(t, "limit known")},
+			Defaults:        oneOf(record.KeepaliveOther, record.KeepaliveLinux).Draw(t, "defaults"),
+		}
+	})
 	endpoints = rapid.Custom(func(t *rapid.T) record.Endpoint {
 		return record.Endpoint{
 			IP:          addresses.Draw(t, "ip"),
@@ -107,6 +125,8 @@ var (
 				}
 			}), 0, 3).Draw(t, "withdrawn"),
 			WithdrawnLeftOut: counts.Draw(t, "left out"),
+			Timers:           rapid.SliceOfN(timers, 0, 3).Draw(t, "timers"),
+			TimersLeftOut:    counts.Draw(t, "timers left out"),
 		}
 	})
 	connections = rapid.Custom(func(t *rapid.T) *record.Connection {

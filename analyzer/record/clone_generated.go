@@ -46,8 +46,17 @@ func (v *Endpoint) detach() {
 		c := *v.Options
 		v.Options = &c
 	}
+	v.Timers = slices.Clone(v.Timers)
+	for i := range v.Timers {
+		v.Timers[i].detach()
+	}
 	v.States = slices.Clone(v.States)
 	v.Withdrawn = slices.Clone(v.Withdrawn)
+}
+
+func (v *Timer) detach() {
+	v.Intervals = slices.Clone(v.Intervals)
+	v.Packets = slices.Clone(v.Packets)
 }
 
 func (v *Handshake) detach() {

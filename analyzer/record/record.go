@@ -105,6 +105,11 @@ type Endpoint struct {
 	Options *Options `json:"options" field:"null"`
 	// Its segments with marks of congestion or of urgency.
 	Marks Marks `json:"marks"`
+	// Why it sent something again: the runs of its timers, in the order in which they began. Of each kind the first three and the
+	// last.
+	Timers []Timer `json:"timers" csv:"words=kind"`
+	// More such runs, between the third of a kind and the last.
+	TimersLeftOut uint64 `json:"timers_left_out"`
 	// At the end of the record; null, with no states: nothing is known of this side.
 	State StateOrNone `json:"state" field:"null"`
 	// What it went through, in order; the first is the first one proven.

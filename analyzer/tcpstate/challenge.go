@@ -21,7 +21,7 @@ func (c *Conn) challenge(from int, x *Endpoint, e Effect, s *Segment) Effect {
 		return Challenge
 	case e.Has(Foreign):
 		return 0
-	case bare && asked != 0 && s.Seq == x.sndNxt && c.last[from].hasAck && c.last[from].ack == s.Ack && s.At-asked <= soonestTimeout+x.crossing():
+	case bare && asked != 0 && s.Seq == x.sndNxt && c.last[from].hasAck && c.last[from].ack == s.Ack && s.At-asked <= SoonestTimeout+x.crossing():
 		c.asks[from], c.warned[from] = 0, s.At
 		return Challenge
 	case !bare:

@@ -1,5 +1,7 @@
 package tcpstate
 
+import "math"
+
 // Conn is one connection: two endpoints, and what passed between them.
 type Conn struct {
 	Ends [2]Endpoint
@@ -55,7 +57,7 @@ type lastSegment struct {
 	question
 	packet   uint64
 	seq, end Seq
-	repeats  bool // it acknowledges no more than the one before, and has no text
+	repeats  uint8 // how many in a row acknowledge no more than the one before, and have no text: 255 at most
 }
 
 // Segment takes in a segment that Ends[from] has sent, in the order of capture, and says what it was.
@@ -121,7 +123,12 @@ func (c *Conn) remember(from int, e Effect, s *Segment) {
 	earlier := &c.earlier[from]
 	earlier[1] = earlier[0]
 	earlier[0] = last.question
-	last.repeats = last.hasAck && s.HasAck && s.Ack == last.ack && s.Seq == s.end()
+	switch {
+	case !last.hasAck || !s.HasAck || s.Ack != last.ack || s.Seq != s.end():
+		last.repeats = 0
+	case last.repeats < math.MaxUint8:
+		last.repeats++
+	}
 	last.at, last.ack, last.hasAck, last.refused, last.kind = s.At, s.Ack, s.HasAck, false, kindOf(s, e)
 	last.packet, last.seq, last.end = s.Packet, s.Seq, s.end()
 }
@@ -212,4 +219,4 @@ func abs(n int32) uint64 {
 func (c *Conn) LastAt(i int) int64 { return c.last[i].at }
 
 // Repeats reports whether the last segment of Ends[i] acknowledged nothing that the one before it had not.
-func (c *Conn) Repeats(i int) bool { return c.last[i].repeats }
+func (c *Conn) Repeats(i int) bool { return c.last[i].repeats > 0 }

@@ -22,6 +22,7 @@ func (c *Conn) Pack(k *store.Coder, opener int, start, end int64, first uint64) 
 	store.Near(k, first, &a.lastSynPacket, &b.lastSynPacket, &c.HandshakeAckPacket, &lastA.packet, &a.finPacket, &b.finPacket, &lastB.packet)
 	store.Near(k, uint8(AnsweredAck), (*uint8)(&lastA.kind), (*uint8)(&earlierA[0].kind), (*uint8)(&earlierA[1].kind),
 		(*uint8)(&lastB.kind), (*uint8)(&earlierB[0].kind), (*uint8)(&earlierB[1].kind), &a.wscale, &b.wscale)
+	store.Small(k, &lastA.repeats, &lastB.repeats)
 	states, otherStates, spans, otherSpans := len(a.History), len(b.History), len(a.rcv.ahead), len(b.rcv.ahead)
 	store.Small(k, &a.Syns, &b.Syns, &states, &otherStates, &a.fins, &b.fins, &a.unanswered, &b.unanswered, &spans, &otherSpans)
 	a.packHistory(k, states, a.firstSynAt, first)
@@ -39,8 +40,8 @@ func (c *Conn) packFlags(k *store.Coder, opener int) {
 		&a.FinSent, &a.rcv.known, &a.gotFin, &a.ackSent, &a.scaled, &a.tsIsSent, &a.tsKnown, &a.rttKnown, &a.timing, &a.ackedFin,
 		&b.Spoke, &b.ISSKnown, &b.issSeen, &b.sndKnown, &b.unaKnown, &b.synAcked, &b.sentSyn, &b.sentSynAck, &b.sentText,
 		&b.FinSent, &b.rcv.known, &b.gotFin, &b.ackSent, &b.scaled, &b.tsIsSent, &b.tsKnown, &b.rttKnown, &b.timing, &b.ackedFin,
-		&lastA.hasAck, &lastA.repeats, &earlierA[0].hasAck, &earlierA[1].hasAck,
-		&lastB.hasAck, &lastB.repeats, &earlierB[0].hasAck, &earlierB[1].hasAck,
+		&lastA.hasAck, &earlierA[0].hasAck, &earlierA[1].hasAck,
+		&lastB.hasAck, &earlierB[0].hasAck, &earlierB[1].hasAck,
 		&c.HandshakeAcked, &c.HasServerRTT, &c.HasClientRTT, &c.bare, &c.steady)
 	k.Bools(&a.misled, &a.denied, &a.finGuessed, &a.finDenied, &a.resetAcked, &a.resetClosed, &a.offered, &a.far,
 		&b.misled, &b.denied, &b.finGuessed, &b.finDenied, &b.resetAcked, &b.resetClosed, &b.offered, &b.far,

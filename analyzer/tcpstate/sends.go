@@ -122,6 +122,8 @@ func (c *Conn) shape(x, y *Endpoint, s *Segment) Effect {
 		return ZeroWindowProbe // BSD, Windows: the next octet (RFC 9293 §3.8.6.1)
 	case s.Seq == x.sndNxt-1 && x.unaKnown && x.sndUna == x.sndNxt:
 		return Keepalive // SEG.SEQ = SND.NXT-1, acknowledged before (RFC 9293 §3.8.4)
+	case s.Seq == x.sndNxt-1 && s.Len == 0 && !y.Spoke:
+		return Keepalive // the capture holds no acknowledgement, but nothing else has this number
 	}
 	return 0
 }

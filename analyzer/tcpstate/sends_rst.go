@@ -236,7 +236,7 @@ func (c *Conn) doubt(x, y *Endpoint, s *Segment, asked *question) Effect {
 func (c *Conn) asked(from int, s *Segment) (found *question) {
 	last := &c.last[1-from]
 	if s.HasAck {
-		if s.Seq == 0 && !last.hasAck && s.Ack == last.end && s.At-last.at <= soonestTimeout {
+		if s.Seq == 0 && !last.hasAck && s.Ack == last.end && s.At-last.at <= SoonestTimeout {
 			return &last.question
 		}
 		return nil
@@ -245,14 +245,14 @@ func (c *Conn) asked(from int, s *Segment) (found *question) {
 	if own := &c.last[from]; own.at >= last.at && last.seq != last.end && own.hasAck && !own.ack.Before(last.end) {
 		return nil // it has taken that in, and so it had a connection
 	}
-	if at := c.asks[from]; at > last.at && s.At-at <= max(x.crossing(), soonestTimeout) {
+	if at := c.asks[from]; at > last.at && s.At-at <= max(x.crossing(), SoonestTimeout) {
 		return &question{at: at, ack: s.Seq, hasAck: true, kind: AnsweredSyn} // that was dropped, and is not remembered
 	}
 	for _, q := range [...]*question{&last.question, &c.earlier[1-from][0], &c.earlier[1-from][1]} {
 		ago := s.At - q.at
 		switch {
 		case q.kind == Nothing || !q.hasAck || q.ack != s.Seq || c.last[from].at-q.at > x.crossing():
-		case found == nil && ago <= max(x.crossing(), soonestTimeout):
+		case found == nil && ago <= max(x.crossing(), SoonestTimeout):
 			found = q
 		case found != nil && found.refused && !q.refused && ago <= x.crossing():
 			found = q

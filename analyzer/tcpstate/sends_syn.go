@@ -77,7 +77,7 @@ func (c *Conn) sendsSynAck(from int, x, y *Endpoint, s *Segment) Effect {
 		// A SYN-ACK sent again says that nothing that completes the handshake was accepted: the ACK was lost, or the
 		// accept queue is full, or TCP_DEFER_ACCEPT waits for data. Sooner than any timeout it is a duplicate, unless it answers
 		// a SYN that came again.
-		due := s.At-x.lastSynAt > soonestTimeout || !y.sentSynAck && y.lastSynPacket > x.lastSynPacket
+		due := s.At-x.lastSynAt > SoonestTimeout || !y.sentSynAck && y.lastSynPacket > x.lastSynPacket
 		if ack := &c.last[1-from]; x.State() == Established && x.acksSyn(ack.ack) && s.At-ack.at <= x.crossing() {
 			x.postponeTo(ack) // it denies those before, and this is on its way
 		} else if due && x.synchronized() && !x.proven(y) && s.At-max(x.since(), x.heardAt) > x.crossing() {

@@ -11,9 +11,9 @@ type repeats struct {
 // patience is how many repetitions without an answer are taken for silence: what is sent then no longer arrives.
 const patience = 2
 
-// soonestTimeout is the shortest retransmission timeout of common stacks, though RFC 6298 §2.4 wants a second. What comes
+// SoonestTimeout is the shortest retransmission timeout of common stacks, though RFC 6298 §2.4 wants a second. What comes
 // again sooner is a duplicate, or fast recovery.
-const soonestTimeout = 200e6
+const SoonestTimeout = 200e6
 
 // countUnanswered keeps the account of what is repeated into silence.
 func (c *Conn) countUnanswered(from int, e Effect, s *Segment) {
@@ -26,7 +26,7 @@ func (c *Conn) countUnanswered(from int, e Effect, s *Segment) {
 	if r.n == 0 {
 		r.at = c.last[from].at
 	}
-	if s.At-r.at <= max(c.Ends[1-from].crossing(), soonestTimeout) {
+	if s.At-r.at <= max(c.Ends[1-from].crossing(), SoonestTimeout) {
 		return // no answer to the one before could have come yet, or its sender did not wait for one
 	}
 	r.at = s.At

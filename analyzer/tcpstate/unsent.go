@@ -31,7 +31,7 @@ func (c *Conn) rejectsClaim(from int, x, y *Endpoint, s *Segment) bool {
 	l := &c.log.claim[1-from]
 	ago := s.At - l.at
 	if l.packet == 0 || s.Fin || s.Len > 0 || s.Seq != l.sndNxt || x.sndNxt != l.ack || s.Ack != x.maxAck || !x.ackSent ||
-		ago > soonestTimeout+x.crossing() || x.rttKnown && ago < x.rtt*3/4-1e6 {
+		ago > SoonestTimeout+x.crossing() || x.rttKnown && ago < x.rtt*3/4-1e6 {
 		return false
 	}
 	n := len(x.History)

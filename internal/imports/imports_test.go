@@ -35,6 +35,7 @@ var allowed = map[string][]string{
 
 	"analyzer/internal/store":  {},
 	"analyzer/internal/offers": {"analyzer/internal/store", "analyzer/record", "flows"},
+	"analyzer/internal/timers": {"analyzer/internal/store", "analyzer/record", "analyzer/tcpstate", "flows"},
 	"analyzer/internal/usage":  {"analyzer/internal/store", "analyzer/record"},
 	"analyzer/internal/wire":   {"analyzer/internal/store", "flows"},
 	"analyzer/tcpstate":        {"analyzer/internal/store"},

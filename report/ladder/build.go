@@ -71,6 +71,9 @@ func newBuilder(c Chosen) *builder {
 		for _, w := range e.Withdrawn {
 			b.matters[w.Packet], b.matters[w.ByPacket] = true, true
 		}
+		for _, t := range e.Timers {
+			b.matters[record.PacketNumber(t.Packets[0])] = true
+		}
 	}
 	for _, f := range b.record.Findings {
 		for _, p := range f.Packets {

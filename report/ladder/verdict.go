@@ -16,6 +16,9 @@ func verdict(c *record.Connection) []string {
 	if s := verdictClosing(c); s != "" {
 		say("%s", s)
 	}
+	for _, line := range append(verdictTimers(record.Client, &c.Client), verdictTimers(record.Server, &c.Server)...) {
+		say("%s", line)
+	}
 	for i := range c.TimeWait {
 		say("%s", verdictTimeWait(c, &c.TimeWait[i]))
 	}

@@ -79,6 +79,14 @@ func (r *Rung) remark(c *record.Connection) {
 			"SEG.ACK is older than what has been acknowledged: overtaken on its way, ignored")
 	}
 
+	sender := &c.Client
+	if from == record.Server {
+		sender = &c.Server
+	}
+	if timer, is := timerRemark(sender, r.Packet); is {
+		r.Remarks = append(r.Remarks, timer)
+	}
+
 	// What it is for.
 	if syn && s.Len > 0 {
 		say("RFC 7413 §4.2.2", "the SYN carries %s", text.Counted(uint64(s.Len), "octet"))

@@ -70,6 +70,8 @@ func mapEndpoint(v *record.Endpoint) map[string]any {
 		"zero_window_probes":    int(v.ZeroWindowProbes),
 		"options":               nil,
 		"marks":                 mapMarks(&v.Marks),
+		"timers":                listValue(v.Timers, func(v record.Timer) any { return mapTimer(&v) }),
+		"timers_left_out":       int(v.TimersLeftOut),
 		"state":                 stateValue(v.State),
 		"states":                listValue(v.States, func(v record.StateEntry) any { return mapStateEntry(&v) }),
 		"withdrawn":             listValue(v.Withdrawn, func(v record.Withdrawn) any { return mapWithdrawn(&v) }),
@@ -110,6 +112,25 @@ func mapMarks(v *record.Marks) map[string]any {
 		"ece":    int(v.ECE),
 		"cwr":    int(v.CWR),
 		"urgent": int(v.Urgent),
+	}
+	return m
+}
+
+func mapTimer(v *record.Timer) map[string]any {
+	m := map[string]any{
+		"kind":             string(v.Kind),
+		"first_after_s":    durationValue(v.FirstAfter),
+		"intervals_s":      listValue(v.Intervals, func(v record.Duration) any { return durationValue(v) }),
+		"count":            int(v.Count),
+		"packets":          listValue(v.Packets, func(v uint64) any { return int(v) }),
+		"answered":         answerValue(v.Answered),
+		"gave_up":          v.GaveUp,
+		"followed_by":      wordValue(string(v.FollowedBy)),
+		"unanswered_since": timeValue(v.UnansweredSince),
+		"window_closed_s":  durationValue(v.WindowClosed),
+		"still_closed":     answerValue(v.StillClosed),
+		"limit":            countValue(v.Limit),
+		"defaults":         wordValue(string(v.Defaults)),
 	}
 	return m
 }

@@ -77,6 +77,12 @@ func (o *Offers) Segment(from int, seg *flows.Segment) {
 	}
 }
 
+// SACK reports that the two have agreed on SACK (RFC 2018 §2), as far as their SYNs show.
+func (o *Offers) SACK() bool {
+	a, b := &o.Ends[0], &o.Ends[1]
+	return (!a.Syn || a.SACKPermitted) && (!b.Syn || b.SACKPermitted)
+}
+
 // ECN tells what the client's SYN offered and the server's SYN-ACK made of it.
 func (o *Offers) ECN(client, server int) record.ECN {
 	x, y := &o.Ends[client], &o.Ends[server]

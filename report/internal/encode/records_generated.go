@@ -134,6 +134,13 @@ func (e *Encoder) AppendEndpoint(b []byte, v *record.Endpoint) []byte {
 	}
 	b = append(b, `,"marks":`...)
 	b = e.AppendMarks(b, &v.Marks)
+	b = append(b, `,"timers":[`...)
+	for i := range v.Timers {
+		b = AppendComma(b, i)
+		b = e.AppendTimer(b, &v.Timers[i])
+	}
+	b = append(b, `],"timers_left_out":`...)
+	b = appendNumber(b, v.TimersLeftOut)
 	b = append(b, `,"state":`...)
 	b = appendState(b, v.State)
 	b = append(b, `,"states":[`...)
@@ -187,6 +194,43 @@ func (e *Encoder) AppendMarks(b []byte, v *record.Marks) []byte {
 	b = appendNumber(b, v.CWR)
 	b = append(b, `,"urgent":`...)
 	b = appendNumber(b, v.Urgent)
+	return append(b, `}`...)
+}
+
+// AppendTimer appends a record.Timer as JSON.
+func (e *Encoder) AppendTimer(b []byte, v *record.Timer) []byte {
+	b = append(b, `{"kind":`...)
+	b = AppendString(b, string(v.Kind))
+	b = append(b, `,"first_after_s":`...)
+	b = v.FirstAfter.Append(b)
+	b = append(b, `,"intervals_s":[`...)
+	for i := range v.Intervals {
+		b = AppendComma(b, i)
+		b = v.Intervals[i].Append(b)
+	}
+	b = append(b, `],"count":`...)
+	b = appendNumber(b, v.Count)
+	b = append(b, `,"packets":[`...)
+	for i := range v.Packets {
+		b = AppendComma(b, i)
+		b = appendNumber(b, v.Packets[i])
+	}
+	b = append(b, `],"answered":`...)
+	b = AppendAnswer(b, v.Answered)
+	b = append(b, `,"gave_up":`...)
+	b = strconv.AppendBool(b, v.GaveUp)
+	b = append(b, `,"followed_by":`...)
+	b = AppendWord(b, string(v.FollowedBy))
+	b = append(b, `,"unanswered_since":`...)
+	b = e.appendTime(b, v.UnansweredSince)
+	b = append(b, `,"window_closed_s":`...)
+	b = v.WindowClosed.Append(b)
+	b = append(b, `,"still_closed":`...)
+	b = AppendAnswer(b, v.StillClosed)
+	b = append(b, `,"limit":`...)
+	b = AppendCount(b, v.Limit)
+	b = append(b, `,"defaults":`...)
+	b = AppendWord(b, string(v.Defaults))
 	return append(b, `}`...)
 }
 

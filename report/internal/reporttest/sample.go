@@ -31,9 +31,9 @@ func blank(id uint64, client, server string, start time.Duration) *record.Connec
 		Start:         At(start), End: At(start), StartNS: int64(At(start)), EndNS: int64(At(start)),
 		EndedBy: record.EndCaptureEnd,
 		Client: record.Endpoint{IP: c.Addr(), Port: c.Port(), States: []record.StateEntry{},
-			Withdrawn: []record.Withdrawn{}},
+			Withdrawn: []record.Withdrawn{}, Timers: []record.Timer{}},
 		Server: record.Endpoint{IP: s.Addr(), Port: s.Port(), States: []record.StateEntry{},
-			Withdrawn: []record.Withdrawn{}},
+			Withdrawn: []record.Withdrawn{}, Timers: []record.Timer{}},
 		RoleEvidence: record.RoleSyn,
 		Handshake: record.Handshake{
 			Outcome: record.OutcomeUnseen,

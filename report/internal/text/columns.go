@@ -59,6 +59,7 @@ var ConnectionColumns = []ConnectionColumn{
 	{"server_packets", Cell{Full: "←PKTS"}, true, "packets the server sent",
 		func(c *record.Connection) Cell { return Cell{Full: Amount(c.Server.Packets)} }},
 	{"retransmitted", Cell{Full: "RETR"}, true, "retransmitted packets of both", retransmittedCell},
+	{"timers", Cell{Full: "TIMERS"}, false, "what the timers of client and server did, and how often: rto 4 / -", timersCell},
 	{"findings", Cell{Full: "FINDINGS"}, false, "codes of the findings, worst first; short: the worst, and how many others",
 		findingsCell},
 	{"icmp", Cell{Full: "ICMP"}, false, "what an ICMP error said of the SYN or SYN-ACK, and who sent it", icmpCell},
@@ -200,6 +201,32 @@ func HandshakeRTT(c *record.Connection) record.Duration {
 
 func retransmittedCell(c *record.Connection) Cell {
 	return Some(c.Client.RetransmittedPackets + c.Server.RetransmittedPackets)
+}
+
+// timersCell lists the timers of the client and, behind a stroke, of the server.
+func timersCell(c *record.Connection) Cell {
+	if len(c.Client.Timers)+len(c.Server.Timers) == 0 {
+		return Cell{}
+	}
+	return Cell{Full: timersOf(&c.Client) + " / " + timersOf(&c.Server)}
+}
+
+func timersOf(e *record.Endpoint) string {
+	var kinds []string
+	for i := range e.Timers {
+		kind := e.Timers[i].Kind
+		if i > 0 && slices.ContainsFunc(e.Timers[:i], func(t record.Timer) bool { return t.Kind == kind }) {
+			continue
+		}
+		var n uint64
+		for _, t := range e.Timers[i:] {
+			if t.Kind == kind {
+				n += t.Count
+			}
+		}
+		kinds = append(kinds, string(kind)+" "+Count(n))
+	}
+	return cmp.Or(strings.Join(kinds, " "), Unknown)
 }
 
 // Severities are from the worst to the least.

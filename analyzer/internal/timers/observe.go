@@ -1,0 +1,72 @@
+package timers
+
+import (
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// Before is what is known of the timers of c.Ends[from] when it sends a segment that may be sent again, before the rules take that
+// in. SACK says that the two have agreed on SACK, as far as their SYNs show.
+func Before(c *tcpstate.Conn, from, to int, seg *flows.Segment, s *tcpstate.Segment, sack bool) (r Repeat) {
+	x, y := &c.Ends[from], &c.Ends[to]
+	una, _ := x.SndUna()
+	nxt, _ := x.SndNxt()
+	r = Repeat{
+		At: seg.Time, Packet: seg.Packet, Seq: seg.Seq, End: uint32(s.End()), Una: uint32(una), Nxt: uint32(nxt), SACK: sack,
+		Duplicates: c.Duplicates(to), Reply: c.Crossing(from), RoundTrip: c.RoundTrip(from), Soonest: c.Soonest(from),
+	}
+	r.Sent, r.First = c.TimedFrom(from, s)
+	r.Heard, _ = c.HeardAt(to)
+	r.LastAt, r.Last = c.HeardAt(from)
+	if s.Syn {
+		r.Sent = x.LastSynAt()
+		soonest := y.LastSynAt() + r.Soonest
+		r.Answers = s.HasAck && r.Sent < soonest && soonest <= seg.Time && seg.Time <= y.LastSynAt()+r.Reply
+	}
+	r.Idle = c.NoProbeAt(to)
+	return r
+}
+
+// Sends takes note of a segment that the rules have found to be sent again by an end, or a probe. Keepalives is how many of those
+// it has sent.
+func (t *Timers) Sends(i int, effect tcpstate.Effect, seg *flows.Segment, r *Repeat, keepalives uint64) {
+	switch {
+	case effect.Has(tcpstate.Keepalive):
+		if keepalives == 2 && t.none(i) { // the first one was not known for what it was
+			t.end(i).keepalive(&Repeat{At: r.LastAt, Packet: r.Last, Seq: r.Seq})
+		}
+		r.Sent = r.Idle
+		t.end(i).keepalive(r)
+	case effect.Has(tcpstate.ZeroWindowProbe):
+		t.end(i).probe(r)
+	case !effect.Has(tcpstate.Again):
+		if seg.Len > 0 && !seg.Flags.Has(flows.SYN) && effect == 0 {
+			t.fills(i, r)
+		}
+	case seg.Flags.Has(flows.SYN | flows.ACK):
+		if !r.Answers {
+			t.end(i).repeat(SynAck, r)
+		}
+	case seg.Flags.Has(flows.SYN):
+		t.end(i).repeat(Syn, r)
+	case seg.Flags.Has(flows.FIN):
+		t.end(i).text(true, r)
+	case seg.Len > 0:
+		t.end(i).text(false, r)
+	}
+}
+
+// fills takes note of text that fills a hole. What it repeats, if it repeats it, was lost before the capture.
+func (t *Timers) fills(i int, r *Repeat) {
+	// Text that was overtaken comes sooner than text that somebody asked for.
+	if e := t.ends[i]; e != nil && e.holeAt != 0 && e.hole == r.Una && r.Soonest != 0 && r.At-e.holeAt >= r.Soonest {
+		r.Unseen, r.First = true, false
+		e.text(false, r)
+	}
+}
+
+// WasProbe takes note that the last segment of c.Ends[i] was a keepalive.
+func (t *Timers) WasProbe(i int, c *tcpstate.Conn) {
+	at, packet := c.HeardAt(i)
+	t.end(i).keepalive(&Repeat{At: at, Packet: packet})
+}

@@ -1,0 +1,166 @@
+// Package timers tells why an end sends something again: which timer ran out, how long it had waited, how it backed off, and
+// what did the timer's work before it ran out. It sees only what repeats and what closes a window, for a connection in which
+// all is well runs out of nothing.
+package timers
+
+import (
+	"slices"
+
+	"github.com/tcplife/tcplife/flows"
+)
+
+// Kind is a kind of run, in the order of record's words.
+type Kind uint8
+
+// The kinds.
+const (
+	Syn Kind = iota
+	SynAck
+	RTO
+	Fast
+	TLP
+	Persist
+	Keepalive
+	Fin
+)
+
+// Bounds of what is kept. Beyond them it is counted.
+const (
+	maxPackets = 16 // of a run, the first
+	maxRuns    = 4  // of a kind and an end: the first three, and the last
+)
+
+// Timers are those of both ends of a connection. The zero value has seen nothing.
+type Timers struct {
+	ends [2]*end // nil where nothing was sent again
+	shut [2]bool // the end's peer has closed its window
+}
+
+// end is what the timers of an end have done.
+type end struct {
+	runs     []run
+	leftOut  uint64 // runs that are not in the list
+	sacked   uint32 // the number after the highest octet that a SACK has named
+	hasSack  bool
+	closedAt int64  // when the peer closed its window last
+	recover  uint32 // SND.NXT when the last loss was found: until it is acknowledged repetitions repair that
+	repairs  repairs
+	hole     uint32 // the number that the peer asks for, behind which it has got something
+	holeAt   int64  // when it said so first, 0 if it has not
+}
+
+// repairs is what made an end repeat the rest of what it had sent.
+type repairs uint8
+
+const (
+	nothing repairs = iota
+	byFast
+	byTimeout
+)
+
+// run is one run of a timer.
+type run struct {
+	kind       Kind
+	seq        uint32 // of what is repeated
+	firstAfter int64  // unknown if the capture does not show it
+	gap        int64  // the last wait
+	at         int64  // the last one
+	packet     uint64
+	count      uint64
+	intervals  []int64
+	packets    []uint64
+	streak     uint64 // of keepalives: how many in a row were not answered, the last one counted
+	answered   bool   // of keepalives: the last one was, and later ones are a run of their own
+	lone       bool   // all that was not acknowledged was one segment
+	closed     int64  // of a persist timer: when the window was closed
+	opened     int64  // and when it was opened again, 0 if it was not
+}
+
+const unknown = -1
+
+func (t *Timers) end(i int) *end {
+	if t.ends[i] == nil {
+		t.ends[i] = new(end)
+	}
+	return t.ends[i]
+}
+
+// Concerns reports that a segment which an end hears says something about its timers: few do.
+func (t *Timers) Concerns(i int, seg *flows.Segment) bool {
+	return seg.Options.HasSACK || seg.Window == 0 || t.shut[i]
+}
+
+// Hears takes note of a segment that an end hears. Closed says that its peer offers no window.
+func (t *Timers) Hears(i int, seg *flows.Segment, closed bool) {
+	if seg.Flags&(flows.SYN|flows.RST|flows.ACK) != flows.ACK {
+		return
+	}
+	if o := &seg.Options; o.HasSACK && int32(o.SACKLeft-seg.Ack) > 0 { // else it is a D-SACK (RFC 2883)
+		e := t.end(i)
+		if !e.hasSack || int32(o.SACKRight-e.sacked) > 0 {
+			e.sacked, e.hasSack = o.SACKRight, true
+		}
+	}
+	switch {
+	case closed && !t.shut[i]:
+		t.end(i).closedAt = seg.Time
+	case !closed && t.shut[i]:
+		e := t.end(i)
+		if n := len(e.runs) - 1; n >= 0 && e.runs[n].kind == Persist && e.runs[n].closed == e.closedAt {
+			e.runs[n].opened = seg.Time
+		}
+	}
+	t.shut[i] = closed
+}
+
+// Misses takes note that the peer of an end asks for a number, and has got something behind it.
+func (t *Timers) Misses(i int, ack uint32, at int64) {
+	if e := t.end(i); e.holeAt == 0 || e.hole != ack {
+		e.hole, e.holeAt = ack, at
+	}
+}
+
+// none reports that an end has sent nothing again.
+func (t *Timers) none(i int) bool { return t.ends[i] == nil || len(t.ends[i].runs) == 0 }
+
+// begin adds a run.
+func (e *end) begin(r run) *run {
+	n, last := 0, 0
+	for i := range e.runs {
+		if e.runs[i].kind == r.kind {
+			n, last = n+1, i
+		}
+	}
+	if n == maxRuns {
+		e.leftOut++
+		r.intervals, r.packets = e.runs[last].intervals[:0], e.runs[last].packets[:0]
+		e.runs = slices.Delete(e.runs, last, last+1)
+	}
+	e.runs = append(e.runs, r)
+	return &e.runs[len(e.runs)-1]
+}
+
+// current is the last run, if it is of a kind.
+func (e *end) current(k Kind) *run {
+	if n := len(e.runs) - 1; n >= 0 && e.runs[n].kind == k {
+		return &e.runs[n]
+	}
+	return nil
+}
+
+// fired takes note that the timer of a run has run out after a wait.
+func (r *run) fired(wait, at int64, packet uint64) {
+	if wait == unknown && r.count > 0 {
+		wait = at - r.at
+	}
+	if r.count == 0 {
+		r.firstAfter = wait
+	} else if len(r.intervals) < maxPackets-1 {
+		r.intervals = append(r.intervals, wait)
+	}
+	if len(r.packets) < maxPackets {
+		r.packets = append(r.packets, packet)
+	}
+	r.count++
+	r.gap, r.at, r.packet = wait, at, packet
+}

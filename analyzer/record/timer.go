@@ -1,0 +1,90 @@
+package record
+
+// Timer is one run of a side's timers: what it sent because a timer ran out, time after time, until it was answered, gave up or
+// the record ended. Keepalives of which each was answered before the next are one run.
+type Timer struct {
+	// Which timer, or what did its work.
+	Kind TimerKind `json:"kind"`
+	// The wait before the first of them, in seconds: since what it repeats was sent or, if that came later, since the last
+	// acknowledgement of something new; of a keepalive since the other side was heard; of a persist timer since the window was
+	// closed. null: the capture does not show it.
+	FirstAfter Duration `json:"first_after_s" field:"null"`
+	// The waits before the others, in seconds. They double where a timer backs off (RFC 6298 §5.5). The first fifteen.
+	Intervals []Duration `json:"intervals_s"`
+	// How often it ran out.
+	Count uint64 `json:"count"`
+	// What it sent: the first sixteen packets.
+	Packets []uint64 `json:"packets" field:"ref=packet"`
+	// Whether the last of them was answered, by an acknowledgement or an RST. null: the other direction was not captured.
+	Answered Answer `json:"answered" field:"null"`
+	// The side stopped though nothing answered: it sent an RST, or the next was due and did not come.
+	GaveUp bool `json:"gave_up"`
+	// What came next; null: nothing by the end of the record, or another timer ran out.
+	FollowedBy TimerEnd `json:"followed_by" field:"null"`
+	// Since when the other side has sent nothing, if the last of them was not answered. null: it was, or it never sent anything.
+	UnansweredSince Time `json:"unanswered_since" field:"null"`
+	// How long the window was closed, in seconds, as far as the capture shows. null: the timer is no persist timer.
+	WindowClosed Duration `json:"window_closed_s" field:"null"`
+	// Whether it was closed still at the end of the record. null likewise.
+	StillClosed Answer `json:"still_closed" field:"null"`
+	// Of keepalives: how many the side sends before it gives up, by what it did or by the defaults that it has. null: not known.
+	Limit Count `json:"limit" field:"null"`
+	// Of keepalives: whose defaults the times are. null: nobody's, or too few were sent to tell.
+	Defaults KeepaliveDefaults `json:"defaults" field:"null"`
+}
+
+// TimerKind is a timer of TCP, or what does its work sooner.
+type TimerKind string
+
+// The kinds.
+const (
+	TimerSyn       TimerKind = "syn"       // the SYN was sent again (RFC 6298 §2.1).
+	TimerSynAck    TimerKind = "syn_ack"   // the SYN-ACK was; not one that answers a repeated SYN.
+	TimerRTO       TimerKind = "rto"       // the first text that was not acknowledged was, after a time-out (RFC 6298 §5.4).
+	TimerFast      TimerKind = "fast"      // text was, because of three duplicate ACKs or of SACK (RFC 5681 §3.2, RFC 6675).
+	TimerTLP       TimerKind = "tlp"       // the last text was, to draw an acknowledgement (RFC 8985 §7).
+	TimerPersist   TimerKind = "persist"   // a closed window was probed (RFC 9293 §3.8.6.1).
+	TimerKeepalive TimerKind = "keepalive" // an idle side was asked whether it is there (RFC 9293 §3.8.4).
+	TimerFin       TimerKind = "fin"       // the FIN was sent again.
+)
+
+// String is the word.
+func (k TimerKind) String() string { return string(k) }
+
+// TimerEnd is what came after a run of a timer.
+type TimerEnd string
+
+// The ends; empty, null in JSON, where nothing came, or another timer ran out.
+const (
+	TimerGoesOn  TimerEnd = ""
+	TimerAnswer  TimerEnd = "answer"  // the other side answered.
+	TimerRefused TimerEnd = "refused" // the other side answered by an RST.
+	TimerReset   TimerEnd = "reset"   // the side gave up, with an RST of its own.
+	TimerSilence TimerEnd = "silence" // the side gave up and said nothing.
+)
+
+// String is the word, empty for TimerGoesOn.
+func (e TimerEnd) String() string { return string(e) }
+
+// MarshalJSON gives the word, or null.
+func (e TimerEnd) MarshalJSON() ([]byte, error) { return marshalWord(string(e)) }
+
+// KeepaliveDefaults are those of somebody's keepalives: idle time, interval and number of probes.
+type KeepaliveDefaults string
+
+// The defaults.
+const (
+	KeepaliveOther   KeepaliveDefaults = ""
+	KeepaliveLinux   KeepaliveDefaults = "linux"   // 7,200 s, 75 s, 9; BSDs differ in the number alone.
+	KeepaliveBSD     KeepaliveDefaults = "bsd"     // 7,200 s, 75 s, 8.
+	KeepaliveBSD43   KeepaliveDefaults = "4.3bsd"  // 7,200 s, 75 s, 10.
+	KeepaliveWindows KeepaliveDefaults = "windows" // 7,200 s, 1 s, 10.
+	KeepaliveGo      KeepaliveDefaults = "go"      // 15 s, 15 s, 9: programs in Go.
+	KeepaliveRFC1122 KeepaliveDefaults = "rfc1122" // 7,200 s, the least by default (§4.2.3.6); the interval was not seen.
+)
+
+// String is the word, empty for KeepaliveOther.
+func (d KeepaliveDefaults) String() string { return string(d) }
+
+// MarshalJSON gives the word, or null.
+func (d KeepaliveDefaults) MarshalJSON() ([]byte, error) { return marshalWord(string(d)) }

@@ -1,0 +1,104 @@
+package analyzer_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/tcplife/tcplife/analyzer/record"
+)
+
+// runs are those of the timers of a connection, one a line: side, kind, waits, how often, packets and what came of it.
+func runs(c *record.Connection) string {
+	var b strings.Builder
+	for _, s := range []struct {
+		side string
+		e    *record.Endpoint
+	}{{"client", &c.Client}, {"server", &c.Server}} {
+		for _, t := range s.e.Timers {
+			fmt.Fprintf(&b, "%s %s %s", s.side, t.Kind, seconds(t.FirstAfter))
+			for _, d := range t.Intervals {
+				b.WriteString(" " + seconds(d))
+			}
+			fmt.Fprintf(&b, " n=%d %v", t.Count, t.Packets)
+			switch t.Answered {
+			case record.Yes:
+				b.WriteString(" answered")
+			case record.No:
+				b.WriteString(" unanswered")
+			}
+			if t.GaveUp {
+				b.WriteString(" gave up")
+			}
+			if t.FollowedBy != "" {
+				b.WriteString(" then " + string(t.FollowedBy))
+			}
+			if t.WindowClosed != record.NoDuration {
+				fmt.Fprintf(&b, " closed %s", seconds(t.WindowClosed))
+				if t.StillClosed == record.Yes {
+					b.WriteString(" still")
+				}
+			}
+			if t.Limit.Known {
+				fmt.Fprintf(&b, " of %d", t.Limit.Number)
+			}
+			if t.Defaults != "" {
+				b.WriteString(" " + string(t.Defaults))
+			}
+			b.WriteString("\n")
+		}
+	}
+	return b.String()
+}
+
+func seconds(d record.Duration) string {
+	if d == record.NoDuration {
+		return "?"
+	}
+	return fmt.Sprintf("%.3g", float64(d)/1e9)
+}
+
+// agreed is a connection with SACK whose round trip takes 20 ms, seen from the middle.
+const agreed = `C = 10.0.0.1:40000 mss=1000 sack
+	S = 10.0.0.2:80 mss=1000 sack
+	C --> S SYN
+	+10ms C <-- S SYN,ACK
+	+10ms C --> S ACK
+	+1ms C --> S PSH,ACK len=100
+	+10ms C <-- S ACK
+`
+
+// without is the same without SACK.
+var without = strings.ReplaceAll(agreed, " sack", "")
+
+// TestTimers plays the exchanges of a file. Those of a name that ends with "SACK" or "no SACK" come after the opening above. Lines
+// that begin with = are the runs of the first connection's timers.
+func TestTimers(t *testing.T) {
+	file, err := txtar.ParseFile("testdata/timers.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range file.Files {
+		var script, want strings.Builder
+		switch {
+		case strings.HasSuffix(f.Name, ", no SACK"):
+			script.WriteString(without)
+		case strings.HasSuffix(f.Name, ", SACK"):
+			script.WriteString(agreed)
+		}
+		for line := range strings.Lines(string(f.Data)) {
+			if runs, is := strings.CutPrefix(line, "="); is {
+				want.WriteString(strings.TrimPrefix(runs, " "))
+				continue
+			}
+			script.WriteString(line)
+		}
+		for trackers := range 2 {
+			got := runs(tracked(script.String(), trackers+1)[0])
+			if want := strings.TrimPrefix(want.String(), "\n"); got != want {
+				t.Errorf("%s, %d trackers:\n%swant\n%s", f.Name, trackers+1, got, want)
+			}
+		}
+	}
+}
