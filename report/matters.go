@@ -184,7 +184,7 @@ type matterLine struct {
 	severity record.Severity
 	weight   uint64 // how many it is about: more come first
 	text     string
-	next     string // the command that shows more, without "tcplife" and the files
+	about    About
 }
 
 // lines are the lines, worst first.
@@ -204,7 +204,7 @@ func (m *matters) lines(e *Ending, all bool) []matterLine {
 			if s := exhaustion(h); s != "" {
 				server := netip.AddrPortFrom(h.Server.IP, *h.Server.Port)
 				list = append(list, matterLine{record.Warning, h.Ports.Locked,
-					"ports: " + h.Client.IP.String() + " to " + server.String() + ": " + s, ""})
+					"ports: " + h.Client.IP.String() + " to " + server.String() + ": " + s, aboutClient(h.Client.IP, server)})
 			}
 		}
 	}
@@ -218,7 +218,7 @@ func (m *matters) lines(e *Ending, all bool) []matterLine {
 // captureMatters are about what is missing in the capture.
 func captureMatters(c *Capture) (list []matterLine) {
 	add := func(severity record.Severity, text string) {
-		list = append(list, matterLine{severity, 0, "capture: " + text, ""})
+		list = append(list, matterLine{severity, 0, "capture: " + text, About{}})
 	}
 	dropped := uint64(0)
 	for _, n := range []*uint64{c.Dropped.Kernel, c.Dropped.Interface} {
@@ -268,7 +268,7 @@ func (m *matters) crowdMatters(r *record.Result) (list []matterLine) {
 			"%s: %s from %s to %s, %s to %s; %s of the attempts completed, %s pending at once", words(f.Verdict),
 			text.Counted(f.Syns, "SYN"), text.Counted(f.Sources, "source"), text.Target(f.Target),
 			m.clock(f.Onset), m.clock(f.End), text.Percent(f.CompletionRatio),
-			text.Count(f.HalfOpenPeak)), whereTarget("server", f.Target.IP, f.Target.Port)})
+			text.Count(f.HalfOpenPeak)), aboutTarget(record.Server, f.Target)})
 	}
 	for i := range r.Scans {
 		s := &r.Scans[i]
@@ -278,7 +278,7 @@ func (m *matters) crowdMatters(r *record.Result) (list []matterLine) {
 		}
 		list = append(list, matterLine{record.Warning, s.Probes, fmt.Sprintf("%s scan: %s tries %s of %s%s, since %s",
 			s.Kind, s.Source, text.Counted(s.Ports, "port"), countedAddresses(s.Targets), found, m.clock(s.Start)),
-			whereTarget("client", s.Source, nil)})
+			aboutTarget(record.Client, record.Target{IP: s.Source})})
 	}
 	for i := range r.Listeners {
 		l := &r.Listeners[i]
@@ -298,7 +298,7 @@ func (m *matters) crowdMatters(r *record.Result) (list []matterLine) {
 		list = append(list, matterLine{record.Warning, l.Ignored + l.FellBack + l.Withdrawn, fmt.Sprintf(
 			"queue of %s: of %s %s; a backlog of %s would have held all", socket,
 			text.Counted(l.Attempts, "attempt"), strings.Join(signs, ", "), text.Count(l.BacklogNeeded)),
-			whereTarget("server", l.IP, &l.Port)})
+			aboutTarget(record.Server, record.Target{IP: l.IP, Port: &l.Port})})
 	}
 	return list
 }
@@ -352,14 +352,13 @@ func (m *matters) summaryMatters(s *record.Summary) (list []matterLine) {
 			line = fmt.Sprintf("idle time-out: of %s%s of %s the close after %s of silence crossed what the other side sent",
 				text.Count(t.Resets), of, who, span)
 		}
-		list = append(list, matterLine{record.Error, t.Resets, line, explainNext(id)})
+		list = append(list, matterLine{record.Error, t.Resets, line, About{ID: id}})
 	}
 	for i := range s.NotClosing {
 		n := &s.NotClosing[i]
-		next := whereTarget(n.Side.String(), n.Host.IP, n.Host.Port)
 		list = append(list, matterLine{record.Warning, n.Connections, fmt.Sprintf(
 			"not closing: %s leaves %s in CLOSE_WAIT, the longest for %s", text.Target(n.Host),
-			text.Counted(n.Connections, "connection"), text.Span(n.Longest)), next})
+			text.Counted(n.Connections, "connection"), text.Span(n.Longest)), aboutTarget(n.Side, n.Host)})
 	}
 	return list
 }
@@ -422,7 +421,7 @@ func (m *matters) findingLines(r *record.Result, all bool) (list []matterLine) {
 			own++
 		}
 		for _, g := range groups[:own] {
-			list = append(list, m.findingLine(what, g.matterGroup, m.of(g.server)+" to "+g.server.String()))
+			list = append(list, m.findingLine(what, g.matterGroup, m.of(g.server)+" to "+g.server.String(), g.server))
 		}
 		if rest := groups[own:]; len(rest) > 0 {
 			joined := &matterGroup{}
@@ -440,14 +439,14 @@ func (m *matters) findingLines(r *record.Result, all bool) (list []matterLine) {
 			if !joined.clients {
 				where += " from " + joined.client.String()
 			}
-			list = append(list, m.findingLine(what, joined, where))
+			list = append(list, m.findingLine(what, joined, where, netip.AddrPort{}))
 		}
 	}
 	return list
 }
 
-// findingLine is about a group.
-func (m *matters) findingLine(what string, g *matterGroup, where string) matterLine {
+// findingLine is about a group, of one server if that is valid.
+func (m *matters) findingLine(what string, g *matterGroup, where string, server netip.AddrPort) matterLine {
 	code, circumstances, _ := strings.Cut(what, " ")
 	name := words(code)
 	if circumstances != "" {
@@ -462,7 +461,7 @@ func (m *matters) findingLine(what string, g *matterGroup, where string) matterL
 		meaning, _, _ := strings.Cut(kind.Meaning, ":")
 		line += ": " + meaning
 	}
-	return matterLine{g.severity, g.count, line, explainNext(g.ids[0])}
+	return matterLine{g.severity, g.count, line, About{ID: g.ids[0], Finding: code, Server: server}}
 }
 
 var findingKinds = func() map[string]record.FindingKind {
@@ -500,23 +499,6 @@ func words(code string) string {
 	return strings.NewReplacer("SYN ACK", "SYN-ACK", "half open", "half-open", "time wait", "TIME_WAIT").Replace(s)
 }
 
-// nextCommand is one that shows more: what stands before the files, and behind them.
-func explainNext(id uint64) string {
-	if id == 0 {
-		return ""
-	}
-	return "explain --conn " + strconv.FormatUint(id, 10)
-}
-
-// whereTarget lists the connections of a side.
-func whereTarget(side string, ip netip.Addr, port *uint16) string {
-	where := side + `.ip == "` + ip.String() + `"`
-	if port != nil {
-		where += " and " + side + ".port == " + strconv.Itoa(int(*port))
-	}
-	return "read --where '" + where + "'"
-}
-
 // drawMatters writes the section. Where a line is too long its command stands in one of its own.
 func (t *Table) drawMatters(out *bytes.Buffer, e *Ending) {
 	lines := t.matters.lines(e, t.options.Where == "")
@@ -539,8 +521,8 @@ func (t *Table) drawMatters(out *bytes.Buffer, e *Ending) {
 		words := strings.Split(label+" "+text.Plain(l.text), " ")
 		width := t.options.Width
 		next := ""
-		if l.next != "" && t.options.Command != nil {
-			next = t.options.Command(l.next)
+		if command := l.about.Next(); command != "" && t.options.Command != nil {
+			next = t.options.Command(command)
 		}
 		wrapped := text.Wrap(words, " ", max(width-len(indent), min(width, 1)))
 		for i, line := range wrapped {
