@@ -67,7 +67,7 @@ listening socket is in no capture.`,
 	f.addTrackingFlags(flags)
 	f.addFileFlags(flags)
 	givenOnce(flags)
-	complete(cmd, "output", formatNames)
+	complete(cmd, "output", tableFormats)
 	complete(cmd, "color", colorModes)
 	complete(cmd, "msl", mslNames())
 	complete(cmd, "key", keyLayers)
@@ -76,7 +76,7 @@ listening socket is in no capture.`,
 
 // addTableFlags adds those of the subcommands that report no connections but something about all of them.
 func (f *readFlags) addTableFlags(flags *pflag.FlagSet) {
-	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT`: "+list(formatNames))
+	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT`: "+list(tableFormats))
 	flags.StringVar(&f.where, "where", "", "only connections for which `EXPRESSION` holds, see tcplife read --help")
 	flags.IntVar(&f.top, "top", report.DefaultTop, "show the first `N` rows of a table; 0 shows all")
 	flags.StringVar(&f.color, "color", "auto",
@@ -89,7 +89,7 @@ func (f *readFlags) prepareTable(cmd *cobra.Command) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := oneOf("--output", f.output, formatNames); err != nil {
+	if err := oneOf("--output", f.output, tableFormats); err != nil {
 		return nil, err
 	}
 	if err := oneOf("--color", f.color, colorModes); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/page"
 	"github.com/tcplife/tcplife/report/parquet"
 	"github.com/tcplife/tcplife/report/zeek"
 )
@@ -24,7 +25,9 @@ type reporter interface {
 
 // The values of flags that have a choice.
 var (
-	formatNames = []string{"table", "json", "jsonl", "csv", "parquet", "zeek", "zeek-json"} // --output
+	liveFormats  = []string{"table", "json", "jsonl", "csv", "parquet", "zeek", "zeek-json"} // --output of live,
+	readFormats  = append(slices.Clip(liveFormats), "html")                                  // of read,
+	tableFormats = []string{"table", "json", "jsonl", "csv"}                                 // of at and population
 	colorModes  = []string{"auto", "always", "never"}                                       // --color
 	// --key: flows.DecoderOptions.KeyIDs
 	keyLayers = []string{"vlan", "vni", "gre"}
@@ -45,6 +48,8 @@ func (f *readFlags) newReporter(stdout io.Writer) (reporter, error) {
 		return rows, nil
 	case "parquet":
 		return f.newParquet(stdout)
+	case "html":
+		return page.New(stdout, page.Options{Chosen: f.where != "", Where: f.where, Command: f.command()}), nil
 	case "zeek", "zeek-json":
 		local, err := localNets(f.local)
 		if err != nil {

@@ -106,7 +106,7 @@ The report counts both, and then the exit code is 3.`,
 	flags.DurationVar(&f.duration, "duration", 0, "stop after this `DURATION`")
 	flags.StringVar(&f.until, "until", "",
 		"stop once a connection was reported for which `EXPRESSION` holds, as for --where")
-	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT` of the report: "+list(formatNames))
+	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT` of the report: "+list(liveFormats))
 	flags.DurationVar(&f.interval, "interval", 0, "report each `DURATION` how things stand")
 	flags.BoolVar(&f.open, "open", false, "report with it the connections that are open for as long as --interval")
 	flags.StringVar(&f.emit, "emit", "close",
@@ -128,7 +128,7 @@ The report counts both, and then the exit code is 3.`,
 	f.addFormatFlags(flags)
 	f.addTrackingFlags(flags)
 	givenOnce(flags)
-	complete(cmd, "output", formatNames)
+	complete(cmd, "output", liveFormats)
 	complete(cmd, "emit", emitNames)
 	complete(cmd, "color", colorModes)
 	complete(cmd, "columns", names(report.TableColumns()))
@@ -166,7 +166,7 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := oneOf("--output", f.output, formatNames); err != nil {
+	if err := oneOf("--output", f.output, liveFormats); err != nil {
 		return nil, err
 	}
 	if f.snaplen < 64 || f.snaplen > 262144 {

@@ -60,7 +60,7 @@ than marks, a mark is the most of its time.`,
 	f.addFileFlags(flags)
 	givenOnce(flags)
 	complete(cmd, "by", populationGroups)
-	complete(cmd, "output", formatNames)
+	complete(cmd, "output", tableFormats)
 	complete(cmd, "color", colorModes)
 	complete(cmd, "msl", mslNames())
 	complete(cmd, "key", keyLayers)

@@ -107,7 +107,7 @@ func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
 		return nil, err
 	}
 	given := cmd.Flags().Changed
-	if err := oneOf("--output", f.output, formatNames); err != nil {
+	if err := oneOf("--output", f.output, readFormats); err != nil {
 		return nil, err
 	}
 	if err := oneOf("--color", f.color, colorModes); err != nil {

@@ -62,7 +62,9 @@ and -G or dumpcap -b leave them behind.
 
 The report goes to standard output: by default tables; -o json is one document for jq,
 -o jsonl a record a line as connections end, -o csv a row a connection; -o zeek is Zeek's
-conn.log, and -o zeek-json that in JSON.
+conn.log, and -o zeek-json that in JSON. -o html is one page for a browser, with charts,
+swim-lanes, ladders and a table; it needs no other file and no network. The files are read a
+second time for its ladders, so a pipe gives a page without.
 
 -o parquet writes the connections as a Parquet file, for DuckDB and its like, to standard
 output; --to web.parquet to that file, and listeners, floods, scans, the summary and so on
@@ -109,6 +111,7 @@ checksums any more.`,
   tcplife read web.pcap --by server
   tcplife read web.pcap --fail-on 'syn_floods > 0 || resets > 10' > report.txt
   tcplife read web.pcap -o json | jq '.summary.by_outcome'
+  tcplife read web.pcap -o html > report.html
   tcplife read web.pcap -o parquet --to web.parquet
   ssh host tcpdump -i eth0 -U -w - tcp | tcplife read - -o jsonl`,
 		Args: needFiles(`tcplife read FILE; "-" is the standard input`),
@@ -125,7 +128,7 @@ checksums any more.`,
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	f.addPacketFlags(flags)
-	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT` of the report: "+list(formatNames))
+	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT` of the report: "+list(readFormats))
 	flags.StringVar(&f.where, "where", "", "report only connections for which `EXPRESSION` holds")
 	flags.StringVar(&f.ports, "port-range", "",
 		"`LOW-HIGH` ports that clients choose from, for when TIME_WAIT locks all of them (default 32768-60999)")
@@ -144,7 +147,7 @@ checksums any more.`,
 	f.addTrackingFlags(flags)
 	f.addFileFlags(flags)
 	givenOnce(flags)
-	complete(cmd, "output", formatNames)
+	complete(cmd, "output", readFormats)
 	complete(cmd, "sort", names(report.TableSorts()))
 	complete(cmd, "by", names(report.TableGroups()))
 	complete(cmd, "columns", names(report.TableColumns()))

@@ -14,6 +14,7 @@ import (
 	"github.com/tcplife/tcplife/capture/live"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/page"
 	"github.com/tcplife/tcplife/report/query"
 )
 
@@ -107,6 +108,9 @@ func (r *reading) read(ctx context.Context) error {
 	}
 
 	account := newAccount(files.Report())
+	if err := r.explainPage(ctx, files.Report().Stopped); err != nil {
+		return err
+	}
 	if r.report != nil {
 		if err := r.report.Finish(&report.Ending{Result: files.Report().Result,
 			Capture: account.record(r.flags.filter)}); err != nil {
@@ -126,6 +130,24 @@ func (r *reading) read(ctx context.Context) error {
 		return alarm
 	}
 	return omissions
+}
+
+// explainPage reads the files again for the ladders of a page, if that is asked for and they can be.
+func (r *reading) explainPage(ctx context.Context, stopped bool) error {
+	p, asked := r.report.(*page.Page)
+	if !asked || stopped || r.flags.waits() {
+		return nil
+	}
+	again, flags := *r, *r.flags
+	flags.writeTo = "" // that is the first reading's
+	again.flags, again.options.Trace = &flags, p.Again()
+	if _, err := again.track(ctx, func(*record.Connection) {}); err != nil && ctx.Err() == nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		p.Forget()
+	}
+	return nil
 }
 
 // connections hands on all that end.

@@ -1,0 +1,100 @@
+package page
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/ascii85"
+	"encoding/base64"
+	"fmt"
+	"html"
+	"regexp"
+	"strings"
+
+	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/internal/text"
+	"github.com/tcplife/tcplife/report/ladder"
+)
+
+//go:embed web/*.js web/*.css web/body.html
+var web embed.FS
+
+// modules are the scripts, each behind those that it imports.
+var modules = []string{"data", "time", "dom", "filter", "palette", "states", "lanes", "histogram", "lists", "ladder", "table", "export", "main"}
+
+// imports and exports are what only a module in a file of its own needs.
+var (
+	imports = regexp.MustCompile(`(?m)^import .* from '\./[a-z]+\.js'\n`)
+	exports = regexp.MustCompile(`(?m)^export `)
+)
+
+func file(name string) string {
+	b, err := web.ReadFile("web/" + name)
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return string(b)
+}
+
+// script is all modules as one: a page that is a single file cannot import others.
+func script() string {
+	var b strings.Builder
+	for _, name := range modules {
+		b.WriteString(exports.ReplaceAllString(imports.ReplaceAllString(file(name+".js"), ""), ""))
+	}
+	return b.String()
+}
+
+func style() string { return file("page.css") + ladder.SVGStyle + file("night.css") }
+
+// source is the hash by which the page's policy knows a script or a style sheet.
+func source(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// inText is bytes as text: ASCII85, with v for <, so that no element can end in it.
+func inText(b []byte) string {
+	out := make([]byte, ascii85.MaxEncodedLen(len(b)))
+	out = out[:ascii85.Encode(out, b)]
+	for i, c := range out {
+		if c == '<' {
+			out[i] = 'v'
+		}
+	}
+	return string(out)
+}
+
+// write writes the file: the data, and what shows it.
+func (p *Page) write(e *report.Ending, data []byte, ladders [][]byte) error {
+	script, style := "\n"+script(), "\n"+style()
+	var out bytes.Buffer
+	title := "tcplife: " + text.Counted(p.total, "connection")
+	if files := e.Capture.Files; len(files) == 1 {
+		title += " in " + text.Plain(files[0])
+	}
+	fmt.Fprintf(&out, `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src %s; style-src %s; img-src data:; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>%s</title>
+<link rel="icon" href="data:,">
+<style>%s</style>
+</head>
+`, source(script), source(style), html.EscapeString(title), style)
+	out.WriteString(file("body.html"))
+	fmt.Fprintf(&out, "<script type=\"text/plain\" id=\"data\">%s</script>\n", inText(data))
+	out.WriteString("<script type=\"text/plain\" id=\"ladders\">")
+	for i, block := range ladders {
+		if i > 0 {
+			out.WriteByte('\n')
+		}
+		out.WriteString(inText(block))
+	}
+	fmt.Fprintf(&out, "</script>\n<script type=\"module\">%s</script>\n</body>\n</html>\n", script)
+	_, err := p.w.Write(out.Bytes())
+	return err
+}
