@@ -28,7 +28,7 @@ var (
 	liveFormats  = []string{"table", "json", "jsonl", "csv", "parquet", "zeek", "zeek-json"} // --output of live,
 	readFormats  = append(slices.Clip(liveFormats), "html")                                  // of read,
 	tableFormats = []string{"table", "json", "jsonl", "csv"}                                 // of at and population
-	colorModes  = []string{"auto", "always", "never"}                                       // --color
+	colorModes   = []string{"auto", "always", "never"}                                       // --color
 	// --key: flows.DecoderOptions.KeyIDs
 	keyLayers = []string{"vlan", "vni", "gre"}
 )
