@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"github.com/tcplife/tcplife/analyzer/crowd"
+	"github.com/tcplife/tcplife/analyzer/internal/distance"
 	"github.com/tcplife/tcplife/analyzer/internal/offers"
 	"github.com/tcplife/tcplife/analyzer/internal/timers"
 	"github.com/tcplife/tcplife/analyzer/internal/usage"
@@ -45,6 +46,7 @@ type connection struct {
 	waited   [2]bool     // which ends were in TIME_WAIT then
 
 	notes           []note
+	resets          distance.Resets
 	reason          []byte // the text of the first RST that carried one; never changed
 	synText         bool   // a SYN carried text (RFC 7413)
 	challenged      bool   // a SYN was answered by a plain ACK of other numbers
@@ -80,6 +82,7 @@ type side struct {
 	finAcked            bool
 	finAckUnseen        bool // finAcked is inferred: a filter on control bits hid the acknowledgement
 	recentNext          uint8
+	distance            distance.End
 	recent              [4]fingerprint
 
 	retransmitted, keepalives, probes uint64
@@ -96,9 +99,9 @@ type side struct {
 
 // begin makes the connection that of a first segment. Room that its lists had is used again.
 func (c *connection) begin(seg *flows.Segment, older *connection) {
-	number, notes, room := c.number, c.notes[:0], c.tcp.Room()
+	number, notes, resets, room := c.number, c.notes[:0], c.resets[:0], c.tcp.Room()
 	*c = connection{} // field by field, for it is large: a whole value would be made beside it first
-	c.number, c.notes = number, notes
+	c.number, c.notes, c.resets = number, notes, resets
 	c.tcp.Use(room)
 	c.id, c.key, c.encap, c.older, c.touched = seg.Packet, seg.Key, seg.Encap, older, true
 	c.start, c.end, c.opener, c.first = seg.Time, seg.Time, -1, crowd.ProbeOf(seg)
@@ -140,6 +143,7 @@ func (c *connection) segment(seg *flows.Segment, how passage) (effect tcpstate.E
 	}
 	x.packets++
 	x.ipBytes += uint64(seg.Headers) + uint64(seg.Len)
+	x.distance.Segment(seg)
 	silence := max(0, seg.Time-c.end)
 	c.end = max(c.end, seg.Time)
 	if x.isDuplicate(seg, how.other, y) {
@@ -147,6 +151,7 @@ func (c *connection) segment(seg *flows.Segment, how passage) (effect tcpstate.E
 		return tcpstate.Foreign | tcpstate.Duplicate, false
 	}
 	x.countFlags(seg)
+	c.resets.Segment(seg)
 	c.assignRoles(from, seg)
 	if impossible(seg.Flags) {
 		c.tcp.Note(tcpstate.ImpossibleFlags, from, tcpstate.Seq(seg.Seq), seg.Packet)

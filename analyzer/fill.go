@@ -3,6 +3,7 @@ package analyzer
 import (
 	"unsafe"
 
+	"github.com/tcplife/tcplife/analyzer/internal/distance"
 	"github.com/tcplife/tcplife/analyzer/internal/timers"
 	"github.com/tcplife/tcplife/analyzer/peers"
 	"github.com/tcplife/tcplife/analyzer/record"
@@ -41,6 +42,7 @@ func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record
 	r.Handshake = c.handshake(client, server)
 	r.Handshake.ECN, r.Handshake.MPTCP = c.offers.ECN(client, server), c.offers.MPTCP(server, &more.mptcp)
 	r.Handshake.ICMP = c.icmp.of(c.key.V6, &more.icmp)
+	r.Observer = distance.Observer(&c.sides[client].distance, &c.sides[server].distance, &r.Handshake)
 	c.usage.Of(r, c.sides[0].bytes+c.sides[1].bytes, &more.idle)
 	r.Teardown = c.teardown(&more.reset)
 	if h := c.tcp.HalfOpen; h != nil {
@@ -255,6 +257,23 @@ func (c *connection) outcome(client, server int) record.Outcome {
 	return record.OutcomeUnanswered
 }
 
+// resetOrigin fills in what an RST tells of its maker.
+func (c *connection) resetOrigin(reset *record.Reset, r *tcpstate.Reset) {
+	sender := &c.sides[r.By].distance
+	ttl := c.resets.Of(r.Packet).TTL
+	near := sender.Near(ttl)
+	reset.TTL = record.Count{Number: uint64(ttl), Known: ttl > 0}
+	reset.SenderTTL = record.Count{Number: uint64(near), Known: near > 0}
+	if reset.Origin = sender.Origin(ttl); reset.Origin == record.OriginElsewhere && c.disowned() {
+		reset.Origin = record.NoOrigin // the SYN may be what is forged, old, or a scanner's
+	}
+	own, _ := c.tcp.Noted(tcpstate.Explained, r.By)
+	other, _ := c.tcp.Noted(tcpstate.Explained, 1-r.By)
+	if len(own) > 0 && (len(other) == 0 || own[0] < other[0]) {
+		reset.Text = record.Reason(c.reason)
+	}
+}
+
 func (c *connection) teardown(reset *record.Reset) record.Teardown {
 	t := record.Teardown{Kind: record.TeardownNone, At: record.NoTime, Idle: record.NoDuration, HalfClosed: record.NoDuration}
 	a, b := &c.tcp.Ends[0], &c.tcp.Ends[1]
@@ -263,6 +282,7 @@ func (c *connection) teardown(reset *record.Reset) record.Teardown {
 		if r.Idle >= 0 {
 			reset.Idle = record.Duration(r.Idle)
 		}
+		c.resetOrigin(reset, r)
 		t.Reset = reset
 	}
 	first := -1

@@ -351,6 +351,7 @@ func (c *connection) finding(n *note, t *texts) record.Finding {
 		b = append(record.Duration(c.finIdle).Append(append(b, ", after "...)), " s without a packet"...)
 	}
 	b = c.appendWhy(b, n.code)
+	b = c.appendOrigin(b, n)
 	if n.code == record.FindingResetReason {
 		b = strconv.AppendQuoteToASCII(append(b, ": "...), string(c.reason))
 	}
@@ -371,6 +372,25 @@ func (c *connection) finding(n *note, t *texts) record.Finding {
 	}
 	f.Detail = t.string(b)
 	return f
+}
+
+// appendOrigin appends to a finding about an RST that another device made it, if its TTL says so.
+func (c *connection) appendOrigin(b []byte, n *note) []byte {
+	switch n.code {
+	case record.FindingReset, record.FindingAckReset, record.FindingResetOutlived, record.FindingResetChallenged,
+		record.FindingResetOutsideWindow, record.FindingDataAfterClose, record.FindingCloseCrossed:
+	default:
+		return b
+	}
+	for _, p := range n.packets {
+		r := c.resets.Of(p)
+		if sender := &c.sides[r.From].distance; sender.Origin(r.TTL) == record.OriginElsewhere {
+			b = strconv.AppendUint(append(b, ": another device made it, for its TTL is "...), uint64(r.TTL), 10)
+			b = append(append(b, " and that of the "...), c.side(int(r.From)).String()...)
+			return strconv.AppendUint(append(b, "'s other segments "...), uint64(sender.Near(r.TTL)), 10)
+		}
+	}
+	return b
 }
 
 // appendPackets appends the packets as a person writes them: packets 3, 7 and 9.

@@ -3,6 +3,7 @@ package analyzer
 import (
 	"encoding/binary"
 
+	"github.com/tcplife/tcplife/analyzer/internal/distance"
 	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
@@ -206,6 +207,7 @@ func (c *connection) pack(k *store.Coder, base int64) {
 		k.Bools(&p.FromB, &p.RSTWindow)
 	}
 	c.icmp.pack(k, c.id)
+	distance.Pack(k, &x.distance, &y.distance, &c.resets, c.id)
 	k.Text(&c.reason)
 	store.Small(k, &c.finIdle)
 	k.Bools(&c.finIdleKnown, &c.crossedFin, &c.old, &c.copied, &c.gaveUp)

@@ -626,4 +626,40 @@ var csvColumns = []csvColumn{
 	{"server.timers_left_out", func(b []byte, c *record.Connection) []byte {
 		return strconv.AppendUint(b, c.Server.TimersLeftOut, 10)
 	}},
+	{"teardown.reset.ttl", func(b []byte, c *record.Connection) []byte {
+		if c.Teardown.Reset == nil {
+			return b
+		}
+		return encode.AppendCount(b, c.Teardown.Reset.TTL)
+	}},
+	{"teardown.reset.sender_ttl", func(b []byte, c *record.Connection) []byte {
+		if c.Teardown.Reset == nil {
+			return b
+		}
+		return encode.AppendCount(b, c.Teardown.Reset.SenderTTL)
+	}},
+	{"teardown.reset.text", func(b []byte, c *record.Connection) []byte {
+		if c.Teardown.Reset == nil {
+			return b
+		}
+		return append(b, c.Teardown.Reset.Text...)
+	}},
+	{"teardown.reset.origin", func(b []byte, c *record.Connection) []byte {
+		if c.Teardown.Reset == nil {
+			return b
+		}
+		return append(b, c.Teardown.Reset.Origin...)
+	}},
+	{"observer.nearer", func(b []byte, c *record.Connection) []byte {
+		return append(b, c.Observer.Nearer.String()...)
+	}},
+	{"observer.why", func(b []byte, c *record.Connection) []byte {
+		return append(b, c.Observer.Why...)
+	}},
+	{"observer.client_hops", func(b []byte, c *record.Connection) []byte {
+		return encode.AppendCount(b, c.Observer.ClientHops)
+	}},
+	{"observer.server_hops", func(b []byte, c *record.Connection) []byte {
+		return encode.AppendCount(b, c.Observer.ServerHops)
+	}},
 }

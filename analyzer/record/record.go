@@ -55,6 +55,8 @@ type Connection struct {
 	Idle *Idle `json:"idle" field:"null"`
 	// How the connection is used; null: as for exchanges, or no pattern fits.
 	Pattern Pattern `json:"pattern" field:"null"`
+	// Where on the path the capture was taken.
+	Observer Observer `json:"observer"`
 	// The stays in TIME_WAIT: none, one, or after a simultaneous close two.
 	TimeWait []TimeWait `json:"time_wait" field:"items=2" csv:"by=side"`
 	// Not null: one side lost the connection and the other did not know (RFC 9293 §3.5.1).
@@ -245,6 +247,16 @@ type Reset struct {
 	Answers ResetAnswers `json:"answers"`
 	// The silence before it in seconds: of both sides, or of its sender if it answers something. null: not known.
 	Idle Duration `json:"idle_s" field:"null"`
+	// Its TTL or hop limit; null: not known, for the connection had more than eight RSTs before it.
+	TTL Count `json:"ttl" field:"null"`
+	// That of its sender's other segments; if they differ, the one that is nearest. null: no other was captured.
+	SenderTTL Count `json:"sender_ttl" field:"null"`
+	// What it says: the text of the first RST of its sender that has one; null: none has.
+	Text Reason `json:"text" field:"null"`
+	// Who made it. The TTLs tell it alone: whether both are what equally many routers have left of an initial TTL of 64,
+	// 128 or 255. null: there is nothing to compare, or only an initial TTL of 32 explains the difference, or its sender's
+	// other segments differ themselves; or only its SYN is there to differ, which may be forged, old, or a scanner's.
+	Origin Origin `json:"origin" field:"null"`
 }
 
 // TimeWait is one side's stay in TIME_WAIT (RFC 9293 §3.6.1).

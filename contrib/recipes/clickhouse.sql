@@ -174,13 +174,22 @@ CREATE TABLE IF NOT EXISTS tcplife.connections
             packet Nullable(Int64),
             receiver_state LowCardinality(Nullable(String)),
             answers LowCardinality(Nullable(String)),
-            idle_s Nullable(Float64))),
+            idle_s Nullable(Float64),
+            ttl Nullable(Int64),
+            sender_ttl Nullable(Int64),
+            text LowCardinality(Nullable(String)),
+            origin LowCardinality(Nullable(String)))),
     `exchanges` Nullable(Int64),
     `idle` Tuple(
         gaps Nullable(Int64),
         longest_s Nullable(Float64),
         period_s Nullable(Float64)),
     `pattern` LowCardinality(Nullable(String)),
+    `observer` Tuple(
+        nearer LowCardinality(Nullable(String)),
+        why LowCardinality(Nullable(String)),
+        client_hops Nullable(Int64),
+        server_hops Nullable(Int64)),
     `time_wait` Array(Tuple(
         side LowCardinality(Nullable(String)),
         entered Nullable(DateTime64(9, 'UTC')),

@@ -33,6 +33,8 @@ var allowed = map[string][]string{
 	"capture/live": {"capture", "internal/spare"},
 	"flows":        {"capture"},
 
+	"analyzer/internal/distance": {"analyzer/internal/store", "analyzer/record", "flows"},
+
 	"analyzer/internal/store":  {},
 	"analyzer/internal/offers": {"analyzer/internal/store", "analyzer/record", "flows"},
 	"analyzer/internal/timers": {"analyzer/internal/store", "analyzer/record", "analyzer/tcpstate", "flows"},

@@ -16,6 +16,9 @@ func verdict(c *record.Connection) []string {
 	if s := verdictClosing(c); s != "" {
 		say("%s", s)
 	}
+	if s := verdictOrigin(c); s != "" {
+		say("%s", s)
+	}
 	for _, line := range append(verdictTimers(record.Client, &c.Client), verdictTimers(record.Server, &c.Server)...) {
 		say("%s", line)
 	}
@@ -34,6 +37,9 @@ func verdict(c *record.Connection) []string {
 		}
 		say("Half-open (RFC 9293 §3.5.1): the %s still had the connection when the other side had lost it, %s.",
 			h.Survivor, how)
+	}
+	if s := verdictObserver(c); s != "" {
+		say("%s", s)
 	}
 	say("%s", verdictEnd(c))
 	return lines
@@ -145,6 +151,45 @@ func verdictClosing(c *record.Connection) string {
 		return s + "."
 	}
 	return ""
+}
+
+// verdictOrigin tells who made the RST, where its TTL is not simply its sender's.
+func verdictOrigin(c *record.Connection) string {
+	r := c.Teardown.Reset
+	if r == nil || !r.SenderTTL.Known || r.TTL == r.SenderTTL {
+		return ""
+	}
+	s := fmt.Sprintf("The RST has a TTL of %d, the %s's other segments have %d: ", r.TTL.Number, r.By, r.SenderTTL.Number)
+	switch r.Origin {
+	case record.OriginEndpoint:
+		return s + "it came equally far and began with another TTL, as some systems' RSTs do."
+	case record.OriginElsewhere:
+		return s + "another device on the way made it."
+	}
+	if c.Client.Packets == c.Client.Syns+c.Client.Rsts && r.By == record.Client {
+		return s + "the SYN was forged, old, or made by a scanner, or another device made the RST."
+	}
+	return s + "who made it is not known."
+}
+
+// verdictObserver tells where the capture was taken.
+func verdictObserver(c *record.Connection) string {
+	o, h := &c.Observer, &c.Handshake
+	if o.Why == record.NoObserverEvidence {
+		return ""
+	}
+	times := fmt.Sprintf("the SYN-ACK came %s after the SYN, the ACK %s after that", text.Span(h.ServerRTT),
+		text.Span(h.ClientRTT))
+	hops := fmt.Sprintf("by their TTLs the client is %s away and the server %s", text.Counted(o.ClientHops.Number, "hop"),
+		text.Counted(o.ServerHops.Number, "hop"))
+	why := map[record.ObserverEvidence]string{
+		record.NearerByHandshake: times, record.NearerByTTL: hops, record.NearerByBoth: times + "; " + hops,
+		record.NearerContradicted: times + ", but " + hops,
+	}[o.Why]
+	if o.Nearer == record.NoSide {
+		return "Where it was captured is not clear: " + why + "."
+	}
+	return fmt.Sprintf("Captured nearer the %s: %s.", o.Nearer, why)
 }
 
 var answeredWords = map[record.ResetAnswers]string{

@@ -29,6 +29,7 @@ func mapConnection(v *record.Connection) map[string]any {
 		"exchanges":     countValue(v.Exchanges),
 		"idle":          nil,
 		"pattern":       wordValue(string(v.Pattern)),
+		"observer":      mapObserver(&v.Observer),
 		"time_wait":     listValue(v.TimeWait, func(v record.TimeWait) any { return mapTimeWait(&v) }),
 		"half_open":     nil,
 		"findings":      listValue(v.Findings, func(v record.Finding) any { return mapFinding(&v) }),
@@ -227,6 +228,10 @@ func mapReset(v *record.Reset) map[string]any {
 		"receiver_state": stateValue(v.ReceiverState),
 		"answers":        string(v.Answers),
 		"idle_s":         durationValue(v.Idle),
+		"ttl":            countValue(v.TTL),
+		"sender_ttl":     countValue(v.SenderTTL),
+		"text":           wordValue(string(v.Text)),
+		"origin":         wordValue(string(v.Origin)),
 	}
 	return m
 }
@@ -236,6 +241,16 @@ func mapIdle(v *record.Idle) map[string]any {
 		"gaps":      int(v.Gaps),
 		"longest_s": durationValue(v.Longest),
 		"period_s":  durationValue(v.Period),
+	}
+	return m
+}
+
+func mapObserver(v *record.Observer) map[string]any {
+	m := map[string]any{
+		"nearer":      wordValue(v.Nearer.String()),
+		"why":         wordValue(string(v.Why)),
+		"client_hops": countValue(v.ClientHops),
+		"server_hops": countValue(v.ServerHops),
 	}
 	return m
 }

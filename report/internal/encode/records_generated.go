@@ -57,6 +57,8 @@ func (e *Encoder) AppendConnection(b []byte, v *record.Connection) []byte {
 	}
 	b = append(b, `,"pattern":`...)
 	b = AppendWord(b, string(v.Pattern))
+	b = append(b, `,"observer":`...)
+	b = e.AppendObserver(b, &v.Observer)
 	b = append(b, `,"time_wait":[`...)
 	for i := range v.TimeWait {
 		b = AppendComma(b, i)
@@ -368,6 +370,14 @@ func (e *Encoder) AppendReset(b []byte, v *record.Reset) []byte {
 	b = AppendString(b, string(v.Answers))
 	b = append(b, `,"idle_s":`...)
 	b = v.Idle.Append(b)
+	b = append(b, `,"ttl":`...)
+	b = AppendCount(b, v.TTL)
+	b = append(b, `,"sender_ttl":`...)
+	b = AppendCount(b, v.SenderTTL)
+	b = append(b, `,"text":`...)
+	b = AppendWord(b, string(v.Text))
+	b = append(b, `,"origin":`...)
+	b = AppendWord(b, string(v.Origin))
 	return append(b, `}`...)
 }
 
@@ -379,6 +389,19 @@ func (e *Encoder) AppendIdle(b []byte, v *record.Idle) []byte {
 	b = v.Longest.Append(b)
 	b = append(b, `,"period_s":`...)
 	b = v.Period.Append(b)
+	return append(b, `}`...)
+}
+
+// AppendObserver appends a record.Observer as JSON.
+func (e *Encoder) AppendObserver(b []byte, v *record.Observer) []byte {
+	b = append(b, `{"nearer":`...)
+	b = appendSide(b, v.Nearer)
+	b = append(b, `,"why":`...)
+	b = AppendWord(b, string(v.Why))
+	b = append(b, `,"client_hops":`...)
+	b = AppendCount(b, v.ClientHops)
+	b = append(b, `,"server_hops":`...)
+	b = AppendCount(b, v.ServerHops)
 	return append(b, `}`...)
 }
 

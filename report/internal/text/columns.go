@@ -63,6 +63,9 @@ var ConnectionColumns = []ConnectionColumn{
 	{"findings", Cell{Full: "FINDINGS"}, false, "codes of the findings, worst first; short: the worst, and how many others",
 		findingsCell},
 	{"icmp", Cell{Full: "ICMP"}, false, "what an ICMP error said of the SYN or SYN-ACK, and who sent it", icmpCell},
+	{"reset_origin", Cell{Full: "RST MADE BY"}, false, "who made the RST, by its TTL", originCell},
+	{"nearer", Cell{Full: "NEARER"}, false, "the side nearer to where the capture was taken",
+		func(c *record.Connection) Cell { return Cell{Full: cmp.Or(c.Observer.Nearer.String(), Unknown)} }},
 	{"role", Cell{Full: "ROLE"}, false, "how the sides' roles are known",
 		func(c *record.Connection) Cell { return Cell{Full: string(c.RoleEvidence)} }},
 	{"encapsulation", Cell{Full: "INSIDE"}, false, "encapsulation, outermost first", encapsulationCell},
@@ -319,4 +322,15 @@ func icmpCell(c *record.Connection) Cell {
 		return Cell{Full: Unknown}
 	}
 	return Cell{Full: i.Meaning + " from " + i.From.String(), Short: i.Meaning}
+}
+
+func originCell(c *record.Connection) Cell {
+	r := c.Teardown.Reset
+	switch {
+	case r == nil || r.Origin == record.NoOrigin:
+		return Cell{Full: Unknown}
+	case r.Origin == record.OriginElsewhere:
+		return Cell{Full: r.Origin.String(), Tone: Alert}
+	}
+	return Cell{Full: r.Origin.String()}
 }

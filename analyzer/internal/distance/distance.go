@@ -1,0 +1,176 @@
+// Package distance tells what the TTLs of packets (RFC 791 §3.2; hop limits in RFC 8200 §3) say of their makers. Every
+// router takes one off. A sender begins with one of a few numbers, so the rest of it tells how many routers were on the
+// way.
+package distance
+
+import (
+	"github.com/tcplife/tcplife/analyzer/internal/store"
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// End is the TTLs of what one end has sent, but for its RSTs: whether those are its own is the question.
+type End struct {
+	low, high uint8 // 0: it has sent nothing else
+}
+
+// Of is an end that has sent one segment.
+func Of(ttl uint8) End { return End{ttl, ttl} }
+
+// Segment takes note of a segment of the end.
+func (e *End) Segment(seg *flows.Segment) {
+	ttl := seg.TTL
+	if ttl >= e.low && ttl <= e.high && e.low > 0 || ttl == 0 || seg.Flags.Has(flows.RST) {
+		return
+	}
+	if e.low == 0 {
+		e.low = ttl
+	}
+	e.low, e.high = min(e.low, ttl), max(e.high, ttl)
+}
+
+// Near is the TTL of the end's that is nearest to another, 0 if none is known.
+func (e *End) Near(ttl uint8) uint8 {
+	if int(e.high)-int(ttl) < int(ttl)-int(e.low) {
+		return e.high
+	}
+	return e.low
+}
+
+// initial are the TTLs that senders begin with: the usual ones, and one that only old systems have.
+var initial = [...]uint8{64, 128, 255, 32}
+
+const usual = 3 // of initial
+
+// fits reports whether two TTLs can be what equally many routers have left of an initial one each.
+func fits(a, b uint8, initial []uint8) bool {
+	for _, i := range initial {
+		for _, j := range initial {
+			if i >= a && j >= b && i-a == j-b {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Origin tells whether an RST with this TTL has come as far as the end's other segments. A stack may begin its RSTs with
+// another TTL.
+func (e *End) Origin(ttl uint8) record.Origin {
+	either := func(initial []uint8) bool { return fits(e.low, ttl, initial) || fits(e.high, ttl, initial) }
+	switch {
+	case e.low == 0 || ttl == 0 || e.low == 1 && ttl > 1: // one that speaks to neighbours only (RFC 4271) limits the hops itself
+		return record.NoOrigin
+	case ttl == e.low || ttl == e.high || either(initial[:usual]):
+		return record.OriginEndpoint
+	case ttl > e.low && ttl < e.high || either(initial[:]): // its way changes, or it is an old system
+		return record.NoOrigin
+	}
+	return record.OriginElsewhere
+}
+
+// mostHops is how many routers are believed to be on a way. More are rare, and then two initial TTLs fit.
+const mostHops = 31
+
+// hops is how many routers were on the way.
+func (e *End) hops() record.Count {
+	for _, i := range initial[:usual] {
+		if e.high <= i && i-e.high <= mostHops && e.high > 0 {
+			return record.Count{Number: uint64(i - e.high), Known: true}
+		}
+	}
+	return record.Count{}
+}
+
+// Observer tells which end is nearer to where the capture was taken, by the TTLs and by what the two halves of the
+// handshake took.
+func Observer(client, server *End, h *record.Handshake) record.Observer {
+	o := record.Observer{ClientHops: client.hops(), ServerHops: server.hops()}
+	byTime, byTTL := record.NoSide, record.NoSide
+	if x, y := h.ClientRTT, h.ServerRTT; x != record.NoDuration && y != record.NoDuration && max(x, y)-min(x, y) >= apart {
+		byTime = nearer(int64(x), int64(y))
+	}
+	if x, y := o.ClientHops, o.ServerHops; x.Known && y.Known {
+		byTTL = nearer(int64(x.Number), int64(y.Number))
+	}
+	switch {
+	case byTime == byTTL && byTime != record.NoSide:
+		o.Nearer, o.Why = byTime, record.NearerByBoth
+	case byTime != record.NoSide && (byTTL == record.NoSide || difference(o.ClientHops.Number, o.ServerHops.Number) < fewHops):
+		o.Nearer, o.Why = byTime, record.NearerByHandshake
+	case byTime == record.NoSide && byTTL != record.NoSide:
+		o.Nearer, o.Why = byTTL, record.NearerByTTL
+	case byTime != record.NoSide:
+		o.Why = record.NearerContradicted
+	}
+	return o
+}
+
+// fewHops say less than what the handshake took: a router away can be far away.
+const fewHops = 3
+
+// difference is by how many hops one side is farther away than the other.
+func difference(client, server uint64) uint64 { return max(client, server) - min(client, server) }
+
+// apart is how much longer one half of the handshake must take. A host can take as long to answer.
+const apart = record.Duration(1e6) // ns
+
+// nearer is the side that is no more than half as far away as the other.
+func nearer(client, server int64) record.Side {
+	switch {
+	case client == server:
+	case 2*client <= server:
+		return record.Client
+	case 2*server <= client:
+		return record.Server
+	}
+	return record.NoSide
+}
+
+// A Reset is an RST that was seen.
+type Reset struct {
+	Packet uint64
+	TTL    uint8
+	From   uint8 // the end that it names as its sender
+}
+
+// Resets are the first RSTs of a connection.
+type Resets []Reset
+
+// most RSTs are kept of a connection.
+const most = 8
+
+// Segment takes note of a segment of either end.
+func (r *Resets) Segment(seg *flows.Segment) {
+	if seg.Flags.Has(flows.RST) && len(*r) < most {
+		from := uint8(0)
+		if seg.FromB {
+			from = 1
+		}
+		*r = append(*r, Reset{seg.Packet, seg.TTL, from})
+	}
+}
+
+// Of is the RST of a packet; its TTL is 0 if it is not known.
+func (r Resets) Of(packet uint64) Reset {
+	for _, s := range r {
+		if s.Packet == packet {
+			return s
+		}
+	}
+	return Reset{}
+}
+
+// Pack writes what is known, or reads it. Its packets are near one.
+func Pack(k *store.Coder, client, server *End, r *Resets, packet uint64) {
+	n := len(*r)
+	store.Near(k, 64, &client.low, &client.high, &server.low, &server.high)
+	store.Small(k, &n)
+	*r = store.Resize(*r, n)
+	for i := range *r {
+		s := &(*r)[i]
+		store.Near(k, packet, &s.Packet)
+		store.Near(k, 64, &s.TTL)
+		store.Small(k, &s.From)
+	}
+}

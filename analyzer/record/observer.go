@@ -1,0 +1,55 @@
+package record
+
+// Observer is where on the path the capture was taken.
+type Observer struct {
+	// The side that is nearer to it: no more than half as far away as the other; null: neither, or not known.
+	Nearer Side `json:"nearer" field:"null"`
+	// How this is known; null: nothing says that either side is nearer.
+	Why ObserverEvidence `json:"why" field:"null"`
+	// Routers between the client and the capture by the client's TTL, if it began with 64, 128 or 255; null: it is not
+	// known, or there would be more than 31.
+	ClientHops Count `json:"client_hops" field:"null"`
+	// Routers between the server and the capture likewise.
+	ServerHops Count `json:"server_hops" field:"null"`
+}
+
+// ObserverEvidence is what tells which side is nearer.
+type ObserverEvidence string
+
+// What can tell it; empty, null in JSON, where nothing does.
+const (
+	NoObserverEvidence ObserverEvidence = ""
+	NearerByHandshake  ObserverEvidence = "handshake"         // the two halves of the handshake's round trip, which say more than a difference of one or two hops.
+	NearerByTTL        ObserverEvidence = "ttl"               // the TTLs.
+	NearerByBoth       ObserverEvidence = "handshake_and_ttl" // both of them.
+	NearerContradicted ObserverEvidence = "contradiction"     // one of them names the client, the other the server: neither is believed.
+)
+
+// String gives the word, empty for NoObserverEvidence.
+func (w ObserverEvidence) String() string { return string(w) }
+
+// MarshalJSON gives the word, or null.
+func (w ObserverEvidence) MarshalJSON() ([]byte, error) { return marshalWord(string(w)) }
+
+// Origin is the device that made an RST.
+type Origin string
+
+// The devices; empty, null in JSON, where it is not known.
+const (
+	NoOrigin        Origin = ""
+	OriginEndpoint  Origin = "endpoint"  // the end whose address it has: it came as far as that end's other segments.
+	OriginElsewhere Origin = "elsewhere" // a firewall, load balancer or forger: it came another way.
+)
+
+// String gives the word, empty for NoOrigin.
+func (o Origin) String() string { return string(o) }
+
+// MarshalJSON gives the word, or null.
+func (o Origin) MarshalJSON() ([]byte, error) { return marshalWord(string(o)) }
+
+// Reason is the text in an RST (RFC 9293 §3.5.2), printable ASCII of at most 200 characters; empty, null in JSON, if
+// there was none.
+type Reason string
+
+// MarshalJSON gives the text, or null.
+func (r Reason) MarshalJSON() ([]byte, error) { return marshalWord(string(r)) }
