@@ -102,6 +102,7 @@ func (a *accounts) take(e *event, record *record.Connection) {
 	case recordEnds:
 		a.settleCookie(record)
 		a.related.explain(record, e)
+		a.related.compareISNs(record)
 		a.tokens.Join(record.Handshake.MPTCP)
 		a.totals.Add(record)
 		a.emit(record)

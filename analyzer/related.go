@@ -1,28 +1,41 @@
 package analyzer
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"slices"
 
+	"github.com/tcplife/tcplife/analyzer/internal/isn"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
 
-// related explains attempts that nothing answered by what happened to other connections. It is kept in the order of what happens,
-// and remembers the latest only.
+// related explains attempts that nothing answered by what happened to other connections, and compares the ISNs of a host's. It is
+// kept in the order of what happens, and remembers the latest only.
 type related struct {
 	unasked latest[unaskedKey, unasked]
 	stamps  latest[stampKey, stamps]
+	hosts   latest[hostKey, isn.Host]
 }
 
 // The bounds of what is remembered.
 const (
 	maxUnasked = 4096
 	maxStamps  = 4096
+	maxHosts   = 4096
 )
 
 func newRelated() related {
-	return related{newLatest[unaskedKey, unasked](maxUnasked), newLatest[stampKey, stamps](maxStamps)}
+	return related{
+		newLatest[unaskedKey, unasked](maxUnasked), newLatest[stampKey, stamps](maxStamps),
+		newLatest[hostKey, isn.Host](maxHosts),
+	}
+}
+
+// hostKey is a host that opens connections, or accepts them.
+type hostKey struct {
+	addr    flows.Addr
+	accepts bool
 }
 
 // unaskedKey is what a SYN-ACK without a SYN answers: a client's socket, and the number after its ISN.
@@ -116,6 +129,62 @@ func (r *related) explain(c *record.Connection, e *event) {
 	if u := r.unasked.find(unaskedKey{client, c.Client.Port, c.Client.ISN.Number + 1}); u != nil {
 		addFinding(c, record.FindingAnsweredElsewhere, u.from.String(), uint64(c.Handshake.SynPacket), u.packet)
 	}
+}
+
+// compareISNs takes in the ISNs of a connection that was opened, and adds to its record what they say of a host.
+func (r *related) compareISNs(c *record.Connection) {
+	if c.Handshake.Outcome != record.OutcomeComplete && c.Handshake.Outcome != record.OutcomeFastOpen {
+		return
+	}
+	h := &c.Handshake
+	sockets := socketsOf(c)
+	r.compareISN(c, &c.Client, record.Client, h.SynAt, h.SynPacket, sockets)
+	r.compareISN(c, &c.Server, record.Server, h.SynAckAt, h.SynAckPacket, sockets)
+}
+
+// socketsOf tells the two sockets of a connection from others.
+func socketsOf(c *record.Connection) uint64 {
+	const golden = 0x9e3779b97f4a7c15 // spreads what differs in few bits (D. Knuth, TAOCP 3, 6.4)
+	h := uint64(c.Client.Port)<<16 | uint64(c.Server.Port)
+	for _, ip := range [...]netip.Addr{c.Client.IP, c.Server.IP} {
+		b := ip.As16()
+		h = (h ^ binary.BigEndian.Uint64(b[:8])) * golden
+		h = (h ^ h>>32 ^ binary.BigEndian.Uint64(b[8:])) * golden
+	}
+	return h
+}
+
+func (r *related) compareISN(c *record.Connection, e *record.Endpoint, side record.Side, at record.Time,
+	packet record.PacketNumber, sockets uint64) {
+	if e.ISNEvidence != record.Seen || packet == 0 {
+		return
+	}
+	host := r.hosts.of(hostKey{flows.Addr(e.IP.As16()), side == record.Server})
+	habit, measure, packets := host.Add(int64(at), e.ISN.Number, sockets, uint64(packet))
+	if habit == isn.Random {
+		return
+	}
+	kind := record.FindingISNPredictable.Kind()
+	detail := append(append([]byte(side.String()), ": "...), kind.Meaning...)
+	detail = isn.Append(append(detail, ": "...), habit, measure, len(packets))
+	detail = appendPackets(detail, packets, uint64(len(packets)))
+	i := 0
+	for i < len(c.Findings) && c.Findings[i].Code != kind.Code && !later(c.Findings[i].Code, record.FindingISNPredictable) {
+		i++
+	}
+	c.Findings = slices.Insert(slices.Clone(c.Findings), i, record.Finding{
+		Code: kind.Code, Severity: kind.Severity, Side: side, Packets: []uint64{uint64(packet)}, Detail: string(detail),
+	})
+}
+
+// later reports whether a finding stands behind another in the catalogue.
+func later(code string, other record.FindingCode) bool {
+	for k := other + 1; int(k) < record.FindingCodes; k++ {
+		if k.String() == code {
+			return true
+		}
+	}
+	return false
 }
 
 // addFinding puts a finding of the server's behind the one that says that nothing answered.

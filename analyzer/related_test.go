@@ -2,6 +2,7 @@ package analyzer_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -80,5 +81,64 @@ func TestAnsweredElsewhere(t *testing.T) {
 	const want = "server: a SYN-ACK that acknowledges this SYN came from another address, so that the client refuses it: 10.9.0.5:8443; packets 1 and 2"
 	if len(details) != 1 || details[0] != want {
 		t.Errorf("%q, want %q", details, want)
+	}
+}
+
+// ISNs that can be predicted are told of each host once, of whichever side it is.
+func TestPredictableISNs(t *testing.T) {
+	for name, c := range map[string]struct {
+		client, server func(i int) int // ISNs
+		port           func(i int) int
+		hosts          int // clients
+		want           string
+	}{
+		"constant":     {client: func(int) int { return 7 }, want: "client 1"},
+		"the server's": {server: func(i int) int { return 5 + 64000*i }, want: "server 1"},
+		"by time":      {client: func(i int) int { return 5000000 * i }, want: "client 1"}, // equal steps in equal times
+		"both":         {client: func(int) int { return 7 }, server: func(int) int { return 9 }, want: "client 1 server 1"},
+		"neither":      {want: ""},
+		"one 4-tuple":  {client: func(i int) int { return 1 + 64000*i }, port: func(int) int { return 1 }, want: ""},
+		"three hosts":  {client: func(int) int { return 7 }, hosts: 3, want: ""},
+		"two hosts":    {client: func(int) int { return 7 }, hosts: 2, want: "client 2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var script strings.Builder
+			random := rand.New(rand.NewPCG(3, 4))
+			for i := range 8 {
+				isn := [2]int{int(random.Uint32()), int(random.Uint32())}
+				port := i
+				if c.client != nil {
+					isn[0] = c.client(i)
+				}
+				if c.server != nil {
+					isn[1] = c.server(i)
+				}
+				if c.port != nil {
+					port = c.port(i)
+				}
+				fmt.Fprintf(&script, "C%d = 10.0.0.%d:%d\n S = 10.9.9.9:80\n", i, 1+i%max(1, c.hosts), 1000+port)
+				fmt.Fprintf(&script, "@%ds C%d --> S SYN seq=%d\n C%d <-- S SYN,ACK seq=%d\n C%d --> S ACK\n", 300*i, i, isn[0], i, isn[1], i)
+				fmt.Fprintf(&script, "C%d --> S FIN,ACK\n C%d <-- S FIN,ACK\n C%d --> S ACK\n", i, i, i)
+			}
+			for trackers := 1; trackers <= 2; trackers++ {
+				found := map[string]int{}
+				for _, r := range tracked(script.String(), trackers) {
+					for _, f := range r.Findings {
+						if f.Code == "isn_predictable" {
+							found[f.Side.String()]++
+						}
+					}
+				}
+				got := ""
+				for _, side := range []string{"client", "server"} {
+					if n := found[side]; n > 0 {
+						got += fmt.Sprintf(" %s %d", side, n)
+					}
+				}
+				if strings.TrimSpace(got) != c.want {
+					t.Errorf("%d trackers: %q, want %q", trackers, got, c.want)
+				}
+			}
+		})
 	}
 }

@@ -44,6 +44,7 @@ const (
 	FindingStaleSyn
 	FindingLateSynAck
 	FindingSynScanned
+	FindingISNPredictable
 	FindingSynInConnection
 	FindingSimultaneousOpen
 	FindingFastOpenIgnored
@@ -75,6 +76,9 @@ const (
 	FindingTimeWaitReset
 	codes
 )
+
+// FindingCodes is how many kinds there are.
+const FindingCodes = int(codes)
 
 var catalogue = [codes]FindingKind{
 	FindingSynRetransmitted: {"syn_retransmitted", Warning,
@@ -134,6 +138,10 @@ var catalogue = [codes]FindingKind{
 	FindingSynScanned: {"syn_scanned", Info,
 		"a SYN-ACK was answered by an RST at once, without an ACK: somebody wanted to know whether the port is open",
 		"RFC 9293 §3.5", "look for the same source at other ports"},
+	FindingISNPredictable: {"isn_predictable", Info,
+		"this host's initial sequence numbers can be predicted, so that others can forge segments of its connections",
+		"RFC 6528 §3; RFC 9293 §3.4.1",
+		"update the host, or put a firewall in front of it that makes ISNs random; it is said once for each host"},
 	FindingSynInConnection: {"syn_in_connection", Warning, "a SYN arrived inside a connection that went on",
 		"RFC 5961 §4", "an old duplicate, or an attempt to disturb the connection"},
 	FindingSimultaneousOpen: {"simultaneous_open", Info, "both sides sent a SYN before the other's arrived",

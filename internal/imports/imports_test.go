@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"flows":        {"capture"},
 
 	"analyzer/internal/distance": {"analyzer/internal/store", "analyzer/record", "flows"},
+	"analyzer/internal/isn":      {},
 
 	"analyzer/internal/store":  {},
 	"analyzer/internal/offers": {"analyzer/internal/store", "analyzer/record", "flows"},

@@ -1,0 +1,161 @@
+// Package isn tells whether a host's initial sequence numbers can be predicted from one connection to the next, which RFC
+// 6528 is against: whoever knows them can forge segments.
+package isn
+
+import (
+	"slices"
+	"strconv"
+)
+
+// Habit is how a host chooses its numbers.
+type Habit uint8
+
+// The habits that are known. With all but Random the next number can be predicted.
+const (
+	Random   Habit = iota // no other was found
+	Constant              // one number for all
+	Stepping              // a step after the one before, or several
+	ByTime                // so many more a second
+)
+
+// How many numbers must agree. Of five steps between random numbers one in 10^10 is a multiple of smallStep, and of six
+// numbers one in 10^8 lies on a line.
+const (
+	manyEqual = 4
+	many      = 6
+	smallStep = 1 << 8  // steps that have no such divisor may be chance
+	largeStep = 1 << 24 // beyond it only equal steps count
+	enough    = 16      // connections after which a host is taken to choose at random
+)
+
+// Host is the latest numbers of a host, by time. The zero value knows none.
+type Host struct {
+	list  [8]sample
+	n     int
+	added int
+	told  bool
+}
+
+type sample struct {
+	at     int64  // ns
+	socket uint64 // tells its 4-tuple from others
+	packet uint64
+	isn    uint32
+}
+
+// Add takes in the number of a connection that was opened, and its packet. A habit is told once, with its measure: the
+// number, the step, or the numbers a second; and with the packets that show it.
+func (h *Host) Add(at int64, isn uint32, socket, packet uint64) (habit Habit, measure uint64, packets []uint64) {
+	if h.told || h.added >= enough {
+		return Random, 0, nil
+	}
+	h.added++
+	h.insert(sample{at, socket, packet, isn})
+	equal := slices.DeleteFunc(slices.Clone(h.list[:h.n]), func(s sample) bool { return s.isn != isn })
+	if len(equal) >= manyEqual {
+		return h.tell(Constant, uint64(isn), equal)
+	}
+	list := h.others()
+	if len(list) < many {
+		return Random, 0, nil
+	}
+	list = list[len(list)-many:]
+	if step := step(list); step > 0 {
+		return h.tell(Stepping, uint64(step), list)
+	}
+	if rate := rate(list); rate > 0 {
+		return h.tell(ByTime, rate, list)
+	}
+	return Random, 0, nil
+}
+
+func (h *Host) tell(habit Habit, measure uint64, list []sample) (Habit, uint64, []uint64) {
+	h.told = true
+	packets := make([]uint64, len(list))
+	for i := range list {
+		packets[i] = list[i].packet
+	}
+	return habit, measure, packets
+}
+
+// insert puts a sample in its place, and forgets the oldest if there are many.
+func (h *Host) insert(s sample) {
+	if h.n == len(h.list) {
+		if s.at < h.list[0].at {
+			return
+		}
+		copy(h.list[:], h.list[1:])
+		h.n--
+	}
+	i := h.n
+	for i > 0 && h.list[i-1].at > s.at {
+		h.list[i] = h.list[i-1]
+		i--
+	}
+	h.list[i] = s
+	h.n++
+}
+
+// others are the samples of different 4-tuples: numbers of one may follow each other (RFC 6528 §3).
+func (h *Host) others() []sample {
+	list := make([]sample, 0, len(h.list))
+	for _, s := range h.list[:h.n] {
+		if !slices.ContainsFunc(list, func(o sample) bool { return o.socket == s.socket }) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// step is what each number is more than the one before it, or divides that; 0 if nothing does.
+func step(list []sample) uint32 {
+	first := list[1].isn - list[0].isn
+	equal, divisor := true, uint32(0)
+	for i := 1; i < len(list); i++ {
+		d := list[i].isn - list[i-1].isn
+		if equal = equal && d == first; d >= largeStep {
+			divisor = 1
+		}
+		for d != 0 { // Euclid's
+			divisor, d = d, divisor%d
+		}
+	}
+	switch {
+	case equal:
+		return first
+	case divisor >= smallStep:
+		return divisor
+	}
+	return 0
+}
+
+// rate is by how many a second the numbers grow, if they lie on a line; else 0.
+func rate(list []sample) uint64 {
+	const precision, most = 100, 1 << 31
+	first, last := &list[0], &list[len(list)-1]
+	rise, took := float64(last.isn-first.isn), float64(last.at-first.at)
+	if rise == 0 || rise >= most || took <= 0 {
+		return 0
+	}
+	for i := 1; i < len(list)-1; i++ {
+		off := float64(list[i].isn-first.isn) - rise*float64(list[i].at-first.at)/took
+		if off > rise/precision || -off > rise/precision {
+			return 0
+		}
+	}
+	return uint64(rise / took * 1e9)
+}
+
+// Append appends what a habit is, in words.
+func Append(b []byte, h Habit, measure uint64, connections int) []byte {
+	b = strconv.AppendInt(append(b, "of "...), int64(connections), 10)
+	switch h {
+	case Constant:
+		return strconv.AppendUint(append(b, " connections each began with "...), measure, 10)
+	case Stepping:
+		b = append(b, " connections to or from different sockets each began "...)
+		return append(strconv.AppendUint(b, measure, 10), ", or a multiple of it, after the one before"...)
+	}
+	b = append(b, " connections to or from different sockets the numbers grow with time alone, by about "...)
+	return append(strconv.AppendUint(b, measure, 10), " a second"...)
+}
