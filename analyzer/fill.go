@@ -317,7 +317,7 @@ func (c *connection) teardown(reset *record.Reset) record.Teardown {
 		t.Kind = record.TeardownSimultaneous // its FIN crosses itself (RFC 9293 §3.6, figure 13)
 	case bothAcked && c.tcp.FinsCrossed():
 		t.Kind = record.TeardownSimultaneous
-	case bothAcked && c.sides[1-first].firstAckOfFin && !(c.filtered && c.waitedForFin(first)):
+	case bothAcked && c.firstToAckFin(1-first) && !(c.filtered && c.waitedForFin(first)):
 		t.Kind = record.TeardownThreeSegment
 	case bothAcked:
 		t.Kind = record.TeardownFourWay
@@ -334,9 +334,23 @@ func (c *connection) teardown(reset *record.Reset) record.Teardown {
 	return t
 }
 
-// finBefore reports whether an end's FIN passed before the other's: by the order of packets, for clocks may differ; a FIN
-// that is only inferred has no packet.
+// firstToAckFin reports that an end's FIN was its first segment to acknowledge the other's, though it may have been captured before that.
+func (c *connection) firstToAckFin(i int) bool {
+	first, acknowledged := c.tcp.FinAcknowledged()
+	return c.sides[i].firstAckOfFin || acknowledged && first == 1-i && c.finPassedBefore(i, 1-i)
+}
+
+// finBefore reports whether an end's FIN was sent before the other's: by what they acknowledge, or by the order of packets, for
+// clocks may differ; a FIN that is only inferred has no packet.
 func (c *connection) finBefore(i, j int) bool {
+	if first, acknowledged := c.tcp.FinAcknowledged(); acknowledged {
+		return i == first
+	}
+	return c.finPassedBefore(i, j)
+}
+
+// finPassedBefore is finBefore by the order of packets alone.
+func (c *connection) finPassedBefore(i, j int) bool {
 	if a, b := c.sides[i].finPacket, c.sides[j].finPacket; a > 0 && b > 0 {
 		return a < b
 	}

@@ -257,3 +257,16 @@ func (c *Conn) FinsCrossed() bool {
 	a, b := &c.Ends[0], &c.Ends[1]
 	return a.FinSent && b.FinSent && !a.finAck.After(b.FinSeq) && !b.finAck.After(a.FinSeq)
 }
+
+// FinAcknowledged gives the end whose FIN the other's acknowledged when it was sent first, if one did: that end closed first.
+func (c *Conn) FinAcknowledged() (end int, is bool) {
+	a, b := &c.Ends[0], &c.Ends[1]
+	if !a.FinSent || !b.FinSent {
+		return 0, false
+	}
+	of, by := b.finAck.After(a.FinSeq), a.finAck.After(b.FinSeq) // a's is acknowledged by b's, and b's by a's
+	if by {
+		end = 1
+	}
+	return end, of != by
+}
