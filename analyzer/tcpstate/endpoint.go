@@ -70,6 +70,7 @@ type Endpoint struct {
 
 	resetAcked  bool   // its RST acknowledged something
 	resetClosed bool   // CLOSED by an RST, its own or one that it is taken to have accepted
+	rstSeq      Seq    // SEG.SEQ of the last RST in its window
 	doubted     *Entry // CLOSED by an RST in the window that was not exact: silence confirms it (RFC 5961 §3.2)
 
 	Withdrawn     []Withdrawal // the first entries that later evidence has denied, in the order in which it did

@@ -122,8 +122,8 @@ func (c *Conn) packRare(k *store.Coder, opener int) {
 		there[i] = *p != nil
 	}
 	k.Bools(&perhaps, &reset, &later, &halfOpen, &logged, &there[0], &there[1], &there[2], &there[3], &a.rcv.lost, &b.rcv.lost)
-	store.Near(k, b.sndNxt, &a.rcv.seen)
-	store.Near(k, a.sndNxt, &b.rcv.seen)
+	store.Near(k, b.sndNxt, &a.rcv.seen, &a.rstSeq)
+	store.Near(k, a.sndNxt, &b.rcv.seen, &b.rstSeq)
 	if optional(k, &c.Reset, reset) {
 		c.Reset.pack(k, last.at, last.packet)
 	}
@@ -202,7 +202,7 @@ func (l *log) pack(k *store.Coder, opener int, packet uint64, at int64) {
 
 func (l *claim) pack(k *store.Coder, packet uint64, at int64) {
 	is := l.packet != 0
-	k.Bools(&is, &l.fin)
+	k.Bools(&is, &l.fin, &l.acks)
 	if !is {
 		*l = claim{}
 		return

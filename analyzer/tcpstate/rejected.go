@@ -133,7 +133,7 @@ func (c *Conn) proves(from int, x, y *Endpoint, s *Segment) bool {
 	if c.self || len(c.log.rejected[0])+len(c.log.rejected[1]) == 0 {
 		return false
 	}
-	heard := y.Spoke && !c.last[1-from].end.Before(x.maxAck) // the capture holds what y sends
+	heard := y.Spoke && !(x.ackSent && c.last[1-from].end.Before(x.maxAck)) // the capture holds what y sends
 	for _, i := range [...]int{1 - from, from} {
 		list := c.log.rejected[i]
 		for n := len(list) - 1; n >= 0; n-- {
@@ -204,6 +204,9 @@ func (c *Conn) resumes(from int, x, y *Endpoint, first, s *Segment) Effect {
 
 // chooses takes in the SYN-ACK of y that x has acknowledged, instead of another one.
 func (c *Conn) chooses(from int, x, y *Endpoint, synAck, s *Segment) Effect {
+	if x.gotFin {
+		x.lostFin(otherSyn, s.Packet) // it was of the other SYN-ACK's sender
+	}
 	y.cut(0, otherSyn, s.Packet)
 	*y = Endpoint{Withdrawn: y.Withdrawn, WithdrawnMore: y.WithdrawnMore, offered: true, other: y.ISS}
 	x.withdrawTo(SynSent, otherSyn, s.Packet)

@@ -75,7 +75,7 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 	if x.in(SynSent) && y.misled {
 		// It disowns a SYN-ACK of another number, and waits on (RFC 9293 §3.10.7.3, first step; figure 8).
 		y.enter(rstArrives, s)
-		y.resetClosed = true
+		y.resetClosed, y.rstSeq = true, s.Seq
 		return ResetAccepted
 	}
 	reset := x.beforeReset()
@@ -167,6 +167,7 @@ func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, asked *question) (e 
 			answers = asked.kind
 		}
 		r := Reset{By: from, At: s.At, Packet: s.Packet, ReceiverState: y.State(), Answers: answers, Idle: c.idle(from, s, answers)}
+		y.rstSeq = s.Seq
 		if y.atFin(s) {
 			c.perhaps = &r
 			break
@@ -222,6 +223,7 @@ func (c *Conn) doubt(x, y *Endpoint, s *Segment, asked *question) Effect {
 	if c.Reset == nil {
 		c.resetSeq, c.resetAcks = s.Seq, s.HasAck
 	}
+	y.rstSeq = s.Seq
 	y.doubted = &Entry{Rule: rstArrives, State: Closed, At: s.At, Packet: s.Packet, onReceipt: true}
 	by := aborts
 	if asked != nil {
@@ -280,10 +282,10 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 		return 0
 	}
 	received := x.History[len(x.History)-1].Rule == rstArrives
-	inexact := received && s.Ack != c.resetSeq
+	inexact := received && s.Ack != x.rstSeq && y.resetClosed // or its sender has gone on, and this acknowledges that
 	// It has received what passed before the RST: that lay below the window.
-	beyond := received && s.Ack.After(c.resetSeq) && !(y.FinSent && c.resetSeq == y.FinSeq)
-	asks := beyond || received && challenge && s.Ack != c.resetSeq // it expected another number than the RST's
+	beyond := received && s.Ack.After(x.rstSeq) && !(y.FinSent && x.rstSeq == y.FinSeq)
+	asks := beyond || received && challenge && s.Ack != x.rstSeq // it expected another number than the RST's
 	if s.At-x.since() <= x.crossing() && !asks {
 		return 0
 	}
@@ -294,7 +296,7 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	closed := x.History[n]
 	switch {
 	case inexact:
-		c.Note(RstInexact, 1-from, c.resetSeq, closed.Packet)
+		c.Note(RstInexact, 1-from, x.rstSeq, closed.Packet)
 	case own && closed.Rule != unreachable && x.ackSent:
 		// It was not its own. A receiver that goes on proves less: the RST may have been lost. Nor does one whose RST disowned a
 		// SYN-ACK: many scanners send by themselves, beside their host's TCP.

@@ -10,6 +10,7 @@ type claim struct {
 	ack      Seq
 	fin      bool
 	// Of its sender.
+	acks         bool
 	maxAck, edge Seq
 	wnd          uint32
 	// Of its receiver.
@@ -19,7 +20,7 @@ type claim struct {
 // claims takes note of a segment of x, Ends[from], that acknowledges more than y has been seen to send.
 func (c *Conn) claims(from int, x, y *Endpoint, s *Segment) {
 	l := c.logged()
-	l.claim[from] = claim{s.At, s.Packet, s.Seq, s.end(), s.Ack, s.Fin, x.maxAck, x.edge, x.wnd, y.sndNxt, y.sndUna}
+	l.claim[from] = claim{s.At, s.Packet, s.Seq, s.end(), s.Ack, s.Fin, x.ackSent, x.maxAck, x.edge, x.wnd, y.sndNxt, y.sndUna}
 }
 
 // rejectsClaim reports that s, of x, Ends[from], answers a segment that acknowledges what x had not sent. It takes back what was
@@ -50,7 +51,7 @@ func (c *Conn) rejectsClaim(from int, x, y *Endpoint, s *Segment) bool {
 	if y.sndNxt == l.end {
 		y.sndNxt = l.seq
 	}
-	y.maxAck, y.edge, y.wnd = l.maxAck, l.edge, l.wnd
+	y.ackSent, y.maxAck, y.edge, y.wnd = l.acks, l.maxAck, l.edge, l.wnd
 	y.rcv.nxt, y.rcv.ahead = l.sndNxt, nil
 	c.filled(from, l.ack-1)
 	*l = claim{}
