@@ -233,7 +233,7 @@ func (c *connection) count(from, to int, seg *flows.Segment, effect tcpstate.Eff
 	if seg.Flags.Has(flows.SYN) {
 		y.sums.MSS = seg.Options.MSS
 	}
-	c.synText = c.synText || seg.Flags.Has(flows.SYN) && seg.Len > 0
+	c.synText = c.synText || opens(seg) && seg.Len > 0
 	switch {
 	case effect.Has(tcpstate.Keepalive):
 		x.keepalives++

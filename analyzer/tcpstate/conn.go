@@ -95,7 +95,7 @@ func (c *Conn) exchange(from int, x, y *Endpoint, s *Segment) Effect {
 		return Foreign // no state sends it, and only a synchronized one would heed it (RFC 9293 §3.10.7)
 	case s.Rst:
 		e = c.sendsRst(from, x, y, s)
-	case s.Syn && s.Fin:
+	case s.Syn && s.Fin && !s.HasAck:
 		return Dropped(impossibleFlags) // a scan or an attack
 	case s.Syn && s.HasAck:
 		e = c.sendsSynAck(from, x, y, s)

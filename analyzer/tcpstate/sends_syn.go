@@ -50,8 +50,26 @@ func (c *Conn) sendsSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	return e | c.arrives(1-from, x, y, s, e)
 }
 
-// sendsSynAck is a SYN with ACK: its sender has received a SYN and is in SYN_RCVD.
+// sendsSynAck is a SYN with ACK: its sender has received a SYN and is in SYN_RCVD. A FIN in it is processed behind the SYN (RFC 9293
+// §3.10.7.3, fourth step: "if there are other controls or text in the segment, then continue").
 func (c *Conn) sendsSynAck(from int, x, y *Endpoint, s *Segment) Effect {
+	if !s.Fin {
+		return c.answersSyn(from, x, y, s)
+	}
+	opening := *s
+	opening.Fin = false
+	e := c.answersSyn(from, x, y, &opening)
+	if e.Has(Foreign) || e.Has(BadSynAck) {
+		return e
+	}
+	fin := *s
+	fin.Syn, fin.Seq, fin.Len = false, s.textEnd(), 0
+	e |= c.sendsFin(from, x, y, &fin)
+	x.sent(fin.end())
+	return e | c.receives(from, x, y, &fin, e)
+}
+
+func (c *Conn) answersSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	var e Effect
 	if x.ISSKnown && x.ISS != s.Seq {
 		if !x.misled || y.synAcked || !y.acksSyn(s.Ack) {
@@ -61,6 +79,9 @@ func (c *Conn) sendsSynAck(from int, x, y *Endpoint, s *Segment) Effect {
 			return c.reject(from, s, otherSynAck)
 		}
 		// The SYN-ACK before acknowledged no SYN of this attempt, and was reset or forgotten: this is the answer.
+		if y.gotFin {
+			y.lostFin(otherSyn, s.Packet)
+		}
 		x.cut(0, otherSyn, s.Packet)
 		*x = Endpoint{Withdrawn: x.Withdrawn, WithdrawnMore: x.WithdrawnMore}
 		c.Reset = nil
