@@ -140,7 +140,7 @@ func (c *Conn) remark(from int, s *Segment, e Effect) {
 	if e.Has(FinAhead) && !e.Has(Again) {
 		c.Note(FinTooSoon, from, s.textEnd(), s.Packet)
 	}
-	if e.Has(BehindFin) {
+	if e.Has(BehindFin) && s.Seq != s.end() {
 		c.Note(Misfit, from, s.Seq, s.Packet)
 	}
 	if e.Has(ZeroWindowProbe) {

@@ -52,9 +52,9 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 }
 
 // behindFin reports a segment in the window and behind the FIN of its sender, which has arrived: its receiver ignores text and
-// FIN, and takes its acknowledgement (RFC 9293 §3.10.7.4, seventh and eighth step).
+// FIN, and takes its acknowledgement (RFC 9293 §3.10.7.4, seventh and eighth step). Some stacks count on after their FIN.
 func (c *Conn) behindFin(x, y *Endpoint, s *Segment) bool {
-	return x.FinSent && y.gotFin && y.ackSent && s.Seq != s.end() && s.Seq.After(x.FinSeq) && s.Seq.Before(y.edge)
+	return x.FinSent && y.gotFin && y.ackSent && s.Seq.Before(y.edge) && s.end().After(x.FinSeq.Add(1)) && s.Seq.After(x.FinSeq)
 }
 
 // fits reports whether the numbers are within reach of what the two have exchanged: a segment that is not is no word
@@ -249,7 +249,7 @@ func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		}
 	}
 	if l := &c.last[1-from]; x.FinSent && !x.finAcked() && l.hasAck && l.ack.After(x.FinSeq) && x != y &&
-		l.seq != l.end && !s.Ack.Before(l.end) && x.maxAck.Before(l.end) {
+		l.seq != l.end && !s.Ack.Before(l.end) && (!x.ackSent || x.maxAck.Before(l.end)) {
 		// It acknowledges for the first time what the peer sent last, and with that the acknowledgement of its FIN has come.
 		x.sndUna = l.ack
 		if !y.FinSent || l.end != y.FinSeq.Add(1) {
