@@ -20,7 +20,8 @@ import (
 var web embed.FS
 
 // modules are the scripts, each behind those that it imports.
-var modules = []string{"data", "time", "dom", "filter", "palette", "states", "lanes", "histogram", "lists", "ladder", "table", "export", "main"}
+var modules = []string{"inflate", "data", "time", "dom", "filter", "palette", "states", "lanes", "histogram", "lists", "ladder",
+	"table", "export", "main"}
 
 // imports and exports are what only a module in a file of its own needs.
 var (

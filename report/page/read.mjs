@@ -5,9 +5,9 @@ import { record } from './web/export.js'
 
 const page = fs.readFileSync(process.argv[2], 'utf8')
 const of = (id) => page.match(new RegExp(`id="${id}">([^<]*)</script>`))[1]
-const data = await load(of('data'), of('ladders'))
+const data = load(of('data'), of('ladders'))
 for (const r of data.facts.records) console.log(JSON.stringify(r))
 for (let i = 0; i < data.rows.length; i++) {
-  const svg = await data.ladder(data.rows.id[i])
+  const svg = data.ladder(data.rows.id[i])
   console.log(JSON.stringify({ ...record(data, i), marks: data.life(i) ? data.life(i).marks.map((m) => `${m.side} ${m.kind}`) : null, svg }))
 }

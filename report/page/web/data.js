@@ -1,5 +1,7 @@
 // What the file holds: facts as JSON, the columns of the table, the lives of connections, and the ladders.
 
+import { inflate } from './inflate.js'
+
 // unpack85 reads ASCII85 in which v stands for <: five letters are four bytes, z are four zeros.
 function unpack85(text) {
   const bytes = new Uint8Array(Math.ceil((text.length / 5) * 4) + 4 * text.split('z').length)
@@ -29,11 +31,7 @@ function unpack85(text) {
   return bytes.subarray(0, size)
 }
 
-async function inflate(text) {
-  const packed = unpack85(text)
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('deflate-raw'))
-  return new Uint8Array(await new Response(stream).arrayBuffer())
-}
+const unpack = (text) => inflate(unpack85(text))
 
 // Varints reads numbers of seven bits a byte, the lowest first.
 class Varints {
@@ -144,8 +142,8 @@ function readLives(varints, facts) {
 // load reads the file's data.
 //
 // Times are nanoseconds: data.base since 1970 as a BigInt, and all others as numbers since then.
-export async function load(packed, ladders) {
-  const bytes = await inflate(packed)
+export function load(packed, ladders) {
+  const bytes = unpack(packed)
   const varints = new Varints(bytes, 0)
   const size = varints.next()
   const facts = JSON.parse(new TextDecoder().decode(bytes.subarray(varints.at, varints.at + size)))
@@ -217,10 +215,10 @@ function ladderReader(facts, text) {
   const where = new Map()
   facts.ladders.forEach((ids, block) => ids.forEach((id, n) => where.set(id, [block, n])))
   const read = new Map()
-  return async (id) => {
+  return (id) => {
     if (!where.has(id)) return null
     const [block, n] = where.get(id)
-    if (!read.has(block)) read.set(block, JSON.parse(new TextDecoder().decode(await inflate(blocks[block]))))
+    if (!read.has(block)) read.set(block, JSON.parse(new TextDecoder().decode(unpack(blocks[block]))))
     return read.get(block)[n]
   }
 }

@@ -6,7 +6,7 @@ import { findings } from './filter.js'
 import { socket } from './states.js'
 
 // connection writes into the element what is known of row i.
-export async function connection(element, data, i) {
+export function connection(element, data, i) {
   const { rows, words, facts } = data
   const w = (name) => words[name][rows[name][i]]
   const id = rows.id[i]
@@ -28,7 +28,7 @@ export async function connection(element, data, i) {
     return h('li', { class: f.severity }, h('strong', {}, `${f.severity} ${f.code}`), f.side ? ` (${f.side})` : '', `: ${kind.meaning} `,
       h('span', { class: 'small' }, `(${kind.source})`), h('br'), '→ ', kind.advice)
   })
-  const svg = await data.ladder(id)
+  const svg = data.ladder(id)
   const life = data.life(i)
   const parts = [h('h3', {}, `Connection ${id}`),
     h('dl', { class: 'facts' }, items.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value)))),

@@ -25,24 +25,24 @@ export function lists(element, data, look) {
   }
   add('listener', 'Listeners, the fullest backlog first (times in UTC)',
     ['listener', 'attempts', 'completed', 'refused', 'unanswered', 'abandoned', 'ignored SYNs', 'SYN_RCVD at once', 'reached at',
-      'backlog needed', 'handshake, median', '99 %', 'SYN cookies since', ''],
+      'backlog needed', 'handshake, median', '99 %', 'SYN cookies since', 'show'],
     (l) => [socket(l.ip, l.port), l.attempts, l.completed, l.refused, l.unanswered, l.abandoned, l.ignored_syns, l.embryonic_peak,
       time(l.embryonic_peak_at), l.backlog_needed, length(l.handshake_s.p50), length(l.handshake_s.p99),
       l.syn_cookies ? time(l.syn_cookies.since) : '–', link(server(l.ip, l.port))])
   add('syn_flood', 'SYN floods and crowds',
     ['target', 'verdict', 'onset (UTC)', 'end (UTC)', 'SYNs', 'busiest second', 'SYNs a second', 'pending at once', 'completed',
-      'sources', 'marks', ''],
+      'sources', 'marks', 'show'],
     (f) => [socket(f.target.ip, f.target.port), f.verdict, time(f.onset), time(f.end), f.syns, f.peak_rate, f.mean_rate, f.half_open_peak,
       percent(f.completion_ratio), f.sources, f.marks.join(', ') || '–', link(server(f.target.ip, f.target.port))],
     (list) => list.map((f) => evidence(socket(f.target.ip, f.target.port), f.evidence)))
-  add('scan', 'Scans', ['source', 'kind', 'direction', 'start (UTC)', 'end (UTC)', 'probes', 'addresses', 'ports', 'open', 'closed', 'filtered', ''],
+  add('scan', 'Scans', ['source', 'kind', 'direction', 'start (UTC)', 'end (UTC)', 'probes', 'addresses', 'ports', 'open', 'closed', 'filtered', 'show'],
     (s) => [s.source, s.kind, s.direction, time(s.start), time(s.end), s.probes, s.targets, s.ports, s.found.open, s.found.closed,
       s.found.filtered, link('client:' + s.source)],
     (list) => list.map((s) => evidence(`${s.source}, ${s.kind}`, s.evidence)))
-  add('backscatter', 'What comes back from floods elsewhere', ['victim', 'kind', 'start (UTC)', 'end (UTC)', 'peers', 'segments', ''],
+  add('backscatter', 'What comes back from floods elsewhere', ['victim', 'kind', 'start (UTC)', 'end (UTC)', 'peers', 'segments', 'show'],
     (b) => [b.victim, b.kind, time(b.start), time(b.end), b.peers, b.segments, link('host:' + b.victim)])
   add('time_wait', 'TIME_WAIT by client and server',
-    ['client', 'server', 'client entered', 'holds', 'at once', 'server entered', 'holds', 'at once', '2MSL', 'ports locked', 'of', 'locked a second', ''],
+    ['client', 'server', 'client entered', 'holds', 'at once', 'server entered', 'holds', 'at once', '2MSL', 'ports locked', 'of', 'locked a second', 'show'],
     (t) => [t.client.ip, socket(t.server.ip, t.server.port), t.client.entered, t.client.held, t.client.held_peak, t.server.entered,
       t.server.held, t.server.held_peak, length(t.two_msl_s), t.ports.locked, t.ports.high - t.ports.low + 1,
       t.ports.rate === null ? '–' : t.ports.rate, link(`client:${t.client.ip} ${server(t.server.ip, t.server.port)}`)])

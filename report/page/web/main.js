@@ -12,8 +12,8 @@ import { connection } from './ladder.js'
 import { connectionTable } from './table.js'
 import { record } from './export.js'
 
-async function main() {
-  const data = await load(byId('data').textContent, byId('ladders').textContent)
+function main() {
+  const data = load(byId('data').textContent, byId('ladders').textContent)
   const { rows, words, facts } = data
   // view is what is looked at: the filter, the span of time, the connections that both leave, the chosen one, the order.
   const view = { query: '', span: null, shown: [], chosen: -1, sort: 'findings' }
@@ -50,7 +50,8 @@ async function main() {
   function choose(i) {
     view.chosen = i
     changed(false)
-    connection(byId('connection'), data, i).then(() => byId('ladder').scrollIntoView({ block: 'nearest' }))
+    connection(byId('connection'), data, i)
+    byId('ladder').scrollIntoView({ block: 'nearest' })
   }
 
   // apply finds the connections that the filter and the span leave.
@@ -230,8 +231,10 @@ function download(data, view) {
   setTimeout(() => URL.revokeObjectURL(url), 60000)
 }
 
-main().catch((e) => {
+try {
+  main()
+} catch (e) {
   byId('failed').hidden = false
   byId('failed').append(` ${e.message}`)
   throw e
-})
+}

@@ -138,7 +138,7 @@ export function statesChart(element, data, view, brushed) {
     fill(below, legend(names), twin(
       table('The most endpoints in each state at one moment', ['state', 'most', 'first at (UTC)'],
         names.map((s) => [s, p.peaks[s].count, p.peaks[s].at])),
-      below_.length === 0 ? null : table('What stands below', ['what', 'most at once', ''],
+      below_.length === 0 ? null : table('What stands below', ['what', 'most at once', 'what it means'],
         below_.map((s) => [s.name, Math.max(0, ...s.values), s.note]))))
   }
 

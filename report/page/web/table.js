@@ -1,6 +1,6 @@
 // The table of connections: a page of rows at a time, sorted by any column.
 
-import { count, iso, span } from './time.js'
+import { count, iso, moment, span } from './time.js'
 import { h, fill } from './dom.js'
 import { findings, severities, worst } from './filter.js'
 import { socket } from './states.js'
@@ -12,11 +12,14 @@ function tableColumns(data) {
   const { rows, words } = data
   const w = (name, i) => words[name][rows[name][i]]
   const rank = Uint8Array.from(words.findings, (f) => (worst(f) === '' ? severities.length : severities.indexOf(worst(f))))
+  const day = (at) => moment(data.base, at).slice(0, 10)
+  const oneDay = day(0) === day(data.end)
   const n = (name, title, of, show = count) => ({ name, title, of, show: (i) => show(of(i)), number: true })
   const s = (name, title, of) => ({ name, title, of, show: of })
   return [
     n('id', 'ID', (i) => rows.id[i]),
-    { name: 'start', title: 'start (UTC)', of: (i) => rows.from[i], show: (i) => iso(rows.start[i]).slice(0, 26).replace('T', ' ') },
+    { name: 'start', title: oneDay ? `start (UTC, ${day(0)})` : 'start (UTC)', of: (i) => rows.from[i],
+      show: (i) => iso(rows.start[i]).slice(oneDay ? 11 : 0, 26).replace('T', ' ') },
     s('client', 'client', (i) => socket(w('client', i), rows.clientPort[i])),
     s('server', 'server', (i) => socket(w('server', i), rows.serverPort[i])),
     s('outcome', 'handshake', (i) => w('outcome', i)),
@@ -71,7 +74,7 @@ export function connectionTable(element, data, view, choose, changed) {
       draw()
     } }, text)
     fill(element,
-      h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Connections' },
+      h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Table of connections' },
         h('table', { id: 'connections' }, h('caption', {}, `${count(order.length)} of ${count(data.rows.length)} connections`),
           h('thead', {}, head), h('tbody', {}, body))),
       h('p', { class: 'tools' }, to(0, 'first', 'first page'), to(page - 1, '←', 'page before'),

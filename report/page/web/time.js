@@ -87,8 +87,8 @@ export function count(n) {
   return String(n).replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
-// roundUp is the least of 1, 2, 5, 10, 20, … that is not below n.
+// roundUp is the least of 1, 2, 4, 6, 8, 10, 12, 20, … that is not below n.
 export function roundUp(n) {
   const power = 10 ** Math.floor(Math.log10(Math.max(1, n)))
-  return [1, 2, 5, 10].map((x) => x * power).find((x) => x >= n)
+  return [1, 1.2, 2, 4, 6, 8, 10].map((x) => x * power).find((x) => x >= n)
 }
