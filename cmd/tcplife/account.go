@@ -13,6 +13,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
+	accounts "github.com/tcplife/tcplife/internal/account"
 	"github.com/tcplife/tcplife/report"
 	"github.com/tcplife/tcplife/report/query"
 )
@@ -38,37 +39,11 @@ func newAccount(r *tcplife.Report) *account {
 
 // record is the account as the report gives it.
 func (a *account) record(filter string) *report.Capture {
-	record := &report.Capture{
-		Record:       "capture",
-		Schema:       record.Schema,
-		Files:        a.read.Files,
-		Packets:      a.read.Packets,
-		Bytes:        a.read.WireBytes,
-		First:        record.Time(a.read.First),
-		Last:         record.Time(a.read.Last),
-		Untimed:      a.read.Untimed,
-		LinkTypes:    map[string]uint64{},
-		Decoded:      a.decoded.Decoded,
-		Undecoded:    a.decoded.Undecoded,
-		BadChecksums: a.decoded.BadIPChecksums + a.decoded.BadTCPChecksums,
-		Unfinished:   a.decoded.UnfinishedTCPChecksums,
-		Evicted:      a.evicted,
-		FlagsOnly:    a.flagsOnly,
-		Damage:       []report.Damage{},
-		Interrupted:  a.interrupted,
-		Devices:      a.devices,
-		LostDevices:  a.lost,
-		Shed:         a.shed,
-		Unwritten:    a.unwritten,
-	}
-	for link, packets := range a.read.LinkTypes {
-		record.LinkTypes[link.String()] = packets
-	}
-	if a.read.Drops != (capture.Drops{}) || a.devices != nil {
+	record := accounts.New(&a.read, &a.decoded)
+	record.Evicted, record.FlagsOnly, record.Interrupted = a.evicted, a.flagsOnly, a.interrupted
+	record.Devices, record.LostDevices, record.Shed, record.Unwritten = a.devices, a.lost, a.shed, a.unwritten
+	if a.devices != nil { // a device always says it
 		record.Dropped = report.Dropped{Kernel: &a.read.Drops.Kernel, Interface: &a.read.Drops.Interface}
-	}
-	for _, d := range a.read.Damage {
-		record.Damage = append(record.Damage, report.Damage(d))
 	}
 	if filter != "" {
 		record.Filter = &filter
