@@ -13,7 +13,7 @@ gotest = mkdir -p bin && go tool -modfile=tools.mod gotestsum --format standard-
 	--post-run-command 'go run ./internal/skipped $(1) bin/tests.json' -- $(2) ./...
 
 .DEFAULT_GOAL := build
-.PHONY: build static demo test test-all test-tools test-static test-page truth mutate lint cross dist test-dist fuzz cover bench bench-live soak libpcap help rfcsim
+.PHONY: build static demo test test-all test-tools test-static web test-page truth mutate lint cross dist test-dist fuzz cover bench bench-live soak libpcap help rfcsim
 
 build: libpcap ## build bin/tcplife (the default)
 	go build -o $(BIN) ./cmd/tcplife
@@ -57,7 +57,11 @@ test-static: ## run the tests of what differs in a build without C
 	CGO_ENABLED=0 go test $$(go list -f '{{.ImportPath}}: {{.ImportPath}} {{.Deps}}' ./... | \
 		sed -n '/capture\/live/s/: .*//p')
 
-test-page: build ## test the page of -o html in Chromium (apt-get install chromium nodejs npm)
+web: ## build bin/tcplife.html, a page that reads captures in the browser (WebAssembly)
+	CGO_ENABLED=0 GOOS=js GOARCH=wasm go build -trimpath -ldflags='-s -w' -o bin/tcplife.wasm ./internal/web
+	go run ./internal/web/pack bin/tcplife.wasm > bin/tcplife.html
+
+test-page: build web ## test the pages in Chromium (apt-get install chromium nodejs npm)
 	cd report/page/browser && npm ci --silent
 	go run ./internal/benchcap -kind short -n 100000 -o bin/many.pcap
 	cd report/page/browser && LARGE=$(CURDIR)/bin/many.pcap npm test

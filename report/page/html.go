@@ -6,9 +6,12 @@ import (
 	"embed"
 	"encoding/ascii85"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"html"
+	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/tcplife/tcplife/report"
@@ -16,11 +19,11 @@ import (
 	"github.com/tcplife/tcplife/report/ladder"
 )
 
-//go:embed web/*.js web/*.css web/body.html
+//go:embed web/*.js web/*.css web/*.html
 var web embed.FS
 
-// modules are the scripts, each behind those that it imports.
-var modules = []string{"inflate", "data", "time", "dom", "filter", "palette", "states", "lanes", "histogram", "lists", "ladder",
+// modules are the scripts, each behind those that it imports; start shows a report, and app reads captures first.
+var modules = []string{"inflate", "unpack", "data", "time", "dom", "filter", "palette", "states", "lanes", "histogram", "lists", "ladder",
 	"table", "export", "main"}
 
 // imports and exports are what only a module in a file of its own needs.
@@ -37,8 +40,8 @@ func file(name string) string {
 	return string(b)
 }
 
-// script is all modules as one: a page that is a single file cannot import others.
-func script() string {
+// script is modules as one: a page that is a single file cannot import others.
+func script(modules ...string) string {
 	var b strings.Builder
 	for _, name := range modules {
 		b.WriteString(exports.ReplaceAllString(imports.ReplaceAllString(file(name+".js"), ""), ""))
@@ -68,24 +71,13 @@ func inText(b []byte) string {
 
 // write writes the file: the data, and what shows it.
 func (p *Page) write(e *report.Ending, data []byte, ladders [][]byte) error {
-	script, style := "\n"+script(), "\n"+style()
-	var out bytes.Buffer
 	title := "tcplife: " + text.Counted(p.total, "connection")
 	if files := e.Capture.Files; len(files) == 1 {
 		title += " in " + text.Plain(files[0])
 	}
-	fmt.Fprintf(&out, `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src %s; style-src %s; img-src data:; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>%s</title>
-<link rel="icon" href="data:,">
-<style>%s</style>
-</head>
-`, source(script), source(style), html.EscapeString(title), style)
+	script := "\n" + script(append(slices.Clip(modules), "start")...)
+	var out bytes.Buffer
+	writeHead(&out, title, "script-src "+source(script))
 	out.WriteString(file("body.html"))
 	fmt.Fprintf(&out, "<script type=\"text/plain\" id=\"data\">%s</script>\n", inText(data))
 	out.WriteString("<script type=\"text/plain\" id=\"ladders\">")
@@ -97,5 +89,41 @@ func (p *Page) write(e *report.Ending, data []byte, ladders [][]byte) error {
 	}
 	fmt.Fprintf(&out, "</script>\n<script type=\"module\">%s</script>\n</body>\n</html>\n", script)
 	_, err := p.w.Write(out.Bytes())
+	return err
+}
+
+// writeHead writes what stands before the body. allowed is what the policy allows beside the style sheet.
+func writeHead(out *bytes.Buffer, title, allowed string) {
+	style := "\n" + style()
+	fmt.Fprintf(out, `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; %s; style-src %s; img-src data:; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>%s</title>
+<link rel="icon" href="data:,">
+<style>%s</style>
+</head>
+`, allowed, source(style), html.EscapeString(title), style)
+}
+
+// WriteReader writes a page that reads captures itself: tcplife for WebAssembly (internal/web), and the script of the Go
+// distribution that runs it.
+func WriteReader(w io.Writer, wasm, wasmExec []byte) error {
+	script := "\n" + script(append(slices.Clip(modules), "app")...)
+	var out bytes.Buffer
+	writeHead(&out, "tcplife in this browser", "script-src "+source(script)+" 'wasm-unsafe-eval'; worker-src blob:")
+	before, after, _ := strings.Cut(file("body.html"), "<div id=\"report\">")
+	out.WriteString(before + file("drop.html") + "<div id=\"report\" hidden>" + after)
+	worker := strings.TrimSpace(string(wasmExec)) + "\n" + exports.ReplaceAllString(file("unpack.js"), "") + file("worker.js")
+	if strings.Contains(worker, "</script") {
+		return errors.New("write the page: a script that ends the element it is in")
+	}
+	fmt.Fprintf(&out, "<script type=\"text/plain\" id=\"worker\">%s</script>\n", worker)
+	fmt.Fprintf(&out, "<script type=\"text/plain\" id=\"wasm\">%s</script>\n", inText(packed(wasm)))
+	fmt.Fprintf(&out, "<script type=\"module\">%s</script>\n</body>\n</html>\n", script)
+	_, err := w.Write(out.Bytes())
 	return err
 }

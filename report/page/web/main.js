@@ -12,8 +12,9 @@ import { connection } from './ladder.js'
 import { connectionTable } from './table.js'
 import { record } from './export.js'
 
-function main() {
-  const data = load(byId('data').textContent, byId('ladders').textContent)
+// main shows what a file holds: its data and its ladders. Once the signal is given it listens no more.
+export function main(packed, ladders, signal) {
+  const data = load(packed, ladders)
   const { rows, words, facts } = data
   // view is what is looked at: the filter, the span of time, the connections that both leave, the chosen one, the order.
   const view = { query: '', span: null, shown: [], chosen: -1, sort: 'findings' }
@@ -101,7 +102,7 @@ function main() {
     if (view.chosen >= 0) connection(byId('connection'), data, view.chosen)
     else fill(byId('connection'), h('p', {}, 'Choose a connection in the swim-lanes or in the table.'))
   }
-  addEventListener('hashchange', restore)
+  addEventListener('hashchange', restore, { signal })
   let late = 0
   addEventListener('resize', () => {
     cancelAnimationFrame(late)
@@ -109,8 +110,8 @@ function main() {
       states.draw()
       swim.draw()
     })
-  })
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => swim.draw())
+  }, { signal })
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => swim.draw(), { signal })
   restore()
   document.documentElement.dataset.ready = 'yes'
 }
@@ -229,12 +230,4 @@ function download(data, view) {
   const url = URL.createObjectURL(new Blob(lines, { type: 'application/jsonl' }))
   h('a', { href: url, download: 'tcplife.jsonl' }).click()
   setTimeout(() => URL.revokeObjectURL(url), 60000)
-}
-
-try {
-  main()
-} catch (e) {
-  byId('failed').hidden = false
-  byId('failed').append(` ${e.message}`)
-  throw e
 }
