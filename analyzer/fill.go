@@ -47,6 +47,9 @@ func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record
 	r.Teardown = c.teardown(&more.reset)
 	if h := c.tcp.HalfOpen; h != nil {
 		more.halfOpen = record.HalfOpen{Survivor: c.side(h.Survivor), Since: record.Time(h.Since), At: record.NoTime, DiscoveredBy: discoveredBy[h.By]}
+		if h.GaveUp {
+			more.halfOpen.Survivor = record.NoSide
+		}
 		r.HalfOpen = &more.halfOpen
 		if h.By != tcpstate.Nothing {
 			r.HalfOpen.At = record.Time(h.At)

@@ -361,6 +361,10 @@ func (c *connection) finding(n *note, t *texts) record.Finding {
 	if n.code == record.FindingStaleSyn && c.interrupted == 0 {
 		b = c.appendStale(b)
 	}
+	if h := c.tcp.HalfOpen; n.code == record.FindingHalfOpen && h.GaveUp {
+		b = append(b, ": it gave up the other, which may be gone as well and was heard last "...)
+		b = append(record.Duration(c.tcp.Ends[n.end].Since()-h.Since).Append(b), " s before"...)
+	}
 	if n.code == record.FindingPathMTU {
 		b = c.sides[n.end].path.Append(b)
 	}

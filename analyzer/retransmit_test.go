@@ -72,8 +72,8 @@ const agreed = `C = 10.0.0.1:40000 mss=1000 sack
 // without is the same without SACK.
 var without = strings.ReplaceAll(agreed, " sack", "")
 
-// TestTimers plays the exchanges of a file. Those of a name that ends with "SACK" or "no SACK" come after the opening above. Lines
-// that begin with = are the runs of the first connection's timers.
+// TestTimers plays the exchanges of a file. Those of a name that ends with "SACK" or "no SACK" come after the opening
+// above. Lines that begin with = are the runs of the first connection's timers.
 func TestTimers(t *testing.T) {
 	file, err := txtar.ParseFile("testdata/timers.txtar")
 	if err != nil {

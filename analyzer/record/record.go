@@ -107,8 +107,8 @@ type Endpoint struct {
 	Options *Options `json:"options" field:"null"`
 	// Its segments with marks of congestion or of urgency.
 	Marks Marks `json:"marks"`
-	// Why it sent something again: the runs of its timers, in the order in which they began. Of each kind the first three and the
-	// last.
+	// Why it sent something again: the runs of its timers, in the order in which they began. Of each kind the first
+	// three and the last.
 	Timers []Timer `json:"timers" csv:"words=kind"`
 	// More such runs, between the third of a kind and the last.
 	TimersLeftOut uint64 `json:"timers_left_out"`
@@ -211,7 +211,8 @@ type Handshake struct {
 	ECN ECN `json:"ecn" field:"null"`
 	// Multipath TCP; null: the connection has no part in it.
 	MPTCP *MPTCP `json:"mptcp" field:"null"`
-	// The ICMP error about the SYN or the SYN-ACK that ended the attempt or, without one, the first; null: none was seen.
+	// The ICMP error about the SYN or the SYN-ACK that ended the attempt or, without one, the first; null: none was
+	// seen.
 	ICMP *ICMP `json:"icmp" field:"null"`
 	// From SYN to SYN-ACK in seconds, of the transmissions that were answered: the round trip from the capture to the
 	// server. null: not known.
@@ -281,9 +282,11 @@ type TimeWait struct {
 
 // HalfOpen is a connection that one side had lost without the other's knowledge.
 type HalfOpen struct {
-	// The side that went on; null: not known.
+	// The side that went on; null: the other side gave it up because it answered nothing, and nothing shows that it is
+	// there.
 	Survivor Side `json:"survivor" field:"null"`
-	// Since when; null: not known.
+	// Since when: the last sign of the connection on the side that lost it or, if survivor is null, on the side that
+	// was given up. null: not known.
 	Since Time `json:"since" field:"null"`
 	// When it was discovered; null: never.
 	At Time `json:"at" field:"null"`

@@ -1,13 +1,13 @@
 package record
 
-// Timer is one run of a side's timers: what it sent because a timer ran out, time after time, until it was answered, gave up or
-// the record ended. Keepalives of which each was answered before the next are one run.
+// Timer is one run of a side's timers: what it sent because a timer ran out, time after time, until it was answered,
+// gave up or the record ended. Keepalives of which each was answered before the next are one run.
 type Timer struct {
 	// Which timer, or what did its work.
 	Kind TimerKind `json:"kind"`
-	// The wait before the first of them, in seconds: since what it repeats was sent or, if that came later, since the last
-	// acknowledgement of something new; of a keepalive since the other side was heard; of a persist timer since the window was
-	// closed. null: the capture does not show it.
+	// The wait before the first of them, in seconds: since what it repeats was sent or, if that came later, since the
+	// last acknowledgement of something new; of a keepalive since the other side was heard; of a persist timer since
+	// the window was closed. null: the capture does not show it.
 	FirstAfter Duration `json:"first_after_s" field:"null"`
 	// The waits before the others, in seconds. They double where a timer backs off (RFC 6298 §5.5). The first fifteen.
 	Intervals []Duration `json:"intervals_s"`
@@ -15,19 +15,22 @@ type Timer struct {
 	Count uint64 `json:"count"`
 	// What it sent: the first sixteen packets.
 	Packets []uint64 `json:"packets" field:"ref=packet"`
-	// Whether the last of them was answered, by an acknowledgement or an RST. null: the other direction was not captured.
+	// Whether the last of them was answered, by an acknowledgement or an RST. null: the other direction was not
+	// captured.
 	Answered Answer `json:"answered" field:"null"`
 	// The side stopped though nothing answered: it sent an RST, or the next was due and did not come.
 	GaveUp bool `json:"gave_up"`
 	// What came next; null: nothing by the end of the record, or another timer ran out.
 	FollowedBy TimerEnd `json:"followed_by" field:"null"`
-	// Since when the other side has sent nothing, if the last of them was not answered. null: it was, or it never sent anything.
+	// Since when the other side has sent nothing, if the last of them was not answered. null: it was, or it never sent
+	// anything.
 	UnansweredSince Time `json:"unanswered_since" field:"null"`
 	// How long the window was closed, in seconds, as far as the capture shows. null: the timer is no persist timer.
 	WindowClosed Duration `json:"window_closed_s" field:"null"`
 	// Whether it was closed still at the end of the record. null likewise.
 	StillClosed Answer `json:"still_closed" field:"null"`
-	// Of keepalives: how many the side sends before it gives up, by what it did or by the defaults that it has. null: not known.
+	// Of keepalives: how many the side sends before it gives up, by what it did or by the defaults that it has. null:
+	// not known.
 	Limit Count `json:"limit" field:"null"`
 	// Of keepalives: whose defaults the times are. null: nobody's, or too few were sent to tell.
 	Defaults KeepaliveDefaults `json:"defaults" field:"null"`

@@ -110,6 +110,7 @@ func (c *Conn) exchange(from int, x, y *Endpoint, s *Segment) Effect {
 	}
 	e |= c.challenge(from, x, e, s)
 	if !e.Has(Foreign) {
+		c.survives(from, s)
 		c.countUnanswered(from, e, s)
 		if !s.Rst {
 			c.remember(from, e, s)

@@ -139,6 +139,7 @@ func (c *Conn) packRare(k *store.Coder, opener int) {
 	if optional(k, &c.HalfOpen, halfOpen) {
 		h := c.HalfOpen
 		store.Small(k, &h.Survivor)
+		k.Bools(&h.GaveUp)
 		store.Near(k, last.at, &h.Since, &h.At)
 		store.Small(k, &h.By)
 	}

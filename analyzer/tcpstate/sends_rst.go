@@ -7,21 +7,22 @@ type Reset struct {
 	Packet        uint64
 	ReceiverState State // before it
 	Answers       Stimulus
-	// Idle is how long nothing had passed before it, or, if it answers something, nothing of its sender: -1 if nothing had
-	// ever. What it answers can have been sent again and again.
+	// Idle is how long nothing had passed before it, or, if it answers something, nothing of its sender: -1 if nothing
+	// had ever. What it answers can have been sent again and again.
 	Idle int64
 }
 
 // HalfOpen is RFC 9293 §3.5.1's half-open connection.
 type HalfOpen struct {
 	Survivor int      // index of the end that did not know
-	Since    int64    // the last sign of the other end's connection
+	GaveUp   bool     // the other end gave up Survivor, which answered nothing and may be gone as well
+	Since    int64    // the last sign of the other end's connection; of Survivor's, if that was given up
 	At       int64    // its discovery; 0 if the capture shows none
 	By       Stimulus // what discovered it; Nothing if nothing did
 }
 
-// sendsRst is a segment with RST (RFC 9293 §3.10.7, RFC 5961 §3.2): what it says of its sender, and what its receiver makes of
-// it.
+// sendsRst is a segment with RST (RFC 9293 §3.10.7, RFC 5961 §3.2): what it says of its sender, and what its receiver
+// makes of it.
 func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 	switch {
 	case y.in(SynSent) && y.synSentRst(s):
@@ -30,8 +31,8 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 	case y.in(SynSent):
 		return Dropped(rstNotAcked)
 	case !y.Known() && x.in(SynSent) && x.acksSyn(s.Seq):
-		// It takes its number from what drew it (RFC 9293 §3.5.2), so that acknowledged the SYN: a SYN-ACK that is not in the
-		// capture. A side in SYN_SENT that gives up says nothing (§3.10.5).
+		// It takes its number from what drew it (RFC 9293 §3.5.2), so that acknowledged the SYN: a SYN-ACK that is not
+		// in the capture. A side in SYN_SENT that gives up says nothing (§3.10.5).
 		x.Spoke = true
 		y.infer(passiveOpen, x.lastSynAt, x.lastSynPacket)
 		return c.accept(from, x, y, s, &question{kind: AnsweredSyn})
@@ -88,6 +89,9 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 		if asked != nil && !s.HasAck && s.At-asked.at <= x.crossing() {
 			c.answersClosed(from, x, y, asked, s)
 		}
+		if h := c.HalfOpen; h != nil && h.Survivor != from && h.By == Nothing && !h.GaveUp && asked != nil && !s.HasAck {
+			h.At, h.By = s.At, asked.kind // it had given up, and tells so
+		}
 		x.closeAgain(reset, reset.At, s.Packet)
 		return c.accept(from, x, y, s, asked)
 	}
@@ -103,8 +107,8 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 		}
 		if c.HalfOpen == nil && y.Known() && (x.in(Established, CloseWait) && x.ackSent && !x.FinSent ||
 			x.in(FinWait2) && y.in(CloseWait) && asked.kind == AnsweredAck) {
-			// It answers as if there were no connection (RFC 9293 §3.10.7.1), and it had not closed it (figure 10), or only its own
-			// side: in FIN_WAIT_2 it would still take what comes.
+			// It answers as if there were no connection (RFC 9293 §3.10.7.1), and it had not closed it (figure 10), or
+			// only its own side: in FIN_WAIT_2 it would still take what comes.
 			c.HalfOpenPacket = s.Packet
 			c.HalfOpen = &HalfOpen{Survivor: 1 - from, Since: c.last[from].at, At: s.At, By: asked.kind}
 		}
@@ -112,8 +116,18 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 	return c.accept(from, x, y, s, asked)
 }
 
-// neverBeyondSyn is for an RST that is its sender's first word after its SYN: it had no such SYN in the air. The SYN was a
-// scanner's, or an old duplicate (RFC 9293 §3.5, figure 8), or its user has closed meanwhile.
+// survives takes note that Ends[i], which its peer has given up, goes on with the connection: only now is it known that
+// it is there.
+func (c *Conn) survives(i int, s *Segment) {
+	h, peer := c.HalfOpen, &c.Ends[1-i]
+	if h == nil || !h.GaveUp || h.Survivor != i || s.Rst || s.Syn || s.At-peer.since() <= c.Ends[i].crossing() {
+		return
+	}
+	h.GaveUp, h.Since = false, peer.since()
+}
+
+// neverBeyondSyn is for an RST that is its sender's first word after its SYN: it had no such SYN in the air. The SYN
+// was a scanner's, or an old duplicate (RFC 9293 §3.5, figure 8), or its user has closed meanwhile.
 func (e *Endpoint) neverBeyondSyn(peer *Endpoint, s *Segment) {
 	if !e.sentSyn || e.ackSent || e.resetAcked || e.State() == Closed {
 		return
@@ -154,7 +168,7 @@ func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, asked *question) (e 
 	case c.deaf(from):
 		// It gives up a peer that no longer answers (RFC 9293 §3.8.3), and which will not hear of that either.
 		if c.HalfOpen == nil && y.synchronized() {
-			c.HalfOpen = &HalfOpen{Survivor: 1 - from, Since: s.At}
+			c.HalfOpen = &HalfOpen{Survivor: 1 - from, GaveUp: true, Since: c.last[1-from].at}
 			c.HalfOpenPacket = s.Packet
 		}
 	case c.perhaps != nil && c.perhaps.By == from && !y.in(Closed, TimeWait):
@@ -217,8 +231,8 @@ func (c *Conn) idle(from int, s *Segment, answers Stimulus) int64 {
 	return -1
 }
 
-// doubt is an RST in the window that is not exact. It draws a challenge ACK: whether it was believed, or was its sender's at
-// all, silence will tell.
+// doubt is an RST in the window that is not exact. It draws a challenge ACK: whether it was believed, or was its
+// sender's at all, silence will tell.
 func (c *Conn) doubt(x, y *Endpoint, s *Segment, asked *question) Effect {
 	if c.Reset == nil {
 		c.resetSeq, c.resetAcks = s.Seq, s.HasAck
@@ -233,8 +247,9 @@ func (c *Conn) doubt(x, y *Endpoint, s *Segment, asked *question) Effect {
 	return ResetDoubted
 }
 
-// asked is what the RST answers, nil for one of its sender's own accord. An answer takes its number from the segment that drew it
-// (RFC 9293 §3.5.2), and comes at once. Each segment draws one, so that of several the last is it, until another RST comes.
+// asked is what the RST answers, nil for one of its sender's own accord. An answer takes its number from the segment
+// that drew it (RFC 9293 §3.5.2), and comes at once. Each segment draws one, so that of several the last is it, until
+// another RST comes.
 func (c *Conn) asked(from int, s *Segment) (found *question) {
 	last := &c.last[1-from]
 	if s.HasAck {
@@ -298,8 +313,8 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	case inexact:
 		c.Note(RstInexact, 1-from, x.rstSeq, closed.Packet)
 	case own && closed.Rule != unreachable && x.ackSent:
-		// It was not its own. A receiver that goes on proves less: the RST may have been lost. Nor does one whose RST disowned a
-		// SYN-ACK: many scanners send by themselves, beside their host's TCP.
+		// It was not its own. A receiver that goes on proves less: the RST may have been lost. Nor does one whose RST
+		// disowned a SYN-ACK: many scanners send by themselves, beside their host's TCP.
 		rst := closed.Packet
 		if c.HalfOpen != nil {
 			rst = c.HalfOpenPacket // a SYN before it had told of the loss
@@ -339,9 +354,9 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	return ResetOutlived
 }
 
-// isOld reports that a segment with a number below SND.NXT tells nothing of its sender's state after an RST: the path may have doubled it.
-// Who goes on sends again only what was not acknowledged (RFC 9293 §3.8.1), and acknowledges from SND.NXT (§3.10.7.4), or, idle for
-// a second at least, from the number before (§3.8.4).
+// isOld reports that a segment with a number below SND.NXT tells nothing of its sender's state after an RST: the path
+// may have doubled it. Who goes on sends again only what was not acknowledged (RFC 9293 §3.8.1), and acknowledges from
+// SND.NXT (§3.10.7.4), or, idle for a second at least, from the number before (§3.8.4).
 func (e *Endpoint) isOld(peer *Endpoint, s *Segment) bool {
 	if s.Seq == s.end() {
 		return s.Seq != e.sndNxt-1 || s.At-e.since() < second
@@ -361,8 +376,8 @@ func (e *Endpoint) beforeReset() *Entry {
 	return &last
 }
 
-// closeAgain puts the CLOSED back that beforeReset took off, behind what a segment shows. An ICMP error does not close what turns out
-// to have been synchronized.
+// closeAgain puts the CLOSED back that beforeReset took off, behind what a segment shows. An ICMP error does not close
+// what turns out to have been synchronized.
 func (e *Endpoint) closeAgain(reset *Entry, at int64, packet uint64) {
 	switch leads := reset.Rule.leads(e.from()) != nil; {
 	case e.in(Closed):
@@ -378,8 +393,8 @@ func (e *Endpoint) closeAgain(reset *Entry, at int64, packet uint64) {
 	e.push(*reset)
 }
 
-// LostBy is what a SYN discloses that the RST of Ends[i] confirms, where HalfOpen is known: it had no connection any more when
-// it sent that SYN.
+// LostBy is what a SYN discloses that the RST of Ends[i] confirms, where HalfOpen is known: it had no connection any
+// more when it sent that SYN.
 func (c *Conn) LostBy(i int, at int64, packet uint64) {
 	c.HalfOpen.By = AnsweredSyn // RFC 9293 §3.5.1, figure 9
 	e := &c.Ends[i]

@@ -7,9 +7,9 @@ func (s *Segment) MayRepeat(nxt Seq) bool {
 	return !s.Rst && (s.Len == 1 || !s.end().After(nxt) && (s.Seq != s.end() || s.Seq != nxt))
 }
 
-// TimedFrom is when the retransmission timer of Ends[from] was started that runs out with s: when s was sent first, if first
-// says so, else when Ends[from] sent its last segment; or when something new was acknowledged, if that came later (RFC 6298
-// §5.3). 0 is not known. It is asked before Segment takes s in.
+// TimedFrom is when the retransmission timer of Ends[from] was started that runs out with s: when s was sent first, if
+// first says so, else when Ends[from] sent its last segment; or when something new was acknowledged, if that came later
+// (RFC 6298 §5.3). 0 is not known. It is asked before Segment takes s in.
 func (c *Conn) TimedFrom(from int, s *Segment) (at int64, first bool) {
 	y := &c.Ends[1-from]
 	last := &c.last[from]
@@ -17,8 +17,9 @@ func (c *Conn) TimedFrom(from int, s *Segment) (at int64, first bool) {
 	if y.timing && y.timedEnd.After(s.Seq) && !y.timedEnd.After(s.end()) {
 		at, first = y.timedAt, true
 	}
-	if heard := &c.last[1-from]; heard.hasAck && heard.repeats == 0 && heard.seq == heard.end && heard.ack == c.Ends[from].sndUna &&
-		heard.at > at {
+	heard := &c.last[1-from]
+	fresh := heard.hasAck && heard.repeats == 0 && heard.seq == heard.end && heard.ack == c.Ends[from].sndUna
+	if fresh && heard.at > at {
 		at, first = heard.at, false
 	}
 	return at, first
@@ -37,11 +38,15 @@ func (c *Conn) NoProbeAt(i int) int64 {
 	return c.earlier[i][1].at
 }
 
-// Duplicates is how many segments in a row of Ends[i] acknowledged the same as the one before and had no text, 255 at most.
+// Duplicates is how many segments in a row of Ends[i] acknowledged the same as the one before and had no text, 255 at
+// most.
 func (c *Conn) Duplicates(i int) uint8 { return c.last[i].repeats }
 
 // WindowClosed reports that Ends[i] offers no window.
 func (c *Conn) WindowClosed(i int) bool { return c.Ends[i].ackSent && c.Ends[i].wnd == 0 }
+
+// Since is when it came into its state.
+func (e *Endpoint) Since() int64 { return e.since() }
 
 // Crossing is how long what Ends[i] answers to a segment takes at most, from one passage to the other.
 func (c *Conn) Crossing(i int) int64 { return c.Ends[i].crossing() }
@@ -55,7 +60,8 @@ func (c *Conn) RoundTrip(i int) int64 {
 	return min(x.rtt+y.crossing(), SoonestTimeout)
 }
 
-// Soonest is how long at least what Ends[i] answers to a segment takes, about, from one passage to the other; 0 is not known.
+// Soonest is how long at least what Ends[i] answers to a segment takes, about, from one passage to the other; 0 is not
+// known.
 func (c *Conn) Soonest(i int) int64 {
 	if e := &c.Ends[i]; e.rttKnown {
 		return e.rtt * 3 / 4

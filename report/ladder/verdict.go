@@ -25,7 +25,10 @@ func verdict(c *record.Connection) []string {
 	for i := range c.TimeWait {
 		say("%s", verdictTimeWait(c, &c.TimeWait[i]))
 	}
-	if h := c.HalfOpen; h != nil {
+	if h := c.HalfOpen; h != nil && h.Survivor == record.NoSide {
+		say("Half-open, or lost on both sides (RFC 9293 §3.5.1): one side gave up. The other had sent nothing since %s, and nothing shows whether it still has the connection.",
+			text.ClockShort(h.Since))
+	} else if h != nil {
 		how := "and nothing in the capture told it so"
 		if h.DiscoveredBy != record.DiscoveredNever {
 			by := map[record.DiscoveredBy]string{

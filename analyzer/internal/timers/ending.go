@@ -19,8 +19,8 @@ type Ending struct {
 	FinAnswered    bool // its FIN was acknowledged
 }
 
-// longestBackoff is how long timers wait at most between two segments: TCP_RTO_MAX of Linux. RFC 6298 §2.5 wants no limit below
-// a minute.
+// longestBackoff is how long timers wait at most between two segments: TCP_RTO_MAX of Linux. RFC 6298 §2.5 wants no
+// limit below a minute.
 const longestBackoff = 120e9
 
 // Of gives the runs of an end for a record.
@@ -37,8 +37,8 @@ func (t *Timers) Of(i int, now *Ending) (list []record.Timer, leftOut uint64) {
 }
 
 var kinds = [...]record.TimerKind{
-	Syn: record.TimerSyn, SynAck: record.TimerSynAck, RTO: record.TimerRTO, Fast: record.TimerFast, TLP: record.TimerTLP,
-	Persist: record.TimerPersist, Keepalive: record.TimerKeepalive, Fin: record.TimerFin,
+	Syn: record.TimerSyn, SynAck: record.TimerSynAck, RTO: record.TimerRTO, Fast: record.TimerFast,
+	TLP: record.TimerTLP, Persist: record.TimerPersist, Keepalive: record.TimerKeepalive, Fin: record.TimerFin,
 }
 
 func (r *run) fill(t *record.Timer, now *Ending, last bool) {
@@ -146,7 +146,8 @@ func (r *run) limit(t *record.Timer) {
 		return
 	}
 	for _, d := range &keepaliveDefaults {
-		if about(r.firstAfter, d.idle) && about(r.gap, d.interval) && (r.count == d.probes || !t.GaveUp && r.count < d.probes) {
+		fits := r.count == d.probes || !t.GaveUp && r.count < d.probes
+		if fits && about(r.firstAfter, d.idle) && about(r.gap, d.interval) {
 			t.Defaults = d.whose
 			t.Limit = record.Count{Number: d.probes, Known: true}
 			return

@@ -5,14 +5,15 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Before is what is known of the timers of c.Ends[from] when it sends a segment that may be sent again, before the rules take that
-// in. SACK says that the two have agreed on SACK, as far as their SYNs show.
+// Before is what is known of the timers of c.Ends[from] when it sends a segment that may be sent again, before the
+// rules take that in. SACK says that the two have agreed on SACK, as far as their SYNs show.
 func Before(c *tcpstate.Conn, from, to int, seg *flows.Segment, s *tcpstate.Segment, sack bool) (r Repeat) {
 	x, y := &c.Ends[from], &c.Ends[to]
 	una, _ := x.SndUna()
 	nxt, _ := x.SndNxt()
 	r = Repeat{
-		At: seg.Time, Packet: seg.Packet, Seq: seg.Seq, End: uint32(s.End()), Una: uint32(una), Nxt: uint32(nxt), SACK: sack,
+		At: seg.Time, Packet: seg.Packet, SACK: sack,
+		Seq: seg.Seq, End: uint32(s.End()), Una: uint32(una), Nxt: uint32(nxt),
 		Duplicates: c.Duplicates(to), Reply: c.Crossing(from), RoundTrip: c.RoundTrip(from), Soonest: c.Soonest(from),
 	}
 	r.Sent, r.First = c.TimedFrom(from, s)
@@ -27,8 +28,8 @@ func Before(c *tcpstate.Conn, from, to int, seg *flows.Segment, s *tcpstate.Segm
 	return r
 }
 
-// Sends takes note of a segment that the rules have found to be sent again by an end, or a probe. Keepalives is how many of those
-// it has sent.
+// Sends takes note of a segment that the rules have found to be sent again by an end, or a probe. Keepalives is how
+// many of those it has sent.
 func (t *Timers) Sends(i int, effect tcpstate.Effect, seg *flows.Segment, r *Repeat, keepalives uint64) {
 	switch {
 	case effect.Has(tcpstate.Keepalive):

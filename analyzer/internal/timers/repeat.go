@@ -29,8 +29,8 @@ type Repeat struct {
 	SACK bool
 	// Idle is when its peer sent its last segment that was no probe.
 	Idle int64
-	// Reply is how long at most the sender's answer to what passed takes to pass, and RoundTrip how long the peer's answer
-	// takes to have an effect on what the sender sends.
+	// Reply is how long at most the sender's answer to what passed takes to pass, and RoundTrip how long the peer's
+	// answer takes to have an effect on what the sender sends.
 	Reply, RoundTrip int64
 	// Soonest is how long at least an answer of the sender takes, 0 if nobody knows.
 	Soonest int64
@@ -195,6 +195,6 @@ func (e *end) timeout(fin bool, r *Repeat) {
 	now.fired(wait, r.At, r.Packet)
 }
 
-// backsOff is how many quarters of its first wait a timer waits at least once it has run out. By RFC 6298 §5.5 it waits twice as
-// long; clocks are not exact.
+// backsOff is how many quarters of its first wait a timer waits at least once it has run out. By RFC 6298 §5.5 it waits
+// twice as long; clocks are not exact.
 const backsOff = 7

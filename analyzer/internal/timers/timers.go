@@ -1,6 +1,6 @@
-// Package timers tells why an end sends something again: which timer ran out, how long it had waited, how it backed off, and
-// what did the timer's work before it ran out. It sees only what repeats and what closes a window, for a connection in which
-// all is well runs out of nothing.
+// Package timers tells why an end sends something again: which timer ran out, how long it had waited, how it backed
+// off, and what did the timer's work before it ran out. It sees only what repeats and what closes a window, for a
+// connection in which all is well runs out of nothing.
 package timers
 
 import (
