@@ -63,7 +63,7 @@ func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record
 	more.tshark.Completeness = c.tshark.Completeness()
 	r.Zeek, r.Tshark = &more.zeek, &more.tshark
 	c.conclude(r, at)
-	r.Findings = c.findings(r.Findings, &a.texts)
+	r.Findings = c.findings(r.Findings, &a.texts, at)
 }
 
 // parts is what a record points to, made in one piece.

@@ -81,7 +81,8 @@ func (c *connection) compareSyns(from int, seg *flows.Segment, effect tcpstate.E
 	}
 }
 
-// findingOf is the finding that the segments of a kind make of the end that sent them, or, of what a segment missed, that had sent it.
+// findingOf is the finding that the segments of a kind make of the end that sent them, or, of what a segment missed,
+// that had sent it.
 var findingOf = []struct {
 	kind tcpstate.Kind
 	code record.FindingCode
@@ -232,6 +233,7 @@ func (c *connection) conclude(r *record.Connection, at int64) {
 	for i := range c.sides {
 		c.concludeSide(i, at)
 	}
+	c.concludeSilence(r, at)
 	for _, w := range r.TimeWait {
 		end := client
 		if w.Side == record.Server {
@@ -322,17 +324,44 @@ func (c *connection) concludeSide(i int, at int64) {
 	}
 }
 
+// concludeSilence makes a finding of a server whose TCP acknowledges what its application does not answer.
+func (c *connection) concludeSilence(r *record.Connection, at int64) {
+	client := c.opener
+	x, y := &c.sides[client], &c.sides[1-client]
+	una, known := c.tcp.Ends[client].SndUna()
+	unheard, _, _ := c.tcp.Unanswered(client)
+	closed := r.Teardown.Initiator == record.Server || r.Teardown.Reset != nil && r.Teardown.Reset.By == record.Server
+	guessed := c.filtered || c.self() || c.role == record.RoleFirstPacket
+	received := known && x.textKnown && !una.Before(tcpstate.Seq(x.textEnd)) && unheard == 0
+	if guessed || closed || c.tcp.HalfOpen != nil || y.packets == 0 || !received {
+		return
+	}
+	if waited := c.usage.Silence(at); waited > 0 {
+		packet, requests, _ := c.usage.Waiting()
+		c.note(record.FindingApplicationSilent, 1-client, packet).count = requests
+	}
+}
+
+// appendSilence says for how long the server's application was silent, and how long its answers take otherwise.
+func (c *connection) appendSilence(b []byte, at int64) []byte {
+	b = append(record.Duration(c.usage.Silence(at)).Append(append(b, ": "...)), " s"...)
+	if _, _, usual := c.usage.Waiting(); c.usage.Turns() > 0 {
+		b = append(record.Duration(usual).Append(append(b, ", where answers took "...)), " s at most"...)
+	}
+	return b
+}
+
 // findings makes the record's list of the notes, in the order of the catalogue.
-func (c *connection) findings(list []record.Finding, t *texts) []record.Finding {
+func (c *connection) findings(list []record.Finding, t *texts, at int64) []record.Finding {
 	slices.SortStableFunc(c.notes, func(x, y note) int { return cmp.Or(cmp.Compare(x.code, y.code), cmp.Compare(x.first(), y.first())) })
 	for i := range c.notes {
-		list = append(list, c.finding(&c.notes[i], t))
+		list = append(list, c.finding(&c.notes[i], t, at))
 		c.notes[i].packets = nil // they are the record's now
 	}
 	return list
 }
 
-func (c *connection) finding(n *note, t *texts) record.Finding {
+func (c *connection) finding(n *note, t *texts, at int64) record.Finding {
 	kind := n.code.Kind()
 	f := record.Finding{Code: kind.Code, Severity: kind.Severity, Packets: n.packets}
 	if f.Packets == nil {
@@ -360,6 +389,9 @@ func (c *connection) finding(n *note, t *texts) record.Finding {
 	}
 	if n.code == record.FindingStaleSyn && c.interrupted == 0 {
 		b = c.appendStale(b)
+	}
+	if n.code == record.FindingApplicationSilent {
+		b = c.appendSilence(b, at)
 	}
 	if h := c.tcp.HalfOpen; n.code == record.FindingHalfOpen && h.GaveUp {
 		b = append(b, ": it gave up the other, which may be gone as well and was heard last "...)

@@ -41,6 +41,7 @@ func connectionSummary(s *record.Summary) []summaryLine {
 	for _, i := range s.IdleTimeouts {
 		lines = append(lines, summaryLine{"idle timeout", []string{text.IdleTimeout(&i)}, text.Alert})
 	}
+	lines = appendUsage(lines, s.Usage, s.LeftOut.Usage)
 	if l := s.Lifetimes; l.Whole > 0 {
 		lines = append(lines, summaryLine{label: "lifetimes", items: []string{
 			text.Count(l.Short) + " below 1s", text.Count(l.Long) + " of 1m or longer", "of " + text.Count(l.Whole) +
@@ -102,6 +103,45 @@ func appendNotClosing(lines []summaryLine, hosts []record.NotClosing, leftOut ui
 			text.Alert})
 	}
 	return lines
+}
+
+// appendUsage appends how the connections of servers are used, a line each, and of many the first.
+func appendUsage(lines []summaryLine, servers []record.Usage, leftOut uint64) []summaryLine {
+	const most = 5
+	for i := range servers[:min(most, len(servers))] {
+		u := &servers[i]
+		items := []string{text.Target(u.Server) + " " + usageWords(u), text.Counted(u.Connections, "connection")}
+		if u.Rate.Known && u.Connections > most {
+			items = append(items, text.Rate(u.Rate.Value)+"/s")
+		}
+		lines = append(lines, summaryLine{label: "usage", items: items})
+	}
+	if more := uint64(len(servers)) + leftOut; more > most {
+		lines = append(lines, summaryLine{label: "usage",
+			items: []string{"… and " + text.Count(more-most) + " more servers"}})
+	}
+	return lines
+}
+
+// usageWords says how most of the connections are used.
+func usageWords(u *record.Usage) string {
+	var most record.Pattern
+	for _, p := range record.Patterns() {
+		if n := u.ByPattern[string(p)]; n > u.ByPattern[string(most)] {
+			most = p
+		}
+	}
+	switch most {
+	case record.PatternSingle:
+		return "one request a connection"
+	case record.PatternPersistent:
+		return text.Significant(float64(u.Exchanges)/float64(u.Connections)) + " requests a connection"
+	case record.PatternHeartbeat:
+		return "heartbeats"
+	case record.PatternIdle:
+		return "idle connections"
+	}
+	return "bulk transfers"
 }
 
 // appendRTT appends percentiles if there was a sample.

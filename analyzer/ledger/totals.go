@@ -15,6 +15,7 @@ type Totals struct {
 	serverRTT, clientRTT             *hdrhistogram.Histogram
 	population                       *Population
 	failures                         failures
+	usage                            usage
 	timeWaits                        timeWaits
 	retransmissions                  record.RetransmissionTotals
 	ports                            PortRange
@@ -25,7 +26,7 @@ func NewTotals(ports PortRange) Totals {
 	rtt := func() *hdrhistogram.Histogram { return hdrhistogram.New(1e3, 3600e9, 3) }
 	return Totals{
 		serverRTT: rtt(), clientRTT: rtt(), population: NewPopulation(0, false),
-		failures: newFailures(), timeWaits: newTimeWaits(), ports: ports,
+		failures: newFailures(), usage: newUsage(), timeWaits: newTimeWaits(), ports: ports,
 	}
 }
 
@@ -58,6 +59,7 @@ func (t *Totals) Add(r *record.Connection) {
 	}
 	t.population.Add(r)
 	t.failures.add(r)
+	t.usage.add(r)
 	t.timeWaits.add(r, t.ports)
 	sample(t.serverRTT, r.Handshake.ServerRTT)
 	sample(t.clientRTT, r.Handshake.ClientRTT)
@@ -119,6 +121,7 @@ func (t *Totals) summary() *record.Summary {
 		p.Ratio = float64(p.Retransmitted) / float64(p.Packets)
 	}
 	t.failures.summarize(s)
+	t.usage.summarize(s)
 	return s
 }
 

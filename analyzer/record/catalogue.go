@@ -57,6 +57,7 @@ const (
 	FindingZeroWindow
 	FindingKeepaliveUnanswered
 	FindingDataUnanswered
+	FindingApplicationSilent
 	FindingPathMTU
 	FindingHalfOpen
 	FindingReset
@@ -169,6 +170,9 @@ var catalogue = [codes]FindingKind{
 		"RFC 9293 §3.8.4", "the peer is gone, or something between dropped the connection's state"},
 	FindingDataUnanswered: {"data_unanswered", Error, "segments were repeated and never acknowledged",
 		"RFC 9293 §3.8.3", "the peer is gone, or the path is cut"},
+	FindingApplicationSilent: {"application_silent", Warning,
+		"a request was acknowledged and not answered, for far longer than usual: the TCP is there, its application is not",
+		"RFC 793 §2.6", "the process hangs, is overloaded or has not accepted the connection: look at it, not at the network"},
 	FindingPathMTU: {"path_mtu", Error,
 		"large segments were sent again and again and did not get through, smaller ones did",
 		"RFC 1191; RFC 8201; RFC 2923 §2.1",

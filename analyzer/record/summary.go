@@ -67,6 +67,8 @@ type Summary struct {
 	IdleTimeouts []IdleTimeout `json:"idle_timeouts"`
 	// Connections of which the capture shows beginning and end.
 	Lifetimes LifetimeTotals `json:"lifetimes"`
+	// How connections are used, by server, those with most connections first; connections without a pattern are left out.
+	Usage []Usage `json:"usage"`
 	// How many the lists leave out, which hold the heaviest.
 	LeftOut LeftOut `json:"left_out"`
 	// How many findings by code.
@@ -134,6 +136,8 @@ type LeftOut struct {
 	NotClosing uint64 `json:"not_closing"`
 	// Of listeners.
 	Listeners uint64 `json:"listeners"`
+	// Of usage.
+	Usage uint64 `json:"usage"`
 }
 
 // SideCounts counts something by the side that did it.

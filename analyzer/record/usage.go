@@ -29,3 +29,25 @@ func (p Pattern) String() string { return string(p) }
 
 // MarshalJSON gives the word, or null.
 func (p Pattern) MarshalJSON() ([]byte, error) { return marshalWord(string(p)) }
+
+// Patterns lists them all.
+func Patterns() [5]Pattern {
+	return [...]Pattern{PatternSingle, PatternPersistent, PatternHeartbeat, PatternIdle, PatternBulk}
+}
+
+// Usage is how the connections to a server's socket are used.
+type Usage struct {
+	Server Target `json:"server"`
+	// Connections with a pattern.
+	Connections uint64 `json:"connections"`
+	// How many by pattern.
+	ByPattern map[string]uint64 `json:"by_pattern" field:"keys=pattern"`
+	// Requests that were answered, of all of them.
+	Exchanges uint64 `json:"exchanges"`
+	// When the first began.
+	First Time `json:"first"`
+	// When the last began.
+	Last Time `json:"last"`
+	// How many began in a second, from the first to the last; null: there was one, or all began at once.
+	Rate NullableNumber `json:"connections_per_s" field:"null,min=0"`
+}

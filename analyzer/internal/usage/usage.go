@@ -9,6 +9,11 @@ const (
 	gap    = int64(1e9) // the shortest idle time: what takes less may be an answer that is being computed
 	beats  = 3          // idle times that make a period, at least
 	steady = 10         // a period's longest and shortest idle time differ from the mean by a tenth at most
+
+	silence      = 30 * int64(1e9) // what a request waits at least where the application is called silent
+	firstSilence = 2 * silence     // the same of the first request, for nobody knows how long answers take
+	muchLonger   = 10              // times as long as an answer took before
+	smallest     = 3               // so many times as much had the mean request at most
 )
 
 // Usage is what has passed so far. Its zero value is a connection that has not been opened.
@@ -21,11 +26,16 @@ type Usage struct {
 	sum      int64
 	gaps     uint64
 	turns    uint64
-	packet   uint64    // the last of the request that waits
+	asked    int64     // when the end of the first request that waits passed
+	closed   int64     // when the first FIN or RST did, 0 before that
+	packet   uint64    // the last of the first request that waits
+	waiting  uint64    // requests that wait: the client's text in pieces a second and more apart
+	asking   uint64    // octets of the first of them
+	told     uint64    // octets of those that were answered
+	pushed   uint64    // such pieces that were followed by another one before the server answered
 	texts    uint64    // segments with new text, of both ends
 	lengths  [2]uint64 // of the first of them
 	varied   bool      // the segments of one end are not all of one length
-	waits    bool      // the client's text has no answer yet
 }
 
 // Opened takes note of the completed handshake, in nanoseconds.
@@ -46,12 +56,21 @@ func (u *Usage) Text(end, client int, at int64, length uint32, packet uint64) {
 	}
 	u.varied = u.varied || u.lengths[end] != uint64(length)
 	switch {
-	case end == client:
-		u.waits, u.packet = true, packet
-	case u.waits:
+	case end != client && u.waiting > 0:
 		u.turns++
 		u.took = max(u.took, at-before)
-		u.waits = false
+		u.pushed += u.waiting - 1
+		u.told += u.asking
+		u.waiting, u.asking = 0, 0
+	case end != client:
+	case u.waiting == 0 || at-before >= gap:
+		if u.waiting++; u.waiting > 1 {
+			break
+		}
+		fallthrough
+	case u.waiting == 1:
+		u.asked, u.packet = at, packet
+		u.asking += uint64(length)
 	}
 	u.last = max(u.last, at)
 }
@@ -61,6 +80,9 @@ func (u *Usage) Closed(at int64) {
 	if u.last != 0 {
 		u.pause(at)
 		u.last = max(u.last, at)
+	}
+	if u.closed == 0 {
+		u.closed = at
 	}
 }
 
@@ -95,17 +117,33 @@ func (u *Usage) Period() int64 {
 	return mean
 }
 
-// Waiting is the last packet of a request that the server has not answered, since when it waits, and the longest time
-// that an answer took before: 0 if there was none.
-func (u *Usage) Waiting() (packet uint64, since, usual int64, waits bool) {
-	return u.packet, u.last, u.took, u.waits
+// Silence is how long the client has waited for an answer at a time, or had when the connection was closed. It is 0
+// unless that is far longer than usual, and the server usually answers every request.
+func (u *Usage) Silence(at int64) (waited int64) {
+	if u.closed != 0 {
+		at = u.closed
+	}
+	waited = at - u.asked
+	switch {
+	case u.waiting == 0 || u.pushed > 0 || u.waiting > max(1, u.turns):
+		return 0
+	case u.asking*u.turns*smallest < u.told: // it is no request but a mere note, as HTTP/2 and TLS send
+		return 0
+	case waited < silence || waited < muchLonger*u.took || u.turns == 0 && waited < firstSilence:
+		return 0
+	}
+	return waited
 }
+
+// Waiting is the last packet of the first request that waits, how many wait, and the longest time that an answer took
+// before: 0 if there was none.
+func (u *Usage) Waiting() (packet, requests uint64, usual int64) { return u.packet, u.waiting, u.took }
 
 // Pack writes what is known, or reads it. Times are near base, packets near first.
 func (u *Usage) Pack(k *store.Coder, base int64, first uint64) {
-	store.Near(k, base, &u.last, &u.opened)
+	store.Near(k, base, &u.last, &u.opened, &u.asked, &u.closed)
 	store.Small(k, &u.took, &u.shortest, &u.longest, &u.sum)
-	store.Small(k, &u.gaps, &u.turns, &u.texts, &u.lengths[0], &u.lengths[1])
+	store.Small(k, &u.waiting, &u.asking, &u.told, &u.pushed, &u.gaps, &u.turns, &u.texts, &u.lengths[0], &u.lengths[1])
 	store.Near(k, first, &u.packet)
-	k.Bools(&u.varied, &u.waits)
+	k.Bools(&u.varied)
 }

@@ -98,14 +98,62 @@ func TestPeriod(t *testing.T) {
 	}
 }
 
-func TestWaiting(t *testing.T) {
-	u, _, _ := talk(2, 100, second)
-	if _, _, _, waits := u.Waiting(); waits {
-		t.Error("everything was answered")
+// What waits far longer than usual is silence, where every request was answered before.
+func TestSilence(t *testing.T) {
+	for name, c := range map[string]struct {
+		answered int // requests, each in a tenth of a second
+		ask      func(*usage.Usage, int64)
+		waited   int64 // of 30 s; of 60 s for the first request
+	}{
+		"one request":            {3, func(u *usage.Usage, at int64) { u.Text(client, client, at, 100, 40) }, 30 * second},
+		"a hair less":            {3, func(u *usage.Usage, at int64) { u.Text(client, client, at+1, 100, 40) }, 0},
+		"the first request":      {0, func(u *usage.Usage, at int64) { u.Text(client, client, at, 100, 40) }, 60 * second},
+		"a hair less than twice": {0, func(u *usage.Usage, at int64) { u.Text(client, client, at+1, 100, 40) }, 0},
+		"closed sooner":          {3, func(u *usage.Usage, at int64) { u.Text(client, client, at, 100, 40); u.Closed(at + 29*second) }, 0},
+		"answered": {3, func(u *usage.Usage, at int64) {
+			u.Text(client, client, at, 100, 40)
+			u.Text(server, client, at, 100, 41)
+		}, 0},
+		"more requests than before": {1, func(u *usage.Usage, at int64) {
+			u.Text(client, client, at, 100, 40)
+			u.Text(client, client, at+second, 100, 41)
+		}, 0},
+		"as many": {2, func(u *usage.Usage, at int64) {
+			u.Text(client, client, at, 100, 40)
+			u.Text(client, client, at+second, 100, 41)
+		}, 30 * second},
+		"a request in several pieces": {1, func(u *usage.Usage, at int64) {
+			u.Text(client, client, at-1, 100, 40)
+			u.Text(client, client, at, 100, 41)
+		}, 30 * second},
+		"a third of the usual": {3, func(u *usage.Usage, at int64) { u.Text(client, client, at, 34, 40) }, 30 * second},
+		"a note":               {3, func(u *usage.Usage, at int64) { u.Text(client, client, at, 33, 40) }, 0},
+		"such as others before": {2, func(u *usage.Usage, at int64) {
+			u.Text(client, client, at-9*second, 100, 40)
+			u.Text(client, client, at-7*second, 100, 41)
+			u.Text(server, client, at-6*second, 100, 42)
+			u.Text(client, client, at, 100, 43)
+		}, 0},
+		"an answer took four seconds": {2, func(u *usage.Usage, at int64) {
+			u.Text(client, client, at-9*second, 100, 40)
+			u.Text(server, client, at-5*second, 100, 41)
+			u.Text(client, client, at, 100, 42)
+		}, 0},
+	} {
+		u, _, life := talk(c.answered, 100, second)
+		at := start + life + 20*second
+		c.ask(&u, at)
+		wait := 30 * second
+		if c.answered == 0 {
+			wait = 60 * second
+		}
+		if got := u.Silence(at + wait); got != c.waited {
+			t.Errorf("%s: %d ns, want %d", name, got, c.waited)
+		}
 	}
+	u, _, _ := talk(2, 100, second)
 	u.Text(client, client, start+5*second, 100, 40)
-	packet, since, usual, waits := u.Waiting()
-	if packet != 40 || since != start+5*second || usual != second/10 || !waits {
-		t.Errorf("packet %d waits since %d, usually %d: %v", packet, since-start, usual, waits)
+	if packet, requests, usual := u.Waiting(); packet != 40 || requests != 1 || usual != second/10 {
+		t.Errorf("%d requests wait, the first with packet %d, usually for %d", requests, packet, usual)
 	}
 }

@@ -930,7 +930,12 @@ func (e *Encoder) AppendSummary(b []byte, v *record.Summary) []byte {
 	}
 	b = append(b, `],"lifetimes":`...)
 	b = e.AppendLifetimeTotals(b, &v.Lifetimes)
-	b = append(b, `,"left_out":`...)
+	b = append(b, `,"usage":[`...)
+	for i := range v.Usage {
+		b = AppendComma(b, i)
+		b = e.AppendUsage(b, &v.Usage[i])
+	}
+	b = append(b, `],"left_out":`...)
 	b = e.AppendLeftOut(b, &v.LeftOut)
 	b = append(b, `,"findings_by_code":`...)
 	b = appendMap(b, v.FindingsByCode, func(b []byte, v uint64) []byte {
@@ -1048,6 +1053,28 @@ func (e *Encoder) AppendLifetimeTotals(b []byte, v *record.LifetimeTotals) []byt
 	return append(b, `}`...)
 }
 
+// AppendUsage appends a record.Usage as JSON.
+func (e *Encoder) AppendUsage(b []byte, v *record.Usage) []byte {
+	b = append(b, `{"server":`...)
+	b = e.AppendTarget(b, &v.Server)
+	b = append(b, `,"connections":`...)
+	b = appendNumber(b, v.Connections)
+	b = append(b, `,"by_pattern":`...)
+	b = appendMap(b, v.ByPattern, func(b []byte, v uint64) []byte {
+		b = appendNumber(b, v)
+		return b
+	})
+	b = append(b, `,"exchanges":`...)
+	b = appendNumber(b, v.Exchanges)
+	b = append(b, `,"first":`...)
+	b = e.appendTime(b, v.First)
+	b = append(b, `,"last":`...)
+	b = e.appendTime(b, v.Last)
+	b = append(b, `,"connections_per_s":`...)
+	b = appendNullableNumber(b, v.Rate)
+	return append(b, `}`...)
+}
+
 // AppendLeftOut appends a record.LeftOut as JSON.
 func (e *Encoder) AppendLeftOut(b []byte, v *record.LeftOut) []byte {
 	b = append(b, `{"time_wait":`...)
@@ -1056,6 +1083,8 @@ func (e *Encoder) AppendLeftOut(b []byte, v *record.LeftOut) []byte {
 	b = appendNumber(b, v.NotClosing)
 	b = append(b, `,"listeners":`...)
 	b = appendNumber(b, v.Listeners)
+	b = append(b, `,"usage":`...)
+	b = appendNumber(b, v.Usage)
 	return append(b, `}`...)
 }
 
