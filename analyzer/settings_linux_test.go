@@ -1,0 +1,356 @@
+package analyzer_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/netlab"
+)
+
+// Real kernels with settings of their own: what the record says of timers and queues must be what was set.
+
+// wire is between two hosts with real TCP.
+type wire struct {
+	*netlab.Lab
+	t    *testing.T
+	lost atomic.Pointer[func(netlab.Segment) bool] // frames that are lost behind the point of capture
+}
+
+func newWire(t *testing.T) *wire {
+	t.Parallel()
+	w := &wire{t: t}
+	w.Lab = netlab.Start(t, netlab.Options{Delay: 5 * time.Millisecond, Fate: func(s netlab.Segment) netlab.Fate {
+		if lost := w.lost.Load(); lost != nil && (*lost)(s) {
+			return netlab.LostBehind
+		}
+		return netlab.Pass
+	}})
+	return w
+}
+
+// lose lets frames be lost from now on.
+func (w *wire) lose(which func(netlab.Segment) bool) { w.lost.Store(&which) }
+
+func everything(netlab.Segment) bool { return true }
+
+// set sets kernel parameters of a host, given as names and values.
+func (w *wire) set(h *netlab.Host, parameters ...string) {
+	w.t.Helper()
+	for p := range slices.Chunk(parameters, 2) {
+		if err := h.Sysctl(p[0], p[1]); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// connect opens a connection that has exchanged a request and an answer.
+func (w *wire) connect() (client, server *net.TCPConn) {
+	w.t.Helper()
+	client, server, err := w.Connect(nil, 80)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, c := range []*net.TCPConn{client, server} {
+		if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	w.say(client, 100)
+	w.hear(server, 100)
+	w.say(server, 100)
+	w.hear(client, 100)
+	return client, server
+}
+
+func (w *wire) say(c *net.TCPConn, octets int) {
+	w.t.Helper()
+	if _, err := c.Write(make([]byte, octets)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *wire) hear(c *net.TCPConn, octets int64) {
+	w.t.Helper()
+	if _, err := io.CopyN(io.Discard, c, octets); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// dial lets clients open connections at once, and waits a moment for their answers. It does not matter what comes of
+// them.
+func (w *wire) dial(clients int) {
+	at := netip.AddrPortFrom(w.Server.IP4, 80)
+	for range clients {
+		go w.Client.Dial(&net.Dialer{Timeout: 20 * time.Second}, at)
+	}
+	time.Sleep(200 * time.Millisecond)
+}
+
+// records are those of what was captured so far.
+func (w *wire) records() (list []*record.Connection, result *record.Result) {
+	tracker := analyzer.New(analyzer.Options{}, func(c *record.Connection) { list = append(list, c.Clone()) })
+	decoder := flows.NewDecoder(flows.DecoderOptions{})
+	for _, packet := range w.Packets() {
+		for _, s := range decoder.Decode(&packet, nil) {
+			tracker.Segment(&s)
+		}
+	}
+	tracker.Close()
+	result = tracker.Result()
+	slices.SortFunc(list, func(a, b *record.Connection) int { return int(int64(a.ID) - int64(b.ID)) })
+	return list, result
+}
+
+// timer is the last run of a kind of an end's timers.
+func (w *wire) timer(e *record.Endpoint, kind record.TimerKind) *record.Timer {
+	w.t.Helper()
+	for _, t := range slices.Backward(e.Timers) {
+		if t.Kind == kind {
+			return &t
+		}
+	}
+	w.t.Fatalf("no %s among %+v", kind, e.Timers)
+	return nil
+}
+
+// lasts reports that a wait is what was set. A kernel's timers are late by some jiffies, and tests by more.
+func lasts(got record.Duration, set time.Duration) bool {
+	return got >= record.Duration(set-20*time.Millisecond) && got <= record.Duration(set+set/4+300*time.Millisecond)
+}
+
+func TestSetKeepalive(t *testing.T) {
+	w := newWire(t)
+	client, _ := w.connect()
+	set := net.KeepAliveConfig{Enable: true, Idle: 2 * time.Second, Interval: time.Second, Count: 3}
+	if err := client.SetKeepAliveConfig(set); err != nil {
+		t.Fatal(err)
+	}
+	w.lose(everything)
+	if _, err := client.Read(make([]byte, 1)); err == nil {
+		t.Fatal("the client read something")
+	}
+	time.Sleep(200 * time.Millisecond) // until the RST has passed
+	list, _ := w.records()
+	k := w.timer(&list[0].Client, record.TimerKeepalive)
+	if !lasts(k.FirstAfter, set.Idle) || k.Count != 3 || len(k.Intervals) != 2 || !lasts(k.Intervals[0], set.Interval) ||
+		!lasts(k.Intervals[1], set.Interval) {
+		t.Errorf("set to %+v: %+v", set, *k)
+	}
+	if k.Answered != record.No || !k.GaveUp || k.FollowedBy != record.TimerReset || k.Limit.Number != 3 || k.Defaults != "" {
+		t.Errorf("the client gave up after 3: %+v", *k)
+	}
+	if h := list[0].HalfOpen; h == nil || h.Survivor != record.NoSide || h.Since != k.UnansweredSince {
+		t.Errorf("nobody knows whether the server is there: %+v", h)
+	}
+}
+
+func TestSetRetries(t *testing.T) {
+	w := newWire(t)
+	const retries2 = 2
+	w.set(w.Client, "net.ipv4.tcp_retries2", "2")
+	client, _ := w.connect()
+	w.lose(everything)
+	w.say(client, 500)
+	if _, err := client.Read(make([]byte, 1)); err == nil {
+		t.Fatal("the client read something")
+	}
+	time.Sleep(2 * time.Second)
+	w.Client.Dial(&net.Dialer{Timeout: 10 * time.Millisecond}, netip.AddrPortFrom(w.Server.IP4, 81)) // so that the capture goes on
+	list, _ := w.records()
+	r := w.timer(&list[0].Client, record.TimerRTO)
+	// Linux gives up when as long has passed since the first of them as so many time-outs take that begin with 200 ms
+	// and double.
+	limit := record.Duration((2<<retries2 - 1) * 200 * time.Millisecond)
+	last, passed := r.FirstAfter, record.Duration(0)
+	for _, wait := range r.Intervals {
+		last, passed = wait, passed+wait
+	}
+	if passed >= limit || passed+2*last < limit || !r.GaveUp || r.FollowedBy != record.TimerSilence || r.Answered != record.No {
+		t.Errorf("tcp_retries2 is %d: after %v of %v %+v", retries2, passed, limit, *r)
+	}
+	for i, wait := range r.Intervals {
+		if before := append([]record.Duration{r.FirstAfter}, r.Intervals...)[i]; wait < before*17/10 {
+			t.Errorf("no back-off: %+v", *r)
+		}
+	}
+}
+
+func TestSetPersist(t *testing.T) {
+	w := newWire(t)
+	w.set(w.Server, "net.ipv4.tcp_rmem", "4096 4096 4096")
+	client, server := w.connect()
+	const octets = 20_000
+	w.say(client, octets)
+	const closed = 10 * time.Second
+	time.Sleep(closed)
+	before, _ := w.records()
+	w.hear(server, octets)
+	after, _ := w.records()
+	open, still := w.timer(&after[0].Client, record.TimerPersist), w.timer(&before[0].Client, record.TimerPersist)
+	if still.StillClosed != record.Yes || open.StillClosed != record.No {
+		t.Errorf("closed: %+v\nopen: %+v", *still, *open)
+	}
+	if !lasts(open.WindowClosed, closed-300*time.Millisecond) || open.Count < 4 {
+		t.Errorf("the window was closed for %v: %+v", closed, *open)
+	}
+	for i := range len(open.Intervals) - 1 {
+		if open.Intervals[i+1] < open.Intervals[i]*3/2 {
+			t.Errorf("no back-off: %+v", *open)
+		}
+	}
+}
+
+// A backlog of 2. Linux lets both queues hold one more: three attempts whose clients are silent, or three connections
+// that were not accepted.
+func backlogOfTwo(t *testing.T, cookies, abort string) *wire {
+	w := newWire(t)
+	w.set(w.Server, "net.core.somaxconn", "2", "net.ipv4.tcp_max_syn_backlog", "2", "net.ipv4.tcp_syncookies", cookies,
+		"net.ipv4.tcp_abort_on_overflow", abort)
+	if _, err := w.Server.Listen(netip.AddrPortFrom(w.Server.IP4, 80)); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func byClient(s netlab.Segment) bool { return s.FromClient && s.Flags&flows.SYN == 0 }
+
+func TestSetBacklogWithoutCookies(t *testing.T) {
+	w := backlogOfTwo(t, "0", "0")
+	w.lose(byClient)
+	w.dial(2)
+	w.dial(3)
+	time.Sleep(1500 * time.Millisecond)
+	list, result := w.records()
+	var held, ignored int
+	for _, c := range list {
+		switch {
+		case c.Server.Syns > 0:
+			held++
+			if again := w.timer(&c.Server, record.TimerSynAck); !lasts(again.FirstAfter, time.Second) {
+				t.Errorf("the listener's time-out: %+v", *again)
+			}
+		default:
+			ignored++
+			if again := w.timer(&c.Client, record.TimerSyn); !lasts(again.FirstAfter, time.Second) {
+				t.Errorf("the client's time-out: %+v", *again)
+			}
+		}
+	}
+	if held != 3 || ignored != 2 {
+		t.Errorf("a backlog of 2 held %d and ignored %d", held, ignored)
+	}
+	if l := result.Listeners; len(l) != 1 || l[0].Ignored < 2 || l[0].SynCookies != nil {
+		t.Errorf("the listener: %+v", l)
+	}
+}
+
+func TestSetBacklogWithCookies(t *testing.T) {
+	w := backlogOfTwo(t, "1", "0")
+	w.lose(byClient)
+	w.dial(2)
+	w.dial(3)
+	time.Sleep(1500 * time.Millisecond)
+	list, _ := w.records()
+	var held, cookies int
+	for _, c := range list {
+		switch {
+		case c.Server.Syns == 0:
+			t.Errorf("connection %d was ignored though there are cookies", c.ID)
+		case len(c.Server.Timers) > 0:
+			held++
+		default:
+			cookies++ // a listener that sends a cookie remembers nothing that it could send again
+		}
+	}
+	if held != 3 || cookies != 2 {
+		t.Errorf("a backlog of 2 held %d, and %d got cookies", held, cookies)
+	}
+}
+
+func TestSetAcceptQueue(t *testing.T) {
+	for _, c := range []struct {
+		abort string
+		want  string // the finding of those that are not accepted
+	}{{"0", "ack_not_accepted"}, {"1", "ack_reset"}} {
+		t.Run("tcp_abort_on_overflow="+c.abort, func(t *testing.T) {
+			w := backlogOfTwo(t, "0", c.abort)
+			w.dial(2) // accepted: the queue has room for one more
+			w.dial(2) // one is, one is not
+			time.Sleep(1200 * time.Millisecond)
+			list, _ := w.records()
+			var found int
+			for _, r := range list {
+				if slices.ContainsFunc(r.Findings, func(f record.Finding) bool { return f.Code == c.want }) {
+					found++
+				}
+				if c.abort == "0" && len(r.Server.Timers) > 0 && !lasts(r.Server.Timers[0].FirstAfter, time.Second) {
+					t.Errorf("the listener's time-out: %+v", r.Server.Timers)
+				}
+			}
+			if len(list) != 4 || found != 1 {
+				t.Errorf("%d of %d connections with %s, not 1 of 4", found, len(list), c.want)
+			}
+		})
+	}
+}
+
+func TestSetECN(t *testing.T) {
+	for _, c := range []struct {
+		client, server string
+		want           record.ECN
+	}{{"1", "1", record.ECNNegotiated}, {"1", "0", record.ECNRefused}, {"0", "1", record.ECNNotOffered}} {
+		t.Run("tcp_ecn="+c.client+","+c.server, func(t *testing.T) {
+			w := newWire(t)
+			w.set(w.Client, "net.ipv4.tcp_ecn", c.client)
+			w.set(w.Server, "net.ipv4.tcp_ecn", c.server)
+			w.connect()
+			if list, _ := w.records(); list[0].Handshake.ECN != c.want {
+				t.Errorf("%s, not %s", list[0].Handshake.ECN, c.want)
+			}
+		})
+	}
+}
+
+func TestSetMPTCP(t *testing.T) {
+	if _, err := os.Stat("/proc/sys/net/mptcp/enabled"); err != nil {
+		t.Skip("NOT TESTED: MPTCP, for this kernel has none")
+	}
+	w := newWire(t)
+	at := netip.AddrPortFrom(w.Server.IP4, 80)
+	var config net.ListenConfig
+	config.SetMultipathTCP(true)
+	var listener net.Listener
+	err := w.Server.Do(func() (err error) {
+		listener, err = config.Listen(context.Background(), "tcp", at.String())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	var dialer net.Dialer
+	dialer.SetMultipathTCP(true)
+	client, err := w.Client.Dial(&dialer, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if multipath, err := client.MultipathTCP(); err != nil || !multipath {
+		t.Skip("NOT TESTED: MPTCP, for the kernel does not let a socket have it:", err)
+	}
+	w.say(client, 100)
+	time.Sleep(100 * time.Millisecond)
+	list, _ := w.records()
+	if m := list[0].Handshake.MPTCP; m == nil || m.Kind != record.MPTCPCapable || !m.Token.Known || m.Joins != 0 {
+		t.Errorf("%+v", m)
+	}
+}
