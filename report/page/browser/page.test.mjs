@@ -299,6 +299,16 @@ test('what comes from a capture stays text', async () => {
   await page.done()
 })
 
+test('a capture without a connection has a page', async () => {
+  const file = path.join(dir, 'empty.pcap')
+  fs.writeFileSync(file, hostileCapture().subarray(0, 24))
+  const page = await open(html('empty', [file]))
+  assert.match(await caption(page), /^0 of 0 connections$/)
+  assert.equal(await page.locator('#facts').textContent().then((t) => t.includes('packets0')), true)
+  await clean(page)
+  await page.done()
+})
+
 test('each pixel of the screen is one of the swim-lanes', async () => {
   for (const deviceScaleFactor of [1, 2]) {
     const page = await open(html('some', some), '', { deviceScaleFactor })

@@ -124,7 +124,7 @@ export function load(packed, ladders) {
   const words = {}
   for (const column of facts.columns) {
     rows[column.name] = readColumn(column, varints, facts.rows)
-    if (column.words) words[column.name] = column.words
+    if (column.kind === 'word' || column.kind === 'address') words[column.name] = column.words || []
   }
   const lives = readLives(varints, facts)
 
