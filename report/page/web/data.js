@@ -135,6 +135,10 @@ export function load(packed, ladders) {
   rows.from = Float64Array.from(rows.start, (t) => Number(t - base))
   rows.to = Float64Array.from(rows.from, (t, i) => Math.max(t, t + (rows.duration[i] || 0)))
   const end = rows.to.reduce((a, b) => Math.max(a, b), capture.last ? Number(nanoseconds(capture.last) - base) : 0)
+  // What the capture's end cut off went on until then.
+  const held = (side, i) => !['CLOSED', ''].includes(words[side + 'State'][rows[side + 'State'][i]])
+  rows.until = Float64Array.from(rows.to, (t, i) =>
+    (words.endedBy[rows.endedBy[i]] === 'capture_end' && (held('client', i) || held('server', i)) ? Math.max(t, end) : t))
 
   const ids = new Map()
   for (let i = 0; i < rows.length; i++) ids.set(rows.id[i], i)

@@ -89,8 +89,9 @@ export function lanes(element, data, view, choose) {
       const most = (name) => data.words[name][data.rows[name][i]]
       return { client: [[data.rows.from[i], end, most('clientMost')]], server: [[data.rows.from[i], end, most('serverMost')]], marks: [] }
     }
+    const until = data.rows.until[i]
     const pieces = (side) => side.map((s, n) =>
-      [s.at, n + 1 < side.length ? side[n + 1].at : s.state === 'CLOSED' ? s.at : Math.max(end, s.state === 'TIME_WAIT' ? data.end : end), s.state])
+      [s.at, n + 1 < side.length ? side[n + 1].at : s.state === 'CLOSED' ? s.at : Math.max(until, s.at), s.state])
     return { client: pieces(life.client), server: pieces(life.server), marks: life.marks }
   }
 
@@ -175,8 +176,11 @@ export function lanes(element, data, view, choose) {
   }
 
   function label(c, text, left, y) {
+    c.font = '10px ui-monospace, monospace'
+    c.strokeStyle = 'rgb(255 255 255 / 0.8)'
+    c.lineWidth = 3
+    c.strokeText(text, left, y)
     c.fillStyle = '#000'
-    c.font = '9px ui-monospace, monospace'
     c.fillText(text, left, y)
   }
 
@@ -252,7 +256,7 @@ export function lanes(element, data, view, choose) {
       c.globalAlpha = 0.2
       c.fillRect(x(t.at), 0, 1, height)
       c.globalAlpha = 1
-      c.fillText(t.text, Math.min(width - 30, Math.max(50, x(t.at))), height + 15)
+      c.fillText(t.text, Math.min(width - 30, Math.max(62, x(t.at))), height + 15)
     }
     c.textAlign = 'start'
     c.fillText('UTC', 2, height + 15)

@@ -70,7 +70,7 @@ export function main(packed, ladders, signal) {
     const [a, b] = view.span || [-Infinity, Infinity]
     view.shown = []
     for (let i = 0; i < rows.length; i++) {
-      if (rows.from[i] <= b && rows.to[i] >= a && holds(i)) view.shown.push(i)
+      if (rows.from[i] <= b && rows.until[i] >= a && holds(i)) view.shown.push(i)
     }
   }
 
