@@ -108,7 +108,7 @@ func New(options Options, emit func(*record.Connection)) *Analyzer {
 
 func newAnalyzer(o Options, accounts *accounts, record *record.Connection) *Analyzer {
 	return &Analyzer{
-		options: o, accounts: accounts, when: order{alarm: never}, table: newTable(), wheel: store.NewWheel(), awakeLimit: awakeLimit, record: record,
+		options: o, accounts: accounts, table: newTable(), wheel: store.NewWheel(), awakeLimit: awakeLimit, record: record,
 	}
 }
 
@@ -132,7 +132,6 @@ func (a *Analyzer) Segment(seg *flows.Segment) {
 	a.advance(seg.Time, &seg.Key)
 	a.watch(seg, true)
 	a.accept(seg, a.table.seeds.hash(&seg.Key))
-	a.when.segment++
 }
 
 // accept takes in a segment, the time of which has come. The tag is its key's hash.
@@ -196,7 +195,7 @@ func (a *Analyzer) Close() {
 	left := a.all()
 	a.table.index = nil // nobody searches it any more
 	for _, o := range left {
-		a.when.id = o.id
+		a.when = order{a.clock, turnOfRest, o.id}
 		if a.table.places.At(o.place).kind == bare {
 			a.finishEmbryo(o.place, a.clock, record.EndCaptureEnd)
 			continue

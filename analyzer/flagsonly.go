@@ -26,16 +26,21 @@ func (p *passed) bridged() bool { return !p.others && p.fins == several }
 // watch takes note of what the capture holds as a whole. Own says that the segment is of one of this tracker's
 // connections.
 func (a *Analyzer) watch(seg *flows.Segment, own bool) {
-	if a.passed.acks || seg.Quote != nil {
-		return
+	if a.passed.note(seg) && own {
+		a.tell(ackPassed, &event{})
 	}
-	p, f := &a.passed, seg.Flags
+}
+
+// note takes note of a segment, and reports that it is the first with ACK alone.
+func (p *passed) note(seg *flows.Segment) bool {
+	if p.acks || seg.Quote != nil {
+		return false
+	}
+	f := seg.Flags
 	switch {
 	case f&(flows.SYN|flows.FIN|flows.RST) == 0:
 		p.others = true
-		if p.acks = f.Has(flows.ACK); p.acks && own {
-			a.tell(ackPassed, &event{})
-		}
+		p.acks = f.Has(flows.ACK)
 	case f.Has(flows.RST):
 		p.rsts = true
 	case f.Has(flows.SYN):
@@ -43,6 +48,7 @@ func (a *Analyzer) watch(seg *flows.Segment, own bool) {
 	case f.Has(flows.ACK):
 		p.fins = min(p.fins+1, several)
 	}
+	return p.acks
 }
 
 // flagsOnly is what the capture holds alone. SYNs, SYN-ACKs and RSTs that answer them may be a whole capture of a scan, or

@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"cmp"
+	"math"
 
 	"github.com/tcplife/tcplife/analyzer/crowd"
 	"github.com/tcplife/tcplife/analyzer/internal/offers"
@@ -80,16 +81,24 @@ const (
 	mptcpOpens
 )
 
-// order is a place in the order of what happens: while time passes before a segment, by the time of the alarm and the id for
-// which it was set; then with the segment.
+// order is a place in the order of what happens. It is the same whoever follows the connection, and however much of the others'
+// segments he sees: by the capture's clock, then as the constants say, then by the place among all segments or the id.
 type order struct {
-	segment uint64 // how many there have been before
-	alarm   int64  // never: with the segment
-	id      uint64
+	clock int64
+	turn  int64
+	id    uint64
 }
 
+// The turns of what happens while the clock shows one time: segments that waited long enough; those that moved the clock there, and
+// came while it stood there; alarms, by the times for which they were set; at the end of the capture, by id, what is left.
+const (
+	turnOfWaiting = math.MinInt64
+	turnOfSegment = math.MinInt64 + 1
+	turnOfRest    = never
+)
+
 func (m *order) compare(o *order) int {
-	return cmp.Or(cmp.Compare(m.segment, o.segment), cmp.Compare(m.alarm, o.alarm), cmp.Compare(m.id, o.id))
+	return cmp.Or(cmp.Compare(m.clock, o.clock), cmp.Compare(m.turn, o.turn), cmp.Compare(m.id, o.id))
 }
 
 // take enters an event. The record is the one that ends, if one does.

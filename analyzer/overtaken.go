@@ -56,6 +56,9 @@ func (a *Analyzer) wait(seg *flows.Segment, tag uint32, turn turn) {
 	w.list, w.tag, w.turn, w.until = append(w.list[:0], *seg), tag, turn, a.now()+overtaking
 	o.lists[seg.Key] = w
 	o.due = append(o.due, w)
+	for i := len(o.due) - 1; i > 0 && o.due[i-1].until > w.until; i-- { // that one came by a clock that was not believed
+		o.due[i-1], o.due[i] = o.due[i], o.due[i-1]
+	}
 }
 
 // firstWaiting gives what waits until before now and for the shortest time, nil if there is none.
@@ -184,10 +187,9 @@ func (c *connection) answersUnseen(seg *flows.Segment) bool {
 // letAllGo takes in all that wait: nothing comes any more.
 func (a *Analyzer) letAllGo() {
 	for w := a.overtaken.firstWaiting(never); w != nil; w = a.overtaken.firstWaiting(never) {
-		a.when.alarm, a.when.id = w.until, w.list[0].Packet
+		a.when = order{a.clock, w.until, w.list[0].Packet}
 		a.letGo(w)
 	}
-	a.when.alarm, a.when.id = never, 0
 }
 
 // letGo takes in all that wait of a 4-tuple.

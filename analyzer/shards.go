@@ -14,6 +14,7 @@ type Shards struct {
 	accounts *accounts
 	shards   []*shard
 	seeds    seeds
+	taken    uint64            // segments so far
 	used     spare.List[*work] // that can be filled again
 	done     func([]flows.Segment)
 	merged   chan struct{} // closed once all is added
@@ -29,6 +30,7 @@ type shard struct {
 type work struct {
 	list    []flows.Segment
 	notices []notice // one for each segment
+	before  uint64   // how many segments came before those of the list
 	do      func(*Analyzer)
 }
 
@@ -69,7 +71,8 @@ func NewShards(o Options, n int, emit func(*record.Connection), done func([]flow
 // Segments takes in the next segments of the capture. They must stay as they are until done is called with them.
 func (s *Shards) Segments(list []flows.Segment) {
 	w := s.used.Take()
-	w.list, w.notices = list, w.notices[:0]
+	w.list, w.notices, w.before = list, w.notices[:0], s.taken
+	s.taken += uint64(len(list))
 	for i := range list {
 		tag := s.seeds.hash(&list[i].Key)
 		w.notices = append(w.notices, notice{list[i].Time, tag, tag % uint32(len(s.shards))})
@@ -132,11 +135,11 @@ func (a *Analyzer) share(w *work, i uint32) {
 	for k := range w.notices {
 		m := &w.notices[k]
 		a.advance(m.time, &w.list[k].Key)
+		a.when = order{a.clock, turnOfSegment, w.before + uint64(k)}
 		a.watch(&w.list[k], m.shard == i)
 		if m.shard == i {
 			a.accept(&w.list[k], m.tag)
 		}
-		a.when.segment++
 	}
 }
 
@@ -153,18 +156,7 @@ func (s *Shards) merge() {
 				return
 			}
 		}
-		for {
-			var first *journalReader
-			for i := range readers {
-				if r := &readers[i]; r.there() && (first == nil || r.event().when.compare(&first.event().when) < 0) {
-					first = r
-				}
-			}
-			if first == nil {
-				break
-			}
-			s.accounts.take(first.next())
-		}
+		s.accounts.takeAll(readers)
 		finished := readers[0].page.last
 		for i := range readers {
 			readers[i].journal.free.Put(readers[i].page)
@@ -173,6 +165,22 @@ func (s *Shards) merge() {
 			s.done(finished.list)
 			s.used.Put(finished)
 		}
+	}
+}
+
+// takeAll enters what is left of a list, in the order of its moments.
+func (a *accounts) takeAll(readers []journalReader) {
+	for {
+		var first *journalReader
+		for i := range readers {
+			if r := &readers[i]; r.there() && (first == nil || r.event().when.compare(&first.event().when) < 0) {
+				first = r
+			}
+		}
+		if first == nil {
+			return
+		}
+		a.take(first.next())
 	}
 }
 

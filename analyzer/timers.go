@@ -94,19 +94,18 @@ func (a *Analyzer) expire(now int64) {
 	}
 	for {
 		m, due := a.wheel.First(now)
-		if w := a.overtaken.firstWaiting(now); w != nil && (!due || w.until < m.At || w.until == m.At && w.list[0].Packet < m.ID) {
+		if w := a.overtaken.firstWaiting(now); w != nil && (!due || w.until <= m.At) {
 			a.clock = max(a.clock, w.until)
-			a.when.alarm, a.when.id = w.until, w.list[0].Packet
+			a.when = order{a.clock, turnOfWaiting, w.list[0].Packet}
 			a.letGo(w)
 			continue
 		}
 		if !due {
 			a.clock = now
-			a.when.alarm, a.when.id = never, 0
 			return
 		}
 		a.clock = max(a.clock, m.At) // so it makes no difference by how many steps the time came here
-		a.when.alarm, a.when.id = m.At, m.ID
+		a.when = order{a.clock, m.At, m.ID}
 		a.wheel.Pop()
 		a.makeRoom()
 		a.look(m)

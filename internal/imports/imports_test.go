@@ -46,7 +46,7 @@ var allowed = map[string][]string{
 	"analyzer/peers":           {"analyzer/internal/store", "analyzer/record", "flows"},
 	"analyzer/ledger":          {"analyzer/record", "analyzer/tcpstate", "flows"},
 	"analyzer/crowd":           {"analyzer/record", "flows"},
-	"analyzer":                 {"analyzer/...", "flows", "internal/spare"},
+	"analyzer":                 {"analyzer/...", "flows", "internal/pack", "internal/spare"},
 
 	"compare": {"analyzer", "analyzer/record", "analyzer/tcpstate", "capture", "flows"},
 
@@ -64,6 +64,7 @@ var allowed = map[string][]string{
 	"report/screen":  {"analyzer/record", "analyzer/tcpstate", "report", "report/internal/..."},
 	"report/zeek":    {"analyzer/record", "report"},
 
+	"internal/pack":  {},
 	"internal/spare": {},
 	root:             {"analyzer", "analyzer/record", "capture", "flows", "internal/spare"},
 }
