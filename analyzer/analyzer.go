@@ -22,6 +22,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tcplife/tcplife/analyzer/course"
 	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
@@ -90,7 +91,7 @@ type Analyzer struct {
 	leaping bool  // one packet lies far ahead, at leapTo
 	leapTo  int64
 	leaper  flows.Key // the sockets of that packet
-	passed  passed
+	passed  course.Passed
 
 	texts  texts
 	twins  twins
@@ -176,7 +177,7 @@ func (a *Analyzer) segment(seg *flows.Segment, tag uint32, turn turn) {
 		}
 	}
 	c, head := a.find(seg, head)
-	effect, expected := a.take(c, head, seg, passage{other: other, seen: turn == seenBefore, bridged: a.passed.bridged()})
+	effect, expected := a.take(c, head, seg, passage{other: other, seen: turn == seenBefore, bridged: a.passed.Bridged()})
 	if expected {
 		return // no state has changed, and its alarm can wait
 	}
@@ -309,7 +310,7 @@ func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
 func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (effect tcpstate.Effect, expected bool) {
 	c.heard = a.now()
 	effect, expected = c.segment(seg, how)
-	a.passed.beyond = a.passed.beyond || seg.Flags.Has(flows.RST) && c.tcp.ResetBeyondSyn()
+	a.passed.Beyond = a.passed.Beyond || seg.Flags.Has(flows.RST) && c.tcp.ResetBeyondSyn()
 	if o := &seg.Options; o.MPTCP == flows.MPTCPCapable && o.MPTCPToken != 0 && !effect.Has(tcpstate.Foreign) {
 		a.tell(mptcpOpens, &event{token: o.MPTCPToken, id: c.id})
 	}

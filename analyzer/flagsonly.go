@@ -7,68 +7,19 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// passed is which kinds of segments have passed, of all connections: what a capture lacks altogether, a filter on control
-// bits left out. Every tracker sees every segment, so all know the same at the same moment.
-type passed struct {
-	syns, rsts bool
-	fins       uint8 // with ACK, up to several: without it they close nothing (RFC 9293 §3.10.7.4, fifth step)
-	others     bool  // a segment without SYN, FIN and RST: no such filter lets it through
-	acks       bool  // one of those with ACK
-	beyond     bool  // an RST beyond ISN+1, in one of this tracker's own connections
-}
-
-// several FINs are no accident: connections close, and no segment with ACK alone has passed.
-const several = 2
-
-// bridged reports that what FINs and RSTs suppose is believed though nothing shows it.
-func (p *passed) bridged() bool { return !p.others && p.fins == several }
-
 // watch takes note of what the capture holds as a whole. Own says that the segment is of one of this tracker's
 // connections.
 func (a *Analyzer) watch(seg *flows.Segment, own bool) {
-	if a.passed.note(seg) && own {
+	if a.passed.Note(seg) && own {
 		a.tell(ackPassed, &event{})
 	}
-}
-
-// note takes note of a segment, and reports that it is the first with ACK alone.
-func (p *passed) note(seg *flows.Segment) bool {
-	if p.acks || seg.Quote != nil {
-		return false
-	}
-	f := seg.Flags
-	switch {
-	case f&(flows.SYN|flows.FIN|flows.RST) == 0:
-		p.others = true
-		p.acks = f.Has(flows.ACK)
-	case f.Has(flows.RST):
-		p.rsts = true
-	case f.Has(flows.SYN):
-		p.syns = true
-	case f.Has(flows.ACK):
-		p.fins = min(p.fins+1, several)
-	}
-	return p.acks
-}
-
-// flagsOnly is what the capture holds alone. SYNs, SYN-ACKs and RSTs that answer them may be a whole capture of a scan, or
-// of health checks.
-func (p *passed) flagsOnly() record.FlagsOnly {
-	switch {
-	case p.others:
-	case p.fins > 0 || p.beyond:
-		return record.FlagsSynFinRst
-	case p.syns && !p.rsts:
-		return record.FlagsSyn
-	}
-	return record.NoFlagsOnly
 }
 
 // settle settles a connection at a time of the capture. Whether a filter on control bits hid segments of it is judged by what
 // has passed until then: records are told as their connections end, the filter is known for certain only at the end of
 // the capture, and a connection that was open cannot have passed before the first segment with ACK alone unless there is one.
 func (a *Analyzer) settle(c *connection, at int64) {
-	c.filtered = !a.passed.others && (a.passed.fins > 0 || c.tcp.ResetBeyondSyn())
+	c.filtered = !a.passed.Others && (a.passed.FINs > 0 || c.tcp.ResetBeyondSyn())
 	waited := c.tcp.OpenUnseen(1 - c.opener)
 	c.tcp.Settle(at, c.filtered)
 	c.openUnseen = c.filtered && waited && c.tcp.Ends[1-c.opener].State() == tcpstate.Established
@@ -108,7 +59,7 @@ func (c *connection) settledEnd(by record.EndedBy) record.EndedBy {
 // mayBeOpen reports that a filter on control bits may hide that the attempt was completed long ago: it is not given up before
 // an open connection would be.
 func (a *Analyzer) mayBeOpen(c *connection) bool {
-	return !a.passed.others && a.passed.fins > 0 && c.tcp.OpenUnseen(1-c.opener)
+	return !a.passed.Others && a.passed.FINs > 0 && c.tcp.OpenUnseen(1-c.opener)
 }
 
 // keepOpen takes back what silence says of an attempt in a flood: there a listener that sends a SYN-ACK once may have sent a

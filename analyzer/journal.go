@@ -2,7 +2,11 @@ package analyzer
 
 import (
 	"cmp"
+	"errors"
+	"iter"
 	"math"
+
+	"github.com/tcplife/tcplife/analyzer/course"
 
 	"github.com/tcplife/tcplife/analyzer/crowd"
 	"github.com/tcplife/tcplife/analyzer/internal/offers"
@@ -10,6 +14,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/pack"
 	"github.com/tcplife/tcplife/internal/spare"
 )
 
@@ -165,9 +170,9 @@ func (a *accounts) settleCookie(r *record.Connection) {
 }
 
 // result is what they add up to between two times of the capture.
-func (a *accounts) result(from, to record.Time, evicted uint64, passed *passed) *record.Result {
+func (a *accounts) result(from, to record.Time, evicted uint64, passed *course.Passed) *record.Result {
 	r := a.totals.Result(from, to)
-	r.Evicted, r.FlagsOnly = evicted, passed.flagsOnly()
+	r.Evicted, r.FlagsOnly = evicted, passed.FlagsOnly()
 	a.crowd.AddTo(r)
 	return r
 }
@@ -238,3 +243,64 @@ func (j *journal) turn(last *work) *record.Connection {
 
 // hasRecord reports that the event is about a record, and not only about an attempt.
 func (k eventKind) hasRecord() bool { return k == recordEnds || k == timeWaitsEnd }
+
+var (
+	packedEvents  = pack.Of[[]event]()
+	packedRecords = pack.Of[[]record.Connection]()
+)
+
+// pack gives a page as bytes.
+func (p *page) pack() []byte {
+	records := p.records[:p.filled]
+	return packedRecords.Append(packedEvents.Append(nil, &p.events), &records)
+}
+
+// unpack reads a page.
+func (p *page) unpack(b []byte) error {
+	b, err := packedEvents.Read(b, &p.events)
+	if err != nil {
+		return err
+	}
+	b, err = packedRecords.Read(b, &p.records)
+	if err == nil && len(b) > 0 {
+		err = errors.New("unpack a page of a journal: there are bytes behind it")
+	}
+	if err != nil {
+		return err
+	}
+	p.filled = 0
+	for i := range p.events {
+		if p.events[i].kind.hasRecord() {
+			p.filled++
+		}
+	}
+	if p.filled != len(p.records) {
+		return errors.New("unpack a page of a journal: the records are not those of its events")
+	}
+	return nil
+}
+
+// mergedPages is how many pages of a journal are read ahead.
+const mergedPages = 2
+
+// replay puts the pages of a journal where its reader finds them, and an empty one behind, also where it fails.
+func (j *journal) replay(pages iter.Seq2[[]byte, error]) error {
+	var failed error
+	for b, err := range pages {
+		p := j.free.Take()
+		if err == nil {
+			err = p.unpack(b)
+		}
+		if err != nil {
+			failed = err
+			j.free.Put(p)
+			break
+		}
+		p.last = nil
+		j.full <- p
+	}
+	p := j.free.Take()
+	p.events, p.records, p.last = p.events[:0], nil, &work{}
+	j.full <- p
+	return failed
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/course"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -58,8 +59,8 @@ func byShards(segments []flows.Segment, until int64, n int) (t accounted) {
 // byParts cuts the segments at random into stretches, and divides the connections among n parts.
 func byParts(t *testing.T, random *rand.Rand, segments []flows.Segment, until int64, n int) (all accounted) {
 	t.Helper()
-	var courses []*analyzer.Course
-	passages := make([][][]analyzer.Passage, 0) // by stretch, by part
+	var courses []*course.Course
+	passages := make([][][]course.Passage, 0) // by stretch, by part
 	latest := int64(math.MinInt64)
 	part := func(k *flows.Key) int {
 		h := uint64(k.APort)*31 + uint64(k.BPort)
@@ -71,15 +72,15 @@ func byParts(t *testing.T, random *rand.Rand, segments []flows.Segment, until in
 	for i := range segments {
 		s := &segments[i]
 		if len(courses) == 0 || s.Time >= latest && random.IntN(1+min(len(segments)/4, 40)) == 0 {
-			courses = append(courses, analyzer.NewCourse(latest))
-			passages = append(passages, make([][]analyzer.Passage, n))
+			courses = append(courses, course.New(latest))
+			passages = append(passages, make([][]course.Passage, n))
 		}
 		latest = max(latest, s.Time)
 		now := passages[len(passages)-1]
 		p := courses[len(courses)-1].Add(s)
 		mine := part(&s.Key)
-		if p.Clock.Leaps {
-			if its := part(&p.Clock.Leaper); its != mine {
+		if p.Clock.Leap != nil {
+			if its := part(&p.Clock.Leap.Key); its != mine {
 				o := p
 				o.Own = false
 				now[its] = append(now[its], o)
@@ -92,7 +93,7 @@ func byParts(t *testing.T, random *rand.Rand, segments []flows.Segment, until in
 	for i := range n {
 		p := analyzer.NewPart(analyzer.Options{}, func(page []byte) { journals[i] = append(journals[i], page) })
 		for k, c := range courses {
-			if err := p.Stretch(uint64(k), c, func(yield func(*analyzer.Passage, error) bool) {
+			if err := p.Stretch(uint64(k), c, func(yield func(*course.Passage, error) bool) {
 				for j := range passages[k][i] {
 					if !yield(&passages[k][i][j], nil) {
 						return

@@ -3,6 +3,7 @@ package analyzer
 import (
 	"math"
 
+	"github.com/tcplife/tcplife/analyzer/course"
 	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
@@ -21,15 +22,12 @@ func (a *Analyzer) wakeAt(n uint32, id uint64, at int64) {
 	}
 }
 
-// leap is a step ahead of the clock that one packet alone is not believed: a damaged time stamp would end every record.
-const leap = int64(3600e9)
-
 // advance moves the clock of the capture to that of a segment. It never goes back, though times of packets may.
 func (a *Analyzer) advance(now int64, key *flows.Key) {
 	switch {
 	case !a.begun:
 		a.clock, a.origin, a.begun = now, now, true
-	case now-a.clock <= leap:
+	case now-a.clock <= course.Far:
 		if a.leaping {
 			a.disbelieve()
 		}
@@ -50,7 +48,7 @@ func (a *Analyzer) Advance(now int64) {
 		return
 	}
 	if a.leaping {
-		if now-a.clock <= leap {
+		if now-a.clock <= course.Far {
 			return // time has not come there yet; the next segment tells
 		}
 		a.leaping = false

@@ -34,6 +34,7 @@ type Decoder struct {
 	end     end                // what it turned out to be so far
 	wrong   gopacket.LayerType // with endMalformed: in which layer
 	charged *datagram          // with endFragment: whose
+	held    bool               // a datagram waits for others and holds some of it
 
 	encapsulations encapsulations
 	reassembly     reassembly
@@ -84,7 +85,7 @@ func (d *Decoder) Decode(p *capture.Packet, dst []Segment) []Segment {
 // decode is Decode, with the shortcut or, for tests to compare, without.
 func (d *Decoder) decode(p *capture.Packet, dst []Segment, short bool) []Segment {
 	d.packet, d.out = p, dst
-	d.end, d.charged = endNone, nil
+	d.end, d.charged, d.held = endNone, nil, false
 	d.header, d.stack = ChecksumUnknown, d.stack[:0]
 	if !short || !d.shortcut(p) {
 		d.walk(firstLayer(p.Link), p.Data, max(p.Length, len(p.Data)))
@@ -175,7 +176,7 @@ func (d *Decoder) checkIPv4(header []byte, sum uint64) {
 
 // fragment hands a fragment on to reassembly and comes back with the whole payload or with an end.
 func (d *Decoder) fragment(l layer, data []byte, wire int) ([]byte, int, gopacket.LayerType) {
-	p := piece{v6: d.ip.v6, time: d.packet.Time, data: data, wire: wire}
+	p := piece{v6: d.ip.v6, time: d.packet.Time, number: d.packet.Number, data: data, wire: wire}
 	p.key = datagramKey{src: d.ip.src, dst: d.ip.dst, around: hashLayers(d.stack)}
 	switch l := l.(type) {
 	case *ipv4:
@@ -189,6 +190,7 @@ func (d *Decoder) fragment(l layer, data []byte, wire int) ([]byte, int, gopacke
 		p.next = afterIPv6(l.protocol)
 	}
 	payload, length, next := d.reassembly.add(&p)
+	d.held = d.held || p.held && next >= firstEnd
 	if p.charged != nil {
 		d.charged = p.charged
 	}
@@ -197,6 +199,13 @@ func (d *Decoder) fragment(l layer, data []byte, wire int) ([]byte, int, gopacke
 	}
 	return payload, length, next
 }
+
+// Held reports whether something of the packet that was decoded last is held until other fragments come.
+func (d *Decoder) Held() bool { return d.held }
+
+// Waiting gives the numbers of those packets of which something is held. Another Decoder that is given them, in their order, is
+// where this one is, so that a capture can be decoded in pieces.
+func (d *Decoder) Waiting() []uint64 { return d.reassembly.waiting() }
 
 // found notes what the packet, or one part of an aggregate, turned out to be. TCP outdoes what was lost, and that the rest.
 func (d *Decoder) found(e end) {

@@ -42,6 +42,7 @@ type datagram struct {
 	length    int                // of the whole payload, -1 until the last fragment is there
 	next      gopacket.LayerType // what the payload begins with, 0 until the first fragment is there
 	packets   uint64             // that count as fragments because of it
+	holds     []uint64           // the numbers of the packets that made it what it is, some repetitions included
 	poisoned  bool               // its fragments contradict each other: what still comes of it is to be dropped
 	element   *list.Element      // its place in reassembly.order
 }
@@ -68,12 +69,14 @@ type piece struct {
 	key     datagramKey
 	v6      bool
 	time    int64
+	number  uint64 // of the packet
 	offset  int
 	more    bool
 	data    []byte // captured
 	wire    int    // bytes of payload on the wire
 	next    gopacket.LayerType
 	charged *datagram // out: the datagram whose fragment the packet is counted as
+	held    bool      // out: the datagram is another one now
 }
 
 // add takes a fragment in. If it completes its datagram, it returns the datagram's payload (valid until the next one is
@@ -91,13 +94,19 @@ func (r *reassembly) add(p *piece) (payload []byte, wire int, next gopacket.Laye
 	if g == nil {
 		g = r.begin(p.key)
 	}
+	was := *g
 	if !p.more && g.length < 0 {
 		g.length = last
 	}
 	if p.offset == 0 && g.next == 0 {
 		g.next = p.next
 	}
-	if g.poisoned || !g.fits(p.more, last) || !r.insert(g, p) {
+	fits := !g.poisoned && g.fits(p.more, last) && r.insert(g, p)
+	changed := g.covered != was.covered || g.length != was.length || g.next != was.next || !fits
+	if p.held = !g.poisoned && (changed || len(g.holds) < maxFragments); p.held {
+		g.holds = append(g.holds, p.number)
+	}
+	if !fits {
 		r.poison(g)
 		return nil, 0, endFragmentOverlap.layer()
 	}
@@ -177,6 +186,15 @@ func (r *reassembly) insert(g *datagram, p *piece) bool {
 func samePrefix(a, b []byte) bool {
 	n := min(len(a), len(b))
 	return bytes.Equal(a[:n], b[:n])
+}
+
+// waiting gives the numbers of the packets that made the datagrams what they are.
+func (r *reassembly) waiting() (numbers []uint64) {
+	for _, g := range r.datagrams {
+		numbers = append(numbers, g.holds...)
+	}
+	slices.Sort(numbers)
+	return slices.Compact(numbers)
 }
 
 // join puts the captured bytes together up to the first that is missing.

@@ -3,6 +3,8 @@ package flows
 import (
 	"fmt"
 	"maps"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/tcplife/tcplife/capture"
@@ -202,6 +204,71 @@ func TestFragmentsBounded(t *testing.T) {
 	}
 	if s := d.Stats(); s.Undecoded["fragment_incomplete"] < 2*maxDatagrams || s.LostDatagrams < 2*maxDatagrams {
 		t.Errorf("%v, %d lost", s.Undecoded, s.LostDatagrams)
+	}
+}
+
+// A decoder that is given what another one holds goes on where that is, wherever the capture is cut: it completes the same
+// datagrams, and both together count the same.
+func TestFragmentsAcrossDecoders(t *testing.T) {
+	for seed := range uint64(300) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		var packets []capture.Packet
+		for i := range 60 {
+			from := 8 * random.IntN(17)
+			split := split4
+			if random.IntN(2) == 0 {
+				split = split6
+			}
+			p := packet(101, split(random.IntN(6), part{from, from + 8*(1+random.IntN(12))})[0])
+			p.Number, p.Time = uint64(i+1), 1e18+int64(i)*3e9
+			packets = append(packets, *p)
+		}
+		whole := NewDecoder(DecoderOptions{})
+		var want, got []uint64
+		for i := range packets {
+			for _, s := range whole.Decode(&packets[i], nil) {
+				want = append(want, s.Packet)
+			}
+		}
+		sum := map[string]uint64{}
+		held := map[uint64]*capture.Packet{}
+		for begin := 0; begin < len(packets); {
+			d := NewDecoder(DecoderOptions{})
+			for _, n := range slices.Sorted(maps.Keys(held)) {
+				d.Decode(held[n], nil)
+			}
+			before := d.Stats()
+			end := min(begin+1+random.IntN(20), len(packets))
+			for i := begin; i < end; i++ {
+				for _, s := range d.Decode(&packets[i], nil) {
+					got = append(got, s.Packet)
+				}
+				if d.Held() {
+					held[packets[i].Number] = &packets[i]
+				}
+			}
+			waiting := d.Waiting()
+			maps.DeleteFunc(held, func(n uint64, _ *capture.Packet) bool { return !slices.Contains(waiting, n) })
+			after := d.Stats()
+			for _, counts := range []map[string]uint64{after.Decoded, after.Undecoded} {
+				for word, n := range counts {
+					sum[word] += n
+				}
+			}
+			for _, counts := range []map[string]uint64{before.Decoded, before.Undecoded} {
+				for word, n := range counts {
+					sum[word] -= n
+				}
+			}
+			begin = end
+		}
+		maps.DeleteFunc(sum, func(_ string, n uint64) bool { return n == 0 })
+		all := whole.Stats()
+		counts := maps.Clone(all.Decoded)
+		maps.Copy(counts, all.Undecoded)
+		if !slices.Equal(got, want) || !maps.Equal(sum, counts) {
+			t.Fatalf("seed %d: in pieces %v, %v; whole %v, %v", seed, got, sum, want, counts)
+		}
 	}
 }
 

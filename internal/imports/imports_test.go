@@ -45,6 +45,7 @@ var allowed = map[string][]string{
 	"analyzer/record":          {"analyzer/tcpstate", "flows"},
 	"analyzer/peers":           {"analyzer/internal/store", "analyzer/record", "flows"},
 	"analyzer/ledger":          {"analyzer/record", "analyzer/tcpstate", "flows"},
+	"analyzer/course":          {"analyzer/record", "flows"},
 	"analyzer/crowd":           {"analyzer/record", "flows"},
 	"analyzer":                 {"analyzer/...", "flows", "internal/pack", "internal/spare"},
 

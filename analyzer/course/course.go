@@ -1,4 +1,4 @@
-package analyzer
+package course
 
 import (
 	"math"
@@ -6,29 +6,36 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
+// Far is a step ahead of the clock that one packet alone is not believed: a damaged time stamp would end every record.
+const Far = int64(3600e9) // ns
+
 // Clock is the capture's clock, as every tracker has it: a packet far ahead is not believed before the next one has come.
 type Clock struct {
-	Now    int64
-	Leaps  bool      // one packet lies far ahead,
-	LeapTo int64     // there,
-	Leaper flows.Key // and this is its connection
+	Now  int64
+	Leap *Leap // one packet lies far ahead; nil else
 }
 
-// see moves the clock to the time of a segment, as Analyzer.advance does.
+// Leap is a packet that is not believed yet.
+type Leap struct {
+	To  int64     // its time
+	Key flows.Key // and its connection
+}
+
+// see moves the clock to the time of a segment, as analyzer.Analyzer does.
 func (k *Clock) see(seg *flows.Segment) {
 	switch {
-	case seg.Time-k.Now <= leap:
-		k.Leaps = false
+	case seg.Time-k.Now <= Far:
+		k.Leap = nil
 		k.Now = max(k.Now, seg.Time)
-	case !k.Leaps:
-		k.Leaps, k.LeapTo, k.Leaper = true, seg.Time, seg.Key
+	case k.Leap == nil:
+		k.Leap = &Leap{seg.Time, seg.Key}
 	default:
-		k.Leaps = false
+		k.Leap = nil
 		k.Now = seg.Time
 	}
 }
 
-// Passage is a segment that passes, and what a Part must know to take it in without having seen those before.
+// Passage is a segment that passes, and what an analyzer.Part must know to take it in without having seen those before.
 type Passage struct {
 	Place   uint64 // how many segments of the stretch came before
 	Own     bool   // it is of a connection of the Part; of another one only the time, the key and the flags matter
@@ -52,11 +59,11 @@ type Course struct {
 	End      Clock     // and this is it at the end of the stretch
 
 	latest, before int64 // while it is not settled: the latest time, and that of the segment before
-	passed         passed
+	passed         Passed
 }
 
-// NewCourse begins a stretch from a time.
-func NewCourse(from int64) *Course { return &Course{From: from, latest: math.MinInt64} }
+// New begins a stretch from a time.
+func New(from int64) *Course { return &Course{From: from, latest: math.MinInt64} }
 
 // Add takes in the next segment of the stretch, and gives what a Part needs of it.
 //
@@ -66,7 +73,7 @@ func NewCourse(from int64) *Course { return &Course{From: from, latest: math.Min
 func (c *Course) Add(seg *flows.Segment) Passage {
 	p := Passage{Place: c.Segments, Own: true, Timed: c.Settled, Clock: c.End, Segment: *seg}
 	before := c.passed
-	c.passed.note(seg)
+	c.passed.Note(seg)
 	p.Watched = c.passed != before
 	if !c.Settled || p.Watched {
 		o := Passage{Place: p.Place, Watched: p.Watched, Timed: p.Timed, Clock: p.Clock}
@@ -77,7 +84,7 @@ func (c *Course) Add(seg *flows.Segment) Passage {
 		c.End.see(seg)
 	} else {
 		first := c.Segments == 0
-		if !first && c.before <= seg.Time && seg.Time-c.before <= leap && seg.Time >= c.From && seg.Time >= c.latest {
+		if !first && c.before <= seg.Time && seg.Time-c.before <= Far && seg.Time >= c.From && seg.Time >= c.latest {
 			c.Settled, c.End = true, Clock{Now: seg.Time}
 		}
 		c.before, c.latest = seg.Time, max(c.latest, seg.Time)
