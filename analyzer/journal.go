@@ -227,6 +227,9 @@ func (j *journal) enter(e *event) *record.Connection {
 	}
 	if len(p.events) == pageEvents || p.filled == pageRecords {
 		j.turn(nil)
+		if p.filled < pageRecords { // the next record may have been filled, but its end not been told
+			j.page.records[0], p.records[p.filled] = p.records[p.filled], j.page.records[0]
+		}
 	}
 	return &j.page.records[j.page.filled]
 }

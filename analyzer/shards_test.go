@@ -27,6 +27,27 @@ func TestShardsChangeNothing(t *testing.T) {
 	}
 }
 
+// A record goes where the event goes that tells its end, also where another event about it has filled the page of a journal.
+func TestRecordsKeepToTheirPages(t *testing.T) {
+	for n := 190; n < 250; n++ {
+		var segments []flows.Segment
+		for i := range n {
+			segments = append(segments, flows.Segment{Packet: uint64(i + 1), Time: int64(i+1) * 1e6, Flags: flows.SYN, Seq: uint32(i),
+				Key: flows.Key{A: flows.Addr{10: 255, 11: 255, 12: 10, 15: 1}, B: flows.Addr{10: 255, 11: 255, 12: 10, 15: 2},
+					APort: uint16(1000 + i), BPort: 80}})
+		}
+		last := segments[0] // when it comes all others have ended
+		last.Packet, last.Time, last.Key.APort = uint64(n+1), 1e12, 999
+		more := last
+		more.Packet++
+		segments = append(segments, last, more)
+		plain, list := recordsOf(t, segments, func(*analyzer.Analyzer) {}), shardRecords(t, 1, len(segments), segments)
+		if !slices.Equal(plain, list) {
+			t.Fatalf("%d attempts: an Analyzer tells\n%s\nand a shard\n%s", n, plain, list)
+		}
+	}
+}
+
 func sameInShards(t *testing.T, file string, segments []flows.Segment) {
 	t.Helper()
 	plain := recordsOf(t, segments, func(*analyzer.Analyzer) {})
