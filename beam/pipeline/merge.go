@@ -1,0 +1,208 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"iter"
+	"math"
+	"os"
+	"path/filepath"
+
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/internal/account"
+	"github.com/tcplife/tcplife/internal/pack"
+	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/parquet"
+)
+
+// mergeFn puts the journals of all parts in order. What comes of them goes to the files of the output: the key is the name of one.
+type mergeFn struct{ Config Config }
+
+func (f *mergeFn) ProcessElement(_ context.Context, _ int64, journals func(*[]byte) bool, planned []byte, courses func(*[]byte) bool,
+	emit func(string, []byte)) error {
+	var p plan
+	if _, err := packedPlan.Read(planned, &p); err != nil {
+		return err
+	}
+	list, err := allCourses(courses, &p)
+	if err != nil {
+		return err
+	}
+	s, err := newSpool(journals)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	pages := []iter.Seq2[[]byte, error]{}
+	ends := []analyzer.PartEnd{}
+	for _, part := range s.all() {
+		if part == noPart {
+			continue
+		}
+		var end analyzer.PartEnd
+		if err := lastOf(s, part, &end); err != nil {
+			return err
+		}
+		ends = append(ends, end)
+		pages = append(pages, pagesOf(s.of(part)))
+	}
+	out := outputs{format: f.Config.Format, emit: emit, open: map[string]*output{}}
+	result, err := analyzer.Merge(f.Config.tracking(), pages, ends, out.add)
+	if err != nil {
+		return err
+	}
+	out.flush()
+	c := account.Capture(p.Stats.capture(f.Config.Files), decodedStats(list), result)
+	return out.finish(&report.Ending{Result: result, Capture: c})
+}
+
+// capture gives stats as package capture has them.
+func (s *stats) capture(files []string) capture.Stats {
+	t := capture.Stats{Files: files, Packets: s.Packets, CapturedBytes: s.CapturedBytes, WireBytes: s.WireBytes, First: s.First, Last: s.Last,
+		Until: s.Until, Untimed: s.Untimed, Drops: s.Drops, Damage: s.Damage, LinkTypes: map[capture.LinkType]uint64{}}
+	for _, l := range s.Links {
+		t.LinkTypes[l.Link] = l.Packets
+	}
+	return t
+}
+
+// The chunks of a journal hold pages, and the last one the end.
+const (
+	holdsPages = iota
+	holdsEnd
+)
+
+// noPart is what the chunk is of that is there for merge to run where no connection is.
+const noPart = math.MaxUint64
+
+func seed([]byte) (int64, []byte) { return 0, newChunk(noPart, 0, nil) }
+
+// lastOf reads the end of a part's journal.
+func lastOf(s *spool, part uint64, end *analyzer.PartEnd) error {
+	for b, err := range s.of(part) {
+		if err != nil {
+			return err
+		}
+		if b[0] == holdsEnd {
+			_, err := packedEnd.Read(b[1:], end)
+			return err
+		}
+	}
+	return fmt.Errorf("the runner lost the end of journal %d", part)
+}
+
+func pagesOf(chunks iter.Seq2[[]byte, error]) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		var pages [][]byte
+		for b, err := range chunks {
+			if err == nil && b[0] == holdsEnd {
+				return
+			}
+			if err == nil {
+				_, err = packedPages.Read(b[1:], &pages)
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, page := range pages {
+				if !yield(page, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// batchRecords is how many records go to a file at once.
+const batchRecords = 256
+
+var packedBatch = pack.Of[[]record.Connection]()
+
+// outputs are the files that connections go to.
+type outputs struct {
+	format Format
+	emit   func(string, []byte)
+	open   map[string]*output
+}
+
+// output is what goes to one file next, or, where a file is full, to the next one of its kind.
+type output struct {
+	records []record.Connection
+	sent    uint64 // batches
+	of      uint64 // files of the kind before
+}
+
+func (o *outputs) add(c *record.Connection) {
+	kind := o.format.kind(c)
+	to := o.open[kind]
+	if to == nil {
+		to = &output{}
+		o.open[kind] = to
+	}
+	to.records = append(to.records, *c.Clone())
+	if len(to.records) == batchRecords {
+		o.send(kind, to)
+	}
+}
+
+func (o *outputs) send(kind string, to *output) {
+	o.emit(o.format.file(kind, to.of), newChunk(0, to.sent, packedBatch.Append(nil, &to.records)))
+	clear(to.records)
+	to.records = to.records[:0]
+	if to.sent++; to.sent == o.format.batches() {
+		to.sent, to.of = 0, to.of+1
+	}
+}
+
+func (o *outputs) flush() {
+	for kind, to := range o.open {
+		if len(to.records) > 0 {
+			o.send(kind, to)
+		}
+	}
+}
+
+// finish sends what is written of other records.
+func (o *outputs) finish(e *report.Ending) error {
+	var b bytes.Buffer
+	if err := report.NewJSONL(&b).Finish(e); err != nil {
+		return err
+	}
+	o.emit(EndingFile, newChunk(0, 0, b.Bytes()))
+	lines := bytes.SplitAfter(b.Bytes(), []byte("\n"))
+	o.emit(SummaryFile, newChunk(0, 0, lines[len(lines)-3])) // the summary, the capture, and nothing behind it
+	if o.format != Parquet {
+		return nil
+	}
+	dir, err := os.MkdirTemp("", "tcplife-beam-")
+	if err != nil {
+		return fmt.Errorf("write the records beside the connections: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	w, err := parquet.Partition(dir)
+	if err == nil {
+		err = w.Finish(e)
+	}
+	if err != nil {
+		return fmt.Errorf("write the records beside the connections: %w", err)
+	}
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err == nil {
+			o.emit(name, newChunk(0, 0, text))
+		}
+		return err
+	})
+}

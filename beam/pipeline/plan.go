@@ -1,0 +1,150 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/internal/pack"
+)
+
+// plan is what the surveys of all files come to.
+type plan struct {
+	Stats     stats
+	Stretches uint64
+}
+
+// stretch is a stretch of time, the packets of which one worker reads: those that come before To, and not before From, where all
+// files are read as one. A packet comes at its time, or at a later one that a packet of its file before it had.
+type stretch struct {
+	Number   uint64
+	From, To int64
+	Files    []string // that have packets in it
+	Before   uint64   // how many packets the files have that end before it
+	Held     []held   // what of these may still wait for other fragments, in the order in which it comes
+}
+
+// heldFor is how long before a stretch a fragment came at most that is looked at: twice as long as flows.Decoder waits, for times
+// go back at times.
+const heldFor = int64(120e9) // ns
+
+var (
+	packedPlan    = pack.Of[plan]()
+	packedStretch = pack.Of[stretch]()
+)
+
+// planFn plans what is read by whom.
+type planFn struct{ Config Config }
+
+func (f *planFn) ProcessElement(_ context.Context, _ int64, surveys func(*[]byte) bool, emitPlan, emitStretch func([]byte)) error {
+	var files []surveyed
+	var b []byte
+	for surveys(&b) {
+		var s surveyed
+		if _, err := packedSurvey.Read(b, &s); err != nil {
+			return err
+		}
+		files = append(files, s)
+	}
+	stretches := cut(files, f.Config.Stretch)
+	emitPlan(packedPlan.Append(nil, &plan{total(files), uint64(len(stretches))}))
+	for i := range stretches {
+		emitStretch(packedStretch.Append(nil, &stretches[i]))
+	}
+	return nil
+}
+
+// total adds up what the files hold, as capture.Reader does that reads them as one.
+func total(files []surveyed) stats {
+	// Damage is told in the order in which it is found: at once where a file has no packet, and else behind its last one.
+	slices.SortFunc(files, func(a, b surveyed) int {
+		found := func(s *surveyed) int64 {
+			if s.Stats.Packets == 0 {
+				return math.MinInt64
+			}
+			return s.Latest
+		}
+		return cmp.Or(cmp.Compare(found(&a), found(&b)), cmp.Compare(a.Order, b.Order))
+	})
+	t := stats{First: capture.NoTime, Last: capture.NoTime, Until: capture.NoTime}
+	for i := range files {
+		s := &files[i].Stats
+		t.Packets += s.Packets
+		t.CapturedBytes += s.CapturedBytes
+		t.WireBytes += s.WireBytes
+		t.Untimed += s.Untimed
+		if s.First != capture.NoTime && (t.First == capture.NoTime || s.First < t.First) {
+			t.First = s.First
+		}
+		t.Last, t.Until = max(t.Last, s.Last), max(t.Until, s.Until)
+		t.Drops.Add(s.Drops)
+		t.Damage = append(t.Damage, s.Damage...)
+		for _, l := range s.Links {
+			at := slices.IndexFunc(t.Links, func(o linkCount) bool { return o.Link == l.Link })
+			if at < 0 {
+				t.Links = append(t.Links, linkCount{Link: l.Link})
+				at = len(t.Links) - 1
+			}
+			t.Links[at].Packets += l.Packets
+		}
+	}
+	return t
+}
+
+// cut cuts the time that the files take into stretches of so many bytes of files at least.
+func cut(files []surveyed, atLeast int64) (list []stretch) {
+	files = slices.DeleteFunc(slices.Clone(files), func(s surveyed) bool { return s.Stats.Packets == 0 })
+	slices.SortFunc(files, func(a, b surveyed) int { return cmp.Or(cmp.Compare(a.Begin, b.Begin), cmp.Compare(a.Order, b.Order)) })
+	from := int64(math.MinInt64)
+	var bytes int64
+	end := func(to int64) {
+		s := stretch{Number: uint64(len(list)), From: from, To: to}
+		var in []surveyed
+		for _, f := range files {
+			switch {
+			case f.Latest < from:
+				s.Before += f.Stats.Packets
+				for _, h := range f.Held {
+					if h.At >= from-heldFor {
+						s.Held = append(s.Held, h)
+					}
+				}
+			case f.Begin < to || to == later:
+				in = append(in, f)
+			}
+		}
+		slices.SortFunc(in, func(a, b surveyed) int { return cmp.Compare(a.Order, b.Order) })
+		slices.SortStableFunc(s.Held, func(a, b held) int { return cmp.Compare(a.At, b.At) })
+		for _, f := range in {
+			s.Files = append(s.Files, f.Path)
+		}
+		list = append(list, s)
+		from, bytes = to, 0
+	}
+	latest := int64(math.MinInt64)
+	for i, f := range files {
+		if i > 0 && bytes >= atLeast && f.Begin != later {
+			if at := between(latest, &f); at > from && at < later {
+				end(at)
+			}
+		}
+		bytes += f.Size
+		latest = max(latest, f.Latest)
+	}
+	if len(files) > 0 {
+		end(later)
+	}
+	return list
+}
+
+// between is where to cut before a file begins. What lies before the cut of a file that goes on behind it is read twice: so a cut is
+// behind the end of the files before if this file begins only a little earlier, as one of a rotated set may.
+func between(latest int64, f *surveyed) int64 {
+	const little = 16
+	if f.Begin <= latest && latest < math.MaxInt64-1 && latest-f.Begin <= (f.Latest-f.Begin)/little {
+		return latest + 1
+	}
+	return f.Begin
+}

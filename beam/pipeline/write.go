@@ -1,0 +1,129 @@
+package pipeline
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/parquet"
+)
+
+// Format is what connections are written as.
+type Format string
+
+// The formats.
+const (
+	JSONL   Format = "jsonl"
+	Parquet Format = "parquet"
+)
+
+// The names of what is written beside the connections: all other records of the report as JSON Lines, and the summary alone.
+const (
+	EndingFile  = "ending.jsonl"
+	SummaryFile = "summary.json"
+)
+
+// kind tells which connections go to the same file: all, or for Parquet those of an hour, as `tcplife read --partition` has it.
+func (f Format) kind(c *record.Connection) string {
+	if f == JSONL {
+		return "connections"
+	}
+	if c.Start == record.NoTime {
+		const none = "__HIVE_DEFAULT_PARTITION__"
+		return filepath.Join("date="+none, "hour="+none)
+	}
+	t := time.Unix(0, int64(c.Start)).UTC()
+	return filepath.Join("date="+t.Format(time.DateOnly), "hour="+t.Format("15"))
+}
+
+// file is the name of the nth file of a kind. Those of JSON Lines, one behind the other, and EndingFile, are what
+// `tcplife read -o jsonl` writes.
+func (f Format) file(kind string, n uint64) string {
+	if f == JSONL {
+		return fmt.Sprintf("%s-%05d.jsonl", kind, n)
+	}
+	return filepath.Join(kind, fmt.Sprintf("part-%05d.parquet", n))
+}
+
+// batches is how many batches of records a file has at most.
+func (f Format) batches() uint64 {
+	if f == JSONL {
+		return 1 << 8
+	}
+	return 1 << 14
+}
+
+// writeFn writes a file. It has its name only once it is complete, so that who writes it again changes nothing.
+type writeFn struct{ Config Config }
+
+func (f *writeFn) ProcessElement(_ context.Context, name string, batches func(*[]byte) bool) error {
+	s, err := newSpool(batches)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	path := filepath.Join(f.Config.Output, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), ".tcplife-beam-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	defer file.Close()
+	if err := f.write(file, name, s); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := file.Chmod(0o644); err != nil {
+		return err
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}
+
+func (f *writeFn) write(w io.Writer, name string, s *spool) error {
+	out := bufio.NewWriterSize(w, 1<<20)
+	var connection func(*record.Connection) error
+	end := func() error { return nil }
+	switch {
+	case strings.HasPrefix(name, "connections"):
+		lines := report.NewJSONL(out)
+		lines.FlushLines = true
+		connection = lines.Connection
+	case strings.HasPrefix(name, "date="):
+		rows := parquet.NewWriter(out)
+		connection, end = rows.Connection, func() error { return rows.Finish(nil) }
+	}
+	var records []record.Connection
+	for b, err := range s.of(0) {
+		if err != nil {
+			return err
+		}
+		if connection == nil {
+			out.Write(b)
+			continue
+		}
+		if _, err := packedBatch.Read(b, &records); err != nil {
+			return err
+		}
+		for i := range records {
+			if err := connection(&records[i]); err != nil {
+				return err
+			}
+		}
+	}
+	if err := end(); err != nil {
+		return err
+	}
+	return out.Flush()
+}
