@@ -14,6 +14,7 @@ import (
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/log"
+	"github.com/apache/beam/sdks/v2/go/pkg/beam/options/jobopts"
 	_ "github.com/apache/beam/sdks/v2/go/pkg/beam/runners/flink"
 	_ "github.com/apache/beam/sdks/v2/go/pkg/beam/runners/prism"
 	_ "github.com/apache/beam/sdks/v2/go/pkg/beam/runners/universal"
@@ -87,6 +88,11 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	c, err := f.config()
 	if err != nil {
 		return err
+	}
+	if *jobopts.WorkerBinary == "" { // Beam would compile the source, if it were there
+		if *jobopts.WorkerBinary, err = os.Executable(); err != nil {
+			return fmt.Errorf("find the program for workers: %w", err)
+		}
 	}
 	p, s := beam.NewPipelineWithRoot()
 	pipeline.Build(s, c)
