@@ -56,7 +56,9 @@ func (f *mergeFn) ProcessElement(_ context.Context, _ int64, journals func(*[]by
 		return err
 	}
 	out.flush()
-	c := account.Capture(p.Stats.capture(f.Config.Files), decodedStats(list), result)
+	read, decoded := p.Stats.capture(f.Config.Files), decodedStats(list)
+	c := account.New(&read, &decoded)
+	c.Evicted, c.FlagsOnly = result.Evicted, result.FlagsOnly
 	return out.finish(&report.Ending{Result: result, Capture: c})
 }
 

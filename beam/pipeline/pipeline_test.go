@@ -67,8 +67,7 @@ func read(t *testing.T, files []string) string {
 			t.Fatal(err)
 		}
 	}
-	if err := lines.Finish(&report.Ending{Result: r.Report().Result,
-		Capture: account.Capture(r.Report().Capture, r.Report().Decoded, r.Report().Result)}); err != nil {
+	if err := lines.Finish(&report.Ending{Result: r.Report().Result, Capture: account.Of(r.Report())}); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
