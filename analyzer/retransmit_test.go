@@ -2,6 +2,7 @@ package analyzer_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -72,9 +73,9 @@ const agreed = `C = 10.0.0.1:40000 mss=1000 sack
 // without is the same without SACK.
 var without = strings.ReplaceAll(agreed, " sack", "")
 
-// TestTimers plays the exchanges of a file. Those of a name that ends with "SACK" or "no SACK" come after the opening
-// above. Lines that begin with = are the runs of the first connection's timers.
-func TestTimers(t *testing.T) {
+// played are the exchanges of a file with the runs of the first connection's timers: the lines that begin with =. Those
+// of a name that ends with "SACK" or "no SACK" come after the opening above.
+func played(t *testing.T) (list []struct{ name, script, want string }) {
 	file, err := txtar.ParseFile("testdata/timers.txtar")
 	if err != nil {
 		t.Fatal(err)
@@ -94,10 +95,38 @@ func TestTimers(t *testing.T) {
 			}
 			script.WriteString(line)
 		}
+		list = append(list, struct{ name, script, want string }{f.Name, script.String(), strings.TrimPrefix(want.String(), "\n")})
+	}
+	return list
+}
+
+func TestTimers(t *testing.T) {
+	for _, p := range played(t) {
 		for trackers := range 2 {
-			got := runs(tracked(script.String(), trackers+1)[0])
-			if want := strings.TrimPrefix(want.String(), "\n"); got != want {
-				t.Errorf("%s, %d trackers:\n%swant\n%s", f.Name, trackers+1, got, want)
+			if got := runs(tracked(p.script, trackers+1)[0]); got != p.want {
+				t.Errorf("%s, %d trackers:\n%swant\n%s", p.name, trackers+1, got, p.want)
+			}
+		}
+	}
+}
+
+// An observer beside one of the two sees other waits, and nothing else changes: the timers are the same.
+func TestTimersFromElsewhere(t *testing.T) {
+	var (
+		toServer = regexp.MustCompile(`\+10ms(\s+C -)`)
+		toClient = regexp.MustCompile(`\+10ms(\s+C [<x])`)
+		waits    = regexp.MustCompile(`(?m)^(\w+ \w+)[ \d.?e+]+ n=|(closed) [\d.]+`)
+	)
+	for _, p := range played(t) {
+		if p.name == "both timers at once" {
+			continue // seen from the server one answers the other
+		}
+		for _, place := range [][2]string{{"50us", "20ms"}, {"1ms", "19ms"}, {"19ms", "1ms"}, {"20ms", "50us"}} {
+			script := toServer.ReplaceAllString(p.script, "+"+place[0]+"$1")
+			script = toClient.ReplaceAllString(script, "+"+place[1]+"$1")
+			got := waits.ReplaceAllString(runs(tracked(script, 1)[0]), "$1$2")
+			if want := waits.ReplaceAllString(p.want, "$1$2"); got != want {
+				t.Errorf("%s, %s from the client and %s from the server:\n%swant\n%s", p.name, place[0], place[1], got, want)
 			}
 		}
 	}

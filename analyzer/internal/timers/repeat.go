@@ -113,7 +113,7 @@ func (e *end) text(fin bool, r *Repeat) {
 	hole := behind || r.Duplicates >= duplicates || r.isEarly()
 	pace := r.Reply
 	if now := e.current(Fast); behind && (now == nil || now.seq != r.Seq) {
-		pace += r.RoundTrip/4 + tick // by RFC 8985 §6.2 an end waits a quarter of the round trip for what was reordered
+		pace = max(pace+r.RoundTrip/4+tick, quickest) // RFC 8985 §6.2: a quarter of the round trip for what was reordered
 	}
 	prompt := r.Heard != 0 && r.At-r.Heard <= pace
 	switch {
@@ -129,8 +129,12 @@ func (e *end) text(fin bool, r *Repeat) {
 // duplicates is the threshold of RFC 5681 §3.2.
 const duplicates = 3
 
-// tick is that of the slowest clock of common kernels, HZ=100.
-const tick = 10e6
+// tick is that of the slowest clock of common kernels, HZ=100. No retransmission timer of theirs runs out in the
+// quickest time: it is 30 ms of BSD and 200 ms of Linux.
+const (
+	tick     = 10e6
+	quickest = 25e6
+)
 
 // isEarly reports that so little is under way that no three ACKs can come back: fewer are enough (RFC 5827 §3.1).
 func (r *Repeat) isEarly() bool {
