@@ -55,6 +55,9 @@ type Options struct {
 	// what it was there. A record that turns out to be a stray SYN inside another connection is never emitted: its
 	// segments count for that one. The segment is valid until Trace returns.
 	Trace func(id uint64, seg *flows.Segment, effect tcpstate.Effect)
+	// Traced says which connections Trace is for. Of others it may be told or not, which takes less time and memory. nil is
+	// all.
+	Traced func(*flows.Key) bool
 }
 
 const (

@@ -64,7 +64,7 @@ const (
 // goesOn takes in a segment if it is what is expected next at a place, in an ordinary life. Otherwise it does nothing.
 func (a *Analyzer) goesOn(n uint32, seg *flows.Segment) bool {
 	p := a.table.places.At(n)
-	if a.leaping || a.options.Trace != nil || seg.Encap != nil {
+	if a.leaping || seg.Encap != nil || a.options.Trace != nil && (a.options.Traced == nil || a.options.Traced(&seg.Key)) {
 		return false
 	}
 	switch p.kind {

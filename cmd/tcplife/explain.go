@@ -157,7 +157,7 @@ func (r *reading) explain(ctx context.Context, f *explainFlags) error {
 	}
 
 	collected := ladder.NewCollector(chosen)
-	r.options.Trace = collected.Trace
+	r.options.Trace, r.options.Traced = collected.Trace, collected.Traced
 	if _, err := r.track(ctx, func(*record.Connection) {}); err != nil {
 		return err
 	}

@@ -140,7 +140,8 @@ func (r *reading) explainPage(ctx context.Context, stopped bool) error {
 	}
 	again, flags := *r, *r.flags
 	flags.writeTo = "" // that is the first reading's
-	again.flags, again.options.Trace = &flags, p.Again()
+	again.flags = &flags
+	again.options.Trace, again.options.Traced = p.Again()
 	if _, err := again.track(ctx, func(*record.Connection) {}); err != nil && ctx.Err() == nil {
 		return err
 	}

@@ -45,7 +45,8 @@ func write(mode string, files []string) error {
 		return err
 	}
 	if mode == "html" {
-		if _, err := follow(files, analyzer.Options{Trace: p.Again()}, func(*record.Connection) error { return nil }); err != nil {
+		trace, traced := p.Again()
+		if _, err := follow(files, analyzer.Options{Trace: trace, Traced: traced}, func(*record.Connection) error { return nil }); err != nil {
 			return err
 		}
 	}

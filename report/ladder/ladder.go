@@ -1,6 +1,8 @@
 package ladder
 
 import (
+	"net/netip"
+
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
@@ -248,6 +250,7 @@ type Collector struct {
 	all   []*builder
 	byID  map[uint64]*builder
 	byKey map[flows.Key][]*builder // from their first segments on
+	keys  Keys
 }
 
 // NewCollector prepares the ladders of connections.
@@ -257,6 +260,8 @@ func NewCollector(chosen []Chosen) *Collector {
 		b := newBuilder(c)
 		l.all = append(l.all, b)
 		l.byID[b.record.ID] = b
+		client, server := &b.record.Client, &b.record.Server
+		l.keys.Add(netip.AddrPortFrom(client.IP, client.Port), netip.AddrPortFrom(server.IP, server.Port))
 	}
 	for _, b := range l.all {
 		for _, f := range b.record.Findings {
@@ -273,6 +278,9 @@ func NewCollector(chosen []Chosen) *Collector {
 	}
 	return l
 }
+
+// Traced is for analyzer.Options.Traced.
+func (l *Collector) Traced(k *flows.Key) bool { return l.keys.Has(k) }
 
 // Trace is for analyzer.Options.Trace.
 func (l *Collector) Trace(id uint64, seg *flows.Segment, effect tcpstate.Effect) {

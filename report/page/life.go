@@ -19,6 +19,7 @@ type life struct {
 	id      uint64
 	matters bool // it has findings, or is one of the first: it stays where there are many
 	client  netip.AddrPort
+	server  netip.AddrPort
 	start   record.Time
 	states  []byte
 	marks   []mark
@@ -43,7 +44,8 @@ const mostMarks = 24
 
 // newLife is the life of a connection; rules numbers the sentences that say why a state began.
 func newLife(c *record.Connection, rules *sentences, matters bool) *life {
-	l := &life{id: c.ID, matters: matters, client: netip.AddrPortFrom(c.Client.IP, c.Client.Port), start: c.Start}
+	l := &life{id: c.ID, matters: matters, client: netip.AddrPortFrom(c.Client.IP, c.Client.Port),
+		server: netip.AddrPortFrom(c.Server.IP, c.Server.Port), start: c.Start}
 	for _, e := range []*record.Endpoint{&c.Client, &c.Server} {
 		l.states = rules.appendStates(l.states, c, e)
 		for _, s := range e.States {

@@ -132,22 +132,25 @@ func (p *Page) choose() {
 	p.lives, p.offered = text.Ranking[*life]{}, text.Ranking[ladder.Chosen]{}
 }
 
-// Again prepares for a second reading of the same packets, and returns what is to be told of their segments
-// (analyzer.Options.Trace). Without a second reading the page has no ladders.
-func (p *Page) Again() func(id uint64, seg *flows.Segment, effect tcpstate.Effect) {
+// Again prepares for a second reading of the same packets, and returns what is to be told of their segments, and of which
+// (analyzer.Options.Trace and Traced). Without a second reading the page has no ladders.
+func (p *Page) Again() (trace func(id uint64, seg *flows.Segment, effect tcpstate.Effect), traced func(*flows.Key) bool) {
 	p.choose()
 	lives := map[uint64]*life{}
+	var keys ladder.Keys
 	for _, l := range p.chosen {
+		keys.Add(l.client, l.server)
 		l.marks = l.marks[:0] // what the record alone could say
 		lives[l.id] = l
 	}
 	p.collector = ladder.NewCollector(p.laddersOf)
-	return func(id uint64, seg *flows.Segment, effect tcpstate.Effect) {
+	trace = func(id uint64, seg *flows.Segment, effect tcpstate.Effect) {
 		p.collector.Trace(id, seg, effect)
 		if l := lives[id]; l != nil {
 			l.see(seg, effect)
 		}
 	}
+	return trace, func(k *flows.Key) bool { return keys.Has(k) || p.collector.Traced(k) }
 }
 
 // Forget drops what a second reading that was interrupted has given.

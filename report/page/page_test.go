@@ -46,7 +46,8 @@ func made(t testing.TB, again bool, segments []flows.Segment, o Options) (page s
 		}
 	})
 	if again {
-		track(analyzer.Options{Trace: p.Again()}, func(*record.Connection) {})
+		trace, traced := p.Again()
+		track(analyzer.Options{Trace: trace, Traced: traced}, func(*record.Connection) {})
 	}
 	e := &report.Ending{Result: result, Capture: &report.Capture{
 		Record: "capture", Schema: record.Schema, Files: []string{"x.pcap"}, Packets: uint64(len(segments)),
@@ -319,8 +320,8 @@ func TestLaddersAreBounded(t *testing.T) {
 		a.Segment(&segments[i])
 	}
 	a.Close()
-	trace := p.Again()
-	a = analyzer.New(analyzer.Options{Trace: trace}, func(*record.Connection) {})
+	trace, traced := p.Again()
+	a = analyzer.New(analyzer.Options{Trace: trace, Traced: traced}, func(*record.Connection) {})
 	for i := range segments {
 		a.Segment(&segments[i])
 	}

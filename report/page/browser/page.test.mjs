@@ -185,8 +185,11 @@ test('brushing a span filters everything below it', async () => {
   const held = jsonl(some).filter((r) => r.record === 'connection' && (Date.parse(r.start) - base) * 1e6 <= b &&
     (lasts(r) || (Date.parse(r.start) - base) * 1e6 + r.duration_s * 1e9 >= a))
   assert.ok(Math.abs(held.length - brushed) <= 1, `${held.length} by the JSON, ${brushed} in the page`) // Date has milliseconds
+  assert.equal(await page.locator('#list-syn_flood tbody tr').count(), 0, 'the flood was over by then')
+  assert.match(await page.locator('#list-syn_flood caption').textContent(), /0 of \d+ in the chosen span/)
   await page.getByRole('button', { name: 'whole capture' }).click()
   assert.equal(await shown(page), all)
+  assert.ok(await page.locator('#list-syn_flood tbody tr').count() > 0)
   await page.done()
 })
 

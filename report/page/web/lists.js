@@ -8,17 +8,27 @@ const percent = (share) => (100 * share).toFixed(1) + ' %'
 const time = (text) => (text === null ? '–' : text.slice(0, 23).replace('T', ' '))
 const length = (s) => (s === null ? '–' : span(s * 1e9))
 
-// lists writes into the element. look(query) shows the connections that a row is about.
-export function lists(element, data, look) {
+// spans are the members of a record that say from when until when it is about.
+const spans = {
+  listener: ['first', 'last'], syn_flood: ['onset', 'end'], scan: ['start', 'end'], backscatter: ['start', 'end'],
+}
+
+// lists writes into the element what falls into view.span. look(query) shows the connections that a row is about.
+export function lists(element, data, view, look) {
   const link = (query) => h('button', { type: 'button', class: 'link', onclick: () => look(query) }, 'connections')
   const server = (ip, port) => `server:${ip}` + (port === null ? '' : ` port:${port}`)
   const parts = []
   const add = (kind, title, heads, row, note) => {
-    const list = data.of(kind)
-    if (list.length === 0) return
+    const all = data.of(kind)
+    if (all.length === 0) return
+    const list = view.span && spans[kind] ? all.filter((r) => {
+      const [a, b] = spans[kind].map((name) => data.since(r[name]))
+      return a <= view.span[1] && b >= view.span[0]
+    }) : all
+    const how = list.length === all.length ? count(all.length) : `${count(list.length)} of ${count(all.length)} in the chosen span`
     const rows = list.map(row)
     const first = 12
-    parts.push(h('div', { class: 'list', id: 'list-' + kind }, table(`${title}: ${count(list.length)}`, heads, rows.slice(0, first)),
+    parts.push(h('div', { class: 'list', id: 'list-' + kind }, table(`${title}: ${how}`, heads, rows.slice(0, first)),
       rows.length <= first ? null : h('details', {}, h('summary', {}, `${count(rows.length - first)} more`),
         table(`${title}, from ${first + 1} on`, heads, rows.slice(first))),
       note ? h('details', {}, h('summary', {}, 'evidence'), note(list)) : null))
@@ -41,7 +51,7 @@ export function lists(element, data, look) {
     (list) => list.map((s) => evidence(`${s.source}, ${s.kind}`, s.evidence)))
   add('backscatter', 'What comes back from floods elsewhere', ['victim', 'kind', 'start (UTC)', 'end (UTC)', 'peers', 'segments', 'show'],
     (b) => [b.victim, b.kind, time(b.start), time(b.end), b.peers, b.segments, link('host:' + b.victim)])
-  add('time_wait', 'TIME_WAIT by client and server',
+  add('time_wait', 'TIME_WAIT by client and server, of the whole capture',
     ['client', 'server', 'client entered', 'holds', 'at once', 'server entered', 'holds', 'at once', '2MSL', 'ports locked', 'of', 'locked a second', 'show'],
     (t) => [t.client.ip, socket(t.server.ip, t.server.port), t.client.entered, t.client.held, t.client.held_peak, t.server.entered,
       t.server.held, t.server.held_peak, length(t.two_msl_s), t.ports.locked, t.ports.high - t.ports.low + 1,

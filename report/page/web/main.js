@@ -27,7 +27,6 @@ export function main(packed, ladders, signal) {
   })
   const swim = lanes(byId('lanes-chart'), data, view, choose)
   const rowsTable = connectionTable(byId('table'), data, view, choose, () => changed(false))
-  lists(byId('lists'), data, look)
   const search = byId('query')
   search.addEventListener('input', () => {
     view.query = search.value
@@ -79,6 +78,7 @@ export function main(packed, ladders, signal) {
       apply()
       rowsTable.first()
       chips(data, view, look)
+      lists(byId('lists'), data, view, look)
       histograms(data, view)
       swim.reset()
       states.draw()
