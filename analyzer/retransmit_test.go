@@ -75,8 +75,8 @@ var without = strings.ReplaceAll(agreed, " sack", "")
 
 // played are the exchanges of a file with the runs of the first connection's timers: the lines that begin with =. Those
 // of a name that ends with "SACK" or "no SACK" come after the opening above.
-func played(t *testing.T) (list []struct{ name, script, want string }) {
-	file, err := txtar.ParseFile("testdata/timers.txtar")
+func played(t *testing.T, path string) (list []struct{ name, script, want string }) {
+	file, err := txtar.ParseFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func played(t *testing.T) (list []struct{ name, script, want string }) {
 }
 
 func TestTimers(t *testing.T) {
-	for _, p := range played(t) {
+	for _, p := range append(played(t, "testdata/timers.txtar"), played(t, "testdata/timer-bounds.txtar")...) {
 		for trackers := range 2 {
 			if got := runs(tracked(p.script, trackers+1)[0]); got != p.want {
 				t.Errorf("%s, %d trackers:\n%swant\n%s", p.name, trackers+1, got, p.want)
@@ -117,7 +117,7 @@ func TestTimersFromElsewhere(t *testing.T) {
 		toClient = regexp.MustCompile(`\+10ms(\s+C [<x])`)
 		waits    = regexp.MustCompile(`(?m)^(\w+ \w+)[ \d.?e+]+ n=|(closed) [\d.]+`)
 	)
-	for _, p := range played(t) {
+	for _, p := range played(t, "testdata/timers.txtar") {
 		if p.name == "both timers at once" {
 			continue // seen from the server one answers the other
 		}

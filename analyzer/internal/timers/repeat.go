@@ -110,7 +110,7 @@ func (e *end) text(fin bool, r *Repeat) {
 		e.repairs = nothing
 	}
 	behind := e.hasSack && int32(e.sacked-r.End) >= 0 && int32(e.sacked-r.Una) > 0
-	hole := behind || r.Duplicates >= duplicates || r.isEarly()
+	hole := (behind || r.Duplicates >= duplicates || r.isEarly()) && r.Nxt != r.Una
 	pace := r.Reply
 	if now := e.current(Fast); behind && (now == nil || now.seq != r.Seq) {
 		pace = max(pace+r.RoundTrip/4+tick, quickest) // RFC 8985 §6.2: a quarter of the round trip for what was reordered
