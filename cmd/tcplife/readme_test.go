@@ -8,7 +8,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-var update = flag.Bool("update", false, "write into README.md what its commands print")
+var update = flag.Bool("update", false, "write into README.md and docs/TEXTBOOK.md what their commands print")
 
 const (
 	consoleStart = "```console\n$ "
@@ -43,7 +43,7 @@ func readme(ts *testscript.TestScript, neg bool, args []string) {
 	default:
 		ts.Check(os.WriteFile(ts.MkAbs("README.md"), []byte(text.String()), 0o644))
 		diff := ts.Exec("diff", args[0], "README.md")
-		ts.Fatalf("%s is not what its commands print (%v): go test ./cmd/tcplife -run Scripts/readme -update", args[0],
+		ts.Fatalf("%s is not what its commands print (%v): go test ./cmd/tcplife -run Scripts -update", args[0],
 			diff)
 	}
 }
