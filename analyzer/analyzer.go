@@ -383,7 +383,9 @@ func (a *Analyzer) finish(c *connection, at int64, by record.EndedBy) {
 	if !c.reported {
 		a.settle(c, at)
 		a.fill(a.record, c, at, c.settledEnd(by))
-		a.tell(recordEnds, &event{probe: c.first, attempt: c.attempt(), silent: c.openUnseen})
+		e := event{probe: c.first, attempt: c.attempt(), silent: c.openUnseen}
+		c.tellServed(&e)
+		a.tell(recordEnds, &e)
 	} else if c.waited != [2]bool{} {
 		a.tellTimeWaits(c, at, by)
 	}

@@ -85,7 +85,7 @@ func (a *Analyzer) follow(c *connection, seg *flows.Segment, effect tcpstate.Eff
 	switch again := c.synAcksAgain(); {
 	case !synAck:
 	case c.phase < answered:
-		e.synAck = crowd.ProbeOf(seg)
+		e.synAck, e.again = crowd.ProbeOf(seg), c.tcp.Ends[c.opener].Syns > 1
 		a.tell(synAcked, &e)
 		c.phase = answered
 	case again > 0:
@@ -103,7 +103,7 @@ func (a *Analyzer) follow(c *connection, seg *flows.Segment, effect tcpstate.Eff
 		a.tell(handshakeCompletes, &e)
 		c.phase, c.first = completed, crowd.Probe{}
 	default:
-		e.end, e.unasked = c.failure(), c.synAcksAgain()
+		e.end, e.unasked, e.again = c.failure(), c.synAcksAgain(), c.tcp.Ends[c.opener].Syns > 1
 		a.tell(attemptEnds, &e)
 		c.phase, c.told = failed, e.end
 	}
@@ -132,7 +132,7 @@ func (a *Analyzer) fallBack(c *connection, e *event) {
 	default:
 		return
 	}
-	e.firstBack = c.phase == completed
+	e.firstBack, e.text = c.phase == completed, c.sides[c.opener].bytes > 0
 	a.tell(listenerFellBack, e)
 	c.phase = fellBack
 }
@@ -198,7 +198,7 @@ func (a *Analyzer) leave(c *connection, by record.EndedBy) {
 	default:
 		e.end = c.failure()
 	}
-	e.cut, e.unasked = cut, c.synAcksAgain()
+	e.cut, e.unasked, e.again = cut, c.synAcksAgain(), c.tcp.Ends[c.opener].Syns > 1
 	a.tell(attemptEnds, &e)
 	c.phase, c.told = failed, e.end
 }
@@ -235,4 +235,18 @@ func (a *Analyzer) strayed(c *connection) {
 	e := event{clock: a.clock, attempt: attemptBy(&c.key, from), probe: c.first, reset: y.rsts > 0}
 	e.attempt.SynAt = c.start
 	a.tell(segmentStrayed, &e)
+}
+
+// tellServed tells since when the server's side was open, and when its program did something with it.
+func (c *connection) tellServed(e *event) {
+	server := 1 - c.opener
+	end := &c.tcp.Ends[server]
+	at, known := reachedAt(end)
+	if !known {
+		return
+	}
+	e.acceptedAt, e.askedAt, e.servedAt, e.heardAt = at, c.usage.First(c.opener), c.usage.First(server), c.tcp.LastAt(server)
+	if end.FinSent && (e.servedAt == 0 || end.FinAt < e.servedAt) {
+		e.servedAt = end.FinAt // it has taken the connection to close it
+	}
 }

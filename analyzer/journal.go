@@ -42,14 +42,19 @@ type event struct {
 	probe   crowd.Probe // its first segment
 
 	synAck     crowd.Probe // synAcked: the first SYN-ACK
-	acceptedAt int64       // listenerAccepted
+	acceptedAt int64       // listenerAccepted; recordEnds: when the server came to be ESTABLISHED, 0 for never
 	leftAt     int64       // completionTakenBack: when it seemed to have left SYN_RCVD
+	askedAt    int64       // recordEnds: the client's first text, 0 for none
+	servedAt   int64       // recordEnds: the server's first text or FIN, 0 for none
+	heardAt    int64       // recordEnds: the server's last segment
 	token      uint32      // mptcpOpens: of an end
 	id         uint64      // mptcpOpens: the connection
 	unasked    int32       // synAckedAgain, handshakeCompletes, completionTakenBack, attemptEnds: SYN-ACKs no SYN asked for
 	kind       eventKind
 	end        crowd.End // attemptEnds, completionTakenBack, failureTakenBack
 	firstAgain bool      // synSentAgain: for the first time
+	again      bool      // synAcked, attemptEnds: the SYN was sent again before
+	text       bool      // listenerFellBack: the client had sent text
 	answered   bool      // synSentAgain: a SYN-ACK had come
 	completed  bool      // synAckedAgain: the ACK had come
 	firstBack  bool      // listenerFellBack: for the first time
@@ -117,6 +122,8 @@ func (a *accounts) take(e *event, record *record.Connection) {
 		a.settleCookie(record)
 		a.related.explain(record, e)
 		a.related.compareISNs(record)
+		a.crowd.Open(&e.attempt, e.acceptedAt, e.askedAt, e.servedAt, e.heardAt)
+		a.explainOverflow(record, &e.attempt)
 		a.tokens.Join(record.Handshake.MPTCP)
 		a.totals.Add(record)
 		a.emit(record)
@@ -127,7 +134,7 @@ func (a *accounts) take(e *event, record *record.Connection) {
 	case synSentAgain:
 		a.crowd.SynAgain(e.clock, &e.attempt, e.firstAgain, e.answered)
 	case synAcked:
-		a.crowd.SynAck(e.clock, &e.attempt, &e.probe, &e.synAck)
+		a.crowd.SynAck(e.clock, &e.attempt, &e.probe, &e.synAck, e.again)
 	case synAckedAgain:
 		a.crowd.SynAckAgain(e.clock, &e.attempt, int(e.unasked), e.completed)
 	case handshakeCompletes:
@@ -140,13 +147,13 @@ func (a *accounts) take(e *event, record *record.Connection) {
 	case completionUnseen:
 		a.crowd.Uncounted(&e.attempt)
 	case listenerFellBack:
-		a.crowd.FellBack(e.clock, &e.attempt, e.firstBack)
+		a.crowd.FellBack(e.clock, &e.attempt, e.firstBack, e.text)
 	case listenerResumed:
 		a.crowd.Resumed(e.clock, &e.attempt)
 	case listenerAccepted:
 		a.crowd.Accepted(&e.attempt, e.acceptedAt)
 	case attemptEnds:
-		a.crowd.End(e.clock, &e.attempt, e.end, e.cut, int(e.unasked), &e.probe)
+		a.crowd.End(e.clock, &e.attempt, e.end, e.cut, int(e.unasked), &e.probe, e.again)
 	case segmentStrayed:
 		a.crowd.Stray(e.clock, &e.attempt, &e.probe, e.reset)
 	case synAckUnasked:
@@ -167,6 +174,32 @@ func (a *accounts) settleCookie(r *record.Connection) {
 	if a.crowd.SentCookie(flows.Addr(s.IP.As16()), s.Port, int64(r.Handshake.SynAckAt)) {
 		s.States, s.State = s.States[:0], record.StateOrNone{}
 	}
+}
+
+// explainOverflow adds to a record that a full queue of the listener let its client wait, or refused it.
+func (a *accounts) explainOverflow(r *record.Connection, attempt *crowd.Attempt) {
+	h := &r.Handshake
+	since, packet := h.SynAt, h.SynPacket
+	switch {
+	case attempt.SynAt == 0:
+		return
+	case r.Found(record.FindingAckNotAccepted), r.Found(record.FindingAckReset):
+		since, packet = h.SynAckAt, h.SynAckPacket
+	case !r.Found(record.FindingSynRetransmitted):
+		return
+	}
+	var detail string
+	switch a.crowd.Overflowed(attempt, int64(since)) {
+	case crowd.NoQueue:
+		return
+	case crowd.SynQueue:
+		detail = ": it held as many attempts as ever in its SYN queue"
+	case crowd.AcceptQueue:
+		detail = ": connections waited in its accept queue for the program"
+	}
+	b := append([]byte("server: "), record.FindingBacklogOverflow.Kind().Meaning...)
+	b = appendPackets(append(b, detail...), []uint64{uint64(packet)}, 1)
+	insertFinding(r, record.FindingBacklogOverflow, record.Server, uint64(packet), string(b))
 }
 
 // result is what they add up to between two times of the capture.

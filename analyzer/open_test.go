@@ -100,8 +100,10 @@ func TestOpenChangesNothing(t *testing.T) {
 	}
 }
 
+const ofOther = `\{"code":"(?:isn_predictable|backlog_overflow)"[^}]*\}`
+
 // ofOthers is what the end of a record tells by what other records have told.
-var ofOthers = regexp.MustCompile(`"joins":\d+|\{"code":"isn_predictable"[^}]*\},?`)
+var ofOthers = regexp.MustCompile(`"joins":\d+|` + ofOther + `,|,?` + ofOther)
 
 // What Open tells after the last packet is what the end of the capture then tells, but for the word for it, and for what only
 // other records tell.

@@ -168,12 +168,18 @@ func (r *related) compareISN(c *record.Connection, e *record.Endpoint, side reco
 	detail := append(append([]byte(side.String()), ": "...), kind.Meaning...)
 	detail = isn.Append(append(detail, ": "...), habit, measure, len(packets))
 	detail = appendPackets(detail, packets, uint64(len(packets)))
+	insertFinding(c, record.FindingISNPredictable, side, uint64(packet), string(detail))
+}
+
+// insertFinding puts a finding in its place.
+func insertFinding(c *record.Connection, code record.FindingCode, side record.Side, packet uint64, detail string) {
+	kind := code.Kind()
 	i := 0
-	for i < len(c.Findings) && c.Findings[i].Code != kind.Code && !later(c.Findings[i].Code, record.FindingISNPredictable) {
+	for i < len(c.Findings) && c.Findings[i].Code != kind.Code && !later(c.Findings[i].Code, code) {
 		i++
 	}
 	c.Findings = slices.Insert(slices.Clone(c.Findings), i, record.Finding{
-		Code: kind.Code, Severity: kind.Severity, Side: side, Packets: []uint64{uint64(packet)}, Detail: string(detail),
+		Code: kind.Code, Severity: kind.Severity, Side: side, Packets: []uint64{packet}, Detail: detail,
 	})
 }
 

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -43,12 +44,29 @@ func listenerSection(r *record.Result, top int) section {
 			{Full: text.Span(l.Handshake.P50)},
 			{Full: text.Span(l.Handshake.P99)},
 			cookies,
+			overflowCell(l.BacklogOverflow),
 		})
 	}
 	if len(s.grid.Rows) == 0 {
 		s.total = 0
 	}
 	return s
+}
+
+// overflowCell tells which queue was full first, how many it held, and since when.
+func overflowCell(list []record.Overflow) text.Cell {
+	if len(list) == 0 {
+		return text.Cell{Full: text.Unknown}
+	}
+	o := &list[0]
+	short := o.Queue
+	if o.Size.Known {
+		short += " " + text.Amount(o.Size.Number)
+	}
+	if len(list) > 1 {
+		short += fmt.Sprintf(" +%d", len(list)-1)
+	}
+	return text.Cell{Full: short + " since " + text.Clock(o.From), Short: short, Tone: text.Alert}
 }
 
 // courseCell draws numbers over time in a few marks.
@@ -85,9 +103,10 @@ var listenerGrid = text.Grid{
 		{Name: "p50", Header: text.Cell{Full: "P50"}, Right: true, Hide: true},
 		{Name: "p99", Header: text.Cell{Full: "P99"}, Right: true, Hide: true},
 		{Name: "cookies", Header: text.Cell{Full: "COOKIES SINCE"}, Hide: true},
+		{Name: "full", Header: text.Cell{Full: "QUEUE FULL"}, Hide: true},
 	},
-	Steps: []text.Step{text.Shorten("cookies"), text.Shorten("fell_back"), text.Shorten("withdrawn"),
-		text.Shorten("listener"), text.Drop("p50"), text.Drop("course"), text.Drop("reset"), text.Drop("refused"),
+	Steps: []text.Step{text.Shorten("full"), text.Shorten("cookies"), text.Shorten("fell_back"), text.Shorten("withdrawn"),
+		text.Shorten("listener"), text.Drop("p50"), text.Drop("full"), text.Drop("course"), text.Drop("reset"), text.Drop("refused"),
 		text.Drop("p99"),
 		text.Drop("embryonic"), text.Drop("fell_back"), text.Drop("withdrawn"), text.Drop("cookies")},
 }

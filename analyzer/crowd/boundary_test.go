@@ -47,7 +47,7 @@ func (s *story) synTo(seconds float64, source, target uint32, port uint16) *Atte
 
 func (s *story) synAck(seconds float64, a *Attempt) {
 	a.SynAckAt = at(seconds)
-	s.c.SynAck(a.SynAckAt, a, &Probe{}, &Probe{})
+	s.c.SynAck(a.SynAckAt, a, &Probe{}, &Probe{}, false)
 }
 
 func (s *story) complete(seconds float64, a *Attempt) {
@@ -56,7 +56,7 @@ func (s *story) complete(seconds float64, a *Attempt) {
 }
 
 func (s *story) end(seconds float64, a *Attempt, end End) {
-	s.c.End(at(seconds), a, end, false, 0, s.unlike())
+	s.c.End(at(seconds), a, end, false, 0, s.unlike(), false)
 }
 
 // burst is attempts of one period of the CUSUM, from as many sources in turn.
@@ -358,7 +358,7 @@ func TestBare(t *testing.T) {
 				answer = offer
 			}
 			a.SynAckAt = a.SynAt
-			s.c.SynAck(a.SynAckAt, a, offer, answer)
+			s.c.SynAck(a.SynAckAt, a, offer, answer, false)
 		}
 		if l := s.listener(0); l.Cookies.Bare != want {
 			t.Errorf("of %d SYN-ACKs %d are bare, want %d", n, l.Cookies.Bare, want)
@@ -412,7 +412,7 @@ func TestRetransmissions(t *testing.T) {
 	for times := range 10 {
 		a := s.syn(0, uint32(times), 80)
 		s.synAck(0, a)
-		s.c.End(at(1), a, Abandoned, false, times, &Probe{})
+		s.c.End(at(1), a, Abandoned, false, times, &Probe{}, false)
 	}
 	if l := s.listener(1); !slices.Equal(l.Retransmissions, []uint64{1, 1, 1, 1, 1, 1, 1, 3}) {
 		t.Errorf("%v", l.Retransmissions)
@@ -556,7 +556,7 @@ func TestCandidateTry(t *testing.T) {
 			if i >= before {
 				p.IPID = 54321
 			}
-			s.c.End(at(2), a, Unanswered, false, 0, p)
+			s.c.End(at(2), a, Unanswered, false, 0, p, false)
 		}
 		if scan := s.scan(1); scan == nil || len(scan.Marks) != want {
 			t.Errorf("after %d without a mark: %+v, want %d marks", before, scan, want)
@@ -596,7 +596,7 @@ func TestProbesKept(t *testing.T) {
 		p := Probe{Flags: flows.SYN}
 		for i := range test.n { // told of the end alone: what is begun is not asked here
 			a := Attempt{Source: host(1), Target: host(uint32(2 + i>>12)), TargetPort: uint16(i & 0xfff), SynAt: at(0)}
-			s.c.End(at(2), &a, Unanswered, false, 0, &p)
+			s.c.End(at(2), &a, Unanswered, false, 0, &p, false)
 		}
 		if scan := s.scan(1); scan == nil || scan.Exact != test.exact {
 			t.Errorf("%d probes after %d scans: %+v", test.n, test.before, scan)

@@ -236,6 +236,9 @@ func (c *Crowd) SynAgain(now int64, a *Attempt, first, answered bool) {
 		if t.lastAnswered > a.SynAt && !answered {
 			t.ignored++ // the one before
 		}
+		if first && !answered {
+			t.ignoredSyn(a, true)
+		}
 		if f := t.flood; f != nil {
 			f.syns++
 			if first && a.SynAt >= f.begun {
@@ -245,8 +248,8 @@ func (c *Crowd) SynAgain(now int64, a *Attempt, first, answered bool) {
 	}
 }
 
-// SynAck is the first SYN-ACK of an attempt.
-func (c *Crowd) SynAck(now int64, a *Attempt, syn, synAck *Probe) {
+// SynAck is the first SYN-ACK of an attempt, of which the SYN was sent again before if it is late.
+func (c *Crowd) SynAck(now int64, a *Attempt, syn, synAck *Probe, late bool) {
 	c.advance(now)
 	now = c.now
 	port, whole := c.find(a)
@@ -263,6 +266,11 @@ func (c *Crowd) SynAck(now int64, a *Attempt, syn, synAck *Probe) {
 	}
 	if t := port; t != nil {
 		t.markAnswered(a.SynAt / 1e9)
+		if late {
+			t.waited(a.SynAt, now)
+		} else {
+			t.prompt = max(t.prompt, a.SynAt)
+		}
 		t.lastAnswered = max(t.lastAnswered, a.SynAt)
 		if t.cookies == nil && t.halfOpen.n >= early {
 			t.cookies = newCookies()
@@ -295,7 +303,13 @@ func (c *Crowd) SynAckAgain(now int64, a *Attempt, n int, acked bool) {
 	if acked {
 		port.fellBack++
 	}
-	if n == 1 && port.cookies != nil {
+	if n != 1 {
+		return
+	}
+	if !acked {
+		port.timeouts.add(c.now - a.SynAckAt)
+	}
+	if port.cookies != nil {
 		port.cookies.again(a.SynAckAt, c.now)
 	}
 }
@@ -373,6 +387,9 @@ func (c *Crowd) TakeBackCompletion(now int64, a *Attempt, end End, held, cut boo
 		}
 	}
 	if t := port; t != nil {
+		if end == Withdrawn && !held {
+			t.resetAck(a)
+		}
 		t.retransmissions[min(synAcksAgain, maxRetransmissions)]++
 		if a.AckAt != 0 {
 			t.handshake.remove(a.AckAt - a.SynAt)
@@ -413,8 +430,8 @@ func (c *Crowd) Uncounted(a *Attempt) {
 func less(n uint64) uint64 { return n - min(n, 1) }
 
 // FellBack is an attempt of which the target sends the SYN-ACK still, though the ACK had completed it: it has not taken it out of
-// its backlog. First says that it has not fallen back before.
-func (c *Crowd) FellBack(now int64, a *Attempt, first bool) {
+// its backlog. First says that it has not fallen back before, text that its client had sent text by then.
+func (c *Crowd) FellBack(now int64, a *Attempt, first, text bool) {
 	c.advance(now)
 	port, whole := c.find(a)
 	for _, t := range [...]*target{port, whole} {
@@ -426,6 +443,7 @@ func (c *Crowd) FellBack(now int64, a *Attempt, first bool) {
 	}
 	if port != nil && first && a.AckAt != 0 {
 		port.synRcvd.remove(a.AckAt - a.SynAckAt)
+		port.ignoredAck(a, text)
 	}
 }
 
@@ -446,12 +464,14 @@ func (c *Crowd) Resumed(now int64, a *Attempt) {
 func (c *Crowd) Accepted(a *Attempt, at int64) {
 	if port, _ := c.find(a); port != nil {
 		port.synRcvd.add(at - a.SynAckAt)
+		port.waited(a.SynAckAt, at)
 	}
 }
 
 // End is the end of an attempt, or of the connection that it has become. SynAcksAgain is how often the SYN-ACK was sent
-// without having been asked for anew. With cut it is only the capture that ends: the attempt is held still.
-func (c *Crowd) End(now int64, a *Attempt, end End, cut bool, synAcksAgain int, syn *Probe) {
+// without having been asked for anew. With cut it is only the capture that ends: the attempt is held still. Again says that its SYN
+// was sent again.
+func (c *Crowd) End(now int64, a *Attempt, end End, cut bool, synAcksAgain int, syn *Probe, again bool) {
 	c.advance(now)
 	port, whole := c.find(a)
 	flooded := port != nil && port.flood != nil && port.flood.alarmed
@@ -470,6 +490,9 @@ func (c *Crowd) End(now int64, a *Attempt, end End, cut bool, synAcksAgain int, 
 		const soon = int64(1e9)
 		if end == Unanswered && c.now-a.SynAt >= soon && (t.embryonic.n > 0 || t.answeredAround(a.SynAt/1e9)) {
 			t.ignored++
+		}
+		if end == Unanswered && c.now-a.SynAt >= soon && !again {
+			t.ignoredSyn(a, false)
 		}
 	}
 	for _, t := range [...]*target{port, whole} {
@@ -591,6 +614,8 @@ type Listener struct {
 	Retransmissions        []uint64
 	Handshake, SynRcvd     Percentiles
 	Cookies                Cookies
+	Overflows              []Overflow
+	SynAckTimeout          Percentiles
 }
 
 // MaxListeners is how many listeners Listeners gives.
@@ -623,6 +648,7 @@ func (t *target) listener(acks bool) Listener {
 		Embryonic: t.embryonic.n, HalfOpen: t.halfOpen.n, EmbryonicPeak: t.embryonic.peak, EmbryonicPeakAt: t.embryonic.peakAt, EmbryonicCourse: t.course.whole(),
 		HalfOpenPeak: t.halfOpen.peak, Handshake: t.handshake.percentiles(), SynRcvd: t.synRcvd.percentiles(),
 	}
+	l.Overflows, l.SynAckTimeout = t.overflows(acks), t.timeouts.percentiles()
 	n := len(t.retransmissions)
 	for n > 0 && t.retransmissions[n-1] == 0 {
 		n--

@@ -209,7 +209,7 @@ func life(random *rand.Rand, at int64) []event {
 	list := []event{{at, "syn", func(c *Crowd) { c.Syn(at, &a, &p) }}}
 	end := func(after int64, how End) {
 		b := a
-		list = append(list, event{at + after, "end", func(c *Crowd) { c.End(at+after, &b, how, false, 0, &p) }})
+		list = append(list, event{at + after, "end", func(c *Crowd) { c.End(at+after, &b, how, false, 0, &p, false) }})
 	}
 	if random.IntN(4) == 0 {
 		end(second, Refused)
@@ -217,7 +217,7 @@ func life(random *rand.Rand, at int64) []event {
 	}
 	answered := a
 	answered.SynAckAt = at + 1e4
-	list = append(list, event{at + 1e4, "syn-ack", func(c *Crowd) { c.SynAck(at+1e4, &answered, &p, &p) }})
+	list = append(list, event{at + 1e4, "syn-ack", func(c *Crowd) { c.SynAck(at+1e4, &answered, &p, &p, false) }})
 	a = answered
 	if random.IntN(3) == 0 {
 		list = append(list, event{at + rtt + 1e4, "ack", func(c *Crowd) { c.Complete(at+rtt+1e4, &answered, false) }})
@@ -280,10 +280,10 @@ func TestMemoryIsBounded(t *testing.T) {
 		c.Syn(now, &a, &p)
 		if random.IntN(3) == 0 {
 			a.SynAckAt = now
-			c.SynAck(now, &a, &p, &p)
+			c.SynAck(now, &a, &p, &p, false)
 		}
 		if random.IntN(2) == 0 {
-			c.End(now, &a, End(random.IntN(int(ends))), false, random.IntN(9), &p)
+			c.End(now, &a, End(random.IntN(int(ends))), false, random.IntN(9), &p, false)
 		}
 		if random.IntN(50) == 0 {
 			p.Flags = flows.SYN | flows.ACK
@@ -354,7 +354,7 @@ func TestCookiesLoseOptions(t *testing.T) {
 			a := Attempt{Source: host(n), Target: host(1 << 24), TargetPort: 80, SynAt: now}
 			c.Syn(now, &a, e.syn)
 			a.SynAckAt = now
-			c.SynAck(now, &a, e.syn, e.synAck)
+			c.SynAck(now, &a, e.syn, e.synAck, false)
 		}
 		for range 10 {
 			attempt(test.before)
@@ -453,7 +453,7 @@ func TestCaptureWithoutAcks(t *testing.T) {
 			}
 			if test.answers {
 				a.SynAckAt = now
-				c.SynAck(now, &a, &syn, &syn)
+				c.SynAck(now, &a, &syn, &syn, false)
 			}
 			if i%100 >= 100-test.repeats {
 				c.SynAckAgain(now, &a, 1, false)
@@ -495,9 +495,9 @@ func TestPeriodicChecksAreNoScan(t *testing.T) {
 					end = Refused
 				} else {
 					a.SynAckAt = now
-					c.SynAck(now, &a, &p, &p)
+					c.SynAck(now, &a, &p, &p, false)
 				}
-				c.End(now, &a, end, false, 0, &p)
+				c.End(now, &a, end, false, 0, &p, false)
 			}
 		}
 		if scans, _ := c.Scans(); (len(scans) > 0) != test.scan {

@@ -126,7 +126,28 @@ func listener(l *Listener) record.Listener {
 		EmbryonicSeries: embryonicSeries(l.EmbryonicCourse),
 		BacklogNeeded:   l.HalfOpenPeak, SynAckRetransmissions: l.Retransmissions,
 		Handshake: latencies(l.Handshake), SynRcvd: latencies(l.SynRcvd), SynCookies: synCookies(l.Cookies),
+		SynAckTimeout: latencies(l.SynAckTimeout).P50, BacklogOverflow: overflows(l),
 	}
+}
+
+func overflows(l *Listener) []record.Overflow {
+	list := []record.Overflow{}
+	for i := range l.Overflows {
+		o := &l.Overflows[i]
+		r := record.Overflow{
+			Queue: o.Queue.String(), From: record.Time(o.From), To: record.Time(o.To), Size: record.Count{Number: o.Size, Known: o.Size > 0},
+			IgnoredSyns: o.Ignored, IgnoredAcks: o.IgnoredAcks, ResetAcks: o.Reset, Delayed: o.Delayed, LongestWait: record.NoDuration,
+			GaveUp: o.GaveUp, Clients: []netip.Addr{}, Cookies: o.Cookies,
+		}
+		if o.Delayed > 0 {
+			r.LongestWait = record.Duration(o.LongestWait)
+		}
+		for _, a := range o.Clients {
+			r.Clients = append(r.Clients, flows.IP(a, l.V6))
+		}
+		list = append(list, r)
+	}
+	return list
 }
 
 func embryonicSeries(c *Course) *record.EmbryonicSeries {

@@ -22,9 +22,13 @@ type target struct {
 
 	retransmissions [maxRetransmissions + 1]uint64 // answered attempts, by how often a timer sent the SYN-ACK again
 
-	halfOpen  held    // attempts that are neither completed nor ended
-	embryonic held    // those of them that were answered
-	course    *course // of embryonic, once it has grown
+	halfOpen  held      // attempts that are neither completed nor ended
+	embryonic held      // those of them that were answered
+	course    *course   // of embryonic, once it has grown
+	pendings  *pendings // of embryonic lately, once there were two
+	spells    []spell   // in which it ignored SYNs or ACKs
+	prompt    int64     // SYN of the latest attempt whose first SYN was answered
+	timeouts  latency   // from SYN-ACK to its first repetition without a SYN
 
 	answeredIn         [4]uint64 // seconds in which a SYN was answered, a ring of bits
 	answeredAt         int64     // the latest second in it
@@ -77,6 +81,12 @@ func (t *target) expire(now int64) {
 
 // noteEmbryonic takes note of a change.
 func (t *target) noteEmbryonic(now int64) {
+	if t.pendings == nil && t.embryonic.n >= fewPending && !t.whole {
+		t.pendings = &pendings{}
+	}
+	if t.pendings != nil {
+		t.pendings.note(now, t.embryonic.n)
+	}
 	if t.course == nil {
 		if t.embryonic.n < early || t.whole {
 			return

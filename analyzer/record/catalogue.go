@@ -39,6 +39,7 @@ const (
 	FindingEmbryonic
 	FindingAckNotAccepted
 	FindingAckReset
+	FindingBacklogOverflow
 	FindingBadSynAck
 	FindingSynAckChecksum
 	FindingStaleSyn
@@ -127,6 +128,10 @@ var catalogue = [codes]FindingKind{
 		"the ACK that should have completed the handshake was answered by an RST: the server never accepted the connection",
 		"RFC 9293 §3.10.7.4, fifth step",
 		"the accept queue is full and tcp_abort_on_overflow is set, a SYN cookie was not valid, or a device between resets"},
+	FindingBacklogOverflow: {"backlog_overflow", Warning,
+		"a queue of the listener was full, and it ignored or reset this handshake",
+		"RFC 4987 §2; listen(2)",
+		"accept faster or raise the backlog (accept queue); SYN cookies or a longer SYN queue (syn queue)"},
 	FindingBadSynAck: {"bad_syn_ack", Warning, "a SYN-ACK acknowledged another number than the SYN's",
 		"RFC 9293 §3.10.7.3", "it answers an older SYN, or a middlebox rewrites sequence numbers on one side"},
 	FindingSynAckChecksum: {"syn_ack_checksum", Warning,

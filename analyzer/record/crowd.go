@@ -66,6 +66,42 @@ type Listener struct {
 	SynRcvd RTT `json:"syn_rcvd_s"`
 	// null: no sign of them.
 	SynCookies *SynCookies `json:"syn_cookies" field:"null"`
+
+	// How long the listener waits for the ACK before it sends its SYN-ACK again, in seconds: the median. null: it never did.
+	SynAckTimeout Duration `json:"syn_ack_timeout_s" field:"null"`
+	// Times in which one of its queues was full, by their beginning.
+	BacklogOverflow []Overflow `json:"backlog_overflow"`
+}
+
+// Overflow is a time in which one of a listener's queues was full: of attempts that wait for their ACK (syn), or of connections
+// that wait for its program to accept them (accept).
+type Overflow struct {
+	// syn: SYNs were ignored while as many attempts were pending as ever, or SYN cookies were sent. accept: ACKs were ignored or
+	// reset, or SYNs were ignored while none was pending and connections waited for the program.
+	Queue string `json:"queue" field:"enum=syn|accept"`
+	// The first SYN or ACK that was ignored, reset, or answered by a cookie.
+	From Time `json:"from"`
+	// The last one.
+	To Time `json:"to"`
+	// How many the queue held when it was full: attempts in SYN_RCVD, or open connections to which the program had sent
+	// nothing. null: not known.
+	Size Count `json:"size" field:"null"`
+	// Attempts whose first SYN was ignored.
+	IgnoredSyns uint64 `json:"ignored_syns"`
+	// Connections whose ACK was ignored, so that the SYN-ACK came again.
+	IgnoredAcks uint64 `json:"ignored_acks"`
+	// Connections whose ACK drew an RST (tcp_abort_on_overflow).
+	ResetAcks uint64 `json:"reset_acks"`
+	// Those of all these that were accepted later.
+	Delayed uint64 `json:"delayed"`
+	// What the longest of them waited, in seconds; null: there was none.
+	LongestWait Duration `json:"longest_wait_s" field:"null"`
+	// Attempts that sent their SYN again, as forged ones do not, and were not answered.
+	GaveUp uint64 `json:"gave_up"`
+	// The first 16 clients that it concerned, but for those that may be forged: they sent their SYN again, or an ACK.
+	Clients []netip.Addr `json:"clients"`
+	// SYN cookies took the place of the queue: nobody was ignored.
+	Cookies bool `json:"cookies"`
 }
 
 // EmbryonicSeries is how many attempts of a listener were in SYN_RCVD over time, from the moment at which there

@@ -26,6 +26,7 @@ type Usage struct {
 	sum      int64
 	gaps     uint64
 	turns    uint64
+	first    [2]int64  // text of each end, 0 for none
 	asked    int64     // when the end of the first request that waits passed
 	closed   int64     // when the first FIN or RST did, 0 before that
 	packet   uint64    // the last of the first request that waits
@@ -55,6 +56,9 @@ func (u *Usage) Text(end, client int, at int64, length uint32, packet uint64) {
 		u.lengths[end] = uint64(length)
 	}
 	u.varied = u.varied || u.lengths[end] != uint64(length)
+	if u.first[end] == 0 {
+		u.first[end] = at
+	}
 	switch {
 	case end != client && u.waiting > 0:
 		u.turns++
@@ -99,6 +103,9 @@ func (u *Usage) pause(at int64) {
 	u.gaps++
 }
 
+// First is when an end sent its first text, 0 if it has sent none.
+func (u *Usage) First(end int) int64 { return u.first[end] }
+
 // Turns is how many requests of the client the server has answered.
 func (u *Usage) Turns() uint64 { return u.turns }
 
@@ -141,7 +148,7 @@ func (u *Usage) Waiting() (packet, requests uint64, usual int64) { return u.pack
 
 // Pack writes what is known, or reads it. Times are near base, packets near first.
 func (u *Usage) Pack(k *store.Coder, base int64, first uint64) {
-	store.Near(k, base, &u.last, &u.opened, &u.asked, &u.closed)
+	store.Near(k, base, &u.last, &u.opened, &u.first[0], &u.first[1], &u.asked, &u.closed)
 	store.Small(k, &u.took, &u.shortest, &u.longest, &u.sum)
 	store.Small(k, &u.waiting, &u.asking, &u.told, &u.pushed, &u.gaps, &u.turns, &u.texts, &u.lengths[0], &u.lengths[1])
 	store.Near(k, first, &u.packet)

@@ -615,7 +615,14 @@ func (e *Encoder) AppendListener(b []byte, v *record.Listener) []byte {
 	} else {
 		b = e.AppendSynCookies(b, v.SynCookies)
 	}
-	return append(b, `}`...)
+	b = append(b, `,"syn_ack_timeout_s":`...)
+	b = v.SynAckTimeout.Append(b)
+	b = append(b, `,"backlog_overflow":[`...)
+	for i := range v.BacklogOverflow {
+		b = AppendComma(b, i)
+		b = e.AppendOverflow(b, &v.BacklogOverflow[i])
+	}
+	return append(b, `]}`...)
 }
 
 // AppendEmbryonicSeries appends a record.EmbryonicSeries as JSON.
@@ -655,6 +662,40 @@ func (e *Encoder) AppendSynCookies(b []byte, v *record.SynCookies) []byte {
 	b = appendNumber(b, v.Unrepeated)
 	b = append(b, `,"optionless_syn_acks":`...)
 	b = appendNumber(b, v.Bare)
+	return append(b, `}`...)
+}
+
+// AppendOverflow appends a record.Overflow as JSON.
+func (e *Encoder) AppendOverflow(b []byte, v *record.Overflow) []byte {
+	b = append(b, `{"queue":`...)
+	b = AppendString(b, v.Queue)
+	b = append(b, `,"from":`...)
+	b = e.appendTime(b, v.From)
+	b = append(b, `,"to":`...)
+	b = e.appendTime(b, v.To)
+	b = append(b, `,"size":`...)
+	b = AppendCount(b, v.Size)
+	b = append(b, `,"ignored_syns":`...)
+	b = appendNumber(b, v.IgnoredSyns)
+	b = append(b, `,"ignored_acks":`...)
+	b = appendNumber(b, v.IgnoredAcks)
+	b = append(b, `,"reset_acks":`...)
+	b = appendNumber(b, v.ResetAcks)
+	b = append(b, `,"delayed":`...)
+	b = appendNumber(b, v.Delayed)
+	b = append(b, `,"longest_wait_s":`...)
+	b = v.LongestWait.Append(b)
+	b = append(b, `,"gave_up":`...)
+	b = appendNumber(b, v.GaveUp)
+	b = append(b, `,"clients":[`...)
+	for i := range v.Clients {
+		b = AppendComma(b, i)
+		b = append(b, `"`...)
+		b = v.Clients[i].AppendTo(b)
+		b = append(b, `"`...)
+	}
+	b = append(b, `],"cookies":`...)
+	b = strconv.AppendBool(b, v.Cookies)
 	return append(b, `}`...)
 }
 
