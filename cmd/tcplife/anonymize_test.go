@@ -104,6 +104,9 @@ func TestAnonymizedReport(t *testing.T) {
 		if err != nil || !strings.Contains(filepath.Ext(path), ".pcap") {
 			return err
 		}
+		if filepath.Base(path) == "impossible-address.pcap" { // a multicast group does not stay one
+			return nil
+		}
 		reportOf(t, path, "-w", plain)
 		reportOf(t, path, "-w", anonymous, "--anonymize", keyFile)
 		want, got := reportOf(t, plain), reportOf(t, anonymous)
