@@ -123,7 +123,7 @@ func pagesOf(chunks iter.Seq2[[]byte, error]) iter.Seq2[[]byte, error] {
 // batchRecords is how many records go to a file at once.
 const batchRecords = 256
 
-var packedBatch = pack.Of[[]record.Connection]()
+var packedRecord = pack.Of[record.Connection]()
 
 // outputs are the files that connections go to.
 type outputs struct {
@@ -134,7 +134,8 @@ type outputs struct {
 
 // output is what goes to one file next, or, where a file is full, to the next one of its kind.
 type output struct {
-	records []record.Connection
+	batch   []byte // records that are not sent
+	records int    // how many
 	sent    uint64 // batches
 	of      uint64 // files of the kind before
 }
@@ -146,16 +147,15 @@ func (o *outputs) add(c *record.Connection) {
 		to = &output{}
 		o.open[kind] = to
 	}
-	to.records = append(to.records, *c.Clone())
-	if len(to.records) == batchRecords {
+	to.batch = packedRecord.Append(to.batch, c)
+	if to.records++; to.records == batchRecords {
 		o.send(kind, to)
 	}
 }
 
 func (o *outputs) send(kind string, to *output) {
-	o.emit(o.format.file(kind, to.of), newChunk(0, to.sent, packedBatch.Append(nil, &to.records)))
-	clear(to.records)
-	to.records = to.records[:0]
+	o.emit(o.format.file(kind, to.of), newChunk(0, to.sent, to.batch))
+	to.batch, to.records = to.batch[:0], 0
 	if to.sent++; to.sent == o.format.batches() {
 		to.sent, to.of = 0, to.of+1
 	}
@@ -163,7 +163,7 @@ func (o *outputs) send(kind string, to *output) {
 
 func (o *outputs) flush() {
 	for kind, to := range o.open {
-		if len(to.records) > 0 {
+		if to.records > 0 {
 			o.send(kind, to)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,6 +61,19 @@ func (f Format) batches() uint64 {
 	return 1 << 14
 }
 
+// unfinished is what the name of a file begins with that is not complete.
+const unfinished = ".tcplife-beam-"
+
+// Clean removes what workers have left in the output that died.
+func Clean(output string) error {
+	return filepath.WalkDir(output, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasPrefix(d.Name(), unfinished) {
+			err = os.Remove(path)
+		}
+		return err
+	})
+}
+
 // writeFn writes a file. It has its name only once it is complete, so that who writes it again changes nothing.
 type writeFn struct{ Config Config }
 
@@ -73,7 +87,7 @@ func (f *writeFn) ProcessElement(_ context.Context, name string, batches func(*[
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), ".tcplife-beam-")
+	file, err := os.CreateTemp(filepath.Dir(path), unfinished)
 	if err != nil {
 		return err
 	}
@@ -104,7 +118,7 @@ func (f *writeFn) write(w io.Writer, name string, s *spool) error {
 		rows := parquet.NewWriter(out)
 		connection, end = rows.Connection, func() error { return rows.Finish(nil) }
 	}
-	var records []record.Connection
+	var c record.Connection
 	for b, err := range s.of(0) {
 		if err != nil {
 			return err
@@ -113,11 +127,11 @@ func (f *writeFn) write(w io.Writer, name string, s *spool) error {
 			out.Write(b)
 			continue
 		}
-		if _, err := packedBatch.Read(b, &records); err != nil {
-			return err
-		}
-		for i := range records {
-			if err := connection(&records[i]); err != nil {
+		for len(b) > 0 {
+			if b, err = packedRecord.Read(b, &c); err == nil {
+				err = connection(&c)
+			}
+			if err != nil {
 				return err
 			}
 		}

@@ -237,6 +237,9 @@ func structCodec(t reflect.Type) codec {
 
 // A slice is its length and 1, or 0 for nil, and its elements.
 func sliceCodec(t reflect.Type) codec {
+	if t.Elem().Kind() == reflect.Uint8 {
+		return bytesCodec()
+	}
 	e, size := codecOf(t.Elem()), t.Elem().Size()
 	return codec{
 		func(b []byte, p unsafe.Pointer) []byte {
@@ -272,6 +275,31 @@ func sliceCodec(t reflect.Type) codec {
 				}
 			}
 			return b, nil
+		},
+	}
+}
+
+func bytesCodec() codec {
+	return codec{
+		func(b []byte, p unsafe.Pointer) []byte {
+			s := *(*[]byte)(p)
+			if s == nil {
+				return append(b, 0)
+			}
+			return append(binary.AppendUvarint(b, uint64(len(s))+1), s...)
+		},
+		func(b []byte, p unsafe.Pointer) ([]byte, error) {
+			x, width := binary.Uvarint(b)
+			if width <= 0 || x > uint64(len(b)-width)+1 {
+				return nil, errShort
+			}
+			b = b[width:]
+			if x == 0 {
+				*(*[]byte)(p) = nil
+				return b, nil
+			}
+			*(*[]byte)(p) = append(make([]byte, 0, x-1), b[:x-1]...)
+			return b[x-1:], nil
 		},
 	}
 }

@@ -26,6 +26,7 @@ type flags struct {
 	format  string
 	parts   int
 	stretch string
+	retries int
 	verbose bool
 
 	msl, embryonicLimit, idleLimit time.Duration
@@ -46,7 +47,7 @@ func (w *words) Set(s string) error {
 }
 
 // ours are the flags that --help lists first.
-var ours = []string{"input", "output", "format", "runner", "parts", "stretch", "msl", "embryonic-limit", "idle-limit",
+var ours = []string{"input", "output", "format", "runner", "parts", "stretch", "retries", "msl", "embryonic-limit", "idle-limit",
 	"port-range", "key", "drop-bad-checksums", "max-unpacked", "verbose"}
 
 func (f *flags) define(set *flag.FlagSet, stdout io.Writer) {
@@ -59,6 +60,7 @@ func (f *flags) define(set *flag.FlagSet, stdout io.Writer) {
 		"likewise, not tried")
 	set.IntVar(&f.parts, "parts", 16, "divide the connections into `N` parts: a multiple of the workers")
 	set.StringVar(&f.stretch, "stretch", "64MiB", "let a worker read files of `SIZE` at once, one at least")
+	set.IntVar(&f.retries, "retries", 2, "begin again `N` times if the engine fails, for a worker died for example")
 	set.DurationVar(&f.msl, "msl", 2*time.Minute, "maximum segment lifetime, half of a TIME_WAIT")
 	set.DurationVar(&f.embryonicLimit, "embryonic-limit", 4*time.Minute, "give up a connection that is not completed and silent for this `DURATION`")
 	set.DurationVar(&f.idleLimit, "idle-limit", 120*time.Hour, "give up an open connection that is silent for this `DURATION`")
@@ -107,6 +109,9 @@ func (f *flags) config() (c pipeline.Config, err error) {
 	}
 	if f.parts < 1 || f.parts > 1<<16 {
 		return c, &usageError{"--parts must be from 1 to 65536", ""}
+	}
+	if f.retries < 0 {
+		return c, &usageError{"--retries must not be below 0", ""}
 	}
 	for name, d := range map[string]time.Duration{"msl": f.msl, "embryonic-limit": f.embryonicLimit, "idle-limit": f.idleLimit} {
 		if d <= 0 {

@@ -94,19 +94,31 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 			return fmt.Errorf("find the program for workers: %w", err)
 		}
 	}
-	p, s := beam.NewPipelineWithRoot()
-	pipeline.Build(s, c)
-	if _, err := beam.Run(ctx, f.runner, p); err != nil {
-		return fmt.Errorf("run the pipeline: %w", cause(err))
+	for again := f.retries; ; again-- {
+		p, s := beam.NewPipelineWithRoot()
+		pipeline.Build(s, c)
+		_, err := beam.Run(ctx, f.runner, p)
+		if err == nil {
+			break
+		}
+		reason, ours := cause(err)
+		if ours || again == 0 || ctx.Err() != nil {
+			return fmt.Errorf("run the pipeline: %w", reason)
+		}
+		fmt.Fprintf(stderr, "tcplife-beam: begin again: %v\n", reason)
+	}
+	if err := pipeline.Clean(c.Output); err != nil {
+		return err
 	}
 	return tellOmissions(c.Output, stderr)
 }
 
-// cause is what went wrong in a step of the pipeline, without the path that Beam puts before it; all of it where that is not known.
-func cause(err error) error {
+// cause is what went wrong, and reports whether it did in a step of the pipeline and not in the engine. Then it is without the path that
+// Beam puts before it.
+func cause(err error) (reason error, ours bool) {
 	text := err.Error()
 	if at := strings.LastIndex(text, " failed:\n"); at >= 0 && strings.Contains(text[:at], "DoFn[") {
-		return errors.New(text[at+len(" failed:\n"):])
+		return errors.New(text[at+len(" failed:\n"):]), true
 	}
-	return err
+	return err, false
 }

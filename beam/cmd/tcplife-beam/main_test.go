@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -138,6 +139,7 @@ func TestFails(t *testing.T) {
 		{append(append(in, out...), "--format", "csv"), 2, `--format: there is no "csv"`},
 		{append(append(in, out...), "--runner", "local"), 2, `--runner: there is no "local"`},
 		{append(append(in, out...), "--parts", "0"), 2, "--parts must be from 1"},
+		{append(append(in, out...), "--retries", "-1"), 2, "--retries must not"},
 		{append(append(in, out...), "--stretch", "much"), 2, "--stretch"},
 		{append(append(in, out...), "--max-unpacked", "0"), 2, "--max-unpacked"},
 		{append(append(in, out...), "--msl", "-1s"), 2, "--msl must be above 0"},
@@ -209,6 +211,44 @@ func TestPortable(t *testing.T) {
 	}
 	names, _ := filepath.Glob(pcaps + "real-*.pcap")
 	if lines(t, out) != wanted(t, names...) {
+		t.Error("what is written differs from what tcplife read writes")
+	}
+}
+
+// A worker that dies in the middle changes nothing in the answer: the engine gives up, and it is begun again.
+func TestWorkerKilled(t *testing.T) {
+	flags, pool := served(t)
+	dir := t.TempDir()
+	input, whole, out := filepath.Join(dir, "input.pcap"), filepath.Join(dir, "whole"), filepath.Join(dir, "out")
+	text, err := os.ReadFile(pcaps + "real-refused.pcap")
+	if err == nil {
+		err = errors.Join(os.WriteFile(whole, text, 0o666), syscall.Mkfifo(input, 0o666))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		pipe, err := os.OpenFile(input, os.O_WRONLY, 0) // once the worker has opened it to read
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer pipe.Close()
+		pipe.Write(text[:100])
+		children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pool.Process.Pid))
+		for _, id := range strings.Fields(string(children)) {
+			n, _ := strconv.Atoi(id)
+			err = errors.Join(err, syscall.Kill(n, syscall.SIGKILL))
+		}
+		if err = errors.Join(err, os.Rename(whole, input)); err != nil || len(children) == 0 {
+			t.Errorf("the worker was not killed: %v", err)
+		}
+	}()
+	code, _, stderr := runs(t, append(flags, "--input", input, "--input", pcaps+"vlan.pcap", "--output", out, "--stretch", "0")...)
+	if code != 0 || strings.Count(stderr, "begin again") != 1 {
+		t.Fatalf("exit code %d, %q", code, stderr)
+	}
+	if lines(t, out) != wanted(t, input, pcaps+"vlan.pcap") {
 		t.Error("what is written differs from what tcplife read writes")
 	}
 }
