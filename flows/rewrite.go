@@ -10,12 +10,12 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// A Rewriter changes packets that hold segments so that others may see them: by other addresses, without payload, or both.
-// What a report says of connections stays as it was. Packets are given in the order of the capture.
+// A Rewriter changes packets that hold segments so that others may see them: by other addresses, without payload, or
+// both. What a report says of connections stays as it was. Packets are given in the order of the capture.
 type Rewriter struct {
-	// Addresses gives other addresses for those in all headers, outer and inner, and in what ICMP errors quote; nil leaves
-	// everything as it is. Numbers that scanners make of addresses follow these. Names in headers of capturing devices,
-	// options of unknown kinds and bytes behind the packet become 0.
+	// Addresses gives other addresses for those in all headers, outer and inner, and in what ICMP errors quote; nil
+	// leaves everything as it is. Numbers that scanners make of addresses follow these. Names in headers of capturing
+	// devices, options of unknown kinds and bytes behind the packet become 0.
 	Addresses Addresses
 	// HeadersOnly leaves out what follows the innermost header, as a snaplen does.
 	HeadersOnly bool
@@ -163,11 +163,15 @@ func (w *Rewriter) header(l layer, contents []byte, at, to, wire int) {
 		w.inExtension(l)
 		l.apply(&w.other)
 	case *udp:
-		w.sums = append(w.sums, checksumOf{field: at + 6, from: at, to: to, protocol: 17, ip: w.ip, other: w.other, wire: wire})
+		w.sums = append(w.sums, checksumOf{
+			field: at + 6, from: at, to: to, protocol: 17, ip: w.ip, other: w.other, wire: wire,
+		})
 	case *icmpv4:
 		w.sums = append(w.sums, checksumOf{field: at + 2, from: at, to: to})
 	case *icmpv6:
-		w.sums = append(w.sums, checksumOf{field: at + 2, from: at, to: to, protocol: 58, ip: w.ip, other: w.other, wire: wire})
+		w.sums = append(w.sums, checksumOf{
+			field: at + 2, from: at, to: to, protocol: 58, ip: w.ip, other: w.other, wire: wire,
+		})
 	case *gre:
 		if contents[0]&0x80 != 0 { // it has a checksum (RFC 2784 §2.1)
 			w.sums = append(w.sums, checksumOf{field: at + 4, from: at, to: to})
@@ -283,8 +287,8 @@ func (w *Rewriter) inIPv4(b []byte) {
 	}
 }
 
-// inExtension rewrites a home address (RFC 6275 §6.3), and the addresses of a routing header (RFC 8200 §4.4, RFC 6275 §6.4,
-// RFC 8754 §2).
+// inExtension rewrites a home address (RFC 6275 §6.3), and the addresses of a routing header (RFC 8200 §4.4, RFC 6275
+// §6.4, RFC 8754 §2).
 func (w *Rewriter) inExtension(l *ipv6Extension) {
 	if l.home != nil {
 		w.ip6s(l.home, 0)
@@ -307,15 +311,17 @@ func (w *Rewriter) inExtension(l *ipv6Extension) {
 
 // segment rewrites a TCP header, of which to ends what was captured, and ends the packet behind it.
 func (w *Rewriter) segment(l *tcp, at, to, wire int) {
-	w.sums = append(w.sums, checksumOf{field: at + 16, from: at, to: to, protocol: tcpProtocol, ip: w.ip, other: w.other, wire: wire})
+	w.sums = append(w.sums, checksumOf{
+		field: at + 16, from: at, to: to, protocol: tcpProtocol, ip: w.ip, other: w.other, wire: wire,
+	})
 	w.inTCP(w.ip4, l.Contents, &w.ip, &w.other)
 	if w.HeadersOnly {
 		w.end = at + len(l.Contents)
 	}
 }
 
-// inTCP rewrites what tells an address in a TCP header, b, of which at least 8 bytes are there, and in the IPv4 header before
-// it, nil for none. Was is the IP header as it was, and is as it becomes.
+// inTCP rewrites what tells an address in a TCP header, b, of which at least 8 bytes are there, and in the IPv4 header
+// before it, nil for none. Was is the IP header as it was, and is as it becomes.
 func (w *Rewriter) inTCP(ip4, b []byte, was, is *network) {
 	if w.Addresses == nil {
 		return
@@ -343,8 +349,8 @@ func tcpOptions(b []byte) iter.Seq[[]byte] {
 	}
 }
 
-// options rewrites the addresses that MPTCP advertises (RFC 8684 §3.4.1), and clears what kinds hold that are not known:
-// load balancers put the client's address there.
+// options rewrites the addresses that MPTCP advertises (RFC 8684 §3.4.1), and clears what kinds hold that are not
+// known: load balancers put the client's address there.
 func (w *Rewriter) options(b []byte) {
 	for option := range tcpOptions(b) {
 		size := len(option)
@@ -422,7 +428,9 @@ func (w *Rewriter) quote(at, to int) {
 		size = otherFragments
 	}
 	if len(segment) >= 18 {
-		w.sums = append(w.sums, checksumOf{field: begin + 16, from: begin, to: to, protocol: tcpProtocol, ip: was, other: is, wire: size})
+		w.sums = append(w.sums, checksumOf{
+			field: begin + 16, from: begin, to: to, protocol: tcpProtocol, ip: was, other: is, wire: size,
+		})
 	}
 	header := 8
 	if len(segment) >= tcpNeeded {
@@ -461,8 +469,8 @@ func (w *Rewriter) quoteIPv6(b []byte, was, is *network) {
 	}
 }
 
-// adjust makes a checksum of the packet as it was one of the packet as it is (RFC 1624 §3): a right one stays right, a wrong
-// one wrong, and one that was left to the network card unfinished.
+// adjust makes a checksum of the packet as it was one of the packet as it is (RFC 1624 §3): a right one stays right, a
+// wrong one wrong, and one that was left to the network card unfinished.
 func (w *Rewriter) adjust(s *checksumOf) {
 	if s.field+2 > s.to {
 		return // it was not captured
@@ -515,10 +523,12 @@ func (w *Rewriter) adjust(s *checksumOf) {
 // rerouted is what the addresses add that stand in for those of the header.
 func (s *checksumOf) rerouted() (delta uint64) {
 	if s.ip.rehomed {
-		delta += uint64(fold(bigSum(s.other.home[:], s.ip.src[:]))) + uint64(^fold(bigSum(s.ip.home[:], s.other.src[:])))
+		delta += uint64(fold(bigSum(s.other.home[:], s.ip.src[:])))
+		delta += uint64(^fold(bigSum(s.ip.home[:], s.other.src[:])))
 	}
 	if s.ip.redirected {
-		delta += uint64(fold(bigSum(s.other.final[:], s.ip.dst[:]))) + uint64(^fold(bigSum(s.ip.final[:], s.other.dst[:])))
+		delta += uint64(fold(bigSum(s.other.final[:], s.ip.dst[:])))
+		delta += uint64(^fold(bigSum(s.ip.final[:], s.other.dst[:])))
 	}
 	return delta
 }

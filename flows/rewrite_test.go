@@ -135,8 +135,8 @@ func rewrites() (packets []*capture.Packet) {
 	return packets
 }
 
-// Other addresses, and nothing else: what is decoded is the same, a right checksum stays right, a wrong one wrong, and an
-// unfinished one unfinished. No address is left.
+// Other addresses, and nothing else: what is decoded is the same, a right checksum stays right, a wrong one wrong, and
+// an unfinished one unfinished. No address is left.
 func TestRewriteAddresses(t *testing.T) {
 	for n, p := range rewrites() {
 		w := NewRewriter()
@@ -243,8 +243,8 @@ func TestRewriteNothing(t *testing.T) {
 	}
 }
 
-// Options tell addresses: MPTCP's ADD_ADDR, routes and timestamps of IPv4, and kinds that nobody knows, where load balancers
-// put the client's address.
+// Options tell addresses: MPTCP's ADD_ADDR, routes and timestamps of IPv4, and kinds that nobody knows, where load
+// balancers put the client's address.
 func TestRewriteOptions(t *testing.T) {
 	addAddr4 := cat([]byte{30, 16, 0x30, 3}, client4[:], []byte("HMACHMAC"))
 	addAddr6 := cat([]byte{30, 28, 0x30, 3}, client6[:], []byte("HMACHMAC"))

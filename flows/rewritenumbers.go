@@ -3,9 +3,9 @@ package flows
 import "encoding/binary"
 
 // numbers holds the flows of which the numbers tell an address: those of a scanner that makes its ISN of the address it
-// tries, as Mirai does (M. Antonakakis et al., "Understanding the Mirai Botnet", USENIX Security 2017, §3.1). All numbers
-// of such a flow, and what acknowledges them, move by as much as the address does. Of the flows that were met longest
-// ago those beyond mostNumbered are forgotten.
+// tries, as Mirai does (M. Antonakakis et al., "Understanding the Mirai Botnet", USENIX Security 2017, §3.1). All
+// numbers of such a flow, and what acknowledges them, move by as much as the address does. Of the flows that were met
+// longest ago those beyond mostNumbered are forgotten.
 type numbers struct {
 	recent, before map[flow]struct{}
 }

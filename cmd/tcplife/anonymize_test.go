@@ -23,7 +23,9 @@ import (
 func reportOf(t *testing.T, args ...string) (report map[string]any) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	if code := run(context.Background(), append([]string{"read", "-o", "json"}, args...), strings.NewReader(""), &out, &errs); code != exitOK && code != exitIncomplete {
+	args = append([]string{"read", "-o", "json"}, args...)
+	code := run(context.Background(), args, strings.NewReader(""), &out, &errs)
+	if code != exitOK && code != exitIncomplete {
 		t.Fatalf("%v: exit code %d: %s", args, code, errs.String())
 	}
 	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
@@ -34,8 +36,8 @@ func reportOf(t *testing.T, args ...string) (report map[string]any) {
 
 var addressInText = regexp.MustCompile(`[0-9a-fA-F:]*:[0-9a-fA-F:.]+|[0-9]+(\.[0-9]+){3}`)
 
-// replaced is a report as it must be with other addresses: each is replaced, Community IDs and file names are left out, and
-// lists are in an order that does not depend on addresses.
+// replaced is a report as it must be with other addresses: each is replaced, Community IDs and file names are left out,
+// and lists are in an order that does not depend on addresses.
 func replaced(v any, ip func(netip.Addr) netip.Addr) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -88,8 +90,8 @@ func moveNumbers(connection map[string]any, ip func(netip.Addr) netip.Addr) {
 	}
 }
 
-// What is read from an anonymized capture is what is read from the same one as it was, but for addresses: of every capture in
-// testdata.
+// What is read from an anonymized capture is what is read from the same one as it was, but for addresses: of every
+// capture in testdata.
 func TestAnonymizedReport(t *testing.T) {
 	dir := t.TempDir()
 	keyFile := filepath.Join(dir, "key")

@@ -48,7 +48,10 @@ func (f *readFlags) newExtract(stdout io.Writer) (*extract, error) {
 		if notes != nil {
 			notes.Community = func(c *record.Connection) record.CommunityID {
 				client, server := addresses.Addr(c.Client.IP), addresses.Addr(c.Server.IP)
-				return record.NewCommunityID(netip.AddrPortFrom(client, c.Client.Port), netip.AddrPortFrom(server, c.Server.Port))
+				return record.NewCommunityID(
+					netip.AddrPortFrom(client, c.Client.Port),
+					netip.AddrPortFrom(server, c.Server.Port),
+				)
 			}
 		}
 	}
@@ -80,7 +83,8 @@ func readKey(path string) (*cryptopan.Addresses, error) {
 	const longest = 1024 // no key file is longer
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read the key of --anonymize: %w; make one with: head -c %d /dev/urandom > %s", err, cryptopan.KeySize, path)
+		return nil, fmt.Errorf("read the key of --anonymize: %w; make one with: head -c %d /dev/urandom > %s", err,
+			cryptopan.KeySize, path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the key of --anonymize: %w", err)
@@ -97,8 +101,8 @@ func readKey(path string) (*cryptopan.Addresses, error) {
 	return cryptopan.New(key), nil
 }
 
-// commented reports whether -w writes comments on packets. What happens at a packet is known only at the end, so that only
-// files get them, which can be read again.
+// commented reports whether -w writes comments on packets. What happens at a packet is known only at the end, so that
+// only files get them, which can be read again.
 func (f *readFlags) commented() bool { return f.writeTo != "" && !f.noComments && !f.waits() }
 
 // again reports whether the files are read a second time for -w.

@@ -125,7 +125,8 @@ func (c *cancelling) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// An interrupt ends the first reading, and the second one goes as far as the first. One that comes later ends the second.
+// An interrupt ends the first reading, and the second one goes as far as the first. One that comes later ends the
+// second.
 func TestCommentsAfterInterrupt(t *testing.T) {
 	dir := t.TempDir()
 	long := filepath.Join(dir, "long.pcapng")
@@ -154,7 +155,8 @@ func TestCommentsAfterInterrupt(t *testing.T) {
 	}
 
 	code, packets, said, interrupted := write(`"record":"connection"`, "interrupted.pcapng")
-	if code != exitIncomplete || !strings.Contains(said, "interrupted: the report holds the") || strings.Contains(said, "is incomplete") {
+	if code != exitIncomplete || !strings.Contains(said, "interrupted: the report holds the") ||
+		strings.Contains(said, "is incomplete") {
 		t.Fatalf("exit code %d: %s", code, said)
 	}
 	code, counted, said, whole := write("\x00", "whole.pcapng", "-c", fmt.Sprint(packets))

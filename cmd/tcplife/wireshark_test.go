@@ -29,7 +29,8 @@ func TestWiresharkPlugin(t *testing.T) {
 		`tcplife.conn == 1 && tcplife.severity`:     "4",
 		`tcplife.conn == 2`:                         "",
 	} {
-		cmd := exec.Command("tshark", "-X", "lua_script:../../contrib/wireshark/tcplife.lua", "-r", out, "-Y", filter, "-T", "fields", "-e", "frame.number")
+		cmd := exec.Command("tshark", "-X", "lua_script:../../contrib/wireshark/tcplife.lua", "-r", out, "-Y", filter,
+			"-T", "fields", "-e", "frame.number")
 		errs.Reset()
 		cmd.Stderr = &errs
 		lines, err := cmd.Output()

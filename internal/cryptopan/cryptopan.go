@@ -66,7 +66,8 @@ func (a *Addresses) IP6(ip [16]byte) [16]byte {
 	})
 }
 
-// MAC replaces a MAC address. One that is for a group stays one, one that is assigned locally too; broadcast and 0 stay.
+// MAC replaces a MAC address. One that is for a group stays one, one that is assigned locally too; broadcast and 0
+// stay.
 func (a *Addresses) MAC(mac [6]byte) [6]byte {
 	const groupAndLocal = 0x03 << 40
 	nobody, everybody := [6]byte{}, [6]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
@@ -96,8 +97,8 @@ func (a *Addresses) Addr(ip netip.Addr) netip.Addr {
 	return netip.AddrFrom16(a.IP6(ip.As16()))
 }
 
-// replace flips bit after bit by what the cipher makes of the bits before it, followed by the padding's. Kept are those of
-// the first eight bytes that are never flipped.
+// replace flips bit after bit by what the cipher makes of the bits before it, followed by the padding's. Kept are those
+// of the first eight bytes that are never flipped.
 func (a *Addresses) replace(to, from []byte, pad [16]byte, kept uint64) {
 	in, out := pad, [16]byte{}
 	for bit := range len(from) * 8 {

@@ -43,7 +43,8 @@ func TestPrefixes(t *testing.T) {
 		a := New([KeySize]byte(rapid.SliceOfN(rapid.Byte(), KeySize, KeySize).Draw(t, "key")))
 		check := func(kind string, x, y, newX, newY []byte) {
 			if before, after := shared(x, y), shared(newX, newY); before != after {
-				t.Errorf("%s %x and %x share %d bits, their replacements %x and %x %d", kind, x, y, before, newX, newY, after)
+				t.Errorf("%s %x and %x share %d bits, their replacements %x and %x %d", kind, x, y,
+					before, newX, newY, after)
 			}
 		}
 		draw := func(n int) (x, y []byte) {

@@ -46,7 +46,8 @@ func write(mode string, files []string) error {
 	}
 	if mode == "html" {
 		trace, traced := p.Again()
-		if _, err := follow(files, analyzer.Options{Trace: trace, Traced: traced}, func(*record.Connection) error { return nil }); err != nil {
+		nothing := func(*record.Connection) error { return nil }
+		if _, err := follow(files, analyzer.Options{Trace: trace, Traced: traced}, nothing); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,7 @@ package comment
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -87,8 +88,8 @@ func (n *Notes) Add(c *record.Connection) {
 		for _, s := range e.States {
 			if s.Packet != 0 { // no timer's
 				n.notes = append(n.notes, note{
-					packet: uint64(s.Packet), life: number, kind: enters, side: side, state: s.State, before: before, rule: s.Rule,
-					seen: s.Evidence == record.Seen,
+					packet: uint64(s.Packet), life: number, kind: enters, side: side, state: s.State, before: before,
+					rule: s.Rule, seen: s.Evidence == record.Seen,
 				})
 			}
 			before = record.StateOrNone{State: s.State, Known: true}
@@ -96,7 +97,8 @@ func (n *Notes) Add(c *record.Connection) {
 		for _, w := range e.Withdrawn {
 			if w.Packet != 0 {
 				n.notes = append(n.notes, note{
-					packet: uint64(w.Packet), life: number, kind: withdraws, side: side, state: w.State, rule: w.Rule, more: uint64(w.ByPacket),
+					packet: uint64(w.Packet), life: number, kind: withdraws, side: side, state: w.State, rule: w.Rule,
+					more: uint64(w.ByPacket),
 				})
 			}
 		}
@@ -125,7 +127,11 @@ func (n *Notes) finding(f *record.Finding) string {
 // Sort ends the notes: all connections are there.
 func (n *Notes) Sort() {
 	slices.SortStableFunc(n.notes, func(x, y note) int {
-		return cmp.Or(cmp.Compare(x.packet, y.packet), cmp.Compare(n.lives[x.life].id, n.lives[y.life].id), cmp.Compare(x.kind, y.kind))
+		return cmp.Or(
+			cmp.Compare(x.packet, y.packet),
+			cmp.Compare(n.lives[x.life].id, n.lives[y.life].id),
+			cmp.Compare(x.kind, y.kind),
+		)
 	})
 	n.next = 0
 }
@@ -162,8 +168,7 @@ func (n *Notes) line(b []byte, at *note) []byte {
 	switch at.kind {
 	case begins:
 		l := &n.lives[at.life]
-		return append(append(append(append(append(append(b, "handshake "...), l.outcome...), ", teardown "...), l.teardown...),
-			", ended by "...), l.end...)
+		return fmt.Appendf(b, "handshake %s, teardown %s, ended by %s", l.outcome, l.teardown, l.end)
 	case finds:
 		return append(b, n.texts[at.more]...)
 	}

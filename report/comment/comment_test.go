@@ -44,7 +44,9 @@ func TestComments(t *testing.T) {
 
 // A packet of two connections has a comment for each; every state, withdrawn state and finding with a packet is in one.
 func TestEverythingIsCommented(t *testing.T) {
-	for _, file := range []string{"port-reuse.pcap", "close-reset.pcap", "stale-syn.pcap", "half-open-syn.pcap", "time-wait-reuse.pcap"} {
+	for _, file := range []string{
+		"port-reuse.pcap", "close-reset.pcap", "stale-syn.pcap", "half-open-syn.pcap", "time-wait-reuse.pcap",
+	} {
 		var n comment.Notes
 		connections := notesOf(t, &n, file)
 		text := all(&n, 1000)
@@ -62,7 +64,9 @@ func TestEverythingIsCommented(t *testing.T) {
 				findings += len(f.Packets)
 			}
 		}
-		for what, want := range map[string]int{"→ ": arrows, " withdrawn": withdrawn, "\nfinding ": findings, "\nhandshake ": len(connections)} {
+		for what, want := range map[string]int{
+			"→ ": arrows, " withdrawn": withdrawn, "\nfinding ": findings, "\nhandshake ": len(connections),
+		} {
 			if got := strings.Count(text, what); got != want {
 				t.Errorf("%s: %d times %q, not %d", file, got, what, want)
 			}

@@ -17,7 +17,8 @@ func (s *Keys) Add(client, server netip.AddrPort) {
 		s.set = map[flows.Key]struct{}{}
 	}
 	k := flows.Key{
-		A: client.Addr().As16(), APort: client.Port(), B: server.Addr().As16(), BPort: server.Port(), V6: !client.Addr().Is4(),
+		A: client.Addr().As16(), APort: client.Port(), B: server.Addr().As16(), BPort: server.Port(),
+		V6: !client.Addr().Is4(),
 	}
 	if cmp.Or(bytes.Compare(k.A[:], k.B[:]), cmp.Compare(k.APort, k.BPort)) > 0 {
 		k.A, k.B, k.APort, k.BPort = k.B, k.A, k.BPort, k.APort

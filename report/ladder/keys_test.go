@@ -13,7 +13,9 @@ import (
 // The ladders of some connections are the same whether all are traced or only these.
 func TestOnlyTheChosenAreTraced(t *testing.T) {
 	cases := exchanges(t)
-	for _, file := range []string{"syn-flood", "real-backlog-overflow", "vlan", "ipv6", "scan-kinds", "icmp-unreachable", "port-reuse"} {
+	for _, file := range []string{
+		"syn-flood", "real-backlog-overflow", "vlan", "ipv6", "scan-kinds", "icmp-unreachable", "port-reuse",
+	} {
 		cases[file] = reporttest.SegmentsOf(t, "../../testdata/pcaps/"+file+".pcap")
 	}
 	ladders := 0
@@ -79,7 +81,12 @@ func TestKeys(t *testing.T) {
 		other := segments[0].Key
 		other.APort++
 		if !keys.Has(&segments[0].Key) || keys.Has(&other) {
-			t.Errorf("swapped %v: it has the key %v, and another one %v", swapped, keys.Has(&segments[0].Key), keys.Has(&other))
+			t.Errorf(
+				"swapped %v: it has the key %v, and another one %v",
+				swapped,
+				keys.Has(&segments[0].Key),
+				keys.Has(&other),
+			)
 		}
 	}
 }

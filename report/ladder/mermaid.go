@@ -10,8 +10,8 @@ import (
 	"github.com/tcplife/tcplife/report/internal/text"
 )
 
-// WriteMermaid writes the ladders as Markdown: each is a sequence diagram of Mermaid in a fenced block, as issues and wikis
-// draw it.
+// WriteMermaid writes the ladders as Markdown: each is a sequence diagram of Mermaid in a fenced block, as issues and
+// wikis draw it.
 func (e *Explanation) WriteMermaid(w io.Writer) error {
 	var out bytes.Buffer
 	if e.chosen() {
@@ -28,8 +28,8 @@ func (e *Explanation) WriteMermaid(w io.Writer) error {
 }
 
 // mermaidSafe replaces what has a meaning for Mermaid, or for the HTML it makes: entities have # instead of &.
-var mermaidSafe = strings.NewReplacer("#", "#35;", ";", "#59;", "<", "#lt;", ">", "#gt;", "&", "#amp;", "\"", "#quot;", "`", "#96;",
-	"%", "#37;")
+var mermaidSafe = strings.NewReplacer("#", "#35;", ";", "#59;", "<", "#lt;", ">", "#gt;", "&", "#amp;", "\"", "#quot;",
+	"`", "#96;", "%", "#37;")
 
 func mermaidText(s string) string { return mermaidSafe.Replace(text.Plain(s)) }
 

@@ -3,8 +3,8 @@ package ladder
 import (
 	"bytes"
 	_ "embed"
-	"encoding/xml"
 	"fmt"
+	"html"
 	"io"
 	"strings"
 
@@ -46,8 +46,9 @@ func (e *Explanation) WriteSVG(w io.Writer) error {
 		width, height = max(width, p.width), height+p.y+between
 	}
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"ladders\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n",
+	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" class="ladders" width="%d" height="%d" viewBox="0 0 %d %d">`,
 		width, height, width, height)
+	out.WriteByte('\n')
 	fmt.Fprintf(&out, "<style>\n%s%s\n</style>\n", SVGStyle, svgNight)
 	out.Write(parts.Bytes())
 	out.WriteString("</svg>\n")
@@ -98,14 +99,8 @@ func (p *picture) wrap(out *bytes.Buffer, l *Ladder) {
 	out.WriteString("</g>\n")
 }
 
-// svgText is a text in an XML document.
-func svgText(s string) string {
-	var b strings.Builder
-	if err := xml.EscapeText(&b, []byte(text.Plain(s))); err != nil {
-		panic(err) // a Builder takes everything
-	}
-	return b.String()
-}
+// svgText is a text in an XML document. What XML cannot hold is not printable, and Plain has replaced it.
+func svgText(s string) string { return html.EscapeString(text.Plain(s)) }
 
 // at writes a text whose baseline is y.
 func (p *picture) at(x, y int, class, anchor, s string) {
@@ -240,7 +235,8 @@ func (p *picture) rung(l *Ladder, r *Rung) {
 	p.lives(r, top, middle, "")
 }
 
-// lives draws the lines of both sides beside a rung: down to the arrow in the state before, from there on in the one after.
+// lives draws the lines of both sides beside a rung: down to the arrow in the state before, from there on in the one
+// after.
 func (p *picture) lives(r *Rung, top, middle int, class string) {
 	for _, side := range []struct {
 		x int

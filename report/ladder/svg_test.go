@@ -91,8 +91,8 @@ var space = regexp.MustCompile(`\s+`)
 // flat is a text without the ends of its lines.
 func flat(s string) string { return strings.TrimSpace(space.ReplaceAllString(s, " ")) }
 
-// Everything that the text of a ladder says is in the picture: states, numbers, remarks, findings and the verdict, and every
-// rule on hover.
+// Everything that the text of a ladder says is in the picture: states, numbers, remarks, findings and the verdict, and
+// every rule on hover.
 func TestSVGSaysWhatTheTextSays(t *testing.T) {
 	explanations(t, drawn, func(t *testing.T, _ string, e *Explanation) {
 		var out strings.Builder
@@ -142,7 +142,8 @@ func TestSVGEscapes(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := flat(textOf(t, svg.String()))
-	if want := flat(`</text></svg><script>alert(1)</script>\x00\x1b[31m\u202e]]>&amp; "';#`); strings.Count(said, want) != 2 {
+	want := flat(`</text></svg><script>alert(1)</script>\x00\x1b[31m\u202e]]>&amp; "';#`)
+	if strings.Count(said, want) != 2 {
 		t.Errorf("it says %q", said)
 	}
 	if strings.Contains(string(l.AppendSVG(nil)), "<script") {
@@ -160,7 +161,8 @@ func TestSVGEscapes(t *testing.T) {
 // All colours of the style sheet are of states that there are, and no state lacks one.
 func TestSVGColoursEveryState(t *testing.T) {
 	for _, s := range places {
-		if name := s.state.String(); name != "CLOSED" && !strings.Contains(SVGStyle, fmt.Sprintf(".ladder .%s{stroke:", name)) {
+		name := s.state.String()
+		if name != "CLOSED" && !strings.Contains(SVGStyle, fmt.Sprintf(".ladder .%s{stroke:", name)) {
 			t.Errorf("there is no colour for %s", name)
 		}
 	}

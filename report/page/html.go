@@ -23,8 +23,10 @@ import (
 var web embed.FS
 
 // modules are the scripts, each behind those that it imports; start shows a report, and app reads captures first.
-var modules = []string{"inflate", "unpack", "data", "time", "dom", "filter", "palette", "states", "lanes", "histogram", "lists", "ladder",
-	"table", "export", "main"}
+var modules = []string{
+	"inflate", "unpack", "data", "time", "dom", "filter", "palette", "states", "lanes", "histogram", "lists", "ladder",
+	"table", "export", "main",
+}
 
 // imports and exports are what only a module in a file of its own needs.
 var (
@@ -99,7 +101,8 @@ func writeHead(out *bytes.Buffer, title, allowed string) {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; %s; style-src %s; img-src data:; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; %s; style-src %s; img-src data:;
+ base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>%s</title>
@@ -109,21 +112,21 @@ func writeHead(out *bytes.Buffer, title, allowed string) {
 `, allowed, source(style), html.EscapeString(title), style)
 }
 
-// WriteReader writes a page that reads captures itself: tcplife for WebAssembly (internal/web), and the script of the Go
-// distribution that runs it.
+// WriteReader writes a page that reads captures itself: tcplife for WebAssembly (internal/web), and the script of the
+// Go distribution that runs it.
 func WriteReader(w io.Writer, wasm, wasmExec []byte) error {
-	script := "\n" + script(append(slices.Clip(modules), "app")...)
+	app := "\n" + script(append(slices.Clip(modules), "app")...)
 	var out bytes.Buffer
-	writeHead(&out, "tcplife in this browser", "script-src "+source(script)+" 'wasm-unsafe-eval'; worker-src blob:")
+	writeHead(&out, "tcplife in this browser", "script-src "+source(app)+" 'wasm-unsafe-eval'; worker-src blob:")
 	before, after, _ := strings.Cut(file("body.html"), "<div id=\"report\">")
 	out.WriteString(before + file("drop.html") + "<div id=\"report\" hidden>" + after)
-	worker := strings.TrimSpace(string(wasmExec)) + "\n" + exports.ReplaceAllString(file("unpack.js"), "") + file("worker.js")
+	worker := strings.TrimSpace(string(wasmExec)) + "\n" + script("unpack") + file("worker.js")
 	if strings.Contains(worker, "</script") {
 		return errors.New("write the page: a script that ends the element it is in")
 	}
 	fmt.Fprintf(&out, "<script type=\"text/plain\" id=\"worker\">%s</script>\n", worker)
 	fmt.Fprintf(&out, "<script type=\"text/plain\" id=\"wasm\">%s</script>\n", inText(packed(wasm)))
-	fmt.Fprintf(&out, "<script type=\"module\">%s</script>\n</body>\n</html>\n", script)
+	fmt.Fprintf(&out, "<script type=\"module\">%s</script>\n</body>\n</html>\n", app)
 	_, err := w.Write(out.Bytes())
 	return err
 }

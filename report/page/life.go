@@ -80,9 +80,9 @@ func (s *sentences) number(text, source string) uint64 {
 	return n
 }
 
-// appendStates appends the states of a side: how many there are, and of each its number and what it is known by, the time
-// since the one before (of the first: since the start), the packet as a distance from the connection's first plus 1, 0 for
-// none, and the number of the sentence that says why.
+// appendStates appends the states of a side: how many there are, and of each its number and what it is known by, the
+// time since the one before (of the first: since the start), the packet as a distance from the connection's first plus
+// 1, 0 for none, and the number of the sentence that says why.
 func (s *sentences) appendStates(b []byte, c *record.Connection, e *record.Endpoint) []byte {
 	const inferred = 1
 	b = appendVarint(b, uint64(len(e.States)))

@@ -132,9 +132,11 @@ func (p *Page) choose() {
 	p.lives, p.offered = text.Ranking[*life]{}, text.Ranking[ladder.Chosen]{}
 }
 
-// Again prepares for a second reading of the same packets, and returns what is to be told of their segments, and of which
-// (analyzer.Options.Trace and Traced). Without a second reading the page has no ladders.
-func (p *Page) Again() (trace func(id uint64, seg *flows.Segment, effect tcpstate.Effect), traced func(*flows.Key) bool) {
+// Again prepares for a second reading of the same packets, and returns what is to be told of their segments, and of
+// which (analyzer.Options.Trace and Traced). Without a second reading the page has no ladders.
+func (p *Page) Again() (
+	trace func(id uint64, seg *flows.Segment, effect tcpstate.Effect), traced func(*flows.Key) bool,
+) {
 	p.choose()
 	lives := map[uint64]*life{}
 	var keys ladder.Keys
@@ -194,8 +196,17 @@ type findingKind struct {
 // Finish writes the page.
 func (p *Page) Finish(e *report.Ending) error {
 	p.choose()
-	f := facts{Connections: p.total, Where: p.options.Where, Rows: len(p.rows), Rules: p.rules.list, Again: p.collector != nil,
-		Hosts: []json.RawMessage{}, Matters: []matter{}, Ladders: [][]uint64{}, Findings: map[string]findingKind{}}
+	f := facts{
+		Connections: p.total,
+		Where:       p.options.Where,
+		Rows:        len(p.rows),
+		Rules:       p.rules.list,
+		Again:       p.collector != nil,
+		Hosts:       []json.RawMessage{},
+		Matters:     []matter{},
+		Ladders:     [][]uint64{},
+		Findings:    map[string]findingKind{},
+	}
 	var err error
 	ending, more := listed(e)
 	f.More = more

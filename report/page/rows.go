@@ -99,8 +99,8 @@ func findingWords(findings []record.Finding) string {
 	return strings.Join(words, " ")
 }
 
-// A column is one value of each row, written as a number that its kind defines. Of these numbers the lowest bytes of all
-// rows come first, then the next ones: equal bytes lie together, which compresses by a third better than varints.
+// A column is one value of each row, written as a number that its kind defines. Of these numbers the lowest bytes of
+// all rows come first, then the next ones: equal bytes lie together, which compresses by a third better than varints.
 type column struct {
 	name string
 	kind string
@@ -262,9 +262,9 @@ func appendPlanes(b []byte, numbers []uint64) []byte {
 	return b
 }
 
-// appendAddresses appends the addresses of a column in their order: how many of IPv4 there are, and the distance of each
-// from the one before; how many of IPv6, and of each how many bytes it shares with the one before, and the others. Then of
-// each row the number of its address in this order.
+// appendAddresses appends the addresses of a column in their order: how many of IPv4 there are, and the distance of
+// each from the one before; how many of IPv6, and of each how many bytes it shares with the one before, and the others.
+// Then of each row the number of its address in this order.
 func appendAddresses(b []byte, c *column, rows []row, numbers []uint64) []byte {
 	places := map[netip.Addr]uint64{}
 	for i := range rows {
