@@ -156,12 +156,11 @@ func (a *Analyzer) segment(seg *flows.Segment, tag uint32, turn turn) {
 		return
 	}
 	n := a.table.find(&seg.Key, tag)
-	if n != 0 && turn == mayWait && a.goesOn(n, seg) {
+	if n != 0 && turn == mayWait && a.proceeds(n, seg) {
 		return
 	}
 	head := a.awakened(n)
-	if head == nil && bareSyn(seg) {
-		a.conceive(seg, tag)
+	if head == nil && a.conceive(seg, tag) {
 		return
 	}
 	if head == nil && turn == mayWait && refuses(seg) {

@@ -12,55 +12,40 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// embryo is an attempt of which nothing but one SYN has been seen: what a flows.Segment says of that, without pointers. That is
-// all there is to remember of most of a SYN flood. Anything further makes a connection of it.
+// embryo is an attempt of which nothing but one SYN has been seen. That is all there is to remember of most of a SYN flood. Anything
+// further makes an ordinary life of it, or a connection.
 type embryo struct {
-	key          flows.Key
-	packet       uint64
-	at           int64
-	heard        int64 // the clock when it came
-	options      flows.Options
-	seq, ack     uint32
-	len          uint32
-	digest       uint32
-	window, ipid uint16
-	headers      uint16
-	flags        flows.Flags
-	ttl          uint8
-	ecn          flows.ECN
-	checksum     flows.Checksum
-	fromB        bool // sent by Key.B
-	cut          bool
+	key      flows.Key
+	packet   uint64
+	at       int64
+	heard    int64 // the clock at the last packet
+	seq, len uint32
+	syn      line
 }
 
 // segment is the SYN as it came.
 func (e *embryo) segment() flows.Segment {
-	return flows.Segment{
-		Packet: e.packet, Time: e.at, Key: e.key, FromB: e.fromB,
-		Flags: e.flags, Seq: e.seq, Ack: e.ack, Window: e.window, Headers: e.headers, Len: e.len, Options: e.options,
-		TTL: e.ttl, ECN: e.ecn, IPID: e.ipid, Digest: e.digest, Checksum: e.checksum, Cut: e.cut,
-	}
+	seg := flows.Segment{Packet: e.packet, Time: e.at, Key: e.key, Seq: e.seq, Len: e.len, Ack: uint32(e.syn.passed)}
+	e.syn.read(&seg)
+	return seg
 }
 
 // self reports that it was sent to the socket that sent it.
 func (e *embryo) self() bool { return e.key.A == e.key.B && e.key.APort == e.key.BPort }
 
 // opener is the end that sent it.
-func (e *embryo) opener() int {
-	if e.fromB {
-		return 1
-	}
-	return 0
-}
+func (e *embryo) opener() int { return e.syn.sender() }
 
 // deadline is when the attempt is given up.
 func (e *embryo) deadline(o *Options) int64 { return e.heard + int64(o.EmbryonicLimit) }
 
-// bareSyn reports a SYN that a record can begin with, and wait for an answer, as an embryo.
-func bareSyn(seg *flows.Segment) bool { return opens(seg) && seg.Quote == nil && seg.Encap == nil }
-
-// conceive begins the record of an attempt.
-func (a *Analyzer) conceive(syn *flows.Segment, tag uint32) {
+// conceive begins the record of an attempt, if the segment is a SYN with which one can begin and wait for an answer as an embryo.
+func (a *Analyzer) conceive(syn *flows.Segment, tag uint32) bool {
+	l, plain := lineOf(syn)
+	if !opens(syn) || syn.Quote != nil || syn.Encap != nil || !plain {
+		return false
+	}
+	l.passed = uint64(syn.Ack)
 	a.live.Begun++
 	sent := event{clock: a.clock, attempt: attemptBy(&syn.Key, sender(syn)), probe: crowd.ProbeOf(syn)}
 	sent.attempt.SynAt = syn.Time
@@ -69,16 +54,12 @@ func (a *Analyzer) conceive(syn *flows.Segment, tag uint32) {
 	p := a.table.places.At(n)
 	p.where, p.kind = a.table.embryos.Take(), bare
 	e := a.table.embryos.At(p.where)
-	*e = embryo{
-		key: syn.Key, packet: syn.Packet, at: syn.Time, heard: a.now(), options: syn.Options,
-		seq: syn.Seq, ack: syn.Ack, len: syn.Len, digest: syn.Digest,
-		window: syn.Window, headers: syn.Headers, ipid: syn.IPID, flags: syn.Flags, ttl: syn.TTL, ecn: syn.ECN,
-		fromB: syn.FromB, checksum: syn.Checksum, cut: syn.Cut,
-	}
+	*e = embryo{key: syn.Key, packet: syn.Packet, at: syn.Time, heard: a.now(), seq: syn.Seq, len: syn.Len, syn: l}
 	a.wakeAt(n, e.packet, e.deadline(&a.options))
 	if a.options.Trace != nil {
 		a.options.Trace(syn.Packet, syn, 0)
 	}
+	return true
 }
 
 // hatch makes a connection of the embryo at a place.
@@ -139,22 +120,16 @@ type twins struct {
 
 // likeness is what decides about the record of an embryo, but for sockets, numbers and times.
 type likeness struct {
-	options    flows.Options // but for the timestamps
+	syn        line
 	len        uint32
-	headers    uint16
-	flags      flows.Flags
 	v6, closed bool // addresses; window
-	checksum   flows.Checksum
-	ecn        flows.ECN
-	fromB, cut bool
 	nowhere    bool // an address is no host's
 }
 
 func (e *embryo) likeness() likeness {
-	like := likeness{
-		e.options, e.len, e.headers, e.flags, e.key.V6, e.window == 0, e.checksum, e.ecn, e.fromB, e.cut, !e.key.Hosts(),
-	}
-	like.options.TSVal, like.options.TSEcr = 0, 0
+	like := likeness{e.syn, e.len, e.key.V6, e.syn.window == 0, !e.key.Hosts()}
+	l := &like.syn
+	l.passed, l.digest, l.tsVal, l.tsEcr, l.window, l.ipid, l.ttl = 0, 0, 0, 0, 0, 0, 0
 	return like
 }
 
@@ -193,7 +168,7 @@ func (a *Analyzer) fillTwin(r *record.Connection, e *embryo, at int64, by record
 	r.Start, r.End, r.Ended, r.EndedBy = record.Time(e.at), record.Time(e.at), record.Time(at), by
 	r.StartNS, r.EndNS = e.at, e.at
 	client, server := e.key.AddrPortA(), e.key.AddrPortB()
-	if e.fromB {
+	if e.opener() == 1 {
 		client, server = server, client
 	}
 	r.Client.IP, r.Client.Port, r.Server.IP, r.Server.Port = client.Addr(), client.Port(), server.Addr(), server.Port()

@@ -75,9 +75,9 @@ func (a *Analyzer) evict() bool {
 		if p.kind == orderly {
 			o := a.table.ordinary.At(p.where)
 			if enough && (o.waits != 0 || o.embryonic()) {
-				silent, heard, tries = at{o.syn.packet, m.Place}, math.MinInt64, 0
-			} else if o.syn.heard < heard {
-				silent, heard = at{o.syn.packet, m.Place}, o.syn.heard
+				silent, heard, tries = at{o.packet, m.Place}, math.MinInt64, 0
+			} else if o.heard < heard {
+				silent, heard = at{o.packet, m.Place}, o.heard
 			}
 			passed = append(passed, m)
 			continue

@@ -101,7 +101,7 @@ func (a *Analyzer) peek(n uint32) *connection {
 		return &a.scratch
 	case p.kind == orderly:
 		o := a.table.ordinary.At(p.where)
-		a.grow(&a.scratch, &o.syn)
+		a.grow(&a.scratch, &o.embryo)
 		a.read(&a.scratch, o)
 		return &a.scratch
 	}

@@ -152,7 +152,7 @@ func (a *Analyzer) ids(list []uint64, n uint32) []uint64 {
 	case p.kind == bare:
 		list = append(list, a.table.embryos.At(p.where).packet)
 	case p.kind == orderly:
-		list = append(list, a.table.ordinary.At(p.where).syn.packet)
+		list = append(list, a.table.ordinary.At(p.where).packet)
 	default:
 		var h heading
 		h.read(a.table.arena.Head(p.where), a.origin)

@@ -120,7 +120,7 @@ func (t *table) find(k *flows.Key, tag uint32) uint32 {
 			}
 			continue
 		case orderly:
-			if t.ordinary.At(p.where).syn.key == *k {
+			if t.ordinary.At(p.where).key == *k {
 				return b.place
 			}
 			continue
@@ -153,7 +153,7 @@ func (t *table) foresee(notices []notice, i uint32) {
 			t.ahead[k] = uint32(t.embryos.At(p.where).key.APort)
 		case orderly:
 			o := t.ordinary.At(p.where)
-			t.ahead[k] = uint32(o.syn.key.APort) + uint32(o.count)
+			t.ahead[k] = uint32(o.key.APort) + uint32(o.count)
 		default:
 			t.ahead[k] = uint32(t.arena.Head(p.where)[0])
 		}

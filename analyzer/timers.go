@@ -127,7 +127,7 @@ func (a *Analyzer) look(m store.Alarm) {
 	}
 	if p.kind == orderly {
 		if o := a.table.ordinary.At(p.where); o.deadline(&a.options) > m.At {
-			a.wakeAt(m.Place, o.syn.packet, o.deadline(&a.options))
+			a.wakeAt(m.Place, o.packet, o.deadline(&a.options))
 			return
 		}
 	}

@@ -1,0 +1,44 @@
+package analyzer
+
+import (
+	"math/rand/v2"
+	"reflect"
+	"testing"
+
+	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/randfill"
+)
+
+// What a line is said to hold of a segment comes back, and it holds what is usual.
+func TestLinesHoldSegments(t *testing.T) {
+	held := 0
+	for seed := range uint64(5000) {
+		r := rand.New(rand.NewPCG(seed, 9293))
+		var seg flows.Segment
+		randfill.Fill(r, &seg, reflect.TypeFor[*flows.Encapsulation](), reflect.TypeFor[*string](), reflect.TypeFor[*flows.Quote]())
+		seg.Flags &= 1<<9 - 1
+		seg.ECN, seg.Checksum, seg.Headers, seg.Encap, seg.Reason, seg.Quote = seg.ECN&3, seg.Checksum&3, seg.Headers%300, nil, nil, nil
+		if opt := &seg.Options; r.IntN(4) > 0 {
+			*opt = flows.Options{HasTimestamp: opt.HasTimestamp, TSVal: opt.TSVal, TSEcr: opt.TSEcr}
+			if seg.Flags.Has(flows.SYN) {
+				opt.HasMSS, opt.MSS, opt.HasWScale, opt.WScale, opt.SACKPermitted = r.IntN(2) == 0, 1460, r.IntN(2) == 0, 14, r.IntN(2) == 0
+			}
+		}
+		seg.Len %= 1 << 17
+		l, whole := lineOf(&seg)
+		back := flows.Segment{Packet: seg.Packet, Time: seg.Time, Key: seg.Key, Seq: seg.Seq, Ack: seg.Ack}
+		if seg.Flags.Has(flows.SYN) {
+			back.Len = seg.Len
+		}
+		l.read(&back)
+		switch {
+		case whole && back != seg:
+			t.Fatalf("seed %d: written\n%+v\nread\n%+v", seed, seg, back)
+		case whole:
+			held++
+		}
+	}
+	if held < 1000 {
+		t.Errorf("of 5000 segments only %d could be written down", held)
+	}
+}
