@@ -23,6 +23,7 @@ type ordinary struct {
 	irs        uint32 // ISS of the end that has answered
 	count      uint8  // lines
 	states     [2]tcpstate.State
+	reported   bool                           // at its close
 	pages      [maxLines / linesOnPage]uint32 // of lines
 }
 
@@ -109,7 +110,7 @@ func (a *Analyzer) goesOn(n uint32, o *ordinary, seg *flows.Segment) bool {
 			x, y = tcpstate.LastAck, tcpstate.TimeWait
 		}
 	case tcpstate.TimeWait: // it acknowledges the other FIN
-		if behind > 0 || seg.Len > 0 || fin || y != tcpstate.LastAck || a.options.AtClose {
+		if behind > 0 || seg.Len > 0 || fin || y != tcpstate.LastAck {
 			return false
 		}
 		y = tcpstate.Closed
@@ -138,6 +139,11 @@ func (a *Analyzer) goesOn(n uint32, o *ordinary, seg *flows.Segment) bool {
 		o.standing().count(&a.live, ^uint64(0)) // one less
 		o.states[from], o.states[to] = x, y
 		o.standing().count(&a.live, 1)
+	}
+	if y == tcpstate.Closed && a.options.AtClose {
+		c := a.peek(n)
+		a.reportClosed(c)
+		o.reported = c.reported
 	}
 	a.wakeAt(n, o.packet, o.deadline(&a.options))
 	return true
@@ -199,6 +205,9 @@ func (a *Analyzer) read(c *connection, o *ordinary) {
 	c.heard, c.stands = o.heard, o.standing()
 	if c.phase = answered; !o.embryonic() {
 		c.phase, c.first = completed, crowd.Probe{}
+	}
+	if c.reported = o.reported; c.reported {
+		c.waited = [2]bool{c.waitsAt(0), c.waitsAt(1)}
 	}
 }
 
