@@ -173,7 +173,7 @@ func (a *Analyzer) fillTwin(r *record.Connection, e *embryo, at int64, by record
 	}
 	r.Client.IP, r.Client.Port, r.Server.IP, r.Server.Port = client.Addr(), client.Port(), server.Addr(), server.Port()
 	r.Client.ISN.Number = e.seq
-	syn := distance.Of(e.ttl)
+	syn := distance.Of(e.syn.ttl)
 	r.Observer = distance.Observer(&syn, &distance.End{}, &r.Handshake)
 	r.Client.States = append(states, record.StateEntry{State: tcpstate.SynSent, At: record.Time(e.at), Packet: record.PacketNumber(e.packet), Evidence: record.Seen, Rule: tcpstate.ActiveOpen})
 	r.Handshake.SynAt, r.Handshake.SynPacket = record.Time(e.at), record.PacketNumber(e.packet)
