@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"encoding/binary"
+	"hash/maphash"
 	"net/netip"
 	"slices"
 
@@ -207,15 +208,17 @@ func addFinding(c *record.Connection, code record.FindingCode, more string, pack
 	})
 }
 
-// latest is a map that forgets the keys that came first.
+// latest is a map that forgets the keys that came first. It knows them by their hashes, and nobody who does not know the
+// seed makes two alike.
 type latest[K comparable, V any] struct {
-	values map[K]*V
-	order  []K // a ring
+	seed   maphash.Seed
+	values map[uint64]*V
+	order  []uint64 // a ring
 	next   int
 }
 
 func newLatest[K comparable, V any](limit int) latest[K, V] {
-	return latest[K, V]{values: map[K]*V{}, order: make([]K, 0, limit)}
+	return latest[K, V]{seed: maphash.MakeSeed(), values: map[uint64]*V{}, order: make([]uint64, 0, limit)}
 }
 
 // find gives the value of a key, nil if there is none.
@@ -223,25 +226,26 @@ func (l *latest[K, V]) find(key K) *V {
 	if len(l.values) == 0 {
 		return nil
 	}
-	return l.values[key]
+	return l.values[maphash.Comparable(l.seed, key)]
 }
 
 // of gives the value of a key, a new one if there is none.
 func (l *latest[K, V]) of(key K) *V {
-	if v := l.values[key]; v != nil {
+	hash := maphash.Comparable(l.seed, key)
+	if v := l.values[hash]; v != nil {
 		return v
 	}
 	var v *V
 	if len(l.order) < cap(l.order) {
 		v = new(V)
-		l.order = append(l.order, key)
+		l.order = append(l.order, hash)
 	} else {
 		oldest := &l.order[l.next]
 		v = l.values[*oldest]
 		delete(l.values, *oldest)
-		*v, *oldest = *new(V), key
+		*v, *oldest = *new(V), hash
 		l.next = (l.next + 1) % len(l.order)
 	}
-	l.values[key] = v
+	l.values[hash] = v
 	return v
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"cmp"
+	"hash/maphash"
 	"slices"
 )
 
@@ -12,7 +13,8 @@ type bounded[K comparable, V any] struct {
 	weight  func(*V) weight
 	compare func(_, _ *K) int // of two that weigh the same the lesser stays; 0 only for one and the same
 
-	places  map[K]int // in entries
+	places  map[uint64]int // in entries, by the hash of the key; nobody who does not know the seed makes two alike
+	seed    maphash.Seed
 	entries []entry[K, V]
 	leftOut uint64 // how many went
 }
@@ -27,17 +29,18 @@ type weight [2]uint64
 
 // of is the value of a key, a new one if there is none. It is valid until it is asked for the next.
 func (b *bounded[K, V]) of(key K) *V {
-	if v := b.find(key); v != nil {
-		return v
+	if b.places == nil {
+		b.places, b.seed = map[uint64]int{}, maphash.MakeSeed()
+	}
+	hash := maphash.Comparable(b.seed, key)
+	if n, known := b.places[hash]; known {
+		return &b.entries[n].value
 	}
 	if len(b.entries) >= 4*b.limit {
 		b.trim()
 	}
-	if b.places == nil {
-		b.places = map[K]int{}
-	}
 	n := len(b.entries)
-	b.places[key] = n
+	b.places[hash] = n
 	if n == cap(b.entries) {
 		b.entries = append(make([]entry[K, V], 0, max(2*n, 16)), b.entries...)
 	}
@@ -48,7 +51,10 @@ func (b *bounded[K, V]) of(key K) *V {
 
 // find is the value of a key, nil if there is none.
 func (b *bounded[K, V]) find(key K) *V {
-	if n, known := b.places[key]; known {
+	if b.places == nil {
+		return nil
+	}
+	if n, known := b.places[maphash.Comparable(b.seed, key)]; known {
 		return &b.entries[n].value
 	}
 	return nil
@@ -77,7 +83,7 @@ func (b *bounded[K, V]) trim() {
 	b.entries = b.entries[:b.limit]
 	clear(b.places)
 	for n := range b.entries {
-		b.places[b.entries[n].key] = n
+		b.places[maphash.Comparable(b.seed, b.entries[n].key)] = n
 	}
 }
 
