@@ -8,7 +8,7 @@
 // contents do no harm, and nothing here fails.
 //
 // Memory is bounded by the connections alive at once. Of an ordinary life the segments are written down, and judged when
-// it ends. Of the others only some are awake, as structs that the rules can be read in; the rest is packed into some 250
+// it ends. Of the others only some are awake, as structs that the rules can be read in; the rest is packed into some 400
 // bytes each, until a segment or an alarm wakes it. Options can set limits; what they evict is counted, and its record
 // says so.
 //
@@ -81,7 +81,6 @@ type Analyzer struct {
 	evicted        uint64
 	awakeLimit     int
 	encapsulations encapsulations // of the connections at rest
-	coder          store.Coder
 	packing        []byte
 	peeked         []connection
 

@@ -16,15 +16,15 @@ import (
 // connection is one incarnation of a 4-tuple while it is followed. Its two ends are Key.A and Key.B. What every segment
 // changes stands together here and in a side, so that it is in few lines of a processor's cache.
 type connection struct {
-	key        flows.Key
-	older      *connection // an earlier incarnation that is not decided yet
-	place      uint32      // of its 4-tuple in the table
-	number     uint32      // among those awake, 0 if it is not used
+	key        flows.Key   `rest:"-"`
+	older      *connection `rest:"-"` // an earlier incarnation that is not decided yet
+	place      uint32      `rest:"-"` // of its 4-tuple in the table
+	number     uint32      `rest:"-"` // among those awake, 0 if it is not used
 	end        int64
-	heard      int64 // the clock at its last packet
-	opener     int   // end that sent the first SYN; else the one that the first SYN-ACK went to; else the first sender
-	role       record.RoleEvidence
-	touched    bool // by a segment, since somebody looked who may rest
+	heard      int64               // the clock at its last packet
+	opener     int                 // end that sent the first SYN; else the one that the first SYN-ACK went to; else the first sender
+	role       record.RoleEvidence `rest:"-"`
+	touched    bool                `rest:"-"` // by a segment, since somebody looked who may rest
 	tshark     peers.Tshark
 	offers     offers.Offers
 	usage      usage.Usage
@@ -37,9 +37,9 @@ type connection struct {
 	tcp        tcpstate.Conn
 	numberings numberings
 
-	id       uint64
+	id       uint64 `rest:"-"`
 	previous uint64
-	encap    *flows.Encapsulation
+	encap    *flows.Encapsulation `rest:"-"`
 	start    int64
 	first    crowd.Probe // its first segment; nothing once the handshake is completed
 	reported bool        // at its close
@@ -63,8 +63,8 @@ type connection struct {
 	challengePacket uint64
 	finIdle         int64 // how long nothing had passed before the first FIN, if finIdleKnown
 	finIdleKnown    bool
-	openUnseen      bool // settled: filtered, and nothing but silence says that it was completed
-	filtered        bool // settled: a filter on control bits hid segments of it
+	openUnseen      bool `rest:"-"` // settled: filtered, and nothing but silence says that it was completed
+	filtered        bool `rest:"-"` // settled: a filter on control bits hid segments of it
 	crossedFin      bool // text was sent before its sender had received the other side's FIN
 }
 
@@ -80,7 +80,7 @@ type side struct {
 	path                wire.Path
 	synAnswer           record.Answer // what was acknowledged of its SYN
 	finAcked            bool
-	finAckUnseen        bool // finAcked is inferred: a filter on control bits hid the acknowledgement
+	finAckUnseen        bool `rest:"-"` // finAcked is inferred: a filter on control bits hid the acknowledgement
 	recentNext          uint8
 	distance            distance.End
 	recent              [4]fingerprint

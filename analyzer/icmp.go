@@ -1,10 +1,8 @@
 package analyzer
 
 import (
-	"encoding/binary"
 	"strconv"
 
-	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
@@ -91,21 +89,6 @@ func (q *quoted) of(v6 bool, room *record.ICMP) *record.ICMP {
 		room.About = record.AboutSynAck
 	}
 	return room
-}
-
-// pack writes it, or reads it.
-func (q *quoted) pack(k *store.Coder, first uint64) {
-	if !store.Some(k, q) {
-		return
-	}
-	high, low := binary.BigEndian.Uint64(q.from[:]), binary.BigEndian.Uint64(q.from[8:])
-	store.Near(k, first, &q.packet)
-	store.Small(k, &high, &low)
-	store.Small(k, &q.mtu)
-	store.Small(k, &q.typ, &q.code)
-	k.Bools(&q.hard, &q.ofSynAck)
-	binary.BigEndian.PutUint64(q.from[:], high)
-	binary.BigEndian.PutUint64(q.from[8:], low)
 }
 
 // unreachable reports an error that says the segment cannot be delivered: destination unreachable but for

@@ -1,7 +1,6 @@
 package peers
 
 import (
-	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -42,12 +41,6 @@ func (c *Tshark) Segment(seg *flows.Segment) {
 
 // Completeness is the sum.
 func (c *Tshark) Completeness() int { return int(c.bits) }
-
-// Pack writes what is known, or reads it.
-func (c *Tshark) Pack(k *store.Coder) {
-	k.Bools(&c.begun)
-	store.Small(k, (*uint8)(&c.bits), (*uint8)(&c.first))
-}
 
 // kinds are what a segment is, but for a SYN.
 func kinds(seg *flows.Segment) (bits completenessBits) {

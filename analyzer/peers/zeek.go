@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"slices"
 
-	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -20,7 +19,7 @@ type Zeek struct {
 	first   uint8    // the end that sent the first segment
 	heard   int64    // the last segment before both ends had closed: Zeek's duration ends here
 	last    int64    // once over: when Zeek forgets it, in ns
-	room    [16]byte // where history begins; few grow beyond it
+	room    [16]byte `rest:"-"` // where history begins; few grow beyond it
 	history []byte   // upper case for what ends[0] sent
 }
 
@@ -519,37 +518,6 @@ func (z *Zeek) Clone() Zeek {
 	c := *z
 	c.history, c.room = slices.Clone(z.history), [len(z.room)]byte{}
 	return c
-}
-
-// Pack writes what is known, or reads it: first of ends[i]. Its times are near base, its numbers are near those of the
-// ends.
-func (z *Zeek) Pack(k *store.Coder, i int, base int64, iss [2]uint32) {
-	x, y := &z.ends[i], &z.ends[1-i]
-	store.Near(k, base, &z.heard, &z.last)
-	k.Bools(&z.begun, &z.over, &x.fins, &y.fins, &x.far, &x.deaf, &y.far, &y.deaf, &x.closing, &x.closed, &y.closing,
-		&y.closed)
-	spans, otherSpans := len(x.ahead), len(y.ahead)
-	store.Small(k, (*uint8)(&x.state), (*uint8)(&y.state), (*uint8)(&x.before), (*uint8)(&y.before), &x.seen, &y.seen,
-		&z.first)
-	store.Small(k, &spans, &otherSpans)
-	x.packNumbers(k, iss[i], spans)
-	y.packNumbers(k, iss[1-i], otherSpans)
-	store.Small(k, &x.rst, &y.rst, &x.bad, &y.bad, &x.gaps, &y.gaps, &x.again, &y.again, &x.noSpace, &y.noSpace,
-		&x.turns, &y.turns, &x.ackedTurns, &y.ackedTurns)
-	store.Small(k, &x.missed, &y.missed, &x.unheard, &y.unheard, &x.unheardIPBytes, &y.unheardIPBytes)
-	if k.Reading() {
-		z.history = z.room[:0]
-	}
-	k.Text(&z.history)
-}
-
-// packNumbers codes the sequence numbers, and n spans.
-func (e *zeekEnd) packNumbers(k *store.Coder, iss uint32, n int) {
-	store.Near(k, iss, &e.start, &e.syn, &e.acked, &e.whole, &e.last, &e.fin)
-	e.ahead = store.Resize(e.ahead, n)
-	for i := range e.ahead {
-		store.Near(k, e.whole, &e.ahead[i].from, &e.ahead[i].to)
-	}
 }
 
 // connState sums up the states of the two ends, as Zeek's script does.

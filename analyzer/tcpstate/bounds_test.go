@@ -49,10 +49,7 @@ func TestBounds(t *testing.T) {
 		send(1, Segment{Syn: true, HasAck: true, Seq: irs, Ack: iss + 1, Window: wnd})
 		send(0, Segment{HasAck: true, Seq: iss + 1, Ack: irs + 1, Len: 10, Window: wnd})
 		size := func() int {
-			var k store.Coder
-			k.Write(nil)
-			c.Pack(&k, 0, 0, int64(n)*300e6, 1)
-			return len(k.Bytes())
+			return len(store.NewPacker[Conn]().Write(nil, &c))
 		}
 		var few int
 		for i := range uint32(1_000_000) {

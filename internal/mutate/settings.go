@@ -24,7 +24,7 @@ var settings = map[string]string{
 	"analyzer placeBytes":   "what is counted for a place, of the sizes of structs",
 	"analyzer maxPackedKey": "room for a key, of the sizes of its parts",
 
-	"analyzer/internal/store Slack * 2":    "room behind what is packed",
+	"analyzer/internal/store apart":        "how near a number must be to take the place of another one; it comes back all the same",
 	"analyzer/internal/store ringSize * 2": "how many alarms are in the ring and not in the heap; they go off all the same",
 
 	"analyzer/tcpstate ruleShift": "where a rule stands in an effect's bits",

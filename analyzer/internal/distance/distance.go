@@ -4,7 +4,6 @@
 package distance
 
 import (
-	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -159,18 +158,4 @@ func (r Resets) Of(packet uint64) Reset {
 		}
 	}
 	return Reset{}
-}
-
-// Pack writes what is known, or reads it. Its packets are near one.
-func Pack(k *store.Coder, client, server *End, r *Resets, packet uint64) {
-	n := len(*r)
-	store.Near(k, 64, &client.low, &client.high, &server.low, &server.high)
-	store.Small(k, &n)
-	*r = store.Resize(*r, n)
-	for i := range *r {
-		s := &(*r)[i]
-		store.Near(k, packet, &s.Packet)
-		store.Near(k, 64, &s.TTL)
-		store.Small(k, &s.From)
-	}
 }

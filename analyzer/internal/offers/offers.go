@@ -4,7 +4,6 @@
 package offers
 
 import (
-	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -122,16 +121,4 @@ func (o *Offers) MPTCP(server int, room *record.MPTCP) *record.MPTCP {
 		return nil
 	}
 	return room
-}
-
-// Pack writes what is known, or reads it.
-func (o *Offers) Pack(k *store.Coder) {
-	const ethernetMSS = 1460
-	x, y := &o.Ends[0], &o.Ends[1]
-	k.Bools(&x.Syn, &x.HasMSS, &x.HasWScale, &x.SACKPermitted, &x.Timestamps, &x.FastOpen, &x.capable, &x.ecnSetup,
-		&y.Syn, &y.HasMSS, &y.HasWScale, &y.SACKPermitted, &y.Timestamps, &y.FastOpen, &y.capable, &y.ecnSetup)
-	store.Near(k, ethernetMSS, &x.MSS, &y.MSS)
-	store.Small(k, &x.WScale, &y.WScale)
-	store.Small(k, &x.CE, &x.ECE, &x.CWR, &x.Urgent, &y.CE, &y.ECE, &y.CWR, &y.Urgent)
-	store.Near(k, 0, &x.token, &y.token, &o.joins)
 }

@@ -57,11 +57,11 @@ func (a *Arena) Head(n uint32) []byte { return a.heads.At(n).data[:] }
 // Length is how many bytes a string has.
 func (a *Arena) Length(n uint32) int { return int(a.heads.At(n).length) }
 
-// Bytes appends a string to room, which then has room for Slack more.
+// Bytes appends a string to room.
 func (a *Arena) Bytes(n uint32, room []byte) []byte {
 	h := a.heads.At(n)
 	length := int(h.length)
-	room = slices.Grow(room, length+Slack)
+	room = slices.Grow(room, length)
 	room = append(room, h.data[:min(length, len(h.data))]...)
 	next := h.next
 	for length -= len(h.data); length > 0; {

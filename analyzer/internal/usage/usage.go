@@ -2,8 +2,6 @@
 // pattern that these make. TCP knows nothing of it; an operator asks for it first.
 package usage
 
-import "github.com/tcplife/tcplife/analyzer/internal/store"
-
 // Thresholds of what counts as idle.
 const (
 	gap    = int64(1e9) // the shortest idle time: what takes less may be an answer that is being computed
@@ -145,12 +143,3 @@ func (u *Usage) Silence(at int64) (waited int64) {
 // Waiting is the last packet of the first request that waits, how many wait, and the longest time that an answer took
 // before: 0 if there was none.
 func (u *Usage) Waiting() (packet, requests uint64, usual int64) { return u.packet, u.waiting, u.took }
-
-// Pack writes what is known, or reads it. Times are near base, packets near first.
-func (u *Usage) Pack(k *store.Coder, base int64, first uint64) {
-	store.Near(k, base, &u.last, &u.opened, &u.first[0], &u.first[1], &u.asked, &u.closed)
-	store.Small(k, &u.took, &u.shortest, &u.longest, &u.sum)
-	store.Small(k, &u.waiting, &u.asking, &u.told, &u.pushed, &u.gaps, &u.turns, &u.texts, &u.lengths[0], &u.lengths[1])
-	store.Near(k, first, &u.packet)
-	k.Bools(&u.varied)
-}

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -70,16 +69,3 @@ func (s *Checksums) Acknowledged(ack uint32) {
 		doubt.seq, doubt.next, s.harmless = 0, 0, true
 	}
 }
-
-// Pack writes what is known, or reads it. Its sequence numbers are near next.
-func (s *Checksums) Pack(k *store.Coder, next uint32) {
-	k.Bools(&s.Good, &s.harmless)
-	store.Near(k, ethernetMSS, &s.MSS)
-	store.Small(k, &s.longest)
-	if d := &s.doubt; store.Some(k, d) {
-		store.Near(k, next, &d.seq, &d.next)
-	}
-}
-
-// ethernetMSS is the usual one: an MTU of 1500 and IPv4 (RFC 6691 §2).
-const ethernetMSS = 1460

@@ -3,7 +3,6 @@ package wire
 import (
 	"strconv"
 
-	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -136,19 +135,4 @@ func (p *Path) Append(b []byte) []byte {
 		b = strconv.AppendUint(append(b, "; an ICMP error names an MTU of "...), uint64(p.mtu), 10)
 	}
 	return b
-}
-
-// Pack writes what is known, or reads it. Its sequence numbers are near next, its times near at, its packets near
-// packet.
-func (p *Path) Pack(k *store.Coder, next uint32, at int64, packet uint64) {
-	store.Near(k, ethernetMSS, &p.passed, &p.len)
-	store.Near(k, next, &p.next)
-	if t := &p.trouble; store.Some(k, t) {
-		store.Near(k, next, &t.stuck.seq)
-		store.Near(k, at, &t.stuck.at)
-		store.Near(k, ethernetMSS, &t.stuck.len, &t.stuck.size, &t.lost, &t.mtu)
-		store.Near(k, packet, &t.stuck.first, &t.stuck.last, &t.Named)
-		store.Small(k, &t.stuck.again)
-		k.Bools(&t.stuck.small, &t.stuck.pieces)
-	}
 }
