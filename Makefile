@@ -16,7 +16,7 @@ gotest = mkdir -p bin && go tool -modfile=tools.mod gotestsum --format standard-
 .PHONY: build static demo test test-all test-tools test-static web test-page truth mutate lint cross dist test-dist fuzz cover bench bench-live soak libpcap help rfcsim
 
 build: libpcap ## build bin/tcplife (the default)
-	go build -o $(BIN) ./cmd/tcplife
+	go build $(PROFILED) -o $(BIN) ./cmd/tcplife
 
 static: ## build bin/tcplife without C, for any machine of this kind: it lacks live, devices and -f
 	CGO_ENABLED=0 go build -o $(BIN) ./cmd/tcplife
@@ -108,6 +108,13 @@ cover: libpcap ## which lines the tests reach; the details go to bin/cover.html
 	go test -coverpkg=./... -coverprofile=bin/cover.out ./...
 	go tool cover -html=bin/cover.out -o bin/cover.html
 	go tool cover -func=bin/cover.out | tail -n 1
+
+# Releases, and what is measured, are built with a profile of what is run most; that takes the compiler its time.
+bench bench-live soak: PROFILED := -pgo=cmd/tcplife/read.pgo
+
+.PHONY: profile
+profile: libpcap ## renew that profile: a minute
+	go test -run '^$$' -bench Read -benchtime 5x -cpuprofile cmd/tcplife/read.pgo -o bin/profile.test ./cmd/tcplife
 
 bench: build ## measure tcplife beside its peers; the tables of docs/BENCHMARKS.md, or a quick look with SCALE=0.01
 	go run ./internal/bench -tcplife $(BIN) -scale $(SCALE) $(if $(filter 1,$(SCALE)),-o docs/BENCHMARKS.md)
