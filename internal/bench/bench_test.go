@@ -72,10 +72,10 @@ func TestRatio(t *testing.T) {
 		}
 		return &s
 	}
-	if got := ratio(of(2, 30, 8), of(1, 10, 2)); got != 3 { // 2, 3, 4 turn by turn
+	if got := ratio(of(2, 30, 8), of(1, 10, 2), cost.time); got != 3 { // 2, 3, 4 turn by turn
 		t.Errorf("ratio %v, want 3", got)
 	}
-	if got := ratio(of(2, 30, 8), of(4)); got != 2 {
+	if got := ratio(of(2, 30, 8), of(4), cost.time); got != 2 {
 		t.Errorf("ratio %v, want 2", got)
 	}
 	if got := median([]float64{4, 1, 3, 2}); got != 2.5 {

@@ -60,7 +60,7 @@ func (b *bench) concurrent() error {
 	}
 	first, last := &b.loads[0], &b.loads[len(b.loads)-1]
 	b.bytes(fmt.Sprintf("memory for an established connection, of %s at once", count(last.connections)), last.all,
-		last.perConnection, 600)
+		last.perConnection, 300)
 	what := fmt.Sprintf("cost of a packet, from %s to %s connections at random", count(first.connections),
 		count(last.connections))
 	g := goal{what: what, limit: "≤ 5 ×"}

@@ -2,7 +2,10 @@
 
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // A goal is one of the project's, with what was measured.
 type goal struct {
@@ -16,10 +19,19 @@ type goal struct {
 
 // atMost holds tcplife's time to a part of another command's.
 func (b *bench) atMost(what string, tcplife, other *series, limit float64) {
+	b.hold(what, tcplife, other, cost.time, limit)
+}
+
+// processorAtMost holds tcplife's processor time to a part of another command's.
+func (b *bench) processorAtMost(what string, tcplife, other *series, limit float64) {
+	b.hold(what, tcplife, other, cost.processor, limit)
+}
+
+func (b *bench) hold(what string, tcplife, other *series, of func(cost) time.Duration, limit float64) {
 	g := goal{what: what, limit: fmt.Sprintf("≤ %.1f ×", limit)}
 	if !b.unknown(&g, tcplife, other) {
-		r := ratio(tcplife, other)
-		g.tcplife, g.against = seconds(median(tcplife.walls())), other.name+" "+seconds(median(other.walls()))
+		r := ratio(tcplife, other, of)
+		g.tcplife, g.against = tcplife.took(), other.name+" "+other.took()
 		g.result, g.verdict = fmt.Sprintf("%.2f ×", r), verdict(r <= limit)
 	}
 	b.goals = append(b.goals, g)
@@ -29,8 +41,8 @@ func (b *bench) atMost(what string, tcplife, other *series, limit float64) {
 func (b *bench) fasterThan(what string, tcplife, other *series, limit float64) {
 	g := goal{what: what, limit: fmt.Sprintf("≥ %v × faster", limit)}
 	if !b.unknown(&g, tcplife, other) {
-		r := 1 / ratio(tcplife, other)
-		g.tcplife, g.against = seconds(median(tcplife.walls())), other.name+" "+seconds(median(other.walls()))
+		r := 1 / ratio(tcplife, other, cost.time)
+		g.tcplife, g.against = tcplife.took(), other.name+" "+other.took()
 		g.result, g.verdict = fmt.Sprintf("%.1f × faster", r), verdict(r >= limit)
 	}
 	b.goals = append(b.goals, g)

@@ -39,7 +39,7 @@ func machine(cpus int) string {
 	unix.Uname(&uname)
 	s := fmt.Sprintf("%s: %d processors of %s, %s of memory, Linux %s, %s", time.Now().UTC().Format(time.DateOnly),
 		cpus, processor(), size(memory()["MemTotal"]), unix.ByteSliceToString(uname.Release[:]), runtime.Version())
-	for _, name := range []string{"tcpdump", "softflowd", "argus-server", "tcptrace", "tshark"} {
+	for _, name := range []string{"tcpdump", "softflowd", "nfdump", "argus-server", "tcptrace", "tshark"} {
 		version := "not installed"
 		if out, err := exec.Command("dpkg-query", "-W", "-f", "${Version}", name).Output(); err == nil {
 			version = string(out)

@@ -21,7 +21,7 @@ func (b *bench) markdown(cpus int) string {
 	}
 	text.WriteString(".\n\n### Goals\n\n")
 
-	goals := [][]string{{"", "tcplife", "against", "result", "goal", ""}}
+	goals := [][]string{{"", "tcplife: time, processor time", "against", "result", "goal", ""}}
 	for _, g := range b.goals {
 		goals = append(goals, []string{g.what, g.tcplife, g.against, g.result, g.limit, g.verdict})
 	}

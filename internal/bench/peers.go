@@ -29,6 +29,11 @@ func (b *bench) softflowd(file string) *command {
 		"-p", filepath.Join(b.dir, "softflowd.pid"), "-c", "none"}}
 }
 
+// nfpcapd writes the flows for nfdump into the directory of the captures.
+func (b *bench) nfpcapd(file string) *command {
+	return &command{name: "nfpcapd", argv: []string{"nfpcapd", "-r", file, "-w", b.dir}}
+}
+
 func argus(file string) *command {
 	return &command{name: "argus", argv: []string{"argus", "-X", "-r", file, "-w", "/dev/null"}}
 }

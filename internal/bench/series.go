@@ -45,19 +45,19 @@ func known(all ...*series) bool {
 	return !slices.ContainsFunc(all, func(s *series) bool { return s.err != nil || len(s.costs) == 0 })
 }
 
-func (s *series) walls() (walls []time.Duration) {
+func (c cost) time() time.Duration      { return c.wall }
+func (c cost) processor() time.Duration { return c.cpu }
+
+// all is something of each run.
+func (s *series) all(of func(cost) time.Duration) (list []time.Duration) {
 	for _, c := range s.costs {
-		walls = append(walls, c.wall)
+		list = append(list, of(c))
 	}
-	return walls
+	return list
 }
 
-func (s *series) cpus() (cpus []time.Duration) {
-	for _, c := range s.costs {
-		cpus = append(cpus, c.cpu)
-	}
-	return cpus
-}
+func (s *series) walls() []time.Duration { return s.all(cost.time) }
+func (s *series) cpus() []time.Duration  { return s.all(cost.processor) }
 
 func (s *series) peak() (peak float64) {
 	for _, c := range s.costs {
@@ -73,14 +73,20 @@ func (s *series) pause() (pause time.Duration) {
 	return pause
 }
 
-// ratio is how many times as long a takes as b: the median over the turns, or of the medians if one has run less often.
-func ratio(a, b *series) float64 {
+// took is the time and the processor time of a run, the medians.
+func (s *series) took() string {
+	return seconds(median(s.walls())) + ", " + seconds(median(s.cpus()))
+}
+
+// ratio is how many times as much of something a takes as b: the median over the turns, or of the medians if one has run
+// less often.
+func ratio(a, b *series, of func(cost) time.Duration) float64 {
 	if len(a.costs) != len(b.costs) {
-		return float64(median(a.walls())) / float64(median(b.walls()))
+		return float64(median(a.all(of))) / float64(median(b.all(of)))
 	}
 	var ratios []float64
 	for i := range a.costs {
-		ratios = append(ratios, float64(a.costs[i].wall)/float64(b.costs[i].wall))
+		ratios = append(ratios, float64(of(a.costs[i]))/float64(of(b.costs[i])))
 	}
 	return median(ratios)
 }
