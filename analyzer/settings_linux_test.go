@@ -251,6 +251,8 @@ func TestSetBacklogWithoutCookies(t *testing.T) {
 	}
 	if l := result.Listeners; len(l) != 1 || l[0].Ignored < 2 || l[0].SynCookies != nil {
 		t.Errorf("the listener: %+v", l)
+	} else if o := l[0].BacklogOverflow; len(o) != 1 || o[0].Queue != "syn" || o[0].Size.Number != 3 || o[0].GaveUp != 2 {
+		t.Errorf("the queue that was full: %+v", o)
 	}
 }
 

@@ -267,7 +267,7 @@ func (c *Crowd) SynAck(now int64, a *Attempt, syn, synAck *Probe, late bool) {
 	if t := port; t != nil {
 		t.markAnswered(a.SynAt / 1e9)
 		if late {
-			t.waited(a.SynAt, now)
+			t.answeredLate(a, now)
 		} else {
 			t.prompt = max(t.prompt, a.SynAt)
 		}
@@ -438,6 +438,7 @@ func (c *Crowd) FellBack(now int64, a *Attempt, first, text bool) {
 		if t != nil {
 			t.halfOpen.begin(c.now, a.SynAt)
 			t.embryonic.begin(c.now, a.SynAckAt)
+			t.hold(a.AckAt)
 			t.noteEmbryonic(c.now)
 		}
 	}
@@ -464,7 +465,7 @@ func (c *Crowd) Resumed(now int64, a *Attempt) {
 func (c *Crowd) Accepted(a *Attempt, at int64) {
 	if port, _ := c.find(a); port != nil {
 		port.synRcvd.add(at - a.SynAckAt)
-		port.waited(a.SynAckAt, at)
+		port.acceptedLate(a, at)
 	}
 }
 

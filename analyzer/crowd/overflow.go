@@ -20,9 +20,11 @@ type spell struct {
 	outrun   uint64 // those of them after which a SYN had been answered before they were sent again: loss
 	full     uint64 // those of them for which size attempts were pending
 	size     uint64
+	stays    uint64 // those of them for which half as many or more still were when they sent their SYN again
 	pending  uint64 // the most that were pending for any of them
 	retried  uint64 // ignored attempts that sent their SYN again
-	delayed  uint64 // attempts that were ignored, and then accepted
+	late     uint64 // those of them that were answered then
+	accepted uint64 // connections whose ACK was ignored, and that were accepted later
 	longest  int64  // what the longest of them waited
 	back     uint64 // connections whose ACK was ignored
 	backText uint64 // those of them that had sent text by then
@@ -39,6 +41,7 @@ const (
 	maxSpells   = 8
 	maxSuffered = 16 // clients that are named
 	manyIgnored = 3
+	manyStay    = 2
 	manyBack    = 2
 	fewPending  = 2 // a SYN queue is no shorter
 	answeredFor = 2 // answered attempts for each sign, at most
@@ -58,14 +61,30 @@ func (p *pendings) note(now int64, n uint64) {
 	p.next++
 }
 
-// before is how many there were at a time.
-func (p *pendings) before(at int64) (n uint64, known bool) {
-	for i := uint32(1); i <= uint32(len(p.at)) && i <= p.next; i++ {
-		if j := (p.next - i) % uint32(len(p.at)); p.at[j] <= at {
-			return uint64(p.n[j]), true
+// hold adds an attempt that was pending since its ACK, though it did not seem so.
+func (t *target) hold(since int64) {
+	if p := t.pendings; p != nil && since != 0 {
+		for i := range p.at {
+			if p.at[i] >= since {
+				p.n[i]++
+			}
 		}
 	}
-	return 0, p.next <= uint32(len(p.at))
+}
+
+// before is how many there were at a time, or soon afterwards: those whose SYN came together get their SYN-ACKs then.
+func (p *pendings) before(at int64) (n uint64, known bool) {
+	const soon = int64(100e6) // ns
+	for i := uint32(1); i <= uint32(len(p.at)) && i <= p.next; i++ {
+		j := (p.next - i) % uint32(len(p.at))
+		if p.at[j] <= at+soon {
+			n = max(n, uint64(p.n[j]))
+		}
+		if p.at[j] <= at {
+			return n, true
+		}
+	}
+	return n, p.next <= uint32(len(p.at))
 }
 
 // pendingAt is how many attempts the listener held in SYN_RCVD at a time.
@@ -126,10 +145,14 @@ func (t *target) ignoredSyn(a *Attempt, again bool) {
 	s.pending = max(s.pending, n)
 	switch {
 	case !known || n < fewPending:
+	case again && 2*(t.embryonic.n+s.back) < n: // room had come, if it was wanted; one whose ACK was ignored may be held still
 	case n > s.size+s.size/nearlyFull:
-		s.size, s.full = n, 1
+		s.size, s.full, s.stays = n, 1, 0
 	case n >= s.size-s.size/nearlyFull:
 		s.full++
+	}
+	if s.full > 0 && again && 2*(t.embryonic.n+s.back) >= s.size {
+		s.stays++
 	}
 	if again {
 		s.retried++
@@ -163,11 +186,19 @@ func (t *target) resetAck(a *Attempt) {
 	}
 }
 
-// waited takes note of an attempt that was ignored at a time and accepted later.
-func (t *target) waited(since, until int64) {
-	if s := t.concerned(since); s != nil {
-		s.delayed++
-		s.longest = max(s.longest, until-since)
+// answeredLate takes note of an attempt whose first SYN had been ignored.
+func (t *target) answeredLate(a *Attempt, at int64) {
+	if s := t.concerned(a.SynAt); s != nil {
+		s.late++
+		s.longest = max(s.longest, at-a.SynAt)
+	}
+}
+
+// acceptedLate takes note of a connection whose ACK had been ignored.
+func (t *target) acceptedLate(a *Attempt, at int64) {
+	if s := t.concerned(a.SynAckAt); s != nil {
+		s.accepted++
+		s.longest = max(s.longest, at-a.SynAckAt)
 	}
 }
 
@@ -231,9 +262,9 @@ func (t *target) queue(s *spell) Queue {
 	switch {
 	case s.latest-s.since > answeredFor*signs:
 		return NoQueue // loss
-	case acks:
+	case acks && s.unserved > 0:
 		return AcceptQueue
-	case s.full >= manyIgnored && (s.size >= peak-peak/nearlyFull || t.cookies != nil && t.cookies.found.Found()):
+	case (s.full >= manyIgnored || s.stays >= manyStay) && (s.size >= peak-peak/nearlyFull || t.cookies != nil && t.cookies.found.Found()):
 		return SynQueue
 	case s.ignored >= manyIgnored && s.outrun == 0 && s.pending == 0 && s.unserved > 0 && s.alive:
 		return AcceptQueue
@@ -246,8 +277,8 @@ func (t *target) overflows(acks bool) (list []Overflow) {
 	for i := range t.spells {
 		s := &t.spells[i]
 		o := Overflow{
-			Queue: t.queue(s), From: s.from, To: s.to, Ignored: s.ignored, IgnoredAcks: s.back, Reset: s.reset, Delayed: s.delayed,
-			LongestWait: s.longest, GaveUp: s.retried - min(s.retried, s.delayed), Clients: s.clients,
+			Queue: t.queue(s), From: s.from, To: s.to, Ignored: s.ignored, IgnoredAcks: s.back, Reset: s.reset,
+			Delayed: s.late + s.accepted, LongestWait: s.longest, GaveUp: s.retried - min(s.retried, s.late), Clients: s.clients,
 		}
 		switch o.Queue {
 		case NoQueue:
@@ -256,7 +287,6 @@ func (t *target) overflows(acks bool) (list []Overflow) {
 			o.Size = s.size
 		case AcceptQueue:
 			o.Size = s.unserved
-			o.GaveUp = s.retried - min(s.retried, s.delayed-min(s.delayed, s.back))
 		}
 		list = append(list, o)
 	}
