@@ -46,7 +46,7 @@ func sampleEnding() *Ending {
 				Target:  record.Target{IP: netip.MustParseAddr("10.0.0.2"), Port: &port},
 				Verdict: "spoofed_flood", Onset: reporttest.At(1500 * time.Millisecond),
 				End:  reporttest.At(5490 * time.Millisecond),
-				Syns: 10_000, PeakRate: 2871, MeanRate: 2506.3, HalfOpenPeak: 9_214, CompletionRatio: 0.003,
+				Syns: 10_000, PeakRate: 2871, MeanRate: 2506.3, HalfOpenPeak: 9_214, UnresolvedPeak: 9_214, CompletionRatio: 0.003,
 				Sources: 9_289, SourceEntropy: record.NullableNumber{Value: 13.1, Known: true},
 				Marks: []string{"mirai", "no_retransmission"},
 				Evidence: []string{"30 of 10,030 attempts completed", "9,289 sources, 99.2% of them seen once",

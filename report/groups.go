@@ -152,7 +152,7 @@ func (g *groups) section(top int) section {
 			retransmitted.Full = text.Percent(float64(one.retransmitted) / float64(one.packets))
 		}
 		s.grid.Rows = append(s.grid.Rows, []text.Cell{
-			one.cell, {Full: text.Amount(one.connections)},
+			one.cell, {Full: text.Count(one.connections)},
 			toned(text.Some(one.errors), text.Bad), toned(text.Some(one.warnings), text.Alert),
 			text.Some(one.complete), toned(text.Some(one.failed), text.Alert),
 			text.Some(one.closed), toned(text.Some(one.reset), text.Alert), retransmitted,

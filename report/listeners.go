@@ -21,7 +21,7 @@ func listenerSection(r *record.Result, top int) section {
 		if top > 0 && len(s.grid.Rows) == min(top, shownListeners) {
 			break
 		}
-		if l.BacklogNeeded <= 1 && l.Ignored+l.FellBack+l.Withdrawn == 0 {
+		if top > 0 && l.BacklogNeeded <= 1 && l.Ignored+l.FellBack+l.Withdrawn == 0 {
 			continue // one after the other, as the table of connections shows them
 		}
 		cookies := text.Cell{Full: text.Unknown}
@@ -31,7 +31,7 @@ func listenerSection(r *record.Result, top int) section {
 		}
 		s.grid.Rows = append(s.grid.Rows, []text.Cell{
 			text.SocketCell(netip.AddrPortFrom(l.IP, l.Port)),
-			{Full: text.Amount(l.Attempts)},
+			{Full: text.Count(l.Attempts)},
 			text.Some(l.Completed),
 			text.Some(l.Refused),
 			toned(text.Some(l.Ignored), text.Alert),
@@ -49,6 +49,13 @@ func listenerSection(r *record.Result, top int) section {
 	}
 	if len(s.grid.Rows) == 0 {
 		s.total = 0
+		return s
+	}
+	s.after = append(s.after, "PENDING: the most attempts in SYN_RCVD at one time; BACKLOG: the most unresolved at one time, "+
+		"those included that the listener ignored")
+	if leftOut := r.Summary.LeftOut.Listeners; leftOut > 0 {
+		s.after = append(s.after, "left out: "+text.Count(leftOut)+" listeners that needed no more than the last of these")
+		s.total -= leftOut
 	}
 	return s
 }
@@ -97,7 +104,7 @@ var listenerGrid = text.Grid{
 		{Name: "reset", Header: text.Cell{Full: "RESET"}, Right: true, Hide: true},
 		{Name: "withdrawn", Header: text.Cell{Full: "RESET BY LISTENER", Short: "BY LISTENER"}, Right: true,
 			Hide: true},
-		{Name: "embryonic", Header: text.Cell{Full: "EMBRYONIC"}, Right: true},
+		{Name: "pending", Header: text.Cell{Full: "PENDING"}, Right: true},
 		{Name: "course", Header: text.Cell{Full: "OVER TIME"}, Hide: true},
 		{Name: "backlog", Header: text.Cell{Full: "BACKLOG"}, Right: true},
 		{Name: "p50", Header: text.Cell{Full: "P50"}, Right: true, Hide: true},
@@ -108,5 +115,5 @@ var listenerGrid = text.Grid{
 	Steps: []text.Step{text.Shorten("full"), text.Shorten("cookies"), text.Shorten("fell_back"), text.Shorten("withdrawn"),
 		text.Shorten("listener"), text.Drop("p50"), text.Drop("full"), text.Drop("course"), text.Drop("reset"), text.Drop("refused"),
 		text.Drop("p99"),
-		text.Drop("embryonic"), text.Drop("fell_back"), text.Drop("withdrawn"), text.Drop("cookies")},
+		text.Drop("pending"), text.Drop("fell_back"), text.Drop("withdrawn"), text.Drop("cookies")},
 }

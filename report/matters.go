@@ -269,10 +269,10 @@ func (m *matters) crowdMatters(r *record.Result) (list []matterLine) {
 			severity = record.Warning
 		}
 		list = append(list, matterLine{severity, f.Syns, fmt.Sprintf(
-			"%s: %s from %s to %s, %s to %s; %s of the attempts completed, %s pending at once", words(f.Verdict),
+			"%s: %s from %s to %s, %s to %s; %s of the attempts completed, %s unresolved at once", words(f.Verdict),
 			text.Counted(f.Syns, "SYN"), text.Counted(f.Sources, "source"), text.Target(f.Target),
 			m.clock(f.Onset), m.clock(f.End), text.Percent(f.CompletionRatio),
-			text.Count(f.HalfOpenPeak)), aboutTarget(record.Server, f.Target)})
+			text.Count(f.UnresolvedPeak)), aboutTarget(record.Server, f.Target)})
 	}
 	for i := range r.Scans {
 		s := &r.Scans[i]

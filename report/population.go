@@ -156,8 +156,8 @@ func drawPopulation(out *bytes.Buffer, s *record.PopulationSeries, width int, o 
 		}
 		peak := s.Peaks[state.String()]
 		g.Rows = append(g.Rows, []text.Cell{
-			{Full: state.String()}, {Full: sparkline(counts, per, peak.Count)}, {Full: text.Amount(peak.Count)},
-			{Full: text.ClockShort(peak.At)}, {Full: text.Amount(counts[len(counts)-1])},
+			{Full: state.String()}, {Full: sparkline(counts, per, peak.Count)}, {Full: text.Count(peak.Count)},
+			{Full: text.ClockShort(peak.At)}, {Full: text.Count(counts[len(counts)-1])},
 		})
 	}
 	return g.Draw(out, 0, o.Color)

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -40,13 +39,13 @@ func scanSection(scans []record.Scan, top int) section {
 			{Full: c.Direction},
 			text.TimeCell(c.Start),
 			{Full: text.Span(text.Between(c.Start, c.End))},
-			{Full: text.Amount(c.Targets)},
-			{Full: text.Amount(c.Ports)},
+			{Full: text.Count(c.Targets)},
+			{Full: text.Count(c.Ports)},
 			text.Some(c.Found.Open),
 			text.Some(c.Found.Closed),
 			text.Some(c.Found.Filtered),
 			text.Some(c.Found.Unfiltered),
-			{Full: cmp.Or(strings.Join(c.Marks, " "), text.Unknown)},
+			{Full: marks(c.MarkValues)},
 		})
 		if open := openPorts(c); open != "" {
 			s.after = append(s.after, text.IPCell(c.Source).Full+", "+c.Kind+": "+open)
@@ -99,8 +98,8 @@ func backscatterSection(returned []record.Backscatter, top int) section {
 			{Full: b.Kind, Tone: text.Alert},
 			text.TimeCell(b.Start),
 			{Full: text.Span(text.Between(b.Start, b.End))},
-			{Full: text.Amount(b.Segments)},
-			{Full: text.Amount(b.Peers)},
+			{Full: text.Count(b.Segments)},
+			{Full: text.Count(b.Peers)},
 		})
 	}
 	return s

@@ -241,6 +241,17 @@ func (t *Table) paint(tone text.Tone, s string) string {
 	return tone.Paint(s)
 }
 
+// marks names what most have in common, with its value where it is short.
+func marks(list []record.MarkValue) string {
+	words := make([]string, len(list))
+	for i, m := range list {
+		if words[i] = m.Mark; m.Value != nil && !strings.Contains(*m.Value, " ") {
+			words[i] += "=" + *m.Value
+		}
+	}
+	return cmp.Or(strings.Join(words, " "), text.Unknown)
+}
+
 func rankedSection(title, note string, rows *text.Ranking[[]text.Cell], g text.Grid) section {
 	g.Rows = rows.Sorted()
 	return section{title: title, note: note, total: rows.Total, grid: g}
@@ -298,8 +309,8 @@ func embryonicCells(c *record.Connection) []text.Cell {
 		text.EndpointCell(&c.Server),
 		text.TimeCell(since),
 		{Full: text.Span(text.Between(since, c.End))},
-		{Full: text.Amount(c.Client.Syns)},
-		{Full: text.Amount(c.Server.Syns)},
+		{Full: text.Count(c.Client.Syns)},
+		{Full: text.Count(c.Server.Syns)},
 		{Full: string(c.EndedBy)},
 	}
 }
@@ -344,7 +355,7 @@ func floodSection(floods []record.SynFlood, top int) section {
 			{Name: "syns", Header: text.Cell{Full: "SYNS"}, Right: true},
 			{Name: "peak_rate", Header: text.Cell{Full: "PEAK/S"}, Right: true},
 			{Name: "mean_rate", Header: text.Cell{Full: "MEAN/S"}, Right: true},
-			{Name: "half_open", Header: text.Cell{Full: "EMBRYONIC"}, Right: true},
+			{Name: "unresolved", Header: text.Cell{Full: "UNRESOLVED"}, Right: true},
 			{Name: "completed", Header: text.Cell{Full: "COMPLETED"}, Right: true},
 			{Name: "sources", Header: text.Cell{Full: "SOURCES"}, Right: true},
 			{Name: "entropy", Header: text.Cell{Full: "ENTROPY"}, Right: true, Hide: true},
@@ -372,15 +383,18 @@ func floodSection(floods []record.SynFlood, top int) section {
 			{Full: f.Verdict, Tone: text.Bad},
 			text.TimeCell(f.Onset),
 			{Full: text.Span(text.Between(f.Onset, f.End))},
-			{Full: text.Amount(f.Syns)},
+			{Full: text.Count(f.Syns)},
 			{Full: text.Rate(f.PeakRate)},
 			{Full: text.Rate(f.MeanRate)},
-			{Full: text.Amount(f.HalfOpenPeak)},
+			{Full: text.Count(f.UnresolvedPeak)},
 			{Full: text.Percent(f.CompletionRatio)},
-			{Full: text.Amount(f.Sources)},
+			{Full: text.Count(f.Sources)},
 			{Full: entropy},
-			{Full: cmp.Or(strings.Join(f.Marks, " "), text.Unknown)},
+			{Full: marks(f.MarkValues)},
 		})
+		if i == 0 {
+			s.after = append(s.after, "UNRESOLVED: the most attempts at one time that had neither completed nor failed")
+		}
 		if len(f.Evidence) > 0 {
 			s.after = append(s.after, target.Full+": "+strings.Join(f.Evidence, "; "))
 		}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"net/netip"
+	"strconv"
 
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report/internal/text"
@@ -26,7 +27,7 @@ func timeWaitSection(r *record.Result, top int) section {
 				continue
 			}
 			s.grid.Rows = append(s.grid.Rows, []text.Cell{
-				side.holder, side.peer, {Full: side.name}, text.Some(side.Held), {Full: text.Amount(side.HeldPeak)},
+				side.holder, side.peer, {Full: side.name}, text.Some(side.Held), {Full: text.Count(side.HeldPeak)},
 				text.TimeCell(side.LastExpiry),
 				text.Some(side.Expired), text.Some(side.Reused), text.Some(side.Reset), text.Some(side.Evicted),
 				text.Some(side.Restarts),
@@ -54,12 +55,13 @@ func exhaustion(h *record.TimeWaitHolding) string {
 	size := uint64(p.High) - uint64(p.Low) + 1
 	switch {
 	case p.ExhaustedAt != record.NoTime:
-		return text.Rate(p.Rate.Value) + " ports a second are locked by TIME_WAIT, and only " +
-			text.Rate(p.ExhaustingRate) + " can be: at this rate all " +
-			text.Count(size) + " from " + text.Count(uint64(p.Low)) + " to " + text.Count(uint64(p.High)) + " are at " +
-			text.Clock(p.ExhaustedAt)
+		return text.Rate(p.Rate.Value) + " ports a second enter TIME_WAIT, and " + text.Rate(p.ExhaustingRate) +
+			" a second leave it if it lasts " + text.Span(h.TwoMSL) + " (--msl): at this rate all " +
+			text.Count(size) + " from " + strconv.Itoa(int(p.Low)) + " to " + strconv.Itoa(int(p.High)) +
+			" are locked at " + text.Clock(p.ExhaustedAt)
 	case 2*p.Locked >= size:
-		return text.Count(p.Locked) + " of " + text.Count(size) + " ports are locked by TIME_WAIT at the end"
+		return text.Count(p.Locked) + " of " + text.Count(size) + " ports are locked at the end if TIME_WAIT lasts " +
+			text.Span(h.TwoMSL) + " (--msl)"
 	}
 	return ""
 }

@@ -1,6 +1,11 @@
 package crowd
 
-import "github.com/tcplife/tcplife/flows"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/tcplife/tcplife/flows"
+)
 
 // Probe is what the first segment of an attempt looks like, a SYN's or another's.
 type Probe struct {
@@ -42,6 +47,26 @@ func ProbeOf(seg *flows.Segment) Probe {
 
 // HasTimestamp reports a timestamp option (RFC 7323 §3.2).
 func (p *Probe) HasTimestamp() bool { return p.Options&hasTimestamp != 0 }
+
+// options names the options, in an order of ours.
+func (p *Probe) options() string {
+	var list []string
+	for _, o := range [...]struct {
+		bit  uint32
+		name string
+	}{
+		{hasMSS, "mss " + strconv.Itoa(int(uint16(p.Options)))}, {hasSACK, "sack"}, {hasTimestamp, "timestamps"},
+		{hasWScale, "wscale"},
+	} {
+		if p.Options&o.bit != 0 {
+			list = append(list, o.name)
+		}
+	}
+	if list == nil {
+		return "none"
+	}
+	return strings.Join(list, ", ")
+}
 
 // marks counts what the SYNs of tools have in common.
 type marks struct {
@@ -97,6 +122,7 @@ func (m *marks) ofTool() bool {
 // Mark is something that most of the SYNs have in common.
 type Mark struct {
 	Name  string // lower case, with underscores
+	Value string // what they have; empty: each has another
 	Share float64
 }
 
@@ -110,22 +136,23 @@ func (m *marks) found() []Mark {
 		return nil
 	}
 	var list []Mark
+	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
 	for _, mark := range []struct {
-		name string
-		n    uint64
+		name, value string
+		n           uint64
 	}{
-		{"mirai_isn", m.mirai},
-		{"zmap_ip_id", m.zmap},
-		{"masscan_ip_id", m.masscan},
-		{"constant_isn", m.sameISN},
-		{"sequential_isn", m.stepISN},
-		{"no_options", m.bare},
-		{"same_ttl", m.sameTTL},
-		{"same_window", m.sameWindow},
-		{"same_options", m.sameOpts},
+		{"mirai_isn", "", m.mirai},
+		{"zmap_ip_id", "54321", m.zmap},
+		{"masscan_ip_id", "", m.masscan},
+		{"constant_isn", number(uint64(m.first.Seq)), m.sameISN},
+		{"sequential_isn", "+" + number(uint64(m.step)), m.stepISN},
+		{"no_options", "", m.bare},
+		{"same_ttl", number(uint64(m.first.TTL)), m.sameTTL},
+		{"same_window", number(uint64(m.first.Window)), m.sameWindow},
+		{"same_options", m.first.options(), m.sameOpts},
 	} {
 		if share := ratio(mark.n, m.n); share >= mostOfThem && !(mark.name == "same_options" && ratio(m.bare, m.n) >= mostOfThem) {
-			list = append(list, Mark{mark.name, share})
+			list = append(list, Mark{mark.name, mark.value, share})
 		}
 	}
 	return list

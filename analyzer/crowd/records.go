@@ -39,6 +39,7 @@ func scanRecord(s *Scan) record.Scan {
 		Targets: s.Targets, Ports: s.Ports, Found: record.Found{Open: s.Open, Closed: s.Closed, Filtered: s.Filtered, Unfiltered: s.Unfiltered},
 		Start: record.Time(s.Start), End: record.Time(s.End), Probes: s.Probes, Used: s.Used,
 		Open: []record.OpenPort{}, TargetList: []netip.Addr{}, PortRanges: ranges(s.PortList), Marks: names(s.Marks),
+		MarkValues: values(s.Marks),
 	}
 	switch {
 	case s.Horizontal && s.Vertical:
@@ -112,7 +113,24 @@ func names(marks []Mark) []string {
 	return list
 }
 
-func mark(m Mark) string { return fmt.Sprintf("%s have the mark %s", percent(m.Share), m.Name) }
+func values(marks []Mark) []record.MarkValue {
+	list := []record.MarkValue{}
+	for _, m := range marks {
+		v := record.MarkValue{Mark: m.Name, Share: rounded(m.Share)}
+		if m.Value != "" {
+			v.Value = &m.Value
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+func mark(m Mark) string {
+	if m.Value != "" {
+		return fmt.Sprintf("%s have the mark %s (%s)", percent(m.Share), m.Name, m.Value)
+	}
+	return fmt.Sprintf("%s have the mark %s", percent(m.Share), m.Name)
+}
 
 func percent(x float64) string { return fmt.Sprintf("%.3g %%", 100*x) }
 
@@ -182,10 +200,11 @@ func synFlood(f *Flood) record.SynFlood {
 	r := record.SynFlood{
 		Record: "syn_flood", Schema: record.Schema, Target: record.Target{IP: flows.IP(f.Target, f.V6)}, Verdict: f.Verdict.String(),
 		Onset: record.Time(f.Onset), End: record.Time(f.End), Syns: f.Syns, PeakRate: tenths(f.PeakRate), MeanRate: tenths(f.MeanRate), UsualRate: tenths(f.UsualRate),
-		HalfOpenPeak: f.HalfOpen, CompletionRatio: share(f.Completed, f.Attempts), Sources: f.Sources,
+		HalfOpenPeak: f.HalfOpen, UnresolvedPeak: f.HalfOpen, CompletionRatio: share(f.Completed, f.Attempts), Sources: f.Sources,
 		SourceEntropy: record.NullableNumber{Value: rounded(f.Entropy), Known: true},
 		Answered:      f.Answered, Retransmitted: f.Again, ResetBySource: f.Disowned, Unreachable: f.Unreachable,
 		SeenOnce: rounded(f.OnceShare), Networks: uint64(f.Prefixes[0]), SynCookies: synCookies(f.Cookies), Marks: names(f.Marks),
+		MarkValues: values(f.Marks),
 	}
 	if !f.Whole {
 		r.Target.Port = &f.Port
@@ -210,7 +229,7 @@ func share(part, whole uint64) float64 {
 func evidence(f *Flood) []string {
 	list := []string{
 		fmt.Sprintf("%d of %d attempts were completed", f.Completed, f.Attempts),
-		fmt.Sprintf("%d attempts were half-open at one time", f.HalfOpen),
+		fmt.Sprintf("%d attempts were unresolved at one time", f.HalfOpen),
 	}
 	about := ""
 	if !f.SourcesExact {

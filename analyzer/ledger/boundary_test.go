@@ -173,7 +173,7 @@ func TestEnoughTimeWaits(t *testing.T) {
 		want    bool
 	}{{10, 1e9, true}, {9, 1e9, false}, {10, 1e9 - 1, false}} {
 		s := timeWaitSide{entered: test.entered, lastEntered: test.lasted}
-		if p := s.ports(DefaultPortRange, 60e9); p.Rate.Known != test.want {
+		if p := s.ports(DefaultPortRange, 60e9, false); p.Rate.Known != test.want {
 			t.Errorf("%+v", test)
 		}
 	}

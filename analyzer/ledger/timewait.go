@@ -62,6 +62,8 @@ type timeWaitAccount struct {
 	stay record.TimeWait // NoSide: none
 	port uint16          // the client's then
 	many *timeWaitTotals
+	// the client's SYNs offer what Linux offers, which holds TIME_WAIT for 60 s whatever MSL is assumed
+	linux bool
 }
 
 type timeWaitTotals struct {
@@ -122,6 +124,7 @@ func (t *timeWaits) add(c *record.Connection, ports PortRange) {
 	if refused {
 		pair.totals(ports).denied++
 	}
+	pair.linux = pair.linux || offersLikeLinux(c.Client.Options)
 	for i := range c.TimeWait {
 		if t.totals.Entered++; endOfTimeWait(c.TimeWait[i].EndedBy) == stillHeld {
 			t.totals.Held++
@@ -269,7 +272,7 @@ func (t *timeWaits) records(ports PortRange) (list []record.TimeWaitHolding, lef
 			Client: pair.client.holder(flows.IP(key.client, key.v6)),
 			Server: pair.server.holder(flows.IP(key.server, key.v6)),
 			TwoMSL: pair.twoMSL, ReusesProven: pair.proven, ReusesDenied: pair.denied,
-			Ports: pair.client.ports(ports, pair.twoMSL),
+			Ports: pair.client.ports(ports, pair.twoMSL, e.value.linux),
 		}
 		h.Server.Port = &servers[i]
 		h.Ports.Locked = pair.locked
@@ -319,8 +322,18 @@ func (s *timeWaitSide) peak() (count uint64, at record.Time) {
 	return 0, record.NoTime
 }
 
-// ports says how fast TIME_WAITs of the client lock its ports. A handful of them, or a moment's, is no rate.
-func (s *timeWaitSide) ports(r PortRange, twoMSL record.Duration) record.EphemeralPorts {
+// linuxTimeWait is TCP_TIMEWAIT_LEN of Linux, which no setting changes.
+const linuxTimeWait = record.Duration(60 * time.Second)
+
+// offersLikeLinux reports the options of Linux's SYNs: selective acknowledgements, timestamps, and a window scale of 7
+// or more, where BSDs and macOS offer less and Windows no timestamps.
+func offersLikeLinux(o *record.Options) bool {
+	return o != nil && o.SACKPermitted && o.Timestamps && o.WScale.Known && o.WScale.Number >= 7
+}
+
+// ports says how fast TIME_WAITs of the client lock its ports. A handful of them, or a moment's, is no rate. Nothing is
+// forecast where the capture shows that the client holds its ports for less time than is assumed.
+func (s *timeWaitSide) ports(r PortRange, twoMSL record.Duration, linux bool) record.EphemeralPorts {
 	const enough, longEnough = 10, record.Time(time.Second)
 	p := record.EphemeralPorts{Low: r.Low, High: r.High, ExhaustedAt: record.NoTime}
 	size := float64(r.High) - float64(r.Low) + 1
@@ -332,7 +345,11 @@ func (s *timeWaitSide) ports(r PortRange, twoMSL record.Duration) record.Ephemer
 		return p
 	}
 	p.Rate = record.NullableNumber{Value: float64(s.entered-1) / time.Duration(lasted).Seconds(), Known: true}
-	if p.Rate.Value > p.ExhaustingRate {
+	needed := p.ExhaustingRate
+	if linux && twoMSL > linuxTimeWait {
+		needed = size / time.Duration(linuxTimeWait).Seconds()
+	}
+	if p.Rate.Value > needed && s.ended[wasReused] == 0 {
 		p.ExhaustedAt = s.firstEntered + record.Time(size/p.Rate.Value*float64(time.Second))
 	}
 	return p

@@ -93,6 +93,43 @@ func TestPortsRunOut(t *testing.T) {
 	}
 }
 
+// No end of the ports is forecast where the capture contradicts the 2MSL that is assumed.
+func TestForecastContradicted(t *testing.T) {
+	count := func(n uint64) record.Count { return record.Count{Number: n, Known: true} }
+	linux := &record.Options{MSS: count(1460), WScale: count(7), SACKPermitted: true, Timestamps: true}
+	windows := &record.Options{MSS: count(1460), WScale: count(8), SACKPermitted: true}
+	freeBSD := &record.Options{MSS: count(1460), WScale: count(6), SACKPermitted: true, Timestamps: true}
+	for _, c := range []struct {
+		name    string
+		options *record.Options
+		every   float64 // seconds
+		ended   record.TimeWaitEndedBy
+		alarms  bool
+	}{
+		// 600 ports for 240 seconds: 2.5 a second by the RFC's 2MSL, 10 a second by Linux's
+		{"unknown", nil, 0.2, record.TimeWaitCaptureEnd, true},
+		{"Windows", windows, 0.2, record.TimeWaitCaptureEnd, true},
+		{"FreeBSD", freeBSD, 0.2, record.TimeWaitCaptureEnd, true},
+		{"Linux", linux, 0.2, record.TimeWaitCaptureEnd, false},
+		{"Linux, faster", linux, 0.05, record.TimeWaitCaptureEnd, true},
+		{"reused sooner", nil, 0.2, record.TimeWaitReused, false},
+	} {
+		ledger := newTimeWaits()
+		for i := range 100 {
+			w := waiting(uint16(40000+i), float64(i)*c.every, record.TimeWaitCaptureEnd, 60e9)
+			w.TimeWait[0].TwoMSL = 240e9
+			if w.Client.Options = c.options; i == 50 {
+				w.TimeWait[0].EndedBy = c.ended
+			}
+			ledger.add(w, DefaultPortRange)
+		}
+		list, _ := ledger.records(PortRange{40000, 40599})
+		if p := list[0].Ports; (p.ExhaustedAt != record.NoTime) != c.alarms || p.ExhaustingRate != 2.5 {
+			t.Errorf("%s: %+v", c.name, p)
+		}
+	}
+}
+
 // The pairs that hold most stay, and the ledger says how many do not.
 func TestTimeWaitLedgerIsBounded(t *testing.T) {
 	ledger := newTimeWaits()

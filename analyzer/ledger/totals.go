@@ -12,7 +12,7 @@ type Totals struct {
 	connections, halfOpen, embryonic uint64
 	outcomes, teardowns, findings    wordCounts
 	resets                           record.SideCounts
-	serverRTT, clientRTT             *hdrhistogram.Histogram
+	serverRTT, clientRTT             samples
 	population                       *Population
 	failures                         failures
 	usage                            usage
@@ -23,7 +23,7 @@ type Totals struct {
 
 func NewTotals(ports PortRange) Totals {
 	// Round-trip times from 1 µs to an hour, to three significant digits.
-	rtt := func() *hdrhistogram.Histogram { return hdrhistogram.New(1e3, 3600e9, 3) }
+	rtt := func() samples { return samples{histogram: hdrhistogram.New(1e3, 3600e9, 3)} }
 	return Totals{
 		serverRTT: rtt(), clientRTT: rtt(), population: NewPopulation(0, false),
 		failures: newFailures(), usage: newUsage(), timeWaits: newTimeWaits(), ports: ports,
@@ -61,8 +61,8 @@ func (t *Totals) Add(r *record.Connection) {
 	t.failures.add(r)
 	t.usage.add(r)
 	t.timeWaits.add(r, t.ports)
-	sample(t.serverRTT, r.Handshake.ServerRTT)
-	sample(t.clientRTT, r.Handshake.ClientRTT)
+	t.serverRTT.add(r.Handshake.ServerRTT)
+	t.clientRTT.add(r.Handshake.ClientRTT)
 }
 
 // wordCounts counts words, of which there are few. Those that are seen often come first.
@@ -93,20 +93,33 @@ func (w wordCounts) byWord() map[string]uint64 {
 	return m
 }
 
-// sample adds a duration, brought into the histogram's range.
-func sample(h *hdrhistogram.Histogram, d record.Duration) {
-	if d != record.NoDuration {
-		_ = h.RecordValue(min(max(int64(d), 0), h.HighestTrackableValue())) // cannot fail in range
-	}
+// samples are durations by a histogram, and the least and the greatest as they are.
+type samples struct {
+	histogram   *hdrhistogram.Histogram
+	least, most record.Duration
 }
 
-func percentiles(h *hdrhistogram.Histogram) record.RTT {
-	if h.TotalCount() == 0 {
+// add adds a duration, brought into the histogram's range.
+func (s *samples) add(d record.Duration) {
+	if d == record.NoDuration {
+		return
+	}
+	if s.histogram.TotalCount() == 0 {
+		s.least, s.most = d, d
+	}
+	s.least, s.most = min(s.least, d), max(s.most, d)
+	_ = s.histogram.RecordValue(min(max(int64(d), 0), s.histogram.HighestTrackableValue())) // cannot fail in range
+}
+
+func (s *samples) percentiles() record.RTT {
+	if s.histogram.TotalCount() == 0 {
 		return record.RTT{P50: record.NoDuration, P90: record.NoDuration, P99: record.NoDuration,
 			Max: record.NoDuration}
 	}
-	at := func(q float64) record.Duration { return record.Duration(h.ValueAtQuantile(q)) }
-	return record.RTT{P50: at(50), P90: at(90), P99: at(99), Max: record.Duration(h.Max())}
+	at := func(q float64) record.Duration {
+		return min(max(record.Duration(s.histogram.ValueAtQuantile(q)), s.least), s.most)
+	}
+	return record.RTT{P50: at(50), P90: at(90), P99: at(99), Max: s.most}
 }
 
 func (t *Totals) summary() *record.Summary {
@@ -114,7 +127,7 @@ func (t *Totals) summary() *record.Summary {
 		Record: "summary", Schema: record.Schema,
 		Connections: t.connections, ByOutcome: t.outcomes.byWord(), ByTeardown: t.teardowns.byWord(),
 		Resets: t.resets.Client + t.resets.Server, ResetsBySide: t.resets,
-		FindingsByCode: t.findings.byWord(), ServerRTT: percentiles(t.serverRTT), ClientRTT: percentiles(t.clientRTT),
+		FindingsByCode: t.findings.byWord(), ServerRTT: t.serverRTT.percentiles(), ClientRTT: t.clientRTT.percentiles(),
 		HalfOpen: t.halfOpen, Embryonic: t.embryonic, Retransmissions: t.retransmissions,
 	}
 	if p := &s.Retransmissions; p.Packets > 0 {

@@ -49,3 +49,13 @@ func BenchmarkTotals(b *testing.B) {
 		})
 	}
 }
+
+// The greatest round trip is one of those there were, and no percentile is above it.
+func TestRTTsAreThoseThereWere(t *testing.T) {
+	totals := NewTotals(DefaultPortRange)
+	totals.Add(&record.Connection{Handshake: record.Handshake{ServerRTT: 38_001, ClientRTT: record.NoDuration}})
+	want := record.RTT{P50: 38_001, P90: 38_001, P99: 38_001, Max: 38_001}
+	if got := totals.summary().ServerRTT; got != want {
+		t.Errorf("of one: %+v, want %+v", got, want)
+	}
+}

@@ -148,8 +148,10 @@ type SynFlood struct {
 	PeakRate float64 `json:"peak_rate" field:"min=0"`
 	// SYNs per second from onset to end.
 	MeanRate float64 `json:"mean_rate" field:"min=0"`
-	// The most attempts at one time that were neither completed nor ended, for 64 s at most.
-	HalfOpenPeak uint64 `json:"half_open_peak"`
+	// Deprecated: unresolved_peak says the same by a better name.
+	HalfOpenPeak uint64 `json:"half_open_peak" field:"deprecated"`
+	// The most attempts at one time that were unresolved: neither completed nor ended, for 64 s at most.
+	UnresolvedPeak uint64 `json:"unresolved_peak"`
 	// The share of the attempts that were completed.
 	CompletionRatio float64 `json:"completion_ratio" field:"min=0,max=1"`
 	// Distinct source addresses; beyond 16,384 an estimate, right to about one part in a hundred.
@@ -176,8 +178,21 @@ type SynFlood struct {
 	// What the SYNs have in common, nine in ten of them or more: mirai_isn (the number is the target's address),
 	// zmap_ip_id, masscan_ip_id, constant_isn, sequential_isn, no_options, same_ttl, same_window, same_options.
 	Marks []string `json:"marks"`
+	// The marks with their values.
+	MarkValues []MarkValue `json:"mark_values"`
 	// The numbers that led to the verdict, a sentence each.
 	Evidence []string `json:"evidence"`
+}
+
+// MarkValue is what most SYNs of a flood or probes of a scan have in common.
+type MarkValue struct {
+	// The name, as in marks.
+	Mark string `json:"mark"`
+	// What they have: the TTL, the window, the sequence number, the step from one to the next, the IP identification or
+	// the options. null: each has another, as the mark says.
+	Value *string `json:"value" field:"null"`
+	// The share of them that has it.
+	Share float64 `json:"share" field:"min=0,max=1"`
 }
 
 // Scan is one source that tries many ports or addresses, most of them in vain.
@@ -216,6 +231,8 @@ type Scan struct {
 	PortRanges []string `json:"port_ranges"`
 	// What the probes have in common, as in syn_flood.
 	Marks []string `json:"marks"`
+	// The marks with their values.
+	MarkValues []MarkValue `json:"mark_values"`
 	// The numbers that led to the verdict, a sentence each.
 	Evidence []string `json:"evidence"`
 }

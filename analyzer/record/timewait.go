@@ -62,6 +62,8 @@ type EphemeralPorts struct {
 	Rate NullableNumber `json:"rate" field:"null"`
 	// The rate at which all are locked before the first is free again: the size of the range by 2MSL.
 	ExhaustingRate float64 `json:"exhausting_rate"`
-	// When the last port is locked if it goes on at this rate; null: never.
+	// When the last port is locked if it goes on at this rate and TIME_WAIT lasts two_msl_s; null: never, or the
+	// capture contradicts two_msl_s: ports were reused sooner, or the client's SYNs offer what Linux offers, which
+	// holds TIME_WAIT for 60 s.
 	ExhaustedAt Time `json:"exhausted_at" field:"null"`
 }

@@ -176,7 +176,7 @@ func TestViewOnTerminal(t *testing.T) {
 	term.until("CONNECTIONS by recent: 0")
 	traffic(t, lab)
 	screen := term.until("CONNECTIONS by recent: 205", "FLOOD 198.18.0.2:9999 single_source_flood",
-		"followed 205   embryonic 200 ", "TIME_WAIT 3")
+		"followed 205   pending 200 ", "TIME_WAIT 3")
 	t.Log(screen)
 
 	t.Run("metrics", func(t *testing.T) { scraped(t, lab) })

@@ -10,6 +10,7 @@
 //	field:"ref=port"         it is of a definition of the schema that the type does not tell
 //	field:"min=1" "max=63"   bounds that the type does not tell; "items=2" bounds a list
 //	field:"enum=a|b"         its words, where the type does not list them
+//	field:"deprecated"       another one says what it says, by a better name
 //	field:"keys=outcome"     the definition of a map's keys; "keys=state|unknown" allows one more
 //	field:"values=null"      a map's values can be null
 //	const:"connection"       it is always this

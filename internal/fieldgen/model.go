@@ -44,6 +44,7 @@ type field struct {
 	ref        string
 	min, max   string
 	items      string
+	deprecated bool
 	enum       []string
 	keys       []string
 	csv        string
@@ -193,6 +194,8 @@ func readField(pkg string, f *ast.Field) (one field, reported bool, err error) {
 		case "":
 		case "null":
 			one.null = true
+		case "deprecated":
+			one.deprecated = true
 		case "ref":
 			one.ref = value
 		case "min":

@@ -198,10 +198,13 @@ func ref(name string) object { return object{{"$ref", "#/$defs/" + name}} }
 // property is what the schema says of a field.
 func (s *schemer) property(f *field) (object, error) {
 	describe := func(o object) object {
-		if f.doc == "" {
-			return o
+		if f.doc != "" {
+			o = append(o, member{"description", f.doc})
 		}
-		return append(o, member{"description", f.doc})
+		if f.deprecated {
+			o = append(o, member{"deprecated", true})
+		}
+		return o
 	}
 	switch {
 	case f.value != "" && f.json == "record":

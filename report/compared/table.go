@@ -202,9 +202,9 @@ func (t *Table) points(out *bytes.Buffer, e *Ending) error {
 			offset, margin = text.Unknown, "unknown"
 		}
 		g.Rows = append(g.Rows, []text.Cell{
-			{Full: p.Name}, {Full: text.Amount(p.Packets)}, text.TimeCell(p.First),
+			{Full: p.Name}, {Full: text.Count(p.Packets)}, text.TimeCell(p.First),
 			{Full: text.Span(text.Between(p.First, p.Last))},
-			{Full: offset}, {Full: margin}, {Full: drift}, {Full: dropped}, {Full: text.Amount(p.Connections)},
+			{Full: offset}, {Full: margin}, {Full: drift}, {Full: dropped}, {Full: text.Count(p.Connections)},
 			text.Some(p.Alone),
 		})
 	}
@@ -258,7 +258,7 @@ func (t *Table) path(out *bytes.Buffer, e *Ending) error {
 			lost.Tone = text.Bad
 		}
 		g.Rows = append(g.Rows, []text.Cell{
-			{Full: name}, {Full: text.Amount(s.Segments)}, lost, {Full: share}, {Full: text.Span(s.Delay.P50)},
+			{Full: name}, {Full: text.Count(s.Segments)}, lost, {Full: share}, {Full: text.Span(s.Delay.P50)},
 			{Full: text.Span(s.Delay.P99)},
 			text.Some(s.Born), text.Some(s.Delayed), text.Some(s.Reordered), text.Some(s.Duplicated),
 			text.Some(s.NotCaptured),

@@ -78,7 +78,7 @@ func DrawVitals(before, now *Vitals, width int, color bool) []string {
 		return t
 	}
 	client, server := &now.Live.Client, &now.Live.Server
-	embryonic, waits := server[tcpstate.SynRcvd], client[tcpstate.TimeWait]+server[tcpstate.TimeWait]
+	pending, waits := server[tcpstate.SynRcvd], client[tcpstate.TimeWait]+server[tcpstate.TimeWait]
 
 	d := vitalsDrawing{width: width, color: color}
 	d.add("packets", text.Cell{Full: perSecond(before.Packets, now.Packets) + ", " + octets},
@@ -87,7 +87,7 @@ func DrawVitals(before, now *Vitals, width int, color bool) []string {
 		text.Cell{Full: "reset " + perSecond(before.Resets, now.Resets),
 			Tone: toned(now.Resets-before.Resets, text.Bad)})
 	d.add("followed", text.Cell{Full: text.Count(now.Live.Connections)},
-		text.Cell{Full: "embryonic " + text.Count(embryonic), Tone: toned(embryonic, text.Alert)},
+		text.Cell{Full: "pending " + text.Count(pending), Tone: toned(pending, text.Alert)},
 		text.Cell{Full: "half-open " + text.Count(now.Live.HalfOpen), Tone: toned(now.Live.HalfOpen, text.Alert)},
 		text.Cell{Full: "TIME_WAIT " + text.Count(waits)})
 	d.states(client, server)
@@ -178,7 +178,7 @@ func (d *vitalsDrawing) floods(floods []record.SynFlood, now record.Time) {
 		return text.Between(f.End,
 			now) > floodOver
 	})
-	slices.SortStableFunc(going, func(a, b record.SynFlood) int { return cmp.Compare(b.HalfOpenPeak, a.HalfOpenPeak) })
+	slices.SortStableFunc(going, func(a, b record.SynFlood) int { return cmp.Compare(b.UnresolvedPeak, a.UnresolvedPeak) })
 	for i := range going[:min(len(going), mostFloods)] {
 		f := &going[i]
 		target := f.Target.IP.String()
@@ -191,7 +191,7 @@ func (d *vitalsDrawing) floods(floods []record.SynFlood, now record.Time) {
 		}
 		d.add("FLOOD", text.Cell{Full: target + " " + f.Verdict, Tone: t},
 			text.Cell{Full: text.Counted(f.Syns, "SYN"), Tone: t},
-			text.Cell{Full: text.Amount(f.HalfOpenPeak) + " embryonic at once", Tone: t},
+			text.Cell{Full: text.Count(f.UnresolvedPeak) + " unresolved at once", Tone: t},
 			text.Cell{Full: text.Percent(f.CompletionRatio) + " completed", Tone: t})
 	}
 	if more := len(going) - mostFloods; more > 0 {

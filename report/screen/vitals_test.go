@@ -36,7 +36,7 @@ func vitals() (before, now *screen.Vitals) {
 		{"198.51.100.3", "flash_crowd", 500, 1e9},
 		{"198.51.100.4", "suspicious", 129, 0}, {"198.51.100.5", "suspicious", 1000, 61e9}} {
 		now.Floods = append(now.Floods, record.SynFlood{
-			Target: record.Target{IP: netip.MustParseAddr(f.ip), Port: &port}, Verdict: f.verdict, HalfOpenPeak: f.peak,
+			Target: record.Target{IP: netip.MustParseAddr(f.ip), Port: &port}, Verdict: f.verdict, HalfOpenPeak: f.peak, UnresolvedPeak: f.peak,
 			End:  now.At - f.ago,
 			Syns: uint64(1000 * (i + 1)), CompletionRatio: 0.25,
 		})
@@ -48,17 +48,17 @@ func vitals() (before, now *screen.Vitals) {
 func TestDrawVitals(t *testing.T) {
 	before, now := vitals()
 	const want = `packets 10.0k/s, 1.50 MB/s   opened 500/s   ended 10.0/s   reset 1.50/s
-followed 1,234,567   embryonic 399   half-open 2   TIME_WAIT 24,001
+followed 1,234,567   pending 399   half-open 2   TIME_WAIT 24,001
        SYNSENT SYNRCVD ESTAB FINW1 FINW2 CLOSEW CLOSING LASTACK TIMEW CLOSED
 client     400       0 1.20M     0     0      0       0       0 24.0k      0
 server       0     399 1.20M     0     0      0       0       0     0      0
 PORTS 192.0.2.10 → 198.51.100.80:443   24,000 TIME_WAITs of the client
       85.0% of 28,232 ports
-FLOOD 198.51.100.3:443 flash_crowd   3,000 SYNs   500 embryonic at once
+FLOOD 198.51.100.3:443 flash_crowd   3,000 SYNs   500 unresolved at once
       25.0% completed
-FLOOD 198.51.100.2:443 single_source_flood   2,000 SYNs   400 embryonic at once
+FLOOD 198.51.100.2:443 single_source_flood   2,000 SYNs   400 unresolved at once
       25.0% completed
-FLOOD 198.51.100.1 spoofed_flood   1,000 SYNs   200 embryonic at once
+FLOOD 198.51.100.1 spoofed_flood   1,000 SYNs   200 unresolved at once
       25.0% completed
 FLOOD and of 1 more target
 floods 1 before

@@ -721,6 +721,8 @@ func (e *Encoder) AppendSynFlood(b []byte, v *record.SynFlood) []byte {
 	b = appendFloat(b, v.MeanRate)
 	b = append(b, `,"half_open_peak":`...)
 	b = appendNumber(b, v.HalfOpenPeak)
+	b = append(b, `,"unresolved_peak":`...)
+	b = appendNumber(b, v.UnresolvedPeak)
 	b = append(b, `,"completion_ratio":`...)
 	b = appendFloat(b, v.CompletionRatio)
 	b = append(b, `,"sources":`...)
@@ -752,6 +754,11 @@ func (e *Encoder) AppendSynFlood(b []byte, v *record.SynFlood) []byte {
 		b = AppendComma(b, i)
 		b = AppendString(b, v.Marks[i])
 	}
+	b = append(b, `],"mark_values":[`...)
+	for i := range v.MarkValues {
+		b = AppendComma(b, i)
+		b = e.AppendMarkValue(b, &v.MarkValues[i])
+	}
 	b = append(b, `],"evidence":[`...)
 	for i := range v.Evidence {
 		b = AppendComma(b, i)
@@ -770,6 +777,21 @@ func (e *Encoder) AppendTarget(b []byte, v *record.Target) []byte {
 	} else {
 		b = appendNumber(b, uint64(*v.Port))
 	}
+	return append(b, `}`...)
+}
+
+// AppendMarkValue appends a record.MarkValue as JSON.
+func (e *Encoder) AppendMarkValue(b []byte, v *record.MarkValue) []byte {
+	b = append(b, `{"mark":`...)
+	b = AppendString(b, v.Mark)
+	b = append(b, `,"value":`...)
+	if v.Value == nil {
+		b = append(b, "null"...)
+	} else {
+		b = AppendString(b, *v.Value)
+	}
+	b = append(b, `,"share":`...)
+	b = appendFloat(b, v.Share)
 	return append(b, `}`...)
 }
 
@@ -820,6 +842,11 @@ func (e *Encoder) AppendScan(b []byte, v *record.Scan) []byte {
 	for i := range v.Marks {
 		b = AppendComma(b, i)
 		b = AppendString(b, v.Marks[i])
+	}
+	b = append(b, `],"mark_values":[`...)
+	for i := range v.MarkValues {
+		b = AppendComma(b, i)
+		b = e.AppendMarkValue(b, &v.MarkValues[i])
 	}
 	b = append(b, `],"evidence":[`...)
 	for i := range v.Evidence {

@@ -268,5 +268,5 @@ func Some(n uint64) Cell {
 	if n == 0 {
 		return Cell{Full: Unknown}
 	}
-	return Cell{Full: Amount(n)}
+	return Cell{Full: Count(n)}
 }
