@@ -14,7 +14,7 @@ import (
 	"github.com/tcplife/tcplife/internal/duckdb"
 )
 
-const cookbook = "../../docs/COOKBOOK.md"
+const cookbook = "../../docs/SQL.md"
 
 // cookbookCaptures are read as one.
 var cookbookCaptures = strings.Fields(`close-reset close-server-first close-simultaneous half-closed half-open-data handshake-ack-lost icmp-unreachable
@@ -23,7 +23,7 @@ var cookbookCaptures = strings.Fields(`close-reset close-server-first close-simu
 // recipe is a section of the cookbook: a title and its blocks of code.
 var recipe = regexp.MustCompile("(?ms)^## (\\d+\\. .*?)\\n.*?^```sql\\n(.*?)^```\\n.*?^```sh\\n(.*?)^```\\n.*?^```json\\n(.*?)^```\\n")
 
-// TestCookbook asks each question in SQL and by jq.
+// TestCookbook asks each question of docs/SQL.md in SQL and by jq.
 func TestCookbook(t *testing.T) {
 	dir := t.TempDir()
 	db := duckdb.Open(t, dir)
