@@ -89,10 +89,11 @@ truth: libpcap ## record testdata/kernel anew, as root: real connections, and th
 mutate: libpcap ## halve and double every named number of the tracker: which does no test notice? It takes an hour
 	go run ./internal/mutate
 
-lint: libpcap ## gofmt, go vet and staticcheck; the tools' versions are pinned in tools.mod
+lint: libpcap ## gofmt, go vet, staticcheck and the wording of texts; the tools' versions are pinned in tools.mod
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not formatted by gofmt:" $$files >&2; exit 1; }
 	go vet ./...
 	go tool -modfile=tools.mod staticcheck ./...
+	go run ./internal/wording
 
 rfcsim: ## hold the tracker to PLAYS (20000) simulated connections from SEED (1), without a tolerance more than the tests have
 	go test ./analyzer/tcpstate -run 'Truth' -rapid.checks $(PLAYS) -rapid.seed $(SEED) -timeout 0

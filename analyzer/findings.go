@@ -300,7 +300,7 @@ func (c *connection) concludeReset(r *record.Connection) {
 	}
 }
 
-// concludeSide adds what a side waited for in vain.
+// concludeSide adds what a side waited for and did not get.
 func (c *connection) concludeSide(i int, at int64) {
 	const patience = 60 * int64(time.Second) // what Linux gives an orphan (tcp_fin_timeout)
 	e, x, y := &c.tcp.Ends[i], &c.sides[i], &c.sides[1-i]

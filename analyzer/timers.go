@@ -29,7 +29,7 @@ func (a *Analyzer) advance(now int64, key *flows.Key) {
 		a.clock, a.origin, a.begun = now, now, true
 	case now-a.clock <= course.Far:
 		if a.leaping {
-			a.disbelieve()
+			a.undoJump()
 		}
 		a.expire(now)
 	case !a.leaping:
@@ -65,8 +65,8 @@ func (a *Analyzer) now() int64 {
 	return a.clock
 }
 
-// disbelieve takes back a leap: who was heard then was heard now.
-func (a *Analyzer) disbelieve() {
+// undoJump discards a bogus far-future timestamp: who was heard then was heard now.
+func (a *Analyzer) undoJump() {
 	a.leaping = false
 	n := a.table.find(&a.leaper, a.table.seeds.hash(&a.leaper))
 	if n == 0 {

@@ -48,7 +48,7 @@ func sum(b []byte, s uint64) uint64 {
 		carries += carry
 		b = b[32:]
 	}
-	s = s>>32 + s&0xffffffff + carries // the rest can not overflow any more
+	s = s>>32 + s&0xffffffff + carries // the rest cannot overflow any more
 	for len(b) >= 8 {
 		word := binary.LittleEndian.Uint64(b)
 		s += word>>32 + word&0xffffffff

@@ -225,7 +225,7 @@ func (d *Decoder) found(e end) {
 	}
 }
 
-// malformed notes in which layer decoding came to nothing.
+// malformed notes in which layer decoding failed.
 func (d *Decoder) malformed(typ gopacket.LayerType) {
 	d.wrong = typ
 	d.found(endMalformed)

@@ -63,7 +63,7 @@ type Capture struct {
 	Unfinished uint64 `json:"unfinished_checksums"`
 	// Packets that were on the wire but are not in the capture.
 	Dropped Dropped `json:"dropped"`
-	// Connections given up early to stay within --max-connections or --memory; their ended_by is evicted.
+	// Connections evicted to stay within --max-connections or --memory; their ended_by is evicted.
 	Evicted uint64 `json:"evicted"`
 	// Places from which on a file could not be read.
 	Damage []Damage `json:"damage"`
@@ -80,8 +80,7 @@ type Capture struct {
 	Devices []string `json:"devices"`
 	// Devices that went away before the end.
 	LostDevices []string `json:"lost_devices"`
-	// Records of attempts that came to nothing which live did not write, for packets came too fast. The summary counts
-	// them.
+	// Records of failed attempts that live did not write under overload. The summary counts them.
 	Shed uint64 `json:"shed"`
 	// Packets that could not be written to the files of live -w.
 	Unwritten uint64 `json:"unwritten"`
@@ -91,7 +90,7 @@ type Capture struct {
 
 // Dropped counts packets that were on the wire but not in the capture; nil where the capture does not say.
 type Dropped struct {
-	// For want of buffer space; null: the capture does not say.
+	// By the kernel, for lack of buffer space; null: the capture does not say.
 	Kernel *uint64 `json:"kernel" field:"null"`
 	// By the interface or its driver; null: the capture does not say.
 	Interface *uint64 `json:"interface" field:"null"`

@@ -211,7 +211,7 @@ func captureSummary(c *Capture) []summaryLine {
 	}
 	if c.Evicted > 0 {
 		lines = append(lines, summaryLine{"evicted", []string{text.Counted(c.Evicted, "connection") +
-			" given up early to stay within the limits"}, text.Bad})
+			" evicted to stay within the limits"}, text.Bad})
 	}
 	for _, d := range c.Damage {
 		if d.Unread {
@@ -225,8 +225,8 @@ func captureSummary(c *Capture) []summaryLine {
 		lines = append(lines, summaryLine{"lost devices", c.LostDevices, text.Bad})
 	}
 	if c.Shed > 0 {
-		lines = append(lines, summaryLine{"shed", []string{text.Counted(c.Shed, "attempt") +
-			" that came to nothing not written, for want of time"}, text.Bad})
+		lines = append(lines, summaryLine{"shed", []string{text.Counted(c.Shed, "failed attempt") +
+			" counted but not written: overloaded"}, text.Bad})
 	}
 	if c.Unwritten > 0 {
 		lines = append(lines, summaryLine{"unwritten", []string{text.Counted(c.Unwritten, "packet") +

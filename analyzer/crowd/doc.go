@@ -10,7 +10,7 @@
 // latencies, and, once there have been eight, how the number of half-open attempts went over time (course.go). An
 // attempt that the listener does not accept at its ACK is held again until it is. Only while half-open attempts are
 // many does it look closer (flood.go): sources in a sample that is exact while small (sample.go), what their SYNs
-// have in common (marks.go). A source that tries in vain is a candidate for a scanner in a table of fixed size, and
+// have in common (marks.go). A source whose attempts fail is a candidate for a scanner in a table of fixed size, and
 // followed after eight different probes (scan.go). A target where nobody answered is forgotten with its last attempt,
 // or when the table is full. docs/VERDICTS.md says what leads to each verdict.
 package crowd

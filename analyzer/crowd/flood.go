@@ -6,8 +6,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// flood gathers what is needed to judge attempts that are not completed, from the moment at which they become many. Most
-// of the time it comes to nothing, and is begun anew with the next ones.
+// flood gathers what is needed to judge attempts that are not completed, from the moment at which they become many. Mostly
+// no flood follows, and it is begun anew with the next ones.
 type flood struct {
 	begun     int64
 	alarmed   bool

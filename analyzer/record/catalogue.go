@@ -147,7 +147,7 @@ var catalogue = [codes]FindingKind{
 	FindingISNPredictable: {"isn_predictable", Info,
 		"this host's initial sequence numbers can be predicted, so that others can forge segments of its connections",
 		"RFC 6528 §3; RFC 9293 §3.4.1",
-		"update the host, or put a firewall in front of it that makes ISNs random; it is said once for each host"},
+		"update the host, or put a firewall in front of it that makes ISNs random; reported once for each host"},
 	FindingSynInConnection: {"syn_in_connection", Warning, "a SYN arrived inside a connection that went on",
 		"RFC 5961 §4", "an old duplicate, or an attempt to disturb the connection"},
 	FindingSimultaneousOpen: {"simultaneous_open", Info, "both sides sent a SYN before the other's arrived",

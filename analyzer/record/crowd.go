@@ -195,7 +195,7 @@ type MarkValue struct {
 	Share float64 `json:"share" field:"min=0,max=1"`
 }
 
-// Scan is one source that tries many ports or addresses, most of them in vain.
+// Scan is one source that tries many ports or addresses, and mostly fails.
 type Scan struct {
 	Record string `json:"record" const:"scan"`
 	Schema int    `json:"schema" const:"1"`

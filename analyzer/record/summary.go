@@ -17,7 +17,7 @@ type Result struct {
 	Backscatter []Backscatter
 	// Population is how many endpoints there were in each state over time: one series, or none without a segment.
 	Population []PopulationSeries
-	Evicted    uint64 // connections given up early to stay within the limits of Options; their records say evicted
+	Evicted    uint64 // connections evicted to stay within the limits of Options; their records say evicted
 	// FlagsOnly is what a filter on control bits has left in the capture, if there was one.
 	FlagsOnly FlagsOnly
 }

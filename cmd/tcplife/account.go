@@ -59,7 +59,7 @@ func (a *account) tellOmissions(stderr io.Writer) (err error) {
 	}
 	if dropped := a.read.Drops.Kernel + a.read.Drops.Interface; dropped > 0 {
 		if a.devices != nil {
-			complain(stderr, "%d packets were dropped: %d by the kernel, for they came too fast, %d by the devices",
+			complain(stderr, "%d packets were dropped: %d by the kernel (overload), %d by the devices",
 				dropped,
 				a.read.Drops.Kernel, a.read.Drops.Interface)
 		} else {
@@ -69,7 +69,7 @@ func (a *account) tellOmissions(stderr io.Writer) (err error) {
 	}
 	a.tellUndecoded(stderr)
 	if a.shed > 0 {
-		complain(stderr, "%d attempts that came to nothing were counted and not written, for it came too fast", a.shed)
+		complain(stderr, "overloaded: %d failed attempts were counted but not written", a.shed)
 		err = errIncomplete
 	}
 	if a.unwritten > 0 {
@@ -81,7 +81,7 @@ func (a *account) tellOmissions(stderr io.Writer) (err error) {
 		err = errIncomplete
 	}
 	if a.evicted > 0 {
-		complain(stderr, "%d connections were given up early to stay within --max-connections or --memory", a.evicted)
+		complain(stderr, "%d connections were evicted to stay within --max-connections or --memory", a.evicted)
 		err = errIncomplete
 	}
 	if a.interrupted {

@@ -28,9 +28,9 @@ func newAtCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "at FILE... --time TIME [flags]",
 		Short: "Show the state of every socket at a moment, as ss -tan would have",
-		Long: `Prints what "ss -tan" would have printed at a moment on all hosts of the capture together:
-every connection of which one side at least was not CLOSED, with the states of both, since
-when they were in them, and the connection's age. "-" is the standard input.
+		Long: `Prints what "ss -tan" would have printed at one moment on every host of the capture: each
+connection with at least one side that was not CLOSED, the states of both sides, since when,
+and the connection's age. "-" is standard input.
 
 TIME is one of
   2023-11-14T22:13:20.5Z       absolute, RFC 3339
@@ -40,11 +40,9 @@ TIME is one of
   +12.5s, +1m30s               after the first packet
   '#1234'                      after packet 1234 of the capture
 
-The states are those of the connections' records ("tcplife read -o json"), so they know what
-came later in the capture: a handshake whose last ACK was lost behind the point of capture
-was not ESTABLISHED on both sides. A state after ~ is inferred, not seen; of a side after
-which there is a dash nothing was known yet. How long a TIME_WAIT lasts --msl says. A
-listening socket is in no capture.`,
+States are settled: later packets have corrected them. A handshake whose final ACK was lost
+behind the point of capture was not ESTABLISHED on both sides. A state after ~ is inferred. "-"
+means not known yet. --msl sets how long TIME_WAIT lasts. A listening socket is in no capture.`,
 		Example: `  tcplife at web.pcap --time +12.5s
   tcplife at web.pcap --time '2023-11-14 22:13:32.5' --msl linux
   tcplife at web.pcap --time '#1234' --where 'server.port == 443'
@@ -77,10 +75,9 @@ listening socket is in no capture.`,
 // addTableFlags adds those of the subcommands that report no connections but something about all of them.
 func (f *readFlags) addTableFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT`: "+list(tableFormats))
-	flags.StringVar(&f.where, "where", "", "only connections for which `EXPRESSION` holds, see tcplife read --help")
+	flags.StringVar(&f.where, "where", "", "only connections for which `EXPRESSION` holds")
 	flags.IntVar(&f.top, "top", report.DefaultTop, "show the first `N` rows of a table; 0 shows all")
-	flags.StringVar(&f.color, "color", "auto",
-		"colour the table; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
+	flags.StringVar(&f.color, "color", "auto", colorUsage)
 }
 
 // prepareTable looks for everything that can be wrong with these flags and those of the input.

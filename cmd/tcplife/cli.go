@@ -15,9 +15,9 @@ import (
 const (
 	exitOK     = 0 // everything was read and reported
 	exitFailed = 1 // there is no report, or not the whole of it could be written
-	exitUsage  = 2 // the command line makes no sense
-	// there is a report, but the input was damaged, packets were dropped, connections were given up for a limit, or
-	// reading was interrupted
+	exitUsage  = 2 // usage error
+	// there is a report, but the input was damaged or unreadable in part, packets were dropped, connections were evicted,
+	// or reading was interrupted
 	exitIncomplete     = 3
 	exitConditionHolds = 4 // there is a report, and what --fail-on asks for holds
 )
@@ -25,13 +25,13 @@ const (
 const exitCodesHelp = `Exit codes:
   0  everything was read and reported
   1  failed: there is no report, or not the whole of it could be written
-  2  the command line makes no sense
-  3  reported, but the input was damaged, packets were dropped, connections were given up
-     for a limit, or reading was interrupted
+  2  usage error
+  3  reported, but incomplete: damage, an unreadable file, dropped packets, evicted
+     connections, or an interrupt
   4  reported, and a --fail-on condition holds
 Where several apply it is 2, then 1, then 3, then 4.`
 
-// A usageError is a command line that makes no sense; its hint says what would.
+// A usageError is a wrong command line; its hint says what is right.
 type usageError struct {
 	message string
 	hint    string
@@ -111,7 +111,7 @@ moment, worked out from the packets alone.
 	root.SuggestionsMinimumDistance = 2
 	root.Flags().Bool("version", false, "print the version") // cobra's own would take -v, which read needs
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 100"))
+	root.SetHelpTemplate(helpTemplate)
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		newReadCommand(), newLiveCommand(), newDevicesCommand(), newExplainCommand(), newCompareCommand(),
@@ -120,6 +120,24 @@ moment, worked out from the packets alone.
 	)
 	return root
 }
+
+// helpTemplate has the examples first, and fits on a screen.
+const helpTemplate = `{{.Short}}.
+
+Usage:
+  {{.UseLine}}{{if .HasExample}}
+
+Examples:
+{{.Example}}{{end}}{{if .Long}}
+
+{{.Long | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
+
+Commands:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+
+Flags:
+{{.LocalFlags.FlagUsagesWrapped 110 | trimTrailingWhitespaces}}{{end}}
+`
 
 // noArgs is cobra.NoArgs as a usageError.
 func noArgs(cmd *cobra.Command, args []string) error {

@@ -60,7 +60,7 @@ packets, began later, ended earlier, holds no such segments, or sees one directi
 --conn draws one connection with a lane for each point. -w writes the segments that were lost,
 as the last point that saw them captured them.
 
-The files are read twice, with -w three times, so that standard input can not be one of them.`,
+The files are read twice, with -w three times, so standard input cannot be one of them.`,
 		Example: `  tcplife compare client.pcap fwin.pcap fwout.pcap server.pcap
   tcplife compare client=c.pcap fw=fw-1.pcap,fw-2.pcap server=s.pcap
   tcplife compare c.pcap s.pcap --offset s=+1.37s
@@ -97,10 +97,9 @@ The files are read twice, with -w three times, so that standard input can not be
 	flags.Uint64Var(&f.conn, "conn", 0, "draw the connection with this `ID`")
 	flags.IntVar(&f.top, "top", compared.DefaultTop, "show the worst `N` connections; 0 shows all")
 	flags.BoolVar(&f.ascii, "ascii", false, "draw the ladder with ASCII characters only")
-	flags.StringVar(&f.color, "color", "auto",
-		"colour the tables; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
+	flags.StringVar(&f.color, "color", "auto", colorUsage)
 	flags.StringVar(&f.msl, "msl", "rfc",
-		"maximum segment lifetime, half of a TIME_WAIT: a `DURATION` or the habit of a system: "+list(mslNames()))
+		"half of TIME_WAIT, a `DURATION` or an OS default: "+list(mslNames()))
 	flags.DurationVar(&f.embryonicLimit, "embryonic-limit", 0,
 		"end an attempt that is silent for this `DURATION` (default 4m)")
 	flags.DurationVar(&f.idleLimit, "idle-limit", 0,
@@ -158,7 +157,7 @@ func (f *compareFlags) prepare(cmd *cobra.Command, args []string) (*comparing, e
 		f.files = append(f.files, s.Files...)
 	}
 	if slices.Contains(f.files, "-") {
-		return nil, &usageError{"compare reads its input twice, which standard input can not",
+		return nil, &usageError{"compare reads its input twice, which standard input cannot",
 			"save it to a file and compare that"}
 	}
 	if err := f.parseOffsets(); err != nil {

@@ -27,25 +27,21 @@ func newExplainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain FILE... [flags]",
 		Short: "Show segment by segment why a connection is in its states",
-		Long: `Draws the ladder of a connection, as one beside RFC 9293: its segments between the client on
-the left and the server on the right, with their numbers and whether these are what they
-should be, the states of both sides and by which rule of which section they change, and
-the findings where they happen. Long runs of ordinary segments are folded into a line.
+		Long: `Prints a ladder diagram with the RFC 9293 rule behind each state change: segments between the
+client on the left and the server on the right, sequence numbers and whether they fit, the
+states of both sides, and findings where they happen. Runs of ordinary segments are folded.
 
-The states are those of the connection's record, as "tcplife read -o json" gives it. Where a
-segment seemed to change one and a later segment shows that it did not, the ladder says so
-at both. A state after ~ is inferred, not seen.
+States are those of the record. Where a later segment withdraws a state, the ladder says so at
+both segments. A state after ~ is inferred.
 
-Without --conn it chooses, of all connections or of those for which --where holds, the ones
-that there is most to say about, one of each kind. Connections are of one kind if they were
-opened and closed in the same way and have the same findings. Of the kinds those go first
-that have most points: 100 for an error, 10 for a warning, 1 for another finding, 5 for a
-simultaneous open or close, 2 for a close of another kind.
+Without --conn it chooses the most interesting connections, one of each kind: the same way of
+opening and closing, and the same findings. A kind has 100 points for an error, 10 for a
+warning, 1 for another finding, 5 for a simultaneous open or close, 2 for an unusual close.
 
 -o svg draws the same as a picture that needs no other file; in a browser each step tells its
 rules on hover. -o mermaid writes Markdown with a Mermaid sequence diagram for each ladder.
 
-The files are read twice, so that standard input can not be one of them.`,
+The files are read twice, so standard input cannot be one of them.`,
 		Example: `  tcplife explain web.pcap
   tcplife explain web.pcap --conn 4711 --ascii > ticket.txt
   tcplife explain web.pcap -f 'host 10.0.0.7 and port 443'
@@ -66,17 +62,16 @@ The files are read twice, so that standard input can not be one of them.`,
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.UintSliceVar(&f.conns, "conn", nil,
-		"explain the connections with these `IDS`, the numbers of their first packets")
+		"explain the connections with these `IDS` (first packets)")
 	f.addPacketFlags(flags)
 	flags.StringVar(&f.where, "where", "",
-		"explain only connections for which `EXPRESSION` holds, see tcplife read --help")
+		"explain only connections for which `EXPRESSION` holds")
 	flags.IntVar(&f.top, "top", 3, "explain at most `N` connections")
 	flags.StringVarP(&f.output, "output", "o", "text", "`FORMAT`: "+list(explainFormats))
 	flags.BoolVar(&f.diagram, "diagram", false,
-		"draw the state diagram of RFC 9293 with the ways of both sides instead of the segments")
+		"draw the state diagram of RFC 9293 instead of the segments")
 	flags.BoolVar(&f.ascii, "ascii", false, "draw with ASCII characters only")
-	flags.StringVar(&f.color, "color", "auto",
-		"colour the text; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
+	flags.StringVar(&f.color, "color", "auto", colorUsage)
 	f.addTrackingFlags(flags)
 	f.addFileFlags(flags)
 	givenOnce(flags)
@@ -95,7 +90,7 @@ func (f *explainFlags) prepare(cmd *cobra.Command) (*reading, error) {
 	}
 	given := cmd.Flags().Changed
 	if slices.Contains(f.files, "-") {
-		return nil, &usageError{"explain reads its input twice, which standard input can not",
+		return nil, &usageError{"explain reads its input twice, which standard input cannot",
 			"save it to a file and explain that"}
 	}
 	if err := oneOf("--output", f.output, explainFormats); err != nil {
@@ -150,7 +145,7 @@ func (r *reading) explain(ctx context.Context, f *explainFlags) error {
 	for _, id := range f.conns {
 		c, known := named[id]
 		if !known {
-			return fmt.Errorf("there is no connection %d among the %d; tcplife read -o json FILE tells their ids", id,
+			return fmt.Errorf("no connection has the id %d, among %d; tcplife read FILE lists them", id,
 				total)
 		}
 		chosen = append(chosen, c)

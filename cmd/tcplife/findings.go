@@ -36,8 +36,7 @@ to do about it; and where it is defined.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT` of the list: "+list(findingsFormats))
-	flags.StringVar(&f.color, "color", "auto",
-		"colour the list; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
+	flags.StringVar(&f.color, "color", "auto", colorUsage)
 	givenOnce(flags)
 	complete(cmd, "output", findingsFormats)
 	complete(cmd, "color", colorModes)

@@ -46,7 +46,7 @@ type following struct {
 	failed   error    // to hand on what the analyzer emits
 }
 
-// Records of attempts to connect that came to nothing are shed from the moment on when so much of the room between the
+// Records of failed attempts are shed from the moment on when so much of the room between the
 // devices and the tracker is taken, until it is so little again. In a flood they are most of what there is to write.
 const (
 	shedAbove = 0.75
@@ -200,7 +200,7 @@ func (l *following) weigh(backlog float64) {
 	case backlog > shedAbove && !l.shedding:
 		l.shedding = true
 		if !l.strained {
-			complain(l.stderr, "packets come faster than they can be worked off: attempts that come to nothing are only counted, whenever it is so")
+			complain(l.stderr, "overloaded: failed attempts are counted but not written until the backlog clears")
 		}
 		l.strained = true
 	case backlog < shedBelow && l.shedding:

@@ -13,7 +13,7 @@ import (
 	"github.com/tcplife/tcplife/report"
 )
 
-// TestShed holds the order in which load is shed: attempts that came to nothing go, all else stays, and it is counted.
+// TestShed holds the order in which load is shed: failed attempts go, all else stays, and it is counted.
 func TestShed(t *testing.T) {
 	var out, stderr bytes.Buffer
 	lines := report.NewJSONL(&out)
@@ -38,7 +38,7 @@ func TestShed(t *testing.T) {
 		strings.Count(out.String(), `"outcome":"refused"`); n != 10 {
 		t.Errorf("%d of 10 records that must never be shed were written", n)
 	}
-	if n := strings.Count(stderr.String(), "faster than they can be worked off"); n != 1 {
+	if n := strings.Count(stderr.String(), "overloaded: failed attempts are counted but not written"); n != 1 {
 		t.Errorf("it is told %d times, want once: %s", n, &stderr)
 	}
 	a := &account{shed: l.shed, devices: []string{"eth0"}}

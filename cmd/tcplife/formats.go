@@ -229,6 +229,9 @@ func (f *readFlags) look(stdout io.Writer) (width int, color bool) {
 // colorWelcome is false where the environment says so (https://no-color.org).
 func colorWelcome() bool { return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" }
 
+// colorUsage is the help of --color.
+const colorUsage = "`WHEN` to use colours: always, never, or auto (on a terminal)"
+
 func names(columns []report.Column) []string {
 	var list []string
 	for _, c := range columns {

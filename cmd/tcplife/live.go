@@ -47,36 +47,10 @@ func newLiveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "live -i DEVICE... [flags] [FILTER]",
 		Short: "Follow TCP connections on a device while they happen",
-		Long: `Captures on a device and reports every TCP connection as it ends, until a signal, --duration,
---count or --until ends it; then the final report follows. SIGUSR1 asks for a report in
-between. A record is written as soon as its connection is closed, or was refused; what becomes
-of it in TIME_WAIT is told only with --emit final, which waits for the end of that.
-
-On a terminal, and unless -o asks for a format, it shows a view that moves: rates, states, floods
-and a list of connections to sort, to filter and to look into; ? in it tells the keys. The
-report follows when it ends.
-
-It takes CAP_NET_RAW to open a device, so root, or once
-
-  sudo setcap cap_net_raw+ep "$(command -v tcplife)"
-
-The filter, with -f or as the last words, is run by the kernel. Without one it takes every
-packet, and looks for TCP in VLANs, tunnels, fragments and behind extension headers; "tcp"
-would lose all of these. Of each packet it takes what has room for all headers; a segment's
-checksum can be checked only if all of it is there, with -s 262144.
-
--w keeps the packets, as much of each as is captured, in pcapng files that "tcplife read"
-turns into the same records. As with tcpdump, -C and -G begin a new file from time to time,
-with a number or by strftime(3) conversions in the name, and SIGHUP does so at once; -W keeps
-only so many. The last block of a file says what was dropped. The packets have no comments as
-"tcplife read -w" writes them: what happened at a packet is known only later.
-
-Once the devices are open, live gives up what it does not need any more: root, for --user;
-all capabilities; files but those it writes. With -v it says so.
-
-Where packets come faster than they can be worked off, attempts to connect that came to
-nothing are counted and not written any more; if that is not enough, the kernel drops packets.
-The report counts both, and then the exit code is 3.`,
+		Long: `Captures on devices and reports every TCP connection as it ends; a final report follows at the
+end. On a terminal it shows a view that moves (? lists its keys). Capturing needs root or
+CAP_NET_RAW; grant it once with: sudo setcap cap_net_raw+ep "$(command -v tcplife)"
+"tcplife man" has the rest: signals, the files of -w, overload.`,
 		Example: `  tcplife live -i eth0
   tcplife live -i eth0 -i eth1 port 443
   tcplife live -i eth0 --metrics 127.0.0.1:9464 -o jsonl >/dev/null
@@ -93,38 +67,37 @@ The report counts both, and then the exit code is 3.`,
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringSliceVarP(&f.devices, "interface", "i", nil,
-		"capture on `DEVICE`, as \"tcplife devices\" lists them, or any; several are one capture")
+		"capture on `DEVICE` (tcplife devices lists them), or any")
 	f.addPacketFlags(flags)
 	flags.IntVarP(&f.snaplen, "snapshot-length", "s", live.DefaultSnaplen,
-		"capture the first `BYTES` of a packet, the default has room for headers")
+		"capture the first `BYTES` of each packet")
 	flags.IntVarP(&f.buffer, "buffer-size", "B", live.DefaultBuffer>>10,
-		"buffer `KIB` of packets in the kernel for each device")
+		"buffer `KIB` of packets in the kernel, for each device")
 	flags.BoolVarP(&f.noPromiscuous, "no-promiscuous-mode", "p", false,
-		"leave the device as it is: only packets from and to this host")
+		"capture only packets from and to this host")
 	flags.BoolVar(&f.immediate, "immediate-mode", false,
-		"get each packet at once and not by blocks, so within milliseconds; costs more")
+		"get each packet at once, not in blocks; costs more")
 	flags.DurationVar(&f.duration, "duration", 0, "stop after this `DURATION`")
 	flags.StringVar(&f.until, "until", "",
-		"stop once a connection was reported for which `EXPRESSION` holds, as for --where")
-	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT` of the report: "+list(liveFormats))
-	flags.DurationVar(&f.interval, "interval", 0, "report each `DURATION` how things stand")
-	flags.BoolVar(&f.open, "open", false, "report with it the connections that are open for as long as --interval")
+		"stop at the first connection for which `EXPRESSION` holds")
+	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT`: "+list(liveFormats))
+	flags.DurationVar(&f.interval, "interval", 0, "report every `DURATION` how things stand")
+	flags.BoolVar(&f.open, "open", false, "with --interval: report open connections too")
 	flags.StringVar(&f.emit, "emit", "close",
-		"report a connection when it closes, or with `WHEN` final when nothing more can happen to it")
+		"report at `WHEN`: close, or final (nothing more can happen)")
 	flags.StringVar(&f.where, "where", "",
-		"report only connections for which `EXPRESSION` holds, see tcplife read --help")
-	flags.StringSliceVar(&f.columns, "columns", nil, "show these `COLUMNS`: "+list(names(report.TableColumns())))
-	flags.StringVar(&f.color, "color", "auto",
-		"colour the rows; `WHEN` is always, never, or auto: on a terminal, unless NO_COLOR is set")
-	flags.StringVar(&f.failOn, "fail-on", "", "exit with code 4 if `EXPRESSION` holds for the summary at the end")
+		"report only connections for which `EXPRESSION` holds")
+	flags.StringSliceVar(&f.columns, "columns", nil, "show these `COLUMNS`, such as client,server,rtt,states")
+	flags.StringVar(&f.color, "color", "auto", colorUsage)
+	flags.StringVar(&f.failOn, "fail-on", "", "exit with code 4 if `EXPRESSION` holds for the summary")
 	flags.StringVarP(&f.ring.Path, "write", "w", "", "write the packets to `FILE`")
-	flags.IntVarP(&f.ringSize, "file-size", "C", 0, "begin the next file when one has so many `MILLIONS` of bytes")
+	flags.IntVarP(&f.ringSize, "file-size", "C", 0, "begin the next file after `MILLIONS` of bytes")
 	flags.IntVarP(&f.ringTime, "rotate-seconds", "G", 0,
-		"begin the next file after so many `SECONDS`; FILE may hold strftime conversions, as %H")
+		"begin the next file after `SECONDS`; FILE may hold %H and so on")
 	flags.IntVarP(&f.ring.Files, "file-count", "W", 0, "keep the last `N` files, with -C or -G")
 	flags.StringVarP(&f.user, "user", "Z", "",
-		"become this `USER` once the devices are open (default nobody, when started as root)")
-	flags.StringVar(&f.metrics, "metrics", "", "serve metrics to Prometheus at `ADDRESS`, as 127.0.0.1:9464")
+		"become `USER` once the devices are open (root: default nobody)")
+	flags.StringVar(&f.metrics, "metrics", "", "serve metrics to Prometheus at `ADDRESS`, such as 127.0.0.1:9464")
 	f.addFormatFlags(flags)
 	f.addTrackingFlags(flags)
 	givenOnce(flags)

@@ -50,7 +50,11 @@ func writeManual(w io.Writer, root *cobra.Command) error {
 // manualSection describes one subcommand and, below it, its own subcommands.
 func manualSection(w io.Writer, cmd *cobra.Command) {
 	fmt.Fprintf(w, ".SH %q\n.B %s\n.PP\n", strings.ToUpper(troff(cmd.CommandPath())), troff(cmd.UseLine()))
-	fmt.Fprintf(w, ".nf\n%s\n.fi\n", troff(strings.TrimSpace(cmd.Long)))
+	text := strings.TrimSpace(cmd.Long)
+	if more := details[cmd.Name()]; more != "" {
+		text = more
+	}
+	fmt.Fprintf(w, ".nf\n%s\n.fi\n", troff(text))
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
 		if f.Name == "help" {
 			return

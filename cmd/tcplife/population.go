@@ -26,16 +26,16 @@ func newPopulationCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "population FILE... [flags]",
 		Short: "Count the sockets in each state over time",
-		Long: `Counts how many endpoints there were in each state at moments that lie a step apart, as one
-who runs "ss -tan" again and again on all hosts of the capture. "-" is the standard input.
-What lasts shorter than a step may lie between two moments; "tcplife at" looks at any other.
+		Long: `Counts the endpoints in each state at moments one step apart, as if "ss -tan" ran periodically
+on every host. "-" is standard input. What lasts less than a step can fall between two moments;
+"tcplife at" shows any moment.
 
 The moments are whole multiples of the step, so that every second is counted as it begins.
-Without --step it is the shortest of 1ms, 2ms, 10ms, ... 1s, 2s, 10s, 1m, 5m, ... with which there are
-no more than 1000. A step of which there would be more than 100,000 is made longer.
+Without --step it is the shortest of 1ms, 2ms, 10ms, ... 1s, 2s, 10s, 1m, 5m, ... that gives
+at most 1,000 moments. A step that would give more than 100,000 is made longer.
 
-Each line of the table is drawn to the height of its own peak; where there are more moments
-than marks, a mark is the most of its time.`,
+Each line of the table is scaled to its own peak. Where there are more moments than marks, a
+mark shows the most of its time.`,
 		Example: `  tcplife population web.pcap
   tcplife population web.pcap --step 1s --by host
   tcplife population web.pcap --step 1s -o csv > states.csv

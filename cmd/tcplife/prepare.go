@@ -171,7 +171,7 @@ func (f *readFlags) checkWrite(stdout io.Writer, reportAsked bool) error {
 			"write to another file"}
 	}
 	if f.where != "" && slices.Contains(f.files, "-") {
-		return &usageError{"-w with --where reads its input twice, which standard input can not",
+		return &usageError{"-w with --where reads its input twice, which standard input cannot",
 			"save it to a file and read that"}
 	}
 	if f.writeTo != "-" {

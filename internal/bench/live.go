@@ -65,7 +65,7 @@ func tcpdumpCounts(stderr []byte) (taken, dropped, _ uint64, err error) {
 	return taken, dropped, 0, err
 }
 
-var liveCount = regexp.MustCompile(`(?m)^tcplife: (\d+) (packets, .* on the wire|packets were dropped|attempts that came to nothing)`)
+var liveCount = regexp.MustCompile(`(?m)^tcplife: (\d+) (packets, .* on the wire|packets were dropped|failed attempts)`)
 
 func liveCounts(stderr []byte) (taken, dropped, shed uint64, err error) {
 	found := liveCount.FindAllSubmatch(stderr, -1)

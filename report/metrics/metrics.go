@@ -119,9 +119,9 @@ var (
 	droppedDesc = prometheus.NewDesc("tcplife_dropped_packets_total",
 		"Packets that were on the wire and are not in the capture, by who dropped them.", []string{"by"}, nil)
 	evictedDesc = prometheus.NewDesc("tcplife_evicted_total",
-		"Connections given up early to stay within the limit of memory.", nil, nil)
+		"Connections evicted to stay within the limit of memory.", nil, nil)
 	shedDesc = prometheus.NewDesc("tcplife_shed_records_total",
-		"Records of attempts that came to nothing which were counted and not written, for packets came too fast.", nil,
+		"Records of failed attempts that were counted but not written under overload.", nil,
 		nil)
 	begunDesc = prometheus.NewDesc("tcplife_connections_begun_total", "Connections and attempts that began.", nil,
 		nil)

@@ -209,7 +209,7 @@ func (d *vitalsDrawing) missing(now *Vitals) {
 		n    *uint64
 		what string
 	}{{now.Dropped.Kernel, "dropped by the kernel"}, {now.Dropped.Interface, "by the interface"},
-		{&now.Evicted, "connections given up early"}, {&now.Shed, "records not written"}} {
+		{&now.Evicted, "connections evicted"}, {&now.Shed, "records not written"}} {
 		if n.n != nil && *n.n > 0 {
 			items = append(items, text.Cell{Full: text.Count(*n.n) + " " + n.what, Tone: text.Bad})
 		}

@@ -62,7 +62,7 @@ FLOOD 198.51.100.1 spoofed_flood   1,000 SYNs   200 unresolved at once
       25.0% completed
 FLOOD and of 1 more target
 floods 1 before
-INCOMPLETE 12 dropped by the kernel   7 connections given up early
+INCOMPLETE 12 dropped by the kernel   7 connections evicted
            9 records not written
 `
 	if got := strings.Join(screen.DrawVitals(before, now, 80, false), "\n") + "\n"; got != want {

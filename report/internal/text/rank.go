@@ -45,7 +45,7 @@ func (r *Ranking[Row]) Offer(at Rank, row func() Row) {
 	}
 }
 
-// Sorted returns the rows in order. The ranking can not be used afterwards.
+// Sorted returns the rows in order. The ranking cannot be used afterwards.
 func (r *Ranking[Row]) Sorted() []Row {
 	slices.SortFunc(r.Rows, func(a, b rankedRow[Row]) int { return CompareRanks(a.Rank, b.Rank) })
 	rows := make([]Row, len(r.Rows))

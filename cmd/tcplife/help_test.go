@@ -1,0 +1,30 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// The help of every command fits on a screen, and begins with examples.
+func TestHelpFitsOnAScreen(t *testing.T) {
+	for _, cmd := range newRootCommand().Commands() {
+		help := output(t, cmd.Name(), "--help")
+		if lines := strings.Count(help, "\n"); lines > 60 {
+			t.Errorf("%s --help has %d lines, 60 at most", cmd.Name(), lines)
+		}
+		examples, flags := strings.Index(help, "\nExamples:\n"), strings.Index(help, "\nFlags:\n")
+		if cmd.HasExample() && (examples < 0 || examples > 300 || flags < examples) {
+			t.Errorf("%s --help does not begin with examples:\n%s", cmd.Name(), help)
+		}
+	}
+}
+
+// What the help leaves to the manual is there.
+func TestManualHasDetails(t *testing.T) {
+	manual := output(t, "man")
+	for _, words := range []string{"Crypto\\-PAn", "SIGHUP", "contrib/wireshark/tcplife.lua"} {
+		if !strings.Contains(manual, words) {
+			t.Errorf("%q is not in the manual", words)
+		}
+	}
+}
