@@ -1,6 +1,6 @@
 // Package metrics gives what tcplife finds while it happens to Prometheus. The names follow its conventions
-// (https://prometheus.io/docs/practices/naming/); labels have the values of closed lists, so that no traffic makes more
-// series. It knows nothing of ports and addresses to listen on.
+// (https://prometheus.io/docs/practices/naming/). Labels have the values of closed lists, so that no traffic makes more
+// series; where they are addresses (bounded.go) there are 20 at most. It knows nothing of ports and addresses to listen on.
 package metrics
 
 import (
@@ -168,6 +168,9 @@ func (v vitals) Collect(metrics chan<- prometheus.Metric) {
 			give(endpointsDesc, prometheus.GaugeValue, now.Live.Server[s], s.String(), "server")
 		}
 	}
+	bounded(now, func(desc *prometheus.Desc, value float64, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	})
 	floods := map[string]uint64{}
 	for i := range now.Floods {
 		floods[now.Floods[i].Verdict]++

@@ -7,8 +7,11 @@ import (
 	"io"
 	"maps"
 	"net/http/httptest"
+	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report"
@@ -57,12 +61,13 @@ func measure(t *testing.T, m *Metrics, names ...string) {
 			tracker.Segment(&s)
 		}
 	}
-	live := tracker.Live()
+	live, result := tracker.Live(), tracker.Result()
 	tracker.Close()
 	stats := packets.Stats()
 	kernel, iface := uint64(3), uint64(4)
 	m.Vitals(&screen.Vitals{
 		Live: live, Packets: stats.Packets, Bytes: stats.WireBytes, Floods: tracker.Result().SynFloods,
+		Listeners: result.Listeners, Holdings: tracker.Result().TimeWait,
 		Dropped: report.Dropped{Kernel: &kernel, Interface: &iface}, Evicted: 5,
 	})
 }
@@ -121,12 +126,127 @@ func TestLint(t *testing.T) {
 	}
 }
 
-// No traffic makes more series than there are without any.
+// boundedSeries are those whose labels are addresses.
+var boundedSeries = regexp.MustCompile(`\{(client|listener|target)="`)
+
+// Of listeners, floods and pairs of hosts there are 20 series at most, the ones with most.
+func TestAddressesAreBounded(t *testing.T) {
+	v := screen.Vitals{}
+	for i := range 50 {
+		ip, port := netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}), uint16(80)
+		v.Listeners = append(v.Listeners, record.Listener{IP: ip, Port: port, Attempts: uint64(i)})
+		v.Floods = append(v.Floods, record.SynFlood{Target: record.Target{IP: ip, Port: &port}, UnresolvedPeak: uint64(i)})
+		v.Holdings = append(v.Holdings, record.TimeWaitHolding{Client: record.TimeWaitHolder{IP: ip},
+			Server: record.TimeWaitHolder{IP: ip, Port: &port}, Ports: record.EphemeralPorts{Locked: uint64(i + 1),
+				ExhaustedAt: record.NoTime}})
+	}
+	m := New("test")
+	m.Vitals(&v)
+	text := scrape(m)
+	for name, lines := range map[string]int{"tcplife_listener_attempts{": 20, "tcplife_listener_pending{": 20,
+		"tcplife_flood_unresolved_peak{": 20, "tcplife_client_ports_locked{": 20} {
+		if n := strings.Count(text, "\n"+name); n != lines {
+			t.Errorf("%s: %d series, want %d", name, n, lines)
+		}
+	}
+	for _, line := range []string{`tcplife_listener_attempts{listener="10.0.0.49:80"} 49`,
+		`tcplife_client_ports_locked{client="10.0.0.49",server="10.0.0.49:80"} 50`} {
+		if !strings.Contains(text, line) {
+			t.Errorf("%s is not in\n%s", line, text)
+		}
+	}
+}
+
+// What nothing has answered shows while a flood lasts, not only when its attempts end.
+func TestUnansweredAttemptsMove(t *testing.T) {
+	text := scrape(measured(t, "syn-flood.pcap"))
+	for _, line := range []string{"tcplife_unanswered_attempts 273\n",
+		`tcplife_listener_pending{listener="198.51.100.80:443"} 128`} {
+		if !strings.Contains(text, line) {
+			t.Errorf("%q is not in\n%s", line, text)
+		}
+	}
+}
+
+// Alerts and dashboard ask for metrics that there are, and Prometheus understands the rules.
+func TestAlertsAndDashboard(t *testing.T) {
+	families, err := measured(t, "syn-flood-cookies.pcap", "real-backlog-overflow.pcap").registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{"up": true}
+	for _, f := range families {
+		known[f.GetName()] = true
+		if f.GetType().String() == "HISTOGRAM" {
+			known[f.GetName()+"_bucket"], known[f.GetName()+"_count"], known[f.GetName()+"_sum"] = true, true, true
+		}
+	}
+	asked := regexp.MustCompile(`\btcplife_[a-z_]+\b`)
+	for _, file := range []string{"../../contrib/alerts.yml", "../../contrib/grafana.json"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := asked.FindAllString(string(text), -1)
+		if len(names) < 8 {
+			t.Errorf("%s asks for %d metrics", file, len(names))
+		}
+		for _, name := range names {
+			if !known[name] {
+				t.Errorf("%s asks for %s, which is no metric", file, name)
+			}
+		}
+	}
+	var dashboard struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	text, _ := os.ReadFile("../../contrib/grafana.json")
+	if err := json.Unmarshal(text, &dashboard); err != nil {
+		t.Error(err)
+	}
+	for _, p := range dashboard.Panels {
+		if p.Title == "" || len(p.Targets) == 0 || p.Targets[0].Expr == "" {
+			t.Errorf("a panel asks nothing: %+v", p)
+		}
+	}
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Log("SKIPPED: the rules by promtool, which is not installed (apt-get install prometheus)")
+		return
+	}
+	rules := []string{"check", "rules", "../../contrib/alerts.yml"}
+	if out, err := exec.Command(promtool, rules...).CombinedOutput(); err != nil {
+		t.Errorf("promtool: %v\n%s", err, out)
+	}
+	tests := []string{"test", "rules", "../../contrib/alerts_test.yml"}
+	if out, err := exec.Command(promtool, tests...).CombinedOutput(); err != nil {
+		t.Errorf("promtool: %v\n%s", err, out)
+	}
+	var expressions strings.Builder
+	expressions.WriteString("groups:\n- name: dashboard\n  rules:\n")
+	for i, p := range dashboard.Panels {
+		for j, target := range p.Targets {
+			fmt.Fprintf(&expressions, "  - record: p%d_%d\n    expr: %q\n", i, j, target.Expr)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "dashboard.yml")
+	if err := os.WriteFile(file, []byte(expressions.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(promtool, "check", "rules", file).CombinedOutput(); err != nil {
+		t.Errorf("promtool: %v\n%s", err, out)
+	}
+}
+
+// No traffic makes more series than there are without any, but for those of addresses.
 func TestSeriesAreBounded(t *testing.T) {
 	names := func(text string) (series []string) {
 		for line := range strings.Lines(text) {
 			// which a capture file may not tell
-			if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "tcplife_dropped") {
+			if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "tcplife_dropped") && !boundedSeries.MatchString(line) {
 				series = append(series, line[:strings.LastIndexByte(line, ' ')])
 			}
 		}
@@ -171,6 +291,8 @@ func TestDocs(t *testing.T) {
 			switch name {
 			case "code":
 				values = "see [FINDINGS.md](FINDINGS.md)"
+			case "listener", "target", "client", "server":
+				values = "an address, 20 at most"
 			case "version":
 				values = "of tcplife"
 			}

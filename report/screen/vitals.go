@@ -21,10 +21,13 @@ type Vitals struct {
 	Ended   uint64            // records so far
 	Resets  uint64            // in these records, that were accepted
 	Floods  []record.SynFlood // so far
-	Dropped report.Dropped
-	Evicted uint64    // analyzer.Result.Evicted
-	Shed    uint64    // records that were counted and not written, for packets came too fast
-	Waits   TimeWaits // the most that anybody holds now, as far as it was looked for
+	// what the last Result says of listeners and holders of TIME_WAIT
+	Listeners []record.Listener
+	Holdings  []record.TimeWaitHolding
+	Dropped   report.Dropped
+	Evicted   uint64    // analyzer.Result.Evicted
+	Shed      uint64    // records that were counted and not written, for packets came too fast
+	Waits     TimeWaits // the most that anybody holds now, as far as it was looked for
 }
 
 // TimeWaits are those that one side of the connections between a client's address and a server's socket holds: each

@@ -53,6 +53,7 @@ func (p *Pulse) Beat(now time.Time, until int64) (v screen.Vitals, due bool) {
 		began := time.Now()
 		result := p.tracker.Result()
 		p.vitals.Floods, p.vitals.Evicted = result.SynFloods, result.Evicted
+		p.vitals.Listeners, p.vitals.Holdings = result.Listeners, result.TimeWait
 		p.result = now.Add(resultShare * time.Since(began))
 	}
 	return p.vitals, true
