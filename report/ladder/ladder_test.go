@@ -1,6 +1,7 @@
 package ladder
 
 import (
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -61,6 +62,21 @@ func TestLadderGolden(t *testing.T) {
 			}
 			reporttest.Golden(t, "ladders/"+name+".txt", out.String())
 		})
+	}
+}
+
+// The ladders as a terminal of 80, 120 or 200 columns shows them, of IPv6 and of a connection that was lost.
+func TestLadderLooks(t *testing.T) {
+	for _, name := range []string{"ipv6", "half-open-data"} {
+		ladders := laddersOf(reporttest.SegmentsOf(t, "../../testdata/pcaps/"+name+".pcap"), every)
+		for _, width := range []int{80, 120, 200} {
+			var out strings.Builder
+			e := Explanation{Connections: uint64(len(ladders)), Ladders: ladders[:1]}
+			if err := e.WriteText(&out, Options{Width: width}); err != nil {
+				t.Fatal(err)
+			}
+			reporttest.Golden(t, fmt.Sprintf("ladders/looks-%s-%d.txt", name, width), out.String())
+		}
 	}
 }
 

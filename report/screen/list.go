@@ -59,11 +59,42 @@ var listSteps = []text.Step{
 	text.Drop("findings"),
 }
 
-// DrawList draws connections as they are at a moment, one line each below a header. Where the lines are wider than
-// width characters, columns are shortened or left out.
-func DrawList(connections []*record.Connection, now record.Time, width int, color bool) (header string, lines []string,
-	err error) {
-	columns, err := text.ColumnsByName(listColumns)
+// sortColumns are what an order of the list looks at. They are shown, however narrow the list is.
+var sortColumns = map[string][]string{
+	"recent": {"idle"}, "start": {"age"}, "end": {"idle"}, "duration": {"duration"}, "rtt": {"rtt"},
+	"bytes": {"client_bytes", "server_bytes"}, "packets": {"client_packets", "server_packets"},
+	"retransmitted": {"retransmitted"}, "findings": {"findings"},
+}
+
+// usual are the widths that values of a column have, in full and in short. A wider one, such as an IPv6 address, moves
+// the columns behind it, once.
+var usual = map[string][2]int{
+	"id": {5, 5}, "client": {17, 17}, "server": {17, 17}, "states": {23, 15}, "age": {5, 5}, "idle": {5, 5},
+	"duration": {6, 6}, "rtt": {6, 6}, "client_bytes": {6, 6}, "server_bytes": {6, 6}, "client_packets": {7, 7},
+	"server_packets": {7, 7}, "retransmitted": {5, 5}, "outcome": {12, 12}, "teardown": {13, 13}, "fate": {13, 13},
+	"findings": {24, 24},
+}
+
+// Layout keeps the columns of a list where they are from one frame to the next: each is as wide as its values usually
+// are, none becomes narrower, and none that was shortened or left out comes back, until the width or the order changes.
+// The zero value is for a first frame.
+type Layout struct {
+	width       int
+	sort        string
+	full, short []int // the widest cells of each column so far
+}
+
+// DrawList draws connections as they are at a moment, one line each below a header, in the order of a sort. Where the
+// lines are wider than width characters, columns are shortened or left out, but not those that the sort looks at.
+func (l *Layout) DrawList(connections []*record.Connection, now record.Time, sort string, width int, color bool) (
+	header string, lines []string, err error) {
+	names := listColumns
+	for _, c := range sortColumns[sort] {
+		if c != "age" && c != "idle" && !slices.Contains(names, c) {
+			names = slices.Insert(slices.Clone(names), 4, c)
+		}
+	}
+	columns, err := text.ColumnsByName(names)
 	if err != nil {
 		return "", nil, err
 	}
@@ -73,7 +104,10 @@ func DrawList(connections []*record.Connection, now record.Time, width int, colo
 			Cell: func(c *record.Connection) text.Cell { return since(c.Start) }},
 		text.ConnectionColumn{Name: "idle", Header: text.Cell{Full: "IDLE"}, Right: true,
 			Cell: func(c *record.Connection) text.Cell { return since(c.End) }})
-	g := text.Grid{Steps: listSteps}
+	g := text.Grid{}
+	for _, s := range listSteps {
+		g.Steps = append(g.Steps, s.Without(sortColumns[sort]))
+	}
 	for _, c := range columns {
 		g.Columns = append(g.Columns, text.GridColumn{Name: c.Name, Header: c.Header, Right: c.Right,
 			Spare: c.Name == text.SpareColumn})
@@ -85,10 +119,28 @@ func DrawList(connections []*record.Connection, now record.Time, width int, colo
 		}
 		g.Rows = append(g.Rows, cells)
 	}
+	l.keep(&g, sort, width)
 	var out bytes.Buffer
 	if err := g.Draw(&out, width, color); err != nil {
 		return "", nil, fmt.Errorf("draw the list of connections: %w", err)
 	}
 	lines = strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
-	return lines[0], lines[1:], nil
+	return lines[0], lines[1 : len(lines)-1], nil
+}
+
+// keep appends a row that is as wide as any has been, so that the grid is drawn as before. It is not shown.
+func (l *Layout) keep(g *text.Grid, sort string, width int) {
+	full, short := g.Widths()
+	if l.width != width || l.sort != sort || len(l.full) != len(full) {
+		*l = Layout{width: width, sort: sort}
+		for _, c := range g.Columns {
+			l.full, l.short = append(l.full, usual[c.Name][0]), append(l.short, usual[c.Name][1])
+		}
+	}
+	row := make([]text.Cell, len(full))
+	for i := range row {
+		l.full[i], l.short[i] = max(l.full[i], full[i]), max(l.short[i], short[i])
+		row[i] = text.Cell{Full: strings.Repeat("x", l.full[i]), Short: strings.Repeat("x", l.short[i])}
+	}
+	g.Rows = append(g.Rows, row)
 }

@@ -47,6 +47,24 @@ func Shorten(columns ...string) Step { return Step{short: true, columns: columns
 
 func Drop(columns ...string) Step { return Step{columns: columns} }
 
+// Without is a step that leaves columns alone, if it would drop them; a step for no column does nothing.
+func (s Step) Without(columns []string) Step {
+	if !s.short {
+		s.columns = slices.DeleteFunc(slices.Clone(s.columns), func(c string) bool { return slices.Contains(columns, c) })
+	}
+	return s
+}
+
+// Widths are those of the columns in full and in short.
+func (g *Grid) Widths() (full, short []int) {
+	g.findEmpty()
+	widths := g.widths()
+	for i := range g.Columns {
+		full, short = append(full, widths[shownColumn{i, false}]), append(short, widths[shownColumn{i, true}])
+	}
+	return full, short
+}
+
 func Replace(instead string, columns ...string) Step { return Step{columns: columns, instead: instead} }
 
 // A tone is an ANSI colour (ECMA-48 SGR parameter); the empty one is none.

@@ -39,6 +39,7 @@ type view struct {
 
 	page   page
 	pager  viewport.Model // of a page that is not the list
+	layout screen.Layout  // of the list
 	of     *record.Connection
 	input  textinput.Model
 	asked  bool   // the filter is being typed
@@ -76,8 +77,8 @@ const viewHelp = `KEYS
 
 THE NUMBERS
   followed         connections, closed ones for as long as late segments may come
-  embryonic        SYN and SYN-ACK, but not the ACK that completes the handshake
-                   (RFC 4987): servers in SYN_RCVD
+  pending          attempts that listeners hold: SYN and SYN-ACK, but not the ACK
+                   that completes the handshake: servers in SYN_RCVD
   half-open        one side had lost the connection, the other did not know (RFC
                    9293, section 3.5.1)
   the states       of all that are followed, as far as segments show them; a row
@@ -407,7 +408,8 @@ func (v *view) body() []string {
 	v.top = max(0, min(v.top, v.row, len(v.now.connections)-rows))
 	v.top = max(v.top, v.row-rows+1)
 	shown := v.now.connections[v.top:min(v.top+rows, len(v.now.connections))]
-	header, lines, err := screen.DrawList(shown, v.now.vitals.At, max(v.width, 80)-2, v.color)
+	header, lines, err := v.layout.DrawList(shown, v.now.vitals.At, v.now.query.sort,
+		max(v.width, 80)-2, v.color)
 	if err != nil {
 		return []string{err.Error()}
 	}

@@ -2,6 +2,7 @@ package view
 
 import (
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -383,6 +384,21 @@ func TestViewBeginsWithWhere(t *testing.T) {
 	}
 	r.look()
 	r.golden("where")
+}
+
+// The view at 80, 120 and 200 columns: of one connection, of IPv6, and of many attempts.
+func TestViewLooks(t *testing.T) {
+	for name, captures := range map[string][]string{"one": {"svr4-bsd"}, "ipv6": {"ipv6", "refused"},
+		"many": {"syn-flood", "close-server-first", "ipv6"}} {
+		t.Run(name, func(t *testing.T) {
+			r := newReplay(t, captures...)
+			for _, width := range []int{80, 120, 200} {
+				r.Update(tea.WindowSizeMsg{Width: width, Height: 24})
+				r.look()
+				r.golden(fmt.Sprintf("looks-%s-%d", name, width))
+			}
+		})
+	}
 }
 
 // Screens smaller than 80 by 24 are cut, and nothing breaks.
