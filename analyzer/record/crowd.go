@@ -148,7 +148,7 @@ type SynFlood struct {
 	PeakRate float64 `json:"peak_rate" field:"min=0"`
 	// SYNs per second from onset to end.
 	MeanRate float64 `json:"mean_rate" field:"min=0"`
-	// Deprecated: unresolved_peak says the same by a better name.
+	// The old name of unresolved_peak, for scripts that have it: half-open means something else (RFC 9293 §3.5.1).
 	HalfOpenPeak uint64 `json:"half_open_peak" field:"deprecated"`
 	// The most attempts at one time that were unresolved: neither completed nor ended, for 64 s at most.
 	UnresolvedPeak uint64 `json:"unresolved_peak"`
