@@ -65,6 +65,8 @@ type Capture struct {
 	Dropped Dropped `json:"dropped"`
 	// Connections evicted to stay within --max-connections or --memory; their ended_by is evicted.
 	Evicted uint64 `json:"evicted"`
+	// Bytes of memory that the run was to stay within, if connections were given up; null: none were.
+	MemoryLimit *uint64 `json:"memory_limit" field:"null"`
 	// Places from which on a file could not be read.
 	Damage []Damage `json:"damage"`
 	// The libpcap expression that packets had to match; null: none.

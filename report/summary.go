@@ -210,8 +210,12 @@ func captureSummary(c *Capture) []summaryLine {
 		lines = append(lines, summaryLine{"dropped", dropped, tone})
 	}
 	if c.Evicted > 0 {
+		within := "the limits"
+		if c.MemoryLimit != nil {
+			within += " (memory " + text.Size(*c.MemoryLimit) + ")"
+		}
 		lines = append(lines, summaryLine{"evicted", []string{text.Counted(c.Evicted, "connection") +
-			" evicted to stay within the limits"}, text.Bad})
+			" evicted to stay within " + within}, text.Bad})
 	}
 	for _, d := range c.Damage {
 		if d.Unread {

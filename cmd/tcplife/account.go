@@ -24,6 +24,7 @@ type account struct {
 	decoded     flows.Stats
 	interrupted bool
 	evicted     uint64 // analyzer.Result.Evicted
+	memory      uint64 // what the run was to stay within, 0 for no limit
 	flagsOnly   record.FlagsOnly
 
 	devices    []string // of live, nil for files
@@ -33,8 +34,9 @@ type account struct {
 	writeError error    // and why
 }
 
-func newAccount(r *tcplife.Report) *account {
-	return &account{read: r.Capture, decoded: r.Decoded, interrupted: r.Stopped, evicted: r.Evicted, flagsOnly: r.FlagsOnly}
+func (r *reading) accountOf(from *tcplife.Report) *account {
+	return &account{read: from.Capture, decoded: from.Decoded, interrupted: from.Stopped, evicted: from.Evicted,
+		memory: uint64(r.memory), flagsOnly: from.FlagsOnly}
 }
 
 // record is the account as the report gives it.
@@ -42,6 +44,9 @@ func (a *account) record(filter string) *report.Capture {
 	record := accounts.New(&a.read, &a.decoded)
 	record.Evicted, record.FlagsOnly, record.Interrupted = a.evicted, a.flagsOnly, a.interrupted
 	record.Devices, record.LostDevices, record.Shed, record.Unwritten = a.devices, a.lost, a.shed, a.unwritten
+	if a.evicted > 0 && a.memory > 0 {
+		record.MemoryLimit = &a.memory
+	}
 	if a.devices != nil { // a device always says it
 		record.Dropped = report.Dropped{Kernel: &a.read.Drops.Kernel, Interface: &a.read.Drops.Interface}
 	}

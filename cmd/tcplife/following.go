@@ -294,8 +294,9 @@ func (l *following) finish() error {
 
 func (l *following) account(result *record.Result) *account {
 	a := &account{
-		read: l.capture.Stats(), decoded: l.decoder.Stats(), evicted: result.Evicted, flagsOnly: result.FlagsOnly,
-		devices: l.flags.devices, lost: l.lost, shed: l.shed,
+		read: l.capture.Stats(), decoded: l.decoder.Stats(), evicted: result.Evicted, memory: uint64(l.memory),
+		flagsOnly: result.FlagsOnly,
+		devices:   l.flags.devices, lost: l.lost, shed: l.shed,
 	}
 	if l.ring != nil {
 		a.unwritten, a.writeError = l.ring.Unwritten()

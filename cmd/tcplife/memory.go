@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime/debug"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/docker/go-units"
 )
 
@@ -32,4 +34,21 @@ func limitMemory(size string) (n int64, err error) {
 	}
 	debug.SetMemoryLimit(n)
 	return n, nil
+}
+
+// limitMemoryByDefault does so by half of what there is, for the machine or for the process's control group, never of what happens
+// to be free. It gives 0 where nobody says how much there is. GOMEMLIMIT goes before for the collector.
+func limitMemoryByDefault() int64 {
+	all, err := memlimit.FromSystem()
+	if limit, limited := memlimit.FromCgroup(); limited == nil && (err != nil || limit < all) {
+		all, err = limit, nil
+	}
+	if err != nil {
+		return 0
+	}
+	n := max(int64(min(all, math.MaxInt64))/2, leastMemory)
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(n)
+	}
+	return n
 }

@@ -62,11 +62,15 @@ func (f *readFlags) prepareInput(cmd *cobra.Command) (*reading, error) {
 	}
 	r.options.MaxConnections = f.maxConnections
 	if given("memory") {
-		n, err := limitMemory(f.memory)
-		if err != nil {
+		if r.memory, err = limitMemory(f.memory); err != nil {
 			return nil, &usageError{fmt.Sprintf("--memory %q: %v", f.memory, err), "for example 512MiB or 2GiB"}
 		}
-		r.options.MaxMemory, r.bounds.MaxMemory = uint64(n)/2, n/4
+	} else {
+		r.memory = limitMemoryByDefault()
+	}
+	r.options.MaxMemory, r.bounds.MaxMemory = uint64(r.memory)/2, r.memory/4
+	if f.verbose && r.memory > 0 {
+		complain(r.stderr, "memory: at most %s (--memory)", units.BytesSize(float64(r.memory)))
 	}
 	if given("max-unpacked") {
 		if r.bounds.MaxUnpacked, err = units.RAMInBytes(f.maxUnpacked); err != nil || r.bounds.MaxUnpacked < 1 {

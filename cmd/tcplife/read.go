@@ -150,7 +150,7 @@ func (f *readFlags) addTrackingFlags(flags *pflag.FlagSet) {
 	flags.Uint64Var(&f.maxConnections, "max-connections", 0,
 		"track at most `N` connections and attempts; evict others")
 	flags.StringVar(&f.memory, "memory", "",
-		"use at most about `SIZE` of memory, such as 2GiB; evict the rest")
+		"use at most about `SIZE` of memory; evict the rest (default half)")
 	flags.StringSliceVar(&f.key, "key", nil,
 		"tell equal addresses apart by ids of `LAYERS`: "+list(keyLayers))
 	flags.BoolVar(&f.dropBadChecksums, "drop-bad-checksums", false,

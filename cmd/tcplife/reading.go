@@ -30,6 +30,7 @@ type reading struct {
 	failOn  query.FailOn // nil asks nothing
 	options analyzer.Options
 	bounds  capture.Options // of unpacking
+	memory  int64           // what the process is to stay within, 0 for no limit
 	report  reporter        // nil with -w -
 	extract *extract        // nil without -w; made once the files to read are open
 }
@@ -107,7 +108,7 @@ func (r *reading) read(ctx context.Context) error {
 		return err
 	}
 
-	account := newAccount(files.Report())
+	account := r.accountOf(files.Report())
 	if err := r.explainPage(ctx, files.Report().Stopped); err != nil {
 		return err
 	}
@@ -263,7 +264,7 @@ func (r *reading) whole(ctx context.Context, read func(*files) error) (*account,
 	if err != nil {
 		return nil, err
 	}
-	return newAccount(files.Report()), nil
+	return r.accountOf(files.Report()), nil
 }
 
 // trackSeeing reads the files packet by packet, and calls see before the connections of each are followed.
