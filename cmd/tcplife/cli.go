@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -53,13 +57,29 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 
+	var unwritten error
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		var text bytes.Buffer
+		cmd.SetOut(&text)
+		help(cmd, args)
+		_, unwritten = stdout.Write(text.Bytes())
+	})
+
 	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = unwritten
+	}
 	var usage *usageError
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &usage):
-		complain(stderr, "%s", usage.message)
+		first, more, _ := strings.Cut(usage.message, "\n")
+		complain(stderr, "%s", first)
+		for line := range strings.Lines(more) {
+			fmt.Fprintln(stderr, harmless(strings.TrimSuffix(line, "\n")))
+		}
 		if usage.hint != "" {
 			complain(stderr, "hint: %s", usage.hint)
 		}
@@ -76,7 +96,36 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 // complain writes one line to standard error. That a line cannot be written there cannot be told anywhere.
 func complain(stderr io.Writer, format string, args ...any) {
-	fmt.Fprintf(stderr, "tcplife: "+format+"\n", args...)
+	fmt.Fprintln(stderr, "tcplife: "+harmless(fmt.Sprintf(format, args...)))
+}
+
+// longestWord is how many characters of a word are written: a file's name, an argument, or text of a capture can be any length.
+const longestWord = 200
+
+// harmless escapes what a terminal would obey, and cuts words that are too long.
+func harmless(s string) string {
+	var b strings.Builder
+	length := 0
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		this := s[:size]
+		s = s[size:]
+		if length++; r == ' ' {
+			length = 0
+		}
+		switch {
+		case length > longestWord+1:
+		case length == longestWord+1:
+			b.WriteString("…")
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, this[0])
+		case unicode.IsPrint(r):
+			b.WriteString(this)
+		default:
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		}
+	}
+	return b.String()
 }
 
 func newRootCommand() *cobra.Command {
@@ -91,8 +140,10 @@ moment, worked out from the packets alone.
 		Example: `  tcplife read file.pcap                        tables
   tcplife read file.pcap -o json | jq .summary  JSON
   tcpdump -i eth0 -w - tcp | tcplife read -     from a pipe`,
-		Version: version(),
 		Args: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("version") {
+				return nil
+			}
 			if len(args) == 0 {
 				return &usageError{"no command is given",
 					"tcplife --help lists them; tcplife read FILE reads a capture"}
@@ -103,14 +154,16 @@ moment, worked out from the packets alone.
 			}
 			return &usageError{fmt.Sprintf("unknown command %q", args[0]), hint}
 		},
-		RunE:              func(*cobra.Command, []string) error { return nil }, // Args lets no call come here
+		RunE: func(cmd *cobra.Command, _ []string) error { // Args lets only --version come here
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), version())
+			return err
+		},
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // there is our own
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.Flags().Bool("version", false, "print the version") // cobra's own would take -v, which read needs
-	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetHelpTemplate(helpTemplate)
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
