@@ -246,6 +246,9 @@ func (c *connection) tellServed(e *event) {
 		return
 	}
 	e.acceptedAt, e.askedAt, e.servedAt, e.heardAt = at, c.usage.First(c.opener), c.usage.First(server), c.tcp.LastAt(server)
+	if syn, rest, two := c.sides[server].distance.Makers(); two {
+		e.synAckTTL, e.serverTTL = syn, rest
+	}
 	if end.FinSent && (e.servedAt == 0 || end.FinAt < e.servedAt) {
 		e.servedAt = end.FinAt // it has taken the connection to close it
 	}

@@ -47,6 +47,8 @@ type event struct {
 	askedAt    int64       // recordEnds: the client's first text, 0 for none
 	servedAt   int64       // recordEnds: the server's first text or FIN, 0 for none
 	heardAt    int64       // recordEnds: the server's last segment
+	synAckTTL  uint8       // recordEnds: of the SYN-ACK, if another device than the server made it; else 0
+	serverTTL  uint8       // recordEnds: of the server then
 	token      uint32      // mptcpOpens: of an end
 	id         uint64      // mptcpOpens: the connection
 	unasked    int32       // synAckedAgain, handshakeCompletes, completionTakenBack, attemptEnds: SYN-ACKs no SYN asked for
@@ -124,6 +126,9 @@ func (a *accounts) take(e *event, record *record.Connection) {
 		a.related.compareISNs(record)
 		a.crowd.Open(&e.attempt, e.acceptedAt, e.askedAt, e.servedAt, e.heardAt)
 		a.explainOverflow(record, &e.attempt)
+		if e.synAckTTL > 0 {
+			a.crowd.Proxied(&e.attempt, e.synAckTTL, e.serverTTL)
+		}
 		a.tokens.Join(record.Handshake.MPTCP)
 		a.totals.Add(record)
 		a.emit(record)

@@ -116,3 +116,29 @@ func TestBacklogOverflow(t *testing.T) {
 		})
 	}
 }
+
+// Two makers of a listener's SYN-ACKs and data show a SYN proxy, in three connections or more.
+func TestSynProxy(t *testing.T) {
+	for name, c := range map[string]struct{ connections, ttl, want int }{
+		"two":         {2, 63, 0},
+		"three":       {3, 63, 3},
+		"one maker":   {5, 57, 0},
+		"another TTL": {5, 121, 0}, // of 128
+	} {
+		var script strings.Builder
+		fmt.Fprintf(&script, "S = 10.0.0.2:80 ttl=57\nP = 10.0.0.2:80 ttl=%d\n", c.ttl)
+		for i := range c.connections {
+			fmt.Fprintf(&script, "C%d = 10.0.1.%d:40000\n C%[1]d --> P SYN seq=100\n C%[1]d <-- P SYN,ACK seq=%d ack=101\n", i, i, 1000+i)
+			fmt.Fprintf(&script, "C%d --> S ACK seq=101 ack=%d\n C%[1]d <-- S PSH,ACK seq=%[2]d ack=101 len=10\n", i, 1001+i)
+		}
+		a := analyzer.New(analyzer.Options{}, func(*record.Connection) {})
+		for _, seg := range segtest.Script(script.String()).Segments() {
+			a.Segment(&seg)
+		}
+		a.Close()
+		p := a.Result().Listeners[0].SynProxy
+		if (p != nil) != (c.want > 0) || p != nil && (p.Connections != uint64(c.want) || p.TTL != uint64(c.ttl) || p.ServerTTL != 57) {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+}

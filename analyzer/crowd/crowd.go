@@ -616,6 +616,7 @@ type Listener struct {
 	Handshake, SynRcvd     Percentiles
 	Cookies                Cookies
 	Overflows              []Overflow
+	Proxy                  Proxy // without connections: none
 	SynAckTimeout          Percentiles
 }
 
@@ -648,6 +649,9 @@ func (t *target) listener(acks bool) Listener {
 		Unreachable: t.ends[Unreachable], Abandoned: t.ends[Abandoned], Ignored: t.ignored, FellBack: t.fellBack,
 		Embryonic: t.embryonic.n, HalfOpen: t.halfOpen.n, EmbryonicPeak: t.embryonic.peak, EmbryonicPeakAt: t.embryonic.peakAt, EmbryonicCourse: t.course.whole(),
 		HalfOpenPeak: t.halfOpen.peak, Handshake: t.handshake.percentiles(), SynRcvd: t.synRcvd.percentiles(),
+	}
+	if t.proxy.Connections >= manyProxied {
+		l.Proxy = t.proxy
 	}
 	l.Overflows, l.SynAckTimeout = t.overflows(acks), t.timeouts.percentiles()
 	n := len(t.retransmissions)

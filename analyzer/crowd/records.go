@@ -145,6 +145,16 @@ func listener(l *Listener) record.Listener {
 		BacklogNeeded:   l.HalfOpenPeak, SynAckRetransmissions: l.Retransmissions,
 		Handshake: latencies(l.Handshake), SynRcvd: latencies(l.SynRcvd), SynCookies: synCookies(l.Cookies),
 		SynAckTimeout: latencies(l.SynAckTimeout).P50, BacklogOverflow: overflows(l),
+		SynProxy: synProxy(&l.Proxy),
+	}
+}
+
+func synProxy(p *Proxy) *record.SynProxy {
+	if p.Connections == 0 {
+		return nil
+	}
+	return &record.SynProxy{
+		Since: record.Time(p.Since), Until: record.Time(p.Until), Connections: p.Connections, TTL: uint64(p.TTL), ServerTTL: uint64(p.ServerTTL),
 	}
 }
 

@@ -27,8 +27,9 @@ type target struct {
 	course    *course   // of embryonic, once it has grown
 	pendings  *pendings // of embryonic lately, once there were two
 	spells    []spell   // in which it ignored SYNs or ACKs
-	prompt    int64     // SYN of the latest attempt whose first SYN was answered
-	timeouts  latency   // from SYN-ACK to its first repetition without a SYN
+	proxy     Proxy
+	prompt    int64   // SYN of the latest attempt whose first SYN was answered
+	timeouts  latency // from SYN-ACK to its first repetition without a SYN
 
 	answeredIn         [4]uint64 // seconds in which a SYN was answered, a ring of bits
 	answeredAt         int64     // the latest second in it

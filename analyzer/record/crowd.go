@@ -71,6 +71,23 @@ type Listener struct {
 	SynAckTimeout Duration `json:"syn_ack_timeout_s" field:"null"`
 	// Times in which one of its queues was full, by their beginning.
 	BacklogOverflow []Overflow `json:"backlog_overflow"`
+	// A device in front of the listener that answers SYNs in its name; null: no sign of one.
+	SynProxy *SynProxy `json:"syn_proxy" field:"null"`
+}
+
+// SynProxy is the signs that another device than the listener made its SYN-ACKs (RFC 4987 §3.7): their TTL fits no distance of what the
+// listener sent in the same connections, in three of them or more.
+type SynProxy struct {
+	// The SYN-ACK of the first connection that shows it.
+	Since Time `json:"since"`
+	// That of the last one.
+	Until Time `json:"until"`
+	// Connections that show it.
+	Connections uint64 `json:"connections"`
+	// TTL of these SYN-ACKs.
+	TTL uint64 `json:"ttl"`
+	// TTL of what came behind them.
+	ServerTTL uint64 `json:"server_ttl"`
 }
 
 // Overflow is a time in which one of a listener's queues was full: of attempts that wait for their ACK (syn), or of connections

@@ -11,14 +11,24 @@ import (
 // End is the TTLs of what one end has sent, but for its RSTs: whether those are its own is the question.
 type End struct {
 	low, high uint8 // 0: it has sent nothing else
+	syn, rest uint8 // of the first segment with SYN, and of the first one without; 0: there was none
 }
 
 // Of is an end that has sent one segment.
-func Of(ttl uint8) End { return End{ttl, ttl} }
+func Of(ttl uint8) End { return End{low: ttl, high: ttl, syn: ttl} }
 
 // Segment takes note of a segment of the end.
 func (e *End) Segment(seg *flows.Segment) {
 	ttl := seg.TTL
+	switch {
+	case e.rest != 0 || seg.Flags.Has(flows.RST):
+	case seg.Flags.Has(flows.SYN):
+		if e.syn == 0 {
+			e.syn = ttl
+		}
+	default:
+		e.rest = ttl
+	}
 	if ttl >= e.low && ttl <= e.high && e.low > 0 || ttl == 0 || seg.Flags.Has(flows.RST) {
 		return
 	}
@@ -26,6 +36,11 @@ func (e *End) Segment(seg *flows.Segment) {
 		e.low = ttl
 	}
 	e.low, e.high = min(e.low, ttl), max(e.high, ttl)
+}
+
+// Makers are the TTLs of a segment with SYN and of one without, if two devices made them: no initial TTLs explain both.
+func (e *End) Makers() (syn, rest uint8, two bool) {
+	return e.syn, e.rest, e.syn > 0 && e.rest > 0 && !fits(e.syn, e.rest, initial[:])
 }
 
 // Near is the TTL of the end's that is nearest to another, 0 if none is known.

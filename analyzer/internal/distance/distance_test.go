@@ -101,6 +101,27 @@ func TestObserver(t *testing.T) {
 	}
 }
 
+// A SYN-ACK of a device in front of the server is told from one of the server's.
+func TestMakers(t *testing.T) {
+	for _, c := range []struct {
+		syn, rest uint8
+		two       bool
+	}{{64, 64, false}, {64, 63, true}, {255, 57, true}, {128, 64, false}, {52, 20, false}, {0, 57, false}, {57, 0, false}} {
+		var e distance.End
+		if c.syn > 0 {
+			e.Segment(&flows.Segment{TTL: c.syn, Flags: flows.SYN | flows.ACK})
+		}
+		e.Segment(&flows.Segment{TTL: 1, Flags: flows.RST})
+		if c.rest > 0 {
+			e.Segment(&flows.Segment{TTL: c.rest, Flags: flows.ACK})
+		}
+		e.Segment(&flows.Segment{TTL: 99, Flags: flows.SYN | flows.ACK})
+		if syn, rest, two := e.Makers(); two != c.two || two && (syn != c.syn || rest != c.rest) {
+			t.Errorf("%+v: %d, %d, %t", c, syn, rest, two)
+		}
+	}
+}
+
 // What is packed comes back, and only the first RSTs are kept.
 func TestPack(t *testing.T) {
 	var resets distance.Resets

@@ -622,7 +622,13 @@ func (e *Encoder) AppendListener(b []byte, v *record.Listener) []byte {
 		b = AppendComma(b, i)
 		b = e.AppendOverflow(b, &v.BacklogOverflow[i])
 	}
-	return append(b, `]}`...)
+	b = append(b, `],"syn_proxy":`...)
+	if v.SynProxy == nil {
+		b = append(b, "null"...)
+	} else {
+		b = e.AppendSynProxy(b, v.SynProxy)
+	}
+	return append(b, `}`...)
 }
 
 // AppendEmbryonicSeries appends a record.EmbryonicSeries as JSON.
@@ -696,6 +702,21 @@ func (e *Encoder) AppendOverflow(b []byte, v *record.Overflow) []byte {
 	}
 	b = append(b, `],"cookies":`...)
 	b = strconv.AppendBool(b, v.Cookies)
+	return append(b, `}`...)
+}
+
+// AppendSynProxy appends a record.SynProxy as JSON.
+func (e *Encoder) AppendSynProxy(b []byte, v *record.SynProxy) []byte {
+	b = append(b, `{"since":`...)
+	b = e.appendTime(b, v.Since)
+	b = append(b, `,"until":`...)
+	b = e.appendTime(b, v.Until)
+	b = append(b, `,"connections":`...)
+	b = appendNumber(b, v.Connections)
+	b = append(b, `,"ttl":`...)
+	b = appendNumber(b, v.TTL)
+	b = append(b, `,"server_ttl":`...)
+	b = appendNumber(b, v.ServerTTL)
 	return append(b, `}`...)
 }
 
