@@ -286,8 +286,8 @@ func (m *matters) crowdMatters(r *record.Result) (list []matterLine) {
 	}
 	for i := range r.Listeners {
 		l := &r.Listeners[i]
-		if l.Ignored+l.FellBack+l.Withdrawn == 0 || flooded(r, l.IP, l.Port) {
-			continue
+		if len(l.BacklogOverflow) == 0 || flooded(r, l.IP, l.Port) {
+			continue // what a listener ignored may as well have been lost
 		}
 		var signs []string
 		for _, sign := range []struct {
