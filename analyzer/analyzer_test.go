@@ -3,6 +3,7 @@ package analyzer_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/record"
@@ -177,4 +178,47 @@ func TestResetReason(t *testing.T) {
 	if len(details) != 1 || details[0] != want {
 		t.Errorf("%q, want %q", details, want)
 	}
+}
+
+// The SYN-ACK was captured by a clock that is years ahead. The client's states begin no earlier than it says, and of its TIME_WAIT
+// nothing is known but that it began.
+func TestTimeWaitBehindAWildClock(t *testing.T) {
+	segments := segtest.Script(`
+		C --> S SYN
+		C <-- S SYN,ACK
+		C --> S ACK
+		C --> S FIN,ACK
+		C <-- S FIN,ACK
+		C --> S ACK
+	`).Segments()
+	segments[1].Time += int64(40 * 365 * 24 * time.Hour)
+	var waits []record.TimeWait
+	a := analyzer.New(analyzer.Options{}, func(c *record.Connection) { waits = append(waits, c.TimeWait...) })
+	for i := range segments {
+		a.Segment(&segments[i])
+	}
+	a.Close()
+	if len(waits) != 1 || waits[0].Observed != 0 || waits[0].Expires != waits[0].Entered+record.Time(waits[0].TwoMSL) {
+		t.Errorf("TIME_WAIT %+v", waits)
+	}
+}
+
+// A SYN inside a connection whose own SYN was not captured is not the one that opened it.
+func TestForeignSynIsNotTheFirst(t *testing.T) {
+	segments := segtest.Script(`
+		C --> S PSH,ACK seq=101 ack=301 len=10
+		C --> S SYN seq=102
+		C <-- S SYN,ACK seq=300 ack=101
+		C --> S PSH,ACK seq=101 ack=301 len=10
+		C <-- S ACK seq=301 ack=111
+	`).Segments()
+	a := analyzer.New(analyzer.Options{}, func(c *record.Connection) {
+		if h := c.Handshake; h.Outcome != record.OutcomePartial || h.SynAt != record.NoTime || c.Client.Syns != 1 {
+			t.Errorf("%s, a SYN at %d, %d SYNs", h.Outcome, h.SynAt, c.Client.Syns)
+		}
+	})
+	for i := range segments {
+		a.Segment(&segments[i])
+	}
+	a.Close()
 }

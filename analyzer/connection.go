@@ -86,7 +86,7 @@ type side struct {
 	recent              [4]fingerprint
 
 	retransmitted, keepalives, probes uint64
-	impossible                        uint64 // segments with SYN and FIN or RST at once
+	impossible                        uint64 // SYNs that opened nothing: with FIN or RST at once, or inside a connection whose own SYN is not captured
 	fins, rsts                        uint64
 	openingAt, synAckAt               int64
 	openingPacket, synAckPacket       uint64

@@ -380,7 +380,7 @@ func (c *connection) timeWaits(r *record.Connection, o *Options, i int, at int64
 		two := 2 * int64(o.MSL)
 		w := record.TimeWait{
 			Side: c.side(i), Entered: record.Time(h.At), Restarts: c.tcp.TimeWaits[i].Restarts, TwoMSL: record.Duration(two),
-			Expires: record.Time(c.tcp.TimeWaits[i].Since + two), Observed: record.Duration(at - h.At), EndedBy: record.TimeWaitCaptureEnd,
+			Expires: record.Time(max(c.tcp.TimeWaits[i].Since, h.At) + two), Observed: record.Duration(at - h.At), EndedBy: record.TimeWaitCaptureEnd,
 		}
 		switch {
 		case n+1 < len(history) && c.successor != 0 && history[n+1].Packet == c.successor:
@@ -398,6 +398,7 @@ func (c *connection) timeWaits(r *record.Connection, o *Options, i int, at int64
 		case by == record.EndEvicted:
 			w.EndedBy = record.TimeWaitEvicted
 		}
+		w.Observed = max(w.Observed, 0) // the clock of the packet that began it may have been far ahead
 		r.TimeWait = append(r.TimeWait, w)
 	}
 }

@@ -73,7 +73,11 @@ func (c *connection) absorb(stale *connection) {
 		x.packets += y.packets
 		x.ipBytes += y.ipBytes
 		x.duplicates += y.duplicates
-		x.openings += y.openings
+		if x.openings > 0 {
+			x.openings += y.openings
+		} else {
+			x.impossible += y.openings // it is not the SYN that opened this connection
+		}
 	}
 	c.end = max(c.end, stale.end)
 	c.notes = append(c.notes, stale.notes...)
