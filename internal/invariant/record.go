@@ -1,0 +1,184 @@
+// Package invariant says what must be true of every record, and of what records add up to, whatever was in the
+// capture. Tests over captures and fuzz targets hold records to it.
+package invariant
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+)
+
+// list collects what is wrong.
+type list []string
+
+// is adds a sentence if something bad is so.
+func (l *list) is(bad bool, format string, args ...any) {
+	if bad {
+		*l = append(*l, fmt.Sprintf(format, args...))
+	}
+}
+
+// mostStates is above the number of states that any segments lead an endpoint through.
+const mostStates = 100
+
+// mostFindingPackets is how many packets a finding names at most.
+const mostFindingPackets = 8
+
+// failed are the outcomes of attempts in which the server was never established.
+var failed = []record.Outcome{record.OutcomeRefused, record.OutcomeUnreachable, record.OutcomeChallenged,
+	record.OutcomeUnanswered, record.OutcomeEmbryonic, record.OutcomeAborted}
+
+// Connection says what of a record cannot be true together.
+func Connection(c *record.Connection) []string {
+	var wrong list
+	wrong.is(c.Start > c.End || c.Duration != record.Duration(c.End-c.Start), "from %d to %d it lasts %d", c.Start, c.End,
+		c.Duration)
+	wrong.is(c.StartNS != int64(c.Start) || c.EndNS != int64(c.End), "start_ns %d and end_ns %d are not start and end",
+		c.StartNS, c.EndNS)
+	wrong.is(!slices.Contains(record.Outcomes(), c.Handshake.Outcome), "the outcome is %q", c.Handshake.Outcome)
+	wrong.is(!slices.Contains(record.TeardownKinds(), c.Teardown.Kind), "the teardown is %q", c.Teardown.Kind)
+	wrong.is(c.EndedBy == "" || c.RoleEvidence == "", "ended by %q, role by %q", c.EndedBy, c.RoleEvidence)
+	wrong.is(c.PreviousID >= record.PacketNumber(c.ID) && c.ID != 0, "the incarnation before is %d", c.PreviousID)
+	for _, side := range []record.Side{record.Client, record.Server} {
+		wrong.endpoint(c, side)
+	}
+	wrong.handshake(c)
+	wrong.teardown(c)
+	wrong.halfOpen(c)
+	for _, f := range c.Findings {
+		wrong.is(f.Detail == "" || len(f.Packets) > mostFindingPackets, "finding %+v", f)
+	}
+	return wrong
+}
+
+// endpoint holds the histories and counts of one side to each other.
+func (l *list) endpoint(c *record.Connection, side record.Side) {
+	e := endpointOf(c, side)
+	from, known := tcpstate.Closed, false
+	waits := 0
+	for i, s := range e.States {
+		text, _, _, _ := s.Rule.Says(from, known)
+		l.is(text == "" || s.Rule.Event() == tcpstate.Denies || s.Rule.Event() == tcpstate.Drops,
+			"the %s entered %s by %q", side, s.State, s.Rule)
+		l.is(i > 0 && s.At < e.States[i-1].At, "the %s's states are not in the order of time", side)
+		l.is(i > 0 && s.State == e.States[i-1].State, "the %s entered %s twice in a row", side, s.State)
+		l.is(s.Evidence == record.NoEvidence, "nothing shows that the %s entered %s", side, s.State)
+		if s.State == tcpstate.TimeWait {
+			waits++
+		}
+		from, known = s.State, true
+	}
+	l.is(len(e.States) > mostStates, "the %s went through %d states", side, len(e.States))
+	l.is(e.State.Known != known || known && e.State.State != from, "the %s's state is not the last of its states", side)
+	l.is(e.Fin != nil && e.Fins == 0 && e.Fin.Packet != 0, "the %s has a FIN in packet %d and sent none", side, finPacket(e))
+	l.is(e.CaptureDuplicates > e.Packets || e.Syns+e.Fins+e.Rsts > 3*e.Packets ||
+		e.RetransmittedPackets+e.Keepalives+e.ZeroWindowProbes > e.Packets, "the %s's counts do not fit", side)
+	m := e.Marks
+	l.is(m.CE > e.Packets || m.ECE > e.Packets || m.CWR > e.Packets || m.Urgent > e.Packets, "the %s has %+v of %d packets",
+		side, m, e.Packets)
+	l.is(e.ISN.Known != (e.ISNEvidence != record.NoEvidence), "the %s's ISN is %v by %q", side, e.ISN, e.ISNEvidence)
+	l.is(len(e.Withdrawn) == 0 && e.WithdrawnLeftOut > 0 || len(e.Timers) == 0 && e.TimersLeftOut > 0,
+		"the %s's lists leave out what they have room for", side)
+	listed := 0
+	for _, w := range c.TimeWait {
+		if w.Side == side {
+			listed++
+			l.is(w.Observed < 0 || w.TwoMSL <= 0 || w.EndedBy == "", "the %s's TIME_WAIT %+v", side, w)
+		}
+	}
+	l.is(waits != listed, "the %s was in TIME_WAIT %d times, of which %d are listed", side, waits, listed)
+}
+
+func finPacket(e *record.Endpoint) record.PacketNumber {
+	if e.Fin == nil {
+		return 0
+	}
+	return e.Fin.Packet
+}
+
+// handshake holds the outcome to the histories.
+func (l *list) handshake(c *record.Connection) {
+	h, outcome := &c.Handshake, c.Handshake.Outcome
+	self := c.Client.IP == c.Server.IP && c.Client.Port == c.Server.Port
+	l.is(outcome == record.OutcomeComplete && (!reached(&c.Client) || !reached(&c.Server)) && !self,
+		"complete, and a side was never ESTABLISHED")
+	l.is(outcome == record.OutcomeComplete && c.Server.State.State == tcpstate.SynRcvd,
+		"complete, and the server is in SYN_RCVD")
+	isFailed := slices.Contains(failed, outcome)
+	l.is(isFailed && reached(&c.Server), "%s, and the server was ESTABLISHED", outcome)
+	l.is(isFailed && c.HalfOpen != nil, "half-open, and %s", outcome)
+	kind := c.Teardown.Kind
+	l.is(isFailed && kind != record.TeardownNone && kind != record.TeardownReset && kind != record.TeardownIncomplete,
+		"%s, and closed as %s", outcome, kind)
+	l.is(outcome == record.OutcomeRefused && (c.Teardown.Reset == nil || c.Teardown.Reset.By != record.Server),
+		"refused, and no RST of the server was accepted")
+	for _, at := range []struct {
+		time   record.Time
+		packet record.PacketNumber
+		what   string
+	}{{h.SynAt, h.SynPacket, "SYN"}, {h.SynAckAt, h.SynAckPacket, "SYN-ACK"}, {h.AckAt, h.AckPacket, "ACK"}} {
+		l.is((at.time == record.NoTime) != (at.packet == 0), "the %s has time %d and packet %d", at.what, at.time, at.packet)
+	}
+	l.is(h.SynPacket != 0 && c.Client.Syns == 0, "a SYN in packet %d, and the client sent none", h.SynPacket)
+	l.is(h.SynAckPacket != 0 && c.Server.Syns == 0, "a SYN-ACK in packet %d, and the server sent none", h.SynAckPacket)
+	// what completes it has numbers behind both SYNs
+	l.is(h.AckSeq.Known && c.Client.ISN.Known && outcome == record.OutcomeComplete &&
+		h.AckSeq.Number-c.Client.ISN.Number-1 >= 1<<31, "completed at %d, and the client's ISN is %d", h.AckSeq.Number,
+		c.Client.ISN.Number)
+}
+
+// teardown holds its kind to the histories, and to the RST.
+func (l *list) teardown(c *record.Connection) {
+	kind := c.Teardown.Kind
+	if r := c.Teardown.Reset; r != nil {
+		to := other(r.By)
+		e := endpointOf(c, to)
+		n := len(e.States) - 1
+		for n >= 0 && e.States[n].State != tcpstate.Closed {
+			n--
+		}
+		l.is(n < 0 || e.States[n].Packet != r.Packet, "reset.packet %d is not that of the %s's last CLOSED", r.Packet, to)
+		l.is(n > 0 && r.ReceiverState.State != e.States[n-1].State, "reset.receiver_state is %s, but the %s was in %s",
+			r.ReceiverState.State, to, e.States[max(0, n-1)].State)
+	}
+	l.is(kind == record.TeardownReset && c.Teardown.Reset == nil, "teardown is reset, and there is none")
+	acked := func(e *record.Endpoint) bool { return e.Fin == nil || e.Fin.Acked != record.No } // null: a filter hid it
+	l.is((kind == record.TeardownFourWay || kind == record.TeardownThreeSegment) &&
+		!(acked(&c.Client) && acked(&c.Server)), "%s, and a FIN is not acknowledged", kind)
+	l.is(kind == record.TeardownNone && (c.Client.Fin != nil || c.Server.Fin != nil), "no teardown, and there is a FIN")
+	l.is((c.Teardown.Initiator == record.NoSide) != (c.Teardown.At == record.NoTime), "the %s began the teardown at %d",
+		c.Teardown.Initiator, c.Teardown.At)
+}
+
+// halfOpen holds that one side at least did not know that the connection was over: it was established before.
+func (l *list) halfOpen(c *record.Connection) {
+	if c.HalfOpen == nil || c.HalfOpen.Survivor == record.NoSide {
+		return
+	}
+	survivor := endpointOf(c, c.HalfOpen.Survivor)
+	l.is(!slices.ContainsFunc(survivor.States, func(s record.StateEntry) bool { return s.State >= tcpstate.SynRcvd }),
+		"the %s survived a half-open connection, and was never in a synchronized state", c.HalfOpen.Survivor)
+	l.is(c.HalfOpen.At != record.NoTime && c.HalfOpen.Since != record.NoTime && c.HalfOpen.At < c.HalfOpen.Since,
+		"half-open since %d, discovered at %d", c.HalfOpen.Since, c.HalfOpen.At)
+}
+
+func endpointOf(c *record.Connection, side record.Side) *record.Endpoint {
+	if side == record.Client {
+		return &c.Client
+	}
+	return &c.Server
+}
+
+func other(side record.Side) record.Side {
+	if side == record.Client {
+		return record.Server
+	}
+	return record.Client
+}
+
+// reached reports that a side was in a state from ESTABLISHED on.
+func reached(e *record.Endpoint) bool {
+	return slices.ContainsFunc(e.States, func(s record.StateEntry) bool { return s.State >= tcpstate.Established })
+}
