@@ -1,0 +1,6 @@
+// Package whole holds the whole way of a capture, from its bytes to every report, to what must be true of any input:
+// its tests are fuzz targets.
+//
+// FuzzBytes takes a file as it is. FuzzEdits changes a sound capture packet by packet and field by field (edits_test.go),
+// so that what it makes comes as far as the tracker. FuzzMerged reads several such files as one capture.
+package whole

@@ -1,0 +1,82 @@
+package whole
+
+import (
+	"os"
+	"testing"
+
+	"github.com/tcplife/tcplife/internal/readtest"
+)
+
+// longestSeed keeps seeds so short that what the fuzzer changes matters.
+const longestSeed = 16 << 10
+
+// seeds are the project's captures that are short enough.
+func seeds(t testing.TB) (files [][]byte) {
+	for _, path := range readtest.Captures(t, 2) {
+		file, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(file) <= longestSeed {
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
+// FuzzBytes reads any bytes.
+func FuzzBytes(f *testing.F) {
+	for _, file := range seeds(f) {
+		f.Add(file)
+	}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		if len(file) > 4*longestSeed {
+			t.Skip()
+		}
+		hold(t, file)
+	})
+}
+
+// programs are edits that each reach something by themselves, and some together.
+func programs() (list [][]byte) {
+	list = append(list, nil)
+	for what := range byte(20) {
+		for packet := range byte(3) {
+			list = append(list, []byte{what, packet, what ^ packet*11, packet * 9})
+		}
+	}
+	return append(list,
+		[]byte{0, 3, 8, 0, 4, 5, 11, 0, 18, 0, 5, 0},                 // a jump of numbers, silence, pcapng
+		[]byte{2, 4, 0x04, 0, 7, 4, 5, 0, 5, 5, 8, 0, 10, 5, 0, 0},   // resets of both sides, one out of time
+		[]byte{2, 3, 0x02, 0, 4, 3, 15, 0, 0, 3, 18, 0, 18, 0, 7, 0}, // a new SYN behind TIME_WAIT
+		[]byte{7, 0, 9, 0, 5, 0, 21, 0, 19, 0, 90, 2, 18, 0, 1, 0},   // an old SYN, a block's length
+		[]byte{16, 1, 3, 3, 16, 3, 11, 0, 16, 2, 5, 64},              // ICMP errors
+		[]byte{128, 2, 4, 0, 129, 3, 5, 0, 13, 1, 2, 3, 9, 4, 60, 0}, // wrong sums, a length, a snaplen
+	)
+}
+
+// FuzzEdits changes sound captures.
+func FuzzEdits(f *testing.F) {
+	files := seeds(f)
+	for i, program := range programs() {
+		f.Add(uint8(i*7), program)
+	}
+	f.Fuzz(func(t *testing.T, seed uint8, program []byte) {
+		hold(t, apply(t, files[int(seed)%len(files)], program))
+	})
+}
+
+// FuzzMerged reads two changed captures as one, and a piece of the first as a third.
+func FuzzMerged(f *testing.F) {
+	files := seeds(f)
+	for i, program := range programs() {
+		if i%4 == 0 {
+			f.Add(uint8(i*7), uint8(i*5+1), program, uint16(i*100))
+		}
+	}
+	f.Fuzz(func(t *testing.T, one, two uint8, program []byte, cut uint16) {
+		first, second := files[int(one)%len(files)], files[int(two)%len(files)]
+		changed := apply(t, second, program)
+		hold(t, first, changed, first[:min(len(first), int(cut))])
+	})
+}

@@ -1,0 +1,537 @@
+package whole
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"hash/crc32"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime/debug"
+	"runtime/metrics"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	parquetfile "github.com/parquet-go/parquet-go"
+	"github.com/tcplife/tcplife"
+	"github.com/tcplife/tcplife/analyzer"
+	"github.com/tcplife/tcplife/analyzer/ledger"
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/account"
+	"github.com/tcplife/tcplife/internal/invariant"
+	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/comment"
+	"github.com/tcplife/tcplife/report/ladder"
+	"github.com/tcplife/tcplife/report/page"
+	"github.com/tcplife/tcplife/report/parquet"
+	"github.com/tcplife/tcplife/report/zeek"
+)
+
+const (
+	mostUnpacked = 1 << 20 // bytes that a small compressed file may become
+	mostRatio    = 1000    // by which a larger one may grow, as capture.Options says
+	mostRoom     = 64 << 20
+	roomPerByte  = 20
+	mostLadders  = 3
+
+	// oneIn of so many inputs, chosen by their bytes, gives a page and a Parquet file too: these take as long as all the
+	// rest.
+	oneIn = 8
+)
+
+// The heap is small and most of it is garbage: without this the collector takes half of the time.
+func init() { debug.SetGCPercent(800) }
+
+// A capture under test is one file, or several that are read as one.
+type input struct {
+	t     *testing.T
+	files [][]byte
+	paths []string // nil: the one file comes by standard input
+	slow  bool     // the slow formats too
+}
+
+// hold reads a capture again and again, makes every report of it, and holds them to each other.
+func hold(t *testing.T, files ...[]byte) {
+	in := &input{t: t, files: files, slow: crc32.ChecksumIEEE(files[0])%oneIn == 0}
+	if len(files) > 1 {
+		dir := t.TempDir()
+		for i, file := range files {
+			path := filepath.Join(dir, strconv.Itoa(i))
+			if err := os.WriteFile(path, file, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			in.paths = append(in.paths, path)
+		}
+	}
+	if reading := in.open(tcplife.Options{}); reading == nil {
+		return // no capture
+	} else if err := reading.Close(); err != nil {
+		t.Fatal(err)
+	}
+	first := in.reports()
+	in.inParallel(first)
+	in.traced(first)
+	in.evicting(first)
+	in.written(first)
+}
+
+// open begins a reading, or gives nil if there is nothing to read.
+func (in *input) open(o tcplife.Options) *tcplife.Reading {
+	paths := in.paths
+	if paths == nil {
+		paths = []string{"-"}
+		o.Capture.Stdin = bytes.NewReader(in.files[0])
+	}
+	o.Capture.MaxUnpacked = mostUnpacked
+	if o.Workers == 0 {
+		o.Workers = 1
+	}
+	reading, err := tcplife.Open(in.t.Context(), o, paths...)
+	if err != nil {
+		if err.Error() == "" {
+			in.t.Error("an error without a word")
+		}
+		return nil
+	}
+	return reading
+}
+
+// connections reads a capture to its end, and gives the report.
+func (in *input) connections(o tcplife.Options, visit func(*record.Connection)) *tcplife.Report {
+	o.Reuse = true
+	reading := in.open(o)
+	if reading == nil {
+		in.t.Fatal("what was a capture is none any more")
+	}
+	for c, err := range reading.Connections(in.t.Context()) {
+		if damage := (*capture.Damage)(nil); errors.As(err, &damage) {
+			if damage.Expected == "" || damage.Offset < 0 {
+				in.t.Errorf("damage at %d: expected %q", damage.Offset, damage.Expected)
+			}
+			continue
+		}
+		if err != nil {
+			in.t.Fatal(err)
+		}
+		visit(c)
+	}
+	return reading.Report()
+}
+
+// outcome is what one reading gave.
+type outcome struct {
+	*tcplife.Report
+	lines   string // as JSON Lines, but for the capture's
+	sums    *invariant.Sums
+	choice  *ladder.Choice
+	page    *page.Page
+	pageOut *bytes.Buffer
+	ending  *report.Ending
+	notes   *comment.Notes
+}
+
+type reporter interface {
+	Connection(*record.Connection) error
+	Finish(*report.Ending) error
+}
+
+// reports makes every report of one reading, and holds it to the summary.
+func (in *input) reports() *outcome {
+	t := in.t
+	first := &outcome{sums: invariant.NewSums(), choice: ladder.NewChoice(mostLadders), pageOut: &bytes.Buffer{},
+		notes: &comment.Notes{}}
+	var document, lines, rows, table, log, logJSON, columns bytes.Buffer
+	tables, err := report.NewTable(&table, report.TableOptions{Sort: "severity"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reporters := map[string]reporter{
+		"json": report.NewJSON(&document), "jsonl": report.NewJSONL(&lines), "csv": report.NewCSV(&rows), "table": tables,
+		"zeek": zeek.NewTSV(&log, zeek.PrivateNets()), "zeek-json": zeek.NewJSON(&logJSON, nil),
+	}
+	if in.slow {
+		first.page = page.New(first.pageOut, page.Options{})
+		reporters["page"], reporters["parquet"] = first.page, parquet.NewWriter(&columns)
+	}
+	population := ledger.NewPopulation(0, true)
+	first.Report = in.connections(tcplife.Options{}, func(c *record.Connection) {
+		in.all("#"+strconv.FormatUint(c.ID, 10), first.sums.Add(c))
+		for name, r := range reporters {
+			in.none(name, r.Connection(c))
+		}
+		first.choice.Offer(c)
+		first.notes.Add(c)
+		population.Add(c)
+	})
+	in.all("sums", first.sums.Against(first.Result))
+	if first.sums.Packets != first.Decoded.Segments {
+		t.Errorf("%d segments were decoded, and the records hold %d", first.Decoded.Segments, first.sums.Packets)
+	}
+	in.bounds(first.Report)
+	first.ending = &report.Ending{Result: first.Result, Capture: account.Of(first.Report)}
+	for name, r := range reporters {
+		if name != "page" { // it has ladders, for which the capture is read again
+			in.none(name, r.Finish(first.ending))
+		}
+	}
+
+	all := first.sums.Connections
+	first.lines = withoutCapture(lines.String())
+	in.documents(first, document.Bytes(), lines.String())
+	in.rows(rows.String(), all)
+	in.table(table.String(), first)
+	in.logs(log.String(), logJSON.String(), all)
+	if in.slow {
+		file, err := parquetfile.OpenFile(bytes.NewReader(columns.Bytes()), int64(columns.Len()))
+		in.none("parquet", err)
+		if err == nil && uint64(file.NumRows()) != all {
+			t.Errorf("%d rows of Parquet, not %d", file.NumRows(), all)
+		}
+	}
+	in.population(population, first.ending.Capture)
+	return first
+}
+
+// all reports what is wrong with something.
+func (in *input) all(what string, wrong []string) {
+	for _, w := range wrong {
+		in.t.Errorf("%s: %s", what, w)
+	}
+}
+
+func (in *input) none(what string, err error) {
+	if err != nil {
+		in.t.Errorf("%s: %v", what, err)
+	}
+}
+
+// bounds holds that packets are counted, and that no more was unpacked than may be.
+func (in *input) bounds(r *tcplife.Report) {
+	sum := func(counts map[string]uint64) (n uint64) {
+		for _, more := range counts {
+			n += more
+		}
+		return n
+	}
+	links := uint64(0)
+	for _, n := range r.Capture.LinkTypes {
+		links += n
+	}
+	if n := r.Capture.Packets; sum(r.Decoded.Decoded)+sum(r.Decoded.Undecoded) != n || links != n || r.Decoded.Packets != n {
+		in.t.Errorf("%d packets: %v %v %v", n, r.Decoded.Decoded, r.Decoded.Undecoded, r.Capture.LinkTypes)
+	}
+	size := uint64(0)
+	for _, file := range in.files {
+		size += max(mostUnpacked, mostRatio*uint64(len(file)))
+	}
+	if r.Capture.CapturedBytes > size {
+		in.t.Errorf("%d bytes of packets where at most %d may come", r.Capture.CapturedBytes, size)
+	}
+	if r.Capture.First > r.Capture.Last {
+		in.t.Errorf("the capture lasts from %d to %d", r.Capture.First, r.Capture.Last)
+	}
+}
+
+// withoutCapture leaves out the last line, which names the files.
+func withoutCapture(lines string) string {
+	lines = strings.TrimSuffix(lines, "\n")
+	return lines[:strings.LastIndex(lines, "\n")+1]
+}
+
+// documents holds JSON and JSON Lines to each other and to the sums.
+func (in *input) documents(first *outcome, document []byte, lines string) {
+	t := in.t
+	var d struct {
+		Connections []json.RawMessage `json:"connections"`
+		Embryonic   []uint64          `json:"embryonic"`
+		HalfOpen    []uint64          `json:"half_open"`
+		Listeners   []json.RawMessage `json:"listeners"`
+		Summary     json.RawMessage   `json:"summary"`
+		Capture     json.RawMessage   `json:"capture"`
+	}
+	if err := json.Unmarshal(document, &d); err != nil {
+		t.Fatalf("JSON: %v in\n%s", err, document)
+	}
+	s := first.Summary
+	if n := uint64(len(d.Connections)); n != s.Connections || uint64(len(d.Embryonic)) != s.Embryonic ||
+		uint64(len(d.HalfOpen)) != s.HalfOpen || uint64(len(d.Listeners))+s.LeftOut.Listeners != s.Listeners {
+		t.Errorf("JSON: %d connections, %d embryonic, %d half-open, %d listeners; the summary says %d, %d, %d, %d", n,
+			len(d.Embryonic), len(d.HalfOpen), len(d.Listeners), s.Connections, s.Embryonic, s.HalfOpen, s.Listeners)
+	}
+	want := append(d.Connections, d.Summary, d.Capture)
+	var got []string
+	for line := range strings.Lines(lines) {
+		line = strings.TrimSuffix(line, "\n")
+		if !json.Valid([]byte(line)) {
+			t.Fatalf("JSON Lines: %s", line)
+		}
+		if kind, _, _ := strings.Cut(strings.TrimPrefix(line, `{"record":"`), `"`); slices.Contains([]string{"connection",
+			"summary", "capture"}, kind) {
+			got = append(got, line)
+		}
+	}
+	if !slices.EqualFunc(want, got, func(w json.RawMessage, g string) bool { return string(w) == g }) {
+		t.Errorf("JSON has %d of these records, JSON Lines %d, or they differ:\n%s\n%s", len(want), len(got), document, lines)
+	}
+}
+
+// rows holds that CSV has a row for each connection, and as many cells in each.
+func (in *input) rows(text string, connections uint64) {
+	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	in.none("CSV", err)
+	if err == nil && uint64(len(rows)) != connections+1 {
+		in.t.Errorf("CSV: %d rows of %d connections", len(rows)-1, connections)
+	}
+}
+
+var (
+	connectionsTitle = regexp.MustCompile(`(?m)^CONNECTIONS ([0-9,]+)`)
+	summaryTotal     = regexp.MustCompile(`(?m)^  connections +([0-9,]+)`)
+	halfOpenTitle    = regexp.MustCompile(`(?m)^HALF-OPEN ([0-9,]+)`)
+)
+
+// table holds that the table counts as the summary does.
+func (in *input) table(text string, first *outcome) {
+	number := func(title *regexp.Regexp) uint64 {
+		found := title.FindStringSubmatch(text)
+		if found == nil {
+			return 0
+		}
+		n, err := strconv.ParseUint(strings.ReplaceAll(found[1], ",", ""), 10, 64)
+		in.none("table", err)
+		return n
+	}
+	s := first.Summary
+	if c, total, h := number(connectionsTitle), number(summaryTotal), number(halfOpenTitle); c != s.Connections ||
+		total != s.Connections || h != s.HalfOpen {
+		in.t.Errorf("table: %d connections, %d in the summary, %d half-open, not %d and %d:\n%s", c, total, h, s.Connections,
+			s.HalfOpen, text)
+	}
+	for _, r := range text {
+		if r < ' ' && r != '\n' || r == 0x7f {
+			in.t.Errorf("table: a control character %q", r)
+			break
+		}
+	}
+}
+
+// logs holds Zeek's logs to the number of connections.
+func (in *input) logs(tsv, lines string, connections uint64) {
+	rows := uint64(0)
+	for line := range strings.Lines(tsv) {
+		if !strings.HasPrefix(line, "#") {
+			rows++
+		}
+	}
+	objects := uint64(0)
+	for line := range strings.Lines(lines) {
+		objects++
+		if !json.Valid([]byte(line)) {
+			in.t.Errorf("zeek-json: %s", line)
+		}
+	}
+	if rows != connections || objects != connections {
+		in.t.Errorf("conn.log has %d rows and %d objects of %d connections", rows, objects, connections)
+	}
+}
+
+// population holds that each series has as many numbers as moments, and the peaks that these show.
+func (in *input) population(p *ledger.Population, c *report.Capture) {
+	populations := report.Populations{Series: p.Series(c.First, c.Last), LeftOut: p.LeftOut()}
+	for _, s := range populations.Series {
+		for state, counts := range s.States {
+			if len(counts) != s.Moments || slices.Max(counts) != s.Peaks[state].Count {
+				in.t.Errorf("population: %d moments, and %d of %s, at most %d of them", s.Moments, len(counts), state,
+					s.Peaks[state].Count)
+			}
+		}
+	}
+	var document, lines, rows, table bytes.Buffer
+	in.none("population", errors.Join(populations.WriteJSON(&document), populations.WriteJSONL(&lines),
+		populations.WriteCSV(&rows), populations.WriteTable(&table, report.TableOptions{})))
+	if !json.Valid(document.Bytes()) {
+		in.t.Errorf("population: %s", document.Bytes())
+	}
+}
+
+// inParallel reads with three trackers, which gives the same bytes, and takes no more room than the input allows; and
+// looks at the connections that were alive in the middle and at the end.
+func (in *input) inParallel(first *outcome) {
+	middle, last := first.Capture.First/2+first.Capture.Last/2, first.Capture.Last
+	moments := map[int64]*ledger.Snapshot{}
+	for _, at := range []int64{middle, last} {
+		if at != capture.NoTime {
+			moments[at] = ledger.NewSnapshot(ledger.Moment{Time: record.Time(at)})
+		}
+	}
+	var lines bytes.Buffer
+	writer := report.NewJSONL(&lines)
+	before := allocated()
+	again := in.connections(tcplife.Options{Workers: 3}, func(c *record.Connection) {
+		in.none("jsonl", writer.Connection(c))
+		for _, snapshot := range moments {
+			snapshot.Add(c)
+		}
+	})
+	in.none("jsonl", writer.Finish(&report.Ending{Result: again.Result, Capture: account.Of(again)}))
+	size := uint64(0)
+	for _, file := range in.files {
+		size += uint64(len(file))
+	}
+	size = max(size, again.Capture.CapturedBytes+16*again.Capture.Packets)
+	if room := allocated() - before; room > mostRoom+roomPerByte*size {
+		in.t.Errorf("%d bytes were allocated for %d", room, size)
+	}
+	in.same("three trackers", first.lines, withoutCapture(lines.String()))
+	for at, snapshot := range moments {
+		in.snapshot(snapshot.Record(), record.Time(at))
+	}
+}
+
+func allocated() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
+
+func (in *input) same(what, want, got string) {
+	if want == got {
+		return
+	}
+	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
+	for i := range w {
+		if i >= len(g) || w[i] != g[i] {
+			in.t.Fatalf("%s: line %d of %d and %d is\n%s\nnot\n%s", what, i+1, len(w), len(g), strings.Join(g[min(i, len(g)):min(i+1, len(g))], ""), w[i])
+		}
+	}
+	in.t.Fatalf("%s: %d lines, not %d", what, len(g), len(w))
+}
+
+// snapshot holds that a snapshot counts what it lists.
+func (in *input) snapshot(s *record.Snapshot, at record.Time) {
+	counts := map[string]uint64{}
+	for _, c := range s.Connections {
+		for _, e := range []record.Socket{c.Client, c.Server} {
+			if e.State.Known && e.State.State != tcpstate.Closed {
+				counts[e.State.State.String()]++
+			}
+		}
+		if c.Start > at {
+			in.t.Errorf("#%d begins at %d, and is alive at %d", c.ID, c.Start, at)
+		}
+	}
+	if !maps.Equal(counts, s.ByState) {
+		in.t.Errorf("at %d: %v are listed, %v counted", at, counts, s.ByState)
+	}
+	var document, lines, rows, table bytes.Buffer
+	in.none("at", errors.Join(report.WriteSnapshotJSON(&document, s), report.WriteSnapshotJSONL(&lines, s),
+		report.WriteSnapshotCSV(&rows, s), report.WriteSnapshotTable(&table, s, s.Time, report.TableOptions{})))
+	if !json.Valid(document.Bytes()) {
+		in.t.Errorf("at: %s", document.Bytes())
+	}
+}
+
+// traced reads while somebody looks at each segment, for ladders and for the page: that changes no record.
+func (in *input) traced(first *outcome) {
+	chosen := first.choice.Chosen()
+	collector := ladder.NewCollector(chosen)
+	onPage := func(uint64, *flows.Segment, tcpstate.Effect) {}
+	if first.page != nil {
+		onPage, _ = first.page.Again()
+	}
+	var lines bytes.Buffer
+	writer := report.NewJSONL(&lines)
+	segments := uint64(0)
+	again := in.connections(tcplife.Options{Tracking: analyzer.Options{
+		Trace: func(id uint64, seg *flows.Segment, effect tcpstate.Effect) {
+			if seg.Quote == nil {
+				segments++
+			}
+			collector.Trace(id, seg, effect)
+			onPage(id, seg, effect)
+		},
+	}}, func(c *record.Connection) { in.none("jsonl", writer.Connection(c)) })
+	in.none("jsonl", writer.Finish(&report.Ending{Result: again.Result, Capture: account.Of(again)}))
+	in.same("traced", first.lines, withoutCapture(lines.String()))
+	if segments != again.Decoded.Segments {
+		in.t.Errorf("%d segments were traced of %d", segments, again.Decoded.Segments)
+	}
+
+	if first.page != nil {
+		in.none("page", first.page.Finish(first.ending))
+		if !bytes.HasSuffix(bytes.TrimSpace(first.pageOut.Bytes()), []byte("</html>")) {
+			in.t.Error("the page has no end")
+		}
+	}
+	e := ladder.Explanation{Connections: first.sums.Connections, Offered: first.choice.Offered, Ladders: collector.Finish()}
+	var document, text, svg, mermaid bytes.Buffer
+	in.none("explain", errors.Join(e.WriteJSON(&document), e.WriteText(&text, ladder.Options{}), e.WriteSVG(&svg),
+		e.WriteMermaid(&mermaid)))
+	if !json.Valid(document.Bytes()) || len(e.Ladders) != len(chosen) {
+		in.t.Errorf("explain: %d ladders of %d in\n%s", len(e.Ladders), len(chosen), document.Bytes())
+	}
+}
+
+// evicting reads with room for two connections: what is given up is counted, and the sums hold.
+func (in *input) evicting(first *outcome) {
+	sums, evicted := invariant.NewSums(), uint64(0)
+	r := in.connections(tcplife.Options{Tracking: analyzer.Options{MaxConnections: 2}}, func(c *record.Connection) {
+		in.all("evicting: #"+strconv.FormatUint(c.ID, 10), sums.Add(c))
+		if c.EndedBy == record.EndEvicted {
+			evicted++
+		}
+	})
+	in.all("evicting", sums.Against(r.Result))
+	if evicted != r.Evicted || sums.Packets != first.sums.Packets {
+		in.t.Errorf("%d connections were evicted, %d are counted; their %d packets were %d", evicted, r.Evicted, sums.Packets,
+			first.sums.Packets)
+	}
+}
+
+// written copies the capture as -w does, with comments: whole, which gives the same records, and only the packets with
+// segments, which gives as many of each kind.
+func (in *input) written(first *outcome) {
+	first.notes.Sort()
+	var whole, chosen bytes.Buffer
+	every, only := capture.NewWriter(&whole), capture.NewWriter(&chosen)
+	reading := in.open(tcplife.Options{})
+	in.none("-w", reading.Packets(in.t.Context(), func(p *capture.Packet, segments []flows.Segment) error {
+		notes := first.notes.At(p.Number)
+		if len(segments) > 0 {
+			in.none("-w", only.Write(p, notes...))
+		}
+		return every.Write(p, notes...)
+	}))
+	if until := first.Capture.Until; until != capture.NoTime {
+		in.none("-w", errors.Join(every.Statistics(until, capture.Drops{}), only.Statistics(until, capture.Drops{})))
+	}
+	in.none("-w", errors.Join(every.Flush(), only.Flush()))
+	if first.Capture.Packets == 0 {
+		return
+	}
+	var lines bytes.Buffer
+	writer := report.NewJSONL(&lines)
+	copied := &input{t: in.t, files: [][]byte{whole.Bytes()}}
+	again := copied.connections(tcplife.Options{}, func(c *record.Connection) { in.none("jsonl", writer.Connection(c)) })
+	in.none("jsonl", writer.Finish(&report.Ending{Result: again.Result, Capture: account.Of(again)}))
+	in.same("written and read again", first.lines, withoutCapture(lines.String()))
+
+	if first.Decoded.Reassembled > 0 || first.Decoded.Segments+first.Decoded.Quotes == 0 {
+		return
+	}
+	copied.files[0] = chosen.Bytes()
+	again = copied.connections(tcplife.Options{}, func(*record.Connection) {})
+	if !maps.Equal(again.Summary.ByOutcome, first.Summary.ByOutcome) ||
+		!maps.Equal(again.Summary.ByTeardown, first.Summary.ByTeardown) {
+		in.t.Errorf("-w and read again: %v %v, not %v %v", again.Summary.ByOutcome, again.Summary.ByTeardown,
+			first.Summary.ByOutcome, first.Summary.ByTeardown)
+	}
+}
