@@ -61,7 +61,7 @@ func (l *following) run(ctx context.Context) error {
 	defer l.signals.stop()
 	var err error
 	if f.metrics != "" {
-		if l.meter, err = listenMetrics(f.metrics); err != nil {
+		if l.meter, err = listenMetrics(f.metrics, f.metricsConfig); err != nil {
 			return err
 		}
 		defer l.meter.Close()
@@ -89,7 +89,7 @@ func (l *following) run(ctx context.Context) error {
 	l.pulse = pulse.New(l.tracker, l.capture.Stats)
 	if l.meter != nil {
 		l.meter.serve()
-		complain(l.stderr, "metrics are at http://%v/metrics", l.meter.listener.Addr())
+		complain(l.stderr, "metrics are at %s://%v/metrics", l.meter.scheme, l.meter.listener.Addr())
 	}
 	if f.viewed {
 		l.watch = view.NewWatch(l.tracker, view.Kept{Decoder: decoding, Tracker: l.options, Extracts: l.extracts})

@@ -37,7 +37,8 @@ type liveFlags struct {
 	ringTime int // seconds
 	user     string
 
-	metrics string
+	metrics       string
+	metricsConfig string
 
 	viewed bool // on a terminal, unless a format was asked for
 }
@@ -98,6 +99,8 @@ CAP_NET_RAW; grant it once with: sudo setcap cap_net_raw+ep "$(command -v tcplif
 	flags.StringVarP(&f.user, "user", "Z", "",
 		"become `USER` once the devices are open (root: default nobody)")
 	flags.StringVar(&f.metrics, "metrics", "", "serve metrics to Prometheus at `ADDRESS`, such as 127.0.0.1:9464")
+	flags.StringVar(&f.metricsConfig, "metrics-config", "",
+		"with --metrics: TLS and passwords, see docs/METRICS.md")
 	f.addFormatFlags(flags)
 	f.addTrackingFlags(flags)
 	givenOnce(flags)
@@ -169,6 +172,10 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, erro
 	}
 	if given("duration") && f.duration <= 0 {
 		return nil, &usageError{"--duration must be above 0", "without it a signal ends the capture"}
+	}
+	if given("metrics-config") && !given("metrics") {
+		return nil, &usageError{"--metrics-config is about the server of metrics, and none is asked for",
+			"--metrics ADDRESS serves them"}
 	}
 	f.viewed = !given("output") && r.watchable()
 	r.options.AtClose = f.emit == "close"

@@ -120,6 +120,17 @@ func (r *liveRun) output() []byte {
 	return stdout
 }
 
+// runIn runs a program on a host, and gives what it said and its exit code.
+func runIn(host *netlab.Host, program string, args ...string) (said string, code int) {
+	cmd := exec.Command(program, args...)
+	host.Do(func() error {
+		out, err := cmd.CombinedOutput()
+		said = string(out)
+		return err
+	})
+	return said, cmd.ProcessState.ExitCode()
+}
+
 // readAgain gives what `tcplife read` says of files.
 func readAgain(t *testing.T, args ...string) []byte {
 	t.Helper()

@@ -3,29 +3,47 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"log"
+	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/prometheus/exporter-toolkit/web"
 	"github.com/tcplife/tcplife/report/metrics"
 	"github.com/tcplife/tcplife/report/screen"
+	"go.yaml.in/yaml/v2"
 )
 
 // A metricsServer serves --metrics: /metrics to Prometheus, and /healthz to who keeps the program running.
 type metricsServer struct {
 	*metrics.Metrics
-	listener net.Listener
+	listener *crowdedListener
 	server   http.Server
+	config   string       // the file of --metrics-config, "" for none
+	scheme   string       // http or https
 	beaten   atomic.Int64 // Unix time in ns of the last pulse
 }
 
 // healthyFor is how long after a pulse the capture counts as going on.
 const healthyFor = 10 * time.Second
 
+// What clients can make the server hold: all in all some MiB.
+const (
+	maxMetricsConnections = 64
+	maxMetricsHeader      = 16 << 10 // bytes
+	maxMetricsStreams     = 8        // of a connection with HTTP/2
+)
+
 // listenMetrics takes an address, so that what is wrong with it shows before the capture begins.
-func listenMetrics(address string) (*metricsServer, error) {
+func listenMetrics(address, config string) (*metricsServer, error) {
 	listener, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("serve metrics: %w; --metrics 127.0.0.1:0 takes a free port", err)
@@ -33,19 +51,87 @@ func listenMetrics(address string) (*metricsServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("serve metrics: %w", err)
 	}
-	s := &metricsServer{Metrics: metrics.New(version()), listener: listener}
+	s := &metricsServer{Metrics: metrics.New(version()), listener: newCrowdedListener(listener, maxMetricsConnections),
+		config: config}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.Handler())
 	mux.HandleFunc("GET /healthz", s.health)
-	s.server = http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: time.Minute,
-		IdleTimeout: 2 * time.Minute}
+	s.server = http.Server{
+		Handler:     sparing(http.MaxBytesHandler(mux, 0)), // no request has a body
+		ConnContext: connContext,
+		ReadTimeout: 5 * time.Second, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout:    2 * time.Minute,
+		MaxHeaderBytes: maxMetricsHeader, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxMetricsStreams},
+		ErrorLog: log.New(io.Discard, "", 0), // anybody could fill the log
+	}
 	return s, nil
 }
 
 // serve answers until Close. It begins as healthy.
 func (s *metricsServer) serve() {
 	s.beaten.Store(time.Now().UnixNano())
-	go s.server.Serve(s.listener) // ends by an error always, of which there is nothing to tell but by Close
+	// It ends by an error always, of which there is nothing to tell but by Close. If the configuration becomes
+	// unreadable clients are told.
+	go web.Serve(s.listener, &s.server, &web.FlagConfig{WebConfigFile: &s.config}, slog.New(slog.DiscardHandler))
+}
+
+// checkConfig looks for what is wrong with the configuration, and decides by which protocol the metrics are served.
+func (s *metricsServer) checkConfig() error {
+	s.scheme = "http"
+	if s.config == "" {
+		return nil
+	}
+	c, err := s.readConfig()
+	if err != nil {
+		return err
+	}
+	if err := web.Validate(s.config); err != nil {
+		return fmt.Errorf("read --metrics-config %s: %w", s.config, err)
+	}
+	if c.TLSConfig.IsEnabled() {
+		s.scheme = "https"
+	}
+	return nil
+}
+
+// configDirs are the directories of the configuration and of the files that it names, which are read again for every
+// connection. Where a name is a link, as Let's Encrypt's are, it is also where that leads.
+func (s *metricsServer) configDirs() (dirs []string, err error) {
+	if s.config == "" {
+		return nil, nil
+	}
+	c, err := s.readConfig()
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range []string{s.config, c.TLSConfig.TLSCertPath, c.TLSConfig.TLSKeyPath, c.TLSConfig.ClientCAs} {
+		if path == "" {
+			continue
+		}
+		dirs = append(dirs, filepath.Dir(path))
+		if to, err := filepath.EvalSymlinks(path); err == nil {
+			dirs = append(dirs, filepath.Dir(to))
+		}
+	}
+	slices.Sort(dirs)
+	return slices.Compact(dirs), nil
+}
+
+// readConfig reads the configuration as Prometheus's own programs do.
+func (s *metricsServer) readConfig() (*web.Config, error) {
+	content, err := os.ReadFile(s.config)
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w; it is read with the rights of the user that live becomes: see --user", err)
+	}
+	var c web.Config
+	if err == nil {
+		err = yaml.UnmarshalStrict(content, &c)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read --metrics-config: %w", err)
+	}
+	c.TLSConfig.SetDirectory(filepath.Dir(s.config))
+	return &c, nil
 }
 
 // beat lets the next scrape tell the vitals.

@@ -46,7 +46,12 @@ func (l *following) secure() error {
 	if err != nil {
 		return err
 	}
-	var dirs []string
+	var dirs, readDirs []string
+	if l.meter != nil {
+		if readDirs, err = l.meter.configDirs(); err != nil {
+			return err
+		}
+	}
 	if f.ring.Path != "" {
 		if l.ring, err = capture.NewRing(f.ring, time.Now().UnixNano()); err != nil {
 			err = fmt.Errorf("begin the capture file: %w", err)
@@ -79,9 +84,14 @@ func (l *following) secure() error {
 			dirs = append(dirs, l.extracts)
 		}
 	}
-	confined, err := privileges.Confine(dirs, l.meter != nil)
+	confined, err := privileges.Confine(dirs, readDirs, l.meter != nil)
 	if err != nil {
 		return err
+	}
+	if l.meter != nil {
+		if err := l.meter.checkConfig(); err != nil {
+			return err
+		}
 	}
 	if f.verbose {
 		complain(l.stderr, "given up, in every thread: %s", strings.Join(append(said, confined), "; "))

@@ -252,10 +252,7 @@ const metricsAddr = "127.0.0.1:9464"
 // scrape gets a page of live's server of metrics.
 func scrape(t *testing.T, lab *netlab.Lab, path string) string {
 	t.Helper()
-	dial := func(context.Context, string, string) (net.Conn, error) {
-		return lab.Server.Dial(nil, netip.MustParseAddrPort(metricsAddr))
-	}
-	client := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
+	client := &http.Client{Transport: &http.Transport{DialContext: dialMetrics(lab), DisableKeepAlives: true},
 		Timeout: 10 * time.Second}
 	response, err := client.Get("http://metrics" + path)
 	if err != nil {
@@ -267,6 +264,13 @@ func scrape(t *testing.T, lab *netlab.Lab, path string) string {
 		t.Errorf("%s: %s, %v", path, response.Status, err)
 	}
 	return string(body)
+}
+
+// dialMetrics connects to live's server of metrics.
+func dialMetrics(lab *netlab.Lab) func(context.Context, string, string) (net.Conn, error) {
+	return func(context.Context, string, string) (net.Conn, error) {
+		return lab.Server.Dial(nil, netip.MustParseAddrPort(metricsAddr))
+	}
 }
 
 // scraped looks at what Prometheus would get of the view's capture.

@@ -99,10 +99,10 @@ func lookUpUser(name string) (uid, gid int, err error) {
 	return uid, gid, err
 }
 
-// Confine leaves the process no files but those below writeDirs, what counts the drops of devices and, with itself,
-// what the kernel tells of the process, if the kernel has Landlock (since Linux 5.13). What is open stays open. It says
-// what was given up.
-func Confine(writeDirs []string, itself bool) (said string, err error) {
+// Confine leaves the process no files but those below writeDirs, to read those below readDirs, what counts the drops
+// of devices and, with itself, what the kernel tells of the process, if the kernel has Landlock (since Linux 5.13).
+// What is open stays open. It says what was given up.
+func Confine(writeDirs, readDirs []string, itself bool) (said string, err error) {
 	abi, err := landlocksys.LandlockGetABIVersion()
 	if errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EOPNOTSUPP) {
 		return "no access to files: this kernel has no Landlock", nil
@@ -112,6 +112,7 @@ func Confine(writeDirs []string, itself bool) (said string, err error) {
 	}
 	rules := []landlock.Rule{
 		landlock.RODirs("/sys/class/net", "/sys/devices").IgnoreIfMissing(), // libpcap reads what the devices dropped
+		landlock.RODirs(readDirs...).IgnoreIfMissing(),
 		landlock.RWFiles("/dev/tty", "/dev/null").IgnoreIfMissing(),
 	}
 	if itself { // memory and time, for the metrics

@@ -1,0 +1,237 @@
+//go:build cgo && !nopcap
+
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tcplife/tcplife/internal/netlab"
+	"golang.org/x/crypto/bcrypt"
+)
+
+// TestLiveMetricsAttacked leaves 9,000 requests half-finished. /healthz answers all the while, and --memory holds.
+func TestLiveMetricsAttacked(t *testing.T) {
+	t.Parallel()
+	const attackers = 9000
+	lab := netlab.Start(t, netlab.Options{})
+	live := startLive(t, lab.Server, "-o", "jsonl", "--memory", "64MiB", "--metrics", metricsAddr)
+	live.await("metrics are at")
+	request := []byte("GET /metrics HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 8000))
+	var attack sync.WaitGroup
+	over := make(chan struct{})
+	for range 4 {
+		attack.Go(func() {
+			lab.Server.Do(func() error {
+				for range attackers / 4 {
+					c, err := net.DialTimeout("tcp", metricsAddr, 20*time.Second)
+					if err != nil {
+						t.Error(err)
+						return nil
+					}
+					defer c.Close()
+					c.Write(request) // the server may have closed it
+				}
+				<-over
+				return nil
+			})
+		})
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	var probes, slowest = 0, time.Duration(0)
+	for files := 0; probes < 30 || files < maxMetricsConnections; probes++ { // until the attack is well under way
+		if time.Now().After(deadline) {
+			t.Fatalf("of all these connections live holds %d", files)
+		}
+		begun := time.Now()
+		if got := scrape(t, lab, "/healthz"); got != "ok\n" {
+			t.Errorf("/healthz says %q", got)
+		}
+		slowest = max(slowest, time.Since(begun))
+		files = openFiles(t, live.cmd.Process.Pid)
+		if files > maxMetricsConnections+40 {
+			t.Fatalf("live holds %d descriptors", files)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	close(over)
+	attack.Wait()
+	if slowest > 5*time.Second {
+		t.Errorf("/healthz took %v", slowest)
+	}
+	if peak := peakMemory(t, live.cmd.Process.Pid); peak > 128_000_000 {
+		t.Errorf("it took %d MB under --memory 64MiB", peak/1_000_000)
+	} else {
+		t.Logf("%d times /healthz, %v at most; peak %d MB", probes, slowest.Round(time.Millisecond), peak/1_000_000)
+	}
+	live.signal(syscall.SIGTERM)
+	if code, _ := live.wait(); code != exitOK {
+		t.Errorf("exit code %d: %s", code, live.said)
+	}
+}
+
+// openFiles is how many descriptors a process has.
+func openFiles(t *testing.T, pid int) int {
+	t.Helper()
+	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(files)
+}
+
+// peakMemory is how many bytes a process has had in memory at most.
+func peakMemory(t *testing.T, pid int) (peak int64) {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, most, _ := strings.Cut(string(status), "VmHWM:")
+	if _, err := fmt.Sscanf(most, "%d kB", &peak); err != nil {
+		t.Fatal(err)
+	}
+	return peak << 10
+}
+
+// TestLiveMetricsConfig serves metrics by TLS, to those who know the password, and goes on when the certificate is
+// replaced.
+func TestLiveMetricsConfig(t *testing.T) {
+	t.Parallel()
+	lab := netlab.Start(t, netlab.Options{})
+	dir := nobodysDir(t)
+	name := func(base string) string { return filepath.Join(dir, base) }
+	certify := func() *x509.CertPool {
+		pool, certificate, key := newCertificate(t)
+		for path, content := range map[string][]byte{"cert.pem": certificate, "key.pem": key} {
+			writeFile(t, name("new"), content)
+			if err := os.Rename(name("new"), name(path)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return pool
+	}
+	get := func(scheme, password string, pool *x509.CertPool) (int, error) {
+		client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+			DisableKeepAlives: true, ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: pool},
+			DialContext: dialMetrics(lab),
+		}}
+		request, err := http.NewRequest("GET", scheme+"://"+metricsAddr+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if password != "" {
+			request.SetBasicAuth("prometheus", password)
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			return 0, err
+		}
+		defer response.Body.Close()
+		if _, err := io.Copy(io.Discard, response.Body); err != nil {
+			return 0, err
+		}
+		return response.StatusCode, nil
+	}
+
+	hash, err := bcrypt.GenerateFromPassword([]byte("right"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, name("web.yml"), fmt.Appendf(nil,
+		"tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\nbasic_auth_users:\n  prometheus: %s\n", hash))
+	pool := certify()
+	live := startLive(t, lab.Server, "-o", "jsonl", "--metrics", metricsAddr, "--metrics-config", name("web.yml"))
+	live.await("metrics are at https://" + metricsAddr)
+	for _, test := range []struct {
+		scheme, password string
+		status           int
+	}{
+		{"https", "right", http.StatusOK}, {"https", "wrong", http.StatusUnauthorized},
+		{"https", "", http.StatusUnauthorized},
+		{"http", "right", http.StatusBadRequest},
+	} {
+		if status, err := get(test.scheme, test.password, pool); status != test.status || err != nil {
+			t.Errorf("%s with password %q: %d, want %d: %v", test.scheme, test.password, status, test.status, err)
+		}
+	}
+	renewed := certify()
+	if _, err := get("https", "right", pool); err == nil {
+		t.Error("the old certificate is still served")
+	}
+	if status, err := get("https", "right", renewed); status != http.StatusOK {
+		t.Errorf("with the new certificate: status %d: %v", status, err)
+	}
+	live.signal(syscall.SIGTERM)
+	live.wait()
+
+	// What is wrong with it shows at the start.
+	for _, test := range []struct {
+		content string
+		mode    os.FileMode
+		want    string
+	}{
+		{"tls_server_config:\n  cert_file: none.pem\n  key_file: key.pem\n", 0o644, "none.pem: no such file"},
+		{"basic_auth_user: x\n", 0o644, "field basic_auth_user not found"},
+		{"", 0o600, "permission denied; it is read with the rights of the user that live becomes: see --user"},
+	} {
+		path := name("wrong.yml")
+		os.Remove(path)
+		if err := os.WriteFile(path, []byte(test.content), test.mode); err != nil {
+			t.Fatal(err)
+		}
+		said, code := runIn(lab.Server, "tcplife", "live", "-i", "eth0", "--metrics", metricsAddr,
+			"--metrics-config", path)
+		if code != exitFailed || !strings.Contains(said, "tcplife: read --metrics-config") ||
+			!strings.Contains(said, test.want) {
+			t.Errorf("exit code %d, want %d and %q: %s", code, exitFailed, test.want, said)
+		}
+	}
+}
+
+func writeFile(t *testing.T, path string, content []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newCertificate makes a certificate for 127.0.0.1, in PEM, and who trusts it.
+func newCertificate(t *testing.T) (pool *x509.CertPool, certificate, key []byte) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()),
+		IPAddresses: []net.IP{{127, 0, 0, 1}},
+		NotBefore:   time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	pool = x509.NewCertPool()
+	pool.AppendCertsFromPEM(certificate)
+	return pool, certificate, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
+}
