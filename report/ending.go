@@ -82,7 +82,8 @@ type Capture struct {
 	Devices []string `json:"devices"`
 	// Devices that went away before the end.
 	LostDevices []string `json:"lost_devices"`
-	// Records of failed attempts that live did not write under overload. The summary counts them.
+	// Records that live did not write: those of failed attempts under overload, and any while nobody read what was
+	// written before. The summary counts them.
 	Shed uint64 `json:"shed"`
 	// Packets that could not be written to the files of live -w.
 	Unwritten uint64 `json:"unwritten"`

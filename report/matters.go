@@ -245,7 +245,7 @@ func captureMatters(c *Capture) (list []matterLine) {
 		add(record.Error, text.Counted(c.Evicted, "connection")+" evicted to stay within the limits")
 	}
 	if c.Shed > 0 {
-		add(record.Error, "overloaded: "+text.Counted(c.Shed, "failed attempt")+" counted but not written")
+		add(record.Error, text.Counted(c.Shed, "record")+" counted but not written: overloaded, or nobody read them")
 	}
 	undecoded := uint64(0)
 	for _, n := range c.Undecoded {

@@ -229,8 +229,8 @@ func captureSummary(c *Capture) []summaryLine {
 		lines = append(lines, summaryLine{"lost devices", c.LostDevices, text.Bad})
 	}
 	if c.Shed > 0 {
-		lines = append(lines, summaryLine{"shed", []string{text.Counted(c.Shed, "failed attempt") +
-			" counted but not written: overloaded"}, text.Bad})
+		lines = append(lines, summaryLine{"shed", []string{text.Counted(c.Shed, "record") +
+			" counted but not written: overloaded, or nobody read them"}, text.Bad})
 	}
 	if c.Unwritten > 0 {
 		lines = append(lines, summaryLine{"unwritten", []string{text.Counted(c.Unwritten, "packet") +

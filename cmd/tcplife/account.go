@@ -29,9 +29,12 @@ type account struct {
 
 	devices    []string // of live, nil for files
 	lost       []string // those that went away
-	shed       uint64   // records that were not written
+	shed       uint64   // records that were not written under overload,
+	unread     uint64   // and because nobody read those before
 	unwritten  uint64   // packets that are in no file of -w,
 	writeError error    // and why
+
+	unreadBytes int // of standard output, which nobody has read by the end
 }
 
 func (r *reading) accountOf(from *tcplife.Report) *account {
@@ -43,7 +46,7 @@ func (r *reading) accountOf(from *tcplife.Report) *account {
 func (a *account) record(filter string) *report.Capture {
 	record := accounts.New(&a.read, &a.decoded)
 	record.Evicted, record.FlagsOnly, record.Interrupted = a.evicted, a.flagsOnly, a.interrupted
-	record.Devices, record.LostDevices, record.Shed, record.Unwritten = a.devices, a.lost, a.shed, a.unwritten
+	record.Devices, record.LostDevices, record.Shed, record.Unwritten = a.devices, a.lost, a.shed+a.unread, a.unwritten
 	if a.evicted > 0 && a.memory > 0 {
 		record.MemoryLimit = &a.memory
 	}
@@ -75,6 +78,14 @@ func (a *account) tellOmissions(stderr io.Writer) (err error) {
 	a.tellUndecoded(stderr)
 	if a.shed > 0 {
 		complain(stderr, "overloaded: %d failed attempts were counted but not written", a.shed)
+		err = errIncomplete
+	}
+	if a.unread > 0 {
+		complain(stderr, "nobody read standard output: %d connections were counted but not written", a.unread)
+		err = errIncomplete
+	}
+	if a.unreadBytes > 0 {
+		complain(stderr, "nobody read standard output: its last %s are lost", byteSize(int64(a.unreadBytes)))
 		err = errIncomplete
 	}
 	if a.unwritten > 0 {

@@ -27,6 +27,7 @@ type following struct {
 	watch *view.Watch    // nil but on a terminal
 	meter *metricsServer // nil without --metrics
 
+	out     *outlet // to standard output
 	capture *live.Capture
 	decoder *flows.Decoder
 	tracker *analyzer.Analyzer
@@ -39,11 +40,13 @@ type following struct {
 	segments []flows.Segment
 	now      int64 // the time to which everything is known
 	shedding bool
-	strained bool     // it has shed before
-	shed     uint64   // records that were not written
-	lost     []string // devices
-	blind    bool     // the view failed
-	failed   error    // to hand on what the analyzer emits
+	strained bool            // it has shed before
+	shed     uint64          // records that were not written under overload,
+	unread   uint64          // and because nobody read those before
+	end      context.Context // once it is done nobody waits for a reader; nil before the end
+	lost     []string        // devices
+	blind    bool            // the view failed
+	failed   error           // to hand on what the analyzer emits
 }
 
 // Records of failed attempts are shed from the moment on when so much of the room between the
@@ -59,6 +62,8 @@ func (l *following) run(ctx context.Context) error {
 	// at first: a signal that nobody listens to ends the process
 	l.signals = notifyLive(f.ring.Path != "" || f.partition != "")
 	defer l.signals.stop()
+	defer l.stderr.(lossyOutlet).end(ctx)
+	signalled := ctx
 	var err error
 	if f.metrics != "" {
 		if l.meter, err = listenMetrics(f.metrics, f.metricsConfig); err != nil {
@@ -100,7 +105,7 @@ func (l *following) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return l.finish()
+	return l.finish(signalled)
 }
 
 // follow takes in what comes until the end.
@@ -162,7 +167,7 @@ func (l *following) beat(now time.Time, until int64) {
 		return
 	}
 	vitals, due := l.pulse.Beat(now, until)
-	vitals.Shed = l.shed
+	vitals.Shed = l.shed + l.unread
 	if due && l.watch != nil {
 		l.watch.Look(now, vitals)
 	}
@@ -231,6 +236,26 @@ func (l *following) ended(c *record.Connection) {
 	}
 }
 
+// connection hands on one that --where chooses, if there is room for what nobody has read yet. At the end, when no
+// packets wait, it waits for the reader.
+func (l *following) connection(c *record.Connection) error {
+	chosen, err := l.chosen(c)
+	if err != nil || !chosen {
+		return err
+	}
+	if l.end != nil {
+		l.out.wait(l.end, l.out.room)
+	}
+	if l.out.full() {
+		if l.unread++; l.unread == 1 {
+			complain(l.stderr,
+				"nobody reads standard output: connections are counted but not written until somebody does")
+		}
+		return nil
+	}
+	return l.hand(c)
+}
+
 // interim reports how things stand.
 func (l *following) interim() error {
 	if l.flags.open {
@@ -243,11 +268,15 @@ func (l *following) interim() error {
 	if l.failed != nil {
 		return l.failed
 	}
+	aside := l.aside()
+	if aside == l.report && l.out.full() {
+		return nil
+	}
 	result := l.tracker.Result()
 	account := l.account(result)
 	record := account.record(l.flags.filter)
 	record.Interim = true
-	if err := l.aside().Finish(&report.Ending{Result: result, Capture: record}); err != nil {
+	if err := aside.Finish(&report.Ending{Result: result, Capture: record}); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil
@@ -265,8 +294,10 @@ func (l *following) aside() reporter {
 	return table
 }
 
-// finish reports what there is at the end.
-func (l *following) finish() error {
+// finish reports what there is at the end. It waits for who reads the report, but not once a signal has come if nothing
+// of it is read any more.
+func (l *following) finish(signalled context.Context) error {
+	l.end = signalled
 	if l.ring != nil {
 		l.ring.Close(l.now, l.capture.Stats().Drops)
 	}
@@ -276,7 +307,11 @@ func (l *following) finish() error {
 	}
 	result := l.tracker.Result()
 	account := l.account(result)
-	if err := l.report.Finish(&report.Ending{Result: result, Capture: account.record(l.flags.filter)}); err != nil {
+	err := l.report.Finish(&report.Ending{Result: result, Capture: account.record(l.flags.filter)})
+	if err == nil {
+		account.unreadBytes, err = l.out.end(signalled)
+	}
+	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	if l.flags.verbose {
@@ -296,7 +331,7 @@ func (l *following) account(result *record.Result) *account {
 	a := &account{
 		read: l.capture.Stats(), decoded: l.decoder.Stats(), evicted: result.Evicted, memory: uint64(l.memory),
 		flagsOnly: result.FlagsOnly,
-		devices:   l.flags.devices, lost: l.lost, shed: l.shed,
+		devices:   l.flags.devices, lost: l.lost, shed: l.shed, unread: l.unread,
 	}
 	if l.ring != nil {
 		a.unwritten, a.writeError = l.ring.Unwritten()

@@ -19,7 +19,7 @@ func TestShed(t *testing.T) {
 	lines := report.NewJSONL(&out)
 	lines.FlushLines = true
 	l := &following{reading: &reading{flags: &readFlags{}, stderr: &stderr, report: lines}, flags: &liveFlags{},
-		pulse: pulse.New(nil, nil)}
+		pulse: pulse.New(nil, nil), out: newOutlet(nil, 1)}
 	outcomes := []record.Outcome{record.OutcomeUnanswered, record.OutcomeEmbryonic, record.OutcomeComplete,
 		record.OutcomeRefused}
 	for i, backlog := range []float64{0, 0.5, 0.8, 0.5, 0.2} {

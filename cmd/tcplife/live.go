@@ -179,7 +179,8 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, erro
 	}
 	f.viewed = !given("output") && r.watchable()
 	r.options.AtClose = f.emit == "close"
-	l := &following{reading: r, flags: f}
+	l := &following{reading: r, flags: f, out: newOutlet(r.stdout, outletRoom(r.memory))}
+	r.stderr = lossyOutlet{newOutlet(r.stderr, outletBlock)}
 	if given("until") {
 		if l.until, err = query.NewWhere(f.until); err != nil {
 			return nil, &usageError{"--until: " + err.Error(), "tcplife fields lists what it can name"}
@@ -194,7 +195,7 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, erro
 	if f.begins() {
 		return l, nil
 	}
-	if l.report, err = f.newReporter(r.stdout); err != nil {
+	if l.report, err = f.newReporter(l.out); err != nil {
 		return nil, err
 	}
 	return l, nil

@@ -48,19 +48,25 @@ func startLive(t *testing.T, host *netlab.Host, args ...string) *liveRun {
 
 func startLiveIn(t *testing.T, do func(func() error) error, args ...string) *liveRun {
 	t.Helper()
-	r := &liveRun{t: t, lines: make(chan string, 1000)}
-	var err error
-	if r.stdout, err = os.Create(filepath.Join(t.TempDir(), "stdout")); err != nil {
+	stdout, err := os.Create(filepath.Join(t.TempDir(), "stdout"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { r.stdout.Close() })
+	return startLiveTo(t, do, stdout, args...)
+}
+
+func startLiveTo(t *testing.T, do func(func() error) error, stdout *os.File, args ...string) *liveRun {
+	t.Helper()
+	r := &liveRun{t: t, stdout: stdout, lines: make(chan string, 1000)}
 	r.cmd = exec.Command("tcplife", append([]string{"live"}, args...)...)
 	r.cmd.Stdout = r.stdout
 	stderr, err := r.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := do(r.cmd.Start); err != nil {
+	err = do(r.cmd.Start)
+	stdout.Close() // now it is live's alone
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.cmd.Process.Kill() })
@@ -111,8 +117,12 @@ func (r *liveRun) wait() (code int, stdout []byte) {
 	return r.cmd.ProcessState.ExitCode(), r.output()
 }
 
+// output is what it has written to a file, nil for a pipe.
 func (r *liveRun) output() []byte {
 	r.t.Helper()
+	if !filepath.IsAbs(r.stdout.Name()) {
+		return nil
+	}
 	stdout, err := os.ReadFile(r.stdout.Name())
 	if err != nil {
 		r.t.Fatal(err)
@@ -689,4 +699,72 @@ func flood(lab *netlab.Lab, port uint16, n int) error {
 		}
 	}
 	return nil
+}
+
+// TestLiveUnread has nobody read what live writes. It goes on all the same: it counts what it does not write, fills its
+// files, and one signal ends it.
+func TestLiveUnread(t *testing.T) {
+	t.Parallel()
+	lab := netlab.Start(t, netlab.Options{})
+	file := filepath.Join(nobodysDir(t), "x.pcap")
+	unread, stdout, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unread.Close()
+	live := startLiveTo(t, lab.Server.Do, stdout, "-i", "eth0", "-o", "jsonl", "--memory", "64MiB",
+		"--metrics", metricsAddr, "-w", file)
+	const attempts = 6000 // of some 1.3 kB each, and there is room for 4 MiB
+	if err := lab.Client.Do(func() error { return flood(lab, 81, attempts) }); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "live has seen all packets", func() bool { return packetsSeen(t, lab) >= 2*attempts })
+	live.await("nobody reads standard output: connections are counted but not written until somebody does")
+	var shed uint64
+	await(t, "the metrics tell of it", func() bool {
+		_, counter, _ := strings.Cut(scrape(t, lab, "/metrics"), "\ntcplife_shed_records_total ")
+		fmt.Sscan(counter, &shed)
+		return shed > 0
+	})
+	live.signal(syscall.SIGTERM)
+	begun := time.Now()
+	code, _ := live.wait()
+	if took := time.Since(begun); took > 2*time.Second {
+		t.Errorf("it ends %v after the signal", took)
+	}
+	said := strings.Join(live.said, "\n")
+	if want := fmt.Sprintf("%d connections were counted but not written", shed); code != exitIncomplete ||
+		!strings.Contains(said, want) || !strings.Contains(said, "nobody read standard output: its last 4.") {
+		t.Errorf("exit code %d, want %d, %q and how much was not read:\n%s", code, exitIncomplete, want, said)
+	}
+	if n := len(kinds(t, readAgain(t, file))); n != attempts {
+		t.Errorf("the file holds %d attempts, want %d", n, attempts)
+	}
+}
+
+// TestLiveReadLate reads what live writes only once it has ended by itself: nothing is lost.
+func TestLiveReadLate(t *testing.T) {
+	t.Parallel()
+	lab := netlab.Start(t, netlab.Options{})
+	late, stdout, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer late.Close()
+	const attempts = 500 // ten times what the pipe takes
+	live := startLiveTo(t, lab.Server.Do, stdout, "-i", "eth0", "-o", "jsonl", "-c", fmt.Sprint(2*attempts), "tcp")
+	if err := lab.Client.Do(func() error { return flood(lab, 81, attempts) }); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * time.Second)
+	read, err := io.ReadAll(late)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, _ := live.wait(); code != exitOK {
+		t.Errorf("exit code %d: %s", code, live.said)
+	}
+	if n := len(kinds(t, read)); n != attempts || captureRecord(t, read).Packets != 2*attempts {
+		t.Errorf("it tells of %d attempts, want %d", n, attempts)
+	}
 }

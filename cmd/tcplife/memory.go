@@ -23,7 +23,7 @@ func spareMemory() {
 const leastMemory = 64 << 20
 
 // limitMemory has the collector keep the process within a size, and gives it in bytes. Connections may take half of it,
-// for their tables need room to grow, and decompressors a quarter; reports and buffers need some too.
+// for their tables need room to grow, and decompressors a quarter; reports and buffers need some too (outletRoom).
 func limitMemory(size string) (n int64, err error) {
 	n, err = units.RAMInBytes(size)
 	switch {
@@ -51,4 +51,13 @@ func limitMemoryByDefault() int64 {
 		debug.SetMemoryLimit(n)
 	}
 	return n
+}
+
+// outletRoom is how many bytes may wait for a reader of standard output, where the process is to stay within a size.
+func outletRoom(memory int64) int {
+	const most = 64 << 20
+	if memory == 0 {
+		return most
+	}
+	return int(min(memory/16, most))
 }

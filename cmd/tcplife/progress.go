@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -100,7 +99,7 @@ func byteSize(n int64) string {
 
 // terminalWidth is the number of columns if w is a terminal.
 func terminalWidth(w io.Writer) (columns int, ok bool) {
-	f, ok := w.(*os.File)
+	f, ok := w.(interface{ Fd() uintptr })
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return 0, false
 	}

@@ -170,14 +170,25 @@ func (r *reading) connections(files *files) error {
 
 // connection hands on one that has ended, if --where lets it.
 func (r *reading) connection(c *record.Connection) error {
-	if r.where != nil {
-		if holds, err := r.where.Holds(c); err != nil || !holds {
-			return err
-		}
+	if chosen, err := r.chosen(c); err != nil || !chosen {
+		return err
 	}
 	if r.extract != nil {
 		r.extract.add(c, r.where != nil)
 	}
+	return r.hand(c)
+}
+
+// chosen reports whether --where lets a connection be reported.
+func (r *reading) chosen(c *record.Connection) (bool, error) {
+	if r.where == nil {
+		return true, nil
+	}
+	return r.where.Holds(c)
+}
+
+// hand hands a connection on to the report.
+func (r *reading) hand(c *record.Connection) error {
 	if r.report == nil {
 		return nil
 	}

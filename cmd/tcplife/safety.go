@@ -66,7 +66,7 @@ func (l *following) secure() error {
 		dirs = append(dirs, ringDirectory(f.ring.Path))
 	}
 	if f.begins() {
-		if l.report, err = f.newReporter(l.stdout); errors.Is(err, fs.ErrPermission) {
+		if l.report, err = f.newReporter(l.out); errors.Is(err, fs.ErrPermission) {
 			err = fmt.Errorf("%w; it is written with the rights of the user that live becomes: see --user", err)
 		}
 		if err != nil {

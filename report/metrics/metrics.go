@@ -121,8 +121,8 @@ var (
 	evictedDesc = prometheus.NewDesc("tcplife_evicted_total",
 		"Connections evicted to stay within the limit of memory.", nil, nil)
 	shedDesc = prometheus.NewDesc("tcplife_shed_records_total",
-		"Records of failed attempts that were counted but not written under overload.", nil,
-		nil)
+		"Records that were counted but not written: of failed attempts under overload, and any that nobody read.",
+		nil, nil)
 	begunDesc = prometheus.NewDesc("tcplife_connections_begun_total", "Connections and attempts that began.", nil,
 		nil)
 	followedDesc = prometheus.NewDesc("tcplife_followed_connections",

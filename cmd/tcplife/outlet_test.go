@@ -1,0 +1,71 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"testing"
+	"time"
+)
+
+// What is written to an outlet comes out in order, whoever is slow, and an error of the writer comes back.
+func TestOutlet(t *testing.T) {
+	in, out := io.Pipe()
+	o := newOutlet(out, 100)
+	var want bytes.Buffer
+	for i := range 100_000 {
+		line := []byte{byte(i), byte(i >> 8), '\n'}
+		want.Write(line)
+		if n, err := o.Write(line); n != len(line) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if !o.full() {
+		t.Error("300,000 bytes wait, there is room for 100, and it is not full")
+	}
+	got := make([]byte, want.Len())
+	if _, err := io.ReadFull(in, got); err != nil || !bytes.Equal(got, want.Bytes()) {
+		t.Fatalf("what comes out differs: %v", err)
+	}
+	if unread, err := o.end(context.Background()); unread != 0 || err != nil {
+		t.Fatal(unread, err)
+	}
+	in.CloseWithError(os.ErrClosed)
+	o.Write([]byte("x"))
+	if _, err := o.end(context.Background()); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("the error %v, want %v", err, os.ErrClosed)
+	}
+	if _, err := o.Write([]byte("x")); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("the error %v, want %v", err, os.ErrClosed)
+	}
+}
+
+// Once a signal has come an outlet waits for a reader as long as it reads, and no longer.
+func TestOutletGivesUp(t *testing.T) {
+	t.Parallel()
+	signalled, signal := context.WithCancel(context.Background())
+	in, out := io.Pipe()
+	o := newOutlet(out, 100)
+	o.Write(make([]byte, 4*outletBlock))
+	slow := make(chan struct{})
+	go func() { // for two and a half seconds
+		defer close(slow)
+		for range 3 {
+			time.Sleep(readerPatience * 5 / 6)
+			io.ReadFull(in, make([]byte, outletBlock))
+		}
+	}()
+	signal()
+	begun := time.Now()
+	unread, err := o.end(signalled)
+	took := time.Since(begun)
+	<-slow
+	if unread != outletBlock || err != nil || took < 3*readerPatience || took > 5*readerPatience {
+		t.Errorf("it leaves %d bytes unread after %v: %v", unread, took, err)
+	}
+	if o.wait(signalled, 1) != outletBlock {
+		t.Error("it does not keep to having given up")
+	}
+}
