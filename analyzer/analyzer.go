@@ -140,7 +140,7 @@ func (a *Analyzer) Segment(seg *flows.Segment) {
 // accept takes in a segment, the time of which has come. The tag is its key's hash.
 func (a *Analyzer) accept(seg *flows.Segment, tag uint32) {
 	a.makeRoom()
-	if w := a.overtaken.lists[seg.Key]; w != nil && seg.Quote == nil {
+	if w := a.overtaken.of(&seg.Key); w != nil && seg.Quote == nil {
 		a.meets(seg, w)
 	} else {
 		a.segment(seg, tag, mayWait)
@@ -186,6 +186,37 @@ func (a *Analyzer) segment(seg *flows.Segment, tag uint32, turn turn) {
 	a.recount(c)
 	a.reportClosed(c)
 	a.schedule(c)
+}
+
+// expects takes in a segment if the state machine predicts it (tcpstate.Conn.Predict) and a look at a few fields shows that all
+// else which segment asks of it has the usual answer. That is most of a transfer. Otherwise it does nothing.
+func (a *Analyzer) expects(c *connection, seg *flows.Segment) bool {
+	from, to := sender(seg), 1-sender(seg)
+	x, y := &c.sides[from], &c.sides[to]
+	switch {
+	case c.older != nil || seg.Flags&^flows.PSH != flows.ACK || seg.Options.MPTCP != flows.NoMPTCP:
+		return false
+	case x.packets == 0 || y.synAnswer != record.Yes && c.tcp.Ends[to].ISSKnown:
+		return false // there is more to be learnt of it
+	case seg.Checksum == flows.ChecksumWrong || c.numberings[0].known != [2]bool{} || x.sent(seg):
+		return false // as captured it is not what was received, or it is captured twice
+	}
+	nxt, _ := c.tcp.Ends[from].SndNxt()
+	if una, _ := c.tcp.Ends[to].SndNxt(); !near(seg.Ack, uint32(una)) {
+		return false
+	}
+	var s tcpstate.Segment
+	reduce(&s, seg)
+	if !c.tcp.Predict(from, &s) {
+		return false
+	}
+	c.touched, c.heard = true, a.clock
+	c.peersSee(seg)
+	x.count(seg)
+	c.end = max(c.end, seg.Time)
+	x.remember(seg, false, y)
+	c.predicted(from, to, seg, nxt)
+	return true
 }
 
 // Close ends the capture: every record that is still open is emitted, by id.

@@ -141,9 +141,7 @@ func (c *connection) segment(seg *flows.Segment, how passage) (effect tcpstate.E
 	if x.packets == 0 {
 		x.firstSeq = seg.Seq
 	}
-	x.packets++
-	x.ipBytes += uint64(seg.Headers) + uint64(seg.Len)
-	x.distance.Segment(seg)
+	x.count(seg)
 	silence := max(0, seg.Time-c.end)
 	c.end = max(c.end, seg.Time)
 	if x.isDuplicate(seg, how.other, y) {
@@ -180,22 +178,13 @@ func (c *connection) admit(seg *flows.Segment, silence int64) (effect tcpstate.E
 	if c.self() {
 		to = from
 	}
-	x, y := &c.sides[from], &c.sides[to]
+	x := &c.sides[from]
 	nxt, sent := c.tcp.Ends[from].SndNxt()
 	var s tcpstate.Segment
 	reduce(&s, seg)
 	if c.tcp.Predict(from, &s) {
-		if seg.Len > 0 {
-			c.countText(from, seg)
-		}
-		c.offers.Segment(from, seg)
-		x.sums.Sent(seg, uint32(nxt), sent)
-		y.sums.Acknowledged(seg.Ack)
-		c.trackPath(from, to, seg, uint32(nxt))
+		c.predicted(from, to, seg, nxt)
 		c.noteAnswers(from, to, seg, 0, silence)
-		if c.timers.Concerns(to, seg) {
-			c.timers.Hears(to, seg, c.tcp.WindowClosed(from))
-		}
 		return 0, true
 	}
 	var again timers.Repeat
@@ -221,6 +210,20 @@ func (c *connection) admit(seg *flows.Segment, silence int64) (effect tcpstate.E
 		c.timers.Sends(from, effect, seg, &again, x.keepalives)
 	}
 	return effect, false
+}
+
+// predicted counts a segment that the state machine has predicted, of which nxt was the sender's SND.NXT before.
+func (c *connection) predicted(from, to int, seg *flows.Segment, nxt tcpstate.Seq) {
+	if seg.Len > 0 {
+		c.countText(from, seg)
+	}
+	c.offers.Segment(from, seg)
+	c.sides[from].sums.Sent(seg, uint32(nxt), true)
+	c.sides[to].sums.Acknowledged(seg.Ack)
+	c.trackPath(from, to, seg, uint32(nxt))
+	if c.timers.Concerns(to, seg) {
+		c.timers.Hears(to, seg, c.tcp.WindowClosed(from))
+	}
 }
 
 // count counts what a segment was that its receiver has not dropped, of which nxt was the sender's SND.NXT before.
@@ -314,6 +317,13 @@ func reduce(s *tcpstate.Segment, seg *flows.Segment) {
 	s.Seq, s.Ack, s.Len, s.Window = tcpstate.Seq(seg.Seq), tcpstate.Seq(seg.Ack), seg.Len, uint32(seg.Window)
 	s.HasWScale, s.WScale = seg.Options.HasWScale, seg.Options.WScale
 	s.HasTS, s.TSVal, s.TSEcr = seg.Options.HasTimestamp, seg.Options.TSVal, seg.Options.TSEcr
+}
+
+// count counts a segment that the capture holds, whatever it is.
+func (s *side) count(seg *flows.Segment) {
+	s.packets++
+	s.ipBytes += uint64(seg.Headers) + uint64(seg.Len)
+	s.distance.Segment(seg)
 }
 
 func (s *side) countFlags(seg *flows.Segment) {

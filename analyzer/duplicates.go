@@ -59,10 +59,25 @@ func (s *side) isDuplicate(seg *flows.Segment, other bool, peer *side) bool {
 			return true
 		}
 	}
+	s.remember(seg, other, peer)
+	return false
+}
+
+// remember keeps what isDuplicate compares with.
+func (s *side) remember(seg *flows.Segment, other bool, peer *side) {
 	f := &s.recent[s.recentNext%uint8(len(s.recent))]
 	s.recentNext++
 	f.at, f.digest, f.seq, f.ack, f.len, f.ipid, f.flags = seg.Time, seg.Digest, seg.Seq, seg.Ack, seg.Len, seg.IPID, seg.Flags
-	f.ttl, f.other, f.heard = seg.TTL, other, heard
+	f.ttl, f.other, f.heard = seg.TTL, other, peer.packets-peer.duplicates
+}
+
+// sent reports that the end has sent a segment with the same numbers not long ago. A duplicate has them.
+func (s *side) sent(seg *flows.Segment) bool {
+	for i := range s.recent {
+		if r := &s.recent[i]; r.seq == seg.Seq && r.ack == seg.Ack && r.len == seg.Len && r.at != 0 {
+			return true
+		}
+	}
 	return false
 }
 

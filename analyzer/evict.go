@@ -23,6 +23,9 @@ func (a *Analyzer) footprint() uint64 {
 // bound gives up records until the rest is within the limits.
 func (a *Analyzer) bound() {
 	o := &a.options
+	if o.MaxConnections == 0 && o.MaxMemory == 0 {
+		return
+	}
 	for o.MaxConnections > 0 && a.live.Connections+a.table.embryos.Live() > o.MaxConnections || o.MaxMemory > 0 && a.footprint() > o.MaxMemory {
 		if !a.evict() {
 			return

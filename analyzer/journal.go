@@ -265,21 +265,20 @@ func (j *journal) enter(e *event) *record.Connection {
 	}
 	if len(p.events) == pageEvents || p.filled == pageRecords {
 		j.turn(nil)
-		if p.filled < pageRecords { // the next record may have been filled, but its end not been told
-			j.page.records[0], p.records[p.filled] = p.records[p.filled], j.page.records[0]
-		}
 	}
 	return &j.page.records[j.page.filled]
 }
 
 // turn begins a new page, and gives the room for its first record. The old one may be the last about something.
 func (j *journal) turn(last *work) *record.Connection {
-	j.page.last = last
-	j.full <- j.page
-	p := j.free.Take()
-	p.events, p.filled = p.events[:0], 0
-	j.page = p
-	return &p.records[0]
+	p, next := j.page, j.free.Take()
+	next.events, next.filled = next.events[:0], 0
+	if p.filled < pageRecords { // the next record may have been filled, but its end not been told
+		next.records[0], p.records[p.filled] = p.records[p.filled], next.records[0]
+	}
+	p.last, j.page = last, next
+	j.full <- p // who reads it may put it back at once
+	return &next.records[0]
 }
 
 // hasRecord reports that the event is about a record, and not only about an attempt.

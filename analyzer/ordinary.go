@@ -35,17 +35,19 @@ const (
 
 type lines [linesOnPage]line
 
-// proceeds takes in a segment if it is what is expected next at a place, in an ordinary life. Otherwise it does nothing.
+// proceeds takes in a segment if it is what is expected next at a place. Otherwise it does nothing.
 func (a *Analyzer) proceeds(n uint32, seg *flows.Segment) bool {
 	p := a.table.places.At(n)
-	if a.leaping || seg.Encap != nil || a.options.Trace != nil && (a.options.Traced == nil || a.options.Traced(&seg.Key)) {
+	if a.leaping || a.options.Trace != nil && (a.options.Traced == nil || a.options.Traced(&seg.Key)) {
 		return false
 	}
 	switch p.kind {
+	case awake:
+		return a.expects(a.table.awake.At(p.where), seg)
 	case bare:
-		return a.answers(n, p, seg)
+		return seg.Encap == nil && a.answers(n, p, seg)
 	case orderly:
-		return a.goesOn(n, a.table.ordinary.At(p.where), seg)
+		return seg.Encap == nil && a.goesOn(n, a.table.ordinary.At(p.where), seg)
 	}
 	return false
 }

@@ -61,6 +61,14 @@ func (a *Analyzer) wait(seg *flows.Segment, tag uint32, turn turn) {
 	}
 }
 
+// of gives what waits of a 4-tuple, nil for nothing.
+func (o *overtaken) of(key *flows.Key) *waiting {
+	if len(o.lists) == 0 {
+		return nil
+	}
+	return o.lists[*key]
+}
+
 // firstWaiting gives what waits until before now and for the shortest time, nil if there is none.
 func (o *overtaken) firstWaiting(now int64) *waiting {
 	for len(o.due) > 0 && len(o.due[0].list) == 0 {

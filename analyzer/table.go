@@ -54,6 +54,7 @@ const (
 const (
 	never      = 1<<63 - 1
 	leastIndex = 1 << 10
+	fewPlaces  = 1 << 8
 )
 
 func newTable() table {
@@ -137,6 +138,9 @@ func (t *table) find(k *flows.Key, tag uint32) uint32 {
 // foresee looks where find will look for the keys of segments of the ith shard. A search has to wait for memory three
 // times, one after the other; many wait together, step by step, and find all in the caches afterwards.
 func (t *table) foresee(notices []notice, i uint32) {
+	if t.live < fewPlaces {
+		return // they are in the caches
+	}
 	t.ahead = t.ahead[:0]
 	for k := range notices {
 		if m := &notices[k]; m.shard == i {

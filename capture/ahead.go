@@ -2,14 +2,12 @@ package capture
 
 import (
 	"io"
-
-	"github.com/tcplife/tcplife/internal/spare"
 )
 
 // ahead reads in a goroutine of its own, so that it has the next bytes ready when they are wanted: at most its chunks.
 type ahead struct {
 	full chan []byte // closed at the end, after err is set
-	free spare.List[[]byte]
+	free chan []byte // chunks that are not in use; nil for one that was not needed yet
 	stop chan struct{}
 	done <-chan struct{} // Options.Done, nil for what nobody waits for
 	err  error
@@ -26,8 +24,11 @@ const (
 func newAhead(r io.Reader, size int) *ahead {
 	a := &ahead{
 		full: make(chan []byte, chunks),
-		free: spare.New(chunks, func() []byte { return nil }), // made when it is first needed
+		free: make(chan []byte, chunks),
 		stop: make(chan struct{}),
+	}
+	for range chunks {
+		a.free <- nil
 	}
 	go a.run(r, size)
 	return a

@@ -125,10 +125,10 @@ func (b *buffer) turn() {
 		b.data = append(joined, next[headroom:]...)
 		b.base += int64(b.begin)
 		b.chunk, b.begin, b.end = nil, 0, len(b.data)
-		b.ahead.free.Put(next)
+		b.ahead.free <- next
 	}
 	if used != nil {
-		b.ahead.free.Put(used)
+		b.ahead.free <- used
 	}
 }
 

@@ -90,6 +90,9 @@ func (z *Zeek) Segment(from int, seg *flows.Segment, badChecksum bool) {
 		z.history = z.room[:0]
 	}
 	x, y := &z.ends[from], &z.ends[1-from]
+	if !badChecksum && z.predicts(x, y, seg) {
+		return
+	}
 	forgotten := z.over && seg.Time > z.last
 	if forgotten || badChecksum {
 		x.unheard++
@@ -143,6 +146,30 @@ func (z *Zeek) Segment(from int, seg *flows.Segment, badChecksum bool) {
 		z.close(y, x)
 		z.close(x, y)
 	}
+}
+
+// predicts takes in the next text of an established end, or an acknowledgement of its, as Segment does, if neither writes a
+// letter. Otherwise it does nothing.
+func (z *Zeek) predicts(x, y *zeekEnd, seg *flows.Segment) bool {
+	letter := zeekOnceAck
+	if seg.Len > 0 {
+		letter = zeekOnceData
+	}
+	switch {
+	case x.state != zeekEstablished || y.state != zeekEstablished || x.closing || y.closing || z.over:
+		return false
+	case seg.Flags&(flows.SYN|flows.FIN|flows.RST|flows.ACK) != flows.ACK || x.seen&letter == 0 || seg.Window == 0 || seg.Cut:
+		return false
+	case seg.Seq != x.last || !x.far && int32(seg.Seq-x.start) < 0 || int32(seg.Ack-y.whole) > 0:
+		return false // sent again, ahead of a hole, or acknowledging one
+	}
+	z.heard = seg.Time
+	y.acknowledge(seg)
+	if end := seg.Seq + seg.Len; end != seg.Seq {
+		x.advance(seg, end)
+		x.content(seg.Seq, end)
+	}
+	return true
 }
 
 // close ends an end that has closed, once nothing of what it sent is waited for.

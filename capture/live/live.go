@@ -249,7 +249,7 @@ func (l *Capture) horizon() int64 {
 func (l *Capture) Backlog() float64 {
 	most := 0.0
 	for _, d := range l.devices {
-		most = max(most, float64(chunksEach-len(d.free))/chunksEach)
+		most = max(most, float64(chunksEach-d.free.Free())/chunksEach)
 	}
 	return most
 }

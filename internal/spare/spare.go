@@ -1,21 +1,40 @@
 // Package spare bounds what is under way between goroutines, and has it used again.
 package spare
 
-// A List holds values that go round: who needs one takes it, and who is done with it puts it back. There are as many
-// as were made at first, so whoever is ahead waits for the others.
-type List[T any] chan T
+// A List holds values that go round: who needs one takes it, and who is done with it puts it back. There are at most as
+// many as were allowed at first, so whoever is ahead waits for the others. One is made when all that were made are in use.
+type List[T any] struct {
+	made   chan T
+	unmade chan struct{}
+	value  func() T
+}
 
-// New returns a List of n values.
+// New returns a List of at most n values.
 func New[T any](n int, value func() T) List[T] {
-	l := make(List[T], n)
+	l := List[T]{made: make(chan T, n), unmade: make(chan struct{}, n), value: value}
 	for range n {
-		l <- value()
+		l.unmade <- struct{}{}
 	}
 	return l
 }
 
 // Take waits for a value that is not in use.
-func (l List[T]) Take() T { return <-l }
+func (l *List[T]) Take() T {
+	select {
+	case v := <-l.made:
+		return v
+	default:
+	}
+	select {
+	case v := <-l.made:
+		return v
+	case <-l.unmade:
+		return l.value()
+	}
+}
 
 // Put takes a value back. It never waits, for there is room for all.
-func (l List[T]) Put(v T) { l <- v }
+func (l *List[T]) Put(v T) { l.made <- v }
+
+// Free is how many values are not in use, those included that were not needed yet.
+func (l *List[T]) Free() int { return len(l.made) + len(l.unmade) }
