@@ -19,6 +19,7 @@ var settings = map[string]string{
 	"analyzer pageRecords":  "size of a page of the journal",
 	"analyzer journalPages": "how far one tracker may be ahead of the others",
 	"analyzer waitingWork":  "how far reading may be ahead of tracking",
+	"analyzer fewPlaces":    "below how many places no memory is looked at ahead: that changes nothing",
 	"analyzer leastIndex":   "how large the index is at first; it grows",
 	"analyzer never":        "farther off than any time",
 	"analyzer placeBytes":   "what is counted for a place, of the sizes of structs",
