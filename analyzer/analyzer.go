@@ -51,6 +51,8 @@ type Options struct {
 	AtClose bool
 	// Ports is the range from which clients are taken to choose theirs. The zero value is DefaultPortRange.
 	Ports ledger.PortRange
+	// FloodSyns keeps samples of SYNs, for Result.FloodSyns.
+	FloodSyns bool
 	// Trace, if it is set, is told of each segment, after it has been taken in, with the id of the record it went to and
 	// what it was there. A record that turns out to be a stray SYN inside another connection is never emitted: its
 	// segments count for that one. The segment is valid until Trace returns.

@@ -30,7 +30,11 @@ type accounts struct {
 }
 
 func newAccounts(o *Options, emit func(*record.Connection)) *accounts {
-	return &accounts{emit: emit, totals: ledger.NewTotals(o.Ports), crowd: crowd.New(), related: newRelated()}
+	a := &accounts{emit: emit, totals: ledger.NewTotals(o.Ports), crowd: crowd.New(), related: newRelated()}
+	if o.FloodSyns {
+		a.crowd.KeepSyns()
+	}
+	return a
 }
 
 // event is what happens to one connection and matters beyond it. There is no pointer in it that the collector would have
@@ -144,6 +148,7 @@ func (a *accounts) take(e *event, record *record.Connection) {
 		a.crowd.SynAckAgain(e.clock, &e.attempt, int(e.unasked), e.completed)
 	case handshakeCompletes:
 		a.crowd.Complete(e.clock, &e.attempt, e.unasked > 0)
+		a.crowd.Completed(&e.attempt, &e.probe)
 		a.related.completed(e)
 	case completionTakenBack:
 		a.crowd.TakeBackCompletion(e.clock, &e.attempt, e.end, e.held, e.cut, int(e.unasked), e.leftAt)

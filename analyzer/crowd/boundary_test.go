@@ -13,8 +13,9 @@ import (
 
 // A story tells a Crowd of attempts. Times are in seconds from 1000 s on.
 type story struct {
-	c *Crowd
-	n uint32 // attempts
+	c     *Crowd
+	n     uint32 // attempts
+	probe *Probe // of the last attempt
 }
 
 func newStory() *story {
@@ -41,7 +42,8 @@ func (s *story) syn(seconds float64, source uint32, port uint16) *Attempt {
 func (s *story) synTo(seconds float64, source, target uint32, port uint16) *Attempt {
 	s.n++
 	a := &Attempt{Source: host(source), Target: host(target), TargetPort: port, SynAt: at(seconds)}
-	s.c.Syn(a.SynAt, a, s.unlike())
+	s.probe = s.unlike()
+	s.c.Syn(a.SynAt, a, s.probe)
 	return a
 }
 

@@ -30,6 +30,8 @@ type Crowd struct {
 	lost    uint64  // floods for which there was no room
 
 	scans scans
+
+	samples synSamples
 }
 
 const (
@@ -369,6 +371,7 @@ func (c *Crowd) Flooded(a *Attempt) bool {
 // again since it fell back. Left is when it seemed to have left SYN_RCVD, 0 if FellBack has taken that back.
 func (c *Crowd) TakeBackCompletion(now int64, a *Attempt, end End, held, cut bool, synAcksAgain int, left int64) {
 	c.advance(now)
+	c.uncompleted(a)
 	port, whole := c.find(a)
 	for _, t := range [...]*target{port, whole} {
 		if t == nil {
@@ -419,6 +422,7 @@ func (c *Crowd) TakeBackFailure(a *Attempt, end End) {
 
 // Uncounted is an attempt that was completed, but by a handshake that the capture does not show.
 func (c *Crowd) Uncounted(a *Attempt) {
+	c.uncompleted(a)
 	port, whole := c.find(a)
 	for _, t := range [...]*target{port, whole} {
 		if t != nil {

@@ -27,6 +27,7 @@ type flood struct {
 	peak          uint64  // half-open
 	sources       sources
 	marks         marks
+	sample        syns // with Crowd.samples
 
 	lastBad int64 // the last attempt that came while they were too many
 	last    int64
@@ -48,8 +49,14 @@ const (
 )
 
 // look takes a new attempt into account that was counted in t.
-func (t *target) look(now int64, a *Attempt, syn *Probe, c *Crowd, spread bool) {
+func (t *target) look(now int64, a *Attempt, first *Probe, c *Crowd, spread bool) {
 	t.recent[t.attempts%early] = opened{now, a.Source}
+	if c.samples.on {
+		if t.lately == nil {
+			t.lately = new([early]syn)
+		}
+		t.lately[t.attempts%early] = syn{a.Source, now, a.V6, *first}
+	}
 	f := t.flood
 	if f == nil {
 		if t.halfOpen.n < early && t.rates.syns-min(t.rates.completed, t.rates.syns) < early {
@@ -69,6 +76,9 @@ func (t *target) look(now int64, a *Attempt, syn *Probe, c *Crowd, spread bool) 
 			for i := uint64(1); i < early; i++ {
 				if o := &t.recent[(t.attempts+i)%early]; o.at >= f.begun {
 					f.sources.add(o.source)
+					if c.samples.on {
+						c.keepSyn(&f.sample, &t.lately[(t.attempts+i)%early])
+					}
 				}
 			}
 		}
@@ -81,7 +91,10 @@ func (t *target) look(now int64, a *Attempt, syn *Probe, c *Crowd, spread bool) 
 	over := f.byCusum && !t.rates.rose && !t.rates.rising() // as it seems
 	if !over && (!t.whole || spread) {
 		f.sources.add(a.Source)
-		f.marks.add(a, syn)
+		f.marks.add(a, first)
+		if c.samples.on {
+			c.keepSyn(&f.sample, &syn{a.Source, now, a.V6, *first})
+		}
 	}
 	if f.alarmed {
 		return
@@ -143,7 +156,7 @@ func (f *flood) restart(r *cusum) {
 	}
 	f.answered, f.again, f.answeredAgain, f.disowned, f.refused, f.icmp, f.peakRate, f.peak = 0, 0, 0, 0, 0, 0, 0, 0
 	f.sources.reset()
-	f.marks = marks{}
+	f.marks, f.sample = marks{}, syns{}
 }
 
 func (f *flood) bad(at int64) {
@@ -199,6 +212,7 @@ type Flood struct {
 	UsualRate    float64 // SYNs per second before
 	Cookies      Cookies
 	Marks        []Mark
+	sample       syns
 }
 
 // Verdict is what a flood is.
@@ -237,7 +251,7 @@ func (t *target) judge(f *flood, c *Crowd) Flood {
 		Prefixes: [2]int{f.sources.prefixes(2, 4), f.sources.prefixes(3, 8)}, Sampled: len(f.sources.values),
 		Again: f.again, Disowned: f.disowned, Refused: f.refused, Unreachable: f.icmp,
 		UsualRate: f.before * float64(1e9/cusumPeriod),
-		Marks:     f.marks.found(),
+		Marks:     f.marks.found(), sample: f.sample,
 	}
 	if t.cookies != nil {
 		if found := t.cookies.all(c.acks); found.Until >= r.Onset {

@@ -16,7 +16,9 @@ func (c *Crowd) AddTo(r *record.Result) {
 	for i := range listeners {
 		r.Listeners = append(r.Listeners, listener(&listeners[i]))
 	}
-	for _, f := range c.Floods() {
+	floods := c.Floods()
+	r.FloodSyns = c.floodSyns(floods)
+	for _, f := range floods {
 		if f.Verdict != FlashCrowd {
 			r.Summary.SynFloods++
 		}

@@ -41,6 +41,8 @@ type target struct {
 	rates   cusum
 	recent  [early]opened // the last attempts
 	flood   *flood        // what may become a flood, or is one
+	sample  *syns         // of completed attempts; nil without samples
+	lately  *[early]syn   // with samples, the SYNs of recent
 }
 
 // opened is an attempt that began.

@@ -11,6 +11,7 @@ type Result struct {
 	Summary   *Summary
 	Listeners []Listener        // those with the fullest backlog first; Summary.Listeners says how many there are
 	SynFloods []SynFlood        // by onset
+	FloodSyns []FloodSyns       // of each of SynFloods what its SYNs look like; nil without analyzer.Options.FloodSyns
 	Scans     []Scan            // by their beginning
 	TimeWait  []TimeWaitHolding // those that hold most first
 	// Backscatter is what came back from floods elsewhere, by its beginning.

@@ -60,6 +60,7 @@ var allowed = map[string][]string{
 	"report/metrics":         {"analyzer/record", "analyzer/tcpstate", "report/screen"},
 	"report/page": {"analyzer/ledger", "analyzer/record", "analyzer/tcpstate", "flows", "report",
 		"report/internal/...", "report/ladder"},
+	"report/nft":     {"analyzer/record", "report"},
 	"report/parquet": {"analyzer/record", "analyzer/tcpstate", "flows", "report"},
 	"report/query":   {"analyzer/record", "flows", "report", "report/internal/..."},
 	"report/screen":  {"analyzer/record", "analyzer/tcpstate", "report", "report/internal/..."},

@@ -1,0 +1,208 @@
+package crowd
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// A syn is the first SYN of an attempt.
+type syn struct {
+	source flows.Addr
+	at     int64
+	v6     bool
+	probe  Probe
+}
+
+// syns is a uniform sample of SYNs, like sample: all of them while they are few, then those whose hash begins with
+// level zeros. Two samples of one level keep the same of the SYNs that both are told of.
+type syns struct {
+	level int
+	seen  uint64
+	list  []syn // in the order of the capture
+}
+
+// synSamples says how many SYNs the samples keep, each and together.
+type synSamples struct {
+	on    bool
+	limit int // of one sample
+	kept  int // at most, of all
+	all   syns
+}
+
+const (
+	sampledSyns      = 1 << 13
+	sampledSynsFew   = 1 << 4
+	sampledSynsInAll = 1 << 19
+)
+
+// KeepSyns has SYNs kept of floods and of completed attempts, for Result.FloodSyns. It is called before the first
+// event.
+func (c *Crowd) KeepSyns() { c.samples = synSamples{on: true, limit: sampledSyns} }
+
+// Completed is told of the SYN of each attempt that Complete is told of.
+func (c *Crowd) Completed(a *Attempt, first *Probe) {
+	if !c.samples.on {
+		return
+	}
+	s := syn{a.Source, a.SynAt, a.V6, *first}
+	c.keepSyn(&c.samples.all, &s)
+	if port, _ := c.find(a); port != nil {
+		if port.sample == nil {
+			port.sample = &syns{}
+		}
+		c.keepSyn(port.sample, &s)
+	}
+}
+
+// keepSyn adds a SYN to a sample, and has all of them keep less where they take too much room together.
+func (c *Crowd) keepSyn(to *syns, s *syn) {
+	o := &c.samples
+	to.seen++
+	if !s.within(to.level) {
+		return
+	}
+	to.list = append(to.list, *s)
+	to.shrink(o.limit)
+	if o.kept++; o.kept < sampledSynsInAll {
+		return
+	}
+	for ; ; o.limit /= 2 {
+		o.kept = 0
+		for each := range c.eachSample {
+			each.shrink(o.limit)
+			o.kept += len(each.list)
+		}
+		if o.kept < sampledSynsInAll/2 || o.limit <= sampledSynsFew {
+			return
+		}
+	}
+}
+
+// eachSample gives the samples of all that is remembered.
+func (c *Crowd) eachSample(yield func(*syns) bool) {
+	if !yield(&c.samples.all) {
+		return
+	}
+	for i := range c.floods {
+		if !yield(&c.floods[i].sample) {
+			return
+		}
+	}
+	for _, t := range c.order {
+		if t.sample != nil && !yield(t.sample) || t.flood != nil && !yield(&t.flood.sample) {
+			return
+		}
+	}
+}
+
+// within reports whether a sample of a level keeps a SYN.
+func (s *syn) within(level int) bool {
+	if level == 0 {
+		return true
+	}
+	var b [28]byte
+	copy(b[:], s.source[:])
+	binary.BigEndian.PutUint64(b[16:], uint64(s.at))
+	binary.BigEndian.PutUint32(b[24:], s.probe.Seq)
+	return bits.LeadingZeros64(xxhash.Sum64(b[:])) >= level
+}
+
+// shrink raises the level until no more than limit SYNs are left.
+func (s *syns) shrink(limit int) {
+	for len(s.list) > limit {
+		s.raise(s.level + 1)
+	}
+}
+
+// raise leaves what a sample of a level keeps.
+func (s *syns) raise(level int) {
+	s.level = max(s.level, level)
+	s.list = slices.DeleteFunc(s.list, func(one syn) bool { return !one.within(s.level) })
+}
+
+// forget takes a SYN out again that was completed only as it seemed.
+func (s *syns) forget(a *Attempt) {
+	if s == nil {
+		return
+	}
+	s.seen = less(s.seen)
+	for i := range s.list {
+		if one := &s.list[i]; one.at == a.SynAt && one.source == a.Source {
+			s.list = slices.Delete(s.list, i, i+1)
+			return
+		}
+	}
+}
+
+// uncompleted takes a SYN out of the samples of completed ones.
+func (c *Crowd) uncompleted(a *Attempt) {
+	if !c.samples.on {
+		return
+	}
+	c.samples.all.forget(a)
+	if port, _ := c.find(a); port != nil {
+		port.sample.forget(a)
+	}
+}
+
+// floodSyns gives what is kept of the SYNs of floods, and of completed attempts; nil if nothing is.
+func (c *Crowd) floodSyns(floods []Flood) []record.FloodSyns {
+	if !c.samples.on {
+		return nil
+	}
+	list := make([]record.FloodSyns, len(floods))
+	for i := range floods {
+		f := &floods[i]
+		completed := c.completedAt(f)
+		left := syns{level: f.sample.level, list: slices.Clone(f.sample.list)}
+		left.raise(completed.level) // or some that were completed would not be known
+		known := map[syn]bool{}
+		for _, s := range completed.list {
+			known[s.identity()] = true
+		}
+		left.list = slices.DeleteFunc(left.list, func(s syn) bool { return known[s.identity()] })
+		list[i] = record.FloodSyns{
+			Flood: left.record(), Completed: completed.record(), CompletedAll: completed.seen,
+			Anywhere: c.samples.all.record(), AnywhereAll: c.samples.all.seen,
+		}
+	}
+	return list
+}
+
+// completedAt is the sample of the attempts on a flood's target that were completed.
+func (c *Crowd) completedAt(f *Flood) syns {
+	var all syns
+	for _, t := range c.order {
+		if t.sample != nil && t.addr == f.Target && (f.Whole || t.port == f.Port) {
+			all.raise(t.sample.level)
+			all.list = append(all.list, t.sample.list...)
+			all.raise(all.level)
+			all.seen += t.sample.seen
+		}
+	}
+	return all
+}
+
+// identity is what tells a SYN from others.
+func (s *syn) identity() syn { return syn{source: s.source, at: s.at, probe: Probe{Seq: s.probe.Seq}} }
+
+func (s *syns) record() []record.Syn {
+	list := make([]record.Syn, len(s.list))
+	for i := range s.list {
+		from := &s.list[i]
+		p := &from.probe
+		list[i] = record.Syn{
+			Source: flows.IP(from.source, from.v6), ISN: p.Seq, Window: p.Window, IPID: p.IPID, TTL: p.TTL,
+			MSS:    uint16(p.Options),
+			HasMSS: p.Options&hasMSS != 0, WindowScale: p.Options&hasWScale != 0, SACKPermitted: p.Options&hasSACK != 0,
+			Timestamps: p.Options&hasTimestamp != 0,
+		}
+	}
+	return list
+}

@@ -1,0 +1,74 @@
+package crowd
+
+import (
+	"testing"
+
+	"github.com/tcplife/tcplife/analyzer/record"
+)
+
+// Of many SYNs a sample is kept, in which no SYN of the flood is one that was completed.
+func TestFloodSyns(t *testing.T) {
+	s := newStory()
+	s.c.KeepSyns()
+	const clients, syns, perSecond = 20_000, 30_000, 10_000.0
+	now := 1.0
+	for n := range uint32(clients) {
+		a := s.syn(now, n, 80)
+		s.synAck(now, a)
+		s.complete(now, a)
+		s.c.Completed(a, &Probe{Seq: n, TTL: 60})
+		now += 1 / perSecond
+	}
+	for n := range uint32(syns) {
+		a := s.syn(now, 1<<20+n, 80)
+		if n%10 == 0 { // a client among them
+			s.synAck(now, a)
+			s.complete(now, a)
+			s.c.Completed(a, s.probe)
+		}
+		now += 1 / perSecond
+	}
+	var r record.Result
+	r.Summary = &record.Summary{}
+	s.c.AddTo(&r)
+	if len(r.SynFloods) != 1 || len(r.FloodSyns) != 1 {
+		t.Fatalf("%d floods and %d samples of them", len(r.SynFloods), len(r.FloodSyns))
+	}
+	f := &r.FloodSyns[0]
+	if want := uint64(clients + syns/10); f.CompletedAll != want || f.AnywhereAll != want {
+		t.Errorf("%d and %d attempts were completed, want %d", f.CompletedAll, f.AnywhereAll, want)
+	}
+	for i, sample := range [...][]record.Syn{f.Flood, f.Completed, f.Anywhere} {
+		if n := len(sample); n < 1000 || n > 8192 {
+			t.Errorf("sample %d is of %d", i, n)
+		}
+	}
+	completed := map[record.Syn]bool{}
+	for _, syn := range f.Completed {
+		completed[syn] = true
+	}
+	for _, syn := range f.Flood {
+		if completed[syn] {
+			t.Fatalf("%+v was completed, and counts for the flood", syn)
+		}
+	}
+}
+
+// All samples together keep no more than there is room for, though the targets are many.
+func TestFloodSynsBound(t *testing.T) {
+	c := New()
+	c.KeepSyns()
+	for range 10_000 {
+		c.order = append(c.order, &target{sample: &syns{}})
+	}
+	for n := range 1_200_000 {
+		c.keepSyn(c.order[n%len(c.order)].sample, &syn{at: int64(n)})
+	}
+	kept := 0
+	for each := range c.eachSample {
+		kept += len(each.list)
+	}
+	if kept > sampledSynsInAll || kept < sampledSynsInAll/8 {
+		t.Errorf("%d SYNs are kept, want at most %d", kept, sampledSynsInAll)
+	}
+}
