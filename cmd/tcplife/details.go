@@ -26,7 +26,11 @@ Once the devices are open, live drops what it does not need any more: root, for 
 capabilities; access to files except those it writes. -v says so.
 
 Under overload, failed attempts are counted but not written until the backlog clears; if that
-is not enough, the kernel drops packets. The report counts both, and the exit code is 3.`,
+is not enough, the kernel drops packets. The report counts both, and the exit code is 3.
+
+--suggest nft prints rules against SYN floods in place of the report, as "tcplife read" does: when a
+flood is told, and at the end. Each script takes the place of the one before, so the whole
+output can be loaded.`,
 
 	"read": `Reads capture files and reports every TCP connection in them. "-" is the standard input.
 
@@ -61,6 +65,13 @@ The summary, which ends every report, counts all connections.
 --fail-on asks about the fields of the summary in the same language, for scripts: if the
 expression holds, standard error says which part of it does, with its values, and the exit
 code is 4. What the summary does not list, as by_outcome.refused in a capture without, is 0.
+
+--suggest nft prints rules of nftables against the SYN floods in place of the report, as a script
+for nft -f. They match what the SYNs of a flood have in common: TTL, window, options, sequence
+number, source networks. A comment says how many SYNs of the flood each rule hits, and how many
+completed connections to the same target; a rule that hits more than 1 % of these is not
+printed. Where nothing tells the SYNs from those of clients, one line says what helps instead.
+tcplife never applies a rule.
 
 -w writes the packets of the reported connections as a capture (pcapng), and comments on them:
 the connection, the states that begin there with the rule of RFC 9293, the findings. Wireshark

@@ -35,6 +35,8 @@ type following struct {
 	signals *liveSignals
 	started time.Time
 
+	suggested map[floodID]bool // with --suggest: those for which rules were printed
+
 	extracts string // the directory of the captures that the view writes
 
 	segments []flows.Segment
@@ -163,7 +165,7 @@ const partsEvery = 5 * time.Minute
 
 // beat lets who looks on have the vitals, if they are due.
 func (l *following) beat(now time.Time, until int64) {
-	if l.watch == nil && l.meter == nil {
+	if l.watch == nil && l.meter == nil && l.suggested == nil {
 		return
 	}
 	vitals, due := l.pulse.Beat(now, until)
@@ -173,6 +175,9 @@ func (l *following) beat(now time.Time, until int64) {
 	}
 	if due && l.meter != nil {
 		l.meter.beat(now, vitals)
+	}
+	if due && l.suggested != nil && l.failed == nil {
+		l.failed = l.suggestNow(l.pulse.Result)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report"
+	"github.com/tcplife/tcplife/report/nft"
 	"github.com/tcplife/tcplife/report/page"
 	"github.com/tcplife/tcplife/report/parquet"
 	"github.com/tcplife/tcplife/report/zeek"
@@ -35,6 +36,9 @@ var (
 
 // newReporter returns the format that the flags ask for. It fails for columns and orders of tables that there are not.
 func (f *readFlags) newReporter(stdout io.Writer) (reporter, error) {
+	if f.suggest != "" {
+		return nft.New(stdout), nil
+	}
 	switch f.output {
 	case "json":
 		return report.NewJSON(stdout), nil

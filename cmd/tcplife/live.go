@@ -90,6 +90,7 @@ CAP_NET_RAW; grant it once with: sudo setcap cap_net_raw+ep "$(command -v tcplif
 		"report only connections for which `EXPRESSION` holds")
 	flags.StringSliceVar(&f.columns, "columns", nil, "show these `COLUMNS`, such as client,server,rtt,states")
 	flags.StringVar(&f.color, "color", "auto", colorUsage)
+	f.addSuggestFlag(flags)
 	flags.StringVar(&f.failOn, "fail-on", "", "exit with code 4 if `EXPRESSION` holds for the summary")
 	flags.StringVarP(&f.ring.Path, "write", "w", "", "write the packets to `FILE`")
 	flags.IntVarP(&f.ringSize, "file-size", "C", 0, "begin the next file after `MILLIONS` of bytes")
@@ -177,10 +178,16 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, erro
 		return nil, &usageError{"--metrics-config is about the server of metrics, and none is asked for",
 			"--metrics ADDRESS serves them"}
 	}
-	f.viewed = !given("output") && r.watchable()
+	if err := f.checkSuggest(r, given); err != nil {
+		return nil, err
+	}
+	f.viewed = !given("output") && f.suggest == "" && r.watchable()
 	r.options.AtClose = f.emit == "close"
 	l := &following{reading: r, flags: f, out: newOutlet(r.stdout, outletRoom(r.memory))}
 	r.stderr = lossyOutlet{newOutlet(r.stderr, outletBlock)}
+	if f.suggest != "" {
+		l.suggested = map[floodID]bool{}
+	}
 	if given("until") {
 		if l.until, err = query.NewWhere(f.until); err != nil {
 			return nil, &usageError{"--until: " + err.Error(), "tcplife fields lists what it can name"}

@@ -114,6 +114,9 @@ func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
 	if err := oneOf("--output", f.output, readFormats); err != nil {
 		return nil, err
 	}
+	if err := f.checkSuggest(r, given); err != nil {
+		return nil, err
+	}
 	if err := oneOf("--color", f.color, colorModes); err != nil {
 		return nil, err
 	}
@@ -147,7 +150,7 @@ func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
 		}
 	}
 	if given("write") {
-		if err := f.checkWrite(r.stdout, given("output")); err != nil {
+		if err := f.checkWrite(r.stdout, given("output") || given("suggest")); err != nil {
 			return nil, err
 		}
 		if f.writeTo == "-" {

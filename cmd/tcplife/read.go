@@ -32,6 +32,8 @@ type readFlags struct {
 	to        string // a Parquet file,
 	partition string // or a directory of them
 
+	suggest string // rules of a packet filter, in place of the report
+
 	writeTo     string
 	noComments  bool
 	headersOnly bool
@@ -85,6 +87,7 @@ TCP connection. "-" is standard input. Tables begin with what is wrong, worst fi
 	f.addPacketFlags(flags)
 	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT`: "+list(readFormats))
 	flags.StringVar(&f.where, "where", "", "report only connections for which `EXPRESSION` holds")
+	f.addSuggestFlag(flags)
 	flags.StringVar(&f.ports, "port-range", "",
 		"ports that clients choose from, `LOW-HIGH` (default 32768-60999)")
 	flags.StringVar(&f.failOn, "fail-on", "", "exit with code 4 if `EXPRESSION` holds for the summary")

@@ -98,7 +98,8 @@ func (r *reading) read(ctx context.Context) error {
 		defer discard(r.report)
 	}
 	started := time.Now()
-	if _, table := r.report.(*report.Table); table && r.where == nil && !r.flags.commented() {
+	_, table := r.report.(*report.Table)
+	if (table || r.flags.suggest != "") && r.where == nil && !r.flags.commented() {
 		err = files.Each(context.Background(), r.connection) // a table passes over most of them
 	} else {
 		err = r.connections(files)

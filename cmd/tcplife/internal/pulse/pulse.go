@@ -18,6 +18,8 @@ type Pulse struct {
 	vitals screen.Vitals
 	due    time.Time
 	result time.Time // when the tracker's result is due
+
+	Result *record.Result // the tracker's latest
 }
 
 const (
@@ -52,6 +54,7 @@ func (p *Pulse) Beat(now time.Time, until int64) (v screen.Vitals, due bool) {
 	if !now.Before(p.result) {
 		began := time.Now()
 		result := p.tracker.Result()
+		p.Result = result
 		p.vitals.Floods, p.vitals.Evicted = result.SynFloods, result.Evicted
 		p.vitals.Listeners, p.vitals.Holdings = result.Listeners, result.TimeWait
 		p.result = now.Add(resultShare * time.Since(began))
