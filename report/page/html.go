@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"compress/flate"
 	"crypto/sha256"
 	"embed"
 	"encoding/ascii85"
@@ -71,8 +72,13 @@ func inText(b []byte) string {
 	return string(out)
 }
 
+// frameBytes is about the length of a page without data.
+func frameBytes() int {
+	return len(script(append(slices.Clip(modules), "start")...)) + len(style()) + len(file("body.html")) + 2<<10
+}
+
 // write writes the file: the data, and what shows it.
-func (p *Page) write(e *report.Ending, data []byte, ladders [][]byte) error {
+func (p *Page) write(e *report.Ending, head, rows string, ladders []string) error {
 	title := "tcplife: " + text.Counted(p.total, "connection")
 	if files := e.Capture.Files; len(files) == 1 {
 		title += " in " + text.Plain(files[0])
@@ -81,15 +87,9 @@ func (p *Page) write(e *report.Ending, data []byte, ladders [][]byte) error {
 	var out bytes.Buffer
 	writeHead(&out, title, "script-src "+source(script))
 	out.WriteString(file("body.html"))
-	fmt.Fprintf(&out, "<script type=\"text/plain\" id=\"data\">%s</script>\n", inText(data))
-	out.WriteString("<script type=\"text/plain\" id=\"ladders\">")
-	for i, block := range ladders {
-		if i > 0 {
-			out.WriteByte('\n')
-		}
-		out.WriteString(inText(block))
-	}
-	fmt.Fprintf(&out, "</script>\n<script type=\"module\">%s</script>\n</body>\n</html>\n", script)
+	fmt.Fprintf(&out, "<script type=\"text/plain\" id=\"data\">%s\n%s</script>\n", head, rows)
+	fmt.Fprintf(&out, "<script type=\"text/plain\" id=\"ladders\">%s</script>\n", strings.Join(ladders, "\n"))
+	fmt.Fprintf(&out, "<script type=\"module\">%s</script>\n</body>\n</html>\n", script)
 	_, err := p.w.Write(out.Bytes())
 	return err
 }
@@ -125,7 +125,7 @@ func WriteReader(w io.Writer, wasm, wasmExec []byte) error {
 		return errors.New("write the page: a script that ends the element it is in")
 	}
 	fmt.Fprintf(&out, "<script type=\"text/plain\" id=\"worker\">%s</script>\n", worker)
-	fmt.Fprintf(&out, "<script type=\"text/plain\" id=\"wasm\">%s</script>\n", inText(packed(wasm)))
+	fmt.Fprintf(&out, "<script type=\"text/plain\" id=\"wasm\">%s</script>\n", packed(wasm, flate.BestCompression))
 	fmt.Fprintf(&out, "<script type=\"module\">%s</script>\n</body>\n</html>\n", app)
 	_, err := w.Write(out.Bytes())
 	return err

@@ -20,7 +20,7 @@ type life struct {
 	matters bool // it has findings, or is one of the first: it stays where there are many
 	client  netip.AddrPort
 	server  netip.AddrPort
-	start   record.Time
+	start   record.Time // lifeBegins
 	states  []byte
 	marks   []mark
 }
@@ -45,7 +45,7 @@ const mostMarks = 24
 // newLife is the life of a connection; rules numbers the sentences that say why a state began.
 func newLife(c *record.Connection, rules *sentences, matters bool) *life {
 	l := &life{id: c.ID, matters: matters, client: netip.AddrPortFrom(c.Client.IP, c.Client.Port),
-		server: netip.AddrPortFrom(c.Server.IP, c.Server.Port), start: c.Start}
+		server: netip.AddrPortFrom(c.Server.IP, c.Server.Port), start: lifeBegins(c)}
 	for _, e := range []*record.Endpoint{&c.Client, &c.Server} {
 		l.states = rules.appendStates(l.states, c, e)
 		for _, s := range e.States {
@@ -58,6 +58,11 @@ func newLife(c *record.Connection, rules *sentences, matters bool) *life {
 		l.mark(c.Teardown.At, markFin, i == record.Server)
 	}
 	return l
+}
+
+// lifeBegins is what a life's times count from: the start in microseconds, so that they are exact where rows are cut.
+func lifeBegins(c *record.Connection) record.Time {
+	return record.Time(cut(int64(c.Start), int64(cutTo)))
 }
 
 // sentences are texts that the file holds once.
@@ -81,12 +86,12 @@ func (s *sentences) number(text, source string) uint64 {
 }
 
 // appendStates appends the states of a side: how many there are, and of each its number and what it is known by, the
-// time since the one before (of the first: since the start), the packet as a distance from the connection's first plus
+// time since the one before (of the first: since lifeBegins), the packet as a distance from the connection's first plus
 // 1, 0 for none, and the number of the sentence that says why.
 func (s *sentences) appendStates(b []byte, c *record.Connection, e *record.Endpoint) []byte {
 	const inferred = 1
 	b = appendVarint(b, uint64(len(e.States)))
-	at, before := c.Start, record.StateOrNone{}
+	at, before := lifeBegins(c), record.StateOrNone{}
 	for _, entry := range e.States {
 		known := uint64(0)
 		if entry.Evidence == record.Inferred {

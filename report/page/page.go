@@ -30,11 +30,15 @@ const (
 	mostListed = 300     // records of a kind that is listed
 )
 
-// Ladders are what takes most room: at most so many, and so many bytes of them in the file.
+// FileBytes is how long the file may be: ladders fill it up to there. Where rows alone need more, their times are cut
+// to microseconds, and the least room for ladders is added.
+const FileBytes = 2_000_000
+
+// Ladders are what takes most room.
 const (
 	mostLadders     = 2000
-	ladderBytes     = 600 << 10
-	fewLadderBytes  = 120 << 10 // beyond MostWhole
+	ladderBytes     = 600 << 10 // of the file at least, if there are so many
+	fewLadderBytes  = 100 << 10 // likewise, beyond MostWhole
 	laddersTogether = 24        // are compressed together
 )
 
@@ -169,6 +173,7 @@ type facts struct {
 	Where       string                 `json:"where"`
 	Rows        int                    `json:"rows"`
 	Columns     []written              `json:"columns"`
+	Cut         bool                   `json:"cut"`   // times of rows to microseconds
 	Timed       int                    `json:"timed"` // lives
 	Rules       [][2]string            `json:"rules"`
 	States      []string               `json:"states"`
@@ -225,25 +230,52 @@ func (p *Page) Finish(e *report.Ending) error {
 		f.Explain = p.options.Command("explain --conn ")
 	}
 
-	slices.SortFunc(p.rows, func(a, b row) int { return cmp.Compare(a.id, b.id) })
-	var data []byte
-	for i := range columns {
-		var w written
-		data, w = p.writeColumn(data, &columns[i])
-		f.Columns = append(f.Columns, w)
-	}
-	data = p.appendLives(data)
 	f.Timed = len(p.chosen)
 
-	var ladders [][]byte
-	if p.collector != nil {
-		f.Ladders, ladders = p.compressLadders()
+	slices.SortFunc(p.rows, func(a, b row) int { return cmp.Compare(a.id, b.id) })
+	rows := p.packRows(&f, record.Duration(1))
+	head, err := packFacts(&f)
+	if err != nil {
+		return err
 	}
+	least := ladderBytes
+	if !p.whole() {
+		least = fewLadderBytes
+		if f.Cut = roomFor(head, rows) < least; f.Cut {
+			rows = p.packRows(&f, cutTo)
+		}
+	}
+	var ladders []string
+	if p.collector != nil {
+		f.Ladders, ladders = p.packLadders(max(least, roomFor(head, rows)))
+	}
+	if head, err = packFacts(&f); err != nil {
+		return err
+	}
+	return p.write(e, head, rows, ladders)
+}
+
+// roomFor is how many bytes of FileBytes are left for ladders.
+func roomFor(head, rows string) int { return FileBytes - frameBytes() - len(head) - len(rows) }
+
+func packFacts(f *facts) (string, error) {
 	head, err := json.Marshal(f)
 	if err != nil {
-		return fmt.Errorf("encode the page's facts: %w", err)
+		return "", fmt.Errorf("encode the page's facts: %w", err)
 	}
-	return p.write(e, packed(appendVarint(nil, uint64(len(head))), head, data), ladders)
+	return packed(head, level), nil
+}
+
+// packRows writes the columns, with times no finer than finest, and the lives.
+func (p *Page) packRows(f *facts, finest record.Duration) string {
+	var data []byte
+	f.Columns = nil
+	for i := range columns {
+		var w written
+		data, w = p.writeColumn(data, &columns[i], int64(finest))
+		f.Columns = append(f.Columns, w)
+	}
+	return packed(p.appendLives(data), level)
 }
 
 // listed is the ending with so many records of each kind as the page lists; the numbers of the others are told.
@@ -360,12 +392,8 @@ func (p *Page) appendLives(b []byte) []byte {
 	return b
 }
 
-// compressLadders draws the ladders and compresses them, some together, until there is no room for more.
-func (p *Page) compressLadders() (ids [][]uint64, blocks [][]byte) {
-	room := ladderBytes
-	if !p.whole() {
-		room = fewLadderBytes
-	}
+// packLadders draws the ladders and compresses them, some together, until there is no room for more.
+func (p *Page) packLadders(room int) (ids [][]uint64, blocks []string) {
 	ids = [][]uint64{}
 	for chunk := range slices.Chunk(p.collector.Finish(), laddersTogether) {
 		var list []uint64
@@ -377,8 +405,9 @@ func (p *Page) compressLadders() (ids [][]uint64, blocks [][]byte) {
 		if err != nil {
 			panic(err) // these are strings
 		}
-		block := packed(b)
-		if room -= len(block) * 5 / 4; room < 0 {
+		block := packed(b, level)
+		idBytes := 8 * len(list) // at most, in the head, compressed
+		if room -= len(block) + idBytes; room < 0 {
 			break
 		}
 		ids, blocks = append(ids, list), append(blocks, block)
@@ -386,16 +415,17 @@ func (p *Page) compressLadders() (ids [][]uint64, blocks [][]byte) {
 	return ids, blocks
 }
 
-// packed compresses parts as one (RFC 1951).
-func packed(parts ...[]byte) []byte {
+// level is how hard rows and ladders are compressed: 9 takes twice the time for half a percent.
+const level = 7
+
+// packed is bytes compressed (RFC 1951), as text.
+func packed(b []byte, level int) string {
 	var out bytes.Buffer
-	w, err := flate.NewWriter(&out, flate.BestCompression)
+	w, err := flate.NewWriter(&out, level)
 	if err != nil {
 		panic(err) // the level is one
 	}
-	for _, part := range parts {
-		w.Write(part) // to memory
-	}
+	w.Write(b) // to memory
 	w.Close()
-	return out.Bytes()
+	return inText(out.Bytes())
 }

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -14,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -336,12 +339,105 @@ func TestLaddersAreBounded(t *testing.T) {
 		a.Segment(&segments[i])
 	}
 	a.Close()
-	ids, blocks := p.compressLadders()
-	size := 0
-	for _, b := range blocks {
-		size += len(b)
-	}
-	if len(ids) == 0 || len(ids) != len(blocks) || size > ladderBytes {
+	const room = 40 << 10
+	ids, blocks := p.packLadders(room)
+	size := len(strings.Join(blocks, "\n"))
+	if len(ids) < 2 || len(ids) != len(blocks) || size > room || size < room/2 {
 		t.Errorf("%d blocks of ladders, %d bytes", len(ids), size)
+	}
+}
+
+// A page of 100,000 connections has at most FileBytes, with clients anywhere and times of any nanosecond: then the times
+// of rows are cut to microseconds. Where there is room they are exact. The times of states always are.
+func TestPageOfManyIsSmall(t *testing.T) {
+	for _, tt := range []struct {
+		connections int
+		unit        record.Time
+		cut         bool
+	}{{100_000, 1, true}, {100_000, 1000, false}, {30_000, 1, false}} {
+		var out bytes.Buffer
+		p := New(&out, Options{})
+		random := rand.New(rand.NewPCG(1, 2))
+		c := reporttest.Connections()[0].Clone()
+		c.Start = 1_700_000_000_123_456_789 / tt.unit * tt.unit
+		want := map[uint64]*record.Connection{}
+		clients := make([][4]byte, 20_000)
+		for i := range clients {
+			binary.BigEndian.PutUint32(clients[i][:], random.Uint32())
+		}
+		span := func(most int64) record.Time { return record.Time(random.Int64N(most)) / tt.unit * tt.unit }
+		for range tt.connections {
+			c.ID += uint64(random.IntN(16) + 1)
+			c.Start += span(1e6)
+			c.End = c.Start + span(3e8)
+			c.Duration = record.Duration(c.End - c.Start)
+			c.Handshake.ServerRTT, c.Handshake.ClientRTT = record.Duration(span(5e7)), record.Duration(span(1e6))
+			c.Client.IP = netip.AddrFrom4(clients[random.IntN(len(clients))])
+			c.Client.Port = uint16(random.Uint32())
+			c.Client.Bytes, c.Server.Bytes = uint64(random.IntN(300)), uint64(random.IntN(600))
+			for _, states := range [][]record.StateEntry{c.Client.States, c.Server.States} {
+				for i := range states {
+					states[i].At = c.Start + record.Time(i)*(c.End-c.Start)/3/tt.unit*tt.unit
+				}
+			}
+			if err := p.Connection(c); err != nil {
+				t.Fatal(err)
+			}
+			if len(want) < 2000 {
+				want[c.ID] = c.Clone()
+			}
+		}
+		nothing := analyzer.New(analyzer.Options{}, func(*record.Connection) {})
+		nothing.Close()
+		e := &report.Ending{
+			Result:  nothing.Result(),
+			Capture: &report.Capture{Record: "capture", Schema: record.Schema},
+		}
+		if err := p.Finish(e); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%d connections in %d ns: %d bytes", tt.connections, tt.unit, out.Len())
+		if out.Len()+fewLadderBytes > FileBytes {
+			t.Errorf("%d connections in %d ns: %d bytes", tt.connections, tt.unit, out.Len())
+		}
+		whole := func(n int64) float64 {
+			if tt.cut {
+				n = n / 1000 * 1000
+			}
+			return float64(n) / 1e9
+		}
+		for _, line := range read(t, out.String()) {
+			m := decoded(t, line)
+			id, _ := m["id"].(float64)
+			c := want[uint64(id)]
+			if c == nil {
+				continue
+			}
+			delete(want, c.ID)
+			start, err := time.Parse(time.RFC3339Nano, m["start"].(string))
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantStart := int64(c.Start)
+			if tt.cut {
+				wantStart = wantStart / 1000 * 1000
+			}
+			rtts := m["handshake"].(map[string]any)
+			if start.UnixNano() != wantStart || m["duration_s"] != whole(int64(c.Duration)) ||
+				rtts["server_rtt_s"] != whole(int64(c.Handshake.ServerRTT)) ||
+				rtts["client_rtt_s"] != whole(int64(c.Handshake.ClientRTT)) {
+				t.Fatalf("%s, of which start %d, duration %d", line, c.Start, c.Duration)
+			}
+			states, _ := m["client"].(map[string]any)["states"].([]any)
+			for i := range states {
+				at, err := time.Parse(time.RFC3339Nano, states[i].(map[string]any)["at"].(string))
+				if err != nil || at.UnixNano() != int64(c.Client.States[i].At) {
+					t.Fatalf("%s, of which state %d began at %d", line, i, c.Client.States[i].At)
+				}
+			}
+		}
+		if len(want) > 0 {
+			t.Errorf("%d connections are not in the page", len(want))
+		}
 	}
 }

@@ -189,31 +189,44 @@ type written struct {
 	Words []string `json:"words,omitempty"` // of word columns
 }
 
-// unit is the longest of a nanosecond, a microsecond and a millisecond that all times of a column are multiples of.
-func (c *column) unit(rows []row) int64 {
+// cutTo is what the times of many rows are cut to, in nanoseconds, where they need too much room.
+const cutTo record.Duration = 1000
+
+// cut is a time without what is finer than unit.
+func cut(n, unit int64) int64 {
+	if rest := n % unit; rest < 0 {
+		return n - rest - unit
+	} else {
+		return n - rest
+	}
+}
+
+// unit is the longest of a nanosecond, a microsecond and a millisecond that all times of a column are multiples of,
+// but at least finest.
+func (c *column) unit(rows []row, finest int64) int64 {
 	unit := int64(1e6)
 	for i := range rows {
-		for n := c.of(&rows[i]); n != int64(record.NoDuration) && n%unit != 0; {
+		for n := c.of(&rows[i]); unit > finest && n != int64(record.NoDuration) && n%unit != 0; {
 			unit /= 1000
 		}
 	}
 	return unit
 }
 
-// writeColumn appends a column to b.
-func (p *Page) writeColumn(b []byte, c *column) ([]byte, written) {
+// writeColumn appends a column to b; times are no finer than finest nanoseconds.
+func (p *Page) writeColumn(b []byte, c *column, finest int64) ([]byte, written) {
 	w := written{Name: c.name, Kind: c.kind}
 	numbers := make([]uint64, len(p.rows))
 	switch c.kind {
 	case kindAddress:
 		return appendAddresses(b, c, p.rows, numbers), w
 	case kindTime, kindSpan:
-		w.Unit = c.unit(p.rows)
+		w.Unit = c.unit(p.rows, finest)
 	}
 	places := map[int64]uint64{}
 	last := int64(0)
 	if len(p.rows) > 0 && c.kind == kindTime {
-		last = c.of(&p.rows[0])
+		last = cut(c.of(&p.rows[0]), w.Unit)
 		w.First = strconv.FormatInt(last, 10)
 	}
 	for i := range p.rows {
@@ -231,11 +244,12 @@ func (p *Page) writeColumn(b []byte, c *column) ([]byte, written) {
 			numbers[i] = zigzag(n - last)
 			last = n
 		case kindTime:
+			n = cut(n, w.Unit)
 			numbers[i] = zigzag((n - last) / w.Unit)
 			last = n
 		case kindSpan:
 			if n != int64(record.NoDuration) {
-				numbers[i] = zigzag(n/w.Unit) + 1
+				numbers[i] = zigzag(cut(n, w.Unit)/w.Unit) + 1
 			}
 		default:
 			numbers[i] = uint64(n)

@@ -115,11 +115,10 @@ function readLives(varints, facts) {
 //
 // Times are nanoseconds: data.base since 1970 as a BigInt, and all others as numbers since then.
 export function load(packed, ladders) {
-  const bytes = unpack(packed)
+  const [head, columns] = packed.split('\n')
+  const facts = JSON.parse(new TextDecoder().decode(unpack(head)))
+  const bytes = unpack(columns)
   const varints = new Varints(bytes, 0)
-  const size = varints.next()
-  const facts = JSON.parse(new TextDecoder().decode(bytes.subarray(varints.at, varints.at + size)))
-  varints.at += size
   const rows = { length: facts.rows }
   const words = {}
   for (const column of facts.columns) {
@@ -160,11 +159,12 @@ export function nanoseconds(text) {
 }
 
 // readLife gives the states of both sides and the marked segments of a connection: at is since data.base, after is since the
-// connection's start, and exact however far from base that is.
+// connection's start, and exact however far from base that is. The file counts from the start in microseconds.
 function readLife(varints, facts, rows, i) {
+  const rest = Number(((rows.start[i] % 1000n) + 1000n) % 1000n)
   const life = { client: [], server: [], marks: [] }
   for (const side of [life.client, life.server]) {
-    let after = 0
+    let after = -rest
     for (let n = varints.next(); n > 0; n--) {
       const state = varints.next()
       after += varints.signed()
@@ -176,7 +176,7 @@ function readLife(varints, facts, rows, i) {
       })
     }
   }
-  let at = rows.from[i]
+  let at = rows.from[i] - rest
   for (let n = varints.next(); n > 0; n--) {
     const kind = varints.next()
     at += varints.signed()

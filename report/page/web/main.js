@@ -156,6 +156,9 @@ function header(data) {
   if (capture.filter !== null) items.push(['filter', capture.filter])
   if (facts.rows < total) items.push(['sample', `${count(facts.rows)} of ${count(total)} connections have a row here; sums count all`])
   if (facts.timed < facts.rows) items.push(['state times', `${count(facts.timed)} connections: those with findings and the first ones`])
+  const drawn = facts.ladders.reduce((n, ids) => n + ids.length, 0)
+  if (drawn > 0 && drawn < total) items.push(['ladders', `${count(drawn)} connections: the worst findings first, as far as there is room`])
+  if (facts.cut) items.push(['times of rows', 'cut to microseconds: nanoseconds of so many connections have no room here'])
   fill(byId('facts'), items.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))))
 
   const lost = []
