@@ -57,8 +57,13 @@ test-static: ## run the tests of what differs in a build without C
 	CGO_ENABLED=0 go test $$(go list -f '{{.ImportPath}}: {{.ImportPath}} {{.Deps}}' ./... | \
 		sed -n '/capture\/live/s/: .*//p')
 
+# Without inlining these are smaller, and none of them is run often. The page may have 4 MB.
+COLD := github.com/google/gopacket/... github.com/olekukonko/... regexp/... encoding/json fmt log/... \
+	$(addprefix github.com/tcplife/tcplife/report,/ladder /page /internal/text)
+
 web: ## build bin/tcplife.html, a page that reads captures in the browser (WebAssembly)
-	CGO_ENABLED=0 GOOS=js GOARCH=wasm go build -trimpath -ldflags='-s -w' -o bin/tcplife.wasm ./internal/web
+	CGO_ENABLED=0 GOOS=js GOARCH=wasm go build -trimpath -ldflags='-s -w' $(COLD:%=-gcflags=%=-l) \
+		-o bin/tcplife.wasm ./internal/web
 	go run ./internal/web/pack bin/tcplife.wasm > bin/tcplife.html
 
 test-page: build web ## test the pages in Chromium (apt-get install chromium nodejs npm)

@@ -1,7 +1,9 @@
-// Command pack makes the page that reads captures itself: pack WASM > tcplife.html.
+// Command pack makes the page that reads captures itself: pack WASM > tcplife.html. It fails if the page is larger than
+// 4 MB, which is what docs/PAGE.md promises.
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +12,9 @@ import (
 
 	"github.com/tcplife/tcplife/report/page"
 )
+
+// most is the most bytes that the page may have.
+const most = 4_000_000
 
 func main() {
 	if err := pack(); err != nil {
@@ -31,5 +36,14 @@ func pack() error {
 	if err != nil {
 		return err
 	}
-	return page.WriteReader(os.Stdout, wasm, run)
+	var out bytes.Buffer
+	if err := page.WriteReader(&out, wasm, run); err != nil {
+		return err
+	}
+	if out.Len() > most {
+		return fmt.Errorf("the page has %d bytes, and may have %d: what does it link that it need not? "+
+			"(GOOS=js GOARCH=wasm go list -deps ./internal/web)", out.Len(), most)
+	}
+	_, err = out.WriteTo(os.Stdout)
+	return err
 }
