@@ -89,23 +89,20 @@ func (a *Analyzer) finishEmbryo(n uint32, at int64, by record.EndedBy) {
 	a.table.remove(&e.key, n)
 	a.table.embryos.Drop(number)
 	syn := e.segment()
-	probe := crowd.ProbeOf(&syn)
-	if r := a.record; !a.fillTwin(r, e, at, by) {
+	end := event{clock: a.clock, probe: crowd.ProbeOf(&syn)}
+	if r := a.record; a.fillTwin(r, e, at, by) {
+		end.attempt = attemptBy(&e.key, e.opener())
+		end.attempt.SynAt = e.at
+		end.unanswered, end.end, end.cut = true, crowd.Unanswered, by == record.EndCaptureEnd
+	} else {
 		c := &a.scratch
 		a.grow(c, e)
 		a.settle(c, at)
 		a.fill(r, c, at, by)
 		a.twins.remember(e, c, r)
 		a.leave(c, by)
-	} else {
-		end := event{
-			clock: a.clock, attempt: attemptBy(&e.key, e.opener()), probe: probe,
-			end: crowd.Unanswered, cut: by == record.EndCaptureEnd,
-		}
-		end.attempt.SynAt = e.at
-		a.tell(attemptEnds, &end)
 	}
-	a.tell(recordEnds, &event{probe: probe})
+	a.tell(recordEnds, &end)
 }
 
 // twins knows the record of an embryo that has ended. That of the next one like it differs in sockets, numbers and times
@@ -114,6 +111,7 @@ type twins struct {
 	known  bool
 	like   likeness // what they have in common
 	record record.Connection
+	ttl    uint8  // of the record's SYN
 	detail string // of its one finding, up to the packet's number
 	off    bool
 }
@@ -144,7 +142,7 @@ func (t *twins) remember(e *embryo, c *connection, r *record.Connection) {
 	if !isLast {
 		return
 	}
-	t.known, t.like, t.detail = true, e.likeness(), detail
+	t.known, t.like, t.ttl, t.detail = true, e.likeness(), e.syn.ttl, detail
 	t.record = *r
 	t.record.Client.States, t.record.Findings = slices.Clone(r.Client.States), slices.Clone(r.Findings)
 }
@@ -173,8 +171,11 @@ func (a *Analyzer) fillTwin(r *record.Connection, e *embryo, at int64, by record
 	}
 	r.Client.IP, r.Client.Port, r.Server.IP, r.Server.Port = client.Addr(), client.Port(), server.Addr(), server.Port()
 	r.Client.ISN.Number = e.seq
-	syn := distance.Of(e.syn.ttl)
-	r.Observer = distance.Observer(&syn, &distance.End{}, &r.Handshake)
+	if e.syn.ttl != t.ttl {
+		syn := distance.Of(e.syn.ttl)
+		t.ttl, t.record.Observer = e.syn.ttl, distance.Observer(&syn, &distance.End{}, &r.Handshake)
+	}
+	r.Observer = t.record.Observer
 	r.Client.States = append(states, record.StateEntry{State: tcpstate.SynSent, At: record.Time(e.at), Packet: record.PacketNumber(e.packet), Evidence: record.Seen, Rule: tcpstate.ActiveOpen})
 	r.Handshake.SynAt, r.Handshake.SynPacket = record.Time(e.at), record.PacketNumber(e.packet)
 	r.CommunityID = record.CommunityIDOf(&e.key)

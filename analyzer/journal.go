@@ -57,7 +57,7 @@ type event struct {
 	id         uint64      // mptcpOpens: the connection
 	unasked    int32       // synAckedAgain, handshakeCompletes, completionTakenBack, attemptEnds: SYN-ACKs no SYN asked for
 	kind       eventKind
-	end        crowd.End // attemptEnds, completionTakenBack, failureTakenBack
+	end        crowd.End // attemptEnds, completionTakenBack, failureTakenBack; recordEnds if unanswered
 	firstAgain bool      // synSentAgain: for the first time
 	again      bool      // synAcked, attemptEnds: the SYN was sent again before
 	text       bool      // listenerFellBack: the client had sent text
@@ -68,6 +68,7 @@ type event struct {
 	cut        bool      // attemptEnds, completionTakenBack: with the capture
 	silent     bool      // recordEnds, handshakeCompletes, attemptEnds: nothing but silence says that the SYN-ACK was acknowledged
 	reset      bool      // segmentStrayed: an RST answered it
+	unanswered bool      // recordEnds: of a SYN alone, whose attempt ends with it
 	clientPort uint16    // synAckUnasked
 	packet     uint64    // synAckUnasked
 }
@@ -125,11 +126,15 @@ func (a *accounts) take(e *event, record *record.Connection) {
 	switch e.kind {
 	case nothingHappens:
 	case recordEnds:
-		a.settleCookie(record)
+		if e.unanswered {
+			a.endAttempt(e)
+		} else {
+			a.settleCookie(record)
+			a.crowd.Open(&e.attempt, e.acceptedAt, e.askedAt, e.servedAt, e.heardAt)
+			a.explainOverflow(record, &e.attempt)
+		}
 		a.related.explain(record, e)
 		a.related.compareISNs(record)
-		a.crowd.Open(&e.attempt, e.acceptedAt, e.askedAt, e.servedAt, e.heardAt)
-		a.explainOverflow(record, &e.attempt)
 		if e.synAckTTL > 0 {
 			a.crowd.Proxied(&e.attempt, e.synAckTTL, e.serverTTL)
 		}
@@ -163,7 +168,7 @@ func (a *accounts) take(e *event, record *record.Connection) {
 	case listenerAccepted:
 		a.crowd.Accepted(&e.attempt, e.acceptedAt)
 	case attemptEnds:
-		a.crowd.End(e.clock, &e.attempt, e.end, e.cut, int(e.unasked), &e.probe, e.again)
+		a.endAttempt(e)
 	case segmentStrayed:
 		a.crowd.Stray(e.clock, &e.attempt, &e.probe, e.reset)
 	case synAckUnasked:
@@ -173,6 +178,11 @@ func (a *accounts) take(e *event, record *record.Connection) {
 	case ackPassed:
 		a.crowd.AckPassed()
 	}
+}
+
+// endAttempt tells the crowd what became of an attempt.
+func (a *accounts) endAttempt(e *event) {
+	a.crowd.End(e.clock, &e.attempt, e.end, e.cut, int(e.unasked), &e.probe, e.again)
 }
 
 // settleCookie takes back the SYN_RCVD of a listener that kept nothing of the attempt (RFC 4987 §3.6).

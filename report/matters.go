@@ -18,8 +18,12 @@ import (
 // connections are counted by what they are and by server while the connections pass.
 type matters struct {
 	connections uint64
-	servers     map[netip.AddrPort]uint64 // connections of each server that has a group
+	servers     map[netip.AddrPort]*uint64 // connections of each server that has a group
 	groups      map[matter]*matterGroup
+	server      netip.AddrPort // the last one: in a flood it is that of the next connection too
+	ofServer    *uint64        // its connections; nil if there was no room for it, or it is the first
+	last        matter         // the last group that was looked for, and what was found
+	ofLast      *matterGroup
 	others      map[string]*matterGroup // by what it is: those for which there is no room in groups
 	clock       func(record.Time) string
 }
@@ -97,18 +101,18 @@ var attempts = func() map[string]bool {
 // add counts a connection.
 func (m *matters) add(c *record.Connection) {
 	if m.groups == nil {
-		m.servers, m.groups = map[netip.AddrPort]uint64{}, map[matter]*matterGroup{}
+		m.servers, m.groups = map[netip.AddrPort]*uint64{}, map[matter]*matterGroup{}
 		m.others = map[string]*matterGroup{}
 	}
 	m.connections++
 	server := netip.AddrPortFrom(c.Server.IP, c.Server.Port)
-	if n, known := m.servers[server]; known || len(m.servers) < mostMatters {
-		m.servers[server] = n + 1
+	if n := m.countOf(server); n != nil {
+		*n++
 	}
 	for i := range c.Findings {
 		f := &c.Findings[i]
 		if f.Severity == record.Info || slices.ContainsFunc(c.Findings[:i], has(f.Code)) ||
-			slices.ContainsFunc(explainedBy[f.Code], func(code string) bool {
+			len(c.Findings) > 1 && slices.ContainsFunc(explainedBy[f.Code], func(code string) bool {
 				return slices.ContainsFunc(c.Findings, has(code))
 			}) {
 			continue
@@ -121,12 +125,28 @@ func (m *matters) add(c *record.Connection) {
 				what += " in " + reset.ReceiverState.State.String()
 			}
 		}
-		g := m.group(matter{what, server})
+		if at := (matter{what, server}); m.ofLast == nil || m.last != at {
+			m.last, m.ofLast = at, m.group(at)
+		}
+		g := m.ofLast
 		g.add(c, f.Severity)
 		if reset != nil && reset.Idle != record.NoDuration && len(g.idle) < mostIdleResets {
 			g.idle = append(g.idle, idleReset{c.ID, reset.Idle})
 		}
 	}
+}
+
+// countOf is where the connections of a server are counted, nil if there is no room for another one.
+func (m *matters) countOf(server netip.AddrPort) *uint64 {
+	if m.ofServer == nil || m.server != server {
+		n := m.servers[server]
+		if n == nil && len(m.servers) < mostMatters {
+			n = new(uint64)
+			m.servers[server] = n
+		}
+		m.server, m.ofServer = server, n
+	}
+	return m.ofServer
 }
 
 func has(code string) func(record.Finding) bool {
@@ -369,8 +389,8 @@ func (m *matters) summaryMatters(s *record.Summary) (list []matterLine) {
 
 // of is " of N connections" of a server.
 func (m *matters) of(server netip.AddrPort) string {
-	if n, known := m.servers[server]; known && n > 0 {
-		return " of " + text.Counted(n, "connection")
+	if n := m.servers[server]; n != nil {
+		return " of " + text.Counted(*n, "connection")
 	}
 	return " connections"
 }

@@ -211,8 +211,11 @@ func (s *spell) suffered(client flows.Addr) {
 // Open says of a connection from when on it was open, when the client and the program sent their first text (0: never), and when the
 // listener was heard in it last.
 func (c *Crowd) Open(a *Attempt, since, asked, served, heard int64) {
+	if since == 0 {
+		return
+	}
 	port, _ := c.find(a)
-	if port == nil || since == 0 {
+	if port == nil {
 		return
 	}
 	for i := range port.spells {

@@ -51,9 +51,12 @@ func (h *Host) Add(at int64, isn uint32, socket, packet uint64) (habit Habit, me
 	}
 	h.added++
 	h.insert(sample{at, socket, packet, isn})
-	equal := slices.DeleteFunc(slices.Clone(h.list[:h.n]), func(s sample) bool { return s.isn != isn })
-	if len(equal) >= manyEqual {
+	if n := h.like(isn); n >= manyEqual {
+		equal := slices.DeleteFunc(slices.Clone(h.list[:h.n]), func(s sample) bool { return s.isn != isn })
 		return h.tell(Constant, uint64(isn), equal)
+	}
+	if h.n < many {
+		return Random, 0, nil
 	}
 	list := h.others()
 	if len(list) < many {
@@ -76,6 +79,16 @@ func (h *Host) tell(habit Habit, measure uint64, list []sample) (Habit, uint64, 
 		packets[i] = list[i].packet
 	}
 	return habit, measure, packets
+}
+
+// like is how many samples have a number.
+func (h *Host) like(isn uint32) (n int) {
+	for i := range h.list[:h.n] {
+		if h.list[i].isn == isn {
+			n++
+		}
+	}
+	return n
 }
 
 // insert puts a sample in its place, and forgets the oldest if there are many.
