@@ -240,6 +240,8 @@ func (c *connection) outcome(client, server int) record.Outcome {
 		return record.OutcomePartial
 	case accepted && c.tcp.SynDataAcked:
 		return record.OutcomeFastOpen
+	case accepted && !opened: // by another SYN than the one that was captured
+		return record.OutcomePartial
 	case accepted:
 		return record.OutcomeComplete
 	case y.synAcks > 0 && (c.tcp.Reset != nil || x.rsts > 0 || y.rsts > 0):
@@ -380,7 +382,8 @@ func (c *connection) timeWaits(r *record.Connection, o *Options, i int, at int64
 		two := 2 * int64(o.MSL)
 		w := record.TimeWait{
 			Side: c.side(i), Entered: record.Time(h.At), Restarts: c.tcp.TimeWaits[i].Restarts, TwoMSL: record.Duration(two),
-			Expires: record.Time(max(c.tcp.TimeWaits[i].Since, h.At) + two), Observed: record.Duration(at - h.At), EndedBy: record.TimeWaitCaptureEnd,
+			Expires: record.Time(max(c.tcp.TimeWaits[i].Since, h.At) + two), Observed: record.Duration(at - h.At),
+			EndedBy: record.TimeWaitCaptureEnd,
 		}
 		switch {
 		case n+1 < len(history) && c.successor != 0 && history[n+1].Packet == c.successor:
