@@ -101,7 +101,8 @@ func (s *Sums) Against(r *record.Result) (wrong []string) {
 	is("syn_floods", r.Summary.SynFloods <= uint64(len(r.SynFloods)), true)
 	for _, l := range r.Listeners {
 		if at := netip.AddrPortFrom(l.IP, l.Port); l.Completed != s.completed[at] {
-			wrong = append(wrong, fmt.Sprintf("listener %s: completed %d, the records have %d", at, l.Completed, s.completed[at]))
+			wrong = append(wrong, fmt.Sprintf("listener %s: completed %d, the records have %d", at, l.Completed,
+				s.completed[at]))
 		}
 	}
 	return wrong
