@@ -646,8 +646,13 @@ func (c *Crowd) Listeners() (list []Listener, all uint64) {
 }
 
 func (t *target) listener(acks bool) Listener {
+	ended := t.completed
+	for _, n := range t.ends[:Idle] { // those behind it had been completed
+		ended += n
+	}
+	attempts := max(t.attempts, t.answered, ended) // some may be older than what is remembered
 	l := Listener{
-		Addr: t.addr, Port: t.port, V6: t.v6, First: t.first, Last: t.last, Attempts: t.attempts, Syns: t.syns,
+		Addr: t.addr, Port: t.port, V6: t.v6, First: t.first, Last: t.last, Attempts: attempts, Syns: max(t.syns, attempts),
 		Answered: t.answered, Completed: t.completed,
 		Refused: t.ends[Refused], Unanswered: t.ends[Unanswered], Disowned: t.ends[Disowned], Withdrawn: t.ends[Withdrawn],
 		Unreachable: t.ends[Unreachable], Abandoned: t.ends[Abandoned], Ignored: t.ignored, FellBack: t.fellBack,
