@@ -89,6 +89,16 @@ func FuzzPcapng(f *testing.F) {
 		raw(string(le().section().netif(1, 4).enhanced(0, 1<<63, "abcd", 4).bytes)).bytes, uint(200))
 	f.Add(le().section().block(0xbad, le().raw("private")).netif(1, 0, option{9, "\xff"}).bytes, uint(30))
 	f.Add(le().section().netif(1, 0).u32(6, 1<<28, 0, 0).bytes, uint(50))
+	for _, kind := range []uint32{blockSection, blockInterface, blockPacket, blockSimple, blockStatistics,
+		blockEnhanced} {
+		for _, size := range []int{0, 3, 8, 19, 24} { // too short, without an interface before them, and with lengths of 0xff
+			whole := le().section()
+			f.Add(whole.block(kind, le().raw(strings.Repeat("\xff", size))).bytes, uint(28))
+			whole = be().section().netif(1, 0).netif(276, 300)
+			f.Add(whole.block(kind, be().raw(strings.Repeat("\x00\x01", size))).bytes, uint(60))
+			f.Add(append(whole.bytes, whole.bytes[:30]...), uint(70))
+		}
+	}
 	f.Fuzz(func(t *testing.T, file []byte, cut uint) {
 		if len(file) < 4 || bigEndian.u32(file) != blockSection {
 			return
@@ -104,6 +114,11 @@ func FuzzCompressed(f *testing.F) {
 		f.Add(pack(f, name, plain[:50], plain[50:]))
 	}
 	f.Add([]byte(bzip2Header + bzip2Packet))
+	for _, format := range foreignFormats { // what people take for a capture file
+		f.Add([]byte(format.magic + "and so on"))
+	}
+	f.Add(bytes.Repeat([]byte{1, 0, 0, 0, 0, 0, 0, 0, 2, 4, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0}, 4))
+	f.Add(append(append([]byte{0, 4, 0, 0}, make([]byte, 68)...), 2, 0, 1, 0xc0, 0, 0, 0, 0))
 	f.Add(append(le().u32(0x184d2a50, 3).raw("abc").bytes, pack(f, "zstd", plain)...))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		_, opened, err := decode(bytes.NewReader(file), 64)
