@@ -330,6 +330,12 @@ func FuzzRewrite(f *testing.F) {
 	for _, p := range rewrites() {
 		f.Add(uint16(p.Link), p.Data, uint16(0))
 	}
+	for _, p := range captured(f) {
+		f.Add(uint16(p.Link), p.Data, uint16(p.Length-len(p.Data)))
+	}
+	for _, p := range damaged() {
+		f.Add(uint16(p.Link), p.Data, uint16(p.Length-len(p.Data)))
+	}
 	f.Fuzz(func(t *testing.T, link uint16, data []byte, missing uint16) {
 		p := packet(capture.LinkType(link), data)
 		p.Length += int(missing)
