@@ -36,7 +36,7 @@ func edits(program []byte) (list []edit) {
 	return list
 }
 
-// distances are what numbers are moved by: near the edges of what a receiver takes, of a window and of the number space.
+// distances are what numbers are moved by: near the edges of what a receiver takes, of a window, of the number space.
 var distances = []uint32{
 	1, 0xffffffff, 2, 0xfffffffe, 536, 0xfffffde8, 1460, 0xfffffa4c, 65534, 65535, 65536, 65537, 0xffff0001, 0xffff0000,
 	0x7ffffffe, 0x7fffffff, 0x80000000, 0x80000001, 1 << 20, 1 << 30, 3 << 30, 10000, 0xffffd8f0, 64240,
@@ -44,20 +44,21 @@ var distances = []uint32{
 
 // steps are what clocks are moved by: near the limits of timers, and hours to either side.
 var steps = []time.Duration{
-	1, -1, time.Microsecond, time.Millisecond, -time.Millisecond, 200 * time.Millisecond, 999 * time.Millisecond, time.Second,
-	-time.Second, 3 * time.Second, 60 * time.Second, 75 * time.Second, 120 * time.Second, 240*time.Second - 1,
+	1, -1, time.Microsecond, time.Millisecond, -time.Millisecond, 200 * time.Millisecond, 999 * time.Millisecond,
+	time.Second, -time.Second, 3 * time.Second, 60 * time.Second, 75 * time.Second, 120 * time.Second, 240*time.Second - 1,
 	240 * time.Second, 241 * time.Second, -240 * time.Second, time.Hour, -time.Hour, 48 * time.Hour, 120 * time.Hour,
 	121 * time.Hour, -24 * time.Hour, 50 * 365 * 24 * time.Hour,
 }
 
-// fields are header fields that programs change by name: where they lie behind the beginning of the IP or the TCP header,
-// and how many bytes they take.
+// fields are header fields that programs change by name: where they lie behind the beginning of the IP or the TCP
+// header, and how many bytes they take.
 var fields = []struct {
 	tcp          bool
 	offset, size int
 }{
-	{false, 0, 1}, {false, 1, 1}, {false, 2, 2}, {false, 4, 2}, {false, 6, 2}, {false, 8, 1}, {false, 9, 1}, {false, 10, 2},
-	{false, 12, 4}, {false, 16, 4}, {true, 0, 2}, {true, 2, 2}, {true, 4, 4}, {true, 8, 4}, {true, 12, 1}, {true, 13, 1},
+	{false, 0, 1}, {false, 1, 1}, {false, 2, 2}, {false, 4, 2}, {false, 6, 2}, {false, 8, 1}, {false, 9, 1},
+	{false, 10, 2}, {false, 12, 4}, {false, 16, 4}, {true, 0, 2}, {true, 2, 2}, {true, 4, 4}, {true, 8, 4}, {true, 12, 1},
+	{true, 13, 1},
 	{true, 14, 2}, {true, 16, 2}, {true, 18, 2}, {true, 20, 1}, {true, 21, 1}, {true, 22, 2}, {true, 24, 4}, {true, 28, 4},
 }
 

@@ -2,15 +2,19 @@ package whole
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/internal/readtest"
+	"github.com/tcplife/tcplife/internal/segtest"
 )
 
 // longestSeed keeps seeds so short that what the fuzzer changes matters.
 const longestSeed = 16 << 10
 
-// seeds are the project's captures that are short enough.
+// seeds are the project's captures that are short enough, and those of the tracker's hard cases.
 func seeds(t testing.TB) (files [][]byte) {
 	for _, path := range readtest.Captures(t, 2) {
 		file, err := os.ReadFile(path)
@@ -21,13 +25,36 @@ func seeds(t testing.TB) (files [][]byte) {
 			files = append(files, file)
 		}
 	}
+	scripts, err := filepath.Glob("../../analyzer/testdata/hardcases/*.txtar")
+	if err != nil || len(scripts) == 0 {
+		t.Fatal("no hard cases: ", err)
+	}
+	for _, path := range scripts {
+		script, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, segtest.Script(string(script.Files[0].Data)).Pcap())
+	}
 	return files
+}
+
+// filtered is a capture without the segments that have none of SYN, FIN and RST, as many are made.
+func filtered(t testing.TB, file []byte) []byte {
+	var left []capture.Packet
+	for _, p := range packetsOf(t, file) {
+		if _, tcp := headers(&p); tcp+14 <= len(p.Data) && p.Data[tcp+13]&7 != 0 {
+			left = append(left, p)
+		}
+	}
+	return segtest.Pcap(left...)
 }
 
 // FuzzBytes reads any bytes.
 func FuzzBytes(f *testing.F) {
 	for _, file := range seeds(f) {
 		f.Add(file)
+		f.Add(filtered(f, file))
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
 		if len(file) > 4*longestSeed {
@@ -66,17 +93,21 @@ func FuzzEdits(f *testing.F) {
 	})
 }
 
-// FuzzMerged reads two changed captures as one, and a piece of the first as a third.
+// FuzzMerged reads several files as one: a capture, a changed one, a piece of the first, and one that is not there.
 func FuzzMerged(f *testing.F) {
 	files := seeds(f)
 	for i, program := range programs() {
 		if i%4 == 0 {
-			f.Add(uint8(i*7), uint8(i*5+1), program, uint16(i*100))
+			f.Add(uint8(i*7), uint8(i*5+1), program, uint16(i*101))
 		}
 	}
 	f.Fuzz(func(t *testing.T, one, two uint8, program []byte, cut uint16) {
 		first, second := files[int(one)%len(files)], files[int(two)%len(files)]
 		changed := apply(t, second, program)
-		hold(t, first, changed, first[:min(len(first), int(cut))])
+		files := [][]byte{first, changed, first[:min(len(first), int(cut))]}
+		if cut&1 != 0 {
+			files = append(files, nil)
+		}
+		hold(t, files...)
 	})
 }

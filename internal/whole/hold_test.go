@@ -58,17 +58,26 @@ type input struct {
 	slow  bool     // the slow formats too
 }
 
-// hold reads a capture again and again, makes every report of it, and holds them to each other.
+// hold reads a capture again and again, makes every report of it, and holds them to each other. Of several files one
+// that is nil does not exist.
 func hold(t *testing.T, files ...[]byte) {
 	in := &input{t: t, files: files, slow: crc32.ChecksumIEEE(files[0])%oneIn == 0}
 	if len(files) > 1 {
 		dir := t.TempDir()
 		for i, file := range files {
 			path := filepath.Join(dir, strconv.Itoa(i))
+			in.paths = append(in.paths, path)
+			if file == nil {
+				continue // it is not there
+			}
 			if err := os.WriteFile(path, file, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			in.paths = append(in.paths, path)
+		}
+	}
+	if dir := os.Getenv("TCPLIFE_KEEP"); dir != "" {
+		for i, file := range files {
+			in.none("keep", os.WriteFile(filepath.Join(dir, strconv.Itoa(i)+".pcap"), file, 0o600))
 		}
 	}
 	if reading := in.open(tcplife.Options{}); reading == nil {
@@ -113,8 +122,8 @@ func (in *input) connections(o tcplife.Options, visit func(*record.Connection)) 
 	}
 	for c, err := range reading.Connections(in.t.Context()) {
 		if damage := (*capture.Damage)(nil); errors.As(err, &damage) {
-			if damage.Expected == "" || damage.Offset < 0 {
-				in.t.Errorf("damage at %d: expected %q", damage.Offset, damage.Expected)
+			if damage.Expected == "" || damage.Offset < 0 || !strings.Contains(damage.Error(), damage.File) {
+				in.t.Errorf("damage at %d: expected %q: %v", damage.Offset, damage.Expected, damage)
 			}
 			continue
 		}
@@ -225,7 +234,8 @@ func (in *input) bounds(r *tcplife.Report) {
 	for _, n := range r.Capture.LinkTypes {
 		links += n
 	}
-	if n := r.Capture.Packets; sum(r.Decoded.Decoded)+sum(r.Decoded.Undecoded) != n || links != n || r.Decoded.Packets != n {
+	decoded := sum(r.Decoded.Decoded) + sum(r.Decoded.Undecoded)
+	if n := r.Capture.Packets; decoded != n || links != n || r.Decoded.Packets != n {
 		in.t.Errorf("%d packets: %v %v %v", n, r.Decoded.Decoded, r.Decoded.Undecoded, r.Capture.LinkTypes)
 	}
 	size := uint64(0)
@@ -409,7 +419,8 @@ func (in *input) same(what, want, got string) {
 	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
 	for i := range w {
 		if i >= len(g) || w[i] != g[i] {
-			in.t.Fatalf("%s: line %d of %d and %d is\n%s\nnot\n%s", what, i+1, len(w), len(g), strings.Join(g[min(i, len(g)):min(i+1, len(g))], ""), w[i])
+			line := append(g, "")[i]
+			in.t.Fatalf("%s: line %d of %d and %d is\n%s\nnot\n%s", what, i+1, len(w), len(g), line, w[i])
 		}
 	}
 	in.t.Fatalf("%s: %d lines, not %d", what, len(g), len(w))
@@ -471,7 +482,8 @@ func (in *input) traced(first *outcome) {
 			in.t.Error("the page has no end")
 		}
 	}
-	e := ladder.Explanation{Connections: first.sums.Connections, Offered: first.choice.Offered, Ladders: collector.Finish()}
+	e := ladder.Explanation{Connections: first.sums.Connections, Offered: first.choice.Offered}
+	e.Ladders = collector.Finish()
 	var document, text, svg, mermaid bytes.Buffer
 	in.none("explain", errors.Join(e.WriteJSON(&document), e.WriteText(&text, ladder.Options{}), e.WriteSVG(&svg),
 		e.WriteMermaid(&mermaid)))
@@ -496,8 +508,8 @@ func (in *input) evicting(first *outcome) {
 	}
 }
 
-// written copies the capture as -w does, with comments: whole, which gives the same records, and only the packets with
-// segments, which gives as many of each kind.
+// written copies the capture as -w does, with comments: whole, which gives the same records, and only the packets
+// with segments, which gives as many of each kind.
 func (in *input) written(first *outcome) {
 	first.notes.Sort()
 	var whole, chosen bytes.Buffer
@@ -505,6 +517,11 @@ func (in *input) written(first *outcome) {
 	reading := in.open(tcplife.Options{})
 	in.none("-w", reading.Packets(in.t.Context(), func(p *capture.Packet, segments []flows.Segment) error {
 		notes := first.notes.At(p.Number)
+		for c := range p.Comments() {
+			if !comment.Ours(c) {
+				notes = append(notes, string(c))
+			}
+		}
 		if len(segments) > 0 {
 			in.none("-w", only.Write(p, notes...))
 		}
