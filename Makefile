@@ -13,7 +13,7 @@ gotest = mkdir -p bin && go tool -modfile=tools.mod gotestsum --format standard-
 	--post-run-command 'go run ./internal/skipped $(1) bin/tests.json' -- $(2) ./...
 
 .DEFAULT_GOAL := build
-.PHONY: build static demo test test-all test-tools test-static web test-page truth mutate lint cross dist test-dist fuzz cover bench bench-live soak libpcap help rfcsim
+.PHONY: build static demo test test-all test-tools test-static web test-page truth mutate lint cross dist test-dist fuzz fuzz-cover cover bench bench-live soak libpcap help rfcsim
 
 build: libpcap ## build bin/tcplife (the default)
 	go build $(PROFILED) -o $(BIN) ./cmd/tcplife
@@ -108,6 +108,15 @@ fuzz: libpcap ## run every fuzz target for FUZZTIME (10m)
 		name=$${func#func }; dir=$$(dirname "$$file"); echo "$$dir $$name"; \
 		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$dir" </dev/null || exit 1; \
 	done
+
+# What the seeds of the fuzz targets must reach by themselves, in per cent of statements.
+FUZZ_FLOORS := capture=85 flows=90 analyzer=90 analyzer/tcpstate=90
+
+fuzz-cover: libpcap ## how much of each package the seeds of the fuzz targets reach; it fails below FUZZ_FLOORS
+	@mkdir -p bin
+	go test -run '^Fuzz' -coverprofile=bin/fuzz.out -coverpkg=./capture,./flows,./analyzer/...,./report/query \
+		$$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u) >bin/fuzz.log || { cat bin/fuzz.log; exit 1; }
+	go run ./internal/fuzzcover bin/fuzz.out $(FUZZ_FLOORS)
 
 cover: libpcap ## which lines the tests reach; the details go to bin/cover.html
 	@mkdir -p bin

@@ -180,8 +180,8 @@ func TestResetReason(t *testing.T) {
 	}
 }
 
-// The SYN-ACK was captured by a clock that is years ahead. The client's states begin no earlier than it says, and of its TIME_WAIT
-// nothing is known but that it began.
+// The SYN-ACK was captured by a clock that is years ahead. The client's states begin no earlier than it says, and of
+// its TIME_WAIT nothing is known but that it began.
 func TestTimeWaitBehindAWildClock(t *testing.T) {
 	segments := segtest.Script(`
 		C --> S SYN

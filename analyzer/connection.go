@@ -86,15 +86,16 @@ type side struct {
 	recent              [4]fingerprint
 
 	retransmitted, keepalives, probes uint64
-	impossible                        uint64 // SYNs that opened nothing: with FIN or RST at once, or inside a connection whose own SYN is not captured
-	fins, rsts                        uint64
-	openingAt, synAckAt               int64
-	openingPacket, synAckPacket       uint64
-	finPacket                         uint64
-	finAckedAt                        int64
-	firstAckOfFin                     bool // this side's FIN was its first segment to acknowledge the other's
-	firstSyn                          shape
-	firstSeq                          uint32
+	// SYNs that opened nothing: with FIN or RST at once, or inside a connection whose own SYN is not captured
+	impossible                  uint64
+	fins, rsts                  uint64
+	openingAt, synAckAt         int64
+	openingPacket, synAckPacket uint64
+	finPacket                   uint64
+	finAckedAt                  int64
+	firstAckOfFin               bool // this side's FIN was its first segment to acknowledge the other's
+	firstSyn                    shape
+	firstSeq                    uint32
 }
 
 // begin makes the connection that of a first segment. Room that its lists had is used again.
