@@ -167,6 +167,13 @@ func (r *Reading) next(segments []flows.Segment, visit func(*capture.Packet, []f
 	return segments, err
 }
 
+// Fragments tells of the packet that Options.Packet or the visit of Packets is given now: whether something of it waits
+// for other fragments, and the numbers of the packets before whose fragments it completes a datagram of, valid as long
+// as the packet is.
+func (r *Reading) Fragments() (waits bool, joined []uint64) {
+	return r.decoder.Held(), r.decoder.Joined()
+}
+
 // Each reads the captures and calls visit with each connection, which is valid until visit returns. It is faster than
 // Connections for who passes over most of them: visit is called by the goroutine that adds connections up, at any
 // time until Each returns. An error of visit ends the reading, and so does ctx. Damage is no error here: Report tells

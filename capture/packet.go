@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"iter"
 	"math"
 )
@@ -18,6 +19,13 @@ type Packet struct {
 
 	options []byte // of its pcapng block, in this byte order; nil for none
 	order   order
+}
+
+// Clone gives a copy that stays valid.
+func (p *Packet) Clone() *Packet {
+	c := *p
+	c.Data, c.options = bytes.Clone(p.Data), bytes.Clone(p.options)
+	return &c
 }
 
 // Comments gives the comments that the file has on the packet (opt_comment, UTF-8), which are valid as long as it is.

@@ -35,6 +35,7 @@ type Decoder struct {
 	wrong   gopacket.LayerType // with endMalformed: in which layer
 	charged *datagram          // with endFragment: whose
 	held    bool               // a datagram waits for others and holds some of it
+	joined  []uint64           // the packets whose fragments it completes a datagram of
 
 	encapsulations encapsulations
 	reassembly     reassembly
@@ -85,7 +86,7 @@ func (d *Decoder) Decode(p *capture.Packet, dst []Segment) []Segment {
 // decode is Decode, with the shortcut or, for tests to compare, without.
 func (d *Decoder) decode(p *capture.Packet, dst []Segment, short bool) []Segment {
 	d.packet, d.out = p, dst
-	d.end, d.charged, d.held = endNone, nil, false
+	d.end, d.charged, d.held, d.joined = endNone, nil, false, d.joined[:0]
 	d.header, d.stack = ChecksumUnknown, d.stack[:0]
 	if !short || !d.shortcut(p) {
 		d.walk(firstLayer(p.Link), p.Data, max(p.Length, len(p.Data)))
@@ -191,6 +192,7 @@ func (d *Decoder) fragment(l layer, data []byte, wire int) ([]byte, int, gopacke
 	}
 	payload, length, next := d.reassembly.add(&p)
 	d.held = d.held || p.held && next >= firstEnd
+	d.joined = append(d.joined, p.joined...)
 	if p.charged != nil {
 		d.charged = p.charged
 	}
@@ -202,6 +204,10 @@ func (d *Decoder) fragment(l layer, data []byte, wire int) ([]byte, int, gopacke
 
 // Held reports whether something of the packet that was decoded last is held until other fragments come.
 func (d *Decoder) Held() bool { return d.held }
+
+// Joined gives the numbers of the packets before whose fragments make a datagram with that of the packet that was
+// decoded last. They are valid until the next is decoded.
+func (d *Decoder) Joined() []uint64 { return d.joined }
 
 // Waiting gives the numbers of those packets of which something is held. Another Decoder that is given them, in their order, is
 // where this one is, so that a capture can be decoded in pieces.

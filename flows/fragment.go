@@ -77,6 +77,7 @@ type piece struct {
 	next    gopacket.LayerType
 	charged *datagram // out: the datagram whose fragment the packet is counted as
 	held    bool      // out: the datagram is another one now
+	joined  []uint64  // out: the packets before that the datagram, which is complete, was made of
 }
 
 // add takes a fragment in. If it completes its datagram, it returns the datagram's payload (valid until the next one is
@@ -103,6 +104,7 @@ func (r *reassembly) add(p *piece) (payload []byte, wire int, next gopacket.Laye
 	}
 	fits := !g.poisoned && g.fits(p.more, last) && r.insert(g, p)
 	changed := g.covered != was.covered || g.length != was.length || g.next != was.next || !fits
+	before := g.holds
 	if p.held = !g.poisoned && (changed || len(g.holds) < maxFragments); p.held {
 		g.holds = append(g.holds, p.number)
 	}
@@ -112,7 +114,7 @@ func (r *reassembly) add(p *piece) (payload []byte, wire int, next gopacket.Laye
 	}
 	switch {
 	case g.covered == g.length:
-		payload, wire, next = r.join(g), g.length, g.next
+		payload, wire, next, p.joined = r.join(g), g.length, g.next, before
 		r.complete++
 		r.remove(g)
 		return payload, wire, next

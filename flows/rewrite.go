@@ -95,7 +95,12 @@ func (w *Rewriter) walk(typ gopacket.LayerType, at, to, wire int) {
 		}
 		switch next {
 		case typeFragment:
-			typ, whole = w.fragment(l), false
+			var tunnelled bool
+			typ, tunnelled = w.fragment(l)
+			if tunnelled && w.Addresses != nil {
+				clear(w.new[at:to])
+			}
+			whole = false
 			wire += otherFragments
 			continue
 		case typeQuote:
@@ -113,19 +118,20 @@ func (w *Rewriter) walk(typ gopacket.LayerType, at, to, wire int) {
 	}
 }
 
-// fragment is what the first fragment of a datagram begins with. The others have no header that could be looked into.
-func (w *Rewriter) fragment(l layer) gopacket.LayerType {
+// fragment is what the first fragment of a datagram begins with. The others begin with no header. In a tunnel headers
+// with addresses may lie anywhere in them.
+func (w *Rewriter) fragment(l layer) (first gopacket.LayerType, tunnelled bool) {
+	offset := 0
 	switch l := l.(type) {
 	case *ipv4:
-		if l.FragOffset == 0 {
-			return afterIPv4(l.Protocol)
-		}
+		offset, first, tunnelled = int(l.FragOffset), afterIPv4(l.Protocol), l.Protocol != layers.IPProtocolTCP
 	case *ipv6Fragment:
-		if l.offset == 0 {
-			return afterIPv6(l.protocol)
-		}
+		offset, first, tunnelled = l.offset, afterIPv6(l.protocol), l.protocol != layers.IPProtocolTCP
 	}
-	return endFragment.layer()
+	if offset == 0 {
+		return first, false
+	}
+	return endFragment.layer(), tunnelled
 }
 
 // otherFragments is added to the length of what is only a part of a message, so that nobody takes it for the whole.

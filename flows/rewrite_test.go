@@ -361,3 +361,27 @@ func FuzzRewrite(f *testing.F) {
 		}
 	})
 }
+
+// Of a tunnel's fragments any can hold an address. Those of a segment hold none but in their own headers.
+func TestRewriteFragments(t *testing.T) {
+	inner := udpTo(4789, vxlanHeader(42, eth(0x800, data4)))
+	for _, test := range []struct {
+		protocol int
+		payload  []byte
+		kept     bool
+	}{{17, inner, false}, {6, tcp4(ACK, nil, []byte("a text of more than eight bytes")), true}} {
+		w := NewRewriter()
+		w.Addresses = flipped{}
+		for at := 0; at < len(test.payload); at += 8 {
+			end := min(at+8, len(test.payload))
+			p := packet(101, ip4fragment(test.protocol, 1, at, end < len(test.payload), test.payload[at:end]))
+			q := rewritten(w, p)
+			if len(q.Data) != len(p.Data) || bytes.Contains(q.Data, client4[:]) {
+				t.Errorf("%x became %x", p.Data, q.Data)
+			}
+			if at >= 24 && bytes.Equal(q.Data[20:], p.Data[20:]) != test.kept {
+				t.Errorf("protocol %d, from %d: %x became %x", test.protocol, at, p.Data[20:], q.Data[20:])
+			}
+		}
+	}
+}

@@ -496,7 +496,7 @@ func (x *extract) numbered(files []string, numbers map[uint64]bool) error {
 		}
 		if numbers[p.Number] {
 			if err := x.write(p); err != nil {
-				return err
+				return fmt.Errorf("write packets: %w", err)
 			}
 		}
 	}

@@ -79,7 +79,8 @@ shows these comments; contrib/wireshark/tcplife.lua makes fields of them. The fi
 second time for the comments, and for --where. A pipe cannot be read twice: its packets get no
 comments, and --where is refused. --no-comments leaves the comments out. Comments of the input
 stay. With -w - the capture goes to standard output instead of the report. Of a segment that
-came in IP fragments only the packet that completed it is written.
+came in IP fragments all are written. If the disk is full the file ends behind its last whole
+packet, the report is made all the same, and the exit code is 1.
 
 --headers-only leaves out the payload. --anonymize KEYFILE replaces all IP and MAC addresses, in
 tunnels and ICMP errors too, so that two of them share as long a prefix as before (Crypto-PAn);

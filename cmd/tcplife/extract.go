@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 
+	"github.com/tcplife/tcplife"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
@@ -17,8 +18,9 @@ import (
 
 // An extract is the capture that -w writes.
 type extract struct {
-	file   *os.File // nil for the standard output
-	writer *capture.Writer
+	writer  *capture.Writer
+	close   func() error
+	ordered ordered
 	// ends holds the connections that --where chose: the number of the first packet, and the time of the last.
 	ends map[uint64]record.Time
 
@@ -66,15 +68,17 @@ func (f *readFlags) newExtract(stdout io.Writer) (*extract, error) {
 // createExtract begins a capture.
 func createExtract(path string, stdout io.Writer) (*extract, error) {
 	x := &extract{ends: map[uint64]record.Time{}}
+	x.ordered = ordered{write: x.write, waiting: map[uint64]*queued{}}
 	if path == "-" {
 		x.writer = capture.NewWriter(stdout)
+		x.close = x.writer.Flush
 		return x, nil
 	}
-	file, err := os.Create(path)
+	file, err := capture.Create(path)
 	if err != nil {
 		return nil, fmt.Errorf("write packets: %w", err)
 	}
-	x.file, x.writer = file, capture.NewWriter(file)
+	x.writer, x.close = file.Writer, file.Close
 	return x, nil
 }
 
@@ -120,19 +124,17 @@ func (x *extract) add(c *record.Connection, chosen bool) {
 	}
 }
 
-// all writes a packet that holds a segment.
-func (x *extract) all(packet *capture.Packet, segments []flows.Segment) error {
-	if len(segments) == 0 {
-		return nil
-	}
-	return x.write(packet)
-}
+// A choice says whether a packet belongs to what is reported.
+type choice func(*capture.Packet, []flows.Segment) bool
 
-// chosen returns a function that writes the packets of the connections in ends, which are those of the same 4-tuple
-// from the first packet to the time of the last.
-func (x *extract) chosen() func(*capture.Packet, []flows.Segment) error {
+// all chooses every packet that holds a segment.
+func (x *extract) all(_ *capture.Packet, segments []flows.Segment) bool { return len(segments) > 0 }
+
+// chosen chooses the packets of the connections in ends, which are those of the same 4-tuple from the first packet to
+// the time of the last.
+func (x *extract) chosen() choice {
 	until := map[flows.Key]record.Time{}
-	return func(packet *capture.Packet, segments []flows.Segment) error {
+	return func(packet *capture.Packet, segments []flows.Segment) bool {
 		wanted := false
 		for i := range segments {
 			s := &segments[i]
@@ -144,11 +146,17 @@ func (x *extract) chosen() func(*capture.Packet, []flows.Segment) error {
 			// An ICMP error about a connection can be later than its own last packet.
 			wanted = wanted || known && (s.Time <= int64(end) || s.Quote != nil)
 		}
-		if !wanted {
-			return nil
-		}
-		return x.write(packet)
+		return wanted
 	}
+}
+
+// packet takes a packet that is chosen or not, and with it the fragments of its datagram.
+func (x *extract) packet(from *tcplife.Reading, p *capture.Packet, chosen bool) error {
+	waits, joined := from.Fragments()
+	if err := x.ordered.add(p, chosen, waits, joined); err != nil {
+		return fmt.Errorf("write packets: %w", err)
+	}
+	return nil
 }
 
 // write writes a packet as it may be seen, with the input's comments and ours.
@@ -171,19 +179,14 @@ func (x *extract) write(p *capture.Packet) error {
 		p = &x.rewritten
 		x.rewriter.Rewrite(p)
 	}
-	if err := x.writer.Write(p, comments...); err != nil {
-		return fmt.Errorf("write packets: %w", err)
-	}
-	return nil
+	return x.writer.Write(p, comments...)
 }
 
 // Close ends the file. One that no packet went into is a capture too.
 func (x *extract) Close() error {
-	err := x.writer.Flush()
-	if x.file != nil {
-		if closeErr := x.file.Close(); err == nil {
-			err = closeErr
-		}
+	err := x.ordered.end()
+	if closeErr := x.close(); err == nil || closeErr != nil {
+		err = closeErr // which says more
 	}
 	if err != nil {
 		return fmt.Errorf("write packets: %w", err)

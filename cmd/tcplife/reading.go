@@ -54,10 +54,18 @@ func (r *reading) open(ctx context.Context) (*files, error) {
 	if r.filter != nil {
 		o.Filter = r.filter.Match
 	}
+	var opened *tcplife.Reading
+	var err error
 	if f.writeTo != "" && !r.again() {
-		o.Packet = func(p *capture.Packet, segments []flows.Segment) error { return r.extract.all(p, segments) }
+		o.Packet = func(p *capture.Packet, segments []flows.Segment) error {
+			err := r.extract.packet(opened, p, r.extract.all(p, segments))
+			if r.report != nil {
+				return nil // Close tells of it, and the report is made all the same
+			}
+			return err
+		}
 	}
-	opened, err := tcplife.Open(ctx, o, f.files...)
+	opened, err = tcplife.Open(ctx, o, f.files...)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted before the first packet")
@@ -207,6 +215,9 @@ func (r *reading) writeExtract(ctx context.Context, first *tcplife.Report) error
 			ctx = context.WithoutCancel(ctx)
 		}
 		if err := r.readAgain(ctx, first.Capture.Packets); err != nil && ctx.Err() == nil {
+			if closeErr := x.Close(); closeErr != nil { // the same error, and what became of the file
+				err = closeErr
+			}
 			return err
 		}
 	}
@@ -225,6 +236,11 @@ func (r *reading) writeExtract(ctx context.Context, first *tcplife.Report) error
 		complain(r.stderr, "interrupted: %s is incomplete", r.flags.writeTo)
 		return errIncomplete
 	}
+	if x.ordered.unknown > 0 {
+		complain(r.stderr, "%d fragments may be missing in %s: the rest of their datagrams came too late",
+			x.ordered.unknown, r.flags.writeTo)
+		return errIncomplete
+	}
 	return nil
 }
 
@@ -234,9 +250,9 @@ func (r *reading) readAgain(ctx context.Context, last uint64) error {
 	if x.notes != nil {
 		x.notes.Sort()
 	}
-	write := x.all
+	choose := choice(x.all)
 	if r.where != nil {
-		write = x.chosen()
+		choose = x.chosen()
 	}
 	files, err := r.open(ctx)
 	if err != nil {
@@ -248,7 +264,7 @@ func (r *reading) readAgain(ctx context.Context, last uint64) error {
 			files.Stop()
 			return nil
 		}
-		return write(p, segments)
+		return x.packet(files.Reading, p, choose(p, segments))
 	})
 }
 
