@@ -147,6 +147,13 @@ func TestHardExchanges(t *testing.T) {
 			CLOSED       C --> S  RST,ACK seq=0 ack=301     SYN_RCVD     # below the window of S
 			CLOSED       C --> S  RST seq=101               CLOSED`,
 			c: "SYN_SENT CLOSED", s: "SYN_SENT SYN_RCVD CLOSED"},
+		{name: "an RST at its sender's SND.NXT says that its sender is CLOSED, whatever its receiver lacks, §3.10.5", script: opened + `
+			FIN_WAIT_1   C --> S  FIN,ACK seq=101 ack=301   CLOSE_WAIT
+			     +60ms   C <-- S  ACK seq=301 ack=101 len=1 ESTABLISHED  # the FIN is late, or lost
+			FIN_WAIT_1   C --> S  ACK seq=102 ack=302       ESTABLISHED
+			CLOSED       C --> S  RST seq=102               ESTABLISHED  # exact only if the FIN has arrived
+			CLOSED       C --> S  RST seq=102               ESTABLISHED`,
+			c: "SYN_SENT ESTABLISHED FIN_WAIT_1 CLOSED", s: "SYN_RCVD ESTABLISHED"},
 		{name: "a late SYN shows that its sender was in SYN_SENT, §3.10.1", script: `
 			SYN_SENT     C --> S  SYN seq=100
 			ESTABLISHED  C <-- S  SYN,ACK seq=300 ack=101   SYN_RCVD

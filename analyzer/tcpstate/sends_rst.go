@@ -243,6 +243,12 @@ func (c *Conn) doubt(x, y *Endpoint, s *Segment, asked *question) Effect {
 	if asked != nil {
 		by = answersRst
 	}
+	if x.sndKnown && s.Seq == x.sndNxt {
+		// Its own next number: the receiver lacks only what was lost or late between them.
+		x.enter(by, s)
+		x.resetClosed = true
+		return ResetDoubted
+	}
 	x.doubted = &Entry{Rule: by, State: Closed, At: s.At, Packet: s.Packet}
 	return ResetDoubted
 }
