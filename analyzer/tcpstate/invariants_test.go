@@ -157,6 +157,21 @@ func TestShiftedNumbers(t *testing.T) {
 	})
 }
 
+// What a peer that has sent nothing but an RST said last has no number: none is compared with it.
+func TestShiftedNumbersAfterRstAlone(t *testing.T) {
+	for _, shift := range []Seq{0, 0x7fffec75, 0x80000000, 0xffffec75} {
+		c := after([]sent{
+			{0, Segment{At: 1 * ms, Syn: true, HasAck: true, Seq: 1002, Ack: 5004 + shift}},
+			{0, Segment{At: 2 * ms, Fin: true, HasAck: true, Seq: 1000, Ack: 5000 + shift}},
+			{1, Segment{At: 3 * ms, Rst: true, HasAck: true, Seq: 5004 + shift, Ack: 1000}},
+			{0, Segment{At: 4 * ms, HasAck: true, Seq: 1001, Ack: 5000 + shift, Len: 1}},
+		})
+		if got, want := c.Ends[0].since(), int64(4*ms); got != want {
+			t.Errorf("numbers of the peer shifted by %#x: CLOSED since %d, want %d", shift, got, want)
+		}
+	}
+}
+
 // Neither end is the first.
 func TestMirroredEnds(t *testing.T) {
 	hold(t, func(t *rapid.T) {

@@ -133,7 +133,8 @@ func (c *Conn) proves(from int, x, y *Endpoint, s *Segment) bool {
 	if c.self || len(c.log.rejected[0])+len(c.log.rejected[1]) == 0 {
 		return false
 	}
-	heard := y.Spoke && !(x.ackSent && c.last[1-from].end.Before(x.maxAck)) // the capture holds what y sends
+	last := &c.last[1-from]
+	heard := y.Spoke && !(x.ackSent && (last.kind == Nothing || last.end.Before(x.maxAck))) // the capture holds what y sends
 	for _, i := range [...]int{1 - from, from} {
 		list := c.log.rejected[i]
 		for n := len(list) - 1; n >= 0; n-- {
