@@ -88,3 +88,22 @@ func TestMostLogged(t *testing.T) {
 		}
 	}
 }
+
+// Who has spoken as one end of the connection less than 200 ms before its RST has not lost it: it has closed or aborted it, whatever
+// the capture holds of that.
+func TestSoonestLoss(t *testing.T) {
+	for ago, want := range map[int64]bool{199e6: false, 200e6: true} {
+		const spoke = 40e6
+		c := after([]sent{
+			{0, Segment{At: 10e6, Syn: true, Seq: 100}},
+			{1, Segment{At: 20e6, Syn: true, HasAck: true, Seq: 300, Ack: 101, Window: 1000}},
+			{0, Segment{At: 30e6, HasAck: true, Seq: 101, Ack: 301, Window: 1000}},
+			{1, Segment{At: spoke, HasAck: true, Seq: 301, Ack: 101, Len: 10, Window: 1000}},
+			{0, Segment{At: spoke + ago - 1e6, HasAck: true, Seq: 101, Ack: 311, Len: 10, Window: 1000}},
+			{1, Segment{At: spoke + ago, Rst: true, Seq: 311}},
+		})
+		if got := c.HalfOpen != nil; got != want {
+			t.Errorf("lost %d ms after it spoke: half-open is %v, want %v", ago/1e6, got, want)
+		}
+	}
+}

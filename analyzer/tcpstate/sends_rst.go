@@ -105,7 +105,8 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 			}
 			return 0
 		}
-		if c.HalfOpen == nil && y.Known() && (x.in(Established, CloseWait) && x.ackSent && !x.FinSent ||
+		lately := s.At-c.last[from].at < SoonestTimeout // it spoke as one who has the connection: it has closed or aborted it since
+		if c.HalfOpen == nil && y.Known() && !lately && (x.in(Established, CloseWait) && x.ackSent && !x.FinSent ||
 			x.in(FinWait2) && y.in(CloseWait) && asked.kind == AnsweredAck) {
 			// It answers as if there were no connection (RFC 9293 §3.10.7.1), and it had not closed it (figure 10), or
 			// only its own side: in FIN_WAIT_2 it would still take what comes.
