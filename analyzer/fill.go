@@ -52,7 +52,7 @@ func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record
 		}
 		r.HalfOpen = &more.halfOpen
 		if h.By != tcpstate.Nothing {
-			r.HalfOpen.At = record.Time(h.At)
+			r.HalfOpen.At = record.Time(max(h.At, h.Since)) // the clock may have stepped back
 		}
 	}
 	for i := range c.tcp.Ends {

@@ -1,0 +1,38 @@
+package whole
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/tcplife/tcplife/internal/readtest"
+	"github.com/tcplife/tcplife/internal/segtest"
+)
+
+// The capture's clock is put forward or back by hours in the middle: from there on, for one packet, or for all packets
+// of one direction. Whatever the tracker makes of it, all reports agree, and no record contradicts itself.
+func TestClockSteps(t *testing.T) {
+	const small = 6 << 10
+	files := slices.DeleteFunc(seeds(t)[:len(readtest.Captures(t, 2))/2], func(b []byte) bool { return len(b) > small })
+	if len(files) < 10 {
+		t.Fatalf("%d captures", len(files))
+	}
+	for i, file := range files {
+		for j, step := range []time.Duration{time.Hour, -time.Hour, 26 * time.Hour, -26 * time.Hour, -time.Second} {
+			packets := packetsOf(t, file)
+			for k := range packets {
+				from := k >= len(packets)/2
+				switch (i + j) % 3 {
+				case 1:
+					from = k == len(packets)/2
+				case 2:
+					from = k%2 == 1
+				}
+				if from {
+					packets[k].Time += int64(step)
+				}
+			}
+			hold(t, segtest.Pcap(packets...))
+		}
+	}
+}
