@@ -28,7 +28,7 @@ test: libpcap ## run all tests; those that were skipped are listed at the end, a
 	$(call gotest,,)
 
 test-all: libpcap test-tools ## run all tests, as root; it fails if one was skipped
-	$(call gotest,-fail,-count=1)
+	export TCPLIFE_TEST_ALL=1; $(call gotest,-fail,-count=1)
 
 # What tests run beside tcplife, if it is there: programs, and where Debian has them.
 TEST_TOOLS := tmux:tmux jq:jq tshark:tshark tcpdump:tcpdump groff:groff-base ip:iproute2 nft:nftables setcap:libcap2-bin python3:python3-venv
