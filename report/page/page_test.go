@@ -347,8 +347,8 @@ func TestLaddersAreBounded(t *testing.T) {
 	}
 }
 
-// A page of 100,000 connections has at most FileBytes, with clients anywhere and times of any nanosecond: then the times
-// of rows are cut to microseconds. Where there is room they are exact. The times of states always are.
+// A page of 100,000 connections has at most FileBytes, with clients anywhere and times of any nanosecond: then the
+// times of rows are cut to microseconds. Where there is room they are exact. The times of states always are.
 func TestPageOfManyIsSmall(t *testing.T) {
 	for _, tt := range []struct {
 		connections int
