@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"sync/atomic"
 )
 
@@ -92,6 +93,19 @@ func (f *file) open(path string, o Options) (raw io.Reader, regular bool, err er
 			}
 		}
 		return o.Stdin, false, nil
+	}
+	if o.Remote != nil && strings.Contains(path, "://") {
+		remote, err := o.Remote(path)
+		if err != nil {
+			return nil, false, err
+		}
+		f.closers = append(f.closers, remote)
+		info, err := remote.Stat()
+		if err != nil {
+			return nil, false, err
+		}
+		f.size, f.regular = info.Size(), true
+		return remote, true, nil
 	}
 	info, err := os.Stat(path)
 	switch {

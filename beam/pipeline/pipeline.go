@@ -25,7 +25,6 @@ import (
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/register"
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/ledger"
-	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -51,10 +50,6 @@ func (c *Config) tracking() analyzer.Options {
 
 func (c *Config) decoder() *flows.Decoder {
 	return flows.NewDecoder(flows.DecoderOptions{KeyIDs: c.Keys, DropBadChecksums: c.DropBadChecksums})
-}
-
-func (c *Config) open(paths ...string) (*capture.Reader, error) {
-	return capture.Open(paths, capture.Options{MaxUnpacked: c.MaxUnpacked})
 }
 
 // Build adds the pipeline to a scope.

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -114,6 +115,36 @@ func same(t *testing.T, c pipeline.Config) {
 // All captures there are, as one: of all link types, with clocks that leap, fragments, damage, floods and scans.
 func TestAllCaptures(t *testing.T) {
 	same(t, pipeline.Config{Files: captures(t), Parts: 7})
+}
+
+// A big capture, of ordinary connections and of a flood that is answered, cut into 40 files at random places.
+func TestBigCutCapture(t *testing.T) {
+	dir := t.TempDir()
+	var files []string
+	random := rand.New(rand.NewPCG(3, 4))
+	for _, kind := range [][]string{{"-kind", "short", "-n", "10000"}, {"-kind", "flood", "-synacks", "-n", "20000"}} {
+		whole := filepath.Join(dir, kind[1]+".pcap")
+		command := exec.Command("go", slices.Concat([]string{"run", "-C", "../..", "./internal/benchcap", "-o", whole}, kind)...)
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		files = append(files, cut(t, random, whole, 20)...)
+	}
+	random.Shuffle(len(files), func(i, j int) { files[i], files[j] = files[j], files[i] })
+	same(t, pipeline.Config{Files: files, Parts: 5, Stretch: 200e3})
+}
+
+// What is no capture, or is not there, is told of as "tcplife read" tells of it, and the others are read.
+func TestUnreadFiles(t *testing.T) {
+	dir := t.TempDir()
+	text, empty := filepath.Join(dir, "text.pcap"), filepath.Join(dir, "empty.pcap")
+	for name, content := range map[string]string{text: "no capture\n", empty: ""} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	good := filepath.Join("../../testdata/pcaps", "vlan.pcap")
+	same(t, pipeline.Config{Files: []string{text, good, empty, filepath.Join(dir, "none.pcap"), dir}, Parts: 2})
 }
 
 // In some groups, in another order, and in stretches of several files.

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math"
 	"slices"
 
@@ -48,8 +49,12 @@ func (f *planFn) ProcessElement(_ context.Context, _ int64, surveys func(*[]byte
 		}
 		files = append(files, s)
 	}
+	t := total(files)
+	if first := t.Damage; len(first) == len(files) && !slices.ContainsFunc(first, func(d capture.Damage) bool { return !d.Unread }) {
+		return fmt.Errorf("open capture %q: %s", first[0].File, first[0].Expected)
+	}
 	stretches := cut(files, f.Config.Stretch)
-	emitPlan(packedPlan.Append(nil, &plan{total(files), uint64(len(stretches))}))
+	emitPlan(packedPlan.Append(nil, &plan{t, uint64(len(stretches))}))
 	for i := range stretches {
 		emitStretch(packedStretch.Append(nil, &stretches[i]))
 	}

@@ -50,12 +50,12 @@ var (
 // readFn reads a stretch. Its blocks go to the parts by number: the key is that of the part.
 type readFn struct{ Config Config }
 
-func (f *readFn) ProcessElement(_ context.Context, element []byte, emitBlock func(int64, []byte), emitCourse func([]byte)) error {
+func (f *readFn) ProcessElement(ctx context.Context, element []byte, emitBlock func(int64, []byte), emitCourse func([]byte)) error {
 	var s stretch
 	if _, err := packedStretch.Read(element, &s); err != nil {
 		return err
 	}
-	r, err := f.Config.open(s.Files...)
+	r, err := f.Config.open(ctx, s.Files...)
 	if err != nil {
 		return err
 	}
@@ -103,6 +103,9 @@ func (f *readFn) ProcessElement(_ context.Context, element []byte, emitBlock fun
 				blocks.add(c.Course.Add(&segments[k]))
 			}
 		}
+	}
+	if err := r.failed(); err != nil {
+		return err
 	}
 	for i := range blocks.parts {
 		blocks.flush(i)

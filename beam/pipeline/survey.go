@@ -3,6 +3,7 @@ package pipeline
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"maps"
 	"math"
@@ -68,18 +69,24 @@ var (
 // surveyFn surveys a file.
 type surveyFn struct{ Config Config }
 
-func (f *surveyFn) ProcessElement(_ context.Context, element []byte, emit func([]byte)) error {
+func (f *surveyFn) ProcessElement(ctx context.Context, element []byte, emit func([]byte)) error {
 	var s surveyed
 	if _, err := named.Read(element, &s.file); err != nil {
 		return err
 	}
-	r, err := f.Config.open(s.Path)
+	s.Begin, s.Latest = later, later
+	r, err := f.Config.open(ctx, s.Path)
+	if unread := (*unreadError)(nil); errors.As(err, &unread) {
+		s.Stats = statsOf(capture.NewTally(nil).Stats())
+		s.Stats.Damage = []capture.Damage{{File: s.Path, Expected: unread.Error(), Unread: true}}
+		emit(packedSurvey.Append(nil, &s))
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	_, s.Size = r.Progress()
-	s.Begin, s.Latest = later, later
 	fragments := fragments{decoder: f.Config.decoder(), at: math.MinInt64, packets: map[uint64]*held{}}
 	if p, err := r.Next(); err == nil {
 		if r.Stats().Untimed == 0 {
@@ -94,6 +101,9 @@ func (f *surveyFn) ProcessElement(_ context.Context, element []byte, emit func([
 		for i := range packets[:n] {
 			fragments.add(&packets[i])
 		}
+	}
+	if failed := r.failed(); failed != nil {
+		return failed
 	}
 	if err != io.EOF {
 		return err

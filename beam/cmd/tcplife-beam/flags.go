@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -53,7 +54,7 @@ var ours = []string{"input", "output", "format", "runner", "parts", "stretch", "
 func (f *flags) define(set *flag.FlagSet, stdout io.Writer) {
 	set.Init("tcplife-beam", flag.ContinueOnError)
 	set.SetOutput(io.Discard)
-	set.Var(&f.input, "input", "read the files that `GLOB` names; can be given several times")
+	set.Var(&f.input, "input", "read the files that `GLOB` names, also s3://BUCKET/KEYS; can be given several times")
 	set.StringVar(&f.output, "output", "", "write to `DIR`, which must be empty or is made")
 	set.StringVar(&f.format, "format", "jsonl", "`FORMAT` of the connections: jsonl or parquet")
 	set.StringVar(&f.runner, "runner", "prism", "`ENGINE`: prism, in this process; portable, the job server at --endpoint; flink, "+
@@ -92,7 +93,7 @@ func (f *flags) define(set *flag.FlagSet, stdout io.Writer) {
 }
 
 // config looks for everything that can be wrong before a file is opened.
-func (f *flags) config() (c pipeline.Config, err error) {
+func (f *flags) config(ctx context.Context) (c pipeline.Config, err error) {
 	if flag.NArg() > 0 {
 		return c, &usageError{fmt.Sprintf("%q is not expected", flag.Arg(0)), "files are named by --input; put a GLOB into quotes"}
 	}
@@ -141,9 +142,12 @@ func (f *flags) config() (c pipeline.Config, err error) {
 		}
 	}
 	for _, glob := range f.input {
-		names, err := filepath.Glob(glob)
-		if err != nil {
+		names, err := pipeline.List(ctx, glob)
+		if errors.Is(err, filepath.ErrBadPattern) {
 			return c, &usageError{fmt.Sprintf("--input %q: %v", glob, err), ""}
+		}
+		if err != nil {
+			return c, fmt.Errorf("list --input %q: %w", glob, err)
 		}
 		if len(names) == 0 {
 			return c, fmt.Errorf("--input %q: there is no such file", glob)
@@ -183,8 +187,11 @@ func tellOmissions(dir string, stderr io.Writer) error {
 		return fmt.Errorf("look what was read: %w", err)
 	}
 	for _, d := range c.Damage {
+		if err = errIncomplete; d.Unread {
+			fmt.Fprintf(stderr, "tcplife-beam: %s was not read: %s\n", d.File, d.Expected)
+			continue
+		}
 		fmt.Fprintf(stderr, "tcplife-beam: %s is damaged at byte %d: expected %s\n", d.File, d.Offset, d.Expected)
-		err = errIncomplete
 	}
 	var dropped uint64
 	for _, n := range []*uint64{c.Dropped.Kernel, c.Dropped.Interface} {

@@ -85,7 +85,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		slog.SetDefault(slog.New(slog.DiscardHandler)) // what fails comes back as an error
 		log.SetLogger(&log.Standard{Level: log.SevFatal})
 	}
-	c, err := f.config()
+	c, err := f.config(ctx)
 	if err != nil {
 		return err
 	}
