@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 )
 
 // numbered makes files of packets whose one byte of data says where they belong in the whole.
@@ -441,5 +442,41 @@ func BenchmarkRead(b *testing.B) {
 			}
 			r.Close()
 		})
+	}
+}
+
+// A path with a scheme is what Remote opens, once to plan and once when it is due. Without Remote it is a file's name.
+func TestRemote(t *testing.T) {
+	store := fstest.MapFS{
+		"day/1.pcap": {Data: le().pcap(0xa1b2c3d4, 1).record(20, 0, "b", 1).bytes},
+		"day/2.pcap": {Data: le().pcap(0xa1b2c3d4, 1).record(10, 0, "a", 1).bytes},
+		"day/3.pcap": {Data: []byte("no capture at all")},
+	}
+	opened := 0
+	remote := func(path string) (fs.File, error) {
+		opened++
+		return store.Open(strings.TrimPrefix(path, "s3://"))
+	}
+	paths := []string{"s3://day/1.pcap", "s3://day/2.pcap", "s3://day/3.pcap", "s3://day/4.pcap"}
+	r, err := Open(paths, Options{Remote: remote})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	got := packets(t, r)
+	if len(got) != 2 || got[0].Data != "a" || got[1].Data != "b" || opened != 6 {
+		t.Errorf("%v, opened %d times", got, opened)
+	}
+	var unread []string
+	for _, d := range r.Stats().Damage {
+		if d.Unread {
+			unread = append(unread, d.File)
+		}
+	}
+	if !slices.Equal(unread, paths[2:]) {
+		t.Errorf("not read: %q", unread)
+	}
+	if _, err := Open(paths, Options{}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without Remote: %v", err)
 	}
 }

@@ -78,7 +78,8 @@ func (r *reader) failed() error {
 	return nil
 }
 
-// An object is a file of an object store, read from its beginning. Where the connection breaks it is read on from there.
+// An object is a file of an object store, read from its beginning. Where the connection breaks it is read on from
+// there.
 type object struct {
 	ctx   context.Context
 	path  string

@@ -124,7 +124,8 @@ func TestBigCutCapture(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for _, kind := range [][]string{{"-kind", "short", "-n", "10000"}, {"-kind", "flood", "-synacks", "-n", "20000"}} {
 		whole := filepath.Join(dir, kind[1]+".pcap")
-		command := exec.Command("go", slices.Concat([]string{"run", "-C", "../..", "./internal/benchcap", "-o", whole}, kind)...)
+		args := append([]string{"run", "-C", "../..", "./internal/benchcap", "-o", whole}, kind...)
+		command := exec.Command("go", args...)
 		if out, err := command.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}

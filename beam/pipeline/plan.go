@@ -50,8 +50,9 @@ func (f *planFn) ProcessElement(_ context.Context, _ int64, surveys func(*[]byte
 		files = append(files, s)
 	}
 	t := total(files)
-	if first := t.Damage; len(first) == len(files) && !slices.ContainsFunc(first, func(d capture.Damage) bool { return !d.Unread }) {
-		return fmt.Errorf("open capture %q: %s", first[0].File, first[0].Expected)
+	read := func(d capture.Damage) bool { return !d.Unread }
+	if len(t.Damage) == len(files) && !slices.ContainsFunc(t.Damage, read) {
+		return fmt.Errorf("open capture %q: %s", t.Damage[0].File, t.Damage[0].Expected)
 	}
 	stretches := cut(files, f.Config.Stretch)
 	emitPlan(packedPlan.Append(nil, &plan{t, uint64(len(stretches))}))

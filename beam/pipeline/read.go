@@ -50,7 +50,9 @@ var (
 // readFn reads a stretch. Its blocks go to the parts by number: the key is that of the part.
 type readFn struct{ Config Config }
 
-func (f *readFn) ProcessElement(ctx context.Context, element []byte, emitBlock func(int64, []byte), emitCourse func([]byte)) error {
+func (f *readFn) ProcessElement(
+	ctx context.Context, element []byte, emitBlock func(int64, []byte), emitCourse func([]byte),
+) error {
 	var s stretch
 	if _, err := packedStretch.Read(element, &s); err != nil {
 		return err

@@ -47,7 +47,8 @@ func TestParquetHoldsTheSameRows(t *testing.T) {
 	dir := t.TempDir()
 	want, got := filepath.Join(dir, "want"), filepath.Join(dir, "got")
 	args := append([]string{"read", "-o", "parquet", "--partition", want}, names...)
-	if out, err := exec.Command(tcplife, args...).CombinedOutput(); err != nil && !strings.Contains(err.Error(), "status 3") {
+	out, err := exec.Command(tcplife, args...).CombinedOutput()
+	if err != nil && !strings.Contains(err.Error(), "status 3") {
 		t.Fatalf("%v: %s", err, out)
 	}
 	code, _, stderr := runs(t, "--input", pcaps+"*.pcap", "--output", got, "--format", "parquet", "--stretch", "100KiB")
