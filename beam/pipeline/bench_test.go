@@ -9,15 +9,16 @@ import (
 	"time"
 )
 
-// BenchmarkSteps tells what each step costs by itself, without an engine, in processor time: of the captures that the variable
-// CAPTURES names, or those of testdata.
+// BenchmarkSteps tells what each step costs by itself, without an engine, in processor time: of the captures that the
+// variable CAPTURES names, or those of testdata. two-workers is how long the busier of two would work, of which each takes
+// every other element, and one of them the plan and the merge.
 func BenchmarkSteps(b *testing.B) {
 	glob := os.Getenv("CAPTURES")
 	if glob == "" {
 		glob = "../../testdata/pcaps/*.pcap"
 	}
 	files, _ := filepath.Glob(glob)
-	c := Config{Files: files, Parts: 8, Format: JSONL, MaxUnpacked: 1 << 30}
+	c := Config{Files: files, Parts: 8, Stretch: 1, Format: JSONL, MaxUnpacked: 1 << 30}
 	for b.Loop() {
 		c.Output = b.TempDir()
 		costs(b, c)
@@ -28,12 +29,23 @@ func costs(b *testing.B, c Config) {
 	ctx := context.Background()
 	used := processorTime()
 	spent := map[string]time.Duration{}
+	var busy [2]time.Duration // of two workers, in this step
+	var twoWorkers time.Duration
+	elements := 0
+	did := func() { // an element of a step
+		now := processorTime()
+		busy[elements%2] += now - used
+		used = now
+		elements++
+	}
 	step := func(name string, err error) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		now := processorTime()
-		spent[name], used = now-used, now
+		did()
+		spent[name] = busy[0] + busy[1]
+		twoWorkers += max(busy[0], busy[1])
+		busy, elements = [2]time.Duration{}, 0
 	}
 	iterate := func(list [][]byte) func(*[]byte) bool {
 		return func(next *[]byte) bool {
@@ -51,6 +63,7 @@ func costs(b *testing.B, c Config) {
 	for i, path := range c.Files {
 		if err == nil {
 			err = (&surveyFn{c}).ProcessElement(ctx, named.Append(nil, &file{i, path}), gather(&surveys))
+			did()
 		}
 	}
 	step("survey", err)
@@ -62,12 +75,14 @@ func costs(b *testing.B, c Config) {
 				blocks[part] = append(blocks[part], b)
 				blockBytes += len(b)
 			}, gather(&courses))
+			did()
 		}
 	}
 	step("read", err)
 	for part, list := range blocks {
 		if err == nil {
 			err = (&trackFn{c}).ProcessElement(ctx, part, iterate(list), plans[0], iterate(courses), gather(&journals))
+			did()
 		}
 	}
 	step("track", err)
@@ -83,6 +98,7 @@ func costs(b *testing.B, c Config) {
 	for name, list := range outputs {
 		if err == nil {
 			err = (&writeFn{c}).ProcessElement(ctx, name, iterate(list))
+			did()
 		}
 	}
 	step("write", err)
@@ -99,6 +115,7 @@ func costs(b *testing.B, c Config) {
 	for name, d := range spent {
 		b.ReportMetric(float64(d)/segments, name+"-ns/segment")
 	}
+	b.ReportMetric(float64(twoWorkers)/segments, "two-workers-ns/segment")
 	b.ReportMetric(float64(blockBytes)/segments, "block-B/segment")
 	b.ReportMetric(float64(journalBytes)/segments, "journal-B/segment")
 	b.ReportMetric(float64(outputBytes)/segments, "output-B/segment")
