@@ -170,6 +170,7 @@ moment, worked out from the packets alone.
 		newReadCommand(), newLiveCommand(), newDevicesCommand(), newExplainCommand(), newCompareCommand(),
 		newAtCommand(), newPopulationCommand(),
 		newFindingsCommand(), newFieldsCommand(), newSchemaCommand(), newVersionCommand(), newManCommand(), newCompletionCommand(),
+		newHelperCommand(),
 	)
 	return root
 }
