@@ -55,6 +55,9 @@ func (r *Reading) Connections(ctx context.Context) iter.Seq2[*record.Connection,
 			yield(nil, err)
 			return
 		}
+		if r.fault != nil && !yield(nil, r.fault) {
+			return
+		}
 		for _, damage := range r.report.Capture.Damage {
 			if !yield(nil, &damage) {
 				return

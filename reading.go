@@ -2,6 +2,7 @@ package tcplife
 
 import (
 	"context"
+	"errors"
 	"io"
 	"runtime"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/fault"
 	"github.com/tcplife/tcplife/internal/spare"
 )
 
@@ -59,6 +61,7 @@ type Reading struct {
 	done    chan struct{} // closed when nobody waits for more
 	once    sync.Once
 	report  *Report
+	fault   *fault.Error // a panic that ended the reading
 }
 
 // Open opens captures, "-" for standard input, to be read as one in order of time. It fails if none of
@@ -131,10 +134,13 @@ func (r *Reading) Packets(ctx context.Context, visit func(*capture.Packet, []flo
 	return err
 }
 
-// next reads the packets that are there, at least one, and appends their segments; with io.EOF there are no more.
-// visit may be nil.
-func (r *Reading) next(segments []flows.Segment, visit func(*capture.Packet, []flows.Segment) error) ([]flows.Segment,
-	error) {
+// next reads the packets that are there, at least one, and appends to list their segments; with io.EOF there are no
+// more. visit may be nil. After a panic the segments are those of the packets before.
+func (r *Reading) next(list []flows.Segment, visit func(*capture.Packet, []flows.Segment) error) (
+	segments []flows.Segment, err error) {
+	segments = list
+	number := uint64(0)
+	defer fault.Catch(&number, func(f *fault.Error) { err = f })
 	packets := r.packets
 	if r.options.Count > 0 { // none is read that is not to be counted
 		packets = packets[:min(r.options.Count-r.passed, uint64(len(packets)))]
@@ -143,6 +149,7 @@ func (r *Reading) next(segments []flows.Segment, visit func(*capture.Packet, []f
 	r.read.Add(uint64(n))
 	for i := range packets[:n] {
 		packet := &packets[i]
+		number = packet.Number
 		if r.options.Filter != nil {
 			match, err := r.options.Filter(packet)
 			if err != nil {
@@ -214,8 +221,14 @@ func (r *Reading) track(ctx context.Context, emit func(*record.Connection), sett
 		var segments []flows.Segment
 		segments, err = r.next(free.Take()[:0], r.options.Packet)
 		tracker.Segments(segments)
+		if err == nil {
+			err = tracker.Fault()
+		}
 	}
-	if err = unlessEOF(err); err != nil {
+	if err = unlessEOF(err); errors.As(err, &r.fault) && tracker.Fault() == nil {
+		err = nil // what was read before is as good as that of a damaged file
+	}
+	if err != nil {
 		cancel(err)
 	}
 	r.capture.Close()
@@ -228,6 +241,9 @@ func (r *Reading) track(ctx context.Context, emit func(*record.Connection), sett
 		tracker.Advance(until)
 	}
 	tracker.Close()
+	if err := tracker.Fault(); err != nil {
+		return err
+	}
 	if err := settle(); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ type Report struct {
 	Capture capture.Stats // what was read, and the damage
 	Decoded flows.Stats   // what the packets were
 	Stopped bool          // Stop ended the reading
+	Fault   error         // a panic while a packet was decoded, before which the reading ended; nil if there was none
 }
 
 // Report is what the captures add up to, once they were read to the end without an error but damage; nil else.
@@ -20,4 +21,7 @@ func (r *Reading) Report() *Report { return r.report }
 func (r *Reading) summarize(result *record.Result) {
 	r.report = &Report{Result: result, Capture: r.capture.Stats(), Decoded: r.decoder.Stats(),
 		Stopped: r.stopped.Load()}
+	if r.fault != nil {
+		r.report.Fault = r.fault
+	}
 }

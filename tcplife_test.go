@@ -20,6 +20,7 @@ import (
 	"github.com/tcplife/tcplife"
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -354,5 +355,47 @@ func TestNoC(t *testing.T) {
 	}
 	if c := strings.Fields(string(bytes.TrimSpace(out))); len(c) > 0 {
 		t.Errorf("C is in %q", c)
+	}
+}
+
+// A panic of the decoder, or of what looks at packets, costs the packets from there on; one of a tracker the report.
+func TestPanics(t *testing.T) {
+	const file = "testdata/pcaps/svr4-bsd.pcap"
+	filter := func(p *capture.Packet) (bool, error) {
+		if p.Number == 4 {
+			panic("there is a mistake")
+		}
+		return true, nil
+	}
+	var records []*record.Connection
+	var failed error
+	for c, err := range tcplife.Connections(t.Context(), tcplife.Options{Filter: filter, Workers: 3}, file) {
+		if failed = err; c != nil {
+			records = append(records, c)
+		}
+	}
+	if len(records) != 1 || records[0].Client.Packets+records[0].Server.Packets != 3 || failed == nil ||
+		failed.Error() != "panic at packet 4: there is a mistake" {
+		t.Errorf("the records %v and the error %v", records, failed)
+	}
+
+	r, err := tcplife.Open(t.Context(), tcplife.Options{Filter: filter}, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = r.Each(t.Context(), func(*record.Connection) error { return nil })
+	if err != nil || r.Report().Fault == nil || r.Report().Summary.Connections != 1 {
+		t.Errorf("the report %+v: %v", r.Report(), err)
+	}
+
+	tracking := analyzer.Options{Trace: func(_ uint64, s *flows.Segment, _ tcpstate.Effect) {
+		if s.Packet == 5 {
+			panic("there is a mistake")
+		}
+	}}
+	for c, err := range tcplife.Connections(t.Context(), tcplife.Options{Tracking: tracking}, captures(t)...) {
+		if c == nil && err.Error() != "panic at packet 5: there is a mistake" {
+			t.Errorf("the error %v", err)
+		}
 	}
 }

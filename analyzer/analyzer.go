@@ -81,6 +81,7 @@ type Analyzer struct {
 	scratch connection // an embryo's, to be finished
 
 	evicted        uint64
+	spared         []store.Alarm // by evict, to be used again
 	awakeLimit     int
 	encapsulations encapsulations // of the connections at rest
 	packing        []byte

@@ -42,11 +42,11 @@ func (a *Analyzer) evict() bool {
 		idle += count[tcpstate.SynSent] + count[tcpstate.SynRcvd] + count[tcpstate.TimeWait] + count[tcpstate.Closed]
 	}
 	enough := idle > (a.live.Connections+a.table.embryos.Live())/8
-	tries := 32 // open ones to choose from
+	tries := 8 // open ones to choose from
 	if enough {
 		tries = 1 << 12 // those that are passed over are behind the others from then on
 	}
-	var passed []store.Alarm
+	passed := a.spared[:0]
 	var silent at
 	heard := int64(never)
 	for tries > 0 {
@@ -64,6 +64,7 @@ func (a *Analyzer) evict() bool {
 		if p.kind == bare {
 			e := a.table.embryos.At(p.where)
 			if enough {
+				a.spared = passed
 				a.giveBack(passed)
 				a.evicted++
 				a.finishEmbryo(m.Place, a.clock, record.EndEvicted)
@@ -94,6 +95,7 @@ func (a *Analyzer) evict() bool {
 		}
 		passed = append(passed, m)
 	}
+	a.spared = passed
 	a.giveBack(passed)
 	if heard == never {
 		return false

@@ -3,10 +3,12 @@ package analyzer
 import (
 	"errors"
 	"iter"
+	"sync/atomic"
 
 	"github.com/tcplife/tcplife/analyzer/course"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/fault"
 	"github.com/tcplife/tcplife/internal/spare"
 )
 
@@ -22,6 +24,7 @@ type Shards struct {
 	used     spare.List[*work] // that can be filled again
 	done     func([]flows.Segment)
 	merged   chan struct{} // closed once all is added
+	fault    atomic.Pointer[fault.Error]
 }
 
 // shard is a tracker among several.
@@ -103,6 +106,17 @@ func (s *Shards) Abandon() {
 	<-s.merged
 }
 
+// Fault is the first panic of a tracker, nil if there was none. Nothing is emitted from there on, and there is no
+// Result.
+func (s *Shards) Fault() error {
+	if f := s.fault.Load(); f != nil {
+		return f
+	}
+	return nil
+}
+
+func (s *Shards) failed(f *fault.Error) { s.fault.CompareAndSwap(nil, f) }
+
 // Result adds up what was emitted. It must not be called before Close has returned.
 func (s *Shards) Result() *record.Result {
 	a := s.shards[0].tracker
@@ -120,21 +134,30 @@ func (s *Shards) give(w *work) {
 	}
 }
 
-// run is the goroutine of one shard.
+// run is the goroutine of one shard. After a panic it only hands on what the others wait for.
 func (s *Shards) run(i uint32) {
 	a := s.shards[i].tracker
+	whole := true
 	for w := range s.shards[i].work {
-		if w.do != nil {
-			w.do(a)
-		}
-		a.share(w, i)
+		whole = whole && s.work(a, w, i)
 		a.record = a.journal.turn(w)
 	}
 	close(a.journal.full)
 }
 
-// share takes in those segments that are of connections of the ith shard.
-func (a *Analyzer) share(w *work, i uint32) {
+// work does one thing that is to be done. It reports false after a panic.
+func (s *Shards) work(a *Analyzer, w *work, i uint32) (whole bool) {
+	packet := uint64(0)
+	defer fault.Catch(&packet, s.failed)
+	if w.do != nil {
+		w.do(a)
+	}
+	a.share(w, i, &packet)
+	return true
+}
+
+// share takes in those segments that are of connections of the ith shard. The packet at hand is put into packet.
+func (a *Analyzer) share(w *work, i uint32, packet *uint64) {
 	a.table.foresee(w.notices, i)
 	for k := range w.notices {
 		m := &w.notices[k]
@@ -142,6 +165,7 @@ func (a *Analyzer) share(w *work, i uint32) {
 		a.when = order{a.clock, turnOfSegment, w.before + uint64(k)}
 		a.watch(&w.list[k], m.shard == i)
 		if m.shard == i {
+			*packet = w.list[k].Packet
 			a.accept(&w.list[k], m.tag)
 		}
 	}
@@ -160,7 +184,7 @@ func (s *Shards) merge() {
 				return
 			}
 		}
-		s.accounts.takeAll(readers)
+		s.enter(readers)
 		finished := readers[0].page.last
 		for i := range readers {
 			readers[i].journal.free.Put(readers[i].page)
@@ -168,6 +192,22 @@ func (s *Shards) merge() {
 		if finished.do == nil {
 			s.done(finished.list)
 			s.used.Put(finished)
+		}
+	}
+}
+
+// enter tells the accounts what is in the journals about one list, unless there was a panic.
+func (s *Shards) enter(readers []journalReader) {
+	packet := uint64(0)
+	func() {
+		defer fault.Catch(&packet, s.failed)
+		if s.fault.Load() == nil {
+			s.accounts.takeAll(readers)
+		}
+	}()
+	for i := range readers {
+		for readers[i].there() {
+			readers[i].events = len(readers[i].page.events)
 		}
 	}
 }

@@ -13,13 +13,14 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"github.com/tcplife/tcplife/internal/fault"
 )
 
 // The exit codes. Where several apply, usage goes before failed, failed before incomplete, and that before a condition.
 const (
 	exitOK     = 0 // everything was read and reported
-	exitFailed = 1 // there is no report, or not the whole of it could be written
-	exitUsage  = 2 // usage error
+	exitFailed = 1 // there is no report, or not the whole of it could be written, or a panic ended it
+	exitUsage  = 2 // usage error; Go's runtime gives it too where it ends the process itself
 	// there is a report, but the input was damaged or unreadable in part, packets were dropped, connections were evicted,
 	// or reading was interrupted
 	exitIncomplete     = 3
@@ -29,7 +30,7 @@ const (
 const exitCodesHelp = `Exit codes:
   0  everything was read and reported
   1  failed: there is no report, or not the whole of it could be written
-  2  usage error
+  2  usage error; also what Go ends by itself, with a trace: no memory left
   3  reported, but incomplete: damage, an unreadable file, dropped packets, evicted
      connections, or an interrupt
   4  reported, and a --fail-on condition holds
@@ -66,11 +67,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		_, unwritten = stdout.Write(text.Bytes())
 	})
 
-	err := root.ExecuteContext(ctx)
+	err := execute(ctx, root)
 	if err == nil {
 		err = unwritten
 	}
 	var usage *usageError
+	var panicked *fault.Error
 	switch {
 	case err == nil:
 		return exitOK
@@ -88,9 +90,38 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitIncomplete
 	case errors.Is(err, errConditionHolds):
 		return exitConditionHolds
+	case errors.As(err, &panicked):
+		tellPanic(stderr, root, args, panicked)
+		return exitFailed
 	default:
 		complain(stderr, "%v", err)
 		return exitFailed
+	}
+}
+
+// execute runs the command. A panic of its goroutine is an error.
+func execute(ctx context.Context, root *cobra.Command) (err error) {
+	none := uint64(0)
+	defer fault.Catch(&none, func(f *fault.Error) { err = f })
+	return root.ExecuteContext(ctx)
+}
+
+// tellPanic says what was at hand in a panic, and with -v where it was.
+func tellPanic(stderr io.Writer, root *cobra.Command, args []string, f *fault.Error) {
+	input, verbose := "tcplife", false
+	if cmd, _, err := root.Find(args); err == nil {
+		if input = cmd.CommandPath(); cmd.Flags().NArg() > 0 {
+			input = strings.Join(cmd.Flags().Args(), ", ")
+		}
+		verbose, _ = cmd.Flags().GetBool("verbose")
+	}
+	complain(stderr, "%s: %v", input, f)
+	if !verbose {
+		complain(stderr, "this is a mistake in tcplife, not in the input; -v shows where: please report it with that")
+		return
+	}
+	for line := range strings.Lines(string(f.Stack)) {
+		complain(stderr, "%s", strings.TrimSuffix(line, "\n"))
 	}
 }
 

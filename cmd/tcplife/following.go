@@ -13,6 +13,7 @@ import (
 	"github.com/tcplife/tcplife/cmd/tcplife/internal/pulse"
 	"github.com/tcplife/tcplife/cmd/tcplife/internal/view"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/fault"
 	"github.com/tcplife/tcplife/report"
 	"github.com/tcplife/tcplife/report/query"
 )
@@ -41,7 +42,8 @@ type following struct {
 	extracts string // the directory of the captures that the view writes
 
 	segments []flows.Segment
-	now      int64 // the time to which everything is known
+	now      int64  // the time to which everything is known
+	packet   uint64 // the number of the one at hand
 	shedding bool
 	strained bool            // it has shed before
 	shed     uint64          // records that were not written under overload,
@@ -107,14 +109,25 @@ func (l *following) run(ctx context.Context) error {
 	}
 	if f.viewed {
 		l.watch = view.NewWatch(l.tracker, view.Kept{Decoder: decoding, Tracker: l.options, Extracts: l.extracts})
-		err = l.viewed(l.follow)
+		err = l.viewed(l.guarded)
 	} else {
-		err = l.follow()
+		err = l.guarded()
 	}
 	if err != nil {
 		return err
 	}
 	return l.finish(signalled)
+}
+
+// guarded follows, and makes an error of a panic. The files of -w stay whole.
+func (l *following) guarded() (err error) {
+	defer fault.Catch(&l.packet, func(f *fault.Error) {
+		err = f
+		if l.ring != nil {
+			l.ring.Close(l.now, l.capture.Stats().Drops)
+		}
+	})
+	return l.follow()
 }
 
 // follow takes in what comes until the end.
@@ -196,7 +209,7 @@ func (l *following) take(batch *live.Batch) {
 	drops := l.capture.Drops()
 	for i := range batch.Packets {
 		p := &batch.Packets[i]
-		l.now = max(l.now, p.Time)
+		l.now, l.packet = max(l.now, p.Time), p.Number
 		if l.watch != nil {
 			l.watch.Packet(p)
 		}

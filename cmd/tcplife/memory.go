@@ -22,8 +22,14 @@ func spareMemory() {
 // leastMemory is what a run needs without any connection: buffers, and the connections that are awake.
 const leastMemory = 64 << 20
 
-// limitMemory has the collector keep the process within a size, and gives it in bytes. Connections may take half of it,
-// for their tables need room to grow, and decompressors a quarter; reports and buffers need some too (outletRoom).
+// ownMemory is what a run has beside connections, decompressors and output, however much these may take: the program,
+// what it knows of many connections (analyzer/crowd), and segments on their way. The collector would run all the time if
+// it had to do without.
+const ownMemory = 32 << 20
+
+// limitMemory has the collector keep the process within a size, and gives it in bytes. Connections may take a third of
+// it, for their tables need room to grow and to become others, decompressors a quarter, and output a sixteenth
+// (outletRoom).
 func limitMemory(size string) (n int64, err error) {
 	n, err = units.RAMInBytes(size)
 	switch {
@@ -32,7 +38,7 @@ func limitMemory(size string) (n int64, err error) {
 	case n < leastMemory:
 		return 0, fmt.Errorf("must be at least %s", units.BytesSize(leastMemory))
 	}
-	debug.SetMemoryLimit(n)
+	debug.SetMemoryLimit(n + ownMemory)
 	return n, nil
 }
 
@@ -48,7 +54,7 @@ func limitMemoryByDefault() int64 {
 	}
 	n := max(int64(min(all, math.MaxInt64))/2, leastMemory)
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(n)
+		debug.SetMemoryLimit(n + ownMemory)
 	}
 	return n
 }

@@ -75,7 +75,7 @@ func TestLiveMetricsAttacked(t *testing.T) {
 	if slowest > 5*time.Second {
 		t.Errorf("/healthz took %v", slowest)
 	}
-	if peak := peakMemory(t, live.cmd.Process.Pid); peak > 128_000_000 {
+	if peak := peakMemory(live.cmd.Process.Pid); peak > 128_000_000 {
 		t.Errorf("it took %d MB under --memory 64MiB", peak/1_000_000)
 	} else {
 		t.Logf("%d times /healthz, %v at most; peak %d MB", probes, slowest.Round(time.Millisecond), peak/1_000_000)
@@ -94,20 +94,6 @@ func openFiles(t *testing.T, pid int) int {
 		t.Fatal(err)
 	}
 	return len(files)
-}
-
-// peakMemory is how many bytes a process has had in memory at most.
-func peakMemory(t *testing.T, pid int) (peak int64) {
-	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, most, _ := strings.Cut(string(status), "VmHWM:")
-	if _, err := fmt.Sscanf(most, "%d kB", &peak); err != nil {
-		t.Fatal(err)
-	}
-	return peak << 10
 }
 
 // TestLiveMetricsConfig serves metrics by TLS, to those who know the password, and goes on when the certificate is

@@ -136,6 +136,9 @@ func (r *reading) read(ctx context.Context) error {
 			return err
 		}
 	}
+	if fault := files.Report().Fault; fault != nil {
+		return fault
+	}
 	if alarm := checkFailOn(r.failOn, files.Report().Summary, r.stderr); omissions == nil {
 		return alarm
 	}
@@ -166,6 +169,9 @@ func (r *reading) connections(files *files) error {
 	for c, err := range files.Connections(context.Background()) {
 		if damage := (*capture.Damage)(nil); errors.As(err, &damage) {
 			continue // the account tells of it
+		}
+		if whole := files.Report(); err != nil && whole != nil && err == whole.Fault {
+			continue // and the end of this
 		}
 		if err == nil {
 			err = r.connection(c)
@@ -286,6 +292,9 @@ func (r *reading) whole(ctx context.Context, read func(*files) error) (*account,
 	}
 	err = read(files)
 	files.Close()
+	if err == nil && files.Report().Fault != nil {
+		err = files.Report().Fault
+	}
 	if err == nil && files.Report().Stopped {
 		err = errors.New("interrupted before the end of the capture, which the states depend on")
 	}

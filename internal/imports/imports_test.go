@@ -47,7 +47,7 @@ var allowed = map[string][]string{
 	"analyzer/ledger":          {"analyzer/record", "analyzer/tcpstate", "flows"},
 	"analyzer/course":          {"analyzer/record", "flows"},
 	"analyzer/crowd":           {"analyzer/record", "flows"},
-	"analyzer":                 {"analyzer/...", "flows", "internal/pack", "internal/spare"},
+	"analyzer":                 {"analyzer/...", "flows", "internal/fault", "internal/pack", "internal/spare"},
 
 	"compare": {"analyzer", "analyzer/record", "analyzer/tcpstate", "capture", "flows"},
 
@@ -68,7 +68,8 @@ var allowed = map[string][]string{
 
 	"internal/pack":  {},
 	"internal/spare": {},
-	root:             {"analyzer", "analyzer/record", "capture", "flows", "internal/spare"},
+	"internal/fault": {},
+	root:             {"analyzer", "analyzer/record", "capture", "flows", "internal/fault", "internal/spare"},
 }
 
 // free packages may import everything.
