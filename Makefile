@@ -31,7 +31,7 @@ test-all: libpcap test-tools ## run all tests, as root; it fails if one was skip
 	export TCPLIFE_TEST_ALL=1; $(call gotest,-fail,-count=1)
 
 # What tests run beside tcplife, if it is there: programs, and where Debian has them.
-TEST_TOOLS := tmux:tmux jq:jq tshark:tshark tcpdump:tcpdump groff:groff-base ip:iproute2 nft:nftables setcap:libcap2-bin python3:python3-venv
+TEST_TOOLS := systemd-analyze:systemd tmux:tmux jq:jq tshark:tshark tcpdump:tcpdump groff:groff-base ip:iproute2 nft:nftables setcap:libcap2-bin python3:python3-venv
 # And DuckDB, as a module of Python in bin/duckdb, to read Parquet files.
 DUCKDB := 2.0.1
 
