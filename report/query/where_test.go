@@ -3,6 +3,7 @@ package query
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -314,7 +315,27 @@ func compareTypes(t *testing.T, at string, want types.Type, value any) {
 	}
 }
 
-// No expression makes the program panic, and a problem is at a place of the expression.
+// dictionary is a condition for each field that an expression can name, of records and of the summary, and some that
+// are wrong.
+func dictionary() (list []string) {
+	values := map[string]string{
+		isTime: `> "2023-11-14 22:13:20.5"`, isDuration: "<= 1m30s", isNumber: ">= 3", isText: `!= "abc"`,
+		isAddress: `in ["10.0.0.0/8", "2001:db8::1"]`, isBool: "== true", isList: "!= []", isObject: "== null",
+	}
+	for _, field := range append(Fields(), SummaryFields()...) {
+		name := strings.ReplaceAll(field.Name, "[]", "[0]")
+		list = append(list, name+" "+values[field.Type], "not ("+name+" == null) or "+name)
+		for _, word := range field.Words {
+			list = append(list, fmt.Sprintf("%s == %q", name, word))
+		}
+		if len(name) > 3 {
+			list = append(list, name[:len(name)-1]+" > 1") // which is guessed
+		}
+	}
+	return list
+}
+
+// No expression, of --where or --fail-on, makes the program panic, and a problem is at a place of the expression.
 func FuzzWhere(f *testing.F) {
 	for _, expression := range []string{
 		`start > "2023-11-14" and duration > 1m30s`, `client in ["10.0.0.0/8"] or server == "[::1]:80"`,
@@ -323,17 +344,28 @@ func FuzzWhere(f *testing.F) {
 	} {
 		f.Add(expression)
 	}
+	for _, expression := range dictionary() {
+		f.Add(expression)
+	}
 	conn := sample()
 	f.Fuzz(func(t *testing.T, expression string) {
-		w, err := NewWhere(expression)
-		var problem *Problem
-		switch {
-		case err == nil:
+		w, whereErr := NewWhere(expression)
+		if whereErr == nil {
 			w.Holds(conn) // may fail, as the division of a text by a list does
-		case !errors.As(err, &problem):
-			t.Errorf("%q: %T is no Problem: %v", expression, err, err)
-		case problem.At < 0 || problem.At > len([]rune(expression)) || problem.Error() == "":
-			t.Errorf("%q: place %d", expression, problem.At)
+		}
+		alarms, failOnErr := NewFailOn(expression)
+		if failOnErr == nil {
+			alarms.Check(&record.Summary{})
+		}
+		for _, err := range []error{whereErr, failOnErr} {
+			var problem *Problem
+			switch {
+			case err == nil:
+			case !errors.As(err, &problem):
+				t.Errorf("%q: %T is no Problem: %v", expression, err, err)
+			case problem.At < 0 || problem.At > len([]rune(expression)) || problem.Error() == "":
+				t.Errorf("%q: place %d", expression, problem.At)
+			}
 		}
 	})
 }
