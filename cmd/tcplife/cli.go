@@ -201,7 +201,6 @@ moment, worked out from the packets alone.
 		newReadCommand(), newLiveCommand(), newDevicesCommand(), newExplainCommand(), newCompareCommand(),
 		newAtCommand(), newPopulationCommand(),
 		newFindingsCommand(), newFieldsCommand(), newSchemaCommand(), newVersionCommand(), newManCommand(), newCompletionCommand(),
-		newHelperCommand(),
 	)
 	return root
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/tcplife/tcplife/capture"
 )
 
 // What the machine does to the program: no room, no right, too little memory. As root, for some make file systems and
@@ -77,6 +79,29 @@ func TestFullStdout(t *testing.T) {
 // Files on a disk that is full: the program fails, and what is left can be read, or is not there.
 func TestFullDisk(t *testing.T) {
 	many := benchcap(t, "-kind", "short", "-n", "3000")
+	t.Run("-w", func(t *testing.T) {
+		disk := smallDisk(t, 256<<10, 0)
+		out := filepath.Join(disk, "out.pcapng")
+		code, said := faulty(t, nil, "tcplife", "read", many, "-w", out)
+		if code != exitFailed || !strings.Contains(said, "no space left on device") {
+			t.Errorf("exit code %d: %s", code, said)
+		}
+		r, err := capture.Open([]string{out}, capture.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		packets := 0
+		for {
+			if _, err := r.Next(); err != nil {
+				break
+			}
+			packets++
+		}
+		if damage := r.Stats().Damage; len(damage) > 0 || packets == 0 {
+			t.Errorf("%d packets, damage %v", packets, damage)
+		}
+	})
 	for _, flag := range []string{"--to", "--partition"} {
 		t.Run(flag, func(t *testing.T) {
 			disk := smallDisk(t, 64<<10, 0)

@@ -36,7 +36,6 @@ type following struct {
 	signals *liveSignals
 	started time.Time
 
-	occasions *occasions       // nil without --on
 	suggested map[floodID]bool // with --suggest: those for which rules were printed
 
 	extracts string // the directory of the captures that the view writes
@@ -70,12 +69,6 @@ func (l *following) run(ctx context.Context) error {
 	defer l.stderr.(lossyOutlet).end(ctx)
 	signalled := ctx
 	var err error
-	if l.occasions != nil {
-		if err := l.occasions.start(f.user); err != nil {
-			return err
-		}
-		defer func() { l.occasions.close(l.stderr) }()
-	}
 	if f.metrics != "" {
 		if l.meter, err = listenMetrics(f.metrics, f.metricsConfig); err != nil {
 			return err
@@ -91,7 +84,7 @@ func (l *following) run(ctx context.Context) error {
 	}
 	defer discard(l.report)
 	l.tellFilter()
-	decoding := f.decoding()
+	decoding := flows.DecoderOptions{KeyIDs: f.key, DropBadChecksums: f.dropBadChecksums}
 	l.decoder = flows.NewDecoder(decoding)
 	l.tracker = analyzer.New(l.options, l.ended)
 
@@ -185,14 +178,11 @@ const partsEvery = 5 * time.Minute
 
 // beat lets who looks on have the vitals, if they are due.
 func (l *following) beat(now time.Time, until int64) {
-	if l.watch == nil && l.meter == nil && l.suggested == nil && l.occasions == nil {
+	if l.watch == nil && l.meter == nil && l.suggested == nil {
 		return
 	}
 	vitals, due := l.pulse.Beat(now, until)
 	vitals.Shed = l.shed + l.unread
-	if due && l.occasions != nil {
-		l.tellOccasions(&vitals)
-	}
 	if due && l.watch != nil {
 		l.watch.Look(now, vitals)
 	}
@@ -212,9 +202,6 @@ func (l *following) take(batch *live.Batch) {
 		l.now, l.packet = max(l.now, p.Time), p.Number
 		if l.watch != nil {
 			l.watch.Packet(p)
-		}
-		if l.occasions != nil && l.occasions.dumper != nil {
-			l.occasions.dumper.Packet(p)
 		}
 		if l.ring != nil {
 			l.ring.Write(p, drops)
@@ -257,11 +244,6 @@ func (l *following) ended(c *record.Connection) {
 		c.Handshake.Outcome == record.OutcomeEmbryonic) {
 		l.shed++
 		return
-	}
-	if l.occasions != nil {
-		if l.failed = l.occasions.connection(c); l.failed != nil {
-			return
-		}
 	}
 	if l.failed = l.connection(c); l.failed != nil || l.until == nil {
 		return
@@ -342,11 +324,6 @@ func (l *following) finish(signalled context.Context) error {
 		return l.failed
 	}
 	result := l.tracker.Result()
-	if l.occasions != nil {
-		if err := l.endOccasions(result); err != nil {
-			return err
-		}
-	}
 	account := l.account(result)
 	err := l.report.Finish(&report.Ending{Result: result, Capture: account.record(l.flags.filter)})
 	if err == nil {
@@ -373,9 +350,6 @@ func (l *following) account(result *record.Result) *account {
 		read: l.capture.Stats(), decoded: l.decoder.Stats(), evicted: result.Evicted, memory: uint64(l.memory),
 		flagsOnly: result.FlagsOnly,
 		devices:   l.flags.devices, lost: l.lost, shed: l.shed, unread: l.unread,
-	}
-	if l.occasions != nil {
-		a.events = l.occasions.counts()
 	}
 	if l.ring != nil {
 		a.unwritten, a.writeError = l.ring.Unwritten()

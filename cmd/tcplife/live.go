@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/capture/live"
-	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report"
 	"github.com/tcplife/tcplife/report/query"
 )
@@ -41,8 +40,6 @@ type liveFlags struct {
 	metrics       string
 	metricsConfig string
 
-	events onFlags
-
 	viewed bool // on a terminal, unless a format was asked for
 }
 
@@ -51,13 +48,15 @@ func newLiveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "live -i DEVICE... [flags] [FILTER]",
 		Short: "Follow TCP connections on a device while they happen",
-		Long: `Captures on devices and reports every TCP connection as it ends; a final report follows. On a
-terminal it shows a view that moves (? lists its keys). Capturing needs root or CAP_NET_RAW; grant
-it once with: sudo setcap cap_net_raw+ep "$(command -v tcplife)". "tcplife man" has the rest.`,
+		Long: `Captures on devices and reports every TCP connection as it ends; a final report follows at the
+end. On a terminal it shows a view that moves (? lists its keys). Capturing needs root or
+CAP_NET_RAW; grant it once with: sudo setcap cap_net_raw+ep "$(command -v tcplife)"
+"tcplife man" has the rest: signals, the files of -w, overload.`,
 		Example: `  tcplife live -i eth0
   tcplife live -i eth0 -i eth1 port 443
   tcplife live -i eth0 --metrics 127.0.0.1:9464 -o jsonl >/dev/null
-  tcplife live -i eth0 --on 'teardown.reset.by == "server"' --dump /var/lib/tcplife`,
+  tcplife live -i any -o jsonl | jq -c 'select(.teardown.kind == "reset")'
+  tcplife live -i eth0 --until 'client.ip == "192.0.2.7" and teardown.kind == "reset"'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l, err := f.prepare(cmd, args)
 			if err != nil {
@@ -82,11 +81,11 @@ it once with: sudo setcap cap_net_raw+ep "$(command -v tcplife)". "tcplife man" 
 	flags.DurationVar(&f.duration, "duration", 0, "stop after this `DURATION`")
 	flags.StringVar(&f.until, "until", "",
 		"stop at the first connection for which `EXPRESSION` holds")
-	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT`: "+withDefault(liveFormats, "table"))
+	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT`: "+list(liveFormats))
 	flags.DurationVar(&f.interval, "interval", 0, "report every `DURATION` how things stand")
 	flags.BoolVar(&f.open, "open", false, "with --interval: report open connections too")
 	flags.StringVar(&f.emit, "emit", "close",
-		"report at `WHEN`: "+withDefault(emitNames, "close")+" (nothing more can happen)")
+		"report at `WHEN`: close, or final (nothing more can happen)")
 	flags.StringVar(&f.where, "where", "",
 		"report only connections for which `EXPRESSION` holds")
 	flags.StringSliceVar(&f.columns, "columns", nil, "show these `COLUMNS`, such as client,server,rtt,states")
@@ -103,7 +102,6 @@ it once with: sudo setcap cap_net_raw+ep "$(command -v tcplife)". "tcplife man" 
 	flags.StringVar(&f.metrics, "metrics", "", "serve metrics to Prometheus at `ADDRESS`, such as 127.0.0.1:9464")
 	flags.StringVar(&f.metricsConfig, "metrics-config", "",
 		"with --metrics: TLS and passwords, see docs/METRICS.md")
-	f.events.add(flags)
 	f.addFormatFlags(flags)
 	f.addTrackingFlags(flags)
 	givenOnce(flags)
@@ -190,9 +188,6 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, erro
 	if f.suggest != "" {
 		l.suggested = map[floodID]bool{}
 	}
-	if l.occasions, err = f.events.prepare(given); err != nil {
-		return nil, err
-	}
 	if given("until") {
 		if l.until, err = query.NewWhere(f.until); err != nil {
 			return nil, &usageError{"--until: " + err.Error(), "tcplife fields lists what it can name"}
@@ -211,11 +206,6 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, erro
 		return nil, err
 	}
 	return l, nil
-}
-
-// decoding is how packets are decoded.
-func (f *readFlags) decoding() flows.DecoderOptions {
-	return flows.DecoderOptions{KeyIDs: f.key, DropBadChecksums: f.dropBadChecksums}
 }
 
 // prepareRing looks for what can be wrong with the flags about capture files.
