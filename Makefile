@@ -13,7 +13,7 @@ gotest = mkdir -p bin && go tool -modfile=tools.mod gotestsum --format standard-
 	--post-run-command 'go run ./internal/skipped $(1) bin/tests.json' -- $(2) ./...
 
 .DEFAULT_GOAL := build
-.PHONY: build static demo test test-all test-tools test-static web test-page truth mutate lint cross dist test-dist fuzz fuzz-cover cover bench bench-live soak libpcap help rfcsim
+.PHONY: build static demo test test-all test-race test-asan test-tools test-static web test-page truth mutate lint cross dist test-dist fuzz fuzz-cover cover bench bench-live soak libpcap help rfcsim
 
 build: libpcap ## build bin/tcplife (the default)
 	go build $(PROFILED) -o $(BIN) ./cmd/tcplife
@@ -27,8 +27,16 @@ demo: build ## build what is needed and show the tables of some small captures
 test: libpcap ## run all tests; those that were skipped are listed at the end, and why
 	$(call gotest,,)
 
-test-all: libpcap test-tools ## run all tests, as root; it fails if one was skipped
+test-all: libpcap test-tools test-race test-asan fuzz-cover ## run all tests, as root; it fails if one was skipped
 	export TCPLIFE_TEST_ALL=1; $(call gotest,-fail,-count=1)
+
+test-race: libpcap ## run all tests with Go's race detector
+	go test -race -count=1 -timeout 60m ./...
+
+# C is called for devices and filters alone: by the package, and by the command where it captures.
+test-asan: libpcap ## run the tests of what calls C with AddressSanitizer, which comes with gcc
+	go test -asan -count=1 ./capture/live
+	go test -asan -count=1 -run 'TestLive(Scenes|Stop|Signals)$$' ./cmd/tcplife
 
 # What tests run beside tcplife, if it is there: programs, and where Debian has them.
 TEST_TOOLS := systemd-analyze:systemd tmux:tmux jq:jq tshark:tshark tcpdump:tcpdump groff:groff-base ip:iproute2 nft:nftables setcap:libcap2-bin python3:python3-venv

@@ -236,9 +236,6 @@ func captureSummary(c *Capture) []summaryLine {
 		lines = append(lines, summaryLine{"unwritten", []string{text.Counted(c.Unwritten, "packet") +
 			" in no capture file"}, text.Bad})
 	}
-	if c.Events != nil {
-		lines = append(lines, eventsLine(c.Events))
-	}
 	if c.Interim {
 		lines = append(lines, summaryLine{label: "interim", items: []string{"the capture goes on"}})
 	}
@@ -246,26 +243,6 @@ func captureSummary(c *Capture) []summaryLine {
 		lines = append(lines, summaryLine{"interrupted", []string{"the rest of the capture was not read"}, text.Bad})
 	}
 	return lines
-}
-
-// eventsLine says what live --on did.
-func eventsLine(e *Events) summaryLine {
-	line := summaryLine{label: "events", items: []string{text.Counted(e.Matched, "record") + " matched"}}
-	if e.Run > 0 {
-		line.items = append(line.items, text.Counted(e.Run, "command")+" run")
-	}
-	if e.Dumps > 0 {
-		line.items = append(line.items, text.Counted(e.Dumps, "dump")+" written")
-	}
-	for _, one := range []struct {
-		n    uint64
-		what string
-	}{{e.Failed, "failed"}, {e.Killed, "killed after 10 s"}, {e.Dropped, "dropped"}, {e.DumpsDropped, "not dumped"}} {
-		if one.n > 0 {
-			line.items, line.tone = append(line.items, text.Count(one.n)+" "+one.what), text.Bad
-		}
-	}
-	return line
 }
 
 var flagsOnlyWords = map[record.FlagsOnly]string{
