@@ -27,10 +27,10 @@
 //
 // # Errors
 //
-// If no file can be opened, that is an error before any record. One file among several that cannot be opened, and damage
-// inside a file, are no reason to lose what can be read: the records come, and then one *capture.Damage for each place,
-// with file, offset and what was expected there. When ctx is cancelled the loop ends with its error. Leaving the loop early is allowed.
-// In every case the goroutines end; one that waits for a pipe ends when its read returns.
+// If no file can be opened, that is an error before any record. One file among several that cannot be opened, and
+// damage inside a file, are no reason to lose what can be read: the records come, and then one *capture.Damage for each
+// place, with file, offset and what was expected there. When ctx is cancelled the loop ends with its error. Leaving the
+// loop early is allowed. In every case the goroutines end; one that waits for a pipe ends when its read returns.
 //
 // # Packets from elsewhere
 //

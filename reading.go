@@ -18,7 +18,8 @@ import (
 
 // Options say how captures are read. The zero value reads everything.
 type Options struct {
-	Capture  capture.Options      // where "-" is read from, and what unpacking is bounded by; Done is set by the Reading
+	// where "-" is read from, and what unpacking is bounded by; Done is set by the Reading
+	Capture  capture.Options
 	Decoding flows.DecoderOptions // what belongs to one connection
 	Tracking analyzer.Options     // how long what is waited for, and limits
 
@@ -65,9 +66,9 @@ type Reading struct {
 }
 
 // Open opens captures, "-" for standard input, to be read as one in order of time. It fails if none of
-// them can be opened; Report tells of one among several that cannot. Connections, Each or Packets then reads them, and closes them at the end. A Reading that
-// none of these is called for needs Close. Cancelling ctx ends the wait for the beginning of a pipe; afterwards it is
-// not looked at.
+// them can be opened; Report tells of one among several that cannot. Connections, Each or Packets then reads them, and
+// closes them at the end. A Reading that none of these is called for needs Close. Cancelling ctx ends the wait for the
+// beginning of a pipe; afterwards it is not looked at.
 func Open(ctx context.Context, o Options, files ...string) (*Reading, error) {
 	if o.Workers == 0 {
 		o.Workers = min(runtime.GOMAXPROCS(0), mostWorkers)

@@ -7,10 +7,10 @@
 // same records in the same order. Times are nanoseconds of the capture's clock since 1970. Segments with damaged
 // contents do no harm, and nothing here fails.
 //
-// Memory is bounded by the connections alive at once. Of an ordinary life the segments are written down, and judged when
-// it ends. Of the others only some are awake, as structs that the rules can be read in; the rest is packed into some 400
-// bytes each, until a segment or an alarm wakes it. Options can set limits; what they evict is counted, and its record
-// says so.
+// Memory is bounded by the connections alive at once. Of an ordinary life the segments are written down, and judged
+// when it ends. Of the others only some are awake, as structs that the rules can be read in; the rest is packed
+// into some 400 bytes each, until a segment or an alarm wakes it. Options can set limits; what they evict is
+// counted, and its record says so.
 //
 // To read it beside the standard, have RFC 9293 at hand (RFC 793's successor; section numbers in the comments are
 // its), RFC 5961 for what receivers do about blind attacks, RFC 7323 for timestamps and window scale, RFC 7413 for
@@ -53,12 +53,12 @@ type Options struct {
 	Ports ledger.PortRange
 	// FloodSyns keeps samples of SYNs, for Result.FloodSyns.
 	FloodSyns bool
-	// Trace, if it is set, is told of each segment, after it has been taken in, with the id of the record it went to and
-	// what it was there. A record that turns out to be a stray SYN inside another connection is never emitted: its
+	// Trace, if it is set, is told of each segment, after it has been taken in, with the id of the record it went to
+	// and what it was there. A record that turns out to be a stray SYN inside another connection is never emitted: its
 	// segments count for that one. The segment is valid until Trace returns.
 	Trace func(id uint64, seg *flows.Segment, effect tcpstate.Effect)
-	// Traced says which connections Trace is for. Of others it may be told or not, which takes less time and memory. nil is
-	// all.
+	// Traced says which connections Trace is for. Of others it may be told or not, which takes
+	// less time and memory. nil is all.
 	Traced func(*flows.Key) bool
 }
 
@@ -78,7 +78,7 @@ type Analyzer struct {
 
 	table   table
 	wheel   store.Wheel
-	scratch connection // an embryo's, to be finished
+	scratch connection // an attempt's, to be finished
 
 	evicted        uint64
 	spared         []store.Alarm // by evict, to be used again
@@ -93,15 +93,15 @@ type Analyzer struct {
 	clock   int64 // the latest time of the capture so far
 	begun   bool
 	origin  int64 // the time of the first segment
-	leaping bool  // one packet lies far ahead, at leapTo
-	leapTo  int64
-	leaper  flows.Key // the sockets of that packet
+	jumping bool  // one packet lies far ahead, at jumpTo
+	jumpTo  int64
+	jumpKey flows.Key // the sockets of that packet
 	passed  course.Passed
 
 	texts  texts
 	twins  twins
 	record *record.Connection // what emit is given, filled anew for each
-	live   record.Live        // but for the embryos
+	live   record.Live        // but for the attempts
 }
 
 // New makes an Analyzer. It calls emit with each record as its connection ends, in the order of the capture times at
@@ -114,7 +114,8 @@ func New(options Options, emit func(*record.Connection)) *Analyzer {
 
 func newAnalyzer(o Options, accounts *accounts, record *record.Connection) *Analyzer {
 	return &Analyzer{
-		options: o, accounts: accounts, table: newTable(), wheel: store.NewWheel(), awakeLimit: awakeLimit, record: record,
+		options: o, accounts: accounts, table: newTable(), wheel: store.NewWheel(), awakeLimit: awakeLimit,
+		record: record,
 	}
 }
 
@@ -162,7 +163,7 @@ func (a *Analyzer) segment(seg *flows.Segment, tag uint32, turn turn) {
 		return
 	}
 	head := a.awakened(n)
-	if head == nil && a.conceive(seg, tag) {
+	if head == nil && a.createAttempt(seg, tag) {
 		return
 	}
 	if head == nil && turn == mayWait && refuses(seg) {
@@ -176,12 +177,13 @@ func (a *Analyzer) segment(seg *flows.Segment, tag uint32, turn turn) {
 		if turn == mayWait && head.answersUnseen(seg) {
 			a.wait(captured, tag, seenBefore)
 			head.nearest(seg).peersSee(seg)
-			a.recount(head) // it may have been an embryo until now
+			a.recount(head) // it may have been a bare attempt until now
 			return
 		}
 	}
 	c, head := a.find(seg, head)
-	effect, expected := a.take(c, head, seg, passage{other: other, seen: turn == seenBefore, bridged: a.passed.Bridged()})
+	effect, expected := a.take(c, head, seg, passage{other: other, seen: turn == seenBefore,
+		bridged: a.passed.Bridged()})
 	if expected {
 		return // no state has changed, and its alarm can wait
 	}
@@ -191,8 +193,8 @@ func (a *Analyzer) segment(seg *flows.Segment, tag uint32, turn turn) {
 	a.schedule(c)
 }
 
-// expects takes in a segment if the state machine predicts it (tcpstate.Conn.Predict) and a look at a few fields shows that all
-// else which segment asks of it has the usual answer. That is most of a transfer. Otherwise it does nothing.
+// expects takes in a segment if the state machine predicts it (tcpstate.Conn.Predict) and a look at a few fields shows
+// that all else which segment asks of it has the usual answer. That is most of a transfer. Otherwise it does nothing.
 func (a *Analyzer) expects(c *connection, seg *flows.Segment) bool {
 	from, to := sender(seg), 1-sender(seg)
 	x, y := &c.sides[from], &c.sides[to]
@@ -224,8 +226,8 @@ func (a *Analyzer) expects(c *connection, seg *flows.Segment) bool {
 
 // Close ends the capture: every record that is still open is emitted, by id.
 func (a *Analyzer) Close() {
-	if a.leaping {
-		a.expire(a.leapTo)
+	if a.jumping {
+		a.expire(a.jumpTo)
 	}
 	a.letAllGo()
 	left := a.all()
@@ -233,7 +235,7 @@ func (a *Analyzer) Close() {
 	for _, o := range left {
 		a.when = order{a.clock, turnOfRest, o.id}
 		if a.table.places.At(o.place).kind == bare {
-			a.finishEmbryo(o.place, a.clock, record.EndCaptureEnd)
+			a.finishAttempt(o.place, a.clock, record.EndCaptureEnd)
 			continue
 		}
 		a.makeRoom()
@@ -302,7 +304,7 @@ func (a *Analyzer) find(seg *flows.Segment, head *connection) (c, newest *connec
 		c = a.begin(seg, head)
 		return c, c
 	}
-	if seg.Flags.Has(flows.SYN|flows.ACK) && (head.over() || head.waits()) && head.foreignSynAck(seg) {
+	if seg.Flags.Has(flows.SYN|flows.ACK) && (head.over() || head.waits()) && head.rejectsSynAck(seg) {
 		c = a.begin(seg, head) // it answers an old duplicate of the SYN: a stale SYN is an attempt of its own
 		return c, c
 	}
@@ -346,13 +348,13 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (e
 	c.heard = a.now()
 	effect, expected = c.segment(seg, how)
 	a.passed.Beyond = a.passed.Beyond || seg.Flags.Has(flows.RST) && c.tcp.ResetBeyondSyn()
-	if o := &seg.Options; o.MPTCP == flows.MPTCPCapable && o.MPTCPToken != 0 && !effect.Has(tcpstate.Foreign) {
+	if o := &seg.Options; o.MPTCP == flows.MPTCPCapable && o.MPTCPToken != 0 && !effect.Has(tcpstate.Rejected) {
 		a.tell(mptcpOpens, &event{token: o.MPTCPToken, id: c.id})
 	}
 	if a.options.Trace != nil {
 		a.options.Trace(c.id, seg, effect)
 	}
-	if head.older == nil || effect.Has(tcpstate.Foreign) {
+	if head.older == nil || effect.Has(tcpstate.Rejected) {
 		return effect, expected
 	}
 	if c == head && opens(seg) {
@@ -360,7 +362,8 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (e
 			o.tcp.Provoked(1-sender(seg), seg.Time)
 		}
 	}
-	if c != head && c.older == nil && head.older == c && head.onlySyns() && c.open() && !seg.Flags.Has(flows.RST) && sender(seg) == head.opener {
+	if c != head && c.older == nil && head.older == c && head.onlySyns() && c.open() && !seg.Flags.Has(flows.RST) &&
+		sender(seg) == head.opener {
 		// The side whose SYN interrupted the connection goes on in it: the SYN was stale, or not its own (RFC 5961 §4).
 		c.absorb(head)
 		a.put(c)
@@ -388,7 +391,7 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (e
 			o.expireUnderStale(1-c.opener, c.start)
 		}
 		if o != c && (completed || !o.embryonic() && !c.old) && !o.mayLive() {
-			if o.disowned() {
+			if o.openerReset() {
 				o.stale = true
 				c.interrupted = o.id
 			}
@@ -443,7 +446,7 @@ func (a *Analyzer) awakened(n uint32) *connection {
 func (a *Analyzer) newest(n uint32) *connection {
 	switch p := a.table.places.At(n); {
 	case p.kind == bare:
-		return a.hatch(n)
+		return a.promote(n)
 	case p.kind == orderly:
 		return a.judge(n)
 	case p.kind == atRest:

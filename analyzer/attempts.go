@@ -12,9 +12,9 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// embryo is an attempt of which nothing but one SYN has been seen. That is all there is to remember of most of a SYN flood. Anything
-// further makes an ordinary life of it, or a connection.
-type embryo struct {
+// attempt is an attempt of which nothing but one SYN has been seen. That is all there is to remember of most of a SYN
+// flood. Anything further makes an ordinary life of it, or a connection.
+type attempt struct {
 	key      flows.Key
 	packet   uint64
 	at       int64
@@ -24,23 +24,24 @@ type embryo struct {
 }
 
 // segment is the SYN as it came.
-func (e *embryo) segment() flows.Segment {
+func (e *attempt) segment() flows.Segment {
 	seg := flows.Segment{Packet: e.packet, Time: e.at, Key: e.key, Seq: e.seq, Len: e.len, Ack: uint32(e.syn.passed)}
 	e.syn.read(&seg)
 	return seg
 }
 
 // self reports that it was sent to the socket that sent it.
-func (e *embryo) self() bool { return e.key.A == e.key.B && e.key.APort == e.key.BPort }
+func (e *attempt) self() bool { return e.key.A == e.key.B && e.key.APort == e.key.BPort }
 
 // opener is the end that sent it.
-func (e *embryo) opener() int { return e.syn.sender() }
+func (e *attempt) opener() int { return e.syn.sender() }
 
 // deadline is when the attempt is given up.
-func (e *embryo) deadline(o *Options) int64 { return e.heard + int64(o.EmbryonicLimit) }
+func (e *attempt) deadline(o *Options) int64 { return e.heard + int64(o.EmbryonicLimit) }
 
-// conceive begins the record of an attempt, if the segment is a SYN with which one can begin and wait for an answer as an embryo.
-func (a *Analyzer) conceive(syn *flows.Segment, tag uint32) bool {
+// createAttempt begins the record of an attempt, if the segment is a SYN with which one
+// can begin and wait for an answer.
+func (a *Analyzer) createAttempt(syn *flows.Segment, tag uint32) bool {
 	l, plain := lineOf(syn)
 	if !opens(syn) || syn.Quote != nil || syn.Encap != nil || !plain {
 		return false
@@ -52,9 +53,9 @@ func (a *Analyzer) conceive(syn *flows.Segment, tag uint32) bool {
 	a.tell(synSent, &sent)
 	n := a.table.add(tag)
 	p := a.table.places.At(n)
-	p.where, p.kind = a.table.embryos.Take(), bare
-	e := a.table.embryos.At(p.where)
-	*e = embryo{key: syn.Key, packet: syn.Packet, at: syn.Time, heard: a.now(), seq: syn.Seq, len: syn.Len, syn: l}
+	p.where, p.kind = a.table.attempts.Take(), bare
+	e := a.table.attempts.At(p.where)
+	*e = attempt{key: syn.Key, packet: syn.Packet, at: syn.Time, heard: a.now(), seq: syn.Seq, len: syn.Len, syn: l}
 	a.wakeAt(n, e.packet, e.deadline(&a.options))
 	if a.options.Trace != nil {
 		a.options.Trace(syn.Packet, syn, 0)
@@ -62,19 +63,19 @@ func (a *Analyzer) conceive(syn *flows.Segment, tag uint32) bool {
 	return true
 }
 
-// hatch makes a connection of the embryo at a place.
-func (a *Analyzer) hatch(n uint32) *connection {
+// promote makes a connection of the attempt at a place.
+func (a *Analyzer) promote(n uint32) *connection {
 	p := a.table.places.At(n)
 	c := a.table.awake.take()
-	a.grow(c, a.table.embryos.At(p.where))
-	a.table.embryos.Drop(p.where)
+	a.grow(c, a.table.attempts.At(p.where))
+	a.table.attempts.Drop(p.where)
 	c.place = n
 	p.where, p.kind = c.number, awake
 	return c
 }
 
-// grow makes the connection of an embryo.
-func (a *Analyzer) grow(c *connection, e *embryo) {
+// grow makes the connection of an attempt.
+func (a *Analyzer) grow(c *connection, e *attempt) {
 	syn := e.segment()
 	c.begin(&syn, nil)
 	c.heard = e.heard
@@ -82,12 +83,12 @@ func (a *Analyzer) grow(c *connection, e *embryo) {
 	c.phase = attempted
 }
 
-// finishEmbryo emits the record of an attempt that nothing came of.
-func (a *Analyzer) finishEmbryo(n uint32, at int64, by record.EndedBy) {
+// finishAttempt emits the record of an attempt that failed.
+func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 	number := a.table.places.At(n).where
-	e := a.table.embryos.At(number)
+	e := a.table.attempts.At(number)
 	a.table.remove(&e.key, n)
-	a.table.embryos.Drop(number)
+	a.table.attempts.Drop(number)
 	syn := e.segment()
 	end := event{clock: a.clock, probe: crowd.ProbeOf(&syn)}
 	if r := a.record; a.fillTwin(r, e, at, by) {
@@ -105,8 +106,8 @@ func (a *Analyzer) finishEmbryo(n uint32, at int64, by record.EndedBy) {
 	a.tell(recordEnds, &end)
 }
 
-// twins knows the record of an embryo that has ended. That of the next one like it differs in sockets, numbers and times
-// only: in a SYN flood millions do.
+// twins knows the record of an attempt that has ended. That of the next one like it differs in sockets, numbers and
+// times only: in a SYN flood millions do.
 type twins struct {
 	known  bool
 	like   likeness // what they have in common
@@ -116,7 +117,7 @@ type twins struct {
 	off    bool
 }
 
-// likeness is what decides about the record of an embryo, but for sockets, numbers and times.
+// likeness is what decides about the record of an attempt, but for sockets, numbers and times.
 type likeness struct {
 	syn        line
 	len        uint32
@@ -124,18 +125,19 @@ type likeness struct {
 	nowhere    bool // an address is no host's
 }
 
-func (e *embryo) likeness() likeness {
+func (e *attempt) likeness() likeness {
 	like := likeness{e.syn, e.len, e.key.V6, e.syn.window == 0, !e.key.Hosts()}
 	l := &like.syn
 	l.passed, l.digest, l.tsVal, l.tsEcr, l.window, l.ipid, l.ttl = 0, 0, 0, 0, 0, 0, 0
 	return like
 }
 
-// remember takes the record of an embryo for that of others, if it is a plain one.
-func (t *twins) remember(e *embryo, c *connection, r *record.Connection) {
+// remember takes the record of an attempt for that of others, if it is a plain one.
+func (t *twins) remember(e *attempt, c *connection, r *record.Connection) {
 	t.known = false
 	if t.off || c.self() || !c.key.Hosts() || c.role != record.RoleSyn || c.failure() != crowd.Unanswered ||
-		len(r.Client.States) != 1 || len(r.Server.States) != 0 || len(r.Findings) != 1 || !slices.Equal(r.Findings[0].Packets, []uint64{e.packet}) {
+		len(r.Client.States) != 1 || len(r.Server.States) != 0 || len(r.Findings) != 1 ||
+		!slices.Equal(r.Findings[0].Packets, []uint64{e.packet}) {
 		return
 	}
 	detail, isLast := strings.CutSuffix(r.Findings[0].Detail, strconv.FormatUint(e.packet, 10))
@@ -147,8 +149,8 @@ func (t *twins) remember(e *embryo, c *connection, r *record.Connection) {
 	t.record.Client.States, t.record.Findings = slices.Clone(r.Client.States), slices.Clone(r.Findings)
 }
 
-// fillTwin makes the record of an embryo that is like the one remembered, and reports whether it is.
-func (a *Analyzer) fillTwin(r *record.Connection, e *embryo, at int64, by record.EndedBy) bool {
+// fillTwin makes the record of an attempt that is like the one remembered, and reports whether it is.
+func (a *Analyzer) fillTwin(r *record.Connection, e *attempt, at int64, by record.EndedBy) bool {
 	t := &a.twins
 	if !t.known || e.likeness() != t.like || e.self() {
 		return false
@@ -176,7 +178,8 @@ func (a *Analyzer) fillTwin(r *record.Connection, e *embryo, at int64, by record
 		t.ttl, t.record.Observer = e.syn.ttl, distance.Observer(&syn, &distance.End{}, &r.Handshake)
 	}
 	r.Observer = t.record.Observer
-	r.Client.States = append(states, record.StateEntry{State: tcpstate.SynSent, At: record.Time(e.at), Packet: record.PacketNumber(e.packet), Evidence: record.Seen, Rule: tcpstate.ActiveOpen})
+	r.Client.States = append(states, record.StateEntry{State: tcpstate.SynSent, At: record.Time(e.at),
+		Packet: record.PacketNumber(e.packet), Evidence: record.Seen, Rule: tcpstate.ActiveOpen})
 	r.Handshake.SynAt, r.Handshake.SynPacket = record.Time(e.at), record.PacketNumber(e.packet)
 	r.CommunityID = record.CommunityIDOf(&e.key)
 	r.Findings = append(findings, t.record.Findings[0])

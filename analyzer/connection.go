@@ -147,7 +147,7 @@ func (c *connection) segment(seg *flows.Segment, how passage) (effect tcpstate.E
 	c.end = max(c.end, seg.Time)
 	if x.isDuplicate(seg, how.other, y) {
 		x.duplicates++
-		return tcpstate.Foreign | tcpstate.Duplicate, false
+		return tcpstate.Rejected | tcpstate.Duplicate, false
 	}
 	x.countFlags(seg)
 	c.resets.Segment(seg)
@@ -166,7 +166,7 @@ func (c *connection) segment(seg *flows.Segment, how passage) (effect tcpstate.E
 		var s tcpstate.Segment
 		reduce(&s, seg)
 		c.tcp.RejectSum(from, &s)
-		return tcpstate.Foreign | tcpstate.BadChecksum, false
+		return tcpstate.Rejected | tcpstate.BadChecksum, false
 	}
 	return c.admit(seg, silence)
 }
@@ -201,7 +201,7 @@ func (c *connection) admit(seg *flows.Segment, silence int64) (effect tcpstate.E
 	for _, p := range c.tcp.Proven() {
 		c.arrived(&p)
 	}
-	if effect.Has(tcpstate.Foreign) {
+	if effect.Has(tcpstate.Rejected) {
 		c.noteChallenge(from, seg, effect)
 		return effect, false
 	}
@@ -246,7 +246,7 @@ func (c *connection) count(from, to int, seg *flows.Segment, effect tcpstate.Eff
 		}
 	case effect.Has(tcpstate.ZeroWindowProbe):
 		x.probes++
-	case effect.Has(tcpstate.Again):
+	case effect.Has(tcpstate.Retransmission):
 		x.retransmitted++
 	}
 	if seg.Len > 0 && !seg.Flags.Has(flows.RST) && !effect.Has(tcpstate.Keepalive) && !effect.Has(tcpstate.BehindFin) {
@@ -432,7 +432,7 @@ func (c *connection) noteAnswers(from, to int, seg *flows.Segment, effect tcpsta
 			y.synAnswer = record.No
 		}
 	}
-	if seg.Len > 0 && peer.FinSent && !y.finAcked && !ack.After(peer.FinSeq) && effect&(tcpstate.Again|tcpstate.Keepalive) == 0 {
+	if seg.Len > 0 && peer.FinSent && !y.finAcked && !ack.After(peer.FinSeq) && effect&(tcpstate.Retransmission|tcpstate.Keepalive) == 0 {
 		c.crossedFin = true
 	}
 	if peer.FinSent && !y.finAcked && ack.After(peer.FinSeq) {
@@ -492,7 +492,7 @@ func (c *connection) over() bool {
 
 // endReason is why a record ends that nothing but a limit or a successor ends: what closed it before, if anything did.
 func (c *connection) endReason(otherwise record.EndedBy) record.EndedBy {
-	if !c.over() && !c.tcp.Perhaps() {
+	if !c.over() && !c.tcp.MaybeReset() {
 		return otherwise
 	}
 	if c.tcp.Reset != nil || c.sides[0].rsts+c.sides[1].rsts > 0 {

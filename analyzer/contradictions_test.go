@@ -135,7 +135,7 @@ func againstPackets(c *record.Connection, segments []passed) (wrong []string) {
 		var fins int
 		for i := range segments {
 			s := &segments[i]
-			if s.Quote == nil && s.Flags.Has(flows.FIN) && !s.effect.Has(tcpstate.Foreign) && senderOf(c, &s.Segment) == side && s.Seq+s.Len == e.Fin.Seq {
+			if s.Quote == nil && s.Flags.Has(flows.FIN) && !s.effect.Has(tcpstate.Rejected) && senderOf(c, &s.Segment) == side && s.Seq+s.Len == e.Fin.Seq {
 				fins++
 			}
 		}

@@ -49,7 +49,7 @@ func (c *connection) port(end int) uint16 {
 // follow tells the crowd what a segment has made of an attempt, by what tcpstate says that it was.
 func (a *Analyzer) follow(c *connection, seg *flows.Segment, effect tcpstate.Effect) {
 	if c.role != record.RoleSyn {
-		if from := sender(seg); seg.Flags.Has(flows.SYN|flows.ACK) && !effect.Has(tcpstate.Foreign) && c.tcp.Ends[from].Syns == 1 {
+		if from := sender(seg); seg.Flags.Has(flows.SYN|flows.ACK) && !effect.Has(tcpstate.Rejected) && c.tcp.Ends[from].Syns == 1 {
 			a.tell(synAckUnasked, &event{
 				clock: a.clock, attempt: attemptBy(&c.key, 1-from), synAck: crowd.ProbeOf(seg), clientPort: c.port(1 - from), packet: seg.Packet,
 			})
@@ -68,7 +68,7 @@ func (a *Analyzer) follow(c *connection, seg *flows.Segment, effect tcpstate.Eff
 		a.takeBack(c, false) // tcp_abort_on_overflow: the RST answers the ACK
 		return
 	}
-	fits, own := !effect.Has(tcpstate.Foreign), sender(seg) == c.opener
+	fits, own := !effect.Has(tcpstate.Rejected), sender(seg) == c.opener
 	syn, synAck := fits && own && opens(seg), fits && !own && seg.Flags.Has(flows.SYN|flows.ACK)
 	if (c.phase == completed || c.phase == accepted) && !syn && !synAck {
 		return
@@ -78,19 +78,19 @@ func (a *Analyzer) follow(c *connection, seg *flows.Segment, effect tcpstate.Eff
 	case c.phase == unopened:
 		a.tell(synSent, &e)
 		c.phase = attempted
-	case syn && effect.Has(tcpstate.Again):
-		e.firstAgain, e.answered = c.tcp.Ends[c.opener].Syns == 2, c.phase >= answered
-		a.tell(synSentAgain, &e)
+	case syn && effect.Has(tcpstate.Retransmission):
+		e.firstRetransmission, e.answered = c.tcp.Ends[c.opener].Syns == 2, c.phase >= answered
+		a.tell(synRetransmitted, &e)
 	}
-	switch again := c.synAcksAgain(); {
+	switch again := c.synAckRetransmissions(); {
 	case !synAck:
 	case c.phase < answered:
-		e.synAck, e.again = crowd.ProbeOf(seg), c.tcp.Ends[c.opener].Syns > 1
+		e.synAck, e.retransmitted = crowd.ProbeOf(seg), c.tcp.Ends[c.opener].Syns > 1
 		a.tell(synAcked, &e)
 		c.phase = answered
 	case again > 0:
-		e.unasked, e.completed = again, c.tcp.HandshakeAcked
-		a.tell(synAckedAgain, &e)
+		e.synAckRetransmissions, e.completed = again, c.tcp.HandshakeAcked
+		a.tell(synAckRetransmitted, &e)
 		a.fallBack(c, &e)
 	}
 	switch {
@@ -99,11 +99,11 @@ func (a *Analyzer) follow(c *connection, seg *flows.Segment, effect tcpstate.Eff
 		a.tell(listenerResumed, &e)
 		c.phase = accepted
 	case reached(&c.tcp.Ends[1-c.opener]) || !c.over():
-		e.unasked = c.synAcksAgain()
+		e.synAckRetransmissions = c.synAckRetransmissions()
 		a.tell(handshakeCompletes, &e)
 		c.phase, c.first = completed, crowd.Probe{}
 	default:
-		e.end, e.unasked, e.again = c.failure(), c.synAcksAgain(), c.tcp.Ends[c.opener].Syns > 1
+		e.end, e.synAckRetransmissions, e.retransmitted = c.failure(), c.synAckRetransmissions(), c.tcp.Ends[c.opener].Syns > 1
 		a.tell(attemptEnds, &e)
 		c.phase, c.told = failed, e.end
 	}
@@ -114,7 +114,7 @@ func (p phase) isCompleted() bool { return p == completed || p == fellBack || p 
 
 // takeBack tells the crowd that an attempt failed after all. With cut it is only the capture that ends.
 func (a *Analyzer) takeBack(c *connection, cut bool) {
-	e := event{clock: a.clock, attempt: c.attempt(), end: c.failure(), cut: cut, held: c.phase == fellBack, unasked: c.synAcksAgain()}
+	e := event{clock: a.clock, attempt: c.attempt(), end: c.failure(), cut: cut, held: c.phase == fellBack, synAckRetransmissions: c.synAckRetransmissions()}
 	if c.phase == completed { // otherwise the crowd has no time in SYN_RCVD of it any more
 		e.leftAt = e.attempt.AckAt
 	}
@@ -137,8 +137,8 @@ func (a *Analyzer) fallBack(c *connection, e *event) {
 	c.phase = fellBack
 }
 
-// synAcksAgain is how often the SYN-ACK was repeated though no SYN had been.
-func (c *connection) synAcksAgain() int32 {
+// synAckRetransmissions is how often the SYN-ACK was repeated though no SYN had been.
+func (c *connection) synAckRetransmissions() int32 {
 	more := c.tcp.Ends[1-c.opener].Syns - c.tcp.Ends[c.opener].Syns
 	return int32(min(max(0, more), math.MaxInt32))
 }
@@ -148,7 +148,7 @@ func (c *connection) failure() crowd.End {
 	isAnswered := c.sides[1-c.opener].synAcks > 0
 	switch r := c.tcp.Reset; {
 	case r != nil && r.By == c.opener:
-		return crowd.Disowned // also of a SYN-ACK that is not in the capture
+		return crowd.ResetByClient // also of a SYN-ACK that is not in the capture
 	case r != nil && r.By != c.opener && isAnswered:
 		return crowd.Withdrawn
 	case r != nil && r.By != c.opener:
@@ -198,7 +198,7 @@ func (a *Analyzer) leave(c *connection, by record.EndedBy) {
 	default:
 		e.end = c.failure()
 	}
-	e.cut, e.unasked, e.again = cut, c.synAcksAgain(), c.tcp.Ends[c.opener].Syns > 1
+	e.cut, e.synAckRetransmissions, e.retransmitted = cut, c.synAckRetransmissions(), c.tcp.Ends[c.opener].Syns > 1
 	a.tell(attemptEnds, &e)
 	c.phase, c.told = failed, e.end
 }

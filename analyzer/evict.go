@@ -9,14 +9,16 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
-// What is kept of a place beside its connections: the place, its part of the index, which is half empty at worst, and an alarm
-// or two.
+// What is kept of a place beside its connections: the place, its part of the index, which is half
+// empty at worst, and an alarm or two.
 const placeBytes = uint64(unsafe.Sizeof(place{}) + 3*unsafe.Sizeof(bucket{}) + 2*unsafe.Sizeof(store.Alarm{}))
 
 // footprint is how many bytes are taken by what is followed.
 func (a *Analyzer) footprint() uint64 {
-	return a.table.arena.Used + uint64(a.table.live)*placeBytes + a.table.embryos.Live()*uint64(unsafe.Sizeof(embryo{})) +
-		a.table.ordinary.Live()*uint64(unsafe.Sizeof(ordinary{})) + a.table.lines.Live()*uint64(unsafe.Sizeof(lines{})) +
+	return a.table.arena.Used + uint64(a.table.live)*placeBytes +
+		a.table.attempts.Live()*uint64(unsafe.Sizeof(attempt{})) +
+		a.table.ordinary.Live()*uint64(unsafe.Sizeof(ordinary{})) +
+		a.table.lines.Live()*uint64(unsafe.Sizeof(lines{})) +
 		uint64(a.table.awake.Live())*uint64(unsafe.Sizeof(connection{}))
 }
 
@@ -26,22 +28,23 @@ func (a *Analyzer) bound() {
 	if o.MaxConnections == 0 && o.MaxMemory == 0 {
 		return
 	}
-	for o.MaxConnections > 0 && a.live.Connections+a.table.embryos.Live() > o.MaxConnections || o.MaxMemory > 0 && a.footprint() > o.MaxMemory {
+	for o.MaxConnections > 0 && a.live.Connections+a.table.attempts.Live() > o.MaxConnections ||
+		o.MaxMemory > 0 && a.footprint() > o.MaxMemory {
 		if !a.evict() {
 			return
 		}
 	}
 }
 
-// evict gives up the record that is of least use: the oldest one that is closed already or that nobody has completed (RFC
-// 4987 §3.4: recycling the oldest half-open TCB), as long as these are more than an eighth of all, for one that has just
-// begun is of use too; then of the open ones one that has long been silent. It reports whether there was any.
+// evict gives up the record that is of least use: the oldest one that is closed already or that nobody has completed
+// (RFC 4987 §3.4: recycling the oldest half-open TCB), as long as these are more than an eighth of all, for one that
+// has just begun is of use too; then of the open ones one that has long been silent. It reports whether there was any.
 func (a *Analyzer) evict() bool {
-	idle := a.table.embryos.Live()
+	idle := a.table.attempts.Live()
 	for _, count := range [...]*record.StateCount{&a.live.Client, &a.live.Server} {
 		idle += count[tcpstate.SynSent] + count[tcpstate.SynRcvd] + count[tcpstate.TimeWait] + count[tcpstate.Closed]
 	}
-	enough := idle > (a.live.Connections+a.table.embryos.Live())/8
+	enough := idle > (a.live.Connections+a.table.attempts.Live())/8
 	tries := 8 // open ones to choose from
 	if enough {
 		tries = 1 << 12 // those that are passed over are behind the others from then on
@@ -62,12 +65,12 @@ func (a *Analyzer) evict() bool {
 		tries--
 		a.makeRoom()
 		if p.kind == bare {
-			e := a.table.embryos.At(p.where)
+			e := a.table.attempts.At(p.where)
 			if enough {
 				a.spared = passed
 				a.giveBack(passed)
 				a.evicted++
-				a.finishEmbryo(m.Place, a.clock, record.EndEvicted)
+				a.finishAttempt(m.Place, a.clock, record.EndEvicted)
 				return true
 			}
 			if e.heard < heard {
@@ -102,7 +105,7 @@ func (a *Analyzer) evict() bool {
 	}
 	a.evicted++
 	if a.table.places.At(silent.place).kind == bare {
-		a.finishEmbryo(silent.place, a.clock, record.EndEvicted)
+		a.finishAttempt(silent.place, a.clock, record.EndEvicted)
 		return true
 	}
 	c := a.newest(silent.place)
@@ -120,7 +123,7 @@ func (a *Analyzer) giveBack(passed []store.Alarm) {
 		p := a.table.places.At(m.Place)
 		p.alarm = never
 		if p.kind == bare {
-			a.wakeAt(m.Place, m.ID, a.table.embryos.At(p.where).deadline(&a.options))
+			a.wakeAt(m.Place, m.ID, a.table.attempts.At(p.where).deadline(&a.options))
 			continue
 		}
 		if p.kind == orderly {

@@ -23,7 +23,7 @@ func CountLive(a *Analyzer) record.Live {
 				at := c.attempt()
 				switch e := &c.tcp.Ends[i]; {
 				case !e.Known():
-				case i != c.opener && e.State() == tcpstate.SynRcvd && c.synAcksAgain() == 0 && a.accounts.crowd.SentCookie(at.Target, at.TargetPort, at.SynAckAt):
+				case i != c.opener && e.State() == tcpstate.SynRcvd && c.synAckRetransmissions() == 0 && a.accounts.crowd.SentCookie(at.Target, at.TargetPort, at.SynAckAt):
 				case i != c.opener:
 					live.Server[e.State()]++
 				case c.tcp.Unspoken(i):

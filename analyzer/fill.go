@@ -269,7 +269,7 @@ func (c *connection) resetOrigin(reset *record.Reset, r *tcpstate.Reset) {
 	near := sender.Near(ttl)
 	reset.TTL = record.Count{Number: uint64(ttl), Known: ttl > 0}
 	reset.SenderTTL = record.Count{Number: uint64(near), Known: near > 0}
-	if reset.Origin = sender.Origin(ttl); reset.Origin == record.OriginElsewhere && c.disowned() {
+	if reset.Origin = sender.Origin(ttl); reset.Origin == record.OriginElsewhere && c.openerReset() {
 		reset.Origin = record.NoOrigin // the SYN may be what is forged, old, or a scanner's
 	}
 	own, _ := c.tcp.Noted(tcpstate.Explained, r.By)

@@ -76,7 +76,7 @@ func (c *connection) compareSyns(from int, seg *flows.Segment, effect tcpstate.E
 	switch x, offered := &c.sides[from], synShape(seg); {
 	case x.openings <= 1:
 		x.firstSyn = offered
-	case effect.Has(tcpstate.Again) && fewerOptions(x.firstSyn, offered):
+	case effect.Has(tcpstate.Retransmission) && fewerOptions(x.firstSyn, offered):
 		c.tcp.Note(tcpstate.FewerOptions, from, tcpstate.Seq(seg.Seq), seg.Packet)
 	}
 }
@@ -87,15 +87,15 @@ var findingOf = []struct {
 	kind tcpstate.Kind
 	code record.FindingCode
 }{
-	{tcpstate.SynAgain, record.FindingSynRetransmitted},
-	{tcpstate.SynAckAgain, record.FindingSynAckRetransmitted},
+	{tcpstate.SynRetransmitted, record.FindingSynRetransmitted},
+	{tcpstate.SynAckRetransmitted, record.FindingSynAckRetransmitted},
 	{tcpstate.FewerOptions, record.FindingOptionFallback},
 	{tcpstate.Unaccepted, record.FindingAckNotAccepted},
 	{tcpstate.OtherSynAck, record.FindingBadSynAck},
-	{tcpstate.FinUnheard, record.FindingAckOfFinLost},
-	{tcpstate.FinTooSoon, record.FindingFinBeforeData},
-	{tcpstate.SynWithin, record.FindingSynInConnection},
-	{tcpstate.Misfit, record.FindingForeignSegments},
+	{tcpstate.FinAfterItsAck, record.FindingAckOfFinLost},
+	{tcpstate.FinBeforeText, record.FindingFinBeforeData},
+	{tcpstate.SynInConnection, record.FindingSynInConnection},
+	{tcpstate.Unacceptable, record.FindingForeignSegments},
 	{tcpstate.ImpossibleFlags, record.FindingImpossibleFlags},
 	{tcpstate.Explained, record.FindingResetReason},
 	{tcpstate.RstInexact, record.FindingResetChallenged},
@@ -116,13 +116,13 @@ func (c *connection) concludeNoted(end int) {
 	if packets, n = c.tcp.Noted(tcpstate.Refusal, end); n > 0 {
 		c.noteAll(record.FindingRefused, end, slices.Insert(packets, 0, c.sides[1-end].openingPacket), n)
 	}
-	if packets, n = c.tcp.Noted(tcpstate.WrongSum, end); n > 0 {
+	if packets, n = c.tcp.Noted(tcpstate.WrongChecksum, end); n > 0 {
 		repairs, _ := c.tcp.Noted(tcpstate.Repaired, end)
 		packets = append(packets, repairs...)
 		slices.Sort(packets)
 		c.noteAll(record.FindingBadChecksums, end, packets, n)
 	}
-	packets, n = c.tcp.FinsAgain(end)
+	packets, n = c.tcp.FinRetransmissions(end)
 	c.noteAll(record.FindingFinRetransmitted, end, packets, n)
 	if packets, n = c.tcp.Noted(tcpstate.Missed, end); c.sides[end].packets > 0 {
 		c.noteAll(record.FindingCaptureLoss, end, packets, n)
@@ -269,7 +269,7 @@ func (c *connection) concludeAborted(r *record.Connection, client int) {
 	switch {
 	case reset != nil && reset.By != client && c.tcp.HandshakeAcked && x.rsts == 0 && unaccepted == 0:
 		c.note(record.FindingAckReset, 1-client, c.tcp.HandshakeAckPacket, reset.Packet)
-	case !c.disowned():
+	case !c.openerReset():
 	case c.stale:
 		c.note(record.FindingStaleSyn, client, x.openingPacket, y.synAckPacket, reset.Packet)
 	case x.openings > 1 && y.synAckAt-x.openingAt > int64(time.Second):

@@ -88,7 +88,8 @@ func TestHardCasesPage(t *testing.T) {
 	page.WriteString(`# Hard cases of passive TCP tracking
 
 What makes a connection hard to follow from the wire, and where the right answer is held: each file of
-analyzer/testdata/hardcases is a segment exchange that reads like the figures of RFC 9293, and the record that must come out.
+analyzer/testdata/hardcases is a segment exchange that reads like the figures of RFC 9293, and the record that must come
+out.
 The numbers are names; more than one file can stand for a case. To make this page again:
 ` + "`go test ./analyzer -run HardCases -update`" + `.
 
@@ -109,8 +110,9 @@ The numbers are names; more than one file can stand for a case. To make this pag
 		t.Fatal(err)
 	}
 	page.WriteString("\n## Not here\n\n")
-	for _, m := range regexp.MustCompile(`(?m)^(\d+) +(\S.*)$`).FindAllStringSubmatch(string(skipped), -1) {
-		fmt.Fprintf(&page, "- %s: %s\n", m[1], m[2])
+	line := regexp.MustCompile(`(?m)^(\d+) +(\S.*(?:\n +\S.*)*)$`)
+	for _, m := range line.FindAllStringSubmatch(string(skipped), -1) {
+		fmt.Fprintf(&page, "- %s: %s\n", m[1], regexp.MustCompile(`\n +`).ReplaceAllString(m[2], "\n  "))
 	}
 	const file = "../docs/HARD-CASES.md"
 	if *update {

@@ -26,7 +26,7 @@ func (a *Analyzer) quoted(seg *flows.Segment, tag uint32) {
 		if ofSyn {
 			c = o
 			o.undeliverable(seg)
-			a.follow(o, seg, tcpstate.Foreign)
+			a.follow(o, seg, tcpstate.Rejected)
 			a.recount(o)
 			a.schedule(o)
 			break

@@ -21,10 +21,10 @@ func (c *connection) opensWith(seg *flows.Segment) bool {
 	switch {
 	case x.ISSKnown:
 		return x.ISS == tcpstate.Seq(seg.Seq)
-	case !x.Spoke && y.Known() && y.State() == tcpstate.SynSent:
+	case !x.HasSent && y.Known() && y.State() == tcpstate.SynSent:
 		return true
 	}
-	return x.Spoke && c.sides[sender(seg)].firstSeq == seg.Seq+1
+	return x.HasSent && c.sides[sender(seg)].firstSeq == seg.Seq+1
 }
 
 // nearest gives the incarnation whose numbers a segment is nearest to, the newest of equals. A segment that none can
@@ -42,9 +42,9 @@ func (c *connection) nearest(seg *flows.Segment) *connection {
 	return best
 }
 
-// foreignSynAck reports whether a SYN-ACK is of none of the incarnations: it has another ISN, and does not lie in a window of theirs
+// rejectsSynAck reports whether a SYN-ACK is of none of the incarnations: it has another ISN, and does not lie in a window of theirs
 // either, where a forged one aims.
-func (c *connection) foreignSynAck(seg *flows.Segment) bool {
+func (c *connection) rejectsSynAck(seg *flows.Segment) bool {
 	const window = 1 << 16
 	for o := c; o != nil; o = o.older {
 		x, y := &o.tcp.Ends[sender(seg)], &o.tcp.Ends[1-sender(seg)]
@@ -60,8 +60,8 @@ func (c *connection) foreignSynAck(seg *flows.Segment) bool {
 	return true
 }
 
-// disowned reports that the opener answered the SYN-ACK with nothing but an RST.
-func (c *connection) disowned() bool {
+// openerReset reports that the opener answered the SYN-ACK with nothing but an RST.
+func (c *connection) openerReset() bool {
 	x := &c.sides[c.opener]
 	return c.tcp.Reset != nil && c.tcp.Reset.By == c.opener && x.packets-x.duplicates == x.openings+x.rsts && !reached(&c.tcp.Ends[1-c.opener])
 }
@@ -82,7 +82,7 @@ func (c *connection) absorb(stale *connection) {
 	c.end = max(c.end, stale.end)
 	c.notes = append(c.notes, stale.notes...)
 	c.tcp.Absorb(&stale.tcp)
-	c.tcp.Note(tcpstate.SynWithin, stale.opener, tcpstate.Seq(stale.sides[stale.opener].firstSeq), stale.id)
+	c.tcp.Note(tcpstate.SynInConnection, stale.opener, tcpstate.Seq(stale.sides[stale.opener].firstSeq), stale.id)
 }
 
 // mayLive reports that a SYN seemed to show that its sender had lost the connection, though it may have been another
@@ -131,11 +131,11 @@ func (c *connection) outlived(seg *flows.Segment) bool {
 	since := seg.Time - max(c.start, x.LastSynAt())
 	_, answers := x.RcvNxt()
 	switch {
-	case sender(seg) != c.opener || c.self() || !x.Spoke:
+	case sender(seg) != c.opener || c.self() || !x.HasSent:
 		return false
 	case reached(x) && (c.over() || c.waits()):
 		return c.end < seg.Time && since > duplicateWithID
-	case answers || c.disowned() && x.State() == tcpstate.Closed:
+	case answers || c.openerReset() && x.State() == tcpstate.Closed:
 		return since > soonest
 	}
 	return since > latest && (x.GaveUp(seg.Time) || y.GaveUp(seg.Time) || c.over() && x.Syns == 1)

@@ -37,40 +37,43 @@ func newAccounts(o *Options, emit func(*record.Connection)) *accounts {
 	return a
 }
 
-// event is what happens to one connection and matters beyond it. There is no pointer in it that the collector would have
-// to follow.
+// event is what happens to one connection and matters beyond it. There is no pointer in it that the
+// collector would have to follow.
 type event struct {
 	when    order
 	clock   int64
 	attempt crowd.Attempt
 	probe   crowd.Probe // its first segment
 
-	synAck     crowd.Probe // synAcked: the first SYN-ACK
-	acceptedAt int64       // listenerAccepted; recordEnds: when the server came to be ESTABLISHED, 0 for never
-	leftAt     int64       // completionTakenBack: when it seemed to have left SYN_RCVD
-	askedAt    int64       // recordEnds: the client's first text, 0 for none
-	servedAt   int64       // recordEnds: the server's first text or FIN, 0 for none
-	heardAt    int64       // recordEnds: the server's last segment
-	synAckTTL  uint8       // recordEnds: of the SYN-ACK, if another device than the server made it; else 0
-	serverTTL  uint8       // recordEnds: of the server then
-	token      uint32      // mptcpOpens: of an end
-	id         uint64      // mptcpOpens: the connection
-	unasked    int32       // synAckedAgain, handshakeCompletes, completionTakenBack, attemptEnds: SYN-ACKs no SYN asked for
-	kind       eventKind
-	end        crowd.End // attemptEnds, completionTakenBack, failureTakenBack; recordEnds if unanswered
-	firstAgain bool      // synSentAgain: for the first time
-	again      bool      // synAcked, attemptEnds: the SYN was sent again before
-	text       bool      // listenerFellBack: the client had sent text
-	answered   bool      // synSentAgain: a SYN-ACK had come
-	completed  bool      // synAckedAgain: the ACK had come
-	firstBack  bool      // listenerFellBack: for the first time
-	held       bool      // completionTakenBack: since it fell back
-	cut        bool      // attemptEnds, completionTakenBack: with the capture
-	silent     bool      // recordEnds, handshakeCompletes, attemptEnds: nothing but silence says that the SYN-ACK was acknowledged
-	reset      bool      // segmentStrayed: an RST answered it
-	unanswered bool      // recordEnds: of a SYN alone, whose attempt ends with it
-	clientPort uint16    // synAckUnasked
-	packet     uint64    // synAckUnasked
+	synAck crowd.Probe // synAcked: the first SYN-ACK
+	// listenerAccepted; recordEnds: when the server came to be ESTABLISHED, 0 for never
+	acceptedAt int64
+	leftAt     int64  // completionTakenBack: when it seemed to have left SYN_RCVD
+	askedAt    int64  // recordEnds: the client's first text, 0 for none
+	servedAt   int64  // recordEnds: the server's first text or FIN, 0 for none
+	heardAt    int64  // recordEnds: the server's last segment
+	synAckTTL  uint8  // recordEnds: of the SYN-ACK, if another device than the server made it; else 0
+	serverTTL  uint8  // recordEnds: of the server then
+	token      uint32 // mptcpOpens: of an end
+	id         uint64 // mptcpOpens: the connection
+	// synAckRetransmitted, handshakeCompletes, completionTakenBack, attemptEnds: SYN-ACKs that no SYN asked for
+	synAckRetransmissions int32
+	kind                  eventKind
+	end                   crowd.End // attemptEnds, completionTakenBack, failureTakenBack; recordEnds if unanswered
+	firstRetransmission   bool      // synRetransmitted: for the first time
+	retransmitted         bool      // synAcked, attemptEnds: the SYN was sent again before
+	text                  bool      // listenerFellBack: the client had sent text
+	answered              bool      // synRetransmitted: a SYN-ACK had come
+	completed             bool      // synAckRetransmitted: the ACK had come
+	firstBack             bool      // listenerFellBack: for the first time
+	held                  bool      // completionTakenBack: since it fell back
+	cut                   bool      // attemptEnds, completionTakenBack: with the capture
+	// recordEnds, handshakeCompletes, attemptEnds: nothing but silence says that the SYN-ACK was acknowledged
+	silent     bool
+	reset      bool   // segmentStrayed: an RST answered it
+	unanswered bool   // recordEnds: of a SYN alone, whose attempt ends with it
+	clientPort uint16 // synAckUnasked
+	packet     uint64 // synAckUnasked
 }
 
 // eventKind says which it is: the end of a record, or what the method of the crowd that has its name is told.
@@ -81,9 +84,9 @@ const (
 	recordEnds
 	timeWaitsEnd
 	synSent
-	synSentAgain
+	synRetransmitted
 	synAcked
-	synAckedAgain
+	synAckRetransmitted
 	handshakeCompletes
 	completionTakenBack
 	failureTakenBack
@@ -98,16 +101,18 @@ const (
 	mptcpOpens
 )
 
-// order is a place in the order of what happens. It is the same whoever follows the connection, and however much of the others'
-// segments he sees: by the capture's clock, then as the constants say, then by the place among all segments or the id.
+// order is a place in the order of what happens. It is the same whoever follows the connection, and however
+// much of the others' segments he sees: by the capture's clock, then as the constants say, then by the
+// place among all segments or the id.
 type order struct {
 	clock int64
 	turn  int64
 	id    uint64
 }
 
-// The turns of what happens while the clock shows one time: segments that waited long enough; those that moved the clock there, and
-// came while it stood there; alarms, by the times for which they were set; at the end of the capture, by id, what is left.
+// The turns of what happens while the clock shows one time: segments that waited long enough; those that moved
+// the clock there, and came while it stood there; alarms, by the times for which they were set; at the end of
+// the capture, by id, what is left.
 const (
 	turnOfWaiting = math.MinInt64
 	turnOfSegment = math.MinInt64 + 1
@@ -145,18 +150,18 @@ func (a *accounts) take(e *event, record *record.Connection) {
 		a.totals.EndTimeWaits(record)
 	case synSent:
 		a.crowd.Syn(e.clock, &e.attempt, &e.probe)
-	case synSentAgain:
-		a.crowd.SynAgain(e.clock, &e.attempt, e.firstAgain, e.answered)
+	case synRetransmitted:
+		a.crowd.SynRetransmitted(e.clock, &e.attempt, e.firstRetransmission, e.answered)
 	case synAcked:
-		a.crowd.SynAck(e.clock, &e.attempt, &e.probe, &e.synAck, e.again)
-	case synAckedAgain:
-		a.crowd.SynAckAgain(e.clock, &e.attempt, int(e.unasked), e.completed)
+		a.crowd.SynAck(e.clock, &e.attempt, &e.probe, &e.synAck, e.retransmitted)
+	case synAckRetransmitted:
+		a.crowd.SynAckRetransmitted(e.clock, &e.attempt, int(e.synAckRetransmissions), e.completed)
 	case handshakeCompletes:
-		a.crowd.Complete(e.clock, &e.attempt, e.unasked > 0)
+		a.crowd.Complete(e.clock, &e.attempt, e.synAckRetransmissions > 0)
 		a.crowd.Completed(&e.attempt, &e.probe)
 		a.related.completed(e)
 	case completionTakenBack:
-		a.crowd.TakeBackCompletion(e.clock, &e.attempt, e.end, e.held, e.cut, int(e.unasked), e.leftAt)
+		a.crowd.TakeBackCompletion(e.clock, &e.attempt, e.end, e.held, e.cut, int(e.synAckRetransmissions), e.leftAt)
 	case failureTakenBack:
 		a.crowd.TakeBackFailure(&e.attempt, e.end)
 	case completionUnseen:
@@ -182,13 +187,14 @@ func (a *accounts) take(e *event, record *record.Connection) {
 
 // endAttempt tells the crowd what became of an attempt.
 func (a *accounts) endAttempt(e *event) {
-	a.crowd.End(e.clock, &e.attempt, e.end, e.cut, int(e.unasked), &e.probe, e.again)
+	a.crowd.End(e.clock, &e.attempt, e.end, e.cut, int(e.synAckRetransmissions), &e.probe, e.retransmitted)
 }
 
 // settleCookie takes back the SYN_RCVD of a listener that kept nothing of the attempt (RFC 4987 §3.6).
 func (a *accounts) settleCookie(r *record.Connection) {
 	s := &r.Server
-	if r.Handshake.Outcome != record.OutcomeEmbryonic || len(s.States) != 1 || s.States[0].State != tcpstate.SynRcvd || s.Syns > r.Client.Syns {
+	if r.Handshake.Outcome != record.OutcomeEmbryonic || len(s.States) != 1 || s.States[0].State != tcpstate.SynRcvd ||
+		s.Syns > r.Client.Syns {
 		return
 	}
 	if a.crowd.SentCookie(flows.Addr(s.IP.As16()), s.Port, int64(r.Handshake.SynAckAt)) {

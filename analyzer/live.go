@@ -11,9 +11,9 @@ import (
 // in SYN_SENT.
 func (a *Analyzer) Live() record.Live {
 	live := a.live
-	embryos := a.table.embryos.Live()
-	live.Connections += embryos
-	live.Client[tcpstate.SynSent] += embryos
+	attempts := a.table.attempts.Live()
+	live.Connections += attempts
+	live.Client[tcpstate.SynSent] += attempts
 	if a.accounts != nil {
 		held := &live.Server[tcpstate.SynRcvd]
 		*held -= min(*held, a.accounts.crowd.OpenCookies())
@@ -97,11 +97,11 @@ func (a *Analyzer) peek(n uint32) *connection {
 			return &a.peeked[len(a.peeked)-1]
 		})
 	case p.kind == bare:
-		a.grow(&a.scratch, a.table.embryos.At(p.where))
+		a.grow(&a.scratch, a.table.attempts.At(p.where))
 		return &a.scratch
 	case p.kind == orderly:
 		o := a.table.ordinary.At(p.where)
-		a.grow(&a.scratch, &o.embryo)
+		a.grow(&a.scratch, &o.attempt)
 		a.read(&a.scratch, o)
 		return &a.scratch
 	}

@@ -6,14 +6,14 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Most connections live as the RFC has it: a handshake, requests and answers, two FINs, each segment where the one before it
-// ended. Nobody asks what the rules make of such a life while it lasts. So its segments are only written down, and the rules read
-// them all at once: when it ends, when somebody looks, or when a segment comes that was not expected. What must be known
-// meanwhile is in which states the two ends are, and that follows from the flags.
+// Most connections live as the RFC has it: a handshake, requests and answers, two FINs, each segment where the one
+// before it ended. Nobody asks what the rules make of such a life while it lasts. So its segments are only written
+// down, and the rules read them all at once: when it ends, when somebody looks, or when a segment comes that was not
+// expected. What must be known meanwhile is in which states the two ends are, and that follows from the flags.
 
 // ordinary is a life that has been ordinary so far.
 type ordinary struct {
-	embryo
+	attempt
 	next       [2]uint32 // SND.NXT of each end
 	acked      [2]uint32 // its last SEG.ACK
 	stamps     [2]uint32 // its last TSval, 0 for none
@@ -38,7 +38,7 @@ type lines [linesOnPage]line
 // proceeds takes in a segment if it is what is expected next at a place. Otherwise it does nothing.
 func (a *Analyzer) proceeds(n uint32, seg *flows.Segment) bool {
 	p := a.table.places.At(n)
-	if a.leaping || a.options.Trace != nil && (a.options.Traced == nil || a.options.Traced(&seg.Key)) {
+	if a.jumping || a.options.Trace != nil && (a.options.Traced == nil || a.options.Traced(&seg.Key)) {
 		return false
 	}
 	switch p.kind {
@@ -54,13 +54,14 @@ func (a *Analyzer) proceeds(n uint32, seg *flows.Segment) bool {
 
 // answers begins an ordinary life if the segment is the SYN-ACK that the SYN at a place has asked for.
 func (a *Analyzer) answers(n uint32, p *place, seg *flows.Segment) bool {
-	e := a.table.embryos.At(p.where)
+	e := a.table.attempts.At(p.where)
 	asks := e.len == 0 && e.syn.window != 0 && e.syn.checksum() != flows.ChecksumWrong && !e.self()
-	if !asks || sender(seg) == e.opener() || seg.Flags&^flows.ECE != flows.SYN|flows.ACK || seg.Ack != e.seq+1 || seg.Len > 0 {
+	if !asks || sender(seg) == e.opener() || seg.Flags&^flows.ECE != flows.SYN|flows.ACK || seg.Ack != e.seq+1 ||
+		seg.Len > 0 {
 		return false
 	}
 	client, server := e.opener(), 1-e.opener()
-	begun := ordinary{embryo: *e, lastAt: e.at, lastPacket: e.packet, irs: seg.Seq}
+	begun := ordinary{attempt: *e, lastAt: e.at, lastPacket: e.packet, irs: seg.Seq}
 	begun.next[client], begun.next[server] = e.seq+1, seg.Seq+1
 	begun.acked[client], begun.acked[server] = seg.Seq+1, seg.Ack
 	begun.stamps[client] = e.syn.tsVal
@@ -69,7 +70,7 @@ func (a *Analyzer) answers(n uint32, p *place, seg *flows.Segment) bool {
 	if !fits || e.syn.stampedZero() {
 		return false
 	}
-	a.table.embryos.Drop(p.where)
+	a.table.attempts.Drop(p.where)
 	p.where, p.kind = a.table.ordinary.Take(), orderly
 	o := a.table.ordinary.At(p.where)
 	*o = begun
@@ -86,7 +87,8 @@ func (a *Analyzer) answers(n uint32, p *place, seg *flows.Segment) bool {
 func (a *Analyzer) goesOn(n uint32, o *ordinary, seg *flows.Segment) bool {
 	from, to := sender(seg), 1-sender(seg)
 	fin, behind := seg.Flags.Has(flows.FIN), o.next[to]-seg.Ack
-	if seg.Flags&(flows.SYN|flows.RST|flows.ACK) != flows.ACK || seg.Seq != o.next[from] || behind > o.next[to]-o.acked[from] {
+	if seg.Flags&(flows.SYN|flows.RST|flows.ACK) != flows.ACK || seg.Seq != o.next[from] ||
+		behind > o.next[to]-o.acked[from] {
 		return false
 	}
 	x, y := o.states[from], o.states[to]
@@ -151,8 +153,8 @@ func (a *Analyzer) goesOn(n uint32, o *ordinary, seg *flows.Segment) bool {
 	return true
 }
 
-// line is that of a segment but for what it acknowledges. It reports whether it can be written down behind the others, and
-// nothing about it is out of the ordinary.
+// line is that of a segment but for what it acknowledges. It reports whether it can be written down behind the others,
+// and nothing about it is out of the ordinary.
 func (o *ordinary) line(seg *flows.Segment) (l line, fits bool) {
 	passed, packets, last := seg.Time-o.lastAt, seg.Packet-o.lastPacket, o.stamps[sender(seg)]
 	older := seg.Options.HasTimestamp && last != 0 && int32(seg.Options.TSVal-last) < 0 // RFC 7323 §5.3
@@ -246,7 +248,7 @@ func (o *ordinary) deadline(opt *Options) int64 {
 	case o.waits != 0:
 		return o.waits + 2*int64(opt.MSL)
 	case o.embryonic():
-		return o.embryo.deadline(opt)
+		return o.attempt.deadline(opt)
 	}
 	return o.heard + int64(opt.IdleLimit)
 }
@@ -265,7 +267,8 @@ func (t *table) forget(n uint32) {
 
 // line is what is written down of a segment, in 32 bytes. All else about it follows from what came before.
 type line struct {
-	passed               uint64 // since the segment before: nanoseconds, and in the last passedBits packets; of a SYN without ACK SEG.ACK
+	// since the segment before: nanoseconds, and in the last passedBits packets; of a SYN without ACK SEG.ACK
+	passed               uint64
 	digest, tsVal, tsEcr uint32
 	behind               uint16 // octets of its peer's that it does not acknowledge; of a SYN the MSS
 	len                  uint16 // of a SYN the window scale, and which options it has
@@ -292,13 +295,15 @@ const (
 	optionSACK
 )
 
-// lineOf is the line of a segment, but for passed and behind. It reports whether nothing of it is lost: longer ones and less
-// usual options cannot be written down.
+// lineOf is the line of a segment, but for passed and behind. It reports whether nothing of it is lost: longer ones and
+// less usual options cannot be written down.
 func lineOf(seg *flows.Segment) (l line, whole bool) {
 	opt := &seg.Options
 	l = line{
-		digest: seg.Digest, tsVal: opt.TSVal, tsEcr: opt.TSEcr, len: uint16(seg.Len), window: seg.Window, ipid: seg.IPID,
-		headers: uint8(seg.Headers), ttl: seg.TTL, flags: uint8(seg.Flags), marks: uint8(seg.ECN) | uint8(seg.Checksum)<<2,
+		digest: seg.Digest, tsVal: opt.TSVal, tsEcr: opt.TSEcr, len: uint16(seg.Len), window: seg.Window,
+		ipid:    seg.IPID,
+		headers: uint8(seg.Headers), ttl: seg.TTL, flags: uint8(seg.Flags), marks: uint8(seg.ECN) |
+			uint8(seg.Checksum)<<2,
 	}
 	l.mark(seg.FromB, markFromB)
 	l.mark(opt.HasTimestamp, markStamped)

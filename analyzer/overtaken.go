@@ -189,7 +189,7 @@ func (c *connection) answersUnseen(seg *flows.Segment) bool {
 		return true // the ACK that completes the handshake may be
 	}
 	nxt, sent := y.SndNxt()
-	return sent && y.Spoke && near(seg.Ack, uint32(nxt)) && tcpstate.Seq(seg.Ack).After(nxt)
+	return sent && y.HasSent && near(seg.Ack, uint32(nxt)) && tcpstate.Seq(seg.Ack).After(nxt)
 }
 
 // letAllGo takes in all that wait: nothing comes any more.

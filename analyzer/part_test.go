@@ -79,8 +79,8 @@ func byParts(t *testing.T, random *rand.Rand, segments []flows.Segment, until in
 		now := passages[len(passages)-1]
 		p := courses[len(courses)-1].Add(s)
 		mine := part(&s.Key)
-		if p.Clock.Leap != nil {
-			if its := part(&p.Clock.Leap.Key); its != mine {
+		if p.Clock.Jump != nil {
+			if its := part(&p.Clock.Jump.Key); its != mine {
 				o := p
 				o.Own = false
 				now[its] = append(now[its], o)

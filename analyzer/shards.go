@@ -352,10 +352,10 @@ func (p *Part) pass(stretch uint64, x *course.Passage) {
 
 // set brings the clock to what it is by now.
 func (a *Analyzer) set(k *course.Clock) {
-	a.leaping = a.leaping && k.Leap != nil // of another's leap it is not told what became of it
+	a.jumping = a.jumping && k.Jump != nil // of another's jump it is not told what became of it
 	a.Advance(k.Now)
-	if k.Leap != nil && !a.leaping {
-		a.leaping, a.leapTo, a.leaper = true, k.Leap.To, k.Leap.Key
+	if k.Jump != nil && !a.jumping {
+		a.jumping, a.jumpTo, a.jumpKey = true, k.Jump.To, k.Jump.Key
 	}
 }
 

@@ -20,9 +20,9 @@ func TestShardsChangeNothing(t *testing.T) {
 	}
 	for _, file := range files {
 		sameInShards(t, file, segmentsOf(t, file))
-		leaping := segmentsOf(t, file)
-		leaping[len(leaping)/2].Time += int64(48 * time.Hour) // which is not believed, by no tracker
-		sameInShards(t, file+" with a leap", leaping)
+		jumping := segmentsOf(t, file)
+		jumping[len(jumping)/2].Time += int64(48 * time.Hour) // which is not believed, by no tracker
+		sameInShards(t, file+" with a jump", jumping)
 		sameInShards(t, file+" of two clocks", merged(segmentsOf(t, file), true, 3e6))
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // table finds what is known of a 4-tuple: its place. A place holds the incarnations that are followed, the newest first,
-// an ordinary life, or an attempt of which only one SYN is known (an embryo). Incarnations lie at rest in the arena, in few bytes,
+// an ordinary life, or an attempt of which only one SYN is known. Incarnations lie at rest in the arena, in few bytes,
 // or are awake as connections. But for these, of which there are only so many, there is nothing that the collector would have to walk.
 type table struct {
 	index  []bucket // a power of two of them; open addressing, linear probing
@@ -22,7 +22,7 @@ type table struct {
 
 	arena    store.Arena
 	awake    pool
-	embryos  store.Slabs[embryo] // the attempts of which nothing but one SYN has been seen
+	attempts store.Slabs[attempt] // the attempts of which nothing but one SYN has been seen
 	ordinary store.Slabs[ordinary]
 	lines    store.Slabs[lines] // of the ordinary lives
 }
@@ -36,7 +36,7 @@ type bucket struct {
 // place is what is known of one 4-tuple, and where.
 type place struct {
 	alarm int64  // when it is looked at next, or never
-	where uint32 // the number of the newest incarnation awake, or of the life or embryo, or in the arena
+	where uint32 // the number of the newest incarnation awake, or of the life or attempt, or in the arena
 	kind  kind
 }
 
@@ -60,7 +60,7 @@ const (
 func newTable() table {
 	t := table{
 		seeds: newSeeds(), places: store.NewSlabs[place](12), arena: store.NewArena(),
-		awake: pool{Slabs: store.NewSlabs[connection](6)}, embryos: store.NewSlabs[embryo](12),
+		awake: pool{Slabs: store.NewSlabs[connection](6)}, attempts: store.NewSlabs[attempt](12),
 		ordinary: store.NewSlabs[ordinary](10), lines: store.NewSlabs[lines](12),
 	}
 	t.resize(leastIndex)
@@ -116,7 +116,7 @@ func (t *table) find(k *flows.Key, tag uint32) uint32 {
 			}
 			continue
 		case bare:
-			if t.embryos.At(p.where).key == *k {
+			if t.attempts.At(p.where).key == *k {
 				return b.place
 			}
 			continue
@@ -154,7 +154,7 @@ func (t *table) foresee(notices []notice, i uint32) {
 		case awake:
 			t.ahead[k] = t.awake.At(p.where).place
 		case bare:
-			t.ahead[k] = uint32(t.embryos.At(p.where).key.APort)
+			t.ahead[k] = uint32(t.attempts.At(p.where).key.APort)
 		case orderly:
 			o := t.ordinary.At(p.where)
 			t.ahead[k] = uint32(o.key.APort) + uint32(o.count)

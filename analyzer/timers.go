@@ -28,53 +28,53 @@ func (a *Analyzer) advance(now int64, key *flows.Key) {
 	case !a.begun:
 		a.clock, a.origin, a.begun = now, now, true
 	case now-a.clock <= course.Far:
-		if a.leaping {
+		if a.jumping {
 			a.undoJump()
 		}
 		a.expire(now)
-	case !a.leaping:
-		a.leaping, a.leapTo, a.leaper = true, now, *key
+	case !a.jumping:
+		a.jumping, a.jumpTo, a.jumpKey = true, now, *key
 	default:
-		a.leaping = false
-		a.expire(min(a.leapTo, now))
+		a.jumping = false
+		a.expire(min(a.jumpTo, now))
 		a.expire(now)
 	}
 }
 
-// Advance lets time pass without a segment: all that is due before now happens. The caller vouches for it, so that a leap
+// Advance lets time pass without a segment: all that is due before now happens. The caller vouches for it, so that a jump
 // is believed. It does nothing before the first segment, and nothing for a time that has passed.
 func (a *Analyzer) Advance(now int64) {
 	if !a.begun {
 		return
 	}
-	if a.leaping {
+	if a.jumping {
 		if now-a.clock <= course.Far {
 			return // time has not come there yet; the next segment tells
 		}
-		a.leaping = false
-		a.expire(min(a.leapTo, now))
+		a.jumping = false
+		a.expire(min(a.jumpTo, now))
 	}
 	a.expire(now)
 }
 
-// now is the time of the segment at hand, by the clock that will be right if the leap is.
+// now is the time of the segment at hand, by the clock that will be right if the jump is.
 func (a *Analyzer) now() int64 {
-	if a.leaping {
-		return a.leapTo
+	if a.jumping {
+		return a.jumpTo
 	}
 	return a.clock
 }
 
 // undoJump discards a bogus far-future timestamp: who was heard then was heard now.
 func (a *Analyzer) undoJump() {
-	a.leaping = false
-	n := a.table.find(&a.leaper, a.table.seeds.hash(&a.leaper))
+	a.jumping = false
+	n := a.table.find(&a.jumpKey, a.table.seeds.hash(&a.jumpKey))
 	if n == 0 {
 		return // it ended, or is another tracker's
 	}
 	switch p := a.table.places.At(n); {
 	case p.kind == bare:
-		e := a.table.embryos.At(p.where)
+		e := a.table.attempts.At(p.where)
 		e.heard = a.clock
 		a.wakeAt(n, e.packet, e.deadline(&a.options))
 	default:
@@ -118,8 +118,8 @@ func (a *Analyzer) look(m store.Alarm) {
 	}
 	p.alarm = never
 	if p.kind == bare {
-		if e := a.table.embryos.At(p.where); e.deadline(&a.options) <= m.At {
-			a.finishEmbryo(m.Place, e.deadline(&a.options), record.EndIdle)
+		if e := a.table.attempts.At(p.where); e.deadline(&a.options) <= m.At {
+			a.finishAttempt(m.Place, e.deadline(&a.options), record.EndIdle)
 		} else {
 			a.wakeAt(m.Place, e.packet, e.deadline(&a.options))
 		}
@@ -184,7 +184,7 @@ func (a *Analyzer) deadline(c *connection) int64 {
 	switch {
 	case waits:
 		return until
-	case c.over() || c.tcp.Perhaps():
+	case c.over() || c.tcp.MaybeReset():
 		// Late segments may come for as long as they can live.
 		return c.heard + 2*int64(a.options.MSL)
 	case c.embryonic() && !a.mayBeOpen(c):

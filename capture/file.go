@@ -174,8 +174,9 @@ nesting:
 	if len(b.peek(17)) > len(head) {
 		dots = "…"
 	}
-	return nil, fmt.Errorf("not a capture file: %sbegins with %q%s%s (expected pcap or pcapng, plain or compressed by %s)",
-		packed, head, dots, foreign(b.buffered()), compressionNames())
+	return nil, fmt.Errorf("not a capture file: %sbegins with %q%s%s (expected pcap or pcapng, plain or compressed "+
+		"by %s)",
+		packed, head, dots, advice(b.buffered()), compressionNames())
 }
 
 func (f *file) close() {

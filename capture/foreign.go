@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// foreignFormats are what people take for a capture file that libpcap reads, and what helps.
-var foreignFormats = []struct{ magic, advice string }{
+// unsupported are what people take for a capture file that libpcap reads, and what helps.
+var unsupported = []struct{ magic, advice string }{
 	{"snoop\x00", "snoop; " + byEditcap},
 	{"GMBU", "Microsoft Network Monitor; " + byEditcap},
 	{"RTSS", "Microsoft Network Monitor; " + byEditcap},
@@ -19,9 +19,9 @@ var foreignFormats = []struct{ magic, advice string }{
 
 const byEditcap = "convert it with: editcap -F pcapng IN OUT"
 
-// foreign says what a file that is no capture begins with, and what helps; "" if that is not known.
-func foreign(b []byte) string {
-	for _, f := range foreignFormats {
+// advice says what a file that is no capture begins with, and what helps; "" if that is not known.
+func advice(b []byte) string {
+	for _, f := range unsupported {
 		if strings.HasPrefix(string(b[:min(len(b), len(f.magic))]), f.magic) {
 			return ", " + f.advice
 		}

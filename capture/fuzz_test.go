@@ -49,7 +49,8 @@ func check(t *testing.T, file []byte, cut int) {
 		if p.Time == NoTime {
 			p.Time = 0
 		}
-		if err := w.Write(&Packet{Number: p.Number, Time: p.Time, Data: []byte(p.Data), Length: p.Length, Link: p.Link}); err != nil {
+		if err := w.Write(&Packet{Number: p.Number, Time: p.Time, Data: []byte(p.Data), Length: p.Length,
+			Link: p.Link}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -91,7 +92,8 @@ func FuzzPcapng(f *testing.F) {
 	f.Add(le().section().netif(1, 0).u32(6, 1<<28, 0, 0).bytes, uint(50))
 	for _, kind := range []uint32{blockSection, blockInterface, blockPacket, blockSimple, blockStatistics,
 		blockEnhanced} {
-		for _, size := range []int{0, 3, 8, 19, 24} { // too short, without an interface before them, and with lengths of 0xff
+		// too short, without an interface before them, and with lengths of 0xff
+		for _, size := range []int{0, 3, 8, 19, 24} {
 			whole := le().section()
 			f.Add(whole.block(kind, le().raw(strings.Repeat("\xff", size))).bytes, uint(28))
 			whole = be().section().netif(1, 0).netif(276, 300)
@@ -114,7 +116,7 @@ func FuzzCompressed(f *testing.F) {
 		f.Add(pack(f, name, plain[:50], plain[50:]))
 	}
 	f.Add([]byte(bzip2Header + bzip2Packet))
-	for _, format := range foreignFormats { // what people take for a capture file
+	for _, format := range unsupported { // what people take for a capture file
 		f.Add([]byte(format.magic + "and so on"))
 	}
 	f.Add(bytes.Repeat([]byte{1, 0, 0, 0, 0, 0, 0, 0, 2, 4, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0}, 4))

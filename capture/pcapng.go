@@ -25,7 +25,8 @@ const (
 	blockSection    = 0x0a0d0d0a // the same in either byte order
 )
 
-// Option codes of every block (§3.5), interface descriptions (§4.2), enhanced packets (§4.3) and interface statistics (§4.6).
+// Option codes of every block (§3.5), interface descriptions (§4.2), enhanced packets (§4.3)
+// and interface statistics (§4.6).
 const (
 	optionComment = 1 // opt_comment
 

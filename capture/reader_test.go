@@ -213,7 +213,8 @@ func TestOpenErrors(t *testing.T) {
 			`not a capture file: begins with "\xaa\xaa\xaa\xaa \x00\x00\x00", 5Views; ` +
 				`convert it with: editcap -F pcapng IN OUT` + expected},
 		{file("erf", erf+erf),
-			`not a capture file: begins with "\x00\x00\x00\x80\x00\xf1Se\x02\x04\x00\x14\x00\x00\x00\x04"…, Endace's ERF; ` +
+			`not a capture file: begins with "\x00\x00\x00\x80\x00\xf1Se\x02\x04\x00\x14\x00\x00\x00\x04"…, ` +
+				`Endace's ERF; ` +
 				`convert it with: editcap -F pcapng IN OUT` + expected},
 		{file("not-erf", erf+"hello, dear world"),
 			`not a capture file: begins with "\x00\x00\x00\x80\x00\xf1Se\x02\x04\x00\x14\x00\x00\x00\x04"…` + expected},

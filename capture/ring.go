@@ -24,10 +24,11 @@ type RingOptions struct {
 
 // Ring writes packets to one file after the other, as tcpdump does:
 //
-//   - The first file has the name Path, those after it the same with a number behind it, from 1. With Files the numbers are
-//     from 0 to Files-1, with zeros before them so that they sort, and then from 0 again: the oldest is written over.
-//   - With Every a name has a number only if without it the file before would be written over. With Files the oldest one of
-//     this Ring is removed; tcpdump would end instead.
+//   - The first file has the name Path, those after it the same with a number behind it, from 1. With Files the numbers
+//     are from 0 to Files-1, with zeros before them so that they sort, and then from 0 again: the oldest is written
+//     over.
+//   - With Every a name has a number only if without it the file before would be written over. With Files the oldest
+//     one of this Ring is removed; tcpdump would end instead.
 //
 // Each file is complete in itself, and can be read while it is written: what was written a second ago is in it. Its
 // last block says until when packets were captured, and how many were lost meanwhile.

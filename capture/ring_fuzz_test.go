@@ -41,7 +41,8 @@ func FuzzRing(f *testing.F) {
 		written, inFiles := uint64(0), uint64(0)
 		for ; len(data) >= 2 && written < 500; data = data[2:] {
 			now += int64(steps[data[1]&7])
-			p := Packet{Number: written + 1, Time: now, Data: make([]byte, int(data[0])*8), Link: LinkType(1 + data[1]>>3&1)}
+			p := Packet{Number: written + 1, Time: now, Data: make([]byte, int(data[0])*8),
+				Link: LinkType(1 + data[1]>>3&1)}
 			p.Length = len(p.Data) + int(data[1]>>4)
 			switch data[1] >> 6 {
 			case 1:

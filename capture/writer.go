@@ -35,8 +35,8 @@ func NewWriter(w io.Writer) *Writer {
 // longestComment is how many bytes an option has room for.
 const longestComment = 1<<16 - 1
 
-// Write writes p, with comments (opt_comment) of at most 65,535 bytes of UTF-8; more is cut off. Its number is not kept:
-// the file's packets count from 1. Nor are comments of its own, unless they are among these.
+// Write writes p, with comments (opt_comment) of at most 65,535 bytes of UTF-8; more is cut off. Its number is not
+// kept: the file's packets count from 1. Nor are comments of its own, unless they are among these.
 func (w *Writer) Write(p *Packet, comments ...string) error {
 	number, err := w.describe(writerInterface{p.Link, p.Time < 0})
 	if err != nil {

@@ -38,7 +38,8 @@ func TestWriterRoundTrip(t *testing.T) {
 			data[i] = byte(random.IntN(256))
 		}
 		p := given{uint64(i + 1), now, string(data), len(data) + random.IntN(50), links[random.IntN(len(links))]}
-		if err := w.Write(&Packet{Number: p.Number, Time: p.Time, Data: []byte(p.Data), Length: p.Length, Link: p.Link}); err != nil {
+		if err := w.Write(&Packet{Number: p.Number, Time: p.Time, Data: []byte(p.Data), Length: p.Length,
+			Link: p.Link}); err != nil {
 			t.Fatal(err)
 		}
 		want = append(want, p)

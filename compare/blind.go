@@ -71,21 +71,25 @@ func (p *path) findBlind() [][]blind {
 			list = append(list, b)
 		}
 		if v.kinds[kindOther] == 0 && v.kinds[kindFin] > 0 && p.elsewhere(i, kindOther) {
-			list = append(list, blind{reason: record.BlindFiltered, ways: bothWays, kinds: [segmentKinds]bool{kindOther: true},
-				from: alwaysFrom, until: alwaysUntil, detail: "it has segments with SYN, FIN or RST only"})
+			list = append(list, blind{reason: record.BlindFiltered, ways: bothWays,
+				kinds: [segmentKinds]bool{kindOther: true},
+				from:  alwaysFrom, until: alwaysUntil, detail: "it has segments with SYN, FIN or RST only"})
 		}
 		dropped := v.read.Drops.Kernel + v.read.Drops.Interface
 		if from, until, ok := p.span(i); ok {
 			before, within, after := p.provenMissing(i, list, from, until)
 			if before > 0 {
-				list = append(list, blind{reason: record.BlindLater, ways: bothWays, kinds: anyKind, from: alwaysFrom, until: from,
+				list = append(list, blind{reason: record.BlindLater, ways: bothWays, kinds: anyKind, from: alwaysFrom,
+					until:  from,
 					detail: fmt.Sprintf("of the segments compared, %d passed it before its first packet", before)})
 			}
 			if after > 0 {
-				list = append(list, blind{reason: record.BlindEarlier, ways: bothWays, kinds: anyKind, from: until, until: alwaysUntil,
+				list = append(list, blind{reason: record.BlindEarlier, ways: bothWays, kinds: anyKind, from: until,
+					until:  alwaysUntil,
 					detail: fmt.Sprintf("of the segments compared, %d passed it after its last packet", after)})
 			}
-			lost := blind{reason: record.BlindDropped, ways: bothWays, kinds: anyKind, from: alwaysFrom, until: alwaysUntil}
+			lost := blind{reason: record.BlindDropped, ways: bothWays, kinds: anyKind, from: alwaysFrom,
+				until: alwaysUntil}
 			switch {
 			case dropped > 0:
 				lost.detail = fmt.Sprintf("%d packets were dropped while it was made, as it says itself", dropped)
@@ -132,7 +136,8 @@ func (p *path) oneWay(point int) (w way, one bool) {
 // elsewhere reports whether another point that has segments in common with this one has some of a kind.
 func (p *path) elsewhere(point int, kind segmentKind) bool {
 	for i, v := range p.surveys {
-		if i != point && (p.parents[i] == point && p.clocks[i] != nil || p.parents[point] == i && p.clocks[point] != nil) && v.kinds[kind] > 0 {
+		if i != point && (p.parents[i] == point && p.clocks[i] != nil ||
+			p.parents[point] == i && p.clocks[point] != nil) && v.kinds[kind] > 0 {
 			return true
 		}
 	}
@@ -198,7 +203,8 @@ func (p *path) missedFromBeyond(point, neighbour int, known []blind, from, until
 		if p.sideOf(neighbour, host, to) == 0 {
 			continue // where it comes from is a guess
 		}
-		if x.repeated || kind != kindOther && kind != kindFin || wayOf(s, p.sides[neighbour]) != coming || !v.sketches[0].lacks(s) ||
+		if x.repeated || kind != kindOther && kind != kindFin || wayOf(s, p.sides[neighbour]) != coming ||
+			!v.sketches[0].lacks(s) ||
 			!comparable(s, v, beside) {
 			continue
 		}
@@ -211,7 +217,8 @@ func (p *path) missedFromBeyond(point, neighbour int, known []blind, from, until
 
 // countMissing counts a segment that another point saw; within says whether it counts too if it passed while the point
 // captured.
-func (p *path) countMissing(m *missing, s *flows.Segment, seenAt, point int, known []blind, from, until int64, within bool) {
+func (p *path) countMissing(m *missing, s *flows.Segment, seenAt, point int, known []blind, from, until int64,
+	within bool) {
 	w := wayOf(s, p.sides[seenAt])
 	for i := range known {
 		if known[i].ways[w] && known[i].kinds[kindOf(s.Flags)] {

@@ -37,9 +37,11 @@ const (
 // fieldNames are the names of the record.
 var fieldNames = [fields]record.Field{
 	fieldTTL: record.FieldTTL, fieldSource: record.FieldSource, fieldSourcePort: record.FieldSourcePort,
-	fieldTarget: record.FieldTarget, fieldTargetPort: record.FieldTargetPort, fieldSeq: record.FieldSeq, fieldAck: record.FieldAck,
-	fieldLen: record.FieldLen, fieldFlags: record.FieldFlags, fieldWindow: record.FieldWindow, fieldIPID: record.FieldIPID,
-	fieldECN: record.FieldECN, fieldTSVal: record.FieldTSVal, fieldTSEcr: record.FieldTSEcr, fieldMSS: record.FieldMSS,
+	fieldTarget: record.FieldTarget, fieldTargetPort: record.FieldTargetPort, fieldSeq: record.FieldSeq,
+	fieldAck: record.FieldAck,
+	fieldLen: record.FieldLen, fieldFlags: record.FieldFlags, fieldWindow: record.FieldWindow,
+	fieldIPID: record.FieldIPID,
+	fieldECN:  record.FieldECN, fieldTSVal: record.FieldTSVal, fieldTSEcr: record.FieldTSEcr, fieldMSS: record.FieldMSS,
 	fieldWScale: record.FieldWScale, fieldSACKPermitted: record.FieldSACKPermitted, fieldSACK: record.FieldSACK,
 	fieldTimestamps: record.FieldTimestamps, fieldFastOpen: record.FieldFastOpen, fieldMPTCP: record.FieldMPTCP,
 	fieldSignature: record.FieldSignature,

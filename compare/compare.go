@@ -20,9 +20,9 @@ type Result struct {
 	Decoded    []flows.Stats
 }
 
-// Compare compares the captures of a path's points, in the order from the client's side to the server's. It calls emit with each
-// connection that was seen at two points or more, or died before the second, once it has ended everywhere; the record is valid
-// until emit returns. Sources have different names.
+// Compare compares the captures of a path's points, in the order from the client's side to the server's. It calls emit
+// with each connection that was seen at two points or more, or died before the second, once it has ended everywhere;
+// the record is valid until emit returns. Sources have different names.
 func Compare(ctx context.Context, sources []Source, o Options, emit func(*record.Compared) error) (*Result, error) {
 	if n := len(sources); n < 2 || n > MaxPoints {
 		return nil, fmt.Errorf("compare takes 2 to %d points, not %d", MaxPoints, n)
@@ -128,7 +128,8 @@ func (p *path) clock(point int) record.Clock {
 // round leaves a thousandth.
 func round(x float64) float64 { return math.Round(x*1000) / 1000 }
 
-// reference is the moment, by the first point's clock, for which a point's offset is given: the first segment they have in common.
+// reference is the moment, by the first point's clock, for which a point's offset is given: the
+// first segment they have in common.
 func (p *path) reference(point int) record.Time {
 	if c := p.clocks[point]; c != nil {
 		return record.Time(p.corrected(p.parents[point], c.reference))

@@ -11,20 +11,21 @@ import (
 // A comparer is the second reading of all captures.
 type comparer struct {
 	*path
-	legs     []map[uint64]*leg // by point, by the analyzer's id
-	byKey    map[uint64]*leg   // by the hash of their keys: those whose trail has not ended
-	indexes  [indexes]index
-	waiting  queue // journeys that have not been seen everywhere
-	done     queue // those that have, which are kept a while for a second copy to be known by
-	now      int64
-	trails   uint64
-	keeps    [][]kept // by two points, what most segments have
-	always   [][]kept // and what all have, of more than a few
-	slack    int64
-	singles  []bool                         // points whose capture does not hold everything twice
-	moves    []int64                        // by point: path.moved
-	through  map[[2]int]map[flows.Addr]bool // by two points: the hosts, as the first sees them, of connections that both see
-	halves   [][2][]half                    // by stretch: connections that end there, and that begin behind it
+	legs    []map[uint64]*leg // by point, by the analyzer's id
+	byKey   map[uint64]*leg   // by the hash of their keys: those whose trail has not ended
+	indexes [indexes]index
+	waiting queue // journeys that have not been seen everywhere
+	done    queue // those that have, which are kept a while for a second copy to be known by
+	now     int64
+	trails  uint64
+	keeps   [][]kept // by two points, what most segments have
+	always  [][]kept // and what all have, of more than a few
+	slack   int64
+	singles []bool  // points whose capture does not hold everything twice
+	moves   []int64 // by point: path.moved
+	// by two points: the hosts, as the first sees them, of connections that both see
+	through  map[[2]int]map[flows.Addr]bool
+	halves   [][2][]half // by stretch: connections that end there, and that begin behind it
 	keeper   keeper
 	sums     sums
 	compared record.Compared // the one in the making
@@ -65,7 +66,8 @@ const (
 
 func newComparer(p *path, emit func(*record.Compared) error) *comparer {
 	n := len(p.sources)
-	c := &comparer{path: p, byKey: map[uint64]*leg{}, emit: emit, singles: make([]bool, n), slack: 2 * int64(tolerance*1e9),
+	c := &comparer{path: p, byKey: map[uint64]*leg{}, emit: emit, singles: make([]bool, n),
+		slack: 2 * int64(tolerance*1e9),
 		moves: p.moved(), halves: make([][2][]half, n-1), through: map[[2]int]map[flows.Addr]bool{}}
 	for i := range c.indexes {
 		c.indexes[i] = index{i, map[uint64]*journey{}}
@@ -156,7 +158,8 @@ func (c *comparer) take(point int, e *event) {
 		}
 	case e.icmp != nil:
 		if l != nil {
-			l.trail.reports = append(l.trail.reports, report{point, e.packet, e.at, l.dir(e.fromB), e.seq - l.shift[l.dir(e.fromB)], e.icmp})
+			l.trail.reports = append(l.trail.reports, report{point, e.packet, e.at, l.dir(e.fromB),
+				e.seq - l.shift[l.dir(e.fromB)], e.icmp})
 		}
 	default:
 		if e.twice && !c.singles[point] {
@@ -264,7 +267,8 @@ func (l *leg) acknowledge(dir int, ack uint32) {
 func (c *comparer) noteOther(t *trail, l *leg, dir int, s *sighting) {
 	hash, _ := stampHash(s)
 	for j := t.newest; j != nil; j = j.older {
-		if j.dir != dir || j.flags != s.flags&controlFlags || j.seq != s.seq-l.shift[dir] || j.len != s.len || j.at[l.point].seen() {
+		if j.dir != dir || j.flags != s.flags&controlFlags || j.seq != s.seq-l.shift[dir] || j.len != s.len ||
+			j.at[l.point].seen() {
 			continue
 		}
 		if j.ack == s.ack-l.shift[1-dir] {

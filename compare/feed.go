@@ -10,7 +10,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// An event is what a feed has to tell: a segment that passed its point, an ICMP error about one, or the end of a connection.
+// An event is what a feed has to tell: a segment that passed its point, an ICMP error about
+// one, or the end of a connection.
 type event struct {
 	order int64 // the latest corrected time of the capture so far: events of all points are taken in this order
 	id    uint64

@@ -109,7 +109,8 @@ func (c *comparer) fill(t *trail) {
 
 // opener is the end that opened, by the leg that knows best.
 func (c *comparer) opener(t *trail) int {
-	rank := map[record.RoleEvidence]int{record.RoleSyn: 4, record.RoleSynAck: 3, record.RolePorts: 2, record.RoleFirstPacket: 1}
+	rank := map[record.RoleEvidence]int{record.RoleSyn: 4, record.RoleSynAck: 3, record.RolePorts: 2,
+		record.RoleFirstPacket: 1}
 	best, opener := 0, 0
 	for _, l := range t.legs {
 		if l == nil || l.end == nil || rank[l.end.role] <= best {
@@ -133,7 +134,8 @@ func (l *leg) endOf(e *record.ComparedEndpoint) int {
 func (c *comparer) legRecord(p int, l *leg, opener int) record.ComparedLeg {
 	end := func(e int) record.ComparedEnd {
 		s := l.socket(e)
-		return record.ComparedEnd{IP: flows.IP(s.addr, s.v6), Port: s.port, ISN: record.Seq{Number: l.isn[e], Known: l.isnSeen[e]}}
+		return record.ComparedEnd{IP: flows.IP(s.addr, s.v6), Port: s.port,
+			ISN: record.Seq{Number: l.isn[e], Known: l.isnSeen[e]}}
 	}
 	r := record.ComparedLeg{Point: c.sources[p].Name, Client: end(opener), Server: end(1 - opener)}
 	for o := l; o != nil; o = o.also {

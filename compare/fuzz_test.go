@@ -11,8 +11,8 @@ import (
 	"github.com/tcplife/tcplife/compare"
 )
 
-// FuzzCompare compares any two files, and the first with itself: nothing panics, verdicts name points that stand beside each other
-// on the path, and a capture differs from itself in nothing.
+// FuzzCompare compares any two files, and the first with itself: nothing panics, verdicts name points that stand beside
+// each other on the path, and a capture differs from itself in nothing.
 func FuzzCompare(f *testing.F) {
 	const longest = 6 << 10 // of a seed, so that what the fuzzer changes matters
 	var seeds [][]byte
@@ -60,7 +60,8 @@ func FuzzCompare(f *testing.F) {
 		verdicts(one, two)
 		for _, v := range verdicts(one, one) {
 			if v.Kind != record.NotCaptured {
-				t.Errorf("a capture differs from itself: %s %s, packet %d at %s", v.Kind, v.Field, v.Segment.Packet, v.Segment.At)
+				t.Errorf("a capture differs from itself: %s %s, packet %d at %s", v.Kind, v.Field, v.Segment.Packet,
+					v.Segment.At)
 			}
 		}
 	})

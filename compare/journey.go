@@ -5,8 +5,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// A journey is one segment on its way along the path. Of one that offload merged or split it is the smallest part that was seen at any
-// point.
+// A journey is one segment on its way along the path. Of one that offload merged or split it is the smallest
+// part that was seen at any point.
 type journey struct {
 	trail *trail
 	dir   int

@@ -7,8 +7,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// maxKept is how many journeys of a connection are kept to be judged; further ones are only counted. Of attempts that no other point
-// has seen yet there are fewer.
+// maxKept is how many journeys of a connection are kept to be judged; further ones are only counted. Of attempts that
+// no other point has seen yet there are fewer.
 const (
 	maxKept  = 20_000
 	maxAlone = 64
@@ -83,17 +83,20 @@ func (c *comparer) remove(j *journey) {
 	j.older, j.newer = nil, nil
 }
 
-// rejoin makes one of a journey and another one with the same numbers, if they were seen at different points and differ in one thing
-// only that devices may change, as the IP identification. The stretch between has its usual delay and TTL step.
+// rejoin makes one of a journey and another one with the same numbers, if they were seen at different
+// points and differ in one thing only that devices may change, as the IP identification. The stretch
+// between has its usual delay and TTL step.
 func (c *comparer) rejoin(j *journey) bool {
 	if j.copyOf != nil {
 		return false
 	}
 	t := j.trail
 	tries := 0
-	for o := c.indexes[byTrail].find(trailHash(t, j.dir, j.seq, j.space() > 0, j.ack)); o != nil && tries < maxTries; o = o.chain[byTrail] {
+	same := c.indexes[byTrail].find(trailHash(t, j.dir, j.seq, j.space() > 0, j.ack))
+	for o := same; o != nil && tries < maxTries; o = o.chain[byTrail] {
 		tries++
-		if o == j || o.copyOf != nil || o.trail != t || o.dir != j.dir || o.seq != j.seq || o.len != j.len || o.flags != j.flags || o.ack != j.ack || !j.apart(o) {
+		if o == j || o.copyOf != nil || o.trail != t || o.dir != j.dir || o.seq != j.seq || o.len != j.len ||
+			o.flags != j.flags || o.ack != j.ack || !j.apart(o) {
 			continue
 		}
 		p := j.nearestTo(o)
@@ -213,7 +216,8 @@ func (t *trail) gap(j *journey, point int, reason record.BlindReason) {
 	i := slices.IndexFunc(t.gaps, func(g gap) bool { return g.point == point && g.dir == j.dir && g.reason == reason })
 	if i < 0 {
 		near := j.nearest(point)
-		t.gaps = append(t.gaps, gap{point: point, dir: j.dir, reason: reason, segment: j.at[near], at: near, packets: j.packets()})
+		t.gaps = append(t.gaps, gap{point: point, dir: j.dir, reason: reason, segment: j.at[near], at: near,
+			packets: j.packets()})
 		i = len(t.gaps) - 1
 	}
 	t.gaps[i].count++

@@ -45,7 +45,8 @@ func (c *comparer) draw(t *trail) {
 func (c *comparer) journeyRecord(t *trail, j *journey) record.Journey {
 	r := record.Journey{
 		Way: t.wayOf(j.dir).record(), What: whatIs(j.flags, j.len).String(), Flags: flagNames(j.first().flags),
-		Seq: int64(int32(j.seq - t.origin(j.dir))), Len: j.len, Packets: c.packetMap(j.packets()), Times: map[string]record.Time{},
+		Seq: int64(int32(j.seq - t.origin(j.dir))), Len: j.len, Packets: c.packetMap(j.packets()),
+		Times:    map[string]record.Time{},
 		Verdicts: slices.Clone(j.verdicts),
 	}
 	if r.Verdicts == nil {

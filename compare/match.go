@@ -8,8 +8,8 @@ import (
 
 // The functions of this file find the journey that a segment at a point belongs to.
 
-// trailHash is under which a trail's segments with the same numbers are found. Where a segment takes sequence space, that is enough: a
-// retransmission may acknowledge more.
+// trailHash is under which a trail's segments with the same numbers are found. Where a segment takes sequence space,
+// that is enough: a retransmission may acknowledge more.
 func trailHash(t *trail, dir int, seq uint32, space bool, ack uint32) uint64 {
 	kind := uint64(dir)
 	if space {
@@ -18,9 +18,9 @@ func trailHash(t *trail, dir int, seq uint32, space bool, ack uint32) uint64 {
 	return hash2(t.number<<2|kind, uint64(seq)<<32|uint64(ack))
 }
 
-// find gives the journey of which a segment is the next sighting; nil if there is none. Of several that look the same it is one that
-// was on time before one that would be late, then one that was seen nearer before one that a point between has missed, then the one
-// whose delay is the most usual, then the oldest.
+// find gives the journey of which a segment is the next sighting; nil if there is none. Of several that look the same
+// it is one that was on time before one that would be late, then one that was seen nearer before one that a point
+// between has missed, then the one whose delay is the most usual, then the oldest.
 func (c *comparer) find(t *trail, l *leg, dir int, s *sighting) *journey {
 	seq := s.seq - l.shift[dir]
 	ack := uint32(0)
@@ -31,7 +31,8 @@ func (c *comparer) find(t *trail, l *leg, dir int, s *sighting) *journey {
 	var best *journey
 	var least fit
 	tries := 0
-	for j := c.indexes[byTrail].find(trailHash(t, dir, seq, space, ack)); j != nil && tries < maxTries; j = j.chain[byTrail] {
+	same := c.indexes[byTrail].find(trailHash(t, dir, seq, space, ack))
+	for j := same; j != nil && tries < maxTries; j = j.chain[byTrail] {
 		tries++
 		if j.trail != t || j.dir != dir || j.seq != seq || j.len != s.len {
 			continue
@@ -69,7 +70,8 @@ func (f fit) worse(than fit) bool {
 // maxTries bounds how many segments with the same numbers are looked at.
 const maxTries = 4096
 
-// fits reports whether a segment at a leg's point can be the next sighting of a journey with the same numbers, and how well.
+// fits reports whether a segment at a leg's point can be the next sighting of a journey with
+// the same numbers, and how well.
 func (c *comparer) fits(j *journey, l *leg, s *sighting) (f fit, fits bool) {
 	if j.at[l.point].seen() || j.flags != s.flags&controlFlags {
 		return f, false
@@ -105,7 +107,8 @@ func (c *comparer) fits(j *journey, l *leg, s *sighting) (f fit, fits bool) {
 		return f, false
 	}
 	return fit{
-		sure: certain || stamped, late: delay > late, far: max(near-l.point, l.point-near), unusual: max(max(delay-usual, usual-delay)-jitter, 0),
+		sure: certain || stamped, late: delay > late, far: max(near-l.point, l.point-near),
+		unusual: max(max(delay-usual, usual-delay)-jitter, 0),
 	}, true
 }
 
@@ -121,8 +124,9 @@ func (j *journey) nearest(point int) int {
 	}
 }
 
-// transit is how long a segment would have taken between the nearest point at which its journey was seen and a point at which it is at a
-// time. It is possible if it came to each point after those before it on its way, and not after everybody has stopped to wait.
+// transit is how long a segment would have taken between the nearest point at which its journey was seen and a point at
+// which it is at a time. It is possible if it came to each point after those before it on its way, and not after
+// everybody has stopped to wait.
 func (c *comparer) transit(j *journey, point int, at int64) (delay int64, possible bool) {
 	t := j.trail
 	near := j.nearest(point)
@@ -144,8 +148,8 @@ func (c *comparer) transit(j *journey, point int, at int64) (delay int64, possib
 	return delay, true
 }
 
-// usualBetween is how long a segment usually takes between two points in its direction, more than which is late, and what more or less
-// is no sign of anything.
+// usualBetween is how long a segment usually takes between two points in its direction, more than which is late, and
+// what more or less is no sign of anything.
 func (c *comparer) usualBetween(j *journey, a, b int) (usual, late, jitter int64) {
 	w := j.trail.wayOf(j.dir)
 	for k := min(a, b); k < max(a, b); k++ {
@@ -161,7 +165,8 @@ func (c *comparer) usualBetween(j *journey, a, b int) (usual, late, jitter int64
 	return usual, late, jitter
 }
 
-// usualTTL reports whether the TTLs of a segment at two points differ as those of others do; true if nothing is known of these.
+// usualTTL reports whether the TTLs of a segment at two points differ as those of others do;
+// true if nothing is known of these.
 func (c *comparer) usualTTL(j *journey, a int, x *sighting, b int, y *sighting) bool {
 	w := j.trail.wayOf(j.dir)
 	step := 0
@@ -179,8 +184,8 @@ func (c *comparer) usualTTL(j *journey, a int, x *sighting, b int, y *sighting) 
 	return lower == step
 }
 
-// cover finds the journeys of which a segment is the next sighting together, or of one of which it is a part: offload merges and splits.
-// It reports whether there were any; what no journey covers then begins one.
+// cover finds the journeys of which a segment is the next sighting together, or of one of which it is a part: offload
+// merges and splits. It reports whether there were any; what no journey covers then begins one.
 func (c *comparer) cover(t *trail, l *leg, dir int, s *sighting) bool {
 	from := s.seq - l.shift[dir]
 	until := from + s.len
@@ -228,13 +233,14 @@ func (c *comparer) overlaps(t *trail, l *leg, dir int, from, until uint32) bool 
 	return false
 }
 
-// piece gives a journey that fits a segment of which all before at is found, split so that it begins there; if there is none, the
-// next one that begins before until.
+// piece gives a journey that fits a segment of which all before at is found, split so that it begins there; if there is
+// none, the next one that begins before until.
 func (c *comparer) piece(t *trail, l *leg, dir int, s *sighting, at, until uint32) (j, next *journey) {
 	tries := 0
 	for j := t.newest; j != nil && tries < maxTries; j = j.older {
 		tries++
-		if j.dir != dir || j.len == 0 || j.flags.Has(flows.SYN) || !after(j.seq+j.len, at) || !after(until, j.seq) || !c.fitsPart(j, l, s) {
+		if j.dir != dir || j.len == 0 || j.flags.Has(flows.SYN) || !after(j.seq+j.len, at) || !after(until, j.seq) ||
+			!c.fitsPart(j, l, s) {
 			continue
 		}
 		if j.seq == s.seq-l.shift[dir] && j.len == s.len {
@@ -305,7 +311,8 @@ func (c *comparer) depart(t *trail, l *leg, dir int, s *sighting) *journey {
 func (c *comparer) unfinished(j *journey) (list []*journey) {
 	t := j.trail
 	add := func(o *journey) {
-		if o != j && o.dir == j.dir && o.seen < len(o.at) && o.space() > 0 && after(o.end(), j.seq) && after(j.end(), o.seq) {
+		if o != j && o.dir == j.dir && o.seen < len(o.at) && o.space() > 0 && after(o.end(), j.seq) &&
+			after(j.end(), o.seq) {
 			list = append(list, o)
 			o.repeated = true
 		}
@@ -391,13 +398,16 @@ func (j *journey) first() *sighting {
 	panic("compare: a journey without a sighting")
 }
 
-// copied gives the sightings of another journey of which a new one's first sighting is a second copy; nil if there is none.
+// copied gives the sightings of another journey of which a new one's first sighting is a
+// second copy; nil if there is none.
 func (c *comparer) copied(j *journey, l *leg, s *sighting) []sighting {
 	tries := 0
-	for o := c.indexes[byTrail].find(trailHash(j.trail, j.dir, j.seq, j.space() > 0, j.ack)); o != nil && tries < maxTries; o = o.chain[byTrail] {
+	same := c.indexes[byTrail].find(trailHash(j.trail, j.dir, j.seq, j.space() > 0, j.ack))
+	for o := same; o != nil && tries < maxTries; o = o.chain[byTrail] {
 		tries++
 		a := &o.at[l.point]
-		if o.trail != j.trail || o.dir != j.dir || o.seq != j.seq || o.len != j.len || o.flags != j.flags || o.ack != j.ack || !a.seen() {
+		if o.trail != j.trail || o.dir != j.dir || o.seq != j.seq || o.len != j.len || o.flags != j.flags ||
+			o.ack != j.ack || !a.seen() {
 			continue
 		}
 		if a.id != s.id || a.window != s.window || a.tsVal != s.tsVal || a.tsEcr != s.tsEcr || a.options != s.options {
@@ -411,8 +421,8 @@ func (c *comparer) copied(j *journey, l *leg, s *sighting) []sighting {
 	return nil
 }
 
-// duplicateBare is how soon after another one a bare acknowledgement without any stamp is a copy of it and no repetition: as the
-// analyzer has it.
+// duplicateBare is how soon after another one a bare acknowledgement without any stamp is a copy of it and no
+// repetition: as the analyzer has it.
 const duplicateBare = 2e6 // ns
 
 // attach adds a sighting to a journey.

@@ -21,7 +21,8 @@ func numberHash(s *sighting) uint64 {
 
 // stampHash is of what is the same behind NAT that also shifts numbers, as stampsHash.
 func stampHash(s *sighting) (hash uint64, ok bool) {
-	return hash2(uint64(s.tsVal)<<32|uint64(s.tsEcr), uint64(s.id)<<48|uint64(s.flags&controlFlags)<<32|uint64(s.len)), s.options&hasTimestamp != 0
+	return hash2(uint64(s.tsVal)<<32|uint64(s.tsEcr), uint64(s.id)<<48|uint64(s.flags&controlFlags)<<32|uint64(s.len)),
+		s.options&hasTimestamp != 0
 }
 
 // begin makes the leg of a connection that a point has not seen before, and finds its trail.
@@ -238,7 +239,8 @@ func (c *comparer) renumbered(t *trail, l *leg, s *sighting, dir int) (found *jo
 		case a.options&s.options&hasTimestamp != 0 && a.tsVal != s.tsVal, a.id != s.id && c.keeps[near][l.point].id:
 		case a.options&s.options&hasTimestamp != 0, a.id == s.id && s.id != 0:
 			return j, byStamps
-		case a.options == s.options && a.window == s.window && a.wscale == s.wscale && a.mss == s.mss && c.punctual(j, l.point, s.at):
+		case a.options == s.options && a.window == s.window && a.wscale == s.wscale && a.mss == s.mss &&
+			c.punctual(j, l.point, s.at):
 			return j, byShape
 		}
 	}
@@ -252,7 +254,8 @@ func (c *comparer) renumberedWithin(t *trail, l *leg, s *sighting, dir int) (*jo
 		return nil, byNothing
 	}
 	for j := t.newest; j != nil; j = j.older {
-		if j.dir != dir || j.flags != s.flags&controlFlags || j.len != s.len || j.at[l.point].seen() || j.flags.Has(flows.RST) {
+		if j.dir != dir || j.flags != s.flags&controlFlags || j.len != s.len || j.at[l.point].seen() ||
+			j.flags.Has(flows.RST) {
 			continue
 		}
 		a := j.first()
@@ -327,7 +330,8 @@ func (c *comparer) sameBehindNAT(j *journey, l *leg, s *sighting, by pairedBy) b
 	if by == byNumbers && (a.seq != s.seq || s.has(flows.ACK) && a.ack != s.ack) {
 		return false
 	}
-	if k.id && a.id != s.id || k.stamps && a.options&s.options&hasTimestamp != 0 && a.tsVal != s.tsVal || k.window && a.window != s.window {
+	if k.id && a.id != s.id || k.stamps && a.options&s.options&hasTimestamp != 0 && a.tsVal != s.tsVal ||
+		k.window && a.window != s.window {
 		return false
 	}
 	_, possible := c.transit(j, l.point, s.at)

@@ -37,7 +37,8 @@ func first(ctx context.Context, sources []Source, o *Options) (*path, error) {
 	n := len(sources)
 	p := &path{
 		sources: sources, options: o, surveys: make([]*survey, n), sides: make([]hosts, n),
-		clocks: make([]*clock, n), parents: make([]int, n), linked: make([]int, n), groups: make([]int, n), stretches: make([]stretch, n-1),
+		clocks: make([]*clock, n), parents: make([]int, n), linked: make([]int, n), groups: make([]int, n),
+		stretches: make([]stretch, n-1),
 	}
 	for i := range p.sides {
 		p.sides[i] = hosts{}

@@ -35,17 +35,21 @@ var realPaths = []struct {
 	{name: "lossy", lossy: true, altered: []string{"ttl"}},
 	{
 		name: "syn dropped", altered: []string{"ttl"},
-		rules:   `chain f { type filter hook forward priority 0; tcp sport 40001 tcp flags & (syn|ack) == syn drop; }`,
-		dropped: func(s netlab.Segment) bool { return s.SrcPort == 40001 && s.Flags&(flows.SYN|flows.ACK) == flows.SYN },
+		rules: `chain f { type filter hook forward priority 0; tcp sport 40001 tcp flags & (syn|ack) == syn drop; }`,
+		dropped: func(s netlab.Segment) bool {
+			return s.SrcPort == 40001 && s.Flags&(flows.SYN|flows.ACK) == flows.SYN
+		},
 	},
 	{
 		name: "syn-ack dropped", altered: []string{"ttl"},
-		rules:   `chain f { type filter hook forward priority 0; tcp dport 40001 tcp flags & (syn|ack) == syn|ack drop; }`,
+		rules: `chain f { type filter hook forward priority 0; ` +
+			`tcp dport 40001 tcp flags & (syn|ack) == syn|ack drop; }`,
 		dropped: func(s netlab.Segment) bool { return s.DstPort == 40001 && s.Flags.Has(flows.SYN|flows.ACK) },
 	},
 	{
 		name: "rejected", altered: []string{"ttl"}, reset: true,
-		rules:   `chain f { type filter hook forward priority 0; tcp sport 40002 meta length > 100 reject with tcp reset; }`,
+		rules: `chain f { type filter hook forward priority 0; ` +
+			`tcp sport 40002 meta length > 100 reject with tcp reset; }`,
 		dropped: func(s netlab.Segment) bool { return s.SrcPort == 40002 && s.Len > 48 },
 	},
 	{
@@ -53,8 +57,9 @@ var realPaths = []struct {
 		rules: `chain p { type nat hook postrouting priority 100; oifname "outside" masquerade; }`,
 	},
 	{
-		name: "target translated", altered: []string{"dport", "dst", "sport", "src", "ttl"}, target: netip.AddrPortFrom(netlab.PathInside, 80),
-		rules: `chain p { type nat hook prerouting priority -100; tcp dport 80 dnat to 198.19.0.1:8001; }`,
+		name: "target translated", altered: []string{"dport", "dst", "sport", "src", "ttl"},
+		target: netip.AddrPortFrom(netlab.PathInside, 80),
+		rules:  `chain p { type nat hook prerouting priority -100; tcp dport 80 dnat to 198.19.0.1:8001; }`,
 	},
 	{
 		name: "source translated, and loss", lossy: true, altered: []string{"dst", "src", "ttl"},
@@ -71,20 +76,21 @@ func TestRealPath(t *testing.T) {
 	for _, s := range realPaths {
 		t.Run(s.name, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(1, uint64(len(s.name))))
-			p := netlab.StartPath(t, "table ip path {\n"+s.rules+"\n}\n", func(trip *netlab.Trip, _ netlab.Segment) (h netlab.Handling) {
-				if !s.lossy || trip.From < 2 {
+			p := netlab.StartPath(t, "table ip path {\n"+s.rules+"\n}\n",
+				func(trip *netlab.Trip, _ netlab.Segment) (h netlab.Handling) {
+					if !s.lossy || trip.From < 2 {
+						return h
+					}
+					switch n := random.IntN(100); {
+					case n < 3:
+						h.Lost = true
+					case n < 5:
+						h.Double = true
+					case n < 7:
+						h.Hold = 30 * time.Millisecond
+					}
 					return h
-				}
-				switch n := random.IntN(100); {
-				case n < 3:
-					h.Lost = true
-				case n < 5:
-					h.Double = true
-				case n < 7:
-					h.Hold = 30 * time.Millisecond
-				}
-				return h
-			})
+				})
 			exchange(t, p, s.target)
 			p.Stop()
 
@@ -108,7 +114,8 @@ func TestRealPath(t *testing.T) {
 			altered := map[string]bool{}
 			for _, v := range got {
 				a, b := slices.Index(names, v.Between[0]), slices.Index(names, v.Between[1])
-				key := fmt.Sprintf("%s between %d and %d, packet %d at %s", v.Kind, a, b, v.Segment.Packet, v.Segment.At)
+				key := fmt.Sprintf("%s between %d and %d, packet %d at %s", v.Kind, a, b, v.Segment.Packet,
+					v.Segment.At)
 				switch v.Kind {
 				case record.Altered:
 					if a != 1 || b != 2 {

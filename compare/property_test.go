@@ -29,7 +29,8 @@ type specimen struct {
 
 // captures are all of testdata.
 func captures(t *testing.T) (files []string) {
-	for _, pattern := range []string{"../testdata/pcaps/*.pcap*", "../testdata/kernel/*/*.pcap*", "../testdata/compare/*/client.pcapng"} {
+	for _, pattern := range []string{"../testdata/pcaps/*.pcap*", "../testdata/kernel/*/*.pcap*",
+		"../testdata/compare/*/client.pcapng"} {
 		some, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -130,7 +131,8 @@ func (x *specimen) choose(t *testing.T, file string) {
 		seen[s.Key]++
 		way := ways[looks[i].sockets]
 		x.fromA[i] = way[true]
-		if len(way) == 1 && of[looks[i].sockets] == 1 && alike[looks[i]] == 1 && seen[s.Key] > around && total[s.Key]-seen[s.Key] >= around {
+		if len(way) == 1 && of[looks[i].sockets] == 1 && alike[looks[i]] == 1 && seen[s.Key] > around &&
+			total[s.Key]-seen[s.Key] >= around {
 			x.inner = append(x.inner, i)
 		}
 	}
@@ -201,7 +203,8 @@ func TestProperty(t *testing.T) {
 			x := readSpecimen(t, file)
 			for seed := range *seeds {
 				random := rand.New(rand.NewPCG(seed, 18))
-				for _, check := range []func(*testing.T, *specimen, *rand.Rand){lost, bareLost, delayed, duplicated, renumbered, translated} {
+				for _, check := range []func(*testing.T, *specimen, *rand.Rand){lost, bareLost, delayed, duplicated,
+					renumbered, translated} {
 					check(t, x, random)
 				}
 			}
@@ -279,16 +282,19 @@ func (x *specimen) lose(t *testing.T, list []int, kinds ...record.VerdictKind) {
 		}
 	}
 	for _, v := range verdictsOf(found, false, kinds...) {
-		t.Errorf("lost %v: %s %s of packet %d at %s, %s", slices.Sorted(maps.Keys(chosen)), v.Kind, v.What, v.Segment.Packet, v.Segment.At, v.Reason)
+		t.Errorf("lost %v: %s %s of packet %d at %s, %s", slices.Sorted(maps.Keys(chosen)), v.Kind, v.What,
+			v.Segment.Packet, v.Segment.At, v.Reason)
 	}
 	n := 0
 	for _, v := range verdictsOf(found, true, kinds...) {
 		n += int(v.Segments)
 		if _, some := want[place{v.Segment.At, uint64(v.Segment.Packet)}]; !some {
-			t.Errorf("lost %v: %s %s of packet %d at %s", slices.Sorted(maps.Keys(chosen)), v.Kind, v.What, v.Segment.Packet, v.Segment.At)
+			t.Errorf("lost %v: %s %s of packet %d at %s", slices.Sorted(maps.Keys(chosen)), v.Kind, v.What,
+				v.Segment.Packet, v.Segment.At)
 		}
 		if v.Kind == record.NotCaptured && v.Reason != record.BlindDropped {
-			t.Errorf("lost %v: packet %d at %s not captured: %s", slices.Sorted(maps.Keys(chosen)), v.Segment.Packet, v.Segment.At, v.Reason)
+			t.Errorf("lost %v: packet %d at %s not captured: %s", slices.Sorted(maps.Keys(chosen)), v.Segment.Packet,
+				v.Segment.At, v.Reason)
 		}
 	}
 	if n != len(chosen) {
@@ -319,25 +325,31 @@ func delayed(t *testing.T, x *specimen, random *rand.Rand) {
 	write(t, b, behind)
 	list, result := compareFiles(t, compare.Options{}, a, b)
 	for _, v := range verdictsOf(list, false, record.Delayed, record.Reordered) {
-		t.Errorf("delayed %v: %s %s of packet %d at %s, %s", slices.Sorted(maps.Keys(chosen)), v.Kind, v.What, v.Segment.Packet, v.Segment.At, v.Reason)
+		t.Errorf("delayed %v: %s %s of packet %d at %s, %s", slices.Sorted(maps.Keys(chosen)), v.Kind, v.What,
+			v.Segment.Packet, v.Segment.At, v.Reason)
 	}
 	for _, v := range verdictsOf(list, true, record.Reordered) {
 		if v.Segment.At == "a" && !chosen[int(v.Segment.Packet)-1] {
-			t.Errorf("delayed %v: reordered packet %d at %s", slices.Sorted(maps.Keys(chosen)), v.Segment.Packet, v.Segment.At)
+			t.Errorf("delayed %v: reordered packet %d at %s", slices.Sorted(maps.Keys(chosen)), v.Segment.Packet,
+				v.Segment.At)
 		}
 	}
 	found := verdictsOf(list, true, record.Delayed)
 	for _, v := range found {
 		packet := v.Packets["a"]
 		if !chosen[int(packet)-1] {
-			t.Errorf("delayed %v: delayed packet %d by %v", slices.Sorted(maps.Keys(chosen)), packet, time.Duration(v.By))
+			t.Errorf("delayed %v: delayed packet %d by %v", slices.Sorted(maps.Keys(chosen)), packet,
+				time.Duration(v.By))
 		}
-		if d := time.Duration(v.By) - by; result.Points[1].Clock.Error != record.NoDuration && max(d, -d) > 2*time.Duration(result.Points[1].Clock.Error)+time.Microsecond {
-			t.Errorf("delayed %v: packet %d by %v, want %v", slices.Sorted(maps.Keys(chosen)), packet, time.Duration(v.By), by)
+		if d := time.Duration(v.By) - by; result.Points[1].Clock.Error != record.NoDuration &&
+			max(d, -d) > 2*time.Duration(result.Points[1].Clock.Error)+time.Microsecond {
+			t.Errorf("delayed %v: packet %d by %v, want %v", slices.Sorted(maps.Keys(chosen)), packet,
+				time.Duration(v.By), by)
 		}
 	}
 	if len(found) != len(chosen) {
-		t.Errorf("delayed %v: %d are told; clock %+v", slices.Sorted(maps.Keys(chosen)), len(found), result.Points[1].Clock)
+		t.Errorf("delayed %v: %d are told; clock %+v", slices.Sorted(maps.Keys(chosen)), len(found),
+			result.Points[1].Clock)
 	}
 }
 
@@ -367,7 +379,8 @@ func duplicated(t *testing.T, x *specimen, random *rand.Rand) {
 	write(t, b, right)
 	list, _ := compareFiles(t, compare.Options{}, a, b)
 	for _, v := range verdictsOf(list, false, record.Duplicated) {
-		t.Errorf("duplicated %v: %s %s of packet %d at %s", slices.Sorted(maps.Keys(chosen)), v.Kind, v.What, v.Segment.Packet, v.Segment.At)
+		t.Errorf("duplicated %v: %s %s of packet %d at %s", slices.Sorted(maps.Keys(chosen)), v.Kind, v.What,
+			v.Segment.Packet, v.Segment.At)
 	}
 	if n := len(verdictsOf(list, true, record.Duplicated)); n != len(chosen) {
 		t.Errorf("duplicated %v: %d are told", slices.Sorted(maps.Keys(chosen)), n)
@@ -380,7 +393,8 @@ func edit(p *capture.Packet, change func(ip, tcp []byte)) (changed capture.Packe
 	changed.Data = slices.Clone(p.Data)
 	const ethernet = 14
 	d := changed.Data
-	if p.Link != 1 || len(d) < ethernet+40 || binary.BigEndian.Uint16(d[12:]) != 0x0800 || d[ethernet]>>4 != 4 || d[ethernet+9] != 6 {
+	if p.Link != 1 || len(d) < ethernet+40 || binary.BigEndian.Uint16(d[12:]) != 0x0800 || d[ethernet]>>4 != 4 ||
+		d[ethernet+9] != 6 {
 		return changed, false
 	}
 	ip := d[ethernet:]
@@ -456,7 +470,8 @@ func renumbered(t *testing.T, x *specimen, random *rand.Rand) {
 	altered := 0
 	for _, v := range verdictsOf(list, false) {
 		if v.Kind != record.Altered || v.Field != record.FieldSeq && v.Field != record.FieldAck {
-			t.Errorf("renumbered %v: %s %s %s of packet %d at %s, %s", key, v.Kind, v.Field, v.What, v.Segment.Packet, v.Segment.At, v.Reason)
+			t.Errorf("renumbered %v: %s %s %s of packet %d at %s, %s", key, v.Kind, v.Field, v.What, v.Segment.Packet,
+				v.Segment.At, v.Reason)
 		}
 		altered++
 	}
@@ -492,7 +507,8 @@ func translated(t *testing.T, x *specimen, random *rand.Rand) {
 		case record.FieldSource, record.FieldSourcePort, record.FieldTarget, record.FieldTargetPort:
 			altered++
 		default:
-			t.Errorf("translated %v: %s %s %s of packet %d at %s, %s", key, v.Kind, v.Field, v.What, v.Segment.Packet, v.Segment.At, v.Reason)
+			t.Errorf("translated %v: %s %s %s of packet %d at %s, %s", key, v.Kind, v.Field, v.What, v.Segment.Packet,
+				v.Segment.At, v.Reason)
 		}
 	}
 	if altered == 0 {
@@ -514,7 +530,8 @@ func TestUnrelated(t *testing.T) {
 		for _, b := range []string{b, files[(i+7)%len(files)]} {
 			list, result := compareFiles(t, compare.Options{}, a, b)
 			if verdicts := verdictsOf(list, false); len(verdicts) > 0 || result.Comparison.Connections > 0 {
-				t.Errorf("%s and %s have %d connections in common: %+v", a, b, result.Comparison.Connections, list[0].Pairing)
+				t.Errorf("%s and %s have %d connections in common: %+v", a, b, result.Comparison.Connections,
+					list[0].Pairing)
 			}
 		}
 	}

@@ -152,8 +152,12 @@ var scenarios = []scenario{
 	{name: "new ids", set: func(l *lab) { l.fw.NewIDs = true }},
 	{name: "new ids and loss", set: both(lossy, func(l *lab) { l.fw.NewIDs = true })},
 	{name: "no stamps, no ids", set: func(l *lab) { l.traffic.NoStamps, l.traffic.NoID = true, true }},
-	{name: "clock offset", set: func(l *lab) { l.server.Offset, l.fwin.Offset = 1370*time.Millisecond, -20*time.Millisecond }, quiet: true},
-	{name: "hours apart", set: func(l *lab) { l.server.Offset, l.fwout.Offset = 7*time.Hour, -3*time.Hour }, quiet: true},
+	{name: "clock offset", set: func(l *lab) {
+		l.server.Offset, l.fwin.Offset = 1370*time.Millisecond, -20*time.Millisecond
+	}, quiet: true},
+	{name: "hours apart", set: func(l *lab) {
+		l.server.Offset, l.fwout.Offset = 7*time.Hour, -3*time.Hour
+	}, quiet: true},
 	{name: "drift", set: func(l *lab) {
 		l.server.Drift, l.server.Offset, l.fwout.Drift = 40, time.Minute, -25
 		l.traffic.Exchanges, l.traffic.Think = 30, 300*time.Millisecond
@@ -162,11 +166,21 @@ var scenarios = []scenario{
 		l.server.Drift, l.server.Offset, l.fwout.Drift = 40, time.Minute, -25
 		l.traffic.Exchanges, l.traffic.Think = 30, 300*time.Millisecond
 	})},
-	{name: "late start", set: func(l *lab) { l.server.From, l.fwin.From = 300*time.Millisecond, 150*time.Millisecond }, quiet: true},
-	{name: "late start and loss", set: both(lossy, func(l *lab) { l.server.From, l.fwin.From = 300*time.Millisecond, 150*time.Millisecond })},
-	{name: "late start behind snat", set: both(snat, func(l *lab) { l.server.From, l.fwout.From = 300*time.Millisecond, 150*time.Millisecond }), quiet: false},
-	{name: "early end", set: func(l *lab) { l.server.Until, l.fwin.Until = 250*time.Millisecond, 300*time.Millisecond }, quiet: true},
-	{name: "early end and loss", set: both(lossy, func(l *lab) { l.server.Until, l.fwin.Until = 250*time.Millisecond, 300*time.Millisecond })},
+	{name: "late start", set: func(l *lab) {
+		l.server.From, l.fwin.From = 300*time.Millisecond, 150*time.Millisecond
+	}, quiet: true},
+	{name: "late start and loss", set: both(lossy, func(l *lab) {
+		l.server.From, l.fwin.From = 300*time.Millisecond, 150*time.Millisecond
+	})},
+	{name: "late start behind snat", set: both(snat, func(l *lab) {
+		l.server.From, l.fwout.From = 300*time.Millisecond, 150*time.Millisecond
+	}), quiet: false},
+	{name: "early end", set: func(l *lab) {
+		l.server.Until, l.fwin.Until = 250*time.Millisecond, 300*time.Millisecond
+	}, quiet: true},
+	{name: "early end and loss", set: both(lossy, func(l *lab) {
+		l.server.Until, l.fwin.Until = 250*time.Millisecond, 300*time.Millisecond
+	})},
 	{name: "dropped packets", set: func(l *lab) { l.fwout.Delete, l.fwout.Tell = 0.05, true }, quiet: true},
 	{name: "dropped packets, untold", set: func(l *lab) { l.fwout.Delete, l.server.Delete = 0.05, 0.05 }, quiet: true},
 	{name: "dropped packets and loss", set: both(lossy, func(l *lab) { l.fwin.Delete = 0.05 })},
@@ -178,8 +192,12 @@ var scenarios = []scenario{
 	{name: "one direction everywhere, and loss", set: both(lossy, func(l *lab) {
 		l.client.Only, l.fwin.Only, l.fwout.Only, l.server.Only = &onlyServer, &onlyServer, &onlyServer, &onlyServer
 	})},
-	{name: "late start behind snat, and loss", set: both(snat, lossy, func(l *lab) { l.server.From, l.fwout.From = 300*time.Millisecond, 150*time.Millisecond })},
-	{name: "late start behind a renumbering firewall", set: both(renumber, func(l *lab) { l.server.From, l.fwout.From = 300*time.Millisecond, 150*time.Millisecond })},
+	{name: "late start behind snat, and loss", set: both(snat, lossy, func(l *lab) {
+		l.server.From, l.fwout.From = 300*time.Millisecond, 150*time.Millisecond
+	})},
+	{name: "late start behind a renumbering firewall", set: both(renumber, func(l *lab) {
+		l.server.From, l.fwout.From = 300*time.Millisecond, 150*time.Millisecond
+	})},
 	{name: "drift behind snat, and loss", set: both(snat, lossy, func(l *lab) {
 		l.server.Drift, l.server.Offset, l.fwout.Drift = 40, time.Minute, -25
 		l.traffic.Exchanges, l.traffic.Think = 30, 300*time.Millisecond
@@ -200,10 +218,14 @@ var scenarios = []scenario{
 		l.fwout.Filter = func(f *pathsim.Frame) bool { return f.Flags&(flows.SYN|flows.FIN|flows.RST) != 0 }
 	}, quiet: true},
 	{name: "filtered by port", set: func(l *lab) {
-		l.fwout.Filter = func(f *pathsim.Frame) bool { return f.Src.Port()%2 == 0 || f.Dst.Port()%2 == 0 && f.Dst.Port() > 10000 }
+		l.fwout.Filter = func(f *pathsim.Frame) bool {
+			return f.Src.Port()%2 == 0 || f.Dst.Port()%2 == 0 && f.Dst.Port() > 10000
+		}
 	}, quiet: true},
 	{name: "filtered at the server", set: func(l *lab) {
-		l.server.Filter = func(f *pathsim.Frame) bool { return f.Src.Port()%2 == 0 || f.Dst.Port()%2 == 0 && f.Dst.Port() > 10000 }
+		l.server.Filter = func(f *pathsim.Frame) bool {
+			return f.Src.Port()%2 == 0 || f.Dst.Port()%2 == 0 && f.Dst.Port() > 10000
+		}
 	}, quiet: true},
 	{name: "syn proxy", set: func(l *lab) { l.fw.SynProxy = true }},
 	{name: "syn proxy and loss", set: both(lossy, func(l *lab) { l.fw.SynProxy = true })},
@@ -251,7 +273,8 @@ func TestScenarios(t *testing.T) {
 }
 
 // compareSim compares the captures of a simulation.
-func compareSim(t *testing.T, s *pathsim.Sim, o compare.Options) (connections []record.Compared, result *compare.Result) {
+func compareSim(t *testing.T, s *pathsim.Sim, o compare.Options) (connections []record.Compared,
+	result *compare.Result) {
 	t.Helper()
 	folder := t.TempDir()
 	if *only > 0 {
@@ -312,21 +335,24 @@ func hold(t *testing.T, what string, s *pathsim.Sim, quiet bool) {
 			if v.Routine && (v.Field != "ttl" || v.Kind != record.Altered) {
 				t.Errorf("%s: routine: %s %s", what, v.Kind, v.Field)
 			}
-			got := subject{string(v.Kind), string(v.Field), [2]int{index[v.Between[0]], index[v.Between[1]]}, index[v.Segment.At], 0}
+			got := subject{string(v.Kind), string(v.Field), [2]int{index[v.Between[0]], index[v.Between[1]]},
+				index[v.Segment.At], 0}
 			packet := uint64(v.Segment.Packet)
 			got.packet = s.Canonical(got.at, packet)
 			want, some := (*pathsim.Verdict)(nil), wanted[got]
 			if len(some) > 0 {
 				want, wanted[got] = some[0], some[1:]
 				for len(wanted[got]) > 0 && want.Row.PartOf != nil && wanted[got][0].Row.PartOf == want.Row.PartOf {
-					wanted[got] = wanted[got][1:] // parts beside each other are one to whom does not see where they were cut
+					// parts beside each other are one to whom does not see where they were cut
+					wanted[got] = wanted[got][1:]
 				}
 			}
 			if want == nil {
 				if explained(v, got.between, died[[2]uint64{uint64(got.at), packet}]) {
 					continue
 				}
-				t.Errorf("%s: invented: %s %s of %d between %v, packet %d at %s (%s, by %v, reason %s)", what, v.Kind, v.Field, c.ID, v.Between, v.Segment.Packet, v.Segment.At, v.What, v.By, v.Reason)
+				t.Errorf("%s: invented: %s %s of %d between %v, packet %d at %s (%s, by %v, reason %s)", what, v.Kind,
+					v.Field, c.ID, v.Between, v.Segment.Packet, v.Segment.At, v.What, v.By, v.Reason)
 				continue
 			}
 			if quiet && !(v.Kind == record.Altered && v.Routine) {
@@ -334,8 +360,10 @@ func hold(t *testing.T, what string, s *pathsim.Sim, quiet bool) {
 			}
 			switch v.Kind {
 			case record.Altered:
-				if int(v.Segments) != want.Segments || fmt.Sprint(v.From.Any(), v.To.Any()) != fmt.Sprint(want.From, want.To) {
-					t.Errorf("%s: %s: %d from %v to %v, want %d from %v to %v", what, want, v.Segments, v.From.Any(), v.To.Any(), want.Segments, want.From, want.To)
+				if int(v.Segments) != want.Segments || fmt.Sprint(v.From.Any(), v.To.Any()) != fmt.Sprint(want.From,
+					want.To) {
+					t.Errorf("%s: %s: %d from %v to %v, want %d from %v to %v", what, want, v.Segments, v.From.Any(),
+						v.To.Any(), want.Segments, want.From, want.To)
 				}
 			case record.Born:
 				if (v.Toward == record.Client) != (want.Toward == pathsim.ToClient) {
@@ -346,7 +374,8 @@ func hold(t *testing.T, what string, s *pathsim.Sim, quiet bool) {
 					t.Errorf("%s: %s: by %v, want %v", what, want, time.Duration(v.By), want.By)
 				}
 			case record.Reordered:
-				if n := int(v.OvertakenBy) - want.OvertakenBy; max(n, -n) > 1 && v.Segment.IPID != 0 { // those without, and copies, cannot be told apart
+				// those without, and copies, cannot be told apart
+				if n := int(v.OvertakenBy) - want.OvertakenBy; max(n, -n) > 1 && v.Segment.IPID != 0 {
 					t.Errorf("%s: %s: overtaken by %d, want %d", what, want, v.OvertakenBy, want.OvertakenBy)
 				}
 			}
@@ -372,10 +401,12 @@ func hold(t *testing.T, what string, s *pathsim.Sim, quiet bool) {
 		at := float64(int64(c.At)-pathsim.Epoch) / 1e9
 		want := s.Points[i].Offset.Seconds() + s.Points[i].Drift*1e-6*at
 		if c.Error != record.NoDuration && math.Abs(float64(c.Offset)/1e9-want) > float64(c.Error)/1e9+1e-6 {
-			t.Errorf("%s: %s: offset %v ± %v, want %v", what, p.Name, time.Duration(c.Offset), time.Duration(c.Error), want)
+			t.Errorf("%s: %s: offset %v ± %v, want %v", what, p.Name, time.Duration(c.Offset), time.Duration(c.Error),
+				want)
 		}
 		if c.Drift.Known && math.Abs(c.Drift.Value-s.Points[i].Drift) > c.DriftError.Value+0.01 {
-			t.Errorf("%s: %s: drift %v ± %v, want %v", what, p.Name, c.Drift.Value, c.DriftError.Value, s.Points[i].Drift)
+			t.Errorf("%s: %s: drift %v ± %v, want %v", what, p.Name, c.Drift.Value, c.DriftError.Value,
+				s.Points[i].Drift)
 		}
 	}
 }

@@ -15,7 +15,8 @@ func TestSelf(t *testing.T) {
 		_, err := compare.Compare(context.Background(), sources, compare.Options{}, func(c *record.Compared) error {
 			for i := range c.Verdicts {
 				v := &c.Verdicts[i]
-				t.Errorf("%s: connection %d: %s %s, packet %d at %s", file, c.ID, v.Kind, v.What, v.Segment.Packet, v.Segment.At)
+				t.Errorf("%s: connection %d: %s %s, packet %d at %s", file, c.ID, v.Kind, v.What, v.Segment.Packet,
+					v.Segment.At)
 			}
 			return nil
 		})

@@ -43,7 +43,8 @@ func newSighting(seg *flows.Segment, at int64) sighting {
 		at: at, packet: seg.Packet, seq: seg.Seq, ack: seg.Ack, len: seg.Len, tsVal: o.TSVal, tsEcr: o.TSEcr,
 		flags: seg.Flags, window: seg.Window, id: seg.IPID, mss: o.MSS, wscale: o.WScale, ttl: seg.TTL, ecn: seg.ECN,
 	}
-	for i, has := range [...]bool{o.HasMSS, o.HasWScale, o.SACKPermitted, o.HasSACK, o.HasTimestamp, o.FastOpen, o.MPTCP != flows.NoMPTCP, o.Signed, o.Cut} {
+	for i, has := range [...]bool{o.HasMSS, o.HasWScale, o.SACKPermitted, o.HasSACK, o.HasTimestamp, o.FastOpen,
+		o.MPTCP != flows.NoMPTCP, o.Signed, o.Cut} {
 		if has {
 			s.options |= 1 << i
 		}

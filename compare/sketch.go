@@ -10,8 +10,8 @@ import (
 // sketchSize is how many segments of a capture are kept to compare it with others. Of shorter captures that is all.
 const sketchSize = 1 << 15
 
-// A sketch keeps the segments with the smallest hashes (a bottom-k sketch). If the hash is of what a segment has at every
-// point of its path, the sketches of two captures hold the same segments, however long the captures are.
+// A sketch keeps the segments with the smallest hashes (a bottom-k sketch). If the hash is of what a segment has at
+// every point of its path, the sketches of two captures hold the same segments, however long the captures are.
 type sketch struct {
 	byHash map[uint64]*sample
 	order  sampleHeap // the largest hash first
@@ -82,8 +82,8 @@ func hash2(a, b uint64) uint64 { return mix(mix(a)*0x9e3779b97f4a7c15 ^ b) }
 
 const controlFlags = flows.SYN | flows.FIN | flows.RST | flows.ACK
 
-// numbersHash is of what is the same behind NAT: the numbers and the length. A SYN has one number only, which scanners repeat;
-// its timestamp is taken with it. ok is false for a segment that says too little.
+// numbersHash is of what is the same behind NAT: the numbers and the length. A SYN has one number only, which scanners
+// repeat; its timestamp is taken with it. ok is false for a segment that says too little.
 func numbersHash(seg *flows.Segment) (hash uint64, ok bool) {
 	ack := seg.Ack
 	if !seg.Flags.Has(flows.ACK) {
@@ -95,11 +95,12 @@ func numbersHash(seg *flows.Segment) (hash uint64, ok bool) {
 	return hash2(uint64(seg.Seq)<<32|uint64(ack), uint64(seg.Flags&controlFlags)<<32|uint64(seg.Len)), true
 }
 
-// stampsHash is of what is the same where a device shifts sequence numbers, even behind NAT: the timestamps, the IP identification
-// and the length.
+// stampsHash is of what is the same where a device shifts sequence numbers, even behind NAT: the timestamps, the IP
+// identification and the length.
 func stampsHash(seg *flows.Segment) (hash uint64, ok bool) {
 	o := &seg.Options
-	return hash2(uint64(o.TSVal)<<32|uint64(o.TSEcr), uint64(seg.IPID)<<48|uint64(seg.Flags&controlFlags)<<32|uint64(seg.Len)), o.HasTimestamp
+	return hash2(uint64(o.TSVal)<<32|uint64(o.TSEcr),
+		uint64(seg.IPID)<<48|uint64(seg.Flags&controlFlags)<<32|uint64(seg.Len)), o.HasTimestamp
 }
 
 // socketsHash is of what is the same where a device shifts sequence numbers and timestamps, without NAT.
@@ -108,7 +109,8 @@ func socketsHash(seg *flows.Segment) (hash uint64, ok bool) {
 	if seg.FromB {
 		direction = 1
 	}
-	return hash2(keyHash(&seg.Key), direction<<63|uint64(seg.IPID)<<40|uint64(seg.Flags&controlFlags)<<32|uint64(seg.Len)), seg.IPID != 0
+	return hash2(keyHash(&seg.Key), direction<<63|uint64(seg.IPID)<<40|uint64(seg.Flags&controlFlags)<<32|
+		uint64(seg.Len)), seg.IPID != 0
 }
 
 func keyHash(k *flows.Key) uint64 {

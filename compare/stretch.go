@@ -21,7 +21,8 @@ type stretch struct {
 	pairs int // segments in common
 	clock clock
 	ways  [2]usual
-	// What segments have unchanged behind the stretch, so that it tells one from another: most, and all of more than a few.
+	// What segments have unchanged behind the stretch, so that it tells one from another:
+	// most, and all of more than a few.
 	mostly, always kept
 }
 
@@ -106,8 +107,8 @@ func shifted(some []pair) []pair {
 	})
 }
 
-// together keeps the pairs in which the right clock is about as far ahead of the left one as in most: a segment is seen at both points
-// within seconds, and others that are alike by chance lie anywhere. It returns how far that is.
+// together keeps the pairs in which the right clock is about as far ahead of the left one as in most: a segment is seen
+// at both points within seconds, and others that are alike by chance lie anywhere. It returns how far that is.
 func together(all []pair) ([]pair, int64) {
 	if len(all) == 0 {
 		return nil, 0
@@ -151,8 +152,8 @@ func ends(s *flows.Segment) (from, to flows.Addr) {
 	return s.Key.A, s.Key.B
 }
 
-// orient finds out on which side of the points the hosts are. A router makes the TTL smaller; where there is none, segments away
-// from the left point arrive later at the right one than those towards it, whatever the clocks say.
+// orient finds out on which side of the points the hosts are. A router makes the TTL smaller; where there is none,
+// segments away from the left point arrive later at the right one than those towards it, whatever the clocks say.
 func orient(all []pair, left, right hosts) {
 	const certain = 1000
 	vote := func(p pair, n int) {
@@ -205,8 +206,8 @@ func orient(all []pair, left, right hosts) {
 	}
 }
 
-// wayOf is the direction of a segment by the hosts' sides; where they are not known, the opener is taken to be at the first
-// point's side.
+// wayOf is the direction of a segment by the hosts' sides; where they are not known, the opener is taken
+// to be at the first point's side.
 func wayOf(s *flows.Segment, side hosts) way {
 	from, to := ends(s)
 	return wayBetween(side[from]-side[to], openerSends(s))
@@ -317,14 +318,17 @@ func (s *stretch) findKept(all []pair) {
 	// Of what no pair has there is nothing to compare.
 	s.mostly = kept{ids.same*2 >= ids.all, stamps.same*2 >= stamps.all, windows.same*2 >= windows.all}
 	const few = 16
-	s.always = kept{ids.same == ids.all && ids.all > few, stamps.same == stamps.all && stamps.all > few, windows.same == windows.all && windows.all > few}
+	s.always = kept{ids.same == ids.all && ids.all > few, stamps.same == stamps.all && stamps.all > few,
+		windows.same == windows.all && windows.all > few}
 }
 
-// mistaken reports a pair of segments that are not the same one: one is a retransmission of the other, which its point missed.
+// mistaken reports a pair of segments that are not the same one: one is a retransmission of
+// the other, which its point missed.
 func (s *stretch) mistaken(p pair) bool {
 	l, r := p.left, p.right
 	return s.mostly.id && l.IPID != r.IPID ||
-		s.mostly.stamps && l.Options.HasTimestamp && r.Options.HasTimestamp && (l.Options.TSVal != r.Options.TSVal || l.Options.TSEcr != r.Options.TSEcr)
+		s.mostly.stamps && l.Options.HasTimestamp && r.Options.HasTimestamp && (l.Options.TSVal != r.Options.TSVal ||
+			l.Options.TSEcr != r.Options.TSEcr)
 }
 
 // A general-purpose host holds a packet for up to some milliseconds now and then, when it has something else to do.
@@ -333,9 +337,9 @@ const (
 	jitterFactor = 10
 )
 
-// newUsual finds out what is usual. A segment counts as late if it takes so much longer than half of the others as neither the
-// clocks' error nor the usual jitter, ten times the median deviation, explain, and a host's hiccups do not, unless there is hardly
-// any jitter.
+// newUsual finds out what is usual. A segment counts as late if it takes so much longer than half of the others as
+// neither the clocks' error nor the usual jitter, ten times the median deviation, explain, and a host's hiccups do not,
+// unless there is hardly any jitter.
 func newUsual(delays []int64, clockError int64) usual {
 	if len(delays) == 0 {
 		return usual{late: math.MaxInt64}

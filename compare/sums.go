@@ -135,11 +135,14 @@ func (s *sums) record(stretch int, w way, moved int64) record.Stretch {
 	}
 	c := &x.counts
 	r := record.Stretch{
-		Record: "path", Schema: record.Schema, Between: []string{s.path.sources[stretch].Name, s.path.sources[stretch+1].Name},
-		Way: w.record(), Segments: x.segments + c.Lost + c.NotCaptured, Passed: x.segments, Lost: c.Lost, NotCaptured: c.NotCaptured,
-		Born: c.Born, Altered: c.Altered, Delayed: c.Delayed, Duplicated: c.Duplicated, Reordered: c.Reordered,
+		Record: "path", Schema: record.Schema, Between: []string{s.path.sources[stretch].Name,
+			s.path.sources[stretch+1].Name},
+		Way: w.record(), Segments: x.segments + c.Lost + c.NotCaptured, Passed: x.segments, Lost: c.Lost,
+		NotCaptured: c.NotCaptured,
+		Born:        c.Born, Altered: c.Altered, Delayed: c.Delayed, Duplicated: c.Duplicated, Reordered: c.Reordered,
 		Delay: record.Delay{
-			Min: record.NoDuration, P50: record.NoDuration, P99: record.NoDuration, Max: record.NoDuration, Late: record.NoDuration,
+			Min: record.NoDuration, P50: record.NoDuration, P99: record.NoDuration, Max: record.NoDuration,
+			Late: record.NoDuration,
 		},
 		Always: []record.Change{},
 	}
@@ -162,7 +165,8 @@ func (s *sums) record(stretch int, w way, moved int64) record.Stretch {
 			of = x.syns
 		}
 		if float64(ch.segments) >= usually*float64(of) {
-			r.Always = append(r.Always, record.Change{Field: fieldNames[key.field], From: ch.from, To: ch.to, Segments: ch.segments})
+			r.Always = append(r.Always, record.Change{Field: fieldNames[key.field], From: ch.from, To: ch.to,
+				Segments: ch.segments})
 		}
 	}
 	order := func(f record.Field) int { return slices.Index(fieldNames[:], f) }

@@ -7,8 +7,8 @@ import (
 
 // A trail is one connection along the path: what its analyzers make of it at each point, and its segments' journeys.
 //
-// Its two ends have the numbers 0 and 1, and so has the direction of what each sends. Sequence numbers of a trail are counted as at
-// the point where it was seen first; another point's are shifted against them if a device renumbers.
+// Its two ends have the numbers 0 and 1, and so has the direction of what each sends. Sequence numbers of a trail are
+// counted as at the point where it was seen first; another point's are shifted against them if a device renumbers.
 type trail struct {
 	number  uint64
 	legs    []*leg // by point; nil where it was not seen
@@ -39,8 +39,8 @@ type trail struct {
 	joined   pairedBy
 }
 
-// A passing is what passed a stretch in one direction: how many segments, and the highest numbers of their packets before and behind
-// it, by which the next one is known to be in order.
+// A passing is what passed a stretch in one direction: how many segments, and the highest numbers of their packets
+// before and behind it, by which the next one is known to be in order.
 type passing struct {
 	segments uint32
 	up, down uint64
@@ -246,8 +246,8 @@ func (t *trail) wayOf(dir int) way {
 	return toServer
 }
 
-// along calls the points in the order in which a segment of a direction comes to them 0, 1, …: place is the number of a point, and
-// point the point of a number. They are each other's inverse.
+// along calls the points in the order in which a segment of a direction comes to them 0, 1, …: place is the number of a
+// point, and point the point of a number. They are each other's inverse.
 func (t *trail) place(dir, point int) int {
 	if t.wayOf(dir) == toServer {
 		return point

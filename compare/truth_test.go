@@ -111,8 +111,10 @@ func checkTruth(t *testing.T, folder string) {
 			case g == nil && !may:
 				t.Errorf("missing: %s", key)
 			case g == nil:
-			case v.Kind == "altered" && (g.Routine != v.Routine || fmt.Sprint(g.From.Any(), g.To.Any()) != fmt.Sprint(v.From, v.To)):
-				t.Errorf("%s: %d of %d from %v to %v, routine %v; want %d of %d from %v to %v, routine %v", key, g.Segments, g.Of, g.From.Any(), g.To.Any(), g.Routine,
+			case v.Kind == "altered" && (g.Routine != v.Routine ||
+				fmt.Sprint(g.From.Any(), g.To.Any()) != fmt.Sprint(v.From, v.To)):
+				t.Errorf("%s: %d of %d from %v to %v, routine %v; want %d of %d from %v to %v, routine %v", key,
+					g.Segments, g.Of, g.From.Any(), g.To.Any(), g.Routine,
 					v.Segments, v.Of, v.From, v.To, v.Routine)
 			case v.Kind == "born" && g.Toward.String() != v.Toward:
 				t.Errorf("%s: towards %s, want %s", key, g.Toward, v.Toward)
@@ -122,7 +124,8 @@ func checkTruth(t *testing.T, folder string) {
 				t.Errorf("%s: by %v, want %v", key, float64(g.By)/1e9, v.By)
 			case v.Kind == "lost" && (g.Repaired == nil) != (v.RepairedBy == nil):
 				t.Errorf("%s: repaired by %v, want %v", key, g.Repaired, v.RepairedBy)
-			case v.Kind == "lost" && g.Repaired != nil && (g.Repaired.At != v.RepairedBy.At || uint64(g.Repaired.Packet) != v.RepairedBy.Packet):
+			case v.Kind == "lost" && g.Repaired != nil && (g.Repaired.At != v.RepairedBy.At ||
+				uint64(g.Repaired.Packet) != v.RepairedBy.Packet):
 				t.Errorf("%s: repaired by %+v, want %+v", key, *g.Repaired, *v.RepairedBy)
 			}
 		}
@@ -151,7 +154,8 @@ func checkClocks(t *testing.T, want *truth, result *compare.Result) {
 		if d := p.Clock.Drift; d.Known && math.Abs(d.Value-w.Drift) > p.Clock.DriftError.Value {
 			t.Errorf("%s: drift %v ± %v, want %v", p.Name, d.Value, p.Clock.DriftError.Value, w.Drift)
 		}
-		t.Logf("%s: offset %v ± %v at %v, drift %v ± %v, %v", p.Name, got, margin, p.Clock.At, p.Clock.Drift.Value, p.Clock.DriftError.Value, p.Blind)
+		t.Logf("%s: offset %v ± %v at %v, drift %v ± %v, %v", p.Name, got, margin, p.Clock.At, p.Clock.Drift.Value,
+			p.Clock.DriftError.Value, p.Blind)
 	}
 	if !slices.ContainsFunc(result.Points, func(p record.Point) bool { return p.Connections > 0 }) {
 		t.Error("no connections")

@@ -11,8 +11,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// The functions of this file find pairs of connections that a proxy joins: it ends the one and opens the other, so that no segment of
-// the one is a segment of the other.
+// The functions of this file find pairs of connections that a proxy joins: it ends the one and opens the other, so that
+// no segment of the one is a segment of the other.
 
 // A half is a connection that ends, or begins, at a stretch, as far as the points show.
 type half struct {
@@ -161,18 +161,22 @@ func (c *comparer) twoRecord(x *couple, stretch int) *record.Compared {
 	c.sums.comparison.TwoConnections++
 	why := []string{}
 	if l.client.ISN.Known && r.client.ISN.Known && l.server.ISN.Known && r.server.ISN.Known {
-		why = append(why, fmt.Sprintf("the ISNs are %d and %d at %s, %d and %d at %s, and no segment is the same at both",
-			l.client.ISN.Number, l.server.ISN.Number, c.sources[stretch].Name, r.client.ISN.Number, r.server.ISN.Number, c.sources[stretch+1].Name))
+		why = append(why, fmt.Sprintf("the ISNs are %d and %d at %s, %d and %d at %s, and no segment is the same at "+
+			"both",
+			l.client.ISN.Number, l.server.ISN.Number, c.sources[stretch].Name, r.client.ISN.Number, r.server.ISN.Number,
+			c.sources[stretch+1].Name))
 	} else {
 		why = append(why, "no segment is the same at both points")
 	}
 	why = append(why, x.why...)
-	why = append(why, fmt.Sprintf("the second began %v after the first", time.Duration(r.start-l.start).Round(time.Microsecond)))
+	why = append(why, fmt.Sprintf("the second began %v after the first",
+		time.Duration(r.start-l.start).Round(time.Microsecond)))
 	start, end := min(l.start, r.start), max(l.end, r.end)
 	return &record.Compared{
 		Record: "compared", Schema: record.Schema, ID: c.trails, Start: record.Time(start), StartNS: start,
 		End: record.Time(end), EndNS: end, Duration: record.Duration(end - start),
-		SeenAt: slices.Concat(l.seenAt, r.seenAt), Client: l.client, Server: r.server, Opened: l.opened, At: slices.Concat(l.at, r.at),
+		SeenAt: slices.Concat(l.seenAt, r.seenAt), Client: l.client, Server: r.server, Opened: l.opened,
+		At: slices.Concat(l.at, r.at),
 		Pairing: record.Pairing{
 			By: record.TwoConnections, Between: []string{c.sources[stretch].Name, c.sources[stretch+1].Name}, Why: why,
 		},
@@ -180,8 +184,8 @@ func (c *comparer) twoRecord(x *couple, stretch int) *record.Compared {
 	}
 }
 
-// separate reports a trail whose legs were joined by their addresses alone, of which no segment but those that open passed some stretch
-// though both sides of it see the two talk: there the trail is two connections.
+// separate reports a trail whose legs were joined by their addresses alone, of which no segment but those that open
+// passed some stretch though both sides of it see the two talk: there the trail is two connections.
 func (t *trail) separate() (stretch int, yes bool) {
 	if t.joined != byShape {
 		return 0, false
@@ -206,12 +210,14 @@ func (c *comparer) tellSeparate(t *trail, stretch int) {
 	why := []string{"the numbers differ, and no data or acknowledgement is the same at both points"}
 	for dir := range 2 {
 		if l.isnSeen[dir] && r.isnSeen[dir] {
-			why = append(why, fmt.Sprintf("the ISN of %s is %d at %s and %d at %s", socketText(l.socket(dir)), l.isn[dir], c.sources[stretch].Name,
+			why = append(why, fmt.Sprintf("the ISN of %s is %d at %s and %d at %s", socketText(l.socket(dir)),
+				l.isn[dir], c.sources[stretch].Name,
 				r.isn[dir], c.sources[stretch+1].Name))
 		}
 	}
 	c.compared.Pairing = record.Pairing{
-		By: record.TwoConnections, Between: []string{c.sources[stretch].Name, c.sources[stretch+1].Name}, Why: append(why, "both have the same addresses and ports"),
+		By: record.TwoConnections, Between: []string{c.sources[stretch].Name, c.sources[stretch+1].Name},
+		Why: append(why, "both have the same addresses and ports"),
 	}
 	c.sums.comparison.TwoConnections++
 }

@@ -31,10 +31,12 @@ func TestProxy(t *testing.T) {
 			server := netip.AddrPortFrom(serverIP, 8001)
 			folder := t.TempDir()
 			var sources []compare.Source
-			half := func(seed uint64, names [2]string, wait time.Duration, ends func(i int) (client, server netip.AddrPort)) {
+			half := func(seed uint64, names [2]string, wait time.Duration,
+				ends func(i int) (client, server netip.AddrPort)) {
 				sim := pathsim.New(seed)
 				points := [2]*pathsim.Point{{Name: names[0]}, {Name: names[1]}}
-				sim.Path(points[0], &pathsim.Link{Name: "link", Delay: time.Millisecond, Jitter: 50 * time.Microsecond}, points[1])
+				sim.Path(points[0], &pathsim.Link{Name: "link", Delay: time.Millisecond, Jitter: 50 * time.Microsecond},
+					points[1])
 				for i := range s.connections {
 					c, d := ends(i)
 					sim.Connect(pathsim.Traffic{
@@ -79,11 +81,13 @@ func TestProxy(t *testing.T) {
 				if fmt.Sprint(c.Pairing.Between) != "[in out]" {
 					t.Errorf("connection %d: between %v", c.ID, c.Pairing.Between)
 				}
-				if why := strings.Join(c.Pairing.Why, "; "); !strings.Contains(why, "no segment is the same") && !strings.Contains(why, "the numbers differ") {
+				if why := strings.Join(c.Pairing.Why, "; "); !strings.Contains(why, "no segment is the same") &&
+					!strings.Contains(why, "the numbers differ") {
 					t.Errorf("connection %d: why %q", c.ID, why)
 				}
 				if c.Client.IP != clientIP || c.Server.IP != serverIP || c.Server.Port != 8001 {
-					t.Errorf("connection %d: %v:%d to %v:%d", c.ID, c.Client.IP, c.Client.Port, c.Server.IP, c.Server.Port)
+					t.Errorf("connection %d: %v:%d to %v:%d", c.ID, c.Client.IP, c.Client.Port, c.Server.IP,
+						c.Server.Port)
 				}
 				return nil
 			})
@@ -109,7 +113,8 @@ func TestNoProxy(t *testing.T) {
 			sim.Connect(pathsim.Traffic{
 				Client: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(k), 0, 2}), uint16(40000+i)),
 				Server: netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(10 + k)}), 8001),
-				At:     time.Duration(i) * 300 * time.Millisecond, Exchanges: 1 + k, Request: 200 + 50*k + i, Response: 3000 + 500*k + i,
+				At:     time.Duration(i) * 300 * time.Millisecond, Exchanges: 1 + k, Request: 200 + 50*k + i,
+				Response: 3000 + 500*k + i,
 			})
 		}
 		sim.Run()

@@ -126,7 +126,8 @@ func (c *comparer) judgeOrigin(t *trail, j *journey, first int) {
 			v.Toward = record.Client
 		}
 		if o := j.copyOf; copied {
-			v = record.Verdict{Kind: record.Duplicated, Delay: record.Duration(c.moved(j.at[to].at-o[from].at, from, to))}
+			v = record.Verdict{Kind: record.Duplicated,
+				Delay: record.Duration(c.moved(j.at[to].at-o[from].at, from, to))}
 			for p := range place + 1 {
 				at := t.pointAt(j.dir, p)
 				j.at[at] = o[at]
@@ -183,7 +184,8 @@ func (c *comparer) judgeFate(t *trail, j *journey, last int) {
 			if c.talksBeside(t, to) || !c.knows(to, from, t, 1-j.dir) {
 				return
 			}
-			if l := t.legs[from]; j.space() > 0 && !j.repeated && t.talks[1-j.dir] && l.ackedAt[j.dir] && !after(j.end(), l.acked[j.dir]) {
+			if l := t.legs[from]; j.space() > 0 && !j.repeated && t.talks[1-j.dir] && l.ackedAt[j.dir] &&
+				!after(j.end(), l.acked[j.dir]) {
 				c.lacking(t, j, to, record.BlindFiltered) // it was answered
 				return
 			}
@@ -202,7 +204,8 @@ func (c *comparer) judgeFate(t *trail, j *journey, last int) {
 		v := record.Verdict{Kind: record.Lost}
 		if r := j.repair; r != nil && r.at[from].seen() {
 			v.Repaired = &record.Repair{
-				At: c.sources[from].Name, Packet: record.PacketNumber(r.at[from].packet), After: record.Duration(r.at[from].at - j.at[from].at),
+				At: c.sources[from].Name, Packet: record.PacketNumber(r.at[from].packet),
+				After: record.Duration(r.at[from].at - j.at[from].at),
 			}
 		}
 		if l := t.legs[to]; l != nil && v.Repaired == nil && j.space() > 0 {
@@ -216,7 +219,8 @@ func (c *comparer) judgeFate(t *trail, j *journey, last int) {
 
 // missedFate is the reason why a point behind its last sighting may have missed a segment; empty if it cannot have.
 func (c *comparer) missedFate(t *trail, j *journey, p, place int) record.BlindReason {
-	if l := t.legs[p]; j.space() > 0 && !j.repeated && !l.passed[j.dir].has(j.seq, j.end()) && c.acknowledged(t, j, p, place) {
+	if l := t.legs[p]; j.space() > 0 && !j.repeated && !l.passed[j.dir].has(j.seq, j.end()) && c.acknowledged(t, j, p,
+		place) {
 		return record.BlindDropped
 	}
 	return c.missedTime(t, j, p)
@@ -241,7 +245,8 @@ func (c *comparer) acknowledged(t *trail, j *journey, p, place int) bool {
 func (c *comparer) missedTime(t *trail, j *journey, p int) record.BlindReason {
 	l := t.legs[p]
 	at := c.expected(j, p)
-	if from, _, _ := c.span(p); at < l.first && t.opened && !l.isnSeen[0] && !l.isnSeen[1] { // it sees the connection from its middle on
+	// it sees the connection from its middle on
+	if from, _, _ := c.span(p); at < l.first && t.opened && !l.isnSeen[0] && !l.isnSeen[1] {
 		switch {
 		case t.first > from: // its capture had begun by then: the connection took another way
 			return record.BlindFiltered
@@ -268,11 +273,15 @@ func (c *comparer) outside(t *trail, j *journey, p int) record.BlindReason {
 	case !ok:
 		return ""
 	case at < from-certainly:
-		if c.talksOutside(t, p, func(k *talk) bool { return k.first < from-certainly }, func(first, _ int64) bool { return first < from-certainly }) {
+		if c.talksOutside(t, p, func(k *talk) bool { return k.first < from-certainly }, func(first, _ int64) bool {
+			return first < from-certainly
+		}) {
 			return record.BlindLater
 		}
 	case at > until+certainly:
-		if c.talksOutside(t, p, func(k *talk) bool { return k.last > until+certainly }, func(_, last int64) bool { return last > until+certainly }) {
+		if c.talksOutside(t, p, func(k *talk) bool { return k.last > until+certainly }, func(_, last int64) bool {
+			return last > until+certainly
+		}) {
 			return record.BlindEarlier
 		}
 		end := int64(math.MinInt64)
@@ -363,7 +372,8 @@ func (c *comparer) reported(t *trail, j *journey) *record.ICMPReport {
 			continue
 		}
 		return &record.ICMPReport{
-			At: c.sources[r.point].Name, Packet: record.PacketNumber(r.packet), Type: r.quote.Type, Code: r.quote.Code, From: r.quote.From,
+			At: c.sources[r.point].Name, Packet: record.PacketNumber(r.packet), Type: r.quote.Type, Code: r.quote.Code,
+			From: r.quote.From,
 		}
 	}
 	return nil
@@ -461,8 +471,9 @@ func (w what) String() string { return whatNames[w] }
 // describe is a segment as a point saw it.
 func (c *comparer) describe(point int, s *sighting) record.ComparedSegment {
 	x := record.ComparedSegment{
-		At: c.sources[point].Name, Packet: record.PacketNumber(s.packet), Time: record.Time(s.at), Flags: flagNames(s.flags),
-		Seq: s.seq, Ack: record.Seq{Number: s.ack, Known: s.has(flows.ACK)}, Len: s.len, TTL: s.ttl, IPID: s.id,
+		At: c.sources[point].Name, Packet: record.PacketNumber(s.packet), Time: record.Time(s.at),
+		Flags: flagNames(s.flags),
+		Seq:   s.seq, Ack: record.Seq{Number: s.ack, Known: s.has(flows.ACK)}, Len: s.len, TTL: s.ttl, IPID: s.id,
 	}
 	if s.options&hasTimestamp != 0 {
 		x.TSVal, x.TSEcr = record.Seq{Number: s.tsVal, Known: true}, record.Seq{Number: s.tsEcr, Known: true}
@@ -516,8 +527,10 @@ func (c *comparer) judgeChanges(t *trail) {
 			packets[upstream] = ch.segment.packet
 		}
 		c.add(t, record.Verdict{
-			Kind: record.Altered, Between: []string{c.sources[ch.stretch].Name, c.sources[ch.stretch+1].Name}, Way: w.record(),
-			What: whatIs(ch.segment.flags, ch.segment.len).String(), Segment: c.describe(upstream, &ch.segment), Packets: c.packetMap(packets),
+			Kind: record.Altered, Between: []string{c.sources[ch.stretch].Name, c.sources[ch.stretch+1].Name},
+			Way:  w.record(),
+			What: whatIs(ch.segment.flags, ch.segment.len).String(), Segment: c.describe(upstream, &ch.segment),
+			Packets:  c.packetMap(packets),
 			Segments: uint64(ch.count), Of: uint64(t.passing(ch.stretch, ch.dir).segments),
 			Field: fieldNames[ch.field], From: from, To: to,
 			Routine: ch.field == fieldTTL && usual.ttlSeen && int(ch.step) == usual.ttl && ch.step > 0,
@@ -572,9 +585,11 @@ func (c *comparer) judgeGaps(t *trail) {
 		}
 		stretch := min(g.point, t.pointAt(g.dir, neighbour))
 		c.add(t, record.Verdict{
-			Kind: record.NotCaptured, Between: []string{c.sources[stretch].Name, c.sources[stretch+1].Name}, Way: t.wayOf(g.dir).record(),
+			Kind: record.NotCaptured, Between: []string{c.sources[stretch].Name, c.sources[stretch+1].Name},
+			Way:  t.wayOf(g.dir).record(),
 			What: whatIs(g.segment.flags, g.segment.len).String(), Segment: c.describe(g.at, &g.segment),
-			Packets: c.packetMap(g.packets), Segments: uint64(g.count), Of: uint64(g.count), Reason: g.reason, MissingAt: record.PointName(c.sources[g.point].Name),
+			Packets: c.packetMap(g.packets), Segments: uint64(g.count), Of: uint64(g.count), Reason: g.reason,
+			MissingAt: record.PointName(c.sources[g.point].Name),
 		}, stretch, t.wayOf(g.dir))
 	}
 }

@@ -1,8 +1,8 @@
 package flows
 
-// NoHost names what an address is that no single host has (RFC 9293 §3.9.2.3, RFC 1122 §3.2.1.3): multicast, broadcast or
-// unspecified; empty if a host can have it. Which addresses are broadcasts of a subnet its mask decides, which no packet
-// tells.
+// NoHost names what an address is that no single host has (RFC 9293 §3.9.2.3, RFC 1122 §3.2.1.3): multicast,
+// broadcast or unspecified; empty if a host can have it. Which addresses are broadcasts of a subnet its mask
+// decides, which no packet tells.
 func (a *Addr) NoHost(v6 bool) string {
 	ip := a[12:]
 	switch {

@@ -10,8 +10,8 @@ type Checksum uint8
 
 // The values of a Checksum, the one that outdoes the others last.
 const (
-	// ChecksumUnknown: it cannot be checked, for the snaplen left out some of the segment, or its sender left the cutting
-	// into segments to the network card (TSO).
+	// ChecksumUnknown: it cannot be checked, for the snaplen left out some of the segment, or its sender left the
+	// cutting into segments to the network card (TSO).
 	ChecksumUnknown Checksum = iota
 	// ChecksumGood: it is right.
 	ChecksumGood
@@ -24,8 +24,8 @@ const (
 // String is unknown, good, unfinished or wrong.
 func (c Checksum) String() string { return [...]string{"unknown", "good", "unfinished", "wrong"}[c] }
 
-// sum adds the bytes to a ones' complement sum (RFC 1071), in words of eight and in little-endian order: neither matters
-// to whether the folded result is zero (§2 B, C). An odd number of bytes must be the last.
+// sum adds the bytes to a ones' complement sum (RFC 1071), in words of eight and in little-endian order: neither
+// matters to whether the folded result is zero (§2 B, C). An odd number of bytes must be the last.
 func sum(b []byte, s uint64) uint64 {
 	var carry, carries uint64
 	for len(b) >= 64 {
@@ -115,9 +115,9 @@ func (ip *network) pseudo() uint64 {
 // pseudoLength is what the length adds to that.
 func pseudoLength(n int) uint64 { return uint64(bits.ReverseBytes32(uint32(n))) }
 
-// unfinished reports whether a checksum is what a sender leaves to its network card to finish: the sum of the pseudo-header,
-// with the length for a segment that goes out as it is, without for one that the card cuts up (TSO), complemented or not;
-// or 0. A receiver that merges segments (GRO) leaves such a one behind.
+// unfinished reports whether a checksum is what a sender leaves to its network card to finish: the sum of the
+// pseudo-header, with the length for a segment that goes out as it is, without for one that the card cuts up (TSO),
+// complemented or not; or 0. A receiver that merges segments (GRO) leaves such a one behind.
 func unfinished(checksum uint16, pseudo, length uint64) bool {
 	c := fold(uint64(checksum))
 	with, without := fold(pseudo+length), fold(pseudo)

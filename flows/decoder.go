@@ -57,7 +57,8 @@ func NewDecoder(options DecoderOptions) *Decoder {
 		&ethernet{}, &dot1Q{}, &llc{}, &snap{}, &linuxSLL{}, &loopback{},
 		&raw{}, &linuxSLL2{}, &hdlc{}, &ppp{}, &nflog{}, &ppi{},
 		&pflog{}, &pflogOld{}, &enc{}, &pktap{typ: typePKTAP}, &pktap{typ: typeMaybePKTAP}, &ipoib{}, &erf{},
-		&juniper{typ: typeJuniperEthernet, then: layers.LayerTypeEthernet}, &juniper{typ: typeJuniperPPP, then: typePPP},
+		&juniper{typ: typeJuniperEthernet, then: layers.LayerTypeEthernet},
+		&juniper{typ: typeJuniperPPP, then: typePPP},
 		&juniper{typ: typeJuniperFrameRelay, then: typeFrameRelay}, &juniper{typ: typeJuniperHDLC, then: typeHDLC},
 		&frameRelay{}, &aal5{},
 		&radioTap{}, &prism{}, &avs{}, &wlan{typ: typeWLAN}, &wlan{typ: typeWLANPadded}, &wlan{typ: typeWLANTunnelled},
@@ -77,8 +78,9 @@ func NewDecoder(options DecoderOptions) *Decoder {
 	return d
 }
 
-// Decode appends to dst the TCP segments that the packet holds, or completes as a fragment: usually one or none, several
-// in an aggregated 802.11 frame. An ICMP error that quotes a segment is appended with Quote set. Nothing of p is kept.
+// Decode appends to dst the TCP segments that the packet holds, or completes as a fragment: usually one
+// or none, several in an aggregated 802.11 frame. An ICMP error that quotes a segment is appended with
+// Quote set. Nothing of p is kept.
 func (d *Decoder) Decode(p *capture.Packet, dst []Segment) []Segment {
 	return d.decode(p, dst, true)
 }
@@ -209,11 +211,12 @@ func (d *Decoder) Held() bool { return d.held }
 // decoded last. They are valid until the next is decoded.
 func (d *Decoder) Joined() []uint64 { return d.joined }
 
-// Waiting gives the numbers of those packets of which something is held. Another Decoder that is given them, in their order, is
-// where this one is, so that a capture can be decoded in pieces.
+// Waiting gives the numbers of those packets of which something is held. Another Decoder that is given them, in their
+// order, is where this one is, so that a capture can be decoded in pieces.
 func (d *Decoder) Waiting() []uint64 { return d.reassembly.waiting() }
 
-// found notes what the packet, or one part of an aggregate, turned out to be. TCP outdoes what was lost, and that the rest.
+// found notes what the packet, or one part of an aggregate, turned out to be. TCP outdoes
+// what was lost, and that the rest.
 func (d *Decoder) found(e end) {
 	rank := func(e end) int {
 		switch {

@@ -33,22 +33,30 @@ var stacks = []struct {
 	{"802.3, LLC", 1, eth(3+len(syn4), cat([]byte{6, 6, 3}, syn4)), ""},
 	{"802.1Q, 802.3, LLC, SNAP", 1, eth(0x8100, tag(5, 8+len(syn6), cat(snapHeader(0x86dd), syn6))), "vlan 5"},
 	{"MPLS", 1, eth(0x8847, cat(be32(16<<12|0x140), syn4)), "mpls 16"},
-	{"MPLS of two labels, IPv6", 1, eth(0x8848, cat(be32(16<<12|64), be32(1048575<<12|0x140), syn6)), "mpls 16, mpls 1048575"},
+	{"MPLS of two labels, IPv6", 1, eth(0x8848, cat(be32(16<<12|64), be32(1048575<<12|0x140), syn6)),
+		"mpls 16, mpls 1048575"},
 	{"MPLS, pseudowire", 1, eth(0x8847, cat(be32(16<<12|0x140), be32(0), eth(0x800, syn4))), "mpls 16"},
 	{"PPPoE", 1, eth(0x8864, pppoeSession(9, cat(be16(0x21), syn4))), "pppoe 9"},
 	{"PPPoE, IPv6, padded", 1, cat(eth(0x8864, pppoeSession(9, cat(be16(0x57), syn6))), zeros(4)), "pppoe 9"},
 	{"802.1ah", 1, eth(0x88e7, cat(be32(0x10000000|77), eth(0x800, syn4))), "8021ah 77"},
-	{"802.1ad, 802.1ah, 802.1Q", 1, eth(0x88a8, tag(1, 0x88e7, cat(be32(77), eth(0x8100, tag(12, 0x800, syn4))))), "vlan 1, 8021ah 77, vlan 12"},
+	{"802.1ad, 802.1ah, 802.1Q", 1, eth(0x88a8, tag(1, 0x88e7, cat(be32(77), eth(0x8100, tag(12, 0x800, syn4))))),
+		"vlan 1, 8021ah 77, vlan 12"},
 	{"802.1BR", 1, eth(0x893f, cat(be16(0), be16(0x1000|5), []byte{0, 2}, be16(0x800), syn4)), "8021br 36869"},
 
 	{"Cisco metadata", 1, eth(0x8909, cat([]byte{1, 1}, be16(1), be16(10), be16(0x800), syn4)), "cmd 10"},
-	{"Cisco metadata behind a VLAN tag, two options", 1, eth(0x8100, tag(12, 0x8909, cat([]byte{1, 2}, be16(1), be16(10), zeros(4), be16(0x86dd), syn6))), "vlan 12, cmd 10"},
-	{"Cisco metadata in front of a VLAN tag", 1, eth(0x8909, cat([]byte{1, 1}, be16(1), be16(65535), be16(0x8100), tag(12, 0x800, syn4))), "cmd 65535, vlan 12"},
-	{"VN-Tag, to the bridge", 1, eth(0x8926, cat(be32(0x00000014), be16(0x8100), tag(101, 0x800, syn4))), "vntag 20, vlan 101"},
+	{"Cisco metadata behind a VLAN tag, two options", 1,
+		eth(0x8100, tag(12, 0x8909, cat([]byte{1, 2}, be16(1), be16(10), zeros(4), be16(0x86dd), syn6))),
+		"vlan 12, cmd 10"},
+	{"Cisco metadata in front of a VLAN tag", 1,
+		eth(0x8909, cat([]byte{1, 1}, be16(1), be16(65535), be16(0x8100), tag(12, 0x800, syn4))), "cmd 65535, vlan 12"},
+	{"VN-Tag, to the bridge", 1, eth(0x8926, cat(be32(0x00000014), be16(0x8100), tag(101, 0x800, syn4))),
+		"vntag 20, vlan 101"},
 	{"VN-Tag, from the bridge", 1, eth(0x8926, cat(be32(0x80150000), be16(0x86dd), syn6)), "vntag 21"},
 	{"VN-Tag, from the bridge to many, looped", 1, eth(0x8926, cat(be32(0xc0018014), be16(0x800), syn4)), "vntag 1"},
 	{"HSR", 1, eth(0x892f, cat(be16(0x1000|len(syn4)+6), be16(77), be16(0x800), syn4)), "hsr"},
-	{"HSR behind a VLAN tag, 802.2 inside", 1, eth(0x8100, tag(12, 0x892f, cat(be16(len(syn4)+14), be16(77), be16(8+len(syn4)), snapHeader(0x800), syn4))), "vlan 12, hsr"},
+	{"HSR behind a VLAN tag, 802.2 inside", 1,
+		eth(0x8100, tag(12, 0x892f, cat(be16(len(syn4)+14), be16(77), be16(8+len(syn4)), snapHeader(0x800), syn4))),
+		"vlan 12, hsr"},
 	{"PRP", 1, cat(eth(0x800, syn4), be16(77), be16(0xa000|len(syn4)+6), be16(0x88fb)), ""},
 
 	{"PPP", 9, cat([]byte{0xff, 3}, be16(0x21), syn4), ""},
@@ -79,8 +87,10 @@ var stacks = []struct {
 	{"SLL, 802.2", 113, cooked(4, cat(snapHeader(0x800), syn4)), ""},
 	{"SLL2", 276, cooked2(0x800, syn4), ""},
 	{"SLL2, IPv6", 276, cooked2(0x86dd, syn6), ""},
-	{"NFLOG, little-endian", 239, cat([]byte{2, 0, 0, 0}, le16(5), le16(10), []byte{'x', 0, 0, 0}, le16(4+len(syn4)), le16(9), syn4), ""},
-	{"NFLOG, big-endian", 239, cat([]byte{10, 0, 0, 0}, be16(8), be16(1), zeros(4), be16(4+len(syn6)), be16(9), syn6), ""},
+	{"NFLOG, little-endian", 239, cat([]byte{2, 0, 0, 0}, le16(5), le16(10), []byte{'x', 0, 0, 0}, le16(4+len(syn4)),
+		le16(9), syn4), ""},
+	{"NFLOG, big-endian", 239, cat([]byte{10, 0, 0, 0}, be16(8), be16(1), zeros(4), be16(4+len(syn6)), be16(9), syn6),
+		""},
 	{"PFLOG, OpenBSD 3.4", 117, cat([]byte{45, 2}, zeros(46), syn4), ""},
 	{"PFLOG, OpenBSD 3.8", 117, cat([]byte{61, 24}, zeros(62), syn6), ""},
 	{"PFLOG, OpenBSD 4.9", 117, cat([]byte{100, 2}, zeros(98), syn4), ""},
@@ -98,10 +108,14 @@ var stacks = []struct {
 	{"PKTAP, 802.11", 258, pktapOf(108, 105, wlanData(0x08, 2, cat(snapHeader(0x800), syn4))), ""},
 	{"PKTAP as USER2", 149, pktapOf(108, 1, eth(0x8100, tag(12, 0x800, syn4))), "vlan 12"},
 	{"Juniper Ethernet", 178, cat([]byte("MGC\x01"), eth(0x800, syn4)), ""},
-	{"Juniper Ethernet, extensions", 178, cat([]byte("MGC\x80"), be16(16), []byte{3, 1, 1, 4, 2, 70, 1, 0x81, 4, 0, 0, 0, 5, 6, 1, 14}, eth(0x8100, tag(12, 0x800, syn4))), "vlan 12"},
+	{"Juniper Ethernet, extensions", 178,
+		cat([]byte("MGC\x80"), be16(16), []byte{3, 1, 1, 4, 2, 70, 1, 0x81, 4, 0, 0, 0, 5, 6, 1, 14},
+			eth(0x8100, tag(12, 0x800, syn4))), "vlan 12"},
 	{"Juniper Ethernet, no Ethernet", 178, cat([]byte("MGC\x02"), le32(2), syn4), ""},
-	{"Juniper Ethernet, extensions, no Ethernet", 178, cat([]byte("MGC\x83"), be16(6), []byte{3, 1, 1, 6, 1, 14}, le32(6), syn6), ""},
-	{"Juniper Ethernet, no Ethernet, MPLS", 178, cat([]byte("MGC\x03"), le32(5), be32(0x45000<<12|0x140), syn4), "mpls 282624"},
+	{"Juniper Ethernet, extensions, no Ethernet", 178, cat([]byte("MGC\x83"), be16(6), []byte{3, 1, 1, 6, 1, 14},
+		le32(6), syn6), ""},
+	{"Juniper Ethernet, no Ethernet, MPLS", 178, cat([]byte("MGC\x03"), le32(5), be32(0x45000<<12|0x140), syn4),
+		"mpls 282624"},
 	{"Juniper PPP", 179, cat([]byte("MGC\x00"), []byte{0xff, 3}, be16(0x21), syn4), ""},
 	{"Juniper Frame Relay", 180, cat([]byte("MGC\x00"), []byte{0x18, 0x41, 3, 0xcc}, syn4), "frame_relay 100"},
 	{"Juniper C-HDLC", 181, cat([]byte("MGC\x01"), []byte{0x0f, 0}, be16(0x800), syn4), ""},
@@ -119,7 +133,8 @@ var stacks = []struct {
 	{"ERF, channel with C-HDLC", 197, erfOf(5, 0, zeros(4), cat([]byte{0x0f, 0}, be16(0x86dd), syn6)), ""},
 	{"ERF, channel with C-HDLC in colour", 197, erfOf(17, 0, zeros(4), cat([]byte{0x0f, 0}, be16(0x800), syn4)), ""},
 	{"ERF, AAL5", 197, erfOf(4, 0, zeros(4), cat(snapHeader(0x800), syn4)), ""},
-	{"ERF, channel with AAL5", 197, erfOf(9, 0, zeros(8), cat([]byte{0xaa, 0xaa, 3, 0, 0x80, 0xc2, 0, 7, 0, 0}, eth(0x800, syn4))), ""},
+	{"ERF, channel with AAL5", 197, erfOf(9, 0, zeros(8), cat([]byte{0xaa, 0xaa, 3, 0, 0x80, 0xc2, 0, 7, 0, 0},
+		eth(0x800, syn4))), ""},
 	{"ERF, IPv4", 197, erfOf(22, 0, nil, syn4), ""},
 	{"ERF, IPv6", 197, erfOf(23, 1, nil, syn6), ""},
 
@@ -128,7 +143,8 @@ var stacks = []struct {
 	{"Frame Relay, three bytes", 107, cat([]byte{0x18, 0x40, 0x07, 3, 0, 0xcc}, syn4), "frame_relay 6401"},
 	{"Frame Relay, four bytes", 107, cat([]byte{0x18, 0x40, 0x06, 0x09, 3, 0xcc}, syn4), "frame_relay 819394"},
 	{"Frame Relay, SNAP", 107, cat([]byte{0x18, 0x41, 3, 0, 0x80, 0, 0, 0}, be16(0x86dd), syn6), "frame_relay 100"},
-	{"Frame Relay, bridged", 107, cat([]byte{0x18, 0x41, 3, 0, 0x80, 0, 0x80, 0xc2, 0, 7}, eth(0x8100, tag(12, 0x800, syn4))), "frame_relay 100, vlan 12"},
+	{"Frame Relay, bridged", 107, cat([]byte{0x18, 0x41, 3, 0, 0x80, 0, 0x80, 0xc2, 0, 7},
+		eth(0x8100, tag(12, 0x800, syn4))), "frame_relay 100, vlan 12"},
 	{"Frame Relay, PPP", 107, cat([]byte{0x18, 0x41, 3, 0xcf}, be16(0x21), syn4), "frame_relay 100"},
 	{"Frame Relay, Cisco's", 107, cat([]byte{0x18, 0x41}, be16(0x800), syn4), "frame_relay 100"},
 	{"ATM, SNAP", 100, cat(snapHeader(0x86dd), syn6), ""},
@@ -138,7 +154,8 @@ var stacks = []struct {
 	{"ATM, PPP alone", 100, cat(be16(0x21), syn4), ""},
 	{"ATM, Ethernet alone", 100, cat(be16(0), eth(0x800, syn4)), ""},
 	{"PPI, Ethernet", 192, cat([]byte{0, 0}, le16(8), le32(1), eth(0x800, syn4)), ""},
-	{"PPI, 802.11", 192, cat([]byte{0, 0}, le16(12), le32(105), zeros(4), wlanData(0x08, 1, cat(snapHeader(0x800), syn4))), ""},
+	{"PPI, 802.11", 192, cat([]byte{0, 0}, le16(12), le32(105), zeros(4),
+		wlanData(0x08, 1, cat(snapHeader(0x800), syn4))), ""},
 
 	{"802.11, from the AP", 105, wlanData(0x08, 2, cat(snapHeader(0x800), syn4)), ""},
 	{"802.11, QoS", 105, wlanData(0x88, 1, cat(snapHeader(0x800), syn4)), ""},
@@ -147,10 +164,13 @@ var stacks = []struct {
 	{"802.11, with a checksum", 105, cat(wlanData(0x08, 2, cat(snapHeader(0x800), syn4)), zeros(4)), ""},
 	{"802.11, first fragment", 105, wlanData(0x08, 4|1, cat(snapHeader(0x800), syn4)), ""},
 	{"radiotap", 127, cat([]byte{0, 0}, le16(8), le32(0), wlanData(0x08, 2, cat(snapHeader(0x800), syn4))), ""},
-	{"radiotap, padded", 127, cat([]byte{0, 0}, le16(25), le32(-0x80000000|3), le32(0), zeros(4), zeros(8), []byte{0x20}, qosPadded(cat(snapHeader(0x800), syn4))), ""},
+	{"radiotap, padded", 127, cat([]byte{0, 0}, le16(25), le32(-0x80000000|3), le32(0), zeros(4), zeros(8),
+		[]byte{0x20}, qosPadded(cat(snapHeader(0x800), syn4))), ""},
 	{"Prism", 119, cat(le32(0x44), le32(144), zeros(136), wlanData(0x08, 2, cat(snapHeader(0x800), syn4))), ""},
-	{"Prism, big-endian", 119, cat(be32(0x41), be32(144), zeros(136), wlanData(0x08, 2, cat(snapHeader(0x800), syn4))), ""},
-	{"AVS under Prism", 119, cat(be32(0x80211001), be32(64), zeros(56), wlanData(0x08, 2, cat(snapHeader(0x800), syn4))), ""},
+	{"Prism, big-endian", 119, cat(be32(0x41), be32(144), zeros(136), wlanData(0x08, 2, cat(snapHeader(0x800), syn4))),
+		""},
+	{"AVS under Prism", 119, cat(be32(0x80211001), be32(64), zeros(56),
+		wlanData(0x08, 2, cat(snapHeader(0x800), syn4))), ""},
 	{"AVS", 163, cat(be32(0x80211002), be32(80), zeros(72), wlanData(0x08, 2, cat(snapHeader(0x800), syn4))), ""},
 
 	{"IPv4 options", 101, ip4with(6, []byte{1, 7, 3, 4}, syn4[20:]), ""},
@@ -160,49 +180,77 @@ var stacks = []struct {
 	{"6in6 behind options", 101, ip6(60, extension(41, zeros(6), syn6)), "ipv6"},
 	{"IPv6 hop-by-hop", 101, ip6(0, extension(6, zeros(6), tcp6(SYN, synOptions, nil))), ""},
 	{"IPv6 destination options of 16 bytes", 101, ip6(60, extension(6, zeros(14), tcp6(SYN, synOptions, nil))), ""},
-	{"IPv6 routing, done", 101, ip6(43, extension(6, cat([]byte{0, 0}, zeros(4), zeros(16)), tcp6(SYN, synOptions, nil))), ""},
-	{"IPv6 all of them", 101, ip6(0, extension(60, zeros(6), extension(43, zeros(6), extension(135, zeros(6), extension(6, zeros(6), tcp6(SYN, synOptions, nil)))))), ""},
+	{"IPv6 routing, done", 101, ip6(43, extension(6, cat([]byte{0, 0}, zeros(4), zeros(16)),
+		tcp6(SYN, synOptions, nil))), ""},
+	{"IPv6 all of them", 101, ip6(0, extension(60, zeros(6),
+		extension(43, zeros(6), extension(135, zeros(6), extension(6, zeros(6), tcp6(SYN, synOptions, nil)))))), ""},
 	{"IPv6 atomic fragment", 101, ip6fragment(6, 1, 0, false, tcp6(SYN, synOptions, nil)), ""},
 	{"AH, IPv4", 101, ip4(51, cat([]byte{6, 4, 0, 0}, be32(99), zeros(16), tcp4(SYN, synOptions, nil))), "ah 99"},
 	{"AH, IPv6, tunnel", 101, ip6(51, cat([]byte{41, 4, 0, 0}, be32(99), zeros(16), syn6)), "ah 99"},
 	{"MPLS in IP", 101, ip4(137, cat(be32(16<<12|0x140), syn4)), "mpls 16"},
 
 	{"GRE", 101, ip4(47, cat(be16(0), be16(0x800), syn4)), "gre"},
-	{"GRE with checksum, key, number", 101, ip4(47, cat(be16(0xb000), be16(0x86dd), zeros(4), be32(5), zeros(4), syn6)), "gre 5"},
+	{"GRE with checksum, key, number", 101, ip4(47, cat(be16(0xb000), be16(0x86dd), zeros(4), be32(5), zeros(4), syn6)),
+		"gre 5"},
 	{"GRE with key 0", 101, ip4(47, cat(be16(0x2000), be16(0x800), be32(0), syn4)), "gre 0"},
-	{"GRE with routing", 101, ip4(47, cat(be16(0x4000), be16(0x800), zeros(4), []byte{0, 1, 0, 4}, zeros(4), zeros(4), syn4)), "gre"},
-	{"GRE, Ethernet", 101, ip4(47, cat(be16(0x2000), be16(0x6558), be32(0x1234500), eth(0x8100, tag(3, 0x800, syn4)))), "gre 19088640, vlan 3"},
+	{"GRE with routing", 101, ip4(47, cat(be16(0x4000), be16(0x800), zeros(4), []byte{0, 1, 0, 4}, zeros(4), zeros(4),
+		syn4)), "gre"},
+	{"GRE, Ethernet", 101, ip4(47, cat(be16(0x2000), be16(0x6558), be32(0x1234500), eth(0x8100, tag(3, 0x800, syn4)))),
+		"gre 19088640, vlan 3"},
 	{"GRE, MPLS", 101, ip4(47, cat(be16(0), be16(0x8847), be32(16<<12|0x140), syn4)), "gre, mpls 16"},
-	{"GRE, 802.11 of Aruba", 101, ip4(47, cat(be16(0), be16(0x8200), wlanData(0x88, 1, cat(snapHeader(0x800), syn4)))), "gre"},
-	{"GRE, 802.11 of Aruba, another tunnel, with a key", 101, ip4(47, cat(be16(0x2000), be16(0x8350), be32(7), wlanData(0x08, 2, cat(snapHeader(0x86dd), syn6)))), "gre 7"},
-	{"GRE, 802.11 of Aruba as 0x9000", 101, ip4(47, cat(be16(0), be16(0x9000), wlanData(0x88, 2, cat(snapHeader(0x800), syn4)))), "gre"},
-	{"GRE, Cisco metadata", 101, ip4(47, cat(be16(0), be16(0x8909), be16(0x800), []byte{1, 1}, be16(1), be16(10), syn4)), "gre, cmd 10"},
+	{"GRE, 802.11 of Aruba", 101, ip4(47, cat(be16(0), be16(0x8200), wlanData(0x88, 1, cat(snapHeader(0x800), syn4)))),
+		"gre"},
+	{"GRE, 802.11 of Aruba, another tunnel, with a key", 101,
+		ip4(47, cat(be16(0x2000), be16(0x8350), be32(7), wlanData(0x08, 2, cat(snapHeader(0x86dd), syn6)))), "gre 7"},
+	{"GRE, 802.11 of Aruba as 0x9000", 101,
+		ip4(47, cat(be16(0), be16(0x9000), wlanData(0x88, 2, cat(snapHeader(0x800), syn4)))), "gre"},
+	{"GRE, Cisco metadata", 101, ip4(47, cat(be16(0), be16(0x8909), be16(0x800), []byte{1, 1}, be16(1), be16(10),
+		syn4)), "gre, cmd 10"},
 	{"GRE, WCCP 1", 101, ip4(47, cat(be16(0), be16(0x883e), syn4)), "gre"},
 	{"GRE, WCCP 2", 101, ip4(47, cat(be16(0), be16(0x883e), []byte{0, 0, 0, 1}, syn4)), "gre"},
-	{"GRE, Frame Relay", 101, ip4(47, cat(be16(0), be16(0x6559), []byte{0x18, 0x41, 3, 0xcc}, syn4)), "gre, frame_relay 100"},
+	{"GRE, Frame Relay", 101, ip4(47, cat(be16(0), be16(0x6559), []byte{0x18, 0x41, 3, 0xcc}, syn4)),
+		"gre, frame_relay 100"},
 	{"GRE in UDP", 101, ip4(17, udpTo(4754, cat(be16(0x2000), be16(0x86dd), be32(5), syn6))), "gre 5"},
 	{"GRE in UDP, IPv6, Ethernet", 101, ip6(17, udpTo(4754, cat(be16(0), be16(0x6558), eth(0x800, syn4)))), "gre"},
-	{"PPTP", 101, ip4(47, cat(be16(0x3081), be16(0x880b), be16(4+len(syn4)), be16(17), zeros(8), []byte{0xff, 3}, be16(0x21), syn4, zeros(5))), "gre 17"},
+	{"PPTP", 101, ip4(47, cat(be16(0x3081), be16(0x880b), be16(4+len(syn4)), be16(17), zeros(8), []byte{0xff, 3},
+		be16(0x21), syn4, zeros(5))), "gre 17"},
 	{"EoIP", 101, ip4(47, cat(be16(0x2001), be16(0x6400), be16(14+len(syn4)), le16(17), eth(0x800, syn4))), "gre 17"},
 	{"ERSPAN I", 101, ip4(47, cat(be16(0), be16(0x88be), eth(0x800, syn4))), "gre, erspan"},
-	{"ERSPAN II", 101, ip4(47, cat(be16(0x1000), be16(0x88be), zeros(4), be16(0x1000|12), be16(0x400|5), zeros(4), eth(0x800, syn4))), "gre, erspan 5"},
-	{"ERSPAN III", 101, ip4(47, cat(be16(0x1000), be16(0x22eb), zeros(4), be16(0x2000|12), be16(6), zeros(8), eth(0x800, syn4))), "gre, erspan 6"},
-	{"ERSPAN III, subheader", 101, ip4(47, cat(be16(0x1000), be16(0x22eb), zeros(4), be16(0x2000), be16(6), zeros(7), []byte{1}, zeros(8), eth(0x800, syn4))), "gre, erspan 6"},
-	{"ERSPAN III, IP", 101, ip4(47, cat(be16(0x1000), be16(0x22eb), zeros(4), be16(0x2000), be16(6), zeros(6), []byte{2 << 2, 0}, syn6)), "gre, erspan 6"},
-	{"VXLAN", 1, eth(0x8100, tag(12, 0x800, ip4(17, udpTo(4789, vxlanHeader(42, eth(0x800, syn4)))))), "vlan 12, vxlan 42"},
+	{"ERSPAN II", 101, ip4(47, cat(be16(0x1000), be16(0x88be), zeros(4), be16(0x1000|12), be16(0x400|5), zeros(4),
+		eth(0x800, syn4))), "gre, erspan 5"},
+	{"ERSPAN III", 101, ip4(47, cat(be16(0x1000), be16(0x22eb), zeros(4), be16(0x2000|12), be16(6), zeros(8),
+		eth(0x800, syn4))), "gre, erspan 6"},
+	{"ERSPAN III, subheader", 101, ip4(47, cat(be16(0x1000), be16(0x22eb), zeros(4), be16(0x2000), be16(6), zeros(7),
+		[]byte{1}, zeros(8), eth(0x800, syn4))), "gre, erspan 6"},
+	{"ERSPAN III, IP", 101, ip4(47, cat(be16(0x1000), be16(0x22eb), zeros(4), be16(0x2000), be16(6), zeros(6),
+		[]byte{2 << 2, 0}, syn6)), "gre, erspan 6"},
+	{"VXLAN", 1, eth(0x8100, tag(12, 0x800, ip4(17, udpTo(4789, vxlanHeader(42, eth(0x800, syn4)))))),
+		"vlan 12, vxlan 42"},
 	{"VXLAN, port of Linux, IPv6", 101, ip6(17, udpTo(8472, vxlanHeader(42, eth(0x86dd, syn6)))), "vxlan 42"},
-	{"Geneve", 101, ip4(17, udpTo(6081, cat([]byte{2, 0}, be16(0x6558), be32(42<<8), zeros(8), eth(0x800, syn4)))), "geneve 42"},
+	{"Geneve", 101, ip4(17, udpTo(6081, cat([]byte{2, 0}, be16(0x6558), be32(42<<8), zeros(8), eth(0x800, syn4)))),
+		"geneve 42"},
 	{"Geneve, IP", 101, ip4(17, udpTo(6081, cat([]byte{0, 0}, be16(0x86dd), be32(42<<8), syn6))), "geneve 42"},
 	{"GTP-U", 101, ip4(17, udpTo(2152, cat([]byte{0x30, 255}, be16(len(syn4)), be32(7), syn4))), "gtp 7"},
-	{"GTP-U with number", 101, ip4(17, udpTo(2152, cat([]byte{0x32, 255}, be16(4+len(syn6)), be32(7), zeros(4), syn6))), "gtp 7"},
-	{"GTP-U with two extensions", 101, ip4(17, udpTo(2152, cat([]byte{0x34, 255}, be16(16+len(syn4)), be32(7), []byte{0, 0, 0, 0x85, 1, 0, 0, 0xc0, 2, 0, 0, 0, 0, 0, 0, 0}, syn4))), "gtp 7"},
-	{"CAPWAP, Ethernet", 101, ip4(17, udpTo(5247, capwapOf(0, 0, nil, eth(0x8100, tag(12, 0x800, syn4))))), "capwap, vlan 12"},
-	{"CAPWAP, 802.11", 101, ip4(17, udpTo(5247, capwapOf(0x03, 0, nil, wlanData(0x88, 1, cat(snapHeader(0x800), syn4))))), "capwap"},
-	{"CAPWAP, 802.11, MAC and wireless information", 101, ip6(17, udpTo(5247, capwapOf(0x43, 0x30, cat([]byte{6}, zeros(7), []byte{4}, zeros(7)), wlanData(0x08, 2, cat(snapHeader(0x86dd), syn6))))), "capwap"},
-	{"CAPWAP, 802.11 of Cisco", 101, ip4(17, udpTo(5247, capwapOf(0x01, 0x20, cat([]byte{4}, zeros(7)), wlanSwapped(wlanData(0x88, 2, cat(snapHeader(0x800), syn4)))))), "capwap"},
+	{"GTP-U with number", 101, ip4(17, udpTo(2152, cat([]byte{0x32, 255}, be16(4+len(syn6)), be32(7), zeros(4), syn6))),
+		"gtp 7"},
+	{"GTP-U with two extensions", 101, ip4(17,
+		udpTo(2152, cat([]byte{0x34, 255}, be16(16+len(syn4)), be32(7), []byte{0, 0, 0, 0x85, 1, 0, 0, 0xc0, 2, 0, 0, 0,
+			0, 0, 0, 0}, syn4))), "gtp 7"},
+	{"CAPWAP, Ethernet", 101, ip4(17, udpTo(5247, capwapOf(0, 0, nil, eth(0x8100, tag(12, 0x800, syn4))))),
+		"capwap, vlan 12"},
+	{"CAPWAP, 802.11", 101, ip4(17, udpTo(5247,
+		capwapOf(0x03, 0, nil, wlanData(0x88, 1, cat(snapHeader(0x800), syn4))))), "capwap"},
+	{"CAPWAP, 802.11, MAC and wireless information", 101,
+		ip6(17, udpTo(5247, capwapOf(0x43, 0x30, cat([]byte{6}, zeros(7), []byte{4}, zeros(7)),
+			wlanData(0x08, 2, cat(snapHeader(0x86dd), syn6))))), "capwap"},
+	{"CAPWAP, 802.11 of Cisco", 101, ip4(17,
+		udpTo(5247, capwapOf(0x01, 0x20, cat([]byte{4}, zeros(7)),
+			wlanSwapped(wlanData(0x88, 2, cat(snapHeader(0x800), syn4)))))), "capwap"},
 	{"CAPWAP, first fragment", 101, ip4(17, udpTo(5247, capwapOf(0, 0x80, nil, eth(0x800, syn4)))), "capwap"},
 	{"CAPWAP, only fragment", 101, ip4(17, udpTo(5247, capwapOf(0, 0xc0, nil, eth(0x86dd, syn6)))), "capwap"},
-	{"ERSPAN in GRE, VXLAN inside", 101, ip4(47, cat(be16(0x1000), be16(0x88be), zeros(4), be16(0x1000), be16(5), zeros(4), eth(0x800, ip4(17, udpTo(4789, vxlanHeader(42, eth(0x800, syn4))))))), "gre, erspan 5, vxlan 42"},
+	{"ERSPAN in GRE, VXLAN inside", 101,
+		ip4(47, cat(be16(0x1000), be16(0x88be), zeros(4), be16(0x1000), be16(5), zeros(4),
+			eth(0x800, ip4(17, udpTo(4789, vxlanHeader(42, eth(0x800, syn4))))))), "gre, erspan 5, vxlan 42"},
 }
 
 func snapHeader(etherType int) []byte { return cat([]byte{0xaa, 0xaa, 3, 0, 0, 0}, be16(etherType)) }
@@ -256,7 +304,8 @@ func erfOf(kind byte, extensions int, own, frame []byte, padding ...byte) []byte
 		}
 		list = cat(list, []byte{more | 3}, zeros(7))
 	}
-	return cat(zeros(8), []byte{kind, 4}, be16(16+len(list)+len(own)+len(frame)+len(padding)), be16(0), be16(len(frame)), list, own, frame, padding)
+	return cat(zeros(8), []byte{kind, 4}, be16(16+len(list)+len(own)+len(frame)+len(padding)), be16(0),
+		be16(len(frame)), list, own, frame, padding)
 }
 
 // capwapOf is a header by its third and fourth byte, with its optional parts.
@@ -302,16 +351,19 @@ func TestDecodeStacks(t *testing.T) {
 			if got := describe(s.Encap); got != tt.encap {
 				t.Errorf("encapsulation %q, want %q", got, tt.encap)
 			}
-			if s.Seq != testSeq || s.Ack != testAck || s.Window != testWindow || s.Len != 0 || s.FromB || s.Quote != nil {
+			if s.Seq != testSeq || s.Ack != testAck || s.Window != testWindow || s.Len != 0 || s.FromB ||
+				s.Quote != nil {
 				t.Errorf("segment %+v", s)
 			}
 			if s.Flags != SYN && s.Flags != ACK {
 				t.Errorf("flags %v", s.Flags)
 			}
-			a, b := netip.AddrPortFrom(netip.AddrFrom4(client4), 40000), netip.AddrPortFrom(netip.AddrFrom4(server4), 80)
+			a, b := netip.AddrPortFrom(netip.AddrFrom4(client4), 40000),
+				netip.AddrPortFrom(netip.AddrFrom4(server4), 80)
 			ttl, id := uint8(64), uint16(7)
 			if s.Key.V6 {
-				a, b = netip.AddrPortFrom(netip.AddrFrom16(client6), 40000), netip.AddrPortFrom(netip.AddrFrom16(server6), 80)
+				a, b = netip.AddrPortFrom(netip.AddrFrom16(client6), 40000),
+					netip.AddrPortFrom(netip.AddrFrom16(server6), 80)
 				ttl, id = 60, 0
 			}
 			if s.Key.AddrPortA() != a || s.Key.AddrPortB() != b {
@@ -321,7 +373,8 @@ func TestDecodeStacks(t *testing.T) {
 				t.Errorf("TTL %d, id %d, want %d, %d", s.TTL, s.IPID, ttl, id)
 			}
 			stats := d.Stats()
-			if s.Checksum != ChecksumGood || stats.CheckedTCPSegments != 1 || stats.BadTCPChecksums+stats.BadIPChecksums != 0 {
+			if s.Checksum != ChecksumGood || stats.CheckedTCPSegments != 1 ||
+				stats.BadTCPChecksums+stats.BadIPChecksums != 0 {
 				t.Errorf("checksums: segment %d, %+v", s.Checksum, stats)
 			}
 			if want := map[string]uint64{"tcp": 1}; !maps.Equal(stats.Decoded, want) || len(stats.Undecoded) != 0 {
@@ -377,8 +430,9 @@ func TestDecodeOthers(t *testing.T) {
 	}{
 		{1, eth(0x800, ip4(17, udpTo(53, zeros(12)))), decoded, "udp"},
 		{1, eth(0x800, ip4(17, udpTo(6343, cat(zeros(40), eth(0x800, syn4))))), decoded, "udp"}, // sFlow
-		{1, eth(0x800, ip4(17, udpTo(4789, zeros(50)))), decoded, "udp"},                        // no VXLAN without its flag
-		{1, eth(0x800, ip4(17, udpTo(2152, cat([]byte{0x32, 1}, zeros(10))))), decoded, "udp"},  // GTP echo
+		// no VXLAN without its flag
+		{1, eth(0x800, ip4(17, udpTo(4789, zeros(50)))), decoded, "udp"},
+		{1, eth(0x800, ip4(17, udpTo(2152, cat([]byte{0x32, 1}, zeros(10))))), decoded, "udp"}, // GTP echo
 		{1, eth(0x800, ip4(1, zeros(8))), decoded, "icmp"},
 		{1, eth(0x86dd, ip6(58, cat([]byte{135}, zeros(23)))), decoded, "icmpv6"},
 		{1, eth(0x800, ip4(2, zeros(8))), decoded, "igmp"},
@@ -395,11 +449,12 @@ func TestDecodeOthers(t *testing.T) {
 		{197, erfOf(27, 0, nil, zeros(40)), decoded, "metadata"},
 		{197, erfOf(48, 0, nil, nil), decoded, "metadata"},
 		{258, cat(le32(108), zeros(104)), decoded, "metadata"},
-		{101, ip4(47, zeros(4)), decoded, "other_ip"},                                          // a keepalive of GRE
-		{101, ip4(17, udpTo(5247, capwapOf(0, 8, nil, zeros(24)))), decoded, "udp"},            // one of CAPWAP
-		{101, ip4(17, udpTo(5246, capwapOf(0, 0, nil, zeros(24)))), decoded, "udp"},            // its control channel
-		{101, ip4(17, udpTo(5247, cat([]byte{0x10}, zeros(20)))), decoded, "udp"},              // another version
-		{101, ip4(17, udpTo(4754, cat(be16(0x4000), be16(0x800), zeros(20)))), decoded, "udp"}, // no routing in GRE over UDP
+		{101, ip4(47, zeros(4)), decoded, "other_ip"},                               // a keepalive of GRE
+		{101, ip4(17, udpTo(5247, capwapOf(0, 8, nil, zeros(24)))), decoded, "udp"}, // one of CAPWAP
+		{101, ip4(17, udpTo(5246, capwapOf(0, 0, nil, zeros(24)))), decoded, "udp"}, // its control channel
+		{101, ip4(17, udpTo(5247, cat([]byte{0x10}, zeros(20)))), decoded, "udp"},   // another version
+		// no routing in GRE over UDP
+		{101, ip4(17, udpTo(4754, cat(be16(0x4000), be16(0x800), zeros(20)))), decoded, "udp"},
 		{1, eth(38, cat([]byte{0x42, 0x42, 3}, zeros(35))), decoded, "llc"},
 		{1, eth(38, cat([]byte{0xaa, 0xaa, 3, 0, 0, 12}, zeros(32))), decoded, "llc"},
 		{1, eth(0x8863, zeros(28)), decoded, "pppoe"},
@@ -410,17 +465,23 @@ func TestDecodeOthers(t *testing.T) {
 		{1, eth(0x1234, syn4), undecoded, "unknown_protocol"},
 		{1, eth(0x8100, tag(12, 0x88b5, zeros(40))), undecoded, "unknown_protocol"}, // local experiments
 		{1, eth(0x8847, cat(be32(16<<12|0x140), []byte{0x80}, zeros(40))), undecoded, "unknown_protocol"},
-		{0, cat(le32(7), zeros(40)), undecoded, "unknown_protocol"},                                               // OSI
-		{9, cat([]byte{0xff, 3}, be16(0x2d), zeros(40)), undecoded, "unknown_protocol"},                           // compressed TCP
-		{107, cat([]byte{0x18, 0x41, 3, 0xb1}, zeros(40)), undecoded, "unknown_protocol"},                         // FRF.12
-		{107, cat([]byte{0x18, 0x41, 3, 0, 0x80, 0, 0x80, 0xc2, 0, 9}, zeros(40)), undecoded, "unknown_protocol"}, // token ring
+		// OSI
+		{0, cat(le32(7), zeros(40)), undecoded, "unknown_protocol"},
+		// compressed TCP
+		{9, cat([]byte{0xff, 3}, be16(0x2d), zeros(40)), undecoded, "unknown_protocol"},
+		// FRF.12
+		{107, cat([]byte{0x18, 0x41, 3, 0xb1}, zeros(40)), undecoded, "unknown_protocol"},
+		// token ring
+		{107, cat([]byte{0x18, 0x41, 3, 0, 0x80, 0, 0x80, 0xc2, 0, 9}, zeros(40)), undecoded, "unknown_protocol"},
 		{100, cat([]byte{0x12, 0x34}, zeros(40)), undecoded, "unknown_protocol"},
 		{101, ip4(47, cat(be16(0), be16(0x8881), zeros(40))), undecoded, "unknown_protocol"},
 		{101, ip4(17, udpTo(5247, capwapOf(0x07, 0, nil, zeros(40)))), undecoded, "unknown_protocol"}, // RFID
-		{101, ip4(17, udpTo(5247, cat([]byte{0, 0x10, 0, 0xc0}, be16(9), be16(185<<3), zeros(40)))), undecoded, "capwap_fragment"},
+		{101, ip4(17, udpTo(5247, cat([]byte{0, 0x10, 0, 0xc0}, be16(9), be16(185<<3), zeros(40)))), undecoded,
+			"capwap_fragment"},
 		{101, ip4(17, udpTo(5247, cat([]byte{1, 0, 0, 0, 23}, zeros(40)))), undecoded, "capwap_protected"},
 		{101, ip4(17, udpTo(5247, cat([]byte{0, 8}, zeros(40)))), undecoded, "malformed_capwap"},
-		{101, ip4(17, udpTo(5247, capwapOf(0x01, 0, nil, wlanData(0x88, 0x41, zeros(40))))), undecoded, "wlan_protected"},
+		{101, ip4(17, udpTo(5247, capwapOf(0x01, 0, nil, wlanData(0x88, 0x41, zeros(40))))), undecoded,
+			"wlan_protected"},
 		{117, cat([]byte{28}, zeros(60)), undecoded, "malformed_pflog"},
 		{117, cat([]byte{61, 2}, zeros(80)), undecoded, "malformed_pflog"},
 		{109, zeros(40), undecoded, "malformed_enc"},
@@ -537,7 +598,8 @@ func TestDecodeKeyDirection(t *testing.T) {
 		if s.FromB {
 			from, to = to, from
 		}
-		if s.FromB != tt.fromB || from != netip.AddrPortFrom(netip.AddrFrom4(tt.src), uint16(tt.sp)) || to != netip.AddrPortFrom(netip.AddrFrom4(tt.dst), uint16(tt.dp)) {
+		if s.FromB != tt.fromB || from != netip.AddrPortFrom(netip.AddrFrom4(tt.src), uint16(tt.sp)) ||
+			to != netip.AddrPortFrom(netip.AddrFrom4(tt.dst), uint16(tt.dp)) {
 			t.Errorf("%s: FromB %v, %v to %v", tt.name, s.FromB, from, to)
 		}
 	}
@@ -576,7 +638,8 @@ func TestDecodeLength(t *testing.T) {
 		{"BIG TCP, IPv6", cut(1, eth(0x86dd, cat(tso6, zeros(65000))), 96), 70000, 72},
 		{"jumbogram", cut(1, eth(0x86dd, cat(jumbo(8+32+70000), zeros(69960))), 120), 70000, 80},
 		{"jumbogram, length forgotten", packet(1, eth(0x86dd, jumbo(8+32+70000))), 70000, 80},
-		{"IPv6 extension headers are no data", packet(101, ip6(0, extension(60, zeros(6), extension(6, zeros(14), tcp6(ACK, nil, zeros(9)))))), 9, 84},
+		{"IPv6 extension headers are no data",
+			packet(101, ip6(0, extension(60, zeros(6), extension(6, zeros(14), tcp6(ACK, nil, zeros(9)))))), 9, 84},
 		{"header longer than the segment", packet(101, ip4(6, cat(zeros(12), []byte{0xf0, 0x10}, zeros(6)))), 0, 40},
 	} {
 		if s := one(t, NewDecoder(DecoderOptions{}), tt.p); s.Len != tt.want {
@@ -625,26 +688,30 @@ func TestDecodeChecksums(t *testing.T) {
 			segments := d.Decode(packet(101, tt.data), nil)
 			s := d.Stats()
 			if s.BadTCPChecksums != tt.badTCP || s.BadIPChecksums != tt.badIP || s.CheckedTCPSegments != 1 {
-				t.Errorf("%s: %d TCP and %d IP of %d bad, want %d and %d", tt.name, s.BadTCPChecksums, s.BadIPChecksums, s.CheckedTCPSegments, tt.badTCP, tt.badIP)
+				t.Errorf("%s: %d TCP and %d IP of %d bad, want %d and %d", tt.name, s.BadTCPChecksums, s.BadIPChecksums,
+					s.CheckedTCPSegments, tt.badTCP, tt.badIP)
 			}
 			switch {
 			case drop && !tt.kept:
 				if len(segments) != 0 || s.Undecoded["bad_checksum"] != 1 {
 					t.Errorf("%s: not dropped, or not counted: %v", tt.name, s.Undecoded)
 				}
-			case len(segments) != 1 || (segments[0].Checksum == ChecksumGood) != tt.kept || (segments[0].Checksum == ChecksumWrong) == tt.kept:
+			case len(segments) != 1 || (segments[0].Checksum == ChecksumGood) != tt.kept ||
+				(segments[0].Checksum == ChecksumWrong) == tt.kept:
 				t.Errorf("%s: %+v", tt.name, segments)
 			}
 		}
 	}
 	d := NewDecoder(DecoderOptions{})
-	if s := one(t, d, cut(101, flip(data4, 25), len(data4)-1)); s.Checksum != ChecksumUnknown || d.Stats().CheckedTCPSegments != 0 {
+	if s := one(t, d, cut(101, flip(data4, 25), len(data4)-1)); s.Checksum != ChecksumUnknown ||
+		d.Stats().CheckedTCPSegments != 0 {
 		t.Error("the checksum of half a segment was checked")
 	}
 }
 
-// What a sender leaves to its network card says nothing of the segment: the sum of the pseudo-header (RFC 9293 §3.1), with the
-// length or, for a segment that the card is to cut up, without; as Windows and Linux leave it or complemented; or 0.
+// What a sender leaves to its network card says nothing of the segment: the sum of the pseudo-header (RFC
+// 9293 §3.1), with the length or, for a segment that the card is to cut up, without; as Windows and Linux
+// leave it or complemented; or 0.
 func TestUnfinishedChecksums(t *testing.T) {
 	text := []byte("odd")
 	header := tcpHeader(ACK, nil, text)
@@ -656,8 +723,12 @@ func TestUnfinishedChecksums(t *testing.T) {
 		ip   func(segment []byte) []byte
 		sum  func(length int) uint16
 	}{
-		{"IPv4", func(s []byte) []byte { return ip4(6, s) }, func(n int) uint16 { return pseudo(cat(client4[:], server4[:]), n) }},
-		{"IPv6", func(s []byte) []byte { return ip6(6, s) }, func(n int) uint16 { return pseudo(cat(client6[:], server6[:]), n) }},
+		{"IPv4", func(s []byte) []byte { return ip4(6, s) }, func(n int) uint16 {
+			return pseudo(cat(client4[:], server4[:]), n)
+		}},
+		{"IPv6", func(s []byte) []byte { return ip6(6, s) }, func(n int) uint16 {
+			return pseudo(cat(client6[:], server6[:]), n)
+		}},
 		{"IPv4, no length", func(s []byte) []byte {
 			b := ip4(6, s)
 			b[2], b[3] = 0, 0
@@ -693,8 +764,10 @@ func TestUnfinishedChecksums(t *testing.T) {
 					if len(got) != 1 || got[0].Checksum != want {
 						t.Errorf("%s: %04x: %+v, want checksum %d", tt.name, sum+uint16(off), got, want)
 					}
-					if s := d.Stats(); (s.UnfinishedTCPChecksums == 1) != (want == ChecksumUnfinished) || (s.BadTCPChecksums == 1) != (want == ChecksumWrong) {
-						t.Errorf("%s: %04x: %d unfinished, %d wrong", tt.name, sum+uint16(off), s.UnfinishedTCPChecksums, s.BadTCPChecksums)
+					if s := d.Stats(); (s.UnfinishedTCPChecksums == 1) != (want == ChecksumUnfinished) ||
+						(s.BadTCPChecksums == 1) != (want == ChecksumWrong) {
+						t.Errorf("%s: %04x: %d unfinished, %d wrong", tt.name, sum+uint16(off),
+							s.UnfinishedTCPChecksums, s.BadTCPChecksums)
 					}
 				}
 			}
@@ -780,7 +853,8 @@ func TestDigest(t *testing.T) {
 	segment := func(flags Flags, options, payload []byte) *capture.Packet {
 		return packet(101, ip4(6, tcp4(flags, options, payload)))
 	}
-	payload := cat([]byte("some payload that is much longer than sixty-four bytes, which is all that is hashed"), zeros(100))
+	payload := cat([]byte("some payload that is much longer than sixty-four bytes, which is all that is hashed"),
+		zeros(100))
 	base := segment(ACK, timestamps, payload)
 	offloaded := segment(ACK, timestamps, payload)
 	offloaded.Data[20+17] ^= 0xff
@@ -796,7 +870,8 @@ func TestDigest(t *testing.T) {
 	other[7]++
 	for name, p := range map[string]*capture.Packet{
 		"flag": segment(ACK|PSH, timestamps, payload), "option": segment(ACK, other, payload),
-		"payload": segment(ACK, timestamps, cat([]byte("S"), payload[1:])), "length": segment(ACK, timestamps, payload[:90]),
+		"payload": segment(ACK, timestamps, cat([]byte("S"), payload[1:])),
+		"length":  segment(ACK, timestamps, payload[:90]),
 	} {
 		if digest(p) == digest(base) {
 			t.Errorf("another %s does not change the digest", name)

@@ -10,9 +10,9 @@ import (
 
 // Headers that a capturing device puts before a packet. Of these gopacket knows one version of PFLOG.
 
-// pflog is LINKTYPE_PFLOG, the log of the packet filter pf. The first byte is the header's length without the padding to
-// four bytes: 45 on OpenBSD 3.4, 61 on OpenBSD 3.8, macOS and NetBSD, 69 on FreeBSD, 100 on OpenBSD 4.9. The address family
-// has another number for IPv6 on each system, so the version in the packet decides.
+// pflog is LINKTYPE_PFLOG, the log of the packet filter pf. The first byte is the header's length without the padding
+// to four bytes: 45 on OpenBSD 3.4, 61 on OpenBSD 3.8, macOS and NetBSD, 69 on FreeBSD, 100 on OpenBSD 4.9. The address
+// family has another number for IPv6 on each system, so the version in the packet decides.
 type pflog struct{ header }
 
 func (l *pflog) CanDecode() gopacket.LayerClass { return typePFLog }
@@ -36,8 +36,8 @@ func (l *pflogOld) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error
 	return l.splitIP(data, 28)
 }
 
-// enc is LINKTYPE_ENC, a packet that IPsec has decrypted or will encrypt: address family, SPI, flags. Family and flags are
-// in the byte order of the capturing machine, so the version in the packet decides.
+// enc is LINKTYPE_ENC, a packet that IPsec has decrypted or will encrypt: address family, SPI, flags. Family and flags
+// are in the byte order of the capturing machine, so the version in the packet decides.
 type enc struct{ header }
 
 func (l *enc) CanDecode() gopacket.LayerClass { return typeEnc }
@@ -58,8 +58,9 @@ func (h *header) splitIP(data []byte, n int) error {
 	return h.split(data, n, next)
 }
 
-// pktap is LINKTYPE_PKTAP of macOS and iOS: process and interface before a packet of another link type, in little-endian
-// order. Early systems wrote it as link type 149, which is for private use. There the header must be plausible.
+// pktap is LINKTYPE_PKTAP of macOS and iOS: process and interface before a packet of another link
+// type, in little-endian order. Early systems wrote it as link type 149, which is for private use.
+// There the header must be plausible.
 type pktap struct {
 	header
 	typ gopacket.LayerType // typePKTAP or typeMaybePKTAP
@@ -91,8 +92,8 @@ func (l *pktap) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 	return l.split(data, int(size), firstLayer(capture.LinkType(link)))
 }
 
-// juniper is the common header of LINKTYPE_JUNIPER_…: a magic number, flags, extensions. The frame follows. If Junos has
-// taken the frame's own header off, the number of the protocol and the packet follow instead.
+// juniper is the common header of LINKTYPE_JUNIPER_…: a magic number, flags, extensions. The frame follows. If Junos
+// has taken the frame's own header off, the number of the protocol and the packet follow instead.
 type juniper struct {
 	header
 	typ  gopacket.LayerType
@@ -147,8 +148,8 @@ func (l *ipoib) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 	return l.split(data, 44, afterEtherType(layers.EthernetType(binary.BigEndian.Uint16(data[40:]))))
 }
 
-// erf is LINKTYPE_ERF, the extensible record format of Endace: time, type, length of the record, length of the frame on the
-// wire; then extension headers, a part that depends on the type, the frame, and padding.
+// erf is LINKTYPE_ERF, the extensible record format of Endace: time, type, length of the record, length of the frame on
+// the wire; then extension headers, a part that depends on the type, the frame, and padding.
 type erf struct {
 	header
 	length int // of the frame on the wire

@@ -21,6 +21,6 @@
 //	fast.go      a short cut for the most common stacks, held to the long way by tests
 //	stats.go     what packets count as
 //
-// The innermost TCP header counts; what is around it is the segment's Encapsulation. Every packet is accounted for once,
-// in Stats: as TCP, as something that is not, or as undecoded with the reason.
+// The innermost TCP header counts; what is around it is the segment's Encapsulation. Every packet is accounted for
+// once, in Stats: as TCP, as something that is not, or as undecoded with the reason.
 package flows

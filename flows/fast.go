@@ -7,10 +7,10 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// shortcut decodes what most packets are: Ethernet with up to two VLAN tags, Linux cooked, loopback or nothing, then IPv4
-// without options or IPv6 without extension headers, then TCP. It reports false, and leaves no trace, for everything
-// else, also for whatever is wrong in the least; walk is asked then. Where it reports true, it has done what walk would
-// have done: tests hold it to that, packet by packet.
+// shortcut decodes what most packets are: Ethernet with up to two VLAN tags, Linux cooked, loopback or nothing, then
+// IPv4 without options or IPv6 without extension headers, then TCP. It reports false, and leaves no trace, for
+// everything else, also for whatever is wrong in the least; walk is asked then. Where it reports true, it has done what
+// walk would have done: tests hold it to that, packet by packet.
 func (d *Decoder) shortcut(p *capture.Packet) bool {
 	data := p.Data
 	var etherType uint16
@@ -25,7 +25,8 @@ func (d *Decoder) shortcut(p *capture.Packet) bool {
 				d.stack = d.stack[:0]
 				return false
 			}
-			d.stack = append(d.stack, Layer{Kind: "vlan", ID: uint32(binary.BigEndian.Uint16(data) & 0xfff), HasID: true})
+			d.stack = append(d.stack, Layer{Kind: "vlan", ID: uint32(binary.BigEndian.Uint16(data) & 0xfff),
+				HasID: true})
 			etherType, data = binary.BigEndian.Uint16(data[2:]), data[4:]
 		}
 	case 113: // LINUX_SLL
@@ -86,7 +87,8 @@ func (d *Decoder) shortcut4(data []byte) bool {
 	}
 	d.ip.src.set4(data[12:])
 	d.ip.dst.set4(data[16:])
-	d.ip.v6, d.ip.ttl, d.ip.id, d.ip.headers, d.ip.unsized = false, data[8], binary.BigEndian.Uint16(data[4:]), 20, false
+	d.ip.v6, d.ip.ttl, d.ip.id, d.ip.headers, d.ip.unsized = false, data[8], binary.BigEndian.Uint16(data[4:]), 20,
+		false
 	d.ip.ecn = ECN(data[1] & 3)
 	d.ip.rehomed, d.ip.redirected = false, false
 	d.checkIPv4(data, sumPlain((*[20]byte)(data)))

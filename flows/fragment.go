@@ -50,8 +50,9 @@ type datagram struct {
 // reassembly puts datagrams together. It works with the lengths on the wire: what a snaplen cut off is missing in the
 // payload's captured bytes, but not in its length.
 //
-// Overlap: of an IPv6 datagram with overlapping fragments nothing is kept, nor is what still comes of it (RFC 5722, RFC 8200
-// §4.5); in IPv4 the bytes that came first stay. An exact repetition is ignored in both, for captures hold packets twice.
+// Overlap: of an IPv6 datagram with overlapping fragments nothing is kept, nor is what still comes of it
+// (RFC 5722, RFC 8200 §4.5); in IPv4 the bytes that came first stay. An exact repetition is ignored in both,
+// for captures hold packets twice.
 type reassembly struct {
 	datagrams map[datagramKey]*datagram
 	order     list.List // of *datagram, by age

@@ -17,7 +17,8 @@ type part struct{ from, to int }
 func split4(id int, parts ...part) (packets [][]byte) {
 	segment := tcp4(ACK, timestamps, zeros(100))
 	for _, p := range parts {
-		packets = append(packets, ip4fragment(6, id, p.from, p.to < len(segment), segment[p.from:min(p.to, len(segment))]))
+		packets = append(packets, ip4fragment(6, id, p.from, p.to < len(segment),
+			segment[p.from:min(p.to, len(segment))]))
 	}
 	return packets
 }
@@ -25,7 +26,8 @@ func split4(id int, parts ...part) (packets [][]byte) {
 func split6(id int, parts ...part) (packets [][]byte) {
 	segment := tcp6(ACK, timestamps, zeros(100))
 	for _, p := range parts {
-		packets = append(packets, ip6fragment(6, id, p.from, p.to < len(segment), segment[p.from:min(p.to, len(segment))]))
+		packets = append(packets, ip6fragment(6, id, p.from, p.to < len(segment),
+			segment[p.from:min(p.to, len(segment))]))
 	}
 	return packets
 }
@@ -47,27 +49,45 @@ func TestFragments(t *testing.T) {
 		counts  map[string]uint64
 		lost    uint64
 	}{
-		{"in order", split4(1, part{0, 64}, part{64, 128}, part{128, 200}), []int{3}, map[string]uint64{"fragment": 2, "tcp": 1}, 0},
-		{"the last one first", split4(1, part{128, 200}, part{64, 128}, part{0, 64}), []int{3}, map[string]uint64{"fragment": 2, "tcp": 1}, 0},
+		{"in order", split4(1, part{0, 64}, part{64, 128}, part{128, 200}), []int{3},
+			map[string]uint64{"fragment": 2, "tcp": 1}, 0},
+		{"the last one first", split4(1, part{128, 200}, part{64, 128}, part{0, 64}), []int{3},
+			map[string]uint64{"fragment": 2, "tcp": 1}, 0},
 		{"header in two", split4(1, part{8, 200}, part{0, 8}), []int{2}, map[string]uint64{"fragment": 1, "tcp": 1}, 0},
 		{"IPv6", split6(1, part{64, 200}, part{0, 64}), []int{2}, map[string]uint64{"fragment": 1, "tcp": 1}, 0},
-		{"a fragment twice", split4(1, part{0, 64}, part{0, 64}, part{64, 200}), []int{3}, map[string]uint64{"fragment": 2, "tcp": 1}, 0},
-		{"a fragment twice, IPv6", split6(1, part{0, 64}, part{0, 64}, part{64, 200}), []int{3}, map[string]uint64{"fragment": 2, "tcp": 1}, 0},
-		{"two datagrams", append(split4(1, part{0, 64}), append(split4(2, part{0, 64}, part{64, 200}), split4(1, part{64, 200})...)...), []int{3, 4}, map[string]uint64{"fragment": 2, "tcp": 2}, 0},
-		{"the id used again", append(split4(1, part{0, 64}, part{64, 200}), split4(1, part{64, 200}, part{0, 64})...), []int{2, 4}, map[string]uint64{"fragment": 2, "tcp": 2}, 0},
-		{"another protocol", [][]byte{other, split4(1, part{64, 200})[0]}, nil, map[string]uint64{"fragment_incomplete": 2}, 2},
-		{"the first is missing", split4(1, part{64, 128}, part{128, 200}), nil, map[string]uint64{"fragment_incomplete": 2}, 1},
-		{"the last is missing", split4(1, part{0, 64}, part{64, 128}), nil, map[string]uint64{"fragment_incomplete": 2}, 1},
-		{"overlap, IPv4: the first stays", append(split4(1, part{0, 80}), append([][]byte{changed}, split4(1, part{72, 200})...)...), []int{2}, map[string]uint64{"fragment": 1, "tcp": 1, "fragment_incomplete": 1}, 1},
-		{"overlap on both sides, IPv4", split4(1, part{0, 32}, part{64, 96}, part{24, 200}), []int{3}, map[string]uint64{"fragment": 2, "tcp": 1}, 0},
-		{"overlap, IPv6: nothing stays", split6(1, part{0, 80}, part{72, 200}, part{80, 200}, part{0, 72}), nil, map[string]uint64{"fragment_overlap": 4}, 1},
-		{"same place, other bytes, IPv6", append(split6(1, part{0, 64}), ip6fragment(6, 1, 0, true, zeros(64))), nil, map[string]uint64{"fragment_overlap": 2}, 1},
-		{"two ends", append(split4(1, part{128, 200}), ip4fragment(6, 1, 136, false, zeros(50)), split4(1, part{0, 128})[0]), nil, map[string]uint64{"fragment_overlap": 3}, 1},
-		{"beyond the end", append(split4(1, part{128, 200}), ip4fragment(6, 1, 136, true, zeros(48))), nil, map[string]uint64{"fragment_overlap": 2}, 1},
-		{"end before what is there", append(split4(1, part{64, 128}), ip4fragment(6, 1, 8, false, zeros(60))), nil, map[string]uint64{"fragment_overlap": 2}, 1},
+		{"a fragment twice", split4(1, part{0, 64}, part{0, 64}, part{64, 200}), []int{3},
+			map[string]uint64{"fragment": 2, "tcp": 1}, 0},
+		{"a fragment twice, IPv6", split6(1, part{0, 64}, part{0, 64}, part{64, 200}), []int{3},
+			map[string]uint64{"fragment": 2, "tcp": 1}, 0},
+		{"two datagrams", append(split4(1, part{0, 64}), append(split4(2, part{0, 64}, part{64, 200}),
+			split4(1, part{64, 200})...)...), []int{3, 4}, map[string]uint64{"fragment": 2, "tcp": 2}, 0},
+		{"the id used again", append(split4(1, part{0, 64}, part{64, 200}), split4(1, part{64, 200}, part{0, 64})...),
+			[]int{2, 4}, map[string]uint64{"fragment": 2, "tcp": 2}, 0},
+		{"another protocol", [][]byte{other, split4(1, part{64, 200})[0]}, nil,
+			map[string]uint64{"fragment_incomplete": 2}, 2},
+		{"the first is missing", split4(1, part{64, 128}, part{128, 200}), nil,
+			map[string]uint64{"fragment_incomplete": 2}, 1},
+		{"the last is missing", split4(1, part{0, 64}, part{64, 128}), nil, map[string]uint64{"fragment_incomplete": 2},
+			1},
+		{"overlap, IPv4: the first stays",
+			append(split4(1, part{0, 80}), append([][]byte{changed}, split4(1, part{72, 200})...)...), []int{2},
+			map[string]uint64{"fragment": 1, "tcp": 1, "fragment_incomplete": 1}, 1},
+		{"overlap on both sides, IPv4", split4(1, part{0, 32}, part{64, 96}, part{24, 200}), []int{3},
+			map[string]uint64{"fragment": 2, "tcp": 1}, 0},
+		{"overlap, IPv6: nothing stays", split6(1, part{0, 80}, part{72, 200}, part{80, 200}, part{0, 72}), nil,
+			map[string]uint64{"fragment_overlap": 4}, 1},
+		{"same place, other bytes, IPv6", append(split6(1, part{0, 64}), ip6fragment(6, 1, 0, true, zeros(64))), nil,
+			map[string]uint64{"fragment_overlap": 2}, 1},
+		{"two ends", append(split4(1, part{128, 200}), ip4fragment(6, 1, 136, false, zeros(50)),
+			split4(1, part{0, 128})[0]), nil, map[string]uint64{"fragment_overlap": 3}, 1},
+		{"beyond the end", append(split4(1, part{128, 200}), ip4fragment(6, 1, 136, true, zeros(48))), nil,
+			map[string]uint64{"fragment_overlap": 2}, 1},
+		{"end before what is there", append(split4(1, part{64, 128}), ip4fragment(6, 1, 8, false, zeros(60))), nil,
+			map[string]uint64{"fragment_overlap": 2}, 1},
 		{"beyond 65535", [][]byte{huge}, nil, map[string]uint64{"malformed_fragment": 1}, 0},
 		{"not a multiple of eight", [][]byte{misaligned}, nil, map[string]uint64{"malformed_fragment": 1}, 0},
-		{"UDP", [][]byte{ip4fragment(17, 1, 0, true, udpTo(53, zeros(8))), ip4fragment(17, 1, 16, false, zeros(8))}, nil, map[string]uint64{"fragment": 1, "udp": 1}, 0},
+		{"UDP", [][]byte{ip4fragment(17, 1, 0, true, udpTo(53, zeros(8))), ip4fragment(17, 1, 16, false, zeros(8))},
+			nil, map[string]uint64{"fragment": 1, "udp": 1}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := NewDecoder(DecoderOptions{})
@@ -77,7 +97,8 @@ func TestFragments(t *testing.T) {
 				p.Number = uint64(i + 1)
 				for _, s := range d.Decode(p, nil) {
 					at = append(at, int(s.Packet))
-					headers := map[bool]uint16{false: 20 + 32, true: 40 + 32}[s.Key.V6] // as of one that came in one piece
+					// as of one that came in one piece
+					headers := map[bool]uint16{false: 20 + 32, true: 40 + 32}[s.Key.V6]
 					if s.Len != 100 || s.Headers != headers || s.Seq != testSeq || !s.Options.HasTimestamp {
 						t.Errorf("segment %+v", s)
 					}
@@ -87,10 +108,12 @@ func TestFragments(t *testing.T) {
 			counts := maps.Clone(s.Decoded)
 			maps.Copy(counts, s.Undecoded)
 			if fmt.Sprint(at) != fmt.Sprint(tt.at) || !maps.Equal(counts, tt.counts) || s.LostDatagrams != tt.lost {
-				t.Errorf("segments at %v, want %v; counted as %v, want %v; %d datagrams lost, want %d", at, tt.at, counts, tt.counts, s.LostDatagrams, tt.lost)
+				t.Errorf("segments at %v, want %v; counted as %v, want %v; %d datagrams lost, want %d", at, tt.at,
+					counts, tt.counts, s.LostDatagrams, tt.lost)
 			}
 			if d.reassembly.captured < 0 || len(d.reassembly.datagrams) != d.reassembly.order.Len() {
-				t.Errorf("%d bytes, %d datagrams, %d in order", d.reassembly.captured, len(d.reassembly.datagrams), d.reassembly.order.Len())
+				t.Errorf("%d bytes, %d datagrams, %d in order", d.reassembly.captured, len(d.reassembly.datagrams),
+					d.reassembly.order.Len())
 			}
 		})
 	}
@@ -112,7 +135,8 @@ func TestFragmentsCut(t *testing.T) {
 	d := NewDecoder(DecoderOptions{})
 	parts := split4(1, part{64, 200}, part{0, 64})
 	d.Decode(cut(101, parts[0], 24), nil)
-	if s := one(t, d, cut(101, parts[1], 60)); s.Len != 100 || s.Options.TSVal != 1 || d.Stats().CheckedTCPSegments != 0 {
+	if s := one(t, d, cut(101, parts[1], 60)); s.Len != 100 || s.Options.TSVal != 1 ||
+		d.Stats().CheckedTCPSegments != 0 {
 		t.Errorf("segment %+v", s)
 	}
 	parts = split4(2, part{0, 64}, part{64, 200})
@@ -207,8 +231,8 @@ func TestFragmentsBounded(t *testing.T) {
 	}
 }
 
-// A decoder that is given what another one holds goes on where that is, wherever the capture is cut: it completes the same
-// datagrams, and both together count the same.
+// A decoder that is given what another one holds goes on where that is, wherever the capture is cut: it completes the
+// same datagrams, and both together count the same.
 func TestFragmentsAcrossDecoders(t *testing.T) {
 	for seed := range uint64(300) {
 		random := rand.New(rand.NewPCG(seed, 0))

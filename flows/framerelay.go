@@ -65,8 +65,8 @@ func (l *frameRelay) encapsulation() (Layer, bool) {
 	return Layer{Kind: "frame_relay", ID: l.dlci, HasID: true}, true
 }
 
-// splitNLPID ends the header behind the network layer protocol identifier (ISO/IEC TR 9577) at n, or behind the SNAP header
-// that it announces. A zero may precede it. Pad is the number of bytes between SNAP and a bridged frame.
+// splitNLPID ends the header behind the network layer protocol identifier (ISO/IEC TR 9577) at n, or behind the SNAP
+// header that it announces. A zero may precede it. Pad is the number of bytes between SNAP and a bridged frame.
 func (h *header) splitNLPID(data []byte, n, pad int) error {
 	if n < len(data) && data[n] == 0 {
 		n++
@@ -106,8 +106,8 @@ func (h *header) splitSNAP(data []byte, n, pad int) error {
 	return h.split(data, n+5, endUnknown.layer())
 }
 
-// aal5 is a frame that ATM carried, and LINKTYPE_ATM_RFC1483: RFC 2684 with LLC. A circuit for one protocol has no LLC: IP
-// is then known by its version, PPP (RFC 2364) by its protocol, a bridged Ethernet frame by two zeros before it.
+// aal5 is a frame that ATM carried, and LINKTYPE_ATM_RFC1483: RFC 2684 with LLC. A circuit for one protocol has no LLC:
+// IP is then known by its version, PPP (RFC 2364) by its protocol, a bridged Ethernet frame by two zeros before it.
 type aal5 struct{ header }
 
 func (l *aal5) CanDecode() gopacket.LayerClass { return typeAAL5 }

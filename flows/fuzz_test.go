@@ -196,7 +196,8 @@ func shortcutIsRight(t *testing.T, p *capture.Packet) (taken bool) {
 		short, long := NewDecoder(options), NewDecoder(options)
 		got, want := short.decode(p, nil, true), long.decode(p, nil, false)
 		if !reflect.DeepEqual(got, want) || !reflect.DeepEqual(short.Stats(), long.Stats()) {
-			t.Fatalf("link type %d, %d bytes of %d, %x:\n%+v\n%+v\n%+v\n%+v", p.Link, len(p.Data), p.Length, p.Data, got, want, short.Stats(), long.Stats())
+			t.Fatalf("link type %d, %d bytes of %d, %x:\n%+v\n%+v\n%+v\n%+v", p.Link, len(p.Data), p.Length, p.Data,
+				got, want, short.Stats(), long.Stats())
 		}
 		probe := NewDecoder(options)
 		probe.packet = p

@@ -33,16 +33,19 @@ func compare(t *testing.T, d *Decoder, p *capture.Packet) bool {
 	if s.FromB {
 		from, to = to, from
 	}
-	if from != netip.AddrPortFrom(src, uint16(header.SrcPort)) || to != netip.AddrPortFrom(dst, uint16(header.DstPort)) {
+	if from != netip.AddrPortFrom(src, uint16(header.SrcPort)) ||
+		to != netip.AddrPortFrom(dst, uint16(header.DstPort)) {
 		t.Fatalf("from %v to %v, gopacket says %v:%d to %v:%d", from, to, src, header.SrcPort, dst, header.DstPort)
 	}
 	var flags Flags
-	for i, set := range []bool{header.FIN, header.SYN, header.RST, header.PSH, header.ACK, header.URG, header.ECE, header.CWR, header.NS} {
+	for i, set := range []bool{header.FIN, header.SYN, header.RST, header.PSH, header.ACK, header.URG, header.ECE,
+		header.CWR, header.NS} {
 		if set {
 			flags |= 1 << i
 		}
 	}
-	if s.Seq != header.Seq || s.Ack != header.Ack || s.Window != header.Window || s.Flags != flags || int(s.Len) != len(header.Payload) {
+	if s.Seq != header.Seq || s.Ack != header.Ack || s.Window != header.Window || s.Flags != flags ||
+		int(s.Len) != len(header.Payload) {
 		t.Fatalf("%+v, gopacket says %+v with %d bytes", s, header, len(header.Payload))
 	}
 	switch ip := theirs.NetworkLayer().(type) {
@@ -76,7 +79,8 @@ func randomStack(r *rand.Rand) *capture.Packet {
 		}
 		return b
 	}
-	options := [][]byte{nil, timestamps, synOptions, {2, 4, 5, 0xb4}, {1, 1, 4, 2}, cat([]byte{1, 1, 5, 10}, random(8)), {3, 3, 9, 0}}[r.IntN(7)]
+	options := [][]byte{nil, timestamps, synOptions, {2, 4, 5, 0xb4}, {1, 1, 4, 2}, cat([]byte{1, 1, 5, 10}, random(8)),
+		{3, 3, 9, 0}}[r.IntN(7)]
 	segment := cat(random(12), be16((20+len(options))/4<<12|r.IntN(1<<12)), random(6), options, random(r.IntN(200)))
 	etherType, ip := 0x800, ip4(6, segment)
 	if r.IntN(2) == 0 {

@@ -26,12 +26,14 @@ func TestQuote(t *testing.T) {
 		{"unreachable", icmp4(3, 1, syn4[:28]), &Quote{Type: 3, Code: 1, HasSeq: true}, "icmp"},
 		{"the whole packet", icmp4(3, 3, data4), &Quote{Type: 3, Code: 3, HasSeq: true}, "icmp"},
 		{"too big for the next link", tooBig4, &Quote{Type: 3, Code: 4, HasSeq: true, MTU: 1400}, "icmp"},
-		{"too big, from a router that names no MTU", icmp4(3, 4, data4), &Quote{Type: 3, Code: 4, HasSeq: true}, "icmp"},
+		{"too big, from a router that names no MTU", icmp4(3, 4, data4), &Quote{Type: 3, Code: 4, HasSeq: true},
+			"icmp"},
 		{"source quench", icmp4(4, 0, syn4[:28]), &Quote{Type: 4, HasSeq: true}, "icmp"},
 		{"redirect", icmp4(5, 1, syn4[:28]), &Quote{Type: 5, Code: 1, HasSeq: true}, "icmp"},
 		{"time exceeded", icmp4(11, 0, syn4[:28]), &Quote{Type: 11, HasSeq: true}, "icmp"},
 		{"parameter problem", icmp4(12, 0, syn4[:28]), &Quote{Type: 12, HasSeq: true}, "icmp"},
-		{"IPv4 options quoted", icmp4(3, 1, ip4with(6, []byte{1, 1, 1, 1}, syn4[20:28])), &Quote{Type: 3, Code: 1, HasSeq: true}, "icmp"},
+		{"IPv4 options quoted", icmp4(3, 1, ip4with(6, []byte{1, 1, 1, 1}, syn4[20:28])),
+			&Quote{Type: 3, Code: 1, HasSeq: true}, "icmp"},
 		{"ports only", icmp4(3, 1, syn4[:24]), &Quote{Type: 3, Code: 1}, "icmp"},
 		{"no ports", icmp4(3, 1, syn4[:23]), nil, "icmp"},
 		{"nothing", icmp4(3, 1, nil), nil, "icmp"},
@@ -44,8 +46,10 @@ func TestQuote(t *testing.T) {
 		{"too big", icmp6(2, 0, data6), &Quote{V6: true, Type: 2, HasSeq: true}, "icmpv6"},
 		{"too big for the next link in IPv6", tooBig6, &Quote{V6: true, Type: 2, HasSeq: true, MTU: 1 << 20}, "icmpv6"},
 		{"IPv6 time exceeded", icmp6(3, 0, syn6), &Quote{V6: true, Type: 3, HasSeq: true}, "icmpv6"},
-		{"IPv6 parameter problem", icmp6(4, 1, ip6(0, extension(60, zeros(6), extension(6, zeros(14), syn6[40:])))), &Quote{V6: true, Type: 4, Code: 1, HasSeq: true}, "icmpv6"},
-		{"IPv6 first fragment", icmp6(1, 0, ip6fragment(6, 1, 0, true, syn6[40:48])), &Quote{V6: true, Type: 1, HasSeq: true}, "icmpv6"},
+		{"IPv6 parameter problem", icmp6(4, 1, ip6(0, extension(60, zeros(6), extension(6, zeros(14), syn6[40:])))),
+			&Quote{V6: true, Type: 4, Code: 1, HasSeq: true}, "icmpv6"},
+		{"IPv6 first fragment", icmp6(1, 0, ip6fragment(6, 1, 0, true, syn6[40:48])),
+			&Quote{V6: true, Type: 1, HasSeq: true}, "icmpv6"},
 		{"IPv6 later fragment", icmp6(1, 0, later6), nil, "icmpv6"},
 		{"IPv6 options cut", icmp6(1, 0, ip6(60, cat([]byte{6, 9}, zeros(8)))), nil, "icmpv6"},
 		{"IPv6 no error", icmp6(129, 0, syn6), nil, "icmpv6"},
@@ -54,7 +58,8 @@ func TestQuote(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			d := NewDecoder(DecoderOptions{})
 			got := d.Decode(packet(101, tt.data), nil)
-			if s := d.Stats(); !maps.Equal(s.Decoded, map[string]uint64{tt.count: 1}) || s.Segments != 0 || s.Quotes != uint64(len(got)) {
+			if s := d.Stats(); !maps.Equal(s.Decoded, map[string]uint64{tt.count: 1}) || s.Segments != 0 ||
+				s.Quotes != uint64(len(got)) {
 				t.Errorf("counted as %+v", s)
 			}
 			if tt.want == nil {

@@ -202,9 +202,9 @@ func (l *ipv6Extension) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) 
 
 func (l *ipv6Extension) encapsulation() (Layer, bool) { return outerIPv6(l.protocol) }
 
-// apply corrects the addresses of the IP header. A packet on a segment routed way belongs to the connection with its last
-// segment. The others keep the addresses of their header: a host must not forward by a routing header of type 0, and a
-// home address is worth what its receiver's bindings say of it.
+// apply corrects the addresses of the IP header. A packet on a segment routed way belongs to the connection with its
+// last segment. The others keep the addresses of their header: a host must not forward by a routing header of type 0,
+// and a home address is worth what its receiver's bindings say of it.
 func (l *ipv6Extension) apply(ip *network) {
 	if l.home != nil {
 		ip.home, ip.rehomed = Addr(l.home), true

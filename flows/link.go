@@ -171,8 +171,8 @@ func (l *raw) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 	return l.split(data, 0, next)
 }
 
-// linuxSLL is LINKTYPE_LINUX_SLL. gopacket's trusts the length of the address and panics where it is above what there is;
-// the address is of no use here.
+// linuxSLL is LINKTYPE_LINUX_SLL. gopacket's trusts the length of the address and panics where it is above what there
+// is; the address is of no use here.
 type linuxSLL struct{ header }
 
 func (l *linuxSLL) CanDecode() gopacket.LayerClass { return layers.LayerTypeLinuxSLL }

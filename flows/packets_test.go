@@ -37,7 +37,8 @@ func ip4(protocol int, payload []byte) []byte { return ip4with(protocol, nil, pa
 
 func ip4with(protocol int, options, payload []byte) []byte {
 	size := 20 + len(options)
-	h := cat([]byte{0x40 | byte(size/4), 0}, be16(size+len(payload)), be16(7), be16(0), []byte{64, byte(protocol), 0, 0},
+	h := cat([]byte{0x40 | byte(size/4), 0}, be16(size+len(payload)), be16(7), be16(0),
+		[]byte{64, byte(protocol), 0, 0},
 		client4[:], server4[:], options)
 	return cat(sealIP4(h), payload)
 }
@@ -103,7 +104,8 @@ func tcpHeader(flags Flags, options, payload []byte) []byte {
 
 func sealTCP(segment, addresses []byte) []byte {
 	segment[16], segment[17] = 0, 0
-	binary.BigEndian.PutUint16(segment[16:], rfc1071(cat(addresses, be16(0), be16(6), be16(0), be16(len(segment)), segment)))
+	binary.BigEndian.PutUint16(segment[16:],
+		rfc1071(cat(addresses, be16(0), be16(6), be16(0), be16(len(segment)), segment)))
 	return segment
 }
 

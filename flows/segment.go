@@ -86,14 +86,17 @@ type Segment struct {
 	// Headers is how many bytes the innermost IP header, its extensions and the TCP header take; with Len it is the IP
 	// packet's length, of a reassembled datagram as if it had come in one piece.
 	Headers uint16
-	Len     uint32 // bytes of payload by the IP length (by the wire length where that is 0, TSO), not by what was captured
+	// bytes of payload by the IP length (by the wire length where that is 0, TSO), not by what was captured
+	Len uint32
 
 	Options Options
 
-	TTL      uint8  // TTL or hop limit of the innermost IP header
-	ECN      ECN    // of the innermost IP header
-	IPID     uint16 // IPv4 identification; 0 in IPv6
-	Digest   uint32 // hash of the TCP header, without its checksum and its two numbers, and of the first payload bytes: equal in captured duplicates
+	TTL  uint8  // TTL or hop limit of the innermost IP header
+	ECN  ECN    // of the innermost IP header
+	IPID uint16 // IPv4 identification; 0 in IPv6
+	// hash of the TCP header, without its checksum and its two numbers, and of the first payload
+	// bytes: equal in captured duplicates
+	Digest   uint32
 	Checksum Checksum
 	Cut      bool // the snaplen left out some of the segment
 
@@ -101,7 +104,8 @@ type Segment struct {
 
 	Reason *string // the text of an RST (RFC 9293 §3.5.2; RFC 1122 §4.2.2.12), nil for none
 
-	Quote *Quote // not nil: this is no segment but an ICMP error about one sent by (FromB ? B : A); Seq and Key are the quoted ones
+	// not nil: this is no segment but an ICMP error about one sent by (FromB ? B : A); Seq and Key are the quoted ones
+	Quote *Quote
 }
 
 // ECN is the codepoint in an IP header (RFC 3168 §5).
@@ -147,8 +151,9 @@ type Options struct {
 	FastOpen      bool   // RFC 7413 §4.1.1, kind 34 (or 254 with its magic)
 	FastOpenLen   uint8  // length of its cookie, 0 for a request
 	MPTCP         MPTCP  // RFC 8684: what kind of its option the segment carries
-	// MPTCPToken names an MPTCP connection (RFC 8684 §3.1). With MPTCPCapable it is that of the sender's own end, made of the
-	// first key in the option, and 0 if there is none; with MPTCPJoin the receiver's, which only a SYN without ACK carries.
+	// MPTCPToken names an MPTCP connection (RFC 8684 §3.1). With MPTCPCapable it is that of the sender's own
+	// end, made of the first key in the option, and 0 if there is none; with MPTCPJoin the receiver's, which
+	// only a SYN without ACK carries.
 	MPTCPToken uint32
 	Signed     bool // MD5 (RFC 2385) or TCP-AO (RFC 5925)
 	Cut        bool // the snaplen or a bad length ended the options early; those before the cut are given
@@ -160,7 +165,8 @@ type Quote struct {
 	Type, Code uint8
 	From       netip.Addr // who reports it
 	HasSeq     bool       // the quotation was long enough to hold SEG.SEQ
-	MTU        uint32     // of the next link, where a packet was too big (RFC 1191 §4, RFC 4443 §3.2); 0 if it is not named
+	// of the next link, where a packet was too big (RFC 1191 §4, RFC 4443 §3.2); 0 if it is not named
+	MTU uint32
 }
 
 // Layer is one step of encapsulation.

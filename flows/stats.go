@@ -10,11 +10,11 @@ import (
 type Stats struct {
 	Packets uint64
 
-	// Decoded counts packets by what they held: tcp, udp, icmp, arp, …. A fragment that did not complete its datagram is
-	// a fragment; the packet that did is what the datagram held.
+	// Decoded counts packets by what they held: tcp, udp, icmp, arp, …. A fragment that did not complete its datagram
+	// is a fragment; the packet that did is what the datagram held.
 	Decoded map[string]uint64
-	// Undecoded counts packets whose TCP, if they held any, was lost, by the reason: truncated, link_type, wlan_protected,
-	// malformed_ipv4, ….
+	// Undecoded counts packets whose TCP, if they held any, was lost, by the reason: truncated, link_type,
+	// wlan_protected, malformed_ipv4, ….
 	Undecoded map[string]uint64
 
 	Segments       uint64 // TCP segments handed on; an aggregated 802.11 frame can hold several
@@ -23,7 +23,8 @@ type Stats struct {
 	Reassembled    uint64 // datagrams put together from fragments
 	LostDatagrams  uint64 // datagrams given up, or still incomplete now
 
-	CheckedTCPSegments     uint64 // segments whose checksum could be checked: those captured whole and not in pieces too big to keep
+	// segments whose checksum could be checked: those captured whole and not in pieces too big to keep
+	CheckedTCPSegments     uint64
 	BadTCPChecksums        uint64 // of these, the ones with ChecksumWrong
 	UnfinishedTCPChecksums uint64 // and the ones with ChecksumUnfinished
 }
@@ -78,7 +79,8 @@ const (
 )
 
 var endNames = [ends]string{
-	endTCP: "tcp", endUDP: "udp", endICMP: "icmp", endICMPv6: "icmpv6", endIGMP: "igmp", endSCTP: "sctp", endIP: "other_ip",
+	endTCP: "tcp", endUDP: "udp", endICMP: "icmp", endICMPv6: "icmpv6", endIGMP: "igmp", endSCTP: "sctp",
+	endIP:  "other_ip",
 	endARP: "arp", endLLC: "llc", endPPP: "ppp", endPPPoE: "pppoe", endWLAN: "wlan", endEtherType: "other_ethertype",
 	endFrameRelay: "frame_relay", endMetadata: "metadata", endFragment: "fragment",
 

@@ -8,10 +8,10 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// gopacket v1.1.19 is not maintained. Its layers are used where they are right; what is wrong with each is worked around
-// in its wrapper here, and nowhere else. A wrapper also names the successors itself, for gopacket knows too few of them,
-// and refuses short data first, for gopacket's own errors cost an allocation. Where too little would be left of gopacket's
-// layer (IPv6, TCP, …) one of our own stands in.
+// gopacket v1.1.19 is not maintained. Its layers are used where they are right; what is wrong with each is worked
+// around in its wrapper here, and nowhere else. A wrapper also names the successors itself, for gopacket knows too few
+// of them, and refuses short data first, for gopacket's own errors cost an allocation. Where too little would be left
+// of gopacket's layer (IPv6, TCP, …) one of our own stands in.
 
 // ethernet is IEEE 802.3. No fault is known.
 type ethernet struct {
@@ -86,8 +86,8 @@ func (l *llc) NextLayerType() gopacket.LayerType {
 	return endLLC.layer()
 }
 
-// snap is the extension of 802.2 that carries EtherTypes (RFC 1042). Fault: gopacket takes the protocol for an EtherType
-// whatever organization defined it.
+// snap is the extension of 802.2 that carries EtherTypes (RFC 1042). Fault: gopacket takes the protocol for an
+// EtherType whatever organization defined it.
 type snap struct {
 	layers.SNAP
 	plain
@@ -128,14 +128,15 @@ func (l *loopback) NextLayerType() gopacket.LayerType {
 	switch l.Family {
 	case layers.ProtocolFamilyIPv4:
 		return layers.LayerTypeIPv4
-	case layers.ProtocolFamilyIPv6Linux, layers.ProtocolFamilyIPv6BSD, layers.ProtocolFamilyIPv6FreeBSD, layers.ProtocolFamilyIPv6Darwin:
+	case layers.ProtocolFamilyIPv6Linux, layers.ProtocolFamilyIPv6BSD, layers.ProtocolFamilyIPv6FreeBSD,
+		layers.ProtocolFamilyIPv6Darwin:
 		return layers.LayerTypeIPv6
 	}
 	return endUnknown.layer()
 }
 
-// ipv4 is RFC 791. Faults: gopacket gives a total length of 0 (TSO) the captured length modulo 65536, refuses the packet
-// for an option of length 2 or any other oddity among the options, and does not look at the version.
+// ipv4 is RFC 791. Faults: gopacket gives a total length of 0 (TSO) the captured length modulo 65536, refuses the
+// packet for an option of length 2 or any other oddity among the options, and does not look at the version.
 type ipv4 struct {
 	layers.IPv4
 	total int // total length, 0 if the sender left it to the hardware

@@ -119,8 +119,9 @@ func (l *portExtender) encapsulation() (Layer, bool) {
 	return Layer{Kind: "8021br", ID: l.channel, HasID: true}, true
 }
 
-// ciscoMetaData is the tag of Cisco TrustSec (draft-smith-kandula-sxp): a version, the number of options, and the options of
-// four bytes each. The first one holds the sender's security group. In GRE the EtherType of the payload stands first.
+// ciscoMetaData is the tag of Cisco TrustSec (draft-smith-kandula-sxp): a version, the number of options,
+// and the options of four bytes each. The first one holds the sender's security group. In GRE the
+// EtherType of the payload stands first.
 type ciscoMetaData struct {
 	header
 	typ   gopacket.LayerType
@@ -181,8 +182,8 @@ func (l *vnTag) encapsulation() (Layer, bool) {
 	return Layer{Kind: "vntag", ID: uint32(l.virtualInterface), HasID: true}, true
 }
 
-// hsr is the tag of High-availability Seamless Redundancy (IEC 62439-3): path and size, sequence number, EtherType. PRP, of
-// the same standard, appends such a tag to the frame. There it counts as padding.
+// hsr is the tag of High-availability Seamless Redundancy (IEC 62439-3): path and size, sequence number, EtherType.
+// PRP, of the same standard, appends such a tag to the frame. There it counts as padding.
 type hsr struct{ header }
 
 func (l *hsr) CanDecode() gopacket.LayerClass { return typeHSR }

@@ -79,7 +79,8 @@ func (o *Options) parse(b []byte) {
 		case kind == 4 && len(value) == 0:
 			o.SACKPermitted = true
 		case kind == 5 && len(value) >= 8 && len(value)%8 == 0:
-			o.HasSACK, o.SACKLeft, o.SACKRight = true, binary.BigEndian.Uint32(value), binary.BigEndian.Uint32(value[4:])
+			o.HasSACK, o.SACKLeft, o.SACKRight = true, binary.BigEndian.Uint32(value),
+				binary.BigEndian.Uint32(value[4:])
 		case kind == 8 && len(value) == 8:
 			o.timestamp(value)
 		case kind == 19 && len(value) == 16, kind == 29 && len(value) >= 2:
@@ -114,8 +115,8 @@ func (o *Options) mptcp(value []byte) {
 	}
 }
 
-// mptcpToken is the most significant 32 bits of the hash of a key: SHA-256 (RFC 8684 §3.1), in version 0 SHA-1 (RFC 6824
-// §3.1).
+// mptcpToken is the most significant 32 bits of the hash of a key: SHA-256 (RFC 8684 §3.1), in
+// version 0 SHA-1 (RFC 6824 §3.1).
 func mptcpToken(version uint8, key []byte) uint32 {
 	if version == 0 {
 		sum := sha1.Sum(key)
@@ -180,8 +181,8 @@ func (l *tcp) digest(wire int) uint32 {
 	return uint32(h ^ h>>32)
 }
 
-// set fills k for a segment from src to dst and reports whether src became B. It handles the addresses as pairs of words,
-// as they were written: a processor waits where it reads in one piece what it has just written in two.
+// set fills k for a segment from src to dst and reports whether src became B. It handles the addresses as pairs of
+// words, as they were written: a processor waits where it reads in one piece what it has just written in two.
 func (k *Key) set(src, dst *Addr, srcPort, dstPort uint16, v6 bool) (fromB bool) {
 	aHigh, aLow := src.words()
 	bHigh, bLow := dst.words()

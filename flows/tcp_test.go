@@ -14,20 +14,26 @@ func TestOptions(t *testing.T) {
 		want Options
 	}{
 		{"none", nil, Options{}},
-		{"SYN of Linux", synOptions, Options{HasMSS: true, MSS: 1460, SACKPermitted: true, HasTimestamp: true, TSVal: 9, HasWScale: true, WScale: 7}},
+		{"SYN of Linux", synOptions, Options{HasMSS: true, MSS: 1460, SACKPermitted: true, HasTimestamp: true, TSVal: 9,
+			HasWScale: true, WScale: 7}},
 		{"timestamps", timestamps, Options{HasTimestamp: true, TSVal: 1, TSEcr: 2}},
-		{"timestamps, the other way round", []byte{8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 1}, Options{HasTimestamp: true, TSVal: 1, TSEcr: 2}},
+		{"timestamps, the other way round", []byte{8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 1},
+			Options{HasTimestamp: true, TSVal: 1, TSEcr: 2}},
 		{"window scale above 14", []byte{3, 3, 200, 0}, Options{HasWScale: true, WScale: 14}},
-		{"SACK of two blocks", cat([]byte{1, 1, 5, 18}, be32(1), be32(2), be32(3), be32(4)), Options{HasSACK: true, SACKLeft: 1, SACKRight: 2}},
+		{"SACK of two blocks", cat([]byte{1, 1, 5, 18}, be32(1), be32(2), be32(3), be32(4)),
+			Options{HasSACK: true, SACKLeft: 1, SACKRight: 2}},
 		{"SACK of half a block", cat([]byte{1, 1, 5, 6}, be32(1)), Options{}},
 		{"Fast Open request", []byte{34, 2, 1, 1}, Options{FastOpen: true}},
 		{"Fast Open cookie", cat([]byte{34, 10}, zeros(8), []byte{1, 1}), Options{FastOpen: true, FastOpenLen: 8}},
 		{"Fast Open, experimental", []byte{254, 8, 0xf9, 0x89, 1, 2, 3, 4}, Options{FastOpen: true, FastOpenLen: 4}},
 		{"another experiment", []byte{254, 4, 1, 2}, Options{}},
 		{"MPTCP, a SYN", []byte{30, 4, 0x01, 0x01}, Options{MPTCP: MPTCPCapable}},
-		{"MPTCP, a SYN-ACK", []byte{30, 12, 0x01, 0x01, 0, 0, 0, 0, 0, 0, 0, 7}, Options{MPTCP: MPTCPCapable, MPTCPToken: 0xa3eb8db8}},
-		{"MPTCP of version 0", []byte{30, 12, 0x00, 0x01, 0, 0, 0, 0, 0, 0, 0, 7}, Options{MPTCP: MPTCPCapable, MPTCPToken: 0xaebf7400}},
-		{"MPTCP, another subflow", []byte{30, 12, 0x10, 0x01, 1, 2, 3, 4, 9, 9, 9, 9}, Options{MPTCP: MPTCPJoin, MPTCPToken: 0x01020304}},
+		{"MPTCP, a SYN-ACK", []byte{30, 12, 0x01, 0x01, 0, 0, 0, 0, 0, 0, 0, 7},
+			Options{MPTCP: MPTCPCapable, MPTCPToken: 0xa3eb8db8}},
+		{"MPTCP of version 0", []byte{30, 12, 0x00, 0x01, 0, 0, 0, 0, 0, 0, 0, 7},
+			Options{MPTCP: MPTCPCapable, MPTCPToken: 0xaebf7400}},
+		{"MPTCP, another subflow", []byte{30, 12, 0x10, 0x01, 1, 2, 3, 4, 9, 9, 9, 9},
+			Options{MPTCP: MPTCPJoin, MPTCPToken: 0x01020304}},
 		{"MPTCP, its SYN-ACK", cat([]byte{30, 16, 0x10, 0x01}, zeros(12)), Options{MPTCP: MPTCPJoin}},
 		{"MPTCP, data", cat([]byte{30, 8, 0x20, 0x01}, zeros(4)), Options{MPTCP: MPTCPOther}},
 		{"MD5", cat(md5, []byte{1, 1}), Options{Signed: true}},
@@ -61,7 +67,8 @@ func TestOptionsCut(t *testing.T) {
 		{46, Options{Cut: true, HasMSS: true, MSS: 1460, SACKPermitted: true}},
 		{56, Options{Cut: true, HasMSS: true, MSS: 1460, SACKPermitted: true, HasTimestamp: true, TSVal: 9}},
 	} {
-		if s := one(t, NewDecoder(DecoderOptions{}), cut(101, whole, tt.n)); s.Options != tt.want || s.Window != testWindow {
+		if s := one(t, NewDecoder(DecoderOptions{}), cut(101, whole, tt.n)); s.Options != tt.want ||
+			s.Window != testWindow {
 			t.Errorf("%d bytes: %+v, want %+v", tt.n, s.Options, tt.want)
 		}
 	}
@@ -91,7 +98,8 @@ func TestSum(t *testing.T) {
 			}
 		}
 		start := r.Uint64()
-		pad := []byte{byte(start), byte(start >> 8), byte(start >> 16), byte(start >> 24), byte(start >> 32), byte(start >> 40), byte(start >> 48), byte(start >> 56)}
+		pad := []byte{byte(start), byte(start >> 8), byte(start >> 16), byte(start >> 24), byte(start >> 32),
+			byte(start >> 40), byte(start >> 48), byte(start >> 56)}
 		complement := rfc1071(cat(pad, b))
 		if n%2 != 0 {
 			b = cat(b, zeros(1))

@@ -7,8 +7,8 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// udpTunnel is the tunnel that a UDP port and the first bytes of the payload both stand for, or 0. The ports are IANA's,
-// and 8472, which Linux used for VXLAN before there was a number and still does by default.
+// udpTunnel is the tunnel that a UDP port and the first bytes of the payload both stand for, or 0. The ports are
+// IANA's, and 8472, which Linux used for VXLAN before there was a number and still does by default.
 func udpTunnel(port uint16, payload []byte) gopacket.LayerType {
 	if len(payload) < 8 {
 		return 0
@@ -61,8 +61,8 @@ func (l *geneve) encapsulation() (Layer, bool) {
 	return Layer{Kind: "geneve", ID: l.vni, HasID: true}, true
 }
 
-// gtpu is a user's packet in GTP-U version 1 (3GPP TS 29.281 §5). gopacket's list of extension headers grows for ever, it
-// refuses what the snaplen cut, and prints.
+// gtpu is a user's packet in GTP-U version 1 (3GPP TS 29.281 §5). gopacket's list of extension headers grows for ever,
+// it refuses what the snaplen cut, and prints.
 type gtpu struct {
 	header
 	teid uint32
@@ -143,8 +143,8 @@ func (l *erspanIII) encapsulation() (Layer, bool) {
 	return Layer{Kind: "erspan", ID: l.session, HasID: true}, true
 }
 
-// capwap is the data channel between an access point and its controller (RFC 5415 §4.3). The header's length includes its two
-// optional parts. The payload is a frame of 802.11, or of Ethernet if the access point translated it.
+// capwap is the data channel between an access point and its controller (RFC 5415 §4.3). The header's length includes
+// its two optional parts. The payload is a frame of 802.11, or of Ethernet if the access point translated it.
 type capwap struct{ header }
 
 func (l *capwap) CanDecode() gopacket.LayerClass { return typeCAPWAP }
@@ -180,8 +180,8 @@ func (l *capwap) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 
 func (l *capwap) encapsulation() (Layer, bool) { return Layer{Kind: "capwap"}, true }
 
-// wccp is a packet that a router redirects to a web cache in GRE (draft-mclaggan-wccp-v2rev1 §3.12). Version 2 puts a redirect
-// header of four bytes before it, which never begins like IPv4.
+// wccp is a packet that a router redirects to a web cache in GRE (draft-mclaggan-wccp-v2rev1 §3.12). Version 2 puts a
+// redirect header of four bytes before it, which never begins like IPv4.
 type wccp struct{ header }
 
 func (l *wccp) CanDecode() gopacket.LayerClass { return typeWCCP }

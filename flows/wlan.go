@@ -7,8 +7,8 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// radioTap is the radio header of LINKTYPE_IEEE802_11_RADIOTAP (https://www.radiotap.org). gopacket's allocates for every
-// packet, to append a checksum that is not there.
+// radioTap is the radio header of LINKTYPE_IEEE802_11_RADIOTAP (https://www.radiotap.org). gopacket's allocates for
+// every packet, to append a checksum that is not there.
 type radioTap struct{ header }
 
 func (l *radioTap) CanDecode() gopacket.LayerClass { return typeRadioTap }
@@ -53,8 +53,8 @@ func (l *radioTap) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error
 	return l.split(data, size, next)
 }
 
-// prism is the header of LINKTYPE_IEEE802_11_PRISM, in the byte order of the capturing machine. The AVS header came to be
-// written under the same number. gopacket's does not check its lengths, and allocates.
+// prism is the header of LINKTYPE_IEEE802_11_PRISM, in the byte order of the capturing machine. The AVS header came to
+// be written under the same number. gopacket's does not check its lengths, and allocates.
 type prism struct{ header }
 
 func (l *prism) CanDecode() gopacket.LayerClass { return typePrism }
@@ -95,11 +95,12 @@ func (l *avs) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 	return l.split(data, int(size), typeWLAN)
 }
 
-// wlan is the MAC header of IEEE 802.11 §9.2. gopacket's takes the last four bytes for a checksum whether there is one or
-// not, and knows no aggregates.
+// wlan is the MAC header of IEEE 802.11 §9.2. gopacket's takes the last four bytes for a checksum whether there is one
+// or not, and knows no aggregates.
 type wlan struct {
 	header
-	typ gopacket.LayerType // typeWLANPadded if the header is padded to four bytes, typeWLANTunnelled behind a controller
+	// typeWLANPadded if the header is padded to four bytes, typeWLANTunnelled behind a controller
+	typ gopacket.LayerType
 }
 
 func (l *wlan) CanDecode() gopacket.LayerClass { return l.typ }

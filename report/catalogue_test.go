@@ -20,8 +20,8 @@ func TestFindingsPage(t *testing.T) {
 	page.WriteString(`# Findings
 
 What tcplife can find about a connection, in the order of a connection's life. The codes are what scripts know them by;
-in a record a finding also has the side that it is about, the numbers of its packets, and a sentence. No finding is made of an
-ordinary healthy connection. The same list: ` + "`tcplife findings`" + `. Why a connection has one: ` + "`tcplife explain`" + `.
+in a record a finding also has the side that it is about, the numbers of its packets, and a sentence. Findings appear
+only on faulty connections. The same list: ` + "`tcplife findings`" + `. Why a connection has one: ` + "`tcplife explain`" + `.
 
 | code | severity | what was seen | what to do about it | defined in |
 | --- | --- | --- | --- | --- |
@@ -55,9 +55,15 @@ func TestFindingKinds(t *testing.T) {
 		color bool
 		want  string
 	}{
-		{0, false, "one  error\n    a thing that takes more than a line to say\n    → do this\n    RFC 1 §1\n\ntwo  info\n    another\n    → do that\n    RFC 2\n"},
-		{30, false, "one  error\n    a thing that takes more\n    than a line to say\n    → do this\n    RFC 1 §1\n\ntwo  info\n    another\n    → do that\n    RFC 2\n"},
-		{0, true, "\x1b[1mone\x1b[0m  \x1b[31merror\x1b[0m\n    a thing that takes more than a line to say\n    → do this\n    RFC 1 §1\n\n\x1b[1mtwo\x1b[0m  info\n    another\n    → do that\n    RFC 2\n"},
+		{0, false,
+			"one  error\n    a thing that takes more than a line to say\n    → do this\n    RFC 1 §1\n\ntwo  info\n  " +
+				"  another\n    → do that\n    RFC 2\n"},
+		{30, false,
+			"one  error\n    a thing that takes more\n    than a line to say\n    → do this\n    RFC 1 §1\n\ntwo  " +
+				"info\n    another\n    → do that\n    RFC 2\n"},
+		{0, true,
+			"\x1b[1mone\x1b[0m  \x1b[31merror\x1b[0m\n    a thing that takes more than a line to say\n    → do " +
+				"this\n    RFC 1 §1\n\n\x1b[1mtwo\x1b[0m  info\n    another\n    → do that\n    RFC 2\n"},
 	} {
 		var out strings.Builder
 		if err := WriteFindingKinds(&out, kinds, c.width, c.color); err != nil {

@@ -13,8 +13,8 @@ import (
 //
 // A column has the name of its place in the JSON record, with dots (client.ip, handshake.server_rtt_s), and the same
 // value; what is null there is empty here. Lists become words with spaces between: encapsulation is "vlan:12 vxlan:42",
-// client.states and client.withdrawn "SYN_SENT ESTABLISHED", client.timers "syn rto", findings the codes. The entries of
-// time_wait have columns by their side, as time_wait.client.entered. Columns keep their order; new ones come last.
+// client.states and client.withdrawn "SYN_SENT ESTABLISHED", client.timers "syn rto", findings the codes. The entries
+// of time_wait have columns by their side, as time_wait.client.entered. Columns keep their order; new ones come last.
 type CSV struct {
 	// FlushLines hands every row to the underlying writer at once, for a reader that waits for it.
 	FlushLines bool

@@ -71,9 +71,10 @@ type Capture struct {
 	Damage []Damage `json:"damage"`
 	// The libpcap expression that packets had to match; null: none.
 	Filter *string `json:"filter" field:"null"`
-	// What all its segments have in common, decided for the whole capture: syn, each is a SYN or a SYN-ACK; syn_fin_rst,
-	// each has SYN, FIN or RST, and there is a FIN, or an RST beyond ISN+1. A filter left out the others then, and what
-	// they acknowledged is inferred. null: there are others, or only what scans and health checks consist of.
+	// What all its segments have in common, decided for the whole capture: syn, each is a SYN or a
+	// SYN-ACK; syn_fin_rst, each has SYN, FIN or RST, and there is a FIN, or an RST beyond ISN+1. A filter
+	// left out the others then, and what they acknowledged is inferred. null: there are others, or only
+	// what scans and health checks consist of.
 	FlagsOnly record.FlagsOnly `json:"flags_only" field:"null"`
 	// Whether a signal ended the reading before the capture's end.
 	Interrupted bool `json:"interrupted"`

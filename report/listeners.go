@@ -36,7 +36,7 @@ func listenerSection(r *record.Result, top int) section {
 			text.Some(l.Refused),
 			toned(text.Some(l.Ignored), text.Alert),
 			toned(text.Some(l.FellBack), text.Alert),
-			text.Some(l.Disowned),
+			text.Some(l.ResetByClient),
 			toned(text.Some(l.Withdrawn), text.Alert),
 			text.Some(l.EmbryonicPeak),
 			courseCell(l.EmbryonicSeries),
@@ -51,10 +51,12 @@ func listenerSection(r *record.Result, top int) section {
 		s.total = 0
 		return s
 	}
-	s.after = append(s.after, "PENDING: the most attempts in SYN_RCVD at one time; BACKLOG: the most unresolved at one time, "+
+	s.after = append(s.after, "PENDING: the most attempts in SYN_RCVD at one time; BACKLOG: the most unresolved at "+
+		"one time, "+
 		"those included that the listener ignored")
 	if leftOut := r.Summary.LeftOut.Listeners; leftOut > 0 {
-		s.after = append(s.after, "left out: "+text.Count(leftOut)+" listeners that needed no more than the last of these")
+		s.after = append(s.after, "left out: "+text.Count(leftOut)+
+			" listeners that needed no more than the last of these")
 		s.total -= leftOut
 	}
 	return s
@@ -112,8 +114,10 @@ var listenerGrid = text.Grid{
 		{Name: "cookies", Header: text.Cell{Full: "COOKIES SINCE"}, Hide: true},
 		{Name: "full", Header: text.Cell{Full: "QUEUE FULL"}, Hide: true},
 	},
-	Steps: []text.Step{text.Shorten("full"), text.Shorten("cookies"), text.Shorten("fell_back"), text.Shorten("withdrawn"),
-		text.Shorten("listener"), text.Drop("p50"), text.Drop("full"), text.Drop("course"), text.Drop("reset"), text.Drop("refused"),
+	Steps: []text.Step{text.Shorten("full"), text.Shorten("cookies"), text.Shorten("fell_back"),
+		text.Shorten("withdrawn"),
+		text.Shorten("listener"), text.Drop("p50"), text.Drop("full"), text.Drop("course"), text.Drop("reset"),
+		text.Drop("refused"),
 		text.Drop("p99"),
 		text.Drop("pending"), text.Drop("fell_back"), text.Drop("withdrawn"), text.Drop("cookies")},
 }

@@ -52,7 +52,8 @@ func many(kinds []*record.Connection, i int) record.Connection {
 	moved := record.Time(i) * record.Time(time.Millisecond)
 	c.Start, c.End = c.Start+moved, c.End+moved
 	if i%3 == 0 {
-		c.Client.IP = netip.AddrFrom16([16]byte{0x20, 1, 0x0d, 0xb8, 0x85, 0xa3, 8, 0xd3, 0x13, 0x19, 0x8a, 0x2e, 3, 0x70,
+		c.Client.IP = netip.AddrFrom16([16]byte{0x20, 1, 0x0d, 0xb8, 0x85, 0xa3, 8, 0xd3, 0x13, 0x19, 0x8a, 0x2e, 3,
+			0x70,
 			byte(i >> 8), byte(i)})
 	}
 	return c

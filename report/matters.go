@@ -228,7 +228,8 @@ func (m *matters) lines(e *Ending, all bool) []matterLine {
 			if s := exhaustion(h); s != "" {
 				server := netip.AddrPortFrom(h.Server.IP, *h.Server.Port)
 				list = append(list, matterLine{record.Warning, h.Ports.Locked,
-					"ports: " + h.Client.IP.String() + " to " + server.String() + ": " + s, aboutClient(h.Client.IP, server)})
+					"ports: " + h.Client.IP.String() + " to " + server.String() + ": " + s,
+					aboutClient(h.Client.IP, server)})
 			}
 		}
 	}
@@ -259,7 +260,8 @@ func captureMatters(c *Capture) (list []matterLine) {
 			add(record.Error, d.File+" was not read: "+d.Expected)
 			continue
 		}
-		add(record.Error, d.File+" could not be read from byte "+text.Count(uint64(d.Offset))+" on: expected "+d.Expected)
+		add(record.Error, d.File+" could not be read from byte "+text.Count(uint64(d.Offset))+" on: expected "+
+			d.Expected)
 	}
 	if c.Evicted > 0 {
 		add(record.Error, text.Counted(c.Evicted, "connection")+" evicted to stay within the limits")
@@ -373,7 +375,8 @@ func (m *matters) summaryMatters(s *record.Summary) (list []matterLine) {
 		line := fmt.Sprintf("idle time-out: %s%s of %s reset after %s of silence, %s by clients, %s by servers",
 			text.Count(t.Resets), of, who, span, text.Count(t.BySide.Client), text.Count(t.BySide.Server))
 		if t.Kind == record.IdleCrossed {
-			line = fmt.Sprintf("idle time-out: of %s%s of %s the close after %s of silence crossed what the other side sent",
+			line = fmt.Sprintf("idle time-out: of %s%s of %s the close after %s of silence crossed what the other "+
+				"side sent",
 				text.Count(t.Resets), of, who, span)
 		}
 		list = append(list, matterLine{record.Error, t.Resets, line, About{ID: id}})

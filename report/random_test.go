@@ -75,7 +75,8 @@ var (
 	})
 	timers = rapid.Custom(func(t *rapid.T) record.Timer {
 		return record.Timer{
-			Kind:       oneOf(record.TimerRTO, record.TimerFast, record.TimerPersist, record.TimerKeepalive).Draw(t, "kind"),
+			Kind: oneOf(record.TimerRTO, record.TimerFast, record.TimerPersist, record.TimerKeepalive).Draw(t,
+				"kind"),
 			FirstAfter: durations.Draw(t, "first after"),
 			Intervals:  rapid.SliceOfN(lengths, 0, 3).Draw(t, "intervals"),
 			Count:      counts.Draw(t, "count"),

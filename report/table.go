@@ -16,9 +16,9 @@ import (
 )
 
 // Table writes tables for people, all of them at the end: what is wrong, worst first; the connections, or groups of
-// them; then, where there are any, the embryonic and the half-open ones, who holds TIME_WAITs, the listeners, the SYN floods, the scans and what came
-// back from floods elsewhere, and last a summary of the connections and of the capture. It keeps the rows it will show
-// and nothing of the others.
+// them; then, where there are any, the embryonic and the half-open ones, who holds TIME_WAITs, the listeners, the SYN
+// floods, the scans and what came back from floods elsewhere, and last a summary of the connections and of the capture.
+// It keeps the rows it will show and nothing of the others.
 //
 // A table too wide for TableOptions.Width is not wrapped. Of the connections, columns are shortened or left out in this
 // order until it fits: the two parts of the RTT, the date, packets, ended_by, the middle of IPv6 addresses, start,

@@ -228,7 +228,8 @@ func TestTimeWaitSection(t *testing.T) {
 	}
 	after := strings.Join(s.after, "\n")
 	for _, want := range []string{
-		"10.0.0.1 to 10.0.0.2:443: 941 ports a second enter TIME_WAIT, and 118 a second leave it if it lasts 4m00s (--msl): at this rate all 28,232 from 32768 to 60999 are locked at 2023-11-14 22:13:50.000",
+		"10.0.0.1 to 10.0.0.2:443: 941 ports a second enter TIME_WAIT, and 118 a second leave it if it lasts 4m00s " +
+			"(--msl): at this rate all 28,232 from 32768 to 60999 are locked at 2023-11-14 22:13:50.000",
 		"10.0.0.1 to 10.0.0.2:443: 2 SYNs met TIME_WAIT and had no success",
 		"left out: 5 pairs",
 	} {
@@ -237,7 +238,8 @@ func TestTimeWaitSection(t *testing.T) {
 		}
 	}
 	holding.Ports.ExhaustedAt, holding.Ports.Locked = record.NoTime, 20_000
-	if got, want := exhaustion(&holding), "20,000 of 28,232 ports are locked at the end if TIME_WAIT lasts 4m00s (--msl)"; got != want {
+	if got, want := exhaustion(&holding), "20,000 of 28,232 ports are locked at the end if TIME_WAIT lasts 4m00s "+
+		"(--msl)"; got != want {
 		t.Errorf("it says %q, want %q", got, want)
 	}
 }

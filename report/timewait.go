@@ -44,7 +44,8 @@ func timeWaitSection(r *record.Result, top int) section {
 	s.note = text.Count(r.Summary.TimeWait.Held) + " held at the end (RFC 9293 §3.6.1)"
 	if leftOut > 0 {
 		s.after = append(s.after,
-			"left out: "+text.Count(leftOut)+" pairs of a client and a server's socket that held no more than the last of these")
+			"left out: "+text.Count(leftOut)+" pairs of a client and a server's socket that held no more than the "+
+				"last of these")
 	}
 	return s
 }

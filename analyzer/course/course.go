@@ -9,14 +9,15 @@ import (
 // Far is a step ahead of the clock that one packet alone is not believed: a damaged time stamp would end every record.
 const Far = int64(3600e9) // ns
 
-// Clock is the capture's clock, as every tracker has it: a packet far ahead is not believed before the next one has come.
+// Clock is the capture's clock, as every tracker has it: a packet far ahead is not
+// believed before the next one has come.
 type Clock struct {
 	Now  int64
-	Leap *Leap // one packet lies far ahead; nil else
+	Jump *Jump // one packet lies far ahead; nil else
 }
 
-// Leap is a packet that is not believed yet.
-type Leap struct {
+// Jump is a packet that is not believed yet.
+type Jump struct {
 	To  int64     // its time
 	Key flows.Key // and its connection
 }
@@ -25,12 +26,12 @@ type Leap struct {
 func (k *Clock) see(seg *flows.Segment) {
 	switch {
 	case seg.Time-k.Now <= Far:
-		k.Leap = nil
+		k.Jump = nil
 		k.Now = max(k.Now, seg.Time)
-	case k.Leap == nil:
-		k.Leap = &Leap{seg.Time, seg.Key}
+	case k.Jump == nil:
+		k.Jump = &Jump{seg.Time, seg.Key}
 	default:
-		k.Leap = nil
+		k.Jump = nil
 		k.Now = seg.Time
 	}
 }
@@ -45,12 +46,12 @@ type Passage struct {
 	Segment flows.Segment
 }
 
-// Course is what everybody must know of a stretch of a capture, who follows only some of its connections: which segments move
-// the clock in a way that cannot be told from his own ones, and which may be the first of their kind. It is made without
-// knowing what was before the stretch. Mostly it is a handful of segments.
+// Course is what everybody must know of a stretch of a capture, who follows only some of its connections: which
+// segments move the clock in a way that cannot be told from his own ones, and which may be the first of their kind. It
+// is made without knowing what was before the stretch. Mostly it is a handful of segments.
 //
-// A capture is cut into stretches by time: all packets of a stretch come after those of the stretches before, where several
-// files are read, and From is the latest time so far, or later, when the first packet of it comes.
+// A capture is cut into stretches by time: all packets of a stretch come after those of the stretches before, where
+// several files are read, and From is the latest time so far, or later, when the first packet of it comes.
 type Course struct {
 	From     int64
 	Segments uint64
@@ -67,9 +68,9 @@ func New(from int64) *Course { return &Course{From: from, latest: math.MinInt64}
 
 // Add takes in the next segment of the stretch, and gives what a Part needs of it.
 //
-// Whatever the clock was before the stretch, it is known after two segments in a row of which the second is not earlier than
-// the first, by no more than a leap later, and not earlier than anything before: both are believed, or both lie far ahead, and
-// then the second confirms the first.
+// Whatever the clock was before the stretch, it is known after two segments in a row of which the second is not earlier
+// than the first, by no more than a jump later, and not earlier than anything before: both are believed, or both lie
+// far ahead, and then the second confirms the first.
 func (c *Course) Add(seg *flows.Segment) Passage {
 	p := Passage{Place: c.Segments, Own: true, Timed: c.Settled, Clock: c.End, Segment: *seg}
 	before := c.passed
@@ -77,7 +78,8 @@ func (c *Course) Add(seg *flows.Segment) Passage {
 	p.Watched = c.passed != before
 	if !c.Settled || p.Watched {
 		o := Passage{Place: p.Place, Watched: p.Watched, Timed: p.Timed, Clock: p.Clock}
-		o.Segment = flows.Segment{Packet: seg.Packet, Time: seg.Time, Key: seg.Key, FromB: seg.FromB, Flags: seg.Flags, Quote: seg.Quote}
+		o.Segment = flows.Segment{Packet: seg.Packet, Time: seg.Time, Key: seg.Key, FromB: seg.FromB, Flags: seg.Flags,
+			Quote: seg.Quote}
 		c.Others = append(c.Others, o)
 	}
 	if c.Settled {

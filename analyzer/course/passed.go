@@ -5,8 +5,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Passed is which kinds of segments have passed, of all connections: what a capture lacks altogether, a filter on control
-// bits left out. All trackers know the same at the same moment, but for Beyond.
+// Passed is which kinds of segments have passed, of all connections: what a capture lacks altogether, a filter on
+// control bits left out. All trackers know the same at the same moment, but for Beyond.
 type Passed struct {
 	SYNs, RSTs bool
 	FINs       uint8 // with ACK, up to several: without it they close nothing (RFC 9293 §3.10.7.4, fifth step)
@@ -41,8 +41,8 @@ func (p *Passed) Note(seg *flows.Segment) bool {
 	return p.ACKs
 }
 
-// FlagsOnly is what the capture holds alone. SYNs, SYN-ACKs and RSTs that answer them may be a whole capture of a scan, or
-// of health checks.
+// FlagsOnly is what the capture holds alone. SYNs, SYN-ACKs and RSTs that answer them may be a whole capture
+// of a scan, or of health checks.
 func (p *Passed) FlagsOnly() record.FlagsOnly {
 	switch {
 	case p.Others:

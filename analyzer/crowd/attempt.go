@@ -17,20 +17,21 @@ type End uint8
 
 // The ends of an attempt.
 const (
-	Unanswered  End = iota // SYNs and nothing back
-	Refused                // an RST of the target answered the SYN
-	Unreachable            // an ICMP error did
-	Abandoned              // SYN and SYN-ACK, and then nothing
-	Disowned               // the source answered the SYN-ACK with an RST
-	Withdrawn              // the target took its SYN-ACK back with an RST
-	Idle                   // completed, and the source never sent a byte
-	Used                   // completed
+	Unanswered    End = iota // SYNs and nothing back
+	Refused                  // an RST of the target answered the SYN
+	Unreachable              // an ICMP error did
+	Abandoned                // SYN and SYN-ACK, and then nothing
+	ResetByClient            // the source answered the SYN-ACK with an RST
+	Withdrawn                // the target took its SYN-ACK back with an RST
+	Idle                     // completed, and the source never sent a byte
+	Used                     // completed
 	ends
 )
 
 // String is the end in a word.
 func (e End) String() string {
-	return [...]string{"unanswered", "refused", "unreachable", "abandoned", "disowned", "withdrawn", "idle", "used"}[e]
+	return [...]string{"unanswered", "refused", "unreachable", "abandoned", "reset_by_client", "withdrawn", "idle",
+		"used"}[e]
 }
 
 // socket is an address and a port of it; whole is the address with all of its ports.

@@ -8,8 +8,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// A test for each threshold: what lies on one side of it comes out otherwise than what lies on the other. The numbers are written
-// out here, so that a threshold which is changed is noticed: make mutate halves and doubles each.
+// A test for each threshold: what lies on one side of it comes out otherwise than what lies on the other. The numbers
+// are written out here, so that a threshold which is changed is noticed: make mutate halves and doubles each.
 
 // A story tells a Crowd of attempts. Times are in seconds from 1000 s on.
 type story struct {
@@ -29,7 +29,8 @@ func at(seconds float64) int64 { return 1000*second + int64(seconds*1e9+0.5) }
 // unlike is a SYN that has nothing in common with the others.
 func (s *story) unlike() *Probe {
 	return &Probe{
-		Seq: s.n * s.n * 2654435761, IPID: uint16(s.n * 40503), TTL: uint8(40 + s.n*37%89), Window: uint16(s.n * 7919), Flags: flows.SYN,
+		Seq: s.n * s.n * 2654435761, IPID: uint16(s.n * 40503), TTL: uint8(40 + s.n*37%89), Window: uint16(s.n * 7919),
+		Flags:   flows.SYN,
 		Options: hasMSS | hasWScale | s.n*97%1000,
 	}
 }
@@ -144,7 +145,8 @@ func TestFloodPause(t *testing.T) {
 	}
 }
 
-// The CUSUM's parameters: a period of 0.2 s, a drift of 0.35 of 16 attempts at least, an alarm at 4, a cap at 8, a memory of 0.9.
+// The CUSUM's parameters: a period of 0.2 s, a drift of 0.35 of 16 attempts at least, an alarm at
+// 4, a cap at 8, a memory of 0.9.
 func TestCusumParameters(t *testing.T) {
 	var c cusum
 	c.advance(at(0.2))
@@ -170,7 +172,8 @@ func TestCusumParameters(t *testing.T) {
 		if closed, rose := c.advance(at(step.at)); closed != step.closed || rose != step.rose {
 			t.Errorf("at %v: closed %v, rose %v", step.at, closed, rose)
 		}
-		if near := func(a, b float64) bool { return a-b < 1e-9 && b-a < 1e-9 }; !near(c.y, step.y) || !near(c.usual, step.usual) {
+		if near := func(a, b float64) bool { return a-b < 1e-9 && b-a < 1e-9 }; !near(c.y, step.y) ||
+			!near(c.usual, step.usual) {
 			t.Errorf("at %v: y %v, usual %v, want %v and %v", step.at, c.y, c.usual, step.y, step.usual)
 		}
 	}
@@ -203,10 +206,10 @@ func TestFloodRestart(t *testing.T) {
 		for i := range uint32(10) {
 			s.syn(0.1+float64(i/5)/5, 2+i, 80) // five a period are less than the drift
 		}
-		s.c.SynAgain(at(0.35), early, true, false)
+		s.c.SynRetransmitted(at(0.35), early, true, false)
 		s.burst(0.1+gap, 300, 300)
-		if f := s.flood(t, 0.1+gap+1); f.Again != want {
-			t.Errorf("%v s before the onset a SYN came again: %d are counted, want %d", gap, f.Again, want)
+		if f := s.flood(t, 0.1+gap+1); f.SynRetransmitted != want {
+			t.Errorf("%v s before the onset a SYN came again: %d are counted, want %d", gap, f.SynRetransmitted, want)
 		}
 	}
 }
@@ -261,7 +264,7 @@ func TestSomeSendAgain(t *testing.T) {
 		s := newStory()
 		attempts := s.burst(0, 400, 400)
 		for _, a := range attempts[:again] {
-			s.c.SynAgain(at(0.16), a, true, false)
+			s.c.SynRetransmitted(at(0.16), a, true, false)
 		}
 		wantVerdicts(t, fmt.Sprint(again, " of 400 send again"), s.verdicts(1), want)
 	}
@@ -331,8 +334,8 @@ func TestFlashCrowd(t *testing.T) {
 	}
 }
 
-// SYN-ACKs that nobody answers are cookies if 16 of them are not sent again when they are due, 3.5 s later. They are followed from
-// the eighth half-open attempt on.
+// SYN-ACKs that nobody answers are cookies if 16 of them are not sent again when they are due, 3.5 s later. They are
+// followed from the eighth half-open attempt on.
 func TestUnrepeated(t *testing.T) {
 	for n, want := range map[int]uint64{7 + 15: 0, 7 + 16: 16} {
 		s := newStory()
@@ -387,8 +390,8 @@ func TestCourseSteps(t *testing.T) {
 	}
 }
 
-// Attempts without an answer were ignored if they waited for a second, and others that came no earlier were answered: as far as
-// that is remembered, for 256 s.
+// Attempts without an answer were ignored if they waited for a second, and others that came no earlier were answered:
+// as far as that is remembered, for 256 s.
 func TestIgnored(t *testing.T) {
 	for waited, want := range map[float64]uint64{0.999: 0, 1: 1, 255: 1, 257: 0} {
 		s := newStory()
@@ -468,8 +471,8 @@ func TestMostListeners(t *testing.T) {
 	}
 }
 
-// 32,768 targets are remembered, of which each address is one and each port of it. If all listen there is no room for more; one
-// of the eight that are looked at next makes room if it does not.
+// 32,768 targets are remembered, of which each address is one and each port of it. If all listen there is no room for
+// more; one of the eight that are looked at next makes room if it does not.
 func TestMaxTargets(t *testing.T) {
 	const all = 16384
 	for _, test := range []struct {
@@ -613,7 +616,7 @@ func TestMostListed(t *testing.T) {
 		for i := range n {
 			a := s.synTo(0, 1, uint32(100+i), uint16(i))
 			s.synAck(0, a)
-			s.end(1, a, Disowned)
+			s.end(1, a, ResetByClient)
 			s.probes(1, uint32(100+i), i, 1)
 		}
 		s.probes(1, 1, 1, 2*n)

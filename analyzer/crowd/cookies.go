@@ -1,8 +1,8 @@
 package crowd
 
-// cookies looks for the marks of SYN cookies (RFC 4987 §3.6): a listener that keeps nothing of an attempt cannot send its SYN-ACK
-// again, and cannot grant what a cookie has no room for. It follows SYN-ACKs in slots of 0.2 s until they are due again, and what
-// options they grant.
+// cookies looks for the marks of SYN cookies (RFC 4987 §3.6): a listener that keeps nothing of an attempt cannot send
+// its SYN-ACK again, and cannot grant what a cookie has no room for. It follows SYN-ACKs in slots of 0.2 s until they
+// are due again, and what options they grant.
 type cookies struct {
 	slots [cookieSlots]cookieSlot
 	slot  int64
@@ -18,14 +18,14 @@ type cookies struct {
 }
 
 type cookieSlot struct {
-	answered, gone, again uint32
-	first                 int64 // SYN-ACK
-	lastAgain             int64 // first SYN-ACK of the latest attempt whose SYN-ACK was sent again
+	answered, gone, retransmitted uint32
+	first                         int64 // SYN-ACK
+	lastRetransmitted             int64 // first SYN-ACK of the latest attempt whose SYN-ACK was sent again
 }
 
 // left is how many nobody has answered, and were not sent again.
 func (s *cookieSlot) left() uint64 {
-	return uint64(s.answered) - min(uint64(s.gone)+uint64(s.again), uint64(s.answered))
+	return uint64(s.answered) - min(uint64(s.gone)+uint64(s.retransmitted), uint64(s.answered))
 }
 
 // Cookies says that a listener went over to SYN cookies.
@@ -72,7 +72,8 @@ func (k *cookies) answered(now int64) {
 	}
 }
 
-// gone is an attempt that was answered at a time and has been completed or ended. Repeated says that again was told of it.
+// gone is an attempt that was answered at a time and has been completed or ended. Repeated
+// says that again was told of it.
 func (k *cookies) gone(synAckAt int64, repeated bool) {
 	if s := k.at(synAckAt); s != nil {
 		s.gone++
@@ -89,21 +90,22 @@ func (k *cookies) close(synAckAt int64) {
 	}
 }
 
-// sent reports whether the SYN-ACK of a time was a cookie. The mode lasts until a SYN-ACK is repeated, or options are granted.
+// sent reports whether the SYN-ACK of a time was a cookie. The mode lasts until a SYN-ACK is
+// repeated, or options are granted.
 func (k *cookies) sent(at int64, acks bool) bool {
 	unrepeated := acks && k.found.Unrepeated > 0 && at >= k.found.Since && (k.on || at <= k.found.Until)
 	bare := k.bare.Bare > 0 && at >= k.bare.Since && (k.bareRun.Bare >= manyBare || at <= k.bare.Until)
 	return unrepeated || bare
 }
 
-// again is the first time that a SYN-ACK is sent again without having been asked for.
-func (k *cookies) again(synAckAt, now int64) {
+// retransmitted is the first time that a SYN-ACK is sent again without having been asked for.
+func (k *cookies) retransmitted(synAckAt, now int64) {
 	if gap := now - synAckAt; gap > 0 {
 		k.due = min(max(gap*3/2, cookieTick), defaultDue)
 	}
 	if s := k.at(synAckAt); s != nil {
-		s.again++
-		s.lastAgain = max(s.lastAgain, synAckAt)
+		s.retransmitted++
+		s.lastRetransmitted = max(s.lastRetransmitted, synAckAt)
 	}
 	k.close(synAckAt)
 }
@@ -136,12 +138,12 @@ func (k *cookies) judge(s *cookieSlot) {
 	left := s.left()
 	since := s.first
 	switch {
-	case uint64(s.again)*3 > left:
+	case uint64(s.retransmitted)*3 > left:
 		k.run, k.on = Cookies{}, false
 		*s = cookieSlot{}
 		return
-	case s.again > 0:
-		since = max(since, s.lastAgain) // it fell into this slot
+	case s.retransmitted > 0:
+		since = max(since, s.lastRetransmitted) // it fell into this slot
 	}
 	if left > 0 {
 		if k.run.Unrepeated == 0 {
@@ -175,8 +177,8 @@ func grants(syn, synAck *Probe) (granted, offered bool) {
 	return syn.Options&synAck.Options&lost != 0, syn.Options&lost != 0
 }
 
-// options takes in what a SYN-ACK grants, after others had been granted some. Linux keeps window scale and SACK of an attempt in the
-// timestamp that goes with a cookie (net/ipv4/syncookies.c): to a SYN without one it can grant neither.
+// options takes in what a SYN-ACK grants, after others had been granted some. Linux keeps window scale and SACK of an
+// attempt in the timestamp that goes with a cookie (net/ipv4/syncookies.c): to a SYN without one it can grant neither.
 func (k *cookies) options(now int64, syn, synAck *Probe) {
 	granted, offered := grants(syn, synAck)
 	switch {

@@ -1,7 +1,7 @@
 package crowd
 
-// Course is how a number went over time: the greatest that it was in each of some steps, which lie at whole multiples of their length
-// since 1970.
+// Course is how a number went over time: the greatest that it was in each of some steps, which lie at whole multiples
+// of their length since 1970.
 type Course struct {
 	Start, Step int64 // of the first step, and how long each is
 	Peaks       []uint64

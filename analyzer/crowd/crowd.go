@@ -81,8 +81,8 @@ func (c *Crowd) present(t *target) *target {
 	return t
 }
 
-// begin makes the target of a key of which nothing is remembered. It is the one that the map has, if it has one; nil if there
-// is no room.
+// begin makes the target of a key of which nothing is remembered. It is the one that the map has, if it
+// has one; nil if there is no room.
 func (c *Crowd) begin(t *target, key socket, v6 bool) *target {
 	if t == nil || t.socket != key {
 		if t = c.room(); t == nil {
@@ -132,7 +132,8 @@ func (c *Crowd) evict() *target {
 	return nil
 }
 
-// forget lets nothing be remembered of a target. It stays in the map until its room is needed: mostly the next attempt is soon there.
+// forget lets nothing be remembered of a target. It stays in the map until its room is needed: mostly
+// the next attempt is soon there.
 func (c *Crowd) forget(t *target) {
 	t.forgotten = true
 	c.remembered--
@@ -191,8 +192,8 @@ func (c *Crowd) keep(f Flood) {
 	}
 }
 
-// AckPassed says that the capture holds a segment with ACK and without SYN, FIN or RST. One that holds none was made by a filter
-// on control bits, or has no connection that was used.
+// AckPassed says that the capture holds a segment with ACK and without SYN, FIN or RST. One that holds none was made by
+// a filter on control bits, or has no connection that was used.
 func (c *Crowd) AckPassed() { c.acks = true }
 
 // Syn is the first SYN of a new attempt.
@@ -226,8 +227,8 @@ func (c *Crowd) Syn(now int64, a *Attempt, syn *Probe) {
 	}
 }
 
-// SynAgain is a SYN that an attempt repeats. Before it there was no answer, unless answered.
-func (c *Crowd) SynAgain(now int64, a *Attempt, first, answered bool) {
+// SynRetransmitted is a SYN that an attempt repeats. Before it there was no answer, unless answered.
+func (c *Crowd) SynRetransmitted(now int64, a *Attempt, first, answered bool) {
 	c.advance(now)
 	port, whole := c.find(a)
 	for _, t := range [...]*target{port, whole} {
@@ -244,7 +245,7 @@ func (c *Crowd) SynAgain(now int64, a *Attempt, first, answered bool) {
 		if f := t.flood; f != nil {
 			f.syns++
 			if first && a.SynAt >= f.begun {
-				f.again++
+				f.synRetransmitted++
 			}
 		}
 	}
@@ -289,14 +290,14 @@ func (c *Crowd) SynAck(now int64, a *Attempt, syn, synAck *Probe, late bool) {
 	}
 }
 
-// SynAckAgain is a SYN-ACK that no SYN asked for, the nth of its attempt. After the ACK it says that the target has not accepted the
-// connection.
-func (c *Crowd) SynAckAgain(now int64, a *Attempt, n int, acked bool) {
+// SynAckRetransmitted is a SYN-ACK that no SYN asked for, the nth of its attempt. After the ACK it says that the target
+// has not accepted the connection.
+func (c *Crowd) SynAckRetransmitted(now int64, a *Attempt, n int, acked bool) {
 	c.advance(now)
 	port, whole := c.find(a)
 	for _, t := range [...]*target{port, whole} {
 		if t != nil && t.flood != nil && n == 1 && a.SynAt >= t.flood.begun {
-			t.flood.answeredAgain++
+			t.flood.synAckRetransmitted++
 		}
 	}
 	if port == nil {
@@ -312,11 +313,11 @@ func (c *Crowd) SynAckAgain(now int64, a *Attempt, n int, acked bool) {
 		port.timeouts.add(c.now - a.SynAckAt)
 	}
 	if port.cookies != nil {
-		port.cookies.again(a.SynAckAt, c.now)
+		port.cookies.retransmitted(a.SynAckAt, c.now)
 	}
 }
 
-// Complete is the ACK that completes the handshake. Repeated says that SynAckAgain was told of the attempt.
+// Complete is the ACK that completes the handshake. Repeated says that SynAckRetransmitted was told of the attempt.
 func (c *Crowd) Complete(now int64, a *Attempt, repeated bool) {
 	c.advance(now)
 	now = c.now
@@ -367,9 +368,10 @@ func (c *Crowd) Flooded(a *Attempt) bool {
 	})
 }
 
-// TakeBackCompletion is the end of an attempt that had seemed completed: the listener never accepted it. Held says that it is held
-// again since it fell back. Left is when it seemed to have left SYN_RCVD, 0 if FellBack has taken that back.
-func (c *Crowd) TakeBackCompletion(now int64, a *Attempt, end End, held, cut bool, synAcksAgain int, left int64) {
+// TakeBackCompletion is the end of an attempt that had seemed completed: the listener never accepted it. Held says that
+// it is held again since it fell back. Left is when it seemed to have left SYN_RCVD, 0 if FellBack has taken that back.
+func (c *Crowd) TakeBackCompletion(now int64, a *Attempt, end End, held, cut bool, synAckRetransmissions int,
+	left int64) {
 	c.advance(now)
 	c.uncompleted(a)
 	port, whole := c.find(a)
@@ -393,7 +395,7 @@ func (c *Crowd) TakeBackCompletion(now int64, a *Attempt, end End, held, cut boo
 		if end == Withdrawn && !held {
 			t.resetAck(a)
 		}
-		t.retransmissions[min(synAcksAgain, maxRetransmissions)]++
+		t.retransmissions[min(synAckRetransmissions, maxRetransmissions)]++
 		if a.AckAt != 0 {
 			t.handshake.remove(a.AckAt - a.SynAt)
 		}
@@ -433,8 +435,8 @@ func (c *Crowd) Uncounted(a *Attempt) {
 
 func less(n uint64) uint64 { return n - min(n, 1) }
 
-// FellBack is an attempt of which the target sends the SYN-ACK still, though the ACK had completed it: it has not taken it out of
-// its backlog. First says that it has not fallen back before, text that its client had sent text by then.
+// FellBack is an attempt of which the target sends the SYN-ACK still, though the ACK had completed it: it has not taken
+// it out of its backlog. First says that it has not fallen back before, text that its client had sent text by then.
 func (c *Crowd) FellBack(now int64, a *Attempt, first, text bool) {
 	c.advance(now)
 	port, whole := c.find(a)
@@ -474,9 +476,10 @@ func (c *Crowd) Accepted(a *Attempt, at int64) {
 }
 
 // End is the end of an attempt, or of the connection that it has become. SynAcksAgain is how often the SYN-ACK was sent
-// without having been asked for anew. With cut it is only the capture that ends: the attempt is held still. Again says that its SYN
-// was sent again.
-func (c *Crowd) End(now int64, a *Attempt, end End, cut bool, synAcksAgain int, syn *Probe, again bool) {
+// without having been asked for anew. With cut it is only the capture that ends: the attempt is held still. Again says
+// that its SYN was sent again.
+func (c *Crowd) End(now int64, a *Attempt, end End, cut bool, synAckRetransmissions int, syn *Probe,
+	synRetransmitted bool) {
 	c.advance(now)
 	port, whole := c.find(a)
 	flooded := port != nil && port.flood != nil && port.flood.alarmed
@@ -487,16 +490,16 @@ func (c *Crowd) End(now int64, a *Attempt, end End, cut bool, synAcksAgain int, 
 	}
 	if t := port; t != nil {
 		if a.SynAckAt != 0 {
-			t.retransmissions[min(synAcksAgain, maxRetransmissions)]++
+			t.retransmissions[min(synAckRetransmissions, maxRetransmissions)]++
 			if t.cookies != nil && end < Idle && !cut {
-				t.cookies.gone(a.SynAckAt, synAcksAgain > 0)
+				t.cookies.gone(a.SynAckAt, synAckRetransmissions > 0)
 			}
 		}
 		const soon = int64(1e9)
 		if end == Unanswered && c.now-a.SynAt >= soon && (t.embryonic.n > 0 || t.answeredAround(a.SynAt/1e9)) {
 			t.ignored++
 		}
-		if end == Unanswered && c.now-a.SynAt >= soon && !again {
+		if end == Unanswered && c.now-a.SynAt >= soon && !synRetransmitted {
 			t.ignoredSyn(a, false)
 		}
 	}
@@ -527,8 +530,8 @@ func (t *target) ended(now int64, a *Attempt, end End) {
 
 func (f *flood) ended(end End) {
 	switch end {
-	case Disowned:
-		f.disowned++
+	case ResetByClient:
+		f.resetBySource++
 	case Refused:
 		f.refused++
 	case Unreachable:
@@ -553,7 +556,8 @@ func (c *Crowd) Floods() []Flood {
 	}
 	list = slices.DeleteFunc(list, func(f Flood) bool { return f.Whole && explained(&f, list) })
 	slices.SortFunc(list, func(a, b Flood) int {
-		return cmp.Or(cmp.Compare(a.Onset, b.Onset), slices.Compare(a.Target[:], b.Target[:]), cmp.Compare(a.Port, b.Port))
+		return cmp.Or(cmp.Compare(a.Onset, b.Onset), slices.Compare(a.Target[:], b.Target[:]),
+			cmp.Compare(a.Port, b.Port))
 	})
 	return list
 }
@@ -575,7 +579,8 @@ func (c *Crowd) SentCookie(listener flows.Addr, port uint16, at int64) bool {
 	return t != nil && !t.forgotten && t.cookies != nil && t.cookies.sent(at, c.acks)
 }
 
-// OpenCookies is how many attempts are neither completed nor ended that were answered by a cookie: no listener holds them.
+// OpenCookies is how many attempts are neither completed nor ended that were answered by a
+// cookie: no listener holds them.
 func (c *Crowd) OpenCookies() (n uint64) {
 	if !c.acks {
 		return 0
@@ -601,33 +606,34 @@ func (c *Crowd) Finish(now int64) {
 
 // Listener is what is known of a listener.
 type Listener struct {
-	Addr                   flows.Addr
-	Port                   uint16
-	V6                     bool
-	First, Last            int64 // attempts
-	Attempts, Syns         uint64
-	Answered, Completed    uint64
-	Refused, Unanswered    uint64
-	Disowned, Withdrawn    uint64
-	Unreachable, Abandoned uint64
-	Ignored, FellBack      uint64
-	Embryonic, HalfOpen    uint64 // now
-	EmbryonicPeak          uint64
-	EmbryonicPeakAt        int64
-	EmbryonicCourse        *Course // nil for one that never had many
-	HalfOpenPeak           uint64
-	Retransmissions        []uint64
-	Handshake, SynRcvd     Percentiles
-	Cookies                Cookies
-	Overflows              []Overflow
-	Proxy                  Proxy // without connections: none
-	SynAckTimeout          Percentiles
+	Addr                     flows.Addr
+	Port                     uint16
+	V6                       bool
+	First, Last              int64 // attempts
+	Attempts, Syns           uint64
+	Answered, Completed      uint64
+	Refused, Unanswered      uint64
+	ResetByClient, Withdrawn uint64
+	Unreachable, Abandoned   uint64
+	Ignored, FellBack        uint64
+	Embryonic, HalfOpen      uint64 // now
+	EmbryonicPeak            uint64
+	EmbryonicPeakAt          int64
+	EmbryonicCourse          *Course // nil for one that never had many
+	HalfOpenPeak             uint64
+	Retransmissions          []uint64
+	Handshake, SynRcvd       Percentiles
+	Cookies                  Cookies
+	Overflows                []Overflow
+	Proxy                    Proxy // without connections: none
+	SynAckTimeout            Percentiles
 }
 
 // MaxListeners is how many listeners Listeners gives.
 const MaxListeners = 1000
 
-// Listeners gives the busiest listeners, by the backlog they would have needed, then by attempts, and how many there are.
+// Listeners gives the busiest listeners, by the backlog they would have needed, then by
+// attempts, and how many there are.
 func (c *Crowd) Listeners() (list []Listener, all uint64) {
 	var found []*target
 	for _, t := range c.order {
@@ -636,7 +642,8 @@ func (c *Crowd) Listeners() (list []Listener, all uint64) {
 		}
 	}
 	slices.SortFunc(found, func(a, b *target) int {
-		return cmp.Or(cmp.Compare(b.halfOpen.peak, a.halfOpen.peak), cmp.Compare(b.attempts, a.attempts), compareSockets(a.socket, b.socket))
+		return cmp.Or(cmp.Compare(b.halfOpen.peak, a.halfOpen.peak), cmp.Compare(b.attempts, a.attempts),
+			compareSockets(a.socket, b.socket))
 	})
 	all = uint64(len(found))
 	for _, t := range found[:min(len(found), MaxListeners)] {
@@ -652,11 +659,14 @@ func (t *target) listener(acks bool) Listener {
 	}
 	attempts := max(t.attempts, t.answered, ended) // some may be older than what is remembered
 	l := Listener{
-		Addr: t.addr, Port: t.port, V6: t.v6, First: t.first, Last: t.last, Attempts: attempts, Syns: max(t.syns, attempts),
+		Addr: t.addr, Port: t.port, V6: t.v6, First: t.first, Last: t.last, Attempts: attempts,
+		Syns:     max(t.syns, attempts),
 		Answered: t.answered, Completed: t.completed,
-		Refused: t.ends[Refused], Unanswered: t.ends[Unanswered], Disowned: t.ends[Disowned], Withdrawn: t.ends[Withdrawn],
+		Refused: t.ends[Refused], Unanswered: t.ends[Unanswered], ResetByClient: t.ends[ResetByClient],
+		Withdrawn:   t.ends[Withdrawn],
 		Unreachable: t.ends[Unreachable], Abandoned: t.ends[Abandoned], Ignored: t.ignored, FellBack: t.fellBack,
-		Embryonic: t.embryonic.n, HalfOpen: t.halfOpen.n, EmbryonicPeak: t.embryonic.peak, EmbryonicPeakAt: t.embryonic.peakAt, EmbryonicCourse: t.course.whole(),
+		Embryonic: t.embryonic.n, HalfOpen: t.halfOpen.n, EmbryonicPeak: t.embryonic.peak,
+		EmbryonicPeakAt: t.embryonic.peakAt, EmbryonicCourse: t.course.whole(),
 		HalfOpenPeak: t.halfOpen.peak, Handshake: t.handshake.percentiles(), SynRcvd: t.synRcvd.percentiles(),
 	}
 	if t.proxy.Connections >= manyProxied {

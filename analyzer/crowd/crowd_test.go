@@ -201,7 +201,8 @@ type event struct {
 // life is the events of a random attempt.
 func life(random *rand.Rand, at int64) []event {
 	rtt := 1 + random.Int64N(second/4)
-	a := Attempt{Source: host(random.Uint32N(200)), Target: host(1 << 24), TargetPort: uint16(80 + random.IntN(3)), SynAt: at}
+	a := Attempt{Source: host(random.Uint32N(200)), Target: host(1 << 24), TargetPort: uint16(80 + random.IntN(3)),
+		SynAt: at}
 	p := Probe{Seq: random.Uint32(), TTL: uint8(random.IntN(3)), Flags: flows.SYN}
 	if random.IntN(2) == 0 {
 		a.Source = host(random.Uint32())
@@ -226,7 +227,8 @@ func life(random *rand.Rand, at int64) []event {
 	return list
 }
 
-// What is found does not depend on the order of events of the same time; but for a source or two before a flood is looked at.
+// What is found does not depend on the order of events of the same time; but for a source or
+// two before a flood is looked at.
 func TestOrderOfEqualTimes(t *testing.T) {
 	const grid = int64(50e6)
 	for seed := range uint64(20) {
@@ -269,7 +271,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	now := 1000 * second
 	for range 300_000 {
 		now += random.Int64N(2e6)
-		a := Attempt{Source: host(random.Uint32()), Target: host(random.Uint32()), TargetPort: uint16(random.Uint32()), SynAt: now}
+		a := Attempt{Source: host(random.Uint32()), Target: host(random.Uint32()), TargetPort: uint16(random.Uint32()),
+			SynAt: now}
 		p := Probe{Seq: random.Uint32(), Flags: flows.SYN}
 		switch random.IntN(4) {
 		case 0: // one of few, so that there are scans
@@ -329,8 +332,8 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
-// A listener that has granted options and then grants none to SYNs without timestamps sends cookies; one that never did, or that
-// grants to some, does not.
+// A listener that has granted options and then grants none to SYNs without timestamps sends cookies; one that never
+// did, or that grants to some, does not.
 func TestCookiesLoseOptions(t *testing.T) {
 	syn := Probe{Options: hasMSS | hasWScale | hasSACK}
 	stamped := Probe{Options: syn.Options | hasTimestamp}
@@ -340,11 +343,14 @@ func TestCookiesLoseOptions(t *testing.T) {
 		before, then, between exchange
 		want                  uint64
 	}{
-		"granted, then not":                {exchange{&syn, &syn}, exchange{&syn, &bare}, exchange{&stamped, &stamped}, 30},
-		"granted with timestamps, not now": {exchange{&stamped, &stamped}, exchange{&syn, &bare}, exchange{&stamped, &stamped}, 30},
-		"never granted":                    {exchange{&syn, &bare}, exchange{&syn, &bare}, exchange{&syn, &bare}, 0},
-		"granted to some":                  {exchange{&syn, &syn}, exchange{&syn, &bare}, exchange{&syn, &syn}, 0},
-		"not offered":                      {exchange{&syn, &syn}, exchange{&bare, &bare}, exchange{&stamped, &stamped}, 0},
+		"granted, then not": {exchange{&syn, &syn}, exchange{&syn, &bare}, exchange{&stamped, &stamped},
+			30},
+		"granted with timestamps, not now": {exchange{&stamped, &stamped}, exchange{&syn, &bare},
+			exchange{&stamped, &stamped}, 30},
+		"never granted":   {exchange{&syn, &bare}, exchange{&syn, &bare}, exchange{&syn, &bare}, 0},
+		"granted to some": {exchange{&syn, &syn}, exchange{&syn, &bare}, exchange{&syn, &syn}, 0},
+		"not offered": {exchange{&syn, &syn}, exchange{&bare, &bare}, exchange{&stamped, &stamped},
+			0},
 	} {
 		c := New()
 		now, n := 1000*second, uint32(0)
@@ -390,7 +396,8 @@ func TestCourse(t *testing.T) {
 			c.note(now, list[len(list)-1].n)
 		}
 		got := c.whole()
-		if n := int64(len(got.Peaks)); n > courseMoments || got.Start > list[0].at || got.Start+n*got.Step <= now || got.Start%got.Step != 0 {
+		if n := int64(len(got.Peaks)); n > courseMoments || got.Start > list[0].at || got.Start+n*got.Step <= now ||
+			got.Start%got.Step != 0 {
 			t.Fatalf("%d steps of %d from %d, for %d to %d", n, got.Step, got.Start, list[0].at, now)
 		}
 		for i, peak := range got.Peaks {
@@ -407,8 +414,8 @@ func TestCourse(t *testing.T) {
 	})
 }
 
-// A capture that holds no ACKs shows nobody complete a handshake. Ordinary clients are no flood then, and their SYN-ACKs no cookies;
-// what only a flood shows still makes one.
+// A capture that holds no ACKs shows nobody complete a handshake. Ordinary clients are no flood then, and their
+// SYN-ACKs no cookies; what only a flood shows still makes one.
 func TestCaptureWithoutAcks(t *testing.T) {
 	system := Probe{Options: hasMSS | hasWScale | hasSACK | hasTimestamp}
 	tool := Probe{Options: hasMSS}
@@ -425,17 +432,23 @@ func TestCaptureWithoutAcks(t *testing.T) {
 		flood    bool
 		cookies  bool
 	}{
-		"ordinary clients":                     {syn: &system, source: few, gap: second / 10, answers: true},
-		"each once":                            {syn: &system, source: spread, gap: second / 10, answers: true},
-		"some loss":                            {syn: &system, source: few, gap: second / 10, answers: true, repeats: 4, synAgain: 4},
-		"the same where ACKs pass":             {syn: &system, source: few, gap: second / 10, answers: true, acks: true, flood: true, cookies: true},
-		"SYN-ACKs are sent again":              {syn: &system, source: spread, gap: second / 10, answers: true, repeats: 5, flood: true},
-		"SYNs are sent again":                  {syn: &system, source: spread, gap: second / 10, answers: true, synAgain: 5, flood: true},
-		"no system's options":                  {syn: &tool, source: spread, gap: second / 10, answers: true, flood: true},
-		"too short for repetitions, few":       {syn: &system, source: few, gap: second / 1000, answers: true},
-		"too short for repetitions, at random": {syn: &system, source: spread, gap: second / 1000, answers: true, flood: true},
-		"SYNs alone":                           {syn: &system, source: few, gap: second / 10},
-		"SYNs alone, at random":                {syn: &system, source: spread, gap: second / 10, flood: true},
+		"ordinary clients": {syn: &system, source: few, gap: second / 10, answers: true},
+		"each once":        {syn: &system, source: spread, gap: second / 10, answers: true},
+		"some loss": {syn: &system, source: few, gap: second / 10, answers: true, repeats: 4,
+			synAgain: 4},
+		"the same where ACKs pass": {syn: &system, source: few, gap: second / 10, answers: true, acks: true,
+			flood: true, cookies: true},
+		"SYN-ACKs are sent again": {syn: &system, source: spread, gap: second / 10, answers: true,
+			repeats: 5, flood: true},
+		"SYNs are sent again": {syn: &system, source: spread, gap: second / 10, answers: true,
+			synAgain: 5, flood: true},
+		"no system's options": {syn: &tool, source: spread, gap: second / 10, answers: true,
+			flood: true},
+		"too short for repetitions, few": {syn: &system, source: few, gap: second / 1000, answers: true},
+		"too short for repetitions, at random": {syn: &system, source: spread, gap: second / 1000, answers: true,
+			flood: true},
+		"SYNs alone":            {syn: &system, source: few, gap: second / 10},
+		"SYNs alone, at random": {syn: &system, source: spread, gap: second / 10, flood: true},
 	} {
 		c := New()
 		if test.acks {
@@ -449,14 +462,14 @@ func TestCaptureWithoutAcks(t *testing.T) {
 			syn.Seq = uint32(i*i) * 2654435761
 			c.Syn(now, &a, &syn)
 			if i%100 >= 100-test.synAgain {
-				c.SynAgain(now, &a, true, false)
+				c.SynRetransmitted(now, &a, true, false)
 			}
 			if test.answers {
 				a.SynAckAt = now
 				c.SynAck(now, &a, &syn, &syn, false)
 			}
 			if i%100 >= 100-test.repeats {
-				c.SynAckAgain(now, &a, 1, false)
+				c.SynAckRetransmitted(now, &a, 1, false)
 			}
 		}
 		c.Finish(now)
@@ -471,7 +484,8 @@ func TestCaptureWithoutAcks(t *testing.T) {
 	}
 }
 
-// Who comes back to open ports checks that they still are. One who tries each once, or mostly ports that are closed, scans.
+// Who comes back to open ports checks that they still are. One who tries each once, or
+// mostly ports that are closed, scans.
 func TestPeriodicChecksAreNoScan(t *testing.T) {
 	for name, test := range map[string]struct {
 		rounds, closed int // the latter of 20 backends
@@ -489,7 +503,7 @@ func TestPeriodicChecksAreNoScan(t *testing.T) {
 				now += second / 10
 				a := Attempt{Source: host(1), Target: host(uint32(1<<24 + i)), TargetPort: 9001, SynAt: now}
 				p := Probe{Flags: flows.SYN, Seq: uint32(now)}
-				end := Disowned
+				end := ResetByClient
 				c.Syn(now, &a, &p)
 				if i < test.closed {
 					end = Refused

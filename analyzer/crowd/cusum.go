@@ -1,14 +1,15 @@
 package crowd
 
-// cusum finds the moment from which attempts outnumber completed handshakes: the non-parametric CUSUM of Wang, Zhang and
-// Shin, "Detecting SYN Flooding Attacks", INFOCOM 2002, who take SYN-FIN pairs of a whole router and periods of 20 s.
-// For one listener, seen from near, the handshake's own ACK is the better pair (it comes a round trip later, not a
+// cusum finds the moment from which attempts outnumber completed handshakes: the non-parametric CUSUM of Wang, Zhang
+// and Shin, "Detecting SYN Flooding Attacks", INFOCOM 2002, who take SYN-FIN pairs of a whole router and periods of 20
+// s. For one listener, seen from near, the handshake's own ACK is the better pair (it comes a round trip later, not a
 // connection's life), and the period can be 0.2 s: longer than most round trips, short enough to date the onset.
 //
-// With the difference D of period n and K the usual number of completions (a moving average), X = D/K is near 0 in ordinary
-// life at any load, y = max(0, y + X - a), and y > N is the alarm. a is their 0.35, the upper bound of X's mean without an
-// attack. K is at least 16, so that an idle listener's first clients are no alarm; N = 4 then means that at least 64
-// attempts, or four times the usual completions of a period, were left over. The onset is where y left 0.
+// With the difference D of period n and K the usual number of completions (a moving average), X = D/K is near
+// 0 in ordinary life at any load, y = max(0, y + X - a), and y > N is the alarm. a is their 0.35, the upper
+// bound of X's mean without an attack. K is at least 16, so that an idle listener's first clients are no
+// alarm; N = 4 then means that at least 64 attempts, or four times the usual completions of a period, were
+// left over. The onset is where y left 0.
 type cusum struct {
 	period           int64 // number of the present one
 	syns, completed  uint64
@@ -35,8 +36,8 @@ const (
 	cusumMemory = 0.9  // of the moving averages, per period
 )
 
-// advance closes the periods before now. It reports whether one was closed, and whether attempts rose above the drift in
-// the last one that had any.
+// advance closes the periods before now. It reports whether one was closed, and whether attempts rose above the drift
+// in the last one that had any.
 func (c *cusum) advance(now int64) (closed, rose bool) {
 	period := now / cusumPeriod
 	if period <= c.period {

@@ -6,28 +6,28 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// flood gathers what is needed to judge attempts that are not completed, from the moment at which they become many. Mostly
-// no flood follows, and it is begun anew with the next ones.
+// flood gathers what is needed to judge attempts that are not completed, from the moment at which they become many.
+// Mostly no flood follows, and it is begun anew with the next ones.
 type flood struct {
-	begun     int64
-	alarmed   bool
-	byCusum   bool
-	attempts  uint64
-	completed uint64
-	syns      uint64
-	answered  uint64
-	again     uint64 // attempts whose source sent the SYN again
+	begun            int64
+	alarmed          bool
+	byCusum          bool
+	attempts         uint64
+	completed        uint64
+	syns             uint64
+	answered         uint64
+	synRetransmitted uint64 // attempts whose source sent the SYN again
 
-	answeredAgain uint64 // attempts whose SYN-ACK was sent again
-	disowned      uint64 // attempts that the source reset
-	refused       uint64
-	icmp          uint64 // attempts that an ICMP error ended
-	peakRate      uint64
-	before        float64 // SYNs a period that were usual before
-	peak          uint64  // half-open
-	sources       sources
-	marks         marks
-	sample        syns // with Crowd.samples
+	synAckRetransmitted uint64 // attempts whose SYN-ACK was sent again
+	resetBySource       uint64 // attempts that the source reset
+	refused             uint64
+	icmp                uint64 // attempts that an ICMP error ended
+	peakRate            uint64
+	before              float64 // SYNs a period that were usual before
+	peak                uint64  // half-open
+	sources             sources
+	marks               marks
+	sample              syns // with Crowd.samples
 
 	lastBad int64 // the last attempt that came while they were too many
 	last    int64
@@ -154,7 +154,8 @@ func (f *flood) restart(r *cusum) {
 	if sudden {
 		return // the others count a few attempts too many
 	}
-	f.answered, f.again, f.answeredAgain, f.disowned, f.refused, f.icmp, f.peakRate, f.peak = 0, 0, 0, 0, 0, 0, 0, 0
+	f.answered, f.synRetransmitted, f.synAckRetransmitted, f.resetBySource, f.refused, f.icmp, f.peakRate, f.peak = 0,
+		0, 0, 0, 0, 0, 0, 0
 	f.sources.reset()
 	f.marks, f.sample = marks{}, syns{}
 }
@@ -198,21 +199,21 @@ type Flood struct {
 	MeanRate  float64
 	HalfOpen  uint64 // peak
 
-	Sources      uint64
-	SourcesExact bool
-	Entropy      float64
-	OnceShare    float64
-	TopShare     float64 // of the attempts, the busiest source; 0 if the sources were too many to tell
-	Prefixes     [2]int  // /16 and /24, or /32 and /64 of IPv6, among SampledSources
-	Sampled      int
-	Again        uint64 // attempts whose SYN was sent again
-	Disowned     uint64
-	Refused      uint64
-	Unreachable  uint64
-	UsualRate    float64 // SYNs per second before
-	Cookies      Cookies
-	Marks        []Mark
-	sample       syns
+	Sources          uint64
+	SourcesExact     bool
+	Entropy          float64
+	OnceShare        float64
+	TopShare         float64 // of the attempts, the busiest source; 0 if the sources were too many to tell
+	Prefixes         [2]int  // /16 and /24, or /32 and /64 of IPv6, among SampledSources
+	Sampled          int
+	SynRetransmitted uint64 // attempts whose SYN was sent again
+	ResetBySource    uint64
+	Refused          uint64
+	Unreachable      uint64
+	UsualRate        float64 // SYNs per second before
+	Cookies          Cookies
+	Marks            []Mark
+	sample           syns
 }
 
 // Verdict is what a flood is.
@@ -229,7 +230,8 @@ const (
 
 // verdicts are their words.
 var verdicts = [...]string{
-	SpoofedFlood: "spoofed_flood", SingleSource: "single_source_flood", FlashCrowd: "flash_crowd", Suspicious: "suspicious",
+	SpoofedFlood: "spoofed_flood", SingleSource: "single_source_flood", FlashCrowd: "flash_crowd",
+	Suspicious: "suspicious",
 }
 
 // String is the verdict as a record has it, empty for None.
@@ -247,9 +249,10 @@ func (t *target) judge(f *flood, c *Crowd) Flood {
 		Onset: f.begun, End: max(end, f.begun),
 		Syns: upTo.syns, Attempts: upTo.attempts, Completed: f.completed, Answered: min(f.answered, upTo.attempts),
 		PeakRate: float64(f.peakRate), HalfOpen: f.peak,
-		Sources: f.sources.distinct(), SourcesExact: f.sources.exact(), Entropy: f.sources.entropy(), OnceShare: f.sources.onceShare(),
-		Prefixes: [2]int{f.sources.prefixes(2, 4), f.sources.prefixes(3, 8)}, Sampled: len(f.sources.values),
-		Again: f.again, Disowned: f.disowned, Refused: f.refused, Unreachable: f.icmp,
+		Sources: f.sources.distinct(), SourcesExact: f.sources.exact(), Entropy: f.sources.entropy(),
+		OnceShare: f.sources.onceShare(),
+		Prefixes:  [2]int{f.sources.prefixes(2, 4), f.sources.prefixes(3, 8)}, Sampled: len(f.sources.values),
+		SynRetransmitted: f.synRetransmitted, ResetBySource: f.resetBySource, Refused: f.refused, Unreachable: f.icmp,
 		UsualRate: f.before * float64(1e9/cusumPeriod),
 		Marks:     f.marks.found(), sample: f.sample,
 	}
@@ -289,7 +292,7 @@ func (r *Flood) verdict(t *target, f *flood, c *Crowd) Verdict {
 			return FlashCrowd
 		}
 		return None
-	case f.answered == 0 && 2*f.again >= f.attempts:
+	case f.answered == 0 && 2*f.synRetransmitted >= f.attempts:
 		return None // nobody is there, and honest clients try again
 	case !c.acks && !r.Cookies.Found() && f.maybeOrdinary(r, c.now):
 		return None
@@ -297,7 +300,8 @@ func (r *Flood) verdict(t *target, f *flood, c *Crowd) Verdict {
 		return None // a scan of its ports
 	case r.Sources <= few || r.TopShare >= 0.5:
 		return SingleSource
-	case ratio(f.again, f.attempts) < someShare && (r.seenOnce() || r.Entropy >= spread*math.Log2(float64(r.Sources))):
+	case ratio(f.synRetransmitted, f.attempts) < someShare &&
+		(r.seenOnce() || r.Entropy >= spread*math.Log2(float64(r.Sources))):
 		return SpoofedFlood
 	}
 	return Suspicious
@@ -306,11 +310,12 @@ func (r *Flood) verdict(t *target, f *flood, c *Crowd) Verdict {
 // someShare of the attempts is more than the loss of a usual path makes.
 const someShare = 0.05
 
-// maybeOrdinary is asked where the capture holds no ACKs, so that no attempt seems completed. Ordinary clients and their listener
-// then repeat neither SYNs nor SYN-ACKs when they are due, and no tool has made the SYNs. If nothing was due yet, or nobody
-// answered, the sources decide.
+// maybeOrdinary is asked where the capture holds no ACKs, so that no attempt seems completed. Ordinary clients and
+// their listener then repeat neither SYNs nor SYN-ACKs when they are due, and no tool has made the SYNs. If nothing was
+// due yet, or nobody answered, the sources decide.
 func (f *flood) maybeOrdinary(r *Flood, now int64) bool {
-	if ratio(f.again, f.attempts) >= someShare || ratio(f.answeredAgain, f.answered) >= someShare || f.marks.ofTool() {
+	if ratio(f.synRetransmitted, f.attempts) >= someShare || ratio(f.synAckRetransmitted, f.answered) >= someShare ||
+		f.marks.ofTool() {
 		return false
 	}
 	return 2*f.answered >= f.attempts && now-f.begun > defaultDue || !r.seenOnce()

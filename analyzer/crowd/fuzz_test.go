@@ -36,7 +36,8 @@ func FuzzCrowd(f *testing.F) {
 	f.Add(scan)
 	f.Add(listener)
 	f.Add(append(append(flood, listener...), 5, 1, 0, 6, 6, 1, 0, 7, 7, 1, 3, 8, 9, 2, 1, 4, 10, 3, 1, 1, 11, 9, 2, 2))
-	f.Add([]byte{0, 1, 0, 0, 1, 1, 1, 7, 2, 1, 0, 6, 3, 1, 1, 7, 4, 1, 0, 2, 3, 1, 1, 7, 5, 1, 0, 0, 6, 1, 0, 9, 7, 1, 7,
+	f.Add([]byte{0, 1, 0, 0, 1, 1, 1, 7, 2, 1, 0, 6, 3, 1, 1, 7, 4, 1, 0, 2, 3, 1, 1, 7, 5, 1, 0, 0, 6, 1, 0, 9, 7, 1,
+		7,
 		10})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		first := crowdOf(t, data)
@@ -75,7 +76,7 @@ func crowdOf(t *testing.T, data []byte) *record.Result {
 		}
 		switch {
 		case what == 1:
-			c.SynAgain(now, &l.Attempt, !l.again, l.answered)
+			c.SynRetransmitted(now, &l.Attempt, !l.again, l.answered)
 			l.again = true
 			syns++
 		case what == 2 && !l.answered:
@@ -83,7 +84,7 @@ func crowdOf(t *testing.T, data []byte) *record.Result {
 			c.SynAck(now, &l.Attempt, &probe, &probe, l.again)
 		case what == 3 && l.answered:
 			l.synAcksAgain++
-			c.SynAckAgain(now, &l.Attempt, l.synAcksAgain, l.completed)
+			c.SynAckRetransmitted(now, &l.Attempt, l.synAcksAgain, l.completed)
 		case what == 4 && l.answered && !l.completed:
 			l.completed, l.AckAt = true, now
 			c.Complete(now, &l.Attempt, l.synAcksAgain > 0)
@@ -148,14 +149,15 @@ func crowdOf(t *testing.T, data []byte) *record.Result {
 	var attempts, sent, opened uint64
 	for _, l := range list {
 		attempts, sent, opened = attempts+l.Attempts, sent+l.Syns, opened+l.Completed
-		ends := l.Completed + l.Refused + l.Unanswered + l.Disowned + l.Withdrawn + l.Unreachable + l.Abandoned
+		ends := l.Completed + l.Refused + l.Unanswered + l.ResetByClient + l.Withdrawn + l.Unreachable + l.Abandoned
 		if l.Answered > l.Attempts || l.Completed > l.Attempts || ends > l.Attempts || l.Attempts > l.Syns ||
 			l.Embryonic > l.EmbryonicPeak || l.First > l.Last {
 			t.Error(fmt.Sprintf("%+v", l), "contradicts itself")
 		}
 	}
 	if attempts > begun || sent > syns || opened > completed {
-		t.Errorf("listeners have %d attempts of %d, %d SYNs of %d, %d completed of %d", attempts, begun, sent, syns, opened,
+		t.Errorf("listeners have %d attempts of %d, %d SYNs of %d, %d completed of %d", attempts, begun, sent, syns,
+			opened,
 			completed)
 	}
 	for _, f := range c.Floods() {

@@ -1,7 +1,7 @@
 package crowd
 
-// held counts attempts that are neither completed nor ended, as a listener holds them: for holdSlots × holdSlot, 64 s. Linux gives
-// a SYN_RCVD up after five retransmissions in 63 s, BSD and Windows after 75 s or less (RFC 4987 §2.2).
+// held counts attempts that are neither completed nor ended, as a listener holds them: for holdSlots × holdSlot, 64 s.
+// Linux gives a SYN_RCVD up after five retransmissions in 63 s, BSD and Windows after 75 s or less (RFC 4987 §2.2).
 type held struct {
 	slots   [holdSlots]uint32 // by the time of their beginning
 	slot    int64             // the latest one
@@ -14,8 +14,8 @@ const (
 	holdSlot  = int64(4e9) // ns
 )
 
-// advance forgets what has been held for too long. It hands the number of those that were still held in each slot which is
-// two slots old now to aged, if that is not nil.
+// advance forgets what has been held for too long. It hands the number of those that were still held in each slot which
+// is two slots old now to aged, if that is not nil.
 func (h *held) advance(now int64, aged func(left uint32, slotEnd int64)) {
 	slot := now / holdSlot
 	if slot <= h.slot {

@@ -33,7 +33,8 @@ const (
 // ProbeOf describes a segment.
 func ProbeOf(seg *flows.Segment) Probe {
 	o := &seg.Options
-	s := Probe{Seq: seg.Seq, Ack: seg.Ack, TSVal: o.TSVal, Window: seg.Window, IPID: seg.IPID, Flags: seg.Flags, TTL: seg.TTL, FromB: seg.FromB}
+	s := Probe{Seq: seg.Seq, Ack: seg.Ack, TSVal: o.TSVal, Window: seg.Window, IPID: seg.IPID, Flags: seg.Flags,
+		TTL: seg.TTL, FromB: seg.FromB}
 	for i, set := range [...]bool{o.HasMSS, o.HasWScale, o.SACKPermitted, o.HasTimestamp} {
 		if set {
 			s.Options |= hasMSS << i
@@ -151,7 +152,8 @@ func (m *marks) found() []Mark {
 		{"same_window", number(uint64(m.first.Window)), m.sameWindow},
 		{"same_options", m.first.options(), m.sameOpts},
 	} {
-		if share := ratio(mark.n, m.n); share >= mostOfThem && !(mark.name == "same_options" && ratio(m.bare, m.n) >= mostOfThem) {
+		if share := ratio(mark.n, m.n); share >= mostOfThem &&
+			!(mark.name == "same_options" && ratio(m.bare, m.n) >= mostOfThem) {
 			list = append(list, Mark{mark.name, mark.value, share})
 		}
 	}

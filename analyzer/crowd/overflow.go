@@ -6,9 +6,10 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// A listener has two queues: of attempts that wait for their ACK (SYN queue), and of connections that wait for its program to take
-// them (accept queue). If the first is full, SYNs are ignored. If the second is, ACKs are ignored or reset too, and Linux ignores SYNs
-// as well (tcp_conn_request). Loss behind the observer looks alike, but it spares most attempts.
+// A listener has two queues: of attempts that wait for their ACK (SYN queue), and of connections that wait for
+// its program to take them (accept queue). If the first is full, SYNs are ignored. If the second is, ACKs are
+// ignored or reset too, and Linux ignores SYNs as well (tcp_conn_request). Loss behind the observer looks
+// alike, but it spares most attempts.
 
 // spell is a time in which a listener ignored SYNs or ACKs.
 type spell struct {
@@ -120,7 +121,8 @@ func (t *target) spell(at int64) *spell {
 	return &t.spells[len(t.spells)-1]
 }
 
-// concerned is the spell that the SYN or SYN-ACK of an attempt falls into, nil if none does. Its ACK may have been the first sign.
+// concerned is the spell that the SYN or SYN-ACK of an attempt falls into, nil if none does. Its
+// ACK may have been the first sign.
 func (t *target) concerned(at int64) *spell {
 	const roundTrip = int64(1e9) // ns, or more
 	for i := range t.spells {
@@ -132,7 +134,7 @@ func (t *target) concerned(at int64) *spell {
 }
 
 // ignoredSyn takes note of an attempt whose first SYN drew nothing. One that sends it again is no forgery.
-func (t *target) ignoredSyn(a *Attempt, again bool) {
+func (t *target) ignoredSyn(a *Attempt, retransmitted bool) {
 	s := t.spell(a.SynAt)
 	if s == nil {
 		return
@@ -145,16 +147,17 @@ func (t *target) ignoredSyn(a *Attempt, again bool) {
 	s.pending = max(s.pending, n)
 	switch {
 	case !known || n < fewPending:
-	case again && 2*(t.embryonic.n+s.back) < n: // room had come, if it was wanted; one whose ACK was ignored may be held still
+	case retransmitted && 2*(t.embryonic.n+s.back) < n:
+		// room had come, if it was wanted; one whose ACK was ignored may be held still
 	case n > s.size+s.size/nearlyFull:
 		s.size, s.full, s.stays = n, 1, 0
 	case n >= s.size-s.size/nearlyFull:
 		s.full++
 	}
-	if s.full > 0 && again && 2*(t.embryonic.n+s.back) >= s.size {
+	if s.full > 0 && retransmitted && 2*(t.embryonic.n+s.back) >= s.size {
 		s.stays++
 	}
-	if again {
+	if retransmitted {
 		s.retried++
 		s.suffered(a.Source)
 	}
@@ -208,8 +211,8 @@ func (s *spell) suffered(client flows.Addr) {
 	}
 }
 
-// Open says of a connection from when on it was open, when the client and the program sent their first text (0: never), and when the
-// listener was heard in it last.
+// Open says of a connection from when on it was open, when the client and the program sent their first text (0: never),
+// and when the listener was heard in it last.
 func (c *Crowd) Open(a *Attempt, since, asked, served, heard int64) {
 	if since == 0 {
 		return
@@ -260,14 +263,16 @@ type Overflow struct {
 // queue is the one that was full, if one was.
 func (t *target) queue(s *spell) Queue {
 	signs := s.ignored + s.back + s.reset
-	acks := s.reset >= manyBack && t.completed > 0 || s.back >= manyBack && (s.backText > 0 || s.ignored > 0 || s.bare > 0)
+	acks := s.reset >= manyBack && t.completed > 0 || s.back >= manyBack && (s.backText > 0 || s.ignored > 0 ||
+		s.bare > 0)
 	peak := t.embryonic.peak
 	switch {
 	case s.latest-s.since > answeredFor*signs:
 		return NoQueue // loss
 	case acks && s.unserved > 0:
 		return AcceptQueue
-	case (s.full >= manyIgnored || s.stays >= manyStay) && (s.size >= peak-peak/nearlyFull || t.cookies != nil && t.cookies.found.Found()):
+	case (s.full >= manyIgnored || s.stays >= manyStay) && (s.size >= peak-peak/nearlyFull ||
+		t.cookies != nil && t.cookies.found.Found()):
 		return SynQueue
 	case s.ignored >= manyIgnored && s.outrun == 0 && s.pending == 0 && s.unserved > 0 && s.alive:
 		return AcceptQueue
@@ -281,7 +286,8 @@ func (t *target) overflows(acks bool) (list []Overflow) {
 		s := &t.spells[i]
 		o := Overflow{
 			Queue: t.queue(s), From: s.from, To: s.to, Ignored: s.ignored, IgnoredAcks: s.back, Reset: s.reset,
-			Delayed: s.late + s.accepted, LongestWait: s.longest, GaveUp: s.retried - min(s.retried, s.late), Clients: s.clients,
+			Delayed: s.late + s.accepted, LongestWait: s.longest, GaveUp: s.retried - min(s.retried, s.late),
+			Clients: s.clients,
 		}
 		switch o.Queue {
 		case NoQueue:

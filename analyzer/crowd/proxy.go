@@ -1,8 +1,8 @@
 package crowd
 
-// A SYN proxy answers SYNs in the name of a listener, and opens the connection to it once the client has shown by its ACK that it is no
-// forgery. From then on it only changes the numbers of what the listener sends. So the SYN-ACK has the TTL of the proxy, and all
-// else that of the listener.
+// A SYN proxy answers SYNs in the name of a listener, and opens the connection to it once the client has shown by its
+// ACK that it is no forgery. From then on it only changes the numbers of what the listener sends. So the SYN-ACK has
+// the TTL of the proxy, and all else that of the listener.
 
 // Proxy is what shows a SYN proxy in front of a listener.
 type Proxy struct {

@@ -37,8 +37,10 @@ func (c *Crowd) AddTo(r *record.Result) {
 
 func scanRecord(s *Scan) record.Scan {
 	r := record.Scan{
-		Record: "scan", Schema: record.Schema, Kind: s.Kind.String(), Direction: "vertical", Source: flows.IP(s.Addr, s.V6),
-		Targets: s.Targets, Ports: s.Ports, Found: record.Found{Open: s.Open, Closed: s.Closed, Filtered: s.Filtered, Unfiltered: s.Unfiltered},
+		Record: "scan", Schema: record.Schema, Kind: s.Kind.String(), Direction: "vertical",
+		Source:  flows.IP(s.Addr, s.V6),
+		Targets: s.Targets, Ports: s.Ports, Found: record.Found{Open: s.Open, Closed: s.Closed, Filtered: s.Filtered,
+			Unfiltered: s.Unfiltered},
 		Start: record.Time(s.Start), End: record.Time(s.End), Probes: s.Probes, Used: s.Used,
 		Open: []record.OpenPort{}, TargetList: []netip.Addr{}, PortRanges: ranges(s.PortList), Marks: names(s.Marks),
 		MarkValues: values(s.Marks),
@@ -61,14 +63,18 @@ func scanRecord(s *Scan) record.Scan {
 	}
 	r.Evidence = []string{
 		fmt.Sprintf("tried: %s%s of %s", about, quantity(s.Pairs, "port"), quantity(s.Targets, "address")),
-		fmt.Sprintf("answers: %d accepted, %d reset, %d silent", s.Open-s.OpenFiltered, s.Closed+s.Unfiltered, s.Filtered+s.OpenFiltered),
+		fmt.Sprintf("answers: %d accepted, %d reset, %d silent", s.Open-s.OpenFiltered, s.Closed+s.Unfiltered,
+			s.Filtered+s.OpenFiltered),
 		fmt.Sprintf("connections that the source used: %d", s.Used),
 	}
 	if s.OpenFiltered > 0 {
-		r.Evidence = append(r.Evidence, "silence counts as open where the address answered other probes (nmap: open|filtered)")
+		r.Evidence = append(r.Evidence, "silence counts as open where the address answered other probes (nmap: "+
+			"open|filtered)")
 	}
 	if s.OneSided {
-		r.Evidence = append(r.Evidence, "no answer is in the capture: the source's RSTs show which ports are open, the others are closed or filtered")
+		r.Evidence = append(r.Evidence,
+			"no answer is in the capture: the source's RSTs show which ports are open, the others are closed or "+
+				"filtered")
 	}
 	for _, m := range s.Marks {
 		r.Evidence = append(r.Evidence, mark(m))
@@ -82,9 +88,11 @@ func returned(s *Scan) record.Backscatter {
 		Peers: s.Targets, Sockets: s.Pairs, Segments: s.Probes, Start: record.Time(s.Start), End: record.Time(s.End),
 	}
 	if s.Kind == Reflection {
-		r.Evidence = []string{fmt.Sprintf("%s sent SYN-ACKs to one that had sent no SYN", quantity(s.Targets, "address"))}
+		r.Evidence = []string{fmt.Sprintf("%s sent SYN-ACKs to one that had sent no SYN",
+			quantity(s.Targets, "address"))}
 	} else {
-		r.Evidence = []string{fmt.Sprintf("%s of %s got SYN-ACKs or RSTs that answer no SYN of theirs", quantity(s.Pairs, "socket"), quantity(s.Targets, "address"))}
+		r.Evidence = []string{fmt.Sprintf("%s of %s got SYN-ACKs or RSTs that answer no SYN of theirs",
+			quantity(s.Pairs, "socket"), quantity(s.Targets, "address"))}
 	}
 	return r
 }
@@ -138,11 +146,15 @@ func percent(x float64) string { return fmt.Sprintf("%.3g %%", 100*x) }
 
 func listener(l *Listener) record.Listener {
 	return record.Listener{
-		Record: "listener", Schema: record.Schema, IP: flows.IP(l.Addr, l.V6), Port: l.Port, First: record.Time(l.First), Last: record.Time(l.Last),
+		Record: "listener", Schema: record.Schema, IP: flows.IP(l.Addr, l.V6), Port: l.Port,
+		First: record.Time(l.First), Last: record.Time(l.Last),
 		Attempts: l.Attempts, Syns: l.Syns,
-		Answered: l.Answered, Completed: l.Completed, Refused: l.Refused, Unreachable: l.Unreachable, Unanswered: l.Unanswered,
-		Abandoned: l.Abandoned, Disowned: l.Disowned, Withdrawn: l.Withdrawn, Ignored: l.Ignored, FellBack: l.FellBack,
-		Embryonic: l.Embryonic, EmbryonicPeak: l.EmbryonicPeak, EmbryonicPeakAt: timeOf(l.EmbryonicPeakAt, l.EmbryonicPeak > 0),
+		Answered: l.Answered, Completed: l.Completed, Refused: l.Refused, Unreachable: l.Unreachable,
+		Unanswered: l.Unanswered,
+		Abandoned:  l.Abandoned, ResetByClient: l.ResetByClient, Withdrawn: l.Withdrawn, Ignored: l.Ignored,
+		FellBack:  l.FellBack,
+		Embryonic: l.Embryonic, EmbryonicPeak: l.EmbryonicPeak,
+		EmbryonicPeakAt: timeOf(l.EmbryonicPeakAt, l.EmbryonicPeak > 0),
 		EmbryonicSeries: embryonicSeries(l.EmbryonicCourse),
 		BacklogNeeded:   l.HalfOpenPeak, SynAckRetransmissions: l.Retransmissions,
 		Handshake: latencies(l.Handshake), SynRcvd: latencies(l.SynRcvd), SynCookies: synCookies(l.Cookies),
@@ -156,7 +168,8 @@ func synProxy(p *Proxy) *record.SynProxy {
 		return nil
 	}
 	return &record.SynProxy{
-		Since: record.Time(p.Since), Until: record.Time(p.Until), Connections: p.Connections, TTL: uint64(p.TTL), ServerTTL: uint64(p.ServerTTL),
+		Since: record.Time(p.Since), Until: record.Time(p.Until), Connections: p.Connections, TTL: uint64(p.TTL),
+		ServerTTL: uint64(p.ServerTTL),
 	}
 }
 
@@ -165,9 +178,11 @@ func overflows(l *Listener) []record.Overflow {
 	for i := range l.Overflows {
 		o := &l.Overflows[i]
 		r := record.Overflow{
-			Queue: o.Queue.String(), From: record.Time(o.From), To: record.Time(o.To), Size: record.Count{Number: o.Size, Known: o.Size > 0},
-			IgnoredSyns: o.Ignored, IgnoredAcks: o.IgnoredAcks, ResetAcks: o.Reset, Delayed: o.Delayed, LongestWait: record.NoDuration,
-			GaveUp: o.GaveUp, Clients: []netip.Addr{}, Cookies: o.Cookies,
+			Queue: o.Queue.String(), From: record.Time(o.From), To: record.Time(o.To),
+			Size:        record.Count{Number: o.Size, Known: o.Size > 0},
+			IgnoredSyns: o.Ignored, IgnoredAcks: o.IgnoredAcks, ResetAcks: o.Reset, Delayed: o.Delayed,
+			LongestWait: record.NoDuration,
+			GaveUp:      o.GaveUp, Clients: []netip.Addr{}, Cookies: o.Cookies,
 		}
 		if o.Delayed > 0 {
 			r.LongestWait = record.Duration(o.LongestWait)
@@ -196,26 +211,34 @@ func timeOf(t int64, known bool) record.Time {
 
 func latencies(p Percentiles) record.RTT {
 	if !p.Known {
-		return record.RTT{P50: record.NoDuration, P90: record.NoDuration, P99: record.NoDuration, Max: record.NoDuration}
+		return record.RTT{P50: record.NoDuration, P90: record.NoDuration, P99: record.NoDuration,
+			Max: record.NoDuration}
 	}
-	return record.RTT{P50: record.Duration(p.P50), P90: record.Duration(p.P90), P99: record.Duration(p.P99), Max: record.Duration(p.Max)}
+	return record.RTT{P50: record.Duration(p.P50), P90: record.Duration(p.P90), P99: record.Duration(p.P99),
+		Max: record.Duration(p.Max)}
 }
 
 func synCookies(c Cookies) *record.SynCookies {
 	if !c.Found() {
 		return nil
 	}
-	return &record.SynCookies{Since: record.Time(c.Since), Until: record.Time(c.Until), Unrepeated: c.Unrepeated, Bare: c.Bare}
+	return &record.SynCookies{Since: record.Time(c.Since), Until: record.Time(c.Until), Unrepeated: c.Unrepeated,
+		Bare: c.Bare}
 }
 
 func synFlood(f *Flood) record.SynFlood {
 	r := record.SynFlood{
-		Record: "syn_flood", Schema: record.Schema, Target: record.Target{IP: flows.IP(f.Target, f.V6)}, Verdict: f.Verdict.String(),
-		Onset: record.Time(f.Onset), End: record.Time(f.End), Syns: f.Syns, PeakRate: tenths(f.PeakRate), MeanRate: tenths(f.MeanRate), UsualRate: tenths(f.UsualRate),
-		HalfOpenPeak: f.HalfOpen, UnresolvedPeak: f.HalfOpen, CompletionRatio: share(f.Completed, f.Attempts), Sources: f.Sources,
+		Record: "syn_flood", Schema: record.Schema, Target: record.Target{IP: flows.IP(f.Target, f.V6)},
+		Verdict: f.Verdict.String(),
+		Onset:   record.Time(f.Onset), End: record.Time(f.End), Syns: f.Syns, PeakRate: tenths(f.PeakRate),
+		MeanRate: tenths(f.MeanRate), UsualRate: tenths(f.UsualRate),
+		HalfOpenPeak: f.HalfOpen, UnresolvedPeak: f.HalfOpen, CompletionRatio: share(f.Completed, f.Attempts),
+		Sources:       f.Sources,
 		SourceEntropy: record.NullableNumber{Value: rounded(f.Entropy), Known: true},
-		Answered:      f.Answered, Retransmitted: f.Again, ResetBySource: f.Disowned, Unreachable: f.Unreachable,
-		SeenOnce: rounded(f.OnceShare), Networks: uint64(f.Prefixes[0]), SynCookies: synCookies(f.Cookies), Marks: names(f.Marks),
+		Answered:      f.Answered, Retransmitted: f.SynRetransmitted, ResetBySource: f.ResetBySource,
+		Unreachable: f.Unreachable,
+		SeenOnce:    rounded(f.OnceShare), Networks: uint64(f.Prefixes[0]), SynCookies: synCookies(f.Cookies),
+		Marks:      names(f.Marks),
 		MarkValues: values(f.Marks),
 	}
 	if !f.Whole {
@@ -247,14 +270,17 @@ func evidence(f *Flood) []string {
 	if !f.SourcesExact {
 		about = fmt.Sprintf("about (by a sample of %d) ", f.Sampled)
 	}
-	list = append(list, fmt.Sprintf("%s%s in %s, %s of them seen once", about, quantity(f.Sources, "source"), quantity(uint64(f.Prefixes[0]), "network"), percent(f.OnceShare)))
+	list = append(list, fmt.Sprintf("%s%s in %s, %s of them seen once", about, quantity(f.Sources, "source"),
+		quantity(uint64(f.Prefixes[0]), "network"), percent(f.OnceShare)))
 	if f.Sources > 1 {
-		list = append(list, fmt.Sprintf("their entropy is %.3g of at most %.3g bits", f.Entropy, math.Log2(float64(f.Sources))))
+		list = append(list, fmt.Sprintf("their entropy is %.3g of at most %.3g bits", f.Entropy,
+			math.Log2(float64(f.Sources))))
 	}
 	if f.TopShare >= 0.1 {
 		list = append(list, fmt.Sprintf("one source made %s of the attempts", percent(f.TopShare)))
 	}
-	list = append(list, fmt.Sprintf("attempts whose SYN was sent again: %d; whose SYN-ACK drew an RST: %d; that an ICMP error ended: %d", f.Again, f.Disowned, f.Unreachable))
+	list = append(list, fmt.Sprintf("attempts whose SYN was sent again: %d; whose SYN-ACK drew an RST: %d; that an "+
+		"ICMP error ended: %d", f.SynRetransmitted, f.ResetBySource, f.Unreachable))
 	if f.UsualRate > 0 {
 		list = append(list, fmt.Sprintf("before, %.3g SYNs came per second", f.UsualRate))
 	}
@@ -262,7 +288,8 @@ func evidence(f *Flood) []string {
 		list = append(list, fmt.Sprintf("SYN cookies: %d SYN-ACKs were not sent again when due", f.Cookies.Unrepeated))
 	}
 	if f.Cookies.Bare > 0 {
-		list = append(list, fmt.Sprintf("SYN cookies: %d SYN-ACKs granted nothing to SYNs without timestamps", f.Cookies.Bare))
+		list = append(list, fmt.Sprintf("SYN cookies: %d SYN-ACKs granted nothing to SYNs without timestamps",
+			f.Cookies.Bare))
 	}
 	for _, m := range f.Marks {
 		list = append(list, mark(m))

@@ -12,10 +12,10 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// sample holds every distinct key with its value while they are few. Of more than limit it keeps those whose hash begins
-// with level zeros: a uniform sample of the keys, each with all that belongs to it (P. Gibbons, "Distinct Sampling for
-// Highly-Accurate Answers to Distinct Values Queries and Event Reports", VLDB 2001). Its error is about one part in the
-// square root of what it holds. Samples of parts merge to the sample of the whole.
+// sample holds every distinct key with its value while they are few. Of more than limit it keeps those whose hash
+// begins with level zeros: a uniform sample of the keys, each with all that belongs to it (P. Gibbons, "Distinct
+// Sampling for Highly-Accurate Answers to Distinct Values Queries and Event Reports", VLDB 2001). Its error is about
+// one part in the square root of what it holds. Samples of parts merge to the sample of the whole.
 type sample[V any] struct {
 	limit  int
 	level  int
@@ -121,8 +121,8 @@ func (s *sources) reset() {
 	clear(s.values)
 }
 
-// entropy is the Shannon entropy of the sources in bits. With the counts c of D sources, n in all, it is log2 n less the sum of
-// (c log2 c)/n: both sums are those of the sample, scaled.
+// entropy is the Shannon entropy of the sources in bits. With the counts c of D sources, n in all, it is log2 n less
+// the sum of (c log2 c)/n: both sums are those of the sample, scaled.
 func (s *sources) entropy() float64 {
 	counts := make([]uint32, 0, len(s.values))
 	for _, n := range s.values {

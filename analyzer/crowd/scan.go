@@ -44,8 +44,8 @@ const (
 	accepted
 )
 
-// scans finds who probes many ports or addresses. Everybody whose attempts fail is a candidate, in a table of fixed size where
-// one who has tried more things stays longer; who has tried several is followed.
+// scans finds who probes many ports or addresses. Everybody whose attempts fail is a candidate, in a table of fixed
+// size where one who has tried more things stays longer; who has tried several is followed.
 type scans struct {
 	candidates [candidateSets]*[candidateWays]candidate
 	tried      bool // there is a candidate, or was
@@ -88,15 +88,15 @@ type tried struct {
 // scan is what one prober has done.
 type scan struct {
 	prober
-	first, last int64
-	n           uint64 // probes
-	heard       bool   // an answer of a target is in the capture
-	used        uint64 // connections of it that were used
-	disowned    uint64
-	idle        uint64 // completed, and nothing was sent
-	ownStack    uint64 // probes with the options that an operating system gives
-	pairs       sample[answer]
-	marks       marks
+	first, last   int64
+	n             uint64 // probes
+	heard         bool   // an answer of a target is in the capture
+	used          uint64 // connections of it that were used
+	resetByClient uint64
+	idle          uint64 // completed, and nothing was sent
+	ownStack      uint64 // probes with the options that an operating system gives
+	pairs         sample[answer]
+	marks         marks
 }
 
 // attempt takes in the end of an attempt. With cut only the capture ended.
@@ -112,7 +112,7 @@ func (s *scans) attempt(a *Attempt, end End, cut bool, p *Probe) {
 			return
 		}
 		drew = accepted
-	case Disowned, Abandoned:
+	case ResetByClient, Abandoned:
 		drew = accepted
 	case Refused, Withdrawn:
 		drew = reset
@@ -125,8 +125,8 @@ func (s *scans) attempt(a *Attempt, end End, cut bool, p *Probe) {
 		return
 	}
 	switch end {
-	case Disowned:
-		f.disowned++
+	case ResetByClient:
+		f.resetByClient++
 	case Idle:
 		f.idle++
 	}
@@ -300,16 +300,17 @@ func (f *scan) add(at int64, target socket, drew answer) {
 
 // Scan is what a prober was found to do; or, of kind Backscatter and Reflection, what it was found to get and to be.
 type Scan struct {
-	Addr                               flows.Addr // who scans, or is attacked
-	V6                                 bool
-	Kind                               Kind
-	Horizontal, Vertical               bool
-	Start, End                         int64
-	Probes                             uint64
-	Used                               uint64
-	Targets, Ports, Pairs              uint64 // distinct
-	Exact                              bool
-	OneSided                           bool // no answer of a target is in the capture: what is not open may be closed or filtered
+	Addr                  flows.Addr // who scans, or is attacked
+	V6                    bool
+	Kind                  Kind
+	Horizontal, Vertical  bool
+	Start, End            int64
+	Probes                uint64
+	Used                  uint64
+	Targets, Ports, Pairs uint64 // distinct
+	Exact                 bool
+	// no answer of a target is in the capture: what is not open may be closed or filtered
+	OneSided                           bool
 	Open, Closed, Filtered, Unfiltered uint64
 	OpenFiltered                       uint64 // those of Open that only silence speaks for
 	OpenSockets                        []Socket
@@ -368,18 +369,18 @@ func (f *scan) judge() (r Scan, found bool) {
 	resets := drew[reset] + drew[resetWithWindow]
 	switch f.kind {
 	case SynScan:
-		// One who uses more than it tries is a client of whom much fails, or many behind one address. One who comes back to ports
-		// that are open wants to know whether they still are.
+		// One who uses more than it tries is a client of whom much fails, or many behind one address. One who comes
+		// back to ports that are open wants to know whether they still are.
 		bad := scale(drew[silence] + resets)
 		if f.n < periodic*r.Pairs {
-			bad += f.disowned
+			bad += f.resetByClient
 		}
 		if f.used > r.Pairs || 2*bad < r.Pairs {
 			return r, false
 		}
 		r.Open, r.Closed, r.Filtered = scale(drew[accepted]), scale(resets), scale(drew[silence])
 		r.OneSided = r.Open > 0 && !f.heard
-		if f.disowned == 0 && (f.idle > 0 || r.Open == 0 && 2*f.ownStack > f.marks.n) {
+		if f.resetByClient == 0 && (f.idle > 0 || r.Open == 0 && 2*f.ownStack > f.marks.n) {
 			r.Kind = ConnectScan
 		}
 	case AckScan:
@@ -433,7 +434,8 @@ func (f *scan) judge() (r Scan, found bool) {
 	return r, true
 }
 
-// Stray is a segment that opened nothing and belongs to nothing, at the end of its record. DrewRST says that an RST answered.
+// Stray is a segment that opened nothing and belongs to nothing, at the end of its record.
+// DrewRST says that an RST answered.
 func (c *Crowd) Stray(now int64, a *Attempt, p *Probe, drewRST bool) {
 	c.advance(now)
 	c.scans.stray(a, p, drewRST)
@@ -452,7 +454,8 @@ func (c *Crowd) Scans() (scans, backscatter []Scan) {
 	}
 	for _, list := range [...][]Scan{scans, backscatter} {
 		slices.SortFunc(list, func(a, b Scan) int {
-			return cmp.Or(cmp.Compare(a.Start, b.Start), slices.Compare(a.Addr[:], b.Addr[:]), cmp.Compare(a.Kind, b.Kind))
+			return cmp.Or(cmp.Compare(a.Start, b.Start), slices.Compare(a.Addr[:], b.Addr[:]),
+				cmp.Compare(a.Kind, b.Kind))
 		})
 	}
 	return scans, backscatter

@@ -148,8 +148,8 @@ func (z *Zeek) Segment(from int, seg *flows.Segment, badChecksum bool) {
 	}
 }
 
-// predicts takes in the next text of an established end, or an acknowledgement of its, as Segment does, if neither writes a
-// letter. Otherwise it does nothing.
+// predicts takes in the next text of an established end, or an acknowledgement of its, as Segment does, if neither
+// writes a letter. Otherwise it does nothing.
 func (z *Zeek) predicts(x, y *zeekEnd, seg *flows.Segment) bool {
 	letter := zeekOnceAck
 	if seg.Len > 0 {
@@ -158,7 +158,8 @@ func (z *Zeek) predicts(x, y *zeekEnd, seg *flows.Segment) bool {
 	switch {
 	case x.state != zeekEstablished || y.state != zeekEstablished || x.closing || y.closing || z.over:
 		return false
-	case seg.Flags&(flows.SYN|flows.FIN|flows.RST|flows.ACK) != flows.ACK || x.seen&letter == 0 || seg.Window == 0 || seg.Cut:
+	case seg.Flags&(flows.SYN|flows.FIN|flows.RST|flows.ACK) != flows.ACK || x.seen&letter == 0 || seg.Window == 0 ||
+		seg.Cut:
 		return false
 	case seg.Seq != x.last || !x.far && int32(seg.Seq-x.start) < 0 || int32(seg.Ack-y.whole) > 0:
 		return false // sent again, ahead of a hole, or acknowledging one
@@ -337,7 +338,7 @@ func (e *zeekEnd) acknowledge(seg *flows.Segment) bool {
 }
 
 // advance moves the highest number sent, and reports whether the segment is text sent again.
-func (e *zeekEnd) advance(seg *flows.Segment, end uint32) (again bool) {
+func (e *zeekEnd) advance(seg *flows.Segment, end uint32) (retransmitted bool) {
 	d := int32(end - e.last)
 	switch {
 	case seg.Flags&(flows.SYN|flows.RST) != 0 && (d > zeekSeqJump || d < -zeekSeqJump):

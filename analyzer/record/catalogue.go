@@ -100,13 +100,17 @@ var catalogue = [codes]FindingKind{
 	FindingAnsweredElsewhere: {"answered_elsewhere", Warning,
 		"a SYN-ACK that acknowledges this SYN came from another address, so that the client refuses it",
 		"RFC 9293 §3.10.7.1",
-		"a NAT or load balancer does not translate the answer back: look for a way around it, or for a server that answers directly"},
+		"a NAT or load balancer does not translate the answer back: look for a way around it, or for a server that " +
+			"answers directly"},
 	FindingTimestampBehind: {"timestamp_behind", Warning,
-		"the SYN's timestamp is lower than that of an answered SYN from the same address, and all that are ignored are like that",
+		"the SYN's timestamp is lower than that of an answered SYN from the same address, and all that are ignored " +
+			"are like that",
 		"RFC 7323 appendix B.2",
-		"a server that keeps one timestamp for each address drops SYNs of other hosts behind a NAT: turn off tcp_tw_recycle or its like"},
+		"a server that keeps one timestamp for each address drops SYNs of other hosts behind a NAT: turn off " +
+			"tcp_tw_recycle or its like"},
 	FindingImpossibleAddress: {"impossible_address", Warning,
-		"a SYN to or from an address that is no single host's is impossible: TCP has exactly two ends, and every receiver drops it in silence",
+		"a SYN to or from an address that is no single host's is impossible: TCP has exactly two ends, and every " +
+			"receiver drops it in silence",
 		"RFC 9293 §3.9.2.3; RFC 1122 §4.2.3.10",
 		"find the program with the wrong address in its configuration, or the scanner"},
 	FindingUnreachable: {"unreachable", Warning, "an ICMP error answered the SYN",
@@ -116,18 +120,23 @@ var catalogue = [codes]FindingKind{
 		"RFC 1812 §5.2.7.1; RFC 4443 §3.1",
 		"the firewall or router that sent the error has the rule: change it there, or ask its owner"},
 	FindingChallenged: {"challenged", Warning,
-		"a plain ACK with other numbers answered the SYN: the other side still holds an earlier connection of these ports",
-		"RFC 5961 §4.2", "do not reuse the port so soon, or find out why the old connection was not closed on both sides"},
+		"a plain ACK with other numbers answered the SYN: the other side still holds an earlier connection of these " +
+			"ports",
+		"RFC 5961 §4.2", "do not reuse the port so soon, or find out why the old connection was not closed on both " +
+			"sides"},
 	FindingEmbryonic: {"embryonic", Warning, "the SYN-ACK was never acknowledged",
 		"RFC 4987 §2", "many of these are a SYN flood or a path that loses one direction"},
 	FindingAckNotAccepted: {"ack_not_accepted", Warning,
 		"the SYN-ACK was repeated after the client had acknowledged it: the client is ESTABLISHED, the server is not",
 		"RFC 9293 §3.10.7.4",
-		"the accept queue is full (raise the backlog, accept faster), TCP_DEFER_ACCEPT waits for data, or the ACK was lost"},
+		"the accept queue is full (raise the backlog, accept faster), TCP_DEFER_ACCEPT waits for data, or the ACK " +
+			"was lost"},
 	FindingAckReset: {"ack_reset", Warning,
-		"the ACK that should have completed the handshake was answered by an RST: the server never accepted the connection",
+		"the ACK that should have completed the handshake was answered by an RST: the server never accepted the " +
+			"connection",
 		"RFC 9293 §3.10.7.4, fifth step",
-		"the accept queue is full and tcp_abort_on_overflow is set, a SYN cookie was not valid, or a device between resets"},
+		"the accept queue is full and tcp_abort_on_overflow is set, a SYN cookie was not valid, or a device between " +
+			"resets"},
 	FindingBacklogOverflow: {"backlog_overflow", Warning,
 		"a queue of the listener was full, and it ignored or reset this handshake",
 		"RFC 4987 §2; listen(2)",
@@ -136,7 +145,9 @@ var catalogue = [codes]FindingKind{
 		"RFC 9293 §3.10.7.3", "it answers an older SYN, or a middlebox rewrites sequence numbers on one side"},
 	FindingSynAckChecksum: {"syn_ack_checksum", Warning,
 		"every SYN-ACK had a wrong checksum, and nobody acknowledged one: the client drops them",
-		"RFC 9293 §3.1", "look for a device that rewrites packets and not their checksum, or for checksum offload that fails on a virtual path"},
+		"RFC 9293 §3.1",
+		"look for a device that rewrites packets and not their checksum, or for checksum offload that fails on a " +
+			"virtual path"},
 	FindingStaleSyn: {"stale_syn", Warning, "an old duplicate SYN of the same ports reached the server",
 		"RFC 9293 §3.5, figure 8", "harmless when it was reset; many hint at a path that delays packets for long"},
 	FindingLateSynAck: {"late_syn_ack", Warning, "a SYN-ACK came after the client had given up, and was reset",
@@ -160,7 +171,8 @@ var catalogue = [codes]FindingKind{
 	FindingCaptureDuplicates: {"capture_duplicates", Info, "the capture holds packets twice; they were counted once",
 		"RFC 6864 §4", "a mirror port for both directions, or a capture on every interface of a router"},
 	FindingOneWay: {"one_way", Info, "only one direction is in the capture",
-		"RFC 9293 §3.5", "the other side's states are inferred from acknowledgements or unknown; capture where both directions pass"},
+		"RFC 9293 §3.5",
+		"the other side's states are inferred from acknowledgements or unknown; capture where both directions pass"},
 	FindingBadChecksums: {"bad_checksums", Warning,
 		"segments with a wrong checksum were taken as not received; what brought the same again is named with them",
 		"RFC 9293 §3.1", "look for a broken link or a middlebox; checksum offload is told apart"},
@@ -176,12 +188,15 @@ var catalogue = [codes]FindingKind{
 	FindingDataUnanswered: {"data_unanswered", Error, "segments were repeated and never acknowledged",
 		"RFC 9293 §3.8.3", "the peer is gone, or the path is cut"},
 	FindingApplicationSilent: {"application_silent", Warning,
-		"a request was acknowledged and not answered, for far longer than usual: the TCP is there, its application is not",
-		"RFC 793 §2.6", "the process hangs, is overloaded or has not accepted the connection: look at it, not at the network"},
+		"a request was acknowledged and not answered, for far longer than usual: the TCP is there, its application " +
+			"is not",
+		"RFC 793 §2.6", "the process hangs, is overloaded or has not accepted the connection: look at it, not at the " +
+			"network"},
 	FindingPathMTU: {"path_mtu", Error,
 		"large segments were sent again and again and did not get through, smaller ones did",
 		"RFC 1191; RFC 8201; RFC 2923 §2.1",
-		"the path carries less than the MSS promises: let ICMP errors 3/4 (ICMPv6 type 2) through, or lower the MSS or the MTU"},
+		"the path carries less than the MSS promises: let ICMP errors 3/4 (ICMPv6 type 2) through, or lower the MSS " +
+			"or the MTU"},
 	FindingHalfOpen: {"half_open", Error, "one side had lost the connection and the other did not know",
 		"RFC 9293 §3.5.1", "a crash, a restart, or a middlebox that forgot an idle connection"},
 	FindingReset: {"reset", Warning, "an RST ended the connection",
@@ -203,7 +218,8 @@ var catalogue = [codes]FindingKind{
 	FindingCloseCrossed: {"close_crossed", Warning,
 		"text was sent before the other side's FIN had arrived, and was answered by an RST: the two crossed",
 		"RFC 1122 §4.2.2.13",
-		"a request on an idle connection met its timeout: let clients give up idle connections sooner than servers do, and try again"},
+		"a request on an idle connection met its timeout: let clients give up idle connections sooner than servers " +
+			"do, and try again"},
 	FindingFinRetransmitted: {"fin_retransmitted", Info, "a FIN was sent again",
 		"RFC 9293 §3.8.1", "its acknowledgement or the FIN itself was lost"},
 	FindingFinUnacknowledged: {"fin_unacknowledged", Warning, "a FIN was never acknowledged",

@@ -342,12 +342,13 @@ type PairedBy string
 
 // The ways, the surest first.
 const (
-	PairedByAddresses PairedBy = "addresses"       // the same addresses, ports and numbers
-	PairedByNumbers   PairedBy = "numbers"         // other addresses or ports, the same numbers
-	PairedByStamps    PairedBy = "stamps"          // other numbers, the same timestamps, IP identifications and lengths
-	PairedByShape     PairedBy = "shape"           // the same addresses and ports, other numbers, and nothing else to tell by
-	PairedAlone       PairedBy = "one_point"       // an attempt that one point saw
-	TwoConnections    PairedBy = "two_connections" // a proxy ends the one and opens the other
+	PairedByAddresses PairedBy = "addresses" // the same addresses, ports and numbers
+	PairedByNumbers   PairedBy = "numbers"   // other addresses or ports, the same numbers
+	PairedByStamps    PairedBy = "stamps"    // other numbers, the same timestamps, IP identifications and lengths
+	// the same addresses and ports, other numbers, and nothing else to tell by
+	PairedByShape  PairedBy = "shape"
+	PairedAlone    PairedBy = "one_point"       // an attempt that one point saw
+	TwoConnections PairedBy = "two_connections" // a proxy ends the one and opens the other
 )
 
 // String is the word.

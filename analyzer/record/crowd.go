@@ -32,7 +32,7 @@ type Listener struct {
 	// Attempts that were answered and then given up for lack of an ACK; likewise.
 	Abandoned uint64 `json:"abandoned"`
 	// Attempts whose SYN-ACK drew an RST.
-	Disowned uint64 `json:"reset_by_client"`
+	ResetByClient uint64 `json:"reset_by_client"`
 	// Attempts that the listener took back after its SYN-ACK.
 	Withdrawn uint64 `json:"reset_by_listener"`
 
@@ -67,7 +67,8 @@ type Listener struct {
 	// null: no sign of them.
 	SynCookies *SynCookies `json:"syn_cookies" field:"null"`
 
-	// How long the listener waits for the ACK before it sends its SYN-ACK again, in seconds: the median. null: it never did.
+	// How long the listener waits for the ACK before it sends its SYN-ACK again, in seconds:
+	// the median. null: it never did.
 	SynAckTimeout Duration `json:"syn_ack_timeout_s" field:"null"`
 	// Times in which one of its queues was full, by their beginning.
 	BacklogOverflow []Overflow `json:"backlog_overflow"`
@@ -75,8 +76,8 @@ type Listener struct {
 	SynProxy *SynProxy `json:"syn_proxy" field:"null"`
 }
 
-// SynProxy is the signs that another device than the listener made its SYN-ACKs (RFC 4987 §3.7): their TTL fits no distance of what the
-// listener sent in the same connections, in three of them or more.
+// SynProxy is the signs that another device than the listener made its SYN-ACKs (RFC 4987 §3.7): their TTL fits no
+// distance of what the listener sent in the same connections, in three of them or more.
 type SynProxy struct {
 	// The SYN-ACK of the first connection that shows it.
 	Since Time `json:"since"`
@@ -90,11 +91,11 @@ type SynProxy struct {
 	ServerTTL uint64 `json:"server_ttl"`
 }
 
-// Overflow is a time in which one of a listener's queues was full: of attempts that wait for their ACK (syn), or of connections
-// that wait for its program to accept them (accept).
+// Overflow is a time in which one of a listener's queues was full: of attempts that wait for their ACK (syn), or of
+// connections that wait for its program to accept them (accept).
 type Overflow struct {
-	// syn: SYNs were ignored while as many attempts were pending as ever, or SYN cookies were sent. accept: ACKs were ignored or
-	// reset, or SYNs were ignored while none was pending and connections waited for the program.
+	// syn: SYNs were ignored while as many attempts were pending as ever, or SYN cookies were sent. accept: ACKs were
+	// ignored or reset, or SYNs were ignored while none was pending and connections waited for the program.
 	Queue string `json:"queue" field:"enum=syn|accept"`
 	// The first SYN or ACK that was ignored, reset, or answered by a cookie.
 	From Time `json:"from"`

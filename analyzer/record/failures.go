@@ -12,7 +12,8 @@ const (
 	FailedEmbryonic         FailureClass = "embryonic"           // the SYN-ACK was never acknowledged.
 	FailedAbortedByOpener   FailureClass = "aborted_by_opener"   // an RST of the opener answered the SYN-ACK.
 	FailedAbortedByListener FailureClass = "aborted_by_listener" // the listener took its SYN-ACK back.
-	FailedAcceptedThenReset FailureClass = "accepted_then_reset" // the listener reset what was open, and neither had it sent data nor the opener closed.
+	// the listener reset what was open, and neither had it sent data nor the opener closed.
+	FailedAcceptedThenReset FailureClass = "accepted_then_reset"
 )
 
 // String is the word.

@@ -19,10 +19,12 @@ type ObserverEvidence string
 // What can tell it; empty, null in JSON, where nothing does.
 const (
 	NoObserverEvidence ObserverEvidence = ""
-	NearerByHandshake  ObserverEvidence = "handshake"         // the two halves of the handshake's round trip, which say more than a difference of one or two hops.
-	NearerByTTL        ObserverEvidence = "ttl"               // the TTLs.
-	NearerByBoth       ObserverEvidence = "handshake_and_ttl" // both of them.
-	NearerContradicted ObserverEvidence = "contradiction"     // one of them names the client, the other the server: neither is believed.
+	// the two halves of the handshake's round trip, which say more than a difference of one or two hops.
+	NearerByHandshake ObserverEvidence = "handshake"
+	NearerByTTL       ObserverEvidence = "ttl"               // the TTLs.
+	NearerByBoth      ObserverEvidence = "handshake_and_ttl" // both of them.
+	// one of them names the client, the other the server: neither is believed.
+	NearerContradicted ObserverEvidence = "contradiction"
 )
 
 // String gives the word, empty for NoObserverEvidence.

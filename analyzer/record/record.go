@@ -255,9 +255,10 @@ type Reset struct {
 	SenderTTL Count `json:"sender_ttl" field:"null"`
 	// What it says: the text of the first RST of its sender that has one; null: none has.
 	Text Reason `json:"text" field:"null"`
-	// Who made it. The TTLs tell it alone: whether both are what equally many routers have left of an initial TTL of 64,
-	// 128 or 255. null: there is nothing to compare, or only an initial TTL of 32 explains the difference, or its sender's
-	// other segments differ themselves; or only its SYN is there to differ, which may be forged, old, or a scanner's.
+	// Who made it. The TTLs tell it alone: whether both are what equally many routers have left of an initial
+	// TTL of 64, 128 or 255. null: there is nothing to compare, or only an initial TTL of 32 explains the
+	// difference, or its sender's other segments differ themselves; or only its SYN is there to differ, which
+	// may be forged, old, or a scanner's.
 	Origin Origin `json:"origin" field:"null"`
 }
 
@@ -434,10 +435,11 @@ const (
 	TeardownFourWay      TeardownKind = "four_way"      // FIN, ACK, FIN, ACK.
 	TeardownThreeSegment TeardownKind = "three_segment" // the second FIN is the first segment to acknowledge the first.
 	TeardownSimultaneous TeardownKind = "simultaneous"  // each FIN was sent before the other arrived.
-	TeardownReset        TeardownKind = "reset"         // one side at least had reached ESTABLISHED, and an accepted RST ended it before both FINs were acknowledged.
-	TeardownHalfClosed   TeardownKind = "half_closed"   // one FIN, acknowledged, by the end of the record.
-	TeardownIncomplete   TeardownKind = "incomplete"    // FINs, but not every acknowledgement.
-	TeardownNone         TeardownKind = "none"          // no FIN and, once established, no accepted RST.
+	// one side at least had reached ESTABLISHED, and an accepted RST ended it before both FINs were acknowledged.
+	TeardownReset      TeardownKind = "reset"
+	TeardownHalfClosed TeardownKind = "half_closed" // one FIN, acknowledged, by the end of the record.
+	TeardownIncomplete TeardownKind = "incomplete"  // FINs, but not every acknowledgement.
+	TeardownNone       TeardownKind = "none"        // no FIN and, once established, no accepted RST.
 )
 
 // String is the word.

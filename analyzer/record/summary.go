@@ -23,11 +23,12 @@ type Result struct {
 	FlagsOnly FlagsOnly
 }
 
-// FlagsOnly is the control bits that every segment of a capture has one of. Others were left out by a filter, or there were
-// none.
+// FlagsOnly is the control bits that every segment of a capture has one of. Others were left out
+// by a filter, or there were none.
 type FlagsOnly string
 
-// The kinds; empty, null in JSON, for a capture that holds segments without SYN, FIN and RST, or nothing that needed them.
+// The kinds; empty, null in JSON, for a capture that holds segments without SYN, FIN and
+// RST, or nothing that needed them.
 const (
 	NoFlagsOnly    FlagsOnly = ""
 	FlagsSyn       FlagsOnly = "syn"         // every segment is a SYN or a SYN-ACK.
@@ -68,7 +69,8 @@ type Summary struct {
 	IdleTimeouts []IdleTimeout `json:"idle_timeouts"`
 	// Connections of which the capture shows beginning and end.
 	Lifetimes LifetimeTotals `json:"lifetimes"`
-	// How connections are used, by server, those with most connections first; connections without a pattern are left out.
+	// How connections are used, by server, those with most connections first; connections
+	// without a pattern are left out.
 	Usage []Usage `json:"usage"`
 	// How many the lists leave out, which hold the heaviest.
 	LeftOut LeftOut `json:"left_out"`

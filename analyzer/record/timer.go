@@ -41,10 +41,12 @@ type TimerKind string
 
 // The kinds.
 const (
-	TimerSyn       TimerKind = "syn"       // the SYN was sent again (RFC 6298 §2.1).
-	TimerSynAck    TimerKind = "syn_ack"   // the SYN-ACK was; not one that answers a repeated SYN.
-	TimerRTO       TimerKind = "rto"       // the first text that was not acknowledged was, after a time-out (RFC 6298 §5.4).
-	TimerFast      TimerKind = "fast"      // text was, because of three duplicate ACKs or of SACK (RFC 5681 §3.2, RFC 6675).
+	TimerSyn    TimerKind = "syn"     // the SYN was sent again (RFC 6298 §2.1).
+	TimerSynAck TimerKind = "syn_ack" // the SYN-ACK was; not one that answers a repeated SYN.
+	// the first text that was not acknowledged was, after a time-out (RFC 6298 §5.4).
+	TimerRTO TimerKind = "rto"
+	// text was, because of three duplicate ACKs or of SACK (RFC 5681 §3.2, RFC 6675).
+	TimerFast      TimerKind = "fast"
 	TimerTLP       TimerKind = "tlp"       // the last text was, to draw an acknowledgement (RFC 8985 §7).
 	TimerPersist   TimerKind = "persist"   // a closed window was probed (RFC 9293 §3.8.6.1).
 	TimerKeepalive TimerKind = "keepalive" // an idle side was asked whether it is there (RFC 9293 §3.8.4).
@@ -83,7 +85,8 @@ const (
 	KeepaliveBSD43   KeepaliveDefaults = "4.3bsd"  // 7,200 s, 75 s, 10.
 	KeepaliveWindows KeepaliveDefaults = "windows" // 7,200 s, 1 s, 10.
 	KeepaliveGo      KeepaliveDefaults = "go"      // 15 s, 15 s, 9: programs in Go.
-	KeepaliveRFC1122 KeepaliveDefaults = "rfc1122" // 7,200 s, the least by default (§4.2.3.6); the interval was not seen.
+	// 7,200 s, the least by default (§4.2.3.6); the interval was not seen.
+	KeepaliveRFC1122 KeepaliveDefaults = "rfc1122"
 )
 
 // String is the word, empty for KeepaliveOther.

@@ -20,10 +20,10 @@ func (c *Conn) arrivesOther(to int, x, y *Endpoint, s *Segment, shape Effect) Ef
 	return c.finBit(to, x, y, s, ofFin, had)
 }
 
-// acceptable is the first step, check sequence number: table 6. RCV.NXT is what the receiver has acknowledged, for what else
-// has passed may have been lost. What ends there is heard for its ACK field (appendix A.2, and Linux), and so is text that a
-// closed window does not take ("special allowance should be made to accept valid ACKs"). How far ahead of the window a
-// segment may lie is a question of what the capture lost: see fits.
+// acceptable is the first step, check sequence number: table 6. RCV.NXT is what the receiver has acknowledged, for what
+// else has passed may have been lost. What ends there is heard for its ACK field (appendix A.2, and Linux), and so is
+// text that a closed window does not take ("special allowance should be made to accept valid ACKs"). How far ahead of
+// the window a segment may lie is a question of what the capture lost: see fits.
 func (e *Endpoint) acceptable(s *Segment) bool {
 	nxt := e.ownNxt()
 	switch closed := e.ackSent && e.wnd == 0; {
@@ -53,7 +53,8 @@ func (e *Endpoint) rstBit(x *Endpoint, s *Segment) rstFit {
 	switch {
 	case e.atFin(s):
 		return rstAtFin
-	case e.rcv.known && s.Seq == e.rcv.nxt, x.sndKnown && s.Seq == x.sndNxt && !e.rcv.known, e.ackSent && s.Seq == e.maxAck:
+	case e.rcv.known && s.Seq == e.rcv.nxt, x.sndKnown && s.Seq == x.sndNxt && !e.rcv.known,
+		e.ackSent && s.Seq == e.maxAck:
 		return rstAccepted
 	case !e.rcv.known || s.Seq.Before(e.rcv.nxt) || e.ackSent && !s.Seq.Before(e.edge):
 		return rstOutside
@@ -61,15 +62,16 @@ func (e *Endpoint) rstBit(x *Endpoint, s *Segment) rstFit {
 	return rstInexact
 }
 
-// atFin reports an RST in the place of the peer's FIN, which has arrived. By the RFC that is below the window; Linux takes it
-// (tcp_reset_check), for many stacks send it so. What its receiver goes on to send denies that it took it, and silence confirms it.
+// atFin reports an RST in the place of the peer's FIN, which has arrived. By the RFC that is below the window;
+// Linux takes it (tcp_reset_check), for many stacks send it so. What its receiver goes on to send denies that it
+// took it, and silence confirms it.
 func (e *Endpoint) atFin(s *Segment) bool {
 	return e.in(CloseWait, LastAck, Closing) && e.rcv.known && s.Seq.Add(1) == e.rcv.nxt
 }
 
-// synBit is the fourth step, check the SYN bit: a SYN draws a challenge ACK and changes nothing (RFC 5961 §4.2), but for the
-// SYN-ACK of a side that opens at the same time, which acknowledges the SYN (§3.5, figure 7). To a passive opener nobody sends one:
-// where neither side's SYN is in the capture, both have opened.
+// synBit is the fourth step, check the SYN bit: a SYN draws a challenge ACK and changes nothing (RFC 5961 §4.2), but
+// for the SYN-ACK of a side that opens at the same time, which acknowledges the SYN (§3.5, figure 7). To a passive
+// opener nobody sends one: where neither side's SYN is in the capture, both have opened.
 func (e *Endpoint) synBit(x *Endpoint, s *Segment) {
 	if s.HasAck && e.State() == SynRcvd && e.acksSyn(s.Ack) && (e.sentSyn || !x.sentSyn) {
 		e.sndUna = maxSeq(e.sndUna, s.Ack)
@@ -77,8 +79,8 @@ func (e *Endpoint) synBit(x *Endpoint, s *Segment) {
 	}
 }
 
-// ackField is the fifth step, check the ACK field. It reports whether the segment is the first to acknowledge y's FIN, and
-// whether the processing of the segment goes on.
+// ackField is the fifth step, check the ACK field. It reports whether the segment is the first to acknowledge y's FIN,
+// and whether the processing of the segment goes on.
 func (c *Conn) ackField(x, y *Endpoint, s *Segment) (ofFin, goesOn bool) {
 	if x.maxWnd > 0 && s.Ack.Before(y.sndUna-Seq(x.maxWnd)) {
 		return false, false // RFC 5961 §5.2
@@ -105,9 +107,9 @@ func (e *Endpoint) segmentText(s *Segment, shape Effect) {
 	}
 }
 
-// finBit is the eighth step, check the FIN bit, once nothing before the FIN is missing: then the segment may be another one
-// than the FIN's. What acknowledges y's FIN moves y here too, for one segment may do both (§3.3.2, note 2). Had is RCV.NXT
-// before the segment.
+// finBit is the eighth step, check the FIN bit, once nothing before the FIN is missing: then the segment may be another
+// one than the FIN's. What acknowledges y's FIN moves y here too, for one segment may do both (§3.3.2, note 2). Had is
+// RCV.NXT before the segment.
 func (c *Conn) finBit(to int, x, y *Endpoint, s *Segment, ofFin bool, had Seq) Effect {
 	comes := x.FinSent && !y.gotFin && y.rcv.nxt.After(x.FinSeq)
 	if ofFin && !(comes && y.State() == FinWait1) {

@@ -2,8 +2,8 @@ package tcpstate
 
 import "testing"
 
-// A test for each threshold, with the numbers written out, so that one which is changed is noticed: make mutate halves and doubles
-// each.
+// A test for each threshold, with the numbers written out, so that one which is changed is noticed: make
+// mutate halves and doubles each.
 
 // 32 spans beyond holes are remembered, and the farthest is forgotten.
 func TestMostSpans(t *testing.T) {
@@ -24,7 +24,7 @@ func TestMostRemembered(t *testing.T) {
 	e := Endpoint{tsIsSent: true}
 	for i := range int64(10) {
 		e.withdrawn(Entry{At: i}, 0, 0)
-		e.stampAgain(stamp{}, &Segment{HasTS: true, At: i})
+		e.restamp(stamp{}, &Segment{HasTS: true, At: i})
 	}
 	if len(e.Withdrawn) != 8 || e.WithdrawnMore != 2 || len(e.stamps) != 8 {
 		t.Errorf("%d withdrawn entries and %d more, %d transmissions", len(e.Withdrawn), e.WithdrawnMore, len(e.stamps))
@@ -55,7 +55,7 @@ func TestCrossing(t *testing.T) {
 func TestPatience(t *testing.T) {
 	for n, want := range map[uint64]bool{1: false, 2: true} {
 		var c Conn
-		c.Ends[1].Spoke = true
+		c.Ends[1].HasSent = true
 		c.repeats[0].n = n
 		if c.deaf(0) != want {
 			t.Errorf("%d repetitions: silence is %v", n, c.deaf(0))
@@ -64,7 +64,7 @@ func TestPatience(t *testing.T) {
 	for at, want := range map[int64]uint64{200e6: 0, 200e6 + 1: 1} {
 		var c Conn
 		c.Ends[1].answers(1e6)
-		c.countUnanswered(0, Again, &Segment{At: at, Len: 1})
+		c.countUnanswered(0, Retransmission, &Segment{At: at, Len: 1})
 		if n, _, _ := c.Unanswered(0); n != want {
 			t.Errorf("a repetition after %d ns: %d count", at, n)
 		}

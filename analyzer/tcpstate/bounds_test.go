@@ -6,7 +6,8 @@ import (
 	"github.com/tcplife/tcplife/analyzer/internal/store"
 )
 
-// What comes again and again is counted and not kept: a million segments of any kind leave a connection no larger than a thousand.
+// What comes again and again is counted and not kept: a million segments of any kind leave a
+// connection no larger than a thousand.
 func TestBounds(t *testing.T) {
 	const iss, irs, wnd = 1000, 5000, 60000
 	for name, next := range map[string]func(n uint32) (from int, s Segment){
@@ -26,7 +27,8 @@ func TestBounds(t *testing.T) {
 		"RSTs in the window": func(n uint32) (int, Segment) { return 1, Segment{Rst: true, Seq: irs + 2 + Seq(n%wnd)} },
 		"exact RSTs":         func(uint32) (int, Segment) { return 1, Segment{Rst: true, Seq: irs + 1} },
 		"RST and going on": func(n uint32) (int, Segment) {
-			return int(n % 2), Segment{Rst: n%2 == 1, HasAck: true, Seq: [2]Seq{iss + 11, irs + 1}[n%2], Ack: [2]Seq{irs + 1, iss + 11}[n%2], Window: wnd}
+			return int(n % 2), Segment{Rst: n%2 == 1, HasAck: true, Seq: [2]Seq{iss + 11, irs + 1}[n%2],
+				Ack: [2]Seq{irs + 1, iss + 11}[n%2], Window: wnd}
 		},
 		"numbers far away": func(n uint32) (int, Segment) {
 			return 0, Segment{HasAck: true, Seq: iss + 1<<29 + Seq(n<<8), Ack: irs + 1, Len: 1, Window: wnd}
@@ -63,11 +65,14 @@ func TestBounds(t *testing.T) {
 			t.Errorf("%s: %d bytes after a thousand, %d after a million", name, few, many)
 		}
 		for i := range c.Ends {
-			if e := &c.Ends[i]; len(e.History) > 12 || len(e.Withdrawn) > maxWithdrawn || cap(e.Withdrawn) > 2*maxWithdrawn {
+			if e := &c.Ends[i]; len(e.History) > 12 || len(e.Withdrawn) > maxWithdrawn ||
+				cap(e.Withdrawn) > 2*maxWithdrawn {
 				t.Errorf("%s: %d states and %d withdrawn", name, len(e.History), len(e.Withdrawn))
 			}
-			if l := c.log; l != nil && (len(l.noted) > 2*maxNoted*int(kinds) || len(l.rejected[i]) > maxRejected || len(l.proven) > maxRejected) {
-				t.Errorf("%s: the log holds %d noteworthy, %d rejected, %d proven", name, len(l.noted), len(l.rejected[i]), len(l.proven))
+			if l := c.log; l != nil && (len(l.noted) > 2*maxNoted*int(kinds) || len(l.rejected[i]) > maxRejected ||
+				len(l.proven) > maxRejected) {
+				t.Errorf("%s: the log holds %d noteworthy, %d rejected, %d proven", name, len(l.noted),
+					len(l.rejected[i]), len(l.proven))
 			}
 		}
 	}

@@ -1,11 +1,11 @@
 package tcpstate
 
-// throttle is how long after a challenge ACK the next one may be left out (RFC 5961 §7; Linux: tcp_invalid_ratelimit): silence then
-// says nothing.
+// throttle is how long after a challenge ACK the next one may be left out (RFC 5961 §7; Linux: tcp_invalid_ratelimit):
+// silence then says nothing.
 const throttle = 500e6
 
-// challenge recognises the ACK that answers what may be an attack (RFC 5961 §3.2, §4.2, §5.2): it says again what its sender
-// has sent and received. To a SYN it may speak of another connection (RFC 9293 §3.5.1, figure 9).
+// challenge recognises the ACK that answers what may be an attack (RFC 5961 §3.2, §4.2, §5.2): it says again what its
+// sender has sent and received. To a SYN it may speak of another connection (RFC 9293 §3.5.1, figure 9).
 func (c *Conn) challenge(from int, x *Endpoint, e Effect, s *Segment) Effect {
 	to := 1 - from
 	if c.self {
@@ -16,12 +16,13 @@ func (c *Conn) challenge(from int, x *Endpoint, e Effect, s *Segment) Effect {
 		return 0
 	}
 	bare := s.HasAck && !s.Syn && !s.Fin && !s.Rst && s.Len == 0
-	switch asked := c.asks[from]; {
+	switch drawnAt := c.asks[from]; {
 	case e.DroppedBy() == otherAck && !s.Fin:
 		return Challenge
-	case e.Has(Foreign):
+	case e.Has(Rejected):
 		return 0
-	case bare && asked != 0 && s.Seq == x.sndNxt && c.last[from].hasAck && c.last[from].ack == s.Ack && s.At-asked <= SoonestTimeout+x.crossing():
+	case bare && drawnAt != 0 && s.Seq == x.sndNxt && c.last[from].hasAck && c.last[from].ack == s.Ack &&
+		s.At-drawnAt <= SoonestTimeout+x.crossing():
 		c.asks[from], c.warned[from] = 0, s.At
 		return Challenge
 	case !bare:

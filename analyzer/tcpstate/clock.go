@@ -40,7 +40,8 @@ func (e *Endpoint) outdated(s *Segment) bool {
 // past reports that the endpoint sent s before something that has passed already: it acknowledges less, or its clock
 // stood earlier (RFC 7323 §3). Such a segment is a duplicate or was overtaken; it is no word of the sender's present.
 func (e *Endpoint) past(s *Segment) bool {
-	return s.HasAck && e.ackSent && s.Ack.Before(e.maxAck) || e.FinSent && s.Seq == s.end() && !s.Rst && !s.Seq.After(e.FinSeq) || s.HasTS && e.tsIsSent && int32(s.TSVal-e.tsSent) < 0
+	return s.HasAck && e.ackSent && s.Ack.Before(e.maxAck) || e.FinSent && s.Seq == s.end() && !s.Rst &&
+		!s.Seq.After(e.FinSeq) || s.HasTS && e.tsIsSent && int32(s.TSVal-e.tsSent) < 0
 }
 
 // stamp keeps TS.Recent (RFC 7323 §4.3): of the segment at the edge of what this endpoint has acknowledged.

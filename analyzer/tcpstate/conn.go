@@ -6,8 +6,8 @@ import "math"
 type Conn struct {
 	Ends [2]Endpoint
 
-	// Reset is the first RST that was accepted, nil for none; once the connection is settled, the first that a last CLOSED
-	// rests on.
+	// Reset is the first RST that was accepted, nil for none; once the connection is settled, the
+	// first that a last CLOSED rests on.
 	Reset *Reset
 	// HalfOpen is set once one side has shown that it had lost the connection without the other's knowledge.
 	HalfOpen *HalfOpen
@@ -27,14 +27,14 @@ type Conn struct {
 	HasServerRTT       bool
 	HasClientRTT       bool
 
-	log       *log   // nil for an ordinary connection
-	later     *Reset // the last RST that was accepted after Reset
-	perhaps   *Reset // an RST that its receiver may have taken, while that is silent: see atFin
-	resetSeq  Seq    // of Reset
-	resetAcks bool   // Reset carried an ACK
-	bare      bool   // a segment without SYN, FIN and RST has been seen
-	self      bool   // Ends[0] is its own peer
-	steady    bool   // see Predict
+	log        *log   // nil for an ordinary connection
+	later      *Reset // the last RST that was accepted after Reset
+	maybeReset *Reset // an RST that its receiver may have taken, while that is silent: see atFin
+	resetSeq   Seq    // of Reset
+	resetAcks  bool   // Reset carried an ACK
+	bare       bool   // a segment without SYN, FIN and RST has been seen
+	self       bool   // Ends[0] is its own peer
+	steady     bool   // see Predict
 
 	asks    [2]int64 // when the end was sent last what draws a challenge ACK, 0 once it has answered
 	warned  [2]int64 // when it sent its last challenge ACK
@@ -92,7 +92,7 @@ func (c *Conn) exchange(from int, x, y *Endpoint, s *Segment) Effect {
 	var e Effect
 	switch {
 	case s.Syn && s.Rst && !y.synchronized():
-		return Foreign // no state sends it, and only a synchronized one would heed it (RFC 9293 §3.10.7)
+		return Rejected // no state sends it, and only a synchronized one would heed it (RFC 9293 §3.10.7)
 	case s.Rst:
 		e = c.sendsRst(from, x, y, s)
 	case s.Syn && s.Fin && !s.HasAck:
@@ -104,12 +104,12 @@ func (c *Conn) exchange(from int, x, y *Endpoint, s *Segment) Effect {
 	default:
 		e = c.segment(from, x, y, s)
 	}
-	if c.log != nil && !e.Has(Foreign) && !s.Rst {
+	if c.log != nil && !e.Has(Rejected) && !s.Rst {
 		c.comesLate(from, s)
 		c.dropAgain(from, s, true)
 	}
 	e |= c.challenge(from, x, e, s)
-	if !e.Has(Foreign) {
+	if !e.Has(Rejected) {
 		c.survives(from, s)
 		c.countUnanswered(from, e, s)
 		if !s.Rst {

@@ -8,16 +8,17 @@
 //
 // The observer stands somewhere on the path. For a segment from X to Y, Conn.Segment asks in this order:
 //
-//   - Does it fit? Numbers far from what the two have exchanged are no word of X, and Y would drop it: an old duplicate, or
-//     somebody's blind attack. It changes nothing, but the last eight of a side are kept (log.go): what a later segment proves
-//     counts from where it was.
-//   - What does it deny? X's own segments are the best witness of what X has received, for SEG.ACK is its RCV.NXT. A SYN-ACK sent
-//     again says that the ACK was not accepted; a FIN sent again says that its ACK was not received; an acknowledgement short
-//     of the FIN says that the FIN had not arrived. What was believed on receipt alone is then withdrawn. Only what X sent
-//     after the earlier segment could have reached it counts; before that, the state's beginning is postponed.
+//   - Does it fit? Numbers far from what the two have exchanged are no word of X, and Y would drop it: an old
+//     duplicate, or somebody's blind attack. It changes nothing, but the last eight of a side are kept (log.go): what a
+//     later segment proves counts from where it was.
+//   - What does it deny? X's own segments are the best witness of what X has received, for SEG.ACK is its RCV.NXT. A
+//     SYN-ACK sent again says that the ACK was not accepted; a FIN sent again says that its ACK was not received; an
+//     acknowledgement short of the FIN says that the FIN had not arrived. What was believed on receipt alone is then
+//     withdrawn. Only what X sent after the earlier segment could have reached it counts; before that, the state's
+//     beginning is postponed.
 //   - What state must X be in to send this? (sends*.go, by the kind of segment)
-//   - What does Y do on receiving it? (arrives*.go, by the sections of RFC 9293 §3.10.7) Y is taken to receive what passes the
-//     observer, in sequence: a FIN behind a hole does nothing until the hole is filled (received.go).
+//   - What does Y do on receiving it? (arrives*.go, by the sections of RFC 9293 §3.10.7) Y is taken to receive what
+//     passes the observer, in sequence: a FIN behind a hole does nothing until the hole is filled (received.go).
 //
 // An endpoint exists once it has spoken, or once its peer acknowledges it. What only a missing segment can have
 // caused is marked inferred. What silence decides (a doubted RST, a SYN-ACK nobody answered, an attempt given up) is

@@ -12,8 +12,8 @@ type stamp struct {
 // maxStamps is how many transmissions are told apart: the first.
 const maxStamps = 8
 
-// stampAgain takes note of a SYN or FIN that is sent again. First is its first transmission.
-func (e *Endpoint) stampAgain(first stamp, s *Segment) {
+// restamp takes note of a SYN or FIN that is sent again. First is its first transmission.
+func (e *Endpoint) restamp(first stamp, s *Segment) {
 	if !s.HasTS || !e.tsIsSent {
 		return
 	}
@@ -25,9 +25,9 @@ func (e *Endpoint) stampAgain(first stamp, s *Segment) {
 	}
 }
 
-// echoed is the earlier transmission of the endpoint's SYN or FIN that has arrived, by the word of the segment that answers it:
-// TSecr is the timestamp of what arrived first (RFC 7323 §4.3). An echo of the last one proves nothing of the others, for what
-// arrives twice may be echoed either way; then, and where two have one stamp, it is nil.
+// echoed is the earlier transmission of the endpoint's SYN or FIN that has arrived, by the word of the segment that
+// answers it: TSecr is the timestamp of what arrived first (RFC 7323 §4.3). An echo of the last one proves nothing of
+// the others, for what arrives twice may be echoed either way; then, and where two have one stamp, it is nil.
 func (e *Endpoint) echoed(s *Segment) (found *stamp) {
 	if !s.HasTS || !s.HasAck {
 		return nil
@@ -44,8 +44,8 @@ func (e *Endpoint) echoed(s *Segment) (found *stamp) {
 	return found
 }
 
-// echoesLast reports that s answers the last transmission of the endpoint's SYN or SYN-ACK and no other (RFC 7323 §4.1). An answer to an
-// earlier one may have been sent anew because of the last.
+// echoesLast reports that s answers the last transmission of the endpoint's SYN or SYN-ACK and no other (RFC 7323
+// §4.1). An answer to an earlier one may have been sent anew because of the last.
 func (e *Endpoint) echoesLast(s *Segment) bool {
 	if !s.HasTS || len(e.stamps) != e.Syns {
 		return false
@@ -58,14 +58,16 @@ func (e *Endpoint) echoesLast(s *Segment) bool {
 	return true
 }
 
-// redate dates what the arrival of a SYN or FIN has led to by an earlier transmission of it, and takes back that it was denied.
+// redate dates what the arrival of a SYN or FIN has led to by an earlier transmission of it,
+// and takes back that it was denied.
 func (e *Endpoint) redate(st *stamp, states ...State) {
 	for i := len(e.History) - 1; i >= 0; i-- {
 		h := &e.History[i]
 		if !slices.Contains(states, h.State) {
 			continue
 		}
-		if h.At <= st.at || h.Rule == finAcksFin { // of that one nobody knows whether the earlier one acknowledged as much
+		// of that one nobody knows whether the earlier one acknowledged as much
+		if h.At <= st.at || h.Rule == finAcksFin {
 			return
 		}
 		h.At, h.Packet = st.at, st.packet

@@ -2,15 +2,16 @@ package tcpstate
 
 import "strings"
 
-// Effect says what a segment was in the life of its connection. The uppermost bits are the Rule by which it was dropped.
+// Effect says what a segment was in the life of its connection. The uppermost bits are
+// the Rule by which it was dropped.
 type Effect uint32
 
 // The effects; a segment can have several.
 const (
-	// Foreign: its numbers do not fit what the alleged sender and receiver have exchanged. It changed nothing.
-	Foreign Effect = 1 << iota
-	// Again: all of its sequence space had passed before.
-	Again
+	// Rejected: its numbers do not fit what the alleged sender and receiver have exchanged. It changed nothing.
+	Rejected Effect = 1 << iota
+	// Retransmission: all of its sequence space had passed before.
+	Retransmission
 	// Keepalive: RFC 9293 §3.8.4.
 	Keepalive
 	// ZeroWindowProbe: RFC 9293 §3.8.6.1.
@@ -40,14 +41,15 @@ const (
 	TimeWaitRestarted
 	// BadSynAck: a SYN-ACK that acknowledges another number than the SYN's (RFC 9293 §3.10.7.3).
 	BadSynAck
-	// Challenge: the answer to what may be an attack, an RST in the window or a SYN inside the connection (RFC 5961 §3.2, §4.2),
-	// or of one who holds another connection to a SYN. It tells what its sender expects.
+	// Challenge: the answer to what may be an attack, an RST in the window or a SYN inside the connection (RFC 5961
+	// §3.2, §4.2), or of one who holds another connection to a SYN. It tells what its sender expects.
 	Challenge
 	// AnswersKeepalive: it shows that the segment before it, its sender's peer's first, was a keepalive.
 	AnswersKeepalive
 	// BehindFin: its receiver ignores the text or FIN in it, for they lie behind a FIN that has arrived.
 	BehindFin
-	// Duplicate: the capture holds it a second time. Not the state machine's to find, but whoever gives it the segments.
+	// Duplicate: the capture holds it a second time. Not the state machine's to find,
+	// but whoever gives it the segments.
 	Duplicate
 	// BadChecksum: its receiver drops it (RFC 9293 §3.1). Likewise.
 	BadChecksum
@@ -58,7 +60,7 @@ const (
 const ruleShift = 24 // above the effects
 
 // Dropped is the effect of a segment that changes nothing, by a rule.
-func Dropped(by Rule) Effect { return Foreign | Effect(by)<<ruleShift }
+func Dropped(by Rule) Effect { return Rejected | Effect(by)<<ruleShift }
 
 // DroppedBy is the rule by which a segment was dropped, NoRule for others.
 func (e Effect) DroppedBy() Rule { return Rule(e >> ruleShift) }

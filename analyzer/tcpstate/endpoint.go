@@ -1,7 +1,7 @@
 package tcpstate
 
-// Endpoint is one side of a connection as the observer believes it to be. What every segment of a transfer changes stands
-// together, so that it is in few lines of a processor's cache.
+// Endpoint is one side of a connection as the observer believes it to be. What every segment of a transfer changes
+// stands together, so that it is in few lines of a processor's cache.
 type Endpoint struct {
 	History []Entry
 
@@ -10,7 +10,8 @@ type Endpoint struct {
 	sndUna   Seq // the highest acknowledgement that has passed on its way to this endpoint
 	ISS      Seq
 	ISSKnown bool
-	far      bool // it has sent a quarter of the sequence space and more: a number below ISS is no longer told from one above
+	// it has sent a quarter of the sequence space and more: a number below ISS is no longer told from one above
+	far      bool
 	sndKnown bool
 	unaKnown bool
 	sentText bool
@@ -33,7 +34,7 @@ type Endpoint struct {
 	timedAt  int64
 	rtt      int64 // the shortest time in which it has answered a segment that passed the observer
 
-	Spoke   bool   // a segment of this endpoint is in the capture
+	HasSent bool   // a segment of this endpoint is in the capture
 	issSeen bool   // the SYN itself is in the capture
 	other   Seq    // the ISS of a SYN-ACK of its that its peer passed over
 	offered bool   // there was one

@@ -117,13 +117,15 @@ func TestFigures(t *testing.T) {
 			FIN_WAIT_2   C <-- S  ACK seq=301 ack=102       CLOSE_WAIT
 			TIME_WAIT    C <-- S  FIN,ACK seq=301 ack=102   LAST_ACK
 			TIME_WAIT    C --> S  ACK seq=102 ack=302       CLOSED`,
-			c: "SYN_SENT ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT", s: "SYN_RCVD ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED"},
+			c: "SYN_SENT ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT",
+			s: "SYN_RCVD ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED"},
 		{name: "13, simultaneous close sequence", script: opened + `
 			FIN_WAIT_1   C --> S  FIN,ACK seq=101 ack=301
 			CLOSING      C <-- S  FIN,ACK seq=301 ack=101   CLOSING
 			CLOSING      C --> S  ACK seq=102 ack=302       TIME_WAIT
 			TIME_WAIT    C <-- S  ACK seq=302 ack=102       TIME_WAIT`,
-			c: "SYN_SENT ESTABLISHED FIN_WAIT_1 CLOSING TIME_WAIT", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1 CLOSING TIME_WAIT"},
+			c: "SYN_SENT ESTABLISHED FIN_WAIT_1 CLOSING TIME_WAIT",
+			s: "SYN_RCVD ESTABLISHED FIN_WAIT_1 CLOSING TIME_WAIT"},
 	} {
 		t.Run(x.name, x.check)
 	}
@@ -134,8 +136,8 @@ const opened = `
 			ESTABLISHED  C <-- S  SYN,ACK seq=300 ack=101   SYN_RCVD
 			ESTABLISHED  C --> S  ACK seq=101 ack=301       ESTABLISHED`
 
-// CLOSE in SYN_RCVD goes to FIN_WAIT_1 (RFC 9293 §3.10.4), but a FIN whose sender was seen in SYN_RCVD last is nearly always
-// one of ESTABLISHED, to which the ACK was not captured: so the tracker has it.
+// CLOSE in SYN_RCVD goes to FIN_WAIT_1 (RFC 9293 §3.10.4), but a FIN whose sender was seen in SYN_RCVD last is nearly
+// always one of ESTABLISHED, to which the ACK was not captured: so the tracker has it.
 
 // What simulated connections and random segments have shown to be hard, each as the shortest exchange.
 func TestHardExchanges(t *testing.T) {
@@ -147,7 +149,8 @@ func TestHardExchanges(t *testing.T) {
 			CLOSED       C --> S  RST,ACK seq=0 ack=301     SYN_RCVD     # below the window of S
 			CLOSED       C --> S  RST seq=101               CLOSED`,
 			c: "SYN_SENT CLOSED", s: "SYN_SENT SYN_RCVD CLOSED"},
-		{name: "an RST at its sender's SND.NXT says that its sender is CLOSED, whatever its receiver lacks, §3.10.5", script: opened + `
+		{name: "an RST at its sender's SND.NXT says that its sender is CLOSED, whatever its receiver lacks, §3.10.5",
+			script: opened + `
 			FIN_WAIT_1   C --> S  FIN,ACK seq=101 ack=301   CLOSE_WAIT
 			     +60ms   C <-- S  ACK seq=301 ack=101 len=1 ESTABLISHED  # the FIN is late, or lost
 			FIN_WAIT_1   C --> S  ACK seq=102 ack=302       ESTABLISHED
@@ -218,14 +221,16 @@ func TestHardExchanges(t *testing.T) {
 			FIN_WAIT_2   C <-- S  ACK seq=302 ack=102       CLOSE_WAIT
 			TIME_WAIT    C <-- S  FIN,ACK seq=301 ack=102   LAST_ACK
 			TIME_WAIT    C --> S  ACK seq=102 ack=302       CLOSED`,
-			c: "SYN_SENT ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT", s: "SYN_RCVD ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED"},
+			c: "SYN_SENT ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT",
+			s: "SYN_RCVD ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED"},
 		{name: "the ACK of the first FIN, from beyond a lost one, does, §3.6", script: opened + `
 			FIN_WAIT_1   C --> S  FIN,ACK seq=101 ack=301
 			             C <-x S  FIN,ACK seq=301 ack=101
 			FIN_WAIT_2   C <-- S  ACK seq=302 ack=102
 			     +300ms  C <-- S  FIN,ACK seq=301 ack=102   CLOSING
 			TIME_WAIT    C --> S  ACK seq=102 ack=302       TIME_WAIT`,
-			c: "SYN_SENT ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1 CLOSING TIME_WAIT"},
+			c: "SYN_SENT ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT",
+			s: "SYN_RCVD ESTABLISHED FIN_WAIT_1 CLOSING TIME_WAIT"},
 		{name: "SYN_SENT hears no FIN, §3.10.7.3", script: `
 			             C <-- S  SYN seq=300               SYN_SENT
 			FIN_WAIT_1   C --> S  FIN,ACK seq=101 ack=301   SYN_SENT     # the SYN,ACK was lost before the observer
@@ -378,7 +383,8 @@ func TestHardExchanges(t *testing.T) {
 			             C <-- S  ACK seq=302 ack=102                    # a keepalive's answer, say
 			             C --> S  RST seq=102
 			CLOSED       C --> S  RST seq=102               CLOSED       # so C was gone when the FIN came`,
-			c: "SYN_SENT ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 CLOSED", s: "SYN_RCVD ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED"},
+			c: "SYN_SENT ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 CLOSED",
+			s: "SYN_RCVD ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED"},
 		{name: "a SYN again denies what came with a SYN,ACK and after it", script: `
 			SYN_SENT     C --> S  SYN seq=100
 			             C x-- S  SYN,ACK seq=300 ack=101   SYN_RCVD
@@ -397,7 +403,8 @@ func TestHardExchanges(t *testing.T) {
 			      +2ms   C --> S  ACK seq=101 ack=301       CLOSED       # C is still in SYN_RCVD
 			CLOSED       C <-- S  RST seq=301               CLOSED`,
 			c: "SYN_SENT SYN_RCVD CLOSED", s: "SYN_SENT SYN_RCVD ESTABLISHED CLOSED"},
-		{name: "the acknowledgement that came with text is known to have come when the text is acknowledged", script: opened + `
+		{name: "the acknowledgement that came with text is known to have come when the text is acknowledged",
+			script: opened + `
 			             C --x S  ACK seq=101 ack=301 len=1
 			CLOSE_WAIT   C <-- S  FIN,ACK seq=301 ack=101   FIN_WAIT_1
 			             C --x S  ACK seq=102 ack=302
@@ -412,7 +419,8 @@ func TestHardExchanges(t *testing.T) {
 			             C <-- S  ACK seq=302 ack=101
 			     +300ms  C --> S  ACK seq=101 ack=302 len=1000   TIME_WAIT
 			             C <-- S  ACK seq=302 ack=1102      TIME_WAIT`,
-			c: "SYN_SENT ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT"},
+			c: "SYN_SENT ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED",
+			s: "SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT"},
 		{name: "a SYN,ACK again denies no ACK that is still on its way", script: `
 			@0s          C --> S  SYN seq=100
 			@11ms        C <-- S  SYN,ACK seq=300 ack=101

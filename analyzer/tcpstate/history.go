@@ -44,7 +44,7 @@ func (e *Endpoint) synchronized() bool { return e.Known() && e.State() >= Establ
 func (e *Endpoint) enter(by Rule, s *Segment) { e.enterAt(by, s.At, s.Packet) }
 
 func (e *Endpoint) enterAt(by Rule, at int64, packet uint64) {
-	e.push(Entry{Rule: by, At: at, Packet: packet, Inferred: !e.Spoke})
+	e.push(Entry{Rule: by, At: at, Packet: packet, Inferred: !e.HasSent})
 }
 
 // infer goes where a rule leads though no captured segment shows it.
@@ -52,8 +52,8 @@ func (e *Endpoint) infer(by Rule, at int64, packet uint64) {
 	e.push(Entry{Rule: by, At: at, Packet: packet, Inferred: true})
 }
 
-// push adds the state to which the entry's rule leads from the present one. Where the rule does not lead on, nothing happens.
-// CLOSED goes on only where it refused before it opened.
+// push adds the state to which the entry's rule leads from the present one. Where the rule does not lead on, nothing
+// happens. CLOSED goes on only where it refused before it opened.
 func (e *Endpoint) push(next Entry) {
 	to := next.Rule.leads(e.from())
 	if to == nil || e.Known() && e.State() == Closed && len(e.History) > 1 {
@@ -161,7 +161,8 @@ func (e *Endpoint) since() int64 {
 	return e.History[len(e.History)-1].At
 }
 
-// left is when the endpoint went on from its latest stay in st, or the beginning of its present state if it never was there.
+// left is when the endpoint went on from its latest stay in st, or the beginning of its
+// present state if it never was there.
 func (e *Endpoint) left(st State) int64 {
 	for i := len(e.History) - 2; i >= 0; i-- {
 		if e.History[i].State == st {

@@ -20,7 +20,8 @@ func sane(c *Conn) error {
 		from := unknown
 		for n, entry := range e.History {
 			if to := entry.Rule.leads(from); to == nil || to.to != entry.State || from == Closed && n > 1 {
-				return fmt.Errorf("end %d: %s does not lead from %d to %s: %v", i, entry.Rule, from, entry.State, stateNames(e))
+				return fmt.Errorf("end %d: %s does not lead from %d to %s: %v", i, entry.Rule, from, entry.State,
+					stateNames(e))
 			}
 			if n > 0 && entry.At < e.History[n-1].At {
 				return fmt.Errorf("end %d: time goes back from %s to %s: %v", i, from, entry.State, e.History)

@@ -7,32 +7,34 @@ type Kind uint8
 
 // The kinds.
 const (
-	SynAgain        Kind = iota // a SYN without ACK, sent again
-	SynAckAgain                 // a SYN-ACK, sent again
-	FewerOptions                // a SYN, sent again without options of the first
-	Unaccepted                  // a SYN-ACK, sent again after the ACK that should have completed the handshake
-	OtherSynAck                 // a SYN-ACK that acknowledges another number than the SYN's
-	Refusal                     // an RST that answers a SYN
-	FinAgain                    // a FIN, sent again
-	FinUnheard                  // a FIN, sent again after its acknowledgement
-	FinTooSoon                  // a FIN before which text is missing
-	Missed                      // acknowledges what the end has sent and no packet holds
-	Probed                      // probes a closed window
-	SynWithin                   // a SYN with another number, inside the connection
-	Misfit                      // changes nothing in its receiver: the numbers, the timestamp, or no ACK
-	WrongSum                    // its checksum is wrong
-	Repaired                    // brings again what one with a wrong checksum brought
-	ImpossibleFlags             // no TCP sends these flags together
-	Explained                   // an RST that carries a text
-	RstInexact                  // an RST in the window, not at the next number
-	RstOutside                  // an RST outside of the window
-	RstOutlived                 // goes on after an RST
+	SynRetransmitted    Kind = iota // a SYN without ACK, sent again
+	SynAckRetransmitted             // a SYN-ACK, sent again
+	FewerOptions                    // a SYN, sent again without options of the first
+	Unaccepted                      // a SYN-ACK, sent again after the ACK that should have completed the handshake
+	OtherSynAck                     // a SYN-ACK that acknowledges another number than the SYN's
+	Refusal                         // an RST that answers a SYN
+	FinRetransmitted                // a FIN, sent again
+	FinAfterItsAck                  // a FIN, sent again after its acknowledgement
+	FinBeforeText                   // a FIN before which text is missing
+	Missed                          // acknowledges what the end has sent and no packet holds
+	Probed                          // probes a closed window
+	SynInConnection                 // a SYN with another number, inside the connection
+	Unacceptable                    // changes nothing in its receiver: the numbers, the timestamp, or no ACK
+	WrongChecksum                   // its checksum is wrong
+	Repaired                        // brings again what one with a wrong checksum brought
+	ImpossibleFlags                 // no TCP sends these flags together
+	Explained                       // an RST that carries a text
+	RstInexact                      // an RST in the window, not at the next number
+	RstOutside                      // an RST outside of the window
+	RstOutlived                     // goes on after an RST
 	kinds
 )
 
 var kindNames = [kinds]string{
-	"syn_again", "syn_ack_again", "fewer_options", "unaccepted", "other_syn_ack", "refusal", "fin_again", "fin_unheard",
-	"fin_too_soon", "missed", "probed", "syn_within", "misfit", "wrong_sum", "repaired", "impossible_flags", "explained",
+	"syn_retransmitted", "syn_ack_retransmitted", "fewer_options", "unaccepted", "other_syn_ack", "refusal",
+	"fin_retransmitted", "fin_after_its_ack",
+	"fin_before_text", "missed", "probed", "syn_in_connection", "unacceptable", "wrong_checksum", "repaired",
+	"impossible_flags", "explained",
 	"rst_inexact", "rst_outside", "rst_outlived",
 }
 
@@ -47,8 +49,8 @@ func (k Kind) String() string {
 // maxNoted is how many the log keeps of each kind and end. Those beyond are counted.
 const maxNoted = 8
 
-// log is what a connection has that most have not: of the segments of each end those that later ones may show in another
-// light. What is told of them is asked for when the record ends.
+// log is what a connection has that most have not: of the segments of each end those that later ones may show in
+// another light. What is told of them is asked for when the record ends.
 type log struct {
 	noted    []noted
 	more     [2][kinds]uint32 // of each end and kind, those that are not in noted
@@ -112,21 +114,21 @@ func (c *Conn) Absorb(d *Conn) {
 func (c *Conn) remark(from int, s *Segment, e Effect) {
 	y := &c.Ends[1-from]
 	switch {
-	case e.Has(Foreign):
+	case e.Has(Rejected):
 		switch {
 		case s.Syn && (s.Rst || s.Fin && !s.HasAck):
 		case s.Rst:
 			c.Note(RstOutside, from, s.Seq, s.Packet)
 		case s.Syn:
-			c.Note(SynWithin, from, s.Seq, s.Packet)
+			c.Note(SynInConnection, from, s.Seq, s.Packet)
 		default:
-			c.Note(Misfit, from, s.Seq, s.Packet)
+			c.Note(Unacceptable, from, s.Seq, s.Packet)
 		}
 		return
-	case e.Has(Again) && s.Syn && s.HasAck:
-		c.Note(SynAckAgain, from, s.Seq, s.Packet)
-	case e.Has(Again) && s.Syn:
-		c.Note(SynAgain, from, s.Seq, s.Packet)
+	case e.Has(Retransmission) && s.Syn && s.HasAck:
+		c.Note(SynAckRetransmitted, from, s.Seq, s.Packet)
+	case e.Has(Retransmission) && s.Syn:
+		c.Note(SynRetransmitted, from, s.Seq, s.Packet)
 	}
 	if e.Has(AckNotAccepted) {
 		c.Note(Unaccepted, from, s.Seq, s.Packet)
@@ -135,13 +137,13 @@ func (c *Conn) remark(from int, s *Segment, e Effect) {
 		c.Note(OtherSynAck, from, s.Seq, s.Packet)
 	}
 	if e.Has(AckOfFinLost) {
-		c.Note(FinUnheard, from, s.textEnd(), s.Packet)
+		c.Note(FinAfterItsAck, from, s.textEnd(), s.Packet)
 	}
-	if e.Has(FinAhead) && !e.Has(Again) {
-		c.Note(FinTooSoon, from, s.textEnd(), s.Packet)
+	if e.Has(FinAhead) && !e.Has(Retransmission) {
+		c.Note(FinBeforeText, from, s.textEnd(), s.Packet)
 	}
 	if e.Has(BehindFin) && s.Seq != s.end() {
-		c.Note(Misfit, from, s.Seq, s.Packet)
+		c.Note(Unacceptable, from, s.Seq, s.Packet)
 	}
 	if e.Has(ZeroWindowProbe) {
 		c.Note(Probed, from, s.Seq, s.Packet)
@@ -150,7 +152,8 @@ func (c *Conn) remark(from int, s *Segment, e Effect) {
 		c.Note(RstInexact, from, s.Seq, s.Packet)
 	}
 	x := &c.Ends[from]
-	if n := len(y.History); e.Has(ResetAccepted) && n > 1 && y.History[n-2].State == SynSent && !x.sentSyn && !x.sentSynAck {
+	if n := len(y.History); e.Has(ResetAccepted) && n > 1 && y.History[n-2].State == SynSent && !x.sentSyn &&
+		!x.sentSynAck {
 		c.Note(Refusal, from, s.Seq, s.Packet)
 	}
 }
@@ -158,8 +161,9 @@ func (c *Conn) remark(from int, s *Segment, e Effect) {
 // HasNoted reports whether there may be noteworthy segments.
 func (c *Conn) HasNoted() bool { return c.log != nil }
 
-// Noted gives the segments of a kind of Ends[end], by the histories as they are now: the first packets, and how many there are.
-// One that has turned out to be no word of the connection, or that did not mean what it seemed to, is not among them.
+// Noted gives the segments of a kind of Ends[end], by the histories as they are now: the first packets,
+// and how many there are. One that has turned out to be no word of the connection, or that did not mean
+// what it seemed to, is not among them.
 func (c *Conn) Noted(kind Kind, end int) (packets []uint64, n uint64) {
 	if c.log == nil {
 		return nil, 0
@@ -183,11 +187,11 @@ func (c *Conn) Noted(kind Kind, end int) (packets []uint64, n uint64) {
 func (c *Conn) stands(m *noted) bool {
 	x := &c.Ends[m.end]
 	switch m.kind {
-	case SynAgain, SynAckAgain, FewerOptions, Unaccepted:
+	case SynRetransmitted, SynAckRetransmitted, FewerOptions, Unaccepted:
 		return x.ISSKnown && x.ISS == m.seq
-	case FinAgain, FinUnheard, FinTooSoon:
+	case FinRetransmitted, FinAfterItsAck, FinBeforeText:
 		return x.FinSent && x.FinSeq == m.seq
-	case SynWithin, Misfit:
+	case SynInConnection, Unacceptable:
 		return c.openAt(m.packet)
 	case RstOutside:
 		return c.Ends[1-m.end].reachedBy(m.packet)
@@ -243,10 +247,10 @@ func (c *Conn) comesLate(i int, s *Segment) {
 // filled takes back that an octet of Ends[i] was missed.
 func (c *Conn) filled(i int, octet Seq) { c.comesLate(i, &Segment{Seq: octet, Len: 1}) }
 
-// FinsAgain are the repetitions of the FIN of Ends[i]: the first packets, and how many there are.
-func (c *Conn) FinsAgain(i int) (packets []uint64, n uint64) {
+// FinRetransmissions are the repetitions of the FIN of Ends[i]: the first packets, and how many there are.
+func (c *Conn) FinRetransmissions(i int) (packets []uint64, n uint64) {
 	e := &c.Ends[i]
-	if packets, _ = c.Noted(FinAgain, i); !e.FinSent || e.fins < 2 {
+	if packets, _ = c.Noted(FinRetransmitted, i); !e.FinSent || e.fins < 2 {
 		return nil, 0
 	}
 	return packets, uint64(e.fins - 1)

@@ -3,13 +3,14 @@ package tcpstate
 import "slices"
 
 // Most segments are the ones that were expected next: text in sequence between two ends in ESTABLISHED, or its
-// acknowledgement. Of the questions that Segment asks of a segment most can have only one answer then. Van Jacobson's header
-// prediction (4.3BSD-Reno, tcp_input) therefore looks at a few fields first; RFC 9293 leaves that to the implementation.
-// What is steady about the connection is found out by the segments that go the long way, and does not change in between.
+// acknowledgement. Of the questions that Segment asks of a segment most can have only one answer then. Van
+// Jacobson's header prediction (4.3BSD-Reno, tcp_input) therefore looks at a few fields first; RFC 9293 leaves
+// that to the implementation. What is steady about the connection is found out by the segments that go the long
+// way, and does not change in between.
 
 // Predict takes in a segment that Ends[from] has sent, as Segment does, if it is one that was expected next. It reports
-// whether it was: then there is nothing more to say of it, and both ends are in ESTABLISHED as before. Otherwise nothing has
-// happened.
+// whether it was: then there is nothing more to say of it, and both ends are in ESTABLISHED as before.
+// Otherwise nothing has happened.
 func (c *Conn) Predict(from int, s *Segment) bool {
 	x, y := &c.Ends[from], &c.Ends[1-from]
 	switch {
@@ -44,17 +45,24 @@ func (s Seq) follows(t Seq) bool { return s-t <= nearby }
 
 // isSteady reports that Predict needs to look at no more than the numbers of the next segments.
 func (c *Conn) isSteady() bool {
-	return c.bare && !c.self && c.Ends[0].isSteady() && c.Ends[1].isSteady() && c.repeats == [2]repeats{} && c.asks == [2]int64{} && (c.log == nil || c.log.isIdle())
+	return c.bare && !c.self && c.Ends[0].isSteady() && c.Ends[1].isSteady() && c.repeats == [2]repeats{} &&
+		c.asks == [2]int64{} && (c.log == nil || c.log.isIdle())
 }
 
 // isIdle reports that nothing is in the log that an expected segment may change.
 func (l *log) isIdle() bool {
-	return len(l.rejected[0])+len(l.rejected[1])+len(l.proven) == 0 && !slices.ContainsFunc(l.noted, func(m noted) bool { return m.kind == Missed })
+	return len(l.rejected[0])+len(l.rejected[1])+len(l.proven) == 0 && !slices.ContainsFunc(l.noted,
+		func(m noted) bool {
+			return m.kind == Missed
+		})
 }
 
-// isSteady reports that the endpoint is in ESTABLISHED by its own word, and that nothing is doubtful about it or missing.
+// isSteady reports that the endpoint is in ESTABLISHED by its own word, and that nothing
+// is doubtful about it or missing.
 func (e *Endpoint) isSteady() bool {
-	return e.State() == Established && e.Spoke && e.ackSent && e.sndKnown && e.unaKnown && e.rcv.known && len(e.rcv.ahead) == 0 &&
+	return e.State() == Established && e.HasSent && e.ackSent && e.sndKnown && e.unaKnown && e.rcv.known &&
+		len(e.rcv.ahead) == 0 &&
 		!e.FinSent && !e.finGuessed && !e.gotFin && e.doubted == nil &&
-		(!e.ISSKnown || e.far || e.sndNxt.follows(e.ISS.Add(1))) && (e.sentSynAck || len(e.History) <= 2) // a SYN_RCVD that its next segment would deny
+		// a SYN_RCVD that its next segment would deny
+		(!e.ISSKnown || e.far || e.sndNxt.follows(e.ISS.Add(1))) && (e.sentSynAck || len(e.History) <= 2)
 }

@@ -78,7 +78,8 @@ func predicted(t interface{ Fatalf(string, ...any) }, segments []sent) (n int) {
 			got = fast.Segment(s.from, &segment)
 		}
 		if got != effect || !reflect.DeepEqual(slow, fast) {
-			t.Fatalf("predicted %t: effect %b, without %b\n%+v\nwithout\n%+v\n%v", is, got, effect, *fast, *slow, list(segments[:i+1], slow))
+			t.Fatalf("predicted %t: effect %b, without %b\n%+v\nwithout\n%+v\n%v", is, got, effect, *fast, *slow,
+				list(segments[:i+1], slow))
 		}
 	}
 	return n

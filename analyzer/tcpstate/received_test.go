@@ -101,8 +101,8 @@ func TestReceivedMissing(t *testing.T) {
 	}
 }
 
-// Whatever arrives in whatever order: what is taken to have arrived is what has, but for the farthest where too many holes
-// are open, and the spans stay in order, apart, and few.
+// Whatever arrives in whatever order: what is taken to have arrived is what has, but for the farthest where too many
+// holes are open, and the spans stay in order, apart, and few.
 func TestReceivedAgainstSet(t *testing.T) {
 	hold(t, func(t *rapid.T) {
 		base := Seq(rapid.Uint32().Draw(t, "base"))

@@ -2,12 +2,14 @@ package tcpstate
 
 import "slices"
 
-// A segment that its receiver drops, or is taken to drop, is kept: when a later one proves it, it counts from where it was.
+// A segment that its receiver drops, or is taken to drop, is kept: when a later one proves
+// it, it counts from where it was.
 
 // maxRejected is how many are kept of each end. Beyond it the oldest gives way.
 const maxRejected = 8
 
-// rejected is a segment that was dropped, or is taken to have been. Those without SYN and FIN that follow each other are kept as one.
+// rejected is a segment that was dropped, or is taken to have been. Those without SYN and FIN that
+// follow each other are kept as one.
 type rejected struct {
 	Segment
 	n   uint32 // how many there are
@@ -35,7 +37,8 @@ func (c *Conn) keep(from int, r rejected) {
 	list := &c.log.rejected[from]
 	if n := len(*list); n > 0 {
 		last := &(*list)[n-1]
-		if last.by == r.by && !last.sum && !r.sum && last.HasAck == r.HasAck && last.end() == r.Seq && last.Len > 0 && r.Len > 0 &&
+		if last.by == r.by && !last.sum && !r.sum && last.HasAck == r.HasAck && last.end() == r.Seq && last.Len > 0 &&
+			r.Len > 0 &&
 			!last.Syn && !r.Syn && !last.Fin && !r.Fin && last.Len+r.Len <= nearby {
 			last.Len, last.Ack, last.n = last.Len+r.Len, r.Ack, last.n+1
 			return
@@ -47,10 +50,11 @@ func (c *Conn) keep(from int, r rejected) {
 	*list = append(*list, r)
 }
 
-// RejectSum takes note of a segment of Ends[from] whose receiver is taken to have dropped it for its wrong checksum (RFC 9293 §3.1).
-// It is kept until the receiver acknowledges what it brings: then it had arrived; or until it is sent again: then it had not.
+// RejectSum takes note of a segment of Ends[from] whose receiver is taken to have dropped it for its wrong
+// checksum (RFC 9293 §3.1). It is kept until the receiver acknowledges what it brings: then it had arrived; or
+// until it is sent again: then it had not.
 func (c *Conn) RejectSum(from int, s *Segment) {
-	c.Note(WrongSum, from, s.Seq, s.Packet)
+	c.Note(WrongChecksum, from, s.Seq, s.Packet)
 	x := &c.Ends[from]
 	c.steady = false
 	if s.end() == s.Seq || s.Rst || x.sndKnown && !s.end().After(x.sndNxt) {
@@ -60,8 +64,8 @@ func (c *Conn) RejectSum(from int, s *Segment) {
 	c.keep(from, rejected{Segment: *s, n: 1, sum: true})
 }
 
-// dropAgain takes note of a segment of Ends[from] that brings what rejected ones brought: nothing will show any more that those
-// arrived. One that gets through repairs them.
+// dropAgain takes note of a segment of Ends[from] that brings what rejected ones brought: nothing will show any more
+// that those arrived. One that gets through repairs them.
 func (c *Conn) dropAgain(from int, s *Segment, through bool) {
 	repairs := false
 	c.log.rejected[from] = slices.DeleteFunc(c.log.rejected[from], func(r rejected) bool {
@@ -88,17 +92,18 @@ func (c *Conn) proven(from int, r *rejected, e Effect) {
 	l := c.log
 	l.proven = append(l.proven, Proof{r.Segment, from, e})
 	of := func(kind Kind) bool {
-		return kind == Misfit || kind == SynWithin || kind == OtherSynAck || kind == WrongSum
+		return kind == Unacceptable || kind == SynInConnection || kind == OtherSynAck || kind == WrongChecksum
 	}
-	kind, before := Misfit, len(l.noted)
+	kind, before := Unacceptable, len(l.noted)
 	switch {
 	case r.sum:
-		kind = WrongSum
+		kind = WrongChecksum
 	case r.Syn:
-		kind = SynWithin
+		kind = SynInConnection
 	}
 	l.noted = slices.DeleteFunc(l.noted, func(m noted) bool {
-		return int(m.end) == from && of(m.kind) && (m.packet == r.Packet || r.n > 1 && m.kind == Misfit && m.seq-r.Seq < Seq(r.Len))
+		return int(m.end) == from && of(m.kind) && (m.packet == r.Packet || r.n > 1 && m.kind == Unacceptable &&
+			m.seq-r.Seq < Seq(r.Len))
 	})
 	if found := uint32(before - len(l.noted)); found < r.n {
 		l.more[from][kind] -= min(l.more[from][kind], r.n-found)
@@ -126,15 +131,17 @@ func (c *Conn) takeIn(i int, s *Segment) {
 	}
 }
 
-// proves reports whether a segment acknowledges one that was dropped before it for its numbers: the capture has a gap there, or a
-// SYN-ACK with another number was the one that counted. What it proves counts from where it was. Of a peer that is not in the
-// capture nobody can ask for more than that the segment, which does not fit either, goes on behind that one.
+// proves reports whether a segment acknowledges one that was dropped before it for its numbers: the capture has
+// a gap there, or a SYN-ACK with another number was the one that counted. What it proves counts from where it
+// was. Of a peer that is not in the capture nobody can ask for more than that the segment, which does not fit
+// either, goes on behind that one.
 func (c *Conn) proves(from int, x, y *Endpoint, s *Segment) bool {
 	if c.self || len(c.log.rejected[0])+len(c.log.rejected[1]) == 0 {
 		return false
 	}
 	last := &c.last[1-from]
-	heard := y.Spoke && !(x.ackSent && (last.kind == Nothing || last.end.Before(x.maxAck))) // the capture holds what y sends
+	// the capture holds what y sends
+	heard := y.HasSent && !(x.ackSent && (last.kind == Nothing || last.end.Before(x.maxAck)))
 	for _, i := range [...]int{1 - from, from} {
 		list := c.log.rejected[i]
 		for n := len(list) - 1; n >= 0; n-- {
@@ -172,7 +179,8 @@ func (r *rejected) acknowledged(ack Seq) bool {
 	return ack == r.end() || r.n > 1 && ack-r.Seq-1 < Seq(r.Len)
 }
 
-// chain takes the n-th rejected segment of Ends[i] out of the log, and those that come right before it: they arrived with it.
+// chain takes the n-th rejected segment of Ends[i] out of the log, and those that come right
+// before it: they arrived with it.
 func (c *Conn) chain(i, n int) (chain []rejected) {
 	list := c.log.rejected[i]
 	chain = []rejected{list[n]}
@@ -185,11 +193,12 @@ func (c *Conn) chain(i, n int) (chain []rejected) {
 	return chain
 }
 
-// resumes takes in what x, Ends[from], sent first behind a gap of the capture, or with an old timestamp, which s proves.
+// resumes takes in what x, Ends[from], sent first behind a gap of the capture, or with
+// an old timestamp, which s proves.
 func (c *Conn) resumes(from int, x, y *Endpoint, first, s *Segment) Effect {
 	y.tsKnown = false
 	if !c.fits(x, y, first) {
-		x.disownFin(finDisowned, s.Packet)
+		x.withdrawFin(finDisowned, s.Packet)
 		if first.Seq.After(x.sndNxt) {
 			c.misses(from, first.Seq-1, first.Packet)
 		}
@@ -212,7 +221,7 @@ func (c *Conn) chooses(from int, x, y *Endpoint, synAck, s *Segment) Effect {
 	*y = Endpoint{Withdrawn: y.Withdrawn, WithdrawnMore: y.WithdrawnMore, offered: true, other: y.ISS}
 	x.withdrawTo(SynSent, otherSyn, s.Packet)
 	x.ackSent, x.rcv, x.resetClosed = false, received{}, false
-	c.Reset, c.later, c.perhaps, c.HandshakeAcked = nil, nil, nil, false
+	c.Reset, c.later, c.maybeReset, c.HandshakeAcked = nil, nil, nil, false
 	c.log.noted = slices.DeleteFunc(c.log.noted, func(m noted) bool { return m.kind == Missed && int(m.end) == 1-from })
 	return c.sendsSynAck(1-from, y, x, synAck)
 }

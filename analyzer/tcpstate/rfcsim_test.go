@@ -44,7 +44,8 @@ type view struct {
 	impaired bool            // something was lost or late
 	lateNews int64           // when what came late changed its state; 0 once it has spoken since
 	deaf     int             // segments that arrived when it was CLOSED and had not said so
-	// When an RST arrived that was not exact, or what it had already but not acknowledged; 0 once it has spoken long after.
+	// When an RST arrived that was not exact, or what it had already but not acknowledged;
+	// 0 once it has spoken long after.
 	doubted int64
 
 	stale    stale
@@ -57,10 +58,10 @@ type passed struct {
 	at int64
 }
 
-// stale is an end of which a segment has passed that was late, beyond the delay of its path, and sent in a state that the
-// end has left, or that an end has sent before it was reset and that looks like its challenge ACK (RFC 5961 §3.2). It looks
-// like a new transmission, which denies what arrived at the end meanwhile. What arrives at it after that, and what it says
-// then, shows it again.
+// stale is an end of which a segment has passed that was late, beyond the delay of its path, and sent in a state that
+// the end has left, or that an end has sent before it was reset and that looks like its challenge ACK (RFC 5961 §3.2).
+// It looks like a new transmission, which denies what arrived at the end meanwhile. What arrives at it after that, and
+// what it says then, shows it again.
 type stale struct {
 	since  int  // index in the true history of the state in which it was sent; 0 for no doubt
 	latest int  // that of the latest such segment, where there are several
@@ -152,18 +153,19 @@ func (v *view) says(s *rfcsim.Passing, e *rfcsim.Endpoint) {
 	}
 }
 
-// showing is how many entries of its sender's history a segment shows, but for those of its own doing: FIN_WAIT_2 looks like
-// FIN_WAIT_1, and an empty ACK may come from SYN_RCVD (RFC 9293 §3.10.7.4, first step).
+// showing is how many entries of its sender's history a segment shows, but for those of its own doing: FIN_WAIT_2 looks
+// like FIN_WAIT_1, and an empty ACK may come from SYN_RCVD (RFC 9293 §3.10.7.4, first step).
 func showing(s *rfcsim.Passing, e *rfcsim.Endpoint) int {
 	switch st := e.History[s.Known-1].State; {
-	case st == rfcsim.FinWait2, st == rfcsim.Established && s.Len == 0 && s.Known > 2 && e.History[s.Known-2].State == rfcsim.SynRcvd:
+	case st == rfcsim.FinWait2, st == rfcsim.Established && s.Len == 0 && s.Known > 2 &&
+		e.History[s.Known-2].State == rfcsim.SynRcvd:
 		return s.Known - 1
 	}
 	return s.Known
 }
 
-// shows takes note of the entries that a segment of the end shows. An RST that is not exact may be forged (RFC 5961 §3.2);
-// the challenge ACK draws an exact one.
+// shows takes note of the entries that a segment of the end shows. An RST that is not exact may be forged (RFC 5961
+// §3.2); the challenge ACK draws an exact one.
 func (v *view) shows(s *rfcsim.Passing, e *rfcsim.Endpoint, exact bool) {
 	v.shown = append(v.shown, make([]bool, len(e.History)-len(v.shown))...)
 	for i, entry := range e.History[:s.Known] {
@@ -198,7 +200,8 @@ func (v *view) ages(s *rfcsim.Passing, e *rfcsim.Endpoint, delay int64) {
 	}
 }
 
-// hears takes note of what may show a stale end's state again: an acceptable segment with an ACK, an RST, or a SYN in SYN_SENT.
+// hears takes note of what may show a stale end's state again: an acceptable segment with an
+// ACK, an RST, or a SYN in SYN_SENT.
 func (v *view) hears(s *rfcsim.Passing, e *rfcsim.Endpoint) {
 	if s.HasAck && !s.Rst && (v.heardAck == 0 || less(v.heardAck, s.Ack)) {
 		v.heardAck = s.Ack
@@ -272,9 +275,9 @@ func (p *play) silent(end int) int {
 	return len(history)
 }
 
-// hiddenFin: the FIN that this end sent first was lost or overtaken, and the one that passed first was sent when the other
-// end's FIN had arrived, which it acknowledges. Whether the two FINs crossed (CLOSING, TIME_WAIT) or not (LAST_ACK, CLOSED)
-// nobody can tell.
+// hiddenFin: the FIN that this end sent first was lost or overtaken, and the one that passed first was sent when the
+// other end's FIN had arrived, which it acknowledges. Whether the two FINs crossed (CLOSING, TIME_WAIT) or not
+// (LAST_ACK, CLOSED) nobody can tell.
 func (p *play) hiddenFin(end int) bool {
 	if p.ends[end].finFirst == 0 {
 		return false
@@ -304,8 +307,8 @@ func (p *play) open(end int) bool {
 	case v.silence > 0:
 		// Its answer was lost, or what it should have answered: that looks alike.
 	case v.doubted > 0:
-		// Where text or a FIN is missing an RST may look exact, and in the FIN's place it is so for Linux. And whether the
-		// ACK field of what comes again was heard depends on whether it had arrived before.
+		// Where text or a FIN is missing an RST may look exact, and in the FIN's place it is so for Linux. And whether
+		// the ACK field of what comes again was heard depends on whether it had arrived before.
 	case v.lateNews > 0:
 		// What changed its state was not sent again, and it has said nothing since.
 	case e.State() == rfcsim.SynRcvd && v.bareSyn && !v.synAck:
@@ -316,7 +319,8 @@ func (p *play) open(end int) bool {
 	return true
 }
 
-// agrees reports whether the tracked state of an end is the true one, or one that it was in since what a late segment says.
+// agrees reports whether the tracked state of an end is the true one, or one that it was in
+// since what a late segment says.
 func (p *play) agrees(end int) bool {
 	history, since := p.sim.Ends[end].History, p.ends[end].stale.since
 	now := len(history) - 1
@@ -369,8 +373,8 @@ func (p *play) truthOf(parts []part, end, i int, history []rfcsim.Entry) []part 
 	if v.deniedTo > 0 && i > v.deniedTo && i < len(history)-1 && entry.Cause == rfcsim.Arrival {
 		next.optional = true // a late segment denied it, and what showed it again showed more
 	}
-	// Where a FIN or the ACK of one was lost or late, or was said to be by what looks like a retransmission, nobody can tell
-	// which came first, the other FIN or the ACK of its own, and whether one segment brought both.
+	// Where a FIN or the ACK of one was lost or late, or was said to be by what looks like a retransmission, nobody can
+	// tell which came first, the other FIN or the ACK of its own, and whether one segment brought both.
 	unordered := v.impaired || v.deniedTo > 0 || v.unsure
 	either := part{name: "FIN_WAIT_2", instead: "CLOSING", optional: true}
 
@@ -379,7 +383,8 @@ func (p *play) truthOf(parts []part, end, i int, history []rfcsim.Entry) []part 
 		next.optional = !v.bareSyn // the SYN,ACK alone looks like that of a passive OPEN
 		parts = append(parts, next)
 		if !v.synAck && p.ends[1-end].bareSyn {
-			parts = append(parts, part{name: "SYN_RCVD", optional: true}) // whether the other SYN arrived its SYN,ACK would tell
+			// whether the other SYN arrived its SYN,ACK would tell
+			parts = append(parts, part{name: "SYN_RCVD", optional: true})
 		}
 		return parts
 	case rfcsim.SynRcvd:
@@ -407,15 +412,17 @@ func (p *play) truthOf(parts []part, end, i int, history []rfcsim.Entry) []part 
 		}
 	case rfcsim.Closed:
 		if v.deaf > 0 || v.deniedTo > 0 || v.impaired {
-			parts = append(parts, part{anything: true}) // what passed to it was taken to arrive, and what came after a denial
+			// what passed to it was taken to arrive, and what came after a denial
+			parts = append(parts, part{anything: true})
 		}
 	}
 	return append(parts, next)
 }
 
-// looksLikeAnswer: the end said by an RST that it is CLOSED, and nothing that it sent in this state passed. Without ACK so does
-// a CLOSED end answer (RFC 9293 §3.10.7.1), which was never in this state, if it has acknowledged nothing yet, or after a
-// repetition; and any RST that comes soon may have left before that arrived which brought the end to this state.
+// looksLikeAnswer: the end said by an RST that it is CLOSED, and nothing that it sent in this state passed.
+// Without ACK so does a CLOSED end answer (RFC 9293 §3.10.7.1), which was never in this state, if it has
+// acknowledged nothing yet, or after a repetition; and any RST that comes soon may have left before that arrived
+// which brought the end to this state.
 func (p *play) looksLikeAnswer(end, first int) bool {
 	i := first
 	v, history := &p.ends[end], p.sim.Ends[end].History

@@ -2,8 +2,8 @@ package tcpstate
 
 //go:generate go test -run ^TestTransitions$ . -update
 
-// Rule is one thing that RFC 9293 says of an endpoint's state: what brings it from which states to which (figure 5, §3.10),
-// or what shows that a state, which it was taken to be in, was not. docs/TRANSITIONS.md is made of this table.
+// Rule is one thing that RFC 9293 says of an endpoint's state: what brings it from which states to which (figure 5,
+// §3.10), or what shows that a state, which it was taken to be in, was not. docs/TRANSITIONS.md is made of this table.
 type Rule uint8
 
 // NoRule is the zero value. Nothing is entered by it. Rules is the number after the last rule.
@@ -127,73 +127,88 @@ type rule struct {
 
 // Clauses that several rules come from.
 const (
-	ackClause      = "RFC 9293 §3.10.7.4, fifth step"
-	finClause      = "RFC 9293 §3.10.7.4, eighth step"
-	rstClause      = "RFC 9293 §3.10.7.4, second step"
-	listenClause   = "RFC 9293 §3.10.7.2, third step"
-	closedClause   = "RFC 9293 §3.10.7.1"
-	halfOpenClause = "RFC 9293 §3.5.1"
-	againClause    = "RFC 9293 §3.8.1"
+	ackClause            = "RFC 9293 §3.10.7.4, fifth step"
+	finClause            = "RFC 9293 §3.10.7.4, eighth step"
+	rstClause            = "RFC 9293 §3.10.7.4, second step"
+	listenClause         = "RFC 9293 §3.10.7.2, third step"
+	closedClause         = "RFC 9293 §3.10.7.1"
+	halfOpenClause       = "RFC 9293 §3.5.1"
+	retransmissionClause = "RFC 9293 §3.8.1"
 )
 
 var rules = [countRules]rule{
 	ActiveOpen: {"active_open", "RFC 9293 §3.10.1", Sends, "active OPEN: a SYN is sent", []arrow{
 		{from: Closed, to: SynSent, unseen: true},
 	}},
-	synUnseen: {"syn_unseen", "RFC 9293 §3.10.1", Sends, "the SYN-ACK answers a SYN that the capture does not show before it", []arrow{
-		{from: Closed, to: SynSent, unseen: true},
-	}},
-	passiveOpen: {"passive_open", listenClause, Arrives, "passive OPEN: the SYN arrives, a SYN-ACK will answer", []arrow{
-		{from: Listen, to: SynRcvd, unseen: true},
-	}},
-	synAckSent: {"syn_ack_sent", listenClause, Sends, "the SYN-ACK answers a SYN that the capture does not show before it", []arrow{
-		{from: Listen, to: SynRcvd, unseen: true},
-	}},
+	synUnseen: {"syn_unseen", "RFC 9293 §3.10.1", Sends,
+		"the SYN-ACK answers a SYN that the capture does not show before it", []arrow{
+			{from: Closed, to: SynSent, unseen: true},
+		}},
+	passiveOpen: {"passive_open", listenClause, Arrives,
+		"passive OPEN: the SYN arrives, a SYN-ACK will answer", []arrow{
+			{from: Listen, to: SynRcvd, unseen: true},
+		}},
+	synAckSent: {"syn_ack_sent", listenClause, Sends,
+		"the SYN-ACK answers a SYN that the capture does not show before it", []arrow{
+			{from: Listen, to: SynRcvd, unseen: true},
+		}},
 	listenerCame: {"listener_came", listenClause, Sends, "somebody listens there now: a SYN-ACK answers", []arrow{
 		{from: Closed, to: SynRcvd},
 	}},
-	midstream: {"midstream", "RFC 9293 §3.3.2", Sends, "picked up in mid-connection: the state that every connection passes", []arrow{
-		{to: Established, unseen: true},
-		{from: SynRcvd, to: Established, text: "what follows supposes that its SYN was acknowledged, unseen", clause: ackClause},
-	}},
-	midstreamAcked: {"midstream_acked", "RFC 9293 §3.3.2", Arrives, "picked up in mid-connection: its peer acknowledges what it sent", []arrow{
-		{to: Established, unseen: true},
-	}},
-	synArrives: {"syn_arrives", "RFC 9293 §3.10.7.3, fourth step", Arrives, "a SYN without ACK arrives: both sides open at once", []arrow{
-		{from: SynSent, to: SynRcvd},
-	}},
-	synOnItsWay: {"syn_on_its_way", "RFC 9293 §3.10.7.3, fourth step", Arrives, "the other side's SYN, which is on its way, arrives: both sides open at once", []arrow{
-		{from: SynSent, to: SynRcvd},
-	}},
-	synArrived: {"syn_arrived", "RFC 9293 §3.10.7.3, fourth step", Sends, "its SYN-ACK shows that the other side's SYN has arrived: both sides open at once", []arrow{
-		{from: SynSent, to: SynRcvd},
-	}},
-	synAckArrives: {"syn_ack_arrives", "RFC 9293 §3.10.7.3, fourth step", Arrives, "its SYN is acknowledged by the other side's SYN", []arrow{
-		{from: SynSent, to: Established},
-		{from: SynRcvd, to: Established, text: "its SYN is acknowledged, by the SYN-ACK of a side that opens at the same time", clause: "RFC 9293 §3.5, figure 7; appendix A.2"},
-	}},
-	synAckTaken: {"syn_ack_taken", "RFC 9293 §3.10.7.3, fourth step", Arrives, "it acknowledges the other side's SYN: the SYN-ACK has arrived", []arrow{
-		{from: SynSent, to: Established},
-	}},
-	synAckUnseen: {"syn_ack_unseen", "RFC 9293 §3.10.7.3, fourth step", Arrives, "it acknowledges a SYN-ACK that is not in the capture", []arrow{
-		{from: SynSent, to: Established},
-	}},
+	midstream: {"midstream", "RFC 9293 §3.3.2", Sends,
+		"picked up in mid-connection: the state that every connection passes", []arrow{
+			{to: Established, unseen: true},
+			{from: SynRcvd, to: Established, text: "what follows supposes that its SYN was acknowledged, unseen",
+				clause: ackClause},
+		}},
+	midstreamAcked: {"midstream_acked", "RFC 9293 §3.3.2", Arrives,
+		"picked up in mid-connection: its peer acknowledges what it sent", []arrow{
+			{to: Established, unseen: true},
+		}},
+	synArrives: {"syn_arrives", "RFC 9293 §3.10.7.3, fourth step", Arrives,
+		"a SYN without ACK arrives: both sides open at once", []arrow{
+			{from: SynSent, to: SynRcvd},
+		}},
+	synOnItsWay: {"syn_on_its_way", "RFC 9293 §3.10.7.3, fourth step", Arrives,
+		"the other side's SYN, which is on its way, arrives: both sides open at once", []arrow{
+			{from: SynSent, to: SynRcvd},
+		}},
+	synArrived: {"syn_arrived", "RFC 9293 §3.10.7.3, fourth step", Sends,
+		"its SYN-ACK shows that the other side's SYN has arrived: both sides open at once", []arrow{
+			{from: SynSent, to: SynRcvd},
+		}},
+	synAckArrives: {"syn_ack_arrives", "RFC 9293 §3.10.7.3, fourth step", Arrives,
+		"its SYN is acknowledged by the other side's SYN", []arrow{
+			{from: SynSent, to: Established},
+			{from: SynRcvd, to: Established, text: "its SYN is acknowledged, by the SYN-ACK of a side that opens at " +
+				"the same time", clause: "RFC 9293 §3.5, figure 7; appendix A.2"},
+		}},
+	synAckTaken: {"syn_ack_taken", "RFC 9293 §3.10.7.3, fourth step", Arrives,
+		"it acknowledges the other side's SYN: the SYN-ACK has arrived", []arrow{
+			{from: SynSent, to: Established},
+		}},
+	synAckUnseen: {"syn_ack_unseen", "RFC 9293 §3.10.7.3, fourth step", Arrives,
+		"it acknowledges a SYN-ACK that is not in the capture", []arrow{
+			{from: SynSent, to: Established},
+		}},
 	synAcked: {"syn_acked", ackClause, Arrives, "its SYN is acknowledged", []arrow{
 		{from: SynRcvd, to: Established},
 	}},
-	synAckedUnseen: {"syn_acked_unseen", ackClause, Arrives, "what follows supposes that its SYN was acknowledged, unseen", []arrow{
-		{from: SynRcvd, to: Established},
-	}},
+	synAckedUnseen: {"syn_acked_unseen", ackClause, Arrives,
+		"what follows supposes that its SYN was acknowledged, unseen", []arrow{
+			{from: SynRcvd, to: Established},
+		}},
 	finSent: {"fin_sent", "RFC 9293 §3.10.4", Sends, "CLOSE: a FIN is sent", []arrow{
 		{from: SynRcvd, to: FinWait1},
 		{from: Established, to: FinWait1},
 		{from: CloseWait, to: LastAck},
 	}},
-	finUnseen: {"fin_unseen", "RFC 9293 §3.10.4", Sends, "the numbers tell that its FIN has been sent by now, unseen", []arrow{
-		{from: SynRcvd, to: FinWait1},
-		{from: Established, to: FinWait1},
-		{from: CloseWait, to: LastAck},
-	}},
+	finUnseen: {"fin_unseen", "RFC 9293 §3.10.4", Sends,
+		"the numbers tell that its FIN has been sent by now, unseen", []arrow{
+			{from: SynRcvd, to: FinWait1},
+			{from: Established, to: FinWait1},
+			{from: CloseWait, to: LastAck},
+		}},
 	finArrives: {"fin_arrives", finClause, Arrives, "a FIN arrives, nothing before it is missing", []arrow{
 		{from: SynRcvd, to: CloseWait},
 		{from: Established, to: CloseWait},
@@ -212,31 +227,36 @@ var rules = [countRules]rule{
 		{from: FinWait1, to: Closing},
 		{from: FinWait2, to: TimeWait, text: "it acknowledges the FIN: that has arrived, 2MSL began"},
 	}},
-	finOnItsWay: {"fin_on_its_way", finClause, Arrives, "the other side's FIN, which is on its way, arrives, its own is not yet acknowledged", []arrow{
-		{from: FinWait1, to: Closing},
-	}},
+	finOnItsWay: {"fin_on_its_way", finClause, Arrives,
+		"the other side's FIN, which is on its way, arrives, its own is not yet acknowledged", []arrow{
+			{from: FinWait1, to: Closing},
+		}},
 	finAckArrives: {"fin_ack_arrives", ackClause, Arrives, "its FIN is acknowledged", []arrow{
 		{from: FinWait1, to: FinWait2},
 		{from: Closing, to: TimeWait, text: "its FIN is acknowledged: 2MSL begins"},
 		{from: LastAck, to: Closed},
 	}},
-	finAckUnseen: {"fin_ack_unseen", ackClause, Arrives, "what follows supposes that its FIN was acknowledged, unseen", []arrow{
-		{from: FinWait1, to: FinWait2},
-		{from: Closing, to: TimeWait, text: "its FIN is not sent again: it was acknowledged, unseen; 2MSL begins"},
-		{from: LastAck, to: Closed, text: "its FIN is not sent again: it was acknowledged, unseen"},
-	}},
-	finAcksFin: {"fin_acks_fin", "RFC 9293 §3.3.2, note 2; " + "§3.10.7.4, eighth step", Arrives, "a FIN arrives that also acknowledges its own: 2MSL begins", []arrow{
-		{from: FinWait1, to: TimeWait},
-	}},
-	finsTaken: {"fins_taken", finClause, Sends, "it acknowledges the FIN, its own is acknowledged: 2MSL begins", []arrow{
-		{from: FinWait1, to: TimeWait},
-	}},
+	finAckUnseen: {"fin_ack_unseen", ackClause, Arrives,
+		"what follows supposes that its FIN was acknowledged, unseen", []arrow{
+			{from: FinWait1, to: FinWait2},
+			{from: Closing, to: TimeWait, text: "its FIN is not sent again: it was acknowledged, unseen; 2MSL begins"},
+			{from: LastAck, to: Closed, text: "its FIN is not sent again: it was acknowledged, unseen"},
+		}},
+	finAcksFin: {"fin_acks_fin", "RFC 9293 §3.3.2, note 2; " + "§3.10.7.4, eighth step", Arrives,
+		"a FIN arrives that also acknowledges its own: 2MSL begins", []arrow{
+			{from: FinWait1, to: TimeWait},
+		}},
+	finsTaken: {"fins_taken", finClause, Sends,
+		"it acknowledges the FIN, its own is acknowledged: 2MSL begins", []arrow{
+			{from: FinWait1, to: TimeWait},
+		}},
 	timeWaitOver: {"time_wait_over", "RFC 9293 §3.10.8", Timer, "2MSL is over", []arrow{
 		{from: TimeWait, to: Closed},
 	}},
 	rstArrives: {"rst_arrives", rstClause, Arrives, "an RST: connection reset", []arrow{
 		{from: Closed, to: Closed, unseen: true, text: "an RST: nothing is left"},
-		{from: SynSent, to: Closed, text: "an RST that acknowledges its SYN: refused", clause: "RFC 9293 §3.10.7.3, second step"},
+		{from: SynSent, to: Closed, text: "an RST that acknowledges its SYN: refused",
+			clause: "RFC 9293 §3.10.7.3, second step"},
 		{from: SynRcvd, to: Closed, text: "an RST: a passive OPEN goes back to LISTEN, an active one is refused"},
 		{from: Established, to: Closed},
 		{from: FinWait1, to: Closed},
@@ -247,7 +267,8 @@ var rules = [countRules]rule{
 		{from: TimeWait, to: Closed, text: "an RST ends TIME_WAIT before its time", clause: rstClause + "; RFC 1337"},
 	}},
 	aborts: {"aborts", "RFC 9293 §3.10.5", Sends, "ABORT: an RST is sent", []arrow{
-		{from: Closed, to: Closed, unseen: true, text: "an RST is all that is seen of it: there is no connection", clause: closedClause},
+		{from: Closed, to: Closed, unseen: true, text: "an RST is all that is seen of it: there is no connection",
+			clause: closedClause},
 		{from: SynSent, to: Closed, text: "its RST tells that it has given up the connection", clause: closedClause},
 		{from: SynRcvd, to: Closed},
 		{from: Established, to: Closed},
@@ -258,73 +279,107 @@ var rules = [countRules]rule{
 		{from: LastAck, to: Closed, text: "its RST tells that it has no connection any more", clause: closedClause},
 		{from: TimeWait, to: Closed, text: "its RST tells that it has no connection any more", clause: closedClause},
 	}},
-	answersRst: {"answers_rst", closedClause, Sends, "it answers by an RST: it has no such connection any more", []arrow{
-		{from: Closed, to: Closed, unseen: true, text: "nothing listens and there is no connection: an RST is the answer"},
-		{from: SynSent, to: Closed, text: "it answers by an RST: to it there is no such attempt", clause: closedClause + "; §3.10.7.3, first step"},
-		{from: SynRcvd, to: Closed},
-		{from: Established, to: Closed},
-		{from: FinWait1, to: Closed},
-		{from: FinWait2, to: Closed},
-		{from: CloseWait, to: Closed},
-		{from: Closing, to: Closed},
-		{from: LastAck, to: Closed},
-		{from: TimeWait, to: Closed, text: "it answers by an RST: its 2MSL was over"},
-	}},
-	notReading: {"not_reading", "RFC 1122 §4.2.2.13", Sends, "it answers by an RST: nobody is left who would read", []arrow{
-		{from: FinWait1, to: Closed},
-		{from: FinWait2, to: Closed},
-	}},
-	givenUp: {"given_up", "RFC 9293 §3.8.3; RFC 6298 §5.5", Timer, "the SYN does not come again when it is due: the attempt was given up", []arrow{
-		{from: SynSent, to: Closed},
-		{from: SynRcvd, to: Closed, text: "the SYN-ACK does not come again when it is due: the attempt was given up"},
-	}},
-	unreachable: {"unreachable", "RFC 1122 §4.2.3.9", ArrivesICMP, "an ICMP error says that the SYN cannot be delivered", []arrow{
-		{from: SynSent, to: Closed},
-		{from: SynRcvd, to: Closed, text: "an ICMP error says that the SYN-ACK cannot be delivered"},
-	}},
-	superseded: {"superseded", halfOpenClause, Successor, "its ports serve another connection: this one was lost", []arrow{
-		{from: Closed, to: Closed, unseen: true},
-		{from: SynSent, to: Closed, text: "its ports serve another connection: this one was given up", clause: closedClause},
-		{from: SynRcvd, to: Closed, text: "its ports serve another connection: this one was given up", clause: closedClause},
-		{from: Established, to: Closed},
-		{from: FinWait1, to: Closed},
-		{from: FinWait2, to: Closed},
-		{from: CloseWait, to: Closed},
-		{from: Closing, to: Closed},
-		{from: LastAck, to: Closed},
-		{from: TimeWait, to: Closed, text: "its ports are reused: TIME_WAIT gives way to a SYN with a higher number or timestamp", clause: "RFC 1122 §4.2.2.13; RFC 6191"},
-	}},
+	answersRst: {"answers_rst", closedClause, Sends,
+		"it answers by an RST: it has no such connection any more", []arrow{
+			{from: Closed, to: Closed, unseen: true,
+				text: "nothing listens and there is no connection: an RST is the answer"},
+			{from: SynSent, to: Closed, text: "it answers by an RST: to it there is no such attempt",
+				clause: closedClause + "; §3.10.7.3, first step"},
+			{from: SynRcvd, to: Closed},
+			{from: Established, to: Closed},
+			{from: FinWait1, to: Closed},
+			{from: FinWait2, to: Closed},
+			{from: CloseWait, to: Closed},
+			{from: Closing, to: Closed},
+			{from: LastAck, to: Closed},
+			{from: TimeWait, to: Closed, text: "it answers by an RST: its 2MSL was over"},
+		}},
+	notReading: {"not_reading", "RFC 1122 §4.2.2.13", Sends,
+		"it answers by an RST: nobody is left who would read", []arrow{
+			{from: FinWait1, to: Closed},
+			{from: FinWait2, to: Closed},
+		}},
+	givenUp: {"given_up", "RFC 9293 §3.8.3; RFC 6298 §5.5", Timer,
+		"the SYN does not come again when it is due: the attempt was given up", []arrow{
+			{from: SynSent, to: Closed},
+			{from: SynRcvd, to: Closed,
+				text: "the SYN-ACK does not come again when it is due: the attempt was given up"},
+		}},
+	unreachable: {"unreachable", "RFC 1122 §4.2.3.9", ArrivesICMP,
+		"an ICMP error says that the SYN cannot be delivered", []arrow{
+			{from: SynSent, to: Closed},
+			{from: SynRcvd, to: Closed, text: "an ICMP error says that the SYN-ACK cannot be delivered"},
+		}},
+	superseded: {"superseded", halfOpenClause, Successor,
+		"its ports serve another connection: this one was lost", []arrow{
+			{from: Closed, to: Closed, unseen: true},
+			{from: SynSent, to: Closed, text: "its ports serve another connection: this one was given up",
+				clause: closedClause},
+			{from: SynRcvd, to: Closed, text: "its ports serve another connection: this one was given up",
+				clause: closedClause},
+			{from: Established, to: Closed},
+			{from: FinWait1, to: Closed},
+			{from: FinWait2, to: Closed},
+			{from: CloseWait, to: Closed},
+			{from: Closing, to: Closed},
+			{from: LastAck, to: Closed},
+			{from: TimeWait, to: Closed, text: "its ports are reused: TIME_WAIT gives way to a SYN with a higher " +
+				"number or timestamp", clause: "RFC 1122 §4.2.2.13; RFC 6191"},
+		}},
 
-	synAgain:         {"syn_again", againClause, Denies, "the SYN comes again: no SYN-ACK had reached its sender, and no RST", nil},
-	synAckAgain:      {"syn_ack_again", "RFC 9293 §3.10.7.4", Denies, "the SYN-ACK comes again: the ACK of it was lost or not accepted", nil},
-	synAckUnanswered: {"syn_ack_unanswered", "RFC 9293 §3.10.7.3, fourth step", Denies, "the SYN-ACK was not answered at once: it had not arrived", nil},
-	synNeverCame:     {"syn_never_came", "RFC 9293 §3.10.7.3, fourth step", Denies, "in SYN_RCVD it would have sent a SYN-ACK first: the other side's SYN never arrived", nil},
-	otherSyn:         {"other_syn", "RFC 9293 §3.10.7.3, first step", Denies, "another SYN-ACK acknowledges the SYN: the one before was of no use", nil},
-	ackShort:         {"ack_short", "RFC 9293 §3.4", Denies, "SEG.ACK stops short of the other side's FIN: that had not arrived", nil},
-	finAgain:         {"fin_again", againClause, Denies, "the FIN comes again, and nothing shows that it had arrived before", nil},
-	finAckLost:       {"fin_ack_lost", againClause, Denies, "the FIN comes again: the acknowledgement had not reached its sender", nil},
-	finUnanswered:    {"fin_unanswered", finClause, Denies, "the FIN came again and again without an acknowledgement: it had not arrived", nil},
-	finsCross:        {"fins_cross", "RFC 9293 §3.6, figure 13", Denies, "its own FIN left before the other side's arrived", nil},
-	finBehind:        {"fin_behind", finClause, Denies, "text before the FIN comes again: the FIN waited for it", nil},
-	finLeftFirst:     {"fin_left_first", "RFC 9293 §3.6, figure 13", Denies, "the numbers tell that its FIN had left before the other side's arrived", nil},
-	finDisowned:      {"fin_disowned", "RFC 9293 §3.10.4", Denies, "its sender goes on behind that FIN: it was not its own", nil},
-	acksUnsent:       {"acks_unsent", ackClause, Denies, "what it answers by its old numbers acknowledged what it had not sent: it was dropped", nil},
-	finDenied:        {"fin_denied", "RFC 9293 §3.10.4", Denies, "what follows shows that there was no FIN", nil},
-	outlivesRst:      {"outlives_rst", "RFC 5961 §3.2", Denies, "it goes on: the RST was not its own, or it did not take it", nil},
-	beforeRst:        {"before_rst", rstClause, Denies, "its RST left before this could have arrived", nil},
-	refusedByRst:     {"refused_by_rst", closedClause, Denies, "it answers this by an RST: to it there is no such connection", nil},
-	onlySyn:          {"only_syn", halfOpenClause, Denies, "an RST is its first word after its SYN: it never took the SYN-ACK", nil},
-	onlyProbe:        {"only_probe", closedClause, Denies, "one empty segment, answered by an RST, is a probe and no connection", nil},
+	synAgain: {"syn_again", retransmissionClause, Denies,
+		"the SYN comes again: no SYN-ACK had reached its sender, and no RST", nil},
+	synAckAgain: {"syn_ack_again", "RFC 9293 §3.10.7.4", Denies,
+		"the SYN-ACK comes again: the ACK of it was lost or not accepted", nil},
+	synAckUnanswered: {"syn_ack_unanswered", "RFC 9293 §3.10.7.3, fourth step", Denies,
+		"the SYN-ACK was not answered at once: it had not arrived", nil},
+	synNeverCame: {"syn_never_came", "RFC 9293 §3.10.7.3, fourth step", Denies,
+		"in SYN_RCVD it would have sent a SYN-ACK first: the other side's SYN never arrived", nil},
+	otherSyn: {"other_syn", "RFC 9293 §3.10.7.3, first step", Denies,
+		"another SYN-ACK acknowledges the SYN: the one before was of no use", nil},
+	ackShort: {"ack_short", "RFC 9293 §3.4", Denies,
+		"SEG.ACK stops short of the other side's FIN: that had not arrived", nil},
+	finAgain: {"fin_again", retransmissionClause, Denies,
+		"the FIN comes again, and nothing shows that it had arrived before", nil},
+	finAckLost: {"fin_ack_lost", retransmissionClause, Denies,
+		"the FIN comes again: the acknowledgement had not reached its sender", nil},
+	finUnanswered: {"fin_unanswered", finClause, Denies,
+		"the FIN came again and again without an acknowledgement: it had not arrived", nil},
+	finsCross: {"fins_cross", "RFC 9293 §3.6, figure 13", Denies,
+		"its own FIN left before the other side's arrived", nil},
+	finBehind: {"fin_behind", finClause, Denies, "text before the FIN comes again: the FIN waited for it", nil},
+	finLeftFirst: {"fin_left_first", "RFC 9293 §3.6, figure 13", Denies,
+		"the numbers tell that its FIN had left before the other side's arrived", nil},
+	finDisowned: {"fin_disowned", "RFC 9293 §3.10.4", Denies,
+		"its sender goes on behind that FIN: it was not its own", nil},
+	acksUnsent: {"acks_unsent", ackClause, Denies,
+		"what it answers by its old numbers acknowledged what it had not sent: it was dropped", nil},
+	finDenied: {"fin_denied", "RFC 9293 §3.10.4", Denies, "what follows shows that there was no FIN", nil},
+	outlivesRst: {"outlives_rst", "RFC 5961 §3.2", Denies,
+		"it goes on: the RST was not its own, or it did not take it", nil},
+	beforeRst: {"before_rst", rstClause, Denies, "its RST left before this could have arrived", nil},
+	refusedByRst: {"refused_by_rst", closedClause, Denies,
+		"it answers this by an RST: to it there is no such connection", nil},
+	onlySyn: {"only_syn", halfOpenClause, Denies,
+		"an RST is its first word after its SYN: it never took the SYN-ACK", nil},
+	onlyProbe: {"only_probe", closedClause, Denies,
+		"one empty segment, answered by an RST, is a probe and no connection", nil},
 
-	impossibleFlags:  {"impossible_flags", "RFC 9293 §3.10.7", Drops, "no TCP sends these flags together", nil},
-	otherAck:         {"other_ack", "RFC 9293 §3.10.7.3, first step", Drops, "it does not acknowledge this SYN but speaks of another connection: it draws an RST", nil},
-	rstNotAcked:      {"rst_not_acked", "RFC 9293 §3.10.7.3, second step", Drops, "an RST that does not acknowledge the SYN", nil},
+	impossibleFlags: {"impossible_flags", "RFC 9293 §3.10.7", Drops, "no TCP sends these flags together", nil},
+	otherAck: {"other_ack", "RFC 9293 §3.10.7.3, first step", Drops,
+		"it does not acknowledge this SYN but speaks of another connection: it draws an RST", nil},
+	rstNotAcked: {"rst_not_acked", "RFC 9293 §3.10.7.3, second step", Drops,
+		"an RST that does not acknowledge the SYN", nil},
 	rstOutsideWindow: {"rst_outside_window", rstClause, Drops, "an RST outside of the window: dropped in silence", nil},
-	otherSynAck:      {"other_syn_ack", "RFC 9293 §3.10.7", Drops, "a SYN-ACK with another number than this connection's", nil},
-	SynInside:        {"syn_inside", "RFC 5961 §4.2", Drops, "a SYN with another number inside the connection: it draws a challenge ACK", nil},
-	noAck:            {"no_ack", ackClause, Drops, "without ACK it opens nothing and belongs to nothing", nil},
-	paws:             {"paws", "RFC 7323 §5.3", Drops, "its timestamp is older than what has arrived: it draws an ACK", nil},
-	otherNumbers:     {"other_numbers", "RFC 9293 §3.10.7.4, first and fifth step", Drops, "its numbers are not this connection's: it draws an ACK", nil},
+	otherSynAck: {"other_syn_ack", "RFC 9293 §3.10.7", Drops,
+		"a SYN-ACK with another number than this connection's", nil},
+	SynInside: {"syn_inside", "RFC 5961 §4.2", Drops,
+		"a SYN with another number inside the connection: it draws a challenge ACK", nil},
+	noAck: {"no_ack", ackClause, Drops, "without ACK it opens nothing and belongs to nothing", nil},
+	paws: {"paws", "RFC 7323 §5.3", Drops,
+		"its timestamp is older than what has arrived: it draws an ACK", nil},
+	otherNumbers: {"other_numbers", "RFC 9293 §3.10.7.4, first and fifth step", Drops,
+		"its numbers are not this connection's: it draws an ACK", nil},
 }
 
 // unknown stands for the state of an endpoint of which nothing is known yet, behind the states.
@@ -358,8 +413,9 @@ func (r Rule) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 // Event is what the rule waits for.
 func (r Rule) Event() Event { return rules[r].event }
 
-// Says gives what the rule says of an endpoint that leaves a state, or of which nothing was known before, and the clause that
-// prescribes it. Before is the state that it leaves, which for one of which nothing was known is what it must have been in.
+// Says gives what the rule says of an endpoint that leaves a state, or of which nothing was known before,
+// and the clause that prescribes it. Before is the state that it leaves, which for one of which nothing was
+// known is what it must have been in.
 func (r Rule) Says(from State, known bool) (text, clause string, before State, beforeKnown bool) {
 	text, clause, before, beforeKnown = rules[r].text, rules[r].clause, from, known
 	if !known {

@@ -24,15 +24,15 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 		e |= Challenge
 	}
 	if s.Seq != s.end() && y.rcv.known && y.rcv.passed(s.Seq, s.end()) {
-		e |= Again
+		e |= Retransmission
 	}
-	x.Spoke = true
+	x.HasSent = true
 	if !x.past(s) {
 		e |= c.goesOn(from, x, s)
 	}
 	reset := x.beforeReset()
 	c.sends(from, x, y, s)
-	e |= c.ownWord(from, x, y, s)
+	e |= c.ackSays(from, x, y, s)
 	if s.Fin {
 		e |= c.sendsFin(from, x, y, s)
 	}
@@ -41,7 +41,7 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 	}
 	c.bare = c.bare || !s.Fin
 	x.sentText = x.sentText || s.Len > 0 && !e.Has(Keepalive)
-	x.time(y, s, e.Has(Again))
+	x.time(y, s, e.Has(Retransmission))
 	x.sent(s.end())
 	x.offers(s)
 	e |= c.receives(from, x, y, s, e)
@@ -51,10 +51,12 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 	return e
 }
 
-// behindFin reports a segment in the window and behind the FIN of its sender, which has arrived: its receiver ignores text and
-// FIN, and takes its acknowledgement (RFC 9293 §3.10.7.4, seventh and eighth step). Some stacks count on after their FIN.
+// behindFin reports a segment in the window and behind the FIN of its sender, which has arrived: its receiver
+// ignores text and FIN, and takes its acknowledgement (RFC 9293 §3.10.7.4, seventh and eighth step). Some
+// stacks count on after their FIN.
 func (c *Conn) behindFin(x, y *Endpoint, s *Segment) bool {
-	return x.FinSent && y.gotFin && y.ackSent && s.Seq.Before(y.edge) && s.end().After(x.FinSeq.Add(1)) && s.Seq.After(x.FinSeq)
+	return x.FinSent && y.gotFin && y.ackSent && s.Seq.Before(y.edge) && s.end().After(x.FinSeq.Add(1)) &&
+		s.Seq.After(x.FinSeq)
 }
 
 // fits reports whether the numbers are within reach of what the two have exchanged: a segment that is not is no word
@@ -104,7 +106,8 @@ func (e *Endpoint) rcvBack() int32 {
 	return int32(back) + 1<<16
 }
 
-// probesAtISS reports a keepalive, with an octet or without, of an end that has sent nothing but its SYN (RFC 9293 §3.8.4).
+// probesAtISS reports a keepalive, with an octet or without, of an end that has sent
+// nothing but its SYN (RFC 9293 §3.8.4).
 func (e *Endpoint) probesAtISS(s *Segment) bool {
 	return s.Seq == e.ISS && s.Len <= 1 && !s.Syn && !s.Fin
 }
@@ -122,7 +125,7 @@ func (c *Conn) shape(x, y *Endpoint, s *Segment) Effect {
 		return ZeroWindowProbe // BSD, Windows: the next octet (RFC 9293 §3.8.6.1)
 	case s.Seq == x.sndNxt-1 && x.unaKnown && x.sndUna == x.sndNxt:
 		return Keepalive // SEG.SEQ = SND.NXT-1, acknowledged before (RFC 9293 §3.8.4)
-	case s.Seq == x.sndNxt-1 && s.Len == 0 && !y.Spoke:
+	case s.Seq == x.sndNxt-1 && s.Len == 0 && !y.HasSent:
 		return Keepalive // the capture holds no acknowledgement, but nothing else has this number
 	}
 	return 0
@@ -130,7 +133,8 @@ func (c *Conn) shape(x, y *Endpoint, s *Segment) Effect {
 
 // sends puts the sender into the state that it must be in to send this.
 func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
-	if n := len(x.History); n > 1 && x.History[1].State == SynRcvd && x.History[0].State == SynSent && !x.sentSynAck && (n == 2 || x.History[2].State == Established) {
+	if n := len(x.History); n > 1 && x.History[1].State == SynRcvd && x.History[0].State == SynSent && !x.sentSynAck &&
+		(n == 2 || x.History[2].State == Established) {
 		x.withdrawn(x.History[1], synNeverCame, s.Packet)
 		x.History = append(x.History[:1], x.History[2:]...)
 		if n > 2 {
@@ -214,15 +218,16 @@ func (c *Conn) acknowledged(x, y *Endpoint, s *Segment) {
 	}
 }
 
-// answersFirstProbe reports that s acknowledges one number more than its peer's first segments show, which were empty: they began at
-// SND.NXT-1, as a keepalive does (RFC 9293 §3.8.4).
+// answersFirstProbe reports that s acknowledges one number more than its peer's first segments show, which were empty:
+// they began at SND.NXT-1, as a keepalive does (RFC 9293 §3.8.4).
 func (c *Conn) answersFirstProbe(from int, y *Endpoint, s *Segment) bool {
-	asked := &c.last[1-from]
-	return !y.ISSKnown && !y.sentText && !y.FinSent && y.Spoke && asked.seq == asked.end && asked.end == y.sndNxt && s.Ack == y.sndNxt.Add(1)
+	probe := &c.last[1-from]
+	return !y.ISSKnown && !y.sentText && !y.FinSent && y.HasSent && probe.seq == probe.end && probe.end == y.sndNxt &&
+		s.Ack == y.sndNxt.Add(1)
 }
 
-// ownWord takes SEG.ACK for what it is: the sender's RCV.NXT when it sent this.
-func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
+// ackSays takes SEG.ACK for what it is: the sender's RCV.NXT when it sent this.
+func (c *Conn) ackSays(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	guessed := c.guessFin(x, y, s)
 	switch {
 	case !y.sndKnown || !s.Ack.After(y.sndNxt) || guessed:
@@ -230,15 +235,16 @@ func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		e |= AnswersKeepalive
 	default:
 		e |= Unsent
-		if y.Spoke {
+		if y.HasSent {
 			c.claims(from, x, y, s)
 		}
-		if y.Spoke && !(x.rcv.known && x.rcv.covers(s.Ack-1, s.Ack)) {
+		if y.HasSent && !(x.rcv.known && x.rcv.covers(s.Ack-1, s.Ack)) {
 			c.misses(1-from, s.Ack-1, s.Packet)
 		}
 	}
 	y.sent(s.Ack) // acknowledged, so sent, captured or not
-	if x.gotFin && !s.Ack.After(y.FinSeq) && !x.past(s) && (!x.ackSent || !s.Ack.Before(x.maxAck)) && x.State() != Closed {
+	if x.gotFin && !s.Ack.After(y.FinSeq) && !x.past(s) && (!x.ackSent || !s.Ack.Before(x.maxAck)) &&
+		x.State() != Closed {
 		if s.At-x.since() > x.crossing() {
 			// The FIN that was taken to have arrived has not.
 			x.lostFin(ackShort, s.Packet)
@@ -250,7 +256,8 @@ func (c *Conn) ownWord(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	}
 	if l := &c.last[1-from]; x.FinSent && !x.finAcked() && l.hasAck && l.ack.After(x.FinSeq) && x != y &&
 		l.seq != l.end && !s.Ack.Before(l.end) && (!x.ackSent || x.maxAck.Before(l.end)) {
-		// It acknowledges for the first time what the peer sent last, and with that the acknowledgement of its FIN has come.
+		// It acknowledges for the first time what the peer sent last, and with that the
+		// acknowledgement of its FIN has come.
 		x.sndUna = l.ack
 		if !y.FinSent || l.end != y.FinSeq.Add(1) {
 			c.finAcked(from, x, &Segment{At: l.at, Packet: l.packet})
@@ -284,8 +291,10 @@ func (c *Conn) receives(from int, x, y *Endpoint, s *Segment, shape Effect) Effe
 	if c.deaf(from) {
 		return 0
 	}
-	old := x.ackSent && s.Ack.Before(x.maxAck) // what is sent again acknowledges what its sender has received by now (RFC 9293 §3.8.1)
-	if y.rcv.known && shape.Has(Again) && !old && y.gotFin && y.ackSent && !s.Seq.After(y.maxAck) && s.textEnd().After(y.maxAck) && s.At-y.since() > y.crossing() {
+	// what is sent again acknowledges what its sender has received by now (RFC 9293 §3.8.1)
+	old := x.ackSent && s.Ack.Before(x.maxAck)
+	if y.rcv.known && shape.Has(Retransmission) && !old && y.gotFin && y.ackSent && !s.Seq.After(y.maxAck) &&
+		s.textEnd().After(y.maxAck) && s.At-y.since() > y.crossing() {
 		y.holdFin(s.Seq, s.Packet)
 	}
 	to := 1 - from

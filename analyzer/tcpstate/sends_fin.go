@@ -11,7 +11,7 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	seq := s.textEnd()
 	before := x.State() == SynRcvd || x.State() == Established || x.State() == CloseWait
 	if x.fins > 0 {
-		c.Note(FinAgain, from, seq, s.Packet)
+		c.Note(FinRetransmitted, from, seq, s.Packet)
 	}
 	if x.fins > 0 && seq == x.FinSeq {
 		x.fins++
@@ -22,16 +22,17 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		if x.past(s) {
 			return 0
 		}
-		x.stampAgain(stamp{x.FinAt, x.finPacket, x.finStamp}, s)
-		return c.finAgain(from, x, y, s)
+		x.restamp(stamp{x.FinAt, x.finPacket, x.finStamp}, s)
+		return c.retransmitsFin(from, x, y, s)
 	}
 	if x.FinSent && y.gotFin && !before {
 		return 0
 	}
 	if !x.FinSent && x.sndUna.After(seq) && !(y.ackSent && y.maxAck.After(seq)) {
-		x.sndUna = seq // SEG.SEQ of its first segment was SND.NXT, behind this FIN, and nobody has acknowledged that far
+		// SEG.SEQ of its first segment was SND.NXT, behind this FIN, and nobody has acknowledged that far
+		x.sndUna = seq
 	}
-	x.disownFin(finDisowned, s.Packet) // one before that nobody could take in: it was not this endpoint's
+	x.withdrawFin(finDisowned, s.Packet) // one before that nobody could take in: it was not this endpoint's
 	x.FinSent, x.FinSeq, x.FinAt = true, seq, s.At
 	x.finAck, x.finPacket, x.finStamp, x.stamps = s.Ack, s.Packet, s.TSVal, x.stamps[:0]
 	if x.State() == CloseWait {
@@ -57,8 +58,8 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	return e
 }
 
-// finAgain is a retransmitted FIN: its acknowledgement had not arrived when it left.
-func (c *Conn) finAgain(from int, x, y *Endpoint, s *Segment) (e Effect) {
+// retransmitsFin is a retransmitted FIN: its acknowledgement had not arrived when it left.
+func (c *Conn) retransmitsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	if ack := &c.last[1-from]; x.finAcked() && ack.hasAck && ack.ack.After(x.FinSeq) && s.At-ack.at <= x.crossing() {
 		x.finAckedBy(ack) // it denies the first acknowledgement, and the last one is on its way
 	} else if x.finAcked() && s.At-x.finAckedAt() > x.crossing() {
@@ -108,7 +109,8 @@ func (e *Endpoint) finAckedAt() int64 {
 // afterFinAcked is the index of the state that the acknowledgement of the FIN led to, -1 for none.
 func (e *Endpoint) afterFinAcked() int {
 	for i := len(e.History) - 1; i >= 0; i-- {
-		if st := e.History[i].State; st == FinWait2 || st == Closed || st == TimeWait && (i == 0 || e.History[i-1].State != FinWait2) {
+		if st := e.History[i].State; st == FinWait2 || st == Closed ||
+			st == TimeWait && (i == 0 || e.History[i-1].State != FinWait2) {
 			return i
 		}
 	}
@@ -217,8 +219,8 @@ func (e *Endpoint) unwind(n int, peer *Endpoint, by Rule, packet uint64) {
 	e.cut(n, by, packet)
 }
 
-// disownFin takes back a FIN that turned out not to be the endpoint's.
-func (e *Endpoint) disownFin(by Rule, packet uint64) {
+// withdrawFin takes back a FIN that turned out not to be the endpoint's.
+func (e *Endpoint) withdrawFin(by Rule, packet uint64) {
 	if e.FinSent {
 		e.FinSent = false
 		e.withdraw(by, packet, func(st State) bool { return st < FinWait1 || st == CloseWait })
@@ -229,14 +231,14 @@ func (e *Endpoint) disownFin(by Rule, packet uint64) {
 // nothing beyond it later, acknowledges the FIN of the side that is not captured: text seldom comes by one octet.
 func (c *Conn) guessFin(x, y *Endpoint, s *Segment) bool {
 	if y.finGuessed {
-		if y.Spoke || s.Ack.After(y.FinSeq.Add(1)) {
+		if y.HasSent || s.Ack.After(y.FinSeq.Add(1)) {
 			x.lostFin(finDenied, s.Packet)
 			y.withdraw(finDenied, s.Packet, func(st State) bool { return st == Established || st == CloseWait })
 			y.FinSent, y.finGuessed, y.finDenied = false, false, true
 		}
 		return false
 	}
-	if y.Spoke || y.FinSent || y.finDenied || x == y || s.Len > 0 || !x.ackSent || s.Ack != x.maxAck.Add(1) {
+	if y.HasSent || y.FinSent || y.finDenied || x == y || s.Len > 0 || !x.ackSent || s.Ack != x.maxAck.Add(1) {
 		return false
 	}
 	switch y.State() {
@@ -258,7 +260,8 @@ func (c *Conn) FinsCrossed() bool {
 	return a.FinSent && b.FinSent && !a.finAck.After(b.FinSeq) && !b.finAck.After(a.FinSeq)
 }
 
-// FinAcknowledged gives the end whose FIN the other's acknowledged when it was sent first, if one did: that end closed first.
+// FinAcknowledged gives the end whose FIN the other's acknowledged when it was sent first, if
+// one did: that end closed first.
 func (c *Conn) FinAcknowledged() (end int, is bool) {
 	a, b := &c.Ends[0], &c.Ends[1]
 	if !a.FinSent || !b.FinSent {

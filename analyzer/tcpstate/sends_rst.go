@@ -26,26 +26,27 @@ type HalfOpen struct {
 func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 	switch {
 	case y.in(SynSent) && y.synSentRst(s):
-		x.Spoke = true
+		x.HasSent = true
 		return c.accept(from, x, y, s, &question{kind: AnsweredSyn})
 	case y.in(SynSent):
 		return Dropped(rstNotAcked)
 	case !y.Known() && x.in(SynSent) && x.acksSyn(s.Seq):
 		// It takes its number from what drew it (RFC 9293 §3.5.2), so that acknowledged the SYN: a SYN-ACK that is not
 		// in the capture. A side in SYN_SENT that gives up says nothing (§3.10.5).
-		x.Spoke = true
+		x.HasSent = true
 		y.infer(passiveOpen, x.lastSynAt, x.lastSynPacket)
 		return c.accept(from, x, y, s, &question{kind: AnsweredSyn})
 	case !y.Known():
 		// An answer to something that is not in this connection: in SYN_SENT, to an ACK or SYN-ACK that acknowledges
 		// another number (RFC 9293 §3.10.7.3, first step). Its sender stays what it is.
-		x.Spoke = true
+		x.HasSent = true
 		if x.State() != SynSent {
 			x.enter(aborts, s)
 		}
 		return 0
 	}
-	if x.in(Established) && y.in(SynRcvd) && s.HasAck && x.sentSyn && s.Seq.After(x.sndNxt) && s.Seq.Before(y.edge) && s.Ack.After(y.ISS) && !s.Ack.After(y.sndNxt) {
+	if x.in(Established) && y.in(SynRcvd) && s.HasAck && x.sentSyn && s.Seq.After(x.sndNxt) && s.Seq.Before(y.edge) &&
+		s.Ack.After(y.ISS) && !s.Ack.After(y.sndNxt) {
 		// It has sent text, so it had acknowledged the SYN-ACK: that segment is not in the capture.
 		y.infer(synAckedUnseen, s.At, s.Packet)
 		y.rcv.acked(s.Seq)
@@ -58,20 +59,20 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 		x.resetClosed = true
 		return 0
 	}
-	asked := c.asked(from, s)
+	answered := c.answeredBy(from, s)
 	switch {
-	case fit < rstAtFin && s.Seq.Before(y.rcv.nxt) && asked != nil:
+	case fit < rstAtFin && s.Seq.Before(y.rcv.nxt) && answered != nil:
 		// Below the window it does nothing to its receiver; as an answer it says that its sender is CLOSED.
-		c.answersClosed(from, x, y, asked, s)
+		c.answersClosed(from, x, y, answered, s)
 		x.enter(answersRst, s)
 		x.resetClosed = true
 		return 0
 	case fit == rstInexact:
-		return c.doubt(x, y, s, asked)
+		return c.doubt(x, y, s, answered)
 	case fit == rstOutside:
 		return Dropped(rstOutsideWindow)
 	}
-	x.Spoke = true
+	x.HasSent = true
 	x.resetAcked = x.resetAcked || s.HasAck && s.Seq != 0
 	if x.in(SynSent) && y.misled {
 		// It disowns a SYN-ACK of another number, and waits on (RFC 9293 §3.10.7.3, first step; figure 8).
@@ -86,35 +87,37 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 	}
 	if reset != nil {
 		// It had not heard of the other's RST yet: what it says of receipts is said of the time before.
-		if asked != nil && !s.HasAck && s.At-asked.at <= x.crossing() {
-			c.answersClosed(from, x, y, asked, s)
+		if answered != nil && !s.HasAck && s.At-answered.at <= x.crossing() {
+			c.answersClosed(from, x, y, answered, s)
 		}
-		if h := c.HalfOpen; h != nil && h.Survivor != from && h.By == Nothing && !h.GaveUp && asked != nil && !s.HasAck {
-			h.At, h.By = s.At, asked.kind // it had given up, and tells so
+		if h := c.HalfOpen; h != nil && h.Survivor != from && h.By == Nothing && !h.GaveUp && answered != nil &&
+			!s.HasAck {
+			h.At, h.By = s.At, answered.kind // it had given up, and tells so
 		}
 		x.closeAgain(reset, reset.At, s.Packet)
-		return c.accept(from, x, y, s, asked)
+		return c.accept(from, x, y, s, answered)
 	}
-	if asked != nil && !s.HasAck {
-		c.answersClosed(from, x, y, asked, s)
-		if x.State() == SynRcvd && !x.acksSyn(asked.ack) {
+	if answered != nil && !s.HasAck {
+		c.answersClosed(from, x, y, answered, s)
+		if x.State() == SynRcvd && !x.acksSyn(answered.ack) {
 			// The ACK that it answers was not acceptable: it stays where it is (RFC 9293 §3.10.7.4, fifth step).
 			x.sndNxt, x.sndUna = x.ISS.Add(1+x.synLen), x.ISS
-			if last := &c.last[1-from]; asked == &last.question {
+			if last := &c.last[1-from]; answered == &last.question {
 				x.rcv.missing(last.seq) // nor did it take its text
 			}
 			return 0
 		}
-		lately := s.At-c.last[from].at < SoonestTimeout // it spoke as one who has the connection: it has closed or aborted it since
+		// it spoke as one who has the connection: it has closed or aborted it since
+		lately := s.At-c.last[from].at < SoonestTimeout
 		if c.HalfOpen == nil && y.Known() && !lately && (x.in(Established, CloseWait) && x.ackSent && !x.FinSent ||
-			x.in(FinWait2) && y.in(CloseWait) && asked.kind == AnsweredAck) {
+			x.in(FinWait2) && y.in(CloseWait) && answered.kind == AnsweredAck) {
 			// It answers as if there were no connection (RFC 9293 §3.10.7.1), and it had not closed it (figure 10), or
 			// only its own side: in FIN_WAIT_2 it would still take what comes.
 			c.HalfOpenPacket = s.Packet
-			c.HalfOpen = &HalfOpen{Survivor: 1 - from, Since: c.last[from].at, At: s.At, By: asked.kind}
+			c.HalfOpen = &HalfOpen{Survivor: 1 - from, Since: c.last[from].at, At: s.At, By: answered.kind}
 		}
 	}
-	return c.accept(from, x, y, s, asked)
+	return c.accept(from, x, y, s, answered)
 }
 
 // survives takes note that Ends[i], which its peer has given up, goes on with the connection: only now is it known that
@@ -155,7 +158,8 @@ func (c *Conn) underWay(x, y *Endpoint, s *Segment) {
 		st, late := x.State(), x.rttKnown && s.At-x.History[n].At < x.rtt*9/10
 		switch {
 		case st == TimeWait && s.HasAck: // a socket in TIME_WAIT has nobody left who could abort it
-		case !late, st == Closed, st == Established, hasFin && (st == CloseWait || st == Closing || st == TimeWait && x.History[n-1].State != Closing):
+		case !late, st == Closed, st == Established, hasFin && (st == CloseWait || st == Closing ||
+			st == TimeWait && x.History[n-1].State != Closing):
 			n = 0
 			continue
 		}
@@ -164,7 +168,7 @@ func (c *Conn) underWay(x, y *Endpoint, s *Segment) {
 }
 
 // accept is an RST that closes its receiver, and its sender.
-func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, asked *question) (e Effect) {
+func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, answered *question) (e Effect) {
 	switch {
 	case c.deaf(from):
 		// It gives up a peer that no longer answers (RFC 9293 §3.8.3), and which will not hear of that either.
@@ -172,19 +176,20 @@ func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, asked *question) (e 
 			c.HalfOpen = &HalfOpen{Survivor: 1 - from, GaveUp: true, Since: c.last[1-from].at}
 			c.HalfOpenPacket = s.Packet
 		}
-	case c.perhaps != nil && c.perhaps.By == from && !y.in(Closed, TimeWait):
+	case c.maybeReset != nil && c.maybeReset.By == from && !y.in(Closed, TimeWait):
 		if !y.atFin(s) {
-			c.believe() // nothing came between: this one does no more
+			c.acceptMaybeReset() // nothing came between: this one does no more
 		}
 	case y.Known() && y.State() != Closed:
 		answers := Nothing
-		if asked != nil {
-			answers = asked.kind
+		if answered != nil {
+			answers = answered.kind
 		}
-		r := Reset{By: from, At: s.At, Packet: s.Packet, ReceiverState: y.State(), Answers: answers, Idle: c.idle(from, s, answers)}
+		r := Reset{By: from, At: s.At, Packet: s.Packet, ReceiverState: y.State(), Answers: answers,
+			Idle: c.idle(from, s, answers)}
 		y.rstSeq = s.Seq
 		if y.atFin(s) {
-			c.perhaps = &r
+			c.maybeReset = &r
 			break
 		}
 		if c.resets(r) {
@@ -194,7 +199,7 @@ func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, asked *question) (e 
 		y.resetClosed = true
 		e |= ResetAccepted
 	}
-	x.enter(x.closesBy(asked), s)
+	x.enter(x.closesBy(answered), s)
 	x.resetClosed = true
 	return e
 }
@@ -210,11 +215,11 @@ func (c *Conn) resets(r Reset) (first bool) {
 }
 
 // closesBy is the rule by which the endpoint sends an RST that answers a segment, or nothing.
-func (e *Endpoint) closesBy(asked *question) Rule {
+func (e *Endpoint) closesBy(answered *question) Rule {
 	switch {
-	case asked == nil:
+	case answered == nil:
 		return aborts
-	case asked.kind == AnsweredData && e.in(FinWait1, FinWait2):
+	case answered.kind == AnsweredData && e.in(FinWait1, FinWait2):
 		return notReading
 	}
 	return answersRst
@@ -234,14 +239,14 @@ func (c *Conn) idle(from int, s *Segment, answers Stimulus) int64 {
 
 // doubt is an RST in the window that is not exact. It draws a challenge ACK: whether it was believed, or was its
 // sender's at all, silence will tell.
-func (c *Conn) doubt(x, y *Endpoint, s *Segment, asked *question) Effect {
+func (c *Conn) doubt(x, y *Endpoint, s *Segment, answered *question) Effect {
 	if c.Reset == nil {
 		c.resetSeq, c.resetAcks = s.Seq, s.HasAck
 	}
 	y.rstSeq = s.Seq
 	y.doubted = &Entry{Rule: rstArrives, State: Closed, At: s.At, Packet: s.Packet, onReceipt: true}
 	by := aborts
-	if asked != nil {
+	if answered != nil {
 		by = answersRst
 	}
 	if x.sndKnown && s.Seq == x.sndNxt {
@@ -254,10 +259,10 @@ func (c *Conn) doubt(x, y *Endpoint, s *Segment, asked *question) Effect {
 	return ResetDoubted
 }
 
-// asked is what the RST answers, nil for one of its sender's own accord. An answer takes its number from the segment
-// that drew it (RFC 9293 §3.5.2), and comes at once. Each segment draws one, so that of several the last is it, until
-// another RST comes.
-func (c *Conn) asked(from int, s *Segment) (found *question) {
+// answeredBy is what the RST answers, nil for one of its sender's own accord. An answer takes its number from the
+// segment that drew it (RFC 9293 §3.5.2), and comes at once. Each segment draws one, so that of several the last
+// is it, until another RST comes.
+func (c *Conn) answeredBy(from int, s *Segment) (found *question) {
 	last := &c.last[1-from]
 	if s.HasAck {
 		if s.Seq == 0 && !last.hasAck && s.Ack == last.end && s.At-last.at <= SoonestTimeout {
@@ -293,8 +298,8 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	if x.doubted != nil && (s.At-x.doubted.At > x.crossing() || challenge) {
 		x.doubted, y.doubted = nil, nil
 	}
-	if r := c.perhaps; r != nil && r.By != from && s.At-r.At > x.crossing() {
-		c.perhaps = nil
+	if r := c.maybeReset; r != nil && r.By != from && s.At-r.At > x.crossing() {
+		c.maybeReset = nil
 	}
 	if !x.Known() || x.State() != Closed || !x.resetClosed {
 		return 0
@@ -330,8 +335,8 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	}
 	if own {
 		x.doubted, y.doubted = nil, nil
-		if c.perhaps != nil && c.perhaps.By == from {
-			c.perhaps = nil
+		if c.maybeReset != nil && c.maybeReset.By == from {
+			c.maybeReset = nil
 		}
 	}
 	x.cut(n, outlivesRst, s.Packet)
@@ -352,7 +357,8 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	if own && c.HalfOpen != nil && c.HalfOpen.Survivor != from {
 		c.HalfOpen = nil
 	}
-	if c.Reset != nil && (c.Reset.By == from || c.Reset.Packet == closed.Packet || !y.resetClosed || y.State() != Closed) {
+	if c.Reset != nil && (c.Reset.By == from || c.Reset.Packet == closed.Packet || !y.resetClosed ||
+		y.State() != Closed) {
 		c.Reset = nil
 	}
 	if inexact {

@@ -6,16 +6,17 @@ func (c *Conn) sendsSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	if x.ISSKnown && x.ISS != s.Seq {
 		return Dropped(SynInside)
 	}
-	x.Spoke = true
+	x.HasSent = true
 	again := x.Syns > 0
 	if x.sentSynAck && !x.sentSyn && x.Known() && x.History[0].State == SynRcvd {
 		// A SYN of its own, captured late: it did not wait for the other's (RFC 9293 §3.5, figure 7).
-		x.insert(0, Entry{State: SynSent, Rule: ActiveOpen, At: x.History[0].At, Packet: s.Packet, Inferred: x.History[0].Inferred}, synArrived)
+		x.insert(0, Entry{State: SynSent, Rule: ActiveOpen, At: x.History[0].At, Packet: s.Packet,
+			Inferred: x.History[0].Inferred}, synArrived)
 	}
 	x.sentSyn = true
 	if again {
-		e |= Again
-		x.stampAgain(stamp{x.firstSynAt, x.lastSynPacket, x.tsSent}, s)
+		e |= Retransmission
+		x.restamp(stamp{x.firstSynAt, x.lastSynPacket, x.tsSent}, s)
 		// A SYN sent again says that no SYN-ACK was received, and no RST believed, when it left.
 		if !x.ackSent && x.State() != SynSent && s.At-x.left(SynSent) > x.crossing() {
 			x.withdrawTo(SynSent, synAgain, s.Packet)
@@ -50,8 +51,8 @@ func (c *Conn) sendsSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	return e | c.arrives(1-from, x, y, s, e)
 }
 
-// sendsSynAck is a SYN with ACK: its sender has received a SYN and is in SYN_RCVD. A FIN in it is processed behind the SYN (RFC 9293
-// §3.10.7.3, fourth step: "if there are other controls or text in the segment, then continue").
+// sendsSynAck is a SYN with ACK: its sender has received a SYN and is in SYN_RCVD. A FIN in it is processed behind the
+// SYN (RFC 9293 §3.10.7.3, fourth step: "if there are other controls or text in the segment, then continue").
 func (c *Conn) sendsSynAck(from int, x, y *Endpoint, s *Segment) Effect {
 	if !s.Fin {
 		return c.answersSyn(from, x, y, s)
@@ -59,7 +60,7 @@ func (c *Conn) sendsSynAck(from int, x, y *Endpoint, s *Segment) Effect {
 	opening := *s
 	opening.Fin = false
 	e := c.answersSyn(from, x, y, &opening)
-	if e.Has(Foreign) || e.Has(BadSynAck) {
+	if e.Has(Rejected) || e.Has(BadSynAck) {
 		return e
 	}
 	fin := *s
@@ -89,15 +90,15 @@ func (c *Conn) answersSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	if !y.ISSKnown {
 		y.setISS(s.Ack-1, false)
 	}
-	x.Spoke = true
+	x.HasSent = true
 	good := y.acksSyn(s.Ack)
 	again := x.Syns > 0 && x.ackSent
 	if again {
-		e |= Again
-		x.stampAgain(stamp{x.firstSynAt, x.lastSynPacket, x.tsSent}, s)
+		e |= Retransmission
+		x.restamp(stamp{x.firstSynAt, x.lastSynPacket, x.tsSent}, s)
 		// A SYN-ACK sent again says that nothing that completes the handshake was accepted: the ACK was lost, or the
-		// accept queue is full, or TCP_DEFER_ACCEPT waits for data. Sooner than any timeout it is a duplicate, unless it answers
-		// a SYN that came again.
+		// accept queue is full, or TCP_DEFER_ACCEPT waits for data. Sooner than any timeout it is a duplicate, unless
+		// it answers a SYN that came again.
 		due := s.At-x.lastSynAt > SoonestTimeout || !y.sentSynAck && y.lastSynPacket > x.lastSynPacket
 		if ack := &c.last[1-from]; x.State() == Established && x.acksSyn(ack.ack) && s.At-ack.at <= x.crossing() {
 			x.postponeTo(ack) // it denies those before, and this is on its way
@@ -128,7 +129,8 @@ func (c *Conn) answersSyn(from int, x, y *Endpoint, s *Segment) Effect {
 		x.insert(1, Entry{State: SynRcvd, Rule: synArrived, At: x.History[1].At, Packet: s.Packet}, synAcked)
 	case !x.Known():
 		x.passiveOpens(y, s)
-	case x.in(Closed) && x.resetClosed && x.History[len(x.History)-1].onReceipt && s.At-x.since() <= x.crossing() && !again:
+	case x.in(Closed) && x.resetClosed && x.History[len(x.History)-1].onReceipt && s.At-x.since() <= x.crossing() &&
+		!again:
 		// It left before the RST arrived.
 		reset := x.beforeReset()
 		if x.Known() {
@@ -140,7 +142,8 @@ func (c *Conn) answersSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	case x.State() == Closed && len(x.History) == 1:
 		x.enter(listenerCame, s) // it refused before
 		c.Reset = nil
-	case x.State() == Closed && x.resetClosed && !(x.proven(y) && x.sndUna.After(x.ISS)) && s.At-x.since() > x.crossing():
+	case x.State() == Closed && x.resetClosed && !(x.proven(y) && x.sndUna.After(x.ISS)) &&
+		s.At-x.since() > x.crossing():
 		x.withdraw(outlivesRst, s.Packet, func(st State) bool { return st != Closed }) // it knows of no reset
 		x.resetClosed = false
 		if x.State() == Established && !x.proven(y) {

@@ -91,7 +91,7 @@ func TestTransferAroundTheSequenceSpace(t *testing.T) {
 		if e := send(1, Segment{Seq: next, Ack: 1001, Len: size}); e != 0 {
 			t.Fatalf("after %d octets: effect %b", octets, e)
 		}
-		if e := send(1, Segment{Seq: next, Ack: 1001, Len: size}); e != Again {
+		if e := send(1, Segment{Seq: next, Ack: 1001, Len: size}); e != Retransmission {
 			t.Fatalf("after %d octets, sent again: effect %b", octets, e)
 		}
 		next = next.Add(size)

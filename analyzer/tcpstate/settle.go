@@ -4,8 +4,8 @@ import "slices"
 
 const second = 1e9 // the first retransmission timeout (RFC 6298 §2.1)
 
-// Settle is the end of what will be seen, at a time of the capture: what silence decides is decided. Filtered says that the whole
-// capture holds only segments with SYN, FIN or RST: this connection had others then, which a filter left out.
+// Settle is the end of what will be seen, at a time of the capture: what silence decides is decided. Filtered says that
+// the whole capture holds only segments with SYN, FIN or RST: this connection had others then, which a filter left out.
 func (c *Conn) Settle(at int64, filtered bool) {
 	c.settleDoubt()
 	filtered = filtered && !c.bare
@@ -49,9 +49,9 @@ func (c *Conn) settleReset() {
 	}
 }
 
-// settleEvidence marks what rests on segments that nobody saw: the ESTABLISHED of one who has not spoken in it; beyond SYN_RCVD, every state of one whose peer is not in the
-// capture; and of a connection picked up midstream, every state after a FIN of one whose peer sent neither text nor FIN,
-// for that peer may have closed before.
+// settleEvidence marks what rests on segments that nobody saw: the ESTABLISHED of one who has not spoken in it; beyond
+// SYN_RCVD, every state of one whose peer is not in the capture; and of a connection picked up midstream, every state
+// after a FIN of one whose peer sent neither text nor FIN, for that peer may have closed before.
 func (c *Conn) settleEvidence() {
 	if c.self {
 		return
@@ -61,11 +61,12 @@ func (c *Conn) settleEvidence() {
 		if c.Unspoken(i) {
 			x.History[len(x.History)-1].Inferred = true
 		}
-		midstream := x.Known() && x.History[0].State == Established && x.FinSent && !y.sentText && (!y.FinSent || y.FinAt > x.FinAt)
+		midstream := x.Known() && x.History[0].State == Established && x.FinSent && !y.sentText &&
+			(!y.FinSent || y.FinAt > x.FinAt)
 		for _, e := range []*Endpoint{x, y} {
 			for n := range e.History {
 				h := &e.History[n]
-				if e == x && !y.Spoke && h.State > SynRcvd || midstream && h.State > Established {
+				if e == x && !y.HasSent && h.State > SynRcvd || midstream && h.State > Established {
 					h.Inferred = true
 				}
 			}
@@ -73,34 +74,37 @@ func (c *Conn) settleEvidence() {
 	}
 }
 
-// Unspoken reports that Ends[i] is ESTABLISHED by nothing but a SYN-ACK that passed on its way there: it has not spoken since. Its
-// address may be forged.
+// Unspoken reports that Ends[i] is ESTABLISHED by nothing but a SYN-ACK that passed on its way there: it has not spoken
+// since. Its address may be forged.
 func (c *Conn) Unspoken(i int) bool {
 	x, y := &c.Ends[i], &c.Ends[1-i]
 	return x.in(Established) && x.sentSyn && !x.ackSent && y.in(SynRcvd)
 }
 
-// Perhaps reports that nothing is left of the connection if an RST was taken that some stacks take and others drop.
-func (c *Conn) Perhaps() bool { return c.perhaps != nil && c.Ends[c.perhaps.By].State() == Closed }
+// MaybeReset reports that nothing is left of the connection if an RST was taken that some stacks take and others drop.
+func (c *Conn) MaybeReset() bool {
+	return c.maybeReset != nil && c.Ends[c.maybeReset.By].State() == Closed
+}
 
-// believe takes it that the RST was taken.
-func (c *Conn) believe() {
-	r := c.perhaps
+// acceptMaybeReset takes it that the RST was taken.
+func (c *Conn) acceptMaybeReset() {
+	r := c.maybeReset
 	y := &c.Ends[1-r.By]
 	r.ReceiverState = y.State()
 	c.resets(*r)
 	y.infer(rstArrives, r.At, r.Packet)
-	y.resetClosed, c.perhaps = true, nil
+	y.resetClosed, c.maybeReset = true, nil
 }
 
 // settleDoubt believes an RST that was doubted and met silence.
 func (c *Conn) settleDoubt() {
-	if r := c.perhaps; r != nil && !c.Ends[1-r.By].in(Closed, TimeWait) {
-		c.believe()
+	if r := c.maybeReset; r != nil && !c.Ends[1-r.By].in(Closed, TimeWait) {
+		c.acceptMaybeReset()
 	}
 	for i := range c.Ends {
 		e := &c.Ends[i]
-		if e.doubted == nil || !e.Known() || e.in(Closed, TimeWait) { // TIME_WAIT is silent whether it believes an RST or not
+		// TIME_WAIT is silent whether it believes an RST or not
+		if e.doubted == nil || !e.Known() || e.in(Closed, TimeWait) {
 			continue
 		}
 		if c.last[i].kind != Nothing && c.last[i].at > e.doubted.At {
@@ -123,10 +127,12 @@ func (c *Conn) settleDoubt() {
 func (c *Conn) settleUnanswered(at int64, filtered bool) {
 	for i := range c.Ends {
 		x, y := &c.Ends[i], &c.Ends[1-i]
-		if !filtered && x.State() == Established && x.sentSyn && !x.ackSent && y.State() == SynRcvd && at-y.lastSynAt > second+x.crossing() {
+		if !filtered && x.State() == Established && x.sentSyn && !x.ackSent && y.State() == SynRcvd &&
+			at-y.lastSynAt > second+x.crossing() {
 			x.withdrawTo(SynSent, synAckUnanswered, 0)
 		}
-		if y.gotFin && x.FinSent && x.fins > patience && c.repeats[i].n >= patience && !(y.ackSent && y.maxAck.After(x.FinSeq)) && y.Spoke {
+		if y.gotFin && x.FinSent && x.fins > patience && c.repeats[i].n >= patience &&
+			!(y.ackSent && y.maxAck.After(x.FinSeq)) && y.HasSent {
 			y.lostFin(finUnanswered, 0) // one that had the FIN would have acknowledged it
 		}
 	}
@@ -142,8 +148,8 @@ func (c *Conn) settleGivenUp(at int64) {
 	}
 }
 
-// GaveUp reports that the endpoint's SYN or SYN-ACK, which it has repeated, was due again before a time and has not come: the
-// attempt was given up (RFC 9293 §3.8.3, R2).
+// GaveUp reports that the endpoint's SYN or SYN-ACK, which it has repeated, was due again before a time and has not
+// come: the attempt was given up (RFC 9293 §3.8.3, R2).
 func (e *Endpoint) GaveUp(at int64) bool {
 	return e.Syns >= 2 && e.synGap > 0 && at > e.synDue()+e.synGap/2
 }
@@ -163,12 +169,15 @@ func (c *Conn) settleUnseen(at int64) {
 			x.infer(synAckedUnseen, x.lastSynAt, x.lastSynPacket)
 		}
 		denied := slices.ContainsFunc(x.Withdrawn, func(w Withdrawal) bool { return w.By == refusedByRst })
-		if n := len(x.History); !denied && n == 2 && x.History[0].State == SynRcvd && x.State() == Closed && x.sentSynAck && y.reached() && c.Reset != nil &&
+		if n := len(x.History); !denied && n == 2 && x.History[0].State == SynRcvd && x.State() == Closed &&
+			x.sentSynAck && y.reached() && c.Reset != nil &&
 			(c.resetAcks && !c.SynDataAcked && !(c.Reset.By == i && c.resetSeq == 0) ||
 				c.Reset.By == i && c.resetSeq.After(x.ISS.Add(1+x.synLen))) {
-			// One that disowns a SYN-ACK sends no ACK (RFC 9293 §3.10.7.3, first step), and one in SYN_RCVD has no user who could
-			// abort, nor has it sent text: this aborted what was complete. With number 0 it refuses a SYN (§3.10.7.1).
-			x.insert(1, Entry{State: Established, Rule: synAckedUnseen, At: x.lastSynAt, Packet: x.lastSynPacket, Inferred: true}, x.History[1].Rule)
+			// One that disowns a SYN-ACK sends no ACK (RFC 9293 §3.10.7.3, first step), and one in SYN_RCVD
+			// has no user who could abort, nor has it sent text: this aborted what was complete. With number
+			// 0 it refuses a SYN (§3.10.7.1).
+			x.insert(1, Entry{State: Established, Rule: synAckedUnseen, At: x.lastSynAt, Packet: x.lastSynPacket,
+				Inferred: true}, x.History[1].Rule)
 		}
 		if y.FinSent && !x.gotFin && x.synchronized() {
 			c.receiveFin(i, x, &Segment{At: y.FinAt, Packet: y.finPacket}, finArrives)
@@ -177,10 +186,12 @@ func (c *Conn) settleUnseen(at int64) {
 	}
 	for i := range c.Ends {
 		x, y := &c.Ends[i], &c.Ends[1-i]
-		if n := len(x.History); n > 1 && x.State() == Closed && x.History[n-2].State == FinWait1 && c.Reset != nil && c.Reset.By != i &&
+		if n := len(x.History); n > 1 && x.State() == Closed && x.History[n-2].State == FinWait1 && c.Reset != nil &&
+			c.Reset.By != i &&
 			y.gotFin && c.Reset.At-x.FinAt > y.crossing() {
 			// So late an RST is not the first to acknowledge the FIN.
-			x.insert(n-1, Entry{State: FinWait2, Rule: finAckUnseen, At: x.FinAt, Packet: x.finPacket, Inferred: true}, x.History[n-1].Rule)
+			x.insert(n-1, Entry{State: FinWait2, Rule: finAckUnseen, At: x.FinAt, Packet: x.finPacket, Inferred: true},
+				x.History[n-1].Rule)
 		}
 		if x.State() == FinWait1 && x.fins <= patience && y.gotFin && !y.FinSent && at-x.FinAt > second {
 			x.infer(finAckUnseen, x.FinAt, x.finPacket)
@@ -192,12 +203,16 @@ func (c *Conn) settleUnseen(at int64) {
 			x.infer(finAckUnseen, y.FinAt, y.finPacket)
 			c.TimeWaits[i] = TwoMSL{Since: max(x.FinAt, y.FinAt)}
 		}
-		if n := len(x.History); n > 1 && x.State() == TimeWait && x.History[n-2].State == FinWait1 && x.History[n-1].At > x.History[n-2].At+y.crossing() {
+		if n := len(x.History); n > 1 && x.State() == TimeWait && x.History[n-2].State == FinWait1 &&
+			x.History[n-1].At > x.History[n-2].At+y.crossing() {
 			// So late a FIN is not the first to acknowledge the other one.
-			x.insert(n-1, Entry{State: FinWait2, Rule: finAckUnseen, At: x.History[n-2].At, Packet: x.History[n-2].Packet, Inferred: true}, finArrives)
+			x.insert(n-1, Entry{State: FinWait2, Rule: finAckUnseen, At: x.History[n-2].At,
+				Packet: x.History[n-2].Packet, Inferred: true}, finArrives)
 		}
-		if n := len(x.History); n > 1 && x.History[1].State == Established && x.History[1].Inferred && x.sentSynAck && x.Syns == 1 {
-			x.History[1].At, x.History[1].Packet = max(x.History[0].At, min(x.lastSynAt, x.History[1].At)), x.lastSynPacket
+		if n := len(x.History); n > 1 && x.History[1].State == Established && x.History[1].Inferred && x.sentSynAck &&
+			x.Syns == 1 {
+			x.History[1].At, x.History[1].Packet = max(x.History[0].At, min(x.lastSynAt, x.History[1].At)),
+				x.lastSynPacket
 		}
 		if x.State() == LastAck && x.fins <= patience {
 			x.infer(finAckUnseen, x.FinAt, c.last[i].packet)

@@ -11,15 +11,15 @@ type repeats struct {
 // patience is how many repetitions without an answer are taken for silence: what is sent then no longer arrives.
 const patience = 2
 
-// SoonestTimeout is the shortest retransmission timeout of common stacks, though RFC 6298 §2.4 wants a second. What comes
-// again sooner is a duplicate, or fast recovery.
+// SoonestTimeout is the shortest retransmission timeout of common stacks, though RFC 6298 §2.4 wants a second. What
+// comes again sooner is a duplicate, or fast recovery.
 const SoonestTimeout = 200e6
 
 // countUnanswered keeps the account of what is repeated into silence.
 func (c *Conn) countUnanswered(from int, e Effect, s *Segment) {
 	c.repeats[1-from] = repeats{}
 	probe := e.Has(Keepalive)
-	if !probe && !(e.Has(Again) && (s.Len > 0 || s.Fin)) {
+	if !probe && !(e.Has(Retransmission) && (s.Len > 0 || s.Fin)) {
 		return
 	}
 	r := &c.repeats[from]
@@ -40,7 +40,7 @@ func (c *Conn) countUnanswered(from int, e Effect, s *Segment) {
 // deaf reports that what Ends[from] sends is no longer taken to arrive: it has repeated itself too often without an
 // answer, by a peer whose answers the capture would hold.
 func (c *Conn) deaf(from int) bool {
-	return c.repeats[from].n >= patience && c.Ends[1-from].Spoke
+	return c.repeats[from].n >= patience && c.Ends[1-from].HasSent
 }
 
 // Unanswered is how many segments Ends[i] has repeated since it heard its peer last, and the first and last packets.

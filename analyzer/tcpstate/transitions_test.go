@@ -32,9 +32,9 @@ Made of the table in ` + "`analyzer/tcpstate/rules.go`" + ` by ` + "`go generate
 
 ## What enters a state
 
-Every entry of ` + "`states`" + ` in a record names its rule. *Sends*: a segment of the endpoint's own shows it. *Arrives*: a segment of
-its peer is taken to have arrived; later evidence may deny it. A state in brackets is what the endpoint must have been in, for
-the capture shows nothing of it before.
+Every entry of ` + "`states`" + ` in a record names its rule. *Sends*: a segment of the endpoint's
+own shows it. *Arrives*: a segment of its peer is taken to have arrived; later evidence may deny it. A state in brackets
+is what the endpoint must have been in: the capture shows nothing of it before.
 
 | rule | from | to | event | text | source |
 |---|---|---|---|---|---|
@@ -56,7 +56,8 @@ the capture shows nothing of it before.
 			if a.clause != "" {
 				clause = a.clause
 			}
-			b.WriteString("| `" + r.String() + "` | " + from + " | " + a.to.String() + " | " + r.Event().String() + " | " + text + " | " + clause + " |\n")
+			b.WriteString("| `" + r.String() + "` | " + from + " | " + a.to.String() + " | " + r.Event().String() +
+				" | " + text + " | " + clause + " |\n")
 		}
 	}
 	b.WriteString(`
@@ -92,7 +93,8 @@ func TestRulesAreComplete(t *testing.T) {
 			t.Errorf("rule %d has no name of its own, no clause or no text: %+v", r, def)
 		}
 		names[def.name] = true
-		if (r < entering) != (def.arrows != nil) || (r >= entering && r < denying) != (def.event == Denies) || (r >= denying) != (def.event == Drops) {
+		if (r < entering) != (def.arrows != nil) || (r >= entering && r < denying) != (def.event == Denies) ||
+			(r >= denying) != (def.event == Drops) {
 			t.Errorf("%s: a rule enters states, denies them or drops segments", def.name)
 		}
 		for i, a := range def.arrows {

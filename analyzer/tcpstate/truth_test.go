@@ -7,10 +7,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-// With loss, duplication and reordering before the observer alone, what passes arrives, at once and in order. After each
-// segment that has arrived the tracked states of both ends are the true ones, and in the end so are the histories, except
-// where what passed cannot tell (open, truth): an end whose user has called and that has not said so, or whose saying so
-// was lost; one that a late copy makes look like an earlier one; one whose answers are lost, as if nothing had reached it.
+// With loss, duplication and reordering before the observer alone, what passes arrives, at once and in order.
+// After each segment that has arrived the tracked states of both ends are the true ones, and in the end so are the
+// histories, except where what passed cannot tell (open, truth): an end whose user has called and that has not
+// said so, or whose saying so was lost; one that a late copy makes look like an earlier one; one whose answers are
+// lost, as if nothing had reached it.
 func TestTruthAtEveryStep(t *testing.T) {
 	hold(t, func(t *rapid.T) {
 		sim := rfcsim.New(drawOptions(t, "0", 100), drawOptions(t, "1", 300))
@@ -25,7 +26,8 @@ func TestTruthAtEveryStep(t *testing.T) {
 			p.arrived(s)
 			for end := range 2 {
 				if !p.open(end) && !p.agrees(end) {
-					t.Fatalf("end %d is %s, tracked as %s\n%s", end, sim.Ends[end].State(), p.conn.Ends[end].State(), p.log.String())
+					t.Fatalf("end %d is %s, tracked as %s\n%s", end, sim.Ends[end].State(), p.conn.Ends[end].State(),
+						p.log.String())
 				}
 			}
 		}
@@ -44,10 +46,10 @@ func TestTruthAtEveryStep(t *testing.T) {
 	})
 }
 
-// With loss, duplication and reordering behind the observer, all that is sent passes. Once everything is quiet the tracked
-// histories are the true ones, except for what was never disclosed: an RST that was lost or late, and whatever a sender that
-// was CLOSED could not send again; an ACK that was lost where the next segment acknowledged the same; the order of a FIN and
-// of the ACK of the other one, where either was lost or late; what came late and drew no answer.
+// With loss, duplication and reordering behind the observer, all that is sent passes. Once everything is quiet the
+// tracked histories are the true ones, except for what was never disclosed: an RST that was lost or late, and whatever
+// a sender that was CLOSED could not send again; an ACK that was lost where the next segment acknowledged the same; the
+// order of a FIN and of the ACK of the other one, where either was lost or late; what came late and drew no answer.
 func TestTruthDisclosed(t *testing.T) {
 	hold(t, func(t *rapid.T) {
 		sim := rfcsim.New(drawOptions(t, "0", 100), drawOptions(t, "1", 300))
@@ -78,7 +80,8 @@ func TestTruthDisclosed(t *testing.T) {
 			t.Fatalf("not quiet\n%s", p.log.String())
 		}
 		for end := range 2 {
-			p.ends[end].impaired = p.ends[end].impaired || len(p.ends[end].flying) > 0 || len(p.ends[1-end].underWay) > 0
+			p.ends[end].impaired = p.ends[end].impaired || len(p.ends[end].flying) > 0 ||
+				len(p.ends[1-end].underWay) > 0
 			peer := sim.Ends[1-end].History
 			gone := peer[len(peer)-1].State == rfcsim.Closed && peer[len(peer)-1].Cause != rfcsim.Timer
 			if p.open(end) || gone && len(p.ends[1-end].underWay) > 0 {
@@ -86,8 +89,9 @@ func TestTruthDisclosed(t *testing.T) {
 			}
 			want := p.truth(end)
 			if resets[end] > 0 {
-				// Whether an RST arrived, and before or after what else, only its receiver can tell, and a CLOSED end is silent.
-				// With number 0 it counts in SYN_SENT alone, and whether that end was in SYN_RCVD already is not to be seen.
+				// Whether an RST arrived, and before or after what else, only its receiver can tell, and a
+				// CLOSED end is silent. With number 0 it counts in SYN_SENT alone, and whether that end was in
+				// SYN_RCVD already is not to be seen.
 				if n := len(want) - 1; want[n].name == "CLOSED" {
 					want[n].optional = true
 				} else {

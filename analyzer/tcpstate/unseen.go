@@ -3,10 +3,12 @@ package tcpstate
 // What is here is for captures that hold SYNs, FINs and RSTs only, for a filter on control bits left out the rest. The
 // numbers of what is left tell what was exchanged: see also settleUnseen.
 
-// Bridge takes a FIN or RST of Ends[from] for the word that all before it was sent and has arrived, though no segment shows it.
+// Bridge takes a FIN or RST of Ends[from] for the word that all before it was sent and has
+// arrived, though no segment shows it.
 func (c *Conn) Bridge(from int, s *Segment) {
 	x, y := &c.Ends[from], &c.Ends[1-from]
-	if c.bare || c.self || s.Syn || !s.Fin && !s.Rst || !x.ISSKnown || !y.ISSKnown || !x.sentSynAck && !y.sentSynAck || !x.sndKnown || !y.sndKnown {
+	if c.bare || c.self || s.Syn || !s.Fin && !s.Rst || !x.ISSKnown || !y.ISSKnown || !x.sentSynAck && !y.sentSynAck ||
+		!x.sndKnown || !y.sndKnown {
 		return
 	}
 	sent, received := s.Seq.Sub(x.sndNxt), int32(0)
@@ -33,18 +35,19 @@ func (c *Conn) Bridge(from int, s *Segment) {
 	}
 }
 
-// unrepeated is how long after a SYN-ACK that was not acknowledged another one comes at the latest: the first retransmission
-// timeout was 3 s until RFC 6298 (appendix A).
+// unrepeated is how long after a SYN-ACK that was not acknowledged another one comes at the latest: the first
+// retransmission timeout was 3 s until RFC 6298 (appendix A).
 const unrepeated = 3500e6
 
 // unscaled is the largest window without the option of RFC 7323.
 const unscaled = 1<<16 - 1
 
-// OpenUnseen reports that nothing shows whether the SYN-ACK of Ends[i] was acknowledged: it was sent once, and nothing but the SYN
-// came before it.
+// OpenUnseen reports that nothing shows whether the SYN-ACK of Ends[i] was acknowledged: it was sent once, and nothing
+// but the SYN came before it.
 func (c *Conn) OpenUnseen(i int) bool {
 	x, y := &c.Ends[i], &c.Ends[1-i]
-	return !c.bare && x.sentSynAck && x.Syns == 1 && y.sentSyn && y.lastSynAt <= x.lastSynAt && c.Reset == nil && !y.sentSynAck
+	return !c.bare && x.sentSynAck && x.Syns == 1 && y.sentSyn && y.lastSynAt <= x.lastSynAt && c.Reset == nil &&
+		!y.sentSynAck
 }
 
 // sentUnseen takes note that the endpoint has sent everything before end, and its peer received it.
@@ -76,7 +79,8 @@ func (c *Conn) ResetBeyondSyn() bool {
 func (c *Conn) FinAcked(i int) bool {
 	history := c.Ends[i].History
 	for n, h := range history {
-		if h.State == FinWait2 || h.State == TimeWait || h.State == LastAck && n+1 < len(history) && history[n+1].Rule != rstArrives {
+		if h.State == FinWait2 || h.State == TimeWait || h.State == LastAck && n+1 < len(history) &&
+			history[n+1].Rule != rstArrives {
 			return true
 		}
 	}

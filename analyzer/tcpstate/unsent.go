@@ -1,8 +1,8 @@
 package tcpstate
 
-// claim is a segment that acknowledges what the capture does not hold: the capture lost that, or its receiver has not sent it. In the
-// second case the receiver drops the segment, text and FIN with it, and answers by an ACK with its old numbers (RFC 9293 §3.10.7.4,
-// fifth step). To take it back, claim keeps what both sides were before.
+// claim is a segment that acknowledges what the capture does not hold: the capture lost that, or its receiver has not
+// sent it. In the second case the receiver drops the segment, text and FIN with it, and answers by an ACK with its old
+// numbers (RFC 9293 §3.10.7.4, fifth step). To take it back, claim keeps what both sides were before.
 type claim struct {
 	at       int64
 	packet   uint64 // 0 for none
@@ -20,18 +20,20 @@ type claim struct {
 // claims takes note of a segment of x, Ends[from], that acknowledges more than y has been seen to send.
 func (c *Conn) claims(from int, x, y *Endpoint, s *Segment) {
 	l := c.logged()
-	l.claim[from] = claim{s.At, s.Packet, s.Seq, s.end(), s.Ack, s.Fin, x.ackSent, x.maxAck, x.edge, x.wnd, y.sndNxt, y.sndUna}
+	l.claim[from] = claim{s.At, s.Packet, s.Seq, s.end(), s.Ack, s.Fin, x.ackSent, x.maxAck, x.edge, x.wnd, y.sndNxt,
+		y.sndUna}
 }
 
-// rejectsClaim reports that s, of x, Ends[from], answers a segment that acknowledges what x had not sent. It takes back what was
-// believed of that segment.
+// rejectsClaim reports that s, of x, Ends[from], answers a segment that acknowledges what x had not sent. It takes back
+// what was believed of that segment.
 func (c *Conn) rejectsClaim(from int, x, y *Endpoint, s *Segment) bool {
 	if c.log == nil || c.self {
 		return false
 	}
 	l := &c.log.claim[1-from]
 	ago := s.At - l.at
-	if l.packet == 0 || s.Fin || s.Len > 0 || s.Seq != l.sndNxt || x.sndNxt != l.ack || s.Ack != x.maxAck || !x.ackSent ||
+	if l.packet == 0 || s.Fin || s.Len > 0 || s.Seq != l.sndNxt || x.sndNxt != l.ack || s.Ack != x.maxAck ||
+		!x.ackSent ||
 		ago > SoonestTimeout+x.crossing() || x.rttKnown && ago < x.rtt*3/4-1e6 {
 		return false
 	}
@@ -45,7 +47,7 @@ func (c *Conn) rejectsClaim(from int, x, y *Endpoint, s *Segment) bool {
 		x.rcv.missing(l.seq)
 	}
 	if l.fin && y.FinSent && y.FinSeq.Add(1) == l.end && y.fins == 1 {
-		y.disownFin(acksUnsent, s.Packet)
+		y.withdrawFin(acksUnsent, s.Packet)
 		y.fins = 0
 	}
 	if y.sndNxt == l.end {

@@ -184,7 +184,7 @@ type part struct {
 
 func (b *blocks) add(p course.Passage) {
 	mine := b.of(&p.Segment.Key)
-	if k := p.Clock.Leap; k != nil {
+	if k := p.Clock.Jump; k != nil {
 		if its := b.of(&k.Key); its != mine { // it must learn whether it is believed
 			o := p
 			o.Own = false

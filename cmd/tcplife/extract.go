@@ -109,8 +109,8 @@ func readKey(path string) (*cryptopan.Addresses, error) {
 // only files get them, which can be read again.
 func (f *readFlags) commented() bool { return f.writeTo != "" && !f.noComments && !f.waits() }
 
-// again reports whether the files are read a second time for -w.
-func (r *reading) again() bool {
+// readsTwice reports whether the files are read a second time for -w.
+func (r *reading) readsTwice() bool {
 	return r.flags.writeTo != "" && (r.where != nil || r.flags.commented())
 }
 

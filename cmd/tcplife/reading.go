@@ -56,7 +56,7 @@ func (r *reading) open(ctx context.Context) (*files, error) {
 	}
 	var opened *tcplife.Reading
 	var err error
-	if f.writeTo != "" && !r.again() {
+	if f.writeTo != "" && !r.readsTwice() {
 		o.Packet = func(p *capture.Packet, segments []flows.Segment) error {
 			err := r.extract.packet(opened, p, r.extract.all(p, segments))
 			if r.report != nil {
@@ -154,7 +154,7 @@ func (r *reading) explainPage(ctx context.Context, stopped bool) error {
 	again, flags := *r, *r.flags
 	flags.writeTo = "" // that is the first reading's
 	again.flags = &flags
-	again.options.Trace, again.options.Traced = p.Again()
+	again.options.Trace, again.options.Traced = p.SecondReading()
 	if _, err := again.track(ctx, func(*record.Connection) {}); err != nil && ctx.Err() == nil {
 		return err
 	}
@@ -215,12 +215,12 @@ func (r *reading) hand(c *record.Connection) error {
 
 // writeExtract ends the extract. For comments and for --where it first reads the files again, as far as they were read.
 func (r *reading) writeExtract(ctx context.Context, first *tcplife.Report) error {
-	x, again := r.extract, r.again()
+	x, again := r.extract, r.readsTwice()
 	if again {
 		if first.Stopped {
 			ctx = context.WithoutCancel(ctx)
 		}
-		if err := r.readAgain(ctx, first.Capture.Packets); err != nil && ctx.Err() == nil {
+		if err := r.readExtract(ctx, first.Capture.Packets); err != nil && ctx.Err() == nil {
 			if closeErr := x.Close(); closeErr != nil { // the same error, and what became of the file
 				err = closeErr
 			}
@@ -231,7 +231,8 @@ func (r *reading) writeExtract(ctx context.Context, first *tcplife.Report) error
 		return err
 	}
 	if x.removed > 0 {
-		complain(r.stderr, "%d comments of the input are not in %s: they can say what --anonymize or --headers-only hides",
+		complain(r.stderr, "%d comments of the input are not in %s: they can say what --anonymize or --headers-only "+
+			"hides",
 			x.removed, r.flags.writeTo)
 	}
 	if !again && !r.flags.noComments {
@@ -250,8 +251,8 @@ func (r *reading) writeExtract(ctx context.Context, first *tcplife.Report) error
 	return nil
 }
 
-// readAgain reads the files for the extract, up to the packet that the report ends with.
-func (r *reading) readAgain(ctx context.Context, last uint64) error {
+// readExtract reads the files for the extract, up to the packet that the report ends with.
+func (r *reading) readExtract(ctx context.Context, last uint64) error {
 	x := r.extract
 	if x.notes != nil {
 		x.notes.Sort()

@@ -28,7 +28,8 @@ func (b *bench) short() error {
 	what := fmt.Sprintf("%s short connections, %s packets", count(n), count(8*n))
 	b.groups = append(b.groups, group{what, 8 * n, s})
 
-	dump, read, readOne, records, recordsOne, flows, audit, nf, trace, shark := s[0], s[1], s[2], s[3], s[4], s[5], s[6],
+	dump, read, readOne, records, recordsOne, flows, audit, nf, trace, shark := s[0], s[1], s[2], s[3], s[4], s[5],
+		s[6],
 		s[7], s[8], s[10]
 	b.atMost(what+": `read` (table)", read, dump, 1.8)
 	b.processorAtMost("the same, processor time", read, dump, 3.5)

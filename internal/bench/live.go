@@ -206,7 +206,9 @@ func (b *bench) measureLive(length time.Duration, output string) error {
 // report is what was measured, as Markdown.
 func (b *liveBench) report(rate, most float64, pairs [][]captured) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "Measured on %s. The sender, which shares the processors, sends at most %s packets/s; up to %s tcpdump loses none.\n\n",
+	fmt.Fprintf(&text,
+		"Measured on %s. The sender, which shares the processors, sends at most %s packets/s; up to %s tcpdump loses "+
+			"none.\n\n",
 		machine(runtime.NumCPU()), count(int(most)), count(int(rate)))
 	rows := [][]string{{"of tcpdump's highest", "sent each second with live", "with tcpdump", "packets",
 		"tcpdump drops", "live drops", "goal", ""}}

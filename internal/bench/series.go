@@ -78,8 +78,8 @@ func (s *series) took() string {
 	return seconds(median(s.walls())) + ", " + seconds(median(s.cpus()))
 }
 
-// ratio is how many times as much of something a takes as b: the median over the turns, or of the medians if one has run
-// less often.
+// ratio is how many times as much of something a takes as b: the median over the turns, or of the
+// medians if one has run less often.
 func ratio(a, b *series, of func(cost) time.Duration) float64 {
 	if len(a.costs) != len(b.costs) {
 		return float64(median(a.all(of))) / float64(median(b.all(of)))

@@ -104,7 +104,8 @@ func (m *model) listColumns(f *field, name, x, guard string) ([]column, error) {
 		return []column{{name, guard +
 			fmt.Sprintf("for i := range %s {\nb = text.AppendSpace(b, i)\nb = %s\n}\nreturn b", x, word)}}, nil
 	}
-	return nil, fmt.Errorf("%s is a list: say by csv:\"words=…\" how it becomes words, or csv:\"-\" that it is left out", name)
+	return nil, fmt.Errorf("%s is a list: give csv:\"words=…\" to write it in words, or csv:\"-\" to leave it out",
+		name)
 }
 
 // columnsBy gives the columns of the entries of a list by their side.

@@ -12,8 +12,10 @@ func (m *model) documentation(schema object) []byte {
 	var out bytes.Buffer
 	out.WriteString("# The record\n\n")
 	paragraph(&out, "", "",
-		"What `tcplife` writes as JSON, field by field. `fieldgen` makes this page of the structs of `analyzer/record`; "+
-			"`tcplife schema` prints the same as a JSON Schema, and programs can rely on it. "+schema.get("description").(string))
+		"What `tcplife` writes as JSON, field by field. `fieldgen` makes this page of the structs of "+
+			"`analyzer/record`; "+
+			"`tcplife schema` prints the same as a JSON Schema, and programs can rely on it. "+
+			schema.get("description").(string))
 	for _, d := range schema.get("$defs").(object) {
 		def := d.value.(object)
 		fmt.Fprintf(&out, "\n## %s\n\n", d.name)

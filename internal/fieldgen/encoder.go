@@ -27,7 +27,8 @@ func (m *model) encoder() []byte {
 		if byHand[s.String()] {
 			continue
 		}
-		fmt.Fprintf(&out, "\n// Append%s appends a record.%s as JSON.\nfunc (e *Encoder) Append%s(b []byte, v *record.%s) []byte {\n",
+		fmt.Fprintf(&out,
+			"\n// Append%s appends a record.%s as JSON.\nfunc (e *Encoder) Append%s(b []byte, v *record.%s) []byte {\n",
 			s.name, s.name, s.name, s.name)
 		lead := "{"
 		for _, f := range s.fields {

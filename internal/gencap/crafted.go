@@ -98,9 +98,9 @@ func synFlood() string {
 	random := rand.New(rand.NewPCG(4987, 1))
 	var sockets strings.Builder
 	var events timeline
-	fmt.Fprintln(&sockets, `# A SYN flood: 400 forged addresses send one SYN each within two seconds. The server answers the first 128, its
-# backlog, sends those SYN,ACKs again after 1 and 3 s, and then drops SYNs, also that of an honest client; another one had
-# connected before the flood.`)
+	fmt.Fprintln(&sockets, `# A SYN flood: 400 forged addresses send one SYN each within two seconds. The server answers
+# the first 128, its backlog, sends those SYN,ACKs again after 1 and 3 s, and then drops SYNs, also that of an honest
+# client; another one had connected before the flood.`)
 	fmt.Fprintln(&sockets, "S = 198.51.100.80:443 mss=1460 sack ts=3290151100 wscale=7 win=65160")
 
 	fmt.Fprintln(&sockets, "OK = 192.0.2.20:50100 mss=1460 sack ts=5551000 wscale=7 win=64240")
@@ -146,8 +146,9 @@ func synScan() string {
 	random := rand.New(rand.NewPCG(9293, 2))
 	var sockets strings.Builder
 	var events timeline
-	fmt.Fprintln(&sockets, `# A SYN scan of 60 ports of one host by nmap's habits: the open ones (22, 80, 443) answer SYN,ACK, which the
-# scanner's kernel resets; the closed ones answer RST; port 25 is filtered: silence, and a second SYN.`)
+	fmt.Fprintln(&sockets, `# A SYN scan of 60 ports of one host by nmap's habits: the open ones (22, 80, 443) answer
+# SYN,ACK, which the scanner's kernel resets; the closed ones answer RST; port 25 is filtered: silence, and a second
+# SYN.`)
 	fmt.Fprintln(&sockets, "N = 203.0.113.66:54321 mss=1460 win=1024")
 	fmt.Fprintln(&sockets, "N2 = 203.0.113.66:54322 mss=1460 win=1024")
 	isn := random.Uint32()
@@ -177,7 +178,8 @@ func synScan() string {
 
 // twoInterfaces is a pcapng file with two interfaces of different link types and resolutions.
 func twoInterfaces() file {
-	const what = `pcapng with two interfaces: a connection on Ethernet (microseconds), and, while it is open, one on a tunnel (raw IPv6, nanoseconds).`
+	const what = "pcapng with two interfaces: a connection on Ethernet (microseconds), and, while it is open, one on " +
+		"a tunnel (raw IPv6, nanoseconds)."
 	ethernet := segtest.Script(`
 		C = 192.0.2.10:51600    mss=1460 sack ts=1823474800 wscale=7 win=64240
 		S = 198.51.100.80:80    mss=1460 sack ts=3290151100 wscale=7 win=65160

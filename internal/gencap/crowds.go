@@ -49,8 +49,9 @@ const (
 
 // synFloodCookies is a flood on a listener that goes over to SYN cookies once its backlog of 32 is full.
 func synFloodCookies() string {
-	c := newCrowd(3, `# A SYN flood of 240 forged addresses on a listener with SYN cookies: it answers the first 32 as ever and sends those
-# SYN,ACKs again after 1 and 3 s; what comes then it answers by a cookie, once. Honest clients connect all the while.`)
+	c := newCrowd(3, `# A SYN flood of 240 forged addresses on a listener with SYN cookies: it answers the first 32 as
+# ever and sends those SYN,ACKs again after 1 and 3 s; what comes then it answers by a cookie, once. Honest clients
+# connect all the while.`)
 	c.socket(listener)
 	for i := range 240 {
 		name := fmt.Sprint("F", i)
@@ -76,8 +77,8 @@ func synFloodCookies() string {
 
 // synFloodOneSource is a flood by one that does not hide.
 func synFloodOneSource() string {
-	c := newCrowd(4, `# A SYN flood by one address from 200 ports, whose own firewall keeps it from answering the SYN,ACKs; two honest
-# clients connect beside it.`)
+	c := newCrowd(4, `# A SYN flood by one address from 200 ports, whose own firewall keeps it from answering the
+# SYN,ACKs; two honest clients connect beside it.`)
 	c.socket(listener)
 	for i := range 200 {
 		name := fmt.Sprint("F", i)
@@ -96,8 +97,8 @@ func synFloodOneSource() string {
 
 // flashCrowd is a crowd that a flood must not be taken for.
 func flashCrowd() string {
-	c := newCrowd(5, `# A flash crowd: after some seconds with a client each, 180 come within 0.3 s, over ways with 0.5 s of round trip. All
-# of their handshakes are completed.`)
+	c := newCrowd(5, `# A flash crowd: after some seconds with a client each, 180 come within 0.3 s, over ways with 0.5
+# s of round trip. All of their handshakes are completed.`)
 	c.socket(listener)
 	for i := range 190 {
 		name := fmt.Sprint("C", i)
@@ -114,8 +115,8 @@ func flashCrowd() string {
 
 // scanKinds is one scanner for each kind of scan, all of the same host.
 func scanKinds() string {
-	c := newCrowd(6, `# Seven scans of 24 ports of one host, of which 22 and 80 are open and 25 is filtered: by connect, FIN, NULL, Xmas,
-# Maimon, ACK and Window probes, each from an address of its own.`)
+	c := newCrowd(6, `# Seven scans of 24 ports of one host, of which 22 and 80 are open and 25 is filtered: by connect,
+# FIN, NULL, Xmas, Maimon, ACK and Window probes, each from an address of its own.`)
 	answered := func(port int) bool { return port != 25 }
 	open := func(port int) bool { return port == 22 || port == 80 }
 	for i, kind := range []struct{ name, flags string }{
@@ -164,8 +165,8 @@ func scanKinds() string {
 
 // scanHorizontal is a slow scan of one port of many hosts.
 func scanHorizontal() string {
-	c := newCrowd(7, `# A horizontal SYN scan of port 23 as slow as one address in 15 s, by a bot whose sequence number is the address it
-# tries, as Mirai's: two of 24 hosts listen, every third refuses, the others are silent.`)
+	c := newCrowd(7, `# A horizontal SYN scan of port 23 as slow as one address in 15 s, by a bot whose sequence number
+# is the address it tries, as Mirai's: two of 24 hosts listen, every third refuses, the others are silent.`)
 	for i := range 24 {
 		host := 10 + 7*i
 		target := fmt.Sprint("T", i)
@@ -186,8 +187,8 @@ func scanHorizontal() string {
 
 // backscatter is what a victim's answers to forged SYNs look like where the forged addresses are.
 func backscatter() string {
-	c := newCrowd(8, `# Backscatter: a listener that is flooded with forged SYNs answers 40 of them to addresses here, which had sent none; its
-# port 81, where nobody listens, answers with RSTs. A SYN,ACK that finds a host draws an RST.`)
+	c := newCrowd(8, `# Backscatter: a listener that is flooded with forged SYNs answers 40 of them to addresses here,
+# which had sent none; its port 81, where nobody listens, answers with RSTs. A SYN,ACK that finds a host draws an RST.`)
 	c.socket("V = 203.0.113.80:80 mss=1460 win=64240")
 	c.socket("V81 = 203.0.113.80:81")
 	for i := range 40 {
@@ -210,8 +211,8 @@ func backscatter() string {
 
 // reflection is a flood of SYN-ACKs by listeners that think that their victim has sent SYNs.
 func reflection() string {
-	c := newCrowd(9, `# SYN-ACK reflection: 30 listeners elsewhere answer SYNs that were forged in the name of one host, which gets SYN,ACKs it has
-# not asked for, twice each, and resets the first of them.`)
+	c := newCrowd(9, `# SYN-ACK reflection: 30 listeners elsewhere answer SYNs that were forged in the name of one host,
+# which gets SYN,ACKs it has not asked for, twice each, and resets the first of them.`)
 	for i := range 30 {
 		name := fmt.Sprint("R", i)
 		c.socket("V%d = 192.0.2.10:%d", i, 1024+c.random.IntN(64000))

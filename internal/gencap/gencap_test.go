@@ -104,7 +104,8 @@ func TestTshark(t *testing.T) {
 		}
 		all = append(all, data[pcapHeader:]...)
 	}
-	bad := "_ws.malformed || tcp.checksum.status == 0 || ip.checksum.status == 0 || icmp.checksum.status == 0 || icmpv6.checksum.status == 0"
+	bad := "_ws.malformed || tcp.checksum.status == 0 || ip.checksum.status == 0 || icmp.checksum.status == 0 || " +
+		"icmpv6.checksum.status == 0"
 	for _, test := range []struct {
 		name, filter string
 		want         bool

@@ -118,7 +118,8 @@ func among(list []string, name string) bool {
 	})
 }
 
-// Each package imports of the module what the table allows, and no more; and the table names no package that is not there.
+// Each package imports of the module what the table allows, and no more; and the table
+// names no package that is not there.
 func TestImports(t *testing.T) {
 	packages := list(t)
 	for _, p := range packages {

@@ -33,7 +33,8 @@ var failed = []record.Outcome{record.OutcomeRefused, record.OutcomeUnreachable, 
 // Connection says what of a record cannot be true together.
 func Connection(c *record.Connection) []string {
 	var wrong list
-	wrong.is(c.Start > c.End || c.Duration != record.Duration(c.End-c.Start), "from %d to %d it lasts %d", c.Start, c.End,
+	wrong.is(c.Start > c.End || c.Duration != record.Duration(c.End-c.Start), "from %d to %d it lasts %d", c.Start,
+		c.End,
 		c.Duration)
 	wrong.is(c.StartNS != int64(c.Start) || c.EndNS != int64(c.End), "start_ns %d and end_ns %d are not start and end",
 		c.StartNS, c.EndNS)
@@ -119,12 +120,14 @@ func (l *list) handshake(c *record.Connection) {
 		packet record.PacketNumber
 		what   string
 	}{{h.SynAt, h.SynPacket, "SYN"}, {h.SynAckAt, h.SynAckPacket, "SYN-ACK"}, {h.AckAt, h.AckPacket, "ACK"}} {
-		l.is((at.time == record.NoTime) != (at.packet == 0), "the %s has time %d and packet %d", at.what, at.time, at.packet)
+		l.is((at.time == record.NoTime) != (at.packet == 0), "the %s has time %d and packet %d", at.what, at.time,
+			at.packet)
 	}
 	l.is(h.SynPacket != 0 && c.Client.Syns == 0, "a SYN in packet %d, and the client sent none", h.SynPacket)
 	l.is(h.SynAckPacket != 0 && c.Server.Syns == 0, "a SYN-ACK in packet %d, and the server sent none", h.SynAckPacket)
 	// what completes it has numbers behind both SYNs, if the SYN-ACK answers the SYN that is there
-	l.is(h.AckSeq.Known && c.Client.ISN.Known && outcome == record.OutcomeComplete && !c.Found(record.FindingBadSynAck) &&
+	l.is(h.AckSeq.Known && c.Client.ISN.Known && outcome == record.OutcomeComplete &&
+		!c.Found(record.FindingBadSynAck) &&
 		h.AckSeq.Number-c.Client.ISN.Number-1 >= 1<<31, "completed at %d, and the client's ISN is %d", h.AckSeq.Number,
 		c.Client.ISN.Number)
 }
@@ -139,7 +142,8 @@ func (l *list) teardown(c *record.Connection) {
 		for n >= 0 && e.States[n].State != tcpstate.Closed {
 			n--
 		}
-		l.is(n < 0 || e.States[n].Packet != r.Packet, "reset.packet %d is not that of the %s's last CLOSED", r.Packet, to)
+		l.is(n < 0 || e.States[n].Packet != r.Packet, "reset.packet %d is not that of the %s's last CLOSED", r.Packet,
+			to)
 		l.is(n > 0 && r.ReceiverState.State != e.States[n-1].State, "reset.receiver_state is %s, but the %s was in %s",
 			r.ReceiverState.State, to, e.States[max(0, n-1)].State)
 	}

@@ -26,7 +26,8 @@ type Sums struct {
 // NewSums has counted nothing yet.
 func NewSums() *Sums {
 	return &Sums{
-		outcomes: map[record.Outcome]uint64{}, teardowns: map[record.TeardownKind]uint64{}, findings: map[string]uint64{},
+		outcomes: map[record.Outcome]uint64{}, teardowns: map[record.TeardownKind]uint64{},
+		findings:  map[string]uint64{},
 		completed: map[netip.AddrPort]uint64{}, ids: map[uint64]bool{},
 	}
 }

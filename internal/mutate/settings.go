@@ -5,16 +5,17 @@ package main
 var settings = map[string]string{
 	"analyzer/crowd cookieSlots * 2": "slots are emptied once they are judged, so that more of them hold nothing",
 	"analyzer/crowd golden":          "any odd number with mixed bits spreads the index",
-	"analyzer/crowd many":            "how many forgotten targets keep their room; they count as forgotten all the same",
+	"analyzer/crowd many":            "how many forgotten targets keep their room; they count as forgotten",
 	"analyzer/crowd most":            "how many candidates that became no flood are kept to be used again",
 	"analyzer/crowd waitingSources":  "how many sources wait before they are counted; they are before anybody asks",
 
-	"analyzer awakeLimit":   "how many connections are awake: resting changes nothing",
-	"analyzer maxLines":     "how many segments are written down before the rules read them",
-	"analyzer linesOnPage":  "how many of them lie side by side",
-	"analyzer passedBits":   "how far apart they may be: others have the rules read what is written down",
-	"analyzer aside * 2":    "room for incarnations that cannot be so many",
-	"analyzer aside / 2":    "a segment wakes four incarnations at most and ends one before it begins another: half the room will do",
+	"analyzer awakeLimit":  "how many connections are awake: resting changes nothing",
+	"analyzer maxLines":    "how many segments are written down before the rules read them",
+	"analyzer linesOnPage": "how many of them lie side by side",
+	"analyzer passedBits":  "how far apart they may be: others have the rules read what is written down",
+	"analyzer aside * 2":   "room for incarnations that cannot be so many",
+	"analyzer aside / 2": "a segment wakes four incarnations at most and ends one before it begins another: half " +
+		"the room will do",
 	"analyzer pageEvents":   "size of a page of the journal",
 	"analyzer pageRecords":  "size of a page of the journal",
 	"analyzer journalPages": "how far one tracker may be ahead of the others",
@@ -25,10 +26,13 @@ var settings = map[string]string{
 	"analyzer placeBytes":   "what is counted for a place, of the sizes of structs",
 	"analyzer maxPackedKey": "room for a key, of the sizes of its parts",
 
-	"analyzer/internal/store apart":        "how near a number must be to take the place of another one; it comes back all the same",
-	"analyzer/internal/store ringSize * 2": "how many alarms are in the ring and not in the heap; they go off all the same",
+	"analyzer/internal/store apart": "how near a number must be to take the place of another one; it comes " +
+		"back all the same",
+	"analyzer/internal/store ringSize * 2": "how many alarms are in the ring and not in the heap; they go off all " +
+		"the same",
 
 	"analyzer/tcpstate ruleShift": "where a rule stands in an effect's bits",
 	"analyzer/tcpstate unknown":   "an index behind those of the states",
-	"analyzer/tcpstate nearby":    "how far numbers may be apart where the short way compares them; the long way comes to the same",
+	"analyzer/tcpstate nearby": "how far numbers may be apart where the short way compares them; the long way " +
+		"comes to the same",
 }

@@ -342,7 +342,8 @@ func (h *Host) boot() error {
 	})
 }
 
-// quiet keeps neighbour discovery and router solicitation from an interface: a capture holds what the test does and nothing else.
+// quiet keeps neighbour discovery and router solicitation from an interface: a capture holds what
+// the test does and nothing else.
 func (h *Host) quiet(device string) error {
 	for name, value := range map[string]string{"accept_dad": "0", "router_solicitations": "0", "addr_gen_mode": "1"} {
 		if err := h.sysctl("net.ipv6.conf."+device+"."+name, value); err != nil && !errors.Is(err, os.ErrNotExist) {

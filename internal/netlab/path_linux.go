@@ -16,12 +16,13 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// Path is three hosts in a row, client, router and server, and the two wires between them. Captures are made at both ends of
-// each wire: Points[0] at the client, [1] and [2] inside and outside of the router, [3] at the server.
+// Path is three hosts in a row, client, router and server, and the two wires between them. Captures are made at both
+// ends of each wire: Points[0] at the client, [1] and [2] inside and outside of the router, [3] at the server.
 type Path struct {
 	Client, Router, Server *Host
 	Points                 [4][]capture.Packet // in order of time, numbered from 1; read them after Stop
-	Trips                  []*Trip             // of each frame with TCP over a wire, in the order in which they began; likewise
+	// of each frame with TCP over a wire, in the order in which they began; likewise
+	Trips []*Trip
 
 	fate     func(*Trip, Segment) Handling
 	taps     [4]*os.File
@@ -58,9 +59,9 @@ const (
 	maxTrips  = 100_000 // further frames are carried, and not captured
 )
 
-// StartPath makes a path whose router follows an nftables script (its interfaces are inside and outside). It skips the test,
-// saying why, where that cannot be made, and takes the path down at the test's end. Fate decides about each frame with TCP in
-// it; nil lets all pass.
+// StartPath makes a path whose router follows an nftables script (its interfaces are inside and outside). It skips the
+// test, saying why, where that cannot be made, and takes the path down at the test's end. Fate decides about each frame
+// with TCP in it; nil lets all pass.
 func StartPath(tb testing.TB, nft string, fate func(*Trip, Segment) Handling) *Path {
 	tb.Helper()
 	p := &Path{

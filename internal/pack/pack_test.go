@@ -44,9 +44,12 @@ type everything struct {
 func full() everything {
 	n := uint64(math.MaxUint64)
 	return everything{
-		true, -1, math.MinInt8, math.MinInt16, math.MinInt32, math.MinInt64, math.MaxUint8, math.MaxUint16, math.MaxUint32,
-		math.MaxUint64, math.Inf(-1), "text", [4]byte{1, 2, 3, 4}, [2]inner{{"a", nil}, {"", []uint16{}}}, []byte{7, 8}, []byte{}, nil, []int64{},
-		[]inner{{"b", []uint16{5, 6}}}, nil, &inner{}, &n, netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("fe80::1%eth0"),
+		true, -1, math.MinInt8, math.MinInt16, math.MinInt32, math.MinInt64, math.MaxUint8, math.MaxUint16,
+		math.MaxUint32,
+		math.MaxUint64, math.Inf(-1), "text", [4]byte{1, 2, 3, 4}, [2]inner{{"a", nil}, {"", []uint16{}}}, []byte{7, 8},
+		[]byte{}, nil, []int64{},
+		[]inner{{"b", []uint16{5, 6}}}, nil, &inner{}, &n, netip.MustParseAddr("192.0.2.1"),
+		netip.MustParseAddr("fe80::1%eth0"),
 		netip.Addr{}, -7,
 	}
 }

@@ -36,7 +36,8 @@ var More = []Scene{
 	},
 	{
 		Name: "abort-lost",
-		What: "The client aborts and its RST is lost behind the observer: half-open, until the server sends and is reset.",
+		What: "The client aborts and its RST is lost behind the observer: half-open, until the server sends and is " +
+			"reset.",
 		Fate: lose(netlab.LostBehind, 1, func(s netlab.Segment) bool { return s.Flags.Has(flows.RST) }),
 		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, func() error { return c.client.SetLinger(0) }, c.client.Close,
@@ -45,7 +46,8 @@ var More = []Scene{
 	},
 	{
 		Name: "half-open-syn",
-		What: "The client forgets the connection and opens again from the same port: the server's ACK draws a RST (RFC 9293 figure 9), the next SYN opens.",
+		What: "The client forgets the connection and opens again from the same port: the server's ACK draws a RST " +
+			"(RFC 9293 figure 9), the next SYN opens.",
 		Play: func(lab *netlab.Lab) error {
 			listener, err := lab.Server.Listen(netip.AddrPortFrom(lab.Server.IP4, 80))
 			if err != nil {
@@ -128,7 +130,8 @@ var More = []Scene{
 	},
 	{
 		Name: "user-timeout",
-		What: "The wire is cut while the client sends: it gives up after TCP_USER_TIMEOUT, the server knows nothing of it.",
+		What: "The wire is cut while the client sends: it gives up after TCP_USER_TIMEOUT, the server knows nothing " +
+			"of it.",
 		Fate: func() func(netlab.Segment) netlab.Fate {
 			data := 0
 			return func(s netlab.Segment) netlab.Fate {
@@ -153,7 +156,8 @@ var More = []Scene{
 	},
 	{
 		Name: "fin-wait-2-timeout",
-		What: "The client has closed and forgets the connection after tcp_fin_timeout of 1 s in FIN_WAIT_2; the server's FIN draws a RST.",
+		What: "The client has closed and forgets the connection after tcp_fin_timeout of 1 s in FIN_WAIT_2; the " +
+			"server's FIN draws a RST.",
 		Play: func(lab *netlab.Lab) error {
 			if err := lab.Client.Sysctl("net.ipv4.tcp_fin_timeout", "1"); err != nil {
 				return err
@@ -165,7 +169,8 @@ var More = []Scene{
 	},
 	{
 		Name: "time-wait-reuse-by-client",
-		What: "The client closes first and opens again, from the same port, over a TIME_WAIT of its own (tcp_tw_reuse).",
+		What: "The client closes first and opens again, from the same port, over a TIME_WAIT of its own " +
+			"(tcp_tw_reuse).",
 		Play: func(lab *netlab.Lab) error {
 			if err := lab.Client.Sysctl("net.ipv4.tcp_tw_reuse", "1"); err != nil {
 				return err
@@ -212,7 +217,8 @@ var More = []Scene{
 	},
 	{
 		Name: "lossy",
-		What: "Ten connections, one after the other, over a path that loses every tenth frame, half of them before the observer.",
+		What: "Ten connections, one after the other, over a path that loses every tenth frame, half of them before " +
+			"the observer.",
 		Fate: lossy,
 		Play: func(lab *netlab.Lab) error {
 			for i := range 10 {

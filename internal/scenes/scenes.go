@@ -143,7 +143,8 @@ var All = []Scene{
 	},
 	{
 		Name: "unreachable",
-		What: "A router answers SYNs with ICMP errors: host unreachable, administratively prohibited, and over IPv6 no route.",
+		What: "A router answers SYNs with ICMP errors: host unreachable, administratively prohibited, and over IPv6 " +
+			"no route.",
 		Play: unreachable,
 	},
 	{
@@ -160,7 +161,8 @@ var All = []Scene{
 	},
 	{
 		Name: "handshake-ack-lost",
-		What: "The handshake's last ACK is lost behind the observer and nobody has anything to say: the SYN-ACK comes again.",
+		What: "The handshake's last ACK is lost behind the observer and nobody has anything to say: the SYN-ACK " +
+			"comes again.",
 		Fate: lose(netlab.LostBehind, 1, func(s netlab.Segment) bool { return s.FromClient && s.Flags == flows.ACK }),
 		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, c.client.Close, c.serverReadsAll, aMoment, c.server.Close)
@@ -176,7 +178,8 @@ var All = []Scene{
 	},
 	{
 		Name: "last-ack-lost",
-		What: "The last ACK is lost behind the observer: the server's FIN comes again and starts the client's 2MSL again.",
+		What: "The last ACK is lost behind the observer: the server's FIN comes again and starts the client's 2MSL " +
+			"again.",
 		Fate: func() func(netlab.Segment) netlab.Fate {
 			closing := false
 			return lose(netlab.LostBehind, 1, func(s netlab.Segment) bool {
@@ -191,7 +194,8 @@ var All = []Scene{
 	},
 	{
 		Name: "keepalive",
-		What: "Keepalive probes of an idle client, two of them answered; then the wire is cut, two are not, and the client resets.",
+		What: "Keepalive probes of an idle client, two of them answered; then the wire is cut, two are not, and the " +
+			"client resets.",
 		Fate: func() func(netlab.Segment) netlab.Fate {
 			var cut time.Time
 			return func(netlab.Segment) netlab.Fate {
@@ -213,7 +217,8 @@ var All = []Scene{
 	},
 	{
 		Name: "zero-window",
-		What: "The server does not read for two seconds: its window closes, the client probes it, then all is read and closed.",
+		What: "The server does not read for two seconds: its window closes, the client probes it, then all is read " +
+			"and closed.",
 		Play: func(lab *netlab.Lab) error {
 			if err := lab.Server.Sysctl("net.ipv4.tcp_rmem", "4096 4096 4096"); err != nil {
 				return err
@@ -226,7 +231,8 @@ var All = []Scene{
 	},
 	{
 		Name: "backlog-overflow",
-		What: "Two waves of four clients meet a backlog of four: the server drops the last ACKs of three and sends their SYN-ACKs again, until it accepts.",
+		What: "Two waves of four clients meet a backlog of four: the server drops the last ACKs of three and sends " +
+			"their SYN-ACKs again, until it accepts.",
 		Play: backlogOverflow,
 	},
 	{
@@ -247,7 +253,8 @@ var All = []Scene{
 	},
 	{
 		Name: "half-open",
-		What: "The server forgets the connection without a word (TCP_REPAIR), as in a crash; the client's next data draws a RST.",
+		What: "The server forgets the connection without a word (TCP_REPAIR), as in a crash; the client's next data " +
+			"draws a RST.",
 		Play: withConnection(func(c connection) error {
 			return c.steps(c.exchange, c.acknowledged, pause(100*time.Millisecond),
 				func() error { return setOption(c.server, unix.TCP_REPAIR, 1) }, c.server.Close,
@@ -256,7 +263,8 @@ var All = []Scene{
 	},
 	{
 		Name: "time-wait-reuse",
-		What: "The server closes first and holds TIME_WAIT; half a second later the client opens again from the same port.",
+		What: "The server closes first and holds TIME_WAIT; half a second later the client opens again from the same " +
+			"port.",
 		Play: func(lab *netlab.Lab) error {
 			dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: lab.Client.IP4.AsSlice(), Port: 40123}}
 			for range 2 {

@@ -212,7 +212,8 @@ func PlaySockets(lab *netlab.Lab) ([]Look, error) {
 
 // FormatLooks writes looks as a txtar archive: a file a look, named by its time, with the lines of LookLines.
 func FormatLooks(looks []Look) []byte {
-	a := txtar.Archive{Comment: []byte("What the kernels of both hosts said of their sockets, at moments without a packet 50 ms before and after.\n\n")}
+	a := txtar.Archive{Comment: []byte("What the kernels of both hosts said of their sockets, at moments without a " +
+		"packet 50 ms before and after.\n\n")}
 	for _, l := range looks {
 		a.Files = append(a.Files, txtar.File{
 			Name: l.At.UTC().Format(time.RFC3339Nano), Data: []byte(strings.Join(l.Lines(), "\n") + "\n"),

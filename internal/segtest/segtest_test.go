@@ -226,28 +226,31 @@ func TestScript(t *testing.T) {
 
 func TestParseErrors(t *testing.T) {
 	for script, want := range map[string]string{
-		"C --> S":                    "script line 1: a segment is written C --> S FLAGS",
-		"\nC --> X SYN":              `script line 2: socket "X" is not declared`,
-		"X --> S SYN":                `script line 1: socket "X" is not declared`,
-		"C -> S SYN":                 `script line 1: "->" is no arrow`,
-		"C --> S SIN":                `script line 1: "SIN" is no control bit`,
-		"C --> S ACK":                "script line 1: nothing was delivered that could be acknowledged: give ack=",
-		"C --> S RST":                "script line 1: the sender's SND.NXT is not known: give seq=",
-		"C --> S again":              "script line 1: there is nothing to send again",
-		"C --> S dup":                "script line 1: there is no captured packet to hold twice",
-		"C --> S icmp":               "script line 1: icmp wants a type and a code, as in 3/1",
-		"C --> S icmp 3/1":           "script line 1: there is no segment to quote",
-		"C --> S SYN sec=1":          `script line 1: "sec=1" is no attribute`,
-		"C --> S SYN seq=4294967296": `script line 1: seq=4294967296: strconv.ParseUint: parsing "4294967296": value out of range`,
-		"C --> S SYN nxt=1":          "script line 1: nxt= is for declarations; a segment has seq=",
-		"C --> S SYN len=65535":      "script line 1: a frame of 65589 bytes: len=65535 is more than fits in",
-		"+1ns C --> S SYN":           `script line 1: time "+1ns" is not in whole microseconds`,
-		"@x C --> S SYN":             `script line 1: time "@x": time: invalid duration "x"`,
-		"C =":                        "script line 1: C = wants an address and a port",
-		"C = 10.0.0.1:99999":         `script line 1: C = wants an address and a port: invalid port "99999" parsing "10.0.0.1:99999"`,
-		"encap gre 1":                `script line 1: encapsulation "gre" is neither vlan nor vxlan`,
-		"encap vlan":                 `script line 1: encapsulation "vlan" wants an id`,
-		"encap vxlan 16777216":       `script line 1: vxlan id: strconv.ParseUint: parsing "16777216": value out of range`,
+		"C --> S":           "script line 1: a segment is written C --> S FLAGS",
+		"\nC --> X SYN":     `script line 2: socket "X" is not declared`,
+		"X --> S SYN":       `script line 1: socket "X" is not declared`,
+		"C -> S SYN":        `script line 1: "->" is no arrow`,
+		"C --> S SIN":       `script line 1: "SIN" is no control bit`,
+		"C --> S ACK":       "script line 1: nothing was delivered that could be acknowledged: give ack=",
+		"C --> S RST":       "script line 1: the sender's SND.NXT is not known: give seq=",
+		"C --> S again":     "script line 1: there is nothing to send again",
+		"C --> S dup":       "script line 1: there is no captured packet to hold twice",
+		"C --> S icmp":      "script line 1: icmp wants a type and a code, as in 3/1",
+		"C --> S icmp 3/1":  "script line 1: there is no segment to quote",
+		"C --> S SYN sec=1": `script line 1: "sec=1" is no attribute`,
+		"C --> S SYN seq=4294967296": `script line 1: seq=4294967296: strconv.ParseUint: ` +
+			`parsing "4294967296": value out of range`,
+		"C --> S SYN nxt=1":     "script line 1: nxt= is for declarations; a segment has seq=",
+		"C --> S SYN len=65535": "script line 1: a frame of 65589 bytes: len=65535 is more than fits in",
+		"+1ns C --> S SYN":      `script line 1: time "+1ns" is not in whole microseconds`,
+		"@x C --> S SYN":        `script line 1: time "@x": time: invalid duration "x"`,
+		"C =":                   "script line 1: C = wants an address and a port",
+		"C = 10.0.0.1:99999": `script line 1: C = wants an address and a port: ` +
+			`invalid port "99999" parsing "10.0.0.1:99999"`,
+		"encap gre 1": `script line 1: encapsulation "gre" is neither vlan nor vxlan`,
+		"encap vlan":  `script line 1: encapsulation "vlan" wants an id`,
+		"encap vxlan 16777216": `script line 1: vxlan id: strconv.ParseUint: ` +
+			`parsing "16777216": value out of range`,
 		"C = 10.0.0.1:1\nS = [::1]:1\nC --> S SYN": "script line 3: C and S have addresses of different families",
 	} {
 		if _, err := segtest.Parse(script); err == nil || err.Error() != want {
@@ -331,10 +334,12 @@ func TestTshark(t *testing.T) {
 		frame.number frame.time_epoch _ws.malformed ip.checksum.status icmp.type icmp.code icmp.checksum.status
 		icmpv6.type icmpv6.code icmpv6.checksum.status
 		tcp.checksum.status tcp.srcport tcp.dstport tcp.flags tcp.seq_raw tcp.ack_raw tcp.window_size_value tcp.len
-		tcp.options.mss_val tcp.options.wscale.shift tcp.options.sack_perm tcp.options.timestamp.tsval tcp.options.timestamp.tsecr
-		tcp.options.sack_le tcp.options.sack_re tcp.options.tfo.request tcp.options.tfo.cookie tcp.options.md5.digest tcp.options.mptcp.subtype
+		tcp.options.mss_val tcp.options.wscale.shift tcp.options.sack_perm
+		tcp.options.timestamp.tsval tcp.options.timestamp.tsecr tcp.options.sack_le tcp.options.sack_re tcp.options.tfo.request
+		tcp.options.tfo.cookie tcp.options.md5.digest tcp.options.mptcp.subtype
 		ip.src ipv6.src ip.ttl ipv6.hlim ip.id vlan.id vxlan.vni`)
-	args := strings.Fields("-r - -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE -o tcp.relative_sequence_numbers:FALSE -T fields -E separator=| -E occurrence=l")
+	args := strings.Fields("-r - -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE -o " +
+		"tcp.relative_sequence_numbers:FALSE -T fields -E separator=| -E occurrence=l")
 	for _, f := range fields {
 		args = append(args, "-e", f)
 	}

@@ -2,7 +2,8 @@
 package spare
 
 // A List holds values that go round: who needs one takes it, and who is done with it puts it back. There are at most as
-// many as were allowed at first, so whoever is ahead waits for the others. One is made when all that were made are in use.
+// many as were allowed at first, so whoever is ahead waits for the others. One is made
+// when all that were made are in use.
 type List[T any] struct {
 	made   chan T
 	unmade chan struct{}

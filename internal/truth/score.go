@@ -38,11 +38,11 @@ type Score struct {
 
 // Judge holds inferred lives against a scenario. It judges as follows:
 //
-//   - CLOSED and LISTEN at the beginning do not count, nor a state that is entered twice in a row. Of the states before the
-//     capture only the last one counts.
-//   - To be fair, these may be missing: what a timer or a crash did silently, a FIN_WAIT_2 of less than 1 ms (which one segment
-//     with FIN and ACK leads through in Linux, and not in RFC 9293 §3.3.2), and CLOSED after TIME_WAIT, which comes after
-//     60 s in Linux, after 2MSL in the RFC.
+//   - CLOSED and LISTEN at the beginning do not count, nor a state that is entered twice in a row. Of the states before
+//     the capture only the last one counts.
+//   - To be fair, these may be missing: what a timer or a crash did silently, a FIN_WAIT_2 of less than 1 ms (which one
+//     segment with FIN and ACK leads through in Linux, and not in RFC 9293 §3.3.2), and CLOSED after TIME_WAIT, which
+//     comes after 60 s in Linux, after 2MSL in the RFC.
 //   - The time is that from the first packet to the end of the capture. CLOSED, LISTEN and no state are the same there.
 func (s *Scenario) Judge(lives []Life) Score {
 	var score Score

@@ -45,7 +45,8 @@ var distances = []uint32{
 // steps are what clocks are moved by: near the limits of timers, and hours to either side.
 var steps = []time.Duration{
 	1, -1, time.Microsecond, time.Millisecond, -time.Millisecond, 200 * time.Millisecond, 999 * time.Millisecond,
-	time.Second, -time.Second, 3 * time.Second, 60 * time.Second, 75 * time.Second, 120 * time.Second, 240*time.Second - 1,
+	time.Second, -time.Second, 3 * time.Second, 60 * time.Second, 75 * time.Second, 120 * time.Second,
+	240*time.Second - 1,
 	240 * time.Second, 241 * time.Second, -240 * time.Second, time.Hour, -time.Hour, 48 * time.Hour, 120 * time.Hour,
 	121 * time.Hour, -24 * time.Hour, 50 * 365 * 24 * time.Hour,
 }
@@ -57,9 +58,11 @@ var fields = []struct {
 	offset, size int
 }{
 	{false, 0, 1}, {false, 1, 1}, {false, 2, 2}, {false, 4, 2}, {false, 6, 2}, {false, 8, 1}, {false, 9, 1},
-	{false, 10, 2}, {false, 12, 4}, {false, 16, 4}, {true, 0, 2}, {true, 2, 2}, {true, 4, 4}, {true, 8, 4}, {true, 12, 1},
+	{false, 10, 2}, {false, 12, 4}, {false, 16, 4}, {true, 0, 2}, {true, 2, 2}, {true, 4, 4}, {true, 8, 4},
+	{true, 12, 1},
 	{true, 13, 1},
-	{true, 14, 2}, {true, 16, 2}, {true, 18, 2}, {true, 20, 1}, {true, 21, 1}, {true, 22, 2}, {true, 24, 4}, {true, 28, 4},
+	{true, 14, 2}, {true, 16, 2}, {true, 18, 2}, {true, 20, 1}, {true, 21, 1}, {true, 22, 2}, {true, 24, 4},
+	{true, 28, 4},
 }
 
 // A changing capture is its packets, and how they are written.
@@ -102,7 +105,8 @@ func packetsOf(t testing.TB, file []byte) (packets []capture.Packet) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		packets = append(packets, capture.Packet{Time: p.Time, Data: bytes.Clone(p.Data), Length: p.Length, Link: p.Link})
+		packets = append(packets, capture.Packet{Time: p.Time, Data: bytes.Clone(p.Data), Length: p.Length,
+			Link: p.Link})
 	}
 }
 

@@ -42,8 +42,8 @@ const (
 	roomPerByte  = 20
 	mostLadders  = 3
 
-	// oneIn of so many inputs, chosen by their bytes, gives a page and a Parquet file too: these take as long as all the
-	// rest.
+	// oneIn of so many inputs, chosen by their bytes, gives a page and a Parquet file too:
+	// these take as long as all the rest.
 	oneIn = 8
 )
 
@@ -163,8 +163,9 @@ func (in *input) reports() *outcome {
 		t.Fatal(err)
 	}
 	reporters := map[string]reporter{
-		"json": report.NewJSON(&document), "jsonl": report.NewJSONL(&lines), "csv": report.NewCSV(&rows), "table": tables,
-		"zeek": zeek.NewTSV(&log, zeek.PrivateNets()), "zeek-json": zeek.NewJSON(&logJSON, nil),
+		"json": report.NewJSON(&document), "jsonl": report.NewJSONL(&lines), "csv": report.NewCSV(&rows),
+		"table": tables,
+		"zeek":  zeek.NewTSV(&log, zeek.PrivateNets()), "zeek-json": zeek.NewJSON(&logJSON, nil),
 	}
 	if in.slow {
 		first.page = page.New(first.pageOut, page.Options{})
@@ -283,13 +284,15 @@ func (in *input) documents(first *outcome, document []byte, lines string) {
 		if !json.Valid([]byte(line)) {
 			t.Fatalf("JSON Lines: %s", line)
 		}
-		if kind, _, _ := strings.Cut(strings.TrimPrefix(line, `{"record":"`), `"`); slices.Contains([]string{"connection",
+		if kind, _, _ := strings.Cut(strings.TrimPrefix(line, `{"record":"`),
+			`"`); slices.Contains([]string{"connection",
 			"summary", "capture"}, kind) {
 			got = append(got, line)
 		}
 	}
 	if !slices.EqualFunc(want, got, func(w json.RawMessage, g string) bool { return string(w) == g }) {
-		t.Errorf("JSON has %d of these records, JSON Lines %d, or they differ:\n%s\n%s", len(want), len(got), document, lines)
+		t.Errorf("JSON has %d of these records, JSON Lines %d, or they differ:\n%s\n%s", len(want), len(got), document,
+			lines)
 	}
 }
 
@@ -322,7 +325,8 @@ func (in *input) table(text string, first *outcome) {
 	s := first.Summary
 	if c, total, h := number(connectionsTitle), number(summaryTotal), number(halfOpenTitle); c != s.Connections ||
 		total != s.Connections || h != s.HalfOpen {
-		in.t.Errorf("table: %d connections, %d in the summary, %d half-open, not %d and %d:\n%s", c, total, h, s.Connections,
+		in.t.Errorf("table: %d connections, %d in the summary, %d half-open, not %d and %d:\n%s", c, total, h,
+			s.Connections,
 			s.HalfOpen, text)
 	}
 	for _, r := range text {
@@ -456,7 +460,7 @@ func (in *input) traced(first *outcome) {
 	collector := ladder.NewCollector(chosen)
 	onPage := func(uint64, *flows.Segment, tcpstate.Effect) {}
 	if first.page != nil {
-		onPage, _ = first.page.Again()
+		onPage, _ = first.page.SecondReading()
 	}
 	var lines bytes.Buffer
 	writer := report.NewJSONL(&lines)
@@ -503,7 +507,8 @@ func (in *input) evicting(first *outcome) {
 	})
 	in.all("evicting", sums.Against(r.Result))
 	if evicted != r.Evicted || sums.Packets != first.sums.Packets {
-		in.t.Errorf("%d connections were evicted, %d are counted; their %d packets were %d", evicted, r.Evicted, sums.Packets,
+		in.t.Errorf("%d connections were evicted, %d are counted; their %d packets were %d", evicted, r.Evicted,
+			sums.Packets,
 			first.sums.Packets)
 	}
 }
@@ -537,7 +542,9 @@ func (in *input) written(first *outcome) {
 	var lines bytes.Buffer
 	writer := report.NewJSONL(&lines)
 	copied := &input{t: in.t, files: [][]byte{whole.Bytes()}}
-	again := copied.connections(tcplife.Options{}, func(c *record.Connection) { in.none("jsonl", writer.Connection(c)) })
+	again := copied.connections(tcplife.Options{}, func(c *record.Connection) {
+		in.none("jsonl", writer.Connection(c))
+	})
 	in.none("jsonl", writer.Finish(&report.Ending{Result: again.Result, Capture: account.Of(again)}))
 	in.same("written and read again", first.lines, withoutCapture(lines.String()))
 

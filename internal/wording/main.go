@@ -1,15 +1,18 @@
-// Command wording holds the texts of the repository to how we write: no phrase that had to go, a short README,
-// and no more lines above 120 characters than there are. It is run by
+// Command wording checks the texts of the repository: no banned phrase, a short README, and at most as many lines
+// longer than 120 characters as .ci/long-lines allows. It is run by
 //
 //	go run ./internal/wording
 package main
 
 import (
 	"fmt"
+	"go/scanner"
+	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -17,11 +20,11 @@ import (
 const (
 	longest    = 120  // characters of a line; a tab is four
 	readmeSize = 9000 // bytes
-	// floors is the file with the numbers of lines of code and of prose that are longer. They may only fall.
-	floors = ".ci/long-lines"
+	// ceilings is the file with the numbers of longer lines of code and of prose. They may only fall.
+	ceilings = ".ci/long-lines"
 )
 
-// banned are phrases with better ones.
+// banned are phrases that no text may hold, with what to write instead.
 var banned = []struct {
 	phrase *regexp.Regexp
 	better string
@@ -57,15 +60,15 @@ func main() {
 	}
 }
 
-// check says what is wrong in the files of a repository.
+// check returns what is wrong in the files of a repository, one line each.
 func check(dir string) (wrong []string, err error) {
-	cmd := exec.Command("git", "ls-files", "--", "*.go", "*.md", "*.txtar")
+	cmd := exec.Command("git", "ls-files", "--", "*.go", "*.md", "*.txtar", "*.js", "*.mjs", "*.css", "*.html", "*.lua")
 	cmd.Dir = dir
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("list the files: %w", err)
 	}
-	code, text := 0, 0
+	var code, text []string
 	for name := range strings.FieldsSeq(string(out)) {
 		if strings.Contains(name, "internal/wording/") || strings.Contains(name, "_generated.go") ||
 			strings.HasSuffix(name, ".md") && strings.Contains(name, "testdata/") {
@@ -81,32 +84,89 @@ func check(dir string) (wrong []string, err error) {
 		wrong = append(wrong, phrases(name, string(content))...)
 		switch filepath.Ext(name) {
 		case ".md":
-			text += prose(string(content))
+			text = append(text, places(name, tooLongProse(string(content)))...)
 		case ".go":
-			for line := range strings.SplitSeq(string(content), "\n") {
-				if width(line) > longest {
-					code++
-				}
-			}
+			code = append(code, places(name, tooLongInGo(content, strings.HasSuffix(name, "_test.go")))...)
+		case ".js", ".mjs", ".css", ".html", ".lua":
+			code = append(code, places(name, tooLong(string(content)))...)
 		}
 		if name == "README.md" && len(content) > readmeSize {
-			wrong = append(wrong, fmt.Sprintf("%s has %d bytes, %d at most: move something to docs/", name, len(content),
+			wrong = append(wrong, fmt.Sprintf("%s has %d bytes, %d at most: move something to docs/", name,
+				len(content),
 				readmeSize))
 		}
 	}
-	most, err := os.ReadFile(filepath.Join(dir, floors))
+	most, err := os.ReadFile(filepath.Join(dir, ceilings))
 	if err != nil {
 		return nil, err
 	}
 	var mostCode, mostText int
 	if _, err := fmt.Sscanf(string(most), "code %d\nprose %d\n", &mostCode, &mostText); err != nil {
-		return nil, fmt.Errorf("read %s: %w", floors, err)
+		return nil, fmt.Errorf("read %s: %w", ceilings, err)
 	}
-	if code > mostCode || text > mostText {
-		wrong = append(wrong, fmt.Sprintf("%d lines of code and %d of prose are longer than %d characters; %s allows %d and %d",
-			code, text, longest, floors, mostCode, mostText))
+	for _, c := range []struct {
+		kind  string
+		found []string
+		most  int
+	}{{"code", code, mostCode}, {"prose", text, mostText}} {
+		if len(c.found) > c.most {
+			wrong = append(wrong, c.found...)
+			wrong = append(wrong, fmt.Sprintf("%d lines of %s are longer than %d characters; %s allows %d",
+				len(c.found), c.kind, longest, ceilings, c.most))
+		}
 	}
 	return wrong, nil
+}
+
+// places are lines of a file, as file:line.
+func places(name string, lines []int) (list []string) {
+	for _, n := range lines {
+		list = append(list, fmt.Sprintf("%s:%d: longer than %d characters", name, n, longest))
+	}
+	return list
+}
+
+// tooLong are the numbers, from 1, of the lines that are too long.
+func tooLong(text string) (long []int) {
+	for n, line := range strings.Split(text, "\n") {
+		if width(line) > longest {
+			long = append(long, n+1)
+		}
+	}
+	return long
+}
+
+// tooLongInGo are the lines of a Go file that are too long. In a test, input and expected output keep the length that
+// they have: raw strings of several lines, and the output of examples.
+func tooLongInGo(src []byte, test bool) []int {
+	long := tooLong(string(src))
+	if !test || len(long) == 0 {
+		return long
+	}
+	data := map[int]bool{}
+	files := token.NewFileSet()
+	file := files.AddFile("", -1, len(src))
+	var s scanner.Scanner
+	s.Init(file, src, nil, scanner.ScanComments)
+	output := -1 // the last line of an example's output
+	for {
+		pos, tok, text := s.Scan()
+		if tok == token.EOF {
+			break
+		}
+		at := file.Line(pos)
+		switch {
+		case tok == token.STRING:
+			if n := strings.Count(text, "\n"); n > 0 {
+				for i := range n + 1 {
+					data[at+i] = true
+				}
+			}
+		case tok == token.COMMENT && (strings.HasPrefix(text, "// Output:") || at == output+1):
+			data[at], output = true, at
+		}
+	}
+	return slices.DeleteFunc(long, func(n int) bool { return data[n] })
 }
 
 func width(line string) int { return utf8.RuneCountInString(strings.ReplaceAll(line, "\t", "    ")) }
@@ -123,10 +183,11 @@ func phrases(name, text string) (wrong []string) {
 	return wrong
 }
 
-// prose counts lines of prose that are too long. Blocks of code, tables and links that cannot be broken are none.
-func prose(text string) (long int) {
+// tooLongProse are the lines of prose that are too long. Blocks of code, tables and links that cannot be broken are no
+// prose.
+func tooLongProse(text string) (long []int) {
 	code := false
-	for line := range strings.SplitSeq(text, "\n") {
+	for n, line := range strings.Split(text, "\n") {
 		if strings.HasPrefix(strings.TrimSpace(line), "```") {
 			code = !code
 		}
@@ -134,7 +195,7 @@ func prose(text string) (long int) {
 			continue
 		}
 		if strings.Contains(strings.TrimLeft(line, "-* "), " ") {
-			long++
+			long = append(long, n+1)
 		}
 	}
 	return long

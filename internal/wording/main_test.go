@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -23,7 +24,20 @@ func TestPhrases(t *testing.T) {
 func TestProse(t *testing.T) {
 	long := strings.Repeat("word ", 30)
 	text := long + "\n```\n" + long + "\n```\n| " + long + "|\n" + strings.Repeat("é", 120) + "\n"
-	if got := prose(text); got != 1 {
-		t.Errorf("%d long lines", got)
+	if got := tooLongProse(text); !slices.Equal(got, []int{1}) {
+		t.Errorf("long lines: %v, want [1]", got)
+	}
+}
+
+// What a test feeds in and expects has the length that it has; everything else in Go is held to the limit.
+func TestGoLines(t *testing.T) {
+	long := strings.Repeat("word ", 30)
+	src := "package p\n\n// " + long + "\nvar a = `\n" + long + "\n`\n\nfunc ExampleA() {\n\t// Output:\n\t// " + long +
+		"\n}\n\nvar b = \"" + long + "\"\n"
+	if got := tooLongInGo([]byte(src), true); !slices.Equal(got, []int{3, 13}) {
+		t.Errorf("of a test: %v, want [3 13]", got)
+	}
+	if got := tooLongInGo([]byte(src), false); !slices.Equal(got, []int{3, 5, 10, 13}) {
+		t.Errorf("of another file: %v, want [3 5 10 13]", got)
 	}
 }

@@ -32,10 +32,10 @@ type Notes struct {
 	// Community is the Community ID to write for a connection; nil for its own.
 	Community func(*record.Connection) record.CommunityID
 
-	lives []life
-	notes []note
-	texts []string // of findings
-	next  int      // of notes, for At
+	lives  []life
+	notes  []note
+	pieces []string // of findings
+	next   int      // of notes, for At
 }
 
 // life is what comments say of a whole connection.
@@ -108,9 +108,9 @@ func (n *Notes) Add(c *record.Connection) {
 		if len(f.Packets) == 0 {
 			continue
 		}
-		n.texts = append(n.texts, n.finding(f))
+		n.pieces = append(n.pieces, n.finding(f))
 		for _, packet := range f.Packets {
-			n.notes = append(n.notes, note{packet: packet, life: number, kind: finds, more: uint64(len(n.texts) - 1)})
+			n.notes = append(n.notes, note{packet: packet, life: number, kind: finds, more: uint64(len(n.pieces) - 1)})
 		}
 	}
 }
@@ -170,7 +170,7 @@ func (n *Notes) line(b []byte, at *note) []byte {
 		l := &n.lives[at.life]
 		return fmt.Appendf(b, "handshake %s, teardown %s, ended by %s", l.outcome, l.teardown, l.end)
 	case finds:
-		return append(b, n.texts[at.more]...)
+		return append(b, n.pieces[at.more]...)
 	}
 	text, clause, before, known := at.rule.Says(at.before.State, at.before.Known)
 	b = append(append(b, at.side.String()...), ' ')

@@ -151,10 +151,10 @@ func (b *builder) count(r *Rung) {
 	switch {
 	case r.duplicate:
 		counts.Duplicates++
-	case r.effect.Has(tcpstate.Foreign):
-		counts.Foreign++
-	case r.effect&(tcpstate.Again|tcpstate.Keepalive|tcpstate.ZeroWindowProbe) != 0:
-		counts.Again++
+	case r.effect.Has(tcpstate.Rejected):
+		counts.Rejected++
+	case r.effect&(tcpstate.Retransmission|tcpstate.Keepalive|tcpstate.ZeroWindowProbe) != 0:
+		counts.Retransmitted++
 	}
 }
 
@@ -199,10 +199,11 @@ func (b *builder) rung(seg *flows.Segment, effect tcpstate.Effect) Rung {
 	if seg.Quote != nil {
 		r.Kind = RungICMP
 		q := seg.Quote
-		r.ICMP = &ICMP{Type: q.Type, Code: q.Code, Meaning: record.ICMPMeaning(q.V6, q.Type, q.Code), From: q.From.String()}
+		r.ICMP = &ICMP{Type: q.Type, Code: q.Code, Meaning: record.ICMPMeaning(q.V6, q.Type, q.Code),
+			From: q.From.String()}
 		return r
 	}
-	foreign := effect.Has(tcpstate.Foreign)
+	foreign := effect.Has(tcpstate.Rejected)
 	r.duplicate = effect.Has(tcpstate.Duplicate)
 	r.duplicateOf = x.copyOf(seg, r.duplicate)
 	r.badChecksum = effect.Has(tcpstate.BadChecksum)
@@ -301,14 +302,14 @@ func (b *builder) checkSeq(r *Rung, x *ladderNumbers, seq int64) Check {
 		switch {
 		case r.effect.Has(tcpstate.ResetAccepted):
 			return CheckGood
-		case r.effect.Has(tcpstate.ResetDoubted), r.effect.Has(tcpstate.Foreign) && !r.duplicate && x.known:
+		case r.effect.Has(tcpstate.ResetDoubted), r.effect.Has(tcpstate.Rejected) && !r.duplicate && x.known:
 			return CheckBad
 		}
 	case r.duplicate || !x.known || r.flags.Has(flows.SYN) || r.effect.Has(tcpstate.Keepalive) ||
 		r.effect.Has(tcpstate.ZeroWindowProbe):
 	case seq == x.next:
 		return CheckGood
-	case seq > x.next, r.effect.Has(tcpstate.Foreign):
+	case seq > x.next, r.effect.Has(tcpstate.Rejected):
 		return CheckBad
 	}
 	return CheckNone
@@ -350,13 +351,13 @@ func (n *ladderNumbers) copyOf(seg *flows.Segment, duplicate bool) uint64 {
 
 // originalOf is the packet that a retransmission repeats, if the ladder shows it; 0 if not.
 func (b *builder) originalOf(r *Rung) record.PacketNumber {
-	if !r.effect.Has(tcpstate.Again) {
+	if !r.effect.Has(tcpstate.Retransmission) {
 		return 0
 	}
 	for _, list := range [][]Rung{b.run, b.rungs} {
 		for i := len(list) - 1; i >= 0; i-- {
 			if o := &list[i]; o.Segment != nil && o.Of == 0 && o.From == r.From &&
-				o.effect&(tcpstate.Foreign|tcpstate.Again|tcpstate.Keepalive) == 0 && r.repeats(o) {
+				o.effect&(tcpstate.Rejected|tcpstate.Retransmission|tcpstate.Keepalive) == 0 && r.repeats(o) {
 				return o.Packet
 			}
 		}

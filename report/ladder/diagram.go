@@ -230,7 +230,8 @@ func (d *drawing) diagram(c *record.Connection) {
 	}
 	d.line("")
 	d.wrapped("", "", "C and S are the steps of client and server in their order, [C] and [S] the ways they took. "+
-		"~ is inferred: LISTEN from the answer to the SYN. CLOSED is fictional: there is no connection (RFC 9293 §3.3.2).", text.Calm)
+		"~ is inferred: LISTEN from the answer to the SYN. CLOSED is fictional: there is no connection (RFC 9293 "+
+		"§3.3.2).", text.Calm)
 	d.list("Beside the figure:", beside)
 	d.list("Withdrawn, because later segments denied it:", withdrawn)
 }

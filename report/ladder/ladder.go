@@ -179,11 +179,11 @@ type Counts struct {
 	// Octets of text, what was sent again included.
 	Bytes uint64 `json:"bytes"`
 	// Retransmissions, keepalives and window probes.
-	Again uint64 `json:"again"`
+	Retransmitted uint64 `json:"again"`
 	// Packets that the capture holds twice.
 	Duplicates uint64 `json:"duplicates"`
 	// Segments with numbers outside of the connection's.
-	Foreign uint64 `json:"foreign"`
+	Rejected uint64 `json:"foreign"`
 }
 
 // Side is one endpoint at a rung.

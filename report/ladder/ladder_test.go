@@ -224,12 +224,12 @@ func TestLadderFolds(t *testing.T) {
 		if r.Kind == RungFold {
 			segments += r.Fold.Client.Segments + r.Fold.Server.Segments
 			text += r.Fold.Client.Bytes + r.Fold.Server.Bytes
-			again += r.Fold.Client.Again + r.Fold.Server.Again
+			again += r.Fold.Client.Retransmitted + r.Fold.Server.Retransmitted
 			continue
 		}
 		segments++
 		text += uint64(r.Segment.Len)
-		if r.effect.Has(tcpstate.Again) {
+		if r.effect.Has(tcpstate.Retransmission) {
 			again++
 		}
 	}

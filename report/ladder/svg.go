@@ -46,7 +46,8 @@ func (e *Explanation) WriteSVG(w io.Writer) error {
 		width, height = max(width, p.width), height+p.y+between
 	}
 	var out bytes.Buffer
-	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" class="ladders" width="%d" height="%d" viewBox="0 0 %d %d">`,
+	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" class="ladders" width="%d" height="%d" `+
+		`viewBox="0 0 %d %d">`,
 		width, height, width, height)
 	out.WriteByte('\n')
 	fmt.Fprintf(&out, "<style>\n%s%s\n</style>\n", SVGStyle, svgNight)

@@ -144,7 +144,8 @@ func (e *Explanation) choice() string {
 		how += ", by --where " + text.Count(e.Offered)
 	}
 	if shown := uint64(len(e.Ladders)); shown < e.Offered {
-		how += fmt.Sprintf("; here %d, one of each kind, those first that have most findings (--top N shows more kinds, "+
+		how += fmt.Sprintf("; here %d, one of each kind, those first that have most findings (--top N shows more "+
+			"kinds, "+
 			"--conn ID any connection)", shown)
 	}
 	return how
@@ -352,7 +353,7 @@ func (r *Rung) toClient() bool { return (r.From == record.Server) != (r.Kind == 
 func (r *Rung) beside() bool { return r.Kind == RungICMP || r.duplicate || r.Of != 0 }
 
 // dropped reports that the receiver drops the segment unread.
-func (r *Rung) dropped() bool { return r.effect.Has(tcpstate.Foreign) && !r.duplicate }
+func (r *Rung) dropped() bool { return r.effect.Has(tcpstate.Rejected) && !r.duplicate }
 
 // note is a line below an arrow.
 type note struct {
@@ -475,9 +476,9 @@ func foldText(f *Fold) string {
 		what string
 		n    uint64
 	}{
-		{"sent again", f.Client.Again + f.Server.Again},
+		{"sent again", f.Client.Retransmitted + f.Server.Retransmitted},
 		{"twice in the capture", f.Client.Duplicates + f.Server.Duplicates},
-		{"foreign", f.Client.Foreign + f.Server.Foreign},
+		{"foreign", f.Client.Rejected + f.Server.Rejected},
 	} {
 		if n.n > 0 {
 			s += fmt.Sprintf(", %s %s", text.Count(n.n), n.what)

@@ -26,7 +26,8 @@ func verdict(c *record.Connection) []string {
 		say("%s", verdictTimeWait(c, &c.TimeWait[i]))
 	}
 	if h := c.HalfOpen; h != nil && h.Survivor == record.NoSide {
-		say("Half-open, or lost on both sides (RFC 9293 §3.5.1): one side gave up. The other had sent nothing since %s, and nothing shows whether it still has the connection.",
+		say("Half-open, or lost on both sides (RFC 9293 §3.5.1): one side gave up. The other had sent nothing since "+
+			"%s, and nothing shows whether it still has the connection.",
 			text.ClockShort(h.Since))
 	} else if h != nil {
 		how := "and nothing in the capture told it so"
@@ -69,15 +70,18 @@ func verdictOpening(c *record.Connection) string {
 		return "Refused: an RST answered the SYN, nobody listens there or a firewall says so."
 	case record.OutcomeUnreachable:
 		if i := h.ICMP; i != nil {
-			return fmt.Sprintf("Not opened: an ICMP error of %s says that the SYN cannot be delivered: %s.", i.From, i.Meaning)
+			return fmt.Sprintf("Not opened: an ICMP error of %s says that the SYN cannot be delivered: %s.", i.From,
+				i.Meaning)
 		}
 		return "Not opened: an ICMP error says that the SYN cannot be delivered."
 	case record.OutcomeChallenged:
-		return "Not opened: the server answered the SYN by an ACK with other numbers, it still has an earlier connection of these ports."
+		return "Not opened: the server answered the SYN by an ACK with other numbers, it still has an earlier " +
+			"connection of these ports."
 	case record.OutcomeUnanswered:
 		return fmt.Sprintf("Not opened: nothing answered the SYN, which was sent %s.", often(c.Client.Syns))
 	case record.OutcomeEmbryonic:
-		return fmt.Sprintf("Not opened: the SYN-ACK, which was sent %s, was never acknowledged: an embryonic connection (RFC 4987).", often(c.Server.Syns))
+		return fmt.Sprintf("Not opened: the SYN-ACK, which was sent %s, was never acknowledged: an embryonic "+
+			"connection (RFC 4987).", often(c.Server.Syns))
 	case record.OutcomeAborted:
 		if r := c.Teardown.Reset; r != nil && c.Teardown.Kind != record.TeardownReset {
 			return fmt.Sprintf("Not opened: the SYN-ACK came, but an RST of the %s (packet %d) ended the attempt.",
@@ -123,7 +127,8 @@ func verdictClosing(c *record.Connection) string {
 		return fmt.Sprintf("Closed by the %s first, with %s; four segments close it (RFC 9293 §3.6, figure 12)%s.",
 			t.Initiator, fin(t.Initiator), halfClosed)
 	case record.TeardownThreeSegment:
-		return fmt.Sprintf("Closed by the %s first, with %s; the other FIN is also its acknowledgement, so that three segments close it (RFC 9293 §3.6)%s.", t.Initiator, fin(t.Initiator), halfClosed)
+		return fmt.Sprintf("Closed by the %s first, with %s; the other FIN is also its acknowledgement, so that "+
+			"three segments close it (RFC 9293 §3.6)%s.", t.Initiator, fin(t.Initiator), halfClosed)
 	case record.TeardownSimultaneous:
 		return fmt.Sprintf("Closed by both sides at once: %s and %s cross (RFC 9293 §3.6, figure 13).",
 			fin(record.Client), fin(record.Server))
@@ -162,7 +167,8 @@ func verdictOrigin(c *record.Connection) string {
 	if r == nil || !r.SenderTTL.Known || r.TTL == r.SenderTTL {
 		return ""
 	}
-	s := fmt.Sprintf("The RST has a TTL of %d, the %s's other segments have %d: ", r.TTL.Number, r.By, r.SenderTTL.Number)
+	s := fmt.Sprintf("The RST has a TTL of %d, the %s's other segments have %d: ", r.TTL.Number, r.By,
+		r.SenderTTL.Number)
 	switch r.Origin {
 	case record.OriginEndpoint:
 		return s + "it came equally far and began with another TTL, as some systems' RSTs do."
@@ -183,7 +189,8 @@ func verdictObserver(c *record.Connection) string {
 	}
 	times := fmt.Sprintf("the SYN-ACK came %s after the SYN, the ACK %s after that", text.Span(h.ServerRTT),
 		text.Span(h.ClientRTT))
-	hops := fmt.Sprintf("by their TTLs the client is %s away and the server %s", text.Counted(o.ClientHops.Number, "hop"),
+	hops := fmt.Sprintf("by their TTLs the client is %s away and the server %s",
+		text.Counted(o.ClientHops.Number, "hop"),
 		text.Counted(o.ServerHops.Number, "hop"))
 	why := map[record.ObserverEvidence]string{
 		record.NearerByHandshake: times, record.NearerByTTL: hops, record.NearerByBoth: times + "; " + hops,

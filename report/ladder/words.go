@@ -45,7 +45,7 @@ func (r *Rung) remark(c *record.Connection) {
 	case r.badChecksum:
 		say("RFC 9293 §3.1", "the checksum is wrong: the %s drops it", to)
 		return
-	case has(tcpstate.Foreign):
+	case has(tcpstate.Rejected):
 		by := r.effect.DroppedBy()
 		text, source, _, _ := by.Says(tcpstate.Closed, false)
 		say(source, "%s", text)
@@ -53,7 +53,7 @@ func (r *Rung) remark(c *record.Connection) {
 	if has(tcpstate.Challenge) {
 		say("RFC 5961 §3.2, §4.2", "a challenge: it tells what the %s expects", from)
 	}
-	if has(tcpstate.Foreign) {
+	if has(tcpstate.Rejected) {
 		return
 	}
 
@@ -64,11 +64,11 @@ func (r *Rung) remark(c *record.Connection) {
 			"keepalive: SEG.SEQ = SND.NXT-1, which has been acknowledged, asks whether the %s is there", to)
 	case has(tcpstate.ZeroWindowProbe):
 		say("RFC 9293 §3.8.6.1", "zero-window probe: the %s offers no window, the %s asks for it", to, from)
-	case has(tcpstate.Again) && r.original != 0 && (syn || fin):
+	case has(tcpstate.Retransmission) && r.original != 0 && (syn || fin):
 		say("RFC 6298 §5.4", "retransmission of packet %d", r.original)
-	case has(tcpstate.Again) && r.original != 0:
+	case has(tcpstate.Retransmission) && r.original != 0:
 		say("RFC 9293 §3.8", "retransmission of packet %d", r.original)
-	case has(tcpstate.Again):
+	case has(tcpstate.Retransmission):
 		say("RFC 9293 §3.8", "retransmission")
 	case r.synText:
 		say("RFC 7413 §4.2.2", "the text of the SYN again, for it was not accepted with that")

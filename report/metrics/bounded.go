@@ -34,7 +34,8 @@ var listenerGauges = []struct {
 		func(l *record.Listener) float64 { return float64(l.BacklogNeeded) }},
 	{listenerDesc("ignored_syns", "SYNs without an answer though the listener held others, so far."),
 		func(l *record.Listener) float64 { return float64(l.Ignored) }},
-	{listenerDesc("accept_queue_overflows", "SYN-ACKs sent after the ACK had passed, so far: mostly a full accept queue."),
+	{listenerDesc("accept_queue_overflows", "SYN-ACKs sent after the ACK had passed, so far: mostly a full accept "+
+		"queue."),
 		func(l *record.Listener) float64 { return float64(l.FellBack) }},
 	{listenerDesc("syn_cookies", "1 once SYN-ACKs were SYN cookies."),
 		func(l *record.Listener) float64 {
@@ -54,7 +55,8 @@ var (
 		"Ports that TIME_WAIT keeps a client from using again towards a server, of the 20 pairs with most.",
 		[]string{"client", "server"}, nil)
 	exhaustedDesc = prometheus.NewDesc("tcplife_client_ports_exhausting",
-		"Pairs of a client and a server whose ports all become locked at the present rate, if TIME_WAIT lasts as --msl says.",
+		"Pairs of a client and a server whose ports all become locked at the present rate, if TIME_WAIT lasts as "+
+			"--msl says.",
 		nil, nil)
 )
 
@@ -75,7 +77,9 @@ func bounded(now *screen.Vitals, give func(*prometheus.Desc, float64, ...string)
 	}
 
 	floods := slices.Clone(now.Floods)
-	slices.SortStableFunc(floods, func(a, b record.SynFlood) int { return cmp.Compare(b.UnresolvedPeak, a.UnresolvedPeak) })
+	slices.SortStableFunc(floods, func(a, b record.SynFlood) int {
+		return cmp.Compare(b.UnresolvedPeak, a.UnresolvedPeak)
+	})
 	told := map[string]bool{} // one target can be flooded again
 	for i := range floods {
 		target := floods[i].Target.IP.String()
@@ -90,7 +94,9 @@ func bounded(now *screen.Vitals, give func(*prometheus.Desc, float64, ...string)
 
 	exhausting := 0
 	holdings := slices.Clone(now.Holdings)
-	slices.SortStableFunc(holdings, func(a, b record.TimeWaitHolding) int { return cmp.Compare(b.Ports.Locked, a.Ports.Locked) })
+	slices.SortStableFunc(holdings, func(a, b record.TimeWaitHolding) int {
+		return cmp.Compare(b.Ports.Locked, a.Ports.Locked)
+	})
 	for i := range holdings {
 		h := &holdings[i]
 		if h.Ports.ExhaustedAt != record.NoTime {

@@ -1,6 +1,7 @@
 // Package metrics gives what tcplife finds while it happens to Prometheus. The names follow its conventions
 // (https://prometheus.io/docs/practices/naming/). Labels have the values of closed lists, so that no traffic makes more
-// series; where they are addresses (bounded.go) there are 20 at most. It knows nothing of ports and addresses to listen on.
+// series; where they are addresses (bounded.go) there are 20 at most. It knows nothing of
+// ports and addresses to listen on.
 package metrics
 
 import (
@@ -66,8 +67,9 @@ func New(version string) *Metrics {
 		m.findings[f.Code] = findings.WithLabelValues(f.Code)
 	}
 	handshake := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "tcplife_handshake_seconds",
-		Help:    "Round trips of handshakes, by the part between the capture and the server (SYN to SYN-ACK) or the client (SYN-ACK to ACK).",
+		Name: "tcplife_handshake_seconds",
+		Help: "Round trips of handshakes, by the part between the capture and the server (SYN to SYN-ACK) or the " +
+			"client (SYN-ACK to ACK).",
 		Buckets: handshakeBuckets,
 	}, []string{"part"})
 	m.server, m.client = handshake.WithLabelValues("server"), handshake.WithLabelValues("client")

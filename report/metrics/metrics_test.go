@@ -135,7 +135,8 @@ func TestAddressesAreBounded(t *testing.T) {
 	for i := range 50 {
 		ip, port := netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}), uint16(80)
 		v.Listeners = append(v.Listeners, record.Listener{IP: ip, Port: port, Attempts: uint64(i)})
-		v.Floods = append(v.Floods, record.SynFlood{Target: record.Target{IP: ip, Port: &port}, UnresolvedPeak: uint64(i)})
+		v.Floods = append(v.Floods, record.SynFlood{Target: record.Target{IP: ip, Port: &port},
+			UnresolvedPeak: uint64(i)})
 		v.Holdings = append(v.Holdings, record.TimeWaitHolding{Client: record.TimeWaitHolder{IP: ip},
 			Server: record.TimeWaitHolder{IP: ip, Port: &port}, Ports: record.EphemeralPorts{Locked: uint64(i + 1),
 				ExhaustedAt: record.NoTime}})
@@ -246,7 +247,8 @@ func TestSeriesAreBounded(t *testing.T) {
 	names := func(text string) (series []string) {
 		for line := range strings.Lines(text) {
 			// which a capture file may not tell
-			if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "tcplife_dropped") && !boundedSeries.MatchString(line) {
+			if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "tcplife_dropped") &&
+				!boundedSeries.MatchString(line) {
 				series = append(series, line[:strings.LastIndexByte(line, ' ')])
 			}
 		}

@@ -35,7 +35,7 @@ type mark struct {
 const (
 	markFin = iota
 	markRst
-	markAgain
+	markRetransmission
 	markServer = 4
 )
 
@@ -115,7 +115,7 @@ func (s *sentences) appendStates(b []byte, c *record.Connection, e *record.Endpo
 
 // see marks a segment of the connection, if it is one that a swim-lane shows.
 func (l *life) see(seg *flows.Segment, effect tcpstate.Effect) {
-	if seg.Quote != nil || effect.Has(tcpstate.Duplicate) || effect.Has(tcpstate.Foreign) {
+	if seg.Quote != nil || effect.Has(tcpstate.Duplicate) || effect.Has(tcpstate.Rejected) {
 		return
 	}
 	from := seg.Key.AddrPortA()
@@ -124,8 +124,8 @@ func (l *life) see(seg *flows.Segment, effect tcpstate.Effect) {
 	}
 	server := from != l.client
 	switch at := record.Time(seg.Time); {
-	case effect.Has(tcpstate.Again):
-		l.mark(at, markAgain, server)
+	case effect.Has(tcpstate.Retransmission):
+		l.mark(at, markRetransmission, server)
 	case seg.Flags.Has(flows.RST):
 		l.mark(at, markRst, server)
 	case seg.Flags.Has(flows.FIN):

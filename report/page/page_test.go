@@ -49,7 +49,7 @@ func made(t testing.TB, again bool, segments []flows.Segment, o Options) (page s
 		}
 	})
 	if again {
-		trace, traced := p.Again()
+		trace, traced := p.SecondReading()
 		track(analyzer.Options{Trace: trace, Traced: traced}, func(*record.Connection) {})
 	}
 	e := &report.Ending{Result: result, Capture: &report.Capture{
@@ -333,7 +333,7 @@ func TestLaddersAreBounded(t *testing.T) {
 		a.Segment(&segments[i])
 	}
 	a.Close()
-	trace, traced := p.Again()
+	trace, traced := p.SecondReading()
 	a = analyzer.New(analyzer.Options{Trace: trace, Traced: traced}, func(*record.Connection) {})
 	for i := range segments {
 		a.Segment(&segments[i])

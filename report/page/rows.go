@@ -16,19 +16,19 @@ import (
 
 // row is what the page's table knows of a connection. Words are numbers of the page's list of words.
 type row struct {
-	id, previous             uint64
-	start                    record.Time
-	duration                 record.Duration
-	client, server           netip.Addr
-	clientPort, serverPort   uint16
-	clientState, serverState uint8 // at the end: tcpstate's number + 1, 0 for none
-	clientMost, serverMost   uint8 // that lasted longest until the last packet
-	initiator, resetBy       record.Side
-	outcome, teardown        uint32
-	endedBy, encapsulation   uint32
-	findings                 uint32 // codes with severity and side, in their order
-	serverRTT, clientRTT     record.Duration
-	packets, bytes, again    [2]uint64 // of the client, of the server
+	id, previous                  uint64
+	start                         record.Time
+	duration                      record.Duration
+	client, server                netip.Addr
+	clientPort, serverPort        uint16
+	clientState, serverState      uint8 // at the end: tcpstate's number + 1, 0 for none
+	clientMost, serverMost        uint8 // that lasted longest until the last packet
+	initiator, resetBy            record.Side
+	outcome, teardown             uint32
+	endedBy, encapsulation        uint32
+	findings                      uint32 // codes with severity and side, in their order
+	serverRTT, clientRTT          record.Duration
+	packets, bytes, retransmitted [2]uint64 // of the client, of the server
 }
 
 // newRow is the row of a connection; words numbers texts.
@@ -44,9 +44,9 @@ func newRow(c *record.Connection, words *sentences) row {
 		encapsulation: number(string(text.AppendEncapsulation(nil, c.Encapsulation))),
 		findings:      number(findingWords(c.Findings)),
 		serverRTT:     c.Handshake.ServerRTT, clientRTT: c.Handshake.ClientRTT,
-		packets: [2]uint64{c.Client.Packets, c.Server.Packets},
-		bytes:   [2]uint64{c.Client.Bytes, c.Server.Bytes},
-		again:   [2]uint64{c.Client.RetransmittedPackets, c.Server.RetransmittedPackets},
+		packets:       [2]uint64{c.Client.Packets, c.Server.Packets},
+		bytes:         [2]uint64{c.Client.Bytes, c.Server.Bytes},
+		retransmitted: [2]uint64{c.Client.RetransmittedPackets, c.Server.RetransmittedPackets},
 	}
 	if c.Teardown.Reset != nil {
 		r.resetBy = c.Teardown.Reset.By
@@ -174,8 +174,8 @@ var columns = []column{
 	number("serverPackets", func(r *row) int64 { return int64(r.packets[1]) }),
 	number("clientBytes", func(r *row) int64 { return int64(r.bytes[0]) }),
 	number("serverBytes", func(r *row) int64 { return int64(r.bytes[1]) }),
-	number("clientAgain", func(r *row) int64 { return int64(r.again[0]) }),
-	number("serverAgain", func(r *row) int64 { return int64(r.again[1]) }),
+	number("clientAgain", func(r *row) int64 { return int64(r.retransmitted[0]) }),
+	number("serverAgain", func(r *row) int64 { return int64(r.retransmitted[1]) }),
 	word("findings", func(r *row) uint32 { return r.findings }),
 	word("encapsulation", func(r *row) uint32 { return r.encapsulation }),
 }

@@ -24,7 +24,8 @@ func WriteFields(w io.Writer, fields []Field, width int) error {
 	for _, f := range fields {
 		meaning := f.Meaning
 		if f.Words != nil && !strings.Contains(meaning, " "+f.Words[0]+": ") { // which the meaning explains one by one
-			meaning = strings.TrimLeft(strings.TrimSuffix(meaning, ".")+". One of "+strings.Join(f.Words, ", ")+".", ". ")
+			meaning = strings.TrimLeft(strings.TrimSuffix(meaning, ".")+". One of "+strings.Join(f.Words, ", ")+".",
+				". ")
 		}
 		lines := []string{meaning}
 		if width > indent+20 {

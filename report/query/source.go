@@ -43,7 +43,8 @@ func newSource(typed string) *sourceText {
 		}
 		to := i + len([]rune(found))
 		if found == "" || to < len(text) && isWordRune(text[to]) {
-			for to = i + 1; isWordRune(text[i]) && to < len(text) && isWordRune(text[to]); to++ { // a number, with letters
+			// a number, with letters
+			for to = i + 1; isWordRune(text[i]) && to < len(text) && isWordRune(text[to]); to++ {
 			}
 			out, i = append(out, text[i:to]...), to
 			continue

@@ -438,7 +438,7 @@ func (u *understanding) compared(n *ast.BinaryNode, left, right *kind) {
 		u.socket(fieldAt, text, field)
 	case field.is == isText && constant:
 		u.isWord(text, field)
-	case field.is != value.is && !(number(field) && number(value)) && !(texts(field) && texts(value)):
+	case field.is != value.is && !(number(field) && number(value)) && !(areTexts(field) && areTexts(value)):
 		u.mismatch(*valueAt, field, value)
 	case field.is == isNumber && field.name != "":
 		if typed := u.text.duration((*valueAt).Location().From); typed != "" {
@@ -451,7 +451,7 @@ func (u *understanding) compared(n *ast.BinaryNode, left, right *kind) {
 
 func number(k *kind) bool { return k.is == isNumber || k.is == isDuration }
 
-func texts(k *kind) bool { return k.is == isText || k.is == isAddress }
+func areTexts(k *kind) bool { return k.is == isText || k.is == isAddress }
 
 func (u *understanding) mismatch(at ast.Node, field, value *kind) {
 	text, constant := at.(*ast.StringNode)

@@ -164,7 +164,8 @@ func TestConditionIsRefused(t *testing.T) {
 		{`survivor == "client"`, `survivor`, `unknown name "survivor"; did you mean half_open.survivor?`},
 		{`outcome == refused`, `refused`, `unknown name "refused"; a text needs quotes: "refused"`},
 		{`server.port == "443"`, `"443"`, `server.port is a number: write 443 without quotes`},
-		{`server.port`, `server.port`, `an expression is true or false, and this is a number: compare it with something`},
+		{`server.port`, `server.port`,
+			`an expression is true or false, and this is a number: compare it with something`},
 		{`handshake.outcome = "complete"`, `= `, `write == to compare`},
 		{`id == 1 & id == 2`, `& `, `write "and" or &&`},
 		{`now().Year() > 2000`, `now`, `unknown function "now"`},
@@ -184,14 +185,17 @@ func TestConditionIsRefused(t *testing.T) {
 		{`client.ip == "10.0.0"`, `"10.0.0"`, `"10.0.0" is no address`},
 		{`client.ip < "10.0.0.7"`, `< `, `client.ip is an address, and < does not order these`},
 		{`client == "x"`, `"x"`, `client is compared with an address`},
-		{`outcome == "complet"`, `"complet"`, `outcome is never "complet"; did you mean "complete"? It is one of complete, `},
-		{`handshake.outcome == "open"`, `"open"`, `handshake.outcome is never "open". It is one of complete, simultaneous`},
+		{`outcome == "complet"`, `"complet"`,
+			`outcome is never "complet"; did you mean "complete"? It is one of complete, `},
+		{`handshake.outcome == "open"`, `"open"`,
+			`handshake.outcome is never "open". It is one of complete, simultaneous`},
 		{`"opn" != ended_by`, `"opn"`, `ended_by is never "opn"; did you mean "open"?`},
 		{`outcome in ["refused", "unanswerd"]`, `"unanswerd"`, `outcome is never "unanswerd"`},
 		{`any(findings, .code == "refusd")`, `"refusd"`, `findings.code is never "refusd"; did you mean "refused"?`},
 		{`any(findings, .severity == "bad")`, `"bad"`, `It is one of info, warning, error`},
 		{`"refusd" in findings`, `"refusd"`, `findings.code is never "refusd"`},
-		{`findings.code == "refused"`, `code`, `findings is a list: ask about its elements, as in any(findings, .code ==`},
+		{`findings.code == "refused"`, `code`,
+			`findings is a list: ask about its elements, as in any(findings, .code ==`},
 		{`server.syn_acked == "true"`, `"true"`, `server.syn_acked is true or false: write that without quotes`},
 		{`outcome == 3`, `3`, `outcome is a text: write it in quotes`},
 		{`client.port.low == 3`, `low`, `client.port is a number, and has no fields`},
@@ -214,7 +218,9 @@ func TestConditionIsRefused(t *testing.T) {
 		}
 		// no type of Go's, no word of the library's
 		for _, word := range []string{"int", "float", "string", "token", "Operator", "nil", "builtin", "struct"} {
-			if slices.Contains(strings.FieldsFunc(problem.Message, func(r rune) bool { return !unicode.IsLetter(r) }), word) {
+			if slices.Contains(strings.FieldsFunc(problem.Message, func(r rune) bool {
+				return !unicode.IsLetter(r)
+			}), word) {
 				t.Errorf("%s: the error says %q: %s", c.expression, word, problem.Message)
 			}
 		}
@@ -339,7 +345,8 @@ func dictionary() (list []string) {
 func FuzzWhere(f *testing.F) {
 	for _, expression := range []string{
 		`start > "2023-11-14" and duration > 1m30s`, `client in ["10.0.0.0/8"] or server == "[::1]:80"`,
-		`any(findings, .code == "refused") ? 1s < rtt : outcome in ["refused"]`, "let a = `30s`; a contains \"s\" /* 3s */",
+		`any(findings, .code == "refused") ? 1s < rtt : outcome in ["refused"]`,
+		"let a = `30s`; a contains \"s\" /* 3s */",
 		`1..3s`, `"\u00e9" == 'é' + 3é`, `filter(findings, #.packets[0] > 1d)?.x ?? client.states[1:2]`,
 	} {
 		f.Add(expression)

@@ -181,7 +181,9 @@ func (d *vitalsDrawing) floods(floods []record.SynFlood, now record.Time) {
 		return text.Between(f.End,
 			now) > floodOver
 	})
-	slices.SortStableFunc(going, func(a, b record.SynFlood) int { return cmp.Compare(b.UnresolvedPeak, a.UnresolvedPeak) })
+	slices.SortStableFunc(going, func(a, b record.SynFlood) int {
+		return cmp.Compare(b.UnresolvedPeak, a.UnresolvedPeak)
+	})
 	for i := range going[:min(len(going), mostFloods)] {
 		f := &going[i]
 		target := f.Target.IP.String()

@@ -36,9 +36,10 @@ func vitals() (before, now *screen.Vitals) {
 		{"198.51.100.3", "flash_crowd", 500, 1e9},
 		{"198.51.100.4", "suspicious", 129, 0}, {"198.51.100.5", "suspicious", 1000, 61e9}} {
 		now.Floods = append(now.Floods, record.SynFlood{
-			Target: record.Target{IP: netip.MustParseAddr(f.ip), Port: &port}, Verdict: f.verdict, HalfOpenPeak: f.peak, UnresolvedPeak: f.peak,
-			End:  now.At - f.ago,
-			Syns: uint64(1000 * (i + 1)), CompletionRatio: 0.25,
+			Target: record.Target{IP: netip.MustParseAddr(f.ip), Port: &port}, Verdict: f.verdict, HalfOpenPeak: f.peak,
+			UnresolvedPeak: f.peak,
+			End:            now.At - f.ago,
+			Syns:           uint64(1000 * (i + 1)), CompletionRatio: 0.25,
 		})
 	}
 	now.Floods[0].Target.Port = nil

@@ -68,12 +68,13 @@ func fits(a, b uint8, initial []uint8) bool {
 	return false
 }
 
-// Origin tells whether an RST with this TTL has come as far as the end's other segments. A stack may begin its RSTs with
-// another TTL.
+// Origin tells whether an RST with this TTL has come as far as the end's other segments. A stack may
+// begin its RSTs with another TTL.
 func (e *End) Origin(ttl uint8) record.Origin {
 	either := func(initial []uint8) bool { return fits(e.low, ttl, initial) || fits(e.high, ttl, initial) }
 	switch {
-	case e.low == 0 || ttl == 0 || e.low == 1 && ttl > 1: // one that speaks to neighbours only (RFC 4271) limits the hops itself
+	case e.low == 0 || ttl == 0 || e.low == 1 && ttl > 1:
+		// one that speaks to neighbours only (RFC 4271) limits the hops itself
 		return record.NoOrigin
 	case ttl == e.low || ttl == e.high || either(initial[:usual]):
 		return record.OriginEndpoint
@@ -101,7 +102,8 @@ func (e *End) hops() record.Count {
 func Observer(client, server *End, h *record.Handshake) record.Observer {
 	o := record.Observer{ClientHops: client.hops(), ServerHops: server.hops()}
 	byTime, byTTL := record.NoSide, record.NoSide
-	if x, y := h.ClientRTT, h.ServerRTT; x != record.NoDuration && y != record.NoDuration && max(x, y)-min(x, y) >= apart {
+	if x, y := h.ClientRTT, h.ServerRTT; x != record.NoDuration && y != record.NoDuration &&
+		max(x, y)-min(x, y) >= apart {
 		byTime = nearer(int64(x), int64(y))
 	}
 	if x, y := o.ClientHops, o.ServerHops; x.Known && y.Known {
@@ -110,7 +112,8 @@ func Observer(client, server *End, h *record.Handshake) record.Observer {
 	switch {
 	case byTime == byTTL && byTime != record.NoSide:
 		o.Nearer, o.Why = byTime, record.NearerByBoth
-	case byTime != record.NoSide && (byTTL == record.NoSide || difference(o.ClientHops.Number, o.ServerHops.Number) < fewHops):
+	case byTime != record.NoSide && (byTTL == record.NoSide ||
+		difference(o.ClientHops.Number, o.ServerHops.Number) < fewHops):
 		o.Nearer, o.Why = byTime, record.NearerByHandshake
 	case byTime == record.NoSide && byTTL != record.NoSide:
 		o.Nearer, o.Why = byTTL, record.NearerByTTL

@@ -68,25 +68,39 @@ func TestObserver(t *testing.T) {
 		clientRTT, serverRTT record.Duration
 		want                 record.Observer
 	}{
-		"nothing":          {0, 0, none, none, record.Observer{}},
-		"at the client":    {64, 52, ms / 20, 20 * ms, record.Observer{Nearer: record.Client, Why: record.NearerByBoth, ClientHops: known(0), ServerHops: known(12)}},
-		"at the server":    {116, 64, 20 * ms, ms / 20, record.Observer{Nearer: record.Server, Why: record.NearerByBoth, ClientHops: known(12), ServerHops: known(0)}},
-		"one host":         {64, 64, ms / 50, ms / 20, record.Observer{ClientHops: known(0), ServerHops: known(0)}},
-		"one host, slowly": {64, 64, ms / 50, ms/50 + ms - 1, record.Observer{ClientHops: known(0), ServerHops: known(0)}},
-		"one link":         {64, 64, ms / 50, ms/50 + ms, record.Observer{Nearer: record.Client, Why: record.NearerByHandshake, ClientHops: known(0), ServerHops: known(0)}},
-		"in the middle":    {60, 60, 10 * ms, 19 * ms, record.Observer{ClientHops: known(4), ServerHops: known(4)}},
-		"a third":          {60, 60, 10 * ms, 20 * ms, record.Observer{Nearer: record.Client, Why: record.NearerByHandshake, ClientHops: known(4), ServerHops: known(4)}},
-		"midstream":        {255, 254, none, none, record.Observer{Nearer: record.Client, Why: record.NearerByTTL, ClientHops: known(0), ServerHops: known(1)}},
-		"one leg":          {60, 62, ms, none, record.Observer{Nearer: record.Server, Why: record.NearerByTTL, ClientHops: known(4), ServerHops: known(2)}},
-		"hops, nearly":     {60, 61, none, none, record.Observer{ClientHops: known(4), ServerHops: known(3)}},
-		"a proxy":          {50, 64, ms, 40 * ms, record.Observer{Why: record.NearerContradicted, ClientHops: known(14), ServerHops: known(0)}},
-		"a router, far":    {63, 64, ms, 4 * ms, record.Observer{Nearer: record.Client, Why: record.NearerByHandshake, ClientHops: known(1), ServerHops: known(0)}},
-		"two hops":         {62, 64, ms, 4 * ms, record.Observer{Nearer: record.Client, Why: record.NearerByHandshake, ClientHops: known(2), ServerHops: known(0)}},
-		"three hops":       {61, 64, ms, 4 * ms, record.Observer{Why: record.NearerContradicted, ClientHops: known(3), ServerHops: known(0)}},
-		"far":              {33, 64, none, none, record.Observer{Nearer: record.Server, Why: record.NearerByTTL, ClientHops: known(31), ServerHops: known(0)}},
-		"too far":          {32, 64, none, none, record.Observer{ServerHops: known(0)}},
-		"beyond 128":       {129, 97, none, none, record.Observer{ServerHops: known(31)}},
-		"one side":         {64, 0, none, none, record.Observer{ClientHops: known(0)}},
+		"nothing": {0, 0, none, none, record.Observer{}},
+		"at the client": {64, 52, ms / 20, 20 * ms, record.Observer{Nearer: record.Client, Why: record.NearerByBoth,
+			ClientHops: known(0), ServerHops: known(12)}},
+		"at the server": {116, 64, 20 * ms, ms / 20, record.Observer{Nearer: record.Server, Why: record.NearerByBoth,
+			ClientHops: known(12), ServerHops: known(0)}},
+		"one host": {64, 64, ms / 50, ms / 20, record.Observer{ClientHops: known(0), ServerHops: known(0)}},
+		"one host, slowly": {64, 64, ms / 50, ms/50 + ms - 1,
+			record.Observer{ClientHops: known(0), ServerHops: known(0)}},
+		"one link": {64, 64, ms / 50, ms/50 + ms,
+			record.Observer{Nearer: record.Client, Why: record.NearerByHandshake, ClientHops: known(0),
+				ServerHops: known(0)}},
+		"in the middle": {60, 60, 10 * ms, 19 * ms, record.Observer{ClientHops: known(4), ServerHops: known(4)}},
+		"a third": {60, 60, 10 * ms, 20 * ms,
+			record.Observer{Nearer: record.Client, Why: record.NearerByHandshake, ClientHops: known(4),
+				ServerHops: known(4)}},
+		"midstream": {255, 254, none, none, record.Observer{Nearer: record.Client, Why: record.NearerByTTL,
+			ClientHops: known(0), ServerHops: known(1)}},
+		"one leg": {60, 62, ms, none, record.Observer{Nearer: record.Server, Why: record.NearerByTTL,
+			ClientHops: known(4), ServerHops: known(2)}},
+		"hops, nearly": {60, 61, none, none, record.Observer{ClientHops: known(4), ServerHops: known(3)}},
+		"a proxy": {50, 64, ms, 40 * ms, record.Observer{Why: record.NearerContradicted, ClientHops: known(14),
+			ServerHops: known(0)}},
+		"a router, far": {63, 64, ms, 4 * ms, record.Observer{Nearer: record.Client, Why: record.NearerByHandshake,
+			ClientHops: known(1), ServerHops: known(0)}},
+		"two hops": {62, 64, ms, 4 * ms, record.Observer{Nearer: record.Client, Why: record.NearerByHandshake,
+			ClientHops: known(2), ServerHops: known(0)}},
+		"three hops": {61, 64, ms, 4 * ms, record.Observer{Why: record.NearerContradicted, ClientHops: known(3),
+			ServerHops: known(0)}},
+		"far": {33, 64, none, none, record.Observer{Nearer: record.Server, Why: record.NearerByTTL,
+			ClientHops: known(31), ServerHops: known(0)}},
+		"too far":    {32, 64, none, none, record.Observer{ServerHops: known(0)}},
+		"beyond 128": {129, 97, none, none, record.Observer{ServerHops: known(31)}},
+		"one side":   {64, 0, none, none, record.Observer{ClientHops: known(0)}},
 	} {
 		var client, server distance.End
 		if c.client > 0 {
@@ -95,7 +109,8 @@ func TestObserver(t *testing.T) {
 		if c.server > 0 {
 			server = *heard(c.server)
 		}
-		if got := distance.Observer(&client, &server, &record.Handshake{ClientRTT: c.clientRTT, ServerRTT: c.serverRTT}); got != c.want {
+		if got := distance.Observer(&client, &server,
+			&record.Handshake{ClientRTT: c.clientRTT, ServerRTT: c.serverRTT}); got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
 		}
 	}
@@ -106,7 +121,8 @@ func TestMakers(t *testing.T) {
 	for _, c := range []struct {
 		syn, rest uint8
 		two       bool
-	}{{64, 64, false}, {64, 63, true}, {255, 57, true}, {128, 64, false}, {52, 20, false}, {0, 57, false}, {57, 0, false}} {
+	}{{64, 64, false}, {64, 63, true}, {255, 57, true}, {128, 64, false}, {52, 20, false}, {0, 57, false},
+		{57, 0, false}} {
 		var e distance.End
 		if c.syn > 0 {
 			e.Segment(&flows.Segment{TTL: c.syn, Flags: flows.SYN | flows.ACK})
@@ -129,7 +145,8 @@ func TestPack(t *testing.T) {
 		resets.Segment(&flows.Segment{Packet: 100 + i, TTL: uint8(60 + i), Flags: flows.RST, FromB: i%2 > 0})
 		resets.Segment(&flows.Segment{Packet: 200 + i, TTL: 1, Flags: flows.ACK})
 	}
-	if r := resets.Of(107); r != (distance.Reset{Packet: 107, TTL: 67, From: 1}) || resets.Of(108).TTL != 0 || resets.Of(201).TTL != 0 {
+	if r := resets.Of(107); r != (distance.Reset{Packet: 107, TTL: 67, From: 1}) || resets.Of(108).TTL != 0 ||
+		resets.Of(201).TTL != 0 {
 		t.Errorf("%+v, %+v, %+v", r, resets.Of(108), resets.Of(201))
 	}
 }

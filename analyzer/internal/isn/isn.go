@@ -1,5 +1,5 @@
-// Package isn tells whether a host's initial sequence numbers can be predicted from one connection to the next, which RFC
-// 6528 is against: whoever knows them can forge segments.
+// Package isn tells whether a host's initial sequence numbers can be predicted from one connection to the next, which
+// RFC 6528 is against: whoever knows them can forge segments.
 package isn
 
 import (
@@ -7,15 +7,15 @@ import (
 	"strconv"
 )
 
-// Habit is how a host chooses its numbers.
-type Habit uint8
+// Pattern is how a host chooses its numbers.
+type Pattern uint8
 
 // The habits that are known. With all but Random the next number can be predicted.
 const (
-	Random   Habit = iota // no other was found
-	Constant              // one number for all
-	Stepping              // a step after the one before, or several
-	ByTime                // so many more a second
+	Random   Pattern = iota // no other was found
+	Constant                // one number for all
+	Stepping                // a step after the one before, or several
+	ByTime                  // so many more a second
 )
 
 // How many numbers must agree. Of five steps between random numbers one in 10^10 is a multiple of smallStep, and of six
@@ -45,7 +45,7 @@ type sample struct {
 
 // Add takes in the number of a connection that was opened, and its packet. A habit is told once, with its measure: the
 // number, the step, or the numbers a second; and with the packets that show it.
-func (h *Host) Add(at int64, isn uint32, socket, packet uint64) (habit Habit, measure uint64, packets []uint64) {
+func (h *Host) Add(at int64, isn uint32, socket, packet uint64) (pattern Pattern, measure uint64, packets []uint64) {
 	if h.told || h.added >= enough {
 		return Random, 0, nil
 	}
@@ -72,13 +72,13 @@ func (h *Host) Add(at int64, isn uint32, socket, packet uint64) (habit Habit, me
 	return Random, 0, nil
 }
 
-func (h *Host) tell(habit Habit, measure uint64, list []sample) (Habit, uint64, []uint64) {
+func (h *Host) tell(pattern Pattern, measure uint64, list []sample) (Pattern, uint64, []uint64) {
 	h.told = true
 	packets := make([]uint64, len(list))
 	for i := range list {
 		packets[i] = list[i].packet
 	}
-	return habit, measure, packets
+	return pattern, measure, packets
 }
 
 // like is how many samples have a number.
@@ -160,7 +160,7 @@ func rate(list []sample) uint64 {
 }
 
 // Append appends what a habit is, in words.
-func Append(b []byte, h Habit, measure uint64, connections int) []byte {
+func Append(b []byte, h Pattern, measure uint64, connections int) []byte {
 	b = strconv.AppendInt(append(b, "of "...), int64(connections), 10)
 	switch h {
 	case Constant:

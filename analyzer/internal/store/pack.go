@@ -8,9 +8,9 @@ import (
 	"unsafe"
 )
 
-// A Packer keeps structs of one type in few bytes while nobody looks at them. It finds their fields by reflection, so that none
-// can be forgotten: all are kept but those tagged `rest:"-"`. What is 0 costs next to nothing, and of a number no more is kept
-// than how far it is from one before it.
+// A Packer keeps structs of one type in few bytes while nobody looks at them. It finds their fields by reflection, so
+// that none can be forgotten: all are kept but those tagged `rest:"-"`. What is 0 costs next to nothing, and of a
+// number no more is kept than how far it is from one before it.
 type Packer[T any] struct{ shape *shape }
 
 // NewPacker makes one. It panics if T has a field of a type that no struct here should need.
@@ -21,14 +21,14 @@ func (k Packer[T]) Write(b []byte, v *T) []byte {
 	return k.shape.write(b, unsafe.Pointer(v), &[2]numbers{})
 }
 
-// Read reads a struct that Write has written at the beginning of b, and gives what follows it. The room of the lists of v is
-// used again. Anything else comes back as nonsense, or makes it panic.
+// Read reads a struct that Write has written at the beginning of b, and gives what follows it. The room of the lists of
+// v is used again. Anything else comes back as nonsense, or makes it panic.
 func (k Packer[T]) Read(b []byte, v *T) (rest []byte) {
 	return k.shape.read(b, unsafe.Pointer(v), &[2]numbers{})
 }
 
-// shape is what a type consists of, in groups of eight fields. For each a byte says which are not 0, and for eight groups one says
-// which of them have such fields.
+// shape is what a type consists of, in groups of eight fields. For each a byte says which are not 0, and for eight
+// groups one says which of them have such fields.
 type shape struct {
 	groups [][]field
 	held   []held // of the lists and pointers
@@ -229,7 +229,8 @@ func (s *shape) read(b []byte, p unsafe.Pointer, n *[2]numbers) []byte {
 	return b
 }
 
-// readList reads a list if it is there, into the room that the list at q has. What its elements hold may belong to others by now.
+// readList reads a list if it is there, into the room that the list at q has. What its elements
+// hold may belong to others by now.
 func (h *held) readList(b []byte, q unsafe.Pointer, is bool, n *[2]numbers) []byte {
 	v := (*slice)(q)
 	v.len = 0
@@ -254,7 +255,8 @@ func (h *held) readList(b []byte, q unsafe.Pointer, is bool, n *[2]numbers) []by
 	return b
 }
 
-// numbers are those that were written or read so far: what is written may be one of them again, or near one of the last.
+// numbers are those that were written or read so far: what is written may be one of them
+// again, or near one of the last.
 type numbers struct {
 	seen  [1 << 6]uint64
 	count int
@@ -262,8 +264,8 @@ type numbers struct {
 	last  [3]uint64     // that were far from each other
 }
 
-// How a number begins: with its place in seen, with itself if it is small, or with which of the last it is near, from 1 on, 0 for
-// none, and how many bytes of the difference follow, its sign last.
+// How a number begins: with its place in seen, with itself if it is small, or with which of the last it is near, from 1
+// on, 0 for none, and how many bytes of the difference follow, its sign last.
 const (
 	isSeen  = 0x80
 	isSmall = 0x40

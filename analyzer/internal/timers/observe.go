@@ -40,7 +40,7 @@ func (t *Timers) Sends(i int, effect tcpstate.Effect, seg *flows.Segment, r *Rep
 		t.end(i).keepalive(r)
 	case effect.Has(tcpstate.ZeroWindowProbe):
 		t.end(i).probe(r)
-	case !effect.Has(tcpstate.Again):
+	case !effect.Has(tcpstate.Retransmission):
 		if seg.Len > 0 && !seg.Flags.Has(flows.SYN) && effect == 0 {
 			t.fills(i, r)
 		}

@@ -113,7 +113,8 @@ func (e *end) text(fin bool, r *Repeat) {
 	hole := (behind || r.Duplicates >= duplicates || r.isEarly()) && r.Nxt != r.Una
 	pace := r.Reply
 	if now := e.current(Fast); behind && (now == nil || now.seq != r.Seq) {
-		pace = max(pace+r.RoundTrip/4+tick, quickest) // RFC 8985 §6.2: a quarter of the round trip for what was reordered
+		// RFC 8985 §6.2: a quarter of the round trip for what was reordered
+		pace = max(pace+r.RoundTrip/4+tick, quickest)
 	}
 	prompt := r.Heard != 0 && r.At-r.Heard <= pace
 	switch {

@@ -105,11 +105,18 @@ func TestSilence(t *testing.T) {
 		ask      func(*usage.Usage, int64)
 		waited   int64 // of 30 s; of 60 s for the first request
 	}{
-		"one request":            {3, func(u *usage.Usage, at int64) { u.Text(client, client, at, 100, 40) }, 30 * second},
-		"a hair less":            {3, func(u *usage.Usage, at int64) { u.Text(client, client, at+1, 100, 40) }, 0},
-		"the first request":      {0, func(u *usage.Usage, at int64) { u.Text(client, client, at, 100, 40) }, 60 * second},
+		"one request": {3, func(u *usage.Usage, at int64) {
+			u.Text(client, client, at, 100, 40)
+		}, 30 * second},
+		"a hair less": {3, func(u *usage.Usage, at int64) { u.Text(client, client, at+1, 100, 40) }, 0},
+		"the first request": {0, func(u *usage.Usage, at int64) {
+			u.Text(client, client, at, 100, 40)
+		}, 60 * second},
 		"a hair less than twice": {0, func(u *usage.Usage, at int64) { u.Text(client, client, at+1, 100, 40) }, 0},
-		"closed sooner":          {3, func(u *usage.Usage, at int64) { u.Text(client, client, at, 100, 40); u.Closed(at + 29*second) }, 0},
+		"closed sooner": {3, func(u *usage.Usage, at int64) {
+			u.Text(client, client, at, 100, 40)
+			u.Closed(at + 29*second)
+		}, 0},
 		"answered": {3, func(u *usage.Usage, at int64) {
 			u.Text(client, client, at, 100, 40)
 			u.Text(server, client, at, 100, 41)

@@ -100,7 +100,7 @@ func (p *Path) Acknowledged(seg *flows.Segment, repeats bool) (freed bool) {
 
 // Unanswered is how often the first text that is not acknowledged was sent again, and the first and the last packet
 // of these; often says whether that is worth telling.
-func (p *Path) Unanswered() (again, first, last uint64, often bool) {
+func (p *Path) Unanswered() (times, first, last uint64, often bool) {
 	return p.stuck.again, p.stuck.first, p.stuck.last, p.stuck.again >= stuckOften
 }
 

@@ -19,7 +19,8 @@ func TestRecord(t *testing.T) {
 	}
 	states := func(e *truth.Endpoint) (names []string) {
 		for _, s := range e.States {
-			if s.State != "FIN_WAIT_2" { // on a busy machine the ACK of a FIN may go out with the other side's FIN, or without
+			// on a busy machine the ACK of a FIN may go out with the other side's FIN, or without
+			if s.State != "FIN_WAIT_2" {
 				names = append(names, s.State)
 			}
 		}

@@ -579,7 +579,7 @@ func (e *Encoder) AppendListener(b []byte, v *record.Listener) []byte {
 	b = append(b, `,"abandoned":`...)
 	b = appendNumber(b, v.Abandoned)
 	b = append(b, `,"reset_by_client":`...)
-	b = appendNumber(b, v.Disowned)
+	b = appendNumber(b, v.ResetByClient)
 	b = append(b, `,"reset_by_listener":`...)
 	b = appendNumber(b, v.Withdrawn)
 	b = append(b, `,"ignored_syns":`...)

@@ -59,8 +59,10 @@ var ConnectionColumns = []ConnectionColumn{
 	{"server_packets", Cell{Full: "←PKTS"}, true, "packets the server sent",
 		func(c *record.Connection) Cell { return Cell{Full: Count(c.Server.Packets)} }},
 	{"retransmitted", Cell{Full: "RETR"}, true, "retransmitted packets of both", retransmittedCell},
-	{"timers", Cell{Full: "TIMERS"}, false, "what the timers of client and server did, and how often: rto 4 / -", timersCell},
-	{"findings", Cell{Full: "FINDINGS"}, false, "codes of the findings, worst first; short: the worst, and how many others",
+	{"timers", Cell{Full: "TIMERS"}, false, "what the timers of client and server did, and how often: rto 4 / -",
+		timersCell},
+	{"findings", Cell{Full: "FINDINGS"}, false, "codes of the findings, worst first; short: the worst, and how many " +
+		"others",
 		findingsCell},
 	{"icmp", Cell{Full: "ICMP"}, false, "what an ICMP error said of the SYN or SYN-ACK, and who sent it", icmpCell},
 	{"reset_origin", Cell{Full: "RST MADE BY"}, false, "who made the RST, by its TTL", originCell},

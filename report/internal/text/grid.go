@@ -50,7 +50,9 @@ func Drop(columns ...string) Step { return Step{columns: columns} }
 // Without is a step that leaves columns alone, if it would drop them; a step for no column does nothing.
 func (s Step) Without(columns []string) Step {
 	if !s.short {
-		s.columns = slices.DeleteFunc(slices.Clone(s.columns), func(c string) bool { return slices.Contains(columns, c) })
+		s.columns = slices.DeleteFunc(slices.Clone(s.columns), func(c string) bool {
+			return slices.Contains(columns, c)
+		})
 	}
 	return s
 }

@@ -342,7 +342,8 @@ func TestViewIncomplete(t *testing.T) {
 	r.press("enter")
 	r.golden("ladder-incomplete")
 	r.press("w")
-	if want := "2 packets of connection 1 are in tcplife-1.pcapng; INCOMPLETE: its first 6 packets are not kept any more"; r.said != want {
+	if want := "2 packets of connection 1 are in tcplife-1.pcapng; INCOMPLETE: its first 6 packets are not kept any " +
+		"more"; r.said != want {
 		t.Errorf("said %q, want %q", r.said, want)
 	}
 	r.press("esc")
