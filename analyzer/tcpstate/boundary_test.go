@@ -89,8 +89,8 @@ func TestMostLogged(t *testing.T) {
 	}
 }
 
-// Who has spoken as one end of the connection less than 200 ms before its RST has not lost it: it has closed or aborted it, whatever
-// the capture holds of that.
+// Who has spoken as one end of the connection less than 200 ms before its RST has not lost it: it has closed or aborted
+// it, whatever the capture holds of that.
 func TestSoonestLoss(t *testing.T) {
 	for ago, want := range map[int64]bool{199e6: false, 200e6: true} {
 		const spoke = 40e6
