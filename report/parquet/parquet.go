@@ -41,8 +41,8 @@ type Writer struct {
 func NewWriter(w io.Writer) *Writer { return &Writer{table: newTable(w, connections())} }
 
 // Create returns a writer of the connections to a file, say web.parquet, and of the other records to files beside it,
-// as web.listeners.parquet. Each of them appears when it is complete, and takes the place of one that is there. It fails
-// for a device, a pipe or a directory, whose place none must take.
+// as web.listeners.parquet. Each of them appears when it is complete, and takes the place of one that is there. It
+// fails for a device, a pipe or a directory, whose place none must take.
 func Create(path string) (*Writer, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is no regular file", path)
