@@ -220,7 +220,7 @@ func (a *Analyzer) judge(n uint32) *connection {
 	p := a.table.places.At(n)
 	o := a.table.ordinary.At(p.where)
 	c := a.table.awake.take()
-	a.grow(c, &o.embryo)
+	a.grow(c, &o.attempt)
 	a.read(c, o)
 	a.table.forget(p.where)
 	c.place = n

@@ -12,10 +12,10 @@ import (
 	"github.com/tcplife/tcplife/internal/spare"
 )
 
-// Shards is an Analyzer that uses several processors. Its connections are divided among trackers by a hash of their sockets; each has a
-// goroutine of its own, sees all segments pass, so that it knows the time, and takes in those of its connections. What all
-// connections add up to is added by one more goroutine in the order in which a single tracker would have come to it, so that it
-// makes no difference how many there are.
+// Shards is an Analyzer that uses several processors. Its connections are divided among trackers by a hash of their
+// sockets; each has a goroutine of its own, sees all segments pass, so that it knows the time, and takes in those of
+// its connections. What all connections add up to is added by one more goroutine in the order in which a single tracker
+// would have come to it, so that it makes no difference how many there are.
 type Shards struct {
 	accounts *accounts
 	shards   []*shard
@@ -51,9 +51,10 @@ type notice struct {
 // waitingWork is how many lists of segments may wait for a tracker, or be merged.
 const waitingWork = 32
 
-// NewShards makes one of n trackers, or of a single one where that is told of more than its own connections: with limits, with
-// AtClose and with Trace. Records are emitted as New says, by another goroutine. It calls done with each list of segments
-// that was taken in, in their order, after what these ended has been emitted; no list is looked at any more then.
+// NewShards makes one of n trackers, or of a single one where that is told of more than its own connections:
+// with limits, with AtClose and with Trace. Records are emitted as New says, by another goroutine. It calls
+// done with each list of segments that was taken in, in their order, after what these ended has been emitted;
+// no list is looked at any more then.
 func NewShards(o Options, n int, emit func(*record.Connection), done func([]flows.Segment)) *Shards {
 	o.setDefaults()
 	if o.MaxConnections > 0 || o.MaxMemory > 0 || o.AtClose || o.Trace != nil {
@@ -97,8 +98,8 @@ func (s *Shards) Close() {
 	s.accounts.crowd.Finish(s.shards[0].tracker.clock)
 }
 
-// Abandon ends the goroutines in the place of Close, where nobody wants the records that are still open. What was taken in
-// before is emitted. There is no Result then.
+// Abandon ends the goroutines in the place of Close, where nobody wants the records that are still open. What was taken
+// in before is emitted. There is no Result then.
 func (s *Shards) Abandon() {
 	for i := range s.shards {
 		close(s.shards[i].work)
@@ -270,9 +271,9 @@ func (r *journalReader) next() (*event, *record.Connection) {
 }
 
 // Part follows a part of a capture's connections, for programs that divide them among machines as Shards does among
-// processors. It is told of the segments of its own connections, and of others what Course says. What goes beyond one connection it
-// writes into a journal; Merge reads the journals of all parts, and emits the records. They are those of one Analyzer, to the
-// byte. A Part has no limits of memory, and no Trace.
+// processors. It is told of the segments of its own connections, and of others what Course says. What goes beyond one
+// connection it writes into a journal; Merge reads the journals of all parts, and emits the records. They are those of
+// one Analyzer, to the byte. A Part has no limits of memory, and no Trace.
 type Part struct {
 	tracker *Analyzer
 	written chan struct{} // closed once all of the journal is
@@ -287,7 +288,8 @@ type PartEnd struct {
 // stretchPlaces is how many segments a stretch can have.
 const stretchPlaces = 1 << 40
 
-// NewPart makes a Part. It calls write with each page of its journal, in their order, by another goroutine; a page belongs to write.
+// NewPart makes a Part. It calls write with each page of its journal, in their order, by another
+// goroutine; a page belongs to write.
 func NewPart(o Options, write func(page []byte)) *Part {
 	o.setDefaults()
 	o.MaxConnections, o.MaxMemory, o.AtClose, o.Trace = 0, 0, false, nil
@@ -306,8 +308,8 @@ func NewPart(o Options, write func(page []byte)) *Part {
 	return p
 }
 
-// Stretch takes in the next stretch of the capture: its number, from 0 on, its course, and the passages of the part's own
-// segments, by place, together with those that others have for it.
+// Stretch takes in the next stretch of the capture: its number, from 0 on, its course, and the passages of the part's
+// own segments, by place, together with those that others have for it.
 func (p *Part) Stretch(number uint64, c *course.Course, own iter.Seq2[*course.Passage, error]) error {
 	next, stop := iter.Pull2(own)
 	defer stop()
@@ -372,15 +374,17 @@ func (p *Part) Close() PartEnd {
 	return PartEnd{a.first(), record.Time(a.clock), a.passed}
 }
 
-// Merge adds up what the parts of a capture have written into their journals, calls emit with each record as New says, and gives
-// the result. Options are those of the parts.
-func Merge(o Options, journals []iter.Seq2[[]byte, error], ends []PartEnd, emit func(*record.Connection)) (*record.Result, error) {
+// Merge adds up what the parts of a capture have written into their journals, calls emit with each record as New says,
+// and gives the result. Options are those of the parts.
+func Merge(o Options, journals []iter.Seq2[[]byte, error], ends []PartEnd,
+	emit func(*record.Connection)) (*record.Result, error) {
 	o.setDefaults()
 	a := newAccounts(&o, emit)
 	readers := make([]journalReader, len(journals))
 	failed := make([]error, len(journals))
 	for i := range readers {
-		readers[i].journal = &journal{full: make(chan *page, mergedPages), free: spare.New(mergedPages, func() *page { return &page{} })}
+		readers[i].journal = &journal{full: make(chan *page, mergedPages),
+			free: spare.New(mergedPages, func() *page { return &page{} })}
 		go func() { failed[i] = readers[i].journal.replay(journals[i]) }()
 	}
 	for i := range readers {

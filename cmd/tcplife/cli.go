@@ -21,8 +21,8 @@ const (
 	exitOK     = 0 // everything was read and reported
 	exitFailed = 1 // there is no report, or not the whole of it could be written, or a panic ended it
 	exitUsage  = 2 // usage error; Go's runtime gives it too where it ends the process itself
-	// there is a report, but the input was damaged or unreadable in part, packets were dropped, connections were evicted,
-	// or reading was interrupted
+	// there is a report, but the input was damaged or unreadable in part, packets were dropped, connections were
+	// evicted, or reading was interrupted
 	exitIncomplete     = 3
 	exitConditionHolds = 4 // there is a report, and what --fail-on asks for holds
 )
@@ -130,7 +130,8 @@ func complain(stderr io.Writer, format string, args ...any) {
 	fmt.Fprintln(stderr, "tcplife: "+harmless(fmt.Sprintf(format, args...)))
 }
 
-// longestWord is how many characters of a word are written: a file's name, an argument, or text of a capture can be any length.
+// longestWord is how many characters of a word are written: a file's name, an argument, or text
+// of a capture can be any length.
 const longestWord = 200
 
 // harmless escapes what a terminal would obey, and cuts words that are too long.
@@ -200,7 +201,8 @@ moment, worked out from the packets alone.
 	root.AddCommand(
 		newReadCommand(), newLiveCommand(), newDevicesCommand(), newExplainCommand(), newCompareCommand(),
 		newAtCommand(), newPopulationCommand(),
-		newFindingsCommand(), newFieldsCommand(), newSchemaCommand(), newVersionCommand(), newManCommand(), newCompletionCommand(),
+		newFindingsCommand(), newFieldsCommand(), newSchemaCommand(), newVersionCommand(), newManCommand(),
+		newCompletionCommand(),
 	)
 	return root
 }

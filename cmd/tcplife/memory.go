@@ -23,8 +23,8 @@ func spareMemory() {
 const leastMemory = 64 << 20
 
 // ownMemory is what a run has beside connections, decompressors and output, however much these may take: the program,
-// what it knows of many connections (analyzer/crowd), and segments on their way. The collector would run all the time if
-// it had to do without.
+// what it knows of many connections (analyzer/crowd), and segments on their way. The collector would run all
+// the time if it had to do without.
 const ownMemory = 32 << 20
 
 // limitMemory has the collector keep the process within a size, and gives it in bytes. Connections may take a third of
@@ -42,8 +42,8 @@ func limitMemory(size string) (n int64, err error) {
 	return n, nil
 }
 
-// limitMemoryByDefault does so by half of what there is, for the machine or for the process's control group, never of what happens
-// to be free. It gives 0 where nobody says how much there is. GOMEMLIMIT goes before for the collector.
+// limitMemoryByDefault does so by half of what there is, for the machine or for the process's control group, never of
+// what happens to be free. It gives 0 where nobody says how much there is. GOMEMLIMIT goes before for the collector.
 func limitMemoryByDefault() int64 {
 	all, err := memlimit.FromSystem()
 	if limit, limited := memlimit.FromCgroup(); limited == nil && (err != nil || limit < all) {

@@ -65,8 +65,8 @@ func TestMemoryHolds(t *testing.T) {
 	}
 }
 
-// peakMemory is how many bytes a process has had in memory at most, 0 if it is not there any more. What wait4 tells of a
-// child counts its parent's too.
+// peakMemory is how many bytes a process has had in memory at most, 0 if it is not there any more. What wait4 tells of
+// a child counts its parent's too.
 func peakMemory(pid int) (peak int64) {
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	_, most, _ := strings.Cut(string(status), "VmHWM:")

@@ -146,7 +146,8 @@ func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
 	}
 	for _, flag := range []string{"no-comments", "headers-only", "anonymize"} {
 		if given(flag) && !given("write") {
-			return nil, &usageError{fmt.Sprintf("--%s is about the capture that -w writes, and none is asked for", flag), "-w FILE writes it"}
+			return nil, &usageError{fmt.Sprintf("--%s is about the capture that -w writes, and none is asked for",
+				flag), "-w FILE writes it"}
 		}
 	}
 	if given("write") {

@@ -31,7 +31,8 @@ func (f *liveFlags) openLive() (*live.Capture, error) {
 	if nameErr != nil {
 		program = "tcplife"
 	}
-	return nil, fmt.Errorf("%w: capturing needs root or CAP_NET_RAW; grant it once with: sudo setcap cap_net_raw+ep %s", err,
+	return nil, fmt.Errorf("%w: capturing needs root or CAP_NET_RAW; grant it once with: sudo setcap cap_net_raw+ep %s",
+		err,
 		program)
 }
 
