@@ -292,7 +292,7 @@ var embryonicGrid = text.Grid{
 		{Name: "ended_by", Header: text.Cell{Full: "ENDED BY"}},
 	},
 	Steps: []text.Step{text.Shorten("since"), text.Drop("ended_by"), text.Shorten("client", "server"),
-		text.Drop("syns"), text.Drop("since")},
+		text.Drop("syns"), text.Drop("since"), text.Drop("syn_acks")},
 }
 
 func embryonicCells(c *record.Connection) []text.Cell {
@@ -326,7 +326,7 @@ var halfOpenGrid = text.Grid{
 		{Name: "discovered_by", Header: text.Cell{Full: "BY"}},
 	},
 	Steps: []text.Step{text.Shorten("since"), text.Shorten("client", "server"), text.Drop("since"), text.Drop("id"),
-		text.Drop("discovered_by")},
+		text.Drop("discovered_by"), text.Drop("after")},
 }
 
 func halfOpenCells(c *record.Connection) []text.Cell {
