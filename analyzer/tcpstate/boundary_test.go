@@ -107,3 +107,21 @@ func TestSoonestLoss(t *testing.T) {
 		}
 	}
 }
+
+// Who has sent a challenge ACK may leave out those of the next 500 ms: then its silence says nothing of a doubted RST.
+func TestThrottle(t *testing.T) {
+	for ago, want := range map[int64]State{500e6: Established, 501e6: Closed} {
+		const warned = 1e9
+		c := after([]sent{
+			{0, Segment{At: 10e6, Syn: true, Seq: 100}},
+			{1, Segment{At: 20e6, Syn: true, HasAck: true, Seq: 300, Ack: 101, Window: 1000}},
+			{0, Segment{At: 30e6, HasAck: true, Seq: 101, Ack: 301, Window: 1000}},
+		})
+		c.warned[1] = warned
+		c.Ends[1].doubted = &Entry{Rule: rstArrives, State: Closed, At: warned + ago, onReceipt: true}
+		c.settleDoubt()
+		if got := c.Ends[1].State(); got != want {
+			t.Errorf("%d ms after a challenge ACK: %v, want %v", ago/1e6, got, want)
+		}
+	}
+}
