@@ -395,6 +395,7 @@ func TestLiveSafety(t *testing.T) {
 		}
 		for _, want := range []string{
 			"Uid:\t65534\t65534\t65534\t65534", "Gid:\t65534\t65534\t65534\t65534", "NoNewPrivs:\t1", "Groups:\t ",
+			"Seccomp:\t2",
 			"CapInh:\t0000000000000000", "CapPrm:\t0000000000000000", "CapEff:\t0000000000000000",
 			"CapBnd:\t0000000000000000", "CapAmb:\t0000000000000000",
 		} {
@@ -404,7 +405,8 @@ func TestLiveSafety(t *testing.T) {
 		}
 	}
 	if said := strings.Join(live.said, "\n"); !strings.Contains(said,
-		"given up, in every thread: root, for user nobody") || !strings.Contains(said, "Landlock") {
+		"given up, in every thread: root, for user nobody") || !strings.Contains(said, "Landlock") ||
+		!strings.Contains(said, "seccomp") {
 		t.Errorf("with -v it says of that\n%s", said)
 	}
 	live.signal(syscall.SIGHUP)

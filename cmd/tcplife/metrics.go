@@ -64,6 +64,7 @@ func listenMetrics(address, config string) (*metricsServer, error) {
 		MaxHeaderBytes: maxMetricsHeader, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxMetricsStreams},
 		ErrorLog: log.New(io.Discard, "", 0), // anybody could fill the log
 	}
+	s.server.SetKeepAlivesEnabled(false) // so that nobody can occupy the server for longer than an answer takes
 	return s, nil
 }
 

@@ -95,7 +95,7 @@ func (l *following) secure() error {
 		}
 	}
 	if f.verbose {
-		complain(l.stderr, "given up, in every thread: %s", strings.Join(append(said, confined), "; "))
+		complain(l.stderr, "given up, in every thread: %s", strings.Join(append(said, confined...), "; "))
 	}
 	return nil
 }

@@ -100,9 +100,25 @@ func lookUpUser(name string) (uid, gid int, err error) {
 }
 
 // Confine leaves the process no files but those below writeDirs, to read those below readDirs, what counts the drops
-// of devices and, with itself, what the kernel tells of the process, if the kernel has Landlock (since Linux 5.13).
-// What is open stays open. It says what was given up.
-func Confine(writeDirs, readDirs []string, itself bool) (said string, err error) {
+// of devices and, with itself, what the kernel tells of the process; no TCP or UDP ports but those it listens on, and
+// no signals to other processes (Landlock: Linux 5.13, 6.7, 6.12 and later); and few system calls (seccomp). What is
+// open stays open. It says what was given up.
+func Confine(writeDirs, readDirs []string, itself bool) (said []string, err error) {
+	files, err := confineFiles(writeDirs, readDirs, itself)
+	if err != nil {
+		return nil, err
+	}
+	calls, err := limitSyscalls()
+	return []string{files, calls}, err
+}
+
+// Landlock's versions with rules about TCP ports, and about signals and abstract sockets.
+const (
+	landlockNet   = 4
+	landlockScope = 6
+)
+
+func confineFiles(writeDirs, readDirs []string, itself bool) (said string, err error) {
 	abi, err := landlocksys.LandlockGetABIVersion()
 	if errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EOPNOTSUPP) {
 		return "no access to files: this kernel has no Landlock", nil
@@ -124,8 +140,14 @@ func Confine(writeDirs, readDirs []string, itself bool) (said string, err error)
 		rules = append(rules, landlock.RWDirs(writeDirs...))
 		said += " but those in " + strings.Join(writeDirs, " and ")
 	}
-	if err := landlock.V5.BestEffort().RestrictPaths(rules...); err != nil {
-		return "", fmt.Errorf("restrict the access to files by Landlock: %w", err)
+	if abi >= landlockNet {
+		said += ", other ports"
+	}
+	if abi >= landlockScope {
+		said += ", signals to others"
+	}
+	if err := landlock.V10.BestEffort().Restrict(rules...); err != nil {
+		return "", fmt.Errorf("restrict the access to files and ports by Landlock: %w", err)
 	}
 	return fmt.Sprintf("%s (Landlock, ABI %d)", said, abi), nil
 }

@@ -14,6 +14,6 @@ func Drop(name string) (said []string, err error) {
 func UseRightToCapture() {}
 
 // Confine confines nothing here.
-func Confine(_, _ []string, _ bool) (said string, err error) {
-	return "nothing: there is no Landlock on this system", nil
+func Confine(_, _ []string, _ bool) (said []string, err error) {
+	return []string{"nothing: there is no Landlock on this system"}, nil
 }
