@@ -40,17 +40,16 @@ func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record
 	r.Client.Options, r.Client.Marks = c.offers.Ends[client].Of(&more.options[0])
 	r.Server.Options, r.Server.Marks = c.offers.Ends[server].Of(&more.options[1])
 	r.Handshake = c.handshake(client, server)
-	r.Handshake.ECN, r.Handshake.MPTCP = c.offers.ECN(client, server), c.offers.MPTCP(server, &more.mptcp)
-	r.Handshake.ICMP = c.icmp.of(c.key.V6, &more.icmp)
+	r.Handshake.ECN, r.Handshake.MPTCP = c.offers.ECN(client, server), c.offers.MPTCP(server)
+	r.Handshake.ICMP = c.icmp.of(c.key.V6)
 	r.Observer = distance.Observer(&c.sides[client].distance, &c.sides[server].distance, &r.Handshake)
 	c.usage.Of(r, c.sides[0].bytes+c.sides[1].bytes, &more.idle)
-	r.Teardown = c.teardown(&more.reset)
+	r.Teardown = c.teardown()
 	if h := c.tcp.HalfOpen; h != nil {
-		more.halfOpen = record.HalfOpen{Survivor: c.side(h.Survivor), Since: record.Time(h.Since), At: record.NoTime, DiscoveredBy: discoveredBy[h.By]}
+		r.HalfOpen = &record.HalfOpen{Survivor: c.side(h.Survivor), Since: record.Time(h.Since), At: record.NoTime, DiscoveredBy: discoveredBy[h.By]}
 		if h.GaveUp {
-			more.halfOpen.Survivor = record.NoSide
+			r.HalfOpen.Survivor = record.NoSide
 		}
-		r.HalfOpen = &more.halfOpen
 		if h.By != tcpstate.Nothing {
 			r.HalfOpen.At = record.Time(max(h.At, h.Since)) // the clock may have stepped back
 		}
@@ -66,17 +65,13 @@ func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record
 	r.Findings = c.findings(r.Findings, &a.texts, at)
 }
 
-// parts is what a record points to, made in one piece.
+// parts is what a record points to, made in one piece but for what few have.
 type parts struct {
-	fins     [2]record.Fin
-	options  [2]record.Options
-	mptcp    record.MPTCP
-	icmp     record.ICMP
-	idle     record.Idle
-	reset    record.Reset
-	halfOpen record.HalfOpen
-	zeek     record.Zeek
-	tshark   record.Tshark
+	fins    [2]record.Fin
+	options [2]record.Options
+	idle    record.Idle
+	zeek    record.Zeek
+	tshark  record.Tshark
 }
 
 // texts makes strings, lists of one number, and parts, many of them in one piece of memory.
@@ -279,11 +274,11 @@ func (c *connection) resetOrigin(reset *record.Reset, r *tcpstate.Reset) {
 	}
 }
 
-func (c *connection) teardown(reset *record.Reset) record.Teardown {
+func (c *connection) teardown() record.Teardown {
 	t := record.Teardown{Kind: record.TeardownNone, At: record.NoTime, Idle: record.NoDuration, HalfClosed: record.NoDuration}
 	a, b := &c.tcp.Ends[0], &c.tcp.Ends[1]
 	if r := c.tcp.Reset; r != nil {
-		*reset = record.Reset{By: c.side(r.By), Packet: record.PacketNumber(r.Packet), ReceiverState: record.StateOrNone{State: r.ReceiverState, Known: true}, Answers: resetAnswers[r.Answers], Idle: record.NoDuration}
+		reset := &record.Reset{By: c.side(r.By), Packet: record.PacketNumber(r.Packet), ReceiverState: record.StateOrNone{State: r.ReceiverState, Known: true}, Answers: resetAnswers[r.Answers], Idle: record.NoDuration}
 		if r.Idle >= 0 {
 			reset.Idle = record.Duration(r.Idle)
 		}

@@ -75,20 +75,20 @@ func (q *quoted) prohibits(v6 bool) bool {
 	return q.packet != 0 && record.ICMPProhibits(v6, q.typ, q.code)
 }
 
-// of gives it to a record, nil if there is none. It goes to room.
-func (q *quoted) of(v6 bool, room *record.ICMP) *record.ICMP {
+// of gives it to a record, nil if there is none.
+func (q *quoted) of(v6 bool) *record.ICMP {
 	if q.packet == 0 {
 		return nil
 	}
-	*room = record.ICMP{
+	r := &record.ICMP{
 		Type: q.typ, Code: q.code, Meaning: record.ICMPMeaning(v6, q.typ, q.code), From: flows.IP(q.from, v6),
 		Packet: record.PacketNumber(q.packet), About: record.AboutSyn,
 		MTU: record.Count{Number: uint64(q.mtu), Known: q.mtu > 0},
 	}
 	if q.ofSynAck {
-		room.About = record.AboutSynAck
+		r.About = record.AboutSynAck
 	}
-	return room
+	return r
 }
 
 // unreachable reports an error that says the segment cannot be delivered: destination unreachable but for

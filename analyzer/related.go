@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/tcplife/tcplife/analyzer/internal/isn"
+	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -212,40 +213,43 @@ func addFinding(c *record.Connection, code record.FindingCode, more string, pack
 // seed makes two alike.
 type latest[K comparable, V any] struct {
 	seed   maphash.Seed
-	values map[uint64]*V
-	order  []uint64 // a ring
-	next   int
+	places store.Index // in values
+	values []V         // a ring
+	hashes []uint64    // of their keys
+	limit  int
+	next   int // the oldest, once there are as many as may be
 }
 
 func newLatest[K comparable, V any](limit int) latest[K, V] {
-	return latest[K, V]{seed: maphash.MakeSeed(), values: map[uint64]*V{}, order: make([]uint64, 0, limit)}
+	return latest[K, V]{seed: maphash.MakeSeed(), limit: limit}
 }
 
-// find gives the value of a key, nil if there is none.
+// find gives the value of a key, nil if there is none. It is valid until a new one is asked for.
 func (l *latest[K, V]) find(key K) *V {
 	if len(l.values) == 0 {
 		return nil
 	}
-	return l.values[maphash.Comparable(l.seed, key)]
+	if n, known := l.places.Find(maphash.Comparable(l.seed, key)); known {
+		return &l.values[n]
+	}
+	return nil
 }
 
-// of gives the value of a key, a new one if there is none.
+// of gives the value of a key, a new one if there is none. It is valid until the next one is asked for.
 func (l *latest[K, V]) of(key K) *V {
 	hash := maphash.Comparable(l.seed, key)
-	if v := l.values[hash]; v != nil {
-		return v
+	if n, known := l.places.Find(hash); known {
+		return &l.values[n]
 	}
-	var v *V
-	if len(l.order) < cap(l.order) {
-		v = new(V)
-		l.order = append(l.order, hash)
+	n := l.next
+	if len(l.values) < l.limit {
+		n = len(l.values)
+		l.values, l.hashes = append(l.values, *new(V)), append(l.hashes, hash)
 	} else {
-		oldest := &l.order[l.next]
-		v = l.values[*oldest]
-		delete(l.values, *oldest)
-		*v, *oldest = *new(V), hash
-		l.next = (l.next + 1) % len(l.order)
+		l.places.Drop(l.hashes[n])
+		l.values[n], l.hashes[n] = *new(V), hash
+		l.next = (n + 1) % l.limit
 	}
-	l.values[hash] = v
-	return v
+	l.places.Put(hash, uint32(n))
+	return &l.values[n]
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"hash/maphash"
 	"slices"
+
+	"github.com/tcplife/tcplife/analyzer/internal/store"
 )
 
 // A bounded map keeps the heaviest of its entries: when there are four times as many as it may keep, the lighter ones
@@ -13,7 +15,7 @@ type bounded[K comparable, V any] struct {
 	weight  func(*V) weight
 	compare func(_, _ *K) int // of two that weigh the same the lesser stays; 0 only for one and the same
 
-	places  map[uint64]int // in entries, by the hash of the key; nobody who does not know the seed makes two alike
+	places  store.Index // in entries, by the hash of the key; nobody who does not know the seed makes two alike
 	seed    maphash.Seed
 	entries []entry[K, V]
 	leftOut uint64 // how many went
@@ -29,18 +31,18 @@ type weight [2]uint64
 
 // of is the value of a key, a new one if there is none. It is valid until it is asked for the next.
 func (b *bounded[K, V]) of(key K) *V {
-	if b.places == nil {
-		b.places, b.seed = map[uint64]int{}, maphash.MakeSeed()
+	if b.entries == nil {
+		b.seed = maphash.MakeSeed()
 	}
 	hash := maphash.Comparable(b.seed, key)
-	if n, known := b.places[hash]; known {
+	if n, known := b.places.Find(hash); known {
 		return &b.entries[n].value
 	}
 	if len(b.entries) >= 4*b.limit {
 		b.trim()
 	}
 	n := len(b.entries)
-	b.places[hash] = n
+	b.places.Put(hash, uint32(n))
 	if n == cap(b.entries) {
 		b.entries = append(make([]entry[K, V], 0, max(2*n, 16)), b.entries...)
 	}
@@ -51,10 +53,10 @@ func (b *bounded[K, V]) of(key K) *V {
 
 // find is the value of a key, nil if there is none.
 func (b *bounded[K, V]) find(key K) *V {
-	if b.places == nil {
+	if b.entries == nil {
 		return nil
 	}
-	if n, known := b.places[maphash.Comparable(b.seed, key)]; known {
+	if n, known := b.places.Find(maphash.Comparable(b.seed, key)); known {
 		return &b.entries[n].value
 	}
 	return nil
@@ -81,9 +83,9 @@ func (b *bounded[K, V]) trim() {
 	b.leftOut += uint64(len(b.entries) - b.limit)
 	clear(b.entries[b.limit:])
 	b.entries = b.entries[:b.limit]
-	clear(b.places)
+	b.places.Clear()
 	for n := range b.entries {
-		b.places[maphash.Comparable(b.seed, b.entries[n].key)] = n
+		b.places.Put(maphash.Comparable(b.seed, b.entries[n].key), uint32(n))
 	}
 }
 

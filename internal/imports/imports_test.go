@@ -44,7 +44,7 @@ var allowed = map[string][]string{
 	"analyzer/tcpstate":        {"analyzer/internal/store"},
 	"analyzer/record":          {"analyzer/tcpstate", "flows"},
 	"analyzer/peers":           {"analyzer/internal/store", "analyzer/record", "flows"},
-	"analyzer/ledger":          {"analyzer/record", "analyzer/tcpstate", "flows"},
+	"analyzer/ledger":          {"analyzer/internal/store", "analyzer/record", "analyzer/tcpstate", "flows"},
 	"analyzer/course":          {"analyzer/record", "flows"},
 	"analyzer/crowd":           {"analyzer/record", "flows"},
 	"analyzer":                 {"analyzer/...", "flows", "internal/fault", "internal/pack", "internal/spare"},

@@ -110,15 +110,13 @@ func (e *End) Of(room *record.Options) (*record.Options, record.Marks) {
 	return room, marks
 }
 
-// MPTCP is the connection's part in an MPTCP connection (RFC 8684 §3.1, §3.2), nil if it has none. It goes to room.
-func (o *Offers) MPTCP(server int, room *record.MPTCP) *record.MPTCP {
+// MPTCP is the connection's part in an MPTCP connection (RFC 8684 §3.1, §3.2), nil if it has none.
+func (o *Offers) MPTCP(server int) *record.MPTCP {
 	switch token := o.Ends[server].token; {
 	case o.joins != 0:
-		*room = record.MPTCP{Kind: record.MPTCPJoin, Token: record.Seq{Number: o.joins, Known: true}}
+		return &record.MPTCP{Kind: record.MPTCPJoin, Token: record.Seq{Number: o.joins, Known: true}}
 	case o.Ends[0].capable && o.Ends[1].capable:
-		*room = record.MPTCP{Kind: record.MPTCPCapable, Token: record.Seq{Number: token, Known: token != 0}}
-	default:
-		return nil
+		return &record.MPTCP{Kind: record.MPTCPCapable, Token: record.Seq{Number: token, Known: token != 0}}
 	}
-	return room
+	return nil
 }

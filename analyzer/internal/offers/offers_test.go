@@ -52,32 +52,33 @@ func TestECN(t *testing.T) {
 
 func TestMPTCP(t *testing.T) {
 	o := seen("C --> S SYN mptcp\n C <-- S SYN,ACK mptcp=7\n C --> S ACK mptcp=9")
-	var m record.MPTCP // tokens are SHA-256 of the keys (RFC 8684 §3.1)
-	if o.MPTCP(1, &m) == nil || m != (record.MPTCP{Kind: record.MPTCPCapable,
+	// Tokens are SHA-256 of the keys (RFC 8684 §3.1).
+	if m := o.MPTCP(1); m == nil || *m != (record.MPTCP{Kind: record.MPTCPCapable,
 		Token: record.Seq{Number: 0xa3eb8db8, Known: true}}) {
 		t.Errorf("it is %+v", m)
 	}
-	if seen("C --> S SYN mptcp\n C <-- S SYN,ACK\n C --> S ACK").MPTCP(1, &m) != nil {
+	if seen("C --> S SYN mptcp\n C <-- S SYN,ACK\n C --> S ACK").MPTCP(1) != nil {
 		t.Error("with a server without MPTCP there is none")
 	}
 	o = seen("C --> S SYN join=0xa3eb8db8\n C <-- S SYN,ACK")
-	if o.MPTCP(1, &m) == nil || m != (record.MPTCP{Kind: record.MPTCPJoin,
+	m := o.MPTCP(1)
+	if m == nil || *m != (record.MPTCP{Kind: record.MPTCPJoin,
 		Token: record.Seq{Number: 0xa3eb8db8, Known: true}}) {
 		t.Errorf("it is %+v", m)
 	}
 	var tokens offers.Tokens
-	tokens.Join(&m)
+	tokens.Join(m)
 	if m.Joins != 0 {
 		t.Errorf("it joins connection %d, which nobody has seen", m.Joins)
 	}
 	tokens.Add(0xa3eb8db8, 17)
-	if tokens.Join(&m); m.Joins != 17 {
+	if tokens.Join(m); m.Joins != 17 {
 		t.Errorf("it joins connection %d", m.Joins)
 	}
 	for n := range uint32(1 << 16) { // and the first is forgotten
 		tokens.Add(n, 1)
 	}
-	if tokens.Join(&m); m.Joins != 0 {
+	if tokens.Join(m); m.Joins != 0 {
 		t.Errorf("after 65,536 others it joins connection %d", m.Joins)
 	}
 }

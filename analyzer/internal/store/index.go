@@ -1,0 +1,76 @@
+package store
+
+// Index finds numbers by hashes that nobody can choose. The zero value holds none. It takes 16 bytes for each place, of which
+// at most three quarters are used (open addressing, linear probing).
+type Index struct {
+	slots []slot // a power of two of them
+	used  int
+}
+
+type slot struct {
+	hash uint64
+	next uint32 // the number and one; 0 for none
+}
+
+const leastSlots = 16
+
+// Find gives the number of a hash, and whether it has one.
+func (x *Index) Find(hash uint64) (n uint32, known bool) {
+	if x.used == 0 {
+		return 0, false
+	}
+	s := &x.slots[x.place(hash)]
+	return s.next - 1, s.next != 0
+}
+
+// Put gives a hash a number, or another one.
+func (x *Index) Put(hash uint64, n uint32) {
+	if x.used >= len(x.slots)/4*3 {
+		old := x.slots
+		x.slots, x.used = make([]slot, max(leastSlots, 2*len(old))), 0
+		for _, s := range old {
+			if s.next != 0 {
+				x.Put(s.hash, s.next-1)
+			}
+		}
+	}
+	s := &x.slots[x.place(hash)]
+	if s.next == 0 {
+		x.used++
+	}
+	*s = slot{hash, n + 1}
+}
+
+// Drop takes the number of a hash away. Those behind it move up, so that no search ends early (Knuth, The Art of Computer
+// Programming, volume 3, algorithm 6.4 R).
+func (x *Index) Drop(hash uint64) {
+	if _, known := x.Find(hash); !known {
+		return
+	}
+	x.used--
+	mask := len(x.slots) - 1
+	gap := x.place(hash)
+	for i := (gap + 1) & mask; x.slots[i].next != 0; i = (i + 1) & mask {
+		if home := int(x.slots[i].hash) & mask; (i-home)&mask >= (i-gap)&mask {
+			x.slots[gap] = x.slots[i]
+			gap = i
+		}
+	}
+	x.slots[gap] = slot{}
+}
+
+// Clear takes all numbers away.
+func (x *Index) Clear() {
+	clear(x.slots)
+	x.used = 0
+}
+
+// place is where a hash is, or where there is room for it.
+func (x *Index) place(hash uint64) int {
+	mask := len(x.slots) - 1
+	i := int(hash) & mask
+	for x.slots[i].next != 0 && x.slots[i].hash != hash {
+		i = (i + 1) & mask
+	}
+	return i
+}
