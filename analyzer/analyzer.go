@@ -79,6 +79,7 @@ type Analyzer struct {
 	table   table
 	wheel   store.Wheel
 	scratch connection // an attempt's, to be finished
+	life    tcpstate.Ordinary
 
 	evicted        uint64
 	spared         []store.Alarm // by evict, to be used again
@@ -239,6 +240,7 @@ func (a *Analyzer) Close() {
 			continue
 		}
 		a.makeRoom()
+		a.judgeWhole(o.place)
 		c := a.newest(o.place)
 		for c.id != o.id {
 			c = c.older

@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"github.com/tcplife/tcplife/analyzer/crowd"
+	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -181,8 +182,8 @@ func (a *Analyzer) write(o *ordinary, seg *flows.Segment, l *line) {
 	}
 }
 
-// read lets a connection that has taken in the SYN take in the segments that are written down.
-func (a *Analyzer) read(c *connection, o *ordinary) {
+// eachLine calls visit with each segment that is written down, behind the SYN, until it reports false. It reports whether none did.
+func (a *Analyzer) eachLine(o *ordinary, visit func(*flows.Segment) bool) bool {
 	var written [maxLines / linesOnPage]lines
 	for i := range (o.count + linesOnPage - 1) / linesOnPage {
 		written[i] = *a.table.lines.At(o.pages[i]) // one after the other, so that the processor fetches all at once
@@ -204,8 +205,34 @@ func (a *Analyzer) read(c *connection, o *ordinary) {
 		if next[from] += seg.Len; seg.Flags&(flows.SYN|flows.FIN) != 0 {
 			next[from]++
 		}
-		c.segment(&seg, passage{})
+		if !visit(&seg) {
+			return false
+		}
 	}
+	return true
+}
+
+// judge makes a connection of the ordinary life at a place, by the rules.
+func (a *Analyzer) judge(n uint32) *connection {
+	o := a.table.ordinary.At(a.table.places.At(n).where)
+	c := a.table.awake.take()
+	a.grow(c, &o.attempt)
+	a.read(c, o)
+	a.replace(n, c)
+	return c
+}
+
+// read lets a connection that has taken in the SYN take in the segments that are written down.
+func (a *Analyzer) read(c *connection, o *ordinary) {
+	a.eachLine(o, func(seg *flows.Segment) bool {
+		c.segment(seg, passage{})
+		return true
+	})
+	c.continues(o)
+}
+
+// continues gives a connection what is known of the life that it goes on with beside its segments.
+func (c *connection) continues(o *ordinary) {
 	c.heard, c.stands = o.heard, o.standing()
 	if c.phase = answered; !o.embryonic() {
 		c.phase, c.first = completed, crowd.Probe{}
@@ -215,17 +242,12 @@ func (a *Analyzer) read(c *connection, o *ordinary) {
 	}
 }
 
-// judge makes a connection of the ordinary life at a place, by the rules.
-func (a *Analyzer) judge(n uint32) *connection {
+// replace puts a connection in the place of the ordinary life that it was made of.
+func (a *Analyzer) replace(n uint32, c *connection) {
 	p := a.table.places.At(n)
-	o := a.table.ordinary.At(p.where)
-	c := a.table.awake.take()
-	a.grow(c, &o.attempt)
-	a.read(c, o)
 	a.table.forget(p.where)
 	c.place = n
 	p.where, p.kind = c.number, awake
-	return c
 }
 
 // event is what happens to it now.
@@ -263,6 +285,78 @@ func (t *table) forget(n uint32) {
 		t.lines.Drop(o.pages[i/linesOnPage])
 	}
 	t.ordinary.Drop(n)
+}
+
+// judgeWhole makes a connection of the ordinary life at a place as judge does, for a record to which nothing comes any more. A
+// life that was ordinary up to both acknowledged FINs needs no rules: tcpstate.Ordinary tells what they make of it. Other lives
+// it leaves as they are.
+func (a *Analyzer) judgeWhole(n uint32) {
+	p := a.table.places.At(n)
+	if p.kind != orderly {
+		return
+	}
+	o := a.table.ordinary.At(p.where)
+	client, server := o.opener(), 1-o.opener()
+	closed, waits := o.states[client], o.states[server]
+	if closed != tcpstate.Closed {
+		closed, waits = waits, closed
+	}
+	if closed != tcpstate.Closed || waits != tcpstate.TimeWait {
+		return
+	}
+	c, life, syn := a.table.awake.take(), &a.life, o.segment()
+	*life = tcpstate.Ordinary{Opener: client}
+	life.ISS[client], life.ISS[server] = tcpstate.Seq(o.seq), tcpstate.Seq(o.irs)
+	life.Next = [2]tcpstate.Seq{tcpstate.Seq(o.next[0]), tcpstate.Seq(o.next[1])}
+	c.begin(&syn, nil)
+	c.opener, c.role = client, record.RoleSyn
+	life.Begin(&c.tcp)
+	if !c.skim(life, &syn) || !a.eachLine(o, func(seg *flows.Segment) bool { return c.skim(life, seg) }) {
+		a.table.awake.release(c) // the rules may find more in it
+		return
+	}
+	life.End(&c.tcp)
+	c.continues(o)
+	a.replace(n, c)
+}
+
+// skim counts the next segment of a whole life, and reports whether no more can be said of it.
+func (c *connection) skim(life *tcpstate.Ordinary, seg *flows.Segment) bool {
+	from, fin := sender(seg), seg.Flags.Has(flows.FIN)
+	x, y, last := &c.sides[from], &c.sides[1-from], &life.Last[from]
+	bare := seg.Len == 0 && seg.Flags&(flows.SYN|flows.FIN) == 0
+	switch {
+	case seg.Len == 1 || seg.Options.HasTimestamp != c.first.HasTimestamp():
+		return false // it may be a probe, or another host's
+	case bare && last.Seq == tcpstate.Seq(seg.Seq) && last.Ack == tcpstate.Seq(seg.Ack):
+		return false // it may be a duplicate
+	}
+	c.peersSee(seg)
+	x.count(seg)
+	x.countFlags(seg)
+	x.sums.Sent(seg, seg.Seq, true)
+	c.offers.Segment(from, seg)
+	if seg.Len > 0 {
+		c.countText(from, seg)
+	}
+	if from == c.opener && x.packets > 1 {
+		c.usage.Opened(seg.Time)
+	}
+	if fin {
+		c.usage.Closed(seg.Time)
+		if x.finPacket, x.firstAckOfFin = seg.Packet, y.fins > 0 && !y.finAcked; y.fins == 0 {
+			c.finIdle, c.finIdleKnown = seg.Time-c.end, true
+		}
+	}
+	if seg.Flags.Has(flows.ACK) {
+		y.synAnswer = record.Yes
+	}
+	if y.fins > 0 && !y.finAcked {
+		y.finAcked, y.finAckedAt = true, seg.Time
+	}
+	c.end = seg.Time
+	life.Sees(from, tcpstate.Passed{At: seg.Time, Packet: seg.Packet, Seq: tcpstate.Seq(seg.Seq), Ack: tcpstate.Seq(seg.Ack)}, fin)
+	return true
 }
 
 // line is what is written down of a segment, in 32 bytes. All else about it follows from what came before.

@@ -105,7 +105,8 @@ func exchange(r *rand.Rand) (segments []flows.Segment) {
 			packet += 1 + uint64(r.IntN(3))
 			seg := flows.Segment{
 				Packet: packet, Time: now, FromB: from == 1, Flags: flags, Seq: next[from], Len: text, Window: uint16(1 + r.IntN(60000)),
-				Headers: 40, TTL: 64, IPID: id, Digest: uint32(r.IntN(3)), Checksum: flows.Checksum(r.IntN(2)),
+				Headers: uint16(40 + 12*r.IntN(2)), TTL: uint8(62 + r.IntN(4)), IPID: id, Digest: uint32(r.IntN(3)),
+				Checksum: flows.Checksum(r.IntN(3)),
 			}
 			seg.Key = flows.Key{A: flows.Addr{10: 0xff, 11: 0xff, 15: 1}, B: flows.Addr{10: 0xff, 11: 0xff, 15: 2}, APort: 40000, BPort: 80}
 			if id != 0 {
@@ -167,7 +168,7 @@ func exchange(r *rand.Rand) (segments []flows.Segment) {
 		next[1]++
 		send(0, ack, 0)
 		for range r.IntN(18) {
-			from, text := r.IntN(2), uint32(r.IntN(3))*uint32(r.IntN(1000))
+			from, text := r.IntN(2), uint32(r.IntN(3))*uint32(1+r.IntN(2)*r.IntN(1000))
 			send(from, ack|psh, text)
 			next[from] += text
 		}

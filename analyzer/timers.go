@@ -130,6 +130,7 @@ func (a *Analyzer) look(m store.Alarm) {
 			a.wakeAt(m.Place, o.packet, o.deadline(&a.options))
 			return
 		}
+		a.judgeWhole(m.Place)
 	}
 	if at, id, known := a.deadlineAtRest(p); known && at > m.At {
 		a.wakeAt(m.Place, id, at)
