@@ -24,8 +24,9 @@ type attempt struct {
 }
 
 // segment is the SYN as it came.
-func (e *attempt) segment() flows.Segment {
-	seg := flows.Segment{Packet: e.packet, Time: e.at, Key: e.key, Seq: e.seq, Len: e.len, Ack: uint32(e.syn.passed)}
+func (e *attempt) segment() (seg flows.Segment) {
+	seg.Packet, seg.Time, seg.Key = e.packet, e.at, e.key
+	seg.Seq, seg.Len, seg.Ack = e.seq, e.len, uint32(e.syn.passed)
 	e.syn.read(&seg)
 	return seg
 }

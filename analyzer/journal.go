@@ -120,7 +120,13 @@ const (
 )
 
 func (m *order) compare(o *order) int {
-	return cmp.Or(cmp.Compare(m.clock, o.clock), cmp.Compare(m.turn, o.turn), cmp.Compare(m.id, o.id))
+	switch {
+	case m.clock != o.clock:
+		return cmp.Compare(m.clock, o.clock)
+	case m.turn != o.turn:
+		return cmp.Compare(m.turn, o.turn)
+	}
+	return cmp.Compare(m.id, o.id)
 }
 
 // take enters an event. The record is the one that ends, if one does.

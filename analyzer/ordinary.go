@@ -182,7 +182,8 @@ func (a *Analyzer) write(o *ordinary, seg *flows.Segment, l *line) {
 	}
 }
 
-// eachLine calls visit with each segment that is written down, behind the SYN, until it reports false. It reports whether none did.
+// eachLine calls visit with each segment that is written down, behind the SYN, until visit reports false. It reports
+// whether visit never did.
 func (a *Analyzer) eachLine(o *ordinary, visit func(*flows.Segment) bool) bool {
 	var written [maxLines / linesOnPage]lines
 	for i := range (o.count + linesOnPage - 1) / linesOnPage {
@@ -287,9 +288,9 @@ func (t *table) forget(n uint32) {
 	t.ordinary.Drop(n)
 }
 
-// judgeWhole makes a connection of the ordinary life at a place as judge does, for a record to which nothing comes any more. A
-// life that was ordinary up to both acknowledged FINs needs no rules: tcpstate.Ordinary tells what they make of it. Other lives
-// it leaves as they are.
+// judgeWhole makes a connection of the ordinary life at a place, as judge does, for a record that ends now. A life that was
+// ordinary up to both acknowledged FINs needs no rules: tcpstate.Ordinary tells what they make of it. judgeWhole leaves
+// other lives as they are.
 func (a *Analyzer) judgeWhole(n uint32) {
 	p := a.table.places.At(n)
 	if p.kind != orderly {
@@ -355,7 +356,8 @@ func (c *connection) skim(life *tcpstate.Ordinary, seg *flows.Segment) bool {
 		y.finAcked, y.finAckedAt = true, seg.Time
 	}
 	c.end = seg.Time
-	life.Sees(from, tcpstate.Passed{At: seg.Time, Packet: seg.Packet, Seq: tcpstate.Seq(seg.Seq), Ack: tcpstate.Seq(seg.Ack)}, fin)
+	now := tcpstate.Passed{At: seg.Time, Packet: seg.Packet, Seq: tcpstate.Seq(seg.Seq), Ack: tcpstate.Seq(seg.Ack)}
+	life.Sees(from, now, fin)
 	return true
 }
 

@@ -35,13 +35,17 @@ func ProbeOf(seg *flows.Segment) Probe {
 	o := &seg.Options
 	s := Probe{Seq: seg.Seq, Ack: seg.Ack, TSVal: o.TSVal, Window: seg.Window, IPID: seg.IPID, Flags: seg.Flags,
 		TTL: seg.TTL, FromB: seg.FromB}
-	for i, set := range [...]bool{o.HasMSS, o.HasWScale, o.SACKPermitted, o.HasTimestamp} {
-		if set {
-			s.Options |= hasMSS << i
-		}
-	}
 	if o.HasMSS {
-		s.Options |= uint32(o.MSS)
+		s.Options |= hasMSS | uint32(o.MSS)
+	}
+	if o.HasWScale {
+		s.Options |= hasWScale
+	}
+	if o.SACKPermitted {
+		s.Options |= hasSACK
+	}
+	if o.HasTimestamp {
+		s.Options |= hasTimestamp
 	}
 	return s
 }

@@ -7,18 +7,19 @@ type Passed struct {
 	Seq, Ack Seq
 }
 
-// Ordinary is a life by the book: the handshake, text, and both FINs. Each segment is where the one before it ended, and from
-// both FINs on everything is acknowledged. What the rules make of such a life is known beforehand: it needs no more than the
-// segments that change a state.
+// Ordinary is a life by the book: the handshake, text, and both FINs. Each segment begins where the one before it ended.
+// After a FIN its receiver acknowledges everything. What the rules make of such a life is known beforehand: it needs no
+// more than the segments that change a state.
 type Ordinary struct {
 	Opener    int
 	ISS, Next [2]Seq    // of each end, Next after its FIN
 	Last      [2]Passed // what each end has sent last
 
-	first                       int // the end that closes first
-	next                        awaited
-	syn, synAck, ack            Passed
-	fin, acksFin, then, acksAll Passed // the first FIN, what acknowledges it, the other FIN, what acknowledges that
+	first            int // the end that closes first
+	next             awaited
+	syn, synAck, ack Passed
+	// the first FIN, what acknowledges it, the other FIN, what acknowledges that
+	fin, acksFin, then, acksAll Passed
 }
 
 // awaited is what a life waits for next.
@@ -83,7 +84,8 @@ func (o *Ordinary) End(c *Conn) {
 		e.ackSent, e.maxAck = true, o.Next[peer]
 		e.FinSent, e.FinSeq, e.FinAt, e.finAck, e.finPacket, e.fins = true, o.Next[i]-1, fin.At, fin.Ack, fin.Packet, 1
 		e.gotFin, e.ackedFin = true, true
-		c.last[i] = lastSegment{question: question{at: last.At, ack: last.Ack, hasAck: true, kind: AnsweredAck}, packet: last.Packet}
+		c.last[i].question = question{at: last.At, ack: last.Ack, hasAck: true, kind: AnsweredAck}
+		c.last[i].packet = last.Packet
 		o.history(i, e)
 	}
 }

@@ -1,7 +1,7 @@
 package store
 
-// Index finds numbers by hashes that nobody can choose. The zero value holds none. It takes 16 bytes for each place, of which
-// at most three quarters are used (open addressing, linear probing).
+// Index finds numbers by hashes that nobody can choose. The zero value holds none. It takes 16 bytes for each place, and
+// uses at most three quarters of them (open addressing, linear probing).
 type Index struct {
 	slots []slot // a power of two of them
 	used  int
@@ -41,8 +41,8 @@ func (x *Index) Put(hash uint64, n uint32) {
 	*s = slot{hash, n + 1}
 }
 
-// Drop takes the number of a hash away. Those behind it move up, so that no search ends early (Knuth, The Art of Computer
-// Programming, volume 3, algorithm 6.4 R).
+// Drop takes the number of a hash away. Those behind it move up, so that no search ends early (Knuth, The Art of
+// Computer Programming, volume 3, algorithm 6.4 R).
 func (x *Index) Drop(hash uint64) {
 	if _, known := x.Find(hash); !known {
 		return
