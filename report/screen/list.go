@@ -144,3 +144,6 @@ func (l *Layout) keep(g *text.Grid, sort string, width int) {
 	}
 	g.Rows = append(g.Rows, row)
 }
+
+// Count writes a number with a comma between its thousands, as all of the screen does.
+func Count(n uint64) string { return text.Count(n) }

@@ -437,13 +437,13 @@ func (v *view) listTitle() string {
 		title += ", " + s.query.filter
 	}
 	if s.matched > uint64(len(s.connections)) {
-		title += fmt.Sprintf(": the first %d of %d", len(s.connections), s.matched)
+		title += fmt.Sprintf(": the first %d of %s", len(s.connections), screen.Count(s.matched))
 	} else {
-		title += fmt.Sprintf(": %d", s.matched)
+		title += ": " + screen.Count(s.matched)
 	}
 	switch age := time.Duration(s.vitals.At - s.begun); {
 	case !s.whole:
-		title += fmt.Sprintf(" (looked at %d of %d)", s.looked, s.vitals.Live.Connections)
+		title += fmt.Sprintf(" (looked at %s of %s)", screen.Count(s.looked), screen.Count(s.vitals.Live.Connections))
 	case age > ratesOver: // it takes long to look at all
 		title += fmt.Sprintf(" (up to %v old)", age.Round(time.Second))
 	}

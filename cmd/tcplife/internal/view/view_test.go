@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -53,7 +54,10 @@ func beginReplay(t *testing.T, names ...string) *replay {
 	}
 	var files []string
 	for _, name := range names {
-		files = append(files, filepath.Join(home, "../../../../testdata/pcaps", name+".pcap"))
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(home, "../../../../testdata/pcaps", name+".pcap")
+		}
+		files = append(files, name)
 	}
 	packets, err := capture.Open(files, capture.Options{})
 	if err != nil {
@@ -397,6 +401,35 @@ func TestViewLooks(t *testing.T) {
 				r.Update(tea.WindowSizeMsg{Width: width, Height: 24})
 				r.look()
 				r.golden(fmt.Sprintf("looks-%s-%d", name, width))
+			}
+		})
+	}
+}
+
+// The view of 300,000 connections, and of a flood of as many attempts, once it has looked at all of them.
+func TestViewOfManyLooks(t *testing.T) {
+	if os.Getenv("TCPLIFE_TEST_ALL") == "" {
+		t.Skip("NOT TESTED: it takes a minute; make test-all does it")
+	}
+	const connections = 300_000
+	for _, kind := range []string{"short", "flood"} {
+		t.Run(kind, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), kind+".pcap")
+			args := []string{"run", "../../../../internal/benchcap", "-kind", kind, "-n", fmt.Sprint(connections), "-o", file}
+			if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			r := newReplay(t, file)
+			for n := 0; !r.now.whole || r.now.looked < connections/2; n++ {
+				if n > connections {
+					t.Fatalf("%d of %d connections were looked at", r.now.looked, connections)
+				}
+				r.look()
+			}
+			for _, width := range []int{80, 120, 200} {
+				r.Update(tea.WindowSizeMsg{Width: width, Height: 24})
+				r.look()
+				r.golden(fmt.Sprintf("looks-300000-%s-%d", kind, width))
 			}
 		})
 	}
