@@ -88,8 +88,24 @@ type Capture struct {
 	Shed uint64 `json:"shed"`
 	// Packets that could not be written to the files of live -w.
 	Unwritten uint64 `json:"unwritten"`
+	// What live --on did; null: it was not asked for.
+	Events *Events `json:"events" field:"null"`
 	// Whether the capture goes on: this and the summary before say how it stood.
 	Interim bool `json:"interim"`
+}
+
+// Events is what became of the records for which live --on held.
+type Events struct {
+	// Records for which the expression held.
+	Matched uint64 `json:"matched"`
+	// Commands of --exec that were run.
+	Run uint64 `json:"commands_run"`
+	// Those of them that did not start, or ended with another exit code than 0.
+	Failed uint64 `json:"commands_failed"`
+	// Those of them that were killed after 10 s.
+	Killed uint64 `json:"commands_killed"`
+	// Records for which no command was run: 64 waited already, or the process that runs them had ended.
+	Dropped uint64 `json:"commands_dropped"`
 }
 
 // Dropped counts packets that were on the wire but not in the capture; nil where the capture does not say.

@@ -236,6 +236,9 @@ func captureSummary(c *Capture) []summaryLine {
 		lines = append(lines, summaryLine{"unwritten", []string{text.Counted(c.Unwritten, "packet") +
 			" in no capture file"}, text.Bad})
 	}
+	if c.Events != nil {
+		lines = append(lines, eventsLine(c.Events))
+	}
 	if c.Interim {
 		lines = append(lines, summaryLine{label: "interim", items: []string{"the capture goes on"}})
 	}
@@ -243,6 +246,21 @@ func captureSummary(c *Capture) []summaryLine {
 		lines = append(lines, summaryLine{"interrupted", []string{"the rest of the capture was not read"}, text.Bad})
 	}
 	return lines
+}
+
+// eventsLine says what live --on did.
+func eventsLine(e *Events) summaryLine {
+	line := summaryLine{label: "events",
+		items: []string{text.Counted(e.Matched, "record") + " matched", text.Counted(e.Run, "command") + " run"}}
+	for _, one := range []struct {
+		n    uint64
+		what string
+	}{{e.Failed, "failed"}, {e.Killed, "killed after 10 s"}, {e.Dropped, "dropped"}} {
+		if one.n > 0 {
+			line.items, line.tone = append(line.items, text.Count(one.n)+" "+one.what), text.Bad
+		}
+	}
+	return line
 }
 
 var flagsOnlyWords = map[record.FlagsOnly]string{

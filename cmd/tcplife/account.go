@@ -23,8 +23,9 @@ type account struct {
 	read        capture.Stats
 	decoded     flows.Stats
 	interrupted bool
-	evicted     uint64 // analyzer.Result.Evicted
-	memory      uint64 // what the run was to stay within, 0 for no limit
+	events      *report.Events // of --on
+	evicted     uint64         // analyzer.Result.Evicted
+	memory      uint64         // what the run was to stay within, 0 for no limit
 	flagsOnly   record.FlagsOnly
 
 	devices    []string // of live, nil for files
@@ -47,6 +48,7 @@ func (a *account) record(filter string) *report.Capture {
 	record := accounts.New(&a.read, &a.decoded)
 	record.Evicted, record.FlagsOnly, record.Interrupted = a.evicted, a.flagsOnly, a.interrupted
 	record.Devices, record.LostDevices, record.Shed, record.Unwritten = a.devices, a.lost, a.shed+a.unread, a.unwritten
+	record.Events = a.events
 	if a.evicted > 0 && a.memory > 0 {
 		record.MemoryLimit = &a.memory
 	}

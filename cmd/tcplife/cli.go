@@ -202,7 +202,7 @@ moment, worked out from the packets alone.
 		newReadCommand(), newLiveCommand(), newDevicesCommand(), newExplainCommand(), newCompareCommand(),
 		newAtCommand(), newPopulationCommand(),
 		newFindingsCommand(), newFieldsCommand(), newSchemaCommand(), newVersionCommand(), newManCommand(),
-		newCompletionCommand(),
+		newCompletionCommand(), newHelperCommand(),
 	)
 	return root
 }

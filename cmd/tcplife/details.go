@@ -28,6 +28,12 @@ capabilities; access to files except those it writes. -v says so.
 Under overload, failed attempts are counted but not written until the backlog clears; if that
 is not enough, the kernel drops packets. The report counts both, and the exit code is 3.
 
+--on chooses records of connections as they end, and of floods and scans as they begin and end.
+Fields are those of --where and, for floods and scans, those of their records; event is begin or
+end. For each, --exec runs a command with the record as JSON on its standard input: without a
+shell, with an empty environment, as the user of --user without capabilities, for 10 s at most.
+One runs at a time and 64 events wait; more are dropped and counted. The capture never waits.
+
 --suggest nft prints rules against SYN floods in place of the report, as "tcplife read" does: when a
 flood is told, and at the end. Each script takes the place of the one before, so the whole
 output can be loaded.`,

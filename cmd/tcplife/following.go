@@ -36,6 +36,7 @@ type following struct {
 	signals *liveSignals
 	started time.Time
 
+	occasions *occasions       // nil without --on
 	suggested map[floodID]bool // with --suggest: those for which rules were printed
 
 	extracts string // the directory of the captures that the view writes
@@ -69,6 +70,12 @@ func (l *following) run(ctx context.Context) error {
 	defer l.stderr.(lossyOutlet).end(ctx)
 	signalled := ctx
 	var err error
+	if l.occasions != nil {
+		if err := l.occasions.start(f.user); err != nil {
+			return err
+		}
+		defer func() { l.occasions.close(l.stderr) }()
+	}
 	if f.metrics != "" {
 		if l.meter, err = listenMetrics(f.metrics, f.metricsConfig); err != nil {
 			return err
@@ -178,11 +185,14 @@ const partsEvery = 5 * time.Minute
 
 // beat lets who looks on have the vitals, if they are due.
 func (l *following) beat(now time.Time, until int64) {
-	if l.watch == nil && l.meter == nil && l.suggested == nil {
+	if l.watch == nil && l.meter == nil && l.suggested == nil && l.occasions == nil {
 		return
 	}
 	vitals, due := l.pulse.Beat(now, until)
 	vitals.Shed = l.shed + l.unread
+	if due && l.occasions != nil {
+		l.tellOccasions(&vitals)
+	}
 	if due && l.watch != nil {
 		l.watch.Look(now, vitals)
 	}
@@ -244,6 +254,11 @@ func (l *following) ended(c *record.Connection) {
 		c.Handshake.Outcome == record.OutcomeEmbryonic) {
 		l.shed++
 		return
+	}
+	if l.occasions != nil {
+		if l.failed = l.occasions.connection(c); l.failed != nil {
+			return
+		}
 	}
 	if l.failed = l.connection(c); l.failed != nil || l.until == nil {
 		return
@@ -324,6 +339,11 @@ func (l *following) finish(signalled context.Context) error {
 		return l.failed
 	}
 	result := l.tracker.Result()
+	if l.occasions != nil {
+		if err := l.endOccasions(result); err != nil {
+			return err
+		}
+	}
 	account := l.account(result)
 	err := l.report.Finish(&report.Ending{Result: result, Capture: account.record(l.flags.filter)})
 	if err == nil {
@@ -350,6 +370,9 @@ func (l *following) account(result *record.Result) *account {
 		read: l.capture.Stats(), decoded: l.decoder.Stats(), evicted: result.Evicted, memory: uint64(l.memory),
 		flagsOnly: result.FlagsOnly,
 		devices:   l.flags.devices, lost: l.lost, shed: l.shed, unread: l.unread,
+	}
+	if l.occasions != nil {
+		a.events = l.occasions.counts()
 	}
 	if l.ring != nil {
 		a.unwritten, a.writeError = l.ring.Unwritten()

@@ -234,7 +234,7 @@ func (f *readFlags) look(stdout io.Writer) (width int, color bool) {
 func colorWelcome() bool { return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" }
 
 // colorUsage is the help of --color.
-const colorUsage = "`WHEN` to use colours: always, never, or auto (on a terminal)"
+const colorUsage = "`WHEN` to use colours: always, never, or auto (default: on a terminal)"
 
 func names(columns []report.Column) []string {
 	var list []string

@@ -40,6 +40,8 @@ type liveFlags struct {
 	metrics       string
 	metricsConfig string
 
+	events onFlags
+
 	viewed bool // on a terminal, unless a format was asked for
 }
 
@@ -81,11 +83,11 @@ CAP_NET_RAW; grant it once with: sudo setcap cap_net_raw+ep "$(command -v tcplif
 	flags.DurationVar(&f.duration, "duration", 0, "stop after this `DURATION`")
 	flags.StringVar(&f.until, "until", "",
 		"stop at the first connection for which `EXPRESSION` holds")
-	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT`: "+list(liveFormats))
+	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT`: "+withDefault(liveFormats, "table"))
 	flags.DurationVar(&f.interval, "interval", 0, "report every `DURATION` how things stand")
 	flags.BoolVar(&f.open, "open", false, "with --interval: report open connections too")
 	flags.StringVar(&f.emit, "emit", "close",
-		"report at `WHEN`: close, or final (nothing more can happen)")
+		"report at `WHEN`: "+withDefault(emitNames, "close")+" (nothing more can happen)")
 	flags.StringVar(&f.where, "where", "",
 		"report only connections for which `EXPRESSION` holds")
 	flags.StringSliceVar(&f.columns, "columns", nil, "show these `COLUMNS`, such as client,server,rtt,states")
@@ -102,6 +104,7 @@ CAP_NET_RAW; grant it once with: sudo setcap cap_net_raw+ep "$(command -v tcplif
 	flags.StringVar(&f.metrics, "metrics", "", "serve metrics to Prometheus at `ADDRESS`, such as 127.0.0.1:9464")
 	flags.StringVar(&f.metricsConfig, "metrics-config", "",
 		"with --metrics: TLS and passwords, see docs/METRICS.md")
+	f.events.add(flags)
 	f.addFormatFlags(flags)
 	f.addTrackingFlags(flags)
 	givenOnce(flags)
@@ -187,6 +190,9 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, erro
 	r.stderr = lossyOutlet{newOutlet(r.stderr, outletBlock)}
 	if f.suggest != "" {
 		l.suggested = map[floodID]bool{}
+	}
+	if l.occasions, err = f.events.prepare(given); err != nil {
+		return nil, err
 	}
 	if given("until") {
 		if l.until, err = query.NewWhere(f.until); err != nil {

@@ -85,7 +85,7 @@ TCP connection. "-" is standard input. Tables begin with what is wrong, worst fi
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	f.addPacketFlags(flags)
-	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT`: "+list(readFormats))
+	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT`: "+withDefault(readFormats, "table"))
 	flags.StringVar(&f.where, "where", "", "report only connections for which `EXPRESSION` holds")
 	f.addSuggestFlag(flags)
 	flags.StringVar(&f.ports, "port-range", "",
@@ -145,7 +145,7 @@ func (f *readFlags) addFormatFlags(flags *pflag.FlagSet) {
 // addTrackingFlags adds those that say what the packets' connections are taken to be.
 func (f *readFlags) addTrackingFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.msl, "msl", "rfc",
-		"half of TIME_WAIT, a `DURATION` or an OS default: "+list(mslNames()))
+		"half of TIME_WAIT: `DURATION`, "+withDefault(mslNames(), "rfc"))
 	flags.DurationVar(&f.embryonicLimit, "embryonic-limit", 0,
 		"end an attempt that is silent for this `DURATION` (default 4m)")
 	flags.DurationVar(&f.idleLimit, "idle-limit", 0,
@@ -174,7 +174,8 @@ func givenOnce(flags *pflag.FlagSet) {
 		if flag.Name == "numeric" || flag.Name == "verbose" || flag.Name == "interface" {
 			return
 		}
-		if flag.DefValue == "[]" || flag.DefValue == "0s" || flag.Name == "max-connections" {
+		told := strings.Contains(flag.Usage, "(default")
+		if told || flag.DefValue == "[]" || flag.DefValue == "0s" || flag.Name == "max-connections" {
 			flag.DefValue = "" // there is none to show
 		}
 		flag.Value = &once{Value: flag.Value}
@@ -183,6 +184,11 @@ func givenOnce(flags *pflag.FlagSet) {
 
 func complete(cmd *cobra.Command, flag string, values []string) {
 	cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// withDefault is a list in which the default is marked.
+func withDefault(values []string, value string) string {
+	return strings.Replace(list(values), value, value+" (default)", 1)
 }
 
 func list(values []string) string { return strings.Join(values, ", ") }

@@ -9,7 +9,8 @@ import (
 // query is the source of the functions that make maps of records.
 func (m *model) query() []byte {
 	var out bytes.Buffer
-	for _, s := range m.reach("record.Connection", "record.Compared", "record.Comparison") {
+	for _, s := range m.reach("record.Connection", "record.SynFlood", "record.Scan", "record.Compared",
+		"record.Comparison") {
 		if byHand[s.String()] {
 			continue
 		}
@@ -67,6 +68,8 @@ func (m *model) scalarValue(x, name string) string {
 		return fmt.Sprintf("%sValue(%s)", strings.ToLower(strings.TrimPrefix(name, "record.")), x)
 	case "record.PacketNumber":
 		return fmt.Sprintf("packetValue(%s)", x)
+	case "record.NullableNumber":
+		return fmt.Sprintf("numberValue(%s)", x)
 	case "record.StateOrNone":
 		return fmt.Sprintf("stateValue(%s)", x)
 	case "record.Side":

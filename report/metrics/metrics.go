@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/report"
 	"github.com/tcplife/tcplife/report/screen"
 )
 
@@ -134,6 +135,9 @@ var (
 		nil)
 	endpointsDesc = prometheus.NewDesc("tcplife_endpoints",
 		"Endpoints of the connections followed now, by their state and side.", []string{"state", "side"}, nil)
+	eventsDesc = prometheus.NewDesc("tcplife_events_total",
+		"Records for which live --on held, by what became of the command of --exec.",
+		[]string{"command"}, nil)
 	floodsDesc = prometheus.NewDesc("tcplife_syn_floods",
 		"Targets whose backlog filled with connections that nobody completed, so far, by what that was taken for.",
 		[]string{"verdict"}, nil)
@@ -161,6 +165,14 @@ func (v vitals) Collect(metrics chan<- prometheus.Metric) {
 	}
 	give(evictedDesc, prometheus.CounterValue, now.Evicted)
 	give(shedDesc, prometheus.CounterValue, now.Shed)
+	events := now.Events
+	if events == nil {
+		events = &report.Events{}
+	}
+	give(eventsDesc, prometheus.CounterValue, events.Run-events.Failed-events.Killed, "done")
+	give(eventsDesc, prometheus.CounterValue, events.Failed, "failed")
+	give(eventsDesc, prometheus.CounterValue, events.Killed, "killed")
+	give(eventsDesc, prometheus.CounterValue, events.Dropped, "dropped")
 	give(begunDesc, prometheus.CounterValue, now.Live.Begun)
 	give(followedDesc, prometheus.GaugeValue, now.Live.Connections)
 	give(halfOpenDesc, prometheus.GaugeValue, now.Live.HalfOpen)

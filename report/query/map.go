@@ -139,3 +139,10 @@ func numbers(value any) any {
 	}
 	return value
 }
+
+func numberValue(n record.NullableNumber) any {
+	if !n.Known {
+		return nil
+	}
+	return n.Value
+}

@@ -3,6 +3,8 @@
 package query
 
 import (
+	"net/netip"
+
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 )
@@ -301,6 +303,115 @@ func mapZeek(v *record.Zeek) map[string]any {
 func mapTshark(v *record.Tshark) map[string]any {
 	m := map[string]any{
 		"completeness": v.Completeness,
+	}
+	return m
+}
+
+func mapSynFlood(v *record.SynFlood) map[string]any {
+	m := map[string]any{
+		"record":              v.Record,
+		"schema":              v.Schema,
+		"target":              mapTarget(&v.Target),
+		"verdict":             v.Verdict,
+		"onset":               timeValue(v.Onset),
+		"end":                 timeValue(v.End),
+		"syns":                int(v.Syns),
+		"peak_rate":           v.PeakRate,
+		"mean_rate":           v.MeanRate,
+		"half_open_peak":      int(v.HalfOpenPeak),
+		"unresolved_peak":     int(v.UnresolvedPeak),
+		"completion_ratio":    v.CompletionRatio,
+		"sources":             int(v.Sources),
+		"source_entropy_bits": numberValue(v.SourceEntropy),
+		"usual_rate":          v.UsualRate,
+		"answered":            int(v.Answered),
+		"retransmitted":       int(v.Retransmitted),
+		"reset_by_source":     int(v.ResetBySource),
+		"unreachable":         int(v.Unreachable),
+		"seen_once_ratio":     v.SeenOnce,
+		"source_networks":     int(v.Networks),
+		"syn_cookies":         nil,
+		"marks":               listValue(v.Marks, func(v string) any { return v }),
+		"mark_values":         listValue(v.MarkValues, func(v record.MarkValue) any { return mapMarkValue(&v) }),
+		"evidence":            listValue(v.Evidence, func(v string) any { return v }),
+	}
+	if v.SynCookies != nil {
+		m["syn_cookies"] = mapSynCookies(v.SynCookies)
+	}
+	return m
+}
+
+func mapTarget(v *record.Target) map[string]any {
+	m := map[string]any{
+		"ip":   string(v.IP.AppendTo(nil)),
+		"port": nil,
+	}
+	if v.Port != nil {
+		m["port"] = int(*v.Port)
+	}
+	return m
+}
+
+func mapSynCookies(v *record.SynCookies) map[string]any {
+	m := map[string]any{
+		"since":               timeValue(v.Since),
+		"until":               timeValue(v.Until),
+		"unrepeated_syn_acks": int(v.Unrepeated),
+		"optionless_syn_acks": int(v.Bare),
+	}
+	return m
+}
+
+func mapMarkValue(v *record.MarkValue) map[string]any {
+	m := map[string]any{
+		"mark":  v.Mark,
+		"value": nil,
+		"share": v.Share,
+	}
+	if v.Value != nil {
+		m["value"] = *v.Value
+	}
+	return m
+}
+
+func mapScan(v *record.Scan) map[string]any {
+	m := map[string]any{
+		"record":           v.Record,
+		"schema":           v.Schema,
+		"kind":             v.Kind,
+		"direction":        v.Direction,
+		"source":           string(v.Source.AppendTo(nil)),
+		"targets":          int(v.Targets),
+		"ports":            int(v.Ports),
+		"found":            mapFound(&v.Found),
+		"open":             listValue(v.Open, func(v record.OpenPort) any { return mapOpenPort(&v) }),
+		"start":            timeValue(v.Start),
+		"end":              timeValue(v.End),
+		"probes":           int(v.Probes),
+		"used_connections": int(v.Used),
+		"target_list":      listValue(v.TargetList, func(v netip.Addr) any { return string(v.AppendTo(nil)) }),
+		"port_ranges":      listValue(v.PortRanges, func(v string) any { return v }),
+		"marks":            listValue(v.Marks, func(v string) any { return v }),
+		"mark_values":      listValue(v.MarkValues, func(v record.MarkValue) any { return mapMarkValue(&v) }),
+		"evidence":         listValue(v.Evidence, func(v string) any { return v }),
+	}
+	return m
+}
+
+func mapFound(v *record.Found) map[string]any {
+	m := map[string]any{
+		"open":       int(v.Open),
+		"closed":     int(v.Closed),
+		"filtered":   int(v.Filtered),
+		"unfiltered": int(v.Unfiltered),
+	}
+	return m
+}
+
+func mapOpenPort(v *record.OpenPort) map[string]any {
+	m := map[string]any{
+		"ip":   string(v.IP.AppendTo(nil)),
+		"port": int(v.Port),
 	}
 	return m
 }

@@ -153,7 +153,7 @@ func (u *understanding) name(at *ast.Node, n *ast.IdentifierNode) *kind {
 // connection's.
 func (u *understanding) column(name string) ast.Node {
 	source, known := columns[name]
-	if !known || u.fields != connectionFields() {
+	if !known || !u.ofConnection() {
 		return nil
 	}
 	tree, err := parser.ParseWithConfig(source, config(types.Map{}))
@@ -161,6 +161,11 @@ func (u *understanding) column(name string) ast.Node {
 		panic(err) // they are constants
 	}
 	return tree.Node
+}
+
+// ofConnection reports that the expression is about connections: columns are theirs alone.
+func (u *understanding) ofConnection() bool {
+	return u.fields == connectionFields() || u.fields == connectionEvents()
 }
 
 // replace puts an expression in the place of a node, and understands it.
@@ -183,7 +188,7 @@ func (v visitor) Visit(n *ast.Node) { v(n) }
 
 func (u *understanding) topLevel() []string {
 	names := slices.Collect(maps.Keys(u.fields.fields))
-	if u.fields == connectionFields() {
+	if u.ofConnection() {
 		names = append(names, slices.Collect(maps.Keys(columns))...)
 	}
 	slices.Sort(names)

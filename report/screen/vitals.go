@@ -25,9 +25,10 @@ type Vitals struct {
 	Listeners []record.Listener
 	Holdings  []record.TimeWaitHolding
 	Dropped   report.Dropped
-	Evicted   uint64    // analyzer.Result.Evicted
-	Shed      uint64    // records that were counted and not written, for packets came too fast
-	Waits     TimeWaits // the most that anybody holds now, as far as it was looked for
+	Evicted   uint64         // analyzer.Result.Evicted
+	Shed      uint64         // records that were counted and not written, for packets came too fast
+	Events    *report.Events // nil without --on
+	Waits     TimeWaits      // the most that anybody holds now, as far as it was looked for
 }
 
 // TimeWaits are those that one side of the connections between a client's address and a server's socket holds: each

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/tcplife/tcplife/cmd/tcplife/internal/helper"
+	"github.com/tcplife/tcplife/cmd/tcplife/internal/privileges"
+)
+
+// newHelperCommand is what live starts for --exec. Nobody else has a use for it.
+func newHelperCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:                helper.Subcommand,
+		Hidden:             true,
+		DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return &usageError{"live starts this for --exec", "tcplife live --help"}
+			}
+			return helper.Run(cmd.InOrStdin(), cmd.OutOrStdout(), args[1:], func() error { return become(args[0]) })
+		},
+	}
+}
+
+// become gives up all rights that a command of --exec is not to have.
+func become(user string) error {
+	_, err := privileges.Drop(user)
+	if err == nil && (os.Getuid() == 0 || os.Geteuid() == 0) {
+		err = errors.New("--exec runs no command as root: name another user by --user, whom live may become")
+	}
+	return err
+}

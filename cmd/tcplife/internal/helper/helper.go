@@ -1,0 +1,279 @@
+// Package helper runs a command for each event, in a process of its own that live starts before it gives up its rights.
+//
+// The process is this program again. It becomes the user that live becomes, drops all capabilities, and is under none
+// of live's rules for files and system calls. Live gives it one event at a time, a line of JSON through a pipe, and
+// it answers with a line when the command has ended. So one command runs at a time, and what waits is in live.
+package helper
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// Queue is how many events may wait for the command.
+	Queue = 64
+	// Limit is how long a command may run.
+	Limit = 10 * time.Second
+	// patience is how long live waits at its end until the command has been run for what waits.
+	patience = 10 * time.Second
+)
+
+// Subcommand is the name under which the program is started as a helper: Subcommand USER COMMAND ARGUMENT...
+const Subcommand = "run-command-for-events"
+
+// A Helper is the process, as live sees it.
+type Helper struct {
+	cmd    *exec.Cmd
+	events chan []byte
+	input  io.WriteCloser
+	output *bufio.Reader
+	done   chan struct{} // closed once nothing is run any more
+	said   chan string
+
+	run, failed, killed, dropped atomic.Uint64
+}
+
+// An answer is what the process says first, and of each command.
+type answer struct {
+	Error  string `json:"error,omitempty"`  // it was not started, or ended so
+	Killed bool   `json:"killed,omitempty"` // after Limit
+}
+
+// Start starts the process, which will be a user ("" is live's default), and returns once it is ready. The command's
+// name is looked up as a shell does.
+func Start(user string, argv []string) (*Helper, error) {
+	path, err := exec.LookPath(argv[0])
+	if err != nil {
+		return nil, fmt.Errorf("find the command of --exec: %w", err)
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("start the helper of --exec: %w", err)
+	}
+	h := &Helper{events: make(chan []byte, Queue), done: make(chan struct{}), said: make(chan string, 8)}
+	h.cmd = exec.Command(program, append([]string{Subcommand, user, path}, argv[1:]...)...)
+	h.cmd.Args[0] = os.Args[0]
+	h.cmd.Env = []string{}
+	apart(h.cmd) // a Ctrl-C is for live
+	if h.input, err = h.cmd.StdinPipe(); err != nil {
+		return nil, fmt.Errorf("start the helper of --exec: %w", err)
+	}
+	output, err := h.cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start the helper of --exec: %w", err)
+	}
+	h.output = bufio.NewReader(output)
+	if err := h.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start the helper of --exec: %w", err)
+	}
+	if a, err := h.answer(); err != nil || a.Error != "" {
+		h.input.Close()
+		ended := h.cmd.Wait()
+		if a.Error != "" {
+			return nil, errors.New(a.Error)
+		}
+		return nil, fmt.Errorf("start the helper of --exec: it ended: %w", errors.Join(err, ended))
+	}
+	go h.serve()
+	return h, nil
+}
+
+// Give hands over an event, a record as JSON on one line. It never waits: an event for which there is no room is
+// counted.
+func (h *Helper) Give(event []byte) {
+	select {
+	case h.events <- event:
+	default:
+		h.dropped.Add(1)
+	}
+}
+
+// serve lets the process run the command for one event after the other.
+func (h *Helper) serve() {
+	defer close(h.done)
+	ended := false
+	for event := range h.events {
+		if ended {
+			h.dropped.Add(1)
+			continue
+		}
+		_, err := h.input.Write(append(event, '\n'))
+		var a answer
+		if err == nil {
+			a, err = h.answer()
+		}
+		if err != nil {
+			ended = true
+			h.dropped.Add(1)
+			h.input.Close()
+			h.say(fmt.Sprintf("the helper of --exec ended (%s): no command is run any more, events are counted",
+				state(h.cmd.Wait())))
+			continue
+		}
+		h.count(a)
+	}
+	if ended {
+		return
+	}
+	h.input.Close()
+	if err := h.cmd.Wait(); err != nil {
+		h.say("the helper of --exec ended: " + err.Error())
+	}
+}
+
+// count counts a command that was run, and tells of the first that went wrong.
+func (h *Helper) count(a answer) {
+	h.run.Add(1)
+	switch {
+	case a.Killed:
+		if h.killed.Add(1) == 1 {
+			h.say(fmt.Sprintf("the command of --exec was killed after %v; further ones are only counted", Limit))
+		}
+	case a.Error != "":
+		if h.failed.Add(1) == 1 {
+			h.say("the command of --exec failed: " + a.Error + "; further failures are only counted")
+		}
+	}
+}
+
+// state says how a process ended.
+func state(err error) string {
+	if err == nil {
+		return "exit status 0"
+	}
+	return err.Error()
+}
+
+// answer reads the next answer.
+func (h *Helper) answer() (a answer, err error) {
+	line, err := h.output.ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &a)
+	}
+	return a, err
+}
+
+// say leaves something to be told, unless nobody has listened for long.
+func (h *Helper) say(text string) {
+	select {
+	case h.said <- text:
+	default:
+	}
+}
+
+// Said gives what is to be told and was not yet.
+func (h *Helper) Said() (list []string) {
+	for {
+		select {
+		case text := <-h.said:
+			list = append(list, text)
+		default:
+			return list
+		}
+	}
+}
+
+// Counts are the commands that were run, those of them that failed or were killed, and the events for which none was.
+func (h *Helper) Counts() (run, failed, killed, dropped uint64) {
+	return h.run.Load(), h.failed.Load(), h.killed.Load(), h.dropped.Load()
+}
+
+// Close has the command run for what waits, for a while. What waits longer is counted as dropped. Nothing is given
+// afterwards.
+func (h *Helper) Close() {
+	close(h.events)
+	select {
+	case <-h.done:
+		return
+	case <-time.After(patience):
+	}
+	for range h.events {
+		h.dropped.Add(1)
+	}
+	<-h.done // the one that is running ends by its own limit
+}
+
+// Run is the process: it runs a command for each line of in, and says on out what became of it. ready is called first,
+// to give up rights.
+func Run(in io.Reader, out io.Writer, argv []string, ready func() error) error {
+	say := func(a answer) error {
+		line, err := json.Marshal(a)
+		if err != nil {
+			return err
+		}
+		_, err = out.Write(append(line, '\n'))
+		return err
+	}
+	if err := ready(); err != nil {
+		return say(answer{Error: err.Error()})
+	}
+	if err := say(answer{}); err != nil {
+		return err
+	}
+	lines := bufio.NewReader(in)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := say(command(argv, line)); err != nil {
+			return err
+		}
+	}
+}
+
+// command runs it for an event. What it prints is not shown, but for the first line if it fails.
+func command(argv []string, event []byte) answer {
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Env = []string{}
+	cmd.Stdin = strings.NewReader(string(event))
+	var printed firstLine
+	cmd.Stdout, cmd.Stderr = &printed, &printed
+	apart(cmd)
+	cmd.WaitDelay = time.Second // for those it leaves behind, who may have its output open
+	if err := cmd.Start(); err != nil {
+		return answer{Error: err.Error()}
+	}
+	var killed atomic.Bool
+	limit := time.AfterFunc(Limit, func() {
+		killed.Store(true)
+		killAll(cmd)
+	})
+	err := cmd.Wait()
+	limit.Stop()
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
+		return answer{Killed: killed.Load()}
+	}
+	text := err.Error()
+	if printed.text != "" {
+		text += ": " + printed.text
+	}
+	return answer{Error: text, Killed: killed.Load()}
+}
+
+// firstLine keeps the first line that is written, or the beginning of it.
+type firstLine struct {
+	text string
+	full bool
+}
+
+func (f *firstLine) Write(p []byte) (int, error) {
+	if !f.full {
+		const longest = 200
+		line, _, ended := strings.Cut(f.text+string(p[:min(len(p), longest)]), "\n")
+		f.text, f.full = line[:min(len(line), longest)], ended || len(line) >= longest
+	}
+	return len(p), nil
+}
