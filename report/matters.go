@@ -311,22 +311,73 @@ func (m *matters) crowdMatters(r *record.Result) (list []matterLine) {
 		if len(l.BacklogOverflow) == 0 || flooded(r, l.IP, l.Port) {
 			continue // what a listener ignored may as well have been lost
 		}
-		var signs []string
-		for _, sign := range []struct {
-			n    uint64
-			what string
-		}{{l.Ignored, "ignored"}, {l.FellBack, "answered anew after the ACK"}, {l.Withdrawn, "reset by the listener"}} {
-			if sign.n > 0 {
-				signs = append(signs, text.Count(sign.n)+" "+sign.what)
+		for _, queue := range []string{"syn", "accept"} {
+			if q := fullQueueOf(l, queue); q != nil {
+				list = append(list, matterLine{record.Warning, q.concerned(), q.line(m.clock(q.From)),
+					aboutTarget(record.Server, record.Target{IP: l.IP, Port: &l.Port})})
 			}
 		}
-		socket := netip.AddrPortFrom(l.IP, l.Port)
-		list = append(list, matterLine{record.Warning, l.Ignored + l.FellBack + l.Withdrawn, fmt.Sprintf(
-			"queue of %s: of %s %s; a backlog of %s would have held all", socket,
-			text.Counted(l.Attempts, "attempt"), strings.Join(signs, ", "), text.Count(l.BacklogNeeded)),
-			aboutTarget(record.Server, record.Target{IP: l.IP, Port: &l.Port})})
 	}
 	return list
+}
+
+// A fullQueue is the times in which one queue of a listener was full, taken together.
+type fullQueue struct {
+	record.Overflow
+	of *record.Listener
+}
+
+// fullQueueOf is nil if the queue was never full.
+func fullQueueOf(l *record.Listener, queue string) *fullQueue {
+	var q *fullQueue
+	for i := range l.BacklogOverflow {
+		o := &l.BacklogOverflow[i]
+		switch {
+		case o.Queue != queue:
+		case q == nil:
+			q = &fullQueue{*o, l}
+		default:
+			q.IgnoredSyns += o.IgnoredSyns
+			q.IgnoredAcks += o.IgnoredAcks
+			q.ResetAcks += o.ResetAcks
+			q.Cookies = q.Cookies || o.Cookies
+			q.Size.Known = q.Size.Known || o.Size.Known
+			q.Size.Number = max(q.Size.Number, o.Size.Number)
+		}
+	}
+	return q
+}
+
+// concerned is how many attempts were.
+func (q *fullQueue) concerned() uint64 { return q.IgnoredSyns + q.IgnoredAcks + q.ResetAcks }
+
+// line says what the full queue did, in the words of that queue.
+func (q *fullQueue) line(since string) string {
+	var signs []string
+	for _, sign := range []struct {
+		n    uint64
+		what string
+	}{{q.IgnoredSyns, "SYN"}, {q.IgnoredAcks, "ACK"}} {
+		if sign.n > 0 {
+			signs = append(signs, text.Counted(sign.n, sign.what)+" ignored")
+		}
+	}
+	if q.ResetAcks > 0 {
+		signs = append(signs, text.Count(q.ResetAcks)+" reset")
+	}
+	if q.Cookies {
+		signs = append(signs, "SYN cookies in its place")
+	}
+	line := fmt.Sprintf("%s queue of %s full, since %s: of %s %s", map[string]string{"syn": "SYN", "accept": "accept"}[q.Queue],
+		netip.AddrPortFrom(q.of.IP, q.of.Port), since, text.Counted(q.of.Attempts, "attempt"), strings.Join(signs, ", "))
+	if q.Queue == "syn" {
+		return line + "; a backlog of " + text.Count(q.of.BacklogNeeded) + " would have held all"
+	}
+	line += "; its program accepts too slowly"
+	if q.Size.Known {
+		line += ", or its backlog is too small: " + text.Counted(q.Size.Number, "connection") + " waited for it"
+	}
+	return line
 }
 
 func countedAddresses(n uint64) string {
@@ -529,9 +580,12 @@ func words(code string) string {
 // drawMatters writes the section. Where a line is too long its command stands in one of its own.
 func (t *Table) drawMatters(out *bytes.Buffer, e *Ending) {
 	lines := t.matters.lines(e, t.options.Where == "")
-	if len(lines) == 0 || lines[0].severity == record.Info {
+	switch {
+	case t.matters.connections == 0 && (len(lines) == 0 || lines[0].severity == record.Info):
+		out.WriteString(t.paint(text.Bold, "NO CONNECTION") + text.Gap + t.none(e) + "\n")
+	case len(lines) == 0 || lines[0].severity == record.Info:
 		out.WriteString(t.paint(text.Bold, "SOUND") + text.Gap + t.sound(e) + "\n")
-	} else {
+	default:
 		out.WriteString(t.paint(text.Bold, "WHAT MATTERS") + text.Gap + t.paint(text.Faint, "worst first") + "\n")
 	}
 	more := 0
@@ -575,17 +629,21 @@ func (t *Table) drawMatters(out *bytes.Buffer, e *Ending) {
 	out.WriteByte('\n')
 }
 
+// none says of what there is no connection.
+func (t *Table) none(e *Ending) string {
+	if t.options.Where != "" {
+		return "of " + text.Counted(e.Result.Summary.Connections, "connection") + " --where chose none"
+	}
+	return "no TCP in " + text.Counted(e.Capture.Packets, "packet")
+}
+
 // sound says that nothing is wrong, as far as that was looked for.
 func (t *Table) sound(e *Ending) string {
-	n := t.matters.connections
-	switch {
-	case n == 0 && t.options.Where == "":
-		return "no TCP connection in " + text.Counted(e.Capture.Packets, "packet")
-	case t.options.Where != "":
-		return text.Counted(n, "connection") + " of " + text.Count(e.Result.Summary.Connections) +
-			", without an error or a warning"
+	n := text.Counted(t.matters.connections, "connection")
+	if t.options.Where != "" {
+		n += " of " + text.Count(e.Result.Summary.Connections) + ","
 	}
-	return text.Counted(n, "connection") + " without an error or a warning"
+	return n + " without an error or a warning"
 }
 
 func severityTone(s record.Severity) text.Tone { return text.Severities[text.SeverityRank(s)].Tone }

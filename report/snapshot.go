@@ -75,7 +75,7 @@ func WriteSnapshotTable(w io.Writer, s *record.Snapshot, first record.Time, o Ta
 		},
 		Steps: []text.Step{text.Shorten("client_since", "server_since"), text.Shorten("client_state", "server_state"),
 			text.Shorten("client", "server"),
-			text.Drop("client_since"), text.Drop("server_since"), text.Drop("id"), text.Drop("age")},
+			text.Drop("client_since"), text.Drop("server_since"), text.Drop("age")},
 	}
 	for i := range s.Connections {
 		if o.Top > 0 && i == o.Top {

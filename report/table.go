@@ -258,9 +258,9 @@ func rankedSection(title, note string, rows *text.Ranking[[]text.Cell], g text.G
 }
 
 func (t *Table) connectionSection() section {
-	g := text.Grid{Steps: text.DefaultSteps}
+	g := text.Grid{Steps: text.DefaultSteps, Squeeze: text.SqueezedColumn}
 	if t.chosen {
-		g.Steps = nil
+		g.Steps, g.Squeeze = nil, ""
 		for _, c := range t.columns {
 			g.Steps = append(g.Steps, text.Shorten(c.Name))
 		}
@@ -325,7 +325,7 @@ var halfOpenGrid = text.Grid{
 		{Name: "after", Header: text.Cell{Full: "FOUND AFTER"}, Right: true},
 		{Name: "discovered_by", Header: text.Cell{Full: "BY"}},
 	},
-	Steps: []text.Step{text.Shorten("since"), text.Shorten("client", "server"), text.Drop("since"), text.Drop("id"),
+	Steps: []text.Step{text.Shorten("since"), text.Shorten("client", "server"), text.Drop("since"),
 		text.Drop("discovered_by"), text.Drop("after")},
 }
 

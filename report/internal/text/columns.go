@@ -102,9 +102,10 @@ var DefaultSteps = []Step{
 	Replace(SpareColumn, "outcome", "teardown"),
 	Drop("duration"),
 	Drop("states"),
-	Drop("id"),
-	Drop("findings"),
 }
+
+// SqueezedColumn is the default one that is cut where all steps did not suffice: explain needs the id.
+const SqueezedColumn = "findings"
 
 // A Column is one that TableOptions.Columns can name.
 type Column struct {

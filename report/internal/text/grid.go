@@ -15,7 +15,8 @@ import (
 type Grid struct {
 	Columns []GridColumn
 	Rows    [][]Cell
-	Steps   []Step // in this order; what is still too wide then stays so
+	Steps   []Step // in this order
+	Squeeze string // the name of a column that is cut where the steps did not suffice; what is still too wide stays so
 
 	Shortened []string // once it is drawn: the names of the columns with cells that are not in full
 
@@ -62,7 +63,7 @@ func (g *Grid) Widths() (full, short []int) {
 	g.findEmpty()
 	widths := g.widths()
 	for i := range g.Columns {
-		full, short = append(full, widths[shownColumn{i, false}]), append(short, widths[shownColumn{i, true}])
+		full, short = append(full, widths[shownColumn{column: i}]), append(short, widths[shownColumn{column: i, short: true}])
 	}
 	return full, short
 }
@@ -161,14 +162,19 @@ func (g *Grid) Draw(out *bytes.Buffer, width int, colour bool) error {
 type shownColumn struct {
 	column int
 	short  bool
+	most   int // how wide it may be, 0 is no limit
 }
 
 // of is the text of one of its cells.
 func (s shownColumn) of(c Cell) string {
+	text := Plain(c.Full)
 	if s.short && c.Short != "" {
-		return Plain(c.Short)
+		text = Plain(c.Short)
 	}
-	return Plain(c.Full)
+	if s.most > 0 && twwidth.Width(text) > s.most {
+		return twwidth.Truncate(text, s.most, "…")
+	}
+	return text
 }
 
 // fit chooses columns and forms: the steps from the first on until the line fits, less those that a later one made
@@ -198,7 +204,24 @@ func (g *Grid) fit(width int) []shownColumn {
 			taken = less
 		}
 	}
-	return g.take(taken)
+	return g.squeeze(g.take(taken), widths, width)
+}
+
+// leastSqueezed is how many characters are left of a column that is cut.
+const leastSqueezed = 6
+
+// squeeze cuts a column if the line is too wide.
+func (g *Grid) squeeze(shown []shownColumn, widths map[shownColumn]int, width int) []shownColumn {
+	sum := len(Gap) * (len(shown) - 1)
+	for _, s := range shown {
+		sum += widths[s]
+	}
+	for i, s := range shown {
+		if g.Columns[s.column].Name == g.Squeeze && sum > width {
+			shown[i].most = max(widths[s]-(sum-width), leastSqueezed)
+		}
+	}
+	return shown
 }
 
 // take returns the columns that are shown when the steps were taken.
@@ -213,7 +236,7 @@ func (g *Grid) take(steps []Step) []shownColumn {
 			}
 		}
 		if visible && !(c.Hide && g.empty[i]) {
-			shown = append(shown, shownColumn{i, short})
+			shown = append(shown, shownColumn{column: i, short: short})
 		}
 	}
 	return shown
@@ -234,7 +257,7 @@ func (g *Grid) findEmpty() {
 func (g *Grid) widths() map[shownColumn]int {
 	widths := make(map[shownColumn]int)
 	for i := range g.Columns {
-		for _, s := range [...]shownColumn{{i, false}, {i, true}} {
+		for _, s := range [...]shownColumn{{column: i}, {column: i, short: true}} {
 			widest := twwidth.Width(s.of(g.Columns[s.column].Header))
 			for _, row := range g.Rows {
 				widest = max(widest, twwidth.Width(s.of(row[s.column])))

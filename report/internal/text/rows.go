@@ -107,7 +107,7 @@ func (r *Rows) line(out *bytes.Buffer, cells []Cell, color bool) {
 	for i, s := range r.shown {
 		text := s.of(cells[s.column])
 		if twwidth.Width(text) > r.widths[i] {
-			text = shownColumn{s.column, true}.of(cells[s.column])
+			text = shownColumn{column: s.column, short: true}.of(cells[s.column])
 		}
 		padding := strings.Repeat(" ", max(r.widths[i]-twwidth.Width(text), 0))
 		if color {
