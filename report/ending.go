@@ -106,6 +106,10 @@ type Events struct {
 	Killed uint64 `json:"commands_killed"`
 	// Records for which no command was run: 64 waited already, or the process that runs them had ended.
 	Dropped uint64 `json:"commands_dropped"`
+	// Files that --dump wrote.
+	Dumps uint64 `json:"dumps"`
+	// Records whose packets could not be written: 16 dumps waited already, the disk is full, or no packet was kept.
+	DumpsDropped uint64 `json:"dumps_dropped"`
 }
 
 // Dropped counts packets that were on the wire but not in the capture; nil where the capture does not say.

@@ -250,12 +250,17 @@ func captureSummary(c *Capture) []summaryLine {
 
 // eventsLine says what live --on did.
 func eventsLine(e *Events) summaryLine {
-	line := summaryLine{label: "events",
-		items: []string{text.Counted(e.Matched, "record") + " matched", text.Counted(e.Run, "command") + " run"}}
+	line := summaryLine{label: "events", items: []string{text.Counted(e.Matched, "record") + " matched"}}
+	if e.Run > 0 {
+		line.items = append(line.items, text.Counted(e.Run, "command")+" run")
+	}
+	if e.Dumps > 0 {
+		line.items = append(line.items, text.Counted(e.Dumps, "dump")+" written")
+	}
 	for _, one := range []struct {
 		n    uint64
 		what string
-	}{{e.Failed, "failed"}, {e.Killed, "killed after 10 s"}, {e.Dropped, "dropped"}} {
+	}{{e.Failed, "failed"}, {e.Killed, "killed after 10 s"}, {e.Dropped, "dropped"}, {e.DumpsDropped, "not dumped"}} {
 		if one.n > 0 {
 			line.items, line.tone = append(line.items, text.Count(one.n)+" "+one.what), text.Bad
 		}

@@ -32,7 +32,10 @@ is not enough, the kernel drops packets. The report counts both, and the exit co
 Fields are those of --where and, for floods and scans, those of their records; event is begin or
 end. For each, --exec runs a command with the record as JSON on its standard input: without a
 shell, with an empty environment, as the user of --user without capabilities, for 10 s at most.
-One runs at a time and 64 events wait; more are dropped and counted. The capture never waits.
+One runs at a time and 64 events wait; more are dropped and counted. --dump writes the packets of
+the connection, or of the last 10 s of a flood or a scan, to a pcapng file in a directory that
+--user can write: at most --dump-files files, of which the oldest is removed, of --dump-size
+millions of bytes each, of which the latest packets are kept. The capture never waits.
 
 --suggest nft prints rules against SYN floods in place of the report, as "tcplife read" does: when a
 flood is told, and at the end. Each script takes the place of the one before, so the whole

@@ -91,7 +91,7 @@ func (l *following) run(ctx context.Context) error {
 	}
 	defer discard(l.report)
 	l.tellFilter()
-	decoding := flows.DecoderOptions{KeyIDs: f.key, DropBadChecksums: f.dropBadChecksums}
+	decoding := f.decoding()
 	l.decoder = flows.NewDecoder(decoding)
 	l.tracker = analyzer.New(l.options, l.ended)
 
@@ -212,6 +212,9 @@ func (l *following) take(batch *live.Batch) {
 		l.now, l.packet = max(l.now, p.Time), p.Number
 		if l.watch != nil {
 			l.watch.Packet(p)
+		}
+		if l.occasions != nil && l.occasions.dumper != nil {
+			l.occasions.dumper.Packet(p)
 		}
 		if l.ring != nil {
 			l.ring.Write(p, drops)

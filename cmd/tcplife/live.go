@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/capture/live"
+	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report"
 	"github.com/tcplife/tcplife/report/query"
 )
@@ -50,15 +51,13 @@ func newLiveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "live -i DEVICE... [flags] [FILTER]",
 		Short: "Follow TCP connections on a device while they happen",
-		Long: `Captures on devices and reports every TCP connection as it ends; a final report follows at the
-end. On a terminal it shows a view that moves (? lists its keys). Capturing needs root or
-CAP_NET_RAW; grant it once with: sudo setcap cap_net_raw+ep "$(command -v tcplife)"
-"tcplife man" has the rest: signals, the files of -w, overload.`,
+		Long: `Captures on devices and reports every TCP connection as it ends; a final report follows. On a
+terminal it shows a view that moves (? lists its keys). Capturing needs root or CAP_NET_RAW; grant
+it once with: sudo setcap cap_net_raw+ep "$(command -v tcplife)". "tcplife man" has the rest.`,
 		Example: `  tcplife live -i eth0
   tcplife live -i eth0 -i eth1 port 443
   tcplife live -i eth0 --metrics 127.0.0.1:9464 -o jsonl >/dev/null
-  tcplife live -i any -o jsonl | jq -c 'select(.teardown.kind == "reset")'
-  tcplife live -i eth0 --until 'client.ip == "192.0.2.7" and teardown.kind == "reset"'`,
+  tcplife live -i eth0 --on 'teardown.reset.by == "server"' --dump /var/lib/tcplife`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l, err := f.prepare(cmd, args)
 			if err != nil {
@@ -212,6 +211,11 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, erro
 		return nil, err
 	}
 	return l, nil
+}
+
+// decoding is how packets are decoded.
+func (f *readFlags) decoding() flows.DecoderOptions {
+	return flows.DecoderOptions{KeyIDs: f.key, DropBadChecksums: f.dropBadChecksums}
 }
 
 // prepareRing looks for what can be wrong with the flags about capture files.

@@ -2,14 +2,20 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
+	"math"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/kballard/go-shellquote"
 	"github.com/spf13/pflag"
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/cmd/tcplife/internal/dump"
 	"github.com/tcplife/tcplife/cmd/tcplife/internal/helper"
+	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report"
 	"github.com/tcplife/tcplife/report/query"
 	"github.com/tcplife/tcplife/report/screen"
@@ -19,24 +25,45 @@ import (
 type onFlags struct {
 	on   string
 	exec string
+
+	dump  dump.Options
+	dumpM int // millions of bytes of a file
 }
 
 func (f *onFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.on, "on", "", "for connections that end, floods and scans of which `EXPRESSION` holds ...")
 	flags.StringVar(&f.exec, "exec", "", "... run `COMMAND`, without a shell, with the record on its standard input")
+	flags.StringVar(&f.dump.Dir, "dump", "", "... write its packets, or those of the last 10 s, to a file in `DIR`")
+	flags.IntVar(&f.dump.Files, "dump-files", 100, "keep the last `N` files of --dump")
+	flags.IntVar(&f.dumpM, "dump-size", 10, "write at most `MILLIONS` of bytes to a file of --dump")
 }
 
 // prepare looks for what can be wrong with them. It returns nil if they are not given.
 func (f *onFlags) prepare(given func(string) bool) (*occasions, error) {
+	for _, flag := range []string{"dump-files", "dump-size"} {
+		if given(flag) && !given("dump") {
+			return nil, &usageError{fmt.Sprintf("--%s is about dumps, and none are asked for", flag), "--dump DIR writes them"}
+		}
+	}
+	for _, flag := range []string{"exec", "dump"} {
+		if given(flag) && !given("on") {
+			return nil, &usageError{fmt.Sprintf("--%s needs --on, which says when", flag),
+				`for example --on 'record == "syn_flood"'`}
+		}
+	}
 	switch {
-	case !given("on") && given("exec"):
-		return nil, &usageError{"--exec needs --on, which says when", `for example --on 'record == "syn_flood"'`}
 	case !given("on"):
 		return nil, nil
-	case !given("exec"):
-		return nil, &usageError{"--on says when, and not what is done", "--exec COMMAND runs a command"}
+	case !given("exec") && !given("dump"):
+		return nil, &usageError{"--on says when, and not what is done",
+			"--exec COMMAND runs a command, --dump DIR writes packets"}
+	case given("dump") && f.dump.Dir == "":
+		return nil, &usageError{"--dump needs a directory", "for example --dump /var/lib/tcplife"}
+	case f.dump.Files < 1 || f.dumpM < 1:
+		return nil, &usageError{"--dump-files and --dump-size must be at least 1", ""}
 	}
-	o := &occasions{going: map[topic]*spell{}}
+	f.dump.Size = int64(f.dumpM) * 1_000_000
+	o := &occasions{going: map[topic]*spell{}, dump: f.dump}
 	var err error
 	if o.on, err = query.NewOn(f.on); err != nil {
 		return nil, &usageError{"--on: " + err.Error(), "tcplife fields lists those of connections, docs/RECORD.md all"}
@@ -55,6 +82,8 @@ type occasions struct {
 	on      *query.On
 	argv    []string       // of --exec
 	helper  *helper.Helper // nil without --exec
+	dump    dump.Options
+	dumper  *dump.Dumper // nil without --dump
 	closed  bool
 	matched uint64
 
@@ -95,11 +124,30 @@ func (o *occasions) start(user string) (err error) {
 	return err
 }
 
+// prepareDumps makes the first use of the directory of dumps, and gives it: with the rights that live has left.
+func (o *occasions) prepareDumps(decoder flows.DecoderOptions) (dirs []string, err error) {
+	if o == nil || o.dump.Dir == "" {
+		return nil, nil
+	}
+	o.dump.Decoder = decoder
+	o.dumper, err = dump.New(o.dump)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		err = fmt.Errorf("%w; they are written with the rights of the user that live becomes: see --user", err)
+	case errors.Is(err, fs.ErrNotExist):
+		err = fmt.Errorf("%w; the directory must be there", err)
+	}
+	return []string{o.dump.Dir}, err
+}
+
 // connection is told of a record that ended.
 func (o *occasions) connection(c *record.Connection) error {
 	holds, err := o.on.Connection(c)
 	if holds {
 		handle(o, query.End, c)
+		if o.dumper != nil {
+			o.dumper.Give(packetsOf(c))
+		}
 	}
 	return err
 }
@@ -120,11 +168,12 @@ func (o *occasions) crowds(r *record.Result, now record.Time, last bool) (err er
 	o.latest = r
 	for i := range r.SynFloods {
 		f := &r.SynFloods[i]
-		err = errors.Join(err, pass(o, topic{flood: floodOf(f)}, f, f.End, now, last, o.on.Flood))
+		err = errors.Join(err, pass(o, topic{flood: floodOf(f)}, f, f.End, now, last, o.on.Flood,
+			packetsOfFlood(f)))
 	}
 	for i := range r.Scans {
 		s := &r.Scans[i]
-		err = errors.Join(err, pass(o, topic{scan: scanOf(s)}, s, s.End, now, last, o.on.Scan))
+		err = errors.Join(err, pass(o, topic{scan: scanOf(s)}, s, s.End, now, last, o.on.Scan, packetsOfScan(s)))
 	}
 	o.forget(r)
 	return err
@@ -150,7 +199,7 @@ func (o *occasions) forget(r *record.Result) {
 
 // pass tells that a flood or a scan begins, as soon as the expression holds while it goes on, and that it has ended.
 func pass[R record.SynFlood | record.Scan](o *occasions, t topic, r *R, end, now record.Time, last bool,
-	on func(query.Event, *R) (bool, error)) error {
+	on func(query.Event, *R) (bool, error), packets dump.Choice) error {
 	s := o.going[t]
 	if s == nil {
 		s = &spell{}
@@ -172,6 +221,7 @@ func pass[R record.SynFlood | record.Scan](o *occasions, t topic, r *R, end, now
 		if holds {
 			s.begun = true
 			handle(o, query.Begin, r)
+			o.give(packets, "begin", now)
 		}
 	}
 	if !over {
@@ -181,16 +231,69 @@ func pass[R record.SynFlood | record.Scan](o *occasions, t topic, r *R, end, now
 	holds, err := on(query.End, r)
 	if holds {
 		handle(o, query.End, r)
+		o.give(packets, "end", end)
 	}
 	return err
 }
 
-// said gives what the helper has to tell.
-func (o *occasions) said() []string {
-	if o.helper == nil {
-		return nil
+// lastSeconds is of how long before a flood or a scan begins or ends the packets are dumped, in ns.
+const lastSeconds = record.Time(10 * time.Second)
+
+// give has the last packets of a flood or a scan dumped.
+func (o *occasions) give(c dump.Choice, event string, at record.Time) {
+	if o.dumper == nil {
+		return
 	}
-	return o.helper.Said()
+	c.Name += "-" + event
+	c.About += ", " + event
+	c.At, c.From, c.To = int64(at), int64(at-lastSeconds), int64(at)
+	o.dumper.Give(c)
+}
+
+// packetsOf are those of a connection. An ICMP error about it counts, and is later than its own last packet at times.
+func packetsOf(c *record.Connection) dump.Choice {
+	client, server := netip.AddrPortFrom(c.Client.IP, c.Client.Port), netip.AddrPortFrom(c.Server.IP, c.Server.Port)
+	return dump.Choice{
+		Name: fmt.Sprintf("connection-%d", c.ID), At: int64(c.End), First: c.ID, From: math.MinInt64, To: math.MaxInt64,
+		About: fmt.Sprintf("connection %d, %v to %v, ended", c.ID, client, server),
+		Of: func(end record.Time) func(*flows.Segment) bool {
+			return func(s *flows.Segment) bool {
+				a, b := s.Key.AddrPortA(), s.Key.AddrPortB()
+				own := a == client && b == server || a == server && b == client
+				return own && (s.Time <= int64(end) || s.Quote != nil)
+			}
+		}(c.End),
+	}
+}
+
+// packetsOfFlood are those to and from its target.
+func packetsOfFlood(f *record.SynFlood) dump.Choice {
+	ip, port := f.Target.IP, f.Target.Port
+	at := func(a netip.AddrPort) bool { return a.Addr() == ip && (port == nil || a.Port() == *port) }
+	name, about := "flood-"+ip.String(), ip.String()
+	if port != nil {
+		name, about = fmt.Sprintf("%s-%d", name, *port), netip.AddrPortFrom(ip, *port).String()
+	}
+	return dump.Choice{Name: strings.ReplaceAll(name, ":", "_"), About: "flood on " + about,
+		Of: func(s *flows.Segment) bool { return at(s.Key.AddrPortA()) || at(s.Key.AddrPortB()) }}
+}
+
+// packetsOfScan are those to and from its source.
+func packetsOfScan(s *record.Scan) dump.Choice {
+	ip := s.Source
+	return dump.Choice{Name: strings.ReplaceAll("scan-"+ip.String(), ":", "_"), About: "scan by " + ip.String(),
+		Of: func(s *flows.Segment) bool { return s.Key.AddrPortA().Addr() == ip || s.Key.AddrPortB().Addr() == ip }}
+}
+
+// said gives what there is to tell.
+func (o *occasions) said() (list []string) {
+	if o.helper != nil {
+		list = o.helper.Said()
+	}
+	if o.dumper != nil {
+		list = append(list, o.dumper.Said()...)
+	}
+	return list
 }
 
 // counts are what was done until now.
@@ -199,15 +302,24 @@ func (o *occasions) counts() *report.Events {
 	if o.helper != nil {
 		e.Run, e.Failed, e.Killed, e.Dropped = o.helper.Counts()
 	}
+	if o.dumper != nil {
+		e.Dumps, e.DumpsDropped = o.dumper.Counts()
+	}
 	return e
 }
 
 // close waits for what is to be done still, and says so if that takes long.
 func (o *occasions) close(stderr io.Writer) {
-	if o.helper == nil || o.closed {
+	if o.closed {
 		return
 	}
 	o.closed = true
+	if o.dumper != nil {
+		o.dumper.Close()
+	}
+	if o.helper == nil {
+		return
+	}
 	soon := time.AfterFunc(time.Second/2, func() {
 		complain(stderr, "waiting for commands of --exec, for some 10 s at most; another Ctrl-C ends at once")
 	})
@@ -235,6 +347,9 @@ func (l *following) endOccasions(result *record.Result) error {
 	}
 	if e := l.occasions.counts(); e.Dropped > 0 {
 		complain(l.stderr, "%d of %d events were dropped: no command was run for them", e.Dropped, e.Matched)
+	}
+	if e := l.occasions.counts(); e.DumpsDropped > 0 {
+		complain(l.stderr, "%d of %d dumps were not written", e.DumpsDropped, e.Dumps+e.DumpsDropped)
 	}
 	return err
 }

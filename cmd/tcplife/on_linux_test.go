@@ -47,6 +47,9 @@ func events(t *testing.T, jsonl []byte) (e struct {
 		Failed  int `json:"commands_failed"`
 		Killed  int `json:"commands_killed"`
 		Dropped int `json:"commands_dropped"`
+
+		Dumps        int
+		DumpsDropped int `json:"dumps_dropped"`
 	}
 }) {
 	t.Helper()

@@ -80,6 +80,11 @@ func (l *following) secure() error {
 			dirs = append(dirs, filepath.Dir(f.to))
 		}
 	}
+	dumps, err := l.occasions.prepareDumps(f.decoding())
+	if err != nil {
+		return err
+	}
+	dirs = append(dirs, dumps...)
 	if f.viewed {
 		if l.extracts = writableDirectory(); l.extracts != "" {
 			dirs = append(dirs, l.extracts)

@@ -138,6 +138,8 @@ var (
 	eventsDesc = prometheus.NewDesc("tcplife_events_total",
 		"Records for which live --on held, by what became of the command of --exec.",
 		[]string{"command"}, nil)
+	dumpsDesc = prometheus.NewDesc("tcplife_dumps_total",
+		"Records for which live --on held, by what became of the file of --dump.", []string{"file"}, nil)
 	floodsDesc = prometheus.NewDesc("tcplife_syn_floods",
 		"Targets whose backlog filled with connections that nobody completed, so far, by what that was taken for.",
 		[]string{"verdict"}, nil)
@@ -173,6 +175,8 @@ func (v vitals) Collect(metrics chan<- prometheus.Metric) {
 	give(eventsDesc, prometheus.CounterValue, events.Failed, "failed")
 	give(eventsDesc, prometheus.CounterValue, events.Killed, "killed")
 	give(eventsDesc, prometheus.CounterValue, events.Dropped, "dropped")
+	give(dumpsDesc, prometheus.CounterValue, events.Dumps, "written")
+	give(dumpsDesc, prometheus.CounterValue, events.DumpsDropped, "dropped")
 	give(begunDesc, prometheus.CounterValue, now.Live.Begun)
 	give(followedDesc, prometheus.GaugeValue, now.Live.Connections)
 	give(halfOpenDesc, prometheus.GaugeValue, now.Live.HalfOpen)

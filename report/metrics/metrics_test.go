@@ -69,7 +69,7 @@ func measure(t *testing.T, m *Metrics, names ...string) {
 		Live: live, Packets: stats.Packets, Bytes: stats.WireBytes, Floods: tracker.Result().SynFloods,
 		Listeners: result.Listeners, Holdings: tracker.Result().TimeWait,
 		Dropped: report.Dropped{Kernel: &kernel, Interface: &iface}, Evicted: 5,
-		Events: &report.Events{Matched: 9, Run: 5, Failed: 2, Killed: 1, Dropped: 4},
+		Events: &report.Events{Matched: 9, Run: 5, Failed: 2, Killed: 1, Dropped: 4, Dumps: 8, DumpsDropped: 1},
 	})
 }
 

@@ -1,0 +1,225 @@
+// Package dump writes packets that led to something into capture files of their own, once it is known that they matter.
+package dump
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/flows"
+)
+
+// Options say where dumps go, and how much they are.
+type Options struct {
+	Dir     string
+	Files   int   // at most in Dir, with those of earlier runs; the oldest is removed for the next
+	Size    int64 // bytes of a file, at most
+	Decoder flows.DecoderOptions
+}
+
+const (
+	// keptBytes is how much of the latest packets there is to choose from.
+	keptBytes = 64 << 20
+	// queue is how many dumps may wait for the disk. Each holds on to what was kept when it was asked for.
+	queue = 16
+)
+
+// A Dumper keeps the latest packets, and writes some of them in a goroutine of its own. Its methods are for one
+// goroutine.
+type Dumper struct {
+	options Options
+	recent  *capture.Recent
+	jobs    chan job
+	done    chan struct{} // closed once all is written
+	said    chan string
+	names   []string // the files in Dir, the oldest first
+
+	written, dropped atomic.Uint64
+}
+
+// A Choice says which packets are dumped: those with a segment that Of holds for, from a packet and a time on, and
+// until a time. Of is called by another goroutine.
+type Choice struct {
+	Name     string // what the file is called behind the time
+	At       int64  // that time, ns since the Unix epoch
+	First    uint64 // number of the first packet; 0: any
+	From, To int64
+	Of       func(*flows.Segment) bool
+	About    string // for the comment of the first packet
+}
+
+type job struct {
+	Choice
+	kept capture.Kept
+}
+
+// named are the files of dumps.
+var named = regexp.MustCompile(`^tcplife-\d{8}T\d{6}\.\d{9}Z-[^/]*\.pcapng$`)
+
+// New makes one. It fails if the directory is not there or no file can be made in it.
+func New(o Options) (*Dumper, error) {
+	d := &Dumper{options: o, recent: capture.NewRecent(keptBytes), jobs: make(chan job, queue), done: make(chan struct{}),
+		said: make(chan string, 8)}
+	try, err := os.CreateTemp(o.Dir, ".tcplife-")
+	if err != nil {
+		return nil, fmt.Errorf("write dumps: %w", err)
+	}
+	try.Close()
+	os.Remove(try.Name())
+	entries, err := os.ReadDir(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("look for earlier dumps: %w", err)
+	}
+	for _, e := range entries { // by name, which begins with the time
+		if named.MatchString(e.Name()) {
+			d.names = append(d.names, e.Name())
+		}
+	}
+	go d.write()
+	return d, nil
+}
+
+// Packet keeps a packet.
+func (d *Dumper) Packet(p *capture.Packet) { d.recent.Add(p) }
+
+// Give has packets dumped of those that are kept now. It never waits: what there is no room for is counted.
+func (d *Dumper) Give(c Choice) {
+	select {
+	case d.jobs <- job{c, d.recent.Kept()}:
+	default:
+		d.dropped.Add(1)
+	}
+}
+
+// Counts are the files that were written, and the dumps of which there is none.
+func (d *Dumper) Counts() (written, dropped uint64) { return d.written.Load(), d.dropped.Load() }
+
+// Said gives what is to be told and was not yet.
+func (d *Dumper) Said() (list []string) {
+	for {
+		select {
+		case text := <-d.said:
+			list = append(list, text)
+		default:
+			return list
+		}
+	}
+}
+
+// Close writes what waits. Nothing is given afterwards.
+func (d *Dumper) Close() {
+	close(d.jobs)
+	<-d.done
+}
+
+func (d *Dumper) write() {
+	defer close(d.done)
+	for j := range d.jobs {
+		if err := d.dump(&j); err != nil {
+			if d.dropped.Add(1) == 1 {
+				select {
+				case d.said <- err.Error() + "; further failures are only counted":
+				default:
+				}
+			}
+			continue
+		}
+		d.written.Add(1)
+	}
+}
+
+// dump writes a file.
+func (d *Dumper) dump(j *job) error {
+	packets, before := d.choose(j)
+	about := j.About
+	if len(packets) == 0 {
+		return fmt.Errorf("dump %s: none of its packets is kept any more, only the last %d MiB of the capture are", about,
+			keptBytes>>20)
+	}
+	if j.First > 0 && packets[0].Number != j.First && before == 0 {
+		about += "; its first packets were not kept any more"
+	}
+	if before > 0 {
+		about += fmt.Sprintf("; %d packets before these were left out for the size of the file", before)
+	}
+	if err := d.makeRoom(); err != nil {
+		return err
+	}
+	name := fmt.Sprintf("tcplife-%s-%s", time.Unix(0, j.At).UTC().Format("20060102T150405.000000000Z"), j.Name)
+	path := filepath.Join(d.options.Dir, name+".pcapng")
+	for n := 2; slices.Contains(d.names, filepath.Base(path)); n++ {
+		path = filepath.Join(d.options.Dir, fmt.Sprintf("%s-%d.pcapng", name, n))
+	}
+	if err := writeFile(path, packets, about); err != nil {
+		return fmt.Errorf("dump packets: %w", err)
+	}
+	d.names = append(d.names, filepath.Base(path))
+	return nil
+}
+
+// choose gives the packets, the latest of them if they are too many for a file, and how many there were before these.
+func (d *Dumper) choose(j *job) (packets []capture.Packet, before int) {
+	const block = 48 // bytes that a packet takes beside its data
+	decoder := flows.NewDecoder(d.options.Decoder)
+	var segments []flows.Segment
+	var size int64
+	for p := range j.kept.Packets {
+		segments = decoder.Decode(p, segments[:0])
+		wanted := p.Number >= j.First && p.Time >= j.From && p.Time <= j.To
+		if !wanted || !slices.ContainsFunc(segments, func(s flows.Segment) bool { return j.Of(&s) }) {
+			continue
+		}
+		packets = append(packets, *p)
+		size += int64(len(p.Data) + block)
+		for ; size > d.options.Size && len(packets) > 1; before++ {
+			size -= int64(len(packets[0].Data) + block)
+			packets = packets[1:]
+		}
+	}
+	return packets, before
+}
+
+// makeRoom removes the oldest files until there is room for another.
+func (d *Dumper) makeRoom() error {
+	for len(d.names) >= d.options.Files {
+		err := os.Remove(filepath.Join(d.options.Dir, d.names[0]))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("make room for a dump: %w", err)
+		}
+		d.names = d.names[1:]
+	}
+	return nil
+}
+
+// writeFile writes a file that has its name once it is complete. The first packet gets a comment.
+func writeFile(path string, packets []capture.Packet, about string) error {
+	os.Remove(path + ".part") // of a run that was killed
+	file, err := os.OpenFile(path+".part", os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	w := capture.NewWriter(file)
+	for i := range packets {
+		if i > 0 {
+			err = cmp.Or(err, w.Write(&packets[i]))
+		} else {
+			err = w.Write(&packets[i], "tcplife live --dump: "+about)
+		}
+	}
+	err = errors.Join(err, w.Flush(), file.Close())
+	if err == nil {
+		err = os.Rename(path+".part", path)
+	}
+	if err != nil {
+		os.Remove(path + ".part")
+	}
+	return err
+}
