@@ -368,8 +368,12 @@ func (q *fullQueue) line(since string) string {
 	if q.Cookies {
 		signs = append(signs, "SYN cookies in its place")
 	}
-	line := fmt.Sprintf("%s queue of %s full, since %s: of %s %s", map[string]string{"syn": "SYN", "accept": "accept"}[q.Queue],
-		netip.AddrPortFrom(q.of.IP, q.of.Port), since, text.Counted(q.of.Attempts, "attempt"), strings.Join(signs, ", "))
+	name := q.Queue
+	if name == "syn" {
+		name = "SYN"
+	}
+	line := fmt.Sprintf("%s queue of %s full, since %s: of %s %s", name, netip.AddrPortFrom(q.of.IP, q.of.Port), since,
+		text.Counted(q.of.Attempts, "attempt"), strings.Join(signs, ", "))
 	if q.Queue == "syn" {
 		return line + "; a backlog of " + text.Count(q.of.BacklogNeeded) + " would have held all"
 	}

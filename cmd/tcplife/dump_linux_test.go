@@ -64,7 +64,8 @@ func TestLiveDump(t *testing.T) {
 	}
 	if err := eachPacket(file, func(p *capture.Packet) error {
 		for c := range p.Comments() {
-			if p.Number != 1 || !strings.HasPrefix(string(c), "tcplife live --dump: connection ") || strings.Contains(string(c), ";") {
+			begins := strings.HasPrefix(string(c), "tcplife live --dump: connection ")
+			if p.Number != 1 || !begins || strings.Contains(string(c), ";") {
 				t.Errorf("packet %d has the comment %q", p.Number, c)
 			}
 		}
@@ -96,7 +97,8 @@ func TestLiveDumpFlood(t *testing.T) {
 		t.Fatalf("the dumps are %q, want one of the beginning and one of the end", files)
 	}
 	for _, event := range []string{"begin", "end"} {
-		i := slices.IndexFunc(files, func(f string) bool { return strings.HasSuffix(f, "flood-198.18.0.2-80-"+event+".pcapng") })
+		name := "flood-198.18.0.2-80-" + event + ".pcapng"
+		i := slices.IndexFunc(files, func(f string) bool { return strings.HasSuffix(f, name) })
 		if i < 0 {
 			t.Fatalf("the dumps are %q", files)
 		}
@@ -118,8 +120,8 @@ func TestLiveDumpBounds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	live := startLive(t, lab.Server, "-o", "jsonl", "-s", "65536", "--on", `teardown.kind == "reset" or outcome == "refused"`,
-		"--dump", dir, "--dump-files", "3", "--dump-size", "1")
+	live := startLive(t, lab.Server, "-o", "jsonl", "-s", "65536",
+		"--on", `teardown.kind == "reset" or outcome == "refused"`, "--dump", dir, "--dump-files", "3", "--dump-size", "1")
 	client, server, err := lab.Connect(nil, 80)
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +151,8 @@ func TestLiveDumpBounds(t *testing.T) {
 	if info, err := os.Stat(large); err != nil || info.Size() > 1_000_000 || info.Size() < 900_000 {
 		t.Errorf("%s: %v, %v", large, info, err)
 	}
-	if out, err := exec.Command("tcplife", "read", large, "-o", "jsonl").Output(); err != nil || !strings.Contains(string(out), `"reset"`) {
+	out, err := exec.Command("tcplife", "read", large, "-o", "jsonl").Output()
+	if err != nil || !strings.Contains(string(out), `"reset"`) {
 		t.Errorf("%v: the end of the connection is not in its dump: %s", err, out)
 	}
 	refuse(t, lab, 5)
@@ -157,7 +160,8 @@ func TestLiveDumpBounds(t *testing.T) {
 	live.signal(syscall.SIGINT)
 	live.wait()
 	files := dumps(t, dir)
-	if len(files) != 4 || !slices.Contains(files, mine) || slices.Contains(files, old) || slices.Contains(files, large) {
+	gone := slices.Contains(files, old) || slices.Contains(files, large)
+	if len(files) != 4 || !slices.Contains(files, mine) || gone {
 		t.Errorf("the files are %q, want the three last dumps and %s", files, mine)
 	}
 }

@@ -42,7 +42,8 @@ func (f *onFlags) add(flags *pflag.FlagSet) {
 func (f *onFlags) prepare(given func(string) bool) (*occasions, error) {
 	for _, flag := range []string{"dump-files", "dump-size"} {
 		if given(flag) && !given("dump") {
-			return nil, &usageError{fmt.Sprintf("--%s is about dumps, and none are asked for", flag), "--dump DIR writes them"}
+			return nil, &usageError{fmt.Sprintf("--%s is about dumps, and none are asked for", flag),
+				"--dump DIR writes them"}
 		}
 	}
 	for _, flag := range []string{"exec", "dump"} {

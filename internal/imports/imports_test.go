@@ -57,7 +57,7 @@ var allowed = map[string][]string{
 	"report/comment":         {"analyzer/record", "analyzer/tcpstate"},
 	"report/compared":        {"analyzer/record", "report/internal/..."},
 	"report/ladder":          {"analyzer/record", "analyzer/tcpstate", "flows", "report/internal/..."},
-	"report/metrics":         {"analyzer/record", "analyzer/tcpstate", "report/screen"},
+	"report/metrics":         {"analyzer/record", "analyzer/tcpstate", "report", "report/screen"},
 	"report/page": {"analyzer/ledger", "analyzer/record", "analyzer/tcpstate", "flows", "report",
 		"report/internal/...", "report/ladder"},
 	"report/nft":     {"analyzer/record", "report"},

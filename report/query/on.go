@@ -20,6 +20,9 @@ const (
 	End   Event = "end"
 )
 
+// String is begin or end.
+func (e Event) String() string { return string(e) }
+
 // On is what live's --on says of the records of connections, floods and scans. It is about those kinds of records that
 // have all the fields it names, and the field event, begin or end.
 type On struct {

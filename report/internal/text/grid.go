@@ -63,7 +63,8 @@ func (g *Grid) Widths() (full, short []int) {
 	g.findEmpty()
 	widths := g.widths()
 	for i := range g.Columns {
-		full, short = append(full, widths[shownColumn{column: i}]), append(short, widths[shownColumn{column: i, short: true}])
+		full = append(full, widths[shownColumn{column: i}])
+		short = append(short, widths[shownColumn{column: i, short: true}])
 	}
 	return full, short
 }

@@ -66,8 +66,8 @@ var named = regexp.MustCompile(`^tcplife-\d{8}T\d{6}\.\d{9}Z-[^/]*\.pcapng$`)
 
 // New makes one. It fails if the directory is not there or no file can be made in it.
 func New(o Options) (*Dumper, error) {
-	d := &Dumper{options: o, recent: capture.NewRecent(keptBytes), jobs: make(chan job, queue), done: make(chan struct{}),
-		said: make(chan string, 8)}
+	d := &Dumper{options: o, recent: capture.NewRecent(keptBytes), jobs: make(chan job, queue),
+		done: make(chan struct{}), said: make(chan string, 8)}
 	try, err := os.CreateTemp(o.Dir, ".tcplife-")
 	if err != nil {
 		return nil, fmt.Errorf("write dumps: %w", err)
@@ -141,8 +141,8 @@ func (d *Dumper) dump(j *job) error {
 	packets, before := d.choose(j)
 	about := j.About
 	if len(packets) == 0 {
-		return fmt.Errorf("dump %s: none of its packets is kept any more, only the last %d MiB of the capture are", about,
-			keptBytes>>20)
+		return fmt.Errorf("dump %s: none of its packets is kept any more, only the last %d MiB of the capture are",
+			about, keptBytes>>20)
 	}
 	if j.First > 0 && packets[0].Number != j.First && before == 0 {
 		about += "; its first packets were not kept any more"
