@@ -5,7 +5,8 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 # Permitted, not effective: so the program also starts where the right to capture is not granted, to read files.
-RUN go build -trimpath -pgo=cmd/tcplife/read.pgo -o /usr/local/bin/tcplife ./cmd/tcplife && setcap cap_net_raw+p /usr/local/bin/tcplife
+RUN CGO_LDFLAGS='-O2 -g -Wl,-z,relro,-z,now' go build -trimpath -buildmode=pie -pgo=cmd/tcplife/read.pgo \
+    -o /usr/local/bin/tcplife ./cmd/tcplife && setcap cap_net_raw+p /usr/local/bin/tcplife
 
 # libpcap is a shared library here: Debian's static one does not link without D-Bus.
 FROM debian:bookworm-slim

@@ -185,7 +185,8 @@ func diskFull(t *testing.T, script, in, out, flag, want string) {
 	if code == 99 || strings.Contains(said, "unshare:") {
 		t.Skip("NOT TESTED: a small disk cannot be made here: " + said)
 	}
-	if code != exitFailed || !strings.Contains(said, want) || !strings.Contains(said, ": the file ends behind its last whole packet") {
+	if code != exitFailed || !strings.Contains(said, want) ||
+		!strings.Contains(said, ": the file ends behind its last whole packet") {
 		t.Errorf("exit code %d: %s", code, said)
 	}
 	if n := strings.Count(stdout, `{"record":"connection"`); n != 3000 {

@@ -23,12 +23,12 @@ var allowed = strings.Fields(`
 	waitid wait4
 	clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time setitimer timer_create timer_settime
 	timer_delete
-	getrandom uname sysinfo getrusage getrlimit prlimit64 getuid geteuid getgid getegid getppid prctl arch_prctl
+	getrandom uname sysinfo getrusage getrlimit prlimit64 prctl arch_prctl getuid geteuid getgid getegid getppid
 	read readv pread64 write writev pwrite64 lseek close fcntl dup dup3 pipe2 eventfd2 ioctl
 	poll ppoll select pselect6 epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2
 	open openat stat lstat fstat newfstatat statx statfs fstatfs access faccessat faccessat2 readlink readlinkat getcwd
-	getdents64 ftruncate fallocate fsync fdatasync flock rename renameat renameat2 link linkat unlink unlinkat mkdir mkdirat
-	fchmod fchmodat
+	getdents64 ftruncate fallocate fsync fdatasync flock
+	rename renameat renameat2 link linkat unlink unlinkat mkdir mkdirat fchmod fchmodat
 	accept accept4 bind getsockname getpeername getsockopt setsockopt shutdown recvfrom recvmsg sendto sendmsg
 `)
 

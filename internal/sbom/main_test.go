@@ -1,0 +1,42 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"runtime/debug"
+	"testing"
+)
+
+// The document of this test names every module that is in it, and Go.
+func TestWrite(t *testing.T) {
+	var out bytes.Buffer
+	if err := write(&out, os.Args[0]); err != nil {
+		t.Fatal(err)
+	}
+	var d document
+	if err := json.Unmarshal(out.Bytes(), &d); err != nil {
+		t.Fatal(err)
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		t.Fatal("the test does not know what it was built of")
+	}
+	if d.Format != "CycloneDX" || d.Metadata.Component.Name != info.Main.Path || len(d.Components) != len(info.Deps)+1 {
+		t.Errorf("of %d modules it says\n%s", len(info.Deps), &out)
+	}
+	refs := map[string]bool{}
+	for _, c := range d.Components {
+		if refs[c.Ref] || c.Version == "" {
+			t.Errorf("twice, or without a version: %+v", c)
+		}
+		refs[c.Ref] = true
+	}
+	var again bytes.Buffer
+	if write(&again, os.Args[0]); !bytes.Equal(out.Bytes(), again.Bytes()) {
+		t.Error("two documents of one program differ")
+	}
+	if err := write(&again, "main.go"); err == nil {
+		t.Error("a file that is no program has a document")
+	}
+}
