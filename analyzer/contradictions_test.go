@@ -92,6 +92,7 @@ func againstPackets(c *record.Connection, segments []passed) (wrong []string) {
 			wrong = append(wrong, fmt.Sprintf(format, args...))
 		}
 	}
+	self := c.Client.IP == c.Server.IP && c.Client.Port == c.Server.Port
 	numbers := map[uint64]*passed{}
 	for i := range segments {
 		numbers[segments[i].Packet] = &segments[i]
@@ -129,9 +130,22 @@ func againstPackets(c *record.Connection, segments []passed) (wrong []string) {
 		for _, s := range e.States {
 			is(s.Packet != 0 && numbers[uint64(s.Packet)] == nil && s.Rule.Event() != tcpstate.Successor && uint64(s.Packet) <= last(segments), "packet %d of %s is none of the connection's", s.Packet, s.State)
 		}
+		// acknowledged is said of a number only if a segment of the other side says it, or a filter may have hidden that one
+		acked := func(number uint32) bool {
+			return slices.ContainsFunc(segments, func(s passed) bool {
+				return s.Quote == nil && s.Flags.Has(flows.ACK) && senderOf(c, &s.Segment) != side && int32(s.Ack-number) >= 0
+			})
+		}
+		filtered := !slices.ContainsFunc(segments, func(s passed) bool {
+			return s.Quote == nil && s.Flags&(flows.SYN|flows.FIN|flows.RST) == 0
+		})
+		is(e.SynAcked == record.Yes && e.ISN.Known && !self && !filtered && !acked(e.ISN.Number+1),
+			"the %s's SYN %d is acknowledged by no segment", side, e.ISN.Number)
 		if e.Fin == nil {
 			continue
 		}
+		is(e.Fin.Acked == record.Yes && !self && !filtered && !acked(e.Fin.Seq+1),
+			"the %s's FIN %d is acknowledged by no segment", side, e.Fin.Seq)
 		var fins int
 		for i := range segments {
 			s := &segments[i]

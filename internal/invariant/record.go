@@ -164,6 +164,9 @@ func (l *list) halfOpen(c *record.Connection) {
 	survivor := endpointOf(c, c.HalfOpen.Survivor)
 	l.is(!slices.ContainsFunc(survivor.States, func(s record.StateEntry) bool { return s.State >= tcpstate.SynRcvd }),
 		"the %s survived a half-open connection, and was never in a synchronized state", c.HalfOpen.Survivor)
+	lost := endpointOf(c, other(c.HalfOpen.Survivor))
+	l.is(lost.State.Known && lost.State.State >= tcpstate.SynRcvd && lost.State.State != tcpstate.TimeWait,
+		"the %s survived, and the other side is in %s", c.HalfOpen.Survivor, lost.State.State)
 	l.is(c.HalfOpen.At != record.NoTime && c.HalfOpen.Since != record.NoTime && c.HalfOpen.At < c.HalfOpen.Since,
 		"half-open since %d, discovered at %d", c.HalfOpen.Since, c.HalfOpen.At)
 }
