@@ -81,10 +81,9 @@ func (s *spool) all() (list []uint64) {
 
 // of gives the chunks of something, unpacked and in order.
 func (s *spool) of(of uint64) iter.Seq2[[]byte, error] {
-	first, _ := slices.BinarySearchFunc(s.chunks, of, func(c spooled, of uint64) int { return cmp.Compare(c.of, of) })
 	return func(yield func([]byte, error) bool) {
 		var packed []byte
-		for i, c := range s.chunks[first:] {
+		for i, c := range s.chunks[s.first(of):] {
 			if c.of != of {
 				return
 			}
@@ -92,14 +91,29 @@ func (s *spool) of(of uint64) iter.Seq2[[]byte, error] {
 				yield(nil, fmt.Errorf("the runner lost a chunk: number %d of %d came after %d", c.number, of, i))
 				return
 			}
-			packed = slices.Grow(packed[:0], c.length)[:c.length]
-			text, err := []byte(nil), error(nil)
-			if _, err = s.file.ReadAt(packed, c.at); err == nil || err == io.EOF {
-				text, err = unpacker.DecodeAll(packed, nil)
-			}
+			text, err := s.unpack(c, &packed)
 			if !yield(text, err) || err != nil {
 				return
 			}
 		}
 	}
+}
+
+// last gives the last chunk of something that there is one of.
+func (s *spool) last(of uint64) ([]byte, error) {
+	return s.unpack(s.chunks[s.first(of+1)-1], new([]byte))
+}
+
+// first is where the chunks of something begin.
+func (s *spool) first(of uint64) int {
+	at, _ := slices.BinarySearchFunc(s.chunks, of, func(c spooled, of uint64) int { return cmp.Compare(c.of, of) })
+	return at
+}
+
+func (s *spool) unpack(c spooled, packed *[]byte) ([]byte, error) {
+	*packed = slices.Grow((*packed)[:0], c.length)[:c.length]
+	if _, err := s.file.ReadAt(*packed, c.at); err != nil && err != io.EOF {
+		return nil, fmt.Errorf("read what other workers sent: %w", err)
+	}
+	return unpacker.DecodeAll(*packed, nil)
 }

@@ -43,8 +43,8 @@ func (f *mergeFn) ProcessElement(_ context.Context, _ int64, journals func(*[]by
 		if part == noPart {
 			continue
 		}
-		var end analyzer.PartEnd
-		if err := lastOf(s, part, &end); err != nil {
+		end, err := endOf(s, part)
+		if err != nil {
 			return err
 		}
 		ends = append(ends, end)
@@ -83,18 +83,16 @@ const noPart = math.MaxUint64
 
 func seed([]byte) (int64, []byte) { return 0, newChunk(noPart, 0, nil) }
 
-// lastOf reads the end of a part's journal.
-func lastOf(s *spool, part uint64, end *analyzer.PartEnd) error {
-	for b, err := range s.of(part) {
-		if err != nil {
-			return err
-		}
-		if b[0] == holdsEnd {
-			_, err := packedEnd.Read(b[1:], end)
-			return err
-		}
+// endOf reads the end of a part's journal, which is its last chunk.
+func endOf(s *spool, part uint64) (end analyzer.PartEnd, err error) {
+	b, err := s.last(part)
+	if err == nil && (len(b) == 0 || b[0] != holdsEnd) {
+		err = fmt.Errorf("the runner lost the end of journal %d", part)
 	}
-	return fmt.Errorf("the runner lost the end of journal %d", part)
+	if err == nil {
+		_, err = packedEnd.Read(b[1:], &end)
+	}
+	return end, err
 }
 
 func pagesOf(chunks iter.Seq2[[]byte, error]) iter.Seq2[[]byte, error] {
