@@ -125,3 +125,21 @@ func TestThrottle(t *testing.T) {
 		}
 	}
 }
+
+// A number fits within 256 KiB beyond the window.
+func TestSlack(t *testing.T) {
+	c := after([]sent{
+		{0, Segment{At: 10e6, Syn: true, Seq: 100}},
+		{1, Segment{At: 20e6, Syn: true, HasAck: true, Seq: 300, Ack: 101, Window: 1000}},
+		{0, Segment{At: 30e6, HasAck: true, Seq: 101, Ack: 301, Window: 1000}},
+	})
+	const reach = 1000 + 256<<10
+	for far, want := range map[Seq]bool{reach: true, reach + 1: false} {
+		if got := c.fits(&c.Ends[0], &c.Ends[1], &Segment{HasAck: true, Seq: 101 + far, Ack: 301, Len: 1}); got != want {
+			t.Errorf("%d octets ahead fits: %v, want %v", far, got, want)
+		}
+		if got := c.fits(&c.Ends[0], &c.Ends[1], &Segment{HasAck: true, Seq: 101, Ack: 301 + far}); got != want {
+			t.Errorf("an acknowledgement of %d octets ahead fits: %v, want %v", far, got, want)
+		}
+	}
+}
