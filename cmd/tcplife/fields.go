@@ -13,10 +13,10 @@ var fieldsFormats = []string{"table", "json"}
 
 func newFieldsCommand() *cobra.Command {
 	f := readFlags{}
-	summary := false
+	var summary, floods, scans bool
 	cmd := &cobra.Command{
 		Use:   "fields [TEXT] [flags]",
-		Short: "List the fields that --where and --fail-on can name",
+		Short: "List the fields that --where, --fail-on and --on can name",
 		Long: `Lists the fields of a connection that --where can name: name, type and meaning, a line each.
 With TEXT it lists those whose name, meaning or values contain it. Columns of the tables have
 names of their own, and stand at the end. "[]" stands for the elements of a list:
@@ -24,6 +24,7 @@ any(findings, .severity == "error") asks about findings[].severity.`,
 		Example: `  tcplife fields
   tcplife fields rtt
   tcplife fields --summary
+  tcplife fields --floods
   tcplife fields -o json | jq -r '.[].name'`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
@@ -35,15 +36,18 @@ any(findings, .severity == "error") asks about findings[].severity.`,
 			if err := oneOf("--output", f.output, fieldsFormats); err != nil {
 				return err
 			}
-			fields := query.SummaryFields()
-			if !summary {
-				fields = query.Fields()
-				for _, c := range report.TableColumns() {
-					if column, own := query.Column(c.Name); own {
-						column.Meaning = c.Meaning
-						fields = append(fields, column)
-					}
-				}
+			var fields []query.Field
+			switch {
+			case summary && floods || summary && scans || floods && scans:
+				return &usageError{"--summary, --floods and --scans list different fields", "give one of them"}
+			case summary:
+				fields = query.SummaryFields()
+			case floods:
+				fields = query.FloodFields()
+			case scans:
+				fields = query.ScanFields()
+			default:
+				fields = connectionFields()
 			}
 			if len(args) > 0 {
 				fields = slices.DeleteFunc(fields, func(f query.Field) bool { return !contains(f, args[0]) })
@@ -58,10 +62,24 @@ any(findings, .severity == "error") asks about findings[].severity.`,
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&summary, "summary", false, "list the fields of the summary, for --fail-on")
+	flags.BoolVar(&floods, "floods", false, "list the fields of floods, for live --on")
+	flags.BoolVar(&scans, "scans", false, "list the fields of scans, for live --on")
 	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT` of the list: "+list(fieldsFormats))
 	givenOnce(flags)
 	complete(cmd, "output", fieldsFormats)
 	return cmd
+}
+
+// connectionFields are those of connections, and the columns with names of their own.
+func connectionFields() []query.Field {
+	fields := query.Fields()
+	for _, c := range report.TableColumns() {
+		if column, own := query.Column(c.Name); own {
+			column.Meaning = c.Meaning
+			fields = append(fields, column)
+		}
+	}
+	return fields
 }
 
 // contains reports that what is said of a field contains a text.

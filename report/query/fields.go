@@ -27,6 +27,12 @@ func Fields() []Field { return connectionFields().flat("") }
 // SummaryFields lists the fields of the summary.
 func SummaryFields() []Field { return summaryFields().flat("") }
 
+// FloodFields lists the fields of a flood that live --on can name.
+func FloodFields() []Field { return floodEvents().flat("") }
+
+// ScanFields lists those of a scan.
+func ScanFields() []Field { return scanEvents().flat("") }
+
 // Column is a column of the table that has a name of its own: one that is no field's.
 func Column(name string) (Field, bool) {
 	u := understanding{text: newSource(name), fields: connectionFields()}
