@@ -22,7 +22,8 @@ func TestAdvance(t *testing.T) {
 	segments := x.Segments()
 	last := segments[4].Time // with the FIN of the server TIME_WAIT begins
 	var ended []record.EndedBy
-	a := analyzer.New(analyzer.Options{MSL: time.Second}, func(c *record.Connection) { ended = append(ended, c.EndedBy) })
+	a := analyzer.New(analyzer.Options{MSL: time.Second},
+		func(c *record.Connection) { ended = append(ended, c.EndedBy) })
 	a.Advance(last + int64(time.Hour)) // there is no clock yet that this could move
 	for i := range segments {
 		a.Segment(&segments[i])

@@ -13,8 +13,8 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// A connection that has rested is none the worse for it: the records are the same as if it had been awake all the time. And
-// a lone SYN's record is the same whether another one's was at hand.
+// A connection that has rested is none the worse for it: the records are the same as if it had been awake all the time.
+// And a lone SYN's record is the same whether another one's was at hand.
 func TestShortcutsChangeNothing(t *testing.T) {
 	files, err := filepath.Glob("../testdata/pcaps/*.pcap*")
 	if err != nil || len(files) == 0 {
@@ -22,7 +22,8 @@ func TestShortcutsChangeNothing(t *testing.T) {
 	}
 	for _, file := range files {
 		plain := recordsOf(t, segmentsOf(t, file), analyzer.NoTwins)
-		for name, prepare := range map[string]func(*analyzer.Analyzer){"rest": analyzer.Rest, "twins": func(*analyzer.Analyzer) {}} {
+		for name, prepare := range map[string]func(*analyzer.Analyzer){"rest": analyzer.Rest,
+			"twins": func(*analyzer.Analyzer) {}} {
 			list := recordsOf(t, segmentsOf(t, file), prepare)
 			if len(plain) != len(list) {
 				t.Fatalf("%s: %d records, %d with %s", file, len(plain), len(list), name)

@@ -37,7 +37,8 @@ func (t *traffic) send(connection uint32, end int, flags flows.Flags, length uin
 	s := &t.segment
 	*s = flows.Segment{
 		Packet: t.packet, Time: 1_700_000_000e9 + int64(t.packet)*10_000, FromB: end == serverEnd, Flags: flags,
-		Seq: sent[end], Ack: sent[1-end], Window: 60000, Len: length, TTL: 64, IPID: uint16(t.packet), Digest: uint32(t.packet), Checksum: flows.ChecksumGood,
+		Seq: sent[end], Ack: sent[1-end], Window: 60000, Len: length, TTL: 64, IPID: uint16(t.packet),
+		Digest: uint32(t.packet), Checksum: flows.ChecksumGood,
 	}
 	s.Key.A = flows.Addr{10: 0xff, 11: 0xff, 12: 10}
 	binary.BigEndian.PutUint16(s.Key.A[14:], uint16(connection))

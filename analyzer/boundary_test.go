@@ -11,8 +11,8 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// A test for each threshold, with the numbers written out, so that one which is changed is noticed: make mutate halves and doubles
-// each.
+// A test for each threshold, with the numbers written out, so that one which is changed is noticed: make
+// mutate halves and doubles each.
 
 // told analyzes segments, and gives the records that were told before the end, and all.
 func told(segments []flows.Segment, later ...time.Duration) (before int, all []*record.Connection) {
@@ -80,14 +80,16 @@ func TestUndecidedIncarnations(t *testing.T) {
 // The server is the side with a port below 1024, or else below 32768, if the other's is not.
 func TestServerByPort(t *testing.T) {
 	for server, client := range map[string]string{"1023": "1024", "32767": "32768"} {
-		_, all := told(segtest.Script("A = 10.0.0.1:" + server + " nxt=5\nB = 10.0.0.2:" + client + " nxt=7\nA --> B PSH,ACK len=1").Segments())
+		_, all := told(segtest.Script("A = 10.0.0.1:" + server + " nxt=5\nB = 10.0.0.2:" + client +
+			" nxt=7\nA --> B PSH,ACK len=1").Segments())
 		if r := all[0]; r.RoleEvidence != record.RolePorts || r.Server.IP.String() != "10.0.0.1" {
 			t.Errorf("of %s and %s the server is %v, by %s", server, client, r.Server.Port, r.RoleEvidence)
 		}
 	}
 }
 
-// The same bytes are a duplicate of the capture within 100 ms if they have an IP ID, within 10 ms with a timestamp, else within 2 ms.
+// The same bytes are a duplicate of the capture within 100 ms if they have an IP ID, within 10 ms
+// with a timestamp, else within 2 ms.
 func TestDuplicateLimits(t *testing.T) {
 	for _, test := range []struct {
 		with, after string
@@ -97,7 +99,8 @@ func TestDuplicateLimits(t *testing.T) {
 		{"ts=1000", "+9900us", 1}, {"ts=1000", "+10100us", 0},
 		{"", "+1900us", 1}, {"", "+2100us", 0},
 	} {
-		script := "C = 10.0.0.1:40000 " + test.with + "\n" + handshake + "C --> S PSH,ACK len=10\n" + test.after + " C --> S dup"
+		script := "C = 10.0.0.1:40000 " + test.with + "\n" + handshake + "C --> S PSH,ACK len=10\n" + test.after +
+			" C --> S dup"
 		segments := segtest.Script(script).Segments()
 		for i := range segments {
 			if !strings.HasPrefix(test.with, "ipid") {
@@ -105,7 +108,8 @@ func TestDuplicateLimits(t *testing.T) {
 			}
 		}
 		if _, all := told(segments); all[0].Client.CaptureDuplicates != test.want {
-			t.Errorf("%q, %s: %d duplicates, want %d", test.with, test.after, all[0].Client.CaptureDuplicates, test.want)
+			t.Errorf("%q, %s: %d duplicates, want %d", test.with, test.after, all[0].Client.CaptureDuplicates,
+				test.want)
 		}
 	}
 }
@@ -162,7 +166,8 @@ func TestProbesComeAgain(t *testing.T) {
 // An opener that has not answered a SYN-ACK for a second, and the 100 ms that an answer may be under way, never got it.
 func TestUnansweredSynAck(t *testing.T) {
 	for after, want := range map[string]string{"+1050ms": "ESTABLISHED", "+1150ms": "SYN_SENT"} {
-		_, all := told(segtest.Script("X = 10.0.0.3:40000\nC --> S SYN\nC <-- S SYN,ACK\n" + after + " X --> S SYN").Segments())
+		_, all := told(segtest.Script("X = 10.0.0.3:40000\nC --> S SYN\nC <-- S SYN,ACK\n" + after +
+			" X --> S SYN").Segments())
 		for _, r := range all {
 			if r.Client.Port == 40000 && r.Client.IP.String() == "10.0.0.1" && r.Client.State.State.String() != want {
 				t.Errorf("%s: the client is in %v, want %s", after, r.Client.State.State, want)
@@ -174,7 +179,8 @@ func TestUnansweredSynAck(t *testing.T) {
 // A segment is no word of its sender if its number is beyond what the peer has room for by more than 262,144.
 func TestFarNumbers(t *testing.T) {
 	for ahead, want := range map[string]bool{"263100": true, "263200": false} { // a window of 1,000
-		_, all := told(segtest.Script("S = 10.0.0.2:80 win=1000\n" + handshake + "C --> S PSH,ACK seq=+" + ahead + " len=10").Segments())
+		_, all := told(segtest.Script("S = 10.0.0.2:80 win=1000\n" + handshake + "C --> S PSH,ACK seq=+" + ahead +
+			" len=10").Segments())
 		if fits := all[0].Client.Bytes > 0; fits != want {
 			t.Errorf("%s ahead: fits is %v: %s", ahead, fits, short(all[0]))
 		}

@@ -16,13 +16,14 @@ import (
 // connection is one incarnation of a 4-tuple while it is followed. Its two ends are Key.A and Key.B. What every segment
 // changes stands together here and in a side, so that it is in few lines of a processor's cache.
 type connection struct {
-	key        flows.Key   `rest:"-"`
-	older      *connection `rest:"-"` // an earlier incarnation that is not decided yet
-	place      uint32      `rest:"-"` // of its 4-tuple in the table
-	number     uint32      `rest:"-"` // among those awake, 0 if it is not used
-	end        int64
-	heard      int64               // the clock at its last packet
-	opener     int                 // end that sent the first SYN; else the one that the first SYN-ACK went to; else the first sender
+	key    flows.Key   `rest:"-"`
+	older  *connection `rest:"-"` // an earlier incarnation that is not decided yet
+	place  uint32      `rest:"-"` // of its 4-tuple in the table
+	number uint32      `rest:"-"` // among those awake, 0 if it is not used
+	end    int64
+	heard  int64 // the clock at its last packet
+	// end that sent the first SYN; else the one that the first SYN-ACK went to; else the first sender
+	opener     int
 	role       record.RoleEvidence `rest:"-"`
 	touched    bool                `rest:"-"` // by a segment, since somebody looked who may rest
 	tshark     peers.Tshark
@@ -45,16 +46,17 @@ type connection struct {
 	reported bool        // at its close
 	waited   [2]bool     // which ends were in TIME_WAIT then
 
-	notes           []note
-	resets          distance.Resets
-	reason          []byte // the text of the first RST that carried one; never changed
-	synText         bool   // a SYN carried text (RFC 7413)
-	challenged      bool   // a SYN was answered by a plain ACK of other numbers
-	icmp            quoted // the ICMP error about its SYN or SYN-ACK
-	stale           bool   // its SYN may be an old one: it interrupted another attempt, met TIME_WAIT, or is old by its number
-	old             bool   // its SYN is a copy, or has a lower number than the connection before
-	copied          bool   // an earlier SYN had its SYN's number
-	gaveUp          bool   // its client gave up an attempt with the number givenUp
+	notes      []note
+	resets     distance.Resets
+	reason     []byte // the text of the first RST that carried one; never changed
+	synText    bool   // a SYN carried text (RFC 7413)
+	challenged bool   // a SYN was answered by a plain ACK of other numbers
+	icmp       quoted // the ICMP error about its SYN or SYN-ACK
+	// its SYN may be an old one: it interrupted another attempt, met TIME_WAIT, or is old by its number
+	stale           bool
+	old             bool // its SYN is a copy, or has a lower number than the connection before
+	copied          bool // an earlier SYN had its SYN's number
+	gaveUp          bool // its client gave up an attempt with the number givenUp
 	givenUp         uint32
 	linuxReuse      bool   // the successor's ISN proves that it was accepted in TIME_WAIT
 	beforeWaits     bool   // the incarnation before was in TIME_WAIT when this one began
@@ -290,7 +292,8 @@ func (c *connection) arrived(p *tcpstate.Proof) {
 	seg := flows.Segment{
 		Packet: s.Packet, Time: s.At, Key: c.key, FromB: from == 1, Flags: flagsOf(s),
 		Seq: uint32(s.Seq), Ack: uint32(s.Ack), Len: s.Len, Window: uint16(s.Window),
-		Options: flows.Options{HasWScale: s.HasWScale, WScale: s.WScale, HasTimestamp: s.HasTS, TSVal: s.TSVal, TSEcr: s.TSEcr},
+		Options: flows.Options{HasWScale: s.HasWScale, WScale: s.WScale, HasTimestamp: s.HasTS, TSVal: s.TSVal,
+			TSEcr: s.TSEcr},
 	}
 	c.sides[from].sums.Acknowledged(uint32(s.End())) // wrong ones do no harm here
 	c.count(from, to, &seg, p.Effect, seg.Seq, 0)
@@ -309,8 +312,8 @@ func flagsOf(s *tcpstate.Segment) (f flows.Flags) {
 	return f
 }
 
-// reduce makes s what the state machine needs of a segment. It sets one field after the other, and s is not copied: a processor
-// waits where it reads in one piece what it has just written in several.
+// reduce makes s what the state machine needs of a segment. It sets one field after the other, and s is not copied: a
+// processor waits where it reads in one piece what it has just written in several.
 func reduce(s *tcpstate.Segment, seg *flows.Segment) {
 	s.At, s.Packet = seg.Time, seg.Packet
 	s.Syn, s.Fin = seg.Flags.Has(flows.SYN), seg.Flags.Has(flows.FIN)
@@ -383,7 +386,8 @@ func (c *connection) assignRoles(from int, seg *flows.Segment) {
 	switch {
 	case seg.Flags&(flows.SYN|flows.ACK|flows.RST|flows.FIN) == flows.SYN && c.role != record.RoleSyn:
 		c.opener, c.role = from, record.RoleSyn
-	case seg.Flags.Has(flows.SYN|flows.ACK) && !impossible(seg.Flags) && c.role != record.RoleSyn && c.role != record.RoleSynAck:
+	case seg.Flags.Has(flows.SYN|flows.ACK) && !impossible(seg.Flags) && c.role != record.RoleSyn &&
+		c.role != record.RoleSynAck:
 		c.opener, c.role = 1-from, record.RoleSynAck
 	case c.role == "":
 		if server, known := serverByPort(&c.key); known {
@@ -432,7 +436,8 @@ func (c *connection) noteAnswers(from, to int, seg *flows.Segment, effect tcpsta
 			y.synAnswer = record.No
 		}
 	}
-	if seg.Len > 0 && peer.FinSent && !y.finAcked && !ack.After(peer.FinSeq) && effect&(tcpstate.Retransmission|tcpstate.Keepalive) == 0 {
+	if seg.Len > 0 && peer.FinSent && !y.finAcked && !ack.After(peer.FinSeq) && effect&(tcpstate.Retransmission|
+		tcpstate.Keepalive) == 0 {
 		c.crossedFin = true
 	}
 	if peer.FinSent && !y.finAcked && ack.After(peer.FinSeq) {

@@ -98,7 +98,8 @@ func againstPackets(c *record.Connection, segments []passed) (wrong []string) {
 		numbers[segments[i].Packet] = &segments[i]
 	}
 	absorbed := func(code string) bool {
-		return slices.Contains([]string{"stale_syn", "syn_in_connection", "time_wait_reused", "challenged", "time_wait_refused"}, code)
+		return slices.Contains([]string{"stale_syn", "syn_in_connection", "time_wait_reused", "challenged",
+			"time_wait_refused"}, code)
 	}
 	for _, f := range c.Findings {
 		for _, p := range f.Packets {
@@ -110,25 +111,31 @@ func againstPackets(c *record.Connection, segments []passed) (wrong []string) {
 			from := senderOf(c, &s.Segment)
 			switch f.Code {
 			case "fin_retransmitted":
-				is(!s.Flags.Has(flows.FIN) || from != f.Side, "fin_retransmitted names packet %d, which is no FIN of the %s", p, f.Side)
+				is(!s.Flags.Has(flows.FIN) || from != f.Side,
+					"fin_retransmitted names packet %d, which is no FIN of the %s", p, f.Side)
 			case "syn_retransmitted":
-				is(s.Flags&(flows.SYN|flows.ACK) != flows.SYN || from != f.Side, "syn_retransmitted names packet %d, which is no SYN of the %s", p, f.Side)
+				is(s.Flags&(flows.SYN|flows.ACK) != flows.SYN || from != f.Side,
+					"syn_retransmitted names packet %d, which is no SYN of the %s", p, f.Side)
 			case "syn_ack_retransmitted":
-				is(!s.Flags.Has(flows.SYN|flows.ACK) || from != f.Side, "syn_ack_retransmitted names packet %d, which is no SYN-ACK of the %s", p, f.Side)
+				is(!s.Flags.Has(flows.SYN|flows.ACK) || from != f.Side,
+					"syn_ack_retransmitted names packet %d, which is no SYN-ACK of the %s", p, f.Side)
 			case "reset_inexact", "reset_outside_window":
 				is(!s.Flags.Has(flows.RST), "%s names packet %d, which is no RST", f.Code, p)
 			case "capture_loss":
 				if from == f.Side {
 					continue // the first segment behind the gap
 				}
-				is(held(segments, &s.Segment) != 0, "packet %d acknowledges octet %d, which packet %d holds: no capture_loss", p, s.Ack-1, held(segments, &s.Segment))
+				is(held(segments, &s.Segment) != 0,
+					"packet %d acknowledges octet %d, which packet %d holds: no capture_loss", p, s.Ack-1,
+					held(segments, &s.Segment))
 			}
 		}
 	}
 	for _, side := range []record.Side{record.Client, record.Server} {
 		e := endpointOf(c, side)
 		for _, s := range e.States {
-			is(s.Packet != 0 && numbers[uint64(s.Packet)] == nil && s.Rule.Event() != tcpstate.Successor && uint64(s.Packet) <= last(segments), "packet %d of %s is none of the connection's", s.Packet, s.State)
+			is(s.Packet != 0 && numbers[uint64(s.Packet)] == nil && s.Rule.Event() != tcpstate.Successor &&
+				uint64(s.Packet) <= last(segments), "packet %d of %s is none of the connection's", s.Packet, s.State)
 		}
 		// acknowledged is said of a number only if a segment of the other side says it, or a filter may have hidden that one
 		acked := func(number uint32) bool {
@@ -149,11 +156,13 @@ func againstPackets(c *record.Connection, segments []passed) (wrong []string) {
 		var fins int
 		for i := range segments {
 			s := &segments[i]
-			if s.Quote == nil && s.Flags.Has(flows.FIN) && !s.effect.Has(tcpstate.Rejected) && senderOf(c, &s.Segment) == side && s.Seq+s.Len == e.Fin.Seq {
+			if s.Quote == nil && s.Flags.Has(flows.FIN) && !s.effect.Has(tcpstate.Rejected) &&
+				senderOf(c, &s.Segment) == side && s.Seq+s.Len == e.Fin.Seq {
 				fins++
 			}
 		}
-		again := slices.ContainsFunc(c.Findings, func(f record.Finding) bool { return f.Code == "fin_retransmitted" && f.Side == side })
+		again := slices.ContainsFunc(c.Findings,
+			func(f record.Finding) bool { return f.Code == "fin_retransmitted" && f.Side == side })
 		is(again != (fins > 1), "the %s's FIN was sent %d times, fin_retransmitted: %t", side, fins, again)
 	}
 	return wrong
@@ -170,7 +179,8 @@ func last(segments []passed) (n uint64) {
 func held(segments []passed, ack *flows.Segment) uint64 {
 	for i := range segments {
 		s := &segments[i]
-		if s.Quote != nil || s.FromB == ack.FromB || s.Flags.Has(flows.RST) || s.effect.Has(tcpstate.BadChecksum) || s.Flags.Has(flows.SYN|flows.FIN) {
+		if s.Quote != nil || s.FromB == ack.FromB || s.Flags.Has(flows.RST) || s.effect.Has(tcpstate.BadChecksum) ||
+			s.Flags.Has(flows.SYN|flows.FIN) {
 			continue
 		}
 		length := s.Len

@@ -49,9 +49,11 @@ func (c *connection) port(end int) uint16 {
 // follow tells the crowd what a segment has made of an attempt, by what tcpstate says that it was.
 func (a *Analyzer) follow(c *connection, seg *flows.Segment, effect tcpstate.Effect) {
 	if c.role != record.RoleSyn {
-		if from := sender(seg); seg.Flags.Has(flows.SYN|flows.ACK) && !effect.Has(tcpstate.Rejected) && c.tcp.Ends[from].Syns == 1 {
+		if from := sender(seg); seg.Flags.Has(flows.SYN|flows.ACK) && !effect.Has(tcpstate.Rejected) &&
+			c.tcp.Ends[from].Syns == 1 {
 			a.tell(synAckUnasked, &event{
-				clock: a.clock, attempt: attemptBy(&c.key, 1-from), synAck: crowd.ProbeOf(seg), clientPort: c.port(1 - from), packet: seg.Packet,
+				clock: a.clock, attempt: attemptBy(&c.key, 1-from), synAck: crowd.ProbeOf(seg),
+				clientPort: c.port(1 - from), packet: seg.Packet,
 			})
 		}
 		if seg.Flags.Has(flows.RST) && seg.Window > 0 && seg.FromB != c.first.FromB {
@@ -60,7 +62,8 @@ func (a *Analyzer) follow(c *connection, seg *flows.Segment, effect tcpstate.Eff
 		return
 	}
 	switch {
-	case c.phase == failed && (c.told == crowd.Refused || c.told == crowd.Unreachable) && seg.Flags.Has(flows.SYN|flows.ACK):
+	case c.phase == failed && (c.told == crowd.Refused || c.told == crowd.Unreachable) && seg.Flags.Has(flows.SYN|
+		flows.ACK):
 		c.phase = unopened // somebody listens now: this is another attempt
 	case c.phase == failed:
 		return
@@ -103,7 +106,8 @@ func (a *Analyzer) follow(c *connection, seg *flows.Segment, effect tcpstate.Eff
 		a.tell(handshakeCompletes, &e)
 		c.phase, c.first = completed, crowd.Probe{}
 	default:
-		e.end, e.synAckRetransmissions, e.retransmitted = c.failure(), c.synAckRetransmissions(), c.tcp.Ends[c.opener].Syns > 1
+		e.end, e.synAckRetransmissions, e.retransmitted = c.failure(), c.synAckRetransmissions(),
+			c.tcp.Ends[c.opener].Syns > 1
 		a.tell(attemptEnds, &e)
 		c.phase, c.told = failed, e.end
 	}
@@ -114,7 +118,8 @@ func (p phase) isCompleted() bool { return p == completed || p == fellBack || p 
 
 // takeBack tells the crowd that an attempt failed after all. With cut it is only the capture that ends.
 func (a *Analyzer) takeBack(c *connection, cut bool) {
-	e := event{clock: a.clock, attempt: c.attempt(), end: c.failure(), cut: cut, held: c.phase == fellBack, synAckRetransmissions: c.synAckRetransmissions()}
+	e := event{clock: a.clock, attempt: c.attempt(), end: c.failure(), cut: cut, held: c.phase == fellBack,
+		synAckRetransmissions: c.synAckRetransmissions()}
 	if c.phase == completed { // otherwise the crowd has no time in SYN_RCVD of it any more
 		e.leftAt = e.attempt.AckAt
 	}
@@ -220,7 +225,8 @@ func (c *connection) isShown() bool {
 	return false
 }
 
-// strayed tells the crowd of a record of one segment that opened nothing, transmissions of it included, and of an RST at most.
+// strayed tells the crowd of a record of one segment that opened nothing, transmissions of it
+// included, and of an RST at most.
 func (a *Analyzer) strayed(c *connection) {
 	from := 0
 	if c.first.FromB {
@@ -229,7 +235,8 @@ func (a *Analyzer) strayed(c *connection) {
 	x, y := &c.sides[from], &c.sides[1-from]
 	const several = 32
 	alone := x.packets <= several && x.bytes == 0 && y.packets == y.rsts && x.openings == 0
-	if !alone || c.first.Flags.Has(flows.ACK) && !c.first.Flags.Has(flows.SYN) && !c.first.Flags.Has(flows.RST) && c.opener != from {
+	if !alone || c.first.Flags.Has(flows.ACK) && !c.first.Flags.Has(flows.SYN) && !c.first.Flags.Has(flows.RST) &&
+		c.opener != from {
 		return // of a connection whose beginning was not captured
 	}
 	e := event{clock: a.clock, attempt: attemptBy(&c.key, from), probe: c.first, reset: y.rsts > 0}
@@ -245,7 +252,8 @@ func (c *connection) tellServed(e *event) {
 	if !known {
 		return
 	}
-	e.acceptedAt, e.askedAt, e.servedAt, e.heardAt = at, c.usage.First(c.opener), c.usage.First(server), c.tcp.LastAt(server)
+	e.acceptedAt, e.askedAt, e.servedAt, e.heardAt = at, c.usage.First(c.opener), c.usage.First(server),
+		c.tcp.LastAt(server)
 	if syn, rest, two := c.sides[server].distance.Makers(); two {
 		e.synAckTTL, e.serverTTL = syn, rest
 	}

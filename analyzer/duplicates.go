@@ -28,8 +28,9 @@ const (
 	duplicateBare   = 2e6
 )
 
-// isDuplicate reports whether the capture holds the segment already, and remembers it. Other says on which side of a device that
-// renumbers it was captured; what was captured on both is the same by its numbers, whatever else was changed.
+// isDuplicate reports whether the capture holds the segment already, and remembers it. Other says on
+// which side of a device that renumbers it was captured; what was captured on both is the same by its
+// numbers, whatever else was changed.
 func (s *side) isDuplicate(seg *flows.Segment, other bool, peer *side) bool {
 	heard := peer.packets - peer.duplicates
 	within := int64(duplicateBare)
@@ -43,7 +44,8 @@ func (s *side) isDuplicate(seg *flows.Segment, other bool, peer *side) bool {
 	}
 	for i := range s.recent {
 		r := &s.recent[i]
-		if r.at == 0 || r.seq != seg.Seq || r.ack != seg.Ack || r.ipid != seg.IPID || r.flags != seg.Flags || r.len != seg.Len {
+		if r.at == 0 || r.seq != seg.Seq || r.ack != seg.Ack || r.ipid != seg.IPID || r.flags != seg.Flags ||
+			r.len != seg.Len {
 			continue
 		}
 		limit := within
@@ -67,7 +69,8 @@ func (s *side) isDuplicate(seg *flows.Segment, other bool, peer *side) bool {
 func (s *side) remember(seg *flows.Segment, other bool, peer *side) {
 	f := &s.recent[s.recentNext%uint8(len(s.recent))]
 	s.recentNext++
-	f.at, f.digest, f.seq, f.ack, f.len, f.ipid, f.flags = seg.Time, seg.Digest, seg.Seq, seg.Ack, seg.Len, seg.IPID, seg.Flags
+	f.at, f.digest, f.seq, f.ack, f.len, f.ipid, f.flags = seg.Time, seg.Digest, seg.Seq, seg.Ack, seg.Len, seg.IPID,
+		seg.Flags
 	f.ttl, f.other, f.heard = seg.TTL, other, peer.packets-peer.duplicates
 }
 
@@ -92,9 +95,9 @@ func (c *connection) forgetFingerprints(now int64) {
 	}
 }
 
-// numberings are the two ways in which a capture numbers a connection that it holds on both sides of a device that renumbers: a
-// firewall that makes ISNs random. What it does is to add a constant to the numbers of an end, in SEG.SEQ of the one direction
-// and in SEG.ACK of the other. An end's numbers are those by which it was seen first.
+// numberings are the two ways in which a capture numbers a connection that it holds on both sides of a device that
+// renumbers: a firewall that makes ISNs random. What it does is to add a constant to the numbers of an end, in SEG.SEQ
+// of the one direction and in SEG.ACK of the other. An end's numbers are those by which it was seen first.
 type numberings [2]numbering
 
 // numbering is what one side of the device adds to them, by end.
@@ -103,8 +106,8 @@ type numbering struct {
 	plus  [2]uint32
 }
 
-// nearby is how far at most what a connection sends lies from what it has come to; the two numbers of one octet are farther apart,
-// but for one pair of random ISNs in 2,048.
+// nearby is how far at most what a connection sends lies from what it has come to; the two numbers of one octet are
+// farther apart, but for one pair of random ISNs in 2,048.
 const nearby = 1 << 20
 
 func near(m, n uint32) bool { return apart(m, n) < nearby }
@@ -116,8 +119,8 @@ func apart(m, n uint32) uint32 {
 	return m - n
 }
 
-// translate gives a segment in the numbers by which its connection is followed, and whether it was captured on the other
-// side of a device that renumbers. Head is the newest of the connections that it may belong to.
+// translate gives a segment in the numbers by which its connection is followed, and whether it was captured on the
+// other side of a device that renumbers. Head is the newest of the connections that it may belong to.
 func (a *Analyzer) translate(seg *flows.Segment, head *connection) (_ *flows.Segment, other bool) {
 	var best *connection
 	var found fit
@@ -129,7 +132,8 @@ func (a *Analyzer) translate(seg *flows.Segment, head *connection) (_ *flows.Seg
 		if f.number < 0 && c.foundRenumbered(seg) {
 			f = c.fit(seg)
 		}
-		if f.number >= 0 && (best == nil || f.numbers > found.numbers || f.numbers == found.numbers && f.apart < found.apart) {
+		if f.number >= 0 && (best == nil || f.numbers > found.numbers || f.numbers == found.numbers &&
+			f.apart < found.apart) {
 			best, found = c, f
 		}
 	}
@@ -152,8 +156,8 @@ func (n *numbering) undo(seg *flows.Segment) {
 	seg.Options.SACKRight -= n.plus[1-from]
 }
 
-// foundRenumbered reports whether the segment is the copy, in other numbers, of one that its end has just sent. From then on both
-// numberings are known.
+// foundRenumbered reports whether the segment is the copy, in other numbers, of one that its end has just sent. From
+// then on both numberings are known.
 func (c *connection) foundRenumbered(seg *flows.Segment) bool {
 	from, ack := sender(seg), seg.Flags.Has(flows.ACK)
 	x, y := &c.sides[from], &c.sides[1-from]
@@ -169,7 +173,8 @@ func (c *connection) foundRenumbered(seg *flows.Segment) bool {
 			continue
 		}
 		was, is := &c.numberings[0], &c.numberings[1]
-		if is.known[from] && is.plus[from] != seg.Seq-r.seq || ack && is.known[1-from] && is.plus[1-from] != seg.Ack-r.ack {
+		if is.known[from] && is.plus[from] != seg.Seq-r.seq || ack && is.known[1-from] &&
+			is.plus[1-from] != seg.Ack-r.ack {
 			continue // it adds something else
 		}
 		was.known[from], is.known[from], is.plus[from] = true, true, seg.Seq-r.seq
@@ -189,8 +194,9 @@ func (r *fingerprint) renumberedAs(seg *flows.Segment) bool {
 	return (bySeq || byAck) && !(bySeq && near(r.seq, seg.Seq)) && !(byAck && near(r.ack, seg.Ack))
 }
 
-// patience is how long after a packet another one of an end may be the same in other numbers, in ns; negative if it cannot be. It
-// takes more evidence than a duplicate does, and what an ID is worth depends on whether the end gives each packet its own.
+// patience is how long after a packet another one of an end may be the same in other numbers, in ns; negative
+// if it cannot be. It takes more evidence than a duplicate does, and what an ID is worth depends on whether
+// the end gives each packet its own.
 func (s *side) patience(r *fingerprint, seg *flows.Segment, peer *side) int64 {
 	syn, sameID, same := seg.Flags.Has(flows.SYN), seg.IPID != 0 && r.ipid == seg.IPID, r.digest == seg.Digest
 	switch {
@@ -244,15 +250,18 @@ func (c *connection) fit(seg *flows.Segment) fit {
 		// Far from both: a copy of what nobody can have sent is one all the same.
 		there := *seg
 		c.numberings[1].undo(&there)
-		if c.sides[from].copied(seg, func(r *fingerprint) bool { return r.seq == there.Seq && r.ack == there.Ack }) != nil {
+		if c.sides[from].copied(seg, func(r *fingerprint) bool {
+			return r.seq == there.Seq &&
+				r.ack == there.Ack
+		}) != nil {
 			best.number = 1
 		}
 	}
 	return best
 }
 
-// learn finds out what a numbering adds to the numbers of an end that it has not named before, by a segment that is in it. It
-// reports false if it cannot be told.
+// learn finds out what a numbering adds to the numbers of an end that it has not named before, by a segment that is in
+// it. It reports false if it cannot be told.
 func (c *connection) learn(number int, seg *flows.Segment) bool {
 	from := sender(seg)
 	to, n, x := 1-from, &c.numberings[number], &c.sides[from]

@@ -11,7 +11,8 @@ func TestRenumberedThresholds(t *testing.T) {
 	const syn, ack = flows.SYN, flows.ACK
 	first := flows.Segment{Packet: 1, Time: 1e9, Flags: syn, Seq: 1000, IPID: 7, Digest: 1}
 	first.Key.APort = 40000
-	sent := flows.Segment{Packet: 2, Key: first.Key, Time: 1e9, Flags: ack, Seq: 1001, Ack: 5001, IPID: 7, Digest: 2, Len: 10}
+	sent := flows.Segment{Packet: 2, Key: first.Key, Time: 1e9, Flags: ack, Seq: 1001, Ack: 5001, IPID: 7, Digest: 2,
+		Len: 10}
 	for _, tt := range []struct {
 		name   string
 		before flows.Segment
@@ -22,11 +23,13 @@ func TestRenumberedThresholds(t *testing.T) {
 		{"a SYN with its ID", first, func(s *flows.Segment) { s.Time += duplicateWithTS }, false, true},
 		{"a SYN with its ID, too late", first, func(s *flows.Segment) { s.Time += duplicateWithTS + 1 }, false, false},
 		{"a SYN with another ID", first, func(s *flows.Segment) { s.IPID++ }, false, false},
-		{"a SYN without an ID or timestamp", flows.Segment{Packet: 1, Key: first.Key, Time: 1e9, Flags: syn, Seq: 1000}, func(*flows.Segment) {}, false, false},
+		{"a SYN without an ID or timestamp", flows.Segment{Packet: 1, Key: first.Key, Time: 1e9, Flags: syn, Seq: 1000},
+			func(*flows.Segment) {}, false, false},
 		{"a segment with its ID", sent, func(s *flows.Segment) { s.Time += duplicateBare }, false, true},
 		{"a segment with its ID, too late", sent, func(s *flows.Segment) { s.Time += duplicateBare + 1 }, false, false},
 		{"of an end that gives IDs", sent, func(s *flows.Segment) { s.Time += duplicateWithID }, true, true},
-		{"of an end that gives IDs, too late", sent, func(s *flows.Segment) { s.Time += duplicateWithID + 1 }, true, false},
+		{"of an end that gives IDs, too late", sent, func(s *flows.Segment) { s.Time += duplicateWithID + 1 }, true,
+			false},
 		{"of a merged clock", sent, func(s *flows.Segment) { s.Time -= duplicateWithID }, true, true},
 		{"another text", sent, func(s *flows.Segment) { s.Digest++ }, true, false},
 		{"another length", sent, func(s *flows.Segment) { s.Len++ }, true, false},

@@ -10,7 +10,8 @@ import (
 )
 
 // crowd feeds n connections that stay open, then attempts that nobody answers, and gives what was evicted by outcome.
-func crowd(t *testing.T, o analyzer.Options, open, attempts int, watch func(*analyzer.Analyzer)) (*record.Result, map[record.Outcome]int) {
+func crowd(t *testing.T, o analyzer.Options, open, attempts int, watch func(*analyzer.Analyzer)) (*record.Result,
+	map[record.Outcome]int) {
 	t.Helper()
 	evicted := map[record.Outcome]int{}
 	a := analyzer.New(o, func(c *record.Connection) {
@@ -26,7 +27,8 @@ func crowd(t *testing.T, o analyzer.Options, open, attempts int, watch func(*ana
 			Flags: flags, Seq: seq, Ack: ack, Window: 1000, TTL: 64,
 			Key: flows.Key{APort: 40000, BPort: 80},
 		}
-		seg.Key.A[10], seg.Key.A[11], seg.Key.A[13], seg.Key.A[14], seg.Key.A[15] = 0xff, 0xff, byte(n>>16), byte(n>>8), byte(n)
+		seg.Key.A[10], seg.Key.A[11], seg.Key.A[13], seg.Key.A[14], seg.Key.A[15] = 0xff, 0xff, byte(n>>16), byte(n>>8),
+			byte(n)
 		seg.Key.B[10], seg.Key.B[11], seg.Key.B[12] = 0xff, 0xff, 192
 		a.Segment(&seg)
 		watch(a)
@@ -80,7 +82,8 @@ func TestYearsOfSilence(t *testing.T) {
 	n := 0
 	a := analyzer.New(analyzer.Options{IdleLimit: 100 * 365 * 24 * time.Hour}, func(*record.Connection) { n++ })
 	for packet, at := range []int64{0, 1e9, 1.7e18, 1.7e18 + 1, 1.7e18 + 2} {
-		seg := flows.Segment{Packet: uint64(packet) + 1, Time: at, Flags: flows.ACK, Seq: 1, Ack: 1, Len: 1, Key: flows.Key{APort: 1024, BPort: 80}}
+		seg := flows.Segment{Packet: uint64(packet) + 1, Time: at, Flags: flows.ACK, Seq: 1, Ack: 1, Len: 1,
+			Key: flows.Key{APort: 1024, BPort: 80}}
 		a.Segment(&seg)
 	}
 	a.Close()

@@ -23,7 +23,8 @@ func CountLive(a *Analyzer) record.Live {
 				at := c.attempt()
 				switch e := &c.tcp.Ends[i]; {
 				case !e.Known():
-				case i != c.opener && e.State() == tcpstate.SynRcvd && c.synAckRetransmissions() == 0 && a.accounts.crowd.SentCookie(at.Target, at.TargetPort, at.SynAckAt):
+				case i != c.opener && e.State() == tcpstate.SynRcvd && c.synAckRetransmissions() == 0 &&
+					a.accounts.crowd.SentCookie(at.Target, at.TargetPort, at.SynAckAt):
 				case i != c.opener:
 					live.Server[e.State()]++
 				case c.tcp.Unspoken(i):
@@ -55,8 +56,8 @@ func NoTwins(a *Analyzer) { a.twins.off = true }
 // LetAllGo takes in all segments that wait for what they answer.
 func LetAllGo(a *Analyzer) { a.letAllGo() }
 
-// Ordinary is how many lives are ordinary so far. It fails if the rules would make something else of one of them than is known of
-// it while it lasts.
+// Ordinary is how many lives are ordinary so far. It fails if the rules would make something else of one of them than
+// is known of it while it lasts.
 func Ordinary(a *Analyzer) (n int, err error) {
 	for place := uint32(1); place <= a.table.places.Made(); place++ {
 		p := a.table.places.At(place)
@@ -75,7 +76,8 @@ func Ordinary(a *Analyzer) (n int, err error) {
 		if !c.embryonic() {
 			phase = completed
 		}
-		if c.stands != stands || c.phase != phase || a.deadline(c) < deadline || a.deadline(c) > deadline && !a.mayBeOpen(c) || c.older != nil {
+		if c.stands != stands || c.phase != phase || a.deadline(c) < deadline || a.deadline(c) > deadline &&
+			!a.mayBeOpen(c) || c.older != nil {
 			return n, fmt.Errorf("#%d stands at %+v until %d in phase %d, by the rules at %+v until %d in phase %d",
 				c.id, stands, deadline, c.phase, c.stands, a.deadline(c), phase)
 		}

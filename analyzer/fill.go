@@ -46,7 +46,8 @@ func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record
 	c.usage.Of(r, c.sides[0].bytes+c.sides[1].bytes, &more.idle)
 	r.Teardown = c.teardown()
 	if h := c.tcp.HalfOpen; h != nil {
-		r.HalfOpen = &record.HalfOpen{Survivor: c.side(h.Survivor), Since: record.Time(h.Since), At: record.NoTime, DiscoveredBy: discoveredBy[h.By]}
+		r.HalfOpen = &record.HalfOpen{Survivor: c.side(h.Survivor), Since: record.Time(h.Since), At: record.NoTime,
+			DiscoveredBy: discoveredBy[h.By]}
 		if h.GaveUp {
 			r.HalfOpen.Survivor = record.NoSide
 		}
@@ -57,7 +58,8 @@ func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record
 	for i := range c.tcp.Ends {
 		c.timeWaits(r, &a.options, i, at, by)
 	}
-	counts := [2]peers.Sent{{Packets: c.sides[0].packets, IpBytes: c.sides[0].ipBytes}, {Packets: c.sides[1].packets, IpBytes: c.sides[1].ipBytes}}
+	counts := [2]peers.Sent{{Packets: c.sides[0].packets, IpBytes: c.sides[0].ipBytes},
+		{Packets: c.sides[1].packets, IpBytes: c.sides[1].ipBytes}}
 	more.zeek.History = a.texts.string(c.zeek.Log(&more.zeek, client, c.start, counts, a.texts.room()))
 	more.tshark.Completeness = c.tshark.Completeness()
 	r.Zeek, r.Tshark = &more.zeek, &more.tshark
@@ -158,7 +160,8 @@ func (c *connection) endpoint(r *record.Endpoint, i int, states []record.StateEn
 		if h.Inferred {
 			evidence = record.Inferred
 		}
-		states = append(states, record.StateEntry{State: h.State, At: record.Time(h.At), Packet: record.PacketNumber(h.Packet), Evidence: evidence, Rule: h.Rule})
+		states = append(states, record.StateEntry{State: h.State, At: record.Time(h.At),
+			Packet: record.PacketNumber(h.Packet), Evidence: evidence, Rule: h.Rule})
 	}
 	if states == nil {
 		states = []record.StateEntry{}
@@ -168,14 +171,16 @@ func (c *connection) endpoint(r *record.Endpoint, i int, states []record.StateEn
 	for k := range e.Withdrawn {
 		w := &e.Withdrawn[k]
 		r.Withdrawn = append(r.Withdrawn, record.Withdrawn{
-			State: w.State, At: record.Time(w.At), Packet: record.PacketNumber(w.Packet), Rule: w.By, ByPacket: record.PacketNumber(w.ByPacket),
+			State: w.State, At: record.Time(w.At), Packet: record.PacketNumber(w.Packet), Rule: w.By,
+			ByPacket: record.PacketNumber(w.ByPacket),
 		})
 	}
 }
 
 func (c *connection) handshake(client, server int) record.Handshake {
 	x, y := &c.sides[client], &c.sides[server]
-	h := record.Handshake{Outcome: c.outcome(client, server), SynAt: record.NoTime, SynAckAt: record.NoTime, AckAt: record.NoTime, ServerRTT: record.NoDuration, ClientRTT: record.NoDuration}
+	h := record.Handshake{Outcome: c.outcome(client, server), SynAt: record.NoTime, SynAckAt: record.NoTime,
+		AckAt: record.NoTime, ServerRTT: record.NoDuration, ClientRTT: record.NoDuration}
 	if x.openings > 0 {
 		h.SynAt, h.SynPacket = record.Time(x.openingAt), record.PacketNumber(x.openingPacket)
 	}
@@ -275,10 +280,13 @@ func (c *connection) resetOrigin(reset *record.Reset, r *tcpstate.Reset) {
 }
 
 func (c *connection) teardown() record.Teardown {
-	t := record.Teardown{Kind: record.TeardownNone, At: record.NoTime, Idle: record.NoDuration, HalfClosed: record.NoDuration}
+	t := record.Teardown{Kind: record.TeardownNone, At: record.NoTime, Idle: record.NoDuration,
+		HalfClosed: record.NoDuration}
 	a, b := &c.tcp.Ends[0], &c.tcp.Ends[1]
 	if r := c.tcp.Reset; r != nil {
-		reset := &record.Reset{By: c.side(r.By), Packet: record.PacketNumber(r.Packet), ReceiverState: record.StateOrNone{State: r.ReceiverState, Known: true}, Answers: resetAnswers[r.Answers], Idle: record.NoDuration}
+		reset := &record.Reset{By: c.side(r.By), Packet: record.PacketNumber(r.Packet),
+			ReceiverState: record.StateOrNone{State: r.ReceiverState, Known: true}, Answers: resetAnswers[r.Answers],
+			Idle: record.NoDuration}
 		if r.Idle >= 0 {
 			reset.Idle = record.Duration(r.Idle)
 		}
@@ -334,14 +342,15 @@ func (c *connection) teardown() record.Teardown {
 	return t
 }
 
-// firstToAckFin reports that an end's FIN was its first segment to acknowledge the other's, though it may have been captured before that.
+// firstToAckFin reports that an end's FIN was its first segment to acknowledge the other's, though it may
+// have been captured before that.
 func (c *connection) firstToAckFin(i int) bool {
 	first, acknowledged := c.tcp.FinAcknowledged()
 	return c.sides[i].firstAckOfFin || acknowledged && first == 1-i && c.finPassedBefore(i, 1-i)
 }
 
-// finBefore reports whether an end's FIN was sent before the other's: by what they acknowledge, or by the order of packets, for
-// clocks may differ; a FIN that is only inferred has no packet.
+// finBefore reports whether an end's FIN was sent before the other's: by what they acknowledge, or by the order of
+// packets, for clocks may differ; a FIN that is only inferred has no packet.
 func (c *connection) finBefore(i, j int) bool {
 	if first, acknowledged := c.tcp.FinAcknowledged(); acknowledged {
 		return i == first
@@ -358,13 +367,17 @@ func (c *connection) finPassedBefore(i, j int) bool {
 }
 
 var resetAnswers = [...]record.ResetAnswers{
-	tcpstate.Nothing: record.AnswersNothing, tcpstate.AnsweredSyn: record.AnswersSyn, tcpstate.AnsweredData: record.AnswersData,
-	tcpstate.AnsweredFin: record.AnswersFin, tcpstate.AnsweredAck: record.AnswersAck, tcpstate.AnsweredKeepalive: record.AnswersKeepalive,
+	tcpstate.Nothing: record.AnswersNothing, tcpstate.AnsweredSyn: record.AnswersSyn,
+	tcpstate.AnsweredData: record.AnswersData,
+	tcpstate.AnsweredFin:  record.AnswersFin, tcpstate.AnsweredAck: record.AnswersAck,
+	tcpstate.AnsweredKeepalive: record.AnswersKeepalive,
 }
 
 var discoveredBy = [...]record.DiscoveredBy{
-	tcpstate.Nothing: record.DiscoveredNever, tcpstate.AnsweredSyn: record.DiscoveredSyn, tcpstate.AnsweredData: record.DiscoveredData,
-	tcpstate.AnsweredFin: record.DiscoveredFin, tcpstate.AnsweredAck: record.DiscoveredData, tcpstate.AnsweredKeepalive: record.DiscoveredKeepalive,
+	tcpstate.Nothing: record.DiscoveredNever, tcpstate.AnsweredSyn: record.DiscoveredSyn,
+	tcpstate.AnsweredData: record.DiscoveredData,
+	tcpstate.AnsweredFin:  record.DiscoveredFin, tcpstate.AnsweredAck: record.DiscoveredData,
+	tcpstate.AnsweredKeepalive: record.DiscoveredKeepalive,
 }
 
 // timeWaits adds the stays of an end in TIME_WAIT.
@@ -376,13 +389,15 @@ func (c *connection) timeWaits(r *record.Connection, o *Options, i int, at int64
 		}
 		two := 2 * int64(o.MSL)
 		w := record.TimeWait{
-			Side: c.side(i), Entered: record.Time(h.At), Restarts: c.tcp.TimeWaits[i].Restarts, TwoMSL: record.Duration(two),
+			Side: c.side(i), Entered: record.Time(h.At), Restarts: c.tcp.TimeWaits[i].Restarts,
+			TwoMSL:  record.Duration(two),
 			Expires: record.Time(max(c.tcp.TimeWaits[i].Since, h.At) + two), Observed: record.Duration(at - h.At),
 			EndedBy: record.TimeWaitCaptureEnd,
 		}
 		switch {
 		case n+1 < len(history) && c.successor != 0 && history[n+1].Packet == c.successor:
-			w.EndedBy, w.Observed, w.ReuseProven = record.TimeWaitReused, record.Duration(history[n+1].At-h.At), record.No
+			w.EndedBy, w.Observed, w.ReuseProven = record.TimeWaitReused, record.Duration(history[n+1].At-h.At),
+				record.No
 			if c.linuxReuse {
 				w.ReuseProven = record.Yes
 			}

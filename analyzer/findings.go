@@ -304,13 +304,16 @@ func (c *connection) concludeReset(r *record.Connection) {
 func (c *connection) concludeSide(i int, at int64) {
 	const patience = 60 * int64(time.Second) // what Linux gives an orphan (tcp_fin_timeout)
 	e, x, y := &c.tcp.Ends[i], &c.sides[i], &c.sides[1-i]
-	if e.FinSent && x.finPacket > 0 && !x.finAcked && y.packets > 0 && c.tcp.Reset == nil && !(c.filtered && c.sides[i].fins == 1) {
+	if e.FinSent && x.finPacket > 0 && !x.finAcked && y.packets > 0 && c.tcp.Reset == nil &&
+		!(c.filtered && c.sides[i].fins == 1) {
 		c.note(record.FindingFinUnacknowledged, i, x.finPacket)
 	}
-	if e.Known() && e.State() == tcpstate.CloseWait && y.finAcked && at-y.finAckedAt >= patience && at-c.tcp.LastAt(i) >= patience {
+	if e.Known() && e.State() == tcpstate.CloseWait && y.finAcked && at-y.finAckedAt >= patience &&
+		at-c.tcp.LastAt(i) >= patience {
 		c.note(record.FindingNotClosed, i, y.finPacket)
 	}
-	if n, first, last := c.tcp.Unanswered(i); n >= 3 && e.Known() && e.State() != tcpstate.SynSent && e.State() != tcpstate.SynRcvd && y.packets > 0 && !e.FinSent {
+	if n, first, last := c.tcp.Unanswered(i); n >= 3 && e.Known() && e.State() != tcpstate.SynSent &&
+		e.State() != tcpstate.SynRcvd && y.packets > 0 && !e.FinSent {
 		k := record.FindingDataUnanswered
 		if c.tcp.LastWasProbe(i) {
 			k = record.FindingKeepaliveUnanswered
@@ -353,7 +356,9 @@ func (c *connection) appendSilence(b []byte, at int64) []byte {
 
 // findings makes the record's list of the notes, in the order of the catalogue.
 func (c *connection) findings(list []record.Finding, t *texts, at int64) []record.Finding {
-	slices.SortStableFunc(c.notes, func(x, y note) int { return cmp.Or(cmp.Compare(x.code, y.code), cmp.Compare(x.first(), y.first())) })
+	slices.SortStableFunc(c.notes, func(x, y note) int {
+		return cmp.Or(cmp.Compare(x.code, y.code), cmp.Compare(x.first(), y.first()))
+	})
 	for i := range c.notes {
 		list = append(list, c.finding(&c.notes[i], t, at))
 		c.notes[i].packets = nil // they are the record's now

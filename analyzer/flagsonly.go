@@ -15,9 +15,10 @@ func (a *Analyzer) watch(seg *flows.Segment, own bool) {
 	}
 }
 
-// settle settles a connection at a time of the capture. Whether a filter on control bits hid segments of it is judged by what
-// has passed until then: records are told as their connections end, the filter is known for certain only at the end of
-// the capture, and a connection that was open cannot have passed before the first segment with ACK alone unless there is one.
+// settle settles a connection at a time of the capture. Whether a filter on control bits hid segments of it is
+// judged by what has passed until then: records are told as their connections end, the filter is known for
+// certain only at the end of the capture, and a connection that was open cannot have passed before the first
+// segment with ACK alone unless there is one.
 func (a *Analyzer) settle(c *connection, at int64) {
 	c.filtered = !a.passed.Others && (a.passed.FINs > 0 || c.tcp.ResetBeyondSyn())
 	waited := c.tcp.OpenUnseen(1 - c.opener)
@@ -56,14 +57,14 @@ func (c *connection) settledEnd(by record.EndedBy) record.EndedBy {
 	return c.endReason(by)
 }
 
-// mayBeOpen reports that a filter on control bits may hide that the attempt was completed long ago: it is not given up before
-// an open connection would be.
+// mayBeOpen reports that a filter on control bits may hide that the attempt was completed long ago: it is not given up
+// before an open connection would be.
 func (a *Analyzer) mayBeOpen(c *connection) bool {
 	return !a.passed.Others && a.passed.FINs > 0 && c.tcp.OpenUnseen(1-c.opener)
 }
 
-// keepOpen takes back what silence says of an attempt in a flood: there a listener that sends a SYN-ACK once may have sent a
-// cookie (RFC 4987 §3.6).
+// keepOpen takes back what silence says of an attempt in a flood: there a listener that sends a SYN-ACK once may have
+// sent a cookie (RFC 4987 §3.6).
 func (a *accounts) keepOpen(e *event, r *record.Connection) {
 	switch e.kind {
 	case recordEnds:

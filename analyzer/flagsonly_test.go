@@ -47,7 +47,8 @@ func flagsOnly(script string, trackers int, lets flows.Flags) (list []*record.Co
 			segments = append(segments, seg)
 		}
 	}
-	tracker := analyzer.NewShards(analyzer.Options{}, trackers, func(r *record.Connection) { list = append(list, r.Clone()) },
+	tracker := analyzer.NewShards(analyzer.Options{}, trackers,
+		func(r *record.Connection) { list = append(list, r.Clone()) },
 		func([]flows.Segment) {})
 	tracker.Segments(segments)
 	tracker.Close()
@@ -66,8 +67,10 @@ func TestFilteredClosesAreToldAsUnfiltered(t *testing.T) {
 			t.Fatalf("%d trackers: flags_only %q, %d records", trackers, only, len(list))
 		}
 		for i, c := range list {
-			if c.Handshake.Outcome != record.OutcomeComplete || c.Teardown.Kind != whole[i].Teardown.Kind || c.Teardown.Initiator != whole[i].Teardown.Initiator {
-				t.Errorf("%d trackers: record %d is %s, %+v; unfiltered %+v", trackers, i, c.Handshake.Outcome, c.Teardown, whole[i].Teardown)
+			if c.Handshake.Outcome != record.OutcomeComplete || c.Teardown.Kind != whole[i].Teardown.Kind ||
+				c.Teardown.Initiator != whole[i].Teardown.Initiator {
+				t.Errorf("%d trackers: record %d is %s, %+v; unfiltered %+v", trackers, i, c.Handshake.Outcome,
+					c.Teardown, whole[i].Teardown)
 			}
 			for _, f := range c.Findings {
 				if !whole[i].Found(codeOf(f.Code)) {
@@ -91,7 +94,8 @@ func codeOf(name string) record.FindingCode {
 	panic(name)
 }
 
-// What a capture holds alone is decided by all of it: one segment with ACK alone is enough to say that nothing was left out.
+// What a capture holds alone is decided by all of it: one segment with ACK alone is enough
+// to say that nothing was left out.
 func TestFlagsOnly(t *testing.T) {
 	const scan = `C --> S SYN
 		C <-- S SYN,ACK

@@ -76,7 +76,8 @@ func fuzzSegment(b []byte, packet uint64, clock *record.Time) flows.Segment {
 	*clock += steps[b[6]&7]
 	seg := flows.Segment{
 		Packet: packet, Time: int64(*clock),
-		Key:    flows.Key{APort: 1000 + uint16(b[0]>>1&1), BPort: 80, A: flows.Addr{10: 0xff, 11: 0xff, 15: 1}, B: flows.Addr{10: 0xff, 11: 0xff, 15: 2}},
+		Key: flows.Key{APort: 1000 + uint16(b[0]>>1&1), BPort: 80, A: flows.Addr{10: 0xff, 11: 0xff, 15: 1},
+			B: flows.Addr{10: 0xff, 11: 0xff, 15: 2}},
 		FromB:  b[0]&1 == 1,
 		Flags:  flows.Flags(b[1]),
 		Seq:    uint32(int32(int8(b[2])) * 50),

@@ -23,10 +23,12 @@ func TestSurvivorOfOneWhoGaveUp(t *testing.T) {
 			&record.HalfOpen{Since: lastHeard, At: record.NoTime}},
 		"the peer goes on": {probed + "+10s C --x S RST,ACK\n+30s C <-- S PSH,ACK len=10 seq=301 ack=201",
 			&record.HalfOpen{Survivor: record.Server, Since: gaveUp, At: record.NoTime}},
-		"the peer goes on and is told": {probed + "+10s C --x S RST,ACK\n+30s C <-- S PSH,ACK len=10 seq=301 ack=201\nC --> S RST seq=201",
+		"the peer goes on and is told": {probed + "+10s C --x S RST,ACK\n+30s C <-- S PSH,ACK len=10 seq=301 " +
+			"ack=201\nC --> S RST seq=201",
 			&record.HalfOpen{Survivor: record.Server, Since: gaveUp, At: gaveUp + 30_001_000_000,
 				DiscoveredBy: record.DiscoveredData}},
-		"the peer's last word was under way": {probed + "+10s C --x S RST,ACK\n+2ms C <-- S PSH,ACK len=10 seq=301 ack=201",
+		"the peer's last word was under way": {probed +
+			"+10s C --x S RST,ACK\n+2ms C <-- S PSH,ACK len=10 seq=301 ack=201",
 			&record.HalfOpen{Since: lastHeard, At: record.NoTime}},
 		"the peer is gone": {probed + "+10s C --> S ACK seq=200\n+10ms C <-- S RST seq=301",
 			&record.HalfOpen{Survivor: record.Client, Since: lastHeard, At: 90_041_000_000,

@@ -103,7 +103,8 @@ The numbers are names; more than one file can stand for a case. To make this pag
 			t.Fatal(err)
 		}
 		name := strings.TrimSuffix(filepath.Base(f), ".txtar")
-		fmt.Fprintf(&page, "| [%s](../analyzer/%s) | %s |\n", name, f, strings.Join(strings.Fields(string(txtar.Parse(text).Comment)), " "))
+		fmt.Fprintf(&page, "| [%s](../analyzer/%s) | %s |\n", name, f,
+			strings.Join(strings.Fields(string(txtar.Parse(text).Comment)), " "))
 	}
 	skipped, err := os.ReadFile("testdata/hardcases/SKIPPED")
 	if err != nil {
@@ -165,7 +166,8 @@ func short(r *record.Connection) string {
 		for _, n := range []struct {
 			what string
 			n    uint64
-		}{{"again", e.RetransmittedPackets}, {"twice", e.CaptureDuplicates}, {"keepalives", e.Keepalives}, {"probes", e.ZeroWindowProbes}} {
+		}{{"again", e.RetransmittedPackets}, {"twice", e.CaptureDuplicates}, {"keepalives", e.Keepalives},
+			{"probes", e.ZeroWindowProbes}} {
 			if n.n > 0 {
 				fmt.Fprintf(&b, ", %s %d", n.what, n.n)
 			}

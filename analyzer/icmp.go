@@ -100,9 +100,9 @@ func unreachable(q *flows.Quote) bool {
 	return q.Type == 3 && q.Code != 4 || q.Type == 11 || q.Type == 12
 }
 
-// hopeless reports an error that ends even a listener's half of a handshake: the other host cannot be reached at all. Linux
-// keeps it for refusals by protocol, port or policy (tcp_req_err, icmp_err_convert: only fatal ones that are no forgery's
-// favourite).
+// hopeless reports an error that ends even a listener's half of a handshake: the other host cannot be reached at
+// all. Linux keeps it for refusals by protocol, port or policy (tcp_req_err, icmp_err_convert: only fatal ones
+// that are no forgery's favourite).
 func hopeless(q *flows.Quote) bool {
 	return unreachable(q) && (q.V6 || q.Type != 3 || q.Code <= 1)
 }
@@ -112,7 +112,8 @@ func (c *connection) trackPath(from, to int, seg *flows.Segment, nxt uint32) {
 	if una, known := c.tcp.Ends[from].SndUna(); known {
 		c.sides[from].path.Sends(seg, uint32(una), nxt)
 	}
-	if y := &c.sides[to].path; seg.Flags&(flows.ACK|flows.RST) == flows.ACK && y.Acknowledged(seg, c.tcp.Repeats(from)) {
+	if y := &c.sides[to].path; seg.Flags&(flows.ACK|flows.RST) == flows.ACK &&
+		y.Acknowledged(seg, c.tcp.Repeats(from)) {
 		if y.TooLong() {
 			c.noteLost(to)
 		}
@@ -128,8 +129,8 @@ func (c *connection) noteLost(end int) {
 	c.note(record.FindingPathMTU, end, p.Named, first, last).count += again - 1
 }
 
-// tooBig is an ICMP error that says that a segment was too long for the next link. Only one that quotes what is under way is believed
-// (RFC 5927 §4.1).
+// tooBig is an ICMP error that says that a segment was too long for the next link. Only one that quotes what is under
+// way is believed (RFC 5927 §4.1).
 func (c *connection) tooBig(seg *flows.Segment) bool {
 	e := &c.tcp.Ends[sender(seg)]
 	nxt, sent := e.SndNxt()

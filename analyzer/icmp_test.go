@@ -23,39 +23,62 @@ func TestICMPAboutHandshake(t *testing.T) {
 	const v6 = "C = [2001:db8::1]:40000\n S = [2001:db8::2]:80\n R = 2001:db8::fe\n C --> S SYN\n C <-- R icmp "
 	const v4 = "R = 192.0.2.254\n C --> S SYN\n C <-- R icmp "
 	for name, c := range map[string]struct{ script, outcome, icmp, findings string }{
-		"host":           {v4 + "3/1", "unreachable", "3/1 host unreachable, syn, 192.0.2.254, packet 2", "unreachable"},
-		"network":        {v4 + "3/0", "unreachable", "3/0 network unreachable, syn, 192.0.2.254, packet 2", "unreachable"},
-		"port":           {v4 + "3/3", "unreachable", "3/3 port unreachable, syn, 192.0.2.254, packet 2", "unreachable"},
-		"rule":           {v4 + "3/13", "unreachable", "3/13 communication administratively prohibited, syn, 192.0.2.254, packet 2", "filtered"},
-		"rule, host":     {v4 + "3/10", "unreachable", "3/10 host administratively prohibited, syn, 192.0.2.254, packet 2", "filtered"},
-		"rule, network":  {v4 + "3/9", "unreachable", "3/9 network administratively prohibited, syn, 192.0.2.254, packet 2", "filtered"},
-		"rule, short":    {v4 + "3/13 quote=8", "unreachable", "3/13 communication administratively prohibited, syn, 192.0.2.254, packet 2", "filtered"},
+		"host": {v4 + "3/1", "unreachable", "3/1 host unreachable, syn, 192.0.2.254, packet 2",
+			"unreachable"},
+		"network": {v4 + "3/0", "unreachable", "3/0 network unreachable, syn, 192.0.2.254, packet 2",
+			"unreachable"},
+		"port": {v4 + "3/3", "unreachable", "3/3 port unreachable, syn, 192.0.2.254, packet 2",
+			"unreachable"},
+		"rule": {v4 + "3/13", "unreachable",
+			"3/13 communication administratively prohibited, syn, 192.0.2.254, packet 2", "filtered"},
+		"rule, host": {v4 + "3/10", "unreachable",
+			"3/10 host administratively prohibited, syn, 192.0.2.254, packet 2", "filtered"},
+		"rule, network": {v4 + "3/9", "unreachable",
+			"3/9 network administratively prohibited, syn, 192.0.2.254, packet 2", "filtered"},
+		"rule, short": {v4 + "3/13 quote=8", "unreachable",
+			"3/13 communication administratively prohibited, syn, 192.0.2.254, packet 2", "filtered"},
 		"no number":      {v4 + "3/13 quote=4", "unanswered", "", "unanswered"},
 		"another number": {v4 + "3/13 seq=77", "unanswered", "", "unanswered"},
-		"expired":        {v4 + "11/0", "unreachable", "11/0 time to live exceeded in transit, syn, 192.0.2.254, packet 2", "unreachable"},
-		"too big":        {v4 + "3/4", "unanswered", "3/4 fragmentation needed, syn, 192.0.2.254, packet 2", "unanswered"},
-		"quench":         {v4 + "4/0", "unanswered", "4/0 source quench, syn, 192.0.2.254, packet 2", "unanswered"},
-		"unheard of":     {v4 + "3/77", "unreachable", "3/77 destination unreachable, code 77, syn, 192.0.2.254, packet 2", "unreachable"},
+		"expired": {v4 + "11/0", "unreachable",
+			"11/0 time to live exceeded in transit, syn, 192.0.2.254, packet 2", "unreachable"},
+		"too big": {v4 + "3/4", "unanswered", "3/4 fragmentation needed, syn, 192.0.2.254, packet 2",
+			"unanswered"},
+		"quench": {v4 + "4/0", "unanswered", "4/0 source quench, syn, 192.0.2.254, packet 2", "unanswered"},
+		"unheard of": {v4 + "3/77", "unreachable",
+			"3/77 destination unreachable, code 77, syn, 192.0.2.254, packet 2", "unreachable"},
 
-		"v6, no route":     {v6 + "1/0", "unreachable", "1/0 no route to destination, syn, 2001:db8::fe, packet 2", "unreachable"},
-		"v6, rule":         {v6 + "1/1", "unreachable", "1/1 communication administratively prohibited, syn, 2001:db8::fe, packet 2", "filtered"},
-		"v6, policy":       {v6 + "1/5", "unreachable", "1/5 source address failed ingress or egress policy, syn, 2001:db8::fe, packet 2", "filtered"},
-		"v6, reject route": {v6 + "1/6", "unreachable", "1/6 reject route to destination, syn, 2001:db8::fe, packet 2", "filtered"},
-		"v6, port":         {v6 + "1/4", "unreachable", "1/4 port unreachable, syn, 2001:db8::fe, packet 2", "unreachable"},
-		"v6, expired":      {v6 + "3/0", "unreachable", "3/0 hop limit exceeded in transit, syn, 2001:db8::fe, packet 2", "unreachable"},
-		"v6, too big":      {v6 + "2/0", "unanswered", "2/0 packet too big, syn, 2001:db8::fe, packet 2", "unanswered"},
+		"v6, no route": {v6 + "1/0", "unreachable", "1/0 no route to destination, syn, 2001:db8::fe, packet 2",
+			"unreachable"},
+		"v6, rule": {v6 + "1/1", "unreachable",
+			"1/1 communication administratively prohibited, syn, 2001:db8::fe, packet 2", "filtered"},
+		"v6, policy": {v6 + "1/5", "unreachable",
+			"1/5 source address failed ingress or egress policy, syn, 2001:db8::fe, packet 2", "filtered"},
+		"v6, reject route": {v6 + "1/6", "unreachable", "1/6 reject route to destination, syn, 2001:db8::fe, packet 2",
+			"filtered"},
+		"v6, port": {v6 + "1/4", "unreachable", "1/4 port unreachable, syn, 2001:db8::fe, packet 2",
+			"unreachable"},
+		"v6, expired": {v6 + "3/0", "unreachable",
+			"3/0 hop limit exceeded in transit, syn, 2001:db8::fe, packet 2", "unreachable"},
+		"v6, too big": {v6 + "2/0", "unanswered", "2/0 packet too big, syn, 2001:db8::fe, packet 2", "unanswered"},
 
-		"a soft one first": {v4 + "3/4\n C <-- R icmp 3/10", "unreachable", "3/10 host administratively prohibited, syn, 192.0.2.254, packet 3", "filtered"},
-		"twice":            {v4 + "3/1\n C <-- R icmp 3/10", "unreachable", "3/1 host unreachable, syn, 192.0.2.254, packet 2", "unreachable"},
-		"it went on": {v4 + "3/13\n +1s C --> S again\n C <-- S SYN,ACK\n C --> S ACK\n C --> S FIN,ACK\n C <-- S FIN,ACK\n C --> S ACK",
-			"complete", "3/13 communication administratively prohibited, syn, 192.0.2.254, packet 2", "syn_retransmitted"},
+		"a soft one first": {v4 + "3/4\n C <-- R icmp 3/10", "unreachable",
+			"3/10 host administratively prohibited, syn, 192.0.2.254, packet 3", "filtered"},
+		"twice": {v4 + "3/1\n C <-- R icmp 3/10", "unreachable",
+			"3/1 host unreachable, syn, 192.0.2.254, packet 2", "unreachable"},
+		"it went on": {v4 + "3/13\n +1s C --> S again\n C <-- S SYN,ACK\n C --> S ACK\n C --> S FIN,ACK\n C <-- S " +
+			"FIN,ACK\n C --> S ACK",
+			"complete", "3/13 communication administratively prohibited, syn, 192.0.2.254, packet 2",
+			"syn_retransmitted"},
 		"refused then": {v4 + "3/13\n +1s C --> S again\n C <-- S RST,ACK",
-			"refused", "3/13 communication administratively prohibited, syn, 192.0.2.254, packet 2", "syn_retransmitted refused filtered"},
+			"refused", "3/13 communication administratively prohibited, syn, 192.0.2.254, packet 2",
+			"syn_retransmitted refused filtered"},
 		"the answer": {"R = 192.0.2.254\n C --> S SYN\n C <-- S SYN,ACK\n R --> S icmp 3/13",
-			"embryonic", "3/13 communication administratively prohibited, syn_ack, 192.0.2.254, packet 3", "filtered embryonic"},
+			"embryonic", "3/13 communication administratively prohibited, syn_ack, 192.0.2.254, packet 3",
+			"filtered embryonic"},
 		"the answer, lost": {"R = 192.0.2.254\n C --> S SYN\n C <-- S SYN,ACK\n R --> S icmp 3/1",
 			"embryonic", "3/1 host unreachable, syn_ack, 192.0.2.254, packet 3", "embryonic"},
-		"afterwards": {"R = 192.0.2.254\n C --> S SYN\n C <-- S SYN,ACK\n C --> S ACK\n C --> S PSH,ACK len=10\n C <-- R icmp 3/13\n C <-- S ACK",
+		"afterwards": {"R = 192.0.2.254\n C --> S SYN\n C <-- S SYN,ACK\n C --> S ACK\n C --> S PSH,ACK len=10\n C " +
+			"<-- R icmp 3/13\n C <-- S ACK",
 			"complete", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -63,11 +86,13 @@ func TestICMPAboutHandshake(t *testing.T) {
 				r := tracked(c.script, trackers)[0]
 				icmp := ""
 				if i := r.Handshake.ICMP; i != nil {
-					icmp = fmt.Sprintf("%d/%d %s, %s, %s, packet %d", i.Type, i.Code, i.Meaning, i.About, i.From, i.Packet)
+					icmp = fmt.Sprintf("%d/%d %s, %s, %s, packet %d", i.Type, i.Code, i.Meaning, i.About, i.From,
+						i.Packet)
 				}
 				got := strings.Join(codesOf(r), " ")
 				if r.Handshake.Outcome.String() != c.outcome || icmp != c.icmp || got != c.findings {
-					t.Errorf("%s, icmp %q, findings %q\nwant %s, %q, %q", r.Handshake.Outcome, icmp, got, c.outcome, c.icmp, c.findings)
+					t.Errorf("%s, icmp %q, findings %q\nwant %s, %q, %q", r.Handshake.Outcome, icmp, got, c.outcome,
+						c.icmp, c.findings)
 				}
 			}
 		})
@@ -92,7 +117,8 @@ func TestICMPInDetail(t *testing.T) {
 // A SYN to or from a group of hosts is impossible, also among many like it to hosts.
 func TestImpossibleAddress(t *testing.T) {
 	for name, c := range map[string]struct{ sockets, want string }{
-		"multicast":     {"S = 224.0.0.251:80", "server: a SYN to or from an address that is no single host's is impossible"},
+		"multicast": {"S = 224.0.0.251:80", "server: a SYN to or from an address that is no single host's is " +
+			"impossible"},
 		"239/8":         {"S = 239.255.255.255:80", "multicast"},
 		"above":         {"S = 240.0.0.1:80", ""},
 		"below":         {"S = 223.255.255.255:80", ""},
@@ -106,7 +132,8 @@ func TestImpossibleAddress(t *testing.T) {
 	} {
 		r := tracked(c.sockets+"\n C --> S SYN", 1)[0]
 		found := slices.Contains(codesOf(r), "impossible_address")
-		if want := c.want != ""; len(r.Findings) != 1 || found != want || !strings.Contains(r.Findings[0].Detail, c.want) {
+		if want := c.want != ""; len(r.Findings) != 1 || found != want ||
+			!strings.Contains(r.Findings[0].Detail, c.want) {
 			t.Errorf("%s: %+v, want %q", name, r.Findings, c.want)
 		}
 	}

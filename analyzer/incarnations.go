@@ -42,8 +42,8 @@ func (c *connection) nearest(seg *flows.Segment) *connection {
 	return best
 }
 
-// rejectsSynAck reports whether a SYN-ACK is of none of the incarnations: it has another ISN, and does not lie in a window of theirs
-// either, where a forged one aims.
+// rejectsSynAck reports whether a SYN-ACK is of none of the incarnations: it has another ISN, and does not lie in a
+// window of theirs either, where a forged one aims.
 func (c *connection) rejectsSynAck(seg *flows.Segment) bool {
 	const window = 1 << 16
 	for o := c; o != nil; o = o.older {
@@ -53,7 +53,8 @@ func (c *connection) rejectsSynAck(seg *flows.Segment) bool {
 		}
 		nxt, _ := x.SndNxt()
 		una, known := y.SndNxt()
-		if known && tcpstate.Seq(seg.Seq)-nxt < window && apart(seg.Ack, uint32(una)) < window && tcpstate.Seq(seg.Ack) != y.ISS+1 {
+		if known && tcpstate.Seq(seg.Seq)-nxt < window && apart(seg.Ack, uint32(una)) < window &&
+			tcpstate.Seq(seg.Ack) != y.ISS+1 {
 			return false
 		}
 	}
@@ -63,7 +64,8 @@ func (c *connection) rejectsSynAck(seg *flows.Segment) bool {
 // openerReset reports that the opener answered the SYN-ACK with nothing but an RST.
 func (c *connection) openerReset() bool {
 	x := &c.sides[c.opener]
-	return c.tcp.Reset != nil && c.tcp.Reset.By == c.opener && x.packets-x.duplicates == x.openings+x.rsts && !reached(&c.tcp.Ends[1-c.opener])
+	return c.tcp.Reset != nil && c.tcp.Reset.By == c.opener && x.packets-x.duplicates == x.openings+
+		x.rsts && !reached(&c.tcp.Ends[1-c.opener])
 }
 
 // absorb takes over a SYN that turned out to belong to no connection of its own.
@@ -115,17 +117,18 @@ func (c *connection) succeeded(by *connection) {
 	c.tcp.Supersede(by.start, by.id)
 }
 
-// A SYN can reach a listener long after it was sent, when its connection has closed or its client has given up. Then the
-// listener answers as if it were new, and the client disowns the answer (RFC 9293 §3.5, figure 8). A handshake of two
-// segments would have opened a connection that nobody wants.
+// A SYN can reach a listener long after it was sent, when its connection has closed or its client has given up. Then
+// the listener answers as if it were new, and the client disowns the answer (RFC 9293 §3.5, figure 8). A handshake of
+// two segments would have opened a connection that nobody wants.
 
-// outlived reports that a SYN of the opener's with the connection's own number is none of its transmissions: it came after its
-// sender had answered the SYN-ACK or disowned it, or when the attempt was given up. It is a late copy, or its sender begins
-// again with the same number, as devices do that boot.
+// outlived reports that a SYN of the opener's with the connection's own number is none of its transmissions: it came
+// after its sender had answered the SYN-ACK or disowned it, or when the attempt was given up. It is a late copy, or its
+// sender begins again with the same number, as devices do that boot.
 func (c *connection) outlived(seg *flows.Segment) bool {
 	const (
 		soonest = int64(time.Second) // after the last one: the first retransmission timeout (RFC 6298 §2.1)
-		latest  = 3 * soonest        // what it was before (RFC 1122 §4.2.3.1), for one that tries again though it was answered
+		// what it was before (RFC 1122 §4.2.3.1), for one that tries again though it was answered
+		latest = 3 * soonest
 	)
 	x, y := &c.tcp.Ends[c.opener], &c.tcp.Ends[1-c.opener]
 	since := seg.Time - max(c.start, x.LastSynAt())
@@ -141,12 +144,12 @@ func (c *connection) outlived(seg *flows.Segment) bool {
 	return since > latest && (x.GaveUp(seg.Time) || y.GaveUp(seg.Time) || c.over() && x.Syns == 1)
 }
 
-// recent is how long the numbers of a connection say something of those of the next one with the same sockets, in ns: they come
-// from a clock (RFC 6528 §3) that in some stacks goes around in minutes.
+// recent is how long the numbers of a connection say something of those of the next one with the same sockets, in ns:
+// they come from a clock (RFC 6528 §3) that in some stacks goes around in minutes.
 const recent = 60 * int64(time.Second)
 
-// follows compares the segment that begins the connection with what is known of its sockets. A copy has a number that an
-// earlier SYN had, or answers that one; an old SYN has a lower number than the connection before.
+// follows compares the segment that begins the connection with what is known of its sockets. A copy has a number that
+// an earlier SYN had, or answers that one; an old SYN has a lower number than the connection before.
 func (c *connection) follows(older *connection, seg *flows.Segment) {
 	client, iss := sender(seg), seg.Seq
 	if seg.Flags.Has(flows.SYN | flows.ACK) {
@@ -156,12 +159,14 @@ func (c *connection) follows(older *connection, seg *flows.Segment) {
 	c.beforeWaits = older.waits()
 	for o := older; o != nil; o = o.older {
 		x := &o.tcp.Ends[client]
-		c.copied = c.copied || o.opener == client && (x.ISSKnown && x.ISS == tcpstate.Seq(iss) || o.gaveUp && o.givenUp == iss)
+		c.copied = c.copied || o.opener == client && (x.ISSKnown && x.ISS == tcpstate.Seq(iss) ||
+			o.gaveUp && o.givenUp == iss)
 	}
 	x := &older.tcp.Ends[client]
 	stamp, stamped := x.TSSent()
 	newer := stamped && seg.Options.HasTimestamp && int32(seg.Options.TSVal-stamp) > 0 // RFC 6191
-	c.old = c.copied || opens(seg) && older.opener == client && reached(x) && x.ISSKnown && !newer && seg.Time-older.end < recent &&
+	c.old = c.copied || opens(seg) && older.opener == client && reached(x) && x.ISSKnown && !newer &&
+		seg.Time-older.end < recent &&
 		tcpstate.Seq(iss).Before(x.ISS)
 	c.stale = c.stale || c.old
 }

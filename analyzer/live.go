@@ -7,8 +7,8 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
-// Live counts what is followed now. Silence has decided nothing yet: an attempt that will be called unanswered is a client
-// in SYN_SENT.
+// Live counts what is followed now. Silence has decided nothing yet: an attempt that will be called
+// unanswered is a client in SYN_SENT.
 func (a *Analyzer) Live() record.Live {
 	live := a.live
 	attempts := a.table.attempts.Live()
@@ -70,8 +70,8 @@ func (s standing) count(l *record.Live, n uint64) {
 
 // Open calls visit with the record of each connection that began by a time of the capture and is still followed, in the
 // order of their ids, as it stands now: EndOpen, its TIME_WAIT TimeWaitRunning. What silence decides is decided as if
-// nothing more came; the connections themselves go on as if nobody had asked. What was reported at its close is left out. A
-// record is valid until visit returns.
+// nothing more came; the connections themselves go on as if nobody had asked. What was reported at its close is left
+// out. A record is valid until visit returns.
 func (a *Analyzer) Open(by int64, visit func(*record.Connection)) {
 	var rec record.Connection
 	for _, o := range a.all() {
@@ -184,9 +184,9 @@ func (c *connection) closedBy() record.EndedBy {
 // Cursor is how far Scan has come. The zero value is the beginning.
 type Cursor struct{ place int }
 
-// Scan is Open for who cannot wait for all connections, nor let the next segment wait for them: it looks at n places, of
-// which some may be empty, and returns where to go on, the zero Cursor once it has been everywhere. The records come in no
-// order, with those that were reported at their close. What begins or ends between two calls may be given or not.
+// Scan is Open for who cannot wait for all connections, nor let the next segment wait for them: it looks at n places,
+// of which some may be empty, and returns where to go on, the zero Cursor once it has been everywhere. The records come
+// in no order, with those that were reported at their close. What begins or ends between two calls may be given or not.
 func (a *Analyzer) Scan(from Cursor, n int, visit func(*record.Connection)) Cursor {
 	var rec record.Connection
 	for ; n > 0; n-- {

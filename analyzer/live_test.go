@@ -27,7 +27,8 @@ func TestLive(t *testing.T) {
 		}
 		decoder := flows.NewDecoder(flows.DecoderOptions{})
 		ended := uint64(0)
-		tracker := analyzer.New(analyzer.Options{MSL: time.Second, EmbryonicLimit: time.Second}, func(*record.Connection) { ended++ })
+		tracker := analyzer.New(analyzer.Options{MSL: time.Second, EmbryonicLimit: time.Second},
+			func(*record.Connection) { ended++ })
 		var segments []flows.Segment
 		for {
 			packet, err := packets.Next()
@@ -62,7 +63,8 @@ func TestLive(t *testing.T) {
 
 // Scan finds what is followed, a few places at a time, and changes nothing of it.
 func TestScan(t *testing.T) {
-	for _, script := range []string{wholeLife, wholeLife + "\n D = 10.0.0.9:5\n D --> S SYN\n E = 10.0.0.9:6\n E --> S SYN\n S --> E SYN,ACK"} {
+	for _, script := range []string{wholeLife, wholeLife +
+		"\n D = 10.0.0.9:5\n D --> S SYN\n E = 10.0.0.9:6\n E --> S SYN\n S --> E SYN,ACK"} {
 		segments := segtest.Script(script).Segments()
 		var looked []string
 		a := analyzer.New(analyzer.Options{}, func(r *record.Connection) { looked = append(looked, short(r)) })

@@ -86,7 +86,8 @@ func TestManyLivesOfOneTuple(t *testing.T) {
 			flags    flows.Flags
 			seq, ack uint32
 		}{
-			{false, syn, x, 0}, {true, syn | ack, y, x + 1}, {false, ack, x + 1, y + 1}, {false, fin | ack, x + 1, y + 1},
+			{false, syn, x, 0}, {true, syn | ack, y, x + 1}, {false, ack, x + 1, y + 1},
+			{false, fin | ack, x + 1, y + 1},
 			{true, ack, y + 1, x + 2}, {true, fin | ack, y + 1, x + 2}, {false, ack, x + 2, y + 2},
 		} {
 			packet++

@@ -23,7 +23,8 @@ func lives(t *testing.T, file string, o analyzer.Options, ask func(a *analyzer.A
 }
 
 // livesCut does so with a capture that holds the first snaplen bytes of each packet.
-func livesCut(t *testing.T, file string, snaplen int, o analyzer.Options, ask func(a *analyzer.Analyzer, packet uint64)) []string {
+func livesCut(t *testing.T, file string, snaplen int, o analyzer.Options,
+	ask func(a *analyzer.Analyzer, packet uint64)) []string {
 	t.Helper()
 	packets, err := capture.Open([]string{file}, capture.Options{})
 	if err != nil {
@@ -105,8 +106,8 @@ const ofOther = `\{"code":"(?:isn_predictable|backlog_overflow)"[^}]*\}`
 // ofOthers is what the end of a record tells by what other records have told.
 var ofOthers = regexp.MustCompile(`"joins":\d+|` + ofOther + `,|,?` + ofOther)
 
-// What Open tells after the last packet is what the end of the capture then tells, but for the word for it, and for what only
-// other records tell.
+// What Open tells after the last packet is what the end of the capture then tells, but for the word for it, and for
+// what only other records tell.
 func TestOpenTellsTheEnd(t *testing.T) {
 	for _, file := range captures(t) {
 		var open []string
@@ -117,7 +118,8 @@ func TestOpenTellsTheEnd(t *testing.T) {
 			}
 		})
 		for i, record := range all[len(all)-len(open):] {
-			want := strings.NewReplacer(`"ended_by":"capture_end"`, `"ended_by":"open"`).Replace(ofOthers.ReplaceAllString(record, ""))
+			want := strings.NewReplacer(`"ended_by":"capture_end"`,
+				`"ended_by":"open"`).Replace(ofOthers.ReplaceAllString(record, ""))
 			got := strings.NewReplacer(`"ended_by":"running"`, `"ended_by":"open"`, `"joins":null`, "").Replace(open[i])
 			want = strings.ReplaceAll(want, `"joins":null`, "")
 			if got != want {
@@ -181,8 +183,8 @@ func TestAtCloseTimeWaits(t *testing.T) {
 	}
 }
 
-// With the first DefaultSnaplen bytes of each packet the records are those of the whole packets. Only Zeek's history notes what
-// is cut, as Zeek would.
+// With the first DefaultSnaplen bytes of each packet the records are those of the whole packets. Only Zeek's history
+// notes what is cut, as Zeek would.
 func TestDefaultSnaplen(t *testing.T) {
 	zeek := regexp.MustCompile(`"zeek":\{[^}]*\}`)
 	for _, file := range captures(t) {

@@ -288,9 +288,9 @@ func (t *table) forget(n uint32) {
 	t.ordinary.Drop(n)
 }
 
-// judgeWhole makes a connection of the ordinary life at a place, as judge does, for a record that ends now. A life that was
-// ordinary up to both acknowledged FINs needs no rules: tcpstate.Ordinary tells what they make of it. judgeWhole leaves
-// other lives as they are.
+// judgeWhole makes a connection of the ordinary life at a place, as judge does, for a record that ends now. A life that
+// was ordinary up to both acknowledged FINs needs no rules: tcpstate.Ordinary tells what they make of it. judgeWhole
+// leaves other lives as they are.
 func (a *Analyzer) judgeWhole(n uint32) {
 	p := a.table.places.At(n)
 	if p.kind != orderly {

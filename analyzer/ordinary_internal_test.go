@@ -15,13 +15,16 @@ func TestLinesHoldSegments(t *testing.T) {
 	for seed := range uint64(5000) {
 		r := rand.New(rand.NewPCG(seed, 9293))
 		var seg flows.Segment
-		randfill.Fill(r, &seg, reflect.TypeFor[*flows.Encapsulation](), reflect.TypeFor[*string](), reflect.TypeFor[*flows.Quote]())
+		randfill.Fill(r, &seg, reflect.TypeFor[*flows.Encapsulation](), reflect.TypeFor[*string](),
+			reflect.TypeFor[*flows.Quote]())
 		seg.Flags &= 1<<9 - 1
-		seg.ECN, seg.Checksum, seg.Headers, seg.Encap, seg.Reason, seg.Quote = seg.ECN&3, seg.Checksum&3, seg.Headers%300, nil, nil, nil
+		seg.ECN, seg.Checksum, seg.Headers, seg.Encap, seg.Reason, seg.Quote = seg.ECN&3, seg.Checksum&3,
+			seg.Headers%300, nil, nil, nil
 		if opt := &seg.Options; r.IntN(4) > 0 {
 			*opt = flows.Options{HasTimestamp: opt.HasTimestamp, TSVal: opt.TSVal, TSEcr: opt.TSEcr}
 			if seg.Flags.Has(flows.SYN) {
-				opt.HasMSS, opt.MSS, opt.HasWScale, opt.WScale, opt.SACKPermitted = r.IntN(2) == 0, 1460, r.IntN(2) == 0, 14, r.IntN(2) == 0
+				opt.HasMSS, opt.MSS, opt.HasWScale, opt.WScale, opt.SACKPermitted = r.IntN(2) == 0, 1460,
+					r.IntN(2) == 0, 14, r.IntN(2) == 0
 			}
 		}
 		seg.Len %= 1 << 17

@@ -12,9 +12,9 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// alike feeds segments to an analyzer that writes ordinary lives down and to one that judges each segment at once, and holds that
-// nothing tells them apart: what is alive after every segment, every so many of them the records as they stand, and all records in
-// the end. It gives the share of segments that were written down.
+// alike feeds segments to an analyzer that writes ordinary lives down and to one that judges each segment at once, and
+// holds that nothing tells them apart: what is alive after every segment, every so many of them the records as they
+// stand, and all records in the end. It gives the share of segments that were written down.
 func alike(t *testing.T, o analyzer.Options, segments []flows.Segment, every int) (share float64) {
 	t.Helper()
 	var now, ended [2][]string
@@ -28,7 +28,8 @@ func alike(t *testing.T, o analyzer.Options, segments []flows.Segment, every int
 	same := func(packet uint64, what string, lists *[2][]string, from int) {
 		for i := from; i < max(len(lists[0]), len(lists[1])); i++ {
 			if i >= len(lists[0]) || i >= len(lists[1]) || lists[0][i] != lists[1][i] {
-				t.Fatalf("after packet %d %s differs, written down\n%s\nand judged\n%s", packet, what, lists[0][i:], lists[1][i:])
+				t.Fatalf("after packet %d %s differs, written down\n%s\nand judged\n%s", packet, what, lists[0][i:],
+					lists[1][i:])
 			}
 		}
 	}
@@ -73,7 +74,8 @@ func TestOrdinaryLives(t *testing.T) {
 	for _, file := range captures(t) {
 		segments := segmentsOf(t, file)
 		alike(t, analyzer.Options{}, segments, max(1, len(segments)/20))
-		alike(t, analyzer.Options{MSL: time.Second, IdleLimit: 10 * time.Second, AtClose: true}, segments, len(segments))
+		alike(t, analyzer.Options{MSL: time.Second, IdleLimit: 10 * time.Second, AtClose: true}, segments,
+			len(segments))
 	}
 }
 
@@ -104,11 +106,13 @@ func exchange(r *rand.Rand) (segments []flows.Segment) {
 			stamp += uint32(r.IntN(3))
 			packet += 1 + uint64(r.IntN(3))
 			seg := flows.Segment{
-				Packet: packet, Time: now, FromB: from == 1, Flags: flags, Seq: next[from], Len: text, Window: uint16(1 + r.IntN(60000)),
+				Packet: packet, Time: now, FromB: from == 1, Flags: flags, Seq: next[from], Len: text,
+				Window:  uint16(1 + r.IntN(60000)),
 				Headers: uint16(40 + 12*r.IntN(2)), TTL: uint8(62 + r.IntN(4)), IPID: id, Digest: uint32(r.IntN(3)),
 				Checksum: flows.Checksum(r.IntN(3)),
 			}
-			seg.Key = flows.Key{A: flows.Addr{10: 0xff, 11: 0xff, 15: 1}, B: flows.Addr{10: 0xff, 11: 0xff, 15: 2}, APort: 40000, BPort: 80}
+			seg.Key = flows.Key{A: flows.Addr{10: 0xff, 11: 0xff, 15: 1}, B: flows.Addr{10: 0xff, 11: 0xff, 15: 2},
+				APort: 40000, BPort: 80}
 			if id != 0 {
 				id++
 			}

@@ -28,8 +28,10 @@ func overflowsOf(script string, trackers int) string {
 			if o.Size.Known {
 				size = fmt.Sprint(o.Size.Number)
 			}
-			from := strings.TrimRight(strings.TrimRight(string((o.From - record.Time(segtest.Epoch.UnixNano())).Append(nil)[14:26]), "0"), ".")
-			text += fmt.Sprintf("%s %s from %s: %d SYNs %d ACKs %d resets, %d delayed, %d gave up; ", o.Queue, size, from,
+			since := string((o.From - record.Time(segtest.Epoch.UnixNano())).Append(nil)[14:26])
+			from := strings.TrimRight(strings.TrimRight(since, "0"), ".")
+			text += fmt.Sprintf("%s %s from %s: %d SYNs %d ACKs %d resets, %d delayed, %d gave up; ", o.Queue, size,
+				from,
 				o.IgnoredSyns, o.IgnoredAcks, o.ResetAcks, o.Delayed, o.GaveUp)
 		}
 	}
@@ -66,39 +68,54 @@ func TestBacklogOverflow(t *testing.T) {
 		// The program accepts nothing. Linux ignores SYNs then.
 		"accept queue": {each(0, 3, asks) + each(3, 6, syn) + "+1s\n" + each(0, 1, goesOn) + each(3, 6, again),
 			"accept 3 from 00:00.015: 3 SYNs 0 ACKs 0 resets, 0 delayed, 3 gave up; 3 found"},
-		"two are few":    {each(0, 3, asks) + each(3, 5, syn) + "+1s\n" + each(0, 1, goesOn) + each(3, 5, again), "0 found"},
-		"all are served": {each(0, 3, served) + each(3, 6, syn) + "+1s\n" + each(0, 1, goesOn) + each(3, 6, again), "0 found"},
-		"the host died":  {each(0, 3, asks) + each(3, 6, syn) + "+1s\n" + each(3, 6, again), "0 found"},
-		"loss":           {each(0, 3, asks) + each(3, 6, syn) + each(6, 7, asks) + "+1s\n" + each(0, 1, goesOn) + each(3, 6, again), "0 found"},
-		"accepted later": {each(0, 3, asks) + each(3, 6, syn) + "+1s\n" + each(0, 1, goesOn) + each(3, 6, again+"@ <-- S SYN,ACK\n @ --> S ACK\n"),
+		"two are few": {each(0, 3, asks) + each(3, 5, syn) + "+1s\n" + each(0, 1, goesOn) + each(3, 5, again),
+			"0 found"},
+		"all are served": {each(0, 3, served) + each(3, 6, syn) + "+1s\n" + each(0, 1, goesOn) + each(3, 6, again),
+			"0 found"},
+		"the host died": {each(0, 3, asks) + each(3, 6, syn) + "+1s\n" + each(3, 6, again), "0 found"},
+		"loss": {each(0, 3, asks) + each(3, 6, syn) + each(6, 7, asks) + "+1s\n" + each(0, 1, goesOn) +
+			each(3, 6, again), "0 found"},
+		"accepted later": {each(0, 3, asks) + each(3, 6, syn) + "+1s\n" + each(0, 1, goesOn) +
+			each(3, 6, again+"@ <-- S SYN,ACK\n @ --> S ACK\n"),
 			"accept 3 from 00:00.015: 3 SYNs 0 ACKs 0 resets, 3 delayed, 0 gave up; 3 found"},
 
 		// It ignores ACKs, or resets, if SYNs had been answered before.
-		"ACKs":           {each(0, 3, asks) + each(3, 5, unheard) + "+1s\n" + each(3, 5, resent), "accept 3 from 00:00.017: 0 SYNs 2 ACKs 0 resets, 2 delayed, 0 gave up; 2 found"},
-		"one is loss":    {each(0, 3, asks) + each(3, 4, unheard) + "+1s\n" + each(3, 4, resent), "0 found"},
-		"deferred":       {each(3, 6, open) + "+1s\n" + each(3, 6, resent), "0 found"},
-		"not deferred":   {each(0, 1, open) + each(3, 6, open) + "+1s\n" + each(3, 6, resent), "accept 1 from 00:00.005: 0 SYNs 3 ACKs 0 resets, 3 delayed, 0 gave up; 3 found"},
-		"resets":         {each(0, 3, asks) + each(3, 5, reset), "accept 3 from 00:00.017: 0 SYNs 0 ACKs 2 resets, 0 delayed, 0 gave up; 2 found"},
-		"one reset":      {each(0, 3, asks) + each(3, 4, reset), "0 found"},
-		"nothing else":   {each(3, 9, reset), "0 found"},
-		"amid many more": {each(0, 1, open) + each(1, 11, served) + each(11, 13, reset) + each(13, 17, served) + each(18, 19, reset), "accept 1 from 00:00.075: 0 SYNs 0 ACKs 3 resets, 0 delayed, 0 gave up; 3 found"},
-		"none waits":     {each(0, 5, served) + each(11, 14, reset), "0 found"},
-		"amid too many":  {each(0, 11, served) + each(11, 13, reset) + each(13, 18, served) + each(18, 19, reset), "0 found"},
+		"ACKs": {each(0, 3, asks) + each(3, 5, unheard) + "+1s\n" + each(3, 5, resent),
+			"accept 3 from 00:00.017: 0 SYNs 2 ACKs 0 resets, 2 delayed, 0 gave up; 2 found"},
+		"one is loss": {each(0, 3, asks) + each(3, 4, unheard) + "+1s\n" + each(3, 4, resent), "0 found"},
+		"deferred":    {each(3, 6, open) + "+1s\n" + each(3, 6, resent), "0 found"},
+		"not deferred": {each(0, 1, open) + each(3, 6, open) + "+1s\n" + each(3, 6, resent),
+			"accept 1 from 00:00.005: 0 SYNs 3 ACKs 0 resets, 3 delayed, 0 gave up; 3 found"},
+		"resets": {each(0, 3, asks) + each(3, 5, reset),
+			"accept 3 from 00:00.017: 0 SYNs 0 ACKs 2 resets, 0 delayed, 0 gave up; 2 found"},
+		"one reset":    {each(0, 3, asks) + each(3, 4, reset), "0 found"},
+		"nothing else": {each(3, 9, reset), "0 found"},
+		"amid many more": {each(0, 1, open) + each(1, 11, served) + each(11, 13, reset) + each(13, 17, served) +
+			each(18, 19, reset), "accept 1 from 00:00.075: 0 SYNs 0 ACKs 3 resets, 0 delayed, 0 gave up; 3 found"},
+		"none waits": {each(0, 5, served) + each(11, 14, reset), "0 found"},
+		"amid too many": {each(0, 11, served) + each(11, 13, reset) + each(13, 18, served) + each(18, 19, reset),
+			"0 found"},
 
 		// Attempts fill the SYN queue.
 		"SYN queue": {each(0, 1, served) + each(1, 4, begins) + each(4, 7, syn) + "+1s\n" + each(4, 7, again),
 			"syn 3 from 00:00.013: 3 SYNs 0 ACKs 0 resets, 0 delayed, 3 gave up; 3 found"},
 		"two ignored": {each(0, 1, served) + each(1, 4, begins) + each(4, 6, syn) + "+1s\n" + each(4, 6, again),
 			"syn 3 from 00:00.013: 2 SYNs 0 ACKs 0 resets, 0 delayed, 2 gave up; 2 found"},
-		"one ignored":   {each(0, 1, served) + each(1, 4, begins) + each(4, 5, syn) + "+1s\n" + each(4, 5, again), "0 found"},
-		"a burst, loss": {each(0, 1, served) + each(1, 4, begins) + each(4, 7, syn) + each(1, 4, "@ --> S ACK\n") + "+1s\n" + each(4, 7, again), "0 found"},
-		"two forged":    {each(0, 1, served) + each(1, 4, begins) + each(4, 6, syn) + "+2s C0 --> S PSH,ACK len=1\n", "0 found"},
-		"one pending":   {each(0, 1, served) + each(1, 2, begins) + each(4, 7, syn) + "+1s\n" + each(4, 7, again), "0 found"},
+		"one ignored": {each(0, 1, served) + each(1, 4, begins) + each(4, 5, syn) + "+1s\n" + each(4, 5, again),
+			"0 found"},
+		"a burst, loss": {each(0, 1, served) + each(1, 4, begins) + each(4, 7, syn) + each(1, 4, "@ --> S ACK\n") +
+			"+1s\n" + each(4, 7, again), "0 found"},
+		"two forged": {each(0, 1, served) + each(1, 4, begins) + each(4, 6, syn) + "+2s C0 --> S PSH,ACK len=1\n",
+			"0 found"},
+		"one pending": {each(0, 1, served) + each(1, 2, begins) + each(4, 7, syn) + "+1s\n" + each(4, 7, again),
+			"0 found"},
 		"two pending": {each(0, 1, served) + each(1, 3, begins) + each(4, 7, syn) + "+1s\n" + each(4, 7, again),
 			"syn 2 from 00:00.011: 3 SYNs 0 ACKs 0 resets, 0 delayed, 3 gave up; 3 found"},
-		"held more once": {each(0, 1, served) + each(1, 10, begins) + each(1, 10, "@ --> S ACK\n") + each(10, 12, begins) + each(12, 15, syn) + "+1s\n" + each(12, 15, again),
+		"held more once": {each(0, 1, served) + each(1, 10, begins) + each(1, 10, "@ --> S ACK\n") +
+			each(10, 12, begins) + each(12, 15, syn) + "+1s\n" + each(12, 15, again),
 			"0 found"},
-		"a slot is free": {each(0, 1, served) + each(1, 4, begins) + each(4, 6, syn) + each(1, 2, "@ --> S ACK\n") + each(6, 7, begins) + each(7, 8, syn) + "+1s\n" + each(4, 6, again) + each(7, 8, again),
+		"a slot is free": {each(0, 1, served) + each(1, 4, begins) + each(4, 6, syn) + each(1, 2, "@ --> S ACK\n") +
+			each(6, 7, begins) + each(7, 8, syn) + "+1s\n" + each(4, 6, again) + each(7, 8, again),
 			"syn 3 from 00:00.013: 3 SYNs 0 ACKs 0 resets, 0 delayed, 3 gave up; 3 found"},
 		"forged": {each(0, 1, served) + each(1, 4, begins) + each(4, 9, syn) + "+2s C0 --> S PSH,ACK len=1\n",
 			"syn 3 from 00:00.013: 5 SYNs 0 ACKs 0 resets, 0 delayed, 0 gave up; 0 found"},
@@ -128,8 +145,10 @@ func TestSynProxy(t *testing.T) {
 		var script strings.Builder
 		fmt.Fprintf(&script, "S = 10.0.0.2:80 ttl=57\nP = 10.0.0.2:80 ttl=%d\n", c.ttl)
 		for i := range c.connections {
-			fmt.Fprintf(&script, "C%d = 10.0.1.%d:40000\n C%[1]d --> P SYN seq=100\n C%[1]d <-- P SYN,ACK seq=%d ack=101\n", i, i, 1000+i)
-			fmt.Fprintf(&script, "C%d --> S ACK seq=101 ack=%d\n C%[1]d <-- S PSH,ACK seq=%[2]d ack=101 len=10\n", i, 1001+i)
+			fmt.Fprintf(&script, "C%d = 10.0.1.%d:40000\n C%[1]d --> P SYN seq=100\n C%[1]d <-- P SYN,ACK seq=%d "+
+				"ack=101\n", i, i, 1000+i)
+			fmt.Fprintf(&script, "C%d --> S ACK seq=101 ack=%d\n C%[1]d <-- S PSH,ACK seq=%[2]d ack=101 len=10\n", i,
+				1001+i)
 		}
 		a := analyzer.New(analyzer.Options{}, func(*record.Connection) {})
 		for _, seg := range segtest.Script(script.String()).Segments() {
@@ -137,7 +156,8 @@ func TestSynProxy(t *testing.T) {
 		}
 		a.Close()
 		p := a.Result().Listeners[0].SynProxy
-		if (p != nil) != (c.want > 0) || p != nil && (p.Connections != uint64(c.want) || p.TTL != uint64(c.ttl) || p.ServerTTL != 57) {
+		if (p != nil) != (c.want > 0) || p != nil && (p.Connections != uint64(c.want) || p.TTL != uint64(c.ttl) ||
+			p.ServerTTL != 57) {
 			t.Errorf("%s: %+v", name, p)
 		}
 	}

@@ -5,12 +5,13 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Where the packets of one connection come through several queues of a network card, or from devices with clocks of their own, an
-// answer can stand before what it answers. Such a segment waits for its cause, and what its sender sends meanwhile waits behind
-// it, so that the rules see what the endpoints saw. If the cause does not come, the capture does not hold it.
+// Where the packets of one connection come through several queues of a network card, or from devices with clocks
+// of their own, an answer can stand before what it answers. Such a segment waits for its cause, and what its
+// sender sends meanwhile waits behind it, so that the rules see what the endpoints saw. If the cause does not
+// come, the capture does not hold it.
 
-// overtaking is how long a segment waits at most, in ns: longer than a card's queues hold a packet, and than clocks that
-// are kept synchronous differ.
+// overtaking is how long a segment waits at most, in ns: longer than a card's queues hold a packet, and than clocks
+// that are kept synchronous differ.
 const overtaking = 20e6
 
 // maxWaiting is how many segments of one 4-tuple wait at most. With one more, none waits any longer.
@@ -56,7 +57,8 @@ func (a *Analyzer) wait(seg *flows.Segment, tag uint32, turn turn) {
 	w.list, w.tag, w.turn, w.until = append(w.list[:0], *seg), tag, turn, a.now()+overtaking
 	o.lists[seg.Key] = w
 	o.due = append(o.due, w)
-	for i := len(o.due) - 1; i > 0 && o.due[i-1].until > w.until; i-- { // that one came by a clock that was not believed
+	// that one came by a clock that was not believed
+	for i := len(o.due) - 1; i > 0 && o.due[i-1].until > w.until; i-- {
 		o.due[i-1], o.due[i] = o.due[i], o.due[i-1]
 	}
 }
@@ -166,8 +168,8 @@ func (a *Analyzer) relation(seg *flows.Segment, head *connection) relation {
 	return mayBeAnswer
 }
 
-// refuses reports the RST of a socket where nothing listens (RFC 9293 §3.10.7.1): if it is the first segment its SYN may come yet. (The
-// rules know what to do with a SYN-ACK that comes first.)
+// refuses reports the RST of a socket where nothing listens (RFC 9293 §3.10.7.1): if it is the first segment its SYN
+// may come yet. (The rules know what to do with a SYN-ACK that comes first.)
 func refuses(seg *flows.Segment) bool {
 	return seg.Flags&(flows.SYN|flows.FIN|flows.RST|flows.ACK) == flows.RST|flows.ACK && seg.Seq == 0 && seg.Len == 0
 }
@@ -185,7 +187,8 @@ func (c *connection) answersUnseen(seg *flows.Segment) bool {
 	switch {
 	case c.sides[1-from].packets == 0: // a SYN-ACK may be on its way
 		return x.Known() && x.State() == tcpstate.SynSent && !seg.Flags.Has(flows.SYN)
-	case x.Known() && x.State() == tcpstate.SynRcvd && !c.tcp.SynDataAcked && !seg.Flags.Has(flows.SYN) && (seg.Len > 0 || seg.Flags.Has(flows.FIN)):
+	case x.Known() && x.State() == tcpstate.SynRcvd && !c.tcp.SynDataAcked && !seg.Flags.Has(flows.SYN) &&
+		(seg.Len > 0 || seg.Flags.Has(flows.FIN)):
 		return true // the ACK that completes the handshake may be
 	}
 	nxt, sent := y.SndNxt()

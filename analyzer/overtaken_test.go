@@ -17,11 +17,15 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// Two devices capture a direction each, and one clock is ahead by more than it takes to answer: the record is that of one clock.
+// Two devices capture a direction each, and one clock is ahead by more than it takes to answer:
+// the record is that of one clock.
 func TestMergedClocks(t *testing.T) {
-	for _, name := range []string{"10-ecn", "11-third-ack-not-captured", "12-third-ack-with-fin", "16-fast-open-request",
-		"26-isn-zero", "32-wrap", "42-left-to-the-card", "43-keepalive", "43-keepalive-at-isn", "62-idle-for-hours", "63-urgent",
-		"65-four-way", "65-three-segment", "67-crossed-fins-one-ack", "68-fin-with-data", "69-ack-of-data-only", "72-fin-never-acked",
+	for _, name := range []string{"10-ecn", "11-third-ack-not-captured", "12-third-ack-with-fin",
+		"16-fast-open-request",
+		"26-isn-zero", "32-wrap", "42-left-to-the-card", "43-keepalive", "43-keepalive-at-isn", "62-idle-for-hours",
+		"63-urgent",
+		"65-four-way", "65-three-segment", "67-crossed-fins-one-ack", "68-fin-with-data", "69-ack-of-data-only",
+		"72-fin-never-acked",
 		"73-half-close", "76-abort", "85-capture-ends", "97-no-data"} {
 		text, err := os.ReadFile(filepath.Join("testdata/hardcases", name+".txtar"))
 		if err != nil {
@@ -32,7 +36,8 @@ func TestMergedClocks(t *testing.T) {
 			got := merged(want, fromB, 1.5e6)
 			// A SYN-ACK that comes first does not wait: it begins the record.
 			first := strings.NewReplacer("#2 ", "#1 ", "SYN_RCVD@2 ", "SYN_RCVD@1 ")
-			if got, want := first.Replace(strings.Join(records(got), "")), strings.Join(records(want), ""); got != want {
+			if got, want := first.Replace(strings.Join(records(got), "")),
+				strings.Join(records(want), ""); got != want {
 				t.Errorf("%s, ahead is the clock of B %v:\n%s\nwith one clock:\n%s", name, fromB, got, want)
 			}
 		}
@@ -70,7 +75,8 @@ func TestOvertakingLimits(t *testing.T) {
 		{"too late", "", "+20.001ms", true},
 		{"with others behind it", strings.Repeat("+0.001ms C <-- S PSH,ACK len=1\n", 63), "+1ms", false},
 		{"with too many behind it", strings.Repeat("+0.001ms C <-- S PSH,ACK len=1\n", 64), "+1ms", true},
-		{"an acknowledgement of something before", "C --> S ACK ack=301", "+1ms", true}, // it repeats, and so may answer
+		// it repeats, and so may answer
+		{"an acknowledgement of something before", "C --> S ACK ack=301", "+1ms", true},
 		{"an RST", "C --> S RST seq=900000", "+1ms", true},
 	} {
 		early := false // it has acknowledged what was not seen yet

@@ -124,8 +124,8 @@ func byParts(t *testing.T, random *rand.Rand, segments []flows.Segment, until in
 	return all
 }
 
-// However the connections are divided, and wherever the capture is cut, parts and shards tell what one Analyzer tells, in the
-// same order; also where clocks leap, stand still and go back.
+// However the connections are divided, and wherever the capture is cut, parts and shards tell what one Analyzer tells,
+// in the same order; also where clocks leap, stand still and go back.
 func TestPartsAreOne(t *testing.T) {
 	files, _ := filepath.Glob("../testdata/pcaps/*")
 	if len(files) < 50 {

@@ -12,8 +12,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// related explains attempts that nothing answered by what happened to other connections, and compares the ISNs of a host's. It is
-// kept in the order of what happens, and remembers the latest only.
+// related explains attempts that nothing answered by what happened to other connections, and compares the ISNs of a
+// host's. It is kept in the order of what happens, and remembers the latest only.
 type related struct {
 	unasked latest[unaskedKey, unasked]
 	stamps  latest[stampKey, stamps]
@@ -109,7 +109,8 @@ func (r *related) synAckUnasked(e *event) {
 // completed is a handshake that was completed.
 func (r *related) completed(e *event) {
 	if e.probe.HasTimestamp() {
-		r.stamps.of(stampKey{e.attempt.Source, e.attempt.Target, e.attempt.TargetPort}).answered(e.attempt.SynAt, e.probe.TSVal)
+		r.stamps.of(stampKey{e.attempt.Source, e.attempt.Target, e.attempt.TargetPort}).answered(e.attempt.SynAt,
+			e.probe.TSVal)
 	}
 }
 
@@ -203,14 +204,15 @@ func addFinding(c *record.Connection, code record.FindingCode, more string, pack
 		detail = append(append(detail, ": "...), more...)
 	}
 	detail = appendPackets(detail, packets, uint64(len(packets)))
-	at := 1 + slices.IndexFunc(c.Findings, func(f record.Finding) bool { return f.Code == record.FindingUnanswered.String() })
+	at := 1 + slices.IndexFunc(c.Findings,
+		func(f record.Finding) bool { return f.Code == record.FindingUnanswered.String() })
 	c.Findings = slices.Insert(slices.Clone(c.Findings), at, record.Finding{
 		Code: kind.Code, Severity: kind.Severity, Side: record.Server, Packets: packets, Detail: string(detail),
 	})
 }
 
-// latest is a map that forgets the keys that came first. It knows them by their hashes, and nobody who does not know the
-// seed makes two alike.
+// latest is a map that forgets the keys that came first. It knows them by their hashes, and nobody who does not know
+// the seed makes two alike.
 type latest[K comparable, V any] struct {
 	seed   maphash.Seed
 	places store.Index // in values

@@ -11,8 +11,9 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// Behind a NAT there are hosts whose timestamps have nothing to do with each other. A server that keeps the latest one of each address
-// ignores the SYNs of those that lie behind (RFC 7323 appendix B.2). If one of these is answered, it does not.
+// Behind a NAT there are hosts whose timestamps have nothing to do with each other. A server that keeps the
+// latest one of each address ignores the SYNs of those that lie behind (RFC 7323 appendix B.2). If one of
+// these is answered, it does not.
 func TestTimestampBehind(t *testing.T) {
 	completes := func(n, ts int, gap string) string {
 		return fmt.Sprintf(`
@@ -30,15 +31,19 @@ func TestTimestampBehind(t *testing.T) {
 		script string
 		want   int
 	}{
-		"behind":                      {completes(1, 9000000, "") + ignored(2, 1000, 2, "+1s"), 1},
-		"behind, two of them":         {completes(1, 9000000, "") + ignored(2, 1000, 2, "+1s") + ignored(3, 5000, 2, "+1s"), 2},
-		"wrapped":                     {completes(1, 5, "") + ignored(2, 4294960000, 2, "+1s"), 1},
-		"not behind":                  {completes(1, 1000, "") + ignored(2, 9000000, 2, "+1s"), 0},
-		"one SYN may be lost":         {completes(1, 9000000, "") + ignored(2, 1000, 0, "+1s"), 0},
-		"one behind is answered":      {completes(1, 9000000, "") + completes(2, 1000, "+1s") + ignored(3, 1000, 2, "+1s"), 0},
-		"one that is not is ignored":  {completes(1, 9000, "") + ignored(2, 9000000, 2, "+1s") + ignored(3, 1000, 2, "+1s"), 0},
-		"after two minutes":           {completes(1, 9000000, "") + ignored(2, 1000, 2, "+121s"), 0},
-		"another address is answered": {strings.ReplaceAll(completes(1, 9000000, ""), "192.0.2.1:", "192.0.2.9:") + ignored(2, 1000, 2, "+1s"), 0},
+		"behind": {completes(1, 9000000, "") + ignored(2, 1000, 2, "+1s"), 1},
+		"behind, two of them": {completes(1, 9000000, "") + ignored(2, 1000, 2, "+1s") +
+			ignored(3, 5000, 2, "+1s"), 2},
+		"wrapped":             {completes(1, 5, "") + ignored(2, 4294960000, 2, "+1s"), 1},
+		"not behind":          {completes(1, 1000, "") + ignored(2, 9000000, 2, "+1s"), 0},
+		"one SYN may be lost": {completes(1, 9000000, "") + ignored(2, 1000, 0, "+1s"), 0},
+		"one behind is answered": {completes(1, 9000000, "") + completes(2, 1000, "+1s") +
+			ignored(3, 1000, 2, "+1s"), 0},
+		"one that is not is ignored": {completes(1, 9000, "") + ignored(2, 9000000, 2, "+1s") +
+			ignored(3, 1000, 2, "+1s"), 0},
+		"after two minutes": {completes(1, 9000000, "") + ignored(2, 1000, 2, "+121s"), 0},
+		"another address is answered": {strings.ReplaceAll(completes(1, 9000000, ""), "192.0.2.1:", "192.0.2.9:") +
+			ignored(2, 1000, 2, "+1s"), 0},
 	} {
 		found := 0
 		a := analyzer.New(analyzer.Options{}, func(r *record.Connection) {
@@ -78,7 +83,8 @@ func TestAnsweredElsewhere(t *testing.T) {
 		a.Segment(&seg)
 	}
 	a.Close()
-	const want = "server: a SYN-ACK that acknowledges this SYN came from another address, so that the client refuses it: 10.9.0.5:8443; packets 1 and 2"
+	const want = "server: a SYN-ACK that acknowledges this SYN came from another address, so that the client refuses " +
+		"it: 10.9.0.5:8443; packets 1 and 2"
 	if len(details) != 1 || details[0] != want {
 		t.Errorf("%q, want %q", details, want)
 	}
@@ -94,12 +100,14 @@ func TestPredictableISNs(t *testing.T) {
 	}{
 		"constant":     {client: func(int) int { return 7 }, want: "client 1"},
 		"the server's": {server: func(i int) int { return 5 + 64000*i }, want: "server 1"},
-		"by time":      {client: func(i int) int { return 5000000 * i }, want: "client 1"}, // equal steps in equal times
-		"both":         {client: func(int) int { return 7 }, server: func(int) int { return 9 }, want: "client 1 server 1"},
-		"neither":      {want: ""},
-		"one 4-tuple":  {client: func(i int) int { return 1 + 64000*i }, port: func(int) int { return 1 }, want: ""},
-		"three hosts":  {client: func(int) int { return 7 }, hosts: 3, want: ""},
-		"two hosts":    {client: func(int) int { return 7 }, hosts: 2, want: "client 2"},
+		// equal steps in equal times
+		"by time": {client: func(i int) int { return 5000000 * i }, want: "client 1"},
+		"both": {client: func(int) int { return 7 }, server: func(int) int { return 9 },
+			want: "client 1 server 1"},
+		"neither":     {want: ""},
+		"one 4-tuple": {client: func(i int) int { return 1 + 64000*i }, port: func(int) int { return 1 }, want: ""},
+		"three hosts": {client: func(int) int { return 7 }, hosts: 3, want: ""},
+		"two hosts":   {client: func(int) int { return 7 }, hosts: 2, want: "client 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var script strings.Builder
@@ -117,7 +125,8 @@ func TestPredictableISNs(t *testing.T) {
 					port = c.port(i)
 				}
 				fmt.Fprintf(&script, "C%d = 10.0.0.%d:%d\n S = 10.9.9.9:80\n", i, 1+i%max(1, c.hosts), 1000+port)
-				fmt.Fprintf(&script, "@%ds C%d --> S SYN seq=%d\n C%d <-- S SYN,ACK seq=%d\n C%d --> S ACK\n", 300*i, i, isn[0], i, isn[1], i)
+				fmt.Fprintf(&script, "@%ds C%d --> S SYN seq=%d\n C%d <-- S SYN,ACK seq=%d\n C%d --> S ACK\n", 300*i, i,
+					isn[0], i, isn[1], i)
 				fmt.Fprintf(&script, "C%d --> S FIN,ACK\n C%d <-- S FIN,ACK\n C%d --> S ACK\n", i, i, i)
 			}
 			for trackers := 1; trackers <= 2; trackers++ {

@@ -10,19 +10,21 @@ import (
 	"github.com/tcplife/tcplife/internal/randfill"
 )
 
-// What a connection knows is there when it has rested, but for what it is only while it is awake. What is written apart comes back
-// in TestShortcutsChangeNothing.
+// What a connection knows is there when it has rested, but for what it is only while it is awake. What is written apart
+// comes back in TestShortcutsChangeNothing.
 func TestRestKeepsEveryField(t *testing.T) {
 	awake := func(c *connection) {
 		c.older, c.key, c.encap, c.id, c.place, c.number, c.touched = nil, flows.Key{}, nil, 0, 0, 0, false
 		c.zeek = c.zeek.Clone()
-		c.filtered, c.openUnseen, c.sides[0].finAckUnseen, c.sides[1].finAckUnseen = false, false, false, false // once settled
+		// once settled
+		c.filtered, c.openUnseen, c.sides[0].finAckUnseen, c.sides[1].finAckUnseen = false, false, false, false
 	}
 	var used connection // what the last one has left must not show
 	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 9293))
 		var c connection
-		randfill.Fill(r, &c, reflect.TypeFor[*connection](), reflect.TypeFor[*flows.Encapsulation](), reflect.TypeFor[record.RoleEvidence]())
+		randfill.Fill(r, &c, reflect.TypeFor[*connection](), reflect.TypeFor[*flows.Encapsulation](),
+			reflect.TypeFor[record.RoleEvidence]())
 		awake(&c)
 		if rest := packed.Read(append(packed.Write(nil, &c), 7), &used); len(rest) != 1 {
 			t.Fatalf("seed %d: %d bytes too many", seed, len(rest)-1)
@@ -50,7 +52,8 @@ func TestKeysComeBack(t *testing.T) {
 	}
 }
 
-// lived gives a connection as it is a second after so many of the segments of a short life, and the analyzer that follows it.
+// lived gives a connection as it is a second after so many of the segments of a short life,
+// and the analyzer that follows it.
 func lived(segments int) (*Analyzer, *connection) {
 	const syn, ack, fin, psh = flows.SYN, flows.ACK, flows.FIN, flows.PSH
 	life := []struct {

@@ -95,7 +95,8 @@ func played(t *testing.T, path string) (list []struct{ name, script, want string
 			}
 			script.WriteString(line)
 		}
-		list = append(list, struct{ name, script, want string }{f.Name, script.String(), strings.TrimPrefix(want.String(), "\n")})
+		list = append(list, struct{ name, script, want string }{f.Name, script.String(),
+			strings.TrimPrefix(want.String(), "\n")})
 	}
 	return list
 }
@@ -126,7 +127,8 @@ func TestTimersFromElsewhere(t *testing.T) {
 			script = toClient.ReplaceAllString(script, "+"+place[1]+"$1")
 			got := waits.ReplaceAllString(runs(tracked(script, 1)[0]), "$1$2")
 			if want := waits.ReplaceAllString(p.want, "$1$2"); got != want {
-				t.Errorf("%s, %s from the client and %s from the server:\n%swant\n%s", p.name, place[0], place[1], got, want)
+				t.Errorf("%s, %s from the client and %s from the server:\n%swant\n%s", p.name, place[0], place[1], got,
+					want)
 			}
 		}
 	}

@@ -134,8 +134,8 @@ func lasts(got record.Duration, set time.Duration) bool {
 	return got >= record.Duration(set-20*time.Millisecond) && got <= record.Duration(set+set/4+300*time.Millisecond)
 }
 
-// retried runs a scene until it has nothing to complain of, three times at most: a busy machine delays the kernel's timers, and
-// then the kernel gives up sooner than it was set to.
+// retried runs a scene until it has nothing to complain of, three times at most: a busy machine delays the kernel's
+// timers, and then the kernel gives up sooner than it was set to.
 func retried(t *testing.T, scene func(w *wire) []string) {
 	t.Helper()
 	t.Parallel()
@@ -166,7 +166,8 @@ func TestSetKeepalive(t *testing.T) {
 			!lasts(k.FirstAfter+k.Intervals[0]+k.Intervals[1], set.Idle+2*set.Interval) {
 			complaints = append(complaints, fmt.Sprintf("set to %+v: %+v", set, *k))
 		}
-		if k.Answered != record.No || !k.GaveUp || k.FollowedBy != record.TimerReset || k.Limit.Number != 3 || k.Defaults != "" {
+		if k.Answered != record.No || !k.GaveUp || k.FollowedBy != record.TimerReset || k.Limit.Number != 3 ||
+			k.Defaults != "" {
 			complaints = append(complaints, fmt.Sprintf("the client gave up after 3: %+v", *k))
 		}
 		if h := list[0].HalfOpen; h == nil || h.Survivor != record.NoSide || h.Since != k.UnansweredSince {
@@ -190,7 +191,8 @@ func TestSetRetries(t *testing.T) {
 			t.Fatal("the client read something")
 		}
 		time.Sleep(3 * time.Second)
-		w.Client.Dial(&net.Dialer{Timeout: 10 * time.Millisecond}, netip.AddrPortFrom(w.Server.IP4, 81)) // so that the capture goes on
+		// so that the capture goes on
+		w.Client.Dial(&net.Dialer{Timeout: 10 * time.Millisecond}, netip.AddrPortFrom(w.Server.IP4, 81))
 		list, _ := w.records()
 		r := w.timer(&list[0].Client, record.TimerRTO)
 		last, passed := r.FirstAfter, record.Duration(0)
@@ -200,8 +202,10 @@ func TestSetRetries(t *testing.T) {
 			}
 			last, passed = wait, passed+wait
 		}
-		if passed >= limit || passed+2*last < limit || !r.GaveUp || r.FollowedBy != record.TimerSilence || r.Answered != record.No {
-			complaints = append(complaints, fmt.Sprintf("tcp_retries2 is %d: after %v of %v %+v", retries2, passed, limit, *r))
+		if passed >= limit || passed+2*last < limit || !r.GaveUp || r.FollowedBy != record.TimerSilence ||
+			r.Answered != record.No {
+			complaints = append(complaints, fmt.Sprintf("tcp_retries2 is %d: after %v of %v %+v", retries2, passed,
+				limit, *r))
 		}
 		return complaints
 	})
@@ -273,7 +277,8 @@ func TestSetBacklogWithoutCookies(t *testing.T) {
 	}
 	if l := result.Listeners; len(l) != 1 || l[0].Ignored < 2 || l[0].SynCookies != nil {
 		t.Errorf("the listener: %+v", l)
-	} else if o := l[0].BacklogOverflow; len(o) != 1 || o[0].Queue != "syn" || o[0].Size.Number != 3 || o[0].GaveUp != 2 {
+	} else if o := l[0].BacklogOverflow; len(o) != 1 || o[0].Queue != "syn" || o[0].Size.Number != 3 ||
+		o[0].GaveUp != 2 {
 		t.Errorf("the queue that was full: %+v", o)
 	}
 }

@@ -27,13 +27,16 @@ func TestShardsChangeNothing(t *testing.T) {
 	}
 }
 
-// A record goes where the event goes that tells its end, also where another event about it has filled the page of a journal.
+// A record goes where the event goes that tells its end, also where another event about it
+// has filled the page of a journal.
 func TestRecordsKeepToTheirPages(t *testing.T) {
 	for n := 190; n < 250; n++ {
 		var segments []flows.Segment
 		for i := range n {
-			segments = append(segments, flows.Segment{Packet: uint64(i + 1), Time: int64(i+1) * 1e6, Flags: flows.SYN, Seq: uint32(i),
-				Key: flows.Key{A: flows.Addr{10: 255, 11: 255, 12: 10, 15: 1}, B: flows.Addr{10: 255, 11: 255, 12: 10, 15: 2},
+			segments = append(segments, flows.Segment{Packet: uint64(i + 1), Time: int64(i+1) * 1e6, Flags: flows.SYN,
+				Seq: uint32(i),
+				Key: flows.Key{A: flows.Addr{10: 255, 11: 255, 12: 10, 15: 1},
+					B:     flows.Addr{10: 255, 11: 255, 12: 10, 15: 2},
 					APort: uint16(1000 + i), BPort: 80}})
 		}
 		last := segments[0] // when it comes all others have ended
@@ -55,17 +58,20 @@ func sameInShards(t *testing.T, file string, segments []flows.Segment) {
 		list := shardRecords(t, n, 7, segments)
 		for i := range max(len(plain), len(list)) {
 			if i >= len(plain) || i >= len(list) || plain[i] != list[i] {
-				t.Fatalf("%s: with %d trackers record %d of %d, %d is different:\n%s\n%s", file, n, i, len(plain), len(list), plain[i:], list[i:])
+				t.Fatalf("%s: with %d trackers record %d of %d, %d is different:\n%s\n%s", file, n, i, len(plain),
+					len(list), plain[i:], list[i:])
 			}
 		}
 	}
 }
 
-// shardRecords gives the JSON of all records that n trackers make of segments, which they get so many at a time, and last that of the result.
+// shardRecords gives the JSON of all records that n trackers make of segments, which they get so many at a
+// time, and last that of the result.
 func shardRecords(t *testing.T, n, batch int, segments []flows.Segment) (list []string) {
 	t.Helper()
 	var done int
-	tracker := analyzer.NewShards(analyzer.Options{}, n, func(c *record.Connection) { list = append(list, marshal(t, c)) },
+	tracker := analyzer.NewShards(analyzer.Options{}, n,
+		func(c *record.Connection) { list = append(list, marshal(t, c)) },
 		func(segments []flows.Segment) { done += len(segments) })
 	for chunk := range slices.Chunk(segments, batch) {
 		tracker.Segments(chunk)

@@ -34,7 +34,8 @@ const servedFirst = `C --> S SYN seq=1000
 func TestStaleSyn(t *testing.T) {
 	const late = "+10s C --> S SYN seq=1000 ack=0\n"
 	const answer = "C <-- S SYN,ACK seq=9999000 ack=1001\n"
-	const retries = "+1s C <-- S SYN,ACK seq=9999000 ack=1001\n+2s C <-- S SYN,ACK seq=9999000 ack=1001\n+4s C <-- S SYN,ACK seq=9999000 ack=1001\n"
+	const retries = "+1s C <-- S SYN,ACK seq=9999000 ack=1001\n+2s C <-- S SYN,ACK seq=9999000 ack=1001\n+4s C <-- S " +
+		"SYN,ACK seq=9999000 ack=1001\n"
 	for name, c := range map[string]struct {
 		script string
 		want   []string // of each record: outcome, teardown, how TIME_WAIT ended, findings
@@ -47,7 +48,8 @@ func TestStaleSyn(t *testing.T) {
 		},
 		"the listener gives up": {
 			lived + late + answer + retries + "C2 = 10.0.0.9:1\n+30s C2 --> S SYN",
-			[]string{"complete three_segment capture_end", "embryonic none syn_ack_retransmitted embryonic stale_syn", "unanswered none unanswered"},
+			[]string{"complete three_segment capture_end", "embryonic none syn_ack_retransmitted embryonic stale_syn",
+				"unanswered none unanswered"},
 			"held SYN_RCVD for 15.001 s and sent 4 SYN-ACKs",
 		},
 		"the client is in TIME_WAIT": {
@@ -81,31 +83,37 @@ func TestStaleSyn(t *testing.T) {
 			"",
 		},
 		"the ACK comes: a device that boots": {
-			lived + late + answer + "C --> S ACK seq=1001 ack=9999001\nC --> S PSH,ACK len=12\nC <-- S PSH,ACK len=11\nC --> S FIN,ACK\nC <-- S FIN,ACK\nC --> S ACK",
+			lived + late + answer + "C --> S ACK seq=1001 ack=9999001\nC --> S PSH,ACK len=12\nC <-- S PSH,ACK " +
+				"len=11\nC --> S FIN,ACK\nC <-- S FIN,ACK\nC --> S ACK",
 			[]string{"complete three_segment reused time_wait_reused", "complete three_segment capture_end"},
 			"",
 		},
 		"it boots before it has closed": {
 			"C --> S SYN seq=1000\nC <-- S SYN,ACK seq=5000\nC --> S ACK\nC --> S PSH,ACK len=12\nC <-- S ACK\n" +
 				"+60s C --> S SYN seq=1000 ack=0\nC <-- S ACK seq=5001 ack=1013\nC --> S RST seq=1013\n" +
-				"+1s C --> S SYN seq=1000 ack=0\n" + answer + "C --> S ACK seq=1001 ack=9999001\nC --> S PSH,ACK len=12\nC <-- S ACK",
+				"+1s C --> S SYN seq=1000 ack=0\n" + answer +
+				"C --> S ACK seq=1001 ack=9999001\nC --> S PSH,ACK len=12\nC <-- S ACK",
 			[]string{"complete reset half_open", "complete none syn_retransmitted challenged"},
 			"",
 		},
 		"of an attempt that was given up, after another one": {
-			"C --> S SYN seq=1000\n+1s C --> S SYN seq=1000\n+5s C --> S SYN seq=2000\nC <-- S SYN,ACK seq=5000 ack=2001\nC --> S ACK seq=2001\nC <-- S PSH,ACK len=5\nC --> S RST,ACK seq=2001 ack=5006\n" +
+			"C --> S SYN seq=1000\n+1s C --> S SYN seq=1000\n+5s C --> S SYN seq=2000\nC <-- S SYN,ACK seq=5000 " +
+				"ack=2001\nC --> S ACK seq=2001\nC <-- S PSH,ACK len=5\nC --> S RST,ACK seq=2001 ack=5006\n" +
 				late + answer + "C --> S RST seq=1001",
 			[]string{"unanswered none syn_retransmitted unanswered", "complete reset reset", "aborted none stale_syn"},
 			"",
 		},
 		"of an attempt that was given up, and met TIME_WAIT": {
-			"C --> S SYN seq=1000\n+5s C --> S SYN seq=2000\nC <-- S SYN,ACK seq=5000 ack=2001\nC --> S ACK seq=2001\nC --> S FIN,ACK\nC <-- S FIN,ACK\nC --> S ACK\n" +
+			"C --> S SYN seq=1000\n+5s C --> S SYN seq=2000\nC <-- S SYN,ACK seq=5000 ack=2001\nC --> S ACK " +
+				"seq=2001\nC --> S FIN,ACK\nC <-- S FIN,ACK\nC --> S ACK\n" +
 				late + answer + "C --> S ACK seq=2002 ack=5002\nC <-- S RST seq=5002",
-			[]string{"unanswered none unanswered", "complete three_segment reset time_wait_reset", "embryonic none embryonic stale_syn"},
+			[]string{"unanswered none unanswered", "complete three_segment reset time_wait_reset",
+				"embryonic none embryonic stale_syn"},
 			"",
 		},
 		"of an attempt that nothing answered": {
-			"C --> S SYN seq=1000\n+1s C --> S SYN seq=1000\n+2s C --> S SYN seq=1000\n" + "+20s C --> S SYN seq=1000 ack=0\n" + answer + "C --> S RST seq=1001",
+			"C --> S SYN seq=1000\n+1s C --> S SYN seq=1000\n+2s C --> S SYN seq=1000\n" +
+				"+20s C --> S SYN seq=1000 ack=0\n" + answer + "C --> S RST seq=1001",
 			[]string{"unanswered none syn_retransmitted unanswered", "aborted none stale_syn"},
 			"",
 		},
@@ -115,13 +123,15 @@ func TestStaleSyn(t *testing.T) {
 			"",
 		},
 		"of an attempt that the listener gave up": {
-			"C --> S SYN seq=1000\n" + "C <-- S SYN,ACK seq=5000 ack=1001\n+1s C <-- S SYN,ACK seq=5000 ack=1001\n+2s C <-- S SYN,ACK seq=5000 ack=1001\n" +
+			"C --> S SYN seq=1000\n" + "C <-- S SYN,ACK seq=5000 ack=1001\n+1s C <-- S SYN,ACK seq=5000 " +
+				"ack=1001\n+2s C <-- S SYN,ACK seq=5000 ack=1001\n" +
 				"+30s C --> S SYN seq=1000 ack=0\n" + answer + "C --> S RST seq=1001",
 			[]string{"embryonic none syn_ack_retransmitted embryonic", "aborted none stale_syn"},
 			"",
 		},
 		"the same twice": {
-			lived + late + answer + "C --> S RST seq=1001\n" + late + "C <-- S SYN,ACK seq=7777000 ack=1001\nC --> S RST seq=1001",
+			lived + late + answer + "C --> S RST seq=1001\n" + late +
+				"C <-- S SYN,ACK seq=7777000 ack=1001\nC --> S RST seq=1001",
 			[]string{"complete three_segment capture_end", "aborted none stale_syn", "aborted none stale_syn"},
 			"",
 		},
@@ -131,7 +141,8 @@ func TestStaleSyn(t *testing.T) {
 			"",
 		},
 		"an older number": {
-			lived + "+10s C --> S SYN seq=400 ack=0\nC <-- S SYN,ACK seq=9999000 ack=401\nC --> S ACK seq=1020 ack=5021\nC <-- S RST seq=5021",
+			lived + "+10s C --> S SYN seq=400 ack=0\nC <-- S SYN,ACK seq=9999000 ack=401\nC --> S ACK seq=1020 " +
+				"ack=5021\nC <-- S RST seq=5021",
 			[]string{"complete three_segment reset time_wait_reset", "embryonic none embryonic stale_syn"},
 			"",
 		},

@@ -9,9 +9,10 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// table finds what is known of a 4-tuple: its place. A place holds the incarnations that are followed, the newest first,
-// an ordinary life, or an attempt of which only one SYN is known. Incarnations lie at rest in the arena, in few bytes,
-// or are awake as connections. But for these, of which there are only so many, there is nothing that the collector would have to walk.
+// table finds what is known of a 4-tuple: its place. A place holds the incarnations that are followed, the newest
+// first, an ordinary life, or an attempt of which only one SYN is known. Incarnations lie at rest in the arena, in few
+// bytes, or are awake as connections. But for these, of which there are only so many, there is nothing that the
+// collector would have to walk.
 type table struct {
 	index  []bucket // a power of two of them; open addressing, linear probing
 	shift  uint     // 32 - log2 of their number
@@ -193,8 +194,8 @@ func (t *table) resize(n int) {
 	}
 }
 
-// remove frees the place of a key. Without an index there is nothing else to do. Those behind it in the index move up, so that
-// no search ends early (Knuth, The Art of Computer Programming, volume 3, algorithm 6.4 R).
+// remove frees the place of a key. Without an index there is nothing else to do. Those behind it in the index move up,
+// so that no search ends early (Knuth, The Art of Computer Programming, volume 3, algorithm 6.4 R).
 func (t *table) remove(k *flows.Key, n uint32) {
 	*t.places.At(n) = place{}
 	t.live--

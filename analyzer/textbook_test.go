@@ -12,7 +12,8 @@ import (
 // tracked are the records of a script's connections in the order of their ids, by a number of trackers.
 func tracked(script string, trackers int) (list []*record.Connection) {
 	segments := segtest.Script(script).Segments()
-	tracker := analyzer.NewShards(analyzer.Options{}, trackers, func(r *record.Connection) { list = append(list, r.Clone()) },
+	tracker := analyzer.NewShards(analyzer.Options{}, trackers,
+		func(r *record.Connection) { list = append(list, r.Clone()) },
 		func([]flows.Segment) {})
 	tracker.Segments(segments)
 	tracker.Close()
@@ -42,10 +43,12 @@ func TestRecordOfOpeningAndUsage(t *testing.T) {
 	want := record.Options{
 		MSS: record.Count{Number: 1460, Known: true}, WScale: record.Count{Number: 7, Known: true}, SACKPermitted: true,
 	}
-	if c.Client.Options == nil || *c.Client.Options != want || c.Server.Options.MSS.Number != 1400 || c.Server.Options.WScale.Known {
+	if c.Client.Options == nil || *c.Client.Options != want || c.Server.Options.MSS.Number != 1400 ||
+		c.Server.Options.WScale.Known {
 		t.Errorf("options: client %+v, server %+v", c.Client.Options, c.Server.Options)
 	}
-	if h := c.Handshake; h.ECN != record.ECNNegotiated || h.AckSeq.Number != 101 || h.AckAck.Number != 301 || h.MPTCP != nil {
+	if h := c.Handshake; h.ECN != record.ECNNegotiated || h.AckSeq.Number != 101 || h.AckAck.Number != 301 ||
+		h.MPTCP != nil {
 		t.Errorf("handshake: %+v", h)
 	}
 	if c.Server.Marks.CE != 1 || c.Client.Marks.ECE != 1 || c.Client.Marks.CWR != 1 {

@@ -10,12 +10,12 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// schedule sees to it that a connection is looked at by its deadline. A deadline may move on without notice: it is asked
-// for again when the old one comes.
+// schedule sees to it that a connection is looked at by its deadline. A deadline may move on without notice: it is
+// asked for again when the old one comes.
 func (a *Analyzer) schedule(c *connection) { a.wakeAt(c.place, c.id, a.deadline(c)) }
 
-// wakeAt sees to it that the record at a place is looked at by a time. One alarm is enough for a place: an earlier one makes
-// the later one void.
+// wakeAt sees to it that the record at a place is looked at by a time. One alarm is enough for a place: an earlier one
+// makes the later one void.
 func (a *Analyzer) wakeAt(n uint32, id uint64, at int64) {
 	if p := a.table.places.At(n); at < p.alarm {
 		p.alarm = a.wheel.Set(store.Alarm{At: at, ID: id, Place: n})
@@ -41,8 +41,8 @@ func (a *Analyzer) advance(now int64, key *flows.Key) {
 	}
 }
 
-// Advance lets time pass without a segment: all that is due before now happens. The caller vouches for it, so that a jump
-// is believed. It does nothing before the first segment, and nothing for a time that has passed.
+// Advance lets time pass without a segment: all that is due before now happens. The caller vouches for it, so that a
+// jump is believed. It does nothing before the first segment, and nothing for a time that has passed.
 func (a *Analyzer) Advance(now int64) {
 	if !a.begun {
 		return
@@ -169,8 +169,8 @@ func (a *Analyzer) end(c *connection, at int64) {
 	}
 }
 
-// closingLimit ends the record of a connection whose both ends have sent a FIN, so long after its last packet: one that is
-// not acknowledged is sent again every two minutes at least (TCP_RTO_MAX of Linux).
+// closingLimit ends the record of a connection whose both ends have sent a FIN, so long after its last packet: one that
+// is not acknowledged is sent again every two minutes at least (TCP_RTO_MAX of Linux).
 const closingLimit = int64(240e9)
 
 // deadline is when nothing more is expected of the connection, by the capture's clock.

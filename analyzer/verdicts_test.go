@@ -84,14 +84,16 @@ func verdictsOf(r *record.Result) string {
 		if f.Target.Port != nil {
 			target += fmt.Sprint(":", *f.Target.Port)
 		}
-		line := fmt.Sprintf("%s %s %s %d SYNs %d sources %v completed", f.Verdict, target, clock(f.Onset), f.Syns, f.Sources, f.CompletionRatio)
+		line := fmt.Sprintf("%s %s %s %d SYNs %d sources %v completed", f.Verdict, target, clock(f.Onset), f.Syns,
+			f.Sources, f.CompletionRatio)
 		if f.SynCookies != nil {
 			line += ", cookies since " + clock(f.SynCookies.Since)
 		}
 		lines = append(lines, line)
 	}
 	for _, s := range r.Scans {
-		line := fmt.Sprintf("%s %s %s %s %d targets %d ports %v", s.Kind, s.Direction, s.Source, clock(s.Start), s.Targets, s.Ports, s.Found)
+		line := fmt.Sprintf("%s %s %s %s %d targets %d ports %v", s.Kind, s.Direction, s.Source, clock(s.Start),
+			s.Targets, s.Ports, s.Found)
 		for _, o := range s.Open {
 			line += fmt.Sprint(" ", o.Port)
 		}
@@ -185,8 +187,9 @@ func TestListenersAgreeWithRecords(t *testing.T) {
 	}
 }
 
-// A client that never speaks after the SYN-ACK counts as in SYN_SENT, for its address may be forged; and a listener that sends SYN
-// cookies holds nothing in SYN_RCVD (RFC 4987 §3.6). What it had held before, 32 attempts and those until it shows, it still does.
+// A client that never speaks after the SYN-ACK counts as in SYN_SENT, for its address may be forged; and a listener
+// that sends SYN cookies holds nothing in SYN_RCVD (RFC 4987 §3.6). What it had held before, 32 attempts and those
+// until it shows, it still does.
 func TestForgedClients(t *testing.T) {
 	for file, want := range map[string]map[string]uint64{
 		"syn-flood-one-source.pcap": {"SYN_SENT": 200, "SYN_RCVD": 200, "ESTABLISHED": 4},

@@ -269,7 +269,8 @@ func TestZeekScaledLetters(t *testing.T) {
 		for _, n := range []int{0, 1, 9, 10, 11, 99, 100} {
 			script := opened + "\nC --> S PSH,ACK len=10" + strings.Repeat(tt.again, n)
 			history := first(t, segtest.Script(script).Segments()).Zeek.History
-			if got, want := strings.Count(history, string(tt.letter)), len(fmt.Sprint(n)); n > 0 && got != want || n == 0 && got != 0 {
+			if got, want := strings.Count(history, string(tt.letter)), len(fmt.Sprint(n)); n > 0 && got != want ||
+				n == 0 && got != 0 {
 				t.Errorf("%d %s: %s, want %d times %c", n, tt.name, history, want, tt.letter)
 			}
 		}

@@ -24,8 +24,8 @@ type Options struct {
 	// MaxMemory is about how many bytes decompressors may take to remember what they have given, but at least 8 MiB a
 	// file that is open (RFC 8878 §3.1.1.1.2), and at most 128 MiB; 0 is no other bound.
 	MaxMemory int64
-	// Remote opens a path with a scheme, such as s3://bucket/key; it is opened again when it is due. nil: it is a file's
-	// name as any other.
+	// Remote opens a path with a scheme, such as s3://bucket/key; it is opened again when it is due. nil: it is a
+	// file's name as any other.
 	Remote func(path string) (fs.File, error)
 }
 

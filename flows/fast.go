@@ -9,8 +9,8 @@ import (
 
 // shortcut decodes what most packets are: Ethernet with up to two VLAN tags, Linux cooked, loopback or nothing, then
 // IPv4 without options or IPv6 without extension headers, then TCP. It reports false, and leaves no trace, for
-// everything else, also for whatever is wrong in the least; walk is asked then. Where it reports true, it has done what
-// walk would have done: tests hold it to that, packet by packet.
+// everything else, including anything that is wrong; then walk decides. Where it reports true, it has done what walk
+// would have done: tests hold it to that, packet by packet.
 func (d *Decoder) shortcut(p *capture.Packet) bool {
 	data := p.Data
 	var etherType uint16

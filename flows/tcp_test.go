@@ -17,7 +17,7 @@ func TestOptions(t *testing.T) {
 		{"SYN of Linux", synOptions, Options{HasMSS: true, MSS: 1460, SACKPermitted: true, HasTimestamp: true, TSVal: 9,
 			HasWScale: true, WScale: 7}},
 		{"timestamps", timestamps, Options{HasTimestamp: true, TSVal: 1, TSEcr: 2}},
-		{"timestamps, the other way round", []byte{8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 1},
+		{"timestamps, reversed", []byte{8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 1},
 			Options{HasTimestamp: true, TSVal: 1, TSEcr: 2}},
 		{"window scale above 14", []byte{3, 3, 200, 0}, Options{HasWScale: true, WScale: 14}},
 		{"SACK of two blocks", cat([]byte{1, 1, 5, 18}, be32(1), be32(2), be32(3), be32(4)),

@@ -424,7 +424,7 @@ func (e *zeekEnd) end(s zeekState) {
 	e.closing = true
 }
 
-// clean reports that an end was established by the book. Only then are gaps believed.
+// clean reports that an end completed a regular handshake. Only then are gaps believed.
 func (e *zeekEnd) clean() bool {
 	return e.state == zeekEstablished || e.state == zeekClosed && e.before == zeekEstablished
 }

@@ -1,7 +1,7 @@
 package tcpstate
 
-// §3.10.7.1 CLOSED STATE: what arrives draws an RST. An observer reads that the other way round: an endpoint that
-// answers by an RST has no connection.
+// §3.10.7.1 CLOSED STATE: what arrives draws an RST. An observer reads that in reverse: an endpoint that answers by an
+// RST has no connection.
 
 // arrivesClosed is a segment for an endpoint that was closed. What it brings may show later that it was not.
 func (e *Endpoint) arrivesClosed(s *Segment) {

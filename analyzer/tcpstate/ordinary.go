@@ -7,9 +7,9 @@ type Passed struct {
 	Seq, Ack Seq
 }
 
-// Ordinary is a life by the book: the handshake, text, and both FINs. Each segment begins where the one before it ended.
-// After a FIN its receiver acknowledges everything. What the rules make of such a life is known beforehand: it needs no
-// more than the segments that change a state.
+// Ordinary is a connection without any surprise: the handshake, text, and both FINs. Each segment begins where the one
+// before it ended. After a FIN its receiver acknowledges everything. What the rules make of such a life is known
+// beforehand: it needs no more than the segments that change a state.
 type Ordinary struct {
 	Opener    int
 	ISS, Next [2]Seq    // of each end, Next after its FIN

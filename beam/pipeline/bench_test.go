@@ -10,8 +10,8 @@ import (
 )
 
 // BenchmarkSteps tells what each step costs by itself, without an engine, in processor time: of the captures that the
-// variable CAPTURES names, or those of testdata. two-workers is how long the busier of two would work, of which each takes
-// every other element, and one of them the plan and the merge.
+// variable CAPTURES names, or those of testdata. two-workers is how long the busier of two would work, of which each
+// takes every other element, and one of them the plan and the merge.
 func BenchmarkSteps(b *testing.B) {
 	glob := os.Getenv("CAPTURES")
 	if glob == "" {
@@ -91,10 +91,11 @@ func costs(b *testing.B, c Config) {
 		journalBytes += len(j)
 	}
 	outputs, outputBytes := map[string][][]byte{}, 0
-	step("merge", (&mergeFn{c}).ProcessElement(ctx, 0, iterate(journals), plans[0], iterate(courses), func(name string, b []byte) {
-		outputs[name] = append(outputs[name], b)
-		outputBytes += len(b)
-	}))
+	step("merge", (&mergeFn{c}).ProcessElement(ctx, 0, iterate(journals), plans[0], iterate(courses),
+		func(name string, b []byte) {
+			outputs[name] = append(outputs[name], b)
+			outputBytes += len(b)
+		}))
 	for name, list := range outputs {
 		if err == nil {
 			err = (&writeFn{c}).ProcessElement(ctx, name, iterate(list))

@@ -12,7 +12,8 @@ import (
 	"github.com/tcplife/tcplife/internal/pack"
 )
 
-// chunk is a piece of something long that is taken to another worker: of what, and the how manyeth. They come in any order.
+// chunk is a piece of something long that is taken to another worker: of what, and the how
+// manyeth. They come in any order.
 type chunk struct {
 	Of, Number uint64
 	Bytes      []byte // compressed
@@ -20,7 +21,8 @@ type chunk struct {
 
 var (
 	packedChunk = pack.Of[chunk]()
-	packer, _   = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1)) // it never fails
+	// it never fails
+	packer, _   = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
 	unpacker, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
 )
 
@@ -63,7 +65,9 @@ func newSpool(next func(*[]byte) bool) (s *spool, err error) {
 		s.chunks = append(s.chunks, spooled{c.Of, c.Number, s.length, len(c.Bytes)})
 		s.length += int64(len(c.Bytes))
 	}
-	slices.SortFunc(s.chunks, func(a, b spooled) int { return cmp.Or(cmp.Compare(a.of, b.of), cmp.Compare(a.number, b.number)) })
+	slices.SortFunc(s.chunks, func(a, b spooled) int {
+		return cmp.Or(cmp.Compare(a.of, b.of), cmp.Compare(a.number, b.number))
+	})
 	return s, nil
 }
 

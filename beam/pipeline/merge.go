@@ -19,10 +19,12 @@ import (
 	"github.com/tcplife/tcplife/report/parquet"
 )
 
-// mergeFn puts the journals of all parts in order. What comes of them goes to the files of the output: the key is the name of one.
+// mergeFn puts the journals of all parts in order. What comes of them goes to the files of the
+// output: the key is the name of one.
 type mergeFn struct{ Config Config }
 
-func (f *mergeFn) ProcessElement(_ context.Context, _ int64, journals func(*[]byte) bool, planned []byte, courses func(*[]byte) bool,
+func (f *mergeFn) ProcessElement(_ context.Context, _ int64, journals func(*[]byte) bool, planned []byte,
+	courses func(*[]byte) bool,
 	emit func(string, []byte)) error {
 	var p plan
 	if _, err := packedPlan.Read(planned, &p); err != nil {
@@ -64,7 +66,8 @@ func (f *mergeFn) ProcessElement(_ context.Context, _ int64, journals func(*[]by
 
 // capture gives stats as package capture has them.
 func (s *stats) capture(files []string) capture.Stats {
-	t := capture.Stats{Files: files, Packets: s.Packets, CapturedBytes: s.CapturedBytes, WireBytes: s.WireBytes, First: s.First, Last: s.Last,
+	t := capture.Stats{Files: files, Packets: s.Packets, CapturedBytes: s.CapturedBytes, WireBytes: s.WireBytes,
+		First: s.First, Last: s.Last,
 		Until: s.Until, Untimed: s.Untimed, Drops: s.Drops, Damage: s.Damage, LinkTypes: map[capture.LinkType]uint64{}}
 	for _, l := range s.Links {
 		t.LinkTypes[l.Link] = l.Packets

@@ -1,5 +1,6 @@
-// Package pipeline is tcplife's tracker as a pipeline of Apache Beam, for archives that outgrow one machine. What it writes is
-// what `tcplife read` of all the files writes, byte for byte, however the files are cut and in whatever order they are named.
+// Package pipeline is tcplife's tracker as a pipeline of Apache Beam, for archives that outgrow one machine.
+// What it writes is what `tcplife read` of all the files writes, byte for byte, however the files are cut and
+// in whatever order they are named.
 //
 //	paths
 //	  │ survey     how many packets of what time a file has: read once, and decoded, but not tracked
@@ -13,8 +14,8 @@
 //	  │ ── GroupByKey by file of the output
 //	  │ write      a file
 //
-// No element is a packet: what goes between workers are blocks of thousands of segments, pages of a journal, and batches of
-// records, compressed. A worker keeps those of one key in a temporary file, not in memory.
+// No element is a packet: what goes between workers are blocks of thousands of segments, pages of a journal, and
+// batches of records, compressed. A worker keeps those of one key in a temporary file, not in memory.
 package pipeline
 
 import (
@@ -78,8 +79,10 @@ func init() {
 	register.DoFn3x1[context.Context, []byte, func([]byte), error](&surveyFn{})
 	register.DoFn5x1[context.Context, int64, func(*[]byte) bool, func([]byte), func([]byte), error](&planFn{})
 	register.DoFn4x1[context.Context, []byte, func(int64, []byte), func([]byte), error](&readFn{})
-	register.DoFn6x1[context.Context, int64, func(*[]byte) bool, []byte, func(*[]byte) bool, func([]byte), error](&trackFn{})
-	register.DoFn6x1[context.Context, int64, func(*[]byte) bool, []byte, func(*[]byte) bool, func(string, []byte), error](&mergeFn{})
+	register.DoFn6x1[context.Context, int64, func(*[]byte) bool, []byte, func(*[]byte) bool, func([]byte),
+		error](&trackFn{})
+	register.DoFn6x1[context.Context, int64, func(*[]byte) bool, []byte, func(*[]byte) bool, func(string, []byte),
+		error](&mergeFn{})
 	register.DoFn3x1[context.Context, string, func(*[]byte) bool, error](&writeFn{})
 	register.Emitter1[[]byte]()
 	register.Emitter2[int64, []byte]()

@@ -104,7 +104,8 @@ func same(t *testing.T, c pipeline.Config) {
 	want, got := strings.SplitAfter(read(t, c.Files), "\n"), strings.SplitAfter(run(t, c), "\n")
 	for i := range min(len(want), len(got)) {
 		if want[i] != got[i] {
-			t.Fatalf("line %d of %d, %d:\nread:     %.3000s\npipeline: %.3000s", i+1, len(want), len(got), want[i], got[i])
+			t.Fatalf("line %d of %d, %d:\nread:     %.3000s\npipeline: %.3000s", i+1, len(want), len(got), want[i],
+				got[i])
 		}
 	}
 	if len(want) != len(got) {
@@ -154,11 +155,13 @@ func TestSomeCaptures(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 4 {
 		random.Shuffle(len(files), func(i, j int) { files[i], files[j] = files[j], files[i] })
-		same(t, pipeline.Config{Files: slices.Clone(files[:20]), Parts: 1 + random.IntN(20), Stretch: random.Int64N(100e3)})
+		same(t, pipeline.Config{Files: slices.Clone(files[:20]), Parts: 1 + random.IntN(20),
+			Stretch: random.Int64N(100e3)})
 	}
 }
 
-// One capture cut into 40 files, at places where fragments wait and clocks stand still too, the files named in any order.
+// One capture cut into 40 files, at places where fragments wait and clocks stand still
+// too, the files named in any order.
 func TestCutCapture(t *testing.T) {
 	whole := filepath.Join(t.TempDir(), "whole.pcap")
 	join(t, whole, captures(t))
@@ -169,7 +172,8 @@ func TestCutCapture(t *testing.T) {
 	}
 }
 
-// Each packet in a file of its own, of captures in which datagrams come in fragments, clocks stand still, and 2MSL pass.
+// Each packet in a file of its own, of captures in which datagrams come in fragments,
+// clocks stand still, and 2MSL pass.
 func TestEveryPacketAFile(t *testing.T) {
 	for _, name := range []string{"real-close-client-first", "time-wait-reuse", "half-open-syn", "vxlan"} {
 		whole := filepath.Join("../../testdata/pcaps", name+".pcap")
@@ -192,13 +196,15 @@ func TestEveryPacketAFile(t *testing.T) {
 	}
 }
 
-// fragment makes two fragments of each datagram, which come at once but in the wrong order, and with those of the next between.
+// fragment makes two fragments of each datagram, which come at once but in the wrong order, and
+// with those of the next between.
 func fragment(packets []capture.Packet) (list []capture.Packet) {
 	var late []capture.Packet
 	for _, p := range packets {
 		const link, header = 14, 20
 		first, second := p, p
-		first.Data, second.Data = bytes.Clone(p.Data[:link+header+24]), slices.Concat(p.Data[:link+header], p.Data[link+header+24:])
+		first.Data, second.Data = bytes.Clone(p.Data[:link+header+24]),
+			slices.Concat(p.Data[:link+header], p.Data[link+header+24:])
 		for i, q := range []*capture.Packet{&first, &second} {
 			ip := q.Data[link:]
 			binary.BigEndian.PutUint16(ip[2:], uint16(len(ip)))
@@ -239,7 +245,8 @@ func join(t *testing.T, to string, files []string) {
 			packets = append(packets, p)
 		}
 	}
-	slices.SortStableFunc(packets, func(a, b capture.Packet) int { return int((a.Time - b.Time) >> 24) }) // some go back
+	// some go back
+	slices.SortStableFunc(packets, func(a, b capture.Packet) int { return int((a.Time - b.Time) >> 24) })
 	write(t, to, packets)
 }
 

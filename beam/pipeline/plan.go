@@ -17,8 +17,9 @@ type plan struct {
 	Stretches uint64
 }
 
-// stretch is a stretch of time, the packets of which one worker reads: those that come before To, and not before From, where all
-// files are read as one. A packet comes at its time, or at a later one that a packet of its file before it had.
+// stretch is a stretch of time, the packets of which one worker reads: those that come before To, and not
+// before From, where all files are read as one. A packet comes at its time, or at a later one that a
+// packet of its file before it had.
 type stretch struct {
 	Number   uint64
 	From, To int64
@@ -27,8 +28,8 @@ type stretch struct {
 	Held     []held   // what of these may still wait for other fragments, in the order in which it comes
 }
 
-// heldFor is how long before a stretch a fragment came at most that is looked at: twice as long as flows.Decoder waits, for times
-// go back at times.
+// heldFor is how long before a stretch a fragment came at most that is looked at: twice as long as flows.Decoder waits,
+// for times go back at times.
 const heldFor = int64(120e9) // ns
 
 var (
@@ -39,7 +40,8 @@ var (
 // planFn plans what is read by whom.
 type planFn struct{ Config Config }
 
-func (f *planFn) ProcessElement(_ context.Context, _ int64, surveys func(*[]byte) bool, emitPlan, emitStretch func([]byte)) error {
+func (f *planFn) ProcessElement(_ context.Context, _ int64, surveys func(*[]byte) bool, emitPlan,
+	emitStretch func([]byte)) error {
 	var files []surveyed
 	var b []byte
 	for surveys(&b) {
@@ -64,7 +66,8 @@ func (f *planFn) ProcessElement(_ context.Context, _ int64, surveys func(*[]byte
 
 // total adds up what the files hold, as capture.Reader does that reads them as one.
 func total(files []surveyed) stats {
-	// Damage is told in the order in which it is found: at once where a file has no packet, and else behind its last one.
+	// Damage is told in the order in which it is found: at once where a file has no
+	// packet, and else behind its last one.
 	slices.SortFunc(files, func(a, b surveyed) int {
 		found := func(s *surveyed) int64 {
 			if s.Stats.Packets == 0 {
@@ -102,7 +105,9 @@ func total(files []surveyed) stats {
 // cut cuts the time that the files take into stretches of so many bytes of files at least.
 func cut(files []surveyed, atLeast int64) (list []stretch) {
 	files = slices.DeleteFunc(slices.Clone(files), func(s surveyed) bool { return s.Stats.Packets == 0 })
-	slices.SortFunc(files, func(a, b surveyed) int { return cmp.Or(cmp.Compare(a.Begin, b.Begin), cmp.Compare(a.Order, b.Order)) })
+	slices.SortFunc(files, func(a, b surveyed) int {
+		return cmp.Or(cmp.Compare(a.Begin, b.Begin), cmp.Compare(a.Order, b.Order))
+	})
 	from := int64(math.MinInt64)
 	var bytes int64
 	end := func(to int64) {
@@ -145,8 +150,9 @@ func cut(files []surveyed, atLeast int64) (list []stretch) {
 	return list
 }
 
-// between is where to cut before a file begins. What lies before the cut of a file that goes on behind it is read twice: so a cut is
-// behind the end of the files before if this file begins only a little earlier, as one of a rotated set may.
+// between is where to cut before a file begins. What lies before the cut of a file that goes on behind it
+// is read twice: so a cut is behind the end of the files before if this file begins only a little
+// earlier, as one of a rotated set may.
 func between(latest int64, f *surveyed) int64 {
 	const little = 16
 	if f.Begin <= latest && latest < math.MaxInt64-1 && latest-f.Begin <= (f.Latest-f.Begin)/little {

@@ -119,12 +119,14 @@ func (f *readFn) ProcessElement(
 	return nil
 }
 
-// decodedBetween is what was decoded between two moments. Where a datagram from before is completed what was lost then is less:
-// so numbers can be below 0, and add up all the same.
+// decodedBetween is what was decoded between two moments. Where a datagram from before is completed what was lost then
+// is less: so numbers can be below 0, and add up all the same.
 func decodedBetween(a, b flows.Stats) decoded {
 	return decoded{
-		flowStats{b.Packets - a.Packets, b.Segments - a.Segments, b.Quotes - a.Quotes, b.BadIPChecksums - a.BadIPChecksums,
-			b.Reassembled - a.Reassembled, b.LostDatagrams - a.LostDatagrams, b.CheckedTCPSegments - a.CheckedTCPSegments,
+		flowStats{b.Packets - a.Packets, b.Segments - a.Segments, b.Quotes - a.Quotes,
+			b.BadIPChecksums - a.BadIPChecksums,
+			b.Reassembled - a.Reassembled, b.LostDatagrams - a.LostDatagrams,
+			b.CheckedTCPSegments - a.CheckedTCPSegments,
 			b.BadTCPChecksums - a.BadTCPChecksums, b.UnfinishedTCPChecksums - a.UnfinishedTCPChecksums},
 		counts(a.Decoded, b.Decoded), counts(a.Undecoded, b.Undecoded),
 	}

@@ -132,7 +132,8 @@ func (f *fragments) add(p *capture.Packet) {
 		return
 	}
 	const many = 4096
-	if f.packets[p.Number] = (&held{f.at, p.Time, p.Number, p.Link, p.Length, bytes.Clone(p.Data)}); len(f.packets)%many == 0 {
+	if f.packets[p.Number] = (&held{f.at, p.Time, p.Number, p.Link, p.Length,
+		bytes.Clone(p.Data)}); len(f.packets)%many == 0 {
 		f.trim()
 	}
 }

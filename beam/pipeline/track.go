@@ -21,10 +21,12 @@ var (
 	packedEnd   = pack.Of[analyzer.PartEnd]()
 )
 
-// trackFn follows the connections of a part. Of a part it gives chunks with pages of its journal, and last one with its end.
+// trackFn follows the connections of a part. Of a part it gives chunks with pages of its
+// journal, and last one with its end.
 type trackFn struct{ Config Config }
 
-func (f *trackFn) ProcessElement(_ context.Context, number int64, blocks func(*[]byte) bool, planned []byte, courses func(*[]byte) bool,
+func (f *trackFn) ProcessElement(_ context.Context, number int64, blocks func(*[]byte) bool, planned []byte,
+	courses func(*[]byte) bool,
 	emit func([]byte)) error {
 	var p plan
 	if _, err := packedPlan.Read(planned, &p); err != nil {
@@ -72,7 +74,8 @@ func allCourses(next func(*[]byte) bool, p *plan) ([]readStretch, error) {
 	}
 	slices.SortFunc(list, func(a, b readStretch) int { return cmp.Compare(a.Number, b.Number) })
 	if uint64(len(list)) != p.Stretches || packets != p.Stats.Packets {
-		return nil, fmt.Errorf("%d packets in %d stretches were read, but the survey found %d in %d: a file has changed meanwhile",
+		return nil, fmt.Errorf("%d packets in %d stretches were read, but the survey found %d in %d: a file has "+
+			"changed meanwhile",
 			packets, len(list), p.Stats.Packets, p.Stretches)
 	}
 	return list, nil

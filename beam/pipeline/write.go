@@ -25,13 +25,15 @@ const (
 	Parquet Format = "parquet"
 )
 
-// The names of what is written beside the connections: all other records of the report as JSON Lines, and the summary alone.
+// The names of what is written beside the connections: all other records of the report as
+// JSON Lines, and the summary alone.
 const (
 	EndingFile  = "ending.jsonl"
 	SummaryFile = "summary.json"
 )
 
-// kind tells which connections go to the same file: all, or for Parquet those of an hour, as `tcplife read --partition` has it.
+// kind tells which connections go to the same file: all, or for Parquet those of an hour, as
+// `tcplife read --partition` has it.
 func (f Format) kind(c *record.Connection) string {
 	if f == JSONL {
 		return "connections"

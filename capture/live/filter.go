@@ -38,7 +38,7 @@ func CompileFilter(expr string) (*Filter, error) {
 	return nil, fmt.Errorf("filter %q: %w", expr, first)
 }
 
-// Match says whether the filter accepts p. It is an error if the expression makes no sense on p's link type.
+// Match says whether the filter accepts p. It is an error if the expression does not apply to p's link type.
 func (f *Filter) Match(p *capture.Packet) (bool, error) {
 	if p.Link != f.link {
 		program, ok := f.programs[p.Link]

@@ -39,15 +39,16 @@ func match(t *testing.T, expr string, p *capture.Packet) bool {
 
 func TestFilter(t *testing.T) {
 	ether := &capture.Packet{Data: frame(443), Length: 54, Link: 1}
-	sll2 := &capture.Packet{Data: append([]byte("\x08\x00\x00\x00\x00\x00\x00\x01\x00\x01\x00\x06\x02\x00\x00\x00\x00\x01\x00\x00"),
-		ether.Data[14:]...), Length: 60, Link: 276}
+	cooked := []byte("\x08\x00\x00\x00\x00\x00\x00\x01\x00\x01\x00\x06\x02\x00\x00\x00\x00\x01\x00\x00")
+	sll2 := &capture.Packet{Data: append(cooked, ether.Data[14:]...), Length: 60, Link: 276}
 	ipv4 := &capture.Packet{Data: ether.Data[14:], Length: 40, Link: 228}
 	raw := &capture.Packet{Data: ether.Data[14:], Length: 40, Link: 101}
 	for _, p := range []*capture.Packet{ether, sll2, ipv4, raw} {
 		for expr, want := range map[string]bool{
 			"": true, "tcp port 443": true, "tcp port 80": false,
 			"host 10.0.0.2 and tcp[tcpflags] & tcp-syn != 0": true,
-			"udp or src net 192.168.0.0/16":                  false, "portrange 440-450": true, "ip[8] = 64": true, "greater 61": false,
+			"udp or src net 192.168.0.0/16":                  false, "portrange 440-450": true, "ip[8] = 64": true,
+			"greater 61": false,
 		} {
 			if got := match(t, expr, p); got != want {
 				t.Errorf("%q on %v: %v, want %v", expr, p.Link, got, want)
@@ -107,7 +108,7 @@ func TestFilterAgainstLibpcap(t *testing.T) {
 		for _, expr := range exprs {
 			theirs, err := pcap.NewBPF(link, capture.MaxPacket, expr)
 			if err != nil {
-				continue // it makes no sense on this link type
+				continue // it does not apply to this link type
 			}
 			ours, err := CompileFilter(expr)
 			if err != nil {

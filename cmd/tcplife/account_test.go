@@ -16,7 +16,8 @@ func TestTellUndecoded(t *testing.T) {
 		{nil, ""},
 		{map[string]uint64{"link_type": 3, "truncated": 2}, ""},
 		{map[string]uint64{"truncated": 1, "unknown_protocol": 4, "esp": 1},
-			"tcplife: 6 of 10 packets were not decoded, so the report does not cover them: unknown_protocol 4, esp 1, truncated 1;"},
+			"tcplife: 6 of 10 packets were not decoded, so the report does not cover them: unknown_protocol 4, esp " +
+				"1, truncated 1;"},
 	} {
 		var stderr strings.Builder
 		a := account{decoded: flows.Stats{Packets: 10, Undecoded: tt.undecoded}}

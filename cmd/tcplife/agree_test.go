@@ -64,7 +64,8 @@ func TestTimeWaitsAgree(t *testing.T) {
 		t.Errorf("%d pairs are listed, %d left out", len(report.TimeWait), report.Summary.LeftOut.TimeWait)
 	}
 	table := output(t, "read", file, "--top", "1")
-	leftOut := fmt.Sprintf("left out: %d,%03d pairs of a client and a server's socket that held no more than the last of "+
+	leftOut := fmt.Sprintf("left out: %d,%03d pairs of a client and a server's socket that held no more than the "+
+		"last of "+
 		"these\n", report.Summary.LeftOut.TimeWait/1000, report.Summary.LeftOut.TimeWait%1000)
 	if !strings.Contains(table, "  6,000 held at the end (RFC 9293 §3.6.1)\n") || !strings.Contains(table, leftOut) {
 		t.Errorf("%q is not in\n%s", leftOut, table)

@@ -213,7 +213,8 @@ func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) erro
 	if err = errors.Join(err, failed); err != nil {
 		return err
 	}
-	if from, to := record.Time(account.read.First), record.Time(account.read.Last); wanted.clock && day(from) != day(to) {
+	if from, to := record.Time(account.read.First), record.Time(account.read.Last); wanted.clock &&
+		day(from) != day(to) {
 		return fmt.Errorf("--time %s: the capture lasts from %s to %s: name the day too, as in '%.10s %s'", what,
 			from.Append(nil), to.Append(nil), from.Append(nil), what)
 	}

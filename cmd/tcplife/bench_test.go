@@ -9,11 +9,12 @@ import (
 	"testing"
 )
 
-// BenchmarkRead reads what is read most: short connections, transfers, a flood. `make profile` makes of it what the compiler of
-// releases is told about the code that is run most.
+// BenchmarkRead reads what is read most: short connections, transfers, a flood. `make profile` makes of it what the
+// compiler of releases is told about the code that is run most.
 func BenchmarkRead(b *testing.B) {
 	for _, c := range []struct{ kind, n, format string }{
-		{"short", "100000", "table"}, {"short", "100000", "jsonl"}, {"long", "500000", "table"}, {"flood", "500000", "table"},
+		{"short", "100000", "table"}, {"short", "100000", "jsonl"}, {"long", "500000", "table"},
+		{"flood", "500000", "table"},
 	} {
 		b.Run(c.kind+" "+c.format, func(b *testing.B) {
 			file := filepath.Join(b.TempDir(), "capture.pcap")
@@ -22,7 +23,8 @@ func BenchmarkRead(b *testing.B) {
 				b.Fatal("there is no capture")
 			}
 			for b.Loop() {
-				if code := run(b.Context(), []string{"read", "-o", c.format, file}, strings.NewReader(""), io.Discard, io.Discard); code != 0 {
+				if code := run(b.Context(), []string{"read", "-o", c.format, file}, strings.NewReader(""), io.Discard,
+					io.Discard); code != 0 {
 					b.Fatalf("exit code %d", code)
 				}
 			}

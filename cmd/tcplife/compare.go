@@ -40,25 +40,24 @@ func newCompareCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compare POINT=FILE[,FILE...]... [flags]",
 		Short: "Compare captures from several points of one path: what was lost, born or changed between them",
-		Long: `Puts captures together that were made at the same time at two to eight points of one path, given
-in the order from the client's side to the server's, and says of each connection which
-segments were lost between which two points, which were born there (an RST or a SYN-ACK that
-the point before never saw), altered, delayed, duplicated or overtaken.
+		Long: `Combines captures taken at the same time at two to eight points of one path, listed from the
+client's side to the server's. For each connection it reports which segments were lost, altered,
+delayed, duplicated or overtaken between which two points, and which were born there: an RST or
+a SYN-ACK that the point before never saw.
 
-A point is NAME=FILE; several files of one point are one capture, separated by commas. A file
-without a name gives its point its own.
+A point is NAME=FILE; separate several files of one point by commas. Without NAME the point has
+the name of its file.
 
-Connections are found again behind NAT by their sequence numbers, and behind devices that
-renumber by timestamps and IP identifications. The clocks need not agree: what each is ahead
-of the first point's, and how fast it drifts, is measured by the fastest segments of both
-directions. That a path is slower in one direction cannot be told from an offset; --offset
-fixes one that is known.
+Sequence numbers identify connections behind NAT; timestamps and IP identifications identify
+them behind devices that renumber. The clocks may differ: the fastest segments of both
+directions show the offset and the drift of each clock from the first point's. A path that is
+slower in one direction looks like an offset; --offset sets an offset that you know.
 
-What a point lacks is called lost only if its capture would have held it: not where it lost
-packets, began later, ended earlier, holds no such segments, or sees one direction only.
+A missing segment counts as lost only if the capture could have held it: not where it dropped
+packets, began later, ended earlier, holds no such segments, or sees only one direction.
 
---conn draws one connection with a lane for each point. -w writes the segments that were lost,
-as the last point that saw them captured them.
+--conn draws one connection with a lane for each point. -w writes the lost segments, as the
+last point that saw them captured them.
 
 The files are read twice, with -w three times, so standard input cannot be one of them.`,
 		Example: `  tcplife compare client.pcap fwin.pcap fwout.pcap server.pcap
@@ -86,14 +85,15 @@ The files are read twice, with -w three times, so standard input cannot be one o
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringSliceVar(&f.offsets, "offset", nil, "what a point's clock is ahead of the first point's: `NAME=+1.37s`")
+	flags.StringSliceVar(&f.offsets, "offset", nil,
+		"the clock of point NAME is ahead of the first point's: `NAME=+1.37s`")
 	flags.StringVarP(&f.filter, "filter", "f", "",
-		"read only packets that match a libpcap `EXPRESSION`, see pcap-filter(7); behind NAT it meets other addresses")
+		"read only packets that match a libpcap `EXPRESSION`, see pcap-filter(7); behind NAT addresses differ")
 	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT` of the report: "+list(compareFormats))
 	flags.StringVar(&f.where, "where", "",
-		"report only connections for which `EXPRESSION` holds, over the fields of a compared record")
+		"report only connections for which `EXPRESSION` holds for their compared record")
 	flags.StringVar(&f.failOn, "fail-on", "", "exit with code 4 if `EXPRESSION` holds for the comparison")
-	flags.StringVarP(&f.writeTo, "write", "w", "", "write the segments that were lost to `FILE`")
+	flags.StringVarP(&f.writeTo, "write", "w", "", "write the lost segments to `FILE`")
 	flags.Uint64Var(&f.conn, "conn", 0, "draw the connection with this `ID`")
 	flags.IntVar(&f.top, "top", compared.DefaultTop, "show the worst `N` connections; 0 shows all")
 	flags.BoolVar(&f.ascii, "ascii", false, "draw the ladder with ASCII characters only")
@@ -105,8 +105,8 @@ The files are read twice, with -w three times, so standard input cannot be one o
 	flags.DurationVar(&f.idleLimit, "idle-limit", 0,
 		"end an open connection that is silent for this `DURATION` (default 120h)")
 	flags.BoolVar(&f.dropBadChecksums, "drop-bad-checksums", false,
-		"leave out segments with a wrong checksum; offload makes them on the sending host")
-	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say on standard error what was read and how fast")
+		"ignore segments with a wrong checksum; offload causes them on the sending host")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "print on standard error what was read, and how fast")
 	givenOnce(flags)
 	complete(cmd, "output", compareFormats)
 	complete(cmd, "color", colorModes)

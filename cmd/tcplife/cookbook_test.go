@@ -21,7 +21,8 @@ var cookbookCaptures = strings.Fields(`close-reset close-server-first close-simu
 	keepalive port-reuse real-sockets refused syn-flood time-wait-reuse unanswered zero-window`)
 
 // recipe is a section of the cookbook: a title and its blocks of code.
-var recipe = regexp.MustCompile("(?ms)^## (\\d+\\. .*?)\\n.*?^```sql\\n(.*?)^```\\n.*?^```sh\\n(.*?)^```\\n.*?^```json\\n(.*?)^```\\n")
+var recipe = regexp.MustCompile("(?ms)^## (\\d+\\. " +
+	".*?)\\n.*?^```sql\\n(.*?)^```\\n.*?^```sh\\n(.*?)^```\\n.*?^```json\\n(.*?)^```\\n")
 
 // TestCookbook asks each question of docs/SQL.md in SQL and by jq.
 func TestCookbook(t *testing.T) {

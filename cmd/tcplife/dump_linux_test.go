@@ -121,7 +121,8 @@ func TestLiveDumpBounds(t *testing.T) {
 		}
 	}
 	live := startLive(t, lab.Server, "-o", "jsonl", "-s", "65536",
-		"--on", `teardown.kind == "reset" or outcome == "refused"`, "--dump", dir, "--dump-files", "3", "--dump-size", "1")
+		"--on", `teardown.kind == "reset" or outcome == "refused"`, "--dump", dir, "--dump-files", "3", "--dump-size",
+		"1")
 	client, server, err := lab.Connect(nil, 80)
 	if err != nil {
 		t.Fatal(err)

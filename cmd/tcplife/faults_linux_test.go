@@ -54,7 +54,8 @@ func TestFullStdout(t *testing.T) {
 	defer full.Close()
 	const file = "../../testdata/pcaps/refused.pcap"
 	commands := [][]string{
-		{"read", file, "-w", "-"}, {"compare", "a=" + file, "b=" + file}, {"compare", "a=" + file, "b=" + file, "-o", "json"},
+		{"read", file, "-w", "-"}, {"compare", "a=" + file, "b=" + file},
+		{"compare", "a=" + file, "b=" + file, "-o", "json"},
 		{"findings"}, {"fields"}, {"schema"}, {"version"}, {"--version"}, {"--help"}, {"read", "--help"}, {"man"},
 		{"completion", "bash"}, {"read", file, "--suggest", "nft"},
 	}
@@ -70,7 +71,8 @@ func TestFullStdout(t *testing.T) {
 	}
 	for _, args := range commands {
 		code, said := faulty(t, full, "tcplife", args...)
-		if code != exitFailed || !strings.HasSuffix(said, "no space left on device\n") || strings.Count(said, "\n") != 1 {
+		if code != exitFailed || !strings.HasSuffix(said, "no space left on device\n") ||
+			strings.Count(said, "\n") != 1 {
 			t.Errorf("tcplife %s: exit code %d: %q", strings.Join(args, " "), code, said)
 		}
 	}
@@ -105,7 +107,8 @@ func TestFullDisk(t *testing.T) {
 	for _, flag := range []string{"--to", "--partition"} {
 		t.Run(flag, func(t *testing.T) {
 			disk := smallDisk(t, 64<<10, 0)
-			code, said := faulty(t, nil, "tcplife", "read", many, "-o", "parquet", flag, filepath.Join(disk, "out.parquet"))
+			code, said := faulty(t, nil, "tcplife", "read", many, "-o", "parquet", flag,
+				filepath.Join(disk, "out.parquet"))
 			if code != exitFailed || !strings.Contains(said, "no space left on device") {
 				t.Errorf("exit code %d: %s", code, said)
 			}

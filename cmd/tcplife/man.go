@@ -43,7 +43,8 @@ func writeManual(w io.Writer, root *cobra.Command) error {
 		}
 	}
 	fmt.Fprintf(page, ".SH EXIT STATUS\n.nf\n%s\n.fi\n", troff(exitCodes))
-	fmt.Fprint(page, ".SH SEE ALSO\n.BR tcpdump (8),\n.BR tshark (1),\n.BR pcap-filter (7),\n.BR jq (1)\n.PP\nRFC 9293\n")
+	fmt.Fprint(page, ".SH SEE ALSO\n.BR tcpdump (8),\n.BR tshark (1),\n.BR pcap-filter (7),\n.BR jq (1)\n.PP\nRFC "+
+		"9293\n")
 	return page.Flush()
 }
 

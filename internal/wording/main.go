@@ -44,6 +44,12 @@ var banned = []struct {
 	{regexp.MustCompile(`(?i)\bno packet was let through\b`), "no matching packet"},
 	{regexp.MustCompile(`(?i)\bconceived|hatched|disbelie[vf]`), "created, promoted, discards"},
 	{regexp.MustCompile(`(?i)\bthat is why\b`), "so"},
+	{regexp.MustCompile(`(?i)\bmakes no sense\b`), "usage error, or does not apply"},
+	{regexp.MustCompile(`(?i)\bnot to be had\b`), "not available"},
+	{regexp.MustCompile(`(?i)\bby the book\b`), "regular"},
+	{regexp.MustCompile(`(?i)\bthe other way round\b`), "reversed"},
+	{regexp.MustCompile(`(?i)\bin the least\b|\bas long again\b`), "at all, or one and a half times"},
+	{regexp.MustCompile(`(?i)\bnobody is asked\b`), "neither … nor a password"},
 }
 
 func main() {

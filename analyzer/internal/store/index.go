@@ -1,7 +1,7 @@
 package store
 
-// Index finds numbers by hashes that nobody can choose. The zero value holds none. It takes 16 bytes for each place, and
-// uses at most three quarters of them (open addressing, linear probing).
+// Index finds numbers by hashes that nobody can choose. The zero value holds none. It takes 16 bytes for each place,
+// and uses at most three quarters of them (open addressing, linear probing).
 type Index struct {
 	slots []slot // a power of two of them
 	used  int

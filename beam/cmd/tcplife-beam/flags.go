@@ -48,7 +48,8 @@ func (w *words) Set(s string) error {
 }
 
 // ours are the flags that --help lists first.
-var ours = []string{"input", "output", "format", "runner", "parts", "stretch", "retries", "msl", "embryonic-limit", "idle-limit",
+var ours = []string{"input", "output", "format", "runner", "parts", "stretch", "retries", "msl", "embryonic-limit",
+	"idle-limit",
 	"port-range", "key", "drop-bad-checksums", "max-unpacked", "verbose"}
 
 func (f *flags) define(set *flag.FlagSet, stdout io.Writer) {
@@ -57,18 +58,24 @@ func (f *flags) define(set *flag.FlagSet, stdout io.Writer) {
 	set.Var(&f.input, "input", "read the files that `GLOB` names, also s3://BUCKET/KEYS; can be given several times")
 	set.StringVar(&f.output, "output", "", "write to `DIR`, which must be empty or is made")
 	set.StringVar(&f.format, "format", "jsonl", "`FORMAT` of the connections: jsonl or parquet")
-	set.StringVar(&f.runner, "runner", "prism", "`ENGINE`: prism, in this process; portable, the job server at --endpoint; flink, "+
+	set.StringVar(&f.runner, "runner", "prism", "`ENGINE`: prism, in this process; portable, the job server at "+
+		"--endpoint; flink, "+
 		"likewise, not tried")
 	set.IntVar(&f.parts, "parts", 16, "divide the connections into `N` parts: a multiple of the workers")
 	set.StringVar(&f.stretch, "stretch", "64MiB", "let a worker read files of `SIZE` at once, one at least")
 	set.IntVar(&f.retries, "retries", 2, "begin again `N` times if the engine fails, for a worker died for example")
 	set.DurationVar(&f.msl, "msl", 2*time.Minute, "maximum segment lifetime, half of a TIME_WAIT")
-	set.DurationVar(&f.embryonicLimit, "embryonic-limit", 4*time.Minute, "give up a connection that is not completed and silent for this `DURATION`")
-	set.DurationVar(&f.idleLimit, "idle-limit", 120*time.Hour, "give up an open connection that is silent for this `DURATION`")
+	set.DurationVar(&f.embryonicLimit, "embryonic-limit", 4*time.Minute,
+		"give up a connection that is not completed and silent for this `DURATION`")
+	set.DurationVar(&f.idleLimit, "idle-limit", 120*time.Hour,
+		"give up an open connection that is silent for this `DURATION`")
 	set.StringVar(&f.ports, "port-range", "32768-60999", "`LOW-HIGH` ports that clients choose from")
-	set.Var(&f.key, "key", "tell equal addresses apart by the ids of this `LAYER` around them: vlan, vni or gre; can be given several times")
+	set.Var(&f.key, "key",
+		"tell equal addresses apart by the ids of this `LAYER` around them: vlan, vni or gre; can be given several "+
+			"times")
 	set.BoolVar(&f.dropBadChecksums, "drop-bad-checksums", false, "leave out segments with a wrong checksum")
-	set.StringVar(&f.maxUnpacked, "max-unpacked", "1GiB", "let a compressed file become `SIZE`, and more only if that is not over 1,000 times as much")
+	set.StringVar(&f.maxUnpacked, "max-unpacked", "1GiB",
+		"let a compressed file become `SIZE`, and more only if that is not over 1,000 times as much")
 	set.BoolVar(&f.verbose, "verbose", false, "tell what the engine does")
 	set.Usage = func() {
 		fmt.Fprint(stdout, usage)
@@ -95,18 +102,21 @@ func (f *flags) define(set *flag.FlagSet, stdout io.Writer) {
 // config looks for everything that can be wrong before a file is opened.
 func (f *flags) config(ctx context.Context) (c pipeline.Config, err error) {
 	if flag.NArg() > 0 {
-		return c, &usageError{fmt.Sprintf("%q is not expected", flag.Arg(0)), "files are named by --input; put a GLOB into quotes"}
+		return c, &usageError{fmt.Sprintf("%q is not expected", flag.Arg(0)),
+			"files are named by --input; put a GLOB into quotes"}
 	}
 	if len(f.input) == 0 || f.output == "" {
 		return c, &usageError{"--input and --output are needed", "tcplife-beam --help"}
 	}
-	c = pipeline.Config{Output: f.output, Format: pipeline.Format(f.format), Parts: f.parts, MSL: f.msl, EmbryonicLimit: f.embryonicLimit,
-		IdleLimit: f.idleLimit, Keys: f.key, DropBadChecksums: f.dropBadChecksums}
+	c = pipeline.Config{Output: f.output, Format: pipeline.Format(f.format), Parts: f.parts, MSL: f.msl,
+		EmbryonicLimit: f.embryonicLimit,
+		IdleLimit:      f.idleLimit, Keys: f.key, DropBadChecksums: f.dropBadChecksums}
 	if c.Format != pipeline.JSONL && c.Format != pipeline.Parquet {
 		return c, &usageError{fmt.Sprintf("--format: there is no %q", f.format), "it can be jsonl or parquet"}
 	}
 	if runners := []string{"prism", "portable", "flink"}; !slices.Contains(runners, f.runner) {
-		return c, &usageError{fmt.Sprintf("--runner: there is no %q", f.runner), "it can be " + strings.Join(runners, ", ")}
+		return c, &usageError{fmt.Sprintf("--runner: there is no %q", f.runner), "it can be " +
+			strings.Join(runners, ", ")}
 	}
 	if f.parts < 1 || f.parts > 1<<16 {
 		return c, &usageError{"--parts must be from 1 to 65536", ""}
@@ -114,7 +124,8 @@ func (f *flags) config(ctx context.Context) (c pipeline.Config, err error) {
 	if f.retries < 0 {
 		return c, &usageError{"--retries must not be below 0", ""}
 	}
-	for name, d := range map[string]time.Duration{"msl": f.msl, "embryonic-limit": f.embryonicLimit, "idle-limit": f.idleLimit} {
+	for name, d := range map[string]time.Duration{"msl": f.msl, "embryonic-limit": f.embryonicLimit,
+		"idle-limit": f.idleLimit} {
 		if d <= 0 {
 			return c, &usageError{fmt.Sprintf("--%s must be above 0", name), ""}
 		}
@@ -132,7 +143,8 @@ func (f *flags) config(ctx context.Context) (c pipeline.Config, err error) {
 	}{{low, &c.Ports.Low}, {high, &c.Ports.High}} {
 		n, err := strconv.ParseUint(end.text, 10, 16)
 		if err != nil || n == 0 || end.port == &c.Ports.High && uint16(n) < c.Ports.Low {
-			return c, &usageError{fmt.Sprintf("--port-range %q: it must be two ports, such as 32768-60999", f.ports), ""}
+			return c, &usageError{fmt.Sprintf("--port-range %q: it must be two ports, such as 32768-60999", f.ports),
+				""}
 		}
 		*end.port = uint16(n)
 	}
@@ -159,7 +171,7 @@ func (f *flags) config(ctx context.Context) (c pipeline.Config, err error) {
 		return c, err
 	}
 	if len(there) > 0 {
-		return c, fmt.Errorf("--output %s is not empty: what is there would stand beside what is written", c.Output)
+		return c, fmt.Errorf("--output %s is not empty: name an empty or a new directory", c.Output)
 	}
 	return c, nil
 }
@@ -200,7 +212,8 @@ func tellOmissions(dir string, stderr io.Writer) error {
 		}
 	}
 	if dropped > 0 {
-		fmt.Fprintf(stderr, "tcplife-beam: %d packets were dropped while the capture was made, as it says itself\n", dropped)
+		fmt.Fprintf(stderr, "tcplife-beam: %d packets were dropped while the capture was made, as it says itself\n",
+			dropped)
 		err = errIncomplete
 	}
 	return err

@@ -38,7 +38,7 @@ Flags:
 // errIncomplete says that not all of the input could be read, as was told.
 var errIncomplete = errors.New("not everything was read")
 
-// usageError is a command line that makes no sense.
+// usageError is a mistake on the command line.
 type usageError struct{ problem, advice string }
 
 func (e *usageError) Error() string { return e.problem }
@@ -113,8 +113,8 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	return tellOmissions(c.Output, stderr)
 }
 
-// cause is what went wrong, and reports whether it did in a step of the pipeline and not in the engine. Then it is without the path that
-// Beam puts before it.
+// cause is what went wrong, and reports whether it did in a step of the pipeline and not in the engine. Then it is
+// without the path that Beam puts before it.
 func cause(err error) (reason error, ours bool) {
 	text := err.Error()
 	if at := strings.LastIndex(text, " failed:\n"); at >= 0 && strings.Contains(text[:at], "DoFn[") {

@@ -32,7 +32,8 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		program, tcplife = filepath.Join(dir, "tcplife-beam"), filepath.Join(dir, "tcplife")
-		for _, build := range [][]string{{"build", "-o", program, "."}, {"build", "-C", "../../..", "-o", tcplife, "./cmd/tcplife"}} {
+		for _, build := range [][]string{{"build", "-o", program, "."},
+			{"build", "-C", "../../..", "-o", tcplife, "./cmd/tcplife"}} {
 			if out, err := exec.Command("go", build...).CombinedOutput(); err != nil {
 				panic(string(out))
 			}
@@ -82,19 +83,23 @@ func wanted(t *testing.T, args ...string) string {
 
 func TestWrites(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "made", "here")
-	code, stdout, stderr := runs(t, "--input", pcaps+"real-*.pcap", "--input", pcaps+"vlan.pcap", "--output", out, "--stretch", "0", "--msl", "30s",
-		"--embryonic-limit", "1m", "--idle-limit", "1h", "--port-range", "1024-65535", "--key", "vlan", "--drop-bad-checksums")
+	code, stdout, stderr := runs(t, "--input", pcaps+"real-*.pcap", "--input", pcaps+"vlan.pcap", "--output", out,
+		"--stretch", "0", "--msl", "30s",
+		"--embryonic-limit", "1m", "--idle-limit", "1h", "--port-range", "1024-65535", "--key", "vlan",
+		"--drop-bad-checksums")
 	if code != 0 || stdout != "" || stderr != "" {
 		t.Fatalf("exit code %d, %q, %q", code, stdout, stderr)
 	}
 	names, _ := filepath.Glob(pcaps + "real-*.pcap")
-	want := wanted(t, append(names, pcaps+"vlan.pcap", "--msl", "30s", "--embryonic-limit", "1m", "--idle-limit", "1h", "--port-range", "1024-65535",
+	want := wanted(t, append(names, pcaps+"vlan.pcap", "--msl", "30s", "--embryonic-limit", "1m", "--idle-limit", "1h",
+		"--port-range", "1024-65535",
 		"--key", "vlan", "--drop-bad-checksums")...)
 	if got := lines(t, out); got != want {
 		t.Error("what is written differs from what tcplife read writes")
 	}
 	summary, err := os.ReadFile(filepath.Join(out, "summary.json"))
-	if err != nil || !strings.HasPrefix(string(summary), `{"record":"summary",`) || !strings.Contains(want, string(summary)) {
+	if err != nil || !strings.HasPrefix(string(summary), `{"record":"summary",`) ||
+		!strings.Contains(want, string(summary)) {
 		t.Errorf("summary.json: %q, %v", summary, err)
 	}
 }
@@ -110,7 +115,8 @@ func TestDamage(t *testing.T) {
 	if err := os.WriteFile(damaged, text[:len(text)-5], 0o666); err != nil {
 		t.Fatal(err)
 	}
-	code, _, stderr := runs(t, "--input", damaged, "--input", pcaps+"vlan.pcap", "--output", filepath.Join(dir, "out"), "--stretch", "0")
+	code, _, stderr := runs(t, "--input", damaged, "--input", pcaps+"vlan.pcap", "--output", filepath.Join(dir, "out"),
+		"--stretch", "0")
 	if code != 3 || !strings.Contains(stderr, "damaged.pcap is damaged at byte ") {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
@@ -198,7 +204,8 @@ func served(t *testing.T) (flags []string, pool *exec.Cmd) {
 	if !is {
 		t.Fatalf("the pool says %q, %v", line, err)
 	}
-	return []string{"--runner", "portable", "--endpoint", "localhost:" + strconv.Itoa(p), "--environment_type", "EXTERNAL", "--environment_config", at}, pool
+	return []string{"--runner", "portable", "--endpoint", "localhost:" + strconv.Itoa(p), "--environment_type",
+		"EXTERNAL", "--environment_config", at}, pool
 }
 
 // A job server elsewhere, and a worker in a process of its own, give the same answer.
@@ -250,7 +257,8 @@ func TestWorkerKilled(t *testing.T) {
 			t.Errorf("%d workers were killed; %v", killed, err)
 		}
 	}()
-	code, _, stderr := runs(t, append(flags, "--input", input, "--input", pcaps+"vlan.pcap", "--output", out, "--stretch", "0")...)
+	code, _, stderr := runs(t, append(flags, "--input", input, "--input", pcaps+"vlan.pcap", "--output", out,
+		"--stretch", "0")...)
 	if code != 0 || strings.Count(stderr, "begin again") != 1 {
 		t.Fatalf("exit code %d, %q", code, stderr)
 	}

@@ -66,7 +66,8 @@ func (p *pool) StartWorker(_ context.Context, r *fnpb.StartWorkerRequest) (*fnpb
 	if p.workers[r.GetWorkerId()] != nil {
 		return failed("there is a worker %q already", r.GetWorkerId())
 	}
-	worker := exec.Command(program, "--worker", "--id", r.GetWorkerId(), "--logging_endpoint", r.GetLoggingEndpoint().GetUrl(),
+	worker := exec.Command(program, "--worker", "--id", r.GetWorkerId(), "--logging_endpoint",
+		r.GetLoggingEndpoint().GetUrl(),
 		"--control_endpoint", r.GetControlEndpoint().GetUrl())
 	worker.Stderr = p.stderr
 	if err := worker.Start(); err != nil {

@@ -415,7 +415,8 @@ func TestViewOfManyLooks(t *testing.T) {
 	for _, kind := range []string{"short", "flood"} {
 		t.Run(kind, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), kind+".pcap")
-			cmd := exec.Command("go", "run", "../../../../internal/benchcap", "-kind", kind, "-n", fmt.Sprint(connections),
+			cmd := exec.Command("go", "run", "../../../../internal/benchcap", "-kind", kind, "-n",
+				fmt.Sprint(connections),
 				"-o", file)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, out)
