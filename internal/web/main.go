@@ -45,7 +45,7 @@ func write(mode string, files []string) error {
 		return err
 	}
 	if mode == "html" {
-		trace, traced := p.Again()
+		trace, traced := p.SecondReading()
 		nothing := func(*record.Connection) error { return nil }
 		if _, err := follow(files, analyzer.Options{Trace: trace, Traced: traced}, nothing); err != nil {
 			return err

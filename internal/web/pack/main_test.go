@@ -1,0 +1,16 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// The command for the browser compiles: no other test sees it, for it is built for WebAssembly only.
+func TestWebCompiles(t *testing.T) {
+	build := exec.Command("go", "build", "-o", os.DevNull, "github.com/tcplife/tcplife/internal/web")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=js", "GOARCH=wasm")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
