@@ -31,3 +31,13 @@ func TestManualHasDetails(t *testing.T) {
 		}
 	}
 }
+
+// live knows what a packet does only later, so its -w writes no comments. The help and the manual say so.
+func TestLiveSaysThatItWritesNoComments(t *testing.T) {
+	if help := output(t, "live", "--help"); !strings.Contains(help, "without comments on them") {
+		t.Errorf("--help does not say it:\n%s", help)
+	}
+	if manual := output(t, "man"); !strings.Contains(manual, "The packets have no comments as") {
+		t.Error("the manual does not say it")
+	}
+}

@@ -93,7 +93,7 @@ it once with: sudo setcap cap_net_raw+ep "$(command -v tcplife)". "tcplife man" 
 	flags.StringVar(&f.color, "color", "auto", colorUsage)
 	f.addSuggestFlag(flags)
 	flags.StringVar(&f.failOn, "fail-on", "", "exit with code 4 if `EXPRESSION` holds for the summary")
-	flags.StringVarP(&f.ring.Path, "write", "w", "", "write the packets to `FILE`")
+	flags.StringVarP(&f.ring.Path, "write", "w", "", "write the packets to `FILE`, without comments on them")
 	flags.IntVarP(&f.ringSize, "file-size", "C", 0, "begin the next file after `MILLIONS` of bytes")
 	flags.IntVarP(&f.ringTime, "rotate-seconds", "G", 0,
 		"begin the next file after `SECONDS`; FILE may hold %H and so on")
