@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"hash/crc32"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -42,6 +43,8 @@ const (
 	roomPerByte  = 20
 	mostLadders  = 3
 
+	scheme = "elsewhere://" // before the paths of files that the caller opens
+
 	// oneIn of so many inputs, chosen by their bytes, gives a page and a Parquet file too:
 	// these take as long as all the rest.
 	oneIn = 8
@@ -59,16 +62,22 @@ type input struct {
 }
 
 // hold reads a capture again and again, makes every report of it, and holds them to each other. Of several files one
-// that is nil does not exist.
+// that is nil is none: a directory, and a path that is not there.
 func hold(t *testing.T, files ...[]byte) {
 	in := &input{t: t, files: files, slow: crc32.ChecksumIEEE(files[0])%oneIn == 0}
 	if len(files) > 1 {
 		dir := t.TempDir()
 		for i, file := range files {
 			path := filepath.Join(dir, strconv.Itoa(i))
-			in.paths = append(in.paths, path)
-			if file == nil {
-				continue // it is not there
+			if file == nil { // a directory, and what is not there
+				in.none("mkdir", os.Mkdir(path, 0o700))
+				in.paths = append(in.paths, path, scheme+path+"-missing")
+				continue
+			}
+			if i%2 == 1 {
+				in.paths = append(in.paths, scheme+path)
+			} else {
+				in.paths = append(in.paths, path)
 			}
 			if err := os.WriteFile(path, file, 0o600); err != nil {
 				t.Fatal(err)
@@ -100,6 +109,7 @@ func (in *input) open(o tcplife.Options) *tcplife.Reading {
 		o.Capture.Stdin = bytes.NewReader(in.files[0])
 	}
 	o.Capture.MaxUnpacked = mostUnpacked
+	o.Capture.Remote = func(path string) (fs.File, error) { return os.Open(strings.TrimPrefix(path, scheme)) }
 	if o.Workers == 0 {
 		o.Workers = 1
 	}
