@@ -29,10 +29,11 @@ var modules = []string{
 	"table", "export", "main",
 }
 
-// imports and exports are what only a module in a file of its own needs.
+// imports and exports are what only a module in a file of its own needs, and indents what only its authors need.
 var (
-	imports = regexp.MustCompile(`(?m)^import .* from '\./[a-z]+\.js'\n`)
+	imports = regexp.MustCompile(`(?ms)^import .*? from '\./[a-z]+\.js'\n`)
 	exports = regexp.MustCompile(`(?m)^export `)
+	indents = regexp.MustCompile(`(?m)^ +`)
 )
 
 func file(name string) string {
@@ -47,7 +48,8 @@ func file(name string) string {
 func script(modules ...string) string {
 	var b strings.Builder
 	for _, name := range modules {
-		b.WriteString(exports.ReplaceAllString(imports.ReplaceAllString(file(name+".js"), ""), ""))
+		alone := exports.ReplaceAllString(imports.ReplaceAllString(file(name+".js"), ""), "")
+		b.WriteString(indents.ReplaceAllString(alone, ""))
 	}
 	return b.String()
 }

@@ -22,27 +22,34 @@ export function hostileCapture() {
   head.writeUInt16LE(4, 6)
   head.writeUInt32LE(65535, 16)
   head.writeUInt32LE(101, 20) // raw IP
-  return Buffer.concat([head, ...packets.flatMap((p, i) => {
-    const h = Buffer.alloc(16)
-    h.writeUInt32LE(1700000000, 0)
-    h.writeUInt32LE(i * 1000, 4)
-    h.writeUInt32LE(p.length, 8)
-    h.writeUInt32LE(p.length, 12)
-    return [h, p]
-  })])
+  return Buffer.concat([
+    head,
+    ...packets.flatMap((p, i) => {
+      const h = Buffer.alloc(16)
+      h.writeUInt32LE(1700000000, 0)
+      h.writeUInt32LE(i * 1000, 4)
+      h.writeUInt32LE(p.length, 8)
+      h.writeUInt32LE(p.length, 12)
+      return [h, p]
+    }),
+  ])
 }
 
-// hostilePcapng has text as the name, the description and the comment of its interface and of its section, and on packets; it
-// is cut off in a block behind them.
+// hostilePcapng has text as the name, the description and the comment of its interface and of its section, and on
+// packets; it is cut off in a block behind them.
 export function hostilePcapng(text) {
-  const options = (...codes) => Buffer.concat([...codes.map((code) => {
-    const bytes = Buffer.from(text)
-    const option = Buffer.alloc(4 + Math.ceil(bytes.length / 4) * 4)
-    option.writeUInt16LE(code, 0)
-    option.writeUInt16LE(bytes.length, 2)
-    bytes.copy(option, 4)
-    return option
-  }), Buffer.alloc(4)])
+  const options = (...codes) =>
+    Buffer.concat([
+      ...codes.map((code) => {
+        const bytes = Buffer.from(text)
+        const option = Buffer.alloc(4 + Math.ceil(bytes.length / 4) * 4)
+        option.writeUInt16LE(code, 0)
+        option.writeUInt16LE(bytes.length, 2)
+        bytes.copy(option, 4)
+        return option
+      }),
+      Buffer.alloc(4),
+    ])
   const block = (kind, ...parts) => {
     const body = Buffer.concat(parts)
     const out = Buffer.alloc(12 + body.length)

@@ -13,7 +13,9 @@ function renderers() {
       const fields = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
       ms += 10 * (Number(fields[11]) + Number(fields[12]))
       mib = Math.max(mib, Number(/VmHWM:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024)
-    } catch { /* it has ended */ }
+    } catch {
+      /* it has ended */
+    }
   }
   return { ms, mib }
 }
@@ -34,15 +36,19 @@ for (const file of process.argv.slice(2)) {
     await act()
     const took = Date.now() - begin
     const busy = renderers().ms - before
-    const speed = (ms) => (mb / ms * 1000).toFixed(1)
+    const speed = (ms) => ((mb / ms) * 1000).toFixed(1)
     said.push(`${what} ${speed(took)} MB/s, ${speed(busy)} MB a second of processor time`)
   }
   await measure('report', async () => {
     await page.locator('#files').setInputFiles([file])
     await page.waitForFunction(report, null, { timeout: 600000 })
   })
-  await measure('records', () => Promise.all([page.waitForEvent('download', { timeout: 600000 }),
-    page.getByRole('button', { name: 'save all records as jsonl' }).click()]))
+  await measure('records', () =>
+    Promise.all([
+      page.waitForEvent('download', { timeout: 600000 }),
+      page.getByRole('button', { name: 'save all records as jsonl' }).click(),
+    ]),
+  )
   said.push(`largest renderer ${renderers().mib.toFixed(0)} MiB`)
   console.log(`${path.basename(file)}, ${mb.toFixed(0)} MB: ${said.join('; ')}`)
   await page.close()

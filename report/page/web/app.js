@@ -1,5 +1,5 @@
-// The page that reads captures itself: files are dropped on it, a worker reads them by tcplife as WebAssembly, and the report
-// is shown below. Nothing leaves the machine.
+// The page that reads captures itself: files are dropped on it, a worker reads them by tcplife as WebAssembly, and
+// the report is shown below. Nothing leaves the machine.
 
 import { count } from './time.js'
 import { byId, fill, h, plain } from './dom.js'
@@ -9,7 +9,8 @@ const empty = [...document.querySelectorAll('#report > *')].map((x) => x.cloneNo
 let shown = new AbortController()
 let worker = null
 
-// work has a worker read files. mode is html for a report or jsonl for the records; done gets the parts of what it wrote.
+// work has a worker read files. mode is html for a report or jsonl for the records; done gets the parts of what it
+// wrote.
 function work(mode, files, done) {
   stop()
   byId('wrong-files').hidden = true
@@ -23,7 +24,8 @@ function work(mode, files, done) {
     if (data.part) parts.push(data.part)
     if (data.share !== undefined) {
       byId('share').value = data.share
-      byId('share-text').textContent = `${Math.floor(100 * data.share)} % of ${count(files.reduce((n, f) => n + f.size, 0))} bytes`
+      byId('share-text').textContent =
+        `${Math.floor(100 * data.share)} % of ${count(files.reduce((n, f) => n + f.size, 0))} bytes`
     }
     if (data.end === undefined) return
     stop()
@@ -64,11 +66,21 @@ function take(list) {
     shown = new AbortController()
     history.replaceState(null, '', location.pathname + location.search)
     byId('report').hidden = false
-    fill(byId('report'), empty.map((x) => x.cloneNode(true)))
+    fill(
+      byId('report'),
+      empty.map((x) => x.cloneNode(true)),
+    )
     main(of('data'), of('ladders'), shown.signal)
-    fill(byId('saves'),
-      h('button', { type: 'button', onclick: () => save(parts, 'report.html', 'text/html') }, 'save this report'), ' ',
-      h('button', { type: 'button', onclick: () => work('jsonl', files, (p) => save(p, 'tcplife.jsonl', 'application/jsonl')) }, 'save all records as jsonl'))
+    fill(
+      byId('saves'),
+      h('button', { type: 'button', onclick: () => save(parts, 'report.html', 'text/html') }, 'save this report'),
+      ' ',
+      h(
+        'button',
+        { type: 'button', onclick: () => work('jsonl', files, (p) => save(p, 'tcplife.jsonl', 'application/jsonl')) },
+        'save all records as jsonl',
+      ),
+    )
     byId('matters').scrollIntoView()
   })
 }

@@ -83,7 +83,8 @@ function readAddresses(varints) {
 // ipv6 writes an address as RFC 5952 wants it.
 function ipv6(b) {
   const parts = Array.from({ length: 8 }, (_, i) => b[2 * i] * 256 + b[2 * i + 1])
-  if (parts.slice(0, 5).every((p) => p === 0) && parts[5] === 0xffff) return '::ffff:' + Array.from(b.subarray(12)).join('.')
+  if (parts.slice(0, 5).every((p) => p === 0) && parts[5] === 0xffff)
+    return '::ffff:' + Array.from(b.subarray(12)).join('.')
   let [at, size] = [-1, 1]
   for (let i = 0; i < 8; i++) {
     let j = i
@@ -137,12 +138,20 @@ export function load(packed, ladders) {
   // What the capture's end cut off went on until then.
   const held = (side, i) => !['CLOSED', ''].includes(words[side + 'State'][rows[side + 'State'][i]])
   rows.until = Float64Array.from(rows.to, (t, i) =>
-    (words.endedBy[rows.endedBy[i]] === 'capture_end' && (held('client', i) || held('server', i)) ? Math.max(t, end) : t))
+    words.endedBy[rows.endedBy[i]] === 'capture_end' && (held('client', i) || held('server', i)) ? Math.max(t, end) : t,
+  )
 
   const ids = new Map()
   for (let i = 0; i < rows.length; i++) ids.set(rows.id[i], i)
   return {
-    facts, rows, words, base, end, of, capture, ids,
+    facts,
+    rows,
+    words,
+    base,
+    end,
+    of,
+    capture,
+    ids,
     summary: of('summary')[0],
     population: of('population')[0],
     since: (text) => Number(nanoseconds(text) - base),
@@ -158,8 +167,9 @@ export function nanoseconds(text) {
   return BigInt(Date.parse(seconds + 'Z')) * 1000000n + BigInt(fraction.padEnd(9, '0'))
 }
 
-// readLife gives the states of both sides and the marked segments of a connection: at is since data.base, after is since the
-// connection's start, and exact however far from base that is. The file counts from the start in microseconds.
+// readLife gives the states of both sides and the marked segments of a connection: at is since data.base, after is
+// since the connection's start, and exact however far from base that is. The file counts from the start in
+// microseconds.
 function readLife(varints, facts, rows, i) {
   const rest = Number(((rows.start[i] % 1000n) + 1000n) % 1000n)
   const life = { client: [], server: [], marks: [] }
@@ -171,8 +181,13 @@ function readLife(varints, facts, rows, i) {
       const packet = varints.signed()
       const [text, source] = facts.rules[varints.next()]
       side.push({
-        state: facts.states[state >> 1], inferred: (state & 1) === 1, after, at: rows.from[i] + after,
-        packet: packet === 0 ? null : rows.id[i] + (packet > 0 ? packet - 1 : packet), text, source,
+        state: facts.states[state >> 1],
+        inferred: (state & 1) === 1,
+        after,
+        at: rows.from[i] + after,
+        packet: packet === 0 ? null : rows.id[i] + (packet > 0 ? packet - 1 : packet),
+        text,
+        source,
       })
     }
   }

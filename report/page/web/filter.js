@@ -1,7 +1,7 @@
 // The language of the search: words that all must hold. finding:refused, port:443, rtt>100ms, -outcome:complete; a word
 // without a key is looked for in addresses and words.
 
-const units = { ns: 1, us: 1e3, 'µs': 1e3, ms: 1e6, s: 1e9, m: 60e9, min: 60e9, h: 3600e9, d: 86400e9, '': 1e9 }
+const units = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, min: 60e9, h: 3600e9, d: 86400e9, '': 1e9 }
 
 // lengths are keys for lengths of time, numbers those for other numbers: each gives the value of a row.
 const lengths = {
@@ -21,20 +21,38 @@ const numbers = {
 
 // keys are those for words: the columns in which one of them must be.
 const keys = {
-  client: ['client'], server: ['server'], host: ['client', 'server'], outcome: ['outcome'], teardown: ['teardown'],
-  ended: ['endedBy'], initiator: ['initiator'], reset: ['resetBy'], state: ['clientState', 'serverState'],
-  client_state: ['clientState'], server_state: ['serverState'], inside: ['encapsulation'],
+  client: ['client'],
+  server: ['server'],
+  host: ['client', 'server'],
+  outcome: ['outcome'],
+  teardown: ['teardown'],
+  ended: ['endedBy'],
+  initiator: ['initiator'],
+  reset: ['resetBy'],
+  state: ['clientState', 'serverState'],
+  client_state: ['clientState'],
+  server_state: ['serverState'],
+  inside: ['encapsulation'],
 }
 
-export const searchKeys = [...Object.keys(keys), 'finding', 'severity', ...Object.keys(numbers), ...Object.keys(lengths)]
+export const searchKeys = [
+  ...Object.keys(keys),
+  'finding',
+  'severity',
+  ...Object.keys(numbers),
+  ...Object.keys(lengths),
+]
 
 // compile gives a function that says whether row i is looked for. It throws an Error with what is wrong.
 export function compile(query, { rows, words }) {
-  const tests = query.split(/\s+/).filter((w) => w !== '').map((w) => {
-    const not = w.startsWith('-')
-    const test = one(not ? w.slice(1) : w, rows, words)
-    return not ? (i) => !test(i) : test
-  })
+  const tests = query
+    .split(/\s+/)
+    .filter((w) => w !== '')
+    .map((w) => {
+      const not = w.startsWith('-')
+      const test = one(not ? w.slice(1) : w, rows, words)
+      return not ? (i) => !test(i) : test
+    })
   return (i) => tests.every((t) => t(i))
 }
 
@@ -52,8 +70,16 @@ function one(word, rows, words) {
     throw new Error(`there is no ${key}; there are ${searchKeys.join(', ')}`)
   }
   const text = word.toLowerCase()
-  const anywhere = ['client', 'server', 'outcome', 'teardown', 'clientState', 'serverState', 'findings', 'encapsulation']
-    .map((c) => among(words[c], rows[c], (w) => w.toLowerCase().includes(text)))
+  const anywhere = [
+    'client',
+    'server',
+    'outcome',
+    'teardown',
+    'clientState',
+    'serverState',
+    'findings',
+    'encapsulation',
+  ].map((c) => among(words[c], rows[c], (w) => w.toLowerCase().includes(text)))
   return (i) => anywhere.some((t) => t(i))
 }
 
@@ -74,17 +100,23 @@ function compare(key, operator, value, rows, words) {
   if (Number.isNaN(n)) throw new Error(`${value} is no ${key in lengths ? 'length of time, such as 100ms' : 'number'}`)
   const of = numbers[key] || lengths[key]
   const holds = {
-    ':': (x) => x === n, '>': (x) => x > n, '<': (x) => x < n, '>=': (x) => x >= n, '<=': (x) => x <= n,
+    ':': (x) => x === n,
+    '>': (x) => x > n,
+    '<': (x) => x < n,
+    '>=': (x) => x >= n,
+    '<=': (x) => x <= n,
   }[operator]
   return (i) => holds(of(rows, i))
 }
 
 // findings reads the findings of a row.
 export function findings(word) {
-  return word === '' ? [] : word.split(' ').map((f) => {
-    const [code, severity, side] = f.split('/')
-    return { code, severity, side }
-  })
+  return word === ''
+    ? []
+    : word.split(' ').map((f) => {
+        const [code, severity, side] = f.split('/')
+        return { code, severity, side }
+      })
 }
 
 export const severities = ['error', 'warning', 'info']

@@ -22,7 +22,11 @@ function bin(values) {
   for (let i = first; first >= 0 && i <= last; i++) {
     const low = i === 0 ? '' : span(edges[i - 1])
     const high = i === edges.length ? '' : span(edges[i])
-    bars.push({ n: counts[i], low, name: i === 0 ? `below ${high}` : i === edges.length ? `${low} or longer` : `${low} to below ${high}` })
+    bars.push({
+      n: counts[i],
+      low,
+      name: i === 0 ? `below ${high}` : i === edges.length ? `${low} or longer` : `${low} to below ${high}`,
+    })
   }
   return { bars, known }
 }
@@ -41,21 +45,46 @@ export function histogram(element, title, values, unknown) {
   const most = Math.max(...bars.map((b) => b.n))
   const each = (width - left - 8) / bars.length
   const every = Math.ceil(bars.length / Math.max(1, Math.floor((width - left) / 56)))
-  const svg = h('svg', {
-    width, height, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `${title}: ${count(known)} connections`,
-  },
-  h('text', { x: left - 6, y: 18, 'text-anchor': 'end' }, count(most)),
-  h('text', { x: left - 6, y: bottom, 'text-anchor': 'end' }, '0'),
-  h('line', { x1: left, x2: width, y1: bottom, y2: bottom, class: 'grid' }),
-  bars.map((b, i) => {
-    const size = (b.n / most) * (bottom - 14)
-    return h('g', {},
-      h('rect', { x: left + i * each + 1, y: bottom - size, width: Math.max(1, each - 2), height: size, class: 'bar' },
-        h('title', {}, `${b.name}: ${count(b.n)}`)),
-      i % every === 0 && b.low !== '' ? h('text', { x: left + i * each, y: bottom + 15, 'text-anchor': 'middle' }, b.low) : null)
-  }))
+  const svg = h(
+    'svg',
+    {
+      width,
+      height,
+      viewBox: `0 0 ${width} ${height}`,
+      role: 'img',
+      'aria-label': `${title}: ${count(known)} connections`,
+    },
+    h('text', { x: left - 6, y: 18, 'text-anchor': 'end' }, count(most)),
+    h('text', { x: left - 6, y: bottom, 'text-anchor': 'end' }, '0'),
+    h('line', { x1: left, x2: width, y1: bottom, y2: bottom, class: 'grid' }),
+    bars.map((b, i) => {
+      const size = (b.n / most) * (bottom - 14)
+      return h(
+        'g',
+        {},
+        h(
+          'rect',
+          { x: left + i * each + 1, y: bottom - size, width: Math.max(1, each - 2), height: size, class: 'bar' },
+          h('title', {}, `${b.name}: ${count(b.n)}`),
+        ),
+        i % every === 0 && b.low !== ''
+          ? h('text', { x: left + i * each, y: bottom + 15, 'text-anchor': 'middle' }, b.low)
+          : null,
+      )
+    }),
+  )
   const rest = values.length - known
-  fill(element, h('h3', {}, title), svg,
+  fill(
+    element,
+    h('h3', {}, title),
+    svg,
     rest > 0 ? h('p', { class: 'small' }, `${count(rest)} ${unknown}`) : null,
-    twin(table(title, ['from, to', 'connections'], bars.map((b) => [b.name, b.n]))))
+    twin(
+      table(
+        title,
+        ['from, to', 'connections'],
+        bars.map((b) => [b.name, b.n]),
+      ),
+    ),
+  )
 }

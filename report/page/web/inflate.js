@@ -1,10 +1,14 @@
-// Decompression by RFC 1951, at once: a page that waits for the browser's own would be empty when it has loaded, which is when
-// it is printed or drawn without a window.
+// Decompression by RFC 1951, at once: a page that waits for the browser's own would be empty when it has loaded,
+// which is when it is printed or drawn without a window.
 
-const lengthBase = [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258]
+const lengthBase = [
+  3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258,
+]
 const lengthBits = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0]
-const distanceBase = [1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145,
-  8193, 12289, 16385, 24577]
+const distanceBase = [
+  1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145,
+  8193, 12289, 16385, 24577,
+]
 const distanceBits = [0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13]
 const lengthOrder = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]
 
@@ -16,7 +20,9 @@ function huffman(lengths) {
   const offsets = new Uint16Array(16)
   for (let n = 1; n < 15; n++) offsets[n + 1] = offsets[n] + counts[n]
   const symbols = new Uint16Array(lengths.length)
-  lengths.forEach((n, symbol) => { if (n > 0) symbols[offsets[n]++] = symbol })
+  lengths.forEach((n, symbol) => {
+    if (n > 0) symbols[offsets[n]++] = symbol
+  })
   return { counts, symbols }
 }
 
@@ -101,7 +107,8 @@ export function inflate(packed) {
   for (let last = 0; last === 0;) {
     last = bits(1)
     const kind = bits(2)
-    if (kind === 0) { // not compressed
+    if (kind === 0) {
+      // not compressed
       held = have = 0
       const n = packed[at] | (packed[at + 1] << 8)
       at += 4

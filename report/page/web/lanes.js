@@ -1,5 +1,5 @@
-// Swim-lanes: a bar for each connection, of the client's states in its upper half and of the server's in its lower half.
-// Where there are more connections than lines of pixels, a line shows several, and the worst that is in it.
+// Swim-lanes: a bar for each connection, of the client's states in its upper half and of the server's in its lower
+// half. Where there are more connections than lines of pixels, a line shows several, and the worst that is in it.
 
 import { count, iso, moment, span, ticks } from './time.js'
 import { h, fill, table, twin } from './dom.js'
@@ -13,25 +13,46 @@ const marksFrom = 8 // pixels that a lane must be high for marks
 // lanes draws the rows of view.shown. choose(row) is called for the one that was clicked.
 export function lanes(element, data, view, choose) {
   const canvas = h('canvas', {
-    tabindex: '0', role: 'img', 'aria-describedby': 'lanes-help',
+    tabindex: '0',
+    role: 'img',
+    'aria-describedby': 'lanes-help',
     'aria-label': 'A bar for each connection over time; the table below lists the same connections',
   })
   const status = h('p', { class: 'status', 'aria-live': 'polite' })
-  const button = (text, label, act) => h('button', { type: 'button', 'aria-label': label, title: label, onclick: act }, text)
+  const button = (text, label, act) =>
+    h('button', { type: 'button', 'aria-label': label, title: label, onclick: act }, text)
   const below = h('div', {})
-  fill(element,
-    h('p', { class: 'tools' },
-      button('+', 'zoom in', () => zoom(0.5)), button('−', 'zoom out', () => zoom(2)),
-      button('←', 'earlier', () => pan(-0.25)), button('→', 'later', () => pan(0.25)),
-      button('↑', 'lanes above', () => scroll(-0.5)), button('↓', 'lanes below', () => scroll(0.5)),
-      button('taller', 'taller lanes', () => grow(1.5)), button('lower', 'lower lanes', () => grow(1 / 1.5)),
-      button('all', 'show all', reset)),
-    canvas, status,
-    h('p', { id: 'lanes-help', class: 'small' }, 'Drag to move; turn the wheel to zoom; click a bar to see the connection. With the ' +
-      'keyboard: arrows move, + and − zoom, Page Up and Page Down move by lanes, Enter shows the connection in the middle. ',
-    'The upper half of a bar is the client, the lower half the server. ▲ FIN, ✕ RST, ● sent again. ',
-    data.facts.timed < data.facts.rows ? 'Connections without state times have the colour of the state that lasted longest.' : ''),
-    legend(Object.keys(palette)), below)
+  fill(
+    element,
+    h(
+      'p',
+      { class: 'tools' },
+      button('+', 'zoom in', () => zoom(0.5)),
+      button('−', 'zoom out', () => zoom(2)),
+      button('←', 'earlier', () => pan(-0.25)),
+      button('→', 'later', () => pan(0.25)),
+      button('↑', 'lanes above', () => scroll(-0.5)),
+      button('↓', 'lanes below', () => scroll(0.5)),
+      button('taller', 'taller lanes', () => grow(1.5)),
+      button('lower', 'lower lanes', () => grow(1 / 1.5)),
+      button('all', 'show all', reset),
+    ),
+    canvas,
+    status,
+    h(
+      'p',
+      { id: 'lanes-help', class: 'small' },
+      'Drag to move; turn the wheel to zoom; click a bar to see the connection. With the ' +
+        'keyboard: arrows move, + and − zoom, Page Up and Page Down move by lanes, Enter shows the connection ' +
+        'in the middle. ',
+      'The upper half of a bar is the client, the lower half the server. ▲ FIN, ✕ RST, ● sent again. ',
+      data.facts.timed < data.facts.rows
+        ? 'Connections without state times have the colour of the state that lasted longest.'
+        : '',
+    ),
+    legend(Object.keys(palette)),
+    below,
+  )
 
   let from = 0 // of time
   let to = 1
@@ -87,11 +108,19 @@ export function lanes(element, data, view, choose) {
     const end = data.rows.to[i]
     if (!life) {
       const most = (name) => data.words[name][data.rows[name][i]]
-      return { client: [[data.rows.from[i], end, most('clientMost')]], server: [[data.rows.from[i], end, most('serverMost')]], marks: [] }
+      return {
+        client: [[data.rows.from[i], end, most('clientMost')]],
+        server: [[data.rows.from[i], end, most('serverMost')]],
+        marks: [],
+      }
     }
     const until = data.rows.until[i]
-    const pieces = (side) => side.map((s, n) =>
-      [s.at, n + 1 < side.length ? side[n + 1].at : s.state === 'CLOSED' ? s.at : Math.max(until, s.at), s.state])
+    const pieces = (side) =>
+      side.map((s, n) => [
+        s.at,
+        n + 1 < side.length ? side[n + 1].at : s.state === 'CLOSED' ? s.at : Math.max(until, s.at),
+        s.state,
+      ])
     return { client: pieces(life.client), server: pieces(life.server), marks: life.marks }
   }
 
@@ -112,17 +141,39 @@ export function lanes(element, data, view, choose) {
     else drawLanes(c, ink)
     drawAxis(c, ink)
     const n = Math.min(view.shown.length, Math.ceil(visible()))
-    status.textContent = view.shown.length === 0 ? 'No connection to show.' :
-      `${count(n)} of ${count(view.shown.length)} connections, ${span(to - from)} from ${moment(data.base, from).slice(0, 26)}Z` +
-      (size() < 1 ? `; a line of pixels is up to ${count(Math.ceil(1 / size()))} connections` : '')
-    fill(below, twin(h('p', {}, 'The table of connections below lists the same connections with their states at the end; the ladder of a ' +
-      'connection has the times of its states.'),
-    table('The first lanes', ['connection', 'client', 'server', 'from (UTC)', 'for', 'client at the end', 'server at the end'],
-      view.shown.slice(Math.floor(first), Math.floor(first) + 20).map((i) => {
-        const w = (name) => data.words[name][data.rows[name][i]]
-        return [data.rows.id[i], socket(w('client'), data.rows.clientPort[i]), socket(w('server'), data.rows.serverPort[i]),
-          iso(data.rows.start[i]), span(data.rows.duration[i]), w('clientState') || 'unknown', w('serverState') || 'unknown']
-      }))))
+    status.textContent =
+      view.shown.length === 0
+        ? 'No connection to show.'
+        : `${count(n)} of ${count(view.shown.length)} connections, ` +
+          `${span(to - from)} from ${moment(data.base, from).slice(0, 26)}Z` +
+          (size() < 1 ? `; a line of pixels is up to ${count(Math.ceil(1 / size()))} connections` : '')
+    fill(
+      below,
+      twin(
+        h(
+          'p',
+          {},
+          'The table of connections below lists the same connections with their states at the end; the ladder of a ' +
+            'connection has the times of its states.',
+        ),
+        table(
+          'The first lanes',
+          ['connection', 'client', 'server', 'from (UTC)', 'for', 'client at the end', 'server at the end'],
+          view.shown.slice(Math.floor(first), Math.floor(first) + 20).map((i) => {
+            const w = (name) => data.words[name][data.rows[name][i]]
+            return [
+              data.rows.id[i],
+              socket(w('client'), data.rows.clientPort[i]),
+              socket(w('server'), data.rows.serverPort[i]),
+              iso(data.rows.start[i]),
+              span(data.rows.duration[i]),
+              w('clientState') || 'unknown',
+              w('serverState') || 'unknown',
+            ]
+          }),
+        ),
+      ),
+    )
   }
 
   function drawLanes(c, ink) {
@@ -134,7 +185,10 @@ export function lanes(element, data, view, choose) {
       const top = (n - first) * high
       if (data.rows.from[i] > to || top + high < 0) continue
       const { client, server, marks } = bars(i)
-      for (const [pieces, y] of [[client, top], [server, top + half]]) {
+      for (const [pieces, y] of [
+        [client, top],
+        [server, top + half],
+      ]) {
         for (const [a, b, state] of pieces) {
           if (b < from || a > to) continue
           c.fillStyle = colour(state)
@@ -155,9 +209,15 @@ export function lanes(element, data, view, choose) {
       if (i === view.chosen) {
         c.strokeStyle = ink
         c.lineWidth = 2
-        c.strokeRect(Math.max(1, x(data.rows.from[i]) - 3), top + 1, Math.min(width - 2, Math.max(8, x(data.rows.to[i]) - x(data.rows.from[i]) + 6)), Math.max(3, high - 2))
+        c.strokeRect(
+          Math.max(1, x(data.rows.from[i]) - 3),
+          top + 1,
+          Math.min(width - 2, Math.max(8, x(data.rows.to[i]) - x(data.rows.from[i]) + 6)),
+          Math.max(3, high - 2),
+        )
       }
-      if (high >= marksFrom) for (const m of marks) drawMark(c, m, x(m.at), m.side === 'client' ? top + half / 2 : top + half * 1.5, ink)
+      if (high >= marksFrom)
+        for (const m of marks) drawMark(c, m, x(m.at), m.side === 'client' ? top + half / 2 : top + half * 1.5, ink)
     }
   }
 
@@ -233,8 +293,10 @@ export function lanes(element, data, view, choose) {
         for (let n = begin; n < end; n++) {
           const i = view.shown[n]
           if (bad[rows.findings[i]] !== turn) continue
-          const pieces = timed && data.hasLife(i) ? bars(i).client :
-            [[rows.from[i], rows.to[i], words.clientMost[rows.clientMost[i]]]]
+          const pieces =
+            timed && data.hasLife(i)
+              ? bars(i).client
+              : [[rows.from[i], rows.to[i], words.clientMost[rows.clientMost[i]]]]
           for (const [a, b, state] of pieces) {
             const left = Math.max(0, Math.floor((a - from) * scale))
             const right = Math.min(w, Math.max(left + 1, Math.floor((b - from) * scale)))
@@ -279,25 +341,44 @@ export function lanes(element, data, view, choose) {
     held.moved = held.moved || Math.abs(e.offsetX - held.x) + Math.abs(e.offsetY - held.y) > 4
     from = held.from - dx
     to = held.to - dx
-    first = Math.max(0, Math.min(held.first - (e.offsetY - held.y) / size(), Math.max(0, view.shown.length - visible())))
+    first = Math.max(
+      0,
+      Math.min(held.first - (e.offsetY - held.y) / size(), Math.max(0, view.shown.length - visible())),
+    )
     draw()
   })
   canvas.addEventListener('pointerup', (e) => {
     if (held && !held.moved && e.offsetY < height && rowAt(e.offsetY) !== undefined) choose(rowAt(e.offsetY))
     held = null
   })
-  canvas.addEventListener('pointercancel', () => { held = null })
-  canvas.addEventListener('wheel', (e) => {
-    e.preventDefault()
-    if (e.shiftKey) scroll(Math.sign(e.deltaY || e.deltaX) * 0.2)
-    else zoom(e.deltaY > 0 ? 1.25 : 0.8, from + (e.offsetX / width) * (to - from))
-  }, { passive: false })
+  canvas.addEventListener('pointercancel', () => {
+    held = null
+  })
+  canvas.addEventListener(
+    'wheel',
+    (e) => {
+      e.preventDefault()
+      if (e.shiftKey) scroll(Math.sign(e.deltaY || e.deltaX) * 0.2)
+      else zoom(e.deltaY > 0 ? 1.25 : 0.8, from + (e.offsetX / width) * (to - from))
+    },
+    { passive: false },
+  )
   canvas.addEventListener('keydown', (e) => {
     const act = {
-      ArrowLeft: () => pan(-0.1), ArrowRight: () => pan(0.1), ArrowUp: () => scroll(-1 / visible()), ArrowDown: () => scroll(1 / visible()),
-      PageUp: () => scroll(-1), PageDown: () => scroll(1), '+': () => zoom(0.5), '=': () => zoom(0.5), '-': () => zoom(2),
+      ArrowLeft: () => pan(-0.1),
+      ArrowRight: () => pan(0.1),
+      ArrowUp: () => scroll(-1 / visible()),
+      ArrowDown: () => scroll(1 / visible()),
+      PageUp: () => scroll(-1),
+      PageDown: () => scroll(1),
+      '+': () => zoom(0.5),
+      '=': () => zoom(0.5),
+      '-': () => zoom(2),
       Home: reset,
-      Enter: () => { if (rowAt(height / 2) !== undefined || view.shown.length > 0) choose(rowAt(Math.min(height / 2, (view.shown.length - first) * size() - 1))) },
+      Enter: () => {
+        if (rowAt(height / 2) !== undefined || view.shown.length > 0)
+          choose(rowAt(Math.min(height / 2, (view.shown.length - first) * size() - 1)))
+      },
     }[e.key]
     if (!act) return
     e.preventDefault()
@@ -306,8 +387,11 @@ export function lanes(element, data, view, choose) {
 
   function describe(i) {
     const w = (name) => data.words[name][data.rows[name][i]]
-    return `connection ${data.rows.id[i]}: ${socket(w('client'), data.rows.clientPort[i])} to ${socket(w('server'), data.rows.serverPort[i])}, ` +
+    return (
+      `connection ${data.rows.id[i]}: ${socket(w('client'), data.rows.clientPort[i])} ` +
+      `to ${socket(w('server'), data.rows.serverPort[i])}, ` +
       `${w('outcome')}, ${w('teardown')}, ${span(data.rows.duration[i])}`
+    )
   }
 
   return { draw, reset }

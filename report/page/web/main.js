@@ -16,7 +16,8 @@ import { record } from './export.js'
 export function main(packed, ladders, signal) {
   const data = load(packed, ladders)
   const { rows, words, facts } = data
-  // view is what is looked at: the filter, the span of time, the connections that both leave, the chosen one, the order.
+  // view is what is looked at: the filter, the span of time, the connections that both leave, the chosen one, the
+  // order.
   const view = { query: '', span: null, shown: [], chosen: -1, sort: 'findings' }
 
   header(data)
@@ -104,13 +105,17 @@ export function main(packed, ladders, signal) {
   }
   addEventListener('hashchange', restore, { signal })
   let late = 0
-  addEventListener('resize', () => {
-    cancelAnimationFrame(late)
-    late = requestAnimationFrame(() => {
-      states.draw()
-      swim.draw()
-    })
-  }, { signal })
+  addEventListener(
+    'resize',
+    () => {
+      cancelAnimationFrame(late)
+      late = requestAnimationFrame(() => {
+        states.draw()
+        swim.draw()
+      })
+    },
+    { signal },
+  )
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => swim.draw(), { signal })
   restore()
   document.documentElement.dataset.ready = 'yes'
@@ -128,19 +133,28 @@ function hash(view, data) {
 }
 
 function linker() {
-  return h('button', { type: 'button', onclick: (e) => {
-    const button = copier(location.href)
-    e.target.replaceWith(button)
-    button.focus()
-    button.click()
-    setTimeout(() => button.replaceWith(linker()), 1500)
-  } }, 'copy a link to this view')
+  return h(
+    'button',
+    {
+      type: 'button',
+      onclick: (e) => {
+        const button = copier(location.href)
+        e.target.replaceWith(button)
+        button.focus()
+        button.click()
+        setTimeout(() => button.replaceWith(linker()), 1500)
+      },
+    },
+    'copy a link to this view',
+  )
 }
 
 // named is a list of names, in short if it is long.
 function named(list) {
   const names = list.map(plain)
-  return names.length <= 4 ? names.join(', ') : `${count(names.length)}: ${names[0]}, ${names[1]}, … ${names[names.length - 1]}`
+  return names.length <= 4
+    ? names.join(', ')
+    : `${count(names.length)}: ${names[0]}, ${names[1]}, … ${names[names.length - 1]}`
 }
 
 function header(data) {
@@ -148,21 +162,35 @@ function header(data) {
   const total = facts.connections
   const items = [
     ['files', named(capture.files.length > 0 ? capture.files : capture.devices)],
-    ['time', capture.first === null ? 'none' : `${capture.first} to ${capture.last}, ${span(data.since(capture.last) - data.since(capture.first))}`],
+    [
+      'time',
+      capture.first === null
+        ? 'none'
+        : `${capture.first} to ${capture.last}, ${span(data.since(capture.last) - data.since(capture.first))}`,
+    ],
     ['packets', `${count(capture.packets)}, ${count(capture.bytes)} bytes`],
     ['connections', count(data.summary.connections)],
   ]
   if (facts.where !== '') items.push(['chosen', `${count(total)} by --where '${facts.where}'`])
   if (capture.filter !== null) items.push(['filter', capture.filter])
-  if (facts.rows < total) items.push(['sample', `${count(facts.rows)} of ${count(total)} connections have a row here; sums count all`])
-  if (facts.timed < facts.rows) items.push(['state times', `${count(facts.timed)} connections: those with findings and the first ones`])
+  if (facts.rows < total)
+    items.push(['sample', `${count(facts.rows)} of ${count(total)} connections have a row here; sums count all`])
+  if (facts.timed < facts.rows)
+    items.push(['state times', `${count(facts.timed)} connections: those with findings and the first ones`])
   const drawn = facts.ladders.reduce((n, ids) => n + ids.length, 0)
-  if (drawn > 0 && drawn < total) items.push(['ladders', `${count(drawn)} connections: the worst findings first, as far as there is room`])
-  if (facts.cut) items.push(['times of rows', 'cut to microseconds: nanoseconds of so many connections have no room here'])
-  fill(byId('facts'), items.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))))
+  if (drawn > 0 && drawn < total)
+    items.push(['ladders', `${count(drawn)} connections: the worst findings first, as far as there is room`])
+  if (facts.cut)
+    items.push(['times of rows', 'cut to microseconds: nanoseconds of so many connections have no room here'])
+  fill(
+    byId('facts'),
+    items.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))),
+  )
 
   const lost = []
-  const say = (n, text) => { if (n > 0) lost.push([text, n]) }
+  const say = (n, text) => {
+    if (n > 0) lost.push([text, n])
+  }
   say(capture.dropped.kernel, 'packets dropped by the kernel while capturing')
   say(capture.dropped.interface, 'packets dropped by the interface while capturing')
   for (const [reason, n] of Object.entries(capture.undecoded)) say(n, `packets not decoded: ${reason}`)
@@ -171,28 +199,60 @@ function header(data) {
   say(capture.untimed, 'packets without a time')
   say(capture.evicted, 'connections evicted to stay within limits')
   say(capture.shed, 'failed attempts counted and not written')
-  for (const d of capture.damage) lost.push([`${d.file} could not be read from there on: expected ${d.expected}; byte`, d.offset])
+  for (const d of capture.damage)
+    lost.push([`${d.file} could not be read from there on: expected ${d.expected}; byte`, d.offset])
   if (capture.interrupted) lost.push(['reading was interrupted after packet', capture.packets])
-  fill(byId('lost'), lost.length === 0 ? h('p', {}, 'The capture was read to its end; all of it could be decoded, and nothing was dropped as far as it says.') :
-    table('What the capture lost or could not be decoded', ['what', 'how many'], lost))
-  const decoded = Object.entries(capture.decoded).map(([what, n]) => `${what} ${count(n)}`).join(', ')
+  fill(
+    byId('lost'),
+    lost.length === 0
+      ? h(
+          'p',
+          {},
+          'The capture was read to its end; all of it could be decoded, and nothing was dropped as far as it says.',
+        )
+      : table('What the capture lost or could not be decoded', ['what', 'how many'], lost),
+  )
+  const decoded = Object.entries(capture.decoded)
+    .map(([what, n]) => `${what} ${count(n)}`)
+    .join(', ')
   byId('lost').append(h('p', { class: 'small' }, `Decoded: ${decoded || 'nothing'}.`))
 }
 
 function matters(data, look) {
   const list = data.facts.matters
   if (list.length === 0) {
-    fill(byId('matters-list'), h('p', {}, `${count(data.facts.connections)} connections without an error or a warning.`))
+    fill(
+      byId('matters-list'),
+      h('p', {}, `${count(data.facts.connections)} connections without an error or a warning.`),
+    )
     return
   }
-  const line = (m) => h('li', { class: m.severity },
-    h('strong', {}, m.severity === 'info' ? 'note' : m.severity), ' ', m.text, ' ',
-    m.filter === '' ? null : h('button', { type: 'button', class: 'link', onclick: () => look(m.filter) }, 'connections'),
-    m.next === '' ? null : h('div', {}, command(m.next)))
+  const line = (m) =>
+    h(
+      'li',
+      { class: m.severity },
+      h('strong', {}, m.severity === 'info' ? 'note' : m.severity),
+      ' ',
+      m.text,
+      ' ',
+      m.filter === ''
+        ? null
+        : h('button', { type: 'button', class: 'link', onclick: () => look(m.filter) }, 'connections'),
+      m.next === '' ? null : h('div', {}, command(m.next)),
+    )
   const first = 12 // as the tables show
-  fill(byId('matters-list'), h('ol', { class: 'matters' }, list.slice(0, first).map(line)),
-    list.length <= first ? null : h('details', {}, h('summary', {}, `${count(list.length - first)} more`),
-      h('ol', { class: 'matters', start: first + 1 }, list.slice(first).map(line))))
+  fill(
+    byId('matters-list'),
+    h('ol', { class: 'matters' }, list.slice(0, first).map(line)),
+    list.length <= first
+      ? null
+      : h(
+          'details',
+          {},
+          h('summary', {}, `${count(list.length - first)} more`),
+          h('ol', { class: 'matters', start: first + 1 }, list.slice(first).map(line)),
+        ),
+  )
 }
 
 // chips are filters with how many of the connections shown each would leave.
@@ -209,25 +269,70 @@ function chips(data, view, look) {
   }
   const given = view.query.split(/\s+/).filter((w) => w !== '')
   const order = [...severities.map((s) => 'severity:' + s)]
-  const rank = (k) => (order.includes(k) ? order.indexOf(k) - 100 : k.startsWith('finding:') ? 0 : k.startsWith('outcome:') ? 1 : 2)
+  const rank = (k) =>
+    order.includes(k) ? order.indexOf(k) - 100 : k.startsWith('finding:') ? 0 : k.startsWith('outcome:') ? 1 : 2
   const keys = [...counts.keys()].sort((a, b) => rank(a) - rank(b) || counts.get(b) - counts.get(a) || (a < b ? -1 : 1))
-  fill(byId('chips'), h('ul', { class: 'chips' },
-    given.map((w) => h('li', {}, h('button', { type: 'button', class: 'chip given', 'aria-label': `remove ${w}`,
-      onclick: () => look(given.filter((x) => x !== w).join(' ')) }, w, ' ✕'))),
-    keys.filter((k) => !given.includes(k)).slice(0, 24).map((k) => h('li', {}, h('button', { type: 'button', class: 'chip',
-      onclick: () => look([...given, k].join(' ')) }, k, h('span', { class: 'small' }, ` ${count(counts.get(k))}`))))))
+  fill(
+    byId('chips'),
+    h(
+      'ul',
+      { class: 'chips' },
+      given.map((w) =>
+        h(
+          'li',
+          {},
+          h(
+            'button',
+            {
+              type: 'button',
+              class: 'chip given',
+              'aria-label': `remove ${w}`,
+              onclick: () => look(given.filter((x) => x !== w).join(' ')),
+            },
+            w,
+            ' ✕',
+          ),
+        ),
+      ),
+      keys
+        .filter((k) => !given.includes(k))
+        .slice(0, 24)
+        .map((k) =>
+          h(
+            'li',
+            {},
+            h(
+              'button',
+              { type: 'button', class: 'chip', onclick: () => look([...given, k].join(' ')) },
+              k,
+              h('span', { class: 'small' }, ` ${count(counts.get(k))}`),
+            ),
+          ),
+        ),
+    ),
+  )
 }
 
 function histograms(data, view) {
   const { rows } = data
   const sample = data.facts.rows < data.facts.connections ? ' (of the sample)' : ''
   const values = (of) => view.shown.map(of)
-  histogram(byId('histogram-rtt'), 'Round trip of the handshake' + sample, values((i) => rows.serverRTT[i] + rows.clientRTT[i]),
-    'have no round trip: the capture lacks a part of the handshake')
-  histogram(byId('histogram-duration'), 'Duration' + sample, values((i) => rows.duration[i]), 'have no duration')
+  histogram(
+    byId('histogram-rtt'),
+    'Round trip of the handshake' + sample,
+    values((i) => rows.serverRTT[i] + rows.clientRTT[i]),
+    'have no round trip: the capture lacks a part of the handshake',
+  )
+  histogram(
+    byId('histogram-duration'),
+    'Duration' + sample,
+    values((i) => rows.duration[i]),
+    'have no duration',
+  )
 }
 
-// download gives what the page holds of the connections shown, a JSON record a line, by the names of tcplife read -o jsonl.
+// download gives what the page holds of the connections shown, a JSON record a line, by the names of tcplife read -o
+// jsonl.
 function download(data, view) {
   const lines = view.shown.map((i) => JSON.stringify(record(data, i)) + '\n')
   const url = URL.createObjectURL(new Blob(lines, { type: 'application/jsonl' }))

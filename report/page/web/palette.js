@@ -1,4 +1,5 @@
-// Each state has a colour (after Okabe and Ito, for all kinds of sight) and a pattern, so that it is known without colour.
+// Each state has a colour (after Okabe and Ito, for all kinds of sight) and a pattern, so that it is known without
+// colour.
 
 import { h } from './dom.js'
 
@@ -22,17 +23,41 @@ export function colour(state) {
 
 // patterns are SVG patterns, by the id p-STATE.
 export function patterns(prefix) {
-  return h('defs', {}, Object.entries(palette).map(([state, [fill, lines]]) =>
-    h('pattern', { id: prefix + state, width: 6, height: 6, patternUnits: 'userSpaceOnUse' },
-      h('rect', { width: 6, height: 6, fill }),
-      lines === '' ? null : h('path', { d: lines, stroke: '#000', 'stroke-opacity': 0.45, 'stroke-width': 1, fill: 'none' }))))
+  return h(
+    'defs',
+    {},
+    Object.entries(palette).map(([state, [fill, lines]]) =>
+      h(
+        'pattern',
+        { id: prefix + state, width: 6, height: 6, patternUnits: 'userSpaceOnUse' },
+        h('rect', { width: 6, height: 6, fill }),
+        lines === ''
+          ? null
+          : h('path', { d: lines, stroke: '#000', 'stroke-opacity': 0.45, 'stroke-width': 1, fill: 'none' }),
+      ),
+    ),
+  )
 }
 
 // legend names the states.
 export function legend(states) {
-  return h('ul', { class: 'legend' }, states.map((s) => {
-    const id = 'legend-' + s + '-' + (legend.number = (legend.number || 0) + 1) + '-'
-    return h('li', {}, h('svg', { width: 18, height: 12, 'aria-hidden': 'true' }, patterns(id),
-      h('rect', { width: 18, height: 12, fill: `url(#${id}${s})` })), ' ', s)
-  }))
+  return h(
+    'ul',
+    { class: 'legend' },
+    states.map((s) => {
+      const id = 'legend-' + s + '-' + (legend.number = (legend.number || 0) + 1) + '-'
+      return h(
+        'li',
+        {},
+        h(
+          'svg',
+          { width: 18, height: 12, 'aria-hidden': 'true' },
+          patterns(id),
+          h('rect', { width: 18, height: 12, fill: `url(#${id}${s})` }),
+        ),
+        ' ',
+        s,
+      )
+    }),
+  )
 }

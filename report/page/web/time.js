@@ -8,7 +8,8 @@ for (let power = 1; power < second; power *= 10) steps.push(power, 2 * power, 5 
 for (const s of [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400]) {
   steps.push(s * second)
 }
-for (let days = 2; days < 40000; days *= 10) steps.push(days * 86400 * second, days * 2.5 * 86400 * second, days * 5 * 86400 * second)
+for (let days = 2; days < 40000; days *= 10)
+  steps.push(days * 86400 * second, days * 2.5 * 86400 * second, days * 5 * 86400 * second)
 
 // ticks are round moments between two, which are counted from base, at most so many.
 export function ticks(base, from, to, most) {
@@ -53,7 +54,11 @@ export function span(ns) {
   if (Number.isNaN(ns)) return '–'
   const size = Math.abs(ns)
   if (size === 0) return '0 s'
-  for (const [unit, name] of [[1e9, 's'], [1e6, 'ms'], [1e3, 'µs']]) {
+  for (const [unit, name] of [
+    [1e9, 's'],
+    [1e6, 'ms'],
+    [1e3, 'µs'],
+  ]) {
     if (size >= unit) {
       if (unit === 1e9 && size >= 120e9) return minutes(ns)
       return digits(ns / unit) + ' ' + name

@@ -8,7 +8,8 @@ export function unpack85(text) {
   let letters = 0
   for (let i = 0; i < text.length; i++) {
     let c = text.charCodeAt(i)
-    if (c === 122) { // z
+    if (c === 122) {
+      // z
       size += 4
       continue
     }
@@ -22,7 +23,8 @@ export function unpack85(text) {
       n = letters = 0
     }
   }
-  if (letters > 0) { // the last bytes are fewer
+  if (letters > 0) {
+    // the last bytes are fewer
     for (let i = letters; i < 5; i++) n = n * 85 + 84
     for (let i = 0; i < letters - 1; i++) bytes[size++] = n / 256 ** (3 - i)
   }

@@ -1,5 +1,5 @@
-// Reads captures by tcplife as WebAssembly. Go opens and reads files through globalThis.fs, as in Node; here they are those that
-// were dropped on the page.
+// Reads captures by tcplife as WebAssembly. Go opens and reads files through globalThis.fs, as in Node; here they are
+// those that were dropped on the page.
 
 const S_IFREG = 0o100000
 const report = { read: 0, total: 1, told: 0, errors: '' }
@@ -8,15 +8,35 @@ const opened = new Map()
 
 const failure = (code) => Object.assign(new Error(code), { code })
 const stat = (file) => ({
-  dev: 0, ino: 0, mode: S_IFREG | 0o444, nlink: 1, uid: 0, gid: 0, rdev: 0, size: file.size, blksize: 4096, blocks: 0,
-  atimeMs: 0, mtimeMs: 0, ctimeMs: 0, isDirectory: () => false,
+  dev: 0,
+  ino: 0,
+  mode: S_IFREG | 0o444,
+  nlink: 1,
+  uid: 0,
+  gid: 0,
+  rdev: 0,
+  size: file.size,
+  blksize: 4096,
+  blocks: 0,
+  atimeMs: 0,
+  mtimeMs: 0,
+  ctimeMs: 0,
+  isDirectory: () => false,
 })
 const find = (path) => files.find((f) => f.name === path.replace(/^\//, ''))
 const unable = (...args) => args[args.length - 1](failure('ENOSYS'))
 
 globalThis.process = {
-  getuid: () => -1, getgid: () => -1, geteuid: () => -1, getegid: () => -1, getgroups: () => [], pid: 1, ppid: 1,
-  umask: () => 0, cwd: () => '/', chdir() {},
+  getuid: () => -1,
+  getgid: () => -1,
+  geteuid: () => -1,
+  getegid: () => -1,
+  getgroups: () => [],
+  pid: 1,
+  ppid: 1,
+  umask: () => 0,
+  cwd: () => '/',
+  chdir() {},
 }
 globalThis.path = { resolve: (...parts) => parts.join('/') }
 globalThis.fs = {
@@ -58,8 +78,22 @@ globalThis.fs = {
   fstat: (fd, done) => (opened.has(fd) ? done(null, stat(opened.get(fd).file)) : done(failure('EBADF'))),
   close: (fd, done) => done(null),
   fsync: (fd, done) => done(null),
-  chmod: unable, chown: unable, fchmod: unable, fchown: unable, ftruncate: unable, lchown: unable, link: unable, mkdir: unable,
-  readdir: unable, readlink: unable, rename: unable, rmdir: unable, symlink: unable, truncate: unable, unlink: unable, utimes: unable,
+  chmod: unable,
+  chown: unable,
+  fchmod: unable,
+  fchown: unable,
+  ftruncate: unable,
+  lchown: unable,
+  link: unable,
+  mkdir: unable,
+  readdir: unable,
+  readlink: unable,
+  rename: unable,
+  rmdir: unable,
+  symlink: unable,
+  truncate: unable,
+  unlink: unable,
+  utimes: unable,
 }
 
 onmessage = async ({ data }) => {
@@ -69,7 +103,9 @@ onmessage = async ({ data }) => {
   const go = new Go()
   go.argv = ['tcplife', data.mode, ...files.map((f) => f.name)]
   let code = 2
-  go.exit = (n) => { code = n }
+  go.exit = (n) => {
+    code = n
+  }
   try {
     const packed = new Blob([unpack85(data.wasm)]).stream().pipeThrough(new DecompressionStream('deflate-raw'))
     const { instance } = await WebAssembly.instantiate(await new Response(packed).arrayBuffer(), go.importObject)
