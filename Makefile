@@ -83,7 +83,7 @@ test-page: build web ## test the pages in Chromium (apt-get install chromium nod
 cross: ## build and vet for other systems, without C
 	@set -e; for system in linux/arm64 darwin/arm64 windows/amd64 js/wasm; do \
 		export CGO_ENABLED=0 GOOS=$${system%/*} GOARCH=$${system#*/} packages=./...; \
-		if [ $$GOOS = js ]; then packages=$$(go list ./... | grep -v '/cmd/\|/internal/'); fi; \
+		if [ $$GOOS = js ]; then packages="$$(go list ./... | grep -v '/cmd/\|/internal/') ./internal/web"; fi; \
 		echo "$$system"; \
 		go build $$packages; \
 		go vet $$packages; \
