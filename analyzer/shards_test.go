@@ -86,3 +86,30 @@ func shardRecords(t *testing.T, n, batch int, segments []flows.Segment) (list []
 	}
 	return append(list, string(result))
 }
+
+// With SplitMemory several trackers evict each its own, and nothing is lost: every segment is in a record.
+func TestSplitMemory(t *testing.T) {
+	var segments []flows.Segment
+	for i := range 5000 {
+		segments = append(segments, flows.Segment{Packet: uint64(i + 1), Time: int64(i+1) * 1e6, Flags: flows.SYN,
+			Seq: uint32(i), Key: flows.Key{A: flows.Addr{10: 255, 11: 255, 12: 10, 15: 1},
+				B:     flows.Addr{10: 255, 11: 255, 12: 10, 15: 2},
+				APort: uint16(1000 + i), BPort: 80}})
+	}
+	const room = 300_000
+	var evicted [2]uint64
+	for i, split := range []bool{false, true} {
+		packets := uint64(0)
+		tracker := analyzer.NewShards(analyzer.Options{MaxMemory: room, SplitMemory: split}, 3,
+			func(c *record.Connection) { packets += c.Client.Packets + c.Server.Packets },
+			func([]flows.Segment) {})
+		tracker.Segments(segments)
+		tracker.Close()
+		if evicted[i] = tracker.Result().Evicted; evicted[i] == 0 || packets != uint64(len(segments)) {
+			t.Errorf("split %v: %d of %d packets are in records, %d evicted", split, packets, len(segments), evicted[i])
+		}
+	}
+	if evicted[1] < evicted[0]*9/10 {
+		t.Errorf("three trackers evicted %d, one %d", evicted[1], evicted[0])
+	}
+}

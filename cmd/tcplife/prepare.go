@@ -66,7 +66,7 @@ func (f *readFlags) prepareInput(cmd *cobra.Command) (*reading, error) {
 			return nil, &usageError{fmt.Sprintf("--memory %q: %v", f.memory, err), "for example 512MiB or 2GiB"}
 		}
 	} else {
-		r.memory = limitMemoryByDefault()
+		r.memory, r.options.SplitMemory = limitMemoryByDefault(), true
 	}
 	r.options.MaxMemory, r.bounds.MaxMemory = uint64(r.memory)/3, r.memory/4
 	if f.verbose && r.memory > 0 {
