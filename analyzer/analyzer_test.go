@@ -174,7 +174,7 @@ func TestResetReason(t *testing.T) {
 		a.Segment(&segments[i])
 	}
 	a.Close()
-	const want = `server: an RST carried a text, mostly the reason (2 times): "[0x1:2] no \"pool\" member"; ` +
+	const want = `server: an RST carried text, usually the reason (2 times): "[0x1:2] no \"pool\" member"; ` +
 		`packets 4 and 5`
 	if len(details) != 1 || details[0] != want {
 		t.Errorf("%q, want %q", details, want)

@@ -137,10 +137,12 @@ func againstPackets(c *record.Connection, segments []passed) (wrong []string) {
 			is(s.Packet != 0 && numbers[uint64(s.Packet)] == nil && s.Rule.Event() != tcpstate.Successor &&
 				uint64(s.Packet) <= last(segments), "packet %d of %s is none of the connection's", s.Packet, s.State)
 		}
-		// acknowledged is said of a number only if a segment of the other side says it, or a filter may have hidden that one
+		// acknowledged is said of a number only if a segment of the other side says it, or a
+		// filter may have hidden that one
 		acked := func(number uint32) bool {
 			return slices.ContainsFunc(segments, func(s passed) bool {
-				return s.Quote == nil && s.Flags.Has(flows.ACK) && senderOf(c, &s.Segment) != side && int32(s.Ack-number) >= 0
+				return s.Quote == nil && s.Flags.Has(flows.ACK) && senderOf(c, &s.Segment) != side &&
+					int32(s.Ack-number) >= 0
 			})
 		}
 		filtered := !slices.ContainsFunc(segments, func(s passed) bool {

@@ -117,8 +117,7 @@ func TestICMPInDetail(t *testing.T) {
 // A SYN to or from a group of hosts is impossible, also among many like it to hosts.
 func TestImpossibleAddress(t *testing.T) {
 	for name, c := range map[string]struct{ sockets, want string }{
-		"multicast": {"S = 224.0.0.251:80", "server: a SYN to or from an address that is no single host's is " +
-			"impossible"},
+		"multicast":     {"S = 224.0.0.251:80", "server: a SYN to or from an address that does not belong to one host"},
 		"239/8":         {"S = 239.255.255.255:80", "multicast"},
 		"above":         {"S = 240.0.0.1:80", ""},
 		"below":         {"S = 223.255.255.255:80", ""},

@@ -328,7 +328,7 @@ func TestMatters(t *testing.T) {
 		Probes: 1, Start: reporttest.At(0)}}
 	got, _, _ := strings.Cut(table(t, TableOptions{}, all, e), "\n\n")
 	want := `WHAT MATTERS  worst first
-error data unanswered: 1 of 1 connection to 10.0.0.6:22, since 22:13:27.000: segments were repeated and never acknowledged
+error data unanswered: 1 of 1 connection to 10.0.0.6:22, since 22:13:27.000: segments were retransmitted and never acknowledged
 warning refused: 4 of 5 connections to 10.0.0.2:443 (1, 2, 3, …), since 22:13:21.000: an RST answered the SYN
 warning refused: 2 of 9 connections, to 2 other servers (5, 6), since 22:13:25.000: an RST answered the SYN
 warning syn scan: 192.0.2.9 tries 1 port of 1 address, since 22:13:20.000`

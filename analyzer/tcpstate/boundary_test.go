@@ -135,7 +135,8 @@ func TestSlack(t *testing.T) {
 	})
 	const reach = 1000 + 256<<10
 	for far, want := range map[Seq]bool{reach: true, reach + 1: false} {
-		if got := c.fits(&c.Ends[0], &c.Ends[1], &Segment{HasAck: true, Seq: 101 + far, Ack: 301, Len: 1}); got != want {
+		if got := c.fits(&c.Ends[0], &c.Ends[1], &Segment{HasAck: true, Seq: 101 + far, Ack: 301,
+			Len: 1}); got != want {
 			t.Errorf("%d octets ahead fits: %v, want %v", far, got, want)
 		}
 		if got := c.fits(&c.Ends[0], &c.Ends[1], &Segment{HasAck: true, Seq: 101, Ack: 301 + far}); got != want {

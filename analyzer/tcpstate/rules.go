@@ -156,13 +156,13 @@ var rules = [countRules]rule{
 		{from: Closed, to: SynRcvd},
 	}},
 	midstream: {"midstream", "RFC 9293 §3.3.2", Sends,
-		"picked up in mid-connection: the state that every connection passes", []arrow{
+		"picked up midstream: the state that every connection passes through", []arrow{
 			{to: Established, unseen: true},
 			{from: SynRcvd, to: Established, text: "what follows supposes that its SYN was acknowledged, unseen",
 				clause: ackClause},
 		}},
 	midstreamAcked: {"midstream_acked", "RFC 9293 §3.3.2", Arrives,
-		"picked up in mid-connection: its peer acknowledges what it sent", []arrow{
+		"picked up midstream: its peer acknowledges what it sent", []arrow{
 			{to: Established, unseen: true},
 		}},
 	synArrives: {"syn_arrives", "RFC 9293 §3.10.7.3, fourth step", Arrives,
@@ -204,7 +204,7 @@ var rules = [countRules]rule{
 		{from: CloseWait, to: LastAck},
 	}},
 	finUnseen: {"fin_unseen", "RFC 9293 §3.10.4", Sends,
-		"the numbers tell that its FIN has been sent by now, unseen", []arrow{
+		"the numbers show that its FIN has been sent, unseen", []arrow{
 			{from: SynRcvd, to: FinWait1},
 			{from: Established, to: FinWait1},
 			{from: CloseWait, to: LastAck},
@@ -219,7 +219,7 @@ var rules = [countRules]rule{
 		{from: SynRcvd, to: CloseWait},
 		{from: Established, to: CloseWait},
 		{from: FinWait1, to: Closing},
-		{from: FinWait2, to: TimeWait, text: "what was missing before the FIN has come: 2MSL begins"},
+		{from: FinWait2, to: TimeWait, text: "the data missing before the FIN has arrived: 2MSL begins"},
 	}},
 	finTaken: {"fin_taken", finClause, Sends, "it acknowledges the FIN: that has arrived", []arrow{
 		{from: SynRcvd, to: CloseWait},
@@ -239,8 +239,9 @@ var rules = [countRules]rule{
 	finAckUnseen: {"fin_ack_unseen", ackClause, Arrives,
 		"what follows supposes that its FIN was acknowledged, unseen", []arrow{
 			{from: FinWait1, to: FinWait2},
-			{from: Closing, to: TimeWait, text: "its FIN is not sent again: it was acknowledged, unseen; 2MSL begins"},
-			{from: LastAck, to: Closed, text: "its FIN is not sent again: it was acknowledged, unseen"},
+			{from: Closing, to: TimeWait,
+				text: "its FIN is not retransmitted: it was acknowledged, unseen; 2MSL begins"},
+			{from: LastAck, to: Closed, text: "its FIN is not retransmitted: it was acknowledged, unseen"},
 		}},
 	finAcksFin: {"fin_acks_fin", "RFC 9293 §3.3.2, note 2; " + "§3.10.7.4, eighth step", Arrives,
 		"a FIN arrives that also acknowledges its own: 2MSL begins", []arrow{
@@ -267,23 +268,23 @@ var rules = [countRules]rule{
 		{from: TimeWait, to: Closed, text: "an RST ends TIME_WAIT before its time", clause: rstClause + "; RFC 1337"},
 	}},
 	aborts: {"aborts", "RFC 9293 §3.10.5", Sends, "ABORT: an RST is sent", []arrow{
-		{from: Closed, to: Closed, unseen: true, text: "an RST is all that is seen of it: there is no connection",
+		{from: Closed, to: Closed, unseen: true, text: "it sends only an RST: there is no connection",
 			clause: closedClause},
-		{from: SynSent, to: Closed, text: "its RST tells that it has given up the connection", clause: closedClause},
+		{from: SynSent, to: Closed, text: "its RST shows that it has given up the connection", clause: closedClause},
 		{from: SynRcvd, to: Closed},
 		{from: Established, to: Closed},
 		{from: FinWait1, to: Closed},
 		{from: FinWait2, to: Closed},
 		{from: CloseWait, to: Closed},
-		{from: Closing, to: Closed, text: "its RST tells that it has no connection any more", clause: closedClause},
-		{from: LastAck, to: Closed, text: "its RST tells that it has no connection any more", clause: closedClause},
-		{from: TimeWait, to: Closed, text: "its RST tells that it has no connection any more", clause: closedClause},
+		{from: Closing, to: Closed, text: "its RST shows that it no longer has the connection", clause: closedClause},
+		{from: LastAck, to: Closed, text: "its RST shows that it no longer has the connection", clause: closedClause},
+		{from: TimeWait, to: Closed, text: "its RST shows that it no longer has the connection", clause: closedClause},
 	}},
 	answersRst: {"answers_rst", closedClause, Sends,
-		"it answers by an RST: it has no such connection any more", []arrow{
+		"it answers with an RST: it no longer has the connection", []arrow{
 			{from: Closed, to: Closed, unseen: true,
-				text: "nothing listens and there is no connection: an RST is the answer"},
-			{from: SynSent, to: Closed, text: "it answers by an RST: to it there is no such attempt",
+				text: "nothing listens and there is no connection: it answers with an RST"},
+			{from: SynSent, to: Closed, text: "it answers with an RST: it knows no such attempt",
 				clause: closedClause + "; §3.10.7.3, first step"},
 			{from: SynRcvd, to: Closed},
 			{from: Established, to: Closed},
@@ -292,18 +293,18 @@ var rules = [countRules]rule{
 			{from: CloseWait, to: Closed},
 			{from: Closing, to: Closed},
 			{from: LastAck, to: Closed},
-			{from: TimeWait, to: Closed, text: "it answers by an RST: its 2MSL was over"},
+			{from: TimeWait, to: Closed, text: "it answers with an RST: its 2MSL was over"},
 		}},
 	notReading: {"not_reading", "RFC 1122 §4.2.2.13", Sends,
-		"it answers by an RST: nobody is left who would read", []arrow{
+		"it answers with an RST: no process is left to read", []arrow{
 			{from: FinWait1, to: Closed},
 			{from: FinWait2, to: Closed},
 		}},
 	givenUp: {"given_up", "RFC 9293 §3.8.3; RFC 6298 §5.5", Timer,
-		"the SYN does not come again when it is due: the attempt was given up", []arrow{
+		"the SYN is not retransmitted when due: its sender abandoned the attempt", []arrow{
 			{from: SynSent, to: Closed},
 			{from: SynRcvd, to: Closed,
-				text: "the SYN-ACK does not come again when it is due: the attempt was given up"},
+				text: "the SYN-ACK is not retransmitted when due: its sender abandoned the attempt"},
 		}},
 	unreachable: {"unreachable", "RFC 1122 §4.2.3.9", ArrivesICMP,
 		"an ICMP error says that the SYN cannot be delivered", []arrow{
@@ -328,9 +329,9 @@ var rules = [countRules]rule{
 		}},
 
 	synAgain: {"syn_again", retransmissionClause, Denies,
-		"the SYN comes again: no SYN-ACK had reached its sender, and no RST", nil},
+		"the SYN is retransmitted: neither a SYN-ACK nor an RST had reached its sender", nil},
 	synAckAgain: {"syn_ack_again", "RFC 9293 §3.10.7.4", Denies,
-		"the SYN-ACK comes again: the ACK of it was lost or not accepted", nil},
+		"the SYN-ACK is retransmitted: its ACK was lost or not accepted", nil},
 	synAckUnanswered: {"syn_ack_unanswered", "RFC 9293 §3.10.7.3, fourth step", Denies,
 		"the SYN-ACK was not answered at once: it had not arrived", nil},
 	synNeverCame: {"syn_never_came", "RFC 9293 §3.10.7.3, fourth step", Denies,
@@ -340,9 +341,9 @@ var rules = [countRules]rule{
 	ackShort: {"ack_short", "RFC 9293 §3.4", Denies,
 		"SEG.ACK stops short of the other side's FIN: that had not arrived", nil},
 	finAgain: {"fin_again", retransmissionClause, Denies,
-		"the FIN comes again, and nothing shows that it had arrived before", nil},
+		"the FIN is retransmitted, and nothing shows that it had arrived before", nil},
 	finAckLost: {"fin_ack_lost", retransmissionClause, Denies,
-		"the FIN comes again: the acknowledgement had not reached its sender", nil},
+		"the FIN is retransmitted: the acknowledgement had not reached its sender", nil},
 	finUnanswered: {"fin_unanswered", finClause, Denies,
 		"the FIN came again and again without an acknowledgement: it had not arrived", nil},
 	finsCross: {"fins_cross", "RFC 9293 §3.6, figure 13", Denies,
@@ -351,7 +352,7 @@ var rules = [countRules]rule{
 	finLeftFirst: {"fin_left_first", "RFC 9293 §3.6, figure 13", Denies,
 		"the numbers tell that its FIN had left before the other side's arrived", nil},
 	finDisowned: {"fin_disowned", "RFC 9293 §3.10.4", Denies,
-		"its sender goes on behind that FIN: it was not its own", nil},
+		"its sender sends data beyond that FIN, so the FIN was forged or not from it", nil},
 	acksUnsent: {"acks_unsent", ackClause, Denies,
 		"what it answers by its old numbers acknowledged what it had not sent: it was dropped", nil},
 	finDenied: {"fin_denied", "RFC 9293 §3.10.4", Denies, "what follows shows that there was no FIN", nil},

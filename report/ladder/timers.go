@@ -40,7 +40,7 @@ func timerRemark(e *record.Endpoint, packet record.PacketNumber) (r Remark, is b
 	var words string
 	switch {
 	case t.Kind == record.TimerFast && nth == 0:
-		words = "fast retransmit: duplicate ACKs or SACK told of the loss before the timer ran out"
+		words = "fast retransmit: duplicate ACKs or SACK showed the loss before the timer ran out"
 	case t.Kind == record.TimerFast:
 		words = "fast recovery goes on"
 	case t.Kind == record.TimerTLP && known:
@@ -81,7 +81,7 @@ func verdictTimers(side record.Side, e *record.Endpoint) (lines []string) {
 		lines = append(lines, verdictTimer(side, &e.Timers[i]))
 	}
 	if e.TimersLeftOut > 0 {
-		lines = append(lines, fmt.Sprintf("The timers of the %s did more than that: %s are left out.", side,
+		lines = append(lines, fmt.Sprintf("The %s has more timer runs: %s are left out.", side,
 			text.Counted(e.TimersLeftOut, "run")))
 	}
 	return lines
@@ -95,7 +95,7 @@ func verdictTimer(side record.Side, t *record.Timer) string {
 	if t.Kind == record.TimerPersist && t.WindowClosed != record.NoDuration {
 		s += fmt.Sprintf(". The window was closed for %s", text.Span(t.WindowClosed))
 		if t.StillClosed == record.Yes {
-			s += ", and is closed still"
+			s += ", and is still closed"
 		}
 	}
 	if t.Kind == record.TimerKeepalive {
@@ -112,21 +112,22 @@ func verdictTimer(side record.Side, t *record.Timer) string {
 		s += fmt.Sprintf(". Nothing answered, and the %s gave up in silence", side)
 	}
 	if t.UnansweredSince != record.NoTime {
-		s += ". The other side was heard last at " + text.ClockShort(t.UnansweredSince)
+		s += ". The last segment of the other side came at " + text.ClockShort(t.UnansweredSince)
 	}
 	return s + " (" + string(timerSources[t.Kind]) + ")."
 }
 
 // timerVerdicts begin the sentences. The first %s is the side, the second how often its timer ran out.
 var timerVerdicts = map[record.TimerKind]string{
-	record.TimerSyn:       "The %s sent its SYN again, %s",
-	record.TimerSynAck:    "The %s sent its SYN-ACK again, %s",
-	record.TimerRTO:       "The retransmission timer of the %s ran out, %s",
-	record.TimerFast:      "The %s sent again what duplicate ACKs or SACK said was lost, %s, before its timer ran out",
+	record.TimerSyn:    "The %s retransmitted its SYN, %s",
+	record.TimerSynAck: "The %s retransmitted its SYN-ACK, %s",
+	record.TimerRTO:    "The retransmission timer of the %s ran out, %s",
+	record.TimerFast: "The %s retransmitted data that duplicate ACKs or SACK reported lost, %s, before its " +
+		"timer ran out",
 	record.TimerTLP:       "The %s probed for a lost tail, %s",
 	record.TimerPersist:   "The persist timer of the %s ran out, %s",
-	record.TimerKeepalive: "The %s asked by a keepalive whether the other side is there, %s",
-	record.TimerFin:       "The %s sent its FIN again, %s",
+	record.TimerKeepalive: "The %s sent a keepalive to test whether the other side is there, %s",
+	record.TimerFin:       "The %s retransmitted its FIN, %s",
 }
 
 // waits are the waits of a run: after 0.2 s, 0.4 s, …; equal ones are counted.

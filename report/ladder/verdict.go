@@ -89,11 +89,11 @@ func verdictOpening(c *record.Connection) string {
 		}
 		return "Not opened: the SYN-ACK came, but an RST ended the attempt."
 	case record.OutcomeUnseen:
-		return "Its opening is not in the capture."
+		return "The opening is not in the capture."
 	case record.OutcomePartial:
 		return "Opened, but not the whole handshake is in the capture."
 	}
-	return "A stray: what is seen does not make a connection."
+	return "A stray: the packets seen do not make a connection."
 }
 
 func often(n uint64) string {
@@ -140,7 +140,7 @@ func verdictClosing(c *record.Connection) string {
 			return fmt.Sprintf("The %s closes with %s; the other direction is not in the capture.", t.Initiator,
 				fin(t.Initiator))
 		}
-		return fmt.Sprintf("The close that the %s began with %s is not complete: a FIN is not acknowledged.",
+		return fmt.Sprintf("The %s began to close with %s, but a FIN was never acknowledged.",
 			t.Initiator, fin(t.Initiator))
 	case record.TeardownReset:
 		r := t.Reset
@@ -171,14 +171,14 @@ func verdictOrigin(c *record.Connection) string {
 		r.SenderTTL.Number)
 	switch r.Origin {
 	case record.OriginEndpoint:
-		return s + "it came equally far and began with another TTL, as some systems' RSTs do."
+		return s + "it came over as many hops with another initial TTL, as some systems use for RSTs."
 	case record.OriginElsewhere:
-		return s + "another device on the way made it."
+		return s + "another device on the path made it."
 	}
 	if c.Client.Packets == c.Client.Syns+c.Client.Rsts && r.By == record.Client {
 		return s + "the SYN was forged, old, or made by a scanner, or another device made the RST."
 	}
-	return s + "who made it is not known."
+	return s + "its maker is not known."
 }
 
 // verdictObserver tells where the capture was taken.
@@ -210,14 +210,14 @@ var answeredWords = map[record.ResetAnswers]string{
 func verdictTimeWait(c *record.Connection, w *record.TimeWait) string {
 	s := fmt.Sprintf("The %s entered TIME_WAIT at %s", w.Side, text.ClockShort(w.Entered))
 	if w.Restarts > 0 {
-		s += fmt.Sprintf(", started it again %s", often(w.Restarts))
+		s += fmt.Sprintf(", restarted it %s", often(w.Restarts))
 	}
-	assumed := fmt.Sprintf("with the 2MSL of %s that is assumed (--msl)", text.Span(w.TwoMSL))
+	assumed := fmt.Sprintf("with an assumed 2MSL of %s (--msl)", text.Span(w.TwoMSL))
 	switch w.EndedBy {
 	case record.TimeWaitExpired:
 		return fmt.Sprintf("%s and left it at %s, %s.", s, text.ClockShort(w.Entered+record.Time(w.Observed)), assumed)
 	case record.TimeWaitReused:
-		return fmt.Sprintf("%s and gave way after %s to the next connection of these ports.", s, text.Span(w.Observed))
+		return fmt.Sprintf("%s and ended it after %s for the next connection on these ports.", s, text.Span(w.Observed))
 	case record.TimeWaitReset:
 		return fmt.Sprintf("%s, which an RST ended after %s.", s, text.Span(w.Observed))
 	}

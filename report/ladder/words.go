@@ -40,7 +40,7 @@ func (r *Rung) remark(c *record.Connection) {
 		say("", "of connection %d of the same ports", r.Of)
 		return
 	case r.duplicate:
-		say("", "the capture holds packet %d twice: this is it again, and does not count", r.duplicateOf)
+		say("", "a duplicate of packet %d in the capture; it does not count", r.duplicateOf)
 		return
 	case r.badChecksum:
 		say("RFC 9293 §3.1", "the checksum is wrong: the %s drops it", to)
@@ -51,7 +51,7 @@ func (r *Rung) remark(c *record.Connection) {
 		say(source, "%s", text)
 	}
 	if has(tcpstate.Challenge) {
-		say("RFC 5961 §3.2, §4.2", "a challenge: it tells what the %s expects", from)
+		say("RFC 5961 §3.2, §4.2", "a challenge ACK: it shows what the %s expects", from)
 	}
 	if has(tcpstate.Rejected) {
 		return
@@ -63,7 +63,7 @@ func (r *Rung) remark(c *record.Connection) {
 		say("RFC 9293 §3.8.4",
 			"keepalive: SEG.SEQ = SND.NXT-1, which has been acknowledged, asks whether the %s is there", to)
 	case has(tcpstate.ZeroWindowProbe):
-		say("RFC 9293 §3.8.6.1", "zero-window probe: the %s offers no window, the %s asks for it", to, from)
+		say("RFC 9293 §3.8.6.1", "zero-window probe: the window of the %s is closed, and the %s probes it", to, from)
 	case has(tcpstate.Retransmission) && r.original != 0 && (syn || fin):
 		say("RFC 6298 §5.4", "retransmission of packet %d", r.original)
 	case has(tcpstate.Retransmission) && r.original != 0:
@@ -71,12 +71,12 @@ func (r *Rung) remark(c *record.Connection) {
 	case has(tcpstate.Retransmission):
 		say("RFC 9293 §3.8", "retransmission")
 	case r.synText:
-		say("RFC 7413 §4.2.2", "the text of the SYN again, for it was not accepted with that")
+		say("RFC 7413 §4.2.2", "the data of the SYN again, because the SYN-ACK did not accept it")
 	case r.fills:
-		say("RFC 9293 §3.10.7.4, seventh step", "it brings text that was missing before what has come already")
+		say("RFC 9293 §3.10.7.4, seventh step", "it fills a hole before data that has already arrived")
 	case r.oldAck && !rst:
 		say("RFC 9293 §3.10.7.4, fifth step",
-			"SEG.ACK is older than what has been acknowledged: overtaken on its way, ignored")
+			"SEG.ACK is older than an earlier acknowledgement: overtaken on the path, ignored")
 	}
 
 	sender := &c.Client
@@ -92,33 +92,33 @@ func (r *Rung) remark(c *record.Connection) {
 		say("RFC 7413 §4.2.2", "the SYN carries %s", text.Counted(uint64(s.Len), "octet"))
 	}
 	if syn && ack && s.AckRelative != nil && s.AckCheck == CheckGood && *s.AckRelative > 1 {
-		say("RFC 7413 §4.2.2", "the SYN's text is accepted with it")
+		say("RFC 7413 §4.2.2", "it also accepts the data of the SYN")
 	}
 	if has(tcpstate.BadSynAck) {
 		say("RFC 9293 §3.10.7.3, first step", "SEG.ACK is not %s: this answers another SYN, the %s sends an RST",
 			relative(1, to), to)
 	}
 	if has(tcpstate.ResetDoubted) {
-		say("RFC 5961 §3.2", "in the window, but not SEG.SEQ = RCV.NXT: the %s is to answer by a challenge ACK", to)
+		say("RFC 5961 §3.2", "in the window, but not SEG.SEQ = RCV.NXT: the %s must answer with a challenge ACK", to)
 	}
 	if has(tcpstate.FinsCross) {
 		say("RFC 9293 §3.6, figure 13", "the FINs cross: this one left before the other arrived at the %s", from)
 	}
 	if fin && has(tcpstate.FinAhead) {
 		say("RFC 9293 §3.10.7.4, eighth step",
-			"text before this FIN is missing: it does nothing at the %s until that has come", to)
+			"data before this FIN is missing: it has no effect at the %s until the data has arrived", to)
 	} else if has(tcpstate.FinAhead) {
-		say("", "text before it is missing at the %s", to)
+		say("", "data before it is missing at the %s", to)
 	}
 	if has(tcpstate.Unsent) && c.Client.Packets > 0 && c.Server.Packets > 0 {
-		say("RFC 9293 §3.4", "it acknowledges what the capture does not hold")
+		say("RFC 9293 §3.4", "it acknowledges data that the capture lacks")
 	}
 	if has(tcpstate.AnswersKeepalive) {
 		say("RFC 9293 §3.8.4", "the %s's segment before it lay below this number: it was a keepalive", to)
 	}
 	if has(tcpstate.TimeWaitRestarted) {
 		say("RFC 9293 §3.10.7.4, eighth step",
-			"the FIN again in TIME_WAIT: the %s acknowledges it and starts 2MSL again", to)
+			"a retransmitted FIN in TIME_WAIT: the %s acknowledges it and restarts 2MSL", to)
 	}
 }
 
