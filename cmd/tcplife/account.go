@@ -64,46 +64,46 @@ func (a *account) record(filter string) *report.Capture {
 // tellOmissions says on standard error what is missing, a line each. It returns errIncomplete if anything is.
 func (a *account) tellOmissions(stderr io.Writer) (err error) {
 	for i := range a.read.Damage {
-		complain(stderr, "%v", &a.read.Damage[i])
+		warnf(stderr, "%v", &a.read.Damage[i])
 		err = errIncomplete
 	}
 	if dropped := a.read.Drops.Kernel + a.read.Drops.Interface; dropped > 0 {
 		if a.devices != nil {
-			complain(stderr, "%d packets were dropped: %d by the kernel (overload), %d by the devices",
+			warnf(stderr, "%d packets were dropped: %d by the kernel (overload), %d by the devices",
 				dropped,
 				a.read.Drops.Kernel, a.read.Drops.Interface)
 		} else {
-			complain(stderr, "%d packets were dropped while the capture was made, as it says itself", dropped)
+			warnf(stderr, "%d packets were dropped while the capture was made, as it says itself", dropped)
 		}
 		err = errIncomplete
 	}
 	a.tellUndecoded(stderr)
 	if a.shed > 0 {
-		complain(stderr, "overloaded: %d failed attempts were counted but not written", a.shed)
+		warnf(stderr, "overloaded: %d failed attempts were counted but not written", a.shed)
 		err = errIncomplete
 	}
 	if a.unread > 0 {
-		complain(stderr, "nobody read standard output: %d connections were counted but not written", a.unread)
+		warnf(stderr, "nobody read standard output: %d connections were counted but not written", a.unread)
 		err = errIncomplete
 	}
 	if a.unreadBytes > 0 {
-		complain(stderr, "nobody read standard output: its last %s are lost", byteSize(int64(a.unreadBytes)))
+		warnf(stderr, "nobody read standard output: its last %s are lost", byteSize(int64(a.unreadBytes)))
 		err = errIncomplete
 	}
 	if a.unwritten > 0 {
-		complain(stderr, "%d packets are in no capture file: %v", a.unwritten, a.writeError)
+		warnf(stderr, "%d packets are in no capture file: %v", a.unwritten, a.writeError)
 		err = errIncomplete
 	}
 	if len(a.lost) > 0 {
-		complain(stderr, "not captured to the end: %s", strings.Join(a.lost, ", "))
+		warnf(stderr, "not captured to the end: %s", strings.Join(a.lost, ", "))
 		err = errIncomplete
 	}
 	if a.evicted > 0 {
-		complain(stderr, "%d connections were evicted to stay within --max-connections or --memory", a.evicted)
+		warnf(stderr, "%d connections were evicted to stay within --max-connections or --memory", a.evicted)
 		err = errIncomplete
 	}
 	if a.interrupted {
-		complain(stderr, "interrupted: the report holds the %d packets read until then", a.read.Packets)
+		warnf(stderr, "interrupted: the report holds the %d packets read until then", a.read.Packets)
 		err = errIncomplete
 	}
 	return err
@@ -124,13 +124,13 @@ func (a *account) tellUndecoded(stderr io.Writer) {
 	for i, reason := range reasons {
 		reasons[i] = fmt.Sprintf("%s %d", reason, a.decoded.Undecoded[reason])
 	}
-	complain(stderr, "%d of %d packets were not decoded, so the report does not cover them: %s; "+
+	warnf(stderr, "%d of %d packets were not decoded, so the report does not cover them: %s; "+
 		"docs/SUPPORTED.md explains the reasons", undecoded, a.decoded.Packets, strings.Join(reasons, ", "))
 }
 
 // tellSpeed says on standard error what was read and how long it took.
 func (a *account) tellSpeed(stderr io.Writer, took time.Duration) {
-	complain(stderr, "%d packets, %s on the wire, read in %v: %.0f packets/s", a.read.Packets,
+	warnf(stderr, "%d packets, %s on the wire, read in %v: %.0f packets/s", a.read.Packets,
 		byteSize(int64(a.read.WireBytes)),
 		took.Round(time.Millisecond), float64(a.read.Packets)/took.Seconds())
 }
@@ -139,7 +139,7 @@ func (a *account) tellSpeed(stderr io.Writer, took time.Duration) {
 func checkFailOn(f query.FailOn, s *record.Summary, stderr io.Writer) error {
 	holding, err := f.Check(s)
 	for _, h := range holding {
-		complain(stderr, "--fail-on: %s", h)
+		warnf(stderr, "--fail-on: %s", h)
 	}
 	if err == nil && holding != nil {
 		err = errConditionHolds

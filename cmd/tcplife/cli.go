@@ -78,12 +78,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitOK
 	case errors.As(err, &usage):
 		first, more, _ := strings.Cut(usage.message, "\n")
-		complain(stderr, "%s", first)
+		warnf(stderr, "%s", first)
 		for line := range strings.Lines(more) {
 			fmt.Fprintln(stderr, harmless(strings.TrimSuffix(line, "\n")))
 		}
 		if usage.hint != "" {
-			complain(stderr, "hint: %s", usage.hint)
+			warnf(stderr, "hint: %s", usage.hint)
 		}
 		return exitUsage
 	case errors.Is(err, errIncomplete):
@@ -94,7 +94,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		tellPanic(stderr, root, args, panicked)
 		return exitFailed
 	default:
-		complain(stderr, "%v", err)
+		warnf(stderr, "%v", err)
 		return exitFailed
 	}
 }
@@ -115,18 +115,18 @@ func tellPanic(stderr io.Writer, root *cobra.Command, args []string, f *fault.Er
 		}
 		verbose, _ = cmd.Flags().GetBool("verbose")
 	}
-	complain(stderr, "%s: %v", input, f)
+	warnf(stderr, "%s: %v", input, f)
 	if !verbose {
-		complain(stderr, "this is a mistake in tcplife, not in the input; -v shows where: please report it with that")
+		warnf(stderr, "this is a mistake in tcplife, not in the input; -v shows where: please report it with that")
 		return
 	}
 	for line := range strings.Lines(string(f.Stack)) {
-		complain(stderr, "%s", strings.TrimSuffix(line, "\n"))
+		warnf(stderr, "%s", strings.TrimSuffix(line, "\n"))
 	}
 }
 
-// complain writes one line to standard error. That a line cannot be written there cannot be told anywhere.
-func complain(stderr io.Writer, format string, args ...any) {
+// warnf writes one line to standard error. That a line cannot be written there cannot be told anywhere.
+func warnf(stderr io.Writer, format string, args ...any) {
 	fmt.Fprintln(stderr, "tcplife: "+harmless(fmt.Sprintf(format, args...)))
 }
 

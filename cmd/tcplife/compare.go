@@ -341,10 +341,10 @@ func (r *comparing) compare(ctx context.Context, f *compareFlags) error {
 	}
 	if f.verbose {
 		for i, s := range f.sources {
-			complain(r.stderr, "%s: %d packets, %s on the wire", s.Name, result.Captures[i].Packets,
+			warnf(r.stderr, "%s: %d packets, %s on the wire", s.Name, result.Captures[i].Packets,
 				byteSize(int64(result.Captures[i].WireBytes)))
 		}
-		complain(r.stderr, "compared in %v", time.Since(started).Round(time.Millisecond))
+		warnf(r.stderr, "compared in %v", time.Since(started).Round(time.Millisecond))
 	}
 	if f.writeTo != "" {
 		if err := writeLost(f, lost); err != nil {
@@ -394,7 +394,7 @@ func (r *comparing) conclude(f *compareFlags, result *compare.Result) error {
 		return err
 	}
 	for _, h := range holding {
-		complain(r.stderr, "--fail-on: %s", h)
+		warnf(r.stderr, "--fail-on: %s", h)
 	}
 	if omissions == nil && len(holding) > 0 {
 		return errConditionHolds

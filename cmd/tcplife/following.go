@@ -105,7 +105,7 @@ func (l *following) run(ctx context.Context) error {
 	l.pulse = pulse.New(l.tracker, l.capture.Stats)
 	if l.meter != nil {
 		l.meter.serve()
-		complain(l.stderr, "metrics are at %s://%v/metrics", l.meter.scheme, l.meter.listener.Addr())
+		warnf(l.stderr, "metrics are at %s://%v/metrics", l.meter.scheme, l.meter.listener.Addr())
 	}
 	if f.viewed {
 		l.watch = view.NewWatch(l.tracker, view.Kept{Decoder: decoding, Tracker: l.options, Extracts: l.extracts})
@@ -236,7 +236,7 @@ func (l *following) weigh(backlog float64) {
 	case backlog > shedAbove && !l.shedding:
 		l.shedding = true
 		if !l.strained {
-			complain(l.stderr, "overloaded: failed attempts are counted but not written until the backlog clears")
+			warnf(l.stderr, "overloaded: failed attempts are counted but not written until the backlog clears")
 		}
 		l.strained = true
 	case backlog < shedBelow && l.shedding:
@@ -284,7 +284,7 @@ func (l *following) connection(c *record.Connection) error {
 	}
 	if l.out.full() {
 		if l.unread++; l.unread == 1 {
-			complain(l.stderr,
+			warnf(l.stderr,
 				"nobody reads standard output: connections are counted but not written until somebody does")
 		}
 		return nil
@@ -385,10 +385,10 @@ func (l *following) account(result *record.Result) *account {
 
 func (l *following) tellFilter() {
 	if l.flags.filter == "" {
-		complain(l.stderr, "no filter: every packet is looked into, for TCP may be in a tunnel or a fragment")
+		warnf(l.stderr, "no filter: every packet is looked into, for TCP may be in a tunnel or a fragment")
 		return
 	}
-	complain(l.stderr, "filter: %s", l.flags.filter)
+	warnf(l.stderr, "filter: %s", l.flags.filter)
 }
 
 // tellChange says what has happened to a device.
@@ -398,11 +398,11 @@ func (l *following) tellChange(c live.Change) {
 	}
 	switch {
 	case c.Err != nil:
-		complain(l.stderr, "%s %v: %v", c.Device, c.State, c.Err)
+		warnf(l.stderr, "%s %v: %v", c.Device, c.State, c.Err)
 		return
 	case c.Name != "":
-		complain(l.stderr, "%s %v: it is %s now, and captured as before", c.Device, c.State, c.Name)
+		warnf(l.stderr, "%s %v: it is %s now, and captured as before", c.Device, c.State, c.Name)
 		return
 	}
-	complain(l.stderr, "%s %v", c.Device, c.State)
+	warnf(l.stderr, "%s %v", c.Device, c.State)
 }

@@ -322,7 +322,7 @@ func (o *occasions) close(stderr io.Writer) {
 		return
 	}
 	soon := time.AfterFunc(time.Second/2, func() {
-		complain(stderr, "waiting for commands of --exec, for some 10 s at most; another Ctrl-C ends at once")
+		warnf(stderr, "waiting for commands of --exec, for some 10 s at most; another Ctrl-C ends at once")
 	})
 	defer soon.Stop()
 	o.helper.Close()
@@ -334,7 +334,7 @@ func (l *following) tellOccasions(vitals *screen.Vitals) {
 		l.failed = l.occasions.crowds(l.pulse.Result, vitals.At, false)
 	}
 	for _, text := range l.occasions.said() {
-		complain(l.stderr, "%s", text)
+		warnf(l.stderr, "%s", text)
 	}
 	vitals.Events = l.occasions.counts()
 }
@@ -344,13 +344,13 @@ func (l *following) endOccasions(result *record.Result) error {
 	err := l.occasions.crowds(result, record.Time(l.now), true)
 	l.occasions.close(l.stderr)
 	for _, text := range l.occasions.said() {
-		complain(l.stderr, "%s", text)
+		warnf(l.stderr, "%s", text)
 	}
 	if e := l.occasions.counts(); e.Dropped > 0 {
-		complain(l.stderr, "%d of %d events were dropped: no command was run for them", e.Dropped, e.Matched)
+		warnf(l.stderr, "%d of %d events were dropped: no command was run for them", e.Dropped, e.Matched)
 	}
 	if e := l.occasions.counts(); e.DumpsDropped > 0 {
-		complain(l.stderr, "%d of %d dumps were not written", e.DumpsDropped, e.Dumps+e.DumpsDropped)
+		warnf(l.stderr, "%d of %d dumps were not written", e.DumpsDropped, e.Dumps+e.DumpsDropped)
 	}
 	return err
 }

@@ -119,7 +119,7 @@ func (r *reading) population(ctx context.Context, f *populationFlags) error {
 		return fmt.Errorf("write the population: %w", err)
 	}
 	if len(p.Series) > 0 && f.step > 0 && p.Series[0].Step > record.Duration(f.step) {
-		complain(r.stderr, "--step %v would be too many moments: the step is %v", f.step,
+		warnf(r.stderr, "--step %v would be too many moments: the step is %v", f.step,
 			time.Duration(p.Series[0].Step))
 	}
 	if f.verbose {

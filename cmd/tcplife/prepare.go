@@ -70,7 +70,7 @@ func (f *readFlags) prepareInput(cmd *cobra.Command) (*reading, error) {
 	}
 	r.options.MaxMemory, r.bounds.MaxMemory = uint64(r.memory)/3, r.memory/4
 	if f.verbose && r.memory > 0 {
-		complain(r.stderr, "memory: at most %s (--memory)", units.BytesSize(float64(r.memory)))
+		warnf(r.stderr, "memory: at most %s (--memory)", units.BytesSize(float64(r.memory)))
 	}
 	if given("max-unpacked") {
 		if r.bounds.MaxUnpacked, err = units.RAMInBytes(f.maxUnpacked); err != nil || r.bounds.MaxUnpacked < 1 {

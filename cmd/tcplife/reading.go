@@ -231,20 +231,20 @@ func (r *reading) writeExtract(ctx context.Context, first *tcplife.Report) error
 		return err
 	}
 	if x.removed > 0 {
-		complain(r.stderr, "%d comments of the input are not in %s: they can say what --anonymize or --headers-only "+
+		warnf(r.stderr, "%d comments of the input are not in %s: they can say what --anonymize or --headers-only "+
 			"hides",
 			x.removed, r.flags.writeTo)
 	}
 	if !again && !r.flags.noComments {
-		complain(r.stderr, "%s has no comments: a pipe cannot be read twice; --no-comments says that none are wanted",
+		warnf(r.stderr, "%s has no comments: a pipe cannot be read twice; --no-comments says that none are wanted",
 			r.flags.writeTo)
 	}
 	if again && ctx.Err() != nil {
-		complain(r.stderr, "interrupted: %s is incomplete", r.flags.writeTo)
+		warnf(r.stderr, "interrupted: %s is incomplete", r.flags.writeTo)
 		return errIncomplete
 	}
 	if x.ordered.unknown > 0 {
-		complain(r.stderr, "%d fragments may be missing in %s: the rest of their datagrams came too late",
+		warnf(r.stderr, "%d fragments may be missing in %s: the rest of their datagrams came too late",
 			x.ordered.unknown, r.flags.writeTo)
 		return errIncomplete
 	}

@@ -100,7 +100,7 @@ func (l *following) secure() error {
 		}
 	}
 	if f.verbose {
-		complain(l.stderr, "given up, in every thread: %s", strings.Join(append(said, confined...), "; "))
+		warnf(l.stderr, "given up, in every thread: %s", strings.Join(append(said, confined...), "; "))
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func (l *following) viewed(follow func() error) error {
 		l.stderr = stderr
 		stderr.Write(said)
 		if failed != nil {
-			complain(stderr, "the view ended, and the capture with it: %v; -o table does without", failed)
+			warnf(stderr, "the view ended, and the capture with it: %v; -o table does without", failed)
 			l.blind = true
 		}
 	}()
