@@ -13,7 +13,7 @@ gotest = mkdir -p bin && go tool -modfile=tools.mod gotestsum --format standard-
 	--post-run-command 'go run ./internal/skipped $(1) bin/tests.json' -- $(2) ./...
 
 .DEFAULT_GOAL := build
-.PHONY: build static demo test test-all test-race test-asan test-tools test-static web test-page truth mutate lint cross dist test-dist fuzz fuzz-cover cover bench bench-live soak libpcap help rfcsim
+.PHONY: build static demo test test-all test-root test-race test-asan test-tools test-static web test-page truth mutate lint cross dist test-dist fuzz fuzz-cover cover bench bench-live soak libpcap help rfcsim
 
 build: libpcap ## build bin/tcplife (the default)
 	go build $(PROFILED) -o $(BIN) ./cmd/tcplife
@@ -27,7 +27,9 @@ demo: build ## build what is needed and show the tables of some small captures
 test: libpcap ## run all tests; those that were skipped are listed at the end, and why
 	$(call gotest,,)
 
-test-all: libpcap test-tools test-race test-asan fuzz-cover ## run all tests, as root; it fails if one was skipped
+test-all: test-root test-race test-asan fuzz-cover ## run all tests, as root, with the race detector and AddressSanitizer too
+
+test-root: libpcap test-tools ## run all tests once, as root; it fails if one was skipped
 	export TCPLIFE_TEST_ALL=1; $(call gotest,-fail,-count=1)
 
 test-race: libpcap ## run all tests with Go's race detector
