@@ -46,8 +46,8 @@ type Options struct {
 	MaxConnections uint64
 	// MaxMemory is how many bytes they take at most, about: only what is kept for each of them counts. 0 is no limit.
 	MaxMemory uint64
-	// SplitMemory lets NewShards give each tracker an equal share of MaxMemory. What is evicted then depends on how many
-	// there are, for each evicts its own; without it there is only one.
+	// SplitMemory lets NewShards give each tracker an equal share of MaxMemory. What is evicted then depends on how
+	// many there are, for each evicts its own; without it there is only one.
 	SplitMemory bool
 	// AtClose emits a record when its connection closes, its TIME_WAIT TimeWaitRunning, and not when nothing more can
 	// happen to it. What comes afterwards is not told.

@@ -52,9 +52,9 @@ type notice struct {
 const waitingWork = 32
 
 // NewShards makes one of n trackers, or of a single one where that is told of more than its own connections:
-// with limits (but for SplitMemory), with AtClose and with Trace. Records are emitted as New says, by another goroutine. It calls
-// done with each list of segments that was taken in, in their order, after what these ended has been emitted;
-// no list is looked at any more then.
+// with limits (but for SplitMemory), with AtClose and with Trace. Records are emitted as New says, by another
+// goroutine. It calls done with each list of segments that was taken in, in their order, after what these ended has
+// been emitted; no list is looked at any more then.
 func NewShards(o Options, n int, emit func(*record.Connection), done func([]flows.Segment)) *Shards {
 	o.setDefaults()
 	if o.MaxConnections > 0 || o.MaxMemory > 0 && !o.SplitMemory || o.AtClose || o.Trace != nil {

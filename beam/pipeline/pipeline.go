@@ -5,8 +5,8 @@
 //	paths
 //	  │ survey     how many packets of what time a file has: read once, and decoded, but not tracked
 //	  │ plan       one worker: cuts the time into stretches of one file or some, mostly at the end of a file
-//	  │ read       a stretch: its segments as blocks, by part; a part has the connections of some hashes. And the course
-//	  │            of the stretch: what all parts must know of all segments
+//	  │ read       a stretch: its segments as blocks, by part; a part has the connections of some hashes. And the
+//	  │            course of the stretch: what all parts must know of all segments
 //	  │ ── GroupByKey by part
 //	  │ track      a part: its blocks in order, through the analyzer, give a journal
 //	  │ ── GroupByKey, one key

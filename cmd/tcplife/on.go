@@ -67,7 +67,8 @@ func (f *onFlags) prepare(given func(string) bool) (*occasions, error) {
 	o := &occasions{going: map[topic]*spell{}, dump: f.dump}
 	var err error
 	if o.on, err = query.NewOn(f.on); err != nil {
-		return nil, &usageError{"--on: " + err.Error(), "tcplife fields lists what it can name, with --floods and --scans what these have"}
+		return nil, &usageError{"--on: " + err.Error(),
+			"tcplife fields lists what it can name, with --floods and --scans what these have"}
 	}
 	if given("exec") {
 		if o.argv, err = shellquote.Split(f.exec); err != nil || len(o.argv) == 0 {

@@ -6,13 +6,14 @@
 -- imported under View, Coloring Rules.
 --
 -- A comment stands only where something happens. Between, a packet has the connection and the states of the comment
--- before it in the same TCP stream. A connection that tcplife tells from another of the same ports begins with a comment,
--- also where Wireshark counts both as one stream.
+-- before it in the same TCP stream. A connection that tcplife tells from another of the same ports begins with a
+-- comment, also where Wireshark counts both as one stream.
 
 local tcplife = Proto("tcplife", "tcplife")
 
 local fields = {
-	conn = ProtoField.uint64("tcplife.conn", "Connection", base.DEC, nil, nil, "Its first packet's number in the capture that was read"),
+	conn = ProtoField.uint64("tcplife.conn", "Connection", base.DEC, nil, nil,
+		"Its first packet's number in the capture that was read"),
 	community_id = ProtoField.string("tcplife.community_id", "Community ID"),
 	outcome = ProtoField.string("tcplife.outcome", "Handshake"),
 	teardown = ProtoField.string("tcplife.teardown", "Teardown"),
@@ -21,8 +22,10 @@ local fields = {
 	server_state = ProtoField.string("tcplife.server.state", "Server", base.ASCII, "Behind this packet"),
 	client_enters = ProtoField.string("tcplife.client.enters", "Client enters", base.ASCII, "By this packet"),
 	server_enters = ProtoField.string("tcplife.server.enters", "Server enters", base.ASCII, "By this packet"),
-	inferred = ProtoField.bool("tcplife.inferred", "Inferred", base.NONE, nil, nil, "No captured segment of that side shows it"),
-	withdrawn = ProtoField.string("tcplife.withdrawn", "Withdrawn", base.ASCII, "A state that later evidence took back"),
+	inferred = ProtoField.bool("tcplife.inferred", "Inferred", base.NONE, nil, nil,
+		"No captured segment of that side shows it"),
+	withdrawn = ProtoField.string("tcplife.withdrawn", "Withdrawn", base.ASCII,
+		"A state that later evidence took back"),
 	rule = ProtoField.string("tcplife.rule", "Rule"),
 	finding = ProtoField.string("tcplife.finding", "Finding"),
 	severity = ProtoField.string("tcplife.severity", "Severity"),
@@ -63,7 +66,8 @@ local function parse(comment)
 			if state and (side == "client" or side == "server") then
 				said[side .. "_state"] = state
 				table.insert(said.lines, {
-					side = side, enters = state, inferred = rest:find("^ %(inferred%)") ~= nil, rule = rest:match(": (.*)$"), text = line,
+					side = side, enters = state, inferred = rest:find("^ %(inferred%)") ~= nil,
+					rule = rest:match(": (.*)$"), text = line,
 				})
 			end
 		end

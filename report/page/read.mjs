@@ -9,5 +9,7 @@ const data = load(of('data'), of('ladders'))
 for (const r of data.facts.records) console.log(JSON.stringify(r))
 for (let i = 0; i < data.rows.length; i++) {
   const svg = data.ladder(data.rows.id[i])
-  console.log(JSON.stringify({ ...record(data, i), marks: data.life(i) ? data.life(i).marks.map((m) => `${m.side} ${m.kind}`) : null, svg }))
+  const life = data.life(i)
+  const marks = life ? life.marks.map((m) => `${m.side} ${m.kind}`) : null
+  console.log(JSON.stringify({ ...record(data, i), marks, svg }))
 }

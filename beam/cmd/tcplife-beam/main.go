@@ -24,13 +24,16 @@ import (
 const usage = `Usage: tcplife-beam --input GLOB --output DIR [flags]
        tcplife-beam worker [--listen HOST:PORT]
 
-Reads capture files and writes what "tcplife read" of all of them writes, byte for byte, with as many workers as an engine that
-runs Apache Beam pipelines has. The files are one capture in the order of time, however they are cut.
+Reads capture files and writes what "tcplife read" of all of them writes, byte for byte, with as many
+workers as an engine that runs Apache Beam pipelines has. The files are one capture in the order of
+time, however they are cut.
 
-DIR gets the connections, as connections-00000.jsonl and so on or as Parquet files by date and hour, all other records as
-ending.jsonl, and the summary as summary.json. It must be empty. A file has its name only once it is complete.
+DIR gets the connections, as connections-00000.jsonl and so on or as Parquet files by date and hour, all
+other records as ending.jsonl, and the summary as summary.json. It must be empty. A file has its name
+only once it is complete.
 
-"tcplife-beam worker" waits for an engine that starts its workers by --environment_type EXTERNAL, and starts a process for each.
+"tcplife-beam worker" waits for an engine that starts its workers by --environment_type EXTERNAL, and
+starts a process for each.
 
 Flags:
 `
