@@ -104,11 +104,7 @@ func costs(b *testing.B, c Config) {
 	}
 	step("write", err)
 
-	var p plan
-	if _, err := packedPlan.Read(plans[0], &p); err != nil {
-		b.Fatal(err)
-	}
-	all, err := allCourses(iterate(courses), &p)
+	_, all, err := planAndCourses(plans[0], iterate(courses))
 	if err != nil {
 		b.Fatal(err)
 	}

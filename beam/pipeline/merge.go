@@ -26,11 +26,7 @@ type mergeFn struct{ Config Config }
 func (f *mergeFn) ProcessElement(_ context.Context, _ int64, journals func(*[]byte) bool, planned []byte,
 	courses func(*[]byte) bool,
 	emit func(string, []byte)) error {
-	var p plan
-	if _, err := packedPlan.Read(planned, &p); err != nil {
-		return err
-	}
-	list, err := allCourses(courses, &p)
+	p, list, err := planAndCourses(planned, courses)
 	if err != nil {
 		return err
 	}

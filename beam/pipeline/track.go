@@ -28,11 +28,7 @@ type trackFn struct{ Config Config }
 func (f *trackFn) ProcessElement(_ context.Context, number int64, blocks func(*[]byte) bool, planned []byte,
 	courses func(*[]byte) bool,
 	emit func([]byte)) error {
-	var p plan
-	if _, err := packedPlan.Read(planned, &p); err != nil {
-		return err
-	}
-	list, err := allCourses(courses, &p)
+	p, list, err := planAndCourses(planned, courses)
 	if err != nil {
 		return err
 	}
@@ -79,6 +75,15 @@ func allCourses(next func(*[]byte) bool, p *plan) ([]readStretch, error) {
 			packets, len(list), p.Stats.Packets, p.Stretches)
 	}
 	return list, nil
+}
+
+// planAndCourses is what every part begins with: the plan, and the courses of all its stretches.
+func planAndCourses(planned []byte, courses func(*[]byte) bool) (p plan, list []readStretch, err error) {
+	if _, err := packedPlan.Read(planned, &p); err != nil {
+		return p, nil, err
+	}
+	list, err = allCourses(courses, &p)
+	return p, list, err
 }
 
 // passages unpacks blocks.
