@@ -144,3 +144,88 @@ func TestSlack(t *testing.T) {
 		}
 	}
 }
+
+// An opener whose round trip is not known answers a SYN-ACK within a second and the 100 ms that its answer may be under
+// way: else it never got it.
+func TestUnansweredSynAck(t *testing.T) {
+	for waited, want := range map[int64]State{1100e6: Established, 1100e6 + 1: SynSent} {
+		c := after([]sent{
+			{0, Segment{At: 10e6, Syn: true, Seq: 100}},
+			{1, Segment{At: 20e6, Syn: true, HasAck: true, Seq: 300, Ack: 101, Window: 1000}},
+		})
+		c.Settle(20e6+waited, false)
+		if got := c.Ends[0].State(); got != want {
+			t.Errorf("%d ns after the SYN-ACK: %v, want %v", waited, got, want)
+		}
+	}
+}
+
+// A keepalive repeats the number before SND.NXT, a second or more after its sender came into its state. So one that
+// comes so late after the RST of its sender says that the RST was none of its own; one that comes sooner is old.
+func TestKeepaliveAfterReset(t *testing.T) {
+	for idle, want := range map[int64]bool{1e9 - 1: true, 1e9: false} {
+		c := after([]sent{
+			{0, Segment{At: 10e6, Syn: true, Seq: 100}},
+			{1, Segment{At: 20e6, Syn: true, HasAck: true, Seq: 300, Ack: 101, Window: 1000}},
+			{0, Segment{At: 30e6, HasAck: true, Seq: 101, Ack: 301, Window: 1000}},
+		})
+		probe := Segment{At: c.Ends[0].Since() + idle, HasAck: true, Seq: 100, Ack: 301, Window: 1000}
+		if got := c.Ends[0].isOld(&c.Ends[1], &probe); got != want {
+			t.Errorf("after %d ns a keepalive is old: %v, want %v", idle, got, want)
+		}
+	}
+}
+
+// Where a filter left out the segments with ACK alone: a SYN-ACK that is not repeated within 3.5 s was acknowledged, and
+// a FIN that is not repeated within a second.
+func TestUnrepeated(t *testing.T) {
+	for _, test := range []struct {
+		fin    bool
+		waited int64
+		want   State
+	}{
+		{false, 3500e6, SynRcvd}, {false, 3500e6 + 1, Established},
+		{true, 1e9, FinWait1}, {true, 1e9 + 1, FinWait2},
+	} {
+		segments := []sent{
+			{0, Segment{At: 10e6, Syn: true, Seq: 100, Window: 1000}},
+			{1, Segment{At: 20e6, Syn: true, HasAck: true, Seq: 300, Ack: 101, Window: 1000}},
+		}
+		if test.fin {
+			segments = append(segments, sent{1, Segment{At: 20e6, Fin: true, HasAck: true, Seq: 301, Ack: 101}})
+		}
+		c := after(segments)
+		c.Settle(20e6+test.waited, true)
+		if got := c.Ends[1].State(); got != test.want {
+			t.Errorf("%d ns after the last segment: %v, want %v", test.waited, got, test.want)
+		}
+	}
+}
+
+// Of an end whose window was not seen, one of 65,535 octets is presumed beyond what it has acknowledged unseen.
+func TestUnscaled(t *testing.T) {
+	fin := Segment{At: 40e6, Fin: true, HasAck: true, Seq: 1301, Ack: 101}
+	c := after([]sent{{1, Segment{At: 20e6, Syn: true, HasAck: true, Seq: 300, Ack: 101, Window: 1000}}})
+	c.Bridge(1, &fin)
+	const reach = 65535 + 256<<10 // a number fits so far beyond the window, see TestSlack
+	for far, want := range map[Seq]bool{reach: true, reach + 1: false} {
+		if got := c.fits(&c.Ends[1], &c.Ends[0], &Segment{HasAck: true, Seq: 1301 + far, Ack: 101}); got != want {
+			t.Errorf("%d octets ahead fits: %v, want %v", far, got, want)
+		}
+	}
+}
+
+// An RST lies beyond its sender's SYN if it comes after it in the half of the sequence space that is taken for text:
+// less than 1 GiB.
+func TestResetBeyondSyn(t *testing.T) {
+	for far, want := range map[Seq]bool{0: false, 1: true, 1<<30 - 1: true, 1 << 30: false} {
+		c := after([]sent{
+			{0, Segment{At: 10e6, Syn: true, Seq: 100, Window: 1000}},
+			{1, Segment{At: 20e6, Syn: true, HasAck: true, Seq: 300, Ack: 101, Window: 1000}},
+		})
+		c.Reset, c.resetSeq = &Reset{By: 0}, 101+far
+		if got := c.ResetBeyondSyn(); got != want {
+			t.Errorf("an RST %d octets beyond the SYN: %v, want %v", far, got, want)
+		}
+	}
+}
