@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"strconv"
 )
 
 // constant is a named number in a package's source.
@@ -23,10 +24,20 @@ func (c *constant) String() string {
 	return fmt.Sprintf("%s:%d %s = %s", c.file, c.line, c.name, c.value)
 }
 
-// key names a constant in the list of those that are no thresholds.
+// key names a constant in settings.go.
 func (c *constant) key() string { return c.dir + " " + c.name }
 
-// constants finds the named numbers of a package, in functions too. Those counted by iota are words, not thresholds.
+// source is a file in which constants are looked for.
+type source struct {
+	dir, path string
+	text      []byte
+	files     *token.FileSet
+	found     []constant
+}
+
+// constants finds the named numbers of a package: the constants, those in functions too; the variables of the package
+// and the numbers in its tables, as table[0], table[1]; and the fields in functions that are set to a duration. Those
+// counted by iota are words, not thresholds.
 func constants(dir string) ([]constant, error) {
 	pkg, err := build.ImportDir(dir, 0)
 	if err != nil {
@@ -34,38 +45,94 @@ func constants(dir string) ([]constant, error) {
 	}
 	var found []constant
 	for _, name := range pkg.GoFiles {
-		path := filepath.Join(dir, name)
-		source, err := os.ReadFile(path)
-		if err != nil {
+		s := source{dir: dir, path: filepath.Join(dir, name), files: token.NewFileSet()}
+		if s.text, err = os.ReadFile(s.path); err != nil {
 			return nil, err
 		}
-		files := token.NewFileSet()
-		tree, err := parser.ParseFile(files, path, source, 0)
+		tree, err := parser.ParseFile(s.files, s.path, s.text, 0)
 		if err != nil {
 			return nil, fmt.Errorf("find constants: %w", err)
 		}
-		ast.Inspect(tree, func(n ast.Node) bool {
-			decl, ok := n.(*ast.GenDecl)
-			if !ok || decl.Tok != token.CONST {
-				return true
+		for _, decl := range tree.Decls {
+			if decl, ok := decl.(*ast.GenDecl); ok && decl.Tok == token.VAR {
+				s.variables(decl)
 			}
-			for _, spec := range decl.Specs {
-				spec := spec.(*ast.ValueSpec)
-				for i, value := range spec.Values {
-					if spec.Names[i].Name == "_" || !isNumber(value) {
-						continue
-					}
-					from, to := files.Position(value.Pos()), files.Position(value.End())
-					found = append(found, constant{
-						dir: dir, file: path, line: from.Line, name: spec.Names[i].Name,
-						value: string(source[from.Offset:to.Offset]), from: from.Offset, to: to.Offset,
-					})
+		}
+		ast.Inspect(tree, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.GenDecl:
+				if n.Tok == token.CONST {
+					s.constants(n)
 				}
+			case *ast.FuncDecl:
+				s.durations(n)
 			}
 			return true
 		})
+		found = append(found, s.found...)
 	}
 	return found, nil
+}
+
+func (s *source) constants(decl *ast.GenDecl) {
+	for _, spec := range decl.Specs {
+		spec := spec.(*ast.ValueSpec)
+		for i, value := range spec.Values {
+			if spec.Names[i].Name != "_" && isNumber(value) {
+				s.add(spec.Names[i].Name, value)
+			}
+		}
+	}
+}
+
+// variables finds those that are numbers, and the numbers in tables. The keys of a map are words, not thresholds.
+func (s *source) variables(decl *ast.GenDecl) {
+	for _, spec := range decl.Specs {
+		spec := spec.(*ast.ValueSpec)
+		for i, value := range spec.Values {
+			name, n := spec.Names[i].Name, 0
+			if isPlain(value) {
+				s.add(name, value)
+			}
+			ast.Inspect(value, func(e ast.Node) bool {
+				table, ok := e.(*ast.CompositeLit)
+				if !ok {
+					_, isFunc := e.(*ast.FuncLit)
+					return !isFunc
+				}
+				for _, element := range table.Elts {
+					if pair, ok := element.(*ast.KeyValueExpr); ok {
+						element = pair.Value
+					}
+					if isPlain(element) {
+						s.add(name+"["+strconv.Itoa(n)+"]", element)
+						n++
+					}
+				}
+				return true
+			})
+		}
+	}
+}
+
+// durations finds the fields that a function sets to a duration.
+func (s *source) durations(function *ast.FuncDecl) {
+	ast.Inspect(function, func(n ast.Node) bool {
+		if pair, ok := n.(*ast.KeyValueExpr); ok {
+			if field, ok := pair.Key.(*ast.Ident); ok && isPlain(pair.Value) && hasUnit(pair.Value) {
+				s.add(function.Name.Name+"."+field.Name, pair.Value)
+			}
+		}
+		return true
+	})
+}
+
+func (s *source) add(name string, value ast.Expr) {
+	from, to := s.files.Position(value.Pos()), s.files.Position(value.End())
+	s.found = append(s.found, constant{
+		dir: s.dir, file: s.path, line: from.Line, name: name,
+		value: string(s.text[from.Offset:to.Offset]), from: from.Offset, to: to.Offset,
+	})
 }
 
 // isNumber reports that an expression is made of a number that is not 0, or a duration, of operators and of names but
@@ -77,13 +144,62 @@ func isNumber(e ast.Expr) (number bool) {
 		case *ast.BasicLit:
 			number = number || (n.Kind == token.INT || n.Kind == token.FLOAT) && n.Value != "0"
 			other = other || n.Kind == token.STRING || n.Kind == token.CHAR || n.Kind == token.IMAG
-		case *ast.SelectorExpr:
-			x, ok := n.X.(*ast.Ident)
-			number = number || ok && x.Name == "time"
 		case *ast.Ident:
 			other = other || n.Name == "iota"
 		}
 		return true
 	})
-	return number && !other
+	return (number || hasUnit(e)) && !other
 }
+
+// isPlain reports that an expression is a number that is not 0, or a duration, and nothing else: where it is no
+// constant by its declaration.
+func isPlain(e ast.Expr) bool {
+	if !isNumber(e) {
+		return false
+	}
+	plain := true
+	ast.Inspect(e, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr: // a conversion
+			switch fun := n.Fun.(type) {
+			case *ast.Ident:
+				plain = plain && types[fun.Name]
+			case *ast.SelectorExpr:
+				_, ok := fun.X.(*ast.Ident)
+				plain = plain && ok && fun.Sel.IsExported()
+			default:
+				plain = false
+			}
+			for _, arg := range n.Args {
+				plain = plain && isPlain(arg)
+			}
+			return false
+		case *ast.SelectorExpr:
+			plain = plain && hasUnit(n)
+			return false
+		case *ast.Ident, *ast.CompositeLit, *ast.FuncLit:
+			plain = false
+		}
+		return plain
+	})
+	return plain
+}
+
+var types = map[string]bool{"int": true, "int32": true, "int64": true, "uint8": true, "uint16": true, "uint32": true,
+	"uint64": true, "float64": true}
+
+// hasUnit reports that an expression names a duration of package time.
+func hasUnit(e ast.Expr) (unit bool) {
+	ast.Inspect(e, func(n ast.Node) bool {
+		if selector, ok := n.(*ast.SelectorExpr); ok {
+			x, ok := selector.X.(*ast.Ident)
+			unit = unit || ok && x.Name == "time" && units[selector.Sel.Name]
+		}
+		return true
+	})
+	return unit
+}
+
+var units = map[string]bool{"Nanosecond": true, "Microsecond": true, "Millisecond": true, "Second": true,
+	"Minute": true, "Hour": true}

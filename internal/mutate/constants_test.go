@@ -23,8 +23,18 @@ const (
 	first   = iota + 1
 	copied  = many
 )
+var (
+	limit   = 5 * time.Minute
+	shared  = many
+	lengths = []int64{64, many, int64(128)}
+	systems = []struct{ name string; idle, probes int }{{"a", 7200, 9}, {name: "b", idle: 60}}
+	words   = map[int]string{3: "three"}
+	made    = strings.Repeat("a", 7)
+	begin   = func() int { return 7 }
+)
 func f() {
 	const few, several = 8, 2 * many
+	_ = options{patience: time.Duration(3) * time.Second, since: time.Since(t), n: 7}
 }
 `
 	if err := os.WriteFile(filepath.Join(dir, "p.go"), []byte(source), 0o600); err != nil {
@@ -41,10 +51,11 @@ func f() {
 			t.Errorf("%v is not what stands there", &c)
 		}
 	}
-	if want := []string{"many", "pause", "second", "share", "few", "several"}; !slices.Equal(names, want) {
+	if want := []string{"limit", "lengths[0]", "lengths[1]", "systems[0]", "systems[1]", "systems[2]", "many", "pause",
+		"second", "share", "f.patience", "few", "several"}; !slices.Equal(names, want) {
 		t.Errorf("found %q, want %q", names, want)
 	}
-	overlay, err := (&mutant{found[0], "* 2"}).overlay()
+	overlay, err := (&mutant{found[6], "* 2"}).overlay()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,8 @@
-// Mutate halves and doubles every named number of some packages, one at a time, and runs tests until one fails. What no
-// test notices it lists, and fails: either a boundary test is missing, or the number is no threshold and belongs into
-// settings.go.
+// Mutate halves and doubles every named number of the tracker's packages, one at a time, and runs the tests of the same
+// package until one fails. It lists what no test notices, and fails then: either a boundary test is missing, or the
+// number is no threshold and belongs into settings.go.
 //
-// The packages are those of the tracker, or the arguments, as ./analyzer/crowd. Sources are not changed: go build's
+// The packages are those below ./analyzer, or the arguments, as ./analyzer/crowd. Sources are not changed: go build's
 // -overlay puts another file in the place of one.
 package main
 
@@ -23,40 +23,83 @@ import (
 	"time"
 )
 
-// tests are those that may notice a change, the cheapest first. Those of a package itself come before.
-var tests = [][]string{
-	{"./analyzer/crowd"},
-	{"./analyzer/ledger"},
-	{"./internal/truth"},
-	{"./analyzer"},
-	{"./report/..."},
-	{"-run=TestScripts", "./cmd/tcplife"},
-}
-
 func main() {
-	only := flag.String("only", "", "mutate only the constants whose names match this regular expression")
-	limit := flag.Duration("limit", time.Minute,
-		"how long the tests of a package may take; then the change counts as noticed")
-	own := flag.Bool("own", false, "run the tests of the constant's own package only")
+	only := flag.String("only", "", "mutate only the constants whose names match this regular `expression`")
+	list := flag.Bool("list", false, "list the constants, with the reason if one is no threshold, and run nothing")
 	jobs := flag.Int("jobs", runtime.NumCPU(), "how many changes to try at the same time")
 	flag.Parse()
-	dirs := flag.Args()
-	if len(dirs) == 0 {
-		dirs = []string{"./analyzer/crowd", "./analyzer/ledger", "./analyzer", "./analyzer/internal/store",
-			"./analyzer/tcpstate"}
-	}
-	if *own {
-		tests = nil
-	}
-	survivors, err := run(dirs, *only, *limit, *jobs)
+	wanted, err := regexp.Compile(*only)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "mutate:", err)
-		os.Exit(1)
+		fail(err)
+	}
+	dirs, err := packages(flag.Args())
+	if err != nil {
+		fail(err)
+	}
+	survivors := 0
+	for _, dir := range dirs {
+		found, err := constants(dir)
+		if err == nil {
+			err = checkSettings(dir, found)
+		}
+		if err != nil {
+			fail(err)
+		}
+		found = slices.DeleteFunc(found, func(c constant) bool { return !wanted.MatchString(c.name) })
+		if *list {
+			for _, c := range found {
+				fmt.Println(&c, reasons(&c))
+			}
+			continue
+		}
+		n, err := run(dir, found, *jobs)
+		if err != nil {
+			fail(err)
+		}
+		survivors += n
 	}
 	if survivors > 0 {
 		fmt.Printf("%d changes that no test notices\n", survivors)
 		os.Exit(1)
 	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "mutate:", err)
+	os.Exit(1)
+}
+
+// packages are the directories of those that are meant.
+func packages(args []string) (dirs []string, err error) {
+	if len(args) == 0 {
+		args = []string{"./analyzer/..."}
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	out, err := exec.Command("go", append([]string{"list", "-f", "{{.Dir}}"}, args...)...).Output()
+	if err != nil {
+		return nil, fmt.Errorf("list packages: %w", err)
+	}
+	for _, dir := range strings.Fields(string(out)) {
+		if dir, err = filepath.Rel(here, dir); err != nil {
+			return nil, err
+		}
+		dirs = append(dirs, dir)
+	}
+	return dirs, nil
+}
+
+// checkSettings reports a setting of a package that is not there any more.
+func checkSettings(dir string, found []constant) error {
+	for key := range settings {
+		if strings.HasPrefix(key, dir+" ") && !slices.ContainsFunc(found,
+			func(c constant) bool { return strings.HasPrefix(key+" ", c.key()+" ") }) {
+			return fmt.Errorf("settings.go speaks of %q, which is not there any more", key)
+		}
+	}
+	return nil
 }
 
 // A mutant is a constant with another value.
@@ -65,39 +108,43 @@ type mutant struct {
 	change string // what is done to the value
 }
 
-// key names a change in the list of those that need not be noticed.
+// key names a change in settings.go.
 func (m *mutant) key() string { return m.constant.key() + " " + m.change }
 
-func run(dirs []string, only string, limit time.Duration, jobs int) (survivors int, err error) {
-	wanted, err := regexp.Compile(only)
-	if err != nil {
-		return 0, err
+var changes = []string{"/ 2", "* 2"}
+
+// reasons is why a constant is not changed, or not in one way.
+func reasons(c *constant) string {
+	text := ""
+	for _, key := range []string{c.key(), c.key() + " " + changes[0], c.key() + " " + changes[1]} {
+		if reason := settings[key]; reason != "" {
+			text += fmt.Sprintf("\n\t%s: %s", strings.TrimPrefix(key, c.dir+" "), reason)
+		}
 	}
+	return text
+}
+
+// run tries each change of a package's constants, and says how many no test notices.
+func run(dir string, found []constant, jobs int) (survivors int, err error) {
 	var mutants []mutant
-	for _, dir := range dirs {
-		dir = filepath.Clean(dir)
-		found, err := constants(dir)
-		if err != nil {
-			return 0, err
-		}
-		for _, c := range found {
-			for _, change := range []string{"/ 2", "* 2"} {
-				m := mutant{c, change}
-				if wanted.MatchString(c.name) && settings[c.key()] == "" && settings[m.key()] == "" {
-					mutants = append(mutants, m)
-				}
-			}
-		}
-		for key := range settings {
-			if strings.HasPrefix(key, dir+" ") && !slices.ContainsFunc(found,
-				func(c constant) bool { return strings.HasPrefix(key+" ", c.key()+" ") }) {
-				return 0, fmt.Errorf("settings.go speaks of %q, which is not there any more", key)
+	for _, c := range found {
+		for _, change := range changes {
+			if m := (mutant{c, change}); settings[c.key()] == "" && settings[m.key()] == "" {
+				mutants = append(mutants, m)
 			}
 		}
 	}
-	if failure, _, err := try(nil, dirs, 10*limit); err != nil || failure != "" {
-		return 0, cmp.Or(err, fmt.Errorf("the tests fail as it is: %s", failure))
+	if len(mutants) == 0 {
+		return 0, nil
 	}
+	began := time.Now()
+	if failure := test(dir, "", time.Hour); failure != "" {
+		return 0, fmt.Errorf("the tests of %s fail as it is: %s", dir, failure)
+	}
+	took := time.Since(began)
+	fmt.Printf("%s: %d changes, %.1f s for all tests\n", dir, len(mutants), took.Seconds())
+	// A change after which a loop never ends is noticed too.
+	limit := max(time.Minute, 10*took)
 	var mu sync.Mutex
 	var wait sync.WaitGroup
 	queue := make(chan mutant)
@@ -105,7 +152,7 @@ func run(dirs []string, only string, limit time.Duration, jobs int) (survivors i
 		wait.Go(func() {
 			for m := range queue {
 				began := time.Now()
-				noticed, by, failed := try(&m, dirs, limit)
+				noticed, failed := try(&m, limit)
 				mu.Lock()
 				switch {
 				case failed != nil:
@@ -114,7 +161,7 @@ func run(dirs []string, only string, limit time.Duration, jobs int) (survivors i
 					survivors++
 					fmt.Printf("SURVIVES  %v %s\n", &m.constant, m.change)
 				default:
-					fmt.Printf("%8.1fs  %s %s: %s %s\n", time.Since(began).Seconds(), m.name, m.change, by, noticed)
+					fmt.Printf("%8.1fs  %s %s: %s\n", time.Since(began).Seconds(), m.name, m.change, noticed)
 				}
 				mu.Unlock()
 			}
@@ -128,39 +175,37 @@ func run(dirs []string, only string, limit time.Duration, jobs int) (survivors i
 	return survivors, err
 }
 
-// try runs the tests with a mutant, or as it is, and says which one failed first, and whose; "" is none.
-func try(m *mutant, dirs []string, limit time.Duration) (failure, by string, err error) {
-	args := []string{"test", "-vet=off", "-failfast", "-count=1"}
-	order := tests
-	if m != nil {
-		overlay, err := m.overlay()
-		if err != nil {
-			return "", "", err
-		}
-		defer os.RemoveAll(filepath.Dir(overlay))
-		args = append(args, "-overlay="+overlay)
-		dirs = []string{"./" + m.dir}
+// try runs the tests of a mutant's package, and says which one failed first; "" is none.
+func try(m *mutant, limit time.Duration) (failure string, err error) {
+	overlay, err := m.overlay()
+	if err != nil {
+		return "", err
 	}
-	for _, dir := range slices.Backward(dirs) {
-		order = slices.Insert(slices.Clone(order), 0, []string{dir})
+	defer os.RemoveAll(filepath.Dir(overlay))
+	failure = test(m.dir, overlay, limit)
+	if failure == notBuilt {
+		return "", fmt.Errorf("%v %s: it does not compile, so nothing is known of it", &m.constant, m.change)
 	}
-	for i, what := range order {
-		if slices.ContainsFunc(order[:i], func(before []string) bool { return slices.Equal(before, what) }) {
-			continue
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), limit)
-		out, err := exec.CommandContext(ctx, "go", append(slices.Clone(args), what...)...).CombinedOutput()
-		timeout := ctx.Err() != nil
-		cancel()
-		if timeout {
-			return "takes too long", what[len(what)-1], nil
-		}
-		if err != nil {
-			return firstFailure(string(out)), what[len(what)-1], nil
-		}
-	}
-	return "", "", nil
+	return failure, nil
 }
+
+// test runs the tests of a package, with an overlay if there is one, and says which one failed first; "" is none.
+func test(dir, overlay string, limit time.Duration) (failure string) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "go", "test", "-vet=off", "-failfast", "-count=1", "-overlay="+overlay,
+		"./"+dir).CombinedOutput()
+	switch {
+	case ctx.Err() != nil:
+		return "takes too long"
+	case err != nil:
+		return firstFailure(string(out))
+	}
+	return ""
+}
+
+// notBuilt is said of what does not compile.
+const notBuilt = "does not compile"
 
 var failed = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 
@@ -170,7 +215,7 @@ func firstFailure(out string) string {
 		return name[1]
 	}
 	if strings.Contains(out, "[build failed]") {
-		return "does not compile"
+		return notBuilt
 	}
 	if line := regexp.MustCompile(`(?m)^(panic|fatal error): .*`).FindString(out); line != "" {
 		return line
