@@ -1,6 +1,6 @@
-// Mutate halves and doubles every named number of the tracker's packages, one at a time, and runs the tests of the same
-// package until one fails. It lists what no test notices, and fails then: either a boundary test is missing, or the
-// number is no threshold and belongs into settings.go.
+// Mutate halves and doubles every named number of the tracker's packages, one at a time, and runs tests until one fails:
+// those of the same package, and then those of the tracker as a whole, ./analyzer. It lists what no test notices, and
+// fails then: either a boundary test is missing, or the number is no threshold and belongs into settings.go.
 //
 // The packages are those below ./analyzer, or the arguments, as ./analyzer/crowd. Sources are not changed: go build's
 // -overlay puts another file in the place of one.
@@ -26,6 +26,7 @@ import (
 func main() {
 	only := flag.String("only", "", "mutate only the constants whose names match this regular `expression`")
 	list := flag.Bool("list", false, "list the constants, with the reason if one is no threshold, and run nothing")
+	own := flag.Bool("own", false, "run the tests of the constant's own package only")
 	jobs := flag.Int("jobs", runtime.NumCPU(), "how many changes to try at the same time")
 	flag.Parse()
 	wanted, err := regexp.Compile(*only)
@@ -52,7 +53,7 @@ func main() {
 			}
 			continue
 		}
-		n, err := run(dir, found, *jobs)
+		n, err := run(dir, found, *own, *jobs)
 		if err != nil {
 			fail(err)
 		}
@@ -124,8 +125,32 @@ func reasons(c *constant) string {
 	return text
 }
 
+// A suite is the tests of a package.
+type suite struct {
+	dir   string
+	limit time.Duration // a change after which they take longer is noticed: a loop never ends
+}
+
+// measured are the suites that have run without a change.
+var measured = map[string]suite{}
+
+// measure runs the tests of a package without a change.
+func measure(dir string) (suite, error) {
+	if s, ok := measured[dir]; ok {
+		return s, nil
+	}
+	s := suite{dir, time.Hour}
+	began := time.Now()
+	if failure := s.run(""); failure != "" {
+		return s, fmt.Errorf("the tests of %s fail as it is: %s", dir, failure)
+	}
+	s.limit = max(time.Minute, 10*time.Since(began))
+	measured[dir] = s
+	return s, nil
+}
+
 // run tries each change of a package's constants, and says how many no test notices.
-func run(dir string, found []constant, jobs int) (survivors int, err error) {
+func run(dir string, found []constant, own bool, jobs int) (survivors int, err error) {
 	var mutants []mutant
 	for _, c := range found {
 		for _, change := range changes {
@@ -137,14 +162,18 @@ func run(dir string, found []constant, jobs int) (survivors int, err error) {
 	if len(mutants) == 0 {
 		return 0, nil
 	}
-	began := time.Now()
-	if failure := test(dir, "", time.Hour); failure != "" {
-		return 0, fmt.Errorf("the tests of %s fail as it is: %s", dir, failure)
+	var suites []suite
+	for _, dir := range []string{dir, whole} {
+		if len(suites) > 0 && (own || dir == suites[0].dir) {
+			break
+		}
+		s, err := measure(dir)
+		if err != nil {
+			return 0, err
+		}
+		suites = append(suites, s)
 	}
-	took := time.Since(began)
-	fmt.Printf("%s: %d changes, %.1f s for all tests\n", dir, len(mutants), took.Seconds())
-	// A change after which a loop never ends is noticed too.
-	limit := max(time.Minute, 10*took)
+	fmt.Printf("%s: %d changes\n", dir, len(mutants))
 	var mu sync.Mutex
 	var wait sync.WaitGroup
 	queue := make(chan mutant)
@@ -152,7 +181,7 @@ func run(dir string, found []constant, jobs int) (survivors int, err error) {
 		wait.Go(func() {
 			for m := range queue {
 				began := time.Now()
-				noticed, failed := try(&m, limit)
+				noticed, failed := try(&m, suites)
 				mu.Lock()
 				switch {
 				case failed != nil:
@@ -175,26 +204,34 @@ func run(dir string, found []constant, jobs int) (survivors int, err error) {
 	return survivors, err
 }
 
-// try runs the tests of a mutant's package, and says which one failed first; "" is none.
-func try(m *mutant, limit time.Duration) (failure string, err error) {
+// whole is the package of the tracker as a whole.
+const whole = "analyzer"
+
+// try runs tests with a mutant, and says which one failed first; "" is none.
+func try(m *mutant, suites []suite) (failure string, err error) {
 	overlay, err := m.overlay()
 	if err != nil {
 		return "", err
 	}
 	defer os.RemoveAll(filepath.Dir(overlay))
-	failure = test(m.dir, overlay, limit)
-	if failure == notBuilt {
-		return "", fmt.Errorf("%v %s: it does not compile, so nothing is known of it", &m.constant, m.change)
+	for _, s := range suites {
+		switch failure = s.run(overlay); failure {
+		case "":
+		case notBuilt:
+			return "", fmt.Errorf("%v %s: it does not compile, so nothing is known of it", &m.constant, m.change)
+		default:
+			return s.dir + " " + failure, nil
+		}
 	}
-	return failure, nil
+	return "", nil
 }
 
-// test runs the tests of a package, with an overlay if there is one, and says which one failed first; "" is none.
-func test(dir, overlay string, limit time.Duration) (failure string) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+// run runs the tests, with an overlay if there is one, and says which one failed first; "" is none.
+func (s *suite) run(overlay string) (failure string) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.limit)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "go", "test", "-vet=off", "-failfast", "-count=1", "-overlay="+overlay,
-		"./"+dir).CombinedOutput()
+		"./"+s.dir).CombinedOutput()
 	switch {
 	case ctx.Err() != nil:
 		return "takes too long"

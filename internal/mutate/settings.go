@@ -26,6 +26,9 @@ var settings = map[string]string{
 	"analyzer placeBytes":   "what is counted for a place, of the sizes of structs",
 	"analyzer maxPackedKey": "room for a key, of the sizes of its parts",
 
+	"analyzer/internal/distance initial[2] * 2": "a TTL has eight bits",
+	"analyzer/internal/distance usual * 2":      "there are no more initial TTLs",
+
 	"analyzer/internal/store apart": "how near a number must be to take the place of another one; it comes " +
 		"back all the same",
 	"analyzer/internal/store ringSize * 2": "how many alarms are in the ring and not in the heap; they go off all " +

@@ -65,6 +65,8 @@ func TestHabits(t *testing.T) {
 			{1000, 100000, 6}}, isn.Random, 0, 0},
 		"below": {[]number{{0, 0, 1}, {100, 8999, 2}, {200, 20001, 3}, {300, 30000, 4}, {400, 40000, 5},
 			{1000, 100000, 6}}, isn.Random, 0, 0},
+		"nearly half the space": {[]number{{0, 0, 1}, {1000, 2e8, 2}, {2000, 4e8, 3}, {3000, 6e8, 4}, {5000, 10e8, 5},
+			{10000, 20e8, 6}}, isn.ByTime, 2e8, 6},
 		"half the space": {[]number{{0, 0, 1}, {1, 1<<29 + 1, 2}, {2, 1 << 30, 3}, {2, 1 << 30, 4}, {3, 3 << 29, 5},
 			{4, 1 << 31, 6}}, isn.Random, 0, 0},
 	} {
@@ -90,6 +92,23 @@ func TestRandomNumbers(t *testing.T) {
 		}
 		if got, _, _ := habit(list[1:]); got != isn.Random {
 			t.Fatalf("%v: %d", list, got)
+		}
+	}
+}
+
+// Sixteen connections of a host are looked at.
+func TestEnough(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for before, want := range map[int]isn.Pattern{12: isn.Constant, 13: isn.Random} {
+		var list []number
+		for i := range before {
+			list = append(list, number{int64(i) * random.Int64N(1000), random.Uint32(), uint64(i)})
+		}
+		for i := range 4 {
+			list = append(list, number{20000, 7, uint64(20 + i)})
+		}
+		if got, _, _ := habit(list); got != want {
+			t.Errorf("four equal numbers after %d others: %d, want %d", before, got, want)
 		}
 	}
 }
