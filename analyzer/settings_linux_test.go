@@ -92,14 +92,42 @@ func (w *wire) hear(c *net.TCPConn, octets int64) {
 	}
 }
 
-// dial lets clients open connections at once, and waits a moment for their answers. It does not matter what comes of
-// them.
+// dial lets clients open connections at once, and waits for their answers. It does not matter what comes of them.
 func (w *wire) dial(clients int) {
+	w.t.Helper()
+	before, _ := w.records()
 	at := netip.AddrPortFrom(w.Server.IP4, 80)
 	for range clients {
 		go w.Client.Dial(&net.Dialer{Timeout: 20 * time.Second}, at)
 	}
-	time.Sleep(200 * time.Millisecond)
+	w.until("the clients have sent SYNs", func(list []*record.Connection) bool {
+		return len(list) >= len(before)+clients
+	})
+	w.quiet()
+}
+
+// quiet waits until all that was sent has passed: a kernel answers as soon as something arrives.
+func (w *wire) quiet() {
+	w.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !w.Idle(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.t.Fatal("there are always frames on the wire")
+		}
+	}
+}
+
+// until waits until something holds for the records of what was captured so far, for half a minute at most.
+func (w *wire) until(what string, holds func([]*record.Connection) bool) (list []*record.Connection,
+	result *record.Result) {
+	w.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if list, result = w.records(); holds(list) {
+			return list, result
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatalf("it never came that %s", what)
+		}
+	}
 }
 
 // records are those of what was captured so far.
@@ -120,12 +148,19 @@ func (w *wire) records() (list []*record.Connection, result *record.Result) {
 // timer is the last run of a kind of an end's timers.
 func (w *wire) timer(e *record.Endpoint, kind record.TimerKind) *record.Timer {
 	w.t.Helper()
-	for _, t := range slices.Backward(e.Timers) {
-		if t.Kind == kind {
-			return &t
+	t := lastRun(e, kind)
+	if t == nil {
+		w.t.Fatalf("no %s among %+v", kind, e.Timers)
+	}
+	return t
+}
+
+func lastRun(e *record.Endpoint, kind record.TimerKind) *record.Timer {
+	for i := len(e.Timers) - 1; i >= 0; i-- {
+		if e.Timers[i].Kind == kind {
+			return &e.Timers[i]
 		}
 	}
-	w.t.Fatalf("no %s among %+v", kind, e.Timers)
 	return nil
 }
 
@@ -159,7 +194,7 @@ func TestSetKeepalive(t *testing.T) {
 		if _, err := client.Read(make([]byte, 1)); err == nil {
 			t.Fatal("the client read something")
 		}
-		time.Sleep(200 * time.Millisecond) // until the RST has passed
+		w.quiet() // the RST has passed
 		list, _ := w.records()
 		k := w.timer(&list[0].Client, record.TimerKeepalive)
 		if k.Count != 3 || len(k.Intervals) != 2 || !lasts(k.FirstAfter, set.Idle) ||
@@ -190,10 +225,12 @@ func TestSetRetries(t *testing.T) {
 		if _, err := client.Read(make([]byte, 1)); err == nil {
 			t.Fatal("the client read something")
 		}
-		time.Sleep(3 * time.Second)
-		// so that the capture goes on
-		w.Client.Dial(&net.Dialer{Timeout: 10 * time.Millisecond}, netip.AddrPortFrom(w.Server.IP4, 81))
-		list, _ := w.records()
+		list, _ := w.until("the client has given up", func(list []*record.Connection) bool {
+			// so that the capture goes on
+			w.Client.Dial(&net.Dialer{Timeout: 10 * time.Millisecond}, netip.AddrPortFrom(w.Server.IP4, 81))
+			r := lastRun(&list[0].Client, record.TimerRTO)
+			return r != nil && r.GaveUp
+		})
 		r := w.timer(&list[0].Client, record.TimerRTO)
 		last, passed := r.FirstAfter, record.Duration(0)
 		for _, wait := range r.Intervals {
@@ -217,16 +254,19 @@ func TestSetPersist(t *testing.T) {
 	client, server := w.connect()
 	const octets = 20_000
 	w.say(client, octets)
-	const closed = 10 * time.Second
-	time.Sleep(closed)
-	before, _ := w.records()
+	begun := time.Now()
+	before, _ := w.until("the window was probed five times", func(list []*record.Connection) bool {
+		r := lastRun(&list[0].Client, record.TimerPersist)
+		return r != nil && r.Count >= 5
+	})
+	closed := time.Since(begun)
 	w.hear(server, octets)
 	after, _ := w.records()
 	open, still := w.timer(&after[0].Client, record.TimerPersist), w.timer(&before[0].Client, record.TimerPersist)
 	if still.StillClosed != record.Yes || open.StillClosed != record.No {
 		t.Errorf("closed: %+v\nopen: %+v", *still, *open)
 	}
-	if !lasts(open.WindowClosed, closed-300*time.Millisecond) || open.Count < 4 {
+	if !lasts(open.WindowClosed, closed-300*time.Millisecond) || open.Count < 5 {
 		t.Errorf("the window was closed for %v: %+v", closed, *open)
 	}
 	for i := range len(open.Intervals) - 1 {
@@ -238,58 +278,74 @@ func TestSetPersist(t *testing.T) {
 
 // A backlog of 2. Linux lets both queues hold one more: three attempts whose clients are silent, or three connections
 // that were not accepted.
-func backlogOfTwo(t *testing.T, cookies, abort string) *wire {
-	w := newWire(t)
+func backlogOfTwo(w *wire, cookies, abort string) {
+	w.t.Helper()
 	w.set(w.Server, "net.core.somaxconn", "2", "net.ipv4.tcp_max_syn_backlog", "2", "net.ipv4.tcp_syncookies", cookies,
 		"net.ipv4.tcp_abort_on_overflow", abort)
 	if _, err := w.Server.Listen(netip.AddrPortFrom(w.Server.IP4, 80)); err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	return w
 }
 
 func byClient(s netlab.Segment) bool { return s.FromClient && s.Flags&flows.SYN == 0 }
 
 func TestSetBacklogWithoutCookies(t *testing.T) {
-	w := backlogOfTwo(t, "0", "0")
-	w.lose(byClient)
-	w.dial(2)
-	w.dial(3)
-	time.Sleep(1500 * time.Millisecond)
-	list, result := w.records()
-	var held, ignored int
-	for _, c := range list {
-		switch {
-		case c.Server.Syns > 0:
-			held++
-			if again := w.timer(&c.Server, record.TimerSynAck); !lasts(again.FirstAfter, time.Second) {
-				t.Errorf("the listener's time-out: %+v", *again)
-			}
-		default:
-			ignored++
-			if again := w.timer(&c.Client, record.TimerSyn); !lasts(again.FirstAfter, time.Second) {
-				t.Errorf("the client's time-out: %+v", *again)
+	retried(t, func(w *wire) (complaints []string) {
+		complain := func(format string, args ...any) { complaints = append(complaints, fmt.Sprintf(format, args...)) }
+		backlogOfTwo(w, "0", "0")
+		w.lose(byClient)
+		w.dial(2)
+		time.Sleep(200 * time.Millisecond) // the time-outs of these come first
+		w.dial(3)
+		list, result := w.until("everybody has repeated himself", func(list []*record.Connection) bool {
+			return !slices.ContainsFunc(list, func(c *record.Connection) bool {
+				return max(c.Client.Syns, c.Server.Syns) < 2
+			})
+		})
+		var held, ignored int
+		for _, c := range list {
+			switch {
+			case c.Server.Syns > 0:
+				held++
+				if again := w.timer(&c.Server, record.TimerSynAck); !lasts(again.FirstAfter, time.Second) {
+					complain("the listener's time-out: %+v", *again)
+				}
+			default:
+				ignored++
+				if again := w.timer(&c.Client, record.TimerSyn); !lasts(again.FirstAfter, time.Second) {
+					complain("the client's time-out: %+v", *again)
+				}
 			}
 		}
-	}
-	if held != 3 || ignored != 2 {
-		t.Errorf("a backlog of 2 held %d and ignored %d", held, ignored)
-	}
-	if l := result.Listeners; len(l) != 1 || l[0].Ignored < 2 || l[0].SynCookies != nil {
-		t.Errorf("the listener: %+v", l)
-	} else if o := l[0].BacklogOverflow; len(o) != 1 || o[0].Queue != "syn" || o[0].Size.Number != 3 ||
-		o[0].GaveUp != 2 {
-		t.Errorf("the queue that was full: %+v", o)
-	}
+		if held != 3 || ignored != 2 {
+			complain("a backlog of 2 held %d and ignored %d", held, ignored)
+		}
+		if l := result.Listeners; len(l) != 1 || l[0].Ignored < 2 || l[0].SynCookies != nil {
+			complain("the listener: %+v", l)
+		} else if o := l[0].BacklogOverflow; len(o) != 1 || o[0].Queue != "syn" || o[0].Size.Number != 3 ||
+			o[0].GaveUp != 2 {
+			complain("the queue that was full: %+v", o)
+		}
+		return complaints
+	})
 }
 
 func TestSetBacklogWithCookies(t *testing.T) {
-	w := backlogOfTwo(t, "1", "0")
+	w := newWire(t)
+	backlogOfTwo(w, "1", "0")
 	w.lose(byClient)
 	w.dial(2)
 	w.dial(3)
-	time.Sleep(1500 * time.Millisecond)
-	list, _ := w.records()
+	// For as long as those that are held take to be answered again twice.
+	list, _ := w.until("three SYN-ACKs were sent again twice", func(list []*record.Connection) bool {
+		held := 0
+		for _, c := range list {
+			if again := lastRun(&c.Server, record.TimerSynAck); again != nil && again.Count >= 2 {
+				held++
+			}
+		}
+		return held >= 3
+	})
 	var held, cookies int
 	for _, c := range list {
 		switch {
@@ -309,17 +365,20 @@ func TestSetBacklogWithCookies(t *testing.T) {
 func TestSetAcceptQueue(t *testing.T) {
 	for _, c := range []struct {
 		abort string
-		want  string // the finding of those that are not accepted
-	}{{"0", "ack_not_accepted"}, {"1", "ack_reset"}} {
+		want  record.FindingCode // of those that are not accepted
+	}{{"0", record.FindingAckNotAccepted}, {"1", record.FindingAckReset}} {
 		t.Run("tcp_abort_on_overflow="+c.abort, func(t *testing.T) {
-			w := backlogOfTwo(t, "0", c.abort)
+			w := newWire(t)
+			backlogOfTwo(w, "0", c.abort)
 			w.dial(2) // accepted: the queue has room for one more
 			w.dial(2) // one is, one is not
-			time.Sleep(1200 * time.Millisecond)
+			has := func(r *record.Connection) bool { return r.Found(c.want) }
+			w.until("there is the finding", func(list []*record.Connection) bool { return slices.ContainsFunc(list, has) })
+			w.quiet()
 			list, _ := w.records()
 			var found int
 			for _, r := range list {
-				if slices.ContainsFunc(r.Findings, func(f record.Finding) bool { return f.Code == c.want }) {
+				if has(r) {
 					found++
 				}
 				if c.abort == "0" && len(r.Server.Timers) > 0 && !lasts(r.Server.Timers[0].FirstAfter, time.Second) {
@@ -327,7 +386,7 @@ func TestSetAcceptQueue(t *testing.T) {
 				}
 			}
 			if len(list) != 4 || found != 1 {
-				t.Errorf("%d of %d connections with %s, not 1 of 4", found, len(list), c.want)
+				t.Errorf("%d of %d connections with %v, not 1 of 4", found, len(list), c.want)
 			}
 		})
 	}
@@ -377,7 +436,7 @@ func TestSetMPTCP(t *testing.T) {
 		t.Skip("NOT TESTED: MPTCP, for the kernel does not let a socket have it:", err)
 	}
 	w.say(client, 100)
-	time.Sleep(100 * time.Millisecond)
+	w.quiet()
 	list, _ := w.records()
 	if m := list[0].Handshake.MPTCP; m == nil || m.Kind != record.MPTCPCapable || !m.Token.Known || m.Joins != 0 {
 		t.Errorf("%+v", m)
