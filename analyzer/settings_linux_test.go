@@ -164,9 +164,10 @@ func lastRun(e *record.Endpoint, kind record.TimerKind) *record.Timer {
 	return nil
 }
 
-// lasts reports that a wait is what was set. A kernel's timers are late by some jiffies, and tests by more.
+// lasts reports that a wait is what was set. A kernel's timers are late by some jiffies, and a busy machine sees packets
+// late, the first of two as well as the second.
 func lasts(got record.Duration, set time.Duration) bool {
-	return got >= record.Duration(set-20*time.Millisecond) && got <= record.Duration(set+set/4+300*time.Millisecond)
+	return got >= record.Duration(set-set/5) && got <= record.Duration(set+set/4+300*time.Millisecond)
 }
 
 // retried runs a scene until it has nothing to complain of, three times at most: a busy machine delays the kernel's
