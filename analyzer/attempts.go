@@ -54,9 +54,8 @@ func (a *Analyzer) createAttempt(syn *flows.Segment, tag uint32) bool {
 	a.tell(synSent, &sent)
 	n := a.table.add(tag)
 	p := a.table.places.At(n)
-	p.where, p.kind = a.table.attempts.Take(), bare
-	e := a.table.attempts.At(p.where)
-	*e = attempt{key: syn.Key, packet: syn.Packet, at: syn.Time, heard: a.now(), seq: syn.Seq, len: syn.Len, syn: l}
+	e := attempt{key: syn.Key, packet: syn.Packet, at: syn.Time, heard: a.now(), seq: syn.Seq, len: syn.Len, syn: l}
+	p.where, p.kind = a.table.attempts.put(&e), bare
 	a.wakeAt(n, e.packet, e.deadline(&a.options))
 	if a.options.Trace != nil {
 		a.options.Trace(syn.Packet, syn, 0)
@@ -68,8 +67,9 @@ func (a *Analyzer) createAttempt(syn *flows.Segment, tag uint32) bool {
 func (a *Analyzer) promote(n uint32) *connection {
 	p := a.table.places.At(n)
 	c := a.table.awake.take()
-	a.grow(c, a.table.attempts.At(p.where))
-	a.table.attempts.Drop(p.where)
+	e := a.table.attempts.at(p.where)
+	a.grow(c, &e)
+	a.table.attempts.drop(p.where)
 	c.place = n
 	p.where, p.kind = c.number, awake
 	return c
@@ -87,21 +87,21 @@ func (a *Analyzer) grow(c *connection, e *attempt) {
 // finishAttempt emits the record of an attempt that failed.
 func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 	number := a.table.places.At(n).where
-	e := a.table.attempts.At(number)
+	e := a.table.attempts.at(number)
 	a.table.remove(&e.key, n)
-	a.table.attempts.Drop(number)
+	a.table.attempts.drop(number)
 	syn := e.segment()
 	end := event{clock: a.clock, probe: crowd.ProbeOf(&syn)}
-	if r := a.record; a.fillTwin(r, e, at, by) {
+	if r := a.record; a.fillTwin(r, &e, at, by) {
 		end.attempt = attemptBy(&e.key, e.opener())
 		end.attempt.SynAt = e.at
 		end.unanswered, end.end, end.cut = true, crowd.Unanswered, by == record.EndCaptureEnd
 	} else {
 		c := &a.scratch
-		a.grow(c, e)
+		a.grow(c, &e)
 		a.settle(c, at)
 		a.fill(r, c, at, by)
-		a.twins.remember(e, c, r)
+		a.twins.remember(&e, c, r)
 		a.leave(c, by)
 	}
 	a.tell(recordEnds, &end)

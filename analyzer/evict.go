@@ -16,7 +16,7 @@ const placeBytes = uint64(unsafe.Sizeof(place{}) + 3*unsafe.Sizeof(bucket{}) + 2
 // footprint is how many bytes are taken by what is followed.
 func (a *Analyzer) footprint() uint64 {
 	return a.table.arena.Used + uint64(a.table.live)*placeBytes +
-		a.table.attempts.Live()*uint64(unsafe.Sizeof(attempt{})) +
+		a.table.attempts.used() +
 		a.table.ordinary.Live()*uint64(unsafe.Sizeof(ordinary{})) +
 		a.table.lines.Live()*uint64(unsafe.Sizeof(lines{})) +
 		uint64(a.table.awake.Live())*uint64(unsafe.Sizeof(connection{}))
@@ -28,7 +28,7 @@ func (a *Analyzer) bound() {
 	if o.MaxConnections == 0 && o.MaxMemory == 0 {
 		return
 	}
-	for o.MaxConnections > 0 && a.live.Connections+a.table.attempts.Live() > o.MaxConnections ||
+	for o.MaxConnections > 0 && a.live.Connections+a.table.attempts.live() > o.MaxConnections ||
 		o.MaxMemory > 0 && a.footprint() > o.MaxMemory {
 		if !a.evict() {
 			return
@@ -40,11 +40,11 @@ func (a *Analyzer) bound() {
 // (RFC 4987 §3.4: recycling the oldest half-open TCB), as long as these are more than an eighth of all, for one that
 // has just begun is of use too; then of the open ones one that has long been silent. It reports whether there was any.
 func (a *Analyzer) evict() bool {
-	idle := a.table.attempts.Live()
+	idle := a.table.attempts.live()
 	for _, count := range [...]*record.StateCount{&a.live.Client, &a.live.Server} {
 		idle += count[tcpstate.SynSent] + count[tcpstate.SynRcvd] + count[tcpstate.TimeWait] + count[tcpstate.Closed]
 	}
-	enough := idle > (a.live.Connections+a.table.attempts.Live())/8
+	enough := idle > (a.live.Connections+a.table.attempts.live())/8
 	tries := 8 // open ones to choose from
 	if enough {
 		tries = 1 << 12 // those that are passed over are behind the others from then on
@@ -65,7 +65,7 @@ func (a *Analyzer) evict() bool {
 		tries--
 		a.makeRoom()
 		if p.kind == bare {
-			e := a.table.attempts.At(p.where)
+			e := a.table.attempts.at(p.where)
 			if enough {
 				a.spared = passed
 				a.giveBack(passed)
@@ -123,7 +123,8 @@ func (a *Analyzer) giveBack(passed []store.Alarm) {
 		p := a.table.places.At(m.Place)
 		p.alarm = never
 		if p.kind == bare {
-			a.wakeAt(m.Place, m.ID, a.table.attempts.At(p.where).deadline(&a.options))
+			e := a.table.attempts.at(p.where)
+			a.wakeAt(m.Place, m.ID, e.deadline(&a.options))
 			continue
 		}
 		if p.kind == orderly {

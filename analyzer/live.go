@@ -11,7 +11,7 @@ import (
 // unanswered is a client in SYN_SENT.
 func (a *Analyzer) Live() record.Live {
 	live := a.live
-	attempts := a.table.attempts.Live()
+	attempts := a.table.attempts.live()
 	live.Connections += attempts
 	live.Client[tcpstate.SynSent] += attempts
 	if a.accounts != nil {
@@ -97,7 +97,8 @@ func (a *Analyzer) peek(n uint32) *connection {
 			return &a.peeked[len(a.peeked)-1]
 		})
 	case p.kind == bare:
-		a.grow(&a.scratch, a.table.attempts.At(p.where))
+		e := a.table.attempts.at(p.where)
+		a.grow(&a.scratch, &e)
 		return &a.scratch
 	case p.kind == orderly:
 		o := a.table.ordinary.At(p.where)

@@ -55,14 +55,14 @@ func (a *Analyzer) proceeds(n uint32, seg *flows.Segment) bool {
 
 // answers begins an ordinary life if the segment is the SYN-ACK that the SYN at a place has asked for.
 func (a *Analyzer) answers(n uint32, p *place, seg *flows.Segment) bool {
-	e := a.table.attempts.At(p.where)
+	e := a.table.attempts.at(p.where)
 	asks := e.len == 0 && e.syn.window != 0 && e.syn.checksum() != flows.ChecksumWrong && !e.self()
 	if !asks || sender(seg) == e.opener() || seg.Flags&^flows.ECE != flows.SYN|flows.ACK || seg.Ack != e.seq+1 ||
 		seg.Len > 0 {
 		return false
 	}
 	client, server := e.opener(), 1-e.opener()
-	begun := ordinary{attempt: *e, lastAt: e.at, lastPacket: e.packet, irs: seg.Seq}
+	begun := ordinary{attempt: e, lastAt: e.at, lastPacket: e.packet, irs: seg.Seq}
 	begun.next[client], begun.next[server] = e.seq+1, seg.Seq+1
 	begun.acked[client], begun.acked[server] = seg.Seq+1, seg.Ack
 	begun.stamps[client] = e.syn.tsVal
@@ -71,7 +71,7 @@ func (a *Analyzer) answers(n uint32, p *place, seg *flows.Segment) bool {
 	if !fits || e.syn.stampedZero() {
 		return false
 	}
-	a.table.attempts.Drop(p.where)
+	a.table.attempts.drop(p.where)
 	p.where, p.kind = a.table.ordinary.Take(), orderly
 	o := a.table.ordinary.At(p.where)
 	*o = begun

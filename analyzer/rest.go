@@ -149,7 +149,8 @@ func (a *Analyzer) ids(list []uint64, n uint32) []uint64 {
 			list = append(list, c.id)
 		}
 	case p.kind == bare:
-		list = append(list, a.table.attempts.At(p.where).packet)
+		e := a.table.attempts.at(p.where)
+		list = append(list, e.packet)
 	case p.kind == orderly:
 		list = append(list, a.table.ordinary.At(p.where).packet)
 	default:

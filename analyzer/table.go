@@ -23,7 +23,7 @@ type table struct {
 
 	arena    store.Arena
 	awake    pool
-	attempts store.Slabs[attempt] // the attempts of which nothing but one SYN has been seen
+	attempts attempts
 	ordinary store.Slabs[ordinary]
 	lines    store.Slabs[lines] // of the ordinary lives
 }
@@ -61,7 +61,7 @@ const (
 func newTable() table {
 	t := table{
 		seeds: newSeeds(), places: store.NewSlabs[place](12), arena: store.NewArena(),
-		awake: pool{Slabs: store.NewSlabs[connection](6)}, attempts: store.NewSlabs[attempt](12),
+		awake: pool{Slabs: store.NewSlabs[connection](6)}, attempts: newAttempts(),
 		ordinary: store.NewSlabs[ordinary](10), lines: store.NewSlabs[lines](12),
 	}
 	t.resize(leastIndex)
@@ -117,7 +117,7 @@ func (t *table) find(k *flows.Key, tag uint32) uint32 {
 			}
 			continue
 		case bare:
-			if t.attempts.At(p.where).key == *k {
+			if t.attempts.is(p.where, k) {
 				return b.place
 			}
 			continue
@@ -155,7 +155,9 @@ func (t *table) foresee(notices []notice, i uint32) {
 		case awake:
 			t.ahead[k] = t.awake.At(p.where).place
 		case bare:
-			t.ahead[k] = uint32(t.attempts.At(p.where).key.APort)
+			if p.where&isWhole == 0 {
+				t.ahead[k] = t.attempts.slim.At(p.where).seq
+			}
 		case orderly:
 			o := t.ordinary.At(p.where)
 			t.ahead[k] = uint32(o.key.APort) + uint32(o.count)

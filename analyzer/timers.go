@@ -74,8 +74,10 @@ func (a *Analyzer) undoJump() {
 	}
 	switch p := a.table.places.At(n); {
 	case p.kind == bare:
-		e := a.table.attempts.At(p.where)
+		e := a.table.attempts.at(p.where)
+		a.table.attempts.drop(p.where)
 		e.heard = a.clock
+		p.where = a.table.attempts.put(&e)
 		a.wakeAt(n, e.packet, e.deadline(&a.options))
 	default:
 		for c := a.newest(n); c != nil; c = c.older {
@@ -118,7 +120,7 @@ func (a *Analyzer) look(m store.Alarm) {
 	}
 	p.alarm = never
 	if p.kind == bare {
-		if e := a.table.attempts.At(p.where); e.deadline(&a.options) <= m.At {
+		if e := a.table.attempts.at(p.where); e.deadline(&a.options) <= m.At {
 			a.finishAttempt(m.Place, e.deadline(&a.options), record.EndIdle)
 		} else {
 			a.wakeAt(m.Place, e.packet, e.deadline(&a.options))

@@ -37,10 +37,17 @@ const (
 	turn = (ringSize - 1) << bucketBits
 )
 
+// alarmBlock holds alarms of one bucket, each in 12 bytes.
 type alarmBlock struct {
-	alarms [63]Alarm
+	ids    uint64 // the upper half of the ids of all
+	alarms [126]laidAlarm
 	n      uint32
 	next   uint32 // 0 for none
+}
+
+// laidAlarm is an alarm in a bucket.
+type laidAlarm struct {
+	after, id, place uint32 // ns since the beginning of the bucket; lower half of the id
 }
 
 // Set adds an alarm, and gives the time for which: a turn ahead if it lies beyond that. Whoever is woken then looks
@@ -68,11 +75,13 @@ func (w *Wheel) Set(m Alarm) int64 {
 		return m.At
 	}
 	bucket := &w.ring[m.At>>bucketBits&(ringSize-1)]
-	if *bucket == 0 || int(w.blocks.At(*bucket).n) == len(alarmBlock{}.alarms) {
+	ids := m.ID >> 32
+	if *bucket == 0 || int(w.blocks.At(*bucket).n) == len(alarmBlock{}.alarms) || w.blocks.At(*bucket).ids != ids {
 		*bucket = w.take(*bucket)
 	}
 	block := w.blocks.At(*bucket)
-	block.alarms[block.n] = m
+	block.ids = ids
+	block.alarms[block.n] = laidAlarm{uint32(m.At & (1<<bucketBits - 1)), uint32(m.ID), m.Place}
 	block.n++
 	w.waiting++
 	return m.At
@@ -120,7 +129,9 @@ func (w *Wheel) step() {
 	bucket := &w.ring[w.horizon>>bucketBits&(ringSize-1)]
 	for b := *bucket; b != 0; {
 		block := w.blocks.At(b)
-		w.near = append(w.near, block.alarms[:block.n]...)
+		for _, l := range block.alarms[:block.n] {
+			w.near = append(w.near, Alarm{w.horizon + int64(l.after), block.ids<<32 | uint64(l.id), l.place})
+		}
 		w.waiting -= int(block.n)
 		w.blocks.Drop(b)
 		b = block.next
