@@ -5,18 +5,37 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/docker/go-units"
 )
 
 // spareMemory makes garbage a quarter of what is live at most, not as much again: most of what is live has no pointers,
-// so that collecting more often costs little. GOGC overrides it.
+// so that collecting more often costs little. While little is live there may be leastGarbage. GOGC overrides it.
 func spareMemory() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(25)
+		paceCollector(0)
 	}
+}
+
+const (
+	usualGarbage = 25 // percent of what is live
+	leastGarbage = 16 << 20
+	leastLive    = 4 << 20 // what the collector takes for live where less is
+)
+
+// paceCollector sets how much garbage there may be, now and after each collection. set is what was set before.
+func paceCollector(set int) {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	percent := max(usualGarbage, 100*leastGarbage/int(max(leastLive, live[0].Value.Uint64())))
+	if percent != set {
+		debug.SetGCPercent(percent)
+	}
+	runtime.AddCleanup(new(*int), paceCollector, percent) // it is garbage at once
 }
 
 // leastMemory is what a run needs without any connection: buffers, and the connections that are awake.
