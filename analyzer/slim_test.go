@@ -1,0 +1,64 @@
+package analyzer
+
+import (
+	"testing"
+
+	"github.com/tcplife/tcplife/flows"
+	"pgregory.net/rapid"
+)
+
+// An attempt comes back from the table as it was put there, and only its own key finds it.
+func TestAttemptsKeepAll(t *testing.T) {
+	kept := newAttempts()
+	rapid.Check(t, func(t *rapid.T) {
+		u32 := func(name string) uint32 { return rapid.Uint32().Draw(t, name) }
+		u16 := func(name string) uint16 { return rapid.Uint16().Draw(t, name) }
+		rarely := func(name string) bool { return rapid.IntRange(0, 7).Draw(t, name) == 0 }
+		e := attempt{
+			key: flows.Key{A: mapped([4]byte{10, 0, 0, byte(u16("a"))}), B: mapped([4]byte{10, 0, 1, byte(u16("b"))}),
+				APort: u16("port of a"), BPort: u16("port of b")},
+			packet: rapid.Uint64().Draw(t, "packet"), at: rapid.Int64().Draw(t, "at"), seq: u32("seq"),
+			syn: line{passed: uint64(u32("ack")), digest: u32("digest"), tsVal: u32("ts"), behind: u16("mss"),
+				len: u16("options"), window: u16("window"), ipid: u16("id"), headers: uint8(u16("headers")),
+				ttl: uint8(u16("ttl")), flags: uint8(u16("flags")), marks: uint8(u16("marks"))},
+		}
+		e.heard = e.at
+		if rarely("v6") {
+			e.key.V6, e.key.A[0], e.key.B[0] = true, 0x20, 0x20
+		}
+		if rarely("domain") {
+			e.key.Domain = 7
+		}
+		if rarely("text") {
+			e.len = 1
+		}
+		if rarely("echo") {
+			e.syn.tsEcr = 1
+		}
+		if rarely("heard later") {
+			e.heard++
+		}
+		before := kept.live()
+		n := kept.put(&e)
+		if got := kept.at(n); got != e || !kept.is(n, &e.key) || kept.live() != before+1 {
+			t.Fatalf("put %+v, got %+v", e, got)
+		}
+		other := e.key
+		switch rapid.IntRange(0, 3).Draw(t, "other") {
+		case 0:
+			other.V6 = !other.V6
+		case 1:
+			other.Domain++
+		case 2:
+			other.APort++
+		default:
+			other.B[15]++
+		}
+		if kept.is(n, &other) {
+			t.Fatalf("%+v is found by %+v", e.key, other)
+		}
+		if rapid.Bool().Draw(t, "drop") {
+			kept.drop(n)
+		}
+	})
+}
