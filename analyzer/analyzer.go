@@ -236,7 +236,10 @@ func (a *Analyzer) Close() {
 	a.letAllGo()
 	left := a.all()
 	a.table.index = nil // nobody searches it any more
-	for _, o := range left {
+	for i, o := range left {
+		if i%foreseenEnds == 0 {
+			a.table.foreseeEnds(left[i:min(i+foreseenEnds, len(left))])
+		}
 		a.when = order{a.clock, turnOfRest, o.id}
 		if a.table.places.At(o.place).kind == bare {
 			a.finishAttempt(o.place, a.clock, record.EndCaptureEnd)

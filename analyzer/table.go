@@ -151,18 +151,44 @@ func (t *table) foresee(notices []notice, i uint32) {
 		}
 	}
 	for k, n := range t.ahead {
-		switch p := t.places.At(n); p.kind {
-		case awake:
-			t.ahead[k] = t.awake.At(p.where).place
-		case bare:
-			if p.where&isWhole == 0 {
-				t.ahead[k] = t.attempts.slim.At(p.where).seq
-			}
-		case orderly:
+		t.ahead[k] = t.look(n)
+	}
+}
+
+// look brings what is known at a place into the caches. What it gives has no meaning.
+func (t *table) look(n uint32) uint32 {
+	switch p := t.places.At(n); p.kind {
+	case awake:
+		return t.awake.At(p.where).place
+	case bare:
+		if p.where&isWhole == 0 {
+			return t.attempts.slim.At(p.where).seq
+		}
+		return 0
+	case orderly:
+		o := t.ordinary.At(p.where)
+		return uint32(o.key.APort) + o.next[0] + uint32(o.count) + o.pages[len(o.pages)-1]
+	case atRest:
+		return uint32(t.arena.Head(p.where)[0])
+	}
+	return 0
+}
+
+// foreseenEnds is how many records are foreseen at once, so many that the caches hold them.
+const foreseenEnds = 16
+
+// foreseeEnds looks, as foresee does, at what records that end will be made of.
+func (t *table) foreseeEnds(list []at) {
+	t.ahead = append(t.ahead[:0], 0)
+	for i := range list {
+		t.ahead[0] += t.look(list[i].place)
+	}
+	for i := range list {
+		if p := t.places.At(list[i].place); p.kind == orderly {
 			o := t.ordinary.At(p.where)
-			t.ahead[k] = uint32(o.key.APort) + uint32(o.count)
-		default:
-			t.ahead[k] = uint32(t.arena.Head(p.where)[0])
+			for _, n := range o.pages[:(o.count+linesOnPage-1)/linesOnPage] {
+				t.ahead[0] += t.lines.At(n)[0].digest
+			}
 		}
 	}
 }
@@ -189,6 +215,7 @@ func (t *table) insert(b bucket) {
 func (t *table) resize(n int) {
 	old := t.index
 	t.index, t.shift = make([]bucket, n), uint(32-bits.TrailingZeros(uint(n)))
+	clear(t.index) // a page that is read before it is written is given twice
 	for _, b := range old {
 		if b.place != 0 {
 			t.insert(b)

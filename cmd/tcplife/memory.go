@@ -14,10 +14,10 @@ import (
 )
 
 // spareMemory makes garbage a quarter of what is live at most, not as much again: most of what is live has no pointers,
-// so that collecting more often costs little. While little is live there may be leastGarbage. GOGC overrides it.
+// so that collecting more often costs little. GOGC overrides it.
 func spareMemory() {
 	if os.Getenv("GOGC") == "" {
-		paceCollector(0)
+		debug.SetGCPercent(usualGarbage)
 	}
 }
 
@@ -27,15 +27,16 @@ const (
 	leastLive    = 4 << 20 // what the collector takes for live where less is
 )
 
-// paceCollector sets how much garbage there may be, now and after each collection. set is what was set before.
-func paceCollector(set int) {
+// allowGarbage lets there be leastGarbage while little is live, or the collector would run all the time. percent is
+// what the collector goes by now.
+func allowGarbage(percent int) {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
-	percent := max(usualGarbage, 100*leastGarbage/int(max(leastLive, live[0].Value.Uint64())))
-	if percent != set {
-		debug.SetGCPercent(percent)
+	now := max(usualGarbage, int(100*leastGarbage/max(leastLive, live[0].Value.Uint64())))
+	if now != percent {
+		debug.SetGCPercent(now)
 	}
-	runtime.AddCleanup(new(*int), paceCollector, percent) // it is garbage at once
+	runtime.AddCleanup(new(*int), allowGarbage, now) // after the next collection
 }
 
 // leastMemory is what a run needs without any connection: buffers, and the connections that are awake.
@@ -62,7 +63,8 @@ func limitMemory(size string) (n int64, err error) {
 }
 
 // limitMemoryByDefault does so by half of what there is, for the machine or for the process's control group, never of
-// what happens to be free. It gives 0 where nobody says how much there is. GOMEMLIMIT goes before for the collector.
+// what happens to be free. The collector may then leave leastGarbage. It gives 0 where nobody says how much there is.
+// GOMEMLIMIT goes before for the collector.
 func limitMemoryByDefault() int64 {
 	all, err := memlimit.FromSystem()
 	if limit, limited := memlimit.FromCgroup(); limited == nil && (err != nil || limit < all) {
@@ -70,6 +72,9 @@ func limitMemoryByDefault() int64 {
 	}
 	if err != nil {
 		return 0
+	}
+	if os.Getenv("GOGC") == "" {
+		allowGarbage(usualGarbage)
 	}
 	n := max(int64(min(all, math.MaxInt64))/2, leastMemory)
 	if os.Getenv("GOMEMLIMIT") == "" {
