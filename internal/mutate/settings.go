@@ -34,6 +34,8 @@ var settings = map[string]string{
 	"analyzer/internal/store ringSize * 2": "how many alarms are in the ring and not in the heap; they go off all " +
 		"the same",
 
+	"analyzer/internal/timers unknown": "less than any wait",
+
 	"analyzer/tcpstate ruleShift": "where a rule stands in an effect's bits",
 	"analyzer/tcpstate unknown":   "an index behind those of the states",
 	"analyzer/tcpstate nearby": "how far numbers may be apart where the short way compares them; the long way " +

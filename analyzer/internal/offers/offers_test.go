@@ -75,8 +75,12 @@ func TestMPTCP(t *testing.T) {
 	if tokens.Join(m); m.Joins != 17 {
 		t.Errorf("it joins connection %d", m.Joins)
 	}
-	for n := range uint32(1 << 16) { // and the first is forgotten
-		tokens.Add(n, 1)
+	for n := range uint32(1 << 16) {
+		tokens.Join(m)
+		if m.Joins != 17 {
+			t.Fatalf("after %d others it joins connection %d", n, m.Joins)
+		}
+		tokens.Add(n, 1) // with the last one the first is forgotten
 	}
 	if tokens.Join(m); m.Joins != 0 {
 		t.Errorf("after 65,536 others it joins connection %d", m.Joins)

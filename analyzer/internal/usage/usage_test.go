@@ -80,11 +80,23 @@ func TestIdle(t *testing.T) {
 	if got := u.Pattern(200, 100*second); got != record.PatternIdle {
 		t.Errorf("98 of 100 s idle behind one request: %v", got)
 	}
+	for begin, want := range map[int64]record.Pattern{9_000: record.PatternSingle, 8_999: record.PatternIdle} { // ms
+		var u usage.Usage
+		u.Opened(start)
+		u.Text(client, client, start+begin*1e6, 100, 4)
+		u.Text(server, client, start+begin*1e6+second, 100, 5)
+		u.Closed(start + 100*second)
+		if got := u.Pattern(200, 100*second); got != want {
+			t.Errorf("after %d ms a request, then idle for all but 10 s or less of 100: %v, want %v", begin, got, want)
+		}
+	}
 }
 
 // The period is that of idle times that differ from their mean by a tenth at most.
 func TestPeriod(t *testing.T) {
-	for last, want := range map[int64]int64{10 * second: 10 * second, 13 * second: 0} {
+	for last, want := range map[int64]int64{
+		10 * second: 10 * second, 11_500e6: 10_500e6, 11_600e6: 0, 13 * second: 0,
+	} {
 		var u usage.Usage
 		at := start
 		u.Opened(at)
@@ -93,7 +105,7 @@ func TestPeriod(t *testing.T) {
 			u.Text(client, client, at, 2, 4)
 		}
 		if got := u.Period(); got != want {
-			t.Errorf("idle for 10, 10 and %d s: a period of %d ns, want %d", last/second, got, want)
+			t.Errorf("idle for 10 s, 10 s and %d ns: a period of %d ns, want %d", last, got, want)
 		}
 	}
 }

@@ -1,0 +1,50 @@
+package wire
+
+import (
+	"testing"
+
+	"github.com/tcplife/tcplife/flows"
+)
+
+// A test for each threshold, with the numbers written out, so that one which is changed is noticed: make mutate halves
+// and doubles each. What findings come of it is tested in package analyzer.
+
+// A segment is as long as the MSS at most, less the twelve octets of the timestamps option: what is longer was merged of
+// several, and its checksum is nobody's.
+func TestMerged(t *testing.T) {
+	for _, c := range []struct {
+		timestamp bool
+		len       uint32
+		rejected  bool
+	}{{false, 1460, true}, {false, 1461, false}, {true, 1448, true}, {true, 1449, false}} {
+		s := Checksums{Good: true, MSS: 1460}
+		seg := flows.Segment{Len: c.len, Checksum: flows.ChecksumWrong}
+		seg.Options.HasTimestamp = c.timestamp
+		if got := s.Rejects(&seg); got != c.rejected {
+			t.Errorf("%d octets, with a timestamp %v: rejected %v, want %v", c.len, c.timestamp, got, c.rejected)
+		}
+	}
+}
+
+// Text that is sent again three times, each 200 ms or more after the last, is told.
+func TestStuck(t *testing.T) {
+	for _, c := range []struct {
+		again int
+		gap   int64
+		times uint64
+		often bool
+	}{{2, 200e6, 2, false}, {3, 200e6, 3, true}, {3, 200e6 - 1, 2, false}} {
+		var p Path
+		seg := flows.Segment{Seq: 1000, Len: 1448}
+		p.Sends(&seg, 1000, 1000)
+		for range c.again {
+			seg.Time += c.gap
+			p.Sends(&seg, 1000, 2448)
+		}
+		p.stuck.small = true // something shorter gets through
+		if times, _, _, often := p.Unanswered(); times != c.times || often != c.often || p.TooLong() != c.often {
+			t.Errorf("%d times, each after %d ns: %d count, often %v, too long %v", c.again, c.gap, times, often,
+				p.TooLong())
+		}
+	}
+}
