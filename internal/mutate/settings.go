@@ -36,6 +36,8 @@ var settings = map[string]string{
 
 	"analyzer/internal/timers unknown": "less than any wait",
 
+	"analyzer/record Schema": "the version of the record's form; package report's golden files hold it",
+
 	"analyzer/tcpstate ruleShift": "where a rule stands in an effect's bits",
 	"analyzer/tcpstate unknown":   "an index behind those of the states",
 	"analyzer/tcpstate nearby": "how far numbers may be apart where the short way compares them; the long way " +
