@@ -662,3 +662,18 @@ func TestCandidates(t *testing.T) {
 		}
 	}
 }
+
+// One that tries each of 16 open ports twice or more, and resets what it opens, checks them; tried once they are a scan.
+func TestPeriodic(t *testing.T) {
+	for n, want := range map[int]bool{31: true, 32: false} {
+		s := newStory()
+		for i := range n {
+			a := s.syn(0, 1, uint16(1+i%16))
+			s.synAck(0, a)
+			s.end(1, a, ResetByClient)
+		}
+		if found := s.scan(1) != nil; found != want {
+			t.Errorf("%d attempts on 16 open ports: a scan is %v, want %v", n, found, want)
+		}
+	}
+}

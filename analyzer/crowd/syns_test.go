@@ -72,3 +72,40 @@ func TestFloodSynsBound(t *testing.T) {
 		t.Errorf("%d SYNs are kept, want at most %d", kept, sampledSynsInAll)
 	}
 }
+
+// keep adds SYNs to as many samples, in turn, and says how many are kept of all.
+func keep(samples, n int) (c *Crowd, kept int) {
+	c = New()
+	c.KeepSyns()
+	for range samples {
+		c.order = append(c.order, &target{sample: &syns{}})
+	}
+	for i := range n {
+		c.keepSyn(c.order[i%samples].sample, &syn{at: int64(i)})
+	}
+	for _, t := range c.order {
+		kept += len(t.sample.list)
+	}
+	return c, kept
+}
+
+// A sample is of 8,192 SYNs at most; all of them together are of less than 524,288, but of 16 each if they are so many.
+func TestFloodSynsRoom(t *testing.T) {
+	for _, test := range []struct {
+		samples, n int
+		all        bool // are kept
+		limit      int  // of one sample, from then on
+	}{
+		{1, 8192, true, 8192},
+		{1, 8193, false, 8192},
+		{100, 524_287, true, 8192},
+		{100, 524_288, false, 4096},
+		{32_768, 524_288, true, 16},
+	} {
+		c, kept := keep(test.samples, test.n)
+		if all := kept == test.n; all != test.all || c.samples.limit != test.limit {
+			t.Errorf("of %d SYNs in %d samples %d are kept, at most %d in each; want %v, %d", test.n, test.samples, kept,
+				c.samples.limit, test.all, test.limit)
+		}
+	}
+}
