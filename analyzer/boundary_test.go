@@ -1,6 +1,7 @@
 package analyzer_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -183,6 +184,72 @@ func TestFarNumbers(t *testing.T) {
 			" len=10").Segments())
 		if fits := all[0].Client.Bytes > 0; fits != want {
 			t.Errorf("%s ahead: fits is %v: %s", ahead, fits, short(all[0]))
+		}
+	}
+}
+
+// closed is a whole life; S sends 302 next.
+const closed = handshake + `
+	C --> S FIN,ACK
+	C <-- S FIN,ACK
+	C --> S ACK
+`
+
+// outcomes are the findings of each record.
+func outcomes(script string) (list []string) {
+	_, all := told(segtest.Script(script).Segments())
+	for _, r := range all {
+		var codes []string
+		for _, f := range r.Findings {
+			codes = append(codes, f.Code)
+		}
+		list = append(list, strings.Join(codes, " "))
+	}
+	return list
+}
+
+// What the next segments are taken for, and how long a connection is idle before its close is that of an idle one.
+func TestNextIncarnation(t *testing.T) {
+	const disowned, refused = "C --> S SYN\nC <-- S SYN,ACK\nC --> S RST\n", "C --> S SYN\nC <-- S RST,ACK\n"
+	crossed := func(idle string) string {
+		return handshake + "C --> S PSH,ACK len=100\nC <-- S PSH,ACK len=200\nC --> S ACK\n" + idle +
+			" C <-- S FIN,ACK\n+200us C --> S PSH,ACK seq=201 ack=501 len=100\n+5ms C <-- S RST seq=501"
+	}
+	for _, test := range []struct {
+		name, script string
+		want         []string
+	}{
+		{"a lower ISN within 60 s is old", closed + "+59s C --> S SYN seq=50\nC <-- S SYN,ACK seq=900000",
+			[]string{"", "embryonic stale_syn"}},
+		{"and later it is not", closed + "+61s C --> S SYN seq=50\nC <-- S SYN,ACK seq=900000",
+			[]string{"time_wait_reused", "embryonic"}},
+		{"a SYN-ACK in the window is forged", closed + "C <-- S SYN,ACK seq=65837 ack=102", []string{""}},
+		{"one 64 KiB ahead opens a connection", closed + "C <-- S SYN,ACK seq=65838 ack=102",
+			[]string{"time_wait_reused", ""}},
+		{"also if its acknowledgement is near", closed + "C <-- S SYN,ACK seq=302 ack=65637", []string{""}},
+		{"and 64 KiB ahead not", closed + "C <-- S SYN,ACK seq=302 ack=65638", []string{"time_wait_reused", ""}},
+		{"the SYN of a disowned attempt comes within a second", disowned + "+900ms C --> S SYN seq=100",
+			[]string{"syn_retransmitted syn_scanned"}},
+		{"and later", disowned + "+1100ms C --> S SYN seq=100", []string{"syn_scanned", "unanswered stale_syn"}},
+		{"the SYN of a refused attempt comes within 3 s", refused + "+2900ms C --> S SYN seq=100",
+			[]string{"syn_retransmitted refused unanswered"}},
+		{"and later, though it is refused", refused + "+3100ms C --> S SYN seq=100",
+			[]string{"refused", "unanswered stale_syn"}},
+		{"a close after less than a second crosses text", crossed("+999ms"), []string{"data_after_close"}},
+		{"a close after a second of silence", crossed("+1s"), []string{"close_crossed"}},
+	} {
+		if got := outcomes(test.script); !slices.Equal(got, test.want) {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+// 240 s after its last packet a connection ends whose both sides have sent FINs that are not acknowledged.
+func TestClosingLimit(t *testing.T) {
+	const script = handshake + "C --> S FIN,ACK\nC <-- S FIN,ACK ack=101"
+	for after, want := range map[time.Duration]int{239 * time.Second: 0, 241 * time.Second: 1} {
+		if got, _ := told(segtest.Script(script).Segments(), after); got != want {
+			t.Errorf("after %v: %d records, want %d", after, got, want)
 		}
 	}
 }

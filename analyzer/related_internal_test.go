@@ -1,20 +1,28 @@
 package analyzer
 
-import "testing"
+import (
+	"testing"
 
-// 4,096 unasked SYN-ACKs and addresses with timestamps are remembered, the latest ones.
+	"github.com/tcplife/tcplife/flows"
+)
+
+// 4,096 unasked SYN-ACKs, addresses with timestamps and hosts with ISNs are remembered, the latest ones.
 func TestMostRelated(t *testing.T) {
 	for n, want := range map[uint32]bool{4096: true, 4097: false} {
 		r := newRelated()
 		for i := range n {
 			r.unasked.of(unaskedKey{ack: i})
 			r.stamps.of(stampKey{port: uint16(i)})
+			r.hosts.of(hostKey{addr: flows.Addr{byte(i), byte(i >> 8)}})
 		}
 		if found := r.unasked.find(unaskedKey{}) != nil; found != want {
 			t.Errorf("of %d unasked SYN-ACKs the first is remembered: %v", n, found)
 		}
 		if found := r.stamps.find(stampKey{}) != nil; found != want {
 			t.Errorf("of %d addresses the first is remembered: %v", n, found)
+		}
+		if found := r.hosts.find(hostKey{}) != nil; found != want {
+			t.Errorf("of %d hosts the first is remembered: %v", n, found)
 		}
 	}
 }
