@@ -133,10 +133,34 @@ func TestPopulationHosts(t *testing.T) {
 	}
 }
 
-// After six hours comes a day.
+// The steps of a grid, from a millisecond to a thousand days.
 func TestGridSteps(t *testing.T) {
-	if got := longer(int64(6 * time.Hour)); got != int64(24*time.Hour) {
-		t.Errorf("after six hours comes %v", time.Duration(got))
+	const ms, day = time.Millisecond, 24 * time.Hour
+	step := ms
+	for _, want := range []time.Duration{2 * ms, 10 * ms, 20 * ms, 100 * ms, 200 * ms, time.Second, 2 * time.Second,
+		10 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 6 * time.Hour, day, 10 * day, 100 * day,
+		1000 * day, 2000 * day} {
+		if got := time.Duration(longer(int64(step))); got != want {
+			t.Errorf("after %v comes %v, want %v", step, got, want)
+		}
+		step = want
+	}
+}
+
+// Closes that crossed the other side's text count after a second of silence.
+func TestShortestCrossedClose(t *testing.T) {
+	for silence, want := range map[record.Duration]uint64{1e9 - 1: 0, 1e9: 1} {
+		closes := newCrossedCloses()
+		if closes.add(&record.Connection{}, silence, record.Server); closes.total != want {
+			t.Errorf("after %d ns: %d count, want %d", silence, closes.total, want)
+		}
+	}
+}
+
+// Without an option clients have the ports that Linux gives them.
+func TestDefaultPorts(t *testing.T) {
+	if want := (PortRange{Low: 32768, High: 60999}); DefaultPortRange != want {
+		t.Errorf("%+v, want %+v", DefaultPortRange, want)
 	}
 }
 

@@ -111,6 +111,7 @@ func TestForecastContradicted(t *testing.T) {
 		{"Windows", windows, 0.2, record.TimeWaitCaptureEnd, true},
 		{"FreeBSD", freeBSD, 0.2, record.TimeWaitCaptureEnd, true},
 		{"Linux", linux, 0.2, record.TimeWaitCaptureEnd, false},
+		{"Linux, nearly as fast", linux, 0.125, record.TimeWaitCaptureEnd, false},
 		{"Linux, faster", linux, 0.05, record.TimeWaitCaptureEnd, true},
 		{"reused sooner", nil, 0.2, record.TimeWaitReused, false},
 	} {
