@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -44,28 +45,27 @@ func TestOutlet(t *testing.T) {
 
 // Once a signal has come an outlet waits for a reader as long as it reads, and no longer.
 func TestOutletGivesUp(t *testing.T) {
-	t.Parallel()
-	signalled, signal := context.WithCancel(context.Background())
-	in, out := io.Pipe()
-	o := newOutlet(out, 100)
-	o.Write(make([]byte, 4*outletBlock))
-	slow := make(chan struct{})
-	go func() { // for two and a half seconds
-		defer close(slow)
-		for range 3 {
-			time.Sleep(readerPatience * 5 / 6)
-			io.ReadFull(in, make([]byte, outletBlock))
+	synctest.Test(t, func(t *testing.T) {
+		signalled, signal := context.WithCancel(context.Background())
+		in, out := io.Pipe()
+		o := newOutlet(out, 100)
+		o.Write(make([]byte, 4*outletBlock))
+		go func() {
+			for range 3 {
+				time.Sleep(readerPatience - 1)
+				io.ReadFull(in, make([]byte, outletBlock))
+			}
+		}()
+		signal()
+		begun := time.Now()
+		unread, err := o.end(signalled)
+		if took := time.Since(begun); unread != outletBlock || err != nil || took != 4*readerPatience-3 {
+			t.Errorf("it leaves %d bytes unread after %v: %v", unread, took, err)
 		}
-	}()
-	signal()
-	begun := time.Now()
-	unread, err := o.end(signalled)
-	took := time.Since(begun)
-	<-slow
-	if unread != outletBlock || err != nil || took < 3*readerPatience || took > 5*readerPatience {
-		t.Errorf("it leaves %d bytes unread after %v: %v", unread, took, err)
-	}
-	if o.wait(signalled, 1) != outletBlock {
-		t.Error("it does not keep to having given up")
-	}
+		if o.wait(signalled, 1) != outletBlock {
+			t.Error("it does not keep to having given up")
+		}
+		in.Close()
+		close(o.begun) // nothing outlives the test
+	})
 }

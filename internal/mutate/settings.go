@@ -35,6 +35,8 @@ var settings = map[string]string{
 
 	"analyzer/internal/store apart": "how near a number must be to take the place of another one; it comes " +
 		"back all the same",
+	"analyzer/internal/store isSeen * 2": "a byte has eight bits",
+	"analyzer/internal/store leastSlots": "how many places the index has at first; it grows",
 	"analyzer/internal/store ringSize * 2": "how many alarms are in the ring and not in the heap; they go off all " +
 		"the same",
 
