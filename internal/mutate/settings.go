@@ -35,8 +35,9 @@ var settings = map[string]string{
 
 	"analyzer/internal/store apart": "how near a number must be to take the place of another one; it comes " +
 		"back all the same",
-	"analyzer/internal/store isSeen * 2": "a byte has eight bits",
-	"analyzer/internal/store leastSlots": "how many places the index has at first; it grows",
+	"analyzer/internal/store bucketBits * 2": "a time in a bucket has 32 bits",
+	"analyzer/internal/store isSeen * 2":     "a byte has eight bits",
+	"analyzer/internal/store leastSlots":     "how many places the index has at first; it grows",
 	"analyzer/internal/store ringSize * 2": "how many alarms are in the ring and not in the heap; they go off all " +
 		"the same",
 
@@ -47,6 +48,7 @@ var settings = map[string]string{
 
 	"analyzer/record Schema": "the version of the record's form; package report's golden files hold it",
 
+	"analyzer/tcpstate far * 2":   "the half of the sequence space is no difference of two numbers",
 	"analyzer/tcpstate ruleShift": "where a rule stands in an effect's bits",
 	"analyzer/tcpstate unknown":   "an index behind those of the states",
 	"analyzer/tcpstate nearby": "how far numbers may be apart where the short way compares them; the long way " +
