@@ -744,7 +744,7 @@ func TestLiveUnread(t *testing.T) {
 	}
 }
 
-// TestLiveReadLate reads what live writes only once it has ended by itself: nothing is lost.
+// TestLiveReadLate reads what live writes only once the pipe is full: nothing is lost.
 func TestLiveReadLate(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
@@ -758,7 +758,17 @@ func TestLiveReadLate(t *testing.T) {
 	if err := lab.Client.Do(func() error { return flood(lab, 81, attempts) }); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * time.Second)
+	await(t, "the pipe is full", func() bool {
+		room, err := unix.FcntlInt(late.Fd(), unix.F_GETPIPE_SZ, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held, err := unix.IoctlGetInt(int(late.Fd()), unix.TIOCINQ)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return held > room-room/8 // a page may have been left half full
+	})
 	read, err := io.ReadAll(late)
 	if err != nil {
 		t.Fatal(err)
