@@ -102,10 +102,11 @@ type Analyzer struct {
 	jumpKey flows.Key // the sockets of that packet
 	passed  course.Passed
 
-	texts  texts
-	twins  twins
-	record *record.Connection // what emit is given, filled anew for each
-	live   record.Live        // but for the attempts
+	texts   texts
+	like    likeness // of the attempt whose record is the model of twins
+	noTwins bool
+	record  *record.Connection // what emit is given, filled anew for each
+	live    record.Live        // but for the attempts
 }
 
 // New makes an Analyzer. It calls emit with each record as its connection ends, in the order of the capture times at

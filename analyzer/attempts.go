@@ -10,7 +10,6 @@ import (
 	"github.com/tcplife/tcplife/analyzer/internal/distance"
 	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/analyzer/record"
-	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -179,7 +178,7 @@ func (a *Analyzer) grow(c *connection, e *attempt) {
 	c.phase = attempted
 }
 
-// finishAttempt emits the record of an attempt that failed.
+// finishAttempt ends the record of an attempt that failed.
 func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 	number := a.table.places.At(n).where
 	e := a.table.attempts.at(number)
@@ -187,30 +186,26 @@ func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 	a.table.attempts.drop(number)
 	syn := e.segment()
 	end := event{clock: a.clock, probe: crowd.ProbeOf(&syn)}
-	if r := a.record; a.fillTwin(r, &e, at, by) {
+	if like := e.likeness(by); like == a.like && !e.self() {
 		end.attempt = attemptBy(&e.key, e.opener())
 		end.attempt.SynAt = e.at
-		end.unanswered, end.end, end.cut = true, crowd.Unanswered, by == record.EndCaptureEnd
-	} else {
-		c := &a.scratch
-		a.grow(c, &e)
-		a.settle(c, at)
-		a.fill(r, c, at, by)
-		a.twins.remember(&e, c, r)
-		a.leave(c, by)
+		end.end, end.cut = crowd.Unanswered, by == record.EndCaptureEnd
+		end.packet, end.endedAt, end.clientPort = e.packet, at, e.key.APort
+		if e.opener() == 1 {
+			end.clientPort = e.key.BPort
+		}
+		a.tell(twinEnds, &end)
+		return
 	}
+	c := &a.scratch
+	a.grow(c, &e)
+	a.settle(c, at)
+	a.fill(a.record, c, at, by)
+	if end.model = !a.noTwins && isModel(&e, c, a.record); end.model {
+		a.like = e.likeness(by)
+	}
+	a.leave(c, by)
 	a.tell(recordEnds, &end)
-}
-
-// twins knows the record of an attempt that has ended. That of the next one like it differs in sockets, numbers and
-// times only: in a SYN flood millions do.
-type twins struct {
-	known  bool
-	like   likeness // what they have in common
-	record record.Connection
-	ttl    uint8  // of the record's SYN
-	detail string // of its one finding, up to the packet's number
-	off    bool
 }
 
 // likeness is what decides about the record of an attempt, but for sockets, numbers and times.
@@ -219,68 +214,75 @@ type likeness struct {
 	len        uint32
 	v6, closed bool // addresses; window
 	nowhere    bool // an address is no host's
+	by         record.EndedBy
 }
 
-func (e *attempt) likeness() likeness {
-	like := likeness{e.syn, e.len, e.key.V6, e.syn.window == 0, !e.key.Hosts()}
+func (e *attempt) likeness(by record.EndedBy) likeness {
+	like := likeness{e.syn, e.len, e.key.V6, e.syn.window == 0, !e.key.Hosts(), by}
 	l := &like.syn
 	l.passed, l.digest, l.tsVal, l.tsEcr, l.window, l.ipid, l.ttl = 0, 0, 0, 0, 0, 0, 0
+	l.marks &^= markFromB
 	return like
 }
 
-// remember takes the record of an attempt for that of others, if it is a plain one.
-func (t *twins) remember(e *attempt, c *connection, r *record.Connection) {
-	t.known = false
-	if t.off || c.self() || !c.key.Hosts() || c.role != record.RoleSyn || c.failure() != crowd.Unanswered ||
-		len(r.Client.States) != 1 || len(r.Server.States) != 0 || len(r.Findings) != 1 ||
-		!slices.Equal(r.Findings[0].Packets, []uint64{e.packet}) {
-		return
-	}
-	detail, isLast := strings.CutSuffix(r.Findings[0].Detail, strconv.FormatUint(e.packet, 10))
-	if !isLast {
-		return
-	}
-	t.known, t.like, t.ttl, t.detail = true, e.likeness(), e.syn.ttl, detail
-	t.record = *r
-	t.record.Client.States, t.record.Findings = slices.Clone(r.Client.States), slices.Clone(r.Findings)
+// isModel reports whether the record of an attempt says nothing but what that of a twin says.
+func isModel(e *attempt, c *connection, r *record.Connection) bool {
+	return !c.self() && c.key.Hosts() && c.role == record.RoleSyn && c.failure() == crowd.Unanswered &&
+		len(r.Client.States) == 1 && len(r.Server.States) == 0 && len(r.Findings) == 1 &&
+		slices.Equal(r.Findings[0].Packets, []uint64{e.packet}) &&
+		strings.HasSuffix(r.Findings[0].Detail, strconv.FormatUint(e.packet, 10))
 }
 
-// fillTwin makes the record of an attempt that is like the one remembered, and reports whether it is.
-func (a *Analyzer) fillTwin(r *record.Connection, e *attempt, at int64, by record.EndedBy) bool {
-	t := &a.twins
-	if !t.known || e.likeness() != t.like || e.self() {
-		return false
+// twins makes the records of attempts that are alike of the record of one of them. They differ in sockets, numbers and
+// times only: in a SYN flood millions do.
+type twins struct {
+	model  record.Connection
+	detail string // of its one finding, up to the packet's number
+	record record.Connection
+	last   uint64 // the id that record has been given, 0 if it is not like model
+	ttl    uint8  // of the SYN that it tells of
+	texts  texts
+}
+
+// follow takes the record of an attempt for the model of those that come.
+func (t *twins) follow(r *record.Connection) {
+	t.model, t.last = *r.Clone(), 0
+	t.detail = strings.TrimSuffix(r.Findings[0].Detail, strconv.FormatUint(r.ID, 10))
+}
+
+// fill gives the record of a twin. It is valid until the next one is filled.
+func (t *twins) fill(e *event) *record.Connection {
+	r, at, packet := &t.record, record.Time(e.attempt.SynAt), record.PacketNumber(e.packet)
+	if t.last == 0 || r.ID != t.last || len(r.Findings) != 1 { // else it is as it was left, and no one has taken it
+		states, none, timeWait, findings := r.Client.States[:0], r.Server.States[:0], r.TimeWait[:0], r.Findings[:0]
+		*r, t.ttl = t.model, 0
+		r.Client.States, r.Findings = append(states, t.model.Client.States...), append(findings, t.model.Findings...)
+		if r.TimeWait = timeWait; timeWait == nil {
+			r.TimeWait = []record.TimeWait{}
+		}
+		if r.Server.States = none; none == nil {
+			r.Server.States = []record.StateEntry{}
+		}
 	}
-	timeWait, states, none, findings := r.TimeWait[:0], r.Client.States[:0], r.Server.States[:0], r.Findings[:0]
-	if timeWait == nil {
-		timeWait = []record.TimeWait{}
+	t.last = e.packet
+	r.ID, r.Start, r.End, r.StartNS, r.EndNS = e.packet, at, at, e.attempt.SynAt, e.attempt.SynAt
+	r.Ended = record.Time(e.endedAt)
+	c, s, a := &r.Client, &r.Server, &e.attempt
+	c.IP, c.Port, s.IP, s.Port = flows.IP(a.Source, a.V6), e.clientPort, flows.IP(a.Target, a.V6), a.TargetPort
+	c.ISN.Number = e.probe.Seq
+	if t.ttl != e.probe.TTL {
+		syn := distance.Of(e.probe.TTL)
+		t.ttl, r.Observer = e.probe.TTL, distance.Observer(&syn, &distance.End{}, &r.Handshake)
 	}
-	if none == nil {
-		none = []record.StateEntry{}
+	c.States[0].At, c.States[0].Packet = at, packet
+	r.Handshake.SynAt, r.Handshake.SynPacket = at, packet
+	key := flows.Key{A: a.Source, B: a.Target, APort: c.Port, BPort: s.Port, V6: a.V6}
+	if e.probe.FromB {
+		key.A, key.B, key.APort, key.BPort = key.B, key.A, key.BPort, key.APort
 	}
-	*r = t.record
-	r.TimeWait, r.Server.States = timeWait, none
-	r.ID = e.packet
-	r.Start, r.End, r.Ended, r.EndedBy = record.Time(e.at), record.Time(e.at), record.Time(at), by
-	r.StartNS, r.EndNS = e.at, e.at
-	client, server := e.key.AddrPortA(), e.key.AddrPortB()
-	if e.opener() == 1 {
-		client, server = server, client
-	}
-	r.Client.IP, r.Client.Port, r.Server.IP, r.Server.Port = client.Addr(), client.Port(), server.Addr(), server.Port()
-	r.Client.ISN.Number = e.seq
-	if e.syn.ttl != t.ttl {
-		syn := distance.Of(e.syn.ttl)
-		t.ttl, t.record.Observer = e.syn.ttl, distance.Observer(&syn, &distance.End{}, &r.Handshake)
-	}
-	r.Observer = t.record.Observer
-	r.Client.States = append(states, record.StateEntry{State: tcpstate.SynSent, At: record.Time(e.at),
-		Packet: record.PacketNumber(e.packet), Evidence: record.Seen, Rule: tcpstate.ActiveOpen})
-	r.Handshake.SynAt, r.Handshake.SynPacket = record.Time(e.at), record.PacketNumber(e.packet)
-	r.CommunityID = record.CommunityIDOf(&e.key)
-	r.Findings = append(findings, t.record.Findings[0])
+	r.CommunityID = record.CommunityIDOf(&key)
 	f := &r.Findings[0]
-	f.Detail = a.texts.string(strconv.AppendUint(append(a.texts.room(), t.detail...), e.packet, 10))
-	f.Packets = a.texts.number(e.packet)
-	return true
+	f.Detail = t.texts.string(strconv.AppendUint(append(t.texts.room(), t.detail...), e.packet, 10))
+	f.Packets = t.texts.number(e.packet)
+	return r
 }

@@ -51,7 +51,7 @@ func Awake(a *Analyzer) int { return int(a.table.awake.Live()) }
 func Footprint(a *Analyzer) uint64 { return a.footprint() }
 
 // NoTwins makes the record of every lone SYN anew.
-func NoTwins(a *Analyzer) { a.twins.off = true }
+func NoTwins(a *Analyzer) { a.noTwins = true }
 
 // LetAllGo takes in all segments that wait for what they answer.
 func LetAllGo(a *Analyzer) { a.letAllGo() }

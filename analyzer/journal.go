@@ -25,6 +25,7 @@ type accounts struct {
 	tokens offers.Tokens
 	totals ledger.Totals
 	crowd  *crowd.Crowd
+	twins  twins // of the one who tells without a journal
 
 	related related
 }
@@ -54,12 +55,13 @@ type event struct {
 	heardAt    int64  // recordEnds: the server's last segment
 	synAckTTL  uint8  // recordEnds: of the SYN-ACK, if another device than the server made it; else 0
 	serverTTL  uint8  // recordEnds: of the server then
+	endedAt    int64  // twinEnds
 	token      uint32 // mptcpOpens: of an end
 	id         uint64 // mptcpOpens: the connection
 	// synAckRetransmitted, handshakeCompletes, completionTakenBack, attemptEnds: SYN-ACKs that no SYN asked for
 	synAckRetransmissions int32
 	kind                  eventKind
-	end                   crowd.End // attemptEnds, completionTakenBack, failureTakenBack; recordEnds if unanswered
+	end                   crowd.End // attemptEnds, completionTakenBack, failureTakenBack, twinEnds
 	firstRetransmission   bool      // synRetransmitted: for the first time
 	retransmitted         bool      // synAcked, attemptEnds: the SYN was sent again before
 	text                  bool      // listenerFellBack: the client had sent text
@@ -67,21 +69,23 @@ type event struct {
 	completed             bool      // synAckRetransmitted: the ACK had come
 	firstBack             bool      // listenerFellBack: for the first time
 	held                  bool      // completionTakenBack: since it fell back
-	cut                   bool      // attemptEnds, completionTakenBack: with the capture
+	cut                   bool      // attemptEnds, completionTakenBack, twinEnds: with the capture
 	// recordEnds, handshakeCompletes, attemptEnds: nothing but silence says that the SYN-ACK was acknowledged
 	silent     bool
 	reset      bool   // segmentStrayed: an RST answered it
-	unanswered bool   // recordEnds: of a SYN alone, whose attempt ends with it
-	clientPort uint16 // synAckUnasked
-	packet     uint64 // synAckUnasked
+	model      bool   // recordEnds: those that twinEnds tells of are like this one
+	clientPort uint16 // synAckUnasked, twinEnds
+	packet     uint64 // synAckUnasked, twinEnds
 }
 
-// eventKind says which it is: the end of a record, or what the method of the crowd that has its name is told.
+// eventKind says which it is: the end of a record, or what the method of the crowd that has its name is told. twinEnds
+// is the end of an attempt and of its record, which is like that of a model.
 type eventKind uint8
 
 const (
 	nothingHappens eventKind = iota
 	recordEnds
+	twinEnds
 	timeWaitsEnd
 	synSent
 	synRetransmitted
@@ -129,21 +133,20 @@ func (m *order) compare(o *order) int {
 	return cmp.Compare(m.id, o.id)
 }
 
-// take enters an event. The record is the one that ends, if one does.
-func (a *accounts) take(e *event, record *record.Connection) {
+// take enters an event. The record is the one that ends, if one does; the twins are those of who tells it.
+func (a *accounts) take(e *event, record *record.Connection, twins *twins) {
 	if e.silent && a.crowd.Flooded(&e.attempt) {
 		a.keepOpen(e, record)
 	}
 	switch e.kind {
 	case nothingHappens:
 	case recordEnds:
-		if e.unanswered {
-			a.endAttempt(e)
-		} else {
-			a.settleCookie(record)
-			a.crowd.Open(&e.attempt, e.acceptedAt, e.askedAt, e.servedAt, e.heardAt)
-			a.explainOverflow(record, &e.attempt)
+		if e.model {
+			twins.follow(record)
 		}
+		a.settleCookie(record)
+		a.crowd.Open(&e.attempt, e.acceptedAt, e.askedAt, e.servedAt, e.heardAt)
+		a.explainOverflow(record, &e.attempt)
 		a.related.explain(record, e)
 		a.related.compareISNs(record)
 		if e.synAckTTL > 0 {
@@ -152,6 +155,12 @@ func (a *accounts) take(e *event, record *record.Connection) {
 		a.tokens.Join(record.Handshake.MPTCP)
 		a.totals.Add(record)
 		a.emit(record)
+	case twinEnds:
+		a.endAttempt(e)
+		twin := twins.fill(e)
+		a.related.explain(twin, e)
+		a.totals.Add(twin)
+		a.emit(twin)
 	case timeWaitsEnd:
 		a.totals.EndTimeWaits(record)
 	case synSent:
@@ -246,7 +255,7 @@ func (a *accounts) result(from, to record.Time, evicted uint64, passed *course.P
 func (a *Analyzer) tell(kind eventKind, e *event) {
 	e.kind = kind
 	if a.journal == nil {
-		a.accounts.take(e, a.record)
+		a.accounts.take(e, a.record, &a.accounts.twins)
 		return
 	}
 	e.when = a.when

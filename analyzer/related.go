@@ -116,7 +116,7 @@ func (r *related) completed(e *event) {
 
 // explain adds to the record of an attempt that nothing answered what the others say of it.
 func (r *related) explain(c *record.Connection, e *event) {
-	if c.Handshake.Outcome != record.OutcomeUnanswered {
+	if len(r.stamps.values)+len(r.unasked.values) == 0 || c.Handshake.Outcome != record.OutcomeUnanswered {
 		return
 	}
 	client, listener := flows.Addr(c.Client.IP.As16()), flows.Addr(c.Server.IP.As16())

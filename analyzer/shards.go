@@ -226,7 +226,8 @@ func (a *accounts) takeAll(readers []journalReader) {
 		if first == nil {
 			return
 		}
-		a.take(first.next())
+		e, record := first.next()
+		a.take(e, record, &first.twins)
 	}
 }
 
@@ -236,6 +237,7 @@ type journalReader struct {
 	page    *page
 	events  int // read of the page
 	records int
+	twins   twins
 }
 
 // begin waits for the first page about the next list. It reports false when there is none, and never will be.
