@@ -133,6 +133,10 @@ func (c *Conn) shape(x, y *Endpoint, s *Segment) Effect {
 
 // sends puts the sender into the state that it must be in to send this.
 func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
+	if at := c.asks[from]; x.in(SynRcvd) && x.sentSyn && !x.sentSynAck && at != 0 && s.At-at <= x.crossing() &&
+		s.Len == 0 && !s.Fin && s.Seq == x.sndNxt {
+		return // a challenge ACK (RFC 5961 §3.2): an end in SYN_RCVD sends it too
+	}
 	if n := len(x.History); n > 1 && x.History[1].State == SynRcvd && x.History[0].State == SynSent && !x.sentSynAck &&
 		(n == 2 || x.History[2].State == Established) {
 		x.withdrawn(x.History[1], synNeverCame, s.Packet)

@@ -294,7 +294,8 @@ func (c *Conn) answeredBy(from int, s *Segment) (found *question) {
 func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	y := &c.Ends[1-from]
 	answers := !x.rttKnown || s.At-x.since() >= x.rtt*3/4
-	challenge := answers && s.Len == 0 && !s.Fin && s.Seq == x.sndNxt && x.ackSent && s.Ack == x.maxAck // RFC 5961 §3.2
+	bare := s.Len == 0 && !s.Fin && s.Seq == x.sndNxt && x.ackSent && s.Ack == x.maxAck
+	challenge := answers && bare // RFC 5961 §3.2
 	if x.doubted != nil && (s.At-x.doubted.At > x.crossing() || challenge) {
 		x.doubted, y.doubted = nil, nil
 	}
@@ -315,6 +316,9 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	asks := beyond || received && challenge && s.Ack != x.rstSeq // it expected another number than the RST's
 	if s.At-x.since() <= x.crossing() && !asks {
 		return 0
+	}
+	if bare && !asks && y.HasSent && c.last[1-from].at <= x.since() {
+		return 0 // nothing drew it: a late copy
 	}
 	n := len(x.History) - 1
 	for rst := x.History[n].Packet; n > 0 && x.History[n-1].Packet == rst; {
