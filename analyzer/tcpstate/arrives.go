@@ -7,7 +7,7 @@ package tcpstate
 // arrives is the arrival at y, Ends[to], of a segment without RST. An RST is judged in sendsRst, for what it
 // says of its sender comes first.
 func (c *Conn) arrives(to int, x, y *Endpoint, s *Segment, shape Effect) Effect {
-	if !y.rcv.known {
+	if !y.rcv.known && (s.Syn || !y.in(SynSent)) {
 		y.rcv = received{known: true, nxt: s.Seq}
 		if s.Syn {
 			y.rcv.nxt = s.end()

@@ -49,6 +49,7 @@ type question struct {
 	ack     Seq
 	hasAck  bool
 	refused bool     // by an RST
+	again   bool     // its peer had acknowledged it before
 	kind    Stimulus // Nothing if there is none
 }
 
@@ -132,6 +133,8 @@ func (c *Conn) remember(from int, e Effect, s *Segment) {
 	}
 	last.at, last.ack, last.hasAck, last.refused, last.kind = s.At, s.Ack, s.HasAck, false, kindOf(s, e)
 	last.packet, last.seq, last.end = s.Packet, s.Seq, s.end()
+	y := &c.Ends[1-from]
+	last.again = y.ackSent && !s.end().After(y.maxAck)
 }
 
 // Stimulus is the kind of segment that drew an RST.

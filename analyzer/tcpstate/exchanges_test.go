@@ -385,6 +385,50 @@ func TestHardExchanges(t *testing.T) {
 			CLOSED       C --> S  RST seq=102               CLOSED       # so C was gone when the FIN came`,
 			c: "SYN_SENT ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 CLOSED",
 			s: "SYN_RCVD ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED"},
+		{name: "an ACK that nothing drew after an RST is a late copy", script: `
+			             C --> S  SYN seq=100
+			             C <-- S  SYN,ACK seq=300 ack=101
+			             C --> S  ACK seq=101 ack=301
+			             C <-- S  ACK seq=301 ack=101       ESTABLISHED
+			CLOSED       C --> S  RST seq=101               CLOSED
+			     +700ms  C <-- S  ACK seq=301 ack=101       CLOSED
+			             C <-- S  ACK seq=301 ack=101 len=1 ESTABLISHED  # this says something`,
+			c: "SYN_SENT ESTABLISHED CLOSED", s: "SYN_RCVD ESTABLISHED"},
+		{name: "and what was drawn is none", script: opened + `
+			             C <-- S  ACK seq=301 ack=101       ESTABLISHED
+			CLOSED       C --x S  RST seq=101
+			     +700ms  C --> S  ACK seq=100 ack=301                    # a keepalive, also late
+			             C <-- S  ACK seq=301 ack=101       ESTABLISHED
+			CLOSED       C --> S  RST seq=101               CLOSED`,
+			c: "SYN_SENT ESTABLISHED CLOSED", s: "SYN_RCVD ESTABLISHED CLOSED"},
+		{name: "a challenge ACK shows no more than SYN_RCVD, RFC 5961 §3.2", script: `
+			SYN_SENT     C --> S  SYN seq=100
+			SYN_RCVD     C <-- S  SYN seq=300               SYN_RCVD
+			             C x-> S  SYN,ACK seq=100 ack=301
+			             C <-x S  SYN,ACK seq=300 ack=101
+			             C --> S  RST seq=102
+			             C <-- S  ACK seq=301 ack=101       SYN_RCVD
+			CLOSED       C --> S  RST seq=101               CLOSED`,
+			c: "SYN_SENT CLOSED", s: "SYN_SENT SYN_RCVD CLOSED"},
+		{name: "an RST answers a SYN,ACK that was acknowledged long ago", script: opened + `
+			             C --> S  ACK seq=101 ack=301 len=1000
+			             C <-- S  ACK seq=301 ack=1101      ESTABLISHED
+			CLOSED       C --> S  RST seq=1101              CLOSED
+			     +700ms  C <-- S  SYN,ACK seq=300 ack=101   CLOSED       # late, as the next one
+			             C --> S  ACK seq=1101 ack=301 len=1000
+			CLOSED       C --> S  RST seq=101`,
+			c: "SYN_SENT ESTABLISHED CLOSED", s: "SYN_RCVD ESTABLISHED CLOSED"},
+		{name: "SYN_SENT keeps neither text nor FIN, §3.10.7.3 fifth step", script: `
+			SYN_SENT     C --> S  SYN seq=100
+			             C <-x S  SYN,ACK seq=300 ack=101
+			     +200ms  C <-- S  FIN,ACK seq=301 ack=101   FIN_WAIT_1
+			             C <-- S  ACK seq=302 ack=101
+			     +400ms  C <-- S  SYN seq=300
+			     +200ms  C --> S  SYN seq=100
+			             C <-- S  ACK seq=302 ack=101
+			             C --> S  SYN,ACK seq=100 ack=301
+			ESTABLISHED  C <-- S  ACK seq=302 ack=101       FIN_WAIT_1`,
+			c: "SYN_SENT SYN_RCVD ESTABLISHED", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1"},
 		{name: "a SYN again denies what came with a SYN,ACK and after it", script: `
 			SYN_SENT     C --> S  SYN seq=100
 			             C x-- S  SYN,ACK seq=300 ack=101   SYN_RCVD

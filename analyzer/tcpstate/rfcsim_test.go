@@ -39,7 +39,7 @@ type view struct {
 	heardAck uint32          // the highest acknowledgement
 	silence  int             // repetitions, since it spoke last
 	unheard  bool            // it answered a repetition by an RST
-	unsure   bool            // a FIN was repeated, so perhaps the first one was lost
+	unsure   bool            // a FIN was repeated, or text before it, so perhaps the first one was lost or had to wait
 	flying   map[passed]bool // not there yet, or lost
 	impaired bool            // something was lost or late
 	lateNews int64           // when what came late changed its state; 0 once it has spoken since
@@ -117,7 +117,7 @@ func (v *view) comes(peer *view, s *rfcsim.Passing, e *rfcsim.Endpoint) {
 	key := keyOf(s)
 	if peer.passed[key] && (s.Syn || s.Fin || s.Len > 0) {
 		v.silence++
-		v.unsure = v.unsure || s.Fin
+		v.unsure = v.unsure || s.Fin || peer.finFirst > 0
 	}
 	peer.passed[key], peer.underWay[key] = true, true
 	v.flying[passed{s.Segment, s.At}] = true

@@ -37,7 +37,11 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 		e |= c.sendsFin(from, x, y, s)
 	}
 	if reset != nil {
-		x.closeAgain(reset, s.At, s.Packet)
+		at := s.At
+		if at-reset.At > x.crossing() {
+			at = reset.At // a late copy does not tell when its sender closed
+		}
+		x.closeAgain(reset, at, s.Packet)
 	}
 	c.bare = c.bare || !s.Fin
 	x.sentText = x.sentText || s.Len > 0 && !e.Has(Keepalive)

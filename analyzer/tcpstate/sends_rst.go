@@ -271,7 +271,8 @@ func (c *Conn) answeredBy(from int, s *Segment) (found *question) {
 		return nil
 	}
 	x := &c.Ends[from]
-	if own := &c.last[from]; own.at >= last.at && last.seq != last.end && own.hasAck && !own.ack.Before(last.end) {
+	if own := &c.last[from]; own.at >= last.at && last.seq != last.end && !last.again && own.hasAck &&
+		!own.ack.Before(last.end) {
 		return nil // it has taken that in, and so it had a connection
 	}
 	if at := c.asks[from]; at > last.at && s.At-at <= max(x.crossing(), SoonestTimeout) {
