@@ -164,8 +164,8 @@ func lastRun(e *record.Endpoint, kind record.TimerKind) *record.Timer {
 	return nil
 }
 
-// lasts reports that a wait is what was set. A kernel's timers are late by some jiffies, and a busy machine sees packets
-// late, the first of two as well as the second.
+// lasts reports that a wait is what was set. A kernel's timers are late by some jiffies, and a busy machine sees
+// packets late, the first of two as well as the second.
 func lasts(got record.Duration, set time.Duration) bool {
 	return got >= record.Duration(set-set/5) && got <= record.Duration(set+set/4+300*time.Millisecond)
 }
@@ -374,7 +374,9 @@ func TestSetAcceptQueue(t *testing.T) {
 			w.dial(2) // accepted: the queue has room for one more
 			w.dial(2) // one is, one is not
 			has := func(r *record.Connection) bool { return r.Found(c.want) }
-			w.until("there is the finding", func(list []*record.Connection) bool { return slices.ContainsFunc(list, has) })
+			w.until("there is the finding", func(list []*record.Connection) bool {
+				return slices.ContainsFunc(list, has)
+			})
 			w.quiet()
 			list, _ := w.records()
 			var found int

@@ -663,7 +663,8 @@ func TestCandidates(t *testing.T) {
 	}
 }
 
-// One that tries each of 16 open ports twice or more, and resets what it opens, checks them; tried once they are a scan.
+// One that tries each of 16 open ports twice or more, and resets what it opens, checks them. Tried once they are a
+// scan.
 func TestPeriodic(t *testing.T) {
 	for n, want := range map[int]bool{31: true, 32: false} {
 		s := newStory()

@@ -104,8 +104,8 @@ func TestFloodSynsRoom(t *testing.T) {
 	} {
 		c, kept := keep(test.samples, test.n)
 		if all := kept == test.n; all != test.all || c.samples.limit != test.limit {
-			t.Errorf("of %d SYNs in %d samples %d are kept, at most %d in each; want %v, %d", test.n, test.samples, kept,
-				c.samples.limit, test.all, test.limit)
+			t.Errorf("of %d SYNs in %d samples %d are kept, at most %d in each; want %v, %d",
+				test.n, test.samples, kept, c.samples.limit, test.all, test.limit)
 		}
 	}
 }

@@ -176,8 +176,8 @@ func TestKeepaliveAfterReset(t *testing.T) {
 	}
 }
 
-// Where a filter left out the segments with ACK alone: a SYN-ACK that is not repeated within 3.5 s was acknowledged, and
-// a FIN that is not repeated within a second.
+// Where a filter left out the segments with ACK alone, a SYN-ACK that is not repeated within 3.5 s was acknowledged,
+// and a FIN that is not repeated within a second.
 func TestUnrepeated(t *testing.T) {
 	for _, test := range []struct {
 		fin    bool

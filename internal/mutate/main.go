@@ -1,6 +1,7 @@
-// Mutate halves and doubles every named number of the tracker's packages, one at a time, and runs tests until one fails:
-// those of the same package, and then those of the tracker as a whole, ./analyzer. It lists what no test notices, and
-// fails then: either a boundary test is missing, or the number is no threshold and belongs into settings.go.
+// Mutate halves and doubles every named number of the tracker's packages, one at a time, and runs tests until one
+// fails: those of the same package, and then those of the tracker as a whole, ./analyzer. It lists what no test
+// notices, and fails then: either a boundary test is missing, or the number is no threshold and belongs into
+// settings.go.
 //
 // The packages are those below ./analyzer, or the arguments, as ./analyzer/crowd. Sources are not changed: go build's
 // -overlay puts another file in the place of one.

@@ -68,8 +68,8 @@ func TestMostKept(t *testing.T) {
 	}
 }
 
-// again is the kind of run that text begins which is sent again a second after it was sent, from 1000 on with 100 octets,
-// of a hundred segments that are not acknowledged.
+// again is the kind of run that text begins which is sent again after a second: the first of a hundred segments that
+// are not acknowledged, each of 100 octets.
 func again(e *end, r Repeat) Kind {
 	r.At, r.Sent, r.First = 2000*ms, 1000*ms, true
 	r.Seq, r.End, r.Una, r.Nxt = 1000, 1100, 1000, 11000

@@ -9,8 +9,8 @@ import (
 // A test for each threshold, with the numbers written out, so that one which is changed is noticed: make mutate halves
 // and doubles each. What findings come of it is tested in package analyzer.
 
-// A segment is as long as the MSS at most, less the twelve octets of the timestamps option: what is longer was merged of
-// several, and its checksum is nobody's.
+// A segment is as long as the MSS at most, less the twelve octets of the timestamps option. What is longer was merged
+// of several, and its checksum is nobody's.
 func TestMerged(t *testing.T) {
 	for _, c := range []struct {
 		timestamp bool
