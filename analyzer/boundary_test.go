@@ -1,6 +1,7 @@
 package analyzer_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -132,9 +133,14 @@ func TestNotClosedLimit(t *testing.T) {
 	}
 }
 
-// Eight packets are named for one finding.
+// Eight packets are named for one finding, though more are known: here eight segments with wrong checksums, and those
+// that repair it.
 func TestMostNotedPackets(t *testing.T) {
-	script := "X = 10.0.0.1:40000\n" + handshake + strings.Repeat("X --> S RST seq=5000000\n", 12)
+	script := handshake + "C --> S PSH,ACK len=10\n"
+	for seq := 111; seq < 191; seq += 10 {
+		script += fmt.Sprintf("C --> S PSH,ACK seq=%d len=10 badsum\n+300ms C --> S PSH,ACK seq=%[1]d len=10\n"+
+			"C <-- S ACK\n", seq)
+	}
 	_, all := told(segtest.Script(script).Segments())
 	most := 0
 	for _, f := range all[0].Findings {
