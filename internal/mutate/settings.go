@@ -33,6 +33,7 @@ var settings = map[string]string{
 	"analyzer placeBytes":    "what is counted for a place, of the sizes of structs",
 	"analyzer maxPackedKey":  "room for a key, of the sizes of its parts",
 
+	"analyzer/internal/distance initial[1] * 2": "a TTL has eight bits",
 	"analyzer/internal/distance initial[2] * 2": "a TTL has eight bits",
 	"analyzer/internal/distance usual * 2":      "there are no more initial TTLs",
 
