@@ -52,7 +52,7 @@ func newGroups(by string) (*groups, error) {
 		names = append(names, g.Name)
 	}
 	if !slices.Contains(names, by) {
-		return nil, fmt.Errorf("unknown group %q: it must be one of %s", by, strings.Join(names, ", "))
+		return nil, fmt.Errorf("--by: unknown value %q: it can be %s", by, strings.Join(names, ", "))
 	}
 	return &groups{by: by, groups: map[string]*group{}}, nil
 }

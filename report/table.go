@@ -61,7 +61,7 @@ const DefaultTop = 50
 // NewTable returns a writer of tables to w. It fails for options that there are not.
 func NewTable(w io.Writer, o TableOptions) (*Table, error) {
 	if o.Top < 0 {
-		return nil, errors.New("the number of rows must not be negative (0 shows all)")
+		return nil, errors.New("--top must not be negative; 0 shows all rows")
 	}
 	key, err := text.SortByName(text.SortKeys, o.Sort)
 	if err != nil {

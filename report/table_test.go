@@ -106,9 +106,9 @@ func TestTableOptionsAreChecked(t *testing.T) {
 		says    string
 	}{
 		{TableOptions{Columns: []string{"id", "colour"}},
-			`unknown column "colour": it must be one of id, start, end, client`},
-		{TableOptions{Sort: "size"}, `unknown sort key "size": it must be one of severity, start, end, duration`},
-		{TableOptions{By: "port"}, `unknown group "port": it must be one of server, client, finding`},
+			`--columns: unknown value "colour": it can be id, start, end, client`},
+		{TableOptions{Sort: "size"}, `--sort: unknown value "size": it can be severity, start, end, duration`},
+		{TableOptions{By: "port"}, `--by: unknown value "port": it can be server, client, finding`},
 		{TableOptions{Top: -1}, "must not be negative"},
 	} {
 		if _, err := NewTable(io.Discard, c.options); err == nil || !strings.Contains(err.Error(), c.says) {

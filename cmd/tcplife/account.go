@@ -73,7 +73,7 @@ func (a *account) tellOmissions(stderr io.Writer) (err error) {
 				dropped,
 				a.read.Drops.Kernel, a.read.Drops.Interface)
 		} else {
-			warnf(stderr, "%d packets were dropped while the capture was made, as it says itself", dropped)
+			warnf(stderr, "%d packets were dropped while capturing, according to the file", dropped)
 		}
 		err = errIncomplete
 	}
@@ -83,15 +83,15 @@ func (a *account) tellOmissions(stderr io.Writer) (err error) {
 		err = errIncomplete
 	}
 	if a.unread > 0 {
-		warnf(stderr, "nobody read standard output: %d connections were counted but not written", a.unread)
+		warnf(stderr, "standard output was blocked: %d connections were counted but not written", a.unread)
 		err = errIncomplete
 	}
 	if a.unreadBytes > 0 {
-		warnf(stderr, "nobody read standard output: its last %s are lost", byteSize(int64(a.unreadBytes)))
+		warnf(stderr, "standard output was blocked: its last %s are lost", byteSize(int64(a.unreadBytes)))
 		err = errIncomplete
 	}
 	if a.unwritten > 0 {
-		warnf(stderr, "%d packets are in no capture file: %v", a.unwritten, a.writeError)
+		warnf(stderr, "%d packets were not written to a capture file: %v", a.unwritten, a.writeError)
 		err = errIncomplete
 	}
 	if len(a.lost) > 0 {

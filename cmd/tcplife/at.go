@@ -42,7 +42,7 @@ TIME is one of
 
 States are settled: later packets have corrected them. A handshake whose final ACK was lost
 behind the point of capture was not ESTABLISHED on both sides. A state after ~ is inferred. "-"
-means not known yet. --msl sets how long TIME_WAIT lasts. A listening socket is in no capture.`,
+means not known yet. --msl sets how long TIME_WAIT lasts. Listening sockets send nothing, so no capture shows them.`,
 		Example: `  tcplife at web.pcap --time +12.5s
   tcplife at web.pcap --time '2023-11-14 22:13:32.5' --msl linux
   tcplife at web.pcap --time '#1234' --where 'server.port == 443'
@@ -94,7 +94,7 @@ func (f *readFlags) prepareTable(cmd *cobra.Command) (*reading, error) {
 	}
 	for _, flag := range []string{"top", "color"} {
 		if f.output != "table" && cmd.Flags().Changed(flag) {
-			return nil, &usageError{fmt.Sprintf("--%s is about tables, and the output is %s", flag, f.output),
+			return nil, &usageError{fmt.Sprintf("--%s works only with tables; the output is %s", flag, f.output),
 				"leave one of the two out"}
 		}
 	}
@@ -116,7 +116,7 @@ type wantedMoment struct {
 func parseMoment(s string) (m wantedMoment, err error) {
 	if number, ok := strings.CutPrefix(s, "#"); ok {
 		if m.packet, err = strconv.ParseUint(number, 10, 64); err != nil || m.packet == 0 {
-			return m, errors.New("after # stands the number of a packet, from 1 on")
+			return m, errors.New("# is followed by the number of a packet, at least 1")
 		}
 		return m, nil
 	}
@@ -126,7 +126,7 @@ func parseMoment(s string) (m wantedMoment, err error) {
 			d, err = time.ParseDuration(after + "s")
 		}
 		if err != nil || d < 0 {
-			return m, errors.New("after + stands a duration, such as 12.5s or 1m30s")
+			return m, errors.New("+ is followed by a duration, such as 12.5s or 1m30s")
 		}
 		m.after = &d
 		return m, nil
@@ -161,8 +161,8 @@ func (f *atFlags) prepare(cmd *cobra.Command) (*reading, wantedMoment, error) {
 		return nil, wantedMoment{}, err
 	}
 	if !cmd.Flags().Changed("time") {
-		return nil, wantedMoment{}, &usageError{"no moment is given",
-			"tcplife at FILE --time +12.5s, or a date and time, or a packet: '#1234'"}
+		return nil, wantedMoment{}, &usageError{"--time is missing",
+			"for example --time +12.5s, --time '2023-11-14 22:13:20' or --time '#1234', a packet"}
 	}
 	m, err := parseMoment(f.time)
 	if err != nil {
@@ -215,8 +215,8 @@ func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) erro
 	}
 	if from, to := record.Time(account.read.First), record.Time(account.read.Last); wanted.clock &&
 		day(from) != day(to) {
-		return fmt.Errorf("--time %s: the capture lasts from %s to %s: name the day too, as in '%.10s %s'", what,
-			from.Append(nil), to.Append(nil), from.Append(nil), what)
+		return fmt.Errorf("--time %s: the capture lasts from %s to %s, more than one day: "+
+			"add the date, as in '%.10s %s'", what, from.Append(nil), to.Append(nil), from.Append(nil), what)
 	}
 	if alive == nil {
 		if wanted.packet > account.read.Packets {
@@ -227,7 +227,7 @@ func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) erro
 	snapshot := alive.Record()
 	if snapshot.Packet == 0 && (snapshot.Time < record.Time(account.read.First) ||
 		snapshot.Time > record.Time(account.read.Last)) {
-		return fmt.Errorf("--time %s: the capture lasts from %s to %s", what,
+		return fmt.Errorf("--time %s: not within the capture, which lasts from %s to %s", what,
 			record.Time(account.read.First).Append(nil), record.Time(account.read.Last).Append(nil))
 	}
 	switch r.flags.output {

@@ -29,8 +29,8 @@ const (
 
 const exitCodesHelp = `Exit codes:
   0  everything was read and reported
-  1  failed: there is no report, or not the whole of it could be written
-  2  usage error; also what Go ends by itself, with a trace: no memory left
+  1  failed: no report was written, or only part of it
+  2  usage error; also a crash of the Go runtime, such as out of memory
   3  reported, but incomplete: damage, an unreadable file, dropped packets, evicted
      connections, or an interrupt
   4  reported, and a --fail-on condition holds
@@ -117,7 +117,7 @@ func tellPanic(stderr io.Writer, root *cobra.Command, args []string, f *fault.Er
 	}
 	warnf(stderr, "%s: %v", input, f)
 	if !verbose {
-		warnf(stderr, "this is a mistake in tcplife, not in the input; -v shows where: please report it with that")
+		warnf(stderr, "this is a bug in tcplife, not an error in the input; please report it with the output of -v")
 		return
 	}
 	for line := range strings.Lines(string(f.Stack)) {
@@ -163,10 +163,10 @@ func harmless(s string) string {
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "tcplife",
-		Short: "Tell the life of every TCP connection in a capture",
-		Long: `tcplife reads packets and tells the life of every TCP connection: how it was opened,
-how it was closed, and in which RFC 9293 state each of the two endpoints was at any
-moment, worked out from the packets alone.
+		Short: "Report the life of every TCP connection in a capture",
+		Long: `tcplife reads packets and reports the life of every TCP connection: how it was opened,
+how it was closed, and in which RFC 9293 state each endpoint was at every moment. It
+needs nothing but the packets.
 
 ` + exitCodesHelp,
 		Example: `  tcplife read file.pcap                        tables

@@ -91,7 +91,7 @@ The files are read twice, with -w three times, so standard input cannot be one o
 		"read only packets that match a libpcap `EXPRESSION`, see pcap-filter(7); behind NAT addresses differ")
 	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT` of the report: "+list(compareFormats))
 	flags.StringVar(&f.where, "where", "",
-		"report only connections for which `EXPRESSION` holds for their compared record")
+		"report only connections for whose compared record `EXPRESSION` holds")
 	flags.StringVar(&f.failOn, "fail-on", "", "exit with code 4 if `EXPRESSION` holds for the comparison")
 	flags.StringVarP(&f.writeTo, "write", "w", "", "write the lost segments to `FILE`")
 	flags.Uint64Var(&f.conn, "conn", 0, "draw the connection with this `ID`")
@@ -157,8 +157,8 @@ func (f *compareFlags) prepare(cmd *cobra.Command, args []string) (*comparing, e
 		f.files = append(f.files, s.Files...)
 	}
 	if slices.Contains(f.files, "-") {
-		return nil, &usageError{"compare reads its input twice, which standard input cannot",
-			"save it to a file and compare that"}
+		return nil, &usageError{"compare reads its input twice, which is impossible on standard input",
+			"save it to a file and compare the file"}
 	}
 	if err := f.parseOffsets(); err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func (f *compareFlags) prepare(cmd *cobra.Command, args []string) (*comparing, e
 func (f *compareFlags) checkCombinations(given func(string) bool) error {
 	for _, flag := range []string{"top", "color"} {
 		if f.output != "table" && given(flag) {
-			return &usageError{fmt.Sprintf("--%s is about tables, and the output is %s", flag, f.output),
+			return &usageError{fmt.Sprintf("--%s works only with tables; the output is %s", flag, f.output),
 				"leave one of the two out"}
 		}
 	}
@@ -179,16 +179,16 @@ func (f *compareFlags) checkCombinations(given func(string) bool) error {
 	}
 	for _, flag := range []string{"where", "top"} {
 		if given("conn") && given(flag) {
-			return &usageError{fmt.Sprintf("--%s chooses connections, and --conn names one", flag),
+			return &usageError{fmt.Sprintf("--%s chooses connections, but --conn already names one", flag),
 				"leave one of the two out"}
 		}
 	}
 	if given("conn") && f.output == "jsonl" {
-		return &usageError{"--conn draws one connection, and jsonl is for many",
-			"-o json gives its segments as one document"}
+		return &usageError{"--conn draws one connection; jsonl writes many",
+			"-o json writes its segments as one document"}
 	}
 	if given("ascii") && !given("conn") {
-		return &usageError{"--ascii is about the ladder of --conn", "leave it out"}
+		return &usageError{"--ascii works only with --conn", "leave it out"}
 	}
 	if !given("write") {
 		return nil
@@ -197,7 +197,7 @@ func (f *compareFlags) checkCombinations(given func(string) bool) error {
 		return &usageError{"-w needs a file", "for example -w lost.pcapng"}
 	}
 	if in, same := sameFile(f.writeTo, f.files); same {
-		return &usageError{fmt.Sprintf("-w %s would overwrite what is read, %s", f.writeTo, in),
+		return &usageError{fmt.Sprintf("-w %s would overwrite the input %s", f.writeTo, in),
 			"write to another file"}
 	}
 	return nil
@@ -217,8 +217,8 @@ func points(args []string) ([]compare.Source, error) {
 			s.Files = []string{files}
 		}
 		if slices.Contains(s.Files, "") || named && name == "" {
-			return nil, &usageError{fmt.Sprintf("%q names no point with its files", arg),
-				"write NAME=FILE or NAME=FILE,FILE"}
+			return nil, &usageError{fmt.Sprintf("%q: it must be a file, or a point and its files", arg),
+				"for example NAME=FILE or NAME=FILE,FILE"}
 		}
 		if !named {
 			s.Name = fileTitle(s.Files[0])
@@ -251,13 +251,13 @@ func (f *compareFlags) parseOffsets() error {
 		name, value, _ := strings.Cut(text, "=")
 		d, err := time.ParseDuration(value)
 		if err != nil {
-			return &usageError{fmt.Sprintf("--offset %q is no duration of a point", text),
+			return &usageError{fmt.Sprintf("--offset %q: it must be a point and a duration", text),
 				"for example --offset server=+1.37s"}
 		}
 		place := slices.IndexFunc(f.sources, func(s compare.Source) bool { return s.Name == name })
 		switch _, twice := f.clocks[name]; {
 		case place < 0:
-			return &usageError{fmt.Sprintf("--offset %s: there is no point %q", text, name), "the points are " +
+			return &usageError{fmt.Sprintf("--offset %s: no point is named %q", text, name), "the points are " +
 				list(sourceNames(f.sources))}
 		case place == 0:
 			return &usageError{fmt.Sprintf("--offset %s: the first point's clock is the reference", text),
@@ -331,7 +331,7 @@ func (r *comparing) compare(ctx context.Context, f *compareFlags) error {
 	})
 	bar.Stop()
 	if err != nil && ctx.Err() != nil {
-		err = errors.New("interrupted before the end of the captures, which the comparison depends on")
+		err = errors.New("interrupted; a comparison needs the captures to their end")
 	}
 	if err != nil {
 		return err
@@ -361,7 +361,7 @@ func (r *comparing) write(f *compareFlags, report comparedReporter, result *comp
 	case f.conn == 0:
 		err = report.Finish(&compared.Ending{Points: result.Points, Path: result.Path, Comparison: result.Comparison})
 	case result.Ladder == nil:
-		return fmt.Errorf("there is no connection %d among the %d; -o json tells their ids", f.conn,
+		return fmt.Errorf("no connection %d: the ids of the %d connections are in the output of -o json", f.conn,
 			result.Comparison.Connections)
 	case f.output == "json":
 		err = compared.WriteLadderJSON(r.stdout, result.Ladder)

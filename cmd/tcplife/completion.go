@@ -13,7 +13,7 @@ func newCompletionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:                   "completion SHELL",
 		DisableFlagsInUseLine: true,
-		Short:                 "Print what completes tcplife's command line in a shell",
+		Short:                 "Print a completion script for a shell",
 		Long: `Prints a script for bash, zsh, fish or powershell that completes commands, flags and
 their values.`,
 		Example: `  source <(tcplife completion bash)                               bash, now

@@ -176,7 +176,7 @@ func TestLiveDumpErrors(t *testing.T) {
 	closed := t.TempDir()
 	for dir, want := range map[string]string{
 		filepath.Join(nobodysDir(t), "none"): "the directory must be there",
-		closed:                               "written with the rights of the user that live becomes: see --user",
+		closed:                               "live writes as user nobody: make it writable for nobody, or set --user",
 	} {
 		said, err := exec.Command("tcplife", "live", "-i", "lo", "--on", "true", "--dump", dir).CombinedOutput()
 		if err == nil || !strings.Contains(string(said), want) {

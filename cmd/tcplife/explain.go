@@ -34,11 +34,12 @@ states of both sides, and findings where they happen. Runs of ordinary segments 
 States are those of the record. Where a later segment withdraws a state, the ladder says so at
 both segments. A state after ~ is inferred.
 
-Without --conn it chooses the most interesting connections, one of each kind: the same way of
-opening and closing, and the same findings. A kind has 100 points for an error, 10 for a
-warning, 1 for another finding, 5 for a simultaneous open or close, 2 for an unusual close.
+Without --conn it chooses the most interesting connections, one of each kind; connections of
+a kind opened and closed in the same way and have the same findings. A kind gets 100 points for an
+error, 10 for a warning, 1 for another finding, 5 for a simultaneous open or close, 2 for an unusual
+close.
 
--o svg draws the same as a picture that needs no other file; in a browser each step tells its
+-o svg draws the same as a picture that needs no other file; in a browser each step shows its
 rules on hover. -o mermaid writes Markdown with a Mermaid sequence diagram for each ladder.
 
 The files are read twice, so standard input cannot be one of them.`,
@@ -90,8 +91,8 @@ func (f *explainFlags) prepare(cmd *cobra.Command) (*reading, error) {
 	}
 	given := cmd.Flags().Changed
 	if slices.Contains(f.files, "-") {
-		return nil, &usageError{"explain reads its input twice, which standard input cannot",
-			"save it to a file and explain that"}
+		return nil, &usageError{"explain reads its input twice, which is impossible on standard input",
+			"save it to a file and explain the file"}
 	}
 	if err := oneOf("--output", f.output, explainFormats); err != nil {
 		return nil, err
@@ -101,17 +102,17 @@ func (f *explainFlags) prepare(cmd *cobra.Command) (*reading, error) {
 	}
 	if f.top < 1 {
 		return nil, &usageError{"--top must be at least 1",
-			"without it the three connections that there is most to say about are explained"}
+			"without it the three most interesting connections are explained"}
 	}
 	for _, flag := range []string{"ascii", "color", "diagram"} {
 		if f.output != "text" && given(flag) {
-			return nil, &usageError{fmt.Sprintf("--%s is about text, and the output is %s", flag, f.output),
+			return nil, &usageError{fmt.Sprintf("--%s works only with text; the output is %s", flag, f.output),
 				"leave one of the two out"}
 		}
 	}
 	for _, flag := range []string{"where", "top"} {
 		if len(f.conns) > 0 && given(flag) {
-			return nil, &usageError{fmt.Sprintf("--%s chooses connections, and --conn names them", flag),
+			return nil, &usageError{fmt.Sprintf("--%s chooses connections, but --conn already names them", flag),
 				"leave one of the two out"}
 		}
 	}
@@ -145,7 +146,7 @@ func (r *reading) explain(ctx context.Context, f *explainFlags) error {
 	for _, id := range f.conns {
 		c, known := named[id]
 		if !known {
-			return fmt.Errorf("no connection has the id %d, among %d; tcplife read FILE lists them", id,
+			return fmt.Errorf("no connection %d: tcplife read FILE lists the ids of the %d connections", id,
 				total)
 		}
 		chosen = append(chosen, c)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -17,9 +18,9 @@ func newFieldsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fields [TEXT] [flags]",
 		Short: "List the fields that --where, --fail-on and --on can name",
-		Long: `Lists the fields of a connection that --where can name: name, type and meaning, a line each.
-With TEXT it lists those whose name, meaning or values contain it. Columns of the tables have
-names of their own, and stand at the end. "[]" stands for the elements of a list:
+		Long: `Lists the fields of a connection that --where can name: name, type and meaning, one on each line.
+With TEXT it lists those whose name, meaning or values contain TEXT. The columns of tables, which
+--where can name too, stand at the end. "[]" stands for the elements of a list:
 any(findings, .severity == "error") asks about findings[].severity.`,
 		Example: `  tcplife fields
   tcplife fields rtt
@@ -28,7 +29,7 @@ any(findings, .severity == "error") asks about findings[].severity.`,
   tcplife fields -o json | jq -r '.[].name'`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return &usageError{"one text at most: " + strings.Join(args, " "), "put it in quotes"}
+				return &usageError{"at most one text: " + strings.Join(args, " "), "put it in quotes"}
 			}
 			return nil
 		},
@@ -51,6 +52,10 @@ any(findings, .severity == "error") asks about findings[].severity.`,
 			}
 			if len(args) > 0 {
 				fields = slices.DeleteFunc(fields, func(f query.Field) bool { return !contains(f, args[0]) })
+				if len(fields) == 0 {
+					return fmt.Errorf("no field has %q in its name, meaning or values: tcplife fields lists all",
+						args[0])
+				}
 			}
 			out := cmd.OutOrStdout()
 			if f.output == "json" {
@@ -62,8 +67,8 @@ any(findings, .severity == "error") asks about findings[].severity.`,
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&summary, "summary", false, "list the fields of the summary, for --fail-on")
-	flags.BoolVar(&floods, "floods", false, "list the fields of floods, for live --on")
-	flags.BoolVar(&scans, "scans", false, "list the fields of scans, for live --on")
+	flags.BoolVar(&floods, "floods", false, "list the fields of floods, for --on of live")
+	flags.BoolVar(&scans, "scans", false, "list the fields of scans, for --on of live")
 	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT` of the list: "+list(fieldsFormats))
 	givenOnce(flags)
 	complete(cmd, "output", fieldsFormats)

@@ -12,10 +12,10 @@ func newFindingsCommand() *cobra.Command {
 	f := readFlags{}
 	cmd := &cobra.Command{
 		Use:   "findings [flags]",
-		Short: "List the findings there are, and what to do about them",
-		Long: `Lists the catalogue of what "tcplife read" can find about a connection, in the order of a
-connection's life: the code, by which scripts know it; the severity; what was seen; what
-to do about it; and where it is defined.`,
+		Short: "List all findings, and what to do about them",
+		Long: `Lists all findings that "tcplife read" can report about a connection, in the order of a
+connection's life: the code, for scripts; the severity; what was seen; what to do about it;
+and where it is defined.`,
 		Example: `  tcplife findings
   tcplife findings -o json | jq -r '.[] | select(.severity == "error").code'`,
 		Args: noArgs,

@@ -285,7 +285,7 @@ func (l *following) connection(c *record.Connection) error {
 	if l.out.full() {
 		if l.unread++; l.unread == 1 {
 			warnf(l.stderr,
-				"nobody reads standard output: connections are counted but not written until somebody does")
+				"standard output is blocked: connections are counted but not written until it is read again")
 		}
 		return nil
 	}
@@ -385,7 +385,7 @@ func (l *following) account(result *record.Result) *account {
 
 func (l *following) tellFilter() {
 	if l.flags.filter == "" {
-		warnf(l.stderr, "no filter: every packet is looked into, for TCP may be in a tunnel or a fragment")
+		warnf(l.stderr, "no filter: all packets are captured, because TCP may be in tunnels and fragments")
 		return
 	}
 	warnf(l.stderr, "filter: %s", l.flags.filter)
@@ -401,7 +401,7 @@ func (l *following) tellChange(c live.Change) {
 		warnf(l.stderr, "%s %v: %v", c.Device, c.State, c.Err)
 		return
 	case c.Name != "":
-		warnf(l.stderr, "%s %v: it is %s now, and captured as before", c.Device, c.State, c.Name)
+		warnf(l.stderr, "%s %v: it is %s now; the capture goes on", c.Device, c.State, c.Name)
 		return
 	}
 	warnf(l.stderr, "%s %v", c.Device, c.State)

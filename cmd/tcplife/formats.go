@@ -163,8 +163,8 @@ func discard(r reporter) {
 func (f *readFlags) checkParquet(stdout io.Writer, given func(string) bool) error {
 	for _, flag := range []string{"to", "partition"} {
 		if given(flag) && f.output != "parquet" {
-			return &usageError{fmt.Sprintf("--%s is about Parquet files, and the output is %s", flag, f.output),
-				"-o parquet writes them"}
+			return &usageError{fmt.Sprintf("--%s works only with -o parquet; the output is %s", flag, f.output),
+				"leave one of the two out"}
 		}
 	}
 	if f.output != "parquet" {
@@ -173,18 +173,18 @@ func (f *readFlags) checkParquet(stdout io.Writer, given func(string) bool) erro
 	_, terminal := terminalWidth(stdout)
 	switch {
 	case given("to") && given("partition"):
-		return &usageError{"--to names one file and --partition a directory of many", "leave one of the two out"}
+		return &usageError{"--to writes one file, --partition a directory of files", "leave one of the two out"}
 	case given("to") && (f.to == "" || f.to == "-" || os.IsPathSeparator(f.to[len(f.to)-1])):
 		return &usageError{"--to needs the name of a file",
 			"for example --to web.parquet; without --to the file goes to standard output"}
 	case given("partition") && f.partition == "":
-		return &usageError{"--partition needs a directory", "it is made if it is not there"}
+		return &usageError{"--partition needs a directory", "it is created if it does not exist"}
 	case !given("to") && !given("partition") && terminal:
 		return &usageError{"-o parquet would write a Parquet file to the terminal",
-			"--to FILE or --partition DIR says where else"}
+			"use --to FILE or --partition DIR"}
 	}
 	if in, same := sameFile(f.to, f.files); given("to") && same {
-		return &usageError{fmt.Sprintf("--to %s would overwrite what is read, %s", f.to, in), "write to another file"}
+		return &usageError{fmt.Sprintf("--to %s would overwrite the input %s", f.to, in), "write to another file"}
 	}
 	return nil
 }
@@ -215,8 +215,8 @@ func localNets(words []string) (nets []netip.Prefix, err error) {
 // checkLocal refuses --local with a format that says nothing of it.
 func (f *readFlags) checkLocal(given bool) error {
 	if given && f.output != "zeek" && f.output != "zeek-json" {
-		return &usageError{fmt.Sprintf("--local is about Zeek's conn.log, and the output is %s", f.output),
-			"-o zeek writes that"}
+		return &usageError{fmt.Sprintf("--local works only with -o zeek; the output is %s", f.output),
+			"-o zeek writes Zeek's conn.log"}
 	}
 	return nil
 }

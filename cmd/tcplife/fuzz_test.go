@@ -83,7 +83,7 @@ func sound(t *testing.T, args []string) (string, int) {
 	code := run(t.Context(), args, strings.NewReader(""), &stdout, &stderr)
 	said := stderr.String()
 	codes := []int{exitOK, exitFailed, exitIncomplete}
-	told := strings.HasPrefix(said, "tcplife: ") && !strings.Contains(said, "this is a mistake in tcplife")
+	told := strings.HasPrefix(said, "tcplife: ") && !strings.Contains(said, "this is a bug in tcplife")
 	if !slices.Contains(codes, code) || code != exitOK && said == "" || said != "" && !told {
 		t.Errorf("tcplife %s: exit code %d: %s", strings.Join(args, " "), code, said)
 	}

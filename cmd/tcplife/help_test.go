@@ -37,7 +37,7 @@ func TestLiveSaysThatItWritesNoComments(t *testing.T) {
 	if help := output(t, "live", "--help"); !strings.Contains(help, "without comments on them") {
 		t.Errorf("--help does not say it:\n%s", help)
 	}
-	if manual := output(t, "man"); !strings.Contains(manual, "The packets have no comments as") {
+	if manual := output(t, "man"); !strings.Contains(manual, "writes no comments on packets") {
 		t.Error("the manual does not say it")
 	}
 }

@@ -28,7 +28,7 @@ func newHelperCommand() *cobra.Command {
 func become(user string) error {
 	_, err := privileges.Drop(user)
 	if err == nil && (os.Getuid() == 0 || os.Geteuid() == 0) {
-		err = errors.New("--exec runs no command as root: name another user by --user, whom live may become")
+		err = errors.New("--exec does not run commands as root: name another user with --user")
 	}
 	return err
 }

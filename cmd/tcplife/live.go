@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -52,7 +53,7 @@ func newLiveCommand() *cobra.Command {
 		Use:   "live -i DEVICE... [flags] [FILTER]",
 		Short: "Follow TCP connections on a device while they happen",
 		Long: `Captures on devices and reports every TCP connection as it ends; a final report follows. On a
-terminal it shows a view that moves (? lists its keys). Capturing needs root or CAP_NET_RAW; grant
+terminal it shows a live view (? lists its keys). Capturing needs root or CAP_NET_RAW; grant
 it once with: sudo setcap cap_net_raw+ep "$(command -v tcplife)". "tcplife man" has the rest.`,
 		Example: `  tcplife live -i eth0
   tcplife live -i eth0 -i eth1 port 443
@@ -78,12 +79,12 @@ it once with: sudo setcap cap_net_raw+ep "$(command -v tcplife)". "tcplife man" 
 	flags.BoolVarP(&f.noPromiscuous, "no-promiscuous-mode", "p", false,
 		"capture only packets from and to this host")
 	flags.BoolVar(&f.immediate, "immediate-mode", false,
-		"get each packet at once, not in blocks; costs more")
+		"get each packet at once, not in blocks; costs more processor time")
 	flags.DurationVar(&f.duration, "duration", 0, "stop after this `DURATION`")
 	flags.StringVar(&f.until, "until", "",
 		"stop at the first connection for which `EXPRESSION` holds")
 	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT`: "+withDefault(liveFormats, "table"))
-	flags.DurationVar(&f.interval, "interval", 0, "report every `DURATION` how things stand")
+	flags.DurationVar(&f.interval, "interval", 0, "report the state every `DURATION`")
 	flags.BoolVar(&f.open, "open", false, "with --interval: report open connections too")
 	flags.StringVar(&f.emit, "emit", "close",
 		"report at `WHEN`: "+withDefault(emitNames, "close")+" (nothing more can happen)")
@@ -96,7 +97,7 @@ it once with: sudo setcap cap_net_raw+ep "$(command -v tcplife)". "tcplife man" 
 	flags.StringVarP(&f.ring.Path, "write", "w", "", "write the packets to `FILE`, without comments on them")
 	flags.IntVarP(&f.ringSize, "file-size", "C", 0, "begin the next file after `MILLIONS` of bytes")
 	flags.IntVarP(&f.ringTime, "rotate-seconds", "G", 0,
-		"begin the next file after `SECONDS`; FILE may hold %H and so on")
+		"begin the next file after `SECONDS`; FILE may contain %H and so on")
 	flags.IntVarP(&f.ring.Files, "file-count", "W", 0, "keep the last `N` files, with -C or -G")
 	flags.StringVarP(&f.user, "user", "Z", "",
 		"become `USER` once the devices are open (root: default nobody)")
@@ -128,16 +129,17 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, erro
 	}
 	for i, device := range f.devices {
 		if slices.Contains(f.devices[:i], device) {
-			return nil, &usageError{fmt.Sprintf("%s is given twice, and each of its packets would be", device),
+			return nil, &usageError{fmt.Sprintf("%s is given twice: each packet would be captured twice", device),
 				"leave one of the two out"}
 		}
 	}
 	if len(f.devices) > 1 && slices.Contains(f.devices, live.AnyDevice) {
-		return nil, &usageError{"any has the packets of all devices already", "leave it or the others out"}
+		return nil, &usageError{"any already captures on all devices", "leave out any, or the others"}
 	}
 	if len(args) > 0 {
 		if given("filter") {
-			return nil, &usageError{"a filter is given by -f and as the last words", "leave one of the two out"}
+			return nil, &usageError{"the filter is given twice: by -f and as the last words",
+				"leave one of the two out"}
 		}
 		f.filter = strings.Join(args, " ")
 	}
@@ -150,7 +152,7 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, erro
 	}
 	if f.snaplen < 64 || f.snaplen > 262144 {
 		return nil, &usageError{"--snapshot-length must be from 64 to 262144",
-			fmt.Sprintf("%d bytes have room for all headers", live.DefaultSnaplen)}
+			fmt.Sprintf("%d bytes suffice for all headers", live.DefaultSnaplen)}
 	}
 	if f.buffer < 64 || f.buffer > 1<<21-1 {
 		return nil, &usageError{"--buffer-size must be from 64 to 2097151 KiB", ""}
@@ -174,11 +176,17 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, erro
 		return nil, &usageError{"--interval must be at least 1s", "10s, for example"}
 	}
 	if given("duration") && f.duration <= 0 {
-		return nil, &usageError{"--duration must be above 0", "without it a signal ends the capture"}
+		return nil, &usageError{"--duration must be above 0", "without it the capture lasts until a signal"}
+	}
+	if given("metrics") {
+		if _, port, err := net.SplitHostPort(f.metrics); err != nil || port == "" {
+			return nil, &usageError{fmt.Sprintf("--metrics %q: it must be an address and a port", f.metrics),
+				"for example --metrics 127.0.0.1:9464"}
+		}
 	}
 	if given("metrics-config") && !given("metrics") {
-		return nil, &usageError{"--metrics-config is about the server of metrics, and none is asked for",
-			"--metrics ADDRESS serves them"}
+		return nil, &usageError{"--metrics-config works only with --metrics",
+			"--metrics ADDRESS serves metrics"}
 	}
 	if err := f.checkSuggest(r, given); err != nil {
 		return nil, err
@@ -195,12 +203,12 @@ func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, erro
 	}
 	if given("until") {
 		if l.until, err = query.NewWhere(f.until); err != nil {
-			return nil, &usageError{"--until: " + err.Error(), "tcplife fields lists what it can name"}
+			return nil, &usageError{"--until: " + err.Error(), "tcplife fields lists the names"}
 		}
 	}
 	if given("fail-on") {
 		if l.failOn, err = query.NewFailOn(f.failOn); err != nil {
-			return nil, &usageError{"--fail-on: " + err.Error(), "tcplife fields --summary lists what it can name"}
+			return nil, &usageError{"--fail-on: " + err.Error(), "tcplife fields --summary lists the names"}
 		}
 	}
 	f.follows, f.top = !f.viewed, report.DefaultTop
@@ -222,8 +230,8 @@ func (f *readFlags) decoding() flows.DecoderOptions {
 func (f *liveFlags) prepareRing(given func(string) bool) error {
 	for _, flag := range []string{"file-size", "rotate-seconds", "file-count"} {
 		if given(flag) && !given("write") {
-			return &usageError{fmt.Sprintf("--%s is about capture files, and none is asked for", flag),
-				"-w FILE writes them"}
+			return &usageError{fmt.Sprintf("--%s works only with -w", flag),
+				"-w FILE writes packets"}
 		}
 	}
 	switch {
@@ -233,7 +241,7 @@ func (f *liveFlags) prepareRing(given func(string) bool) error {
 		f.ring.Files < 1:
 		return &usageError{"-C, -G and -W must be at least 1", ""}
 	case given("file-count") && !given("file-size") && !given("rotate-seconds"):
-		return &usageError{"-W says how many files to keep, and there is one only", "-C or -G begins new ones"}
+		return &usageError{"-W works only with -C or -G", "without them there is one file"}
 	}
 	f.ring.Size, f.ring.Every = int64(f.ringSize)*1_000_000, time.Duration(f.ringTime)*time.Second
 	return nil

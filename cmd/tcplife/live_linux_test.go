@@ -405,7 +405,7 @@ func TestLiveSafety(t *testing.T) {
 		}
 	}
 	if said := strings.Join(live.said, "\n"); !strings.Contains(said,
-		"given up, in every thread: root, for user nobody") || !strings.Contains(said, "Landlock") ||
+		"dropped privileges: root, for user nobody") || !strings.Contains(said, "Landlock") ||
 		!strings.Contains(said, "seccomp") {
 		t.Errorf("with -v it says of that\n%s", said)
 	}
@@ -550,7 +550,7 @@ func TestLiveRenamed(t *testing.T) {
 	script("ip link set d0 down")
 	live.await("d0 is down")
 	script("ip link set d0 name e0")
-	live.await("d0 was renamed: it is e0 now, and captured as before")
+	live.await("d0 was renamed: it is e0 now; the capture goes on")
 	script("ip link set e0 up; ip neighbour replace 198.18.7.2 lladdr 02:00:00:00:00:02 dev e0")
 	live.await("d0 is up again")
 	attempt(82)
@@ -721,7 +721,7 @@ func TestLiveUnread(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, "live has seen all packets", func() bool { return packetsSeen(t, lab) >= 2*attempts })
-	live.await("nobody reads standard output: connections are counted but not written until somebody does")
+	live.await("standard output is blocked: connections are counted but not written until it is read again")
 	var shed uint64
 	await(t, "the metrics tell of it", func() bool {
 		_, counter, _ := strings.Cut(scrape(t, lab, "/metrics"), "\ntcplife_shed_records_total ")
@@ -736,7 +736,7 @@ func TestLiveUnread(t *testing.T) {
 	}
 	said := strings.Join(live.said, "\n")
 	if want := fmt.Sprintf("%d connections were counted but not written", shed); code != exitIncomplete ||
-		!strings.Contains(said, want) || !strings.Contains(said, "nobody read standard output: its last 4.") {
+		!strings.Contains(said, want) || !strings.Contains(said, "standard output was blocked: its last 4.") {
 		t.Errorf("exit code %d, want %d, %q and how much was not read:\n%s", code, exitIncomplete, want, said)
 	}
 	if n := len(kinds(t, readAgain(t, file))); n != attempts {

@@ -15,8 +15,8 @@ func newManCommand() *cobra.Command {
 		Use:                   "man",
 		DisableFlagsInUseLine: true,
 		Short:                 "Print the manual page",
-		Long: `Prints the manual page, tcplife(1), as troff. It is made from the same words as the
---help of every command.`,
+		Long: `Prints the manual page, tcplife(1), as troff. It has the texts of the
+--help of every command, and more.`,
 		Example: `  tcplife man | man -l -
   tcplife man > /usr/local/share/man/man1/tcplife.1`,
 		Args: noArgs,

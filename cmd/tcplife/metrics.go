@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"sync/atomic"
 	"syscall"
@@ -45,11 +46,18 @@ const (
 // listenMetrics takes an address, so that what is wrong with it shows before the capture begins.
 func listenMetrics(address, config string) (*metricsServer, error) {
 	listener, err := net.Listen("tcp", address)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("serve metrics: %w; --metrics 127.0.0.1:0 takes a free port", err)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("serve metrics: %w", err)
+		reason, hint := err, ""
+		if op := (*net.OpError)(nil); errors.As(err, &op) {
+			reason = op.Err
+		}
+		if call := (*os.SyscallError)(nil); errors.As(err, &call) {
+			reason = call.Err
+		}
+		if errors.Is(err, syscall.EADDRINUSE) {
+			hint = "; --metrics 127.0.0.1:0 takes a free port"
+		}
+		return nil, fmt.Errorf("serve metrics at %s: %w%s", address, reason, hint)
 	}
 	s := &metricsServer{Metrics: metrics.New(version()), listener: newCrowdedListener(listener, maxMetricsConnections),
 		config: config}
@@ -122,17 +130,32 @@ func (s *metricsServer) configDirs() (dirs []string, err error) {
 func (s *metricsServer) readConfig() (*web.Config, error) {
 	content, err := os.ReadFile(s.config)
 	if errors.Is(err, fs.ErrPermission) {
-		err = fmt.Errorf("%w; it is read with the rights of the user that live becomes: see --user", err)
+		err = fmt.Errorf("%w; live reads it as user %s: let %[2]s read it, or set --user", err, ownName())
 	}
 	var c web.Config
 	if err == nil {
-		err = yaml.UnmarshalStrict(content, &c)
+		err = configError(yaml.UnmarshalStrict(content, &c))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read --metrics-config: %w", err)
 	}
 	c.TLSConfig.SetDirectory(filepath.Dir(s.config))
 	return &c, nil
+}
+
+var (
+	unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
+	wrongValue   = regexp.MustCompile(`cannot unmarshal .*`)
+)
+
+// configError says what is wrong with the configuration, without the names of Go types.
+func configError(err error) error {
+	wrong := (*yaml.TypeError)(nil)
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	said := unknownField.ReplaceAllString(wrong.Errors[0], `unknown field "$1"`)
+	return errors.New(wrongValue.ReplaceAllString(said, "this value does not fit here"))
 }
 
 // beat lets the next scrape tell the vitals.
@@ -144,7 +167,7 @@ func (s *metricsServer) beat(now time.Time, v screen.Vitals) {
 // health says whether the capture goes on.
 func (s *metricsServer) health(w http.ResponseWriter, _ *http.Request) {
 	if age := time.Since(time.Unix(0, s.beaten.Load())); age > healthyFor {
-		http.Error(w, fmt.Sprintf("the capture has been standing still for %v", age.Round(time.Second)),
+		http.Error(w, fmt.Sprintf("the capture has not advanced for %v", age.Round(time.Second)),
 			http.StatusServiceUnavailable)
 		return
 	}

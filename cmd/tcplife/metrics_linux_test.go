@@ -189,8 +189,9 @@ func TestLiveMetricsConfig(t *testing.T) {
 		want    string
 	}{
 		{"tls_server_config:\n  cert_file: none.pem\n  key_file: key.pem\n", 0o644, "none.pem: no such file"},
-		{"basic_auth_user: x\n", 0o644, "field basic_auth_user not found"},
-		{"", 0o600, "permission denied; it is read with the rights of the user that live becomes: see --user"},
+		{"basic_auth_user: x\n", 0o644, `line 1: unknown field "basic_auth_user"`},
+		{"tls_server_config: yes\n", 0o644, "line 1: this value does not fit here"},
+		{"", 0o600, "permission denied; live reads it as user nobody: let nobody read it, or set --user"},
 	} {
 		path := name("wrong.yml")
 		os.Remove(path)

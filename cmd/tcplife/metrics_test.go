@@ -28,7 +28,7 @@ func TestHealth(t *testing.T) {
 		body   string
 	}{
 		{0, http.StatusOK, "ok\n"},
-		{time.Hour, http.StatusServiceUnavailable, "the capture has been standing still for 1h0m0s\n"},
+		{time.Hour, http.StatusServiceUnavailable, "the capture has not advanced for 1h0m0s\n"},
 	} {
 		s.beat(time.Now().Add(-test.age), screen.Vitals{})
 		w := httptest.NewRecorder()

@@ -31,7 +31,7 @@ type onFlags struct {
 }
 
 func (f *onFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.on, "on", "", "for connections that end, floods and scans of which `EXPRESSION` holds ...")
+	flags.StringVar(&f.on, "on", "", "for connections that end, floods and scans for which `EXPRESSION` holds ...")
 	flags.StringVar(&f.exec, "exec", "", "... run `COMMAND`, without a shell, with the record on its standard input")
 	flags.StringVar(&f.dump.Dir, "dump", "", "... write its packets, or those of the last 10 s, to a file in `DIR`")
 	flags.IntVar(&f.dump.Files, "dump-files", 100, "keep the last `N` files of --dump")
@@ -42,13 +42,13 @@ func (f *onFlags) add(flags *pflag.FlagSet) {
 func (f *onFlags) prepare(given func(string) bool) (*occasions, error) {
 	for _, flag := range []string{"dump-files", "dump-size"} {
 		if given(flag) && !given("dump") {
-			return nil, &usageError{fmt.Sprintf("--%s is about dumps, and none are asked for", flag),
+			return nil, &usageError{fmt.Sprintf("--%s works only with --dump", flag),
 				"--dump DIR writes them"}
 		}
 	}
 	for _, flag := range []string{"exec", "dump"} {
 		if given(flag) && !given("on") {
-			return nil, &usageError{fmt.Sprintf("--%s needs --on, which says when", flag),
+			return nil, &usageError{fmt.Sprintf("--%s works only with --on", flag),
 				`for example --on 'record == "syn_flood"'`}
 		}
 	}
@@ -56,8 +56,8 @@ func (f *onFlags) prepare(given func(string) bool) (*occasions, error) {
 	case !given("on"):
 		return nil, nil
 	case !given("exec") && !given("dump"):
-		return nil, &usageError{"--on says when, and not what is done",
-			"--exec COMMAND runs a command, --dump DIR writes packets"}
+		return nil, &usageError{"--on needs --exec or --dump",
+			"--exec COMMAND runs a command, --dump DIR writes packets to files"}
 	case given("dump") && f.dump.Dir == "":
 		return nil, &usageError{"--dump needs a directory", "for example --dump /var/lib/tcplife"}
 	case f.dump.Files < 1 || f.dumpM < 1:
@@ -68,11 +68,11 @@ func (f *onFlags) prepare(given func(string) bool) (*occasions, error) {
 	var err error
 	if o.on, err = query.NewOn(f.on); err != nil {
 		return nil, &usageError{"--on: " + err.Error(),
-			"tcplife fields lists what it can name, with --floods and --scans what these have"}
+			"tcplife fields lists the names, with --floods and --scans theirs"}
 	}
 	if given("exec") {
 		if o.argv, err = shellquote.Split(f.exec); err != nil || len(o.argv) == 0 {
-			return nil, &usageError{"--exec: a quote is not closed, or there is no command",
+			return nil, &usageError{"--exec: a quote is not closed, or the command is empty",
 				"for example --exec '/usr/local/bin/alert --channel ops'"}
 		}
 	}
@@ -135,7 +135,7 @@ func (o *occasions) prepareDumps(decoder flows.DecoderOptions) (dirs []string, e
 	o.dumper, err = dump.New(o.dump)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		err = fmt.Errorf("%w; they are written with the rights of the user that live becomes: see --user", err)
+		err = notWritable(err)
 	case errors.Is(err, fs.ErrNotExist):
 		err = fmt.Errorf("%w; the directory must be there", err)
 	}

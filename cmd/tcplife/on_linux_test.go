@@ -160,7 +160,8 @@ func TestLiveExecAsRoot(t *testing.T) {
 	}
 	cmd := exec.Command("tcplife", "live", "-i", "lo", "-Z", "root", "--on", "true", "--exec", "true")
 	said, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(said), "--exec runs no command as root: name another user by --user") {
+	if err == nil || !strings.Contains(string(said),
+		"--exec does not run commands as root: name another user with --user") {
 		t.Errorf("%v: %s", err, said)
 	}
 }
@@ -189,7 +190,7 @@ func TestLiveExecHelperEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	refuse(t, lab, 3)
-	live.await("the helper of --exec ended (signal: killed): no command is run any more")
+	live.await("the helper of --exec ended (signal: killed): commands are not run any more")
 	live.awaitOutput(`"outcome":"refused"`, 3)
 	live.signal(syscall.SIGINT)
 	_, stdout := live.wait()

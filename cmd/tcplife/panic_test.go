@@ -34,7 +34,7 @@ func TestReadPanics(t *testing.T) {
 		want string
 	}{
 		{[]string{"read", file, "-o", "json"}, "tcplife: " + file + ": panic at packet 4: there is a mistake\n" +
-			"tcplife: this is a mistake in tcplife, not in the input; -v shows where"},
+			"tcplife: this is a bug in tcplife, not an error in the input; please report it with the output of -v"},
 		{[]string{"read", file, "-v"}, "fault.Catch"},
 		{[]string{"live", "-i", "eth0"}, "tcplife: tcplife live: panic at packet 4: there is a mistake\n"},
 	} {

@@ -198,7 +198,7 @@ func TestLiveParquetRights(t *testing.T) {
 		out, err := exec.Command("tcplife", "live", "-i", "eth0", "-o", "parquet", "--to",
 			filepath.Join(dir, "x.parquet")).CombinedOutput()
 		if err == nil || !strings.Contains(string(out),
-			"it is written with the rights of the user that live becomes: see --user") {
+			"live writes as user nobody: make it writable for nobody, or set --user") {
 			t.Errorf("%v: %s", err, out)
 		}
 		return nil

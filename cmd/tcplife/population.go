@@ -27,15 +27,15 @@ func newPopulationCommand() *cobra.Command {
 		Use:   "population FILE... [flags]",
 		Short: "Count the sockets in each state over time",
 		Long: `Counts the endpoints in each state at moments one step apart, as if "ss -tan" ran periodically
-on every host. "-" is standard input. What lasts less than a step can fall between two moments;
-"tcplife at" shows any moment.
+on every host. "-" is standard input. A state that lasts less than a step can fall between two
+moments; "tcplife at" shows any moment.
 
 The moments are whole multiples of the step, so that every second is counted as it begins.
 Without --step it is the shortest of 1ms, 2ms, 10ms, ... 1s, 2s, 10s, 1m, 5m, ... that gives
 at most 1,000 moments. A step that would give more than 100,000 is made longer.
 
 Each line of the table is scaled to its own peak. Where there are more moments than marks, a
-mark shows the most of its time.`,
+mark shows the highest count of its period.`,
 		Example: `  tcplife population web.pcap
   tcplife population web.pcap --step 1s --by host
   tcplife population web.pcap --step 1s -o csv > states.csv
@@ -119,7 +119,7 @@ func (r *reading) population(ctx context.Context, f *populationFlags) error {
 		return fmt.Errorf("write the population: %w", err)
 	}
 	if len(p.Series) > 0 && f.step > 0 && p.Series[0].Step > record.Duration(f.step) {
-		warnf(r.stderr, "--step %v would be too many moments: the step is %v", f.step,
+		warnf(r.stderr, "--step %v gives too many moments; the step is now %v", f.step,
 			time.Duration(p.Series[0].Step))
 	}
 	if f.verbose {

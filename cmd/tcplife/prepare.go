@@ -35,7 +35,7 @@ func (f *readFlags) prepareInput(cmd *cobra.Command) (*reading, error) {
 	}
 	if given("where") {
 		if r.where, err = query.NewWhere(f.where); err != nil {
-			return nil, &usageError{"--where: " + err.Error(), "tcplife fields lists what it can name"}
+			return nil, &usageError{"--where: " + err.Error(), "tcplife fields lists the names"}
 		}
 	}
 
@@ -123,7 +123,7 @@ func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
 	if f.output != "table" {
 		for _, flag := range []string{"top", "sort", "by", "columns", "color"} {
 			if given(flag) {
-				return nil, &usageError{fmt.Sprintf("--%s is about tables, and the output is %s", flag, f.output),
+				return nil, &usageError{fmt.Sprintf("--%s works only with tables; the output is %s", flag, f.output),
 					"leave one of the two out"}
 			}
 		}
@@ -141,13 +141,13 @@ func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
 	}
 	if given("fail-on") {
 		if r.failOn, err = query.NewFailOn(f.failOn); err != nil {
-			return nil, &usageError{"--fail-on: " + err.Error(), "tcplife fields --summary lists what it can name"}
+			return nil, &usageError{"--fail-on: " + err.Error(), "tcplife fields --summary lists the names"}
 		}
 	}
 	for _, flag := range []string{"no-comments", "headers-only", "anonymize"} {
 		if given(flag) && !given("write") {
-			return nil, &usageError{fmt.Sprintf("--%s is about the capture that -w writes, and none is asked for",
-				flag), "-w FILE writes it"}
+			return nil, &usageError{fmt.Sprintf("--%s works only with -w",
+				flag), "-w FILE writes packets"}
 		}
 	}
 	if given("write") {
@@ -175,12 +175,12 @@ func (f *readFlags) checkWrite(stdout io.Writer, reportAsked bool) error {
 		return &usageError{"-w needs a file", `"-" is the standard output`}
 	}
 	if in, same := sameFile(f.writeTo, f.files); same {
-		return &usageError{fmt.Sprintf("-w %s would overwrite what is read, %s", f.writeTo, in),
+		return &usageError{fmt.Sprintf("-w %s would overwrite the input %s", f.writeTo, in),
 			"write to another file"}
 	}
 	if f.where != "" && slices.Contains(f.files, "-") {
-		return &usageError{"-w with --where reads its input twice, which standard input cannot",
-			"save it to a file and read that"}
+		return &usageError{"-w with --where reads its input twice, which is impossible on standard input",
+			"save it to a file and read the file"}
 	}
 	if f.writeTo != "-" {
 		return nil

@@ -94,7 +94,7 @@ TCP connection. "-" is standard input. Tables begin with what is wrong, worst fi
 	flags.StringVarP(&f.writeTo, "write", "w", "", "write the packets of the reported connections to `FILE`")
 	flags.BoolVar(&f.noComments, "no-comments", false, "with -w: write no comments, and read the files once")
 	flags.BoolVar(&f.headersOnly, "headers-only", false, "with -w: leave out the payload of TCP segments")
-	flags.StringVar(&f.anonymize, "anonymize", "", "with -w: replace IP and MAC addresses by the key in `KEYFILE`")
+	flags.StringVar(&f.anonymize, "anonymize", "", "with -w: replace IP and MAC addresses, with the key in `KEYFILE`")
 	flags.IntVar(&f.top, "top", report.DefaultTop, "show the first `N` rows of every table; 0 shows all")
 	flags.StringVar(&f.by, "by", "", "group the connections by `WHAT`: "+list(names(report.TableGroups())))
 	flags.StringVar(&f.sort, "sort", "severity", "order the tables by `KEY`: severity, id, start, rtt, bytes, ...")

@@ -231,12 +231,12 @@ func (r *reading) writeExtract(ctx context.Context, first *tcplife.Report) error
 		return err
 	}
 	if x.removed > 0 {
-		warnf(r.stderr, "%d comments of the input are not in %s: they can say what --anonymize or --headers-only "+
+		warnf(r.stderr, "%d comments of the input are not in %s: they could reveal what --anonymize or --headers-only "+
 			"hides",
 			x.removed, r.flags.writeTo)
 	}
 	if !again && !r.flags.noComments {
-		warnf(r.stderr, "%s has no comments: a pipe cannot be read twice; --no-comments says that none are wanted",
+		warnf(r.stderr, "%s has no comments, because a pipe cannot be read twice; --no-comments avoids this warning",
 			r.flags.writeTo)
 	}
 	if again && ctx.Err() != nil {
@@ -244,7 +244,7 @@ func (r *reading) writeExtract(ctx context.Context, first *tcplife.Report) error
 		return errIncomplete
 	}
 	if x.ordered.unknown > 0 {
-		warnf(r.stderr, "%d fragments may be missing in %s: the rest of their datagrams came too late",
+		warnf(r.stderr, "%d fragments may be missing from %s: the rest of their datagrams came too late",
 			x.ordered.unknown, r.flags.writeTo)
 		return errIncomplete
 	}
@@ -297,7 +297,7 @@ func (r *reading) whole(ctx context.Context, read func(*files) error) (*account,
 		err = files.Report().Fault
 	}
 	if err == nil && files.Report().Stopped {
-		err = errors.New("interrupted before the end of the capture, which the states depend on")
+		err = errors.New("interrupted; the states depend on the rest of the capture")
 	}
 	if err != nil {
 		return nil, err

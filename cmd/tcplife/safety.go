@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,7 +24,7 @@ func (f *liveFlags) openLive() (*live.Capture, error) {
 		Immediate: f.immediate || f.viewed, Count: f.count,
 	})
 	if errors.Is(err, live.ErrNoDevice) {
-		err = fmt.Errorf("%w; tcplife devices lists those there are", err)
+		err = fmt.Errorf("%w; list the devices with: tcplife devices", err)
 	}
 	if !errors.Is(err, fs.ErrPermission) {
 		return devices, err
@@ -58,7 +60,7 @@ func (l *following) secure() error {
 			err = fmt.Errorf("begin the capture file: %w", err)
 			switch {
 			case errors.Is(err, fs.ErrPermission):
-				err = fmt.Errorf("%w; it is written with the rights of the user that live becomes: see --user", err)
+				err = notWritable(err)
 			case errors.Is(err, fs.ErrNotExist):
 				err = fmt.Errorf("%w; the directory must be there", err)
 			}
@@ -68,7 +70,7 @@ func (l *following) secure() error {
 	}
 	if f.begins() {
 		if l.report, err = f.newReporter(l.out); errors.Is(err, fs.ErrPermission) {
-			err = fmt.Errorf("%w; it is written with the rights of the user that live becomes: see --user", err)
+			err = notWritable(err)
 		}
 		if err != nil {
 			return err
@@ -100,9 +102,23 @@ func (l *following) secure() error {
 		}
 	}
 	if f.verbose {
-		warnf(l.stderr, "given up, in every thread: %s", strings.Join(append(said, confined...), "; "))
+		warnf(l.stderr, "dropped privileges: %s", strings.Join(append(said, confined...), "; "))
 	}
 	return nil
+}
+
+// notWritable adds to a failure to write whose rights are missing, and what to do about it.
+func notWritable(err error) error {
+	return fmt.Errorf("%w; live writes as user %s: make it writable for %[2]s, or set --user", err, ownName())
+}
+
+// ownName is the name of the user that the process runs as now, or its number.
+func ownName() string {
+	id := strconv.Itoa(os.Geteuid())
+	if u, err := user.LookupId(id); err == nil {
+		return u.Username
+	}
+	return id
 }
 
 // writableDirectory is where the view writes captures of connections: the current directory, or else that of temporary

@@ -27,7 +27,7 @@ func (f *readFlags) checkSuggest(r *reading, given func(string) bool) error {
 	}
 	for _, flag := range []string{"output", "where", "top", "sort", "by", "columns", "color", "interval", "open"} {
 		if given(flag) {
-			return &usageError{fmt.Sprintf("--suggest prints rules in place of the report that --%s is about", flag),
+			return &usageError{fmt.Sprintf("--%s does not work with --suggest, which replaces the report", flag),
 				"leave one of the two out"}
 		}
 	}

@@ -297,8 +297,8 @@ func scraped(t *testing.T, lab *netlab.Lab) {
 	// A second one does not get the address, and says so before it captures.
 	err := lab.Server.Do(func() error {
 		out, err := exec.Command("tcplife", "live", "-i", "eth0", "--metrics", metricsAddr).CombinedOutput()
-		if want := "tcplife: serve metrics: listen tcp " + metricsAddr +
-			": bind: address already in use; --metrics 127.0.0.1:0 takes a free port\n"; string(out) != want {
+		if want := "tcplife: serve metrics at " + metricsAddr +
+			": address already in use; --metrics 127.0.0.1:0 takes a free port\n"; string(out) != want {
 			t.Errorf("with the address in use: %q, want %q", out, want)
 		}
 		return err

@@ -29,7 +29,7 @@ func (l *following) viewed(follow func() error) error {
 		l.stderr = stderr
 		stderr.Write(said)
 		if failed != nil {
-			warnf(stderr, "the view ended, and the capture with it: %v; -o table does without", failed)
+			warnf(stderr, "terminal view failed, capture stopped: %v (try -o table)", failed)
 			l.blind = true
 		}
 	}()

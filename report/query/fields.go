@@ -239,6 +239,17 @@ func (r schemaReader) kind(name string, s *schema) *kind {
 	return k
 }
 
+// isInSeconds reports whether a field, or the object that it is in, is a duration: its name ends in _s. A rate, whose
+// name ends in _per_s, is not one.
+func isInSeconds(path string) bool {
+	for name := range strings.SplitSeq(path, ".") {
+		if strings.HasSuffix(name, "_s") && !strings.HasSuffix(name, "_per_s") {
+			return true
+		}
+	}
+	return false
+}
+
 // typed adds what follows from the type that a schema names.
 func (r schemaReader) typed(k *kind, s *schema) {
 	switch s.Type[0] {
@@ -255,7 +266,7 @@ func (r schemaReader) typed(k *kind, s *schema) {
 		k.is, k.whole = isNumber, true
 	case "number":
 		k.is = isNumber
-		if strings.HasSuffix(k.name, "_s") {
+		if isInSeconds(k.name) {
 			k.is = isDuration
 		}
 	case "array":

@@ -36,7 +36,7 @@ func ParseMoment(s string) (Moment, error) {
 	if d, err := time.ParseDuration(s + "s"); err == nil { // decimal and exact, which a float is not
 		return Moment{Time: record.Time(d)}, nil
 	}
-	return Moment{}, errors.New("it is no time")
+	return Moment{}, errors.New("it is not a time")
 }
 
 // text is the moment as records have it, which text sorts by; of a time of day that part of it.

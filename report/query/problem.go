@@ -1,9 +1,12 @@
 package query
 
 import (
+	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/expr-lang/expr/file"
 )
@@ -42,24 +45,25 @@ var libraryWords = []struct {
 	{regexp.MustCompile(`^unexpected token \w+\((".*")\)`), "unexpected $1"},
 	{regexp.MustCompile(`^literal not terminated`), "the quote is not closed"},
 	{regexp.MustCompile(`^unclosed comment`), "the comment is not closed"},
-	{regexp.MustCompile(`^bad number syntax: (".*")`), "$1 is no number and no duration"},
-	{regexp.MustCompile(`^(?:invalid \w+ literal|\w+ literal is too large)`), "this number is too large or no number"},
-	{regexp.MustCompile(`^(?:invalid char escape|unable to unescape)`), `\ stands before a character that needs none`},
+	{regexp.MustCompile(`^bad number syntax: (".*")`), "$1 is neither a number nor a duration"},
+	{regexp.MustCompile(`^(?:invalid \w+ literal|\w+ literal is too large)`), "not a number, or too large"},
+	{regexp.MustCompile(`^(?:invalid char escape|unable to unescape)`), `\ before a character that needs no escape`},
 	{regexp.MustCompile(`^unrecognized character`), "unexpected character"},
 	{regexp.MustCompile(`exceeds maximum allowed nodes`), "the expression is too long"},
 	{regexp.MustCompile(`^unknown (?:name|builtin) (\w+)`), `unknown name "$1"`},
 	{regexp.MustCompile(`^cannot use pointer accessor outside predicate`),
-		". and # stand only in the condition of any(list, ...) and its like"},
-	{regexp.MustCompile(`error parsing regexp: ([^:]*)`), "the pattern of matches is wrong: $1"},
-	{regexp.MustCompile(`^builtin (\w+) takes only array`), "$1 takes a list first"},
+		". and # work only in the condition of any(list, ...) and similar functions"},
+	{regexp.MustCompile(`error parsing regexp: ([^:]*)`), "wrong pattern after matches: $1"},
+	{regexp.MustCompile(`^builtin (\w+) takes only array`), "the first argument of $1 must be a list"},
 	{regexp.MustCompile(`^predicate should`), "this must be true or false"},
-	{regexp.MustCompile(`^(?:not enough|too many) arguments to call (\w+)`), "$1 takes another number of arguments"},
+	{regexp.MustCompile(`^(?:not enough|too many) arguments to call (\w+)`), "wrong number of arguments for $1"},
 	{regexp.MustCompile(`to call (\w+)`), "$1 does not take such a value"},
 	{regexp.MustCompile(`^invalid argument for (\w+)`), "$1 does not take such a value"},
-	{regexp.MustCompile(`is not callable|has no method|cannot call nil`), "this is no function"},
+	{regexp.MustCompile(`is not callable|has no method|cannot call nil`), "this is not a function"},
 	{regexp.MustCompile(`^invalid operation: (\S+)`), "$1 does not take such values"},
-	{regexp.MustCompile(`^cannot redeclare`), "this name is taken"},
+	{regexp.MustCompile(`^cannot redeclare`), "this name is already in use"},
 	{regexp.MustCompile(`index`), "a place in a list is a whole number"},
+	{regexp.MustCompile(`divide by zero`), "division by zero"},
 }
 
 // ours says what the library of expressions found, in our words.
@@ -78,7 +82,52 @@ func (s *sourceText) problem(err error) error {
 	if !ok {
 		return &Problem{ours(err.Error()), s.typed, 0}
 	}
-	return &Problem{ours(failed.Message), s.typed, s.place(failed.From)}
+	at := s.place(failed.From)
+	if strings.TrimSpace(s.typed) == "" {
+		return &Problem{"the expression is empty", s.typed, 0}
+	}
+	if word, from := s.unquoted(at); word != "" {
+		return &Problem{word, s.typed, from}
+	}
+	return &Problem{ours(failed.Message), s.typed, at}
+}
+
+// unquoted says that a time, an address or a network lacks its quotes, and where it begins; "" if none does at this
+// place. It also names the whole word that was to be a number.
+func (s *sourceText) unquoted(at int) (message string, from int) {
+	text := []rune(s.typed)
+	from, to := min(at, len(text)), min(at, len(text))
+	part := func(r rune) bool { return isWordRune(r) || strings.ContainsRune(".:/-", r) }
+	for from > 0 && part(text[from-1]) {
+		from--
+	}
+	for to < len(text) && part(text[to]) {
+		to++
+	}
+	word := string(text[from:to])
+	if word == "" || !unicode.Is(unicode.ASCII_Hex_Digit, text[from]) && text[from] != ':' {
+		return "", 0
+	}
+	what := ""
+	if _, err := ParseMoment(word); err == nil && strings.ContainsAny(word, ":-") {
+		what = "a time"
+	}
+	if _, err := netip.ParseAddr(word); err == nil {
+		what = "an address"
+	}
+	if _, err := netip.ParseAddrPort(word); err == nil {
+		what = "an address"
+	}
+	if _, err := netip.ParsePrefix(word); err == nil {
+		what = "a network"
+	}
+	switch {
+	case what != "":
+		return fmt.Sprintf("%s needs quotes: %q", what, word), from
+	case unicode.IsDigit(text[from]) && !strings.ContainsFunc(word, func(r rune) bool { return !isWordRune(r) }):
+		return fmt.Sprintf("%q is neither a number nor a duration", word), from
+	}
+	return "", 0
 }
 
 // Nearest is the name most like another one, or "": so like it that it may have been meant.

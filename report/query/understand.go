@@ -41,6 +41,13 @@ type named struct {
 }
 
 func (u *understanding) fail(at ast.Node, format string, args ...any) {
+	for { // a field begins where the first of its names does
+		member, is := at.(*ast.MemberNode)
+		if !is {
+			break
+		}
+		at = member.Node
+	}
 	u.failAt(at.Location().From, format, args...)
 }
 
@@ -305,7 +312,7 @@ func (u *understanding) function(n *ast.BuiltinNode) *kind {
 		if first != nil && first.is == isList {
 			element = first.element
 		} else if first != nil && first.is != isAny {
-			u.fail(n.Arguments[0], "%s is %s, and %s wants a list", first.or("this"), first.what(), n.Name)
+			u.fail(n.Arguments[0], "%s is %s, and %s takes a list", first.or("this"), first.what(), n.Name)
 		}
 		u.elements = append(u.elements, element)
 		result := u.node(&predicate.Node)
@@ -358,7 +365,7 @@ func (u *understanding) binary(at *ast.Node, n *ast.BinaryNode) *kind {
 			u.isWord(n.Right, left.element)
 			n.Operator, n.Left, n.Right = "in", n.Right, n.Left
 		case left.is != isText && left.is != isAddress && left.is != isTime && left.is != isAny && left.is != isNull:
-			u.fail(n.Left, "%s is %s, and %s wants a text", left.or("this"), left.what(), n.Operator)
+			u.fail(n.Left, "%s is %s, and %s takes a text", left.or("this"), left.what(), n.Operator)
 		}
 		return &kind{is: isBool}
 	case "??":
@@ -405,7 +412,7 @@ func (u *understanding) computed(n *ast.BinaryNode, left, right *kind) *kind {
 	}{{n.Left, left}, {n.Right, right}} {
 		texts := n.Operator == "+" && (side.k.is == isText || side.k.is == isAddress)
 		if !counts(side.k) && !texts && side.k.is != isAny && side.k.is != isNull {
-			u.fail(side.at, "%s is %s, and %s does not compute with that", side.k.or("this"), side.k.what(), n.Operator)
+			u.fail(side.at, "%s is %s, and %s takes numbers", side.k.or("this"), side.k.what(), n.Operator)
 		}
 	}
 	switch {
@@ -435,7 +442,7 @@ func (u *understanding) compared(n *ast.BinaryNode, left, right *kind) {
 	case field.is == isTime && value.is != isTime:
 		u.moment(fieldAt, valueAt, field)
 	case (field.is == isAddress || field.is == isSocket) && ordered:
-		u.fail(n, `%s is an address, and %s does not order these: ask for a network, as in %s in "10.0.0.0/8"`,
+		u.fail(n, `%s is an address, and %s does not apply to addresses: ask for a network, as in %s in "10.0.0.0/8"`,
 			field.or("this"), n.Operator, field.or("client.ip"))
 	case field.is == isAddress && constant:
 		u.address(text, field)
@@ -444,10 +451,10 @@ func (u *understanding) compared(n *ast.BinaryNode, left, right *kind) {
 	case field.is == isText && constant:
 		u.isWord(text, field)
 	case field.is != value.is && !(number(field) && number(value)) && !(areTexts(field) && areTexts(value)):
-		u.mismatch(*valueAt, field, value)
+		u.mismatch(*fieldAt, *valueAt, field, value)
 	case field.is == isNumber && field.name != "":
 		if typed := u.text.duration((*valueAt).Location().From); typed != "" {
-			u.fail(*valueAt, "%s is a number, and %s a duration", field.name, typed)
+			u.fail(*valueAt, "%s is a number, but %s is a duration", field.name, typed)
 		}
 	case field.is == isObject || field.is == isList:
 		u.fail(n, "%s is %s: compare its fields, or compare it with null", field.or("this"), field.what())
@@ -458,7 +465,7 @@ func number(k *kind) bool { return k.is == isNumber || k.is == isDuration }
 
 func areTexts(k *kind) bool { return k.is == isText || k.is == isAddress }
 
-func (u *understanding) mismatch(at ast.Node, field, value *kind) {
+func (u *understanding) mismatch(fieldAt, at ast.Node, field, value *kind) {
 	text, constant := at.(*ast.StringNode)
 	switch {
 	case constant && number(field) && isDigits(text.Value):
@@ -466,12 +473,22 @@ func (u *understanding) mismatch(at ast.Node, field, value *kind) {
 	case constant && field.is == isDuration:
 		u.fail(at, "%s is a duration: write one without quotes, as in 1.5s or 2m30s", field.or("this"))
 	case constant && field.is == isBool:
-		u.fail(at, "%s is true or false: write that without quotes", field.or("this"))
-	case field.is == isText && value.is == isNumber:
-		u.fail(at, "%s is a text: write it in quotes", field.or("this"))
+		u.fail(at, "%s is true or false: write true or false without quotes", field.or("this"))
+	case field.name != "" && field.is == isText && value.is == isNumber:
+		u.fail(at, "%s is a text: write the value in quotes", field.name)
+	case slices.Contains(value.words, field.name):
+		u.fail(fieldAt, "%s is a text: write %q in quotes", value.or("this"), field.name)
 	default:
-		u.fail(at, "%s is %s, and this is %s", field.or("the other side"), field.what(), value.what())
+		u.fail(at, "%s cannot be compared with %s", value.described(), field.described())
 	}
+}
+
+// described is the name of a field with its type, or the type of another value.
+func (k *kind) described() string {
+	if k.name == "" {
+		return k.what()
+	}
+	return fmt.Sprintf("%s (%s)", k.name, k.what())
 }
 
 func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789.") == "" }
@@ -535,7 +552,7 @@ func (u *understanding) address(text *ast.StringNode, field *kind) {
 		u.fail(text, "%s is one address, and %s a network: write in instead of ==", field.or("this"), text.Value)
 		return
 	}
-	u.fail(text, "%q is no address", text.Value)
+	u.fail(text, "%q is not an address", text.Value)
 }
 
 // socket understands what an endpoint is compared with: an address, with or without a port.
@@ -565,7 +582,7 @@ func (u *understanding) in(at *ast.Node, n *ast.BinaryNode, left, right *kind) {
 	}
 	switch {
 	case right.is == isText:
-		u.fail(n.Right, `%s wants a list, as in ["one", "other"]`, n.Operator)
+		u.fail(n.Right, `%s takes a list, as in ["one", "other"]`, n.Operator)
 	case right.is == isList && right.element.words != nil:
 		u.isWord(n.Left, right.element)
 	}
@@ -579,7 +596,7 @@ func (u *understanding) in(at *ast.Node, n *ast.BinaryNode, left, right *kind) {
 		u.compared(one, left, u.node(&list.Nodes[i]))
 		list.Nodes[i] = one.Right
 		if one.Left != n.Left {
-			u.fail(list.Nodes[i], "a time of day is compared by <, <=, > or >=")
+			u.fail(list.Nodes[i], "compare a time of day with <, <=, > or >=")
 		}
 	}
 }
@@ -599,7 +616,7 @@ func (u *understanding) networks(at ast.Node) (networks []netip.Prefix, constant
 		if err != nil {
 			ip, failed := netip.ParseAddr(text.Value)
 			if failed != nil {
-				u.fail(text, `%q is no network: write it like "10.0.0.0/8" or "2001:db8::/32"`, text.Value)
+				u.fail(text, `%q is not a network: write it like "10.0.0.0/8" or "2001:db8::/32"`, text.Value)
 				return nil, true
 			}
 			network = netip.PrefixFrom(ip, ip.BitLen())

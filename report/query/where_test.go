@@ -172,18 +172,27 @@ func TestConditionIsRefused(t *testing.T) {
 		{`.(id, 1)`, `.`, `unexpected "."`},
 		{`handshake.outcome == "complete" and`, ``, `the expression ends too early`},
 		{`handshake.outcome == "complete`, `"complete`, `the quote is not closed`},
-		{`duration > 30x`, `30x`, `"30x" is no number and no duration`},
+		{`duration > 30x`, `30x`, `"30x" is neither a number nor a duration`},
+		{`duration > 30sec`, `30sec`, `"30sec" is neither a number nor a duration`},
+		{`start > 22:13:20.5`, `22:13:20.5`, `a time needs quotes: "22:13:20.5"`},
+		{`start > 2023-11-14T22:13:20Z`, `2023-11-14T22:13:20Z`, `a time needs quotes`},
+		{`client.ip == 10.0.0.1 and true`, `10.0.0.1`, `an address needs quotes: "10.0.0.1"`},
+		{`client.ip in 10.0.0.0/8`, `10.0.0.0/8`, `a network needs quotes: "10.0.0.0/8"`},
+		{`client == 10.0.0.1:80`, `10.0.0.1:80`, `an address needs quotes: "10.0.0.1:80"`},
+		{``, ``, `the expression is empty`},
+		{`"a" + 1 == 3`, `3`, `a number cannot be compared with a text`},
+		{`teardown.reset.by == server`, `server`, `teardown.reset.by is a text: write "server" in quotes`},
 		{`duration > 1m30s and hanshake`, `hanshake`, `unknown name "hanshake"`},
 		{`duration > 1m30s and duration < 2h and id = 3`, `= `, `write == to compare`},
 		{`duration > "30s"`, `"30s"`, `duration is a duration: write one without quotes, as in 1.5s or 2m30s`},
-		{`client.bytes > 30s`, `30s`, `client.bytes is a number, and 30s a duration`},
+		{`client.bytes > 30s`, `30s`, `client.bytes is a number, but 30s is a duration`},
 		{`start > "yesterday"`, `"yesterday"`, `start is a time: write it like "2023-11-14 22:13:20.5"`},
 		{`"1000-01-01" < start`, `"1000-01-01"`, `start is a time`},
-		{`client.ip in "10.0.0/8"`, `"10.0.0/8"`, `"10.0.0/8" is no network: write it like "10.0.0.0/8"`},
-		{`client.ip in ["10.0.0.0/8", "x"]`, `"x"`, `"x" is no network`},
+		{`client.ip in "10.0.0/8"`, `"10.0.0/8"`, `"10.0.0/8" is not a network: write it like "10.0.0.0/8"`},
+		{`client.ip in ["10.0.0.0/8", "x"]`, `"x"`, `"x" is not a network`},
 		{`client.ip == "10.0.0.0/8"`, `"10.0.0.0/8"`, `client.ip is one address, and 10.0.0.0/8 a network: write in`},
-		{`client.ip == "10.0.0"`, `"10.0.0"`, `"10.0.0" is no address`},
-		{`client.ip < "10.0.0.7"`, `< `, `client.ip is an address, and < does not order these`},
+		{`client.ip == "10.0.0"`, `"10.0.0"`, `"10.0.0" is not an address`},
+		{`client.ip < "10.0.0.7"`, `< `, `client.ip is an address, and < does not apply to addresses`},
 		{`client == "x"`, `"x"`, `client is compared with an address`},
 		{`outcome == "complet"`, `"complet"`,
 			`outcome is never "complet"; did you mean "complete"? It is one of complete, `},
@@ -194,17 +203,18 @@ func TestConditionIsRefused(t *testing.T) {
 		{`any(findings, .code == "refusd")`, `"refusd"`, `findings.code is never "refusd"; did you mean "refused"?`},
 		{`any(findings, .severity == "bad")`, `"bad"`, `It is one of info, warning, error`},
 		{`"refusd" in findings`, `"refusd"`, `findings.code is never "refusd"`},
-		{`findings.code == "refused"`, `code`,
+		{`findings.code == "refused"`, `findings.code`,
 			`findings is a list: ask about its elements, as in any(findings, .code ==`},
-		{`server.syn_acked == "true"`, `"true"`, `server.syn_acked is true or false: write that without quotes`},
-		{`outcome == 3`, `3`, `outcome is a text: write it in quotes`},
+		{`server.syn_acked == "true"`, `"true"`,
+			`server.syn_acked is true or false: write true or false without quotes`},
+		{`outcome == 3`, `3`, `outcome is a text: write the value in quotes`},
 		{`client.port.low == 3`, `low`, `client.port is a number, and has no fields`},
 		{`handshake == handshake`, `== `, `handshake is an object: compare its fields, or compare it with null`},
 		{`not server.port`, `server.port`, `server.port is a number, and not true or false`},
 		{`lower(server.port) == "x"`, ``, `lower does not take such a value`},
 		{`client_ip matches "("`, ``, `unknown name "client_ip"`},
-		{`outcome matches "("`, ``, `the pattern of matches is wrong`},
-		{`start - end > 3`, `start`, `start is a time, and - does not compute with that`},
+		{`outcome matches "("`, ``, `wrong pattern after matches`},
+		{`start - end > 3`, `start`, `start is a time, and - takes numbers`},
 	} {
 		_, err := NewWhere(c.expression)
 		var problem *Problem
@@ -339,6 +349,19 @@ func dictionary() (list []string) {
 		}
 	}
 	return list
+}
+
+// Durations of the summary compare with durations, a rate with numbers.
+func TestSummaryDurations(t *testing.T) {
+	for _, expression := range []string{`server_rtt_s.p99 > 1ms`, `half_closed.longest_s > 30s`,
+		`any(usage, .connections_per_s > 5)`, `retransmissions.ratio > 0.05`} {
+		if _, err := NewFailOn(expression); err != nil {
+			t.Errorf("%s: %v", expression, err)
+		}
+	}
+	if _, err := NewFailOn(`any(usage, .connections_per_s > 5s)`); err == nil {
+		t.Error("a rate compares with a duration")
+	}
 }
 
 // No expression, of --where or --fail-on, makes the program panic, and a problem is at a place of the expression.

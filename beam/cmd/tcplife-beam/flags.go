@@ -212,7 +212,7 @@ func tellOmissions(dir string, stderr io.Writer) error {
 		}
 	}
 	if dropped > 0 {
-		fmt.Fprintf(stderr, "tcplife-beam: %d packets were dropped while the capture was made, as it says itself\n",
+		fmt.Fprintf(stderr, "tcplife-beam: %d packets were dropped while capturing, according to the file\n",
 			dropped)
 		err = errIncomplete
 	}

@@ -121,7 +121,7 @@ func ColumnsByName(names []string) ([]ConnectionColumn, error) {
 			for _, c := range ConnectionColumns {
 				valid = append(valid, c.Name)
 			}
-			return nil, fmt.Errorf("unknown column %q: it must be one of %s", name, strings.Join(valid, ", "))
+			return nil, fmt.Errorf("--columns: unknown value %q: it can be %s", name, strings.Join(valid, ", "))
 		}
 		columns[i] = ConnectionColumns[at]
 	}

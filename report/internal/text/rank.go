@@ -152,7 +152,7 @@ func SortByName(keys []SortKey, name string) (SortKey, error) {
 		}
 		names[i] = k.Name
 	}
-	return SortKey{}, fmt.Errorf("unknown sort key %q: it must be one of %s", name, strings.Join(names, ", "))
+	return SortKey{}, fmt.Errorf("--sort: unknown value %q: it can be %s", name, strings.Join(names, ", "))
 }
 
 func DescribeSorts(keys []SortKey) []Column {

@@ -141,14 +141,14 @@ func (d *Dumper) dump(j *job) error {
 	packets, before := d.choose(j)
 	about := j.About
 	if len(packets) == 0 {
-		return fmt.Errorf("dump %s: none of its packets is kept any more, only the last %d MiB of the capture are",
+		return fmt.Errorf("dump %s: its packets are gone: only the last %d MiB of the capture are kept",
 			about, keptBytes>>20)
 	}
 	if j.First > 0 && packets[0].Number != j.First && before == 0 {
-		about += "; its first packets were not kept any more"
+		about += "; its first packets were gone"
 	}
 	if before > 0 {
-		about += fmt.Sprintf("; %d packets before these were left out for the size of the file", before)
+		about += fmt.Sprintf("; the %d packets before these did not fit in the file", before)
 	}
 	if err := d.makeRoom(); err != nil {
 		return err

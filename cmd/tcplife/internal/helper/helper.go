@@ -115,7 +115,7 @@ func (h *Helper) serve() {
 			ended = true
 			h.dropped.Add(1)
 			h.input.Close()
-			h.say(fmt.Sprintf("the helper of --exec ended (%s): no command is run any more, events are counted",
+			h.say(fmt.Sprintf("the helper of --exec ended (%s): commands are not run any more, events are counted",
 				state(h.cmd.Wait())))
 			continue
 		}

@@ -26,7 +26,7 @@ const defaultUser = "nobody"
 func Drop(name string) (said []string, err error) {
 	root := os.Geteuid() == 0
 	if !root && name != "" {
-		return nil, &UserError{"--user " + name + " takes root", "leave it out: without root there is nobody to become"}
+		return nil, &UserError{"--user " + name + " takes root", "leave it out, or run as root"}
 	}
 	var uid, gid int
 	if root {
@@ -40,7 +40,7 @@ func Drop(name string) (said []string, err error) {
 	held := cap.GetProc()
 	if able, _ := held.GetFlag(cap.Permitted, cap.SETUID); root && !able && name == defaultUser { // in a container, say
 		root = false
-		said = append(said, "not root: there is no right to become another user")
+		said = append(said, "not root: the capability to become another user (CAP_SETUID) is missing")
 	}
 	// without that right there is nothing to drop them with
 	if owned, _ := held.GetFlag(cap.Effective, cap.SETPCAP); owned {
@@ -91,7 +91,7 @@ func lookUpUser(name string) (uid, gid int, err error) {
 		if n, notNumber := strconv.Atoi(name); notNumber == nil && n >= 0 {
 			return n, n, nil
 		}
-		return 0, 0, fmt.Errorf("there is no user %q", name)
+		return 0, 0, fmt.Errorf("no user %q", name)
 	}
 	if uid, err = strconv.Atoi(u.Uid); err == nil {
 		gid, err = strconv.Atoi(u.Gid)
@@ -121,7 +121,7 @@ const (
 func confineFiles(writeDirs, readDirs []string, itself bool) (said string, err error) {
 	abi, err := landlocksys.LandlockGetABIVersion()
 	if errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EOPNOTSUPP) {
-		return "no access to files: this kernel has no Landlock", nil
+		return "not the access to files: this kernel has no Landlock", nil
 	}
 	if err != nil {
 		return "", fmt.Errorf("ask the kernel for Landlock: %w", err)

@@ -15,5 +15,5 @@ func UseRightToCapture() {}
 
 // Confine confines nothing here.
 func Confine(_, _ []string, _ bool) (said []string, err error) {
-	return []string{"nothing: there is no Landlock on this system"}, nil
+	return []string{"nothing: this system has no Landlock"}, nil
 }

@@ -37,7 +37,7 @@ var allowed = strings.Fields(`
 func limitSyscalls() (said string, err error) {
 	processor, err := arch.GetInfo("")
 	if err != nil || !seccomp.Supported() {
-		return "no system calls: this kernel has no seccomp filters", nil
+		return "not the system calls: this kernel has no seccomp filters", nil
 	}
 	var names []string
 	for _, name := range allowed {

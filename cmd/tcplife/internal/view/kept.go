@@ -78,7 +78,7 @@ func (s *scene) life(o Kept, of *record.Connection) (*keptLife, error) {
 		}
 	})
 	if life.record == nil {
-		return nil, fmt.Errorf("no packet of connection %d is kept any more, only the last %d MiB of the capture are",
+		return nil, fmt.Errorf("the packets of connection %d are gone: only the last %d MiB of the capture are kept",
 			of.ID, keptBytes>>20)
 	}
 	if life.record.EndedBy == record.EndCaptureEnd {
@@ -105,9 +105,9 @@ func (l *keptLife) tellMissing() string {
 	case 0:
 		return ""
 	case 1:
-		return "its first packet is not kept any more"
+		return "its first packet is gone"
 	}
-	return fmt.Sprintf("its first %d packets are not kept any more", l.missing)
+	return fmt.Sprintf("its first %d packets are gone", l.missing)
 }
 
 // explain draws the ladder of a connection from the packets that are kept.
@@ -137,7 +137,7 @@ func (s *scene) write(o Kept, of *record.Connection) (said string, err error) {
 		return "", err
 	}
 	if o.Extracts == "" {
-		return "", errors.New("write packets: the user of --user may write neither here nor into " + os.TempDir())
+		return "", errors.New("write packets: the user of --user can write neither here nor in " + os.TempDir())
 	}
 	file, err := createNew(filepath.Join(o.Extracts, fmt.Sprintf("tcplife-%d", of.ID)), ".pcapng")
 	if err != nil {

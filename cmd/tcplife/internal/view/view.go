@@ -63,15 +63,15 @@ const (
 
 const viewHelp = `KEYS
   up, down, k, j   choose a connection; page up, page down, home, end
-  enter            its ladder: segment by segment, why it is in its states
-  w                write its packets into a capture, tcplife-ID.pcapng, in the
-                   current directory, or in /tmp if --user may not write here
-  s, S             the next, the previous order of the list
-  /                filter the list: by a text that is in an address, a state, an
-                   outcome, a teardown or a finding, or by an expression as for
-                   --where; enter applies it, esc leaves it as it was
+  enter            its ladder: segment by segment, the reason for its states
+  w                write its packets to tcplife-ID.pcapng in the current directory,
+                   or in /tmp if --user cannot write there
+  s, S             sort the list by the next, the previous key
+  /                filter the list: by a text in an address, a state, an outcome, a
+                   teardown or a finding, or by an expression as for --where;
+                   enter applies it, esc keeps the old filter
   p, space         pause the screen; the capture goes on
-  esc              back to the list; there, take the filter away
+  esc              back to the list; in the list, remove the filter
   ?, h             this help
   q, ctrl+c        end the capture, and print the report
 
@@ -81,14 +81,13 @@ THE NUMBERS
                    that completes the handshake: servers in SYN_RCVD
   half-open        one side had lost the connection, the other did not know (RFC
                    9293, section 3.5.1)
-  the states       of all that are followed, as far as segments show them; a row
-                   of the list tells, too, what silence decides
-  FLOOD            a target whose backlog fills with connections that nobody
-                   completes
+  the states       of all followed connections, as far as segments show them; a row
+                   of the list also takes expired timers into account
+  FLOOD            a target whose backlog fills with attempts that nobody completes
 
 The list holds the first 500 connections of its order. Ladders and captures are
-made of the last 64 MiB of packets; where the beginning of a connection is not
-among them, they say so.`
+made from the last 64 MiB of packets; they say so if the beginning of a
+connection is not among these.`
 
 type pollMsg time.Time
 

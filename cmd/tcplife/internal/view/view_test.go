@@ -326,7 +326,7 @@ func TestViewWrite(t *testing.T) {
 	}
 }
 
-// What is not kept any more is said, on the ladder and of what is written.
+// Packets that are gone are reported, on the ladder and for what is written.
 func TestViewIncomplete(t *testing.T) {
 	r := beginReplay(t, "half-open-data", "keepalive", "close-reset")
 	r.watch.recent = capture.NewRecent(0)
@@ -346,8 +346,8 @@ func TestViewIncomplete(t *testing.T) {
 	r.press("enter")
 	r.golden("ladder-incomplete")
 	r.press("w")
-	if want := "2 packets of connection 1 are in tcplife-1.pcapng; INCOMPLETE: its first 6 packets are not kept any " +
-		"more"; r.said != want {
+	if want := "2 packets of connection 1 are in tcplife-1.pcapng; INCOMPLETE: its first 6 packets are " +
+		"gone"; r.said != want {
 		t.Errorf("said %q, want %q", r.said, want)
 	}
 	r.press("esc")
@@ -355,7 +355,7 @@ func TestViewIncomplete(t *testing.T) {
 	r.look()
 	for _, key := range []string{"w", "enter"} {
 		r.press(key)
-		if !r.failed || !strings.Contains(r.said, "no packet of connection 1 is kept any more") || r.page != listPage {
+		if !r.failed || !strings.Contains(r.said, "the packets of connection 1 are gone") || r.page != listPage {
 			t.Errorf("%s: said %q on page %d", key, r.said, r.page)
 		}
 	}
