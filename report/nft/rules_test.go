@@ -122,6 +122,27 @@ func TestNarrowed(t *testing.T) {
 	}
 }
 
+// The mark of masscan has no match in nft, and the script says so, with other rules or without.
+func TestMasscanHasNoRule(t *testing.T) {
+	port := uint16(443)
+	target := record.Target{IP: netip.MustParseAddr("192.0.2.1"), Port: &port}
+	for _, flood := range [][]record.Syn{syns(100, random),
+		syns(100, func(n int) record.Syn { s := random(n); s.TTL = 240; return s })} {
+		var out strings.Builder
+		end := &report.Ending{Result: &record.Result{
+			SynFloods: []record.SynFlood{{Target: target, Verdict: "suspicious", Syns: 100,
+				MarkValues: []record.MarkValue{{Mark: "masscan_ip_id", Share: 1}}}},
+			FloodSyns: []record.FloodSyns{{Flood: flood}},
+		}}
+		if err := New(&out).Finish(end); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), "the mark masscan_ip_id, which no rule can match: nft cannot") {
+			t.Errorf("it does not say so:\n%s", &out)
+		}
+	}
+}
+
 // What a rule is held against is said: clients of the target, else clients elsewhere, else nobody.
 func TestHeldAgainst(t *testing.T) {
 	port := uint16(443)
@@ -135,13 +156,13 @@ func TestHeldAgainst(t *testing.T) {
 		"hits 100 of 100 SYNs of the flood, and 0 of 5 (a sample of 20) completed connections to the target": {
 			Flood: flood, Completed: syns(5, linux), CompletedAll: 20,
 		},
-		"none to the target was completed; elsewhere its marks are those of 0 of 5 completed connections": {
+		"no connection to the target was completed; it would hit 0 of 5 completed connections elsewhere": {
 			Flood: flood, Anywhere: syns(5, linux), AnywhereAll: 5,
 		},
-		"0 of 0 completed connections: the capture has no client to hold it against": {
+		"0 of 0 completed connections: the capture has none to compare with": {
 			Flood: flood, Anywhere: syns(5, six), AnywhereAll: 5,
 		},
-		"no mark tells the SYNs of this flood from those of clients; what helps: SYN cookies": {
+		"the SYNs of this flood do not differ from those of clients; use SYN cookies": {
 			Flood: syns(100, random),
 		},
 		"# 192.0.2.1:443 since 1970-01-01 00:00:00 UTC: suspicious, 900 SYNs, of which a sample of 100 was comp": {
@@ -159,7 +180,7 @@ func TestHeldAgainst(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("it does not say %q:\n%s", want, &out)
 		}
-		if strings.Contains(want, "no mark") && strings.Count(out.String(), "\n") != 1 {
+		if strings.Contains(want, "do not differ") && strings.Count(out.String(), "\n") != 1 {
 			t.Errorf("there is more than one line:\n%s", &out)
 		}
 	}

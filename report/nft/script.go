@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,7 +33,7 @@ func (s *Script) Finish(e *report.Ending) error {
 	}
 	text := head.String()
 	if len(e.Result.SynFloods) == 0 {
-		text = "# no SYN flood: no rule\n"
+		text = "# no SYN flood, so no rule\n"
 	}
 	if rules.Len() > 0 {
 		text = before + text + open + rules.String() + "\t}\n}\n"
@@ -43,7 +44,7 @@ func (s *Script) Finish(e *report.Ending) error {
 
 const (
 	before = `#!/usr/sbin/nft -f
-# Suggested by tcplife, applied by nobody.
+# Suggested by tcplife, not applied.
 # Check: nft -c -f FILE; load: nft -f FILE; remove: nft delete table inet tcplife
 `
 	open = `table inet tcplife
@@ -59,14 +60,19 @@ func suggest(head, rules *strings.Builder, f *record.SynFlood, syns *record.Floo
 	target, match := targetOf(&f.Target)
 	since := time.Unix(0, int64(f.Onset)).UTC().Format("2006-01-02 15:04:05 UTC")
 	if f.Verdict == "flash_crowd" {
-		fmt.Fprintf(head, "# %s since %s: a flash crowd, of clients that complete their handshakes: no rule\n",
+		fmt.Fprintf(head, "# %s since %s: a flash crowd, whose clients complete their handshakes: no rule\n",
 			target, since)
 		return
+	}
+	if hasMark(f, "masscan_ip_id") {
+		fmt.Fprintf(head, "# %s since %s: the SYNs have the mark masscan_ip_id, which no rule can match: "+
+			"nft cannot compare the IP identification with destination address xor port xor sequence number\n",
+			target, since)
 	}
 	clients, heldAgainst := heldAgainst(f, syns)
 	found := rulesOf(syns.Flood, clients)
 	if len(found) == 0 {
-		fmt.Fprintf(head, "# %s since %s: no mark tells the SYNs of this flood from those of clients; what helps: "+
+		fmt.Fprintf(head, "# %s since %s: the SYNs of this flood do not differ from those of clients; use "+
 			"SYN cookies (sysctl -w net.ipv4.tcp_syncookies=1), or synproxy (nft(8)) in front of the listener\n",
 			target, since)
 		return
@@ -88,6 +94,11 @@ func suggest(head, rules *strings.Builder, f *record.SynFlood, syns *record.Floo
 	}
 }
 
+// hasMark reports whether most SYNs of a flood have a mark.
+func hasMark(f *record.SynFlood, name string) bool {
+	return slices.ContainsFunc(f.MarkValues, func(m record.MarkValue) bool { return m.Mark == name })
+}
+
 // heldAgainst gives the connections that rules are held against, and how to say how many of them one hits.
 func heldAgainst(f *record.SynFlood, syns *record.FloodSyns) (clients []record.Syn, format string) {
 	sample := func(n int, all uint64) string {
@@ -105,10 +116,10 @@ func heldAgainst(f *record.SynFlood, syns *record.FloodSyns) (clients []record.S
 		}
 	}
 	if len(clients) > 0 {
-		return clients, "none to the target was completed; elsewhere its marks are those of %d of " +
-			sample(len(clients), max(uint64(len(clients)), syns.AnywhereAll)) + " completed connections"
+		return clients, "no connection to the target was completed; it would hit %d of " +
+			sample(len(clients), max(uint64(len(clients)), syns.AnywhereAll)) + " completed connections elsewhere"
 	}
-	return nil, "%d of 0 completed connections: the capture has no client to hold it against"
+	return nil, "%d of 0 completed connections: the capture has none to compare with"
 }
 
 // targetOf is where a flood goes, in words and as a match.
