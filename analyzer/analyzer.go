@@ -119,8 +119,7 @@ func New(options Options, emit func(*record.Connection)) *Analyzer {
 
 func newAnalyzer(o Options, accounts *accounts, record *record.Connection) *Analyzer {
 	return &Analyzer{
-		options: o, accounts: accounts, table: newTable(), wheel: store.NewWheel(), awakeLimit: awakeLimit,
-		record: record,
+		options: o, accounts: accounts, table: newTable(), awakeLimit: awakeLimit, record: record,
 	}
 }
 
@@ -258,7 +257,7 @@ func (a *Analyzer) Close() {
 	if a.journal == nil {
 		a.accounts.crowd.Finish(a.clock)
 	}
-	a.table, a.wheel = newTable(), store.NewWheel()
+	a.table, a.wheel = newTable(), store.Wheel{}
 }
 
 // at is where a record is that has not ended.
@@ -461,7 +460,7 @@ func (a *Analyzer) newest(n uint32) *connection {
 	case p.kind == atRest:
 		return a.wake(n)
 	default:
-		return a.table.awake.At(p.where)
+		return a.table.awake.at(p.where)
 	}
 }
 

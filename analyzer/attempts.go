@@ -64,10 +64,6 @@ type slim struct {
 // isWhole marks the numbers of those that are kept whole.
 const isWhole = 1 << 31
 
-func newAttempts() attempts {
-	return attempts{store.NewSlabs[slim](12), store.NewSlabs[attempt](8)}
-}
-
 // put keeps an attempt, and gives its number.
 func (t *attempts) put(e *attempt) uint32 {
 	k, l := &e.key, &e.syn

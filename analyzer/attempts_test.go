@@ -9,7 +9,7 @@ import (
 
 // An attempt comes back from the table as it was put there, and only its own key finds it.
 func TestAttemptsKeepAll(t *testing.T) {
-	kept := newAttempts()
+	var kept attempts
 	rapid.Check(t, func(t *rapid.T) {
 		u32 := func(name string) uint32 { return rapid.Uint32().Draw(t, name) }
 		u16 := func(name string) uint16 { return rapid.Uint16().Draw(t, name) }

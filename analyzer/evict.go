@@ -19,7 +19,7 @@ func (a *Analyzer) footprint() uint64 {
 		a.table.attempts.used() +
 		a.table.ordinary.Live()*uint64(unsafe.Sizeof(ordinary{})) +
 		a.table.lines.Live()*uint64(unsafe.Sizeof(lines{})) +
-		uint64(a.table.awake.Live())*uint64(unsafe.Sizeof(connection{}))
+		uint64(a.table.awake.live())*uint64(unsafe.Sizeof(connection{}))
 }
 
 // bound gives up records until the rest is within the limits.

@@ -45,7 +45,7 @@ func Rest(a *Analyzer) { a.awakeLimit = aside + 1 }
 func AwakeLimit(a *Analyzer, n int) { a.awakeLimit = n }
 
 // Awake is how many are.
-func Awake(a *Analyzer) int { return int(a.table.awake.Live()) }
+func Awake(a *Analyzer) int { return int(a.table.awake.live()) }
 
 // Footprint is what the limit of memory looks at.
 func Footprint(a *Analyzer) uint64 { return a.footprint() }

@@ -44,7 +44,7 @@ func (a *Analyzer) proceeds(n uint32, seg *flows.Segment) bool {
 	}
 	switch p.kind {
 	case awake:
-		return a.expects(a.table.awake.At(p.where), seg)
+		return a.expects(a.table.awake.at(p.where), seg)
 	case bare:
 		return seg.Encap == nil && a.answers(n, p, seg)
 	case orderly:

@@ -24,11 +24,11 @@ const aside = 2 * maxIncarnations
 // outlives it.
 func (a *Analyzer) makeRoom() {
 	pool := &a.table.awake
-	for tries := 2 * a.awakeLimit; int(pool.Live()) > a.awakeLimit-aside && tries > 0; tries-- {
-		if pool.hand++; pool.hand > pool.Made() {
+	for tries := 2 * a.awakeLimit; pool.live() > a.awakeLimit-aside && tries > 0; tries-- {
+		if pool.hand++; int(pool.hand) > len(pool.list) {
 			pool.hand = 1
 		}
-		c := pool.At(pool.hand)
+		c := pool.at(pool.hand)
 		switch {
 		case c.number == 0 || a.table.places.At(c.place).where != c.number: // unused, or not the newest incarnation
 		case c.touched:
@@ -145,7 +145,7 @@ func (a *Analyzer) ids(list []uint64, n uint32) []uint64 {
 	switch {
 	case p.kind == free:
 	case p.kind == awake:
-		for c := a.table.awake.At(p.where); c != nil; c = c.older {
+		for c := a.table.awake.at(p.where); c != nil; c = c.older {
 			list = append(list, c.id)
 		}
 	case p.kind == bare:

@@ -59,11 +59,7 @@ const (
 )
 
 func newTable() table {
-	t := table{
-		seeds: newSeeds(), places: store.NewSlabs[place](12), arena: store.NewArena(),
-		awake: pool{Slabs: store.NewSlabs[connection](6)}, attempts: newAttempts(),
-		ordinary: store.NewSlabs[ordinary](10), lines: store.NewSlabs[lines](12),
-	}
+	t := table{seeds: newSeeds()}
 	t.resize(leastIndex)
 	return t
 }
@@ -112,7 +108,7 @@ func (t *table) find(k *flows.Key, tag uint32) uint32 {
 		p := t.places.At(b.place)
 		switch p.kind {
 		case awake:
-			if t.awake.At(p.where).key == *k {
+			if t.awake.at(p.where).key == *k {
 				return b.place
 			}
 			continue
@@ -159,7 +155,7 @@ func (t *table) foresee(notices []notice, i uint32) {
 func (t *table) look(n uint32) uint32 {
 	switch p := t.places.At(n); p.kind {
 	case awake:
-		return t.awake.At(p.where).place
+		return t.awake.at(p.where).place
 	case bare:
 		if p.where&isWhole == 0 {
 			return t.attempts.slim.At(p.where).seq
@@ -291,20 +287,31 @@ func readKey(b []byte, k *flows.Key) (rest []byte) {
 
 // pool is the room for the connections that are awake.
 type pool struct {
-	store.Slabs[connection]
+	list []*connection // by number, from 1 on
+	free []uint32
 	hand uint32 // the number that is the next to be looked at for one to be put to rest
 }
 
+// at is the connection of a number.
+func (p *pool) at(n uint32) *connection { return p.list[n-1] }
+
+// live is how many are in use.
+func (p *pool) live() int { return len(p.list) - len(p.free) }
+
 // take gives an unused connection: all that may be left in it is room of its lists.
 func (p *pool) take() *connection {
-	n := p.Take()
-	c := p.At(n)
-	c.number = n
+	if last := len(p.free) - 1; last >= 0 {
+		c := p.at(p.free[last])
+		c.number, p.free = p.free[last], p.free[:last]
+		return c
+	}
+	c := &connection{number: uint32(len(p.list)) + 1}
+	p.list = append(p.list, c)
 	return c
 }
 
 // release takes a connection back.
 func (p *pool) release(c *connection) {
-	p.Drop(c.number)
+	p.free = append(p.free, c.number)
 	c.number, c.older, c.encap = 0, nil, nil
 }

@@ -99,8 +99,10 @@ func (t *target) look(now int64, a *Attempt, first *Probe, c *Crowd, spread bool
 	if f.alarmed {
 		return
 	}
-	old, since := t.halfOpen.old()
-	if old >= manyHeld {
+	if t.halfOpen.n < manyHeld {
+		return
+	}
+	if old, since := t.halfOpen.old(); old >= manyHeld {
 		f.alarmed = true
 		f.begun = max(f.begun, since)
 		f.bad(now)

@@ -31,9 +31,6 @@ const (
 	linkSize = uint64(unsafe.Sizeof(link{}))
 )
 
-// NewArena returns an empty one.
-func NewArena() Arena { return Arena{heads: NewSlabs[head](12), links: NewSlabs[link](12)} }
-
 // Put keeps a string, and gives the number of its head, never 0.
 func (a *Arena) Put(b []byte) uint32 {
 	n := a.heads.Take()

@@ -1,21 +1,20 @@
 package store
 
 // Slabs hold values by number, from 1 on; 0 is none. A value stays where it is, however many there are. Where T has no
-// pointer, the garbage collector has nothing to follow in them. Make them with NewSlabs.
+// pointer, the garbage collector has nothing to follow in them. The zero value holds none.
 type Slabs[T any] struct {
-	list [][]T
-	bits uint8
+	list []*[slabSize]T
 	made uint32 // the highest number handed out so far
 	free []uint32
 }
 
-// NewSlabs returns slabs that make room for 1<<bits values at once.
-func NewSlabs[T any](bits uint8) Slabs[T] { return Slabs[T]{bits: bits} }
+// slabSize is how many values there is room made for at once.
+const slabSize = 1 << 10
 
 // At is the value of a number.
 func (s *Slabs[T]) At(n uint32) *T {
-	bits := s.bits & 31 // which the compiler would have to check otherwise
-	return &s.list[(n-1)>>bits][(n-1)&(1<<bits-1)]
+	n--
+	return &s.list[n/slabSize][n%slabSize]
 }
 
 // Take gives the number of an unused value. A value that was dropped is as it was left.
@@ -25,8 +24,8 @@ func (s *Slabs[T]) Take() uint32 {
 		s.free = s.free[:last]
 		return n
 	}
-	if int(s.made)>>s.bits == len(s.list) {
-		s.list = append(s.list, make([]T, 1<<s.bits))
+	if int(s.made) == len(s.list)*slabSize {
+		s.list = append(s.list, new([slabSize]T))
 	}
 	s.made++
 	return s.made

@@ -2,7 +2,7 @@ package store
 
 // Wheel holds alarms by the time at which they are due, to be had in the order of time, then of id. Setting one and
 // having it costs the same however many there are. There is no pointer in it for each of them that the collector
-// would have to follow.
+// would have to follow. The zero value holds none.
 //
 // It is a ring of buckets, each a list of blocks (Varghese and Lauck, Hashed and Hierarchical Timing Wheels, SOSP
 // 1987). A bucket is put in order only when its time comes.
@@ -17,9 +17,6 @@ type Wheel struct {
 	blocks  Slabs[alarmBlock]
 	begun   bool
 }
-
-// NewWheel returns one without alarms.
-func NewWheel() Wheel { return Wheel{blocks: NewSlabs[alarmBlock](6)} }
 
 // Alarm is a place of the table that is to be looked at.
 type Alarm struct {

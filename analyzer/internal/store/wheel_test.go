@@ -11,7 +11,7 @@ import (
 // The wheel gives what a sorted list gives, whatever is set and however time goes.
 func TestWheelIsASortedList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := NewWheel()
+		var w Wheel
 		var list []Alarm
 		now := rapid.SampledFrom([]int64{0, 1e18, math.MinInt64}).Draw(t, "now")
 		set := func(at int64, id uint64) {
