@@ -99,9 +99,6 @@ func (t *target) look(now int64, a *Attempt, first *Probe, c *Crowd, spread bool
 	if f.alarmed {
 		return
 	}
-	if t.halfOpen.n < manyHeld {
-		return
-	}
 	if old, since := t.halfOpen.old(); old >= manyHeld {
 		f.alarmed = true
 		f.begun = max(f.begun, since)

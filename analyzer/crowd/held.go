@@ -68,11 +68,12 @@ func (h *held) end(since int64) {
 // old is how many have been held for one to two slots or longer, and since when the oldest slot is held that has a good
 // share of them.
 func (h *held) old() (n uint64, since int64) {
-	since = (h.slot - 1) * holdSlot
+	n, since = h.n-uint64(h.at(h.slot))-uint64(h.at(h.slot-1)), (h.slot-1)*holdSlot
+	if n < manyHeld {
+		return n, since // nobody asks since when
+	}
 	for slot := h.slot - 2; slot > h.slot-holdSlots; slot-- {
-		left := uint64(h.at(slot))
-		n += left
-		if left >= manyHeld/holdSlots {
+		if h.at(slot) >= manyHeld/holdSlots {
 			since = slot * holdSlot
 		}
 	}

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/tcplife/tcplife/analyzer/record"
 )
@@ -29,15 +30,11 @@ func newUsage() usage {
 }
 
 func (u *usage) add(c *record.Connection) {
-	pattern := -1
-	for i, p := range record.Patterns() {
-		if p == c.Pattern {
-			pattern = i
-		}
-	}
-	if pattern < 0 {
+	if c.Pattern == "" {
 		return
 	}
+	patterns := record.Patterns()
+	pattern := slices.Index(patterns[:], c.Pattern)
 	s := u.servers.of(netip.AddrPortFrom(c.Server.IP, c.Server.Port))
 	if s.connections == 0 {
 		s.first, s.last = c.Start, c.Start
