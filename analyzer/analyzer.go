@@ -357,7 +357,7 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (e
 	effect, expected = c.segment(seg, how)
 	a.passed.Beyond = a.passed.Beyond || seg.Flags.Has(flows.RST) && c.tcp.ResetBeyondSyn()
 	if o := &seg.Options; o.MPTCP == flows.MPTCPCapable && o.MPTCPToken != 0 && !effect.Has(tcpstate.Rejected) {
-		a.tell(mptcpOpens, &event{token: o.MPTCPToken, id: c.id})
+		a.tell(mptcpOpens, &event{token: o.MPTCPToken, packet: c.id})
 	}
 	if a.options.Trace != nil {
 		a.options.Trace(c.id, seg, effect)

@@ -139,7 +139,7 @@ func (a *Analyzer) createAttempt(syn *flows.Segment, tag uint32) bool {
 	}
 	l.passed = uint64(syn.Ack)
 	a.live.Begun++
-	sent := event{clock: a.clock, attempt: attemptBy(&syn.Key, sender(syn)), probe: crowd.ProbeOf(syn)}
+	sent := event{attempt: attemptBy(&syn.Key, sender(syn)), probe: crowd.ProbeOf(syn)}
 	sent.attempt.SynAt = syn.Time
 	a.tell(synSent, &sent)
 	n := a.table.add(tag)
@@ -181,12 +181,12 @@ func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 	a.table.remove(&e.key, n)
 	a.table.attempts.drop(number)
 	syn := e.segment()
-	end := event{clock: a.clock, probe: crowd.ProbeOf(&syn)}
+	end := event{probe: crowd.ProbeOf(&syn)}
 	if like := e.likeness(by); like == a.like && !e.self() {
 		end.attempt = attemptBy(&e.key, e.opener())
 		end.attempt.SynAt = e.at
 		end.end, end.cut = crowd.Unanswered, by == record.EndCaptureEnd
-		end.packet, end.endedAt, end.clientPort = e.packet, at, e.key.APort
+		end.packet, end.at, end.clientPort = e.packet, at, e.key.APort
 		if e.opener() == 1 {
 			end.clientPort = e.key.BPort
 		}
@@ -262,7 +262,7 @@ func (t *twins) fill(e *event) *record.Connection {
 	}
 	t.last = e.packet
 	r.ID, r.Start, r.End, r.StartNS, r.EndNS = e.packet, at, at, e.attempt.SynAt, e.attempt.SynAt
-	r.Ended = record.Time(e.endedAt)
+	r.Ended = record.Time(e.at)
 	c, s, a := &r.Client, &r.Server, &e.attempt
 	c.IP, c.Port, s.IP, s.Port = flows.IP(a.Source, a.V6), e.clientPort, flows.IP(a.Target, a.V6), a.TargetPort
 	c.ISN.Number = e.probe.Seq

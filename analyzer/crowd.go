@@ -52,7 +52,7 @@ func (a *Analyzer) follow(c *connection, seg *flows.Segment, effect tcpstate.Eff
 		if from := sender(seg); seg.Flags.Has(flows.SYN|flows.ACK) && !effect.Has(tcpstate.Rejected) &&
 			c.tcp.Ends[from].Syns == 1 {
 			a.tell(synAckUnasked, &event{
-				clock: a.clock, attempt: attemptBy(&c.key, 1-from), synAck: crowd.ProbeOf(seg),
+				attempt: attemptBy(&c.key, 1-from), synAck: crowd.ProbeOf(seg),
 				clientPort: c.port(1 - from), packet: seg.Packet,
 			})
 		}
@@ -76,7 +76,7 @@ func (a *Analyzer) follow(c *connection, seg *flows.Segment, effect tcpstate.Eff
 	if (c.phase == completed || c.phase == accepted) && !syn && !synAck {
 		return
 	}
-	e := event{clock: a.clock, attempt: c.attempt(), probe: c.first}
+	e := event{attempt: c.attempt(), probe: c.first}
 	switch {
 	case c.phase == unopened:
 		a.tell(synSent, &e)
@@ -118,10 +118,10 @@ func (p phase) isCompleted() bool { return p == completed || p == fellBack || p 
 
 // takeBack tells the crowd that an attempt failed after all. With cut it is only the capture that ends.
 func (a *Analyzer) takeBack(c *connection, cut bool) {
-	e := event{clock: a.clock, attempt: c.attempt(), end: c.failure(), cut: cut, held: c.phase == fellBack,
+	e := event{attempt: c.attempt(), end: c.failure(), cut: cut, held: c.phase == fellBack,
 		synAckRetransmissions: c.synAckRetransmissions()}
 	if c.phase == completed { // otherwise the crowd has no time in SYN_RCVD of it any more
-		e.leftAt = e.attempt.AckAt
+		e.at = e.attempt.AckAt
 	}
 	a.tell(completionTakenBack, &e)
 	c.phase, c.told = failed, e.end
@@ -169,7 +169,7 @@ func (c *connection) failure() crowd.End {
 // leave tells the crowd that a record has ended.
 func (a *Analyzer) leave(c *connection, by record.EndedBy) {
 	cut := by == record.EndCaptureEnd && !c.over()
-	e := event{clock: a.clock, attempt: c.attempt(), probe: c.first}
+	e := event{attempt: c.attempt(), probe: c.first}
 	e.silent = c.openUnseen
 	succeeded := reached(&c.tcp.Ends[1-c.opener])
 	switch {
@@ -239,7 +239,7 @@ func (a *Analyzer) strayed(c *connection) {
 		c.opener != from {
 		return // of a connection whose beginning was not captured
 	}
-	e := event{clock: a.clock, attempt: attemptBy(&c.key, from), probe: c.first, reset: y.rsts > 0}
+	e := event{attempt: attemptBy(&c.key, from), probe: c.first, reset: y.rsts > 0}
 	e.attempt.SynAt = c.start
 	a.tell(segmentStrayed, &e)
 }

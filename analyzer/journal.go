@@ -42,22 +42,19 @@ func newAccounts(o *Options, emit func(*record.Connection)) *accounts {
 // collector would have to follow.
 type event struct {
 	when    order
-	clock   int64
 	attempt crowd.Attempt
 	probe   crowd.Probe // its first segment
 
 	synAck crowd.Probe // synAcked: the first SYN-ACK
 	// listenerAccepted; recordEnds: when the server came to be ESTABLISHED, 0 for never
 	acceptedAt int64
-	leftAt     int64  // completionTakenBack: when it seemed to have left SYN_RCVD
 	askedAt    int64  // recordEnds: the client's first text, 0 for none
 	servedAt   int64  // recordEnds: the server's first text or FIN, 0 for none
 	heardAt    int64  // recordEnds: the server's last segment
 	synAckTTL  uint8  // recordEnds: of the SYN-ACK, if another device than the server made it; else 0
 	serverTTL  uint8  // recordEnds: of the server then
-	endedAt    int64  // twinEnds
+	at         int64  // twinEnds: the end of the record; completionTakenBack: when it seemed to have left SYN_RCVD
 	token      uint32 // mptcpOpens: of an end
-	id         uint64 // mptcpOpens: the connection
 	// synAckRetransmitted, handshakeCompletes, completionTakenBack, attemptEnds: SYN-ACKs that no SYN asked for
 	synAckRetransmissions int32
 	kind                  eventKind
@@ -75,7 +72,7 @@ type event struct {
 	reset      bool   // segmentStrayed: an RST answered it
 	model      bool   // recordEnds: those that twinEnds tells of are like this one
 	clientPort uint16 // synAckUnasked, twinEnds
-	packet     uint64 // synAckUnasked, twinEnds
+	packet     uint64 // synAckUnasked, twinEnds; mptcpOpens: the first of the connection
 }
 
 // eventKind says which it is: the end of a record, or what the method of the crowd that has its name is told. twinEnds
@@ -164,37 +161,37 @@ func (a *accounts) take(e *event, record *record.Connection, twins *twins) {
 	case timeWaitsEnd:
 		a.totals.EndTimeWaits(record)
 	case synSent:
-		a.crowd.Syn(e.clock, &e.attempt, &e.probe)
+		a.crowd.Syn(e.when.clock, &e.attempt, &e.probe)
 	case synRetransmitted:
-		a.crowd.SynRetransmitted(e.clock, &e.attempt, e.firstRetransmission, e.answered)
+		a.crowd.SynRetransmitted(e.when.clock, &e.attempt, e.firstRetransmission, e.answered)
 	case synAcked:
-		a.crowd.SynAck(e.clock, &e.attempt, &e.probe, &e.synAck, e.retransmitted)
+		a.crowd.SynAck(e.when.clock, &e.attempt, &e.probe, &e.synAck, e.retransmitted)
 	case synAckRetransmitted:
-		a.crowd.SynAckRetransmitted(e.clock, &e.attempt, int(e.synAckRetransmissions), e.completed)
+		a.crowd.SynAckRetransmitted(e.when.clock, &e.attempt, int(e.synAckRetransmissions), e.completed)
 	case handshakeCompletes:
-		a.crowd.Complete(e.clock, &e.attempt, e.synAckRetransmissions > 0)
+		a.crowd.Complete(e.when.clock, &e.attempt, e.synAckRetransmissions > 0)
 		a.crowd.Completed(&e.attempt, &e.probe)
 		a.related.completed(e)
 	case completionTakenBack:
-		a.crowd.TakeBackCompletion(e.clock, &e.attempt, e.end, e.held, e.cut, int(e.synAckRetransmissions), e.leftAt)
+		a.crowd.TakeBackCompletion(e.when.clock, &e.attempt, e.end, e.held, e.cut, int(e.synAckRetransmissions), e.at)
 	case failureTakenBack:
 		a.crowd.TakeBackFailure(&e.attempt, e.end)
 	case completionUnseen:
 		a.crowd.Uncounted(&e.attempt)
 	case listenerFellBack:
-		a.crowd.FellBack(e.clock, &e.attempt, e.firstBack, e.text)
+		a.crowd.FellBack(e.when.clock, &e.attempt, e.firstBack, e.text)
 	case listenerResumed:
-		a.crowd.Resumed(e.clock, &e.attempt)
+		a.crowd.Resumed(e.when.clock, &e.attempt)
 	case listenerAccepted:
 		a.crowd.Accepted(&e.attempt, e.acceptedAt)
 	case attemptEnds:
 		a.endAttempt(e)
 	case segmentStrayed:
-		a.crowd.Stray(e.clock, &e.attempt, &e.probe, e.reset)
+		a.crowd.Stray(e.when.clock, &e.attempt, &e.probe, e.reset)
 	case synAckUnasked:
 		a.related.synAckUnasked(e)
 	case mptcpOpens:
-		a.tokens.Add(e.token, e.id)
+		a.tokens.Add(e.token, e.packet)
 	case ackPassed:
 		a.crowd.AckPassed()
 	}
@@ -202,7 +199,7 @@ func (a *accounts) take(e *event, record *record.Connection, twins *twins) {
 
 // endAttempt tells the crowd what became of an attempt.
 func (a *accounts) endAttempt(e *event) {
-	a.crowd.End(e.clock, &e.attempt, e.end, e.cut, int(e.synAckRetransmissions), &e.probe, e.retransmitted)
+	a.crowd.End(e.when.clock, &e.attempt, e.end, e.cut, int(e.synAckRetransmissions), &e.probe, e.retransmitted)
 }
 
 // settleCookie takes back the SYN_RCVD of a listener that kept nothing of the attempt (RFC 4987 §3.6).
@@ -253,12 +250,12 @@ func (a *accounts) result(from, to record.Time, evicted uint64, passed *course.P
 
 // tell has an event entered in the accounts.
 func (a *Analyzer) tell(kind eventKind, e *event) {
-	e.kind = kind
+	e.kind, e.when = kind, a.when
 	if a.journal == nil {
+		e.when.clock = a.clock
 		a.accounts.take(e, a.record, &a.accounts.twins)
 		return
 	}
-	e.when = a.when
 	a.record = a.journal.enter(e)
 }
 

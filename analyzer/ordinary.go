@@ -254,7 +254,7 @@ func (a *Analyzer) replace(n uint32, c *connection) {
 // event is what happens to it now.
 func (o *ordinary) event(a *Analyzer) event {
 	syn := o.segment()
-	e := event{clock: a.clock, attempt: attemptBy(&o.key, o.opener()), probe: crowd.ProbeOf(&syn)}
+	e := event{attempt: attemptBy(&o.key, o.opener()), probe: crowd.ProbeOf(&syn)}
 	e.attempt.SynAt = o.at
 	return e
 }
