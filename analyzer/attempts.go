@@ -206,19 +206,21 @@ func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 
 // likeness is what decides about the record of an attempt, but for sockets, numbers and times.
 type likeness struct {
-	syn        line
-	len        uint32
-	v6, closed bool // addresses; window
-	nowhere    bool // an address is no host's
-	by         record.EndedBy
+	len            uint32
+	mss, options   uint16 // line.behind, line.len
+	headers, flags uint8
+	marks          uint8 // of the line, but for who sent it
+	v6, closed     bool  // addresses; window
+	nowhere        bool  // an address is no host's
+	by             record.EndedBy
 }
 
 func (e *attempt) likeness(by record.EndedBy) likeness {
-	like := likeness{e.syn, e.len, e.key.V6, e.syn.window == 0, !e.key.Hosts(), by}
-	l := &like.syn
-	l.passed, l.digest, l.tsVal, l.tsEcr, l.window, l.ipid, l.ttl = 0, 0, 0, 0, 0, 0, 0
-	l.marks &^= markFromB
-	return like
+	l := &e.syn
+	return likeness{
+		len: e.len, mss: l.behind, options: l.len, headers: l.headers, flags: l.flags, marks: l.marks &^ markFromB,
+		v6: e.key.V6, closed: l.window == 0, nowhere: !e.key.Hosts(), by: by,
+	}
 }
 
 // isModel reports whether the record of an attempt says nothing but what that of a twin says.

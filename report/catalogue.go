@@ -20,7 +20,7 @@ func WriteFindingKinds(w io.Writer, kinds []record.FindingKind, width int, color
 		}
 		code, severity := k.Code, string(k.Severity)
 		if color {
-			code, severity = text.Bold.Paint(code), text.Severities[text.SeverityRank(k.Severity)].Tone.Paint(severity)
+			code, severity = text.Bold.Paint(code), text.Severities[text.SeverityRank(k.Severity)].Paint(severity)
 		}
 		out.WriteString(code + text.Gap + severity + "\n")
 		for _, s := range []string{k.Meaning, "→ " + k.Advice, k.Source} {

@@ -650,4 +650,4 @@ func (t *Table) sound(e *Ending) string {
 	return n + " without an error or a warning"
 }
 
-func severityTone(s record.Severity) text.Tone { return text.Severities[text.SeverityRank(s)].Tone }
+func severityTone(s record.Severity) text.Tone { return text.Severities[text.SeverityRank(s)] }

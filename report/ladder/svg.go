@@ -157,7 +157,7 @@ func (l *Ladder) picture() *picture {
 	for i := range l.Connection.Findings {
 		f := &l.Connection.Findings[i]
 		said, advice := describeFinding(f)
-		p.paragraph(svgMargin, all, svgTones[text.Severities[text.SeverityRank(f.Severity)].Tone], said)
+		p.paragraph(svgMargin, all, svgTones[text.Severities[text.SeverityRank(f.Severity)]], said)
 		p.paragraph(svgMargin+2*svgGap, all-3, "", "→ "+advice)
 	}
 	p.y += svgMargin

@@ -118,7 +118,7 @@ func (d *drawing) draw(l *Ladder) {
 	for i := range l.Connection.Findings {
 		f := &l.Connection.Findings[i]
 		said, advice := describeFinding(f)
-		d.wrapped("  ", "    ", said, text.Severities[text.SeverityRank(f.Severity)].Tone)
+		d.wrapped("  ", "    ", said, text.Severities[text.SeverityRank(f.Severity)])
 		d.wrapped("    → ", "      ", advice, text.Calm)
 	}
 }
@@ -413,7 +413,7 @@ func (l *Ladder) notes(r *Rung) (list []note) {
 	for i := range l.Connection.Findings {
 		if f := &l.Connection.Findings[i]; l.happensAt(f) == r {
 			list = append(list, note{text: "! " + f.Code + ": " + advice(f.Code).Meaning,
-				tone: text.Severities[text.SeverityRank(f.Severity)].Tone})
+				tone: text.Severities[text.SeverityRank(f.Severity)]})
 		}
 	}
 	return list

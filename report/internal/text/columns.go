@@ -235,24 +235,18 @@ func timersOf(e *record.Endpoint) string {
 	return cmp.Or(strings.Join(kinds, " "), Unknown)
 }
 
-// Severities are from the worst to the least.
-var Severities = [...]struct {
-	severity record.Severity
-	Tone     Tone
-}{
-	{record.Error, Bad},
-	{record.Warning, Alert},
-	{record.Info, Calm},
-}
+// Severities are the tones of severities, from the worst to the least.
+var Severities = [...]Tone{Bad, Alert, Calm}
 
 // SeverityRank is the place in severities; what is not there counts as the least.
 func SeverityRank(s record.Severity) int {
-	for i := range Severities {
-		if Severities[i].severity == s {
-			return i
-		}
+	switch s {
+	case record.Error:
+		return 0
+	case record.Warning:
+		return 1
 	}
-	return len(Severities) - 1
+	return 2
 }
 
 // countSeverities counts findings by the places of severities.
@@ -295,7 +289,7 @@ func findingsCell(c *record.Connection) Cell {
 		short += " +" + strconv.Itoa(len(full)-1)
 	}
 	worst := slices.IndexFunc(counts[:], func(n int) bool { return n > 0 })
-	return Cell{strings.Join(full, " "), short, Severities[worst].Tone}
+	return Cell{strings.Join(full, " "), short, Severities[worst]}
 }
 
 func encapsulationCell(c *record.Connection) Cell {
