@@ -3,6 +3,7 @@ package analyzer
 import (
 	"errors"
 	"iter"
+	"math"
 	"sync/atomic"
 
 	"github.com/tcplife/tcplife/analyzer/course"
@@ -13,14 +14,15 @@ import (
 )
 
 // Shards is an Analyzer that uses several processors. Its connections are divided among trackers by a hash of their
-// sockets; each has a goroutine of its own, sees all segments pass, so that it knows the time, and takes in those of
-// its connections. What all connections add up to is added by one more goroutine in the order in which a single tracker
+// sockets; each has a goroutine of its own, takes in the segments of its connections, and sees others pass where it
+// would not know the time without them. What all connections add up to is added by one more goroutine in the order in which a single tracker
 // would have come to it, so that it makes no difference how many there are.
 type Shards struct {
 	accounts *accounts
 	shards   []*shard
 	seeds    seeds
-	taken    uint64            // segments so far
+	taken    uint64 // segments so far
+	passed   course.Passed
 	used     spare.List[*work] // that can be filled again
 	done     func([]flows.Segment)
 	merged   chan struct{} // closed once all is added
@@ -35,17 +37,17 @@ type shard struct {
 
 // work is the next segments, or something else to be done, for every shard.
 type work struct {
-	list    []flows.Segment
-	notices []notice // one for each segment
-	before  uint64   // how many segments came before those of the list
-	do      func(*Analyzer)
+	list   []flows.Segment
+	own    [][]owned // the segments of each shard's connections
+	steady bool      // times do not go back, and no segment is the first of its kind
+	before uint64    // how many segments came before those of the list
+	do     func(*Analyzer)
 }
 
-// notice is what a tracker has to know of a segment that is not its own, in fewer bytes.
-type notice struct {
-	time  int64
+// owned is a segment of a shard's own.
+type owned struct {
 	tag   uint32 // hash of the key
-	shard uint32 // whose it is
+	place uint32 // in the list
 }
 
 // waitingWork is how many lists of segments may wait for a tracker, or be merged.
@@ -62,11 +64,12 @@ func NewShards(o Options, n int, emit func(*record.Connection), done func([]flow
 	}
 	o.MaxMemory /= uint64(max(n, 1))
 	s := &Shards{accounts: newAccounts(&o, emit), done: done, merged: make(chan struct{}), seeds: newSeeds()}
-	s.used = spare.New(waitingWork, func() *work { return &work{} })
-	for range max(n, 1) {
+	n = max(n, 1)
+	s.used = spare.New(waitingWork, func() *work { return &work{own: make([][]owned, n)} })
+	for range n {
 		j := newJournal()
 		a := newAnalyzer(o, nil, &j.page.records[0])
-		a.journal, a.awakeLimit = j, awakeLimit/max(n, 1)
+		a.journal, a.awakeLimit = j, awakeLimit/n
 		a.table.seeds = s.seeds
 		s.shards = append(s.shards, &shard{tracker: a, work: make(chan *work, waitingWork)})
 	}
@@ -80,11 +83,20 @@ func NewShards(o Options, n int, emit func(*record.Connection), done func([]flow
 // Segments takes in the next segments of the capture. They must stay as they are until done is called with them.
 func (s *Shards) Segments(list []flows.Segment) {
 	w := s.used.Take()
-	w.list, w.notices, w.before = list, w.notices[:0], s.taken
+	w.list, w.steady, w.before = list, true, s.taken
 	s.taken += uint64(len(list))
+	for i := range w.own {
+		w.own[i] = w.own[i][:0]
+	}
+	latest := int64(math.MinInt64)
 	for i := range list {
-		tag := s.seeds.hash(&list[i].Key)
-		w.notices = append(w.notices, notice{list[i].Time, tag, tag % uint32(len(s.shards))})
+		seg, before := &list[i], s.passed
+		s.passed.Note(seg)
+		w.steady = w.steady && latest <= seg.Time && s.passed == before
+		latest = seg.Time
+		tag := s.seeds.hash(&seg.Key)
+		own := &w.own[tag%uint32(len(w.own))]
+		*own = append(*own, owned{tag, uint32(i)})
 	}
 	s.give(w)
 }
@@ -153,24 +165,42 @@ func (s *Shards) work(a *Analyzer, w *work, i uint32) (whole bool) {
 	defer fault.Catch(&packet, s.failed)
 	if w.do != nil {
 		w.do(a)
+	} else if len(w.list) > 0 {
+		a.share(w, w.own[i], &packet)
 	}
-	a.share(w, i, &packet)
 	return true
 }
 
-// share takes in those segments that are of connections of the ith shard. The packet at hand is put into packet.
-func (a *Analyzer) share(w *work, i uint32, packet *uint64) {
-	a.table.foresee(w.notices, i)
-	for k := range w.notices {
-		m := &w.notices[k]
-		a.advance(m.time, &w.list[k].Key)
-		a.when = order{a.clock, turnOfSegment, w.before + uint64(k)}
-		a.watch(&w.list[k], m.shard == i)
-		if m.shard == i {
-			*packet = w.list[k].Packet
-			a.accept(&w.list[k], m.tag)
+// share takes in a shard's own segments. The packet at hand is put into packet. Those of others need not be seen if all
+// that they do is to move the clock, step by step.
+func (a *Analyzer) share(w *work, own []owned, packet *uint64) {
+	a.table.foresee(own)
+	last := w.list[len(w.list)-1].Time
+	alone := w.steady && a.begun && !a.jumping && last-a.clock <= course.Far
+	next := uint32(0)
+	for _, o := range own {
+		for ; next < o.place && !alone; next++ {
+			a.pass(w, next, false)
 		}
+		*packet = w.list[o.place].Packet
+		a.pass(w, o.place, true)
+		a.accept(&w.list[o.place], o.tag)
+		next = o.place + 1
 	}
+	for ; int(next) < len(w.list) && !alone; next++ {
+		a.pass(w, next, false)
+	}
+	if alone {
+		a.expire(last)
+	}
+}
+
+// pass sees a segment pass.
+func (a *Analyzer) pass(w *work, place uint32, own bool) {
+	seg := &w.list[place]
+	a.advance(seg.Time, &seg.Key)
+	a.when = order{a.clock, turnOfSegment, w.before + uint64(place)}
+	a.watch(seg, own)
 }
 
 // merge tells the accounts what is in the journals, in the order of its moments.

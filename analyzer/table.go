@@ -132,18 +132,16 @@ func (t *table) find(k *flows.Key, tag uint32) uint32 {
 	}
 }
 
-// foresee looks where find will look for the keys of segments of the ith shard. A search has to wait for memory three
-// times, one after the other; many wait together, step by step, and find all in the caches afterwards.
-func (t *table) foresee(notices []notice, i uint32) {
+// foresee looks where find will look for the keys of segments. A search has to wait for memory three times, one after
+// the other; many wait together, step by step, and find all in the caches afterwards.
+func (t *table) foresee(own []owned) {
 	if t.live < fewPlaces {
 		return // they are in the caches
 	}
 	t.ahead = t.ahead[:0]
-	for k := range notices {
-		if m := &notices[k]; m.shard == i {
-			if b := t.index[m.tag>>t.shift]; b.tag == m.tag {
-				t.ahead = append(t.ahead, b.place)
-			}
+	for _, o := range own {
+		if b := t.index[o.tag>>t.shift]; b.tag == o.tag {
+			t.ahead = append(t.ahead, b.place)
 		}
 	}
 	for k, n := range t.ahead {
