@@ -101,7 +101,7 @@ truth: libpcap ## record testdata/kernel anew, as root: real connections, and th
 	go run ./internal/truth/record
 	go test ./internal/truth -update
 
-mutate: libpcap ## halve and double every named number of the tracker: which does no test of its package notice? Half an hour
+mutate: libpcap ## halve and double every named number of the tracker: which does no test notice? A quarter of an hour of processor time
 	go run ./internal/mutate
 
 lint: libpcap ## gofmt, go vet, staticcheck and the wording of texts; the tools' versions are pinned in tools.mod

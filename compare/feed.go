@@ -8,6 +8,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/spare"
 )
 
 // An event is what a feed has to tell: a segment that passed its point, an ICMP error about
@@ -25,7 +26,7 @@ type event struct {
 // A feed is the second reading of a capture.
 type feed struct {
 	batches chan []event
-	spare   chan []event
+	free    spare.List[[]event]
 	account account
 	err     error // once batches is closed
 
@@ -40,9 +41,9 @@ const (
 
 // startFeed reads a capture by a goroutine of its own; correct turns its times into the first point's.
 func (s *Source) startFeed(ctx context.Context, o *Options, correct func(int64) int64) *feed {
-	f := &feed{batches: make(chan []event, feedBatches), spare: make(chan []event, feedBatches)}
-	for range feedBatches {
-		f.spare <- make([]event, 0, batchEvents)
+	f := &feed{
+		batches: make(chan []event, feedBatches),
+		free:    spare.New(feedBatches, func() []event { return make([]event, 0, batchEvents) }),
 	}
 	go func() {
 		defer close(f.batches)
@@ -52,12 +53,12 @@ func (s *Source) startFeed(ctx context.Context, o *Options, correct func(int64) 
 }
 
 func (f *feed) read(ctx context.Context, s *Source, o *Options, correct func(int64) int64) (account, error) {
-	batch := <-f.spare
+	batch := f.free.Take()
 	order := int64(capture.NoTime)
 	tell := func() *event {
 		if len(batch) == batchEvents {
 			f.batches <- batch
-			batch = <-f.spare
+			batch = f.free.Take()
 		}
 		batch = append(batch, event{order: order})
 		return &batch[len(batch)-1]
@@ -100,7 +101,7 @@ func (f *feed) read(ctx context.Context, s *Source, o *Options, correct func(int
 func (f *feed) head() *event {
 	for f.next == len(f.batch) {
 		if f.batch != nil {
-			f.spare <- f.batch[:0]
+			f.free.Put(f.batch[:0])
 		}
 		batch, more := <-f.batches
 		if !more {
@@ -115,6 +116,6 @@ func (f *feed) head() *event {
 // drain lets a feed end that nobody listens to any more.
 func (f *feed) drain() {
 	for batch := range f.batches {
-		f.spare <- batch[:0]
+		f.free.Put(batch[:0])
 	}
 }

@@ -49,7 +49,7 @@ var allowed = map[string][]string{
 	"analyzer/crowd":           {"analyzer/record", "flows"},
 	"analyzer":                 {"analyzer/...", "flows", "internal/fault", "internal/pack", "internal/spare"},
 
-	"compare": {"analyzer", "analyzer/record", "analyzer/tcpstate", "capture", "flows"},
+	"compare": {"analyzer", "analyzer/record", "analyzer/tcpstate", "capture", "flows", "internal/spare"},
 
 	"report/internal/encode": {"analyzer/record", "analyzer/tcpstate", "flows"},
 	"report/internal/text":   {"analyzer/record", "analyzer/tcpstate", "flows"},
