@@ -75,7 +75,7 @@ func packetByPacket(t *testing.T, file string) (list []string) {
 // settled waits until no goroutines are left but those that there were.
 func settled(t *testing.T, before int) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; {
+	for deadline := time.Now().Add(time.Minute); runtime.NumGoroutine() > before; {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<16)
 			t.Fatalf("%d goroutines are left of %d:\n%s", runtime.NumGoroutine(), before,

@@ -116,11 +116,11 @@ func (w *wire) quiet() {
 	}
 }
 
-// until waits until something holds for the records of what was captured so far, for half a minute at most.
+// until waits until something holds for the records of what was captured so far, for a minute at most.
 func (w *wire) until(what string, holds func([]*record.Connection) bool) (list []*record.Connection,
 	result *record.Result) {
 	w.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		if list, result = w.records(); holds(list) {
 			return list, result
 		}

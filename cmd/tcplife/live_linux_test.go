@@ -83,7 +83,7 @@ func startLiveTo(t *testing.T, do func(func() error) error, stdout *os.File, arg
 // await waits until live has said something on standard error.
 func (r *liveRun) await(what string) {
 	r.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		select {
 		case line, more := <-r.lines:
@@ -151,10 +151,10 @@ func readAgain(t *testing.T, args ...string) []byte {
 	return out
 }
 
-// await waits, for 20 seconds at most, until something holds.
+// await waits, for a minute at most, until something holds.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("it does not come to this: %s", what)
 		}
