@@ -18,24 +18,24 @@ import (
 	"github.com/tcplife/tcplife/report/query"
 )
 
-// An account says what was read, and what is missing in it.
+// An account says what was read, and what is missing.
 type account struct {
 	read        capture.Stats
 	decoded     flows.Stats
 	interrupted bool
 	events      *report.Events // of --on
 	evicted     uint64         // analyzer.Result.Evicted
-	memory      uint64         // what the run was to stay within, 0 for no limit
+	memory      uint64         // the limit of the run, 0 for none
 	flagsOnly   record.FlagsOnly
 
 	devices    []string // of live, nil for files
-	lost       []string // those that went away
-	shed       uint64   // records that were not written under overload,
-	unread     uint64   // and because nobody read those before
-	unwritten  uint64   // packets that are in no file of -w,
+	lost       []string // devices that disappeared
+	shed       uint64   // records not written because of overload,
+	unread     uint64   // and because standard output was blocked
+	unwritten  uint64   // packets not written to a file of -w,
 	writeError error    // and why
 
-	unreadBytes int // of standard output, which nobody has read by the end
+	unreadBytes int // bytes of standard output that were never read
 }
 
 func (r *reading) accountOf(from *tcplife.Report) *account {
@@ -43,7 +43,7 @@ func (r *reading) accountOf(from *tcplife.Report) *account {
 		memory: uint64(r.memory), flagsOnly: from.FlagsOnly}
 }
 
-// record is the account as the report gives it.
+// record returns the account for the report.
 func (a *account) record(filter string) *report.Capture {
 	record := accounts.New(&a.read, &a.decoded)
 	record.Evicted, record.FlagsOnly, record.Interrupted = a.evicted, a.flagsOnly, a.interrupted
@@ -52,7 +52,7 @@ func (a *account) record(filter string) *report.Capture {
 	if a.evicted > 0 && a.memory > 0 {
 		record.MemoryLimit = &a.memory
 	}
-	if a.devices != nil { // a device always says it
+	if a.devices != nil { // a device always counts its drops
 		record.Dropped = report.Dropped{Kernel: &a.read.Drops.Kernel, Interface: &a.read.Drops.Interface}
 	}
 	if filter != "" {
@@ -61,7 +61,8 @@ func (a *account) record(filter string) *report.Capture {
 	return record
 }
 
-// tellOmissions says on standard error what is missing, a line each. It returns errIncomplete if anything is.
+// tellOmissions writes to standard error what is missing, one line for each kind. It returns errIncomplete if anything
+// is.
 func (a *account) tellOmissions(stderr io.Writer) (err error) {
 	for i := range a.read.Damage {
 		warnf(stderr, "%v", &a.read.Damage[i])
@@ -109,7 +110,8 @@ func (a *account) tellOmissions(stderr io.Writer) (err error) {
 	return err
 }
 
-// tellUndecoded says on standard error that most packets were not decoded, and why. It is not an error: all were read.
+// tellUndecoded writes to standard error that most packets were not decoded, and why. This is not an error, because all
+// packets were read.
 func (a *account) tellUndecoded(stderr io.Writer) {
 	var undecoded uint64
 	for _, packets := range a.decoded.Undecoded {
@@ -128,14 +130,14 @@ func (a *account) tellUndecoded(stderr io.Writer) {
 		"docs/SUPPORTED.md explains the reasons", undecoded, a.decoded.Packets, strings.Join(reasons, ", "))
 }
 
-// tellSpeed says on standard error what was read and how long it took.
+// tellSpeed writes to standard error what was read and how long it took.
 func (a *account) tellSpeed(stderr io.Writer, took time.Duration) {
 	warnf(stderr, "%d packets, %s on the wire, read in %v: %.0f packets/s", a.read.Packets,
 		byteSize(int64(a.read.WireBytes)),
 		took.Round(time.Millisecond), float64(a.read.Packets)/took.Seconds())
 }
 
-// checkFailOn says on standard error which of the conditions hold, and returns errConditionHolds if one does.
+// checkFailOn writes to standard error which conditions hold, and returns errConditionHolds if one does.
 func checkFailOn(f query.FailOn, s *record.Summary, stderr io.Writer) error {
 	holding, err := f.Check(s)
 	for _, h := range holding {

@@ -72,7 +72,7 @@ means not known yet. --msl sets how long TIME_WAIT lasts. Listening sockets send
 	return cmd
 }
 
-// addTableFlags adds those of the subcommands that report no connections but something about all of them.
+// addTableFlags adds the flags of subcommands that report totals instead of connections.
 func (f *readFlags) addTableFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.output, "output", "o", "table", "`FORMAT`: "+list(tableFormats))
 	flags.StringVar(&f.where, "where", "", "only connections for which `EXPRESSION` holds")
@@ -80,7 +80,7 @@ func (f *readFlags) addTableFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.color, "color", "auto", colorUsage)
 }
 
-// prepareTable looks for everything that can be wrong with these flags and those of the input.
+// prepareTable checks these flags and those of the input.
 func (f *readFlags) prepareTable(cmd *cobra.Command) (*reading, error) {
 	r, err := f.prepareInput(cmd)
 	if err != nil {
@@ -104,15 +104,15 @@ func (f *readFlags) prepareTable(cmd *cobra.Command) (*reading, error) {
 	return r, nil
 }
 
-// A wantedMoment is what --time says, before the capture is known.
+// A wantedMoment is the value of --time, before the capture is read.
 type wantedMoment struct {
 	absolute record.Time
-	clock    bool           // absolute is since midnight, of the day of the first packet
-	after    *time.Duration // the first packet; nil if it is not said so
+	clock    bool           // absolute is the time since midnight of the first packet's day
+	after    *time.Duration // after the first packet; nil if not given so
 	packet   uint64         // or 0
 }
 
-// parseMoment understands what the help of `tcplife at` lists.
+// parseMoment parses the forms that the help of `tcplife at` lists.
 func parseMoment(s string) (m wantedMoment, err error) {
 	if number, ok := strings.CutPrefix(s, "#"); ok {
 		if m.packet, err = strconv.ParseUint(number, 10, 64); err != nil || m.packet == 0 {
@@ -146,7 +146,7 @@ func day(t record.Time) record.Time {
 	return t - (t%length+length)%length
 }
 
-// moment is the absolute time that is wanted, of a capture that begins at first.
+// moment returns the wanted time in a capture that begins at first.
 func (m wantedMoment) moment(first record.Time) record.Time {
 	if m.clock {
 		return day(first) + m.absolute
@@ -154,7 +154,7 @@ func (m wantedMoment) moment(first record.Time) record.Time {
 	return m.absolute
 }
 
-// prepare looks for everything that can be wrong with the flags before a file is opened.
+// prepare checks the flags before a file is opened.
 func (f *atFlags) prepare(cmd *cobra.Command) (*reading, wantedMoment, error) {
 	r, err := f.prepareTable(cmd)
 	if err != nil {
@@ -171,17 +171,17 @@ func (f *atFlags) prepare(cmd *cobra.Command) (*reading, wantedMoment, error) {
 	return r, m, nil
 }
 
-// at reads the capture and writes the snapshot of the moment that is named by what.
+// at reads the capture and writes the snapshot of the wanted moment, which errors call what.
 func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) error {
 	started := time.Now()
-	var alive *ledger.Snapshot // nil until the moment is known: what has ended by then is not alive in it
-	var failed error           // to hand on what the analyzer emits
+	var alive *ledger.Snapshot // nil until the moment is known; a connection that ended before it is not alive
+	var failed error           // the first error of the callback
 	first, last := record.NoTime, record.NoTime
 	see := func(files *files, packet *capture.Packet) {
 		before := last
 		last = record.Time(packet.Time)
 		if first == record.NoTime {
-			first = record.Time(files.Stats().First) // which a filter may have kept from us
+			first = record.Time(files.Stats().First) // a filter may have removed the first packet
 			before = first
 		}
 		if alive != nil || packet.Number < wanted.packet {

@@ -16,15 +16,15 @@ import (
 	"github.com/tcplife/tcplife/internal/fault"
 )
 
-// The exit codes. Where several apply, usage goes before failed, failed before incomplete, and that before a condition.
+// The exit codes. Where several apply, the order is usage, failed, incomplete, condition.
 const (
 	exitOK     = 0 // everything was read and reported
-	exitFailed = 1 // there is no report, or not the whole of it could be written, or a panic ended it
-	exitUsage  = 2 // usage error; Go's runtime gives it too where it ends the process itself
-	// there is a report, but the input was damaged or unreadable in part, packets were dropped, connections were
-	// evicted, or reading was interrupted
+	exitFailed = 1 // no report was written, or only part of it, or a panic ended the run
+	exitUsage  = 2 // usage error; also the code of a crash of Go's runtime
+	// there is a report, but the input was damaged or partly unreadable, packets were dropped, connections were
+	// evicted, or the run was interrupted
 	exitIncomplete     = 3
-	exitConditionHolds = 4 // there is a report, and what --fail-on asks for holds
+	exitConditionHolds = 4 // there is a report, and the condition of --fail-on holds
 )
 
 const exitCodesHelp = `Exit codes:
@@ -36,7 +36,7 @@ const exitCodesHelp = `Exit codes:
   4  reported, and a --fail-on condition holds
 Where several apply it is 2, then 1, then 3, then 4.`
 
-// A usageError is a wrong command line; its hint says what is right.
+// A usageError is an error in the command line; its hint says what is right.
 type usageError struct {
 	message string
 	hint    string
@@ -44,13 +44,13 @@ type usageError struct {
 
 func (e *usageError) Error() string { return e.message }
 
-// errIncomplete makes exitIncomplete. What is missing has been told by the one who returns it.
+// errIncomplete leads to exitIncomplete. Whoever returns it has already written what is missing.
 var errIncomplete = errors.New("the report is incomplete")
 
-// errConditionHolds makes exitConditionHolds. Which condition it is has been told by the one who returns it.
+// errConditionHolds leads to exitConditionHolds. Whoever returns it has already written which condition holds.
 var errConditionHolds = errors.New("a --fail-on condition holds")
 
-// run is the whole program but for the process around it.
+// run is the whole program, without exiting the process.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRootCommand()
 	root.SetArgs(args)
@@ -99,14 +99,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 }
 
-// execute runs the command. A panic of its goroutine is an error.
+// execute runs the command. It returns a panic of its goroutine as an error.
 func execute(ctx context.Context, root *cobra.Command) (err error) {
 	none := uint64(0)
 	defer fault.Catch(&none, func(f *fault.Error) { err = f })
 	return root.ExecuteContext(ctx)
 }
 
-// tellPanic says what was at hand in a panic, and with -v where it was.
+// tellPanic writes which input and packet led to a panic, and with -v the stack.
 func tellPanic(stderr io.Writer, root *cobra.Command, args []string, f *fault.Error) {
 	input, verbose := "tcplife", false
 	if cmd, _, err := root.Find(args); err == nil {
@@ -125,16 +125,16 @@ func tellPanic(stderr io.Writer, root *cobra.Command, args []string, f *fault.Er
 	}
 }
 
-// warnf writes one line to standard error. That a line cannot be written there cannot be told anywhere.
+// warnf writes one line to standard error. It ignores errors, because they could not be reported anywhere.
 func warnf(stderr io.Writer, format string, args ...any) {
 	fmt.Fprintln(stderr, "tcplife: "+harmless(fmt.Sprintf(format, args...)))
 }
 
-// longestWord is how many characters of a word are written: a file's name, an argument, or text
-// of a capture can be any length.
+// longestWord is the number of characters that are written of a word: file names, arguments and text of a capture can
+// have any length.
 const longestWord = 200
 
-// harmless escapes what a terminal would obey, and cuts words that are too long.
+// harmless escapes characters that control a terminal, and cuts words that are too long.
 func harmless(s string) string {
 	var b strings.Builder
 	length := 0
@@ -186,16 +186,16 @@ needs nothing but the packets.
 			}
 			return &usageError{fmt.Sprintf("unknown command %q", args[0]), hint}
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { // Args lets only --version come here
+		RunE: func(cmd *cobra.Command, _ []string) error { // Args lets only --version through
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), version())
 			return err
 		},
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // there is our own
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // newCompletionCommand replaces it
 	}
 	root.SuggestionsMinimumDistance = 2
-	root.Flags().Bool("version", false, "print the version") // cobra's own would take -v, which read needs
+	root.Flags().Bool("version", false, "print the version") // cobra's flag would take -v, which read needs
 	root.SetHelpTemplate(helpTemplate)
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
@@ -207,7 +207,7 @@ needs nothing but the packets.
 	return root
 }
 
-// helpTemplate has the examples first, and fits on a screen.
+// helpTemplate puts the examples first. The help of each command has at most 60 lines.
 const helpTemplate = `{{.Short}}.
 
 Usage:
@@ -235,7 +235,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 
 var errTwice = errors.New("it is given twice")
 
-// once makes a flag that is given twice an error, where pflag would silently take the last.
+// once makes it an error to give a flag twice; pflag would silently take the last value.
 type once struct {
 	pflag.Value
 	given bool

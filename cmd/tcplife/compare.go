@@ -114,14 +114,14 @@ The files are read twice, with -w three times, so standard input cannot be one o
 	return cmd
 }
 
-// A comparing is what a sound command line asks for.
+// A comparing is a checked command line.
 type comparing struct {
 	*reading
 	where  *query.ComparedWhere    // nil reports all connections
-	failOn *query.ComparisonFailOn // nil asks nothing
+	failOn *query.ComparisonFailOn // nil for no condition
 }
 
-// prepare looks for everything that can be wrong with the flags before a file is opened.
+// prepare checks the flags before a file is opened.
 func (f *compareFlags) prepare(cmd *cobra.Command, args []string) (*comparing, error) {
 	where := f.where
 	f.where = "" // its fields are not those of a connection's record
@@ -203,7 +203,7 @@ func (f *compareFlags) checkCombinations(given func(string) bool) error {
 	return nil
 }
 
-// points understands NAME=FILE[,FILE...] and FILE. A file of the whole name goes first.
+// points parses NAME=FILE[,FILE...] and FILE. An argument that is the name of an existing file is that file.
 func points(args []string) ([]compare.Source, error) {
 	var sources []compare.Source
 	used := map[string]bool{}
@@ -244,7 +244,7 @@ func fileTitle(path string) string {
 	return name
 }
 
-// parseOffsets understands --offset.
+// parseOffsets parses --offset.
 func (f *compareFlags) parseOffsets() error {
 	f.clocks = map[string]int64{}
 	for _, text := range f.offsets {
@@ -277,7 +277,7 @@ func sourceNames(sources []compare.Source) (names []string) {
 	return names
 }
 
-// A comparedReporter is one of package compared's formats.
+// A comparedReporter is a format of package compared.
 type comparedReporter interface {
 	Connection(*record.Compared) error
 	Finish(*compared.Ending) error
@@ -294,7 +294,7 @@ func (f *compareFlags) newReporter(stdout io.Writer) comparedReporter {
 	return compared.NewTable(stdout, compared.TableOptions{Width: width, Color: color, Top: f.top})
 }
 
-// compare reads the captures and writes what they say together.
+// compare reads the captures and writes the comparison.
 func (r *comparing) compare(ctx context.Context, f *compareFlags) error {
 	started := time.Now()
 	var opened openedReaders
@@ -376,7 +376,7 @@ func (r *comparing) write(f *compareFlags, report comparedReporter, result *comp
 	return nil
 }
 
-// conclude says what is missing, and whether a condition holds.
+// conclude writes what is missing, and whether a condition holds.
 func (r *comparing) conclude(f *compareFlags, result *compare.Result) error {
 	var omissions error
 	for i := range f.sources {
@@ -402,7 +402,7 @@ func (r *comparing) conclude(f *compareFlags, result *compare.Result) error {
 	return omissions
 }
 
-// prefixer says of which point the complaints are that are written to it.
+// A prefixer puts the name of a point before each line that is written to it.
 type prefixer struct {
 	w      io.Writer
 	prefix string

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// shells are those that cobra can complete for.
+// shells are the shells for which cobra can write completions.
 var shells = []string{"bash", "zsh", "fish", "powershell"}
 
 func newCompletionCommand() *cobra.Command {

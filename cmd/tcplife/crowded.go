@@ -18,8 +18,8 @@ type crowdedListener struct {
 	open map[*crowdedConn]bool
 }
 
-// How long a connection is spared: while the server waits for its first bytes, and for more of them, which is time
-// enough for a client that means it (64 connections are 3,200 a second at least); and while the client waits for a busy
+// How long a connection is kept open: while the server waits for its first bytes, and for more bytes, which is long
+// enough for an honest client (64 connections allow at least 3,200 a second); and while the client waits for a busy
 // server.
 const (
 	sparedFirst = 20 * time.Millisecond
@@ -31,7 +31,7 @@ func newCrowdedListener(l net.Listener, room int) *crowdedListener {
 	return &crowdedListener{Listener: l, room: room, open: map[*crowdedConn]bool{}}
 }
 
-// Accept waits for the next connection, and then for room.
+// Accept waits for the next connection, then for room.
 func (l *crowdedListener) Accept() (net.Conn, error) {
 	accepted, err := l.Listener.Accept()
 	if err != nil {
@@ -52,7 +52,7 @@ func (l *crowdedListener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// makeRoom closes a connection if there is room for no other, or says how long to wait until one can be closed.
+// makeRoom closes a connection if there is no room for another, or returns how long to wait until one can be closed.
 func (l *crowdedListener) makeRoom() time.Duration {
 	l.mu.Lock()
 	if len(l.open) < l.room {
@@ -79,13 +79,13 @@ type crowdedConn struct {
 	net.Conn
 	listener *crowdedListener
 
-	// These are listener.mu's.
+	// listener.mu protects these.
 	spared time.Time // until then it is not closed for another
 	late   time.Time // the same, however often something is read
 	asked  bool      // it has been read from
 }
 
-// Read waits for the client. The server takes a moment for what was read.
+// Read waits for the client. The server then works on the bytes.
 func (c *crowdedConn) Read(b []byte) (int, error) {
 	c.waits()
 	n, err := c.Conn.Read(b)
@@ -93,7 +93,7 @@ func (c *crowdedConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// waits notes that the server waits for the client, or has waited.
+// waits records that the server waits for the client, or has waited.
 func (c *crowdedConn) waits() {
 	c.listener.mu.Lock()
 	defer c.listener.mu.Unlock()
@@ -106,7 +106,7 @@ func (c *crowdedConn) waits() {
 	}
 }
 
-// busy notes that the client waits for the server: for an answer, or for the end of one.
+// busy records that the client waits for the server: for an answer, or for its end.
 func (c *crowdedConn) busy() {
 	c.listener.mu.Lock()
 	defer c.listener.mu.Unlock()
@@ -132,7 +132,7 @@ func connContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// sparing spares the connection of a request while it is answered.
+// sparing keeps the connection of a request open while it is answered.
 func sparing(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, is := r.Context().Value(connKey{}).(*crowdedConn); is {

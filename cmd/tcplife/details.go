@@ -1,6 +1,6 @@
 package main
 
-// details are what the manual page says of a command beyond its --help, which is to fit on a screen.
+// details are the texts of the manual page that the --help of a command leaves out, because that has at most 60 lines.
 var details = map[string]string{
 	"live": `Captures on a device and reports every TCP connection as it ends, until a signal, --duration,
 --count or --until stops it; then the final report follows. SIGUSR1 requests a report while it runs. A

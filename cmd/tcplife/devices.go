@@ -33,7 +33,7 @@ func newDevicesCommand() *cobra.Command {
 	}
 }
 
-// deviceStates is what there is to say of a device in a word or two.
+// deviceStates describes a device in a word or two.
 func deviceStates(d *live.Device) string {
 	switch {
 	case !d.Up && len(d.Addresses) == 0 && !d.Running && d.Description != "" && d.Name != live.AnyDevice:
@@ -46,7 +46,7 @@ func deviceStates(d *live.Device) string {
 	return "up"
 }
 
-// deviceAddresses are those of a device, or what it is if it has none.
+// deviceAddresses lists the addresses of a device, or what it is if it has none.
 func deviceAddresses(d *live.Device) string {
 	if len(d.Addresses) == 0 {
 		return d.Description

@@ -83,7 +83,7 @@ The files are read twice, so standard input cannot be one of them.`,
 	return cmd
 }
 
-// prepare looks for everything that can be wrong with the flags before a file is opened.
+// prepare checks the flags before a file is opened.
 func (f *explainFlags) prepare(cmd *cobra.Command) (*reading, error) {
 	r, err := f.prepareInput(cmd)
 	if err != nil {
@@ -119,10 +119,10 @@ func (f *explainFlags) prepare(cmd *cobra.Command) (*reading, error) {
 	return r, nil
 }
 
-// explain chooses connections by a first reading, and draws their ladders by a second one.
+// explain reads the files twice: first to choose connections, then to draw their ladders.
 func (r *reading) explain(ctx context.Context, f *explainFlags) error {
 	started := time.Now()
-	var failed error // to hand on what the analyzer emits
+	var failed error // the first error of the callback
 	total := uint64(0)
 	named := map[uint]ladder.Chosen{}
 	choice := ladder.NewChoice(f.top)

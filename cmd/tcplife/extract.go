@@ -21,7 +21,7 @@ type extract struct {
 	writer  *capture.Writer
 	close   func() error
 	ordered ordered
-	// ends holds the connections that --where chose: the number of the first packet, and the time of the last.
+	// ends has the connections that --where chose: from the number of the first packet to the time of the last.
 	ends map[uint64]record.Time
 
 	notes     *comment.Notes // to be written as comments; nil for none
@@ -30,7 +30,7 @@ type extract struct {
 	removed   uint64 // comments of the input that are not written
 }
 
-// newExtract begins the capture that the flags ask for.
+// newExtract creates the capture that the flags describe.
 func (f *readFlags) newExtract(stdout io.Writer) (*extract, error) {
 	var rewriter *flows.Rewriter
 	if f.headersOnly || f.anonymize != "" {
@@ -65,7 +65,7 @@ func (f *readFlags) newExtract(stdout io.Writer) (*extract, error) {
 	return x, nil
 }
 
-// createExtract begins a capture.
+// createExtract creates a capture.
 func createExtract(path string, stdout io.Writer) (*extract, error) {
 	x := &extract{ends: map[uint64]record.Time{}}
 	x.ordered = ordered{write: x.write, waiting: map[uint64]*queued{}}
@@ -105,8 +105,8 @@ func readKey(path string) (*cryptopan.Addresses, error) {
 	return cryptopan.New(key), nil
 }
 
-// commented reports whether -w writes comments on packets. What happens at a packet is known only at the end, so that
-// only files get them, which can be read again.
+// commented reports whether -w writes comments on packets. What a packet changed is known only at the end, so comments
+// need files, which can be read again.
 func (f *readFlags) commented() bool { return f.writeTo != "" && !f.noComments && !f.waits() }
 
 // readsTwice reports whether the files are read a second time for -w.
@@ -114,7 +114,7 @@ func (r *reading) readsTwice() bool {
 	return r.flags.writeTo != "" && (r.where != nil || r.flags.commented())
 }
 
-// add takes note of a connection that is reported.
+// add records a connection that is reported.
 func (x *extract) add(c *record.Connection, chosen bool) {
 	if chosen {
 		x.ends[c.ID] = c.End
@@ -124,7 +124,7 @@ func (x *extract) add(c *record.Connection, chosen bool) {
 	}
 }
 
-// A choice says whether a packet belongs to what is reported.
+// A choice reports whether a packet belongs to a reported connection.
 type choice func(*capture.Packet, []flows.Segment) bool
 
 // all chooses every packet that holds a segment.
@@ -150,7 +150,7 @@ func (x *extract) chosen() choice {
 	}
 }
 
-// packet takes a packet that is chosen or not, and with it the fragments of its datagram.
+// packet handles a packet, chosen or not, and the fragments of its datagram.
 func (x *extract) packet(from *tcplife.Reading, p *capture.Packet, chosen bool) error {
 	waits, joined := from.Fragments()
 	if err := x.ordered.add(p, chosen, waits, joined); err != nil {
@@ -159,13 +159,13 @@ func (x *extract) packet(from *tcplife.Reading, p *capture.Packet, chosen bool) 
 	return nil
 }
 
-// write writes a packet as it may be seen, with the input's comments and ours.
+// write writes a packet, rewritten if the flags ask for it, with the input's comments and tcplife's.
 func (x *extract) write(p *capture.Packet) error {
 	var comments []string
 	for c := range p.Comments() {
 		switch {
-		case comment.Ours(c): // of an earlier reading
-		case x.rewriter != nil: // nobody knows what it says
+		case comment.Ours(c): // from an earlier run
+		case x.rewriter != nil: // its contents are unknown
 			x.removed++
 		default:
 			comments = append(comments, string(c))
@@ -182,11 +182,11 @@ func (x *extract) write(p *capture.Packet) error {
 	return x.writer.Write(p, comments...)
 }
 
-// Close ends the file. One that no packet went into is a capture too.
+// Close ends the file. A file without a packet is a capture too.
 func (x *extract) Close() error {
 	err := x.ordered.end()
 	if closeErr := x.close(); err == nil || closeErr != nil {
-		err = closeErr // which says more
+		err = closeErr // the more useful error
 	}
 	if err != nil {
 		return fmt.Errorf("write packets: %w", err)
@@ -194,7 +194,7 @@ func (x *extract) Close() error {
 	return nil
 }
 
-// sameFile is the first of paths that is the file at path, under whatever name.
+// sameFile returns the first of paths that is the file at path, also under another name.
 func sameFile(path string, paths []string) (string, bool) {
 	out, err := os.Stat(path)
 	if err != nil {

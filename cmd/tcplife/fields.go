@@ -87,7 +87,7 @@ func connectionFields() []query.Field {
 	return fields
 }
 
-// contains reports that what is said of a field contains a text.
+// contains reports whether the description of a field contains a text.
 func contains(f query.Field, text string) bool {
 	text = strings.ToLower(text)
 	return slices.ContainsFunc(append([]string{f.Name, f.Meaning, f.Type}, f.Words...), func(s string) bool {

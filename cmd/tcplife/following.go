@@ -18,14 +18,14 @@ import (
 	"github.com/tcplife/tcplife/report/query"
 )
 
-// A following is what a sound command line of `tcplife live` asks for, and how far it has come. All of it belongs to
-// one goroutine: packets, time, signals and reports come one after the other.
+// A following is a checked command line of `tcplife live`, and the state of its run. One goroutine owns all of it, and
+// handles packets, time, signals and reports one after the other.
 type following struct {
 	*reading
 	flags *liveFlags
 	until *query.Where // nil is never
 	pulse *pulse.Pulse
-	watch *view.Watch    // nil but on a terminal
+	watch *view.Watch    // nil without a terminal
 	meter *metricsServer // nil without --metrics
 
 	out     *outlet // to standard output
@@ -42,20 +42,20 @@ type following struct {
 	extracts string // the directory of the captures that the view writes
 
 	segments []flows.Segment
-	now      int64  // the time to which everything is known
-	packet   uint64 // the number of the one at hand
+	now      int64  // everything until this time is known
+	packet   uint64 // number of the current packet
 	shedding bool
-	strained bool            // it has shed before
-	shed     uint64          // records that were not written under overload,
-	unread   uint64          // and because nobody read those before
-	end      context.Context // once it is done nobody waits for a reader; nil before the end
+	strained bool            // it has shed records before
+	shed     uint64          // records not written because of overload,
+	unread   uint64          // and because standard output was blocked
+	end      context.Context // once it is done, nothing waits for a reader any more; nil before the end
 	lost     []string        // devices
 	blind    bool            // the view failed
-	failed   error           // to hand on what the analyzer emits
+	failed   error           // the first error of the callback
 }
 
-// Records of failed attempts are shed from the moment on when so much of the room between the
-// devices and the tracker is taken, until it is so little again. In a flood they are most of what there is to write.
+// Records of failed attempts are shed once so much of the buffer between the devices and the tracker is full, until it
+// is down to so little. In a flood they are most of the output.
 const (
 	shedAbove = 0.75
 	shedBelow = 0.25
@@ -64,7 +64,7 @@ const (
 // run captures until the end, and reports.
 func (l *following) run(ctx context.Context) error {
 	f := l.flags
-	// at first: a signal that nobody listens to ends the process
+	// first, because an unhandled signal ends the process
 	l.signals = notifyLive(f.ring.Path != "" || f.partition != "")
 	defer l.signals.stop()
 	defer l.stderr.(lossyOutlet).end(ctx)
@@ -119,7 +119,7 @@ func (l *following) run(ctx context.Context) error {
 	return l.finish(signalled)
 }
 
-// guarded follows, and makes an error of a panic. The files of -w stay whole.
+// guarded runs follow, and returns a panic as an error. The files of -w stay complete.
 func (l *following) guarded() (err error) {
 	defer fault.Catch(&l.packet, func(f *fault.Error) {
 		err = f
@@ -130,7 +130,7 @@ func (l *following) guarded() (err error) {
 	return l.follow()
 }
 
-// follow takes in what comes until the end.
+// follow reads batches until the end of the capture.
 func (l *following) follow() error {
 	due, next := l.started.Add(l.flags.interval), l.started.Add(partsEvery)
 	for {
@@ -179,11 +179,11 @@ func (l *following) follow() error {
 	}
 }
 
-// partsEvery is how long the parts of a partition are written before they are completed, so that they can be read, and
-// that no more is lost where the process is killed.
+// partsEvery is the time after which the parts of a partition are completed: then they can be read, and a killed
+// process loses no more than this.
 const partsEvery = 5 * time.Minute
 
-// beat lets who looks on have the vitals, if they are due.
+// beat gives the vitals to the view and the metrics, if they are due.
 func (l *following) beat(now time.Time, until int64) {
 	if l.watch == nil && l.meter == nil && l.suggested == nil && l.occasions == nil {
 		return
@@ -204,7 +204,7 @@ func (l *following) beat(now time.Time, until int64) {
 	}
 }
 
-// take takes in a batch.
+// take processes a batch.
 func (l *following) take(batch *live.Batch) {
 	drops := l.capture.Drops()
 	for i := range batch.Packets {
@@ -230,7 +230,7 @@ func (l *following) take(batch *live.Batch) {
 	}
 }
 
-// weigh decides whether to shed, by how much of the room between the devices and the tracker is taken.
+// weigh decides whether to shed, by how full the buffer between the devices and the tracker is.
 func (l *following) weigh(backlog float64) {
 	switch {
 	case backlog > shedAbove && !l.shedding:
@@ -244,7 +244,7 @@ func (l *following) weigh(backlog float64) {
 	}
 }
 
-// ended hands on a connection that has ended.
+// ended handles a connection that has ended.
 func (l *following) ended(c *record.Connection) {
 	l.pulse.Ended(c)
 	if l.meter != nil {
@@ -272,7 +272,7 @@ func (l *following) ended(c *record.Connection) {
 	}
 }
 
-// connection hands on one that --where chooses, if there is room for what nobody has read yet. At the end, when no
+// connection reports a connection that --where chooses, if the buffer of unread output has room. At the end, when no
 // packets wait, it waits for the reader.
 func (l *following) connection(c *record.Connection) error {
 	chosen, err := l.chosen(c)
@@ -292,7 +292,7 @@ func (l *following) connection(c *record.Connection) error {
 	return l.hand(c)
 }
 
-// interim reports how things stand.
+// interim writes an interim report.
 func (l *following) interim() error {
 	if l.flags.open {
 		l.tracker.Open(l.now-int64(l.flags.interval), func(c *record.Connection) {
@@ -318,20 +318,19 @@ func (l *following) interim() error {
 	return nil
 }
 
-// aside is where an interim report goes: not into a document, among rows of another kind, or over the view.
+// aside returns where an interim report goes: not into a document, among rows of another kind, or over the view.
 func (l *following) aside() reporter {
 	if f := l.flags; f.output == "jsonl" || f.output == "table" && !f.viewed {
 		return l.report
 	}
 	table, err := report.NewTable(l.stderr, report.TableOptions{Follow: true})
 	if err != nil {
-		panic(err) // there is nothing wrong with these options
+		panic(err) // these options cannot fail
 	}
 	return table
 }
 
-// finish reports what there is at the end. It waits for who reads the report, but not once a signal has come if nothing
-// of it is read any more.
+// finish writes the final report. It waits for the reader, but after a signal only while the reader reads.
 func (l *following) finish(signalled context.Context) error {
 	l.end = signalled
 	if l.ring != nil {
@@ -391,7 +390,7 @@ func (l *following) tellFilter() {
 	warnf(l.stderr, "filter: %s", l.flags.filter)
 }
 
-// tellChange says what has happened to a device.
+// tellChange writes what has happened to a device.
 func (l *following) tellChange(c live.Change) {
 	if c.State == live.DeviceRemoved || c.State == live.DeviceFailed {
 		l.lost = append(l.lost, c.Device)

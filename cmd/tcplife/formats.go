@@ -18,7 +18,7 @@ import (
 	"github.com/tcplife/tcplife/report/zeek"
 )
 
-// A reporter is one of package report's formats.
+// A reporter is a format of package report.
 type reporter interface {
 	Connection(*record.Connection) error
 	Finish(*report.Ending) error
@@ -34,7 +34,7 @@ var (
 	keyLayers = []string{"vlan", "vni", "gre"}
 )
 
-// newReporter returns the format that the flags ask for. It fails for columns and orders of tables that there are not.
+// newReporter returns the format that the flags choose. It fails for unknown columns and orders of tables.
 func (f *readFlags) newReporter(stdout io.Writer) (reporter, error) {
 	if f.suggest != "" {
 		return nft.New(stdout), nil
@@ -44,7 +44,7 @@ func (f *readFlags) newReporter(stdout io.Writer) (reporter, error) {
 		return report.NewJSON(stdout), nil
 	case "jsonl":
 		lines := report.NewJSONL(stdout)
-		lines.FlushLines = f.follows || f.waits() // who reads from a pipe may wait for what comes out
+		lines.FlushLines = f.follows || f.waits() // a reader of a pipe may wait for the output
 		return lines, nil
 	case "csv":
 		rows := report.NewCSV(stdout)
@@ -85,8 +85,8 @@ func (f *readFlags) newReporter(stdout io.Writer) (reporter, error) {
 	}
 }
 
-// command completes a command by the files that are read, and the flags that decide which connections they hold. It is
-// nil where the files cannot be read again.
+// command adds to a command the files that are read, and the flags that change which connections they have. It is nil
+// if the files cannot be read again.
 func (f *readFlags) command() func(string) string {
 	if len(f.files) == 0 || slices.Contains(f.files, "-") {
 		return nil
@@ -107,10 +107,10 @@ func (f *readFlags) command() func(string) string {
 	}
 }
 
-// plainWord needs no quotes in a shell.
+// plainWord matches words that need no quotes in a shell.
 var plainWord = regexp.MustCompile(`^[\w./:@%+,=-]+$`)
 
-// shellWords are words as a POSIX shell takes them.
+// shellWords writes words for a POSIX shell.
 func shellWords(words []string) string {
 	quoted := make([]string, len(words))
 	for i, word := range words {
@@ -121,7 +121,7 @@ func shellWords(words []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// newParquet begins the files that the flags ask for, or one on standard output.
+// newParquet creates the files that the flags name, or one on standard output.
 func (f *readFlags) newParquet(stdout io.Writer) (reporter, error) {
 	var w *parquet.Writer
 	var err error
@@ -139,10 +139,10 @@ func (f *readFlags) newParquet(stdout io.Writer) (reporter, error) {
 	return w, nil
 }
 
-// begins reports whether the format begins files, which is done only once nothing else can be wrong.
+// begins reports whether the format creates files. It does so only after all checks.
 func (f *readFlags) begins() bool { return f.output == "parquet" }
 
-// rotate completes the parts that a format writes.
+// rotate completes the current parts of a format.
 func rotate(r reporter) error {
 	if w, is := r.(*parquet.Writer); is {
 		if err := w.Rotate(); err != nil {
@@ -152,14 +152,14 @@ func rotate(r reporter) error {
 	return nil
 }
 
-// discard removes the files that a format has begun and not completed.
+// discard removes the incomplete files of a format.
 func discard(r reporter) {
 	if w, is := r.(*parquet.Writer); is {
 		w.Discard()
 	}
 }
 
-// checkParquet refuses flags about Parquet files that could not be obeyed.
+// checkParquet refuses wrong combinations of the flags for Parquet files.
 func (f *readFlags) checkParquet(stdout io.Writer, given func(string) bool) error {
 	for _, flag := range []string{"to", "partition"} {
 		if given(flag) && f.output != "parquet" {
@@ -189,10 +189,10 @@ func (f *readFlags) checkParquet(stdout io.Writer, given func(string) bool) erro
 	return nil
 }
 
-// privateNets stands in --local for the networks that Zeek takes for local by default.
+// privateNets stands in --local for the networks that are local to Zeek by default.
 const privateNets = "private"
 
-// localNets understands the networks of --local.
+// localNets parses the networks of --local.
 func localNets(words []string) (nets []netip.Prefix, err error) {
 	for _, word := range words {
 		if word == privateNets {
@@ -212,7 +212,7 @@ func localNets(words []string) (nets []netip.Prefix, err error) {
 	return nets, nil
 }
 
-// checkLocal refuses --local with a format that says nothing of it.
+// checkLocal refuses --local with a format that does not use it.
 func (f *readFlags) checkLocal(given bool) error {
 	if given && f.output != "zeek" && f.output != "zeek-json" {
 		return &usageError{fmt.Sprintf("--local works only with -o zeek; the output is %s", f.output),
@@ -221,7 +221,7 @@ func (f *readFlags) checkLocal(given bool) error {
 	return nil
 }
 
-// look is how wide what is for people may be (0 for no limit), and whether it is coloured.
+// look returns the width of tables and text (0 for no limit), and whether to use colours.
 func (f *readFlags) look(stdout io.Writer) (width int, color bool) {
 	width, onTerminal := terminalWidth(stdout)
 	if columns, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && columns > 0 {
@@ -230,7 +230,7 @@ func (f *readFlags) look(stdout io.Writer) (width int, color bool) {
 	return width, f.color == "always" || f.color == "auto" && onTerminal && colorWelcome()
 }
 
-// colorWelcome is false where the environment says so (https://no-color.org).
+// colorWelcome is false if the environment forbids colours (https://no-color.org).
 func colorWelcome() bool { return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" }
 
 // colorUsage is the help of --color.
@@ -244,7 +244,7 @@ func names(columns []report.Column) []string {
 	return list
 }
 
-// waits reports that a file is not all there when it is opened: it is a pipe, by name or as the standard input.
+// waits reports whether a file may still grow when it is opened: it is a pipe, by name or as standard input.
 func (f *readFlags) waits() bool {
 	return slices.ContainsFunc(f.files, func(path string) bool {
 		info, err := os.Stat(path)

@@ -2,31 +2,31 @@ package main
 
 import "github.com/tcplife/tcplife/capture"
 
-// An ordered writes packets in their order, though of a fragment it is known only later whether it is wanted: when its
-// datagram is complete.
+// An ordered writes packets in their order, although whether a fragment is wanted is known only when its datagram is
+// complete.
 type ordered struct {
 	write   func(*capture.Packet) error
 	queue   []*queued          // the first waits for others, unless the queue is empty
-	waiting map[uint64]*queued // those that wait, by the packet's number
+	waiting map[uint64]*queued // the packets that wait, by number
 	size    int                // bytes of all in the queue
-	unknown uint64             // fragments that were not waited for to the end
+	unknown uint64             // fragments whose datagram came too late
 }
 
-// queued is a packet that waits, or that comes after one that does.
+// queued is a packet that waits, or comes after one that waits.
 type queued struct {
 	*capture.Packet
 	waits, wanted bool
-	joined        []uint64 // the packets that are wanted if this one is
+	joined        []uint64 // the packets that are wanted if this one is wanted
 }
 
 // How long a fragment waits.
 const (
 	maxWaitingBytes = 16 << 20 // of packets that come after it
-	maxWaitingTime  = 60e9     // ns: then its datagram is given up (flows)
+	maxWaitingTime  = 60e9     // ns; package flows drops a datagram after this time
 )
 
-// add takes a packet. It is wanted; or it waits, if that is not known yet; or neither. Joined are the numbers of the
-// packets that are what it is.
+// add takes a packet: one that is wanted, one that waits because that is not known yet, or neither. joined are the
+// numbers of the packets that are wanted if this one is.
 func (o *ordered) add(p *capture.Packet, wanted, waits bool, joined []uint64) error {
 	if !waits || wanted {
 		waits = false
@@ -47,7 +47,7 @@ func (o *ordered) add(p *capture.Packet, wanted, waits bool, joined []uint64) er
 	return o.flush(p.Time)
 }
 
-// decide decides on packets that wait, and on those whose fate is theirs.
+// decide decides about waiting packets, and about those that share their fate.
 func (o *ordered) decide(numbers []uint64, wanted bool) {
 	for _, number := range numbers {
 		if q := o.waiting[number]; q != nil {
@@ -58,7 +58,7 @@ func (o *ordered) decide(numbers []uint64, wanted bool) {
 	}
 }
 
-// flush writes what waits for no other packet.
+// flush writes the packets that wait for no other packet.
 func (o *ordered) flush(now int64) error {
 	for len(o.queue) > 0 {
 		q := o.queue[0]
@@ -83,7 +83,7 @@ func (o *ordered) flush(now int64) error {
 	return nil
 }
 
-// end writes what is left. Fragments that still wait belong to no segment.
+// end writes the rest. Fragments that still wait belong to no segment.
 func (o *ordered) end() error {
 	for _, q := range o.queue {
 		q.waits = false

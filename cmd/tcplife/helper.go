@@ -9,7 +9,7 @@ import (
 	"github.com/tcplife/tcplife/cmd/tcplife/internal/privileges"
 )
 
-// newHelperCommand is what live starts for --exec. Nobody else has a use for it.
+// newHelperCommand makes the hidden command that live starts for --exec.
 func newHelperCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:                helper.Subcommand,
@@ -24,7 +24,7 @@ func newHelperCommand() *cobra.Command {
 	}
 }
 
-// become gives up all rights that a command of --exec is not to have.
+// become drops all privileges that a command of --exec must not have.
 func become(user string) error {
 	_, err := privileges.Drop(user)
 	if err == nil && (os.Getuid() == 0 || os.Geteuid() == 0) {

@@ -7,7 +7,7 @@ import (
 	"github.com/tcplife/tcplife/capture/live"
 )
 
-// needLibpcap refuses what only libpcap can do, in a build without it.
+// needLibpcap fails in a build without libpcap, for what only libpcap can do.
 func needLibpcap(what string) error {
 	if live.HasLibpcap {
 		return nil

@@ -44,7 +44,7 @@ type liveFlags struct {
 
 	events onFlags
 
-	viewed bool // on a terminal, unless a format was asked for
+	viewed bool // show the view: on a terminal, without -o
 }
 
 func newLiveCommand() *cobra.Command {
@@ -118,7 +118,7 @@ it once with: sudo setcap cap_net_raw+ep "$(command -v tcplife)". "tcplife man" 
 	return cmd
 }
 
-// prepare looks for everything that can be wrong with the flags before a device is opened.
+// prepare checks the flags before a device is opened.
 func (f *liveFlags) prepare(cmd *cobra.Command, args []string) (*following, error) {
 	if err := needLibpcap("live"); err != nil {
 		return nil, err
@@ -226,7 +226,7 @@ func (f *readFlags) decoding() flows.DecoderOptions {
 	return flows.DecoderOptions{KeyIDs: f.key, DropBadChecksums: f.dropBadChecksums}
 }
 
-// prepareRing looks for what can be wrong with the flags about capture files.
+// prepareRing checks the flags about capture files.
 func (f *liveFlags) prepareRing(given func(string) bool) error {
 	for _, flag := range []string{"file-size", "rotate-seconds", "file-count"} {
 		if given(flag) && !given("write") {

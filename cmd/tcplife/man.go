@@ -72,8 +72,8 @@ func manualSection(w io.Writer, cmd *cobra.Command) {
 	}
 }
 
-// troff escapes what its input language gives a meaning: backslashes, hyphens that must stay ASCII to be copied,
-// and lines that begin with a dot or a quote.
+// troff escapes text for troff: backslashes, hyphens that must stay ASCII to be copied, and lines that begin with a dot
+// or a quote.
 func troff(s string) string {
 	s = strings.NewReplacer(`\`, `\e`, `-`, `\-`).Replace(s)
 	lines := strings.Split(s, "\n")

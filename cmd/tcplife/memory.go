@@ -13,8 +13,8 @@ import (
 	"github.com/docker/go-units"
 )
 
-// spareMemory makes garbage a quarter of what is live at most, not as much again: most of what is live has no pointers,
-// so that collecting more often costs little. GOGC overrides it.
+// spareMemory limits garbage to a quarter of the live memory, instead of Go's default of the same size: most live
+// memory has no pointers, so collecting more often costs little. GOGC overrides it.
 func spareMemory() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(usualGarbage)
@@ -24,11 +24,11 @@ func spareMemory() {
 const (
 	usualGarbage = 25 // percent of what is live
 	leastGarbage = 16 << 20
-	leastLive    = 4 << 20 // what the collector takes for live where less is
+	leastLive    = 4 << 20 // what counts as live where less is
 )
 
-// allowGarbage lets there be leastGarbage while little is live, or the collector would run all the time. percent is
-// what the collector goes by now.
+// allowGarbage permits leastGarbage while little memory is live, because otherwise the collector would run all the
+// time. percent is the collector's current setting.
 func allowGarbage(percent int) {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
@@ -39,17 +39,15 @@ func allowGarbage(percent int) {
 	runtime.AddCleanup(new(*int), allowGarbage, now) // after the next collection
 }
 
-// leastMemory is what a run needs without any connection: buffers, and the connections that are awake.
+// leastMemory is what a run needs at least: buffers, and the unpacked connections.
 const leastMemory = 64 << 20
 
-// ownMemory is what a run has beside connections, decompressors and output, however much these may take: the program,
-// what it knows of many connections (analyzer/crowd), and segments on their way. The collector would run all
-// the time if it had to do without.
+// ownMemory is the memory of a run besides connections, decompressors and output: the program, the tables of
+// analyzer/crowd, and segments on their way. Without it the collector would run all the time.
 const ownMemory = 32 << 20
 
-// limitMemory has the collector keep the process within a size, and gives it in bytes. Connections may take a third of
-// it, for their tables need room to grow and to become others, decompressors a quarter, and output a sixteenth
-// (outletRoom).
+// limitMemory makes the collector keep the process within a size, and returns it in bytes. Connections may take a third
+// of it, because their tables need room to grow, decompressors a quarter, and output a sixteenth (outletRoom).
 func limitMemory(size string) (n int64, err error) {
 	n, err = units.RAMInBytes(size)
 	switch {
@@ -62,9 +60,9 @@ func limitMemory(size string) (n int64, err error) {
 	return n, nil
 }
 
-// limitMemoryByDefault does so by half of what there is, for the machine or for the process's control group, never of
-// what happens to be free. The collector may then leave leastGarbage. It gives 0 where nobody says how much there is.
-// GOMEMLIMIT goes before for the collector.
+// limitMemoryByDefault limits memory to half of the machine's or of the process's control group, whatever part of it is
+// free. The collector may then leave leastGarbage. It returns 0 if the size is unknown. For the collector GOMEMLIMIT
+// takes precedence.
 func limitMemoryByDefault() int64 {
 	all, err := memlimit.FromSystem()
 	if limit, limited := memlimit.FromCgroup(); limited == nil && (err != nil || limit < all) {
@@ -83,7 +81,7 @@ func limitMemoryByDefault() int64 {
 	return n
 }
 
-// outletRoom is how many bytes may wait for a reader of standard output, where the process is to stay within a size.
+// outletRoom is the number of bytes that may wait for the reader of standard output, given the limit of memory.
 func outletRoom(memory int64) int {
 	const most = 64 << 20
 	if memory == 0 {

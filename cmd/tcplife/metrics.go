@@ -23,7 +23,7 @@ import (
 	"go.yaml.in/yaml/v2"
 )
 
-// A metricsServer serves --metrics: /metrics to Prometheus, and /healthz to who keeps the program running.
+// A metricsServer serves --metrics: /metrics for Prometheus, and /healthz for a supervisor.
 type metricsServer struct {
 	*metrics.Metrics
 	listener *crowdedListener
@@ -33,17 +33,17 @@ type metricsServer struct {
 	beaten   atomic.Int64 // Unix time in ns of the last pulse
 }
 
-// healthyFor is how long after a pulse the capture counts as going on.
+// healthyFor is how long after a pulse the capture counts as running.
 const healthyFor = 10 * time.Second
 
-// What clients can make the server hold: all in all some MiB.
+// Limits for clients, a few MiB in total.
 const (
 	maxMetricsConnections = 64
 	maxMetricsHeader      = 16 << 10 // bytes
 	maxMetricsStreams     = 8        // of a connection with HTTP/2
 )
 
-// listenMetrics takes an address, so that what is wrong with it shows before the capture begins.
+// listenMetrics opens the address before the capture begins, so that an error shows early.
 func listenMetrics(address, config string) (*metricsServer, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -70,21 +70,20 @@ func listenMetrics(address, config string) (*metricsServer, error) {
 		ReadTimeout: 5 * time.Second, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: maxMetricsHeader, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxMetricsStreams},
-		ErrorLog: log.New(io.Discard, "", 0), // anybody could fill the log
+		ErrorLog: log.New(io.Discard, "", 0), // any client could fill the log
 	}
-	s.server.SetKeepAlivesEnabled(false) // so that nobody can occupy the server for longer than an answer takes
+	s.server.SetKeepAlivesEnabled(false) // so that no client occupies the server longer than an answer takes
 	return s, nil
 }
 
-// serve answers until Close. It begins as healthy.
+// serve answers until Close. It starts as healthy.
 func (s *metricsServer) serve() {
 	s.beaten.Store(time.Now().UnixNano())
-	// It ends by an error always, of which there is nothing to tell but by Close. If the configuration becomes
-	// unreadable clients are told.
+	// Serve always returns an error, after Close. If the configuration becomes unreadable, clients get the error.
 	go web.Serve(s.listener, &s.server, &web.FlagConfig{WebConfigFile: &s.config}, slog.New(slog.DiscardHandler))
 }
 
-// checkConfig looks for what is wrong with the configuration, and decides by which protocol the metrics are served.
+// checkConfig checks the configuration, and sets the protocol of the metrics.
 func (s *metricsServer) checkConfig() error {
 	s.scheme = "http"
 	if s.config == "" {
@@ -103,8 +102,8 @@ func (s *metricsServer) checkConfig() error {
 	return nil
 }
 
-// configDirs are the directories of the configuration and of the files that it names, which are read again for every
-// connection. Where a name is a link, as Let's Encrypt's are, it is also where that leads.
+// configDirs returns the directories of the configuration and of the files that it names, which are read again for
+// every connection. For a symbolic link, as Let's Encrypt makes them, it includes the directory of the target.
 func (s *metricsServer) configDirs() (dirs []string, err error) {
 	if s.config == "" {
 		return nil, nil
@@ -126,7 +125,7 @@ func (s *metricsServer) configDirs() (dirs []string, err error) {
 	return slices.Compact(dirs), nil
 }
 
-// readConfig reads the configuration as Prometheus's own programs do.
+// readConfig reads the configuration like Prometheus's own programs.
 func (s *metricsServer) readConfig() (*web.Config, error) {
 	content, err := os.ReadFile(s.config)
 	if errors.Is(err, fs.ErrPermission) {
@@ -148,7 +147,7 @@ var (
 	wrongValue   = regexp.MustCompile(`cannot unmarshal .*`)
 )
 
-// configError says what is wrong with the configuration, without the names of Go types.
+// configError describes an error in the configuration without names of Go types.
 func configError(err error) error {
 	wrong := (*yaml.TypeError)(nil)
 	if !errors.As(err, &wrong) {
@@ -158,13 +157,13 @@ func configError(err error) error {
 	return errors.New(wrongValue.ReplaceAllString(said, "this value does not fit here"))
 }
 
-// beat lets the next scrape tell the vitals.
+// beat gives the vitals to the next scrape.
 func (s *metricsServer) beat(now time.Time, v screen.Vitals) {
 	s.Vitals(&v)
 	s.beaten.Store(now.UnixNano())
 }
 
-// health says whether the capture goes on.
+// health answers whether the capture is running.
 func (s *metricsServer) health(w http.ResponseWriter, _ *http.Request) {
 	if age := time.Since(time.Unix(0, s.beaten.Load())); age > healthyFor {
 		http.Error(w, fmt.Sprintf("the capture has not advanced for %v", age.Round(time.Second)),
@@ -174,5 +173,5 @@ func (s *metricsServer) health(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintln(w, "ok")
 }
 
-// Close ends the serving, in the middle of an answer if need be.
+// Close stops the server, even in the middle of an answer.
 func (s *metricsServer) Close() { s.server.Close() }

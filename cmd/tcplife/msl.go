@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// mslProfiles are the maximum segment lifetimes by which systems keep TIME_WAIT for 2MSL. The RFC's 2 minutes are
-// rarely kept.
+// mslProfiles are the maximum segment lifetimes of systems, which keep TIME_WAIT for 2MSL. Few systems use the RFC's 2
+// minutes.
 var mslProfiles = []struct {
 	name string
 	msl  time.Duration
@@ -28,7 +28,7 @@ func mslNames() []string {
 	return list
 }
 
-// parseMSL understands the names of mslProfiles and what time.ParseDuration does.
+// parseMSL parses the names of mslProfiles and what time.ParseDuration parses.
 func parseMSL(s string) (time.Duration, error) {
 	for _, p := range mslProfiles {
 		if s == p.name {

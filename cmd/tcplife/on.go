@@ -38,7 +38,7 @@ func (f *onFlags) add(flags *pflag.FlagSet) {
 	flags.IntVar(&f.dumpM, "dump-size", 10, "write at most `MILLIONS` of bytes to a file of --dump")
 }
 
-// prepare looks for what can be wrong with them. It returns nil if they are not given.
+// prepare checks the flags. It returns nil if none is given.
 func (f *onFlags) prepare(given func(string) bool) (*occasions, error) {
 	for _, flag := range []string{"dump-files", "dump-size"} {
 		if given(flag) && !given("dump") {
@@ -79,7 +79,7 @@ func (f *onFlags) prepare(given func(string) bool) (*occasions, error) {
 	return o, nil
 }
 
-// occasions are the records for which --on holds, and what is done with them.
+// occasions handles the records for which --on holds.
 type occasions struct {
 	on      *query.On
 	argv    []string       // of --exec
@@ -89,7 +89,7 @@ type occasions struct {
 	closed  bool
 	matched uint64
 
-	latest *record.Result // the one that was looked at last
+	latest *record.Result // the flood or scan that was checked last
 	going  map[topic]*spell
 }
 
@@ -99,7 +99,7 @@ type topic struct {
 	scan  scanID
 }
 
-// A scanID is what tells a scan from others.
+// A scanID identifies a scan.
 type scanID struct {
 	source netip.Addr
 	kind   string
@@ -108,17 +108,16 @@ type scanID struct {
 
 func scanOf(s *record.Scan) scanID { return scanID{s.Source, s.Kind, s.Start} }
 
-// A spell is what was told of a flood or a scan.
+// A spell is what was reported about a flood or a scan.
 type spell struct {
 	begun, over bool
 	end         record.Time
 }
 
-// quiet is how long nothing may have come of a flood or a scan when it is taken to be over. A flood that goes on
-// after it has begun anew.
+// quiet is the silence after which a flood or a scan counts as over. A flood that continues later begins anew.
 const quiet = record.Duration(30 * time.Second)
 
-// start starts the helper: while live may do all it may.
+// start starts the helper, while live still has its privileges.
 func (o *occasions) start(user string) (err error) {
 	if o.argv != nil {
 		o.helper, err = helper.Start(user, o.argv)
@@ -126,7 +125,7 @@ func (o *occasions) start(user string) (err error) {
 	return err
 }
 
-// prepareDumps makes the first use of the directory of dumps, and gives it: with the rights that live has left.
+// prepareDumps opens the directory of dumps with the privileges that live has left, and returns it.
 func (o *occasions) prepareDumps(decoder flows.DecoderOptions) (dirs []string, err error) {
 	if o == nil || o.dump.Dir == "" {
 		return nil, nil
@@ -142,7 +141,7 @@ func (o *occasions) prepareDumps(decoder flows.DecoderOptions) (dirs []string, e
 	return []string{o.dump.Dir}, err
 }
 
-// connection is told of a record that ended.
+// connection handles a record that ended.
 func (o *occasions) connection(c *record.Connection) error {
 	holds, err := o.on.Connection(c)
 	if holds {
@@ -154,7 +153,7 @@ func (o *occasions) connection(c *record.Connection) error {
 	return err
 }
 
-// handle does what is asked for when a record matches.
+// handle runs the command and the dump for a matching record.
 func handle[R record.Connection | record.SynFlood | record.Scan](o *occasions, event query.Event, r *R) {
 	o.matched++
 	if o.helper != nil {
@@ -162,7 +161,7 @@ func handle[R record.Connection | record.SynFlood | record.Scan](o *occasions, e
 	}
 }
 
-// crowds looks at the floods and scans that there are at a time. At the end of the capture all are over.
+// crowds checks the floods and scans at a time. At the end of the capture all are over.
 func (o *occasions) crowds(r *record.Result, now record.Time, last bool) (err error) {
 	if !o.on.Crowds() || r == nil || r == o.latest && !last {
 		return nil
@@ -181,7 +180,7 @@ func (o *occasions) crowds(r *record.Result, now record.Time, last bool) (err er
 	return err
 }
 
-// forget forgets what is in no result any more, once that is much.
+// forget removes what is no longer in a result, once that is much.
 func (o *occasions) forget(r *record.Result) {
 	const much = 1000
 	if len(o.going) < 2*(len(r.SynFloods)+len(r.Scans))+much {
@@ -199,7 +198,7 @@ func (o *occasions) forget(r *record.Result) {
 	o.going = kept
 }
 
-// pass tells that a flood or a scan begins, as soon as the expression holds while it goes on, and that it has ended.
+// pass reports the beginning of a flood or a scan, as soon as the expression holds, and its end.
 func pass[R record.SynFlood | record.Scan](o *occasions, t topic, r *R, end, now record.Time, last bool,
 	on func(query.Event, *R) (bool, error), packets dump.Choice) error {
 	s := o.going[t]
@@ -238,10 +237,10 @@ func pass[R record.SynFlood | record.Scan](o *occasions, t topic, r *R, end, now
 	return err
 }
 
-// lastSeconds is of how long before a flood or a scan begins or ends the packets are dumped, in ns.
+// lastSeconds is the time before the beginning or end of a flood or scan whose packets are dumped, in ns.
 const lastSeconds = record.Time(10 * time.Second)
 
-// give has the last packets of a flood or a scan dumped.
+// give requests a dump of the last packets of a flood or a scan.
 func (o *occasions) give(c dump.Choice, event string, at record.Time) {
 	if o.dumper == nil {
 		return
@@ -252,7 +251,8 @@ func (o *occasions) give(c dump.Choice, event string, at record.Time) {
 	o.dumper.Give(c)
 }
 
-// packetsOf are those of a connection. An ICMP error about it counts, and is later than its own last packet at times.
+// packetsOf chooses the packets of a connection, including an ICMP error about it, which can be later than its last
+// packet.
 func packetsOf(c *record.Connection) dump.Choice {
 	client, server := netip.AddrPortFrom(c.Client.IP, c.Client.Port), netip.AddrPortFrom(c.Server.IP, c.Server.Port)
 	return dump.Choice{
@@ -268,7 +268,7 @@ func packetsOf(c *record.Connection) dump.Choice {
 	}
 }
 
-// packetsOfFlood are those to and from its target.
+// packetsOfFlood chooses the packets to and from the target.
 func packetsOfFlood(f *record.SynFlood) dump.Choice {
 	ip, port := f.Target.IP, f.Target.Port
 	at := func(a netip.AddrPort) bool { return a.Addr() == ip && (port == nil || a.Port() == *port) }
@@ -280,14 +280,14 @@ func packetsOfFlood(f *record.SynFlood) dump.Choice {
 		Of: func(s *flows.Segment) bool { return at(s.Key.AddrPortA()) || at(s.Key.AddrPortB()) }}
 }
 
-// packetsOfScan are those to and from its source.
+// packetsOfScan chooses the packets to and from the source.
 func packetsOfScan(s *record.Scan) dump.Choice {
 	ip := s.Source
 	return dump.Choice{Name: strings.ReplaceAll("scan-"+ip.String(), ":", "_"), About: "scan by " + ip.String(),
 		Of: func(s *flows.Segment) bool { return s.Key.AddrPortA().Addr() == ip || s.Key.AddrPortB().Addr() == ip }}
 }
 
-// said gives what there is to tell.
+// said returns the messages of the helper and the dumper.
 func (o *occasions) said() (list []string) {
 	if o.helper != nil {
 		list = o.helper.Said()
@@ -298,7 +298,7 @@ func (o *occasions) said() (list []string) {
 	return list
 }
 
-// counts are what was done until now.
+// counts returns the counts of events and dumps.
 func (o *occasions) counts() *report.Events {
 	e := &report.Events{Matched: o.matched}
 	if o.helper != nil {
@@ -310,7 +310,7 @@ func (o *occasions) counts() *report.Events {
 	return e
 }
 
-// close waits for what is to be done still, and says so if that takes long.
+// close waits for the waiting events, and says so if that takes long.
 func (o *occasions) close(stderr io.Writer) {
 	if o.closed {
 		return
@@ -329,7 +329,7 @@ func (o *occasions) close(stderr io.Writer) {
 	o.helper.Close()
 }
 
-// tellOccasions looks at floods and scans, and tells what the helper has to say, a few times a second.
+// tellOccasions checks floods and scans, and writes the messages of the helper, a few times a second.
 func (l *following) tellOccasions(vitals *screen.Vitals) {
 	if l.failed == nil {
 		l.failed = l.occasions.crowds(l.pulse.Result, vitals.At, false)
@@ -340,7 +340,7 @@ func (l *following) tellOccasions(vitals *screen.Vitals) {
 	vitals.Events = l.occasions.counts()
 }
 
-// endOccasions does what is to be done at the end of the capture.
+// endOccasions handles the end of the capture.
 func (l *following) endOccasions(result *record.Result) error {
 	err := l.occasions.crowds(result, record.Time(l.now), true)
 	l.occasions.close(l.stderr)

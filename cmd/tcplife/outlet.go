@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// An outlet writes text in a goroutine of its own, so that a reader who is slow, or reads nothing, stops nobody. What
-// waits for the reader is in memory: who writes asks first whether it is full.
+// An outlet writes text in its own goroutine, so that a slow or blocked reader stops nothing else. Text that waits for
+// the reader is in memory: a writer first asks whether the outlet is full.
 type outlet struct {
 	w    io.Writer
-	room int // bytes that may wait
+	room int // number of bytes that may wait
 
 	mu      sync.Mutex
-	waiting [][]byte // blocks of outletBlock bytes, but for the last
-	size    int      // bytes that wait, with those that are being written
+	waiting [][]byte // blocks of outletBlock bytes, except the last
+	size    int      // waiting bytes, including those that are being written
 	begun   chan struct{}
 	moved   chan struct{} // the reader has taken something, or there was an error
-	failed  error         // of the writer, after which nothing is written
-	given   bool          // the waiting was given up
+	failed  error         // error of the writer, after which nothing is written
+	given   bool          // it no longer waits for the reader
 }
 
-// outletBlock is how much is written at once.
+// outletBlock is the number of bytes written at once.
 const outletBlock = 64 << 10
 
-// readerPatience is how long a reader may take nothing once the program is to end.
+// readerPatience is how long the program, at its end, waits for a reader that reads nothing.
 const readerPatience = time.Second
 
 func newOutlet(w io.Writer, room int) *outlet {
@@ -34,7 +34,7 @@ func newOutlet(w io.Writer, room int) *outlet {
 	return o
 }
 
-// Write takes text over, however much there is already. It fails as the writing before it has.
+// Write queues text, even if the outlet is full. It returns the error of an earlier write.
 func (o *outlet) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -56,7 +56,7 @@ func (o *outlet) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// signalOnce makes a channel with room for one value readable.
+// signalOnce makes a channel of capacity one readable.
 func signalOnce(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -64,7 +64,7 @@ func signalOnce(c chan struct{}) {
 	}
 }
 
-// write writes what comes, as long as the process lives.
+// write writes the queued text, until the process ends.
 func (o *outlet) write() {
 	for range o.begun {
 		for {
@@ -84,7 +84,7 @@ func (o *outlet) write() {
 	}
 }
 
-// next takes the block that is to be written next, nil if there is none.
+// next removes the next block from the queue, nil if it is empty.
 func (o *outlet) next() (block []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -95,15 +95,15 @@ func (o *outlet) next() (block []byte) {
 	return block
 }
 
-// full reports that as much is waiting as may.
+// full reports whether as much text waits as may wait.
 func (o *outlet) full() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.size >= o.room
 }
 
-// wait waits until less than n bytes wait. Once ctx is done it gives up on a reader that takes nothing, for good. It
-// returns how many bytes wait still.
+// wait waits until fewer than n bytes wait. Once ctx is done it stops waiting for a reader that reads nothing, for
+// good. It returns the number of waiting bytes.
 func (o *outlet) wait(ctx context.Context, n int) (unread int) {
 	done, patience := ctx.Done(), (<-chan time.Time)(nil)
 	for {
@@ -129,7 +129,7 @@ func (o *outlet) wait(ctx context.Context, n int) (unread int) {
 	}
 }
 
-// end waits for the reader as wait does, and fails as the writing has.
+// end waits for the reader like wait, and returns the error of the writer.
 func (o *outlet) end(ctx context.Context) (unread int, err error) {
 	unread = o.wait(ctx, 1)
 	o.mu.Lock()
@@ -137,7 +137,7 @@ func (o *outlet) end(ctx context.Context) (unread int, err error) {
 	return unread, o.failed
 }
 
-// Fd is the descriptor of a file, by which a terminal is known.
+// Fd is the descriptor of a file; it shows whether this is a terminal.
 func (o *outlet) Fd() uintptr {
 	if f, is := o.w.(interface{ Fd() uintptr }); is {
 		return f.Fd()
@@ -145,7 +145,7 @@ func (o *outlet) Fd() uintptr {
 	return ^uintptr(0)
 }
 
-// A lossyOutlet is an outlet that drops what there is no room for.
+// A lossyOutlet is an outlet that drops text when it is full.
 type lossyOutlet struct{ *outlet }
 
 func (o lossyOutlet) Write(p []byte) (int, error) {

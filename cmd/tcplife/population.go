@@ -67,7 +67,7 @@ mark shows the highest count of its period.`,
 	return cmd
 }
 
-// prepare looks for everything that can be wrong with the flags before a file is opened.
+// prepare checks the flags before a file is opened.
 func (f *populationFlags) prepare(cmd *cobra.Command) (*reading, error) {
 	r, err := f.prepareTable(cmd)
 	if err != nil {
@@ -88,7 +88,7 @@ func (f *populationFlags) prepare(cmd *cobra.Command) (*reading, error) {
 // population reads the capture and writes how many endpoints there were in each state over time.
 func (r *reading) population(ctx context.Context, f *populationFlags) error {
 	started := time.Now()
-	var failed error // to hand on what the analyzer emits
+	var failed error // the first error of the callback
 	population := ledger.NewPopulation(f.step, f.by == "host")
 	account, err := r.track(ctx, func(c *record.Connection) {
 		holds := failed == nil

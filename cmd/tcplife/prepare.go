@@ -16,7 +16,7 @@ import (
 	"github.com/tcplife/tcplife/report/query"
 )
 
-// prepareInput looks for everything that can be wrong with the flags that say what is read, before a file is opened.
+// prepareInput checks the flags for the input before a file is opened.
 func (f *readFlags) prepareInput(cmd *cobra.Command) (*reading, error) {
 	given := cmd.Flags().Changed
 	r := &reading{flags: f, stdin: cmd.InOrStdin(), stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
@@ -85,7 +85,7 @@ func (f *readFlags) prepareInput(cmd *cobra.Command) (*reading, error) {
 	return r, nil
 }
 
-// parsePorts understands two ports with a hyphen between.
+// parsePorts parses two ports with a hyphen between.
 func parsePorts(s string) (r ledger.PortRange, err error) {
 	low, high, _ := strings.Cut(s, "-")
 	for _, end := range []struct {
@@ -104,7 +104,7 @@ func parsePorts(s string) (r ledger.PortRange, err error) {
 	return r, nil
 }
 
-// prepare does so for all flags of `tcplife read`.
+// prepare checks all flags of `tcplife read`.
 func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
 	r, err := f.prepareInput(cmd)
 	if err != nil {
@@ -161,7 +161,7 @@ func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
 	return r, nil
 }
 
-// oneOf refuses a value of what, a flag or a command, that is not among its values.
+// oneOf refuses an unknown value of what: a flag or a command.
 func oneOf(what, value string, values []string) error {
 	if slices.Contains(values, value) {
 		return nil
@@ -169,7 +169,7 @@ func oneOf(what, value string, values []string) error {
 	return &usageError{fmt.Sprintf("%s: unknown value %q", what, value), "it can be " + strings.Join(values, ", ")}
 }
 
-// checkWrite refuses a -w that could not be obeyed.
+// checkWrite refuses wrong uses of -w.
 func (f *readFlags) checkWrite(stdout io.Writer, reportAsked bool) error {
 	if f.writeTo == "" {
 		return &usageError{"-w needs a file", `"-" is the standard output`}

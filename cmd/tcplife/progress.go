@@ -9,20 +9,19 @@ import (
 	"golang.org/x/term"
 )
 
-// A progress bar on standard error says how far a long reading has come. Work that is done within progressAfter
-// shows none.
+// A progress bar on standard error shows how much was read. Runs shorter than progressAfter show none.
 const (
 	progressAfter = time.Second
 	progressEvery = 200 * time.Millisecond
 )
 
-// progress draws the bar from a goroutine of its own.
+// progress draws the bar in its own goroutine.
 type progress struct {
 	stop    chan struct{}
 	stopped chan struct{}
 }
 
-// startProgress draws on stderr until Stop. done tells the bytes read, if known of how many, and the packets.
+// startProgress draws on stderr until Stop. done returns the bytes read, the total if known, and the packets.
 func startProgress(stderr io.Writer, done func() (bytes, total int64, packets uint64)) *progress {
 	p := &progress{stop: make(chan struct{}), stopped: make(chan struct{})}
 	width, ok := terminalWidth(stderr)
@@ -44,7 +43,7 @@ func (p *progress) Stop() {
 	<-p.stopped
 }
 
-// draw draws the bar from begin on, and anew at each tick.
+// draw draws the bar at begin, and again at each tick.
 func (p *progress) draw(stderr io.Writer, width int, done func() (int64, int64, uint64), begin, tick <-chan time.Time) {
 	defer close(p.stopped)
 	start := time.Now()
@@ -82,7 +81,7 @@ func progressLine(width int, bytes, total int64, packets uint64, elapsed time.Du
 	return "[" + strings.Repeat("=", full) + strings.Repeat(" ", bar-full) + "]" + text
 }
 
-// clip leaves the last column free: a cursor behind it would wrap.
+// clip leaves the last column free, because a cursor after it would wrap.
 func clip(s string, width int) string { return s[:min(len(s), max(width-1, 0))] }
 
 // byteSize is n as people write it: 512 B, 1.5 GiB.

@@ -12,11 +12,11 @@ import (
 // readFlags is the command line of `tcplife read`.
 type readFlags struct {
 	files   []string
-	follows bool // devices, not files, and not in a view
+	follows bool // writes rows of live as connections end, without a view
 
 	filter  string
 	count   uint64
-	numeric bool // accepted and without effect: addresses and ports are never looked up
+	numeric bool // no effect: names are never resolved
 
 	output  string
 	where   string
@@ -115,7 +115,7 @@ TCP connection. "-" is standard input. Tables begin with what is wrong, worst fi
 	return cmd
 }
 
-// needFiles wants a capture file on the command line, and shows how it is given.
+// needFiles requires a capture file on the command line; example shows how to give it.
 func needFiles(hint string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {
@@ -125,7 +125,7 @@ func needFiles(hint string) cobra.PositionalArgs {
 	}
 }
 
-// addPacketFlags adds those that say which packets are read.
+// addPacketFlags adds the flags that choose packets.
 func (f *readFlags) addPacketFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.filter, "filter", "f", "",
 		"read only packets that match `EXPRESSION`, see pcap-filter(7)")
@@ -133,7 +133,7 @@ func (f *readFlags) addPacketFlags(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.numeric, "numeric", "n", false, "no-op, for tcpdump compatibility; names are never resolved")
 }
 
-// addFormatFlags adds those that are about one format.
+// addFormatFlags adds the flags of single formats.
 func (f *readFlags) addFormatFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.to, "to", "", "with -o parquet: write to `FILE`, and other records beside it")
 	flags.StringVar(&f.partition, "partition", "",
@@ -142,7 +142,7 @@ func (f *readFlags) addFormatFlags(flags *pflag.FlagSet) {
 		"with -o zeek: addresses in these `NETS` are local")
 }
 
-// addTrackingFlags adds those that say what the packets' connections are taken to be.
+// addTrackingFlags adds the flags that change how connections are tracked.
 func (f *readFlags) addTrackingFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.msl, "msl", "rfc",
 		"half of TIME_WAIT: `DURATION`, "+withDefault(mslNames(), "rfc"))
@@ -161,14 +161,14 @@ func (f *readFlags) addTrackingFlags(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "print on standard error what was read, and how fast")
 }
 
-// addFileFlags adds those that are about files, and no device.
+// addFileFlags adds the flags for files.
 func (f *readFlags) addFileFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.maxUnpacked, "max-unpacked", "1GiB",
 		"unpack at most `SIZE`, or 1,000 times the packed size")
 }
 
-// givenOnce lets no flag be given twice but for those that people write as -nn and -vv, and -i. It is called once all
-// are there.
+// givenOnce makes it an error to give a flag twice, except flags that people write as -nn and -vv, and -i. It must be
+// called after all flags are added.
 func givenOnce(flags *pflag.FlagSet) {
 	flags.VisitAll(func(flag *pflag.Flag) {
 		if flag.Name == "numeric" || flag.Name == "verbose" || flag.Name == "interface" {
@@ -186,7 +186,7 @@ func complete(cmd *cobra.Command, flag string, values []string) {
 	cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// withDefault is a list in which the default is marked.
+// withDefault lists values and marks the default.
 func withDefault(values []string, value string) string {
 	return strings.Replace(list(values), value, value+" (default)", 1)
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/tcplife/tcplife/report/query"
 )
 
-// A reading is what a sound command line asks for.
+// A reading is a checked command line, with its input and output.
 type reading struct {
 	flags  *readFlags
 	stdin  io.Reader
@@ -27,22 +27,22 @@ type reading struct {
 
 	filter  *live.Filter // nil lets all packets through
 	where   *query.Where // nil reports all connections
-	failOn  query.FailOn // nil asks nothing
+	failOn  query.FailOn // nil for no condition
 	options analyzer.Options
 	bounds  capture.Options // of unpacking
-	memory  int64           // what the process is to stay within, 0 for no limit
+	memory  int64           // the memory limit of the process, 0 for none
 	report  reporter        // nil with -w -
 	extract *extract        // nil without -w; made once the files to read are open
 }
 
-// files are the captures that are read, and the bar that says how far the reading has come.
+// files are the captures that are read, and the progress bar.
 type files struct {
 	*tcplife.Reading
 	bar    *progress
 	listen func() bool // ends listening to ctx
 }
 
-// open opens the captures. Once ctx ends they are read no further.
+// open opens the captures. Reading stops when ctx ends.
 func (r *reading) open(ctx context.Context) (*files, error) {
 	f := r.flags
 	o := tcplife.Options{
@@ -60,7 +60,7 @@ func (r *reading) open(ctx context.Context) (*files, error) {
 		o.Packet = func(p *capture.Packet, segments []flows.Segment) error {
 			err := r.extract.packet(opened, p, r.extract.all(p, segments))
 			if r.report != nil {
-				return nil // Close tells of it, and the report is made all the same
+				return nil // Close returns the error; the report is still written
 			}
 			return err
 		}
@@ -74,19 +74,19 @@ func (r *reading) open(ctx context.Context) (*files, error) {
 	}
 	bar := r.stderr
 	if _, terminal := terminalWidth(r.stdout); terminal && f.output != "table" {
-		bar = io.Discard // it would stand between the records, which come while it moves
+		bar = io.Discard // it would mix with the records
 	}
 	return &files{opened, startProgress(bar, opened.Progress), context.AfterFunc(ctx, opened.Stop)}, nil
 }
 
-// Close ends what goes on beside the reading.
+// Close stops the progress bar.
 func (f *files) Close() {
 	f.listen()
 	f.bar.Stop()
 	f.Reading.Close()
 }
 
-// read reads the capture and writes the report, then the extract.
+// read reads the capture, writes the report, and then the extract.
 func (r *reading) read(ctx context.Context) error {
 	files, err := r.open(ctx)
 	if err != nil {
@@ -108,7 +108,7 @@ func (r *reading) read(ctx context.Context) error {
 	started := time.Now()
 	_, table := r.report.(*report.Table)
 	if (table || r.flags.suggest != "") && r.where == nil && !r.flags.commented() {
-		err = files.Each(context.Background(), r.connection) // a table passes over most of them
+		err = files.Each(context.Background(), r.connection) // a table skips most of them
 	} else {
 		err = r.connections(files)
 	}
@@ -145,14 +145,14 @@ func (r *reading) read(ctx context.Context) error {
 	return omissions
 }
 
-// explainPage reads the files again for the ladders of a page, if that is asked for and they can be.
+// explainPage reads the files again for the ladders of a page, if the page is wanted and the files can be read again.
 func (r *reading) explainPage(ctx context.Context, stopped bool) error {
 	p, asked := r.report.(*page.Page)
 	if !asked || stopped || r.flags.waits() {
 		return nil
 	}
 	again, flags := *r, *r.flags
-	flags.writeTo = "" // that is the first reading's
+	flags.writeTo = "" // it belongs to the first run
 	again.flags = &flags
 	again.options.Trace, again.options.Traced = p.SecondReading()
 	if _, err := again.track(ctx, func(*record.Connection) {}); err != nil && ctx.Err() == nil {
@@ -164,11 +164,11 @@ func (r *reading) explainPage(ctx context.Context, stopped bool) error {
 	return nil
 }
 
-// connections hands on all that end.
+// connections reports the connections as they end.
 func (r *reading) connections(files *files) error {
 	for c, err := range files.Connections(context.Background()) {
 		if damage := (*capture.Damage)(nil); errors.As(err, &damage) {
-			continue // the account tells of it
+			continue // the account reports it
 		}
 		if whole := files.Report(); err != nil && whole != nil && err == whole.Fault {
 			continue // and the end of this
@@ -183,7 +183,7 @@ func (r *reading) connections(files *files) error {
 	return nil
 }
 
-// connection hands on one that has ended, if --where lets it.
+// connection reports a connection that has ended, if --where chooses it.
 func (r *reading) connection(c *record.Connection) error {
 	if chosen, err := r.chosen(c); err != nil || !chosen {
 		return err
@@ -194,7 +194,7 @@ func (r *reading) connection(c *record.Connection) error {
 	return r.hand(c)
 }
 
-// chosen reports whether --where lets a connection be reported.
+// chosen reports whether --where chooses a connection.
 func (r *reading) chosen(c *record.Connection) (bool, error) {
 	if r.where == nil {
 		return true, nil
@@ -202,7 +202,7 @@ func (r *reading) chosen(c *record.Connection) (bool, error) {
 	return r.where.Holds(c)
 }
 
-// hand hands a connection on to the report.
+// hand passes a connection to the report.
 func (r *reading) hand(c *record.Connection) error {
 	if r.report == nil {
 		return nil
@@ -213,7 +213,8 @@ func (r *reading) hand(c *record.Connection) error {
 	return nil
 }
 
-// writeExtract ends the extract. For comments and for --where it first reads the files again, as far as they were read.
+// writeExtract ends the extract. For comments and for --where it first reads the files again, up to where they were
+// read.
 func (r *reading) writeExtract(ctx context.Context, first *tcplife.Report) error {
 	x, again := r.extract, r.readsTwice()
 	if again {
@@ -221,7 +222,7 @@ func (r *reading) writeExtract(ctx context.Context, first *tcplife.Report) error
 			ctx = context.WithoutCancel(ctx)
 		}
 		if err := r.readExtract(ctx, first.Capture.Packets); err != nil && ctx.Err() == nil {
-			if closeErr := x.Close(); closeErr != nil { // the same error, and what became of the file
+			if closeErr := x.Close(); closeErr != nil { // the same error, with the fate of the file
 				err = closeErr
 			}
 			return err
@@ -251,7 +252,7 @@ func (r *reading) writeExtract(ctx context.Context, first *tcplife.Report) error
 	return nil
 }
 
-// readExtract reads the files for the extract, up to the packet that the report ends with.
+// readExtract reads the files for the extract, up to the last packet of the report.
 func (r *reading) readExtract(ctx context.Context, last uint64) error {
 	x := r.extract
 	if x.notes != nil {
@@ -275,7 +276,7 @@ func (r *reading) readExtract(ctx context.Context, last uint64) error {
 	})
 }
 
-// track reads the files from their beginning to their end, and no less, without a report.
+// track reads the files completely, without a report.
 func (r *reading) track(ctx context.Context, emit func(*record.Connection)) (*account, error) {
 	return r.whole(ctx, func(files *files) error {
 		return files.Each(context.Background(), func(c *record.Connection) error {
@@ -285,7 +286,7 @@ func (r *reading) track(ctx context.Context, emit func(*record.Connection)) (*ac
 	})
 }
 
-// whole has the files read, and fails if that was interrupted.
+// whole reads the files, and fails if it was interrupted.
 func (r *reading) whole(ctx context.Context, read func(*files) error) (*account, error) {
 	files, err := r.open(ctx)
 	if err != nil {
@@ -305,7 +306,7 @@ func (r *reading) whole(ctx context.Context, read func(*files) error) (*account,
 	return r.accountOf(files.Report()), nil
 }
 
-// trackSeeing reads the files packet by packet, and calls see before the connections of each are followed.
+// trackSeeing reads the files packet by packet, and calls see before it tracks each packet.
 func (r *reading) trackSeeing(ctx context.Context, see func(*files, *capture.Packet),
 	emit func(*record.Connection)) (*account, error) {
 	tracker := analyzer.New(r.options, emit)

@@ -16,7 +16,7 @@ import (
 	"github.com/tcplife/tcplife/cmd/tcplife/internal/privileges"
 )
 
-// openLive opens the devices. Where the rights are missing it says how to get them.
+// openLive opens the devices. If privileges are missing, the error says how to get them.
 func (f *liveFlags) openLive() (*live.Capture, error) {
 	privileges.UseRightToCapture()
 	devices, err := live.Open(f.devices, live.Options{
@@ -38,8 +38,8 @@ func (f *liveFlags) openLive() (*live.Capture, error) {
 		program)
 }
 
-// secure gives up what is not needed any more once the devices are open, and begins the first capture file with what
-// rights are left: so that one that cannot be written shows now, not when the next one is due.
+// secure drops what is no longer needed once the devices are open. It creates the first capture file with the remaining
+// privileges, so that an unwritable directory shows now, and not when the next file is due.
 func (l *following) secure() error {
 	f := l.flags
 	said, err := privileges.Drop(f.user)
@@ -107,7 +107,7 @@ func (l *following) secure() error {
 	return nil
 }
 
-// notWritable adds to a failure to write whose rights are missing, and what to do about it.
+// notWritable adds to an error which user cannot write, and what to do.
 func notWritable(err error) error {
 	return fmt.Errorf("%w; live writes as user %s: make it writable for %[2]s, or set --user", err, ownName())
 }
@@ -121,8 +121,8 @@ func ownName() string {
 	return id
 }
 
-// writableDirectory is where the view writes captures of connections: the current directory, or else that of temporary
-// files, for the user that live has become may often not write where root has started it. "" is nowhere.
+// writableDirectory is where the view writes captures of connections: the current directory, or else the directory for
+// temporary files, because the user that live has become often cannot write where root started it. "" means nowhere.
 func writableDirectory() string {
 	for _, dir := range []string{".", os.TempDir(), "/tmp"} {
 		if writable(dir) {
@@ -132,7 +132,7 @@ func writableDirectory() string {
 	return ""
 }
 
-// ringDirectory is the directory below which all files of a ring lie.
+// ringDirectory is the directory that has all files of a ring.
 func ringDirectory(path string) string {
 	if i := strings.IndexByte(path, '%'); i >= 0 {
 		path = path[:i] + "x"

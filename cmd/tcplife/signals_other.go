@@ -4,7 +4,7 @@ package main
 
 import "os"
 
-// liveSignals are those that live obeys while it goes on: none here, where there is no SIGUSR1 and no SIGHUP.
+// liveSignals are the signals that live handles: none on this system, which has no SIGUSR1 and no SIGHUP.
 type liveSignals struct {
 	interim, next chan os.Signal
 }

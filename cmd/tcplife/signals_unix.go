@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// liveSignals are those that live obeys while it goes on.
+// liveSignals are the signals that live handles.
 type liveSignals struct {
 	interim, next chan os.Signal
 }

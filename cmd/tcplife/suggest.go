@@ -17,7 +17,7 @@ func (f *readFlags) addSuggestFlag(flags *pflag.FlagSet) {
 		list(suggestions))
 }
 
-// checkSuggest refuses what --suggest leaves no room for, and has what it needs kept.
+// checkSuggest refuses flags that do not work with --suggest, and turns on the samples that it needs.
 func (f *readFlags) checkSuggest(r *reading, given func(string) bool) error {
 	if !given("suggest") {
 		return nil
@@ -35,7 +35,7 @@ func (f *readFlags) checkSuggest(r *reading, given func(string) bool) error {
 	return nil
 }
 
-// A floodID is what tells one from others.
+// A floodID identifies a flood.
 type floodID struct {
 	ip    netip.Addr
 	port  int // -1: of all ports
@@ -49,7 +49,7 @@ func floodOf(f *record.SynFlood) floodID {
 	return floodID{f.Target.IP, int(*f.Target.Port), f.Onset}
 }
 
-// suggestNow prints in live the rules that there are, if one of the floods was not there before.
+// suggestNow prints the rules in live if there is a new flood.
 func (l *following) suggestNow(result *record.Result) error {
 	news := false
 	for i := range result.SynFloods {

@@ -10,7 +10,7 @@ import (
 	"github.com/tcplife/tcplife/report/query"
 )
 
-// flagError says what is wrong with a flag, without the words of the libraries that found it.
+// flagError describes a wrong flag, without the words of the libraries that found it.
 func flagError(cmd *cobra.Command, err error) error {
 	hint := cmd.CommandPath() + " --help lists the flags"
 	var invalid *pflag.InvalidValueError
@@ -34,7 +34,7 @@ func flagError(cmd *cobra.Command, err error) error {
 
 func flagName(f *pflag.Flag) string { return "--" + f.Name }
 
-// valueOf says what a flag takes.
+// valueOf describes the values of a flag.
 func valueOf(f *pflag.Flag) string {
 	switch f.Value.Type() {
 	case "duration":

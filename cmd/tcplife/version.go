@@ -22,7 +22,7 @@ func newVersionCommand() *cobra.Command {
 	}
 }
 
-// version is what the build knows of itself.
+// version describes the build.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -35,7 +35,7 @@ func version() string {
 	return said
 }
 
-// describeBuild says which tag a build is of, or else which commit, of what day (UTC), and what it was made by and for:
+// describeBuild returns the tag of a build, or else its commit with the day (UTC), and the compiler and system:
 // "tcplife v1.2.3 (commit 0123456789ab of 2026-08-22), go1.26.8 linux/amd64".
 func describeBuild(info *debug.BuildInfo) string {
 	settings := map[string]string{}

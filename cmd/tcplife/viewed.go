@@ -8,15 +8,15 @@ import (
 	"golang.org/x/term"
 )
 
-// watchable reports that the view can be shown: there is a keyboard, and a screen on which one can draw.
+// watchable reports whether the view can be shown: there is a keyboard, and a screen that can be drawn on.
 func (r *reading) watchable() bool {
 	in, isFile := r.stdin.(*os.File)
 	_, screen := terminalWidth(r.stdout)
 	return isFile && term.IsTerminal(int(in.Fd())) && screen && os.Getenv("TERM") != "dumb"
 }
 
-// viewed lets follow run with the view on the terminal, until the capture ends or a person ends it. The terminal is as
-// it was before once it returns, also where follow panics.
+// viewed runs follow with the view on the terminal, until the capture ends or the user quits. It restores the terminal,
+// even if follow panics.
 func (l *following) viewed(follow func() error) error {
 	stderr := l.stderr
 	_, color := l.flags.look(l.stdout)

@@ -4,7 +4,7 @@ package main
 
 import "os"
 
-// writable reports whether files can be made in a directory: it tries.
+// writable reports whether files can be created in a directory, by trying.
 func writable(dir string) bool {
 	file, err := os.CreateTemp(dir, "tcplife-*")
 	if err != nil {

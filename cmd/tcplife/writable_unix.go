@@ -4,5 +4,5 @@ package main
 
 import "golang.org/x/sys/unix"
 
-// writable reports whether files can be made in a directory.
+// writable reports whether files can be created in a directory.
 func writable(dir string) bool { return unix.Access(dir, unix.W_OK|unix.X_OK) == nil }

@@ -1,4 +1,4 @@
-// Package dump writes packets that led to something into capture files of their own, once it is known that they matter.
+// Package dump writes recent packets to separate capture files once an event shows that they matter.
 package dump
 
 import (
@@ -17,38 +17,39 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Options say where dumps go, and how much they are.
+// Options say where dumps go, and how large they are.
 type Options struct {
 	Dir     string
-	Files   int   // at most in Dir, with those of earlier runs; the oldest is removed for the next
+	Files   int   // at most in Dir, including those of earlier runs; the oldest is removed first
 	Size    int64 // bytes of a file, at most
 	Decoder flows.DecoderOptions
 }
 
 const (
-	// keptBytes is how much of the latest packets there is to choose from.
+	// keptBytes is the size of the latest packets that are kept.
 	keptBytes = 64 << 20
-	// queue is how many dumps may wait for the disk. Each holds on to what was kept when it was asked for.
+	// queue is the number of dumps that may wait for the disk. Each keeps the packets that were there when it was
+	// requested.
 	queue = 16
 )
 
-// A Dumper keeps the latest packets, and writes some of them in a goroutine of its own. Its methods are for one
+// A Dumper keeps the latest packets, and writes dumps in its own goroutine. Its methods must be called by one
 // goroutine.
 type Dumper struct {
 	options Options
 	recent  *capture.Recent
 	jobs    chan job
-	done    chan struct{} // closed once all is written
+	done    chan struct{} // closed when everything is written
 	said    chan string
 	names   []string // the files in Dir, the oldest first
 
 	written, dropped atomic.Uint64
 }
 
-// A Choice says which packets are dumped: those with a segment that Of holds for, from a packet and a time on, and
-// until a time. Of is called by another goroutine.
+// A Choice says which packets are dumped: those with a segment for which Of holds, from a packet and a time on, until a
+// time. Another goroutine calls Of.
 type Choice struct {
-	Name     string // what the file is called behind the time
+	Name     string // the file's name after the time
 	At       int64  // that time, ns since the Unix epoch
 	First    uint64 // number of the first packet; 0: any
 	From, To int64
@@ -64,7 +65,7 @@ type job struct {
 // named are the files of dumps.
 var named = regexp.MustCompile(`^tcplife-\d{8}T\d{6}\.\d{9}Z-[^/]*\.pcapng$`)
 
-// New makes one. It fails if the directory is not there or no file can be made in it.
+// New makes a Dumper. It fails if the directory does not exist or no file can be created in it.
 func New(o Options) (*Dumper, error) {
 	d := &Dumper{options: o, recent: capture.NewRecent(keptBytes), jobs: make(chan job, queue),
 		done: make(chan struct{}), said: make(chan string, 8)}
@@ -90,7 +91,8 @@ func New(o Options) (*Dumper, error) {
 // Packet keeps a packet.
 func (d *Dumper) Packet(p *capture.Packet) { d.recent.Add(p) }
 
-// Give has packets dumped of those that are kept now. It never waits: what there is no room for is counted.
+// Give requests a dump of packets that are kept now. It never waits: if the queue is full, the dump is counted as
+// dropped.
 func (d *Dumper) Give(c Choice) {
 	select {
 	case d.jobs <- job{c, d.recent.Kept()}:
@@ -99,10 +101,10 @@ func (d *Dumper) Give(c Choice) {
 	}
 }
 
-// Counts are the files that were written, and the dumps of which there is none.
+// Counts returns the numbers of files written and of dumps dropped.
 func (d *Dumper) Counts() (written, dropped uint64) { return d.written.Load(), d.dropped.Load() }
 
-// Said gives what is to be told and was not yet.
+// Said returns the messages since the last call.
 func (d *Dumper) Said() (list []string) {
 	for {
 		select {
@@ -114,7 +116,7 @@ func (d *Dumper) Said() (list []string) {
 	}
 }
 
-// Close writes what waits. Nothing is given afterwards.
+// Close writes the waiting dumps. Give must not be called afterwards.
 func (d *Dumper) Close() {
 	close(d.jobs)
 	<-d.done
@@ -165,9 +167,9 @@ func (d *Dumper) dump(j *job) error {
 	return nil
 }
 
-// choose gives the packets, the latest of them if they are too many for a file, and how many there were before these.
+// choose returns the packets, only the latest if they are too many for a file, and how many it left out.
 func (d *Dumper) choose(j *job) (packets []capture.Packet, before int) {
-	const block = 48 // bytes that a packet takes beside its data
+	const block = 48 // bytes of a packet in the file besides its data
 	decoder := flows.NewDecoder(d.options.Decoder)
 	var segments []flows.Segment
 	var size int64
@@ -187,7 +189,7 @@ func (d *Dumper) choose(j *job) (packets []capture.Packet, before int) {
 	return packets, before
 }
 
-// makeRoom removes the oldest files until there is room for another.
+// makeRoom removes the oldest files until another fits.
 func (d *Dumper) makeRoom() error {
 	for len(d.names) >= d.options.Files {
 		err := os.Remove(filepath.Join(d.options.Dir, d.names[0]))
@@ -199,9 +201,9 @@ func (d *Dumper) makeRoom() error {
 	return nil
 }
 
-// writeFile writes a file that has its name once it is complete. The first packet gets a comment.
+// writeFile writes a file, which gets its name only when it is complete. The first packet gets a comment.
 func writeFile(path string, packets []capture.Packet, about string) error {
-	os.Remove(path + ".part") // of a run that was killed
+	os.Remove(path + ".part") // left by a killed run
 	file, err := os.OpenFile(path+".part", os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err

@@ -1,8 +1,8 @@
-// Package helper runs a command for each event, in a process of its own that live starts before it gives up its rights.
+// Package helper runs a command for each event, in a separate process that live starts before it drops its privileges.
 //
-// The process is this program again. It becomes the user that live becomes, drops all capabilities, and is under none
-// of live's rules for files and system calls. Live gives it one event at a time, a line of JSON through a pipe, and
-// it answers with a line when the command has ended. So one command runs at a time, and what waits is in live.
+// The process runs this program again. It becomes the user that live becomes, drops all capabilities, and has none of
+// live's restrictions for files and system calls. Live sends it one event at a time, as a line of JSON through a pipe,
+// and it answers with a line when the command has ended. So one command runs at a time, and the queue is in live.
 package helper
 
 import (
@@ -19,11 +19,11 @@ import (
 )
 
 const (
-	// Queue is how many events may wait for the command.
+	// Queue is the number of events that may wait for the command.
 	Queue = 64
-	// Limit is how long a command may run.
+	// Limit is the longest time that a command may run.
 	Limit = 10 * time.Second
-	// patience is how long live waits at its end until the command has been run for what waits.
+	// patience is how long live waits at its end until the command has run for all waiting events.
 	patience = 10 * time.Second
 )
 
@@ -36,20 +36,20 @@ type Helper struct {
 	events chan []byte
 	input  io.WriteCloser
 	output *bufio.Reader
-	done   chan struct{} // closed once nothing is run any more
+	done   chan struct{} // closed when no command runs any more
 	said   chan string
 
 	run, failed, killed, dropped atomic.Uint64
 }
 
-// An answer is what the process says first, and of each command.
+// An answer is what the process sends first, and after each command.
 type answer struct {
-	Error  string `json:"error,omitempty"`  // it was not started, or ended so
+	Error  string `json:"error,omitempty"`  // it could not start, or failed
 	Killed bool   `json:"killed,omitempty"` // after Limit
 }
 
-// Start starts the process, which will be a user ("" is live's default), and returns once it is ready. The command's
-// name is looked up as a shell does.
+// Start starts the process as a user ("" is live's default), and returns when it is ready. It looks up the command's
+// name as a shell does.
 func Start(user string, argv []string) (*Helper, error) {
 	path, err := exec.LookPath(argv[0])
 	if err != nil {
@@ -63,7 +63,7 @@ func Start(user string, argv []string) (*Helper, error) {
 	h.cmd = exec.Command(program, append([]string{Subcommand, user, path}, argv[1:]...)...)
 	h.cmd.Args[0] = os.Args[0]
 	h.cmd.Env = []string{}
-	apart(h.cmd) // a Ctrl-C is for live
+	apart(h.cmd) // Ctrl-C must reach only live
 	if h.input, err = h.cmd.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("start the helper of --exec: %w", err)
 	}
@@ -87,8 +87,8 @@ func Start(user string, argv []string) (*Helper, error) {
 	return h, nil
 }
 
-// Give hands over an event, a record as JSON on one line. It never waits: an event for which there is no room is
-// counted.
+// Give queues an event, a record as one line of JSON. It never waits: if the queue is full, the event is counted as
+// dropped.
 func (h *Helper) Give(event []byte) {
 	select {
 	case h.events <- event:
@@ -97,7 +97,7 @@ func (h *Helper) Give(event []byte) {
 	}
 }
 
-// serve lets the process run the command for one event after the other.
+// serve sends the process one event after the other.
 func (h *Helper) serve() {
 	defer close(h.done)
 	ended := false
@@ -130,7 +130,7 @@ func (h *Helper) serve() {
 	}
 }
 
-// count counts a command that was run, and tells of the first that went wrong.
+// count counts a command that ran, and reports the first failure.
 func (h *Helper) count(a answer) {
 	h.run.Add(1)
 	switch {
@@ -145,7 +145,7 @@ func (h *Helper) count(a answer) {
 	}
 }
 
-// state says how a process ended.
+// state describes how a process ended.
 func state(err error) string {
 	if err == nil {
 		return "exit status 0"
@@ -162,7 +162,7 @@ func (h *Helper) answer() (a answer, err error) {
 	return a, err
 }
 
-// say leaves something to be told, unless nobody has listened for long.
+// say queues a message, unless the queue is full.
 func (h *Helper) say(text string) {
 	select {
 	case h.said <- text:
@@ -170,7 +170,7 @@ func (h *Helper) say(text string) {
 	}
 }
 
-// Said gives what is to be told and was not yet.
+// Said returns the messages since the last call.
 func (h *Helper) Said() (list []string) {
 	for {
 		select {
@@ -182,13 +182,13 @@ func (h *Helper) Said() (list []string) {
 	}
 }
 
-// Counts are the commands that were run, those of them that failed or were killed, and the events for which none was.
+// Counts returns the numbers of commands run, failed and killed, and of events dropped.
 func (h *Helper) Counts() (run, failed, killed, dropped uint64) {
 	return h.run.Load(), h.failed.Load(), h.killed.Load(), h.dropped.Load()
 }
 
-// Close has the command run for what waits, for a while. What waits longer is counted as dropped. Nothing is given
-// afterwards.
+// Close lets the command run for waiting events, at most for patience; the rest is counted as dropped. Give must not be
+// called afterwards.
 func (h *Helper) Close() {
 	close(h.events)
 	select {
@@ -202,8 +202,8 @@ func (h *Helper) Close() {
 	<-h.done // the one that is running ends by its own limit
 }
 
-// Run is the process: it runs a command for each line of in, and says on out what became of it. ready is called first,
-// to give up rights.
+// Run is the process: it runs a command for each line of in, and writes the result to out. It calls ready first, which
+// drops privileges.
 func Run(in io.Reader, out io.Writer, argv []string, ready func() error) error {
 	say := func(a answer) error {
 		line, err := json.Marshal(a)
@@ -234,7 +234,7 @@ func Run(in io.Reader, out io.Writer, argv []string, ready func() error) error {
 	}
 }
 
-// command runs it for an event. What it prints is not shown, but for the first line if it fails.
+// command runs the command for an event. Its output is not shown, except the first line if it fails.
 func command(argv []string, event []byte) answer {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env = []string{}
@@ -242,7 +242,7 @@ func command(argv []string, event []byte) answer {
 	var printed firstLine
 	cmd.Stdout, cmd.Stderr = &printed, &printed
 	apart(cmd)
-	cmd.WaitDelay = time.Second // for those it leaves behind, who may have its output open
+	cmd.WaitDelay = time.Second // its children may still have its output open
 	if err := cmd.Start(); err != nil {
 		return answer{Error: err.Error()}
 	}

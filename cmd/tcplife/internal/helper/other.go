@@ -4,7 +4,7 @@ package helper
 
 import "os/exec"
 
-// apart does nothing where there are no groups of processes.
+// apart does nothing on systems without process groups.
 func apart(*exec.Cmd) {}
 
 // killAll kills a command.

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// apart has a command start a group of processes of its own.
+// apart puts a command into its own process group.
 func apart(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
-// killAll kills a command and those it has started.
+// killAll kills a command and the processes it has started.
 func killAll(cmd *exec.Cmd) { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

@@ -17,12 +17,11 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// defaultUser is whom a process becomes that was started as root.
+// defaultUser is the user that a process started as root becomes.
 const defaultUser = "nobody"
 
-// Drop makes the process what any user could have started, in all of its threads (libcap's psx changes those of
-// C too): it becomes another user if it is root, loses all capabilities, and can win none back. It says what was given
-// up.
+// Drop removes the privileges of the process, in all threads (libcap's psx changes those of C too): it becomes another
+// user if it is root, loses all capabilities, and cannot regain any. It returns what was dropped.
 func Drop(name string) (said []string, err error) {
 	root := os.Geteuid() == 0
 	if !root && name != "" {
@@ -38,11 +37,11 @@ func Drop(name string) (said []string, err error) {
 		}
 	}
 	held := cap.GetProc()
-	if able, _ := held.GetFlag(cap.Permitted, cap.SETUID); root && !able && name == defaultUser { // in a container, say
+	if able, _ := held.GetFlag(cap.Permitted, cap.SETUID); root && !able && name == defaultUser { // in a container
 		root = false
 		said = append(said, "not root: the capability to become another user (CAP_SETUID) is missing")
 	}
-	// without that right there is nothing to drop them with
+	// without CAP_SETPCAP it cannot drop them
 	if owned, _ := held.GetFlag(cap.Effective, cap.SETPCAP); owned {
 		var all []cap.Value
 		for v := range cap.MaxBits() {
@@ -73,8 +72,8 @@ func Drop(name string) (said []string, err error) {
 	return append(said, "all capabilities, and the way to new ones (no_new_privs)"), nil
 }
 
-// UseRightToCapture makes CAP_NET_RAW effective where it is only permitted, as by setcap cap_net_raw+p. That it is not
-// there shows when a device is opened.
+// UseRightToCapture makes CAP_NET_RAW effective where it is only permitted, as by setcap cap_net_raw+p. If it is
+// missing, opening a device fails.
 func UseRightToCapture() {
 	held := cap.GetProc()
 	if permitted, _ := held.GetFlag(cap.Permitted, cap.NET_RAW); permitted {
@@ -99,10 +98,10 @@ func lookUpUser(name string) (uid, gid int, err error) {
 	return uid, gid, err
 }
 
-// Confine leaves the process no files but those below writeDirs, to read those below readDirs, what counts the drops
-// of devices and, with itself, what the kernel tells of the process; no TCP or UDP ports but those it listens on, and
-// no signals to other processes (Landlock: Linux 5.13, 6.7, 6.12 and later); and few system calls (seccomp). What is
-// open stays open. It says what was given up.
+// Confine restricts the process to files below writeDirs and, for reading, below readDirs, to the drop counters of
+// devices and, with itself, to the kernel's files about the process; it allows no TCP or UDP ports except those it
+// listens on, no signals to other processes (Landlock: Linux 5.13, 6.7, 6.12 and later), and few system calls
+// (seccomp). Open files stay open. It returns what was dropped.
 func Confine(writeDirs, readDirs []string, itself bool) (said []string, err error) {
 	files, err := confineFiles(writeDirs, readDirs, itself)
 	if err != nil {

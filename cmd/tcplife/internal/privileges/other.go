@@ -2,7 +2,7 @@
 
 package privileges
 
-// Drop gives up nothing here: start it as a user who may read the devices.
+// Drop does nothing on this system: start tcplife as a user who may read the devices.
 func Drop(name string) (said []string, err error) {
 	if name != "" {
 		return nil, &UserError{"--user is there on Linux only", "start it as that user"}
@@ -10,10 +10,10 @@ func Drop(name string) (said []string, err error) {
 	return nil, nil
 }
 
-// UseRightToCapture has nothing to do here.
+// UseRightToCapture does nothing on this system.
 func UseRightToCapture() {}
 
-// Confine confines nothing here.
+// Confine does nothing on this system.
 func Confine(_, _ []string, _ bool) (said []string, err error) {
 	return []string{"nothing: this system has no Landlock"}, nil
 }

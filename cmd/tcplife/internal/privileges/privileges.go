@@ -1,8 +1,8 @@
-// Package privileges gives up what a process needs no more once its devices are open: the user root, capabilities,
+// Package privileges drops what a process no longer needs once its devices are open: root, capabilities, access to
 // files.
 package privileges
 
-// UserError is a user whom the process cannot become; its hint says what would help.
+// UserError means that the process cannot become a user; its hint says what would help.
 type UserError struct{ Message, Hint string }
 
 func (e *UserError) Error() string { return e.Message }

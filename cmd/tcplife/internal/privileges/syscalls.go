@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// allowed are the system calls that a process needs whose devices are open. Not among them: to run another program, to
-// connect to another host, to become another user, to trace, mount or load anything. Names that a processor does not
-// have are passed over.
+// allowed are the system calls that a process needs once its devices are open. They do not include running another
+// program, connecting to another host, becoming another user, or tracing, mounting or loading anything. Calls that a
+// processor does not have are skipped.
 var allowed = strings.Fields(`
 	mmap munmap mprotect mremap madvise mincore brk membarrier
 	clone clone3 exit exit_group futex gettid getpid set_robust_list rseq sched_yield sched_getaffinity set_tid_address
@@ -32,8 +32,8 @@ var allowed = strings.Fields(`
 	accept accept4 bind getsockname getpeername getsockopt setsockopt shutdown recvfrom recvmsg sendto sendmsg
 `)
 
-// limitSyscalls leaves the process these system calls, in all its threads, if the kernel has seccomp filters. Others
-// fail with EPERM, and the kernel's audit log tells of them.
+// limitSyscalls limits the process to these system calls, in all its threads, if the kernel has seccomp filters. Other
+// calls fail with EPERM, and the kernel's audit log has them.
 func limitSyscalls() (said string, err error) {
 	processor, err := arch.GetInfo("")
 	if err != nil || !seccomp.Supported() {
@@ -50,7 +50,7 @@ func limitSyscalls() (said string, err error) {
 		Syscalls: []seccomp.SyscallGroup{{
 			Action: seccomp.ActionAllow,
 			Names:  names,
-			NamesWithCondtions: []seccomp.NameWithConditions{{ // to ask about devices
+			NamesWithCondtions: []seccomp.NameWithConditions{{ // for queries about devices
 				Name:       "socket",
 				Conditions: seccomp.ArgumentConditions{{Operation: seccomp.Equal, Value: unix.AF_NETLINK}},
 			}},

@@ -1,2 +1,2 @@
-// Package pulse takes the vitals of a capture that goes on.
+// Package pulse measures the vitals of a running capture.
 package pulse

@@ -10,28 +10,28 @@ import (
 	"github.com/tcplife/tcplife/report/screen"
 )
 
-// A pulse takes the vitals of a capture that goes on, a few times a second. It belongs to the goroutine of the tracker.
+// A pulse measures the vitals of a running capture, a few times a second. It belongs to the goroutine of the tracker.
 type Pulse struct {
 	tracker *analyzer.Analyzer
 	stats   func() capture.Stats
 
 	vitals screen.Vitals
 	due    time.Time
-	result time.Time // when the tracker's result is due
+	result time.Time // when to make the tracker's result again
 
 	Result *record.Result // the tracker's latest
 }
 
 const (
 	Every       = 250 * time.Millisecond
-	resultShare = 50 // making the tracker's result, with its floods, takes one part of the time in so many
+	resultShare = 50 // the tracker's result takes at most one part in this many of the time
 )
 
 func New(tracker *analyzer.Analyzer, stats func() capture.Stats) *Pulse {
 	return &Pulse{tracker: tracker, stats: stats, vitals: screen.Vitals{At: record.NoTime}}
 }
 
-// Ended is told of every record.
+// Ended must be called with every record.
 func (p *Pulse) Ended(c *record.Connection) {
 	p.vitals.Ended++
 	if c.Teardown.Reset != nil {
@@ -39,8 +39,7 @@ func (p *Pulse) Ended(c *record.Connection) {
 	}
 }
 
-// Beat gives the vitals, if they are due at now. until is the time to which the capture has come, capture.NoTime if
-// that is not known.
+// Beat returns the vitals, if they are due at now. until is the current time of the capture, capture.NoTime if unknown.
 func (p *Pulse) Beat(now time.Time, until int64) (v screen.Vitals, due bool) {
 	if now.Before(p.due) {
 		return v, false

@@ -18,23 +18,23 @@ import (
 	"github.com/tcplife/tcplife/report/ladder"
 )
 
-// Kept say how packets that were kept are read once more: as they were the first time.
+// Kept has the options to read kept packets again as they were read the first time.
 type Kept struct {
 	Decoder  flows.DecoderOptions
 	Tracker  analyzer.Options
-	Extracts string // the directory of what is written, "" is none
+	Extracts string // the directory for written files, "" for none
 }
 
-// A keptLife is what the packets that are kept tell of a connection.
+// A keptLife is what the kept packets show of a connection.
 type keptLife struct {
-	record      *record.Connection // as the kept packets alone tell it
+	record      *record.Connection // according to the kept packets alone
 	first, last uint64             // of its packets
 	kept        uint64             // packets of the connection
-	missing     uint64             // those that are not kept any more
+	missing     uint64             // packets that are no longer kept
 }
 
-// segments calls visit for each kept packet with segments between the two sockets of a connection, and all its
-// segments.
+// segments calls visit for each kept packet that has segments between the two sockets of a connection, with all
+// segments of the packet.
 func (s *scene) segments(o Kept, of *record.Connection, visit func(*capture.Packet, []flows.Segment)) {
 	x, y := netip.AddrPortFrom(of.Client.IP, of.Client.Port), netip.AddrPortFrom(of.Server.IP, of.Server.Port)
 	decoder := flows.NewDecoder(o.Decoder)
@@ -53,7 +53,7 @@ func (s *scene) segments(o Kept, of *record.Connection, visit func(*capture.Pack
 	}
 }
 
-// track follows what was between the sockets of a connection, as far as it is kept.
+// track follows the kept segments between the sockets of a connection.
 func (s *scene) track(o Kept, of *record.Connection, trace func(uint64, *flows.Segment, tcpstate.Effect),
 	emit func(*record.Connection)) {
 	options := o.Tracker
@@ -68,7 +68,7 @@ func (s *scene) track(o Kept, of *record.Connection, trace func(uint64, *flows.S
 	tracker.Close()
 }
 
-// life finds what is kept of a connection. Where its beginning is not, it seems to begin with the first packet that is.
+// life finds what is kept of a connection. If its beginning is not kept, it seems to begin with the first kept packet.
 func (s *scene) life(o Kept, of *record.Connection) (*keptLife, error) {
 	life := &keptLife{}
 	s.track(o, of, nil, func(c *record.Connection) {
@@ -99,7 +99,7 @@ func (s *scene) life(o Kept, of *record.Connection) (*keptLife, error) {
 	return life, nil
 }
 
-// tellMissing says what is not kept any more, if anything.
+// tellMissing says which packets are no longer kept, if any.
 func (l *keptLife) tellMissing() string {
 	switch l.missing {
 	case 0:
@@ -110,7 +110,7 @@ func (l *keptLife) tellMissing() string {
 	return fmt.Sprintf("its first %d packets are gone", l.missing)
 }
 
-// explain draws the ladder of a connection from the packets that are kept.
+// explain draws the ladder of a connection from the kept packets.
 func (s *scene) explain(o Kept, of *record.Connection, look ladder.Options) (string, error) {
 	life, err := s.life(o, of)
 	if err != nil {
@@ -129,8 +129,7 @@ func (s *scene) explain(o Kept, of *record.Connection, look ladder.Options) (str
 	return text.String(), nil
 }
 
-// write writes a capture of a connection from the packets that are kept, into a file that was not there before. It says
-// what it wrote.
+// write writes the kept packets of a connection to a new file. It returns a message about what it wrote.
 func (s *scene) write(o Kept, of *record.Connection) (said string, err error) {
 	life, err := s.life(o, of)
 	if err != nil {
@@ -162,7 +161,7 @@ func (s *scene) write(o Kept, of *record.Connection) (said string, err error) {
 	return said, nil
 }
 
-// createNew creates a file of a name that no file has: name-2, name-3, … where it is taken.
+// createNew creates a file with an unused name: name-2, name-3, … if the name exists.
 func createNew(name, extension string) (*os.File, error) {
 	for n := 1; ; n++ {
 		path := name + extension

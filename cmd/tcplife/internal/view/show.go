@@ -10,7 +10,7 @@ import (
 	"charm.land/bubbletea/v2"
 )
 
-// Options say what a view shows, and where.
+// Options says what a view shows, and where.
 type Options struct {
 	Source string // what is captured on
 	Where  string // the first filter, as --where has it; empty for none
@@ -19,14 +19,14 @@ type Options struct {
 	Out    io.Writer // the screen
 }
 
-// shown is a view on a terminal. What is written to it is kept until the view ends, and the last line of it is shown.
+// shown is a view on a terminal. It keeps what is written to it until the view ends, and shows the last line.
 type shown struct {
 	notices
 	program *tea.Program
 	ended   chan error
 }
 
-// Show shows what a watch sees on a terminal until a person ends it or end is called. It calls stop when the view has
+// Show shows what a watch sees on a terminal until the user quits or End is called. It calls stop when the view has
 // ended.
 func Show(w *Watch, o Options, stop func()) *shown {
 	s := &shown{ended: make(chan error, 1)}
@@ -40,15 +40,14 @@ func Show(w *Watch, o Options, stop func()) *shown {
 	return s
 }
 
-// End ends the view, which leaves the terminal as it was before, and gives what was written to it meanwhile. It fails
-// if the view has failed.
+// End ends the view, restores the terminal, and returns what was written to the view. It fails if the view has failed.
 func (s *shown) End() (said []byte, err error) {
 	s.program.Quit()
 	err = <-s.ended
 	return s.all(), err
 }
 
-// notices keep what is said on standard error while the view has the terminal.
+// notices keeps what is written to standard error while the view has the terminal.
 type notices struct {
 	mu    sync.Mutex
 	said  bytes.Buffer
@@ -56,7 +55,7 @@ type notices struct {
 	line  string // the last one
 }
 
-// mostNotices bounds what is kept; of more than that only the last one is.
+// mostNotices is the number of notices that are kept; of more, only the last one is.
 const mostNotices = 1000
 
 func (n *notices) Write(b []byte) (int, error) {
@@ -76,7 +75,7 @@ func (n *notices) last() string {
 	return n.line
 }
 
-// all is everything that was kept.
+// all returns everything that was kept.
 func (n *notices) all() []byte {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -19,12 +19,12 @@ import (
 )
 
 // view is the screen of `tcplife live` on a terminal, and what its keys do. It belongs to the goroutine of bubbletea,
-// and sees the capture in scenes alone.
+// and sees the capture only in scenes.
 type view struct {
 	watch   *Watch
 	source  string // what is captured on
 	color   bool
-	notices func() string // the last thing that was to be said on standard error
+	notices func() string // the last message to standard error
 
 	width, height int
 	now           *scene
@@ -33,8 +33,8 @@ type view struct {
 
 	sort     int
 	filter   string // "" is none
-	selected uint64 // connection; 0 until one is chosen by a key: the first, whichever that is
-	row      int    // of it, or where it was
+	selected uint64 // connection; 0 until a key chooses one: then the first
+	row      int    // its row, or its last one
 	top      int    // first row on the screen
 
 	page   page
@@ -44,7 +44,7 @@ type view struct {
 	input  textinput.Model
 	asked  bool   // the filter is being typed
 	said   string // in the last line, until the next key
-	failed bool   // what was said is an error
+	failed bool   // said is an error
 }
 
 // A page is what is below the vitals.
@@ -91,7 +91,7 @@ connection is not among these.`
 
 type pollMsg time.Time
 
-// A pageMsg is a page that was made, and a saidMsg something to say.
+// A pageMsg is a new page, a saidMsg a message for the last line.
 type (
 	pageMsg struct {
 		text string
@@ -103,7 +103,7 @@ type (
 	}
 )
 
-// newView shows what a watch sees, at first the connections that a filter lets through, as --where has it.
+// newView shows what a watch sees, at first the connections that the filter of --where chooses.
 func newView(w *Watch, source, filter string, color bool, notices func() string) *view {
 	v := &view{watch: w, source: source, filter: filter, color: color, notices: notices, width: 80, height: 24,
 		pager: viewport.New(), input: textinput.New()}
@@ -147,7 +147,7 @@ func (v *view) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return v, nil
 }
 
-// take takes in a scene.
+// take shows a new scene.
 func (v *view) take(s *scene) {
 	if s == nil || s == v.now || v.paused {
 		return
@@ -165,7 +165,7 @@ func (v *view) take(s *scene) {
 	v.find()
 }
 
-// find keeps the connection chosen that was, wherever it is now; or else the row.
+// find keeps the chosen connection, wherever it is now, or else the row.
 func (v *view) find() {
 	list := v.now.connections
 	at := slices.IndexFunc(list, func(c *record.Connection) bool { return c.ID == v.selected })
@@ -179,7 +179,7 @@ func (v *view) find() {
 	v.row = max(0, min(v.row, len(list)-1))
 }
 
-// choose chooses a row of the list, or the nearest there is.
+// choose chooses a row of the list, or the nearest one.
 func (v *view) choose(row int) {
 	v.row = max(0, min(row, len(v.now.connections)-1))
 	if v.row < len(v.now.connections) {
@@ -187,7 +187,7 @@ func (v *view) choose(row int) {
 	}
 }
 
-// key does what a key asks for.
+// key handles a key.
 func (v *view) key(msg tea.KeyPressMsg) tea.Cmd {
 	name := msg.String()
 	if name == "ctrl+c" {
@@ -229,7 +229,7 @@ func (v *view) key(msg tea.KeyPressMsg) tea.Cmd {
 	return v.listKey(name)
 }
 
-// listKey does what a key asks for in the list.
+// listKey handles a key in the list.
 func (v *view) listKey(name string) tea.Cmd {
 	switch name {
 	case "s":
@@ -267,7 +267,7 @@ func (v *view) listKey(name string) tea.Cmd {
 	return nil
 }
 
-// typed takes in a key while the filter is being typed.
+// typed handles a key while the filter is being typed.
 func (v *view) typed(name string, msg tea.KeyPressMsg) tea.Cmd {
 	switch name {
 	case "esc":
@@ -289,7 +289,7 @@ func (v *view) order(by int) {
 	v.ask()
 }
 
-// setFilter changes what is listed, if that is sound.
+// setFilter changes the filter of the list, if it is valid.
 func (v *view) setFilter(filter string) bool {
 	if _, err := query.NewFilter(filter); err != nil {
 		v.said, v.failed = err.Error(), true
@@ -300,14 +300,14 @@ func (v *view) setFilter(filter string) bool {
 	return true
 }
 
-// ask lets the watch know what is to be listed.
+// ask tells the watch what to list.
 func (v *view) ask() {
-	holds, _ := query.NewFilter(v.filter) // it was sound when it was set
+	holds, _ := query.NewFilter(v.filter) // it was valid when it was set
 	v.watch.wanted.Store(&listing{sort: screen.ListSorts()[v.sort].Name, filter: v.filter, holds: holds})
 	v.row, v.selected = 0, 0
 }
 
-// chosen is the connection that is chosen, nil if there is none.
+// chosen returns the chosen connection, nil if there is none.
 func (v *view) chosen() *record.Connection {
 	if v.page == ladderPage {
 		return v.of
@@ -318,7 +318,7 @@ func (v *view) chosen() *record.Connection {
 	return v.now.connections[v.row]
 }
 
-// explain shows the ladder of the connection that is chosen.
+// explain shows the ladder of the chosen connection.
 func (v *view) explain() tea.Cmd {
 	v.of = v.chosen()
 	if v.of == nil {
@@ -334,7 +334,7 @@ func (v *view) explain() tea.Cmd {
 	}
 }
 
-// write writes a capture of the connection that is chosen.
+// write writes a capture of the chosen connection.
 func (v *view) write() tea.Cmd {
 	of := v.chosen()
 	if of == nil {
@@ -425,10 +425,10 @@ func (v *view) body() []string {
 	return body
 }
 
-// listRows is how many connections there is room for.
+// listRows is the number of connections that fit.
 func (v *view) listRows() int { return max(1, v.height-1-len(v.head())-2) }
 
-// listTitle says what the list shows and what it does not.
+// listTitle says what the list shows and what it leaves out.
 func (v *view) listTitle() string {
 	s := v.now
 	title := v.style(styleBold, "CONNECTIONS") + " by " + s.query.sort
@@ -443,7 +443,7 @@ func (v *view) listTitle() string {
 	switch age := time.Duration(s.vitals.At - s.begun); {
 	case !s.whole:
 		title += fmt.Sprintf(" (looked at %s of %s)", screen.Count(s.looked), screen.Count(s.vitals.Live.Connections))
-	case age > ratesOver: // it takes long to look at all
+	case age > ratesOver: // a round takes long
 		title += fmt.Sprintf(" (up to %v old)", age.Round(time.Second))
 	}
 	return title

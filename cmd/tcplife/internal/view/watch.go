@@ -11,8 +11,8 @@ import (
 	"github.com/tcplife/tcplife/report/screen"
 )
 
-// A watch is how the view looks at a capture that goes on: a scene a few times a second. What it costs the tracker is
-// bounded, however many connections there are.
+// A watch shows the view a running capture: a scene a few times a second. Its cost for the tracker is bounded, however
+// many connections there are.
 const (
 	sceneBudget = 10 * time.Millisecond // of the tracker's time a scene
 	sceneRows   = 500                   // of connections in the list
@@ -20,7 +20,7 @@ const (
 	keptBytes   = 64 << 20              // of packets, to draw ladders of and to write
 )
 
-// Watch belongs to the goroutine of the tracker, but for shown and wanted.
+// Watch belongs to the goroutine of the tracker, except shown and wanted.
 type Watch struct {
 	tracker *analyzer.Analyzer
 	recent  *capture.Recent
@@ -37,11 +37,11 @@ type Watch struct {
 	looked  uint64
 	matched uint64
 	holders map[screen.TimeWaits]uint64
-	round   round // the last one that is whole, or what there is of the first
+	round   round // the last complete round, or the unfinished first
 	failed  error // of the query
 }
 
-// mostHolders bounds what a round remembers of who holds TIME_WAITs, to some 10 MB.
+// mostHolders bounds the memory of a round for holders of TIME_WAIT, to about 10 MB.
 const mostHolders = 1 << 16
 
 // A query says which connections a list shows.
@@ -51,17 +51,17 @@ type listing struct {
 	holds  func(*record.Connection) (bool, error)
 }
 
-// A round is what a look at all connections found.
+// A round is the result of a look at all connections.
 type round struct {
 	connections []*record.Connection // the first by the order of the query
 	matched     uint64
 	looked      uint64
-	waits       screen.TimeWaits // the most that anybody holds
+	waits       screen.TimeWaits // the most that one host holds
 	begun       record.Time      // by the capture's clock
-	whole       bool             // it has looked at all
+	whole       bool             // it has seen all connections
 }
 
-// A scene is what the view shows at a time. Nothing in it changes any more.
+// A scene is what the view shows at one moment. It is immutable.
 type scene struct {
 	query  *listing
 	vitals screen.Vitals
@@ -74,7 +74,7 @@ func NewWatch(tracker *analyzer.Analyzer, options Kept) *Watch {
 	return &Watch{tracker: tracker, recent: capture.NewRecent(keptBytes), options: options}
 }
 
-// Packet is told of every packet.
+// Packet must be called with every packet.
 func (w *Watch) Packet(p *capture.Packet) { w.recent.Add(p) }
 
 // Look makes a scene.
@@ -84,7 +84,7 @@ func (w *Watch) Look(now time.Time, vitals screen.Vitals) {
 	w.shown.Store(&scene{query: w.query, vitals: vitals, round: w.round, failed: w.failed, kept: w.recent.Kept()})
 }
 
-// goRound looks at connections until the deadline, or until it has seen all.
+// goRound looks at connections until the deadline, or until it has seen all of them.
 func (w *Watch) goRound(deadline time.Time, at record.Time) {
 	q := w.wanted.Load()
 	if q != w.query {
@@ -107,12 +107,12 @@ func (w *Watch) goRound(deadline time.Time, at record.Time) {
 			break
 		}
 	}
-	if !w.round.whole { // nothing better is known
+	if !w.round.whole { // there is nothing better
 		w.round = w.found()
 	}
 }
 
-// found is what the round has found until now.
+// found returns what the round has found until now.
 func (w *Watch) found() round {
 	r := round{connections: w.list.Connections(), matched: w.matched, looked: w.looked, begun: w.begun}
 	for holder, n := range w.holders {
@@ -123,7 +123,7 @@ func (w *Watch) found() round {
 	return r
 }
 
-// offer takes a connection into the round.
+// offer adds a connection to the round.
 func (w *Watch) offer(c *record.Connection) {
 	w.looked++
 	for _, t := range c.TimeWait {
