@@ -1,20 +1,19 @@
-// Package analyzer follows every TCP connection of a capture and tells its life: one record.Connection for each
+// Package analyzer follows every TCP connection of a capture and reports its life: one record.Connection for each
 // incarnation of a 4-tuple, with the states of both endpoints.
 //
-// It is for programs with a source of packets of their own; package tcplife reads files. An Analyzer is fed segment
-// by segment, in the capture's order, and emits a record when nothing more can happen to its connection. A record is
-// valid until emit returns, and is then filled again; Clone copies it. Shards does so in several goroutines, with the
+// It is for programs with their own source of packets; package tcplife reads files. The program calls Segment for each
+// segment, in the capture's order. The Analyzer emits a record when nothing more can happen to its connection. A record
+// is valid until emit returns, and is then reused; Clone copies it. Shards works in several goroutines, and emits the
 // same records in the same order. Times are nanoseconds of the capture's clock since 1970. Segments with damaged
-// contents do no harm, and nothing here fails.
+// contents do no harm, and no function returns an error.
 //
-// Memory is bounded by the connections alive at once. Of an ordinary life the segments are written down, and judged
-// when it ends. Of the others only some are awake, as structs that the rules can be read in; the rest is packed
-// into some 400 bytes each, until a segment or an alarm wakes it. Options can set limits; what they evict is
-// counted, and its record says so.
+// Memory is bounded by the connections alive at once. Of an ordinary connection the segments are stored, and judged
+// when it ends. Of the others only some are unpacked structs that the rules work on; the rest is packed into some 400
+// bytes each, until a segment or an alarm needs it. Options can set limits; evicted connections are counted, and their
+// records say so.
 //
-// To read it beside the standard, have RFC 9293 at hand (RFC 793's successor; section numbers in the comments are
-// its), RFC 5961 for what receivers do about blind attacks, RFC 7323 for timestamps and window scale, RFC 7413 for
-// Fast Open.
+// Section numbers in comments are those of RFC 9293, the successor of RFC 793. RFC 5961 has the defences against blind
+// attacks, RFC 7323 timestamps and window scale, RFC 7413 Fast Open.
 package analyzer
 
 import (
@@ -30,38 +29,40 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Options say what the capture cannot. The zero value means the defaults.
+// Options say what the capture cannot show. The zero value means the defaults.
 type Options struct {
 	// MSL is the maximum segment lifetime: TIME_WAIT is taken to last twice as long (RFC 9293 §3.4.2). 0 is the
 	// RFC's 2 minutes.
 	MSL time.Duration
-	// EmbryonicLimit ends the record of a connection that nobody completes, so long after its last packet. 0 is 240 s,
-	// above the 180 s for which RFC 1122 §4.2.3.5 wants a SYN retried.
+	// EmbryonicLimit ends the record of an incomplete attempt this long after its last packet. 0 is 240 s, more than
+	// the 180 s for which RFC 1122 §4.2.3.5 requires a SYN to be retried.
 	EmbryonicLimit time.Duration
-	// IdleLimit ends the record of an open connection, so long after its last packet. 0 is 5 days, what Linux
-	// conntrack grants; a connection may be silent for hours and live.
+	// IdleLimit ends the record of an open connection this long after its last packet. 0 is 5 days, the default of
+	// Linux conntrack; a connection may be silent for hours and still be open.
 	IdleLimit time.Duration
-	// MaxConnections is how many connections and attempts are followed at most. Beyond it those of the least use are
-	// given up: closed ones and attempts first, then the longest silent. 0 is no limit.
+	// MaxConnections is the number of connections and attempts that are followed at most. Beyond it the least useful
+	// are evicted: closed ones and attempts first, then those silent for longest. 0 is no limit.
 	MaxConnections uint64
-	// MaxMemory is how many bytes they take at most, about: only what is kept for each of them counts. 0 is no limit.
+	// MaxMemory is the number of bytes that they take at most, approximately: only what is stored for each of them
+	// counts. 0 is no limit.
 	MaxMemory uint64
-	// SplitMemory lets NewShards give each tracker an equal share of MaxMemory. What is evicted then depends on how
-	// many there are, for each evicts its own; without it there is only one.
+	// SplitMemory lets NewShards give each tracker an equal share of MaxMemory. Each tracker evicts its own
+	// connections, so the evicted connections depend on the number of trackers. Without SplitMemory there is only one
+	// tracker.
 	SplitMemory bool
-	// AtClose emits a record when its connection closes, its TIME_WAIT TimeWaitRunning, and not when nothing more can
-	// happen to it. What comes afterwards is not told.
+	// AtClose emits a record when its connection closes, with its TIME_WAIT as TimeWaitRunning, instead of when nothing
+	// more can happen to it. The record lacks what happens afterwards.
 	AtClose bool
-	// Ports is the range from which clients are taken to choose theirs. The zero value is DefaultPortRange.
+	// Ports is the range from which clients choose their ports. The zero value is DefaultPortRange.
 	Ports ledger.PortRange
 	// FloodSyns keeps samples of SYNs, for Result.FloodSyns.
 	FloodSyns bool
-	// Trace, if it is set, is told of each segment, after it has been taken in, with the id of the record it went to
-	// and what it was there. A record that turns out to be a stray SYN inside another connection is never emitted: its
-	// segments count for that one. The segment is valid until Trace returns.
+	// Trace, if it is not nil, is called for each segment after it was processed, with the id of its record and what
+	// the segment was there. A record that turns out to be a stray SYN inside another connection is never emitted: its
+	// segments count for that connection. The segment is valid until Trace returns.
 	Trace func(id uint64, seg *flows.Segment, effect tcpstate.Effect)
-	// Traced says which connections Trace is for. Of others it may be told or not, which takes
-	// less time and memory. nil is all.
+	// Traced says for which connections Trace is needed. For others Trace may be called or not, which takes less time
+	// and memory. nil means all connections.
 	Traced func(*flows.Key) bool
 }
 
@@ -71,8 +72,8 @@ const (
 	defaultIdleLimit      = 5 * 24 * time.Hour
 )
 
-// Analyzer follows the connections of one capture. It is fed in the capture's order and is not safe for concurrent
-// use. It never reads the wall clock.
+// Analyzer follows the connections of one capture. Segments must come in the capture's order. It is not safe for
+// concurrent use, and never reads the wall clock.
 type Analyzer struct {
 	options  Options
 	accounts *accounts
@@ -109,9 +110,8 @@ type Analyzer struct {
 	live    record.Live        // but for the attempts
 }
 
-// New makes an Analyzer. It calls emit with each record as its connection ends, in the order of the capture times at
-// which they end, then of their ids. A record is valid until emit returns, unless
-// emit keeps what it holds and puts a used one in its place, whose memory is used again for the next.
+// New makes an Analyzer. It calls emit with each record as its connection ends, ordered by the capture time of the end,
+// then by id. The record is reused after emit returns; Clone it to keep it.
 func New(options Options, emit func(*record.Connection)) *Analyzer {
 	options.setDefaults()
 	return newAnalyzer(options, newAccounts(&options, emit), &record.Connection{})
@@ -138,7 +138,7 @@ func (o *Options) setDefaults() {
 	}
 }
 
-// Segment takes in the next segment of the capture, or the next ICMP error that quotes one.
+// Segment processes the next segment of the capture, or the next ICMP error that quotes one.
 func (a *Analyzer) Segment(seg *flows.Segment) {
 	a.advance(seg.Time, &seg.Key)
 	a.watch(seg, true)
@@ -228,7 +228,7 @@ func (a *Analyzer) expects(c *connection, seg *flows.Segment) bool {
 	return true
 }
 
-// Close ends the capture: every record that is still open is emitted, by id.
+// Close ends the capture: it emits every open record, by id.
 func (a *Analyzer) Close() {
 	if a.jumping {
 		a.expire(a.jumpTo)
@@ -280,7 +280,7 @@ func (a *Analyzer) all() []at {
 	return list
 }
 
-// Result adds up what was emitted so far. After Close it is complete.
+// Result returns the totals of the records emitted so far. After Close it is complete.
 func (a *Analyzer) Result() *record.Result {
 	return a.accounts.result(a.first(), record.Time(a.clock), a.evicted, &a.passed)
 }

@@ -13,19 +13,19 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// connection is one incarnation of a 4-tuple while it is followed. Its two ends are Key.A and Key.B. What every segment
-// changes stands together here and in a side, so that it is in few lines of a processor's cache.
+// connection is one incarnation of a 4-tuple while it is followed. Its two ends are Key.A and Key.B. Fields that every
+// segment changes stand together here and in side, so that they share few cache lines.
 type connection struct {
 	key    flows.Key   `rest:"-"`
 	older  *connection `rest:"-"` // an earlier incarnation that is not decided yet
-	place  uint32      `rest:"-"` // of its 4-tuple in the table
-	number uint32      `rest:"-"` // among those awake, 0 if it is not used
+	place  uint32      `rest:"-"` // place of its 4-tuple in the table
+	number uint32      `rest:"-"` // number in the pool, 0 if unused
 	end    int64
-	heard  int64 // the clock at its last packet
+	heard  int64 // time of its last packet
 	// end that sent the first SYN; else the one that the first SYN-ACK went to; else the first sender
 	opener     int
 	role       record.RoleEvidence `rest:"-"`
-	touched    bool                `rest:"-"` // by a segment, since somebody looked who may rest
+	touched    bool                `rest:"-"` // changed by a segment since the pool last considered packing it
 	tshark     peers.Tshark
 	offers     offers.Offers
 	usage      usage.Usage
@@ -52,7 +52,7 @@ type connection struct {
 	synText    bool   // a SYN carried text (RFC 7413)
 	challenged bool   // a SYN was answered by a plain ACK of other numbers
 	icmp       quoted // the ICMP error about its SYN or SYN-ACK
-	// its SYN may be an old one: it interrupted another attempt, met TIME_WAIT, or is old by its number
+	// its SYN may be stale: it interrupted another attempt, met TIME_WAIT, or its number is old
 	stale           bool
 	old             bool // its SYN is a copy, or has a lower number than the connection before
 	copied          bool // an earlier SYN had its SYN's number
@@ -70,7 +70,7 @@ type connection struct {
 	crossedFin      bool // text was sent before its sender had received the other side's FIN
 }
 
-// side is what an end has sent.
+// side has what one end has sent.
 type side struct {
 	packets, duplicates uint64
 	bytes, ipBytes      uint64
@@ -80,7 +80,7 @@ type side struct {
 	textKnown           bool
 	sums                wire.Checksums
 	path                wire.Path
-	synAnswer           record.Answer // what was acknowledged of its SYN
+	synAnswer           record.Answer // the acknowledgement number that answered its SYN
 	finAcked            bool
 	finAckUnseen        bool `rest:"-"` // finAcked is inferred: a filter on control bits hid the acknowledgement
 	recentNext          uint8
@@ -100,10 +100,10 @@ type side struct {
 	firstSeq                    uint32
 }
 
-// begin makes the connection that of a first segment. Room that its lists had is used again.
+// begin initializes a connection from its first segment. It reuses the memory of its lists.
 func (c *connection) begin(seg *flows.Segment, older *connection) {
 	number, notes, resets, room := c.number, c.notes[:0], c.resets[:0], c.tcp.Room()
-	*c = connection{} // field by field, for it is large: a whole value would be made beside it first
+	*c = connection{} // field by field, because a composite literal of this size would be copied
 	c.number, c.notes, c.resets = number, notes, resets
 	c.tcp.Use(room)
 	c.id, c.key, c.encap, c.older, c.touched = seg.Packet, seg.Key, seg.Encap, older, true
@@ -113,7 +113,7 @@ func (c *connection) begin(seg *flows.Segment, older *connection) {
 	}
 }
 
-// sender is the end that sent the segment. A connection to itself has only one.
+// sender is the end that sent the segment. A connection from a socket to itself has only one end.
 func sender(seg *flows.Segment) int {
 	if seg.FromB {
 		return 1
@@ -123,14 +123,15 @@ func sender(seg *flows.Segment) int {
 
 func (c *connection) self() bool { return c.key.A == c.key.B && c.key.APort == c.key.BPort }
 
-// passage is how a segment comes to its connection.
+// passage describes how a segment comes to its connection.
 type passage struct {
 	other   bool // it was captured on the other side of a device that renumbers
 	bridged bool // a filter on control bits seems to hide what was exchanged before a FIN or RST
-	seen    bool // by what stands for other tools: it has waited for what it answers
+	seen    bool // by package peers: it has waited for the segment that it answers
 }
 
-// segment counts the segment and lets the state machine have it. One that was expected has changed no state.
+// segment counts the segment and passes it to the state machine. It reports whether the segment was expected; such a
+// segment has changed no state.
 func (c *connection) segment(seg *flows.Segment, how passage) (effect tcpstate.Effect, expected bool) {
 	from := sender(seg)
 	to := 1 - from
@@ -173,8 +174,8 @@ func (c *connection) segment(seg *flows.Segment, how passage) (effect tcpstate.E
 	return c.admit(seg, silence)
 }
 
-// admit lets the state machine have a segment that its receiver has not dropped, and counts what it was. Silence is how
-// long nothing had passed before it, in ns.
+// admit passes a segment that its receiver accepts to the state machine, and counts it. silence is the time since the
+// packet before it, in ns.
 func (c *connection) admit(seg *flows.Segment, silence int64) (effect tcpstate.Effect, expected bool) {
 	from := sender(seg)
 	to := 1 - from
@@ -215,7 +216,7 @@ func (c *connection) admit(seg *flows.Segment, silence int64) (effect tcpstate.E
 	return effect, false
 }
 
-// predicted counts a segment that the state machine has predicted, of which nxt was the sender's SND.NXT before.
+// predicted counts a segment that the state machine has predicted. nxt is the sender's SND.NXT before it.
 func (c *connection) predicted(from, to int, seg *flows.Segment, nxt tcpstate.Seq) {
 	if seg.Len > 0 {
 		c.countText(from, seg)
@@ -229,7 +230,7 @@ func (c *connection) predicted(from, to int, seg *flows.Segment, nxt tcpstate.Se
 	}
 }
 
-// count counts what a segment was that its receiver has not dropped, of which nxt was the sender's SND.NXT before.
+// count counts a segment that its receiver accepts. nxt is the sender's SND.NXT before it.
 func (c *connection) count(from, to int, seg *flows.Segment, effect tcpstate.Effect, nxt uint32, silence int64) {
 	x, y := &c.sides[from], &c.sides[to]
 	if seg.Flags.Has(flows.ACK) {
@@ -244,7 +245,7 @@ func (c *connection) count(from, to int, seg *flows.Segment, effect tcpstate.Eff
 	case effect.Has(tcpstate.Keepalive):
 		x.keepalives++
 		if !c.tcp.Ends[from].ISSKnown && x.bytes == 1 && x.firstSeq == seg.Seq {
-			x.bytes, x.keepalives = 0, x.keepalives+1 // and so was the first one, the octet of which seemed to be text
+			x.bytes, x.keepalives = 0, x.keepalives+1 // the first keepalive was one too; its octet had counted as text
 		}
 	case effect.Has(tcpstate.ZeroWindowProbe):
 		x.probes++
@@ -275,14 +276,14 @@ func (c *connection) count(from, to int, seg *flows.Segment, effect tcpstate.Eff
 	c.compareSyns(from, seg, effect)
 }
 
-// peersSee shows the segment to what stands for Zeek and tshark.
+// peersSee passes the segment to the models of Zeek and tshark.
 func (c *connection) peersSee(seg *flows.Segment) {
 	from := sender(seg)
 	c.zeek.Segment(from, seg, seg.Checksum >= flows.ChecksumUnfinished && c.sides[from].sums.Good)
 	c.tshark.Segment(seg)
 }
 
-// arrived counts a segment that was taken to be dropped when it passed.
+// arrived counts a segment that first seemed dropped by its receiver.
 func (c *connection) arrived(p *tcpstate.Proof) {
 	s, from := &p.Segment, p.From
 	to := 1 - from
@@ -295,11 +296,11 @@ func (c *connection) arrived(p *tcpstate.Proof) {
 		Options: flows.Options{HasWScale: s.HasWScale, WScale: s.WScale, HasTimestamp: s.HasTS, TSVal: s.TSVal,
 			TSEcr: s.TSEcr},
 	}
-	c.sides[from].sums.Acknowledged(uint32(s.End())) // wrong ones do no harm here
+	c.sides[from].sums.Acknowledged(uint32(s.End())) // wrong flags do no harm here
 	c.count(from, to, &seg, p.Effect, seg.Seq, 0)
 }
 
-// flagsOf are the flags that reduce has seen.
+// flagsOf converts flags for the state machine.
 func flagsOf(s *tcpstate.Segment) (f flows.Flags) {
 	for _, has := range []struct {
 		is   bool
@@ -312,8 +313,8 @@ func flagsOf(s *tcpstate.Segment) (f flows.Flags) {
 	return f
 }
 
-// reduce makes s what the state machine needs of a segment. It sets one field after the other, and s is not copied: a
-// processor waits where it reads in one piece what it has just written in several.
+// reduce sets s to what the state machine needs of a segment. It sets single fields and s is not copied, because a
+// processor stalls when it reads in one piece what it has just written in several.
 func reduce(s *tcpstate.Segment, seg *flows.Segment) {
 	s.At, s.Packet = seg.Time, seg.Packet
 	s.Syn, s.Fin = seg.Flags.Has(flows.SYN), seg.Flags.Has(flows.FIN)
@@ -323,7 +324,7 @@ func reduce(s *tcpstate.Segment, seg *flows.Segment) {
 	s.HasTS, s.TSVal, s.TSEcr = seg.Options.HasTimestamp, seg.Options.TSVal, seg.Options.TSEcr
 }
 
-// count counts a segment that the capture holds, whatever it is.
+// count counts any captured segment.
 func (s *side) count(seg *flows.Segment) {
 	s.packets++
 	s.ipBytes += uint64(seg.Headers) + uint64(seg.Len)
@@ -356,12 +357,12 @@ func (s *side) countFlags(seg *flows.Segment) {
 	}
 }
 
-// impossible reports a combination of flags that no state of RFC 9293 sends.
+// impossible reports whether no state of RFC 9293 sends this combination of flags.
 func impossible(f flows.Flags) bool {
 	return f.Has(flows.SYN|flows.RST) || f&(flows.SYN|flows.FIN|flows.ACK) == flows.SYN|flows.FIN
 }
 
-// countText adds the octets that lie beyond all that the end has sent before.
+// countText counts the octets beyond all that the end has sent before.
 func (c *connection) countText(from int, seg *flows.Segment) {
 	s, e := &c.sides[from], &c.tcp.Ends[from]
 	end := seg.Seq + seg.Len
@@ -401,8 +402,8 @@ func (c *connection) assignRoles(from int, seg *flows.Segment) {
 	}
 }
 
-// serverByPort tells the server by its port where only one of the two is below the ephemeral range of RFC 6335 §6,
-// widened to what Linux and BSD take by default.
+// serverByPort finds the server by its port, if only one of the two ports is below the ephemeral range of RFC 6335 §6,
+// extended by the default ranges of Linux and BSD.
 func serverByPort(k *flows.Key) (end int, known bool) {
 	const system, ephemeral = 1024, 32768
 	a, b := k.APort, k.BPort
@@ -415,7 +416,7 @@ func serverByPort(k *flows.Key) (end int, known bool) {
 	return 0, false
 }
 
-// noteAnswers takes note of what the segment acknowledges. Silence is how long nothing had passed before it.
+// noteAnswers records what the segment acknowledges. silence is the time since the packet before it.
 func (c *connection) noteAnswers(from, to int, seg *flows.Segment, effect tcpstate.Effect, silence int64) {
 	x, y, peer := &c.sides[from], &c.sides[to], &c.tcp.Ends[to]
 	if seg.Flags.Has(flows.FIN) && x.finPacket == 0 && c.tcp.Ends[from].FinSent {
@@ -445,7 +446,7 @@ func (c *connection) noteAnswers(from, to int, seg *flows.Segment, effect tcpsta
 	}
 }
 
-// noteChallenge takes note of an answer to a SYN that is neither SYN-ACK nor RST (RFC 5961 §4.2).
+// noteChallenge records an answer to a SYN that is neither SYN-ACK nor RST (RFC 5961 §4.2).
 func (c *connection) noteChallenge(from int, seg *flows.Segment, effect tcpstate.Effect) {
 	if effect.Has(tcpstate.Challenge) {
 		if !c.challenged {
@@ -455,7 +456,7 @@ func (c *connection) noteChallenge(from int, seg *flows.Segment, effect tcpstate
 	}
 }
 
-// embryonic reports that no end has come beyond SYN_RCVD yet, or only the opener has.
+// embryonic reports whether no end, or only the opener, is beyond SYN_RCVD.
 func (c *connection) embryonic() bool {
 	a, b := &c.tcp.Ends[0], &c.tcp.Ends[1]
 	if c.over() {
@@ -471,7 +472,7 @@ func (c *connection) embryonic() bool {
 		b.State() == tcpstate.SynRcvd && a.State() == tcpstate.Established)
 }
 
-// open reports that both ends are, or one is and the other is not known.
+// open reports whether both ends are open, or one is and the other is unknown.
 func (c *connection) open() bool {
 	for i := range c.tcp.Ends {
 		if e := &c.tcp.Ends[i]; e.Known() && e.State() >= tcpstate.Established && e.State() != tcpstate.TimeWait {
@@ -481,7 +482,7 @@ func (c *connection) open() bool {
 	return false
 }
 
-// over reports that nothing is left of the connection but what may still be under way.
+// over reports whether the connection has ended, except for segments that may still be under way.
 func (c *connection) over() bool {
 	known := false
 	for i := range c.tcp.Ends {
@@ -495,7 +496,7 @@ func (c *connection) over() bool {
 	return known || c.sides[0].rsts+c.sides[1].rsts+c.sides[0].fins+c.sides[1].fins > 0
 }
 
-// endReason is why a record ends that nothing but a limit or a successor ends: what closed it before, if anything did.
+// endReason is why a record ends that a limit or a successor ends: what closed the connection before, if anything did.
 func (c *connection) endReason(otherwise record.EndedBy) record.EndedBy {
 	if !c.over() && !c.tcp.MaybeReset() {
 		return otherwise
@@ -506,13 +507,13 @@ func (c *connection) endReason(otherwise record.EndedBy) record.EndedBy {
 	return record.EndClosed
 }
 
-// onlySyns reports that nothing but SYNs of the opener are in the record.
+// onlySyns reports whether the record has only SYNs of the opener.
 func (c *connection) onlySyns() bool {
 	x, y := &c.sides[c.opener], &c.sides[1-c.opener]
 	return y.packets == 0 && x.openings+x.duplicates == x.packets
 }
 
-// waits reports that an end is in TIME_WAIT.
+// waits reports whether an end is in TIME_WAIT.
 func (c *connection) waits() bool {
 	return c.waitsAt(0) || c.waitsAt(1)
 }

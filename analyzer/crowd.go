@@ -9,7 +9,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// phase is how far an attempt to open has come, by what package crowd has been told of it.
+// phase is how far an attempt has come, as reported to package crowd.
 type phase uint8
 
 const (
@@ -22,7 +22,7 @@ const (
 	failed
 )
 
-// attempt is what package crowd knows an attempt by.
+// attempt identifies an attempt for package crowd.
 func (c *connection) attempt() crowd.Attempt {
 	at := attemptBy(&c.key, c.opener)
 	at.SynAt, at.SynAckAt = c.sides[c.opener].openingAt, c.sides[1-c.opener].synAckAt
@@ -30,7 +30,7 @@ func (c *connection) attempt() crowd.Attempt {
 	return at
 }
 
-// attemptBy is one of an end of the key.
+// attemptBy returns the attempt of one end of the key.
 func attemptBy(k *flows.Key, end int) crowd.Attempt {
 	if end == 1 {
 		return crowd.Attempt{Source: k.B, Target: k.A, TargetPort: k.APort, V6: k.V6}
@@ -38,7 +38,7 @@ func attemptBy(k *flows.Key, end int) crowd.Attempt {
 	return crowd.Attempt{Source: k.A, Target: k.B, TargetPort: k.BPort, V6: k.V6}
 }
 
-// port is that of an end.
+// port returns the port of an end.
 func (c *connection) port(end int) uint16 {
 	if end == 1 {
 		return c.key.BPort
@@ -46,7 +46,7 @@ func (c *connection) port(end int) uint16 {
 	return c.key.APort
 }
 
-// follow tells the crowd what a segment has made of an attempt, by what tcpstate says that it was.
+// follow reports to the crowd what a segment has changed in an attempt, according to tcpstate.
 func (a *Analyzer) follow(c *connection, seg *flows.Segment, effect tcpstate.Effect) {
 	if c.role != record.RoleSyn {
 		if from := sender(seg); seg.Flags.Has(flows.SYN|flows.ACK) && !effect.Has(tcpstate.Rejected) &&
@@ -113,21 +113,22 @@ func (a *Analyzer) follow(c *connection, seg *flows.Segment, effect tcpstate.Eff
 	}
 }
 
-// isCompleted reports that the crowd takes the attempt for completed.
+// isCompleted reports whether the attempt is completed for the crowd.
 func (p phase) isCompleted() bool { return p == completed || p == fellBack || p == accepted }
 
-// takeBack tells the crowd that an attempt failed after all. With cut it is only the capture that ends.
+// takeBack reports to the crowd that an attempt failed after all. cut means that the capture ends before the failure is
+// certain.
 func (a *Analyzer) takeBack(c *connection, cut bool) {
 	e := event{attempt: c.attempt(), end: c.failure(), cut: cut, held: c.phase == fellBack,
 		synAckRetransmissions: c.synAckRetransmissions()}
-	if c.phase == completed { // otherwise the crowd has no time in SYN_RCVD of it any more
+	if c.phase == completed { // otherwise the crowd no longer has its time in SYN_RCVD
 		e.at = e.attempt.AckAt
 	}
 	a.tell(completionTakenBack, &e)
 	c.phase, c.told = failed, e.end
 }
 
-// fallBack tells the crowd that the listener is in SYN_RCVD again, if it is.
+// fallBack reports to the crowd that the listener is in SYN_RCVD again, if it is.
 func (a *Analyzer) fallBack(c *connection, e *event) {
 	if c.tcp.Ends[1-c.opener].State() != tcpstate.SynRcvd {
 		return
@@ -142,13 +143,13 @@ func (a *Analyzer) fallBack(c *connection, e *event) {
 	c.phase = fellBack
 }
 
-// synAckRetransmissions is how often the SYN-ACK was repeated though no SYN had been.
+// synAckRetransmissions is how often the SYN-ACK was retransmitted without a retransmitted SYN.
 func (c *connection) synAckRetransmissions() int32 {
 	more := c.tcp.Ends[1-c.opener].Syns - c.tcp.Ends[c.opener].Syns
 	return int32(min(max(0, more), math.MaxInt32))
 }
 
-// failure is how an attempt ended that was not completed.
+// failure is how an incomplete attempt ended.
 func (c *connection) failure() crowd.End {
 	isAnswered := c.sides[1-c.opener].synAcks > 0
 	switch r := c.tcp.Reset; {
@@ -166,7 +167,7 @@ func (c *connection) failure() crowd.End {
 	return crowd.Unanswered
 }
 
-// leave tells the crowd that a record has ended.
+// leave reports to the crowd that a record has ended.
 func (a *Analyzer) leave(c *connection, by record.EndedBy) {
 	cut := by == record.EndCaptureEnd && !c.over()
 	e := event{attempt: c.attempt(), probe: c.first}
@@ -208,7 +209,7 @@ func (a *Analyzer) leave(c *connection, by record.EndedBy) {
 	c.phase, c.told = failed, e.end
 }
 
-// use is how an attempt ended that was completed.
+// use is how a completed attempt was used.
 func (c *connection) use() crowd.End {
 	if c.sides[c.opener].bytes == 0 && !c.filtered {
 		return crowd.Idle
@@ -216,7 +217,7 @@ func (c *connection) use() crowd.End {
 	return crowd.Used
 }
 
-// isShown reports that the capture shows the handshake that has opened the connection, or enough of it.
+// isShown reports whether the capture shows the handshake of the connection, or enough of it.
 func (c *connection) isShown() bool {
 	switch c.outcome(c.opener, 1-c.opener) {
 	case record.OutcomeComplete, record.OutcomeFastOpen, record.OutcomeSimultaneous:
@@ -225,8 +226,8 @@ func (c *connection) isShown() bool {
 	return false
 }
 
-// strayed tells the crowd of a record of one segment that opened nothing, transmissions of it
-// included, and of an RST at most.
+// strayed reports to the crowd a record that has only transmissions of one segment that opened nothing, and at most one
+// RST.
 func (a *Analyzer) strayed(c *connection) {
 	from := 0
 	if c.first.FromB {
@@ -244,7 +245,7 @@ func (a *Analyzer) strayed(c *connection) {
 	a.tell(segmentStrayed, &e)
 }
 
-// tellServed tells since when the server's side was open, and when its program did something with it.
+// tellServed reports since when the server's side was open, and when its program first used it.
 func (c *connection) tellServed(e *event) {
 	server := 1 - c.opener
 	end := &c.tcp.Ends[server]

@@ -6,8 +6,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// fingerprint is what a packet that the capture holds twice has twice (a SPAN port that mirrors both directions, or
-// `-i any` on a router): all but its link layer and its TTL, and its numbers if they were changed between.
+// fingerprint identifies a packet that the capture holds twice (a SPAN port that mirrors both directions, or `-i any`
+// on a router): everything except its link layer and its TTL, and its numbers if a device changed them.
 type fingerprint struct {
 	at       int64
 	digest   uint32
@@ -20,17 +20,17 @@ type fingerprint struct {
 	heard    uint64 // packets of the peer before it
 }
 
-// A retransmission can look the same, but not so soon: its timer is at least 200 ms (RFC 6298 §2.4 wants 1 s), and an
-// IP ID or a timestamp tells it apart; and an answer to something is no duplicate of an answer to something else.
+// A retransmission can look the same, but not so soon: its timer is at least 200 ms (RFC 6298 §2.4 requires 1 s), and
+// its IP ID or timestamp differs. Answers to different segments are not duplicates.
 const (
 	duplicateWithID = 100e6 // ns between two packets with one IP ID (RFC 6864)
 	duplicateWithTS = 10e6
 	duplicateBare   = 2e6
 )
 
-// isDuplicate reports whether the capture holds the segment already, and remembers it. Other says on
-// which side of a device that renumbers it was captured; what was captured on both is the same by its
-// numbers, whatever else was changed.
+// isDuplicate reports whether the capture already holds the segment, and remembers it. other says on which side of a
+// device that renumbers it was captured; packets from both sides are the same if their translated numbers are, whatever
+// else was changed.
 func (s *side) isDuplicate(seg *flows.Segment, other bool, peer *side) bool {
 	heard := peer.packets - peer.duplicates
 	within := int64(duplicateBare)
@@ -40,7 +40,7 @@ func (s *side) isDuplicate(seg *flows.Segment, other bool, peer *side) bool {
 	case seg.Options.HasTimestamp:
 		within = duplicateWithTS
 	case seg.Len == 0 && seg.Flags&(flows.SYN|flows.FIN) == 0:
-		within = -1 // bare acknowledgements repeat honestly (RFC 5681 §3.2), and so do resets
+		within = -1 // bare acknowledgements repeat legitimately (RFC 5681 §3.2), and so do resets
 	}
 	for i := range s.recent {
 		r := &s.recent[i]
@@ -65,7 +65,7 @@ func (s *side) isDuplicate(seg *flows.Segment, other bool, peer *side) bool {
 	return false
 }
 
-// remember keeps what isDuplicate compares with.
+// remember stores the fingerprint for isDuplicate.
 func (s *side) remember(seg *flows.Segment, other bool, peer *side) {
 	f := &s.recent[s.recentNext%uint8(len(s.recent))]
 	s.recentNext++
@@ -74,7 +74,7 @@ func (s *side) remember(seg *flows.Segment, other bool, peer *side) {
 	f.ttl, f.other, f.heard = seg.TTL, other, peer.packets-peer.duplicates
 }
 
-// sent reports that the end has sent a segment with the same numbers not long ago. A duplicate has them.
+// sent reports whether the end has recently sent a segment with the same numbers, as a duplicate has.
 func (s *side) sent(seg *flows.Segment) bool {
 	for i := range s.recent {
 		if r := &s.recent[i]; r.seq == seg.Seq && r.ack == seg.Ack && r.len == seg.Len && r.at != 0 {
@@ -84,7 +84,7 @@ func (s *side) sent(seg *flows.Segment) bool {
 	return false
 }
 
-// forgetFingerprints forgets those that are too old to be those of duplicates.
+// forgetFingerprints removes fingerprints that are too old for duplicates.
 func (c *connection) forgetFingerprints(now int64) {
 	for i := range c.sides {
 		for j := range c.sides[i].recent {
@@ -96,18 +96,18 @@ func (c *connection) forgetFingerprints(now int64) {
 }
 
 // numberings are the two ways in which a capture numbers a connection that it holds on both sides of a device that
-// renumbers: a firewall that makes ISNs random. What it does is to add a constant to the numbers of an end, in SEG.SEQ
-// of the one direction and in SEG.ACK of the other. An end's numbers are those by which it was seen first.
+// renumbers, such as a firewall that randomises ISNs. The device adds a constant to the numbers of an end, in SEG.SEQ
+// of one direction and in SEG.ACK of the other. The connection uses the numbers in which an end was first seen.
 type numberings [2]numbering
 
-// numbering is what one side of the device adds to them, by end.
+// numbering is what one side of the device adds to the numbers, by end.
 type numbering struct {
 	known [2]bool
 	plus  [2]uint32
 }
 
-// nearby is how far at most what a connection sends lies from what it has come to; the two numbers of one octet are
-// farther apart, but for one pair of random ISNs in 2,048.
+// nearby is the largest distance between a segment and the current numbers of its connection. The two numbers of one
+// octet are farther apart, except for one pair of random ISNs in 2,048.
 const nearby = 1 << 20
 
 func near(m, n uint32) bool { return apart(m, n) < nearby }
@@ -119,8 +119,8 @@ func apart(m, n uint32) uint32 {
 	return m - n
 }
 
-// translate gives a segment in the numbers by which its connection is followed, and whether it was captured on the
-// other side of a device that renumbers. Head is the newest of the connections that it may belong to.
+// translate returns a segment in the numbers of its connection, and whether it was captured on the other side of a
+// device that renumbers. head is the newest connection to which it may belong.
 func (a *Analyzer) translate(seg *flows.Segment, head *connection) (_ *flows.Segment, other bool) {
 	var best *connection
 	var found fit
@@ -145,7 +145,7 @@ func (a *Analyzer) translate(seg *flows.Segment, head *connection) (_ *flows.Seg
 	return &a.translated, found.number == 1
 }
 
-// undo takes off what the device has added.
+// undo subtracts what the device has added.
 func (n *numbering) undo(seg *flows.Segment) {
 	from := sender(seg)
 	seg.Seq -= n.plus[from]
@@ -156,8 +156,8 @@ func (n *numbering) undo(seg *flows.Segment) {
 	seg.Options.SACKRight -= n.plus[1-from]
 }
 
-// foundRenumbered reports whether the segment is the copy, in other numbers, of one that its end has just sent. From
-// then on both numberings are known.
+// foundRenumbered reports whether the segment is a copy, in other numbers, of one that its end has just sent. From then
+// on both numberings are known.
 func (c *connection) foundRenumbered(seg *flows.Segment) bool {
 	from, ack := sender(seg), seg.Flags.Has(flows.ACK)
 	x, y := &c.sides[from], &c.sides[1-from]
@@ -187,16 +187,16 @@ func (c *connection) foundRenumbered(seg *flows.Segment) bool {
 	return false
 }
 
-// renumberedAs reports that the numbers of two segments are the same but for what a device adds, which adds to those of
-// both ends, or of one.
+// renumberedAs reports whether the numbers of two segments differ only by what a device adds to the numbers of one end
+// or of both.
 func (r *fingerprint) renumberedAs(seg *flows.Segment) bool {
 	bySeq, byAck := r.seq != seg.Seq, seg.Flags.Has(flows.ACK) && r.ack != seg.Ack
 	return (bySeq || byAck) && !(bySeq && near(r.seq, seg.Seq)) && !(byAck && near(r.ack, seg.Ack))
 }
 
-// patience is how long after a packet another one of an end may be the same in other numbers, in ns; negative
-// if it cannot be. It takes more evidence than a duplicate does, and what an ID is worth depends on whether
-// the end gives each packet its own.
+// patience is how long after a packet another packet of the end may be its copy in other numbers, in ns; negative if it
+// cannot be one. It needs more evidence than a duplicate, and an IP ID is evidence only if the end gives each packet a
+// different one.
 func (s *side) patience(r *fingerprint, seg *flows.Segment, peer *side) int64 {
 	syn, sameID, same := seg.Flags.Has(flows.SYN), seg.IPID != 0 && r.ipid == seg.IPID, r.digest == seg.Digest
 	switch {
@@ -214,7 +214,7 @@ func (s *side) patience(r *fingerprint, seg *flows.Segment, peer *side) int64 {
 	return -1
 }
 
-// givesIDs reports that the end has sent packets with other IDs.
+// givesIDs reports whether the end has sent packets with different IDs.
 func (s *side) givesIDs(id uint16) bool {
 	for i := range s.recent {
 		if r := &s.recent[i]; r.at != 0 && r.ipid != id {
@@ -224,14 +224,14 @@ func (s *side) givesIDs(id uint16) bool {
 	return false
 }
 
-// fit is how a segment lies to what a connection has come to, in one of its numberings.
+// fit is how well a segment fits the current numbers of a connection, in one of its numberings.
 type fit struct {
 	number  int // of the numbering, -1 if it fits in none
 	numbers int // that could be compared
 	apart   uint32
 }
 
-// fit gives the numbering in which the segment fits best.
+// fit returns the numbering in which the segment fits best.
 func (c *connection) fit(seg *flows.Segment) fit {
 	from, best := sender(seg), fit{number: -1, apart: nearby}
 	for i := range c.numberings {
@@ -247,7 +247,7 @@ func (c *connection) fit(seg *flows.Segment) fit {
 		}
 	}
 	if best.number < 0 && c.numberings[1].known == [2]bool{true, true} {
-		// Far from both: a copy of what nobody can have sent is one all the same.
+		// Far from both: a copy of a segment that no end can have sent is still a copy.
 		there := *seg
 		c.numberings[1].undo(&there)
 		if c.sides[from].copied(seg, func(r *fingerprint) bool {
@@ -260,8 +260,8 @@ func (c *connection) fit(seg *flows.Segment) fit {
 	return best
 }
 
-// learn finds out what a numbering adds to the numbers of an end that it has not named before, by a segment that is in
-// it. It reports false if it cannot be told.
+// learn finds what a numbering adds to the numbers of an end, from a segment in that numbering. It reports false if
+// that remains unknown.
 func (c *connection) learn(number int, seg *flows.Segment) bool {
 	from := sender(seg)
 	to, n, x := 1-from, &c.numberings[number], &c.sides[from]
@@ -292,7 +292,7 @@ func (c *connection) learn(number int, seg *flows.Segment) bool {
 	return true
 }
 
-// copied gives the recent packet of the end of which a segment can be the copy in other numbers, nil if there is none.
+// copied returns the recent packet of the end of which a segment may be a copy in other numbers, nil if there is none.
 func (s *side) copied(seg *flows.Segment, fits func(*fingerprint) bool) *fingerprint {
 	for i := range s.recent {
 		if r := &s.recent[i]; r.at != 0 && r.flags == seg.Flags && r.len == seg.Len && r.ipid == seg.IPID &&
@@ -303,7 +303,7 @@ func (s *side) copied(seg *flows.Segment, fits func(*fingerprint) bool) *fingerp
 	return nil
 }
 
-// appendNumberings appends what a device between adds to the numbers of either side.
+// appendNumberings appends what a device on the path adds to the numbers of either side.
 func (c *connection) appendNumberings(b []byte) []byte {
 	if c.numberings == (numberings{}) {
 		return b

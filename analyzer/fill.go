@@ -11,7 +11,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// fill makes the record of a connection that ends at a time of the capture for a reason.
+// fill makes the record of a connection that ends at a time and for a reason.
 func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record.EndedBy) {
 	client, server := c.opener, 1-c.opener
 	more := a.texts.parts()
@@ -67,7 +67,7 @@ func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record
 	r.Findings = c.findings(r.Findings, &a.texts, at)
 }
 
-// parts is what a record points to, made in one piece but for what few have.
+// parts has the values that a record points to, allocated together, except rare ones.
 type parts struct {
 	fins    [2]record.Fin
 	options [2]record.Options
@@ -76,14 +76,14 @@ type parts struct {
 	tshark  record.Tshark
 }
 
-// texts makes strings, lists of one number, and parts, many of them in one piece of memory.
+// texts allocates strings, lists of one number, and parts, many of them in one piece of memory.
 type texts struct {
 	free    []byte
 	numbers []uint64
 	pieces  []parts
 }
 
-// parts is one for the next record.
+// parts returns parts for the next record.
 func (t *texts) parts() *parts {
 	if len(t.pieces) == 0 {
 		t.pieces = make([]parts, 32)
@@ -93,7 +93,7 @@ func (t *texts) parts() *parts {
 	return p
 }
 
-// number is a list of one.
+// number returns a list of one number.
 func (t *texts) number(n uint64) []uint64 {
 	if len(t.numbers) == cap(t.numbers) {
 		t.numbers = make([]uint64, 0, 1<<10)
@@ -102,7 +102,7 @@ func (t *texts) number(n uint64) []uint64 {
 	return t.numbers[len(t.numbers)-1 : len(t.numbers) : len(t.numbers)]
 }
 
-// room is where the bytes of the next string can be appended.
+// room returns a slice to which the bytes of the next string can be appended.
 func (t *texts) room() []byte {
 	if cap(t.free) < 512 {
 		t.free = make([]byte, 0, 1<<13)
@@ -110,13 +110,13 @@ func (t *texts) room() []byte {
 	return t.free
 }
 
-// string is that of bytes that were appended to room, and are written never again.
+// string returns the bytes appended to room as a string; nothing may write them again.
 func (t *texts) string(b []byte) string {
 	t.free = b[len(b):]
 	return unsafe.String(unsafe.SliceData(b), len(b))
 }
 
-// side is the role of an end.
+// side returns the role of an end.
 func (c *connection) side(end int) record.Side {
 	if end == c.opener {
 		return record.Client
@@ -124,7 +124,7 @@ func (c *connection) side(end int) record.Side {
 	return record.Server
 }
 
-// endpoint fills in an end, whose states are appended to a list.
+// endpoint fills an endpoint of the record, and appends its states to a list.
 func (c *connection) endpoint(r *record.Endpoint, i int, states []record.StateEntry, fin *record.Fin) {
 	e, s := &c.tcp.Ends[i], &c.sides[i]
 	addr, peer := c.key.AddrPortA(), &c.sides[1-i]
@@ -195,19 +195,19 @@ func (c *connection) handshake(client, server int) record.Handshake {
 	if c.tcp.HasServerRTT {
 		h.ServerRTT = record.Duration(c.tcp.ServerRTT)
 	}
-	if c.tcp.HasClientRTT && c.tcp.ClientRTT >= 0 { // what comes before its cause measures nothing
+	if c.tcp.HasClientRTT && c.tcp.ClientRTT >= 0 { // an answer captured before its cause measures nothing
 		h.ClientRTT = record.Duration(c.tcp.ClientRTT)
 	}
 	return h
 }
 
-// reached reports whether an end is believed to have been in a synchronized state.
+// reached reports whether an end was in a synchronized state.
 func reached(e *tcpstate.Endpoint) bool {
 	_, is := reachedAt(e)
 	return is
 }
 
-// reachedAt is when it first was.
+// reachedAt returns when it first was.
 func reachedAt(e *tcpstate.Endpoint) (at int64, known bool) {
 	for _, h := range e.History {
 		if h.State >= tcpstate.Established {
@@ -226,7 +226,7 @@ func (c *connection) outcome(client, server int) record.Outcome {
 		if (opened || accepted) && x.packets+y.packets > x.fins+y.fins {
 			return record.OutcomeUnseen
 		}
-		return record.OutcomeStray // a FIN alone may be anybody's
+		return record.OutcomeStray // a lone FIN proves nothing
 	case x.openings == 0:
 		if opened {
 			return record.OutcomePartial
@@ -262,7 +262,7 @@ func (c *connection) outcome(client, server int) record.Outcome {
 	return record.OutcomeUnanswered
 }
 
-// resetOrigin fills in what an RST tells of its maker.
+// resetOrigin fills in what an RST shows about the device that made it.
 func (c *connection) resetOrigin(reset *record.Reset, r *tcpstate.Reset) {
 	sender := &c.sides[r.By].distance
 	ttl := c.resets.Of(r.Packet).TTL
@@ -358,7 +358,7 @@ func (c *connection) finBefore(i, j int) bool {
 	return c.finPassedBefore(i, j)
 }
 
-// finPassedBefore is finBefore by the order of packets alone.
+// finPassedBefore is finBefore, by the order of packets alone.
 func (c *connection) finPassedBefore(i, j int) bool {
 	if a, b := c.sides[i].finPacket, c.sides[j].finPacket; a > 0 && b > 0 {
 		return a < b
@@ -404,7 +404,7 @@ func (c *connection) timeWaits(r *record.Connection, o *Options, i int, at int64
 		case n+1 < len(history) && history[n+1].Packet == 0:
 			w.EndedBy, w.Observed = record.TimeWaitExpired, record.Duration(history[n+1].At-h.At)
 		case n+1 < len(history) && c.tcp.Reset != nil && c.tcp.Reset.By == i:
-			// It answered as one that holds nothing: its own 2MSL had passed.
+			// It answered like a host without the connection: its own 2MSL had passed.
 			w.EndedBy, w.Observed = record.TimeWaitExpired, record.Duration(history[n+1].At-h.At)
 		case n+1 < len(history):
 			w.EndedBy, w.Observed = record.TimeWaitReset, record.Duration(history[n+1].At-h.At)
@@ -416,7 +416,7 @@ func (c *connection) timeWaits(r *record.Connection, o *Options, i int, at int64
 	}
 }
 
-// ending is what had come of an end when its record ended.
+// ending is the state of an end when its record ended.
 func (c *connection) ending(i int, at int64) (e timers.Ending) {
 	x, y := &c.sides[i], &c.sides[1-i]
 	una, _ := c.tcp.Ends[i].SndUna()
@@ -433,7 +433,7 @@ func (c *connection) ending(i int, at int64) (e timers.Ending) {
 	return e
 }
 
-// fillTimers fills in why an end sent what it sent again.
+// fillTimers fills in why an end retransmitted.
 func (c *connection) fillTimers(r *record.Endpoint, i int, at int64) {
 	now := c.ending(i, at)
 	if r.Timers, r.TimersLeftOut = c.timers.Of(i, &now); r.Timers == nil {

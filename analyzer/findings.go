@@ -11,7 +11,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// note is a finding in the making: what happened, on which side, in which packets.
+// note is an unfinished finding: what happened, on which side, in which packets.
 type note struct {
 	code    record.FindingCode
 	end     int8 // the end that did it, or -1
@@ -19,7 +19,7 @@ type note struct {
 	packets []uint64 // the first ones
 }
 
-// first is the first packet of a finding, 0 if it names none.
+// first returns the first packet of a finding, 0 if it names none.
 func (n *note) first() uint64 {
 	if len(n.packets) == 0 {
 		return 0
@@ -27,7 +27,7 @@ func (n *note) first() uint64 {
 	return n.packets[0]
 }
 
-// maxNotePackets bounds the packets that are named for one finding.
+// maxNotePackets is the most packets that one finding names.
 const maxNotePackets = 8
 
 // note adds packets to a finding.
@@ -61,14 +61,14 @@ func (c *connection) noted(k record.FindingCode) *note {
 	return nil
 }
 
-// noteAll adds n of a finding, of which the first packets are given.
+// noteAll adds n occurrences to a finding, and their first packets.
 func (c *connection) noteAll(k record.FindingCode, end int, packets []uint64, n uint64) {
 	if n > 0 {
 		c.note(k, end, packets...).count += n - 1
 	}
 }
 
-// compareSyns takes note of a SYN that offers less than the first one of its end.
+// compareSyns records a SYN that offers fewer options than the first SYN of its end.
 func (c *connection) compareSyns(from int, seg *flows.Segment, effect tcpstate.Effect) {
 	if seg.Flags&(flows.SYN|flows.ACK) != flows.SYN {
 		return
@@ -81,8 +81,8 @@ func (c *connection) compareSyns(from int, seg *flows.Segment, effect tcpstate.E
 	}
 }
 
-// findingOf is the finding that the segments of a kind make of the end that sent them, or, of what a segment missed,
-// that had sent it.
+// findingOf returns the finding for segments of a kind. It is about the end that sent them, or about the end that sent
+// what they show as missing.
 var findingOf = []struct {
 	kind tcpstate.Kind
 	code record.FindingCode
@@ -102,7 +102,7 @@ var findingOf = []struct {
 	{tcpstate.RstOutside, record.FindingResetOutsideWindow},
 }
 
-// concludeNoted makes findings of the noteworthy segments of an end.
+// concludeNoted makes findings of an end's noteworthy segments.
 func (c *connection) concludeNoted(end int) {
 	if !c.tcp.HasNoted() {
 		return
@@ -129,7 +129,7 @@ func (c *connection) concludeNoted(end int) {
 	}
 }
 
-// concludeOutlived makes a finding of the RSTs that either end outlived, and of what was sent after them.
+// concludeOutlived makes a finding of RSTs after which the connection went on, and of the segments sent after them.
 func (c *connection) concludeOutlived() {
 	packets, n := c.tcp.Noted(tcpstate.RstOutlived, 0)
 	more, m := c.tcp.Noted(tcpstate.RstOutlived, 1)
@@ -146,12 +146,12 @@ func synShape(seg *flows.Segment) shape {
 	return shape{seg.Flags.Has(flows.ECE | flows.CWR), o.FastOpen, o.HasTimestamp || o.SACKPermitted || o.HasWScale}
 }
 
-// fewerOptions reports whether a repeated SYN leaves out what the first had (RFC 3168 §6.1.1.1, RFC 7413 §4.1.3).
+// fewerOptions reports whether a retransmitted SYN lacks options of the first (RFC 3168 §6.1.1.1, RFC 7413 §4.1.3).
 func fewerOptions(first, again shape) bool {
 	return first.ecn && !again.ecn || first.fastOpen && !again.fastOpen || first.options && !again.options
 }
 
-// seemsOnly reports a finding that rests on what a filter on control bits hid, and on nothing else.
+// seemsOnly reports whether a finding rests only on segments that a filter on control bits hid.
 func seemsOnly(n note) bool {
 	switch n.code {
 	case record.FindingFinBeforeData, record.FindingResetChallenged, record.FindingForeignSegments,
@@ -161,7 +161,7 @@ func seemsOnly(n note) bool {
 	return false
 }
 
-// conclude adds to the notes what the whole of the record says.
+// conclude adds the findings that need the whole record.
 func (c *connection) conclude(r *record.Connection, at int64) {
 	client, server := c.opener, 1-c.opener
 	x, y := &c.sides[client], &c.sides[server]
@@ -176,7 +176,7 @@ func (c *connection) conclude(r *record.Connection, at int64) {
 		}
 	case record.OutcomeEmbryonic:
 		if c.filtered && c.tcp.OpenUnseen(server) {
-			break // its ACK may be among what was left out
+			break // the filter may have left out its ACK
 		}
 		c.note(record.FindingEmbryonic, server, y.synAckPacket)
 	case record.OutcomeAborted:
@@ -248,7 +248,7 @@ func (c *connection) conclude(r *record.Connection, at int64) {
 	}
 }
 
-// concludeAddresses takes note of SYNs and SYN-ACKs to or from addresses that are no host's (RFC 9293 §3.9.2.3).
+// concludeAddresses records SYNs and SYN-ACKs to or from addresses that belong to no single host (RFC 9293 §3.9.2.3).
 func (c *connection) concludeAddresses(client int) {
 	x, y := &c.sides[client], &c.sides[1-client]
 	if x.openings+y.synAcks == 0 || c.key.Hosts() {
@@ -261,7 +261,7 @@ func (c *connection) concludeAddresses(client int) {
 	c.note(record.FindingImpossibleAddress, end, x.openingPacket, y.synAckPacket)
 }
 
-// concludeAborted tells the reasons apart for which an attempt that was answered was not completed.
+// concludeAborted finds the reason why an answered attempt was not completed.
 func (c *connection) concludeAborted(r *record.Connection, client int) {
 	x, y := &c.sides[client], &c.sides[1-client]
 	reset := c.tcp.Reset
@@ -279,7 +279,7 @@ func (c *connection) concludeAborted(r *record.Connection, client int) {
 	}
 }
 
-// idleBeforeClose is how long a connection must be silent before a close is that of an idle one.
+// idleBeforeClose is the silence after which a close counts as the close of an idle connection.
 const idleBeforeClose = int64(time.Second)
 
 func (c *connection) concludeReset(r *record.Connection) {
@@ -300,9 +300,9 @@ func (c *connection) concludeReset(r *record.Connection) {
 	}
 }
 
-// concludeSide adds what a side waited for and did not get.
+// concludeSide adds findings about what a side waited for without success.
 func (c *connection) concludeSide(i int, at int64) {
-	const patience = 60 * int64(time.Second) // what Linux gives an orphan (tcp_fin_timeout)
+	const patience = 60 * int64(time.Second) // Linux's time for an orphan (tcp_fin_timeout)
 	e, x, y := &c.tcp.Ends[i], &c.sides[i], &c.sides[1-i]
 	if e.FinSent && x.finPacket > 0 && !x.finAcked && y.packets > 0 && c.tcp.Reset == nil &&
 		!(c.filtered && c.sides[i].fins == 1) {
@@ -345,7 +345,7 @@ func (c *connection) concludeSilence(r *record.Connection, at int64) {
 	}
 }
 
-// appendSilence says for how long the server's application was silent, and how long its answers take otherwise.
+// appendSilence appends how long the server's application was silent, and how long its answers usually take.
 func (c *connection) appendSilence(b []byte, at int64) []byte {
 	b = append(record.Duration(c.usage.Silence(at)).Append(append(b, ": "...)), " s"...)
 	if _, _, usual := c.usage.Waiting(); c.usage.Turns() > 0 {
@@ -354,14 +354,14 @@ func (c *connection) appendSilence(b []byte, at int64) []byte {
 	return b
 }
 
-// findings makes the record's list of the notes, in the order of the catalogue.
+// findings makes the record's list from the notes, in the order of the catalogue.
 func (c *connection) findings(list []record.Finding, t *texts, at int64) []record.Finding {
 	slices.SortStableFunc(c.notes, func(x, y note) int {
 		return cmp.Or(cmp.Compare(x.code, y.code), cmp.Compare(x.first(), y.first()))
 	})
 	for i := range c.notes {
 		list = append(list, c.finding(&c.notes[i], t, at))
-		c.notes[i].packets = nil // they are the record's now
+		c.notes[i].packets = nil // the record owns them now
 	}
 	return list
 }
@@ -415,7 +415,7 @@ func (c *connection) finding(n *note, t *texts, at int64) record.Finding {
 	return f
 }
 
-// appendOrigin appends to a finding about an RST that another device made it, if its TTL says so.
+// appendOrigin appends to a finding about an RST that another device made it, if its TTL shows that.
 func (c *connection) appendOrigin(b []byte, n *note) []byte {
 	switch n.code {
 	case record.FindingReset, record.FindingAckReset, record.FindingResetOutlived, record.FindingResetChallenged,
@@ -434,7 +434,7 @@ func (c *connection) appendOrigin(b []byte, n *note) []byte {
 	return b
 }
 
-// appendPackets appends the packets as a person writes them: packets 3, 7 and 9.
+// appendPackets appends packets in words: packets 3, 7 and 9.
 func appendPackets(b []byte, packets []uint64, count uint64) []byte {
 	b = append(b, "; packet"...)
 	if len(packets) > 1 {

@@ -7,18 +7,17 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// watch takes note of what the capture holds as a whole. Own says that the segment is of one of this tracker's
-// connections.
+// watch records which kinds of segments the capture has. own means that the segment belongs to a connection of this
+// tracker.
 func (a *Analyzer) watch(seg *flows.Segment, own bool) {
 	if a.passed.Note(seg) && own {
 		a.tell(ackPassed, &event{})
 	}
 }
 
-// settle settles a connection at a time of the capture. Whether a filter on control bits hid segments of it is
-// judged by what has passed until then: records are told as their connections end, the filter is known for
-// certain only at the end of the capture, and a connection that was open cannot have passed before the first
-// segment with ACK alone unless there is one.
+// settle settles a connection at a time of the capture. It judges by the segments up to now whether a filter on control
+// bits hid segments of the connection. Certainty comes only at the end of the capture, but records are emitted earlier.
+// That is enough, because without a filter no connection can be open before the first segment with ACK alone.
 func (a *Analyzer) settle(c *connection, at int64) {
 	c.filtered = !a.passed.Others && (a.passed.FINs > 0 || c.tcp.ResetBeyondSyn())
 	waited := c.tcp.OpenUnseen(1 - c.opener)
@@ -36,7 +35,7 @@ func (a *Analyzer) settle(c *connection, at int64) {
 	}
 }
 
-// waitedForFin reports that an end went through FIN_WAIT_2: an acknowledgement came before the other side's FIN.
+// waitedForFin reports whether an end went through FIN_WAIT_2: an acknowledgement came before the other side's FIN.
 func (c *connection) waitedForFin(i int) bool {
 	for _, h := range c.tcp.Ends[i].History {
 		if h.State == tcpstate.FinWait2 {
@@ -46,7 +45,7 @@ func (c *connection) waitedForFin(i int) bool {
 	return false
 }
 
-// settledEnd is why a record ends, once settled: where a filter hid what closed the connection, it is not idleness.
+// settledEnd is why a settled record ends. If a filter hid the close of the connection, the reason is not idleness.
 func (c *connection) settledEnd(by record.EndedBy) record.EndedBy {
 	if !c.filtered || by != record.EndIdle || !c.over() {
 		return by
@@ -57,14 +56,14 @@ func (c *connection) settledEnd(by record.EndedBy) record.EndedBy {
 	return c.endReason(by)
 }
 
-// mayBeOpen reports that a filter on control bits may hide that the attempt was completed long ago: it is not given up
-// before an open connection would be.
+// mayBeOpen reports whether a filter on control bits may hide that the attempt was completed long ago. Then it gets the
+// time limit of an open connection.
 func (a *Analyzer) mayBeOpen(c *connection) bool {
 	return !a.passed.Others && a.passed.FINs > 0 && c.tcp.OpenUnseen(1-c.opener)
 }
 
-// keepOpen takes back what silence says of an attempt in a flood: there a listener that sends a SYN-ACK once may have
-// sent a cookie (RFC 4987 §3.6).
+// keepOpen withdraws what silence implied about an attempt in a flood, because a listener that sends a SYN-ACK only
+// once may have sent a cookie (RFC 4987 §3.6).
 func (a *accounts) keepOpen(e *event, r *record.Connection) {
 	switch e.kind {
 	case recordEnds:

@@ -8,8 +8,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// quoted takes in an ICMP error about a segment. Only one that quotes the SYN's own number is believed (RFC 5927
-// §4.1). A hard error ends an attempt (RFC 1122 §4.2.3.9); a synchronized connection does not care (RFC 5461).
+// quoted processes an ICMP error about a segment. It counts only if it quotes the SYN's own number (RFC 5927 §4.1). A
+// hard error ends an attempt (RFC 1122 §4.2.3.9); a synchronized connection ignores it (RFC 5461).
 func (a *Analyzer) quoted(seg *flows.Segment, tag uint32) {
 	head := a.lookup(&seg.Key, tag)
 	if head == nil {
@@ -57,25 +57,25 @@ func (c *connection) undeliverable(seg *flows.Segment) {
 	}
 }
 
-// quoted is an ICMP error about a SYN or a SYN-ACK; without a packet there is none.
+// quoted is an ICMP error about a SYN or a SYN-ACK; packet 0 means none.
 type quoted struct {
 	packet    uint64
-	from      flows.Addr // who reports it
+	from      flows.Addr // the sender of the error
 	mtu       uint32
 	typ, code uint8
 	hard      bool // it ended the attempt
 	ofSynAck  bool
 }
 
-// refusesSyn reports that it ended the attempt of the side that sent the SYN.
+// refusesSyn reports whether it ended the attempt of the side that sent the SYN.
 func (q *quoted) refusesSyn() bool { return q.hard && !q.ofSynAck }
 
-// prohibits reports that it says that a rule forbids the segment.
+// prohibits reports whether it says that a rule forbids the segment.
 func (q *quoted) prohibits(v6 bool) bool {
 	return q.packet != 0 && record.ICMPProhibits(v6, q.typ, q.code)
 }
 
-// of gives it to a record, nil if there is none.
+// of returns it for a record, nil if there is none.
 func (q *quoted) of(v6 bool) *record.ICMP {
 	if q.packet == 0 {
 		return nil
@@ -91,8 +91,8 @@ func (q *quoted) of(v6 bool) *record.ICMP {
 	return r
 }
 
-// unreachable reports an error that says the segment cannot be delivered: destination unreachable but for
-// "fragmentation needed" (RFC 1191), time exceeded and parameter problem (RFC 792, RFC 4443 §3).
+// unreachable reports whether the error says that the segment cannot be delivered: destination unreachable, except
+// "fragmentation needed" (RFC 1191), time exceeded, and parameter problem (RFC 792, RFC 4443 §3).
 func unreachable(q *flows.Quote) bool {
 	if q.V6 {
 		return q.Type == 1 || q.Type == 3 || q.Type == 4
@@ -100,14 +100,13 @@ func unreachable(q *flows.Quote) bool {
 	return q.Type == 3 && q.Code != 4 || q.Type == 11 || q.Type == 12
 }
 
-// hopeless reports an error that ends even a listener's half of a handshake: the other host cannot be reached at
-// all. Linux keeps it for refusals by protocol, port or policy (tcp_req_err, icmp_err_convert: only fatal ones
-// that are no forgery's favourite).
+// hopeless reports whether the error ends even a listener's half of a handshake: the other host cannot be reached at
+// all. Linux does this only for refusals by protocol, port or policy (tcp_req_err, the fatal ones of icmp_err_convert).
 func hopeless(q *flows.Quote) bool {
 	return unreachable(q) && (q.V6 || q.Type != 3 || q.Code <= 1)
 }
 
-// trackPath takes note of a segment that fits, for either end. Nxt is what SND.NXT of its sender was before it.
+// trackPath records a segment that fits the path, for either end. nxt is its sender's SND.NXT before it.
 func (c *connection) trackPath(from, to int, seg *flows.Segment, nxt uint32) {
 	if una, known := c.tcp.Ends[from].SndUna(); known {
 		c.sides[from].path.Sends(seg, uint32(una), nxt)
@@ -121,7 +120,7 @@ func (c *connection) trackPath(from, to int, seg *flows.Segment, nxt uint32) {
 	}
 }
 
-// noteLost makes the finding of what was sent again too often and was too long.
+// noteLost makes the finding path_mtu from long segments that were retransmitted too often.
 func (c *connection) noteLost(end int) {
 	p := &c.sides[end].path
 	p.Lose()
@@ -129,8 +128,8 @@ func (c *connection) noteLost(end int) {
 	c.note(record.FindingPathMTU, end, p.Named, first, last).count += again - 1
 }
 
-// tooBig is an ICMP error that says that a segment was too long for the next link. Only one that quotes what is under
-// way is believed (RFC 5927 §4.1).
+// tooBig is an ICMP error that says that a segment was too long for the next link. It counts only if it quotes data
+// under way (RFC 5927 §4.1).
 func (c *connection) tooBig(seg *flows.Segment) bool {
 	e := &c.tcp.Ends[sender(seg)]
 	nxt, sent := e.SndNxt()
@@ -142,12 +141,12 @@ func (c *connection) tooBig(seg *flows.Segment) bool {
 	return true
 }
 
-// packetTooBig reports "fragmentation needed" (RFC 792) and ICMPv6's "packet too big".
+// packetTooBig reports whether the error is "fragmentation needed" (RFC 792) or ICMPv6's "packet too big".
 func packetTooBig(q *flows.Quote) bool {
 	return q.V6 && q.Type == 2 || !q.V6 && q.Type == 3 && q.Code == 4
 }
 
-// appendWhy appends to the detail of a finding what an ICMP error, or an address, says of its cause.
+// appendWhy appends to the detail of a finding the cause that an ICMP error, or an address, shows.
 func (c *connection) appendWhy(b []byte, code record.FindingCode) []byte {
 	q := &c.icmp
 	switch code {
@@ -183,12 +182,13 @@ func (c *connection) appendWhy(b []byte, code record.FindingCode) []byte {
 	return b
 }
 
-// expired reports that the packet made too many hops.
+// expired reports whether the packet made too many hops.
 func (q *quoted) expired(v6 bool) bool {
 	return q.code == 0 && (v6 && q.typ == 3 || !v6 && q.typ == 11)
 }
 
-// ofPort reports "port unreachable", which a TCP never sends about a segment: it sends an RST (RFC 9293 §3.10.7.1).
+// ofPort reports whether the error is "port unreachable". A TCP never sends it about a segment, but an RST (RFC 9293
+// §3.10.7.1).
 func (q *quoted) ofPort(v6 bool) bool {
 	return v6 && q.typ == 1 && q.code == 4 || !v6 && q.typ == 3 && q.code == 3
 }

@@ -9,13 +9,13 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// opens reports a SYN without ACK: an active open (RFC 9293 §3.10.1).
+// opens reports whether a segment is a SYN without ACK: an active open (RFC 9293 §3.10.1).
 func opens(seg *flows.Segment) bool {
 	return seg.Flags&(flows.SYN|flows.ACK|flows.FIN|flows.RST) == flows.SYN
 }
 
-// opensWith reports whether a SYN is the connection's own: the same ISN; or the one that its first number supposes
-// where the SYN was captured late; or the other side's first word to a SYN (RFC 9293 §3.5, figure 7).
+// opensWith reports whether a SYN is the connection's own. It has the same ISN; or the ISN inferred from the first
+// number, if the SYN was captured late; or it is the other side's SYN (RFC 9293 §3.5, figure 7).
 func (c *connection) opensWith(seg *flows.Segment) bool {
 	x, y := &c.tcp.Ends[sender(seg)], &c.tcp.Ends[1-sender(seg)]
 	switch {
@@ -27,8 +27,8 @@ func (c *connection) opensWith(seg *flows.Segment) bool {
 	return x.HasSent && c.sides[sender(seg)].firstSeq == seg.Seq+1
 }
 
-// nearest gives the incarnation whose numbers a segment is nearest to, the newest of equals. A segment that none can
-// have sent is counted with the open one: it was meant to disturb that.
+// nearest returns the incarnation with the nearest numbers, the newest of equals. A segment that fits none counts for
+// the open incarnation, because it was meant to disturb that one.
 func (c *connection) nearest(seg *flows.Segment) *connection {
 	var s tcpstate.Segment
 	reduce(&s, seg)
@@ -42,8 +42,8 @@ func (c *connection) nearest(seg *flows.Segment) *connection {
 	return best
 }
 
-// rejectsSynAck reports whether a SYN-ACK is of none of the incarnations: it has another ISN, and does not lie in a
-// window of theirs either, where a forged one aims.
+// rejectsSynAck reports whether a SYN-ACK belongs to no incarnation: it has another ISN, and lies in no window of
+// theirs, where a forged one would lie.
 func (c *connection) rejectsSynAck(seg *flows.Segment) bool {
 	const window = 1 << 16
 	for o := c; o != nil; o = o.older {
@@ -61,14 +61,14 @@ func (c *connection) rejectsSynAck(seg *flows.Segment) bool {
 	return true
 }
 
-// openerReset reports that the opener answered the SYN-ACK with nothing but an RST.
+// openerReset reports whether the opener answered the SYN-ACK only with an RST.
 func (c *connection) openerReset() bool {
 	x := &c.sides[c.opener]
 	return c.tcp.Reset != nil && c.tcp.Reset.By == c.opener && x.packets-x.duplicates == x.openings+
 		x.rsts && !reached(&c.tcp.Ends[1-c.opener])
 }
 
-// absorb takes over a SYN that turned out to belong to no connection of its own.
+// absorb takes over a SYN that turned out not to begin a connection.
 func (c *connection) absorb(stale *connection) {
 	for i := range c.sides {
 		x, y := &c.sides[i], &stale.sides[i]
@@ -87,14 +87,15 @@ func (c *connection) absorb(stale *connection) {
 	c.tcp.Note(tcpstate.SynInConnection, stale.opener, tcpstate.Seq(stale.sides[stale.opener].firstSeq), stale.id)
 }
 
-// mayLive reports that a SYN seemed to show that its sender had lost the connection, though it may have been another
-// host's: behind NAT two can get the same port. Then the first one goes on, with the numbers that it had.
+// mayLive reports whether a connection may go on although a SYN seemed to show that its sender had lost it. Behind NAT
+// two hosts can get the same port: the SYN was the other host's, and the first connection goes on with its numbers.
 func (c *connection) mayLive() bool {
 	h := c.tcp.HalfOpen
 	return h != nil && h.By == tcpstate.AnsweredSyn && c.over()
 }
 
-// challengedIn takes the challenge ACK of an earlier incarnation for the answer to this one's SYN (RFC 5961 §4.2).
+// challengedIn records the challenge ACK of an earlier incarnation as the answer to this incarnation's SYN (RFC 5961
+// §4.2).
 func (c *connection) challengedIn(earlier *connection, seg *flows.Segment, effect tcpstate.Effect) {
 	if c.challenged || !effect.Has(tcpstate.Challenge) {
 		return
@@ -103,8 +104,8 @@ func (c *connection) challengedIn(earlier *connection, seg *flows.Segment, effec
 	c.beforeWaits = earlier.waits()
 }
 
-// succeeded takes note of the incarnation that follows. Linux gives a connection that it accepts in TIME_WAIT an ISN
-// that follows from the old numbers (tcp_timewait_state_process: SND.NXT + 65535 + 2).
+// succeeded records the next incarnation. Linux gives a connection that it accepts in TIME_WAIT an ISN that follows
+// from the old numbers (tcp_timewait_state_process: SND.NXT + 65535 + 2).
 func (c *connection) succeeded(by *connection) {
 	c.successor = by.id
 	for i := range c.tcp.Ends {
@@ -118,16 +119,16 @@ func (c *connection) succeeded(by *connection) {
 }
 
 // A SYN can reach a listener long after it was sent, when its connection has closed or its client has given up. Then
-// the listener answers as if it were new, and the client disowns the answer (RFC 9293 §3.5, figure 8). A handshake of
-// two segments would have opened a connection that nobody wants.
+// the listener answers as if it were new, and the client resets the answer (RFC 9293 §3.5, figure 8). A handshake of
+// two segments would have opened an unwanted connection.
 
-// outlived reports that a SYN of the opener's with the connection's own number is none of its transmissions: it came
-// after its sender had answered the SYN-ACK or disowned it, or when the attempt was given up. It is a late copy, or its
-// sender begins again with the same number, as devices do that boot.
+// outlived reports whether a SYN of the opener with the connection's ISN does not belong to the connection: it came
+// after its sender had acknowledged or reset the SYN-ACK, or after the attempt's time limit. It is a late copy, or its
+// sender reuses the number, as some devices do after a boot.
 func (c *connection) outlived(seg *flows.Segment) bool {
 	const (
 		soonest = int64(time.Second) // after the last one: the first retransmission timeout (RFC 6298 §2.1)
-		// what it was before (RFC 1122 §4.2.3.1), for one that tries again though it was answered
+		// the first timeout of RFC 1122 §4.2.3.1, for a client that retries although it was answered
 		latest = 3 * soonest
 	)
 	x, y := &c.tcp.Ends[c.opener], &c.tcp.Ends[1-c.opener]
@@ -144,12 +145,12 @@ func (c *connection) outlived(seg *flows.Segment) bool {
 	return since > latest && (x.GaveUp(seg.Time) || y.GaveUp(seg.Time) || c.over() && x.Syns == 1)
 }
 
-// recent is how long the numbers of a connection say something of those of the next one with the same sockets, in ns:
-// they come from a clock (RFC 6528 §3) that in some stacks goes around in minutes.
+// recent is how long the ISNs of a connection can be compared with those of the next one on the same sockets, in ns:
+// they come from a clock (RFC 6528 §3) that wraps within minutes in some stacks.
 const recent = 60 * int64(time.Second)
 
-// follows compares the segment that begins the connection with what is known of its sockets. A copy has a number that
-// an earlier SYN had, or answers that one; an old SYN has a lower number than the connection before.
+// follows compares the first segment of a connection with the earlier connections of its sockets. A copy has the number
+// of an earlier SYN, or answers that SYN; a stale SYN has a lower number than the connection before.
 func (c *connection) follows(older *connection, seg *flows.Segment) {
 	client, iss := sender(seg), seg.Seq
 	if seg.Flags.Has(flows.SYN | flows.ACK) {
@@ -171,21 +172,21 @@ func (c *connection) follows(older *connection, seg *flows.Segment) {
 	c.stale = c.stale || c.old
 }
 
-// supersedes takes note that nothing is left of an attempt of the same client. A late copy of its SYN may come yet.
+// supersedes records that an earlier attempt of the same client is over. A late copy of its SYN may still come.
 func (c *connection) supersedes(o *connection) {
 	if x := &o.tcp.Ends[o.opener]; o.opener == c.opener && o.embryonic() && x.ISSKnown {
 		c.gaveUp, c.givenUp = true, uint32(x.ISS)
 	}
 }
 
-// expireUnderStale ends the TIME_WAIT of a listener that answered an old SYN by a SYN-ACK: its 2MSL was over.
+// expireUnderStale ends the TIME_WAIT of a listener that answered a stale SYN with a SYN-ACK: its 2MSL was over.
 func (c *connection) expireUnderStale(listener int, at int64) {
 	if c.waitsAt(listener) {
 		c.tcp.Expire(listener, at)
 	}
 }
 
-// appendStale appends what an old SYN cost the listener.
+// appendStale appends what a stale SYN cost the listener.
 func (c *connection) appendStale(b []byte) []byte {
 	server := 1 - c.opener
 	e, synAcks := &c.tcp.Ends[server], c.sides[server].synAcks

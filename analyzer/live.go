@@ -7,8 +7,8 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
-// Live counts what is followed now. Silence has decided nothing yet: an attempt that will be called
-// unanswered is a client in SYN_SENT.
+// Live counts what is followed now, without conclusions from silence: an attempt that will end as unanswered is still a
+// client in SYN_SENT.
 func (a *Analyzer) Live() record.Live {
 	live := a.live
 	attempts := a.table.attempts.live()
@@ -27,7 +27,7 @@ type standing struct {
 	client, server    uint8
 }
 
-// recount brings Live to what a connection has become.
+// recount updates Live for a connection that has changed.
 func (a *Analyzer) recount(c *connection) {
 	now := standing{counted: true, halfOpen: c.tcp.HalfOpen != nil}
 	if e := &c.tcp.Ends[c.opener]; e.Known() {
@@ -46,13 +46,13 @@ func (a *Analyzer) recount(c *connection) {
 	}
 }
 
-// uncount takes a connection out of Live.
+// uncount removes a connection from Live.
 func (a *Analyzer) uncount(c *connection) {
 	c.stands.count(&a.live, ^uint64(0))
 	c.stands = standing{}
 }
 
-// count adds n, modulo 2^64, to what a connection counts in.
+// count adds n, modulo 2^64, to the counters of a connection.
 func (s standing) count(l *record.Live, n uint64) {
 	if s.counted {
 		l.Connections += n
@@ -68,9 +68,9 @@ func (s standing) count(l *record.Live, n uint64) {
 	}
 }
 
-// Open calls visit with the record of each connection that began by a time of the capture and is still followed, in the
-// order of their ids, as it stands now: EndOpen, its TIME_WAIT TimeWaitRunning. What silence decides is decided as if
-// nothing more came; the connections themselves go on as if nobody had asked. What was reported at its close is left
+// Open calls visit with the current record of each connection that began by a time of the capture and is still
+// followed, in the order of their ids, with EndOpen, and TimeWaitRunning for a TIME_WAIT. Silence is judged as if no
+// segment came any more, but the connections themselves do not change. Connections reported at their close are left
 // out. A record is valid until visit returns.
 func (a *Analyzer) Open(by int64, visit func(*record.Connection)) {
 	var rec record.Connection
@@ -84,7 +84,7 @@ func (a *Analyzer) Open(by int64, visit func(*record.Connection)) {
 	}
 }
 
-// peek gives the newest incarnation at a place to somebody who changes nothing, until it is called again.
+// peek returns the newest incarnation at a place, read-only and valid until the next call.
 func (a *Analyzer) peek(n uint32) *connection {
 	p := a.table.places.At(n)
 	switch {
@@ -109,7 +109,7 @@ func (a *Analyzer) peek(n uint32) *connection {
 	return a.newest(n)
 }
 
-// preview fills in the record that a connection would have if it ended now.
+// preview fills the record that a connection would have if it ended now.
 func (a *Analyzer) preview(c *connection, r *record.Connection, by record.EndedBy) {
 	d := *c
 	d.tcp = c.tcp.Clone()
@@ -130,7 +130,7 @@ func (a *Analyzer) preview(c *connection, r *record.Connection, by record.EndedB
 	}
 }
 
-// reportClosed emits the record of a connection of which nothing is left but TIME_WAIT, if that is asked for.
+// reportClosed emits the record of a closed connection, if the option AtClose is set.
 func (a *Analyzer) reportClosed(c *connection) {
 	if !a.options.AtClose || c.reported || !c.closed() {
 		return
@@ -143,7 +143,7 @@ func (a *Analyzer) reportClosed(c *connection) {
 	a.tell(recordEnds, &event{})
 }
 
-// tellTimeWaits lets the totals know how TIME_WAITs ended that were running when the connection was reported.
+// tellTimeWaits adds to the totals how TIME_WAITs ended that were running when the connection was reported.
 func (a *Analyzer) tellTimeWaits(c *connection, at int64, by record.EndedBy) {
 	a.settle(c, at)
 	r := a.record
@@ -161,7 +161,7 @@ func (a *Analyzer) tellTimeWaits(c *connection, at int64, by record.EndedBy) {
 	a.tell(timeWaitsEnd, &event{})
 }
 
-// closed reports that nothing is left of the connection but TIME_WAIT, and what may still be under way.
+// closed reports whether the connection is closed, except for TIME_WAIT and segments under way.
 func (c *connection) closed() bool {
 	if !c.waits() {
 		return c.over()
@@ -182,12 +182,12 @@ func (c *connection) closedBy() record.EndedBy {
 	return c.endReason(record.EndClosed)
 }
 
-// Cursor is how far Scan has come. The zero value is the beginning.
+// Cursor is a position of Scan. The zero value is the beginning.
 type Cursor struct{ place int }
 
-// Scan is Open for who cannot wait for all connections, nor let the next segment wait for them: it looks at n places,
-// of which some may be empty, and returns where to go on, the zero Cursor once it has been everywhere. The records come
-// in no order, with those that were reported at their close. What begins or ends between two calls may be given or not.
+// Scan is an incremental Open: each call looks at n places, of which some may be empty, and returns where to go on, the
+// zero Cursor at the end. The records come in no order, and include connections reported at their close. A connection
+// that begins or ends between two calls may be visited or not.
 func (a *Analyzer) Scan(from Cursor, n int, visit func(*record.Connection)) Cursor {
 	var rec record.Connection
 	for ; n > 0; n-- {

@@ -5,16 +5,16 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Where the packets of one connection come through several queues of a network card, or from devices with clocks
-// of their own, an answer can stand before what it answers. Such a segment waits for its cause, and what its
-// sender sends meanwhile waits behind it, so that the rules see what the endpoints saw. If the cause does not
-// come, the capture does not hold it.
+// If the packets of one connection come through several queues of a network card, or from devices with different
+// clocks, an answer can precede its cause in the capture. Such a segment waits for its cause, and later segments of its
+// sender wait behind it, so that the rules see what the endpoints saw. If the cause does not come, the capture lacks
+// it.
 
-// overtaking is how long a segment waits at most, in ns: longer than a card's queues hold a packet, and than clocks
-// that are kept synchronous differ.
+// overtaking is the longest wait of a segment, in ns: longer than a card's queues hold a packet, and longer than the
+// difference of synchronized clocks.
 const overtaking = 20e6
 
-// maxWaiting is how many segments of one 4-tuple wait at most. With one more, none waits any longer.
+// maxWaiting is the most segments of one 4-tuple that wait. One more releases all of them.
 const maxWaiting = 64
 
 // turn says whether a segment may wait.
@@ -30,19 +30,19 @@ const (
 // overtaken are the segments that wait, by 4-tuple.
 type overtaken struct {
 	lists map[flows.Key]*waiting
-	due   []*waiting // in the order of their times; some do not wait any more
+	due   []*waiting // ordered by time; some no longer wait
 	used  []*waiting
 }
 
-// waiting is what waits of one 4-tuple, all of one end and in its order.
+// waiting has the waiting segments of one 4-tuple, all from one end and in order.
 type waiting struct {
 	list  []flows.Segment
 	tag   uint32 // hash of the key
-	turn  turn   // that they have when they do not wait any more
+	turn  turn   // their turn when they stop waiting
 	until int64
 }
 
-// wait has a segment wait, the first of its 4-tuple. Turn is what it has then.
+// wait makes a segment wait, the first of its 4-tuple.
 func (a *Analyzer) wait(seg *flows.Segment, tag uint32, turn turn) {
 	o := &a.overtaken
 	if o.lists == nil {
@@ -57,13 +57,13 @@ func (a *Analyzer) wait(seg *flows.Segment, tag uint32, turn turn) {
 	w.list, w.tag, w.turn, w.until = append(w.list[:0], *seg), tag, turn, a.now()+overtaking
 	o.lists[seg.Key] = w
 	o.due = append(o.due, w)
-	// that one came by a clock that was not believed
+	// that segment came during a clock jump that was discarded
 	for i := len(o.due) - 1; i > 0 && o.due[i-1].until > w.until; i-- {
 		o.due[i-1], o.due[i] = o.due[i], o.due[i-1]
 	}
 }
 
-// of gives what waits of a 4-tuple, nil for nothing.
+// of returns what waits of a 4-tuple, nil for nothing.
 func (o *overtaken) of(key *flows.Key) *waiting {
 	if len(o.lists) == 0 {
 		return nil
@@ -71,7 +71,7 @@ func (o *overtaken) of(key *flows.Key) *waiting {
 	return o.lists[*key]
 }
 
-// firstWaiting gives what waits until before now and for the shortest time, nil if there is none.
+// firstWaiting returns what has waited long enough before now, the earliest first, nil if there is none.
 func (o *overtaken) firstWaiting(now int64) *waiting {
 	for len(o.due) > 0 && len(o.due[0].list) == 0 {
 		o.used = append(o.used, o.due[0])
@@ -83,7 +83,7 @@ func (o *overtaken) firstWaiting(now int64) *waiting {
 	return o.due[0]
 }
 
-// meets takes in a segment while others of its 4-tuple wait.
+// meets processes a segment while others of its 4-tuple wait.
 func (a *Analyzer) meets(seg *flows.Segment, w *waiting) {
 	head := a.lookup(&seg.Key, w.tag)
 	if sender(seg) == sender(&w.list[0]) {
@@ -119,7 +119,7 @@ func (a *Analyzer) meets(seg *flows.Segment, w *waiting) {
 	}
 }
 
-// peersSee shows a segment that waits to what stands for other tools, which know no waiting.
+// peersSee passes a waiting segment to the models of other tools at once, because these do not reorder.
 func (a *Analyzer) peersSee(seg *flows.Segment, head *connection) {
 	if head != nil {
 		seg, _ = a.translate(seg, head)
@@ -127,12 +127,12 @@ func (a *Analyzer) peersSee(seg *flows.Segment, head *connection) {
 	}
 }
 
-// relation is what a segment can have to do with those of its peer that wait.
+// relation is how a segment relates to the waiting segments of its peer.
 type relation uint8
 
 const (
 	isApart    relation = iota // it answers something that came before them
-	mayBeCause                 // it brings what was not seen yet
+	mayBeCause                 // it brings new data, a SYN or a FIN
 	mayBeAnswer
 )
 
@@ -168,13 +168,13 @@ func (a *Analyzer) relation(seg *flows.Segment, head *connection) relation {
 	return mayBeAnswer
 }
 
-// refuses reports the RST of a socket where nothing listens (RFC 9293 §3.10.7.1): if it is the first segment its SYN
-// may come yet. (The rules know what to do with a SYN-ACK that comes first.)
+// refuses reports whether a segment is the RST of a socket without a listener (RFC 9293 §3.10.7.1). If it is the first
+// segment, its SYN may still come. (The rules handle a SYN-ACK that comes first.)
 func refuses(seg *flows.Segment) bool {
 	return seg.Flags&(flows.SYN|flows.FIN|flows.RST|flows.ACK) == flows.RST|flows.ACK && seg.Seq == 0 && seg.Len == 0
 }
 
-// answersUnseen reports that a segment acknowledges what its peer has not sent yet, as far as the capture shows.
+// answersUnseen reports whether a segment acknowledges what its peer has not sent yet, as far as the capture shows.
 func (c *connection) answersUnseen(seg *flows.Segment) bool {
 	if seg.Flags&(flows.ACK|flows.RST) != flows.ACK || c.self() {
 		return false
@@ -195,7 +195,7 @@ func (c *connection) answersUnseen(seg *flows.Segment) bool {
 	return sent && y.HasSent && near(seg.Ack, uint32(nxt)) && tcpstate.Seq(seg.Ack).After(nxt)
 }
 
-// letAllGo takes in all that wait: nothing comes any more.
+// letAllGo processes all waiting segments, because nothing more comes.
 func (a *Analyzer) letAllGo() {
 	for w := a.overtaken.firstWaiting(never); w != nil; w = a.overtaken.firstWaiting(never) {
 		a.when = order{a.clock, w.until, w.list[0].Packet}
@@ -203,7 +203,7 @@ func (a *Analyzer) letAllGo() {
 	}
 }
 
-// letGo takes in all that wait of a 4-tuple.
+// letGo processes all waiting segments of a 4-tuple.
 func (a *Analyzer) letGo(w *waiting) {
 	list := w.list
 	w.list = nil

@@ -12,15 +12,15 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// related explains attempts that nothing answered by what happened to other connections, and compares the ISNs of a
-// host's. It is kept in the order of what happens, and remembers the latest only.
+// related explains unanswered attempts by other connections, and compares the ISNs of each host. It gets events in
+// order, and remembers only the latest.
 type related struct {
 	unasked latest[unaskedKey, unasked]
 	stamps  latest[stampKey, stamps]
 	hosts   latest[hostKey, isn.Host]
 }
 
-// The bounds of what is remembered.
+// Bounds of the memory.
 const (
 	maxUnasked = 4096
 	maxStamps  = 4096
@@ -34,13 +34,14 @@ func newRelated() related {
 	}
 }
 
-// hostKey is a host that opens connections, or accepts them.
+// hostKey is a host, as opener of connections or as their acceptor.
 type hostKey struct {
 	addr    flows.Addr
 	accepts bool
 }
 
-// unaskedKey is what a SYN-ACK without a SYN answers: a client's socket, and the number after its ISN.
+// unaskedKey identifies the attempt that a SYN-ACK without a captured SYN answers: a client's socket, and the number
+// after its ISN.
 type unaskedKey struct {
 	client flows.Addr
 	port   uint16
@@ -52,7 +53,7 @@ type unasked struct {
 	packet uint64
 }
 
-// stampKey is a client's address, behind which there can be several hosts, and a listener.
+// stampKey is a client's address, which several hosts can share, and a listener.
 type stampKey struct {
 	client, listener flows.Addr
 	port             uint16
@@ -61,9 +62,9 @@ type stampKey struct {
 // stamps are the timestamps of an address' SYNs (RFC 7323 §3.2).
 type stamps struct {
 	slots         [stampSlots]stampSlot // of the answered ones, by their time
-	answeredLower bool                  // one was answered that was lower than one before it
+	answeredLower bool                  // an answered SYN had a lower timestamp than one before it
 	ignored       uint32                // attempts that were not answered
-	lower         uint32                // those of them with a lower one than an answered one shortly before
+	lower         uint32                // those with a lower timestamp than a recently answered SYN
 }
 
 type stampSlot struct {
@@ -87,7 +88,7 @@ func (s *stamps) lowerThan(at int64, value uint32) bool {
 	return false
 }
 
-// answered takes in a SYN that was answered.
+// answered records a SYN that was answered.
 func (s *stamps) answered(at int64, value uint32) {
 	s.answeredLower = s.answeredLower || s.lowerThan(at, value)
 	number := at / stampMinute
@@ -99,14 +100,14 @@ func (s *stamps) answered(at int64, value uint32) {
 	}
 }
 
-// synAckUnasked is a SYN-ACK in a 4-tuple of which no SYN is known.
+// synAckUnasked records a SYN-ACK in a 4-tuple without a known SYN.
 func (r *related) synAckUnasked(e *event) {
 	key := unaskedKey{e.attempt.Source, e.clientPort, e.synAck.Ack}
 	from := netip.AddrPortFrom(flows.IP(e.attempt.Target, e.attempt.V6), e.attempt.TargetPort)
 	*r.unasked.of(key) = unasked{from, e.packet}
 }
 
-// completed is a handshake that was completed.
+// completed records a completed handshake.
 func (r *related) completed(e *event) {
 	if e.probe.HasTimestamp() {
 		r.stamps.of(stampKey{e.attempt.Source, e.attempt.Target, e.attempt.TargetPort}).answered(e.attempt.SynAt,
@@ -114,7 +115,7 @@ func (r *related) completed(e *event) {
 	}
 }
 
-// explain adds to the record of an attempt that nothing answered what the others say of it.
+// explain adds to the record of an unanswered attempt what other connections show about it.
 func (r *related) explain(c *record.Connection, e *event) {
 	if len(r.stamps.values)+len(r.unasked.values) == 0 || c.Handshake.Outcome != record.OutcomeUnanswered {
 		return
@@ -134,7 +135,8 @@ func (r *related) explain(c *record.Connection, e *event) {
 	}
 }
 
-// compareISNs takes in the ISNs of a connection that was opened, and adds to its record what they say of a host.
+// compareISNs compares the ISNs of an opened connection with earlier ones of the same hosts, and adds a finding to its
+// record.
 func (r *related) compareISNs(c *record.Connection) {
 	if c.Handshake.Outcome != record.OutcomeComplete && c.Handshake.Outcome != record.OutcomeFastOpen {
 		return
@@ -145,7 +147,7 @@ func (r *related) compareISNs(c *record.Connection) {
 	r.compareISN(c, &c.Server, record.Server, h.SynAckAt, h.SynAckPacket, sockets)
 }
 
-// socketsOf tells the two sockets of a connection from others.
+// socketsOf hashes the two sockets of a connection.
 func socketsOf(c *record.Connection) uint64 {
 	const golden = 0x9e3779b97f4a7c15 // spreads what differs in few bits (D. Knuth, TAOCP 3, 6.4)
 	h := uint64(c.Client.Port)<<16 | uint64(c.Server.Port)
@@ -186,7 +188,7 @@ func insertFinding(c *record.Connection, code record.FindingCode, side record.Si
 	})
 }
 
-// later reports whether a finding stands behind another in the catalogue.
+// later reports whether a finding follows another in the catalogue.
 func later(code string, other record.FindingCode) bool {
 	for k := other + 1; int(k) < record.FindingCodes; k++ {
 		if k.String() == code {
@@ -196,7 +198,7 @@ func later(code string, other record.FindingCode) bool {
 	return false
 }
 
-// addFinding puts a finding of the server's behind the one that says that nothing answered.
+// addFinding inserts a finding about the server after the finding unanswered.
 func addFinding(c *record.Connection, code record.FindingCode, more string, packets ...uint64) {
 	kind := code.Kind()
 	detail := append([]byte("server: "), kind.Meaning...)
@@ -211,22 +213,22 @@ func addFinding(c *record.Connection, code record.FindingCode, more string, pack
 	})
 }
 
-// latest is a map that forgets the keys that came first. It knows them by their hashes, and nobody who does not know
-// the seed makes two alike.
+// latest is a map that forgets the oldest keys. It stores hashes of keys; without the seed nobody can construct a
+// collision.
 type latest[K comparable, V any] struct {
 	seed   maphash.Seed
 	places store.Index // in values
 	values []V         // a ring
 	hashes []uint64    // of their keys
 	limit  int
-	next   int // the oldest, once there are as many as may be
+	next   int // the oldest, once the map is full
 }
 
 func newLatest[K comparable, V any](limit int) latest[K, V] {
 	return latest[K, V]{seed: maphash.MakeSeed(), limit: limit}
 }
 
-// find gives the value of a key, nil if there is none. It is valid until a new one is asked for.
+// find returns the value of a key, nil if there is none. It is valid until a key is added.
 func (l *latest[K, V]) find(key K) *V {
 	if len(l.values) == 0 {
 		return nil
@@ -237,7 +239,7 @@ func (l *latest[K, V]) find(key K) *V {
 	return nil
 }
 
-// of gives the value of a key, a new one if there is none. It is valid until the next one is asked for.
+// of returns the value of a key, and adds the key if it is new. The value is valid until the next call.
 func (l *latest[K, V]) of(key K) *V {
 	hash := maphash.Comparable(l.seed, key)
 	if n, known := l.places.Find(hash); known {

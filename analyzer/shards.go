@@ -80,7 +80,7 @@ func NewShards(o Options, n int, emit func(*record.Connection), done func([]flow
 	return s
 }
 
-// Segments takes in the next segments of the capture. They must stay as they are until done is called with them.
+// Segments processes the next segments of the capture. They must not change until done is called with them.
 func (s *Shards) Segments(list []flows.Segment) {
 	w := s.used.Take()
 	w.list, w.steady, w.before = list, true, s.taken
@@ -101,18 +101,18 @@ func (s *Shards) Segments(list []flows.Segment) {
 	s.give(w)
 }
 
-// Advance lets time pass without a segment, as that of an Analyzer does.
+// Advance moves the clock without a segment, like Analyzer.Advance.
 func (s *Shards) Advance(now int64) { s.give(&work{do: func(a *Analyzer) { a.Advance(now) }}) }
 
-// Close ends the capture: every record that is still open is emitted, by id. It returns when all is.
+// Close ends the capture: it emits every open record, by id, and returns when all are emitted.
 func (s *Shards) Close() {
 	s.give(&work{do: (*Analyzer).Close})
 	s.Abandon()
 	s.accounts.crowd.Finish(s.shards[0].tracker.clock)
 }
 
-// Abandon ends the goroutines in the place of Close, where nobody wants the records that are still open. What was taken
-// in before is emitted. There is no Result then.
+// Abandon ends the goroutines like Close, without emitting the records that are still open. Records that have ended are
+// emitted. Then there is no Result.
 func (s *Shards) Abandon() {
 	for i := range s.shards {
 		close(s.shards[i].work)
@@ -120,7 +120,7 @@ func (s *Shards) Abandon() {
 	<-s.merged
 }
 
-// Fault is the first panic of a tracker, nil if there was none. Nothing is emitted from there on, and there is no
+// Fault returns the first panic of a tracker, nil if there was none. After it no record is emitted, and there is no
 // Result.
 func (s *Shards) Fault() error {
 	if f := s.fault.Load(); f != nil {
@@ -131,7 +131,7 @@ func (s *Shards) Fault() error {
 
 func (s *Shards) failed(f *fault.Error) { s.fault.CompareAndSwap(nil, f) }
 
-// Result adds up what was emitted. It must not be called before Close has returned.
+// Result returns the totals of the emitted records. It must not be called before Close has returned.
 func (s *Shards) Result() *record.Result {
 	a := s.shards[0].tracker
 	evicted, passed := uint64(0), a.passed
@@ -394,7 +394,7 @@ func (a *Analyzer) set(k *course.Clock) {
 	}
 }
 
-// Advance lets time pass without a segment, as that of an Analyzer does.
+// Advance moves the clock without a segment, like Analyzer.Advance.
 func (p *Part) Advance(now int64) { p.tracker.Advance(now) }
 
 // Close ends the capture.

@@ -10,19 +10,20 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// schedule sees to it that a connection is looked at by its deadline. A deadline may move on without notice: it is
-// asked for again when the old one comes.
+// schedule sets an alarm for a connection at its deadline. A deadline may move later without a new alarm: it is
+// computed again when the old alarm fires.
 func (a *Analyzer) schedule(c *connection) { a.wakeAt(c.place, c.id, a.deadline(c)) }
 
-// wakeAt sees to it that the record at a place is looked at by a time. One alarm is enough for a place: an earlier one
-// makes the later one void.
+// wakeAt sets an alarm for the record at a place. A place needs only one alarm: an earlier one makes the later one
+// void.
 func (a *Analyzer) wakeAt(n uint32, id uint64, at int64) {
 	if p := a.table.places.At(n); at < p.alarm {
 		p.alarm = a.wheel.Set(store.Alarm{At: at, ID: id, Place: n})
 	}
 }
 
-// advance moves the clock of the capture to that of a segment. It never goes back, though times of packets may.
+// advance moves the clock of the capture to the time of a segment. The clock never goes back, though times of packets
+// may.
 func (a *Analyzer) advance(now int64, key *flows.Key) {
 	switch {
 	case !a.begun:
@@ -41,15 +42,15 @@ func (a *Analyzer) advance(now int64, key *flows.Key) {
 	}
 }
 
-// Advance lets time pass without a segment: all that is due before now happens. The caller vouches for it, so that a
-// jump is believed. It does nothing before the first segment, and nothing for a time that has passed.
+// Advance moves the clock without a segment: all alarms before now fire. It trusts the caller, so any jump counts. It
+// does nothing before the first segment, or for a time in the past.
 func (a *Analyzer) Advance(now int64) {
 	if !a.begun {
 		return
 	}
 	if a.jumping {
 		if now-a.clock <= course.Far {
-			return // time has not come there yet; the next segment tells
+			return // the jump is not confirmed yet; the next segment decides
 		}
 		a.jumping = false
 		a.expire(min(a.jumpTo, now))
@@ -57,7 +58,7 @@ func (a *Analyzer) Advance(now int64) {
 	a.expire(now)
 }
 
-// now is the time of the segment at hand, by the clock that will be right if the jump is.
+// now is the time of the current segment, by the clock that is right if the jump is.
 func (a *Analyzer) now() int64 {
 	if a.jumping {
 		return a.jumpTo
@@ -65,12 +66,12 @@ func (a *Analyzer) now() int64 {
 	return a.clock
 }
 
-// undoJump discards a bogus far-future timestamp: who was heard then was heard now.
+// undoJump discards a bogus far-future timestamp: connections with a segment at that time had it now.
 func (a *Analyzer) undoJump() {
 	a.jumping = false
 	n := a.table.find(&a.jumpKey, a.table.seeds.hash(&a.jumpKey))
 	if n == 0 {
-		return // it ended, or is another tracker's
+		return // it ended, or belongs to another tracker
 	}
 	switch p := a.table.places.At(n); {
 	case p.kind == bare:
@@ -87,7 +88,7 @@ func (a *Analyzer) undoJump() {
 	}
 }
 
-// expire lets everything happen that is due before now.
+// expire fires all alarms before now.
 func (a *Analyzer) expire(now int64) {
 	if now <= a.clock {
 		return
@@ -104,7 +105,7 @@ func (a *Analyzer) expire(now int64) {
 			a.clock = now
 			return
 		}
-		a.clock = max(a.clock, m.At) // so it makes no difference by how many steps the time came here
+		a.clock = max(a.clock, m.At) // so the result does not depend on the steps in which time advanced
 		a.when = order{a.clock, m.At, m.ID}
 		a.wheel.Pop()
 		a.makeRoom()
@@ -112,7 +113,7 @@ func (a *Analyzer) expire(now int64) {
 	}
 }
 
-// look looks at a place because of an alarm.
+// look handles the alarm of a place.
 func (a *Analyzer) look(m store.Alarm) {
 	p := a.table.places.At(m.Place)
 	if p.kind == free || p.alarm != m.At {
@@ -155,7 +156,7 @@ func (a *Analyzer) look(m store.Alarm) {
 	}
 }
 
-// end ends what is due of a connection: its TIME_WAIT, or all of it.
+// end ends a TIME_WAIT that is over, or the whole connection.
 func (a *Analyzer) end(c *connection, at int64) {
 	expired := c.expireTimeWait(at, &a.options)
 	switch {
@@ -171,11 +172,11 @@ func (a *Analyzer) end(c *connection, at int64) {
 	}
 }
 
-// closingLimit ends the record of a connection whose both ends have sent a FIN, so long after its last packet: one that
-// is not acknowledged is sent again every two minutes at least (TCP_RTO_MAX of Linux).
+// closingLimit ends the record of a connection with FINs from both ends this long after its last packet. An
+// unacknowledged FIN is retransmitted at least every two minutes (TCP_RTO_MAX of Linux).
 const closingLimit = int64(240e9)
 
-// deadline is when nothing more is expected of the connection, by the capture's clock.
+// deadline returns when the connection ends if no more segments come, by the capture's clock.
 func (a *Analyzer) deadline(c *connection) int64 {
 	waits, until := false, int64(math.MaxInt64)
 	for i := range c.tcp.Ends {
@@ -188,7 +189,7 @@ func (a *Analyzer) deadline(c *connection) int64 {
 	case waits:
 		return until
 	case c.over() || c.tcp.MaybeReset():
-		// Late segments may come for as long as they can live.
+		// Late segments may come for one MSL.
 		return c.heard + 2*int64(a.options.MSL)
 	case c.embryonic() && !a.mayBeOpen(c):
 		return c.heard + int64(a.options.EmbryonicLimit)
@@ -198,7 +199,7 @@ func (a *Analyzer) deadline(c *connection) int64 {
 	return c.heard + int64(a.options.IdleLimit)
 }
 
-// expireTimeWait ends the TIME_WAITs whose time has come.
+// expireTimeWait ends the TIME_WAITs that are over.
 func (c *connection) expireTimeWait(at int64, o *Options) (expired bool) {
 	for i := range c.tcp.Ends {
 		e := &c.tcp.Ends[i]

@@ -1,11 +1,11 @@
 package tcpstate
 
-// What an observer can say of SEGMENT ARRIVES (RFC 9293 §3.10.7) is in one file for each of its sections, and one
-// function for each of their steps: arrives_3.10.7.1_closed.go to arrives_3.10.7.4_others.go. What arrives changes its
-// receiver until later evidence denies that it arrived.
+// SEGMENT ARRIVES (RFC 9293 §3.10.7), as far as an observer can judge it, has one file for each section, with one
+// function for each step: arrives_3.10.7.1_closed.go to arrives_3.10.7.4_others.go. A segment changes its receiver
+// until later evidence shows that it did not arrive.
 
-// arrives is the arrival at y, Ends[to], of a segment without RST. An RST is judged in sendsRst, for what it
-// says of its sender comes first.
+// arrives is the arrival at y, Ends[to], of a segment without RST. sendsRst judges an RST, because what it shows about
+// its sender comes first.
 func (c *Conn) arrives(to int, x, y *Endpoint, s *Segment, shape Effect) Effect {
 	if !y.rcv.known && (s.Syn || !y.in(SynSent)) {
 		y.rcv = received{known: true, nxt: s.Seq}

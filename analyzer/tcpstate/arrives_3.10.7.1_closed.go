@@ -1,30 +1,31 @@
 package tcpstate
 
-// §3.10.7.1 CLOSED STATE: what arrives draws an RST. An observer reads that in reverse: an endpoint that answers by an
-// RST has no connection.
+// §3.10.7.1 CLOSED STATE: every segment draws an RST. The observer concludes the reverse: an endpoint that answers with
+// an RST has no connection.
 
-// arrivesClosed is a segment for an endpoint that was closed. What it brings may show later that it was not.
+// arrivesClosed is a segment for an endpoint that is CLOSED. Later evidence may show that it was not CLOSED.
 func (e *Endpoint) arrivesClosed(s *Segment) {
 	if !s.Syn && s.Seq != s.end() {
 		e.rcv.add(s.Seq, s.end())
 	}
 }
 
-// answersClosed takes back what x, Ends[from], is believed to be by receipt of the segment that it answers with an RST,
-// and of those after it: the RST says that to x there is no such connection.
+// answersClosed withdraws the states of x, Ends[from], that rest on the receipt of the segment that it answers with an
+// RST, and of later segments: the RST shows that x has no such connection.
 func (c *Conn) answersClosed(from int, x, y *Endpoint, answered *question, rst *Segment) {
 	answered.refused = true
 	if w := &c.TimeWaits[from]; x.State() == TimeWait && w.Restarts > 0 && w.Since == answered.at {
-		w.Restarts-- // it was not in TIME_WAIT any more
+		w.Restarts-- // its TIME_WAIT was over
 	}
 	own := &c.last[from]
 	for n := len(x.History) - 1; n >= 0 && x.State() != Closed && x.History[n].onReceipt &&
 		x.History[n].At >= answered.at; n-- {
 		if own.at >= x.History[n].At && own.packet >= x.History[n].Packet {
-			break // it has spoken since: what it refuses came later
+			break // it has sent segments since: the RST answers a later one
 		}
 		if x.State() == FinWait2 && answered.kind == AnsweredData && answered.at == x.History[n].At {
-			// it refuses the text, for its user has closed, but has heard the acknowledgement (RFC 1122 §4.2.2.13)
+			// it refuses the text, because its user has closed, but has received the acknowledgement (RFC 1122
+			// §4.2.2.13)
 			break
 		}
 		x.unwind(n, y, refusedByRst, rst.Packet)

@@ -1,6 +1,6 @@
 package tcpstate
 
-// §3.10.7.2 LISTEN STATE, for an endpoint of which nothing is known: whether a listener is there its answer will tell.
+// §3.10.7.2 LISTEN STATE, for an unknown endpoint: its answer will show whether it is a listener.
 
 // arrivesListen is a segment for such an endpoint. First, an RST is ignored; second, an ACK draws an RST; third, a SYN
 // makes a listener go to SYN_RCVD, which its SYN-ACK shows (passiveOpens).

@@ -1,8 +1,8 @@
 package tcpstate
 
-// §3.10.7.4 Other States. (The third step is the security of RFC 793; the sixth, the urgent pointer, changes no state.)
+// §3.10.7.4 Other States. (The third step is RFC 793's security; the sixth, the urgent pointer, changes no state.)
 
-// arrivesOther goes through the steps for a segment without RST.
+// arrivesOther takes the steps for a segment without RST.
 func (c *Conn) arrivesOther(to int, x, y *Endpoint, s *Segment, shape Effect) Effect {
 	if s.Syn {
 		y.synBit(x, s)
@@ -20,10 +20,10 @@ func (c *Conn) arrivesOther(to int, x, y *Endpoint, s *Segment, shape Effect) Ef
 	return c.finBit(to, x, y, s, ofFin, had)
 }
 
-// acceptable is the first step, check sequence number: table 6. RCV.NXT is what the receiver has acknowledged, for what
-// else has passed may have been lost. What ends there is heard for its ACK field (appendix A.2, and Linux), and so is
-// text that a closed window does not take ("special allowance should be made to accept valid ACKs"). How far ahead of
-// the window a segment may lie is a question of what the capture lost: see fits.
+// acceptable is the first step, check sequence number: table 6. RCV.NXT is the highest number that the receiver has
+// acknowledged, because other segments that passed may have been lost. If a segment ends there, its ACK field still
+// counts (appendix A.2, and Linux), and so does that of text for a closed window ("special allowance should be made to
+// accept valid ACKs"). How far ahead of the window a segment may lie is a question of what the capture lost: see fits.
 func (e *Endpoint) acceptable(s *Segment) bool {
 	nxt := e.ownNxt()
 	switch closed := e.ackSent && e.wnd == 0; {
@@ -42,9 +42,9 @@ func (e *Endpoint) acceptable(s *Segment) bool {
 type rstFit uint8
 
 const (
-	rstOutside  rstFit = iota // dropped in silence
+	rstOutside  rstFit = iota // dropped silently
 	rstInexact                // in the window: it draws a challenge ACK
-	rstAtFin                  // below the window: dropped in silence by some, taken by others
+	rstAtFin                  // below the window: dropped silently by some, taken by others
 	rstAccepted               // SEG.SEQ = RCV.NXT
 )
 
@@ -62,16 +62,16 @@ func (e *Endpoint) rstBit(x *Endpoint, s *Segment) rstFit {
 	return rstInexact
 }
 
-// atFin reports an RST in the place of the peer's FIN, which has arrived. By the RFC that is below the window;
-// Linux takes it (tcp_reset_check), for many stacks send it so. What its receiver goes on to send denies that it
-// took it, and silence confirms it.
+// atFin reports whether an RST has the number of the peer's FIN, which has arrived. By the RFC that is below the
+// window; Linux accepts it (tcp_reset_check), because many stacks send such an RST. If its receiver goes on sending, it
+// did not accept the RST; silence confirms that it did.
 func (e *Endpoint) atFin(s *Segment) bool {
 	return e.in(CloseWait, LastAck, Closing) && e.rcv.known && s.Seq.Add(1) == e.rcv.nxt
 }
 
 // synBit is the fourth step, check the SYN bit: a SYN draws a challenge ACK and changes nothing (RFC 5961 §4.2), but
-// for the SYN-ACK of a side that opens at the same time, which acknowledges the SYN (§3.5, figure 7). To a passive
-// opener nobody sends one: where neither side's SYN is in the capture, both have opened.
+// for the SYN-ACK of a side that opens at the same time, which acknowledges the SYN (§3.5, figure 7). A passive opener
+// gets no SYN-ACK: if the capture has neither side's SYN, both have opened.
 func (e *Endpoint) synBit(x *Endpoint, s *Segment) {
 	if s.HasAck && e.State() == SynRcvd && e.acksSyn(s.Ack) && (e.sentSyn || !x.sentSyn) {
 		e.sndUna = maxSeq(e.sndUna, s.Ack)
@@ -99,7 +99,7 @@ func (c *Conn) ackField(x, y *Endpoint, s *Segment) (ofFin, goesOn bool) {
 	return ofFin, true
 }
 
-// segmentText is the seventh step, process the segment text; the FIN counts as one more octet behind it.
+// segmentText is the seventh step, process the segment text; the FIN counts as one more octet after it.
 func (e *Endpoint) segmentText(s *Segment, shape Effect) {
 	closed := e.ackSent && e.wnd == 0
 	if s.Seq != s.end() && !shape.Has(ZeroWindowProbe) && !(closed && !s.Seq.Before(e.edge)) {
@@ -107,9 +107,9 @@ func (e *Endpoint) segmentText(s *Segment, shape Effect) {
 	}
 }
 
-// finBit is the eighth step, check the FIN bit, once nothing before the FIN is missing: then the segment may be another
-// one than the FIN's. What acknowledges y's FIN moves y here too, for one segment may do both (§3.3.2, note 2). Had is
-// RCV.NXT before the segment.
+// finBit is the eighth step, check the FIN bit, once nothing before the FIN is missing: then the segment may be a later
+// one than the FIN. An acknowledgement of y's FIN moves y here too, because one segment may do both (§3.3.2, note 2).
+// had is RCV.NXT before the segment.
 func (c *Conn) finBit(to int, x, y *Endpoint, s *Segment, ofFin bool, had Seq) Effect {
 	comes := x.FinSent && !y.gotFin && y.rcv.nxt.After(x.FinSeq)
 	if ofFin && !(comes && y.State() == FinWait1) {
@@ -126,7 +126,7 @@ func (c *Conn) finBit(to int, x, y *Endpoint, s *Segment, ofFin bool, had Seq) E
 	return 0
 }
 
-// restart is a FIN that arrives again: in TIME_WAIT it starts 2MSL again.
+// restart is a retransmitted FIN: in TIME_WAIT it restarts 2MSL.
 func (c *Conn) restart(i int, e *Endpoint, s *Segment) Effect {
 	if !s.Fin || e.State() != TimeWait || s.end().After(e.rcv.nxt) {
 		return 0

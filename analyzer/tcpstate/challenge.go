@@ -1,11 +1,11 @@
 package tcpstate
 
-// throttle is how long after a challenge ACK the next one may be left out (RFC 5961 §7; Linux: tcp_invalid_ratelimit):
-// silence then says nothing.
+// throttle is the time after a challenge ACK in which its sender may omit the next one (RFC 5961 §7; Linux:
+// tcp_invalid_ratelimit), so that silence proves nothing.
 const throttle = 500e6
 
-// challenge recognises the ACK that answers what may be an attack (RFC 5961 §3.2, §4.2, §5.2): it says again what its
-// sender has sent and received. To a SYN it may speak of another connection (RFC 9293 §3.5.1, figure 9).
+// challenge recognises a challenge ACK (RFC 5961 §3.2, §4.2, §5.2): it repeats its sender's current numbers. As an
+// answer to a SYN it may be about another connection (RFC 9293 §3.5.1, figure 9).
 func (c *Conn) challenge(from int, x *Endpoint, e Effect, s *Segment) Effect {
 	to := 1 - from
 	if c.self {
@@ -31,7 +31,7 @@ func (c *Conn) challenge(from int, x *Endpoint, e Effect, s *Segment) Effect {
 	return 0
 }
 
-// Provoked takes note that Ends[i] was sent what draws a challenge ACK, if only by a segment of another connection.
+// Provoked records that Ends[i] was sent a segment that draws a challenge ACK, possibly one of another connection.
 func (c *Conn) Provoked(i int, at int64) {
 	if e := &c.Ends[i]; e.Known() && e.State() >= SynRcvd {
 		c.asks[i], c.steady = at, false

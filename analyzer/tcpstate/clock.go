@@ -1,7 +1,7 @@
 package tcpstate
 
-// crossing is how long a segment of this endpoint may have been under way when the observer saw one of its peer's:
-// only what it sends later than that can deny that it received it.
+// crossing is how long a segment of this endpoint may have been under way when the observer saw one of its peer's. Only
+// segments that it sends later than that can show that it did not receive it.
 func (e *Endpoint) crossing() int64 {
 	const slack = 2e6 // of clocks and queues; below any retransmission timer (RFC 6298 §2.4)
 	if !e.rttKnown {
@@ -10,7 +10,7 @@ func (e *Endpoint) crossing() int64 {
 	return e.rtt + e.rtt/2 + slack
 }
 
-// answers takes note of a time in which the endpoint answered.
+// answers records a time in which the endpoint answered.
 func (e *Endpoint) answers(rtt int64) {
 	if rtt >= 0 && (!e.rttKnown || rtt < e.rtt) {
 		e.rtt, e.rttKnown = rtt, true
@@ -31,14 +31,15 @@ func (e *Endpoint) time(peer *Endpoint, s *Segment, again bool) {
 	}
 }
 
-// outdated is PAWS (RFC 7323 §5.3, R1) for a segment that would bring text or a FIN: it is from before what has
-// arrived. Reordered acknowledgements and late duplicates are everyday and change nothing anyhow.
+// outdated is PAWS (RFC 7323 §5.3, R1) for a segment that would bring text or a FIN: its timestamp is older than that
+// of segments that arrived. Reordered acknowledgements and late duplicates are common and change nothing anyway.
 func (e *Endpoint) outdated(s *Segment) bool {
 	return e.tsKnown && s.HasTS && int32(s.TSVal-e.tsRecent) < 0 && s.end().After(e.rcv.nxt) && s.Seq != s.end()
 }
 
-// past reports that the endpoint sent s before something that has passed already: it acknowledges less, or its clock
-// stood earlier (RFC 7323 §3). Such a segment is a duplicate or was overtaken; it is no word of the sender's present.
+// past reports whether the endpoint sent s before a segment that has passed already: s acknowledges less, or its
+// timestamp is older (RFC 7323 §3). Such a segment is a duplicate or was overtaken; it says nothing about the sender's
+// present state.
 func (e *Endpoint) past(s *Segment) bool {
 	return s.HasAck && e.ackSent && s.Ack.Before(e.maxAck) || e.FinSent && s.Seq == s.end() && !s.Rst &&
 		!s.Seq.After(e.FinSeq) || s.HasTS && e.tsIsSent && int32(s.TSVal-e.tsSent) < 0

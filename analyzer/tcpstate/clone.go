@@ -2,7 +2,7 @@ package tcpstate
 
 import "slices"
 
-// Clone is a copy that can be settled while the original goes on.
+// Clone returns a copy that can be settled while the original goes on.
 func (c *Conn) Clone() Conn {
 	d := *c
 	d.Reset, d.HalfOpen = clone(c.Reset), clone(c.HalfOpen)
@@ -30,11 +30,11 @@ func clone[T any](p *T) *T {
 	return &v
 }
 
-// Room is what the histories of a Conn take, for another one to use.
+// Room is the memory of a Conn's histories, for another Conn to reuse.
 type Room [2][]Entry
 
-// Room gives what the histories take. They are spoiled.
+// Room returns the memory of the histories, which must not be used afterwards.
 func (c *Conn) Room() Room { return Room{c.Ends[0].History[:0], c.Ends[1].History[:0]} }
 
-// Use gives a new Conn the room of an old one.
+// Use gives a new Conn the memory of an old one.
 func (c *Conn) Use(r Room) { c.Ends[0].History, c.Ends[1].History = r[0], r[1] }

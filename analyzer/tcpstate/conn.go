@@ -2,7 +2,7 @@ package tcpstate
 
 import "math"
 
-// Conn is one connection: two endpoints, and what passed between them.
+// Conn is one connection: two endpoints, and the segments between them.
 type Conn struct {
 	Ends [2]Endpoint
 
@@ -29,21 +29,21 @@ type Conn struct {
 
 	log        *log   // nil for an ordinary connection
 	later      *Reset // the last RST that was accepted after Reset
-	maybeReset *Reset // an RST that its receiver may have taken, while that is silent: see atFin
+	maybeReset *Reset // an RST that its receiver may have accepted, while that is silent: see atFin
 	resetSeq   Seq    // of Reset
 	resetAcks  bool   // Reset carried an ACK
 	bare       bool   // a segment without SYN, FIN and RST has been seen
 	self       bool   // Ends[0] is its own peer
 	steady     bool   // see Predict
 
-	asks    [2]int64 // when the end was sent last what draws a challenge ACK, 0 once it has answered
+	asks    [2]int64 // when the end last got a segment that draws a challenge ACK, 0 once it has answered
 	warned  [2]int64 // when it sent its last challenge ACK
 	last    [2]lastSegment
 	earlier [2][2]question // those before last, the later one first
 	repeats [2]repeats
 }
 
-// question is what an RST may answer.
+// question is a segment that an RST may answer.
 type question struct {
 	at      int64
 	ack     Seq
@@ -53,7 +53,7 @@ type question struct {
 	kind    Stimulus // Nothing if there is none
 }
 
-// lastSegment is what matters later of the last segment an end has sent, RSTs left out.
+// lastSegment has what later rules need of the last segment of an end, RSTs excluded.
 type lastSegment struct {
 	question
 	packet   uint64
@@ -61,7 +61,7 @@ type lastSegment struct {
 	repeats  uint8 // how many in a row acknowledge no more than the one before, and have no text: 255 at most
 }
 
-// Segment takes in a segment that Ends[from] has sent, in the order of capture, and says what it was.
+// Segment processes a segment that Ends[from] has sent, in the order of capture, and returns what it was.
 func (c *Conn) Segment(from int, s *Segment) Effect {
 	if c.log != nil {
 		c.log.proven = c.log.proven[:0]
@@ -75,7 +75,7 @@ func (c *Conn) Segment(from int, s *Segment) Effect {
 	return e
 }
 
-// SelfSegment takes in a segment of a connection of Ends[0] to itself (RFC 9293 §3.5: a simultaneous open).
+// SelfSegment processes a segment of a connection of Ends[0] to itself (RFC 9293 §3.5: a simultaneous open).
 func (c *Conn) SelfSegment(s *Segment) Effect {
 	c.self = true
 	if c.log != nil {
@@ -137,10 +137,10 @@ func (c *Conn) remember(from int, e Effect, s *Segment) {
 	last.again = y.ackSent && !s.end().After(y.maxAck)
 }
 
-// Stimulus is the kind of segment that drew an RST.
+// Stimulus is the kind of segment that an RST answers.
 type Stimulus uint8
 
-// The kinds of stimulus; Nothing is an RST of its sender's own accord.
+// The kinds of stimulus; Nothing is an RST that answers no segment.
 const (
 	Nothing Stimulus = iota
 	AnsweredSyn
@@ -174,8 +174,7 @@ func (c *Conn) Expire(i int, at int64) {
 	c.Ends[i].infer(timeWaitOver, at, 0)
 }
 
-// Supersede is the SYN of the next connection of the two sockets, once it has been answered: nothing is left of this
-// one at either end.
+// Supersede ends both ends, because the SYN of the next connection on the two sockets was answered.
 func (c *Conn) Supersede(at int64, packet uint64) {
 	for i := range c.Ends {
 		if e := &c.Ends[i]; e.Known() && e.State() != Closed {
@@ -185,8 +184,8 @@ func (c *Conn) Supersede(at int64, packet uint64) {
 	c.steady = false
 }
 
-// Distance is how far the numbers of a segment that Ends[from] sent lie from what the connection has come to. A
-// segment that it cannot be about is at the greatest distance.
+// Distance is how far the numbers of a segment of Ends[from] lie from the current numbers of the connection. A segment
+// that cannot belong to it has the greatest distance.
 func (c *Conn) Distance(from int, s *Segment) uint64 {
 	const never = ^uint64(0)
 	x, y := &c.Ends[from], &c.Ends[1-from]
@@ -219,7 +218,7 @@ func abs(n int32) uint64 {
 	return uint64(n)
 }
 
-// LastAt is when Ends[i] sent its last segment that fitted.
+// LastAt is when Ends[i] sent its last acceptable segment.
 func (c *Conn) LastAt(i int) int64 { return c.last[i].at }
 
 // Repeats reports whether the last segment of Ends[i] acknowledged nothing that the one before it had not.

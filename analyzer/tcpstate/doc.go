@@ -1,12 +1,12 @@
 // Package tcpstate is the state machine of RFC 9293 §3.3.2 and §3.10 for two endpoints seen from the wire. It has no
 // I/O, no clock and no table of connections: read it beside the RFC.
 //
-// The rules stand once, in one table (rules.go): what brings an endpoint from which state to which, by which clause
-// of the RFC; what shows that a state was not; why a segment changes nothing. docs/TRANSITIONS.md is made of it.
-// Every entry of a history names its rule. An entry that later evidence denies is kept as withdrawn, the first eight
-// a side, with the rule that denied it and its packet.
+// All rules are in one table (rules.go): what moves an endpoint from which state to which, by which clause of the RFC;
+// what shows that a state was wrong; why a segment changes nothing. docs/TRANSITIONS.md is generated from it. Every
+// entry of a history names its rule. If later evidence contradicts an entry, it is kept as withdrawn, the first eight
+// of each side, with the rule and the packet that withdrew it.
 //
-// The observer stands somewhere on the path. For a segment from X to Y, Conn.Segment asks in this order:
+// The observer is somewhere on the path. For a segment from X to Y, Conn.Segment asks in this order:
 //
 //   - Does it fit? Numbers far from what the two have exchanged are no word of X, and Y would drop it: an old
 //     duplicate, or somebody's blind attack. It changes nothing, but the last eight of a side are kept (log.go): what a
@@ -20,13 +20,13 @@
 //   - What does Y do on receiving it? (arrives*.go, by the sections of RFC 9293 §3.10.7) Y is taken to receive what
 //     passes the observer, in sequence: a FIN behind a hole does nothing until the hole is filled (received.go).
 //
-// An endpoint exists once it has spoken, or once its peer acknowledges it. What only a missing segment can have
-// caused is marked inferred. What silence decides (a doubted RST, a SYN-ACK nobody answered, an attempt given up) is
-// decided when the record ends (settle.go): only then are the reset, half-open, gaps and repeated FINs told.
+// An endpoint exists once it has sent a segment, or once its peer acknowledges it. A state that only a missing segment
+// can have caused is marked inferred. Questions that silence answers (a doubted RST, an unanswered SYN-ACK, an
+// abandoned attempt) are settled when the record ends (settle.go). Only then are the reset, half-open, gaps and
+// retransmitted FINs known.
 //
-// Segments that were expected next, as those of a transfer are, take a short way (predict.go: header prediction).
-// What it does, the rules would have done: a test compares the two field by field after every segment.
+// Expected segments, such as those of a transfer, take a short way (predict.go: header prediction). It does what the
+// rules would do: a test compares both field by field after every segment.
 //
-// Times are nanoseconds of the capture's clock. Packets are numbers of the capture's packets, from 1 on; 0 is none, a
-// timer.
+// Times are nanoseconds of the capture's clock. Packets are numbered from 1 in the capture; 0 means no packet: a timer.
 package tcpstate

@@ -2,17 +2,17 @@ package tcpstate
 
 import "slices"
 
-// stamp is one transmission of a SYN or FIN that was sent more than once, as its timestamp tells it from the others.
+// stamp is one transmission of a SYN or FIN that was sent more than once; its timestamp distinguishes it.
 type stamp struct {
 	at     int64
 	packet uint64
 	value  uint32 // TSval
 }
 
-// maxStamps is how many transmissions are told apart: the first.
+// maxStamps is how many transmissions are distinguished: the first ones.
 const maxStamps = 8
 
-// restamp takes note of a SYN or FIN that is sent again. First is its first transmission.
+// restamp records a retransmitted SYN or FIN. first is its first transmission.
 func (e *Endpoint) restamp(first stamp, s *Segment) {
 	if !s.HasTS || !e.tsIsSent {
 		return
@@ -25,9 +25,10 @@ func (e *Endpoint) restamp(first stamp, s *Segment) {
 	}
 }
 
-// echoed is the earlier transmission of the endpoint's SYN or FIN that has arrived, by the word of the segment that
-// answers it: TSecr is the timestamp of what arrived first (RFC 7323 §4.3). An echo of the last one proves nothing of
-// the others, for what arrives twice may be echoed either way; then, and where two have one stamp, it is nil.
+// echoed returns the earlier transmission of the endpoint's SYN or FIN that has arrived, according to the answer: TSecr
+// is the timestamp of the segment that arrived first (RFC 7323 §4.3). An echo of the last transmission proves nothing
+// about the others, because either of two arrivals may be echoed. In this case, and if two transmissions have the same
+// timestamp, it returns nil.
 func (e *Endpoint) echoed(s *Segment) (found *stamp) {
 	if !s.HasTS || !s.HasAck {
 		return nil
@@ -44,8 +45,8 @@ func (e *Endpoint) echoed(s *Segment) (found *stamp) {
 	return found
 }
 
-// echoesLast reports that s answers the last transmission of the endpoint's SYN or SYN-ACK and no other (RFC 7323
-// §4.1). An answer to an earlier one may have been sent anew because of the last.
+// echoesLast reports whether s answers the last transmission of the endpoint's SYN or SYN-ACK and no other (RFC 7323
+// §4.1). The last transmission may have caused a second answer to an earlier one.
 func (e *Endpoint) echoesLast(s *Segment) bool {
 	if !s.HasTS || len(e.stamps) != e.Syns {
 		return false
@@ -58,15 +59,15 @@ func (e *Endpoint) echoesLast(s *Segment) bool {
 	return true
 }
 
-// redate dates what the arrival of a SYN or FIN has led to by an earlier transmission of it,
-// and takes back that it was denied.
+// redate dates the states that the arrival of a SYN or FIN led to by an earlier transmission of it, and restores them
+// if they were withdrawn.
 func (e *Endpoint) redate(st *stamp, states ...State) {
 	for i := len(e.History) - 1; i >= 0; i-- {
 		h := &e.History[i]
 		if !slices.Contains(states, h.State) {
 			continue
 		}
-		// of that one nobody knows whether the earlier one acknowledged as much
+		// whether the earlier one acknowledged as much is unknown
 		if h.At <= st.at || h.Rule == finAcksFin {
 			return
 		}

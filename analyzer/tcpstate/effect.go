@@ -2,8 +2,7 @@ package tcpstate
 
 import "strings"
 
-// Effect says what a segment was in the life of its connection. The uppermost bits are
-// the Rule by which it was dropped.
+// Effect says what a segment was in the life of its connection. The highest bits are the Rule by which it was dropped.
 type Effect uint32
 
 // The effects; a segment can have several.
@@ -33,16 +32,16 @@ const (
 	AckOfFinLost
 	// FinAhead: a FIN before which text is missing: its receiver can do nothing yet.
 	FinAhead
-	// ResetOutlived: its sender goes on after an RST that it sent or should have accepted.
+	// ResetOutlived: its sender continues after an RST that it sent or should have accepted.
 	ResetOutlived
-	// Unsent: it acknowledges what the capture does not hold.
+	// Unsent: it acknowledges data that the capture lacks.
 	Unsent
 	// TimeWaitRestarted: a retransmitted FIN arrived in TIME_WAIT (RFC 9293 §3.10.7.4, eighth step).
 	TimeWaitRestarted
 	// BadSynAck: a SYN-ACK that acknowledges another number than the SYN's (RFC 9293 §3.10.7.3).
 	BadSynAck
-	// Challenge: the answer to what may be an attack, an RST in the window or a SYN inside the connection (RFC 5961
-	// §3.2, §4.2), or of one who holds another connection to a SYN. It tells what its sender expects.
+	// Challenge: a challenge ACK. It answers an RST in the window or a SYN inside the connection (RFC 5961 §3.2, §4.2),
+	// or a SYN for which its sender has another connection, and shows what its sender expects.
 	Challenge
 	// AnswersKeepalive: it shows that the segment before it, its sender's peer's first, was a keepalive.
 	AnswersKeepalive
@@ -59,13 +58,13 @@ const (
 
 const ruleShift = 24 // above the effects
 
-// Dropped is the effect of a segment that changes nothing, by a rule.
+// Dropped is the effect of a segment that changes nothing, because of a rule.
 func Dropped(by Rule) Effect { return Rejected | Effect(by)<<ruleShift }
 
 // DroppedBy is the rule by which a segment was dropped, NoRule for others.
 func (e Effect) DroppedBy() Rule { return Rule(e >> ruleShift) }
 
-// Has reports whether e has all of want.
+// Has reports whether e has all effects of want.
 func (e Effect) Has(want Effect) bool { return e&want == want }
 
 // effects are the words of the effects, in the order of their bits.

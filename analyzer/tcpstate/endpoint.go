@@ -1,7 +1,7 @@
 package tcpstate
 
-// Endpoint is one side of a connection as the observer believes it to be. What every segment of a transfer changes
-// stands together, so that it is in few lines of a processor's cache.
+// Endpoint is one side of a connection, as far as the observer knows. Fields that every segment of a transfer changes
+// stand together, so that they share few cache lines.
 type Endpoint struct {
 	History []Entry
 
@@ -10,20 +10,20 @@ type Endpoint struct {
 	sndUna   Seq // the highest acknowledgement that has passed on its way to this endpoint
 	ISS      Seq
 	ISSKnown bool
-	// it has sent a quarter of the sequence space and more: a number below ISS is no longer told from one above
+	// it has sent a quarter of the sequence space or more: numbers below and above ISS can no longer be distinguished
 	far      bool
 	sndKnown bool
 	unaKnown bool
 	sentText bool
 	ackSent  bool
 	gotFin   bool     // the peer's FIN is among rcv
-	rcv      received // what has arrived here, as far as can be told
+	rcv      received // what has arrived here, as far as known
 	maxAck   Seq      // the highest SEG.ACK it sent, which was its RCV.NXT then
 	edge     Seq      // the highest right edge of its receive window
 	wnd      uint32   // the last window it offered, scaled
 	maxWnd   uint32
 	wscale   uint8
-	scaled   bool // wscale is its own word; without its SYN nobody knows
+	scaled   bool // wscale comes from its own SYN; without the SYN it is unknown
 	tsIsSent bool
 	tsKnown  bool
 	tsSent   uint32 // the highest TSval it has sent
@@ -36,28 +36,28 @@ type Endpoint struct {
 
 	HasSent bool   // a segment of this endpoint is in the capture
 	issSeen bool   // the SYN itself is in the capture
-	other   Seq    // the ISS of a SYN-ACK of its that its peer passed over
+	other   Seq    // the ISS of a SYN-ACK that its peer ignored
 	offered bool   // there was one
 	synLen  uint32 // octets of text in the SYN (RFC 7413)
 
 	firstSynAt    int64
-	synGap        int64 // the longest between two transmissions
+	synGap        int64 // the longest time between two transmissions
 	lastSynAt     int64 // the last transmission of the SYN, or of the SYN-ACK
 	lastSynPacket uint64
-	Syns          int // transmissions of its SYN, or of its SYN-ACK, that fitted
+	Syns          int // acceptable transmissions of its SYN or SYN-ACK
 	synAcked      bool
 	sentSyn       bool // without ACK
 	sentSynAck    bool
 	misled        bool    // its SYN-ACK acknowledged no SYN of the peer's
-	denied        bool    // it repeated its SYN-ACK after an ACK that should have completed the handshake
-	heardAt       int64   // when it heard a SYN-ACK
+	denied        bool    // it retransmitted its SYN-ACK after an ACK that should have completed the handshake
+	heardAt       int64   // when it received a SYN-ACK
 	synAckAt      int64   // the last one
 	unanswered    int     // SYN-ACKs that were followed by another one, and by no answer
 	finStamp      uint32  // TSval of the first FIN
-	stamps        []stamp // of what it has sent more than once, its SYN and later its FIN
+	stamps        []stamp // of its retransmitted SYN, and later of its FIN
 
 	FinSent      bool
-	finGuessed   bool // it was not captured, only an acknowledgement that looks like its
+	finGuessed   bool // it was not captured, only an acknowledgement that looks like one of it
 	finDenied    bool // or only looked
 	ackedFin     bool
 	FinSeq       Seq // the number of the FIN itself
@@ -74,31 +74,32 @@ type Endpoint struct {
 	rstSeq      Seq    // SEG.SEQ of the last RST in its window
 	doubted     *Entry // CLOSED by an RST in the window that was not exact: silence confirms it (RFC 5961 §3.2)
 
-	Withdrawn     []Withdrawal // the first entries that later evidence has denied, in the order in which it did
-	WithdrawnMore uint64       // those that are not kept
+	Withdrawn     []Withdrawal // the first withdrawn entries, in the order of withdrawal
+	WithdrawnMore uint64       // withdrawn entries that are not kept
 }
 
-// SndUna is SND.UNA as far as acknowledgements have passed on their way to the endpoint, and whether it is known.
+// SndUna is SND.UNA, from the acknowledgements that have passed on their way to the endpoint, and whether it is known.
 func (e *Endpoint) SndUna() (Seq, bool) { return e.sndUna, e.unaKnown }
 
-// RcvNxt is the endpoint's RCV.NXT by its own word, its highest SEG.ACK, and whether it has given it.
+// RcvNxt is the endpoint's RCV.NXT by its own highest SEG.ACK, and whether it is known.
 func (e *Endpoint) RcvNxt() (Seq, bool) { return e.maxAck, e.ackSent }
 
-// Opened reports whether a number is the ISS, or that of a SYN-ACK that the peer passed over.
+// Opened reports whether a number is the ISS, or that of a SYN-ACK that the peer ignored.
 func (e *Endpoint) Opened(iss Seq) bool {
 	return e.ISSKnown && e.ISS == iss || e.offered && e.other == iss
 }
 
-// LastSynAt is when it sent its SYN or SYN-ACK last, 0 if it has not.
+// LastSynAt is when it last sent its SYN or SYN-ACK, 0 for never.
 func (e *Endpoint) LastSynAt() int64 { return e.lastSynAt }
 
 // TSSent is the highest TSval that it has sent (RFC 7323 §3), and whether it has sent one.
 func (e *Endpoint) TSSent() (uint32, bool) { return e.tsSent, e.tsIsSent }
 
-// SndNxt is SND.NXT as far as it was seen, and whether it was.
+// SndNxt is SND.NXT as far as captured, and whether it is known.
 func (e *Endpoint) SndNxt() (Seq, bool) { return e.sndNxt, e.sndKnown }
 
-// ownNxt is RCV.NXT by the endpoint's own word, if it has given it; what has passed to it may have been lost.
+// ownNxt is RCV.NXT by the endpoint's own acknowledgement, if there is one; segments that passed on their way to it may
+// have been lost.
 func (e *Endpoint) ownNxt() Seq {
 	if e.ackSent {
 		return e.maxAck
@@ -106,7 +107,7 @@ func (e *Endpoint) ownNxt() Seq {
 	return e.rcv.nxt
 }
 
-// sent takes note that everything before end has been sent.
+// sent records that everything before end has been sent.
 func (e *Endpoint) sent(end Seq) {
 	if !e.sndKnown {
 		e.sndKnown, e.sndNxt = true, end
@@ -117,7 +118,7 @@ func (e *Endpoint) sent(end Seq) {
 
 const maxWScale = 14 // RFC 7323 §2.3
 
-// offers takes note of the acknowledgement and the window that a segment of this endpoint carries.
+// offers records the acknowledgement and the window of a segment of this endpoint.
 func (e *Endpoint) offers(s *Segment) {
 	if s.Syn {
 		e.wscale = 0

@@ -8,20 +8,21 @@ type Entry struct {
 	Packet uint64 // the packet that caused or disclosed it, 0 for a timer
 	State  State
 	Rule   Rule // by which the endpoint came into it
-	// Inferred is set where no captured segment of this endpoint or of its peer shows it, only what must have been.
+	// Inferred is set if no captured segment of this endpoint or its peer shows the state, and it only follows from
+	// others.
 	Inferred bool
 
-	onReceipt bool // entered because a segment is taken to have arrived: later evidence may deny it
+	onReceipt bool // entered because a segment probably arrived: later evidence may contradict it
 }
 
-// Withdrawal is an entry that later evidence has denied.
+// Withdrawal is an entry that later evidence contradicts.
 type Withdrawal struct {
 	Entry
-	By       Rule   // that denied it
+	By       Rule   // that withdrew it
 	ByPacket uint64 // the packet that showed it, 0 for silence
 }
 
-// maxWithdrawn is how many withdrawn entries are kept of each endpoint: the first. Those beyond are counted.
+// maxWithdrawn is how many withdrawn entries each endpoint keeps: the first ones. Others are counted.
 const maxWithdrawn = 8
 
 // Known reports whether anything is known of the endpoint's state.
@@ -40,20 +41,20 @@ func (e *Endpoint) in(states ...State) bool { return e.Known() && slices.Contain
 
 func (e *Endpoint) synchronized() bool { return e.Known() && e.State() >= Established }
 
-// enter goes where a rule leads because of a segment. A state that only its peer's segments speak of is inferred.
+// enter changes the state by a rule because of a segment. A state that only the peer's segments show is inferred.
 func (e *Endpoint) enter(by Rule, s *Segment) { e.enterAt(by, s.At, s.Packet) }
 
 func (e *Endpoint) enterAt(by Rule, at int64, packet uint64) {
 	e.push(Entry{Rule: by, At: at, Packet: packet, Inferred: !e.HasSent})
 }
 
-// infer goes where a rule leads though no captured segment shows it.
+// infer changes the state by a rule without a captured segment that shows it.
 func (e *Endpoint) infer(by Rule, at int64, packet uint64) {
 	e.push(Entry{Rule: by, At: at, Packet: packet, Inferred: true})
 }
 
-// push adds the state to which the entry's rule leads from the present one. Where the rule does not lead on, nothing
-// happens. CLOSED goes on only where it refused before it opened.
+// push adds the state to which the entry's rule leads from the present one. If the rule does not apply to the present
+// state, nothing happens. CLOSED is left only if the endpoint refused before it opened.
 func (e *Endpoint) push(next Entry) {
 	to := next.Rule.leads(e.from())
 	if to == nil || e.Known() && e.State() == Closed && len(e.History) > 1 {
@@ -61,7 +62,7 @@ func (e *Endpoint) push(next Entry) {
 	}
 	next.State, next.onReceipt = to.to, next.Rule.onReceipt()
 	if n := len(e.History); n > 0 {
-		next.At = max(next.At, e.History[n-1].At) // the order of states is that of events, whatever a merged clock says
+		next.At = max(next.At, e.History[n-1].At) // states are in the order of events, even if merged clocks differ
 	}
 	e.History = append(e.History, next)
 }
@@ -74,10 +75,10 @@ func (e *Endpoint) from() State {
 	return e.State()
 }
 
-// onReceipt reports whether the rule rests on something that is taken to have arrived.
+// onReceipt reports whether the rule rests on a segment that probably arrived.
 func (r Rule) onReceipt() bool { return r.Event() == Arrives || r.Event() == ArrivesICMP }
 
-// insert puts a state between two others, and its time between theirs. What follows is then entered by another rule.
+// insert puts a state between two others, and its time between theirs. The next state then gets another rule.
 func (e *Endpoint) insert(i int, between Entry, next Rule) {
 	between.At = min(between.At, e.History[i].At)
 	if i > 0 {
@@ -87,7 +88,7 @@ func (e *Endpoint) insert(i int, between Entry, next Rule) {
 	e.History = slices.Insert(e.History, i, between)
 }
 
-// inferSince marks what a packet has led to as inferred.
+// inferSince marks the states since a packet as inferred.
 func (e *Endpoint) inferSince(packet uint64) {
 	if n := len(e.History) - 1; n >= 0 && e.History[n].Packet == packet {
 		e.History[n].Inferred = true
@@ -111,7 +112,7 @@ func (e *Endpoint) withdrawn(h Entry, by Rule, packet uint64) {
 	}
 }
 
-// withdraw takes back the latest states down to the last one that keep accepts.
+// withdraw withdraws the latest states, down to the last one that keep accepts.
 func (e *Endpoint) withdraw(by Rule, packet uint64, keep func(State) bool) {
 	n := len(e.History)
 	for n > 0 && !keep(e.History[n-1].State) {
@@ -120,7 +121,7 @@ func (e *Endpoint) withdraw(by Rule, packet uint64, keep func(State) bool) {
 	e.cut(n, by, packet)
 }
 
-// withdrawTo takes back every state after the latest stay in st. Without one it does nothing.
+// withdrawTo withdraws every state after the latest stay in st. Without such a stay it does nothing.
 func (e *Endpoint) withdrawTo(st State, by Rule, packet uint64) {
 	for i := len(e.History) - 1; i >= 0; i-- {
 		if e.History[i].State == st {
@@ -130,7 +131,7 @@ func (e *Endpoint) withdrawTo(st State, by Rule, packet uint64) {
 	}
 }
 
-// confirm takes the endpoint's own word that it was in st: no later evidence denies what brought it there.
+// confirm records that the endpoint's own segment shows st: later evidence cannot withdraw it.
 func (e *Endpoint) confirm(st State) {
 	for i := range e.History {
 		if e.History[i].State == st {
@@ -139,8 +140,8 @@ func (e *Endpoint) confirm(st State) {
 	}
 }
 
-// postpone moves the beginning of the present state to s: the endpoint's own word, though it passed the observer later
-// than what changed the state, left before that arrived.
+// postpone moves the beginning of the present state to s. The endpoint sent s before the segment that changed its state
+// arrived, although s passed the observer later.
 func (e *Endpoint) postpone(s *Segment) {
 	if last := &e.History[len(e.History)-1]; last.onReceipt && s.At > last.At {
 		last.At = s.At

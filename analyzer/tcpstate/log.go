@@ -2,31 +2,31 @@ package tcpstate
 
 import "slices"
 
-// Kind is what a noteworthy segment was when it passed. What it is in the end the settled history says: see Noted.
+// Kind is what a noteworthy segment was when it passed. The settled history decides what it was in the end: see Noted.
 type Kind uint8
 
 // The kinds.
 const (
-	SynRetransmitted    Kind = iota // a SYN without ACK, sent again
+	SynRetransmitted    Kind = iota // a retransmitted SYN without ACK
 	SynAckRetransmitted             // a SYN-ACK, sent again
 	FewerOptions                    // a SYN, sent again without options of the first
-	Unaccepted                      // a SYN-ACK, sent again after the ACK that should have completed the handshake
+	Unaccepted                      // a SYN-ACK, retransmitted after the ACK that should have completed the handshake
 	OtherSynAck                     // a SYN-ACK that acknowledges another number than the SYN's
 	Refusal                         // an RST that answers a SYN
 	FinRetransmitted                // a FIN, sent again
-	FinAfterItsAck                  // a FIN, sent again after its acknowledgement
+	FinAfterItsAck                  // a FIN, retransmitted after its acknowledgement
 	FinBeforeText                   // a FIN before which text is missing
-	Missed                          // acknowledges what the end has sent and no packet holds
+	Missed                          // acknowledges data of the end that the capture lacks
 	Probed                          // probes a closed window
 	SynInConnection                 // a SYN with another number, inside the connection
-	Unacceptable                    // changes nothing in its receiver: the numbers, the timestamp, or no ACK
+	Unacceptable                    // its receiver drops it: the numbers, the timestamp, or no ACK
 	WrongChecksum                   // its checksum is wrong
-	Repaired                        // brings again what one with a wrong checksum brought
+	Repaired                        // retransmits a segment with a wrong checksum
 	ImpossibleFlags                 // no TCP sends these flags together
 	Explained                       // an RST that carries a text
 	RstInexact                      // an RST in the window, not at the next number
 	RstOutside                      // an RST outside of the window
-	RstOutlived                     // goes on after an RST
+	RstOutlived                     // continues after an RST
 	kinds
 )
 
@@ -46,11 +46,11 @@ func (k Kind) String() string {
 	return kindNames[k]
 }
 
-// maxNoted is how many the log keeps of each kind and end. Those beyond are counted.
+// maxNoted is how many segments the log keeps of each kind and end. Others are counted.
 const maxNoted = 8
 
-// log is what a connection has that most have not: of the segments of each end those that later ones may show in
-// another light. What is told of them is asked for when the record ends.
+// log has the noteworthy segments of each end, which later segments may reinterpret. Most connections have none.
+// Findings are made of them when the record ends.
 type log struct {
 	noted    []noted
 	more     [2][kinds]uint32 // of each end and kind, those that are not in noted
@@ -63,9 +63,9 @@ type log struct {
 type noted struct {
 	packet uint64
 	about  uint64 // packet of the RST that it has outlived
-	seq    Seq    // what it is about: its SYN's, FIN's or first number, or the octet that was missed
+	seq    Seq    // the number it is about: of its SYN or FIN, its first, or the missing octet
 	kind   Kind
-	end    uint8 // that sent it, or that sent what was missed
+	end    uint8 // the end that sent it, or that sent the missing octet
 }
 
 func (c *Conn) logged() *log {
@@ -75,7 +75,7 @@ func (c *Conn) logged() *log {
 	return c.log
 }
 
-// Note takes note of a segment of Ends[end].
+// Note records a segment of Ends[end].
 func (c *Conn) Note(kind Kind, end int, seq Seq, packet uint64) { c.note(kind, end, seq, packet, 0) }
 
 func (c *Conn) note(kind Kind, end int, seq Seq, packet, about uint64) {
@@ -94,7 +94,7 @@ func (c *Conn) note(kind Kind, end int, seq Seq, packet, about uint64) {
 	l.noted = append(l.noted, noted{packet, about, seq, kind, uint8(end)})
 }
 
-// Absorb takes over what was noted of the segments of an attempt that turned out to be part of this connection.
+// Absorb takes over the log of an attempt that turned out to be part of this connection.
 func (c *Conn) Absorb(d *Conn) {
 	if d.log == nil {
 		return
@@ -110,7 +110,7 @@ func (c *Conn) Absorb(d *Conn) {
 	}
 }
 
-// remark takes note of a segment of Ends[from] by what it was.
+// remark records a segment of Ends[from] by its effect.
 func (c *Conn) remark(from int, s *Segment, e Effect) {
 	y := &c.Ends[1-from]
 	switch {
@@ -161,9 +161,8 @@ func (c *Conn) remark(from int, s *Segment, e Effect) {
 // HasNoted reports whether there may be noteworthy segments.
 func (c *Conn) HasNoted() bool { return c.log != nil }
 
-// Noted gives the segments of a kind of Ends[end], by the histories as they are now: the first packets,
-// and how many there are. One that has turned out to be no word of the connection, or that did not mean
-// what it seemed to, is not among them.
+// Noted returns the segments of a kind of Ends[end], by the present histories: the first packets, and their number. It
+// leaves out segments that turned out not to belong to the connection, or to be of another kind.
 func (c *Conn) Noted(kind Kind, end int) (packets []uint64, n uint64) {
 	if c.log == nil {
 		return nil, 0
@@ -201,7 +200,7 @@ func (c *Conn) stands(m *noted) bool {
 	return true
 }
 
-// openAt reports that, when a packet passed, an end was in a synchronized state, and not in TIME_WAIT.
+// openAt reports whether an end was in a synchronized state other than TIME_WAIT when a packet passed.
 func (c *Conn) openAt(packet uint64) bool {
 	for i := range c.Ends {
 		if st := c.Ends[i].stateAt(packet); st >= Established && st < TimeWait {
@@ -219,12 +218,12 @@ func (e *Endpoint) stateAt(packet uint64) (st State) {
 	return st
 }
 
-// reachedBy reports that the endpoint was in a synchronized state, or had been, when a packet passed.
+// reachedBy reports whether the endpoint was in a synchronized state, or had been, when a packet passed.
 func (e *Endpoint) reachedBy(packet uint64) bool {
 	return slices.ContainsFunc(e.History, func(h Entry) bool { return h.State >= Established && h.Packet < packet })
 }
 
-// misses takes note of an octet of Ends[i] that was acknowledged and not seen.
+// misses records an octet of Ends[i] that was acknowledged but not captured.
 func (c *Conn) misses(i int, octet Seq, packet uint64) {
 	for _, r := range c.logged().rejected[i] {
 		if !octet.Before(r.Seq) && octet.Before(r.end()) {
@@ -234,7 +233,7 @@ func (c *Conn) misses(i int, octet Seq, packet uint64) {
 	c.Note(Missed, i, octet, packet)
 }
 
-// comesLate takes back that octets were missed which a segment of Ends[i] brings: the capture holds them, behind their
+// comesLate removes the missing octets that a segment of Ends[i] brings: the capture has them, after their
 // acknowledgement.
 func (c *Conn) comesLate(i int, s *Segment) {
 	if s.Seq != s.end() {
@@ -244,10 +243,10 @@ func (c *Conn) comesLate(i int, s *Segment) {
 	}
 }
 
-// filled takes back that an octet of Ends[i] was missed.
+// filled removes a missing octet of Ends[i].
 func (c *Conn) filled(i int, octet Seq) { c.comesLate(i, &Segment{Seq: octet, Len: 1}) }
 
-// FinRetransmissions are the repetitions of the FIN of Ends[i]: the first packets, and how many there are.
+// FinRetransmissions returns the retransmissions of the FIN of Ends[i]: the first packets, and their number.
 func (c *Conn) FinRetransmissions(i int) (packets []uint64, n uint64) {
 	e := &c.Ends[i]
 	if packets, _ = c.Noted(FinRetransmitted, i); !e.FinSent || e.fins < 2 {

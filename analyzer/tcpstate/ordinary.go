@@ -7,9 +7,9 @@ type Passed struct {
 	Seq, Ack Seq
 }
 
-// Ordinary is a connection without any surprise: the handshake, text, and both FINs. Each segment begins where the one
-// before it ended. After a FIN its receiver acknowledges everything. What the rules make of such a life is known
-// beforehand: it needs no more than the segments that change a state.
+// Ordinary is a connection in which every segment is expected: the handshake, text, and both FINs. Each segment begins
+// where the one before it ended. After a FIN its receiver acknowledges everything. Such a connection needs no rules:
+// its states follow from the segments that change them.
 type Ordinary struct {
 	Opener    int
 	ISS, Next [2]Seq    // of each end, Next after its FIN
@@ -22,7 +22,7 @@ type Ordinary struct {
 	fin, acksFin, then, acksAll Passed
 }
 
-// awaited is what a life waits for next.
+// awaited is the segment that is expected next.
 type awaited uint8
 
 const (
@@ -42,7 +42,7 @@ func (o *Ordinary) Begin(c *Conn) {
 	}
 }
 
-// Sees takes in the next segment of the life.
+// Sees processes the next segment.
 func (o *Ordinary) Sees(from int, p Passed, fin bool) {
 	o.Last[from] = p
 	switch {
@@ -65,7 +65,7 @@ func (o *Ordinary) Sees(from int, p Passed, fin bool) {
 	}
 }
 
-// End makes of a new connection what the rules make of it, as far as a record tells.
+// End brings a new Conn into the state into which the rules would bring it, as far as a record needs it.
 func (o *Ordinary) End(c *Conn) {
 	c.bare = true
 	c.HandshakeAcked, c.HandshakeAckAt, c.HandshakeAckPacket = true, o.ack.At, o.ack.Packet

@@ -2,15 +2,13 @@ package tcpstate
 
 import "slices"
 
-// Most segments are the ones that were expected next: text in sequence between two ends in ESTABLISHED, or its
-// acknowledgement. Of the questions that Segment asks of a segment most can have only one answer then. Van
-// Jacobson's header prediction (4.3BSD-Reno, tcp_input) therefore looks at a few fields first; RFC 9293 leaves
-// that to the implementation. What is steady about the connection is found out by the segments that go the long
-// way, and does not change in between.
+// Most segments are expected: text in sequence between two ends in ESTABLISHED, or its acknowledgement. For these most
+// questions of Segment have only one answer. Van Jacobson's header prediction (4.3BSD-Reno, tcp_input) therefore looks
+// at a few fields first; RFC 9293 leaves that to the implementation. Whether the connection is steady is found by the
+// segments that go the long way, and does not change in between.
 
-// Predict takes in a segment that Ends[from] has sent, as Segment does, if it is one that was expected next. It reports
-// whether it was: then there is nothing more to say of it, and both ends are in ESTABLISHED as before.
-// Otherwise nothing has happened.
+// Predict processes a segment of Ends[from] like Segment, if it was expected. It reports whether it was: then both ends
+// are still in ESTABLISHED. Otherwise Predict changes nothing.
 func (c *Conn) Predict(from int, s *Segment) bool {
 	x, y := &c.Ends[from], &c.Ends[1-from]
 	switch {
@@ -36,20 +34,20 @@ func (c *Conn) Predict(from int, s *Segment) bool {
 	return true
 }
 
-// nearby is how far apart numbers may be that are compared here, so that none of the sums in Segment's comparisons goes
-// around the half of the sequence space.
+// nearby is the largest distance of numbers that are compared here, so that no sum in Segment's comparisons exceeds
+// half of the sequence space.
 const nearby = 1 << 30
 
-// follows reports that s is t, or comes after it and is near.
+// follows reports whether s is t, or comes after it and is near.
 func (s Seq) follows(t Seq) bool { return s-t <= nearby }
 
-// isSteady reports that Predict needs to look at no more than the numbers of the next segments.
+// isSteady reports whether Predict needs only the numbers of the next segments.
 func (c *Conn) isSteady() bool {
 	return c.bare && !c.self && c.Ends[0].isSteady() && c.Ends[1].isSteady() && c.repeats == [2]repeats{} &&
 		c.asks == [2]int64{} && (c.log == nil || c.log.isIdle())
 }
 
-// isIdle reports that nothing is in the log that an expected segment may change.
+// isIdle reports whether the log has nothing that an expected segment may change.
 func (l *log) isIdle() bool {
 	return len(l.rejected[0])+len(l.rejected[1])+len(l.proven) == 0 && !slices.ContainsFunc(l.noted,
 		func(m noted) bool {
@@ -57,8 +55,7 @@ func (l *log) isIdle() bool {
 		})
 }
 
-// isSteady reports that the endpoint is in ESTABLISHED by its own word, and that nothing
-// is doubtful about it or missing.
+// isSteady reports whether the endpoint's own segments show ESTABLISHED, and nothing is doubtful or missing.
 func (e *Endpoint) isSteady() bool {
 	return e.State() == Established && e.HasSent && e.ackSent && e.sndKnown && e.unaKnown && e.rcv.known &&
 		len(e.rcv.ahead) == 0 &&

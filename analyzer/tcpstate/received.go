@@ -11,11 +11,11 @@ type received struct {
 
 type span struct{ from, to Seq }
 
-// maxSpans bounds what is remembered beyond holes. The farthest is forgotten first: the acknowledgements of the
-// receiver tell in time what filled its holes.
+// maxSpans bounds the spans beyond holes. The farthest is forgotten first, because the receiver's acknowledgements
+// later show which holes were filled.
 const maxSpans = 32
 
-// add takes in [from, to) and reports whether any of it is new.
+// add adds [from, to) and reports whether any of it is new.
 func (r *received) add(from, to Seq) (fresh bool) {
 	if !to.After(r.nxt) {
 		return false
@@ -72,7 +72,7 @@ func (r *received) addAhead(from, to Seq) (fresh bool) {
 	return true
 }
 
-// acked takes the receiver's own word that all before ack has arrived.
+// acked records that the receiver has acknowledged everything before ack.
 func (r *received) acked(ack Seq) {
 	if !r.known {
 		r.known, r.nxt = true, ack
@@ -83,8 +83,8 @@ func (r *received) acked(ack Seq) {
 	}
 }
 
-// missing takes the receiver's word that the octet at ack has not arrived, though it passed the observer. How much
-// of what follows is missing too nobody has said: it is taken to be there, until the next such word.
+// missing records that by the receiver's acknowledgement the octet at ack has not arrived, though it passed the
+// observer. How much after it is missing too is unknown: it counts as arrived until the next such acknowledgement.
 func (r *received) missing(ack Seq) {
 	if !ack.Before(r.nxt) {
 		return

@@ -2,14 +2,12 @@ package tcpstate
 
 import "slices"
 
-// A segment that its receiver drops, or is taken to drop, is kept: when a later one proves
-// it, it counts from where it was.
+// A segment that its receiver drops, or seems to drop, is kept: if a later segment proves it, it counts from its place.
 
-// maxRejected is how many are kept of each end. Beyond it the oldest gives way.
+// maxRejected is how many are kept of each end. Beyond it the oldest is removed.
 const maxRejected = 8
 
-// rejected is a segment that was dropped, or is taken to have been. Those without SYN and FIN that
-// follow each other are kept as one.
+// rejected is a segment that was dropped, or seems to have been. Consecutive ones without SYN and FIN are kept as one.
 type rejected struct {
 	Segment
 	n   uint32 // how many there are
@@ -17,14 +15,14 @@ type rejected struct {
 	sum bool   // its checksum is wrong
 }
 
-// Proof is a segment that a later one has proven, though it was dropped when it passed.
+// Proof is a segment that a later one has proven, although it counted as dropped when it passed.
 type Proof struct {
 	Segment
 	From   int // the end that sent it
 	Effect Effect
 }
 
-// reject keeps a segment of Ends[from] that was dropped, for a later one may prove it.
+// reject keeps a dropped segment of Ends[from], because a later one may prove it.
 func (c *Conn) reject(from int, s *Segment, by Rule) Effect {
 	c.logged()
 	c.comesLate(from, s)
@@ -50,22 +48,22 @@ func (c *Conn) keep(from int, r rejected) {
 	*list = append(*list, r)
 }
 
-// RejectSum takes note of a segment of Ends[from] whose receiver is taken to have dropped it for its wrong
-// checksum (RFC 9293 §3.1). It is kept until the receiver acknowledges what it brings: then it had arrived; or
-// until it is sent again: then it had not.
+// RejectSum records a segment of Ends[from] that its receiver probably dropped because of its wrong checksum (RFC 9293
+// §3.1). It is kept until the receiver acknowledges its contents, which shows that it arrived, or until it is
+// retransmitted, which shows that it did not.
 func (c *Conn) RejectSum(from int, s *Segment) {
 	c.Note(WrongChecksum, from, s.Seq, s.Packet)
 	x := &c.Ends[from]
 	c.steady = false
 	if s.end() == s.Seq || s.Rst || x.sndKnown && !s.end().After(x.sndNxt) {
-		return // nobody will acknowledge it
+		return // it will never be acknowledged
 	}
 	c.dropAgain(from, s, false)
 	c.keep(from, rejected{Segment: *s, n: 1, sum: true})
 }
 
-// dropAgain takes note of a segment of Ends[from] that brings what rejected ones brought: nothing will show any more
-// that those arrived. One that gets through repairs them.
+// dropAgain records a segment of Ends[from] with the contents of rejected ones: nothing can prove those any more. If it
+// gets through, it repairs them.
 func (c *Conn) dropAgain(from int, s *Segment, through bool) {
 	repairs := false
 	c.log.rejected[from] = slices.DeleteFunc(c.log.rejected[from], func(r rejected) bool {
@@ -79,7 +77,7 @@ func (c *Conn) dropAgain(from int, s *Segment, through bool) {
 	}
 }
 
-// Proven are the segments that the last one has proven, though they were dropped when they passed.
+// Proven returns the segments that the last one has proven, although they counted as dropped when they passed.
 func (c *Conn) Proven() []Proof {
 	if c.log == nil {
 		return nil
@@ -87,7 +85,7 @@ func (c *Conn) Proven() []Proof {
 	return c.log.proven
 }
 
-// proven takes note of a rejected segment that is proven, and takes back what was noted of it.
+// proven records that a rejected segment is proven, and removes it from the log.
 func (c *Conn) proven(from int, r *rejected, e Effect) {
 	l := c.log
 	l.proven = append(l.proven, Proof{r.Segment, from, e})
@@ -113,7 +111,7 @@ func (c *Conn) proven(from int, r *rejected, e Effect) {
 	}
 }
 
-// takeIn takes in those segments of Ends[i] with a wrong checksum that s acknowledges: they had arrived.
+// takeIn accepts the segments of Ends[i] with a wrong checksum that s acknowledges: they had arrived.
 func (c *Conn) takeIn(i int, s *Segment) {
 	list := &c.log.rejected[i]
 	for n := 0; n < len(*list) && s.HasAck && !s.Rst; {
@@ -131,16 +129,15 @@ func (c *Conn) takeIn(i int, s *Segment) {
 	}
 }
 
-// proves reports whether a segment acknowledges one that was dropped before it for its numbers: the capture has
-// a gap there, or a SYN-ACK with another number was the one that counted. What it proves counts from where it
-// was. Of a peer that is not in the capture nobody can ask for more than that the segment, which does not fit
-// either, goes on behind that one.
+// proves reports whether a segment acknowledges one that was dropped before it for its numbers: the capture has a gap
+// there, or a SYN-ACK with another number was the one that counted. The proven segment counts from its place. If the
+// peer is not in the capture, it is enough that the segment, which does not fit either, continues after that one.
 func (c *Conn) proves(from int, x, y *Endpoint, s *Segment) bool {
 	if c.self || len(c.log.rejected[0])+len(c.log.rejected[1]) == 0 {
 		return false
 	}
 	last := &c.last[1-from]
-	// the capture holds what y sends
+	// the capture has y's segments
 	heard := y.HasSent && !(x.ackSent && (last.kind == Nothing || last.end.Before(x.maxAck)))
 	for _, i := range [...]int{1 - from, from} {
 		list := c.log.rejected[i]
@@ -174,13 +171,13 @@ func (c *Conn) proves(from int, x, y *Endpoint, s *Segment) bool {
 	return false
 }
 
-// acknowledged reports that an acknowledgement is of the segment, or of the beginning of those that are kept as one.
+// acknowledged reports whether an acknowledgement covers the segment, or the beginning of those that are kept as one.
 func (r *rejected) acknowledged(ack Seq) bool {
 	return ack == r.end() || r.n > 1 && ack-r.Seq-1 < Seq(r.Len)
 }
 
-// chain takes the n-th rejected segment of Ends[i] out of the log, and those that come right
-// before it: they arrived with it.
+// chain removes the n-th rejected segment of Ends[i] from the list, and those directly before it, because they arrived
+// with it.
 func (c *Conn) chain(i, n int) (chain []rejected) {
 	list := c.log.rejected[i]
 	chain = []rejected{list[n]}
@@ -193,8 +190,7 @@ func (c *Conn) chain(i, n int) (chain []rejected) {
 	return chain
 }
 
-// resumes takes in what x, Ends[from], sent first behind a gap of the capture, or with
-// an old timestamp, which s proves.
+// resumes accepts what x, Ends[from], sent first after a gap of the capture, or with an old timestamp, if s proves it.
 func (c *Conn) resumes(from int, x, y *Endpoint, first, s *Segment) Effect {
 	y.tsKnown = false
 	if !c.fits(x, y, first) {
@@ -212,10 +208,10 @@ func (c *Conn) resumes(from int, x, y *Endpoint, first, s *Segment) Effect {
 	return c.segment(from, x, y, first)
 }
 
-// chooses takes in the SYN-ACK of y that x has acknowledged, instead of another one.
+// chooses accepts the SYN-ACK of y that x has acknowledged, instead of another one.
 func (c *Conn) chooses(from int, x, y *Endpoint, synAck, s *Segment) Effect {
 	if x.gotFin {
-		x.lostFin(otherSyn, s.Packet) // it was of the other SYN-ACK's sender
+		x.lostFin(otherSyn, s.Packet) // it belonged to the sender of the other SYN-ACK
 	}
 	y.cut(0, otherSyn, s.Packet)
 	*y = Endpoint{Withdrawn: y.Withdrawn, WithdrawnMore: y.WithdrawnMore, offered: true, other: y.ISS}

@@ -115,7 +115,7 @@ TCP connection. "-" is standard input. Tables begin with what is wrong, worst fi
 	return cmd
 }
 
-// needFiles requires a capture file on the command line; example shows how to give it.
+// needFiles requires a capture file on the command line; hint shows how to give it.
 func needFiles(hint string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {
