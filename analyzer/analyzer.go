@@ -86,6 +86,7 @@ type Analyzer struct {
 	life    tcpstate.Ordinary
 
 	evicted        uint64
+	departed       departed
 	spared         []store.Alarm // by evict, to be used again
 	awakeLimit     int
 	encapsulations encapsulations // of the connections at rest
@@ -119,7 +120,7 @@ func New(options Options, emit func(*record.Connection)) *Analyzer {
 
 func newAnalyzer(o Options, accounts *accounts, record *record.Connection) *Analyzer {
 	return &Analyzer{
-		options: o, accounts: accounts, table: newTable(), awakeLimit: awakeLimit, record: record,
+		options: o, accounts: accounts, table: newTable(), awakeLimit: o.awakeAmong(1), record: record,
 	}
 }
 
@@ -164,6 +165,9 @@ func (a *Analyzer) segment(seg *flows.Segment, tag uint32, turn turn) {
 	}
 	n := a.table.find(&seg.Key, tag)
 	if n != 0 && turn == mayWait && a.proceeds(n, seg) {
+		return
+	}
+	if n == 0 && a.hasDeparted(seg) {
 		return
 	}
 	head := a.awakened(n)
@@ -282,7 +286,7 @@ func (a *Analyzer) all() []at {
 
 // Result returns the totals of the records emitted so far. After Close it is complete.
 func (a *Analyzer) Result() *record.Result {
-	return a.accounts.result(a.first(), record.Time(a.clock), a.evicted, &a.passed)
+	return a.accounts.result(a.first(), record.Time(a.clock), a.evicted, a.departed.after, &a.passed)
 }
 
 // first is the time of the first segment, if there was any.

@@ -91,3 +91,57 @@ func TestYearsOfSilence(t *testing.T) {
 		t.Errorf("%d records", n)
 	}
 }
+
+// A connection that was evicted does not come back by its next segment while room is short: that segment is counted. A
+// SYN begins a connection all the same, and so does any segment when there is room again.
+func TestEvictedStaysAwayWhileRoomIsShort(t *testing.T) {
+	const limit, connections = 80, 300
+	records := map[uint16]int{}
+	var packets uint64
+	a := analyzer.New(analyzer.Options{MaxConnections: limit}, func(c *record.Connection) {
+		records[c.Client.Port]++
+		packets += c.Client.Packets + c.Server.Packets
+	})
+	at, packet := int64(0), uint64(0)
+	feed := func(port uint16, fromServer bool, flags flows.Flags, seq, ack, text uint32) {
+		at, packet = at+1e6, packet+1
+		seg := flows.Segment{Packet: packet, Time: at, FromB: fromServer, Flags: flags, Seq: seq, Ack: ack, Len: text,
+			Window: 1000, TTL: 64, Key: flows.Key{APort: port, BPort: 80}}
+		for end, addr := range []*flows.Addr{&seg.Key.A, &seg.Key.B} {
+			addr[10], addr[11], addr[15] = 0xff, 0xff, byte(1+end)
+		}
+		a.Segment(&seg)
+	}
+	open := func(port uint16) {
+		feed(port, false, flows.SYN, 1, 0, 0)
+		feed(port, true, flows.SYN|flows.ACK, 1, 2, 0)
+		feed(port, false, flows.ACK, 2, 2, 0)
+	}
+	for n := range uint16(connections) {
+		open(1000 + n)
+	}
+	for n := range uint16(connections) {
+		feed(1000+n, false, flows.ACK, 2, 2, 10)
+	}
+	if n := a.Result().AfterEviction; n != connections-limit {
+		t.Errorf("%d segments came after eviction, not %d", n, connections-limit)
+	}
+	begun := a.Live().Begun
+	if open(1000); a.Live().Begun != begun+1 {
+		t.Errorf("a SYN has not begun a connection")
+	}
+	for n := range uint16(connections) { // most of those that are followed end, and time passes
+		feed(1000+n, false, flows.RST|flows.ACK, 12, 2, 0)
+	}
+	at += 1e12
+	feed(9, false, flows.ACK, 1, 1, 0)
+	before, again := a.Result().AfterEviction, records[1001]
+	feed(1001, false, flows.ACK, 12, 2, 5)
+	a.Close()
+	if records[1001] != again+1 || a.Result().AfterEviction != before {
+		t.Errorf("%d records of a connection that goes on when there is room, not %d", records[1001], again+1)
+	}
+	if packets+a.Result().AfterEviction != packet {
+		t.Errorf("%d segments in records, %d after eviction, of %d", packets, a.Result().AfterEviction, packet)
+	}
+}

@@ -241,9 +241,9 @@ func (a *accounts) explainOverflow(r *record.Connection, attempt *crowd.Attempt)
 }
 
 // result is what they add up to between two times of the capture.
-func (a *accounts) result(from, to record.Time, evicted uint64, passed *course.Passed) *record.Result {
+func (a *accounts) result(from, to record.Time, evicted, after uint64, passed *course.Passed) *record.Result {
 	r := a.totals.Result(from, to)
-	r.Evicted, r.FlagsOnly = evicted, passed.FlagsOnly()
+	r.Evicted, r.AfterEviction, r.FlagsOnly = evicted, after, passed.FlagsOnly()
 	a.crowd.AddTo(r)
 	return r
 }

@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"encoding/binary"
+	"unsafe"
 
 	"github.com/tcplife/tcplife/analyzer/internal/store"
 	"github.com/tcplife/tcplife/analyzer/record"
@@ -11,8 +12,18 @@ import (
 // Only so many connections are awake. The others rest in the arena, in an eighth of the room or so, until a segment or
 // an alarm wakes them. Nothing that a connection knows is lost by resting but fingerprints that are too old to matter.
 
-// awakeLimit is how many connections are awake at most, 64 MiB of them.
+// awakeLimit is how many connections are awake at most, 94 MiB of them.
 const awakeLimit = 1 << 15
+
+// awakeAmong is how many connections one of n trackers has awake at most: a sixteenth of what memory it may take. An
+// awake one has pointers, which the garbage collector follows.
+func (o *Options) awakeAmong(n int) int {
+	limit := awakeLimit / n
+	if o.MaxMemory > 0 {
+		limit = min(limit, int(o.MaxMemory/16/uint64(unsafe.Sizeof(connection{}))))
+	}
+	return max(limit, 4*aside)
+}
 
 // packed is how a connection rests: all of it but what is written apart, and what it is only while it is awake.
 var packed = store.NewPacker[connection]()
@@ -43,15 +54,25 @@ func (a *Analyzer) makeRoom() {
 type heading struct {
 	key      flows.Key
 	deadline int64 // of the newest
+	heard    int64 // of the newest
+	spare    bool  // the newest is the first to be given up
 	count    int
 	ids      [maxIncarnations]uint64
 }
+
+// isSpare is a bit beside the count.
+const isSpare = 1 << 7
 
 // append writes it for an analyzer whose capture begins at origin.
 func (h *heading) append(b []byte, origin int64) []byte {
 	b = appendKey(b, &h.key)
 	b = binary.AppendVarint(b, h.deadline-origin)
-	b = append(b, byte(h.count))
+	b = binary.AppendVarint(b, h.heard-origin)
+	spare := byte(0)
+	if h.spare {
+		spare = isSpare
+	}
+	b = append(b, byte(h.count)|spare)
 	for _, id := range h.ids[:h.count] {
 		b = binary.AppendUvarint(b, id)
 	}
@@ -62,8 +83,10 @@ func (h *heading) append(b []byte, origin int64) []byte {
 func (h *heading) read(b []byte, origin int64) (rest []byte) {
 	b = readKey(b, &h.key)
 	deadline, size := binary.Varint(b)
-	h.deadline, h.count = deadline+origin, int(b[size])
-	b = b[size+1:]
+	heard, more := binary.Varint(b[size:])
+	b = b[size+more:]
+	h.deadline, h.heard, h.count, h.spare = deadline+origin, heard+origin, int(b[0]&^isSpare), b[0]&isSpare != 0
+	b = b[1:]
 	for i := range h.count {
 		h.ids[i], size = binary.Uvarint(b)
 		b = b[size:]
@@ -73,7 +96,7 @@ func (h *heading) read(b []byte, origin int64) (rest []byte) {
 
 // rest packs the incarnations of a 4-tuple, the newest of which is head.
 func (a *Analyzer) rest(head *connection) {
-	h := heading{key: head.key, deadline: a.deadline(head)}
+	h := heading{key: head.key, deadline: a.deadline(head), heard: head.heard, spare: head.spare()}
 	for c := head; c != nil; c = c.older {
 		h.ids[h.count] = c.id
 		h.count++

@@ -69,7 +69,7 @@ func NewShards(o Options, n int, emit func(*record.Connection), done func([]flow
 	for range n {
 		j := newJournal()
 		a := newAnalyzer(o, nil, &j.page.records[0])
-		a.journal, a.awakeLimit = j, awakeLimit/n
+		a.journal, a.awakeLimit = j, o.awakeAmong(n)
 		a.table.seeds = s.seeds
 		s.shards = append(s.shards, &shard{tracker: a, work: make(chan *work, waitingWork)})
 	}
@@ -134,12 +134,13 @@ func (s *Shards) failed(f *fault.Error) { s.fault.CompareAndSwap(nil, f) }
 // Result returns the totals of the emitted records. It must not be called before Close has returned.
 func (s *Shards) Result() *record.Result {
 	a := s.shards[0].tracker
-	evicted, passed := uint64(0), a.passed
+	evicted, after, passed := uint64(0), uint64(0), a.passed
 	for _, shard := range s.shards {
 		evicted += shard.tracker.evicted
+		after += shard.tracker.departed.after
 		passed.Beyond = passed.Beyond || shard.tracker.passed.Beyond
 	}
-	return s.accounts.result(a.first(), record.Time(a.clock), evicted, &passed)
+	return s.accounts.result(a.first(), record.Time(a.clock), evicted, after, &passed)
 }
 
 func (s *Shards) give(w *work) {
@@ -434,5 +435,5 @@ func Merge(o Options, journals []iter.Seq2[[]byte, error], ends []PartEnd,
 		return nil, err
 	}
 	a.crowd.Finish(int64(last))
-	return a.result(first, last, 0, &all), nil
+	return a.result(first, last, 0, 0, &all), nil
 }

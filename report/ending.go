@@ -65,6 +65,9 @@ type Capture struct {
 	Dropped Dropped `json:"dropped"`
 	// Connections evicted to stay within --max-connections or --memory; their ended_by is evicted.
 	Evicted uint64 `json:"evicted"`
+	// TCP segments that came after their connections were evicted, while there was no room to follow these again; they
+	// are in no record.
+	AfterEviction uint64 `json:"after_eviction"`
 	// Bytes of memory that the run was to stay within, if connections were given up; null: none were.
 	MemoryLimit *uint64 `json:"memory_limit" field:"null"`
 	// Places from which on a file could not be read.

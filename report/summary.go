@@ -214,8 +214,11 @@ func captureSummary(c *Capture) []summaryLine {
 		if c.MemoryLimit != nil {
 			within += " (memory " + text.Size(*c.MemoryLimit) + ")"
 		}
-		lines = append(lines, summaryLine{"evicted", []string{text.Counted(c.Evicted, "connection") +
-			" evicted to stay within " + within}, text.Bad})
+		evicted := []string{text.Counted(c.Evicted, "connection") + " evicted to stay within " + within}
+		if c.AfterEviction > 0 {
+			evicted = append(evicted, text.Counted(c.AfterEviction, "segment")+" of theirs came later and were not tracked")
+		}
+		lines = append(lines, summaryLine{"evicted", evicted, text.Bad})
 	}
 	for _, d := range c.Damage {
 		if d.Unread {

@@ -19,6 +19,9 @@ type Result struct {
 	// Population is how many endpoints there were in each state over time: one series, or none without a segment.
 	Population []PopulationSeries
 	Evicted    uint64 // connections evicted to stay within the limits of Options; their records say evicted
+	// AfterEviction is how many segments came after their connections were evicted, while there was no room to follow
+	// these again. They are in no record.
+	AfterEviction uint64
 	// FlagsOnly is what a filter on control bits has left in the capture, if there was one.
 	FlagsOnly FlagsOnly
 }

@@ -25,6 +25,7 @@ type account struct {
 	interrupted bool
 	events      *report.Events // of --on
 	evicted     uint64         // analyzer.Result.Evicted
+	after       uint64         // analyzer.Result.AfterEviction
 	memory      uint64         // the limit of the run, 0 for none
 	flagsOnly   record.FlagsOnly
 
@@ -40,13 +41,14 @@ type account struct {
 
 func (r *reading) accountOf(from *tcplife.Report) *account {
 	return &account{read: from.Capture, decoded: from.Decoded, interrupted: from.Stopped, evicted: from.Evicted,
-		memory: uint64(r.memory), flagsOnly: from.FlagsOnly}
+		after: from.AfterEviction, memory: uint64(r.memory), flagsOnly: from.FlagsOnly}
 }
 
 // record returns the account for the report.
 func (a *account) record(filter string) *report.Capture {
 	record := accounts.New(&a.read, &a.decoded)
-	record.Evicted, record.FlagsOnly, record.Interrupted = a.evicted, a.flagsOnly, a.interrupted
+	record.Evicted, record.AfterEviction = a.evicted, a.after
+	record.FlagsOnly, record.Interrupted = a.flagsOnly, a.interrupted
 	record.Devices, record.LostDevices, record.Shed, record.Unwritten = a.devices, a.lost, a.shed+a.unread, a.unwritten
 	record.Events = a.events
 	if a.evicted > 0 && a.memory > 0 {

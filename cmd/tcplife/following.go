@@ -369,9 +369,9 @@ func (l *following) finish(signalled context.Context) error {
 
 func (l *following) account(result *record.Result) *account {
 	a := &account{
-		read: l.capture.Stats(), decoded: l.decoder.Stats(), evicted: result.Evicted, memory: uint64(l.memory),
-		flagsOnly: result.FlagsOnly,
-		devices:   l.flags.devices, lost: l.lost, shed: l.shed, unread: l.unread,
+		read: l.capture.Stats(), decoded: l.decoder.Stats(), evicted: result.Evicted, after: result.AfterEviction,
+		memory: uint64(l.memory), flagsOnly: result.FlagsOnly,
+		devices: l.flags.devices, lost: l.lost, shed: l.shed, unread: l.unread,
 	}
 	if l.occasions != nil {
 		a.events = l.occasions.counts()

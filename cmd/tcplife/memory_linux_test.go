@@ -2,44 +2,41 @@ package main
 
 import (
 	"fmt"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/tcplife/tcplife/flows"
-	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// Connections that would take more are followed within --memory 64MiB: the process never takes twice that.
+// Connections that would take more are followed within --memory 64MiB: the process never takes twice that. With
+// TCPLIFE_TEST_ALL there are 5 million that are half-open, with and without a SYN-ACK, and a million that are open, of
+// which a million packets come at random.
 func TestMemoryHolds(t *testing.T) {
 	t.Parallel()
-	const connections = 120_000
-	server := netip.MustParseAddrPort("192.0.2.1:80")
-	client := func(i int) netip.AddrPort {
-		host := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
-		return netip.AddrPortFrom(host, 1024+uint16(i%60000))
-	}
-	frames := make([][]byte, 0, 4*connections)
-	for i := range connections {
-		frames = append(frames, segtest.Frame(client(i), server, flows.SYN, 100, 0, 0),
-			segtest.Frame(server, client(i), flows.SYN|flows.ACK, 300, 101, 0))
-	}
-	halfOpen := frames
-	for i := range connections {
-		frames = append(frames, segtest.Frame(client(i), server, flows.ACK, 101, 301, 0))
-	}
-	for i := range connections { // in another order
-		frames = append(frames, segtest.Frame(client((i*7919)%connections), server, flows.ACK, 101, 301, 10))
-	}
-	for name, frames := range map[string][][]byte{"half-open": halfOpen, "established": frames} {
+	for name, kind := range map[string]struct {
+		argv     []string
+		few, all int
+	}{
+		"unanswered":  {[]string{"-kind", "flood"}, 400_000, 5_000_000},
+		"half-open":   {[]string{"-kind", "flood", "-synacks"}, 150_000, 5_000_000},
+		"established": {[]string{"-kind", "concurrent"}, 150_000, 1_000_000},
+	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "x.pcap")
-			writeFrames(t, file, frames)
-			cmd := exec.Command("tcplife", "read", file, "-o", "jsonl", "--memory", "64MiB")
+			n := kind.few
+			if os.Getenv("TCPLIFE_TEST_ALL") != "" {
+				n = kind.all
+			}
+			argv := append([]string{"run", "../../internal/benchcap", "-o", file, "-n", strconv.Itoa(n), "-packets",
+				strconv.Itoa(n)}, kind.argv...)
+			made, err := exec.Command("go", argv...).CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v: %s", err, made)
+			}
+			cmd := exec.Command("tcplife", "read", file, "--memory", "64MiB")
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}

@@ -68,7 +68,7 @@ func (f *readFlags) prepareInput(cmd *cobra.Command) (*reading, error) {
 	} else {
 		r.memory, r.options.SplitMemory = limitMemoryByDefault(), true
 	}
-	r.options.MaxMemory, r.bounds.MaxMemory = uint64(r.memory)/3, r.memory/4
+	r.options.MaxMemory, r.bounds.MaxMemory = uint64(r.memory)/2, r.memory/4
 	if f.verbose && r.memory > 0 {
 		warnf(r.stderr, "memory: at most %s (--memory)", units.BytesSize(float64(r.memory)))
 	}

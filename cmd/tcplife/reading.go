@@ -326,7 +326,8 @@ func (r *reading) trackSeeing(ctx context.Context, see func(*files, *capture.Pac
 		}
 		tracker.Close()
 		result := tracker.Result()
-		files.Report().Evicted, files.Report().FlagsOnly = result.Evicted, result.FlagsOnly
+		report := files.Report()
+		report.Evicted, report.AfterEviction, report.FlagsOnly = result.Evicted, result.AfterEviction, result.FlagsOnly
 		return nil
 	})
 }

@@ -12,7 +12,8 @@ import (
 // Of is the record of captures that were read from files.
 func Of(r *tcplife.Report) *report.Capture {
 	c := New(&r.Capture, &r.Decoded)
-	c.Evicted, c.FlagsOnly, c.Interrupted = r.Evicted, r.FlagsOnly, r.Stopped
+	c.Evicted, c.AfterEviction = r.Evicted, r.AfterEviction
+	c.FlagsOnly, c.Interrupted = r.FlagsOnly, r.Stopped
 	return c
 }
 

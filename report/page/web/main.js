@@ -198,6 +198,7 @@ function header(data) {
   say(capture.unfinished_checksums, 'checksums left to the network card')
   say(capture.untimed, 'packets without a time')
   say(capture.evicted, 'connections evicted to stay within limits')
+  say(capture.after_eviction, 'segments of evicted connections that came later')
   say(capture.shed, 'failed attempts counted and not written')
   for (const d of capture.damage)
     lost.push([`${d.file} could not be read from there on: expected ${d.expected}; byte`, d.offset])

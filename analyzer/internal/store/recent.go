@@ -1,0 +1,53 @@
+package store
+
+import "unsafe"
+
+// Recent remembers the latest of many hashes, in 4 bytes each. Of some 250 million others one is taken for one of them.
+// The zero value remembers none.
+type Recent struct{ sets []tagSet }
+
+// tagSet holds the tags of the hashes with one beginning, the latest first; 0 is none.
+type tagSet [8]uint32
+
+const (
+	leastSets = 1 << 9
+	mostSets  = 1 << 21
+)
+
+// NewRecent makes one that takes so many bytes, but at least 16 KiB and at most 64 MiB.
+func NewRecent(bytes uint64) Recent {
+	return Recent{make([]tagSet, min(max(bytes/uint64(unsafe.Sizeof(tagSet{})), leastSets), mostSets))}
+}
+
+// Add remembers a hash.
+func (r *Recent) Add(hash uint64) {
+	set, tag := r.at(hash)
+	i := 0
+	for i < len(set)-1 && set[i] != tag {
+		i++
+	}
+	copy(set[1:i+1], set[:i])
+	set[0] = tag
+}
+
+// Has reports whether a hash was added, and not so many after it that it is forgotten.
+func (r *Recent) Has(hash uint64) bool {
+	if len(r.sets) == 0 {
+		return false
+	}
+	set, tag := r.at(hash)
+	for _, t := range set {
+		if t == tag {
+			return true
+		}
+	}
+	return false
+}
+
+// at gives the set of a hash, and its tag.
+func (r *Recent) at(hash uint64) (set *tagSet, tag uint32) {
+	return &r.sets[hash>>32*uint64(len(r.sets))>>32], uint32(hash) | 1
+}
+
+// Size is how many bytes it takes.
+func (r *Recent) Size() uint64 { return uint64(len(r.sets)) * uint64(unsafe.Sizeof(tagSet{})) }
