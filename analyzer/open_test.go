@@ -14,6 +14,7 @@ import (
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/capture/live"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/invariant"
 )
 
 // lives gives the JSON of all records of a capture, in the order in which they end. ask is called behind its packets.
@@ -195,6 +196,26 @@ func TestDefaultSnaplen(t *testing.T) {
 				t.Errorf("%s: with cut packets record %d of %d is another one", file, i, len(want))
 				break
 			}
+		}
+	}
+}
+
+// The first segment behind the SYN-ACK that is captured may be a keepalive (RFC 9293 §3.8.4). With an octet it is heard
+// for its ACK field (appendix A.2): it completes the handshake, and its number is the client's ISN. A bare one ends
+// before RCV.NXT, and is not.
+func TestKeepaliveCompletesHandshake(t *testing.T) {
+	for text, outcome := range map[string]record.Outcome{
+		"": record.OutcomeEmbryonic, " len=1": record.OutcomeComplete,
+	} {
+		c := tracked("C --> S SYN\n+10ms C <-- S SYN,ACK\n+10ms C ~~> S ACK\n+60s C --> S ACK seq=-1"+text+
+			"\n+10ms C <-- S ACK\n", 1)[0]
+		h := &c.Handshake
+		completes := outcome == record.OutcomeComplete
+		if h.Outcome != outcome || h.AckSeq.Known != completes || completes && h.AckSeq.Number != c.Client.ISN.Number {
+			t.Errorf("%q: %s, %+v, ISN %d", text, h.Outcome, h.AckSeq, c.Client.ISN.Number)
+		}
+		for _, wrong := range invariant.Connection(c) {
+			t.Errorf("%q: %s", text, wrong)
 		}
 	}
 }

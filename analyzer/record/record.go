@@ -203,8 +203,8 @@ type Handshake struct {
 	AckAt Time `json:"ack_at" field:"null"`
 	// Its packet; null: not seen.
 	AckPacket PacketNumber `json:"ack_packet" field:"null"`
-	// SEG.SEQ of the segment that completed it. It is the client's ISN+1, more where text before it is missing, and
-	// another number where the SYN-ACK answers another SYN (bad_syn_ack). null: not seen.
+	// SEG.SEQ of the segment that completed it. It is the client's ISN+1, the ISN of a keepalive, more where text before
+	// it is missing, and another number where the SYN-ACK answers another SYN (bad_syn_ack). null: not seen.
 	AckSeq Seq `json:"ack_seq" field:"null"`
 	// SEG.ACK of that segment, which is the server's ISN+1 or more; null: not seen.
 	AckAck Seq `json:"ack_ack" field:"null"`
