@@ -179,7 +179,9 @@ func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 	number := a.table.places.At(n).where
 	e := a.table.attempts.at(number)
 	a.table.remove(&e.key, n)
-	a.table.attempts.drop(number)
+	if a.table.index != nil { // else nobody needs the room
+		a.table.attempts.drop(number)
+	}
 	syn := e.segment()
 	end := event{probe: crowd.ProbeOf(&syn)}
 	if like := e.likeness(by); like == a.like && !e.self() {

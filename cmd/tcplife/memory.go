@@ -24,15 +24,17 @@ func spareMemory() {
 const (
 	usualGarbage = 25 // percent of what is live
 	leastGarbage = 16 << 20
+	mostGarbage  = 64 << 20
 	leastLive    = 4 << 20 // what counts as live where less is
 )
 
 // allowGarbage permits leastGarbage while little memory is live, because otherwise the collector would run all the
-// time. percent is the collector's current setting.
+// time, and at most mostGarbage where much is live. percent is the collector's current setting.
 func allowGarbage(percent int) {
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(live)
-	now := max(usualGarbage, int(100*leastGarbage/max(leastLive, live[0].Value.Uint64())))
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	live := max(leastLive, sample[0].Value.Uint64())
+	now := int(max(1, 100*min(max(live*usualGarbage/100, leastGarbage), mostGarbage)/live))
 	if now != percent {
 		debug.SetGCPercent(now)
 	}
