@@ -429,6 +429,16 @@ func TestHardExchanges(t *testing.T) {
 			             C --> S  SYN,ACK seq=100 ack=301
 			ESTABLISHED  C <-- S  ACK seq=302 ack=101       FIN_WAIT_1`,
 			c: "SYN_SENT SYN_RCVD ESTABLISHED", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1"},
+		{name: "a challenge ACK denies what the number of an RST seemed to say, RFC 5961 §3.2", script: `
+			SYN_SENT     C --> S  SYN seq=100
+			SYN_RCVD     C <-- S  SYN seq=300               SYN_RCVD
+			             C x-> S  SYN,ACK seq=100 ack=301
+			      +30ms  C <-- S  SYN,ACK seq=300 ack=101   SYN_RCVD
+			             C x-> S  ACK seq=101 ack=301 len=1
+			             C --> S  RST,ACK seq=102 ack=301   CLOSED
+			             C <-- S  ACK seq=301 ack=101       SYN_RCVD
+			CLOSED       C --> S  RST seq=101               CLOSED`,
+			c: "SYN_SENT SYN_RCVD ESTABLISHED CLOSED", s: "SYN_SENT SYN_RCVD CLOSED"},
 		{name: "a SYN again denies what came with a SYN,ACK and after it", script: `
 			SYN_SENT     C --> S  SYN seq=100
 			             C x-- S  SYN,ACK seq=300 ack=101   SYN_RCVD

@@ -294,7 +294,7 @@ func (c *Conn) answeredBy(from int, s *Segment) (found *question) {
 // goesOn withdraws a reset that the endpoint has outlived: it sends more than what was under way.
 func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	y := &c.Ends[1-from]
-	answers := !x.rttKnown || s.At-x.since() >= x.rtt*3/4
+	answers := !x.rttKnown || s.At-x.since() >= x.rtt*3/4 || x.openedByRst()
 	bare := s.Len == 0 && !s.Fin && s.Seq == x.sndNxt && x.ackSent && s.Ack == x.maxAck
 	challenge := answers && bare // RFC 5961 §3.2
 	if x.doubted != nil && (s.At-x.doubted.At > x.crossing() || challenge) {
@@ -370,6 +370,13 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 		return ResetUntaken
 	}
 	return ResetOutlived
+}
+
+// openedByRst reports that nothing but the number of the RST that closed the endpoint says that it was ESTABLISHED. In
+// SYN_RCVD it has no ACK under way: one that passes answers the RST.
+func (e *Endpoint) openedByRst() bool {
+	n := len(e.History) - 1
+	return n > 0 && e.History[n].Packet == e.History[n-1].Packet && e.History[n-1].Rule == synAckedUnseen
 }
 
 // isOld reports that a segment with a number below SND.NXT tells nothing of its sender's state after an RST: the path
