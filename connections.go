@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/internal/fault"
 	"github.com/tcplife/tcplife/internal/spare"
 )
 
@@ -30,9 +31,13 @@ func (r *Reading) Connections(ctx context.Context) iter.Seq2[*record.Connection,
 		h := newHandover(r.options.Reuse)
 		failed := make(chan error, 1)
 		go func() {
-			err := r.track(ctx, h.add, h.flush)
-			close(h.full)
-			failed <- err
+			var err error
+			defer func() {
+				close(h.full)
+				failed <- err
+			}()
+			defer fault.Catch(new(uint64), func(f *fault.Error) { err = f })
+			err = r.track(ctx, h.add, h.flush)
 		}()
 		left := false // the loop has been
 		for batch := range h.full {

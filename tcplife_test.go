@@ -23,6 +23,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/fault"
 )
 
 // captures are those of testdata, small ones.
@@ -398,4 +399,34 @@ func TestPanics(t *testing.T) {
 			t.Errorf("the error %v", err)
 		}
 	}
+}
+
+// stumbling gives what it reads, and panics behind it.
+type stumbling struct{ io.Reader }
+
+func (s stumbling) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err == io.EOF {
+		panic("the reader has a mistake")
+	}
+	return n, err
+}
+
+// A panic of the goroutine that reads ahead is an error, and ends all others.
+func TestReaderPanics(t *testing.T) {
+	before := runtime.NumGoroutine()
+	content, err := os.ReadFile("testdata/pcaps/refused.pcap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := tcplife.Options{Capture: capture.Options{Stdin: stumbling{bytes.NewReader(content)}}}
+	var last error
+	for _, err := range tcplife.Connections(t.Context(), o, "-") {
+		last = err
+	}
+	var panicked *fault.Error
+	if !errors.As(last, &panicked) {
+		t.Errorf("the error is %v", last)
+	}
+	settled(t, before)
 }

@@ -2,6 +2,8 @@ package capture
 
 import (
 	"io"
+
+	"github.com/tcplife/tcplife/internal/fault"
 )
 
 // ahead reads in a goroutine of its own, so that it has the next bytes ready when they are wanted: at most its chunks.
@@ -11,6 +13,8 @@ type ahead struct {
 	stop chan struct{}
 	done <-chan struct{} // Options.Done, nil for what nobody waits for
 	err  error
+
+	panicked *fault.Error
 }
 
 const (
@@ -36,6 +40,7 @@ func newAhead(r io.Reader, size int) *ahead {
 
 func (a *ahead) run(r io.Reader, size int) {
 	defer close(a.full)
+	defer fault.Keep(&a.panicked)
 	if c, ok := r.(io.Closer); ok {
 		defer c.Close()
 	}

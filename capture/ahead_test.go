@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/tcplife/tcplife/internal/fault"
 )
 
 // TestReadAhead holds that it makes no difference who reads the file, nor where the chunks end: not in packets that no
@@ -37,5 +39,32 @@ func TestReadAhead(t *testing.T) {
 			}
 			ahead.Close()
 		}
+	}
+}
+
+// broken panics when it is read for the second time.
+type broken struct{ *strings.Reader }
+
+func (b broken) Read(p []byte) (int, error) {
+	if b.Len() == 0 {
+		panic("the decompressor has a mistake")
+	}
+	return b.Reader.Read(p)
+}
+
+// A panic of who reads ahead goes on where the bytes are wanted.
+func TestReadAheadPanics(t *testing.T) {
+	file := le().pcap(0xa1b2c3d4, 1)
+	file.record(1, 1, "a", 1)
+	b := newBuffer(broken{strings.NewReader(string(file.bytes))}, 4<<10)
+	b.peek(1)
+	defer b.readAhead().Close()
+	var panicked *fault.Error
+	func() {
+		defer fault.Keep(&panicked)
+		decodeBuffer(b, 100)
+	}()
+	if panicked == nil || !strings.Contains(string(panicked.Stack), "(*ahead).run") {
+		t.Errorf("%v", panicked)
 	}
 }

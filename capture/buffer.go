@@ -107,6 +107,7 @@ func (b *buffer) turn() {
 		return
 	}
 	if !more {
+		b.ahead.panicked.Again()
 		b.err = b.ahead.err
 		return
 	}

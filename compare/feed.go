@@ -8,6 +8,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/fault"
 	"github.com/tcplife/tcplife/internal/spare"
 )
 
@@ -47,6 +48,7 @@ func (s *Source) startFeed(ctx context.Context, o *Options, correct func(int64) 
 	}
 	go func() {
 		defer close(f.batches)
+		defer fault.Catch(new(uint64), func(e *fault.Error) { f.err = e })
 		f.account, f.err = f.read(ctx, s, o, correct)
 	}()
 	return f

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/fault"
 )
 
 // A path is what the first reading tells of the points and of what lies between them.
@@ -91,8 +92,9 @@ func (p *path) survey(ctx context.Context) error {
 	for i := range p.sources {
 		all.Go(func() {
 			places <- struct{}{}
+			defer func() { <-places }()
+			defer fault.Catch(new(uint64), func(f *fault.Error) { errs[i] = f })
 			p.surveys[i], errs[i] = p.sources[i].survey(ctx, p.options)
-			<-places
 		})
 	}
 	all.Wait()

@@ -2,15 +2,19 @@ package compare_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/compare"
+	"github.com/tcplife/tcplife/internal/fault"
 	"github.com/tcplife/tcplife/internal/pathsim"
 )
 
@@ -132,5 +136,25 @@ func TestNoProxy(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A panic while captures are read, in the first pass or in the second, is an error.
+func TestComparePanics(t *testing.T) {
+	const file, packets = "../testdata/pcaps/svr4-bsd.pcap", 7
+	sources := []compare.Source{{Name: "a", Files: []string{file}}, {Name: "b", Files: []string{file}}}
+	for _, at := range []int64{3, 2*packets + 5} {
+		var read atomic.Int64
+		_, err := compare.Compare(t.Context(), sources, compare.Options{
+			Filter: func(*capture.Packet) (bool, error) {
+				if read.Add(1) == at {
+					panic("there is a mistake")
+				}
+				return true, nil
+			},
+		}, func(*record.Compared) error { return nil })
+		if panicked := (*fault.Error)(nil); !errors.As(err, &panicked) || panicked.Value != "there is a mistake" {
+			t.Errorf("at packet %d: %v", at, err)
+		}
 	}
 }

@@ -1,6 +1,9 @@
 package live
 
-import "github.com/tcplife/tcplife/capture"
+import (
+	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/internal/fault"
+)
 
 // chunk is a number of packets on their way from a device.
 type chunk struct {
@@ -13,6 +16,8 @@ type chunk struct {
 	drops   capture.Drops
 	changes []Change
 	last    bool
+
+	panicked *fault.Error // of its goroutine
 }
 
 // A device has chunksEach chunks on the way at most, each of chunkPackets packets at most.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/internal/fault"
 	"github.com/tcplife/tcplife/internal/spare"
 )
 
@@ -47,9 +48,14 @@ func (d *device) full() bool { return len(d.chunks) >= chunksEach-1 }
 // read reads a device until the end.
 func (l *Capture) read(d *device) {
 	defer l.readers.Done()
+	var c *chunk
+	defer fault.Catch(new(uint64), func(f *fault.Error) {
+		c.panicked, c.last = f, true
+		l.arrivals <- c
+	})
 	r := deviceReader{device: d, system: l.system, called: d.name, clock: newIdleClock(time.Now()), stopped: &l.stopped}
 	for {
-		c := d.free.Take()
+		c = d.free.Take()
 		c.begin()
 		r.fill(c)
 		c.packets = c.all

@@ -157,6 +157,7 @@ func (l *Capture) Next() (Batch, error) {
 
 // accept takes in what a device has sent; as a batch if it has no packets.
 func (l *Capture) accept(c *chunk) (Batch, bool) {
+	c.panicked.Again()
 	d := c.from
 	d.until = max(d.until, c.until)
 	d.drops = c.drops

@@ -5,6 +5,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/tcplife/tcplife/internal/fault"
 )
 
 // An outlet writes text in its own goroutine, so that a slow or blocked reader stops nothing else. Text that waits for
@@ -66,6 +68,7 @@ func signalOnce(c chan struct{}) {
 
 // write writes the queued text, until the process ends.
 func (o *outlet) write() {
+	defer fault.Catch(new(uint64), func(f *fault.Error) { o.ended(0, f) })
 	for range o.begun {
 		for {
 			block := o.next()
@@ -73,15 +76,20 @@ func (o *outlet) write() {
 				break
 			}
 			_, err := o.w.Write(block)
-			o.mu.Lock()
-			o.size -= len(block)
-			if o.failed = err; err != nil {
-				o.waiting, o.size = nil, 0
-			}
-			o.mu.Unlock()
-			signalOnce(o.moved)
+			o.ended(len(block), err)
 		}
 	}
+}
+
+// ended takes note of n bytes that are written, or that nothing will be written any more.
+func (o *outlet) ended(n int, err error) {
+	o.mu.Lock()
+	o.size -= n
+	if o.failed = err; err != nil {
+		o.waiting, o.size = nil, 0
+	}
+	o.mu.Unlock()
+	signalOnce(o.moved)
 }
 
 // next removes the next block from the queue, nil if it is empty.

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/tcplife/tcplife/internal/fault"
 )
 
 // What is written to an outlet comes out in order, whoever is slow, and an error of the writer comes back.
@@ -68,4 +70,22 @@ func TestOutletGivesUp(t *testing.T) {
 		in.Close()
 		close(o.begun) // nothing outlives the test
 	})
+}
+
+// panicking is a writer with a mistake.
+type panicking struct{}
+
+func (panicking) Write([]byte) (int, error) { panic("the writer has a mistake") }
+
+// A panic of the writer is its error: the run ends by a sentence and exit code 1.
+func TestOutletPanics(t *testing.T) {
+	o := newOutlet(panicking{}, 100)
+	o.Write([]byte("x"))
+	var panicked *fault.Error
+	if unread, err := o.end(context.Background()); unread != 0 || !errors.As(err, &panicked) {
+		t.Errorf("%d bytes are unread, and %v", unread, err)
+	}
+	if _, err := o.Write([]byte("x")); err == nil {
+		t.Error("it takes more")
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tcplife/tcplife/internal/fault"
 	"golang.org/x/term"
 )
 
@@ -19,6 +20,8 @@ const (
 type progress struct {
 	stop    chan struct{}
 	stopped chan struct{}
+
+	panicked *fault.Error
 }
 
 // startProgress draws on stderr until Stop. done returns the bytes read, the total if known, and the packets.
@@ -41,11 +44,13 @@ func startProgress(stderr io.Writer, done func() (bytes, total int64, packets ui
 func (p *progress) Stop() {
 	close(p.stop)
 	<-p.stopped
+	p.panicked.Again()
 }
 
 // draw draws the bar at begin, and again at each tick.
 func (p *progress) draw(stderr io.Writer, width int, done func() (int64, int64, uint64), begin, tick <-chan time.Time) {
 	defer close(p.stopped)
+	defer fault.Keep(&p.panicked)
 	start := time.Now()
 	select {
 	case <-p.stop:

@@ -2,9 +2,12 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"regexp"
 	"testing"
 	"time"
+
+	"github.com/tcplife/tcplife/internal/fault"
 )
 
 func TestProgressLine(t *testing.T) {
@@ -60,5 +63,20 @@ func TestProgressOfShortWorkIsNotDrawn(t *testing.T) {
 	p.Stop()
 	if out.Len() > 0 {
 		t.Errorf("drawn: %q", out.String())
+	}
+}
+
+func TestProgressPanics(t *testing.T) {
+	p := &progress{stop: make(chan struct{}), stopped: make(chan struct{})}
+	begin := make(chan time.Time, 1)
+	begin <- time.Time{}
+	p.draw(io.Discard, 80, func() (int64, int64, uint64) { panic("there is a mistake") }, begin, nil)
+	var panicked *fault.Error
+	func() {
+		defer fault.Keep(&panicked)
+		p.Stop()
+	}()
+	if panicked == nil {
+		t.Error("the panic is lost")
 	}
 }

@@ -24,6 +24,29 @@ func (e *Error) Error() string {
 // Catch stops a panic, if there is one, and hands it over as an error. It is to be deferred.
 func Catch(packet *uint64, to func(*Error)) {
 	if value := recover(); value != nil {
-		to(&Error{*packet, value, debug.Stack()})
+		to(of(value, *packet))
 	}
+}
+
+// Keep stops a panic of a goroutine that another one waits for, and keeps it for that one, which calls Again. It is to
+// be deferred, and to run before what ends the waiting.
+func Keep(f **Error) {
+	if value := recover(); value != nil {
+		*f = of(value, 0)
+	}
+}
+
+// Again lets the panic go on in the goroutine that has waited. It does nothing if there was none.
+func (e *Error) Again() {
+	if e != nil {
+		panic(e)
+	}
+}
+
+// of makes an error of a panic, which may come from another goroutine by Again.
+func of(value any, packet uint64) *Error {
+	if e, again := value.(*Error); again {
+		return e
+	}
+	return &Error{packet, value, debug.Stack()}
 }

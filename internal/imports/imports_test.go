@@ -29,8 +29,8 @@ const root = "."
 // are not listed are cmd's and those that serve tests and development: these may import everything. The compiler
 // refuses circles.
 var allowed = map[string][]string{
-	"capture":      {"internal/spare"},
-	"capture/live": {"capture", "internal/spare"},
+	"capture":      {"internal/fault", "internal/spare"},
+	"capture/live": {"capture", "internal/fault", "internal/spare"},
 	"flows":        {"capture"},
 
 	"analyzer/internal/distance": {"analyzer/internal/store", "analyzer/record", "flows"},
@@ -49,7 +49,8 @@ var allowed = map[string][]string{
 	"analyzer/crowd":           {"analyzer/record", "flows"},
 	"analyzer":                 {"analyzer/...", "flows", "internal/fault", "internal/pack", "internal/spare"},
 
-	"compare": {"analyzer", "analyzer/record", "analyzer/tcpstate", "capture", "flows", "internal/spare"},
+	"compare": {"analyzer", "analyzer/record", "analyzer/tcpstate", "capture", "flows", "internal/fault",
+		"internal/spare"},
 
 	"report/internal/encode": {"analyzer/record", "analyzer/tcpstate", "flows"},
 	"report/internal/text":   {"analyzer/record", "analyzer/tcpstate", "flows"},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/fault"
 )
 
 // Options say where dumps go, and how large they are.
@@ -139,7 +140,8 @@ func (d *Dumper) write() {
 }
 
 // dump writes a file.
-func (d *Dumper) dump(j *job) error {
+func (d *Dumper) dump(j *job) (err error) {
+	defer fault.Catch(new(uint64), func(f *fault.Error) { err = fmt.Errorf("write a dump: %w", f) })
 	packets, before := d.choose(j)
 	about := j.About
 	if len(packets) == 0 {

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/tcplife/tcplife/internal/fault"
 )
 
 const (
@@ -100,6 +102,7 @@ func (h *Helper) Give(event []byte) {
 // serve sends the process one event after the other.
 func (h *Helper) serve() {
 	defer close(h.done)
+	defer fault.Catch(new(uint64), func(f *fault.Error) { h.say("the helper of --exec: " + f.Error()) })
 	ended := false
 	for event := range h.events {
 		if ended {
