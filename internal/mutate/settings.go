@@ -42,6 +42,7 @@ var settings = map[string]string{
 	"analyzer/internal/store bucketBits * 2": "a time in a bucket has 32 bits",
 	"analyzer/internal/store isSeen * 2":     "a byte has eight bits",
 	"analyzer/internal/store leastSlots":     "how many places the index has at first; it grows",
+	"analyzer/internal/store slabSize":       "for how many values room is made at once",
 	"analyzer/internal/store ringSize * 2": "how many alarms are in the ring and not in the heap; they go off all " +
 		"the same",
 
