@@ -22,6 +22,20 @@ func summary(conns ...*record.Connection) (s record.Summary) {
 	return s
 }
 
+// The steps of a grid, from a millisecond to a thousand days. This test comes first: others never end if two are equal.
+func TestGridSteps(t *testing.T) {
+	const ms, day = time.Millisecond, 24 * time.Hour
+	step := ms
+	for _, want := range []time.Duration{2 * ms, 10 * ms, 20 * ms, 100 * ms, 200 * ms, time.Second, 2 * time.Second,
+		10 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 6 * time.Hour, day, 10 * day,
+		100 * day, 1000 * day, 2000 * day} {
+		if got := time.Duration(longer(int64(step))); got != want {
+			t.Errorf("after %v comes %v, want %v", step, got, want)
+		}
+		step = want
+	}
+}
+
 // A life of less than a second is short, one of a minute or more is long.
 func TestLifetimes(t *testing.T) {
 	for _, test := range []struct {
@@ -130,20 +144,6 @@ func TestPopulationHosts(t *testing.T) {
 		if series := p.Series(0, 1e9); p.LeftOut() != want || len(series) != 1+hosts-int(want) {
 			t.Errorf("%d hosts: %d series, %d left out", hosts, len(series), p.LeftOut())
 		}
-	}
-}
-
-// The steps of a grid, from a millisecond to a thousand days.
-func TestGridSteps(t *testing.T) {
-	const ms, day = time.Millisecond, 24 * time.Hour
-	step := ms
-	for _, want := range []time.Duration{2 * ms, 10 * ms, 20 * ms, 100 * ms, 200 * ms, time.Second, 2 * time.Second,
-		10 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 6 * time.Hour, day, 10 * day,
-		100 * day, 1000 * day, 2000 * day} {
-		if got := time.Duration(longer(int64(step))); got != want {
-			t.Errorf("after %v comes %v, want %v", step, got, want)
-		}
-		step = want
 	}
 }
 
