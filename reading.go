@@ -33,8 +33,8 @@ type Options struct {
 	// Workers is how many goroutines track connections; 0 is one for each processor, at most 8. Another one reads and
 	// decodes.
 	Workers int
-	// Reuse fills records again and again: one that Connections gives is valid only until the next. It saves most of
-	// the memory that is allocated.
+	// Reuse reuses records: one that Connections yields is valid only until the next. It saves most of the memory that
+	// is allocated.
 	Reuse bool
 }
 

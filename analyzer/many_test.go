@@ -62,7 +62,7 @@ func TestManyHalfOpen(t *testing.T) {
 	t.Logf("%d attempts, %d MiB, %d evicted", n, peak>>20, a.Result().Evicted)
 }
 
-// One 4-tuple lives again and again: a million changes of state. Each life has its record, which names the one before,
+// One 4-tuple has many incarnations: a million changes of state. Each life has its record, which names the one before,
 // and nothing is kept of those that are over.
 func TestManyLivesOfOneTuple(t *testing.T) {
 	const changes = 9 // of both ends in a life

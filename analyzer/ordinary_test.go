@@ -21,7 +21,7 @@ func alike(t *testing.T, o analyzer.Options, segments []flows.Segment, every int
 	var both [2]*analyzer.Analyzer
 	for i := range both {
 		if i == 1 {
-			o.Trace = func(uint64, *flows.Segment, tcpstate.Effect) {} // who is told of each segment has it judged
+			o.Trace = func(uint64, *flows.Segment, tcpstate.Effect) {} // with Trace segments are judged as they come
 		}
 		both[i] = analyzer.New(o, func(c *record.Connection) { ended[i] = append(ended[i], marshal(t, c)) })
 	}

@@ -90,7 +90,7 @@ func TestAnsweredElsewhere(t *testing.T) {
 	}
 }
 
-// ISNs that can be predicted are told of each host once, of whichever side it is.
+// Predictable ISNs are reported once for each host, on either side.
 func TestPredictableISNs(t *testing.T) {
 	for name, c := range map[string]struct {
 		client, server func(i int) int // ISNs

@@ -15,8 +15,8 @@ import (
 
 // Shards is an Analyzer that uses several processors. Its connections are divided among trackers by a hash of their
 // sockets; each has a goroutine of its own, takes in the segments of its connections, and sees others pass where it
-// would not know the time without them. What all connections add up to is added by one more goroutine in the order in which a single tracker
-// would have come to it, so that it makes no difference how many there are.
+// would not know the time without them. What all connections add up to is added by one more goroutine in the order in
+// which a single tracker would have come to it, so that it makes no difference how many there are.
 type Shards struct {
 	accounts *accounts
 	shards   []*shard
@@ -53,10 +53,9 @@ type owned struct {
 // waitingWork is how many lists of segments may wait for a tracker, or be merged.
 const waitingWork = 32
 
-// NewShards makes one of n trackers, or of a single one where that is told of more than its own connections:
-// with limits (but for SplitMemory), with AtClose and with Trace. Records are emitted as New says, by another
-// goroutine. It calls done with each list of segments that was taken in, in their order, after what these ended has
-// been emitted; no list is looked at any more then.
+// NewShards makes a Shards of n trackers, or of a single one where trackers depend on each other: with limits (except
+// with SplitMemory), with AtClose and with Trace. Another goroutine emits the records, in the order of New. It calls
+// done with each list of segments, in order, after the records that these ended; then the list may be reused.
 func NewShards(o Options, n int, emit func(*record.Connection), done func([]flows.Segment)) *Shards {
 	o.setDefaults()
 	if o.MaxConnections > 0 || o.MaxMemory > 0 && !o.SplitMemory || o.AtClose || o.Trace != nil {

@@ -75,7 +75,7 @@ func trimmed(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// verdictsOf writes the verdicts, a line each.
+// verdictsOf writes the verdicts, one line each.
 func verdictsOf(r *record.Result) string {
 	clock := func(t record.Time) string { return string(t.Append(nil)[11:23]) }
 	var lines []string

@@ -64,7 +64,7 @@ func TestKeptDoesNotChange(t *testing.T) {
 	}
 }
 
-// A packet larger than what is made room for at once is kept all the same.
+// A packet larger than a block is still kept.
 func TestRecentKeepsALargePacket(t *testing.T) {
 	r := capture.NewRecent(0)
 	r.Add(numbered(1, 10))

@@ -85,7 +85,7 @@ func (w *Writer) Statistics(until int64, d Drops) error {
 	return w.end()
 }
 
-// Flush writes what is buffered. A file without packets gets an interface all the same: libpcap asks for one.
+// Flush writes what is buffered. A file without packets also gets an interface, because libpcap requires one.
 func (w *Writer) Flush() error {
 	if err := w.describeAny(); err != nil {
 		return err

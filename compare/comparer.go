@@ -28,7 +28,7 @@ type comparer struct {
 	halves   [][2][]half // by stretch: connections that end there, and that begin behind it
 	keeper   keeper
 	sums     sums
-	compared record.Compared // the one in the making
+	compared record.Compared // the unfinished record
 	emit     func(*record.Compared) error
 	failed   error // of emit
 }

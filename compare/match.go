@@ -438,7 +438,7 @@ func (c *comparer) attach(j *journey, point int, s *sighting) {
 	c.settle(j)
 }
 
-// link takes note of what became of a segment that passed a stretch.
+// link records what became of a segment that passed a stretch.
 func (c *comparer) link(j *journey, stretch int) {
 	t := j.trail
 	a, b, behind := &j.at[stretch], &j.at[stretch+1], t.legs[stretch+1]

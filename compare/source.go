@@ -31,7 +31,7 @@ type Options struct {
 	Ladder uint64
 	// Packets, if it is set, counts the packets that were read.
 	Packets *atomic.Uint64
-	// Opened, if it is set, is told of each capture that is opened, to watch how far it is read. It may be called by
+	// Opened, if not nil, is called with each opened capture, to watch how much of it is read. It may be called by
 	// several goroutines at once.
 	Opened func(*capture.Reader)
 }

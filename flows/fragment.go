@@ -32,7 +32,7 @@ type fragment struct {
 	data        []byte // what was captured of it
 }
 
-// datagram is a payload in the making.
+// datagram is an incomplete payload.
 type datagram struct {
 	key       datagramKey
 	begun     int64

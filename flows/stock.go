@@ -154,7 +154,7 @@ func (l *ipv4) DecodeFromBytes(data []byte, df gopacket.DecodeFeedback) error {
 	if len(data) < size {
 		return errShort
 	}
-	// After these checks every error is one of the two faults; the fixed fields are filled all the same.
+	// After these checks every error is one of the two faults; the fixed fields are still filled.
 	_ = l.IPv4.DecodeFromBytes(data, df)
 	l.Contents, l.Payload = data[:size], data[size:]
 	return nil

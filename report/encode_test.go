@@ -169,7 +169,7 @@ func BenchmarkEncodingJSON(b *testing.B) {
 	}
 }
 
-// benchmarkWriter writes the ordinary connection of the sample again and again.
+// benchmarkWriter writes the ordinary connection of the sample repeatedly.
 func benchmarkWriter(b *testing.B, open func(io.Writer) writer) {
 	c := reporttest.Connections()[2]
 	w := open(io.Discard)

@@ -14,7 +14,7 @@ import (
 	"github.com/tcplife/tcplife/report/internal/text"
 )
 
-// matters is the first section of the tables: what is wrong, worst first, a line each. Errors and warnings of
+// matters is the first section of the tables: what is wrong, worst first, one line each. Errors and warnings of
 // connections are counted by what they are and by server while the connections pass.
 type matters struct {
 	connections uint64

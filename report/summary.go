@@ -89,7 +89,7 @@ func resetItems(n uint64, by string, states map[string]uint64) []string {
 	return []string{s}
 }
 
-// appendNotClosing appends who does not close, a line each, and of many the first.
+// appendNotClosing appends who does not close, one line each, and of many the first.
 func appendNotClosing(lines []summaryLine, hosts []record.NotClosing, leftOut uint64) []summaryLine {
 	const most = 5
 	for i := range hosts[:min(most, len(hosts))] {
@@ -105,7 +105,7 @@ func appendNotClosing(lines []summaryLine, hosts []record.NotClosing, leftOut ui
 	return lines
 }
 
-// appendUsage appends how the connections of servers are used, a line each, and of many the first.
+// appendUsage appends how the connections of servers are used, one line each, and of many the first.
 func appendUsage(lines []summaryLine, servers []record.Usage, leftOut uint64) []summaryLine {
 	const most = 5
 	for i := range servers[:min(most, len(servers))] {

@@ -48,7 +48,7 @@ type TableOptions struct {
 	By      string   // one of TableGroups: the connections are grouped; empty lists them
 	Where   string   // the condition that the connections were chosen by; empty: they are all
 	Columns []string // of TableColumns, in this order, never left out; nil for those that fit
-	// each connection in its row at once, and no table of them at the end, which can come again and again
+	// each connection in its row at once, and no table of them at the end, which can come repeatedly
 	Follow bool
 	// Command completes a command that shows more, such as explain --conn 17, by the program and what it reads; nil
 	// shows none.

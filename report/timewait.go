@@ -8,7 +8,7 @@ import (
 	"github.com/tcplife/tcplife/report/internal/text"
 )
 
-// timeWaitSection shows who holds TIME_WAITs, a row a side.
+// timeWaitSection shows who holds TIME_WAITs, one row for each side.
 func timeWaitSection(r *record.Result, top int) section {
 	holdings, leftOut := r.TimeWait, r.Summary.LeftOut.TimeWait
 	s := section{title: "TIME_WAIT HOLDERS", grid: timeWaitGrid}

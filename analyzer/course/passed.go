@@ -21,7 +21,7 @@ const several = 2
 // Bridged reports that what FINs and RSTs suppose is believed though nothing shows it.
 func (p *Passed) Bridged() bool { return !p.Others && p.FINs == several }
 
-// Note takes note of a segment, and reports that it is the first with ACK alone.
+// Note records a segment, and reports whether it is the first with ACK alone.
 func (p *Passed) Note(seg *flows.Segment) bool {
 	if p.ACKs || seg.Quote != nil {
 		return false

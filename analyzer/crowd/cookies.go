@@ -72,8 +72,8 @@ func (k *cookies) answered(now int64) {
 	}
 }
 
-// gone is an attempt that was answered at a time and has been completed or ended. Repeated
-// says that again was told of it.
+// gone is an attempt that was answered at a time and has been completed or ended. Repeated says whether
+// SynRetransmitted was reported for it.
 func (k *cookies) gone(synAckAt int64, repeated bool) {
 	if s := k.at(synAckAt); s != nil {
 		s.gone++

@@ -317,7 +317,8 @@ func (c *Crowd) SynAckRetransmitted(now int64, a *Attempt, n int, acked bool) {
 	}
 }
 
-// Complete is the ACK that completes the handshake. Repeated says that SynAckRetransmitted was told of the attempt.
+// Complete is the ACK that completes the handshake. repeated says whether SynAckRetransmitted was called for the
+// attempt.
 func (c *Crowd) Complete(now int64, a *Attempt, repeated bool) {
 	c.advance(now)
 	now = c.now

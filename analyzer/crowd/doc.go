@@ -1,9 +1,9 @@
 // Package crowd judges what only many connections show: the backlog of every listener (RFC 4987), SYN floods, scans,
 // and what others' floods send back.
 //
-// It is told of each attempt to open a connection as it goes on, in the order of the capture, and of segments that
-// opened nothing. It knows no packets, keeps no connections and never reads a clock: the times are those of the
-// capture. What it keeps is bounded, whatever comes, and the same events give the same answer.
+// It gets the events of each attempt to open a connection, in the order of the capture, and segments that opened
+// nothing. It knows no packets, keeps no connections and never reads a clock: the times are those of the capture. What
+// it keeps is bounded, whatever comes, and the same events give the same answer.
 //
 // There is a target for each socket that is tried and for each address: what is held half-open for as long as a
 // listener would hold it (held.go), rates and their CUSUM (cusum.go), the marks of SYN cookies (cookies.go),

@@ -34,7 +34,7 @@ type spell struct {
 	bare     uint64 // those of them to which the client had not either: no TCP_DEFER_ACCEPT keeps them back
 	alive    bool   // one of these was answered while it went on
 
-	clients []flows.Addr // whom it concerned, and who was no forger
+	clients []flows.Addr // the clients that it affected, forged addresses excluded
 }
 
 const (
@@ -133,7 +133,7 @@ func (t *target) concerned(at int64) *spell {
 	return nil
 }
 
-// ignoredSyn takes note of an attempt whose first SYN drew nothing. One that sends it again is no forgery.
+// ignoredSyn records an attempt whose first SYN drew nothing. One that sends it again is no forgery.
 func (t *target) ignoredSyn(a *Attempt, retransmitted bool) {
 	s := t.spell(a.SynAt)
 	if s == nil {
@@ -163,7 +163,7 @@ func (t *target) ignoredSyn(a *Attempt, retransmitted bool) {
 	}
 }
 
-// ignoredAck takes note of a connection whose ACK did not take it out of the SYN queue.
+// ignoredAck records a connection whose ACK did not take it out of the SYN queue.
 func (t *target) ignoredAck(a *Attempt, text bool) {
 	at := a.AckAt
 	if at == 0 {
@@ -178,7 +178,7 @@ func (t *target) ignoredAck(a *Attempt, text bool) {
 	}
 }
 
-// resetAck takes note of a connection whose ACK drew an RST.
+// resetAck records a connection whose ACK drew an RST.
 func (t *target) resetAck(a *Attempt) {
 	if a.AckAt == 0 {
 		return
@@ -189,7 +189,7 @@ func (t *target) resetAck(a *Attempt) {
 	}
 }
 
-// answeredLate takes note of an attempt whose first SYN had been ignored.
+// answeredLate records an attempt whose first SYN had been ignored.
 func (t *target) answeredLate(a *Attempt, at int64) {
 	if s := t.concerned(a.SynAt); s != nil {
 		s.late++
@@ -197,7 +197,7 @@ func (t *target) answeredLate(a *Attempt, at int64) {
 	}
 }
 
-// acceptedLate takes note of a connection whose ACK had been ignored.
+// acceptedLate records a connection whose ACK had been ignored.
 func (t *target) acceptedLate(a *Attempt, at int64) {
 	if s := t.concerned(a.SynAckAt); s != nil {
 		s.accepted++

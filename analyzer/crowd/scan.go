@@ -50,7 +50,7 @@ type scans struct {
 	candidates [candidateSets]*[candidateWays]candidate
 	tried      bool // there is a candidate, or was
 	followed   map[prober]*scan
-	missed     uint64 // probers for whom there was no room
+	missed     uint64 // probers that did not fit
 }
 
 const (

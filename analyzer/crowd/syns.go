@@ -20,7 +20,7 @@ type syn struct {
 }
 
 // syns is a uniform sample of SYNs, like sample: all of them while they are few, then those whose hash begins with
-// level zeros. Two samples of one level keep the same of the SYNs that both are told of.
+// level zeros. Two samples of one level keep the same of the SYNs that both get.
 type syns struct {
 	level int
 	seen  uint64
@@ -45,7 +45,7 @@ const (
 // event.
 func (c *Crowd) KeepSyns() { c.samples = synSamples{on: true, limit: sampledSyns} }
 
-// Completed is told of the SYN of each attempt that Complete is told of.
+// Completed gets the SYN of each attempt for which Complete is called.
 func (c *Crowd) Completed(a *Attempt, first *Probe) {
 	if !c.samples.on {
 		return

@@ -82,7 +82,7 @@ func (t *target) expire(now int64) {
 	t.noteEmbryonic(now)
 }
 
-// noteEmbryonic takes note of a change.
+// noteEmbryonic records a change.
 func (t *target) noteEmbryonic(now int64) {
 	if t.pendings == nil && t.embryonic.n >= fewPending && !t.whole {
 		t.pendings = &pendings{}

@@ -76,7 +76,7 @@ func (t *timeline) add(from, until int64, limit int) {
 	t.change[j-t.first]--
 }
 
-// reach takes note of the time in which there are stays.
+// reach records the time in which there are stays.
 func (t *timeline) reach(from, until int64) {
 	if t.earliest == t.latest {
 		t.earliest, t.latest = from, until

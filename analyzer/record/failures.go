@@ -94,8 +94,8 @@ type NotClosing struct {
 // UnknownState stands for the state of a side of which nothing but the RST is known.
 const UnknownState = "unknown"
 
-// IdleTimeout is a silence after which connections were reset again and again: three at least within 4 % of each
-// other, and few around. Probably a middlebox's limit for idle connections, or an application's.
+// IdleTimeout is a silence after which connections were reset repeatedly: at least three within 4 % of each other, and
+// few at other lengths. Probably a middlebox's limit for idle connections, or an application's.
 type IdleTimeout struct {
 	// reset: an RST came. crossed_close: a side closed, and text that had been sent before its FIN arrived drew the
 	// RST.

@@ -26,7 +26,7 @@ type ICMP struct {
 // ICMPAbout is a segment of the handshake.
 type ICMPAbout string
 
-// The segments of a handshake that errors are told of.
+// The segments of a handshake that ICMP errors can quote.
 const (
 	AboutSyn    ICMPAbout = "syn"
 	AboutSynAck ICMPAbout = "syn_ack"

@@ -8,7 +8,7 @@ import (
 )
 
 // The types of this file hold a value or the knowledge that there is none, which JSON shows as null. They hold no
-// pointer, so that a record can be filled again and again without allocation.
+// pointer, so that a record can be reused without allocation.
 
 // Time is a moment of the capture's clock in nanoseconds since the Unix epoch, or NoTime.
 type Time int64

@@ -6,8 +6,8 @@ import (
 	"github.com/tcplife/tcplife/analyzer/internal/store"
 )
 
-// What comes again and again is counted and not kept: a million segments of any kind leave a
-// connection no larger than a thousand.
+// Repeated segments are counted and not kept: a million segments of any kind leave a connection no larger than a
+// thousand.
 func TestBounds(t *testing.T) {
 	const iss, irs, wnd = 1000, 5000, 60000
 	for name, next := range map[string]func(n uint32) (from int, s Segment){

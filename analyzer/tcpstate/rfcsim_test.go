@@ -112,7 +112,7 @@ func (p *play) observe(s *rfcsim.Passing) {
 	fmt.Fprintf(&p.log, "    tracker: %s (%b)\n", p.tracked(), effect)
 }
 
-// comes takes note of a segment that passes on its way to the end, from the peer.
+// comes records a segment that passes on its way to the end, from the peer.
 func (v *view) comes(peer *view, s *rfcsim.Passing, e *rfcsim.Endpoint) {
 	key := keyOf(s)
 	if peer.passed[key] && (s.Syn || s.Fin || s.Len > 0) {
@@ -127,7 +127,7 @@ func (v *view) comes(peer *view, s *rfcsim.Passing, e *rfcsim.Endpoint) {
 	}
 }
 
-// says takes note of a segment of the end.
+// says records a segment of the end.
 func (v *view) says(s *rfcsim.Passing, e *rfcsim.Endpoint) {
 	v.bareSyn = v.bareSyn || s.Syn && !s.HasAck && !v.spoke
 	v.synAck = v.synAck || s.Syn && s.HasAck && !v.acked && v.rstSent == 0
@@ -164,8 +164,8 @@ func showing(s *rfcsim.Passing, e *rfcsim.Endpoint) int {
 	return s.Known
 }
 
-// shows takes note of the entries that a segment of the end shows. An RST that is not exact may be forged (RFC 5961
-// §3.2); the challenge ACK draws an exact one.
+// shows records the entries that a segment of the end shows. An RST that is not exact may be forged (RFC 5961 §3.2);
+// the challenge ACK draws an exact one.
 func (v *view) shows(s *rfcsim.Passing, e *rfcsim.Endpoint, exact bool) {
 	v.shown = append(v.shown, make([]bool, len(e.History)-len(v.shown))...)
 	for i, entry := range e.History[:s.Known] {
@@ -186,7 +186,7 @@ func (v *view) shows(s *rfcsim.Passing, e *rfcsim.Endpoint, exact bool) {
 	}
 }
 
-// ages takes note of a segment of the end that is stale, or that is not.
+// ages records a segment of the end that is stale, or that is not.
 func (v *view) ages(s *rfcsim.Passing, e *rfcsim.Endpoint, delay int64) {
 	late := s.At-s.SentAt > delay
 	switch left := s.Known < len(e.History); {
@@ -200,8 +200,8 @@ func (v *view) ages(s *rfcsim.Passing, e *rfcsim.Endpoint, delay int64) {
 	}
 }
 
-// hears takes note of what may show a stale end's state again: an acceptable segment with an
-// ACK, an RST, or a SYN in SYN_SENT.
+// hears records what may show a stale end's state again: an acceptable segment with an ACK, an RST, or a SYN in
+// SYN_SENT.
 func (v *view) hears(s *rfcsim.Passing, e *rfcsim.Endpoint) {
 	if s.HasAck && !s.Rst && (v.heardAck == 0 || less(v.heardAck, s.Ack)) {
 		v.heardAck = s.Ack
@@ -221,7 +221,7 @@ func (v *view) hears(s *rfcsim.Passing, e *rfcsim.Endpoint) {
 
 func less(a, b uint32) bool { return int32(a-b) < 0 }
 
-// arrived takes note of a segment that has arrived at the other end, and was processed there.
+// arrived records a segment that has arrived at the other end, and was processed there.
 func (p *play) arrived(s *rfcsim.Passing) {
 	y, e := &p.ends[1-s.From], p.sim.Ends[1-s.From]
 	delete(y.flying, passed{s.Segment, s.At})

@@ -345,7 +345,7 @@ var rules = [countRules]rule{
 	finAckLost: {"fin_ack_lost", retransmissionClause, Denies,
 		"the FIN is retransmitted: the acknowledgement had not reached its sender", nil},
 	finUnanswered: {"fin_unanswered", finClause, Denies,
-		"the FIN came again and again without an acknowledgement: it had not arrived", nil},
+		"the FIN was retransmitted without an acknowledgement: it had not arrived", nil},
 	finsCross: {"fins_cross", "RFC 9293 §3.6, figure 13", Denies,
 		"its own FIN left before the other side's arrived", nil},
 	finBehind: {"fin_behind", finClause, Denies, "text before the FIN comes again: the FIN waited for it", nil},

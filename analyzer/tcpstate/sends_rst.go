@@ -8,7 +8,7 @@ type Reset struct {
 	ReceiverState State // before it
 	Answers       Stimulus
 	// Idle is how long nothing had passed before it, or, if it answers something, nothing of its sender: -1 if nothing
-	// had ever. What it answers can have been sent again and again.
+	// had ever. What it answers can have been retransmitted many times.
 	Idle int64
 }
 
@@ -204,7 +204,7 @@ func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, answered *question) 
 	return e
 }
 
-// resets takes note of an RST that closes its receiver, and reports whether it is the first.
+// resets records an RST that closes its receiver, and reports whether it is the first.
 func (c *Conn) resets(r Reset) (first bool) {
 	if c.Reset != nil {
 		c.later = &r

@@ -196,7 +196,7 @@ func (e *Endpoint) proven(peer *Endpoint) bool {
 		e.ackSent && e.maxAck.After(peer.ISS.Add(1+peer.synLen))
 }
 
-// completed takes note of the segment that completed the handshake at the passive end.
+// completed records the segment that completed the handshake at the passive end.
 func (c *Conn) completed(y *Endpoint, s *Segment) {
 	c.HandshakeAcked = true
 	c.HandshakeAckAt, c.HandshakeAckPacket = s.At, s.Packet

@@ -17,7 +17,7 @@ type claim struct {
 	sndNxt, sndUna Seq
 }
 
-// claims takes note of a segment of x, Ends[from], that acknowledges more than y has been seen to send.
+// claims records a segment of x, Ends[from], that acknowledges more than y has been seen to send.
 func (c *Conn) claims(from int, x, y *Endpoint, s *Segment) {
 	l := c.logged()
 	l.claim[from] = claim{s.At, s.Packet, s.Seq, s.end(), s.Ack, s.Fin, x.ackSent, x.maxAck, x.edge, x.wnd, y.sndNxt,

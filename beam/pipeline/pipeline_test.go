@@ -136,7 +136,7 @@ func TestBigCutCapture(t *testing.T) {
 	same(t, pipeline.Config{Files: files, Parts: 5, Stretch: 200e3})
 }
 
-// What is no capture, or is not there, is told of as "tcplife read" tells of it, and the others are read.
+// Files that are not captures, or do not exist, are reported as "tcplife read" reports them, and the others are read.
 func TestUnreadFiles(t *testing.T) {
 	dir := t.TempDir()
 	text, empty := filepath.Join(dir, "text.pcap"), filepath.Join(dir, "empty.pcap")

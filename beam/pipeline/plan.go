@@ -37,7 +37,7 @@ var (
 	packedStretch = pack.Of[stretch]()
 )
 
-// planFn plans what is read by whom.
+// planFn plans which worker reads what.
 type planFn struct{ Config Config }
 
 func (f *planFn) ProcessElement(_ context.Context, _ int64, surveys func(*[]byte) bool, emitPlan,

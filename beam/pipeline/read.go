@@ -120,7 +120,7 @@ func (f *readFn) ProcessElement(
 }
 
 // decodedBetween is what was decoded between two moments. Where a datagram from before is completed what was lost then
-// is less: so numbers can be below 0, and add up all the same.
+// is less: so numbers can be below 0, and still add up.
 func decodedBetween(a, b flows.Stats) decoded {
 	return decoded{
 		flowStats{b.Packets - a.Packets, b.Segments - a.Segments, b.Quotes - a.Quotes,

@@ -8,6 +8,6 @@
 // A Filter is an expression of libpcap's language. libpcap compiles it (filter.go); it runs here, on packets of any
 // source (bpf.go).
 //
-// Without C, or with the build tag nopcap, the package builds all the same: HasLibpcap is false then, and Open, Devices
-// and CompileFilter fail with ErrNoLibpcap. libpcap.go and nolibpcap.go hold what differs.
+// Without C, or with the build tag nopcap, the package still builds: HasLibpcap is false then, and Open, Devices and
+// CompileFilter fail with ErrNoLibpcap. libpcap.go and nolibpcap.go hold what differs.
 package live

@@ -45,7 +45,7 @@ func compareLooks(t *testing.T, pcap string, archive *txtar.Archive) (states map
 	return states
 }
 
-// socketsAt are the sockets that at shows, a line each, sorted.
+// socketsAt are the sockets that at shows, one line each, sorted.
 func socketsAt(t *testing.T, pcap, time string) (lines []string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer

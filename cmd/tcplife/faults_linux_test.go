@@ -114,7 +114,7 @@ func TestFullDisk(t *testing.T) {
 			}
 			left, err := exec.Command("find", disk, "-type", "f", "-name", "*.tmp").Output()
 			if err != nil || len(left) > 0 {
-				t.Errorf("files in the making are left: %s%v", left, err)
+				t.Errorf("unfinished files are left: %s%v", left, err)
 			}
 		})
 	}

@@ -703,7 +703,7 @@ func flood(lab *netlab.Lab, port uint16, n int) error {
 	return nil
 }
 
-// TestLiveUnread has nobody read what live writes. It goes on all the same: it counts what it does not write, fills its
+// TestLiveUnread reads nothing of what live writes. Live still goes on: it counts what it does not write, fills its
 // files, and one signal ends it.
 func TestLiveUnread(t *testing.T) {
 	t.Parallel()

@@ -27,7 +27,7 @@ type format struct {
 	time  time.Duration // of a processor
 }
 
-// formats writes connections that are in memory, again and again, and keeps the least time of each format.
+// formats writes connections from memory repeatedly, and keeps the least time of each format.
 func (b *bench) formats() error {
 	b.connections = b.scaled(50_000)
 	file, done, err := b.capture("formats", 1200*b.connections, "-kind", "short", "-n", strconv.Itoa(b.connections))

@@ -43,7 +43,7 @@ const (
 	LostBefore             // neither
 )
 
-// maxPackets bounds what a lab captures; further frames are carried all the same.
+// maxPackets bounds what a lab captures; further frames are still carried.
 const maxPackets = 100_000
 
 // Lab is two hosts and the wire between them. It holds the sockets that were made in it until it is closed: one that

@@ -8,7 +8,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Segment is what Options.Fate is told of a frame.
+// Segment describes a frame for Options.Fate.
 type Segment struct {
 	FromClient       bool
 	SrcPort, DstPort uint16

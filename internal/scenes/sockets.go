@@ -222,7 +222,7 @@ func FormatLooks(looks []Look) []byte {
 	return txtar.Format(&a)
 }
 
-// Lines are a look's sockets, sorted, a line each: local socket, peer, state.
+// Lines are a look's sockets, sorted, one line each: local socket, peer, state.
 func (l *Look) Lines() []string {
 	var lines []string
 	for _, s := range l.Sockets {

@@ -12,7 +12,7 @@ var Epoch = time.Date(2023, 11, 14, 22, 13, 20, 0, time.UTC)
 
 // Exchange is what a script describes.
 type Exchange struct {
-	Steps []Step // a line each, in the order of the script
+	Steps []Step // one line each, in the order of the script
 }
 
 // Step is one line that sends something.

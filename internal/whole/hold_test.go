@@ -61,8 +61,8 @@ type input struct {
 	slow  bool     // the slow formats too
 }
 
-// hold reads a capture again and again, makes every report of it, and holds them to each other. Of several files one
-// that is nil is none: a directory, and a path that is not there.
+// hold reads a capture several times, makes every report of it, and compares them. Of several files one that is nil is
+// none: a directory, and a path that is not there.
 func hold(t *testing.T, files ...[]byte) {
 	in := &input{t: t, files: files, slow: crc32.ChecksumIEEE(files[0])%oneIn == 0}
 	if len(files) > 1 {

@@ -70,7 +70,7 @@ const (
 	finds
 )
 
-// Add takes note of a connection. It keeps nothing of the record.
+// Add records a connection. It keeps nothing of the record.
 func (n *Notes) Add(c *record.Connection) {
 	l := life{c.ID, c.CommunityID, c.Handshake.Outcome, c.Teardown.Kind, c.EndedBy}
 	if n.Community != nil {

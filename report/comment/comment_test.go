@@ -10,7 +10,7 @@ import (
 	"github.com/tcplife/tcplife/report/internal/reporttest"
 )
 
-// notesOf takes note of the connections of a capture.
+// notesOf records the connections of a capture.
 func notesOf(t *testing.T, n *comment.Notes, file string) (connections []*record.Connection) {
 	t.Helper()
 	a := analyzer.New(analyzer.Options{}, func(c *record.Connection) {

@@ -37,8 +37,9 @@ const (
 	runTail = 2
 )
 
-// WriteLadder draws the segments of a connection, a line each, with a lane for each point: the numbers of their packets
-// there, and between them how long they took. A run of segments to which nothing happened is folded into a line.
+// WriteLadder draws the segments of a connection, one line each, with a lane for each point: the numbers of their
+// packets there, and between them how long they took. A run of segments to which nothing happened is folded into a
+// line.
 func WriteLadder(w io.Writer, l *record.ComparedLadder, points []record.Point, o LadderOptions) error {
 	d := drawing{ladder: l, points: points, options: o, glyphs: pictures}
 	if o.ASCII {
@@ -80,7 +81,7 @@ func WriteLadder(w io.Writer, l *record.ComparedLadder, points []record.Point, o
 	return err
 }
 
-// drawing is a ladder in the making.
+// drawing is an unfinished ladder.
 type drawing struct {
 	out     bytes.Buffer
 	ladder  *record.ComparedLadder

@@ -146,7 +146,7 @@ func score(list []*happening) int64 {
 	return sum
 }
 
-// Story says in words what happened to a connection, worst first, a line each; nothing if only the usual did.
+// Story says in words what happened to a connection, worst first, one line each; nothing if only the usual did.
 func Story(c *record.Compared) []string {
 	if c.Pairing.By == record.TwoConnections {
 		line := fmt.Sprintf("two connections: a device between %s and %s ends the one and opens the other",

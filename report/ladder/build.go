@@ -276,7 +276,7 @@ func (n *ladderNumbers) relative(seq uint32, define bool) (int64, bool) {
 	return n.next + int64(int32(seq-n.origin.Seq.Number-uint32(n.next))), true
 }
 
-// sent takes note of what the segment carries.
+// sent records what the segment carries.
 func (n *ladderNumbers) sent(seg *flows.Segment, seq int64) {
 	if seg.Flags.Has(flows.RST) {
 		return

@@ -49,7 +49,7 @@ func TestMermaidGolden(t *testing.T) {
 	})
 }
 
-// textOf reads an SVG document as a browser does, and gives its texts, a line each.
+// textOf reads an SVG document as a browser does, and gives its texts, one line each.
 func textOf(t *testing.T, svg string) string {
 	t.Helper()
 	var b strings.Builder

@@ -19,7 +19,7 @@ func listenerDesc(name, help string) *prometheus.Desc {
 		[]string{"listener"}, nil)
 }
 
-// listenerGauges are what is told of a listener. They are gauges, because a listener can leave the 20.
+// listenerGauges are the metrics of a listener. They are gauges, because a listener can leave the 20.
 var listenerGauges = []struct {
 	desc  *prometheus.Desc
 	value func(*record.Listener) float64

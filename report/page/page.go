@@ -136,8 +136,8 @@ func (p *Page) choose() {
 	p.lives, p.offered = text.Ranking[*life]{}, text.Ranking[ladder.Chosen]{}
 }
 
-// SecondReading prepares for a second reading of the same packets, and returns what is to be told of their segments,
-// and of which (analyzer.Options.Trace and Traced). Without a second reading the page has no ladders.
+// SecondReading prepares for a second reading of the same packets, and returns the callback for their segments, and of
+// which (analyzer.Options.Trace and Traced). Without a second reading the page has no ladders.
 func (p *Page) SecondReading() (
 	trace func(id uint64, seg *flows.Segment, effect tcpstate.Effect), traced func(*flows.Key) bool,
 ) {

@@ -10,7 +10,7 @@ import (
 
 const extension = ".parquet"
 
-// file is a file in the making. Until it is complete its name begins with a dot and ends in .tmp, so that nobody reads
+// file is an unfinished file. Until it is complete its name begins with a dot and ends in .tmp, so that nobody reads
 // it: a writer that is killed leaves files of such names behind, and no half ones of others.
 type file struct {
 	*os.File
@@ -64,7 +64,7 @@ func (f *file) complete() error {
 	}
 }
 
-// discard removes what is left under the name that it had in the making.
+// discard removes the unfinished file.
 func (f *file) discard() {
 	if f.done {
 		return

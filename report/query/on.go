@@ -11,7 +11,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// An Event is what happens to what a record is about. A connection is told of once, when its record ends.
+// An Event is what happens to what a record is about. A connection has one event, when its record ends.
 type Event string
 
 // The events.

@@ -17,7 +17,7 @@ type End struct {
 // Of is an end that has sent one segment.
 func Of(ttl uint8) End { return End{low: ttl, high: ttl, syn: ttl} }
 
-// Segment takes note of a segment of the end.
+// Segment records a segment of the end.
 func (e *End) Segment(seg *flows.Segment) {
 	ttl := seg.TTL
 	switch {
@@ -157,7 +157,7 @@ type Resets []Reset
 // most RSTs are kept of a connection.
 const most = 8
 
-// Segment takes note of a segment of either end.
+// Segment records a segment of either end.
 func (r *Resets) Segment(seg *flows.Segment) {
 	if seg.Flags.Has(flows.RST) && len(*r) < most {
 		from := uint8(0)

@@ -35,7 +35,7 @@ type Offers struct {
 	joins uint32 // the token in the SYN of a subflow
 }
 
-// Segment takes note of a segment that Ends[from] has sent.
+// Segment records a segment that Ends[from] has sent.
 func (o *Offers) Segment(from int, seg *flows.Segment) {
 	x := &o.Ends[from]
 	if seg.ECN == flows.CongestionExperienced {

@@ -13,7 +13,7 @@ type Tokens struct {
 	next int
 }
 
-// Add takes note of a token and of the id of the connection whose handshake told it.
+// Add records a token and of the id of the connection whose handshake told it.
 func (t *Tokens) Add(token uint32, id uint64) {
 	if t.ids == nil {
 		t.ids = map[uint32]uint64{}

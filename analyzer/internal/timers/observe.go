@@ -28,8 +28,8 @@ func Before(c *tcpstate.Conn, from, to int, seg *flows.Segment, s *tcpstate.Segm
 	return r
 }
 
-// Sends takes note of a segment that the rules have found to be sent again by an end, or a probe. Keepalives is how
-// many of those it has sent.
+// Sends records a segment that the rules have found to be sent again by an end, or a probe. Keepalives is how many of
+// those it has sent.
 func (t *Timers) Sends(i int, effect tcpstate.Effect, seg *flows.Segment, r *Repeat, keepalives uint64) {
 	switch {
 	case effect.Has(tcpstate.Keepalive):
@@ -57,7 +57,7 @@ func (t *Timers) Sends(i int, effect tcpstate.Effect, seg *flows.Segment, r *Rep
 	}
 }
 
-// fills takes note of text that fills a hole. What it repeats, if it repeats it, was lost before the capture.
+// fills records text that fills a hole. What it repeats, if it repeats it, was lost before the capture.
 func (t *Timers) fills(i int, r *Repeat) {
 	// Text that was overtaken comes sooner than text that somebody asked for.
 	if e := t.ends[i]; e != nil && e.holeAt != 0 && e.hole == r.Una && r.Soonest != 0 && r.At-e.holeAt >= r.Soonest {

@@ -90,7 +90,7 @@ func (t *Timers) Concerns(i int, seg *flows.Segment) bool {
 	return seg.Options.HasSACK || seg.Window == 0 || t.shut[i]
 }
 
-// Hears takes note of a segment that an end hears. Closed says that its peer offers no window.
+// Hears records a segment that an end hears. Closed says that its peer offers no window.
 func (t *Timers) Hears(i int, seg *flows.Segment, closed bool) {
 	if seg.Flags&(flows.SYN|flows.RST|flows.ACK) != flows.ACK {
 		return

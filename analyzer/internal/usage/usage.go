@@ -37,14 +37,14 @@ type Usage struct {
 	varied   bool      // the segments of one end are not all of one length
 }
 
-// Opened takes note of the completed handshake, in nanoseconds.
+// Opened records the completed handshake, in nanoseconds.
 func (u *Usage) Opened(at int64) {
 	if u.last == 0 {
 		u.opened, u.last = at, at
 	}
 }
 
-// Text takes note of length octets that an end sends for the first time. Client is the end that opened.
+// Text records length octets that an end sends for the first time. Client is the end that opened.
 func (u *Usage) Text(end, client int, at int64, length uint32, packet uint64) {
 	u.Opened(at) // a connection that was picked up midstream
 	before := u.last
@@ -77,7 +77,7 @@ func (u *Usage) Text(end, client int, at int64, length uint32, packet uint64) {
 	u.last = max(u.last, at)
 }
 
-// Closed takes note of the first FIN or RST. The connection may have been idle before it.
+// Closed records the first FIN or RST. The connection may have been idle before it.
 func (u *Usage) Closed(at int64) {
 	if u.last != 0 {
 		u.pause(at)

@@ -39,7 +39,7 @@ func (s *Checksums) merged(seg *flows.Segment) bool {
 	return seg.Len > limit
 }
 
-// Sent takes note of a segment of an end that has sent everything before nxt, if known.
+// Sent records a segment of an end that has sent everything before nxt, if known.
 func (s *Checksums) Sent(seg *flows.Segment, nxt uint32, known bool) {
 	end := seg.Seq + seg.Len
 	if seg.Flags&(flows.SYN|flows.FIN) != 0 {
@@ -63,7 +63,7 @@ func (s *Checksums) Sent(seg *flows.Segment, nxt uint32, known bool) {
 	}
 }
 
-// Acknowledged takes note of what the peer acknowledges.
+// Acknowledged records what the peer acknowledges.
 func (s *Checksums) Acknowledged(ack uint32) {
 	if doubt := &s.doubt; doubt.seq != doubt.next && int32(ack-doubt.next) >= 0 {
 		doubt.seq, doubt.next, s.harmless = 0, 0, true

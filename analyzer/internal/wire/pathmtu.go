@@ -24,7 +24,7 @@ type trouble struct {
 	lost  uint32 // octets of the packets that the finding is about
 }
 
-// stuck is the first text that is not acknowledged, while it is sent again and again.
+// stuck is the first unacknowledged text, while it is retransmitted repeatedly.
 type stuck struct {
 	seq, len    uint32
 	size        uint32 // of its packet, in octets
@@ -42,7 +42,7 @@ const stuckOften = 3
 // come by timer.
 const shortestTimeout = 200e6
 
-// Sends takes note of a segment of the end, of which una and nxt are SND.UNA and what SND.NXT was before it.
+// Sends records a segment of the end, of which una and nxt are SND.UNA and what SND.NXT was before it.
 func (p *Path) Sends(seg *flows.Segment, una, nxt uint32) {
 	if seg.Len == 0 || seg.Flags&(flows.SYN|flows.RST) != 0 {
 		return
@@ -71,8 +71,8 @@ func (p *Path) Sends(seg *flows.Segment, una, nxt uint32) {
 	s.at, s.last = seg.Time, seg.Packet
 }
 
-// Acknowledged takes note of what the peer acknowledges in a segment that fits. It reports whether what was stuck has
-// got through.
+// Acknowledged records what the peer acknowledges in a segment that fits. It reports whether what was stuck has got
+// through.
 func (p *Path) Acknowledged(seg *flows.Segment, repeats bool) (freed bool) {
 	s := &p.stuck
 	if freed = s.again > 0 && int32(seg.Ack-s.seq) > 0; freed && s.pieces {
@@ -110,7 +110,7 @@ func (p *Path) Lose() { p.lost = max(p.lost, p.stuck.size) }
 // Release forgets what was stuck.
 func (p *Path) Release() { p.stuck = stuck{} }
 
-// TooBig takes note of the MTU that an ICMP error names.
+// TooBig records the MTU that an ICMP error names.
 func (p *Path) TooBig(mtu uint32, packet uint64) {
 	if p.Named == 0 || mtu < p.mtu {
 		p.mtu, p.Named = mtu, packet

@@ -104,7 +104,7 @@ func TestWrites(t *testing.T) {
 	}
 }
 
-// A damaged file is told of and read up to the damage; the others go on.
+// A damaged file is reported and read up to the damage; the others are read completely.
 func TestDamage(t *testing.T) {
 	dir := t.TempDir()
 	text, err := os.ReadFile(pcaps + "real-refused.pcap")
