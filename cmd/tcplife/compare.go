@@ -304,7 +304,7 @@ func (r *comparing) compare(ctx context.Context, f *compareFlags) error {
 		return done, total, packets.Load()
 	})
 	options := compare.Options{
-		Decoder:  flows.DecoderOptions{DropBadChecksums: f.dropBadChecksums},
+		Decoder:  f.decoding(),
 		Analyzer: r.options, Offsets: f.clocks, Ladder: f.conn, Packets: &packets, Opened: opened.add,
 	}
 	if r.filter != nil {
@@ -471,7 +471,7 @@ func writeLost(f *compareFlags, lost map[string]map[uint64]bool) error {
 		if len(lost[s.Name]) == 0 {
 			continue
 		}
-		if err := x.numbered(s.Files, lost[s.Name]); err != nil {
+		if err := x.numbered(s.Files, f.decoding(), lost[s.Name]); err != nil {
 			x.Close()
 			return err
 		}
@@ -479,25 +479,34 @@ func writeLost(f *compareFlags, lost map[string]map[uint64]bool) error {
 	return x.Close()
 }
 
-// numbered writes the packets of a capture that have these numbers.
-func (x *extract) numbered(files []string, numbers map[uint64]bool) error {
+func (f *compareFlags) decoding() flows.DecoderOptions {
+	return flows.DecoderOptions{DropBadChecksums: f.dropBadChecksums}
+}
+
+// numbered writes the packets of a capture that have these numbers, and the other fragments of their datagrams.
+func (x *extract) numbered(files []string, decoding flows.DecoderOptions, numbers map[uint64]bool) error {
 	reader, err := capture.Open(files, capture.Options{})
 	if err != nil {
 		return err
 	}
 	defer reader.Close()
+	decoder := flows.NewDecoder(decoding)
+	var segments []flows.Segment
 	for {
 		p, err := reader.Next()
 		if err == io.EOF {
-			return nil
+			err = x.ordered.end()
+			if err != nil {
+				err = fmt.Errorf("write packets: %w", err)
+			}
+			return err
 		}
 		if err != nil {
 			return err
 		}
-		if numbers[p.Number] {
-			if err := x.write(p); err != nil {
-				return fmt.Errorf("write packets: %w", err)
-			}
+		segments = decoder.Decode(p, segments[:0])
+		if err := x.ordered.add(p, numbers[p.Number], decoder.Held(), decoder.Joined()); err != nil {
+			return fmt.Errorf("write packets: %w", err)
 		}
 	}
 }

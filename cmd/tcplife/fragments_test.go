@@ -20,31 +20,6 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// fragments cuts an IPv4 packet behind its Ethernet header into pieces of so many bytes of payload.
-func fragments(frame []byte, size int) (pieces [][]byte) {
-	const ethernet, header = 14, 20
-	payload := frame[ethernet+header:]
-	for at := 0; at < len(payload); at += size {
-		part := payload[at:min(at+size, len(payload))]
-		piece := append(slices.Clone(frame[:ethernet+header]), part...)
-		ip := piece[ethernet:]
-		binary.BigEndian.PutUint16(ip[2:], uint16(header+len(part)))
-		offset := uint16(at / 8)
-		if at+size < len(payload) {
-			offset |= 0x2000 // more fragments
-		}
-		binary.BigEndian.PutUint16(ip[6:], offset)
-		binary.BigEndian.PutUint16(ip[10:], 0)
-		sum := uint32(0)
-		for i := 0; i < header; i += 2 {
-			sum += uint32(binary.BigEndian.Uint16(ip[i:]))
-		}
-		binary.BigEndian.PutUint16(ip[10:], ^uint16(sum+sum>>16))
-		pieces = append(pieces, piece)
-	}
-	return pieces
-}
-
 // writeFrames writes a capture of frames, a millisecond apart.
 func writeFrames(t *testing.T, path string, frames [][]byte) {
 	t.Helper()
@@ -79,7 +54,7 @@ func TestWriteFragments(t *testing.T) {
 	data := func(client netip.AddrPort, id uint16) [][]byte {
 		frame := segtest.Frame(client, server, flows.ACK, 101, 301, 100)
 		binary.BigEndian.PutUint16(frame[18:], id)
-		return fragments(frame, 48)
+		return segtest.Fragments(frame, 48)
 	}
 	x, y, lost := data(one, 1), data(two, 2), data(one, 3)
 	later := segtest.Frame(server, one, flows.ACK, 301, 201, 0)
@@ -220,4 +195,41 @@ func shell(t *testing.T, program string, args ...string) (stdout, stderr string,
 		return "", err.Error(), 99
 	}
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// Of a lost segment compare writes all fragments.
+func TestCompareWritesFragments(t *testing.T) {
+	dir := t.TempDir()
+	client, server := netip.MustParseAddrPort("192.0.2.2:1001"), netip.MustParseAddrPort("192.0.2.1:80")
+	frames := [][]byte{
+		segtest.Frame(client, server, flows.SYN, 100, 0, 0),
+		segtest.Frame(server, client, flows.SYN|flows.ACK, 300, 101, 0),
+		segtest.Frame(client, server, flows.ACK, 101, 301, 0),
+	}
+	for i := range uint32(20) {
+		frames = append(frames, segtest.Frame(client, server, flows.ACK, 101+100*i, 301, 100),
+			segtest.Frame(server, client, flows.ACK, 301, 201+100*i, 0))
+	}
+	lost := segtest.Fragments(segtest.Frame(client, server, flows.ACK, 2101, 301, 100), 48)
+	again := [][]byte{segtest.Frame(client, server, flows.ACK, 2101, 301, 100),
+		segtest.Frame(server, client, flows.ACK, 301, 2201, 0)}
+	a, b, out := filepath.Join(dir, "a.pcap"), filepath.Join(dir, "b.pcap"), filepath.Join(dir, "out.pcapng")
+	writeFrames(t, a, slices.Concat(frames, lost, again))
+	writeFrames(t, b, slices.Concat(frames, again))
+	said, err := exec.Command("tcplife", "compare", a, b, "-w", out).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	r, err := capture.Open([]string{out}, capture.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var got [][]byte
+	for p, err := r.Next(); err == nil; p, err = r.Next() {
+		got = append(got, slices.Clone(p.Data))
+	}
+	if !slices.EqualFunc(got, lost, bytes.Equal) {
+		t.Errorf("%d packets, not the %d fragments; compare said\n%s", len(got), len(lost), said)
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/cmd/tcplife/internal/pieces"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/internal/fault"
 )
@@ -148,7 +149,7 @@ func (d *Dumper) dump(j *job) (err error) {
 		return fmt.Errorf("dump %s: its packets are gone: only the last %d MiB of the capture are kept",
 			about, keptBytes>>20)
 	}
-	if j.First > 0 && packets[0].Number != j.First && before == 0 {
+	if j.First > 0 && packets[0].Number > j.First && before == 0 {
 		about += "; its first packets were gone"
 	}
 	if before > 0 {
@@ -174,11 +175,16 @@ func (d *Dumper) choose(j *job) (packets []capture.Packet, before int) {
 	const block = 48 // bytes of a packet in the file besides its data
 	decoder := flows.NewDecoder(d.options.Decoder)
 	var segments []flows.Segment
-	var size int64
+	var own pieces.Pieces
 	for p := range j.kept.Packets {
 		segments = decoder.Decode(p, segments[:0])
 		wanted := p.Number >= j.First && p.Time >= j.From && p.Time <= j.To
-		if !wanted || !slices.ContainsFunc(segments, func(s flows.Segment) bool { return j.Of(&s) }) {
+		own.Decoded(p.Number, decoder,
+			wanted && slices.ContainsFunc(segments, func(s flows.Segment) bool { return j.Of(&s) }))
+	}
+	var size int64
+	for p := range j.kept.Packets {
+		if !own.Has(p.Number) {
 			continue
 		}
 		packets = append(packets, *p)

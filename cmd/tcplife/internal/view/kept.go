@@ -14,6 +14,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/cmd/tcplife/internal/pieces"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report/ladder"
 )
@@ -36,6 +37,15 @@ type keptLife struct {
 // segments calls visit for each kept packet that has segments between the two sockets of a connection, with all
 // segments of the packet.
 func (s *scene) segments(o Kept, of *record.Connection, visit func(*capture.Packet, []flows.Segment)) {
+	s.decoded(o, of, func(packet *capture.Packet, own []flows.Segment, _ *flows.Decoder) {
+		if len(own) > 0 {
+			visit(packet, own)
+		}
+	})
+}
+
+// decoded calls visit for each kept packet, with its segments between the two sockets of a connection and the decoder.
+func (s *scene) decoded(o Kept, of *record.Connection, visit func(*capture.Packet, []flows.Segment, *flows.Decoder)) {
 	x, y := netip.AddrPortFrom(of.Client.IP, of.Client.Port), netip.AddrPortFrom(of.Server.IP, of.Server.Port)
 	decoder := flows.NewDecoder(o.Decoder)
 	var segments []flows.Segment
@@ -47,9 +57,7 @@ func (s *scene) segments(o Kept, of *record.Connection, visit func(*capture.Pack
 				own = append(own, seg)
 			}
 		}
-		if len(own) > 0 {
-			visit(packet, own)
-		}
+		visit(packet, own, decoder)
 	}
 }
 
@@ -143,13 +151,18 @@ func (s *scene) write(o Kept, of *record.Connection) (said string, err error) {
 		return "", fmt.Errorf("write packets: %w", err)
 	}
 	writer := capture.NewWriter(file)
+	var own pieces.Pieces
+	s.decoded(o, of, func(packet *capture.Packet, segments []flows.Segment, decoder *flows.Decoder) {
+		chosen := len(segments) > 0 && life.first <= packet.Number && packet.Number <= life.last
+		own.Decoded(packet.Number, decoder, chosen)
+	})
 	packets := 0
-	s.segments(o, of, func(packet *capture.Packet, _ []flows.Segment) {
-		if err == nil && life.first <= packet.Number && packet.Number <= life.last {
+	for packet := range s.kept.Packets {
+		if err == nil && own.Has(packet.Number) {
 			err = writer.Write(packet)
 			packets++
 		}
-	})
+	}
 	err = errors.Join(err, writer.Flush(), file.Close())
 	if err != nil {
 		return "", fmt.Errorf("write packets to %s: %w", file.Name(), err)
