@@ -22,6 +22,7 @@ var settings = map[string]string{
 	"analyzer ephemeral * 2": "a port has 16 bits",
 	"analyzer foreseenEnds":  "how many records are looked at ahead: that changes nothing",
 	"analyzer isWhole":       "a mark in a number",
+	"analyzer isSpare":       "a mark beside a count",
 	"analyzer golden":        "any odd number with mixed bits tells sockets apart",
 	"analyzer mergedPages":   "how far reading a journal may be ahead of merging",
 	"analyzer turnOfSegment": "between the turns of what waited and of alarms",

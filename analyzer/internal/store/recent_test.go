@@ -48,3 +48,14 @@ func TestRecent(t *testing.T) {
 		t.Errorf("the smallest takes %d bytes", small.Size())
 	}
 }
+
+// A Recent takes as much as it may, but 16 KiB at least and 64 MiB at most.
+func TestRecentSize(t *testing.T) {
+	for may, want := range map[uint64]uint64{0: 16 << 10, 16 << 10: 16 << 10, 32 << 10: 32 << 10, 64 << 20: 64 << 20,
+		128 << 20: 64 << 20} {
+		r := store.NewRecent(may)
+		if got := r.Size(); got != want {
+			t.Errorf("of %d bytes it takes %d, want %d", may, got, want)
+		}
+	}
+}
