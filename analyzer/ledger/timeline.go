@@ -58,7 +58,11 @@ func (t *timeline) add(from, until int64, limit int) {
 		return
 	}
 	t.reach(from, until)
-	i, j := roundUp(from, t.step), roundUp(until, t.step)
+	i := roundUp(from, t.step)
+	if until <= i*t.step {
+		return // a division costs as much as all else
+	}
+	j := roundUp(until, t.step)
 	if i == j {
 		return
 	}
