@@ -182,10 +182,10 @@ func (r *Reading) Fragments() (waits bool, joined []uint64) {
 	return r.decoder.Held(), r.decoder.Joined()
 }
 
-// Each reads the captures and calls visit with each connection, which is valid until visit returns. It is faster than
-// Connections for who passes over most of them: visit is called by the goroutine that adds connections up, at any
-// time until Each returns. An error of visit ends the reading, and so does ctx. Damage is no error here: Report tells
-// of it.
+// Each reads the captures and calls visit with each connection, which is valid until visit returns and must not be
+// changed. It is faster than Connections for who passes over most of them: visit is called by the goroutine that adds
+// connections up, at any time until Each returns. An error of visit ends the reading, and so does ctx. Damage is no
+// error here: Report tells of it.
 func (r *Reading) Each(ctx context.Context, visit func(*record.Connection) error) error {
 	var failed error
 	return r.track(ctx, func(c *record.Connection) {

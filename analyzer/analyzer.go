@@ -3,9 +3,9 @@
 //
 // It is for programs with their own source of packets; package tcplife reads files. The program calls Segment for each
 // segment, in the capture's order. The Analyzer emits a record when nothing more can happen to its connection. A record
-// is valid until emit returns, and is then reused; Clone copies it. Shards works in several goroutines, and emits the
-// same records in the same order. Times are nanoseconds of the capture's clock since 1970. Segments with damaged
-// contents do no harm, and no function returns an error.
+// is valid until emit returns, and is then reused: emit must not change it, and Clone copies it. Shards works in
+// several goroutines, and emits the same records in the same order. Times are nanoseconds of the capture's clock since
+// 1970. Segments with damaged contents do no harm, and no function returns an error.
 //
 // Memory is bounded by the connections alive at once. Of an ordinary connection the segments are stored, and judged
 // when it ends. Of the others only some are unpacked structs that the rules work on; the rest is packed into some 400
@@ -55,6 +55,8 @@ type Options struct {
 	AtClose bool
 	// Ports is the range from which clients choose their ports. The zero value is DefaultPortRange.
 	Ports ledger.PortRange
+	// NoPeers leaves Zeek and Tshark out of the records. Without them less time is needed.
+	NoPeers bool
 	// FloodSyns keeps samples of SYNs, for Result.FloodSyns.
 	FloodSyns bool
 	// Trace, if it is not nil, is called for each segment after it was processed, with the id of its record and what
@@ -333,6 +335,7 @@ func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
 	a.live.Begun++
 	c := a.table.awake.take()
 	c.begin(seg, older)
+	c.noPeers = a.options.NoPeers
 	if older != nil {
 		c.place = older.place
 	} else {

@@ -169,6 +169,7 @@ func (a *Analyzer) promote(n uint32) *connection {
 func (a *Analyzer) grow(c *connection, e *attempt) {
 	syn := e.segment()
 	c.begin(&syn, nil)
+	c.noPeers = a.options.NoPeers
 	c.heard = e.heard
 	c.segment(&syn, passage{})
 	c.phase = attempted

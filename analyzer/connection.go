@@ -26,6 +26,7 @@ type connection struct {
 	opener     int
 	role       record.RoleEvidence `rest:"-"`
 	touched    bool                `rest:"-"` // changed by a segment since the pool last considered packing it
+	noPeers    bool                // Options.NoPeers
 	tshark     peers.Tshark
 	offers     offers.Offers
 	usage      usage.Usage
@@ -278,6 +279,9 @@ func (c *connection) count(from, to int, seg *flows.Segment, effect tcpstate.Eff
 
 // peersSee passes the segment to the models of Zeek and tshark.
 func (c *connection) peersSee(seg *flows.Segment) {
+	if c.noPeers {
+		return
+	}
 	from := sender(seg)
 	c.zeek.Segment(from, seg, seg.Checksum >= flows.ChecksumUnfinished && c.sides[from].sums.Good)
 	c.tshark.Segment(seg)

@@ -58,11 +58,13 @@ func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record
 	for i := range c.tcp.Ends {
 		c.timeWaits(r, &a.options, i, at, by)
 	}
-	counts := [2]peers.Sent{{Packets: c.sides[0].packets, IpBytes: c.sides[0].ipBytes},
-		{Packets: c.sides[1].packets, IpBytes: c.sides[1].ipBytes}}
-	more.zeek.History = a.texts.string(c.zeek.Log(&more.zeek, client, c.start, counts, a.texts.room()))
-	more.tshark.Completeness = c.tshark.Completeness()
-	r.Zeek, r.Tshark = &more.zeek, &more.tshark
+	if !c.noPeers {
+		counts := [2]peers.Sent{{Packets: c.sides[0].packets, IpBytes: c.sides[0].ipBytes},
+			{Packets: c.sides[1].packets, IpBytes: c.sides[1].ipBytes}}
+		more.zeek.History = a.texts.string(c.zeek.Log(&more.zeek, client, c.start, counts, a.texts.room()))
+		more.tshark.Completeness = c.tshark.Completeness()
+		r.Zeek, r.Tshark = &more.zeek, &more.tshark
+	}
 	c.conclude(r, at)
 	r.Findings = c.findings(r.Findings, &a.texts, at)
 }

@@ -310,6 +310,7 @@ func (a *Analyzer) judgeWhole(n uint32) {
 	life.ISS[client], life.ISS[server] = tcpstate.Seq(o.seq), tcpstate.Seq(o.irs)
 	life.Next = [2]tcpstate.Seq{tcpstate.Seq(o.next[0]), tcpstate.Seq(o.next[1])}
 	c.begin(&syn, nil)
+	c.noPeers = a.options.NoPeers
 	c.opener, c.role = client, record.RoleSyn
 	life.Begin(&c.tcp)
 	if !c.skim(life, &syn) || !a.eachLine(o, func(seg *flows.Segment) bool { return c.skim(life, seg) }) {

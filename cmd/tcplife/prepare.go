@@ -150,6 +150,9 @@ func (f *readFlags) prepare(cmd *cobra.Command) (*reading, error) {
 				flag), "-w FILE writes packets"}
 		}
 	}
+	// a table shows what other tools say only where it is asked for
+	r.options.NoPeers = f.output == "table" && f.where == "" && !slices.Contains(f.columns, "zeek") &&
+		!slices.Contains(f.columns, "tshark")
 	if given("write") {
 		if err := f.checkWrite(r.stdout, given("output") || given("suggest")); err != nil {
 			return nil, err
