@@ -9,7 +9,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -230,14 +229,9 @@ func try(m *mutant, suites []suite) (failure string, err error) {
 // run runs the tests, with an overlay if there is one, and says which one failed first; "" is none. Those of real
 // kernels, TestSet…, are left out: they take long, and fail on a busy machine whatever a threshold is.
 func (s *suite) run(overlay string) (failure string) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.limit)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, "go", "test", "-vet=off", "-failfast", "-count=1", "-skip=^TestSet",
-		"-ldflags=-s -w", "-overlay="+overlay, "./"+s.dir).CombinedOutput()
-	switch {
-	case ctx.Err() != nil:
-		return "takes too long"
-	case err != nil:
+	out, err := exec.Command("go", "test", "-vet=off", "-failfast", "-count=1", "-timeout="+s.limit.String(),
+		"-skip=^TestSet", "-ldflags=-s -w", "-overlay="+overlay, "./"+s.dir).CombinedOutput()
+	if err != nil {
 		return firstFailure(string(out))
 	}
 	return ""
