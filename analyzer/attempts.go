@@ -185,7 +185,11 @@ func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 	}
 	syn := e.segment()
 	end := event{probe: crowd.ProbeOf(&syn)}
-	if like := e.likeness(by); like == a.like && !e.self() {
+	if a.journal != nil {
+		a.record = a.journal.reach(a.when.clock)
+	}
+	like := a.likeness(&e, by)
+	if like == a.like && !e.self() {
 		end.attempt = attemptBy(&e.key, e.opener())
 		end.attempt.SynAt = e.at
 		end.end, end.cut = crowd.Unanswered, by == record.EndCaptureEnd
@@ -201,7 +205,7 @@ func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 	a.settle(c, at)
 	a.fill(a.record, c, at, by)
 	if end.model = !a.noTwins && isModel(&e, c, a.record); end.model {
-		a.like = e.likeness(by)
+		a.like = like
 	}
 	a.leave(c, by)
 	a.tell(recordEnds, &end)
@@ -216,13 +220,18 @@ type likeness struct {
 	v6, closed     bool  // addresses; window
 	nowhere        bool  // an address is no host's
 	by             record.EndedBy
+	slice          int // of the journal: each begins with a model of its own
 }
 
-func (e *attempt) likeness(by record.EndedBy) likeness {
-	l := &e.syn
+func (a *Analyzer) likeness(e *attempt, by record.EndedBy) likeness {
+	l, slice := &e.syn, 0
+	if a.journal != nil {
+		slice = a.journal.slice
+	}
 	return likeness{
 		len: e.len, mss: l.behind, options: l.len, headers: l.headers, flags: l.flags, marks: l.marks &^ markFromB,
 		v6: e.key.V6, closed: l.window == 0, nowhere: !e.key.Hosts(), by: by,
+		slice: slice,
 	}
 }
 

@@ -3,7 +3,6 @@ package analyzer
 import (
 	"cmp"
 	"errors"
-	"iter"
 	"math"
 
 	"github.com/tcplife/tcplife/analyzer/course"
@@ -261,9 +260,11 @@ func (a *Analyzer) tell(kind eventKind, e *event) {
 
 // journal is what the accounts are to be told by one of several trackers.
 type journal struct {
-	page *page
-	full chan *page
-	free spare.List[*page]
+	page  *page
+	full  chan *page
+	free  spare.List[*page]
+	cuts  []int64 // a page has events of the clock before the first of these only
+	slice int     // how many cuts there were
 }
 
 // page is a part of a journal.
@@ -271,6 +272,7 @@ type page struct {
 	events  []event
 	records []record.Connection // what the events are about that are about one, in their order
 	filled  int                 // of the records
+	slice   int                 // how many cuts of the journal are before it
 	last    *work               // what this is the last page about; nil on others
 }
 
@@ -291,6 +293,7 @@ func newJournal() *journal {
 
 // enter adds an event, and gives the room for the next record.
 func (j *journal) enter(e *event) *record.Connection {
+	j.reach(e.when.clock)
 	p := j.page
 	p.events = append(p.events, *e)
 	if e.kind.hasRecord() {
@@ -302,10 +305,22 @@ func (j *journal) enter(e *event) *record.Connection {
 	return &j.page.records[j.page.filled]
 }
 
+// reach begins the slice of a time of the clock, and gives the room for the next record.
+func (j *journal) reach(clock int64) *record.Connection {
+	for len(j.cuts) > 0 && clock >= j.cuts[0] {
+		if len(j.page.events) > 0 {
+			j.turn(nil)
+		}
+		j.cuts, j.slice = j.cuts[1:], j.slice+1
+		j.page.slice = j.slice
+	}
+	return &j.page.records[j.page.filled]
+}
+
 // turn begins a new page, and gives the room for its first record. The old one may be the last about something.
 func (j *journal) turn(last *work) *record.Connection {
 	p, next := j.page, j.free.Take()
-	next.events, next.filled = next.events[:0], 0
+	next.events, next.filled, next.slice = next.events[:0], 0, j.slice
 	if p.filled < pageRecords { // the next record may have been filled, but its end not been told
 		next.records[0], p.records[p.filled] = p.records[p.filled], next.records[0]
 	}
@@ -351,29 +366,4 @@ func (p *page) unpack(b []byte) error {
 		return errors.New("unpack a page of a journal: the records are not those of its events")
 	}
 	return nil
-}
-
-// mergedPages is how many pages of a journal are read ahead.
-const mergedPages = 2
-
-// replay puts the pages of a journal where its reader finds them, and an empty one behind, also where it fails.
-func (j *journal) replay(pages iter.Seq2[[]byte, error]) error {
-	var failed error
-	for b, err := range pages {
-		p := j.free.Take()
-		if err == nil {
-			err = p.unpack(b)
-		}
-		if err != nil {
-			failed = err
-			j.free.Put(p)
-			break
-		}
-		p.last = nil
-		j.full <- p
-	}
-	p := j.free.Take()
-	p.events, p.records, p.last = p.events[:0], nil, &work{}
-	j.full <- p
-	return failed
 }

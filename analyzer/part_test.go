@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tcplife/tcplife/analyzer"
@@ -20,6 +21,7 @@ import (
 type accounted struct {
 	records []string
 	result  string
+	later   int // slices of journals that hold something, beyond the first
 }
 
 func (t *accounted) add(c *record.Connection) { t.records = append(t.records, asJSON(c)) }
@@ -32,8 +34,8 @@ func asJSON(v any) string {
 	return string(b)
 }
 
-func byOne(segments []flows.Segment, until int64) (t accounted) {
-	a := analyzer.New(analyzer.Options{}, t.add)
+func byOne(o analyzer.Options, segments []flows.Segment, until int64) (t accounted) {
+	a := analyzer.New(o, t.add)
 	for i := range segments {
 		a.Segment(&segments[i])
 	}
@@ -43,8 +45,8 @@ func byOne(segments []flows.Segment, until int64) (t accounted) {
 	return t
 }
 
-func byShards(segments []flows.Segment, until int64, n int) (t accounted) {
-	s := analyzer.NewShards(analyzer.Options{}, n, t.add, func([]flows.Segment) {})
+func byShards(o analyzer.Options, segments []flows.Segment, until int64, n int) (t accounted) {
+	s := analyzer.NewShards(o, n, t.add, func([]flows.Segment) {})
 	for len(segments) > 0 {
 		some := min(len(segments), 7)
 		s.Segments(segments[:some])
@@ -56,72 +58,116 @@ func byShards(segments []flows.Segment, until int64, n int) (t accounted) {
 	return t
 }
 
-// byParts cuts the segments at random into stretches, and divides the connections among n parts.
-func byParts(t *testing.T, random *rand.Rand, segments []flows.Segment, until int64, n int) (all accounted) {
+// byParts cuts the segments at random into stretches. Connections that lie in one stretch, or in several that are far
+// apart, are followed by a part of the stretch, the others by n parts.
+func byParts(t *testing.T, random *rand.Rand, o analyzer.Options, segments []flows.Segment, until int64,
+	n int) (all accounted) {
 	t.Helper()
 	var courses []*course.Course
-	passages := make([][][]course.Passage, 0) // by stretch, by part
+	stretches := [][]*flows.Segment{}
 	latest := int64(math.MinInt64)
-	part := func(k *flows.Key) int {
-		h := uint64(k.APort)*31 + uint64(k.BPort)
-		for _, b := range slices.Concat(k.A[:], k.B[:]) {
-			h = h*31 + uint64(b)
-		}
-		return int(h % uint64(n))
-	}
 	for i := range segments {
 		s := &segments[i]
-		if len(courses) == 0 || s.Time >= latest && random.IntN(1+min(len(segments)/4, 40)) == 0 {
-			courses = append(courses, course.New(latest))
-			passages = append(passages, make([][]course.Passage, n))
+		if len(courses) == 0 || random.IntN(1+min(len(segments)/4, 40)) == 0 {
+			courses = append(courses, course.New(uint64(len(courses)), latest))
+			stretches = append(stretches, nil)
 		}
 		latest = max(latest, s.Time)
-		now := passages[len(passages)-1]
-		p := courses[len(courses)-1].Add(s)
-		mine := part(&s.Key)
-		if p.Clock.Jump != nil {
-			if its := part(&p.Clock.Jump.Key); its != mine {
-				o := p
-				o.Own = false
-				now[its] = append(now[its], o)
-			}
-		}
-		now[mine] = append(now[mine], p)
+		last := len(courses) - 1
+		courses[last].Add(s)
+		stretches[last] = append(stretches[last], s)
 	}
-	journals := make([][][]byte, n)
-	var ends []analyzer.PartEnd
+	whole := course.Join(courses)
+	cuts, journals := cutsOf(random, whole), [][][][]byte{} // by slice, by part
+	for range len(cuts) + 1 {
+		journals = append(journals, make([][][]byte, n+len(stretches)))
+	}
+	part := func(number int) *analyzer.Part {
+		return analyzer.NewPart(o, whole, cuts,
+			func(slice int, page []byte) { journals[slice][number] = append(journals[slice][number], page) })
+	}
+	var parts []*analyzer.Part
 	for i := range n {
-		p := analyzer.NewPart(analyzer.Options{}, func(page []byte) { journals[i] = append(journals[i], page) })
-		for k, c := range courses {
-			if err := p.Stretch(uint64(k), c, func(yield func(*course.Passage, error) bool) {
-				for j := range passages[k][i] {
-					if !yield(&passages[k][i][j], nil) {
+		parts = append(parts, part(i))
+	}
+	m := analyzer.NewMerger(o, all.add)
+	cross := crossing(o, whole, stretches)
+	for k, list := range stretches {
+		local, clock := part(n+k), whole.Stretches[k].Begin
+		its := func(k2 *flows.Key) *analyzer.Part {
+			if !cross[k][*k2] {
+				return local
+			}
+			h := uint64(k2.APort)*31 + uint64(k2.BPort)
+			for _, b := range slices.Concat(k2.A[:], k2.B[:]) {
+				h = h*31 + uint64(b)
+			}
+			return parts[h%uint64(n)]
+		}
+		for i, s := range list {
+			x := course.Passage{Place: course.Place(uint64(k), uint64(i)), Clock: clock, Segment: *s}
+			clock.See(s)
+			mine := its(&s.Key)
+			if jump := x.Clock.Jump; jump != nil {
+				if other := its(&jump.Key); other != mine {
+					other.Pass(&x)
+				}
+			}
+			x.Own = true
+			mine.Pass(&x)
+		}
+		m.End(local.Close(until))
+	}
+	for _, p := range parts {
+		m.End(p.Close(until))
+	}
+	for i, slice := range journals {
+		pages := slices.Concat(slice...)
+		if i > 0 && len(pages) > 0 {
+			all.later++
+		}
+		var readers []iter.Seq2[[]byte, error]
+		for _, pages := range slice {
+			readers = append(readers, func(yield func([]byte, error) bool) {
+				for _, page := range pages {
+					if !yield(page, nil) {
 						return
 					}
 				}
-			}); err != nil {
-				t.Fatal(err)
-			}
+			})
 		}
-		p.Advance(until)
-		ends = append(ends, p.Close())
+		if err := m.Slice(readers); err != nil {
+			t.Fatal(err)
+		}
 	}
-	var readers []iter.Seq2[[]byte, error]
-	for i := range journals {
-		readers = append(readers, func(yield func([]byte, error) bool) {
-			for _, page := range journals[i] {
-				if !yield(page, nil) {
-					return
-				}
-			}
-		})
-	}
-	result, err := analyzer.Merge(analyzer.Options{}, readers, ends, all.add)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all.result = asJSON(result)
+	all.result = asJSON(m.Result())
 	return all
+}
+
+// crossing tells for each stretch which connections may have been there before it, or may go on behind it.
+func crossing(o analyzer.Options, w *course.Whole, stretches [][]*flows.Segment) []map[flows.Key]bool {
+	cross, last := make([]map[flows.Key]bool, len(stretches)), map[flows.Key]int{}
+	for k, list := range stretches {
+		cross[k] = map[flows.Key]bool{}
+		for _, s := range list {
+			if before, there := last[s.Key]; there && before < k &&
+				!w.Apart(uint64(before), uint64(k), o.Lasts()) {
+				cross[before][s.Key], cross[k][s.Key] = true, true
+			}
+			last[s.Key] = k
+		}
+	}
+	return cross
+}
+
+// cutsOf are some of the times at which stretches begin.
+func cutsOf(random *rand.Rand, w *course.Whole) (cuts []int64) {
+	for _, s := range w.Stretches {
+		if s.Begin.Known && random.IntN(3) > 0 && (len(cuts) == 0 || cuts[len(cuts)-1] < s.Begin.Now) {
+			cuts = append(cuts, s.Begin.Now)
+		}
+	}
+	return cuts
 }
 
 // However the connections are divided, and wherever the capture is cut, parts and shards tell what one Analyzer tells,
@@ -131,6 +177,7 @@ func TestPartsAreOne(t *testing.T) {
 	if len(files) < 50 {
 		t.Fatalf("there are only %d captures", len(files))
 	}
+	later := 0
 	for i, file := range files {
 		if ext := filepath.Ext(file); ext != ".pcap" && ext != ".pcapng" {
 			continue
@@ -143,16 +190,25 @@ func TestPartsAreOne(t *testing.T) {
 				disturb(random, list)
 				until = list[len(list)-1].Time + 300e9
 			}
-			want, n := byOne(list, until), 1+random.IntN(6)
+			o := analyzer.Options{}
+			if random.IntN(2) > 0 { // connections with the same sockets, in stretches that are far apart
+				o = analyzer.Options{MSL: time.Second, EmbryonicLimit: 3 * time.Second, IdleLimit: 10 * time.Second}
+			}
+			want, n := byOne(o, list, until), 1+random.IntN(6)
 			for by, got := range map[string]accounted{
-				"parts":  byParts(t, random, list, until, n),
-				"shards": byShards(list, until, n),
+				"parts":  byParts(t, random, o, list, until, n),
+				"shards": byShards(o, list, until, n),
 			} {
+				later += got.later
+				got.later = 0
 				if d := cmp.Diff(want, got, cmp.AllowUnexported(accounted{})); d != "" {
 					t.Fatalf("%s, variant %d: one Analyzer (-) and %d %s (+):\n%s", file, variant, n, by, d)
 				}
 			}
 		}
+	}
+	if later == 0 {
+		t.Error("the journals were not cut")
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // One packet that lies more than an hour ahead does not move the clock.
 func TestFar(t *testing.T) {
 	for step, want := range map[int64]int64{3600e9: 3600e9, 3600e9 + 1: 0} {
-		c := New(0)
+		c := New(0, 0)
 		for _, at := range []int64{0, 0, step} {
 			c.Add(&flows.Segment{Time: at, Flags: flows.ACK})
 		}
@@ -21,7 +21,7 @@ func TestFar(t *testing.T) {
 		}
 	}
 	for step, want := range map[int64]bool{3600e9: true, 3600e9 + 1: false} {
-		c := New(0)
+		c := New(0, 0)
 		for _, at := range []int64{0, step} {
 			c.Add(&flows.Segment{Time: at, Flags: flows.ACK})
 		}
