@@ -95,14 +95,16 @@ func (a *Analyzer) set(k *course.Clock) {
 	}
 }
 
-// Close ends the capture at a time, as Advance and Close of an Analyzer do, or at its last segment if that is later.
+// Close ends the capture at a time, as Advance and Close of an Analyzer do, or with its last segment if that is later.
 func (p *Part) Close(until int64) PartEnd {
 	a := p.tracker
 	for i := range p.others {
 		p.pass(&p.others[i], p.others[i].Watched)
 	}
 	a.set(&p.end)
-	a.Advance(until)
+	if until > a.clock {
+		a.Advance(until)
+	}
 	a.Close()
 	a.journal.turn(nil)
 	close(a.journal.full)
@@ -119,7 +121,7 @@ type Merger struct {
 // NewMerger makes a Merger. It calls emit with each record as New says. Options are those of the parts.
 func NewMerger(o Options, emit func(*record.Connection)) *Merger {
 	o.setDefaults()
-	return &Merger{accounts: newAccounts(&o, emit)}
+	return &Merger{accounts: newAccounts(&o, emit), last: PartEnd{first: record.NoTime}}
 }
 
 // Slice adds up the next slice of all journals: the pages that each has of it.

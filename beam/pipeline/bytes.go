@@ -12,11 +12,19 @@ import (
 	"github.com/tcplife/tcplife/internal/pack"
 )
 
-// chunk is a piece of something long that is taken to another worker: of what, and the how
-// manyeth. They come in any order.
+// chunk is a piece of something long that is taken to another worker: of what, and its number in that, from 0. They come
+// in any order.
 type chunk struct {
-	Of, Number uint64
-	Bytes      []byte // compressed
+	Source source
+	Number uint64
+	Bytes  []byte // compressed
+}
+
+// source is what a chunk is of, and of that what comes from whom.
+type source struct{ of, from uint64 }
+
+func (s source) compare(t source) int {
+	return cmp.Or(cmp.Compare(s.of, t.of), cmp.Compare(s.from, t.from))
 }
 
 var (
@@ -27,8 +35,17 @@ var (
 )
 
 // newChunk packs a chunk for its way to another worker.
-func newChunk(of, number uint64, text []byte) []byte {
-	return packedChunk.Append(nil, &chunk{of, number, packer.EncodeAll(text, nil)})
+func newChunk(s source, number uint64, text []byte) []byte {
+	return packedChunk.Append(nil, &chunk{s, number, packer.EncodeAll(text, nil)})
+}
+
+// chunkBytes unpacks a chunk that is all of its source.
+func chunkBytes(b []byte) ([]byte, error) {
+	var c chunk
+	if _, err := packedChunk.Read(b, &c); err != nil {
+		return nil, err
+	}
+	return unpacker.DecodeAll(c.Bytes, nil)
 }
 
 // spool keeps chunks in a file until all have come, for they come in any order, and may be more than fits into memory.
@@ -39,9 +56,10 @@ type spool struct {
 }
 
 type spooled struct {
-	of, number uint64
-	at         int64
-	length     int
+	source source
+	number uint64
+	at     int64
+	length int
 }
 
 // newSpool takes in all chunks of a key.
@@ -62,37 +80,39 @@ func newSpool(next func(*[]byte) bool) (s *spool, err error) {
 			s.file.Close()
 			return nil, fmt.Errorf("keep what other workers sent: %w", err)
 		}
-		s.chunks = append(s.chunks, spooled{c.Of, c.Number, s.length, len(c.Bytes)})
+		s.chunks = append(s.chunks, spooled{c.Source, c.Number, s.length, len(c.Bytes)})
 		s.length += int64(len(c.Bytes))
 	}
 	slices.SortFunc(s.chunks, func(a, b spooled) int {
-		return cmp.Or(cmp.Compare(a.of, b.of), cmp.Compare(a.number, b.number))
+		return cmp.Or(a.source.compare(b.source), cmp.Compare(a.number, b.number))
 	})
 	return s, nil
 }
 
 func (s *spool) close() { s.file.Close() }
 
-// all gives what the chunks are of, in order.
-func (s *spool) all() (list []uint64) {
+// all gives the sources of the chunks, in order.
+func (s *spool) all() (list []source) {
 	for _, c := range s.chunks {
-		if len(list) == 0 || list[len(list)-1] != c.of {
-			list = append(list, c.of)
+		if len(list) == 0 || list[len(list)-1] != c.source {
+			list = append(list, c.source)
 		}
 	}
 	return list
 }
 
-// of gives the chunks of something, unpacked and in order.
-func (s *spool) of(of uint64) iter.Seq2[[]byte, error] {
+// of gives the chunks of a source, unpacked and in order.
+func (s *spool) of(from source) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
+		first, _ := slices.BinarySearchFunc(s.chunks, from,
+			func(c spooled, from source) int { return c.source.compare(from) })
 		var packed []byte
-		for i, c := range s.chunks[s.first(of):] {
-			if c.of != of {
+		for i, c := range s.chunks[first:] {
+			if c.source != from {
 				return
 			}
 			if c.number != uint64(i) {
-				yield(nil, fmt.Errorf("the runner lost a chunk: number %d of %d came after %d", c.number, of, i))
+				yield(nil, fmt.Errorf("the runner lost a chunk: number %d of %v came after %d", c.number, from, i))
 				return
 			}
 			text, err := s.unpack(c, &packed)
@@ -101,17 +121,6 @@ func (s *spool) of(of uint64) iter.Seq2[[]byte, error] {
 			}
 		}
 	}
-}
-
-// last gives the last chunk of something that there is one of.
-func (s *spool) last(of uint64) ([]byte, error) {
-	return s.unpack(s.chunks[s.first(of+1)-1], new([]byte))
-}
-
-// first is where the chunks of something begin.
-func (s *spool) first(of uint64) int {
-	at, _ := slices.BinarySearchFunc(s.chunks, of, func(c spooled, of uint64) int { return cmp.Compare(c.of, of) })
-	return at
 }
 
 func (s *spool) unpack(c spooled, packed *[]byte) ([]byte, error) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"math"
 	"os"
 	"path/filepath"
 
@@ -19,15 +18,18 @@ import (
 	"github.com/tcplife/tcplife/report/parquet"
 )
 
-// mergeFn puts the journals of all parts in order. What comes of them goes to the files of the
-// output: the key is the name of one.
+// mergeFn puts the journals of all parts in order. What comes of them goes to the files of the output: the key is the
+// name of one.
 type mergeFn struct{ Config Config }
 
-func (f *mergeFn) ProcessElement(_ context.Context, _ int64, journals func(*[]byte) bool, planned []byte,
-	courses func(*[]byte) bool,
+func (f *mergeFn) ProcessElement(_ context.Context, _ int64, journals func(*[]byte) bool, planned, joined []byte,
 	emit func(string, []byte)) error {
-	p, list, err := planAndCourses(planned, courses)
-	if err != nil {
+	var p plan
+	var w whole
+	if _, err := packedPlan.Read(planned, &p); err != nil {
+		return err
+	}
+	if _, err := packedWhole.Read(joined, &w); err != nil {
 		return err
 	}
 	s, err := newSpool(journals)
@@ -35,29 +37,45 @@ func (f *mergeFn) ProcessElement(_ context.Context, _ int64, journals func(*[]by
 		return err
 	}
 	defer s.close()
-	pages := []iter.Seq2[[]byte, error]{}
-	ends := []analyzer.PartEnd{}
-	for _, part := range s.all() {
-		if part == noPart {
-			continue
-		}
-		end, err := endOf(s, part)
-		if err != nil {
-			return err
-		}
-		ends = append(ends, end)
-		pages = append(pages, pagesOf(s.of(part)))
-	}
 	out := outputs{format: f.Config.Format, emit: emit, open: map[string]*output{}}
-	result, err := analyzer.Merge(f.Config.tracking(), pages, ends, out.add)
-	if err != nil {
+	m := analyzer.NewMerger(f.Config.tracking(), out.add)
+	if err := mergeAll(m, s); err != nil {
 		return err
 	}
 	out.flush()
-	read, decoded := p.Stats.capture(f.Config.Files), decodedStats(list)
+	result, read, decoded := m.Result(), p.Stats.capture(f.Config.Files), w.Decoded.stats()
 	c := account.New(&read, &decoded)
 	c.Evicted, c.FlagsOnly = result.Evicted, result.FlagsOnly
 	return out.finish(&report.Ending{Result: result, Capture: c})
+}
+
+// mergeAll adds up the journals, slice by slice.
+func mergeAll(m *analyzer.Merger, s *spool) error {
+	for all := s.all(); len(all) > 0; {
+		slice := all[0].of
+		var pages []iter.Seq2[[]byte, error]
+		for ; len(all) > 0 && all[0].of == slice; all = all[1:] {
+			if slice != ends {
+				pages = append(pages, pagesOf(s.of(all[0])))
+				continue
+			}
+			for b, err := range s.of(all[0]) {
+				var end analyzer.PartEnd
+				if err == nil && len(b) > 0 {
+					if _, err = packedEnd.Read(b, &end); err == nil {
+						m.End(end)
+					}
+				}
+				if err != nil {
+					return err
+				}
+			}
+		}
+		if err := m.Slice(pages); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // capture gives stats as package capture has them.
@@ -71,38 +89,15 @@ func (s *stats) capture(files []string) capture.Stats {
 	return t
 }
 
-// The chunks of a journal hold pages, and the last one the end.
-const (
-	holdsPages = iota
-	holdsEnd
-)
-
-// noPart is what the chunk is of that is there for merge to run where no connection is.
-const noPart = math.MaxUint64
-
-func seed([]byte) (int64, []byte) { return 0, newChunk(noPart, 0, nil) }
-
-// endOf reads the end of a part's journal, which is its last chunk.
-func endOf(s *spool, part uint64) (end analyzer.PartEnd, err error) {
-	b, err := s.last(part)
-	if err == nil && (len(b) == 0 || b[0] != holdsEnd) {
-		err = fmt.Errorf("the runner lost the end of journal %d", part)
-	}
-	if err == nil {
-		_, err = packedEnd.Read(b[1:], &end)
-	}
-	return end, err
-}
+// seed has join and merge run also where there is no stretch and no connection.
+func seed([]byte) (int64, []byte) { return 0, newChunk(source{ends, ends}, 0, nil) }
 
 func pagesOf(chunks iter.Seq2[[]byte, error]) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		var pages [][]byte
 		for b, err := range chunks {
-			if err == nil && b[0] == holdsEnd {
-				return
-			}
 			if err == nil {
-				_, err = packedPages.Read(b[1:], &pages)
+				_, err = packedPages.Read(b, &pages)
 			}
 			if err != nil {
 				yield(nil, err)
@@ -151,7 +146,7 @@ func (o *outputs) add(c *record.Connection) {
 }
 
 func (o *outputs) send(kind string, to *output) {
-	o.emit(o.format.file(kind, to.of), newChunk(0, to.sent, to.batch))
+	o.emit(o.format.file(kind, to.of), newChunk(source{}, to.sent, to.batch))
 	to.batch, to.records = to.batch[:0], 0
 	if to.sent++; to.sent == o.format.batches() {
 		to.sent, to.of = 0, to.of+1
@@ -172,9 +167,9 @@ func (o *outputs) finish(e *report.Ending) error {
 	if err := report.NewJSONL(&b).Finish(e); err != nil {
 		return err
 	}
-	o.emit(EndingFile, newChunk(0, 0, b.Bytes()))
+	o.emit(EndingFile, newChunk(source{}, 0, b.Bytes()))
 	lines := bytes.SplitAfter(b.Bytes(), []byte("\n"))
-	o.emit(SummaryFile, newChunk(0, 0, lines[len(lines)-3])) // the summary, the capture, and nothing behind it
+	o.emit(SummaryFile, newChunk(source{}, 0, lines[len(lines)-3])) // the summary, the capture, and nothing behind it
 	if o.format != Parquet {
 		return nil
 	}
@@ -200,7 +195,7 @@ func (o *outputs) finish(e *report.Ending) error {
 		}
 		name, err := filepath.Rel(dir, path)
 		if err == nil {
-			o.emit(name, newChunk(0, 0, text))
+			o.emit(name, newChunk(source{}, 0, text))
 		}
 		return err
 	})

@@ -3,19 +3,25 @@
 // in whatever order they are named.
 //
 //	paths
-//	  │ survey     how many packets of what time a file has: read once, and decoded, but not tracked
+//	  │ survey     a file: how many packets of what time it has
 //	  │ plan       one worker: cuts the time into stretches of one file or some, mostly at the end of a file
-//	  │ read       a stretch: its segments as blocks, by part; a part has the connections of some hashes. And the
-//	  │            course of the stretch: what all parts must know of all segments
+//	  │ course     a stretch: how it moves the capture's clock, and the sockets in it, as hashes
+//	  │ ── GroupByKey, one key
+//	  │ join       one worker: the clock at the beginning of each stretch
+//	  │ ── GroupByKey by hash
+//	  │ cross      some hashes: which connections cross from a stretch to another
+//	  │ ── GroupByKey by stretch
+//	  │ read       a stretch: follows the connections within it, which gives a journal. Segments of the others
+//	  │            become blocks, by part; a part has the connections of some hashes
 //	  │ ── GroupByKey by part
 //	  │ track      a part: its blocks in order, through the analyzer, give a journal
 //	  │ ── GroupByKey, one key
-//	  │ merge      one worker: the journals, in the order of what happened, give the records, and what they add up to
+//	  │ merge      one worker: the journals, in the order of what happened, give the records, and their sums
 //	  │ ── GroupByKey by file of the output
 //	  │ write      a file
 //
-// No element is a packet: what goes between workers are blocks of thousands of segments, pages of a journal, and
-// batches of records, compressed. A worker keeps those of one key in a temporary file, not in memory.
+// No element is a packet: workers exchange blocks of thousands of segments, pages of a journal, and batches of records,
+// compressed. A worker keeps those of one key in a temporary file, not in memory.
 package pipeline
 
 import (
@@ -61,27 +67,48 @@ func Build(s beam.Scope, c Config) {
 	}
 	surveys := beam.ParDo(s.Scope("survey"), &surveyFn{c}, beam.Reshuffle(s, beam.CreateList(s, paths)))
 	plan, stretches := beam.ParDo2(s.Scope("plan"), &planFn{c}, beam.GroupByKey(s, beam.ParDo(s, onKey, surveys)))
-	blocks, courses := beam.ParDo2(s.Scope("read"), &readFn{c}, beam.Reshuffle(s, stretches))
-	journals := beam.ParDo(s.Scope("track"), &trackFn{c}, beam.GroupByKey(s, blocks),
-		beam.SideInput{Input: plan}, beam.SideInput{Input: courses})
+	courses, sockets := beam.ParDo2(s.Scope("course"), &courseFn{c}, beam.Reshuffle(s, stretches))
+	whole := beam.ParDo(s.Scope("join"), &joinFn{c},
+		beam.GroupByKey(s, beam.Flatten(s, beam.ParDo(s, onKey, courses), beam.ParDo(s, nothing, plan))),
+		beam.SideInput{Input: plan})
+	cross := beam.ParDo(s.Scope("cross"), &crossFn{c}, beam.GroupByKey(s, sockets), beam.SideInput{Input: whole})
+	blocks, within := beam.ParDo2(s.Scope("read"), &readFn{c},
+		beam.GroupByKey(s, beam.Flatten(s, beam.ParDo(s, onStretch, stretches), cross)), beam.SideInput{Input: whole})
+	across := beam.ParDo(s.Scope("track"), &trackFn{c}, beam.GroupByKey(s, blocks), beam.SideInput{Input: whole})
 	files := beam.ParDo(s.Scope("merge"), &mergeFn{c},
-		beam.GroupByKey(s, beam.Flatten(s, beam.ParDo(s, onKey, journals), beam.ParDo(s, seed, plan))),
-		beam.SideInput{Input: plan}, beam.SideInput{Input: courses})
+		beam.GroupByKey(s, beam.Flatten(s, beam.ParDo(s, onKey, within), beam.ParDo(s, onKey, across),
+			beam.ParDo(s, seed, plan))),
+		beam.SideInput{Input: plan}, beam.SideInput{Input: whole})
 	beam.ParDo0(s.Scope("write"), &writeFn{c}, beam.GroupByKey(s, files))
 }
 
 // onKey gives all elements one key.
 func onKey(b []byte) (int64, []byte) { return 0, b }
 
+// nothing is an empty element.
+func nothing([]byte) (int64, []byte) { return 0, nil }
+
+// onStretch gives a stretch its number as its key.
+func onStretch(b []byte) (int64, []byte, error) {
+	var s stretch
+	_, err := packedStretch.Read(b, &s)
+	return int64(s.Number), tagged(isStretch, b), err
+}
+
 func init() {
 	register.Function1x2(onKey)
 	register.Function1x2(seed)
+	register.Function1x2(nothing)
+	register.Function1x3(onStretch)
 	register.DoFn3x1[context.Context, []byte, func([]byte), error](&surveyFn{})
 	register.DoFn5x1[context.Context, int64, func(*[]byte) bool, func([]byte), func([]byte), error](&planFn{})
-	register.DoFn4x1[context.Context, []byte, func(int64, []byte), func([]byte), error](&readFn{})
-	register.DoFn6x1[context.Context, int64, func(*[]byte) bool, []byte, func(*[]byte) bool, func([]byte),
-		error](&trackFn{})
-	register.DoFn6x1[context.Context, int64, func(*[]byte) bool, []byte, func(*[]byte) bool, func(string, []byte),
+	register.DoFn4x1[context.Context, []byte, func([]byte), func(int64, []byte), error](&courseFn{})
+	register.DoFn5x1[context.Context, int64, func(*[]byte) bool, []byte, func([]byte), error](&joinFn{})
+	register.DoFn5x1[context.Context, int64, func(*[]byte) bool, []byte, func(int64, []byte), error](&crossFn{})
+	register.DoFn6x1[context.Context, int64, func(*[]byte) bool, []byte, func(int64, []byte), func([]byte),
+		error](&readFn{})
+	register.DoFn5x1[context.Context, int64, func(*[]byte) bool, []byte, func([]byte), error](&trackFn{})
+	register.DoFn6x1[context.Context, int64, func(*[]byte) bool, []byte, []byte, func(string, []byte),
 		error](&mergeFn{})
 	register.DoFn3x1[context.Context, string, func(*[]byte) bool, error](&writeFn{})
 	register.Emitter1[[]byte]()

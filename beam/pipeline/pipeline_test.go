@@ -15,11 +15,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/log"
 	_ "github.com/apache/beam/sdks/v2/go/pkg/beam/runners/prism"
 	"github.com/tcplife/tcplife"
+	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/beam/pipeline"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/internal/account"
@@ -53,9 +55,10 @@ func captures(t *testing.T) (files []string) {
 }
 
 // read is what `tcplife read -o jsonl` writes.
-func read(t *testing.T, files []string) string {
+func read(t *testing.T, c *pipeline.Config) string {
 	t.Helper()
-	r, err := tcplife.Open(t.Context(), tcplife.Options{}, files...)
+	limits := analyzer.Options{MSL: c.MSL, EmbryonicLimit: c.EmbryonicLimit, IdleLimit: c.IdleLimit}
+	r, err := tcplife.Open(t.Context(), tcplife.Options{Tracking: limits}, c.Files...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +104,7 @@ func run(t *testing.T, c pipeline.Config) string {
 // same holds what the pipeline writes to what `tcplife read` does, to the byte and in its order.
 func same(t *testing.T, c pipeline.Config) {
 	t.Helper()
-	want, got := strings.SplitAfter(read(t, c.Files), "\n"), strings.SplitAfter(run(t, c), "\n")
+	want, got := strings.SplitAfter(read(t, &c), "\n"), strings.SplitAfter(run(t, c), "\n")
 	for i := range min(len(want), len(got)) {
 		if want[i] != got[i] {
 			t.Fatalf("line %d of %d, %d:\nread:     %.3000s\npipeline: %.3000s", i+1, len(want), len(got), want[i],
@@ -168,7 +171,10 @@ func TestCutCapture(t *testing.T) {
 	for seed := range uint64(3) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		files := cut(t, random, whole, 40)
-		same(t, pipeline.Config{Files: files, Parts: 1 + random.IntN(9), Stretch: random.Int64N(2) * 100e3})
+		c := pipeline.Config{Files: files, Parts: 1 + random.IntN(9), Stretch: random.Int64N(2) * 100e3}
+		same(t, c)
+		c.MSL, c.EmbryonicLimit, c.IdleLimit = time.Second, 5*time.Second, 20*time.Second
+		same(t, c) // the same sockets appear in stretches that no connection can last between
 	}
 }
 
@@ -189,7 +195,7 @@ func TestEveryPacketAFile(t *testing.T) {
 			places = append(places, i)
 		}
 		files := cutAt(t, random, packets, places)
-		if text := read(t, files); strings.Contains(text, "fragment_incomplete") {
+		if text := read(t, &pipeline.Config{Files: files}); strings.Contains(text, "fragment_incomplete") {
 			t.Fatal("the fragments do not come together")
 		}
 		same(t, pipeline.Config{Files: files, Parts: 2})

@@ -2,12 +2,13 @@ package pipeline
 
 import (
 	"context"
-	"encoding/binary"
+	"fmt"
 	"io"
 	"maps"
 	"math"
+	"sync"
 
-	"github.com/cespare/xxhash/v2"
+	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/course"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
@@ -16,14 +17,6 @@ import (
 
 // blockSegments is how many segments of a part a block has at most.
 const blockSegments = 4096
-
-// readStretch is the course of a stretch, and what else is known of it once it was read.
-type readStretch struct {
-	Number  uint64
-	Course  course.Course
-	Packets uint64
-	Decoded decoded
-}
 
 // decoded are flows.Stats without what cannot be packed.
 type decoded struct {
@@ -42,37 +35,99 @@ type count struct {
 	N    uint64
 }
 
-var (
-	packedCourse = pack.Of[readStretch]()
-	packedBlock  = pack.Of[[]course.Passage]()
+var packedBlock = pack.Of[[]course.Passage]()
+
+// What readFn is told of a stretch: the stretch itself, and which connections cross from it to others.
+const (
+	isStretch = iota
+	isCrossing
 )
 
-// readFn reads a stretch. Its blocks go to the parts by number: the key is that of the part.
+func tagged(tag byte, b []byte) []byte { return append([]byte{tag}, b...) }
+
+// readFn reads a stretch. It follows the connections that lie in it, and gives their journal. The segments of others go
+// to the parts by number, as blocks: the key is that of the part.
 type readFn struct{ Config Config }
 
-func (f *readFn) ProcessElement(
-	ctx context.Context, element []byte, emitBlock func(int64, []byte), emitCourse func([]byte),
-) error {
-	var s stretch
-	if _, err := packedStretch.Read(element, &s); err != nil {
+func (f *readFn) ProcessElement(ctx context.Context, number int64, told func(*[]byte) bool, joined []byte,
+	emitBlock func(int64, []byte), emitJournal func([]byte)) error {
+	var w whole
+	if _, err := packedWhole.Read(joined, &w); err != nil {
 		return err
 	}
-	r, err := f.Config.open(ctx, s.Files...)
+	s, cross, err := toldOf(told)
 	if err != nil {
 		return err
 	}
+	known := &w.Course.Stretches[number]
+	var emitting sync.Mutex // a journal is written by a goroutine of its own
+	d := divider{stretch: s.Number, clock: known.Begin, cross: cross, parts: make([]part, f.Config.Parts),
+		emit: func(part int64, b []byte) {
+			emitting.Lock()
+			defer emitting.Unlock()
+			emitBlock(part, b)
+		},
+		follow: func() *follower {
+			return f.Config.follow(&w, s.Number, func(b []byte) {
+				emitting.Lock()
+				defer emitting.Unlock()
+				emitJournal(b)
+			})
+		}}
+	_, err = f.Config.readStretch(ctx, s, d.add)
+	d.finish()
+	if err != nil {
+		return err
+	}
+	if d.segments != known.Segments {
+		return fmt.Errorf("read %q again: %d segments, but %d the time before: a file has changed meanwhile",
+			s.Files, d.segments, known.Segments)
+	}
+	return nil
+}
+
+// toldOf unpacks what readFn is told of a stretch.
+func toldOf(next func(*[]byte) bool) (s *stretch, cross map[socketHash]bool, err error) {
+	s, cross = &stretch{}, map[socketHash]bool{}
+	var b []byte
+	for next(&b) {
+		if b[0] == isStretch {
+			_, err = packedStretch.Read(b[1:], s)
+		} else {
+			var list []byte
+			if list, err = chunkBytes(b[1:]); err == nil {
+				err = unpackHashes(list, func(h socketHash) { cross[h] = true })
+			}
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	return s, cross, nil
+}
+
+// stretchRead is what was read of a stretch.
+type stretchRead struct {
+	packets uint64
+	decoded decoded
+}
+
+// readStretch calls each with the segments of a stretch. They are valid until it returns.
+func (c *Config) readStretch(ctx context.Context, s *stretch, each func(*flows.Segment)) (t stretchRead, err error) {
+	r, err := c.open(ctx, s.Files...)
+	if err != nil {
+		return t, err
+	}
 	defer r.Close()
-	decoder := f.Config.decoder()
-	c := readStretch{Number: s.Number, Course: *course.New(s.From)}
-	blocks := blocks{stretch: s.Number, parts: make([]part, f.Config.Parts), emit: emitBlock}
+	decoder := c.decoder()
 	packets := make([]capture.Packet, 256)
 	var segments []flows.Segment
 	var before flows.Stats // what was decoded of others' packets
-	latest := int64(math.MinInt64)
+	latest, waiting := int64(math.MinInt64), s.Held
 	hold := func(until int64) {
-		for len(s.Held) > 0 && s.Held[0].At < until {
-			segments = decoder.Decode(s.Held[0].packet(), segments[:0])
-			s.Held = s.Held[1:]
+		for len(waiting) > 0 && waiting[0].At < until {
+			segments = decoder.Decode(waiting[0].packet(), segments[:0])
+			waiting = waiting[1:]
 		}
 	}
 	for more := true; more; {
@@ -81,7 +136,7 @@ func (f *readFn) ProcessElement(
 			break
 		}
 		if err != nil {
-			return err
+			return t, err
 		}
 		for i := range packets[:n] {
 			p := &packets[i]
@@ -94,29 +149,25 @@ func (f *readFn) ProcessElement(
 				decoder.Decode(p, segments[:0])
 				continue
 			}
-			if c.Packets == 0 {
+			if t.packets == 0 {
 				hold(later)
 				before = decoder.Stats()
 			}
 			p.Number += s.Before
-			c.Packets++
+			t.packets++
 			segments = decoder.Decode(p, segments[:0])
 			for k := range segments {
-				blocks.add(c.Course.Add(&segments[k]))
+				each(&segments[k])
 			}
 		}
 	}
 	if err := r.failed(); err != nil {
-		return err
+		return t, err
 	}
-	for i := range blocks.parts {
-		blocks.flush(i)
+	if t.packets > 0 {
+		t.decoded = decodedBetween(before, decoder.Stats())
 	}
-	if c.Packets > 0 {
-		c.Decoded = decodedBetween(before, decoder.Stats())
-	}
-	emitCourse(packedCourse.Append(nil, &c))
-	return nil
+	return t, nil
 }
 
 // decodedBetween is what was decoded between two moments. Where a datagram from before is completed what was lost then
@@ -144,39 +195,45 @@ func counts(a, b map[string]uint64) (list []count) {
 	return list
 }
 
-// decodedStats puts what was decoded of all stretches together.
-func decodedStats(list []readStretch) flows.Stats {
-	s := flows.Stats{Decoded: map[string]uint64{}, Undecoded: map[string]uint64{}}
-	for i := range list {
-		d := &list[i].Decoded
-		t := &d.Stats
-		s.Packets += t.Packets
-		s.Segments += t.Segments
-		s.Quotes += t.Quotes
-		s.BadIPChecksums += t.BadIPChecksums
-		s.Reassembled += t.Reassembled
-		s.LostDatagrams += t.LostDatagrams
-		s.CheckedTCPSegments += t.CheckedTCPSegments
-		s.BadTCPChecksums += t.BadTCPChecksums
-		s.UnfinishedTCPChecksums += t.UnfinishedTCPChecksums
-		for _, c := range d.Decoded {
-			s.Decoded[c.Word] += c.N
-		}
-		for _, c := range d.Undecoded {
-			s.Undecoded[c.Word] += c.N
-		}
+// addTo adds what was decoded of a stretch.
+func (d *decoded) addTo(s *flows.Stats) {
+	t := &d.Stats
+	s.Packets += t.Packets
+	s.Segments += t.Segments
+	s.Quotes += t.Quotes
+	s.BadIPChecksums += t.BadIPChecksums
+	s.Reassembled += t.Reassembled
+	s.LostDatagrams += t.LostDatagrams
+	s.CheckedTCPSegments += t.CheckedTCPSegments
+	s.BadTCPChecksums += t.BadTCPChecksums
+	s.UnfinishedTCPChecksums += t.UnfinishedTCPChecksums
+	for _, c := range d.Decoded {
+		s.Decoded[c.Word] += c.N
 	}
+	for _, c := range d.Undecoded {
+		s.Undecoded[c.Word] += c.N
+	}
+}
+
+// stats gives it as package flows has it.
+func (d *decoded) stats() flows.Stats {
+	s := flows.Stats{Decoded: map[string]uint64{}, Undecoded: map[string]uint64{}}
+	d.addTo(&s)
 	none := func(_ string, n uint64) bool { return n == 0 }
 	maps.DeleteFunc(s.Decoded, none)
 	maps.DeleteFunc(s.Undecoded, none)
 	return s
 }
 
-// blocks divides the segments of a stretch among the parts.
-type blocks struct {
-	stretch uint64
-	parts   []part
-	emit    func(int64, []byte)
+// divider divides the segments of a stretch among the parts, and keeps those of connections that lie in it.
+type divider struct {
+	stretch, segments uint64
+	clock             course.Clock
+	cross             map[socketHash]bool
+	parts             []part
+	emit              func(int64, []byte)
+	follow            func() *follower
+	local             *follower // of those that lie in it; nil until there is one
 }
 
 type part struct {
@@ -184,45 +241,83 @@ type part struct {
 	sent     uint64 // blocks
 }
 
-func (b *blocks) add(p course.Passage) {
-	mine := b.of(&p.Segment.Key)
-	if k := p.Clock.Jump; k != nil {
-		if its := b.of(&k.Key); its != mine { // it must learn whether it is believed
-			o := p
-			o.Own = false
-			b.put(its, o)
+// within is where segments go of connections that lie in the stretch.
+const within = -1
+
+// add takes in the next segment of the stretch.
+func (d *divider) add(seg *flows.Segment) {
+	x := course.Passage{Place: course.Place(d.stretch, d.segments), Clock: d.clock, Segment: *seg}
+	d.segments++
+	d.clock.See(seg)
+	mine := d.of(&seg.Key)
+	if jump := x.Clock.Jump; jump != nil {
+		if its := d.of(&jump.Key); its != mine { // it must learn whether it is believed
+			d.put(its, &x)
 		}
 	}
-	b.put(mine, p)
+	x.Own = true
+	d.put(mine, &x)
 }
 
-// of is the part of a connection.
-func (b *blocks) of(k *flows.Key) int {
-	var text [45]byte
-	copy(text[:], k.A[:])
-	copy(text[16:], k.B[:])
-	binary.LittleEndian.PutUint16(text[32:], k.APort)
-	binary.LittleEndian.PutUint16(text[34:], k.BPort)
-	binary.LittleEndian.PutUint64(text[36:], k.Domain)
-	if k.V6 {
-		text[44] = 1
+// of is the part of a connection, or within.
+func (d *divider) of(k *flows.Key) int {
+	h := socketsOf(k)
+	if !d.cross[h] {
+		return within
 	}
-	return int(xxhash.Sum64(text[:]) % uint64(len(b.parts)))
+	return h.part(len(d.parts))
 }
 
-func (b *blocks) put(i int, p course.Passage) {
-	q := &b.parts[i]
-	if q.passages = append(q.passages, p); len(q.passages) == blockSegments {
-		b.flush(i)
+func (d *divider) put(i int, x *course.Passage) {
+	if i == within {
+		if d.local == nil {
+			d.local = d.follow()
+		}
+		d.local.part.Pass(x)
+		return
+	}
+	q := &d.parts[i]
+	if q.passages = append(q.passages, *x); len(q.passages) == blockSegments {
+		d.flush(i)
 	}
 }
 
-func (b *blocks) flush(i int) {
-	q := &b.parts[i]
+func (d *divider) flush(i int) {
+	q := &d.parts[i]
 	if len(q.passages) == 0 {
 		return
 	}
-	b.emit(int64(i), newChunk(b.stretch, q.sent, packedBlock.Append(nil, &q.passages)))
+	d.emit(int64(i), newChunk(source{of: d.stretch}, q.sent, packedBlock.Append(nil, &q.passages)))
 	q.sent++
 	q.passages = q.passages[:0]
+}
+
+// finish ends the stretch.
+func (d *divider) finish() {
+	for i := range d.parts {
+		d.flush(i)
+	}
+	if d.local != nil {
+		d.local.finish()
+	}
+}
+
+// follower follows connections, and sends their journal on.
+type follower struct {
+	part    *analyzer.Part
+	journal journal
+	until   int64
+}
+
+// follow begins to follow connections whose journal has a number.
+func (c *Config) follow(w *whole, number uint64, emit func([]byte)) *follower {
+	f := &follower{journal: journal{from: number, emit: emit}, until: w.Until}
+	f.part = analyzer.NewPart(c.tracking(), &w.Course, w.Cuts, f.journal.add)
+	return f
+}
+
+// finish ends the capture.
+func (f *follower) finish() {
+	end := f.part.Close(f.until)
+	f.journal.finish(&end)
 }

@@ -121,7 +121,7 @@ func (f *writeFn) write(w io.Writer, name string, s *spool) error {
 		connection, end = rows.Connection, func() error { return rows.Finish(nil) }
 	}
 	var c record.Connection
-	for b, err := range s.of(0) {
+	for b, err := range s.of(source{}) {
 		if err != nil {
 			return err
 		}
