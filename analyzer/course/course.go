@@ -121,8 +121,8 @@ func Join(courses []*Course) *Whole {
 	return w
 }
 
-// Apart reports that no connection can have segments in two stretches, the first of which is earlier, if it lasts for so
-// long at most after its last segment.
+// Apart reports that no connection can have segments in two stretches, the first of which is earlier, if it lasts for
+// so long at most after its last segment.
 func (w *Whole) Apart(first, second uint64, lasts int64) bool {
 	return w.Stretches[second].Begin.Now-lasts > w.Stretches[first].Latest
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/tcplife/tcplife/internal/pack"
 )
 
-// chunk is a piece of something long that is taken to another worker: of what, and its number in that, from 0. They come
-// in any order.
+// chunk is a piece of something long that is taken to another worker: of what, and its number in that, from 0. They
+// come in any order.
 type chunk struct {
 	Source source
 	Number uint64
