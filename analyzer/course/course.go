@@ -16,10 +16,9 @@ type Passage struct {
 }
 
 // Place is the place of the nth segment of a stretch in the order of all segments.
-func Place(stretch, n uint64) uint64 { return stretch<<stretchBits + n }
+func Place(stretch, n uint64) uint64 { return stretch<<placeBits + n }
 
-// stretchBits leave room for a trillion segments in a stretch.
-const stretchBits = 40
+const placeBits = 40 // a stretch has fewer than a trillion segments
 
 // Course is what everybody must know of a stretch of a capture: how it moves the clock, and which of its segments may
 // be the first of their kind. It is made without knowing what was before the stretch. Mostly it is a handful of
