@@ -102,7 +102,7 @@ func (a *Analyzer) evict() bool {
 		idle += count[tcpstate.SynSent] + count[tcpstate.SynRcvd] + count[tcpstate.TimeWait] + count[tcpstate.Closed]
 	}
 	enough := idle > (a.live.Connections+a.table.attempts.live())/8
-	tries := 8 // open ones to choose from
+	tries := 4 // open ones to choose from
 	if enough {
 		tries = 1 << 12 // those that are passed over are behind the others from then on
 	}

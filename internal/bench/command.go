@@ -24,6 +24,8 @@ type command struct {
 	once bool     // it is slow: no second run
 	// tenth says that it is too slow and reads a tenth of the capture, once: what it takes counts ten times.
 	tenth bool
+	// evicts says that the limit of memory costs connections, so that the exit code must be 3.
+	evicts bool
 }
 
 // A cost is what one run of a command took.
@@ -63,7 +65,11 @@ func (c *command) run() (cost, error) {
 	if killed := <-killed; killed != nil {
 		return cost{}, killed
 	}
-	if err != nil {
+	const incomplete = 3
+	if err == nil && c.evicts {
+		return cost{}, fmt.Errorf("%s: exit code 0: nothing was evicted", strings.Join(c.argv, " "))
+	}
+	if err != nil && !(c.evicts && cmd.ProcessState.ExitCode() == incomplete) {
 		return cost{}, fmt.Errorf("%s: %w: %s", strings.Join(c.argv, " "), err, strings.TrimSpace(stderr.String()))
 	}
 	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)

@@ -118,6 +118,7 @@ var groups = []struct {
 	{"long", (*bench).long},
 	{"flood", (*bench).flood},
 	{"concurrent", (*bench).concurrent},
+	{"bounded", (*bench).bounded},
 	{"formats", (*bench).formats},
 }
 
