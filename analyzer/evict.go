@@ -51,8 +51,8 @@ type departed struct {
 // departedShare is the part of the memory for connections that is taken to remember which were evicted.
 const departedShare = 8
 
-// departs remembers that the connection of a key was evicted. Which others it makes forgotten must not depend on chance,
-// nor be for anybody to choose. So the seeds are made of the capture.
+// departs remembers that the connection of a key was evicted. Which others it makes forgotten must not depend on
+// chance, nor be for anybody to choose. So the seeds are made of the capture.
 func (a *Analyzer) departs(k *flows.Key) {
 	d, o := &a.departed, &a.options
 	if d.tags.Size() == 0 {

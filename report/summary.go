@@ -216,7 +216,8 @@ func captureSummary(c *Capture) []summaryLine {
 		}
 		evicted := []string{text.Counted(c.Evicted, "connection") + " evicted to stay within " + within}
 		if c.AfterEviction > 0 {
-			evicted = append(evicted, text.Counted(c.AfterEviction, "segment")+" of theirs came later and were not tracked")
+			evicted = append(evicted,
+				text.Counted(c.AfterEviction, "segment")+" of theirs came later and were not tracked")
 		}
 		lines = append(lines, summaryLine{"evicted", evicted, text.Bad})
 	}

@@ -2,7 +2,7 @@ package crowd
 
 import "github.com/tcplife/tcplife/flows"
 
-// Attempt is one attempt to open a connection, from its opener to what it wants to reach.
+// Attempt is one attempt to open a connection, from its opener to its target.
 type Attempt struct {
 	Source, Target flows.Addr
 	TargetPort     uint16
@@ -22,7 +22,7 @@ const (
 	Unreachable              // an ICMP error did
 	Abandoned                // SYN and SYN-ACK, and then nothing
 	ResetByClient            // the source answered the SYN-ACK with an RST
-	Withdrawn                // the target took its SYN-ACK back with an RST
+	Withdrawn                // the target withdrew its SYN-ACK with an RST
 	Idle                     // completed, and the source never sent a byte
 	Used                     // completed
 	ends

@@ -1,8 +1,8 @@
 package crowd
 
-// cookies looks for the marks of SYN cookies (RFC 4987 §3.6): a listener that keeps nothing of an attempt cannot send
-// its SYN-ACK again, and cannot grant what a cookie has no room for. It follows SYN-ACKs in slots of 0.2 s until they
-// are due again, and what options they grant.
+// cookies looks for the marks of SYN cookies (RFC 4987 §3.6): a listener that keeps no state of an attempt cannot
+// retransmit its SYN-ACK, and cannot grant options for which a cookie has no room. It follows SYN-ACKs in slots of 0.2
+// s until their retransmission is due, and the options they grant.
 type cookies struct {
 	slots [cookieSlots]cookieSlot
 	slot  int64
@@ -23,12 +23,12 @@ type cookieSlot struct {
 	lastRetransmitted             int64 // first SYN-ACK of the latest attempt whose SYN-ACK was sent again
 }
 
-// left is how many nobody has answered, and were not sent again.
+// left is the number of unanswered SYN-ACKs that were not retransmitted.
 func (s *cookieSlot) left() uint64 {
 	return uint64(s.answered) - min(uint64(s.gone)+uint64(s.retransmitted), uint64(s.answered))
 }
 
-// Cookies says that a listener went over to SYN cookies.
+// Cookies are the signs that a listener sends SYN cookies.
 type Cookies struct {
 	Unrepeated   uint64 // SYN-ACKs that nobody answered and that were not sent again when they were due
 	Bare         uint64 // SYN-ACKs that granted none of the options offered, where others had been granted some
@@ -72,8 +72,8 @@ func (k *cookies) answered(now int64) {
 	}
 }
 
-// gone is an attempt that was answered at a time and has been completed or ended. Repeated says whether
-// SynRetransmitted was reported for it.
+// gone records that an attempt, answered at a time, was completed or ended. Repeated says whether SynRetransmitted was
+// reported for it.
 func (k *cookies) gone(synAckAt int64, repeated bool) {
 	if s := k.at(synAckAt); s != nil {
 		s.gone++
@@ -83,7 +83,7 @@ func (k *cookies) gone(synAckAt int64, repeated bool) {
 	}
 }
 
-// close takes an attempt out of the open ones.
+// close removes an attempt from the open ones.
 func (k *cookies) close(synAckAt int64) {
 	if k.found.Unrepeated > 0 && synAckAt >= k.found.Since {
 		k.open = less(k.open)
@@ -98,7 +98,7 @@ func (k *cookies) sent(at int64, acks bool) bool {
 	return unrepeated || bare
 }
 
-// retransmitted is the first time that a SYN-ACK is sent again without having been asked for.
+// retransmitted records the first retransmission of a SYN-ACK that no SYN caused.
 func (k *cookies) retransmitted(synAckAt, now int64) {
 	if gap := now - synAckAt; gap > 0 {
 		k.due = min(max(gap*3/2, cookieTick), defaultDue)
@@ -110,7 +110,7 @@ func (k *cookies) retransmitted(synAckAt, now int64) {
 	k.close(synAckAt)
 }
 
-// advance judges the slots whose SYN-ACKs should have been sent again by now.
+// advance judges the slots whose SYN-ACKs are due for retransmission by now.
 func (k *cookies) advance(now int64) {
 	slot := now / cookieTick
 	if slot <= k.slot {
@@ -205,7 +205,7 @@ func (k *cookies) options(now int64, syn, synAck *Probe) {
 	k.bare.Until = now
 }
 
-// all is what both signs say. Where the capture holds no ACKs, it does not show who answered a SYN-ACK.
+// all returns both signs. A capture without ACKs does not show who answered a SYN-ACK.
 func (k *cookies) all(acks bool) Cookies {
 	switch {
 	case !k.found.Found() || !acks:

@@ -1,7 +1,6 @@
 package crowd
 
-// Course is how a number went over time: the greatest that it was in each of some steps, which lie at whole multiples
-// of their length since 1970.
+// Course is a number over time: its maximum in each step. Steps begin at whole multiples of their length since 1970.
 type Course struct {
 	Start, Step int64 // of the first step, and how long each is
 	Peaks       []uint64
@@ -12,14 +11,14 @@ const (
 	courseMoments = 128          // steps at most; then they become twice as long
 )
 
-// course is the Course of a number while it goes on.
+// course is a Course in progress.
 type course struct {
 	step, first int64 // the first one's number
 	peaks       []uint32
 	now         uint32
 }
 
-// note takes in the number from a time on.
+// note records the number from a time on.
 func (c *course) note(now int64, n uint64) {
 	if len(c.peaks) == 0 {
 		c.step, c.first = courseStep, now/courseStep

@@ -8,26 +8,26 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Crowd takes in what happens to attempts, in the order of the capture. It is not safe for concurrent use.
+// Crowd collects the events of attempts, in the order of the capture. It is not safe for concurrent use.
 type Crowd struct {
 	now   int64
 	begun int64 // time of the first event
 	acks  bool  // AckPassed
 
 	targets map[socket]*target
-	order   []*target // those of the map, for the search of one to forget
+	order   []*target // the targets of the map, to search one to forget
 	hand    int
-	spare   []*target // forgotten ones, and some that are remembered again
+	spare   []*target // forgotten targets, and some that are in use again
 	found   [1024]aim // by the last attempt on each of some targets, by a hash of the target
 
-	remembered int // targets that are not forgotten
+	remembered int // targets in use
 
-	untracked uint64 // attempts on targets for which there was no room
+	untracked uint64 // attempts on targets that did not fit
 
-	looking int // floods that are looked at
+	looking int // floods under observation
 	unused  []*flood
 	floods  []Flood // those that are over
-	lost    uint64  // floods for which there was no room
+	lost    uint64  // floods that did not fit
 
 	scans scans
 
@@ -42,7 +42,7 @@ const (
 // New makes a Crowd.
 func New() *Crowd { return &Crowd{targets: map[socket]*target{}} }
 
-// advance moves the time on; it never goes back.
+// advance moves the time forward; it never goes back.
 func (c *Crowd) advance(now int64) {
 	if c.now == 0 {
 		c.begun = now
@@ -50,10 +50,10 @@ func (c *Crowd) advance(now int64) {
 	c.now = max(c.now, now)
 }
 
-// aim is what attempts aim at, a port and its address, in the map or nil.
+// aim is the targets of an attempt, a port and its address, in the map or nil.
 type aim struct{ port, whole *target }
 
-// find gives the targets of an attempt. They are nil where nothing is remembered.
+// find returns the targets of an attempt, nil for unknown ones.
 func (c *Crowd) find(a *Attempt) (port, whole *target) {
 	f := c.aim(a)
 	return c.present(f.port), c.present(f.whole)
@@ -72,7 +72,7 @@ func (c *Crowd) aim(a *Attempt) *aim {
 	return f
 }
 
-// present brings a target to the present; it is nil if nothing is remembered of it.
+// present updates a target to the present time; it returns nil for a forgotten one.
 func (c *Crowd) present(t *target) *target {
 	if t == nil || t.forgotten {
 		return nil
@@ -81,8 +81,8 @@ func (c *Crowd) present(t *target) *target {
 	return t
 }
 
-// begin makes the target of a key of which nothing is remembered. It is the one that the map has, if it
-// has one; nil if there is no room.
+// begin makes the target of an unknown key. It reuses the one in the map, if there is one; it returns nil if there is
+// no room.
 func (c *Crowd) begin(t *target, key socket, v6 bool) *target {
 	if t == nil || t.socket != key {
 		if t = c.room(); t == nil {
@@ -118,7 +118,7 @@ func (c *Crowd) room() *target {
 	return c.evict()
 }
 
-// evict makes room by forgetting a target where nobody listens and little happens.
+// evict makes room by forgetting a target without a listener and with little traffic.
 func (c *Crowd) evict() *target {
 	const looks = 8
 	for range looks {
@@ -132,8 +132,7 @@ func (c *Crowd) evict() *target {
 	return nil
 }
 
-// forget lets nothing be remembered of a target. It stays in the map until its room is needed: mostly
-// the next attempt is soon there.
+// forget forgets a target. It stays in the map until its room is needed, because usually the next attempt comes soon.
 func (c *Crowd) forget(t *target) {
 	t.forgotten = true
 	c.remembered--
@@ -143,7 +142,7 @@ func (c *Crowd) forget(t *target) {
 	}
 }
 
-// settle forgets a target that nothing is known of any more.
+// settle forgets a target without any state.
 func (c *Crowd) settle(t *target) {
 	if t.halfOpen.n > 0 || t.listens() && !t.whole || t.flood != nil && t.flood.alarmed {
 		return
@@ -155,7 +154,7 @@ func (c *Crowd) settle(t *target) {
 	c.forget(t)
 }
 
-// newFlood begins to look closer at a target.
+// newFlood begins to observe a target closely.
 func (c *Crowd) newFlood() *flood {
 	limit := sampledSources
 	if c.looking++; c.looking > manyFloods {
@@ -172,7 +171,7 @@ func (c *Crowd) newFlood() *flood {
 	return &flood{sources: sources{sample: newSample[uint32](limit)}}
 }
 
-// drop ends the closer look.
+// drop ends the close observation.
 func (c *Crowd) drop(f *flood) {
 	c.looking--
 	const most = 16
@@ -181,7 +180,7 @@ func (c *Crowd) drop(f *flood) {
 	}
 }
 
-// keep remembers a flood that is over.
+// keep stores a flood that is over.
 func (c *Crowd) keep(f Flood) {
 	switch {
 	case f.Verdict == None:
@@ -192,7 +191,7 @@ func (c *Crowd) keep(f Flood) {
 	}
 }
 
-// AckPassed says that the capture holds a segment with ACK and without SYN, FIN or RST. One that holds none was made by
+// AckPassed says that the capture has a segment with ACK and without SYN, FIN or RST. A capture without one was made by
 // a filter on control bits, or has no connection that was used.
 func (c *Crowd) AckPassed() { c.acks = true }
 
@@ -227,7 +226,7 @@ func (c *Crowd) Syn(now int64, a *Attempt, syn *Probe) {
 	}
 }
 
-// SynRetransmitted is a SYN that an attempt repeats. Before it there was no answer, unless answered.
+// SynRetransmitted is a retransmitted SYN. answered says whether the attempt had an answer before it.
 func (c *Crowd) SynRetransmitted(now int64, a *Attempt, first, answered bool) {
 	c.advance(now)
 	port, whole := c.find(a)
@@ -251,7 +250,7 @@ func (c *Crowd) SynRetransmitted(now int64, a *Attempt, first, answered bool) {
 	}
 }
 
-// SynAck is the first SYN-ACK of an attempt, of which the SYN was sent again before if it is late.
+// SynAck is the first SYN-ACK of an attempt. late says whether the SYN had been retransmitted before.
 func (c *Crowd) SynAck(now int64, a *Attempt, syn, synAck *Probe, late bool) {
 	c.advance(now)
 	now = c.now
@@ -290,8 +289,8 @@ func (c *Crowd) SynAck(now int64, a *Attempt, syn, synAck *Probe, late bool) {
 	}
 }
 
-// SynAckRetransmitted is a SYN-ACK that no SYN asked for, the nth of its attempt. After the ACK it says that the target
-// has not accepted the connection.
+// SynAckRetransmitted is the nth SYN-ACK of its attempt that no SYN caused. After the ACK it shows that the target has
+// not accepted the connection.
 func (c *Crowd) SynAckRetransmitted(now int64, a *Attempt, n int, acked bool) {
 	c.advance(now)
 	port, whole := c.find(a)
@@ -369,8 +368,9 @@ func (c *Crowd) Flooded(a *Attempt) bool {
 	})
 }
 
-// TakeBackCompletion is the end of an attempt that had seemed completed: the listener never accepted it. Held says that
-// it is held again since it fell back. Left is when it seemed to have left SYN_RCVD, 0 if FellBack has taken that back.
+// TakeBackCompletion is the end of an attempt that had seemed completed: the listener never accepted it. held says that
+// it is pending again since it fell back. left is when it seemed to have left SYN_RCVD, 0 if FellBack has withdrawn
+// that.
 func (c *Crowd) TakeBackCompletion(now int64, a *Attempt, end End, held, cut bool, synAckRetransmissions int,
 	left int64) {
 	c.advance(now)
@@ -412,7 +412,7 @@ func (c *Crowd) TakeBackCompletion(now int64, a *Attempt, end End, held, cut boo
 	c.scans.attempt(a, end, cut, &Probe{})
 }
 
-// TakeBackFailure is an attempt that had ended, as it seemed, and was completed before.
+// TakeBackFailure is an attempt that had seemed to fail, but was completed before.
 func (c *Crowd) TakeBackFailure(a *Attempt, end End) {
 	port, whole := c.find(a)
 	for _, t := range [...]*target{port, whole} {
@@ -423,7 +423,7 @@ func (c *Crowd) TakeBackFailure(a *Attempt, end End) {
 	}
 }
 
-// Uncounted is an attempt that was completed, but by a handshake that the capture does not show.
+// Uncounted is an attempt that was completed by a handshake that the capture lacks.
 func (c *Crowd) Uncounted(a *Attempt) {
 	c.uncompleted(a)
 	port, whole := c.find(a)
@@ -436,8 +436,8 @@ func (c *Crowd) Uncounted(a *Attempt) {
 
 func less(n uint64) uint64 { return n - min(n, 1) }
 
-// FellBack is an attempt of which the target sends the SYN-ACK still, though the ACK had completed it: it has not taken
-// it out of its backlog. First says that it has not fallen back before, text that its client had sent text by then.
+// FellBack is an attempt whose SYN-ACK the target still retransmits, although an ACK had completed it: it is still in
+// the backlog. first says that it has not fallen back before, text that its client had sent text by then.
 func (c *Crowd) FellBack(now int64, a *Attempt, first, text bool) {
 	c.advance(now)
 	port, whole := c.find(a)
@@ -455,7 +455,7 @@ func (c *Crowd) FellBack(now int64, a *Attempt, first, text bool) {
 	}
 }
 
-// Resumed is an attempt that had fallen back and is not held any more.
+// Resumed is an attempt that had fallen back and is no longer pending.
 func (c *Crowd) Resumed(now int64, a *Attempt) {
 	c.advance(now)
 	port, whole := c.find(a)
@@ -468,7 +468,7 @@ func (c *Crowd) Resumed(now int64, a *Attempt) {
 	}
 }
 
-// Accepted is the time at which one that had fallen back has come out of SYN_RCVD at last.
+// Accepted is the time at which an attempt that had fallen back finally left SYN_RCVD.
 func (c *Crowd) Accepted(a *Attempt, at int64) {
 	if port, _ := c.find(a); port != nil {
 		port.synRcvd.add(at - a.SynAckAt)
@@ -476,9 +476,9 @@ func (c *Crowd) Accepted(a *Attempt, at int64) {
 	}
 }
 
-// End is the end of an attempt, or of the connection that it has become. SynAcksAgain is how often the SYN-ACK was sent
-// without having been asked for anew. With cut it is only the capture that ends: the attempt is held still. Again says
-// that its SYN was sent again.
+// End is the end of an attempt, or of the connection that it has become. synAcksAgain is the number of SYN-ACKs that no
+// SYN caused. cut says that only the capture ends: the attempt is still pending. again says that its SYN was
+// retransmitted.
 func (c *Crowd) End(now int64, a *Attempt, end End, cut bool, synAckRetransmissions int, syn *Probe,
 	synRetransmitted bool) {
 	c.advance(now)
@@ -540,7 +540,7 @@ func (f *flood) ended(end End) {
 	}
 }
 
-// Floods gives what floods there were until now, by onset, then by target.
+// Floods returns the floods until now, by onset, then by target.
 func (c *Crowd) Floods() []Flood {
 	list := slices.Clone(c.floods)
 	for _, t := range c.order {
@@ -563,7 +563,7 @@ func (c *Crowd) Floods() []Flood {
 	return list
 }
 
-// explained reports whether the flood on an address is no more than those on ports of it.
+// explained reports whether the floods on ports of an address account for the flood on the address.
 func explained(whole *Flood, floods []Flood) bool {
 	var syns uint64
 	for i := range floods {
@@ -580,8 +580,7 @@ func (c *Crowd) SentCookie(listener flows.Addr, port uint16, at int64) bool {
 	return t != nil && !t.forgotten && t.cookies != nil && t.cookies.sent(at, c.acks)
 }
 
-// OpenCookies is how many attempts are neither completed nor ended that were answered by a
-// cookie: no listener holds them.
+// OpenCookies is the number of unresolved attempts that were answered by a cookie: they are in no listener's backlog.
 func (c *Crowd) OpenCookies() (n uint64) {
 	if !c.acks {
 		return 0
@@ -594,7 +593,7 @@ func (c *Crowd) OpenCookies() (n uint64) {
 	return n
 }
 
-// Finish brings everything to the end of the capture.
+// Finish moves the time to the end of the capture.
 func (c *Crowd) Finish(now int64) {
 	c.advance(now)
 	for _, t := range c.order {
@@ -605,7 +604,7 @@ func (c *Crowd) Finish(now int64) {
 	}
 }
 
-// Listener is what is known of a listener.
+// Listener has the totals of a listener.
 type Listener struct {
 	Addr                     flows.Addr
 	Port                     uint16
@@ -620,7 +619,7 @@ type Listener struct {
 	Embryonic, HalfOpen      uint64 // now
 	EmbryonicPeak            uint64
 	EmbryonicPeakAt          int64
-	EmbryonicCourse          *Course // nil for one that never had many
+	EmbryonicCourse          *Course // nil for one with few pending attempts
 	HalfOpenPeak             uint64
 	Retransmissions          []uint64
 	Handshake, SynRcvd       Percentiles
@@ -630,11 +629,11 @@ type Listener struct {
 	SynAckTimeout            Percentiles
 }
 
-// MaxListeners is how many listeners Listeners gives.
+// MaxListeners is the most listeners that Listeners returns.
 const MaxListeners = 1000
 
-// Listeners gives the busiest listeners, by the backlog they would have needed, then by
-// attempts, and how many there are.
+// Listeners returns the busiest listeners, by the backlog they would have needed, then by attempts, and the number of
+// all.
 func (c *Crowd) Listeners() (list []Listener, all uint64) {
 	var found []*target
 	for _, t := range c.order {
@@ -688,8 +687,8 @@ func (t *target) listener(acks bool) Listener {
 	return l
 }
 
-// Unjudged is how many attempts, floods and probers there was no room for.
+// Unjudged is the number of attempts, floods and probers that did not fit into the tables.
 func (c *Crowd) Unjudged() uint64 { return c.untracked + c.lost + c.scans.missed }
 
-// Targets is how many targets are remembered, addresses included.
+// Targets is the number of targets in use, addresses included.
 func (c *Crowd) Targets() int { return c.remembered }

@@ -5,11 +5,11 @@ package crowd
 // s. For one listener, seen from near, the handshake's own ACK is the better pair (it comes a round trip later, not a
 // connection's life), and the period can be 0.2 s: longer than most round trips, short enough to date the onset.
 //
-// With the difference D of period n and K the usual number of completions (a moving average), X = D/K is near
-// 0 in ordinary life at any load, y = max(0, y + X - a), and y > N is the alarm. a is their 0.35, the upper
-// bound of X's mean without an attack. K is at least 16, so that an idle listener's first clients are no
-// alarm; N = 4 then means that at least 64 attempts, or four times the usual completions of a period, were
-// left over. The onset is where y left 0.
+// With the difference D of period n and K the usual number of completions (a moving average), X = D/K is near 0 in
+// normal operation at any load, y = max(0, y + X - a), and y > N is the alarm. a is their 0.35, the upper bound of X's
+// mean without an attack. K is at least 16, so that an idle listener's first clients raise no alarm; N = 4 then means
+// that at least 64 attempts, or four times the usual completions of a period, were left over. The onset is where y left
+// 0.
 type cusum struct {
 	period           int64 // number of the present one
 	syns, completed  uint64
@@ -54,7 +54,7 @@ func (c *cusum) advance(now int64) (closed, rose bool) {
 	}
 	c.y = min(max(0, c.y+x-cusumDrift), cusumCap)
 	c.high = c.y
-	if !rose || c.y < cusumAlarm { // what an attack lets through is not what is usual
+	if !rose || c.y < cusumAlarm { // completions during an attack are not the usual ones
 		c.usual += (1 - cusumMemory) * (float64(c.completed) - c.usual)
 		c.usualSyns += (1 - cusumMemory) * (float64(c.syns) - c.usualSyns)
 	}
@@ -78,12 +78,12 @@ func (c *cusum) advance(now int64) (closed, rose bool) {
 	return true, rose
 }
 
-// excess is X of the present period so far.
+// excess is X of the present period until now.
 func (c *cusum) excess() float64 {
 	return (float64(c.syns) - float64(c.completed)) / max(c.usual, cusumFloor)
 }
 
-// rising reports that attempts are above the drift in the period that is not over yet.
+// rising reports whether attempts are above the drift in the present period.
 func (c *cusum) rising() bool { return c.excess() > cusumDrift }
 
 func (c *cusum) attempt(now int64) {
@@ -93,7 +93,7 @@ func (c *cusum) attempt(now int64) {
 	c.syns++
 }
 
-// inSecond is how many attempts came in the last second, the present period included.
+// inSecond is the number of attempts in the last second, the present period included.
 func (c *cusum) inSecond() uint64 {
 	return c.syns + c.recent[0] + c.recent[1] + c.recent[2] + c.recent[3]
 }

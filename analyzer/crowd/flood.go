@@ -6,8 +6,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// flood gathers what is needed to judge attempts that are not completed, from the moment at which they become many.
-// Mostly no flood follows, and it is begun anew with the next ones.
+// flood collects the evidence about unresolved attempts, from the moment when there are many. Usually no flood follows,
+// and it begins again with the next ones.
 type flood struct {
 	begun            int64
 	alarmed          bool
@@ -16,20 +16,20 @@ type flood struct {
 	completed        uint64
 	syns             uint64
 	answered         uint64
-	synRetransmitted uint64 // attempts whose source sent the SYN again
+	synRetransmitted uint64 // attempts whose source retransmitted the SYN
 
 	synAckRetransmitted uint64 // attempts whose SYN-ACK was sent again
 	resetBySource       uint64 // attempts that the source reset
 	refused             uint64
 	icmp                uint64 // attempts that an ICMP error ended
 	peakRate            uint64
-	before              float64 // SYNs a period that were usual before
+	before              float64 // usual SYNs in a period before
 	peak                uint64  // half-open
 	sources             sources
 	marks               marks
 	sample              syns // with Crowd.samples
 
-	lastBad int64 // the last attempt that came while they were too many
+	lastBad int64 // the last attempt during the excess
 	last    int64
 	upTo    counted // at lastBad
 }
@@ -40,15 +40,16 @@ type counted struct{ syns, attempts uint64 }
 const (
 	// manyHeld half-open attempts at once make a flood: the default backlog of many servers is 128.
 	manyHeld = 128
-	// floodPause without anything that is too much ends a flood.
+	// floodPause without an excess ends a flood.
 	floodPause = int64(30e9) // ns
-	// sampledSources of a flood are kept, those of smallest hash; sampledFew once manyFloods are looked at.
+	// sampledSources is the number of sources kept of a flood, those with the smallest hash; sampledFew once manyFloods
+	// are observed.
 	sampledSources = 1 << 14
 	sampledFew     = 1 << 9
 	manyFloods     = 64
 )
 
-// look takes a new attempt into account that was counted in t.
+// look records a new attempt that was counted in t.
 func (t *target) look(now int64, a *Attempt, first *Probe, c *Crowd, spread bool) {
 	t.recent[t.attempts%early] = opened{now, a.Source}
 	if c.samples.on {
@@ -138,7 +139,7 @@ func (t *target) watch(now int64, c *Crowd) {
 	}
 }
 
-// restart makes the onset that of the rates, for what came before was ordinary.
+// restart moves the onset to that of the rates, because traffic before it was normal.
 func (f *flood) restart(r *cusum) {
 	if f.begun >= r.begun {
 		return
@@ -174,7 +175,7 @@ func (f *flood) aged(left uint32, slotEnd int64) {
 	}
 }
 
-// conclude ends what was an attack and keeps what it was.
+// conclude ends an attack and stores its verdict.
 func (t *target) conclude(c *Crowd) {
 	c.keep(t.judge(t.flood, c))
 	c.drop(t.flood)
@@ -236,7 +237,7 @@ var verdicts = [...]string{
 // String is the verdict as a record has it, empty for None.
 func (v Verdict) String() string { return verdicts[v] }
 
-// judge says what it was that the target has seen.
+// judge returns the verdict on the target's attempts.
 func (t *target) judge(f *flood, c *Crowd) Flood {
 	f.sources.count()
 	end, upTo := f.lastBad, f.upTo
@@ -271,7 +272,7 @@ func (t *target) judge(f *flood, c *Crowd) Flood {
 	return r
 }
 
-// verdict weighs the numbers.
+// verdict returns the verdict for the numbers.
 func (r *Flood) verdict(t *target, f *flood, c *Crowd) Verdict {
 	completed := ratio(f.completed, f.attempts)
 	const (
@@ -285,14 +286,14 @@ func (r *Flood) verdict(t *target, f *flood, c *Crowd) Verdict {
 	case f.attempts-min(f.completed, f.attempts) < manyHeld && completed < 0.5:
 		return None
 	case completed >= 0.5:
-		// Ordinary life of a busy server, unless it came of a sudden.
+		// Normal for a busy server, unless it came suddenly.
 		perPeriod := float64(f.peakRate) / float64(1e9/cusumPeriod)
 		if f.byCusum && r.Sources >= crowd && f.begun-c.begun >= warmUp && perPeriod >= surge*max(f.before, 1) {
 			return FlashCrowd
 		}
 		return None
 	case f.answered == 0 && 2*f.synRetransmitted >= f.attempts:
-		return None // nobody is there, and honest clients try again
+		return None // no host is there, and ordinary clients retry
 	case !c.acks && !r.Cookies.Found() && f.maybeOrdinary(r, c.now):
 		return None
 	case t.whole && r.Sources < crowd:
@@ -306,12 +307,12 @@ func (r *Flood) verdict(t *target, f *flood, c *Crowd) Verdict {
 	return Suspicious
 }
 
-// someShare of the attempts is more than the loss of a usual path makes.
+// someShare of the attempts is more than usual loss explains.
 const someShare = 0.05
 
-// maybeOrdinary is asked where the capture holds no ACKs, so that no attempt seems completed. Ordinary clients and
-// their listener then repeat neither SYNs nor SYN-ACKs when they are due, and no tool has made the SYNs. If nothing was
-// due yet, or nobody answered, the sources decide.
+// maybeOrdinary judges captures without ACKs, in which no attempt seems completed. With ordinary clients neither SYNs
+// nor SYN-ACKs are retransmitted when due, and no tool made the SYNs. If nothing was due yet, or no host answered, the
+// sources decide.
 func (f *flood) maybeOrdinary(r *Flood, now int64) bool {
 	if ratio(f.synRetransmitted, f.attempts) >= someShare || ratio(f.synAckRetransmitted, f.answered) >= someShare ||
 		f.marks.ofTool() {
@@ -320,5 +321,5 @@ func (f *flood) maybeOrdinary(r *Flood, now int64) bool {
 	return 2*f.answered >= f.attempts && now-f.begun > defaultDue || !r.seenOnce()
 }
 
-// seenOnce reports that most sources made one attempt, as addresses drawn at random do.
+// seenOnce reports whether most sources made one attempt, as with random addresses.
 func (r *Flood) seenOnce() bool { return r.OnceShare >= 0.5 }

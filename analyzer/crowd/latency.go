@@ -6,7 +6,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// latency holds durations: exactly while they are few, then by a histogram whose values are right to one part in 16.
+// latency stores durations: exactly while there are few, then in a histogram whose values are right to one part in 16.
 type latency struct {
 	few  []int64
 	many *hdrhistogram.Histogram // of microseconds
@@ -25,7 +25,7 @@ func (l *latency) add(d int64) {
 	count(l.many, d)
 }
 
-// remove takes out one that was added.
+// remove removes a duration that was added.
 func (l *latency) remove(d int64) {
 	d = max(0, d)
 	if l.many != nil {
@@ -56,7 +56,7 @@ func count(h *hdrhistogram.Histogram, d int64) {
 	_ = h.RecordValue(min(max(d/1e3, 1), h.HighestTrackableValue())) // cannot fail in range
 }
 
-// left is the histogram of those that were not taken out.
+// left is the histogram of the durations that were not removed.
 func (l *latency) left() *hdrhistogram.Histogram {
 	if l.gone == nil {
 		return l.many

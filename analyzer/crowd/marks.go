@@ -7,7 +7,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Probe is what the first segment of an attempt looks like, a SYN's or another's.
+// Probe has the fields of the first segment of an attempt, a SYN or another one.
 type Probe struct {
 	Seq, Ack  uint32
 	TSVal     uint32 // with HasTimestamp
@@ -26,7 +26,7 @@ const (
 	hasSACK
 	hasTimestamp
 
-	// systemOptions are those beside the MSS. Every operating system offers one of them at least.
+	// systemOptions are the options besides the MSS. Every operating system offers at least one of them.
 	systemOptions = hasWScale | hasSACK | hasTimestamp
 )
 
@@ -53,7 +53,7 @@ func ProbeOf(seg *flows.Segment) Probe {
 // HasTimestamp reports a timestamp option (RFC 7323 §3.2).
 func (p *Probe) HasTimestamp() bool { return p.Options&hasTimestamp != 0 }
 
-// options names the options, in an order of ours.
+// options names the options, in a fixed order.
 func (p *Probe) options() string {
 	var list []string
 	for _, o := range [...]struct {
@@ -109,7 +109,7 @@ func (m *marks) add(a *Attempt, s *Probe) {
 	m.n++
 }
 
-// ofTool reports that no operating system made these SYNs.
+// ofTool reports whether a tool, not an operating system, made these SYNs.
 func (m *marks) ofTool() bool {
 	if ratio(m.poor, m.n) >= mostOfThem {
 		return true
@@ -131,10 +131,10 @@ type Mark struct {
 	Share float64
 }
 
-// mostOfThem have what is called a mark.
+// mostOfThem is the share of SYNs that must have a mark.
 const mostOfThem = 0.9
 
-// found lists the marks of nine in ten or more.
+// found lists the marks that at least nine in ten have.
 func (m *marks) found() []Mark {
 	const several = 8
 	if m.n < several {

@@ -11,7 +11,7 @@ import (
 // ignored or reset too, and Linux ignores SYNs as well (tcp_conn_request). Loss behind the observer looks
 // alike, but it spares most attempts.
 
-// spell is a time in which a listener ignored SYNs or ACKs.
+// spell is a period in which a listener ignored SYNs or ACKs.
 type spell struct {
 	from, to int64  // first and last sign: the SYN, or the ACK
 	since    uint64 // answered attempts of the listener when the first sign was known
@@ -49,7 +49,7 @@ const (
 	nearlyFull  = 8 // one eighth less is as full
 )
 
-// pendings is how many attempts were pending lately.
+// pendings is the recent number of pending attempts.
 type pendings struct {
 	at   [32]int64
 	n    [32]uint32
@@ -62,7 +62,7 @@ func (p *pendings) note(now int64, n uint64) {
 	p.next++
 }
 
-// hold adds an attempt that was pending since its ACK, though it did not seem so.
+// hold adds an attempt that turned out to be pending since its ACK.
 func (t *target) hold(since int64) {
 	if p := t.pendings; p != nil && since != 0 {
 		for i := range p.at {
@@ -73,7 +73,8 @@ func (t *target) hold(since int64) {
 	}
 }
 
-// before is how many there were at a time, or soon afterwards: those whose SYN came together get their SYN-ACKs then.
+// before is the number at a time, or soon afterwards, because attempts whose SYNs came together get their SYN-ACKs
+// then.
 func (p *pendings) before(at int64) (n uint64, known bool) {
 	const soon = int64(100e6) // ns
 	for i := uint32(1); i <= uint32(len(p.at)) && i <= p.next; i++ {
@@ -88,7 +89,7 @@ func (p *pendings) before(at int64) (n uint64, known bool) {
 	return n, p.next <= uint32(len(p.at))
 }
 
-// pendingAt is how many attempts the listener held in SYN_RCVD at a time.
+// pendingAt is the number of attempts that the listener had in SYN_RCVD at a time.
 func (t *target) pendingAt(at int64) (n uint64, known bool) {
 	if t.pendings == nil {
 		return 0, true
@@ -103,7 +104,7 @@ func (t *target) pendingAt(at int64) (n uint64, known bool) {
 	return 0, false
 }
 
-// spell is the one that a time belongs to, a new one if there is none; nil if there are too many, or nobody listens.
+// spell returns the spell of a time, a new one if there is none; nil if there are too many, or there is no listener.
 func (t *target) spell(at int64) *spell {
 	if t.whole || !t.listens() {
 		return nil
@@ -211,8 +212,8 @@ func (s *spell) suffered(client flows.Addr) {
 	}
 }
 
-// Open says of a connection from when on it was open, when the client and the program sent their first text (0: never),
-// and when the listener was heard in it last.
+// Open reports when a connection became open, when the client and the program sent their first text (0: never), and
+// when the listener last sent a segment.
 func (c *Crowd) Open(a *Attempt, since, asked, served, heard int64) {
 	if since == 0 {
 		return
@@ -280,7 +281,7 @@ func (t *target) queue(s *spell) Queue {
 	return NoQueue
 }
 
-// overflows are those that are known.
+// overflows returns the known overflows.
 func (t *target) overflows(acks bool) (list []Overflow) {
 	for i := range t.spells {
 		s := &t.spells[i]
@@ -301,7 +302,7 @@ func (t *target) overflows(acks bool) (list []Overflow) {
 	}
 	if t.cookies != nil {
 		if k := t.cookies.all(acks); k.Found() {
-			var kept uint64 // a SYN-ACK that is sent again is no cookie
+			var kept uint64 // a retransmitted SYN-ACK is not a cookie
 			for _, n := range t.retransmissions[1:] {
 				kept += n
 			}
@@ -312,7 +313,7 @@ func (t *target) overflows(acks bool) (list []Overflow) {
 	return list
 }
 
-// Overflowed is the queue of a listener that was full at a time, as far as is known by now.
+// Overflowed returns the queue of a listener that was full at a time, as far as is known by now.
 func (c *Crowd) Overflowed(a *Attempt, at int64) Queue {
 	port, _ := c.find(a)
 	if port == nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// AddTo adds to a result what the crowd shows.
+// AddTo adds the listeners and verdicts to a result.
 func (c *Crowd) AddTo(r *record.Result) {
 	listeners, all := c.Listeners()
 	r.Summary.Listeners, r.Summary.LeftOut.Listeners = all, all-uint64(len(listeners))
@@ -97,7 +97,7 @@ func returned(s *Scan) record.Backscatter {
 	return r
 }
 
-// ranges writes rising numbers as ranges.
+// ranges writes sorted numbers as ranges.
 func ranges(ports []uint16) []string {
 	list := []string{}
 	for i := 0; i < len(ports); {
@@ -248,7 +248,7 @@ func synFlood(f *Flood) record.SynFlood {
 	return r
 }
 
-// rounded leaves out digits that say nothing.
+// rounded removes insignificant digits.
 func rounded(x float64) float64 { return math.Round(x*1e4) / 1e4 }
 
 func tenths(x float64) float64 { return math.Round(x*10) / 10 }
@@ -260,7 +260,7 @@ func share(part, whole uint64) float64 {
 	return rounded(float64(part) / float64(whole))
 }
 
-// evidence tells the numbers that led to the verdict.
+// evidence lists the numbers that led to the verdict.
 func evidence(f *Flood) []string {
 	list := []string{
 		fmt.Sprintf("%d of %d attempts were completed", f.Completed, f.Attempts),

@@ -7,7 +7,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Kind is what somebody sends to many, in nmap's words.
+// Kind is the kind of a scan, in nmap's words, or of backscatter.
 type Kind uint8
 
 // The kinds of probes, and of what comes back from others' floods.
@@ -20,8 +20,8 @@ const (
 	MaimonScan
 	AckScan
 	WindowScan
-	Backscatter // SYN-ACKs and RSTs that nobody asked for: their sender is flooded with forged SYNs
-	Reflection  // SYN-ACKs of many to one that asked for none of them
+	Backscatter // unrequested SYN-ACKs and RSTs: their sender is flooded with forged SYNs
+	Reflection  // unrequested SYN-ACKs of many hosts to one
 )
 
 // kinds are their words.
@@ -34,7 +34,7 @@ var kinds = [...]string{
 // String is the kind as a record has it.
 func (k Kind) String() string { return kinds[k] }
 
-// answer is what a probe drew, the one that says most last.
+// answer is the answer to a probe; the most conclusive one has the greatest value.
 type answer uint8
 
 const (
@@ -44,8 +44,8 @@ const (
 	accepted
 )
 
-// scans finds who probes many ports or addresses. Everybody whose attempts fail is a candidate, in a table of fixed
-// size where one who has tried more things stays longer; who has tried several is followed.
+// scans finds sources that probe many ports or addresses. Every source whose attempts fail is a candidate, in a table
+// of fixed size where a source with more targets stays longer; a source with several targets is followed.
 type scans struct {
 	candidates [candidateSets]*[candidateWays]candidate
 	tried      bool // there is a candidate, or was
@@ -64,7 +64,7 @@ const (
 	manyScans  = 8
 )
 
-// prober is somebody who sends probes of a kind; for a Reflection it is who gets them.
+// prober is the sender of probes of a kind; for a Reflection it is their receiver.
 type prober struct {
 	addr flows.Addr
 	v6   bool
@@ -85,7 +85,7 @@ type tried struct {
 	answer answer
 }
 
-// scan is what one prober has done.
+// scan has the probes of one prober.
 type scan struct {
 	prober
 	first, last   int64
@@ -99,7 +99,7 @@ type scan struct {
 	marks         marks
 }
 
-// attempt takes in the end of an attempt. With cut only the capture ended.
+// attempt records the end of an attempt. cut says that only the capture ended.
 func (s *scans) attempt(a *Attempt, end End, cut bool, p *Probe) {
 	who := prober{a.Source, a.V6, SynScan}
 	var drew answer
@@ -142,7 +142,7 @@ func (f *scan) look(a *Attempt, p *Probe) {
 	}
 }
 
-// stray takes in a segment that opened nothing, and whether an RST answered it.
+// stray records a segment that opened nothing, and whether an RST answered it.
 func (s *scans) stray(a *Attempt, p *Probe, drewRST bool) {
 	drew := silence
 	switch {
@@ -186,7 +186,7 @@ func (s *scans) set(who prober) **[candidateWays]candidate {
 	return &s.candidates[h%candidateSets]
 }
 
-// use takes note that somebody who has tried things also used a connection.
+// use records that a candidate also used a connection.
 func (s *scans) use(who prober) {
 	if !s.tried {
 		return
@@ -206,7 +206,7 @@ func (s *scans) use(who prober) {
 	}
 }
 
-// probe takes in a probe, and gives the scan of its sender if it is followed.
+// probe records a probe, and returns the scan of its sender if it is followed.
 func (s *scans) probe(at int64, who prober, target socket, drew answer, heard bool) *scan {
 	if len(s.followed) > 0 {
 		if f := s.followed[who]; f != nil {
@@ -276,7 +276,7 @@ func (s *scans) follow(c *candidate) *scan {
 	return f
 }
 
-// sorted gives what is followed, those with the fewest probes first.
+// sorted returns the followed scans, those with the fewest probes first.
 func (s *scans) sorted() []*scan {
 	list := make([]*scan, 0, len(s.followed))
 	for _, f := range s.followed {
@@ -298,9 +298,9 @@ func (f *scan) add(at int64, target socket, drew answer) {
 	}
 }
 
-// Scan is what a prober was found to do; or, of kind Backscatter and Reflection, what it was found to get and to be.
+// Scan is a scan or, of kind Backscatter and Reflection, what a flood elsewhere sends back.
 type Scan struct {
-	Addr                  flows.Addr // who scans, or is attacked
+	Addr                  flows.Addr // the scanner, or the attacked host
 	V6                    bool
 	Kind                  Kind
 	Horizontal, Vertical  bool
@@ -312,7 +312,7 @@ type Scan struct {
 	// no answer of a target is in the capture: what is not open may be closed or filtered
 	OneSided                           bool
 	Open, Closed, Filtered, Unfiltered uint64
-	OpenFiltered                       uint64 // those of Open that only silence speaks for
+	OpenFiltered                       uint64 // those of Open that only silence shows
 	OpenSockets                        []Socket
 	TargetList                         []flows.Addr
 	PortList                           []uint16
@@ -328,15 +328,15 @@ type Socket struct {
 const (
 	// manyProbes of one port on several addresses, or of several ports on one, are a scan.
 	manyProbes = 16
-	// oddProbes are enough of a kind that no connection begins with.
+	// oddProbes are enough of a kind that begins no connection.
 	oddProbes = 8
-	// periodic is how often one tries each port who checks that it is open. A scan is content with one answer.
+	// periodic is how often a monitor tries each port to check that it is open. A scan needs only one answer.
 	periodic = 2
-	// mostListed are named of what a scan has reached.
+	// mostListed is the most sockets that are named of a scan.
 	mostListed = 256
 )
 
-// judge says whether this is a scan, or what comes back from a flood.
+// judge returns whether this is a scan, or what comes back from a flood.
 func (f *scan) judge() (r Scan, found bool) {
 	r = Scan{
 		Addr: f.addr, V6: f.v6, Kind: f.kind, Start: f.first, End: f.last, Probes: f.n, Used: f.used,
@@ -369,8 +369,8 @@ func (f *scan) judge() (r Scan, found bool) {
 	resets := drew[reset] + drew[resetWithWindow]
 	switch f.kind {
 	case SynScan:
-		// One who uses more than it tries is a client of whom much fails, or many behind one address. One who comes
-		// back to ports that are open wants to know whether they still are.
+		// A source that uses more connections than it fails to open is a client with many failures, or many clients
+		// behind one address. A source that returns to open ports checks whether they are still open.
 		bad := scale(drew[silence] + resets)
 		if f.n < periodic*r.Pairs {
 			bad += f.resetByClient
@@ -404,7 +404,7 @@ func (f *scan) judge() (r Scan, found bool) {
 				silent++
 			}
 		}
-		// Silence is the answer of an open port, or a filter's; where other probes were answered, a port's.
+		// Silence comes from an open port or from a filter; if other probes were answered, from a port.
 		r.Open, r.OpenFiltered, r.Filtered = scale(silent), scale(silent), scale(drew[silence]-silent)
 	case Reflection:
 		return r, r.Targets >= many
@@ -441,7 +441,7 @@ func (c *Crowd) Stray(now int64, a *Attempt, p *Probe, drewRST bool) {
 	c.scans.stray(a, p, drewRST)
 }
 
-// Scans gives the scans, and what came back from others' floods, by their beginning, then by address and kind.
+// Scans returns the scans and the backscatter, by their beginning, then by address and kind.
 func (c *Crowd) Scans() (scans, backscatter []Scan) {
 	for _, f := range c.scans.sorted() {
 		switch r, found := f.judge(); {

@@ -41,7 +41,7 @@ const (
 	sampledSynsInAll = 1 << 19
 )
 
-// KeepSyns has SYNs kept of floods and of completed attempts, for Result.FloodSyns. It is called before the first
+// KeepSyns keeps SYNs of floods and of completed attempts, for Result.FloodSyns. It must be called before the first
 // event.
 func (c *Crowd) KeepSyns() { c.samples = synSamples{on: true, limit: sampledSyns} }
 
@@ -60,7 +60,7 @@ func (c *Crowd) Completed(a *Attempt, first *Probe) {
 	}
 }
 
-// keepSyn adds a SYN to a sample, and has all of them keep less where they take too much room together.
+// keepSyn adds a SYN to a sample, and shrinks all samples if they take too much room together.
 func (c *Crowd) keepSyn(to *syns, s *syn) {
 	o := &c.samples
 	to.seen++
@@ -84,7 +84,7 @@ func (c *Crowd) keepSyn(to *syns, s *syn) {
 	}
 }
 
-// eachSample gives the samples of all that is remembered.
+// eachSample yields all samples.
 func (c *Crowd) eachSample(yield func(*syns) bool) {
 	if !yield(&c.samples.all) {
 		return
@@ -126,7 +126,7 @@ func (s *syns) raise(level int) {
 	s.list = slices.DeleteFunc(s.list, func(one syn) bool { return !one.within(s.level) })
 }
 
-// forget takes a SYN out again that was completed only as it seemed.
+// forget removes a SYN whose attempt only seemed completed.
 func (s *syns) forget(a *Attempt) {
 	if s == nil {
 		return
@@ -140,7 +140,7 @@ func (s *syns) forget(a *Attempt) {
 	}
 }
 
-// uncompleted takes a SYN out of the samples of completed ones.
+// uncompleted removes a SYN from the samples of completed attempts.
 func (c *Crowd) uncompleted(a *Attempt) {
 	if !c.samples.on {
 		return
@@ -151,7 +151,7 @@ func (c *Crowd) uncompleted(a *Attempt) {
 	}
 }
 
-// floodSyns gives what is kept of the SYNs of floods, and of completed attempts; nil if nothing is.
+// floodSyns returns the kept SYNs of floods and of completed attempts; nil if none are kept.
 func (c *Crowd) floodSyns(floods []Flood) []record.FloodSyns {
 	if !c.samples.on {
 		return nil
@@ -175,7 +175,7 @@ func (c *Crowd) floodSyns(floods []Flood) []record.FloodSyns {
 	return list
 }
 
-// completedAt is the sample of the attempts on a flood's target that were completed.
+// completedAt is the sample of the completed attempts on a flood's target.
 func (c *Crowd) completedAt(f *Flood) syns {
 	var all syns
 	for _, t := range c.order {
@@ -189,7 +189,7 @@ func (c *Crowd) completedAt(f *Flood) syns {
 	return all
 }
 
-// identity is what tells a SYN from others.
+// identity identifies a SYN.
 func (s *syn) identity() syn { return syn{source: s.source, at: s.at, probe: Probe{Seq: s.probe.Seq}} }
 
 func (s *syns) record() []record.Syn {

@@ -4,11 +4,11 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// target is what attempts want to reach: a listener, a port where nobody listens, or an address as a whole.
+// target is the target of attempts: a listener, a closed port, or a whole address.
 type target struct {
 	socket
 	v6        bool
-	forgotten bool // nothing is remembered of it
+	forgotten bool // it is forgotten
 	spare     bool // it is in Crowd.spare
 
 	first, last int64 // attempts
@@ -53,11 +53,11 @@ type opened struct {
 
 const (
 	maxRetransmissions = 7
-	// early half-open attempts make it worth while to look closer.
+	// early is the number of unresolved attempts from which a target is observed closely.
 	early = 8
 )
 
-// tick brings the target to a time.
+// tick updates the target to a time.
 func (t *target) tick(now int64, c *Crowd) {
 	if t.halfOpen.slot != now/holdSlot {
 		t.halfOpen.advance(now, t.flood.aged)
@@ -71,7 +71,7 @@ func (t *target) tick(now int64, c *Crowd) {
 	}
 }
 
-// expire forgets embryonic attempts that have been held for too long, and notes when their number changed.
+// expire forgets embryonic attempts that were pending for too long, and records when their number changed.
 func (t *target) expire(now int64) {
 	e := &t.embryonic
 	for t.course != nil && e.n > 0 && e.slot+1 < now/holdSlot {
@@ -99,7 +99,7 @@ func (t *target) noteEmbryonic(now int64) {
 	t.course.note(now, t.embryonic.n)
 }
 
-// markAnswered remembers that a SYN of this second was answered.
+// markAnswered records that a SYN of this second was answered.
 func (t *target) markAnswered(second int64) {
 	const ring = int64(len(t.answeredIn) * 64)
 	switch {
@@ -127,5 +127,5 @@ func (t *target) answeredAround(second int64) bool {
 	return false
 }
 
-// listens reports that somebody answered there, or must have.
+// listens reports whether a listener answered there, or must have.
 func (t *target) listens() bool { return t.answered+t.completed+t.ends[Idle]+t.ends[Used] > 0 }

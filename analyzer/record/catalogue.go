@@ -9,7 +9,7 @@ type FindingKind struct {
 	Advice   string   `json:"advice"`  // what to do about it
 }
 
-// Catalogue lists every finding there is, in the order of a connection's life.
+// Catalogue lists all findings, in the order of a connection's life.
 func Catalogue() []FindingKind {
 	return append([]FindingKind(nil), catalogue[:]...)
 }
@@ -79,7 +79,7 @@ const (
 	codes
 )
 
-// FindingCodes is how many kinds there are.
+// FindingCodes is the number of kinds.
 const FindingCodes = int(codes)
 
 var catalogue = [codes]FindingKind{

@@ -11,9 +11,9 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// CommunityID is Community ID version 1 with seed 0 (https://github.com/corelight/community-id-spec), which is the
-// same for both directions; the zero value is none. It holds the two sockets: the hash of them is computed when it is
-// asked for, for of most records nobody does.
+// CommunityID is Community ID version 1 with seed 0 (https://github.com/corelight/community-id-spec), which is the same
+// for both directions; the zero value is none. It has the two sockets; their hash is computed only when needed, because
+// most records do not need it.
 type CommunityID struct {
 	low, high         flows.Addr
 	lowPort, highPort uint16

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 )
 
-// The records of this file are those of `tcplife compare`: what captures from several points of one path say together.
+// The records of this file are those of `tcplife compare`, which combines captures from several points of one path.
 // Points are in the order of the path, from the client's side to the server's. Times are those of the first point's
 // clock.
 
@@ -35,7 +35,7 @@ type Point struct {
 	Packets uint64 `json:"packets"`
 	// TCP segments among them.
 	Segments uint64 `json:"segments"`
-	// Packets whose TCP, if they held any, was lost.
+	// Packets that could not be decoded, so that a TCP segment in them was lost.
 	Undecoded uint64 `json:"undecoded"`
 	// Time of the first packet, by the point's own clock; null: there is none.
 	First Time `json:"first" field:"null"`
@@ -47,15 +47,15 @@ type Point struct {
 	Dropped *uint64 `json:"dropped" field:"null"`
 	// Connections that were seen here and at another point.
 	Connections uint64 `json:"connections"`
-	// Connections that were seen here alone, and that nothing shows to be of this path.
+	// Connections that were seen only here, and may not use this path.
 	Alone uint64 `json:"alone"`
-	// Why segments can be missing here that passed.
+	// Why passed segments can be missing here.
 	Blind []Blind `json:"blind"`
 }
 
 // Clock is a point's clock against the first point's.
 type Clock struct {
-	// What the clock is ahead of the first point's, in seconds; null: nothing tells.
+	// How far the clock is ahead of the first point's, in seconds; null: not known.
 	Offset Duration `json:"offset_s" field:"null"`
 	// How far offset_s can be from the truth, in seconds: half of the fastest round trip between the points, and what
 	// the drift leaves open. A path that is slower in one direction cannot be told from an offset. null: nothing bounds
@@ -63,7 +63,7 @@ type Clock struct {
 	Error Duration `json:"offset_error_s" field:"null"`
 	// The moment for which offset_s is given; null: there is no packet.
 	At Time `json:"offset_at" field:"null"`
-	// By how much the clock is faster than the first point's, in parts per million; null: nothing tells.
+	// By how much the clock is faster than the first point's, in parts per million; null: not known.
 	Drift NullableNumber `json:"drift_ppm" field:"null"`
 	// How far drift_ppm can be from the truth; null: nothing bounds it.
 	DriftError NullableNumber `json:"drift_error_ppm" field:"null"`
@@ -128,13 +128,13 @@ type Stretch struct {
 	Way     Way      `json:"way"`
 	// Segments seen before the stretch: passed, lost and not_captured together.
 	Segments uint64 `json:"segments"`
-	// Those that were seen behind it.
+	// Segments that were also seen after the stretch.
 	Passed uint64 `json:"passed"`
-	// Those that were not, though they should have been.
+	// Segments that were not seen after the stretch, though they should have been.
 	Lost uint64 `json:"lost"`
-	// Of passed and lost together, 0 to 1; null: there was no segment.
+	// lost / (passed + lost), 0 to 1; null: there was no segment.
 	LostShare NullableNumber `json:"lost_share" field:"null,min=0,max=1"`
-	// Those of which nothing can be said.
+	// Segments whose fate is not known.
 	NotCaptured uint64 `json:"not_captured"`
 	// Segments that were seen behind the stretch and not before it, though they should have been.
 	Born uint64 `json:"born"`
@@ -153,9 +153,9 @@ type Stretch struct {
 type Delay struct {
 	// Shortest, in seconds; null: no segment passed.
 	Min Duration `json:"min_s" field:"null"`
-	// Half of the segments took at most so long; null: no segment passed.
+	// The median; null: no segment passed.
 	P50 Duration `json:"p50_s" field:"null"`
-	// 99 % of the segments took at most so long; null: no segment passed.
+	// The 99th percentile; null: no segment passed.
 	P99 Duration `json:"p99_s" field:"null"`
 	// Longest; null: no segment passed.
 	Max Duration `json:"max_s" field:"null"`
@@ -279,7 +279,7 @@ type Compared struct {
 	Counts  VerdictCounts `json:"counts"`
 	// In the order of time; then what was altered, then what was not captured.
 	Verdicts []Verdict `json:"verdicts"`
-	// More verdicts, beyond the first 10,000.
+	// Further verdicts, after the first 10,000.
 	LeftOut uint64 `json:"left_out"`
 }
 
@@ -323,7 +323,7 @@ type ComparedEnd struct {
 	ISN Seq `json:"isn" field:"null"`
 }
 
-// Pairing says why connections at different points are taken to be one.
+// Pairing says why records at different points are one connection.
 type Pairing struct {
 	By PairedBy `json:"by"`
 	// Whose address or port NAT changes; null: nobody's.
@@ -493,7 +493,7 @@ type ICMPReport struct {
 	Packet PacketNumber `json:"packet"`
 	Type   uint8        `json:"type"`
 	Code   uint8        `json:"code"`
-	// Who reports it.
+	// The sender of the error.
 	From netip.Addr `json:"from"`
 }
 
@@ -524,7 +524,7 @@ type ComparedLadder struct {
 	Compared Compared `json:"compared"`
 	// The segments, by the time at which they were seen first.
 	Journeys []Journey `json:"journeys"`
-	// More segments, which were not kept.
+	// Further segments, which the ladder leaves out.
 	LeftOut uint64 `json:"left_out"`
 }
 

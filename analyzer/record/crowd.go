@@ -29,11 +29,12 @@ type Listener struct {
 	Unreachable uint64 `json:"unreachable"`
 	// Attempts that ended without any answer; those that the end of the capture cut off are not among them.
 	Unanswered uint64 `json:"unanswered"`
-	// Attempts that were answered and then given up for lack of an ACK; likewise.
+	// Attempts that were answered and abandoned without an ACK; attempts cut off by the end of the capture are not
+	// among them.
 	Abandoned uint64 `json:"abandoned"`
 	// Attempts whose SYN-ACK drew an RST.
 	ResetByClient uint64 `json:"reset_by_client"`
-	// Attempts that the listener took back after its SYN-ACK.
+	// Attempts that the listener withdrew after its SYN-ACK.
 	Withdrawn uint64 `json:"reset_by_listener"`
 
 	// SYNs without an answer though the listener held others, or answered some of the same second: its queue was full,
@@ -43,51 +44,51 @@ type Listener struct {
 	// ACK was lost behind the observer.
 	FellBack uint64 `json:"syn_acks_after_ack"`
 
-	// Attempts in SYN_RCVD when the capture ended. One counts for 64 s at most, for no listener holds it longer.
+	// Attempts in SYN_RCVD when the capture ended. Each counts for at most 64 s, because no listener holds it longer.
 	Embryonic uint64 `json:"embryonic"`
 	// The most attempts in SYN_RCVD at one time.
 	EmbryonicPeak uint64 `json:"embryonic_peak"`
-	// When they were reached first; null: there was none.
+	// When this number was first reached; null: there was none.
 	EmbryonicPeakAt Time `json:"embryonic_peak_at" field:"null"`
 	// How many attempts were in SYN_RCVD over time; null: there were never eight at one time.
 	EmbryonicSeries *EmbryonicSeries `json:"embryonic_series" field:"null"`
-	// The most attempts under way at one time, those included that the listener ignored: the backlog that would have
-	// held them all.
+	// The most attempts under way at one time, including those that the listener ignored: the backlog that would have
+	// held all of them.
 	BacklogNeeded uint64 `json:"backlog_needed"`
 
-	// Answered attempts by how often the SYN-ACK was sent again without a SYN that asked for it: not, once, …; the
+	// Answered attempts by how often the SYN-ACK was retransmitted without a retransmitted SYN: never, once, …; the
 	// eighth is seven times or more.
 	SynAckRetransmissions []uint64 `json:"syn_ack_retransmissions"`
 
 	// From SYN to ACK, of the completed attempts. Beyond 64 attempts the values are right to one part in 16.
 	Handshake RTT `json:"handshake_s"`
-	// How long the completed attempts were in SYN_RCVD: from SYN-ACK to ACK; of one that the listener did not accept
-	// then, until it did, once the connection has ended.
+	// How long the completed attempts were in SYN_RCVD: from SYN-ACK to ACK, or until the listener accepted the
+	// connection, if that was later.
 	SynRcvd RTT `json:"syn_rcvd_s"`
-	// null: no sign of them.
+	// Signs of SYN cookies; null: none.
 	SynCookies *SynCookies `json:"syn_cookies" field:"null"`
 
-	// How long the listener waits for the ACK before it sends its SYN-ACK again, in seconds:
-	// the median. null: it never did.
+	// How long the listener waits for the ACK before it retransmits its SYN-ACK, in seconds: the median. null: it never
+	// did.
 	SynAckTimeout Duration `json:"syn_ack_timeout_s" field:"null"`
-	// Times in which one of its queues was full, by their beginning.
+	// Times in which one of the listener's queues was full, by their beginning.
 	BacklogOverflow []Overflow `json:"backlog_overflow"`
 	// A device in front of the listener that answers SYNs in its name; null: no sign of one.
 	SynProxy *SynProxy `json:"syn_proxy" field:"null"`
 }
 
-// SynProxy is the signs that another device than the listener made its SYN-ACKs (RFC 4987 §3.7): their TTL fits no
-// distance of what the listener sent in the same connections, in three of them or more.
+// SynProxy has the signs that another device than the listener made its SYN-ACKs (RFC 4987 §3.7): in at least three
+// connections their TTL does not fit the distance of the listener's other segments.
 type SynProxy struct {
 	// The SYN-ACK of the first connection that shows it.
 	Since Time `json:"since"`
-	// That of the last one.
+	// The SYN-ACK of the last such connection.
 	Until Time `json:"until"`
-	// Connections that show it.
+	// Connections that show the proxy.
 	Connections uint64 `json:"connections"`
 	// TTL of these SYN-ACKs.
 	TTL uint64 `json:"ttl"`
-	// TTL of what came behind them.
+	// TTL of the segments after them.
 	ServerTTL uint64 `json:"server_ttl"`
 }
 
@@ -101,24 +102,24 @@ type Overflow struct {
 	From Time `json:"from"`
 	// The last one.
 	To Time `json:"to"`
-	// How many the queue held when it was full: attempts in SYN_RCVD, or open connections to which the program had sent
-	// nothing. null: not known.
+	// The length of the full queue: attempts in SYN_RCVD, or open connections to which the program had sent nothing.
+	// null: not known.
 	Size Count `json:"size" field:"null"`
 	// Attempts whose first SYN was ignored.
 	IgnoredSyns uint64 `json:"ignored_syns"`
-	// Connections whose ACK was ignored, so that the SYN-ACK came again.
+	// Connections whose ACK was ignored, so that the SYN-ACK was retransmitted.
 	IgnoredAcks uint64 `json:"ignored_acks"`
 	// Connections whose ACK drew an RST (tcp_abort_on_overflow).
 	ResetAcks uint64 `json:"reset_acks"`
-	// Those of all these that were accepted later.
+	// How many of all these were accepted later.
 	Delayed uint64 `json:"delayed"`
-	// What the longest of them waited, in seconds; null: there was none.
+	// The longest wait of an accepted one, in seconds; null: there was none.
 	LongestWait Duration `json:"longest_wait_s" field:"null"`
-	// Attempts that sent their SYN again, as forged ones do not, and were not answered.
+	// Attempts that retransmitted their SYN, as forged ones do not, and were not answered.
 	GaveUp uint64 `json:"gave_up"`
-	// The first 16 clients that it concerned, but for those that may be forged: they sent their SYN again, or an ACK.
+	// The first 16 affected clients that are not forged: they retransmitted their SYN, or sent an ACK.
 	Clients []netip.Addr `json:"clients"`
-	// SYN cookies took the place of the queue: nobody was ignored.
+	// SYN cookies replaced the queue: no client was ignored.
 	Cookies bool `json:"cookies"`
 }
 
@@ -127,20 +128,20 @@ type Overflow struct {
 type EmbryonicSeries struct {
 	// When the first step begins: a whole multiple of the step since 1970.
 	Start Time `json:"start"`
-	// How long a step is, in seconds: 0.1, or twice as long as often as it takes for 128 steps to be enough.
+	// The length of a step, in seconds: 0.1, doubled until at most 128 steps are needed.
 	Step Duration `json:"step_s"`
-	// The numbers, one a step.
+	// The numbers, one for each step.
 	Peaks []uint64 `json:"peaks"`
 }
 
-// SynCookies is the signs that a listener keeps nothing of an attempt (RFC 4987 §3.6): SYN-ACKs that nobody
-// answered are no longer sent again when they are due, or options disappear that a cookie has no room for.
+// SynCookies has the signs that a listener keeps no state of an attempt (RFC 4987 §3.6): unanswered SYN-ACKs are no
+// longer retransmitted when due, or options disappear for which a cookie has no room.
 type SynCookies struct {
 	// The first SYN-ACK that shows it.
 	Since Time `json:"since"`
-	// The last one that could be judged.
+	// The last SYN-ACK that could be judged.
 	Until Time `json:"until"`
-	// SYN-ACKs that should have been sent again by then, and were not.
+	// SYN-ACKs whose retransmission was due by then, and did not come.
 	Unrepeated uint64 `json:"unrepeated_syn_acks"`
 	// SYN-ACKs without window scale and SACK for SYNs without timestamps that offered them, though this listener had
 	// granted them before: Linux keeps them in the timestamp.
@@ -158,7 +159,7 @@ type SynFlood struct {
 	Verdict string `json:"verdict" field:"enum=spoofed_flood|single_source_flood|flash_crowd|suspicious"`
 	// When it began.
 	Onset Time `json:"onset"`
-	// The last SYN that came while there were too many.
+	// The last SYN of the excess.
 	End Time `json:"end"`
 	// SYNs to the target from onset to end, retransmissions included.
 	Syns uint64 `json:"syns"`
@@ -166,7 +167,7 @@ type SynFlood struct {
 	PeakRate float64 `json:"peak_rate" field:"min=0"`
 	// SYNs per second from onset to end.
 	MeanRate float64 `json:"mean_rate" field:"min=0"`
-	// The old name of unresolved_peak, for scripts that have it: half-open means something else (RFC 9293 §3.5.1).
+	// The old name of unresolved_peak. In RFC 9293 §3.5.1 half-open means something else.
 	HalfOpenPeak uint64 `json:"half_open_peak" field:"deprecated"`
 	// The most attempts at one time that were unresolved: neither completed nor ended, for 64 s at most.
 	UnresolvedPeak uint64 `json:"unresolved_peak"`
@@ -180,25 +181,25 @@ type SynFlood struct {
 	UsualRate float64 `json:"usual_rate" field:"min=0"`
 	// Attempts that a SYN-ACK answered.
 	Answered uint64 `json:"answered"`
-	// Attempts whose SYN was sent again: forged sources do not.
+	// Attempts whose SYN was retransmitted, as forged sources do not.
 	Retransmitted uint64 `json:"retransmitted"`
-	// Attempts whose SYN-ACK drew an RST: from the owner of a forged address, or a tool whose host knows nothing of
-	// it.
+	// Attempts whose SYN-ACK drew an RST: from the owner of a forged address, or from the host of a tool that sends its
+	// own SYNs.
 	ResetBySource uint64 `json:"reset_by_source"`
 	// Attempts that an ICMP error ended.
 	Unreachable uint64 `json:"unreachable"`
 	// The share of the sources that were seen once.
 	SeenOnce float64 `json:"seen_once_ratio" field:"min=0,max=1"`
-	// Distinct /16 networks (/32 of IPv6) among the sources that were kept.
+	// Distinct /16 networks (/32 of IPv6) among the kept sources.
 	Networks uint64 `json:"source_networks"`
-	// null: no sign of them.
+	// Signs of SYN cookies; null: none.
 	SynCookies *SynCookies `json:"syn_cookies" field:"null"`
 	// What the SYNs have in common, nine in ten of them or more: mirai_isn (the number is the target's address),
 	// zmap_ip_id, masscan_ip_id, constant_isn, sequential_isn, no_options, same_ttl, same_window, same_options.
 	Marks []string `json:"marks"`
 	// The marks with their values.
 	MarkValues []MarkValue `json:"mark_values"`
-	// The numbers that led to the verdict, a sentence each.
+	// The numbers that led to the verdict, one sentence each.
 	Evidence []string `json:"evidence"`
 }
 
@@ -206,10 +207,10 @@ type SynFlood struct {
 type MarkValue struct {
 	// The name, as in marks.
 	Mark string `json:"mark"`
-	// What they have: the TTL, the window, the sequence number, the step from one to the next, the IP identification or
-	// the options. null: each has another, as the mark says.
+	// The common value: the TTL, the window, the sequence number, the step from one to the next, the IP identification
+	// or the options. null: the values differ, and only follow the rule of the mark.
 	Value *string `json:"value" field:"null"`
-	// The share of them that has it.
+	// The share of the SYNs or probes that has the mark.
 	Share float64 `json:"share" field:"min=0,max=1"`
 }
 
@@ -223,7 +224,7 @@ type Scan struct {
 	Kind string `json:"kind" field:"enum=syn|connect|fin|null|xmas|maimon|ack|window"`
 	// horizontal: a port of many addresses. vertical: many ports of an address. both.
 	Direction string `json:"direction" field:"enum=horizontal|vertical|both"`
-	// Who scans.
+	// The scanning address.
 	Source netip.Addr `json:"source"`
 	// Distinct addresses that were probed; an estimate where the evidence says about.
 	Targets uint64 `json:"targets"`
@@ -238,9 +239,9 @@ type Scan struct {
 	Start Time `json:"start"`
 	// The last one.
 	End Time `json:"end"`
-	// Probes, those included that were tried again.
+	// Probes, including repeated ones.
 	Probes uint64 `json:"probes"`
-	// Connections of the source that it sent something in.
+	// Connections in which the source sent data.
 	Used uint64 `json:"used_connections"`
 
 	// The first 256 of the addresses.
@@ -251,7 +252,7 @@ type Scan struct {
 	Marks []string `json:"marks"`
 	// The marks with their values.
 	MarkValues []MarkValue `json:"mark_values"`
-	// The numbers that led to the verdict, a sentence each.
+	// The numbers that led to the verdict, one sentence each.
 	Evidence []string `json:"evidence"`
 }
 
@@ -265,13 +266,13 @@ type OpenPort struct {
 
 // Found counts what the probes found, in nmap's words: distinct ports of distinct addresses.
 type Found struct {
-	// They accept connections.
+	// Ports that accept connections.
 	Open uint64 `json:"open"`
-	// They answer with an RST.
+	// Ports that answer with an RST.
 	Closed uint64 `json:"closed"`
-	// They are silent, or an ICMP error answers.
+	// Ports that are silent, or for which an ICMP error answers.
 	Filtered uint64 `json:"filtered"`
-	// They answer an ack scan, which does not tell open from closed.
+	// Ports that answer an ack scan, which does not distinguish open from closed.
 	Unfiltered uint64 `json:"unfiltered"`
 }
 
@@ -282,18 +283,18 @@ type Backscatter struct {
 	// backscatter: the victim answers SYNs that were forged in the name of the peers. syn_ack_reflection: the peers
 	// answer SYNs that were forged in the name of the victim.
 	Kind string `json:"kind" field:"enum=backscatter|syn_ack_reflection"`
-	// Who is attacked.
+	// The attacked address.
 	Victim netip.Addr `json:"victim"`
 	// Distinct addresses that got the answers, or sent them.
 	Peers uint64 `json:"peers"`
 	// Distinct sockets of the peers.
 	Sockets uint64 `json:"sockets"`
-	// Records that such an answer began; its repetitions are not counted.
+	// Answers, retransmissions not counted.
 	Segments uint64 `json:"segments"`
-	// The first of them.
+	// Time of the first answer.
 	Start Time `json:"start"`
 	// The last one.
 	End Time `json:"end"`
-	// The numbers that led to the verdict, a sentence each.
+	// The numbers that led to the verdict, one sentence each.
 	Evidence []string `json:"evidence"`
 }

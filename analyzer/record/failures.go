@@ -57,21 +57,21 @@ type SideStates struct {
 	Server map[string]uint64 `json:"server" field:"keys=state|unknown"`
 }
 
-// HalfClosedTotals are about connections of which one side had closed and the other had not (RFC 9293 §3.6, case 2).
+// HalfClosedTotals are about connections with one closed side (RFC 9293 §3.6, case 2).
 type HalfClosedTotals struct {
-	// At the end of their record.
+	// Half-closed at the end of their record.
 	AtEnd uint64 `json:"at_end"`
-	// For a second or longer, and then closed by the other side too.
+	// Half-closed for a second or longer, and then closed by the other side too.
 	Long uint64 `json:"long"`
-	// The longest that was then closed, in seconds; null: none.
+	// The longest half-closed time of a connection that was then closed, in seconds; null: none.
 	Longest Duration `json:"longest_s" field:"null"`
 }
 
-// LifetimeTotals are about connections of which the capture shows beginning and end.
+// LifetimeTotals are about connections whose beginning and end the capture shows.
 type LifetimeTotals struct {
-	// All of these.
+	// Connections whose beginning and end the capture shows.
 	Whole uint64 `json:"whole"`
-	// Those that lasted less than a second, as where each request has a connection of its own.
+	// Those that lasted less than a second, as with one connection for each request.
 	Short uint64 `json:"short"`
 	// Those that lasted a minute or longer.
 	Long uint64 `json:"long"`
@@ -80,14 +80,14 @@ type LifetimeTotals struct {
 // NotClosing is a host, or a server's socket, that leaves connections in CLOSE_WAIT for ten seconds or longer: its
 // peers have closed and wait for it.
 type NotClosing struct {
-	// Who does not close.
+	// The host or socket that does not close.
 	Host Target `json:"host"`
 	Side Side   `json:"side"`
-	// How many, at the end of their records.
+	// Connections in CLOSE_WAIT at the end of their records.
 	Connections uint64 `json:"connections"`
-	// Peers of these that are known to be in FIN_WAIT_2.
+	// Peers of these connections that are known to be in FIN_WAIT_2.
 	Waiting uint64 `json:"waiting"`
-	// The longest of these stays in seconds.
+	// The longest stay in CLOSE_WAIT, in seconds.
 	Longest Duration `json:"longest_s"`
 }
 
@@ -104,13 +104,14 @@ type IdleTimeout struct {
 	Idle Duration `json:"idle_s"`
 	// The longest.
 	Longest Duration `json:"longest_s"`
-	// How many connections were reset after it, or after a FIN that ended it.
+	// Connections that were reset after this silence, or after a FIN that ended it.
 	Resets uint64 `json:"resets"`
-	// Whose address the RSTs bore.
+	// Resets by the side whose address the RSTs have.
 	BySide SideCounts `json:"by_side"`
-	// If it was always the same; null: it was not.
+	// The server, if it was always the same; null: it was not.
 	Server *Target `json:"server" field:"null"`
-	// How many ended in this way after a silence of any length: of 5 s or longer by an RST, of 1 s or longer by a FIN.
+	// Connections that ended in this way after a silence of any length: of at least 5 s by an RST, of at least 1 s by a
+	// FIN.
 	Of uint64 `json:"of"`
 }
 

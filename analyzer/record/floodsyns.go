@@ -2,21 +2,21 @@ package record
 
 import "net/netip"
 
-// FloodSyns is what tells the SYNs of a flood from those of clients: samples of both. A sample is uniform, and complete
+// FloodSyns has samples of a flood's SYNs and of clients' SYNs, to compare them. A sample is uniform, and complete
 // while it is small.
 type FloodSyns struct {
-	// Flood is of the SYNs of the flood, but for attempts that were completed.
+	// Flood is a sample of the SYNs of the flood, without completed attempts.
 	Flood []Syn
-	// Completed is of the completed attempts on the flood's target in the whole capture, CompletedAll how many there
-	// are.
+	// Completed is a sample of the completed attempts on the flood's target in the whole capture, CompletedAll their
+	// number.
 	Completed    []Syn
 	CompletedAll uint64
-	// Anywhere is of all completed attempts of the capture, AnywhereAll how many there are.
+	// Anywhere is a sample of all completed attempts of the capture, AnywhereAll their number.
 	Anywhere    []Syn
 	AnywhereAll uint64
 }
 
-// Syn is what a rule of a packet filter sees of the first SYN of an attempt.
+// Syn has the fields of an attempt's first SYN that a packet filter can match.
 type Syn struct {
 	Source netip.Addr
 	ISN    uint32

@@ -11,15 +11,15 @@ type ICMP struct {
 	Type uint8 `json:"type"`
 	// The code.
 	Code uint8 `json:"code"`
-	// What the two say, in the words of RFC 792, RFC 1812 §5.2.7.1 and RFC 4443.
+	// Type and code in words, from RFC 792, RFC 1812 §5.2.7.1 and RFC 4443.
 	Meaning string `json:"meaning"`
-	// Who reports it: a router or firewall on the way, or the host itself.
+	// The sender of the error: a router or firewall on the path, or the host itself.
 	From netip.Addr `json:"from"`
 	// The packet that held it.
 	Packet PacketNumber `json:"packet"`
 	// The segment that it is about.
 	About ICMPAbout `json:"about"`
-	// What the next link takes, in octets, where the segment was too big; null: it is not named.
+	// The MTU of the next link, in octets, if the segment was too big; null: not given.
 	MTU Count `json:"mtu" field:"null"`
 }
 

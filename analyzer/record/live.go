@@ -2,8 +2,8 @@ package record
 
 import "github.com/tcplife/tcplife/analyzer/tcpstate"
 
-// Live is what an Analyzer follows at the moment. All of it is kept up to date segment by segment, so that asking costs
-// nothing, however many connections there are.
+// Live is what an Analyzer follows at the moment. It is updated with each segment, so reading it costs nothing, however
+// many connections there are.
 type Live struct {
 	Begun       uint64 // incarnations so far, with attempts that turned out to be part of another one
 	Connections uint64 // incarnations, those included that are closed and wait for late segments

@@ -9,11 +9,11 @@ type Observer struct {
 	// Routers between the client and the capture by the client's TTL, if it began with 64, 128 or 255; null: it is not
 	// known, or there would be more than 31.
 	ClientHops Count `json:"client_hops" field:"null"`
-	// Routers between the server and the capture likewise.
+	// Routers between the server and the capture, in the same way.
 	ServerHops Count `json:"server_hops" field:"null"`
 }
 
-// ObserverEvidence is what tells which side is nearer.
+// ObserverEvidence is the evidence for the nearer side.
 type ObserverEvidence string
 
 // What can tell it; empty, null in JSON, where nothing does.
@@ -23,7 +23,7 @@ const (
 	NearerByHandshake ObserverEvidence = "handshake"
 	NearerByTTL       ObserverEvidence = "ttl"               // the TTLs.
 	NearerByBoth      ObserverEvidence = "handshake_and_ttl" // both of them.
-	// one of them names the client, the other the server: neither is believed.
+	// one of them shows the client, the other the server: the result is unknown.
 	NearerContradicted ObserverEvidence = "contradiction"
 )
 

@@ -12,7 +12,7 @@ type PopulationSeries struct {
 	Host *netip.Addr `json:"host" field:"null"`
 	// The first moment.
 	Start Time `json:"start"`
-	// From one moment to the next, in seconds.
+	// The time from one moment to the next, in seconds.
 	Step Duration `json:"step_s"`
 	// How many moments there are.
 	Moments int `json:"moments" field:"min=0"`

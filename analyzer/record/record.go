@@ -61,11 +61,11 @@ type Connection struct {
 	TimeWait []TimeWait `json:"time_wait" field:"items=2" csv:"by=side"`
 	// Not null: one side lost the connection and the other did not know (RFC 9293 §3.5.1).
 	HalfOpen *HalfOpen `json:"half_open" field:"null"`
-	// What a person should know about the connection.
+	// Findings about the connection.
 	Findings []Finding `json:"findings" csv:"words=code"`
-	// In Zeek's words; null: not determined.
+	// Zeek's words for the connection; null: not determined.
 	Zeek *Zeek `json:"zeek" field:"null"`
-	// In tshark's words; null: not determined.
+	// tshark's words for the connection; null: not determined.
 	Tshark *Tshark `json:"tshark" field:"null"`
 }
 
@@ -81,23 +81,23 @@ type Endpoint struct {
 	// Whether the SYN was acknowledged: by exactly isn+1, or beyond for data in the SYN. false: another number was.
 	// null: nothing but silence or an RST answered, or there was no SYN.
 	SynAcked Answer `json:"syn_acked" field:"null"`
-	// SYNs and SYN-ACKs sent, retransmissions included; a packet that the capture holds twice counts once.
+	// SYNs and SYN-ACKs sent, retransmissions included; capture duplicates count once.
 	Syns uint64 `json:"syns"`
-	// FINs sent, counted likewise.
+	// FINs sent, retransmissions included; capture duplicates count once.
 	Fins uint64 `json:"fins"`
-	// RSTs sent, counted likewise.
+	// RSTs sent; capture duplicates count once.
 	Rsts uint64 `json:"rsts"`
 	// The first FIN; null: none was sent.
 	Fin *Fin `json:"fin" field:"null"`
 	// Every TCP packet of this side.
 	Packets uint64 `json:"packets"`
-	// How many of packets the capture holds a second time.
+	// Packets that the capture has a second time.
 	CaptureDuplicates uint64 `json:"capture_duplicates"`
 	// Payload in bytes of sequence space: retransmitted bytes count once.
 	Bytes uint64 `json:"bytes"`
 	// Bytes of all its packets from the IP header on, retransmissions and capture duplicates included.
 	IPBytes uint64 `json:"ip_bytes"`
-	// Packets that sent again what had been sent.
+	// Retransmitted packets.
 	RetransmittedPackets uint64 `json:"retransmitted_packets"`
 	// Keepalive probes (RFC 9293 §3.8.4).
 	Keepalives uint64 `json:"keepalives"`
@@ -107,19 +107,18 @@ type Endpoint struct {
 	Options *Options `json:"options" field:"null"`
 	// Its segments with marks of congestion or of urgency.
 	Marks Marks `json:"marks"`
-	// Why it sent something again: the runs of its timers, in the order in which they began. Of each kind the first
+	// Why it retransmitted or probed: the runs of its timers, in the order in which they began. Of each kind the first
 	// three and the last.
 	Timers []Timer `json:"timers" csv:"words=kind"`
-	// More such runs, between the third of a kind and the last.
+	// Further runs, between the third of a kind and the last.
 	TimersLeftOut uint64 `json:"timers_left_out"`
 	// At the end of the record; null, with no states: nothing is known of this side.
 	State StateOrNone `json:"state" field:"null"`
-	// What it went through, in order; the first is the first one proven.
+	// The states it went through, in order; the first is the first one proven.
 	States []StateEntry `json:"states" csv:"words=state"`
-	// States that it was taken to be in until later evidence denied them, in the order in which it did; the first
-	// eight.
+	// States that later evidence withdrew, in the order of withdrawal; the first eight.
 	Withdrawn []Withdrawn `json:"withdrawn" csv:"words=state"`
-	// More such states, beyond the first eight.
+	// Further withdrawn states, after the first eight.
 	WithdrawnLeftOut uint64 `json:"withdrawn_left_out"`
 }
 
@@ -148,22 +147,22 @@ type StateEntry struct {
 	Rule tcpstate.Rule `json:"rule"`
 }
 
-// Withdrawn is a state that an endpoint was taken to be in until later evidence denied it.
+// Withdrawn is a state that later evidence withdrew.
 type Withdrawn struct {
 	State tcpstate.State `json:"state"`
-	// When it was taken to begin.
+	// When the state seemed to begin.
 	At Time `json:"at"`
-	// The packet that was taken to have caused it; null: a timer was.
+	// The packet that seemed to cause it; null: a timer.
 	Packet PacketNumber `json:"packet" field:"null"`
-	// The rule that denied it.
+	// The rule that withdrew it.
 	Rule tcpstate.Rule `json:"rule"`
-	// The packet that showed it; null: silence did.
+	// The packet that showed that it was wrong; null: silence did.
 	ByPacket PacketNumber `json:"by_packet" field:"null"`
 }
 
 // Fin is a FIN.
 type Fin struct {
-	// Of the FIN itself, behind the data of its segment.
+	// Sequence number of the FIN itself, after the data of its segment.
 	Seq uint32 `json:"seq" field:"ref=sequence_number"`
 	// The packet that held it; null: it is inferred from its acknowledgement.
 	Packet PacketNumber `json:"packet" field:"null"`
@@ -176,8 +175,8 @@ func (c *Connection) Found(code FindingCode) bool {
 	return slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Code == code.String() })
 }
 
-// Held is the states of a side that counts of sockets take. It is without an ESTABLISHED of the client's that nothing
-// but a passing SYN-ACK speaks for: the client has not spoken since, and its address may be forged.
+// Held returns the states of a side for counts of sockets. It leaves out a client's ESTABLISHED that only a SYN-ACK on
+// its way shows: the client has sent nothing since, and its address may be forged.
 func (c *Connection) Held(e *Endpoint) []StateEntry {
 	last := len(e.States) - 1
 	unspoken := e == &c.Client && c.Handshake.Outcome == OutcomeEmbryonic && last > 0 &&
@@ -191,20 +190,20 @@ func (c *Connection) Held(e *Endpoint) []StateEntry {
 // Handshake is how the connection was opened (RFC 9293 §3.5).
 type Handshake struct {
 	Outcome Outcome `json:"outcome"`
-	// The client's first SYN; null: not seen.
+	// Time of the client's first SYN; null: not seen.
 	SynAt Time `json:"syn_at" field:"null"`
 	// Its packet; null: not seen.
 	SynPacket PacketNumber `json:"syn_packet" field:"null"`
-	// The first SYN-ACK; null: not seen.
+	// Time of the first SYN-ACK; null: not seen.
 	SynAckAt Time `json:"syn_ack_at" field:"null"`
 	// Its packet; null: not seen.
 	SynAckPacket PacketNumber `json:"syn_ack_packet" field:"null"`
-	// The ACK that completed it; null: not seen.
+	// Time of the ACK that completed the handshake; null: not seen.
 	AckAt Time `json:"ack_at" field:"null"`
 	// Its packet; null: not seen.
 	AckPacket PacketNumber `json:"ack_packet" field:"null"`
-	// SEG.SEQ of the segment that completed it. It is the client's ISN+1, the ISN of a keepalive, more where text before
-	// it is missing, and another number where the SYN-ACK answers another SYN (bad_syn_ack). null: not seen.
+	// SEG.SEQ of the segment that completed it. It is the client's ISN+1, the ISN of a keepalive, more where text
+	// before it is missing, and another number where the SYN-ACK answers another SYN (bad_syn_ack). null: not seen.
 	AckSeq Seq `json:"ack_seq" field:"null"`
 	// SEG.ACK of that segment, which is the server's ISN+1 or more; null: not seen.
 	AckAck Seq `json:"ack_ack" field:"null"`
@@ -218,7 +217,7 @@ type Handshake struct {
 	// From SYN to SYN-ACK in seconds, of the transmissions that were answered: the round trip from the capture to the
 	// server. null: not known.
 	ServerRTT Duration `json:"server_rtt_s" field:"null"`
-	// From SYN-ACK to ACK likewise: the round trip from the capture to the client. null: not known.
+	// From SYN-ACK to ACK, in the same way: the round trip from the capture to the client. null: not known.
 	ClientRTT Duration `json:"client_rtt_s" field:"null"`
 }
 
@@ -229,9 +228,9 @@ type Teardown struct {
 	Initiator Side `json:"initiator" field:"null"`
 	// Time of that FIN or RST; null: neither was sent.
 	At Time `json:"at" field:"null"`
-	// How long nothing had passed before the first FIN, in seconds; null: there was no FIN, or nothing before it.
+	// The silence before the first FIN, in seconds; null: there was no FIN, or nothing before it.
 	Idle Duration `json:"idle_s" field:"null"`
-	// From the first FIN's acknowledgement to the second FIN, in seconds; null: there were not both.
+	// From the first FIN's acknowledgement to the second FIN, in seconds; null: one of them is missing.
 	HalfClosed Duration `json:"half_closed_s" field:"null"`
 	// The first RST that was accepted; null: none was.
 	Reset *Reset `json:"reset" field:"null"`
@@ -245,7 +244,7 @@ type Reset struct {
 	Packet PacketNumber `json:"packet" field:"null"`
 	// The receiver's state before it; null: not known.
 	ReceiverState StateOrNone `json:"receiver_state" field:"null"`
-	// The kind of segment to which it was the answer.
+	// The kind of segment that it answers.
 	Answers ResetAnswers `json:"answers"`
 	// The silence before it in seconds: of both sides, or of its sender if it answers something. null: not known.
 	Idle Duration `json:"idle_s" field:"null"`
@@ -253,12 +252,12 @@ type Reset struct {
 	TTL Count `json:"ttl" field:"null"`
 	// That of its sender's other segments; if they differ, the one that is nearest. null: no other was captured.
 	SenderTTL Count `json:"sender_ttl" field:"null"`
-	// What it says: the text of the first RST of its sender that has one; null: none has.
+	// The text of the first RST of its sender that has one; null: none has.
 	Text Reason `json:"text" field:"null"`
-	// Who made it. The TTLs tell it alone: whether both are what equally many routers have left of an initial
-	// TTL of 64, 128 or 255. null: there is nothing to compare, or only an initial TTL of 32 explains the
-	// difference, or its sender's other segments differ themselves; or only its SYN is there to differ, which
-	// may be forged, old, or a scanner's.
+	// The device that made it, by the TTLs alone: whether equally many routers explain both TTLs, from an initial TTL
+	// of 64, 128 or 255. null: there is nothing to compare, or only an initial TTL of 32 explains the difference, or
+	// its sender's other segments differ themselves; or only its SYN differs, which may be forged, old, or from a
+	// scanner.
 	Origin Origin `json:"origin" field:"null"`
 }
 
@@ -270,13 +269,13 @@ type TimeWait struct {
 	Restarts uint64 `json:"restarts"`
 	// The time it lasts, by the chosen MSL, in seconds.
 	TwoMSL Duration `json:"two_msl_s"`
-	// When that will be over.
+	// When TIME_WAIT will be over.
 	Expires Time `json:"expires"`
 	// What ended it: the capture, its time, a new incarnation of the 4-tuple, an RST, or the limit of memory; running:
 	// it was reported before its end.
 	EndedBy TimeWaitEndedBy `json:"ended_by"`
-	// Of one that was reused: whether the ISN of the new connection shows that its host held it until then (Linux: the
-	// old SND.NXT + 65537). null: it was not reused.
+	// If it was reused: whether the ISN of the new connection shows that its host was in TIME_WAIT until then (Linux:
+	// the old SND.NXT + 65537). null: it was not reused.
 	ReuseProven Answer `json:"reuse_proven" field:"null"`
 	// How much of it the capture shows, in seconds.
 	Observed Duration `json:"observed_s"`
@@ -300,7 +299,7 @@ type HalfOpen struct {
 type Finding struct {
 	// The name of what was found.
 	Code string `json:"code"`
-	// How much it matters.
+	// Its severity.
 	Severity Severity `json:"severity"`
 	// The side it is about; null: both, or neither.
 	Side Side `json:"side" field:"null"`

@@ -6,7 +6,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
-// Result is what only the end of a capture can tell.
+// Result has what only the end of a capture shows.
 type Result struct {
 	Summary   *Summary
 	Listeners []Listener        // those with the fullest backlog first; Summary.Listeners says how many there are
@@ -48,7 +48,7 @@ func (f FlagsOnly) MarshalJSON() ([]byte, error) { return marshalWord(string(f))
 type Summary struct {
 	Record string `json:"record" const:"summary"`
 	Schema int    `json:"schema" const:"1"`
-	// How many.
+	// Connections, attempts included.
 	Connections uint64 `json:"connections"`
 	// How many by handshake.outcome.
 	ByOutcome map[string]uint64 `json:"by_outcome" field:"keys=outcome"`
@@ -64,45 +64,45 @@ type Summary struct {
 	FailedAttempts uint64 `json:"failed_attempts"`
 	// How many attempts failed in which way.
 	FailedByClass map[string]uint64 `json:"failed_by_class" field:"keys=failure_class"`
-	// Connections of which one side had closed and the other had not.
+	// Connections with one closed side.
 	HalfClosed HalfClosedTotals `json:"half_closed"`
-	// Who does not close, those with most connections first.
+	// Hosts and sockets that do not close, those with most connections first.
 	NotClosing []NotClosing `json:"not_closing"`
 	// Suspected limits for idle connections, by kind and length.
 	IdleTimeouts []IdleTimeout `json:"idle_timeouts"`
-	// Connections of which the capture shows beginning and end.
+	// Connections whose beginning and end the capture shows.
 	Lifetimes LifetimeTotals `json:"lifetimes"`
 	// How connections are used, by server, those with most connections first; connections
 	// without a pattern are left out.
 	Usage []Usage `json:"usage"`
-	// How many the lists leave out, which hold the heaviest.
+	// How many entries the lists leave out; they have the heaviest.
 	LeftOut LeftOut `json:"left_out"`
 	// How many findings by code.
 	FindingsByCode map[string]uint64 `json:"findings_by_code"`
-	// Of handshake.server_rtt_s.
+	// Percentiles of handshake.server_rtt_s.
 	ServerRTT RTT `json:"server_rtt_s"`
-	// Of handshake.client_rtt_s.
+	// Percentiles of handshake.client_rtt_s.
 	ClientRTT RTT `json:"client_rtt_s"`
 	// Sockets that answered a SYN.
 	Listeners uint64 `json:"listeners"`
-	// Records of kind syn_flood but for flash crowds.
+	// Records of kind syn_flood, except flash crowds.
 	SynFloods uint64 `json:"syn_floods"`
 	// Records of kind scan.
 	Scans uint64 `json:"scans"`
 	// Records of kind backscatter.
 	Backscatter uint64 `json:"backscatter"`
-	// Attempts, floods and probers for which there was no room among those that are judged; 0 unless very many sockets
-	// are tried at once.
+	// Attempts, floods and probers that were not judged because the tables were full; 0 unless very many sockets are
+	// tried at once.
 	Unjudged uint64 `json:"unjudged"`
 	// Connections whose half_open is not null.
 	HalfOpen uint64 `json:"half_open"`
 	// Connections whose handshake.outcome is embryonic.
 	Embryonic uint64 `json:"embryonic"`
-	// Packets and those of them that were retransmitted.
+	// Packets, and how many of them were retransmitted.
 	Retransmissions RetransmissionTotals `json:"retransmissions"`
-	// All stays in TIME_WAIT, those included that the list time_wait leaves out.
+	// All stays in TIME_WAIT, including those that the list time_wait leaves out.
 	TimeWait TimeWaitTotals `json:"time_wait"`
-	// How near clients are to having no port left.
+	// How near clients are to running out of ports.
 	Ports PortTotals `json:"ports"`
 }
 
@@ -110,39 +110,39 @@ type Summary struct {
 type RetransmissionTotals struct {
 	// Packets of all connections, capture duplicates included.
 	Packets uint64 `json:"packets"`
-	// Those that were retransmitted.
+	// Retransmitted packets.
 	Retransmitted uint64 `json:"retransmitted"`
-	// Connections with at least one of these.
+	// Connections with at least one retransmitted packet.
 	Connections uint64 `json:"connections"`
-	// Retransmitted packets by all packets.
+	// retransmitted / packets.
 	Ratio float64 `json:"ratio" field:"min=0,max=1"`
 }
 
 // TimeWaitTotals counts stays in TIME_WAIT, one for each side that is in it.
 type TimeWaitTotals struct {
-	// How many there were.
+	// Stays in TIME_WAIT.
 	Entered uint64 `json:"entered"`
-	// How many go on at the end.
+	// Stays that continue at the end of the capture.
 	Held uint64 `json:"held"`
 }
 
 // PortTotals are about pairs of a client and a server's socket, as in time_wait.
 type PortTotals struct {
-	// The most ports that one client has locked in TIME_WAIT towards one server at the end.
+	// The most ports that TIME_WAIT locks at the end for one client towards one server.
 	LockedMost uint64 `json:"locked_most"`
 	// Pairs for which ports.exhausted_at is not null.
 	Exhausted uint64 `json:"exhausted"`
 }
 
-// LeftOut counts what the lists of a report leave out, for they are bounded; they hold the heaviest.
+// LeftOut counts what the lists of a report leave out, because they are bounded; they have the heaviest entries.
 type LeftOut struct {
-	// Of time_wait.
+	// Left out of time_wait.
 	TimeWait uint64 `json:"time_wait"`
-	// Of not_closing.
+	// Left out of not_closing.
 	NotClosing uint64 `json:"not_closing"`
-	// Of listeners.
+	// Left out of listeners.
 	Listeners uint64 `json:"listeners"`
-	// Of usage.
+	// Left out of usage.
 	Usage uint64 `json:"usage"`
 }
 

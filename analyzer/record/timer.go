@@ -5,34 +5,35 @@ package record
 type Timer struct {
 	// Which timer, or what did its work.
 	Kind TimerKind `json:"kind"`
-	// The wait before the first of them, in seconds: since what it repeats was sent or, if that came later, since the
-	// last acknowledgement of something new; of a keepalive since the other side was heard; of a persist timer since
-	// the window was closed. null: the capture does not show it.
+	// The wait before the first timeout, in seconds: since the segment was sent or, if later, since the last new
+	// acknowledgement; for a keepalive since the other side's last segment; for a persist timer since the window
+	// closed. null: the capture does not show it.
 	FirstAfter Duration `json:"first_after_s" field:"null"`
-	// The waits before the others, in seconds. They double where a timer backs off (RFC 6298 §5.5). The first fifteen.
+	// The waits before the later timeouts, in seconds. They double where a timer backs off (RFC 6298 §5.5). The first
+	// fifteen.
 	Intervals []Duration `json:"intervals_s"`
 	// How often it ran out.
 	Count uint64 `json:"count"`
-	// What it sent: the first sixteen packets.
+	// The packets it sent: the first sixteen.
 	Packets []uint64 `json:"packets" field:"ref=packet"`
-	// Whether the last of them was answered, by an acknowledgement or an RST. null: the other direction was not
+	// Whether the last packet was answered, by an acknowledgement or an RST. null: the other direction was not
 	// captured.
 	Answered Answer `json:"answered" field:"null"`
-	// The side stopped though nothing answered: it sent an RST, or the next was due and did not come.
+	// The side stopped without an answer: it sent an RST, or the next packet was due and did not come.
 	GaveUp bool `json:"gave_up"`
 	// What came next; null: nothing by the end of the record, or another timer ran out.
 	FollowedBy TimerEnd `json:"followed_by" field:"null"`
-	// Since when the other side has sent nothing, if the last of them was not answered. null: it was, or it never sent
-	// anything.
+	// Since when the other side has sent nothing, if the last packet was not answered. null: it was answered, or the
+	// other side never sent anything.
 	UnansweredSince Time `json:"unanswered_since" field:"null"`
 	// How long the window was closed, in seconds, as far as the capture shows. null: the timer is no persist timer.
 	WindowClosed Duration `json:"window_closed_s" field:"null"`
-	// Whether it was closed still at the end of the record. null likewise.
+	// Whether it was still closed at the end of the record. null: the timer is no persist timer.
 	StillClosed Answer `json:"still_closed" field:"null"`
-	// Of keepalives: how many the side sends before it gives up, by what it did or by the defaults that it has. null:
-	// not known.
+	// For keepalives: how many the side sends before it gives up, from what it did or from its defaults. null: not
+	// known.
 	Limit Count `json:"limit" field:"null"`
-	// Of keepalives: whose defaults the times are. null: nobody's, or too few were sent to tell.
+	// For keepalives: the system whose defaults these times are. null: none, or too few were sent.
 	Defaults KeepaliveDefaults `json:"defaults" field:"null"`
 }
 
@@ -41,7 +42,7 @@ type TimerKind string
 
 // The kinds.
 const (
-	TimerSyn    TimerKind = "syn"     // the SYN was sent again (RFC 6298 §2.1).
+	TimerSyn    TimerKind = "syn"     // the SYN was retransmitted (RFC 6298 §2.1).
 	TimerSynAck TimerKind = "syn_ack" // the SYN-ACK was; not one that answers a repeated SYN.
 	// the first text that was not acknowledged was, after a time-out (RFC 6298 §5.4).
 	TimerRTO TimerKind = "rto"
@@ -49,8 +50,8 @@ const (
 	TimerFast      TimerKind = "fast"
 	TimerTLP       TimerKind = "tlp"       // the last text was, to draw an acknowledgement (RFC 8985 §7).
 	TimerPersist   TimerKind = "persist"   // a closed window was probed (RFC 9293 §3.8.6.1).
-	TimerKeepalive TimerKind = "keepalive" // an idle side was asked whether it is there (RFC 9293 §3.8.4).
-	TimerFin       TimerKind = "fin"       // the FIN was sent again.
+	TimerKeepalive TimerKind = "keepalive" // an idle peer was probed (RFC 9293 §3.8.4).
+	TimerFin       TimerKind = "fin"       // the FIN was retransmitted.
 )
 
 // String is the word.

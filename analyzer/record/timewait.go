@@ -11,59 +11,59 @@ type TimeWaitHolding struct {
 	Server TimeWaitHolder `json:"server"`
 	// How long TIME_WAIT lasts, by the chosen MSL, in seconds.
 	TwoMSL Duration `json:"two_msl_s"`
-	// Of those reused: the new ISN shows that the host held it until then.
+	// Reused ones whose new ISN shows that the host was in TIME_WAIT until then.
 	ReusesProven uint64 `json:"reuses_proven"`
 	// SYNs that met TIME_WAIT and were not accepted.
 	ReusesDenied uint64         `json:"reuses_refused"`
 	Ports        EphemeralPorts `json:"ports"`
 }
 
-// TimeWaitHolder is the stays in TIME_WAIT of one side of them.
+// TimeWaitHolder counts the stays in TIME_WAIT of one side.
 type TimeWaitHolder struct {
 	IP netip.Addr `json:"ip"`
 	// The server's; null for the client, which has many.
 	Port *uint16 `json:"port" field:"null,ref=port"`
 	// How many stays there were.
 	Entered uint64 `json:"entered"`
-	// How many go on at the end.
+	// Stays that continue at the end of the capture.
 	Held uint64 `json:"held"`
-	// How many there were at once at most, counted at moments of a grid whose step depends on how long they go on.
+	// The most at one time, counted at the moments of a grid whose step depends on their length.
 	HeldPeak uint64 `json:"held_peak"`
-	// The first moment that had so many; null: there was none.
+	// The first moment with this many; null: there was none.
 	HeldPeakAt Time `json:"held_peak_at" field:"null"`
-	// How much of all of them together the capture shows, in seconds.
+	// The time of all stays together that the capture shows, in seconds.
 	Observed Duration `json:"observed_s"`
-	// The longest of them in seconds.
+	// The longest stay, in seconds.
 	Longest Duration `json:"longest_s"`
 	// Retransmitted FINs that started 2MSL again.
 	Restarts uint64 `json:"restarts"`
-	// How many ended by time, those included that were reported before.
+	// Stays that expired, including those reported before.
 	Expired uint64 `json:"expired"`
-	// How many ended by a new connection of the same ports.
+	// Stays that a new connection of the same ports ended.
 	Reused uint64 `json:"reused"`
-	// How many ended by an RST.
+	// Stays that an RST ended.
 	Reset uint64 `json:"reset"`
-	// How many were given up to stay within the limit of memory.
+	// Stays that were evicted to stay within the limit of memory.
 	Evicted uint64 `json:"evicted"`
-	// When the last of those held at the end will expire; null: none is held.
+	// When the last stay held at the end will expire; null: none is held.
 	LastExpiry Time `json:"last_expiry" field:"null"`
 }
 
-// EphemeralPorts is how near the client is to having no port left for the server's socket: a port is locked while
-// the client is in TIME_WAIT.
+// EphemeralPorts is how near the client is to running out of ports for the server's socket: a port is locked while the
+// client is in TIME_WAIT.
 type EphemeralPorts struct {
-	// The lowest port that the client is taken to choose (--port-range).
+	// The lowest port that the client may choose (--port-range).
 	Low uint16 `json:"low" field:"ref=port"`
-	// The highest.
+	// The highest port that the client may choose.
 	High uint16 `json:"high" field:"ref=port"`
 	// Ports of this range that are locked at the end.
 	Locked uint64 `json:"locked"`
 	// Ports locked per second, from the first to the last; null: fewer than ten, or within a second.
 	Rate NullableNumber `json:"rate" field:"null"`
-	// The rate at which all are locked before the first is free again: the size of the range by 2MSL.
+	// The rate at which all ports are locked before the first is free again: the size of the range / 2MSL.
 	ExhaustingRate float64 `json:"exhausting_rate"`
-	// When the last port is locked if it goes on at this rate and TIME_WAIT lasts two_msl_s; null: never, or the
-	// capture contradicts two_msl_s: ports were reused sooner, or the client's SYNs offer what Linux offers, which
-	// holds TIME_WAIT for 60 s.
+	// When the last port is locked if this rate continues and TIME_WAIT lasts two_msl_s; null: never, or the capture
+	// contradicts two_msl_s: ports were reused sooner, or the client's SYNs offer what Linux offers, which holds
+	// TIME_WAIT for 60 s.
 	ExhaustedAt Time `json:"exhausted_at" field:"null"`
 }

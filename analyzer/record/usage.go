@@ -3,7 +3,7 @@ package record
 // Idle is the time of a connection in which neither side sent new data for a second or longer, from the end of its
 // handshake to the first FIN or RST.
 type Idle struct {
-	// How many such times there were.
+	// How often.
 	Gaps uint64 `json:"gaps"`
 	// The longest, in seconds; null: there was none.
 	Longest Duration `json:"longest_s" field:"null"`
@@ -19,7 +19,7 @@ const (
 	NoPattern         Pattern = ""
 	PatternSingle     Pattern = "single"     // one request, as of HTTP/1.0.
 	PatternPersistent Pattern = "persistent" // one request after another, as of HTTP/1.1.
-	PatternHeartbeat  Pattern = "heartbeat"  // short messages at equal intervals, which say that somebody is there.
+	PatternHeartbeat  Pattern = "heartbeat"  // short messages at equal intervals, as of a heartbeat.
 	PatternIdle       Pattern = "idle"       // open for a minute or longer, and hardly used.
 	PatternBulk       Pattern = "bulk"       // a mebibyte or more for each request.
 )
@@ -42,12 +42,12 @@ type Usage struct {
 	Connections uint64 `json:"connections"`
 	// How many by pattern.
 	ByPattern map[string]uint64 `json:"by_pattern" field:"keys=pattern"`
-	// Requests that were answered, of all of them.
+	// Answered requests of all connections.
 	Exchanges uint64 `json:"exchanges"`
-	// When the first began.
+	// When the first connection began.
 	First Time `json:"first"`
-	// When the last began.
+	// When the last connection began.
 	Last Time `json:"last"`
-	// How many began in a second, from the first to the last; null: there was one, or all began at once.
+	// New connections a second, from the first to the last; null: there was one, or all began at once.
 	Rate NullableNumber `json:"connections_per_s" field:"null,min=0"`
 }

@@ -125,8 +125,8 @@ func (l *list) handshake(c *record.Connection) {
 	}
 	l.is(h.SynPacket != 0 && c.Client.Syns == 0, "a SYN in packet %d, and the client sent none", h.SynPacket)
 	l.is(h.SynAckPacket != 0 && c.Server.Syns == 0, "a SYN-ACK in packet %d, and the server sent none", h.SynAckPacket)
-	// what completes it has numbers behind both SYNs, if the SYN-ACK answers the SYN that is there; a keepalive has that
-	// of the SYN
+	// what completes it has numbers behind both SYNs, if the SYN-ACK answers the SYN that is there; a keepalive has
+	// that of the SYN
 	first := c.Client.ISN.Number + 1
 	if c.Client.Keepalives > 0 {
 		first--

@@ -156,7 +156,7 @@ type ICMP struct {
 	Code uint8 `json:"code"`
 	// What the two say.
 	Meaning string `json:"meaning"`
-	// Who reports it.
+	// The sender of the error.
 	From string `json:"from" field:"ref=ip"`
 }
 
