@@ -6,25 +6,25 @@ import (
 	"github.com/tcplife/tcplife/internal/fault"
 )
 
-// ahead reads in a goroutine of its own, so that it has the next bytes ready when they are wanted: at most its chunks.
+// ahead reads in its own goroutine, so that the next bytes are ready when they are needed: at most all of its chunks.
 type ahead struct {
 	full chan []byte // closed at the end, after err is set
-	free chan []byte // chunks that are not in use; nil for one that was not needed yet
+	free chan []byte // unused chunks; nil for one that was not needed yet
 	stop chan struct{}
-	done <-chan struct{} // Options.Done, nil for what nobody waits for
+	done <-chan struct{} // Options.Done, nil if reading cannot block
 	err  error
 
 	panicked *fault.Error
 }
 
 const (
-	// chunks is how many there are: one that is looked at, one that is read, and some in between.
+	// chunks is the number of chunks: one in use, one being read, and some in between.
 	chunks = 4
-	// headroom is the part of a chunk before its bytes, where what is left of the chunk before finds room.
+	// headroom is the space in front of a chunk's bytes for the rest of the chunk before.
 	headroom = 64 << 10
 )
 
-// newAhead makes one that reads up to size bytes at once, and closes r at the end, if it can be closed.
+// newAhead makes an ahead that reads up to size bytes at once, and closes r at the end, if it is a Closer.
 func newAhead(r io.Reader, size int) *ahead {
 	a := &ahead{
 		full: make(chan []byte, chunks),

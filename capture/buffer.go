@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// bufferSize is the size of one read from a file: more gets nothing faster, and leaves the processor's own cache.
+// bufferSize is the size of one read from a file: a larger one is not faster, and exceeds the processor's cache.
 const bufferSize = 256 << 10
 
-// buffer gives contiguous bytes of a stream without copying them out. It never allocates by what a length field
-// claims: it grows as bytes arrive. (A memory map would spare one copy, and die of SIGBUS on a file that shrinks.)
+// buffer returns contiguous bytes of a stream without copying. It never allocates the size that a length field claims:
+// it grows as bytes arrive. (A memory map would save one copy, but crash with SIGBUS if the file shrinks.)
 type buffer struct {
 	src   io.Reader
 	size  int    // of data, unless more is wanted at once
@@ -17,9 +17,9 @@ type buffer struct {
 	begin int
 	end   int
 	base  int64 // offset in the stream of data[0]
-	err   error // why src gives no more
+	err   error // why src returns no more
 
-	ahead *ahead // reads from src, from where it is asked to
+	ahead *ahead // reads from src, once readAhead was called
 	chunk []byte // of ahead, with data in it; nil for data of its own
 }
 
@@ -30,8 +30,8 @@ func newBuffer(src io.Reader, size int) *buffer {
 // offset is how many bytes of the stream have been taken.
 func (b *buffer) offset() int64 { return b.base + int64(b.begin) }
 
-// peek returns the next n bytes without taking them; fewer only if the stream ends before. They stay valid until
-// the next call of peek, skip or Read.
+// peek returns the next n bytes without consuming them; fewer only if the stream ends before. They stay valid until the
+// next call of peek, skip or Read.
 func (b *buffer) peek(n int) []byte {
 	if b.end-b.begin < n {
 		b.fill(n)
@@ -39,13 +39,13 @@ func (b *buffer) peek(n int) []byte {
 	return b.data[b.begin:min(b.begin+n, b.end)]
 }
 
-// buffered are the bytes that peek gives without reading from the stream.
+// buffered are the bytes that peek can return without reading from the stream.
 func (b *buffer) buffered() []byte { return b.data[b.begin:b.end] }
 
-// take takes n bytes which peek or buffered has shown.
+// take consumes n bytes that peek or buffered has returned.
 func (b *buffer) take(n int) { b.begin += n }
 
-// skip takes n bytes, unless the stream ends before; whether it did not.
+// skip consumes n bytes. It reports false if the stream ends before.
 func (b *buffer) skip(n int64) bool {
 	for n > 0 {
 		seen := len(b.peek(int(min(n, int64(len(b.data))))))
@@ -58,7 +58,7 @@ func (b *buffer) skip(n int64) bool {
 	return true
 }
 
-// readAhead has src read by a goroutine of its own from now on.
+// readAhead makes another goroutine read src from now on.
 func (b *buffer) readAhead() *ahead {
 	b.ahead = newAhead(b.src, b.size)
 	return b.ahead
@@ -96,7 +96,7 @@ func (b *buffer) fill(n int) {
 	}
 }
 
-// turn goes on to the next chunk, with what is left of the one before in front of it.
+// turn switches to the next chunk, and puts the rest of the one before in front of it.
 func (b *buffer) turn() {
 	var next []byte
 	var more bool
@@ -147,7 +147,7 @@ func (b *buffer) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// ReadByte spares the decompressors a buffer of their own.
+// ReadByte saves the decompressors their own buffer.
 func (b *buffer) ReadByte() (byte, error) {
 	got := b.peek(1)
 	if len(got) == 0 {

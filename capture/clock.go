@@ -53,7 +53,7 @@ func (c *clock) time(units uint64) int64 {
 	if c.offset == 0 && lo <= math.MaxInt64 {
 		return int64(lo)
 	}
-	// In seconds, for the sum may fit where its parts do not.
+	// In seconds, because the sum may fit even if its parts do not.
 	const second = 1_000_000_000
 	const most = math.MaxInt64 / second
 	if c.offset < -3*most || c.offset > most {

@@ -16,15 +16,14 @@ import (
 	"github.com/therootcompany/xz"
 )
 
-// A compressed file may make a decompressor remember maxWindow bytes, as the zstd command allows by default.
-// leastWindow is what every decompressor of zstd is to support (RFC 8878 §3.1.1.1.2), and more than gzip, bzip2 and lz4
-// want.
+// A compressed file may make a decompressor keep maxWindow bytes, the default limit of the zstd command. leastWindow is
+// what every zstd decompressor must support (RFC 8878 §3.1.1.1.2), and more than gzip, bzip2 and lz4 need.
 const (
 	maxWindow   = 128 << 20
 	leastWindow = 8 << 20
 )
 
-// window is how much one more file may make its decompressor remember, with so many others open.
+// window is how many bytes the decompressor of one more file may keep, with this many others open.
 func (o *Options) window(others int) uint32 {
 	if o.MaxMemory == 0 {
 		return maxWindow
@@ -32,13 +31,13 @@ func (o *Options) window(others int) uint32 {
 	return uint32(min(max(o.MaxMemory/int64(others+1), leastWindow), maxWindow))
 }
 
-// maxRatio is how many times its size a file may become, once it is more than Options.MaxUnpacked. Captures of real
-// traffic stay far below.
+// maxRatio is how many times its size a file may unpack to, above Options.MaxUnpacked. Captures of real traffic stay
+// far below.
 const maxRatio = 1000
 
 const defaultMaxUnpacked = 1 << 30
 
-// compression is a way in which a capture file may be packed, told by its first bytes and never by its name.
+// compression is a compression format, recognised by a file's first bytes and never by its name.
 type compression struct {
 	name  string
 	magic string
@@ -69,7 +68,7 @@ func compressionNames() string {
 	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
-// skipFrames passes the skippable frames that may stand before those of zstd and lz4 (RFC 8878 §3.1.2).
+// skipFrames skips the skippable frames before those of zstd and lz4 (RFC 8878 §3.1.2).
 func skipFrames(b *buffer) {
 	for {
 		h := b.peek(8)
@@ -80,8 +79,8 @@ func skipFrames(b *buffer) {
 	}
 }
 
-// decompressor reads what is in a compressed buffer. Its errors say of which compression they are; and where it trips
-// over its input, it does not take the program with it.
+// decompressor reads the contents of a compressed buffer. Its errors name the compression, and it turns panics of the
+// library into errors.
 type decompressor struct {
 	compression
 	src    *buffer

@@ -6,14 +6,14 @@ import (
 	"os"
 )
 
-// A FileWriter is a Writer to a file. If the disk is full the file is cut behind its last whole packet and stays
-// readable.
+// A FileWriter is a Writer to a file. If the disk is full, it cuts the file after its last whole packet, so that the
+// file stays readable.
 type FileWriter struct {
 	*Writer
 	file *wholeFile
 }
 
-// Create begins a capture file, in place of what is there.
+// Create creates a capture file, and replaces an existing one.
 func Create(path string) (*FileWriter, error) {
 	file, err := createWhole(path)
 	if err != nil {
@@ -34,7 +34,7 @@ func (w *FileWriter) Close() error {
 	return err
 }
 
-// A wholeFile is a file to which whole blocks are written. If one cannot be, the file is cut behind those before it.
+// A wholeFile is a file of whole blocks. If a block cannot be written, the file is cut after the block before.
 type wholeFile struct {
 	*os.File
 	size int64 // of the blocks that are in it
@@ -59,7 +59,7 @@ func (f *wholeFile) Write(blocks []byte) (int, error) {
 	return n, err
 }
 
-// wholeBlocks is how long the blocks are that are whole, of several that may be cut off.
+// wholeBlocks is the length of the whole blocks among several, the last of which may be cut.
 func wholeBlocks(blocks []byte) (length int64) {
 	for len(blocks) >= 8 {
 		n := binary.LittleEndian.Uint32(blocks[4:])

@@ -5,16 +5,16 @@ import (
 	"io"
 )
 
-// Damage is where a file stops being readable, or a file that cannot be read at all. What stands before it has been
-// given.
+// Damage is where a file stops being readable, or a file that cannot be read at all. The packets before it were
+// returned.
 type Damage struct {
 	File     string // the path as it was given to Open
 	Offset   int64  // byte offset of what is damaged; in a compressed file, of its decompressed bytes
-	Expected string // what should stand there, and what does
+	Expected string // what was expected there, and what was found
 	Unread   bool   // nothing of the file was read: Expected says why
 }
 
-// Error says it in one line.
+// Error describes the damage in one line.
 func (d Damage) Error() string {
 	if d.Unread {
 		return fmt.Sprintf("%s: not read: %s", d.File, d.Expected)
@@ -26,7 +26,7 @@ func damaged(offset int64, format string, args ...any) error {
 	return &Damage{Offset: offset, Expected: fmt.Sprintf(format, args...)}
 }
 
-// cut is the error of a file that ends inside something: what was wanted at offset, and how much of it is there.
+// cut is the error of a file that ends inside something: what was expected at offset, and how much of it is there.
 func (b *buffer) cut(offset int64, want string) error {
 	there := b.base + int64(b.end) - offset
 	if b.err == io.EOF {

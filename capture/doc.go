@@ -1,14 +1,15 @@
-// Package capture reads packets out of capture files, in order of time. It does not look inside them.
+// Package capture reads packets from capture files, in order of time. It does not decode them.
 //
-// A file's bytes come through a buffer of large reads, perhaps from a decompressor that works ahead in a goroutine of
-// its own (compress.go). Its first bytes say what it is (file.go). The reader of its format (pcap.go, pcapng.go) gives
-// packets that lie in that buffer: nothing is copied or allocated for a packet. A Reader merges files into one capture
-// (reader.go).
+// A file is read through a buffer with large reads, if need be from a decompressor that works ahead in its own
+// goroutine (compress.go). Its first bytes show its format (file.go). The reader of the format (pcap.go, pcapng.go)
+// returns packets inside that buffer: nothing is copied or allocated for a packet. A Reader merges files into one
+// capture (reader.go).
 //
-// Files are read as tcpdump and tshark read them, oddities included. Where a file is damaged it ends, Stats says where
-// and what was expected there, and everything before is given. No length that a file claims is trusted with memory.
+// Files are read as tcpdump and tshark read them, oddities included. A damaged file ends at the damage; Stats says
+// where that is and what was expected there. Everything before it is returned. No memory is allocated for a length that
+// a file only claims.
 //
-// A Writer writes packets, a Ring into one file after the other; Recent keeps the last ones in memory.
+// A Writer writes packets, a Ring writes one file after the other; Recent keeps the last packets in memory.
 //
 // All of it is Go: no libpcap, no C. Devices and filter expressions are in package live.
 package capture

@@ -10,14 +10,14 @@ import (
 	"sync/atomic"
 )
 
-// peekSize is enough for a file's header and, mostly, its first packet.
+// peekSize is enough for a file's header and, usually, its first packet.
 const peekSize = 64 << 10
 
-// maxNesting is how often a file may be compressed over and over.
+// maxNesting is how many compressions of a file may be nested.
 const maxNesting = 3
 
-// format reads the packets of an uncompressed stream. next returns io.EOF at the end and *Damage where it comes early.
-// more is next where that can be had without touching the packets before; otherwise it returns false.
+// format reads the packets of an uncompressed stream. next returns io.EOF at the end, and *Damage if the file ends
+// early or is wrong. more is next if the packets before stay valid; otherwise it returns false.
 type format interface {
 	next(*Packet) error
 	more(*Packet) bool
@@ -34,10 +34,10 @@ type file struct {
 	regular bool  // can be closed and opened again
 
 	packed atomic.Int64    // bytes that were read, compressed as they are
-	done   <-chan struct{} // of Options, for what may keep a reader waiting; nil otherwise
+	done   <-chan struct{} // Options.Done if reading may block; nil otherwise
 }
 
-// interrupted reports that the file was not waited for to its end.
+// interrupted reports whether reading stopped before the end of the file.
 func (f *file) interrupted() bool {
 	select {
 	case <-f.done:
@@ -80,7 +80,7 @@ func openFile(path string, o Options, peek bool, others int, read *atomic.Int64)
 	return f, nil
 }
 
-// open finds what a path stands for. What is not a regular file may keep its reader waiting.
+// open opens a path. Reading may block if it is not a regular file.
 func (f *file) open(path string, o Options) (raw io.Reader, regular bool, err error) {
 	if path == "-" {
 		if o.Stdin == nil {
@@ -127,7 +127,7 @@ func (f *file) open(path string, o Options) (raw io.Reader, regular bool, err er
 	return opened, true, nil
 }
 
-// readAhead has the rest of the file read by a goroutine of its own, if it has a rest that no decompressor reads.
+// readAhead reads the rest of the file in another goroutine, unless a decompressor does so.
 func (f *file) readAhead() {
 	packed := len(f.closers) > 1
 	if f.regular && !packed && f.raw.end == len(f.raw.data) {
@@ -135,7 +135,7 @@ func (f *file) readAhead() {
 	}
 }
 
-// detect finds out what a file is by its first bytes, through its compression.
+// detect finds the format of a file by its first bytes, through its compression.
 func (f *file) detect(b *buffer, o Options, others int) (format, error) {
 	packed := ""
 nesting:
@@ -186,7 +186,7 @@ func (f *file) close() {
 	f.closers = nil
 }
 
-// counter counts what is read, for the progress bar.
+// counter counts the bytes read, for the progress bar.
 type counter struct {
 	src io.Reader
 	n   *atomic.Int64 // of all files

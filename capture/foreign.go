@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// unsupported are what people take for a capture file that libpcap reads, and what helps.
+// unsupported are formats that are easily taken for a capture file of libpcap, and how to convert them.
 var unsupported = []struct{ magic, advice string }{
 	{"snoop\x00", "snoop; " + byEditcap},
 	{"GMBU", "Microsoft Network Monitor; " + byEditcap},
@@ -19,7 +19,7 @@ var unsupported = []struct{ magic, advice string }{
 
 const byEditcap = "convert it with: editcap -F pcapng IN OUT"
 
-// advice says what a file that is no capture begins with, and what helps; "" if that is not known.
+// advice names the format of a file that is not a capture, and how to convert it; "" if unknown.
 func advice(b []byte) string {
 	for _, f := range unsupported {
 		if strings.HasPrefix(string(b[:min(len(b), len(f.magic))]), f.magic) {

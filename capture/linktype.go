@@ -2,11 +2,11 @@ package capture
 
 import "strconv"
 
-// LinkType says what a packet's first byte is the beginning of. The numbers are those of capture files,
-// LINKTYPE_… in https://www.tcpdump.org/linktypes.html, never an operating system's DLT_… where the two differ.
+// LinkType is the type of a packet's outermost header. The numbers are those of capture files, LINKTYPE_… in
+// https://www.tcpdump.org/linktypes.html, never an operating system's DLT_… where the two differ.
 type LinkType uint16
 
-// ethernet is the link type that is assumed where there is no packet to tell.
+// ethernet is the link type that is assumed if there is no packet.
 const ethernet LinkType = 1
 
 // String is the name of the link type as tcpdump prints it, or "LINKTYPE_n" if it has none.

@@ -6,7 +6,7 @@ import (
 	"math"
 )
 
-// NoTime is the absence of a moment: the First and Last of a capture in which no packet has a time.
+// NoTime means no time: First and Last of a capture in which no packet has a time.
 const NoTime = math.MinInt64
 
 // Packet is one captured packet. It and its Data stay valid until the next packet is read.
@@ -21,14 +21,14 @@ type Packet struct {
 	order   order
 }
 
-// Clone gives a copy that stays valid.
+// Clone returns a copy that stays valid.
 func (p *Packet) Clone() *Packet {
 	c := *p
 	c.Data, c.options = bytes.Clone(p.Data), bytes.Clone(p.options)
 	return &c
 }
 
-// Comments gives the comments that the file has on the packet (opt_comment, UTF-8), which are valid as long as it is.
+// Comments returns the comments of the file on the packet (opt_comment, UTF-8), which are valid as long as the packet.
 func (p *Packet) Comments() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for code, value := range p.order.options(p.options) {

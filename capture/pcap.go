@@ -42,7 +42,7 @@ func (o order) u64(b []byte) uint64 {
 	return v
 }
 
-// pcapLayout is what a magic number says of the rest of a pcap file.
+// pcapLayout is the layout of a pcap file, according to its magic number.
 type pcapLayout struct {
 	fileHeader   int
 	recordHeader int
@@ -82,7 +82,7 @@ const (
 
 // pcapFile reads a classic pcap file (https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html).
 //
-// As tcpdump and tshark do, it does not believe the snaplen, the time zone or a fraction to be less than a second.
+// Like tcpdump and tshark, it ignores the snaplen and the time zone, and accepts fractions of a second or more.
 type pcapFile struct {
 	buf     *buffer
 	order   order
@@ -129,7 +129,7 @@ func (f *pcapFile) next(p *Packet) error {
 		return b.cut(start, "a packet header")
 	}
 	if bytes.Equal(h[:16], zeros[:]) {
-		// A tail of zeros is what a crash leaves of a file, not thousands of empty packets of 1970.
+		// A crash leaves a tail of zeros in a file; these are not thousands of empty packets of 1970.
 		return damaged(start, "a packet header, found zeros")
 	}
 	captured, _ := f.sizes(h)
@@ -144,7 +144,7 @@ func (f *pcapFile) next(p *Packet) error {
 	return nil
 }
 
-// more takes a sound record that is in the buffer already.
+// more returns a valid record that is already in the buffer.
 func (f *pcapFile) more(p *Packet) bool {
 	h := f.buf.buffered()
 	size := f.layout.recordHeader
@@ -169,7 +169,7 @@ func (f *pcapFile) more(p *Packet) bool {
 	return true
 }
 
-// sizes are the two lengths in a record's header: what was captured of the packet, and what it had on the wire.
+// sizes returns the two lengths in a record's header: captured, and on the wire.
 func (f *pcapFile) sizes(h []byte) (captured, original uint32) {
 	captured, original = f.order.u32(h[8:]), f.order.u32(h[12:])
 	if f.lengths == originalFirst || f.lengths == smallerFirst && captured > original {
@@ -178,7 +178,7 @@ func (f *pcapFile) sizes(h []byte) (captured, original uint32) {
 	return captured, original
 }
 
-// drops: a pcap file does not tell.
+// drops is unknown for a pcap file.
 func (f *pcapFile) drops() Drops { return Drops{} }
 
 func (f *pcapFile) until() int64 { return NoTime }

@@ -64,7 +64,7 @@ type netInterface struct {
 
 func newPcapngFile(b *buffer) (format, error) {
 	f := &pcapngFile{buf: b, ended: NoTime}
-	// The first block is read here, so that what only looks like pcapng, for it begins with line feeds, is refused.
+	// The first block is read here, to refuse text files that begin with line feeds and so look like pcapng.
 	_, _, err := f.block()
 	var d *Damage
 	if errors.As(err, &d) {
@@ -73,7 +73,7 @@ func newPcapngFile(b *buffer) (format, error) {
 	return f, nil
 }
 
-// block takes the next block. Its body is nil if it is of a type that says nothing about packets.
+// block reads the next block. Its body is nil if its type has nothing about packets.
 func (f *pcapngFile) block() (kind uint32, body []byte, err error) {
 	b := f.buf
 	start := b.offset()
@@ -153,7 +153,7 @@ func (f *pcapngFile) next(p *Packet) error {
 	}
 }
 
-// more takes a packet whose block comes next and is in the buffer already.
+// more returns a packet whose block is next and already in the buffer.
 func (f *pcapngFile) more(p *Packet) bool {
 	h := f.buf.buffered()
 	if len(h) < 12 || f.order.u32(h) != blockEnhanced {
@@ -344,7 +344,7 @@ func (o order) options(b []byte) func(yield func(code uint16, value []byte) bool
 	}
 }
 
-// drops sums up what all interfaces of all sections so far have lost.
+// drops returns the packets dropped on all interfaces of all sections so far.
 func (f *pcapngFile) drops() Drops {
 	sum := f.before
 	for _, i := range f.interfaces {

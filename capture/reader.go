@@ -12,24 +12,24 @@ import (
 	"sync/atomic"
 )
 
-// Options says how a capture is opened.
+// Options are the options of Open.
 type Options struct {
 	Stdin io.Reader // what the path "-" reads; nil is os.Stdin
-	// Done ends the capture when it is closed, also while a pipe's next bytes are waited for. What has been read of a
-	// pipe until then is no damage. nil waits for ever.
+	// Done ends the capture when it is closed, even while a pipe is waited for. A pipe that is cut off in this way does
+	// not count as damaged. nil waits for ever.
 	Done <-chan struct{}
-	// MaxUnpacked is how many bytes a compressed file may become at more than 1,000 times its size, so that a small
-	// file made for it cannot keep a reader busy for ever; 0 is 1 GiB. The file ends there, as damaged.
+	// MaxUnpacked is how many bytes a compressed file may unpack to at more than 1,000 times its size, so that a
+	// crafted small file cannot keep a reader busy for ever; 0 is 1 GiB. The file ends there, as damaged.
 	MaxUnpacked int64
-	// MaxMemory is about how many bytes decompressors may take to remember what they have given, but at least 8 MiB a
-	// file that is open (RFC 8878 §3.1.1.1.2), and at most 128 MiB; 0 is no other bound.
+	// MaxMemory is approximately how many bytes decompressors may keep, but at least 8 MiB for each open file (RFC 8878
+	// §3.1.1.1.2), and at most 128 MiB; 0 is no other bound.
 	MaxMemory int64
-	// Remote opens a path with a scheme, such as s3://bucket/key; it is opened again when it is due. nil: it is a
-	// file's name as any other.
+	// Remote opens a path with a scheme, such as s3://bucket/key, possibly several times. nil: such a path is a file's
+	// name.
 	Remote func(path string) (fs.File, error)
 }
 
-// Reader reads the packets of one or more files as one capture. It belongs to one goroutine, but for Progress.
+// Reader reads the packets of one or more files as one capture. It belongs to one goroutine, except Progress.
 type Reader struct {
 	opts  Options
 	due   merge // those with packets left
@@ -49,10 +49,10 @@ type source struct {
 	key    int64 // where packet belongs among those of other files: its time, or of the one before if it has none
 }
 
-// Open opens files, "-" for the standard input, as one capture in order of time: packets of different files are
-// merged by their times (at the same time in the order of paths), those of one file stay in its own order. So the
-// files of a rotated set may be given in any order. One that cannot be opened or is no capture is damage, and the
-// others are read; it is an error if no file is left. Beyond its first packet a file is read when it is due.
+// Open opens files, "-" for the standard input, as one capture in order of time: packets of different files are merged
+// by their times (at the same time in the order of paths), those of one file stay in its own order. So the files of a
+// rotated set may be given in any order. A file that cannot be opened or is not a capture counts as damage, and the
+// others are read; Open fails if no file is left. After its first packet a file is read when its packets are due.
 func Open(paths []string, opts Options) (*Reader, error) {
 	r := &Reader{opts: opts, tally: NewTally(paths)}
 	several := len(paths) > 1
@@ -143,7 +143,7 @@ func (r *Reader) finish(s *source, err error) {
 }
 
 // Next returns the capture's next packet, which is valid until the next call, or io.EOF. A damaged file is not an
-// error: it ends where the damage begins, Stats tells of it, and the other files go on.
+// error: it ends at the damage, Stats reports it, and the other files are read.
 func (r *Reader) Next() (*Packet, error) {
 	if r.given {
 		r.given = false
@@ -166,8 +166,8 @@ func (r *Reader) Next() (*Packet, error) {
 	return nil, io.EOF
 }
 
-// Read fills packets with the capture's next ones: at least one, for which it may have to wait, and as many more as are
-// there then. They are valid until the next call. It returns io.EOF when there are no more, and is otherwise as Next.
+// Read fills packets with the capture's next packets: at least one, for which it may wait, and others that are already
+// there. They are valid until the next call. It returns io.EOF when there are no more, and otherwise behaves like Next.
 func (r *Reader) Read(packets []Packet) (n int, err error) {
 	if len(packets) == 0 {
 		return 0, nil
@@ -206,7 +206,7 @@ func (r *Reader) settle(more bool) {
 	}
 }
 
-// Stats tells what was read so far. The damage and the drop counts of a file are complete at its end.
+// Stats returns the counts so far. The damage and the drop counts of a file are complete at its end.
 func (r *Reader) Stats() Stats {
 	stats := r.tally.Stats()
 	for _, s := range r.due {
@@ -217,11 +217,11 @@ func (r *Reader) Stats() Stats {
 	return stats
 }
 
-// Progress says how many bytes of the files were read, compressed as they are, out of how many; a total of 0 is
-// unknown. Any goroutine may call it.
+// Progress returns how many bytes of the files were read, before decompression, and the total; 0 if unknown. Any
+// goroutine may call it.
 func (r *Reader) Progress() (done, total int64) { return r.read.Load(), r.total }
 
-// Close closes what is open. Next returns io.EOF afterwards, and Stats what was read before.
+// Close closes all open files. Next returns io.EOF afterwards, and Stats still works.
 func (r *Reader) Close() error {
 	for _, s := range r.due {
 		if s.file != nil {

@@ -5,17 +5,17 @@ import (
 	"slices"
 )
 
-// Recent keeps the last packets of a capture within a bound of memory: so that what led to something can still be
-// looked at once one knows that it matters. It belongs to one goroutine; what Kept returns belongs to everybody.
+// Recent keeps the last packets of a capture within a bound of memory, to look at what led to an event. It belongs to
+// one goroutine; any goroutine may use the result of Kept.
 type Recent struct {
 	limit int
 	held  int // bytes of all slabs
-	// Of slabs nothing is ever written over, only the last one is appended to. So Kept needs to copy no packet, and a
-	// slab that went out of the bound lives for as long as somebody looks at it.
+	// Slabs are never overwritten, only the last one is appended to. So Kept copies no packet, and a removed slab lives
+	// as long as it is in use.
 	slabs [][]byte
 }
 
-// recentSlab is how many bytes are made room for, and given up, at once.
+// recentSlab is how many bytes are allocated and removed at once.
 const recentSlab = 1 << 20
 
 // recentHead is what precedes a packet's data in a slab: number, time, bytes on the wire, link type, length of the
@@ -25,7 +25,7 @@ const recentHead = 8 + 8 + 8 + 4 + 4
 // NewRecent keeps packets in at most limit bytes, and at least the last MiB of them.
 func NewRecent(limit int) *Recent { return &Recent{limit: max(limit, 2*recentSlab)} }
 
-// Add keeps a copy of a packet, and gives up the oldest ones for it if that takes too much room.
+// Add keeps a copy of a packet, and removes the oldest ones if there is no room.
 func (r *Recent) Add(p *Packet) {
 	need := recentHead + len(p.Data)
 	last := len(r.slabs) - 1
@@ -49,13 +49,13 @@ func (r *Recent) Add(p *Packet) {
 	r.slabs[last] = append(b, p.Data...)
 }
 
-// Kept is what is kept now. It stays as it is, whatever is added later.
+// Kept returns the present packets. Later calls of Add do not change it.
 func (r *Recent) Kept() Kept { return Kept{slices.Clone(r.slabs)} }
 
 // Kept are packets that a Recent kept at one moment. The zero value holds none.
 type Kept struct{ slabs [][]byte }
 
-// Packets gives them in the order in which they were added. A packet is valid until the next one.
+// Packets yields them in the order in which they were added. A packet is valid until the next one.
 func (k Kept) Packets(yield func(*Packet) bool) {
 	var p Packet
 	for _, b := range k.slabs {

@@ -17,8 +17,8 @@ type RingOptions struct {
 	// Path is the name of the files. With Every it may hold strftime(3) conversions, for the local time at which a file
 	// begins.
 	Path  string
-	Size  int64         // a file that has so many bytes is followed by the next; 0 is no limit
-	Every time.Duration // so is one that is so old; 0 is no limit
+	Size  int64         // the size in bytes after which the next file begins; 0 is no limit
+	Every time.Duration // the age after which the next file begins; 0 is no limit
 	Files int           // the latest files to keep; 0 keeps all
 }
 
@@ -33,8 +33,8 @@ type RingOptions struct {
 // Each file is complete in itself, and can be read while it is written: what was written a second ago is in it. Its
 // last block says until when packets were captured, and how many were lost meanwhile.
 //
-// A file that cannot be written, for the disk is full, is cut behind its last whole packet. The packets that come then
-// are counted and not written for ringPause; then the next file is tried.
+// If a file cannot be written because the disk is full, it is cut after its last whole packet. For ringPause packets
+// are counted and not written; then the next file is tried.
 type Ring struct {
 	options RingOptions
 

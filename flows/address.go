@@ -1,8 +1,8 @@
 package flows
 
-// NoHost names what an address is that no single host has (RFC 9293 §3.9.2.3, RFC 1122 §3.2.1.3): multicast,
-// broadcast or unspecified; empty if a host can have it. Which addresses are broadcasts of a subnet its mask
-// decides, which no packet tells.
+// NoHost names the kind of an address that belongs to no single host (RFC 9293 §3.9.2.3, RFC 1122 §3.2.1.3): multicast,
+// broadcast or unspecified; empty if a host can have it. Broadcasts of a subnet depend on its mask, which no packet
+// shows.
 func (a *Addr) NoHost(v6 bool) string {
 	ip := a[12:]
 	switch {
@@ -16,5 +16,5 @@ func (a *Addr) NoHost(v6 bool) string {
 	return ""
 }
 
-// Hosts reports whether both addresses can be those of hosts.
+// Hosts reports whether both addresses can belong to hosts.
 func (k *Key) Hosts() bool { return k.A.NoHost(k.V6) == "" && k.B.NoHost(k.V6) == "" }

@@ -5,19 +5,19 @@ import (
 	"math/bits"
 )
 
-// Checksum says what the checksums of a segment are worth: its own and that of its IPv4 header.
+// Checksum is the verdict on the checksums of a segment: its own and that of its IPv4 header.
 type Checksum uint8
 
-// The values of a Checksum, the one that outdoes the others last.
+// The values of a Checksum. A higher one takes precedence.
 const (
-	// ChecksumUnknown: it cannot be checked, for the snaplen left out some of the segment, or its sender left the
-	// cutting into segments to the network card (TSO).
+	// ChecksumUnknown: it cannot be checked, because the snaplen cut the segment, or its sender left segmentation to
+	// the network card (TSO).
 	ChecksumUnknown Checksum = iota
 	// ChecksumGood: it is right.
 	ChecksumGood
-	// ChecksumUnfinished: the card was to fill it in behind the point of capture. It says nothing of the segment.
+	// ChecksumUnfinished: the card fills it in after the point of capture. It says nothing about the segment.
 	ChecksumUnfinished
-	// ChecksumWrong: it is none of these. The segment was damaged or forged, or merged of several on its way.
+	// ChecksumWrong: none of these. The segment was damaged or forged, or merged from several on its way.
 	ChecksumWrong
 )
 
@@ -74,7 +74,7 @@ func sumPlain(b *[20]byte) uint64 {
 	return x>>32 + x&0xffffffff + y>>32 + y&0xffffffff + uint64(z)
 }
 
-// checks reports whether a sum over data that holds its own checksum says that nothing changed.
+// checks reports whether a sum over data that includes its checksum is right.
 func checks(s uint64) bool {
 	folded, carry := bits.Add32(uint32(s>>32), uint32(s), 0)
 	folded += carry
@@ -82,7 +82,7 @@ func checks(s uint64) bool {
 	return folded>>16 == 0xffff
 }
 
-// checkTCP looks at the checksum of a whole segment (RFC 9293 §3.1).
+// checkTCP checks the checksum of a whole segment (RFC 9293 §3.1).
 func checkTCP(ip *network, segment []byte) Checksum {
 	s, length := ip.pseudo(), pseudoLength(len(segment))
 	switch {
@@ -135,7 +135,7 @@ func fold(s uint64) uint16 {
 	return uint16(s)
 }
 
-// digest mixes bytes into a hash. It is quick and even, and no defence against whoever chooses the bytes. The folded
+// digest mixes bytes into a hash. It is fast and uniform, but no defence against chosen bytes. The folded
 // multiplication and the two constants are those of wyhash.
 func digest(b []byte, h uint64) uint64 {
 	for len(b) > 16 {

@@ -9,17 +9,17 @@ import (
 // maxLayers bounds the headers of one packet. Real ones have a dozen.
 const maxLayers = 48
 
-// DecoderOptions say how packets become segments. The zero value is the usual way.
+// DecoderOptions are the options of a Decoder. The zero value means the defaults.
 type DecoderOptions struct {
-	// KeyIDs are the ids in the encapsulation that tell connections of the same 4-tuple apart: any of "vlan", "vni"
-	// (VXLAN, Geneve) and "gre" (its key). They go into Key.Domain. None by default, for on real networks the two
+	// KeyIDs are the ids in the encapsulation that distinguish connections of the same 4-tuple: any of "vlan", "vni"
+	// (VXLAN, Geneve) and "gre" (its key). They go into Key.Domain. None by default, because on real networks the two
 	// directions of a connection can differ in them.
 	KeyIDs []string
 	// DropBadChecksums leaves out segments of ChecksumWrong, and counts them as undecoded.
 	DropBadChecksums bool
 }
 
-// Decoder turns packets into segments. It is not safe for concurrent use.
+// Decoder makes segments from packets. It is not safe for concurrent use.
 type Decoder struct {
 	options DecoderOptions
 	layers  [layerTypes]layer
@@ -105,7 +105,7 @@ func (d *Decoder) decode(p *capture.Packet, dst []Segment, short bool) []Segment
 	return dst
 }
 
-// walk takes off one header after the other. Data is what was captured from here on, wire how many bytes there were.
+// walk removes one header after the other. data is the captured part from here on, wire its length on the wire.
 func (d *Decoder) walk(typ gopacket.LayerType, data []byte, wire int) {
 	for range maxLayers {
 		if typ >= firstEnd {
@@ -165,7 +165,7 @@ func (d *Decoder) walk(typ gopacket.LayerType, data []byte, wire int) {
 	d.found(endTooManyLayers)
 }
 
-// checkIPv4 looks at the sum of an IPv4 header. One whose checksum is 0 was left to the network card.
+// checkIPv4 checks the checksum of an IPv4 header. If it is 0, the network card fills it in.
 func (d *Decoder) checkIPv4(header []byte, sum uint64) {
 	switch {
 	case checks(sum):
@@ -177,7 +177,7 @@ func (d *Decoder) checkIPv4(header []byte, sum uint64) {
 	}
 }
 
-// fragment hands a fragment on to reassembly and comes back with the whole payload or with an end.
+// fragment gives a fragment to reassembly, and returns the whole payload or an end.
 func (d *Decoder) fragment(l layer, data []byte, wire int) ([]byte, int, gopacket.LayerType) {
 	p := piece{v6: d.ip.v6, time: d.packet.Time, number: d.packet.Number, data: data, wire: wire}
 	p.key = datagramKey{src: d.ip.src, dst: d.ip.dst, around: hashLayers(d.stack)}
@@ -204,19 +204,19 @@ func (d *Decoder) fragment(l layer, data []byte, wire int) ([]byte, int, gopacke
 	return payload, length, next
 }
 
-// Held reports whether something of the packet that was decoded last is held until other fragments come.
+// Held reports whether a fragment of the packet decoded last waits for others.
 func (d *Decoder) Held() bool { return d.held }
 
-// Joined gives the numbers of the packets before whose fragments make a datagram with that of the packet that was
-// decoded last. They are valid until the next is decoded.
+// Joined returns the numbers of the earlier packets whose fragments complete a datagram together with the packet
+// decoded last. They are valid until the next packet is decoded.
 func (d *Decoder) Joined() []uint64 { return d.joined }
 
-// Waiting gives the numbers of those packets of which something is held. Another Decoder that is given them, in their
-// order, is where this one is, so that a capture can be decoded in pieces.
+// Waiting returns the numbers of the packets whose fragments wait. Another Decoder that gets these packets, in order,
+// has the same state, so that a capture can be decoded in pieces.
 func (d *Decoder) Waiting() []uint64 { return d.reassembly.waiting() }
 
-// found notes what the packet, or one part of an aggregate, turned out to be. TCP outdoes
-// what was lost, and that the rest.
+// found records what the packet, or one part of an aggregate, turned out to be. TCP takes precedence over losses, and
+// these over the rest.
 func (d *Decoder) found(e end) {
 	rank := func(e end) int {
 		switch {
@@ -234,13 +234,13 @@ func (d *Decoder) found(e end) {
 	}
 }
 
-// malformed notes in which layer decoding failed.
+// malformed records in which layer decoding failed.
 func (d *Decoder) malformed(typ gopacket.LayerType) {
 	d.wrong = typ
 	d.found(endMalformed)
 }
 
-// extend appends a segment with what is the same for every one of the packet.
+// extend appends a segment with the fields that all segments of the packet share.
 func (d *Decoder) extend() *Segment {
 	d.out = append(d.out, Segment{})
 	s := &d.out[len(d.out)-1]
@@ -252,7 +252,7 @@ func (d *Decoder) extend() *Segment {
 	return s
 }
 
-// Stats counts the packets so far. Fragments that still wait for others count as lost: more may not come.
+// Stats returns the counts so far. Fragments that still wait for others count as lost, because no more may come.
 func (d *Decoder) Stats() Stats {
 	s := d.stats
 	s.Reassembled, s.LostDatagrams = d.reassembly.complete, d.reassembly.lost

@@ -1,9 +1,9 @@
-// Package flows decodes packets down to TCP segments and says which connection each belongs to.
+// Package flows decodes packets down to TCP segments, each with the key of its connection.
 //
-// A packet is a stack of headers. Decoder.Decode takes them off one by one, outermost first, each with the layer that
-// belongs to it: one of gopacket's, called directly and preallocated, or, where gopacket is wrong or has none, one of
-// our own that is a gopacket.DecodingLayer as well. Each layer names the next one. Two lengths go along: the bytes that
-// were captured and the bytes that were on the wire, for a snaplen must cost nothing that a header still tells.
+// A packet is a stack of headers. Decoder.Decode removes them one by one, outermost first, each with its layer: one of
+// gopacket's, called directly and preallocated, or, where gopacket is wrong or has none, one of this package, which is
+// a gopacket.DecodingLayer too. Each layer names the next one. Two lengths are tracked, captured and on the wire, so
+// that a snaplen loses nothing that a header still shows.
 //
 //	decoder.go   the way through the headers
 //	layer.go     what a header must be able to say
@@ -21,6 +21,6 @@
 //	fast.go      a short cut for the most common stacks, held to the long way by tests
 //	stats.go     what packets count as
 //
-// The innermost TCP header counts; what is around it is the segment's Encapsulation. Every packet is accounted for
-// once, in Stats: as TCP, as something that is not, or as undecoded with the reason.
+// The innermost TCP header counts; the headers around it are the segment's Encapsulation. Stats counts every packet
+// once: as TCP, as another protocol, or as undecoded with the reason.
 package flows

@@ -2,7 +2,7 @@ package flows
 
 import "slices"
 
-// maxEncapsulations bounds how many different ones are remembered. Then all are forgotten.
+// maxEncapsulations is the most encapsulations that are kept. Beyond it all are forgotten.
 const maxEncapsulations = 1 << 14
 
 // encapsulations keeps one copy of each list of layers that was seen.

@@ -9,7 +9,7 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// The bounds of reassembly. Beyond them the oldest datagram is given up.
+// The bounds of reassembly. Beyond them the oldest datagram is dropped.
 const (
 	maxDatagrams      = 1024    // at once
 	maxFragmentBytes  = 8 << 20 // captured bytes of all of them
@@ -43,16 +43,16 @@ type datagram struct {
 	next      gopacket.LayerType // what the payload begins with, 0 until the first fragment is there
 	packets   uint64             // that count as fragments because of it
 	holds     []uint64           // the numbers of the packets that made it what it is, some repetitions included
-	poisoned  bool               // its fragments contradict each other: what still comes of it is to be dropped
+	poisoned  bool               // its fragments contradict each other: later ones are dropped
 	element   *list.Element      // its place in reassembly.order
 }
 
 // reassembly puts datagrams together. It works with the lengths on the wire: what a snaplen cut off is missing in the
 // payload's captured bytes, but not in its length.
 //
-// Overlap: of an IPv6 datagram with overlapping fragments nothing is kept, nor is what still comes of it
-// (RFC 5722, RFC 8200 §4.5); in IPv4 the bytes that came first stay. An exact repetition is ignored in both,
-// for captures hold packets twice.
+// Overlap: an IPv6 datagram with overlapping fragments is dropped, and so are its later fragments (RFC 5722, RFC 8200
+// §4.5); in IPv4 the bytes that came first stay. An exact repetition is ignored in both, because captures have packets
+// twice.
 type reassembly struct {
 	datagrams map[datagramKey]*datagram
 	order     list.List // of *datagram, by age
@@ -60,8 +60,8 @@ type reassembly struct {
 	now       int64
 	payload   []byte // of the latest complete datagram
 
-	complete uint64       // datagrams put together
-	lost     uint64       // datagrams given up
+	complete uint64       // complete datagrams
+	lost     uint64       // dropped datagrams
 	moved    [ends]uint64 // packets counted as fragments that turned out to be lost, by the reason
 }
 
@@ -81,7 +81,7 @@ type piece struct {
 	joined  []uint64  // out: the packets before that the datagram, which is complete, was made of
 }
 
-// add takes a fragment in. If it completes its datagram, it returns the datagram's payload (valid until the next one is
+// add adds a fragment. If it completes its datagram, it returns the datagram's payload (valid until the next one is
 // complete), its length on the wire and what it begins with; otherwise next is the end that the packet comes to.
 func (r *reassembly) add(p *piece) (payload []byte, wire int, next gopacket.LayerType) {
 	if p.time != capture.NoTime {
@@ -191,7 +191,7 @@ func samePrefix(a, b []byte) bool {
 	return bytes.Equal(a[:n], b[:n])
 }
 
-// waiting gives the numbers of the packets that made the datagrams what they are.
+// waiting returns the numbers of the packets whose fragments wait.
 func (r *reassembly) waiting() (numbers []uint64) {
 	for _, g := range r.datagrams {
 		numbers = append(numbers, g.holds...)
@@ -212,17 +212,17 @@ func (r *reassembly) join(g *datagram) []byte {
 	return r.payload
 }
 
-// expire gives up what is too old. When the capture's clock steps back nothing is.
+// expire drops datagrams that are too old. If the capture's clock steps back, none is.
 func (r *reassembly) expire() {
 	for len(r.datagrams) > 0 && r.now-r.oldest().begun > maxFragmentAge {
 		r.giveUp(r.oldest())
 	}
 }
 
-// oldest is the datagram that was begun first. There must be one.
+// oldest is the datagram that began first. There must be one.
 func (r *reassembly) oldest() *datagram { return r.order.Front().Value.(*datagram) }
 
-// giveUp ends a datagram that is not complete.
+// giveUp drops an incomplete datagram.
 func (r *reassembly) giveUp(g *datagram) {
 	if !g.poisoned {
 		r.lost++
@@ -231,7 +231,7 @@ func (r *reassembly) giveUp(g *datagram) {
 	r.remove(g)
 }
 
-// poison ends a datagram and keeps its key, so that what still comes of it does not begin it again.
+// poison drops a datagram and keeps its key, so that later fragments do not begin it again.
 func (r *reassembly) poison(g *datagram) {
 	if g.poisoned {
 		return

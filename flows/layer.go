@@ -5,7 +5,7 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// layer is one header: gopacket's interface, and what a tracker needs beyond it.
+// layer is one header: gopacket's interface, and what a tracker needs in addition.
 type layer interface {
 	gopacket.DecodingLayer
 	LayerContents() []byte
@@ -15,13 +15,13 @@ type layer interface {
 	encapsulation() (Layer, bool)
 }
 
-// plain is what most headers answer: all that follows is payload, and nothing is added to the record.
+// plain is the behaviour of most headers: everything after them is payload, and nothing is added to the record.
 type plain struct{}
 
 func (plain) wire(n int) int               { return n }
 func (plain) encapsulation() (Layer, bool) { return Layer{}, false }
 
-// header is the base of our own layers.
+// header is the base of this package's own layers.
 type header struct {
 	layers.BaseLayer
 	plain
@@ -40,7 +40,7 @@ func (h *header) split(data []byte, n int, next gopacket.LayerType) error {
 	return nil
 }
 
-// problem is why a header could not be decoded. Being a constant it costs no allocation.
+// problem is why a header could not be decoded. A constant needs no allocation.
 type problem string
 
 func (p problem) Error() string { return string(p) }

@@ -10,12 +10,12 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// A Rewriter changes packets that hold segments so that others may see them: by other addresses, without payload, or
-// both. What a report says of connections stays as it was. Packets are given in the order of the capture.
+// A Rewriter changes packets with segments so that others may see them: it replaces addresses, removes payload, or
+// both. The report of the connections stays the same. Packets must come in the order of the capture.
 type Rewriter struct {
-	// Addresses gives other addresses for those in all headers, outer and inner, and in what ICMP errors quote; nil
-	// leaves everything as it is. Numbers that scanners make of addresses follow these. Names in headers of capturing
-	// devices, options of unknown kinds and bytes behind the packet become 0.
+	// Addresses replaces the addresses in all headers, outer and inner, and in packets that ICMP errors quote; nil
+	// changes nothing. Numbers that scanners make of addresses follow these. Names in headers of capturing devices,
+	// options of unknown kinds and bytes behind the packet become 0.
 	Addresses Addresses
 	// HeadersOnly leaves out what follows the innermost header, as a snaplen does.
 	HeadersOnly bool
@@ -31,7 +31,7 @@ type Rewriter struct {
 	numbers numbers      // that tell an address
 }
 
-// Addresses gives another address for each: always the same, and no two the same.
+// Addresses maps each address to another one: always the same, and a different one for each.
 type Addresses interface {
 	IP4([4]byte) [4]byte
 	IP6([16]byte) [16]byte
@@ -51,7 +51,7 @@ type checksumOf struct {
 // NewRewriter makes a Rewriter that changes nothing yet: set its fields.
 func NewRewriter() *Rewriter { return &Rewriter{decoder: NewDecoder(DecoderOptions{})} }
 
-// Rewrite changes p. Its Data is a copy then, which is valid until the next call.
+// Rewrite changes p. Its Data is then a copy, valid until the next call.
 func (w *Rewriter) Rewrite(p *capture.Packet) {
 	w.old = p.Data
 	w.new = append(w.new[:0], p.Data...)
@@ -134,7 +134,7 @@ func (w *Rewriter) fragment(l layer) (first gopacket.LayerType, tunnelled bool) 
 	return endFragment.layer(), tunnelled
 }
 
-// otherFragments is added to the length of what is only a part of a message, so that nobody takes it for the whole.
+// otherFragments is added to the length of a part of a message, so that it does not count as the whole.
 const otherFragments = 1 << 16
 
 // aggregate goes through an A-MSDU. What lies between the headers of two frames cannot be left out, so it becomes 0.

@@ -20,8 +20,8 @@ type Stats struct {
 	Segments       uint64 // TCP segments handed on; an aggregated 802.11 frame can hold several
 	Quotes         uint64 // ICMP errors handed on that quote a segment
 	BadIPChecksums uint64 // IPv4 headers whose checksum is wrong
-	Reassembled    uint64 // datagrams put together from fragments
-	LostDatagrams  uint64 // datagrams given up, or still incomplete now
+	Reassembled    uint64 // complete datagrams from fragments
+	LostDatagrams  uint64 // dropped datagrams, or still incomplete now
 
 	// segments whose checksum could be checked: those captured whole and not in pieces too big to keep
 	CheckedTCPSegments     uint64

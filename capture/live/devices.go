@@ -8,7 +8,7 @@ import (
 // AnyDevice is the name of libpcap's device that stands for all of them (Linux).
 const AnyDevice = "any"
 
-// Device is one that Open can capture on.
+// Device is a device on which Open can capture.
 type Device struct {
 	Name        string
 	Description string // "" for none
@@ -18,8 +18,8 @@ type Device struct {
 	Running     bool // it has a carrier
 }
 
-// Devices lists those that libpcap knows, in its order: the likely ones first. It needs no rights to capture. Without
-// libpcap the error is ErrNoLibpcap.
+// Devices lists the devices of libpcap, in its order: the likely ones first. It needs no privileges. Without libpcap
+// the error is ErrNoLibpcap.
 func Devices() ([]Device, error) {
 	devices, err := listDevices()
 	if err != nil {

@@ -16,8 +16,8 @@ type Filter struct {
 	program  []instruction
 }
 
-// filterLinks are what an expression is tried on before there is a packet: what it says may make sense on some link
-// types only (`wlan type mgt`), but one that makes sense on none of these is wrong.
+// filterLinks are the link types on which an expression is tried before there is a packet: some expressions are valid
+// only on some link types (`wlan type mgt`), but one that is valid on none of these is wrong.
 var filterLinks = []capture.LinkType{1, 105, 113, 101} // EN10MB, IEEE802_11, LINUX_SLL, RAW
 
 // CompileFilter compiles an expression; an empty one matches every packet. The error names the expression;
@@ -38,7 +38,7 @@ func CompileFilter(expr string) (*Filter, error) {
 	return nil, fmt.Errorf("filter %q: %w", expr, first)
 }
 
-// Match says whether the filter accepts p. It is an error if the expression does not apply to p's link type.
+// Match reports whether the filter accepts p. It is an error if the expression does not apply to p's link type.
 func (f *Filter) Match(p *capture.Packet) (bool, error) {
 	if p.Link != f.link {
 		program, ok := f.programs[p.Link]

@@ -13,37 +13,35 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// DefaultSnaplen is how much of a packet a Capture takes. The longest chain of headers that is worth it fits: Ethernet,
-// two VLAN tags and three MPLS labels (34 bytes), IPv6 with 48 bytes of extension headers (88), UDP and Geneve with 64
-// bytes of options (80), Ethernet with a tag (18), IPv6 with 24 bytes of extension headers (64) and TCP with all its
-// options (60) make 344. The lengths that the tracker needs stand in the headers, so that what is cut off is missed by
-// nobody.
+// DefaultSnaplen is how many bytes of a packet a Capture takes. A long chain of headers fits: Ethernet, two VLAN tags
+// and three MPLS labels (34 bytes), IPv6 with 48 bytes of extension headers (88), UDP and Geneve with 64 bytes of
+// options (80), Ethernet with a tag (18), IPv6 with 24 bytes of extension headers (64) and TCP with all its options
+// (60) make 344. The tracker takes lengths from the headers, so it does not need the rest.
 const DefaultSnaplen = 384
 
 // DefaultBuffer is the kernel's buffer of a device: at 1,000,000 small packets a second it bridges a tenth of a second.
 const DefaultBuffer = 64 << 20
 
-// Options says how devices are captured on. The zero value takes the defaults, and every packet.
+// Options are the options of a Capture. The zero value takes the defaults, and every packet.
 type Options struct {
 	Filter      string // of pcap-filter(7), run by the kernel
 	Snaplen     int    // bytes; 0 is DefaultSnaplen
 	Buffer      int    // the kernel's, bytes a device; 0 is DefaultBuffer
-	Promiscuous bool   // take what is not for this host too
-	Immediate   bool   // hand over each packet as it comes, not by blocks of them; costs more
-	Count       uint64 // the packets after which it ends; 0 is no limit
+	Promiscuous bool   // also packets that are not for this host
+	Immediate   bool   // deliver each packet as it comes, not in blocks; costs more
+	Count       uint64 // the number of packets after which it ends; 0 is no limit
 }
 
-// readTimeout is how long the kernel may keep a block of packets that is not full, and how often a device that is idle
-// says so. idleLag is how much older than an idle device's clock its next packet may be. drainLimit is how long Stop
-// waits for what the kernel still has.
+// readTimeout is how long the kernel may keep a block of packets that is not full, and how often an idle device reports
+// that. idleLag is how much older than an idle device's clock its next packet may be. drainLimit is how long Stop waits
+// for what the kernel still has.
 const (
 	readTimeout = 100 * time.Millisecond
 	idleLag     = 3 * readTimeout
 	drainLimit  = 5 * time.Second
 )
 
-// Capture reads devices as one capture: their packets are merged by their times. It belongs to one goroutine, but for
-// Stop.
+// Capture reads devices as one capture: it merges their packets by time. It belongs to one goroutine, except Stop.
 type Capture struct {
 	system   *system
 	devices  []*device
@@ -57,16 +55,16 @@ type Capture struct {
 	readers  sync.WaitGroup
 }
 
-// Batch is what has come from the devices since the one before: packets, or nothing but time.
+// Batch has the packets of the devices since the last one, or only the time.
 type Batch struct {
 	Packets []capture.Packet // valid until the next call of Next
-	// Until is the time to which the devices have given everything: by their packets, or by having been idle.
-	// [capture.NoTime] while that is not known.
+	// Until is the time up to which everything has come from the devices, known from their packets or because they were
+	// idle. [capture.NoTime] if unknown.
 	Until   int64
 	Changes []Change
 }
 
-// Change is something that has happened to a device.
+// Change is a change of a device.
 type Change struct {
 	Device string // its name when it was opened
 	State  DeviceState
@@ -74,10 +72,11 @@ type Change struct {
 	Err    error  // why it cannot be read, with DeviceFailed
 }
 
-// DeviceState is what a device has become.
+// DeviceState is the new state of a device.
 type DeviceState uint8
 
-// The states of a device. What is down may come up again, what is renamed is captured on, what is removed is over.
+// The states of a device. A device that is down may come up again; capture goes on if it is renamed, and ends if it is
+// removed.
 const (
 	DeviceUp DeviceState = iota
 	DeviceDown
@@ -86,18 +85,19 @@ const (
 	DeviceFailed
 )
 
-// String says it as a predicate: "is up again".
+// String is the state as a predicate: "is up again".
 func (s DeviceState) String() string {
 	return [...]string{"is up again", "is down", "was renamed", "was removed", "cannot be read any more"}[s]
 }
 
-// ErrNoLibpcap is why nothing can be captured or compiled: the program was built without libpcap, see HasLibpcap.
+// ErrNoLibpcap means that the program was built without libpcap and can neither capture nor compile filters, see
+// HasLibpcap.
 var ErrNoLibpcap = errors.New("built without libpcap")
 
-// ErrNoDevice is why a device is not opened that the system does not have.
+// ErrNoDevice means that the system does not have the device.
 var ErrNoDevice = errors.New("there is no such device")
 
-// Open opens devices by name. It takes CAP_NET_RAW, which is not needed any more once it has returned.
+// Open opens devices by name. It needs CAP_NET_RAW, which may be dropped once it has returned.
 func Open(devices []string, o Options) (*Capture, error) {
 	if o.Snaplen == 0 {
 		o.Snaplen = DefaultSnaplen
@@ -125,8 +125,8 @@ func Open(devices []string, o Options) (*Capture, error) {
 	return l, nil
 }
 
-// Next returns what has come: after a tenth of a second at the latest, even if that is nothing. At the end, which is
-// after Stop, after Count packets or when no device is left, it is io.EOF.
+// Next returns the next batch, after at most a tenth of a second, even if it is empty. At the end, which is after Stop,
+// after Count packets or when no device is left, it returns io.EOF.
 func (l *Capture) Next() (Batch, error) {
 	if !l.started {
 		l.started = true
@@ -246,7 +246,7 @@ func (l *Capture) horizon() int64 {
 	return until
 }
 
-// Backlog is how much of the room between the devices and Next is taken, 0 to 1: at 1 packets wait in the kernel.
+// Backlog is how full the buffer between the devices and Next is, 0 to 1: at 1 packets wait in the kernel.
 func (l *Capture) Backlog() float64 {
 	most := 0.0
 	for _, d := range l.devices {
@@ -255,7 +255,7 @@ func (l *Capture) Backlog() float64 {
 	return most
 }
 
-// Drops tells what the kernel and the devices have dropped.
+// Drops returns how many packets the kernel and the devices have dropped.
 func (l *Capture) Drops() capture.Drops {
 	var sum capture.Drops
 	for _, d := range l.devices {
@@ -264,14 +264,14 @@ func (l *Capture) Drops() capture.Drops {
 	return sum
 }
 
-// Stats tells what was captured so far, and what the kernel and the devices have dropped.
+// Stats returns the counts of packets captured so far, and dropped by the kernel and the devices.
 func (l *Capture) Stats() capture.Stats {
 	stats := l.tally.Stats()
 	stats.Drops = l.Drops()
 	return stats
 }
 
-// Stop ends the capture: Next gives what was captured until now, then io.EOF. Any goroutine may call it.
+// Stop ends the capture: Next returns the packets captured until now, then io.EOF. Any goroutine may call it.
 func (l *Capture) Stop() {
 	now := time.Now()
 	l.stopped.CompareAndSwap(nil, &now)

@@ -6,8 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// system answers questions about devices. It asks through a socket of its own, so that it can ask when no descriptor is
-// left to be opened.
+// system queries the state of devices. It keeps its own socket, so that it works when no descriptor is left.
 type system struct{ socket int }
 
 func openSystem() (*system, error) {
