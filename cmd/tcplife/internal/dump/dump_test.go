@@ -51,7 +51,9 @@ func TestDumpFragments(t *testing.T) {
 	x := segtest.Fragments(segtest.Frame(one, server, flows.ACK, 101, 301, 100), 48)
 	y := segtest.Fragments(segtest.Frame(two, server, flows.ACK, 101, 301, 100), 48)
 	for i, frame := range [][]byte{x[0], y[0], x[1], y[1], y[2], x[2]} {
-		d.Packet(&capture.Packet{Number: uint64(i) + 1, Time: 1e18 + int64(i), Data: frame, Length: len(frame), Link: 1})
+		d.Packet(&capture.Packet{
+			Number: uint64(i) + 1, Time: 1e18 + int64(i), Data: frame, Length: len(frame), Link: 1,
+		})
 	}
 	d.Give(Choice{Name: "x", At: 1e18, First: 6, To: math.MaxInt64, About: "connection 6",
 		Of: func(s *flows.Segment) bool { return s.Key.AddrPortB() == one || s.Key.AddrPortA() == one }})
@@ -71,8 +73,8 @@ func TestDumpPanics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	frame := segtest.Frame(netip.MustParseAddrPort("192.0.2.2:1"), netip.MustParseAddrPort("192.0.2.1:80"), flows.SYN, 1,
-		0, 0)
+	frame := segtest.Frame(netip.MustParseAddrPort("192.0.2.2:1"), netip.MustParseAddrPort("192.0.2.1:80"), flows.SYN,
+		1, 0, 0)
 	d.Packet(&capture.Packet{Number: 1, Time: 1e18, Data: frame, Length: len(frame), Link: 1})
 	d.Give(Choice{Name: "x", At: 1e18, To: math.MaxInt64, Of: func(*flows.Segment) bool { panic("a mistake") }})
 	d.Give(Choice{Name: "y", At: 1e18, To: math.MaxInt64, Of: func(*flows.Segment) bool { return true }})

@@ -37,7 +37,8 @@ func TestViewWritesFragments(t *testing.T) {
 	dir := t.TempDir()
 	s := &scene{kept: recent.Kept()}
 	said, err := s.write(Kept{Extracts: dir}, of)
-	if want := "3 packets of connection 6 are in " + filepath.Join(dir, "tcplife-6.pcapng"); err != nil || said != want {
+	want := "3 packets of connection 6 are in " + filepath.Join(dir, "tcplife-6.pcapng")
+	if err != nil || said != want {
 		t.Errorf("said %q, %v, want %q", said, err, want)
 	}
 }
