@@ -115,7 +115,8 @@ func (p *play) observe(s *rfcsim.Passing) {
 // comes records a segment that passes on its way to the end, from the peer.
 func (v *view) comes(peer *view, s *rfcsim.Passing, e *rfcsim.Endpoint) {
 	key := keyOf(s)
-	if peer.passed[key] && (s.Syn || s.Fin || s.Len > 0) {
+	probe := s.Seq+1 == e.RcvNxt() // a keepalive
+	if peer.passed[key] && (s.Syn || s.Fin || s.Len > 0 || probe) {
 		v.silence++
 		v.unsure = v.unsure || s.Fin || peer.finFirst > 0
 	}
