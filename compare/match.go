@@ -19,7 +19,7 @@ func trailHash(t *trail, dir int, seq uint32, space bool, ack uint32) uint64 {
 }
 
 // find gives the journey of which a segment is the next sighting; nil if there is none. Of several that look the same
-// it is one that was on time before one that would be late, then one that was seen nearer before one that a point
+// it is one that was on time before one that would be late or early, then one that was seen nearer before one that a point
 // between has missed, then the one whose delay is the most usual, then the oldest.
 func (c *comparer) find(t *trail, l *leg, dir int, s *sighting) *journey {
 	seq := s.seq - l.shift[dir]
@@ -53,14 +53,15 @@ func (c *comparer) find(t *trail, l *leg, dir int, s *sighting) *journey {
 type fit struct {
 	sure    bool // a stamp says that they are the same
 	late    bool
+	early   bool  // less than a quarter of the usual time after a second copy: the first is likelier
 	far     int   // points between it and the nearest sighting
 	unusual int64 // by how much its delay is longer or shorter than usual
 }
 
 func (f fit) worse(than fit) bool {
 	switch {
-	case f.late != than.late:
-		return f.late
+	case (f.late || f.early) != (than.late || than.early):
+		return f.late || f.early
 	case f.far != than.far:
 		return f.far > than.far
 	}
@@ -107,7 +108,8 @@ func (c *comparer) fits(j *journey, l *leg, s *sighting) (f fit, fits bool) {
 		return f, false
 	}
 	return fit{
-		sure: certain || stamped, late: delay > late, far: max(near-l.point, l.point-near),
+		sure: certain || stamped, late: delay > late, early: j.copyOf != nil && delay < usual/4,
+		far:     max(near-l.point, l.point-near),
 		unusual: max(max(delay-usual, usual-delay)-jitter, 0),
 	}, true
 }

@@ -169,6 +169,8 @@ func happened(p *netlab.Path, dropped func(netlab.Segment) bool, reset bool) (wa
 	}
 	for _, trip := range p.Trips {
 		switch h := trip.Handling; {
+		case h.Lost && p.Points[trip.From][trip.Sent-1].Time > p.Points[trip.To][len(p.Points[trip.To])-1].Time:
+			// No packet says that the other capture was still running.
 		case h.Lost:
 			add(wanted, record.Lost, trip.From, trip.To, trip.From, trip.Sent)
 		case h.Double:
