@@ -36,9 +36,10 @@ test-race: libpcap ## run all tests with Go's race detector
 	go test -race -count=1 -timeout 60m ./...
 
 # C is called for devices and filters alone: by the package, and by the command where it captures.
+# What live gives up keeps it from looking for leaks.
 test-asan: libpcap ## run the tests of what calls C with AddressSanitizer, which comes with gcc
 	go test -asan -count=1 ./capture/live
-	go test -asan -count=1 -run 'TestLive(Scenes|Stop|Signals)$$' ./cmd/tcplife
+	ASAN_OPTIONS=detect_leaks=0 go test -asan -count=1 -run 'TestLive(Scenes|Stop|Signals)$$' ./cmd/tcplife
 
 # What tests run beside tcplife, if it is there: programs, and where Debian has them.
 TEST_TOOLS := systemd-analyze:systemd tmux:tmux jq:jq tshark:tshark tcpdump:tcpdump groff:groff-base ip:iproute2 nft:nftables setcap:libcap2-bin python3:python3-venv
