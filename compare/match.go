@@ -19,8 +19,8 @@ func trailHash(t *trail, dir int, seq uint32, space bool, ack uint32) uint64 {
 }
 
 // find gives the journey of which a segment is the next sighting; nil if there is none. Of several that look the same
-// it is one that was on time before one that would be late or early, then one that was seen nearer before one that a point
-// between has missed, then the one whose delay is the most usual, then the oldest.
+// it is one that was on time before one that would be late or early, then one that was seen nearer before one that a
+// point between has missed, then the one whose delay is the most usual, then the oldest.
 func (c *comparer) find(t *trail, l *leg, dir int, s *sighting) *journey {
 	seq := s.seq - l.shift[dir]
 	ack := uint32(0)

@@ -71,7 +71,8 @@ func TestNewFieldIsTwoEdits(t *testing.T) {
 		}
 	}
 	replace(t, other, "analyzer/record/record.go", "\t// RSTs sent; capture duplicates count once.\n",
-		"\t// Twice as many as packets.\n\tTwice uint64 `json:\"twice\"`\n\t// RSTs sent; capture duplicates count once.\n")
+		"\t// Twice as many as packets.\n\tTwice uint64 `json:\"twice\"`\n"+
+			"\t// RSTs sent; capture duplicates count once.\n")
 	replace(t, other, "analyzer/fill.go", "\tr.SynAcked = s.synAnswer\n",
 		"\tr.SynAcked, r.Twice = s.synAnswer, 2*s.packets\n")
 	if err := run(other); err != nil {
