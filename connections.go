@@ -9,8 +9,8 @@ import (
 	"github.com/tcplife/tcplife/internal/spare"
 )
 
-// Connections reads captures, "-" for standard input, and gives each connection as it ends, and errors as the package
-// comment says. A Reading has the Report too.
+// Connections reads captures, "-" for standard input, and yields each connection as it ends, and errors as described in
+// the package comment. A Reading also has the Report.
 func Connections(ctx context.Context, o Options, files ...string) iter.Seq2[*record.Connection, error] {
 	return func(yield func(*record.Connection, error) bool) {
 		r, err := Open(ctx, o, files...)
@@ -22,8 +22,8 @@ func Connections(ctx context.Context, o Options, files ...string) iter.Seq2[*rec
 	}
 }
 
-// Connections reads the captures and gives each connection as it ends. An error comes last, without a connection; for
-// each damaged place there is one. It can be ranged over once.
+// Connections reads the captures and yields each connection as it ends. Errors come last, without a connection, one for
+// each damaged place. It can be ranged over once.
 func (r *Reading) Connections(ctx context.Context) iter.Seq2[*record.Connection, error] {
 	return func(yield func(*record.Connection, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -71,10 +71,10 @@ func (r *Reading) Connections(ctx context.Context) iter.Seq2[*record.Connection,
 	}
 }
 
-// batchRecords is how many records are handed over at once.
+// batchRecords is the number of records handed over at once.
 const batchRecords = 32
 
-// handover brings records from the goroutine that adds connections up to the one that ranges over them.
+// handover passes records from the goroutine that adds up connections to the one that ranges over them.
 type handover struct {
 	reuse bool
 	batch *batch // to be handed over
@@ -95,7 +95,7 @@ func newHandover(reuse bool) *handover {
 	return h
 }
 
-// add takes over what c holds, and leaves a used record or an empty one in its place.
+// add takes over the contents of c, and leaves a used record or an empty one in its place.
 func (h *handover) add(c *record.Connection) {
 	b := h.batch
 	if b.records[b.filled] == nil || !h.reuse {
@@ -108,7 +108,7 @@ func (h *handover) add(c *record.Connection) {
 	}
 }
 
-// flush hands over what was added without waiting for more.
+// flush hands over the added records without waiting for more.
 func (h *handover) flush() error {
 	if h.batch.filled > 0 {
 		h.full <- h.batch

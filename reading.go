@@ -16,19 +16,19 @@ import (
 	"github.com/tcplife/tcplife/internal/spare"
 )
 
-// Options say how captures are read. The zero value reads everything.
+// Options are the options of a Reading. The zero value reads everything.
 type Options struct {
-	// where "-" is read from, and what unpacking is bounded by; Done is set by the Reading
+	// the reader of "-", and limits of unpacking; the Reading sets Done
 	Capture  capture.Options
-	Decoding flows.DecoderOptions // what belongs to one connection
-	Tracking analyzer.Options     // how long what is waited for, and limits
+	Decoding flows.DecoderOptions // what identifies a connection, and which checksums count
+	Tracking analyzer.Options     // time limits and limits of memory
 
-	// Filter lets a packet through or not; nil lets all through. An error ends the reading.
+	// Filter reports whether a packet is used; nil uses all. An error ends the reading.
 	Filter func(*capture.Packet) (bool, error)
-	// Packet sees each packet that is let through, with its segments, before they are tracked; nil does not ask. Both
-	// are valid until it returns. It is called by the goroutine that reads. An error ends the reading.
+	// Packet, if not nil, is called with each used packet and its segments, before they are tracked. Both are valid
+	// until it returns. The reading goroutine calls it. An error ends the reading.
 	Packet func(*capture.Packet, []flows.Segment) error
-	// Count is how many packets are let through at most; 0 is no limit.
+	// Count is the number of packets that are used at most; 0 is no limit.
 	Count uint64
 	// Workers is how many goroutines track connections; 0 is one for each processor, at most 8. Another one reads and
 	// decodes.
@@ -48,7 +48,7 @@ const (
 	mostWorkers = 8
 )
 
-// Reading reads captures once, from their beginning to their end. Its methods are for one goroutine, but for Stop and
+// Reading reads captures once, from beginning to end. Its methods must be called by one goroutine, except Stop and
 // Progress.
 type Reading struct {
 	options Options
@@ -65,10 +65,10 @@ type Reading struct {
 	fault   *fault.Error // a panic that ended the reading
 }
 
-// Open opens captures, "-" for standard input, to be read as one in order of time. It fails if none of
-// them can be opened; Report tells of one among several that cannot. Connections, Each or Packets then reads them, and
-// closes them at the end. A Reading that none of these is called for needs Close. Cancelling ctx ends the wait for the
-// beginning of a pipe; afterwards it is not looked at.
+// Open opens captures, "-" for standard input, to be read as one in order of time. It fails if none of them can be
+// opened; Report has the error of one among several. Connections, Each or Packets then reads them, and closes them at
+// the end. If none of these is called, the Reading needs Close. Cancelling ctx ends the wait for the beginning of a
+// pipe; afterwards ctx is not used.
 func Open(ctx context.Context, o Options, files ...string) (*Reading, error) {
 	if o.Workers == 0 {
 		o.Workers = min(runtime.GOMAXPROCS(0), mostWorkers)
@@ -87,8 +87,8 @@ func Open(ctx context.Context, o Options, files ...string) (*Reading, error) {
 	return r, nil
 }
 
-// Stop ends the reading as if the captures ended here: what is open then is reported so. Any goroutine may call it,
-// at any time.
+// Stop ends the reading as if the captures ended here: connections that are open then are reported as open. Any
+// goroutine may call it, at any time.
 func (r *Reading) Stop() {
 	r.stopped.Store(true)
 	r.wake()
@@ -97,15 +97,15 @@ func (r *Reading) Stop() {
 // wake ends the wait for a pipe's next bytes.
 func (r *Reading) wake() { r.once.Do(func() { close(r.done) }) }
 
-// Progress says how many bytes of the files were read, compressed as they are, out of how many, and how many packets;
-// a total of 0 is unknown. Any goroutine may call it.
+// Progress returns how many bytes of the files were read, before decompression, the total, 0 if unknown, and the number
+// of packets. Any goroutine may call it.
 func (r *Reading) Progress() (done, total int64, packets uint64) {
 	done, total = r.capture.Progress()
 	return done, total, r.read.Load()
 }
 
-// Stats tells what was read so far. It is for the goroutine that reads, which calls Options.Packet and what Packets
-// is given, or for afterwards.
+// Stats returns the counts so far. It may be called in Options.Packet and in the visit of Packets, or after the
+// reading.
 func (r *Reading) Stats() capture.Stats { return r.capture.Stats() }
 
 // Close ends a Reading. It is needed only for one that was not read.
@@ -114,9 +114,8 @@ func (r *Reading) Close() error {
 	return r.capture.Close()
 }
 
-// Packets reads the packets, tracks nothing, and calls visit with each one that is let through and its segments,
-// which are valid until visit returns. An error of visit ends the reading, and so does ctx. The Report tells what was
-// read.
+// Packets reads the packets without tracking connections, and calls visit with each used packet and its segments, which
+// are valid until visit returns. An error of visit ends the reading, and so does ctx. The Report has the counts.
 func (r *Reading) Packets(ctx context.Context, visit func(*capture.Packet, []flows.Segment) error) error {
 	defer r.Close()
 	defer context.AfterFunc(ctx, r.Stop)() // or a pipe would keep it waiting
@@ -175,17 +174,17 @@ func (r *Reading) next(list []flows.Segment, visit func(*capture.Packet, []flows
 	return segments, err
 }
 
-// Fragments tells of the packet that Options.Packet or the visit of Packets is given now: whether something of it waits
-// for other fragments, and the numbers of the packets before whose fragments it completes a datagram of, valid as long
-// as the packet is.
+// Fragments is about the packet with which Options.Packet or the visit of Packets is called now. It returns whether a
+// fragment of it waits for others, and the numbers of the earlier packets whose datagram it completes, valid as long as
+// the packet.
 func (r *Reading) Fragments() (waits bool, joined []uint64) {
 	return r.decoder.Held(), r.decoder.Joined()
 }
 
 // Each reads the captures and calls visit with each connection, which is valid until visit returns and must not be
-// changed. It is faster than Connections for who passes over most of them: visit is called by the goroutine that adds
-// connections up, at any time until Each returns. An error of visit ends the reading, and so does ctx. Damage is no
-// error here: Report tells of it.
+// changed. It is faster than Connections for programs that skip most connections: the goroutine that adds up
+// connections calls visit, at any time until Each returns. An error of visit ends the reading, and so does ctx. Damage
+// is not an error here: Report has it.
 func (r *Reading) Each(ctx context.Context, visit func(*record.Connection) error) error {
 	var failed error
 	return r.track(ctx, func(c *record.Connection) {

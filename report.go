@@ -6,7 +6,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Report is what only the end of a capture can tell.
+// Report has what only the end of a capture shows.
 type Report struct {
 	*record.Result
 	Capture capture.Stats // what was read, and the damage
@@ -15,7 +15,7 @@ type Report struct {
 	Fault   error         // a panic while a packet was decoded, before which the reading ended; nil if there was none
 }
 
-// Report is what the captures add up to, once they were read to the end without an error but damage; nil else.
+// Report returns the totals, once the captures were read to the end without an error other than damage; else nil.
 func (r *Reading) Report() *Report { return r.report }
 
 func (r *Reading) summarize(result *record.Result) {

@@ -304,8 +304,8 @@ func (r *journalReader) next() (*event, *record.Connection) {
 }
 
 // Part follows a part of a capture's connections, for programs that divide them among machines as Shards does among
-// processors. It is told of the segments of its own connections, and of others what course.Whole says. What goes beyond
-// one connection it writes into a journal; Merger reads the journals of all parts, and emits the records. They are
+// processors. It gets the segments of its own connections, and of others what course.Whole says. It writes events that
+// concern several connections into a journal; Merger reads the journals of all parts, and emits the records. They are
 // those of one Analyzer, to the byte. A Part has no limits of memory, and no Trace.
 type Part struct {
 	tracker *Analyzer

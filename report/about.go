@@ -7,7 +7,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// Matters says what is wrong in a capture, worst first: the lines that the tables begin with.
+// Matters are the lines with which the tables begin: what is wrong in a capture, worst first.
 type Matters struct{ matters matters }
 
 // Matter is one of these lines.
@@ -17,10 +17,10 @@ type Matter struct {
 	About    About
 }
 
-// About says which connections a Matter is about: those to which everything applies that is set here.
+// About says which connections a Matter is about: those that match all fields that are set.
 type About struct {
 	ID      uint64         // one of them; 0 if none is known
-	Finding string         // they have a finding of this code; empty: it does not matter
+	Finding string         // they have a finding of this code; empty: any
 	Client  netip.Addr     // not valid: any client
 	Server  netip.AddrPort // not valid: any server; port 0: any port of the address
 }
@@ -28,7 +28,7 @@ type About struct {
 // Add counts a connection.
 func (m *Matters) Add(c *record.Connection) { m.matters.add(c) }
 
-// Lines are the lines. Chosen says that the connections were chosen by a condition: then only they are spoken of.
+// Lines returns the lines. chosen says that a condition chose the connections: then the lines are only about these.
 func (m *Matters) Lines(e *Ending, chosen bool) (list []Matter) {
 	for _, l := range m.matters.lines(e, !chosen) {
 		list = append(list, Matter{l.severity, l.text, l.about})

@@ -10,7 +10,7 @@ import (
 	"github.com/tcplife/tcplife/report/internal/text"
 )
 
-// WriteFindingKinds writes the catalogue of findings for people, in lines of a width; 0 is no limit.
+// WriteFindingKinds writes the catalogue of findings as text, in lines of a width; 0 is no limit.
 func WriteFindingKinds(w io.Writer, kinds []record.FindingKind, width int, color bool) error {
 	var out bytes.Buffer
 	for i := range kinds {

@@ -8,15 +8,15 @@ import (
 	"github.com/tcplife/tcplife/report/internal/encode"
 )
 
-// CSV writes one row a connection below a header (RFC 4180, but with lines that end in a single LF, as encoding/csv
-// writes them). The other records do not fit a row and are left out.
+// CSV writes a header and one row for each connection (RFC 4180, but with lines that end in a single LF, as
+// encoding/csv writes them). Other records are left out.
 //
 // A column has the name of its place in the JSON record, with dots (client.ip, handshake.server_rtt_s), and the same
 // value; what is null there is empty here. Lists become words with spaces between: encapsulation is "vlan:12 vxlan:42",
 // client.states and client.withdrawn "SYN_SENT ESTABLISHED", client.timers "syn rto", findings the codes. The entries
 // of time_wait have columns by their side, as time_wait.client.entered. Columns keep their order; new ones come last.
 type CSV struct {
-	// FlushLines hands every row to the underlying writer at once, for a reader that waits for it.
+	// FlushLines writes every row to the underlying writer at once, for a reader that waits for it.
 	FlushLines bool
 
 	w       *csv.Writer
@@ -55,7 +55,7 @@ func (v *CSV) Connection(c *record.Connection) error {
 	return v.w.Write(v.row)
 }
 
-// Finish writes what is still buffered. Without any connection that is the header.
+// Finish writes the buffered rest. Without any connection that is the header.
 func (v *CSV) Finish(*Ending) error {
 	if err := v.header(); err != nil {
 		return err

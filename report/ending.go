@@ -5,7 +5,7 @@ import (
 	"github.com/tcplife/tcplife/report/internal/encode"
 )
 
-// Ending is what is known once the last packet was read.
+// Ending has what is known after the last packet.
 type Ending struct {
 	Result  *record.Result
 	Capture *Capture
@@ -18,7 +18,7 @@ type list struct {
 	append func(e *encode.Encoder, b []byte, i int) []byte // of the ith
 }
 
-// lists are the records of what only many connections show, in the order of the document.
+// lists are the records across connections, in the order of the document.
 func (e *Ending) lists() []list {
 	return []list{
 		listOf("listeners", e.Result.Listeners, (*encode.Encoder).AppendListener),
@@ -34,8 +34,7 @@ func listOf[T any](name string, of []T, append func(*encode.Encoder, []byte, *T)
 	return list{name, len(of), func(e *encode.Encoder, b []byte, i int) []byte { return append(e, b, &of[i]) }}
 }
 
-// Capture is what was read, what of it could be used, and what is missing. A report is only as complete as this
-// says.
+// Capture says what was read, what could be used, and what is missing. It shows how complete a report is.
 type Capture struct {
 	Record string `json:"record" const:"capture"`
 	Schema int    `json:"schema" const:"1"`
@@ -47,7 +46,7 @@ type Capture struct {
 	Bytes uint64 `json:"bytes"`
 	// Time of the earliest packet; null: there was none with a time.
 	First record.Time `json:"first" field:"null"`
-	// Time of the latest packet; null likewise.
+	// Time of the latest packet; null: there was none with a time.
 	Last record.Time `json:"last" field:"null"`
 	// Packets to which the capture's format gives no time; they took that of the packet before.
 	Untimed uint64 `json:"untimed"`
@@ -68,50 +67,50 @@ type Capture struct {
 	// TCP segments that came after their connections were evicted, while there was no room to follow these again; they
 	// are in no record.
 	AfterEviction uint64 `json:"after_eviction"`
-	// Bytes of memory that the run was to stay within, if connections were given up; null: none were.
+	// The limit of memory in bytes, if connections were evicted; null: none were.
 	MemoryLimit *uint64 `json:"memory_limit" field:"null"`
-	// Places from which on a file could not be read.
+	// Places after which a file could not be read.
 	Damage []Damage `json:"damage"`
 	// The libpcap expression that packets had to match; null: none.
 	Filter *string `json:"filter" field:"null"`
-	// What all its segments have in common, decided for the whole capture: syn, each is a SYN or a
-	// SYN-ACK; syn_fin_rst, each has SYN, FIN or RST, and there is a FIN, or an RST beyond ISN+1. A filter
-	// left out the others then, and what they acknowledged is inferred. null: there are others, or only
-	// what scans and health checks consist of.
+	// What all its segments have in common, decided for the whole capture: syn, each is a SYN or a SYN-ACK;
+	// syn_fin_rst, each has SYN, FIN or RST, and there is a FIN, or an RST beyond ISN+1. Then a filter left out the
+	// others, and what they acknowledged is inferred. null: there are others, or only segments of scans and health
+	// checks.
 	FlagsOnly record.FlagsOnly `json:"flags_only" field:"null"`
 	// Whether a signal ended the reading before the capture's end.
 	Interrupted bool `json:"interrupted"`
 
 	// What live captured on; empty for files.
 	Devices []string `json:"devices"`
-	// Devices that went away before the end.
+	// Devices that disappeared before the end.
 	LostDevices []string `json:"lost_devices"`
-	// Records that live did not write: those of failed attempts under overload, and any while nobody read what was
-	// written before. The summary counts them.
+	// Records that live did not write: those of failed attempts under overload, and any while standard output was
+	// blocked. The summary counts them.
 	Shed uint64 `json:"shed"`
 	// Packets that could not be written to the files of live -w.
 	Unwritten uint64 `json:"unwritten"`
-	// What live --on did; null: it was not asked for.
+	// What live --on did; null: it was not given.
 	Events *Events `json:"events" field:"null"`
-	// Whether the capture goes on: this and the summary before say how it stood.
+	// Whether the capture continues: this record and the summary before it are interim.
 	Interim bool `json:"interim"`
 }
 
-// Events is what became of the records for which live --on held.
+// Events counts what happened to the records for which live --on held.
 type Events struct {
 	// Records for which the expression held.
 	Matched uint64 `json:"matched"`
 	// Commands of --exec that were run.
 	Run uint64 `json:"commands_run"`
-	// Those of them that did not start, or ended with another exit code than 0.
+	// Commands that did not start, or ended with an exit code other than 0.
 	Failed uint64 `json:"commands_failed"`
-	// Those of them that were killed after 10 s.
+	// Commands that were killed after 10 s.
 	Killed uint64 `json:"commands_killed"`
-	// Records for which no command was run: 64 waited already, or the process that runs them had ended.
+	// Records for which no command ran: 64 already waited, or the process that runs them had ended.
 	Dropped uint64 `json:"commands_dropped"`
 	// Files that --dump wrote.
 	Dumps uint64 `json:"dumps"`
-	// Records whose packets could not be written: 16 dumps waited already, the disk is full, or no packet was kept.
+	// Records whose packets could not be written: 16 dumps already waited, the disk was full, or no packet was kept.
 	DumpsDropped uint64 `json:"dumps_dropped"`
 }
 
@@ -123,13 +122,13 @@ type Dropped struct {
 	Interface *uint64 `json:"interface" field:"null"`
 }
 
-// Damage is a place from which on a file could not be read, or a file that could not be read at all.
+// Damage is a place after which a file could not be read, or a file that could not be read at all.
 type Damage struct {
 	// The file's name.
 	File string `json:"file"`
 	// In bytes from its beginning, after decompression.
 	Offset int64 `json:"offset" field:"min=0"`
-	// What should have been there.
+	// What was expected there.
 	Expected string `json:"expected"`
 	// Nothing of the file was read: expected says why.
 	Unread bool `json:"unread"`

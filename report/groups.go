@@ -24,7 +24,7 @@ func TableGroups() []text.Column {
 // mostGroups bounds the groups: connections of those that come later are counted together.
 const mostGroups = 1 << 16
 
-// groups are connections by what they have in common.
+// groups are groups of connections.
 type groups struct {
 	by     string
 	groups map[string]*group
@@ -32,7 +32,7 @@ type groups struct {
 	total  uint64 // connections
 }
 
-// group is what its connections add up to.
+// group has the totals of its connections.
 type group struct {
 	name                                  string
 	socket                                netip.AddrPort // for an order by address

@@ -11,7 +11,7 @@ import (
 // the other kinds in the order of the document, the summary and the capture. The member "record" of each tells its
 // kind.
 type JSONL struct {
-	// FlushLines hands every line to the underlying writer at once, for a reader that waits for it.
+	// FlushLines writes every line to the underlying writer at once, for a reader that waits for it.
 	FlushLines bool
 
 	out     buffer

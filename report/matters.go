@@ -58,7 +58,7 @@ const (
 	mostMatterServers = 3       // lines of the same finding
 )
 
-// explained are findings that another one of the same connection says better.
+// explained are findings that another finding of the same connection explains.
 var explained = map[record.FindingCode][]record.FindingCode{
 	record.FindingSynRetransmitted: {record.FindingUnanswered, record.FindingRefused, record.FindingUnreachable,
 		record.FindingAnsweredElsewhere, record.FindingTimestampBehind, record.FindingBadSynAck,
@@ -86,7 +86,7 @@ var explainedBy = func() map[string][]string {
 	return codes
 }()
 
-// attempts are the findings that a flood or a scan causes by the thousand; its own line tells of them.
+// attempts are the findings that a flood or a scan causes by the thousand; the line of the flood or scan replaces them.
 var attempts = func() map[string]bool {
 	codes := map[string]bool{}
 	for _, code := range []record.FindingCode{record.FindingSynRetransmitted, record.FindingSynAckRetransmitted,
@@ -279,7 +279,7 @@ func captureMatters(c *Capture) (list []matterLine) {
 	return list
 }
 
-// crowdMatters are about what only many connections show.
+// crowdMatters are about facts across connections.
 func (m *matters) crowdMatters(r *record.Result) (list []matterLine) {
 	for i := range r.SynFloods {
 		f := &r.SynFloods[i]
@@ -309,7 +309,7 @@ func (m *matters) crowdMatters(r *record.Result) (list []matterLine) {
 	for i := range r.Listeners {
 		l := &r.Listeners[i]
 		if len(l.BacklogOverflow) == 0 || flooded(r, l.IP, l.Port) {
-			continue // what a listener ignored may as well have been lost
+			continue // ignored SYNs may also have been lost
 		}
 		for _, queue := range []string{"syn", "accept"} {
 			if q := fullQueueOf(l, queue); q != nil {
@@ -567,7 +567,7 @@ func ids(g *matterGroup) string {
 	return s
 }
 
-// words are a code as people write it: SYN-ACK retransmitted.
+// words spells a code as people write it: SYN-ACK retransmitted.
 func words(code string) string {
 	var list []string
 	for word := range strings.SplitSeq(code, "_") {
@@ -581,7 +581,7 @@ func words(code string) string {
 	return strings.NewReplacer("SYN ACK", "SYN-ACK", "half open", "half-open", "time wait", "TIME_WAIT").Replace(s)
 }
 
-// drawMatters writes the section. Where a line is too long its command stands in one of its own.
+// drawMatters writes the section. If a line is too long, its command gets its own line.
 func (t *Table) drawMatters(out *bytes.Buffer, e *Ending) {
 	lines := t.matters.lines(e, t.options.Where == "")
 	switch {
@@ -633,7 +633,7 @@ func (t *Table) drawMatters(out *bytes.Buffer, e *Ending) {
 	out.WriteByte('\n')
 }
 
-// none says of what there is no connection.
+// none says why there is no connection.
 func (t *Table) none(e *Ending) string {
 	if t.options.Where != "" {
 		return "of " + text.Counted(e.Result.Summary.Connections, "connection") + " --where chose none"
@@ -641,7 +641,7 @@ func (t *Table) none(e *Ending) string {
 	return "no TCP in " + text.Counted(e.Capture.Packets, "packet")
 }
 
-// sound says that nothing is wrong, as far as that was looked for.
+// sound says that nothing is wrong, as far as was checked.
 func (t *Table) sound(e *Ending) string {
 	n := text.Counted(t.matters.connections, "connection")
 	if t.options.Where != "" {

@@ -1,2 +1,3 @@
-// Package peers says what other tools would say of a connection: Zeek's conn_state and history, tshark's completeness.
+// Package peers computes what other tools report about a connection: Zeek's conn_state and history, tshark's
+// completeness.
 package peers

@@ -37,7 +37,7 @@ type count struct {
 
 var packedBlock = pack.Of[[]course.Passage]()
 
-// What readFn is told of a stretch: the stretch itself, and which connections cross from it to others.
+// What readFn gets for a stretch: the stretch itself, and which connections cross from it to others.
 const (
 	isStretch = iota
 	isCrossing
@@ -86,7 +86,7 @@ func (f *readFn) ProcessElement(ctx context.Context, number int64, told func(*[]
 	return nil
 }
 
-// toldOf unpacks what readFn is told of a stretch.
+// toldOf unpacks what readFn gets for a stretch.
 func toldOf(next func(*[]byte) bool) (s *stretch, cross map[socketHash]bool, err error) {
 	s, cross = &stretch{}, map[socketHash]bool{}
 	var b []byte

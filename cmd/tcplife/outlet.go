@@ -81,7 +81,7 @@ func (o *outlet) write() {
 	}
 }
 
-// ended takes note of n bytes that are written, or that nothing will be written any more.
+// ended records that n bytes are written, or that nothing will be written any more.
 func (o *outlet) ended(n int, err error) {
 	o.mu.Lock()
 	o.size -= n

@@ -50,6 +50,16 @@ var banned = []struct {
 	{regexp.MustCompile(`(?i)\bthe other way round\b`), "reversed"},
 	{regexp.MustCompile(`(?i)\bin the least\b|\bas long again\b`), "at all, or one and a half times"},
 	{regexp.MustCompile(`(?i)\bnobody is asked\b`), "neither … nor a password"},
+	{regexp.MustCompile(`(?i)rights of the user that`), "as user …, or set --user"},
+	{regexp.MustCompile(`(?i)\bnone (is|are) asked for\b`), "works only with"},
+	{regexp.MustCompile(`(?i)\btakes? note of\b`), "records"},
+	{regexp.MustCompile(`(?i)\bin the making\b`), "unfinished"},
+	{regexp.MustCompile(`(?i)\ba (line|sentence) each\b|\ba (record|row) a (line|connection|row)\b`), "one … for each"},
+	{regexp.MustCompile(`(?i)\bwhat it can name\b`), "the names"},
+	{regexp.MustCompile(`(?i)\b(is|are) told of\b`), "gets, or is called for"},
+	{regexp.MustCompile(`(?i)\beverything that can be wrong\b`), "checks"},
+	{regexp.MustCompile(`(?i)\bhow things stand\b`), "the state"},
+	{regexp.MustCompile(`(?i)\b(gone|kept|done|made|asked|sent|written) all the same\b|\ball the same[.:;]`), "still"},
 }
 
 func main() {

@@ -1,5 +1,4 @@
-// Package comment says in words what happens at each packet of a capture, for copies of it that carry these words in
-// their packets' comments.
+// Package comment describes what happens at each packet of a capture, for the packet comments of a copy.
 //
 // A comment has one connection. Its first line names it, and is what contrib/wireshark/tcplife.lua looks for:
 //
@@ -27,7 +26,7 @@ import (
 
 // Notes collects what happens at packets. The zero value is ready to use.
 type Notes struct {
-	// Bare leaves out what a finding says of its case: that can quote the segments' text.
+	// Bare leaves out the details of findings, which can quote the segments' text.
 	Bare bool
 	// Community is the Community ID to write for a connection; nil for its own.
 	Community func(*record.Connection) record.CommunityID
@@ -38,7 +37,7 @@ type Notes struct {
 	next   int      // of notes, for At
 }
 
-// life is what comments say of a whole connection.
+// life is what comments say about a whole connection.
 type life struct {
 	id        uint64
 	community record.CommunityID
@@ -60,7 +59,7 @@ type note struct {
 	seen   bool
 }
 
-// kind is what a note tells; a comment tells them in this order.
+// kind is the kind of a note; a comment has them in this order.
 type kind uint8
 
 const (
@@ -136,7 +135,7 @@ func (n *Notes) Sort() {
 	n.next = 0
 }
 
-// At gives the comments on a packet, one for each connection. It is asked in the order of the packets.
+// At returns the comments on a packet, one for each connection. It must be called in the order of the packets.
 func (n *Notes) At(packet uint64) (comments []string) {
 	for n.next < len(n.notes) && n.notes[n.next].packet < packet {
 		n.next++
@@ -152,10 +151,10 @@ func (n *Notes) At(packet uint64) (comments []string) {
 	return comments
 }
 
-// prefix begins every comment of ours.
+// prefix begins every comment of tcplife.
 const prefix = "tcplife connection "
 
-// Ours reports whether a comment was written by an earlier reading.
+// Ours reports whether tcplife wrote a comment.
 func Ours(comment []byte) bool { return bytes.HasPrefix(comment, []byte(prefix)) }
 
 func (l *life) heading(b []byte) []byte {

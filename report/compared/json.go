@@ -14,7 +14,7 @@ type Ending struct {
 	Comparison record.Comparison
 }
 
-// spillSize is from when on text is written.
+// spillSize is the size from which buffered text is written.
 const spillSize = 64 << 10
 
 // writer collects text.
@@ -72,8 +72,8 @@ func (j *JSON) Finish(e *Ending) error {
 	return j.spill(0)
 }
 
-// JSONL writes one JSON record a line: the connections as they end, then the points, the stretches of the path, and the
-// sum. The member "record" of each tells its kind.
+// JSONL writes one JSON record on each line: the connections as they end, then the points, the stretches of the path,
+// and the sum. The member "record" of each tells its kind.
 type JSONL struct{ writer }
 
 // NewJSONL returns a writer of JSON Lines to w.

@@ -17,7 +17,7 @@ type LadderOptions struct {
 	ASCII bool // without other characters
 }
 
-// glyphs are what a ladder is drawn with.
+// glyphs are the characters of a ladder.
 type glyphs struct{ line, right, left, lost, born, gap, fold string }
 
 var (
@@ -98,7 +98,7 @@ func (d *drawing) line(tone text.Tone, format string, args ...any) {
 	d.out.WriteString(s + "\n")
 }
 
-// plain replaces what is not ASCII where that is asked for.
+// plain replaces characters other than ASCII, if the options ask for it.
 func (d *drawing) plain(s string) string {
 	if !d.options.ASCII {
 		return s
@@ -127,7 +127,7 @@ func (d *drawing) head() {
 
 const segmentWidth = 36
 
-// ordinary reports a segment that passed everywhere and is none of those that open or close.
+// ordinary reports whether a segment passed everywhere and neither opens nor closes the connection.
 func (d *drawing) ordinary(j *record.Journey) bool {
 	if len(j.Verdicts) > 0 || j.What != "data" && j.What != "ACK" {
 		return false
@@ -169,7 +169,7 @@ func (d *drawing) rung(j *record.Journey) {
 		d.lanes(j), strings.Join(words, ", "))
 }
 
-// lanes are the points' packets and what lies between.
+// lanes are the packets at the points and the arrows between.
 func (d *drawing) lanes(j *record.Journey) string {
 	var b strings.Builder
 	// On the way: where it was seen first and last.

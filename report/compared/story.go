@@ -29,7 +29,7 @@ type happening struct {
 	icmp        *record.ICMPReport
 }
 
-// key tells happenings apart.
+// key identifies a kind of happening.
 type key struct {
 	kind    record.VerdictKind
 	between [2]string
@@ -98,12 +98,13 @@ func (h *happening) add(o *happening) {
 	}
 }
 
-// needsAnswer reports a kind of segment that is repeated until it is answered.
+// needsAnswer reports whether segments of a kind are retransmitted until they are answered.
 func needsAnswer(what string) bool {
 	return what == "SYN" || what == "SYN-ACK" || what == "FIN" || what == "data"
 }
 
-// weight says how bad it is: what ends connections is worst, then what slows them down, then what only changes them.
+// weight is how bad a happening is: worst if it ends connections, then if it slows them down, then if it only changes
+// them.
 func (h *happening) weight() int {
 	switch h.kind {
 	case record.Born:
@@ -135,7 +136,7 @@ func (h *happening) weight() int {
 	return 1
 }
 
-// Score is how much happened to a connection: the higher the worse.
+// Score rates what happened to a connection: higher is worse.
 func score(list []*happening) int64 {
 	sum := int64(0)
 	for _, h := range list {
@@ -160,7 +161,7 @@ func Story(c *record.Compared) []string {
 	return lines
 }
 
-// told puts happenings into words; total for several connections.
+// told describes happenings; total for several connections.
 func told(list []*happening, total bool) []string {
 	var lines []string
 	for _, h := range list {

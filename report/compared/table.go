@@ -14,8 +14,8 @@ import (
 	"github.com/tcplife/tcplife/report/internal/text"
 )
 
-// Table writes for people, all of it at the end: what happened in words, the points, the path, and the connections to
-// which something happened, worst first. It keeps what it will show and nothing of the other connections.
+// Table writes tables, all at the end: what happened in words, the points, the path, and the affected connections,
+// worst first. It keeps only what it will show.
 type Table struct {
 	w       io.Writer
 	options TableOptions
@@ -23,7 +23,7 @@ type Table struct {
 	total       []*happening
 	byKey       map[key]*happening
 	connections text.Ranking[[]string]
-	quiet       uint64 // connections to which only the usual happened
+	quiet       uint64 // unaffected connections
 }
 
 // TableOptions say what the tables show.
@@ -41,7 +41,7 @@ func NewTable(w io.Writer, o TableOptions) *Table {
 	return &Table{w: w, options: o, byKey: map[key]*happening{}, connections: text.Ranking[[]string]{Limit: o.Top}}
 }
 
-// Connection takes a connection into the tables. Nothing is written yet.
+// Connection adds a connection to the tables. Nothing is written yet.
 func (t *Table) Connection(c *record.Compared) error {
 	list := happenings(c)
 	for _, h := range list {
@@ -109,7 +109,7 @@ func (t *Table) wrapped(out *bytes.Buffer, indent, s string) {
 	}
 }
 
-// most is how many lines the words have about one kind of thing.
+// most is the most lines about one kind of happening.
 const most = 8
 
 // words is the first screen.

@@ -87,7 +87,7 @@ func newBuilder(c Chosen) *builder {
 	return b
 }
 
-// take takes in a segment of the connection, in the order of the capture.
+// take adds a segment of the connection, in the order of the capture.
 func (b *builder) take(seg *flows.Segment, effect tcpstate.Effect) {
 	r := b.rung(seg, effect)
 	const control = flows.SYN | flows.FIN | flows.RST
@@ -105,8 +105,8 @@ func (b *builder) take(seg *flows.Segment, effect tcpstate.Effect) {
 	}
 }
 
-// takeOther takes in a segment of another connection of the same ports, as far as it falls into this one's time: a SYN
-// that meets an earlier connection, and what it draws.
+// takeOther adds a segment of another connection of the same ports within this one's time: a SYN that meets an earlier
+// connection, and the answer to it.
 func (b *builder) takeOther(id uint64, seg *flows.Segment) {
 	if b.others == 0 || seg.Time > int64(b.record.End) || seg.Quote != nil {
 		return
@@ -218,7 +218,7 @@ func (b *builder) rung(seg *flows.Segment, effect tcpstate.Effect) Rung {
 	s := segmentOf(seg)
 	r.Segment = s
 	rst := seg.Flags.Has(flows.RST)
-	other := foreign || rst || effect.Has(tcpstate.BadSynAck) // no word about this connection's numbers
+	other := foreign || rst || effect.Has(tcpstate.BadSynAck) // its numbers are not this connection's
 	seq, seqKnown := x.relative(seg.Seq, !other)
 	if rst && seg.Seq == 0 && seg.Flags.Has(flows.ACK) || effect.Has(tcpstate.BadSynAck) {
 		seqKnown = false // the number of one who has none (RFC 9293 §3.10.7.1), or another one
@@ -247,7 +247,7 @@ func (b *builder) rung(seg *flows.Segment, effect tcpstate.Effect) Rung {
 	return r
 }
 
-// self tells a connection of a socket to itself.
+// self reports whether this is a connection from a socket to itself.
 func (b *builder) self() bool {
 	c, s := &b.record.Client, &b.record.Server
 	return c.IP == s.IP && c.Port == s.Port
@@ -264,8 +264,8 @@ func (b *builder) sender(seg *flows.Segment) record.Side {
 	return record.Server
 }
 
-// relative is a sequence number of the side counted from its origin. The first number of a side whose ISN nobody knows
-// becomes its origin.
+// relative is a sequence number of the side counted from its origin. If the ISN is unknown, the first number of the
+// side becomes its origin.
 func (n *ladderNumbers) relative(seq uint32, define bool) (int64, bool) {
 	if !n.origin.Seq.Known {
 		if !define {
@@ -295,7 +295,7 @@ func (n *ladderNumbers) sent(seg *flows.Segment, seq int64) {
 	}
 }
 
-// checkSeq holds SEG.SEQ to what is expected.
+// checkSeq compares SEG.SEQ with the expected number.
 func (b *builder) checkSeq(r *Rung, x *ladderNumbers, seq int64) Check {
 	switch {
 	case r.flags.Has(flows.RST):
@@ -315,13 +315,13 @@ func (b *builder) checkSeq(r *Rung, x *ladderNumbers, seq int64) Check {
 	return CheckNone
 }
 
-// checkAck holds SEG.ACK to SND.UNA =< SEG.ACK =< SND.NXT of y, as far as the capture shows them.
+// checkAck checks SND.UNA =< SEG.ACK =< SND.NXT of y, as far as the capture shows these.
 func (b *builder) checkAck(r *Rung, y *ladderNumbers, ack int64) Check {
 	switch {
 	case r.duplicate || !y.known:
 		return CheckNone
 	case r.flags.Has(flows.RST) && ack != y.next && r.effect.Has(tcpstate.ResetAccepted):
-		return CheckNone // beyond SYN-SENT nobody looks at it (RFC 9293 §3.10.7.4, second step)
+		return CheckNone // after SYN-SENT it is ignored (RFC 9293 §3.10.7.4, second step)
 	case r.effect.Has(tcpstate.BadSynAck), ack > y.next:
 		return CheckBad
 	case r.flags.Has(flows.SYN) && ack > y.synEnd, y.origin.ISN && ack < 1:

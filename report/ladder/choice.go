@@ -8,13 +8,12 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// A LadderChoice finds the connections that there is most to say about, one of each kind. Connections are of one kind
-// if they were opened and closed in the same way and have findings of the same codes. Of the kinds those go first that
-// have most points: 100 for an error, 10 for a warning, 1 for another finding, 5 for a simultaneous open or close, 2
-// for a close of another kind. Of a kind the connection that began first is taken, of kinds with as many points those
-// of which one ended first.
+// A LadderChoice finds the most interesting connections, one of each kind. Connections are of one kind if they were
+// opened and closed in the same way and have findings of the same codes. Kinds with most points come first: 100 for an
+// error, 10 for a warning, 1 for another finding, 5 for a simultaneous open or close, 2 for an unusual close. A kind is
+// shown by its connection that began first. Of kinds with equal points those come first of which one ended first.
 //
-// It keeps the connections that it would choose, and nothing of the others.
+// It keeps only the connections that it would choose.
 type Choice struct {
 	Offered uint64 // connections
 
@@ -40,7 +39,7 @@ type kindOfLife struct {
 // NewChoice chooses at most top connections, which is above 0.
 func NewChoice(top int) *Choice { return &Choice{top: top} }
 
-// Offer takes a connection into consideration.
+// Offer considers a connection.
 func (l *Choice) Offer(c *record.Connection) {
 	l.Offered++
 	kind := kindOfLife{name: kindName(c), points: points(c), Chosen: Chosen{Connection: c}}

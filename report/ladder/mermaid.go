@@ -27,7 +27,8 @@ func (e *Explanation) WriteMermaid(w io.Writer) error {
 	return err
 }
 
-// mermaidSafe replaces what has a meaning for Mermaid, or for the HTML it makes: entities have # instead of &.
+// mermaidSafe replaces characters with a meaning in Mermaid, or in the HTML that it makes: entities have # instead of
+// &.
 var mermaidSafe = strings.NewReplacer("#", "#35;", ";", "#59;", "<", "#lt;", ">", "#gt;", "&", "#amp;", "\"", "#quot;",
 	"`", "#96;", "%", "#37;")
 
@@ -78,7 +79,7 @@ func (l *Ladder) mermaid(out *bytes.Buffer) {
 	}
 }
 
-// mermaidArrow is dotted for what is no segment of the connection, and crossed for what the receiver drops.
+// mermaidArrow is dotted if it is not a segment of the connection, and crossed if the receiver drops it.
 func (l *Ladder) mermaidArrow(r *Rung) string {
 	from, to := "C", "S"
 	if r.toClient() {

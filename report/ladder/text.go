@@ -29,7 +29,7 @@ const DefaultWidth = 100
 
 const minWidth = 80
 
-// WriteText draws the ladders for people, and says first how they were chosen.
+// WriteText draws the ladders as text, and first says how they were chosen.
 func (e *Explanation) WriteText(w io.Writer, o Options) error {
 	if o.Width == 0 {
 		o.Width = DefaultWidth

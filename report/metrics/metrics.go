@@ -1,7 +1,6 @@
-// Package metrics gives what tcplife finds while it happens to Prometheus. The names follow its conventions
+// Package metrics exports the state of a running capture to Prometheus. The names follow its conventions
 // (https://prometheus.io/docs/practices/naming/). Labels have the values of closed lists, so that no traffic makes more
-// series; where they are addresses (bounded.go) there are 20 at most. It knows nothing of
-// ports and addresses to listen on.
+// series; series with addresses (bounded.go) are at most 20. It does not listen on a port itself.
 package metrics
 
 import (
@@ -17,7 +16,7 @@ import (
 	"github.com/tcplife/tcplife/report/screen"
 )
 
-// Metrics are those of one capture. Connection and Vitals are called by one goroutine, which never waits for those that
+// Metrics are the metrics of one capture. One goroutine calls Connection and Vitals, and never waits for those that
 // serve Handler.
 type Metrics struct {
 	registry *prometheus.Registry
@@ -102,7 +101,7 @@ func (m *Metrics) Connection(c *record.Connection) {
 	}
 }
 
-// Vitals are what the next scrape tells. They must not be changed afterwards.
+// Vitals sets the values for the next scrape. They must not be changed afterwards.
 func (m *Metrics) Vitals(v *screen.Vitals) { m.vitals.Store(v) }
 
 // Handler serves the metrics.

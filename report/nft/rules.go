@@ -13,17 +13,17 @@ import (
 )
 
 const (
-	mostHit    = 0.01 // of the completed connections, at most, may be hit by a rule
+	mostHit    = 0.01 // the largest share of completed connections that a rule may hit
 	mostRules  = 4    // of one flood
-	leastShare = 0.1  // of the flood, at least, that a rule hits
-	separates  = 0.5  // of the flood, at least, that the rules hit together
-	shared     = 0.9  // of the SYNs that have one mark: what they have else is another
-	nearlyAll  = 0.99 // of them: such a mark makes a rule narrower and costs nothing
-	several    = 8    // SYNs, at least, of which a mark can be told
+	leastShare = 0.1  // the least share of the flood that a rule must hit
+	separates  = 0.5  // the least share of the flood that all rules together must hit
+	shared     = 0.9  // the share of the SYNs with one mark that must have a second mark
+	nearlyAll  = 0.99 // the share of them for which a second mark makes a rule narrower at no cost
+	several    = 8    // the least number of SYNs for a mark
 	mostNets   = 16   // in a rule
 )
 
-// A mark is what SYNs have in common, as a rule of nft says it, and which SYNs have it.
+// A mark is a common property of SYNs, as a match of nft, and the SYNs that have it.
 type mark struct {
 	match          string
 	flood, clients set
@@ -83,8 +83,8 @@ type comparison struct {
 // A column is one property of all SYNs, as a match of nft.
 type column struct{ flood, clients []string }
 
-// rulesOf finds rules that hit as much of a flood as can be, each at most mostHit of the clients. There are none where
-// they would not hit separates of it.
+// rulesOf finds rules that hit as much of a flood as possible, and each at most mostHit of the clients. It returns none
+// if they hit less than separates of the flood.
 func rulesOf(flood, clients []record.Syn) (rules []rule) {
 	if len(flood) < several {
 		return nil
@@ -117,9 +117,8 @@ func each(list []record.Syn, property func(*record.Syn) string) []string {
 	return values
 }
 
-// narrow finds the rule that hits most of what is left of a flood; nil: there is none that is worth it. Each mark of
-// what is left is tried together with what nearly all SYNs have that it holds for and, where these hit too many
-// clients, with what most of them have.
+// narrow finds the rule that hits most of the rest of a flood, nil if none hits enough. It tries each mark together
+// with the marks that nearly all of its SYNs have and, if these hit too many clients, with those that most have.
 func (c *comparison) narrow(left set) (best *rule) {
 	all, clients := float64(len(c.flood)), float64(len(c.clients))
 	for _, first := range c.marks(left, leastShare*all) {

@@ -1,6 +1,5 @@
-// Package nft suggests rules of nftables against the SYN floods of a capture. It makes them from what the SYNs of a
-// flood have in common, holds each against the connections that were completed, and writes a script for nft -f. It
-// applies nothing.
+// Package nft suggests nftables rules against the SYN floods of a capture. It makes them from what the SYNs of a flood
+// have in common, compares each with the completed connections, and writes a script for nft -f. It applies nothing.
 package nft
 
 import (
@@ -15,7 +14,7 @@ import (
 	"github.com/tcplife/tcplife/report"
 )
 
-// A Script writes the rules that are suggested. It is a format, in which a connection has no place.
+// A Script writes the suggested rules. It is a format that ignores connections.
 type Script struct{ w io.Writer }
 
 // New makes one.
@@ -99,7 +98,7 @@ func hasMark(f *record.SynFlood, name string) bool {
 	return slices.ContainsFunc(f.MarkValues, func(m record.MarkValue) bool { return m.Mark == name })
 }
 
-// heldAgainst gives the connections that rules are held against, and how to say how many of them one hits.
+// heldAgainst returns the connections to compare rules with, and a format for the number that a rule hits.
 func heldAgainst(f *record.SynFlood, syns *record.FloodSyns) (clients []record.Syn, format string) {
 	sample := func(n int, all uint64) string {
 		if uint64(n) < all {

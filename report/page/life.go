@@ -60,7 +60,7 @@ func newLife(c *record.Connection, rules *sentences, matters bool) *life {
 	return l
 }
 
-// lifeBegins is what a life's times count from: the start in microseconds, so that they are exact where rows are cut.
+// lifeBegins is the zero of a life's times: the start in microseconds, so that they are exact even if rows are cut.
 func lifeBegins(c *record.Connection) record.Time {
 	return record.Time(cut(int64(c.Start), int64(cutTo)))
 }

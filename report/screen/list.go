@@ -22,7 +22,7 @@ func NewList(sort string, limit int) (*List, error) {
 	return &List{key, text.Ranking[*record.Connection]{Limit: limit}}, err
 }
 
-// Offer takes a connection into consideration. It keeps a copy if the connection is among the first.
+// Offer considers a connection. It keeps a copy if the connection is among the first.
 func (l *List) Offer(c *record.Connection) {
 	l.rows.Offer(text.Rank{Key: l.key.Key(c), ID: c.ID}, c.Clone)
 }

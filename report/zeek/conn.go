@@ -19,7 +19,7 @@ import (
 
 // Log writes conn.log: a row as each connection ends.
 type Log struct {
-	// FlushLines hands every row to the underlying writer at once, for a reader that waits for it.
+	// FlushLines writes every row to the underlying writer at once, for a reader that waits for it.
 	FlushLines bool
 
 	w      *bufio.Writer

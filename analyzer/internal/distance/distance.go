@@ -1,6 +1,6 @@
-// Package distance tells what the TTLs of packets (RFC 791 §3.2; hop limits in RFC 8200 §3) say of their makers. Every
-// router takes one off. A sender begins with one of a few numbers, so the rest of it tells how many routers were on the
-// way.
+// Package distance estimates from the TTLs of packets (RFC 791 §3.2; hop limits in RFC 8200 §3) how far away their
+// senders are. Every router subtracts one. A sender begins with one of a few numbers, so the difference is the number
+// of routers on the path.
 package distance
 
 import (
@@ -8,7 +8,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// End is the TTLs of what one end has sent, but for its RSTs: whether those are its own is the question.
+// End has the TTLs of the segments of one end, except its RSTs, because these may come from another device.
 type End struct {
 	low, high uint8 // 0: it has sent nothing else
 	syn, rest uint8 // of the first segment with SYN, and of the first one without; 0: there was none
@@ -38,12 +38,13 @@ func (e *End) Segment(seg *flows.Segment) {
 	e.low, e.high = min(e.low, ttl), max(e.high, ttl)
 }
 
-// Makers are the TTLs of a segment with SYN and of one without, if two devices made them: no initial TTLs explain both.
+// Makers returns the TTLs of a segment with SYN and of one without, if two devices made them: no initial TTLs explain
+// both.
 func (e *End) Makers() (syn, rest uint8, two bool) {
 	return e.syn, e.rest, e.syn > 0 && e.rest > 0 && !fits(e.syn, e.rest, initial[:])
 }
 
-// Near is the TTL of the end's that is nearest to another, 0 if none is known.
+// Near is the TTL of the end that is nearest to another one, 0 if none is known.
 func (e *End) Near(ttl uint8) uint8 {
 	if int(e.high)-int(ttl) < int(ttl)-int(e.low) {
 		return e.high
@@ -56,7 +57,7 @@ var initial = [...]uint8{64, 128, 255, 32}
 
 const usual = 3 // of initial
 
-// fits reports whether two TTLs can be what equally many routers have left of an initial one each.
+// fits reports whether equally many routers explain both TTLs, each with an initial one.
 func fits(a, b uint8, initial []uint8) bool {
 	for _, i := range initial {
 		for _, j := range initial {
@@ -68,8 +69,8 @@ func fits(a, b uint8, initial []uint8) bool {
 	return false
 }
 
-// Origin tells whether an RST with this TTL has come as far as the end's other segments. A stack may
-// begin its RSTs with another TTL.
+// Origin returns whether an RST with this TTL has come as far as the end's other segments. A stack may begin its RSTs
+// with another TTL.
 func (e *End) Origin(ttl uint8) record.Origin {
 	either := func(initial []uint8) bool { return fits(e.low, ttl, initial) || fits(e.high, ttl, initial) }
 	switch {
@@ -84,10 +85,10 @@ func (e *End) Origin(ttl uint8) record.Origin {
 	return record.OriginElsewhere
 }
 
-// mostHops is how many routers are believed to be on a way. More are rare, and then two initial TTLs fit.
+// mostHops is the most routers on a path. More are rare, and then two initial TTLs fit.
 const mostHops = 31
 
-// hops is how many routers were on the way.
+// hops is the number of routers on the path.
 func (e *End) hops() record.Count {
 	for _, i := range initial[:usual] {
 		if e.high <= i && i-e.high <= mostHops && e.high > 0 {
@@ -97,8 +98,8 @@ func (e *End) hops() record.Count {
 	return record.Count{}
 }
 
-// Observer tells which end is nearer to where the capture was taken, by the TTLs and by what the two halves of the
-// handshake took.
+// Observer returns which end is nearer to the point of capture, by the TTLs and by the times of the two halves of the
+// handshake.
 func Observer(client, server *End, h *record.Handshake) record.Observer {
 	o := record.Observer{ClientHops: client.hops(), ServerHops: server.hops()}
 	byTime, byTTL := record.NoSide, record.NoSide
@@ -123,10 +124,10 @@ func Observer(client, server *End, h *record.Handshake) record.Observer {
 	return o
 }
 
-// fewHops say less than what the handshake took: a router away can be far away.
+// fewHops prove less than the times of the handshake, because one hop can be a long way.
 const fewHops = 3
 
-// difference is by how many hops one side is farther away than the other.
+// difference is the number of hops by which one side is farther away than the other.
 func difference(client, server uint64) uint64 { return max(client, server) - min(client, server) }
 
 // apart is how much longer one half of the handshake must take. A host can take as long to answer.
@@ -151,7 +152,7 @@ type Reset struct {
 	From   uint8 // the end that it names as its sender
 }
 
-// Resets are the first RSTs of a connection.
+// Resets has the first RSTs of a connection.
 type Resets []Reset
 
 // most RSTs are kept of a connection.

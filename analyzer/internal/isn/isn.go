@@ -1,5 +1,5 @@
-// Package isn tells whether a host's initial sequence numbers can be predicted from one connection to the next, which
-// RFC 6528 is against: whoever knows them can forge segments.
+// Package isn finds whether a host's initial sequence numbers are predictable from one connection to the next. RFC 6528
+// forbids that, because others could forge segments.
 package isn
 
 import (
@@ -10,7 +10,7 @@ import (
 // Pattern is how a host chooses its numbers.
 type Pattern uint8
 
-// The habits that are known. With all but Random the next number can be predicted.
+// The known patterns. With all except Random the next number is predictable.
 const (
 	Random   Pattern = iota // no other was found
 	Constant                // one number for all
@@ -18,17 +18,17 @@ const (
 	ByTime                  // so many more a second
 )
 
-// How many numbers must agree. Of five steps between random numbers one in 10^10 is a multiple of smallStep, and of six
-// numbers one in 10^8 lies on a line.
+// How many numbers must agree. By chance five steps between random numbers are multiples of smallStep once in 10^10
+// cases, and six numbers lie on a line once in 10^8.
 const (
 	manyEqual = 4
 	many      = 6
 	smallStep = 1 << 8  // steps that have no such divisor may be chance
 	largeStep = 1 << 24 // beyond it only equal steps count
-	enough    = 16      // connections after which a host is taken to choose at random
+	enough    = 16      // connections after which a host counts as random
 )
 
-// Host is the latest numbers of a host, by time. The zero value knows none.
+// Host has the latest numbers of a host, by time. The zero value is empty.
 type Host struct {
 	list  [8]sample
 	n     int
@@ -38,13 +38,13 @@ type Host struct {
 
 type sample struct {
 	at     int64  // ns
-	socket uint64 // tells its 4-tuple from others
+	socket uint64 // identifies its 4-tuple
 	packet uint64
 	isn    uint32
 }
 
-// Add takes in the number of a connection that was opened, and its packet. A habit is told once, with its measure: the
-// number, the step, or the numbers a second; and with the packets that show it.
+// Add adds the number of an opened connection, and its packet. It returns a pattern once, with its measure: the number,
+// the step, or the numbers a second; and with the packets that show it.
 func (h *Host) Add(at int64, isn uint32, socket, packet uint64) (pattern Pattern, measure uint64, packets []uint64) {
 	if h.told || h.added >= enough {
 		return Random, 0, nil
@@ -81,7 +81,7 @@ func (h *Host) tell(pattern Pattern, measure uint64, list []sample) (Pattern, ui
 	return pattern, measure, packets
 }
 
-// like is how many samples have a number.
+// like counts the samples with a number.
 func (h *Host) like(isn uint32) (n int) {
 	for i := range h.list[:h.n] {
 		if h.list[i].isn == isn {
@@ -120,7 +120,7 @@ func (h *Host) others() []sample {
 	return list
 }
 
-// step is what each number is more than the one before it, or divides that; 0 if nothing does.
+// step is the difference between consecutive numbers, or its common divisor; 0 if there is none.
 func step(list []sample) uint32 {
 	first := list[1].isn - list[0].isn
 	equal, divisor := true, uint32(0)
@@ -142,7 +142,7 @@ func step(list []sample) uint32 {
 	return 0
 }
 
-// rate is by how many a second the numbers grow, if they lie on a line; else 0.
+// rate is the growth of the numbers a second, if they lie on a line; else 0.
 func rate(list []sample) uint64 {
 	const precision, most = 100, 1 << 31
 	first, last := &list[0], &list[len(list)-1]
@@ -159,7 +159,7 @@ func rate(list []sample) uint64 {
 	return uint64(rise / took * 1e9)
 }
 
-// Append appends what a habit is, in words.
+// Append appends a pattern in words.
 func Append(b []byte, h Pattern, measure uint64, connections int) []byte {
 	b = strconv.AppendInt(append(b, "of "...), int64(connections), 10)
 	switch h {

@@ -1,4 +1,4 @@
-// Package offers keeps what the two ends of a connection agree on when they open it: the options of their SYNs,
+// Package offers records what the two ends of a connection agree on when they open it: the options of their SYNs,
 // Explicit Congestion Notification and Multipath TCP; and the marks of congestion and of urgency that their segments
 // carry.
 package offers
@@ -24,11 +24,11 @@ type End struct {
 
 	CE     uint64 // packets that a router has marked (RFC 3168 §5)
 	ECE    uint64 // segments that tell the peer of such marks, SYNs not counted
-	CWR    uint64 // segments that tell it of a smaller window, likewise
+	CWR    uint64 // segments that tell it of a smaller window, SYNs not counted
 	Urgent uint64 // segments with URG (RFC 9293 §3.8.5)
 }
 
-// Offers are those of both ends.
+// Offers has the offers of both ends.
 type Offers struct {
 	Ends [2]End
 
@@ -76,13 +76,13 @@ func (o *Offers) Segment(from int, seg *flows.Segment) {
 	}
 }
 
-// SACK reports that the two have agreed on SACK (RFC 2018 §2), as far as their SYNs show.
+// SACK reports whether both agreed on SACK (RFC 2018 §2), as far as their SYNs show.
 func (o *Offers) SACK() bool {
 	a, b := &o.Ends[0], &o.Ends[1]
 	return (!a.Syn || a.SACKPermitted) && (!b.Syn || b.SACKPermitted)
 }
 
-// ECN tells what the client's SYN offered and the server's SYN-ACK made of it.
+// ECN returns what the client's SYN offered and the server's SYN-ACK answered.
 func (o *Offers) ECN(client, server int) record.ECN {
 	x, y := &o.Ends[client], &o.Ends[server]
 	switch {

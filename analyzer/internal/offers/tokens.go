@@ -2,7 +2,7 @@ package offers
 
 import "github.com/tcplife/tcplife/analyzer/record"
 
-// maxTokens bounds the MPTCP connections that subflows are looked for in. The oldest are forgotten first.
+// maxTokens is the most MPTCP connections that are kept for later subflows. The oldest are forgotten first.
 const maxTokens = 1 << 16
 
 // Tokens are the ends of MPTCP connections by their tokens, which the SYNs of further subflows name (RFC 8684 §3.2).
@@ -13,7 +13,7 @@ type Tokens struct {
 	next int
 }
 
-// Add records a token and of the id of the connection whose handshake told it.
+// Add records a token and the id of the connection in whose handshake it was.
 func (t *Tokens) Add(token uint32, id uint64) {
 	if t.ids == nil {
 		t.ids = map[uint32]uint64{}

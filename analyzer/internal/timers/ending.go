@@ -2,7 +2,7 @@ package timers
 
 import "github.com/tcplife/tcplife/analyzer/record"
 
-// Ending is what had come of an end when its record ended.
+// Ending is the state of an end when its record ended.
 type Ending struct {
 	At     int64  // the end of the record
 	End    int64  // the last packet of the connection
@@ -10,7 +10,7 @@ type Ending struct {
 	Packet uint64 // its own last one, RSTs left out
 	Reset  uint64 // its own RST that closed it, 0 for none
 
-	Heard       int64  // when its peer was heard last, 0 if never
+	Heard       int64  // when its peer last sent a segment, 0 if never
 	HeardPacket uint64 // RSTs left out
 	PeerReset   uint64 // the peer's RST that closed it, 0 for none
 	NoPeer      bool   // the other direction was not captured
@@ -19,11 +19,11 @@ type Ending struct {
 	FinAnswered    bool // its FIN was acknowledged
 }
 
-// longestBackoff is how long timers wait at most between two segments: TCP_RTO_MAX of Linux. RFC 6298 §2.5 wants no
+// longestBackoff is the longest wait of timers between two segments: TCP_RTO_MAX of Linux. RFC 6298 §2.5 allows no
 // limit below a minute.
 const longestBackoff = 120e9
 
-// Of gives the runs of an end for a record.
+// Of returns the runs of an end for a record.
 func (t *Timers) Of(i int, now *Ending) (list []record.Timer, leftOut uint64) {
 	e := t.ends[i]
 	if e == nil {
@@ -93,7 +93,7 @@ func (r *run) follow(t *record.Timer, now *Ending, last bool) {
 	}
 }
 
-// answers reports whether the last of the run was answered by something else than an RST.
+// answers reports whether the last segment of the run was answered by a segment other than an RST.
 func (r *run) answers(now *Ending) bool {
 	heard := now.HeardPacket > r.packet
 	switch r.kind {
@@ -107,7 +107,7 @@ func (r *run) answers(now *Ending) bool {
 	return heard || r.answered
 }
 
-// due is how long after the last time it would run out again, unknown if nobody knows.
+// due is how long after the last timeout it would run out again, or unknown.
 func (r *run) due() int64 {
 	switch {
 	case r.kind == Keepalive && r.streak < 2: // how long it waits between two that are not answered was not seen
@@ -118,7 +118,7 @@ func (r *run) due() int64 {
 	return max(r.gap, min(2*r.gap, longestBackoff))
 }
 
-// keepaliveDefaults are whose defaults the times of keepalives can be.
+// keepaliveDefaults are the default times of keepalives of common systems.
 var keepaliveDefaults = [...]struct {
 	idle, interval int64
 	probes         uint64
@@ -155,7 +155,7 @@ func (r *run) limit(t *record.Timer) {
 	}
 }
 
-// about reports that a wait is that of a timer, which is late by a hundredth at most, or a quarter of a second.
+// about reports whether a wait is that of a timer, which is late by at most a hundredth, or a quarter of a second.
 func about(wait, timer int64) bool {
 	late := wait - timer
 	return -timer/100 <= late && late <= max(timer/100, 250e6)

@@ -5,8 +5,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Before is what is known of the timers of c.Ends[from] when it sends a segment that may be sent again, before the
-// rules take that in. SACK says that the two have agreed on SACK, as far as their SYNs show.
+// Before returns the state of the timers of c.Ends[from] before the rules process a segment that may be a
+// retransmission. sack says that both agreed on SACK, as far as their SYNs show.
 func Before(c *tcpstate.Conn, from, to int, seg *flows.Segment, s *tcpstate.Segment, sack bool) (r Repeat) {
 	x, y := &c.Ends[from], &c.Ends[to]
 	una, _ := x.SndUna()
@@ -28,8 +28,7 @@ func Before(c *tcpstate.Conn, from, to int, seg *flows.Segment, s *tcpstate.Segm
 	return r
 }
 
-// Sends records a segment that the rules have found to be sent again by an end, or a probe. Keepalives is how many of
-// those it has sent.
+// Sends records a retransmission or probe of an end. keepalives is the number of keepalives it has sent.
 func (t *Timers) Sends(i int, effect tcpstate.Effect, seg *flows.Segment, r *Repeat, keepalives uint64) {
 	switch {
 	case effect.Has(tcpstate.Keepalive):
@@ -57,16 +56,16 @@ func (t *Timers) Sends(i int, effect tcpstate.Effect, seg *flows.Segment, r *Rep
 	}
 }
 
-// fills records text that fills a hole. What it repeats, if it repeats it, was lost before the capture.
+// fills records text that fills a hole. If it is a retransmission, the original was lost before the capture.
 func (t *Timers) fills(i int, r *Repeat) {
-	// Text that was overtaken comes sooner than text that somebody asked for.
+	// Overtaken text comes sooner than retransmitted text.
 	if e := t.ends[i]; e != nil && e.holeAt != 0 && e.hole == r.Una && r.Soonest != 0 && r.At-e.holeAt >= r.Soonest {
 		r.Unseen, r.First = true, false
 		e.text(false, r)
 	}
 }
 
-// WasProbe takes note that the last segment of c.Ends[i] was a keepalive.
+// WasProbe records that the last segment of c.Ends[i] was a keepalive.
 func (t *Timers) WasProbe(i int, c *tcpstate.Conn) {
 	at, packet := c.HeardAt(i)
 	t.end(i).keepalive(&Repeat{At: at, Packet: packet})

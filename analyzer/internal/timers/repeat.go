@@ -2,7 +2,7 @@ package timers
 
 import "github.com/tcplife/tcplife/analyzer/tcpstate"
 
-// Repeat is a segment that brings nothing new, or a probe, and what was known when it came.
+// Repeat is a segment without new data, or a probe, and what was known when it came.
 type Repeat struct {
 	At     int64
 	Packet uint64
@@ -10,29 +10,29 @@ type Repeat struct {
 	End    uint32 // the number after what it occupies
 	Una    uint32 // SND.UNA of its sender
 	Nxt    uint32 // SND.NXT
-	// Sent is when the sender's timer was started, 0 if nobody knows: when what it repeats was sent, or the last
-	// acknowledgement of something new came. Of a probe: when the sender heard its peer last.
+	// Sent is when the sender's timer started, 0 if unknown: when the original was sent, or the last new
+	// acknowledgement came. For a probe: when its peer last sent a segment.
 	Sent int64
 	// First says that Sent is of the first transmission, and not of the last segment that was sent.
 	First bool
-	// Unseen says that the capture does not hold what it repeats.
+	// Unseen says that the capture lacks the original.
 	Unseen bool
-	Heard  int64 // when its peer was heard last, 0 if never
+	Heard  int64 // when its peer last sent a segment, 0 if never
 	// LastAt is when the sender sent its last segment before, and Last which packet that was.
 	LastAt int64
 	Last   uint64
-	// Duplicates is how many ACKs in a row of the peer acknowledged the same.
+	// Duplicates is the number of consecutive ACKs of the peer with the same SEG.ACK.
 	Duplicates uint8
-	// Answers says that it answers the peer's SYN, which was sent again.
+	// Answers says that it answers a retransmitted SYN of the peer.
 	Answers bool
-	// SACK says that the two have agreed on SACK, as far as their SYNs show.
+	// SACK says that both agreed on SACK, as far as their SYNs show.
 	SACK bool
 	// Idle is when its peer sent its last segment that was no probe.
 	Idle int64
 	// Reply is how long at most the sender's answer to what passed takes to pass, and RoundTrip how long the peer's
 	// answer takes to have an effect on what the sender sends.
 	Reply, RoundTrip int64
-	// Soonest is how long at least an answer of the sender takes, 0 if nobody knows.
+	// Soonest is the least time of an answer of the sender, 0 if unknown.
 	Soonest int64
 }
 
@@ -90,7 +90,7 @@ func (e *end) keepalive(r *Repeat) {
 	}
 }
 
-// split makes the last keepalive of a run the first of a run of its own.
+// split makes the last keepalive of a run the first of a new run.
 func (e *end) split(r *run) *run {
 	wait, at, packet := r.gap, r.at, r.packet
 	r.count--
@@ -137,12 +137,12 @@ const (
 	quickest = 25e6
 )
 
-// isEarly reports that so little is under way that no three ACKs can come back: fewer are enough (RFC 5827 §3.1).
+// isEarly reports whether so little is under way that three ACKs cannot come back: fewer are enough (RFC 5827 §3.1).
 func (r *Repeat) isEarly() bool {
 	return r.Duplicates > 0 && r.Nxt-r.Una <= (uint32(r.Duplicates)+1)*(r.End-r.Seq)
 }
 
-// fast is text that is sent again before its timer runs out.
+// fast is text that is retransmitted before its timer runs out.
 func (e *end) fast(r *Repeat) {
 	now := e.current(Fast)
 	if now == nil || e.repairs != byFast {
@@ -159,7 +159,7 @@ func (e *end) fast(r *Repeat) {
 	now.seq = r.Seq
 }
 
-// timeout is text or a FIN that is sent again after it was waited for.
+// timeout is text or a FIN that is retransmitted after a wait.
 func (e *end) timeout(fin bool, r *Repeat) {
 	kind, last := RTO, r.End == r.Nxt
 	first := int32(r.Seq-r.Una) <= 0 || r.Heard == 0

@@ -1,6 +1,6 @@
-// Package timers tells why an end sends something again: which timer ran out, how long it had waited, how it backed
-// off, and what did the timer's work before it ran out. It sees only what repeats and what closes a window, for a
-// connection in which all is well runs out of nothing.
+// Package timers finds why an end retransmits: which timer ran out, how long it had waited, how it backed off, and what
+// replaced the timer before it ran out. It sees only retransmissions, probes and closed windows, because in a normal
+// connection no timer runs out.
 package timers
 
 import (
@@ -30,13 +30,13 @@ const (
 	maxRuns    = 4  // of a kind and an end: the first three, and the last
 )
 
-// Timers are those of both ends of a connection. The zero value has seen nothing.
+// Timers has the timers of both ends of a connection. The zero value is ready to use.
 type Timers struct {
 	ends [2]*end // nil where nothing was sent again
 	shut [2]bool // the end's peer has closed its window
 }
 
-// end is what the timers of an end have done.
+// end has the timer runs of an end.
 type end struct {
 	runs     []run
 	leftOut  uint64 // runs that are not in the list
@@ -49,7 +49,7 @@ type end struct {
 	holeAt   int64  // when it said so first, 0 if it has not
 }
 
-// repairs is what made an end repeat the rest of what it had sent.
+// repairs is why an end retransmits the rest of its data.
 type repairs uint8
 
 const (
@@ -85,12 +85,12 @@ func (t *Timers) end(i int) *end {
 	return t.ends[i]
 }
 
-// Concerns reports that a segment which an end hears says something about its timers: few do.
+// Concerns reports whether a segment that an end receives is about its timers: few are.
 func (t *Timers) Concerns(i int, seg *flows.Segment) bool {
 	return seg.Options.HasSACK || seg.Window == 0 || t.shut[i]
 }
 
-// Hears records a segment that an end hears. Closed says that its peer offers no window.
+// Hears records a segment that an end receives. closed says that its peer offers no window.
 func (t *Timers) Hears(i int, seg *flows.Segment, closed bool) {
 	if seg.Flags&(flows.SYN|flows.RST|flows.ACK) != flows.ACK {
 		return
@@ -113,14 +113,14 @@ func (t *Timers) Hears(i int, seg *flows.Segment, closed bool) {
 	t.shut[i] = closed
 }
 
-// Misses takes note that the peer of an end asks for a number, and has got something behind it.
+// Misses records that the peer of an end expects a number, and has received data after it.
 func (t *Timers) Misses(i int, ack uint32, at int64) {
 	if e := t.end(i); e.holeAt == 0 || e.hole != ack {
 		e.hole, e.holeAt = ack, at
 	}
 }
 
-// none reports that an end has sent nothing again.
+// none reports whether an end has retransmitted nothing.
 func (t *Timers) none(i int) bool { return t.ends[i] == nil || len(t.ends[i].runs) == 0 }
 
 // begin adds a run.
@@ -140,7 +140,7 @@ func (e *end) begin(r run) *run {
 	return &e.runs[len(e.runs)-1]
 }
 
-// current is the last run, if it is of a kind.
+// current returns the last run, if it is of a kind.
 func (e *end) current(k Kind) *run {
 	if n := len(e.runs) - 1; n >= 0 && e.runs[n].kind == k {
 		return &e.runs[n]
@@ -148,7 +148,7 @@ func (e *end) current(k Kind) *run {
 	return nil
 }
 
-// fired takes note that the timer of a run has run out after a wait.
+// fired records that the timer of a run has run out after a wait.
 func (r *run) fired(wait, at int64, packet uint64) {
 	if wait == unknown && r.count > 0 {
 		wait = at - r.at

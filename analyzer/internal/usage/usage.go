@@ -1,5 +1,5 @@
-// Package usage tells how the applications use a connection: turns of request and answer, times without text, and the
-// pattern that these make. TCP knows nothing of it; an operator asks for it first.
+// Package usage finds how applications use a connection: turns of request and answer, times without text, and the
+// pattern that these make.
 package usage
 
 // Thresholds of what counts as idle.
@@ -14,7 +14,7 @@ const (
 	smallest     = 3               // so many times as much had the mean request at most
 )
 
-// Usage is what has passed so far. Its zero value is a connection that has not been opened.
+// Usage has the counts so far. Its zero value is a connection that has not been opened.
 type Usage struct {
 	opened   int64 // when the first of these happened
 	last     int64 // when text passed last, or the handshake was completed; 0 before that
@@ -104,10 +104,10 @@ func (u *Usage) pause(at int64) {
 // First is when an end sent its first text, 0 if it has sent none.
 func (u *Usage) First(end int) int64 { return u.first[end] }
 
-// Turns is how many requests of the client the server has answered.
+// Turns is the number of the client's requests that the server has answered.
 func (u *Usage) Turns() uint64 { return u.turns }
 
-// Gaps is how many idle times there were, and the longest, in nanoseconds.
+// Gaps returns the number of idle times, and the longest, in nanoseconds.
 func (u *Usage) Gaps() (n uint64, longest int64) { return u.gaps, u.longest }
 
 // Period is the mean of the idle times in nanoseconds, 0 if they are few or differ.
@@ -132,7 +132,7 @@ func (u *Usage) Silence(at int64) (waited int64) {
 	switch {
 	case u.waiting == 0 || u.pushed > 0 || u.waiting > max(1, u.turns):
 		return 0
-	case u.asking*u.turns*smallest < u.told: // it is no request but a mere note, as HTTP/2 and TLS send
+	case u.asking*u.turns*smallest < u.told: // it is not a request but a notification, as in HTTP/2 and TLS
 		return 0
 	case waited < silence || waited < muchLonger*u.took || u.turns == 0 && waited < firstSilence:
 		return 0

@@ -4,11 +4,10 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Checksums is what the checksums of an end's segments have shown. A receiver drops a segment whose checksum is wrong
-// (RFC 9293 §3.1), but the observer is not the receiver: on the sending host the network card has yet to fill
-// checksums in, and a frame that was merged of several on its way has nobody's. So a wrong one is taken to have been
-// wrong for the receiver too only where the end's others are right, and as long as the receiver does not acknowledge
-// what the segment brings.
+// Checksums has the results for the checksums of an end's segments. A receiver drops a segment whose checksum is wrong
+// (RFC 9293 §3.1), but the observer is not the receiver: on the sending host the network card fills in checksums after
+// the capture, and a frame merged from several has no sender's checksum. So a wrong one counts as wrong for the
+// receiver only if the end's others are right, and as long as the receiver does not acknowledge the segment.
 type Checksums struct {
 	Good     bool     // one was right
 	harmless bool     // a segment with a wrong one was acknowledged, and had not been sent again
@@ -19,14 +18,14 @@ type Checksums struct {
 	}
 }
 
-// Rejects reports that the segment's receiver is taken to have dropped it.
+// Rejects reports whether the segment's receiver probably dropped it.
 func (s *Checksums) Rejects(seg *flows.Segment) bool {
 	return seg.Checksum == flows.ChecksumWrong && s.Good && !s.harmless && !s.merged(seg)
 }
 
-// merged reports a segment that is longer than any on the wire: a receiver has merged several (GRO, LRO), or a sender
-// left it to its network card to cut this one up (TSO). Its checksum is not that of what was sent. Without the SYN
-// that tells the MSS, the end's other segments show what it sends.
+// merged reports whether a segment is longer than any on the wire: a receiver has merged several (GRO, LRO), or a
+// sender left it to its network card to cut this one up (TSO). Its checksum is not that of what was sent. Without the
+// SYN that tells the MSS, the end's other segments show what it sends.
 func (s *Checksums) merged(seg *flows.Segment) bool {
 	const timestamps = 12 // octets of the option, padded, that RFC 6691 §2 takes off
 	limit := s.longest

@@ -1,3 +1,3 @@
-// Package wire tells what happens to segments on their way: which checksums were wrong for the receiver too, and
-// which segments are too long for the path.
+// Package wire finds what happens to segments on the path: which checksums were wrong for the receiver too, and which
+// segments are too long.
 package wire

@@ -35,7 +35,7 @@ type stuck struct {
 	pieces      bool   // the last time it was sent in shorter segments
 }
 
-// stuckOften is how many repetitions of one segment are told. Fewer are everyday.
+// stuckOften is the number of retransmissions of one segment that make a finding. Fewer are common.
 const stuckOften = 3
 
 // shortestTimeout is less than the retransmission timeouts of common stacks, in ns. What comes again sooner does not
@@ -98,16 +98,16 @@ func (p *Path) Acknowledged(seg *flows.Segment, repeats bool) (freed bool) {
 	return freed
 }
 
-// Unanswered is how often the first text that is not acknowledged was sent again, and the first and the last packet
-// of these; often says whether that is worth telling.
+// Unanswered returns how often the first unacknowledged text was retransmitted, and the first and the last of these
+// packets; often says whether that makes a finding.
 func (p *Path) Unanswered() (times, first, last uint64, often bool) {
 	return p.stuck.again, p.stuck.first, p.stuck.last, p.stuck.again >= stuckOften
 }
 
-// Lose takes what was sent again too often for lost.
+// Lose counts text that was retransmitted too often as lost.
 func (p *Path) Lose() { p.lost = max(p.lost, p.stuck.size) }
 
-// Release forgets what was stuck.
+// Release forgets the stuck text.
 func (p *Path) Release() { p.stuck = stuck{} }
 
 // TooBig records the MTU that an ICMP error names.
@@ -117,8 +117,8 @@ func (p *Path) TooBig(mtu uint32, packet uint64) {
 	}
 }
 
-// TooLong reports that what was sent again so often is longer than anything that gets through, by the ICMP error that
-// says so or by what else got through.
+// TooLong reports whether the stuck text is longer than anything that gets through, according to an ICMP error or to
+// what got through.
 func (p *Path) TooLong() bool {
 	return p.stuck.again >= stuckOften && p.stuck.len > p.passed && (p.stuck.small || p.Named != 0)
 }

@@ -99,7 +99,7 @@ func (f *flags) define(set *flag.FlagSet, stdout io.Writer) {
 	}
 }
 
-// config looks for everything that can be wrong before a file is opened.
+// config checks the flags before a file is opened.
 func (f *flags) config(ctx context.Context) (c pipeline.Config, err error) {
 	if flag.NArg() > 0 {
 		return c, &usageError{fmt.Sprintf("%q is not expected", flag.Arg(0)),

@@ -12,7 +12,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
-// A connectionColumn is one of TableOptions.Columns.
+// A connectionColumn is a column of TableOptions.Columns.
 type ConnectionColumn struct {
 	Name    string
 	Header  Cell
@@ -21,8 +21,8 @@ type ConnectionColumn struct {
 	Cell    func(*record.Connection) Cell
 }
 
-// ConnectionColumns are those there are. The arrows of the headers point from the side that is meant, and away from
-// the other: the client stands on the left.
+// ConnectionColumns are all columns. The arrows in the headers point away from the side that the column is about; the
+// client is on the left.
 var ConnectionColumns = []ConnectionColumn{
 	{"id", Cell{Full: "ID"}, true, "number of the first packet",
 		func(c *record.Connection) Cell { return Cell{Full: strconv.FormatUint(c.ID, 10), Tone: Faint} }},
@@ -77,7 +77,7 @@ var ConnectionColumns = []ConnectionColumn{
 	{"tshark", Cell{Full: "TSHARK"}, true, "tshark's completeness", tsharkCell},
 }
 
-// DefaultColumns are shown if none are asked for, as far as they fit and any row has a value for them.
+// DefaultColumns are the columns without --columns, as far as they fit and any row has a value for them.
 var DefaultColumns = []string{"id", "start", "client", "server", "outcome", "teardown", "fate", "states", "ended_by",
 	"duration", "rtt",
 	"server_rtt", "client_rtt", "client_bytes", "server_bytes", "client_packets", "server_packets", "retransmitted",
@@ -104,7 +104,8 @@ var DefaultSteps = []Step{
 	Drop("states"),
 }
 
-// SqueezedColumn is the default one that is cut where all steps did not suffice: explain needs the id.
+// SqueezedColumn is the default column that is cut if all steps did not suffice. The id stays, because explain needs
+// it.
 const SqueezedColumn = "findings"
 
 // A Column is one that TableOptions.Columns can name.
@@ -166,7 +167,7 @@ func fateCell(c *record.Connection) Cell {
 	return teardownCell(c)
 }
 
-// ShortStates are for the column states where there is little room.
+// ShortStates are short names for the column states.
 var ShortStates = map[tcpstate.State]string{
 	tcpstate.Closed: "CLOSED", tcpstate.Listen: "LISTEN", tcpstate.SynSent: "SYNSENT", tcpstate.SynRcvd: "SYNRCVD",
 	tcpstate.Established: "ESTAB", tcpstate.FinWait1: "FINW1", tcpstate.FinWait2: "FINW2", tcpstate.CloseWait: "CLOSEW",

@@ -1,2 +1,2 @@
-// Package text says values as a person reads them, and sets them in tables that fit a width.
+// Package text formats values for people, and sets them in tables that fit a width.
 package text

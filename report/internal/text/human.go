@@ -15,7 +15,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// The functions of this file say values as a person reads them. What is not known is a dash.
+// The functions of this file format values for people. An unknown value is a dash.
 
 const Unknown = "-"
 
@@ -74,7 +74,7 @@ func Rate(perSecond float64) string {
 	return Amount(uint64(perSecond))
 }
 
-// Percent is a share of 0 to 1; all only if it is all, and none only if it is none.
+// Percent is a share of 0 to 1 in percent; 100% only if it is 1, and 0% only if it is 0.
 func Percent(share float64) string {
 	switch {
 	case math.IsNaN(share):
@@ -171,7 +171,7 @@ func cutMiddle(s string, width int) string {
 	return s[:head] + "…" + s[len(s)-(width-head-1):]
 }
 
-// Plain makes s safe to print: control characters, and what else has no picture of its own, become Go escapes.
+// Plain makes s safe to print: control and other invisible characters become Go escapes.
 func Plain(s string) string {
 	printable := func(r rune) bool { return unicode.IsPrint(r) }
 	if strings.IndexFunc(s, func(r rune) bool { return !printable(r) }) < 0 {
@@ -263,7 +263,7 @@ func Wrap(items []string, separator string, width int) []string {
 	return lines
 }
 
-// Some is the cell of a number which is no more than noise when it is 0.
+// Some is the cell of a number that is empty when it is 0.
 func Some(n uint64) Cell {
 	if n == 0 {
 		return Cell{Full: Unknown}

@@ -11,8 +11,8 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
-// Rows writes connections as lines below each other while they end. Nothing is known of those to come, so columns are
-// as wide as what is usual in them; one that is wider is shortened, or else shifts its line.
+// Rows writes connections as rows while they end. The later rows are unknown, so columns have the width of usual
+// values; a wider value is shortened, or else shifts its line.
 type Rows struct {
 	columns []ConnectionColumn
 	shown   []shownColumn
@@ -21,8 +21,8 @@ type Rows struct {
 	Above   bool // something else does
 }
 
-// FollowColumns are the default ones of a table that is written row by row. Who watches sees when a row appears, and
-// the capture's packet numbers help nobody.
+// FollowColumns are the default columns of a table that is written row by row. They lack the start, because the reader
+// sees when a row appears, and the packet numbers of a live capture, which are of no use.
 var FollowColumns = []string{"end", "client", "server", "outcome", "teardown", "fate", "states", "duration", "rtt",
 	"client_bytes", "server_bytes", "findings"}
 
