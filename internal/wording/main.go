@@ -53,6 +53,7 @@ var banned = []struct {
 	{regexp.MustCompile(`(?i)rights of the user that`), "as user …, or set --user"},
 	{regexp.MustCompile(`(?i)\bnone (is|are) asked for\b`), "works only with"},
 	{regexp.MustCompile(`(?i)\btakes? note of\b`), "records"},
+	{regexp.MustCompile(`(?i)\bagain and again\b`), "repeatedly"},
 	{regexp.MustCompile(`(?i)\bin the making\b`), "unfinished"},
 	{regexp.MustCompile(`(?i)\ba (line|sentence) each\b|\ba (record|row) a (line|connection|row)\b`), "one … for each"},
 	{regexp.MustCompile(`(?i)\bwhat it can name\b`), "the names"},
