@@ -52,8 +52,7 @@ func listenerSection(r *record.Result, top int) section {
 		return s
 	}
 	s.after = append(s.after, "PENDING: the most attempts in SYN_RCVD at one time; BACKLOG: the most unresolved at "+
-		"one time, "+
-		"those included that the listener ignored")
+		"one time, including those that the listener ignored")
 	if leftOut := r.Summary.LeftOut.Listeners; leftOut > 0 {
 		s.after = append(s.after, "left out: "+text.Count(leftOut)+
 			" listeners that needed no more than the last of these")
