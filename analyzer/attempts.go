@@ -13,8 +13,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// attempt is an attempt of which nothing but one SYN has been seen. That is all there is to remember of most of a SYN
-// flood. Anything further makes an ordinary life of it, or a connection.
+// attempt is an attempt that shows only one SYN so far. Most of a SYN flood consists of such attempts. A further
+// segment turns it into an ordinary connection, or into one that the rules follow.
 type attempt struct {
 	key      flows.Key
 	packet   uint64
@@ -24,7 +24,7 @@ type attempt struct {
 	syn      line
 }
 
-// segment is the SYN as it came.
+// segment returns the SYN as it came.
 func (e *attempt) segment() (seg flows.Segment) {
 	seg.Packet, seg.Time, seg.Key = e.packet, e.at, e.key
 	seg.Seq, seg.Len, seg.Ack = e.seq, e.len, uint32(e.syn.passed)
@@ -32,22 +32,23 @@ func (e *attempt) segment() (seg flows.Segment) {
 	return seg
 }
 
-// self reports that it was sent to the socket that sent it.
+// self reports that the SYN went to the socket that sent it.
 func (e *attempt) self() bool { return e.key.A == e.key.B && e.key.APort == e.key.BPort }
 
-// opener is the end that sent it.
+// opener is the end that sent the SYN.
 func (e *attempt) opener() int { return e.syn.sender() }
 
-// deadline is when the attempt is given up.
+// deadline is when the analyzer gives up the attempt.
 func (e *attempt) deadline(o *Options) int64 { return e.heard + int64(o.EmbryonicLimit) }
 
-// attempts are those of which nothing but one SYN has been seen, by number.
+// attempts holds, by number, the attempts that show only one SYN so far.
 type attempts struct {
 	slim  store.Slabs[slim]
-	whole store.Slabs[attempt] // the few that a slim does not hold
+	whole store.Slabs[attempt] // the few attempts that do not fit in a slim
 }
 
-// slim is an attempt between IPv4 addresses without what is nearly always 0. A SYN flood is made of these.
+// slim is an attempt between IPv4 addresses, without the fields that are nearly always 0. Most attempts of a SYN flood
+// fit in it.
 type slim struct {
 	at            int64
 	packet        uint64
@@ -61,10 +62,10 @@ type slim struct {
 	flags, marks  uint8
 }
 
-// isWhole marks the numbers of those that are kept whole.
+// isWhole marks the numbers of attempts that are kept in whole.
 const isWhole = 1 << 31
 
-// put keeps an attempt, and gives its number.
+// put stores an attempt and returns its number.
 func (t *attempts) put(e *attempt) uint32 {
 	k, l := &e.key, &e.syn
 	if k.V6 || k.Domain != 0 || e.len > 0 || l.tsEcr != 0 || e.heard != e.at {
@@ -82,7 +83,7 @@ func (t *attempts) put(e *attempt) uint32 {
 	return n
 }
 
-// at is the attempt of a number.
+// at returns the attempt with a number.
 func (t *attempts) at(n uint32) attempt {
 	if n&isWhole != 0 {
 		return *t.whole.At(n &^ isWhole)
@@ -98,12 +99,12 @@ func (t *attempts) at(n uint32) attempt {
 	}
 }
 
-// mapped is an IPv4 address in the place of an IPv6 address (RFC 4291 §2.5.5.2).
+// mapped is the prefix of an IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2).
 func mapped(ip [4]byte) flows.Addr {
 	return flows.Addr{10: 0xff, 11: 0xff, 12: ip[0], 13: ip[1], 14: ip[2], 15: ip[3]}
 }
 
-// is reports whether the attempt of a number has a key.
+// is reports whether the attempt with a number has a key.
 func (t *attempts) is(n uint32, k *flows.Key) bool {
 	if n&isWhole != 0 {
 		return t.whole.At(n&^isWhole).key == *k
@@ -113,7 +114,7 @@ func (t *attempts) is(n uint32, k *flows.Key) bool {
 		s.addrs[1] == [4]byte(k.B[12:]) && !k.V6 && k.Domain == 0
 }
 
-// drop takes a number back.
+// drop frees a number.
 func (t *attempts) drop(n uint32) {
 	if n&isWhole != 0 {
 		t.whole.Drop(n &^ isWhole)
@@ -122,16 +123,15 @@ func (t *attempts) drop(n uint32) {
 	t.slim.Drop(n)
 }
 
-// live is how many there are.
+// live is how many attempts there are.
 func (t *attempts) live() uint64 { return t.slim.Live() + t.whole.Live() }
 
-// used is how many bytes they take.
+// used is how many bytes the attempts take.
 func (t *attempts) used() uint64 {
 	return t.slim.Live()*uint64(unsafe.Sizeof(slim{})) + t.whole.Live()*uint64(unsafe.Sizeof(attempt{}))
 }
 
-// createAttempt begins the record of an attempt, if the segment is a SYN with which one
-// can begin and wait for an answer.
+// createAttempt begins the record of an attempt, if the segment is a SYN that can begin one and wait for an answer.
 func (a *Analyzer) createAttempt(syn *flows.Segment, tag uint32) bool {
 	l, plain := lineOf(syn)
 	if !opens(syn) || syn.Quote != nil || syn.Encap != nil || !plain {
@@ -153,7 +153,7 @@ func (a *Analyzer) createAttempt(syn *flows.Segment, tag uint32) bool {
 	return true
 }
 
-// promote makes a connection of the attempt at a place.
+// promote turns the attempt at a place into a connection.
 func (a *Analyzer) promote(n uint32) *connection {
 	p := a.table.places.At(n)
 	c := a.table.awake.take()
@@ -165,7 +165,7 @@ func (a *Analyzer) promote(n uint32) *connection {
 	return c
 }
 
-// grow makes the connection of an attempt.
+// grow fills in the connection of an attempt.
 func (a *Analyzer) grow(c *connection, e *attempt) {
 	syn := e.segment()
 	c.begin(&syn, nil)
@@ -180,7 +180,7 @@ func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 	number := a.table.places.At(n).where
 	e := a.table.attempts.at(number)
 	a.table.remove(&e.key, n)
-	if a.table.index != nil { // else nobody needs the room
+	if a.table.index != nil { // without an index, nothing needs the room
 		a.table.attempts.drop(number)
 	}
 	syn := e.segment()
@@ -211,16 +211,16 @@ func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 	a.tell(recordEnds, &end)
 }
 
-// likeness is what decides about the record of an attempt, but for sockets, numbers and times.
+// likeness is everything that determines the record of an attempt, except sockets, numbers and times.
 type likeness struct {
 	len            uint32
 	mss, options   uint16 // line.behind, line.len
 	headers, flags uint8
-	marks          uint8 // of the line, but for who sent it
+	marks          uint8 // of the line, except which end sent it
 	v6, closed     bool  // addresses; window
-	nowhere        bool  // an address is no host's
+	nowhere        bool  // an address does not belong to a host
 	by             record.EndedBy
-	slice          int // of the journal: each begins with a model of its own
+	slice          int // of the journal: each slice begins with its own model
 }
 
 func (a *Analyzer) likeness(e *attempt, by record.EndedBy) likeness {
@@ -235,7 +235,7 @@ func (a *Analyzer) likeness(e *attempt, by record.EndedBy) likeness {
 	}
 }
 
-// isModel reports whether the record of an attempt says nothing but what that of a twin says.
+// isModel reports whether the record of an attempt says only what the record of a twin can say.
 func isModel(e *attempt, c *connection, r *record.Connection) bool {
 	return !c.self() && c.key.Hosts() && c.role == record.RoleSyn && c.failure() == crowd.Unanswered &&
 		len(r.Client.States) == 1 && len(r.Server.States) == 0 && len(r.Findings) == 1 &&
@@ -243,27 +243,27 @@ func isModel(e *attempt, c *connection, r *record.Connection) bool {
 		strings.HasSuffix(r.Findings[0].Detail, strconv.FormatUint(e.packet, 10))
 }
 
-// twins makes the records of attempts that are alike of the record of one of them. They differ in sockets, numbers and
-// times only: in a SYN flood millions do.
+// twins makes the records of similar attempts from the record of one of them, the model. The records differ only in
+// sockets, numbers and times. A SYN flood has millions of them.
 type twins struct {
 	model  record.Connection
 	detail string // of its one finding, up to the packet's number
 	record record.Connection
-	last   uint64 // the id that record has been given, 0 if it is not like model
-	ttl    uint8  // of the SYN that it tells of
+	last   uint64 // the id that record now has, 0 if record does not match model
+	ttl    uint8  // of the SYN that record describes
 	texts  texts
 }
 
-// follow takes the record of an attempt for the model of those that come.
+// follow makes the record of an attempt the model for the attempts that follow.
 func (t *twins) follow(r *record.Connection) {
 	t.model, t.last = *r.Clone(), 0
 	t.detail = strings.TrimSuffix(r.Findings[0].Detail, strconv.FormatUint(r.ID, 10))
 }
 
-// fill gives the record of a twin. It is valid until the next one is filled.
+// fill returns the record of a twin. It is valid until the next call.
 func (t *twins) fill(e *event) *record.Connection {
 	r, at, packet := &t.record, record.Time(e.attempt.SynAt), record.PacketNumber(e.packet)
-	if t.last == 0 || r.ID != t.last || len(r.Findings) != 1 { // else it is as it was left, and no one has taken it
+	if t.last == 0 || r.ID != t.last || len(r.Findings) != 1 { // else unchanged, and not kept
 		states, none, timeWait, findings := r.Client.States[:0], r.Server.States[:0], r.TimeWait[:0], r.Findings[:0]
 		*r, t.ttl = t.model, 0
 		r.Client.States, r.Findings = append(states, t.model.Client.States...), append(findings, t.model.Findings...)

@@ -9,11 +9,11 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// What is kept of a place beside its connections: the place, its part of the index, which is half
-// empty at worst, and an alarm or two.
+// placeBytes is what a place takes beside its connections: the place, at most three buckets of the index, and one or
+// two alarms.
 const placeBytes = uint64(unsafe.Sizeof(place{}) + 3*unsafe.Sizeof(bucket{}) + 2*unsafe.Sizeof(store.Alarm{}))
 
-// footprint is how many bytes are taken by what is followed.
+// footprint is how many bytes the followed connections take.
 func (a *Analyzer) footprint() uint64 {
 	return a.departed.tags.Size() + a.table.arena.Used + uint64(a.table.live)*placeBytes +
 		a.table.attempts.used() +
@@ -22,7 +22,7 @@ func (a *Analyzer) footprint() uint64 {
 		uint64(a.table.awake.live())*uint64(unsafe.Sizeof(connection{}))
 }
 
-// bound gives up records until the rest is within the limits.
+// bound evicts records until the rest is within the limits.
 func (a *Analyzer) bound() {
 	o := &a.options
 	if o.MaxConnections == 0 && o.MaxMemory == 0 {
@@ -36,11 +36,11 @@ func (a *Analyzer) bound() {
 	}
 }
 
-// Where room is short, a connection that was evicted does not come back by its next segment: that would cost another
-// one its room, and there would be a record for each segment. Such segments are counted. A SYN begins a connection all
-// the same, and when there is room again, so does any segment.
+// While room is short, the next segment of an evicted connection does not begin a new record. Otherwise each such
+// segment would evict another connection, and make a record. These segments are counted. A SYN still begins a
+// connection, and so does any segment once there is room again.
 
-// departed is what is known of the connections that were evicted.
+// departed remembers which connections were evicted.
 type departed struct {
 	short bool     // of room, since something was evicted
 	seeds [2]seeds // of their hashes
@@ -48,11 +48,11 @@ type departed struct {
 	after uint64 // segments that were not followed
 }
 
-// departedShare is the part of the memory for connections that is taken to remember which were evicted.
+// departedShare is the fraction of MaxMemory, one in departedShare, that remembers the evicted connections.
 const departedShare = 8
 
-// departs remembers that the connection of a key was evicted. Which others it makes forgotten must not depend on
-// chance, nor be for anybody to choose. So the seeds are made of the capture.
+// departs remembers that the connection of a key was evicted. Remembering one may make others forgotten. Which ones
+// must not depend on chance, and no sender may choose them. So the seeds come from the capture.
 func (a *Analyzer) departs(k *flows.Key) {
 	d, o := &a.departed, &a.options
 	if d.tags.Size() == 0 {
@@ -70,7 +70,7 @@ func (d *departed) hash(k *flows.Key) uint64 {
 	return uint64(d.seeds[0].hash(k))<<32 | uint64(d.seeds[1].hash(k))
 }
 
-// hasDeparted reports whether a segment of a 4-tuple without records is not to be followed, and counts it then.
+// hasDeparted reports that a segment of a 4-tuple without records is not to be followed, and counts such segments.
 func (a *Analyzer) hasDeparted(seg *flows.Segment) bool {
 	d := &a.departed
 	if !d.short || opens(seg) || !a.roomIsShort() || !d.tags.Has(d.hash(&seg.Key)) {
@@ -80,31 +80,32 @@ func (a *Analyzer) hasDeparted(seg *flows.Segment) bool {
 	return true
 }
 
-// roomIsShort reports that something was evicted, and less than an eighth of the room has become free since.
+// roomIsShort reports that a connection was evicted, and that less than an eighth of the room has become free since.
 func (a *Analyzer) roomIsShort() bool {
 	o := &a.options
 	a.departed.short = a.exceeds(o.MaxConnections-(o.MaxConnections+7)/8, o.MaxMemory-o.MaxMemory/8)
 	return a.departed.short
 }
 
-// exceeds reports whether more connections are followed, or more memory is taken for them. 0 is no limit.
+// exceeds reports whether there are more connections, or they take more memory, than the limits. 0 means no limit.
 func (a *Analyzer) exceeds(connections, memory uint64) bool {
 	return connections > 0 && a.live.Connections+a.table.attempts.live() > connections ||
 		memory > 0 && a.footprint() > memory
 }
 
-// evict gives up the record that is of least use: the oldest one that is closed already or that nobody has completed
-// (RFC 4987 §3.4: recycling the oldest half-open TCB), as long as these are more than an eighth of all, for one that
-// has just begun is of use too; then of the open ones one that has long been silent. It reports whether there was any.
+// evict evicts the least useful record, and reports whether there was one. First it evicts the oldest record that is
+// closed or whose handshake is not complete (RFC 4987 §3.4: recycling the oldest half-open TCB). It does so while these
+// are more than an eighth of all records, because a connection that has just begun is useful too. After that it evicts
+// an open connection that has long been silent.
 func (a *Analyzer) evict() bool {
 	idle := a.table.attempts.live()
 	for _, count := range [...]*record.StateCount{&a.live.Client, &a.live.Server} {
 		idle += count[tcpstate.SynSent] + count[tcpstate.SynRcvd] + count[tcpstate.TimeWait] + count[tcpstate.Closed]
 	}
 	enough := idle > (a.live.Connections+a.table.attempts.live())/8
-	tries := 4 // open ones to choose from
+	tries := 4 // how many open connections to choose from
 	if enough {
-		tries = 1 << 12 // those that are passed over are behind the others from then on
+		tries = 1 << 12 // the ones passed over then move behind the others
 	}
 	passed := a.spared[:0]
 	var chosen store.Alarm
@@ -117,7 +118,7 @@ func (a *Analyzer) evict() bool {
 		a.wheel.Pop()
 		p := a.table.places.At(m.Place)
 		if p.kind == free || p.alarm != m.At {
-			continue // it is void
+			continue // the alarm is void
 		}
 		tries--
 		passed = append(passed, m)
@@ -161,18 +162,18 @@ func (a *Analyzer) evict() bool {
 	return true
 }
 
-// candidate is a record that may be given up.
+// candidate is a record that may be evicted.
 type candidate struct {
 	id    uint64
 	heard int64
-	spare bool // closed already, or not completed
+	spare bool // closed, or the handshake is not complete
 }
 
-// spare reports that it is closed already, or not completed.
+// spare reports that the connection is closed, or that its handshake is not complete.
 func (c *connection) spare() bool { return c.over() || c.waits() || c.embryonic() }
 
-// candidate gives the record of a place that is of least use: the newest spare one if these are wanted, else that which
-// has been silent for longest. One that rests alone need not be woken for that.
+// candidate returns the least useful record of a place: the newest spare one if spare is set, else the one that has
+// been silent longest. A single record at rest need not be woken for that.
 func (a *Analyzer) candidate(n uint32, spare bool) candidate {
 	switch p := a.table.places.At(n); p.kind {
 	case bare:
@@ -200,7 +201,7 @@ func (a *Analyzer) candidate(n uint32, spare bool) candidate {
 	return least
 }
 
-// giveBack sets the alarm of a place again, behind the others that are set already.
+// giveBack sets the alarm of a place again, behind the alarms that are already set.
 func (a *Analyzer) giveBack(m store.Alarm) {
 	p := a.table.places.At(m.Place)
 	p.alarm = never

@@ -17,14 +17,14 @@ import (
 	"github.com/tcplife/tcplife/internal/spare"
 )
 
-// accounts is what all connections add up to. It is kept in the order of what happens, by one alone; the connections
-// themselves can be followed by several side by side, each of which keeps a journal for it.
+// accounts holds the sums over all connections. One goroutine keeps it, in the order of events. Several trackers can
+// follow the connections in parallel; each then keeps a journal for accounts.
 type accounts struct {
 	emit   func(*record.Connection)
 	tokens offers.Tokens
 	totals ledger.Totals
 	crowd  *crowd.Crowd
-	twins  twins // of the one who tells without a journal
+	twins  twins // for a tracker without a journal
 
 	related related
 }
@@ -37,21 +37,21 @@ func newAccounts(o *Options, emit func(*record.Connection)) *accounts {
 	return a
 }
 
-// event is what happens to one connection and matters beyond it. There is no pointer in it that the
-// collector would have to follow.
+// event is what happens to one connection and matters beyond it. It has no pointers, so the garbage collector need not
+// scan it.
 type event struct {
 	when    order
 	attempt crowd.Attempt
 	probe   crowd.Probe // its first segment
 
 	synAck crowd.Probe // synAcked: the first SYN-ACK
-	// listenerAccepted; recordEnds: when the server came to be ESTABLISHED, 0 for never
+	// listenerAccepted; recordEnds: when the server became ESTABLISHED, 0 for never
 	acceptedAt int64
 	askedAt    int64  // recordEnds: the client's first text, 0 for none
 	servedAt   int64  // recordEnds: the server's first text or FIN, 0 for none
 	heardAt    int64  // recordEnds: the server's last segment
 	synAckTTL  uint8  // recordEnds: of the SYN-ACK, if another device than the server made it; else 0
-	serverTTL  uint8  // recordEnds: of the server then
+	serverTTL  uint8  // recordEnds: of the server, if synAckTTL is set
 	at         int64  // twinEnds: the end of the record; completionTakenBack: when it seemed to have left SYN_RCVD
 	token      uint32 // mptcpOpens: of an end
 	// synAckRetransmitted, handshakeCompletes, completionTakenBack, attemptEnds: SYN-ACKs that no SYN asked for
@@ -59,23 +59,23 @@ type event struct {
 	kind                  eventKind
 	end                   crowd.End // attemptEnds, completionTakenBack, failureTakenBack, twinEnds
 	firstRetransmission   bool      // synRetransmitted: for the first time
-	retransmitted         bool      // synAcked, attemptEnds: the SYN was sent again before
+	retransmitted         bool      // synAcked, attemptEnds: the SYN was retransmitted before
 	text                  bool      // listenerFellBack: the client had sent text
 	answered              bool      // synRetransmitted: a SYN-ACK had come
 	completed             bool      // synAckRetransmitted: the ACK had come
 	firstBack             bool      // listenerFellBack: for the first time
 	held                  bool      // completionTakenBack: since it fell back
-	cut                   bool      // attemptEnds, completionTakenBack, twinEnds: with the capture
-	// recordEnds, handshakeCompletes, attemptEnds: nothing but silence says that the SYN-ACK was acknowledged
+	cut                   bool      // attemptEnds, completionTakenBack, twinEnds: the capture ended
+	// recordEnds, handshakeCompletes, attemptEnds: only silence shows that the SYN-ACK was acknowledged
 	silent     bool
 	reset      bool   // segmentStrayed: an RST answered it
-	model      bool   // recordEnds: those that twinEnds tells of are like this one
+	model      bool   // recordEnds: this record is the model for later twinEnds
 	clientPort uint16 // synAckUnasked, twinEnds
-	packet     uint64 // synAckUnasked, twinEnds; mptcpOpens: the first of the connection
+	packet     uint64 // synAckUnasked, twinEnds; mptcpOpens: the connection's first packet
 }
 
-// eventKind says which it is: the end of a record, or what the method of the crowd that has its name is told. twinEnds
-// is the end of an attempt and of its record, which is like that of a model.
+// eventKind says what happened: a record ended, or something that the crowd's method of the same name takes in.
+// twinEnds is the end of an attempt and of its record, which is like the model.
 type eventKind uint8
 
 const (
@@ -101,18 +101,18 @@ const (
 	mptcpOpens
 )
 
-// order is a place in the order of what happens. It is the same whoever follows the connection, and however
-// much of the others' segments he sees: by the capture's clock, then as the constants say, then by the
-// place among all segments or the id.
+// order is the place of an event among all events. It does not depend on which tracker follows the connection, nor on
+// how many segments of other connections that tracker sees. It compares the capture's clock, then the turn, then the
+// number of the segment or the id.
 type order struct {
 	clock int64
 	turn  int64
 	id    uint64
 }
 
-// The turns of what happens while the clock shows one time: segments that waited long enough; those that moved
-// the clock there, and came while it stood there; alarms, by the times for which they were set; at the end of
-// the capture, by id, what is left.
+// The turns of events at one time of the clock. First come segments that waited long enough. Then come segments that
+// moved the clock there, or arrived while it stood there. Then come alarms, by the times for which they were set. At
+// the end of the capture the rest follows, by id.
 const (
 	turnOfWaiting = math.MinInt64
 	turnOfSegment = math.MinInt64 + 1
@@ -129,7 +129,8 @@ func (m *order) compare(o *order) int {
 	return cmp.Compare(m.id, o.id)
 }
 
-// take enters an event. The record is the one that ends, if one does; the twins are those of who tells it.
+// take adds an event to the sums. The record is the one that ends, if one does. The twins belong to the tracker that
+// reports the event.
 func (a *accounts) take(e *event, record *record.Connection, twins *twins) {
 	if e.silent && a.crowd.Flooded(&e.attempt) {
 		a.keepOpen(e, record)
@@ -196,12 +197,12 @@ func (a *accounts) take(e *event, record *record.Connection, twins *twins) {
 	}
 }
 
-// endAttempt tells the crowd what became of an attempt.
+// endAttempt tells the crowd how an attempt ended.
 func (a *accounts) endAttempt(e *event) {
 	a.crowd.End(e.when.clock, &e.attempt, e.end, e.cut, int(e.synAckRetransmissions), &e.probe, e.retransmitted)
 }
 
-// settleCookie takes back the SYN_RCVD of a listener that kept nothing of the attempt (RFC 4987 §3.6).
+// settleCookie withdraws the SYN_RCVD of a listener that kept no state for the attempt (RFC 4987 §3.6).
 func (a *accounts) settleCookie(r *record.Connection) {
 	s := &r.Server
 	if r.Handshake.Outcome != record.OutcomeEmbryonic || len(s.States) != 1 || s.States[0].State != tcpstate.SynRcvd ||
@@ -213,7 +214,7 @@ func (a *accounts) settleCookie(r *record.Connection) {
 	}
 }
 
-// explainOverflow adds to a record that a full queue of the listener let its client wait, or refused it.
+// explainOverflow adds a finding to a record: the listener's queue was full, so the client had to wait or was refused.
 func (a *accounts) explainOverflow(r *record.Connection, attempt *crowd.Attempt) {
 	h := &r.Handshake
 	since, packet := h.SynAt, h.SynPacket
@@ -239,7 +240,7 @@ func (a *accounts) explainOverflow(r *record.Connection, attempt *crowd.Attempt)
 	insertFinding(r, record.FindingBacklogOverflow, record.Server, uint64(packet), string(b))
 }
 
-// result is what they add up to between two times of the capture.
+// result returns the sums. Their population runs from one time of the capture to another.
 func (a *accounts) result(from, to record.Time, evicted, after uint64, passed *course.Passed) *record.Result {
 	r := a.totals.Result(from, to)
 	r.Evicted, r.AfterEviction, r.FlagsOnly = evicted, after, passed.FlagsOnly()
@@ -247,7 +248,7 @@ func (a *accounts) result(from, to record.Time, evicted, after uint64, passed *c
 	return r
 }
 
-// tell has an event entered in the accounts.
+// tell adds an event to the journal, or without one directly to the accounts.
 func (a *Analyzer) tell(kind eventKind, e *event) {
 	e.kind, e.when = kind, a.when
 	if a.journal == nil {
@@ -258,25 +259,25 @@ func (a *Analyzer) tell(kind eventKind, e *event) {
 	a.record = a.journal.enter(e)
 }
 
-// journal is what the accounts are to be told by one of several trackers.
+// journal holds what one of several trackers reports to the accounts.
 type journal struct {
 	page  *page
 	full  chan *page
 	free  spare.List[*page]
-	cuts  []int64 // a page has events of the clock before the first of these only
+	cuts  []int64 // a page holds only events before the first of these times
 	slice int     // how many cuts there were
 }
 
-// page is a part of a journal.
+// page is part of a journal.
 type page struct {
 	events  []event
-	records []record.Connection // what the events are about that are about one, in their order
+	records []record.Connection // one for each event that has a record, in order
 	filled  int                 // of the records
-	slice   int                 // how many cuts of the journal are before it
-	last    *work               // what this is the last page about; nil on others
+	slice   int                 // how many cuts of the journal come before it
+	last    *work               // the work of which this is the last page; nil on others
 }
 
-// How much is on a page, and how many pages there are: a tracker goes on while the others, or the accounts, are behind.
+// The size of a page, and the number of pages. A tracker continues while the others, or the accounts, are behind.
 const (
 	pageEvents   = 256
 	pageRecords  = 32
@@ -291,7 +292,7 @@ func newJournal() *journal {
 	return j
 }
 
-// enter adds an event, and gives the room for the next record.
+// enter adds an event, and returns the room for the next record.
 func (j *journal) enter(e *event) *record.Connection {
 	j.reach(e.when.clock)
 	p := j.page
@@ -305,7 +306,7 @@ func (j *journal) enter(e *event) *record.Connection {
 	return &j.page.records[j.page.filled]
 }
 
-// reach begins the slice of a time of the clock, and gives the room for the next record.
+// reach begins the slice of a time of the clock, and returns the room for the next record.
 func (j *journal) reach(clock int64) *record.Connection {
 	for len(j.cuts) > 0 && clock >= j.cuts[0] {
 		if len(j.page.events) > 0 {
@@ -317,19 +318,19 @@ func (j *journal) reach(clock int64) *record.Connection {
 	return &j.page.records[j.page.filled]
 }
 
-// turn begins a new page, and gives the room for its first record. The old one may be the last about something.
+// turn begins a new page, and returns the room for its first record. The old page may be the last of a work.
 func (j *journal) turn(last *work) *record.Connection {
 	p, next := j.page, j.free.Take()
 	next.events, next.filled, next.slice = next.events[:0], 0, j.slice
-	if p.filled < pageRecords { // the next record may have been filled, but its end not been told
+	if p.filled < pageRecords { // the next record may be filled although its end was not reported
 		next.records[0], p.records[p.filled] = p.records[p.filled], next.records[0]
 	}
 	p.last, j.page = last, next
-	j.full <- p // who reads it may put it back at once
+	j.full <- p // the reader may put it back at once
 	return &next.records[0]
 }
 
-// hasRecord reports that the event is about a record, and not only about an attempt.
+// hasRecord reports that the event has a record, and not only an attempt.
 func (k eventKind) hasRecord() bool { return k == recordEnds || k == timeWaitsEnd }
 
 var (
@@ -337,7 +338,7 @@ var (
 	packedRecords = pack.Of[[]record.Connection]()
 )
 
-// pack gives a page as bytes.
+// pack returns a page as bytes.
 func (p *page) pack() []byte {
 	records := p.records[:p.filled]
 	return packedRecords.Append(packedEvents.Append(nil, &p.events), &records)

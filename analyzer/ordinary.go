@@ -7,20 +7,20 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Most connections live as the RFC has it: a handshake, requests and answers, two FINs, each segment where the one
-// before it ended. Nobody asks what the rules make of such a life while it lasts. So its segments are only written
-// down, and the rules read them all at once: when it ends, when somebody looks, or when a segment comes that was not
-// expected. What must be known meanwhile is in which states the two ends are, and that follows from the flags.
+// Most connections follow the RFC's example: a handshake, requests and answers, two FINs, each segment where the one
+// before it ended. While such a connection lasts, the verdict of the rules is not needed. So its segments are only
+// stored, and the rules read them all at once: when it ends, when its record is wanted early, or when an unexpected
+// segment comes. Meanwhile only the states of the two ends must be known, and those follow from the flags.
 
-// ordinary is a life that has been ordinary so far.
+// ordinary is a connection that has been ordinary so far.
 type ordinary struct {
 	attempt
 	next       [2]uint32 // SND.NXT of each end
-	acked      [2]uint32 // its last SEG.ACK
-	stamps     [2]uint32 // its last TSval, 0 for none
+	acked      [2]uint32 // last SEG.ACK of each end
+	stamps     [2]uint32 // last TSval of each end, 0 for none
 	lastAt     int64     // time of the last segment
 	lastPacket uint64
-	waits      int64  // since when an end is in TIME_WAIT
+	waits      int64  // when an end entered TIME_WAIT
 	irs        uint32 // ISS of the end that has answered
 	count      uint8  // lines
 	states     [2]tcpstate.State
@@ -28,7 +28,7 @@ type ordinary struct {
 	pages      [maxLines / linesOnPage]uint32 // of lines
 }
 
-// A life of more segments than maxLines after its SYN is no short one: the rules follow it from then on.
+// A connection of more than maxLines segments after its SYN is not short: the rules follow it from then on.
 const (
 	maxLines    = 16
 	linesOnPage = 2
@@ -36,7 +36,7 @@ const (
 
 type lines [linesOnPage]line
 
-// proceeds takes in a segment if it is what is expected next at a place. Otherwise it does nothing.
+// proceeds takes in a segment if it is the expected next one at a place. Otherwise it does nothing.
 func (a *Analyzer) proceeds(n uint32, seg *flows.Segment) bool {
 	p := a.table.places.At(n)
 	if a.jumping || a.options.Trace != nil && (a.options.Traced == nil || a.options.Traced(&seg.Key)) {
@@ -53,7 +53,7 @@ func (a *Analyzer) proceeds(n uint32, seg *flows.Segment) bool {
 	return false
 }
 
-// answers begins an ordinary life if the segment is the SYN-ACK that the SYN at a place has asked for.
+// answers begins an ordinary connection if the segment is the SYN-ACK that answers the SYN at a place.
 func (a *Analyzer) answers(n uint32, p *place, seg *flows.Segment) bool {
 	e := a.table.attempts.at(p.where)
 	asks := e.len == 0 && e.syn.window != 0 && e.syn.checksum() != flows.ChecksumWrong && !e.self()
@@ -84,7 +84,7 @@ func (a *Analyzer) answers(n uint32, p *place, seg *flows.Segment) bool {
 	return true
 }
 
-// goesOn takes in a segment if it goes on with an ordinary life.
+// goesOn takes in a segment if it continues an ordinary connection.
 func (a *Analyzer) goesOn(n uint32, o *ordinary, seg *flows.Segment) bool {
 	from, to := sender(seg), 1-sender(seg)
 	fin, behind := seg.Flags.Has(flows.FIN), o.next[to]-seg.Ack
@@ -154,8 +154,8 @@ func (a *Analyzer) goesOn(n uint32, o *ordinary, seg *flows.Segment) bool {
 	return true
 }
 
-// line is that of a segment but for what it acknowledges. It reports whether it can be written down behind the others,
-// and nothing about it is out of the ordinary.
+// line returns the line of a segment, except what it acknowledges. It reports whether the line can be stored after the
+// others, and nothing about the segment is out of the ordinary.
 func (o *ordinary) line(seg *flows.Segment) (l line, fits bool) {
 	passed, packets, last := seg.Time-o.lastAt, seg.Packet-o.lastPacket, o.stamps[sender(seg)]
 	older := seg.Options.HasTimestamp && last != 0 && int32(seg.Options.TSVal-last) < 0 // RFC 7323 §5.3
@@ -168,7 +168,7 @@ func (o *ordinary) line(seg *flows.Segment) (l line, fits bool) {
 	return l, fits && !l.stampedZero()
 }
 
-// write puts a line behind the others.
+// write stores a line after the others.
 func (a *Analyzer) write(o *ordinary, seg *flows.Segment, l *line) {
 	n := &o.pages[o.count/linesOnPage]
 	if o.count%linesOnPage == 0 {
@@ -182,12 +182,12 @@ func (a *Analyzer) write(o *ordinary, seg *flows.Segment, l *line) {
 	}
 }
 
-// eachLine calls visit with each segment that is written down, behind the SYN, until visit reports false. It reports
-// whether visit never did.
+// eachLine calls visit with each stored segment after the SYN, until visit returns false. It reports whether visit
+// never did.
 func (a *Analyzer) eachLine(o *ordinary, visit func(*flows.Segment) bool) bool {
 	var written [maxLines / linesOnPage]lines
 	for i := range (o.count + linesOnPage - 1) / linesOnPage {
-		written[i] = *a.table.lines.At(o.pages[i]) // one after the other, so that the processor fetches all at once
+		written[i] = *a.table.lines.At(o.pages[i]) // copied in a row, so that the processor fetches all at once
 	}
 	client := o.opener()
 	var next [2]uint32
@@ -213,7 +213,7 @@ func (a *Analyzer) eachLine(o *ordinary, visit func(*flows.Segment) bool) bool {
 	return true
 }
 
-// judge makes a connection of the ordinary life at a place, by the rules.
+// judge turns the ordinary connection at a place into one that the rules follow.
 func (a *Analyzer) judge(n uint32) *connection {
 	o := a.table.ordinary.At(a.table.places.At(n).where)
 	c := a.table.awake.take()
@@ -223,7 +223,7 @@ func (a *Analyzer) judge(n uint32) *connection {
 	return c
 }
 
-// read lets a connection that has taken in the SYN take in the segments that are written down.
+// read passes the stored segments to a connection that has taken in the SYN.
 func (a *Analyzer) read(c *connection, o *ordinary) {
 	a.eachLine(o, func(seg *flows.Segment) bool {
 		c.segment(seg, passage{})
@@ -232,7 +232,7 @@ func (a *Analyzer) read(c *connection, o *ordinary) {
 	c.continues(o)
 }
 
-// continues gives a connection what is known of the life that it goes on with beside its segments.
+// continues gives a connection what is known of its ordinary past, apart from the segments.
 func (c *connection) continues(o *ordinary) {
 	c.heard, c.stands = o.heard, o.standing()
 	if c.phase = answered; !o.embryonic() {
@@ -243,7 +243,7 @@ func (c *connection) continues(o *ordinary) {
 	}
 }
 
-// replace puts a connection in the place of the ordinary life that it was made of.
+// replace puts a connection in the place of the ordinary one that it was made of.
 func (a *Analyzer) replace(n uint32, c *connection) {
 	p := a.table.places.At(n)
 	a.table.forget(p.where)
@@ -251,7 +251,7 @@ func (a *Analyzer) replace(n uint32, c *connection) {
 	p.where, p.kind = c.number, awake
 }
 
-// event is what happens to it now.
+// event returns an event of now for the connection.
 func (o *ordinary) event(a *Analyzer) event {
 	syn := o.segment()
 	e := event{attempt: attemptBy(&o.key, o.opener()), probe: crowd.ProbeOf(&syn)}
@@ -259,13 +259,13 @@ func (o *ordinary) event(a *Analyzer) event {
 	return e
 }
 
-// standing is how it is counted.
+// standing is how the connection is counted.
 func (o *ordinary) standing() standing {
 	client := o.opener()
 	return standing{counted: true, client: uint8(o.states[client]) + 1, server: uint8(o.states[1-client]) + 1}
 }
 
-// deadline is when nothing more is expected of it, or earlier.
+// deadline is when no more segments are expected, or earlier.
 func (o *ordinary) deadline(opt *Options) int64 {
 	switch {
 	case o.waits != 0:
@@ -276,10 +276,10 @@ func (o *ordinary) deadline(opt *Options) int64 {
 	return o.heard + int64(opt.IdleLimit)
 }
 
-// embryonic reports that the handshake is not completed.
+// embryonic reports that the handshake is not complete.
 func (o *ordinary) embryonic() bool { return o.states[o.opener()] == tcpstate.SynSent }
 
-// forget takes back what is written down of a life.
+// forget frees an ordinary connection and its stored lines.
 func (t *table) forget(n uint32) {
 	o := t.ordinary.At(n)
 	for i := uint8(0); i < o.count; i += linesOnPage {
@@ -288,9 +288,9 @@ func (t *table) forget(n uint32) {
 	t.ordinary.Drop(n)
 }
 
-// judgeWhole makes a connection of the ordinary life at a place, as judge does, for a record that ends now. A life that
-// was ordinary up to both acknowledged FINs needs no rules: tcpstate.Ordinary tells what they make of it. judgeWhole
-// leaves other lives as they are.
+// judgeWhole does what judge does, for a record that ends now. A connection that was ordinary up to two acknowledged
+// FINs needs no rules: tcpstate.Ordinary gives the result that the rules would give. judgeWhole does not change other
+// connections.
 func (a *Analyzer) judgeWhole(n uint32) {
 	p := a.table.places.At(n)
 	if p.kind != orderly {
@@ -322,7 +322,7 @@ func (a *Analyzer) judgeWhole(n uint32) {
 	a.replace(n, c)
 }
 
-// skim counts the next segment of a whole life, and reports whether no more can be said of it.
+// skim counts the next segment of a whole connection, and reports whether the rules would find nothing more in it.
 func (c *connection) skim(life *tcpstate.Ordinary, seg *flows.Segment) bool {
 	from, fin := sender(seg), seg.Flags.Has(flows.FIN)
 	x, y, last := &c.sides[from], &c.sides[1-from], &life.Last[from]
@@ -362,13 +362,13 @@ func (c *connection) skim(life *tcpstate.Ordinary, seg *flows.Segment) bool {
 	return true
 }
 
-// line is what is written down of a segment, in 32 bytes. All else about it follows from what came before.
+// line is what is stored of a segment, in 32 bytes. The rest follows from the segments before.
 type line struct {
-	// since the segment before: nanoseconds, and in the last passedBits packets; of a SYN without ACK SEG.ACK
+	// since the segment before: nanoseconds, and in the last passedBits packets; in a SYN without ACK, SEG.ACK
 	passed               uint64
 	digest, tsVal, tsEcr uint32
-	behind               uint16 // octets of its peer's that it does not acknowledge; of a SYN the MSS
-	len                  uint16 // of a SYN the window scale, and which options it has
+	behind               uint16 // octets of its peer that it does not acknowledge; in a SYN, the MSS
+	len                  uint16 // in a SYN, the window scale, and which options it has
 	window, ipid         uint16
 	headers, ttl         uint8
 	flags, marks         uint8
@@ -385,15 +385,15 @@ const (
 	markAE
 )
 
-// The bits of line.len of a SYN, behind those of the window scale.
+// The bits of line.len in a SYN, after those of the window scale.
 const (
 	optionMSS = 1 << (8 + iota)
 	optionWScale
 	optionSACK
 )
 
-// lineOf is the line of a segment, but for passed and behind. It reports whether nothing of it is lost: longer ones and
-// less usual options cannot be written down.
+// lineOf returns the line of a segment, without passed and behind. It reports whether the line loses nothing: longer
+// segments and less common options do not fit.
 func lineOf(seg *flows.Segment) (l line, whole bool) {
 	opt := &seg.Options
 	l = line{
@@ -430,7 +430,7 @@ func (l *line) mark(is bool, bit uint8) {
 	}
 }
 
-// read sets what the line says of a segment, the text of a SYN left out.
+// read sets the fields of a segment that the line holds, except the text of a SYN.
 func (l *line) read(seg *flows.Segment) {
 	seg.FromB, seg.Cut = l.marks&markFromB != 0, l.marks&markCut != 0
 	seg.Flags = flows.Flags(l.flags)

@@ -9,14 +9,15 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Only so many connections are awake. The others rest in the arena, in an eighth of the room or so, until a segment or
-// an alarm wakes them. Nothing that a connection knows is lost by resting but fingerprints that are too old to matter.
+// Only a limited number of connections are awake. The others rest in the arena until a segment or an alarm wakes them.
+// There they take about an eighth of the bytes. At rest a connection loses only fingerprints that are too old to
+// matter.
 
-// awakeLimit is how many connections are awake at most, 94 MiB of them.
+// awakeLimit is how many connections are awake at most; they take 94 MiB.
 const awakeLimit = 1 << 15
 
-// awakeAmong is how many connections one of n trackers has awake at most: a sixteenth of what memory it may take. An
-// awake one has pointers, which the garbage collector follows.
+// awakeAmong is how many connections one of n trackers has awake at most. They take at most a sixteenth of MaxMemory.
+// An awake connection has pointers, which the garbage collector follows.
 func (o *Options) awakeAmong(n int) int {
 	limit := awakeLimit / n
 	if o.MaxMemory > 0 {
@@ -25,14 +26,15 @@ func (o *Options) awakeAmong(n int) int {
 	return max(limit, 4*aside)
 }
 
-// packed is how a connection rests: all of it but what is written apart, and what it is only while it is awake.
+// packed defines how a connection rests. It covers all fields except those that are written separately, and those that
+// matter only while it is awake.
 var packed = store.NewPacker[connection]()
 
 // aside is how many connections one segment can need at once: the incarnations of its 4-tuple, and a new one.
 const aside = 2 * maxIncarnations
 
-// makeRoom puts connections to rest so that those which the next segment needs can be awake. No pointer to a connection
-// outlives it.
+// makeRoom puts connections to rest, so that the connections of the next segment can be awake. A pointer to a
+// connection is invalid after it.
 func (a *Analyzer) makeRoom() {
 	pool := &a.table.awake
 	for tries := 2 * a.awakeLimit; pool.live() > a.awakeLimit-aside && tries > 0; tries-- {
@@ -50,20 +52,20 @@ func (a *Analyzer) makeRoom() {
 	}
 }
 
-// heading is what is written in front of the incarnations that rest at a place: what can be told without waking them.
+// heading stands in front of the incarnations that rest at a place. It holds what must be known without waking them.
 type heading struct {
 	key      flows.Key
 	deadline int64 // of the newest
 	heard    int64 // of the newest
-	spare    bool  // the newest is the first to be given up
+	spare    bool  // the newest is the first to be evicted
 	count    int
 	ids      [maxIncarnations]uint64
 }
 
-// isSpare is a bit beside the count.
+// isSpare is a bit in the byte of the count.
 const isSpare = 1 << 7
 
-// append writes it for an analyzer whose capture begins at origin.
+// append writes the heading for an analyzer whose capture begins at origin.
 func (h *heading) append(b []byte, origin int64) []byte {
 	b = appendKey(b, &h.key)
 	b = binary.AppendVarint(b, h.deadline-origin)
@@ -79,7 +81,7 @@ func (h *heading) append(b []byte, origin int64) []byte {
 	return b
 }
 
-// read is the reverse. It gives what follows.
+// read reads what append wrote, and returns the bytes after it.
 func (h *heading) read(b []byte, origin int64) (rest []byte) {
 	b = readKey(b, &h.key)
 	deadline, size := binary.Varint(b)
@@ -94,7 +96,7 @@ func (h *heading) read(b []byte, origin int64) (rest []byte) {
 	return b
 }
 
-// rest packs the incarnations of a 4-tuple, the newest of which is head.
+// rest packs the incarnations of a 4-tuple; head is the newest.
 func (a *Analyzer) rest(head *connection) {
 	h := heading{key: head.key, deadline: a.deadline(head), heard: head.heard, spare: head.spare()}
 	for c := head; c != nil; c = c.older {
@@ -117,7 +119,7 @@ func (a *Analyzer) rest(head *connection) {
 	}
 }
 
-// wake gives the newest incarnation of a place at rest, with all of them awake.
+// wake wakes all incarnations of a place at rest, and returns the newest.
 func (a *Analyzer) wake(n uint32) (head *connection) {
 	head = a.unpack(n, a.table.awake.take)
 	for c := head; c != nil; c = c.older {
@@ -129,7 +131,7 @@ func (a *Analyzer) wake(n uint32) (head *connection) {
 	return head
 }
 
-// unpack reads the incarnations of a place at rest into unused connections, and gives the newest.
+// unpack reads the incarnations of a place at rest into unused connections, and returns the newest.
 func (a *Analyzer) unpack(n uint32, unused func() *connection) (head *connection) {
 	p := a.table.places.At(n)
 	var h heading
@@ -152,7 +154,7 @@ func (a *Analyzer) unpack(n uint32, unused func() *connection) (head *connection
 	return head
 }
 
-// deadlineAtRest is that of the only incarnation at a place, if it rests, and its id: it need not be woken to be asked.
+// deadlineAtRest returns the deadline and the id of a place's only incarnation, if it rests. It does not wake it.
 func (a *Analyzer) deadlineAtRest(p *place) (at int64, id uint64, known bool) {
 	if p.kind != atRest {
 		return 0, 0, false
@@ -184,7 +186,7 @@ func (a *Analyzer) ids(list []uint64, n uint32) []uint64 {
 	return list
 }
 
-// roles are the kinds of evidence by their number in few bits.
+// roles numbers the kinds of evidence, so that few bits hold one.
 var roles = [...]record.RoleEvidence{"", record.RoleSyn, record.RoleSynAck, record.RolePorts, record.RoleFirstPacket}
 
 func numberOf(r record.RoleEvidence) uint8 {
@@ -196,7 +198,8 @@ func numberOf(r record.RoleEvidence) uint8 {
 	panic("not a role: " + string(r))
 }
 
-// encapsulations numbers those of the connections that rest. There are few of them, and many connections in each.
+// encapsulations numbers the encapsulations of connections at rest. There are few of them, and each has many
+// connections.
 type encapsulations struct {
 	list    []encapsulation // [0] is none
 	numbers map[*flows.Encapsulation]uint32
@@ -208,7 +211,7 @@ type encapsulation struct {
 	users  uint32
 }
 
-// enter counts one more connection in it, and gives its number. nil is no encapsulation.
+// enter counts one more connection in an encapsulation, and returns its number. nil means no encapsulation.
 func (s *encapsulations) enter(e *flows.Encapsulation) uint32 {
 	if s.numbers == nil {
 		s.list, s.numbers = make([]encapsulation, 1), map[*flows.Encapsulation]uint32{}
@@ -230,7 +233,7 @@ func (s *encapsulations) enter(e *flows.Encapsulation) uint32 {
 	return n
 }
 
-// leave counts one less. nil is no encapsulation.
+// leave counts one connection less. nil means no encapsulation.
 func (s *encapsulations) leave(e *flows.Encapsulation) {
 	if e == nil {
 		return

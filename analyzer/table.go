@@ -9,13 +9,13 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// table finds what is known of a 4-tuple: its place. A place holds the incarnations that are followed, the newest
-// first, an ordinary life, or an attempt of which only one SYN is known. Incarnations lie at rest in the arena, in few
-// bytes, or are awake as connections. But for these, of which there are only so many, there is nothing that the
-// collector would have to walk.
+// table finds the place of a 4-tuple. A place holds one of three things: the incarnations that are followed, newest
+// first; an ordinary connection; or an attempt that shows only one SYN so far. Incarnations rest in the arena, in few
+// bytes, or are awake as connections. Only the awake ones, whose number is limited, have pointers that the garbage
+// collector must follow.
 type table struct {
-	index  []bucket // a power of two of them; open addressing, linear probing
-	shift  uint     // 32 - log2 of their number
+	index  []bucket // the length is a power of two; open addressing, linear probing
+	shift  uint     // 32 - log2 of len(index)
 	seeds  seeds
 	places store.Slabs[place]
 	live   int // places in use
@@ -25,19 +25,19 @@ type table struct {
 	awake    pool
 	attempts attempts
 	ordinary store.Slabs[ordinary]
-	lines    store.Slabs[lines] // of the ordinary lives
+	lines    store.Slabs[lines] // of the ordinary connections
 }
 
 // bucket is one entry of the index.
 type bucket struct {
-	tag   uint32 // the key's hash; its upper bits are where the search begins
+	tag   uint32 // the key's hash; its upper bits say where the search begins
 	place uint32 // 0 for none
 }
 
-// place is what is known of one 4-tuple, and where.
+// place is what is known of one 4-tuple, and where that lies.
 type place struct {
-	alarm int64  // when it is looked at next, or never
-	where uint32 // the number of the newest incarnation awake, or of the life or attempt, or in the arena
+	alarm int64  // when the place is looked at next, or never
+	where uint32 // number of the newest awake incarnation, ordinary connection or attempt, or in the arena
 	kind  kind
 }
 
@@ -46,8 +46,8 @@ type kind uint8
 
 const (
 	free    kind = iota
-	bare         // an attempt of which only one SYN is known
-	orderly      // an ordinary life
+	bare         // an attempt that shows only one SYN so far
+	orderly      // an ordinary connection
 	awake        // incarnations as connections
 	atRest       // incarnations packed in the arena
 )
@@ -64,7 +64,7 @@ func newTable() table {
 	return t
 }
 
-// seeds are random, so that nobody can choose ports that collide; nothing of them shows in the output.
+// seeds are random, so that no sender can choose ports that collide. The output does not depend on them.
 type seeds [4]uint64
 
 func newSeeds() (s seeds) {
@@ -93,7 +93,7 @@ func mix(x, y uint64) uint64 {
 	return high ^ low
 }
 
-// find gives the place of a key with its hash, 0 if it has none.
+// find returns the place of a key with its hash, 0 if it has none.
 func (t *table) find(k *flows.Key, tag uint32) uint32 {
 	var packed [maxPackedKey]byte
 	var packedKey []byte
@@ -132,11 +132,11 @@ func (t *table) find(k *flows.Key, tag uint32) uint32 {
 	}
 }
 
-// foresee looks where find will look for the keys of segments. A search has to wait for memory three times, one after
-// the other; many wait together, step by step, and find all in the caches afterwards.
+// foresee looks where find will look for the keys of segments. One search waits for memory three times in a row. Many
+// searches wait together, step by step, and then find everything in the caches.
 func (t *table) foresee(own []owned) {
 	if t.live < fewPlaces {
-		return // they are in the caches
+		return // all places are in the caches
 	}
 	t.ahead = t.ahead[:0]
 	for _, o := range own {
@@ -149,7 +149,7 @@ func (t *table) foresee(own []owned) {
 	}
 }
 
-// look brings what is known at a place into the caches. What it gives has no meaning.
+// look loads what is known at a place into the caches. Its result has no meaning.
 func (t *table) look(n uint32) uint32 {
 	switch p := t.places.At(n); p.kind {
 	case awake:
@@ -168,10 +168,10 @@ func (t *table) look(n uint32) uint32 {
 	return 0
 }
 
-// foreseenEnds is how many records are foreseen at once, so many that the caches hold them.
+// foreseenEnds is how many records foreseeEnds looks at in one call. The caches hold that many.
 const foreseenEnds = 16
 
-// foreseeEnds looks, as foresee does, at what records that end will be made of.
+// foreseeEnds loads into the caches, as foresee does, what the records that end will be made of.
 func (t *table) foreseeEnds(list []at) {
 	t.ahead = append(t.ahead[:0], 0)
 	for i := range list {
@@ -187,7 +187,7 @@ func (t *table) foreseeEnds(list []at) {
 	}
 }
 
-// add gives a key that has none a place; the tag is its hash.
+// add gives a place to a key that has none. The tag is its hash.
 func (t *table) add(tag uint32) uint32 {
 	if t.live++; t.live > len(t.index)/3*2 {
 		t.resize(2 * len(t.index))
@@ -209,7 +209,7 @@ func (t *table) insert(b bucket) {
 func (t *table) resize(n int) {
 	old := t.index
 	t.index, t.shift = make([]bucket, n), uint(32-bits.TrailingZeros(uint(n)))
-	clear(t.index) // a page that is read before it is written is given twice
+	clear(t.index) // else a page that is read before it is written costs two page faults
 	for _, b := range old {
 		if b.place != 0 {
 			t.insert(b)
@@ -217,8 +217,8 @@ func (t *table) resize(n int) {
 	}
 }
 
-// remove frees the place of a key. Without an index there is nothing else to do. Those behind it in the index move up,
-// so that no search ends early (Knuth, The Art of Computer Programming, volume 3, algorithm 6.4 R).
+// remove frees the place of a key. Without an index it does nothing else. The entries after it in the index move up, so
+// that no search ends early (Knuth, The Art of Computer Programming, volume 3, algorithm 6.4 R).
 func (t *table) remove(k *flows.Key, n uint32) {
 	*t.places.At(n) = place{}
 	t.live--
@@ -240,10 +240,10 @@ func (t *table) remove(k *flows.Key, n uint32) {
 	t.index[gap] = bucket{}
 }
 
-// maxPackedKey is the most that appendKey appends.
+// maxPackedKey is the most bytes that appendKey appends.
 const maxPackedKey = 1 + 2*(16+2) + 8
 
-// appendKey writes a key so that equal bytes are equal keys, and none is the beginning of another one.
+// appendKey writes a key. Equal keys give equal bytes, and the bytes of one key never begin those of another.
 func appendKey(b []byte, k *flows.Key) []byte {
 	kind, skip := byte(0), 12
 	if k.V6 {
@@ -262,7 +262,7 @@ func appendKey(b []byte, k *flows.Key) []byte {
 	return b
 }
 
-// readKey is the key at the beginning of b, and what follows it.
+// readKey reads the key at the beginning of b, and returns the bytes after it.
 func readKey(b []byte, k *flows.Key) (rest []byte) {
 	*k = flows.Key{V6: b[0]&1 != 0}
 	domain := b[0]&2 != 0
@@ -283,20 +283,20 @@ func readKey(b []byte, k *flows.Key) (rest []byte) {
 	return b
 }
 
-// pool is the room for the connections that are awake.
+// pool holds the connections that are awake.
 type pool struct {
 	list []*connection // by number, from 1 on
 	free []uint32
-	hand uint32 // the number that is the next to be looked at for one to be put to rest
+	hand uint32 // the last number that makeRoom looked at
 }
 
-// at is the connection of a number.
+// at returns the connection with a number.
 func (p *pool) at(n uint32) *connection { return p.list[n-1] }
 
-// live is how many are in use.
+// live is how many connections are in use.
 func (p *pool) live() int { return len(p.list) - len(p.free) }
 
-// take gives an unused connection: all that may be left in it is room of its lists.
+// take returns an unused connection. It is empty, but its lists may keep their capacity.
 func (p *pool) take() *connection {
 	if last := len(p.free) - 1; last >= 0 {
 		c := p.at(p.free[last])
@@ -308,7 +308,7 @@ func (p *pool) take() *connection {
 	return c
 }
 
-// release takes a connection back.
+// release makes a connection unused.
 func (p *pool) release(c *connection) {
 	p.free = append(p.free, c.number)
 	c.number, c.older, c.encap = 0, nil, nil

@@ -8,17 +8,17 @@ import (
 	"github.com/tcplife/tcplife/analyzer/internal/store"
 )
 
-// A bounded map keeps the heaviest of its entries: when there are four times as many as it may keep, the lighter ones
-// go. What comes again after it has gone begins anew.
+// A bounded map keeps its heaviest entries. When it has four times as many as its limit, it drops the lighter ones. A
+// key that comes again after that begins anew.
 type bounded[K comparable, V any] struct {
 	limit   int
 	weight  func(*V) weight
-	compare func(_, _ *K) int // of two that weigh the same the lesser stays; 0 only for one and the same
+	compare func(_, _ *K) int // of two equal weights the lesser key stays; 0 only if the keys are equal
 
-	places  store.Index // in entries, by the hash of the key; nobody who does not know the seed makes two alike
+	places  store.Index // in entries, by hash of the key; the seed is secret, so no sender can make keys collide
 	seed    maphash.Seed
 	entries []entry[K, V]
-	leftOut uint64 // how many went
+	leftOut uint64 // how many entries were dropped
 }
 
 type entry[K comparable, V any] struct {
@@ -26,10 +26,10 @@ type entry[K comparable, V any] struct {
 	value V
 }
 
-// weight decides by its first number, and between equal ones by its second.
+// weight compares by its first number, and if those are equal by its second.
 type weight [2]uint64
 
-// of is the value of a key, a new one if there is none. It is valid until it is asked for the next.
+// of returns the value of a key, and adds one if there is none. It is valid until the next call.
 func (b *bounded[K, V]) of(key K) *V {
 	if b.entries == nil {
 		b.seed = maphash.MakeSeed()
@@ -46,12 +46,12 @@ func (b *bounded[K, V]) of(key K) *V {
 	if n == cap(b.entries) {
 		b.entries = append(make([]entry[K, V], 0, max(2*n, 16)), b.entries...)
 	}
-	b.entries = b.entries[:n+1] // what is beyond the length has no value
+	b.entries = b.entries[:n+1] // entries beyond the length are zero
 	b.entries[n].key = key
 	return &b.entries[n].value
 }
 
-// find is the value of a key, nil if there is none.
+// find returns the value of a key, nil if there is none.
 func (b *bounded[K, V]) find(key K) *V {
 	if b.entries == nil {
 		return nil
@@ -62,7 +62,7 @@ func (b *bounded[K, V]) find(key K) *V {
 	return nil
 }
 
-// trim leaves no more than limit entries.
+// trim keeps at most limit entries.
 func (b *bounded[K, V]) trim() {
 	if len(b.entries) <= b.limit {
 		return
@@ -89,7 +89,8 @@ func (b *bounded[K, V]) trim() {
 	}
 }
 
-// part brings the n heaviest to the front, in any order: Hoare's quickselect, for nobody needs the rest sorted.
+// part moves the n heaviest entries to the front, in any order. It is Hoare's quickselect, because the rest need not be
+// sorted.
 func (b *bounded[K, V]) part(entries []weighed[K], n int) {
 	for len(entries) > 1 && 0 < n && n < len(entries) {
 		pivot := entries[len(entries)/2]
@@ -117,7 +118,8 @@ func (b *bounded[K, V]) part(entries []weighed[K], n int) {
 	}
 }
 
-// weighed is what decides about an entry, at hand: to look it up again for each comparison would take most of the time.
+// weighed is a copy of what the comparisons of an entry need. Looking that up again for each comparison would take most
+// of the time.
 type weighed[K comparable] struct {
 	weight weight
 	key    K
@@ -133,7 +135,7 @@ func (b *bounded[K, V]) weighed() []weighed[K] {
 	return all
 }
 
-// heavier is negative if the first stays rather than the second.
+// heavier is negative if the first is kept rather than the second.
 func (b *bounded[K, V]) heavier(x, y *weighed[K]) int {
 	switch v, w := &x.weight, &y.weight; {
 	case v[0] != w[0]:
@@ -144,7 +146,7 @@ func (b *bounded[K, V]) heavier(x, y *weighed[K]) int {
 	return b.compare(&x.key, &y.key)
 }
 
-// sorted are the entries, the heaviest first. They are valid until a new one is asked for.
+// sorted returns the entries, heaviest first. They are valid until the next entry is added.
 func (b *bounded[K, V]) sorted() []*entry[K, V] {
 	all := b.weighed()
 	order := make([]*weighed[K], len(all))

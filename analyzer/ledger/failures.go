@@ -9,22 +9,22 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
-// What is called a short life and a long one.
+// The limits of short and long connections.
 const (
 	shortLived = record.Duration(time.Second)
 	longLived  = record.Duration(time.Minute)
 )
 
-// notClosingPatience is how long a side may take in CLOSE_WAIT before it counts.
+// notClosingPatience is how long a side may stay in CLOSE_WAIT before it counts as not closing.
 const notClosingPatience = record.Duration(10 * time.Second)
 
-// maxNotClosing bounds the list.
+// maxNotClosing limits the list.
 const maxNotClosing = 1024
 
-// failures adds up what went wrong with connections.
+// failures counts what went wrong with connections.
 type failures struct {
 	attempts   wordCounts
-	resets     [3][tcpstate.TimeWait + 2]uint64 // by Side; the last state is none
+	resets     [3][tcpstate.TimeWait + 2]uint64 // by Side; the last state means none
 	halfClosed record.HalfClosedTotals
 	lifetimes  record.LifetimeTotals
 	notClosing bounded[notClosingKey, record.NotClosing]
@@ -101,7 +101,7 @@ func (f *failures) lifetime(c *record.Connection) {
 	}
 }
 
-// unclosed counts a side that has not closed though its peer has.
+// unclosed counts a side that has not closed although its peer has.
 func (f *failures) unclosed(c *record.Connection, e, peer *record.Endpoint, side record.Side) {
 	in := func(e *record.Endpoint, s tcpstate.State) bool { return e.State.Known && e.State.State == s }
 	var since record.Time

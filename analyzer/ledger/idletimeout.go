@@ -8,11 +8,11 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// idleEnds counts what ends connections by the silence before it, in classes of which each is a fiftieth wider than the
-// one before.
+// idleEnds counts the ends of connections by the silence before them. Each class of silences is 2 % wider than the one
+// before.
 type idleEnds struct {
 	kind     string
-	shortest record.Duration // what is shorter is a conversation
+	shortest record.Duration // shorter silences are part of a conversation
 	classes  [idleClasses]idleClass
 	total    uint64
 }
@@ -26,8 +26,8 @@ func newIdleResets() idleEnds {
 	return idleEnds{kind: record.IdleReset, shortest: record.Duration(5 * time.Second)}
 }
 
-// newCrossedCloses counts closes that crossed the other side's text. Servers give up some connections after a second or
-// two.
+// newCrossedCloses counts closes that crossed text of the other side. Some servers give up connections after only a
+// second or two.
 func newCrossedCloses() idleEnds {
 	return idleEnds{kind: record.IdleCrossed, shortest: record.Duration(time.Second)}
 }
@@ -36,10 +36,10 @@ type idleClass struct {
 	resets, byClient  uint64
 	shortest, longest record.Duration
 	server            netip.AddrPort
-	servers, ports    bool // there is another one
+	servers, ports    bool // there is more than one
 }
 
-// add takes in the record of a connection that a side ended after a silence.
+// add counts a connection that a side ended after a silence.
 func (r *idleEnds) add(c *record.Connection, silence record.Duration, by record.Side) {
 	if silence < r.shortest {
 		return
@@ -72,9 +72,9 @@ func (c *idleClass) merge(o *idleClass) {
 	}
 }
 
-// timeouts finds the silences that stand out: three resets at least within two neighbouring classes, so within 4 % of
-// each other, and no more than a third as many in the ten classes on either side, for resets that somebody decides on
-// are spread.
+// timeouts finds the silences that stand out. At least three resets lie within two neighbouring classes, so within 4 %
+// of each other. The ten classes on either side together have at most a third as many. The silences before resets that
+// a person or program decides on are spread more widely.
 func (r *idleEnds) timeouts() []record.IdleTimeout {
 	const enough, around = 3, 10
 	list := []record.IdleTimeout{}

@@ -8,9 +8,9 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
-// The limits of a Population: some 100 MB, if every host has endpoints in all states all the time.
+// The limits of a Population: about 100 MB, if every host has endpoints in all states all the time.
 const (
-	maxMoments      = 1000 // where it chooses the step itself
+	maxMoments      = 1000 // if it chooses the step itself
 	maxGivenMoments = 100_000
 	maxHostMoments  = 5000
 	maxHosts        = 250
@@ -19,8 +19,8 @@ const (
 // states counts endpoints by state; CLOSED and LISTEN are not counted.
 type states [tcpstate.TimeWait + 1]timeline
 
-// Population adds up how many endpoints are in each state over time. Those of hosts are counted for the hosts with most
-// endpoints.
+// Population counts how many endpoints are in each state over time, for all hosts together and, if wanted, for the
+// hosts with most endpoints.
 type Population struct {
 	step        int64
 	moments     int
@@ -35,8 +35,9 @@ type hostPopulation struct {
 	states    states
 }
 
-// NewPopulation is one with moments a step apart, or, for a step of 0, one as short as 1000 moments allow. Of a given
-// step there are 100,000 moments at most, and 5000 of a host, beyond which it is made longer too.
+// NewPopulation returns a Population with one moment each step. A step of 0 means the shortest step with at most 1000
+// moments. With a given step there are at most 100,000 moments, and 5000 for each host. Beyond that the step becomes
+// longer.
 func NewPopulation(step time.Duration, byHost bool) *Population {
 	p := &Population{step: int64(step), moments: maxGivenMoments, byHost: byHost}
 	if step == 0 {
@@ -49,8 +50,7 @@ func NewPopulation(step time.Duration, byHost bool) *Population {
 	return p
 }
 
-// Add takes in the record of a connection. The order in which they come makes no difference as long as the hosts are
-// not too many.
+// Add takes in the record of a connection. The order of the records makes no difference until there are too many hosts.
 func (p *Population) Add(c *record.Connection) {
 	for _, e := range [...]*record.Endpoint{&c.Client, &c.Server} {
 		if len(e.States) == 0 {
@@ -65,8 +65,8 @@ func (p *Population) Add(c *record.Connection) {
 	}
 }
 
-// stays adds an endpoint's stays in its states. The last one lasts as long as anything is known of the connection, and
-// a TIME_WAIT that was reported before its end as long as it will.
+// stays adds an endpoint's stays in its states. The last one lasts until the end of the record. A TIME_WAIT that was
+// reported while it ran lasts until it expires.
 func (p *Population) stays(to *states, e *record.Endpoint, c *record.Connection, moments int) {
 	held := c.Held(e)
 	for i := range held {
@@ -76,7 +76,7 @@ func (p *Population) stays(to *states, e *record.Endpoint, c *record.Connection,
 		}
 		until := c.Ended
 		if c.EndedBy == record.EndCaptureEnd {
-			until++ // it is there at the last moment
+			until++ // it still exists at the last moment
 		}
 		if i+1 < len(held) {
 			until = min(until, held[i+1].At)
@@ -95,7 +95,7 @@ func (p *Population) stays(to *states, e *record.Endpoint, c *record.Connection,
 	}
 }
 
-// Merge adds what another Population of the same step has counted.
+// Merge adds the counts of another Population with the same step.
 func (p *Population) Merge(o *Population) {
 	p.all.merge(&o.all, p.moments)
 	for _, other := range o.hosts.sorted() {
@@ -117,8 +117,9 @@ func (s *states) merge(o *states, moments int) {
 	}
 }
 
-// Series gives the numbers from the first moment at or after a time to the last one at or before another: of all hosts
-// together, and then, if they were asked for, of each, those with most endpoints first.
+// Series returns the counts from the first moment at or after one time to the last moment at or before another. The
+// first series is that of all hosts together. Series of single hosts follow, if they were asked for, the host with most
+// endpoints first.
 func (p *Population) Series(from, to record.Time) []record.PopulationSeries {
 	if from == record.NoTime {
 		return nil
@@ -134,7 +135,7 @@ func (p *Population) Series(from, to record.Time) []record.PopulationSeries {
 	return list
 }
 
-// LeftOut is how many hosts have no series of their own, for there were others with more endpoints.
+// LeftOut is how many hosts have no series of their own, because other hosts had more endpoints.
 func (p *Population) LeftOut() uint64 { return p.hosts.leftOut }
 
 func (p *Population) series(s *states, host *netip.Addr, from, to record.Time, moments int) record.PopulationSeries {

@@ -8,25 +8,26 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
-// Moment is a point of the capture: a time, or where Packet is not 0 the moment after that packet, which has the time.
+// Moment is a point of the capture. If Packet is 0 it is a time. Otherwise it is the moment after that packet, and Time
+// is the packet's time.
 type Moment struct {
 	Time   record.Time
 	Packet record.PacketNumber
 }
 
-// Snapshot collects the Snapshot of a moment.
+// Snapshot collects the connections that are alive at a moment.
 type Snapshot struct {
 	moment   Moment
 	snapshot record.Snapshot
 }
 
-// NewSnapshot returns one that holds no connection yet.
+// NewSnapshot returns a Snapshot without connections.
 func NewSnapshot(m Moment) *Snapshot {
 	return &Snapshot{m, record.Snapshot{Record: "snapshot", Schema: record.Schema, Time: m.Time, Packet: m.Packet,
 		ByState: map[string]uint64{}, Connections: []record.Alive{}}}
 }
 
-// Add takes in the record of a connection, in any order. One that is not alive at the moment leaves no trace.
+// Add takes in the record of a connection, in any order. A connection that is not alive at the moment changes nothing.
 func (i *Snapshot) Add(c *record.Connection) {
 	m, s := i.moment, &i.snapshot
 	if m.Packet == 0 && (c.Start > m.Time || c.Ended < m.Time) || m.Packet != 0 &&
@@ -48,16 +49,16 @@ func (i *Snapshot) Add(c *record.Connection) {
 	})
 }
 
-// Record is the snapshot, once all connections have been added. They are in the order of their ids.
+// Record returns the snapshot, once all connections have been added. It sorts them by id.
 func (i *Snapshot) Record() *record.Snapshot {
 	slices.SortFunc(i.snapshot.Connections, func(a, b record.Alive) int { return cmp.Compare(a.ID, b.ID) })
 	return &i.snapshot
 }
 
-// alive reports a socket that ss would list.
+// alive reports whether ss would list a socket.
 func alive(s *record.Socket) bool { return s.State.Known && s.State.State != tcpstate.Closed }
 
-// socketAt is the endpoint at a moment: in the last state that had begun then.
+// socketAt is the endpoint at a moment: in the last state that had begun by then.
 func socketAt(c *record.Connection, e *record.Endpoint, m Moment) record.Socket {
 	s := record.Socket{IP: e.IP, Port: e.Port, Since: record.NoTime}
 	held := c.Held(e)
@@ -69,7 +70,8 @@ func socketAt(c *record.Connection, e *record.Endpoint, m Moment) record.Socket 
 	return s
 }
 
-// begunBy reports whether a state had begun at a moment. By packets, those count that had passed.
+// begunBy reports whether a state had begun at a moment. If the moment is a packet, states of packets up to it have
+// begun.
 func begunBy(e *record.StateEntry, m Moment) bool {
 	if m.Packet != 0 && e.Packet != 0 {
 		return e.Packet <= m.Packet

@@ -6,19 +6,19 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// A timeline counts how many of something there are at the moments of a grid, the whole multiples of a step since 1970.
-// A stay that lies between two of them is in none. Where there would be more moments than it may keep, the step becomes
-// longer, and what it holds is what it would hold had it had that step from the first: so once it is settled the order
-// in which stays were added has made no difference.
+// A timeline counts how many of something exist at the moments of a grid: the whole multiples of a step since 1970. A
+// stay between two moments counts in neither. If there would be more moments than the limit, the step becomes longer.
+// The counts are then the same as if the step had been that long from the start. So after settle they do not depend on
+// the order in which stays were added.
 type timeline struct {
 	step             int64   // in nanoseconds
 	first            int64   // the moment of change[0], in steps
-	change           []int32 // by how much the number differs from that at the moment before
+	change           []int32 // the difference from the count at the moment before
 	earliest, latest int64   // of all stays
 }
 
-// gridSteps are the steps that a person would choose, each a multiple of those before it. With the last one all time
-// that can be told has 214 moments.
+// gridSteps are the steps that a person would choose, each a multiple of those before it. With the longest step, all
+// times that an int64 can hold have 214 moments.
 var gridSteps = [...]int64{
 	1e6, 2e6, 10e6, 20e6, 100e6, 200e6, 1e9, 2e9, 10e9, 60e9, 300e9, 900e9, 3600e9, 6 * 3600e9,
 	day, 10 * day, 100 * day, 1000 * day,
@@ -26,7 +26,7 @@ var gridSteps = [...]int64{
 
 const day = 24 * 3600 * int64(1e9)
 
-// longer is the step after one, which is a multiple of it.
+// longer returns the next longer step, which is a multiple of the given one.
 func longer(step int64) int64 {
 	if i, isOne := slices.BinarySearch(gridSteps[:], step); isOne && i+1 < len(gridSteps) {
 		return gridSteps[i+1]
@@ -34,7 +34,7 @@ func longer(step int64) int64 {
 	return 2 * step
 }
 
-// roundUp is the first moment at or after a time.
+// roundUp is the first moment at or after a time, in steps.
 func roundUp(at, step int64) int64 {
 	q := at / step
 	if at%step > 0 {
@@ -43,7 +43,7 @@ func roundUp(at, step int64) int64 {
 	return q
 }
 
-// roundDown is the last moment at or before a time.
+// roundDown is the last moment at or before a time, in steps.
 func roundDown(at, step int64) int64 {
 	q := at / step
 	if at%step < 0 {
@@ -52,7 +52,7 @@ func roundDown(at, step int64) int64 {
 	return q
 }
 
-// add counts what is there from a time on until another, and keeps at most limit moments.
+// add counts a stay from a time until another, and keeps at most limit moments.
 func (t *timeline) add(from, until int64, limit int) {
 	if from >= until {
 		return
@@ -60,7 +60,7 @@ func (t *timeline) add(from, until int64, limit int) {
 	t.reach(from, until)
 	i := roundUp(from, t.step)
 	if until <= i*t.step {
-		return // a division costs as much as all else
+		return // a division costs as much as the rest
 	}
 	j := roundUp(until, t.step)
 	if i == j {
@@ -80,7 +80,7 @@ func (t *timeline) add(from, until int64, limit int) {
 	t.change[j-t.first]--
 }
 
-// reach records the time in which there are stays.
+// reach extends the time that has stays.
 func (t *timeline) reach(from, until int64) {
 	if t.earliest == t.latest {
 		t.earliest, t.latest = from, until
@@ -88,7 +88,7 @@ func (t *timeline) reach(from, until int64) {
 	t.earliest, t.latest = min(t.earliest, from), max(t.latest, until)
 }
 
-// settle makes the step the shortest with which the time of all stays has no more than limit moments.
+// settle chooses the shortest step with which all stays together have at most limit moments.
 func (t *timeline) settle(limit int) {
 	for roundUp(t.latest, t.step)-roundUp(t.earliest, t.step) >= int64(limit) {
 		t.coarsen(longer(t.step))
@@ -109,7 +109,7 @@ func (t *timeline) widen(low, high int64) {
 	}
 }
 
-// coarsen makes the step longer, to a multiple of it.
+// coarsen lengthens the step to a multiple of it.
 func (t *timeline) coarsen(step int64) {
 	factor := step / t.step
 	t.step = step
@@ -127,7 +127,7 @@ func (t *timeline) coarsen(step int64) {
 	t.first, t.change = first, t.change[:n]
 }
 
-// merge adds what another one holds.
+// merge adds the stays of another timeline.
 func (t *timeline) merge(o *timeline, limit int) {
 	if o.earliest < o.latest {
 		t.reach(o.earliest, o.latest)
@@ -158,7 +158,7 @@ func (t *timeline) merge(o *timeline, limit int) {
 	}
 }
 
-// counts are the numbers at n moments from one on.
+// counts returns the counts at n moments from one on.
 func (t *timeline) counts(first int64, n int) []uint64 {
 	counts := make([]uint64, n)
 	now := int64(0)
@@ -171,11 +171,11 @@ func (t *timeline) counts(first int64, n int) []uint64 {
 			counts[at] = uint64(now)
 		}
 	}
-	// Behind the last change there is nothing any more.
+	// After the last change the count is 0.
 	return counts
 }
 
-// peak is the greatest number and the first moment that has it.
+// peak returns the greatest count and the first moment that has it.
 func (t *timeline) peak() (count uint64, at record.Time) {
 	at = record.NoTime
 	now := int64(0)

@@ -17,20 +17,19 @@ type PortRange struct{ Low, High uint16 }
 // DefaultPortRange is Linux's net.ipv4.ip_local_port_range.
 var DefaultPortRange = PortRange{32768, 60999}
 
-// The limits of the ledger: some 10 MB.
+// The limits of the ledger: about 10 MB.
 const (
 	maxTimeWaitPairs   = 4096 // client addresses with a server's socket
 	maxTimeWaitMoments = 250
 )
 
-// timeWaits is the ledger.
+// timeWaits adds up the stays in TIME_WAIT.
 type timeWaits struct {
 	pairs  bounded[timeWaitPair, timeWaitAccount]
-	totals record.TimeWaitTotals // of all, also of pairs that were left out
+	totals record.TimeWaitTotals // of all pairs, including those that were left out
 }
 
-// timeWaitPair are the two addresses, and the port of the server. (A netip.AddrPort takes a multiple of the time to
-// hash.)
+// timeWaitPair is the two addresses and the server's port. (A netip.AddrPort takes several times as long to hash.)
 type timeWaitPair struct {
 	client, server flows.Addr
 	port           uint16
@@ -56,13 +55,13 @@ func (p *timeWaitPair) compare(q *timeWaitPair) int {
 	return cmp.Compare(p.port, q.port)
 }
 
-// timeWaitAccount is what is known of a pair. Most have a single stay in TIME_WAIT, which is kept as it is: what many
-// add up to takes several times the room.
+// timeWaitAccount is what is known of a pair. Most pairs have a single stay in TIME_WAIT, which is stored as it is. The
+// sums of many stays take several times the memory.
 type timeWaitAccount struct {
-	stay record.TimeWait // NoSide: none
-	port uint16          // the client's then
+	stay record.TimeWait // Side is NoSide if there is none
+	port uint16          // the client's port in that stay
 	many *timeWaitTotals
-	// the client's SYNs offer what Linux offers, which holds TIME_WAIT for 60 s whatever MSL is assumed
+	// the client's SYNs have Linux's options. Linux holds TIME_WAIT for 60 s, whatever MSL is assumed.
 	linux bool
 }
 
@@ -70,19 +69,19 @@ type timeWaitTotals struct {
 	client, server timeWaitSide
 	twoMSL         record.Duration
 	proven, denied uint64
-	locked         uint64 // client's ports in the range, now
+	locked         uint64 // how many of the client's ports in the range are held now
 }
 
 type timeWaitSide struct {
-	entered, left, restarts          uint64    // left: how many have an end, if only that of the capture
+	entered, left, restarts          uint64    // left: how many ended, or ran until the capture ended
 	ended                            [5]uint64 // by endOfTimeWait
 	observed, longest                record.Duration
-	firstEntered, lastEntered, until record.Time // until: the last expiry of those held
-	once                             [2]int64    // the first one, from and until
-	held                             *timeline   // of all, once there are two
+	firstEntered, lastEntered, until record.Time // until: the last expiry of the stays still held
+	once                             [2]int64    // the first stay, from and until
+	held                             *timeline   // of all stays, once there are two
 }
 
-// The ends of a TIME_WAIT as they are counted.
+// The ways in which a TIME_WAIT ends, as they are counted.
 const (
 	stillHeld = iota
 	hasExpired
@@ -133,7 +132,7 @@ func (t *timeWaits) add(c *record.Connection, ports PortRange) {
 	}
 }
 
-// end adds how stays ended that were running when they were added.
+// end records how stays ended that were still running when they were added.
 func (t *timeWaits) end(client, server netip.AddrPort, stays []record.TimeWait, ports PortRange) {
 	for i := range stays {
 		if endOfTimeWait(stays[i].EndedBy) != stillHeld {
@@ -142,17 +141,17 @@ func (t *timeWaits) end(client, server netip.AddrPort, stays []record.TimeWait, 
 	}
 	account := t.pairs.find(pairOf(client, server))
 	if account == nil {
-		return // it was left out meanwhile
+		return // the pair was left out meanwhile
 	}
 	pair := account.totals(ports)
 	for i := range stays {
-		if pair.side(stays[i].Side).ended[stillHeld] > 0 { // else it was left out, and came again
+		if pair.side(stays[i].Side).ended[stillHeld] > 0 { // else the pair was left out and added again
 			pair.leave(&stays[i], client.Port(), ports)
 		}
 	}
 }
 
-// enter adds a stay, and how it ended unless it goes on.
+// enter adds a stay, and records how it ended if it has ended.
 func (a *timeWaitAccount) enter(w *record.TimeWait, port uint16, ports PortRange) {
 	if a.many == nil && a.stay.Side == record.NoSide {
 		a.stay, a.port = *w, port
@@ -161,7 +160,7 @@ func (a *timeWaitAccount) enter(w *record.TimeWait, port uint16, ports PortRange
 	a.totals(ports).enter(w, port, ports)
 }
 
-// totals are what its stays add up to.
+// totals returns the sums of the account's stays.
 func (a *timeWaitAccount) totals(ports PortRange) *timeWaitTotals {
 	if a.many == nil {
 		t := a.alone(ports)
@@ -170,7 +169,7 @@ func (a *timeWaitAccount) totals(ports PortRange) *timeWaitTotals {
 	return a.many
 }
 
-// alone are the totals of its only stay.
+// alone returns the totals of the account's only stay.
 func (a *timeWaitAccount) alone(ports PortRange) (t timeWaitTotals) {
 	if a.stay.Side != record.NoSide {
 		t.enter(&a.stay, a.port, ports)
@@ -195,7 +194,7 @@ func (p *timeWaitTotals) side(s record.Side) *timeWaitSide {
 	return &p.client
 }
 
-// enter adds a stay, and how it ended unless it goes on.
+// enter adds a stay, and records how it ended if it has ended.
 func (p *timeWaitTotals) enter(w *record.TimeWait, port uint16, ports PortRange) {
 	p.twoMSL = w.TwoMSL
 	p.side(w.Side).enter(w)
@@ -207,7 +206,7 @@ func (p *timeWaitTotals) enter(w *record.TimeWait, port uint16, ports PortRange)
 	}
 }
 
-// leave adds how a stay ended that has been entered.
+// leave records how a stay ended that was entered before.
 func (p *timeWaitTotals) leave(w *record.TimeWait, port uint16, ports PortRange) {
 	p.side(w.Side).leave(w)
 	if w.ReuseProven == record.Yes {
@@ -218,7 +217,7 @@ func (p *timeWaitTotals) leave(w *record.TimeWait, port uint16, ports PortRange)
 	}
 }
 
-// enter adds a stay that is not over.
+// enter adds a stay that has not ended.
 func (s *timeWaitSide) enter(w *record.TimeWait) {
 	if s.entered == 0 {
 		s.firstEntered, s.lastEntered, s.until = w.Entered, w.Entered, record.NoTime
@@ -231,7 +230,7 @@ func (s *timeWaitSide) enter(w *record.TimeWait) {
 	s.firstEntered, s.lastEntered = min(s.firstEntered, w.Entered), max(s.lastEntered, w.Entered)
 }
 
-// leave adds how a stay ended.
+// leave records how a stay ended.
 func (s *timeWaitSide) leave(w *record.TimeWait) {
 	s.restarts += w.Restarts
 	s.observed += w.Observed
@@ -242,9 +241,9 @@ func (s *timeWaitSide) leave(w *record.TimeWait) {
 	s.ended[end]++
 	if end == stillHeld {
 		s.until = max(s.until, w.Expires)
-		until++ // it is there at the last moment
+		until++ // it still exists at the last moment
 	}
-	switch s.left++; s.left { // most clients come once, and a timeline takes room
+	switch s.left++; s.left { // most clients come once, and a timeline takes memory
 	case 1:
 		s.once = [2]int64{int64(w.Entered), int64(until)}
 		return
@@ -255,7 +254,7 @@ func (s *timeWaitSide) leave(w *record.TimeWait) {
 	s.held.add(int64(w.Entered), int64(until), maxTimeWaitMoments)
 }
 
-// records gives the pairs that hold most first, and how many others were left out.
+// records returns the pairs with the most held TIME_WAITs first, and how many other pairs were left out.
 func (t *timeWaits) records(ports PortRange) (list []record.TimeWaitHolding, leftOut uint64) {
 	t.pairs.trim()
 	entries := t.pairs.sorted()
@@ -297,21 +296,21 @@ func (s *timeWaitSide) holder(ip netip.Addr) record.TimeWaitHolder {
 		h.LastExpiry = s.until
 	}
 	switch {
-	case h.HeldPeak < h.Held: // the last ones came after the last moment
+	case h.HeldPeak < h.Held: // the last stays began after the last moment
 		h.HeldPeak, h.HeldPeakAt = h.Held, s.lastEntered
-	case h.HeldPeak == 0: // none lasted from one moment to the next
+	case h.HeldPeak == 0: // no stay lasted from one moment to the next
 		h.HeldPeak, h.HeldPeakAt = 1, s.firstEntered
 	}
 	return h
 }
 
-// peak is the greatest number of those that are over, and the first moment that had it.
+// peak returns the greatest number of stays at one moment, among those that are over, and the first moment that had it.
 func (s *timeWaitSide) peak() (count uint64, at record.Time) {
 	if s.held != nil {
 		s.held.settle(maxTimeWaitMoments)
 		return s.held.peak()
 	}
-	// There is at most one: it is there from the first moment on that a timeline of it would have.
+	// There is at most one stay. It counts from the first moment that a timeline of it would have.
 	step := gridSteps[0]
 	for roundUp(s.once[1], step)-roundUp(s.once[0], step) >= maxTimeWaitMoments {
 		step = longer(step)
@@ -322,17 +321,17 @@ func (s *timeWaitSide) peak() (count uint64, at record.Time) {
 	return 0, record.NoTime
 }
 
-// linuxTimeWait is TCP_TIMEWAIT_LEN of Linux, which no setting changes.
+// linuxTimeWait is Linux's TCP_TIMEWAIT_LEN, which no setting changes.
 const linuxTimeWait = record.Duration(60 * time.Second)
 
-// offersLikeLinux reports the options of Linux's SYNs: selective acknowledgements, timestamps, and a window scale of 7
-// or more, where BSDs and macOS offer less and Windows no timestamps.
+// offersLikeLinux reports the options of Linux's SYNs: selective acknowledgements, timestamps, and a window scale of at
+// least 7. BSDs and macOS offer a smaller scale, and Windows offers no timestamps.
 func offersLikeLinux(o *record.Options) bool {
 	return o != nil && o.SACKPermitted && o.Timestamps && o.WScale.Known && o.WScale.Number >= 7
 }
 
-// ports says how fast TIME_WAITs of the client lock its ports. A handful of them, or a moment's, is no rate. Nothing is
-// forecast where the capture shows that the client holds its ports for less time than is assumed.
+// ports says how fast the client's TIME_WAITs lock its ports. A few of them, or those of a moment, give no rate. There
+// is no forecast if the capture shows that the client holds its ports for less time than assumed.
 func (s *timeWaitSide) ports(r PortRange, twoMSL record.Duration, linux bool) record.EphemeralPorts {
 	const enough, longEnough = 10, record.Time(time.Second)
 	p := record.EphemeralPorts{Low: r.Low, High: r.High, ExhaustedAt: record.NoTime}

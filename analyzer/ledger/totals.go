@@ -7,7 +7,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// Totals is the running Summary.
+// Totals adds up the Summary.
 type Totals struct {
 	connections, halfOpen, embryonic uint64
 	outcomes, teardowns, findings    wordCounts
@@ -22,7 +22,7 @@ type Totals struct {
 }
 
 func NewTotals(ports PortRange) Totals {
-	// Round-trip times from 1 µs to an hour, to three significant digits.
+	// The histograms hold round-trip times from 1 µs to an hour, to three significant digits.
 	rtt := func() samples { return samples{histogram: hdrhistogram.New(1e3, 3600e9, 3)} }
 	return Totals{
 		serverRTT: rtt(), clientRTT: rtt(), population: NewPopulation(0, false),
@@ -65,7 +65,7 @@ func (t *Totals) Add(r *record.Connection) {
 	t.clientRTT.add(r.Handshake.ClientRTT)
 }
 
-// wordCounts counts words, of which there are few. Those that are seen often come first.
+// wordCounts counts a small number of different words. Frequent ones come first.
 type wordCounts []wordCount
 
 type wordCount struct {
@@ -93,13 +93,13 @@ func (w wordCounts) byWord() map[string]uint64 {
 	return m
 }
 
-// samples are durations by a histogram, and the least and the greatest as they are.
+// samples holds durations in a histogram, and the exact least and greatest of them.
 type samples struct {
 	histogram   *hdrhistogram.Histogram
 	least, most record.Duration
 }
 
-// add adds a duration, brought into the histogram's range.
+// add adds a duration, clamped to the histogram's range.
 func (s *samples) add(d record.Duration) {
 	if d == record.NoDuration {
 		return
@@ -108,7 +108,7 @@ func (s *samples) add(d record.Duration) {
 		s.least, s.most = d, d
 	}
 	s.least, s.most = min(s.least, d), max(s.most, d)
-	_ = s.histogram.RecordValue(min(max(int64(d), 0), s.histogram.HighestTrackableValue())) // cannot fail in range
+	_ = s.histogram.RecordValue(min(max(int64(d), 0), s.histogram.HighestTrackableValue())) // it cannot fail in range
 }
 
 func (s *samples) percentiles() record.RTT {
@@ -138,7 +138,7 @@ func (t *Totals) summary() *record.Summary {
 	return s
 }
 
-// Result is what the records add up to between two times of the capture.
+// Result returns the sums over all records. Its population runs from one time of the capture to another.
 func (t *Totals) Result(from, to record.Time) *record.Result {
 	r := &record.Result{Summary: t.summary(), Population: t.population.Series(from, to)}
 	r.TimeWait, r.Summary.LeftOut.TimeWait = t.timeWaits.records(t.ports)
@@ -152,7 +152,7 @@ func (t *Totals) Result(from, to record.Time) *record.Result {
 	return r
 }
 
-// EndTimeWaits adds how the TIME_WAITs of a record ended that were running when it was added.
+// EndTimeWaits records how the TIME_WAITs of a record ended that were still running when it was added.
 func (t *Totals) EndTimeWaits(r *record.Connection) {
 	client, server := netip.AddrPortFrom(r.Client.IP, r.Client.Port), netip.AddrPortFrom(r.Server.IP, r.Server.Port)
 	t.timeWaits.end(client, server, r.TimeWait, t.ports)

@@ -7,10 +7,10 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// maxUsage bounds the list of servers.
+// maxUsage limits the list of servers.
 const maxUsage = 256
 
-// usage adds up by server how connections are used.
+// usage counts for each server how its connections are used.
 type usage struct {
 	servers bounded[netip.AddrPort, serverUsage]
 }

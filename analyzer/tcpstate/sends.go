@@ -1,6 +1,6 @@
 package tcpstate
 
-// segment is a segment with neither SYN nor RST.
+// segment takes in a segment with neither SYN nor RST.
 func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 	switch {
 	case !s.HasAck:
@@ -39,7 +39,7 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 	if reset != nil {
 		at := s.At
 		if at-reset.At > x.crossing() {
-			at = reset.At // a late copy does not tell when its sender closed
+			at = reset.At // a late duplicate does not show when its sender closed
 		}
 		x.closeAgain(reset, at, s.Packet)
 	}
@@ -55,18 +55,18 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 	return e
 }
 
-// behindFin reports a segment in the window and behind the FIN of its sender, which has arrived: its receiver
-// ignores text and FIN, and takes its acknowledgement (RFC 9293 §3.10.7.4, seventh and eighth step). Some
-// stacks count on after their FIN.
+// behindFin reports that s lies in the window but after its sender's FIN, which has arrived. The receiver ignores its
+// text and FIN, and uses its acknowledgement (RFC 9293 §3.10.7.4, seventh and eighth step). Some stacks keep counting
+// sequence numbers after their FIN.
 func (c *Conn) behindFin(x, y *Endpoint, s *Segment) bool {
 	return x.FinSent && y.gotFin && y.ackSent && s.Seq.Before(y.edge) && s.end().After(x.FinSeq.Add(1)) &&
 		s.Seq.After(x.FinSeq)
 }
 
-// fits reports whether the numbers are within reach of what the two have exchanged: a segment that is not is no word
-// of its alleged sender, and its receiver would drop it (RFC 9293 §3.10.7.4, first and fifth steps). Packets that the
-// capture lost make gaps, so the windows are taken generously; a gap beyond them is believed when the next segment
-// goes on from there.
+// fits reports whether the numbers are within reach of what both sides have exchanged. If they are not, the alleged
+// sender did not send the segment, and the receiver would drop it (RFC 9293 §3.10.7.4, first and fifth steps). Capture
+// loss makes gaps, so fits takes the windows generously. A gap beyond them is believed when the next segment continues
+// from there.
 func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
 	const slack = 1 << 17
 	if x.ISSKnown && !x.far && s.Seq != s.end() && !s.end().After(x.ISS.Add(1)) && !x.probesAtISS(s) {
@@ -98,7 +98,7 @@ func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
 	return good
 }
 
-// rcvBack is how far behind SND.NXT an old duplicate of the endpoint may lie and still be its own.
+// rcvBack is how far behind SND.NXT an old duplicate may lie and still come from the endpoint.
 func (e *Endpoint) rcvBack() int32 {
 	if !e.ISSKnown {
 		return 0
@@ -110,13 +110,12 @@ func (e *Endpoint) rcvBack() int32 {
 	return int32(back) + 1<<16
 }
 
-// probesAtISS reports a keepalive, with an octet or without, of an end that has sent
-// nothing but its SYN (RFC 9293 §3.8.4).
+// probesAtISS reports a keepalive, with or without an octet, from an end that has sent only its SYN (RFC 9293 §3.8.4).
 func (e *Endpoint) probesAtISS(s *Segment) bool {
 	return s.Seq == e.ISS && s.Len <= 1 && !s.Syn && !s.Fin
 }
 
-// shape tells probes from text. Both probes repeat a number that has been acknowledged, or none at all.
+// shape distinguishes probes from text. Both kinds of probe repeat a number that was acknowledged, or use no number.
 func (c *Conn) shape(x, y *Endpoint, s *Segment) Effect {
 	if s.Fin || s.Len > 1 || !x.sndKnown || !x.synchronized() {
 		return 0
@@ -135,7 +134,7 @@ func (c *Conn) shape(x, y *Endpoint, s *Segment) Effect {
 	return 0
 }
 
-// sends puts the sender into the state that it must be in to send this.
+// sends moves the sender to the state in which it can send this segment.
 func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 	if at := c.asks[from]; x.in(SynRcvd) && x.sentSyn && !x.sentSynAck && at != 0 && s.At-at <= x.crossing() &&
 		s.Len == 0 && !s.Fin && s.Seq == x.sndNxt {
@@ -154,11 +153,12 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 	}
 	switch {
 	case !x.Known() && x.ISSKnown && y.issSeen && y.synAckSent():
-		// It answers a SYN-ACK whose SYN was not captured: it was in SYN_SENT when that came.
+		// It answers a SYN-ACK, and its own SYN was not captured: it was in SYN_SENT when the SYN-ACK came.
 		x.infer(synUnseen, y.lastSynAt, y.lastSynPacket)
 		x.enterAt(synAckArrives, y.lastSynAt, y.lastSynPacket)
 	case !x.Known():
-		// Picked up midstream. ESTABLISHED is the one state every connection passes; which side opened it nobody saw.
+		// Picked up midstream. Every connection passes ESTABLISHED, so that is assumed. No packet shows which side
+		// opened it.
 		if !x.sndKnown {
 			x.sndKnown, x.sndNxt = true, s.Seq
 		}
@@ -166,12 +166,12 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 			x.unaKnown, x.sndUna = true, s.Seq
 		}
 		if y.issSeen && y.in(SynSent) {
-			// It acknowledges a SYN, so it had been in SYN_RCVD; its SYN-ACK is not in the capture.
+			// It acknowledges a SYN, so it was in SYN_RCVD before. The capture lacks its SYN-ACK.
 			x.infer(passiveOpen, y.lastSynAt, y.lastSynPacket)
 		}
 		x.infer(midstream, s.At, s.Packet)
 	case x.State() == SynSent && (s.Seq.After(x.ISS) || s.Seq == x.ISS && s.Seq == s.end()):
-		// Only ESTABLISHED acknowledges.
+		// Only an endpoint in ESTABLISHED acknowledges.
 		if !y.ISSKnown {
 			y.setISS(s.Ack-1, false)
 		}
@@ -186,8 +186,8 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 		beyond := s.Seq.Add(s.Len).After(x.ISS.Add(1+x.synLen)) || s.Fin && !x.sentSyn
 		ofData := y.ISSKnown && s.Ack.After(y.ISS.Add(1+y.synLen))
 		if beyond && !c.SynDataAcked || ofData || x.probesAtISS(s) {
-			// The ACK that completed the handshake is not in the capture. (With Fast Open text may be sent before it:
-			// RFC 7413 §4.2.)
+			// The capture lacks the ACK that completed the handshake. (With Fast Open, text may be sent before that
+			// ACK: RFC 7413 §4.2.)
 			x.infer(synAckedUnseen, s.At, s.Packet)
 		}
 	}
@@ -196,10 +196,10 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 	}
 }
 
-// acknowledged gives an endpoint that has not spoken the state that its peer's acknowledgement supposes.
+// acknowledged gives an endpoint that has sent nothing the state that its peer's acknowledgement implies.
 func (c *Conn) acknowledged(x, y *Endpoint, s *Segment) {
 	if x.sentSynAck && x.synchronized() {
-		// It has gone beyond SYN_RCVD: the side that opened has answered, unseen.
+		// The endpoint is beyond SYN_RCVD: the side that opened has answered, and the capture lacks that answer.
 		y.enterAt(synUnseen, x.lastSynAt, x.lastSynPacket)
 		y.enterAt(synAckArrives, x.lastSynAt, x.lastSynPacket)
 		return
@@ -226,7 +226,7 @@ func (c *Conn) acknowledged(x, y *Endpoint, s *Segment) {
 	}
 }
 
-// answersFirstProbe reports that s acknowledges one number more than its peer's first segments show, which were empty:
+// answersFirstProbe reports that s acknowledges one number more than its peer's first segments show. Those were empty:
 // they began at SND.NXT-1, as a keepalive does (RFC 9293 §3.8.4).
 func (c *Conn) answersFirstProbe(from int, y *Endpoint, s *Segment) bool {
 	probe := &c.last[1-from]
@@ -234,7 +234,7 @@ func (c *Conn) answersFirstProbe(from int, y *Endpoint, s *Segment) bool {
 		s.Ack == y.sndNxt.Add(1)
 }
 
-// ackSays takes SEG.ACK for what it is: the sender's RCV.NXT when it sent this.
+// ackSays reads SEG.ACK as the sender's RCV.NXT when it sent this segment.
 func (c *Conn) ackSays(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	guessed := c.guessFin(x, y, s)
 	switch {
@@ -250,11 +250,11 @@ func (c *Conn) ackSays(from int, x, y *Endpoint, s *Segment) (e Effect) {
 			c.misses(1-from, s.Ack-1, s.Packet)
 		}
 	}
-	y.sent(s.Ack) // acknowledged, so sent, captured or not
+	y.sent(s.Ack) // it was acknowledged, so it was sent, captured or not
 	if x.gotFin && !s.Ack.After(y.FinSeq) && !x.past(s) && (!x.ackSent || !s.Ack.Before(x.maxAck)) &&
 		x.State() != Closed {
 		if s.At-x.since() > x.crossing() {
-			// The FIN that was taken to have arrived has not.
+			// The FIN was assumed to have arrived. It has not.
 			x.lostFin(ackShort, s.Packet)
 			x.rcv.missing(s.Ack)
 			e |= FinLost
@@ -264,8 +264,8 @@ func (c *Conn) ackSays(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	}
 	if l := &c.last[1-from]; x.FinSent && !x.finAcked() && l.hasAck && l.ack.After(x.FinSeq) && x != y &&
 		l.seq != l.end && !s.Ack.Before(l.end) && (!x.ackSent || x.maxAck.Before(l.end)) {
-		// It acknowledges for the first time what the peer sent last, and with that the
-		// acknowledgement of its FIN has come.
+		// It acknowledges the peer's last segment for the first time. So the acknowledgement of its FIN, which that
+		// segment carries, has arrived too.
 		x.sndUna = l.ack
 		if !y.FinSent || l.end != y.FinSeq.Add(1) {
 			c.finAcked(from, x, &Segment{At: l.at, Packet: l.packet})
@@ -289,17 +289,17 @@ func (c *Conn) ackSays(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	if st := y.echoed(s); first && st != nil {
 		x.redate(st, CloseWait, Closing, TimeWait)
 	} else if st != nil && !x.ackSent && x.sentSyn && !y.FinSent {
-		x.redate(st, Established) // by the SYN-ACK that was sent before
+		x.redate(st, Established) // the SYN-ACK that was sent earlier did it
 	}
 	return e
 }
 
-// receives is the segment's arrival at y, unless y is deaf to it.
+// receives makes the segment arrive at y, unless y is deaf to its sender.
 func (c *Conn) receives(from int, x, y *Endpoint, s *Segment, shape Effect) Effect {
 	if c.deaf(from) {
 		return 0
 	}
-	// what is sent again acknowledges what its sender has received by now (RFC 9293 §3.8.1)
+	// a retransmission acknowledges what its sender has received by now (RFC 9293 §3.8.1)
 	old := x.ackSent && s.Ack.Before(x.maxAck)
 	if y.rcv.known && shape.Has(Retransmission) && !old && y.gotFin && y.ackSent && !s.Seq.After(y.maxAck) &&
 		s.textEnd().After(y.maxAck) && s.At-y.since() > y.crossing() {

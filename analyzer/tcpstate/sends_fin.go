@@ -1,12 +1,12 @@
 package tcpstate
 
-// TwoMSL is an end's stay in TIME_WAIT beyond what its history says.
+// TwoMSL describes an end's stay in TIME_WAIT, beyond what its history holds.
 type TwoMSL struct {
 	Since    int64 // when 2MSL was started last
 	Restarts uint64
 }
 
-// sendsFin is a FIN that the endpoint sends, for the first time or again (RFC 9293 §3.10.4).
+// sendsFin takes in a FIN that the endpoint sends, for the first time or again (RFC 9293 §3.10.4).
 func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	seq := s.textEnd()
 	before := x.State() == SynRcvd || x.State() == Established || x.State() == CloseWait
@@ -29,15 +29,15 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		return 0
 	}
 	if !x.FinSent && x.sndUna.After(seq) && !(y.ackSent && y.maxAck.After(seq)) {
-		// SEG.SEQ of its first segment was SND.NXT, behind this FIN, and nobody has acknowledged that far
+		// its first segment had SND.NXT as SEG.SEQ, which lies after this FIN, and no segment acknowledges that far
 		x.sndUna = seq
 	}
-	x.withdrawFin(finDisowned, s.Packet) // one before that nobody could take in: it was not this endpoint's
+	x.withdrawFin(finDisowned, s.Packet) // an earlier FIN that its peer could not accept was not this endpoint's
 	x.FinSent, x.FinSeq, x.FinAt = true, seq, s.At
 	x.finAck, x.finPacket, x.finStamp, x.stamps = s.Ack, s.Packet, s.TSVal, x.stamps[:0]
 	if x.State() == CloseWait {
 		if y.FinSent && !s.Ack.After(y.FinSeq) {
-			// It has not received the FIN that is on its way to it: both close at once (RFC 9293 §3.6, figure 13).
+			// The peer's FIN is on its way and has not arrived: both close at once (RFC 9293 §3.6, figure 13).
 			x.lostFin(finsCross, s.Packet)
 			x.enter(finSent, s)
 			x.gotFin = true
@@ -45,8 +45,8 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 			return FinsCross
 		}
 		if x.ackedFin && x.ackedFinWith == seq.Add(1) && y.fins == 1 && x.ackedFinAt-y.FinAt <= x.crossing() {
-			// When it acknowledged the peer's FIN its own had the number before: it had left already and was lost on
-			// the way to the observer.
+			// When it acknowledged the peer's FIN, its own FIN had the number before. So its FIN had already left, and
+			// was lost on the way to the observer.
 			at, packet := x.since(), x.History[len(x.History)-1].Packet
 			x.withdraw(finLeftFirst, s.Packet, func(st State) bool { return st != CloseWait })
 			x.infer(finUnseen, at, packet)
@@ -58,10 +58,10 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	return e
 }
 
-// retransmitsFin is a retransmitted FIN: its acknowledgement had not arrived when it left.
+// retransmitsFin takes in a retransmitted FIN: the acknowledgement had not arrived when it left.
 func (c *Conn) retransmitsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	if ack := &c.last[1-from]; x.finAcked() && ack.hasAck && ack.ack.After(x.FinSeq) && s.At-ack.at <= x.crossing() {
-		x.finAckedBy(ack) // it denies the first acknowledgement, and the last one is on its way
+		x.finAckedBy(ack) // this FIN disproves the first acknowledgement only: the last is on its way
 	} else if x.finAcked() && s.At-x.finAckedAt() > x.crossing() {
 		x.sndUna = x.FinSeq
 		hasPeerFin := y.FinSent && s.Ack.After(y.FinSeq)
@@ -89,7 +89,7 @@ func (c *Conn) retransmitsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	if y.gotFin && !(y.ackSent && y.maxAck.After(x.FinSeq)) {
 		switch y.State() {
 		case CloseWait, Closing, TimeWait:
-			// Nothing shows that the first one arrived.
+			// Nothing shows that the first FIN arrived.
 			y.lostFin(finAgain, s.Packet)
 			y.rcv.missing(x.FinSeq)
 			e |= FinLost
@@ -98,7 +98,7 @@ func (c *Conn) retransmitsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	return e
 }
 
-// finAckedAt is when the acknowledgement of the FIN passed: the state it led to began then.
+// finAckedAt is when the acknowledgement of the FIN passed. The state that followed it began then.
 func (e *Endpoint) finAckedAt() int64 {
 	if i := e.afterFinAcked(); i >= 0 {
 		return e.History[i].At
@@ -106,7 +106,7 @@ func (e *Endpoint) finAckedAt() int64 {
 	return e.since()
 }
 
-// afterFinAcked is the index of the state that the acknowledgement of the FIN led to, -1 for none.
+// afterFinAcked returns the index of the state that followed the acknowledgement of the FIN, or -1.
 func (e *Endpoint) afterFinAcked() int {
 	for i := len(e.History) - 1; i >= 0; i-- {
 		if st := e.History[i].State; st == FinWait2 || st == Closed ||
@@ -117,7 +117,7 @@ func (e *Endpoint) afterFinAcked() int {
 	return -1
 }
 
-// finAckedBy dates the acknowledgement of the FIN by a later segment than before.
+// finAckedBy moves the acknowledgement of the FIN to a later segment.
 func (e *Endpoint) finAckedBy(ack *lastSegment) {
 	i := e.afterFinAcked()
 	if i < 0 || e.History[i].At >= ack.at {
@@ -129,7 +129,7 @@ func (e *Endpoint) finAckedBy(ack *lastSegment) {
 	}
 }
 
-// finAcked is the acknowledgement of the endpoint's FIN.
+// finAcked makes the acknowledgement of the endpoint's FIN arrive.
 func (c *Conn) finAcked(i int, e *Endpoint, s *Segment) {
 	e.enter(finAckArrives, s)
 	c.startTimeWait(i, e, s)
@@ -138,7 +138,7 @@ func (c *Conn) finAcked(i int, e *Endpoint, s *Segment) {
 // finAcked reports whether an acknowledgement of this endpoint's FIN has passed on its way to it.
 func (e *Endpoint) finAcked() bool { return e.FinSent && e.unaKnown && e.sndUna.After(e.FinSeq) }
 
-// receiveFin is the peer's FIN, with nothing missing before it, by one of the rules for that.
+// receiveFin makes the peer's FIN arrive, with nothing missing before it, by one of the rules for that.
 func (c *Conn) receiveFin(i int, e *Endpoint, s *Segment, by Rule) {
 	e.gotFin = true
 	if e.in(SynRcvd) {
@@ -155,15 +155,15 @@ func (c *Conn) receiveFin(i int, e *Endpoint, s *Segment, by Rule) {
 	c.startTimeWait(i, e, s)
 }
 
-// startTimeWait starts 2MSL if that is what s has brought the endpoint to.
+// startTimeWait starts the 2MSL timer if s moved the endpoint to TIME_WAIT.
 func (c *Conn) startTimeWait(i int, e *Endpoint, s *Segment) {
 	if e.in(TimeWait) && e.History[len(e.History)-1].Packet == s.Packet {
 		c.TimeWaits[i] = TwoMSL{Since: s.At}
 	}
 }
 
-// lostFin takes back the receipt of the peer's FIN. What went from CLOSING to TIME_WAIT was FIN_WAIT_2; what went there
-// from FIN_WAIT_1 did so by the segment that is lost, its acknowledgement with it.
+// lostFin withdraws the receipt of the peer's FIN. An endpoint that went from CLOSING to TIME_WAIT becomes FIN_WAIT_2.
+// One that went from FIN_WAIT_1 to TIME_WAIT did so by the lost segment, so the acknowledgement in it is lost too.
 func (e *Endpoint) lostFin(by Rule, packet uint64) {
 	e.gotFin = false
 	n := len(e.History) - 1
@@ -181,7 +181,7 @@ func (e *Endpoint) lostFin(by Rule, packet uint64) {
 	}
 }
 
-// holdFin puts the peer's FIN behind text that comes again: nothing shows that this arrived the first time.
+// holdFin moves the peer's FIN behind retransmitted text: nothing shows that this text arrived the first time.
 func (e *Endpoint) holdFin(text Seq, packet uint64) {
 	if reset := e.beforeReset(); reset != nil {
 		defer e.closeAgain(reset, reset.At, packet)
@@ -197,7 +197,7 @@ func (e *Endpoint) holdFin(text Seq, packet uint64) {
 	}
 }
 
-// unwind takes back the states from the n-th on, and the receipt of what brought them.
+// unwind withdraws the states from index n on, and the receipt of the segments that caused them.
 func (e *Endpoint) unwind(n int, peer *Endpoint, by Rule, packet uint64) {
 	for i := len(e.History) - 1; i >= n; i-- {
 		before := Closed
@@ -219,7 +219,7 @@ func (e *Endpoint) unwind(n int, peer *Endpoint, by Rule, packet uint64) {
 	e.cut(n, by, packet)
 }
 
-// withdrawFin takes back a FIN that turned out not to be the endpoint's.
+// withdrawFin withdraws a FIN that turned out not to be the endpoint's.
 func (e *Endpoint) withdrawFin(by Rule, packet uint64) {
 	if e.FinSent {
 		e.FinSent = false
@@ -227,8 +227,9 @@ func (e *Endpoint) withdrawFin(by Rule, packet uint64) {
 	}
 }
 
-// guessFin is for captures of one direction. An empty segment that acknowledges one number more than before, and
-// nothing beyond it later, acknowledges the FIN of the side that is not captured: text seldom comes by one octet.
+// guessFin infers a FIN in captures of one direction. An empty segment acknowledges one number more than before, and
+// later segments acknowledge nothing beyond it: it acknowledges the FIN of the side that is not captured. Text of a
+// single octet is rare.
 func (c *Conn) guessFin(x, y *Endpoint, s *Segment) bool {
 	if y.finGuessed {
 		if y.HasSent || s.Ack.After(y.FinSeq.Add(1)) {
@@ -260,14 +261,14 @@ func (c *Conn) FinsCrossed() bool {
 	return a.FinSent && b.FinSent && !a.finAck.After(b.FinSeq) && !b.finAck.After(a.FinSeq)
 }
 
-// FinAcknowledged gives the end whose FIN the other's acknowledged when it was sent first, if
-// one did: that end closed first.
+// FinAcknowledged returns the end that closed first: the other end's FIN acknowledged this end's when it was first
+// sent.
 func (c *Conn) FinAcknowledged() (end int, is bool) {
 	a, b := &c.Ends[0], &c.Ends[1]
 	if !a.FinSent || !b.FinSent {
 		return 0, false
 	}
-	of, by := b.finAck.After(a.FinSeq), a.finAck.After(b.FinSeq) // a's is acknowledged by b's, and b's by a's
+	of, by := b.finAck.After(a.FinSeq), a.finAck.After(b.FinSeq) // b's FIN acknowledges a's, and a's b's
 	if by {
 		end = 1
 	}

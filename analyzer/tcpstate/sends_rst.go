@@ -7,22 +7,23 @@ type Reset struct {
 	Packet        uint64
 	ReceiverState State // before it
 	Answers       Stimulus
-	// Idle is how long nothing had passed before it, or, if it answers something, nothing of its sender: -1 if nothing
-	// had ever. What it answers can have been retransmitted many times.
+	// Idle is how long no segment had passed before the RST. If the RST answers a segment, Idle counts from the last
+	// segment of the RST's sender, because what it answers may have been retransmitted many times. -1 means that there
+	// was none.
 	Idle int64
 }
 
-// HalfOpen is RFC 9293 §3.5.1's half-open connection.
+// HalfOpen describes a half-open connection (RFC 9293 §3.5.1).
 type HalfOpen struct {
 	Survivor int      // index of the end that did not know
-	GaveUp   bool     // the other end gave up Survivor, which answered nothing and may be gone as well
-	Since    int64    // the last sign of the other end's connection; of Survivor's, if that was given up
-	At       int64    // its discovery; 0 if the capture shows none
+	GaveUp   bool     // the other end gave up Survivor, which answered nothing and may be gone too
+	Since    int64    // the other end's last segment; Survivor's last, if GaveUp
+	At       int64    // when it was discovered; 0 if the capture does not show that
 	By       Stimulus // what discovered it; Nothing if nothing did
 }
 
-// sendsRst is a segment with RST (RFC 9293 §3.10.7, RFC 5961 §3.2): what it says of its sender, and what its receiver
-// makes of it.
+// sendsRst takes in a segment with RST (RFC 9293 §3.10.7, RFC 5961 §3.2): what it shows about its sender, and what its
+// receiver does with it.
 func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 	switch {
 	case y.in(SynSent) && y.synSentRst(s):
@@ -31,14 +32,14 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 	case y.in(SynSent):
 		return Dropped(rstNotAcked)
 	case !y.Known() && x.in(SynSent) && x.acksSyn(s.Seq):
-		// It takes its number from what drew it (RFC 9293 §3.5.2), so that acknowledged the SYN: a SYN-ACK that is not
-		// in the capture. A side in SYN_SENT that gives up says nothing (§3.10.5).
+		// An RST takes its number from the segment that it answers (RFC 9293 §3.5.2). That segment acknowledged the
+		// SYN, so it was a SYN-ACK, which the capture lacks. A side in SYN_SENT that gives up sends nothing (§3.10.5).
 		x.HasSent = true
 		y.infer(passiveOpen, x.lastSynAt, x.lastSynPacket)
 		return c.accept(from, x, y, s, &question{kind: AnsweredSyn})
 	case !y.Known():
-		// An answer to something that is not in this connection: in SYN_SENT, to an ACK or SYN-ACK that acknowledges
-		// another number (RFC 9293 §3.10.7.3, first step). Its sender stays what it is.
+		// It answers a segment that is not in this connection: an endpoint in SYN_SENT so answers an ACK or SYN-ACK
+		// that acknowledges another number (RFC 9293 §3.10.7.3, first step). Its state does not change.
 		x.HasSent = true
 		if x.State() != SynSent {
 			x.enter(aborts, s)
@@ -47,13 +48,13 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 	}
 	if x.in(Established) && y.in(SynRcvd) && s.HasAck && x.sentSyn && s.Seq.After(x.sndNxt) && s.Seq.Before(y.edge) &&
 		s.Ack.After(y.ISS) && !s.Ack.After(y.sndNxt) {
-		// It has sent text, so it had acknowledged the SYN-ACK: that segment is not in the capture.
+		// It has sent text, so it had acknowledged the SYN-ACK. The capture lacks that segment.
 		y.infer(synAckedUnseen, s.At, s.Packet)
 		y.rcv.acked(s.Seq)
 	}
 	fit := y.rstBit(x, s)
 	if fit < rstAtFin && s.HasAck && s.Seq == 0 && y.issSeen && s.Ack == y.ISS.Add(1+y.synLen) {
-		// The answer of one who has no connection to a SYN that came late (RFC 9293 §3.10.7.1); its receiver drops it.
+		// A host without a connection answers a late SYN so (RFC 9293 §3.10.7.1). The receiver of this RST drops it.
 		x.neverBeyondSyn(y, s)
 		x.enter(answersRst, s)
 		x.resetClosed = true
@@ -62,7 +63,7 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 	answered := c.answeredBy(from, s)
 	switch {
 	case fit < rstAtFin && s.Seq.Before(y.rcv.nxt) && answered != nil:
-		// Below the window it does nothing to its receiver; as an answer it says that its sender is CLOSED.
+		// Below the window the RST does not affect its receiver. As an answer it shows that its sender is CLOSED.
 		c.answersClosed(from, x, y, answered, s)
 		x.enter(answersRst, s)
 		x.resetClosed = true
@@ -75,7 +76,8 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 	x.HasSent = true
 	x.resetAcked = x.resetAcked || s.HasAck && s.Seq != 0
 	if x.in(SynSent) && y.misled {
-		// It disowns a SYN-ACK of another number, and waits on (RFC 9293 §3.10.7.3, first step; figure 8).
+		// It rejects a SYN-ACK that acknowledges another number, and keeps waiting (RFC 9293 §3.10.7.3, first step;
+		// figure 8).
 		y.enter(rstArrives, s)
 		y.resetClosed, y.rstSeq = true, s.Seq
 		return ResetAccepted
@@ -86,13 +88,14 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 		x.neverBeyondSyn(y, s)
 	}
 	if reset != nil {
-		// It had not heard of the other's RST yet: what it says of receipts is said of the time before.
+		// The other's RST had not reached it yet. So what this RST shows about received segments holds for the time
+		// before that.
 		if answered != nil && !s.HasAck && s.At-answered.at <= x.crossing() {
 			c.answersClosed(from, x, y, answered, s)
 		}
 		if h := c.HalfOpen; h != nil && h.Survivor != from && h.By == Nothing && !h.GaveUp && answered != nil &&
 			!s.HasAck {
-			h.At, h.By = s.At, answered.kind // it had given up, and tells so
+			h.At, h.By = s.At, answered.kind // it had given up, and this RST shows it
 		}
 		x.closeAgain(reset, reset.At, s.Packet)
 		return c.accept(from, x, y, s, answered)
@@ -100,19 +103,19 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 	if answered != nil && !s.HasAck {
 		c.answersClosed(from, x, y, answered, s)
 		if x.State() == SynRcvd && !x.acksSyn(answered.ack) {
-			// The ACK that it answers was not acceptable: it stays where it is (RFC 9293 §3.10.7.4, fifth step).
+			// The ACK that it answers was not acceptable, so the state stays (RFC 9293 §3.10.7.4, fifth step).
 			x.sndNxt, x.sndUna = x.ISS.Add(1+x.synLen), x.ISS
 			if last := &c.last[1-from]; answered == &last.question {
-				x.rcv.missing(last.seq) // nor did it take its text
+				x.rcv.missing(last.seq) // nor did it accept that segment's text
 			}
 			return 0
 		}
-		// it spoke as one who has the connection: it has closed or aborted it since
+		// a segment sent so lately shows that it had the connection then: it has closed or aborted it since
 		lately := s.At-c.last[from].at < SoonestTimeout
 		if c.HalfOpen == nil && y.Known() && !lately && (x.in(Established, CloseWait) && x.ackSent && !x.FinSent ||
 			x.in(FinWait2) && y.in(CloseWait) && answered.kind == AnsweredAck) {
-			// It answers as if there were no connection (RFC 9293 §3.10.7.1), and it had not closed it (figure 10), or
-			// only its own side: in FIN_WAIT_2 it would still take what comes.
+			// It answers as if there were no connection (RFC 9293 §3.10.7.1), but it had not closed it (figure 10), or
+			// had closed only its own side: in FIN_WAIT_2 it would still accept segments.
 			c.HalfOpenPacket = s.Packet
 			c.HalfOpen = &HalfOpen{Survivor: 1 - from, Since: c.last[from].at, At: s.At, By: answered.kind}
 		}
@@ -120,8 +123,8 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 	return c.accept(from, x, y, s, answered)
 }
 
-// survives takes note that Ends[i], which its peer has given up, goes on with the connection: only now is it known that
-// it is there.
+// survives records that Ends[i], which its peer has given up, continues the connection. Only now is it known that
+// Ends[i] still exists.
 func (c *Conn) survives(i int, s *Segment) {
 	h, peer := c.HalfOpen, &c.Ends[1-i]
 	if h == nil || !h.GaveUp || h.Survivor != i || s.Rst || s.Syn || s.At-peer.since() <= c.Ends[i].crossing() {
@@ -130,8 +133,9 @@ func (c *Conn) survives(i int, s *Segment) {
 	h.GaveUp, h.Since = false, peer.since()
 }
 
-// neverBeyondSyn is for an RST that is its sender's first word after its SYN: it had no such SYN in the air. The SYN
-// was a scanner's, or an old duplicate (RFC 9293 §3.5, figure 8), or its user has closed meanwhile.
+// neverBeyondSyn handles an RST that is the first segment after its sender's SYN: the sender had no such SYN
+// outstanding. A scanner sent the SYN, or it was an old duplicate (RFC 9293 §3.5, figure 8), or the user closed
+// meanwhile.
 func (e *Endpoint) neverBeyondSyn(peer *Endpoint, s *Segment) {
 	if !e.sentSyn || e.ackSent || e.resetAcked || e.State() == Closed {
 		return
@@ -144,8 +148,8 @@ func (e *Endpoint) neverBeyondSyn(peer *Endpoint, s *Segment) {
 	}
 }
 
-// underWay takes back what had not arrived yet when the RST left: what passed the observer less than a round trip
-// before it, and a FIN that its own acknowledgement does not cover.
+// underWay withdraws what had not arrived when the RST left: what passed the observer less than a round trip before the
+// RST, and a FIN that the RST's own acknowledgement does not cover.
 func (c *Conn) underWay(x, y *Endpoint, s *Segment) {
 	hasFin := y.FinSent && (x.ackSent && x.maxAck.After(y.FinSeq) || s.HasAck && s.Ack.After(y.FinSeq))
 	if s.HasAck && x.gotFin && !hasFin {
@@ -157,7 +161,7 @@ func (c *Conn) underWay(x, y *Endpoint, s *Segment) {
 	for n := len(x.History) - 1; n > 0 && x.History[n].onReceipt; n-- {
 		st, late := x.State(), x.rttKnown && s.At-x.History[n].At < x.rtt*9/10
 		switch {
-		case st == TimeWait && s.HasAck: // a socket in TIME_WAIT has nobody left who could abort it
+		case st == TimeWait && s.HasAck: // a socket in TIME_WAIT has no user left who could abort it
 		case !late, st == Closed, st == Established, hasFin && (st == CloseWait || st == Closing ||
 			st == TimeWait && x.History[n-1].State != Closing):
 			n = 0
@@ -167,18 +171,18 @@ func (c *Conn) underWay(x, y *Endpoint, s *Segment) {
 	}
 }
 
-// accept is an RST that closes its receiver, and its sender.
+// accept takes in an RST that closes both its receiver and its sender.
 func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, answered *question) (e Effect) {
 	switch {
 	case c.deaf(from):
-		// It gives up a peer that no longer answers (RFC 9293 §3.8.3), and which will not hear of that either.
+		// It gives up a peer that no longer answers (RFC 9293 §3.8.3). That peer will not receive this RST either.
 		if c.HalfOpen == nil && y.synchronized() {
 			c.HalfOpen = &HalfOpen{Survivor: 1 - from, GaveUp: true, Since: c.last[1-from].at}
 			c.HalfOpenPacket = s.Packet
 		}
 	case c.maybeReset != nil && c.maybeReset.By == from && !y.in(Closed, TimeWait):
 		if !y.atFin(s) {
-			c.acceptMaybeReset() // nothing came between: this one does no more
+			c.acceptMaybeReset() // nothing came between: this RST changes nothing more
 		}
 	case y.Known() && y.State() != Closed:
 		answers := Nothing
@@ -214,7 +218,7 @@ func (c *Conn) resets(r Reset) (first bool) {
 	return true
 }
 
-// closesBy is the rule by which the endpoint sends an RST that answers a segment, or nothing.
+// closesBy returns the rule by which the endpoint sends an RST: one that answers a segment, or one of its own accord.
 func (e *Endpoint) closesBy(answered *question) Rule {
 	switch {
 	case answered == nil:
@@ -237,8 +241,8 @@ func (c *Conn) idle(from int, s *Segment, answers Stimulus) int64 {
 	return -1
 }
 
-// doubt is an RST in the window that is not exact. It draws a challenge ACK: whether it was believed, or was its
-// sender's at all, silence will tell.
+// doubt takes in an RST that is in the window but not exact. Its receiver answers by a challenge ACK. Later silence
+// shows whether the receiver believed the RST, and whether it came from its alleged sender.
 func (c *Conn) doubt(x, y *Endpoint, s *Segment, answered *question) Effect {
 	if c.Reset == nil {
 		c.resetSeq, c.resetAcks = s.Seq, s.HasAck
@@ -250,7 +254,7 @@ func (c *Conn) doubt(x, y *Endpoint, s *Segment, answered *question) Effect {
 		by = answersRst
 	}
 	if x.sndKnown && s.Seq == x.sndNxt {
-		// Its own next number: the receiver lacks only what was lost or late between them.
+		// It has its sender's next number: the receiver lacks only segments that were lost or late in between.
 		x.enter(by, s)
 		x.resetClosed = true
 		return ResetDoubted
@@ -259,9 +263,9 @@ func (c *Conn) doubt(x, y *Endpoint, s *Segment, answered *question) Effect {
 	return ResetDoubted
 }
 
-// answeredBy is what the RST answers, nil for one of its sender's own accord. An answer takes its number from the
-// segment that drew it (RFC 9293 §3.5.2), and comes at once. Each segment draws one, so that of several the last
-// is it, until another RST comes.
+// answeredBy is the segment that the RST answers, or nil if its sender sent it of its own accord. An answer takes its
+// number from the segment that it answers (RFC 9293 §3.5.2), and comes at once. Each segment causes one RST. So if
+// several segments fit, the RST answers the last, until another RST comes.
 func (c *Conn) answeredBy(from int, s *Segment) (found *question) {
 	last := &c.last[1-from]
 	if s.HasAck {
@@ -273,10 +277,10 @@ func (c *Conn) answeredBy(from int, s *Segment) (found *question) {
 	x := &c.Ends[from]
 	if own := &c.last[from]; own.at >= last.at && last.seq != last.end && !last.again && own.hasAck &&
 		!own.ack.Before(last.end) {
-		return nil // it has taken that in, and so it had a connection
+		return nil // it has received that segment, so it had a connection
 	}
 	if at := c.asks[from]; at > last.at && s.At-at <= max(x.crossing(), SoonestTimeout) {
-		return &question{at: at, ack: s.Seq, hasAck: true, kind: AnsweredSyn} // that was dropped, and is not remembered
+		return &question{at: at, ack: s.Seq, hasAck: true, kind: AnsweredSyn} // that SYN was dropped: not in last
 	}
 	for _, q := range [...]*question{&last.question, &c.earlier[1-from][0], &c.earlier[1-from][1]} {
 		ago := s.At - q.at
@@ -291,7 +295,7 @@ func (c *Conn) answeredBy(from int, s *Segment) (found *question) {
 	return found
 }
 
-// goesOn withdraws a reset that the endpoint has outlived: it sends more than what was under way.
+// goesOn withdraws a reset that the endpoint has outlived: the endpoint sends more than what was under way.
 func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	y := &c.Ends[1-from]
 	answers := !x.rttKnown || s.At-x.since() >= x.rtt*3/4 || x.openedByRst()
@@ -311,30 +315,31 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 		return 0
 	}
 	received := x.History[len(x.History)-1].Rule == rstArrives
-	inexact := received && s.Ack != x.rstSeq && y.resetClosed // or its sender has gone on, and this acknowledges that
-	// It has received what passed before the RST: that lay below the window.
+	inexact := received && s.Ack != x.rstSeq && y.resetClosed // else the peer continued, and this acknowledges it
+	// The endpoint has received what passed before the RST, so the RST lay below its window.
 	beyond := received && s.Ack.After(x.rstSeq) && !(y.FinSent && x.rstSeq == y.FinSeq)
 	asks := beyond || received && challenge && s.Ack != x.rstSeq // it expected another number than the RST's
 	if s.At-x.since() <= x.crossing() && !asks {
 		return 0
 	}
 	if bare && !asks && y.HasSent && c.last[1-from].at <= x.since() {
-		return 0 // nothing drew it: a late copy
+		return 0 // it answers nothing: a late duplicate
 	}
 	n := len(x.History) - 1
 	for rst := x.History[n].Packet; n > 0 && x.History[n-1].Packet == rst; {
-		n-- // CLOSED, and what its number seemed to say
+		n-- // CLOSED, and the states that the RST's number seemed to show
 	}
 	closed := x.History[n]
 	switch {
 	case inexact:
 		c.Note(RstInexact, 1-from, x.rstSeq, closed.Packet)
 	case own && closed.Rule != unreachable && x.ackSent:
-		// It was not its own. A receiver that goes on proves less: the RST may have been lost. Nor does one whose RST
-		// disowned a SYN-ACK: many scanners send by themselves, beside their host's TCP.
+		// The endpoint did not send that RST. A receiver that continues proves less, because the RST may have been
+		// lost. An RST that rejected a SYN-ACK proves nothing either: many scanners send packets beside their host's
+		// TCP.
 		rst := closed.Packet
 		if c.HalfOpen != nil {
-			rst = c.HalfOpenPacket // a SYN before it had told of the loss
+			rst = c.HalfOpenPacket // an earlier SYN had shown the loss
 		}
 		c.note(RstOutlived, from, s.Seq, s.Packet, rst)
 	}
@@ -347,7 +352,7 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	x.cut(n, outlivesRst, s.Packet)
 	x.resetClosed = false
 	if x.State() == SynRcvd && x.Known() && (x.sndUna.After(x.ISS) || own && c.HandshakeAcked) {
-		// It was only the RST that denied the receipt of what completed the handshake.
+		// Only the RST said that the ACK which completed the handshake had not arrived.
 		at, packet := y.lastSynAt, y.lastSynPacket
 		if c.HandshakeAcked {
 			at, packet = c.HandshakeAckAt, c.HandshakeAckPacket
@@ -372,16 +377,17 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	return ResetOutlived
 }
 
-// openedByRst reports that nothing but the number of the RST that closed the endpoint says that it was ESTABLISHED. In
-// SYN_RCVD it has no ACK under way: one that passes answers the RST.
+// openedByRst reports that only the number of the RST that closed the endpoint shows that it was ESTABLISHED. In
+// SYN_RCVD it has no ACK under way: an ACK that passes answers the RST.
 func (e *Endpoint) openedByRst() bool {
 	n := len(e.History) - 1
 	return n > 0 && e.History[n].Packet == e.History[n-1].Packet && e.History[n-1].Rule == synAckedUnseen
 }
 
-// isOld reports that a segment with a number below SND.NXT tells nothing of its sender's state after an RST: the path
-// may have doubled it. Who goes on sends again only what was not acknowledged (RFC 9293 §3.8.1), and acknowledges from
-// SND.NXT (§3.10.7.4), or, idle for a second at least, from the number before (§3.8.4).
+// isOld reports that a segment with a number below SND.NXT shows nothing about its sender's state after an RST, because
+// the path may have duplicated it. An endpoint that continues retransmits only what was not acknowledged (RFC 9293
+// §3.8.1). Its acknowledgements have the number SND.NXT (§3.10.7.4) or, after at least a second of silence, the number
+// before (§3.8.4).
 func (e *Endpoint) isOld(peer *Endpoint, s *Segment) bool {
 	if s.Seq == s.end() {
 		return s.Seq != e.sndNxt-1 || s.At-e.since() < second
@@ -389,8 +395,8 @@ func (e *Endpoint) isOld(peer *Endpoint, s *Segment) bool {
 	return peer.ackSent && !s.end().After(peer.maxAck)
 }
 
-// beforeReset takes off the CLOSED of an RST that is on its way to the endpoint, or that overtook what it sent before:
-// what passes now was sent in the state before.
+// beforeReset removes the CLOSED of an RST that is still on its way to the endpoint, or that overtook the endpoint's
+// earlier segments: the endpoint sent what passes now in the state before.
 func (e *Endpoint) beforeReset() *Entry {
 	n := len(e.History) - 1
 	if n < 0 || e.State() != Closed || !e.resetClosed {
@@ -401,8 +407,8 @@ func (e *Endpoint) beforeReset() *Entry {
 	return &last
 }
 
-// closeAgain puts the CLOSED back that beforeReset took off, behind what a segment shows. An ICMP error does not close
-// what turns out to have been synchronized.
+// closeAgain puts back the CLOSED that beforeReset removed, after the states that a segment shows. An ICMP error does
+// not close an endpoint that turns out to have been synchronized.
 func (e *Endpoint) closeAgain(reset *Entry, at int64, packet uint64) {
 	switch leads := reset.Rule.leads(e.from()) != nil; {
 	case e.in(Closed):
@@ -418,8 +424,8 @@ func (e *Endpoint) closeAgain(reset *Entry, at int64, packet uint64) {
 	e.push(*reset)
 }
 
-// LostBy is what a SYN discloses that the RST of Ends[i] confirms, where HalfOpen is known: it had no connection any
-// more when it sent that SYN.
+// LostBy records what a SYN shows and the RST of Ends[i] confirms: Ends[i] no longer had a connection when it sent that
+// SYN. HalfOpen must be known.
 func (c *Conn) LostBy(i int, at int64, packet uint64) {
 	c.HalfOpen.By = AnsweredSyn // RFC 9293 §3.5.1, figure 9
 	e := &c.Ends[i]

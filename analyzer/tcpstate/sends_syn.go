@@ -1,6 +1,6 @@
 package tcpstate
 
-// sendsSyn is a SYN without ACK: its sender is in SYN_SENT (RFC 9293 §3.10.1).
+// sendsSyn takes in a SYN without ACK: its sender is in SYN_SENT (RFC 9293 §3.10.1).
 func (c *Conn) sendsSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	var e Effect
 	if x.ISSKnown && x.ISS != s.Seq {
@@ -9,7 +9,7 @@ func (c *Conn) sendsSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	x.HasSent = true
 	again := x.Syns > 0
 	if x.sentSynAck && !x.sentSyn && x.Known() && x.History[0].State == SynRcvd {
-		// A SYN of its own, captured late: it did not wait for the other's (RFC 9293 §3.5, figure 7).
+		// The endpoint's own SYN, captured late: it sent this before the peer's SYN came (RFC 9293 §3.5, figure 7).
 		x.insert(0, Entry{State: SynSent, Rule: ActiveOpen, At: x.History[0].At, Packet: s.Packet,
 			Inferred: x.History[0].Inferred}, synArrived)
 	}
@@ -17,7 +17,7 @@ func (c *Conn) sendsSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	if again {
 		e |= Retransmission
 		x.restamp(stamp{x.firstSynAt, x.lastSynPacket, x.tsSent}, s)
-		// A SYN sent again says that no SYN-ACK was received, and no RST believed, when it left.
+		// A retransmitted SYN shows that its sender had received no SYN-ACK, and believed no RST, when the SYN left.
 		if !x.ackSent && x.State() != SynSent && s.At-x.left(SynSent) > x.crossing() {
 			x.withdrawTo(SynSent, synAgain, s.Packet)
 			x.rcv, x.gotFin = received{}, false
@@ -32,27 +32,29 @@ func (c *Conn) sendsSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	x.offers(s)
 	switch {
 	case !x.Known() && y.synAckSent() && x.acksSyn(y.maxAck):
-		// Captured behind the SYN-ACK that answers it: it cannot have been sent later.
+		// The capture has it after the SYN-ACK that answers it, but it was sent before.
 		x.enterAt(ActiveOpen, min(s.At, y.lastSynAt), s.Packet)
 		x.enterAt(synAckArrives, y.lastSynAt, y.lastSynPacket)
 	case !x.Known():
 		x.enter(ActiveOpen, s)
 	}
 	if y.issSeen && y != x && x.State() == SynSent && y.State() == SynSent && !again {
-		// Both have sent a SYN, neither has acknowledged: the other's is on its way here (RFC 9293 §3.5, figure 7).
+		// Both have sent a SYN, and neither has acknowledged: the other's SYN is on its way here (RFC 9293 §3.5, figure
+		// 7).
 		if !x.rcv.known {
 			x.rcv = received{known: true, nxt: y.ISS.Add(1)}
 		}
 		x.enter(synOnItsWay, s)
 	}
 	if !y.rcv.known {
-		y.rcv = received{known: true, nxt: s.Seq.Add(1)} // whether it takes the text its SYN-ACK will tell (RFC 7413)
+		y.rcv = received{known: true, nxt: s.Seq.Add(1)} // its SYN-ACK will show whether it accepts the text (RFC 7413)
 	}
 	return e | c.arrives(1-from, x, y, s, e)
 }
 
-// sendsSynAck is a SYN with ACK: its sender has received a SYN and is in SYN_RCVD. A FIN in it is processed behind the
-// SYN (RFC 9293 §3.10.7.3, fourth step: "if there are other controls or text in the segment, then continue").
+// sendsSynAck takes in a SYN with ACK: its sender has received a SYN and is in SYN_RCVD. A FIN in the same segment is
+// processed after the SYN (RFC 9293 §3.10.7.3, fourth step: "if there are other controls or text in the segment, then
+// continue").
 func (c *Conn) sendsSynAck(from int, x, y *Endpoint, s *Segment) Effect {
 	if !s.Fin {
 		return c.answersSyn(from, x, y, s)
@@ -79,7 +81,8 @@ func (c *Conn) answersSyn(from int, x, y *Endpoint, s *Segment) Effect {
 			}
 			return c.reject(from, s, otherSynAck)
 		}
-		// The SYN-ACK before acknowledged no SYN of this attempt, and was reset or forgotten: this is the answer.
+		// The previous SYN-ACK acknowledged no SYN of this attempt, and was reset or forgotten. This SYN-ACK is the
+		// answer.
 		if y.gotFin {
 			y.lostFin(otherSyn, s.Packet)
 		}
@@ -96,12 +99,12 @@ func (c *Conn) answersSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	if again {
 		e |= Retransmission
 		x.restamp(stamp{x.firstSynAt, x.lastSynPacket, x.tsSent}, s)
-		// A SYN-ACK sent again says that nothing that completes the handshake was accepted: the ACK was lost, or the
-		// accept queue is full, or TCP_DEFER_ACCEPT waits for data. Sooner than any timeout it is a duplicate, unless
-		// it answers a SYN that came again.
+		// A retransmitted SYN-ACK shows that its sender accepted nothing that completes the handshake. Either the ACK
+		// was lost, or the accept queue is full, or TCP_DEFER_ACCEPT waits for data. A SYN-ACK that comes sooner than
+		// any timeout is a duplicate, unless it answers a retransmitted SYN.
 		due := s.At-x.lastSynAt > SoonestTimeout || !y.sentSynAck && y.lastSynPacket > x.lastSynPacket
 		if ack := &c.last[1-from]; x.State() == Established && x.acksSyn(ack.ack) && s.At-ack.at <= x.crossing() {
-			x.postponeTo(ack) // it denies those before, and this is on its way
+			x.postponeTo(ack) // this SYN-ACK disproves earlier ACKs only: the last one is still on its way
 		} else if due && x.synchronized() && !x.proven(y) && s.At-max(x.since(), x.heardAt) > x.crossing() {
 			x.withdrawTo(SynRcvd, synAckAgain, s.Packet)
 			x.sndUna = x.ISS
@@ -111,7 +114,7 @@ func (c *Conn) answersSyn(from int, x, y *Endpoint, s *Segment) Effect {
 			e |= AckNotAccepted
 		}
 	} else if x.State() == Established && x.Known() {
-		x.postpone(s) // what completes the handshake crossed this on its way
+		x.postpone(s) // the ACK that completes the handshake crossed this SYN-ACK
 	}
 	x.sentSynAck = true
 	x.setISS(s.Seq, true)
@@ -125,13 +128,13 @@ func (c *Conn) answersSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	case x.in(SynSent):
 		x.enter(synArrived, s)
 	case len(x.History) > 1 && x.History[0].State == SynSent && x.History[1].State > SynRcvd && !again && x.sentSyn:
-		// Captured late: it was in SYN_RCVD before.
+		// Captured late: the endpoint was in SYN_RCVD before.
 		x.insert(1, Entry{State: SynRcvd, Rule: synArrived, At: x.History[1].At, Packet: s.Packet}, synAcked)
 	case !x.Known():
 		x.passiveOpens(y, s)
 	case x.in(Closed) && x.resetClosed && x.History[len(x.History)-1].onReceipt && s.At-x.since() <= x.crossing() &&
 		!again:
-		// It left before the RST arrived.
+		// The SYN-ACK left before the RST arrived.
 		reset := x.beforeReset()
 		if x.Known() {
 			x.enter(synArrived, s)
@@ -140,11 +143,11 @@ func (c *Conn) answersSyn(from int, x, y *Endpoint, s *Segment) Effect {
 		}
 		x.closeAgain(reset, s.At, s.Packet)
 	case x.State() == Closed && len(x.History) == 1:
-		x.enter(listenerCame, s) // it refused before
+		x.enter(listenerCame, s) // it refused an earlier SYN
 		c.Reset = nil
 	case x.State() == Closed && x.resetClosed && !(x.proven(y) && x.sndUna.After(x.ISS)) &&
 		s.At-x.since() > x.crossing():
-		x.withdraw(outlivesRst, s.Packet, func(st State) bool { return st != Closed }) // it knows of no reset
+		x.withdraw(outlivesRst, s.Packet, func(st State) bool { return st != Closed }) // it has not taken any reset
 		x.resetClosed = false
 		if x.State() == Established && !x.proven(y) {
 			x.withdrawTo(SynRcvd, outlivesRst, s.Packet)
@@ -161,20 +164,20 @@ func (c *Conn) answersSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	}
 	if !good {
 		x.misled = true
-		return e | BadSynAck // in SYN_SENT it draws an RST and changes nothing (RFC 9293 §3.10.7.3, first step)
+		return e | BadSynAck // in SYN_SENT the peer answers by an RST and stays (RFC 9293 §3.10.7.3, first step)
 	}
 	y.synAcked = true
 	c.SynDataAcked = c.SynDataAcked || s.Ack.After(y.ISS.Add(1))
 	if y.issSeen && !again {
-		if y.Syns == 1 || y.echoesLast(s) { // which of several it answers, nobody knows otherwise (RFC 6298 §3)
+		if y.Syns == 1 || y.echoesLast(s) { // else it is unknown which SYN it answers (RFC 6298 §3)
 			c.HasServerRTT, c.ServerRTT = true, s.At-y.lastSynAt
 		}
 	}
 	if y.issSeen && !again {
-		x.answers(s.At - y.firstSynAt) // whichever transmission it answers (RFC 6298 §3): not longer than this
+		x.answers(s.At - y.firstSynAt) // an upper bound, whichever transmission it answers (RFC 6298 §3)
 	}
 	if y.State() == Established && y.sentSyn && !y.ackSent && s.At-y.since() > y.crossing() {
-		y.withdrawTo(SynSent, synAckUnanswered, s.Packet) // it would have answered the one before at once
+		y.withdrawTo(SynSent, synAckUnanswered, s.Packet) // it would have answered the previous SYN-ACK at once
 	}
 	if again && !y.ackSent && s.At-x.synAckAt > y.crossing() {
 		x.unanswered++
@@ -189,7 +192,7 @@ func (c *Conn) answersSyn(from int, x, y *Endpoint, s *Segment) Effect {
 
 func (e *Endpoint) synAckSent() bool { return e.Syns > 0 && e.ackSent }
 
-// proven reports whether the endpoint has shown by what it sent that it is beyond SYN_RCVD: text, a FIN, or an
+// proven reports whether the endpoint has sent something that shows it is beyond SYN_RCVD: text, a FIN, or an
 // acknowledgement of more than the peer's SYN.
 func (e *Endpoint) proven(peer *Endpoint) bool {
 	return e.far || e.sndKnown && e.sndNxt.After(e.ISS.Add(1+e.synLen)) ||
@@ -217,7 +220,7 @@ func (e *Endpoint) transmitsSyn(s *Segment) {
 	if e.Syns <= 1 {
 		e.firstSynAt = s.At
 	} else {
-		e.synGap = max(e.synGap, s.At-e.lastSynAt) // a SYN-ACK that answers a repeated SYN comes between
+		e.synGap = max(e.synGap, s.At-e.lastSynAt) // a SYN-ACK that answers a repeated SYN comes sooner
 	}
 	e.lastSynAt, e.lastSynPacket = s.At, s.Packet
 }
@@ -231,8 +234,8 @@ func (e *Endpoint) setISS(iss Seq, seen bool) {
 	}
 }
 
-// Unreachable is an ICMP error that says Ends[from]'s SYN or SYN-ACK cannot be delivered: it ends the attempt (RFC 1122
-// §4.2.3.9; RFC 5461 §4 tells that hosts do so for soft errors too). Another transmission denies it.
+// Unreachable takes in an ICMP error: the SYN or SYN-ACK of Ends[from] cannot be delivered. The error ends the attempt
+// (RFC 1122 §4.2.3.9; RFC 5461 §4 reports that hosts end it for soft errors too). Another transmission disproves that.
 func (c *Conn) Unreachable(from int, at int64, packet uint64) {
 	if x := &c.Ends[from]; x.in(SynSent, SynRcvd) {
 		x.enterAt(unreachable, at, packet)

@@ -4,8 +4,9 @@ import "slices"
 
 const second = 1e9 // the first retransmission timeout (RFC 6298 §2.1)
 
-// Settle is the end of what will be seen, at a time of the capture: what silence decides is decided. Filtered says that
-// the whole capture holds only segments with SYN, FIN or RST: this connection had others then, which a filter left out.
+// Settle ends a connection's history at a time of the capture, when no more segments of it will be seen. It decides the
+// questions that only silence answers. Filtered says that the whole capture holds only segments with SYN, FIN or RST: a
+// filter then left out this connection's other segments.
 func (c *Conn) Settle(at int64, filtered bool) {
 	c.settleDoubt()
 	filtered = filtered && !c.bare
@@ -26,7 +27,7 @@ func (e *Endpoint) reached() bool {
 	return slices.ContainsFunc(e.History, func(h Entry) bool { return h.State >= Established })
 }
 
-// settleReset makes Reset what the settled histories say: the first RST that its receiver's last CLOSED rests on.
+// settleReset sets Reset as the settled histories require: to the first RST that caused its receiver's last CLOSED.
 func (c *Conn) settleReset() {
 	first, later := c.Reset, c.later
 	c.Reset = nil
@@ -49,9 +50,10 @@ func (c *Conn) settleReset() {
 	}
 }
 
-// settleEvidence marks what rests on segments that nobody saw: the ESTABLISHED of one who has not spoken in it; beyond
-// SYN_RCVD, every state of one whose peer is not in the capture; and of a connection picked up midstream, every state
-// after a FIN of one whose peer sent neither text nor FIN, for that peer may have closed before.
+// settleEvidence marks the states that rest on segments which no packet shows. These are: the ESTABLISHED of an
+// endpoint that has sent nothing in it; every state beyond SYN_RCVD of an endpoint whose peer is not in the capture;
+// and, in a connection picked up midstream, every state after a FIN whose receiver sent neither text nor an earlier
+// FIN, because that receiver may have closed before.
 func (c *Conn) settleEvidence() {
 	if c.self {
 		return
@@ -74,19 +76,20 @@ func (c *Conn) settleEvidence() {
 	}
 }
 
-// Unspoken reports that Ends[i] is ESTABLISHED by nothing but a SYN-ACK that passed on its way there: it has not spoken
-// since. Its address may be forged.
+// Unspoken reports that only a SYN-ACK on its way to Ends[i] makes it ESTABLISHED: it has sent nothing since. Its
+// address may be forged.
 func (c *Conn) Unspoken(i int) bool {
 	x, y := &c.Ends[i], &c.Ends[1-i]
 	return x.in(Established) && x.sentSyn && !x.ackSent && y.in(SynRcvd)
 }
 
-// MaybeReset reports that nothing is left of the connection if an RST was taken that some stacks take and others drop.
+// MaybeReset reports that an RST came which some stacks accept and others drop, and that nothing is left of the
+// connection if it was accepted.
 func (c *Conn) MaybeReset() bool {
 	return c.maybeReset != nil && c.Ends[c.maybeReset.By].State() == Closed
 }
 
-// acceptMaybeReset takes it that the RST was taken.
+// acceptMaybeReset assumes that the RST was accepted.
 func (c *Conn) acceptMaybeReset() {
 	r := c.maybeReset
 	y := &c.Ends[1-r.By]
@@ -96,7 +99,7 @@ func (c *Conn) acceptMaybeReset() {
 	y.resetClosed, c.maybeReset = true, nil
 }
 
-// settleDoubt believes an RST that was doubted and met silence.
+// settleDoubt believes a doubted RST if silence followed it.
 func (c *Conn) settleDoubt() {
 	if r := c.maybeReset; r != nil && !c.Ends[1-r.By].in(Closed, TimeWait) {
 		c.acceptMaybeReset()
@@ -121,9 +124,9 @@ func (c *Conn) settleDoubt() {
 	}
 }
 
-// settleUnanswered takes back the ESTABLISHED of an opener that has not answered a SYN-ACK in a second: it answers at
-// once (RFC 9293 §3.10.7.3, fourth step), so the SYN-ACK never reached it, or nobody is there. Likewise a FIN that was
-// repeated and never acknowledged.
+// settleUnanswered withdraws the ESTABLISHED of an opener that has not answered a SYN-ACK within a second. An opener
+// answers at once (RFC 9293 §3.10.7.3, fourth step), so the SYN-ACK never reached it, or no host is there. It also
+// withdraws the receipt of a FIN that was repeated and never acknowledged.
 func (c *Conn) settleUnanswered(at int64, filtered bool) {
 	for i := range c.Ends {
 		x, y := &c.Ends[i], &c.Ends[1-i]
@@ -138,7 +141,7 @@ func (c *Conn) settleUnanswered(at int64, filtered bool) {
 	}
 }
 
-// settleGivenUp ends the attempts that were given up.
+// settleGivenUp ends the attempts whose sender stopped trying.
 func (c *Conn) settleGivenUp(at int64) {
 	for i := range c.Ends {
 		e := &c.Ends[i]
@@ -148,20 +151,21 @@ func (c *Conn) settleGivenUp(at int64) {
 	}
 }
 
-// GaveUp reports that the endpoint's SYN or SYN-ACK, which it has repeated, was due again before a time and has not
-// come: the attempt was given up (RFC 9293 §3.8.3, R2).
+// GaveUp reports that the endpoint gave up the attempt: it has repeated its SYN or SYN-ACK, and the next one was due
+// before a time and has not come (RFC 9293 §3.8.3, R2).
 func (e *Endpoint) GaveUp(at int64) bool {
 	return e.Syns >= 2 && e.synGap > 0 && at > e.synDue()+e.synGap/2
 }
 
-// synDue is when one that repeats its SYN or SYN-ACK does so next: it waits twice as long each time (RFC 6298 §5.5).
+// synDue is when an endpoint that repeats its SYN or SYN-ACK sends the next one: it waits twice as long each time (RFC
+// 6298 §5.5).
 func (e *Endpoint) synDue() int64 { return e.lastSynAt + 2*e.synGap }
 
-// settleUnseen is for captures that hold SYNs, FINs and RSTs only: the numbers of these tell what the rest said. A
-// SYN-ACK that is not repeated was acknowledged, and so was a FIN.
+// settleUnseen handles captures that hold only SYNs, FINs and RSTs. Their numbers show what the missing segments said.
+// A SYN-ACK or FIN that was not repeated was acknowledged.
 func (c *Conn) settleUnseen(at int64) {
 	if c.HandshakeAcked && !c.Ends[0].sentText && !c.Ends[1].sentText {
-		c.HandshakeAcked, c.HasClientRTT = false, false // what seemed the first acknowledgement closes already
+		c.HandshakeAcked, c.HasClientRTT = false, false // what seemed the first acknowledgement already closes
 	}
 	for i := range c.Ends {
 		x, y := &c.Ends[i], &c.Ends[1-i]
@@ -173,9 +177,9 @@ func (c *Conn) settleUnseen(at int64) {
 			x.sentSynAck && y.reached() && c.Reset != nil &&
 			(c.resetAcks && !c.SynDataAcked && !(c.Reset.By == i && c.resetSeq == 0) ||
 				c.Reset.By == i && c.resetSeq.After(x.ISS.Add(1+x.synLen))) {
-			// One that disowns a SYN-ACK sends no ACK (RFC 9293 §3.10.7.3, first step), and one in SYN_RCVD
-			// has no user who could abort, nor has it sent text: this aborted what was complete. With number
-			// 0 it refuses a SYN (§3.10.7.1).
+			// A host that rejects a SYN-ACK sends no ACK (RFC 9293 §3.10.7.3, first step). An end in SYN_RCVD has no
+			// user who could abort, and has sent no text. So this RST aborted a complete connection. With number 0 it
+			// refuses a SYN (§3.10.7.1).
 			x.insert(1, Entry{State: Established, Rule: synAckedUnseen, At: x.lastSynAt, Packet: x.lastSynPacket,
 				Inferred: true}, x.History[1].Rule)
 		}
@@ -189,7 +193,7 @@ func (c *Conn) settleUnseen(at int64) {
 		if n := len(x.History); n > 1 && x.State() == Closed && x.History[n-2].State == FinWait1 && c.Reset != nil &&
 			c.Reset.By != i &&
 			y.gotFin && c.Reset.At-x.FinAt > y.crossing() {
-			// So late an RST is not the first to acknowledge the FIN.
+			// An RST that comes so late is not the first segment to acknowledge the FIN.
 			x.insert(n-1, Entry{State: FinWait2, Rule: finAckUnseen, At: x.FinAt, Packet: x.finPacket, Inferred: true},
 				x.History[n-1].Rule)
 		}
@@ -205,7 +209,7 @@ func (c *Conn) settleUnseen(at int64) {
 		}
 		if n := len(x.History); n > 1 && x.State() == TimeWait && x.History[n-2].State == FinWait1 &&
 			x.History[n-1].At > x.History[n-2].At+y.crossing() {
-			// So late a FIN is not the first to acknowledge the other one.
+			// A FIN that comes so late is not the first segment to acknowledge the other FIN.
 			x.insert(n-1, Entry{State: FinWait2, Rule: finAckUnseen, At: x.History[n-2].At,
 				Packet: x.History[n-2].Packet, Inferred: true}, finArrives)
 		}

@@ -1,6 +1,6 @@
 package tcpstate
 
-// repeats counts what an end has sent again since its peer was heard last.
+// repeats counts what an end has retransmitted since its peer was last heard.
 type repeats struct {
 	n           uint64
 	at          int64
@@ -8,14 +8,14 @@ type repeats struct {
 	probes      bool
 }
 
-// patience is how many repetitions without an answer are taken for silence: what is sent then no longer arrives.
+// patience is how many unanswered repetitions count as silence: what is sent after them no longer arrives.
 const patience = 2
 
-// SoonestTimeout is the shortest retransmission timeout of common stacks, though RFC 6298 §2.4 wants a second. What
-// comes again sooner is a duplicate, or fast recovery.
+// SoonestTimeout is the shortest retransmission timeout of common stacks, though RFC 6298 §2.4 requires a second. A
+// segment that comes again sooner is a duplicate, or fast recovery.
 const SoonestTimeout = 200e6
 
-// countUnanswered keeps the account of what is repeated into silence.
+// countUnanswered counts what an end repeats without an answer.
 func (c *Conn) countUnanswered(from int, e Effect, s *Segment) {
 	c.repeats[1-from] = repeats{}
 	probe := e.Has(Keepalive)
@@ -27,7 +27,7 @@ func (c *Conn) countUnanswered(from int, e Effect, s *Segment) {
 		r.at = c.last[from].at
 	}
 	if s.At-r.at <= max(c.Ends[1-from].crossing(), SoonestTimeout) {
-		return // no answer to the one before could have come yet, or its sender did not wait for one
+		return // no answer to the one before can have come yet, or its sender did not wait for one
 	}
 	r.at = s.At
 	if r.n == 0 {
@@ -37,17 +37,18 @@ func (c *Conn) countUnanswered(from int, e Effect, s *Segment) {
 	r.last, r.probes = s.Packet, probe
 }
 
-// deaf reports that what Ends[from] sends is no longer taken to arrive: it has repeated itself too often without an
-// answer, by a peer whose answers the capture would hold.
+// deaf reports that what Ends[from] sends is assumed not to arrive any more: it has repeated itself too often without
+// an answer, and the capture would hold its peer's answers.
 func (c *Conn) deaf(from int) bool {
 	return c.repeats[from].n >= patience && c.Ends[1-from].HasSent
 }
 
-// Unanswered is how many segments Ends[i] has repeated since it heard its peer last, and the first and last packets.
+// Unanswered returns how many segments Ends[i] has repeated since it last heard its peer, and the first and last
+// packets of them.
 func (c *Conn) Unanswered(i int) (n, first, last uint64) {
 	r := &c.repeats[i]
 	return r.n, r.first, r.last
 }
 
-// LastWasProbe reports whether the last of those was a keepalive.
+// LastWasProbe reports whether the last of those segments was a keepalive.
 func (c *Conn) LastWasProbe(i int) bool { return c.repeats[i].probes }

@@ -1,10 +1,10 @@
 package tcpstate
 
-// What is here is for captures that hold SYNs, FINs and RSTs only, for a filter on control bits left out the rest. The
-// numbers of what is left tell what was exchanged: see also settleUnseen.
+// This file handles captures in which a filter on control bits kept only SYNs, FINs and RSTs. Their numbers show what
+// the ends exchanged: see also settleUnseen.
 
-// Bridge takes a FIN or RST of Ends[from] for the word that all before it was sent and has
-// arrived, though no segment shows it.
+// Bridge takes a FIN or RST of Ends[from] as proof that everything before it was sent and has arrived, though no
+// segment shows it.
 func (c *Conn) Bridge(from int, s *Segment) {
 	x, y := &c.Ends[from], &c.Ends[1-from]
 	if c.bare || c.self || s.Syn || !s.Fin && !s.Rst || !x.ISSKnown || !y.ISSKnown || !x.sentSynAck && !y.sentSynAck ||
@@ -28,41 +28,42 @@ func (c *Conn) Bridge(from int, s *Segment) {
 		return
 	}
 	for _, e := range []*Endpoint{x, y} {
-		e.timing = false // what it answered was hidden
+		e.timing = false // the capture lacks what it answered
 		if e.in(SynRcvd) && e.sentSynAck {
 			e.infer(synAckedUnseen, e.lastSynAt, e.lastSynPacket)
 		}
 	}
 }
 
-// unrepeated is how long after a SYN-ACK that was not acknowledged another one comes at the latest: the first
-// retransmission timeout was 3 s until RFC 6298 (appendix A).
+// unrepeated is the longest time until a SYN-ACK that was not acknowledged is sent again: the first retransmission
+// timeout was 3 s until RFC 6298 (appendix A).
 const unrepeated = 3500e6
 
-// unscaled is the largest window without the option of RFC 7323.
+// unscaled is the largest window without the window scale option (RFC 7323).
 const unscaled = 1<<16 - 1
 
-// OpenUnseen reports that nothing shows whether the SYN-ACK of Ends[i] was acknowledged: it was sent once, and nothing
-// but the SYN came before it.
+// OpenUnseen reports that no packet shows whether the SYN-ACK of Ends[i] was acknowledged: it was sent once, and only
+// the SYN came before it.
 func (c *Conn) OpenUnseen(i int) bool {
 	x, y := &c.Ends[i], &c.Ends[1-i]
 	return !c.bare && x.sentSynAck && x.Syns == 1 && y.sentSyn && y.lastSynAt <= x.lastSynAt && c.Reset == nil &&
 		!y.sentSynAck
 }
 
-// sentUnseen takes note that the endpoint has sent everything before end, and its peer received it.
+// sentUnseen records that the endpoint has sent everything before end, and that its peer received it.
 func (e *Endpoint) sentUnseen(peer *Endpoint, end Seq) {
 	e.sent(end)
 	e.unaKnown, e.sndUna = true, end
 	peer.rcv.acked(end)
 	if peer.wnd == 0 {
-		peer.wnd = unscaled // whatever it was, it took what came
+		peer.wnd = unscaled // the window is unknown, but it accepted what came
 	}
 	peer.ackSent, peer.maxAck, peer.maxWnd = true, end, max(peer.maxWnd, peer.wnd)
 	peer.edge = maxSeq(peer.edge, end.Add(peer.maxWnd))
 }
 
-// ResetBeyondSyn reports that the RST which counts lies beyond its sender's SYN: text was sent.
+// ResetBeyondSyn reports that the number of the RST that ended the connection lies beyond its sender's SYN: its sender
+// had sent text.
 func (c *Conn) ResetBeyondSyn() bool {
 	const far = 1 << 30
 	for i := range c.Ends {

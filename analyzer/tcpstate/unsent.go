@@ -1,19 +1,20 @@
 package tcpstate
 
-// claim is a segment that acknowledges what the capture does not hold: the capture lost that, or its receiver has not
-// sent it. In the second case the receiver drops the segment, text and FIN with it, and answers by an ACK with its old
-// numbers (RFC 9293 §3.10.7.4, fifth step). To take it back, claim keeps what both sides were before.
+// claim is a segment that acknowledges octets which the capture lacks. Either this is capture loss, or the segment's
+// receiver has not sent them. In the second case the receiver drops the segment, with its text and FIN, and answers by
+// an ACK with its old numbers (RFC 9293 §3.10.7.4, fifth step). claim keeps the earlier values of both sides, so that
+// the segment can be taken back.
 type claim struct {
 	at       int64
 	packet   uint64 // 0 for none
 	seq, end Seq
 	ack      Seq
 	fin      bool
-	// Of its sender.
+	// Values of its sender.
 	acks         bool
 	maxAck, edge Seq
 	wnd          uint32
-	// Of its receiver.
+	// Values of its receiver.
 	sndNxt, sndUna Seq
 }
 
@@ -24,8 +25,8 @@ func (c *Conn) claims(from int, x, y *Endpoint, s *Segment) {
 		y.sndUna}
 }
 
-// rejectsClaim reports that s, of x, Ends[from], answers a segment that acknowledges what x had not sent. It takes back
-// what was believed of that segment.
+// rejectsClaim reports that s, sent by x, Ends[from], answers a segment that acknowledges what x had not sent. It then
+// takes back what that segment changed.
 func (c *Conn) rejectsClaim(from int, x, y *Endpoint, s *Segment) bool {
 	if c.log == nil || c.self {
 		return false

@@ -1,15 +1,15 @@
 package tcpstate
 
-// What a timer of an endpoint has waited for, as far as the wire shows it.
+// This file holds what a timer of an endpoint has waited for, as far as the packets show it.
 
-// MayRepeat reports that a segment of one whose SND.NXT is nxt can be one that it sends again, or a probe.
+// MayRepeat reports that a segment can be a retransmission or a probe, if its sender's SND.NXT is nxt.
 func (s *Segment) MayRepeat(nxt Seq) bool {
 	return !s.Rst && (s.Len == 1 || !s.end().After(nxt) && (s.Seq != s.end() || s.Seq != nxt))
 }
 
-// TimedFrom is when the retransmission timer of Ends[from] was started that runs out with s: when s was sent first, if
-// first says so, else when Ends[from] sent its last segment; or when something new was acknowledged, if that came later
-// (RFC 6298 §5.3). 0 is not known. It is asked before Segment takes s in.
+// TimedFrom is when Ends[from] started the retransmission timer that expires with s. If first is true, that is when s
+// was first sent, else when Ends[from] sent its last segment, or when something new was acknowledged, if that came
+// later (RFC 6298 §5.3). 0 means not known. Call it before Segment takes in s.
 func (c *Conn) TimedFrom(from int, s *Segment) (at int64, first bool) {
 	y := &c.Ends[1-from]
 	last := &c.last[from]
@@ -25,10 +25,11 @@ func (c *Conn) TimedFrom(from int, s *Segment) (at int64, first bool) {
 	return at, first
 }
 
-// HeardAt is when Ends[i] sent its last segment that fitted, RSTs left out, and which packet that was. 0 is never.
+// HeardAt returns when Ends[i] sent its last segment that was in reach, RSTs left out, and the number of that packet. 0
+// means never.
 func (c *Conn) HeardAt(i int) (at int64, packet uint64) { return c.last[i].at, c.last[i].packet }
 
-// NoProbeAt is when Ends[i] sent its last segment that was no probe.
+// NoProbeAt is when Ends[i] sent its last segment that was not a probe.
 func (c *Conn) NoProbeAt(i int) int64 {
 	for _, q := range [...]*question{&c.last[i].question, &c.earlier[i][0], &c.earlier[i][1]} {
 		if q.kind != AnsweredKeepalive {
@@ -38,20 +39,20 @@ func (c *Conn) NoProbeAt(i int) int64 {
 	return c.earlier[i][1].at
 }
 
-// Duplicates is how many segments in a row of Ends[i] acknowledged the same as the one before and had no text, 255 at
-// most.
+// Duplicates is how many segments in a row Ends[i] sent without text and with the same acknowledgement as the one
+// before, at most 255.
 func (c *Conn) Duplicates(i int) uint8 { return c.last[i].repeats }
 
 // WindowClosed reports that Ends[i] offers no window.
 func (c *Conn) WindowClosed(i int) bool { return c.Ends[i].ackSent && c.Ends[i].wnd == 0 }
 
-// Since is when it came into its state.
+// Since is when the endpoint entered its state.
 func (e *Endpoint) Since() int64 { return e.since() }
 
-// Crossing is how long what Ends[i] answers to a segment takes at most, from one passage to the other.
+// Crossing is the longest time from the passage of a segment to the passage of Ends[i]'s answer to it.
 func (c *Conn) Crossing(i int) int64 { return c.Ends[i].crossing() }
 
-// RoundTrip is how long at least the peer's answer takes to have an effect on what Ends[i] sends, about.
+// RoundTrip is about the shortest time after which the peer's answer can affect what Ends[i] sends.
 func (c *Conn) RoundTrip(i int) int64 {
 	x, y := &c.Ends[i], &c.Ends[1-i]
 	if !x.rttKnown || !y.rttKnown {
@@ -60,8 +61,8 @@ func (c *Conn) RoundTrip(i int) int64 {
 	return min(x.rtt+y.crossing(), SoonestTimeout)
 }
 
-// Soonest is how long at least what Ends[i] answers to a segment takes, about, from one passage to the other; 0 is not
-// known.
+// Soonest is about the shortest time from the passage of a segment to the passage of Ends[i]'s answer to it; 0 means
+// not known.
 func (c *Conn) Soonest(i int) int64 {
 	if e := &c.Ends[i]; e.rttKnown {
 		return e.rtt * 3 / 4
@@ -69,10 +70,10 @@ func (c *Conn) Soonest(i int) int64 {
 	return 0
 }
 
-// Misses reports that Ends[i] has got something behind a hole.
+// Misses reports that Ends[i] has received octets behind a hole.
 func (c *Conn) Misses(i int) bool { return len(c.Ends[i].rcv.ahead) > 0 }
 
-// OwnReset is the RST of Ends[i] that closed it, 0 if none did.
+// OwnReset is the packet of the RST by which Ends[i] closed itself, 0 if none did.
 func (c *Conn) OwnReset(i int) (packet uint64) {
 	e := &c.Ends[i]
 	if n := len(e.History) - 1; n >= 0 && e.History[n].State == Closed && e.resetClosed && !e.History[n].onReceipt {

@@ -5,9 +5,9 @@ import (
 	"unsafe"
 )
 
-// An Arena is room for strings of bytes that come and go. Each string has a head, which most fit into, and behind it
-// as many links as it needs. All heads are of one size, and so are all links: what one string leaves behind fits the
-// next.
+// An Arena stores byte strings that come and go. Each string has a head, into which most strings fit, and after it as
+// many links as it needs. All heads have one size, and all links have one size, so that a freed one fits the next
+// string.
 type Arena struct {
 	heads Slabs[head]
 	links Slabs[link]
@@ -31,7 +31,7 @@ const (
 	linkSize = uint64(unsafe.Sizeof(link{}))
 )
 
-// Put keeps a string, and gives the number of its head, never 0.
+// Put stores a string and returns the number of its head, never 0.
 func (a *Arena) Put(b []byte) uint32 {
 	n := a.heads.Take()
 	h := a.heads.At(n)
@@ -48,10 +48,10 @@ func (a *Arena) Put(b []byte) uint32 {
 	return n
 }
 
-// Head is the beginning of a string, the end of which may be elsewhere.
+// Head returns the beginning of a string. The rest may lie in its links.
 func (a *Arena) Head(n uint32) []byte { return a.heads.At(n).data[:] }
 
-// Length is how many bytes a string has.
+// Length is the length of a string in bytes.
 func (a *Arena) Length(n uint32) int { return int(a.heads.At(n).length) }
 
 // Bytes appends a string to room.

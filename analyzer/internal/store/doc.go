@@ -1,4 +1,4 @@
-// Package store keeps millions of connections in little memory, and none of it has pointers that the garbage
-// collector would have to follow: Slabs of values by number, an Arena of byte strings, a Wheel of alarms, and a Coder
-// that packs a struct into a few bytes.
+// Package store keeps millions of connections in little memory, without pointers that the garbage collector would have
+// to follow. It has Slabs of values by number, an Arena of byte strings, a Wheel of alarms, and a Packer that packs a
+// struct into a few bytes.
 package store

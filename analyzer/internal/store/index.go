@@ -1,20 +1,20 @@
 package store
 
-// Index finds numbers by hashes that nobody can choose. The zero value holds none. It takes 16 bytes for each place,
-// and uses at most three quarters of them (open addressing, linear probing).
+// Index maps hashes to numbers. The hashes must be ones that no sender can choose. The zero value is empty. It takes 16
+// bytes for each slot, and fills at most three quarters of them (open addressing, linear probing).
 type Index struct {
-	slots []slot // a power of two of them
+	slots []slot // the length is a power of two
 	used  int
 }
 
 type slot struct {
 	hash uint64
-	next uint32 // the number and one; 0 for none
+	next uint32 // the number plus one; 0 for none
 }
 
 const leastSlots = 16
 
-// Find gives the number of a hash, and whether it has one.
+// Find returns the number of a hash, and whether it has one.
 func (x *Index) Find(hash uint64) (n uint32, known bool) {
 	if x.used == 0 {
 		return 0, false
@@ -23,7 +23,7 @@ func (x *Index) Find(hash uint64) (n uint32, known bool) {
 	return s.next - 1, s.next != 0
 }
 
-// Put gives a hash a number, or another one.
+// Put sets the number of a hash.
 func (x *Index) Put(hash uint64, n uint32) {
 	if x.used >= len(x.slots)/4*3 {
 		old := x.slots
@@ -41,8 +41,8 @@ func (x *Index) Put(hash uint64, n uint32) {
 	*s = slot{hash, n + 1}
 }
 
-// Drop takes the number of a hash away. Those behind it move up, so that no search ends early (Knuth, The Art of
-// Computer Programming, volume 3, algorithm 6.4 R).
+// Drop removes a hash. The entries after it move up, so that no search ends early (Knuth, The Art of Computer
+// Programming, volume 3, algorithm 6.4 R).
 func (x *Index) Drop(hash uint64) {
 	if _, known := x.Find(hash); !known {
 		return
@@ -59,13 +59,13 @@ func (x *Index) Drop(hash uint64) {
 	x.slots[gap] = slot{}
 }
 
-// Clear takes all numbers away.
+// Clear removes all hashes.
 func (x *Index) Clear() {
 	clear(x.slots)
 	x.used = 0
 }
 
-// place is where a hash is, or where there is room for it.
+// place is the slot of a hash, or the free slot for it.
 func (x *Index) place(hash uint64) int {
 	mask := len(x.slots) - 1
 	i := int(hash) & mask

@@ -8,12 +8,12 @@ import (
 	"unsafe"
 )
 
-// A Packer keeps structs of one type in few bytes while nobody looks at them. It finds their fields by reflection, so
-// that none can be forgotten: all are kept but those tagged `rest:"-"`. What is 0 costs next to nothing, and of a
-// number no more is kept than how far it is from one before it.
+// A Packer stores structs of one type in few bytes while they are not in use. It finds their fields by reflection, so
+// that none is forgotten: it packs all fields except those tagged `rest:"-"`. A field that is 0 costs almost nothing. A
+// number is stored as its difference from an earlier one.
 type Packer[T any] struct{ shape *shape }
 
-// NewPacker makes one. It panics if T has a field of a type that no struct here should need.
+// NewPacker returns a Packer for T. It panics if T has a field of a type that it does not support.
 func NewPacker[T any]() Packer[T] { return Packer[T]{shapeOf(reflect.TypeFor[T]())} }
 
 // Write appends a struct to b.
@@ -21,28 +21,28 @@ func (k Packer[T]) Write(b []byte, v *T) []byte {
 	return k.shape.write(b, unsafe.Pointer(v), &[2]numbers{})
 }
 
-// Read reads a struct that Write has written at the beginning of b, and gives what follows it. The room of the lists of
-// v is used again. Anything else comes back as nonsense, or makes it panic.
+// Read reads a struct that Write wrote at the beginning of b, and returns the bytes after it. It reuses the capacity of
+// the lists of v. With other bytes it returns nonsense or panics.
 func (k Packer[T]) Read(b []byte, v *T) (rest []byte) {
 	return k.shape.read(b, unsafe.Pointer(v), &[2]numbers{})
 }
 
-// shape is what a type consists of, in groups of eight fields. For each a byte says which are not 0, and for eight
-// groups one says which of them have such fields.
+// shape describes the fields of a type, in groups of eight. In the packed form, a byte for each group says which of its
+// fields are not 0. Another byte for eight groups says which of them have such fields.
 type shape struct {
 	groups [][]field
-	held   []held // of the lists and pointers
+	held   []held // what the lists and pointers hold
 	size   uintptr
 }
 
-// field is one of them, in few bytes, for there are hundreds.
+// field describes one field. It is small, because there are hundreds.
 type field struct {
 	offset uint32
 	kind   kind
-	held   uint8 // of a list or pointer: in shape.held
+	held   uint8 // of a list or pointer: its place in shape.held
 }
 
-// held is what a list or a pointer holds.
+// held describes what a list or a pointer holds.
 type held struct {
 	typ reflect.Type // of the list or pointer
 	of  *shape
@@ -69,7 +69,7 @@ func shapeOf(t reflect.Type) *shape {
 	return s
 }
 
-// fields appends those of a type that lies at an offset.
+// fields appends the fields of a type that lies at an offset.
 func (s *shape) fields(all []field, t reflect.Type, offset uintptr) []field {
 	f := field{offset: uint32(offset), held: uint8(len(s.held))}
 	switch t.Kind() {
@@ -109,14 +109,14 @@ func (s *shape) fields(all []field, t reflect.Type, offset uintptr) []field {
 	return append(all, f)
 }
 
-// slice is what a list is in memory.
+// slice is a list's layout in memory.
 type slice struct {
 	data     unsafe.Pointer
 	len, cap int
 }
 
 func (s *shape) write(b []byte, p unsafe.Pointer, n *[2]numbers) []byte {
-	var all int // where the byte is that says which of eight groups are there
+	var all int // the place of the byte that says which of eight groups have fields
 	for g, group := range s.groups {
 		if g%8 == 0 {
 			all = len(b)
@@ -219,7 +219,7 @@ func (s *shape) read(b []byte, p unsafe.Pointer, n *[2]numbers) []byte {
 				b = s.held[f.held].readList(b, q, is, n)
 			case pointer:
 				at, h := (*unsafe.Pointer)(q), &s.held[f.held]
-				if *at = nil; is { // what is there may belong to others by now
+				if *at = nil; is { // another connection may now own the old target
 					reflect.NewAt(h.typ, q).Elem().Set(reflect.New(h.typ.Elem()))
 					b = h.of.read(b, *at, n)
 				}
@@ -229,8 +229,8 @@ func (s *shape) read(b []byte, p unsafe.Pointer, n *[2]numbers) []byte {
 	return b
 }
 
-// readList reads a list if it is there, into the room that the list at q has. What its elements
-// hold may belong to others by now.
+// readList reads a list, if there is one, into the capacity of the list at q. Another connection may now own what its
+// old elements hold.
 func (h *held) readList(b []byte, q unsafe.Pointer, is bool, n *[2]numbers) []byte {
 	v := (*slice)(q)
 	v.len = 0
@@ -255,24 +255,25 @@ func (h *held) readList(b []byte, q unsafe.Pointer, is bool, n *[2]numbers) []by
 	return b
 }
 
-// numbers are those that were written or read so far: what is written may be one of them
-// again, or near one of the last.
+// numbers are the numbers that were written or read so far. A new number may equal one of them, or be near one of the
+// last.
 type numbers struct {
 	seen  [1 << 6]uint64
 	count int
 	index [1 << 6]uint8 // places in seen, from 1 on, by a hash of the number
-	last  [3]uint64     // that were far from each other
+	last  [3]uint64     // the last ones that were far from each other
 }
 
-// How a number begins: with its place in seen, with itself if it is small, or with which of the last it is near, from 1
-// on, 0 for none, and how many bytes of the difference follow, its sign last.
+// The first byte of a number. It holds either the number's place in seen, or the number itself if it is small.
+// Otherwise it says which of the last numbers it is near (from 1 on, 0 for none), and how many bytes of the difference
+// follow; the sign is the lowest bit of the difference.
 const (
 	isSeen  = 0x80
 	isSmall = 0x40
 	apart   = 3 // bytes of a difference beyond which two numbers are far from each other
 )
 
-// hash spreads what differs in few bits (D. Knuth, The Art of Computer Programming, volume 3, section 6.4).
+// hash spreads numbers that differ in few bits (D. Knuth, The Art of Computer Programming, volume 3, section 6.4).
 func hash(v uint64) uint64 { return v * 0x9e3779b97f4a7c15 >> 58 }
 
 func (n *numbers) write(b []byte, v uint64, unused uint) []byte {
@@ -314,7 +315,7 @@ func (n *numbers) read(b []byte, unused uint) (v uint64, rest []byte) {
 	return v, b[1+size:]
 }
 
-// remember has the number stand for those to come: in the place of the last one that it is near, or before all.
+// remember adds the number to last. It replaces the one of last that it is near, or else goes in front of all.
 func (n *numbers) remember(v uint64, which, size int) {
 	if which > 0 && size <= apart {
 		n.last[which-1] = v

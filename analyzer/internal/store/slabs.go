@@ -1,23 +1,23 @@
 package store
 
-// Slabs hold values by number, from 1 on; 0 is none. A value stays where it is, however many there are. Where T has no
-// pointer, the garbage collector has nothing to follow in them. The zero value holds none.
+// Slabs hold values by number, from 1 on; 0 means none. A value never moves, however many there are. If T has no
+// pointers, the garbage collector has nothing to follow in them. The zero value is empty.
 type Slabs[T any] struct {
 	list []*[slabSize]T
 	made uint32 // the highest number handed out so far
 	free []uint32
 }
 
-// slabSize is how many values there is room made for at once.
+// slabSize is how many values are allocated at once.
 const slabSize = 1 << 10
 
-// At is the value of a number.
+// At returns the value with a number.
 func (s *Slabs[T]) At(n uint32) *T {
 	n--
 	return &s.list[n/slabSize][n%slabSize]
 }
 
-// Take gives the number of an unused value. A value that was dropped is as it was left.
+// Take returns the number of an unused value. A value that was used before keeps its old content.
 func (s *Slabs[T]) Take() uint32 {
 	if last := len(s.free) - 1; last >= 0 {
 		n := s.free[last]
@@ -31,7 +31,7 @@ func (s *Slabs[T]) Take() uint32 {
 	return s.made
 }
 
-// Drop takes a number back.
+// Drop frees a number.
 func (s *Slabs[T]) Drop(n uint32) { s.free = append(s.free, n) }
 
 // Made is the highest number that was ever in use.

@@ -1,27 +1,27 @@
 package store
 
-// Wheel holds alarms by the time at which they are due, to be had in the order of time, then of id. Setting one and
-// having it costs the same however many there are. There is no pointer in it for each of them that the collector
-// would have to follow. The zero value holds none.
+// Wheel holds alarms and returns them in the order of time, then of id. Setting and taking an alarm costs the same
+// however many there are. It has no pointer for each alarm, so the garbage collector has nothing to follow. The zero
+// value is empty.
 //
 // It is a ring of buckets, each a list of blocks (Varghese and Lauck, Hashed and Hierarchical Timing Wheels, SOSP
-// 1987). A bucket is put in order only when its time comes.
+// 1987). A bucket is sorted only when its time comes.
 type Wheel struct {
-	near    []Alarm // a heap of all before the horizon
-	horizon int64   // ns, where a bucket begins
-	now     int64   // where the horizon is going
-	later   []Alarm // too far from the horizon, until it has got near
-	soonest int64   // of later
+	near    []Alarm // a heap of the alarms before the horizon
+	horizon int64   // ns, the beginning of a bucket
+	now     int64   // ns, the time to which the horizon moves
+	later   []Alarm // alarms that are still too far from the horizon
+	soonest int64   // the earliest time in later
 	ring    [ringSize]uint32
 	waiting int // alarms in the ring
 	blocks  Slabs[alarmBlock]
 	begun   bool
 }
 
-// Alarm is a place of the table that is to be looked at.
+// Alarm says when a place of the table is to be looked at.
 type Alarm struct {
 	At    int64
-	ID    uint64 // of the record for which
+	ID    uint64 // of the record that it is for
 	Place uint32
 }
 
@@ -30,13 +30,13 @@ func (x *Alarm) before(y *Alarm) bool { return x.At < y.At || x.At == y.At && x.
 const (
 	bucketBits = 27 // a bucket is 134 ms
 	ringSize   = 1 << 11
-	// turn is how far ahead an alarm can be set, 275 s: beyond the usual limits of what is soon over.
+	// turn is how far ahead an alarm can be set: 275 s, more than the usual time limits of short connections.
 	turn = (ringSize - 1) << bucketBits
 )
 
 // alarmBlock holds alarms of one bucket, each in 12 bytes.
 type alarmBlock struct {
-	ids    uint64 // the upper half of the ids of all
+	ids    uint64 // the upper half of all its ids
 	alarms [126]laidAlarm
 	n      uint32
 	next   uint32 // 0 for none
@@ -47,8 +47,8 @@ type laidAlarm struct {
 	after, id, place uint32 // ns since the beginning of the bucket; lower half of the id
 }
 
-// Set adds an alarm, and gives the time for which: a turn ahead if it lies beyond that. Whoever is woken then looks
-// again.
+// Set adds an alarm, and returns the time for which it is set. If that time is more than a turn ahead, the alarm is set
+// a turn ahead, and the caller looks again then.
 func (w *Wheel) Set(m Alarm) int64 {
 	if !w.begun {
 		w.begun = true
@@ -60,7 +60,7 @@ func (w *Wheel) Set(m Alarm) int64 {
 		w.up(len(w.near) - 1)
 		return m.At
 	}
-	// The differences are right also where they exceed an int64.
+	// The differences are correct even if they exceed an int64.
 	if from := max(w.horizon, w.now); m.At > from {
 		m.At = from + int64(min(uint64(m.At)-uint64(from), turn))
 	}
@@ -84,7 +84,7 @@ func (w *Wheel) Set(m Alarm) int64 {
 	return m.At
 }
 
-// take gives an empty block that comes before next in its list.
+// take returns an empty block that comes before next in its list.
 func (w *Wheel) take(next uint32) uint32 {
 	n := w.blocks.Take()
 	block := w.blocks.At(n)
@@ -92,7 +92,7 @@ func (w *Wheel) take(next uint32) uint32 {
 	return n
 }
 
-// First gives the alarm that is due first, if it is due before now.
+// First returns the first alarm, if it is due before now.
 func (w *Wheel) First(now int64) (m Alarm, due bool) {
 	w.now = max(w.now, now>>bucketBits<<bucketBits)
 	for len(w.near) == 0 && w.horizon < now {
@@ -112,7 +112,7 @@ func (w *Wheel) First(now int64) (m Alarm, due bool) {
 	return w.near[0], true
 }
 
-// setLater sets the alarms again that were too far away.
+// setLater sets the alarms again that were too far ahead.
 func (w *Wheel) setLater() {
 	later := w.later
 	w.later = nil
@@ -138,24 +138,24 @@ func (w *Wheel) step() {
 		w.down(i)
 	}
 	w.horizon += 1 << bucketBits
-	// Long before it gets there, so that they are not looked through for each of them.
+	// This happens long before the horizon reaches them, so that they are not searched at each step.
 	if len(w.later) > 0 && uint64(w.soonest)-uint64(w.horizon) <= turn/2 {
 		w.setLater()
 	}
 }
 
-// Pop takes the alarm out that first has given.
+// Pop removes the alarm that First returned.
 func (w *Wheel) Pop() {
 	last := len(w.near) - 1
 	w.near[0] = w.near[last]
 	w.near = w.near[:last]
 	w.down(0)
 	if last == 0 && cap(w.near) > 1<<16 {
-		w.near = nil // one full bucket does not keep its room forever
+		w.near = nil // do not keep the memory of one large bucket forever
 	}
 }
 
-// Next gives the alarm that is due next, however far away, if there is one.
+// Next returns the first alarm, however far ahead, if there is one.
 func (w *Wheel) Next() (m Alarm, isThere bool) {
 	for len(w.near) == 0 {
 		switch {
