@@ -153,6 +153,11 @@ func TestSilence(t *testing.T) {
 			u.Text(server, client, at-6*second, 100, 42)
 			u.Text(client, client, at, 100, 43)
 		}, 0},
+		"an answer took three seconds": {2, func(u *usage.Usage, at int64) {
+			u.Text(client, client, at-9*second, 100, 40)
+			u.Text(server, client, at-6*second, 100, 41)
+			u.Text(client, client, at, 100, 42)
+		}, 30 * second},
 		"an answer took four seconds": {2, func(u *usage.Usage, at int64) {
 			u.Text(client, client, at-9*second, 100, 40)
 			u.Text(server, client, at-5*second, 100, 41)
