@@ -4,11 +4,9 @@ import (
 	"io"
 	"math"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/tcplife/tcplife/capture"
-	"github.com/tcplife/tcplife/internal/fault"
 	"github.com/tcplife/tcplife/internal/spare"
 )
 
@@ -150,20 +148,4 @@ func TestLiveCount(t *testing.T) {
 	if n := l.Stats().Packets; n != 3 {
 		t.Errorf("%d packets are counted, want 3", n)
 	}
-}
-
-// TestLivePanics holds that a panic of who reads a device goes on where the packets are wanted.
-func TestLivePanics(t *testing.T) {
-	l := fed(1)
-	l.readers.Add(1)
-	go l.read(l.devices[0]) // it has no handle
-	var panicked *fault.Error
-	func() {
-		defer fault.Keep(&panicked)
-		l.Next()
-	}()
-	if panicked == nil || !strings.Contains(string(panicked.Stack), "(*Capture).read") {
-		t.Errorf("%v", panicked)
-	}
-	l.readers.Wait()
 }
