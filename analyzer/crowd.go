@@ -177,6 +177,9 @@ func (a *Analyzer) leave(c *connection, by record.EndedBy) {
 	case c.phase == failed && succeeded:
 		e.end = c.told
 		a.tell(failureTakenBack, &e)
+		if !c.isShown() {
+			a.tell(completionUnseen, &e)
+		}
 		return
 	case c.phase == failed:
 		return

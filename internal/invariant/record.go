@@ -102,8 +102,7 @@ func finPacket(e *record.Endpoint) record.PacketNumber {
 // handshake holds the outcome to the histories.
 func (l *list) handshake(c *record.Connection) {
 	h, outcome := &c.Handshake, c.Handshake.Outcome
-	self := c.Client.IP == c.Server.IP && c.Client.Port == c.Server.Port
-	l.is(outcome == record.OutcomeComplete && (!reached(&c.Client) || !reached(&c.Server)) && !self,
+	l.is(outcome == record.OutcomeComplete && (!reached(&c.Client) || !reached(&c.Server)) && !self(c),
 		"complete, and a side was never ESTABLISHED")
 	l.is(outcome == record.OutcomeComplete && c.Server.State.State == tcpstate.SynRcvd,
 		"complete, and the server is in SYN_RCVD")
@@ -142,6 +141,9 @@ func (l *list) teardown(c *record.Connection) {
 	kind := c.Teardown.Kind
 	if r := c.Teardown.Reset; r != nil {
 		to := other(r.By)
+		if self(c) {
+			to = r.By // one end has it all
+		}
 		e := endpointOf(c, to)
 		n := len(e.States) - 1
 		for n >= 0 && e.States[n].State != tcpstate.Closed {
@@ -149,8 +151,11 @@ func (l *list) teardown(c *record.Connection) {
 		}
 		l.is(n < 0 || e.States[n].Packet != r.Packet, "reset.packet %d is not that of the %s's last CLOSED", r.Packet,
 			to)
-		l.is(n > 0 && r.ReceiverState.State != e.States[n-1].State, "reset.receiver_state is %s, but the %s was in %s",
-			r.ReceiverState.State, to, e.States[max(0, n-1)].State)
+		if n > 0 {
+			before := e.States[n-1].State
+			l.is(r.ReceiverState.State != before, "reset.receiver_state is %s, but the %s was in %s",
+				r.ReceiverState.State, to, before)
+		}
 	}
 	l.is(kind == record.TeardownReset && c.Teardown.Reset == nil, "teardown is reset, and there is none")
 	acked := func(e *record.Endpoint) bool { return e.Fin == nil || e.Fin.Acked != record.No } // null: a filter hid it
@@ -188,6 +193,11 @@ func other(side record.Side) record.Side {
 		return record.Server
 	}
 	return record.Client
+}
+
+// self reports that a socket is connected to itself (RFC 9293 §3.5, figure 7).
+func self(c *record.Connection) bool {
+	return c.Client.IP == c.Server.IP && c.Client.Port == c.Server.Port
 }
 
 // reached reports that a side was in a state from ESTABLISHED on.
