@@ -276,8 +276,8 @@ func (c *Conn) answeredBy(from int, s *Segment) (found *question) {
 	}
 	x := &c.Ends[from]
 	if own := &c.last[from]; own.at >= last.at && last.seq != last.end && !last.again && own.hasAck &&
-		!own.ack.Before(last.end) {
-		return nil // it has received that segment, so it had a connection
+		!own.ack.Before(last.end) && !s.Seq.Before(own.seq) {
+		return nil // it has received that segment, so it had a connection, and the number is its own
 	}
 	if at := c.asks[from]; at > last.at && s.At-at <= max(x.crossing(), SoonestTimeout) {
 		return &question{at: at, ack: s.Seq, hasAck: true, kind: AnsweredSyn} // that SYN was dropped: not in last
@@ -300,7 +300,7 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	y := &c.Ends[1-from]
 	answers := !x.rttKnown || s.At-x.since() >= x.rtt*3/4 || x.openedByRst()
 	bare := s.Len == 0 && !s.Fin && s.Seq == x.sndNxt && x.ackSent && s.Ack == x.maxAck
-	challenge := answers && bare // RFC 5961 §3.2
+	challenge := answers && bare && !c.answersProbe(from, s) // RFC 5961 §3.2
 	if x.doubted != nil && (s.At-x.doubted.At > x.crossing() || challenge) {
 		x.doubted, y.doubted = nil, nil
 	}
@@ -375,6 +375,16 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 		return ResetUntaken
 	}
 	return ResetOutlived
+}
+
+// answersProbe reports that an ACK of Ends[from] which says nothing new answers a keepalive (RFC 9293 §3.8.4).
+func (c *Conn) answersProbe(from int, s *Segment) bool {
+	for _, q := range [...]*question{&c.last[1-from].question, &c.earlier[1-from][0], &c.earlier[1-from][1]} {
+		if q.kind == AnsweredKeepalive && q.at > c.last[from].at && s.At-q.at <= c.Ends[from].crossing() {
+			return true
+		}
+	}
+	return false
 }
 
 // openedByRst reports that only the number of the RST that closed the endpoint shows that it was ESTABLISHED. In
