@@ -175,11 +175,8 @@ func (a *Analyzer) leave(c *connection, by record.EndedBy) {
 	succeeded := reached(&c.tcp.Ends[1-c.opener])
 	switch {
 	case c.phase == failed && succeeded:
-		e.end = c.told
+		e.end, e.completed = c.told, c.isShown()
 		a.tell(failureTakenBack, &e)
-		if !c.isShown() {
-			a.tell(completionUnseen, &e)
-		}
 		return
 	case c.phase == failed:
 		return

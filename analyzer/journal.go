@@ -62,7 +62,7 @@ type event struct {
 	retransmitted         bool      // synAcked, attemptEnds: the SYN was retransmitted before
 	text                  bool      // listenerFellBack: the client had sent text
 	answered              bool      // synRetransmitted: a SYN-ACK had come
-	completed             bool      // synAckRetransmitted: the ACK had come
+	completed             bool      // synAckRetransmitted: the ACK had come; failureTakenBack: the capture shows how
 	firstBack             bool      // listenerFellBack: for the first time
 	held                  bool      // completionTakenBack: since it fell back
 	cut                   bool      // attemptEnds, completionTakenBack, twinEnds: the capture ended
@@ -175,7 +175,7 @@ func (a *accounts) take(e *event, record *record.Connection, twins *twins) {
 	case completionTakenBack:
 		a.crowd.TakeBackCompletion(e.when.clock, &e.attempt, e.end, e.held, e.cut, int(e.synAckRetransmissions), e.at)
 	case failureTakenBack:
-		a.crowd.TakeBackFailure(&e.attempt, e.end)
+		a.crowd.TakeBackFailure(&e.attempt, e.end, e.completed)
 	case completionUnseen:
 		a.crowd.Uncounted(&e.attempt)
 	case listenerFellBack:

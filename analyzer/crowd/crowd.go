@@ -412,13 +412,16 @@ func (c *Crowd) TakeBackCompletion(now int64, a *Attempt, end End, held, cut boo
 	c.scans.attempt(a, end, cut, &Probe{})
 }
 
-// TakeBackFailure is an attempt that had seemed to fail, but was completed before.
-func (c *Crowd) TakeBackFailure(a *Attempt, end End) {
+// TakeBackFailure is an attempt that had seemed to fail, but was completed before; by a handshake that the capture
+// lacks, if completed is false.
+func (c *Crowd) TakeBackFailure(a *Attempt, end End, completed bool) {
 	port, whole := c.find(a)
 	for _, t := range [...]*target{port, whole} {
 		if t != nil {
 			t.ends[end] = less(t.ends[end])
-			t.completed++
+			if completed {
+				t.completed++
+			}
 		}
 	}
 }

@@ -199,6 +199,7 @@ func (c *Conn) resumes(from int, x, y *Endpoint, first, s *Segment) Effect {
 			c.misses(from, first.Seq-1, first.Packet)
 		}
 		x.sndNxt, x.sndKnown = first.Seq, true
+		x.far = x.far || !first.Seq.After(x.ISS) // both ends agree on these numbers, so the ISS tells nothing of them
 		if y.sndKnown && first.Ack.After(y.sndNxt) {
 			c.misses(1-from, first.Ack-1, first.Packet)
 			y.sndNxt = first.Ack
