@@ -267,7 +267,7 @@ func (c *connection) count(from, to int, seg *flows.Segment, effect tcpstate.Eff
 		y.keepalives++
 		c.timers.WasProbe(to, &c.tcp)
 	}
-	if seg.Flags.Has(flows.ACK) && c.tcp.Misses(from) {
+	if seg.Flags.Has(flows.ACK) && c.tcp.HasHole(from) {
 		c.timers.Misses(to, seg.Ack, seg.Time)
 	}
 	if c.timers.Concerns(to, seg) {

@@ -27,7 +27,7 @@ func CountLive(a *Analyzer) record.Live {
 					a.accounts.crowd.SentCookie(at.Target, at.TargetPort, at.SynAckAt):
 				case i != c.opener:
 					live.Server[e.State()]++
-				case c.tcp.Unspoken(i):
+				case c.tcp.SilentSinceSyn(i):
 					live.Client[tcpstate.SynSent]++
 				default:
 					live.Client[e.State()]++

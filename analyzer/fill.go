@@ -347,14 +347,14 @@ func (c *connection) teardown() record.Teardown {
 // firstToAckFin reports that an end's FIN was its first segment to acknowledge the other's, though it may
 // have been captured before that.
 func (c *connection) firstToAckFin(i int) bool {
-	first, acknowledged := c.tcp.FinAcknowledged()
+	first, acknowledged := c.tcp.FirstToClose()
 	return c.sides[i].firstAckOfFin || acknowledged && first == 1-i && c.finPassedBefore(i, 1-i)
 }
 
 // finBefore reports whether an end's FIN was sent before the other's: by what they acknowledge, or by the order of
 // packets, for clocks may differ; a FIN that is only inferred has no packet.
 func (c *connection) finBefore(i, j int) bool {
-	if first, acknowledged := c.tcp.FinAcknowledged(); acknowledged {
+	if first, acknowledged := c.tcp.FirstToClose(); acknowledged {
 		return i == first
 	}
 	return c.finPassedBefore(i, j)

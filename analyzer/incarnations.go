@@ -48,7 +48,7 @@ func (c *connection) rejectsSynAck(seg *flows.Segment) bool {
 	const window = 1 << 16
 	for o := c; o != nil; o = o.older {
 		x, y := &o.tcp.Ends[sender(seg)], &o.tcp.Ends[1-sender(seg)]
-		if !x.ISSKnown || x.Opened(tcpstate.Seq(seg.Seq)) {
+		if !x.ISSKnown || x.OpenedWith(tcpstate.Seq(seg.Seq)) {
 			return false
 		}
 		nxt, _ := x.SndNxt()

@@ -32,7 +32,7 @@ func (a *Analyzer) recount(c *connection) {
 	now := standing{counted: true, halfOpen: c.tcp.HalfOpen != nil}
 	if e := &c.tcp.Ends[c.opener]; e.Known() {
 		now.client = uint8(e.State()) + 1
-		if c.tcp.Unspoken(c.opener) {
+		if c.tcp.SilentSinceSyn(c.opener) {
 			now.client = uint8(tcpstate.SynSent) + 1
 		}
 	}

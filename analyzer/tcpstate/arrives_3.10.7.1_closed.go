@@ -30,7 +30,7 @@ func (c *Conn) answersClosed(from int, x, y *Endpoint, answered *question, rst *
 		}
 		x.unwind(n, y, refusedByRst, rst.Packet)
 	}
-	if x.State() == Established && x.denied && !x.proven(y) {
+	if x.State() == Established && x.ackNotAccepted && !x.proven(y) {
 		x.withdrawTo(SynRcvd, refusedByRst, rst.Packet) // it had said so before
 	}
 	if !x.Known() && len(y.History) == 1 && y.History[0].At == answered.at && answered.kind != AnsweredData {

@@ -12,8 +12,8 @@ func (c *Conn) arrivesOther(to int, x, y *Endpoint, s *Segment, shape Effect) Ef
 		return c.restart(to, y, s)
 	}
 	had := y.rcv.nxt
-	ofFin, goesOn := c.ackField(x, y, s)
-	if !goesOn {
+	ofFin, proceed := c.ackField(x, y, s)
+	if !proceed {
 		return 0
 	}
 	y.segmentText(s, shape)
@@ -80,8 +80,8 @@ func (e *Endpoint) synBit(x *Endpoint, s *Segment) {
 }
 
 // ackField is the fifth step, check the ACK field. It reports whether the segment is the first to acknowledge y's FIN,
-// and whether the processing of the segment goes on.
-func (c *Conn) ackField(x, y *Endpoint, s *Segment) (ofFin, goesOn bool) {
+// and whether to process the rest of the segment.
+func (c *Conn) ackField(x, y *Endpoint, s *Segment) (ofFin, proceed bool) {
 	if x.maxWnd > 0 && s.Ack.Before(y.sndUna-Seq(x.maxWnd)) {
 		return false, false // RFC 5961 §5.2
 	}

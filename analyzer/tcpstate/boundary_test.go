@@ -45,7 +45,7 @@ func TestMostWindowScale(t *testing.T) {
 // What crosses is one and a half round trips under way, and 2 ms more.
 func TestCrossing(t *testing.T) {
 	var e Endpoint
-	e.answers(10e6)
+	e.recordRTT(10e6)
 	if got := e.crossing(); got != 17e6 {
 		t.Errorf("%d ns", got)
 	}
@@ -57,13 +57,13 @@ func TestPatience(t *testing.T) {
 		var c Conn
 		c.Ends[1].HasSent = true
 		c.repeats[0].n = n
-		if c.deaf(0) != want {
-			t.Errorf("%d repetitions: silence is %v", n, c.deaf(0))
+		if c.unheard(0) != want {
+			t.Errorf("%d repetitions: silence is %v", n, c.unheard(0))
 		}
 	}
 	for at, want := range map[int64]uint64{200e6: 0, 200e6 + 1: 1} {
 		var c Conn
-		c.Ends[1].answers(1e6)
+		c.Ends[1].recordRTT(1e6)
 		c.countUnanswered(0, Retransmission, &Segment{At: at, Len: 1})
 		if n, _, _ := c.Unanswered(0); n != want {
 			t.Errorf("a repetition after %d ns: %d count", at, n)
@@ -75,7 +75,7 @@ func TestPatience(t *testing.T) {
 func TestMostLogged(t *testing.T) {
 	var c Conn
 	for i := range uint64(10) {
-		c.misses(0, Seq(i), i+1)
+		c.noteMissing(0, Seq(i), i+1)
 		c.Note(Probed, 0, Seq(i), i+1)
 		c.reject(1, &Segment{Seq: Seq(i), Packet: i + 1}, 0)
 	}
@@ -117,7 +117,7 @@ func TestThrottle(t *testing.T) {
 			{1, Segment{At: 20e6, Syn: true, HasAck: true, Seq: 300, Ack: 101, Window: 1000}},
 			{0, Segment{At: 30e6, HasAck: true, Seq: 101, Ack: 301, Window: 1000}},
 		})
-		c.warned[1] = warned
+		c.challengedAt[1] = warned
 		c.Ends[1].doubted = &Entry{Rule: rstArrives, State: Closed, At: warned + ago, onReceipt: true}
 		c.settleDoubt()
 		if got := c.Ends[1].State(); got != want {

@@ -16,17 +16,17 @@ func (c *Conn) challenge(from int, x *Endpoint, e Effect, s *Segment) Effect {
 		return 0
 	}
 	bare := s.HasAck && !s.Syn && !s.Fin && !s.Rst && s.Len == 0
-	switch drawnAt := c.asks[from]; {
+	switch drawnAt := c.provokedAt[from]; {
 	case e.DroppedBy() == otherAck && !s.Fin:
 		return Challenge
 	case e.Has(Rejected):
 		return 0
 	case bare && drawnAt != 0 && s.Seq == x.sndNxt && c.last[from].hasAck && c.last[from].ack == s.Ack &&
 		s.At-drawnAt <= SoonestTimeout+x.crossing():
-		c.asks[from], c.warned[from] = 0, s.At
+		c.provokedAt[from], c.challengedAt[from] = 0, s.At
 		return Challenge
 	case !bare:
-		c.asks[from] = 0
+		c.provokedAt[from] = 0
 	}
 	return 0
 }
@@ -34,6 +34,6 @@ func (c *Conn) challenge(from int, x *Endpoint, e Effect, s *Segment) Effect {
 // Provoked records that Ends[i] was sent a segment that draws a challenge ACK, possibly one of another connection.
 func (c *Conn) Provoked(i int, at int64) {
 	if e := &c.Ends[i]; e.Known() && e.State() >= SynRcvd {
-		c.asks[i], c.steady = at, false
+		c.provokedAt[i], c.predictable = at, false
 	}
 }

@@ -10,8 +10,8 @@ func (e *Endpoint) crossing() int64 {
 	return e.rtt + e.rtt/2 + slack
 }
 
-// answers records a time in which the endpoint answered.
-func (e *Endpoint) answers(rtt int64) {
+// recordRTT records a time in which the endpoint answered.
+func (e *Endpoint) recordRTT(rtt int64) {
 	if rtt >= 0 && (!e.rttKnown || rtt < e.rtt) {
 		e.rtt, e.rttKnown = rtt, true
 	}
@@ -20,7 +20,7 @@ func (e *Endpoint) answers(rtt int64) {
 // time begins or ends a measurement: of one segment at a time, and none that is sent again (RFC 6298 §3).
 func (e *Endpoint) time(peer *Endpoint, s *Segment, again bool) {
 	if e.timing && s.HasAck && !s.Ack.Before(e.timedEnd) {
-		e.answers(s.At - e.timedAt)
+		e.recordRTT(s.At - e.timedAt)
 		e.timing = false
 	}
 	switch {

@@ -6,7 +6,7 @@ import "slices"
 func (c *Conn) Clone() Conn {
 	d := *c
 	d.Reset, d.HalfOpen = clone(c.Reset), clone(c.HalfOpen)
-	d.later, d.maybeReset, d.log = clone(c.later), clone(c.maybeReset), clone(c.log)
+	d.laterReset, d.maybeReset, d.log = clone(c.laterReset), clone(c.maybeReset), clone(c.log)
 	if d.log != nil {
 		l := d.log
 		l.noted, l.proven = slices.Clone(l.noted), slices.Clone(l.proven)

@@ -27,30 +27,30 @@ type Conn struct {
 	HasServerRTT       bool
 	HasClientRTT       bool
 
-	log        *log   // nil for an ordinary connection
-	later      *Reset // the last RST that was accepted after Reset
-	maybeReset *Reset // an RST that its receiver may have accepted, while that is silent: see atFin
-	resetSeq   Seq    // of Reset
-	resetAcks  bool   // Reset carried an ACK
-	bare       bool   // a segment without SYN, FIN and RST has been seen
-	self       bool   // Ends[0] is its own peer
-	steady     bool   // see Predict
+	log         *log   // nil for an ordinary connection
+	laterReset  *Reset // the last RST that was accepted after Reset
+	maybeReset  *Reset // an RST that its receiver may have accepted, while that is silent: see atFin
+	resetSeq    Seq    // of Reset
+	resetHasAck bool   // Reset carried an ACK
+	seenPlain   bool   // a segment without SYN, FIN and RST has been seen
+	self        bool   // Ends[0] is its own peer
+	predictable bool   // see Predict
 
-	asks    [2]int64 // when the end last got a segment that draws a challenge ACK, 0 once it has answered
-	warned  [2]int64 // when it sent its last challenge ACK
-	last    [2]lastSegment
-	earlier [2][2]question // those before last, the later one first
-	repeats [2]repeats
+	provokedAt   [2]int64 // when the end last got a segment that draws a challenge ACK, 0 once it has answered
+	challengedAt [2]int64 // when it sent its last challenge ACK
+	last         [2]lastSegment
+	earlier      [2][2]question // those before last, the later one first
+	repeats      [2]repeats
 }
 
 // question is a segment that an RST may answer.
 type question struct {
-	at      int64
-	ack     Seq
-	hasAck  bool
-	refused bool     // by an RST
-	again   bool     // its peer had acknowledged it before
-	kind    Stimulus // Nothing if there is none
+	at          int64
+	ack         Seq
+	hasAck      bool
+	refused     bool     // by an RST
+	ackedBefore bool     // its peer had acknowledged it before
+	kind        Stimulus // Nothing if there is none
 }
 
 // lastSegment has what later rules need of the last segment of an end, RSTs excluded.
@@ -65,13 +65,13 @@ type lastSegment struct {
 func (c *Conn) Segment(from int, s *Segment) Effect {
 	if c.log != nil {
 		c.log.proven = c.log.proven[:0]
-		c.takeIn(1-from, s)
+		c.acceptAcknowledged(1-from, s)
 	}
 	e := c.exchange(from, &c.Ends[from], &c.Ends[1-from], s)
 	if e != 0 {
-		c.remark(from, s, e)
+		c.noteEffect(from, s, e)
 	}
-	c.steady = c.isSteady()
+	c.predictable = c.isPredictable()
 	return e
 }
 
@@ -80,11 +80,11 @@ func (c *Conn) SelfSegment(s *Segment) Effect {
 	c.self = true
 	if c.log != nil {
 		c.log.proven = c.log.proven[:0]
-		c.takeIn(0, s)
+		c.acceptAcknowledged(0, s)
 	}
 	e := c.exchange(0, &c.Ends[0], &c.Ends[0], s)
 	if e != 0 {
-		c.remark(0, s, e)
+		c.noteEffect(0, s, e)
 	}
 	return e
 }
@@ -106,8 +106,8 @@ func (c *Conn) exchange(from int, x, y *Endpoint, s *Segment) Effect {
 		e = c.segment(from, x, y, s)
 	}
 	if c.log != nil && !e.Has(Rejected) && !s.Rst {
-		c.comesLate(from, s)
-		c.dropAgain(from, s, true)
+		c.removeMissing(from, s)
+		c.replaceRejected(from, s, true)
 	}
 	e |= c.challenge(from, x, e, s)
 	if !e.Has(Rejected) {
@@ -134,7 +134,7 @@ func (c *Conn) remember(from int, e Effect, s *Segment) {
 	last.at, last.ack, last.hasAck, last.refused, last.kind = s.At, s.Ack, s.HasAck, false, kindOf(s, e)
 	last.packet, last.seq, last.end = s.Packet, s.Seq, s.end()
 	y := &c.Ends[1-from]
-	last.again = y.ackSent && !s.end().After(y.maxAck)
+	last.ackedBefore = y.ackSent && !s.end().After(y.maxAck)
 }
 
 // Stimulus is the kind of segment that an RST answers.
@@ -181,7 +181,7 @@ func (c *Conn) Supersede(at int64, packet uint64) {
 			e.infer(superseded, at, packet)
 		}
 	}
-	c.steady = false
+	c.predictable = false
 }
 
 // Distance is how far the numbers of a segment of Ends[from] lie from the current numbers of the connection. A segment

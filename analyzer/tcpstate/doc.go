@@ -11,9 +11,9 @@
 //   - Does it fit? Numbers far from what the two have exchanged are no word of X, and Y would drop it: an old
 //     duplicate, or somebody's blind attack. It changes nothing, but the last eight of a side are kept (log.go): what a
 //     later segment proves counts from where it was.
-//   - What does it deny? X's own segments are the best witness of what X has received, for SEG.ACK is its RCV.NXT. A
-//     SYN-ACK sent again says that the ACK was not accepted; a FIN sent again says that its ACK was not received; an
-//     acknowledgement short of the FIN says that the FIN had not arrived. What was believed on receipt alone is then
+//   - What does it disprove? X's own segments show best what X has received, because SEG.ACK is its RCV.NXT. A
+//     retransmitted SYN-ACK shows that the ACK was not accepted. A retransmitted FIN shows that its ACK was not received.
+//     An acknowledgement short of the FIN shows that the FIN had not arrived. States that rest on receipt alone are then
 //     withdrawn. Only what X sent after the earlier segment could have reached it counts; before that, the state's
 //     beginning is postponed.
 //   - What state must X be in to send this? (sends*.go, by the kind of segment)

@@ -52,8 +52,8 @@ const (
 	Duplicate
 	// BadChecksum: its receiver drops it (RFC 9293 §3.1). Likewise.
 	BadChecksum
-	// ResetUntaken: it shows that an RST was not at the number that its sender, the RST's receiver, expected.
-	ResetUntaken
+	// ResetNotExact: it shows that an RST was not at the number that its sender, the RST's receiver, expected.
+	ResetNotExact
 )
 
 const ruleShift = 24 // above the effects

@@ -11,54 +11,54 @@ type Endpoint struct {
 	ISS      Seq
 	ISSKnown bool
 	// it has sent a quarter of the sequence space or more: numbers below and above ISS can no longer be distinguished
-	far      bool
-	sndKnown bool
-	unaKnown bool
-	sentText bool
-	ackSent  bool
-	gotFin   bool     // the peer's FIN is among rcv
-	rcv      received // what has arrived here, as far as known
-	maxAck   Seq      // the highest SEG.ACK it sent, which was its RCV.NXT then
-	edge     Seq      // the highest right edge of its receive window
-	wnd      uint32   // the last window it offered, scaled
-	maxWnd   uint32
-	wscale   uint8
-	scaled   bool // wscale comes from its own SYN; without the SYN it is unknown
-	tsIsSent bool
-	tsKnown  bool
-	tsSent   uint32 // the highest TSval it has sent
-	tsRecent uint32 // TS.Recent (RFC 7323 §4.3): of the peer's segments
-	timing   bool   // the peer waits for an answer to timedEnd, sent at timedAt
-	rttKnown bool
-	timedEnd Seq
-	timedAt  int64
-	rtt      int64 // the shortest time in which it has answered a segment that passed the observer
+	farFromISS bool
+	sndKnown   bool
+	unaKnown   bool
+	sentText   bool
+	ackSent    bool
+	gotFin     bool     // the peer's FIN is among rcv
+	rcv        received // what has arrived here, as far as known
+	maxAck     Seq      // the highest SEG.ACK it sent, which was its RCV.NXT then
+	edge       Seq      // the highest right edge of its receive window
+	wnd        uint32   // the last window it offered, scaled
+	maxWnd     uint32
+	wscale     uint8
+	scaled     bool // wscale comes from its own SYN; without the SYN it is unknown
+	tsIsSent   bool
+	tsKnown    bool
+	tsSent     uint32 // the highest TSval it has sent
+	tsRecent   uint32 // TS.Recent (RFC 7323 §4.3): of the peer's segments
+	timing     bool   // the peer waits for an answer to timedEnd, sent at timedAt
+	rttKnown   bool
+	timedEnd   Seq
+	timedAt    int64
+	rtt        int64 // the shortest time in which it has answered a segment that passed the observer
 
-	HasSent bool   // a segment of this endpoint is in the capture
-	issSeen bool   // the SYN itself is in the capture
-	other   Seq    // the ISS of a SYN-ACK that its peer ignored
-	offered bool   // there was one
-	synLen  uint32 // octets of text in the SYN (RFC 7413)
+	HasSent       bool   // a segment of this endpoint is in the capture
+	issSeen       bool   // the SYN itself is in the capture
+	otherISS      Seq    // the ISS of a SYN-ACK that its peer ignored
+	otherISSKnown bool   // there was one
+	synLen        uint32 // octets of text in the SYN (RFC 7413)
 
-	firstSynAt    int64
-	synGap        int64 // the longest time between two transmissions
-	lastSynAt     int64 // the last transmission of the SYN, or of the SYN-ACK
-	lastSynPacket uint64
-	Syns          int // acceptable transmissions of its SYN or SYN-ACK
-	synAcked      bool
-	sentSyn       bool // without ACK
-	sentSynAck    bool
-	misled        bool    // its SYN-ACK acknowledged no SYN of the peer's
-	denied        bool    // it retransmitted its SYN-ACK after an ACK that should have completed the handshake
-	heardAt       int64   // when it received a SYN-ACK
-	synAckAt      int64   // the last one
-	unanswered    int     // SYN-ACKs that were followed by another one, and by no answer
-	finStamp      uint32  // TSval of the first FIN
-	stamps        []stamp // of its retransmitted SYN, and later of its FIN
+	firstSynAt     int64
+	synGap         int64 // the longest time between two transmissions
+	lastSynAt      int64 // the last transmission of the SYN, or of the SYN-ACK
+	lastSynPacket  uint64
+	Syns           int // acceptable transmissions of its SYN or SYN-ACK
+	synAcked       bool
+	sentSyn        bool // without ACK
+	sentSynAck     bool
+	badSynAck      bool    // its SYN-ACK acknowledged no SYN of the peer's
+	ackNotAccepted bool    // it retransmitted its SYN-ACK after an ACK that should have completed the handshake
+	gotSynAckAt    int64   // when it received a SYN-ACK
+	synAckAt       int64   // the last one
+	unanswered     int     // SYN-ACKs that were followed by another one, and by no answer
+	finStamp       uint32  // TSval of the first FIN
+	stamps         []stamp // of its retransmitted SYN, and later of its FIN
 
 	FinSent      bool
-	finGuessed   bool // it was not captured, only an acknowledgement that looks like one of it
-	finDenied    bool // or only looked
+	finInferred  bool // only an acknowledgement shows it
+	finWithdrawn bool // that acknowledgement was of something else
 	ackedFin     bool
 	FinSeq       Seq // the number of the FIN itself
 	finAck       Seq // SEG.ACK of the first FIN: what its sender had received
@@ -84,9 +84,9 @@ func (e *Endpoint) SndUna() (Seq, bool) { return e.sndUna, e.unaKnown }
 // RcvNxt is the endpoint's RCV.NXT by its own highest SEG.ACK, and whether it is known.
 func (e *Endpoint) RcvNxt() (Seq, bool) { return e.maxAck, e.ackSent }
 
-// Opened reports whether a number is the ISS, or that of a SYN-ACK that the peer ignored.
-func (e *Endpoint) Opened(iss Seq) bool {
-	return e.ISSKnown && e.ISS == iss || e.offered && e.other == iss
+// OpenedWith reports whether a number is the ISS, or that of a SYN-ACK that the peer ignored.
+func (e *Endpoint) OpenedWith(iss Seq) bool {
+	return e.ISSKnown && e.ISS == iss || e.otherISSKnown && e.otherISS == iss
 }
 
 // LastSynAt is when it last sent its SYN or SYN-ACK, 0 for never.
@@ -113,7 +113,7 @@ func (e *Endpoint) sent(end Seq) {
 		e.sndKnown, e.sndNxt = true, end
 	}
 	e.sndNxt = maxSeq(e.sndNxt, end)
-	e.far = e.far || e.ISSKnown && e.sndNxt-e.ISS > 1<<30
+	e.farFromISS = e.farFromISS || e.ISSKnown && e.sndNxt-e.ISS > 1<<30
 }
 
 const maxWScale = 14 // RFC 7323 §2.3

@@ -429,7 +429,7 @@ func TestHardExchanges(t *testing.T) {
 			             C --> S  SYN,ACK seq=100 ack=301
 			ESTABLISHED  C <-- S  ACK seq=302 ack=101       FIN_WAIT_1`,
 			c: "SYN_SENT SYN_RCVD ESTABLISHED", s: "SYN_RCVD ESTABLISHED FIN_WAIT_1"},
-		{name: "a challenge ACK denies what the number of an RST seemed to say, RFC 5961 §3.2", script: `
+		{name: "a challenge ACK withdraws what the number of an RST seemed to show, RFC 5961 §3.2", script: `
 			SYN_SENT     C --> S  SYN seq=100
 			SYN_RCVD     C <-- S  SYN seq=300               SYN_RCVD
 			             C x-> S  SYN,ACK seq=100 ack=301
@@ -439,7 +439,7 @@ func TestHardExchanges(t *testing.T) {
 			             C <-- S  ACK seq=301 ack=101       SYN_RCVD
 			CLOSED       C --> S  RST seq=101               CLOSED`,
 			c: "SYN_SENT SYN_RCVD ESTABLISHED CLOSED", s: "SYN_SENT SYN_RCVD CLOSED"},
-		{name: "a SYN again denies what came with a SYN,ACK and after it", script: `
+		{name: "a retransmitted SYN withdraws what came with a SYN,ACK and after it", script: `
 			SYN_SENT     C --> S  SYN seq=100
 			             C x-- S  SYN,ACK seq=300 ack=101   SYN_RCVD
 			     +200ms  C <-- S  FIN,ACK seq=301 ack=101   FIN_WAIT_1
@@ -475,7 +475,7 @@ func TestHardExchanges(t *testing.T) {
 			             C <-- S  ACK seq=302 ack=1102      TIME_WAIT`,
 			c: "SYN_SENT ESTABLISHED CLOSE_WAIT LAST_ACK CLOSED",
 			s: "SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 TIME_WAIT"},
-		{name: "a SYN,ACK again denies no ACK that is still on its way", script: `
+		{name: "a retransmitted SYN,ACK withdraws no ACK that is still under way", script: `
 			@0s          C --> S  SYN seq=100
 			@11ms        C <-- S  SYN,ACK seq=300 ack=101
 			@20ms        C --x S  ACK seq=101 ack=301       ESTABLISHED

@@ -56,7 +56,7 @@ func (e *Endpoint) infer(by Rule, at int64, packet uint64) {
 // push adds the state to which the entry's rule leads from the present one. If the rule does not apply to the present
 // state, nothing happens. CLOSED is left only if the endpoint refused before it opened.
 func (e *Endpoint) push(next Entry) {
-	to := next.Rule.leads(e.from())
+	to := next.Rule.arrowFrom(e.from())
 	if to == nil || e.Known() && e.State() == Closed && len(e.History) > 1 {
 		return
 	}

@@ -19,7 +19,7 @@ func sane(c *Conn) error {
 		}
 		from := unknown
 		for n, entry := range e.History {
-			if to := entry.Rule.leads(from); to == nil || to.to != entry.State || from == Closed && n > 1 {
+			if to := entry.Rule.arrowFrom(from); to == nil || to.to != entry.State || from == Closed && n > 1 {
 				return fmt.Errorf("end %d: %s does not lead from %d to %s: %v", i, entry.Rule, from, entry.State,
 					stateNames(e))
 			}

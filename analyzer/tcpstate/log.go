@@ -110,8 +110,8 @@ func (c *Conn) Absorb(d *Conn) {
 	}
 }
 
-// remark records a segment of Ends[from] by its effect.
-func (c *Conn) remark(from int, s *Segment, e Effect) {
+// noteEffect records a segment of Ends[from] by its effect.
+func (c *Conn) noteEffect(from int, s *Segment, e Effect) {
 	y := &c.Ends[1-from]
 	switch {
 	case e.Has(Rejected):
@@ -168,7 +168,7 @@ func (c *Conn) Noted(kind Kind, end int) (packets []uint64, n uint64) {
 		return nil, 0
 	}
 	for i := range c.log.noted {
-		if m := &c.log.noted[i]; m.kind == kind && int(m.end) == end && c.stands(m) {
+		if m := &c.log.noted[i]; m.kind == kind && int(m.end) == end && c.stillHolds(m) {
 			if m.about != 0 {
 				packets = append(packets, m.about)
 			}
@@ -182,8 +182,8 @@ func (c *Conn) Noted(kind Kind, end int) (packets []uint64, n uint64) {
 	return packets, n + uint64(c.log.more[end][kind])
 }
 
-// stands reports whether a segment is what it seemed to be, by the histories as they are now.
-func (c *Conn) stands(m *noted) bool {
+// stillHolds reports whether a segment is what it seemed to be, by the histories as they are now.
+func (c *Conn) stillHolds(m *noted) bool {
 	x := &c.Ends[m.end]
 	switch m.kind {
 	case SynRetransmitted, SynAckRetransmitted, FewerOptions, Unaccepted:
@@ -193,7 +193,7 @@ func (c *Conn) stands(m *noted) bool {
 	case SynInConnection, Unacceptable:
 		return c.openAt(m.packet)
 	case RstOutside:
-		return c.Ends[1-m.end].reachedBy(m.packet)
+		return c.Ends[1-m.end].wasSynchronizedBefore(m.packet)
 	case RstOutlived:
 		return c.Reset == nil || c.Reset.Packet != m.about
 	}
@@ -218,13 +218,13 @@ func (e *Endpoint) stateAt(packet uint64) (st State) {
 	return st
 }
 
-// reachedBy reports whether the endpoint was in a synchronized state, or had been, when a packet passed.
-func (e *Endpoint) reachedBy(packet uint64) bool {
+// wasSynchronizedBefore reports whether the endpoint was in a synchronized state, or had been, when a packet passed.
+func (e *Endpoint) wasSynchronizedBefore(packet uint64) bool {
 	return slices.ContainsFunc(e.History, func(h Entry) bool { return h.State >= Established && h.Packet < packet })
 }
 
-// misses records an octet of Ends[i] that was acknowledged but not captured.
-func (c *Conn) misses(i int, octet Seq, packet uint64) {
+// noteMissing records an octet of Ends[i] that was acknowledged but not captured.
+func (c *Conn) noteMissing(i int, octet Seq, packet uint64) {
 	for _, r := range c.logged().rejected[i] {
 		if !octet.Before(r.Seq) && octet.Before(r.end()) {
 			return // the capture holds it
@@ -233,9 +233,9 @@ func (c *Conn) misses(i int, octet Seq, packet uint64) {
 	c.Note(Missed, i, octet, packet)
 }
 
-// comesLate removes the missing octets that a segment of Ends[i] brings: the capture has them, after their
+// removeMissing removes the missing octets that a segment of Ends[i] brings: the capture has them, after their
 // acknowledgement.
-func (c *Conn) comesLate(i int, s *Segment) {
+func (c *Conn) removeMissing(i int, s *Segment) {
 	if s.Seq != s.end() {
 		c.log.noted = slices.DeleteFunc(c.log.noted, func(m noted) bool {
 			return m.kind == Missed && int(m.end) == i && !m.seq.Before(s.Seq) && m.seq.Before(s.end())
@@ -243,8 +243,8 @@ func (c *Conn) comesLate(i int, s *Segment) {
 	}
 }
 
-// filled removes a missing octet of Ends[i].
-func (c *Conn) filled(i int, octet Seq) { c.comesLate(i, &Segment{Seq: octet, Len: 1}) }
+// removeMissingOctet removes a missing octet of Ends[i].
+func (c *Conn) removeMissingOctet(i int, octet Seq) { c.removeMissing(i, &Segment{Seq: octet, Len: 1}) }
 
 // FinRetransmissions returns the retransmissions of the FIN of Ends[i]: the first packets, and their number.
 func (c *Conn) FinRetransmissions(i int) (packets []uint64, n uint64) {

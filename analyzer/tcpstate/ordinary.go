@@ -67,7 +67,7 @@ func (o *Ordinary) Sees(from int, p Passed, fin bool) {
 
 // End brings a new Conn into the state into which the rules would bring it, as far as a record needs it.
 func (o *Ordinary) End(c *Conn) {
-	c.bare = true
+	c.seenPlain = true
 	c.HandshakeAcked, c.HandshakeAckAt, c.HandshakeAckPacket = true, o.ack.At, o.ack.Packet
 	c.HandshakeAckSeq, c.HandshakeAckAck = o.ack.Seq, o.ack.Ack
 	c.HasServerRTT, c.ServerRTT = true, o.synAck.At-o.syn.At

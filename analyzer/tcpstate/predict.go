@@ -4,15 +4,15 @@ import "slices"
 
 // Most segments are expected: text in sequence between two ends in ESTABLISHED, or its acknowledgement. For these most
 // questions of Segment have only one answer. Van Jacobson's header prediction (4.3BSD-Reno, tcp_input) therefore looks
-// at a few fields first; RFC 9293 leaves that to the implementation. Whether the connection is steady is found by the
-// segments that go the long way, and does not change in between.
+// at a few fields first; RFC 9293 leaves that to the implementation. Segment decides whether the
+// next segments are predictable (isPredictable); Predict does not change that.
 
 // Predict processes a segment of Ends[from] like Segment, if it was expected. It reports whether it was: then both ends
 // are still in ESTABLISHED. Otherwise Predict changes nothing.
 func (c *Conn) Predict(from int, s *Segment) bool {
 	x, y := &c.Ends[from], &c.Ends[1-from]
 	switch {
-	case !c.steady || s.Syn || s.Fin || s.Rst || !s.HasAck:
+	case !c.predictable || s.Syn || s.Fin || s.Rst || !s.HasAck:
 		return false
 	case s.Seq != x.sndNxt || s.Len > 0 && s.Seq != y.rcv.nxt || !s.Seq.follows(y.maxAck) || s.Len > nearby:
 		return false // sent again, ahead of a hole, or more was acknowledged than seen
@@ -41,10 +41,10 @@ const nearby = 1 << 30
 // follows reports whether s is t, or comes after it and is near.
 func (s Seq) follows(t Seq) bool { return s-t <= nearby }
 
-// isSteady reports whether Predict needs only the numbers of the next segments.
-func (c *Conn) isSteady() bool {
-	return c.bare && !c.self && c.Ends[0].isSteady() && c.Ends[1].isSteady() && c.repeats == [2]repeats{} &&
-		c.asks == [2]int64{} && (c.log == nil || c.log.isIdle())
+// isPredictable reports whether Predict needs only the numbers of the next segments.
+func (c *Conn) isPredictable() bool {
+	return c.seenPlain && !c.self && c.Ends[0].isPredictable() && c.Ends[1].isPredictable() && c.repeats == [2]repeats{} &&
+		c.provokedAt == [2]int64{} && (c.log == nil || c.log.isIdle())
 }
 
 // isIdle reports whether the log has nothing that an expected segment may change.
@@ -55,11 +55,11 @@ func (l *log) isIdle() bool {
 		})
 }
 
-// isSteady reports whether the endpoint's own segments show ESTABLISHED, and nothing is doubtful or missing.
-func (e *Endpoint) isSteady() bool {
+// isPredictable reports whether the endpoint's own segments show ESTABLISHED, and nothing is doubtful or missing.
+func (e *Endpoint) isPredictable() bool {
 	return e.State() == Established && e.HasSent && e.ackSent && e.sndKnown && e.unaKnown && e.rcv.known &&
 		len(e.rcv.ahead) == 0 &&
-		!e.FinSent && !e.finGuessed && !e.gotFin && e.doubted == nil &&
-		// a SYN_RCVD that its next segment would deny
-		(!e.ISSKnown || e.far || e.sndNxt.follows(e.ISS.Add(1))) && (e.sentSynAck || len(e.History) <= 2)
+		!e.FinSent && !e.finInferred && !e.gotFin && e.doubted == nil &&
+		// a SYN_RCVD that its next segment would withdraw
+		(!e.ISSKnown || e.farFromISS || e.sndNxt.follows(e.ISS.Add(1))) && (e.sentSynAck || len(e.History) <= 2)
 }

@@ -25,7 +25,7 @@ type Proof struct {
 // reject keeps a dropped segment of Ends[from], because a later one may prove it.
 func (c *Conn) reject(from int, s *Segment, by Rule) Effect {
 	c.logged()
-	c.comesLate(from, s)
+	c.removeMissing(from, s)
 	c.keep(from, rejected{Segment: *s, n: 1, by: by})
 	return Dropped(by)
 }
@@ -54,17 +54,17 @@ func (c *Conn) keep(from int, r rejected) {
 func (c *Conn) RejectSum(from int, s *Segment) {
 	c.Note(WrongChecksum, from, s.Seq, s.Packet)
 	x := &c.Ends[from]
-	c.steady = false
+	c.predictable = false
 	if s.end() == s.Seq || s.Rst || x.sndKnown && !s.end().After(x.sndNxt) {
 		return // it will never be acknowledged
 	}
-	c.dropAgain(from, s, false)
+	c.replaceRejected(from, s, false)
 	c.keep(from, rejected{Segment: *s, n: 1, sum: true})
 }
 
-// dropAgain records a segment of Ends[from] with the contents of rejected ones: nothing can prove those any more. If it
-// gets through, it repairs them.
-func (c *Conn) dropAgain(from int, s *Segment, through bool) {
+// replaceRejected records a segment of Ends[from] with the contents of rejected ones: nothing can prove those any more.
+// If it gets through, it repairs them.
+func (c *Conn) replaceRejected(from int, s *Segment, through bool) {
 	repairs := false
 	c.log.rejected[from] = slices.DeleteFunc(c.log.rejected[from], func(r rejected) bool {
 		again := r.Packet != s.Packet && (r.sum && s.end().After(r.Seq) && r.end().After(s.Seq) ||
@@ -107,12 +107,12 @@ func (c *Conn) proven(from int, r *rejected, e Effect) {
 		l.more[from][kind] -= min(l.more[from][kind], r.n-found)
 	}
 	if e != 0 {
-		c.remark(from, &r.Segment, e)
+		c.noteEffect(from, &r.Segment, e)
 	}
 }
 
-// takeIn accepts the segments of Ends[i] with a wrong checksum that s acknowledges: they had arrived.
-func (c *Conn) takeIn(i int, s *Segment) {
+// acceptAcknowledged accepts the segments of Ends[i] with a wrong checksum that s acknowledges: they had arrived.
+func (c *Conn) acceptAcknowledged(i int, s *Segment) {
 	list := &c.log.rejected[i]
 	for n := 0; n < len(*list) && s.HasAck && !s.Rst; {
 		r := (*list)[n]
@@ -157,11 +157,11 @@ func (c *Conn) proves(from int, x, y *Endpoint, s *Segment) bool {
 				var e Effect
 				switch {
 				case r.Syn:
-					e = c.chooses(from, x, y, &r.Segment, s)
+					e = c.acceptOtherSynAck(from, x, y, &r.Segment, s)
 				case i == from:
-					e = c.resumes(from, x, y, &r.Segment, s)
+					e = c.acceptAfterGap(from, x, y, &r.Segment, s)
 				default:
-					e = c.resumes(i, y, x, &r.Segment, s)
+					e = c.acceptAfterGap(i, y, x, &r.Segment, s)
 				}
 				c.proven(i, r, e)
 			}
@@ -190,18 +190,19 @@ func (c *Conn) chain(i, n int) (chain []rejected) {
 	return chain
 }
 
-// resumes accepts what x, Ends[from], sent first after a gap of the capture, or with an old timestamp, if s proves it.
-func (c *Conn) resumes(from int, x, y *Endpoint, first, s *Segment) Effect {
+// acceptAfterGap accepts what x, Ends[from], sent first after a gap of the capture, or with an old timestamp, if s
+// proves it.
+func (c *Conn) acceptAfterGap(from int, x, y *Endpoint, first, s *Segment) Effect {
 	y.tsKnown = false
 	if !c.fits(x, y, first) {
-		x.withdrawFin(finDisowned, s.Packet)
+		x.withdrawFin(dataBeyondFin, s.Packet)
 		if first.Seq.After(x.sndNxt) {
-			c.misses(from, first.Seq-1, first.Packet)
+			c.noteMissing(from, first.Seq-1, first.Packet)
 		}
 		x.sndNxt, x.sndKnown = first.Seq, true
-		x.far = x.far || !first.Seq.After(x.ISS) // both ends agree on these numbers, so the ISS tells nothing of them
+		x.farFromISS = x.farFromISS || !first.Seq.After(x.ISS) // both ends agree on these numbers, so the ISS tells nothing of them
 		if y.sndKnown && first.Ack.After(y.sndNxt) {
-			c.misses(1-from, first.Ack-1, first.Packet)
+			c.noteMissing(1-from, first.Ack-1, first.Packet)
 			y.sndNxt = first.Ack
 		}
 		y.rcv.nxt, y.rcv.ahead = first.Seq, nil
@@ -209,16 +210,16 @@ func (c *Conn) resumes(from int, x, y *Endpoint, first, s *Segment) Effect {
 	return c.segment(from, x, y, first)
 }
 
-// chooses accepts the SYN-ACK of y that x has acknowledged, instead of another one.
-func (c *Conn) chooses(from int, x, y *Endpoint, synAck, s *Segment) Effect {
+// acceptOtherSynAck accepts the SYN-ACK of y that x has acknowledged, instead of another one.
+func (c *Conn) acceptOtherSynAck(from int, x, y *Endpoint, synAck, s *Segment) Effect {
 	if x.gotFin {
-		x.lostFin(otherSyn, s.Packet) // it belonged to the sender of the other SYN-ACK
+		x.unreceiveFin(otherSyn, s.Packet) // it belonged to the sender of the other SYN-ACK
 	}
 	y.cut(0, otherSyn, s.Packet)
-	*y = Endpoint{Withdrawn: y.Withdrawn, WithdrawnMore: y.WithdrawnMore, offered: true, other: y.ISS}
+	*y = Endpoint{Withdrawn: y.Withdrawn, WithdrawnMore: y.WithdrawnMore, otherISSKnown: true, otherISS: y.ISS}
 	x.withdrawTo(SynSent, otherSyn, s.Packet)
 	x.ackSent, x.rcv, x.resetClosed = false, received{}, false
-	c.Reset, c.later, c.maybeReset, c.HandshakeAcked = nil, nil, nil, false
+	c.Reset, c.laterReset, c.maybeReset, c.HandshakeAcked = nil, nil, nil, false
 	c.log.noted = slices.DeleteFunc(c.log.noted, func(m noted) bool { return m.kind == Missed && int(m.end) == 1-from })
 	return c.sendsSynAck(1-from, y, x, synAck)
 }

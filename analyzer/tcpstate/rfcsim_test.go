@@ -48,8 +48,8 @@ type view struct {
 	// 0 once it has spoken long after.
 	doubted int64
 
-	stale    stale
-	deniedTo int // the earliest entry that a late segment has brought back
+	stale       stale
+	withdrawnTo int // the earliest entry that a late segment has brought back
 }
 
 // passed is a segment that passed the observer.
@@ -60,7 +60,7 @@ type passed struct {
 
 // stale is an end of which a segment has passed that was late, beyond the delay of its path, and sent in a state that
 // the end has left, or that an end has sent before it was reset and that looks like its challenge ACK (RFC 5961 §3.2).
-// It looks like a new transmission, which denies what arrived at the end meanwhile. What arrives at it after that, and
+// It looks like a new transmission, which withdraws what arrived at the end meanwhile. What arrives at it after that, and
 // what it says then, shows it again.
 type stale struct {
 	since  int  // index in the true history of the state in which it was sent; 0 for no doubt
@@ -194,10 +194,10 @@ func (v *view) ages(s *rfcsim.Passing, e *rfcsim.Endpoint, delay int64) {
 	case !left && !late:
 		v.stale.spoken = v.stale.since > 0
 	case left && (late || s.Len == 0 && e.State() == rfcsim.Closed):
-		if v.deniedTo == 0 || s.Known-1 < v.deniedTo {
-			v.deniedTo = s.Known - 1
+		if v.withdrawnTo == 0 || s.Known-1 < v.withdrawnTo {
+			v.withdrawnTo = s.Known - 1
 		}
-		v.stale = stale{since: v.deniedTo, latest: s.Known - 1, heard: v.stale.heard}
+		v.stale = stale{since: v.withdrawnTo, latest: s.Known - 1, heard: v.stale.heard}
 	}
 }
 
@@ -304,7 +304,7 @@ func (p *play) open(end int) bool {
 		// Its user has called, and no packet says so yet.
 	case p.hiddenFin(end):
 	case v.stale.heard, v.stale.since > 0 && v.deaf > 0:
-		// It may answer to what denied its state, or go on.
+		// It may answer to what withdrew its state, or go on.
 	case v.silence > 0:
 		// Its answer was lost, or what it should have answered: that looks alike.
 	case v.doubted > 0:
@@ -337,7 +337,7 @@ func (p *play) agrees(end int) bool {
 			return true
 		}
 		if since > 0 && entry.State == rfcsim.TimeWait && (got == rfcsim.FinWait2 || got == rfcsim.Closing) {
-			return true // the one of its two causes denied
+			return true // the one of its two causes withdrawn
 		}
 	}
 	return got == rfcsim.TimeWait && history[len(history)-1].Cause == rfcsim.Timer // 2 MSL are over
@@ -371,12 +371,12 @@ func (p *play) truth(end int) []part {
 func (p *play) truthOf(parts []part, end, i int, history []rfcsim.Entry) []part {
 	v, entry, before := &p.ends[end], history[i], history[i-1].State
 	next := part{name: string(entry.State), optional: entry.Passing || p.looksLikeAnswer(end, i)}
-	if v.deniedTo > 0 && i > v.deniedTo && i < len(history)-1 && entry.Cause == rfcsim.Arrival {
-		next.optional = true // a late segment denied it, and what showed it again showed more
+	if v.withdrawnTo > 0 && i > v.withdrawnTo && i < len(history)-1 && entry.Cause == rfcsim.Arrival {
+		next.optional = true // a late segment withdrew it, and what showed it again showed more
 	}
 	// Where a FIN or the ACK of one was lost or late, or was said to be by what looks like a retransmission, nobody can
 	// tell which came first, the other FIN or the ACK of its own, and whether one segment brought both.
-	unordered := v.impaired || v.deniedTo > 0 || v.unsure
+	unordered := v.impaired || v.withdrawnTo > 0 || v.unsure
 	either := part{name: "FIN_WAIT_2", instead: "CLOSING", optional: true}
 
 	switch entry.State {
@@ -412,7 +412,7 @@ func (p *play) truthOf(parts []part, end, i int, history []rfcsim.Entry) []part 
 			parts = append(parts, either)
 		}
 	case rfcsim.Closed:
-		if v.deaf > 0 || v.deniedTo > 0 || v.impaired {
+		if v.deaf > 0 || v.withdrawnTo > 0 || v.impaired {
 			// what passed to it was taken to arrive, and what came after a denial
 			parts = append(parts, part{anything: true})
 		}

@@ -2,8 +2,8 @@ package tcpstate
 
 //go:generate go test -run ^TestTransitions$ . -update
 
-// Rule is one thing that RFC 9293 says of an endpoint's state: what brings it from which states to which (figure 5,
-// §3.10), or what shows that a state, which it was taken to be in, was not. docs/TRANSITIONS.md is made of this table.
+// Rule is one thing that RFC 9293 says about an endpoint's state: what moves it from which states to which (figure 5,
+// §3.10), what withdraws a state, or why a segment changes nothing. docs/TRANSITIONS.md is generated from this table.
 type Rule uint8
 
 // NoRule is the zero value. Nothing is entered by it. Rules is the number after the last rule.
@@ -18,7 +18,7 @@ const (
 	synUnseen
 	passiveOpen
 	synAckSent
-	listenerCame
+	listenerAppeared
 	midstream
 	midstreamAcked
 	synArrives
@@ -47,37 +47,38 @@ const (
 	givenUp
 	unreachable
 	superseded
-	entering // the number of those above
+	endOfEntering // the number after them
 )
 
-// The rules that withdraw states: each says what was seen, and what therefore had not happened.
+// The rules that withdraw states: each says what was seen, and what therefore had not happened. A name in a record is a
+// promise, so some names there differ from those here.
 const (
-	synAgain Rule = iota + entering
-	synAckAgain
+	synResent Rule = iota + endOfEntering
+	synAckResent
 	synAckUnanswered
-	synNeverCame
+	synNotReceived
 	otherSyn
 	ackShort
-	finAgain
+	finResent
 	finAckLost
 	finUnanswered
 	finsCross
-	finBehind
+	finHeldBack
 	finLeftFirst
-	finDisowned
-	finDenied
+	dataBeyondFin
+	noFinSent
 	acksUnsent
 	outlivesRst
 	beforeRst
 	refusedByRst
 	onlySyn
 	onlyProbe
-	denying // the number of those above
+	endOfWithdrawing // the number after them
 )
 
-// The rules by which a segment leaves everything as it was.
+// The rules by which a segment changes nothing.
 const (
-	impossibleFlags Rule = iota + denying
+	impossibleFlags Rule = iota + endOfWithdrawing
 	otherAck
 	rstNotAcked
 	rstOutsideWindow
@@ -89,21 +90,21 @@ const (
 	countRules
 )
 
-// Event is what makes an endpoint change its state.
+// Event is what changes an endpoint's state.
 type Event uint8
 
 // The events.
 const (
 	Sends       Event = iota // a segment of its own shows it
-	Arrives                  // a segment of its peer is taken to have arrived: later evidence may deny it
+	Arrives                  // a segment of its peer is taken to have arrived: later evidence may withdraw it
 	ArrivesICMP              // likewise an ICMP error about its own
 	Timer
 	Successor // the next connection of the two sockets
-	Denies    // later evidence shows that a state was not
+	Withdraws // later evidence shows that a state was not
 	Drops     // the segment changes nothing in its receiver
 )
 
-var eventNames = [...]string{"sends", "arrives", "arrives (ICMP)", "timer", "next connection", "denies", "drops"}
+var eventNames = [...]string{"sends", "arrives", "arrives (ICMP)", "timer", "next connection", "withdraws", "drops"}
 
 // String is the event in a word or two.
 func (e Event) String() string { return eventNames[e] }
@@ -111,9 +112,9 @@ func (e Event) String() string { return eventNames[e] }
 // arrow is one way of a rule, from a state to another one.
 type arrow struct {
 	from, to State
-	unseen   bool   // nothing is known before: from is what the endpoint must have been in
-	text     string // if it says more than the rule's
-	clause   string // if it is another one than the rule's
+	unseen   bool   // nothing is known before: from is the state that the endpoint must have been in
+	text     string // instead of the rule's, empty for the rule's
+	clause   string // likewise
 }
 
 // rule is what the table says of a Rule.
@@ -122,10 +123,10 @@ type rule struct {
 	clause string
 	event  Event
 	text   string
-	arrows []arrow // none for a rule that denies, or drops
+	arrows []arrow // none for a rule that withdraws or drops
 }
 
-// Clauses that several rules come from.
+// Clauses that several rules cite.
 const (
 	ackClause            = "RFC 9293 §3.10.7.4, fifth step"
 	finClause            = "RFC 9293 §3.10.7.4, eighth step"
@@ -152,7 +153,7 @@ var rules = [countRules]rule{
 		"the SYN-ACK answers a SYN that the capture does not show before it", []arrow{
 			{from: Listen, to: SynRcvd, unseen: true},
 		}},
-	listenerCame: {"listener_came", listenClause, Sends, "somebody listens there now: a SYN-ACK answers", []arrow{
+	listenerAppeared: {"listener_came", listenClause, Sends, "somebody listens there now: a SYN-ACK answers", []arrow{
 		{from: Closed, to: SynRcvd},
 	}},
 	midstream: {"midstream", "RFC 9293 §3.3.2", Sends,
@@ -328,42 +329,42 @@ var rules = [countRules]rule{
 				"number or timestamp", clause: "RFC 1122 §4.2.2.13; RFC 6191"},
 		}},
 
-	synAgain: {"syn_again", retransmissionClause, Denies,
+	synResent: {"syn_again", retransmissionClause, Withdraws,
 		"the SYN is retransmitted: neither a SYN-ACK nor an RST had reached its sender", nil},
-	synAckAgain: {"syn_ack_again", "RFC 9293 §3.10.7.4", Denies,
+	synAckResent: {"syn_ack_again", "RFC 9293 §3.10.7.4", Withdraws,
 		"the SYN-ACK is retransmitted: its ACK was lost or not accepted", nil},
-	synAckUnanswered: {"syn_ack_unanswered", "RFC 9293 §3.10.7.3, fourth step", Denies,
+	synAckUnanswered: {"syn_ack_unanswered", "RFC 9293 §3.10.7.3, fourth step", Withdraws,
 		"the SYN-ACK was not answered at once: it had not arrived", nil},
-	synNeverCame: {"syn_never_came", "RFC 9293 §3.10.7.3, fourth step", Denies,
+	synNotReceived: {"syn_never_came", "RFC 9293 §3.10.7.3, fourth step", Withdraws,
 		"in SYN_RCVD it would have sent a SYN-ACK first: the other side's SYN never arrived", nil},
-	otherSyn: {"other_syn", "RFC 9293 §3.10.7.3, first step", Denies,
+	otherSyn: {"other_syn", "RFC 9293 §3.10.7.3, first step", Withdraws,
 		"another SYN-ACK acknowledges the SYN: the one before was of no use", nil},
-	ackShort: {"ack_short", "RFC 9293 §3.4", Denies,
+	ackShort: {"ack_short", "RFC 9293 §3.4", Withdraws,
 		"SEG.ACK stops short of the other side's FIN: that had not arrived", nil},
-	finAgain: {"fin_again", retransmissionClause, Denies,
+	finResent: {"fin_again", retransmissionClause, Withdraws,
 		"the FIN is retransmitted, and nothing shows that it had arrived before", nil},
-	finAckLost: {"fin_ack_lost", retransmissionClause, Denies,
+	finAckLost: {"fin_ack_lost", retransmissionClause, Withdraws,
 		"the FIN is retransmitted: the acknowledgement had not reached its sender", nil},
-	finUnanswered: {"fin_unanswered", finClause, Denies,
+	finUnanswered: {"fin_unanswered", finClause, Withdraws,
 		"the FIN was retransmitted without an acknowledgement: it had not arrived", nil},
-	finsCross: {"fins_cross", "RFC 9293 §3.6, figure 13", Denies,
+	finsCross: {"fins_cross", "RFC 9293 §3.6, figure 13", Withdraws,
 		"its own FIN left before the other side's arrived", nil},
-	finBehind: {"fin_behind", finClause, Denies, "text before the FIN comes again: the FIN waited for it", nil},
-	finLeftFirst: {"fin_left_first", "RFC 9293 §3.6, figure 13", Denies,
+	finHeldBack: {"fin_behind", finClause, Withdraws, "text before the FIN comes again: the FIN waited for it", nil},
+	finLeftFirst: {"fin_left_first", "RFC 9293 §3.6, figure 13", Withdraws,
 		"the numbers tell that its FIN had left before the other side's arrived", nil},
-	finDisowned: {"fin_disowned", "RFC 9293 §3.10.4", Denies,
+	dataBeyondFin: {"fin_disowned", "RFC 9293 §3.10.4", Withdraws,
 		"its sender sends data beyond that FIN, so the FIN was forged or not from it", nil},
-	acksUnsent: {"acks_unsent", ackClause, Denies,
+	acksUnsent: {"acks_unsent", ackClause, Withdraws,
 		"what it answers by its old numbers acknowledged what it had not sent: it was dropped", nil},
-	finDenied: {"fin_denied", "RFC 9293 §3.10.4", Denies, "what follows shows that there was no FIN", nil},
-	outlivesRst: {"outlives_rst", "RFC 5961 §3.2", Denies,
+	noFinSent: {"fin_denied", "RFC 9293 §3.10.4", Withdraws, "what follows shows that there was no FIN", nil},
+	outlivesRst: {"outlives_rst", "RFC 5961 §3.2", Withdraws,
 		"it goes on: the RST was not its own, or it did not take it", nil},
-	beforeRst: {"before_rst", rstClause, Denies, "its RST left before this could have arrived", nil},
-	refusedByRst: {"refused_by_rst", closedClause, Denies,
+	beforeRst: {"before_rst", rstClause, Withdraws, "its RST left before this could have arrived", nil},
+	refusedByRst: {"refused_by_rst", closedClause, Withdraws,
 		"it answers this by an RST: to it there is no such connection", nil},
-	onlySyn: {"only_syn", halfOpenClause, Denies,
+	onlySyn: {"only_syn", halfOpenClause, Withdraws,
 		"an RST is its first word after its SYN: it never took the SYN-ACK", nil},
-	onlyProbe: {"only_probe", closedClause, Denies,
+	onlyProbe: {"only_probe", closedClause, Withdraws,
 		"one empty segment, answered by an RST, is a probe and no connection", nil},
 
 	impossibleFlags: {"impossible_flags", "RFC 9293 §3.10.7", Drops, "no TCP sends these flags together", nil},
@@ -383,14 +384,14 @@ var rules = [countRules]rule{
 		"its numbers are not this connection's: it draws an ACK", nil},
 }
 
-// unknown stands for the state of an endpoint of which nothing is known yet, behind the states.
+// unknown is the state of an endpoint about which nothing is known yet. It comes after the others.
 const unknown = TimeWait + 1
 
-// arrows follow from the table: by the state that is left the arrow of each rule, nil for none.
+// arrows has the table by state: the arrow of each rule from that state, nil for none.
 var arrows [unknown + 1][countRules]*arrow
 
 func init() {
-	for r := range entering {
+	for r := range endOfEntering {
 		for i := range rules[r].arrows {
 			a := &rules[r].arrows[i]
 			from := a.from
@@ -402,8 +403,8 @@ func init() {
 	}
 }
 
-// leads gives the arrow by which the rule leads on from a state, nil where it does not speak of that.
-func (r Rule) leads(from State) *arrow { return arrows[from][r] }
+// arrowFrom returns the rule's arrow from a state, nil if it has none.
+func (r Rule) arrowFrom(from State) *arrow { return arrows[from][r] }
 
 // String is the rule's name in a record: fin_arrives.
 func (r Rule) String() string { return rules[r].name }
@@ -411,18 +412,17 @@ func (r Rule) String() string { return rules[r].name }
 // MarshalText gives String.
 func (r Rule) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
-// Event is what the rule waits for.
+// Event is what makes the rule apply.
 func (r Rule) Event() Event { return rules[r].event }
 
-// Says gives what the rule says of an endpoint that leaves a state, or of which nothing was known before,
-// and the clause that prescribes it. Before is the state that it leaves, which for one of which nothing was
-// known is what it must have been in.
-func (r Rule) Says(from State, known bool) (text, clause string, before State, beforeKnown bool) {
+// Describe returns what the rule says about an endpoint that leaves a state, and the clause that prescribes it. known
+// is false if nothing was known about the endpoint. before is then the state that it must have been in, else from.
+func (r Rule) Describe(from State, known bool) (text, clause string, before State, beforeKnown bool) {
 	text, clause, before, beforeKnown = rules[r].text, rules[r].clause, from, known
 	if !known {
 		from = unknown
 	}
-	a := r.leads(from)
+	a := r.arrowFrom(from)
 	if a == nil {
 		return text, clause, before, beforeKnown
 	}
@@ -433,7 +433,7 @@ func (r Rule) Says(from State, known bool) (text, clause string, before State, b
 		clause = a.clause
 	}
 	switch {
-	case r == listenerCame:
+	case r == listenerAppeared:
 		before = Listen
 	case a.unseen && a.to != Established && a.to != Closed:
 		before, beforeKnown = a.from, true

@@ -28,11 +28,11 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 	}
 	x.HasSent = true
 	if !x.past(s) {
-		e |= c.goesOn(from, x, s)
+		e |= c.outlivesReset(from, x, s)
 	}
 	reset := x.beforeReset()
 	c.sends(from, x, y, s)
-	e |= c.ackSays(from, x, y, s)
+	e |= c.readAck(from, x, y, s)
 	if s.Fin {
 		e |= c.sendsFin(from, x, y, s)
 	}
@@ -43,7 +43,7 @@ func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 		}
 		x.closeAgain(reset, at, s.Packet)
 	}
-	c.bare = c.bare || !s.Fin
+	c.seenPlain = c.seenPlain || !s.Fin
 	x.sentText = x.sentText || s.Len > 0 && !e.Has(Keepalive)
 	x.time(y, s, e.Has(Retransmission))
 	x.sent(s.end())
@@ -69,7 +69,7 @@ func (c *Conn) behindFin(x, y *Endpoint, s *Segment) bool {
 // from there.
 func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
 	const slack = 1 << 17
-	if x.ISSKnown && !x.far && s.Seq != s.end() && !s.end().After(x.ISS.Add(1)) && !x.probesAtISS(s) {
+	if x.ISSKnown && !x.farFromISS && s.Seq != s.end() && !s.end().After(x.ISS.Add(1)) && !x.probesAtISS(s) {
 		return false // before the first octet
 	}
 	good := !x.FinSent || !s.end().After(x.FinSeq.Add(1)) // nothing comes after a FIN
@@ -104,7 +104,7 @@ func (e *Endpoint) rcvBack() int32 {
 		return 0
 	}
 	back := uint32(1 << 20)
-	if !e.far {
+	if !e.farFromISS {
 		back = min(back, uint32(e.sndNxt-e.ISS))
 	}
 	return int32(back) + 1<<16
@@ -136,13 +136,13 @@ func (c *Conn) shape(x, y *Endpoint, s *Segment) Effect {
 
 // sends moves the sender to the state in which it can send this segment.
 func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
-	if at := c.asks[from]; x.in(SynRcvd) && x.sentSyn && !x.sentSynAck && at != 0 && s.At-at <= x.crossing() &&
+	if at := c.provokedAt[from]; x.in(SynRcvd) && x.sentSyn && !x.sentSynAck && at != 0 && s.At-at <= x.crossing() &&
 		s.Len == 0 && !s.Fin && s.Seq == x.sndNxt {
 		return // a challenge ACK (RFC 5961 §3.2): an end in SYN_RCVD sends it too
 	}
 	if n := len(x.History); n > 1 && x.History[1].State == SynRcvd && x.History[0].State == SynSent && !x.sentSynAck &&
 		(n == 2 || x.History[2].State == Established) {
-		x.withdrawn(x.History[1], synNeverCame, s.Packet)
+		x.withdrawn(x.History[1], synNotReceived, s.Packet)
 		x.History = append(x.History[:1], x.History[2:]...)
 		if n > 2 {
 			x.History[1].Rule = synAckUnseen
@@ -192,12 +192,12 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 		}
 	}
 	if !y.Known() {
-		c.acknowledged(x, y, s)
+		c.inferFromAck(x, y, s)
 	}
 }
 
-// acknowledged gives an endpoint that has sent nothing the state that its peer's acknowledgement implies.
-func (c *Conn) acknowledged(x, y *Endpoint, s *Segment) {
+// inferFromAck gives an endpoint that has sent nothing the state that its peer's acknowledgement implies.
+func (c *Conn) inferFromAck(x, y *Endpoint, s *Segment) {
 	if x.sentSynAck && x.synchronized() {
 		// The endpoint is beyond SYN_RCVD: the side that opened has answered, and the capture lacks that answer.
 		y.enterAt(synUnseen, x.lastSynAt, x.lastSynPacket)
@@ -234,11 +234,11 @@ func (c *Conn) answersFirstProbe(from int, y *Endpoint, s *Segment) bool {
 		s.Ack == y.sndNxt.Add(1)
 }
 
-// ackSays reads SEG.ACK as the sender's RCV.NXT when it sent this segment.
-func (c *Conn) ackSays(from int, x, y *Endpoint, s *Segment) (e Effect) {
-	guessed := c.guessFin(x, y, s)
+// readAck reads SEG.ACK as the sender's RCV.NXT when it sent this segment.
+func (c *Conn) readAck(from int, x, y *Endpoint, s *Segment) (e Effect) {
+	inferred := c.inferFin(x, y, s)
 	switch {
-	case !y.sndKnown || !s.Ack.After(y.sndNxt) || guessed:
+	case !y.sndKnown || !s.Ack.After(y.sndNxt) || inferred:
 	case c.answersFirstProbe(from, y, s):
 		e |= AnswersKeepalive
 	default:
@@ -247,7 +247,7 @@ func (c *Conn) ackSays(from int, x, y *Endpoint, s *Segment) (e Effect) {
 			c.claims(from, x, y, s)
 		}
 		if y.HasSent && !(x.rcv.known && x.rcv.covers(s.Ack-1, s.Ack)) {
-			c.misses(1-from, s.Ack-1, s.Packet)
+			c.noteMissing(1-from, s.Ack-1, s.Packet)
 		}
 	}
 	y.sent(s.Ack) // it was acknowledged, so it was sent, captured or not
@@ -255,7 +255,7 @@ func (c *Conn) ackSays(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		x.State() != Closed {
 		if s.At-x.since() > x.crossing() {
 			// The FIN was assumed to have arrived. It has not.
-			x.lostFin(ackShort, s.Packet)
+			x.unreceiveFin(ackShort, s.Packet)
 			x.rcv.missing(s.Ack)
 			e |= FinLost
 		} else if x.State() == CloseWait || x.State() == Closing {
@@ -282,7 +282,7 @@ func (c *Conn) ackSays(from int, x, y *Endpoint, s *Segment) (e Effect) {
 			x.sndUna = maxSeq(x.sndUna, y.finAck)
 		}
 		c.receiveFin(from, x, s, finTaken)
-		if guessed {
+		if inferred {
 			x.inferSince(s.Packet)
 		}
 	}
@@ -294,9 +294,9 @@ func (c *Conn) ackSays(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	return e
 }
 
-// receives makes the segment arrive at y, unless y is deaf to its sender.
+// receives makes the segment arrive at y, unless its sender is taken to be unheard.
 func (c *Conn) receives(from int, x, y *Endpoint, s *Segment, shape Effect) Effect {
-	if c.deaf(from) {
+	if c.unheard(from) {
 		return 0
 	}
 	// a retransmission acknowledges what its sender has received by now (RFC 9293 §3.8.1)

@@ -32,13 +32,13 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		// its first segment had SND.NXT as SEG.SEQ, which lies after this FIN, and no segment acknowledges that far
 		x.sndUna = seq
 	}
-	x.withdrawFin(finDisowned, s.Packet) // an earlier FIN that its peer could not accept was not this endpoint's
+	x.withdrawFin(dataBeyondFin, s.Packet) // an earlier FIN that its peer could not accept was not this endpoint's
 	x.FinSent, x.FinSeq, x.FinAt = true, seq, s.At
 	x.finAck, x.finPacket, x.finStamp, x.stamps = s.Ack, s.Packet, s.TSVal, x.stamps[:0]
 	if x.State() == CloseWait {
 		if y.FinSent && !s.Ack.After(y.FinSeq) {
 			// The peer's FIN is on its way and has not arrived: both close at once (RFC 9293 §3.6, figure 13).
-			x.lostFin(finsCross, s.Packet)
+			x.unreceiveFin(finsCross, s.Packet)
 			x.enter(finSent, s)
 			x.gotFin = true
 			x.enter(finOnItsWay, s)
@@ -90,7 +90,7 @@ func (c *Conn) retransmitsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 		switch y.State() {
 		case CloseWait, Closing, TimeWait:
 			// Nothing shows that the first FIN arrived.
-			y.lostFin(finAgain, s.Packet)
+			y.unreceiveFin(finResent, s.Packet)
 			y.rcv.missing(x.FinSeq)
 			e |= FinLost
 		}
@@ -162,9 +162,10 @@ func (c *Conn) startTimeWait(i int, e *Endpoint, s *Segment) {
 	}
 }
 
-// lostFin withdraws the receipt of the peer's FIN. An endpoint that went from CLOSING to TIME_WAIT becomes FIN_WAIT_2.
-// One that went from FIN_WAIT_1 to TIME_WAIT did so by the lost segment, so the acknowledgement in it is lost too.
-func (e *Endpoint) lostFin(by Rule, packet uint64) {
+// unreceiveFin withdraws the receipt of the peer's FIN. An endpoint that went from CLOSING to TIME_WAIT becomes
+// FIN_WAIT_2. One that went from FIN_WAIT_1 to TIME_WAIT did so by the lost segment, so the acknowledgement in it is
+// lost too.
+func (e *Endpoint) unreceiveFin(by Rule, packet uint64) {
 	e.gotFin = false
 	n := len(e.History) - 1
 	last := e.History[n]
@@ -190,7 +191,7 @@ func (e *Endpoint) holdFin(text Seq, packet uint64) {
 	if last.State != CloseWait && last.State != Closing && last.State != TimeWait {
 		return
 	}
-	e.lostFin(finBehind, packet)
+	e.unreceiveFin(finHeldBack, packet)
 	e.rcv.missing(text)
 	if e.sndUna = una; e.State() == FinWait1 && e.finAcked() {
 		e.enterAt(finAckArrives, last.At, last.Packet)
@@ -227,19 +228,19 @@ func (e *Endpoint) withdrawFin(by Rule, packet uint64) {
 	}
 }
 
-// guessFin infers a FIN in captures of one direction. An empty segment acknowledges one number more than before, and
+// inferFin infers a FIN in captures of one direction. An empty segment acknowledges one number more than before, and
 // later segments acknowledge nothing beyond it: it acknowledges the FIN of the side that is not captured. Text of a
 // single octet is rare.
-func (c *Conn) guessFin(x, y *Endpoint, s *Segment) bool {
-	if y.finGuessed {
+func (c *Conn) inferFin(x, y *Endpoint, s *Segment) bool {
+	if y.finInferred {
 		if y.HasSent || s.Ack.After(y.FinSeq.Add(1)) {
-			x.lostFin(finDenied, s.Packet)
-			y.withdraw(finDenied, s.Packet, func(st State) bool { return st == Established || st == CloseWait })
-			y.FinSent, y.finGuessed, y.finDenied = false, false, true
+			x.unreceiveFin(noFinSent, s.Packet)
+			y.withdraw(noFinSent, s.Packet, func(st State) bool { return st == Established || st == CloseWait })
+			y.FinSent, y.finInferred, y.finWithdrawn = false, false, true
 		}
 		return false
 	}
-	if y.HasSent || y.FinSent || y.finDenied || x == y || s.Len > 0 || !x.ackSent || s.Ack != x.maxAck.Add(1) {
+	if y.HasSent || y.FinSent || y.finWithdrawn || x == y || s.Len > 0 || !x.ackSent || s.Ack != x.maxAck.Add(1) {
 		return false
 	}
 	switch y.State() {
@@ -251,7 +252,7 @@ func (c *Conn) guessFin(x, y *Endpoint, s *Segment) bool {
 	default:
 		return false
 	}
-	y.FinSent, y.FinSeq, y.FinAt, y.finAck, y.finGuessed = true, x.maxAck, s.At, x.sndNxt, true
+	y.FinSent, y.FinSeq, y.FinAt, y.finAck, y.finInferred = true, x.maxAck, s.At, x.sndNxt, true
 	return true
 }
 
@@ -261,9 +262,9 @@ func (c *Conn) FinsCrossed() bool {
 	return a.FinSent && b.FinSent && !a.finAck.After(b.FinSeq) && !b.finAck.After(a.FinSeq)
 }
 
-// FinAcknowledged returns the end that closed first: the other end's FIN acknowledged this end's when it was first
+// FirstToClose returns the end that closed first: the other end's FIN acknowledged this end's when it was first
 // sent.
-func (c *Conn) FinAcknowledged() (end int, is bool) {
+func (c *Conn) FirstToClose() (end int, is bool) {
 	a, b := &c.Ends[0], &c.Ends[1]
 	if !a.FinSent || !b.FinSent {
 		return 0, false

@@ -55,7 +55,7 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 	fit := y.rstBit(x, s)
 	if fit < rstAtFin && s.HasAck && s.Seq == 0 && y.issSeen && s.Ack == y.ISS.Add(1+y.synLen) {
 		// A host without a connection answers a late SYN so (RFC 9293 §3.10.7.1). The receiver of this RST drops it.
-		x.neverBeyondSyn(y, s)
+		x.resetAfterSyn(y, s)
 		x.enter(answersRst, s)
 		x.resetClosed = true
 		return 0
@@ -75,7 +75,7 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 	}
 	x.HasSent = true
 	x.resetAcked = x.resetAcked || s.HasAck && s.Seq != 0
-	if x.in(SynSent) && y.misled {
+	if x.in(SynSent) && y.badSynAck {
 		// It rejects a SYN-ACK that acknowledges another number, and keeps waiting (RFC 9293 §3.10.7.3, first step;
 		// figure 8).
 		y.enter(rstArrives, s)
@@ -83,9 +83,9 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 		return ResetAccepted
 	}
 	reset := x.beforeReset()
-	c.underWay(x, y, s)
+	c.withdrawInFlight(x, y, s)
 	if !s.HasAck && x.ISSKnown && s.Seq == x.sndUna {
-		x.neverBeyondSyn(y, s)
+		x.resetAfterSyn(y, s)
 	}
 	if reset != nil {
 		// The other's RST had not reached it yet. So what this RST shows about received segments holds for the time
@@ -133,10 +133,10 @@ func (c *Conn) survives(i int, s *Segment) {
 	h.GaveUp, h.Since = false, peer.since()
 }
 
-// neverBeyondSyn handles an RST that is the first segment after its sender's SYN: the sender had no such SYN
+// resetAfterSyn handles an RST that is the first segment after its sender's SYN: the sender had no such SYN
 // outstanding. A scanner sent the SYN, or it was an old duplicate (RFC 9293 §3.5, figure 8), or the user closed
 // meanwhile.
-func (e *Endpoint) neverBeyondSyn(peer *Endpoint, s *Segment) {
+func (e *Endpoint) resetAfterSyn(peer *Endpoint, s *Segment) {
 	if !e.sentSyn || e.ackSent || e.resetAcked || e.State() == Closed {
 		return
 	}
@@ -148,14 +148,14 @@ func (e *Endpoint) neverBeyondSyn(peer *Endpoint, s *Segment) {
 	}
 }
 
-// underWay withdraws what had not arrived when the RST left: what passed the observer less than a round trip before the
-// RST, and a FIN that the RST's own acknowledgement does not cover.
-func (c *Conn) underWay(x, y *Endpoint, s *Segment) {
+// withdrawInFlight withdraws what had not arrived when the RST left: what passed the observer less than a round trip
+// before the RST, and a FIN that the RST's own acknowledgement does not cover.
+func (c *Conn) withdrawInFlight(x, y *Endpoint, s *Segment) {
 	hasFin := y.FinSent && (x.ackSent && x.maxAck.After(y.FinSeq) || s.HasAck && s.Ack.After(y.FinSeq))
 	if s.HasAck && x.gotFin && !hasFin {
 		switch x.State() {
 		case CloseWait, Closing, TimeWait:
-			x.lostFin(beforeRst, s.Packet)
+			x.unreceiveFin(beforeRst, s.Packet)
 		}
 	}
 	for n := len(x.History) - 1; n > 0 && x.History[n].onReceipt; n-- {
@@ -174,7 +174,7 @@ func (c *Conn) underWay(x, y *Endpoint, s *Segment) {
 // accept takes in an RST that closes both its receiver and its sender.
 func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, answered *question) (e Effect) {
 	switch {
-	case c.deaf(from):
+	case c.unheard(from):
 		// It gives up a peer that no longer answers (RFC 9293 §3.8.3). That peer will not receive this RST either.
 		if c.HalfOpen == nil && y.synchronized() {
 			c.HalfOpen = &HalfOpen{Survivor: 1 - from, GaveUp: true, Since: c.last[1-from].at}
@@ -197,13 +197,13 @@ func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, answered *question) 
 			break
 		}
 		if c.resets(r) {
-			c.resetSeq, c.resetAcks = s.Seq, s.HasAck
+			c.resetSeq, c.resetHasAck = s.Seq, s.HasAck
 		}
 		y.enter(rstArrives, s)
 		y.resetClosed = true
 		e |= ResetAccepted
 	}
-	x.enter(x.closesBy(answered), s)
+	x.enter(x.resetRule(answered), s)
 	x.resetClosed = true
 	return e
 }
@@ -211,15 +211,15 @@ func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, answered *question) 
 // resets records an RST that closes its receiver, and reports whether it is the first.
 func (c *Conn) resets(r Reset) (first bool) {
 	if c.Reset != nil {
-		c.later = &r
+		c.laterReset = &r
 		return false
 	}
 	c.Reset = &r
 	return true
 }
 
-// closesBy returns the rule by which the endpoint sends an RST: one that answers a segment, or one of its own accord.
-func (e *Endpoint) closesBy(answered *question) Rule {
+// resetRule returns the rule by which the endpoint sends an RST: one that answers a segment, or one of its own accord.
+func (e *Endpoint) resetRule(answered *question) Rule {
 	switch {
 	case answered == nil:
 		return aborts
@@ -245,7 +245,7 @@ func (c *Conn) idle(from int, s *Segment, answers Stimulus) int64 {
 // shows whether the receiver believed the RST, and whether it came from its alleged sender.
 func (c *Conn) doubt(x, y *Endpoint, s *Segment, answered *question) Effect {
 	if c.Reset == nil {
-		c.resetSeq, c.resetAcks = s.Seq, s.HasAck
+		c.resetSeq, c.resetHasAck = s.Seq, s.HasAck
 	}
 	y.rstSeq = s.Seq
 	y.doubted = &Entry{Rule: rstArrives, State: Closed, At: s.At, Packet: s.Packet, onReceipt: true}
@@ -275,11 +275,11 @@ func (c *Conn) answeredBy(from int, s *Segment) (found *question) {
 		return nil
 	}
 	x := &c.Ends[from]
-	if own := &c.last[from]; own.at >= last.at && last.seq != last.end && !last.again && own.hasAck &&
+	if own := &c.last[from]; own.at >= last.at && last.seq != last.end && !last.ackedBefore && own.hasAck &&
 		!own.ack.Before(last.end) && !s.Seq.Before(own.seq) {
 		return nil // it has received that segment, so it had a connection, and the number is its own
 	}
-	if at := c.asks[from]; at > last.at && s.At-at <= max(x.crossing(), SoonestTimeout) {
+	if at := c.provokedAt[from]; at > last.at && s.At-at <= max(x.crossing(), SoonestTimeout) {
 		return &question{at: at, ack: s.Seq, hasAck: true, kind: AnsweredSyn} // that SYN was dropped: not in last
 	}
 	for _, q := range [...]*question{&last.question, &c.earlier[1-from][0], &c.earlier[1-from][1]} {
@@ -295,8 +295,8 @@ func (c *Conn) answeredBy(from int, s *Segment) (found *question) {
 	return found
 }
 
-// goesOn withdraws a reset that the endpoint has outlived: the endpoint sends more than what was under way.
-func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
+// outlivesReset withdraws a reset that the endpoint has outlived: the endpoint sends more than what was under way.
+func (c *Conn) outlivesReset(from int, x *Endpoint, s *Segment) Effect {
 	y := &c.Ends[1-from]
 	answers := !x.rttKnown || s.At-x.since() >= x.rtt*3/4 || x.openedByRst()
 	bare := s.Len == 0 && !s.Fin && s.Seq == x.sndNxt && x.ackSent && s.Ack == x.maxAck
@@ -361,7 +361,7 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 	}
 	if asks && x.gotFin && y.FinSent && !s.Ack.After(y.FinSeq) {
 		// Had the FIN arrived, the RST behind it would have been exact.
-		x.lostFin(ackShort, s.Packet)
+		x.unreceiveFin(ackShort, s.Packet)
 		x.rcv.missing(s.Ack)
 	}
 	if own && c.HalfOpen != nil && c.HalfOpen.Survivor != from {
@@ -372,7 +372,7 @@ func (c *Conn) goesOn(from int, x *Endpoint, s *Segment) Effect {
 		c.Reset = nil
 	}
 	if inexact {
-		return ResetUntaken
+		return ResetNotExact
 	}
 	return ResetOutlived
 }
@@ -420,7 +420,7 @@ func (e *Endpoint) beforeReset() *Entry {
 // closeAgain puts back the CLOSED that beforeReset removed, after the states that a segment shows. An ICMP error does
 // not close an endpoint that turns out to have been synchronized.
 func (e *Endpoint) closeAgain(reset *Entry, at int64, packet uint64) {
-	switch leads := reset.Rule.leads(e.from()) != nil; {
+	switch leads := reset.Rule.arrowFrom(e.from()) != nil; {
 	case e.in(Closed):
 		return
 	case !leads && reset.Rule == notReading:

@@ -19,7 +19,7 @@ func (c *Conn) sendsSyn(from int, x, y *Endpoint, s *Segment) Effect {
 		x.restamp(stamp{x.firstSynAt, x.lastSynPacket, x.tsSent}, s)
 		// A retransmitted SYN shows that its sender had received no SYN-ACK, and believed no RST, when the SYN left.
 		if !x.ackSent && x.State() != SynSent && s.At-x.left(SynSent) > x.crossing() {
-			x.withdrawTo(SynSent, synAgain, s.Packet)
+			x.withdrawTo(SynSent, synResent, s.Packet)
 			x.rcv, x.gotFin = received{}, false
 			e |= SynAckLost
 		}
@@ -75,7 +75,7 @@ func (c *Conn) sendsSynAck(from int, x, y *Endpoint, s *Segment) Effect {
 func (c *Conn) answersSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	var e Effect
 	if x.ISSKnown && x.ISS != s.Seq {
-		if !x.misled || y.synAcked || !y.acksSyn(s.Ack) {
+		if !x.badSynAck || y.synAcked || !y.acksSyn(s.Ack) {
 			if !y.acksSyn(s.Ack) {
 				return Dropped(otherSynAck)
 			}
@@ -84,7 +84,7 @@ func (c *Conn) answersSyn(from int, x, y *Endpoint, s *Segment) Effect {
 		// The previous SYN-ACK acknowledged no SYN of this attempt, and was reset or forgotten. This SYN-ACK is the
 		// answer.
 		if y.gotFin {
-			y.lostFin(otherSyn, s.Packet)
+			y.unreceiveFin(otherSyn, s.Packet)
 		}
 		x.cut(0, otherSyn, s.Packet)
 		*x = Endpoint{Withdrawn: x.Withdrawn, WithdrawnMore: x.WithdrawnMore}
@@ -105,12 +105,12 @@ func (c *Conn) answersSyn(from int, x, y *Endpoint, s *Segment) Effect {
 		due := s.At-x.lastSynAt > SoonestTimeout || !y.sentSynAck && y.lastSynPacket > x.lastSynPacket
 		if ack := &c.last[1-from]; x.State() == Established && x.acksSyn(ack.ack) && s.At-ack.at <= x.crossing() {
 			x.postponeTo(ack) // this SYN-ACK disproves earlier ACKs only: the last one is still on its way
-		} else if due && x.synchronized() && !x.proven(y) && s.At-max(x.since(), x.heardAt) > x.crossing() {
-			x.withdrawTo(SynRcvd, synAckAgain, s.Packet)
+		} else if due && x.synchronized() && !x.proven(y) && s.At-max(x.since(), x.gotSynAckAt) > x.crossing() {
+			x.withdrawTo(SynRcvd, synAckResent, s.Packet)
 			x.sndUna = x.ISS
 			x.rcv.missing(s.Ack)
 			x.gotFin = x.gotFin && y.FinSent && x.rcv.nxt.After(y.FinSeq)
-			x.denied = true
+			x.ackNotAccepted = true
 			e |= AckNotAccepted
 		}
 	} else if x.State() == Established && x.Known() {
@@ -143,7 +143,7 @@ func (c *Conn) answersSyn(from int, x, y *Endpoint, s *Segment) Effect {
 		}
 		x.closeAgain(reset, s.At, s.Packet)
 	case x.State() == Closed && len(x.History) == 1:
-		x.enter(listenerCame, s) // it refused an earlier SYN
+		x.enter(listenerAppeared, s) // it refused an earlier SYN
 		c.Reset = nil
 	case x.State() == Closed && x.resetClosed && !(x.proven(y) && x.sndUna.After(x.ISS)) &&
 		s.At-x.since() > x.crossing():
@@ -163,7 +163,7 @@ func (c *Conn) answersSyn(from int, x, y *Endpoint, s *Segment) Effect {
 		y.wscale = 0 // both must offer it (RFC 7323 §2.2)
 	}
 	if !good {
-		x.misled = true
+		x.badSynAck = true
 		return e | BadSynAck // in SYN_SENT the peer answers by an RST and stays (RFC 9293 §3.10.7.3, first step)
 	}
 	y.synAcked = true
@@ -174,7 +174,7 @@ func (c *Conn) answersSyn(from int, x, y *Endpoint, s *Segment) Effect {
 		}
 	}
 	if y.issSeen && !again {
-		x.answers(s.At - y.firstSynAt) // an upper bound, whichever transmission it answers (RFC 6298 §3)
+		x.recordRTT(s.At - y.firstSynAt) // an upper bound, whichever transmission it answers (RFC 6298 §3)
 	}
 	if y.State() == Established && y.sentSyn && !y.ackSent && s.At-y.since() > y.crossing() {
 		y.withdrawTo(SynSent, synAckUnanswered, s.Packet) // it would have answered the previous SYN-ACK at once
@@ -184,7 +184,7 @@ func (c *Conn) answersSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	}
 	x.synAckAt = s.At
 	if x.unanswered < patience || y.ackSent {
-		y.heardAt = s.At
+		y.gotSynAckAt = s.At
 		c.arrives(1-from, x, y, s, e)
 	}
 	return e
@@ -195,7 +195,7 @@ func (e *Endpoint) synAckSent() bool { return e.Syns > 0 && e.ackSent }
 // proven reports whether the endpoint has sent something that shows it is beyond SYN_RCVD: text, a FIN, or an
 // acknowledgement of more than the peer's SYN.
 func (e *Endpoint) proven(peer *Endpoint) bool {
-	return e.far || e.sndKnown && e.sndNxt.After(e.ISS.Add(1+e.synLen)) ||
+	return e.farFromISS || e.sndKnown && e.sndNxt.After(e.ISS.Add(1+e.synLen)) ||
 		e.ackSent && e.maxAck.After(peer.ISS.Add(1+peer.synLen))
 }
 
@@ -212,7 +212,7 @@ func (c *Conn) completed(y *Endpoint, s *Segment) {
 		if y.Syns == 1 || y.echoesLast(s) {
 			c.HasClientRTT, c.ClientRTT = true, s.At-y.lastSynAt
 		}
-		peer.answers(s.At - y.firstSynAt)
+		peer.recordRTT(s.At - y.firstSynAt)
 	}
 }
 

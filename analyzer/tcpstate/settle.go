@@ -9,27 +9,27 @@ const second = 1e9 // the first retransmission timeout (RFC 6298 §2.1)
 // filter then left out this connection's other segments.
 func (c *Conn) Settle(at int64, filtered bool) {
 	c.settleDoubt()
-	filtered = filtered && !c.bare
+	filtered = filtered && !c.seenPlain
 	c.settleUnanswered(at, filtered)
 	c.settleGivenUp(at)
 	if filtered {
 		c.settleUnseen(at)
 	}
 	c.settleReset()
-	if h := c.HalfOpen; h != nil && !c.Ends[1-h.Survivor].reached() {
+	if h := c.HalfOpen; h != nil && !c.Ends[1-h.Survivor].wasSynchronized() {
 		c.HalfOpen, c.HalfOpenPacket = nil, 0 // one that was never open cannot be lost
 	}
 	c.settleEvidence()
 }
 
-// reached reports whether the endpoint has been in a synchronized state.
-func (e *Endpoint) reached() bool {
+// wasSynchronized reports whether the endpoint has been in a synchronized state.
+func (e *Endpoint) wasSynchronized() bool {
 	return slices.ContainsFunc(e.History, func(h Entry) bool { return h.State >= Established })
 }
 
 // settleReset sets Reset as the settled histories require: to the first RST that caused its receiver's last CLOSED.
 func (c *Conn) settleReset() {
-	first, later := c.Reset, c.later
+	first, later := c.Reset, c.laterReset
 	c.Reset = nil
 	for i := range c.Ends {
 		n := len(c.Ends[i].History) - 1
@@ -60,7 +60,7 @@ func (c *Conn) settleEvidence() {
 	}
 	for i := range c.Ends {
 		x, y := &c.Ends[i], &c.Ends[1-i]
-		if c.Unspoken(i) {
+		if c.SilentSinceSyn(i) {
 			x.History[len(x.History)-1].Inferred = true
 		}
 		midstream := x.Known() && x.History[0].State == Established && x.FinSent && !y.sentText &&
@@ -76,9 +76,9 @@ func (c *Conn) settleEvidence() {
 	}
 }
 
-// Unspoken reports that only a SYN-ACK on its way to Ends[i] makes it ESTABLISHED: it has sent nothing since. Its
+// SilentSinceSyn reports that only a SYN-ACK on its way to Ends[i] makes it ESTABLISHED: it has sent nothing since. Its
 // address may be forged.
-func (c *Conn) Unspoken(i int) bool {
+func (c *Conn) SilentSinceSyn(i int) bool {
 	x, y := &c.Ends[i], &c.Ends[1-i]
 	return x.in(Established) && x.sentSyn && !x.ackSent && y.in(SynRcvd)
 }
@@ -113,7 +113,7 @@ func (c *Conn) settleDoubt() {
 		if c.last[i].kind != Nothing && c.last[i].at > e.doubted.At {
 			continue
 		}
-		if c.warned[i] != 0 && e.doubted.At-c.warned[i] <= throttle {
+		if c.challengedAt[i] != 0 && e.doubted.At-c.challengedAt[i] <= throttle {
 			continue
 		}
 		if e.doubted.onReceipt {
@@ -136,7 +136,7 @@ func (c *Conn) settleUnanswered(at int64, filtered bool) {
 		}
 		if y.gotFin && x.FinSent && x.fins > patience && c.repeats[i].n >= patience &&
 			!(y.ackSent && y.maxAck.After(x.FinSeq)) && y.HasSent {
-			y.lostFin(finUnanswered, 0) // one that had the FIN would have acknowledged it
+			y.unreceiveFin(finUnanswered, 0) // one that had the FIN would have acknowledged it
 		}
 	}
 }
@@ -172,10 +172,10 @@ func (c *Conn) settleUnseen(at int64) {
 		if x.in(SynRcvd) && c.OpenUnseen(i) && at-x.lastSynAt > unrepeated {
 			x.infer(synAckedUnseen, x.lastSynAt, x.lastSynPacket)
 		}
-		denied := slices.ContainsFunc(x.Withdrawn, func(w Withdrawal) bool { return w.By == refusedByRst })
-		if n := len(x.History); !denied && n == 2 && x.History[0].State == SynRcvd && x.State() == Closed &&
-			x.sentSynAck && y.reached() && c.Reset != nil &&
-			(c.resetAcks && !c.SynDataAcked && !(c.Reset.By == i && c.resetSeq == 0) ||
+		refused := slices.ContainsFunc(x.Withdrawn, func(w Withdrawal) bool { return w.By == refusedByRst })
+		if n := len(x.History); !refused && n == 2 && x.History[0].State == SynRcvd && x.State() == Closed &&
+			x.sentSynAck && y.wasSynchronized() && c.Reset != nil &&
+			(c.resetHasAck && !c.SynDataAcked && !(c.Reset.By == i && c.resetSeq == 0) ||
 				c.Reset.By == i && c.resetSeq.After(x.ISS.Add(1+x.synLen))) {
 			// A host that rejects a SYN-ACK sends no ACK (RFC 9293 §3.10.7.3, first step). An end in SYN_RCVD has no
 			// user who could abort, and has sent no text. So this RST aborted a complete connection. With number 0 it

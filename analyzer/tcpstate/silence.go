@@ -37,9 +37,9 @@ func (c *Conn) countUnanswered(from int, e Effect, s *Segment) {
 	r.last, r.probes = s.Packet, probe
 }
 
-// deaf reports that what Ends[from] sends is assumed not to arrive any more: it has repeated itself too often without
-// an answer, and the capture would hold its peer's answers.
-func (c *Conn) deaf(from int) bool {
+// unheard reports that what Ends[from] sends is assumed not to arrive any more: it has repeated itself too often
+// without an answer, and the capture would hold its peer's answers.
+func (c *Conn) unheard(from int) bool {
 	return c.repeats[from].n >= patience && c.Ends[1-from].HasSent
 }
 

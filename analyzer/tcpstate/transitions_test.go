@@ -32,14 +32,14 @@ Made of the table in ` + "`analyzer/tcpstate/rules.go`" + ` by ` + "`go generate
 
 ## What enters a state
 
-Every entry of ` + "`states`" + ` in a record names its rule. *Sends*: a segment of the endpoint's
-own shows it. *Arrives*: a segment of its peer is taken to have arrived; later evidence may deny it. A state in brackets
-is what the endpoint must have been in: the capture shows nothing of it before.
+Every entry of ` + "`states`" + ` in a record names its rule. *Sends*: the endpoint's own segment shows it. *Arrives*: a
+segment of its peer is taken to have arrived; later evidence may withdraw the state. A state in brackets is what the
+endpoint must have been in: the capture shows nothing of it before.
 
 | rule | from | to | event | text | source |
 |---|---|---|---|---|---|
 `)
-	for r := range entering {
+	for r := range endOfEntering {
 		for i := range rules[r].arrows {
 			a := &rules[r].arrows[i]
 			from := a.from.String()
@@ -68,7 +68,7 @@ Every entry of ` + "`withdrawn`" + ` names the rule by which it was taken back.
 | rule | text | source |
 |---|---|---|
 `)
-	for r := entering; r < denying; r++ {
+	for r := endOfEntering; r < endOfWithdrawing; r++ {
 		b.WriteString("| `" + r.String() + "` | " + rules[r].text + " | " + rules[r].clause + " |\n")
 	}
 	b.WriteString(`
@@ -79,7 +79,7 @@ A segment that its receiver drops. ` + "`tcplife explain`" + ` shows the text be
 | rule | text | source |
 |---|---|---|
 `)
-	for r := denying; r < countRules; r++ {
+	for r := endOfWithdrawing; r < countRules; r++ {
 		b.WriteString("| `" + r.String() + "` | " + rules[r].text + " | " + rules[r].clause + " |\n")
 	}
 	return b.String()
@@ -93,9 +93,9 @@ func TestRulesAreComplete(t *testing.T) {
 			t.Errorf("rule %d has no name of its own, no clause or no text: %+v", r, def)
 		}
 		names[def.name] = true
-		if (r < entering) != (def.arrows != nil) || (r >= entering && r < denying) != (def.event == Denies) ||
-			(r >= denying) != (def.event == Drops) {
-			t.Errorf("%s: a rule enters states, denies them or drops segments", def.name)
+		if (r < endOfEntering) != (def.arrows != nil) || (r >= endOfEntering && r < endOfWithdrawing) != (def.event == Withdraws) ||
+			(r >= endOfWithdrawing) != (def.event == Drops) {
+			t.Errorf("%s: a rule enters states, withdraws them or drops segments", def.name)
 		}
 		for i, a := range def.arrows {
 			for _, other := range def.arrows[:i] {
@@ -132,7 +132,7 @@ CLOSED SYN_RCVD LISTEN is not seen`), "\n") {
 		f := strings.Fields(line)
 		figure[f[0]+" "+f[1]] = false
 	}
-	for r := range entering {
+	for r := range endOfEntering {
 		for _, a := range rules[r].arrows {
 			if a.unseen && a.to == Established || a.to == Closed {
 				continue // picked up midstream; an RST, a time-out, the end

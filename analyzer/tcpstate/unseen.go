@@ -7,7 +7,7 @@ package tcpstate
 // segment shows it.
 func (c *Conn) Bridge(from int, s *Segment) {
 	x, y := &c.Ends[from], &c.Ends[1-from]
-	if c.bare || c.self || s.Syn || !s.Fin && !s.Rst || !x.ISSKnown || !y.ISSKnown || !x.sentSynAck && !y.sentSynAck ||
+	if c.seenPlain || c.self || s.Syn || !s.Fin && !s.Rst || !x.ISSKnown || !y.ISSKnown || !x.sentSynAck && !y.sentSynAck ||
 		!x.sndKnown || !y.sndKnown {
 		return
 	}
@@ -46,7 +46,7 @@ const unscaled = 1<<16 - 1
 // the SYN came before it.
 func (c *Conn) OpenUnseen(i int) bool {
 	x, y := &c.Ends[i], &c.Ends[1-i]
-	return !c.bare && x.sentSynAck && x.Syns == 1 && y.sentSyn && y.lastSynAt <= x.lastSynAt && c.Reset == nil &&
+	return !c.seenPlain && x.sentSynAck && x.Syns == 1 && y.sentSyn && y.lastSynAt <= x.lastSynAt && c.Reset == nil &&
 		!y.sentSynAck
 }
 

@@ -56,7 +56,7 @@ func (c *Conn) rejectsClaim(from int, x, y *Endpoint, s *Segment) bool {
 	}
 	y.ackSent, y.maxAck, y.edge, y.wnd = l.acks, l.maxAck, l.edge, l.wnd
 	y.rcv.nxt, y.rcv.ahead = l.sndNxt, nil
-	c.filled(from, l.ack-1)
+	c.removeMissingOctet(from, l.ack-1)
 	*l = claim{}
 	return true
 }

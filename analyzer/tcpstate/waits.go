@@ -70,8 +70,8 @@ func (c *Conn) Soonest(i int) int64 {
 	return 0
 }
 
-// Misses reports that Ends[i] has received octets behind a hole.
-func (c *Conn) Misses(i int) bool { return len(c.Ends[i].rcv.ahead) > 0 }
+// HasHole reports that Ends[i] has received octets behind a hole.
+func (c *Conn) HasHole(i int) bool { return len(c.Ends[i].rcv.ahead) > 0 }
 
 // OwnReset is the packet of the RST by which Ends[i] closed itself, 0 if none did.
 func (c *Conn) OwnReset(i int) (packet uint64) {

@@ -60,8 +60,8 @@ func (l *list) endpoint(c *record.Connection, side record.Side) {
 	from, known := tcpstate.Closed, false
 	waits := 0
 	for i, s := range e.States {
-		text, _, _, _ := s.Rule.Says(from, known)
-		l.is(text == "" || s.Rule.Event() == tcpstate.Denies || s.Rule.Event() == tcpstate.Drops,
+		text, _, _, _ := s.Rule.Describe(from, known)
+		l.is(text == "" || s.Rule.Event() == tcpstate.Withdraws || s.Rule.Event() == tcpstate.Drops,
 			"the %s entered %s by %q", side, s.State, s.Rule)
 		l.is(i > 0 && s.At < e.States[i-1].At, "the %s's states are not in the order of time", side)
 		l.is(i > 0 && s.State == e.States[i-1].State, "the %s entered %s twice in a row", side, s.State)

@@ -171,11 +171,11 @@ func (n *Notes) line(b []byte, at *note) []byte {
 	case finds:
 		return append(b, n.pieces[at.more]...)
 	}
-	text, clause, before, known := at.rule.Says(at.before.State, at.before.Known)
+	text, clause, before, known := at.rule.Describe(at.before.State, at.before.Known)
 	b = append(append(b, at.side.String()...), ' ')
 	switch {
 	case at.kind == withdraws:
-		text, clause, _, _ = at.rule.Says(tcpstate.Closed, false)
+		text, clause, _, _ = at.rule.Describe(tcpstate.Closed, false)
 		b = append(append(b, at.state.String()...), " withdrawn"...)
 		if at.more != 0 {
 			b = strconv.AppendUint(append(b, " by packet "...), at.more, 10)

@@ -199,7 +199,7 @@ func (d *drawing) diagram(c *record.Connection) {
 				way := [2]tcpstate.State{list[i-1].state, s.state}
 				taken[way] = append(taken[way], side.letter)
 			case i > 0:
-				says, clause, _, _ := side.e.States[len(side.e.States)-(len(list)-i)].Rule.Says(list[i-1].state, true)
+				says, clause, _, _ := side.e.States[len(side.e.States)-(len(list)-i)].Rule.Describe(list[i-1].state, true)
 				beside = append(beside, fmt.Sprintf("%s: %s: %s (%s)", mark, s.beside, says, clause))
 			}
 		}

@@ -104,7 +104,7 @@ func (l *Ladder) place(side record.Side) {
 		}
 		// A state that its peer's earlier packet began, but that supposes a later one, is shown at that.
 		r := &l.Rungs[at]
-		text, source, before, known := s.Rule.Says(state.State, state.Known)
+		text, source, before, known := s.Rule.Describe(state.State, state.Known)
 		change := Change{
 			From: record.StateOrNone{State: before, Known: known}, To: s.State, Evidence: s.Evidence, Since: s.At,
 			Packet: s.Packet,
@@ -125,7 +125,7 @@ func (l *Ladder) place(side record.Side) {
 // and at the segment that showed it.
 func (l *Ladder) withdrawn(side record.Side) {
 	for _, w := range l.endpoint(side).Withdrawn {
-		text, source, _, _ := w.Rule.Says(tcpstate.Closed, false)
+		text, source, _, _ := w.Rule.Describe(tcpstate.Closed, false)
 		if i := l.rungOf(w.Packet); i >= 0 && l.Rungs[i].side(side).Withdrawn == nil {
 			l.Rungs[i].side(side).Withdrawn = &Withdrawal{State: w.State, By: w.ByPacket, Rule: text,
 				Source: Source(source)}

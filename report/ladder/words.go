@@ -47,7 +47,7 @@ func (r *Rung) remark(c *record.Connection) {
 		return
 	case has(tcpstate.Rejected):
 		by := r.effect.DroppedBy()
-		text, source, _, _ := by.Says(tcpstate.Closed, false)
+		text, source, _, _ := by.Describe(tcpstate.Closed, false)
 		say(source, "%s", text)
 	}
 	if has(tcpstate.Challenge) {

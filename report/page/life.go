@@ -106,7 +106,7 @@ func (s *sentences) appendStates(b []byte, c *record.Connection, e *record.Endpo
 			}
 		}
 		b = appendSigned(b, packet)
-		text, clause, _, _ := entry.Rule.Says(before.State, before.Known)
+		text, clause, _, _ := entry.Rule.Describe(before.State, before.Known)
 		b = appendVarint(b, s.number(text, clause))
 		at, before = entry.At, record.StateOrNone{State: entry.State, Known: true}
 	}
