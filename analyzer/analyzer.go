@@ -63,6 +63,9 @@ type Options struct {
 	// the segment was there. A record that turns out to be a stray SYN inside another connection is never emitted: its
 	// segments count for that connection. The segment is valid until Trace returns.
 	Trace func(id uint64, seg *flows.Segment, effect tcpstate.Effect)
+	// Proven, if it is not nil, is called after Trace with each earlier segment that the segment proves: Trace told it as
+	// dropped, but it had arrived. The proof is valid until Proven returns.
+	Proven func(id uint64, p *tcpstate.Proof)
 	// Traced says for which connections Trace is needed. For others Trace may be called or not, which takes less time
 	// and memory. nil means all connections.
 	Traced func(*flows.Key) bool
@@ -368,6 +371,11 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (e
 	}
 	if a.options.Trace != nil {
 		a.options.Trace(c.id, seg, effect)
+	}
+	if proven := c.tcp.Proven(); a.options.Proven != nil {
+		for i := range proven {
+			a.options.Proven(c.id, &proven[i])
+		}
 	}
 	if head.older == nil || effect.Has(tcpstate.Rejected) {
 		return effect, expected

@@ -153,7 +153,7 @@ func (r *reading) explain(ctx context.Context, f *explainFlags) error {
 	}
 
 	collected := ladder.NewCollector(chosen)
-	r.options.Trace, r.options.Traced = collected.Trace, collected.Traced
+	r.options.Trace, r.options.Traced, r.options.Proven = collected.Trace, collected.Traced, collected.Proven
 	if _, err := r.track(ctx, func(*record.Connection) {}); err != nil {
 		return err
 	}

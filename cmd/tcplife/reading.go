@@ -154,7 +154,8 @@ func (r *reading) explainPage(ctx context.Context, stopped bool) error {
 	again, flags := *r, *r.flags
 	flags.writeTo = "" // it belongs to the first run
 	again.flags = &flags
-	again.options.Trace, again.options.Traced = p.SecondReading()
+	o := &again.options
+	o.Trace, o.Traced, o.Proven = p.SecondReading()
 	if _, err := again.track(ctx, func(*record.Connection) {}); err != nil && ctx.Err() == nil {
 		return err
 	}

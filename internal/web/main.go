@@ -45,9 +45,10 @@ func write(mode string, files []string) error {
 		return err
 	}
 	if mode == "html" {
-		trace, traced := p.SecondReading()
+		o := analyzer.Options{}
+		o.Trace, o.Traced, o.Proven = p.SecondReading()
 		nothing := func(*record.Connection) error { return nil }
-		if _, err := follow(files, analyzer.Options{Trace: trace, Traced: traced}, nothing); err != nil {
+		if _, err := follow(files, o, nothing); err != nil {
 			return err
 		}
 	}

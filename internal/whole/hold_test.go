@@ -470,7 +470,7 @@ func (in *input) traced(first *outcome) {
 	collector := ladder.NewCollector(chosen)
 	onPage := func(uint64, *flows.Segment, tcpstate.Effect) {}
 	if first.page != nil {
-		onPage, _ = first.page.SecondReading()
+		onPage, _, _ = first.page.SecondReading()
 	}
 	var lines bytes.Buffer
 	writer := report.NewJSONL(&lines)
@@ -483,6 +483,7 @@ func (in *input) traced(first *outcome) {
 			collector.Trace(id, seg, effect)
 			onPage(id, seg, effect)
 		},
+		Proven: collector.Proven,
 	}}, func(c *record.Connection) { in.none("jsonl", writer.Connection(c)) })
 	in.none("jsonl", writer.Finish(&report.Ending{Result: again.Result, Capture: account.Of(again)}))
 	in.same("traced", first.lines, withoutCapture(lines.String()))

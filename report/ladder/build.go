@@ -18,8 +18,9 @@ type builder struct {
 	rungs   []Rung
 	run     []Rung // the last ordinary segments, not yet folded
 	folded  Rung   // what was taken out of the run
-	spare   int    // extraordinary segments that may still be shown though the record does not name them
-	others  int    // segments of other connections of the same ports that may still be shown
+	last    record.PacketNumber
+	spare   int // extraordinary segments that may still be shown though the record does not name them
+	others  int // segments of other connections of the same ports that may still be shown
 }
 
 // Of a run of ordinary segments the first and the last are shown; and of the extraordinary ones that the record does
@@ -90,6 +91,7 @@ func newBuilder(c Chosen) *builder {
 // take adds a segment of the connection, in the order of the capture.
 func (b *builder) take(seg *flows.Segment, effect tcpstate.Effect) {
 	r := b.rung(seg, effect)
+	b.last = r.Packet
 	const control = flows.SYN | flows.FIN | flows.RST
 	ordinary := r.Kind == RungSegment && seg.Flags&control == 0 && effect == 0
 	switch {
@@ -102,6 +104,21 @@ func (b *builder) take(seg *flows.Segment, effect tcpstate.Effect) {
 		b.spare--
 		b.endRun()
 		b.rungs = append(b.rungs, r)
+	}
+}
+
+// prove corrects what a segment was: the last one shows that it had arrived. One proof may cover several in a row.
+func (b *builder) prove(p *tcpstate.Proof) {
+	for _, rungs := range [...][]Rung{b.rungs, b.run} {
+		for i := range rungs {
+			r := &rungs[i]
+			switch {
+			case r.Kind != RungSegment || r.Of != 0 || !r.effect.Has(tcpstate.Rejected) || r.badChecksum:
+			case r.Packet == record.PacketNumber(p.Packet), r.Packet > record.PacketNumber(p.Packet) &&
+				r.Segment.Len > 0 && r.Segment.Seq-uint32(p.Seq) < p.Len:
+				r.effect, r.provenBy = p.Effect, b.last
+			}
+		}
 	}
 }
 

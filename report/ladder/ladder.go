@@ -91,6 +91,7 @@ type Rung struct {
 	Findings []string `json:"findings"`
 
 	effect       tcpstate.Effect
+	provenBy     record.PacketNumber // it seemed to be dropped until this packet; 0: it did not
 	flags        flows.Flags
 	duplicate    bool                // the capture holds it twice
 	duplicateOf  uint64              // packet
@@ -299,6 +300,13 @@ func (l *Collector) Trace(id uint64, seg *flows.Segment, effect tcpstate.Effect)
 		if b != own {
 			b.takeOther(id, seg)
 		}
+	}
+}
+
+// Proven is for analyzer.Options.Proven.
+func (l *Collector) Proven(id uint64, p *tcpstate.Proof) {
+	if own := l.byID[id]; own != nil && id == own.record.ID {
+		own.prove(p)
 	}
 }
 

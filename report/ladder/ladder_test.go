@@ -33,7 +33,7 @@ func laddersOf(segments []flows.Segment, choose func(*record.Connection) bool) [
 	}
 	a.Close()
 	l := NewCollector(chosen)
-	a = analyzer.New(analyzer.Options{Trace: l.Trace}, func(*record.Connection) {})
+	a = analyzer.New(analyzer.Options{Trace: l.Trace, Proven: l.Proven}, func(*record.Connection) {})
 	for i := range segments {
 		a.Segment(&segments[i])
 	}
@@ -96,6 +96,29 @@ func exchanges(t testing.TB) map[string][]flows.Segment {
 		all[filepath.Base(file)] = segtest.Script(string(ar.Files[0].Data)).Segments()
 	}
 	return all
+}
+
+// Behind a gap of the capture the first segment does not fit what was seen. Once its peer acknowledges it, the ladder
+// shows that it arrived.
+func TestLadderShowsWhatWasProven(t *testing.T) {
+	segments := segtest.Script(`
+C --> S SYN
+C <-- S SYN,ACK
+C --> S ACK
+C --> S PSH,ACK len=10
+C <-- S ACK
+C <-- S PSH,ACK seq=900000301 ack=111 len=20
+C --> S ACK seq=111 ack=900000321
+`).Segments()
+	for i, r := range laddersOf(segments, every)[0].Rungs {
+		dropped := slices.ContainsFunc(r.Remarks, func(m Remark) bool { return strings.Contains(m.Text, "draws an ACK") })
+		proven := slices.ContainsFunc(r.Remarks, func(m Remark) bool {
+			return m.Text == "the client seemed to drop it; packet 7 shows that it arrived"
+		})
+		if dropped || proven != (r.Packet == 6) || r.effect.Has(tcpstate.Rejected) {
+			t.Errorf("rung %d, packet %d: %v, %s", i, r.Packet, r.Remarks, r.effect)
+		}
+	}
 }
 
 func TestExplanationMatchesSchema(t *testing.T) {

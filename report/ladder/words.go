@@ -45,6 +45,8 @@ func (r *Rung) remark(c *record.Connection) {
 	case r.badChecksum:
 		say("RFC 9293 §3.1", "the checksum is wrong: the %s drops it", to)
 		return
+	case r.provenBy != 0:
+		say("", "the %s seemed to drop it; packet %d shows that it arrived", to, r.provenBy)
 	case has(tcpstate.Rejected):
 		by := r.effect.DroppedBy()
 		text, source, _, _ := by.Describe(tcpstate.Closed, false)

@@ -136,10 +136,11 @@ func (p *Page) choose() {
 	p.lives, p.offered = text.Ranking[*life]{}, text.Ranking[ladder.Chosen]{}
 }
 
-// SecondReading prepares for a second reading of the same packets, and returns the callback for their segments, and of
-// which (analyzer.Options.Trace and Traced). Without a second reading the page has no ladders.
+// SecondReading prepares for a second reading of the same packets, and returns the callbacks that it needs
+// (analyzer.Options.Trace, Traced and Proven). Without a second reading the page has no ladders.
 func (p *Page) SecondReading() (
 	trace func(id uint64, seg *flows.Segment, effect tcpstate.Effect), traced func(*flows.Key) bool,
+	proven func(id uint64, p *tcpstate.Proof),
 ) {
 	p.choose()
 	lives := map[uint64]*life{}
@@ -156,7 +157,8 @@ func (p *Page) SecondReading() (
 			l.see(seg, effect)
 		}
 	}
-	return trace, func(k *flows.Key) bool { return keys.Has(k) || p.collector.Traced(k) }
+	traced = func(k *flows.Key) bool { return keys.Has(k) || p.collector.Traced(k) }
+	return trace, traced, p.collector.Proven
 }
 
 // Forget drops what a second reading that was interrupted has given.

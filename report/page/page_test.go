@@ -49,8 +49,9 @@ func made(t testing.TB, again bool, segments []flows.Segment, o Options) (page s
 		}
 	})
 	if again {
-		trace, traced := p.SecondReading()
-		track(analyzer.Options{Trace: trace, Traced: traced}, func(*record.Connection) {})
+		var o analyzer.Options
+		o.Trace, o.Traced, o.Proven = p.SecondReading()
+		track(o, func(*record.Connection) {})
 	}
 	e := &report.Ending{Result: result, Capture: &report.Capture{
 		Record: "capture", Schema: record.Schema, Files: []string{"x.pcap"}, Packets: uint64(len(segments)),
@@ -333,8 +334,9 @@ func TestLaddersAreBounded(t *testing.T) {
 		a.Segment(&segments[i])
 	}
 	a.Close()
-	trace, traced := p.SecondReading()
-	a = analyzer.New(analyzer.Options{Trace: trace, Traced: traced}, func(*record.Connection) {})
+	var o analyzer.Options
+	o.Trace, o.Traced, o.Proven = p.SecondReading()
+	a = analyzer.New(o, func(*record.Connection) {})
 	for i := range segments {
 		a.Segment(&segments[i])
 	}
