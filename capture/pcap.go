@@ -132,7 +132,7 @@ func (f *pcapFile) next(p *Packet) error {
 		// A crash leaves a tail of zeros in a file; these are not thousands of empty packets of 1970.
 		return damaged(start, "a packet header, found zeros")
 	}
-	captured, _ := f.sizes(h)
+	_, _, captured, _ := f.header(h)
 	if captured > MaxPacket {
 		return damaged(start, "a packet of at most %d bytes, found one of %d", MaxPacket, captured)
 	}
@@ -146,36 +146,32 @@ func (f *pcapFile) next(p *Packet) error {
 
 // more returns a valid record that is already in the buffer.
 func (f *pcapFile) more(p *Packet) bool {
-	h := f.buf.buffered()
-	size := f.layout.recordHeader
+	h, size := f.buf.buffered(), f.layout.recordHeader
 	if len(h) < size {
 		return false
 	}
-	captured, original := f.sizes(h)
-	if captured > MaxPacket || len(h)-size < int(captured) {
-		return false
-	}
-	seconds, fraction := f.order.u32(h), f.order.u32(h[4:])
-	if seconds|fraction|captured|original == 0 {
+	seconds, fraction, captured, original := f.header(h)
+	end := size + int(captured)
+	if captured > MaxPacket || len(h) < end || seconds|fraction|captured|original == 0 {
 		return false
 	}
 	p.Time = int64(seconds)*1e9 + int64(fraction)*f.layout.unit
-	size += int(captured)
-	p.Data = h[f.layout.recordHeader:size:size]
-	p.Length = max(int(original), int(captured))
+	p.Data = h[size:end:end]
+	p.Length = int(max(original, captured))
 	p.Link = f.link
 	p.options = nil
-	f.buf.take(size)
+	f.buf.take(end)
 	return true
 }
 
-// sizes returns the two lengths in a record's header: captured, and on the wire.
-func (f *pcapFile) sizes(h []byte) (captured, original uint32) {
-	captured, original = f.order.u32(h[8:]), f.order.u32(h[12:])
+// header returns the time in a record's header, and its two lengths: captured, and on the wire.
+func (f *pcapFile) header(h []byte) (seconds, fraction, captured, original uint32) {
+	o := f.order
+	seconds, fraction, captured, original = o.u32(h), o.u32(h[4:]), o.u32(h[8:]), o.u32(h[12:])
 	if f.lengths == originalFirst || f.lengths == smallerFirst && captured > original {
 		captured, original = original, captured
 	}
-	return captured, original
+	return seconds, fraction, captured, original
 }
 
 // drops is unknown for a pcap file.

@@ -178,18 +178,19 @@ func (r *Reader) Read(packets []Packet) (n int, err error) {
 	}
 	packets[0] = *first
 	s := r.due[0]
-	for n = 1; n < len(packets) && s.file.format.more(&packets[n]); n++ {
+	for n = 1; n < len(packets); n++ {
 		p := &packets[n]
+		if !s.file.format.more(p) {
+			break
+		}
 		if p.Time != NoTime {
 			s.key = p.Time
 		}
-		if len(r.due) > 1 {
-			if r.due.Less(1, 0) || len(r.due) > 2 && r.due.Less(2, 0) {
-				s.packet = *p // comes after one of another file
-				r.given = false
-				r.settle(true)
-				break
-			}
+		if len(r.due) > 1 && (r.due.Less(1, 0) || len(r.due) > 2 && r.due.Less(2, 0)) {
+			s.packet = *p // comes after one of another file
+			r.given = false
+			r.settle(true)
+			break
 		}
 		r.tally.Count(p)
 	}

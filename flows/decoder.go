@@ -23,7 +23,6 @@ type DecoderOptions struct {
 type Decoder struct {
 	options DecoderOptions
 	layers  [layerTypes]layer
-	tcp     *tcp // the one in layers
 
 	// The packet at hand.
 	packet  *capture.Packet
@@ -49,7 +48,6 @@ type Decoder struct {
 func NewDecoder(options DecoderOptions) *Decoder {
 	d := &Decoder{
 		options:        options,
-		tcp:            &tcp{},
 		encapsulations: encapsulations{keyIDs: options.KeyIDs, byHash: map[uint64]*encapsulation{}},
 		reassembly:     reassembly{datagrams: map[datagramKey]*datagram{}},
 	}
@@ -69,7 +67,7 @@ func NewDecoder(options DecoderOptions) *Decoder {
 		&ipv6Extension{typ: layers.LayerTypeIPv6Routing},
 		&ipv6Extension{typ: layers.LayerTypeIPv6Destination},
 		&gre{}, &erspanI{}, &erspanII{}, &erspanIII{}, &udp{}, &vxlan{}, &geneve{}, &gtpu{}, &capwap{}, &wccp{},
-		d.tcp, &icmpv4{}, &icmpv6{},
+		&tcp{}, &icmpv4{}, &icmpv6{},
 	} {
 		for _, t := range l.CanDecode().LayerTypes() {
 			d.layers[t] = l
@@ -124,7 +122,7 @@ func (d *Decoder) walk(typ gopacket.LayerType, data []byte, wire int) {
 		next := l.NextLayerType()
 		switch l := l.(type) {
 		case *tcp:
-			d.segment(l, data, wire)
+			d.segment(data, wire)
 			return
 		case *ipv4:
 			d.ip.from4(l)

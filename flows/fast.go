@@ -3,7 +3,6 @@ package flows
 import (
 	"encoding/binary"
 
-	"github.com/google/gopacket"
 	"github.com/tcplife/tcplife/capture"
 )
 
@@ -82,7 +81,7 @@ func (d *Decoder) shortcut4(data []byte) bool {
 	if wire < len(segment) {
 		segment = segment[:max(0, wire)]
 	}
-	if d.tcp.DecodeFromBytes(segment, gopacket.NilDecodeFeedback) != nil {
+	if len(segment) < tcpNeeded || tcpSize(segment) < tcpLeast {
 		return false
 	}
 	d.ip.src.set4(data[12:])
@@ -92,7 +91,7 @@ func (d *Decoder) shortcut4(data []byte) bool {
 	d.ip.ecn = ECN(data[1] & 3)
 	d.ip.rehomed, d.ip.redirected = false, false
 	d.checkIPv4(data, sumPlain((*[20]byte)(data)))
-	d.segment(d.tcp, segment, wire)
+	d.segment(segment, wire)
 	return true
 }
 
@@ -106,13 +105,13 @@ func (d *Decoder) shortcut6(data []byte) bool {
 	if wire < len(segment) {
 		segment = segment[:wire]
 	}
-	if wire == 0 || d.tcp.DecodeFromBytes(segment, gopacket.NilDecodeFeedback) != nil {
+	if wire == 0 || len(segment) < tcpNeeded || tcpSize(segment) < tcpLeast {
 		return false
 	}
 	d.ip.src, d.ip.dst = Addr(data[8:24]), Addr(data[24:40])
 	d.ip.v6, d.ip.ttl, d.ip.id, d.ip.headers, d.ip.unsized = true, data[7], 0, 40, false
 	d.ip.ecn = ECN(data[1] >> 4 & 3)
 	d.ip.rehomed, d.ip.redirected = false, false
-	d.segment(d.tcp, segment, wire)
+	d.segment(segment, wire)
 	return true
 }

@@ -12,14 +12,7 @@ import (
 )
 
 // tcp is RFC 9293 §3.1. gopacket's refuses the segment when its options are malformed or cut by the snaplen.
-type tcp struct {
-	header
-	srcPort, dstPort uint16
-	seq, ack         uint32
-	size             int // of the header with its options, as it says itself
-	flags            Flags
-	window           uint16
-}
+type tcp struct{ header }
 
 // tcpNeeded is how much of the header must have been captured: up to the control bits. That is what the old default
 // snaplen of 68 bytes leaves of a segment in IPv6.
@@ -31,21 +24,18 @@ func (l *tcp) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 	if len(data) < tcpNeeded {
 		return errShort
 	}
-	l.srcPort, l.dstPort = binary.BigEndian.Uint16(data), binary.BigEndian.Uint16(data[2:])
-	l.seq, l.ack = binary.BigEndian.Uint32(data[4:]), binary.BigEndian.Uint32(data[8:])
-	l.size = int(data[12]>>4) * 4
-	l.flags = Flags(binary.BigEndian.Uint16(data[12:])) & (AE<<1 - 1)
-	l.window = UnknownWindow
-	if len(data) >= tcpNeeded+2 {
-		l.window = binary.BigEndian.Uint16(data[14:])
-	}
-	if l.size < 20 {
+	size := tcpSize(data)
+	if size < tcpLeast {
 		return errBad
 	}
-	n := min(l.size, len(data))
-	l.Contents, l.Payload, l.next = data[:n], data[n:], endTCP.layer()
-	return nil
+	return l.split(data, min(size, len(data)), endTCP.layer())
 }
+
+// tcpLeast is the size of a header without options.
+const tcpLeast = 20
+
+// tcpSize is the size of a header with its options, as it says itself.
+func tcpSize(data []byte) int { return int(data[12]>>4) * 4 }
 
 // fastOpenID tells Fast Open from other experiments (RFC 6994, RFC 7413 appendix A).
 const fastOpenID = 0xf989
@@ -130,9 +120,9 @@ func (o *Options) timestamp(value []byte) {
 	o.HasTimestamp, o.TSVal, o.TSEcr = true, binary.BigEndian.Uint32(value), binary.BigEndian.Uint32(value[4:])
 }
 
-// segment appends the segment that l begins. Data is what was captured of it, and wire its length. A header that claims
-// to be longer than the segment is an options' list with a bad length.
-func (d *Decoder) segment(l *tcp, data []byte, wire int) {
+// segment appends the segment that begins with a header. Data is what was captured of it, at least tcpNeeded, and wire
+// its length. A header that claims to be longer than the segment is an options' list with a bad length.
+func (d *Decoder) segment(data []byte, wire int) {
 	checksum := d.header
 	if wire <= len(data) {
 		d.stats.CheckedTCPSegments++
@@ -149,34 +139,37 @@ func (d *Decoder) segment(l *tcp, data []byte, wire int) {
 		d.found(endBadChecksum)
 		return
 	}
-	s := d.extend()
-	s.Flags, s.Seq, s.Ack, s.Window = l.flags, l.seq, l.ack, l.window
-	s.Len = uint32(max(0, wire-l.size))
-	s.Headers = uint16(min(d.ip.headers+wire-int(s.Len), math.MaxUint16))
-	s.Options.Cut = len(l.Contents) < l.size
-	if len(l.Contents) > 20 {
-		s.Options.parse(l.Contents[20:])
+	s, size := d.extend(), tcpSize(data)
+	n := min(size, len(data))
+	s.Seq, s.Ack = binary.BigEndian.Uint32(data[4:]), binary.BigEndian.Uint32(data[8:])
+	s.Flags, s.Window = Flags(binary.BigEndian.Uint16(data[12:]))&(AE<<1-1), UnknownWindow
+	if n >= tcpNeeded+2 {
+		s.Window = binary.BigEndian.Uint16(data[14:])
 	}
-	s.FromB = s.Key.set(&d.ip.src, &d.ip.dst, l.srcPort, l.dstPort, d.ip.v6)
+	s.Len = uint32(max(0, wire-size))
+	s.Headers = uint16(min(d.ip.headers+wire-int(s.Len), math.MaxUint16))
+	if s.Options.Cut = n < size; n > tcpLeast {
+		s.Options.parse(data[tcpLeast:n])
+	}
+	s.FromB = s.Key.set(&d.ip.src, &d.ip.dst, binary.BigEndian.Uint16(data), binary.BigEndian.Uint16(data[2:]), d.ip.v6)
 	s.Cut = wire > len(data)
 	s.Checksum = checksum
-	s.Digest = l.digest(wire)
+	s.Digest = digestTCP(data[:n], data[n:], wire)
 	if s.Flags.Has(RST) && s.Len > 0 {
-		s.Reason = reason(l.Payload[:min(len(l.Payload), int(s.Len))])
+		s.Reason = reason(data[n:min(len(data), n+int(s.Len))])
 	}
 	d.stats.Segments++
 	d.found(endTCP)
 }
 
-// digest is Segment.Digest.
-func (l *tcp) digest(wire int) uint32 {
-	c := l.Contents
-	h := mix(uint64(binary.LittleEndian.Uint32(c)), uint64(binary.LittleEndian.Uint16(c[12:]))^uint64(wire)<<16)
-	if len(c) > 18 { // behind the checksum
-		h = digest(c[18:], h)
+// digestTCP is Segment.Digest.
+func digestTCP(header, text []byte, wire int) uint32 {
+	h := mix(uint64(binary.LittleEndian.Uint32(header)), uint64(binary.LittleEndian.Uint16(header[12:]))^uint64(wire)<<16)
+	if len(header) > 18 { // behind the checksum
+		h = digest(header[18:], h)
 	}
-	if len(l.Payload) > 0 {
-		h = digest(l.Payload[:min(64, len(l.Payload))], h)
+	if len(text) > 0 {
+		h = digest(text[:min(64, len(text))], h)
 	}
 	return uint32(h ^ h>>32)
 }
