@@ -1,6 +1,7 @@
 package analyzer
 
 import (
+	"encoding/binary"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,7 +55,7 @@ type slim struct {
 	packet        uint64
 	seq, ack      uint32
 	digest, tsVal uint32
-	addrs         [2][4]byte
+	addrs         [2]uint32 // the last four bytes, little-endian
 	ports         [2]uint16
 	mss, options  uint16 // line.behind, line.len
 	window, ipid  uint16
@@ -74,44 +75,56 @@ func (t *attempts) put(e *attempt) uint32 {
 		return n | isWhole
 	}
 	n := t.slim.Take()
-	*t.slim.At(n) = slim{
-		at: e.at, packet: e.packet, seq: e.seq, ack: uint32(l.passed), digest: l.digest, tsVal: l.tsVal,
-		addrs: [2][4]byte{[4]byte(k.A[12:]), [4]byte(k.B[12:])}, ports: [2]uint16{k.APort, k.BPort},
-		mss: l.behind, options: l.len, window: l.window, ipid: l.ipid,
-		headers: l.headers, ttl: l.ttl, flags: l.flags, marks: l.marks,
-	}
+	s := t.slim.At(n)
+	s.at, s.packet, s.seq, s.ack, s.digest, s.tsVal = e.at, e.packet, e.seq, uint32(l.passed), l.digest, l.tsVal
+	s.addrs[0], s.addrs[1], s.ports[0], s.ports[1] = last4(&k.A), last4(&k.B), k.APort, k.BPort
+	s.mss, s.options, s.window, s.ipid, s.headers, s.ttl = l.behind, l.len, l.window, l.ipid, l.headers, l.ttl
+	s.flags, s.marks = l.flags, l.marks
 	return n
 }
 
-// at returns the attempt with a number.
-func (t *attempts) at(n uint32) attempt {
+// read fills e with the attempt that has a number. e must be empty.
+func (t *attempts) read(n uint32, e *attempt) {
 	if n&isWhole != 0 {
-		return *t.whole.At(n &^ isWhole)
+		*e = *t.whole.At(n &^ isWhole)
+		return
 	}
-	s := t.slim.At(n)
-	return attempt{
-		key: flows.Key{A: mapped(s.addrs[0]), B: mapped(s.addrs[1]), APort: s.ports[0], BPort: s.ports[1]},
-		at:  s.at, heard: s.at, packet: s.packet, seq: s.seq,
-		syn: line{
-			passed: uint64(s.ack), digest: s.digest, tsVal: s.tsVal, behind: s.mss, len: s.options,
-			window: s.window, ipid: s.ipid, headers: s.headers, ttl: s.ttl, flags: s.flags, marks: s.marks,
-		},
-	}
+	s, k, l := t.slim.At(n), &e.key, &e.syn
+	e.at, e.heard, e.packet, e.seq = s.at, s.at, s.packet, s.seq
+	k.A, k.B, k.APort, k.BPort = mapped(s.addrs[0]), mapped(s.addrs[1]), s.ports[0], s.ports[1]
+	l.passed, l.digest, l.tsVal, l.behind, l.len = uint64(s.ack), s.digest, s.tsVal, s.mss, s.options
+	l.window, l.ipid, l.headers, l.ttl, l.flags, l.marks = s.window, s.ipid, s.headers, s.ttl, s.flags, s.marks
 }
 
-// mapped is the prefix of an IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2).
-func mapped(ip [4]byte) flows.Addr {
-	return flows.Addr{10: 0xff, 11: 0xff, 12: ip[0], 13: ip[1], 14: ip[2], 15: ip[3]}
+// last returns the number of the SYN of the attempt that has a number, and when it was heard last.
+func (t *attempts) last(n uint32) (packet uint64, heard int64) {
+	if n&isWhole != 0 {
+		e := t.whole.At(n &^ isWhole)
+		return e.packet, e.heard
+	}
+	s := t.slim.At(n)
+	return s.packet, s.at
 }
+
+// last4 is an IPv4 address, as slim stores it, and mapped makes it a flows.Addr again (RFC 4291 §2.5.5.2).
+func last4(a *flows.Addr) uint32 { return binary.LittleEndian.Uint32(a[12:]) }
+
+func mapped(ip uint32) (a flows.Addr) {
+	binary.LittleEndian.PutUint64(a[8:], prefix4|uint64(ip)<<32)
+	return a
+}
+
+// prefix4 is no constant, so that a mapped address is written in one piece, as it is read.
+var prefix4 uint64 = 0xffff << 16
 
 // is reports whether the attempt with a number has a key.
 func (t *attempts) is(n uint32, k *flows.Key) bool {
 	if n&isWhole != 0 {
-		return t.whole.At(n&^isWhole).key == *k
+		return same(&t.whole.At(n&^isWhole).key, k)
 	}
 	s := t.slim.At(n)
-	return s.ports == [2]uint16{k.APort, k.BPort} && s.addrs[0] == [4]byte(k.A[12:]) &&
-		s.addrs[1] == [4]byte(k.B[12:]) && !k.V6 && k.Domain == 0
+	return s.addrs[0] == last4(&k.A) && s.addrs[1] == last4(&k.B) && s.ports[0] == k.APort && s.ports[1] == k.BPort &&
+		!k.V6 && k.Domain == 0
 }
 
 // drop frees a number.
@@ -133,18 +146,18 @@ func (t *attempts) used() uint64 {
 
 // createAttempt begins the record of an attempt, if the segment is a SYN that can begin one and wait for an answer.
 func (a *Analyzer) createAttempt(syn *flows.Segment, tag uint32) bool {
-	l, plain := lineOf(syn)
-	if !opens(syn) || syn.Quote != nil || syn.Encap != nil || !plain {
+	if !opens(syn) || syn.Quote != nil || syn.Encap != nil || !fits(syn) {
 		return false
 	}
-	l.passed = uint64(syn.Ack)
 	a.live.Begun++
 	sent := event{attempt: attemptBy(&syn.Key, sender(syn)), probe: crowd.ProbeOf(syn)}
 	sent.attempt.SynAt = syn.Time
 	a.tell(synSent, &sent)
 	n := a.table.add(tag)
 	p := a.table.places.At(n)
-	e := attempt{key: syn.Key, packet: syn.Packet, at: syn.Time, heard: a.now(), seq: syn.Seq, len: syn.Len, syn: l}
+	e := attempt{key: syn.Key, packet: syn.Packet, at: syn.Time, heard: a.now(), seq: syn.Seq, len: syn.Len}
+	e.syn.passed = uint64(syn.Ack)
+	e.syn.set(syn)
 	p.where, p.kind = a.table.attempts.put(&e), bare
 	a.wakeAt(n, e.packet, e.deadline(&a.options))
 	if a.options.Trace != nil {
@@ -157,7 +170,8 @@ func (a *Analyzer) createAttempt(syn *flows.Segment, tag uint32) bool {
 func (a *Analyzer) promote(n uint32) *connection {
 	p := a.table.places.At(n)
 	c := a.table.awake.take()
-	e := a.table.attempts.at(p.where)
+	var e attempt
+	a.table.attempts.read(p.where, &e)
 	a.grow(c, &e)
 	a.table.attempts.drop(p.where)
 	c.place = n
@@ -178,7 +192,8 @@ func (a *Analyzer) grow(c *connection, e *attempt) {
 // finishAttempt ends the record of an attempt that failed.
 func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 	number := a.table.places.At(n).where
-	e := a.table.attempts.at(number)
+	var e attempt
+	a.table.attempts.read(number, &e)
 	a.table.remove(&e.key, n)
 	if a.table.index != nil { // without an index, nothing needs the room
 		a.table.attempts.drop(number)

@@ -177,8 +177,8 @@ func (c *connection) spare() bool { return c.over() || c.waits() || c.embryonic(
 func (a *Analyzer) candidate(n uint32, spare bool) candidate {
 	switch p := a.table.places.At(n); p.kind {
 	case bare:
-		e := a.table.attempts.at(p.where)
-		return candidate{e.packet, e.heard, true}
+		packet, heard := a.table.attempts.last(p.where)
+		return candidate{packet, heard, true}
 	case orderly:
 		o := a.table.ordinary.At(p.where)
 		return candidate{o.packet, o.heard, o.waits != 0 || o.embryonic()}
@@ -207,8 +207,8 @@ func (a *Analyzer) giveBack(m store.Alarm) {
 	p.alarm = never
 	switch p.kind {
 	case bare:
-		e := a.table.attempts.at(p.where)
-		a.wakeAt(m.Place, m.ID, e.deadline(&a.options))
+		_, heard := a.table.attempts.last(p.where)
+		a.wakeAt(m.Place, m.ID, heard+int64(a.options.EmbryonicLimit))
 		return
 	case orderly:
 		a.wakeAt(m.Place, m.ID, a.table.ordinary.At(p.where).deadline(&a.options))

@@ -97,7 +97,8 @@ func (a *Analyzer) peek(n uint32) *connection {
 			return &a.peeked[len(a.peeked)-1]
 		})
 	case p.kind == bare:
-		e := a.table.attempts.at(p.where)
+		var e attempt
+		a.table.attempts.read(p.where, &e)
 		a.grow(&a.scratch, &e)
 		return &a.scratch
 	case p.kind == orderly:

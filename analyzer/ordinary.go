@@ -48,36 +48,39 @@ func (a *Analyzer) proceeds(n uint32, seg *flows.Segment) bool {
 	case bare:
 		return seg.Encap == nil && a.answers(n, p, seg)
 	case orderly:
-		return seg.Encap == nil && a.goesOn(n, a.table.ordinary.At(p.where), seg)
+		return seg.Encap == nil && a.goesOn(n, p, seg)
 	}
 	return false
 }
 
 // answers begins an ordinary connection if the segment is the SYN-ACK that answers the SYN at a place.
 func (a *Analyzer) answers(n uint32, p *place, seg *flows.Segment) bool {
-	e := a.table.attempts.at(p.where)
-	asks := e.len == 0 && e.syn.window != 0 && e.syn.checksum() != flows.ChecksumWrong && !e.self()
-	if !asks || sender(seg) == e.opener() || seg.Flags&^flows.ECE != flows.SYN|flows.ACK || seg.Ack != e.seq+1 ||
+	var e attempt
+	a.table.attempts.read(p.where, &e)
+	asks := e.len == 0 && e.syn.window != 0 && e.syn.checksum() != flows.ChecksumWrong && !e.self() &&
+		!e.syn.stampedZero()
+	client, server := e.opener(), 1-e.opener()
+	if !asks || sender(seg) == client || seg.Flags&^flows.ECE != flows.SYN|flows.ACK || seg.Ack != e.seq+1 ||
 		seg.Len > 0 {
 		return false
 	}
-	client, server := e.opener(), 1-e.opener()
-	begun := ordinary{attempt: e, lastAt: e.at, lastPacket: e.packet, irs: seg.Seq}
-	begun.next[client], begun.next[server] = e.seq+1, seg.Seq+1
-	begun.acked[client], begun.acked[server] = seg.Seq+1, seg.Ack
-	begun.stamps[client] = e.syn.tsVal
-	begun.states[client], begun.states[server] = tcpstate.SynSent, tcpstate.SynRcvd
-	l, fits := begun.line(seg)
-	if !fits || e.syn.stampedZero() {
+	number := a.table.ordinary.Take()
+	o := a.table.ordinary.At(number)
+	*o = ordinary{attempt: e}
+	o.lastAt, o.lastPacket, o.irs = e.at, e.packet, seg.Seq
+	o.next[client], o.next[server] = e.seq+1, seg.Seq+1
+	o.acked[client], o.acked[server] = seg.Seq+1, seg.Ack
+	o.stamps[client] = e.syn.tsVal
+	o.states[client], o.states[server] = tcpstate.SynSent, tcpstate.SynRcvd
+	if !o.takes(seg) {
+		a.table.ordinary.Drop(number)
 		return false
 	}
 	a.table.attempts.drop(p.where)
-	p.where, p.kind = a.table.ordinary.Take(), orderly
-	o := a.table.ordinary.At(p.where)
-	*o = begun
-	a.write(o, seg, &l)
+	p.where, p.kind = number, orderly
+	a.write(o, seg, 0)
 	o.standing().count(&a.live, 1)
-	told := o.event(a)
+	told := o.event()
 	told.attempt.SynAckAt, told.synAck = seg.Time, crowd.ProbeOf(seg)
 	a.tell(synAcked, &told)
 	a.wakeAt(n, o.packet, o.deadline(&a.options))
@@ -85,7 +88,8 @@ func (a *Analyzer) answers(n uint32, p *place, seg *flows.Segment) bool {
 }
 
 // goesOn takes in a segment if it continues an ordinary connection.
-func (a *Analyzer) goesOn(n uint32, o *ordinary, seg *flows.Segment) bool {
+func (a *Analyzer) goesOn(n uint32, p *place, seg *flows.Segment) bool {
+	o := a.table.ordinary.At(p.where)
 	from, to := sender(seg), 1-sender(seg)
 	fin, behind := seg.Flags.Has(flows.FIN), o.next[to]-seg.Ack
 	if seg.Flags&(flows.SYN|flows.RST|flows.ACK) != flows.ACK || seg.Seq != o.next[from] ||
@@ -122,20 +126,18 @@ func (a *Analyzer) goesOn(n uint32, o *ordinary, seg *flows.Segment) bool {
 	default:
 		return false
 	}
-	l, fits := o.line(seg)
-	if !fits || behind >= 1<<16 {
+	if behind >= 1<<16 || !o.takes(seg) {
 		return false
 	}
-	l.behind = uint16(behind)
 	if o.embryonic() {
-		told := o.event(a)
+		told := o.event()
 		told.attempt.SynAckAt, told.attempt.AckAt = o.lastAt, seg.Time
 		a.tell(handshakeCompletes, &told)
 	}
 	if y == tcpstate.TimeWait && o.waits == 0 {
 		o.waits = seg.Time
 	}
-	a.write(o, seg, &l)
+	a.write(o, seg, uint16(behind))
 	if o.next[from] += seg.Len; fin {
 		o.next[from]++
 	}
@@ -144,37 +146,39 @@ func (a *Analyzer) goesOn(n uint32, o *ordinary, seg *flows.Segment) bool {
 		o.standing().count(&a.live, ^uint64(0)) // one less
 		o.states[from], o.states[to] = x, y
 		o.standing().count(&a.live, 1)
+		a.wakeAt(n, o.packet, o.deadline(&a.options)) // otherwise it only moves later
 	}
 	if y == tcpstate.Closed && a.options.AtClose {
 		c := a.peek(n)
 		a.reportClosed(c)
 		o.reported = c.reported
 	}
-	a.wakeAt(n, o.packet, o.deadline(&a.options))
 	return true
 }
 
-// line returns the line of a segment, except what it acknowledges. It reports whether the line can be stored after the
-// others, and nothing about the segment is out of the ordinary.
-func (o *ordinary) line(seg *flows.Segment) (l line, fits bool) {
-	passed, packets, last := seg.Time-o.lastAt, seg.Packet-o.lastPacket, o.stamps[sender(seg)]
-	older := seg.Options.HasTimestamp && last != 0 && int32(seg.Options.TSVal-last) < 0 // RFC 7323 §5.3
-	if o.count == maxLines || passed < 0 || passed >= 1<<(64-passedBits) || packets >= 1<<passedBits ||
-		older || seg.Window == 0 || seg.Checksum == flows.ChecksumWrong {
-		return line{}, false
+// takes reports whether the line of a segment can be stored after the others, and nothing about the segment is out of
+// the ordinary.
+func (o *ordinary) takes(seg *flows.Segment) bool {
+	passed, packets := seg.Time-o.lastAt, seg.Packet-o.lastPacket
+	if opt := &seg.Options; opt.HasTimestamp {
+		last := o.stamps[sender(seg)]
+		if opt.TSVal == 0 || last != 0 && int32(opt.TSVal-last) < 0 { // RFC 7323 §5.3
+			return false
+		}
 	}
-	l, fits = lineOf(seg)
-	l.passed = uint64(passed)<<passedBits | packets
-	return l, fits && !l.stampedZero()
+	return o.count < maxLines && passed >= 0 && passed < 1<<(64-passedBits) && packets < 1<<passedBits &&
+		seg.Window != 0 && seg.Checksum != flows.ChecksumWrong && fits(seg)
 }
 
-// write stores a line after the others.
-func (a *Analyzer) write(o *ordinary, seg *flows.Segment, l *line) {
+// write stores the line of a segment after the others.
+func (a *Analyzer) write(o *ordinary, seg *flows.Segment, behind uint16) {
 	n := &o.pages[o.count/linesOnPage]
 	if o.count%linesOnPage == 0 {
 		*n = a.table.lines.Take()
 	}
-	a.table.lines.At(*n)[o.count%linesOnPage] = *l
+	l := &a.table.lines.At(*n)[o.count%linesOnPage]
+	l.passed, l.behind = uint64(seg.Time-o.lastAt)<<passedBits|(seg.Packet-o.lastPacket), behind
+	l.set(seg)
 	o.count++
 	o.lastAt, o.lastPacket, o.heard = seg.Time, seg.Packet, a.clock
 	if seg.Options.HasTimestamp {
@@ -251,12 +255,12 @@ func (a *Analyzer) replace(n uint32, c *connection) {
 	p.where, p.kind = c.number, awake
 }
 
-// event returns an event of now for the connection.
-func (o *ordinary) event(a *Analyzer) event {
-	syn := o.segment()
-	e := event{attempt: attemptBy(&o.key, o.opener()), probe: crowd.ProbeOf(&syn)}
-	e.attempt.SynAt = o.at
-	return e
+// event returns an event of the connection.
+func (e *attempt) event() (told event) {
+	syn := e.segment()
+	told.attempt, told.probe = attemptBy(&e.key, e.opener()), crowd.ProbeOf(&syn)
+	told.attempt.SynAt = e.at
+	return told
 }
 
 // standing is how the connection is counted.
@@ -392,42 +396,35 @@ const (
 	optionSACK
 )
 
-// lineOf returns the line of a segment, without passed and behind. It reports whether the line loses nothing: longer
-// segments and less common options do not fit.
-func lineOf(seg *flows.Segment) (l line, whole bool) {
-	opt := &seg.Options
-	l = line{
-		digest: seg.Digest, tsVal: opt.TSVal, tsEcr: opt.TSEcr, len: uint16(seg.Len), window: seg.Window,
-		ipid:    seg.IPID,
-		headers: uint8(seg.Headers), ttl: seg.TTL, flags: uint8(seg.Flags), marks: uint8(seg.ECN) |
-			uint8(seg.Checksum)<<2,
+// fits reports whether a line loses nothing of a segment: longer segments and less common options do not fit.
+func fits(seg *flows.Segment) bool {
+	o := &seg.Options
+	if o.HasSACK || o.FastOpen || o.MPTCP != flows.NoMPTCP || o.Signed || o.Cut || seg.Headers >= 1<<8 {
+		return false
 	}
-	l.mark(seg.FromB, markFromB)
-	l.mark(opt.HasTimestamp, markStamped)
-	l.mark(seg.Cut, markCut)
-	l.mark(seg.Flags.Has(flows.AE), markAE)
-	plain := flows.Options{HasTimestamp: opt.HasTimestamp, TSVal: opt.TSVal, TSEcr: opt.TSEcr}
-	if seg.Flags.Has(flows.SYN) {
-		l.behind, l.len = opt.MSS, uint16(opt.WScale)
-		if plain.MSS, plain.HasMSS = opt.MSS, opt.HasMSS; opt.HasMSS {
-			l.len |= optionMSS
-		}
-		if plain.WScale, plain.HasWScale = opt.WScale, opt.HasWScale; opt.HasWScale {
-			l.len |= optionWScale
-		}
-		if plain.SACKPermitted = opt.SACKPermitted; opt.SACKPermitted {
-			l.len |= optionSACK
-		}
-	} else if seg.Len >= 1<<16 {
-		return line{}, false
-	}
-	return l, seg.Headers < 1<<8 && *opt == plain
+	return seg.Flags.Has(flows.SYN) || seg.Len < 1<<16 && !o.HasMSS && !o.HasWScale && !o.SACKPermitted
 }
 
-func (l *line) mark(is bool, bit uint8) {
-	if is {
-		l.marks |= bit
+// set stores a segment that fits, except passed and behind. It writes each field to its place: a processor waits where
+// it copies in one piece what it has just written in several.
+func (l *line) set(seg *flows.Segment) {
+	o := &seg.Options
+	l.digest, l.tsVal, l.tsEcr, l.window, l.ipid = seg.Digest, o.TSVal, o.TSEcr, seg.Window, seg.IPID
+	l.headers, l.ttl, l.flags = uint8(seg.Headers), seg.TTL, uint8(seg.Flags)
+	l.marks = uint8(seg.ECN) | uint8(seg.Checksum)<<2 | uint8(bit(seg.FromB)*markFromB|
+		bit(o.HasTimestamp)*markStamped|bit(seg.Cut)*markCut|bit(seg.Flags.Has(flows.AE))*markAE)
+	if l.len = uint16(seg.Len); seg.Flags.Has(flows.SYN) {
+		l.behind, l.len = o.MSS, uint16(o.WScale)|bit(o.HasMSS)*optionMSS|bit(o.HasWScale)*optionWScale|
+			bit(o.SACKPermitted)*optionSACK
 	}
+}
+
+// bit is 1 for true.
+func bit(is bool) (n uint16) {
+	if is {
+		n = 1
+	}
+	return n
 }
 
 // read sets the fields of a segment that the line holds, except the text of a SYN.

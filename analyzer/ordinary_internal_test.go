@@ -27,8 +27,17 @@ func TestLinesHoldSegments(t *testing.T) {
 					r.IntN(2) == 0, 14, r.IntN(2) == 0
 			}
 		}
+		opt := &seg.Options // what no option says is 0
+		if !opt.HasSACK && !opt.FastOpen && opt.MPTCP == flows.NoMPTCP {
+			opt.SACKLeft, opt.SACKRight, opt.FastOpenLen, opt.MPTCPToken = 0, 0, 0, 0
+		}
+		if !seg.Flags.Has(flows.SYN) && !opt.HasMSS && !opt.HasWScale {
+			opt.MSS, opt.WScale = 0, 0
+		}
 		seg.Len %= 1 << 17
-		l, whole := lineOf(&seg)
+		var l line
+		whole := fits(&seg)
+		l.set(&seg)
 		back := flows.Segment{Packet: seg.Packet, Time: seg.Time, Key: seg.Key, Seq: seg.Seq, Ack: seg.Ack}
 		if seg.Flags.Has(flows.SYN) {
 			back.Len = seg.Len

@@ -174,8 +174,8 @@ func (a *Analyzer) ids(list []uint64, n uint32) []uint64 {
 			list = append(list, c.id)
 		}
 	case p.kind == bare:
-		e := a.table.attempts.at(p.where)
-		list = append(list, e.packet)
+		packet, _ := a.table.attempts.last(p.where)
+		list = append(list, packet)
 	case p.kind == orderly:
 		list = append(list, a.table.ordinary.At(p.where).packet)
 	default:

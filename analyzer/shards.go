@@ -89,12 +89,15 @@ func (s *Shards) Segments(list []flows.Segment) {
 	}
 	latest := int64(math.MinInt64)
 	for i := range list {
-		seg, before := &list[i], s.passed
-		s.passed.Note(seg)
-		w.steady = w.steady && latest <= seg.Time && s.passed == before
+		seg := &list[i]
+		if w.steady = w.steady && latest <= seg.Time; !s.passed.ACKs {
+			before := s.passed
+			s.passed.Note(seg)
+			w.steady = w.steady && s.passed == before
+		}
 		latest = seg.Time
 		tag := s.seeds.hash(&seg.Key)
-		own := &w.own[tag%uint32(len(w.own))]
+		own := &w.own[tag&0xffff*uint32(len(w.own))>>16] // the upper bits choose a bucket
 		*own = append(*own, owned{tag, uint32(i)})
 	}
 	s.give(w)

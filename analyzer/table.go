@@ -86,6 +86,13 @@ func (s *seeds) hash(k *flows.Key) uint32 {
 	return uint32(h >> 32)
 }
 
+// same reports whether two keys are equal, word by word.
+func same(k, l *flows.Key) bool {
+	return half(k.A[8:]) == half(l.A[8:]) && half(k.B[8:]) == half(l.B[8:]) && k.APort == l.APort &&
+		k.BPort == l.BPort && half(k.A[:8]) == half(l.A[:8]) && half(k.B[:8]) == half(l.B[:8]) && k.V6 == l.V6 &&
+		k.Domain == l.Domain
+}
+
 func half(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
 
 func mix(x, y uint64) uint64 {
@@ -108,7 +115,7 @@ func (t *table) find(k *flows.Key, tag uint32) uint32 {
 		p := t.places.At(b.place)
 		switch p.kind {
 		case awake:
-			if t.awake.at(p.where).key == *k {
+			if same(&t.awake.at(p.where).key, k) {
 				return b.place
 			}
 			continue
@@ -118,7 +125,7 @@ func (t *table) find(k *flows.Key, tag uint32) uint32 {
 			}
 			continue
 		case orderly:
-			if t.ordinary.At(p.where).key == *k {
+			if same(&t.ordinary.At(p.where).key, k) {
 				return b.place
 			}
 			continue

@@ -75,7 +75,8 @@ func (a *Analyzer) undoJump() {
 	}
 	switch p := a.table.places.At(n); {
 	case p.kind == bare:
-		e := a.table.attempts.at(p.where)
+		var e attempt
+		a.table.attempts.read(p.where, &e)
 		a.table.attempts.drop(p.where)
 		e.heard = a.clock
 		p.where = a.table.attempts.put(&e)
@@ -121,10 +122,11 @@ func (a *Analyzer) look(m store.Alarm) {
 	}
 	p.alarm = never
 	if p.kind == bare {
-		if e := a.table.attempts.at(p.where); e.deadline(&a.options) <= m.At {
-			a.finishAttempt(m.Place, e.deadline(&a.options), record.EndIdle)
+		packet, heard := a.table.attempts.last(p.where)
+		if deadline := heard + int64(a.options.EmbryonicLimit); deadline <= m.At {
+			a.finishAttempt(m.Place, deadline, record.EndIdle)
 		} else {
-			a.wakeAt(m.Place, e.packet, e.deadline(&a.options))
+			a.wakeAt(m.Place, packet, deadline)
 		}
 		return
 	}

@@ -25,10 +25,11 @@ type network struct {
 }
 
 // set4 makes a the IPv4 address that b begins with, mapped (RFC 4291 §2.5.5.2).
-func (a *Addr) set4(b []byte) {
-	const prefix = 0xffff << 32
-	a.setWords(0, prefix|uint64(binary.BigEndian.Uint32(b)))
-}
+func (a *Addr) set4(b []byte) { a.setWords(0, prefix4|uint64(binary.BigEndian.Uint32(b))) }
+
+// prefix4 is no constant: the compiler would write the words of constants and the others in pieces, and a processor
+// waits where it reads in one piece what it has just written in several.
+var prefix4 uint64 = 0xffff << 32
 
 func (ip *network) from4(l *ipv4) {
 	ip.src.set4(l.SrcIP)

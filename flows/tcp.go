@@ -175,7 +175,7 @@ func digestTCP(header, text []byte, wire int) uint32 {
 }
 
 // set fills k for a segment from src to dst and reports whether src became B. It handles the addresses as pairs of
-// words, as they were written: a processor waits where it reads in one piece what it has just written in two.
+// words, as they were written.
 func (k *Key) set(src, dst *Addr, srcPort, dstPort uint16, v6 bool) (fromB bool) {
 	aHigh, aLow := src.words()
 	bHigh, bLow := dst.words()
