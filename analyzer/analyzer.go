@@ -57,6 +57,11 @@ type Options struct {
 	Ports ledger.PortRange
 	// NoPeers leaves Zeek and Tshark out of the records. Without them less time is needed.
 	NoPeers bool
+	// Whole, if it is not nil, says for each record without findings of its connection's own whether it is needed
+	// whole. It gets a brief record: ID, Start, Ended, EndedBy, Handshake.Outcome, the addresses and ports, and the
+	// findings that other connections gave it. If it returns false, the brief record is emitted, which takes less time.
+	// It is called as emit is, right before it. Records of unusual connections are always whole.
+	Whole func(*record.Connection) bool
 	// FloodSyns keeps samples of SYNs, for Result.FloodSyns.
 	FloodSyns bool
 	// Trace, if it is not nil, is called for each segment after it was processed, with the id of its record and what
@@ -110,7 +115,11 @@ type Analyzer struct {
 	passed  course.Passed
 
 	texts   texts
-	like    likeness // of the attempt whose record is the model of twins
+	summed  record.Connection // the outline of a connection with a story
+	room    parts             // its
+	story   *story            // the next one, without a journal
+	sums    *ledger.Sums      // of connections with stories
+	like    likeness          // of the attempt whose record is the model of twins
 	noTwins bool
 	record  *record.Connection // what emit is given, filled anew for each
 	live    record.Live        // but for the attempts
@@ -120,7 +129,9 @@ type Analyzer struct {
 // then by id. The record is reused after emit returns; Clone it to keep it.
 func New(options Options, emit func(*record.Connection)) *Analyzer {
 	options.setDefaults()
-	return newAnalyzer(options, newAccounts(&options, emit), &record.Connection{})
+	a := newAnalyzer(options, newAccounts(&options, emit), &record.Connection{})
+	a.sums = &a.accounts.totals.Sums
+	return a
 }
 
 func newAnalyzer(o Options, accounts *accounts, record *record.Connection) *Analyzer {
@@ -252,6 +263,9 @@ func (a *Analyzer) Close() {
 		a.when = order{a.clock, turnOfRest, o.id}
 		if a.table.places.At(o.place).kind == bare {
 			a.finishAttempt(o.place, a.clock, record.EndCaptureEnd)
+			continue
+		}
+		if a.endBriefly(o.place, a.clock, record.EndCaptureEnd) {
 			continue
 		}
 		a.makeRoom()

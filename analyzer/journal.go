@@ -25,6 +25,8 @@ type accounts struct {
 	totals ledger.Totals
 	crowd  *crowd.Crowd
 	twins  twins // for a tracker without a journal
+	brief  record.Connection
+	maker  *Analyzer // of whole records; nil without Options.Whole
 
 	related related
 }
@@ -33,6 +35,10 @@ func newAccounts(o *Options, emit func(*record.Connection)) *accounts {
 	a := &accounts{emit: emit, totals: ledger.NewTotals(o.Ports), crowd: crowd.New(), related: newRelated()}
 	if o.FloodSyns {
 		a.crowd.KeepSyns()
+	}
+	if o.Whole != nil {
+		a.maker = newAnalyzer(*o, nil, &record.Connection{})
+		a.maker.passed.Others = true // an ordinary connection has some
 	}
 	return a
 }
@@ -75,12 +81,14 @@ type event struct {
 }
 
 // eventKind says what happened: a record ended, or something that the crowd's method of the same name takes in.
-// twinEnds is the end of an attempt and of its record, which is like the model.
+// twinEnds is the end of an attempt and of its record, which is like the model. briefEnds is
+// the end of a connection and of its record, of which only the story is told.
 type eventKind uint8
 
 const (
 	nothingHappens eventKind = iota
 	recordEnds
+	briefEnds
 	twinEnds
 	timeWaitsEnd
 	synSent
@@ -129,9 +137,9 @@ func (m *order) compare(o *order) int {
 	return cmp.Compare(m.id, o.id)
 }
 
-// take adds an event to the sums. The record is the one that ends, if one does. The twins belong to the tracker that
-// reports the event.
-func (a *accounts) take(e *event, record *record.Connection, twins *twins) {
+// take adds an event to the sums. The record is the one that ends, if one does, or there is its story. The twins belong
+// to the tracker that reports the event.
+func (a *accounts) take(e *event, record *record.Connection, story *story, twins *twins) {
 	if e.silent && a.crowd.Flooded(&e.attempt) {
 		a.keepOpen(e, record)
 	}
@@ -152,6 +160,23 @@ func (a *accounts) take(e *event, record *record.Connection, twins *twins) {
 		a.tokens.Join(record.Handshake.MPTCP)
 		a.totals.Add(record)
 		a.emit(record)
+	case briefEnds:
+		a.crowd.Open(&e.attempt, e.acceptedAt, e.askedAt, e.servedAt, e.heardAt)
+		r := &a.brief
+		story.brief(r, e)
+		a.related.compareISNs(r)
+		if e.synAckTTL > 0 {
+			a.crowd.Proxied(&e.attempt, e.synAckTTL, e.serverTTL)
+		}
+		a.totals.SumFindings(r)
+		a.totals.List(r)
+		r.Client.Options = nil // the story's
+		if findings := r.Findings; a.maker.options.Whole(r) {
+			r = a.maker.whole(story)
+			r.Findings = append(r.Findings, findings...)
+		}
+		a.emit(r)
+		a.endAttempt(e)
 	case twinEnds:
 		a.endAttempt(e)
 		twin := twins.fill(e)
@@ -253,7 +278,7 @@ func (a *Analyzer) tell(kind eventKind, e *event) {
 	e.kind, e.when = kind, a.when
 	if a.journal == nil {
 		e.when.clock = a.clock
-		a.accounts.take(e, a.record, &a.accounts.twins)
+		a.accounts.take(e, a.record, a.story, &a.accounts.twins)
 		return
 	}
 	a.record = a.journal.enter(e)
@@ -273,6 +298,8 @@ type page struct {
 	events  []event
 	records []record.Connection // one for each event that has a record, in order
 	filled  int                 // of the records
+	stories []story             // one for each event that has a story, in order; nil until the first
+	told    int                 // of the stories
 	slice   int                 // how many cuts of the journal come before it
 	last    *work               // the work of which this is the last page; nil on others
 }
@@ -281,6 +308,7 @@ type page struct {
 const (
 	pageEvents   = 256
 	pageRecords  = 32
+	pageStories  = 32
 	journalPages = 24
 )
 
@@ -297,10 +325,13 @@ func (j *journal) enter(e *event) *record.Connection {
 	j.reach(e.when.clock)
 	p := j.page
 	p.events = append(p.events, *e)
-	if e.kind.hasRecord() {
+	switch {
+	case e.kind.hasRecord():
 		p.filled++
+	case e.kind == briefEnds:
+		p.told++
 	}
-	if len(p.events) == pageEvents || p.filled == pageRecords {
+	if len(p.events) == pageEvents || p.filled == pageRecords || p.told == pageStories {
 		j.turn(nil)
 	}
 	return &j.page.records[j.page.filled]
@@ -321,13 +352,21 @@ func (j *journal) reach(clock int64) *record.Connection {
 // turn begins a new page, and returns the room for its first record. The old page may be the last of a work.
 func (j *journal) turn(last *work) *record.Connection {
 	p, next := j.page, j.free.Take()
-	next.events, next.filled, next.slice = next.events[:0], 0, j.slice
+	next.events, next.filled, next.told, next.slice = next.events[:0], 0, 0, j.slice
 	if p.filled < pageRecords { // the next record may be filled although its end was not reported
 		next.records[0], p.records[p.filled] = p.records[p.filled], next.records[0]
 	}
 	p.last, j.page = last, next
 	j.full <- p // the reader may put it back at once
 	return &next.records[0]
+}
+
+// story is the room for the next story.
+func (p *page) story() *story {
+	if p.stories == nil {
+		p.stories = make([]story, pageStories)
+	}
+	return &p.stories[p.told]
 }
 
 // hasRecord reports that the event has a record, and not only an attempt.

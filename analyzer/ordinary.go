@@ -186,13 +186,19 @@ func (a *Analyzer) write(o *ordinary, seg *flows.Segment, behind uint16) {
 	}
 }
 
+// stored are the lines of an ordinary connection, in a row.
+type stored [maxLines / linesOnPage]lines
+
+// read copies the lines of an ordinary connection. They are copied in a row, so that the processor fetches all at once.
+func (t *table) read(o *ordinary, to *stored) {
+	for i := range (o.count + linesOnPage - 1) / linesOnPage {
+		to[i] = *t.lines.At(o.pages[i])
+	}
+}
+
 // eachLine calls visit with each stored segment after the SYN, until visit returns false. It reports whether visit
 // never did.
-func (a *Analyzer) eachLine(o *ordinary, visit func(*flows.Segment) bool) bool {
-	var written [maxLines / linesOnPage]lines
-	for i := range (o.count + linesOnPage - 1) / linesOnPage {
-		written[i] = *a.table.lines.At(o.pages[i]) // copied in a row, so that the processor fetches all at once
-	}
+func (o *ordinary) eachLine(written *stored, visit func(*flows.Segment) bool) bool {
 	client := o.opener()
 	var next [2]uint32
 	next[client], next[1-client] = o.seq+1, o.irs
@@ -205,7 +211,7 @@ func (a *Analyzer) eachLine(o *ordinary, visit func(*flows.Segment) bool) bool {
 			behind = 0
 		}
 		seg.Time += int64(l.passed >> passedBits)
-		seg.Packet += l.passed & (1<<passedBits - 1)
+		seg.Packet += l.packets()
 		seg.Seq, seg.Ack = next[from], next[1-from]-behind
 		if next[from] += seg.Len; seg.Flags&(flows.SYN|flows.FIN) != 0 {
 			next[from]++
@@ -229,7 +235,9 @@ func (a *Analyzer) judge(n uint32) *connection {
 
 // read passes the stored segments to a connection that has taken in the SYN.
 func (a *Analyzer) read(c *connection, o *ordinary) {
-	a.eachLine(o, func(seg *flows.Segment) bool {
+	var written stored
+	a.table.read(o, &written)
+	o.eachLine(&written, func(seg *flows.Segment) bool {
 		c.segment(seg, passage{})
 		return true
 	})
@@ -297,33 +305,41 @@ func (t *table) forget(n uint32) {
 // connections.
 func (a *Analyzer) judgeWhole(n uint32) {
 	p := a.table.places.At(n)
-	if p.kind != orderly {
+	if p.kind != orderly || !a.table.ordinary.At(p.where).isWhole() {
 		return
 	}
-	o := a.table.ordinary.At(p.where)
+	o, c := a.table.ordinary.At(p.where), a.table.awake.take()
+	var written stored
+	a.table.read(o, &written)
+	if !a.skim(c, o, &written, a.options.NoPeers) {
+		a.table.awake.release(c) // the rules may find more in it
+		return
+	}
+	a.replace(n, c)
+}
+
+// isWhole reports whether both ends have closed and acknowledged that.
+func (o *ordinary) isWhole() bool {
+	x, y := o.states[0], o.states[1]
+	return x == tcpstate.Closed && y == tcpstate.TimeWait || y == tcpstate.Closed && x == tcpstate.TimeWait
+}
+
+// skim makes c what the rules would make of a whole connection. It reports false if they may find more in it.
+func (a *Analyzer) skim(c *connection, o *ordinary, written *stored, noPeers bool) bool {
 	client, server := o.opener(), 1-o.opener()
-	closed, waits := o.states[client], o.states[server]
-	if closed != tcpstate.Closed {
-		closed, waits = waits, closed
-	}
-	if closed != tcpstate.Closed || waits != tcpstate.TimeWait {
-		return
-	}
-	c, life, syn := a.table.awake.take(), &a.life, o.segment()
+	life, syn := &a.life, o.segment()
 	*life = tcpstate.Ordinary{Opener: client}
 	life.ISS[client], life.ISS[server] = tcpstate.Seq(o.seq), tcpstate.Seq(o.irs)
 	life.Next = [2]tcpstate.Seq{tcpstate.Seq(o.next[0]), tcpstate.Seq(o.next[1])}
 	c.begin(&syn, nil)
-	c.noPeers = a.options.NoPeers
-	c.opener, c.role = client, record.RoleSyn
+	c.noPeers, c.opener, c.role = noPeers, client, record.RoleSyn
 	life.Begin(&c.tcp)
-	if !c.skim(life, &syn) || !a.eachLine(o, func(seg *flows.Segment) bool { return c.skim(life, seg) }) {
-		a.table.awake.release(c) // the rules may find more in it
-		return
+	if !c.skim(life, &syn) || !o.eachLine(written, func(seg *flows.Segment) bool { return c.skim(life, seg) }) {
+		return false
 	}
 	life.End(&c.tcp)
 	c.continues(o)
-	a.replace(n, c)
+	return true
 }
 
 // skim counts the next segment of a whole connection, and reports whether the rules would find nothing more in it.
@@ -448,6 +464,9 @@ func (l *line) read(seg *flows.Segment) {
 
 // sender is the end that sent the segment.
 func (l *line) sender() int { return int(l.marks >> 4 & 1) }
+
+// packets is how many packets later than the one before it came.
+func (l *line) packets() uint64 { return l.passed & (1<<passedBits - 1) }
 
 func (l *line) checksum() flows.Checksum { return flows.Checksum(l.marks >> 2 & 3) }
 

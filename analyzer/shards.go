@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tcplife/tcplife/analyzer/course"
+	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/internal/fault"
@@ -69,6 +70,10 @@ func NewShards(o Options, n int, emit func(*record.Connection), done func([]flow
 		j := newJournal()
 		a := newAnalyzer(o, nil, &j.page.records[0])
 		a.journal, a.awakeLimit = j, o.awakeAmong(n)
+		if o.Whole != nil {
+			sums := ledger.NewSums()
+			a.sums = &sums
+		}
 		a.table.seeds = s.seeds
 		s.shards = append(s.shards, &shard{tracker: a, work: make(chan *work, waitingWork)})
 	}
@@ -110,6 +115,11 @@ func (s *Shards) Advance(now int64) { s.give(&work{do: func(a *Analyzer) { a.Adv
 func (s *Shards) Close() {
 	s.give(&work{do: (*Analyzer).Close})
 	s.Abandon()
+	for i := range s.shards {
+		if sums := s.shards[i].tracker.sums; sums != nil {
+			s.accounts.totals.Merge(sums)
+		}
+	}
 	s.accounts.crowd.Finish(s.shards[0].tracker.clock)
 }
 
@@ -259,8 +269,8 @@ func (a *accounts) takeAll(readers []journalReader) {
 		if first == nil {
 			return
 		}
-		e, record := first.next()
-		a.take(e, record, &first.twins)
+		e, record, story := first.next()
+		a.take(e, record, story, &first.twins)
 	}
 }
 
@@ -270,13 +280,14 @@ type journalReader struct {
 	page    *page
 	events  int // read of the page
 	records int
+	stories int
 	twins   twins
 }
 
 // begin waits for the first page about the next list. It reports false when there is none, and never will be.
 func (r *journalReader) begin() bool {
 	page, open := <-r.journal.full
-	r.page, r.events, r.records = page, 0, 0
+	r.page, r.events, r.records, r.stories = page, 0, 0, 0
 	return open
 }
 
@@ -295,15 +306,19 @@ func (r *journalReader) there() bool {
 // event is the next one.
 func (r *journalReader) event() *event { return &r.page.events[r.events] }
 
-// next passes over the next event, and gives it with the record that it is about, if it is about one.
-func (r *journalReader) next() (*event, *record.Connection) {
+// next passes over the next event, and gives it with the record or the story that it is about, if it is about one.
+func (r *journalReader) next() (*event, *record.Connection, *story) {
 	e := r.event()
 	r.events++
-	if !e.kind.hasRecord() {
-		return e, nil
+	switch {
+	case e.kind.hasRecord():
+		r.records++
+		return e, &r.page.records[r.records-1], nil
+	case e.kind == briefEnds:
+		r.stories++
+		return e, nil, &r.page.stories[r.stories-1]
 	}
-	r.records++
-	return e, &r.page.records[r.records-1]
+	return e, nil, nil
 }
 
 // Part follows a part of a capture's connections, for programs that divide them among machines as Shards does among
@@ -328,7 +343,7 @@ type PartEnd struct {
 // Merger needs only a slice of each at once: a page is of one slice.
 func NewPart(o Options, w *course.Whole, cuts []int64, write func(slice int, page []byte)) *Part {
 	o.setDefaults()
-	o.MaxConnections, o.MaxMemory, o.AtClose, o.Trace = 0, 0, false, nil
+	o.MaxConnections, o.MaxMemory, o.AtClose, o.Trace, o.Whole = 0, 0, false, nil, nil
 	j := newJournal()
 	j.cuts = cuts
 	p := &Part{tracker: newAnalyzer(o, nil, &j.page.records[0]), others: w.Others, end: w.End,
@@ -439,8 +454,8 @@ func (m *Merger) Slice(journals []iter.Seq2[[]byte, error]) error {
 		next.push(&readers[i])
 	}
 	for len(next) > 0 {
-		e, record := next[0].next()
-		m.accounts.take(e, record, &next[0].twins)
+		e, record, story := next[0].next()
+		m.accounts.take(e, record, story, &next[0].twins)
 		next.settle()
 	}
 	for i := range readers {

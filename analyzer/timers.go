@@ -135,6 +135,9 @@ func (a *Analyzer) look(m store.Alarm) {
 			a.wakeAt(m.Place, o.packet, o.deadline(&a.options))
 			return
 		}
+		if a.endBriefly(m.Place, m.At, record.EndTimeWaitExpired) {
+			return
+		}
 		a.judgeWhole(m.Place)
 	}
 	if at, id, known := a.deadlineAtRest(p); known && at > m.At {

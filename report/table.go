@@ -120,6 +120,15 @@ func (t *Table) Connection(c *record.Connection) error {
 	return nil
 }
 
+// Whole returns a function for analyzer.Options.Whole, which says of which connections the table shows more than their
+// number. It returns nil if the table needs all of them whole.
+func (t *Table) Whole() func(*record.Connection) bool {
+	if t.groups != nil || t.rows != nil || t.options.Top == 0 || t.key.Name != text.SortKeys[0].Name {
+		return nil
+	}
+	return func(c *record.Connection) bool { return t.connections.Takes(text.Rank{Key: t.key.Key(c), ID: c.ID}) }
+}
+
 // Finish writes the tables.
 func (t *Table) Finish(e *Ending) error {
 	var out bytes.Buffer

@@ -13,13 +13,12 @@ import (
 // A test for each threshold, with the numbers written out, so that one which is changed is noticed: make mutate halves
 // and doubles each.
 
-func summary(conns ...*record.Connection) (s record.Summary) {
-	f := newFailures()
+func summary(conns ...*record.Connection) *record.Summary {
+	t := NewTotals(DefaultPortRange)
 	for _, c := range conns {
-		f.add(c)
+		t.Add(c)
 	}
-	f.summarize(&s)
-	return s
+	return t.summary()
 }
 
 // The steps of a grid, from a millisecond to a thousand days. This test comes first: others never end if two are equal.

@@ -21,15 +21,19 @@ const notClosingPatience = record.Duration(10 * time.Second)
 // maxNotClosing limits the list.
 const maxNotClosing = 1024
 
-// failures counts what went wrong with connections.
+// failures counts what went wrong with connections. The order of the records makes no difference.
 type failures struct {
 	attempts   wordCounts
 	resets     [3][tcpstate.TimeWait + 2]uint64 // by Side; the last state means none
 	halfClosed record.HalfClosedTotals
 	lifetimes  record.LifetimeTotals
-	notClosing bounded[notClosingKey, record.NotClosing]
 	idle       idleEnds
 	crossed    idleEnds
+}
+
+// notClosing counts the sides that have not closed although their peers have.
+type notClosing struct {
+	sides bounded[notClosingKey, record.NotClosing]
 }
 
 type notClosingKey struct {
@@ -41,19 +45,22 @@ func newFailures() failures {
 	return failures{
 		idle: newIdleResets(), crossed: newCrossedCloses(),
 		halfClosed: record.HalfClosedTotals{Longest: record.NoDuration},
-		notClosing: bounded[notClosingKey, record.NotClosing]{
-			limit:  maxNotClosing,
-			weight: func(n *record.NotClosing) weight { return weight{n.Connections} },
-			compare: func(a, b *notClosingKey) int {
-				return cmp.Or(a.host.Compare(b.host), cmp.Compare(a.side, b.side))
-			},
-		},
 	}
+}
+
+func newNotClosing() notClosing {
+	return notClosing{bounded[notClosingKey, record.NotClosing]{
+		limit:  maxNotClosing,
+		weight: func(n *record.NotClosing) weight { return weight{n.Connections} },
+		compare: func(a, b *notClosingKey) int {
+			return cmp.Or(a.host.Compare(b.host), cmp.Compare(a.side, b.side))
+		},
+	}}
 }
 
 func (f *failures) add(c *record.Connection) {
 	if class := c.FailureClass(); class != "" {
-		f.attempts.add(string(class))
+		f.attempts.add(string(class), 1)
 	}
 	if r := c.Teardown.Reset; r != nil {
 		state := len(f.resets[0]) - 1
@@ -78,8 +85,24 @@ func (f *failures) add(c *record.Connection) {
 		}
 	}
 	f.lifetime(c)
-	f.unclosed(c, &c.Client, &c.Server, record.Client)
-	f.unclosed(c, &c.Server, &c.Client, record.Server)
+}
+
+// merge adds the counts of other connections.
+func (f *failures) merge(o *failures) {
+	f.attempts.merge(o.attempts)
+	for side := range f.resets {
+		for state, n := range o.resets[side] {
+			f.resets[side][state] += n
+		}
+	}
+	f.halfClosed.AtEnd += o.halfClosed.AtEnd
+	f.halfClosed.Long += o.halfClosed.Long
+	f.halfClosed.Longest = max(f.halfClosed.Longest, o.halfClosed.Longest)
+	f.lifetimes.Whole += o.lifetimes.Whole
+	f.lifetimes.Short += o.lifetimes.Short
+	f.lifetimes.Long += o.lifetimes.Long
+	f.idle.merge(&o.idle)
+	f.crossed.merge(&o.crossed)
 }
 
 func (f *failures) lifetime(c *record.Connection) {
@@ -101,8 +124,13 @@ func (f *failures) lifetime(c *record.Connection) {
 	}
 }
 
-// unclosed counts a side that has not closed although its peer has.
-func (f *failures) unclosed(c *record.Connection, e, peer *record.Endpoint, side record.Side) {
+func (l *notClosing) add(c *record.Connection) {
+	l.side(c, &c.Client, &c.Server, record.Client)
+	l.side(c, &c.Server, &c.Client, record.Server)
+}
+
+// side counts a side that has not closed although its peer has.
+func (l *notClosing) side(c *record.Connection, e, peer *record.Endpoint, side record.Side) {
 	in := func(e *record.Endpoint, s tcpstate.State) bool { return e.State.Known && e.State.State == s }
 	var since record.Time
 	switch {
@@ -121,7 +149,7 @@ func (f *failures) unclosed(c *record.Connection, e, peer *record.Endpoint, side
 	if side == record.Server {
 		key.host = netip.AddrPortFrom(e.IP, e.Port)
 	}
-	n := f.notClosing.of(key)
+	n := l.sides.of(key)
 	n.Side = side
 	n.Connections++
 	if in(peer, tcpstate.FinWait2) {
@@ -138,9 +166,12 @@ func (f *failures) summarize(s *record.Summary) {
 	s.ResetsByState = record.SideStates{Client: f.resetsBy(record.Client), Server: f.resetsBy(record.Server)}
 	s.HalfClosed, s.Lifetimes, s.IdleTimeouts = f.halfClosed, f.lifetimes,
 		append(f.idle.timeouts(), f.crossed.timeouts()...)
-	f.notClosing.trim()
+}
+
+func (l *notClosing) summarize(s *record.Summary) {
+	l.sides.trim()
 	s.NotClosing = []record.NotClosing{}
-	for _, e := range f.notClosing.sorted() {
+	for _, e := range l.sides.sorted() {
 		n := e.value
 		n.Host.IP = e.key.host.Addr()
 		if port := e.key.host.Port(); e.key.side == record.Server {
@@ -148,7 +179,7 @@ func (f *failures) summarize(s *record.Summary) {
 		}
 		s.NotClosing = append(s.NotClosing, n)
 	}
-	s.LeftOut.NotClosing = f.notClosing.leftOut
+	s.LeftOut.NotClosing = l.sides.leftOut
 }
 
 func (f *failures) resetsBy(side record.Side) map[string]uint64 {

@@ -78,12 +78,7 @@ func TestIdleTimeouts(t *testing.T) {
 			afterSilence(record.Client, 3600, a), afterSilence(record.Client, 3601, a),
 			afterSilence(record.Client, 3599, a), afterSilence(record.Client, 7, a)}, 2},
 	} {
-		f := newFailures()
-		for _, conn := range c.conns {
-			f.add(conn)
-		}
-		var s record.Summary
-		f.summarize(&s)
+		s := summary(c.conns...)
 		if len(s.IdleTimeouts) != c.want {
 			t.Errorf("%s: %+v", c.name, s.IdleTimeouts)
 		}
@@ -100,15 +95,14 @@ func TestIdleTimeouts(t *testing.T) {
 
 // Closes that crossed the other side's text stand apart from resets, and those after a second or two count too.
 func TestCrossedCloses(t *testing.T) {
-	f := newFailures()
+	var conns []*record.Connection
 	for i := range 4 {
 		c := afterSilence(record.Server, 0.01, "192.0.2.1:443")
 		c.Teardown.Initiator, c.Teardown.Idle = record.Server, record.Duration(2e9+i*1e6)
 		c.Findings = []record.Finding{{Code: record.FindingCloseCrossed.String()}}
-		f.add(c)
+		conns = append(conns, c)
 	}
-	var s record.Summary
-	f.summarize(&s)
+	s := summary(conns...)
 	if len(s.IdleTimeouts) != 1 {
 		t.Fatalf("%+v", s.IdleTimeouts)
 	}
@@ -126,20 +120,18 @@ func TestNotClosing(t *testing.T) {
 			State: record.StateOrNone{State: s, Known: true}, States: []record.StateEntry{{State: s, At: at}}}
 	}
 	unseen := record.Endpoint{IP: netip.MustParseAddr("192.0.2.3"), Port: 81}
-	f := newFailures()
-	for _, c := range []*record.Connection{
+	conns := []*record.Connection{
 		{Client: in(tcpstate.FinWait2, 0), Server: in(tcpstate.CloseWait, 1e9), Ended: 30e9},
 		{Client: in(tcpstate.Closed, 0), Server: in(tcpstate.CloseWait, 1e9), Ended: 50e9},
 		{Client: in(tcpstate.FinWait2, 0), Server: in(tcpstate.CloseWait, 1e9), Ended: 5e9}, // too soon to say
 		{Client: in(tcpstate.FinWait2, 0), Server: unseen, Ended: 20e9},
 		{Client: in(tcpstate.CloseWait, 0), Server: in(tcpstate.FinWait2, 0), Ended: 20e9},
 		{Client: in(tcpstate.Established, 0), Server: in(tcpstate.Established, 0), Ended: 99e9},
-	} {
-		c.Teardown.HalfClosed = record.NoDuration
-		f.add(c)
 	}
-	var s record.Summary
-	f.summarize(&s)
+	for _, c := range conns {
+		c.Teardown.HalfClosed = record.NoDuration
+	}
+	s := summary(conns...)
 	if len(s.NotClosing) != 3 {
 		t.Fatalf("%+v", s.NotClosing)
 	}

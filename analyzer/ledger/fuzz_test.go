@@ -89,12 +89,18 @@ func FuzzLedger(f *testing.F) {
 			step = max(step, int64(time.Microsecond))
 		}
 		sum := func(list []*record.Connection) (string, *ledger.Population) {
-			totals := ledger.NewTotals(ledger.DefaultPortRange)
+			totals, apart := ledger.NewTotals(ledger.DefaultPortRange), ledger.NewSums()
 			population := ledger.NewPopulation(time.Duration(step), true)
-			for _, c := range list {
-				totals.Add(c)
+			for i, c := range list {
+				if i%3 > 0 { // in the opposite order it may be another third
+					totals.Add(c)
+				} else {
+					apart.Sum(c)
+					totals.List(c)
+				}
 				population.Add(c)
 			}
+			totals.Merge(&apart)
 			r := totals.Result(from, to)
 			if n := r.Summary.Connections; n != uint64(len(list)) {
 				t.Errorf("%d connections of %d", n, len(list))

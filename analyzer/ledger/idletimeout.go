@@ -54,6 +54,14 @@ func (r *idleEnds) add(c *record.Connection, silence record.Duration, by record.
 	r.classes[min(i, idleClasses-1)].merge(&one)
 }
 
+// merge adds the counts of other connections.
+func (r *idleEnds) merge(o *idleEnds) {
+	r.total += o.total
+	for i := range r.classes {
+		r.classes[i].merge(&o.classes[i])
+	}
+}
+
 func (c *idleClass) merge(o *idleClass) {
 	switch {
 	case o.resets == 0:

@@ -7,36 +7,54 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// Totals adds up the Summary.
+// Totals adds up records, for the Summary and what goes with it.
 type Totals struct {
+	Sums
+	Lists
+}
+
+// Sums are the totals in which the order of the records makes no difference. So records can be divided among several
+// Sums, which are merged at the end.
+type Sums struct {
 	connections, halfOpen, embryonic uint64
 	outcomes, teardowns, findings    wordCounts
 	resets                           record.SideCounts
 	serverRTT, clientRTT             samples
 	population                       *Population
 	failures                         failures
-	usage                            usage
-	timeWaits                        timeWaits
 	retransmissions                  record.RetransmissionTotals
-	ports                            PortRange
+}
+
+// Lists have an entry for each of some hosts, and leave out the lightest where there would be too many. So they depend
+// on the order of the records.
+type Lists struct {
+	notClosing notClosing
+	usage      usage
+	timeWaits  timeWaits
+	ports      PortRange
 }
 
 func NewTotals(ports PortRange) Totals {
+	return Totals{NewSums(), Lists{newNotClosing(), newUsage(), newTimeWaits(), ports}}
+}
+
+func NewSums() Sums {
 	// The histograms hold round-trip times from 1 µs to an hour, to three significant digits.
 	rtt := func() samples { return samples{histogram: hdrhistogram.New(1e3, 3600e9, 3)} }
-	return Totals{
-		serverRTT: rtt(), clientRTT: rtt(), population: NewPopulation(0, false),
-		failures: newFailures(), usage: newUsage(), timeWaits: newTimeWaits(), ports: ports,
-	}
+	return Sums{serverRTT: rtt(), clientRTT: rtt(), population: NewPopulation(0, false), failures: newFailures()}
 }
 
 func (t *Totals) Add(r *record.Connection) {
+	t.Sum(r)
+	t.List(r)
+}
+
+// Sum adds a record.
+func (t *Sums) Sum(r *record.Connection) {
 	t.connections++
-	t.outcomes.add(string(r.Handshake.Outcome))
-	t.teardowns.add(string(r.Teardown.Kind))
-	for i := range r.Findings {
-		t.findings.add(r.Findings[i].Code)
-	}
+	t.outcomes.add(string(r.Handshake.Outcome), 1)
+	t.teardowns.add(string(r.Teardown.Kind), 1)
+	t.SumFindings(r)
 	if r.HalfOpen != nil {
 		t.halfOpen++
 	}
@@ -59,10 +77,41 @@ func (t *Totals) Add(r *record.Connection) {
 	}
 	t.population.Add(r)
 	t.failures.add(r)
-	t.usage.add(r)
-	t.timeWaits.add(r, t.ports)
 	t.serverRTT.add(r.Handshake.ServerRTT)
 	t.clientRTT.add(r.Handshake.ClientRTT)
+}
+
+// SumFindings counts the findings of a record, which Sum does too. It is for findings that came after Sum.
+func (t *Sums) SumFindings(r *record.Connection) {
+	for i := range r.Findings {
+		t.findings.add(r.Findings[i].Code, 1)
+	}
+}
+
+// Merge adds what other records have added up to.
+func (t *Sums) Merge(o *Sums) {
+	t.connections += o.connections
+	t.halfOpen += o.halfOpen
+	t.embryonic += o.embryonic
+	t.outcomes.merge(o.outcomes)
+	t.teardowns.merge(o.teardowns)
+	t.findings.merge(o.findings)
+	t.resets.Client += o.resets.Client
+	t.resets.Server += o.resets.Server
+	t.retransmissions.Packets += o.retransmissions.Packets
+	t.retransmissions.Retransmitted += o.retransmissions.Retransmitted
+	t.retransmissions.Connections += o.retransmissions.Connections
+	t.population.Merge(o.population)
+	t.failures.merge(&o.failures)
+	t.serverRTT.merge(&o.serverRTT)
+	t.clientRTT.merge(&o.clientRTT)
+}
+
+// List enters a record in the lists.
+func (l *Lists) List(r *record.Connection) {
+	l.notClosing.add(r)
+	l.usage.add(r)
+	l.timeWaits.add(r, l.ports)
 }
 
 // wordCounts counts a small number of different words. Frequent ones come first.
@@ -73,16 +122,22 @@ type wordCount struct {
 	n    uint64
 }
 
-func (w *wordCounts) add(word string) {
+func (w *wordCounts) add(word string, n uint64) {
 	for i := range *w {
 		if c := &(*w)[i]; c.word == word {
-			if c.n++; i > 0 && c.n > (*w)[i-1].n {
+			if c.n += n; i > 0 && c.n > (*w)[i-1].n {
 				(*w)[i-1], *c = *c, (*w)[i-1]
 			}
 			return
 		}
 	}
-	*w = append(*w, wordCount{word, 1})
+	*w = append(*w, wordCount{word, n})
+}
+
+func (w *wordCounts) merge(o wordCounts) {
+	for _, c := range o {
+		w.add(c.word, c.n)
+	}
 }
 
 func (w wordCounts) byWord() map[string]uint64 {
@@ -111,6 +166,17 @@ func (s *samples) add(d record.Duration) {
 	_ = s.histogram.RecordValue(min(max(int64(d), 0), s.histogram.HighestTrackableValue())) // it cannot fail in range
 }
 
+func (s *samples) merge(o *samples) {
+	switch {
+	case o.histogram.TotalCount() == 0:
+		return
+	case s.histogram.TotalCount() == 0:
+		s.least, s.most = o.least, o.most
+	}
+	s.least, s.most = min(s.least, o.least), max(s.most, o.most)
+	s.histogram.Merge(o.histogram)
+}
+
 func (s *samples) percentiles() record.RTT {
 	if s.histogram.TotalCount() == 0 {
 		return record.RTT{P50: record.NoDuration, P90: record.NoDuration, P99: record.NoDuration,
@@ -134,6 +200,7 @@ func (t *Totals) summary() *record.Summary {
 		p.Ratio = float64(p.Retransmitted) / float64(p.Packets)
 	}
 	t.failures.summarize(s)
+	t.notClosing.summarize(s)
 	t.usage.summarize(s)
 	return s
 }

@@ -88,6 +88,11 @@ func (f *files) Close() {
 
 // read reads the capture, writes the report, and then the extract.
 func (r *reading) read(ctx context.Context) error {
+	table, isTable := r.report.(*report.Table)
+	skips := (isTable || r.flags.suggest != "") && r.where == nil && !r.flags.commented()
+	if isTable && skips && r.flags.writeTo == "" {
+		r.options.Whole = table.Whole()
+	}
 	files, err := r.open(ctx)
 	if err != nil {
 		return err
@@ -106,8 +111,7 @@ func (r *reading) read(ctx context.Context) error {
 		defer discard(r.report)
 	}
 	started := time.Now()
-	_, table := r.report.(*report.Table)
-	if (table || r.flags.suggest != "") && r.where == nil && !r.flags.commented() {
+	if skips {
 		err = files.Each(context.Background(), r.connection) // a table skips most of them
 	} else {
 		err = r.connections(files)

@@ -31,15 +31,21 @@ type Rank struct {
 
 func CompareRanks(a, b Rank) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.ID, b.ID)) }
 
+// Takes reports whether a row is among the first so far.
+func (r *Ranking[Row]) Takes(at Rank) bool {
+	return len(r.Rows) < r.Limit || r.Limit == 0 || CompareRanks(at, r.Rows[0].Rank) < 0
+}
+
 // Offer adds a row if it is among the first; only then is it made.
 func (r *Ranking[Row]) Offer(at Rank, row func() Row) {
 	r.Total++
 	switch {
+	case !r.Takes(at):
 	case r.Limit == 0:
 		r.Rows = append(r.Rows, rankedRow[Row]{at, row()})
 	case len(r.Rows) < r.Limit:
 		heap.Push(&r.Rows, rankedRow[Row]{at, row()})
-	case CompareRanks(at, r.Rows[0].Rank) < 0:
+	default:
 		r.Rows[0] = rankedRow[Row]{at, row()}
 		heap.Fix(&r.Rows, 0)
 	}
