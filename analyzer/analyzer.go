@@ -57,10 +57,10 @@ type Options struct {
 	Ports ledger.PortRange
 	// NoPeers leaves Zeek and Tshark out of the records. Without them less time is needed.
 	NoPeers bool
-	// Whole, if it is not nil, says for each record without findings of its connection's own whether it is needed
-	// whole. It gets a brief record: ID, Start, Ended, EndedBy, Handshake.Outcome, the addresses and ports, and the
-	// findings that other connections gave it. If it returns false, the brief record is emitted, which takes less time.
-	// It is called as emit is, right before it. Records of unusual connections are always whole.
+	// Whole, if it is not nil, says whether a usual record is needed whole. It gets a brief record: ID, Start, Ended,
+	// EndedBy, Handshake.Outcome, the addresses and ports, and the findings, of which Code, Severity and Side are set.
+	// If it returns false, the brief record is emitted, which takes less time. It is called as emit is, right before
+	// it. Records of unusual connections are always whole.
 	Whole func(*record.Connection) bool
 	// FloodSyns keeps samples of SYNs, for Result.FloodSyns.
 	FloodSyns bool
@@ -118,7 +118,8 @@ type Analyzer struct {
 	summed  record.Connection // the outline of a connection with a story
 	room    parts             // its
 	story   *story            // the next one, without a journal
-	sums    *ledger.Sums      // of connections with stories
+	sums    *ledger.Sums      // of connections with brief records
+	model   record.Connection // of twins with brief records
 	like    likeness          // of the attempt whose record is the model of twins
 	noTwins bool
 	record  *record.Connection // what emit is given, filled anew for each

@@ -212,6 +212,10 @@ func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 		if e.opener() == 1 {
 			end.clientPort = e.key.BPort
 		}
+		if r := &a.model; a.options.Whole != nil {
+			r.Client.States[0].At, r.Ended = record.Time(e.at), record.Time(at)
+			a.sums.Sum(r)
+		}
 		a.tell(twinEnds, &end)
 		return
 	}
@@ -221,6 +225,9 @@ func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 	a.fill(a.record, c, at, by)
 	if end.model = !a.noTwins && isModel(&e, c, a.record); end.model {
 		a.like = like
+		if a.options.Whole != nil {
+			a.model = *a.record.Clone()
+		}
 	}
 	a.leave(c, by)
 	a.tell(recordEnds, &end)
@@ -261,24 +268,54 @@ func isModel(e *attempt, c *connection, r *record.Connection) bool {
 // twins makes the records of similar attempts from the record of one of them, the model. The records differ only in
 // sockets, numbers and times. A SYN flood has millions of them.
 type twins struct {
-	model  record.Connection
-	detail string // of its one finding, up to the packet's number
-	record record.Connection
-	last   uint64 // the id that record now has, 0 if record does not match model
-	ttl    uint8  // of the SYN that record describes
-	texts  texts
+	model         record.Connection
+	detail        string // of its one finding, up to the packet's number
+	record, brief twin
+	ttl           uint8 // of the SYN that record describes
+	texts         texts
+}
+
+// twin is a record that is filled again and again.
+type twin struct {
+	record.Connection
+	last uint64 // the id that it has now, 0 if it does not match the model
 }
 
 // follow makes the record of an attempt the model for the attempts that follow.
 func (t *twins) follow(r *record.Connection) {
-	t.model, t.last = *r.Clone(), 0
+	t.model, t.record.last, t.brief.last = *r.Clone(), 0, 0
 	t.detail = strings.TrimSuffix(r.Findings[0].Detail, strconv.FormatUint(r.ID, 10))
+}
+
+// outline returns the brief record of a twin. It is valid until the next call.
+func (t *twins) outline(e *event) *record.Connection {
+	r := &t.brief.Connection
+	if t.brief.last == 0 || r.ID != t.brief.last || len(r.Findings) != 1 { // else unchanged, and not kept
+		m := &t.model
+		f := &m.Findings[0]
+		*r = record.Connection{EndedBy: m.EndedBy, Handshake: record.Handshake{Outcome: m.Handshake.Outcome},
+			Findings: []record.Finding{{Code: f.Code, Severity: f.Severity, Side: f.Side}}}
+		r.Client.Syns, r.Client.ISN.Known = m.Client.Syns, true
+	}
+	t.brief.describe(e)
+	return r
+}
+
+// describe fills in what twins do not share, as far as a brief record has it.
+func (t *twin) describe(e *event) {
+	r, at, a := &t.Connection, record.Time(e.attempt.SynAt), &e.attempt
+	t.last = e.packet
+	r.ID, r.Start, r.Ended = e.packet, at, record.Time(e.at)
+	c, s := &r.Client, &r.Server
+	c.IP, c.Port, s.IP, s.Port = flows.IP(a.Source, a.V6), e.clientPort, flows.IP(a.Target, a.V6), a.TargetPort
+	c.ISN.Number = e.probe.Seq
+	r.Handshake.SynAt, r.Handshake.SynPacket = at, record.PacketNumber(e.packet)
 }
 
 // fill returns the record of a twin. It is valid until the next call.
 func (t *twins) fill(e *event) *record.Connection {
-	r, at, packet := &t.record, record.Time(e.attempt.SynAt), record.PacketNumber(e.packet)
-	if t.last == 0 || r.ID != t.last || len(r.Findings) != 1 { // else unchanged, and not kept
+	r := &t.record.Connection
+	if t.record.last == 0 || r.ID != t.record.last || len(r.Findings) != 1 { // else unchanged, and not kept
 		states, none, timeWait, findings := r.Client.States[:0], r.Server.States[:0], r.TimeWait[:0], r.Findings[:0]
 		*r, t.ttl = t.model, 0
 		r.Client.States, r.Findings = append(states, t.model.Client.States...), append(findings, t.model.Findings...)
@@ -289,19 +326,15 @@ func (t *twins) fill(e *event) *record.Connection {
 			r.Server.States = []record.StateEntry{}
 		}
 	}
-	t.last = e.packet
-	r.ID, r.Start, r.End, r.StartNS, r.EndNS = e.packet, at, at, e.attempt.SynAt, e.attempt.SynAt
-	r.Ended = record.Time(e.at)
-	c, s, a := &r.Client, &r.Server, &e.attempt
-	c.IP, c.Port, s.IP, s.Port = flows.IP(a.Source, a.V6), e.clientPort, flows.IP(a.Target, a.V6), a.TargetPort
-	c.ISN.Number = e.probe.Seq
+	t.record.describe(e)
+	r.End, r.StartNS, r.EndNS = r.Start, e.attempt.SynAt, e.attempt.SynAt
 	if t.ttl != e.probe.TTL {
 		syn := distance.Of(e.probe.TTL)
 		t.ttl, r.Observer = e.probe.TTL, distance.Observer(&syn, &distance.End{}, &r.Handshake)
 	}
-	c.States[0].At, c.States[0].Packet = at, packet
-	r.Handshake.SynAt, r.Handshake.SynPacket = at, packet
-	key := flows.Key{A: a.Source, B: a.Target, APort: c.Port, BPort: s.Port, V6: a.V6}
+	r.Client.States[0].At, r.Client.States[0].Packet = r.Start, r.Handshake.SynPacket
+	a := &e.attempt
+	key := flows.Key{A: a.Source, B: a.Target, APort: r.Client.Port, BPort: r.Server.Port, V6: a.V6}
 	if e.probe.FromB {
 		key.A, key.B, key.APort, key.BPort = key.B, key.A, key.BPort, key.APort
 	}

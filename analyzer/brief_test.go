@@ -53,9 +53,13 @@ func TestBriefRecords(t *testing.T) {
 				if explained += len(c.Findings); c.EndedBy == record.EndTimeWaitExpired {
 					expired++
 				}
-				q := record.Connection{ID: p.ID, Start: p.Start, Ended: p.Ended, EndedBy: p.EndedBy, Findings: p.Findings}
-				b := record.Connection{ID: c.ID, Start: c.Start, Ended: c.Ended, EndedBy: c.EndedBy, Findings: c.Findings}
+				q := record.Connection{ID: p.ID, Start: p.Start, Ended: p.Ended, EndedBy: p.EndedBy}
+				b := record.Connection{ID: c.ID, Start: c.Start, Ended: c.Ended, EndedBy: c.EndedBy}
 				for _, pair := range [...][2]*record.Connection{{&q, p}, {&b, c}} {
+					for _, f := range pair[1].Findings {
+						f = record.Finding{Code: f.Code, Severity: f.Severity, Side: f.Side}
+						pair[0].Findings = append(pair[0].Findings, f)
+					}
 					to, from := pair[0], pair[1]
 					to.Handshake.Outcome = from.Handshake.Outcome
 					to.Client.IP, to.Client.Port = from.Client.IP, from.Client.Port

@@ -168,21 +168,28 @@ func (a *accounts) take(e *event, record *record.Connection, story *story, twins
 		if e.synAckTTL > 0 {
 			a.crowd.Proxied(&e.attempt, e.synAckTTL, e.serverTTL)
 		}
-		a.totals.SumFindings(r)
 		a.totals.List(r)
 		r.Client.Options = nil // the story's
-		if findings := r.Findings; a.maker.options.Whole(r) {
-			r = a.maker.whole(story)
-			r.Findings = append(r.Findings, findings...)
+		if a.totals.SumFindings(r.Findings); a.maker.options.Whole(r) {
+			r = explained(a.maker.whole(story), r)
 		}
 		a.emit(r)
 		a.endAttempt(e)
 	case twinEnds:
 		a.endAttempt(e)
-		twin := twins.fill(e)
-		a.related.explain(twin, e)
-		a.totals.Add(twin)
-		a.emit(twin)
+		if a.maker == nil {
+			twin := twins.fill(e)
+			a.related.explain(twin, e)
+			a.totals.Add(twin)
+			a.emit(twin)
+			break
+		}
+		r := twins.outline(e)
+		a.related.explain(r, e)
+		if a.totals.SumFindings(r.Findings[1:]); a.maker.options.Whole(r) {
+			r = explained(twins.fill(e), r)
+		}
+		a.emit(r)
 	case timeWaitsEnd:
 		a.totals.EndTimeWaits(record)
 	case synSent:
@@ -220,6 +227,12 @@ func (a *accounts) take(e *event, record *record.Connection, story *story, twins
 	case ackPassed:
 		a.crowd.AckPassed()
 	}
+}
+
+// explained adds to a record the findings that its brief record has got.
+func explained(r, brief *record.Connection) *record.Connection {
+	r.Findings = append(r.Findings, brief.Findings[len(r.Findings):]...)
+	return r
 }
 
 // endAttempt tells the crowd how an attempt ended.

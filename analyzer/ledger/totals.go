@@ -54,7 +54,7 @@ func (t *Sums) Sum(r *record.Connection) {
 	t.connections++
 	t.outcomes.add(string(r.Handshake.Outcome), 1)
 	t.teardowns.add(string(r.Teardown.Kind), 1)
-	t.SumFindings(r)
+	t.SumFindings(r.Findings)
 	if r.HalfOpen != nil {
 		t.halfOpen++
 	}
@@ -81,10 +81,10 @@ func (t *Sums) Sum(r *record.Connection) {
 	t.clientRTT.add(r.Handshake.ClientRTT)
 }
 
-// SumFindings counts the findings of a record, which Sum does too. It is for findings that came after Sum.
-func (t *Sums) SumFindings(r *record.Connection) {
-	for i := range r.Findings {
-		t.findings.add(r.Findings[i].Code, 1)
+// SumFindings counts findings of a record that it did not have when Sum was called.
+func (t *Sums) SumFindings(list []record.Finding) {
+	for i := range list {
+		t.findings.add(list[i].Code, 1)
 	}
 }
 
