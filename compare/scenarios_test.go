@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -277,8 +278,12 @@ func compareSim(t *testing.T, s *pathsim.Sim, o compare.Options) (connections []
 	result *compare.Result) {
 	t.Helper()
 	folder := t.TempDir()
-	if *only > 0 {
-		folder = "/tmp/cmp"
+	if *only > 0 { // to look at
+		folder = filepath.Join(os.TempDir(), t.Name())
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		t.Log("the captures are in ", folder)
 	}
 	var sources []compare.Source
 	for _, p := range s.Points {

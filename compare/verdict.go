@@ -219,11 +219,18 @@ func (c *comparer) judgeFate(t *trail, j *journey, last int) {
 
 // missedFate is the reason why a point behind its last sighting may have missed a segment; empty if it cannot have.
 func (c *comparer) missedFate(t *trail, j *journey, p, place int) record.BlindReason {
-	if l := t.legs[p]; j.space() > 0 && !j.repeated && !l.passed[j.dir].has(j.seq, j.end()) && c.acknowledged(t, j, p,
-		place) {
+	if l := t.legs[p]; j.space() > 0 && !j.repeated && !l.passed[j.dir].has(j.seq, j.end()) && !c.repeatsUnseen(j, p) &&
+		c.acknowledged(t, j, p, place) {
 		return record.BlindDropped
 	}
 	return c.missedTime(t, j, p)
+}
+
+// repeatsUnseen reports whether a segment repeats one that would have come to a point before its capture began: an
+// acknowledgement may be of that one.
+func (c *comparer) repeatsUnseen(j *journey, p int) bool {
+	from, _, _ := c.span(p)
+	return slices.ContainsFunc(j.repeats, func(o *journey) bool { return c.expected(o, p) < from })
 }
 
 // acknowledged reports whether a segment's receiver has acknowledged it, from beyond a point. The last point's own
