@@ -2,6 +2,7 @@ package analyzer_test
 
 import (
 	"encoding/json"
+	"errors"
 	"iter"
 	"math"
 	"math/rand/v2"
@@ -15,6 +16,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/course"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/fault"
 )
 
 // accounted is what was emitted, in its order, and what it adds up to.
@@ -233,5 +235,44 @@ func disturb(random *rand.Rand, list []flows.Segment) {
 			}
 		}
 		list[i].Time += shift
+	}
+}
+
+// A panic where a journal is written or read is the caller's: of Close, and an error of Slice.
+func TestPartsPanic(t *testing.T) {
+	segments := segmentsOf(t, "../testdata/pcaps/embryonic.pcap")
+	whole := course.New(0, math.MinInt64)
+	for i := range segments {
+		whole.Add(&segments[i])
+	}
+	end := func(write func(int, []byte)) (end analyzer.PartEnd) {
+		p := analyzer.NewPart(analyzer.Options{}, course.Join([]*course.Course{whole}), nil, write)
+		for i := range segments {
+			p.Pass(&course.Passage{Place: course.Place(0, uint64(i)), Segment: segments[i], Own: true})
+		}
+		return p.Close(math.MinInt64)
+	}
+	func() {
+		defer func() {
+			if f, is := recover().(*fault.Error); !is || f.Value != "no room" {
+				t.Errorf("Close panicked with %v", f)
+			}
+		}()
+		end(func(int, []byte) { panic("no room") })
+	}()
+
+	var pages [][]byte
+	end(func(_ int, page []byte) { pages = append(pages, page) })
+	for read := range len(pages) + 1 {
+		m := analyzer.NewMerger(analyzer.Options{}, func(*record.Connection) {})
+		err := m.Slice([]iter.Seq2[[]byte, error]{func(yield func([]byte, error) bool) {
+			for _, page := range pages[:read] {
+				yield(page, nil)
+			}
+			panic("no page")
+		}})
+		if f := (*fault.Error)(nil); !errors.As(err, &f) || f.Value != "no page" {
+			t.Errorf("after %d pages: %v", read, err)
+		}
 	}
 }

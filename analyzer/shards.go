@@ -326,10 +326,11 @@ func (r *journalReader) next() (*event, *record.Connection, *story) {
 // concern several connections into a journal; Merger reads the journals of all parts, and emits the records. They are
 // those of one Analyzer, to the byte. A Part has no limits of memory, and no Trace.
 type Part struct {
-	tracker *Analyzer
-	others  []course.Passage // that have not passed
-	end     course.Clock
-	written chan struct{} // closed once all of the journal is
+	tracker  *Analyzer
+	others   []course.Passage // that have not passed
+	end      course.Clock
+	written  chan struct{} // closed once all of the journal is
+	panicked *fault.Error  // of write
 }
 
 // PartEnd is what a Part knows at its end of the capture as a whole. It is for Merger, and can be packed.
@@ -349,16 +350,23 @@ func NewPart(o Options, w *course.Whole, cuts []int64, write func(slice int, pag
 	p := &Part{tracker: newAnalyzer(o, nil, &j.page.records[0]), others: w.Others, end: w.End,
 		written: make(chan struct{})}
 	p.tracker.journal = j
-	go func() {
-		defer close(p.written)
-		for page := range j.full {
-			if len(page.events) > 0 {
-				write(page.slice, page.pack())
-			}
-			j.free.Put(page)
-		}
-	}()
+	go p.write(write)
 	return p
+}
+
+// write is the goroutine that writes the journal. After a panic it writes no more, and Close panics.
+func (p *Part) write(to func(slice int, page []byte)) {
+	defer close(p.written)
+	journal := p.tracker.journal
+	for page := range journal.full {
+		func() {
+			defer fault.Keep(&p.panicked)
+			if len(page.events) > 0 && p.panicked == nil {
+				to(page.slice, page.pack())
+			}
+		}()
+		journal.free.Put(page)
+	}
 }
 
 // Lasts is how long after its last segment a connection is followed at most, in ns of the capture's clock. What comes
@@ -421,6 +429,7 @@ func (p *Part) Close(until int64) PartEnd {
 	a.journal.turn(nil)
 	close(a.journal.full)
 	<-p.written
+	p.panicked.Again()
 	return PartEnd{a.first(), record.Time(a.clock), a.passed}
 }
 
@@ -518,24 +527,26 @@ func (h *journalHeap) settle() {
 // mergedPages is how many pages of a journal are read ahead.
 const mergedPages = 2
 
-// replay puts the pages of a journal where its reader finds them, and an empty one behind, also where it fails.
-func (j *journal) replay(pages iter.Seq2[[]byte, error]) error {
-	var failed error
-	for b, err := range pages {
+// replay puts the pages of a journal where its reader finds them, and an empty one behind, also where it fails. A panic
+// is an error of the journal.
+func (j *journal) replay(pages iter.Seq2[[]byte, error]) (failed error) {
+	defer func() {
 		p := j.free.Take()
-		if err == nil {
-			err = p.unpack(b)
-		}
+		p.events, p.records, p.last = p.events[:0], nil, &work{}
+		j.full <- p
+	}()
+	defer fault.Catch(new(uint64), func(f *fault.Error) { failed = f })
+	for b, err := range pages {
 		if err != nil {
-			failed = err
+			return err
+		}
+		p := j.free.Take()
+		if err := p.unpack(b); err != nil {
 			j.free.Put(p)
-			break
+			return err
 		}
 		p.last = nil
 		j.full <- p
 	}
-	p := j.free.Take()
-	p.events, p.records, p.last = p.events[:0], nil, &work{}
-	j.full <- p
-	return failed
+	return nil
 }
