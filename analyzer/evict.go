@@ -28,11 +28,11 @@ func (a *Analyzer) bound() {
 	if o.MaxConnections == 0 && o.MaxMemory == 0 {
 		return
 	}
-	for a.exceeds(o.MaxConnections, o.MaxMemory) {
-		if !a.evict() {
-			return
-		}
+	for a.exceeds(o.MaxConnections, o.MaxMemory) && a.evict() {
 		a.departed.short = true
+	}
+	if o.MaxMemory > 0 && a.table.spare() > o.MaxMemory/spareShare {
+		a.table.squeeze()
 	}
 }
 

@@ -320,3 +320,55 @@ func (p *pool) release(c *connection) {
 	p.free = append(p.free, c.number)
 	c.number, c.older, c.encap = 0, nil, nil
 }
+
+// What connections were stored in stays for others of their kind. When many become of another kind, it would stay
+// unused beside the memory that these take. MaxMemory does not count it.
+
+// spareShare is the fraction of MaxMemory, one in spareShare, that may be unused.
+const spareShare = 8
+
+// spare is how many bytes are unused of what connections were stored in.
+func (t *table) spare() uint64 {
+	return t.attempts.slim.Spare() + t.attempts.whole.Spare() + t.ordinary.Spare() + t.lines.Spare() + t.arena.Spare()
+}
+
+// squeeze frees them.
+func (t *table) squeeze() {
+	of := func(k kind) func(func(*place)) {
+		return func(visit func(*place)) {
+			for n := range t.places.Made() {
+				if p := t.places.At(n + 1); p.kind == k {
+					visit(p)
+				}
+			}
+		}
+	}
+	where := func(k kind) func(func(*uint32)) {
+		return func(move func(*uint32)) { of(k)(func(p *place) { move(&p.where) }) }
+	}
+	t.attempts.slim.Squeeze(func(move func(*uint32)) {
+		of(bare)(func(p *place) {
+			if p.where&isWhole == 0 {
+				move(&p.where)
+			}
+		})
+	})
+	t.attempts.whole.Squeeze(func(move func(*uint32)) {
+		of(bare)(func(p *place) {
+			if n := p.where &^ isWhole; n != p.where {
+				move(&n)
+				p.where = n | isWhole
+			}
+		})
+	})
+	t.ordinary.Squeeze(where(orderly))
+	t.lines.Squeeze(func(move func(*uint32)) {
+		of(orderly)(func(p *place) {
+			o := t.ordinary.At(p.where)
+			for i := range (o.count + linesOnPage - 1) / linesOnPage {
+				move(&o.pages[i])
+			}
+		})
+	})
+	t.arena.Squeeze(where(atRest))
+}

@@ -46,7 +46,7 @@ const leastMemory = 64 << 20
 
 // ownMemory is the memory of a run besides connections, decompressors and output: the program, the tables of
 // analyzer/crowd, and segments on their way. Without it the collector would run all the time.
-const ownMemory = 26 << 20
+const ownMemory = 20 << 20
 
 // limitMemory makes the collector keep the process within a size, and returns it in bytes. Connections may take half
 // of it, because their tables need room to grow, decompressors a quarter, and output a sixteenth (outletRoom).

@@ -84,3 +84,23 @@ func (a *Arena) Drop(n uint32) {
 		next = l.next
 	}
 }
+
+// Spare is how many bytes the room takes in which there are no strings.
+func (a *Arena) Spare() uint64 { return a.heads.Spare() + a.links.Spare() }
+
+// Squeeze frees that room, as Slabs.Squeeze does. The function each calls move once with the number of every string.
+func (a *Arena) Squeeze(each func(move func(n *uint32))) {
+	a.heads.Squeeze(each)
+	a.links.Squeeze(func(move func(n *uint32)) {
+		each(func(n *uint32) {
+			h := a.heads.At(*n)
+			next := &h.next
+			for length := int(h.length) - len(h.data); length > 0; {
+				move(next)
+				l := a.links.At(*next)
+				length -= len(l.data)
+				next = &l.next
+			}
+		})
+	})
+}

@@ -1,5 +1,10 @@
 package store
 
+import (
+	"slices"
+	"unsafe"
+)
+
 // Slabs hold values by number, from 1 on; 0 means none. A value never moves, however many there are. If T has no
 // pointers, the garbage collector has nothing to follow in them. The zero value is empty.
 type Slabs[T any] struct {
@@ -39,3 +44,23 @@ func (s *Slabs[T]) Made() uint32 { return s.made }
 
 // Live is how many values are in use.
 func (s *Slabs[T]) Live() uint64 { return uint64(s.made) - uint64(len(s.free)) }
+
+// Spare is how many bytes the values take that are not in use.
+func (s *Slabs[T]) Spare() uint64 { return uint64(len(s.free)) * uint64(unsafe.Sizeof(*new(T))) }
+
+// Squeeze moves values to unused numbers before them, and frees the memory behind the last one. The function each calls
+// move once with every number in use, to change it where it is kept.
+func (s *Slabs[T]) Squeeze(each func(move func(n *uint32))) {
+	live := uint32(s.Live())
+	slices.Sort(s.free)
+	unused := s.free
+	each(func(n *uint32) {
+		if *n > live {
+			*s.At(unused[0]) = *s.At(*n)
+			*n, unused = unused[0], unused[1:]
+		}
+	})
+	slabs := (live + slabSize - 1) / slabSize
+	clear(s.list[slabs:])
+	s.list, s.made, s.free = s.list[:slabs], live, nil
+}
