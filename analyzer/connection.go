@@ -172,6 +172,11 @@ func (c *connection) segment(seg *flows.Segment, how passage) (effect tcpstate.E
 		c.tcp.RejectSum(from, &s)
 		return tcpstate.Rejected | tcpstate.BadChecksum, false
 	}
+	if how.bridged && seg.Flags&(flows.FIN|flows.RST) != 0 {
+		var s tcpstate.Segment
+		reduce(&s, seg)
+		c.tcp.Bridge(from, &s)
+	}
 	return c.admit(seg, silence)
 }
 

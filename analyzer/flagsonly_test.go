@@ -55,6 +55,34 @@ func flagsOnly(script string, trackers int, lets flows.Flags) (list []*record.Co
 	return list, tracker.Result().FlagsOnly
 }
 
+// From the third FIN on, a FIN proves that all data before it was sent and arrived: its receiver was ESTABLISHED by then.
+func TestFilteredFinProvesData(t *testing.T) {
+	list, _ := flagsOnly(threeCloses+`
+	F = 10.0.1.3:43000
+	+1s F --> S SYN
+	+20ms F <-- S SYN,ACK
+	F --> S ACK
+	F --> S PSH,ACK len=5000
+	F <-- S PSH,ACK len=20000
+	F --> S ACK
+	+1s F --> S FIN,ACK
+	+20ms F <-- S FIN,ACK
+	F --> S ACK`, 1, flows.SYN|flows.FIN|flows.RST)
+	server := &list[len(list)-1].Server
+	for i, state := range []string{"SYN_RCVD", "ESTABLISHED", "CLOSE_WAIT", "LAST_ACK", "CLOSED"} {
+		if len(server.States) <= i || server.States[i].State.String() != state {
+			t.Fatalf("the server's states are %v", server.States)
+		}
+	}
+	opened, closing := &server.States[1], &server.States[2]
+	if opened.Rule.String() != "syn_acked_unseen" || opened.Evidence != record.Inferred {
+		t.Errorf("ESTABLISHED by %s, %s", opened.Rule, opened.Evidence)
+	}
+	if closing.Rule.String() != "fin_arrives" || closing.At-opened.At < 1e9 {
+		t.Errorf("CLOSE_WAIT by %s, %d ns after ESTABLISHED", closing.Rule, closing.At-opened.At)
+	}
+}
+
 // A filter that lets SYN, FIN and RST through changes nothing about how connections close, and makes no finding.
 func TestFilteredClosesAreToldAsUnfiltered(t *testing.T) {
 	whole, only := flagsOnly(threeCloses, 1, 0)
