@@ -197,16 +197,16 @@ func (t *table) read(o *ordinary, to *stored) {
 }
 
 // eachLine calls visit with each stored segment after the SYN, until visit returns false. It reports whether visit
-// never did.
-func (o *ordinary) eachLine(written *stored, visit func(*flows.Segment) bool) bool {
+// never did. The segment is seg each time.
+func (o *ordinary) eachLine(written *stored, seg *flows.Segment, visit func(*flows.Segment) bool) bool {
 	client := o.opener()
 	var next [2]uint32
 	next[client], next[1-client] = o.seq+1, o.irs
-	seg := flows.Segment{Key: o.key, Packet: o.packet, Time: o.at}
+	*seg = flows.Segment{Key: o.key, Packet: o.packet, Time: o.at}
 	for i := range o.count {
 		l := &written[i/linesOnPage][i%linesOnPage]
-		l.read(&seg)
-		from, behind := sender(&seg), uint32(l.behind)
+		l.read(seg)
+		from, behind := sender(seg), uint32(l.behind)
 		if i == 0 {
 			behind = 0
 		}
@@ -216,7 +216,7 @@ func (o *ordinary) eachLine(written *stored, visit func(*flows.Segment) bool) bo
 		if next[from] += seg.Len; seg.Flags&(flows.SYN|flows.FIN) != 0 {
 			next[from]++
 		}
-		if !visit(&seg) {
+		if !visit(seg) {
 			return false
 		}
 	}
@@ -237,7 +237,7 @@ func (a *Analyzer) judge(n uint32) *connection {
 func (a *Analyzer) read(c *connection, o *ordinary) {
 	var written stored
 	a.table.read(o, &written)
-	o.eachLine(&written, func(seg *flows.Segment) bool {
+	o.eachLine(&written, &a.stored, func(seg *flows.Segment) bool {
 		c.segment(seg, passage{})
 		return true
 	})
@@ -293,6 +293,9 @@ func (o *ordinary) embryonic() bool { return o.states[o.opener()] == tcpstate.Sy
 
 // forget frees an ordinary connection and its stored lines.
 func (t *table) forget(n uint32) {
+	if t.index == nil {
+		return // nothing needs the room
+	}
 	o := t.ordinary.At(n)
 	for i := uint8(0); i < o.count; i += linesOnPage {
 		t.lines.Drop(o.pages[i/linesOnPage])
@@ -334,7 +337,7 @@ func (a *Analyzer) skim(c *connection, o *ordinary, written *stored, noPeers boo
 	c.begin(&syn, nil)
 	c.noPeers, c.opener, c.role = noPeers, client, record.RoleSyn
 	life.Begin(&c.tcp)
-	if !c.skim(life, &syn) || !o.eachLine(written, func(seg *flows.Segment) bool { return c.skim(life, seg) }) {
+	if !c.skim(life, &syn) || !o.eachLine(written, &a.stored, func(seg *flows.Segment) bool { return c.skim(life, seg) }) {
 		return false
 	}
 	life.End(&c.tcp)
@@ -518,9 +521,7 @@ func (a *Analyzer) endBriefly(n uint32, at int64, by record.EndedBy) bool {
 	o.standing().count(&a.live, ^uint64(0)) // one less
 	where := p.where
 	a.table.remove(&o.key, n)
-	if a.table.index != nil { // without an index, nothing needs the room
-		a.table.forget(where)
-	}
+	a.table.forget(where)
 	a.tell(briefEnds, &e)
 	return true
 }
