@@ -102,7 +102,7 @@ func (s *Shards) Segments(list []flows.Segment) {
 		}
 		latest = seg.Time
 		tag := s.seeds.hash(&seg.Key)
-		own := &w.own[tag&0xffff*uint32(len(w.own))>>16] // the upper bits choose a bucket
+		own := &w.own[tag%uint32(len(w.own))] // the upper bits choose a bucket
 		*own = append(*own, owned{tag, uint32(i)})
 	}
 	s.give(w)
