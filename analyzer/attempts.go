@@ -233,16 +233,13 @@ func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 	a.tell(recordEnds, &end)
 }
 
-// likeness is everything that determines the record of an attempt, except sockets, numbers and times.
+// likeness is everything that determines the record of an attempt, except sockets, numbers and times. It is packed into
+// words, because a processor waits where it compares in one piece what it has just written in several.
 type likeness struct {
-	len            uint32
-	mss, options   uint16 // line.behind, line.len
-	headers, flags uint8
-	marks          uint8 // of the line, except which end sent it
-	v6, closed     bool  // addresses; window
-	nowhere        bool  // an address does not belong to a host
-	by             record.EndedBy
-	slice          int // of the journal: each slice begins with its own model
+	syn   uint64 // len, and line.behind, line.len: its options
+	looks uint64 // headers, flags, marks (except which end sent it), and whether of IPv6, with a closed window, to nowhere
+	by    record.EndedBy
+	slice int // of the journal: each slice begins with its own model
 }
 
 func (a *Analyzer) likeness(e *attempt, by record.EndedBy) likeness {
@@ -251,9 +248,10 @@ func (a *Analyzer) likeness(e *attempt, by record.EndedBy) likeness {
 		slice = a.journal.slice
 	}
 	return likeness{
-		len: e.len, mss: l.behind, options: l.len, headers: l.headers, flags: l.flags, marks: l.marks &^ markFromB,
-		v6: e.key.V6, closed: l.window == 0, nowhere: !e.key.Hosts(), by: by,
-		slice: slice,
+		syn: uint64(e.len)<<32 | uint64(l.behind)<<16 | uint64(l.len),
+		looks: uint64(l.headers) | uint64(l.flags)<<8 | uint64(l.marks&^markFromB)<<16 |
+			uint64(bit(e.key.V6)|bit(l.window == 0)<<1|bit(!e.key.Hosts())<<2)<<24,
+		by: by, slice: slice,
 	}
 }
 

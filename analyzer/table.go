@@ -163,7 +163,8 @@ func (t *table) look(n uint32) uint32 {
 		return t.awake.at(p.where).place
 	case bare:
 		if p.where&isWhole == 0 {
-			return t.attempts.slim.At(p.where).seq
+			s := t.attempts.slim.At(p.where)
+			return s.seq + uint32(s.marks) // it may lie in two lines
 		}
 		return 0
 	case orderly:
