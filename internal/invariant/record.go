@@ -4,6 +4,7 @@ package invariant
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/tcplife/tcplife/analyzer/record"
@@ -124,16 +125,12 @@ func (l *list) handshake(c *record.Connection) {
 	}
 	l.is(h.SynPacket != 0 && c.Client.Syns == 0, "a SYN in packet %d, and the client sent none", h.SynPacket)
 	l.is(h.SynAckPacket != 0 && c.Server.Syns == 0, "a SYN-ACK in packet %d, and the server sent none", h.SynAckPacket)
-	// what completes it has numbers behind both SYNs, if the SYN-ACK answers the SYN that is there; a keepalive has
-	// that of the SYN
-	first := c.Client.ISN.Number + 1
-	if c.Client.Keepalives > 0 {
-		first--
-	}
+	// what completes it ends behind the SYN, if the SYN-ACK answers the SYN that is there; so it begins at most one
+	// datagram before
+	before := c.Client.ISN.Number + 1 - h.AckSeq.Number
 	l.is(h.AckSeq.Known && c.Client.ISN.Known && outcome == record.OutcomeComplete &&
-		!c.Found(record.FindingBadSynAck) &&
-		h.AckSeq.Number-first >= 1<<31, "completed at %d, and the client's ISN is %d", h.AckSeq.Number,
-		c.Client.ISN.Number)
+		!c.Found(record.FindingBadSynAck) && before > math.MaxUint16 && before < 1<<31,
+		"completed at %d, and the client's ISN is %d", h.AckSeq.Number, c.Client.ISN.Number)
 }
 
 // teardown holds its kind to the histories, and to the RST.
