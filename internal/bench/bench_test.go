@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,6 +36,19 @@ func TestCommand(t *testing.T) {
 		if _, err := c.run(); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: error %v, want %q", c.argv, err, test.want)
 		}
+	}
+}
+
+func TestEvictionsAreNoFailure(t *testing.T) {
+	exits := func(code string, mayEvict, evicts bool) error {
+		_, err := (&command{argv: []string{"sh", "-c", "exit " + code}, mayEvict: mayEvict, evicts: evicts}).run()
+		return err
+	}
+	if err := errors.Join(exits("0", true, false), exits("3", true, false), exits("3", true, true)); err != nil {
+		t.Error(err)
+	}
+	if exits("3", false, false) == nil || exits("0", true, true) == nil || exits("1", true, false) == nil {
+		t.Error("a failure was taken for a measurement")
 	}
 }
 

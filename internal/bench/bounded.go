@@ -26,7 +26,7 @@ func (b *bench) bounded() error {
 			return err
 		}
 		within := b.read("tcplife read --memory 64MiB", file, "--memory", "64MiB")
-		within.evicts = b.scale == 1 // less may fit
+		within.mayEvict, within.evicts = true, b.scale == 1 // less may fit
 		s := b.inTurn(min(b.runs, 3), b.read("tcplife read", file), within)
 		done()
 		what := fmt.Sprintf("%s %s", count(load.n), load.what)

@@ -33,7 +33,7 @@ type bench struct {
 
 // prepare builds the maker of captures.
 func (b *bench) prepare() error {
-	if err := os.MkdirAll(b.dir, 0o755); err != nil {
+	if err := os.MkdirAll(b.flows(), 0o755); err != nil {
 		return err
 	}
 	b.maker = filepath.Join(b.dir, "benchcap")
@@ -48,6 +48,7 @@ func (b *bench) prepare() error {
 
 func (b *bench) cleanUp() {
 	os.Remove(b.maker)
+	os.RemoveAll(b.flows())
 	os.Remove(b.dir) // unless captures are kept in it
 }
 

@@ -24,8 +24,8 @@ type command struct {
 	once bool     // it is slow: no second run
 	// tenth says that it is too slow and reads a tenth of the capture, once: what it takes counts ten times.
 	tenth bool
-	// evicts says that the limit of memory costs connections, so that the exit code must be 3.
-	evicts bool
+	// mayEvict says that the limit of memory may cost connections, so that the exit code may be 3; evicts, that it must.
+	mayEvict, evicts bool
 }
 
 // A cost is what one run of a command took.
@@ -69,7 +69,7 @@ func (c *command) run() (cost, error) {
 	if err == nil && c.evicts {
 		return cost{}, fmt.Errorf("%s: exit code 0: nothing was evicted", strings.Join(c.argv, " "))
 	}
-	if err != nil && !(c.evicts && cmd.ProcessState.ExitCode() == incomplete) {
+	if err != nil && !(c.mayEvict && cmd.ProcessState.ExitCode() == incomplete) {
 		return cost{}, fmt.Errorf("%s: %w: %s", strings.Join(c.argv, " "), err, strings.TrimSpace(stderr.String()))
 	}
 	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)

@@ -47,17 +47,17 @@ func (b *bench) markdown(cpus int) string {
 
 	if len(b.loads) > 0 {
 		text.WriteString("\n### Concurrent connections, packets at random over all of them\n\n")
-		rows := [][]string{{"connections", "packets after the handshakes", "median", "a packet of these", "peak memory",
-			"a connection", "longest pause"}}
+		rows := [][]string{{"connections", "packets after the handshakes", "median", "a packet of these",
+			"processor time", "peak memory", "a connection", "longest pause"}}
 		for _, l := range b.loads {
 			row := []string{count(l.connections), count(l.packets)}
 			if known(l.opening, l.all) {
-				row = append(row, seconds(median(l.all.walls())), nanoseconds(l.perPacket), size(l.all.peak()),
-					fmt.Sprintf("%.0f bytes", l.perConnection), milliseconds(l.all.pause()))
+				row = append(row, seconds(median(l.all.walls())), nanoseconds(l.perPacket), seconds(median(l.all.cpus())),
+					size(l.all.peak()), fmt.Sprintf("%.0f bytes", l.perConnection), milliseconds(l.all.pause()))
 			} else {
 				for _, s := range []*series{l.opening, l.all} {
 					if s.err != nil {
-						row = append(row, s.err.Error(), "", "", "", "")
+						row = append(row, s.err.Error(), "", "", "", "", "")
 						break
 					}
 				}

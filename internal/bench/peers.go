@@ -29,10 +29,13 @@ func (b *bench) softflowd(file string) *command {
 		"-p", filepath.Join(b.dir, "softflowd.pid"), "-c", "none"}}
 }
 
-// nfpcapd writes the flows for nfdump into the directory of the captures.
+// nfpcapd writes the flows for nfdump into a directory.
 func (b *bench) nfpcapd(file string) *command {
-	return &command{name: "nfpcapd", argv: []string{"nfpcapd", "-r", file, "-w", b.dir}}
+	return &command{name: "nfpcapd", argv: []string{"nfpcapd", "-r", file, "-w", b.flows()}}
 }
+
+// flows is the directory for nfpcapd.
+func (b *bench) flows() string { return filepath.Join(b.dir, "flows") }
 
 func argus(file string) *command {
 	return &command{name: "argus", argv: []string{"argus", "-X", "-r", file, "-w", "/dev/null"}}
