@@ -146,24 +146,25 @@ var rules = [countRules]rule{
 			{from: Closed, to: SynSent, unseen: true},
 		}},
 	passiveOpen: {"passive_open", listenClause, Arrives,
-		"passive OPEN: the SYN arrives, a SYN-ACK will answer", []arrow{
+		"passive OPEN: the SYN arrives; a SYN-ACK will answer it", []arrow{
 			{from: Listen, to: SynRcvd, unseen: true},
 		}},
 	synAckSent: {"syn_ack_sent", listenClause, Sends,
 		"the SYN-ACK answers a SYN that the capture does not show before it", []arrow{
 			{from: Listen, to: SynRcvd, unseen: true},
 		}},
-	listenerAppeared: {"listener_came", listenClause, Sends, "somebody listens there now: a SYN-ACK answers", []arrow{
+	listenerAppeared: {"listener_came", listenClause, Sends, "a process listens there now: a SYN-ACK answers", []arrow{
 		{from: Closed, to: SynRcvd},
 	}},
 	midstream: {"midstream", "RFC 9293 §3.3.2", Sends,
-		"picked up midstream: the state that every connection passes through", []arrow{
+		"picked up midstream: every connection passes through this state", []arrow{
 			{to: Established, unseen: true},
-			{from: SynRcvd, to: Established, text: "what follows supposes that its SYN was acknowledged, unseen",
+			{from: SynRcvd, to: Established,
+				text:   "later segments show that its SYN was acknowledged; that ACK was not captured",
 				clause: ackClause},
 		}},
 	midstreamAcked: {"midstream_acked", "RFC 9293 §3.3.2", Arrives,
-		"picked up midstream: its peer acknowledges what it sent", []arrow{
+		"picked up midstream: its peer acknowledges data that it sent", []arrow{
 			{to: Established, unseen: true},
 		}},
 	synArrives: {"syn_arrives", "RFC 9293 §3.10.7.3, fourth step", Arrives,
@@ -171,7 +172,7 @@ var rules = [countRules]rule{
 			{from: SynSent, to: SynRcvd},
 		}},
 	synOnItsWay: {"syn_on_its_way", "RFC 9293 §3.10.7.3, fourth step", Arrives,
-		"the other side's SYN, which is on its way, arrives: both sides open at once", []arrow{
+		"the other side's SYN, sent at the same time, arrives: both sides open at once", []arrow{
 			{from: SynSent, to: SynRcvd},
 		}},
 	synArrived: {"syn_arrived", "RFC 9293 §3.10.7.3, fourth step", Sends,
@@ -181,11 +182,11 @@ var rules = [countRules]rule{
 	synAckArrives: {"syn_ack_arrives", "RFC 9293 §3.10.7.3, fourth step", Arrives,
 		"its SYN is acknowledged by the other side's SYN", []arrow{
 			{from: SynSent, to: Established},
-			{from: SynRcvd, to: Established, text: "its SYN is acknowledged, by the SYN-ACK of a side that opens at " +
+			{from: SynRcvd, to: Established, text: "its SYN is acknowledged by the SYN-ACK of a side that opens at " +
 				"the same time", clause: "RFC 9293 §3.5, figure 7; appendix A.2"},
 		}},
 	synAckTaken: {"syn_ack_taken", "RFC 9293 §3.10.7.3, fourth step", Arrives,
-		"it acknowledges the other side's SYN: the SYN-ACK has arrived", []arrow{
+		"it acknowledges the other side's SYN, so the SYN-ACK has arrived", []arrow{
 			{from: SynSent, to: Established},
 		}},
 	synAckUnseen: {"syn_ack_unseen", "RFC 9293 §3.10.7.3, fourth step", Arrives,
@@ -196,7 +197,7 @@ var rules = [countRules]rule{
 		{from: SynRcvd, to: Established},
 	}},
 	synAckedUnseen: {"syn_acked_unseen", ackClause, Arrives,
-		"what follows supposes that its SYN was acknowledged, unseen", []arrow{
+		"later segments show that its SYN was acknowledged; that ACK was not captured", []arrow{
 			{from: SynRcvd, to: Established},
 		}},
 	finSent: {"fin_sent", "RFC 9293 §3.10.4", Sends, "CLOSE: a FIN is sent", []arrow{
@@ -205,31 +206,31 @@ var rules = [countRules]rule{
 		{from: CloseWait, to: LastAck},
 	}},
 	finUnseen: {"fin_unseen", "RFC 9293 §3.10.4", Sends,
-		"the numbers show that its FIN has been sent, unseen", []arrow{
+		"the sequence numbers show that it sent a FIN, which was not captured", []arrow{
 			{from: SynRcvd, to: FinWait1},
 			{from: Established, to: FinWait1},
 			{from: CloseWait, to: LastAck},
 		}},
-	finArrives: {"fin_arrives", finClause, Arrives, "a FIN arrives, nothing before it is missing", []arrow{
+	finArrives: {"fin_arrives", finClause, Arrives, "a FIN arrives, and no data before it is missing", []arrow{
 		{from: SynRcvd, to: CloseWait},
 		{from: Established, to: CloseWait},
-		{from: FinWait1, to: Closing, text: "a FIN arrives, its own is not yet acknowledged"},
+		{from: FinWait1, to: Closing, text: "a FIN arrives before its own FIN is acknowledged"},
 		{from: FinWait2, to: TimeWait, text: "a FIN arrives: 2MSL begins"},
 	}},
-	finFilled: {"fin_filled", finClause, Arrives, "what was missing before the FIN has come", []arrow{
+	finFilled: {"fin_filled", finClause, Arrives, "the data missing before the FIN has arrived", []arrow{
 		{from: SynRcvd, to: CloseWait},
 		{from: Established, to: CloseWait},
 		{from: FinWait1, to: Closing},
 		{from: FinWait2, to: TimeWait, text: "the data missing before the FIN has arrived: 2MSL begins"},
 	}},
-	finTaken: {"fin_taken", finClause, Sends, "it acknowledges the FIN: that has arrived", []arrow{
+	finTaken: {"fin_taken", finClause, Sends, "it acknowledges the FIN, so the FIN has arrived", []arrow{
 		{from: SynRcvd, to: CloseWait},
 		{from: Established, to: CloseWait},
 		{from: FinWait1, to: Closing},
-		{from: FinWait2, to: TimeWait, text: "it acknowledges the FIN: that has arrived, 2MSL began"},
+		{from: FinWait2, to: TimeWait, text: "it acknowledges the FIN, so the FIN has arrived and 2MSL began"},
 	}},
 	finOnItsWay: {"fin_on_its_way", finClause, Arrives,
-		"the other side's FIN, which is on its way, arrives, its own is not yet acknowledged", []arrow{
+		"the other side's FIN, sent at the same time, arrives before its own FIN is acknowledged", []arrow{
 			{from: FinWait1, to: Closing},
 		}},
 	finAckArrives: {"fin_ack_arrives", ackClause, Arrives, "its FIN is acknowledged", []arrow{
@@ -238,25 +239,26 @@ var rules = [countRules]rule{
 		{from: LastAck, to: Closed},
 	}},
 	finAckUnseen: {"fin_ack_unseen", ackClause, Arrives,
-		"what follows supposes that its FIN was acknowledged, unseen", []arrow{
+		"later segments show that its FIN was acknowledged; that ACK was not captured", []arrow{
 			{from: FinWait1, to: FinWait2},
 			{from: Closing, to: TimeWait,
-				text: "its FIN is not retransmitted: it was acknowledged, unseen; 2MSL begins"},
-			{from: LastAck, to: Closed, text: "its FIN is not retransmitted: it was acknowledged, unseen"},
+				text: "its FIN is not retransmitted, so it was acknowledged; that ACK was not captured; 2MSL begins"},
+			{from: LastAck, to: Closed,
+				text: "its FIN is not retransmitted, so it was acknowledged; that ACK was not captured"},
 		}},
 	finAcksFin: {"fin_acks_fin", "RFC 9293 §3.3.2, note 2; " + "§3.10.7.4, eighth step", Arrives,
-		"a FIN arrives that also acknowledges its own: 2MSL begins", []arrow{
+		"a FIN arrives that also acknowledges its own FIN: 2MSL begins", []arrow{
 			{from: FinWait1, to: TimeWait},
 		}},
 	finsTaken: {"fins_taken", finClause, Sends,
-		"it acknowledges the FIN, its own is acknowledged: 2MSL begins", []arrow{
+		"it acknowledges the FIN, and its own FIN is acknowledged: 2MSL begins", []arrow{
 			{from: FinWait1, to: TimeWait},
 		}},
 	timeWaitOver: {"time_wait_over", "RFC 9293 §3.10.8", Timer, "2MSL is over", []arrow{
 		{from: TimeWait, to: Closed},
 	}},
 	rstArrives: {"rst_arrives", rstClause, Arrives, "an RST: connection reset", []arrow{
-		{from: Closed, to: Closed, unseen: true, text: "an RST: nothing is left"},
+		{from: Closed, to: Closed, unseen: true, text: "an RST: the connection is gone"},
 		{from: SynSent, to: Closed, text: "an RST that acknowledges its SYN: refused",
 			clause: "RFC 9293 §3.10.7.3, second step"},
 		{from: SynRcvd, to: Closed, text: "an RST: a passive OPEN goes back to LISTEN, an active one is refused"},
@@ -264,14 +266,14 @@ var rules = [countRules]rule{
 		{from: FinWait1, to: Closed},
 		{from: FinWait2, to: Closed},
 		{from: CloseWait, to: Closed},
-		{from: Closing, to: Closed, text: "an RST: nothing is left"},
-		{from: LastAck, to: Closed, text: "an RST: nothing is left"},
-		{from: TimeWait, to: Closed, text: "an RST ends TIME_WAIT before its time", clause: rstClause + "; RFC 1337"},
+		{from: Closing, to: Closed, text: "an RST: the connection is gone"},
+		{from: LastAck, to: Closed, text: "an RST: the connection is gone"},
+		{from: TimeWait, to: Closed, text: "an RST ends TIME_WAIT before 2MSL is over", clause: rstClause + "; RFC 1337"},
 	}},
 	aborts: {"aborts", "RFC 9293 §3.10.5", Sends, "ABORT: an RST is sent", []arrow{
-		{from: Closed, to: Closed, unseen: true, text: "it sends only an RST: there is no connection",
+		{from: Closed, to: Closed, unseen: true, text: "it sends nothing but an RST: it has no such connection",
 			clause: closedClause},
-		{from: SynSent, to: Closed, text: "its RST shows that it has given up the connection", clause: closedClause},
+		{from: SynSent, to: Closed, text: "its RST shows that it has abandoned the attempt", clause: closedClause},
 		{from: SynRcvd, to: Closed},
 		{from: Established, to: Closed},
 		{from: FinWait1, to: Closed},
@@ -285,7 +287,7 @@ var rules = [countRules]rule{
 		"it answers with an RST: it no longer has the connection", []arrow{
 			{from: Closed, to: Closed, unseen: true,
 				text: "nothing listens and there is no connection: it answers with an RST"},
-			{from: SynSent, to: Closed, text: "it answers with an RST: it knows no such attempt",
+			{from: SynSent, to: Closed, text: "it answers with an RST: it has no such attempt",
 				clause: closedClause + "; §3.10.7.3, first step"},
 			{from: SynRcvd, to: Closed},
 			{from: Established, to: Closed},
@@ -297,7 +299,7 @@ var rules = [countRules]rule{
 			{from: TimeWait, to: Closed, text: "it answers with an RST: its 2MSL was over"},
 		}},
 	notReading: {"not_reading", "RFC 1122 §4.2.2.13", Sends,
-		"it answers with an RST: no process is left to read", []arrow{
+		"it answers data with an RST: its process closed and reads no more", []arrow{
 			{from: FinWait1, to: Closed},
 			{from: FinWait2, to: Closed},
 		}},
@@ -313,11 +315,11 @@ var rules = [countRules]rule{
 			{from: SynRcvd, to: Closed, text: "an ICMP error says that the SYN-ACK cannot be delivered"},
 		}},
 	superseded: {"superseded", halfOpenClause, Successor,
-		"its ports serve another connection: this one was lost", []arrow{
+		"a new connection uses its ports: it had lost this one", []arrow{
 			{from: Closed, to: Closed, unseen: true},
-			{from: SynSent, to: Closed, text: "its ports serve another connection: this one was given up",
+			{from: SynSent, to: Closed, text: "a new connection uses its ports: it had abandoned this one",
 				clause: closedClause},
-			{from: SynRcvd, to: Closed, text: "its ports serve another connection: this one was given up",
+			{from: SynRcvd, to: Closed, text: "a new connection uses its ports: it had abandoned this one",
 				clause: closedClause},
 			{from: Established, to: Closed},
 			{from: FinWait1, to: Closed},
@@ -330,58 +332,59 @@ var rules = [countRules]rule{
 		}},
 
 	synResent: {"syn_again", retransmissionClause, Withdraws,
-		"the SYN is retransmitted: neither a SYN-ACK nor an RST had reached its sender", nil},
+		"the SYN is retransmitted: no SYN-ACK and no RST had reached its sender", nil},
 	synAckResent: {"syn_ack_again", "RFC 9293 §3.10.7.4", Withdraws,
 		"the SYN-ACK is retransmitted: its ACK was lost or not accepted", nil},
 	synAckUnanswered: {"syn_ack_unanswered", "RFC 9293 §3.10.7.3, fourth step", Withdraws,
-		"the SYN-ACK was not answered at once: it had not arrived", nil},
+		"nothing answered the SYN-ACK at once, so it had not arrived", nil},
 	synNotReceived: {"syn_never_came", "RFC 9293 §3.10.7.3, fourth step", Withdraws,
 		"in SYN_RCVD it would have sent a SYN-ACK first: the other side's SYN never arrived", nil},
 	otherSyn: {"other_syn", "RFC 9293 §3.10.7.3, first step", Withdraws,
-		"another SYN-ACK acknowledges the SYN: the one before was of no use", nil},
+		"another SYN-ACK acknowledges the SYN: the earlier one did not count", nil},
 	ackShort: {"ack_short", "RFC 9293 §3.4", Withdraws,
-		"SEG.ACK stops short of the other side's FIN: that had not arrived", nil},
+		"SEG.ACK does not cover the other side's FIN: that FIN had not arrived", nil},
 	finResent: {"fin_again", retransmissionClause, Withdraws,
-		"the FIN is retransmitted, and nothing shows that it had arrived before", nil},
+		"the FIN is retransmitted, and nothing shows that the first one arrived", nil},
 	finAckLost: {"fin_ack_lost", retransmissionClause, Withdraws,
-		"the FIN is retransmitted: the acknowledgement had not reached its sender", nil},
+		"the FIN is retransmitted: its acknowledgement had not reached its sender", nil},
 	finUnanswered: {"fin_unanswered", finClause, Withdraws,
 		"the FIN was retransmitted without an acknowledgement: it had not arrived", nil},
 	finsCross: {"fins_cross", "RFC 9293 §3.6, figure 13", Withdraws,
-		"its own FIN left before the other side's arrived", nil},
-	finHeldBack: {"fin_behind", finClause, Withdraws, "text before the FIN comes again: the FIN waited for it", nil},
+		"it sent its own FIN before the other side's FIN arrived", nil},
+	finHeldBack: {"fin_behind", finClause, Withdraws,
+		"data before the FIN is retransmitted: the FIN took no effect before that data arrived", nil},
 	finLeftFirst: {"fin_left_first", "RFC 9293 §3.6, figure 13", Withdraws,
-		"the numbers tell that its FIN had left before the other side's arrived", nil},
+		"the sequence numbers show that it sent its FIN before the other side's FIN arrived", nil},
 	dataBeyondFin: {"fin_disowned", "RFC 9293 §3.10.4", Withdraws,
-		"its sender sends data beyond that FIN, so the FIN was forged or not from it", nil},
+		"its sender sends data beyond that FIN, so the FIN was not its own", nil},
 	acksUnsent: {"acks_unsent", ackClause, Withdraws,
-		"what it answers by its old numbers acknowledged what it had not sent: it was dropped", nil},
-	noFinSent: {"fin_denied", "RFC 9293 §3.10.4", Withdraws, "what follows shows that there was no FIN", nil},
+		"it repeats its old numbers: it dropped a segment that acknowledged data which it had not sent", nil},
+	noFinSent: {"fin_denied", "RFC 9293 §3.10.4", Withdraws, "later segments show that it sent no FIN", nil},
 	outlivesRst: {"outlives_rst", "RFC 5961 §3.2", Withdraws,
-		"it goes on: the RST was not its own, or it did not take it", nil},
-	beforeRst: {"before_rst", rstClause, Withdraws, "its RST left before this could have arrived", nil},
+		"it continues: it did not send that RST, or did not accept it", nil},
+	beforeRst: {"before_rst", rstClause, Withdraws, "it sent its RST before this could have arrived", nil},
 	refusedByRst: {"refused_by_rst", closedClause, Withdraws,
-		"it answers this by an RST: to it there is no such connection", nil},
+		"it answers this with an RST: it has no such connection", nil},
 	onlySyn: {"only_syn", halfOpenClause, Withdraws,
-		"an RST is its first word after its SYN: it never took the SYN-ACK", nil},
+		"an RST is its first segment after its SYN: it never accepted the SYN-ACK", nil},
 	onlyProbe: {"only_probe", closedClause, Withdraws,
-		"one empty segment, answered by an RST, is a probe and no connection", nil},
+		"one empty segment that an RST answers is a probe, not a connection", nil},
 
 	impossibleFlags: {"impossible_flags", "RFC 9293 §3.10.7", Drops, "no TCP sends these flags together", nil},
 	otherAck: {"other_ack", "RFC 9293 §3.10.7.3, first step", Drops,
-		"it does not acknowledge this SYN but speaks of another connection: it draws an RST", nil},
+		"its ACK does not acknowledge this SYN: the receiver answers with an RST", nil},
 	rstNotAcked: {"rst_not_acked", "RFC 9293 §3.10.7.3, second step", Drops,
-		"an RST that does not acknowledge the SYN", nil},
-	rstOutsideWindow: {"rst_outside_window", rstClause, Drops, "an RST outside of the window: dropped in silence", nil},
+		"an RST that does not acknowledge the SYN: dropped", nil},
+	rstOutsideWindow: {"rst_outside_window", rstClause, Drops, "an RST outside the window: silently dropped", nil},
 	otherSynAck: {"other_syn_ack", "RFC 9293 §3.10.7", Drops,
-		"a SYN-ACK with another number than this connection's", nil},
+		"a SYN-ACK with another sequence number than this connection's", nil},
 	SynInside: {"syn_inside", "RFC 5961 §4.2", Drops,
-		"a SYN with another number inside the connection: it draws a challenge ACK", nil},
-	noAck: {"no_ack", ackClause, Drops, "without ACK it opens nothing and belongs to nothing", nil},
+		"a SYN with another sequence number inside the connection: a challenge ACK answers it", nil},
+	noAck: {"no_ack", ackClause, Drops, "a segment with neither SYN, RST nor ACK: dropped", nil},
 	paws: {"paws", "RFC 7323 §5.3", Drops,
-		"its timestamp is older than what has arrived: it draws an ACK", nil},
+		"its timestamp is older than those that have arrived (PAWS): an ACK answers it", nil},
 	otherNumbers: {"other_numbers", "RFC 9293 §3.10.7.4, first and fifth step", Drops,
-		"its numbers are not this connection's: it draws an ACK", nil},
+		"its numbers do not fit this connection: an ACK answers it", nil},
 }
 
 // unknown is the state of an endpoint about which nothing is known yet. It comes after the others.

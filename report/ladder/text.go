@@ -403,11 +403,11 @@ func (l *Ladder) notes(r *Rung) (list []note) {
 			list = append(list, note{text: s, rule: true})
 		}
 		if w := s.Withdrawn; w != nil {
-			s := fmt.Sprintf("%s: not %s by this: ", side, w.State)
+			s := fmt.Sprintf("%s: did not enter %s", side, w.State)
 			if w.By != 0 {
-				s += fmt.Sprintf("packet %d: ", w.By)
+				s += fmt.Sprintf(", as packet %d shows", w.By)
 			}
-			list = append(list, note{text: s + w.Rule + bracketed(w.Source), tone: text.Alert})
+			list = append(list, note{text: s + ": " + w.Rule + bracketed(w.Source), tone: text.Alert})
 		}
 	}
 	for i := range l.Connection.Findings {
