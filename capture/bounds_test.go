@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"math/rand/v2"
+	"os"
+	"runtime/metrics"
 	"strings"
 	"testing"
 
@@ -65,6 +67,56 @@ func TestUnpackingIsBounded(t *testing.T) {
 		if ends := test.want < 64; packets < test.want || !ends && packets > test.want || packets > 8 && ends ||
 			strings.Contains(damage, want) != ends {
 			t.Errorf("%s: %d packets, want %d, and the damage %q", name, packets, test.want, damage)
+		}
+	}
+}
+
+// TestBombs reads less than 40,000 bytes that become more than a gigabyte; without TCPLIFE_TEST_ALL it is less. A packet of
+// that length is not taken in, and of many packets only the first gigabyte is read.
+func TestBombs(t *testing.T) {
+	o, full, says := Options{MaxUnpacked: 64 << 20}, 80<<20, "64MiB"
+	if os.Getenv("TCPLIFE_TEST_ALL") != "" {
+		o, full, says = Options{}, 1_100_000_000, "1GiB"
+	}
+	long := uint32(full)
+	packet := le().section().netif(1, 0).u32(blockEnhanced, 32+long, 0, 0, 0, long, long).bytes
+	zeros := make([]byte, MaxPacket)
+	for name, test := range map[string]struct {
+		head, part []byte
+		packets    int    // at least
+		room       uint64 // that may be allocated, for all that is unpacked
+		want       string
+	}{
+		"a packet": {packet, zeros, 0, 64 << 20, "a block of 12 to 1310720 bytes"},
+		"packets": {le().pcap(0xa1b2c3d4, 1).bytes, le().record(1, 0, string(zeros), MaxPacket).bytes,
+			full / MaxPacket * 3 / 4, 4 * uint64(full), " become more than " + says + ", over 1000 times as much"},
+	} {
+		var once bytes.Buffer
+		w, err := zstd.NewWriter(&once)
+		if err == nil {
+			_, err = w.Write(test.head)
+		}
+		for n := 0; n < full && err == nil; n += len(test.part) {
+			_, err = w.Write(test.part)
+		}
+		if err == nil {
+			err = w.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := pack(t, "zstd", once.Bytes())
+		allocated := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+		metrics.Read(allocated)
+		before := allocated[0].Value.Uint64()
+		packets, damage := readWith(t, o, file)
+		metrics.Read(allocated)
+		if took := allocated[0].Value.Uint64() - before; len(file) > 40_000 || took > test.room || packets < test.packets ||
+			packets > full/MaxPacket || !strings.Contains(damage, test.want) {
+			t.Errorf("%s in %d bytes: %d packets, %d bytes were allocated, and the damage is %q", name, len(file), packets,
+				took, damage)
+		} else {
+			t.Logf("%s in %d bytes: %d packets, %d bytes were allocated: %s", name, len(file), packets, took, damage)
 		}
 	}
 }
