@@ -2,10 +2,13 @@ package whole
 
 import (
 	"bytes"
+	"compress/flate"
+	"encoding/ascii85"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -493,9 +496,7 @@ func (in *input) traced(first *outcome) {
 
 	if first.page != nil {
 		in.none("page", first.page.Finish(first.ending))
-		if !bytes.HasSuffix(bytes.TrimSpace(first.pageOut.Bytes()), []byte("</html>")) {
-			in.t.Error("the page has no end")
-		}
+		in.onPage(first)
 	}
 	e := ladder.Explanation{Connections: first.sums.Connections, Offered: first.choice.Offered}
 	e.Ladders = collector.Finish()
@@ -504,6 +505,32 @@ func (in *input) traced(first *outcome) {
 		e.WriteMermaid(&mermaid)))
 	if !json.Valid(document.Bytes()) || len(e.Ladders) != len(chosen) {
 		in.t.Errorf("explain: %d ladders of %d in\n%s", len(e.Ladders), len(chosen), document.Bytes())
+	}
+}
+
+var pageData = regexp.MustCompile(`(?s)id="data">([^<]*)</script>`)
+
+// onPage holds that the page is whole, has a row for each connection as far as it lists them, and the summary.
+func (in *input) onPage(first *outcome) {
+	found := pageData.FindSubmatch(first.pageOut.Bytes())
+	if found == nil || !bytes.HasSuffix(bytes.TrimSpace(first.pageOut.Bytes()), []byte("</html>")) {
+		in.t.Fatalf("the page has no data or no end")
+	}
+	head, _, _ := bytes.Cut(found[1], []byte("\n"))
+	packed := ascii85.NewDecoder(bytes.NewReader(bytes.ReplaceAll(head, []byte("v"), []byte("<"))))
+	plain, err := io.ReadAll(flate.NewReader(packed))
+	var facts struct {
+		Connections uint64            `json:"connections"`
+		Rows        uint64            `json:"rows"`
+		Records     []json.RawMessage `json:"records"`
+	}
+	in.none("page", errors.Join(err, json.Unmarshal(plain, &facts)))
+	summary := slices.ContainsFunc(facts.Records, func(r json.RawMessage) bool {
+		return strings.HasPrefix(string(r), `{"record":"summary"`)
+	})
+	if n := first.sums.Connections; facts.Connections != n || facts.Rows > n || n > 0 && facts.Rows == 0 || !summary {
+		in.t.Errorf("the page has %d connections, %d rows, and a summary: %v; there are %d connections", facts.Connections,
+			facts.Rows, summary, n)
 	}
 }
 
