@@ -55,7 +55,8 @@ func flagsOnly(script string, trackers int, lets flows.Flags) (list []*record.Co
 	return list, tracker.Result().FlagsOnly
 }
 
-// From the third FIN on, a FIN proves that all data before it was sent and arrived: its receiver was ESTABLISHED by then.
+// From the third FIN on, a FIN proves that all data before it was sent and arrived, so its receiver was ESTABLISHED
+// before.
 func TestFilteredFinProvesData(t *testing.T) {
 	list, _ := flagsOnly(threeCloses+`
 	F = 10.0.1.3:43000

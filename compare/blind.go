@@ -107,8 +107,8 @@ func (p *path) findBlind() [][]blind {
 	return blinds
 }
 
-// spread is by how much later than usual a segment was seen to come to a point, or from it to the next: so near to the
-// ends of a capture it cannot be said whether it came within.
+// spread is how much later than usual segments reached a point, or went on from it to the next one. Within this time of
+// the ends of a capture it is unknown whether a segment passed while the point captured.
 func (p *path) spread(point int) (most int64) {
 	for i := max(point-1, 0); i <= point && i < len(p.stretches); i++ {
 		for _, u := range p.stretches[i].ways {
@@ -118,7 +118,7 @@ func (p *path) spread(point int) (most int64) {
 	return most
 }
 
-// oneWay is the direction in which all segments of a capture go, if they acknowledge what it shows nothing of.
+// oneWay is the direction of all segments of a capture, if they acknowledge segments that it lacks.
 func (p *path) oneWay(point int) (w way, one bool) {
 	var seen [2]int
 	acknowledges := false
@@ -215,7 +215,7 @@ func (p *path) missedFromBeyond(point, neighbour int, known []blind, from, until
 	return m
 }
 
-// countMissing counts a segment that another point saw; within says whether it counts too if it passed while the point
+// countMissing counts a segment that another point saw. within is whether it also counts if it passed while the point
 // captured.
 func (p *path) countMissing(m *missing, s *flows.Segment, seenAt, point int, known []blind, from, until int64,
 	within bool) {
@@ -241,8 +241,8 @@ func (p *path) countMissing(m *missing, s *flows.Segment, seenAt, point int, kno
 	}
 }
 
-// sharedWith are the connections at one point, by its addresses, of which another point has segments with the same two
-// numbers: no device between the two changes them; and their hosts.
+// sharedWith has the connections at one point, by its addresses, that share segments with the other point: no device
+// between the two changes their numbers. It also has their hosts.
 func (p *path) sharedWith(of, with int) (shared map[flows.Key]bool, hosts map[flows.Addr]bool) {
 	shared, hosts = map[flows.Key]bool{}, map[flows.Addr]bool{}
 	for _, c := range newCommon(p.surveys[min(of, with)], p.surveys[max(of, with)]).pairs {

@@ -58,7 +58,7 @@ func fitLine(ticks []tick) line {
 
 	best := peak(room)
 	most := room(best)
-	// What the segments hardly tell is not made up: of drifts that are nearly as good the smallest.
+	// Of drifts that fit almost equally well, the smallest is taken.
 	const resolution = 2e-6
 	enough := most - max(resolution, 0.05*most)
 	if max(best, -best) > 0.9*maxDrift {
@@ -204,15 +204,15 @@ type piece struct {
 	line
 }
 
-// minPiece is how many segments a piece must have: fewer say nothing of a clock that is set or turned.
+// minPiece is how many segments a piece must have. Fewer do not show that a clock was set or turned.
 const minPiece = 32
 
 // tolerance is how much earlier than sent a segment may seem to arrive: not all captures are stamped at the same depth
 // of the kernel.
 const tolerance = 20e-6
 
-// newClock fits a clock to ticks, of which there is at least one. Where no line is possible, because a clock was set or
-// turned by NTP, the time is halved.
+// newClock fits a clock to at least one tick. If no line fits, because a clock was set or NTP turned it, newClock
+// halves the time.
 func newClock(reference, coarse int64, ticks []tick) clock {
 	slices.SortStableFunc(ticks, func(a, b tick) int { return sign(a.at - b.at) })
 	c := clock{reference: reference, coarse: coarse}

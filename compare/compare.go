@@ -10,7 +10,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Result is what a comparison says of the points and of the path. What it says of connections was emitted before.
+// Result describes the points and the path. The connections were emitted before it.
 type Result struct {
 	Points     []record.Point
 	Path       []record.Stretch
@@ -83,10 +83,10 @@ func (c *comparer) point(i int, a *account) record.Point {
 	return r
 }
 
-// dropped is how many packets the capture says that it lacks.
+// dropped is how many packets the capture reports as dropped.
 func (v *survey) dropped() uint64 { return v.read.Drops.Kernel + v.read.Drops.Interface }
 
-// clock is what is known of a point's clock.
+// clock describes a point's clock.
 func (p *path) clock(point int) record.Clock {
 	if point == 0 {
 		zero := record.NullableNumber{Known: true}
@@ -160,7 +160,7 @@ func (p *path) local(point int, at int64) int64 {
 	return at
 }
 
-// moved is by how much more the user says each clock is behind than it was measured to be: delays to it grow by that.
+// moved is how much further behind each clock is by the user's setting than by measurement. Delays to it grow by that.
 func (p *path) moved() []int64 {
 	moves := make([]int64, len(p.sources))
 	for i := range moves {

@@ -57,8 +57,8 @@ func (k kept) and(o kept) kept {
 	return kept{k.id && o.id, k.stamps && o.stamps, k.window && o.window}
 }
 
-// copyWindow is how long a journey that is complete is kept, so that a second copy of the segment is known as one; and
-// maxDone how many of these there are at most.
+// copyWindow is how long a complete journey is kept, so that a second copy of its segment is recognised. maxDone is how
+// many of these are kept at most.
 const (
 	copyWindow = int64(time.Second)
 	maxDone    = 1 << 18
@@ -211,7 +211,7 @@ func (c *comparer) arrive(l *leg, dir int, s *sighting) {
 	l.packets++
 	l.segments[dir]++
 	l.kinds[dir][whatIs(s.flags, s.len)]++
-	// And not one that was under way, or of which it has one direction only.
+	// Nor does one that was under way count, or one of which only one direction was captured.
 	l.leaky = l.leaky || s.unsent && (l.isnSeen[0] || l.isnSeen[1]) && l.segments[1-dir] > 0
 	l.last = s.at
 	t.first, t.last = min(t.first, s.at), max(t.last, s.at)
@@ -262,8 +262,9 @@ func (l *leg) acknowledge(dir int, ack uint32) {
 	}
 }
 
-// noteOther finds the shift of the numbers that a leg's first acknowledgement tells of a side from which it shows
-// nothing: the capture may hold one direction only. A segment of the same number and stamps is on its way.
+// noteOther finds the shift of the numbers of a side that the leg's capture does not show, from the leg's first
+// acknowledgement. The capture may hold one direction only. A segment with the same number and stamps is then on its
+// way.
 func (c *comparer) noteOther(t *trail, l *leg, dir int, s *sighting) {
 	hash, _ := stampHash(s)
 	for j := t.newest; j != nil; j = j.older {

@@ -12,8 +12,7 @@ import (
 	"github.com/tcplife/tcplife/internal/spare"
 )
 
-// An event is what a feed has to tell: a segment that passed its point, an ICMP error about
-// one, or the end of a connection.
+// An event is one item of a feed: a segment that passed its point, an ICMP error about one, or the end of a connection.
 type event struct {
 	order int64 // the latest corrected time of the capture so far: events of all points are taken in this order
 	id    uint64
@@ -40,7 +39,7 @@ const (
 	feedBatches = 8
 )
 
-// startFeed reads a capture by a goroutine of its own; correct turns its times into the first point's.
+// startFeed reads a capture in a goroutine. correct converts its times to the first point's clock.
 func (s *Source) startFeed(ctx context.Context, o *Options, correct func(int64) int64) *feed {
 	f := &feed{
 		batches: make(chan []event, feedBatches),
@@ -115,7 +114,7 @@ func (f *feed) head() *event {
 	return &f.batch[f.next]
 }
 
-// drain lets a feed end that nobody listens to any more.
+// drain lets a feed end after its reader has stopped.
 func (f *feed) drain() {
 	for batch := range f.batches {
 		f.free.Put(batch[:0])

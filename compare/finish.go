@@ -88,7 +88,7 @@ func (c *comparer) count(t *trail) {
 	}
 }
 
-// fill makes the record of a trail, of which the verdicts are there.
+// fill makes the record of a trail whose verdicts are complete.
 func (c *comparer) fill(t *trail) {
 	r := &c.compared
 	r.Record, r.Schema, r.ID = "compared", record.Schema, t.number
@@ -184,7 +184,7 @@ func (c *comparer) endpoint(t *trail, end int) record.ComparedEndpoint {
 	return record.ComparedEndpoint{States: []record.StateEntry{}}
 }
 
-// pairing says why a trail's legs are taken to be one connection.
+// pairing gives the reason why a trail's legs count as one connection.
 func (t *trail) pairing(opener int) record.Pairing {
 	r := record.Pairing{Between: []string{}, Why: []string{}}
 	r.By = [...]record.PairedBy{
@@ -224,7 +224,7 @@ func (c *comparer) alone(t *trail) {
 	}
 }
 
-// change notes what a stretch changed in a segment, of which a is the sighting before it.
+// change records what a stretch changed in a segment. a is the sighting before the stretch.
 func (t *trail) change(j *journey, stretch int, f field, from, to uint32, a *sighting) {
 	step := int32(0)
 	if f == fieldTTL {

@@ -112,7 +112,7 @@ func (x *index) add(j *journey, hash uint64) {
 	x.heads[hash] = j
 }
 
-// find gives the newest journey under a hash; chain leads on.
+// find returns the newest journey under a hash. chain has the older ones.
 func (x *index) find(hash uint64) *journey { return x.heads[hash|1] }
 
 func (x *index) remove(j *journey) {
@@ -135,7 +135,7 @@ func (x *index) remove(j *journey) {
 	j.chained[x.which], j.chain[x.which], j.unchain[x.which] = 0, nil, nil
 }
 
-// crowded reports a chain that is too long to be told apart.
+// crowded reports whether a chain is too long to distinguish its journeys.
 func (x *index) crowded(hash uint64) bool {
 	n := 0
 	for j := x.find(hash); j != nil && n < maxAlike; j = j.chain[x.which] {

@@ -14,7 +14,7 @@ const (
 	maxAlone = 64
 )
 
-// over ends a journey: nobody is expected to see the segment any more.
+// over ends a journey: no point is expected to see the segment any more.
 func (c *comparer) over(j *journey) {
 	t := j.trail
 	if j.seen < len(j.at) && c.rejoin(j) {
@@ -181,7 +181,7 @@ func (j *journey) packets() []uint64 {
 	return numbers
 }
 
-// eventful reports whether there is anything to tell of a journey that is not told by a gap known beforehand.
+// eventful reports whether a journey has anything to report that a known gap does not explain.
 func (c *comparer) eventful(j *journey) bool {
 	t := j.trail
 	eventful := j.late != 0 || j.overtaken != nil || j.copyOf != nil
@@ -201,7 +201,7 @@ func (c *comparer) eventful(j *journey) bool {
 	return eventful
 }
 
-// expected is when a segment should have come to a point.
+// expected is when a segment should have reached a point.
 func (c *comparer) expected(j *journey, point int) int64 {
 	near := j.nearest(point)
 	usual, _, _ := c.usualBetween(j, near, point)

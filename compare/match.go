@@ -18,9 +18,9 @@ func trailHash(t *trail, dir int, seq uint32, space bool, ack uint32) uint64 {
 	return hash2(t.number<<2|kind, uint64(seq)<<32|uint64(ack))
 }
 
-// find gives the journey of which a segment is the next sighting; nil if there is none. Of several that look the same
-// it is one that was on time before one that would be late or early, then one that was seen nearer before one that a
-// point between has missed, then the one whose delay is the most usual, then the oldest.
+// find returns the journey whose next sighting the segment is, nil if there is none. If several look the same, it
+// prefers one on time to one that would be late or early, then one that was seen nearer to one that a point between has
+// missed, then the one with the most usual delay, then the oldest.
 func (c *comparer) find(t *trail, l *leg, dir int, s *sighting) *journey {
 	seq := s.seq - l.shift[dir]
 	ack := uint32(0)
@@ -49,7 +49,7 @@ func (c *comparer) find(t *trail, l *leg, dir int, s *sighting) *journey {
 	return best
 }
 
-// A fit says how well a segment fits a journey: the less the better.
+// A fit measures how badly a segment fits a journey: less is better.
 type fit struct {
 	sure    bool // a stamp says that they are the same
 	late    bool
@@ -186,8 +186,9 @@ func (c *comparer) usualTTL(j *journey, a int, x *sighting, b int, y *sighting) 
 	return lower == step
 }
 
-// cover finds the journeys of which a segment is the next sighting together, or of one of which it is a part: offload
-// merges and splits. It reports whether there were any; what no journey covers then begins one.
+// cover finds the journeys that together have the segment as their next sighting, or the one journey that the segment
+// is a part of, because offload merges and splits segments. It reports whether it found any. What no journey covers
+// begins a new one.
 func (c *comparer) cover(t *trail, l *leg, dir int, s *sighting) bool {
 	from := s.seq - l.shift[dir]
 	until := from + s.len
@@ -235,8 +236,8 @@ func (c *comparer) overlaps(t *trail, l *leg, dir int, from, until uint32) bool 
 	return false
 }
 
-// piece gives a journey that fits a segment of which all before at is found, split so that it begins there; if there is
-// none, the next one that begins before until.
+// piece returns a journey that fits the rest of a segment from at on, split so that it begins there. If there is none,
+// it returns the next journey that begins before until.
 func (c *comparer) piece(t *trail, l *leg, dir int, s *sighting, at, until uint32) (j, next *journey) {
 	tries := 0
 	for j := t.newest; j != nil && tries < maxTries; j = j.older {
@@ -260,7 +261,8 @@ func (c *comparer) piece(t *trail, l *leg, dir int, s *sighting, at, until uint3
 	return nil, next
 }
 
-// fitsPart reports whether a segment can be a sighting of a journey with which it shares data, whatever their lengths.
+// fitsPart reports whether a segment can be a sighting of a journey with which it shares data. Their lengths may
+// differ.
 func (c *comparer) fitsPart(j *journey, l *leg, s *sighting) bool {
 	if j.at[l.point].seen() || j.flags&^flows.FIN != s.flags&controlFlags&^flows.FIN {
 		return false
@@ -309,7 +311,7 @@ func (c *comparer) depart(t *trail, l *leg, dir int, s *sighting) *journey {
 	return j
 }
 
-// unfinished gives the journeys of data that a segment repeats and that have not been seen everywhere.
+// unfinished returns the journeys of data that a segment repeats and that not all points have seen.
 func (c *comparer) unfinished(j *journey) (list []*journey) {
 	t := j.trail
 	add := func(o *journey) {
@@ -331,7 +333,7 @@ func (c *comparer) unfinished(j *journey) (list []*journey) {
 	return list
 }
 
-// departPart begins one with a part of a segment, of which other parts belong to journeys that others have seen.
+// departPart begins a journey with a part of a segment. The other parts belong to journeys that other points have seen.
 func (c *comparer) departPart(t *trail, l *leg, dir int, s *sighting, from, until uint32) {
 	j := c.newJourney(t, dir)
 	j.flags, j.seq, j.len = s.flags&controlFlags&^flows.FIN, from, until-from
@@ -400,8 +402,8 @@ func (j *journey) first() *sighting {
 	panic("compare: a journey without a sighting")
 }
 
-// copied gives the sightings of another journey of which a new one's first sighting is a
-// second copy; nil if there is none.
+// copied returns the sightings of another journey, if the first sighting of a new journey is a second copy of one of
+// them, else nil.
 func (c *comparer) copied(j *journey, l *leg, s *sighting) []sighting {
 	tries := 0
 	same := c.indexes[byTrail].find(trailHash(j.trail, j.dir, j.seq, j.space() > 0, j.ack))

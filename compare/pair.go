@@ -19,7 +19,7 @@ func numberHash(s *sighting) uint64 {
 	return hash2(uint64(s.seq)<<32|uint64(ack), uint64(s.flags&controlFlags)<<32|uint64(s.len))
 }
 
-// stampHash is of what is the same behind NAT that also shifts numbers, as stampsHash.
+// stampHash hashes what stays the same behind NAT that also shifts numbers, as stampsHash.
 func stampHash(s *sighting) (hash uint64, ok bool) {
 	return hash2(uint64(s.tsVal)<<32|uint64(s.tsEcr), uint64(s.id)<<48|uint64(s.flags&controlFlags)<<32|uint64(s.len)),
 		s.options&hasTimestamp != 0
@@ -44,7 +44,7 @@ func (c *comparer) found(l *leg, e *event) {
 	n := len(c.sources)
 	c.trails++
 	t := &trail{number: c.trails, legs: make([]*leg, n), passings: make([]passing, 2*(n-1)), first: e.at, last: e.at}
-	// End 0 is the opener, as far as the first segment tells.
+	// End 0 is the opener, if the first segment shows it.
 	opens := e.has(flows.SYN) == !e.has(flows.ACK)
 	if !e.has(flows.SYN) {
 		from, to := l.key.APort, l.key.BPort
@@ -136,7 +136,7 @@ func (c *comparer) sameSockets(l *leg, e *event) bool {
 			return true
 		}
 	}
-	// Numbers near those of the trail: what this segment is, nobody else has seen.
+	// The numbers are near those of the trail, but no other point has seen this segment.
 	var near *trail
 	least := uint32(1 << 26)
 	for _, t := range trails {
@@ -220,8 +220,8 @@ func (t *trail) away(dir int, number uint32) (d uint32, known bool) {
 	return d, known
 }
 
-// renumbered gives a SYN on its way that a segment, with another number, is the next sighting of. Of a SYN without any
-// stamp it can only be said that it looks the same.
+// renumbered returns a SYN that is on its way and whose next sighting the segment is, with another number. A SYN
+// without any stamp can only look the same.
 func (c *comparer) renumbered(t *trail, l *leg, s *sighting, dir int) (found *journey, by pairedBy) {
 	if !s.has(flows.SYN) {
 		return c.renumberedWithin(t, l, s, dir)
@@ -276,7 +276,7 @@ func (c *comparer) punctual(j *journey, point int, at int64) bool {
 	return possible && delay <= late
 }
 
-// sameSegment looks for the trail by its segment, whatever the addresses.
+// sameSegment finds the trail by its segment. The addresses do not count.
 func (c *comparer) sameSegment(l *leg, e *event) bool {
 	j, by := c.translatedSegment(nil, l, &e.sighting)
 	if j == nil {
@@ -288,8 +288,8 @@ func (c *comparer) sameSegment(l *leg, e *event) bool {
 	return true
 }
 
-// translatedSegment gives a journey of another trail than t, which lacks the leg's point, that a segment is a sighting
-// of: by its numbers, or by its stamps where numbers are shifted. Several that are equally good are none.
+// translatedSegment returns a journey of a trail that lacks the leg's point and of which the segment is a sighting: by
+// its numbers, or by its stamps where numbers are shifted. If several are equally good, it returns none.
 func (c *comparer) translatedSegment(t *trail, l *leg, s *sighting) (*journey, pairedBy) {
 	numbers := numberHash(s)
 	stamps, stamped := stampHash(s)

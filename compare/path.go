@@ -12,7 +12,7 @@ import (
 	"github.com/tcplife/tcplife/internal/fault"
 )
 
-// A path is what the first reading tells of the points and of what lies between them.
+// A path is what the first reading found out about the points and the stretches between them.
 type path struct {
 	sources []Source
 	options *Options
@@ -27,7 +27,7 @@ type path struct {
 	groups  []int // by point: points of the same group have segments in common, at least by way of others
 	// stretches[i] lies between points i and i+1. It is empty where the two have nothing in common.
 	stretches []stretch
-	// keeps[i][j] says what segments have unchanged between points i and j.
+	// keeps[i][j] is what no device changes in segments between points i and j.
 	blinds [][]blind
 	// horizon is how long a segment is waited for.
 	horizon int64
@@ -106,8 +106,8 @@ func (p *path) survey(ctx context.Context) error {
 	return nil
 }
 
-// setHorizon waits for twice as long as a segment was seen to take, and for long enough that nobody would call it
-// passing.
+// setHorizon sets how long to wait for a segment: twice the longest time seen and half a second more, at least 2 s and
+// at most 30 s.
 func (p *path) setHorizon() {
 	longest := int64(0)
 	for i := range p.stretches {
@@ -128,8 +128,8 @@ func (p *path) corrected(point int, t int64) int64 {
 	return t
 }
 
-// span is the time a point's capture covers, by the first point's clock: from its first packet until its end, if the
-// file tells, or its last packet. ok is false without a packet.
+// span is the time that a point's capture covers, by the first point's clock: from its first packet to its end, if the
+// file has one, or to its last packet. ok is false without a packet.
 func (p *path) span(point int) (from, until int64, ok bool) {
 	read := &p.surveys[point].read
 	if read.First == capture.NoTime {

@@ -22,7 +22,7 @@ type sighting struct {
 	unsent        bool // it acknowledges what the capture lacks
 }
 
-// optionSet says which TCP options a segment has.
+// optionSet has a bit for each TCP option of a segment.
 type optionSet uint16
 
 const (
@@ -68,7 +68,7 @@ func (s *sighting) space() uint32 {
 	return n
 }
 
-// A legEnd is what a point's analyzer says of a connection when it has ended.
+// A legEnd has the record that a point's analyzer made of an ended connection.
 type legEnd struct {
 	client, server record.ComparedEndpoint // packets and times are the point's own
 	bytes          [2]uint64               // of the client, of the server

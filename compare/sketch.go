@@ -82,8 +82,8 @@ func hash2(a, b uint64) uint64 { return mix(mix(a)*0x9e3779b97f4a7c15 ^ b) }
 
 const controlFlags = flows.SYN | flows.FIN | flows.RST | flows.ACK
 
-// numbersHash is of what is the same behind NAT: the numbers and the length. A SYN has one number only, which scanners
-// repeat; its timestamp is taken with it. ok is false for a segment that says too little.
+// numbersHash hashes what stays the same behind NAT: the numbers and the length. A SYN has one number only, which
+// scanners repeat, so its timestamp is included. ok is false for a segment with too little of its own.
 func numbersHash(seg *flows.Segment) (hash uint64, ok bool) {
 	ack := seg.Ack
 	if !seg.Flags.Has(flows.ACK) {
@@ -95,7 +95,7 @@ func numbersHash(seg *flows.Segment) (hash uint64, ok bool) {
 	return hash2(uint64(seg.Seq)<<32|uint64(ack), uint64(seg.Flags&controlFlags)<<32|uint64(seg.Len)), true
 }
 
-// stampsHash is of what is the same where a device shifts sequence numbers, even behind NAT: the timestamps, the IP
+// stampsHash hashes what stays the same where a device shifts sequence numbers, even behind NAT: the timestamps, the IP
 // identification and the length.
 func stampsHash(seg *flows.Segment) (hash uint64, ok bool) {
 	o := &seg.Options
@@ -103,7 +103,7 @@ func stampsHash(seg *flows.Segment) (hash uint64, ok bool) {
 		uint64(seg.IPID)<<48|uint64(seg.Flags&controlFlags)<<32|uint64(seg.Len)), o.HasTimestamp
 }
 
-// socketsHash is of what is the same where a device shifts sequence numbers and timestamps, without NAT.
+// socketsHash hashes what stays the same without NAT where a device shifts sequence numbers and timestamps.
 func socketsHash(seg *flows.Segment) (hash uint64, ok bool) {
 	direction := uint64(0)
 	if seg.FromB {

@@ -20,14 +20,14 @@ type Source struct {
 // MaxPoints is how many points can be compared.
 const MaxPoints = 8
 
-// Options say how captures are compared. The zero value is the usual way.
+// Options configure a comparison. The zero value has the defaults.
 type Options struct {
 	Filter   func(*capture.Packet) (bool, error) // which packets are read; nil is all
 	Decoder  flows.DecoderOptions
 	Analyzer analyzer.Options
 	// Offsets fix what the clocks of points are ahead of the first point's, in nanoseconds by the point's name.
 	Offsets map[string]int64
-	// Ladder is the id of a connection of which the journeys of all segments are wanted; 0 is none.
+	// Ladder is the id of the connection whose journeys are all reported, 0 for none.
 	Ladder uint64
 	// Packets, if it is set, counts the packets that were read.
 	Packets *atomic.Uint64

@@ -16,17 +16,17 @@ const (
 	toClient
 )
 
-// A stretch is what the samples tell of the path between two points, the left one nearer to the first.
+// A stretch is what the samples show about the path between two points. The left point is nearer to the first.
 type stretch struct {
 	pairs int // segments in common
 	clock clock
 	ways  [2]usual
-	// What segments have unchanged behind the stretch, so that it tells one from another:
-	// most, and all of more than a few.
+	// Fields that identify a segment and that the stretch leaves unchanged: in most segments, and in all of more than a
+	// few.
 	mostly, always kept
 }
 
-// usual is what is usual for segments in one direction of a stretch. Times are in nanoseconds.
+// usual describes ordinary segments in one direction of a stretch. Times are in nanoseconds.
 type usual struct {
 	delays  int   // that were measured
 	delay   int64 // half of the segments take no longer
@@ -69,7 +69,7 @@ func pairs(a, b *survey) []pair {
 // enoughPairs is how many segments with the same numbers suffice to compare captures.
 const enoughPairs = 64
 
-// alike makes sure that segments of the same hash are no chance.
+// alike makes sure that segments do not have the same hash by chance.
 func alike(by int, x, y *flows.Segment) bool {
 	if x.Flags&controlFlags != y.Flags&controlFlags || x.Len != y.Len {
 		return false
@@ -107,8 +107,8 @@ func shifted(some []pair) []pair {
 	})
 }
 
-// together keeps the pairs in which the right clock is about as far ahead of the left one as in most: a segment is seen
-// at both points within seconds, and others that are alike by chance lie anywhere. It returns how far that is.
+// together keeps the pairs in which the right clock is about as far ahead of the left one as in most pairs. Both points
+// see a segment within seconds; pairs with the same hash by chance lie anywhere. It returns that distance.
 func together(all []pair) ([]pair, int64) {
 	if len(all) == 0 {
 		return nil, 0
@@ -141,7 +141,7 @@ func together(all []pair) ([]pair, int64) {
 	}), coarse
 }
 
-// hosts say on which side of a point addresses are: above 0 towards the first point, below 0 towards the last.
+// hosts has the side of a point on which each address is: above 0 towards the first point, below 0 towards the last.
 type hosts map[flows.Addr]int
 
 // sender and receiver of a segment.
@@ -152,8 +152,8 @@ func ends(s *flows.Segment) (from, to flows.Addr) {
 	return s.Key.A, s.Key.B
 }
 
-// orient finds out on which side of the points the hosts are. A router makes the TTL smaller; where there is none,
-// segments away from the left point arrive later at the right one than those towards it, whatever the clocks say.
+// orient finds out on which side of the points the hosts are. A router decrements the TTL. Without a router, segments
+// away from the left point arrive later at the right point than segments towards it, whatever the clocks' offset.
 func orient(all []pair, left, right hosts) {
 	const certain = 1000
 	vote := func(p pair, n int) {
@@ -337,9 +337,9 @@ const (
 	jitterFactor = 10
 )
 
-// newUsual finds out what is usual. A segment counts as late if it takes so much longer than half of the others as
-// neither the clocks' error nor the usual jitter, ten times the median deviation, explain, and a host's hiccups do not,
-// unless there is hardly any jitter.
+// newUsual measures what is usual. A segment counts as late if its delay exceeds the median by more than the clocks'
+// error and the usual jitter (ten times the median deviation) explain. Unless there is hardly any jitter, a host's
+// short pause must not explain it either.
 func newUsual(delays []int64, clockError int64) usual {
 	if len(delays) == 0 {
 		return usual{late: math.MaxInt64}

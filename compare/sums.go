@@ -110,14 +110,14 @@ func (s *sums) changed(stretch int, w way, ch *change, from, to record.Value) {
 	changes[key].segments += uint64(ch.count)
 }
 
-// usually is the share of segments that must have a change for the stretch to be said to make it always.
+// usually is the share of segments from which on a change counts as one that the stretch always makes.
 const usually = 0.9
 
 func (f field) ofSyns() bool {
 	return f == fieldMSS || f == fieldWScale || f == fieldSACKPermitted
 }
 
-// records gives what there is to say of each stretch and direction. The clocks that the user gave move the delays.
+// records returns the totals of each stretch and direction. Clock offsets that the user set shift the delays.
 func (s *sums) records(moved []int64) []record.Stretch {
 	var list []record.Stretch
 	for i := range s.ways {

@@ -29,7 +29,7 @@ var hashes = [3]func(*flows.Segment) (uint64, bool){numbersHash, stampsHash, soc
 // maxHosts bounds the addresses that are remembered of a capture.
 const maxHosts = 1 << 16
 
-// segmentKind is what a capture filter may tell segments by.
+// segmentKind is the kind of a segment. Capture filters select by it.
 type segmentKind uint8
 
 const (

@@ -28,7 +28,7 @@ type trail struct {
 	// The journeys that are not over, in the order of their first sightings.
 	oldest, newest *journey
 
-	// What there is to tell.
+	// What the record reports.
 	kept     []*journey // journeys that did not go smoothly, to be judged when all is known
 	shed     uint64     // of which there were too many to keep
 	gaps     []gap      // what points lack for reasons known beforehand
@@ -60,7 +60,7 @@ type gap struct {
 	packets []uint64 // of it
 }
 
-// translation says which sockets of the two ends are others behind a stretch.
+// translation maps the sockets of the two ends to those behind a stretch.
 type translation uint8
 
 const (
@@ -116,7 +116,7 @@ type report struct {
 	quote  *flows.Quote
 }
 
-// pairedBy says how the legs of a trail found each other, the weakest reason of all.
+// pairedBy is how the legs of a trail were matched: the weakest reason of all.
 type pairedBy uint8
 
 const (

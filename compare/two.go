@@ -11,8 +11,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// The functions of this file find pairs of connections that a proxy joins: it ends the one and opens the other, so that
-// no segment of the one is a segment of the other.
+// This file finds pairs of connections that a proxy joins. The proxy ends one and opens the other, so no segment of one
+// is a segment of the other.
 
 // A half is a connection that ends, or begins, at a stretch, as far as the points show.
 type half struct {
@@ -121,7 +121,7 @@ const (
 	enoughAlike  = 3               // points
 )
 
-// match says what two halves have in common.
+// match holds what two halves have in common.
 func match(l, r *half) (x couple) {
 	if l.opened != r.opened {
 		return x
@@ -184,8 +184,8 @@ func (c *comparer) twoRecord(x *couple, stretch int) *record.Compared {
 	}
 }
 
-// separate reports a trail whose legs were joined by their addresses alone, of which no segment but those that open
-// passed some stretch though both sides of it see the two talk: there the trail is two connections.
+// separate reports whether a trail is two connections: only their addresses joined its legs, and on some stretch,
+// though both sides of it see the two hosts talk, nothing but the opening segments passed.
 func (t *trail) separate() (stretch int, yes bool) {
 	if t.joined != byShape {
 		return 0, false

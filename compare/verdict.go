@@ -9,9 +9,9 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// The functions of this file say what became of the segments of a connection that has ended everywhere.
+// This file judges the segments of a connection that has ended at all points.
 
-// judge says what became of a segment.
+// judge decides what became of a segment.
 func (c *comparer) judge(t *trail, j *journey) {
 	first, last := -1, -1 // on its way
 	for place := range j.at {
@@ -40,14 +40,14 @@ func (c *comparer) whyMissed(t *trail, p int) record.BlindReason {
 	return record.BlindDropped
 }
 
-// lacking counts a segment that a point lacks, unless what is known beforehand has counted it.
+// lacking counts a segment that a point lacks, unless a known gap has counted it.
 func (c *comparer) lacking(t *trail, j *journey, p int, reason record.BlindReason) {
 	if c.blind(t, j, p) == "" {
 		t.gap(j, p, reason)
 	}
 }
 
-// blind is the reason, known beforehand, why a point lacks a segment; empty for none.
+// blind is the known reason why a point lacks a segment, empty for none.
 func (c *comparer) blind(t *trail, j *journey, p int) record.BlindReason {
 	w, kind, at := t.wayOf(j.dir), kindOf(j.flags), c.expected(j, p)
 	if t.place(j.dir, p) < t.place(j.dir, j.nearest(p)) {
@@ -89,7 +89,7 @@ func (c *comparer) moved(delay int64, from, to int) int64 {
 	return delay + c.moves[to] - c.moves[from]
 }
 
-// judgeOrigin says where a segment came from that the points before did not see.
+// judgeOrigin decides where a segment came from that earlier points did not see.
 func (c *comparer) judgeOrigin(t *trail, j *journey, first int) {
 	to := t.pointAt(j.dir, first)
 	for place := first - 1; place >= 0; place-- {
@@ -169,7 +169,7 @@ func (t *trail) hops(j *journey, before int) bool {
 	return known && ttl.known && ttl.value == j.at[first].ttl
 }
 
-// judgeFate says where a segment went that the points behind did not see.
+// judgeFate decides where a segment went that later points did not see.
 func (c *comparer) judgeFate(t *trail, j *journey, last int) {
 	from := t.pointAt(j.dir, last)
 	for place := last + 1; place < len(j.at); place++ {
@@ -226,7 +226,7 @@ func (c *comparer) missedFate(t *trail, j *journey, p, place int) record.BlindRe
 	return c.missedTime(t, j, p)
 }
 
-// repeatsUnseen reports whether a segment repeats one that would have come to a point before its capture began: an
+// repeatsUnseen reports whether a segment repeats one that would have reached a point before its capture began. An
 // acknowledgement may be of that one.
 func (c *comparer) repeatsUnseen(j *journey, p int) bool {
 	from, _, _ := c.span(p)
@@ -248,7 +248,7 @@ func (c *comparer) acknowledged(t *trail, j *journey, p, place int) bool {
 	return false
 }
 
-// missedTime is the reason of those that depend on when a segment would have come to a point that sees its connection.
+// missedTime returns a reason that depends on when a segment would have reached a point that sees its connection.
 func (c *comparer) missedTime(t *trail, j *journey, p int) record.BlindReason {
 	l := t.legs[p]
 	at := c.expected(j, p)
@@ -357,8 +357,8 @@ func (c *comparer) talksBeside(t *trail, p int) bool {
 	return talks[0] && talks[1]
 }
 
-// knows reports whether a point that shows nothing of a trail has segments of the end's host: so that it would have
-// shown it. NAT may have given the host another address there. Captures that have no segment in common may be of
+// knows reports whether a point that shows nothing of a trail has other segments of the end's host, so that it would
+// have shown the trail. NAT may have given the host another address there. Captures without a common segment may hold
 // different traffic.
 func (c *comparer) knows(p, seenAt int, t *trail, end int) bool {
 	if c.groups[p] != c.groups[seenAt] {
@@ -368,7 +368,7 @@ func (c *comparer) knows(p, seenAt int, t *trail, end int) bool {
 	return c.surveys[p].hosts[addr] || c.through[[2]int{seenAt, p}][addr]
 }
 
-// reported gives an ICMP error about a segment.
+// reported returns an ICMP error about a segment.
 func (c *comparer) reported(t *trail, j *journey) *record.ICMPReport {
 	for _, r := range t.reports {
 		if r.dir != j.dir || r.seq != j.seq && r.quote.HasSeq {
@@ -393,7 +393,7 @@ func (j *journey) nearestSeen(point int) int {
 	return j.nearest(point)
 }
 
-// tell adds a verdict about a segment between two points; shown is the point at which the segment is described.
+// tell adds a verdict about a segment between two points. shown is the point whose sighting describes the segment.
 func (c *comparer) tell(t *trail, j *journey, v record.Verdict, a, b, shown int) {
 	w := t.wayOf(j.dir)
 	v.Between = []string{c.sources[min(a, b)].Name, c.sources[max(a, b)].Name}
@@ -442,7 +442,7 @@ func (c *comparer) add(t *trail, v record.Verdict, stretch int, w way) {
 // maxVerdicts is how many verdicts are listed of one connection.
 const maxVerdicts = 10_000
 
-// what is a kind of segment that has a word.
+// what names the kind of a segment.
 type what uint8
 
 const (
@@ -516,7 +516,7 @@ func flagNames(f flows.Flags) []string {
 	return names
 }
 
-// judgeChanges tells what the path changed in a connection's segments.
+// judgeChanges reports what the path changed in a connection's segments.
 func (c *comparer) judgeChanges(t *trail) {
 	for i := range t.changes {
 		ch := &t.changes[i]
@@ -545,7 +545,7 @@ func (c *comparer) judgeChanges(t *trail) {
 	}
 }
 
-// values are what a field was before a change and what it is behind it, as the record gives them.
+// values returns a field's value before and after a change, as the record gives them.
 func (c *comparer) values(t *trail, ch *change) (from, to record.Value) {
 	w := t.wayOf(ch.dir)
 	a, b := t.legs[ch.stretch], t.legs[ch.stretch+1]
@@ -581,7 +581,7 @@ func optionValue(f field, n uint32) record.Value {
 	return record.Number(int64(n))
 }
 
-// judgeGaps tells what points lack without being to blame for it.
+// judgeGaps reports what points lack through no fault of the path.
 func (c *comparer) judgeGaps(t *trail) {
 	for i := range t.gaps {
 		g := &t.gaps[i]

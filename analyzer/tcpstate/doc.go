@@ -12,10 +12,10 @@
 //     duplicate, or somebody's blind attack. It changes nothing, but the last eight of a side are kept (log.go): what a
 //     later segment proves counts from where it was.
 //   - What does it disprove? X's own segments show best what X has received, because SEG.ACK is its RCV.NXT. A
-//     retransmitted SYN-ACK shows that the ACK was not accepted. A retransmitted FIN shows that its ACK was not received.
-//     An acknowledgement short of the FIN shows that the FIN had not arrived. States that rest on receipt alone are then
-//     withdrawn. Only what X sent after the earlier segment could have reached it counts; before that, the state's
-//     beginning is postponed.
+//     retransmitted SYN-ACK shows that the ACK was not accepted. A retransmitted FIN shows that its ACK was not
+//     received. An acknowledgement short of the FIN shows that the FIN had not arrived. States that rest on receipt
+//     alone are then withdrawn. Only what X sent after the earlier segment could have reached it counts; before that,
+//     the state's beginning is postponed.
 //   - What state must X be in to send this? (sends*.go, by the kind of segment)
 //   - What does Y do on receiving it? (arrives*.go, by the sections of RFC 9293 §3.10.7) Y is taken to receive what
 //     passes the observer, in sequence: a FIN behind a hole does nothing until the hole is filled (received.go).

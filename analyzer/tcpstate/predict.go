@@ -43,8 +43,8 @@ func (s Seq) follows(t Seq) bool { return s-t <= nearby }
 
 // isPredictable reports whether Predict needs only the numbers of the next segments.
 func (c *Conn) isPredictable() bool {
-	return c.seenPlain && !c.self && c.Ends[0].isPredictable() && c.Ends[1].isPredictable() && c.repeats == [2]repeats{} &&
-		c.provokedAt == [2]int64{} && (c.log == nil || c.log.isIdle())
+	return c.seenPlain && !c.self && c.Ends[0].isPredictable() && c.Ends[1].isPredictable() &&
+		c.repeats == [2]repeats{} && c.provokedAt == [2]int64{} && (c.log == nil || c.log.isIdle())
 }
 
 // isIdle reports whether the log has nothing that an expected segment may change.

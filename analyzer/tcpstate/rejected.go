@@ -200,7 +200,8 @@ func (c *Conn) acceptAfterGap(from int, x, y *Endpoint, first, s *Segment) Effec
 			c.noteMissing(from, first.Seq-1, first.Packet)
 		}
 		x.sndNxt, x.sndKnown = first.Seq, true
-		x.farFromISS = x.farFromISS || !first.Seq.After(x.ISS) // both ends agree on these numbers, so the ISS tells nothing of them
+		// Both ends agree on these numbers, so the ISS says nothing about them.
+		x.farFromISS = x.farFromISS || !first.Seq.After(x.ISS)
 		if y.sndKnown && first.Ack.After(y.sndNxt) {
 			c.noteMissing(1-from, first.Ack-1, first.Packet)
 			y.sndNxt = first.Ack

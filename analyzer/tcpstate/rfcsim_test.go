@@ -58,10 +58,10 @@ type passed struct {
 	at int64
 }
 
-// stale is an end of which a segment has passed that was late, beyond the delay of its path, and sent in a state that
-// the end has left, or that an end has sent before it was reset and that looks like its challenge ACK (RFC 5961 §3.2).
-// It looks like a new transmission, which withdraws what arrived at the end meanwhile. What arrives at it after that, and
-// what it says then, shows it again.
+// stale is an end whose late segment has passed. The segment took longer than the delay of its path and was sent in a
+// state that the end has left, or before the end was reset, and looks like its challenge ACK (RFC 5961 §3.2). It looks
+// like a new transmission, which withdraws what arrived at the end meanwhile. What arrives at the end later, and what
+// the end then sends, shows those states again.
 type stale struct {
 	since  int  // index in the true history of the state in which it was sent; 0 for no doubt
 	latest int  // that of the latest such segment, where there are several

@@ -268,7 +268,8 @@ var rules = [countRules]rule{
 		{from: CloseWait, to: Closed},
 		{from: Closing, to: Closed, text: "an RST: the connection is gone"},
 		{from: LastAck, to: Closed, text: "an RST: the connection is gone"},
-		{from: TimeWait, to: Closed, text: "an RST ends TIME_WAIT before 2MSL is over", clause: rstClause + "; RFC 1337"},
+		{from: TimeWait, to: Closed, text: "an RST ends TIME_WAIT before 2MSL is over",
+			clause: rstClause + "; RFC 1337"},
 	}},
 	aborts: {"aborts", "RFC 9293 §3.10.5", Sends, "ABORT: an RST is sent", []arrow{
 		{from: Closed, to: Closed, unseen: true, text: "it sends nothing but an RST: it has no such connection",

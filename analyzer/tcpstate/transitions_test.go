@@ -93,7 +93,8 @@ func TestRulesAreComplete(t *testing.T) {
 			t.Errorf("rule %d has no name of its own, no clause or no text: %+v", r, def)
 		}
 		names[def.name] = true
-		if (r < endOfEntering) != (def.arrows != nil) || (r >= endOfEntering && r < endOfWithdrawing) != (def.event == Withdraws) ||
+		withdraws := r >= endOfEntering && r < endOfWithdrawing
+		if (r < endOfEntering) != (def.arrows != nil) || withdraws != (def.event == Withdraws) ||
 			(r >= endOfWithdrawing) != (def.event == Drops) {
 			t.Errorf("%s: a rule enters states, withdraws them or drops segments", def.name)
 		}

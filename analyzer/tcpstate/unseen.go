@@ -7,8 +7,8 @@ package tcpstate
 // segment shows it.
 func (c *Conn) Bridge(from int, s *Segment) {
 	x, y := &c.Ends[from], &c.Ends[1-from]
-	if c.seenPlain || c.self || s.Syn || !s.Fin && !s.Rst || !x.ISSKnown || !y.ISSKnown || !x.sentSynAck && !y.sentSynAck ||
-		!x.sndKnown || !y.sndKnown {
+	if c.seenPlain || c.self || s.Syn || !s.Fin && !s.Rst || !x.ISSKnown || !y.ISSKnown ||
+		!x.sentSynAck && !y.sentSynAck || !x.sndKnown || !y.sndKnown {
 		return
 	}
 	sent, received := s.Seq.Sub(x.sndNxt), int32(0)

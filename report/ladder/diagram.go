@@ -199,7 +199,8 @@ func (d *drawing) diagram(c *record.Connection) {
 				way := [2]tcpstate.State{list[i-1].state, s.state}
 				taken[way] = append(taken[way], side.letter)
 			case i > 0:
-				says, clause, _, _ := side.e.States[len(side.e.States)-(len(list)-i)].Rule.Describe(list[i-1].state, true)
+				rule := side.e.States[len(side.e.States)-(len(list)-i)].Rule
+				says, clause, _, _ := rule.Describe(list[i-1].state, true)
 				beside = append(beside, fmt.Sprintf("%s: %s: %s (%s)", mark, s.beside, says, clause))
 			}
 		}

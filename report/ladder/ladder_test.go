@@ -111,7 +111,9 @@ C <-- S PSH,ACK seq=900000301 ack=111 len=20
 C --> S ACK seq=111 ack=900000321
 `).Segments()
 	for i, r := range laddersOf(segments, every)[0].Rungs {
-		dropped := slices.ContainsFunc(r.Remarks, func(m Remark) bool { return strings.Contains(m.Text, "draws an ACK") })
+		dropped := slices.ContainsFunc(r.Remarks, func(m Remark) bool {
+			return strings.Contains(m.Text, "an ACK answers it")
+		})
 		proven := slices.ContainsFunc(r.Remarks, func(m Remark) bool {
 			return m.Text == "the client seemed to drop it; packet 7 shows that it arrived"
 		})

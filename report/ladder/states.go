@@ -121,8 +121,8 @@ func (l *Ladder) place(side record.Side) {
 	}
 }
 
-// withdrawn notes each withdrawn state of the side at the segment that seemed to begin it and at the segment that showed
-// otherwise.
+// withdrawn notes each withdrawn state of the side at the segment that seemed to begin it, and at the segment that
+// disproved it.
 func (l *Ladder) withdrawn(side record.Side) {
 	for _, w := range l.endpoint(side).Withdrawn {
 		text, source, _, _ := w.Rule.Describe(tcpstate.Closed, false)
