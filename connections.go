@@ -63,7 +63,7 @@ func (r *Reading) Connections(ctx context.Context) iter.Seq2[*record.Connection,
 		if r.fault != nil && !yield(nil, r.fault) {
 			return
 		}
-		for _, damage := range r.report.Capture.Damage {
+		for _, damage := range r.Report().Capture.Damage {
 			if !yield(nil, &damage) {
 				return
 			}

@@ -61,7 +61,7 @@ type Reading struct {
 	stopped atomic.Bool
 	done    chan struct{} // closed when nobody waits for more
 	once    sync.Once
-	report  *Report
+	report  atomic.Pointer[Report]
 	fault   *fault.Error // a panic that ended the reading
 }
 

@@ -16,12 +16,12 @@ type Report struct {
 }
 
 // Report returns the totals, once the captures were read to the end without an error other than damage; else nil.
-func (r *Reading) Report() *Report { return r.report }
+func (r *Reading) Report() *Report { return r.report.Load() }
 
 func (r *Reading) summarize(result *record.Result) {
-	r.report = &Report{Result: result, Capture: r.capture.Stats(), Decoded: r.decoder.Stats(),
-		Stopped: r.stopped.Load()}
+	report := &Report{Result: result, Capture: r.capture.Stats(), Decoded: r.decoder.Stats(), Stopped: r.stopped.Load()}
 	if r.fault != nil {
-		r.report.Fault = r.fault
+		report.Fault = r.fault
 	}
+	r.report.Store(report)
 }

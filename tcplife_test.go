@@ -359,6 +359,22 @@ func TestNoC(t *testing.T) {
 	}
 }
 
+// Whoever ranges over connections may ask for the report at any time, as the race detector holds. At the end it is there.
+func TestReportMeanwhile(t *testing.T) {
+	r, err := tcplife.Open(t.Context(), tcplife.Options{}, "testdata/pcaps/svr4-bsd.pcap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range r.Connections(t.Context()) {
+		if whole := r.Report(); err != nil || whole != nil && whole.Summary == nil {
+			t.Errorf("%+v, %v", whole, err)
+		}
+	}
+	if r.Report() == nil {
+		t.Error("there is no report")
+	}
+}
+
 // A panic of the decoder, or of what looks at packets, costs the packets from there on; one of a tracker the report.
 func TestPanics(t *testing.T) {
 	const file = "testdata/pcaps/svr4-bsd.pcap"

@@ -175,8 +175,10 @@ func (r *reading) connections(files *files) error {
 		if damage := (*capture.Damage)(nil); errors.As(err, &damage) {
 			continue // the account reports it
 		}
-		if whole := files.Report(); err != nil && whole != nil && err == whole.Fault {
-			continue // and the end of this
+		if err != nil {
+			if whole := files.Report(); whole != nil && err == whole.Fault {
+				continue // and the end of this
+			}
 		}
 		if err == nil {
 			err = r.connection(c)

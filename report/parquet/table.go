@@ -91,6 +91,9 @@ func (t *table) add(p unsafe.Pointer) error {
 
 // flush hands the batch over to the columns.
 func (t *table) flush() error {
+	if t.rows == 0 {
+		return nil // parquet-go computes a wrong pointer for no values
+	}
 	for i, column := range t.w.ColumnWriters() {
 		values := t.batch.columns[i]
 		if _, err := column.WriteRowValues(values); err != nil {
