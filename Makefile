@@ -8,12 +8,15 @@ SEED     ?= 1
 SCALE    ?= 1
 SOAK     ?= 1m
 
-# Package by package as go test does, and then what was skipped: $(call gotest,options of internal/skipped,options of go test).
-gotest = mkdir -p bin && go tool -modfile=tools.mod gotestsum --format standard-quiet --hide-summary all --jsonfile bin/tests.json \
+# Package by package as go test does, and then what was skipped:
+# $(call gotest,options of internal/skipped,options of go test).
+gotest = mkdir -p bin && go tool -modfile=tools.mod gotestsum --format standard-quiet --hide-summary all \
+	--jsonfile bin/tests.json \
 	--post-run-command 'go run ./internal/skipped $(1) bin/tests.json' -- $(2) ./...
 
 .DEFAULT_GOAL := build
-.PHONY: build static demo test test-all test-root test-race test-asan test-tools test-static web test-page truth mutate lint cross dist test-dist fuzz fuzz-cover cover bench bench-live soak libpcap help rfcsim
+.PHONY: build static demo test test-all test-root test-race test-asan test-tools test-static web test-page truth \
+	mutate lint cross dist test-dist fuzz fuzz-cover cover bench bench-live soak libpcap help rfcsim
 
 build: libpcap ## build bin/tcplife (the default)
 	go build $(PROFILED) -o $(BIN) ./cmd/tcplife
@@ -42,7 +45,8 @@ test-asan: libpcap ## run the tests of what calls C with AddressSanitizer, which
 	ASAN_OPTIONS=detect_leaks=0 go test -asan -count=1 -run 'TestLive(Scenes|Stop|Signals)$$' ./cmd/tcplife
 
 # What tests run beside tcplife, if it is there: programs, and where Debian has them.
-TEST_TOOLS := systemd-analyze:systemd tmux:tmux jq:jq tshark:tshark tcpdump:tcpdump groff:groff-base ip:iproute2 nft:nftables setcap:libcap2-bin python3:python3-venv
+TEST_TOOLS := systemd-analyze:systemd tmux:tmux jq:jq tshark:tshark tcpdump:tcpdump groff:groff-base ip:iproute2 \
+	nft:nftables setcap:libcap2-bin python3:python3-venv
 # And DuckDB, as a module of Python in bin/duckdb, to read Parquet files.
 DUCKDB := 2.0.1
 
