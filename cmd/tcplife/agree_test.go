@@ -33,6 +33,7 @@ func output(t *testing.T, args ...string) string {
 // What read, at and population say of the same moment is the same, also where the ledger of TIME_WAITs leaves out most
 // pairs of hosts; and what is left out held no more than what is shown.
 func TestTimeWaitsAgree(t *testing.T) {
+	t.Parallel()
 	file := benchcap(t, "-kind", "short", "-n", "6000")
 	var report struct {
 		Summary struct {

@@ -26,6 +26,7 @@ var recipe = regexp.MustCompile("(?ms)^## (\\d+\\. " +
 
 // TestCookbook asks each question of docs/SQL.md in SQL and by jq.
 func TestCookbook(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	db := duckdb.Open(t, dir)
 	if _, err := exec.LookPath("jq"); err != nil {

@@ -271,7 +271,7 @@ func TestLiveScenes(t *testing.T) {
 			t.Run(s.Name, func(t *testing.T) {
 				lab := netlab.Start(t, s.Options())
 				file := filepath.Join(nobodysDir(t), "x.pcap")
-				live := startLive(t, lab.Server, "-o", "jsonl", "--emit", "final", "--msl", "500ms", "-B", "2048", "-w",
+				live := startLive(t, lab.Server, "-o", "jsonl", "--emit", "final", "--msl", "2s", "-B", "2048", "-w",
 					file,
 					"--metrics", metricsAddr)
 				await(t, "the wire is idle", lab.Idle) // a frame sent before live began is counted when it is taken
@@ -292,7 +292,7 @@ func TestLiveScenes(t *testing.T) {
 				if code != exitOK {
 					t.Errorf("exit code %d: %s", code, live.said)
 				}
-				sameRecords(t, stdout, readAgain(t, "--msl", "500ms", file))
+				sameRecords(t, stdout, readAgain(t, "--msl", "2s", file))
 				if s.Fate == nil && s.Name != "midstream" { // these it sees otherwise than the wire did
 					got := orderly(kinds(t, stdout))
 					want := orderly(kinds(t, readAgain(t, filepath.Join("../../testdata/pcaps",
@@ -731,7 +731,8 @@ func TestLiveUnread(t *testing.T) {
 	live.signal(syscall.SIGTERM)
 	begun := time.Now()
 	code, _ := live.wait()
-	if took := time.Since(begun); took > 2*time.Second {
+	// It waits a second for a reader. The rest is for a busy machine.
+	if took := time.Since(begun); took > 10*time.Second {
 		t.Errorf("it ends %v after the signal", took)
 	}
 	said := strings.Join(live.said, "\n")

@@ -117,6 +117,7 @@ func TestKilledWriter(t *testing.T) {
 // TestLivePartition follows two attempts: the first can be read once SIGHUP has come, or the interval is over, and
 // nothing is missing in the end.
 func TestLivePartition(t *testing.T) {
+	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
 	dir := filepath.Join(nobodysDir(t), "lake")
 	live := startLive(t, lab.Server, "-o", "parquet", "--partition", dir, "tcp")
@@ -171,6 +172,7 @@ func TestLivePartition(t *testing.T) {
 
 // TestLivePartitionInterval has parts completed every second.
 func TestLivePartitionInterval(t *testing.T) {
+	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
 	dir := filepath.Join(nobodysDir(t), "lake")
 	live := startLive(t, lab.Server, "-o", "parquet", "--partition", dir, "--interval", "1s", "tcp")

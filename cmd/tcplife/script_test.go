@@ -2,11 +2,13 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 
@@ -15,8 +17,21 @@ import (
 	"github.com/tcplife/tcplife/capture/live"
 )
 
+// waiting runs more tests at a time than there are processors, because those of live mostly wait for timers and packets.
+type waiting struct{ *testing.M }
+
+func (w waiting) Run() int {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		flag.Set("test.parallel", strconv.Itoa(max(6, runtime.GOMAXPROCS(0))))
+	}
+	return w.M.Run()
+}
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"tcplife": main, "tcplife-panics": panics})
+	testscript.Main(waiting{m}, map[string]func(){"tcplife": main, "tcplife-panics": panics})
 }
 
 // The scripts run the program as people do. $PCAPS is testdata/pcaps.

@@ -13,6 +13,7 @@ import (
 
 // tshark finds packets by the state of a side, with the plugin and the comments that -w writes.
 func TestWiresharkPlugin(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("tshark"); err != nil {
 		t.Skip("NOT TESTED: the plugin for Wireshark, for tshark is not installed (apt-get install tshark)")
 	}
@@ -67,6 +68,7 @@ func shark(t *testing.T, file, filter, field string) string {
 // What a capture or a peer says cannot pass for a comment of tcplife: names and comments of interfaces and sections,
 // comments on packets, and the text of an RST.
 func TestWiresharkPluginWithHostileTexts(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("tshark"); err != nil {
 		t.Skip("NOT TESTED: the plugin for Wireshark, for tshark is not installed (apt-get install tshark)")
 	}
