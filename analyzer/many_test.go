@@ -2,7 +2,6 @@ package analyzer_test
 
 import (
 	"encoding/binary"
-	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -11,15 +10,11 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/internal/invariant"
+	"github.com/tcplife/tcplife/internal/testrun"
 )
 
-// many is how often something is done: make test-all does all of it, and go test a hundredth.
-func many(n int) int {
-	if os.Getenv("TCPLIFE_TEST_ALL") == "" {
-		return n / 100
-	}
-	return n
-}
+// many is how often something is done: an ordinary run does a hundredth of it.
+func many(n int) int { return testrun.Size(n/100, n) }
 
 // heap is how many bytes are live.
 func heap() uint64 {

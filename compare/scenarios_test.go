@@ -15,6 +15,7 @@ import (
 	"github.com/tcplife/tcplife/compare"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/internal/pathsim"
+	"github.com/tcplife/tcplife/internal/testrun"
 )
 
 // A lab is the path of most scenarios: a link, a firewall, another link, with a point at each end of the links.
@@ -246,7 +247,7 @@ var scenarios = []scenario{
 var only = flag.Uint64("seed", 0, "play the scenarios of this seed alone")
 
 // seeds is how many paths of each scenario are played.
-var seeds = flag.Uint64("seeds", 3, "play so many paths of each scenario")
+var seeds = flag.Uint64("seeds", testrun.Size[uint64](1, 3), "play so many paths of each scenario")
 
 // TestScenarios holds the comparison to paths on which it is known what happens.
 func TestScenarios(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/tcplife/tcplife/capture"
+	_ "github.com/tcplife/tcplife/internal/testrun"
 )
 
 // stacks are packets that hold the SYN or the data of packets_test.go inside something.

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
 	"github.com/tcplife/tcplife/analyzer/record"
+	_ "github.com/tcplife/tcplife/internal/testrun"
 	"github.com/tcplife/tcplife/report/internal/reporttest"
 	"github.com/tcplife/tcplife/report/internal/text"
 	"pgregory.net/rapid"

@@ -10,13 +10,15 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/tcplife/tcplife/internal/testrun"
 )
 
 // The first screen of a real run with 300,000 connections, sound ones and a flood, at three widths: what is said first,
 // that the ids that explain needs are there, and that nothing is wider than the screen but for
 // commands to copy.
 func TestFirstScreen(t *testing.T) {
-	if os.Getenv("TCPLIFE_TEST_ALL") == "" {
+	if !testrun.All() {
 		t.Skip("NOT TESTED: it takes a minute; make test-all does it")
 	}
 	t.Parallel()

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tcplife/tcplife/internal/testrun"
 )
 
 // Connections that would take more are followed within --memory 64MiB: the process never takes twice that. With
@@ -26,10 +28,7 @@ func TestMemoryHolds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "x.pcap")
-			n := kind.few
-			if os.Getenv("TCPLIFE_TEST_ALL") != "" {
-				n = kind.all
-			}
+			n := testrun.Size(kind.few, kind.all)
 			argv := append([]string{"run", "../../internal/benchcap", "-o", file, "-n", strconv.Itoa(n), "-packets",
 				strconv.Itoa(n)}, kind.argv...)
 			made, err := exec.Command("go", argv...).CombinedOutput()

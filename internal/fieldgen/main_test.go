@@ -100,8 +100,8 @@ func TestNewFieldIsTwoEdits(t *testing.T) {
 		t.Fatal(err)
 	}
 	program := filepath.Join(other, "tcplife")
-	build := exec.Command("go", "build", "-overlay", filepath.Join(other, "overlay.json"), "-o", program,
-		"./cmd/tcplife")
+	build := exec.Command("go", "build", "-ldflags=-s -w", "-overlay", filepath.Join(other, "overlay.json"),
+		"-o", program, "./cmd/tcplife")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -15,6 +15,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/internal/segtest"
+	_ "github.com/tcplife/tcplife/internal/testrun"
 	"github.com/tcplife/tcplife/report"
 	"github.com/tcplife/tcplife/report/internal/reporttest"
 	"github.com/tcplife/tcplife/report/internal/text"

@@ -20,6 +20,7 @@ import (
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/cmd/tcplife/internal/pulse"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/testrun"
 )
 
 var updateScreens = flag.Bool("update", false, "write the screens of testdata instead of comparing with them")
@@ -408,7 +409,7 @@ func TestViewLooks(t *testing.T) {
 
 // The view of 300,000 connections, and of a flood of as many attempts, once it has looked at all of them.
 func TestViewOfManyLooks(t *testing.T) {
-	if os.Getenv("TCPLIFE_TEST_ALL") == "" {
+	if !testrun.All() {
 		t.Skip("NOT TESTED: it takes a minute; make test-all does it")
 	}
 	const connections = 300_000
