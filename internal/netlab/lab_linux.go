@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -484,7 +485,11 @@ func (l *Lab) ConnectTo(d *net.Dialer, to netip.AddrPort) (client, server *net.T
 	if err != nil {
 		return nil, nil, err
 	}
-	defer listener.Close()
+	defer func() {
+		syscall.ForkLock.RLock() // a child that has not executed its program yet would go on listening
+		defer syscall.ForkLock.RUnlock()
+		listener.Close()
+	}()
 	if client, err = l.Client.Dial(d, to); err != nil {
 		return nil, nil, err
 	}
