@@ -463,6 +463,8 @@ func copyFile(t *testing.T, from, to string) {
 		t.Fatal(err)
 	}
 	_, err = io.Copy(out, in)
+	syscall.ForkLock.RLock() // a child that has not executed its program yet would keep this one from being executed
+	defer syscall.ForkLock.RUnlock()
 	if closeErr := out.Close(); err == nil {
 		err = closeErr
 	}
