@@ -480,16 +480,16 @@ func (l *line) stampedZero() bool { return l.marks&markStamped != 0 && l.tsVal =
 // connection gets a brief record, which has only what tells whether more is needed. Its tracker adds it up and puts its
 // segments into the journal. The whole record is made from these, if Whole asks for it.
 
-// story is an ordinary connection at its end. It has all that is known of it.
+// story is an ordinary connection at its end. It has all that is known of it. What a brief record needs stands first.
 type story struct {
-	ordinary
-	lines   stored
 	at      int64 // the end of its record
 	by      record.EndedBy
 	stay    record.TimeWait
 	options record.Options // of the client
 	usage   record.Pattern
 	turns   uint64
+	ordinary
+	lines stored
 }
 
 // endBriefly ends the record at a place for a reason, if nothing more need be said of it than a brief record does.

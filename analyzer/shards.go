@@ -1,6 +1,7 @@
 package analyzer
 
 import (
+	"container/heap"
 	"errors"
 	"iter"
 	"math"
@@ -459,13 +460,19 @@ func (m *Merger) Slice(journals []iter.Seq2[[]byte, error]) error {
 	}
 	var next journalHeap
 	for i := range readers {
-		readers[i].begin()
-		next.push(&readers[i])
+		if readers[i].begin(); readers[i].there() {
+			next = append(next, &readers[i])
+		}
 	}
+	heap.Init(&next)
 	for len(next) > 0 {
 		e, record, story := next[0].next()
 		m.accounts.take(e, record, story, &next[0].twins)
-		next.settle()
+		if next[0].there() {
+			heap.Fix(&next, 0)
+		} else {
+			heap.Pop(&next)
+		}
 	}
 	for i := range readers {
 		for range readers[i].journal.full { // replay has returned once it is closed
@@ -489,39 +496,20 @@ func (m *Merger) Result() *record.Result {
 // journalHeap are the readers of the journals that have events left, as a heap: the first one has the next event.
 type journalHeap []*journalReader
 
-func (h *journalHeap) push(r *journalReader) {
-	if !r.there() {
-		return
-	}
-	*h = append(*h, r)
-	for i := len(*h) - 1; i > 0 && (*h).before(i, (i-1)/2); i = (i - 1) / 2 {
-		(*h)[i], (*h)[(i-1)/2] = (*h)[(i-1)/2], (*h)[i]
-	}
+func (h *journalHeap) Len() int { return len(*h) }
+
+func (h *journalHeap) Less(i, j int) bool {
+	return (*h)[i].event().when.compare(&(*h)[j].event().when) < 0
 }
 
-func (h journalHeap) before(i, j int) bool { return h[i].event().when.compare(&h[j].event().when) < 0 }
+func (h *journalHeap) Swap(i, j int) { (*h)[i], (*h)[j] = (*h)[j], (*h)[i] }
 
-// settle puts the first one where it belongs after an event was taken from it.
-func (h *journalHeap) settle() {
-	list := *h
-	if !list[0].there() {
-		list[0] = list[len(list)-1]
-		list = list[:len(list)-1]
-		*h = list
-	}
-	for i := 0; ; {
-		least := i
-		for child := 2*i + 1; child <= 2*i+2 && child < len(list); child++ {
-			if list.before(child, least) {
-				least = child
-			}
-		}
-		if least == i {
-			return
-		}
-		list[i], list[least] = list[least], list[i]
-		i = least
-	}
+// Push is not needed: no journal begins later.
+func (h *journalHeap) Push(any) {}
+
+func (h *journalHeap) Pop() (last any) {
+	*h = (*h)[:len(*h)-1]
+	return nil
 }
 
 // mergedPages is how many pages of a journal are read ahead.

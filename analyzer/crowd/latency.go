@@ -68,16 +68,6 @@ func (l *latency) left() *hdrhistogram.Histogram {
 	return hdrhistogram.Import(left)
 }
 
-func (l *latency) merge(other *latency) {
-	for _, d := range other.few {
-		l.add(d)
-	}
-	if other.many != nil {
-		l.spill()
-		l.many.Merge(other.left())
-	}
-}
-
 // Percentiles are durations in nanoseconds; Known is not set where there was none.
 type Percentiles struct {
 	P50, P90, P99, Max int64

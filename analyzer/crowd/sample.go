@@ -15,7 +15,7 @@ import (
 // sample holds every distinct key with its value while they are few. Of more than limit it keeps those whose hash
 // begins with level zeros: a uniform sample of the keys, each with all that belongs to it (P. Gibbons, "Distinct
 // Sampling for Highly-Accurate Answers to Distinct Values Queries and Event Reports", VLDB 2001). Its error is about
-// one part in the square root of what it holds. Samples of parts merge to the sample of the whole.
+// one part in the square root of what it holds. It does not depend on the order of the keys.
 type sample[V any] struct {
 	limit  int
 	level  int
@@ -47,21 +47,6 @@ func (s *sample[V]) shrink() {
 			}
 		}
 	}
-}
-
-// merge adds what another sample holds.
-func (s *sample[V]) merge(other *sample[V], add func(mine, theirs V) V) {
-	s.limit = min(s.limit, other.limit)
-	s.level = max(s.level, other.level)
-	for key, value := range other.values {
-		s.values[key] = add(s.values[key], value)
-	}
-	for key := range s.values {
-		if !s.has(key) {
-			delete(s.values, key)
-		}
-	}
-	s.shrink()
 }
 
 // exact reports whether every key is in the sample.
