@@ -113,10 +113,10 @@ func (b *builder) prove(p *tcpstate.Proof) {
 		for i := range rungs {
 			r := &rungs[i]
 			switch {
-			case r.Kind != RungSegment || r.Of != 0 || !r.effect.Has(tcpstate.Rejected) || r.badChecksum:
+			case r.Kind != RungSegment || r.Of != 0 || r.effect&(tcpstate.Rejected|tcpstate.BadChecksum) == 0:
 			case r.Packet == record.PacketNumber(p.Packet), r.Packet > record.PacketNumber(p.Packet) &&
 				r.Segment.Len > 0 && r.Segment.Seq-uint32(p.Seq) < p.Len:
-				r.effect, r.provenBy = p.Effect, b.last
+				r.effect, r.provenBy, r.badChecksum = p.Effect, b.last, false
 			}
 		}
 	}
