@@ -105,6 +105,7 @@ type Analyzer struct {
 
 	overtaken  overtaken
 	translated flows.Segment // the one at hand, where it was captured in other numbers
+	told       event         // the one at hand, without a journal
 	stored     flows.Segment // the one of an ordinary connection that is judged
 
 	clock   int64 // the latest time of the capture so far

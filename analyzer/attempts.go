@@ -150,9 +150,10 @@ func (a *Analyzer) createAttempt(syn *flows.Segment, tag uint32) bool {
 		return false
 	}
 	a.live.Begun++
-	sent := event{attempt: attemptBy(&syn.Key, sender(syn)), probe: crowd.ProbeOf(syn)}
+	sent := a.next(synSent)
+	sent.attempt, sent.probe = attemptBy(&syn.Key, sender(syn)), crowd.ProbeOf(syn)
 	sent.attempt.SynAt = syn.Time
-	a.tell(synSent, &sent)
+	a.enter(sent)
 	n := a.table.add(tag)
 	p := a.table.places.At(n)
 	e := attempt{key: syn.Key, packet: syn.Packet, at: syn.Time, heard: a.now(), seq: syn.Seq, len: syn.Len}
@@ -198,15 +199,12 @@ func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 	if a.table.index != nil { // without an index, nothing needs the room
 		a.table.attempts.drop(number)
 	}
-	syn := e.segment()
-	end := event{probe: crowd.ProbeOf(&syn)}
 	if a.journal != nil {
 		a.record = a.journal.reach(a.when.clock)
 	}
 	like := a.likeness(&e, by)
 	if like == a.like && !e.self() {
-		end.attempt = attemptBy(&e.key, e.opener())
-		end.attempt.SynAt = e.at
+		end := a.nextOf(twinEnds, &e)
 		end.end, end.cut = crowd.Unanswered, by == record.EndCaptureEnd
 		end.packet, end.at, end.clientPort = e.packet, at, e.key.APort
 		if e.opener() == 1 {
@@ -216,9 +214,11 @@ func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 			r.Client.States[0].At, r.Ended = record.Time(e.at), record.Time(at)
 			a.sums.Sum(r)
 		}
-		a.tell(twinEnds, &end)
+		a.enter(end)
 		return
 	}
+	syn := e.segment()
+	end := event{probe: crowd.ProbeOf(&syn)}
 	c := &a.scratch
 	a.grow(c, &e)
 	a.settle(c, at)

@@ -288,13 +288,32 @@ func (a *accounts) result(from, to record.Time, evicted, after uint64, passed *c
 
 // tell adds an event to the journal, or without one directly to the accounts.
 func (a *Analyzer) tell(kind eventKind, e *event) {
+	to := a.next(kind)
+	e.kind, e.when = to.kind, to.when
+	*to = *e
+	a.enter(to)
+}
+
+// next returns an event of now that says nothing yet. It lies where it is needed, to be filled in there; enter must
+// follow.
+func (a *Analyzer) next(kind eventKind) *event {
+	e := &a.told
+	if a.journal != nil {
+		e = a.journal.next(a.when.clock)
+	}
+	*e = event{}
 	e.kind, e.when = kind, a.when
-	if a.journal == nil {
-		e.when.clock = a.clock
-		a.accounts.take(e, a.record, a.story, &a.accounts.twins)
+	return e
+}
+
+// enter adds the event that next has returned.
+func (a *Analyzer) enter(e *event) {
+	if a.journal != nil {
+		a.record = a.journal.enter(e.kind)
 		return
 	}
-	a.record = a.journal.enter(e)
+	e.when.clock = a.clock
+	a.accounts.take(e, a.record, a.story, &a.accounts.twins)
 }
 
 // journal holds what one of several trackers reports to the accounts.
@@ -333,15 +352,20 @@ func newJournal() *journal {
 	return j
 }
 
-// enter adds an event, and returns the room for the next record.
-func (j *journal) enter(e *event) *record.Connection {
-	j.reach(e.when.clock)
+// next returns the room for an event at a time of the clock.
+func (j *journal) next(clock int64) *event {
+	j.reach(clock)
+	return &j.page.events[:len(j.page.events)+1][len(j.page.events)]
+}
+
+// enter adds the event that next has returned, and returns the room for the next record.
+func (j *journal) enter(kind eventKind) *record.Connection {
 	p := j.page
-	p.events = append(p.events, *e)
+	p.events = p.events[:len(p.events)+1]
 	switch {
-	case e.kind.hasRecord():
+	case kind.hasRecord():
 		p.filled++
-	case e.kind == briefEnds:
+	case kind == briefEnds:
 		p.told++
 	}
 	if len(p.events) == pageEvents || p.filled == pageRecords || p.told == pageStories {

@@ -80,9 +80,9 @@ func (a *Analyzer) answers(n uint32, p *place, seg *flows.Segment) bool {
 	p.where, p.kind = number, orderly
 	a.write(o, seg, 0)
 	o.standing().count(&a.live, 1)
-	told := o.event()
+	told := a.nextOf(synAcked, &o.attempt)
 	told.attempt.SynAckAt, told.synAck = seg.Time, crowd.ProbeOf(seg)
-	a.tell(synAcked, &told)
+	a.enter(told)
 	a.wakeAt(n, o.packet, o.deadline(&a.options))
 	return true
 }
@@ -130,9 +130,9 @@ func (a *Analyzer) goesOn(n uint32, p *place, seg *flows.Segment) bool {
 		return false
 	}
 	if o.embryonic() {
-		told := o.event()
+		told := a.nextOf(handshakeCompletes, &o.attempt)
 		told.attempt.SynAckAt, told.attempt.AckAt = o.lastAt, seg.Time
-		a.tell(handshakeCompletes, &told)
+		a.enter(told)
 	}
 	if y == tcpstate.TimeWait && o.waits == 0 {
 		o.waits = seg.Time
@@ -263,9 +263,9 @@ func (a *Analyzer) replace(n uint32, c *connection) {
 	p.where, p.kind = c.number, awake
 }
 
-// event returns an event of the connection.
-func (e *attempt) event() (told event) {
-	syn := e.segment()
+// nextOf is next for an event of an attempt.
+func (a *Analyzer) nextOf(kind eventKind, e *attempt) *event {
+	told, syn := a.next(kind), e.segment()
 	told.attempt, told.probe = attemptBy(&e.key, e.opener()), crowd.ProbeOf(&syn)
 	told.attempt.SynAt = e.at
 	return told
@@ -516,13 +516,14 @@ func (a *Analyzer) endBriefly(n uint32, at int64, by record.EndedBy) bool {
 	}
 	s.stay, s.options, s.usage, s.turns = r.TimeWait[0], *r.Client.Options, r.Pattern, r.Exchanges.Number
 	a.sums.Sum(r)
-	e := event{attempt: c.attempt(), end: c.use(), cut: by == record.EndCaptureEnd && !c.over()}
-	c.tellServed(&e)
+	e := a.next(briefEnds)
+	e.attempt, e.end, e.cut = c.attempt(), c.use(), by == record.EndCaptureEnd && !c.over()
+	c.tellServed(e)
 	o.standing().count(&a.live, ^uint64(0)) // one less
 	where := p.where
 	a.table.remove(&o.key, n)
 	a.table.forget(where)
-	a.tell(briefEnds, &e)
+	a.enter(e)
 	return true
 }
 
