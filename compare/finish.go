@@ -184,7 +184,7 @@ func (c *comparer) endpoint(t *trail, end int) record.ComparedEndpoint {
 	return record.ComparedEndpoint{States: []record.StateEntry{}}
 }
 
-// pairing gives the reason why a trail's legs count as one connection.
+// pairing returns the reason why a trail's legs count as one connection.
 func (t *trail) pairing(opener int) record.Pairing {
 	r := record.Pairing{Between: []string{}, Why: []string{}}
 	r.By = [...]record.PairedBy{

@@ -212,7 +212,7 @@ func TestProperty(t *testing.T) {
 	}
 }
 
-// numbersAt gives the packets' numbers in a copy without some packets.
+// numbersAt returns the packets' numbers in a copy without some packets.
 func numbersAt(n int, without map[int]bool) []uint64 {
 	numbers := make([]uint64, n)
 	next := uint64(0)

@@ -48,7 +48,7 @@ func chunkBytes(b []byte) ([]byte, error) {
 	return unpacker.DecodeAll(c.Bytes, nil)
 }
 
-// spool keeps chunks in a file until all have come, for they come in any order, and may be more than fits into memory.
+// spool keeps chunks in a file until all have come, because they come in any order and may not fit into memory.
 type spool struct {
 	file   *os.File
 	length int64
@@ -91,7 +91,7 @@ func newSpool(next func(*[]byte) bool) (s *spool, err error) {
 
 func (s *spool) close() { s.file.Close() }
 
-// all gives the sources of the chunks, in order.
+// all returns the sources of the chunks, in order.
 func (s *spool) all() (list []source) {
 	for _, c := range s.chunks {
 		if len(list) == 0 || list[len(list)-1] != c.source {
@@ -101,7 +101,7 @@ func (s *spool) all() (list []source) {
 	return list
 }
 
-// of gives the chunks of a source, unpacked and in order.
+// of returns the chunks of a source, unpacked and in order.
 func (s *spool) of(from source) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		first, _ := slices.BinarySearchFunc(s.chunks, from,

@@ -18,7 +18,7 @@ type followed struct {
 	Decoded decoded
 }
 
-// whole is what is known of all stretches.
+// whole joins what is known about all stretches.
 type whole struct {
 	Course  course.Whole
 	Decoded decoded

@@ -18,8 +18,8 @@ import (
 	"github.com/tcplife/tcplife/report/parquet"
 )
 
-// mergeFn puts the journals of all parts in order. What comes of them goes to the files of the output: the key is the
-// name of one.
+// mergeFn puts the journals of all parts in order, and writes the records to the output files: the key is a file's
+// name.
 type mergeFn struct{ Config Config }
 
 func (f *mergeFn) ProcessElement(_ context.Context, _ int64, journals func(*[]byte) bool, planned, joined []byte,
@@ -78,7 +78,7 @@ func mergeAll(m *analyzer.Merger, s *spool) error {
 	return nil
 }
 
-// capture gives stats as package capture has them.
+// capture returns the counts in package capture's form.
 func (s *stats) capture(files []string) capture.Stats {
 	t := capture.Stats{Files: files, Packets: s.Packets, CapturedBytes: s.CapturedBytes, WireBytes: s.WireBytes,
 		First: s.First, Last: s.Last,
@@ -161,7 +161,7 @@ func (o *outputs) flush() {
 	}
 }
 
-// finish sends what is written of other records.
+// finish sends the other records.
 func (o *outputs) finish(e *report.Ending) error {
 	var b bytes.Buffer
 	if err := report.NewJSONL(&b).Finish(e); err != nil {

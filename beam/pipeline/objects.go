@@ -15,8 +15,8 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// List gives the files that a glob names, in the order of their names: of this machine, or with a scheme of an object
-// store (s3://bucket/captures/*.pcap).
+// List returns the files that a glob names, in the order of their names, on this machine or in an object store
+// (s3://bucket/captures/*.pcap).
 func List(ctx context.Context, glob string) ([]string, error) {
 	if !strings.Contains(glob, "://") {
 		return filepath.Glob(glob)
@@ -36,7 +36,7 @@ type reader struct {
 	unopened error // the object that could not be opened
 }
 
-// unreadError says why a file cannot be read, on whatever machine. The others are read.
+// unreadError is the reason why a file cannot be read, on any machine. The pipeline reads the others.
 type unreadError struct{ error }
 
 func (c *Config) open(ctx context.Context, paths ...string) (*reader, error) {
@@ -153,7 +153,7 @@ func (o *object) Close() error {
 	return o.body.Close()
 }
 
-// Stat says how long the object is; that it is a regular file of one name is all else that is known.
+// Stat returns the object's length. Nothing else is known about it, except that it is a regular file.
 func (o *object) Stat() (fs.FileInfo, error) { return objectInfo{o}, nil }
 
 type objectInfo struct{ o *object }

@@ -35,7 +35,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Config says what is read, how, and where to. All workers must see the files under the same names.
+// Config is what to read, how, and where to write. All workers must see the files under the same names.
 type Config struct {
 	Files  []string // in the order in which packets of the same time count
 	Output string   // directory
@@ -82,7 +82,7 @@ func Build(s beam.Scope, c Config) {
 	beam.ParDo0(s.Scope("write"), &writeFn{c}, beam.GroupByKey(s, files))
 }
 
-// onKey gives all elements one key.
+// onKey gives all elements the same key.
 func onKey(b []byte) (int64, []byte) { return 0, b }
 
 // nothing is an empty element.

@@ -11,15 +11,14 @@ import (
 	"github.com/tcplife/tcplife/internal/pack"
 )
 
-// plan is what the surveys of all files come to.
+// plan is made from the surveys of all files.
 type plan struct {
 	Stats     stats
 	Stretches uint64
 }
 
-// stretch is a stretch of time, the packets of which one worker reads: those that come before To, and not
-// before From, where all files are read as one. A packet comes at its time, or at a later one that a
-// packet of its file before it had.
+// stretch is a stretch of time whose packets one worker reads: those at or after From and before To, with all files
+// read as one. A packet comes at its time, or at the latest time that an earlier packet of its file had.
 type stretch struct {
 	Number   uint64
 	From, To int64
@@ -66,8 +65,8 @@ func (f *planFn) ProcessElement(_ context.Context, _ int64, surveys func(*[]byte
 
 // total adds up what the files hold, as capture.Reader does that reads them as one.
 func total(files []surveyed) stats {
-	// Damage is told in the order in which it is found: at once where a file has no
-	// packet, and else behind its last one.
+	// Damage is reported in the order in which a reader finds it: at once if a file has no packet, else after its last
+	// one.
 	slices.SortFunc(files, func(a, b surveyed) int {
 		found := func(s *surveyed) int64 {
 			if s.Stats.Packets == 0 {
@@ -150,9 +149,8 @@ func cut(files []surveyed, atLeast int64) (list []stretch) {
 	return list
 }
 
-// between is where to cut before a file begins. What lies before the cut of a file that goes on behind it
-// is read twice: so a cut is behind the end of the files before if this file begins only a little
-// earlier, as one of a rotated set may.
+// between is where to cut before a file begins. Of a file that continues after the cut, the part before it is read
+// twice. So if this file begins only a little before the others end, as in a rotated set, the cut is after their end.
 func between(latest int64, f *surveyed) int64 {
 	const little = 16
 	if f.Begin <= latest && latest < math.MaxInt64-1 && latest-f.Begin <= (f.Latest-f.Begin)/little {

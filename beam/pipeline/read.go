@@ -45,8 +45,8 @@ const (
 
 func tagged(tag byte, b []byte) []byte { return append([]byte{tag}, b...) }
 
-// readFn reads a stretch. It follows the connections that lie in it, and gives their journal. The segments of others go
-// to the parts by number, as blocks: the key is that of the part.
+// readFn reads a stretch. It tracks the connections that lie in it, and emits their journal. It sends the segments of
+// other connections to their parts in blocks: the key is the number of the part.
 type readFn struct{ Config Config }
 
 func (f *readFn) ProcessElement(ctx context.Context, number int64, told func(*[]byte) bool, joined []byte,
@@ -215,7 +215,7 @@ func (d *decoded) addTo(s *flows.Stats) {
 	}
 }
 
-// stats gives it as package flows has it.
+// stats returns the counts in package flows' form.
 func (d *decoded) stats() flows.Stats {
 	s := flows.Stats{Decoded: map[string]uint64{}, Undecoded: map[string]uint64{}}
 	d.addTo(&s)

@@ -12,11 +12,11 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// socketHash is what is known of the sockets of a connection where only their being the same matters. Of two
-// connections with one hash nothing is wrong but that they travel though they need not.
+// socketHash identifies the sockets of a connection. If two connections have the same hash, they are sent to a part
+// without need, and the results stay the same.
 type socketHash uint64
 
-// A hash has so many bits, the first of which are the number of its bucket.
+// hashBits is the number of bits of a hash. The first bits are the number of its bucket.
 const (
 	hashBits   = 48
 	bucketBits = 8
@@ -54,7 +54,7 @@ func (s *sockets) add(h socketHash) {
 	}
 }
 
-// buckets gives the hashes by bucket.
+// buckets returns the hashes by bucket.
 func (s *sockets) buckets() iter.Seq2[int, hashList] {
 	slices.Sort(s.list)
 	s.list = slices.Compact(s.list)
@@ -75,7 +75,7 @@ func (s *sockets) buckets() iter.Seq2[int, hashList] {
 // hashList are hashes in order.
 type hashList []socketHash
 
-// pack gives them as the differences between them, as varints.
+// pack encodes the hashes as varints of their differences.
 func (l hashList) pack() (b []byte) {
 	before := socketHash(0)
 	for _, h := range l {
@@ -99,8 +99,8 @@ func unpackHashes(b []byte, do func(socketHash)) error {
 	return nil
 }
 
-// crossFn finds the connections that cross from a stretch to another, of a bucket of hashes: those that have segments
-// in both, unless one cannot last from the first to the second. The key of what it gives is the stretch.
+// crossFn finds the connections of a bucket of hashes that cross from one stretch to another: they have segments in
+// both, and can last from the first to the second. The key of each result is the stretch.
 type crossFn struct{ Config Config }
 
 func (f *crossFn) ProcessElement(_ context.Context, bucket int64, lists func(*[]byte) bool, joined []byte,

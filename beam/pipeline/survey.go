@@ -20,7 +20,7 @@ type file struct {
 	Path  string
 }
 
-// surveyed is what is known of a file before its connections are followed.
+// surveyed is what is known about a file before its connections are tracked.
 type surveyed struct {
 	file
 	Size   int64 // bytes, compressed as they are
@@ -30,7 +30,7 @@ type surveyed struct {
 	Held   []held // the fragments that wait at its end for others
 }
 
-// held is a packet of which something waits for other fragments.
+// held is a packet with a part that waits for other fragments.
 type held struct {
 	At     int64 // when it comes: its time, or a later one of a packet of the file before
 	Time   int64
@@ -44,7 +44,7 @@ func (h *held) packet() *capture.Packet {
 	return &capture.Packet{Number: h.Number, Time: h.Time, Link: h.Link, Length: h.Length, Data: h.Data}
 }
 
-// later is when a packet without a time comes whose file has not told a time before.
+// later is the time of a packet without a time, if its file has had no time before.
 const later = math.MaxInt64
 
 // stats are capture.Stats without what cannot be packed.

@@ -25,15 +25,14 @@ const (
 	Parquet Format = "parquet"
 )
 
-// The names of what is written beside the connections: all other records of the report as
-// JSON Lines, and the summary alone.
+// The names of the files beside the connections: all other records of the report as JSON Lines, and the summary alone.
 const (
 	EndingFile  = "ending.jsonl"
 	SummaryFile = "summary.json"
 )
 
-// kind tells which connections go to the same file: all, or for Parquet those of an hour, as
-// `tcplife read --partition` has it.
+// kind decides which connections go to the same file: all, or for Parquet those of an hour, as `tcplife read
+// --partition` does.
 func (f Format) kind(c *record.Connection) string {
 	if f == JSONL {
 		return "connections"
@@ -76,7 +75,7 @@ func Clean(output string) error {
 	})
 }
 
-// writeFn writes a file. It has its name only once it is complete, so that who writes it again changes nothing.
+// writeFn writes a file. The file gets its name only when it is complete, so writing it again changes nothing.
 type writeFn struct{ Config Config }
 
 func (f *writeFn) ProcessElement(_ context.Context, name string, batches func(*[]byte) bool) error {

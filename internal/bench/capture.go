@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A bench measures and keeps what it has measured.
+// A bench measures and keeps the results.
 type bench struct {
 	tcplife string
 	dir     string

@@ -24,7 +24,8 @@ type command struct {
 	once bool     // it is slow: no second run
 	// tenth says that it is too slow and reads a tenth of the capture, once: what it takes counts ten times.
 	tenth bool
-	// mayEvict says that the limit of memory may cost connections, so that the exit code may be 3; evicts, that it must.
+	// mayEvict says that the limit of memory may cost connections, so that the exit code may be 3; evicts, that it
+	// must.
 	mayEvict, evicts bool
 }
 
@@ -43,7 +44,7 @@ var (
 	errOutOfSpace = errors.New("more memory than there is")
 )
 
-// run runs the command once. What it writes to standard output is thrown away.
+// run runs the command once. Its standard output is discarded.
 func (c *command) run() (cost, error) {
 	if _, err := exec.LookPath(c.argv[0]); err != nil {
 		return cost{}, errors.New("not installed")
@@ -87,7 +88,7 @@ func (c *command) run() (cost, error) {
 	return spent, nil
 }
 
-// guard ends a process that takes too long, or nearly all memory, and says so.
+// guard ends a process that takes too long, or nearly all memory, and prints why.
 func guard(p *os.Process, started time.Time, ended chan struct{}) error {
 	for tick := time.Tick(100 * time.Millisecond); ; {
 		select {
@@ -126,7 +127,7 @@ func memory() map[string]float64 {
 	return m
 }
 
-// tellPauses makes a Go program tell what its collector does.
+// tellPauses makes a Go program print what its garbage collector does.
 const tellPauses = "GODEBUG=gctrace=1"
 
 // collection finds the times for which a collection stops the world, at its beginning and its end, in what tellPauses

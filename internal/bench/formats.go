@@ -20,7 +20,7 @@ import (
 	"github.com/tcplife/tcplife/report/zeek"
 )
 
-// A format is what it takes to write a connection in one.
+// A format is the cost of writing a connection in one format.
 type format struct {
 	name  string
 	bytes float64

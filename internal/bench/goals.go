@@ -58,7 +58,7 @@ func (b *bench) bytes(what string, s *series, got, limit float64) {
 	b.goals = append(b.goals, g)
 }
 
-// unknown says in g why there is no result, if there is none.
+// unknown sets in g why there is no result, if there is none.
 func (b *bench) unknown(g *goal, all ...*series) bool {
 	for _, s := range all {
 		if !known(s) {

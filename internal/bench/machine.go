@@ -33,7 +33,7 @@ func bindTo(n int) (cpus int, err error) {
 	return cpus, nil
 }
 
-// machine is what it was measured on and with.
+// machine describes the machine and the programs that were measured.
 func machine(cpus int) string {
 	var uname unix.Utsname
 	unix.Uname(&uname)

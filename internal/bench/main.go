@@ -109,7 +109,7 @@ func run(b *bench, only []string, output string) error {
 	return nil
 }
 
-// groups are what is measured on one kind of capture each.
+// groups are the measurements, by the kind of capture that they use.
 var groups = []struct {
 	name    string
 	measure func(*bench) error

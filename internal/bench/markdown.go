@@ -69,7 +69,7 @@ func (b *bench) markdown(cpus int) string {
 	return text.String()
 }
 
-// writeTable writes rows, of which the first is the heading, to be read both as Markdown and as it is.
+// writeTable writes rows as a Markdown table that is readable as plain text too. The first row is the heading.
 func writeTable(text *strings.Builder, rows [][]string) {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {

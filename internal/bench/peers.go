@@ -22,8 +22,8 @@ func tcpdump(file string) *command {
 	return &command{name: "tcpdump, copy", argv: []string{"tcpdump", "-r", file, "-w", "/dev/null"}}
 }
 
-// softflowd sends the flows to a port where nobody listens. With a control socket it can wait there forever, for it
-// looks at the answer of a poll that it leaves out when it reads a file.
+// softflowd sends the flows to a port where no process listens. With a control socket it can wait there forever,
+// because it uses the result of a poll that it omits when it reads a file.
 func (b *bench) softflowd(file string) *command {
 	return &command{name: "softflowd", argv: []string{"softflowd", "-d", "-r", file, "-n", "127.0.0.1:9995",
 		"-p", filepath.Join(b.dir, "softflowd.pid"), "-c", "none"}}

@@ -15,8 +15,8 @@ type series struct {
 	err   error // why there are no more
 }
 
-// inTurn runs the commands one after the other, and that several times, so that what disturbs the machine disturbs all.
-// A command that fails is not run again.
+// inTurn runs the commands one after the other, several times, so that a disturbance of the machine affects all of
+// them. It does not run a command again that failed.
 func (b *bench) inTurn(runs int, commands ...*command) []*series {
 	all := make([]*series, len(commands))
 	for i, c := range commands {
@@ -40,7 +40,7 @@ func (b *bench) inTurn(runs int, commands ...*command) []*series {
 	return all
 }
 
-// known tells whether there is anything to compare.
+// known reports whether there is anything to compare.
 func known(all ...*series) bool {
 	return !slices.ContainsFunc(all, func(s *series) bool { return s.err != nil || len(s.costs) == 0 })
 }

@@ -42,7 +42,7 @@ func wire() error {
 	return nil
 }
 
-// arrived is how many packets have come to the far end.
+// arrived is how many packets have reached the far end.
 func arrived() (uint64, error) {
 	text, err := os.ReadFile("/proc/thread-self/net/dev")
 	if err != nil {

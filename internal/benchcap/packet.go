@@ -51,8 +51,8 @@ type socket struct {
 	port uint16
 }
 
-// endpoints are the sockets of connection id. 65,536 clients take their ports in turn, so that one is used again after
-// 1.8 thousand million connections, long after its TIME_WAIT; there are 8 servers.
+// endpoints returns the sockets of connection id. 65,536 clients take their ports one after the other, so a port is
+// reused after 1.8 thousand million connections, long after its TIME_WAIT. There are 8 servers.
 func endpoints(id uint32) [2]socket {
 	const ( // Linux's net.ipv4.ip_local_port_range
 		low  = 32768
@@ -75,8 +75,8 @@ func rtt(id uint32) int64 {
 	return 2e6 + n*198e6>>16
 }
 
-// send writes a segment of c with n bytes of data. Only what is in conn changes: the numbers go on, and it acknowledges
-// all that the other side has sent.
+// send writes a segment of c with n bytes of data. Only the fields in conn change: the numbers advance, and the segment
+// acknowledges everything that the other side has sent.
 func (m *maker) send(at int64, c *conn, from int, flags uint8, n int) {
 	to := 1 - from
 	ends := endpoints(c.id)
@@ -189,7 +189,7 @@ func checksum(s uint64) uint16 {
 	return ^uint16(s)
 }
 
-// mix gives each number another one that looks like chance (SplitMix64).
+// mix maps each number to another one that looks random (SplitMix64).
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9

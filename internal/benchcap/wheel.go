@@ -19,7 +19,8 @@ func (w *wheel) put(c conn, after int64) {
 	w.held++
 }
 
-// turn hands out what is due in this slot, evenly spread over it, and goes to the next one. at is the slot's time.
+// turn passes on what is due in this slot, evenly spread over the slot, and moves to the next one. at is the slot's
+// time.
 func (w *wheel) turn(at int64, due func(at int64, c conn)) {
 	s := &w.slots[w.now%wheelSlots]
 	for i, c := range *s {

@@ -1,6 +1,6 @@
 // Package cryptopan replaces addresses so that two of them share exactly as long a prefix as before: the algorithm of
 // Crypto-PAn (Xu, Fan, Ammar, Moon: Prefix-Preserving IP Address Anonymization, ICNP 2002), for IPv4, IPv6 and MAC
-// addresses. Who has the key can go back; who does not cannot, but sees which addresses belong together.
+// addresses. The key reverses the replacement. Without the key, only which addresses belong together can be seen.
 package cryptopan
 
 import (
@@ -15,7 +15,7 @@ import (
 // KeySize is how many bytes a key has.
 const KeySize = 32
 
-// mostKept bounds the addresses whose replacement is remembered; beyond it remembering begins anew.
+// mostKept bounds the addresses whose replacement is remembered. When it is reached, all are forgotten.
 const mostKept = 1 << 17
 
 // Addresses replaces addresses. It is not safe for concurrent use.

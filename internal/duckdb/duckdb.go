@@ -1,4 +1,4 @@
-// Package duckdb asks a real DuckDB, for tests of what it is to read.
+// Package duckdb runs queries in a real DuckDB, for tests of files that DuckDB reads.
 package duckdb
 
 import (
@@ -63,7 +63,7 @@ var find = sync.OnceValue(func() string {
 	return ""
 })
 
-// Rows are what a query gives: a JSON array for each row. Moments are strings.
+// Rows returns the rows of a query, each as a JSON array. Moments are strings.
 func (db *DB) Rows(query string) []string {
 	db.t.Helper()
 	line, err := json.Marshal(query)

@@ -1,4 +1,4 @@
-// Package fault makes an error of a panic in a goroutine, so that what goes on beside it can end in order.
+// Package fault turns a panic in a goroutine into an error, so that other goroutines can end in order.
 package fault
 
 import (
@@ -21,22 +21,22 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("panic%s: %v", at, e.Value)
 }
 
-// Catch stops a panic, if there is one, and hands it over as an error. It is to be deferred.
+// Catch stops a panic, if there is one, and passes it on as an error. Defer it.
 func Catch(packet *uint64, to func(*Error)) {
 	if value := recover(); value != nil {
 		to(of(value, *packet))
 	}
 }
 
-// Keep stops a panic of a goroutine that another one waits for, and keeps it for that one, which calls Again. It is to
-// be deferred, and to run before what ends the waiting.
+// Keep stops a panic of a goroutine that another one waits for. It keeps the panic for the other one, which calls
+// Again. Defer it so that it runs before what ends the wait.
 func Keep(f **Error) {
 	if value := recover(); value != nil {
 		*f = of(value, 0)
 	}
 }
 
-// Again lets the panic go on in the goroutine that has waited. It does nothing if there was none.
+// Again continues the panic in the goroutine that has waited. It does nothing if there was none.
 func (e *Error) Again() {
 	if e != nil {
 		panic(e)

@@ -46,7 +46,7 @@ func columnNames(columns []column) []byte {
 	return out.Bytes()
 }
 
-// flatten gives the columns of a struct whose value is x, below a path; guard is what must be asked before.
+// flatten returns the columns of a struct whose value is x, below a path. guard is the condition to check first.
 func (m *model) flatten(s *structure, path, x, guard string) (columns []column, err error) {
 	for _, f := range s.fields {
 		name, value := strings.TrimPrefix(path+"."+f.json, "."), x+"."+f.name
@@ -81,7 +81,7 @@ func (m *model) flatten(s *structure, path, x, guard string) (columns []column, 
 	return columns, nil
 }
 
-// listColumns gives the columns of a list.
+// listColumns returns the columns of a list.
 func (m *model) listColumns(f *field, name, x, guard string) ([]column, error) {
 	how, what, _ := strings.Cut(f.csv, "=")
 	element := m.structs[f.typ.elem.name]
@@ -108,7 +108,7 @@ func (m *model) listColumns(f *field, name, x, guard string) ([]column, error) {
 		name)
 }
 
-// columnsBy gives the columns of the entries of a list by their side.
+// columnsBy returns the columns of the entries of a list by their side.
 func (m *model) columnsBy(element *structure, name, x, by, guard string) (columns []column, err error) {
 	i := slices.IndexFunc(element.fields, func(f field) bool { return f.json == by })
 	if i < 0 || element.fields[i].typ.name != "record.Side" {

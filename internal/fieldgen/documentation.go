@@ -52,7 +52,7 @@ func members(out *bytes.Buffer, properties object, indent string) {
 	}
 }
 
-// innerObject gives the properties of an object that has no definition of its own.
+// innerObject returns the properties of an object without a definition of its own.
 func innerObject(of object) object {
 	if p, ok := of.get("properties").(object); ok {
 		return p
@@ -66,7 +66,7 @@ func innerObject(of object) object {
 	return nil
 }
 
-// typeOf says in words what a value is.
+// typeOf names the type of a value in words.
 func typeOf(of object) string {
 	if name, ok := of.get("$ref").(string); ok {
 		name = strings.TrimPrefix(name, "#/$defs/")

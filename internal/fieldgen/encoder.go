@@ -14,7 +14,7 @@ var roots = []string{
 	"record.Compared", "record.ComparedLadder", "record.Point", "record.Stretch", "record.Comparison",
 }
 
-// byHand are structs that package encode writes by functions of its own.
+// byHand are structs for which package encode has handwritten functions.
 var byHand = map[string]bool{"flows.Layer": true}
 
 // numbers are the types of whole numbers that are not negative.

@@ -16,7 +16,7 @@ import (
 	"unicode/utf8"
 )
 
-// model is what the sources say.
+// model holds what the sources declare.
 type model struct {
 	structs map[string]*structure // by package and name: record.Endpoint
 	words   map[string]*words
@@ -50,14 +50,14 @@ type field struct {
 	csv        string
 }
 
-// kind is a type: a name, or what it is made of.
+// kind is a type: a name, or the types it is composed of.
 type kind struct {
 	of   byte   // 'n' name, '*' pointer, 'l' list, 'm' map by string
 	name string // record.Time, uint64
 	elem *kind
 }
 
-// words is a type of which the constants are all values.
+// words is a type whose values are all constants.
 type words struct {
 	doc    string
 	list   []string

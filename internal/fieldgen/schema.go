@@ -27,7 +27,7 @@ func (o object) get(name string) any {
 	return nil
 }
 
-// readObject reads what a decoder gives next.
+// readObject reads the next object from a decoder.
 func readValue(d *json.Decoder) (any, error) {
 	token, err := d.Token()
 	if err != nil {
@@ -195,7 +195,7 @@ func (s *schemer) structure(st *structure, description string) (object, error) {
 
 func ref(name string) object { return object{{"$ref", "#/$defs/" + name}} }
 
-// property is what the schema says of a field.
+// property is the schema of a field.
 func (s *schemer) property(f *field) (object, error) {
 	describe := func(o object) object {
 		if f.doc != "" {
@@ -239,7 +239,7 @@ func (s *schemer) property(f *field) (object, error) {
 	return describe(value), nil
 }
 
-// value is what the schema says of a type, by what the field adds.
+// value is the schema of a type, with what the field adds.
 func (s *schemer) value(f *field, k kind) (object, error) {
 	switch k.of {
 	case '*':

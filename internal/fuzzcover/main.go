@@ -1,6 +1,6 @@
-// Fuzzcover says how much of each package the seeds of the fuzz targets reach by themselves: it reads the profile that
-// `go test -coverprofile` wrote into the file that it is given. What follows are floors, such as flows=90: it fails
-// if a package is below its own.
+// Fuzzcover prints how much of each package the seeds of the fuzz targets reach by themselves. Its first argument is a
+// profile written by `go test -coverprofile`. The others are floors, such as flows=90: it fails if a package is below
+// its floor.
 package main
 
 import (
@@ -73,7 +73,7 @@ func tell(w io.Writer, profile io.Reader, floors []string) (below bool, err erro
 	return below, nil
 }
 
-// count adds up a profile. Every test binary has written each block, so that one may stand there many times.
+// count adds up a profile. Every test binary has written each block, so a block may occur many times.
 func count(profile io.Reader) (map[string]*statements, error) {
 	type block struct {
 		size int

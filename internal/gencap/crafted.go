@@ -46,7 +46,7 @@ func crafted() ([]file, error) {
 	return files, nil
 }
 
-// script is the capture of a script, whose first lines are a comment that says what happens.
+// script makes the capture of a script. The script's first lines are a comment that describes it.
 func script(name, text string) file {
 	return file{name + ".pcap", comment(text), segtest.Script(text).Pcap()}
 }
@@ -140,7 +140,7 @@ func synFlood() string {
 	return sockets.String() + events.String()
 }
 
-// synScan is a scan of 60 ports, three of which are open, by one that looks like nmap.
+// synScan is a scan of 60 ports by a scanner that looks like nmap. Three ports are open.
 func synScan() string {
 	open := []int{22, 80, 443}
 	random := rand.New(rand.NewPCG(9293, 2))

@@ -13,7 +13,7 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// captured are the captures of the scenes, which are played all at once, each in a lab of its own.
+// captured has the captures of the scenes. All are played at once, each in its own lab.
 func captured() ([]file, error) {
 	files := make([]file, len(scenes.All), len(scenes.All)+2)
 	failures := make([]error, len(scenes.All)+1)
@@ -48,7 +48,7 @@ func captureScene(s *scenes.Scene) ([]byte, error) {
 	return segtest.Pcap(lab.Packets()...), nil
 }
 
-// socketsFiles are a capture of connections in every state, and what the kernels said of them meanwhile.
+// socketsFiles are a capture of connections in every state, and what the kernels reported meanwhile.
 var socketsFiles = [2]file{
 	{name: "real-sockets.pcap", what: "Connections of many kinds at once, which come into every state there is."},
 	{name: "real-sockets.txtar", what: "What ss -tan said on both hosts at the quiet moments of real-sockets.pcap."},

@@ -1,5 +1,5 @@
-// Package invariant says what must be true of every record, and of what records add up to, whatever was in the
-// capture. Tests over captures and fuzz targets hold records to it.
+// Package invariant checks what must be true of every record, and of the sums of records, for any capture. Tests over
+// captures and fuzz targets use it.
 package invariant
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
-// list collects what is wrong.
+// list collects violations.
 type list []string
 
 // is adds a sentence if something bad is so.
@@ -31,7 +31,7 @@ const mostFindingPackets = 8
 var failed = []record.Outcome{record.OutcomeRefused, record.OutcomeUnreachable, record.OutcomeChallenged,
 	record.OutcomeUnanswered, record.OutcomeEmbryonic, record.OutcomeAborted}
 
-// Connection says what of a record cannot be true together.
+// Connection returns which facts of a record contradict each other.
 func Connection(c *record.Connection) []string {
 	var wrong list
 	wrong.is(c.Start > c.End || c.Duration != record.Duration(c.End-c.Start), "from %d to %d it lasts %d", c.Start,

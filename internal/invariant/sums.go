@@ -32,7 +32,7 @@ func NewSums() *Sums {
 	}
 }
 
-// Add counts a record, and says what is wrong with it.
+// Add counts a record, and returns what is wrong with it.
 func (s *Sums) Add(c *record.Connection) []string {
 	wrong := Connection(c)
 	if s.ids[c.ID] {
@@ -73,7 +73,7 @@ func (s *Sums) Add(c *record.Connection) []string {
 	return wrong
 }
 
-// Against says what of the summary and of the listeners is not what the records add up to.
+// Against returns where the summary and the listeners differ from the sums of the records.
 func (s *Sums) Against(r *record.Result) (wrong []string) {
 	is := func(what string, got, want any) {
 		g, _ := json.Marshal(got)

@@ -149,7 +149,7 @@ func measure(dir string) (suite, error) {
 	return s, nil
 }
 
-// run tries each change of a package's constants, and says how many no test notices.
+// run tries each change of a package's constants, and prints how many of them no test notices.
 func run(dir string, found []constant, own bool, jobs int) (survivors int, err error) {
 	var mutants []mutant
 	for _, c := range found {
@@ -207,7 +207,7 @@ func run(dir string, found []constant, own bool, jobs int) (survivors int, err e
 // whole is the package of the tracker as a whole.
 const whole = "analyzer"
 
-// try runs tests with a mutant, and says which one failed first; "" is none.
+// try runs tests with a mutant, and returns the name of the first that failed, "" if none did.
 func try(m *mutant, suites []suite) (failure string, err error) {
 	overlay, err := m.overlay()
 	if err != nil {
@@ -226,8 +226,8 @@ func try(m *mutant, suites []suite) (failure string, err error) {
 	return "", nil
 }
 
-// run runs the tests, with an overlay if there is one, and says which one failed first; "" is none. Those of real
-// kernels, TestSet…, are left out: they take long, and fail on a busy machine whatever a threshold is.
+// run runs the tests, with an overlay if there is one, and returns the name of the first that failed, "" if none did.
+// Tests of real kernels, TestSet…, are left out: they take long, and fail on a busy machine for any threshold.
 func (s *suite) run(overlay string) (failure string) {
 	out, err := exec.Command("go", "test", "-vet=off", "-failfast", "-count=1", "-timeout="+s.limit.String(),
 		"-skip=^TestSet", "-ldflags=-s -w", "-overlay="+overlay, "./"+s.dir).CombinedOutput()
@@ -237,7 +237,7 @@ func (s *suite) run(overlay string) (failure string) {
 	return ""
 }
 
-// notBuilt is said of what does not compile.
+// notBuilt is the result for a mutant that does not compile.
 const notBuilt = "does not compile"
 
 var failed = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)

@@ -25,7 +25,7 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// Options say what the wire is like.
+// Options describe the wire.
 type Options struct {
 	Delay time.Duration // one way; the capture is made half-way
 	VLAN  uint16        // the wire's, in captured frames; the hosts know nothing of it. 0 is none
@@ -47,9 +47,8 @@ const (
 // maxPackets bounds what a lab captures; further frames are still carried.
 const maxPackets = 100_000
 
-// Lab is two hosts and the wire between them. It holds the sockets that were made in it until it is closed: one that
-// nobody refers to any more would otherwise be closed by the garbage collector, with a FIN or RST in the middle of the
-// test.
+// Lab is two hosts and the wire between them. It keeps the sockets that were made in it until it is closed. Otherwise
+// the garbage collector would close unreferenced ones, with a FIN or RST in the middle of the test.
 type Lab struct {
 	Client, Server *Host
 
@@ -109,7 +108,7 @@ func New(o Options) (*Lab, error) {
 	return l, nil
 }
 
-// Close takes the lab down, the wire first: no packet tells the end of the connections that are left.
+// Close takes the lab down, the wire first, so that no packet shows the end of the remaining connections.
 func (l *Lab) Close() {
 	for _, h := range []*Host{l.Client, l.Server} {
 		if h.tap != nil {
@@ -190,7 +189,7 @@ func (l *Lab) Idle() bool {
 	return l.underWay == 0 && !l.Client.hasSent() && !l.Server.hasSent()
 }
 
-// hasSent reports that there are frames of the host that nobody has taken yet.
+// hasSent reports that the host has sent frames that are not read yet.
 func (h *Host) hasSent() (has bool) {
 	raw, err := h.tap.SyscallConn()
 	if err != nil {
@@ -262,14 +261,14 @@ func (l *Lab) take(from *Host, buffer []byte) (n int, err error) {
 	return n, errors.Join(err, failed)
 }
 
-// arrived says that a frame is not under way any more.
+// arrived records that a frame is no longer under way.
 func (l *Lab) arrived() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.underWay--
 }
 
-// capture takes down a frame and reports whether it is to be delivered.
+// capture records a frame and reports whether to deliver it.
 func (l *Lab) capture(from *Host, at time.Time, frame []byte) bool {
 	protocol, segment := parse(frame)
 	if protocol != unix.IPPROTO_TCP && protocol != unix.IPPROTO_ICMP && protocol != unix.IPPROTO_ICMPV6 {
@@ -293,14 +292,14 @@ func (l *Lab) capture(from *Host, at time.Time, frame []byte) bool {
 	return fate == Pass
 }
 
-// tag gives a copy of an Ethernet frame with a VLAN tag (IEEE 802.1Q).
+// tag returns a copy of an Ethernet frame with a VLAN tag (IEEE 802.1Q).
 func tag(frame []byte, vlan uint16) []byte {
 	const addresses = 12
 	tag := binary.BigEndian.AppendUint16([]byte{0x81, 0x00}, vlan)
 	return slices.Concat(frame[:addresses], tag, frame[addresses:])
 }
 
-// newNamespace makes a network namespace and gives a file descriptor of it.
+// newNamespace makes a network namespace and returns its file descriptor.
 func newNamespace() (fd int, err error) {
 	done := make(chan struct{})
 	go func() {
@@ -354,7 +353,7 @@ func (h *Host) quiet(device string) error {
 	return nil
 }
 
-// setUp gives lines to a command in the thread's namespace.
+// setUp passes lines to a command in the thread's namespace.
 func setUp(command, lines string) error {
 	words := strings.Fields(command)
 	c := exec.Command(words[0], words[1:]...)
@@ -386,7 +385,7 @@ func unshare() error {
 	return nil
 }
 
-// Frames says how many frames the host's device has sent and received so far.
+// Frames returns how many frames the host's device has sent and received.
 func (h *Host) Frames() (n int, err error) {
 	err = h.Do(func() error {
 		text, err := os.ReadFile("/proc/thread-self/net/dev")
@@ -474,12 +473,12 @@ func (h *Host) Listen(at netip.AddrPort) (*net.TCPListener, error) {
 	return listener, nil
 }
 
-// Connect opens a connection from the client to the given port of the server, over IPv4, and gives both its ends.
+// Connect opens a connection from the client to a port of the server, over IPv4, and returns both ends.
 func (l *Lab) Connect(d *net.Dialer, port uint16) (client, server *net.TCPConn, err error) {
 	return l.ConnectTo(d, netip.AddrPortFrom(l.Server.IP4, port))
 }
 
-// ConnectTo opens a connection from the client to a socket address of the server, and gives both its ends.
+// ConnectTo opens a connection from the client to a socket address of the server, and returns both ends.
 func (l *Lab) ConnectTo(d *net.Dialer, to netip.AddrPort) (client, server *net.TCPConn, err error) {
 	listener, err := l.Server.Listen(to)
 	if err != nil {

@@ -127,7 +127,7 @@ func (p *Path) boot(nft string) error {
 	return nil
 }
 
-// Stop takes the wires down, and after them the hosts: no packet tells the end of the connections that are left.
+// Stop takes the wires down, and the hosts after them, so that no packet shows the end of the remaining connections.
 func (p *Path) Stop() {
 	for _, tap := range p.taps {
 		if tap != nil {
@@ -241,7 +241,7 @@ func (p *Path) carry(from, to int) {
 	}
 }
 
-// begin captures a frame that a host has sent and says what becomes of it, or gives nil for one without TCP.
+// begin captures a frame that a host has sent, and returns its fate, nil for a frame without TCP.
 func (p *Path) begin(from, to int, frame []byte) *Trip {
 	protocol, segment := parse(frame)
 	if protocol != unix.IPPROTO_TCP {
@@ -261,7 +261,7 @@ func (p *Path) begin(from, to int, frame []byte) *Trip {
 	return t
 }
 
-// capture takes down a frame at a point and gives its number.
+// capture records a frame at a point and returns its number.
 func (p *Path) capture(point int, frame []byte) uint64 {
 	const ethernet = 1
 	number := uint64(len(p.Points[point]) + 1)

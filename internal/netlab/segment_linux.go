@@ -16,7 +16,7 @@ type Segment struct {
 	Len              int // bytes of data
 }
 
-// parse finds out what is in a frame as the kernel sends it: no tags, no fragments, no extension headers.
+// parse reads a frame as the kernel sends it: without tags, fragments and extension headers.
 func parse(frame []byte) (protocol uint8, s Segment) {
 	const ethernet, ipv4, ipv6, tcp = 14, 20, 40, 20
 	if len(frame) < ethernet+ipv4 {

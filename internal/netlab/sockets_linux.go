@@ -14,7 +14,7 @@ type Socket struct {
 	State         string // as in a connection's record
 }
 
-// Sockets gives those of both hosts, but for listening ones: what ss -tan shows.
+// Sockets returns the sockets of both hosts without the listening ones: what ss -tan shows.
 func (l *Lab) Sockets() ([]Socket, error) {
 	var sockets []Socket
 	for _, h := range []*Host{l.Client, l.Server} {

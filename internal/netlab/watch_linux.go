@@ -44,7 +44,7 @@ func (l *Lab) Watch() (*Watcher, error) {
 	for _, h := range []*Host{l.Client, l.Server} {
 		err := h.Do(func() error {
 			for _, name := range []string{"tcp", "tcp6"} {
-				// The namespace is that of the thread which opens the file, whoever reads it later.
+				// The namespace is that of the thread that opens the file, even if another thread reads it.
 				file, err := os.Open("/proc/thread-self/net/" + name)
 				if errors.Is(err, os.ErrNotExist) { // no IPv6 in this kernel
 					continue
@@ -66,7 +66,7 @@ func (l *Lab) Watch() (*Watcher, error) {
 	return w, nil
 }
 
-// Stop ends the recording and gives what was seen, in order of time. Listening sockets are left out.
+// Stop ends the recording and returns what was seen, in order of time, without listening sockets.
 func (w *Watcher) Stop() ([]Observation, error) {
 	w.lab.watcher.Store(nil)
 	close(w.stop)
@@ -136,7 +136,7 @@ type table struct {
 
 type pair struct{ local, remote netip.AddrPort }
 
-// poll gives what has changed since the last time.
+// poll returns what has changed since the last poll.
 func (t *table) poll() ([]Observation, error) {
 	now := time.Now()
 	text, err := io.ReadAll(io.NewSectionReader(t.file, 0, 1<<24))

@@ -25,8 +25,8 @@ func Of[T any]() Codec[T] { return Codec[T]{codecOf(reflect.TypeFor[T]())} }
 // Append appends *v.
 func (c Codec[T]) Append(b []byte, v *T) []byte { return c.codec.append(b, unsafe.Pointer(v)) }
 
-// Read reads into *v what Append has appended, and gives what is left of b. What v holds is overwritten; what was
-// read shares no memory with b.
+// Read reads into *v what Append has appended, and returns the rest of b. It overwrites *v, and shares no memory with
+// b.
 func (c Codec[T]) Read(b []byte, v *T) ([]byte, error) { return c.codec.read(b, unsafe.Pointer(v)) }
 
 var errShort = errors.New("unpack: the bytes end too early")

@@ -67,11 +67,11 @@ func (l *Link) split(s *Sim, at int, f *Frame, w Way) {
 	whole.Whole = true
 }
 
-// A Box is a router, and whatever else its fields ask for.
+// A Box is a router with the further functions that its fields ask for.
 type Box struct {
 	Name   string
 	Bridge bool // leaves the TTL alone
-	// Drop says whether it drops a frame, Reject whether it also answers it by an RST.
+	// Drop reports whether it drops a frame, Reject whether it also answers the frame with an RST.
 	Drop, Reject func(f *Frame, w Way) bool
 	SNAT         netip.Addr                        // hides clients behind this address, with new ports
 	DNAT         map[netip.AddrPort]netip.AddrPort // of servers
@@ -188,7 +188,7 @@ func (b *Box) reset(s *Sim, at int, f *Frame, w Way) {
 	b.pass(s, at, func() { s.emit(g, back, f.row.Conn, b.Name, at) }, back)
 }
 
-// translate gives a frame the addresses and numbers of the other side.
+// translate sets a frame's addresses and numbers to those of the other side.
 func (b *Box) translate(f *Frame, w Way, c *boxFlow) {
 	if b.DNAT != nil {
 		if w == ToServer {

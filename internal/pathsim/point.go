@@ -71,7 +71,7 @@ func (p *Point) capture(s *Sim, f *Frame, w Way) {
 	p.records = append(p.records, &captured{at: s.now, order: len(p.records), frame: *f.plain(), rows: []*Row{f.row}})
 }
 
-// number gives the packets their numbers.
+// number numbers the packets.
 func (p *Point) number() {
 	slices.SortStableFunc(p.records, func(a, b *captured) int { return cmp.Compare(a.at, b.at) })
 	for i, c := range p.records {
@@ -91,8 +91,8 @@ func (r *Row) note(point int, packet uint64) {
 	}
 }
 
-// longest is more than any link holds a frame back: nobody can know whether one that should have come so shortly before
-// a capture's end came after it.
+// longest is more than any link delays a frame. Nobody can know whether a frame that was due so shortly before a
+// capture's end came after it.
 const longest = 25 * time.Millisecond
 
 // complete reports whether the point's capture shows that it holds each frame that passes, or would have passed, at a

@@ -156,7 +156,7 @@ func (s *Sim) forward(from int, f *Frame, w Way) {
 // drop notes that an element drops a frame.
 func (s *Sim) drop(at int, f *Frame, why string) { f.row.LostAt, f.row.Died = why, at }
 
-// double makes a second frame of one, with a row of its own.
+// double makes a second copy of a frame, with its own row in the truth.
 func (s *Sim) double(at int, f *Frame) *Frame {
 	g := *f
 	row := *f.row

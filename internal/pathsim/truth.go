@@ -25,7 +25,7 @@ type Verdict struct {
 	OvertakenBy int
 }
 
-// String says what happened where.
+// String describes what happened, and where.
 func (v *Verdict) String() string {
 	return fmt.Sprintf("%s %s between %v, packet %d at point %d", v.Kind, v.Field, v.Between, v.Packet, v.At)
 }
@@ -42,7 +42,7 @@ func (s *Sim) Truth() []*Verdict {
 	return append(list, s.alterations()...)
 }
 
-// around gives the points next to an element, before and behind it on the way; -1 for none.
+// around returns the points before and after an element on the way, -1 for none.
 func (s *Sim) around(element int, w Way) (before, behind int) {
 	before, behind = -1, -1
 	for i, e := range s.elements {
@@ -229,7 +229,7 @@ func differences(a, b *Frame) (list []difference) {
 	return list
 }
 
-// Alike reports whether a point has another packet that is the same as this one.
+// Alike reports whether a point has another packet that equals this one.
 func (s *Sim) Alike(point int, packet uint64) bool {
 	first := s.Canonical(point, packet)
 	for other, of := range s.same[point] {
@@ -240,7 +240,7 @@ func (s *Sim) Alike(point int, packet uint64) bool {
 	return false
 }
 
-// Canonical is the first of a point's packets that are the same as this one: nobody can tell them apart.
+// Canonical is the first of a point's packets that equal this one: nothing distinguishes them.
 func (s *Sim) Canonical(point int, packet uint64) uint64 {
 	if s.same == nil {
 		s.same = make([]map[uint64]uint64, len(s.Points))

@@ -1,4 +1,4 @@
-// Package randfill gives tests structs of which every field says something.
+// Package randfill fills the fields of structs with random values, for tests.
 package randfill
 
 import (

@@ -1,4 +1,4 @@
-// Package readtest reads captures for tests of what is written of them.
+// Package readtest reads captures for tests of the formats written from them.
 package readtest
 
 import (

@@ -187,7 +187,7 @@ func (e *Endpoint) backToListen() {
 	e.enter(Closed)
 }
 
-// establish enters ESTABLISHED from SYN_RCVD, and goes on if CLOSE was called meanwhile.
+// establish enters ESTABLISHED from SYN_RCVD, and continues with CLOSE if it was called meanwhile.
 func (e *Endpoint) establish() {
 	e.enter(Established)
 	if e.closing {
@@ -195,7 +195,7 @@ func (e *Endpoint) establish() {
 	}
 }
 
-// ackField is the fifth step. It reports whether the processing of the segment goes on.
+// ackField is the fifth step. It reports whether to process the rest of the segment.
 func (e *Endpoint) ackField(s Segment) bool {
 	if e.in(SynRcvd) {
 		if !less(e.sndUna, s.Ack) || less(e.sndNxt, s.Ack) {
@@ -267,7 +267,7 @@ func (e *Endpoint) textAndFin(s Segment) {
 	}
 }
 
-// hold keeps a segment beyond RCV.NXT. A duplicate acknowledgement tells its sender (RFC 5681 §4.2).
+// hold keeps a segment beyond RCV.NXT. A duplicate acknowledgement reports the gap to its sender (RFC 5681 §4.2).
 func (e *Endpoint) hold(s Segment) {
 	if s.size() > 0 {
 		e.ack = dueNow
@@ -277,7 +277,7 @@ func (e *Endpoint) hold(s Segment) {
 	}
 }
 
-// take takes the text and the FIN of a segment that begins at or before RCV.NXT: what is new and in the window.
+// take takes the new text within the window, and the FIN, of a segment that begins at or before RCV.NXT.
 func (e *Endpoint) take(s Segment) {
 	if !e.in(Established, FinWait1, FinWait2) {
 		return // "this should not occur since a FIN has been received from the remote side"

@@ -25,7 +25,7 @@ type Options struct {
 	Joins bool
 	// AckInReset puts an ACK into the RST of an ABORT, as deployed stacks do; §3.10.5 has <SEQ=SND.NXT><CTL=RST>.
 	AckInReset bool
-	// CloseOnFin is a user who calls CLOSE as soon as it is told that the connection is closing.
+	// CloseOnFin makes the user call CLOSE as soon as the other side's FIN arrives.
 	CloseOnFin bool
 }
 
@@ -141,7 +141,8 @@ func (e *Endpoint) startTwoMSL() {
 	e.twoMSL.idle = true
 }
 
-// rcvWnd is RCV.WND. RCV.NXT+RCV.WND is never reduced: what arrives takes from both alike.
+// rcvWnd is RCV.WND. RCV.NXT+RCV.WND is never reduced: arriving text advances RCV.NXT and reduces RCV.WND by the same
+// amount.
 func (e *Endpoint) rcvWnd() uint32 { return e.Buffer - e.unread }
 
 // finSent: the FIN has its number, which is textEnd.

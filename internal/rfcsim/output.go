@@ -95,7 +95,8 @@ func (e *Endpoint) startRetransmit() {
 	})
 }
 
-// timeout sends what is at the front of the retransmission queue again (§3.10.8), cut anew, or probes a closed window.
+// timeout resends the front of the retransmission queue (§3.10.8), in segments of the present size, or probes a closed
+// window.
 func (e *Endpoint) timeout() {
 	e.timeouts++
 	e.startRetransmit()

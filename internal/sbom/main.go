@@ -64,7 +64,7 @@ type depends struct {
 	On  []string `json:"dependsOn"`
 }
 
-// write reads the program at path, and writes what it is made of.
+// write writes the document for the program at path.
 func write(w io.Writer, path string) error {
 	info, err := buildinfo.ReadFile(path)
 	if err != nil {

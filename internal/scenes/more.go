@@ -17,7 +17,7 @@ import (
 	"github.com/tcplife/tcplife/internal/netlab"
 )
 
-// More are further scenes. What the kernels say of them is kept; nothing else looks at them.
+// More are further scenes. The kernels' reports on them are kept, and no test reads them.
 var More = []Scene{
 	{
 		Name: "abort-by-server",

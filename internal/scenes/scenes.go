@@ -368,7 +368,7 @@ func pause(d time.Duration) func() error {
 	return func() error { time.Sleep(d); return nil }
 }
 
-// aMoment is what an application takes to do something about what it has read.
+// aMoment is how long an application takes to react to what it has read.
 func aMoment() error { return pause(3 * time.Millisecond)() }
 
 // exchange is a request of 120 bytes and an answer of 800.
@@ -400,7 +400,7 @@ func readAll(from io.Reader) error {
 	return err
 }
 
-// lose gives the first n segments for which match holds the given fate.
+// lose returns a function that gives the fate to the first n segments that match.
 func lose(fate netlab.Fate, n int, match func(netlab.Segment) bool) func() func(netlab.Segment) netlab.Fate {
 	return func() func(netlab.Segment) netlab.Fate {
 		left := n

@@ -19,7 +19,7 @@ import (
 	"github.com/tcplife/tcplife/internal/netlab"
 )
 
-// Look is what both kernels said of their sockets at a moment.
+// Look is what both kernels reported about their sockets at a moment.
 type Look struct {
 	At      time.Time
 	Took    time.Duration // to ask them
@@ -92,8 +92,8 @@ func SocketsOptions() netlab.Options {
 	}}
 }
 
-// PlaySockets brings connections into every state there is, and looks at the sockets of both hosts in between. It gives
-// what it saw when the wire was quiet.
+// PlaySockets brings connections into every possible state, and looks at the sockets of both hosts in between. It
+// returns what it saw while the wire was quiet.
 func PlaySockets(lab *netlab.Lab) ([]Look, error) {
 	var dialed []int // open to the end, for nothing on the wire shows that a SYN_SENT is given up
 	defer func() {

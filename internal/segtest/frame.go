@@ -42,7 +42,7 @@ func (p *packet) tcp() []byte {
 	be.PutUint16(b[14:], p.win)
 	be.PutUint16(b[18:], p.urg)
 	b = append(b, opt...)
-	// Data depends on its place in sequence space only, so that a retransmission carries the same.
+	// Data depends only on its place in sequence space, so that a retransmission carries the same octets.
 	for i := range p.len {
 		b = append(b, 'a'+byte((p.seq+i)%26))
 	}
@@ -150,7 +150,7 @@ func (p *packet) ip(proto uint8, body []byte) []byte {
 	return ip(p.src.Addr(), p.dst.Addr(), proto, p.ttl, p.ecn, p.ipid, body)
 }
 
-// ethernet puts the frame's header and what is in encap before an IP packet.
+// ethernet puts the frame's header and encap before an IP packet.
 func (p *packet) ethernet(ipPacket []byte) []byte {
 	src, dst := p.src.Addr(), p.dst.Addr()
 	etherType := func(a netip.Addr) uint16 {
@@ -241,7 +241,7 @@ func checksum(b []byte, sum uint32) uint16 {
 	return ^uint16(sum)
 }
 
-// digest is equal in captured copies of a packet. It is not the number that a flows.Decoder gives.
+// digest is equal for captured copies of a packet. It differs from the digest that a flows.Decoder computes.
 func digest(tcp []byte) uint32 {
 	h := fnv.New32a()
 	h.Write(tcp[:4])

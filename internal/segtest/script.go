@@ -57,7 +57,7 @@ type sent struct {
 	step Step
 }
 
-// attributes are what can be said with words of the form name=value.
+// attributes are the words of the form name=value.
 type attributes struct {
 	seq, ack, nxt number
 	len           uint32
@@ -174,7 +174,7 @@ func (r *reader) setEncap(words []string) error {
 	return nil
 }
 
-// arrows say the direction and the fate of a segment.
+// arrows give the direction and the fate of a segment.
 var arrows = map[string]struct{ leftward, captured, delivered bool }{
 	"-->": {false, true, true},
 	"--x": {false, true, false},

@@ -57,7 +57,7 @@ func (s *stream) send(p *packet) {
 	}
 }
 
-// deliver advances the receiver, over what it has behind a hole too.
+// deliver advances the receiver, also over held octets behind a hole.
 func (s *stream) deliver(p *packet) {
 	if p.opt.HasTimestamp {
 		s.tsRecent = p.opt.TSVal

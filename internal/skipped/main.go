@@ -1,5 +1,5 @@
-// Skipped says which tests were skipped, and why: it reads what `go test -json` wrote into the file that it is given.
-// With -fail it fails if there is one.
+// Skipped prints which tests were skipped, and why. Its argument is a file that `go test -json` wrote. With -fail it
+// fails if a test was skipped.
 package main
 
 import (

@@ -1,9 +1,8 @@
-// Package spare bounds what is under way between goroutines, and has it used again.
+// Package spare bounds the values under way between goroutines, and reuses them.
 package spare
 
-// A List holds values that go round: who needs one takes it, and who is done with it puts it back. There are at most as
-// many as were allowed at first, so whoever is ahead waits for the others. One is made
-// when all that were made are in use.
+// A List holds reusable values. A goroutine takes one, uses it, and puts it back. It makes a new value
+// only when all are in use, and at most as many as New allows, so a goroutine that is ahead waits for the others.
 type List[T any] struct {
 	made   chan T
 	unmade chan struct{}
@@ -34,7 +33,7 @@ func (l *List[T]) Take() T {
 	}
 }
 
-// Put takes a value back. It never waits, for there is room for all.
+// Put takes a value back. It never waits, because there is room for all.
 func (l *List[T]) Put(v T) { l.made <- v }
 
 // Free is how many values are not in use, those included that were not needed yet.

@@ -262,7 +262,7 @@ func (l *Life) begin() int64 {
 	return begin
 }
 
-// difference says what the kernel had and what was inferred.
+// difference describes what the kernel had and what was inferred.
 func (c *Connection) difference(e *Endpoint, want, got []step) string {
 	side := "client"
 	if e == &c.Server {

@@ -77,7 +77,7 @@ func main() {
 	}
 }
 
-// check returns what is wrong in the files of a repository, one line each.
+// check returns what is wrong in the files of a repository, one line for each fault.
 func check(dir string) (wrong []string, err error) {
 	cmd := exec.Command("git", "ls-files", "--", "*.go", "*.md", "*.txtar", "*.js", "*.mjs", "*.css", "*.html", "*.lua")
 	cmd.Dir = dir

@@ -38,7 +38,7 @@ starts a process for each.
 Flags:
 `
 
-// errIncomplete says that not all of the input could be read, as was told.
+// errIncomplete is the error after part of the input could not be read. The reasons were printed before.
 var errIncomplete = errors.New("not everything was read")
 
 // usageError is a mistake on the command line.

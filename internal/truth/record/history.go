@@ -16,7 +16,7 @@ import (
 	"github.com/tcplife/tcplife/internal/truth"
 )
 
-// errMissed says that a state came and went unseen.
+// errMissed means that a state came and went unseen.
 var errMissed = errors.New("the watcher was too slow")
 
 // history is what was seen of a scene.
@@ -126,7 +126,7 @@ var next = map[string][]string{
 	"TIME_WAIT":   {"CLOSED"},
 }
 
-// sockets gives the incarnations of all sockets, by when they began.
+// sockets returns the incarnations of all sockets, by the time they began.
 func (h *history) sockets() ([]*socket, error) {
 	type key struct {
 		host          *netlab.Host

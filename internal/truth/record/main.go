@@ -1,7 +1,7 @@
 //go:build linux
 
-// Record plays scenes with real sockets, and writes what was on the wire and what the kernels said meanwhile into
-// testdata/kernel. It takes root. Arguments are names of scenes; without any it plays all.
+// Record plays scenes with real sockets, and writes the packets and what the kernels reported meanwhile into
+// testdata/kernel. It needs root. Arguments are names of scenes; without any it plays all.
 package main
 
 import (
