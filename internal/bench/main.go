@@ -12,6 +12,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"math"
@@ -81,10 +82,11 @@ func run(b *bench, only []string, output string) error {
 	}
 	defer b.cleanUp()
 
+	var failed error
 	for _, g := range groups {
 		if slices.Contains(only, g.name) {
-			if err := g.measure(b); err != nil {
-				return fmt.Errorf("%s: %w", g.name, err)
+			if err := g.measure(b); err != nil { // what the other groups have measured is not lost
+				failed = errors.Join(failed, fmt.Errorf("%s: %w", g.name, err))
 			}
 		}
 	}
@@ -99,14 +101,14 @@ func run(b *bench, only []string, output string) error {
 		if _, err := fmt.Print(text); err != nil {
 			return err
 		}
-		if output == "" {
+		if output == "" || failed != nil {
 			continue
 		}
 		if err := replaceBetweenMarks(output, target, text); err != nil {
 			return err
 		}
 	}
-	return nil
+	return failed
 }
 
 // groups are the measurements, by the kind of capture that they use.
