@@ -4,6 +4,7 @@ import decimal, json, sys
 import duckdb
 
 duckdb.sql("SET TimeZone = 'UTC'")
+duckdb.sql("SET enable_progress_bar = false")  # it would stand between the answers
 
 
 def plain(value):
