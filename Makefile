@@ -8,7 +8,7 @@ SEED     ?= 1
 SCALE    ?= 1
 SOAK     ?= 1m
 
-# Package by package as go test does, and then what was skipped:
+# Package by package as go test does, then the skipped tests:
 # $(call gotest,options of internal/skipped,options of go test).
 gotest = mkdir -p bin && go tool -modfile=tools.mod gotestsum --format standard-quiet --hide-summary all \
 	--jsonfile bin/tests.json \
@@ -38,16 +38,16 @@ test-root: libpcap test-tools ## run all tests once, as root; it fails if one wa
 test-race: libpcap ## run all tests with Go's race detector
 	go test -race -count=1 -timeout 60m ./...
 
-# C is called for devices and filters alone: by the package, and by the command where it captures.
-# What live gives up keeps it from looking for leaks.
+# Only devices and filters call C: the package, and the command where it captures. The privileges that live drops
+# prevent the search for leaks.
 test-asan: libpcap ## run the tests of what calls C with AddressSanitizer, which comes with gcc
 	go test -asan -count=1 ./capture/live
 	ASAN_OPTIONS=detect_leaks=0 go test -asan -count=1 -run 'TestLive(Scenes|Stop|Signals)$$' ./cmd/tcplife
 
-# What tests run beside tcplife, if it is there: programs, and where Debian has them.
+# Programs that tests run beside tcplife if they are installed, with their Debian packages.
 TEST_TOOLS := systemd-analyze:systemd tmux:tmux jq:jq tshark:tshark tcpdump:tcpdump groff:groff-base ip:iproute2 \
 	nft:nftables setcap:libcap2-bin python3:python3-venv
-# And DuckDB, as a module of Python in bin/duckdb, to read Parquet files.
+# DuckDB, as a Python module in bin/duckdb, reads Parquet files.
 DUCKDB := 2.0.1
 
 test-tools:
@@ -66,13 +66,13 @@ test-tools:
 		bin/duckdb/bin/pip install -q duckdb==$(DUCKDB); \
 	}
 
-# Only these packages are compiled from other code without C: those with libpcap in them, and those that use them.
+# Without C only these packages are compiled from other code: those with libpcap, and those that use them.
 test-static: ## run the tests of what differs in a build without C
 	CGO_ENABLED=0 go vet ./...
 	CGO_ENABLED=0 go test $$(go list -f '{{.ImportPath}}: {{.ImportPath}} {{.Deps}}' ./... | \
 		sed -n '/capture\/live/s/: .*//p')
 
-# Without inlining these are smaller, and none of them is run often. The page may have 4 MB.
+# These packages are rarely run, and smaller without inlining. The page may have 4 MB.
 COLD := github.com/google/gopacket/... github.com/olekukonko/... regexp/... encoding/json fmt log/... \
 	$(addprefix github.com/tcplife/tcplife/report,/ladder /page /internal/text)
 
@@ -86,7 +86,7 @@ test-page: build web ## test the pages in Chromium (apt-get install chromium nod
 	go run ./internal/benchcap -kind short -n 100000 -o bin/many.pcap
 	cd report/page/browser && LARGE=$(CURDIR)/bin/many.pcap npm test
 
-# What the tool is built for beside this machine. A browser has no devices and no terminal: there it is the library.
+# Further platforms that the tool is built for. A browser has no devices and no terminal: there it is the library.
 cross: ## build and vet for other systems, without C
 	@set -e; for system in linux/arm64 darwin/arm64 windows/amd64 js/wasm; do \
 		export CGO_ENABLED=0 GOOS=$${system%/*} GOARCH=$${system#*/} packages=./...; \
@@ -124,7 +124,7 @@ fuzz: libpcap ## run every fuzz target for FUZZTIME (10m)
 		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$dir" </dev/null || exit 1; \
 	done
 
-# What the seeds of the fuzz targets must reach by themselves, in per cent of statements.
+# The least coverage of the seeds of the fuzz targets, in per cent of statements.
 FUZZ_FLOORS := capture=85 flows=90 analyzer=90 analyzer/tcpstate=90
 
 fuzz-cover: libpcap ## how much of each package the seeds of the fuzz targets reach; it fails below FUZZ_FLOORS
@@ -139,7 +139,7 @@ cover: libpcap ## which lines the tests reach; the details go to bin/cover.html
 	go tool cover -html=bin/cover.out -o bin/cover.html
 	go tool cover -func=bin/cover.out | tail -n 1
 
-# Releases, and what is measured, are built with a profile of what is run most; that takes the compiler its time.
+# Releases and measured programs are built with a profile (PGO), which makes the compiler slower.
 bench bench-live soak: PROFILED := -pgo=cmd/tcplife/read.pgo
 
 .PHONY: profile
