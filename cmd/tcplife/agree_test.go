@@ -3,10 +3,13 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tcplife/tcplife/internal/segtest"
 )
 
 // benchcap makes a capture of many connections.
@@ -70,5 +73,39 @@ func TestTimeWaitsAgree(t *testing.T) {
 		"these\n", report.Summary.LeftOut.TimeWait/1000, report.Summary.LeftOut.TimeWait%1000)
 	if !strings.Contains(table, "  6,000 held at the end (RFC 9293 §3.6.1)\n") || !strings.Contains(table, leftOut) {
 		t.Errorf("%q is not in\n%s", leftOut, table)
+	}
+}
+
+// Beyond 1,000 listeners the report counts the others as left out, and --top 0, which shows all rows, does not advise
+// itself.
+func TestListenersAgree(t *testing.T) {
+	t.Parallel()
+	var script strings.Builder
+	for i := range 1280 {
+		fmt.Fprintf(&script, "S%d = 10.1.%d.%d:80\n", i, i/250, i%250+1)
+		for port := 40_001; port < 40_003; port++ {
+			fmt.Fprintf(&script, "C%[1]d%[2]d = 10.0.0.1:%[1]d\nC%[1]d%[2]d --> S%[2]d SYN\n"+
+				"C%[1]d%[2]d <-- S%[2]d SYN,ACK\n", port, i)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "listeners.pcap")
+	if err := os.WriteFile(file, segtest.Script(script.String()).Pcap(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var report struct {
+		Summary struct {
+			LeftOut struct{ Listeners uint64 } `json:"left_out"`
+		}
+		Listeners []any
+	}
+	if err := json.Unmarshal([]byte(output(t, "read", file, "-o", "json")), &report); err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Listeners) != 1000 || report.Summary.LeftOut.Listeners != 280 {
+		t.Errorf("%d listeners, %d left out", len(report.Listeners), report.Summary.LeftOut.Listeners)
+	}
+	table := output(t, "read", file, "--top", "0")
+	if !strings.Contains(table, "\nleft out: 280 listeners ") || strings.Contains(table, " more: --top 0") {
+		t.Errorf("--top 0 prints\n%s", table[strings.Index(table, "LISTENERS"):])
 	}
 }
