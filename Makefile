@@ -30,7 +30,7 @@ demo: build ## build what is needed and show the tables of some small captures
 test: libpcap ## run all tests; those that were skipped are listed at the end, and why
 	$(call gotest,,)
 
-test-all: test-root test-race test-asan fuzz-cover ## run all tests, as root, with the race detector and AddressSanitizer too
+test-all: test-root test-race test-asan fuzz-cover ## run all tests, as root, with race detector and AddressSanitizer
 
 test-root: libpcap test-tools ## run all tests once, as root; it fails if one was skipped
 	export TCPLIFE_TEST_ALL=1; $(call gotest,-fail,-count=1)
@@ -51,7 +51,8 @@ TEST_TOOLS := systemd-analyze:systemd tmux:tmux jq:jq tshark:tshark tcpdump:tcpd
 DUCKDB := 2.0.1
 
 test-tools:
-	@test "$$(id -u)" = 0 || { echo "make test-all needs root: tests make network namespaces and become other users" >&2; exit 1; }
+	@test "$$(id -u)" = 0 || { \
+		echo "make test-all needs root: tests make network namespaces and become other users" >&2; exit 1; }
 	@missing=; for tool in $(TEST_TOOLS); do \
 		command -v $${tool%:*} >/dev/null || missing="$$missing $${tool#*:}"; \
 	done; \
@@ -62,7 +63,8 @@ test-tools:
 	fi
 	@bin/duckdb/bin/python -c 'import duckdb' 2>/dev/null || { \
 		set -ex; \
-		python3 -m venv bin/duckdb || { apt-get install -qy --no-install-recommends python3-venv; python3 -m venv bin/duckdb; }; \
+		python3 -m venv bin/duckdb || \
+			{ apt-get install -qy --no-install-recommends python3-venv; python3 -m venv bin/duckdb; }; \
 		bin/duckdb/bin/pip install -q duckdb==$(DUCKDB); \
 	}
 
@@ -96,7 +98,7 @@ cross: ## build and vet for other systems, without C
 		go vet $$packages; \
 	done
 
-dist: libpcap ## make the files of a release from the last commit, on Debian amd64: archives, a .deb and SHA256SUMS, in bin/dist
+dist: libpcap ## make a release from the last commit, on Debian amd64: archives, a .deb and SHA256SUMS in bin/dist
 	contrib/dist bin/dist
 
 test-dist: libpcap ## hold dist to what it promises, as root: equal bytes twice, and the .deb in a plain Debian tree
@@ -106,7 +108,7 @@ truth: libpcap ## record testdata/kernel anew, as root: real connections, and th
 	go run ./internal/truth/record
 	go test ./internal/truth -update
 
-mutate: libpcap ## halve and double every named number of the tracker: which does no test notice? A quarter of an hour of processor time
+mutate: libpcap ## halve and double each named number of the tracker: which does no test notice? A quarter of an hour
 	go run ./internal/mutate
 
 lint: libpcap ## gofmt, go vet, staticcheck and the wording of texts; the tools' versions are pinned in tools.mod
@@ -115,7 +117,7 @@ lint: libpcap ## gofmt, go vet, staticcheck and the wording of texts; the tools'
 	go tool -modfile=tools.mod staticcheck ./...
 	go run ./internal/wording
 
-rfcsim: ## hold the tracker to PLAYS (20000) simulated connections from SEED (1), without a tolerance more than the tests have
+rfcsim: ## hold the tracker to PLAYS (20000) simulated connections from SEED (1)
 	go test ./analyzer/tcpstate -run 'Truth' -rapid.checks $(PLAYS) -rapid.seed $(SEED) -timeout 0
 
 fuzz: libpcap ## run every fuzz target for FUZZTIME (10m)
@@ -130,7 +132,8 @@ FUZZ_FLOORS := capture=85 flows=90 analyzer=90 analyzer/tcpstate=90
 fuzz-cover: libpcap ## how much of each package the seeds of the fuzz targets reach; it fails below FUZZ_FLOORS
 	@mkdir -p bin
 	go test -run '^Fuzz' -coverprofile=bin/fuzz.out -coverpkg=./capture,./flows,./analyzer/...,./report/query \
-		$$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u) >bin/fuzz.log || { cat bin/fuzz.log; exit 1; }
+		$$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u) >bin/fuzz.log || \
+		{ cat bin/fuzz.log; exit 1; }
 	go run ./internal/fuzzcover bin/fuzz.out $(FUZZ_FLOORS)
 
 cover: libpcap ## which lines the tests reach; the details go to bin/cover.html
@@ -159,7 +162,8 @@ soak: build ## let live follow 20,000 connections a second for SOAK (1m), as roo
 libpcap: ## install libpcap's header if it is missing (on Debian; elsewhere say what to install)
 	@echo '#include <pcap.h>' | $$(go env CC) -E - >/dev/null 2>&1 || \
 	if ! command -v apt-get >/dev/null; then \
-		echo "libpcap's header pcap.h is missing; install libpcap-devel (Fedora), libpcap-dev (Alpine) or libpcap (Arch, Homebrew)" >&2; exit 1; \
+		echo "libpcap's header pcap.h is missing;" \
+			"install libpcap-devel (Fedora), libpcap-dev (Alpine) or libpcap (Arch, Homebrew)" >&2; exit 1; \
 	else \
 		if [ "$$(id -u)" != 0 ]; then sudo=sudo; fi; \
 		set -ex; \

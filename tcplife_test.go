@@ -359,7 +359,8 @@ func TestNoC(t *testing.T) {
 	}
 }
 
-// Whoever ranges over connections may ask for the report at any time, as the race detector holds. At the end it is there.
+// Whoever ranges over connections may ask for the report at any time, as the race detector holds. At the end it is
+// there.
 func TestReportMeanwhile(t *testing.T) {
 	r, err := tcplife.Open(t.Context(), tcplife.Options{}, "testdata/pcaps/svr4-bsd.pcap")
 	if err != nil {

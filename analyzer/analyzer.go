@@ -68,8 +68,8 @@ type Options struct {
 	// the segment was there. A record that turns out to be a stray SYN inside another connection is never emitted: its
 	// segments count for that connection. The segment is valid until Trace returns.
 	Trace func(id uint64, seg *flows.Segment, effect tcpstate.Effect)
-	// Proven, if it is not nil, is called after Trace with each earlier segment that the segment proves: Trace told it as
-	// dropped, but it had arrived. The proof is valid until Proven returns.
+	// Proven, if it is not nil, is called after Trace with each earlier segment that the segment proves: Trace told it
+	// as dropped, but it had arrived. The proof is valid until Proven returns.
 	Proven func(id uint64, p *tcpstate.Proof)
 	// Traced says for which connections Trace is needed. For others Trace may be called or not, which takes less time
 	// and memory. nil means all connections.

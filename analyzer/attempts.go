@@ -236,8 +236,9 @@ func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 // likeness is everything that determines the record of an attempt, except sockets, numbers and times. It is packed into
 // words, because a processor waits where it compares in one piece what it has just written in several.
 type likeness struct {
-	syn   uint64 // len, and line.behind, line.len: its options
-	looks uint64 // headers, flags, marks (except which end sent it), and whether of IPv6, with a closed window, to nowhere
+	syn uint64 // len, and line.behind, line.len: its options
+	// headers, flags, marks (except which end sent it), and whether of IPv6, with a closed window, to nowhere
+	looks uint64
 	by    record.EndedBy
 	slice int // of the journal: each slice begins with its own model
 }
@@ -273,7 +274,7 @@ type twins struct {
 	texts         texts
 }
 
-// twin is a record that is filled again and again.
+// twin is a record that is filled for one attempt after the other.
 type twin struct {
 	record.Connection
 	last uint64 // the id that it has now, 0 if it does not match the model

@@ -101,7 +101,8 @@ func ordinaryConnections() (list []flows.Segment) {
 	send := func(at int64, i int, end int, flags flows.Flags, length uint32, sent *[2]uint32) {
 		s := flows.Segment{Time: at, FromB: end == serverEnd, Flags: flags, Seq: sent[end], Ack: sent[1-end],
 			Window: 1000, Len: length, TTL: 60 + uint8(i%3), Checksum: flows.ChecksumGood, Digest: random.Uint32()}
-		s.Key.A, s.Key.B = flows.Addr{10: 0xff, 11: 0xff, 12: 10, 15: byte(i % 100)}, flows.Addr{10: 0xff, 11: 0xff, 12: 11}
+		s.Key.A = flows.Addr{10: 0xff, 11: 0xff, 12: 10, 15: byte(i % 100)}
+		s.Key.B = flows.Addr{10: 0xff, 11: 0xff, 12: 11}
 		s.Key.APort, s.Key.BPort = uint16(40000+i), 80+uint16(i%2)
 		if flags == flows.SYN {
 			s.Ack = 0

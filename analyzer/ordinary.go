@@ -337,7 +337,8 @@ func (a *Analyzer) skim(c *connection, o *ordinary, written *stored, noPeers boo
 	c.begin(&syn, nil)
 	c.noPeers, c.opener, c.role = noPeers, client, record.RoleSyn
 	life.Begin(&c.tcp)
-	if !c.skim(life, &syn) || !o.eachLine(written, &a.stored, func(seg *flows.Segment) bool { return c.skim(life, seg) }) {
+	skim := func(seg *flows.Segment) bool { return c.skim(life, seg) }
+	if !skim(&syn) || !o.eachLine(written, &a.stored, skim) {
 		return false
 	}
 	life.End(&c.tcp)

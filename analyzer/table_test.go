@@ -11,7 +11,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Where attempts become connections, and these become of another kind, each takes the memory that the one before leaves.
+// Where attempts become connections, and these become of another kind, each takes the memory that the one before
+// leaves.
 // That changes no record.
 func TestMemoryChangesKinds(t *testing.T) {
 	const n = 15_000
@@ -20,8 +21,8 @@ func TestMemoryChangesKinds(t *testing.T) {
 	send := func(i int, fromB bool, flags flows.Flags, seq, ack, length uint32, window uint16) {
 		seg := flows.Segment{Packet: uint64(len(segments) + 1), Time: 1_700_000_000e9 + int64(len(segments))*1000,
 			FromB: fromB, Flags: flags, Seq: seq, Ack: ack, Len: length, Window: window, Headers: 40, TTL: 64}
-		seg.Key = flows.Key{A: flows.Addr{10: 0xff, 11: 0xff, 12: 10}, B: flows.Addr{10: 0xff, 11: 0xff, 12: 203, 15: 1},
-			APort: uint16(1024 + i), BPort: 80}
+		client, server := flows.Addr{10: 0xff, 11: 0xff, 12: 10}, flows.Addr{10: 0xff, 11: 0xff, 12: 203, 15: 1}
+		seg.Key = flows.Key{A: client, B: server, APort: uint16(1024 + i), BPort: 80}
 		if seg.Key.V6 = i%3 == 0; seg.Key.V6 {
 			seg.Key.A, seg.Key.B = flows.Addr{0: 0x20, 15: 1}, flows.Addr{0: 0x20, 15: 2}
 		}
@@ -45,7 +46,8 @@ func TestMemoryChangesKinds(t *testing.T) {
 	const limit = 8 << 20
 	before, peak := heap(), uint64(0)
 	var kept []string
-	a := analyzer.New(analyzer.Options{MaxMemory: limit}, func(c *record.Connection) { kept = append(kept, marshal(t, c)) })
+	keep := func(c *record.Connection) { kept = append(kept, marshal(t, c)) }
+	a := analyzer.New(analyzer.Options{MaxMemory: limit}, keep)
 	for i := range segments {
 		a.Segment(&segments[i])
 		if i%(n/2) == 0 {

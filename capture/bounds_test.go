@@ -2,6 +2,7 @@ package capture
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -71,8 +72,8 @@ func TestUnpackingIsBounded(t *testing.T) {
 	}
 }
 
-// TestBombs reads less than 40,000 bytes that become more than a gigabyte; without TCPLIFE_TEST_ALL it is less. A packet of
-// that length is not taken in, and of many packets only the first gigabyte is read.
+// TestBombs reads less than 40,000 bytes that become more than a gigabyte; without TCPLIFE_TEST_ALL it is less. A
+// packet of that length is not taken in, and of many packets only the first gigabyte is read.
 func TestBombs(t *testing.T) {
 	o, full, says := Options{MaxUnpacked: 64 << 20}, 80<<20, "64MiB"
 	if os.Getenv("TCPLIFE_TEST_ALL") != "" {
@@ -111,12 +112,14 @@ func TestBombs(t *testing.T) {
 		before := allocated[0].Value.Uint64()
 		packets, damage := readWith(t, o, file)
 		metrics.Read(allocated)
-		if took := allocated[0].Value.Uint64() - before; len(file) > 40_000 || took > test.room || packets < test.packets ||
-			packets > full/MaxPacket || !strings.Contains(damage, test.want) {
-			t.Errorf("%s in %d bytes: %d packets, %d bytes were allocated, and the damage is %q", name, len(file), packets,
-				took, damage)
+		took := allocated[0].Value.Uint64() - before
+		what := fmt.Sprintf("%s in %d bytes: %d packets, %d bytes were allocated: %q", name, len(file), packets, took,
+			damage)
+		if len(file) > 40_000 || took > test.room || packets < test.packets || packets > full/MaxPacket ||
+			!strings.Contains(damage, test.want) {
+			t.Error(what)
 		} else {
-			t.Logf("%s in %d bytes: %d packets, %d bytes were allocated: %s", name, len(file), packets, took, damage)
+			t.Log(what)
 		}
 	}
 }

@@ -164,7 +164,8 @@ func (d *Decoder) segment(data []byte, wire int) {
 
 // digestTCP is Segment.Digest.
 func digestTCP(header, text []byte, wire int) uint32 {
-	h := mix(uint64(binary.LittleEndian.Uint32(header)), uint64(binary.LittleEndian.Uint16(header[12:]))^uint64(wire)<<16)
+	ports, flags := binary.LittleEndian.Uint32(header), binary.LittleEndian.Uint16(header[12:])
+	h := mix(uint64(ports), uint64(flags)^uint64(wire)<<16)
 	if len(header) > 18 { // behind the checksum
 		h = digest(header[18:], h)
 	}

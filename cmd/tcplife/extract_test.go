@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/internal/testrun"
 )
 
 // comments are those of a capture, each with its packet's number before it.
@@ -130,7 +131,7 @@ func (c *cancelling) Write(b []byte) (int, error) {
 func TestCommentsAfterInterrupt(t *testing.T) {
 	dir := t.TempDir()
 	long := filepath.Join(dir, "long.pcapng")
-	again(t, "../../testdata/pcaps/svr4-bsd.pcap", 10_000, long)
+	again(t, "../../testdata/pcaps/svr4-bsd.pcap", testrun.Size(10_000, 50_000), long)
 	write := func(at, name string, more ...string) (code int, packets uint64, said, out string) {
 		t.Helper()
 		ctx, cancel := context.WithCancel(t.Context())

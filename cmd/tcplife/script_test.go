@@ -17,7 +17,8 @@ import (
 	"github.com/tcplife/tcplife/capture/live"
 )
 
-// waiting runs more tests at a time than there are processors, because those of live mostly wait for timers and packets.
+// waiting runs more tests at a time than there are processors, because those of live mostly wait for timers and
+// packets.
 type waiting struct{ *testing.M }
 
 func (w waiting) Run() int {

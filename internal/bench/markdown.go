@@ -52,8 +52,9 @@ func (b *bench) markdown(cpus int) string {
 		for _, l := range b.loads {
 			row := []string{count(l.connections), count(l.packets)}
 			if known(l.opening, l.all) {
-				row = append(row, seconds(median(l.all.walls())), nanoseconds(l.perPacket), seconds(median(l.all.cpus())),
-					size(l.all.peak()), fmt.Sprintf("%.0f bytes", l.perConnection), milliseconds(l.all.pause()))
+				row = append(row, seconds(median(l.all.walls())), nanoseconds(l.perPacket),
+					seconds(median(l.all.cpus())), size(l.all.peak()),
+					fmt.Sprintf("%.0f bytes", l.perConnection), milliseconds(l.all.pause()))
 			} else {
 				for _, s := range []*series{l.opening, l.all} {
 					if s.err != nil {

@@ -529,8 +529,8 @@ func (in *input) onPage(first *outcome) {
 		return strings.HasPrefix(string(r), `{"record":"summary"`)
 	})
 	if n := first.sums.Connections; facts.Connections != n || facts.Rows > n || n > 0 && facts.Rows == 0 || !summary {
-		in.t.Errorf("the page has %d connections, %d rows, and a summary: %v; there are %d connections", facts.Connections,
-			facts.Rows, summary, n)
+		in.t.Errorf("the page has %d connections, %d rows, and a summary: %v; there are %d connections",
+			facts.Connections, facts.Rows, summary, n)
 	}
 }
 

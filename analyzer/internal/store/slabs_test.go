@@ -31,8 +31,8 @@ func TestSqueeze(t *testing.T) {
 				move(&numbers[k])
 			}
 		})
-		if room := slabSize * (uint64(len(a.heads.list))*headSize + uint64(len(a.links.list))*linkSize); a.Used != used ||
-			a.Spare() != 0 || room > used+slabSize*(headSize+linkSize) {
+		room := slabSize * (uint64(len(a.heads.list))*headSize + uint64(len(a.links.list))*linkSize)
+		if a.Used != used || a.Spare() != 0 || room > used+slabSize*(headSize+linkSize) {
 			t.Fatalf("%d bytes are used, %d were; %d are unused, all take %d", a.Used, used, a.Spare(), room)
 		}
 		for k, n := range numbers {
