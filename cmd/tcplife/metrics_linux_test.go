@@ -23,13 +23,14 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/internal/netlab"
+	"github.com/tcplife/tcplife/internal/testrun"
 	"golang.org/x/crypto/bcrypt"
 )
 
 // TestLiveMetricsAttacked leaves 9,000 requests half-finished. /healthz answers all the while, and --memory holds.
 func TestLiveMetricsAttacked(t *testing.T) {
 	t.Parallel()
-	const attackers = 9000
+	attackers := testrun.Size(3000, 9000)
 	lab := netlab.Start(t, netlab.Options{})
 	live := startLive(t, lab.Server, "-o", "jsonl", "--memory", "64MiB", "--metrics", metricsAddr)
 	live.await("metrics are at")

@@ -2,37 +2,30 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/capture/live"
+	"github.com/tcplife/tcplife/internal/testrun"
 )
 
-// waiting runs more tests at a time than there are processors, because those of live mostly wait for timers and
-// packets.
-type waiting struct{ *testing.M }
+// overlapping is a run of tests of which most wait.
+type overlapping struct{ *testing.M }
 
-func (w waiting) Run() int {
-	flag.Parse()
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if !given {
-		flag.Set("test.parallel", strconv.Itoa(max(6, runtime.GOMAXPROCS(0))))
-	}
-	return w.M.Run()
+func (o overlapping) Run() int {
+	testrun.Overlap()
+	return o.M.Run()
 }
 
 func TestMain(m *testing.M) {
-	testscript.Main(waiting{m}, map[string]func(){"tcplife": main, "tcplife-panics": panics})
+	testscript.Main(overlapping{m}, map[string]func(){"tcplife": main, "tcplife-panics": panics})
 }
 
 // The scripts run the program as people do. $PCAPS is testdata/pcaps.

@@ -6,8 +6,11 @@
 package testrun
 
 import (
+	"flag"
 	"os"
+	"runtime"
 	"runtime/debug"
+	"strconv"
 )
 
 func init() {
@@ -25,4 +28,15 @@ func Size[T any](ordinary, all T) T {
 		return all
 	}
 	return ordinary
+}
+
+// Overlap runs more parallel tests at a time than there are processors, for packages whose tests mostly wait for timers
+// and packets. -parallel overrides it. TestMain calls it.
+func Overlap() {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		flag.Set("test.parallel", strconv.Itoa(max(8, runtime.GOMAXPROCS(0))))
+	}
 }

@@ -25,8 +25,8 @@ const (
 	Queue = 64
 	// Limit is the longest time that a command may run.
 	Limit = 10 * time.Second
-	// patience is how long live waits at its end until the command has run for all waiting events.
-	patience = 10 * time.Second
+	// patience is how long live begins further commands at its end.
+	patience = 5 * time.Second
 )
 
 // Subcommand is the name under which the program is started as a helper: Subcommand USER COMMAND ARGUMENT...
@@ -190,8 +190,8 @@ func (h *Helper) Counts() (run, failed, killed, dropped uint64) {
 	return h.run.Load(), h.failed.Load(), h.killed.Load(), h.dropped.Load()
 }
 
-// Close lets the command run for waiting events, at most for patience; the rest is counted as dropped. Give must not be
-// called afterwards.
+// Close lets the command begin for waiting events, at most for patience, and end; the rest is counted as dropped. Give
+// must not be called afterwards.
 func (h *Helper) Close() {
 	close(h.events)
 	select {
