@@ -450,7 +450,7 @@ func (c *connection) noteAnswers(from, to int, seg *flows.Segment, effect tcpsta
 		tcpstate.Keepalive) == 0 {
 		c.crossedFin = true
 	}
-	if peer.FinSent && !y.finAcked && ack.After(peer.FinSeq) {
+	if peer.FinSent && !y.finAcked && ack.After(peer.FinSeq) && !effect.Has(tcpstate.Rejected) {
 		y.finAcked, y.finAckedAt = true, seg.Time
 	}
 }
