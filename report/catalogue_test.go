@@ -44,6 +44,16 @@ only on faulty connections. The same list: ` + "`tcplife findings`" + `. Why a c
 	}
 }
 
+// A line of the first screen is about many connections, so the meaning of a finding must not point at one of them.
+func TestMeaningsFitManyConnections(t *testing.T) {
+	for _, k := range record.Catalogue() {
+		if meaning, _, _ := strings.Cut(k.Meaning, ":"); k.Severity != record.Info &&
+			slices.Contains(strings.Fields(meaning), "this") {
+			t.Errorf("%s: the meaning points at one connection: %s", k.Code, meaning)
+		}
+	}
+}
+
 func TestFindingKinds(t *testing.T) {
 	kinds := []record.FindingKind{
 		{Code: "one", Severity: record.Error, Meaning: "a thing that takes more than a line to say", Source: "RFC 1 §1",

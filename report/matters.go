@@ -303,7 +303,7 @@ func (m *matters) crowdMatters(r *record.Result) (list []matterLine) {
 			found = ", " + text.Count(s.Found.Open) + " open"
 		}
 		list = append(list, matterLine{record.Warning, s.Probes, fmt.Sprintf("%s scan: %s tries %s of %s%s, since %s",
-			s.Kind, s.Source, text.Counted(s.Ports, "port"), countedAddresses(s.Targets), found, m.clock(s.Start)),
+			words(s.Kind), s.Source, text.Counted(s.Ports, "port"), countedAddresses(s.Targets), found, m.clock(s.Start)),
 			aboutTarget(record.Client, record.Target{IP: s.Source})})
 	}
 	for i := range r.Listeners {
@@ -409,8 +409,8 @@ func (m *matters) summaryMatters(s *record.Summary) (list []matterLine) {
 		who, of := "several servers", " connections"
 		id := uint64(0)
 		for at, g := range m.groups {
-			if t.Server != nil && (t.Server.IP != at.server.Addr() || t.Server.Port == nil ||
-				*t.Server.Port != at.server.Port()) {
+			if t.Server != nil && (t.Server.IP != at.server.Addr() ||
+				t.Server.Port != nil && *t.Server.Port != at.server.Port()) {
 				continue
 			}
 			for _, r := range g.idle {
@@ -419,7 +419,11 @@ func (m *matters) summaryMatters(s *record.Summary) (list []matterLine) {
 				}
 			}
 		}
-		if t.Server != nil && t.Server.Port != nil {
+		switch {
+		case t.Server == nil:
+		case t.Server.Port == nil:
+			who = "several ports of " + t.Server.IP.String()
+		default:
 			who = text.Target(*t.Server)
 			of = m.of(netip.AddrPortFrom(t.Server.IP, *t.Server.Port))
 		}
@@ -578,7 +582,7 @@ func words(code string) string {
 		list = append(list, word)
 	}
 	s := strings.Join(list, " ")
-	return strings.NewReplacer("SYN ACK", "SYN-ACK", "half open", "half-open", "time wait", "TIME_WAIT").Replace(s)
+	return strings.NewReplacer("SYN ACK", "SYN-ACK", "half open", "half-open", "single source", "single-source", "time wait", "TIME_WAIT").Replace(s)
 }
 
 // drawMatters writes the section. If a line is too long, its command gets its own line.

@@ -23,8 +23,8 @@ import (
 // A table too wide for TableOptions.Width is not wrapped. Of the connections, columns are shortened or left out in this
 // order until it fits: the two parts of the RTT, the date, packets, ended_by, the middle of IPv6 addresses, start,
 // retransmitted, rtt, bytes, the names of states; of the findings all but the worst (how many others there are stays);
-// then fate takes the place of outcome and teardown; duration, states, id, findings. What fits again after a later one
-// comes back. From a width of 80 on that suffices.
+// then fate takes the place of outcome and teardown; duration, states, fate. A column comes back if it fits after a
+// later step. From a width of 80 on this suffices; in a narrower table the findings are cut.
 type Table struct {
 	w       io.Writer
 	options TableOptions

@@ -84,6 +84,25 @@ func TestTableFitsItsWidth(t *testing.T) {
 	})
 }
 
+// At 80 columns the name of every finding is in full, whatever the addresses, the id and the fate beside it.
+func TestFindingsAreNotCut(t *testing.T) {
+	for _, kind := range record.Catalogue() {
+		c := reporttest.Connections()[0]
+		c.ID = 299_999
+		c.Client.IP = netip.MustParseAddr("2001:db8:85a3:8d3:1319:8a2e:370:7348")
+		c.Server.IP = c.Client.IP
+		c.Client.Port, c.Server.Port = 54321, 54320
+		c.Teardown.Kind = record.TeardownThreeSegment
+		for _, code := range []string{kind.Code, "another", "a_third"} {
+			c.Findings = append(c.Findings, record.Finding{Code: code, Severity: record.Error})
+		}
+		if got := table(t, TableOptions{Width: 80}, []*record.Connection{c}, emptyEnding()); !strings.Contains(got,
+			"  "+kind.Code+" +2\n") {
+			t.Errorf("%s is cut:\n%s", kind.Code, got)
+		}
+	}
+}
+
 func TestChosenColumnsStay(t *testing.T) {
 	names := make([]string, len(text.ConnectionColumns))
 	for i, c := range TableColumns() {
@@ -332,7 +351,7 @@ func TestMatters(t *testing.T) {
 error data unanswered: 1 of 1 connection to 10.0.0.6:22, since 22:13:27.000: segments were retransmitted and never acknowledged
 warning refused: 4 of 5 connections to 10.0.0.2:443 (1, 2, 3, …), since 22:13:21.000: an RST answered the SYN
 warning refused: 2 of 9 connections, to 2 other servers (5, 6), since 22:13:25.000: an RST answered the SYN
-warning syn scan: 192.0.2.9 tries 1 port of 1 address, since 22:13:20.000`
+warning SYN scan: 192.0.2.9 tries 1 port of 1 address, since 22:13:20.000`
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -98,13 +98,12 @@ var catalogue = [codes]FindingKind{
 	FindingUnanswered: {"unanswered", Warning, "nothing answered the SYN",
 		"RFC 9293 §3.8.3", "check the route, the firewall and the host; a full SYN queue is silent too"},
 	FindingAnsweredElsewhere: {"answered_elsewhere", Warning,
-		"the SYN-ACK for this SYN came from another address, so the client refuses it",
+		"the SYN-ACK came from another address, so the client refuses it",
 		"RFC 9293 §3.10.7.1",
 		"a NAT or load balancer does not translate the answer back: look for a route around it, or for a server that " +
 			"answers directly"},
 	FindingTimestampBehind: {"timestamp_behind", Warning,
-		"the timestamp of the SYN is lower than that of an answered SYN from the same address; this is true of all " +
-			"ignored SYNs",
+		"the SYN has a lower timestamp than an answered SYN from the same address, as all ignored SYNs have",
 		"RFC 7323 appendix B.2",
 		"a server that keeps one timestamp for each address drops SYNs of other hosts behind a NAT: turn off " +
 			"tcp_tw_recycle or a similar setting"},
@@ -137,7 +136,7 @@ var catalogue = [codes]FindingKind{
 		"the accept queue is full and tcp_abort_on_overflow is set, a SYN cookie was not valid, or a device on the " +
 			"path resets"},
 	FindingBacklogOverflow: {"backlog_overflow", Warning,
-		"a queue of the listener was full, and it ignored or reset this handshake",
+		"a queue of the listener was full, and the listener ignored or reset the handshake",
 		"RFC 4987 §2; listen(2)",
 		"accept faster or raise the backlog (accept queue); SYN cookies or a longer SYN queue (syn queue)"},
 	FindingBadSynAck: {"bad_syn_ack", Warning, "a SYN-ACK acknowledged another number than the SYN's",
@@ -230,7 +229,7 @@ var catalogue = [codes]FindingKind{
 	FindingFinBeforeData: {"fin_before_data", Info, "a FIN arrived before data that precedes it",
 		"RFC 9293 §3.10.7.4, eighth step", "loss or reordering: the close took effect only when the hole was filled"},
 	FindingNotClosed: {"not_closed", Warning,
-		"one side closed a minute ago or longer, the other has neither sent nor closed since",
+		"one side closed at least a minute ago, and the other has neither sent nor closed since",
 		"RFC 9293 §3.6.1", "the application leaves sockets in CLOSE_WAIT: it must close them"},
 	FindingTimeWaitReused: {"time_wait_reused", Info, "the ports were reused while one side was in TIME_WAIT",
 		"RFC 1122 §4.2.2.13; RFC 6191",

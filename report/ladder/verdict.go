@@ -228,26 +228,26 @@ func verdictEnd(c *record.Connection) string {
 	name := func(e *record.Endpoint) string {
 		switch {
 		case !e.State.Known:
-			return "unknown"
+			return "an unknown state"
 		case e.States[len(e.States)-1].Evidence == record.Inferred:
 			return "~" + e.State.State.String()
 		}
 		return e.State.State.String()
 	}
 	why := map[record.EndedBy]string{
-		record.EndClosed:          "it is closed",
+		record.EndClosed:          "the connection is closed",
 		record.EndTimeWaitExpired: "TIME_WAIT is over",
-		record.EndReset:           "it was reset",
+		record.EndReset:           "the connection was reset",
 		record.EndSuperseded:      "the next connection of these ports took its place",
-		record.EndIdle:            "nothing more came of it for long (--idle-limit, --embryonic-limit)",
+		record.EndIdle:            "it was silent for longer than --idle-limit or --embryonic-limit",
 		record.EndEvicted:         "memory was short",
 		record.EndCaptureEnd:      "the capture ends here",
-		record.EndOpen:            "it goes on",
+		record.EndOpen:            "the connection goes on",
 	}[c.EndedBy]
 	if c.Client.State == c.Server.State && c.Client.State.Known {
-		return fmt.Sprintf("At the end both sides are %s: %s.", c.Client.State.State, why)
+		return fmt.Sprintf("At the end both sides are in %s: %s.", c.Client.State.State, why)
 	}
-	return fmt.Sprintf("At the end the client is %s and the server %s: %s.", name(&c.Client), name(&c.Server), why)
+	return fmt.Sprintf("At the end the client is in %s and the server in %s: %s.", name(&c.Client), name(&c.Server), why)
 }
 
 // advice is the catalogue's word on a finding.

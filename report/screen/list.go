@@ -57,6 +57,9 @@ var listSteps = []text.Step{
 	text.Drop("client_bytes", "server_bytes"),
 	text.Drop("age"),
 	text.Drop("findings"),
+	text.Drop("idle"),
+	text.Drop(text.SpareColumn),
+	text.Drop("states"),
 }
 
 // sortColumns are what an order of the list looks at. They are shown, however narrow the list is.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report/internal/reporttest"
 )
@@ -48,6 +49,28 @@ func TestColumnsStayPut(t *testing.T) {
 				t.Errorf("width %d, frame %d: columns begin at %v, before at %v:\n%s", width, i, now, before, header)
 			} else {
 				before = now
+			}
+		}
+	}
+}
+
+// At 80 columns, of which the view needs two, no cell is cut, whatever the list is sorted by.
+func TestListFits(t *testing.T) {
+	all := reporttest.Connections()
+	long := *all[2]
+	long.Client.IP = netip.MustParseAddr("2001:db8:85a3:8d3:1319:8a2e:370:7348")
+	long.Server.IP = long.Client.IP
+	for _, sort := range ListSorts() {
+		for name, connections := range map[string][]*record.Connection{"IPv4": all[:2], "IPv6": {&long}} {
+			var l Layout
+			header, lines, err := l.DrawList(connections, reporttest.At(time.Hour), sort.Name, 78, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, line := range append(lines, header) {
+				if n := twwidth.Width(line); n > 78 {
+					t.Errorf("by %s, %s: %d columns: %s", sort.Name, name, n, line)
+				}
 			}
 		}
 	}

@@ -102,6 +102,7 @@ var DefaultSteps = []Step{
 	Replace(SpareColumn, "outcome", "teardown"),
 	Drop("duration"),
 	Drop("states"),
+	Drop(SpareColumn),
 }
 
 // SqueezedColumn is the default column that is cut if all steps did not suffice. The id stays, because explain needs
