@@ -58,7 +58,7 @@ var listSteps = []text.Step{
 	text.Drop("age"),
 	text.Drop("findings"),
 	text.Drop("idle"),
-	text.Drop(text.SpareColumn),
+	text.Shorten(text.SpareColumn),
 	text.Drop("states"),
 }
 
@@ -74,7 +74,7 @@ var sortColumns = map[string][]string{
 var usual = map[string][2]int{
 	"id": {5, 5}, "client": {17, 17}, "server": {17, 17}, "states": {23, 15}, "age": {5, 5}, "idle": {5, 5},
 	"duration": {6, 6}, "rtt": {6, 6}, "client_bytes": {6, 6}, "server_bytes": {6, 6}, "client_packets": {7, 7},
-	"server_packets": {7, 7}, "retransmitted": {5, 5}, "outcome": {12, 12}, "teardown": {13, 13}, "fate": {13, 13},
+	"server_packets": {7, 7}, "retransmitted": {5, 5}, "outcome": {12, 12}, "teardown": {13, 13}, "fate": {13, 7},
 	"findings": {24, 24},
 }
 

@@ -162,10 +162,14 @@ func teardownCell(c *record.Connection) Cell {
 }
 
 func fateCell(c *record.Connection) Cell {
+	cell := teardownCell(c)
 	if c.Teardown.Kind == record.TeardownNone {
-		return outcomeCell(c)
+		cell = outcomeCell(c)
 	}
-	return teardownCell(c)
+	if n := len("refused"); len(cell.Full) > n {
+		cell.Short = cell.Full[:n-1] + "…"
+	}
+	return cell
 }
 
 // ShortStates are short names for the column states.
