@@ -83,7 +83,7 @@ func TestAnsweredElsewhere(t *testing.T) {
 		a.Segment(&seg)
 	}
 	a.Close()
-	const want = "server: the SYN-ACK for this SYN came from another address, so the client refuses it: " +
+	const want = "server: the SYN-ACK came from another address, so the client refuses it: " +
 		"10.9.0.5:8443; packets 1 and 2"
 	if len(details) != 1 || details[0] != want {
 		t.Errorf("%q, want %q", details, want)

@@ -303,7 +303,8 @@ func (m *matters) crowdMatters(r *record.Result) (list []matterLine) {
 			found = ", " + text.Count(s.Found.Open) + " open"
 		}
 		list = append(list, matterLine{record.Warning, s.Probes, fmt.Sprintf("%s scan: %s tries %s of %s%s, since %s",
-			words(s.Kind), s.Source, text.Counted(s.Ports, "port"), countedAddresses(s.Targets), found, m.clock(s.Start)),
+			words(s.Kind), s.Source, text.Counted(s.Ports, "port"), countedAddresses(s.Targets), found,
+			m.clock(s.Start)),
 			aboutTarget(record.Client, record.Target{IP: s.Source})})
 	}
 	for i := range r.Listeners {
@@ -582,7 +583,8 @@ func words(code string) string {
 		list = append(list, word)
 	}
 	s := strings.Join(list, " ")
-	return strings.NewReplacer("SYN ACK", "SYN-ACK", "half open", "half-open", "single source", "single-source", "time wait", "TIME_WAIT").Replace(s)
+	return strings.NewReplacer("SYN ACK", "SYN-ACK", "half open", "half-open", "single source", "single-source",
+		"time wait", "TIME_WAIT").Replace(s)
 }
 
 // drawMatters writes the section. If a line is too long, its command gets its own line.

@@ -247,7 +247,8 @@ func verdictEnd(c *record.Connection) string {
 	if c.Client.State == c.Server.State && c.Client.State.Known {
 		return fmt.Sprintf("At the end both sides are in %s: %s.", c.Client.State.State, why)
 	}
-	return fmt.Sprintf("At the end the client is in %s and the server in %s: %s.", name(&c.Client), name(&c.Server), why)
+	return fmt.Sprintf("At the end the client is in %s and the server in %s: %s.", name(&c.Client),
+		name(&c.Server), why)
 }
 
 // advice is the catalogue's word on a finding.
