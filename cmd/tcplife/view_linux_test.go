@@ -223,6 +223,7 @@ func TestViewOnTerminal(t *testing.T) {
 	term.until("refused", "VERDICT")
 	term.press("w")
 	said := term.until("2 packets of connection ")
+	_, said, _ = strings.Cut(said, "2 packets of connection ")
 	_, name, _ := strings.Cut(said, " are in ")
 	name, _, _ = strings.Cut(name, "\n")
 	if out, err := exec.Command("tcplife", "read", filepath.Join(term.dir, name), "-o", "jsonl").Output(); err != nil {

@@ -242,7 +242,7 @@ func verdictEnd(c *record.Connection) string {
 		record.EndIdle:            "it was silent for longer than --idle-limit or --embryonic-limit",
 		record.EndEvicted:         "memory was short",
 		record.EndCaptureEnd:      "the capture ends here",
-		record.EndOpen:            "the connection goes on",
+		record.EndOpen:            "the capture goes on",
 	}[c.EndedBy]
 	if c.Client.State == c.Server.State && c.Client.State.Known {
 		return fmt.Sprintf("At the end both sides are in %s: %s.", c.Client.State.State, why)
