@@ -1,6 +1,9 @@
 package tcpstate
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // A test for each threshold, with the numbers written out, so that one which is changed is noticed: make
 // mutate halves and doubles each.
@@ -104,6 +107,49 @@ func TestSoonestLoss(t *testing.T) {
 		})
 		if got := c.HalfOpen != nil; got != want {
 			t.Errorf("lost %d ms after it spoke: half-open is %v, want %v", ago/1e6, got, want)
+		}
+	}
+}
+
+// An end whose first segment is an RST has not sent it if it sends more than what was under way.
+func TestFirstRstOutlived(t *testing.T) {
+	const first = 10e6
+	for ago, want := range map[int64]string{100e6: "SYN_SENT ESTABLISHED CLOSED", 101e6: "SYN_SENT ESTABLISHED"} {
+		c := after([]sent{
+			{0, Segment{At: first, Rst: true, HasAck: true, Seq: 100}},
+			{1, Segment{At: first + 1e6, Syn: true, HasAck: true, Seq: 300, Ack: 101, Window: 1000}},
+			{0, Segment{At: first + ago, HasAck: true, Seq: 101, Ack: 301, Len: 10, Window: 1000}},
+		})
+		if got := strings.Join(stateNames(&c.Ends[0]), " "); got != want {
+			t.Errorf("text %d ms after the RST: the end went through %s, want %s", ago/1e6, got, want)
+		}
+	}
+}
+
+// A connection is half-open only if both ends were synchronized (RFC 9293 §3.5.1). Here a new SYN shows that the client
+// has lost it, and the retransmitted SYN-ACK that the server never had it.
+func TestHalfOpenNeedsBothEnds(t *testing.T) {
+	for _, repeated := range []bool{false, true} {
+		sends := []sent{
+			{0, Segment{At: 1e9, Syn: true, Seq: 100}},
+			{1, Segment{At: 1e9 + 1e6, Syn: true, HasAck: true, Seq: 300, Ack: 101, Window: 1000}},
+			{0, Segment{At: 1e9 + 2e6, HasAck: true, Seq: 101, Ack: 301, Window: 1000}},
+			{0, Segment{At: 90e9, Syn: true, Seq: 90}},
+		}
+		if repeated {
+			sends = append(sends,
+				sent{1, Segment{At: 90e9 + 1e6, Syn: true, HasAck: true, Seq: 300, Ack: 91, Window: 1000}},
+				sent{0, Segment{At: 90e9 + 2e6, Rst: true, Seq: 91}})
+		} else {
+			sends = append(sends,
+				sent{1, Segment{At: 90e9 + 1e6, HasAck: true, Seq: 301, Ack: 101, Window: 1000}},
+				sent{0, Segment{At: 90e9 + 2e6, Rst: true, Seq: 101}})
+		}
+		c := after(sends)
+		c.Settle(100e9, false)
+		if got := c.HalfOpen != nil; got == repeated {
+			t.Errorf("SYN-ACK repeated: %v: half-open is %v; the server went through %v", repeated, got,
+				stateNames(&c.Ends[1]))
 		}
 	}
 }

@@ -43,6 +43,7 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 		x.HasSent = true
 		if x.State() != SynSent {
 			x.enter(aborts, s)
+			x.resetClosed = true
 		}
 		return 0
 	}

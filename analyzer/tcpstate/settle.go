@@ -16,7 +16,7 @@ func (c *Conn) Settle(at int64, filtered bool) {
 		c.settleUnseen(at)
 	}
 	c.settleReset()
-	if h := c.HalfOpen; h != nil && !c.Ends[1-h.Survivor].wasSynchronized() {
+	if c.HalfOpen != nil && !(c.Ends[0].wasSynchronized() && c.Ends[1].wasSynchronized()) {
 		c.HalfOpen, c.HalfOpenPacket = nil, 0 // one that was never open cannot be lost
 	}
 	c.settleEvidence()
