@@ -94,6 +94,7 @@ type Analyzer struct {
 	wheel   store.Wheel
 	scratch connection // an attempt's, to be finished
 	life    tcpstate.Ordinary
+	tale    tale
 
 	evicted        uint64
 	departed       departed
@@ -117,8 +118,6 @@ type Analyzer struct {
 	passed  course.Passed
 
 	texts   texts
-	summed  record.Connection // the outline of a connection with a story
-	room    parts             // its
 	story   *story            // the next one, without a journal
 	sums    *ledger.Sums      // of connections with brief records
 	model   record.Connection // of twins with brief records

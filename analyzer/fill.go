@@ -15,36 +15,15 @@ import (
 func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record.EndedBy) {
 	client, server := c.opener, 1-c.opener
 	more := a.texts.parts()
-	a.outline(r, c, at, by, more)
+	timeWait, findings := r.TimeWait[:0], r.Findings[:0]
+	opened, accepted := r.Client.States[:0], r.Server.States[:0]
+	*r = record.Connection{}
 	r.Record, r.Schema = "connection", record.Schema
+	r.ID, r.Encapsulation, r.TimeWait, r.Findings = c.id, []flows.Layer{}, timeWait, findings
 	r.PreviousID, r.CommunityID = record.PacketNumber(c.previous), record.CommunityIDOf(&c.key)
 	if c.encap != nil {
 		r.Encapsulation = c.encap.Layers
 	}
-	c.fillTimers(&r.Client, client, at)
-	c.fillTimers(&r.Server, server, at)
-	r.Server.Options, r.Server.Marks = c.offers.Ends[server].Of(&more.options[1])
-	r.Handshake.ECN, r.Handshake.MPTCP = c.offers.ECN(client, server), c.offers.MPTCP(server)
-	r.Handshake.ICMP = c.icmp.of(c.key.V6)
-	r.Observer = distance.Observer(&c.sides[client].distance, &c.sides[server].distance, &r.Handshake)
-	if !c.noPeers {
-		counts := [2]peers.Sent{{Packets: c.sides[0].packets, IpBytes: c.sides[0].ipBytes},
-			{Packets: c.sides[1].packets, IpBytes: c.sides[1].ipBytes}}
-		more.zeek.History = a.texts.string(c.zeek.Log(&more.zeek, client, c.start, counts, a.texts.room()))
-		more.tshark.Completeness = c.tshark.Completeness()
-		r.Zeek, r.Tshark = &more.zeek, &more.tshark
-	}
-	c.conclude(r, at)
-	r.Findings = c.findings(r.Findings, &a.texts, at)
-}
-
-// outline fills in what package ledger and the findings need of a record.
-func (a *Analyzer) outline(r *record.Connection, c *connection, at int64, by record.EndedBy, more *parts) {
-	client, server := c.opener, 1-c.opener
-	timeWait, findings := r.TimeWait[:0], r.Findings[:0]
-	opened, accepted := r.Client.States[:0], r.Server.States[:0]
-	*r = record.Connection{}
-	r.ID, r.Encapsulation, r.TimeWait, r.Findings = c.id, []flows.Layer{}, timeWait, findings
 	if r.TimeWait == nil {
 		r.TimeWait = []record.TimeWait{}
 	}
@@ -57,6 +36,7 @@ func (a *Analyzer) outline(r *record.Connection, c *connection, at int64, by rec
 	c.endpoint(&r.Client, client, opened, &more.fins[0])
 	c.endpoint(&r.Server, server, accepted, &more.fins[1])
 	r.Client.Options, r.Client.Marks = c.offers.Ends[client].Of(&more.options[0])
+	r.Server.Options, r.Server.Marks = c.offers.Ends[server].Of(&more.options[1])
 	r.Handshake = c.handshake(client, server)
 	c.usage.Of(r, c.sides[0].bytes+c.sides[1].bytes, &more.idle)
 	r.Teardown = c.teardown()
@@ -73,6 +53,20 @@ func (a *Analyzer) outline(r *record.Connection, c *connection, at int64, by rec
 	for i := range c.tcp.Ends {
 		c.timeWaits(r, &a.options, i, at, by)
 	}
+	c.fillTimers(&r.Client, client, at)
+	c.fillTimers(&r.Server, server, at)
+	r.Handshake.ECN, r.Handshake.MPTCP = c.offers.ECN(client, server), c.offers.MPTCP(server)
+	r.Handshake.ICMP = c.icmp.of(c.key.V6)
+	r.Observer = distance.Observer(&c.sides[client].distance, &c.sides[server].distance, &r.Handshake)
+	if !c.noPeers {
+		counts := [2]peers.Sent{{Packets: c.sides[0].packets, IpBytes: c.sides[0].ipBytes},
+			{Packets: c.sides[1].packets, IpBytes: c.sides[1].ipBytes}}
+		more.zeek.History = a.texts.string(c.zeek.Log(&more.zeek, client, c.start, counts, a.texts.room()))
+		more.tshark.Completeness = c.tshark.Completeness()
+		r.Zeek, r.Tshark = &more.zeek, &more.tshark
+	}
+	c.conclude(r, at)
+	r.Findings = c.findings(r.Findings, &a.texts, at)
 }
 
 // parts has the values that a record points to, allocated together, except rare ones.

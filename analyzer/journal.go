@@ -33,6 +33,7 @@ type accounts struct {
 
 func newAccounts(o *Options, emit func(*record.Connection)) *accounts {
 	a := &accounts{emit: emit, totals: ledger.NewTotals(o.Ports), crowd: crowd.New(), related: newRelated()}
+	a.brief.Findings = []record.Finding{}
 	if o.FloodSyns {
 		a.crowd.KeepSyns()
 	}

@@ -2,6 +2,8 @@ package analyzer
 
 import (
 	"github.com/tcplife/tcplife/analyzer/crowd"
+	"github.com/tcplife/tcplife/analyzer/internal/distance"
+	"github.com/tcplife/tcplife/analyzer/internal/usage"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
@@ -314,7 +316,7 @@ func (a *Analyzer) judgeWhole(n uint32) {
 	o, c := a.table.ordinary.At(p.where), a.table.awake.take()
 	var written stored
 	a.table.read(o, &written)
-	if !a.skim(c, o, &written, a.options.NoPeers) {
+	if !a.skim(c, o, &written) {
 		a.table.awake.release(c) // the rules may find more in it
 		return
 	}
@@ -328,14 +330,14 @@ func (o *ordinary) isWhole() bool {
 }
 
 // skim makes c what the rules would make of a whole connection. It reports false if they may find more in it.
-func (a *Analyzer) skim(c *connection, o *ordinary, written *stored, noPeers bool) bool {
+func (a *Analyzer) skim(c *connection, o *ordinary, written *stored) bool {
 	client, server := o.opener(), 1-o.opener()
 	life, syn := &a.life, o.segment()
 	*life = tcpstate.Ordinary{Opener: client}
 	life.ISS[client], life.ISS[server] = tcpstate.Seq(o.seq), tcpstate.Seq(o.irs)
 	life.Next = [2]tcpstate.Seq{tcpstate.Seq(o.next[0]), tcpstate.Seq(o.next[1])}
 	c.begin(&syn, nil)
-	c.noPeers, c.opener, c.role = noPeers, client, record.RoleSyn
+	c.noPeers, c.opener, c.role = a.options.NoPeers, client, record.RoleSyn
 	life.Begin(&c.tcp)
 	skim := func(seg *flows.Segment) bool { return c.skim(life, seg) }
 	if !skim(&syn) || !o.eachLine(written, &a.stored, skim) {
@@ -349,13 +351,10 @@ func (a *Analyzer) skim(c *connection, o *ordinary, written *stored, noPeers boo
 // skim counts the next segment of a whole connection, and reports whether the rules would find nothing more in it.
 func (c *connection) skim(life *tcpstate.Ordinary, seg *flows.Segment) bool {
 	from, fin := sender(seg), seg.Flags.Has(flows.FIN)
-	x, y, last := &c.sides[from], &c.sides[1-from], &life.Last[from]
-	bare := seg.Len == 0 && seg.Flags&(flows.SYN|flows.FIN) == 0
-	switch {
-	case seg.Len == 1 || seg.Options.HasTimestamp != c.first.HasTimestamp():
-		return false // it may be a probe, or another host's
-	case bare && last.Seq == tcpstate.Seq(seg.Seq) && last.Ack == tcpstate.Seq(seg.Ack):
-		return false // it may be a duplicate
+	x, y := &c.sides[from], &c.sides[1-from]
+	now := tcpstate.Passed{At: seg.Time, Packet: seg.Packet, Seq: tcpstate.Seq(seg.Seq), Ack: tcpstate.Seq(seg.Ack)}
+	if seg.Options.HasTimestamp != c.first.HasTimestamp() || !life.Sees(from, now, seg.Len, fin) {
+		return false // it may be another host's, or the rules may find more in it
 	}
 	c.peersSee(seg)
 	x.count(seg)
@@ -381,8 +380,6 @@ func (c *connection) skim(life *tcpstate.Ordinary, seg *flows.Segment) bool {
 		y.finAcked, y.finAckedAt = true, seg.Time
 	}
 	c.end = seg.Time
-	now := tcpstate.Passed{At: seg.Time, Packet: seg.Packet, Seq: tcpstate.Seq(seg.Seq), Ack: tcpstate.Seq(seg.Ack)}
-	life.Sees(from, now, fin)
 	return true
 }
 
@@ -466,6 +463,15 @@ func (l *line) read(seg *flows.Segment) {
 	opt.HasMSS, opt.HasWScale, opt.SACKPermitted = l.len&optionMSS != 0, l.len&optionWScale != 0, l.len&optionSACK != 0
 }
 
+// options are those of a SYN.
+func (l *line) options() record.Options {
+	return record.Options{
+		MSS:           record.Count{Number: uint64(l.behind), Known: l.len&optionMSS != 0},
+		WScale:        record.Count{Number: uint64(uint8(l.len)), Known: l.len&optionWScale != 0},
+		SACKPermitted: l.len&optionSACK != 0, Timestamps: l.marks&markStamped != 0,
+	}
+}
+
 // sender is the end that sent the segment.
 func (l *line) sender() int { return int(l.marks >> 4 & 1) }
 
@@ -507,25 +513,134 @@ func (a *Analyzer) endBriefly(n uint32, at int64, by record.EndedBy) bool {
 	s := a.nextStory()
 	s.ordinary, s.at, s.by = *o, at, by
 	a.table.read(o, &s.lines)
-	c, r := &a.scratch, &a.summed
-	if !a.relive(c, s, true) {
+	t := &a.tale
+	if !o.key.Hosts() || !t.read(s) || t.usage.Silence(at) > 0 {
 		return false
 	}
-	a.outline(r, c, at, by, &a.room)
-	if c.conclude(r, at); len(c.notes) > 0 || len(r.TimeWait) != 1 {
-		return false
-	}
-	s.stay, s.options, s.usage, s.turns = r.TimeWait[0], *r.Client.Options, r.Pattern, r.Exchanges.Number
-	a.sums.Sum(r)
+	t.fill(s, &a.options)
+	a.sums.Sum(&t.record)
 	e := a.next(briefEnds)
-	e.attempt, e.end, e.cut = c.attempt(), c.use(), by == record.EndCaptureEnd && !c.over()
-	c.tellServed(e)
+	t.tell(e, s)
 	o.standing().count(&a.live, ^uint64(0)) // one less
 	where := p.where
 	a.table.remove(&o.key, n)
 	a.table.forget(where)
 	a.enter(e)
 	return true
+}
+
+// tale is what the segments of a story add up to.
+type tale struct {
+	tcpstate.Ordinary
+	usage    usage.Usage
+	text     [2]uint64         // octets that each end sent
+	ttl      uint8             // of the server's first segment after the SYN-ACK; 0: not known
+	record   record.Connection // what package ledger sums up; the rest is always the same
+	idleness record.Idle       // the record's
+}
+
+// read reads the segments of a story. It reports false if the rules may find more in them.
+func (t *tale) read(s *story) bool {
+	client, server := s.opener(), 1-s.opener()
+	t.Ordinary, t.usage, t.text, t.ttl = tcpstate.Ordinary{Opener: client}, usage.Usage{}, [2]uint64{}, 0
+	now := tcpstate.Passed{At: s.attempt.at, Packet: s.packet, Seq: tcpstate.Seq(s.seq)}
+	t.Sees(client, now, 0, false)
+	var next [2]uint32
+	next[client], next[server] = s.seq+1, s.irs
+	for i := range s.count {
+		l := &s.lines[i/linesOnPage][i%linesOnPage]
+		from, text, behind := l.sender(), uint32(l.len), uint32(l.behind)
+		fin := l.flags&uint8(flows.FIN) != 0
+		if i == 0 { // in a SYN-ACK they hold options
+			text, behind = 0, 0
+		}
+		now.At += int64(l.passed >> passedBits)
+		now.Packet += l.packets()
+		now.Seq, now.Ack = tcpstate.Seq(next[from]), tcpstate.Seq(next[1-from]-behind)
+		if (l.marks^s.syn.marks)&markStamped != 0 || !t.Sees(from, now, text, fin) {
+			return false
+		}
+		if next[from] += text; i == 0 || fin {
+			next[from]++
+		}
+		if t.text[from] += uint64(text); text > 0 {
+			t.usage.Text(from, client, now.At, text, now.Packet)
+		}
+		if from == client {
+			t.usage.Opened(now.At)
+		} else if i > 0 && t.ttl == 0 {
+			t.ttl = l.ttl
+		}
+		if fin {
+			t.usage.Closed(now.At)
+		}
+	}
+	return true
+}
+
+// fill fills in what package ledger sums up, and what it lists of the story.
+func (t *tale) fill(s *story, o *Options) {
+	r, expired, client := &t.record, s.by == record.EndTimeWaitExpired, t.Opener
+	r.Start, r.Ended, r.EndedBy = record.Time(t.Syn.At), record.Time(s.at), s.by
+	r.Duration = record.Duration(s.lastAt - t.Syn.At)
+	h, end := &r.Handshake, &r.Teardown
+	h.Outcome, h.ServerRTT = record.OutcomeComplete, record.Duration(t.SynAck.At-t.Syn.At)
+	h.ClientRTT = record.Duration(t.Ack.At - t.SynAck.At)
+	end.Kind, end.HalfClosed = record.TeardownFourWay, record.Duration(t.Then.At-t.AcksFin.At)
+	if t.ThreeSegments() {
+		end.Kind = record.TeardownThreeSegment
+	}
+	two := record.Duration(2 * o.MSL)
+	w := &s.stay
+	*w = record.TimeWait{Side: record.Client, Entered: record.Time(t.Then.At), TwoMSL: two,
+		Expires: record.Time(t.Then.At) + record.Time(two), Observed: record.Duration(max(s.at-t.Then.At, 0)),
+		EndedBy: record.TimeWaitCaptureEnd}
+	if t.First != client {
+		w.Side = record.Server
+	}
+	r.Client.Packets, r.Server.Packets = 1, uint64(s.count) // their sum counts
+	r.Client.States = t.states(client, r.Client.States[:0])
+	r.Server.States = t.states(1-client, r.Server.States[:0])
+	if expired {
+		w.EndedBy = record.TimeWaitExpired
+		x := &r.Client
+		if t.First != client {
+			x = &r.Server
+		}
+		x.States = append(x.States, record.StateEntry{State: tcpstate.Closed, At: r.Ended})
+	}
+	t.usage.Of(r, t.text[0]+t.text[1], &t.idleness)
+	s.usage, s.turns, s.options = r.Pattern, r.Exchanges.Number, s.syn.options()
+}
+
+// states appends the states of an end, and when it entered them.
+func (t *tale) states(end int, list []record.StateEntry) []record.StateEntry {
+	t.EachState(end, func(_ tcpstate.Rule, to tcpstate.State, p *tcpstate.Passed) {
+		list = append(list, record.StateEntry{State: to, At: record.Time(p.At)})
+	})
+	return list
+}
+
+// tell fills in what package crowd is told of the end of a story.
+func (t *tale) tell(e *event, s *story) {
+	client, server := t.Opener, 1-t.Opener
+	e.attempt = attemptBy(&s.key, client)
+	e.attempt.SynAt, e.attempt.SynAckAt, e.attempt.AckAt = t.Syn.At, t.SynAck.At, t.Ack.At
+	if e.end, e.cut = crowd.Idle, s.by == record.EndCaptureEnd; t.text[client] > 0 {
+		e.end = crowd.Used
+	}
+	e.acceptedAt, e.askedAt, e.servedAt, e.heardAt = t.Ack.At, t.usage.First(client), t.usage.First(server),
+		t.Last[server].At
+	fin := &t.Then
+	if t.First == server {
+		fin = &t.Fin
+	}
+	if e.servedAt == 0 || fin.At < e.servedAt {
+		e.servedAt = fin.At
+	}
+	if synAck := s.lines[0][0].ttl; distance.Differ(synAck, t.ttl) {
+		e.synAckTTL, e.serverTTL = synAck, t.ttl
+	}
 }
 
 // nextStory is where the next story goes.
@@ -539,29 +654,20 @@ func (a *Analyzer) nextStory() *story {
 	return a.story
 }
 
-// relive makes c what the connection of a story was at its end. It reports false if the rules may find more in it.
-func (a *Analyzer) relive(c *connection, s *story, noPeers bool) bool {
-	if !a.skim(c, &s.ordinary, &s.lines, noPeers) {
-		return false
-	}
+// whole makes the record of a story.
+func (a *Analyzer) whole(s *story) *record.Connection {
+	c := &a.scratch
+	a.skim(c, &s.ordinary, &s.lines)
 	if s.by == record.EndTimeWaitExpired {
 		c.expireTimeWait(s.at, &a.options)
 	}
 	a.settle(c, s.at)
-	return true
-}
-
-// whole makes the record of a story.
-func (a *Analyzer) whole(s *story) *record.Connection {
-	a.relive(&a.scratch, s, a.options.NoPeers)
-	a.fill(a.record, &a.scratch, s.at, s.by)
+	a.fill(a.record, c, s.at, s.by)
 	return a.record
 }
 
-// brief fills in what is said of a story without its whole record.
+// brief fills in what is said of a story without its whole record. The rest is never filled in.
 func (s *story) brief(r *record.Connection, e *event) {
-	timeWait := r.TimeWait[:0]
-	*r = record.Connection{Findings: []record.Finding{}}
 	client := s.opener()
 	addr, peer := s.key.AddrPortA(), s.key.AddrPortB()
 	if client == 1 {
@@ -569,7 +675,7 @@ func (s *story) brief(r *record.Connection, e *event) {
 	}
 	synAck := &s.lines[0][0]
 	r.ID, r.Start, r.Ended, r.EndedBy = s.packet, record.Time(s.attempt.at), record.Time(s.at), s.by
-	r.TimeWait = append(timeWait, s.stay)
+	r.TimeWait, r.Findings = append(r.TimeWait[:0], s.stay), r.Findings[:0]
 	r.Client.IP, r.Client.Port, r.Client.Options = addr.Addr(), addr.Port(), &s.options
 	r.Server.IP, r.Server.Port = peer.Addr(), peer.Port()
 	r.Client.ISN, r.Client.ISNEvidence = record.Seq{Number: s.seq, Known: true}, record.Seen

@@ -15,11 +15,12 @@ type Ordinary struct {
 	ISS, Next [2]Seq    // of each end, Next after its FIN
 	Last      [2]Passed // what each end has sent last
 
-	first            int // the end that closes first
-	next             awaited
-	syn, synAck, ack Passed
+	First            int // the end that closes first
+	Syn, SynAck, Ack Passed
 	// the first FIN, what acknowledges it, the other FIN, what acknowledges that
-	fin, acksFin, then, acksAll Passed
+	Fin, AcksFin, Then, AcksAll Passed
+
+	next awaited
 }
 
 // awaited is the segment that is expected next.
@@ -42,41 +43,47 @@ func (o *Ordinary) Begin(c *Conn) {
 	}
 }
 
-// Sees processes the next segment.
-func (o *Ordinary) Sees(from int, p Passed, fin bool) {
-	o.Last[from] = p
+// Sees processes the next segment, with so many octets of text. It reports false if the rules may find more in it: it
+// may be a probe, or captured twice.
+func (o *Ordinary) Sees(from int, p Passed, text uint32, fin bool) bool {
+	last := &o.Last[from]
+	if text == 1 || text == 0 && !fin && o.next > awaitsSynAck && last.Seq == p.Seq && last.Ack == p.Ack {
+		return false
+	}
+	*last = p
 	switch {
 	case o.next == awaitsSyn:
-		o.syn, o.next = p, awaitsSynAck
+		o.Syn, o.next = p, awaitsSynAck
 	case o.next == awaitsSynAck:
-		o.synAck, o.next = p, awaitsAck
+		o.SynAck, o.next = p, awaitsAck
 	case o.next == awaitsAck:
-		o.ack, o.next = p, awaitsFin
+		o.Ack, o.next = p, awaitsFin
 	case o.next == awaitsFin && fin:
-		o.fin, o.first, o.next = p, from, awaitsAckOfFin
-	case o.next == awaitsAckOfFin && from != o.first:
-		if o.acksFin, o.next = p, awaitsOtherFin; fin {
-			o.then, o.next = p, awaitsLastAck
+		o.Fin, o.First, o.next = p, from, awaitsAckOfFin
+	case o.next == awaitsAckOfFin && from != o.First:
+		if o.AcksFin, o.next = p, awaitsOtherFin; fin {
+			o.Then, o.next = p, awaitsLastAck
 		}
 	case o.next == awaitsOtherFin && fin:
-		o.then, o.next = p, awaitsLastAck
+		o.Then, o.next = p, awaitsLastAck
 	case o.next == awaitsLastAck:
-		o.acksAll = p
+		o.AcksAll = p
 	}
+	return true
 }
 
 // End brings a new Conn into the state into which the rules would bring it, as far as a record needs it.
 func (o *Ordinary) End(c *Conn) {
 	c.seenPlain = true
-	c.HandshakeAcked, c.HandshakeAckAt, c.HandshakeAckPacket = true, o.ack.At, o.ack.Packet
-	c.HandshakeAckSeq, c.HandshakeAckAck = o.ack.Seq, o.ack.Ack
-	c.HasServerRTT, c.ServerRTT = true, o.synAck.At-o.syn.At
-	c.HasClientRTT, c.ClientRTT = true, o.ack.At-o.synAck.At
-	c.TimeWaits[o.first].Since = o.then.At
+	c.HandshakeAcked, c.HandshakeAckAt, c.HandshakeAckPacket = true, o.Ack.At, o.Ack.Packet
+	c.HandshakeAckSeq, c.HandshakeAckAck = o.Ack.Seq, o.Ack.Ack
+	c.HasServerRTT, c.ServerRTT = true, o.SynAck.At-o.Syn.At
+	c.HasClientRTT, c.ClientRTT = true, o.Ack.At-o.SynAck.At
+	c.TimeWaits[o.First].Since = o.Then.At
 	for i := range c.Ends {
-		e, peer, last, fin := &c.Ends[i], 1-i, &o.Last[i], &o.fin
-		if i != o.first {
-			fin = &o.then
+		e, peer, last, fin := &c.Ends[i], 1-i, &o.Last[i], &o.Fin
+		if i != o.First {
+			fin = &o.Then
 		}
 		e.HasSent, e.issSeen, e.Syns, e.synAcked = true, true, 1, true
 		e.sentSyn, e.sentSynAck = i == o.Opener, i != o.Opener
@@ -86,33 +93,35 @@ func (o *Ordinary) End(c *Conn) {
 		e.gotFin, e.ackedFin = true, true
 		c.last[i].question = question{at: last.At, ack: last.Ack, hasAck: true, kind: AnsweredAck}
 		c.last[i].packet = last.Packet
-		o.history(i, e)
+		o.EachState(i, func(by Rule, to State, p *Passed) {
+			e.History = append(e.History, Entry{At: p.At, Packet: p.Packet, State: to, Rule: by, onReceipt: by.onReceipt()})
+		})
 	}
 }
 
-// history enters the states of an end.
-func (o *Ordinary) history(i int, e *Endpoint) {
-	enter := func(by Rule, to State, p *Passed) {
-		e.History = append(e.History, Entry{At: p.At, Packet: p.Packet, State: to, Rule: by, onReceipt: by.onReceipt()})
-	}
+// ThreeSegments reports that the other FIN acknowledged the first.
+func (o *Ordinary) ThreeSegments() bool { return o.AcksFin.Packet == o.Then.Packet }
+
+// EachState calls enter with each state of an end, the rule by which it was entered, and the segment that showed it.
+func (o *Ordinary) EachState(i int, enter func(by Rule, to State, p *Passed)) {
 	if i == o.Opener {
-		enter(ActiveOpen, SynSent, &o.syn)
-		enter(synAckArrives, Established, &o.synAck)
+		enter(ActiveOpen, SynSent, &o.Syn)
+		enter(synAckArrives, Established, &o.SynAck)
 	} else {
-		enter(passiveOpen, SynRcvd, &o.syn)
-		enter(synAcked, Established, &o.ack)
+		enter(passiveOpen, SynRcvd, &o.Syn)
+		enter(synAcked, Established, &o.Ack)
 	}
 	switch {
-	case i != o.first:
-		enter(finArrives, CloseWait, &o.fin)
-		enter(finSent, LastAck, &o.then)
-		enter(finAckArrives, Closed, &o.acksAll)
-	case o.acksFin.Packet == o.then.Packet:
-		enter(finSent, FinWait1, &o.fin)
-		enter(finAcksFin, TimeWait, &o.then)
+	case i != o.First:
+		enter(finArrives, CloseWait, &o.Fin)
+		enter(finSent, LastAck, &o.Then)
+		enter(finAckArrives, Closed, &o.AcksAll)
+	case o.ThreeSegments():
+		enter(finSent, FinWait1, &o.Fin)
+		enter(finAcksFin, TimeWait, &o.Then)
 	default:
-		enter(finSent, FinWait1, &o.fin)
-		enter(finAckArrives, FinWait2, &o.acksFin)
-		enter(finArrives, TimeWait, &o.then)
+		enter(finSent, FinWait1, &o.Fin)
+		enter(finAckArrives, FinWait2, &o.AcksFin)
+		enter(finArrives, TimeWait, &o.Then)
 	}
 }

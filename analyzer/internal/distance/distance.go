@@ -41,8 +41,11 @@ func (e *End) Segment(seg *flows.Segment) {
 // Makers returns the TTLs of a segment with SYN and of one without, if two devices made them: no initial TTLs explain
 // both.
 func (e *End) Makers() (syn, rest uint8, two bool) {
-	return e.syn, e.rest, e.syn > 0 && e.rest > 0 && !fits(e.syn, e.rest, initial[:])
+	return e.syn, e.rest, Differ(e.syn, e.rest)
 }
+
+// Differ reports whether two devices made segments with these TTLs, of which 0 is not known.
+func Differ(syn, rest uint8) bool { return syn > 0 && rest > 0 && !fits(syn, rest, initial[:]) }
 
 // Near is the TTL of the end that is nearest to another one, 0 if none is known.
 func (e *End) Near(ttl uint8) uint8 {
