@@ -157,6 +157,21 @@ func TestHardExchanges(t *testing.T) {
 			CLOSED       C --> S  RST seq=102               ESTABLISHED  # exact only if the FIN has arrived
 			CLOSED       C --> S  RST seq=102               ESTABLISHED`,
 			c: "SYN_SENT ESTABLISHED FIN_WAIT_1 CLOSED", s: "SYN_RCVD ESTABLISHED"},
+		{name: "what acknowledges more than was sent is proven by no answer, §3.10.7.4", script: `
+			SYN_SENT     C --> S  SYN seq=100
+			ESTABLISHED  C <-- S  SYN,ACK seq=70000 ack=101      SYN_RCVD  # both go on with 300
+			ESTABLISHED  C --> S  ACK seq=101 ack=301            SYN_RCVD
+			ESTABLISHED  C <-- S  ACK seq=301 ack=2000000101     SYN_RCVD
+			FIN_WAIT_1   C --> S  FIN,ACK seq=101 ack=301        SYN_RCVD
+			FIN_WAIT_1   C <-- S  ACK seq=301 ack=102 len=10     SYN_RCVD
+			FIN_WAIT_2   C --> S  ACK seq=102 ack=311            CLOSE_WAIT`,
+			c: "SYN_SENT ESTABLISHED FIN_WAIT_1 FIN_WAIT_2", s: "SYN_RCVD ESTABLISHED CLOSE_WAIT"},
+		{name: "both ends open at once and go on with far numbers", script: `
+			SYN_SENT     C --> S  SYN seq=3000000000
+			             C <-- S  SYN seq=2500000000             SYN_RCVD
+			             C <-- S  ACK seq=1000000001 ack=3000000001 len=10
+			ESTABLISHED  C --> S  ACK seq=3000000001 ack=1000000011  ESTABLISHED`,
+			c: "SYN_SENT ESTABLISHED", s: "SYN_SENT ESTABLISHED"},
 		{name: "a late SYN shows that its sender was in SYN_SENT, §3.10.1", script: `
 			SYN_SENT     C --> S  SYN seq=100
 			ESTABLISHED  C <-- S  SYN,ACK seq=300 ack=101   SYN_RCVD

@@ -85,8 +85,12 @@ func (c *Conn) Proven() []Proof {
 	return c.log.proven
 }
 
-// proven records that a rejected segment is proven, and removes it from the log.
+// proven records that a rejected segment is proven, and removes its note. e is its effect where it counts now. If it is
+// dropped there too, it stays noted, unless only its checksum was wrong: what is acknowledged has arrived.
 func (c *Conn) proven(from int, r *rejected, e Effect) {
+	if e.Has(Rejected) && !r.sum {
+		return
+	}
 	l := c.log
 	l.proven = append(l.proven, Proof{r.Segment, from, e})
 	of := func(kind Kind) bool {
@@ -150,6 +154,8 @@ func (c *Conn) proves(from int, x, y *Endpoint, s *Segment) bool {
 				continue
 			case !own && (!r.acknowledged(s.Ack) || s.Ack == y.sndNxt || r.by == paws && !s.Ack.After(y.sndNxt)):
 				continue
+			case !own && r.Ack.Sub(s.end()) > nearby:
+				continue // it acknowledges what s's sender has not sent (RFC 9293 §3.10.7.4, fifth step)
 			}
 			chain := c.chain(i, n)
 			for k := range chain {

@@ -170,7 +170,7 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 			x.infer(passiveOpen, y.lastSynAt, y.lastSynPacket)
 		}
 		x.infer(midstream, s.At, s.Packet)
-	case x.State() == SynSent && (s.Seq.After(x.ISS) || s.Seq == x.ISS && s.Seq == s.end()):
+	case x.State() == SynSent && (x.farFromISS || s.Seq.After(x.ISS) || s.Seq == x.ISS && s.Seq == s.end()):
 		// Only an endpoint in ESTABLISHED acknowledges.
 		if !y.ISSKnown {
 			y.setISS(s.Ack-1, false)

@@ -199,15 +199,19 @@ func (e *Endpoint) proven(peer *Endpoint) bool {
 		e.ackSent && e.maxAck.After(peer.ISS.Add(1+peer.synLen))
 }
 
-// completed records the segment that completed the handshake at the passive end.
+// completed records the segment that completed the handshake at the passive end, unless a gap lies between the SYN and
+// that segment.
 func (c *Conn) completed(y *Endpoint, s *Segment) {
-	c.HandshakeAcked = true
-	c.HandshakeAckAt, c.HandshakeAckPacket = s.At, s.Packet
-	c.HandshakeAckSeq, c.HandshakeAckAck = s.Seq, s.Ack
 	peer := &c.Ends[0]
 	if peer == y {
 		peer = &c.Ends[1]
 	}
+	if peer.farFromISS {
+		return
+	}
+	c.HandshakeAcked = true
+	c.HandshakeAckAt, c.HandshakeAckPacket = s.At, s.Packet
+	c.HandshakeAckSeq, c.HandshakeAckAck = s.Seq, s.Ack
 	if y.synAckSent() && !c.HasClientRTT {
 		if y.Syns == 1 || y.echoesLast(s) {
 			c.HasClientRTT, c.ClientRTT = true, s.At-y.lastSynAt
