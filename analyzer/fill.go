@@ -246,6 +246,8 @@ func (c *connection) outcome(client, server int) record.Outcome {
 		return record.OutcomePartial
 	case accepted:
 		return record.OutcomeComplete
+	case x.finAcked || y.finAcked: // so both sides were synchronized, whatever shows it
+		return record.OutcomePartial
 	case y.synAcks > 0 && (c.tcp.Reset != nil || x.rsts > 0 || y.rsts > 0):
 		return record.OutcomeAborted
 	case y.synAcks > 0:
