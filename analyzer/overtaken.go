@@ -86,14 +86,18 @@ func (o *overtaken) firstWaiting(now int64) *waiting {
 // meets processes a segment while others of its 4-tuple wait.
 func (a *Analyzer) meets(seg *flows.Segment, w *waiting) {
 	head := a.lookup(&seg.Key, w.tag)
-	if sender(seg) == sender(&w.list[0]) {
+	relation := mayBeAnswer
+	switch {
+	case sender(seg) != sender(&w.list[0]):
+		relation = a.relation(seg, head)
+	case !opens(seg): // an end that opens a connection waits for nothing of the one before
 		a.peersSee(seg, head)
 		if w.list = append(w.list, *seg); len(w.list) > maxWaiting {
 			a.letGo(w)
 		}
 		return
 	}
-	switch a.relation(seg, head) {
+	switch relation {
 	case mayBeCause:
 		a.segment(seg, w.tag, mayNotWait)
 		for len(w.list) > 0 {

@@ -78,6 +78,7 @@ func TestOvertakingLimits(t *testing.T) {
 		// it repeats, and so may answer
 		{"an acknowledgement of something before", "C --> S ACK ack=301", "+1ms", true},
 		{"an RST", "C --> S RST seq=900000", "+1ms", true},
+		{"a SYN of the same end", "C <-- S SYN seq=5000", "+1ms", true},
 	} {
 		early := false // it has acknowledged what was not seen yet
 		a := analyzer.New(analyzer.Options{Trace: func(_ uint64, _ *flows.Segment, effect tcpstate.Effect) {
