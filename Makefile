@@ -16,7 +16,8 @@ gotest = mkdir -p bin && go tool -modfile=tools.mod gotestsum --format standard-
 
 .DEFAULT_GOAL := build
 .PHONY: build static demo test test-all test-root test-race test-asan test-tools test-static web test-page truth \
-	mutate lint cross dist test-dist fuzz fuzz-cover cover bench bench-live soak libpcap help rfcsim
+	mutate lint cross dist test-dist fuzz fuzz-cover cover bench bench-live soak libpcap help rfcsim \
+	random-edits
 
 build: libpcap ## build bin/tcplife (the default)
 	go build $(PROFILED) -o $(BIN) ./cmd/tcplife
@@ -119,6 +120,9 @@ lint: libpcap ## gofmt, go vet, staticcheck and the wording of texts; the tools'
 
 rfcsim: ## hold the tracker to PLAYS (20000) simulated connections from SEED (1)
 	go test ./analyzer/tcpstate -run 'Truth' -rapid.checks $(PLAYS) -rapid.seed $(SEED) -timeout 0
+
+random-edits: ## hold the records of PLAYS (20000) captures that are changed at random, from SEED (1)
+	go test ./internal/whole -run 'TestRandomEdits' -rapid.checks $(PLAYS) -rapid.seed $(SEED) -timeout 0
 
 fuzz: libpcap ## run every fuzz target for FUZZTIME (10m)
 	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | while IFS=: read -r file func; do \
