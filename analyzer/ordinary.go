@@ -621,7 +621,7 @@ func (t *tale) states(end int, list []record.StateEntry) []record.StateEntry {
 	return list
 }
 
-// tell fills in what package crowd is told of the end of a story.
+// tell fills in the event that package crowd gets at the end of a story.
 func (t *tale) tell(e *event, s *story) {
 	client, server := t.Opener, 1-t.Opener
 	e.attempt = attemptBy(&s.key, client)

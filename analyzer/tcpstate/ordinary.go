@@ -94,7 +94,8 @@ func (o *Ordinary) End(c *Conn) {
 		c.last[i].question = question{at: last.At, ack: last.Ack, hasAck: true, kind: AnsweredAck}
 		c.last[i].packet = last.Packet
 		o.EachState(i, func(by Rule, to State, p *Passed) {
-			e.History = append(e.History, Entry{At: p.At, Packet: p.Packet, State: to, Rule: by, onReceipt: by.onReceipt()})
+			e.History = append(e.History,
+				Entry{At: p.At, Packet: p.Packet, State: to, Rule: by, onReceipt: by.onReceipt()})
 		})
 	}
 }
