@@ -275,3 +275,26 @@ func TestResetBeyondSyn(t *testing.T) {
 		}
 	}
 }
+
+// An end that goes on with a connection has not lost it: here a SYN-ACK after its RST shows that.
+func TestHalfOpenEndsWithTheLoss(t *testing.T) {
+	for again, want := range map[bool]bool{false: true, true: false} {
+		sends := []sent{
+			{1, Segment{At: 1e9, HasAck: true, Seq: 301, Ack: 101, Window: 1000}},
+			{0, Segment{At: 1e9 + 1e6, HasAck: true, Seq: 101, Ack: 301, Len: 10, Window: 1000}},
+			{1, Segment{At: 1e9 + 2e6, HasAck: true, Seq: 301, Ack: 111, Window: 1000}},
+			{0, Segment{At: 90e9, HasAck: true, Seq: 111, Ack: 301, Len: 10, Window: 1000}},
+			{1, Segment{At: 90e9 + 1e6, Rst: true, Seq: 301}},
+		}
+		if again {
+			sends = append(sends,
+				sent{1, Segment{At: 91e9, Syn: true, HasAck: true, Seq: 700, Ack: 101, Window: 1000}})
+		}
+		c := after(sends)
+		c.Settle(100e9, false)
+		if got := c.HalfOpen != nil; got != want {
+			t.Errorf("a SYN-ACK follows: %v: half-open is %v; the server went through %v", again, got,
+				stateNames(&c.Ends[1]))
+		}
+	}
+}

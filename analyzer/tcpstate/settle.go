@@ -16,10 +16,21 @@ func (c *Conn) Settle(at int64, filtered bool) {
 		c.settleUnseen(at)
 	}
 	c.settleReset()
-	if c.HalfOpen != nil && !(c.Ends[0].wasSynchronized() && c.Ends[1].wasSynchronized()) {
-		c.HalfOpen, c.HalfOpenPacket = nil, 0 // one that was never open cannot be lost
-	}
+	c.settleHalfOpen()
 	c.settleEvidence()
+}
+
+// settleHalfOpen removes HalfOpen if the settled histories contradict it: both ends were synchronized, and the one that
+// lost the connection does not have it any more.
+func (c *Conn) settleHalfOpen() {
+	if c.HalfOpen == nil {
+		return
+	}
+	survivor := &c.Ends[c.HalfOpen.Survivor]
+	lost := &c.Ends[1-c.HalfOpen.Survivor]
+	if !survivor.wasSynchronized() || !lost.wasSynchronized() || lost.State() >= SynRcvd && lost.State() != TimeWait {
+		c.HalfOpen, c.HalfOpenPacket = nil, 0
+	}
 }
 
 // wasSynchronized reports whether the endpoint has been in a synchronized state.
