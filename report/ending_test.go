@@ -65,6 +65,7 @@ func sampleEnding() *Ending {
 					HeldPeakAt: record.NoTime, LastExpiry: record.NoTime},
 				TwoMSL: 240e9,
 				Ports: record.EphemeralPorts{Low: 32768, High: 60999, Locked: 1, ExhaustingRate: 117.6,
+					TwoMSL:      240e9,
 					ExhaustedAt: record.NoTime},
 			}},
 			Population: []record.PopulationSeries{{

@@ -239,7 +239,8 @@ var (
 				Locked: counts.Draw(t, "locked"),
 				Rate: record.NullableNumber{Value: floats.Draw(t, "rate"),
 					Known: rapid.Bool().Draw(t, "rate known")},
-				ExhaustingRate: floats.Draw(t, "exhausting rate"), ExhaustedAt: times.Draw(t, "exhausted at"),
+				ExhaustingRate: floats.Draw(t, "exhausting rate"),
+				TwoMSL:         durations.Draw(t, "2MSL of ports"), ExhaustedAt: times.Draw(t, "exhausted at"),
 			},
 		}
 	})

@@ -97,7 +97,7 @@ func WriteSnapshotTable(w io.Writer, s *record.Snapshot, first record.Time, o Ta
 	err := t.draw(&out, &section{title: "ALIVE", note: title, total: uint64(len(s.Connections)), grid: g})
 	if err == nil && len(s.Connections) > 0 {
 		out.WriteByte('\n')
-		err = t.drawSummary(&out, "ENDPOINTS", appendCounts(nil, "states", s.ByState, text.Calm))
+		err = t.drawSummary(&out, "ENDPOINTS", "", appendCounts(nil, "states", s.ByState, text.Calm))
 	}
 	if err != nil {
 		return err

@@ -306,7 +306,7 @@ func appendCounts(lines []summaryLine, label string, counts map[string]uint64, t
 	return append(lines, summaryLine{label, items, tone})
 }
 
-func (t *Table) drawSummary(out *bytes.Buffer, title string, lines []summaryLine) error {
+func (t *Table) drawSummary(out *bytes.Buffer, title, unchosen string, lines []summaryLine) error {
 	label := 0
 	for _, l := range lines {
 		label = max(label, twwidth.Width(l.label))
@@ -327,6 +327,6 @@ func (t *Table) drawSummary(out *bytes.Buffer, title string, lines []summaryLine
 			name = ""
 		}
 	}
-	out.WriteString(t.paint(text.Bold, title) + "\n")
+	t.drawTitle(out, title, "", unchosen)
 	return g.Draw(out, 0, t.options.Color)
 }

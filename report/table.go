@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/report/internal/text"
@@ -132,10 +133,8 @@ func (t *Table) Whole() func(*record.Connection) bool {
 // Finish writes the tables.
 func (t *Table) Finish(e *Ending) error {
 	var out bytes.Buffer
-	chosen := func(s section) section {
-		if t.options.Where != "" && s.of == 0 {
-			s.note = text.Join(s.note, "of all connections, not only those of --where")
-		}
+	whole := func(s section) section {
+		s.unchosen = t.unchosen()
 		return s
 	}
 	first := t.connectionSection()
@@ -151,11 +150,11 @@ func (t *Table) Finish(e *Ending) error {
 			&t.embryonic, embryonicGrid),
 		rankedSection("HALF-OPEN", "one side is gone and the other does not know (RFC 9293 §3.5.1)", &t.halfOpen,
 			halfOpenGrid),
-		chosen(timeWaitSection(e.Result, t.options.Top)),
-		chosen(listenerSection(e.Result, t.options.Top)),
-		chosen(floodSection(e.Result.SynFloods, t.options.Top)),
-		chosen(scanSection(e.Result.Scans, t.options.Top)),
-		chosen(backscatterSection(e.Result.Backscatter, t.options.Top)),
+		whole(timeWaitSection(e.Result, t.options.Top)),
+		whole(listenerSection(e.Result, t.options.Top)),
+		whole(floodSection(e.Result.SynFloods, t.options.Top)),
+		whole(scanSection(e.Result.Scans, t.options.Top)),
+		whole(backscatterSection(e.Result.Backscatter, t.options.Top)),
 	}
 	if t.rows != nil {
 		if t.rows.Above {
@@ -173,21 +172,29 @@ func (t *Table) Finish(e *Ending) error {
 		}
 		out.WriteByte('\n')
 	}
-	for i, lines := range [][]summaryLine{connectionSummary(e.Result.Summary), captureSummary(e.Capture)} {
-		if i > 0 {
-			out.WriteByte('\n')
-		}
-		if err := t.drawSummary(&out, [...]string{"SUMMARY", "CAPTURE"}[i], lines); err != nil {
-			return err
-		}
+	if err := t.drawSummary(&out, "SUMMARY", t.unchosen(), connectionSummary(e.Result.Summary)); err != nil {
+		return err
+	}
+	out.WriteByte('\n')
+	if err := t.drawSummary(&out, "CAPTURE", "", captureSummary(e.Capture)); err != nil {
+		return err
 	}
 	_, err := t.w.Write(out.Bytes())
 	return err
 }
 
+// unchosen says of a table that --where does not apply to it. It is empty without --where.
+func (t *Table) unchosen() string {
+	if t.options.Where == "" {
+		return ""
+	}
+	return "of all connections, not only those of --where"
+}
+
 // A section is a table with a title.
 type section struct {
 	title, note string
+	unchosen    string // said if --where does not apply to it
 	total       uint64 // rows there are; the grid may hold fewer
 	of          uint64 // out of so many, by --where; 0: it is all
 	elsewhere   string // what else shows all; empty: -o jsonl
@@ -203,13 +210,19 @@ var connectionLegend = map[string]string{
 	"findings": "FINDINGS: the worst, and how many others; tcplife findings explains them",
 }
 
-func (t *Table) draw(out *bytes.Buffer, s *section) error {
-	title := s.title + " " + text.Count(s.total)
-	if s.of > 0 {
-		title += " of " + text.Count(s.of)
+// drawTitle writes the title of a table and behind it a note, which says that --where does not apply if so. It leaves
+// out what does not fit, the rest of the note first.
+func (t *Table) drawTitle(out *bytes.Buffer, title, note, unchosen string) {
+	fits := func(note string) bool {
+		return t.options.Width == 0 || len(title)+len(text.Gap)+twwidth.Width(note) <= t.options.Width
 	}
-	note := s.note
-	if t.options.Width > 0 && len(title)+len(text.Gap)+len([]rune(note)) > t.options.Width {
+	if unchosen != "" {
+		note = text.Join(note, unchosen)
+	}
+	if !fits(note) {
+		note = unchosen
+	}
+	if !fits(note) {
 		note = ""
 	}
 	out.WriteString(t.paint(text.Bold, title))
@@ -217,6 +230,14 @@ func (t *Table) draw(out *bytes.Buffer, s *section) error {
 		out.WriteString(text.Gap + t.paint(text.Faint, note))
 	}
 	out.WriteByte('\n')
+}
+
+func (t *Table) draw(out *bytes.Buffer, s *section) error {
+	title := s.title + " " + text.Count(s.total)
+	if s.of > 0 {
+		title += " of " + text.Count(s.of)
+	}
+	t.drawTitle(out, title, s.note, s.unchosen)
 	if s.total == 0 {
 		return nil
 	}

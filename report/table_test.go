@@ -250,7 +250,7 @@ func TestTimeWaitSection(t *testing.T) {
 	for _, want := range []string{
 		"10.0.0.1 to 10.0.0.2:443: 941 ports a second enter TIME_WAIT, and 118 a second leave it if it lasts 4m00s " +
 			"(--msl): at this rate all 28,232 from 32768 to 60999 are locked at 2023-11-14 22:13:50.000",
-		"10.0.0.1 to 10.0.0.2:443: 2 SYNs met TIME_WAIT and had no success",
+		"10.0.0.1 to 10.0.0.2:443: 2 SYNs met TIME_WAIT and failed",
 		"left out: 5 pairs",
 	} {
 		if !strings.Contains(after, want) {
@@ -261,6 +261,16 @@ func TestTimeWaitSection(t *testing.T) {
 	if got, want := exhaustion(&holding), "20,000 of 28,232 ports are locked at the end if TIME_WAIT lasts 4m00s "+
 		"(--msl)"; got != want {
 		t.Errorf("it says %q, want %q", got, want)
+	}
+	for _, contradicted := range []record.Duration{60e9, record.NoDuration} { // of Linux; ports were reused
+		if holding.Ports.TwoMSL = contradicted; exhaustion(&holding) != "" {
+			t.Errorf("with a 2MSL of %v it says %q", contradicted, exhaustion(&holding))
+		}
+	}
+	holding.Ports.ExhaustedAt, holding.Ports.TwoMSL = reporttest.At(30*time.Second), 60e9
+	if got, want := exhaustion(&holding), "941 ports a second enter TIME_WAIT, and 471 a second leave it if it lasts "+
+		"1m00s (Linux's, by the options of the SYNs)"; !strings.HasPrefix(got, want) {
+		t.Errorf("of Linux it says %q, want %q", got, want)
 	}
 }
 

@@ -3,6 +3,7 @@ package report
 import (
 	"net/netip"
 	"strconv"
+	"time"
 
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/report/internal/text"
@@ -38,7 +39,7 @@ func timeWaitSection(r *record.Result, top int) section {
 		}
 		if h.ReusesDenied > 0 {
 			s.after = append(s.after, client.Full+" to "+server.Full+": "+text.Counted(h.ReusesDenied,
-				"SYN")+" met TIME_WAIT and had no success")
+				"SYN")+" met TIME_WAIT and failed")
 		}
 	}
 	s.note = text.Count(r.Summary.TimeWait.Held) + " held at the end (RFC 9293 §3.6.1)"
@@ -54,15 +55,19 @@ func timeWaitSection(r *record.Result, top int) section {
 func exhaustion(h *record.TimeWaitHolding) string {
 	p := &h.Ports
 	size := uint64(p.High) - uint64(p.Low) + 1
+	assumed := text.Span(p.TwoMSL) + " (--msl)"
+	if p.TwoMSL != h.TwoMSL {
+		assumed = text.Span(p.TwoMSL) + " (Linux's, by the options of the SYNs)"
+	}
 	switch {
 	case p.ExhaustedAt != record.NoTime:
-		return text.Rate(p.Rate.Value) + " ports a second enter TIME_WAIT, and " + text.Rate(p.ExhaustingRate) +
-			" a second leave it if it lasts " + text.Span(h.TwoMSL) + " (--msl): at this rate all " +
-			text.Count(size) + " from " + strconv.Itoa(int(p.Low)) + " to " + strconv.Itoa(int(p.High)) +
-			" are locked at " + text.Clock(p.ExhaustedAt)
-	case 2*p.Locked >= size:
+		return text.Rate(p.Rate.Value) + " ports a second enter TIME_WAIT, and " +
+			text.Rate(float64(size)/time.Duration(p.TwoMSL).Seconds()) + " a second leave it if it lasts " + assumed +
+			": at this rate all " + text.Count(size) + " from " + strconv.Itoa(int(p.Low)) + " to " +
+			strconv.Itoa(int(p.High)) + " are locked at " + text.Clock(p.ExhaustedAt)
+	case 2*p.Locked >= size && p.TwoMSL == h.TwoMSL:
 		return text.Count(p.Locked) + " of " + text.Count(size) + " ports are locked at the end if TIME_WAIT lasts " +
-			text.Span(h.TwoMSL) + " (--msl)"
+			assumed
 	}
 	return ""
 }

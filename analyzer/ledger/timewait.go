@@ -331,10 +331,16 @@ func offersLikeLinux(o *record.Options) bool {
 }
 
 // ports says how fast the client's TIME_WAITs lock its ports. A few of them, or those of a moment, give no rate. There
-// is no forecast if the capture shows that the client holds its ports for less time than assumed.
+// is no forecast if the client reused a port in TIME_WAIT, because it holds its ports for less time than assumed.
 func (s *timeWaitSide) ports(r PortRange, twoMSL record.Duration, linux bool) record.EphemeralPorts {
 	const enough, longEnough = 10, record.Time(time.Second)
-	p := record.EphemeralPorts{Low: r.Low, High: r.High, ExhaustedAt: record.NoTime}
+	p := record.EphemeralPorts{Low: r.Low, High: r.High, TwoMSL: twoMSL, ExhaustedAt: record.NoTime}
+	if linux {
+		p.TwoMSL = min(twoMSL, linuxTimeWait)
+	}
+	if s.ended[wasReused] > 0 {
+		p.TwoMSL = record.NoDuration
+	}
 	size := float64(r.High) - float64(r.Low) + 1
 	if twoMSL > 0 {
 		p.ExhaustingRate = size / time.Duration(twoMSL).Seconds()
@@ -344,11 +350,7 @@ func (s *timeWaitSide) ports(r PortRange, twoMSL record.Duration, linux bool) re
 		return p
 	}
 	p.Rate = record.NullableNumber{Value: float64(s.entered-1) / time.Duration(lasted).Seconds(), Known: true}
-	needed := p.ExhaustingRate
-	if linux && twoMSL > linuxTimeWait {
-		needed = size / time.Duration(linuxTimeWait).Seconds()
-	}
-	if p.Rate.Value > needed && s.ended[wasReused] == 0 {
+	if p.TwoMSL > 0 && p.Rate.Value > size/time.Duration(p.TwoMSL).Seconds() {
 		p.ExhaustedAt = s.firstEntered + record.Time(size/p.Rate.Value*float64(time.Second))
 	}
 	return p

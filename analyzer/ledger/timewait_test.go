@@ -105,15 +105,16 @@ func TestForecastContradicted(t *testing.T) {
 		every   float64 // seconds
 		ended   record.TimeWaitEndedBy
 		alarms  bool
+		twoMSL  record.Duration // that the forecast assumes
 	}{
 		// 600 ports for 240 seconds: 2.5 a second by the RFC's 2MSL, 10 a second by Linux's
-		{"unknown", nil, 0.2, record.TimeWaitCaptureEnd, true},
-		{"Windows", windows, 0.2, record.TimeWaitCaptureEnd, true},
-		{"FreeBSD", freeBSD, 0.2, record.TimeWaitCaptureEnd, true},
-		{"Linux", linux, 0.2, record.TimeWaitCaptureEnd, false},
-		{"Linux, nearly as fast", linux, 0.125, record.TimeWaitCaptureEnd, false},
-		{"Linux, faster", linux, 0.05, record.TimeWaitCaptureEnd, true},
-		{"reused sooner", nil, 0.2, record.TimeWaitReused, false},
+		{"unknown", nil, 0.2, record.TimeWaitCaptureEnd, true, 240e9},
+		{"Windows", windows, 0.2, record.TimeWaitCaptureEnd, true, 240e9},
+		{"FreeBSD", freeBSD, 0.2, record.TimeWaitCaptureEnd, true, 240e9},
+		{"Linux", linux, 0.2, record.TimeWaitCaptureEnd, false, 60e9},
+		{"Linux, nearly as fast", linux, 0.125, record.TimeWaitCaptureEnd, false, 60e9},
+		{"Linux, faster", linux, 0.05, record.TimeWaitCaptureEnd, true, 60e9},
+		{"reused sooner", nil, 0.2, record.TimeWaitReused, false, record.NoDuration},
 	} {
 		ledger := newTimeWaits()
 		for i := range 100 {
@@ -125,7 +126,8 @@ func TestForecastContradicted(t *testing.T) {
 			ledger.add(w, DefaultPortRange)
 		}
 		list, _ := ledger.records(PortRange{40000, 40599})
-		if p := list[0].Ports; (p.ExhaustedAt != record.NoTime) != c.alarms || p.ExhaustingRate != 2.5 {
+		if p := list[0].Ports; (p.ExhaustedAt != record.NoTime) != c.alarms || p.ExhaustingRate != 2.5 ||
+			p.TwoMSL != c.twoMSL {
 			t.Errorf("%s: %+v", c.name, p)
 		}
 	}

@@ -62,8 +62,10 @@ type EphemeralPorts struct {
 	Rate NullableNumber `json:"rate" field:"null"`
 	// The rate at which all ports are locked before the first is free again: the size of the range / 2MSL.
 	ExhaustingRate float64 `json:"exhausting_rate"`
-	// When the last port is locked if this rate continues and TIME_WAIT lasts two_msl_s; null: never, or the capture
-	// contradicts two_msl_s: ports were reused sooner, or the client's SYNs offer what Linux offers, which holds
-	// TIME_WAIT for 60 s.
+	// How long TIME_WAIT locks a port, as the forecast assumes, in seconds: 60 if that is shorter than the 2MSL of
+	// --msl and the client's SYNs offer what Linux offers; null: the capture contradicts 2MSL, because ports were
+	// reused sooner, so there is no forecast.
+	TwoMSL Duration `json:"two_msl_s" field:"null"`
+	// When the last port is locked if this rate continues; null: never, or there is no forecast.
 	ExhaustedAt Time `json:"exhausted_at" field:"null"`
 }

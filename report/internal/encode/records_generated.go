@@ -543,6 +543,8 @@ func (e *Encoder) AppendEphemeralPorts(b []byte, v *record.EphemeralPorts) []byt
 	b = appendNullableNumber(b, v.Rate)
 	b = append(b, `,"exhausting_rate":`...)
 	b = appendFloat(b, v.ExhaustingRate)
+	b = append(b, `,"two_msl_s":`...)
+	b = v.TwoMSL.Append(b)
 	b = append(b, `,"exhausted_at":`...)
 	b = e.appendTime(b, v.ExhaustedAt)
 	return append(b, `}`...)
