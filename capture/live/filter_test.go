@@ -65,7 +65,7 @@ func TestFilter(t *testing.T) {
 
 func TestFilterErrors(t *testing.T) {
 	_, err := CompileFilter("tcp prot 80")
-	if want := `filter "tcp prot 80": can't parse filter expression: syntax error`; err == nil || err.Error() != want {
+	if want := `filter "tcp prot 80": syntax error`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	f, err := CompileFilter("type mgt subtype beacon") // of 802.11 only

@@ -146,7 +146,7 @@ func compileFile(path, expr string) ([]instruction, error) {
 	defer file.Close()
 	compiled, err := file.CompileBPFFilter(expr)
 	if err != nil {
-		return nil, err
+		return nil, errors.New(strings.TrimPrefix(err.Error(), "can't parse filter expression: "))
 	}
 	program := make([]instruction, len(compiled))
 	for i, c := range compiled {

@@ -87,10 +87,11 @@ func connectionFields() []query.Field {
 	return fields
 }
 
-// contains reports whether the description of a field contains a text.
+// contains reports whether the description of a field contains a text. The name is also found without its brackets.
 func contains(f query.Field, text string) bool {
 	text = strings.ToLower(text)
-	return slices.ContainsFunc(append([]string{f.Name, f.Meaning, f.Type}, f.Words...), func(s string) bool {
+	plain := strings.ReplaceAll(f.Name, "[]", "")
+	return slices.ContainsFunc(append([]string{f.Name, plain, f.Meaning, f.Type}, f.Words...), func(s string) bool {
 		return strings.Contains(strings.ToLower(s), text)
 	})
 }

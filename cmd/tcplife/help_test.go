@@ -1,8 +1,11 @@
 package main
 
 import (
+	"io"
 	"strings"
 	"testing"
+
+	"github.com/tcplife/tcplife/report"
 )
 
 // The help of every command fits on a screen, and begins with examples.
@@ -18,6 +21,17 @@ func TestHelpFitsOnAScreen(t *testing.T) {
 		examples, flags := strings.Index(help, "\nExamples:\n"), strings.Index(help, "\nFlags:\n")
 		if cmd.HasExample() && (examples < 0 || examples > 300 || flags < examples) {
 			t.Errorf("%s --help does not begin with examples:\n%s", cmd.Name(), help)
+		}
+	}
+}
+
+// Every order that the help of --sort names is one.
+func TestHelpNamesSorts(t *testing.T) {
+	usage := newReadCommand().Flags().Lookup("sort").Usage
+	_, names, _ := strings.Cut(usage, ": ")
+	for name := range strings.SplitSeq(strings.TrimSuffix(names, ", ..."), ", ") {
+		if _, err := report.NewTable(io.Discard, report.TableOptions{Sort: name}); err != nil {
+			t.Error(err)
 		}
 	}
 }

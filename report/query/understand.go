@@ -503,8 +503,12 @@ func (u *understanding) isWord(at ast.Node, field *kind) {
 	if near := Nearest(text.Value, field.words); near != "" {
 		guess = fmt.Sprintf("; did you mean %q?", near)
 	}
-	u.fail(at, "%s is never %q%s It is one of %s", field.or("this"), text.Value, cmpOr(guess, "."),
-		strings.Join(field.words, ", "))
+	const few = 16
+	words := "It is one of " + strings.Join(field.words, ", ")
+	if len(field.words) > few && field.name != "" {
+		words = fmt.Sprintf("tcplife fields %s lists the %d words that it can be", field.name, len(field.words))
+	}
+	u.fail(at, "%s is never %q%s %s", field.or("this"), text.Value, cmpOr(guess, "."), words)
 }
 
 func cmpOr(a, b string) string {

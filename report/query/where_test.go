@@ -200,7 +200,8 @@ func TestConditionIsRefused(t *testing.T) {
 			`handshake.outcome is never "open". It is one of complete, simultaneous`},
 		{`"opn" != ended_by`, `"opn"`, `ended_by is never "opn"; did you mean "open"?`},
 		{`outcome in ["refused", "unanswerd"]`, `"unanswerd"`, `outcome is never "unanswerd"`},
-		{`any(findings, .code == "refusd")`, `"refusd"`, `findings.code is never "refusd"; did you mean "refused"?`},
+		{`any(findings, .code == "refusd")`, `"refusd"`, `findings.code is never "refusd"; did you mean "refused"? ` +
+			`tcplife fields findings.code lists the 51 words that it can be`},
 		{`any(findings, .severity == "bad")`, `"bad"`, `It is one of info, warning, error`},
 		{`"refusd" in findings`, `"refusd"`, `findings.code is never "refusd"`},
 		{`findings.code == "refused"`, `findings.code`,
