@@ -97,7 +97,8 @@ TCP connection. "-" is standard input. Tables begin with what is wrong, worst fi
 	flags.StringVar(&f.anonymize, "anonymize", "", "with -w: replace IP and MAC addresses, with the key in `KEYFILE`")
 	flags.IntVar(&f.top, "top", report.DefaultTop, "show the first `N` rows of every table; 0 shows all")
 	flags.StringVar(&f.by, "by", "", "group the connections by `WHAT`: "+list(names(report.TableGroups())))
-	flags.StringVar(&f.sort, "sort", "severity", "order the tables by `KEY`: severity, start, duration, rtt, bytes, ...")
+	flags.StringVar(&f.sort, "sort", "severity",
+		"order the tables by `KEY`: severity, start, duration, rtt, bytes, ...")
 	flags.StringSliceVar(&f.columns, "columns", nil, "show these `COLUMNS`, such as client,server,rtt,states")
 	flags.StringVar(&f.color, "color", "auto",
 		colorUsage)
