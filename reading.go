@@ -42,8 +42,8 @@ const (
 	// batchPackets is how many packets go through at once: so many that handing them over costs next to nothing, and so
 	// few that they stay in a processor's cache. Where packets come slowly it is as many as are there.
 	batchPackets = 256
-	// batches is how many of these are under way.
-	batches = 24
+	// batches is how many of these are under way: so few that together they stay there too.
+	batches = 8
 	// mostWorkers bounds Workers where nobody chose: one goroutine reads for all of them, and they would wait for it.
 	mostWorkers = 8
 )

@@ -337,12 +337,13 @@ type page struct {
 	last    *work               // the work of which this is the last page; nil on others
 }
 
-// The size of a page, and the number of pages. A tracker continues while the others, or the accounts, are behind.
+// The size of a page, and the number of pages. A tracker continues while the others, or the accounts, are behind. More
+// pages would not stay in a processor's cache.
 const (
 	pageEvents   = 256
 	pageRecords  = 32
 	pageStories  = 32
-	journalPages = 24
+	journalPages = 8
 )
 
 func newJournal() *journal {

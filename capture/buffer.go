@@ -6,7 +6,7 @@ import (
 )
 
 // bufferSize is the size of one read from a file: a larger one is not faster, and exceeds the processor's cache.
-const bufferSize = 256 << 10
+const bufferSize = 64 << 10
 
 // buffer returns contiguous bytes of a stream without copying. It never allocates the size that a length field claims:
 // it grows as bytes arrive. (A memory map would save one copy, but crash with SIGBUS if the file shrinks.)
