@@ -14,7 +14,6 @@ import (
 )
 
 func main() {
-	spareMemory()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// Some programs, such as GNU timeout, send a signal twice. A later one ends the program at once.
 	context.AfterFunc(ctx, func() { time.AfterFunc(time.Second, stop) })

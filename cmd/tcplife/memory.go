@@ -13,14 +13,9 @@ import (
 	"github.com/docker/go-units"
 )
 
-// spareMemory limits garbage to a quarter of the live memory, instead of Go's default of the same size: most live
-// memory has no pointers, so collecting more often costs little. GOGC overrides it.
-func spareMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(usualGarbage)
-	}
-}
-
+// Garbage may take a quarter of the live memory, where Go's default is as much as is live: most live memory has no
+// pointers, so collecting more often costs little. GOGC overrides it. It is set only before packets are read: earlier,
+// the first collection would begin while the commands are made, and cost a sixth of a small run.
 const (
 	usualGarbage = 25 // percent of what is live
 	leastGarbage = 16 << 20
@@ -58,8 +53,15 @@ func limitMemory(size string) (n int64, err error) {
 	case n < leastMemory:
 		return 0, fmt.Errorf("must be at least %s", units.BytesSize(leastMemory))
 	}
+	spareMemory()
 	debug.SetMemoryLimit(n + ownMemory)
 	return n, nil
+}
+
+func spareMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(usualGarbage)
+	}
 }
 
 // limitMemoryByDefault limits memory to half of the machine's or of the process's control group, whatever part of it is
@@ -71,10 +73,11 @@ func limitMemoryByDefault() int64 {
 		all, err = limit, nil
 	}
 	if err != nil {
+		spareMemory()
 		return 0
 	}
 	if os.Getenv("GOGC") == "" {
-		allowGarbage(usualGarbage)
+		allowGarbage(100)
 	}
 	n := max(int64(min(all, math.MaxInt64))/2, leastMemory)
 	if os.Getenv("GOMEMLIMIT") == "" {
