@@ -49,17 +49,23 @@ func startLive(t *testing.T, host *netlab.Host, args ...string) *liveRun {
 
 func startLiveIn(t *testing.T, do func(func() error) error, args ...string) *liveRun {
 	t.Helper()
+	return startProgramIn(t, "tcplife", do, args...)
+}
+
+// startProgramIn starts live of a program that is like tcplife.
+func startProgramIn(t *testing.T, program string, do func(func() error) error, args ...string) *liveRun {
+	t.Helper()
 	stdout, err := os.Create(filepath.Join(t.TempDir(), "stdout"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return startLiveTo(t, do, stdout, args...)
+	return startLiveTo(t, program, do, stdout, args...)
 }
 
-func startLiveTo(t *testing.T, do func(func() error) error, stdout *os.File, args ...string) *liveRun {
+func startLiveTo(t *testing.T, program string, do func(func() error) error, stdout *os.File, args ...string) *liveRun {
 	t.Helper()
 	r := &liveRun{t: t, stdout: stdout, lines: make(chan string, 1000)}
-	r.cmd = exec.Command("tcplife", append([]string{"live"}, args...)...)
+	r.cmd = exec.Command(program, append([]string{"live"}, args...)...)
 	r.cmd.Stdout = r.stdout
 	stderr, err := r.cmd.StderrPipe()
 	if err != nil {
@@ -267,10 +273,7 @@ func TestLiveScenes(t *testing.T) {
 	var all []string
 	var mu sync.Mutex
 	var wait sync.WaitGroup
-	for i, s := range scenes.All {
-		if i%3 > 0 && !testrun.All() {
-			continue
-		}
+	for _, s := range testrun.Some(3, scenes.All) {
 		wait.Go(func() { // not t.Parallel: a scene takes its time, and no processor
 			t.Run(s.Name, func(t *testing.T) {
 				lab := netlab.Start(t, s.Options())
@@ -365,7 +368,7 @@ func inTimeWait(t *testing.T, lab *netlab.Lab) int {
 
 // TestLiveStop holds that a signal loses nothing of what came before it, though the kernel hands packets over later.
 func TestLiveStop(t *testing.T) {
-	for range 8 { // when a block of packets is handed over depends on when it was begun
+	for range testrun.Size(4, 8) { // when a block of packets is handed over depends on when it was begun
 		t.Run("", func(t *testing.T) {
 			t.Parallel()
 			lab := netlab.Start(t, netlab.Options{})
@@ -720,8 +723,8 @@ func TestLiveUnread(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unread.Close()
-	live := startLiveTo(t, lab.Server.Do, stdout, "-i", "eth0", "-o", "jsonl", "--memory", "64MiB",
-		"--metrics", metricsAddr, "-w", file)
+	live := startLiveTo(t, "tcplife", lab.Server.Do, stdout, "-i", "eth0", "-o", "jsonl", "--memory",
+		"64MiB", "--metrics", metricsAddr, "-w", file)
 	const attempts = 6000 // of some 1.3 kB each, and there is room for 4 MiB
 	if err := lab.Client.Do(func() error { return flood(lab, 81, attempts) }); err != nil {
 		t.Fatal(err)
@@ -765,7 +768,8 @@ func TestLiveReadLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	const attempts = 500 // ten times what the pipe takes
-	live := startLiveTo(t, lab.Server.Do, stdout, "-i", "eth0", "-o", "jsonl", "-c", fmt.Sprint(2*attempts), "tcp")
+	live := startLiveTo(t, "tcplife", lab.Server.Do, stdout, "-i", "eth0", "-o", "jsonl", "-c",
+		fmt.Sprint(2*attempts), "tcp")
 	if err := lab.Client.Do(func() error { return flood(lab, 81, attempts) }); err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tcplife/tcplife/cmd/tcplife/internal/helper"
 	"github.com/tcplife/tcplife/internal/netlab"
+	"github.com/tcplife/tcplife/internal/testrun"
 )
 
 // refuse makes attempts that nobody answers but by an RST: an event each.
@@ -129,13 +131,14 @@ func TestLiveExecHangs(t *testing.T) {
 	lab := netlab.Start(t, netlab.Options{})
 	dir := nobodysDir(t)
 	const metricsAddr = "127.0.0.1:9466"
-	live := startLive(t, lab.Server, "-o", "jsonl", "--on", `outcome == "refused"`, "--metrics", metricsAddr,
+	program, limit := testrun.Size("tcplife-hasty", "tcplife"), testrun.Size(hasty, helper.Limit)
+	live := startProgramIn(t, program, lab.Server.Do, "-i", "eth0", "-o", "jsonl", "--on", `outcome == "refused"`, "--metrics", metricsAddr,
 		"--exec", fmt.Sprintf(`sh -c 'sleep 1234 & echo $! >> "$0"; wait' %s/pids`, dir))
 	refuse(t, lab, 1)
 	await(t, "the command runs", func() bool { return contents(dir+"/pids") != "" })
 	refuse(t, lab, 70)
 	live.awaitOutput(`"outcome":"refused"`, 71)
-	live.await("the command of --exec was killed after 10s")
+	live.await(fmt.Sprintf("the command of --exec was killed after %v", limit))
 	pid := strings.Fields(contents(dir + "/pids"))[0]
 	await(t, "what the command has started is killed", func() bool {
 		return !strings.Contains(contents("/proc/"+pid+"/cmdline"), "1234")

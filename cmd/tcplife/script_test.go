@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/capture/live"
+	"github.com/tcplife/tcplife/cmd/tcplife/internal/helper"
 	"github.com/tcplife/tcplife/internal/testrun"
 )
 
@@ -25,8 +27,18 @@ func (o overlapping) Run() int {
 }
 
 func TestMain(m *testing.M) {
-	testscript.Main(overlapping{m}, map[string]func(){"tcplife": main, "tcplife-panics": panics})
+	testscript.Main(overlapping{m}, map[string]func(){
+		"tcplife":        main,
+		"tcplife-panics": panics,
+		"tcplife-hasty": func() {
+			helper.Limit = hasty
+			main()
+		},
+	})
 }
+
+// hasty is how long a command of --exec may run in a program that tests need not wait for.
+const hasty = 2 * time.Second
 
 // The scripts run the program as people do. $PCAPS is testdata/pcaps.
 func TestScripts(t *testing.T) {

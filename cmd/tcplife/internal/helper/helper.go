@@ -20,14 +20,12 @@ import (
 	"github.com/tcplife/tcplife/internal/fault"
 )
 
-const (
-	// Queue is the number of events that may wait for the command.
-	Queue = 64
-	// Limit is the longest time that a command may run.
-	Limit = 10 * time.Second
-	// patience is how long live begins further commands at its end.
-	patience = 5 * time.Second
-)
+// Queue is the number of events that may wait for the command.
+const Queue = 64
+
+// Limit is the longest time that a command may run. At its end live begins further commands for half of it. Tests
+// shorten it.
+var Limit = 10 * time.Second
 
 // Subcommand is the name under which the program is started as a helper: Subcommand USER COMMAND ARGUMENT...
 const Subcommand = "run-command-for-events"
@@ -190,14 +188,14 @@ func (h *Helper) Counts() (run, failed, killed, dropped uint64) {
 	return h.run.Load(), h.failed.Load(), h.killed.Load(), h.dropped.Load()
 }
 
-// Close lets the command begin for waiting events, at most for patience, and end; the rest is counted as dropped. Give
+// Close lets the command begin for waiting events, at most for half of Limit, and end; the rest is counted as dropped. Give
 // must not be called afterwards.
 func (h *Helper) Close() {
 	close(h.events)
 	select {
 	case <-h.done:
 		return
-	case <-time.After(patience):
+	case <-time.After(Limit / 2):
 	}
 	for range h.events {
 		h.dropped.Add(1)
