@@ -135,7 +135,7 @@ FUZZ_FLOORS := capture=85 flows=90 analyzer=90 analyzer/tcpstate=90
 
 fuzz-cover: libpcap ## how much of each package the seeds of the fuzz targets reach; it fails below FUZZ_FLOORS
 	@mkdir -p bin
-	go test -run '^Fuzz' -coverprofile=bin/fuzz.out -coverpkg=./capture,./flows,./analyzer/...,./report/query \
+	TCPLIFE_TEST_ALL=1 go test -run '^Fuzz' -coverprofile=bin/fuzz.out -coverpkg=./capture,./flows,./analyzer/...,./report/query \
 		$$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u) >bin/fuzz.log || \
 		{ cat bin/fuzz.log; exit 1; }
 	go run ./internal/fuzzcover bin/fuzz.out $(FUZZ_FLOORS)

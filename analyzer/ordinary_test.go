@@ -10,6 +10,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/testrun"
 )
 
 // alike feeds segments to an analyzer that writes ordinary lives down and to one that judges each segment at once, and
@@ -71,7 +72,7 @@ func alike(t *testing.T, o analyzer.Options, segments []flows.Segment, every int
 }
 
 func TestOrdinaryLives(t *testing.T) {
-	for _, file := range captures(t) {
+	for _, file := range testrun.Some(3, captures(t)) {
 		segments := segmentsOf(t, file)
 		alike(t, analyzer.Options{}, segments, max(1, len(segments)/20))
 		alike(t, analyzer.Options{MSL: time.Second, IdleLimit: 10 * time.Second, AtClose: true}, segments,
@@ -81,7 +82,7 @@ func TestOrdinaryLives(t *testing.T) {
 
 // FuzzOrdinary lets two ends exchange what a seed makes of an ordinary life that is seldom disturbed.
 func FuzzOrdinary(f *testing.F) {
-	for seed := range uint64(300) {
+	for seed := range testrun.Size[uint64](100, 300) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {

@@ -17,6 +17,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/internal/fault"
+	"github.com/tcplife/tcplife/internal/testrun"
 )
 
 // accounted is what was emitted, in its order, and what it adds up to.
@@ -184,7 +185,7 @@ func TestPartsAreOne(t *testing.T) {
 		t.Fatalf("there are only %d captures", len(files))
 	}
 	later := 0
-	for i, file := range files {
+	for i, file := range testrun.Some(3, files) {
 		if ext := filepath.Ext(file); ext != ".pcap" && ext != ".pcapng" {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/internal/readtest"
 	"github.com/tcplife/tcplife/internal/segtest"
+	"github.com/tcplife/tcplife/internal/testrun"
 )
 
 // longestSeed keeps seeds so short that what the fuzzer changes matters.
@@ -52,7 +53,7 @@ func filtered(t testing.TB, file []byte) []byte {
 
 // FuzzBytes reads any bytes.
 func FuzzBytes(f *testing.F) {
-	for _, file := range seeds(f) {
+	for _, file := range testrun.Some(3, seeds(f)) {
 		f.Add(file)
 		f.Add(filtered(f, file))
 	}

@@ -23,7 +23,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
-	_ "github.com/tcplife/tcplife/internal/testrun"
+	"github.com/tcplife/tcplife/internal/testrun"
 	"github.com/tcplife/tcplife/report"
 	"github.com/tcplife/tcplife/report/internal/reporttest"
 )
@@ -353,11 +353,12 @@ func TestLaddersAreBounded(t *testing.T) {
 // A page of 100,000 connections has at most FileBytes, with clients anywhere and times of any nanosecond: then the
 // times of rows are cut to microseconds. Where there is room they are exact. The times of states always are.
 func TestPageOfManyIsSmall(t *testing.T) {
-	for _, tt := range []struct {
+	type kind struct {
 		connections int
 		unit        record.Time
 		cut         bool
-	}{{100_000, 1, true}, {100_000, 1000, false}, {30_000, 1, false}} {
+	}
+	for _, tt := range testrun.Some(3, []kind{{100_000, 1, true}, {100_000, 1000, false}, {30_000, 1, false}}) {
 		var out bytes.Buffer
 		p := New(&out, Options{})
 		random := rand.New(rand.NewPCG(1, 2))

@@ -21,11 +21,13 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/internal/readtest"
+	"github.com/tcplife/tcplife/internal/testrun"
 	"github.com/tcplife/tcplife/report"
 )
 
 func TestMain(m *testing.M) {
 	flag.Set("rapid.checks", "20") // each makes a file of as many columns as records have
+	groupRows = testrun.Size(groupRows/4, groupRows)
 	os.Exit(m.Run())
 }
 

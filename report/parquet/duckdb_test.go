@@ -112,7 +112,7 @@ func TestDuckDBReadsLargeFiles(t *testing.T) {
 		readtest.Read(t, "../../testdata/pcaps/"+name+".pcap",
 			func(c *record.Connection) { some = append(some, c.Clone()) })
 	}
-	const n = groupRows + 20_000
+	n := groupRows + 20_000
 	var sum, states uint64
 	for i := range n {
 		c := some[i%len(some)]

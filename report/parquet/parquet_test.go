@@ -360,7 +360,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	w := NewWriter(new(counter))
 	c := at(0, day)
 	c.Findings = []record.Finding{{Code: "code"}}
-	grow := func(rows uint64) uint64 {
+	grow := func(rows int) uint64 {
 		for range rows {
 			c.ID++
 			c.Start += 1e6

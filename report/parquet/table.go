@@ -16,11 +16,12 @@ import (
 // columns lie in memory until then, compressed but for one page each.
 const (
 	batchRows     = 128       // are handed over to the columns at once
-	groupRows     = 128 << 10 // about as many as DuckDB gives to a thread
 	groupBytes    = 128 << 20 // of values, before they are encoded and compressed
 	pageBytes     = 64 << 10  // likewise, of a column
 	dictionaryMax = 256 << 10 // bytes of different strings from which on a column is written without a dictionary
 )
+
+var groupRows = 128 << 10 // about as many as DuckDB gives to a thread; tests make do with fewer
 
 // A kind is a kind of record, and how its files are made.
 type kind struct {
