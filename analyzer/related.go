@@ -29,8 +29,9 @@ const (
 
 func newRelated() related {
 	return related{
-		newLatest[unaskedKey, unasked](maxUnasked), newLatest[stampKey, stamps](maxStamps),
-		newLatest[hostKey, isn.Host](maxHosts),
+		newLatest[unaskedKey](maxUnasked, func(u *unasked) { *u = unasked{} }),
+		newLatest[stampKey](maxStamps, func(s *stamps) { *s = stamps{} }),
+		newLatest[hostKey](maxHosts, (*isn.Host).Forget),
 	}
 }
 
@@ -68,7 +69,7 @@ type stamps struct {
 }
 
 type stampSlot struct {
-	number int64
+	number int32 // minutes since 1970
 	top    uint32
 }
 
@@ -80,7 +81,7 @@ const (
 
 // lowerThan reports whether an answered SYN of the same minute or the one before had a higher timestamp.
 func (s *stamps) lowerThan(at int64, value uint32) bool {
-	for number := at/stampMinute - 1; number <= at/stampMinute; number++ {
+	for number := int32(at/stampMinute) - 1; number <= int32(at/stampMinute); number++ {
 		if slot := &s.slots[number&(stampSlots-1)]; slot.number == number && int32(slot.top-value) > 1 {
 			return true
 		}
@@ -91,7 +92,7 @@ func (s *stamps) lowerThan(at int64, value uint32) bool {
 // answered records a SYN that was answered.
 func (s *stamps) answered(at int64, value uint32) {
 	s.answeredLower = s.answeredLower || s.lowerThan(at, value)
-	number := at / stampMinute
+	number := int32(at / stampMinute)
 	switch slot := &s.slots[number&(stampSlots-1)]; {
 	case slot.number != number:
 		*slot = stampSlot{number, value}
@@ -221,11 +222,12 @@ type latest[K comparable, V any] struct {
 	values []V         // a ring
 	hashes []uint64    // of their keys
 	limit  int
-	next   int // the oldest, once the map is full
+	empty  func(*V) // before its reuse
+	next   int      // the oldest, once the map is full
 }
 
-func newLatest[K comparable, V any](limit int) latest[K, V] {
-	return latest[K, V]{seed: maphash.MakeSeed(), limit: limit}
+func newLatest[K comparable, V any](limit int, empty func(*V)) latest[K, V] {
+	return latest[K, V]{seed: maphash.MakeSeed(), limit: limit, empty: empty}
 }
 
 // find returns the value of a key, nil if there is none. It is valid until a key is added.
@@ -251,7 +253,8 @@ func (l *latest[K, V]) of(key K) *V {
 		l.values, l.hashes = append(l.values, *new(V)), append(l.hashes, hash)
 	} else {
 		l.places.Drop(l.hashes[n])
-		l.values[n], l.hashes[n] = *new(V), hash
+		l.empty(&l.values[n])
+		l.hashes[n] = hash
 		l.next = (n + 1) % l.limit
 	}
 	l.places.Put(hash, uint32(n))

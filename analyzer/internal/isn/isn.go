@@ -30,11 +30,14 @@ const (
 
 // Host has the latest numbers of a host, by time. The zero value is empty.
 type Host struct {
-	list  [8]sample
 	n     int
 	added int
 	told  bool
+	list  [8]sample // n of them are in use
 }
+
+// Forget empties a Host. It leaves the list as it is, because most hosts need only the beginning of it.
+func (h *Host) Forget() { h.n, h.added, h.told = 0, 0, false }
 
 type sample struct {
 	at     int64  // ns
