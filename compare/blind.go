@@ -27,9 +27,8 @@ const (
 	alwaysUntil = math.MaxInt64
 )
 
-// blindTo is the reason why a point lacks a segment that it should have had at a time, if there is one that is certain
-// of it. Of a capture that lost packets it is not certain. What a segment should have done it may have done later, by
-// as much as others did.
+// blindTo returns the reason why a point lacks a segment that should have reached it at a time. It returns none if no
+// reason is certain, as in a capture that lost packets. The segment may have come later, by as much as others did.
 func (p *path) blindTo(point int, w way, kind segmentKind, at int64) record.BlindReason {
 	return p.blindWithin(point, w, kind, at, at+p.spread(point))
 }
@@ -107,8 +106,8 @@ func (p *path) findBlind() [][]blind {
 	return blinds
 }
 
-// spread is how much later than usual segments reached a point, or went on from it to the next one. Within this time of
-// the ends of a capture it is unknown whether a segment passed while the point captured.
+// spread returns how much later than usual segments reached a point, or the next point after it. So near to the ends of
+// a capture it is unknown whether a segment passed while the point captured.
 func (p *path) spread(point int) (most int64) {
 	for i := max(point-1, 0); i <= point && i < len(p.stretches); i++ {
 		for _, u := range p.stretches[i].ways {
@@ -144,15 +143,15 @@ func (p *path) elsewhere(point int, kind segmentKind) bool {
 	return false
 }
 
-// few connections in which a capture seems to lack something may have met a strange device. They alone are not believed
-// then.
+// few is how many connections a strange device may have disturbed: if a capture seems to lack something only in so few,
+// they prove nothing.
 const few = 2
 
-// certainly is by how much a segment must be outside of a capture's span: clocks are not exact.
+// certainly is how far outside of a capture's span a segment must be, because clocks are not exact.
 const certainly = 1e6 // ns
 
-// missing counts segments of those that were compared that must have passed a point and are not in its capture: before
-// its first packet, after its last one, and within.
+// missing counts the compared segments that must have passed a point but are not in its capture: before its first
+// packet, after its last one, and within.
 type missing struct{ before, within, after int }
 
 // provenMissing finds what a point must have missed. Both its neighbours have it, or one has it from beyond the point:
@@ -188,7 +187,7 @@ func (p *path) missedBetween(point int, known []blind, from, until int64) (m mis
 	return m
 }
 
-// missedFromBeyond counts what a neighbour has that came to it through the point.
+// missedFromBeyond counts the segments of a neighbour that came to it through the point.
 func (p *path) missedFromBeyond(point, neighbour int, known []blind, from, until int64) (m missing) {
 	coming := toServer
 	if neighbour < point {
@@ -201,7 +200,7 @@ func (p *path) missedFromBeyond(point, neighbour int, known []blind, from, until
 		kind := kindOf(s.Flags)
 		host, to := ends(s)
 		if p.sideOf(neighbour, host, to) == 0 {
-			continue // where it comes from is a guess
+			continue // its origin is a guess
 		}
 		if x.repeated || kind != kindOther && kind != kindFin || wayOf(s, p.sides[neighbour]) != coming ||
 			!v.sketches[0].lacks(s) ||

@@ -56,12 +56,12 @@ type change struct {
 	from    uint32
 	to      uint32
 	count   uint32
-	first   *journey // that shows it, as long as it is on its way
+	first   *journey // the first that shows it, while that is on its way
 	segment sighting // of it, before the stretch
 	packets []uint64 // of it
 }
 
-// differences compares a segment before and behind a stretch, and calls differ for each field that is another one.
+// differences compares a segment before and behind a stretch, and calls differ for each field that has changed.
 func differences(a, b *sighting, differ func(f field, from, to uint32)) {
 	if a.ttl != b.ttl {
 		differ(fieldTTL, uint32(a.ttl), uint32(b.ttl))

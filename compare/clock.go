@@ -17,8 +17,7 @@ type tick struct {
 // 0.0005.
 const maxDrift = 0.002
 
-// A line is a clock that is always right or always wrong in the same way: what the right clock is ahead of the left
-// one.
+// A line is how far the right clock is ahead of the left one, if their rates never change: an offset and a drift.
 type line struct {
 	offset, drift float64 // at the reference; a second of the left clock
 	// margin is how far both directions' fastest segments are from the line: half of the fastest round trip. Below 0 no
@@ -175,7 +174,7 @@ func peak(f func(float64) float64) float64 {
 	return (low + high) / 2
 }
 
-// edge is the drift nearest to toward, between inside and it, at which f is still at least level.
+// edge returns the drift nearest to toward, from inside on, at which f is still at least level.
 func edge(f func(float64) float64, inside, toward, level float64) float64 {
 	if f(toward) >= level {
 		return toward
@@ -191,11 +190,11 @@ func edge(f func(float64) float64, inside, toward, level float64) float64 {
 	return inside
 }
 
-// A clock is what a point's clock is ahead of the one of another point over time: lines, each valid from a moment on. A
-// good clock has one.
+// A clock says over time how far a point's clock is ahead of another point's: lines, each valid from a moment on. A good
+// clock has one line.
 type clock struct {
 	reference int64 // ns, by the other clock
-	coarse    int64 // ns, what the clock is ahead, about; the lines say the rest
+	coarse    int64 // ns, how far the clock is ahead, roughly; the lines add the rest
 	pieces    []piece
 }
 
@@ -237,7 +236,7 @@ func (c *clock) at(x float64) *piece {
 	return &c.pieces[max(i-1, 0)]
 }
 
-// ahead is what the clock is ahead at a moment of the other clock, in nanoseconds.
+// ahead returns how far the clock is ahead at a moment of the other clock, in nanoseconds.
 func (c *clock) ahead(t int64) int64 {
 	x := float64(t-c.reference) / 1e9
 	p := c.at(x)

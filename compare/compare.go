@@ -140,7 +140,7 @@ func (p *path) reference(point int) record.Time {
 	return record.NoTime
 }
 
-// ahead is what a point's clock is ahead of the first point's, at a moment of that.
+// ahead returns how far a point's clock is ahead of the first point's, at a moment of the latter.
 func (p *path) ahead(point int, at int64) int64 {
 	if at == int64(record.NoTime) {
 		return 0
@@ -160,7 +160,8 @@ func (p *path) local(point int, at int64) int64 {
 	return at
 }
 
-// moved is how much further behind each clock is by the user's setting than by measurement. Delays to it grow by that.
+// moved returns how much further behind the user's setting puts each clock than the measurement does. Delays to that
+// point grow by as much.
 func (p *path) moved() []int64 {
 	moves := make([]int64, len(p.sources))
 	for i := range moves {

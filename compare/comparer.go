@@ -14,18 +14,18 @@ type comparer struct {
 	legs    []map[uint64]*leg // by point, by the analyzer's id
 	byKey   map[uint64]*leg   // by the hash of their keys: those whose trail has not ended
 	indexes [indexes]index
-	waiting queue // journeys that have not been seen everywhere
-	done    queue // those that have, which are kept a while for a second copy to be known by
+	waiting queue // journeys that some point has not seen yet
+	done    queue // journeys that every point has seen, kept for a while to recognise a second copy
 	now     int64
 	trails  uint64
-	keeps   [][]kept // by two points, what most segments have
-	always  [][]kept // and what all have, of more than a few
+	keeps   [][]kept // by two points, what most segments keep
+	always  [][]kept // by two points, what all keep, if there are more than a few
 	slack   int64
 	singles []bool  // points whose capture does not hold everything twice
 	moves   []int64 // by point: path.moved
-	// by two points: the hosts, as the first sees them, of connections that both see
+	// by two points: the hosts of the connections that both see, by the addresses at the first
 	through  map[[2]int]map[flows.Addr]bool
-	halves   [][2][]half // by stretch: connections that end there, and that begin behind it
+	halves   [][2][]half // by stretch: connections that end before it, and that begin behind it
 	keeper   keeper
 	sums     sums
 	compared record.Compared // the unfinished record
@@ -33,12 +33,12 @@ type comparer struct {
 	failed   error // of emit
 }
 
-// kept is what segments have unchanged at two points.
+// kept says which fields of a segment are the same at two points.
 type kept struct{ id, stamps, window bool }
 
-// holdsTwice reports a capture that holds nearly everything twice, as one of all interfaces of a router does, and not
-// because it was sent twice: another point's does not. Of a few segments all must be there twice: a path may double
-// some.
+// holdsTwice reports a capture that holds nearly every segment twice, like one of all interfaces of a router, although
+// it was sent once, as another point's capture shows. Of a few segments all must be there twice, because a path may
+// double some.
 func (p *path) holdsTwice(point int) bool {
 	share := func(i int) float64 { return float64(p.surveys[i].doubled) / float64(max(p.surveys[i].segments, 1)) }
 	const nearlyHalf, several = 0.4, 32
@@ -175,7 +175,7 @@ func (c *comparer) take(point int, e *event) {
 	}
 }
 
-// close ends what has not ended.
+// close ends all connections and journeys that are left.
 func (c *comparer) close() {
 	c.advance(alwaysUntil)
 	for point := range c.legs {
@@ -211,7 +211,7 @@ func (c *comparer) arrive(l *leg, dir int, s *sighting) {
 	l.packets++
 	l.segments[dir]++
 	l.kinds[dir][whatIs(s.flags, s.len)]++
-	// Nor does one that was under way count, or one of which only one direction was captured.
+	// Connections that were under way, or captured in one direction only, do not count.
 	l.leaky = l.leaky || s.unsent && (l.isnSeen[0] || l.isnSeen[1]) && l.segments[1-dir] > 0
 	l.last = s.at
 	t.first, t.last = min(t.first, s.at), max(t.last, s.at)
@@ -262,9 +262,8 @@ func (l *leg) acknowledge(dir int, ack uint32) {
 	}
 }
 
-// noteOther finds the shift of the numbers of a side that the leg's capture does not show, from the leg's first
-// acknowledgement. The capture may hold one direction only. A segment with the same number and stamps is then on its
-// way.
+// noteOther finds the shift of the numbers of a side that the leg's capture lacks, from the leg's first acknowledgement.
+// The capture may hold one direction only. Then a segment with the same number and stamps is on its way.
 func (c *comparer) noteOther(t *trail, l *leg, dir int, s *sighting) {
 	hash, _ := stampHash(s)
 	for j := t.newest; j != nil; j = j.older {

@@ -7,7 +7,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// finish ends a trail: all is known of it.
+// finish ends a trail, of which nothing more can come.
 func (c *comparer) finish(t *trail) {
 	for p, l := range t.legs {
 		for ; l != nil; l = l.also {
@@ -39,7 +39,7 @@ func (c *comparer) finish(t *trail) {
 	c.tellTrail(t)
 }
 
-// tellTrail counts the trail of the record that was made, and emits it.
+// tellTrail counts the trail of the finished record, and emits the record.
 func (c *comparer) tellTrail(t *trail) {
 	for p, l := range t.legs {
 		if l != nil {
@@ -53,7 +53,7 @@ func (c *comparer) tellTrail(t *trail) {
 	}
 }
 
-// forget takes a leg out of those by key.
+// forget removes a leg from byKey.
 func (c *comparer) forget(l *leg) {
 	h := keyHash(&l.key)
 	if c.byKey[h] == l {
@@ -107,7 +107,7 @@ func (c *comparer) fill(t *trail) {
 	r.Pairing = t.pairing(opener)
 }
 
-// opener is the end that opened, by the leg that knows best.
+// opener returns the end that opened the connection, by the leg that knows best.
 func (c *comparer) opener(t *trail) int {
 	rank := map[record.RoleEvidence]int{record.RoleSyn: 4, record.RoleSynAck: 3, record.RolePorts: 2,
 		record.RoleFirstPacket: 1}
@@ -148,7 +148,7 @@ func (c *comparer) legRecord(p int, l *leg, opener int) record.ComparedLeg {
 	return r
 }
 
-// endpoint is an end as the point nearest to it saw it.
+// endpoint returns an end as the point nearest to it saw it.
 func (c *comparer) endpoint(t *trail, end int) record.ComparedEndpoint {
 	for place := range t.legs {
 		p := t.pointAt(end, place)
@@ -214,7 +214,7 @@ func (t *trail) pairing(opener int) record.Pairing {
 	return r
 }
 
-// alone notes a connection that one point saw and no other.
+// alone notes a connection that only one point saw.
 func (c *comparer) alone(t *trail) {
 	c.sums.comparison.Alone++
 	for p, l := range t.legs {
@@ -242,7 +242,7 @@ func (t *trail) change(j *journey, stretch int, f field, from, to uint32, a *sig
 	})
 }
 
-// changeSockets notes that a stretch translates.
+// changeSockets notes that a stretch translates addresses or ports.
 func (t *trail) changeSockets(j *journey, stretch int, n translation, a *sighting) {
 	for end := range 2 {
 		address, port := fieldSource, fieldSourcePort

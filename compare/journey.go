@@ -5,8 +5,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// A journey is one segment on its way along the path. Of one that offload merged or split it is the smallest
-// part that was seen at any point.
+// A journey is one segment on its way along the path. If offload merged or split the segment, a journey is the smallest
+// part of it that any point saw.
 type journey struct {
 	trail *trail
 	dir   int
@@ -18,13 +18,13 @@ type journey struct {
 	seen  int        // how many of these there are
 	parts uint16     // at these points the sighting is of a larger segment
 
-	idle      int64                // before its first sighting nothing of the connection came there for so long
+	idle      int64                // how long the connection was silent there before the first sighting
 	late      uint16               // the stretches behind which it was late
-	overtaken []uint32             // by stretch, how many that were sent later arrived earlier; nil for none
-	copyOf    []sighting           // it was seen twice: the sightings of the other one at the time
-	repeats   []*journey           // others of the same numbers that had not got through by then
+	overtaken []uint32             // by stretch, how many later segments arrived earlier; nil for none
+	copyOf    []sighting           // if it is a second copy: the sightings of the first one by then
+	repeats   []*journey           // earlier ones with the same numbers that had not got through by then
 	repeated  bool                 // another one repeats it
-	repair    *journey             // of those the first that got further
+	repair    *journey             // the first repetition that got further
 	example   bool                 // a change of the trail shows it
 	verdicts  []record.VerdictKind // about it
 
@@ -45,10 +45,10 @@ const (
 	indexes
 )
 
-// end is the number after it.
+// end returns the sequence number after the segment.
 func (j *journey) end() uint32 { return j.seq + j.space() }
 
-// space is how much sequence space it takes.
+// space returns how much sequence space the segment takes.
 func (j *journey) space() uint32 {
 	n := j.len
 	if j.flags.Has(flows.SYN) {
@@ -60,7 +60,7 @@ func (j *journey) space() uint32 {
 	return n
 }
 
-// A queue is of journeys by the time at which they are due.
+// A queue holds journeys by the time at which they are due.
 type queue struct {
 	head, tail *journey
 	length     int
@@ -144,5 +144,5 @@ func (x *index) crowded(hash uint64) bool {
 	return n == maxAlike
 }
 
-// maxAlike is how many segments with the same numbers are looked at to find the connection that one belongs to.
+// maxAlike is how many segments with the same numbers are compared to find the connection of one.
 const maxAlike = 32

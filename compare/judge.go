@@ -7,8 +7,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// maxKept is how many journeys of a connection are kept to be judged; further ones are only counted. Of attempts that
-// no other point has seen yet there are fewer.
+// maxKept is how many journeys of a connection are kept to be judged; further ones are only counted. Fewer are kept of
+// an attempt that no other point has seen yet.
 const (
 	maxKept  = 20_000
 	maxAlone = 64
@@ -83,9 +83,9 @@ func (c *comparer) remove(j *journey) {
 	j.older, j.newer = nil, nil
 }
 
-// rejoin makes one of a journey and another one with the same numbers, if they were seen at different
-// points and differ in one thing only that devices may change, as the IP identification. The stretch
-// between has its usual delay and TTL step.
+// rejoin joins a journey with another one of the same numbers, if different points saw them and they differ in one field
+// only that devices may change, such as the IP identification. The delay and the TTL step between must be the usual
+// ones.
 func (c *comparer) rejoin(j *journey) bool {
 	if j.copyOf != nil {
 		return false
@@ -131,7 +131,7 @@ func (c *comparer) rejoin(j *journey) bool {
 	return false
 }
 
-// nearestTo is the point at which j was seen that is nearest to one at which o was.
+// nearestTo returns the point that saw j and is nearest to one that saw o.
 func (j *journey) nearestTo(o *journey) (point int) {
 	least := len(j.at)
 	for p := range j.at {
@@ -181,7 +181,7 @@ func (j *journey) packets() []uint64 {
 	return numbers
 }
 
-// eventful reports whether a journey has anything to report that a known gap does not explain.
+// eventful reports whether something happened to a journey that no known gap explains.
 func (c *comparer) eventful(j *journey) bool {
 	t := j.trail
 	eventful := j.late != 0 || j.overtaken != nil || j.copyOf != nil
@@ -193,7 +193,7 @@ func (c *comparer) eventful(j *journey) bool {
 			t.gap(j, p, reason)
 			continue
 		}
-		// Where a point shows nothing of a connection that talks, it has other reasons than this segment's.
+		// If a point shows nothing of a connection that talks, the reason lies in more than this segment.
 		if t.legs[p] != nil || j.flags&(flows.SYN|flows.RST) != 0 && !c.talksBeside(t, p) {
 			eventful = true
 		}
@@ -201,7 +201,7 @@ func (c *comparer) eventful(j *journey) bool {
 	return eventful
 }
 
-// expected is when a segment should have reached a point.
+// expected returns when a segment should have reached a point.
 func (c *comparer) expected(j *journey, point int) int64 {
 	near := j.nearest(point)
 	usual, _, _ := c.usualBetween(j, near, point)

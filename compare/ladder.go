@@ -28,7 +28,7 @@ func (k *keeper) keep(j *journey) {
 	}
 }
 
-// draw makes the ladder of the trail of the record that was made.
+// draw makes the ladder of the trail whose record is finished.
 func (c *comparer) draw(t *trail) {
 	k := &c.keeper
 	if t.number != k.number {
@@ -65,7 +65,7 @@ func (c *comparer) journeyRecord(t *trail, j *journey) record.Journey {
 	return r
 }
 
-// origin is the number from which those of an end are counted: its ISN, or the first one seen.
+// origin returns the number from which an end's numbers are counted: its ISN, or the first one seen.
 func (t *trail) origin(dir int) uint32 {
 	if t.isnKnown[dir] {
 		return t.isn[dir]

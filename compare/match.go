@@ -8,8 +8,8 @@ import (
 
 // The functions of this file find the journey that a segment at a point belongs to.
 
-// trailHash is under which a trail's segments with the same numbers are found. Where a segment takes sequence space,
-// that is enough: a retransmission may acknowledge more.
+// trailHash hashes what finds a trail's segments with the same numbers. The acknowledgement counts only if a segment
+// takes no sequence space, because a retransmission may acknowledge more.
 func trailHash(t *trail, dir int, seq uint32, space bool, ack uint32) uint64 {
 	kind := uint64(dir)
 	if space {
@@ -43,7 +43,7 @@ func (c *comparer) find(t *trail, l *leg, dir int, s *sighting) *journey {
 	}
 	if best != nil && least.late && !least.sure {
 		if other := c.copied(best, l, s); other != nil && s.at-other[l.point].at < least.unusual/2 {
-			return nil // that it is a second copy of another one is likelier
+			return nil // it is more likely a second copy of another one
 		}
 	}
 	return best
@@ -53,7 +53,7 @@ func (c *comparer) find(t *trail, l *leg, dir int, s *sighting) *journey {
 type fit struct {
 	sure    bool // a stamp says that they are the same
 	late    bool
-	early   bool  // less than a quarter of the usual time after a second copy: the first is likelier
+	early   bool  // less than a quarter of the usual time after a second copy: the first one is more likely
 	far     int   // points between it and the nearest sighting
 	unusual int64 // by how much its delay is longer or shorter than usual
 }
@@ -68,7 +68,7 @@ func (f fit) worse(than fit) bool {
 	return f.unusual > than.unusual
 }
 
-// maxTries bounds how many segments with the same numbers are looked at.
+// maxTries bounds how many segments with the same numbers are compared.
 const maxTries = 4096
 
 // fits reports whether a segment at a leg's point can be the next sighting of a journey with
@@ -126,9 +126,8 @@ func (j *journey) nearest(point int) int {
 	}
 }
 
-// transit is how long a segment would have taken between the nearest point at which its journey was seen and a point at
-// which it is at a time. It is possible if it came to each point after those before it on its way, and not after
-// everybody has stopped to wait.
+// transit returns how long a segment would have taken from the nearest point that saw its journey to a point that it
+// reached at a time. That is possible if it came to each point after the points before it, and before it was given up.
 func (c *comparer) transit(j *journey, point int, at int64) (delay int64, possible bool) {
 	t := j.trail
 	near := j.nearest(point)
@@ -150,8 +149,8 @@ func (c *comparer) transit(j *journey, point int, at int64) (delay int64, possib
 	return delay, true
 }
 
-// usualBetween is how long a segment usually takes between two points in its direction, more than which is late, and
-// what more or less is no sign of anything.
+// usualBetween returns how long a segment usually takes between two points in its direction, the time beyond which it is
+// late, and the jitter, a difference that means nothing.
 func (c *comparer) usualBetween(j *journey, a, b int) (usual, late, jitter int64) {
 	w := j.trail.wayOf(j.dir)
 	for k := min(a, b); k < max(a, b); k++ {
@@ -224,7 +223,7 @@ func (c *comparer) cover(t *trail, l *leg, dir int, s *sighting) bool {
 	return found
 }
 
-// overlaps reports whether other points have seen any of a range: of new data none has.
+// overlaps reports whether other points have seen any part of a range. Nobody has seen new data.
 func (c *comparer) overlaps(t *trail, l *leg, dir int, from, until uint32) bool {
 	for _, o := range t.legs {
 		if o != nil && o != l {
@@ -293,7 +292,7 @@ func (c *comparer) split(j *journey, at uint32) *journey {
 	return rest
 }
 
-// newJourney makes one that was not seen yet.
+// newJourney returns a journey without a sighting.
 func (c *comparer) newJourney(t *trail, dir int) *journey {
 	return &journey{trail: t, dir: dir, at: make([]sighting, len(c.sources))}
 }
@@ -392,7 +391,7 @@ func (c *comparer) settle(j *journey) {
 	q.push(j)
 }
 
-// first is some sighting of the journey.
+// first returns the journey's sighting at the first point that saw it.
 func (j *journey) first() *sighting {
 	for p := range j.at {
 		if j.at[p].seen() {
@@ -418,15 +417,15 @@ func (c *comparer) copied(j *journey, l *leg, s *sighting) []sighting {
 			continue
 		}
 		if s.id == 0 && s.options&hasTimestamp == 0 && s.space() == 0 && s.at-a.at > int64(duplicateBare) {
-			continue // acknowledgements repeat honestly (RFC 5681 §3.2)
+			continue // duplicate acknowledgements are legal (RFC 5681 §3.2)
 		}
 		return append([]sighting(nil), o.at...)
 	}
 	return nil
 }
 
-// duplicateBare is how soon after another one a bare acknowledgement without any stamp is a copy of it and no
-// repetition: as the analyzer has it.
+// duplicateBare is how soon after another one a bare acknowledgement without any stamp is a copy and no repetition, as
+// in the analyzer.
 const duplicateBare = 2e6 // ns
 
 // attach adds a sighting to a journey.

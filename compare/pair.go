@@ -10,7 +10,7 @@ import (
 
 // The functions of this file find the trail that a point's connection belongs to.
 
-// numberHash is of what behind NAT is the same, as numbersHash.
+// numberHash hashes what stays the same behind NAT, as numbersHash does.
 func numberHash(s *sighting) uint64 {
 	ack := s.ack
 	if !s.has(flows.ACK) {
@@ -19,7 +19,7 @@ func numberHash(s *sighting) uint64 {
 	return hash2(uint64(s.seq)<<32|uint64(ack), uint64(s.flags&controlFlags)<<32|uint64(s.len))
 }
 
-// stampHash hashes what stays the same behind NAT that also shifts numbers, as stampsHash.
+// stampHash hashes what stays the same behind NAT that also shifts numbers, as stampsHash does.
 func stampHash(s *sighting) (hash uint64, ok bool) {
 	return hash2(uint64(s.tsVal)<<32|uint64(s.tsEcr), uint64(s.id)<<48|uint64(s.flags&controlFlags)<<32|uint64(s.len)),
 		s.options&hasTimestamp != 0
@@ -39,7 +39,7 @@ func (c *comparer) begin(point int, e *event) *leg {
 	return l
 }
 
-// found makes a trail of a leg that belongs to none.
+// found makes a new trail of a leg that belongs to none.
 func (c *comparer) found(l *leg, e *event) {
 	n := len(c.sources)
 	c.trails++
@@ -154,7 +154,7 @@ func (c *comparer) sameSockets(l *leg, e *event) bool {
 	return true
 }
 
-// shiftNear is the shift of the leg nearest to a point.
+// shiftNear returns the shift of the leg nearest to a point.
 func (t *trail) shiftNear(point int) [2]uint32 {
 	for d := 0; d < len(t.legs); d++ {
 		for _, p := range [2]int{point - d, point + d} {
@@ -166,7 +166,7 @@ func (t *trail) shiftNear(point int) [2]uint32 {
 	return [2]uint32{}
 }
 
-// shiftBy shifts a leg's numbers so that a segment's are those of a journey.
+// shiftBy shifts a leg's numbers so that a segment gets the numbers of a journey.
 func (l *leg) shiftBy(j *journey, s *sighting) {
 	l.shift[j.dir] = s.seq - j.seq
 	if s.has(flows.ACK) {
@@ -174,8 +174,8 @@ func (l *leg) shiftBy(j *journey, s *sighting) {
 	}
 }
 
-// distance is how far a segment's numbers, both of them, are from those that a trail is known to have; some is false if
-// they are no sign of it: a SYN with another number opens another connection.
+// distance returns how far both numbers of a segment are from the known ones of a trail; some is false if they are no
+// sign of the trail: a SYN with another number opens another connection.
 func (t *trail) distance(l *leg, dir int, s *sighting) (d uint32, some bool) {
 	seq := s.seq - l.shift[dir]
 	switch {
@@ -193,7 +193,7 @@ func (t *trail) distance(l *leg, dir int, s *sighting) (d uint32, some bool) {
 	return d, some
 }
 
-// away is how far a number is from the nearest that is known of a direction.
+// away returns how far a number is from the nearest known one of a direction.
 func (t *trail) away(dir int, number uint32) (d uint32, known bool) {
 	near := func(to uint32) {
 		away := number - to
@@ -220,8 +220,8 @@ func (t *trail) away(dir int, number uint32) (d uint32, known bool) {
 	return d, known
 }
 
-// renumbered returns a SYN that is on its way and whose next sighting the segment is, with another number. A SYN
-// without any stamp can only look the same.
+// renumbered returns a SYN on its way of which the segment is the next sighting, with another number. If a SYN has no
+// stamp, it must look the same.
 func (c *comparer) renumbered(t *trail, l *leg, s *sighting, dir int) (found *journey, by pairedBy) {
 	if !s.has(flows.SYN) {
 		return c.renumberedWithin(t, l, s, dir)
@@ -338,7 +338,7 @@ func (c *comparer) sameBehindNAT(j *journey, l *leg, s *sighting, by pairedBy) b
 	return possible
 }
 
-// reunite finds the trail that the trail of a new journey is a part of, and makes them one. They have no point in
+// reunite finds the trail of which the trail of a new journey is a part, and merges the two. They have no point in
 // common.
 func (c *comparer) reunite(j *journey, l *leg) {
 	t, s := j.trail, &j.at[l.point]
@@ -358,7 +358,7 @@ func (c *comparer) reunite(j *journey, l *leg) {
 	c.merge(into, from, x, y, by)
 }
 
-// merge makes one trail of two. The journeys x and y, of the one and the other, are one.
+// merge makes one trail of two. The journey x of the one and y of the other are the same.
 func (c *comparer) merge(into, from *trail, x, y *journey, by pairedBy) {
 	turned := x.dir != y.dir
 	var shift [2]uint32 // from the numbers of the one to those of the other, by the directions of into
@@ -434,7 +434,7 @@ func (c *comparer) merge(into, from *trail, x, y *journey, by pairedBy) {
 	}
 }
 
-// resettle puts a journey from another trail into its own, or adds it to the one there that it is a part of.
+// resettle puts a journey from another trail into its own, or adds it to the journey there of which it is a part.
 func (c *comparer) resettle(j *journey) {
 	for p := range j.at {
 		if !j.at[p].seen() {
@@ -494,7 +494,7 @@ func (s *space) shift(n uint32) {
 	}
 }
 
-// sortedLegs are legs in the order of their ids.
+// sortedLegs returns legs in the order of their ids.
 func sortedLegs(legs map[uint64]*leg) []*leg {
 	return slices.SortedFunc(maps.Values(legs), func(a, b *leg) int { return cmp.Compare(a.id, b.id) })
 }

@@ -23,7 +23,7 @@ type path struct {
 	// first point, and where there is no such point.
 	clocks  []*clock
 	parents []int
-	linked  []int // how many segments that are
+	linked  []int // how many segments in common
 	groups  []int // by point: points of the same group have segments in common, at least by way of others
 	// stretches[i] lies between points i and i+1. It is empty where the two have nothing in common.
 	stretches []stretch
@@ -33,7 +33,7 @@ type path struct {
 	horizon int64
 }
 
-// first reads all captures for the first time.
+// first does the first reading of all captures.
 func first(ctx context.Context, sources []Source, o *Options) (*path, error) {
 	n := len(sources)
 	p := &path{
@@ -128,8 +128,8 @@ func (p *path) corrected(point int, t int64) int64 {
 	return t
 }
 
-// span is the time that a point's capture covers, by the first point's clock: from its first packet to its end, if the
-// file has one, or to its last packet. ok is false without a packet.
+// span returns the time that a point's capture covers, by the first point's clock: from its first packet to its end, if
+// the file tells it, or to its last packet. ok is false without a packet.
 func (p *path) span(point int) (from, until int64, ok bool) {
 	read := &p.surveys[point].read
 	if read.First == capture.NoTime {
@@ -150,7 +150,8 @@ func (p *path) usualDelay(from, to int) int64 {
 	return sum
 }
 
-// sideOf is on which side of a point the sender of a segment is, as far as is known: above 0 on the first point's.
+// sideOf says on which side of a point the sender of a segment is: above 0 towards the first point, below 0 towards the
+// last one, 0 if that is unknown.
 func (p *path) sideOf(point int, from, to flows.Addr) int {
 	return p.sides[point][from] - p.sides[point][to]
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// sketchSize is how many segments of a capture are kept to compare it with others. Of shorter captures that is all.
+// sketchSize is how many segments of a capture are kept to compare it with others. Of a shorter capture all are kept.
 const sketchSize = 1 << 15
 
-// A sketch keeps the segments with the smallest hashes (a bottom-k sketch). If the hash is of what a segment has at
-// every point of its path, the sketches of two captures hold the same segments, however long the captures are.
+// A sketch keeps the segments with the smallest hashes (a bottom-k sketch). The hash covers fields that a segment has at
+// every point of its path, so the sketches of two captures hold the same segments, however long the captures are.
 type sketch struct {
 	byHash map[uint64]*sample
 	order  sampleHeap // the largest hash first
@@ -20,7 +20,7 @@ type sketch struct {
 // A sample is a segment in a sketch.
 type sample struct {
 	hash     uint64
-	repeated bool // another segment of the capture has the same hash: it cannot be told which is which
+	repeated bool // another segment of the capture has the same hash: the two cannot be told apart
 	segment  flows.Segment
 }
 
@@ -57,7 +57,7 @@ func (s *sketch) lacks(seg *flows.Segment) bool {
 	return s.byHash[hash] == nil
 }
 
-// sampleHeap has the sample with the largest hash on top.
+// sampleHeap is a heap with the largest hash on top.
 type sampleHeap []*sample
 
 func (h sampleHeap) Len() int           { return len(h) }

@@ -14,7 +14,7 @@ import (
 // Source is the capture of one point.
 type Source struct {
 	Name  string
-	Files []string // one capture in order of time; none can be the standard input, for all are read twice
+	Files []string // one capture in order of time; none can be the standard input, because all are read twice
 }
 
 // MaxPoints is how many points can be compared.
@@ -25,7 +25,7 @@ type Options struct {
 	Filter   func(*capture.Packet) (bool, error) // which packets are read; nil is all
 	Decoder  flows.DecoderOptions
 	Analyzer analyzer.Options
-	// Offsets fix what the clocks of points are ahead of the first point's, in nanoseconds by the point's name.
+	// Offsets fix how far the clocks of points are ahead of the first point's, in nanoseconds by the point's name.
 	Offsets map[string]int64
 	// Ladder is the id of the connection whose journeys are all reported, 0 for none.
 	Ladder uint64

@@ -26,12 +26,12 @@ type stretch struct {
 	mostly, always kept
 }
 
-// usual describes ordinary segments in one direction of a stretch. Times are in nanoseconds.
+// usual describes what is usual of segments in one direction of a stretch. Times are in nanoseconds.
 type usual struct {
 	delays  int   // that were measured
 	delay   int64 // half of the segments take no longer
-	late    int64 // more than this a segment does not take by chance
-	jitter  int64 // so much more or less is no sign of anything
+	late    int64 // a segment that takes longer is late, not only unlucky
+	jitter  int64 // a smaller difference means nothing
 	longest int64
 	ttl     int  // by how much the TTL is lower behind it
 	ttlSeen bool // the above is known
@@ -57,7 +57,7 @@ func pairs(a, b *survey) []pair {
 		}
 		all = append(all, some...)
 		if i == 0 && len(some) >= enoughPairs {
-			break // numbers pass unchanged: what else is alike is alike by chance
+			break // numbers pass unchanged: other matches are by chance
 		}
 	}
 	slices.SortFunc(all, func(x, y pair) int {
@@ -141,10 +141,10 @@ func together(all []pair) ([]pair, int64) {
 	}), coarse
 }
 
-// hosts has the side of a point on which each address is: above 0 towards the first point, below 0 towards the last.
+// hosts says on which side of a point each address is: above 0 towards the first point, below 0 towards the last.
 type hosts map[flows.Addr]int
 
-// sender and receiver of a segment.
+// ends returns the sender and the receiver of a segment.
 func ends(s *flows.Segment) (from, to flows.Addr) {
 	if s.FromB {
 		return s.Key.B, s.Key.A
@@ -206,8 +206,8 @@ func orient(all []pair, left, right hosts) {
 	}
 }
 
-// wayOf is the direction of a segment by the hosts' sides; where they are not known, the opener is taken
-// to be at the first point's side.
+// wayOf returns the direction of a segment by the hosts' sides. If these are unknown, it takes the opener to be on the
+// first point's side.
 func wayOf(s *flows.Segment, side hosts) way {
 	from, to := ends(s)
 	return wayBetween(side[from]-side[to], openerSends(s))
@@ -235,7 +235,7 @@ func openerSends(s *flows.Segment) bool {
 // common is what two captures have in common.
 type common struct {
 	pairs  []pair
-	coarse int64 // what the right one's clock is ahead, about
+	coarse int64 // how far the right one's clock is ahead, roughly
 }
 
 func newCommon(left, right *survey) common {
@@ -254,7 +254,7 @@ func newStretch(c common, left hosts) *stretch {
 	s.findKept(all)
 	ticks := make([]tick, 0, len(all))
 	ways := make([]way, len(all))
-	openers := map[flows.Key]bool{} // whether Key.B opened, as far as the first segment tells
+	openers := map[flows.Key]bool{} // whether Key.B opened, by the first segment
 	for i, p := range all {
 		fromB, known := openers[p.left.Key]
 		if !known {
@@ -293,7 +293,7 @@ func newStretch(c common, left hosts) *stretch {
 	return s
 }
 
-// findKept finds out what segments have unchanged in most pairs.
+// findKept finds the fields that are unchanged in most pairs.
 func (s *stretch) findKept(all []pair) {
 	var ids, stamps, windows struct{ same, all int }
 	for _, p := range all {
@@ -315,15 +315,14 @@ func (s *stretch) findKept(all []pair) {
 			windows.same++
 		}
 	}
-	// Of what no pair has there is nothing to compare.
+	// A field that no pair has cannot be compared.
 	s.mostly = kept{ids.same*2 >= ids.all, stamps.same*2 >= stamps.all, windows.same*2 >= windows.all}
 	const few = 16
 	s.always = kept{ids.same == ids.all && ids.all > few, stamps.same == stamps.all && stamps.all > few,
 		windows.same == windows.all && windows.all > few}
 }
 
-// mistaken reports a pair of segments that are not the same one: one is a retransmission of
-// the other, which its point missed.
+// mistaken reports a pair of two segments: one is a retransmission of the other, and each point missed one of them.
 func (s *stretch) mistaken(p pair) bool {
 	l, r := p.left, p.right
 	return s.mostly.id && l.IPID != r.IPID ||
@@ -331,7 +330,7 @@ func (s *stretch) mistaken(p pair) bool {
 			l.Options.TSEcr != r.Options.TSEcr)
 }
 
-// A general-purpose host holds a packet for up to some milliseconds now and then, when it has something else to do.
+// A busy general-purpose host sometimes holds a packet for some milliseconds.
 const (
 	hiccup       = 3e6 // ns
 	jitterFactor = 10
@@ -371,7 +370,7 @@ func mostly(counts map[int]int, all int) (key int, known bool) {
 	return 0, false
 }
 
-// error is how far the clock can be wrong in the middle of its time, in nanoseconds.
+// error returns how far the clock can be wrong in the middle of its time, in nanoseconds.
 func (c *clock) error() int64 {
 	least := math.Inf(1)
 	for i := range c.pieces {

@@ -110,7 +110,7 @@ func (s *sums) changed(stretch int, w way, ch *change, from, to record.Value) {
 	changes[key].segments += uint64(ch.count)
 }
 
-// usually is the share of segments from which on a change counts as one that the stretch always makes.
+// usually is the share of changed segments from which on a change counts as one that the stretch always makes.
 const usually = 0.9
 
 func (f field) ofSyns() bool {

@@ -14,7 +14,7 @@ import (
 type survey struct {
 	account
 	segments uint64
-	// sketches are of the same segments by what different devices leave alone, the strictest first.
+	// sketches sample the same segments by the fields that different devices leave unchanged, the strictest first.
 	sketches [3]*sketch
 	kinds    [segmentKinds]uint64
 	biggest  uint32 // bytes of payload in one segment
@@ -23,10 +23,10 @@ type survey struct {
 	hosts    map[flows.Addr]bool
 }
 
-// hashes are what the sketches are of.
+// hashes are the hashes of the sketches.
 var hashes = [3]func(*flows.Segment) (uint64, bool){numbersHash, stampsHash, socketsHash}
 
-// maxHosts bounds the addresses that are remembered of a capture.
+// maxHosts bounds the remembered addresses of a capture.
 const maxHosts = 1 << 16
 
 // segmentKind is the kind of a segment. Capture filters select by it.
@@ -52,14 +52,14 @@ func kindOf(f flows.Flags) segmentKind {
 	return kindOther
 }
 
-// survey reads a capture for the first time.
+// survey does the first reading of a capture.
 func (s *Source) survey(ctx context.Context, o *Options) (*survey, error) {
 	v := &survey{hosts: map[flows.Addr]bool{}}
 	for i := range v.sketches {
 		v.sketches[i] = newSketch()
 	}
 	tracking := o.Analyzer
-	joined := map[uint64]bool{} // connections that were under way, of which what came before is not missing
+	joined := map[uint64]bool{} // connections that were under way: the capture need not have their beginning
 	tracking.Trace = func(id uint64, seg *flows.Segment, effect tcpstate.Effect) {
 		switch {
 		case id == seg.Packet && !seg.Flags.Has(flows.SYN):

@@ -5,7 +5,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// A trail is one connection along the path: what its analyzers make of it at each point, and its segments' journeys.
+// A trail is one connection along the path: what the analyzer of each point knows of it, and its segments' journeys.
 //
 // Its two ends have the numbers 0 and 1, and so has the direction of what each sends. Sequence numbers of a trail are
 // counted as at the point where it was seen first; another point's are shifted against them if a device renumbers.
@@ -15,7 +15,7 @@ type trail struct {
 	points  int    // that have a leg
 	open    int    // legs that have not ended
 	reverse bool   // end 0 is on the last point's side
-	sure    bool   // of that
+	sure    bool   // that reverse is right
 	opener  int    // the end that opened, as far as is known
 	opened  bool   // its SYN was seen
 	first   int64
@@ -30,7 +30,7 @@ type trail struct {
 
 	// What the record reports.
 	kept     []*journey // journeys that did not go smoothly, to be judged when all is known
-	shed     uint64     // of which there were too many to keep
+	shed     uint64     // journeys that were too many to keep
 	gaps     []gap      // what points lack for reasons known beforehand
 	changes  []change
 	nat      []translation // by stretch
@@ -40,23 +40,23 @@ type trail struct {
 }
 
 // A passing is what passed a stretch in one direction: how many segments, and the highest numbers of their packets
-// before and behind it, by which the next one is known to be in order.
+// before and behind it. These show whether the next segment is in order.
 type passing struct {
 	segments uint32
 	up, down uint64
 }
 
-// passing is that of a stretch and a direction.
+// passing returns the passing of a stretch and a direction.
 func (t *trail) passing(stretch, dir int) *passing { return &t.passings[2*stretch+dir] }
 
-// A gap is what a point lacks of one direction for one reason.
+// A gap is the segments of one direction that a point lacks for one reason.
 type gap struct {
 	point   int
 	dir     int
 	reason  record.BlindReason
 	count   uint64
-	segment sighting // the first, where it was seen
-	at      int      // and the point of that
+	segment sighting // the first one, where it was seen
+	at      int      // the point that saw it
 	packets []uint64 // of it
 }
 
@@ -116,7 +116,7 @@ type report struct {
 	quote  *flows.Quote
 }
 
-// pairedBy is how the legs of a trail were matched: the weakest reason of all.
+// pairedBy is the reason why legs were matched. A trail has the weakest reason of its legs.
 type pairedBy uint8
 
 const (
@@ -149,7 +149,7 @@ type leg struct {
 	ackedAt  [2]bool // acked is known
 	ttl      [2]ttl  // of what came from the point before
 	end      *legEnd // nil until it has ended
-	also     *leg    // another connection that this point's analyzer takes for another one
+	also     *leg    // the same connection once more, which this point's analyzer takes for another one
 	nextKey  *leg    // with the same hash of key
 }
 
@@ -159,7 +159,7 @@ type ttl struct {
 	known bool
 }
 
-// talk is when a side sent segments that are neither SYN nor RST: no middlebox makes these.
+// talk is when a side sent segments that are neither SYN nor RST, which no middlebox makes.
 type talk struct {
 	some        bool
 	first, last int64
@@ -173,7 +173,7 @@ func (k *talk) at(t int64) {
 	k.first, k.last = min(k.first, t), max(k.last, t)
 }
 
-// A space is which part of a direction's sequence space a point has seen: all below high but the holes.
+// A space is the part of a direction's sequence space that a point has seen: from low to high, without the holes.
 type space struct {
 	begun bool
 	low   uint32 // the first number seen
@@ -183,7 +183,7 @@ type space struct {
 
 type hole struct{ from, until uint32 }
 
-// maxHoles bounds the holes that are remembered of one direction at one point.
+// maxHoles bounds the remembered holes of one direction at one point.
 const maxHoles = 256
 
 func after(a, b uint32) bool { return int32(a-b) > 0 }
@@ -197,7 +197,7 @@ func (s *space) see(from, until uint32) {
 		s.begun, s.low, s.high = true, from, until
 		return
 	}
-	if after(s.low, from) { // something older: what is between is a hole
+	if after(s.low, from) { // something older: between lies a hole
 		if after(s.low, until) && len(s.holes) < maxHoles {
 			s.holes = append(s.holes, hole{until, s.low})
 		}
@@ -238,7 +238,7 @@ func (s *space) has(from, until uint32) bool {
 	return true
 }
 
-// wayOf is the direction along the path of what an end sends.
+// wayOf returns the direction along the path in which an end sends.
 func (t *trail) wayOf(dir int) way {
 	if (dir == 1) != t.reverse {
 		return toClient
@@ -246,8 +246,8 @@ func (t *trail) wayOf(dir int) way {
 	return toServer
 }
 
-// along calls the points in the order in which a segment of a direction comes to them 0, 1, …: place is the number of a
-// point, and point the point of a number. They are each other's inverse.
+// place numbers the points 0, 1, … in the order in which a segment of a direction comes to them. It is its own inverse:
+// it also returns the point with a number.
 func (t *trail) place(dir, point int) int {
 	if t.wayOf(dir) == toServer {
 		return point
@@ -257,7 +257,7 @@ func (t *trail) place(dir, point int) int {
 
 func (t *trail) pointAt(dir, place int) int { return t.place(dir, place) }
 
-// dir is who sends a segment: 0 or 1.
+// dir returns the end that sends a segment: 0 or 1.
 func (l *leg) dir(fromB bool) int {
 	if fromB != l.swapped {
 		return 1

@@ -14,7 +14,7 @@ import (
 // This file finds pairs of connections that a proxy joins. The proxy ends one and opens the other, so no segment of one
 // is a segment of the other.
 
-// A half is a connection that ends, or begins, at a stretch, as far as the points show.
+// A half is a connection that seems to end, or to begin, at a stretch.
 type half struct {
 	number     uint64
 	start, end int64
@@ -26,10 +26,10 @@ type half struct {
 	opened     record.Way
 }
 
-// maxHalves bounds those that are kept of each side of a stretch.
+// maxHalves bounds the halves that are kept of each side of a stretch.
 const maxHalves = 100_000
 
-// keepHalf keeps a connection in which both sides talked and that some points beside each other saw and others did not.
+// keepHalf keeps a connection in which both sides talked and which only some neighbouring points saw.
 func (c *comparer) keepHalf(t *trail) {
 	if !t.talks[0] || !t.talks[1] {
 		return
@@ -71,7 +71,7 @@ func (c *comparer) keepHalf(t *trail) {
 	}
 }
 
-// A couple is two halves that belong together, perhaps.
+// A couple is two halves that may belong together.
 type couple struct {
 	left, right *half
 	points      int
@@ -184,8 +184,8 @@ func (c *comparer) twoRecord(x *couple, stretch int) *record.Compared {
 	}
 }
 
-// separate reports whether a trail is two connections: only their addresses joined its legs, and on some stretch,
-// though both sides of it see the two hosts talk, nothing but the opening segments passed.
+// separate reports whether a trail is two connections: only addresses joined its legs, both sides of a stretch see the
+// two hosts talk, and only the opening segments passed that stretch.
 func (t *trail) separate() (stretch int, yes bool) {
 	if t.joined != byShape {
 		return 0, false

@@ -13,7 +13,7 @@ import (
 
 // judge decides what became of a segment.
 func (c *comparer) judge(t *trail, j *journey) {
-	first, last := -1, -1 // on its way
+	first, last := -1, -1 // places along its way
 	for place := range j.at {
 		if j.at[t.pointAt(j.dir, place)].seen() {
 			if first < 0 {
@@ -32,7 +32,7 @@ func (c *comparer) judge(t *trail, j *journey) {
 	c.judgeFate(t, j, last)
 }
 
-// whyMissed is why a point lacks a segment that has passed it.
+// whyMissed returns why a point lacks a segment that passed it.
 func (c *comparer) whyMissed(t *trail, p int) record.BlindReason {
 	if t.legs[p] == nil {
 		return record.BlindFiltered
@@ -56,7 +56,7 @@ func (c *comparer) blind(t *trail, j *journey, p int) record.BlindReason {
 	return c.blindTo(p, w, kind, at)
 }
 
-// judgeTiming looks at the way between the first and the last point at which a segment was seen.
+// judgeTiming judges the timing of a segment between the first and the last point that saw it.
 func (c *comparer) judgeTiming(t *trail, j *journey, first, last int) {
 	from := t.pointAt(j.dir, first)
 	for place := first + 1; place <= last; place++ {
@@ -84,12 +84,12 @@ func (c *comparer) judgeTiming(t *trail, j *journey, first, last int) {
 	}
 }
 
-// moved is a delay from one point to another by the clocks as the user gave them.
+// moved returns a delay from one point to another by the clocks that the user gave.
 func (c *comparer) moved(delay int64, from, to int) int64 {
 	return delay + c.moves[to] - c.moves[from]
 }
 
-// judgeOrigin decides where a segment came from that earlier points did not see.
+// judgeOrigin decides where a segment came from if earlier points did not see it.
 func (c *comparer) judgeOrigin(t *trail, j *journey, first int) {
 	to := t.pointAt(j.dir, first)
 	for place := first - 1; place >= 0; place-- {
@@ -99,8 +99,8 @@ func (c *comparer) judgeOrigin(t *trail, j *journey, first int) {
 				c.lacking(t, j, from, record.BlindFiltered)
 				continue
 			}
-			// Nothing of the connection comes from beyond. An answer to an attempt that got no further was made here,
-			// if this point shows segments from where it claims to come.
+			// Nothing of the connection comes from beyond. The answer to an attempt that got no further was made here, if
+			// this point shows other segments from the side that the answer claims to come from.
 			if j.dir == t.opener || t.talks[j.dir] || !c.knows(from, to, t, j.dir) {
 				return
 			}
@@ -144,9 +144,9 @@ func (c *comparer) missedOrigin(t *trail, j *journey, p int) record.BlindReason 
 	seen := &l.passed[j.dir]
 	if j.space() > 0 && !seen.has(j.seq, j.end()) {
 		switch {
-		case l.ackedAt[j.dir] && !after(j.end(), l.acked[j.dir]): // its receiver acknowledged it, to its sender
+		case l.ackedAt[j.dir] && !after(j.end(), l.acked[j.dir]): // its receiver acknowledged it
 			return record.BlindDropped
-		case seen.begun && !j.flags.Has(flows.SYN) && after(seen.high, j.seq): // its sender went on after it
+		case seen.begun && !j.flags.Has(flows.SYN) && after(seen.high, j.seq): // its sender continued after it
 			return record.BlindDropped
 		}
 	}
@@ -156,8 +156,8 @@ func (c *comparer) missedOrigin(t *trail, j *journey, p int) record.BlindReason 
 	return c.missedTime(t, j, p)
 }
 
-// hops reports whether the TTL of a segment, at its first point, is that of others that have passed a point before it:
-// it has come as far.
+// hops reports whether a segment has, at its first point, the TTL of others that passed a point before it. Then it has
+// come as far.
 func (t *trail) hops(j *journey, before int) bool {
 	first := t.pointAt(j.dir, 0)
 	for place := range j.at {
@@ -169,7 +169,7 @@ func (t *trail) hops(j *journey, before int) bool {
 	return known && ttl.known && ttl.value == j.at[first].ttl
 }
 
-// judgeFate decides where a segment went that later points did not see.
+// judgeFate decides what became of a segment if later points did not see it.
 func (c *comparer) judgeFate(t *trail, j *journey, last int) {
 	from := t.pointAt(j.dir, last)
 	for place := last + 1; place < len(j.at); place++ {
@@ -179,8 +179,8 @@ func (c *comparer) judgeFate(t *trail, j *journey, last int) {
 				c.lacking(t, j, to, record.BlindFiltered)
 				continue
 			}
-			// Nothing of the connection is seen beyond. Where both sides talk it takes another way, or the point's
-			// filter leaves it out.
+			// Nothing of the connection is seen beyond. If both sides talk, it takes another way, or the point's filter
+			// leaves it out.
 			if c.talksBeside(t, to) || !c.knows(to, from, t, 1-j.dir) {
 				return
 			}
@@ -226,15 +226,16 @@ func (c *comparer) missedFate(t *trail, j *journey, p, place int) record.BlindRe
 	return c.missedTime(t, j, p)
 }
 
-// repeatsUnseen reports whether a segment repeats one that would have reached a point before its capture began. An
-// acknowledgement may be of that one.
+// repeatsUnseen reports whether a segment repeats one that would have reached a point before its capture began. Then an
+// acknowledgement may be for the earlier one.
 func (c *comparer) repeatsUnseen(j *journey, p int) bool {
 	from, _, _ := c.span(p)
 	return slices.ContainsFunc(j.repeats, func(o *journey) bool { return c.expected(o, p) < from })
 }
 
-// acknowledged reports whether a segment's receiver has acknowledged it, from beyond a point. The last point's own
-// capture can lack that too; but who answers a SYN before it need not be the receiver.
+// acknowledged reports whether a segment's receiver has acknowledged it from beyond a point. The last point's own
+// capture can lack the acknowledgement, so for that point one seen anywhere counts, except of a SYN: a device before
+// the point may have answered it.
 func (c *comparer) acknowledged(t *trail, j *journey, p, place int) bool {
 	begin := place
 	if place == len(j.at)-1 && !(j.flags.Has(flows.SYN) && t.legs[p].isnSeen[j.dir]) {
@@ -270,9 +271,9 @@ func (c *comparer) missedTime(t *trail, j *journey, p int) record.BlindReason {
 	return ""
 }
 
-// outside is the reason why a point may have missed a segment that should have come before its first packet or after
-// its last. If nothing shows that the capture did not cover that time, it did; but of what was on its way when all
-// captures ended nothing is known.
+// outside returns the reason why a point may have missed a segment that should have come before its first packet or
+// after its last. The capture counts as covering that time unless something shows that it did not. Nothing is known of
+// segments on their way when all captures ended.
 func (c *comparer) outside(t *trail, j *journey, p int) record.BlindReason {
 	from, until, ok := c.span(p)
 	at := c.expected(j, p)
@@ -304,8 +305,8 @@ func (c *comparer) outside(t *trail, j *journey, p int) record.BlindReason {
 	return ""
 }
 
-// talksOutside reports whether a side of the trail sent something that passed a point at a time at which its capture
-// has nothing: it was seen behind the point and, unless no capture before it covers the time, before it.
+// talksOutside reports whether a side of the trail sent something that passed a point at a time that its capture lacks:
+// other points saw it behind the point and, if a capture there covers the time, before the point.
 func (c *comparer) talksOutside(t *trail, p int, outside func(*talk) bool, covers func(first, last int64) bool) bool {
 	for dir := range 2 {
 		place := t.place(dir, p)
@@ -357,7 +358,7 @@ func (c *comparer) talksBeside(t *trail, p int) bool {
 	return talks[0] && talks[1]
 }
 
-// knows reports whether a point that shows nothing of a trail has other segments of the end's host, so that it would
+// knows reports whether a point that shows nothing of a trail has other segments of the end's host. Such a point would
 // have shown the trail. NAT may have given the host another address there. Captures without a common segment may hold
 // different traffic.
 func (c *comparer) knows(p, seenAt int, t *trail, end int) bool {
@@ -499,7 +500,7 @@ func (c *comparer) packetMap(numbers []uint64) map[string]record.PacketNumber {
 	return m
 }
 
-// flagNames are the control bits in the order of the RFC's figures: FIN,ACK.
+// flagNames lists the control bits in the order of the RFC's figures: FIN,ACK.
 func flagNames(f flows.Flags) []string {
 	names := []string{}
 	for _, bit := range []struct {

@@ -12,15 +12,15 @@ import (
 	"github.com/tcplife/tcplife/internal/pack"
 )
 
-// chunk is a piece of something long that is taken to another worker: of what, and its number in that, from 0. They
-// come in any order.
+// chunk is a piece of something long on its way to another worker, with its source and its number there, from 0.
+// Chunks come in any order.
 type chunk struct {
 	Source source
 	Number uint64
 	Bytes  []byte // compressed
 }
 
-// source is what a chunk is of, and of that what comes from whom.
+// source says what a chunk is a piece of, and which worker's.
 type source struct{ of, from uint64 }
 
 func (s source) compare(t source) int {
@@ -68,7 +68,7 @@ func newSpool(next func(*[]byte) bool) (s *spool, err error) {
 	if s.file, err = os.CreateTemp("", "tcplife-beam-"); err != nil {
 		return nil, fmt.Errorf("keep what other workers sent: %w", err)
 	}
-	os.Remove(s.file.Name()) // it lives as long as it is open
+	os.Remove(s.file.Name()) // the file exists as long as it is open
 	var b []byte
 	for next(&b) {
 		var c chunk
@@ -91,7 +91,7 @@ func newSpool(next func(*[]byte) bool) (s *spool, err error) {
 
 func (s *spool) close() { s.file.Close() }
 
-// all returns the sources of the chunks, in order.
+// all returns the sources of all chunks, in order.
 func (s *spool) all() (list []source) {
 	for _, c := range s.chunks {
 		if len(list) == 0 || list[len(list)-1] != c.source {

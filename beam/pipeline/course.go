@@ -11,7 +11,7 @@ import (
 	"github.com/tcplife/tcplife/internal/pack"
 )
 
-// followed is the course of a stretch, and what else is known of it once it was read.
+// followed is the course of a stretch, with what else its first reading shows.
 type followed struct {
 	Course  course.Course
 	Packets uint64
@@ -72,7 +72,7 @@ func (f *joinFn) ProcessElement(_ context.Context, _ int64, courses func(*[]byte
 	sum := flows.Stats{Decoded: map[string]uint64{}, Undecoded: map[string]uint64{}}
 	for courses(&b) {
 		if len(b) == 0 {
-			continue // it is there for this to run where there is no stretch
+			continue // the seed, so that this step runs without any stretch
 		}
 		var c followed
 		if _, err := packedFollowed.Read(b, &c); err != nil {
@@ -96,7 +96,7 @@ func (f *joinFn) ProcessElement(_ context.Context, _ int64, courses func(*[]byte
 // maxSlices is how many slices a journal has at most.
 const maxSlices = 4096
 
-// cuts are the times at which stretches begin, or some of those.
+// cuts returns the times that cut a journal into at most maxSlices slices: beginnings of stretches.
 func cuts(w *course.Whole) (list []int64) {
 	every := len(w.Stretches)/maxSlices + 1
 	for i := every; i < len(w.Stretches); i += every {

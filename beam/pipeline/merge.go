@@ -89,7 +89,7 @@ func (s *stats) capture(files []string) capture.Stats {
 	return t
 }
 
-// seed has join and merge run also where there is no stretch and no connection.
+// seed makes join and merge run even without a stretch or a connection.
 func seed([]byte) (int64, []byte) { return 0, newChunk(source{ends, ends}, 0, nil) }
 
 func pagesOf(chunks iter.Seq2[[]byte, error]) iter.Seq2[[]byte, error] {
@@ -124,12 +124,12 @@ type outputs struct {
 	open   map[string]*output
 }
 
-// output is what goes to one file next, or, where a file is full, to the next one of its kind.
+// output is what goes to a file next. If the file is full, it goes to the next one of its kind.
 type output struct {
-	batch   []byte // records that are not sent
+	batch   []byte // records that are not sent yet yet
 	records int    // how many
 	sent    uint64 // batches
-	of      uint64 // files of the kind before
+	of      uint64 // earlier files of the kind
 }
 
 func (o *outputs) add(c *record.Connection) {

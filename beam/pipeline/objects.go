@@ -64,8 +64,8 @@ func (c *Config) open(ctx context.Context, paths ...string) (*reader, error) {
 	return r, nil
 }
 
-// failed is what kept an object from being read to its end. To package capture this is damage, but the object may be
-// sound: the step must fail.
+// failed returns the error that kept an object from being read to its end. Package capture reports it as damage, but
+// the object may be sound, so the step must fail.
 func (r *reader) failed() error {
 	if r.unopened != nil {
 		return r.unopened
@@ -78,7 +78,7 @@ func (r *reader) failed() error {
 	return nil
 }
 
-// An object is a file of an object store, read from its beginning. Where the connection breaks it is read on from
+// An object is a file of an object store, read from its beginning. If the connection breaks, a new one continues from
 // there.
 type object struct {
 	ctx   context.Context
@@ -91,7 +91,7 @@ type object struct {
 	err   error
 }
 
-// objectTries is how many times an object's connection may break.
+// objectTries is how many times the connection to the store may break while an object is read.
 const objectTries = 5
 
 func openObject(ctx context.Context, path string) (*object, error) {
@@ -130,7 +130,7 @@ func (o *object) Read(p []byte) (int, error) {
 	}
 }
 
-// again opens the object once more, and goes to where reading failed.
+// again opens the object once more at the offset where reading failed.
 func (o *object) again(failed error) error {
 	o.tries--
 	if o.tries < 0 || o.ctx.Err() != nil {

@@ -1,27 +1,27 @@
 // Package pipeline is tcplife's tracker as a pipeline of Apache Beam, for archives that outgrow one machine.
-// What it writes is what `tcplife read` of all the files writes, byte for byte, however the files are cut and
-// in whatever order they are named.
+// It writes what `tcplife read` of all the files writes, byte for byte, whatever the cuts between the files and
+// the order of their names.
 //
 //	paths
-//	  │ survey     a file: how many packets of what time it has
-//	  │ plan       one worker: cuts the time into stretches of one file or some, mostly at the end of a file
+//	  │ survey     a file: its packets, and their times
+//	  │ plan       one worker: cuts the time into stretches of one or several files, mostly at the end of a file
 //	  │ course     a stretch: how it moves the capture's clock, and the sockets in it, as hashes
 //	  │ ── GroupByKey, one key
 //	  │ join       one worker: the clock at the beginning of each stretch
 //	  │ ── GroupByKey by hash
-//	  │ cross      some hashes: which connections cross from a stretch to another
+//	  │ cross      some hashes: which connections cross from one stretch to another
 //	  │ ── GroupByKey by stretch
-//	  │ read       a stretch: follows the connections within it, which gives a journal. Segments of the others
-//	  │            become blocks, by part; a part has the connections of some hashes
+//	  │ read       a stretch: follows the connections within it and writes their journal. Segments of the others
+//	  │            become blocks by part; a part has the connections of some hashes
 //	  │ ── GroupByKey by part
-//	  │ track      a part: its blocks in order, through the analyzer, give a journal
+//	  │ track      a part: the analyzer reads its blocks in order and writes a journal
 //	  │ ── GroupByKey, one key
-//	  │ merge      one worker: the journals, in the order of what happened, give the records, and their sums
+//	  │ merge      one worker: makes records and sums of the journals, in the order of events
 //	  │ ── GroupByKey by file of the output
 //	  │ write      a file
 //
-// No element is a packet: workers exchange blocks of thousands of segments, pages of a journal, and batches of records,
-// compressed. A worker keeps those of one key in a temporary file, not in memory.
+// No element is a packet: workers exchange compressed blocks of thousands of segments, pages of a journal, and batches
+// of records. A worker keeps the elements of a key in a temporary file, not in memory.
 package pipeline
 
 import (
@@ -35,14 +35,14 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Config is what to read, how, and where to write. All workers must see the files under the same names.
+// Config says what to read, how, and where to write. All workers must see the files under the same names.
 type Config struct {
 	Files  []string // in the order in which packets of the same time count
 	Output string   // directory
 	Format Format
 
 	Parts   int   // how many parts the connections are divided into
-	Stretch int64 // how many bytes of files a stretch has at least, but for the last one
+	Stretch int64 // how many bytes of files a stretch has at least; the last one may have fewer
 
 	MSL, EmbryonicLimit, IdleLimit time.Duration    // as in analyzer.Options
 	Ports                          ledger.PortRange // likewise

@@ -24,11 +24,11 @@ type stretch struct {
 	From, To int64
 	Files    []string // that have packets in it
 	Before   uint64   // how many packets the files have that end before it
-	Held     []held   // what of these may still wait for other fragments, in the order in which it comes
+	Held     []held   // their fragments that may still wait for others, in the order of arrival
 }
 
-// heldFor is how long before a stretch a fragment came at most that is looked at: twice as long as flows.Decoder waits,
-// for times go back at times.
+// heldFor is the greatest age of a fragment that can matter to a stretch: twice as long as flows.Decoder waits, because
+// times sometimes go back.
 const heldFor = int64(120e9) // ns
 
 var (
@@ -36,7 +36,7 @@ var (
 	packedStretch = pack.Of[stretch]()
 )
 
-// planFn plans which worker reads what.
+// planFn divides the work among the workers.
 type planFn struct{ Config Config }
 
 func (f *planFn) ProcessElement(_ context.Context, _ int64, surveys func(*[]byte) bool, emitPlan,
@@ -63,7 +63,7 @@ func (f *planFn) ProcessElement(_ context.Context, _ int64, surveys func(*[]byte
 	return nil
 }
 
-// total adds up what the files hold, as capture.Reader does that reads them as one.
+// total adds up what the files hold, as a capture.Reader of all of them does.
 func total(files []surveyed) stats {
 	// Damage is reported in the order in which a reader finds it: at once if a file has no packet, else after its last
 	// one.
@@ -101,7 +101,7 @@ func total(files []surveyed) stats {
 	return t
 }
 
-// cut cuts the time that the files take into stretches of so many bytes of files at least.
+// cut cuts the time of the files into stretches of at least so many bytes.
 func cut(files []surveyed, atLeast int64) (list []stretch) {
 	files = slices.DeleteFunc(slices.Clone(files), func(s surveyed) bool { return s.Stats.Packets == 0 })
 	slices.SortFunc(files, func(a, b surveyed) int {
@@ -149,7 +149,7 @@ func cut(files []surveyed, atLeast int64) (list []stretch) {
 	return list
 }
 
-// between is where to cut before a file begins. Of a file that continues after the cut, the part before it is read
+// between returns where to cut before a file begins. If a file continues after the cut, its part before the cut is read
 // twice. So if this file begins only a little before the others end, as in a rotated set, the cut is after their end.
 func between(latest int64, f *surveyed) int64 {
 	const little = 16

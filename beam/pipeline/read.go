@@ -18,7 +18,7 @@ import (
 // blockSegments is how many segments of a part a block has at most.
 const blockSegments = 4096
 
-// decoded are flows.Stats without what cannot be packed.
+// decoded is flows.Stats without the fields that cannot be packed.
 type decoded struct {
 	Stats     flowStats
 	Decoded   []count
@@ -37,7 +37,7 @@ type count struct {
 
 var packedBlock = pack.Of[[]course.Passage]()
 
-// What readFn gets for a stretch: the stretch itself, and which connections cross from it to others.
+// The inputs of readFn for a stretch: the stretch itself, and the connections that cross from it to others.
 const (
 	isStretch = iota
 	isCrossing
@@ -55,7 +55,7 @@ func (f *readFn) ProcessElement(ctx context.Context, number int64, told func(*[]
 	if _, err := packedWhole.Read(joined, &w); err != nil {
 		return err
 	}
-	s, cross, err := toldOf(told)
+	s, cross, err := unpackInputs(told)
 	if err != nil {
 		return err
 	}
@@ -86,8 +86,8 @@ func (f *readFn) ProcessElement(ctx context.Context, number int64, told func(*[]
 	return nil
 }
 
-// toldOf unpacks what readFn gets for a stretch.
-func toldOf(next func(*[]byte) bool) (s *stretch, cross map[socketHash]bool, err error) {
+// unpackInputs unpacks the inputs of readFn for a stretch.
+func unpackInputs(next func(*[]byte) bool) (s *stretch, cross map[socketHash]bool, err error) {
 	s, cross = &stretch{}, map[socketHash]bool{}
 	var b []byte
 	for next(&b) {
@@ -106,7 +106,7 @@ func toldOf(next func(*[]byte) bool) (s *stretch, cross map[socketHash]bool, err
 	return s, cross, nil
 }
 
-// stretchRead is what was read of a stretch.
+// stretchRead is what reading a stretch gave.
 type stretchRead struct {
 	packets uint64
 	decoded decoded
@@ -170,8 +170,8 @@ func (c *Config) readStretch(ctx context.Context, s *stretch, each func(*flows.S
 	return t, nil
 }
 
-// decodedBetween is what was decoded between two moments. Where a datagram from before is completed what was lost then
-// is less: so numbers can be below 0, and still add up.
+// decodedBetween returns what was decoded between two moments. A datagram from before can be completed between them, so
+// fewer are lost: a number can be below 0, and the sums are still right.
 func decodedBetween(a, b flows.Stats) decoded {
 	return decoded{
 		flowStats{b.Packets - a.Packets, b.Segments - a.Segments, b.Quotes - a.Quotes,
@@ -195,7 +195,7 @@ func counts(a, b map[string]uint64) (list []count) {
 	return list
 }
 
-// addTo adds what was decoded of a stretch.
+// addTo adds the counts of a stretch to s.
 func (d *decoded) addTo(s *flows.Stats) {
 	t := &d.Stats
 	s.Packets += t.Packets
@@ -225,7 +225,7 @@ func (d *decoded) stats() flows.Stats {
 	return s
 }
 
-// divider divides the segments of a stretch among the parts, and keeps those of connections that lie in it.
+// divider divides the segments of a stretch among the parts, and follows the connections that lie within the stretch.
 type divider struct {
 	stretch, segments uint64
 	clock             course.Clock
@@ -241,7 +241,7 @@ type part struct {
 	sent     uint64 // blocks
 }
 
-// within is where segments go of connections that lie in the stretch.
+// within stands for the stretch itself: a connection that lies in it goes to no part.
 const within = -1
 
 // add takes in the next segment of the stretch.
@@ -251,7 +251,7 @@ func (d *divider) add(seg *flows.Segment) {
 	d.clock.See(seg)
 	mine := d.of(&seg.Key)
 	if jump := x.Clock.Jump; jump != nil {
-		if its := d.of(&jump.Key); its != mine { // it must learn whether it is believed
+		if its := d.of(&jump.Key); its != mine { // that part must learn whether the jump is believed
 			d.put(its, &x)
 		}
 	}

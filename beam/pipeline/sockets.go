@@ -41,10 +41,10 @@ func (h socketHash) bucket() int { return int(h >> (hashBits - bucketBits)) }
 // part is the one of n parts that follows the connections of the hash.
 func (h socketHash) part(n int) int { return int(h % socketHash(n)) }
 
-// sockets are hashes: as they come, and then once each and in order.
+// sockets collects hashes as they come, and then has each once, in order.
 type sockets struct {
 	list   []socketHash
-	latest [1 << 12]socketHash // most segments are of a connection that had one not long ago
+	latest [1 << 12]socketHash // most segments belong to a connection that had another one shortly before
 }
 
 func (s *sockets) add(h socketHash) {
@@ -125,7 +125,7 @@ func (f *crossFn) ProcessElement(_ context.Context, bucket int64, lists func(*[]
 	return nil
 }
 
-// crossing gives the hashes that cross by stretch, some of them twice.
+// crossing returns the hashes that cross, by stretch; some occur twice.
 func crossing(s *spool, w *course.Whole, lasts int64) (map[uint64]hashList, error) {
 	cross, before := map[uint64]hashList{}, map[socketHash]uint64{}
 	for _, stretch := range s.all() {

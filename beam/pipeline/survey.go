@@ -14,7 +14,7 @@ import (
 	"github.com/tcplife/tcplife/internal/pack"
 )
 
-// file is one of those to read, and its place among them.
+// file is a capture file and its place in the order of files.
 type file struct {
 	Order int
 	Path  string
@@ -25,14 +25,14 @@ type surveyed struct {
 	file
 	Size   int64 // bytes, compressed as they are
 	Stats  stats
-	Begin  int64  // the time of its first packet; later: it has none, so that the file comes after all others
-	Latest int64  // likewise the latest until its end
-	Held   []held // the fragments that wait at its end for others
+	Begin  int64  // the time of its first packet; later if it has none, so that the file comes after all others
+	Latest int64  // the latest time in it, likewise
+	Held   []held // the fragments that wait for others at its end
 }
 
 // held is a packet with a part that waits for other fragments.
 type held struct {
-	At     int64 // when it comes: its time, or a later one of a packet of the file before
+	At     int64 // when it comes: its time, or the later time of an earlier packet of the file
 	Time   int64
 	Number uint64 // of the packet in its file
 	Link   capture.LinkType
@@ -47,7 +47,7 @@ func (h *held) packet() *capture.Packet {
 // later is the time of a packet without a time, if its file has had no time before.
 const later = math.MaxInt64
 
-// stats are capture.Stats without what cannot be packed.
+// stats is capture.Stats without the fields that cannot be packed.
 type stats struct {
 	Packets, CapturedBytes, WireBytes, Untimed uint64
 	First, Last, Until                         int64
@@ -117,7 +117,7 @@ func (f *surveyFn) ProcessElement(ctx context.Context, element []byte, emit func
 	return nil
 }
 
-// fragments looks which packets wait for others.
+// fragments finds the packets that wait for other fragments.
 type fragments struct {
 	decoder  *flows.Decoder
 	segments []flows.Segment

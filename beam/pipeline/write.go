@@ -16,7 +16,7 @@ import (
 	"github.com/tcplife/tcplife/report/parquet"
 )
 
-// Format is what connections are written as.
+// Format is the format of the files of connections.
 type Format string
 
 // The formats.
@@ -45,8 +45,8 @@ func (f Format) kind(c *record.Connection) string {
 	return filepath.Join("date="+t.Format(time.DateOnly), "hour="+t.Format("15"))
 }
 
-// file is the name of the nth file of a kind. Those of JSON Lines, one behind the other, and EndingFile, are what
-// `tcplife read -o jsonl` writes.
+// file returns the name of the nth file of a kind. The files of JSON Lines in order, and EndingFile after them, are
+// what `tcplife read -o jsonl` writes.
 func (f Format) file(kind string, n uint64) string {
 	if f == JSONL {
 		return fmt.Sprintf("%s-%05d.jsonl", kind, n)
@@ -62,10 +62,10 @@ func (f Format) batches() uint64 {
 	return 1 << 14
 }
 
-// unfinished is what the name of a file begins with that is not complete.
+// unfinished is the prefix of the name of an incomplete file.
 const unfinished = ".tcplife-beam-"
 
-// Clean removes what workers have left in the output that died.
+// Clean removes the incomplete files of workers that died.
 func Clean(output string) error {
 	return filepath.WalkDir(output, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && strings.HasPrefix(d.Name(), unfinished) {

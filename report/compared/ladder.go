@@ -31,7 +31,7 @@ const (
 	arrowWidth = 12
 )
 
-// Of a run of segments that passed everywhere the first and the last are shown.
+// Of a run of segments that passed everywhere, only the first and the last are shown.
 const (
 	runHead = 3
 	runTail = 2
@@ -169,7 +169,7 @@ func (d *drawing) rung(j *record.Journey) {
 		d.lanes(j), strings.Join(words, ", "))
 }
 
-// lanes are the packets at the points and the arrows between.
+// lanes draws the packets at the points and the arrows between.
 func (d *drawing) lanes(j *record.Journey) string {
 	var b strings.Builder
 	// On the way: where it was seen first and last.
@@ -242,7 +242,7 @@ func (d *drawing) arrow(b *strings.Builder, right bool, on string) {
 // half is the line of an arrow that ends, or begins, in the middle.
 func (d *drawing) half() string { return strings.Repeat(d.glyphs.line, arrowWidth/2-3) }
 
-// broken puts such an arrow beside the lane on its left or on its right.
+// broken puts a half arrow on the left or on the right of its lane.
 func (d *drawing) broken(arrow string, right bool) string {
 	if right {
 		const gap = 2
@@ -251,7 +251,7 @@ func (d *drawing) broken(arrow string, right bool) string {
 	return text.Pad(arrow, arrowWidth)
 }
 
-// states are what both ends went through, as the points nearest to them saw it.
+// states writes the states of both ends, as the points nearest to them saw these.
 func (d *drawing) states() {
 	c := &d.ladder.Compared
 	d.out.WriteByte('\n')

@@ -15,17 +15,17 @@ import (
 type happening struct {
 	key
 
-	segments    uint64 // or, of what is altered, that show it
+	segments    uint64 // for a change: the segments that show it
 	of          uint64
 	connections uint64
 	towards     [2]bool         // the client's side, the server's side: born
-	idle        record.Duration // the longest silence before one was born
-	unrepaired  uint64          // of the lost
-	after       record.Duration // after which the last of the others was repeated
-	by          record.Duration // by which the latest was late
+	idle        record.Duration // the longest silence before one that was born
+	unrepaired  uint64          // how many of the lost ones were never repeated
+	after       record.Duration // how long the slowest repetition of the others took
+	by          record.Duration // by how much the latest was late
 	from, to    record.Value
-	fromOthers  bool // from is another one elsewhere
-	toOthers    bool // and so is to
+	fromOthers  bool // other connections have another from
+	toOthers    bool // other connections have another to
 	icmp        *record.ICMPReport
 }
 
@@ -34,7 +34,7 @@ type key struct {
 	kind    record.VerdictKind
 	between [2]string
 	way     record.Way
-	what    string // or the field of what is altered, or why it was not captured
+	what    string // the kind of segment, the changed field, or the reason why it was not captured
 	at      record.PointName
 }
 
@@ -98,13 +98,13 @@ func (h *happening) add(o *happening) {
 	}
 }
 
-// needsAnswer reports whether segments of a kind are retransmitted until they are answered.
+// needsAnswer reports whether segments of a kind are retransmitted until something answers them.
 func needsAnswer(what string) bool {
 	return what == "SYN" || what == "SYN-ACK" || what == "FIN" || what == "data"
 }
 
-// weight is how bad a happening is: worst if it ends connections, then if it slows them down, then if it only changes
-// them.
+// weight rates a happening: it is worst if it ends connections, less bad if it slows them down, and least if it only
+// changes them.
 func (h *happening) weight() int {
 	switch h.kind {
 	case record.Born:
@@ -147,7 +147,7 @@ func score(list []*happening) int64 {
 	return sum
 }
 
-// Story says in words what happened to a connection, worst first, one line each; nothing if only the usual did.
+// Story says in words what happened to a connection, one line each, worst first. It is empty if only the usual happened.
 func Story(c *record.Compared) []string {
 	if c.Pairing.By == record.TwoConnections {
 		line := fmt.Sprintf("two connections: a device between %s and %s ends the one and opens the other",
@@ -161,7 +161,7 @@ func Story(c *record.Compared) []string {
 	return lines
 }
 
-// told describes happenings; total for several connections.
+// told describes happenings. total is set for the sum of several connections.
 func told(list []*happening, total bool) []string {
 	var lines []string
 	for _, h := range list {
@@ -177,7 +177,7 @@ func told(list []*happening, total bool) []string {
 	return lines
 }
 
-// isBackwards reports the other direction's half of what NAT or renumbering does.
+// isBackwards reports a change that is only the other direction's half of NAT or renumbering.
 func (h *happening) isBackwards(list []*happening) bool {
 	if h.kind != record.Altered {
 		return false
@@ -202,7 +202,7 @@ func (h *happening) isBackwards(list []*happening) bool {
 	return false
 }
 
-// find gives what happened to another field in the same place.
+// find returns what happened to another field at the same place.
 func (h *happening) find(list []*happening, field record.Field) *happening {
 	for _, o := range list {
 		if o.kind == record.Altered && o.between == h.between && o.way == h.way && o.what == string(field) {
@@ -260,7 +260,7 @@ func towards(w record.Way) string {
 	return "towards the client"
 }
 
-// several is a kind of segment with its number.
+// several returns a number of segments in words: "3 SYNs".
 func several(n uint64, what string) string {
 	switch {
 	case what == "data":

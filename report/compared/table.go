@@ -112,7 +112,7 @@ func (t *Table) wrapped(out *bytes.Buffer, indent, s string) {
 // most is the most lines about one kind of happening.
 const most = 8
 
-// words is the first screen.
+// words writes the first screen.
 func (t *Table) words(e *Ending) []string {
 	c := &e.Comparison
 	if c.Connections == 0 && c.TwoConnections == 0 {
@@ -268,7 +268,7 @@ func (t *Table) path(out *bytes.Buffer, e *Ending) error {
 	return g.Draw(out, t.options.Width, t.options.Color)
 }
 
-// alwaysWords is a change in a few characters.
+// alwaysWords returns a change in a few characters.
 func alwaysWords(ch *record.Change) string {
 	from, isNumber := ch.From.Any().(int)
 	to, alsoNumber := ch.To.Any().(int)

@@ -17,14 +17,14 @@ type builder struct {
 	sides   [2]ladderNumbers             // client, server
 	rungs   []Rung
 	run     []Rung // the last ordinary segments, not yet folded
-	folded  Rung   // what was taken out of the run
+	folded  Rung   // the segments that were taken out of the run
 	last    record.PacketNumber
-	spare   int // extraordinary segments that may still be shown though the record does not name them
+	spare   int // extraordinary segments that may still be shown although the record does not name them
 	others  int // segments of other connections of the same ports that may still be shown
 }
 
-// Of a run of ordinary segments the first and the last are shown; and of the extraordinary ones that the record does
-// not name, only so many.
+// Of a run of ordinary segments, only the first and the last are shown. Of the extraordinary segments that the record
+// does not name, only so many are shown.
 const (
 	runHead   = 3
 	runTail   = 2
@@ -49,7 +49,7 @@ type ladderNumbers struct {
 	copied     int
 }
 
-// ladderCopy is by what a packet that the capture holds twice is known again.
+// ladderCopy identifies a packet, to recognise it when the capture holds it a second time.
 type ladderCopy struct {
 	at     int64
 	packet uint64
@@ -88,7 +88,7 @@ func newBuilder(c Chosen) *builder {
 	return b
 }
 
-// take adds a segment of the connection, in the order of the capture.
+// take adds the next segment of the connection, in the order of the capture.
 func (b *builder) take(seg *flows.Segment, effect tcpstate.Effect) {
 	r := b.rung(seg, effect)
 	b.last = r.Packet
@@ -107,7 +107,7 @@ func (b *builder) take(seg *flows.Segment, effect tcpstate.Effect) {
 	}
 }
 
-// prove corrects what a segment was: the last one shows that it had arrived. One proof may cover several in a row.
+// prove corrects the remark on a segment: the latest one shows that it had arrived. A proof may cover several in a row.
 func (b *builder) prove(p *tcpstate.Proof) {
 	for _, rungs := range [...][]Rung{b.rungs, b.run} {
 		for i := range rungs {
@@ -122,8 +122,8 @@ func (b *builder) prove(p *tcpstate.Proof) {
 	}
 }
 
-// takeOther adds a segment of another connection of the same ports within this one's time: a SYN that meets an earlier
-// connection, and the answer to it.
+// takeOther adds a segment of another connection with the same ports: a SYN that meets this connection while it lasts,
+// or the answer to such a SYN.
 func (b *builder) takeOther(id uint64, seg *flows.Segment) {
 	if b.others == 0 || seg.Time > int64(b.record.End) || seg.Quote != nil {
 		return
@@ -148,7 +148,7 @@ func (b *builder) fold(r Rung) {
 	}
 }
 
-// count takes a rung into the fold.
+// count adds a rung to the fold.
 func (b *builder) count(r *Rung) {
 	f := b.folded.Fold
 	if f == nil {
@@ -175,7 +175,7 @@ func (b *builder) count(r *Rung) {
 	}
 }
 
-// endRun makes rungs of the run.
+// endRun turns the run into rungs.
 func (b *builder) endRun() {
 	if b.folded.Fold == nil {
 		b.rungs = append(b.rungs, b.run...)
@@ -187,7 +187,7 @@ func (b *builder) endRun() {
 	b.run, b.folded = b.run[:0], Rung{}
 }
 
-// describe is a segment without its numbers.
+// describe returns the rung of a segment, without its numbers.
 func (b *builder) describe(seg *flows.Segment) Rung {
 	return Rung{
 		Kind: RungSegment, At: record.Time(seg.Time), Offset: text.Between(b.record.Start, record.Time(seg.Time)),
@@ -202,7 +202,7 @@ func segmentOf(seg *flows.Segment) *Segment {
 	}
 }
 
-// rung is a segment of the connection.
+// rung returns the rung of a segment of the connection.
 func (b *builder) rung(seg *flows.Segment, effect tcpstate.Effect) Rung {
 	r := b.describe(seg)
 	r.effect = effect
@@ -238,7 +238,7 @@ func (b *builder) rung(seg *flows.Segment, effect tcpstate.Effect) Rung {
 	other := foreign || rst || effect.Has(tcpstate.BadSynAck) // its numbers are not this connection's
 	seq, seqKnown := x.relative(seg.Seq, !other)
 	if rst && seg.Seq == 0 && seg.Flags.Has(flows.ACK) || effect.Has(tcpstate.BadSynAck) {
-		seqKnown = false // the number of one who has none (RFC 9293 §3.10.7.1), or another one
+		seqKnown = false // its sender has no such connection (RFC 9293 §3.10.7.1), or numbers another one
 	}
 	if seqKnown {
 		s.SeqRelative = &seq
@@ -281,8 +281,8 @@ func (b *builder) sender(seg *flows.Segment) record.Side {
 	return record.Server
 }
 
-// relative is a sequence number of the side counted from its origin. If the ISN is unknown, the first number of the
-// side becomes its origin.
+// relative returns a sequence number of the side, counted from its origin. If the ISN is unknown, the side's first
+// number becomes the origin.
 func (n *ladderNumbers) relative(seq uint32, define bool) (int64, bool) {
 	if !n.origin.Seq.Known {
 		if !define {
@@ -349,8 +349,8 @@ func (b *builder) checkAck(r *Rung, y *ladderNumbers, ack int64) Check {
 	return CheckGood
 }
 
-// copyOf is the packet that the capture holds a second time with seg, if it is a duplicate, or else 0: equal in all but
-// link layer and TTL, and not far apart.
+// copyOf returns the packet of which seg is a duplicate in the capture, or 0. The two differ only in link layer and TTL,
+// and come shortly after each other.
 func (n *ladderNumbers) copyOf(seg *flows.Segment, duplicate bool) uint64 {
 	const near = 100e6 // ns
 	if duplicate {
@@ -366,7 +366,7 @@ func (n *ladderNumbers) copyOf(seg *flows.Segment, duplicate bool) uint64 {
 	return 0
 }
 
-// originalOf is the packet that a retransmission repeats, if the ladder shows it; 0 if not.
+// originalOf returns the packet that a retransmission repeats, or 0 if the ladder does not show it.
 func (b *builder) originalOf(r *Rung) record.PacketNumber {
 	if !r.effect.Has(tcpstate.Retransmission) {
 		return 0
@@ -394,7 +394,7 @@ func (r *Rung) repeats(o *Rung) bool {
 	return r.Segment.Seq == o.Segment.Seq && o.Segment.Len > 0
 }
 
-// flagNames are the control bits in the order of the RFC's figures: FIN,ACK.
+// flagNames lists the control bits in the order of the RFC's figures: FIN,ACK.
 func flagNames(f flows.Flags) []string {
 	names := []string{}
 	for _, bit := range []struct {

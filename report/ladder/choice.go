@@ -11,7 +11,7 @@ import (
 // A LadderChoice finds the most interesting connections, one of each kind. Connections are of one kind if they were
 // opened and closed in the same way and have findings of the same codes. Kinds with most points come first: 100 for an
 // error, 10 for a warning, 1 for another finding, 5 for a simultaneous open or close, 2 for an unusual close. A kind is
-// shown by its connection that began first. Of kinds with equal points those come first of which one ended first.
+// shown by its connection that began first. Kinds with equal points come in the order in which their first one ended.
 //
 // It keeps only the connections that it would choose.
 type Choice struct {
@@ -27,7 +27,7 @@ type Chosen struct {
 	Alike      uint64 // others of its kind
 }
 
-// Choose chooses a connection, of which it keeps a copy.
+// Choose chooses a connection and keeps a copy of it.
 func Choose(c *record.Connection) Chosen { return Chosen{Connection: c.Clone()} }
 
 type kindOfLife struct {
@@ -52,7 +52,7 @@ func (l *Choice) Offer(c *record.Connection) {
 		return
 	}
 	if len(l.kinds) == l.top {
-		// A kind that gave way does not come back, for all that are kept have more points. So Alike counts them all.
+		// A kind that gave way does not come back, because all that are kept have more points. So Alike counts them all.
 		if kind.points <= l.kinds[l.top-1].points {
 			return
 		}
@@ -75,7 +75,7 @@ func (l *Choice) Chosen() []Chosen {
 	return chosen
 }
 
-// kindName is the same for connections of one kind. Their points are the same, too.
+// kindName returns a name that connections of one kind share, and their points, which are equal too.
 func kindName(c *record.Connection) string {
 	parts := []string{string(c.Handshake.Outcome), string(c.Teardown.Kind)}
 	for i := range c.Findings {

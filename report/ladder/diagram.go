@@ -10,7 +10,7 @@ import (
 	"github.com/tcplife/tcplife/report/internal/text"
 )
 
-// The state diagram of RFC 9293 §3.3.2 (figure 5), with the way of both endpoints through it.
+// This file draws the state diagram of RFC 9293 §3.3.2 (figure 5) with the ways of both endpoints through it.
 
 // place is a state's box in the diagram.
 type place struct {
@@ -38,7 +38,7 @@ var lastBox = len(places) - 1
 
 type point struct{ x, y int }
 
-// way is one arrow of the figure: its corners, what the RFC writes beside it, and where that goes.
+// way is one arrow of the figure: its corners, the RFC's text beside it, and the place of that text.
 type way struct {
 	from, to tcpstate.State
 	corners  []point
@@ -67,7 +67,7 @@ var ways = []way{
 	{tcpstate.TimeWait, tcpstate.Closed, []point{{40, 39}, {40, 40}, {62, 40}}, "2MSL passes", point{42, 39}},
 }
 
-// canvas is text that is drawn at any place.
+// canvas is a grid of characters that can be written anywhere.
 type canvas [][]rune
 
 func (c *canvas) put(x, y int, s string) {
@@ -118,7 +118,7 @@ func (c *canvas) arrow(corners []point) {
 	}
 }
 
-// bend is the corner of a way that comes in one direction and goes on in another.
+// bend returns the corner of a way that comes in one direction and continues in another.
 func bend(in, out point) string {
 	switch {
 	case in.y > 0 && out.x > 0:
@@ -139,10 +139,11 @@ type step struct {
 	ordinal  int
 	inferred bool
 	drawn    bool   // the figure has an arrow for the way to it
-	beside   string // that way, if not
+	beside   string // the text of a way that the figure lacks
 }
 
-// steps are those of an endpoint from CLOSED on. That it listened is inferred: only a listener sends its SYN-ACK.
+// steps returns the steps of an endpoint from CLOSED on. LISTEN is inferred from the SYN-ACK, which only a listener
+// sends.
 func steps(e *record.Endpoint) (list []step) {
 	if len(e.States) == 0 {
 		return nil

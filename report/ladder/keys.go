@@ -11,7 +11,7 @@ import (
 // Keys are the 4-tuples of connections: what analyzer.Options.Traced asks for. The zero value is empty.
 type Keys struct{ set map[flows.Key]struct{} }
 
-// Add adds that of two sockets.
+// Add adds the 4-tuple of two sockets.
 func (s *Keys) Add(client, server netip.AddrPort) {
 	if s.set == nil {
 		s.set = map[flows.Key]struct{}{}

@@ -91,15 +91,15 @@ type Rung struct {
 	Findings []string `json:"findings"`
 
 	effect       tcpstate.Effect
-	provenBy     record.PacketNumber // it seemed to be dropped until this packet; 0: it did not
+	provenBy     record.PacketNumber // the packet that shows that it was not dropped; 0: it never seemed dropped
 	flags        flows.Flags
 	duplicate    bool                // the capture holds it twice
 	duplicateOf  uint64              // packet
 	original     record.PacketNumber // of a retransmission
 	badChecksum  bool
-	oldTimestamp bool // is from before what its sender has sent last
+	oldTimestamp bool // is older than the latest timestamp of its sender
 	oldAck       bool // acknowledges less than has been acknowledged
-	fills        bool // brings text before what has come already
+	fills        bool // brings text that precedes what has come already
 	synText      bool // brings the text of the SYN
 }
 
@@ -146,7 +146,7 @@ const (
 // String is the word.
 func (c Check) String() string { return string(c) }
 
-// MarshalJSON gives the word, or null.
+// MarshalJSON writes the word, or null.
 func (c Check) MarshalJSON() ([]byte, error) { return encode.AppendWord(nil, string(c)), nil }
 
 // ICMP is an ICMP or ICMPv6 error (RFC 792, RFC 4443).
@@ -242,7 +242,7 @@ type Remark struct {
 // A Source is a section of an RFC, or empty for none, null in JSON.
 type Source string
 
-// MarshalJSON gives the text, or null.
+// MarshalJSON writes the text, or null.
 func (s Source) MarshalJSON() ([]byte, error) { return encode.AppendWord(nil, string(s)), nil }
 
 // Collector collects the segments of chosen connections while the capture is read once more, and makes their ladders.
@@ -250,7 +250,7 @@ func (s Source) MarshalJSON() ([]byte, error) { return encode.AppendWord(nil, st
 type Collector struct {
 	all   []*builder
 	byID  map[uint64]*builder
-	byKey map[flows.Key][]*builder // from their first segments on
+	byKey map[flows.Key][]*builder // begun ones, by 4-tuple
 	keys  Keys
 }
 
@@ -270,7 +270,7 @@ func NewCollector(chosen []Chosen) *Collector {
 				continue
 			}
 			for _, p := range f.Packets {
-				// Such a SYN has for a while been a connection of its own, named by its packet.
+				// For a while such a SYN was a connection of its own, named by its packet.
 				if _, taken := l.byID[p]; !taken {
 					l.byID[p] = b
 				}

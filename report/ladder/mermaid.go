@@ -79,7 +79,8 @@ func (l *Ladder) mermaid(out *bytes.Buffer) {
 	}
 }
 
-// mermaidArrow is dotted if it is not a segment of the connection, and crossed if the receiver drops it.
+// mermaidArrow returns the arrow of a rung: dotted if it is no segment of the connection, crossed if the receiver drops
+// it.
 func (l *Ladder) mermaidArrow(r *Rung) string {
 	from, to := "C", "S"
 	if r.toClient() {

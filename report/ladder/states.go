@@ -9,7 +9,7 @@ import (
 	"github.com/tcplife/tcplife/report/internal/text"
 )
 
-// ladder puts the record's states to the segments.
+// ladder adds the record's states to the segments.
 func (b *builder) ladder() *Ladder {
 	b.endRun()
 	l := &Ladder{Record: "ladder", Schema: record.Schema, Alike: b.alike, Connection: b.record, Rungs: b.rungs}
@@ -60,7 +60,7 @@ func (l *Ladder) self() bool {
 	return c.IP == s.IP && c.Port == s.Port
 }
 
-// rungOf is the index of the rung that shows a packet, or -1.
+// rungOf returns the index of the rung that shows a packet, or -1.
 func (l *Ladder) rungOf(p record.PacketNumber) int {
 	return slices.IndexFunc(l.Rungs, func(r Rung) bool {
 		return r.Packet == p &&
@@ -102,7 +102,7 @@ func (l *Ladder) place(side record.Side) {
 		for ; at < rung; at++ {
 			l.Rungs[at].side(side).State, l.Rungs[at].side(side).Evidence = state, evidence
 		}
-		// A state that its peer's earlier packet began, but that supposes a later one, is shown at that.
+		// A state that the peer's earlier packet began, but that supposes a later packet, is shown at the later one.
 		r := &l.Rungs[at]
 		text, source, before, known := s.Rule.Describe(state.State, state.Known)
 		change := Change{

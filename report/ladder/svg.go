@@ -12,15 +12,15 @@ import (
 	"github.com/tcplife/tcplife/report/internal/text"
 )
 
-// A ladder as SVG (SVG 2): as in the text the client stands on the left and the server on the right. The lines below
-// them have the colour of the state, and each step says on hover by which rule the states change.
+// This file draws a ladder as SVG (SVG 2). As in the text, the client stands on the left and the server on the right.
+// The lines below them have the colours of the states. A step names on hover the rule of each change of state.
 
 // SVGStyle is the style sheet of the ladders' classes, all below .ladder.
 //
 //go:embed svg.css
 var SVGStyle string
 
-// svgNight is what is different where the reader wants a dark page.
+// svgNight is the style that differs if the reader prefers a dark page.
 const svgNight = `@media (prefers-color-scheme:dark){svg.ladders{background:#14171a}` +
 	`.ladder{fill:#e6e8ea}.ladder .faint{fill:#a3acb5}.ladder .error{fill:#ff9b8f}.ladder .warning{fill:#f0b957}` +
 	`.ladder .info{fill:#7fd6a4}.ladder .arrow{stroke:#e6e8ea}.ladder .tip{fill:#e6e8ea}.ladder .lost{stroke:#ff9b8f}}`

@@ -19,7 +19,7 @@ import (
 	"github.com/tcplife/tcplife/report"
 )
 
-// flags is the command line beside Beam's own flags.
+// flags is the command line without Beam's own flags.
 type flags struct {
 	input   words
 	output  string

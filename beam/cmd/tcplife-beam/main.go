@@ -116,8 +116,8 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	return tellOmissions(c.Output, stderr)
 }
 
-// cause is what went wrong, and reports whether it did in a step of the pipeline and not in the engine. Then it is
-// without the path that Beam puts before it.
+// cause returns what went wrong, and whether it did so in a step of the pipeline and not in the engine. It removes the
+// path that Beam puts before the error of a step.
 func cause(err error) (reason error, ours bool) {
 	text := err.Error()
 	if at := strings.LastIndex(text, " failed:\n"); at >= 0 && strings.Contains(text[:at], "DoFn[") {
