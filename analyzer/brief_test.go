@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -21,10 +22,17 @@ func TestBriefRecords(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	const msl = 50 * time.Millisecond // some TIME_WAITs expire, others last
+	const disturbed = 300 // exchanges of FuzzOrdinary
 	briefs, explained, expired, asked := 0, 0, 0, 0
-	for _, file := range append(testrun.Some(3, files), "ordinary connections") {
-		segments := ordinaryConnections()
-		if file != "ordinary connections" {
+	files = append(testrun.Some(3, files), "ordinary connections")
+	for seed := range disturbed {
+		files = append(files, strconv.Itoa(seed))
+	}
+	for _, file := range files {
+		var segments []flows.Segment
+		if seed, err := strconv.Atoi(file); err == nil {
+			segments = exchange(rand.New(rand.NewPCG(uint64(seed), 9293)))
+		} else if segments = ordinaryConnections(); file != "ordinary connections" {
 			segments = segmentsOf(t, file)
 		}
 		var plain []*record.Connection
