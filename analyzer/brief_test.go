@@ -22,7 +22,7 @@ func TestBriefRecords(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	const msl = 50 * time.Millisecond // some TIME_WAITs expire, others last
-	const disturbed = 300 // exchanges of FuzzOrdinary
+	const disturbed = 300             // exchanges of FuzzOrdinary
 	briefs, explained, expired, asked := 0, 0, 0, 0
 	files = append(testrun.Some(3, files), "ordinary connections")
 	for seed := range disturbed {
