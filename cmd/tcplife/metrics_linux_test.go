@@ -58,17 +58,16 @@ func TestLiveMetricsAttacked(t *testing.T) {
 		})
 	}
 	deadline := time.Now().Add(time.Minute)
-	var probes, slowest = 0, time.Duration(0)
-	for files := 0; probes < 30 || files < maxMetricsConnections; probes++ { // until the attack is well under way
+	probes, most, slowest := 0, 0, time.Duration(0)
+	for ; probes < 30 || most < maxMetricsConnections; probes++ { // until the attack has been well under way
 		if time.Now().After(deadline) {
-			t.Fatalf("of all these connections live holds %d", files)
+			t.Fatalf("of all these connections live holds %d at most", most)
 		}
 		begun := time.Now()
 		healthy(t, lab)
 		slowest = max(slowest, time.Since(begun))
-		files = openFiles(t, live.cmd.Process.Pid)
-		if files > maxMetricsConnections+40 {
-			t.Fatalf("live holds %d descriptors", files)
+		if most = max(most, openFiles(t, live.cmd.Process.Pid)); most > maxMetricsConnections+40 {
+			t.Fatalf("live holds %d descriptors", most)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
@@ -89,7 +88,7 @@ func healthy(t *testing.T, lab *netlab.Lab) {
 	client := &http.Client{Transport: &http.Transport{DialContext: dialMetrics(lab), DisableKeepAlives: true},
 		Timeout: 10 * time.Second}
 	var failed error
-	for range 3 {
+	for range 10 { // a crowd has it closed if a busy machine keeps the client from asking for 20 ms
 		response, err := client.Get("http://metrics/healthz")
 		if failed = err; err == nil {
 			response.Body.Close()

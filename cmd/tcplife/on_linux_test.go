@@ -132,7 +132,8 @@ func TestLiveExecHangs(t *testing.T) {
 	dir := nobodysDir(t)
 	const metricsAddr = "127.0.0.1:9466"
 	program, limit := testrun.Size("tcplife-hasty", "tcplife"), testrun.Size(hasty, helper.Limit)
-	live := startProgramIn(t, program, lab.Server.Do, "-i", "eth0", "-o", "jsonl", "--on", `outcome == "refused"`, "--metrics", metricsAddr,
+	live := startProgramIn(t, program, lab.Server.Do, "-i", "eth0", "-o", "jsonl", "--on",
+		`outcome == "refused"`, "--metrics", metricsAddr,
 		"--exec", fmt.Sprintf(`sh -c 'sleep 1234 & echo $! >> "$0"; wait' %s/pids`, dir))
 	refuse(t, lab, 1)
 	await(t, "the command runs", func() bool { return contents(dir+"/pids") != "" })

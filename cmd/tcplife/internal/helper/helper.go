@@ -188,8 +188,8 @@ func (h *Helper) Counts() (run, failed, killed, dropped uint64) {
 	return h.run.Load(), h.failed.Load(), h.killed.Load(), h.dropped.Load()
 }
 
-// Close lets the command begin for waiting events, at most for half of Limit, and end; the rest is counted as dropped. Give
-// must not be called afterwards.
+// Close lets the command begin for waiting events, at most for half of Limit, and end; the rest is counted as dropped.
+// Give must not be called afterwards.
 func (h *Helper) Close() {
 	close(h.events)
 	select {
