@@ -44,8 +44,8 @@ func newAccounts(o *Options, emit func(*record.Connection)) *accounts {
 	return a
 }
 
-// event is what happens to one connection and matters beyond it. It has no pointers, so the garbage collector need not
-// scan it.
+// event is something that happens to one connection and matters beyond it. It has no pointers, so the garbage collector
+// need not scan it.
 type event struct {
 	when    order
 	attempt crowd.Attempt
@@ -81,9 +81,9 @@ type event struct {
 	packet     uint64 // synAckUnasked, twinEnds; mptcpOpens: the connection's first packet
 }
 
-// eventKind says what happened: a record ended, or something that the crowd's method of the same name takes in.
-// twinEnds is the end of an attempt and of its record, which is like the model. briefEnds is
-// the end of a connection and of its record, of which only the story is told.
+// eventKind says what happened: a record ended, or something for the crowd's method of the same name. twinEnds is the
+// end of an attempt whose record equals the model. briefEnds is the end of a connection that has a story in place of a
+// whole record.
 type eventKind uint8
 
 const (
@@ -138,8 +138,8 @@ func (m *order) compare(o *order) int {
 	return cmp.Compare(m.id, o.id)
 }
 
-// take adds an event to the sums. The record is the one that ends, if one does, or there is its story. The twins belong
-// to the tracker that reports the event.
+// take adds an event to the sums. If a record ends, record is that record, or story its story. The twins belong to the
+// tracker that reports the event.
 func (a *accounts) take(e *event, record *record.Connection, story *story, twins *twins) {
 	if e.silent && a.crowd.Flooded(&e.attempt) {
 		a.keepOpen(e, record)
@@ -230,7 +230,7 @@ func (a *accounts) take(e *event, record *record.Connection, story *story, twins
 	}
 }
 
-// explained adds to a record the findings that its brief record has got.
+// explained adds to a record the findings that its brief record has gained.
 func explained(r, brief *record.Connection) *record.Connection {
 	r.Findings = append(r.Findings, brief.Findings[len(r.Findings):]...)
 	return r
@@ -253,7 +253,8 @@ func (a *accounts) settleCookie(r *record.Connection) {
 	}
 }
 
-// explainOverflow adds a finding to a record: the listener's queue was full, so the client had to wait or was refused.
+// explainOverflow adds a finding to a record if the listener's queue was full, so that the client had to wait or was
+// refused.
 func (a *accounts) explainOverflow(r *record.Connection, attempt *crowd.Attempt) {
 	h := &r.Handshake
 	since, packet := h.SynAt, h.SynPacket
@@ -287,7 +288,7 @@ func (a *accounts) result(from, to record.Time, evicted, after uint64, passed *c
 	return r
 }
 
-// tell adds an event to the journal, or without one directly to the accounts.
+// tell adds an event to the journal or, if there is none, to the accounts.
 func (a *Analyzer) tell(kind eventKind, e *event) {
 	to := a.next(kind)
 	e.kind, e.when = to.kind, to.when
@@ -295,8 +296,7 @@ func (a *Analyzer) tell(kind eventKind, e *event) {
 	a.enter(to)
 }
 
-// next returns an event of now that says nothing yet. It lies where it is needed, to be filled in there; enter must
-// follow.
+// next returns an empty event of now. The caller fills it in at its final place, and then calls enter.
 func (a *Analyzer) next(kind eventKind) *event {
 	e := &a.told
 	if a.journal != nil {
@@ -329,16 +329,16 @@ type journal struct {
 // page is part of a journal.
 type page struct {
 	events  []event
-	records []record.Connection // one for each event that has a record, in order
+	records []record.Connection // of the events that have a record, in order
 	filled  int                 // of the records
-	stories []story             // one for each event that has a story, in order; nil until the first
+	stories []story             // of the events that have a story, in order; nil until the first
 	told    int                 // of the stories
 	slice   int                 // how many cuts of the journal come before it
 	last    *work               // the work of which this is the last page; nil on others
 }
 
-// The size of a page, and the number of pages. A tracker continues while the others, or the accounts, are behind. More
-// pages would not stay in a processor's cache.
+// The size of a page, and the number of pages. They let a tracker continue while the others, or the accounts, are
+// behind. More pages would not stay in a processor's cache.
 const (
 	pageEvents   = 256
 	pageRecords  = 32
@@ -354,13 +354,13 @@ func newJournal() *journal {
 	return j
 }
 
-// next returns the room for an event at a time of the clock.
+// next returns the place for an event at a time of the clock.
 func (j *journal) next(clock int64) *event {
 	j.reach(clock)
 	return &j.page.events[:len(j.page.events)+1][len(j.page.events)]
 }
 
-// enter adds the event that next has returned, and returns the room for the next record.
+// enter adds the event that next has returned, and returns the place for the next record.
 func (j *journal) enter(kind eventKind) *record.Connection {
 	p := j.page
 	p.events = p.events[:len(p.events)+1]
@@ -376,7 +376,7 @@ func (j *journal) enter(kind eventKind) *record.Connection {
 	return &j.page.records[j.page.filled]
 }
 
-// reach begins the slice of a time of the clock, and returns the room for the next record.
+// reach begins the slice of a time of the clock, and returns the place for the next record.
 func (j *journal) reach(clock int64) *record.Connection {
 	for len(j.cuts) > 0 && clock >= j.cuts[0] {
 		if len(j.page.events) > 0 {
@@ -388,7 +388,7 @@ func (j *journal) reach(clock int64) *record.Connection {
 	return &j.page.records[j.page.filled]
 }
 
-// turn begins a new page, and returns the room for its first record. The old page may be the last of a work.
+// turn begins a new page, and returns the place for its first record. The old page may be the last of a work.
 func (j *journal) turn(last *work) *record.Connection {
 	p, next := j.page, j.free.Take()
 	next.events, next.filled, next.told, next.slice = next.events[:0], 0, 0, j.slice
@@ -400,7 +400,7 @@ func (j *journal) turn(last *work) *record.Connection {
 	return &next.records[0]
 }
 
-// story is the room for the next story.
+// story returns the place for the next story.
 func (p *page) story() *story {
 	if p.stories == nil {
 		p.stories = make([]story, pageStories)
@@ -408,7 +408,7 @@ func (p *page) story() *story {
 	return &p.stories[p.told]
 }
 
-// hasRecord reports that the event has a record, and not only an attempt.
+// hasRecord reports whether the event has a record, and not only an attempt.
 func (k eventKind) hasRecord() bool { return k == recordEnds || k == timeWaitsEnd }
 
 var (

@@ -6,7 +6,7 @@ import (
 	"github.com/tcplife/tcplife/internal/fault"
 )
 
-// ahead reads in its own goroutine, so that the next bytes are ready when they are needed: at most all of its chunks.
+// ahead reads in its own goroutine, at most as far as its chunks reach, so that the next bytes are ready when needed.
 type ahead struct {
 	full chan []byte // closed at the end, after err is set
 	free chan []byte // unused chunks; nil for one that was not needed yet

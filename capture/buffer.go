@@ -74,7 +74,7 @@ func (b *buffer) fill(n int) {
 	if b.begin+n > len(b.data) || len(b.data) > b.size {
 		to := b.data
 		if len(to) > b.size && max(n, b.end-b.begin) <= b.size {
-			to = make([]byte, b.size) // what was wanted at once is given
+			to = make([]byte, b.size) // the large request is satisfied
 		}
 		copy(to, b.data[b.begin:b.end])
 		b.data = to
@@ -118,7 +118,7 @@ func (b *buffer) turn() {
 		b.base += int64(b.begin - begin)
 		b.chunk, b.data, b.begin, b.end = next, next, begin, len(next)
 	} else {
-		// As much is wanted as no chunk holds.
+		// The request is larger than a chunk.
 		joined := b.data[b.begin:b.end:cap(b.data)]
 		if b.chunk != nil {
 			joined = slices.Clip(joined)
@@ -133,7 +133,7 @@ func (b *buffer) turn() {
 	}
 }
 
-// Read and ReadByte let a decompressor read on where its magic was found.
+// Read and ReadByte let a decompressor continue where its magic was found.
 func (b *buffer) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil

@@ -39,7 +39,7 @@ func newClock(resolution byte, offset int64) (c clock, ok bool) {
 	return c, true
 }
 
-// time is exact, rounded down to the nanosecond; NoTime if it is too far away for an int64.
+// time returns the time, rounded down to the nanosecond; NoTime if it does not fit into an int64.
 func (c *clock) time(units uint64) int64 {
 	hi, lo := bits.Mul64(units, c.multiplier)
 	lo = hi<<(64-c.shift) | lo>>c.shift

@@ -23,7 +23,7 @@ const (
 	leastWindow = 8 << 20
 )
 
-// window is how many bytes the decompressor of one more file may keep, with this many others open.
+// window returns how many bytes the decompressor of one more file may keep, with this many others open.
 func (o *Options) window(others int) uint32 {
 	if o.MaxMemory == 0 {
 		return maxWindow
@@ -58,7 +58,7 @@ var compressions = []compression{
 	{"xz", "\xfd7zXZ\x00", func(b *buffer, window uint32) (io.Reader, error) { return xz.NewReader(b, window) }},
 }
 
-// compressionNames is for messages.
+// compressionNames lists the formats for messages.
 func compressionNames() string {
 	names := make([]string, len(compressions))
 	for i, c := range compressions {

@@ -9,7 +9,7 @@ import (
 // returned.
 type Damage struct {
 	File     string // the path as it was given to Open
-	Offset   int64  // byte offset of what is damaged; in a compressed file, of its decompressed bytes
+	Offset   int64  // byte offset of the damage; in a compressed file, in its decompressed bytes
 	Expected string // what was expected there, and what was found
 	Unread   bool   // nothing of the file was read: Expected says why
 }
@@ -26,7 +26,7 @@ func damaged(offset int64, format string, args ...any) error {
 	return &Damage{Offset: offset, Expected: fmt.Sprintf(format, args...)}
 }
 
-// cut is the error of a file that ends inside something: what was expected at offset, and how much of it is there.
+// cut returns the error of a file that ends too early: what was expected at offset, and how much of it is there.
 func (b *buffer) cut(offset int64, want string) error {
 	there := b.base + int64(b.end) - offset
 	if b.err == io.EOF {
@@ -35,7 +35,7 @@ func (b *buffer) cut(offset int64, want string) error {
 	return damaged(offset, "%s, reading it failed after %d bytes: %v", want, there, b.err)
 }
 
-// ended is the error of a file that ends between two packets: io.EOF if nothing is wrong with that.
+// ended returns the error of a file that ends between two packets: io.EOF unless reading failed.
 func (b *buffer) ended() error {
 	if b.err == io.EOF {
 		return io.EOF

@@ -17,7 +17,7 @@ const peekSize = 64 << 10
 const maxNesting = 3
 
 // format reads the packets of an uncompressed stream. next returns io.EOF at the end, and *Damage if the file ends
-// early or is wrong. more is next if the packets before stay valid; otherwise it returns false.
+// early or is wrong. more is like next if the earlier packets stay valid; otherwise it returns false.
 type format interface {
 	next(*Packet) error
 	more(*Packet) bool

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// unsupported are formats that are easily taken for a capture file of libpcap, and how to convert them.
+// unsupported lists formats that people take for a capture file of libpcap, and how to convert them.
 var unsupported = []struct{ magic, advice string }{
 	{"snoop\x00", "snoop; " + byEditcap},
 	{"GMBU", "Microsoft Network Monitor; " + byEditcap},

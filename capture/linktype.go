@@ -17,8 +17,8 @@ func (l LinkType) String() string {
 	return "LINKTYPE_" + strconv.Itoa(int(l))
 }
 
-// linkTypeNames are libpcap's. Files of old have the numbers 11, 12 and 14, which systems used before there were
-// LINKTYPE_….
+// linkTypeNames are libpcap's names. Old files have the numbers 11, 12 and 14, which systems used before LINKTYPE_…
+// existed.
 var linkTypeNames = map[LinkType]string{
 	0:   "NULL",
 	1:   "EN10MB",

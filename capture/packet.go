@@ -15,7 +15,7 @@ type Packet struct {
 	Time   int64    // nanoseconds since the Unix epoch, UTC, by the capture's clock; may step back
 	Data   []byte   // the captured bytes
 	Length int      // bytes the packet had on the wire, at least len(Data)
-	Link   LinkType // what Data begins with
+	Link   LinkType // the type of the header with which Data begins
 
 	options []byte // of its pcapng block, in this byte order; nil for none
 	order   order

@@ -58,7 +58,7 @@ var pcapMagics = map[uint32]pcapLayout{
 	0x1c0001ab: {28, 16, 1000}, // Ixia's lcap, of software
 }
 
-// pcapMagic looks a file's first bytes up.
+// pcapMagic looks up the first bytes of a file.
 func pcapMagic(head []byte) (layout pcapLayout, o order, ok bool) {
 	if len(head) < 4 {
 		return pcapLayout{}, littleEndian, false
@@ -174,7 +174,7 @@ func (f *pcapFile) header(h []byte) (seconds, fraction, captured, original uint3
 	return seconds, fraction, captured, original
 }
 
-// drops is unknown for a pcap file.
+// drops returns nothing, because a pcap file has no such counts.
 func (f *pcapFile) drops() Drops { return Drops{} }
 
 func (f *pcapFile) until() int64 { return NoTime }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// maxBlock is the longest block of a pcapng file that is read, as of libpcap and tshark; maxPacketBlock that of a block
-// with a packet, which has room for MaxPacket bytes and many comments. More is damage.
+// maxBlock is the longest block that is read, as in libpcap and tshark. maxPacketBlock is the longest block with a
+// packet: it has room for MaxPacket bytes and many comments. A longer block is damage.
 const (
 	maxBlock       = 16 << 20
 	maxPacketBlock = MaxPacket + 1<<20
@@ -48,8 +48,8 @@ type pcapngFile struct {
 	buf        *buffer
 	order      order
 	interfaces []netInterface // of the section
-	before     Drops          // of the sections before
-	ended      int64          // the latest isb_endtime, NoTime before
+	before     Drops          // of earlier sections
+	ended      int64          // the latest isb_endtime, NoTime until there is one
 }
 
 // netInterface is one Interface Description Block and what was counted on it.
@@ -59,7 +59,7 @@ type netInterface struct {
 	clock   clock
 	counted bool   // an Interface Statistics Block says what was dropped
 	drops   Drops  // by the last Interface Statistics Block: they count from the beginning of the capture
-	dropped uint64 // by the packets' own counts, each since the packet before
+	dropped uint64 // by the packets' own counts, each since the previous packet
 }
 
 func newPcapngFile(b *buffer) (format, error) {
@@ -163,14 +163,14 @@ func (f *pcapngFile) more(p *Packet) bool {
 		return false
 	}
 	begin := f.buf.begin
-	if f.next(p) != nil { // it is found again, and told, when it is asked for
+	if f.next(p) != nil { // the next call of next finds and reports it again
 		f.buf.begin = begin
 		return false
 	}
 	return true
 }
 
-// section reads a Section Header Block (§4.1). Its section length is of no use: some writers get it wrong.
+// section reads a Section Header Block (§4.1). It ignores the section length, which some writers get wrong.
 func (f *pcapngFile) section(start int64, body []byte) error {
 	if len(body) < 16 {
 		return damaged(start, "a section header of 28 bytes or more, found %d", len(body)+12)
@@ -271,7 +271,7 @@ func (f *pcapngFile) obsolete(start int64, body []byte, p *Packet) error {
 	return nil
 }
 
-// packet reads what the two packet blocks with a time have in common, and returns their options.
+// packet reads the common part of the two packet blocks with a time, and returns their options.
 func (f *pcapngFile) packet(start int64, number uint32, body []byte, p *Packet) (options []byte, err error) {
 	i, err := f.of(start, number)
 	if err != nil {
@@ -321,7 +321,7 @@ func (f *pcapngFile) simple(start int64, body []byte, p *Packet) error {
 	return nil
 }
 
-// of returns an interface of the section. It stays valid until the next interface description.
+// of returns an interface of the section, which stays valid until the next interface description.
 func (f *pcapngFile) of(start int64, number uint32) (*netInterface, error) {
 	if uint64(number) >= uint64(len(f.interfaces)) {
 		return nil, damaged(start, "a block of one of the %d interfaces described before, found interface %d",
@@ -330,7 +330,7 @@ func (f *pcapngFile) of(start int64, number uint32) (*netInterface, error) {
 	return &f.interfaces[number], nil
 }
 
-// options gives the options of a block (§3.5), up to the first that does not fit into it.
+// options yields the options of a block (§3.5), up to the first that does not fit into it.
 func (o order) options(b []byte) func(yield func(code uint16, value []byte) bool) {
 	return func(yield func(uint16, []byte) bool) {
 		for len(b) >= 4 {

@@ -16,13 +16,13 @@ import (
 type Options struct {
 	Stdin io.Reader // what the path "-" reads; nil is os.Stdin
 	// Done ends the capture when it is closed, even while a pipe is waited for. A pipe that is cut off in this way does
-	// not count as damaged. nil waits for ever.
+	// not count as damaged. nil waits forever.
 	Done <-chan struct{}
-	// MaxUnpacked is how many bytes a compressed file may unpack to at more than 1,000 times its size, so that a
-	// crafted small file cannot keep a reader busy for ever; 0 is 1 GiB. The file ends there, as damaged.
+	// MaxUnpacked is how many bytes a compressed file may unpack to if that is more than 1,000 times its size. So a
+	// small crafted file cannot keep a reader busy forever. 0 is 1 GiB. The file ends there, as damaged.
 	MaxUnpacked int64
-	// MaxMemory is approximately how many bytes decompressors may keep, but at least 8 MiB for each open file (RFC 8878
-	// §3.1.1.1.2), and at most 128 MiB; 0 is no other bound.
+	// MaxMemory is approximately how many bytes decompressors may keep. Each open file has at least 8 MiB (RFC 8878
+	// §3.1.1.1.2) and at most 128 MiB. 0 sets no other bound.
 	MaxMemory int64
 	// Remote opens a path with a scheme, such as s3://bucket/key, possibly several times. nil: such a path is a file's
 	// name.
@@ -46,11 +46,11 @@ type source struct {
 	order  int
 	file   *file // nil while it is closed
 	packet Packet
-	key    int64 // where packet belongs among those of other files: its time, or of the one before if it has none
+	key    int64 // the place of packet among those of other files: its time, or the previous packet's if it has none
 }
 
 // Open opens files, "-" for the standard input, as one capture in order of time: packets of different files are merged
-// by their times (at the same time in the order of paths), those of one file stay in its own order. So the files of a
+// by their times (at the same time in the order of paths), packets of one file stay in its own order. So the files of a
 // rotated set may be given in any order. A file that cannot be opened or is not a capture counts as damage, and the
 // others are read; Open fails if no file is left. After its first packet a file is read when its packets are due.
 func Open(paths []string, opts Options) (*Reader, error) {
@@ -99,7 +99,7 @@ func Open(paths []string, opts Options) (*Reader, error) {
 // open opens the file of s; with peek, if it can, to close it again after the first packet.
 func (r *Reader) open(s *source, peek bool) (err error) {
 	s.key = math.MaxInt64
-	others := 0 // of many that are open at once, none takes as much memory
+	others := 0 // the more files are open, the less memory each may take
 	for _, other := range r.due {
 		if other != s && other.file != nil {
 			others++
@@ -187,7 +187,7 @@ func (r *Reader) Read(packets []Packet) (n int, err error) {
 			s.key = p.Time
 		}
 		if len(r.due) > 1 && (r.due.Less(1, 0) || len(r.due) > 2 && r.due.Less(2, 0)) {
-			s.packet = *p // comes after one of another file
+			s.packet = *p // it comes after a packet of another file
 			r.given = false
 			r.settle(true)
 			break
@@ -242,7 +242,7 @@ func (m merge) Less(i, j int) bool {
 }
 func (m merge) Swap(i, j int) { m[i], m[j] = m[j], m[i] }
 
-// Push is for heap.Interface; nothing is pushed, for every file is there from the beginning.
+// Push is for heap.Interface. Nothing is pushed, because every file is there from the beginning.
 func (m *merge) Push(x any) { *m = append(*m, x.(*source)) }
 
 // Pop is for heap.Interface.

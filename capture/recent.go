@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Recent keeps the last packets of a capture within a bound of memory, to look at what led to an event. It belongs to
-// one goroutine; any goroutine may use the result of Kept.
+// Recent keeps the last packets of a capture within a bound of memory, so that what led to an event can be examined. It
+// belongs to one goroutine; any goroutine may use the result of Kept.
 type Recent struct {
 	limit int
 	held  int // bytes of all slabs

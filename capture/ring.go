@@ -12,7 +12,7 @@ import (
 	"github.com/itchyny/timefmt-go"
 )
 
-// RingOptions are those of tcpdump's -w, -C, -G and -W.
+// RingOptions are tcpdump's options -w, -C, -G and -W.
 type RingOptions struct {
 	// Path is the name of the files. With Every it may hold strftime(3) conversions, for the local time at which a file
 	// begins.
@@ -24,13 +24,12 @@ type RingOptions struct {
 
 // Ring writes packets to one file after the other, as tcpdump does:
 //
-//   - The first file has the name Path, those after it the same with a number behind it, from 1. With Files the numbers
-//     are from 0 to Files-1, with zeros before them so that they sort, and then from 0 again: the oldest is written
-//     over.
-//   - With Every a name has a number only if without it the file before would be written over. With Files the oldest
-//     one of this Ring is removed; tcpdump would end instead.
+//   - The first file has the name Path. Later files have a number after it, from 1. With Files the numbers run from 0
+//     to Files-1, with leading zeros so that they sort, and then from 0 again, which overwrites the oldest file.
+//   - With Every a name has a number only if it would otherwise overwrite the previous file. With Files the oldest file
+//     of this Ring is removed; tcpdump would end instead.
 //
-// Each file is complete in itself, and can be read while it is written: what was written a second ago is in it. Its
+// Each file is complete in itself, and can be read while it is written: it has everything except the last second. Its
 // last block says until when packets were captured, and how many were lost meanwhile.
 //
 // If a file cannot be written because the disk is full, it is cut after its last whole packet. For ringPause packets
@@ -44,7 +43,7 @@ type Ring struct {
 	waiting uint64 // packets in memory
 	begun   int64  // when the file was begun, by the packets' clock
 	flushed int64
-	before  Drops // as they were then
+	before  Drops // the counts at that time
 	broken  bool  // there is no file, until retryAt
 	retryAt int64
 
@@ -56,7 +55,7 @@ type Ring struct {
 	err       error
 }
 
-// ringPause is how long, by the packets' clock, nothing is tried after a file could not be written; ringFlush how long
+// ringPause is how long, by the packets' clock, the Ring waits after a file could not be written. ringFlush is how long
 // a packet may wait in memory.
 const (
 	ringPause = int64(10 * time.Second)
@@ -93,7 +92,7 @@ func (r *Ring) Write(p *Packet, drops Drops) {
 	}
 }
 
-// Flush writes what has waited in memory for long enough.
+// Flush writes the packets that have waited in memory for long enough.
 func (r *Ring) Flush(now int64) {
 	if r.broken || now >= r.flushed && now-r.flushed < ringFlush {
 		return
@@ -113,7 +112,7 @@ func (r *Ring) Next(now int64, drops Drops) {
 	}
 }
 
-// Close ends the last file, in which there is all until now; drops are the counts.
+// Close ends the last file, which is complete until now; drops are the counts.
 func (r *Ring) Close(now int64, drops Drops) {
 	if r.broken {
 		return
@@ -134,10 +133,10 @@ func (r *Ring) Close(now int64, drops Drops) {
 	r.broken = true
 }
 
-// Unwritten is how many packets are in no file, and why the first of them is not.
+// Unwritten returns how many packets are in no file, and why the first of them is not.
 func (r *Ring) Unwritten() (packets uint64, err error) { return r.unwritten, r.err }
 
-// fail gives the file up.
+// fail gives up the file.
 func (r *Ring) fail(now int64, err error) {
 	if r.err == nil {
 		r.err = fmt.Errorf("write packets: %w", err)

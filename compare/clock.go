@@ -190,8 +190,8 @@ func edge(f func(float64) float64, inside, toward, level float64) float64 {
 	return inside
 }
 
-// A clock says over time how far a point's clock is ahead of another point's: lines, each valid from a moment on. A good
-// clock has one line.
+// A clock says over time how far a point's clock is ahead of another point's: lines, each valid from a moment on. A
+// good clock has one line.
 type clock struct {
 	reference int64 // ns, by the other clock
 	coarse    int64 // ns, how far the clock is ahead, roughly; the lines add the rest

@@ -262,8 +262,9 @@ func (l *leg) acknowledge(dir int, ack uint32) {
 	}
 }
 
-// noteOther finds the shift of the numbers of a side that the leg's capture lacks, from the leg's first acknowledgement.
-// The capture may hold one direction only. Then a segment with the same number and stamps is on its way.
+// noteOther finds the shift of the numbers of a side that the leg's capture lacks, from the leg's first
+// acknowledgement. The capture may hold one direction only. Then a segment with the same number and stamps is on its
+// way.
 func (c *comparer) noteOther(t *trail, l *leg, dir int, s *sighting) {
 	hash, _ := stampHash(s)
 	for j := t.newest; j != nil; j = j.older {

@@ -83,9 +83,9 @@ func (c *comparer) remove(j *journey) {
 	j.older, j.newer = nil, nil
 }
 
-// rejoin joins a journey with another one of the same numbers, if different points saw them and they differ in one field
-// only that devices may change, such as the IP identification. The delay and the TTL step between must be the usual
-// ones.
+// rejoin joins a journey with another one of the same numbers, if different points saw them and they differ in one
+// field only that devices may change, such as the IP identification. The delay and the TTL step between must be the
+// usual ones.
 func (c *comparer) rejoin(j *journey) bool {
 	if j.copyOf != nil {
 		return false

@@ -149,8 +149,8 @@ func (c *comparer) transit(j *journey, point int, at int64) (delay int64, possib
 	return delay, true
 }
 
-// usualBetween returns how long a segment usually takes between two points in its direction, the time beyond which it is
-// late, and the jitter, a difference that means nothing.
+// usualBetween returns how long a segment usually takes between two points in its direction, the time beyond which it
+// is late, and the jitter, a difference that means nothing.
 func (c *comparer) usualBetween(j *journey, a, b int) (usual, late, jitter int64) {
 	w := j.trail.wayOf(j.dir)
 	for k := min(a, b); k < max(a, b); k++ {

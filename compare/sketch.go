@@ -10,8 +10,8 @@ import (
 // sketchSize is how many segments of a capture are kept to compare it with others. Of a shorter capture all are kept.
 const sketchSize = 1 << 15
 
-// A sketch keeps the segments with the smallest hashes (a bottom-k sketch). The hash covers fields that a segment has at
-// every point of its path, so the sketches of two captures hold the same segments, however long the captures are.
+// A sketch keeps the segments with the smallest hashes (a bottom-k sketch). The hash covers fields that a segment has
+// at every point of its path, so the sketches of two captures hold the same segments, however long the captures are.
 type sketch struct {
 	byHash map[uint64]*sample
 	order  sampleHeap // the largest hash first

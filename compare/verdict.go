@@ -99,8 +99,8 @@ func (c *comparer) judgeOrigin(t *trail, j *journey, first int) {
 				c.lacking(t, j, from, record.BlindFiltered)
 				continue
 			}
-			// Nothing of the connection comes from beyond. The answer to an attempt that got no further was made here, if
-			// this point shows other segments from the side that the answer claims to come from.
+			// Nothing of the connection comes from beyond. The answer to an attempt that got no further was made here,
+			// if this point shows other segments from the side that the answer claims to come from.
 			if j.dir == t.opener || t.talks[j.dir] || !c.knows(from, to, t, j.dir) {
 				return
 			}

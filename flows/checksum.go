@@ -24,8 +24,8 @@ const (
 // String is unknown, good, unfinished or wrong.
 func (c Checksum) String() string { return [...]string{"unknown", "good", "unfinished", "wrong"}[c] }
 
-// sum adds the bytes to a ones' complement sum (RFC 1071), in words of eight and in little-endian order: neither
-// matters to whether the folded result is zero (§2 B, C). An odd number of bytes must be the last.
+// sum adds the bytes to a ones' complement sum (RFC 1071), eight at a time and in little-endian order. Neither changes
+// whether the folded result is zero (§2 B, C). Only the last bytes may be odd in number.
 func sum(b []byte, s uint64) uint64 {
 	var carry, carries uint64
 	for len(b) >= 64 {
@@ -78,7 +78,7 @@ func sumPlain(b *[20]byte) uint64 {
 func checks(s uint64) bool {
 	folded, carry := bits.Add32(uint32(s>>32), uint32(s), 0)
 	folded += carry
-	folded += bits.RotateLeft32(folded, 16) // the upper half is the sum of both, and of its carry
+	folded += bits.RotateLeft32(folded, 16) // the upper half is the sum of both halves and of the carry
 	return folded>>16 == 0xffff
 }
 
@@ -112,19 +112,19 @@ func (ip *network) pseudo() uint64 {
 	return s + uint64(binary.LittleEndian.Uint32(src[12:])) + uint64(binary.LittleEndian.Uint32(dst[12:]))
 }
 
-// pseudoLength is what the length adds to that.
+// pseudoLength is what the length adds to the sum of the pseudo-header.
 func pseudoLength(n int) uint64 { return uint64(bits.ReverseBytes32(uint32(n))) }
 
-// unfinished reports whether a checksum is what a sender leaves to its network card to finish: the sum of the
-// pseudo-header, with the length for a segment that goes out as it is, without for one that the card cuts up (TSO),
-// complemented or not; or 0. A receiver that merges segments (GRO) leaves such a one behind.
+// unfinished reports whether the sender left a checksum to its network card. Then it is 0, or the sum of the
+// pseudo-header, complemented or not: with the length if the segment goes out as it is, without if the card cuts it up
+// (TSO). A receiver that merges segments (GRO) leaves such a checksum too.
 func unfinished(checksum uint16, pseudo, length uint64) bool {
 	c := fold(uint64(checksum))
 	with, without := fold(pseudo+length), fold(pseudo)
 	return checksum == 0 || c == with || c == without || c == fold(uint64(^with)) || c == fold(uint64(^without))
 }
 
-// fold is a ones' complement sum in 16 bits. Of the two zeros it gives 0xffff.
+// fold returns a ones' complement sum in 16 bits. Of the two zeros it returns 0xffff.
 func fold(s uint64) uint16 {
 	for s > 0xffff {
 		s = s>>16 + s&0xffff

@@ -30,11 +30,11 @@ type Decoder struct {
 	ip      network            // the innermost IP header so far
 	stack   []Layer            // the encapsulation so far
 	header  Checksum           // of the IPv4 headers so far, ChecksumUnknown if there is nothing against them
-	end     end                // what it turned out to be so far
-	wrong   gopacket.LayerType // with endMalformed: in which layer
-	charged *datagram          // with endFragment: whose
-	held    bool               // a datagram waits for others and holds some of it
-	joined  []uint64           // the packets whose fragments it completes a datagram of
+	end     end                // what the packet turned out to be so far
+	wrong   gopacket.LayerType // with endMalformed: the layer
+	charged *datagram          // with endFragment: the datagram
+	held    bool               // a datagram that waits for other fragments holds part of the packet
+	joined  []uint64           // the earlier packets with the other fragments of the datagram that it completes
 
 	encapsulations encapsulations
 	reassembly     reassembly
@@ -83,7 +83,7 @@ func (d *Decoder) Decode(p *capture.Packet, dst []Segment) []Segment {
 	return d.decode(p, dst, true)
 }
 
-// decode is Decode, with the shortcut or, for tests to compare, without.
+// decode is Decode with the shortcut, or without it for tests that compare the two.
 func (d *Decoder) decode(p *capture.Packet, dst []Segment, short bool) []Segment {
 	d.packet, d.out = p, dst
 	d.end, d.charged, d.held, d.joined = endNone, nil, false, d.joined[:0]
@@ -186,7 +186,7 @@ func (d *Decoder) fragment(l layer, data []byte, wire int) ([]byte, int, gopacke
 		p.next = afterIPv4(l.Protocol)
 	case *ipv6Fragment:
 		p.key.id = l.id
-		d.ip.headers -= len(l.Contents) // it goes when the datagram is put together
+		d.ip.headers -= len(l.Contents) // the whole datagram has no fragment header
 		p.offset, p.more = l.offset, l.more
 		p.next = afterIPv6(l.protocol)
 	}
@@ -214,7 +214,7 @@ func (d *Decoder) Joined() []uint64 { return d.joined }
 func (d *Decoder) Waiting() []uint64 { return d.reassembly.waiting() }
 
 // found records what the packet, or one part of an aggregate, turned out to be. TCP takes precedence over losses, and
-// these over the rest.
+// losses take precedence over the rest.
 func (d *Decoder) found(e end) {
 	rank := func(e end) int {
 		switch {

@@ -8,7 +8,7 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// Headers that a capturing device puts before a packet. Of these gopacket knows one version of PFLOG.
+// This file has headers that a capturing device puts before a packet. gopacket knows only one version of PFLOG.
 
 // pflog is LINKTYPE_PFLOG, the log of the packet filter pf. The first byte is the header's length without the padding
 // to four bytes: 45 on OpenBSD 3.4, 61 on OpenBSD 3.8, macOS and NetBSD, 69 on FreeBSD, 100 on OpenBSD 4.9. The address
@@ -88,12 +88,12 @@ func (l *pktap) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 	case kind == noPacket:
 		return l.split(data, 12, endMetadata.layer())
 	}
-	// This is a DLT_… of the system. Where it differs from the LINKTYPE_… of files, firstLayer knows both.
+	// This is a DLT_… of the system. If it differs from the LINKTYPE_… of files, firstLayer knows both.
 	return l.split(data, int(size), firstLayer(capture.LinkType(link)))
 }
 
-// juniper is the common header of LINKTYPE_JUNIPER_…: a magic number, flags, extensions. The frame follows. If Junos
-// has taken the frame's own header off, the number of the protocol and the packet follow instead.
+// juniper is the common header of LINKTYPE_JUNIPER_…: a magic number, flags and extensions. The frame follows. If Junos
+// has removed the frame's own header, the number of the protocol and the packet follow instead.
 type juniper struct {
 	header
 	typ  gopacket.LayerType

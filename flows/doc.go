@@ -6,20 +6,20 @@
 // that a snaplen loses nothing that a header still shows.
 //
 //	decoder.go   the way through the headers
-//	layer.go     what a header must be able to say
-//	link.go      what a capture's link type begins with; PPP, HDLC, Linux cooked, NFLOG, PPI
-//	devices.go   what capturing devices put before a packet: PFLOG, ENC, PKTAP, Juniper, IPoIB, ERF
+//	layer.go     what each header must provide
+//	link.go      the first header of each link type; PPP, HDLC, Linux cooked, NFLOG, PPI
+//	devices.go   headers that capturing devices put before a packet: PFLOG, ENC, PKTAP, Juniper, IPoIB, ERF
 //	framerelay.go Frame Relay, ATM
-//	wlan.go      802.11 and what is put before it
+//	wlan.go      802.11 and the headers before it
 //	tags.go      VLAN, MPLS, PPPoE, provider bridges, VN-Tag, Cisco metadata, HSR
 //	ip.go        IPv4, IPv6 and its extension headers, AH
 //	fragment.go  reassembly
 //	tunnel.go    GRE, ERSPAN, VXLAN, Geneve, GTP-U, CAPWAP, WCCP
 //	tcp.go       the segment
 //	icmp.go      errors that quote a segment
-//	stock.go     gopacket's layers, each with what is wrong in v1.1.19
-//	fast.go      a short cut for the most common stacks, held to the long way by tests
-//	stats.go     what packets count as
+//	stock.go     gopacket's layers, with corrections of v1.1.19
+//	fast.go      a shortcut for the most common stacks; tests compare it with the long way
+//	stats.go     counts of packets by what they were
 //
 // The innermost TCP header counts; the headers around it are the segment's Encapsulation. Stats counts every packet
 // once: as TCP, as another protocol, or as undecoded with the reason.

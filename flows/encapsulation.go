@@ -2,7 +2,7 @@ package flows
 
 import "slices"
 
-// maxEncapsulations is the most encapsulations that are kept. Beyond it all are forgotten.
+// maxEncapsulations is how many encapsulations are kept at most. When there are more, all are forgotten.
 const maxEncapsulations = 1 << 14
 
 // encapsulations keeps one copy of each list of layers that was seen.
@@ -50,7 +50,7 @@ func (e *encapsulations) domain(list []Layer) uint64 {
 	return hashLayers(chosen)
 }
 
-// keyID is the name under which the ids of a kind of layer can be made part of the key, or empty.
+// keyID returns the name in DecoderOptions.KeyIDs for the ids of a kind of layer, or nothing.
 func keyID(kind string) string {
 	switch kind {
 	case "vxlan", "geneve":
@@ -61,7 +61,7 @@ func keyID(kind string) string {
 	return ""
 }
 
-// hashLayers is FNV-1a over the list. It is 0 for the empty one only.
+// hashLayers is FNV-1a over the list. Only the empty list has 0.
 func hashLayers(list []Layer) uint64 {
 	if len(list) == 0 {
 		return 0

@@ -6,10 +6,10 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// shortcut decodes what most packets are: Ethernet with up to two VLAN tags, Linux cooked, loopback or nothing, then
-// IPv4 without options or IPv6 without extension headers, then TCP. It reports false, and leaves no trace, for
-// everything else, including anything that is wrong; then walk decides. Where it reports true, it has done what walk
-// would have done: tests hold it to that, packet by packet.
+// shortcut decodes most packets: Ethernet with up to two VLAN tags, Linux cooked, loopback or nothing, then IPv4
+// without options or IPv6 without extension headers, then TCP. For everything else, including every error, it reports
+// false and changes nothing; then walk decides. If it reports true, it has done what walk would have done. Tests
+// compare the two packet by packet.
 func (d *Decoder) shortcut(p *capture.Packet) bool {
 	data := p.Data
 	var etherType uint16

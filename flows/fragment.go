@@ -23,7 +23,7 @@ type datagramKey struct {
 	src, dst Addr
 	id       uint32
 	protocol uint8  // of IPv4; 0 in IPv6, whose fragments need not agree on it
-	around   uint64 // hash of the encapsulation: the same datagram seen twice, in two VLANs, is two
+	around   uint64 // hash of the encapsulation: the same datagram in two VLANs counts as two
 }
 
 // fragment is one piece of a datagram's payload.
@@ -42,7 +42,7 @@ type datagram struct {
 	length    int                // of the whole payload, -1 until the last fragment is there
 	next      gopacket.LayerType // what the payload begins with, 0 until the first fragment is there
 	packets   uint64             // that count as fragments because of it
-	holds     []uint64           // the numbers of the packets that made it what it is, some repetitions included
+	holds     []uint64           // the numbers of the packets with its fragments, including some repetitions
 	poisoned  bool               // its fragments contradict each other: later ones are dropped
 	element   *list.Element      // its place in reassembly.order
 }
@@ -62,7 +62,7 @@ type reassembly struct {
 
 	complete uint64       // complete datagrams
 	lost     uint64       // dropped datagrams
-	moved    [ends]uint64 // packets counted as fragments that turned out to be lost, by the reason
+	moved    [ends]uint64 // packets that were counted as fragments and turned out to be lost, by the reason
 }
 
 // piece is a fragment as it comes.
@@ -77,12 +77,12 @@ type piece struct {
 	wire    int    // bytes of payload on the wire
 	next    gopacket.LayerType
 	charged *datagram // out: the datagram whose fragment the packet is counted as
-	held    bool      // out: the datagram is another one now
-	joined  []uint64  // out: the packets before that the datagram, which is complete, was made of
+	held    bool      // out: the fragment has changed the datagram
+	joined  []uint64  // out: the earlier packets of the complete datagram
 }
 
 // add adds a fragment. If it completes its datagram, it returns the datagram's payload (valid until the next one is
-// complete), its length on the wire and what it begins with; otherwise next is the end that the packet comes to.
+// complete), its length on the wire and what it begins with. Otherwise next says what the packet turned out to be.
 func (r *reassembly) add(p *piece) (payload []byte, wire int, next gopacket.LayerType) {
 	if p.time != capture.NoTime {
 		r.now = p.time
@@ -148,7 +148,7 @@ func (r *reassembly) begin(key datagramKey) *datagram {
 	return g
 }
 
-// insert adds what is new of p to g. It reports false for an overlap that IPv6 does not allow.
+// insert adds the new bytes of p to g. It reports false for an overlap that IPv6 does not allow.
 func (r *reassembly) insert(g *datagram, p *piece) bool {
 	from, to := p.offset, p.offset+p.wire
 	keep := func(at, from, to int) {
@@ -185,7 +185,7 @@ func (r *reassembly) insert(g *datagram, p *piece) bool {
 	return true
 }
 
-// samePrefix compares as many bytes as both have.
+// samePrefix reports whether two texts are equal as far as both go.
 func samePrefix(a, b []byte) bool {
 	n := min(len(a), len(b))
 	return bytes.Equal(a[:n], b[:n])
@@ -200,7 +200,7 @@ func (r *reassembly) waiting() (numbers []uint64) {
 	return slices.Compact(numbers)
 }
 
-// join puts the captured bytes together up to the first that is missing.
+// join puts the captured bytes together, up to the first missing one.
 func (r *reassembly) join(g *datagram) []byte {
 	r.payload = r.payload[:0]
 	for _, f := range g.fragments {
@@ -219,7 +219,7 @@ func (r *reassembly) expire() {
 	}
 }
 
-// oldest is the datagram that began first. There must be one.
+// oldest returns the datagram that began first. There must be one.
 func (r *reassembly) oldest() *datagram { return r.order.Front().Value.(*datagram) }
 
 // giveUp drops an incomplete datagram.

@@ -7,7 +7,7 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// Frame Relay and ATM. Both name protocols by NLPID and SNAP. gopacket has neither.
+// This file has Frame Relay and ATM, which both name protocols by NLPID and SNAP. gopacket has neither.
 
 // frameRelay is LINKTYPE_FRELAY: an address of two, three or four bytes (ITU-T Q.922 §3.3), then RFC 2427, or, as Cisco
 // does, an EtherType at once.

@@ -7,7 +7,7 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// network is what the innermost IP header so far says.
+// network is what the innermost IP header so far tells.
 type network struct {
 	src, dst Addr
 	v6       bool
@@ -17,7 +17,7 @@ type network struct {
 	headers  int  // bytes from the beginning of the IP header to what is decoded next
 	unsized  bool // the header gives no length: the sender left it to the hardware
 
-	// The addresses of the TCP checksum, where they are not those of the header.
+	// The addresses of the TCP checksum, if they are not those of the header.
 	home       Addr // the source, from a home address option (RFC 6275 §11.3.1)
 	final      Addr // the destination, from a routing header (RFC 8200 §8.1)
 	rehomed    bool
@@ -27,8 +27,8 @@ type network struct {
 // set4 makes a the IPv4 address that b begins with, mapped (RFC 4291 §2.5.5.2).
 func (a *Addr) set4(b []byte) { a.setWords(0, prefix4|uint64(binary.BigEndian.Uint32(b))) }
 
-// prefix4 is no constant: the compiler would write the words of constants and the others in pieces, and a processor
-// waits where it reads in one piece what it has just written in several.
+// prefix4 is a variable for speed: with a constant the compiler writes an address in pieces, and a processor waits when
+// it reads as a whole what it has just written in pieces.
 var prefix4 uint64 = 0xffff << 32
 
 func (ip *network) from4(l *ipv4) {
@@ -46,7 +46,7 @@ func (ip *network) from6(l *ipv6) {
 	ip.rehomed, ip.redirected = false, false
 }
 
-// afterIPv4 is what follows a protocol number in IPv4.
+// afterIPv4 returns the layer that a protocol number of IPv4 announces.
 func afterIPv4(p layers.IPProtocol) gopacket.LayerType {
 	switch p {
 	case 1:
@@ -77,12 +77,12 @@ func afterIPv4(p layers.IPProtocol) gopacket.LayerType {
 	return endIP.layer()
 }
 
-// afterIPv6 is what follows a next header number in IPv6: a protocol, or an extension header.
+// afterIPv6 returns the layer that a next header number of IPv6 announces: a protocol, or an extension header.
 func afterIPv6(p layers.IPProtocol) gopacket.LayerType {
 	switch p {
 	case 0:
 		return layers.LayerTypeIPv6HopByHop
-	case 1: // ICMP has no pseudo-header and no business here
+	case 1: // ICMP of IPv4 does not belong here
 		return endIP.layer()
 	case 43:
 		return layers.LayerTypeIPv6Routing
@@ -131,12 +131,12 @@ func (l *ipv6) wire(n int) int {
 
 func (l *ipv6) encapsulation() (Layer, bool) { return outerIPv6(l.protocol) }
 
-// outerIPv6 is what an IPv6 header adds to the record if the protocol after it and its extensions is IP again.
+// outerIPv6 returns what an IPv6 header adds to the record if another IP header follows it and its extensions.
 func outerIPv6(p layers.IPProtocol) (Layer, bool) {
 	return Layer{Kind: "ipv6"}, p == layers.IPProtocolIPv4 || p == layers.IPProtocolIPv6
 }
 
-// ipv6Option is the first option of a kind in an options header (RFC 8200 §4.2), nil if there is none.
+// ipv6Option returns the first option of a kind in an options header (RFC 8200 §4.2), nil if there is none.
 func ipv6Option(extension []byte, kind byte) []byte {
 	if len(extension) < 8 {
 		return nil
@@ -160,7 +160,7 @@ func ipv6Option(extension []byte, kind byte) []byte {
 }
 
 // ipv6Extension is an extension header of the common shape (RFC 6564 §4), which gopacket's IPv6 layer skips with wrong
-// lengths. What a segment's checksum or key needs of its content, it keeps.
+// lengths. It keeps the content that a segment's checksum or key needs.
 type ipv6Extension struct {
 	header
 	typ      gopacket.LayerType
@@ -203,9 +203,9 @@ func (l *ipv6Extension) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) 
 
 func (l *ipv6Extension) encapsulation() (Layer, bool) { return outerIPv6(l.protocol) }
 
-// apply corrects the addresses of the IP header. A packet on a segment routed way belongs to the connection with its
-// last segment. The others keep the addresses of their header: a host must not forward by a routing header of type 0,
-// and a home address is worth what its receiver's bindings say of it.
+// apply corrects the addresses of the IP header. With segment routing, a packet belongs to the connection with the last
+// segment. Other packets keep the addresses of their header: a host must not forward by a routing header of type 0, and
+// only the receiver's bindings say whether a home address is valid.
 func (l *ipv6Extension) apply(ip *network) {
 	if l.home != nil {
 		ip.home, ip.rehomed = Addr(l.home), true
@@ -218,7 +218,8 @@ func (l *ipv6Extension) apply(ip *network) {
 	}
 }
 
-// ipv6Fragment is RFC 8200 §4.5. gopacket hands on what follows a later fragment's header as if it were a protocol's.
+// ipv6Fragment is RFC 8200 §4.5. gopacket decodes the payload of a later fragment as if it began with a protocol's
+// header.
 type ipv6Fragment struct {
 	header
 	protocol layers.IPProtocol

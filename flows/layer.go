@@ -9,7 +9,8 @@ import (
 type layer interface {
 	gopacket.DecodingLayer
 	LayerContents() []byte
-	// wire says how many bytes of payload were on the wire, when n of them and of trailing bytes were.
+	// wire returns how many bytes of payload were on the wire, out of n bytes after the header, which may include a
+	// trailer.
 	wire(n int) int
 	// encapsulation is what the header adds to the record, if anything.
 	encapsulation() (Layer, bool)
@@ -28,7 +29,7 @@ type header struct {
 	next gopacket.LayerType
 }
 
-// NextLayerType is what DecodeFromBytes found to follow.
+// NextLayerType is the layer that follows, as DecodeFromBytes found.
 func (h *header) NextLayerType() gopacket.LayerType { return h.next }
 
 // split ends the header after n bytes.
@@ -40,7 +41,7 @@ func (h *header) split(data []byte, n int, next gopacket.LayerType) error {
 	return nil
 }
 
-// problem is why a header could not be decoded. A constant needs no allocation.
+// problem is the reason why a header could not be decoded. A constant needs no allocation.
 type problem string
 
 func (p problem) Error() string { return string(p) }

@@ -8,8 +8,8 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// firstLayer is what a packet of a link type begins with (https://www.tcpdump.org/linktypes.html). gopacket's own table
-// is indexed by a byte, so that 276 would be 20, and lacks most of these.
+// firstLayer returns the first layer of a link type's packets (https://www.tcpdump.org/linktypes.html). gopacket's own
+// table lacks most of these, and is indexed by a byte, so that 276 would be 20.
 func firstLayer(link capture.LinkType) gopacket.LayerType {
 	switch link {
 	case 0, 108: // NULL, LOOP
@@ -78,7 +78,7 @@ func firstLayer(link capture.LinkType) gopacket.LayerType {
 	return endLinkType.layer()
 }
 
-// afterEtherType is what follows an EtherType.
+// afterEtherType returns the layer that an EtherType announces.
 func afterEtherType(t layers.EthernetType) gopacket.LayerType {
 	switch t {
 	case 0x0800:
@@ -128,7 +128,8 @@ func afterEtherType(t layers.EthernetType) gopacket.LayerType {
 	return endUnknown.layer()
 }
 
-// afterTypeOrLength is what follows a field that is an EtherType or, below 0x0600, the length of an 802.2 frame.
+// afterTypeOrLength returns the layer after a field that is an EtherType or, below 0x0600, the length of an 802.2
+// frame.
 func afterTypeOrLength(t layers.EthernetType) gopacket.LayerType {
 	if t < 0x0600 {
 		return layers.LayerTypeLLC
@@ -136,7 +137,8 @@ func afterTypeOrLength(t layers.EthernetType) gopacket.LayerType {
 	return afterEtherType(t)
 }
 
-// afterCooked is what follows the protocol of Linux's cooked headers: an EtherType, or one of Linux's own numbers.
+// afterCooked returns the layer after Linux's cooked headers, whose protocol is an EtherType or one of Linux's own
+// numbers.
 func afterCooked(protocol []byte) gopacket.LayerType {
 	t := layers.EthernetType(binary.BigEndian.Uint16(protocol))
 	if t == 0x0004 { // LINUX_SLL_P_802_2
@@ -145,7 +147,7 @@ func afterCooked(protocol []byte) gopacket.LayerType {
 	return afterEtherType(t)
 }
 
-// afterVersion is what a packet is that says so only by the version in its first byte.
+// afterVersion returns the layer of a packet that only the IP version in its first byte identifies.
 func afterVersion(data []byte) (next gopacket.LayerType, err error) {
 	switch {
 	case len(data) == 0:
@@ -171,8 +173,8 @@ func (l *raw) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 	return l.split(data, 0, next)
 }
 
-// linuxSLL is LINKTYPE_LINUX_SLL. gopacket's trusts the length of the address and panics where it is above what there
-// is; the address is of no use here.
+// linuxSLL is LINKTYPE_LINUX_SLL. gopacket's layer panics if the length of the address is greater than the header; the
+// address is not needed here.
 type linuxSLL struct{ header }
 
 func (l *linuxSLL) CanDecode() gopacket.LayerClass { return layers.LayerTypeLinuxSLL }
@@ -212,15 +214,16 @@ func (l *hdlc) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 	return l.split(data, 4, afterEtherType(layers.EthernetType(binary.BigEndian.Uint16(data[2:]))))
 }
 
-// ppp is RFC 1661, with or without the address and control of RFC 1662 in front, the protocol in one byte or two.
-// gopacket's does not check its lengths and is no DecodingLayer. Some write Cisco's HDLC under its link type.
+// ppp is RFC 1661, with or without the address and control of RFC 1662 before it, and with the protocol in one or two
+// bytes. gopacket's layer does not check its lengths and is no DecodingLayer. Some programs write Cisco's HDLC under
+// this link type.
 type ppp struct{ header }
 
 func (l *ppp) CanDecode() gopacket.LayerClass { return typePPP }
 
 func (l *ppp) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 	n := 0
-	if len(data) > 0 && data[0] == 0xff { // which no protocol begins with
+	if len(data) > 0 && data[0] == 0xff { // no protocol begins with this byte
 		n = 2
 	}
 	if len(data) < n+1 {
@@ -271,7 +274,7 @@ func (l *nflog) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 		return errShort
 	}
 	// The attributes are in the byte order of the machine that wrote them. Their types are below 256, so the first one
-	// tells.
+	// shows the order.
 	var order binary.ByteOrder = binary.LittleEndian
 	if data[7] != 0 {
 		order = binary.BigEndian

@@ -21,14 +21,14 @@ type Rewriter struct {
 	HeadersOnly bool
 
 	decoder *Decoder     // whose layers find the headers
-	old     []byte       // the packet at hand as it was,
-	new     []byte       // and as it becomes
-	ip      network      // the innermost IP header so far as it was,
-	other   network      // and as it becomes
+	old     []byte       // the packet at hand before the change,
+	new     []byte       // and after it
+	ip      network      // the innermost IP header so far, before the change,
+	other   network      // and after it
 	ip4     []byte       // that header, if it is IPv4
 	sums    []checksumOf // the checksums on the way, outermost first
 	end     int          // the first byte that is left out
-	numbers numbers      // that tell an address
+	numbers numbers      // sequence numbers that disclose an address
 }
 
 // Addresses maps each address to another one: always the same, and a different one for each.
@@ -51,7 +51,7 @@ type checksumOf struct {
 // NewRewriter makes a Rewriter that changes nothing yet: set its fields.
 func NewRewriter() *Rewriter { return &Rewriter{decoder: NewDecoder(DecoderOptions{})} }
 
-// Rewrite changes p. Its Data is then a copy, valid until the next call.
+// Rewrite changes p. p.Data becomes a copy that is valid until the next call.
 func (w *Rewriter) Rewrite(p *capture.Packet) {
 	w.old = p.Data
 	w.new = append(w.new[:0], p.Data...)
@@ -118,8 +118,8 @@ func (w *Rewriter) walk(typ gopacket.LayerType, at, to, wire int) {
 	}
 }
 
-// fragment is what the first fragment of a datagram begins with. The others begin with no header. In a tunnel headers
-// with addresses may lie anywhere in them.
+// fragment returns the layer with which the first fragment of a datagram begins. The others begin with no header. In a
+// tunnel, headers with addresses may lie anywhere in them.
 func (w *Rewriter) fragment(l layer) (first gopacket.LayerType, tunnelled bool) {
 	offset := 0
 	switch l := l.(type) {
@@ -137,7 +137,7 @@ func (w *Rewriter) fragment(l layer) (first gopacket.LayerType, tunnelled bool) 
 // otherFragments is added to the length of a part of a message, so that it does not count as the whole.
 const otherFragments = 1 << 16
 
-// aggregate goes through an A-MSDU. What lies between the headers of two frames cannot be left out, so it becomes 0.
+// aggregate goes through an A-MSDU. The bytes between the headers of two frames cannot be left out, so they become 0.
 func (w *Rewriter) aggregate(at, to, wire int) {
 	whole := w.new[at:to:to]
 	subframes(whole, wire, func(data []byte, wire int) {
@@ -188,7 +188,7 @@ func (w *Rewriter) header(l layer, contents []byte, at, to, wire int) {
 	}
 }
 
-// outside rewrites what is no IP header.
+// outside rewrites a header that is not IP.
 func (w *Rewriter) outside(l layer, b []byte) {
 	switch l := l.(type) {
 	case *ethernet:
@@ -221,7 +221,7 @@ func (w *Rewriter) outside(l layer, b []byte) {
 	}
 }
 
-// nflog clears the attributes before the packet, but for those that say how it came.
+// nflog clears the attributes before the packet, except those that say how it came.
 func (w *Rewriter) nflog(b []byte) {
 	var order binary.ByteOrder = binary.LittleEndian
 	if b[7] != 0 {
@@ -315,7 +315,7 @@ func (w *Rewriter) inExtension(l *ipv6Extension) {
 	}
 }
 
-// segment rewrites a TCP header, of which to ends what was captured, and ends the packet behind it.
+// segment rewrites a TCP header, whose captured bytes end at to, and ends the packet behind it.
 func (w *Rewriter) segment(l *tcp, at, to, wire int) {
 	w.sums = append(w.sums, checksumOf{
 		field: at + 16, from: at, to: to, protocol: tcpProtocol, ip: w.ip, other: w.other, wire: wire,
@@ -326,8 +326,8 @@ func (w *Rewriter) segment(l *tcp, at, to, wire int) {
 	}
 }
 
-// inTCP rewrites what tells an address in a TCP header, b, of which at least 8 bytes are there, and in the IPv4 header
-// before it, nil for none. Was is the IP header as it was, and is as it becomes.
+// inTCP rewrites what discloses an address in a TCP header, b, of at least 8 bytes, and in the IPv4 header before it,
+// nil for none. was is the IP header before the change, and is after it.
 func (w *Rewriter) inTCP(ip4, b []byte, was, is *network) {
 	if w.Addresses == nil {
 		return
@@ -338,7 +338,7 @@ func (w *Rewriter) inTCP(ip4, b []byte, was, is *network) {
 	}
 }
 
-// tcpOptions gives the options of a TCP header that have a length, up to the first that cannot be right.
+// tcpOptions yields the options of a TCP header that have a length, up to the first impossible one.
 func tcpOptions(b []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for len(b) > 1 && b[0] != 0 {
@@ -355,8 +355,8 @@ func tcpOptions(b []byte) iter.Seq[[]byte] {
 	}
 }
 
-// options rewrites the addresses that MPTCP advertises (RFC 8684 §3.4.1), and clears what kinds hold that are not
-// known: load balancers put the client's address there.
+// options rewrites the addresses that MPTCP advertises (RFC 8684 §3.4.1), and clears options of unknown kinds, because
+// load balancers put the client's address there.
 func (w *Rewriter) options(b []byte) {
 	for option := range tcpOptions(b) {
 		size := len(option)
@@ -388,8 +388,8 @@ var knownOptions = []byte{2, 3, 4, 5, 8, 19, 29, 30, 34, 172, 174}
 func (w *Rewriter) quote(at, to int) {
 	from := at + 8
 	message, b := w.new[at:to:to], w.new[from:to:to]
-	// How much is quoted is said in words where extensions follow, which can hold addresses (RFC 4884 §3, RFC 5837). It
-	// is never less than 128 bytes.
+	// If extensions follow, which can hold addresses, a field counts the quoted bytes in words (RFC 4884 §3, RFC 5837).
+	// They are at least 128.
 	const leastQuoted = 128
 	quoted := int(message[5]) * 4
 	if w.ip.v6 {
@@ -449,7 +449,7 @@ func (w *Rewriter) quote(at, to int) {
 	}
 }
 
-// quoteIPv6 rewrites the headers before a segment that is quoted.
+// quoteIPv6 rewrites the headers before a quoted segment.
 func (w *Rewriter) quoteIPv6(b []byte, was, is *network) {
 	was.src, was.dst = Addr(b[8:24]), Addr(b[24:40])
 	w.ip6s(b, 8, 24)
@@ -475,8 +475,8 @@ func (w *Rewriter) quoteIPv6(b []byte, was, is *network) {
 	}
 }
 
-// adjust makes a checksum of the packet as it was one of the packet as it is (RFC 1624 §3): a right one stays right, a
-// wrong one wrong, and one that was left to the network card unfinished.
+// adjust adapts a checksum to the changed packet (RFC 1624 §3): a right one stays right, a wrong one stays wrong, and
+// one that was left to the network card stays unfinished.
 func (w *Rewriter) adjust(s *checksumOf) {
 	if s.field+2 > s.to {
 		return // it was not captured
@@ -526,7 +526,7 @@ func (w *Rewriter) adjust(s *checksumOf) {
 	}
 }
 
-// rerouted is what the addresses add that stand in for those of the header.
+// rerouted returns what the sum gains by the addresses that stand in for those of the header.
 func (s *checksumOf) rerouted() (delta uint64) {
 	if s.ip.rehomed {
 		delta += uint64(fold(bigSum(s.other.home[:], s.ip.src[:])))
@@ -539,7 +539,8 @@ func (s *checksumOf) rerouted() (delta uint64) {
 	return delta
 }
 
-// judge says what the checksum is worth; of a segment that was cut, or another message, only whether it is unfinished.
+// judge returns the verdict on the checksum. Of a cut segment, or another message, it says only whether the checksum is
+// unfinished.
 func (s *checksumOf) judge(ip *network, packet []byte) Checksum {
 	segment := packet[s.from:s.to]
 	if s.protocol == tcpProtocol && s.wire <= len(segment) {

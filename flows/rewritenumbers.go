@@ -2,10 +2,10 @@ package flows
 
 import "encoding/binary"
 
-// numbers holds the flows of which the numbers tell an address: those of a scanner that makes its ISN of the address it
+// numbers holds the flows whose numbers disclose an address: those of a scanner that makes its ISN of the address it
 // tries, as Mirai does (M. Antonakakis et al., "Understanding the Mirai Botnet", USENIX Security 2017, §3.1). All
-// numbers of such a flow, and what acknowledges them, move by as much as the address does. Of the flows that were met
-// longest ago those beyond mostNumbered are forgotten.
+// numbers of such a flow, and the acknowledgements of them, move by as much as the address does. At most mostNumbered
+// flows are kept, the latest ones.
 type numbers struct {
 	recent, before map[flow]struct{}
 }
@@ -36,7 +36,7 @@ func (n *numbers) add(f flow) {
 	n.recent[f] = struct{}{}
 }
 
-// low is the end of an address, as IPv4 has it.
+// low returns the last four bytes of an address.
 func (a *Addr) low() uint32 { return binary.BigEndian.Uint32(a[12:]) }
 
 // renumber rewrites the numbers for inTCP.

@@ -35,7 +35,7 @@ func (f Flags) String() string {
 	return strings.Join(names, ",")
 }
 
-// Addr is an IP address as 16 bytes; an IPv4 address is mapped (::ffff:a.b.c.d). Which of the two it is says Key.V6.
+// Addr is an IP address as 16 bytes; an IPv4 address is mapped (::ffff:a.b.c.d). Key.V6 says which of the two it is.
 type Addr [16]byte
 
 // Key names a connection's two sockets in an order that does not depend on the direction of a packet: A is the
@@ -68,8 +68,8 @@ func (a Addr) netip(v6 bool) netip.Addr {
 	return netip.AddrFrom4([4]byte(a[12:]))
 }
 
-// UnknownWindow is the Window of a segment whose header the snaplen cut before it: the widest, so that nothing is taken
-// for a closed window.
+// UnknownWindow is the Window of a segment whose header the snaplen cut before that field: the widest, so that it never
+// counts as a closed window.
 const UnknownWindow = 0xffff
 
 // Segment is one TCP segment as the tracker sees it, or, with Quote set, an ICMP error that quotes one.
@@ -83,8 +83,8 @@ type Segment struct {
 	Seq    uint32 // SEG.SEQ
 	Ack    uint32 // SEG.ACK; valid with ACK
 	Window uint16 // SEG.WND as on the wire, not scaled
-	// Headers is how many bytes the innermost IP header, its extensions and the TCP header take; with Len it is the IP
-	// packet's length, of a reassembled datagram as if it had come in one piece.
+	// Headers is how many bytes the innermost IP header, its extensions and the TCP header take. Headers and Len add up
+	// to the length of the IP packet, as if a reassembled datagram had come in one piece.
 	Headers uint16
 	// bytes of payload by the IP length (by the wire length where that is 0, TSO), not by what was captured
 	Len uint32
@@ -100,7 +100,7 @@ type Segment struct {
 	Checksum Checksum
 	Cut      bool // the snaplen left out some of the segment
 
-	Encap *Encapsulation // what is around the innermost IP header; nil for none
+	Encap *Encapsulation // the layers around the innermost IP header; nil for none
 
 	Reason *string // the text of an RST (RFC 9293 §3.5.2; RFC 1122 §4.2.2.12), nil for none
 

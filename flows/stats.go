@@ -13,7 +13,7 @@ type Stats struct {
 	// Decoded counts packets by what they held: tcp, udp, icmp, arp, …. A fragment that did not complete its datagram
 	// is a fragment; the packet that did is what the datagram held.
 	Decoded map[string]uint64
-	// Undecoded counts packets whose TCP, if they held any, was lost, by the reason: truncated, link_type,
+	// Undecoded counts packets that may have held TCP but could not be decoded, by the reason: truncated, link_type,
 	// wlan_protected, malformed_ipv4, ….
 	Undecoded map[string]uint64
 
@@ -95,7 +95,7 @@ var endNames = [ends]string{
 // layer makes the end a possible successor of a layer.
 func (e end) layer() gopacket.LayerType { return firstEnd + gopacket.LayerType(e) }
 
-// ownNames are the layers that gopacket has no name for, or none that reads well.
+// ownNames are the names of layers for which gopacket has none, or none that reads well.
 var ownNames = map[gopacket.LayerType]string{
 	typeRaw: "raw", typeLinuxSLL2: "sll2", typeHDLC: "hdlc", typePPP: "ppp", typeNFLOG: "nflog", typePPI: "ppi",
 	typeRadioTap: "radiotap", typePrism: "prism", typeAVS: "avs", typeWLAN: "wlan", typeWLANPadded: "wlan_padded",
@@ -107,7 +107,7 @@ var ownNames = map[gopacket.LayerType]string{
 	typeVNTag: "vntag", typeHSR: "hsr", typeCAPWAP: "capwap", typeWLANTunnelled: "wlan", typeWCCP: "wccp",
 }
 
-// layerName is how a layer is called in Undecoded.
+// layerName returns the name of a layer in Undecoded.
 func layerName(t gopacket.LayerType) string {
 	if name, ok := ownNames[t]; ok {
 		return name

@@ -8,10 +8,10 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// gopacket v1.1.19 is not maintained. Its layers are used where they are right; what is wrong with each is worked
-// around in its wrapper here, and nowhere else. A wrapper also names the successors itself, for gopacket knows too few
-// of them, and refuses short data first, for gopacket's own errors cost an allocation. Where too little would be left
-// of gopacket's layer (IPv6, TCP, …) one of our own stands in.
+// gopacket v1.1.19 is not maintained. Its layers are used where they are right. A wrapper here, and nowhere else, works
+// around the faults of a layer. A wrapper also names the next layer itself, because gopacket knows too few, and refuses
+// short data first, because gopacket's own errors cost an allocation. If too little of gopacket's layer would be left
+// (IPv6, TCP, …), this package has its own.
 
 // ethernet is IEEE 802.3. No fault is known.
 type ethernet struct {
@@ -60,7 +60,7 @@ func (l *dot1Q) encapsulation() (Layer, bool) {
 	return Layer{Kind: "vlan", ID: uint32(l.VLANIdentifier), HasID: true}, true
 }
 
-// llc is IEEE 802.2. Fault: gopacket knows nothing behind it but SNAP and spanning tree, not IP (RFC 948).
+// llc is IEEE 802.2. Fault: gopacket knows only SNAP and spanning tree behind it, not IP (RFC 948).
 type llc struct {
 	layers.LLC
 	plain
@@ -178,8 +178,8 @@ func (l *ipv4) encapsulation() (Layer, bool) {
 	return Layer{Kind: "ip"}, l.Protocol == layers.IPProtocolIPv4 || l.Protocol == layers.IPProtocolIPv6
 }
 
-// udp is RFC 768. Fault: gopacket takes the ports of a dozen application protocols for proof of them; here they must
-// also begin like the tunnel.
+// udp is RFC 768. Fault: gopacket decodes by the port alone for a dozen application protocols. Here the payload must
+// also begin like the tunnel's.
 type udp struct {
 	layers.UDP
 	plain
@@ -213,7 +213,7 @@ func (l *udp) wire(n int) int {
 }
 
 // gre is RFC 2784 and 2890, with the routing of RFC 1701 and the version 1 of RFC 2637 (PPTP). Fault: gopacket does not
-// check that the optional fields are there and panics where they are not, and does not know MikroTik's EoIP, which is
+// check that the optional fields are there and panics if they are not, and does not know MikroTik's EoIP, which is
 // version 1 with a key of its own.
 type gre struct {
 	layers.GRE
@@ -343,7 +343,7 @@ func (l *erspanII) encapsulation() (Layer, bool) {
 	return Layer{Kind: "erspan", ID: uint32(l.SessionID), HasID: true}, true
 }
 
-// icmpv4 is RFC 792. No fault is known; what an error quotes gopacket does not look at.
+// icmpv4 is RFC 792. No fault is known. gopacket does not decode the quoted packet.
 type icmpv4 struct {
 	layers.ICMPv4
 	plain
@@ -365,7 +365,7 @@ func (l *icmpv4) NextLayerType() gopacket.LayerType {
 	return endICMP.layer()
 }
 
-// icmpv6 is RFC 4443. No fault is known; what an error quotes gopacket does not look at.
+// icmpv6 is RFC 4443. No fault is known. gopacket does not decode the quoted packet.
 type icmpv6 struct {
 	layers.ICMPv6
 	plain

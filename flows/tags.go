@@ -31,9 +31,9 @@ func (l *mpls) encapsulation() (Layer, bool) {
 	return Layer{Kind: "mpls", ID: l.label, HasID: true}, true
 }
 
-// mplsPayload is what stands below a label stack, which does not say what it is: IP by its version, or an Ethernet
-// pseudowire by its control word, whose first four bits are zero (RFC 4385 §3, RFC 4448 §4.6). A pseudowire without
-// a control word cannot be told from IP.
+// mplsPayload is the payload below a label stack, which does not name it. IP is known by its version, an Ethernet
+// pseudowire by its control word, whose first four bits are zero (RFC 4385 §3, RFC 4448 §4.6). A pseudowire without a
+// control word looks like IP.
 type mplsPayload struct{ header }
 
 func (l *mplsPayload) CanDecode() gopacket.LayerClass { return typeMPLSPayload }

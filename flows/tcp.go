@@ -14,8 +14,8 @@ import (
 // tcp is RFC 9293 §3.1. gopacket's refuses the segment when its options are malformed or cut by the snaplen.
 type tcp struct{ header }
 
-// tcpNeeded is how much of the header must have been captured: up to the control bits. That is what the old default
-// snaplen of 68 bytes leaves of a segment in IPv6.
+// tcpNeeded is how much of the header must have been captured: up to the control bits. The old default snaplen of 68
+// bytes leaves that much of a segment in IPv6.
 const tcpNeeded = 14
 
 func (l *tcp) CanDecode() gopacket.LayerClass { return layers.LayerTypeTCP }
@@ -34,16 +34,16 @@ func (l *tcp) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 // tcpLeast is the size of a header without options.
 const tcpLeast = 20
 
-// tcpSize is the size of a header with its options, as it says itself.
+// tcpSize returns the size of a header with its options, by its own field.
 func tcpSize(data []byte) int { return int(data[12]>>4) * 4 }
 
-// fastOpenID tells Fast Open from other experiments (RFC 6994, RFC 7413 appendix A).
+// fastOpenID distinguishes Fast Open from other experiments (RFC 6994, RFC 7413 appendix A).
 const fastOpenID = 0xf989
 
-// parse reads TCP options (RFC 9293 §3.1) up to their end or the first that cannot be right. An option of a known kind
-// with a length that is not its own is passed over.
+// parse reads TCP options (RFC 9293 §3.1) up to their end or the first impossible one. It skips an option of a known
+// kind with a wrong length.
 func (o *Options) parse(b []byte) {
-	if len(b) == 12 && binary.BigEndian.Uint32(b) == 0x0101080a { // what nearly every segment has (RFC 7323 appendix A)
+	if len(b) == 12 && binary.BigEndian.Uint32(b) == 0x0101080a { // the options of most segments (RFC 7323 appendix A)
 		o.timestamp(b[4:])
 		return
 	}
@@ -120,8 +120,8 @@ func (o *Options) timestamp(value []byte) {
 	o.HasTimestamp, o.TSVal, o.TSEcr = true, binary.BigEndian.Uint32(value), binary.BigEndian.Uint32(value[4:])
 }
 
-// segment appends the segment that begins with a header. Data is what was captured of it, at least tcpNeeded, and wire
-// its length. A header that claims to be longer than the segment is an options' list with a bad length.
+// segment appends the segment that begins with a header. data is its captured part, at least tcpNeeded, and wire its
+// length. If a header claims to be longer than the segment, its list of options has a bad length.
 func (d *Decoder) segment(data []byte, wire int) {
 	checksum := d.header
 	if wire <= len(data) {
@@ -175,8 +175,8 @@ func digestTCP(header, text []byte, wire int) uint32 {
 	return uint32(h ^ h>>32)
 }
 
-// set fills k for a segment from src to dst and reports whether src became B. It handles the addresses as pairs of
-// words, as they were written.
+// set fills k for a segment from src to dst and reports whether src became B. It reads the addresses in words, as they
+// were written, for speed.
 func (k *Key) set(src, dst *Addr, srcPort, dstPort uint16, v6 bool) (fromB bool) {
 	aHigh, aLow := src.words()
 	bHigh, bLow := dst.words()

@@ -7,8 +7,8 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// udpTunnel is the tunnel that a UDP port and the first bytes of the payload both stand for, or 0. The ports are
-// IANA's, and 8472, which Linux used for VXLAN before there was a number and still does by default.
+// udpTunnel returns the tunnel that a UDP port and the first bytes of the payload both indicate, or 0. The ports are
+// IANA's, and 8472, which Linux used for VXLAN before IANA assigned one, and still uses by default.
 func udpTunnel(port uint16, payload []byte) gopacket.LayerType {
 	if len(payload) < 8 {
 		return 0
@@ -41,7 +41,8 @@ func udpTunnel(port uint16, payload []byte) gopacket.LayerType {
 	return 0
 }
 
-// geneve is RFC 8926. gopacket's cannot be put into a set of DecodingLayers and its list of options grows for ever.
+// geneve is RFC 8926. gopacket's layer does not fit into a set of DecodingLayers, and its list of options grows
+// forever.
 type geneve struct {
 	header
 	vni uint32
@@ -61,8 +62,8 @@ func (l *geneve) encapsulation() (Layer, bool) {
 	return Layer{Kind: "geneve", ID: l.vni, HasID: true}, true
 }
 
-// gtpu is a user's packet in GTP-U version 1 (3GPP TS 29.281 §5). gopacket's list of extension headers grows for ever,
-// it refuses what the snaplen cut, and prints.
+// gtpu is a user's packet in GTP-U version 1 (3GPP TS 29.281 §5). gopacket's list of extension headers grows forever.
+// It refuses packets that the snaplen cut, and prints to standard output.
 type gtpu struct {
 	header
 	teid uint32

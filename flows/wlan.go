@@ -53,8 +53,8 @@ func (l *radioTap) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error
 	return l.split(data, size, next)
 }
 
-// prism is the header of LINKTYPE_IEEE802_11_PRISM, in the byte order of the capturing machine. The AVS header came to
-// be written under the same number. gopacket's does not check its lengths, and allocates.
+// prism is the header of LINKTYPE_IEEE802_11_PRISM, in the byte order of the capturing machine. Later programs wrote
+// the AVS header under the same number. gopacket's layer does not check its lengths, and allocates.
 type prism struct{ header }
 
 func (l *prism) CanDecode() gopacket.LayerClass { return typePrism }

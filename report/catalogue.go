@@ -33,8 +33,8 @@ func WriteFindingKinds(w io.Writer, kinds []record.FindingKind, width int, color
 	return err
 }
 
-// WriteFindingKindsJSON writes it as a JSON array of objects with the members code, severity, meaning, source and
-// advice.
+// WriteFindingKindsJSON writes the catalogue as a JSON array of objects with the members code, severity, meaning,
+// source and advice.
 func WriteFindingKindsJSON(w io.Writer, kinds []record.FindingKind) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)

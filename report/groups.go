@@ -201,7 +201,7 @@ func rttStep(d record.Duration) uint16 {
 	return uint16(n)<<3 | uint16(v>>n&7)
 }
 
-// at is a percentile: the upper end of the step it is in, and never more than the largest.
+// at returns a percentile: the upper end of its step, and at most the largest value.
 func (r *rttCounts) at(share float64) record.Duration {
 	if r.total == 0 {
 		return record.NoDuration

@@ -49,14 +49,14 @@ func (j *JSONL) Finish(e *Ending) error {
 	return j.out.flush()
 }
 
-// buffer collects text for a writer. Records are appended to it where they stay, and not copied into it.
+// buffer collects text for a writer. Records are appended to it in place, without a copy.
 type buffer struct {
 	w    io.Writer
 	text []byte
 	err  error // of the writer, after which nothing is written
 }
 
-// bufferSize is from when on the text of a buffer is written.
+// bufferSize is the size from which on the text of a buffer is written.
 const bufferSize = 64 << 10
 
 func newBuffer(w io.Writer) buffer {

@@ -9,7 +9,7 @@ import (
 	"github.com/tcplife/tcplife/report/internal/text"
 )
 
-// shownListeners are in the table at most, unless all are asked for: the others have less to tell.
+// shownListeners is how many listeners the table has at most, unless --top 0 asks for all.
 const shownListeners = 10
 
 // listenerSection shows the listeners with the fullest backlog.
@@ -86,7 +86,7 @@ func courseCell(s *record.EmbryonicSeries) text.Cell {
 	return text.Cell{Full: sparkline(s.Peaks, (len(s.Peaks)+marks-1)/marks, slices.Max(s.Peaks))}
 }
 
-// toned is a cell in a tone, unless it says nothing.
+// toned returns a cell in a tone, unless the cell is empty.
 func toned(c text.Cell, t text.Tone) text.Cell {
 	if c.Full != text.Unknown {
 		c.Tone = t

@@ -20,17 +20,17 @@ type matters struct {
 	connections uint64
 	servers     map[netip.AddrPort]*uint64 // connections of each server that has a group
 	groups      map[matter]*matterGroup
-	server      netip.AddrPort // the last one: in a flood it is that of the next connection too
+	server      netip.AddrPort // of the last connection: in a flood the next one has the same
 	ofServer    *uint64        // its connections; nil if there was no room for it, or it is the first
-	last        matter         // the last group that was looked for, and what was found
+	last        matter         // the last group that was looked up
 	ofLast      *matterGroup
-	others      map[string]*matterGroup // by what it is: those for which there is no room in groups
+	others      map[string]*matterGroup // by matter.what: those that groups has no room for
 	clock       func(record.Time) string
 }
 
 // matter is what a line is about.
 type matter struct {
-	what   string // the finding's code, for a reset with its circumstances behind a space
+	what   string // the finding's code; of a reset, a space and its circumstances follow
 	server netip.AddrPort
 }
 
@@ -58,7 +58,7 @@ const (
 	mostMatterServers = 3       // lines of the same finding
 )
 
-// explained are findings that another finding of the same connection explains.
+// explained lists the findings that another finding of the same connection explains.
 var explained = map[record.FindingCode][]record.FindingCode{
 	record.FindingSynRetransmitted: {record.FindingUnanswered, record.FindingRefused, record.FindingUnreachable,
 		record.FindingAnsweredElsewhere, record.FindingTimestampBehind, record.FindingBadSynAck,
@@ -75,7 +75,7 @@ var explained = map[record.FindingCode][]record.FindingCode{
 	record.FindingFinUnacknowledged: {record.FindingDataUnanswered, record.FindingKeepaliveUnanswered},
 }
 
-// explainedBy are these by code.
+// explainedBy has the same by the code of the explaining finding.
 var explainedBy = func() map[string][]string {
 	codes := map[string][]string{}
 	for code, by := range explained {
@@ -136,7 +136,7 @@ func (m *matters) add(c *record.Connection) {
 	}
 }
 
-// countOf is where the connections of a server are counted, nil if there is no room for another one.
+// countOf returns the counter of a server's connections, nil if there is no room for another one.
 func (m *matters) countOf(server netip.AddrPort) *uint64 {
 	if m.ofServer == nil || m.server != server {
 		n := m.servers[server]
@@ -211,7 +211,7 @@ type matterLine struct {
 	about    About
 }
 
-// lines are the lines, worst first.
+// lines returns the lines, worst first.
 func (m *matters) lines(e *Ending, all bool) []matterLine {
 	var list []matterLine
 	r := e.Result
@@ -240,7 +240,7 @@ func (m *matters) lines(e *Ending, all bool) []matterLine {
 	return list
 }
 
-// captureMatters are about what is missing in the capture.
+// captureMatters returns lines about what the capture lacks.
 func captureMatters(c *Capture) (list []matterLine) {
 	add := func(severity record.Severity, text string) {
 		list = append(list, matterLine{severity, 0, "capture: " + text, About{}})
@@ -279,7 +279,7 @@ func captureMatters(c *Capture) (list []matterLine) {
 	return list
 }
 
-// crowdMatters are about facts across connections.
+// crowdMatters returns lines about floods, scans and full queues.
 func (m *matters) crowdMatters(r *record.Result) (list []matterLine) {
 	for i := range r.SynFloods {
 		f := &r.SynFloods[i]
@@ -322,13 +322,13 @@ func (m *matters) crowdMatters(r *record.Result) (list []matterLine) {
 	return list
 }
 
-// A fullQueue is the times in which one queue of a listener was full, taken together.
+// A fullQueue sums up the times in which one queue of a listener was full.
 type fullQueue struct {
 	record.Overflow
 	of *record.Listener
 }
 
-// fullQueueOf is nil if the queue was never full.
+// fullQueueOf returns nil if the queue was never full.
 func fullQueueOf(l *record.Listener, queue string) *fullQueue {
 	var q *fullQueue
 	for i := range l.BacklogOverflow {
@@ -349,10 +349,10 @@ func fullQueueOf(l *record.Listener, queue string) *fullQueue {
 	return q
 }
 
-// concerned is how many attempts were.
+// concerned returns how many attempts the full queue ignored or reset.
 func (q *fullQueue) concerned() uint64 { return q.IgnoredSyns + q.IgnoredAcks + q.ResetAcks }
 
-// line says what the full queue did, in the words of that queue.
+// line says what the full queue did.
 func (q *fullQueue) line(since string) string {
 	var signs []string
 	for _, sign := range []struct {
@@ -392,7 +392,7 @@ func countedAddresses(n uint64) string {
 	return text.Count(n) + " addresses"
 }
 
-// flooded reports that a flood's line tells of a server's attempts.
+// flooded reports whether the line of a flood already covers a server's attempts.
 func flooded(r *record.Result, ip netip.Addr, port uint16) bool {
 	return slices.ContainsFunc(r.SynFloods, func(f record.SynFlood) bool {
 		return f.Target.IP == ip && (f.Target.Port == nil || *f.Target.Port == port) && f.Verdict != "flash_crowd"
@@ -403,7 +403,7 @@ func scans(r *record.Result, source netip.Addr) bool {
 	return slices.ContainsFunc(r.Scans, func(s record.Scan) bool { return s.Source == source })
 }
 
-// summaryMatters are about idle time-outs and hosts that do not close.
+// summaryMatters returns lines about idle time-outs and hosts that do not close.
 func (m *matters) summaryMatters(s *record.Summary) (list []matterLine) {
 	for i := range s.IdleTimeouts {
 		t := &s.IdleTimeouts[i]
@@ -450,7 +450,7 @@ func (m *matters) summaryMatters(s *record.Summary) (list []matterLine) {
 	return list
 }
 
-// of is " of N connections" of a server.
+// of returns " of N connections" for a server.
 func (m *matters) of(server netip.AddrPort) string {
 	if n := m.servers[server]; n != nil {
 		return " of " + text.Counted(*n, "connection")
@@ -458,8 +458,8 @@ func (m *matters) of(server netip.AddrPort) string {
 	return " connections"
 }
 
-// findingLines are about errors and warnings of connections: of each kind the servers with a great share of them have
-// lines of their own, the others one together.
+// findingLines returns lines about errors and warnings of connections. For each kind, a server with a great share of
+// them has its own line, and the other servers share one.
 func (m *matters) findingLines(r *record.Result, all bool) (list []matterLine) {
 	type at struct {
 		matter
@@ -532,7 +532,7 @@ func (m *matters) findingLines(r *record.Result, all bool) (list []matterLine) {
 	return list
 }
 
-// findingLine is about a group, of one server if that is valid.
+// findingLine returns the line of a group. server is valid if the group has only one.
 func (m *matters) findingLine(what string, g *matterGroup, where string, server netip.AddrPort) matterLine {
 	code, circumstances, _ := strings.Cut(what, " ")
 	name := words(code)
@@ -639,7 +639,7 @@ func (t *Table) drawMatters(out *bytes.Buffer, e *Ending) {
 	out.WriteByte('\n')
 }
 
-// none says why there is no connection.
+// none says why no connection is shown.
 func (t *Table) none(e *Ending) string {
 	if t.options.Where != "" {
 		return "of " + text.Counted(e.Result.Summary.Connections, "connection") + " --where chose none"

@@ -18,13 +18,13 @@ import (
 type Populations struct {
 	Record string `json:"record" const:"populations"`
 	Schema int    `json:"schema" const:"1"`
-	// That of all hosts together, and with --by host that of each, those with most endpoints first.
+	// The series of all hosts together and, with --by host, of each host, those with most endpoints first.
 	Series []record.PopulationSeries `json:"population"`
 	// Hosts that have none, for others had more endpoints.
 	LeftOut uint64 `json:"hosts_left_out"`
 }
 
-// countedStates are those of a population, in the order of a connection's life.
+// countedStates are the states of a population, in the order of a connection's life.
 var countedStates = [...]tcpstate.State{
 	tcpstate.SynSent, tcpstate.SynRcvd, tcpstate.Established, tcpstate.FinWait1, tcpstate.FinWait2, tcpstate.CloseWait,
 	tcpstate.Closing, tcpstate.LastAck, tcpstate.TimeWait,
@@ -91,8 +91,8 @@ func (p *Populations) WriteCSV(w io.Writer) error {
 	return out.Error()
 }
 
-// WriteTable writes a table for people: of each state its course, of the height of its peak, and that peak. Of the
-// hosts it shows the first Top; of the options Sort and Columns do nothing.
+// WriteTable writes a table for people: for each state a course, scaled to its peak, and the peak. It shows the first
+// Top hosts. The options Sort and Columns do nothing.
 func (p *Populations) WriteTable(w io.Writer, o TableOptions) error {
 	width := o.Width
 	if width == 0 {
@@ -163,8 +163,8 @@ func drawPopulation(out *bytes.Buffer, s *record.PopulationSeries, width int, o 
 	return g.Draw(out, 0, o.Color)
 }
 
-// sparkline draws numbers as bars, of which one shows the greatest of per numbers, in eighths of the peak's height. A
-// dot is none at all.
+// sparkline draws numbers as bars. Each bar shows the greatest of per numbers, in eighths of the peak's height. A dot
+// stands for 0.
 func sparkline(counts []uint64, per int, peak uint64) string {
 	bars := []rune("▁▂▃▄▅▆▇█")
 	var b strings.Builder

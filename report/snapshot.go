@@ -59,8 +59,8 @@ func WriteSnapshotCSV(w io.Writer, s *record.Snapshot) error {
 	return out.Error()
 }
 
-// WriteSnapshotTable writes a table for people. A state after ~ is inferred, not seen. First is the time of the
-// capture's first packet; of the options Sort and Columns do nothing.
+// WriteSnapshotTable writes a table for people. A state after ~ is inferred, not seen. first is the time of the
+// capture's first packet. The options Sort and Columns do nothing.
 func WriteSnapshotTable(w io.Writer, s *record.Snapshot, first record.Time, o TableOptions) error {
 	g := text.Grid{
 		Columns: []text.GridColumn{

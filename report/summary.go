@@ -89,7 +89,7 @@ func resetItems(n uint64, by string, states map[string]uint64) []string {
 	return []string{s}
 }
 
-// appendNotClosing appends who does not close, one line each, and of many the first.
+// appendNotClosing appends the hosts that do not close, one line each. Of many it appends only the first.
 func appendNotClosing(lines []summaryLine, hosts []record.NotClosing, leftOut uint64) []summaryLine {
 	const most = 5
 	for i := range hosts[:min(most, len(hosts))] {
@@ -105,7 +105,7 @@ func appendNotClosing(lines []summaryLine, hosts []record.NotClosing, leftOut ui
 	return lines
 }
 
-// appendUsage appends how the connections of servers are used, one line each, and of many the first.
+// appendUsage appends how the connections of servers are used, one line each. Of many it appends only the first.
 func appendUsage(lines []summaryLine, servers []record.Usage, leftOut uint64) []summaryLine {
 	const most = 5
 	for i := range servers[:min(most, len(servers))] {
@@ -277,7 +277,7 @@ var flagsOnlyWords = map[record.FlagsOnly]string{
 	record.FlagsSynFinRst: "SYN, FIN and RST: what the segments that were left out acknowledged is inferred",
 }
 
-// fileNames is the names, or of many the first and the last.
+// fileNames returns the names. Of many it returns only the first and the last.
 func fileNames(files []string) []string {
 	const most = 4
 	if len(files) == 1 && files[0] == "-" {

@@ -40,26 +40,26 @@ type Table struct {
 	rows *text.Rows // with TableOptions.Follow
 }
 
-// TableOptions say what the tables show.
+// TableOptions says what the tables show.
 type TableOptions struct {
 	Width   int      // characters in a line; 0 for no limit
 	Color   bool     // with ANSI colours
 	Top     int      // rows of a table; 0 for all of them, which are then kept in memory
 	Sort    string   // one of TableSorts; empty for severity
 	By      string   // one of TableGroups: the connections are grouped; empty lists them
-	Where   string   // the condition that the connections were chosen by; empty: they are all
+	Where   string   // the condition that chose the connections; empty: all are shown
 	Columns []string // of TableColumns, in this order, never left out; nil for those that fit
 	// each connection in its row at once, and no table of them at the end, which can come repeatedly
 	Follow bool
-	// Command completes a command that shows more, such as explain --conn 17, by the program and what it reads; nil
-	// shows none.
+	// Command completes a command that shows more, such as explain --conn 17, with the program and its files; nil shows
+	// no commands.
 	Command func(string) string
 }
 
 // DefaultTop is a sensible TableOptions.Top for a terminal.
 const DefaultTop = 50
 
-// NewTable returns a writer of tables to w. It fails for options that there are not.
+// NewTable returns a writer of tables to w. It fails if an option is unknown.
 func NewTable(w io.Writer, o TableOptions) (*Table, error) {
 	if o.Top < 0 {
 		return nil, errors.New("--top must not be negative; 0 shows all rows")
@@ -94,7 +94,7 @@ func NewTable(w io.Writer, o TableOptions) (*Table, error) {
 	return t, nil
 }
 
-// Connection takes a connection into the tables. Nothing is written yet but, with TableOptions.Follow, its row.
+// Connection adds a connection to the tables. It writes nothing yet, except the row with TableOptions.Follow.
 func (t *Table) Connection(c *record.Connection) error {
 	t.matters.add(c)
 	if t.groups != nil {
@@ -183,7 +183,7 @@ func (t *Table) Finish(e *Ending) error {
 	return err
 }
 
-// unchosen says of a table that --where does not apply to it. It is empty without --where.
+// unchosen returns the note of a table to which --where does not apply. It is empty without --where.
 func (t *Table) unchosen() string {
 	if t.options.Where == "" {
 		return ""
@@ -204,14 +204,14 @@ type section struct {
 	legend map[string]string
 }
 
-// connectionLegend explains what is short in the table of connections.
+// connectionLegend explains the short forms in the table of connections.
 var connectionLegend = map[string]string{
 	"states":   "STATES: the client's and the server's at the end; TIMEW is TIME_WAIT, FINW1 FIN_WAIT_1 and so on",
 	"findings": "FINDINGS: the worst, and how many others; tcplife findings explains them",
 }
 
-// drawTitle writes the title of a table and behind it a note, which says that --where does not apply if so. It leaves
-// out what does not fit, the rest of the note first.
+// drawTitle writes the title of a table with a note behind it. unchosen, if not empty, ends the note. If the whole note
+// does not fit, drawTitle writes only unchosen, or nothing.
 func (t *Table) drawTitle(out *bytes.Buffer, title, note, unchosen string) {
 	fits := func(note string) bool {
 		return t.options.Width == 0 || len(title)+len(text.Gap)+twwidth.Width(note) <= t.options.Width
@@ -271,7 +271,7 @@ func (t *Table) paint(tone text.Tone, s string) string {
 	return tone.Paint(s)
 }
 
-// marks names what most have in common, with its value where it is short.
+// marks lists what most attempts have in common, each with its value if that is short.
 func marks(list []record.MarkValue) string {
 	words := make([]string, len(list))
 	for i, m := range list {
@@ -308,7 +308,7 @@ func (t *Table) connectionSection() section {
 	return s
 }
 
-// The columns of the smaller tables are the same always, so they have no meanings to list.
+// The columns of the smaller tables are always the same, so no command lists their meanings.
 
 var embryonicGrid = text.Grid{
 	Columns: []text.GridColumn{

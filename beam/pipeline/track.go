@@ -49,8 +49,8 @@ func (f *trackFn) ProcessElement(_ context.Context, number int64, blocks func(*[
 	return nil
 }
 
-// journal sends the pages of a journal on, as chunks of their slice. The last chunk, of the slice ends, is what the part
-// knows at its end.
+// journal sends the pages of a journal on, as chunks of their slice. The last chunk, of the slice ends, is what the
+// part knows at its end.
 type journal struct {
 	from, slice, sent uint64
 	pages             [][]byte

@@ -37,7 +37,7 @@ type Notes struct {
 	next   int      // of notes, for At
 }
 
-// life is what comments say about a whole connection.
+// life has the facts about a whole connection for its comments.
 type life struct {
 	id        uint64
 	community record.CommunityID
@@ -114,7 +114,7 @@ func (n *Notes) Add(c *record.Connection) {
 	}
 }
 
-// finding is the line of a finding.
+// finding returns the line of a finding.
 func (n *Notes) finding(f *record.Finding) string {
 	line := "finding " + f.Code + " (" + string(f.Severity) + ")"
 	if !n.Bare {
@@ -123,7 +123,7 @@ func (n *Notes) finding(f *record.Finding) string {
 	return line
 }
 
-// Sort ends the notes: all connections are there.
+// Sort puts the notes in order, once all connections are there.
 func (n *Notes) Sort() {
 	slices.SortStableFunc(n.notes, func(x, y note) int {
 		return cmp.Or(

@@ -147,7 +147,8 @@ func score(list []*happening) int64 {
 	return sum
 }
 
-// Story says in words what happened to a connection, one line each, worst first. It is empty if only the usual happened.
+// Story says in words what happened to a connection, one line each, worst first. It is empty if only the usual
+// happened.
 func Story(c *record.Compared) []string {
 	if c.Pairing.By == record.TwoConnections {
 		line := fmt.Sprintf("two connections: a device between %s and %s ends the one and opens the other",

@@ -349,8 +349,8 @@ func (b *builder) checkAck(r *Rung, y *ladderNumbers, ack int64) Check {
 	return CheckGood
 }
 
-// copyOf returns the packet of which seg is a duplicate in the capture, or 0. The two differ only in link layer and TTL,
-// and come shortly after each other.
+// copyOf returns the packet of which seg is a duplicate in the capture, or 0. The two differ only in link layer and
+// TTL, and come shortly after each other.
 func (n *ladderNumbers) copyOf(seg *flows.Segment, duplicate bool) uint64 {
 	const near = 100e6 // ns
 	if duplicate {

@@ -52,7 +52,8 @@ func (l *Choice) Offer(c *record.Connection) {
 		return
 	}
 	if len(l.kinds) == l.top {
-		// A kind that gave way does not come back, because all that are kept have more points. So Alike counts them all.
+		// A kind that gave way does not come back, because all that are kept have more points. So Alike counts them
+		// all.
 		if kind.points <= l.kinds[l.top-1].points {
 			return
 		}

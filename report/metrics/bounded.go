@@ -60,7 +60,7 @@ var (
 		nil, nil)
 )
 
-// bounded gives the series whose labels are addresses, and what belongs to them.
+// bounded collects the series whose labels are addresses, and those that belong to them.
 func bounded(now *screen.Vitals, give func(*prometheus.Desc, float64, ...string)) {
 	sent, received := now.Live.Client[tcpstate.SynSent], now.Live.Server[tcpstate.SynRcvd]
 	give(unansweredDesc, float64(sent-min(sent, received)))

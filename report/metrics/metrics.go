@@ -16,8 +16,8 @@ import (
 	"github.com/tcplife/tcplife/report/screen"
 )
 
-// Metrics are the metrics of one capture. One goroutine calls Connection and Vitals, and never waits for those that
-// serve Handler.
+// Metrics are the metrics of one capture. One goroutine calls Connection and Vitals. It never waits for the goroutines
+// that serve Handler.
 type Metrics struct {
 	registry *prometheus.Registry
 	vitals   atomic.Pointer[screen.Vitals]
@@ -109,7 +109,7 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
 }
 
-// vitals is a prometheus.Collector of the last report.Vitals.
+// vitals is a prometheus.Collector of the last screen.Vitals.
 type vitals struct {
 	last *atomic.Pointer[screen.Vitals]
 }
@@ -144,7 +144,7 @@ var (
 		[]string{"verdict"}, nil)
 )
 
-// floodVerdicts are those of analyzer.SynFlood.
+// floodVerdicts are the verdicts of record.SynFlood.
 var floodVerdicts = []string{"spoofed_flood", "single_source_flood", "flash_crowd", "suspicious"}
 
 // Describe is for prometheus.Collector.

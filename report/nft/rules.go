@@ -23,7 +23,7 @@ const (
 	mostNets   = 16   // in a rule
 )
 
-// A mark is a common property of SYNs, as a match of nft, and the SYNs that have it.
+// A mark is a property that SYNs have in common, as a match of nft, with the set of these SYNs.
 type mark struct {
 	match          string
 	flood, clients set
@@ -33,10 +33,10 @@ type mark struct {
 type rule struct {
 	matches []string
 	flood   set // of the flood's SYNs
-	clients int // of the completed connections it is held against
+	clients int // how many of the completed connections it hits
 }
 
-// A set is some of a list, one bit each.
+// A set is a subset of a list, with one bit for each element.
 type set []uint64
 
 func newSet(n int) set { return make(set, (n+63)/64) }
@@ -51,7 +51,7 @@ func (s set) count() (n int) {
 	return n
 }
 
-// and is what both have; without is what the other has not.
+// and returns the elements of both sets; without returns those that the other set lacks.
 func (s set) and(o set) set     { return s.with(o, func(a, b uint64) uint64 { return a & b }) }
 func (s set) without(o set) set { return s.with(o, func(a, b uint64) uint64 { return a &^ b }) }
 
@@ -63,7 +63,7 @@ func (s set) with(o set, f func(a, b uint64) uint64) set {
 	return r
 }
 
-// where is those of n for which a condition holds.
+// where returns the numbers below n for which a condition holds.
 func where(n int, holds func(i int) bool) set {
 	s := newSet(n)
 	for i := range n {
@@ -74,7 +74,7 @@ func where(n int, holds func(i int) bool) set {
 	return s
 }
 
-// A comparison holds the SYNs of a flood against those of clients.
+// A comparison compares the SYNs of a flood with those of clients.
 type comparison struct {
 	flood, clients []record.Syn
 	properties     []column
@@ -108,7 +108,7 @@ func rulesOf(flood, clients []record.Syn) (rules []rule) {
 	return rules
 }
 
-// each gives a property of all SYNs.
+// each returns a property of all SYNs.
 func each(list []record.Syn, property func(*record.Syn) string) []string {
 	values := make([]string, len(list))
 	for i := range list {
@@ -146,7 +146,7 @@ func (c *comparison) narrow(left set) (best *rule) {
 	return best
 }
 
-// marks gives what at least so many of some SYNs have in common, the commonest first.
+// marks returns the properties that at least so many of some SYNs have in common, the most common first.
 func (c *comparison) marks(some set, least float64) (marks []mark) {
 	for _, p := range c.properties {
 		counts := map[string]int{}
@@ -172,7 +172,7 @@ func (c *comparison) marks(some set, least float64) (marks []mark) {
 	return marks
 }
 
-// properties are what a SYN has, each as a match of nft; "" is nothing to match.
+// properties returns the properties of a SYN, each as a match of nft; "" is nothing to match.
 var properties = []func(*record.Syn) string{
 	func(s *record.Syn) string {
 		if s.Source.Is6() {
@@ -191,7 +191,7 @@ var properties = []func(*record.Syn) string{
 	options,
 }
 
-// options matches those that a SYN offers.
+// options returns a match for the options that a SYN offers.
 func options(s *record.Syn) string {
 	match := "tcp option maxseg missing"
 	if s.HasMSS {
@@ -241,7 +241,7 @@ func (c *comparison) nets(some set, least float64) *mark {
 	return nil
 }
 
-// net is the network of an address, as long as is said for IPv4 and for IPv6.
+// net returns the network of an address, with the given prefix length for IPv4 or IPv6.
 func net(a netip.Addr, lengths [2]int) netip.Prefix {
 	length := lengths[0]
 	if a.Is6() {

@@ -17,14 +17,14 @@ import (
 // A Script writes the suggested rules. It is a format that ignores connections.
 type Script struct{ w io.Writer }
 
-// New makes one.
+// New returns a Script that will be written to w.
 func New(w io.Writer) *Script { return &Script{w} }
 
 // Connection writes nothing.
 func (s *Script) Connection(*record.Connection) error { return nil }
 
-// Finish writes the script for the floods of a result that was made with analyzer.Options.FloodSyns. Loaded, a script
-// takes the place of those loaded before.
+// Finish writes the script for the floods of a result that was made with analyzer.Options.FloodSyns. A loaded script
+// replaces those loaded before.
 func (s *Script) Finish(e *report.Ending) error {
 	var head, rules strings.Builder
 	for i := range e.Result.SynFloods {
@@ -54,7 +54,7 @@ table inet tcplife {
 `
 )
 
-// suggest adds what there is to say of a flood, and the rules against it.
+// suggest adds comments about a flood, and the rules against it.
 func suggest(head, rules *strings.Builder, f *record.SynFlood, syns *record.FloodSyns) {
 	target, match := targetOf(&f.Target)
 	since := time.Unix(0, int64(f.Onset)).UTC().Format("2006-01-02 15:04:05 UTC")
@@ -121,7 +121,7 @@ func heldAgainst(f *record.SynFlood, syns *record.FloodSyns) (clients []record.S
 	return nil, "%d of 0 completed connections: the capture has none to compare with"
 }
 
-// targetOf is where a flood goes, in words and as a match.
+// targetOf returns the target of a flood, in words and as a match.
 func targetOf(t *record.Target) (name, match string) {
 	family := "ip"
 	if t.IP.Is6() {

@@ -23,13 +23,14 @@ import (
 //go:embed web/*.js web/*.css web/*.html
 var web embed.FS
 
-// modules are the scripts, each behind those that it imports; start shows a report, and app reads captures first.
+// modules are the scripts, each after those that it imports. start shows a report, and app reads captures first.
 var modules = []string{
 	"inflate", "unpack", "data", "time", "dom", "filter", "palette", "states", "lanes", "histogram", "lists", "ladder",
 	"table", "export", "main",
 }
 
-// imports and exports are what only a module in a file of its own needs, and indents what only its authors need.
+// imports and exports match text that only a module in its own file needs. indents matches text that only its authors
+// need.
 var (
 	imports = regexp.MustCompile(`(?ms)^import .*? from '\./[a-z]+\.js'\n`)
 	exports = regexp.MustCompile(`(?m)^export `)
@@ -44,7 +45,7 @@ func file(name string) string {
 	return string(b)
 }
 
-// script is modules as one: a page that is a single file cannot import others.
+// script joins modules into one, because a page that is a single file cannot import others.
 func script(modules ...string) string {
 	var b strings.Builder
 	for _, name := range modules {
@@ -56,13 +57,13 @@ func script(modules ...string) string {
 
 func style() string { return file("page.css") + ladder.SVGStyle + file("night.css") }
 
-// source is the hash by which the page's policy knows a script or a style sheet.
+// source returns the hash of a script or a style sheet for the page's policy.
 func source(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// inText is bytes as text: ASCII85, with v for <, so that no element can end in it.
+// inText writes bytes as text: ASCII85, with v for <, so that no element can end in it.
 func inText(b []byte) string {
 	out := make([]byte, ascii85.MaxEncodedLen(len(b)))
 	out = out[:ascii85.Encode(out, b)]
@@ -96,7 +97,7 @@ func (p *Page) write(e *report.Ending, head, rows string, ladders []string) erro
 	return err
 }
 
-// writeHead writes what stands before the body. allowed is what the policy allows beside the style sheet.
+// writeHead writes everything before the body. allowed is what the policy allows besides the style sheet.
 func writeHead(out *bytes.Buffer, title, allowed string) {
 	style := "\n" + style()
 	fmt.Fprintf(out, `<!DOCTYPE html>

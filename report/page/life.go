@@ -14,10 +14,10 @@ func appendVarint(b []byte, n uint64) []byte { return binary.AppendUvarint(b, n)
 // appendSigned appends a number that can be negative (zigzag).
 func appendSigned(b []byte, n int64) []byte { return binary.AppendVarint(b, n) }
 
-// life is a connection's states with their times, and what a swim-lane marks.
+// life is a connection's states with their times, and the marks of its swim-lane.
 type life struct {
 	id      uint64
-	matters bool // it has findings, or is one of the first: it stays where there are many
+	matters bool // it has findings, or is one of the first: it is kept if there are many
 	client  netip.AddrPort
 	server  netip.AddrPort
 	start   record.Time // lifeBegins
@@ -42,7 +42,7 @@ const (
 // mostMarks bounds the marks of a connection.
 const mostMarks = 24
 
-// newLife is the life of a connection; rules numbers the sentences that say why a state began.
+// newLife returns the life of a connection. rules numbers the sentences that say why a state began.
 func newLife(c *record.Connection, rules *sentences, matters bool) *life {
 	l := &life{id: c.ID, matters: matters, client: netip.AddrPortFrom(c.Client.IP, c.Client.Port),
 		server: netip.AddrPortFrom(c.Server.IP, c.Server.Port), start: lifeBegins(c)}
@@ -60,12 +60,13 @@ func newLife(c *record.Connection, rules *sentences, matters bool) *life {
 	return l
 }
 
-// lifeBegins is the zero of a life's times: the start in microseconds, so that they are exact even if rows are cut.
+// lifeBegins is the zero of a life's times: the start in whole microseconds, so that they are exact even if rows are
+// cut.
 func lifeBegins(c *record.Connection) record.Time {
 	return record.Time(cut(int64(c.Start), int64(cutTo)))
 }
 
-// sentences are texts that the file holds once.
+// sentences holds texts, each of which the file has once.
 type sentences struct {
 	numbers map[[2]string]uint64
 	list    [][2]string // what, and the section of the RFC
@@ -85,8 +86,8 @@ func (s *sentences) number(text, source string) uint64 {
 	return n
 }
 
-// appendStates appends the states of a side: how many there are, and of each its number and what it is known by, the
-// time since the one before (of the first: since lifeBegins), the packet as a distance from the connection's first plus
+// appendStates appends the states of a side: how many there are, and for each its number and its evidence, the time
+// since the previous one (for the first: since lifeBegins), the packet as its distance from the connection's first plus
 // 1, 0 for none, and the number of the sentence that says why.
 func (s *sentences) appendStates(b []byte, c *record.Connection, e *record.Endpoint) []byte {
 	const inferred = 1
@@ -113,7 +114,7 @@ func (s *sentences) appendStates(b []byte, c *record.Connection, e *record.Endpo
 	return b
 }
 
-// see marks a segment of the connection, if it is one that a swim-lane shows.
+// see marks a segment of the connection if a swim-lane shows such a segment.
 func (l *life) see(seg *flows.Segment, effect tcpstate.Effect) {
 	if seg.Quote != nil || effect.Has(tcpstate.Duplicate) || effect.Has(tcpstate.Rejected) {
 		return
@@ -142,7 +143,7 @@ func (l *life) mark(at record.Time, kind uint8, server bool) {
 	}
 }
 
-// append appends the states, and the marks: how many, and of each its kind and the time since the one before.
+// append appends the states and the marks: how many, and for each its kind and the time since the previous one.
 func (l *life) append(b []byte) []byte {
 	b = append(b, l.states...)
 	b = appendVarint(b, uint64(len(l.marks)))

@@ -22,7 +22,7 @@ import (
 
 // What a page holds at most.
 const (
-	MostRows   = 200_000 // connections with a row; of more a sample has one
+	MostRows   = 200_000 // connections with a row; if there are more, a sample has one
 	MostWhole  = 20_000  // connections up to which all have the times of their states
 	FirstWhole = 1000    // of more: those that end first, and have them too
 	mostTimed  = 2500    // of more: those that have them at all
@@ -30,11 +30,11 @@ const (
 	mostListed = 300     // records of a kind that is listed
 )
 
-// FileBytes is how long the file may be: ladders fill it up to there. Where rows alone need more, their times are cut
-// to microseconds, and the least room for ladders is added.
+// FileBytes is how long the file may be: ladders fill it up to there. If rows alone need more, their times are cut to
+// microseconds, and the least room for ladders is added.
 const FileBytes = 2_000_000
 
-// Ladders are what takes most room.
+// Ladders take most of the room.
 const (
 	mostLadders     = 2000
 	ladderBytes     = 600 << 10 // of the file at least, if there are so many
@@ -42,9 +42,9 @@ const (
 	laddersTogether = 24        // are compressed together
 )
 
-// Options say what a page shows.
+// Options says what a page shows.
 type Options struct {
-	Chosen bool // the connections were chosen by a condition, which Where words
+	Chosen bool // a condition, in the words of Where, chose the connections
 	Where  string
 	// Command completes a command that shows more, such as explain --conn 17; nil: the input cannot be read again.
 	Command func(string) string
@@ -78,7 +78,7 @@ func New(w io.Writer, o Options) *Page {
 	return p
 }
 
-// Connection takes in a connection.
+// Connection adds a connection.
 func (p *Page) Connection(c *record.Connection) error {
 	p.total++
 	p.matters.Add(c)
@@ -104,7 +104,7 @@ func (p *Page) Connection(c *record.Connection) error {
 	return nil
 }
 
-// hash spreads ids, so that a sample of hashes is one of connections.
+// hash spreads ids, so that a sample by hash is a fair sample of connections.
 func hash(id uint64) uint64 {
 	h := fnv.New64a()
 	h.Write(appendVarint(nil, id))
@@ -114,7 +114,7 @@ func hash(id uint64) uint64 {
 // whole reports that all connections have the times of their states.
 func (p *Page) whole() bool { return p.total <= MostWhole }
 
-// choose decides which connections have times and ladders: once all are there.
+// choose decides which connections have times and ladders. All must be there.
 func (p *Page) choose() {
 	if p.decided {
 		return
@@ -147,7 +147,7 @@ func (p *Page) SecondReading() (
 	var keys ladder.Keys
 	for _, l := range p.chosen {
 		keys.Add(l.client, l.server)
-		l.marks = l.marks[:0] // what the record alone could say
+		l.marks = l.marks[:0] // these came from the record alone
 		lives[l.id] = l
 	}
 	p.collector = ladder.NewCollector(p.laddersOf)
@@ -161,10 +161,10 @@ func (p *Page) SecondReading() (
 	return trace, traced, p.collector.Proven
 }
 
-// Forget drops what a second reading that was interrupted has given.
+// Forget drops the results of a second reading that was interrupted.
 func (p *Page) Forget() { p.collector = nil }
 
-// facts is all of the file that is no column. The scripts know its members by name.
+// facts is everything in the file except the columns. The scripts know its members by name.
 type facts struct {
 	Records     []json.RawMessage      `json:"records"` // as -o jsonl writes them, without the connections
 	More        map[string]int         `json:"more"`    // of each kind those that are not in records
@@ -193,7 +193,7 @@ type matter struct {
 	Filter   string          `json:"filter"`
 }
 
-// findingKind is the catalogue's word on a finding.
+// findingKind is the catalogue's entry for a finding.
 type findingKind struct {
 	Meaning string `json:"meaning"`
 	Source  string `json:"source"`
@@ -257,7 +257,7 @@ func (p *Page) Finish(e *report.Ending) error {
 	return p.write(e, head, rows, ladders)
 }
 
-// roomFor is how many bytes of FileBytes are left for ladders.
+// roomFor returns how many bytes of FileBytes are left for ladders.
 func roomFor(head, rows string) int { return FileBytes - frameBytes() - len(head) - len(rows) }
 
 func packFacts(f *facts) (string, error) {
@@ -280,7 +280,7 @@ func (p *Page) packRows(f *facts, finest record.Duration) string {
 	return packed(p.appendLives(data), level)
 }
 
-// listed is the ending with so many records of each kind as the page lists; the numbers of the others are told.
+// listed returns the ending with as many records of each kind as the page lists, and the numbers of the others.
 func listed(e *report.Ending) (*report.Ending, map[string]int) {
 	r := *e.Result
 	more := map[string]int{}
@@ -300,7 +300,7 @@ func firstOf[T any](list []T, kind string, more map[string]int) []T {
 	return list
 }
 
-// jsonLines are the records that a JSONL writes at its end.
+// jsonLines returns the records that a JSONL writes at its end.
 func jsonLines(e *report.Ending) ([]json.RawMessage, error) {
 	var out bytes.Buffer
 	if err := report.NewJSONL(&out).Finish(e); err != nil {
@@ -342,7 +342,7 @@ func (p *Page) addMatters(f *facts, e *report.Ending) {
 	}
 }
 
-// filter is what finds the connections in the page's table.
+// filter returns the text that finds the connections in the page's table.
 func filter(a *report.About) string {
 	var words []string
 	if a.Finding != "" {
@@ -364,7 +364,7 @@ func filter(a *report.About) string {
 	return strings.Join(words, " ")
 }
 
-// addFindings adds the catalogue's words on the findings that there are.
+// addFindings adds the catalogue's entries for the findings that occur.
 func (p *Page) addFindings(f *facts) {
 	found := map[string]bool{}
 	for _, words := range p.words.list {
@@ -380,7 +380,7 @@ func (p *Page) addFindings(f *facts) {
 	}
 }
 
-// appendLives appends the lives, in the order of the rows: each behind the distance of its row from the one before.
+// appendLives appends the lives, in the order of the rows: each after the distance of its row from the previous one.
 func (p *Page) appendLives(b []byte) []byte {
 	slices.SortFunc(p.chosen, func(a, b *life) int { return cmp.Compare(a.id, b.id) })
 	at, last := 0, 0
@@ -394,7 +394,7 @@ func (p *Page) appendLives(b []byte) []byte {
 	return b
 }
 
-// packLadders draws the ladders and compresses them, some together, until there is no room for more.
+// packLadders draws the ladders and compresses them in groups, until there is no room for more.
 func (p *Page) packLadders(room int) (ids [][]uint64, blocks []string) {
 	ids = [][]uint64{}
 	for chunk := range slices.Chunk(p.collector.Finish(), laddersTogether) {
@@ -417,10 +417,10 @@ func (p *Page) packLadders(room int) (ids [][]uint64, blocks []string) {
 	return ids, blocks
 }
 
-// level is how hard rows and ladders are compressed: 9 takes twice the time for half a percent.
+// level is the level of compression for rows and ladders: 9 takes twice the time for half a percent.
 const level = 7
 
-// packed is bytes compressed (RFC 1951), as text.
+// packed returns bytes compressed (RFC 1951), as text.
 func packed(b []byte, level int) string {
 	var out bytes.Buffer
 	w, err := flate.NewWriter(&out, level)

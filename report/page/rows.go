@@ -31,7 +31,7 @@ type row struct {
 	packets, bytes, retransmitted [2]uint64 // of the client, of the server
 }
 
-// newRow is the row of a connection; words numbers texts.
+// newRow returns the row of a connection. words numbers texts.
 func newRow(c *record.Connection, words *sentences) row {
 	number := func(s string) uint32 { return uint32(words.number(s, "")) }
 	r := row{
@@ -61,7 +61,7 @@ func state(s record.StateOrNone) uint8 {
 	return uint8(s.State) + 1
 }
 
-// longest is the state that lasted longest until the connection's last packet.
+// longest returns the state that lasted longest until the connection's last packet.
 func longest(c *record.Connection, e *record.Endpoint) uint8 {
 	most, found := record.Duration(-1), record.StateOrNone{}
 	for i, s := range e.States {
@@ -86,7 +86,7 @@ func stateName(n uint8) string {
 	return tcpstate.State(n - 1).String()
 }
 
-// findingWords are findings in short: code/severity/side, a space between.
+// findingWords writes findings in short: code/severity/side, with spaces between.
 func findingWords(findings []record.Finding) string {
 	var words []string
 	for i := range findings {
@@ -99,8 +99,8 @@ func findingWords(findings []record.Finding) string {
 	return strings.Join(words, " ")
 }
 
-// A column is one value of each row, written as a number that its kind defines. Of these numbers the lowest bytes of
-// all rows come first, then the next ones: equal bytes lie together, which compresses by a third better than varints.
+// A column is one value of each row, written as a number that its kind defines. The lowest bytes of all rows come
+// first, then the next ones. So equal bytes lie together, which compresses by a third better than varints.
 type column struct {
 	name string
 	kind string
@@ -144,7 +144,7 @@ func fixed(name string, of func(*row) uint8, word func(uint8) string) column {
 
 func sideName(n uint8) string { return record.Side(n).String() }
 
-// columns are those of the table. The scripts know them by name.
+// columns are the columns of the table. The scripts know them by name.
 var columns = []column{
 	{name: "id", kind: kindDelta, of: func(r *row) int64 { return int64(r.id) }},
 	number("previous", func(r *row) int64 { // how far before, 0 for none
@@ -189,10 +189,10 @@ type written struct {
 	Words []string `json:"words,omitempty"` // of word columns
 }
 
-// cutTo is what the times of many rows are cut to, in nanoseconds, where they need too much room.
+// cutTo is the unit, in nanoseconds, to which times are cut if the rows need too much room.
 const cutTo record.Duration = 1000
 
-// cut is a time without what is finer than unit.
+// cut rounds a time down to a multiple of unit.
 func cut(n, unit int64) int64 {
 	if rest := n % unit; rest < 0 {
 		return n - rest - unit
@@ -201,8 +201,8 @@ func cut(n, unit int64) int64 {
 	}
 }
 
-// unit is the longest of a nanosecond, a microsecond and a millisecond that all times of a column are multiples of,
-// but at least finest.
+// unit returns the longest of a nanosecond, a microsecond and a millisecond of which all times of a column are
+// multiples, but at least finest.
 func (c *column) unit(rows []row, finest int64) int64 {
 	unit := int64(1e6)
 	for i := range rows {
@@ -276,9 +276,9 @@ func appendPlanes(b []byte, numbers []uint64) []byte {
 	return b
 }
 
-// appendAddresses appends the addresses of a column in their order: how many of IPv4 there are, and the distance of
-// each from the one before; how many of IPv6, and of each how many bytes it shares with the one before, and the others.
-// Then of each row the number of its address in this order.
+// appendAddresses appends the addresses of a column in order: how many are of IPv4, and the distance of each from the
+// previous one; how many are of IPv6, and for each how many bytes it shares with the previous one, and its other bytes.
+// Then it appends for each row the number of its address in this order.
 func appendAddresses(b []byte, c *column, rows []row, numbers []uint64) []byte {
 	places := map[netip.Addr]uint64{}
 	for i := range rows {

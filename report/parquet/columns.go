@@ -19,16 +19,16 @@ import (
 )
 
 // layout says how the values of a Go type lie in columns. It follows from the type: a struct is a group with the names
-// of its JSON tags, a pointer an optional value, a slice a list, a map a map, and everything else a column. So a field
-// that is added to a record is a column of its file.
+// of its JSON tags, a pointer is an optional value, a slice is a list, a map is a map, and everything else is a column.
+// So a new field of a record becomes a column of its file.
 type layout struct {
 	node   parquet.Node
 	leaves int // columns
 	shred  shredder
 }
 
-// A shredder puts what p points to into the columns from the first on. rep is the repetition level of the first value:
-// how deep the list is that goes on with it. All other levels follow from the layout.
+// A shredder puts the value at p into the columns from the first on. rep is the repetition level of the first value:
+// the depth of the list that it continues. All other levels follow from the layout.
 type shredder func(b *batch, first int, p unsafe.Pointer, rep int)
 
 // batch collects the values of some rows by column.
@@ -47,7 +47,7 @@ func (b *batch) put(column int, v parquet.Value, rep, def int) {
 	}
 }
 
-// putNothing puts null into n columns, of whose optional values and lists the first def are there.
+// putNothing puts null into n columns, whose first def optional values and lists exist.
 func (b *batch) putNothing(first, n, rep, def int) {
 	for column := first; column < first+n; column++ {
 		b.putNull(column, rep, def)
@@ -59,15 +59,15 @@ func (b *batch) putNull(column, rep, def int) {
 	b.size++
 }
 
-// written is the value of a string that write appends to what it is given.
+// written returns the value of a string that write appends.
 func (b *batch) written(write func([]byte) []byte) parquet.Value {
 	start := len(b.text)
 	b.text = write(b.text)
 	return parquet.ByteArrayValue(b.text[start:])
 }
 
-// textValue is the value of a string. It refers to the string, which the batch keeps. What is not UTF-8 becomes what
-// JSON makes of it.
+// textValue returns the value of a string. It refers to the string, which the batch keeps. Bytes that are not UTF-8
+// become what JSON makes of them.
 func textValue(s string) parquet.Value {
 	if !utf8.ValidString(s) {
 		s = string([]rune(s))
@@ -75,8 +75,8 @@ func textValue(s string) parquet.Value {
 	return parquet.ByteArrayValue(unsafe.Slice(unsafe.StringData(s), len(s)))
 }
 
-// layoutOf is the layout of values of a type that are inside of rep lists, and of def lists and optional values
-// together. It panics for a type whose JSON it cannot tell from its kind; those belong into leaves.
+// layoutOf returns the layout of values of a type that are inside of rep lists, and of def lists and optional values
+// together. It panics for a type whose kind does not show its JSON; such types belong into leaves.
 func layoutOf(t reflect.Type, rep, def int) layout {
 	if leaf, is := leaves[t]; is {
 		return leaf(def)
@@ -119,7 +119,7 @@ func layoutOf(t reflect.Type, rep, def int) layout {
 	panic(fmt.Sprintf("no Parquet column for %v: say in leaves what its values are, and which of them are null", t))
 }
 
-// The columns there are. Integers are signed, and of 64 bits, whatever their Go type: everything reads these.
+// The types of columns. Integers are signed and of 64 bits, whatever their Go type, because every reader knows these.
 var (
 	integers = parquet.Encoded(parquet.Int(64), &parquet.DeltaBinaryPacked)
 	moments  = parquet.Encoded(parquet.Timestamp(parquet.Nanosecond), &parquet.DeltaBinaryPacked) // in UTC
@@ -129,7 +129,7 @@ var (
 	texts    = parquet.String()
 )
 
-// leaves are the types that are a column each, and not what their kind is. What is null in JSON is null there.
+// leaves are the types that are a column each, whatever their kind. A value that is null in JSON is null there.
 var leaves = map[reflect.Type]func(def int) layout{
 	reflect.TypeFor[record.Time](): sometimes(moments, func(_ *batch, t *record.Time) (parquet.Value, bool) {
 		return parquet.Int64Value(int64(*t)), *t != record.NoTime
@@ -175,7 +175,7 @@ var leaves = map[reflect.Type]func(def int) layout{
 	}),
 }
 
-// always is the layout of a type whose values are never null.
+// always returns the layout of a type whose values are never null.
 func always[T any](node parquet.Node, value func(*batch, *T) parquet.Value) func(def int) layout {
 	return func(def int) layout {
 		return layout{node, 1, func(b *batch, column int, p unsafe.Pointer, rep int) {
@@ -184,7 +184,7 @@ func always[T any](node parquet.Node, value func(*batch, *T) parquet.Value) func
 	}
 }
 
-// sometimes is the layout of a type that has values for what is not known.
+// sometimes returns the layout of a type some values of which mean unknown.
 func sometimes[T any](node parquet.Node, value func(*batch, *T) (v parquet.Value, known bool)) func(def int) layout {
 	return func(def int) layout {
 		return layout{parquet.Optional(node), 1, func(b *batch, column int, p unsafe.Pointer, rep int) {
@@ -197,8 +197,7 @@ func sometimes[T any](node parquet.Node, value func(*batch, *T) (v parquet.Value
 	}
 }
 
-// textLayout is the layout of a type that writes text of its own. Those of which there are many are in leaves, which is
-// faster.
+// textLayout returns the layout of a type that writes its own text. Frequent types are in leaves, which is faster.
 func textLayout(t reflect.Type, def int) layout {
 	return layout{words, 1, func(b *batch, column int, p unsafe.Pointer, rep int) {
 		text, err := reflect.NewAt(t, p).Elem().Interface().(encoding.TextMarshaler).MarshalText()
@@ -265,7 +264,7 @@ func optionalLayout(t reflect.Type, rep, def int) layout {
 	}}
 }
 
-// listLayout is the layout of a slice. nil is an empty list, as no list of a record is null.
+// listLayout returns the layout of a slice. nil is an empty list, because no list of a record is null.
 func listLayout(t reflect.Type, rep, def int) layout {
 	size := t.Elem().Size()
 	l := layoutOf(t.Elem(), rep+1, def+1)
@@ -338,5 +337,5 @@ type member struct {
 
 func (m member) Name() string { return m.name }
 
-// Value is for schemas that write Go structs by themselves, which this one does not.
+// Value is for schemas that write Go structs by themselves. This one does not.
 func (m member) Value(reflect.Value) reflect.Value { panic("not a schema of Go structs") }

@@ -11,11 +11,11 @@ import (
 const extension = ".parquet"
 
 // file is an unfinished file. Until it is complete its name begins with a dot and ends in .tmp, so that nobody reads
-// it: a writer that is killed leaves files of such names behind, and no half ones of others.
+// it. A writer that is killed leaves only files with such names behind.
 type file struct {
 	*os.File
 	dir  string
-	name string // once it is complete; empty: that of the next part
+	name string // once it is complete; empty: the name of the next part
 	done bool
 }
 
@@ -39,8 +39,8 @@ func create(dir, name string) (*file, error) {
 	}
 }
 
-// complete gives the file its name, once all of it is on the disk. It takes the place of one that has the name; a part
-// takes the first number that is free instead.
+// complete gives the file its name, once all of it is on the disk. It replaces a file of that name. A part takes the
+// first free number instead.
 func (f *file) complete() error {
 	defer f.discard()
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {

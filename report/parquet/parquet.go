@@ -1,4 +1,4 @@
-// Package parquet writes reports as Apache Parquet files, for DuckDB, ClickHouse, Spark and whatever else reads those.
+// Package parquet writes reports as Apache Parquet files, for DuckDB, ClickHouse, Spark and others.
 //
 // A file of connections has one row a connection. Its columns are the fields of the record, under the same names and in
 // the same order as in JSON: an object is a group (client.ip), a list is a list (client.states, findings), and null is
@@ -6,9 +6,9 @@
 //
 // # How the columns change
 //
-// The schema is as stable as the JSON records. As long as its number, which stands in the files as tcplife.schema, is
-// the same, columns are only added: none is renamed, removed, or gets another type. So what reads files of this version
-// reads those of later ones, and a query over old and new files sees null where an old file has no column; DuckDB wants
+// The schema is as stable as the JSON records. As long as its number, which files have as tcplife.schema, is the same,
+// columns are only added: none is renamed, removed, or gets another type. So a program that reads files of this version
+// reads files of later ones. A query over old and new files sees null if an old file lacks a column; DuckDB needs
 // union_by_name = true for that.
 package parquet
 
@@ -28,8 +28,8 @@ import (
 
 var schemaNumber = strconv.Itoa(record.Schema)
 
-// Writer writes the connections as they end, and at the end the other records into files beside theirs. What it keeps
-// in memory is bounded.
+// Writer writes the connections as they end, and at the end the other records into files beside theirs. Its memory is
+// bounded.
 type Writer struct {
 	parts  *parts                     // where connections go, by the hour;
 	table  *table                     // or without regard to it,
@@ -40,9 +40,9 @@ type Writer struct {
 // NewWriter returns a writer of one file of connections to w. The other records are left out.
 func NewWriter(w io.Writer) *Writer { return &Writer{table: newTable(w, connections())} }
 
-// Create returns a writer of the connections to a file, say web.parquet, and of the other records to files beside it,
-// as web.listeners.parquet. Each of them appears when it is complete, and takes the place of one that is there. It
-// fails for a device, a pipe or a directory, whose place none must take.
+// Create returns a writer of the connections to a file, such as web.parquet, and of the other records to files beside
+// it, such as web.listeners.parquet. Each file appears when it is complete, and replaces an existing one. Create fails
+// for a device, a pipe or a directory, which must not be replaced.
 func Create(path string) (*Writer, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is no regular file", path)
@@ -60,9 +60,9 @@ func Create(path string) (*Writer, error) {
 	}, nil
 }
 
-// Partition returns a writer of connections to files in a directory by the hour (UTC) in which they started, as
+// Partition returns a writer of connections to files in a directory by the hour (UTC) in which they started, such as
 // date=2023-11-14/hour=22/part-00000.parquet, and of the other records to _listeners/part-00000.parquet and so on. Each
-// file appears when it is complete, and gets the next number that is free: what is there stays there.
+// file appears when it is complete, and gets the next free number, so that existing files stay.
 func Partition(dir string) (*Writer, error) {
 	p, err := newParts(dir)
 	if err != nil {
@@ -82,8 +82,7 @@ func (w *Writer) Connection(c *record.Connection) error {
 	return w.table.add(unsafe.Pointer(c))
 }
 
-// Rotate completes the files of a partition that are being written, so that they can be read. Connections that still
-// come go to new ones.
+// Rotate completes the unfinished files of a partition, so that they can be read. Later connections go to new files.
 func (w *Writer) Rotate() error {
 	if w.parts == nil {
 		return nil
@@ -140,7 +139,7 @@ func writeBeside[T any](w *Writer, k *kind, records []T) error {
 	return f.complete()
 }
 
-// Discard removes what was written and is not complete. After Finish there is nothing left of that.
+// Discard removes the incomplete files. After Finish there are none.
 func (w *Writer) Discard() {
 	if w.file != nil {
 		w.file.discard()

@@ -12,8 +12,8 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// The bounds of a partition. A part ends when it has so many rows, for the footer of a file grows with its row groups;
-// and only so many parts are written at once, those of the hours to which connections were added last.
+// The bounds of a partition. A part ends when it has so many rows, because the footer of a file grows with its row
+// groups. Only so many parts are written at once: those of the hours to which connections were added last.
 const (
 	maxPartRows  = 4 << 20
 	maxOpenParts = 4
@@ -22,7 +22,7 @@ const (
 // parts writes connections to files by the hour.
 type parts struct {
 	dir  string
-	open []*part // the one that was added to last is the last
+	open []*part // in the order of the last addition to each
 }
 
 type part struct {
@@ -41,7 +41,7 @@ func newParts(dir string) (*parts, error) {
 	return &parts{dir: dir}, nil
 }
 
-// hourOf is the hour of a moment.
+// hourOf returns the hour of a moment.
 func hourOf(t record.Time) int64 {
 	if t == record.NoTime {
 		return noHour
@@ -53,7 +53,7 @@ func hourOf(t record.Time) int64 {
 	return hour
 }
 
-// hourDir is the directory of an hour, as Hive has named it: what reads such a partition has date and hour for columns.
+// hourDir returns the directory of an hour in the style of Hive: its readers get the columns date and hour.
 func hourDir(hour int64) string {
 	date, of := "__HIVE_DEFAULT_PARTITION__", "__HIVE_DEFAULT_PARTITION__" // null
 	if hour != noHour {
@@ -79,7 +79,7 @@ func (p *parts) add(c *record.Connection) error {
 	return nil
 }
 
-// of gives the part of an hour, and makes it the last. If too many are open it closes the first.
+// of returns the part of an hour, and makes it the last one. If too many are open, it closes the first.
 func (p *parts) of(hour int64) (*part, error) {
 	last := len(p.open) - 1
 	if last >= 0 && p.open[last].hour == hour {

@@ -12,8 +12,8 @@ import (
 	"github.com/tcplife/tcplife/report"
 )
 
-// The bounds of what a table keeps in memory. A row group ends when it has so many rows, or rows of so many bytes; its
-// columns lie in memory until then, compressed but for one page each.
+// The bounds of a table's memory. A row group ends when it has so many rows, or so many bytes. Until then its columns
+// are in memory, compressed except for one page each.
 const (
 	batchRows     = 128       // are handed over to the columns at once
 	groupBytes    = 128 << 20 // of values, before they are encoded and compressed
@@ -29,7 +29,7 @@ type kind struct {
 	schema *parquet.Schema
 }
 
-// kindOf derives it from the record's type.
+// kindOf makes the kind of a record's type.
 func kindOf[T any](name string) func() *kind {
 	return sync.OnceValue(func() *kind {
 		l := layoutOf(reflect.TypeFor[T](), 0, 0)
@@ -37,7 +37,7 @@ func kindOf[T any](name string) func() *kind {
 	})
 }
 
-// The kinds there are, by what the members of the JSON document are called.
+// The kinds, by the names of the members of the JSON document.
 var (
 	connections = kindOf[record.Connection]("connections")
 	listeners   = kindOf[record.Listener]("listeners")
@@ -72,7 +72,7 @@ func newTable(w io.Writer, k *kind) *table {
 	return t
 }
 
-// add adds a row of the record that p points to. Nothing but strings of it is kept.
+// add adds a row for the record at p. It keeps only strings of the record.
 func (t *table) add(p unsafe.Pointer) error {
 	t.kind.shred(&t.batch, 0, p, 0)
 	t.rows++

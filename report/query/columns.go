@@ -1,7 +1,7 @@
 package query
 
-// columns are the names of a table's columns as expressions over the fields. A column that has a field's name, such as
-// client, is meant where a text or a number stands beside it.
+// columns maps the names of a table's columns to expressions over the fields. If a column has the name of a field, such
+// as client, an expression means the column where it compares it with a text or a number.
 var columns = map[string]string{
 	"outcome":        `handshake.outcome`,
 	"teardown":       `teardown.kind`,

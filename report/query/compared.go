@@ -7,7 +7,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// ComparedWhere is what --where says of a connection that several points saw.
+// ComparedWhere is the condition of --where for a connection that several points saw.
 type ComparedWhere struct {
 	program *vm.Program
 	machine vm.VM
@@ -31,10 +31,10 @@ func (w *ComparedWhere) Holds(c *record.Compared) (bool, error) {
 	return value == true, nil
 }
 
-// ComparisonFailOn is what --fail-on says of a comparison.
+// ComparisonFailOn is the condition of --fail-on for a comparison.
 type ComparisonFailOn struct{ conditions FailOn }
 
-// NewComparisonFailOn compiles an expression over the fields of a comparison. Its alternatives are told apart.
+// NewComparisonFailOn compiles an expression over the fields of a comparison, each alternative by itself.
 func NewComparisonFailOn(source string) (*ComparisonFailOn, error) {
 	f, err := newFailOn(source, comparisonFields())
 	return &ComparisonFailOn{f}, err

@@ -15,10 +15,9 @@ import (
 	"github.com/expr-lang/expr/vm/runtime"
 )
 
-// compile makes a program of an expression over a record's fields that is true or false. What is null in the record
-// does not compare: with <, <=, > and >= it is false, it equals only null, its fields are null, and so is what is
-// computed from it. It fails with a Problem for fields that the record has not, for values that a field cannot have,
-// and for comparisons of different types.
+// compile makes a program of an expression over a record's fields that is true or false. A null does not compare: <,
+// <=, > and >= are false, it equals only null, its fields are null, and so is every value computed from it. compile
+// fails with a Problem for unknown fields, for values that a field cannot have, and for comparisons of different types.
 func compile(source string, fields *kind) (*vm.Program, error) {
 	text := newSource(source)
 	tree, err := text.parse()
@@ -42,8 +41,8 @@ func (s *sourceText) compile(tree *parser.Tree, fields *kind) (*vm.Program, erro
 	if err := s.understand(tree, fields); err != nil {
 		return nil, err
 	}
-	// The library knows no null that has a type. So the types are checked in a first pass, and forgotten in the
-	// second, where every operator is replaced by one that knows null.
+	// The library has no null with a type. So the first pass checks the types, and the second pass forgets them and
+	// replaces every operator by one that knows null.
 	typed, untyped := types.Map{"null": types.Nil}, types.Map{"null": types.Any}
 	for name, field := range fields.fields {
 		typed[name], untyped[name] = field.libraryType(), types.Any
@@ -63,7 +62,7 @@ func (s *sourceText) compile(tree *parser.Tree, fields *kind) (*vm.Program, erro
 	return program, nil
 }
 
-// config is how the library is to take the names of an expression.
+// config tells the library the names of an expression and their types.
 func config(names types.Map, options ...expr.Option) *conf.Config {
 	c := conf.CreateNew()
 	options = append(options, expr.Env(names))
@@ -73,7 +72,7 @@ func config(names types.Map, options ...expr.Option) *conf.Config {
 	for _, o := range options {
 		o(c)
 	}
-	// The same input gives the same report on any day; durations and times have ways of their own.
+	// The same input gives the same report on any day. Durations and times are rewritten before this.
 	for _, name := range [...]string{"now", "date", "duration", "timezone"} {
 		c.Disabled[name] = true
 		delete(c.Builtins, name)
@@ -81,8 +80,7 @@ func config(names types.Map, options ...expr.Option) *conf.Config {
 	return c
 }
 
-// nullSafe is a visitor that replaces operators by calls of our own. No name can be written that would call them
-// otherwise.
+// nullSafe is a visitor that replaces operators by calls of our own functions. A user cannot write their names.
 type nullSafe struct{}
 
 func (nullSafe) Visit(node *ast.Node) {
@@ -115,7 +113,7 @@ func (nullSafe) Visit(node *ast.Node) {
 	}
 }
 
-// patch puts a node in the place of another.
+// patch puts a node in place of another.
 func patch(node *ast.Node, by ast.Node) {
 	by.SetLocation((*node).Location())
 	*node = by
@@ -170,7 +168,7 @@ func arithmetic(f func(a, b any) any) func(...any) (any, error) {
 	}
 }
 
-// member is a field of a record or an element of a list; null where there is none.
+// member returns a field of a record or an element of a list, or null if there is none.
 func member(operands ...any) (any, error) {
 	switch of := operands[0].(type) {
 	case nil:

@@ -11,7 +11,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// FailOn is what --fail-on says of a summary: conditions of which one suffices.
+// FailOn is the condition of --fail-on for a summary: alternatives, of which one suffices.
 type FailOn []alarm
 
 // An alarm is one of the conditions, as it was written, and the fields it looks at.
@@ -21,7 +21,7 @@ type alarm struct {
 	program *vm.Program
 }
 
-// NewFailOn compiles an expression over the fields of the summary. Its alternatives are told apart.
+// NewFailOn compiles an expression over the fields of the summary, each alternative by itself.
 func NewFailOn(source string) (FailOn, error) { return newFailOn(source, summaryFields()) }
 
 func newFailOn(source string, fields *kind) (FailOn, error) {
@@ -67,7 +67,7 @@ func (f FailOn) check(values map[string]any) (holding []string, err error) {
 	return holding, nil
 }
 
-// alternatives are the parts of an expression of which one suffices.
+// alternatives returns the parts of an expression that "or" joins.
 func alternatives(node ast.Node) []ast.Node {
 	if or, ok := node.(*ast.BinaryNode); ok && (or.Operator == "or" || or.Operator == "||") {
 		return append(alternatives(or.Left), alternatives(or.Right)...)
@@ -75,7 +75,7 @@ func alternatives(node ast.Node) []ast.Node {
 	return []ast.Node{node}
 }
 
-// fieldsOf are the fields that an expression names, with dots, each once, in their order.
+// fieldsOf returns the fields that an expression names, with dots, each once, in their order.
 func fieldsOf(node ast.Node) []string {
 	f := fieldNames{inner: map[ast.Node]bool{}}
 	ast.Walk(&node, &f)
@@ -107,7 +107,7 @@ func (f *fieldNames) Visit(node *ast.Node) {
 	}
 }
 
-// lookUp gives the value of a field whose name has dots.
+// lookUp returns the value of a field whose name has dots.
 func lookUp(values map[string]any, field string) any {
 	var value any = values
 	for name := range strings.SplitSeq(field, ".") {
@@ -116,7 +116,7 @@ func lookUp(values map[string]any, field string) any {
 	return value
 }
 
-// written is a value as JSON has it.
+// written returns a value as JSON writes it.
 func written(value any) string {
 	switch v := value.(type) {
 	case nil:

@@ -33,7 +33,7 @@ func FloodFields() []Field { return floodEvents().flat("") }
 // ScanFields lists those of a scan.
 func ScanFields() []Field { return scanEvents().flat("") }
 
-// Column is a column of the table that has a name of its own: one that is no field's.
+// Column returns a column of the table whose name is not the name of a field.
 func Column(name string) (Field, bool) {
 	u := understanding{text: newSource(name), fields: connectionFields()}
 	if u.column(name) == nil || u.fields.fields[name] != nil {
@@ -59,7 +59,7 @@ const (
 	isNull     = "null"
 )
 
-// kind is what is known of a value.
+// kind is the type of a value, and what else is known of it.
 type kind struct {
 	is      string
 	whole   bool             // a number that is an integer
@@ -72,7 +72,7 @@ type kind struct {
 	meaning string
 }
 
-// what names the type in a sentence.
+// what returns the type for a sentence.
 func (k *kind) what() string {
 	switch k.is {
 	case isBool, isNull:
@@ -96,7 +96,7 @@ func (k *kind) flat(prefix string) (list []Field) {
 	return list
 }
 
-// libraryType is the type that the library of expressions is told.
+// libraryType returns the type for the library of expressions.
 func (k *kind) libraryType() types.Type {
 	switch k.is {
 	case isObject:
@@ -159,7 +159,7 @@ func definition(name string) *kind {
 	return r.kind("", all.Defs[name])
 }
 
-// schema is what the JSON Schema of the report uses to describe a value.
+// schema has the keywords of JSON Schema that the report's schema uses.
 type schema struct {
 	Ref         string     `json:"$ref"`
 	Type        typeNames  `json:"type"`
@@ -211,7 +211,7 @@ func (p *properties) UnmarshalJSON(b []byte) error {
 
 type schemaReader struct{ defs map[string]*schema }
 
-// kind is what a schema says of the field with a name.
+// kind returns what a schema says of the field with a name.
 func (r schemaReader) kind(name string, s *schema) *kind {
 	k := &kind{is: isAny, name: name, meaning: s.Description, words: s.Enum}
 	switch {
@@ -250,7 +250,7 @@ func isInSeconds(path string) bool {
 	return false
 }
 
-// typed adds what follows from the type that a schema names.
+// typed adds to k what follows from the type that a schema names.
 func (r schemaReader) typed(k *kind, s *schema) {
 	switch s.Type[0] {
 	case "string":

@@ -16,8 +16,8 @@ const (
 	typeWidth = 14
 )
 
-// WriteFields writes a line a field for people: its name, its type and its meaning, which goes on in further lines
-// where it is wider than width; 0 is no limit.
+// WriteFields writes a line for each field, for people: its name, its type and its meaning. A meaning that is wider
+// than width continues on further lines; 0 is no limit.
 func WriteFields(w io.Writer, fields []Field, width int) error {
 	var out bytes.Buffer
 	const indent = nameWidth + typeWidth

@@ -8,8 +8,8 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// NewFilter is what a filter typed by a person chooses: an expression of --where, or a text that is in what the list
-// shows of a connection. nil chooses all.
+// NewFilter makes a filter of what a person typed: an expression of --where, or a text that a row of the list contains.
+// A nil function chooses all.
 func NewFilter(filter string) (func(*record.Connection) (bool, error), error) {
 	if filter == "" {
 		return nil, nil
@@ -30,7 +30,7 @@ func NewFilter(filter string) (func(*record.Connection) (bool, error), error) {
 	}, nil
 }
 
-// listed appends what the list shows of a connection, as far as it is words.
+// listed appends the words and addresses that the list shows of a connection.
 func listed(b []byte, c *record.Connection) []byte {
 	for _, e := range []*record.Endpoint{&c.Client, &c.Server} {
 		b = netip.AddrPortFrom(e.IP, e.Port).AppendTo(b)

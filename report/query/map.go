@@ -11,8 +11,8 @@ import (
 	"github.com/tcplife/tcplife/report/internal/encode"
 )
 
-// Map gives a connection as its JSON would be read back: nested maps by the same names, lists as []any, strings, bools,
-// and nil for null; whole numbers are int, durations float64 seconds. It is what filter expressions are evaluated on.
+// Map returns a connection as its JSON would be read back: nested maps by the same names, lists as []any, strings,
+// bools, and nil for null; whole numbers are int, durations float64 seconds. Expressions are evaluated on it.
 func Map(c *record.Connection) map[string]any { return mapConnection(c) }
 
 func mapLayer(l *flows.Layer) map[string]any {
@@ -60,7 +60,7 @@ func timeValue(t record.Time) any {
 	return string(encode.AppendMoment(make([]byte, 0, 30), t))
 }
 
-// durationValue is the number that the decimal seconds of the JSON are read as.
+// durationValue returns the decimal seconds of the JSON as a number.
 func durationValue(d record.Duration) any {
 	if d == record.NoDuration {
 		return nil
@@ -97,7 +97,7 @@ func wordValue(s string) any {
 	return s
 }
 
-// MapSummary gives the summary as its JSON would be read back, but with a 0 for every word that it counts nothing by.
+// MapSummary returns the summary as its JSON would be read back, with a 0 for every word of a count that did not occur.
 func MapSummary(s *record.Summary) map[string]any {
 	b := new(encode.Encoder).AppendSummary(nil, s)
 	var m map[string]any

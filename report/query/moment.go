@@ -39,7 +39,7 @@ func ParseMoment(s string) (Moment, error) {
 	return Moment{}, errors.New("it is not a time")
 }
 
-// text is the moment as records have it, which text sorts by; of a time of day that part of it.
+// text returns the moment as records write it, so that texts compare like times; of a time of day, only that part.
 func (m Moment) text() string {
 	text := string(encode.AppendMoment(nil, m.Time))
 	if m.Clock {
@@ -48,13 +48,13 @@ func (m Moment) text() string {
 	return text
 }
 
-// clockOf is the time of day in a time of a record.
+// clockOf returns the time of day in a time of a record.
 func clockOf(moment string) string {
 	_, clock, _ := strings.Cut(moment, "T")
 	return clock
 }
 
-// secondsSince1970 is the moment of a number.
+// secondsSince1970 returns the moment that a number means.
 func secondsSince1970(n float64) (Moment, bool) {
 	if math.Abs(n) > math.MaxInt64/1e9 {
 		return Moment{}, false

@@ -11,7 +11,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// An Event is what happens to what a record is about. A connection has one event, when its record ends.
+// An Event is the beginning or the end of a flood or a scan, or the end of a connection's record.
 type Event string
 
 // The events.
@@ -23,14 +23,14 @@ const (
 // String is begin or end.
 func (e Event) String() string { return string(e) }
 
-// On is what live's --on says of the records of connections, floods and scans. It is about those kinds of records that
-// have all the fields it names, and the field event, begin or end.
+// On is the condition of live's --on for the records of connections, floods and scans. It applies to the kinds of
+// records that have all the fields it names. Each kind also has the field event: begin or end.
 type On struct {
-	connection, flood, scan *vm.Program // nil: it is not about these
+	connection, flood, scan *vm.Program // nil: it does not apply to these
 	machine                 vm.VM
 }
 
-// eventFields are those of records of a kind.
+// eventFields returns the fields of a kind of records.
 func eventFields(definitionOf string) func() *kind {
 	return sync.OnceValue(func() *kind {
 		k := *definition(definitionOf)
@@ -47,8 +47,8 @@ var (
 	scanEvents       = eventFields("scan")
 )
 
-// NewOn compiles an expression. It fails if there is no kind of records that it can be about; the error is then that
-// of the kind of which most was understood.
+// NewOn compiles an expression. It fails if the expression fits no kind of records. The error is then about the kind
+// for which most of it was understood.
 func NewOn(source string) (*On, error) {
 	var o On
 	var failed error
@@ -69,7 +69,7 @@ func NewOn(source string) (*On, error) {
 	return &o, nil
 }
 
-// place is where an expression is wrong.
+// place returns where an expression is wrong.
 func place(err error) int {
 	if p := (*Problem)(nil); errors.As(err, &p) {
 		return p.At
@@ -77,7 +77,7 @@ func place(err error) int {
 	return 0
 }
 
-// Crowds reports whether it is about floods or scans.
+// Crowds reports whether it applies to floods or scans.
 func (o *On) Crowds() bool { return o.flood != nil || o.scan != nil }
 
 // Connection evaluates the condition for a record that ended.

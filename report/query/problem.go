@@ -11,14 +11,14 @@ import (
 	"github.com/expr-lang/expr/file"
 )
 
-// A Problem is what is wrong with an expression, and where.
+// A Problem says what is wrong with an expression, and where.
 type Problem struct {
 	Message string
 	Source  string // the expression, as it was typed
 	At      int    // the place in it, counted in characters from 0
 }
 
-// Error is the message, with the line of the expression and a caret at the place below it.
+// Error returns the message, the line of the expression and a caret below the place.
 func (p *Problem) Error() string {
 	before := []rune(p.Source)[:min(p.At, len([]rune(p.Source)))]
 	column := len(before)
@@ -33,7 +33,7 @@ func (p *Problem) Error() string {
 	return p.Message + "\n  " + strings.ReplaceAll(line, "\t", " ") + "\n  " + strings.Repeat(" ", column) + "^"
 }
 
-// words of the library of expressions, and ours. The first that is found decides.
+// libraryWords maps messages of the library of expressions to ours. The first match decides.
 var libraryWords = []struct {
 	pattern *regexp.Regexp
 	ours    string
@@ -66,7 +66,7 @@ var libraryWords = []struct {
 	{regexp.MustCompile(`divide by zero`), "division by zero"},
 }
 
-// ours says what the library of expressions found, in our words.
+// ours translates a message of the library of expressions.
 func ours(message string) string {
 	for _, w := range libraryWords {
 		if found := w.pattern.FindStringSubmatchIndex(message); found != nil {
@@ -76,7 +76,7 @@ func ours(message string) string {
 	return "this does not fit here"
 }
 
-// problem makes a Problem of an error of the library.
+// problem turns an error of the library into a Problem.
 func (s *sourceText) problem(err error) error {
 	failed, ok := err.(*file.Error)
 	if !ok {
@@ -92,8 +92,8 @@ func (s *sourceText) problem(err error) error {
 	return &Problem{ours(failed.Message), s.typed, at}
 }
 
-// unquoted says that a time, an address or a network lacks its quotes, and where it begins; "" if none does at this
-// place. It also names the whole word that was to be a number.
+// unquoted returns the message that a time, an address or a network lacks its quotes, and where it begins; "" if
+// nothing here lacks quotes. It also names a whole word that looks like a number and is none.
 func (s *sourceText) unquoted(at int) (message string, from int) {
 	text := []rune(s.typed)
 	from, to := min(at, len(text)), min(at, len(text))
@@ -130,7 +130,7 @@ func (s *sourceText) unquoted(at int) (message string, from int) {
 	return "", 0
 }
 
-// Nearest is the name most like another one, or "": so like it that it may have been meant.
+// Nearest returns the name that is most like another one, or "" if none is so like it that it may be meant.
 func Nearest(name string, names []string) string {
 	best, most := "", 1+len(name)/4
 	for _, n := range names {
@@ -141,7 +141,7 @@ func Nearest(name string, names []string) string {
 	return best
 }
 
-// distance is how many letters must be changed, added or removed to make b of a; two that changed places are one.
+// distance returns how many letters must be changed, added or removed to make b of a. Two swapped letters count as one.
 func distance(a, b string) int {
 	rows := make([][]int, len(a)+1)
 	for i := range rows {

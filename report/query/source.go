@@ -58,7 +58,7 @@ func newSource(typed string) *sourceText {
 	return s
 }
 
-// behindWord is where a name, a quoted text or a comment that begins at a place ends; the place itself if none does.
+// behindWord returns the end of the name, quoted text or comment that begins at a place, or the place if none begins.
 func behindWord(text []rune, at int) int {
 	end := func(from int, mark string, escaped bool) int {
 		for i := from; i < len(text); i++ {
@@ -93,7 +93,7 @@ func isWordRune(r rune) bool {
 	return r == '_' || r == '$' || unicode.IsLetter(r) || unicode.IsDigit(r)
 }
 
-// inSeconds writes a duration as a number that is not whole.
+// inSeconds writes a duration as a number of seconds with a decimal point.
 func inSeconds(duration string) string {
 	seconds := 0.0
 	for _, part := range durationPart.FindAllStringSubmatch(duration, -1) {
@@ -108,7 +108,7 @@ func inSeconds(duration string) string {
 	return text
 }
 
-// place is the place in the typed text of one in the parsed text.
+// place translates a place in the parsed text into one in the typed text.
 func (s *sourceText) place(parsed int) int {
 	moved := 0
 	for _, d := range s.durations {
@@ -121,7 +121,7 @@ func (s *sourceText) place(parsed int) int {
 	return parsed + moved
 }
 
-// duration is the duration that was typed where the parsed text has a number; "" if it was a number.
+// duration returns the typed duration for a number of the parsed text, or "" if the user typed a number.
 func (s *sourceText) duration(parsed int) string {
 	for _, d := range s.durations {
 		if d.parsedFrom == parsed {

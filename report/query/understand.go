@@ -52,7 +52,7 @@ func (u *understanding) fail(at ast.Node, format string, args ...any) {
 }
 
 func (u *understanding) failAt(place int, format string, args ...any) {
-	if u.failed == nil { // the first says most
+	if u.failed == nil { // the first failure says most
 		u.failed = &Problem{fmt.Sprintf(format, args...), u.text.typed, u.text.place(place)}
 	}
 }

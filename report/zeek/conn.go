@@ -1,9 +1,9 @@
 // Package zeek writes connections as Zeek writes its conn.log, for tools that read that: zeek-cut, RITA, SIEMs.
 //
 // The columns, their types and their order are those of Zeek 6 and 7 with the script
-// policy/protocols/conn/community-id-logging. Three of them Zeek fills with what tcplife does not look for: service is
-// never set, for tcplife reads no payload; nor is tunnel_parents, for tunnels are no connections here; and uid is not
-// drawn at random (see UID). docs/DIFFERENCES.md says where tcplife cuts connections otherwise than Zeek does.
+// policy/protocols/conn/community-id-logging. Three columns differ: service is never set, because tcplife reads no
+// payload; tunnel_parents is never set, because tunnels are no connections here; and uid is not random (see UID).
+// docs/DIFFERENCES.md says where tcplife divides packets into connections otherwise than Zeek.
 package zeek
 
 import (
@@ -69,8 +69,7 @@ func (l *Log) Finish(e *report.Ending) error {
 	return l.w.Flush()
 }
 
-// open writes the header before the first row. Zeek opens a log when it writes the first row; so what the capture's
-// clock says then is the time of that.
+// open writes the header before the first row. Like Zeek, it dates the log by the capture's clock at the first row.
 func (l *Log) open(at record.Time) {
 	if l.opened || l.json {
 		return
@@ -85,7 +84,7 @@ func (l *Log) open(at record.Time) {
 		"\n#path\tconn\n#open\t" + day(at) + "\n" + names + "\n" + types + "\n")
 }
 
-// day is a time as the first and the last line have it, in UTC.
+// day returns a time as the first and the last line write it, in UTC.
 func day(t record.Time) string {
 	if t == record.NoTime {
 		return unset
@@ -95,7 +94,7 @@ func day(t record.Time) string {
 
 const unset = "-" // what is not known
 
-// columns are those of conn.log, in Zeek's order.
+// columns are the columns of conn.log, in Zeek's order.
 var columns = [...]struct{ name, kind string }{
 	{"ts", "time"},
 	{"uid", "string"},

@@ -13,11 +13,11 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// An Encoder appends records as JSON. Its output is that of encoding/json without HTML escapes (a test compares them),
-// but it needs neither reflection nor allocation, and a fraction of the time. The zero value is ready to use.
+// An Encoder appends records as JSON. It writes what encoding/json writes without HTML escapes (a test compares them),
+// but needs neither reflection nor allocation, and a fraction of the time. The zero value is ready to use.
 type Encoder struct {
-	// seconds are the texts of some, by their last bits: of the times of a record most are in the same second, and of
-	// records that come one after the other too.
+	// seconds caches the texts of some seconds, by their last bits: most times of a record, and of records in a row,
+	// lie in the same second.
 	seconds [64]struct {
 		number int64
 		known  bool
@@ -25,7 +25,7 @@ type Encoder struct {
 	}
 }
 
-// appendTime appends what analyzer.Time.MarshalJSON gives.
+// appendTime appends what record.Time.MarshalJSON returns.
 func (e *Encoder) appendTime(b []byte, t record.Time) []byte {
 	if t == record.NoTime {
 		return append(b, "null"...)
@@ -46,7 +46,7 @@ func (e *Encoder) appendTime(b []byte, t record.Time) []byte {
 	return b
 }
 
-// AppendMoment appends what analyzer.Time.Append gives for a time that is known, in a tenth of its time.
+// AppendMoment appends what record.Time.Append appends for a known time, ten times as fast.
 func AppendMoment(b []byte, t record.Time) []byte {
 	const nanosecondsOfDay = 24 * 3600 * 1e9
 	days, ofDay := int64(t)/nanosecondsOfDay, int64(t)%nanosecondsOfDay
@@ -76,10 +76,10 @@ type day struct {
 	text   string
 }
 
-// lastDays are those that midnight was asked for, by their numbers: the moments of a capture are of few days.
+// lastDays caches the results of midnight by the number of the day: a capture spans few days.
 var lastDays [16]atomic.Pointer[day]
 
-// midnight is the text of the moment at which a day begins.
+// midnight returns the text of the moment at which a day begins.
 func midnight(number int64) string {
 	last := &lastDays[uint64(number)%uint64(len(lastDays))]
 	d := last.Load()
@@ -124,10 +124,10 @@ func appendFloat(b []byte, f float64) []byte {
 	return strconv.AppendFloat(b, f, 'f', -1, 64)
 }
 
-// ascii makes digits of the numbers 0 to 9 in its bytes.
+// ascii turns bytes with the numbers 0 to 9 into digits, when added to them.
 const ascii = 0x3030303030303030
 
-// eightDigits are those of a number below 10^8, each in a byte, the first one in the lowest.
+// eightDigits returns the digits of a number below 10^8, one in each byte, the first one in the lowest byte.
 func eightDigits(n uint32) uint64 {
 	fours := uint64(n/10000) | uint64(n%10000)<<32
 	hundreds := fours * 10486 >> 20 & 0x7f_0000007f // n/100 is n*10486/2^20 for all that have four digits
@@ -193,7 +193,7 @@ func AppendAnswer(b []byte, a record.Answer) []byte {
 	}
 }
 
-// AppendWord appends a string of which the empty one means that it is not known.
+// AppendWord appends a string, or null for the empty string, which means unknown.
 func AppendWord(b []byte, s string) []byte {
 	if s == "" {
 		return append(b, "null"...)
@@ -231,7 +231,7 @@ func appendValue(b []byte, v record.Value) []byte {
 	return append(b, "null"...)
 }
 
-// AppendComma separates element i of a list from the one before.
+// AppendComma appends a comma before element i of a list, unless it is the first.
 func AppendComma(b []byte, i int) []byte {
 	if i > 0 {
 		b = append(b, ',')

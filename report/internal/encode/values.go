@@ -9,7 +9,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// AppendRecord appends a value of which a report has few, by encoding/json.
+// AppendRecord appends a value by encoding/json, for records of which a report has few.
 func AppendRecord(b []byte, record any) ([]byte, error) {
 	var buf bytes.Buffer
 	encoder := json.NewEncoder(&buf)
@@ -20,7 +20,7 @@ func AppendRecord(b []byte, record any) ([]byte, error) {
 	return append(b, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...), nil
 }
 
-// FilledList replaces a nil list by an empty one for AppendRecord, for a list is never null.
+// FilledList replaces a nil list by an empty one for AppendRecord, because a list is never null.
 func FilledList[T any](list []T) []T {
 	if list == nil {
 		return []T{}
@@ -28,7 +28,7 @@ func FilledList[T any](list []T) []T {
 	return list
 }
 
-// FilledCounts does so with a map.
+// FilledCounts replaces a nil map by an empty one, likewise.
 func FilledCounts(counts map[string]uint64) map[string]uint64 {
 	if counts == nil {
 		return map[string]uint64{}

@@ -83,7 +83,7 @@ var DefaultColumns = []string{"id", "start", "client", "server", "outcome", "tea
 	"server_rtt", "client_rtt", "client_bytes", "server_bytes", "client_packets", "server_packets", "retransmitted",
 	"findings"}
 
-// SpareColumn is the one of the default columns that only takes the place of others.
+// SpareColumn is the default column that is shown only in place of others.
 const SpareColumn = "fate"
 
 // DefaultSteps make the default columns fit a width.
@@ -105,8 +105,7 @@ var DefaultSteps = []Step{
 	Drop(SpareColumn),
 }
 
-// SqueezedColumn is the default column that is cut if all steps did not suffice. The id stays, because explain needs
-// it.
+// SqueezedColumn is the default column that is cut if no step suffices. The id stays, because explain needs it.
 const SqueezedColumn = "findings"
 
 // A Column is one that TableOptions.Columns can name.
@@ -215,7 +214,7 @@ func retransmittedCell(c *record.Connection) Cell {
 	return Some(c.Client.RetransmittedPackets + c.Server.RetransmittedPackets)
 }
 
-// timersCell lists the timers of the client and, behind a stroke, of the server.
+// timersCell lists the timers of the client and, after a slash, of the server.
 func timersCell(c *record.Connection) Cell {
 	if len(c.Client.Timers)+len(c.Server.Timers) == 0 {
 		return Cell{}
@@ -244,7 +243,7 @@ func timersOf(e *record.Endpoint) string {
 // Severities are the tones of severities, from the worst to the least.
 var Severities = [...]Tone{Bad, Alert, Calm}
 
-// SeverityRank is the place in severities; what is not there counts as the least.
+// SeverityRank returns the place of a severity in Severities. An unknown severity ranks lowest.
 func SeverityRank(s record.Severity) int {
 	switch s {
 	case record.Error:

@@ -10,8 +10,8 @@ import (
 	"github.com/olekukonko/tablewriter/tw"
 )
 
-// A grid is a table that fits a width: where it is too wide it shortens and then drops columns in a stated order, and
-// never breaks a line.
+// A Grid is a table that fits a width. If it is too wide, it shortens and drops columns in a stated order. It never
+// breaks a line.
 type Grid struct {
 	Columns []GridColumn
 	Rows    [][]Cell
@@ -31,13 +31,13 @@ type GridColumn struct {
 	Spare  bool   // shown only once a step put it in the place of others
 }
 
-// A cell is a value in full and, if there is one, in a shorter form.
+// A Cell is a value in full and, if there is one, in a shorter form.
 type Cell struct {
 	Full, Short string
 	Tone        Tone
 }
 
-// A step makes a grid narrower: by the short form of columns, without them, or by another one in their place.
+// A Step makes a grid narrower: it shortens columns, drops them, or puts another column in their place.
 type Step struct {
 	short   bool
 	columns []string
@@ -48,7 +48,7 @@ func Shorten(columns ...string) Step { return Step{short: true, columns: columns
 
 func Drop(columns ...string) Step { return Step{columns: columns} }
 
-// Without is a step that leaves columns alone, if it would drop them; a step for no column does nothing.
+// Without returns a step that does not drop the given columns. A step without columns does nothing.
 func (s Step) Without(columns []string) Step {
 	if !s.short {
 		s.columns = slices.DeleteFunc(slices.Clone(s.columns), func(c string) bool {
@@ -58,7 +58,7 @@ func (s Step) Without(columns []string) Step {
 	return s
 }
 
-// Widths are those of the columns in full and in short.
+// Widths returns the widths of the columns in full and in short.
 func (g *Grid) Widths() (full, short []int) {
 	g.findEmpty()
 	widths := g.widths()
@@ -71,7 +71,7 @@ func (g *Grid) Widths() (full, short []int) {
 
 func Replace(instead string, columns ...string) Step { return Step{columns: columns, instead: instead} }
 
-// A tone is an ANSI colour (ECMA-48 SGR parameter); the empty one is none.
+// A Tone is an ANSI colour (ECMA-48 SGR parameter); an empty one is none.
 type Tone string
 
 const (
@@ -83,7 +83,7 @@ const (
 	Alert Tone = "33" // yellow
 )
 
-// Paint gives s in the tone.
+// Paint returns s in the tone.
 func (t Tone) Paint(s string) string {
 	if t == Calm || s == "" {
 		return s
@@ -166,7 +166,7 @@ type shownColumn struct {
 	most   int // how wide it may be, 0 is no limit
 }
 
-// of is the text of one of its cells.
+// of returns the text of one of its cells.
 func (s shownColumn) of(c Cell) string {
 	text := Plain(c.Full)
 	if s.short && c.Short != "" {
@@ -178,8 +178,8 @@ func (s shownColumn) of(c Cell) string {
 	return text
 }
 
-// fit chooses columns and forms: the steps from the first on until the line fits, less those that a later one made
-// needless.
+// fit chooses columns and forms: it takes steps from the first on until the line fits, and then takes back those that a
+// later step made unnecessary.
 func (g *Grid) fit(width int) []shownColumn {
 	if width == 0 {
 		return g.take(nil)

@@ -19,7 +19,7 @@ import (
 
 const Unknown = "-"
 
-// Count is n with its thousands apart: 2,401,282.
+// Count writes n with commas between thousands: 2,401,282.
 func Count(n uint64) string {
 	s := strconv.FormatUint(n, 10)
 	for i := len(s) - 3; i > 0; i -= 3 {
@@ -28,7 +28,7 @@ func Count(n uint64) string {
 	return s
 }
 
-// Counted is n and the noun, in its plural (by an s) unless n is 1.
+// Counted writes n and the noun, with an s unless n is 1.
 func Counted(n uint64, noun string) string {
 	if n != 1 {
 		noun += "s"
@@ -149,7 +149,7 @@ func Between(start, end record.Time) record.Duration {
 	return record.Duration(end - start)
 }
 
-// longestIPv4 is the width of the longest IPv4 socket. To it IPv6 addresses are shortened.
+// longestIPv4 is the width of the longest IPv4 socket. IPv6 sockets are shortened to it.
 const longestIPv4 = len("255.255.255.255:65535")
 
 // ShortSocket is a socket in at most longestIPv4 characters.
@@ -162,7 +162,7 @@ func ShortSocket(s netip.AddrPort) string {
 	return "[" + cutMiddle(s.Addr().String(), longestIPv4-len(port)-1) + port
 }
 
-// cutMiddle shortens ASCII text to a width by its middle.
+// cutMiddle shortens ASCII text to a width by leaving out its middle.
 func cutMiddle(s string, width int) string {
 	if len(s) <= width {
 		return s
@@ -200,7 +200,7 @@ func AppendEncapsulation(b []byte, layers []flows.Layer) []byte {
 	return b
 }
 
-// AppendSpace separates word i of a list from the one before.
+// AppendSpace appends a space before word i of a list, unless it is the first.
 func AppendSpace(b []byte, i int) []byte {
 	if i > 0 {
 		b = append(b, ' ')
@@ -229,7 +229,7 @@ func IdleTimeout(t *record.IdleTimeout) string {
 		Count(t.BySide.Server) + " by servers), " + who + ": perhaps a middlebox forgets idle connections"
 }
 
-// Join puts a comma between what is not empty.
+// Join joins the parts that are not empty by commas.
 func Join(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
 }

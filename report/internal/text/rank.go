@@ -11,7 +11,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// A ranking keeps the first rows of many by an order, in memory for those alone.
+// A Ranking keeps the first rows of many by an order. It needs memory only for these.
 type Ranking[Row any] struct {
 	Limit int // rows kept; 0 for all
 	Total uint64
@@ -23,7 +23,7 @@ type rankedRow[Row any] struct {
 	row Row
 }
 
-// A rank orders rows: by the sort key, then by the connection's id.
+// A Rank orders rows: by the sort key, then by the connection's id.
 type Rank struct {
 	Key int64
 	ID  uint64
@@ -36,7 +36,7 @@ func (r *Ranking[Row]) Takes(at Rank) bool {
 	return len(r.Rows) < r.Limit || r.Limit == 0 || CompareRanks(at, r.Rows[0].Rank) < 0
 }
 
-// Offer adds a row if it is among the first; only then is it made.
+// Offer adds a row if it is among the first. It calls row only then.
 func (r *Ranking[Row]) Offer(at Rank, row func() Row) {
 	r.Total++
 	switch {
@@ -78,7 +78,7 @@ func (h *rankHeap[Row]) Pop() any {
 	return row
 }
 
-// A sortKey is one of TableOptions.Sort, or of a List. Its key grows from the first row to the last.
+// A SortKey is one of TableOptions.Sort, or of a List. Key grows from the first row to the last.
 type SortKey struct {
 	Name, Meaning string
 	Key           func(*record.Connection) int64
@@ -104,7 +104,7 @@ var SortKeys = []SortKey{
 		func(c *record.Connection) int64 { return worst(c.Findings) }},
 }
 
-// Earliest puts the unknown last.
+// Earliest is a key that puts unknown times last.
 func Earliest(t record.Time) int64 {
 	if t == record.NoTime {
 		return math.MaxInt64
@@ -112,7 +112,7 @@ func Earliest(t record.Time) int64 {
 	return int64(t)
 }
 
-// longest puts the unknown last.
+// longest is a key that puts unknown durations last.
 func longest(d record.Duration) int64 {
 	if d == record.NoDuration {
 		return math.MaxInt64

@@ -18,7 +18,7 @@ type Rows struct {
 	shown   []shownColumn
 	widths  []int
 	Begun   bool // the header stands above
-	Above   bool // something else does
+	Above   bool // something other than the header stands above
 }
 
 // FollowColumns are the default columns of a table that is written row by row. They lack the start, because the reader
@@ -40,7 +40,7 @@ var followSteps = []Step{
 	Drop("end"),
 }
 
-// usual is a connection whose values are as wide as most are at most.
+// usual is a connection whose values are about as wide as the widest usual ones.
 var usual = func() *record.Connection {
 	const second = 1e9
 	ip := netip.MustParseAddr("192.168.100.100")
