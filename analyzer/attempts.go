@@ -25,12 +25,11 @@ type attempt struct {
 	syn      line
 }
 
-// segment returns the SYN as it came.
-func (e *attempt) segment() (seg flows.Segment) {
+// segment makes seg the SYN as it came.
+func (e *attempt) segment(seg *flows.Segment) {
 	seg.Packet, seg.Time, seg.Key = e.packet, e.at, e.key
 	seg.Seq, seg.Len, seg.Ack = e.seq, e.len, uint32(e.syn.passed)
-	e.syn.read(&seg)
-	return seg
+	e.syn.read(seg)
 }
 
 // self reports that the SYN went to the socket that sent it.
@@ -91,7 +90,9 @@ func (t *attempts) read(n uint32, e *attempt) {
 	}
 	s, k, l := t.slim.At(n), &e.key, &e.syn
 	e.at, e.heard, e.packet, e.seq = s.at, s.at, s.packet, s.seq
-	k.A, k.B, k.APort, k.BPort = mapped(s.addrs[0]), mapped(s.addrs[1]), s.ports[0], s.ports[1]
+	k.APort, k.BPort = s.ports[0], s.ports[1]
+	setMapped(&k.A, s.addrs[0])
+	setMapped(&k.B, s.addrs[1])
 	l.passed, l.digest, l.tsVal, l.behind, l.len = uint64(s.ack), s.digest, s.tsVal, s.mss, s.options
 	l.window, l.ipid, l.headers, l.ttl, l.flags, l.marks = s.window, s.ipid, s.headers, s.ttl, s.flags, s.marks
 }
@@ -106,12 +107,11 @@ func (t *attempts) last(n uint32) (packet uint64, heard int64) {
 	return s.packet, s.at
 }
 
-// last4 is an IPv4 address, as slim stores it, and mapped makes it a flows.Addr again (RFC 4291 §2.5.5.2).
+// last4 is an IPv4 address, as slim stores it, and setMapped makes it a flows.Addr again (RFC 4291 §2.5.5.2).
 func last4(a *flows.Addr) uint32 { return binary.LittleEndian.Uint32(a[12:]) }
 
-func mapped(ip uint32) (a flows.Addr) {
+func setMapped(a *flows.Addr, ip uint32) {
 	binary.LittleEndian.PutUint64(a[8:], prefix4|uint64(ip)<<32)
-	return a
 }
 
 // prefix4 is no constant, so that a mapped address is written in one piece, as it is read.
@@ -151,12 +151,14 @@ func (a *Analyzer) createAttempt(syn *flows.Segment, tag uint32) bool {
 	}
 	a.live.Begun++
 	sent := a.next(synSent)
-	sent.attempt, sent.probe = attemptBy(&syn.Key, sender(syn)), crowd.ProbeOf(syn)
+	aim(&sent.attempt, &syn.Key, sender(syn))
+	sent.probe.Set(syn)
 	sent.attempt.SynAt = syn.Time
 	a.enter(sent)
 	n := a.table.add(tag)
 	p := a.table.places.At(n)
-	e := attempt{key: syn.Key, packet: syn.Packet, at: syn.Time, heard: a.now(), seq: syn.Seq, len: syn.Len}
+	var e attempt
+	e.key, e.packet, e.at, e.heard, e.seq, e.len = syn.Key, syn.Packet, syn.Time, a.now(), syn.Seq, syn.Len
 	e.syn.passed = uint64(syn.Ack)
 	e.syn.set(syn)
 	p.where, p.kind = a.table.attempts.put(&e), bare
@@ -182,7 +184,8 @@ func (a *Analyzer) promote(n uint32) *connection {
 
 // grow fills in the connection of an attempt.
 func (a *Analyzer) grow(c *connection, e *attempt) {
-	syn := e.segment()
+	var syn flows.Segment
+	e.segment(&syn)
 	c.begin(&syn, nil)
 	c.noPeers = a.options.NoPeers
 	c.heard = e.heard
@@ -202,8 +205,8 @@ func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 	if a.journal != nil {
 		a.record = a.journal.reach(a.when.clock)
 	}
-	like := a.likeness(&e, by)
-	if like == a.like && !e.self() {
+	var like likeness
+	if a.likeness(&like, &e, by); like == a.like && !e.self() {
 		end := a.nextOf(twinEnds, &e)
 		end.end, end.cut = crowd.Unanswered, by == record.EndCaptureEnd
 		end.packet, end.at, end.clientPort = e.packet, at, e.key.APort
@@ -217,7 +220,8 @@ func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 		a.enter(end)
 		return
 	}
-	syn := e.segment()
+	var syn flows.Segment
+	e.segment(&syn)
 	end := event{probe: crowd.ProbeOf(&syn)}
 	c := &a.scratch
 	a.grow(c, &e)
@@ -243,16 +247,14 @@ type likeness struct {
 	slice int // of the journal: each slice begins with its own model
 }
 
-func (a *Analyzer) likeness(e *attempt, by record.EndedBy) likeness {
-	l, slice := &e.syn, 0
-	if a.journal != nil {
-		slice = a.journal.slice
-	}
-	return likeness{
-		syn: uint64(e.len)<<32 | uint64(l.behind)<<16 | uint64(l.len),
-		looks: uint64(l.headers) | uint64(l.flags)<<8 | uint64(l.marks&^markFromB)<<16 |
-			uint64(bit(e.key.V6)|bit(l.window == 0)<<1|bit(!e.key.Hosts())<<2)<<24,
-		by: by, slice: slice,
+// likeness sets that of an attempt.
+func (a *Analyzer) likeness(of *likeness, e *attempt, by record.EndedBy) {
+	l := &e.syn
+	of.syn = uint64(e.len)<<32 | uint64(l.behind)<<16 | uint64(l.len)
+	of.looks = uint64(l.headers) | uint64(l.flags)<<8 | uint64(l.marks&^markFromB)<<16 |
+		uint64(bit(e.key.V6)|bit(l.window == 0)<<1|bit(!e.key.Hosts())<<2)<<24
+	if of.by = by; a.journal != nil {
+		of.slice = a.journal.slice
 	}
 }
 

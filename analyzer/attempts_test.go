@@ -7,6 +7,11 @@ import (
 	"pgregory.net/rapid"
 )
 
+func mapped(ip uint32) (a flows.Addr) {
+	setMapped(&a, ip)
+	return a
+}
+
 // An attempt comes back from the table as it was put there, and only its own key finds it.
 func TestAttemptsKeepAll(t *testing.T) {
 	var kept attempts

@@ -31,11 +31,18 @@ func (c *connection) attempt() crowd.Attempt {
 }
 
 // attemptBy returns the attempt of one end of the key.
-func attemptBy(k *flows.Key, end int) crowd.Attempt {
-	if end == 1 {
-		return crowd.Attempt{Source: k.B, Target: k.A, TargetPort: k.APort, V6: k.V6}
+func attemptBy(k *flows.Key, end int) (at crowd.Attempt) {
+	aim(&at, k, end)
+	return at
+}
+
+// aim sets whose attempt it is, and on what: it is that of one end of the key.
+func aim(at *crowd.Attempt, k *flows.Key, end int) {
+	if at.V6 = k.V6; end == 1 {
+		at.Source, at.Target, at.TargetPort = k.B, k.A, k.APort
+		return
 	}
-	return crowd.Attempt{Source: k.A, Target: k.B, TargetPort: k.BPort, V6: k.V6}
+	at.Source, at.Target, at.TargetPort = k.A, k.B, k.BPort
 }
 
 // port returns the port of an end.

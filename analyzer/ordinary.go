@@ -83,7 +83,8 @@ func (a *Analyzer) answers(n uint32, p *place, seg *flows.Segment) bool {
 	a.write(o, seg, 0)
 	o.standing().count(&a.live, 1)
 	told := a.nextOf(synAcked, &o.attempt)
-	told.attempt.SynAckAt, told.synAck = seg.Time, crowd.ProbeOf(seg)
+	told.attempt.SynAckAt = seg.Time
+	told.synAck.Set(seg)
 	a.enter(told)
 	a.wakeAt(n, o.packet, o.deadline(&a.options))
 	return true
@@ -267,8 +268,11 @@ func (a *Analyzer) replace(n uint32, c *connection) {
 
 // nextOf is next for an event of an attempt.
 func (a *Analyzer) nextOf(kind eventKind, e *attempt) *event {
-	told, syn := a.next(kind), e.segment()
-	told.attempt, told.probe = attemptBy(&e.key, e.opener()), crowd.ProbeOf(&syn)
+	var syn flows.Segment
+	e.segment(&syn)
+	told := a.next(kind)
+	aim(&told.attempt, &e.key, e.opener())
+	told.probe.Set(&syn)
 	told.attempt.SynAt = e.at
 	return told
 }
@@ -332,7 +336,9 @@ func (o *ordinary) isWhole() bool {
 // skim makes c what the rules would make of a whole connection. It reports false if they may find more in it.
 func (a *Analyzer) skim(c *connection, o *ordinary, written *stored) bool {
 	client, server := o.opener(), 1-o.opener()
-	life, syn := &a.life, o.segment()
+	var syn flows.Segment
+	o.segment(&syn)
+	life := &a.life
 	*life = tcpstate.Ordinary{Opener: client}
 	life.ISS[client], life.ISS[server] = tcpstate.Seq(o.seq), tcpstate.Seq(o.irs)
 	life.Next = [2]tcpstate.Seq{tcpstate.Seq(o.next[0]), tcpstate.Seq(o.next[1])}
@@ -624,7 +630,7 @@ func (t *tale) states(end int, list []record.StateEntry) []record.StateEntry {
 // tell fills in the event that package crowd gets at the end of a story.
 func (t *tale) tell(e *event, s *story) {
 	client, server := t.Opener, 1-t.Opener
-	e.attempt = attemptBy(&s.key, client)
+	aim(&e.attempt, &s.key, client)
 	e.attempt.SynAt, e.attempt.SynAckAt, e.attempt.AckAt = t.Syn.At, t.SynAck.At, t.Ack.At
 	if e.end, e.cut = crowd.Idle, s.by == record.EndCaptureEnd; t.text[client] > 0 {
 		e.end = crowd.Used

@@ -188,11 +188,13 @@ func (s *Shards) work(a *Analyzer, w *work, i uint32) (whole bool) {
 // share takes in a shard's own segments. The packet at hand is put into packet. Those of others need not be seen if all
 // that they do is to move the clock, step by step.
 func (a *Analyzer) share(w *work, own []owned, packet *uint64) {
-	a.table.foresee(own)
 	last := w.list[len(w.list)-1].Time
 	alone := w.steady && a.begun && !a.jumping && last-a.clock <= course.Far
 	next := uint32(0)
-	for _, o := range own {
+	for i, o := range own {
+		if i%foreseen == 0 {
+			a.table.foresee(own[i:min(i+foreseen, len(own))])
+		}
 		for ; next < o.place && !alone; next++ {
 			a.pass(w, next, false)
 		}

@@ -156,6 +156,9 @@ func (t *table) foresee(own []owned) {
 	}
 }
 
+// foreseen is how many segments foresee looks at in one call: what it finds stays in the nearest cache.
+const foreseen = 32
+
 // look loads what is known at a place into the caches. Its result has no meaning.
 func (t *table) look(n uint32) uint32 {
 	switch p := t.places.At(n); p.kind {

@@ -31,23 +31,31 @@ const (
 )
 
 // ProbeOf describes a segment.
-func ProbeOf(seg *flows.Segment) Probe {
+func ProbeOf(seg *flows.Segment) (p Probe) {
+	p.Set(seg)
+	return p
+}
+
+// Set makes an empty Probe describe a segment. It sets single fields, and p is not copied, because a processor waits
+// where it copies in one piece what it has just written in several.
+func (p *Probe) Set(seg *flows.Segment) {
 	o := &seg.Options
-	s := Probe{Seq: seg.Seq, Ack: seg.Ack, TSVal: o.TSVal, Window: seg.Window, IPID: seg.IPID, Flags: seg.Flags,
-		TTL: seg.TTL, FromB: seg.FromB}
+	p.Seq, p.Ack, p.TSVal, p.Window, p.IPID = seg.Seq, seg.Ack, o.TSVal, seg.Window, seg.IPID
+	p.Flags, p.TTL, p.FromB = seg.Flags, seg.TTL, seg.FromB
+	options := uint32(0)
 	if o.HasMSS {
-		s.Options |= hasMSS | uint32(o.MSS)
+		options = hasMSS | uint32(o.MSS)
 	}
 	if o.HasWScale {
-		s.Options |= hasWScale
+		options |= hasWScale
 	}
 	if o.SACKPermitted {
-		s.Options |= hasSACK
+		options |= hasSACK
 	}
 	if o.HasTimestamp {
-		s.Options |= hasTimestamp
+		options |= hasTimestamp
 	}
-	return s
+	p.Options = options
 }
 
 // HasTimestamp reports a timestamp option (RFC 7323 §3.2).
