@@ -622,7 +622,9 @@ func (t *tale) fill(s *story, o *Options) {
 // states appends the states of an end, and when it entered them.
 func (t *tale) states(end int, list []record.StateEntry) []record.StateEntry {
 	t.EachState(end, func(_ tcpstate.Rule, to tcpstate.State, p *tcpstate.Passed) {
-		list = append(list, record.StateEntry{State: to, At: record.Time(p.At)})
+		list = append(list, record.StateEntry{})
+		entered := &list[len(list)-1]
+		entered.State, entered.At = to, record.Time(p.At)
 	})
 	return list
 }

@@ -634,7 +634,7 @@ func TestMostListed(t *testing.T) {
 func TestCandidates(t *testing.T) {
 	in := func(set, sets uint64) (sources []uint32) { // whose candidates are in a set of so many
 		for source := uint32(0); len(sources) < 5; source++ {
-			if (socket{addr: host(source), port: uint16(SynScan)}).hash()%sets == set {
+			if (&socket{addr: host(source), port: uint16(SynScan)}).hash()%sets == set {
 				sources = append(sources, source)
 			}
 		}

@@ -51,7 +51,8 @@ const (
 
 // look records a new attempt that was counted in t.
 func (t *target) look(now int64, a *Attempt, first *Probe, c *Crowd, spread bool) {
-	t.recent[t.attempts%early] = opened{now, a.Source}
+	last := &t.recent[t.attempts%early]
+	last.at, last.source = now, a.Source
 	if c.samples.on {
 		if t.lately == nil {
 			t.lately = new([early]syn)

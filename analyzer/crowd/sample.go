@@ -27,7 +27,7 @@ func newSample[V any](limit int) sample[V] {
 }
 
 // hash is that of a key, the same in every run: the same capture gives the same report.
-func (s socket) hash() uint64 {
+func (s *socket) hash() uint64 {
 	var b [19]byte
 	copy(b[:], s.addr[:])
 	binary.BigEndian.PutUint16(b[16:], s.port)
@@ -35,14 +35,14 @@ func (s socket) hash() uint64 {
 }
 
 // has reports whether a key is in the sample as soon as it has a value.
-func (s *sample[V]) has(key socket) bool { return bits.LeadingZeros64(key.hash()) >= s.level }
+func (s *sample[V]) has(key *socket) bool { return bits.LeadingZeros64(key.hash()) >= s.level }
 
 // shrink raises the level until no more than limit keys are left.
 func (s *sample[V]) shrink() {
 	for len(s.values) > s.limit {
 		s.level++
 		for key := range s.values {
-			if !s.has(key) {
+			if !s.has(&key) {
 				delete(s.values, key)
 			}
 		}
@@ -91,8 +91,9 @@ func (s *sources) add(source flows.Addr) {
 
 // count counts those that wait.
 func (s *sources) count() {
-	for _, source := range s.waiting {
-		if key := (socket{addr: source}); s.has(key) {
+	var key socket
+	for i := range s.waiting {
+		if key.addr = s.waiting[i]; s.has(&key) {
 			s.values[key]++
 			s.shrink()
 		}

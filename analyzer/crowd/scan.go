@@ -182,7 +182,7 @@ func (s *scans) stray(a *Attempt, p *Probe, drewRST bool) {
 
 // set is where a prober's candidate is.
 func (s *scans) set(who prober) **[candidateWays]candidate {
-	h := socket{addr: who.addr, port: uint16(who.kind)}.hash()
+	h := (&socket{addr: who.addr, port: uint16(who.kind)}).hash()
 	return &s.candidates[h%candidateSets]
 }
 
@@ -292,7 +292,7 @@ func (s *scans) sorted() []*scan {
 func (f *scan) add(at int64, target socket, drew answer) {
 	f.n++
 	f.first, f.last = min(f.first, at), max(f.last, at)
-	if f.pairs.has(target) {
+	if f.pairs.has(&target) {
 		f.pairs.values[target] = max(f.pairs.values[target], drew)
 		f.pairs.shrink()
 	}
