@@ -87,8 +87,8 @@ type marks struct {
 	mirai, zmap, masscan          uint64
 	sameISN, stepISN, bare, poor  uint64
 	sameTTL, sameWindow, sameOpts uint64
-	first, last                   Probe
-	step                          uint32
+	first                         Probe
+	last, step                    uint32 // the ISN, and the difference from the one before
 }
 
 func (m *marks) add(a *Attempt, s *Probe) {
@@ -97,7 +97,7 @@ func (m *marks) add(a *Attempt, s *Probe) {
 	if m.n == 0 {
 		m.first = *s
 	}
-	step := s.Seq - m.last.Seq
+	step := s.Seq - m.last
 	count := func(n *uint64, holds bool) {
 		if holds {
 			*n++
@@ -113,7 +113,7 @@ func (m *marks) add(a *Attempt, s *Probe) {
 	count(&m.sameTTL, s.TTL == m.first.TTL)
 	count(&m.sameWindow, s.Window == m.first.Window)
 	count(&m.sameOpts, s.Options == m.first.Options)
-	m.step, m.last = step, *s
+	m.step, m.last = step, s.Seq
 	m.n++
 }
 
