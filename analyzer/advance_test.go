@@ -9,7 +9,7 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// TestAdvance holds that time alone ends what is due, also while the clock of the packets is set back, and only then.
+// TestAdvance checks that time alone ends connections when they are due, even while the packets' clock is set back.
 func TestAdvance(t *testing.T) {
 	x := segtest.Script(`
 		C --> S  SYN
@@ -24,7 +24,7 @@ func TestAdvance(t *testing.T) {
 	var ended []record.EndedBy
 	a := analyzer.New(analyzer.Options{MSL: time.Second},
 		func(c *record.Connection) { ended = append(ended, c.EndedBy) })
-	a.Advance(last + int64(time.Hour)) // there is no clock yet that this could move
+	a.Advance(last + int64(time.Hour)) // there is no clock yet to move
 	for i := range segments {
 		a.Segment(&segments[i])
 	}
@@ -38,7 +38,7 @@ func TestAdvance(t *testing.T) {
 		t.Fatalf("ended by %v once 2MSL had passed", ended)
 	}
 
-	// The clock of the packets goes back an hour; the time that passes goes on.
+	// The clock of the packets goes back an hour; time continues to pass.
 	ended = nil
 	again := segtest.Script(`
 		C = 10.0.0.3:1234

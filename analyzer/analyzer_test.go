@@ -34,7 +34,7 @@ func records(segments []flows.Segment) (out []string) {
 	return out
 }
 
-// Hard case 64: merged files and interfaces have clocks of their own. The numbers decide, not the times.
+// Hard case 64: merged files and interfaces have different clocks. The sequence numbers decide, not the times.
 func TestHardCase64ClockStepsBack(t *testing.T) {
 	plain := segtest.Script(wholeLife).Segments()
 	want := records(plain)
@@ -50,8 +50,8 @@ func TestHardCase64ClockStepsBack(t *testing.T) {
 	}
 }
 
-// Hard case 42: offload leaves wrong checksums on the sender's side. They are believed, unless the same sender's are
-// right otherwise.
+// Hard case 42: offload leaves wrong checksums on the sender's side. These segments count, unless other checksums of
+// the same sender are right.
 func TestHardCase42Checksums(t *testing.T) {
 	script := wholeLife + "\n X = 10.0.0.2:80\n"
 	offloaded := segtest.Script(script).Segments()
@@ -85,7 +85,7 @@ func TestHardCase42Checksums(t *testing.T) {
 	a.Close()
 }
 
-// The numbers of a connection mean nothing in themselves: shifted by a constant they give the same life.
+// Only the differences of sequence numbers matter: a connection whose numbers are shifted has the same record.
 func TestShiftedNumbers(t *testing.T) {
 	want := records(segtest.Script(wholeLife).Segments())
 	for _, shift := range []uint32{1, 1 << 31, 0xffffff38, 0xffffff9b} {
@@ -102,8 +102,8 @@ func TestShiftedNumbers(t *testing.T) {
 	}
 }
 
-// A damaged time stamp lies years ahead in one packet. It must not end what is open.
-func TestOneLeapOfTheClock(t *testing.T) {
+// A damaged timestamp of one packet lies years ahead. It must not end open connections.
+func TestOneJumpOfTheClock(t *testing.T) {
 	want := records(segtest.Script(wholeLife).Segments())
 	for i := range segtest.Script(wholeLife).Segments() {
 		segments := segtest.Script(wholeLife).Segments()
@@ -131,7 +131,7 @@ func TestLongSilence(t *testing.T) {
 	}
 }
 
-// What is remembered of targets is bounded by the attempts that are alive: a scan of many ports leaves nothing behind.
+// The memory for targets is bounded by the pending attempts: a scan of many ports leaves nothing behind.
 func TestScannedPortsAreForgotten(t *testing.T) {
 	a := analyzer.New(analyzer.Options{}, func(*record.Connection) {})
 	syn := segtest.Script("C --> S SYN").Segments()[0]
@@ -150,7 +150,7 @@ func TestScannedPortsAreForgotten(t *testing.T) {
 	}
 }
 
-// The text that an RST carries is told, also when the connection rested meanwhile.
+// The text of an RST is reported, even if the connection was packed meanwhile.
 func TestResetReason(t *testing.T) {
 	segments := segtest.Script(`
 		C --> S SYN
@@ -181,8 +181,8 @@ func TestResetReason(t *testing.T) {
 	}
 }
 
-// The SYN-ACK was captured by a clock that is years ahead. The client's states begin no earlier than it says, and of
-// its TIME_WAIT nothing is known but that it began.
+// The clock that captured the SYN-ACK is years ahead. The client's states begin no earlier than that clock says, and of
+// its TIME_WAIT only the beginning is known.
 func TestTimeWaitBehindAWildClock(t *testing.T) {
 	segments := segtest.Script(`
 		C --> S SYN

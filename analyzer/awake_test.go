@@ -13,8 +13,8 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// A connection that has rested is none the worse for it: the records are the same as if it had been awake all the time.
-// And a lone SYN's record is the same whether another one's was at hand.
+// The record of a connection is the same whether it was packed meanwhile or not. The record of a lone SYN is the same
+// whether an earlier one could be copied or not.
 func TestShortcutsChangeNothing(t *testing.T) {
 	files, err := filepath.Glob("../testdata/pcaps/*.pcap*")
 	if err != nil || len(files) == 0 {
@@ -37,7 +37,7 @@ func TestShortcutsChangeNothing(t *testing.T) {
 	}
 }
 
-// recordsOf are those of a capture's segments, as JSON.
+// recordsOf returns the records of a capture's segments as JSON.
 func recordsOf(t *testing.T, segments []flows.Segment, prepare func(*analyzer.Analyzer)) (list []string) {
 	tracker := analyzer.New(analyzer.Options{}, func(c *record.Connection) {
 		list = append(list, marshal(t, c))
@@ -54,8 +54,8 @@ func recordsOf(t *testing.T, segments []flows.Segment, prepare func(*analyzer.An
 	return append(list, string(result))
 }
 
-// A segment may wake the four incarnations of its 4-tuple and begin a fifth: room is made for them before, so the limit
-// holds.
+// A segment may unpack the four incarnations of its 4-tuple and begin a fifth. Room is made for them first, so the
+// limit holds.
 func TestAwakeLimit(t *testing.T) {
 	script := "C --> S SYN seq=1000000\nC --> S SYN seq=2000000\nC --> S SYN seq=3000000\nC --> S SYN seq=4000000\n"
 	for i := range 20 {

@@ -69,7 +69,7 @@ func (t *traffic) close(connection uint32) {
 	t.send(connection, clientEnd, flows.ACK, 0)
 }
 
-// TestSegmentDoesNotAllocate holds that connections that only exchange data take no new memory, however many there are.
+// TestSegmentDoesNotAllocate checks that connections that only exchange data take no new memory, however many they are.
 func TestSegmentDoesNotAllocate(t *testing.T) {
 	for _, connections := range []uint32{1, 5000} {
 		traffic := newTraffic()
@@ -91,7 +91,7 @@ func TestSegmentDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// BenchmarkSegment takes in two segments at a time, but for the flood, which is of one each.
+// BenchmarkSegment processes two segments at a time, but one in a flood.
 func BenchmarkSegment(b *testing.B) {
 	b.Run("transfer", func(b *testing.B) {
 		t := newTraffic()

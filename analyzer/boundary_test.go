@@ -13,10 +13,10 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// A test for each threshold, with the numbers written out, so that one which is changed is noticed: make
-// mutate halves and doubles each.
+// This file tests each threshold with its number written out, so that a changed threshold fails a test: make mutate
+// halves and doubles each.
 
-// told analyzes segments, and gives the records that were told before the end, and all.
+// told analyzes segments. It returns how many records came before the end, and all records.
 func told(segments []flows.Segment, later ...time.Duration) (before int, all []*record.Connection) {
 	a := analyzer.New(analyzer.Options{}, func(r *record.Connection) { all = append(all, r.Clone()) })
 	for i := range segments {
@@ -58,7 +58,7 @@ func TestDefaultLimits(t *testing.T) {
 	}
 }
 
-// One packet that is an hour ahead is believed, one that is farther ahead is not.
+// A packet that is an hour ahead moves the clock, one that is farther ahead does not.
 func TestLeapLimit(t *testing.T) {
 	for after, want := range map[string]int{"+3599s": 1, "+3601s": 0} {
 		script := "X = 10.0.0.3:40000\nC --> S SYN\n" + after + " X --> S SYN"
@@ -133,8 +133,7 @@ func TestNotClosedLimit(t *testing.T) {
 	}
 }
 
-// Eight packets are named for one finding, though more are known: here eight segments with wrong checksums, and those
-// that repair it.
+// A finding names at most eight packets: here of eight segments with wrong checksums, and their retransmissions.
 func TestMostNotedPackets(t *testing.T) {
 	script := handshake + "C --> S PSH,ACK len=10\n"
 	for seq := 111; seq < 191; seq += 10 {
@@ -151,8 +150,8 @@ func TestMostNotedPackets(t *testing.T) {
 	}
 }
 
-// A segment that opens nothing is a probe though it comes 32 times.
-func TestProbesComeAgain(t *testing.T) {
+// A segment that opens nothing is a probe even if it comes 32 times.
+func TestRepeatedProbes(t *testing.T) {
 	for times, want := range map[int]int{32: 1, 33: 0} {
 		probe := segtest.Script("C --> S FIN seq=7").Segments()[0]
 		a := analyzer.New(analyzer.Options{}, func(*record.Connection) {})
@@ -170,7 +169,7 @@ func TestProbesComeAgain(t *testing.T) {
 	}
 }
 
-// An opener that has not answered a SYN-ACK for a second, and the 100 ms that an answer may be under way, never got it.
+// An opener never got a SYN-ACK if it does not answer for a second, and the 100 ms that an answer may take.
 func TestUnansweredSynAck(t *testing.T) {
 	for after, want := range map[string]string{"+1050ms": "ESTABLISHED", "+1150ms": "SYN_SENT"} {
 		_, all := told(segtest.Script("X = 10.0.0.3:40000\nC --> S SYN\nC <-- S SYN,ACK\n" + after +
@@ -183,7 +182,7 @@ func TestUnansweredSynAck(t *testing.T) {
 	}
 }
 
-// A segment is no word of its sender if its number is beyond what the peer has room for by more than 262,144.
+// A segment is not from its sender if its number is more than 262,144 beyond the peer's window.
 func TestFarNumbers(t *testing.T) {
 	for ahead, want := range map[string]bool{"263100": true, "263200": false} { // a window of 1,000
 		_, all := told(segtest.Script("S = 10.0.0.2:80 win=1000\n" + handshake + "C --> S PSH,ACK seq=+" + ahead +
@@ -201,7 +200,7 @@ const closed = handshake + `
 	C --> S ACK
 `
 
-// outcomes are the findings of each record.
+// outcomes returns the findings of each record.
 func outcomes(script string) (list []string) {
 	_, all := told(segtest.Script(script).Segments())
 	for _, r := range all {
@@ -214,7 +213,7 @@ func outcomes(script string) (list []string) {
 	return list
 }
 
-// What the next segments are taken for, and how long a connection is idle before its close is that of an idle one.
+// This tests what the next segments of a 4-tuple count as, and how long a connection must be idle for an idle close.
 func TestNextIncarnation(t *testing.T) {
 	const disowned, refused = "C --> S SYN\nC <-- S SYN,ACK\nC --> S RST\n", "C --> S SYN\nC <-- S RST,ACK\n"
 	crossed := func(idle string) string {
@@ -250,7 +249,7 @@ func TestNextIncarnation(t *testing.T) {
 	}
 }
 
-// 240 s after its last packet a connection ends whose both sides have sent FINs that are not acknowledged.
+// A connection in which both sides have sent FINs that are not acknowledged ends 240 s after its last packet.
 func TestClosingLimit(t *testing.T) {
 	const script = handshake + "C --> S FIN,ACK\nC <-- S FIN,ACK ack=101"
 	for after, want := range map[time.Duration]int{239 * time.Second: 0, 241 * time.Second: 1} {

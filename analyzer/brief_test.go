@@ -15,7 +15,7 @@ import (
 	"github.com/tcplife/tcplife/internal/testrun"
 )
 
-// With Options.Whole the sums are the same, whole records too, and brief ones say nothing else.
+// With Options.Whole, the sums and the whole records are the same, and brief records contradict nothing.
 func TestBriefRecords(t *testing.T) {
 	files, err := filepath.Glob("../testdata/pcaps/*.pcap*")
 	if err != nil || len(files) == 0 {
@@ -104,7 +104,7 @@ func TestBriefRecords(t *testing.T) {
 	}
 }
 
-// ordinaryConnections are those of many clients, all at once. Each sixteenth client counts its ISNs.
+// ordinaryConnections returns connections of many clients at once. Each sixteenth client has predictable ISNs.
 func ordinaryConnections() (list []flows.Segment) {
 	random := rand.New(rand.NewPCG(1, 9293))
 	send := func(at int64, i int, end int, flags flows.Flags, length uint32, sent *[2]uint32) {

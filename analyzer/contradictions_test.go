@@ -19,7 +19,7 @@ import (
 	"github.com/tcplife/tcplife/internal/invariant"
 )
 
-// TestNoRecordContradictsItself holds the fields of each record to each other, and to the packets.
+// TestNoRecordContradictsItself compares the fields of each record with each other, and with the packets.
 func TestNoRecordContradictsItself(t *testing.T) {
 	files := capturesBelow(t, "../testdata")
 	if _, err := os.Stat("../../shared"); err != nil {
@@ -57,7 +57,7 @@ type passed struct {
 func contradictions(t *testing.T, file string) (wrong []string) {
 	reader, err := capture.Open([]string{file}, capture.Options{})
 	if err != nil {
-		return nil // not a capture: others test that
+		return nil // not a capture: other tests read it
 	}
 	defer reader.Close()
 	segments := map[uint64][]passed{}
@@ -85,7 +85,7 @@ func contradictions(t *testing.T, file string) (wrong []string) {
 	return append(wrong, sums.Against(tracker.Result())...)
 }
 
-// againstPackets says what of a record its packets contradict.
+// againstPackets lists what the packets contradict in a record.
 func againstPackets(c *record.Connection, segments []passed) (wrong []string) {
 	is := func(bad bool, format string, args ...any) {
 		if bad {
@@ -177,7 +177,7 @@ func last(segments []passed) (n uint64) {
 	return n
 }
 
-// held is the packet of the other side that holds the last octet that the segment acknowledges, 0 for none.
+// held returns the other side's packet with the last octet that the segment acknowledges, 0 for none.
 func held(segments []passed, ack *flows.Segment) uint64 {
 	for i := range segments {
 		s := &segments[i]

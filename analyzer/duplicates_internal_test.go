@@ -6,7 +6,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// The thresholds between a copy in other numbers and another segment.
+// This tests the thresholds between a renumbered copy and another segment.
 func TestRenumberedThresholds(t *testing.T) {
 	const syn, ack = flows.SYN, flows.ACK
 	first := flows.Segment{Packet: 1, Time: 1e9, Flags: syn, Seq: 1000, IPID: 7, Digest: 1}

@@ -14,8 +14,8 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// A capture on both sides of a device that renumbers tells of each connection what one on one side tells: each hard
-// case, with every packet twice, the second time in other numbers.
+// A capture on both sides of a device that renumbers gives the same records as a capture on one side. Each hard case is
+// played with every packet twice, the second time with other numbers.
 func TestRenumberedHardCases(t *testing.T) {
 	files, err := filepath.Glob("testdata/hardcases/*.txtar")
 	if err != nil || len(files) == 0 {

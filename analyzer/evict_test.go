@@ -9,7 +9,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// crowd feeds n connections that stay open, then attempts that nobody answers, and gives what was evicted by outcome.
+// crowd feeds n connections that stay open, then attempts that nobody answers. It returns the evicted ones by outcome.
 func crowd(t *testing.T, o analyzer.Options, open, attempts int, watch func(*analyzer.Analyzer)) (*record.Result,
 	map[record.Outcome]int) {
 	t.Helper()
@@ -77,8 +77,8 @@ func TestMaxMemory(t *testing.T) {
 	}
 }
 
-// A connection that goes on 53 years later has been followed all the time, which must not take as many alarms.
-func TestYearsOfSilence(t *testing.T) {
+// A connection that continues after 53 years was followed all the time. This must not need an alarm for each interval.
+func TestLongSilenceNeedsFewAlarms(t *testing.T) {
 	n := 0
 	a := analyzer.New(analyzer.Options{IdleLimit: 100 * 365 * 24 * time.Hour}, func(*record.Connection) { n++ })
 	for packet, at := range []int64{0, 1e9, 1.7e18, 1.7e18 + 1, 1.7e18 + 2} {
@@ -92,9 +92,9 @@ func TestYearsOfSilence(t *testing.T) {
 	}
 }
 
-// A connection that was evicted does not come back by its next segment while room is short: that segment is counted. A
-// SYN begins a connection all the same, and so does any segment when there is room again.
-func TestEvictedStaysAwayWhileRoomIsShort(t *testing.T) {
+// While room is short, the next segment of an evicted connection does not bring it back; it is counted. A SYN begins a
+// connection even then. When there is room again, any segment does.
+func TestEvictedStaysEvictedWhileRoomIsShort(t *testing.T) {
 	const limit, connections = 80, 300
 	records := map[uint16]int{}
 	var packets uint64
@@ -130,7 +130,7 @@ func TestEvictedStaysAwayWhileRoomIsShort(t *testing.T) {
 	if open(1000); a.Live().Begun != begun+1 {
 		t.Errorf("a SYN has not begun a connection")
 	}
-	for n := range uint16(connections) { // most of those that are followed end, and time passes
+	for n := range uint16(connections) { // most of the followed connections end, and time passes
 		feed(1000+n, false, flows.RST|flows.ACK, 12, 2, 0)
 	}
 	at += 1e12

@@ -11,7 +11,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// One goroutine tells how every connection of a capture ended.
+// One goroutine reports how every connection of a capture ended.
 func ExampleNew() {
 	packets, err := capture.Open([]string{"../testdata/pcaps/close-simultaneous.pcap"}, capture.Options{})
 	if err != nil {
@@ -43,7 +43,7 @@ func ExampleNew() {
 	// map[simultaneous:1]
 }
 
-// Two trackers share the work; what comes out is the same.
+// Two trackers share the work; the result is the same.
 func ExampleNewShards() {
 	packets, err := capture.Open([]string{"../testdata/pcaps/close-simultaneous.pcap"}, capture.Options{})
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 // Targets is how many targets of attempts an Analyzer remembers.
 func Targets(a *Analyzer) int { return a.accounts.crowd.Targets() }
 
-// CountLive counts one by one what Live keeps account of.
+// CountLive counts one by one what Live keeps counts of.
 func CountLive(a *Analyzer) record.Live {
 	var live record.Live
 	for n := uint32(1); n <= a.table.places.Made(); n++ {
@@ -44,10 +44,10 @@ func Rest(a *Analyzer) { a.awakeLimit = aside + 1 }
 // AwakeLimit lets n connections be awake.
 func AwakeLimit(a *Analyzer, n int) { a.awakeLimit = n }
 
-// Awake is how many are.
+// Awake returns how many connections are awake.
 func Awake(a *Analyzer) int { return int(a.table.awake.live()) }
 
-// Footprint is what the limit of memory looks at.
+// Footprint returns the size that the limit of memory is compared with.
 func Footprint(a *Analyzer) uint64 { return a.footprint() }
 
 // NoTwins makes the record of every lone SYN anew.
@@ -56,8 +56,8 @@ func NoTwins(a *Analyzer) { a.noTwins = true }
 // LetAllGo takes in all segments that wait for what they answer.
 func LetAllGo(a *Analyzer) { a.letAllGo() }
 
-// Ordinary is how many lives are ordinary so far. It fails if the rules would make something else of one of them than
-// is known of it while it lasts.
+// Ordinary returns how many lives are ordinary so far. It fails if the rules give another result for one of them than
+// its stored state.
 func Ordinary(a *Analyzer) (n int, err error) {
 	for place := uint32(1); place <= a.table.places.Made(); place++ {
 		p := a.table.places.At(place)

@@ -39,7 +39,7 @@ const threeCloses = `
 	+1s E --> S RST,ACK
 	+10s C --> S ACK`
 
-// flagsOnly is what a number of trackers make of a script whose segments a filter lets through.
+// flagsOnly returns what a number of trackers make of the segments of a script that pass a filter.
 func flagsOnly(script string, trackers int, lets flows.Flags) (list []*record.Connection, only record.FlagsOnly) {
 	var segments []flows.Segment
 	for _, seg := range segtest.Script(script).Segments() {
@@ -84,8 +84,9 @@ func TestFilteredFinProvesData(t *testing.T) {
 	}
 }
 
-// A filter that lets SYN, FIN and RST through changes nothing about how connections close, and makes no finding.
-func TestFilteredClosesAreToldAsUnfiltered(t *testing.T) {
+// With a filter that passes only SYN, FIN and RST, connections close in the same way as without it, and have no
+// findings.
+func TestFlagFilterChangesNoClose(t *testing.T) {
 	whole, only := flagsOnly(threeCloses, 1, 0)
 	if only != record.NoFlagsOnly || len(whole) != 3 {
 		t.Fatalf("unfiltered: %q, %d records", only, len(whole))
@@ -123,8 +124,8 @@ func codeOf(name string) record.FindingCode {
 	panic(name)
 }
 
-// What a capture holds alone is decided by all of it: one segment with ACK alone is enough
-// to say that nothing was left out.
+// The whole capture decides whether it holds only some flags: one segment with ACK alone shows that nothing was left
+// out.
 func TestFlagsOnly(t *testing.T) {
 	const scan = `C --> S SYN
 		C <-- S SYN,ACK

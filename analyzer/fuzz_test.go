@@ -11,8 +11,8 @@ import (
 	"github.com/tcplife/tcplife/internal/invariant"
 )
 
-// FuzzAnalyzer feeds segments made of arbitrary bytes, a few sockets and numbers that are near each other, so that they
-// meet in the same connections, and holds what every record must satisfy.
+// FuzzAnalyzer feeds segments made of arbitrary bytes, with few sockets and numbers near each other, so that they meet
+// in the same connections. It checks what every record must satisfy.
 func FuzzAnalyzer(f *testing.F) {
 	f.Add([]byte("\x00\x02\x00\x00\x00\x00\x01\x01\x12\x01\x00\x00\x00\x01\x00\x10\x01\x01\x00\x00\x01"))
 	f.Add([]byte("\x00\x02\x00\x00\x00\x00\x01\x00\x02\x00\x05\x00\x00\x02\x00\x04\x01\x00\x00\x00\x01"))
@@ -29,7 +29,7 @@ func FuzzAnalyzer(f *testing.F) {
 	})
 }
 
-// fuzzRecords gives the records of the segments that are made of the bytes, as JSON.
+// fuzzRecords returns the records of the segments made of the bytes, as JSON.
 func fuzzRecords(t *testing.T, data []byte, o analyzer.Options, prepare func(*analyzer.Analyzer)) string {
 	sums := invariant.NewSums()
 	var packets uint64

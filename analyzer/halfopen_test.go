@@ -7,8 +7,8 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// One who gives up a silent peer does not know whether that is gone. Only what the peer does afterwards shows it.
-func TestSurvivorOfOneWhoGaveUp(t *testing.T) {
+// A side that gives up on a silent peer does not know whether the peer is gone. Only the peer's later segments show it.
+func TestSurvivorAfterGivingUp(t *testing.T) {
 	const probed = agreed + "+60s C --x S ACK seq=200\n+10s C --x S ACK seq=200\n+10s C --x S ACK seq=200\n"
 	const lastHeard, gaveUp = 31_000_000, 90_031_000_000 // ns after segtest.Epoch
 	const text = "+1s C --x S PSH,ACK len=500\n+210ms C --x S again\n+420ms C --x S again\n+840ms C --x S again\n"

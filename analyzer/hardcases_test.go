@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "write what comes out into the golden files")
 
-// TestHardCases runs every file of testdata/hardcases: a segment exchange, and what the records must say of it. The
+// TestHardCases runs every file of testdata/hardcases: a segment exchange, and the records that it must give. The
 // file's name begins with the number of the case in the list that docs/HARD-CASES.md explains.
 func TestHardCases(t *testing.T) {
 	files, err := filepath.Glob("testdata/hardcases/*.txtar")
@@ -54,7 +54,7 @@ func TestHardCases(t *testing.T) {
 	}
 }
 
-// TestEveryHardCase holds that no case is forgotten: each has a file, or a line in SKIPPED that says why not.
+// TestEveryHardCase checks that no case is forgotten: each has a file, or a line in SKIPPED with the reason.
 func TestEveryHardCase(t *testing.T) {
 	const last = 97
 	have := map[int]bool{}
@@ -82,7 +82,7 @@ func TestEveryHardCase(t *testing.T) {
 	}
 }
 
-// TestHardCasesPage holds docs/HARD-CASES.md to the cases: it is made of their descriptions.
+// TestHardCasesPage checks that docs/HARD-CASES.md has the descriptions of all cases.
 func TestHardCasesPage(t *testing.T) {
 	var page bytes.Buffer
 	page.WriteString(`# Hard cases of passive TCP tracking
@@ -127,7 +127,7 @@ The numbers are names; more than one file can stand for a case. To make this pag
 	}
 }
 
-// analyze gives the records of an exchange in the short form of the hard cases.
+// analyze returns the records of an exchange in the short form of the hard cases.
 func analyze(t *testing.T, script string) (records []string) {
 	t.Helper()
 	x, err := segtest.Parse(script)
@@ -142,7 +142,7 @@ func analyze(t *testing.T, script string) (records []string) {
 	return records
 }
 
-// short is a record as a person would note it down: one line for the connection, one for each side, then the rest.
+// short writes a record in short: one line for the connection, one for each side, then the rest.
 func short(r *record.Connection) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "#%d %s, %s, ended by %s", r.ID, r.Handshake.Outcome, r.Teardown.Kind, r.EndedBy)

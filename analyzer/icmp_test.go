@@ -9,7 +9,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// codesOf are the findings of a record.
+// codesOf returns the codes of a record's findings.
 func codesOf(c *record.Connection) (list []string) {
 	for _, f := range c.Findings {
 		list = append(list, f.Code)
@@ -17,7 +17,7 @@ func codesOf(c *record.Connection) (list []string) {
 	return list
 }
 
-// What an ICMP error says about a SYN or SYN-ACK is in the record, and a rule that forbids is told from a path that
+// The record has what an ICMP error says about a SYN or SYN-ACK. A rule that forbids is distinguished from a path that
 // ends.
 func TestICMPAboutHandshake(t *testing.T) {
 	const v6 = "C = [2001:db8::1]:40000\n S = [2001:db8::2]:80\n R = 2001:db8::fe\n C --> S SYN\n C <-- R icmp "
@@ -99,7 +99,7 @@ func TestICMPAboutHandshake(t *testing.T) {
 	}
 }
 
-// What the error means stands in the finding.
+// The finding says what the error means.
 func TestICMPInDetail(t *testing.T) {
 	for icmp, want := range map[string]string{
 		"3/13": "administratively prohibited (type 3, code 13) from 192.0.2.254",
@@ -114,7 +114,7 @@ func TestICMPInDetail(t *testing.T) {
 	}
 }
 
-// A SYN to or from a group of hosts is impossible, also among many like it to hosts.
+// A SYN to or from a group of hosts is impossible, even among many similar ones to single hosts.
 func TestImpossibleAddress(t *testing.T) {
 	for name, c := range map[string]struct{ sockets, want string }{
 		"multicast":     {"S = 224.0.0.251:80", "server: a SYN to or from an address that does not belong to one host"},

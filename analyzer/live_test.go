@@ -13,7 +13,7 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// What Live keeps account of segment by segment is what one would count, at any moment of every capture.
+// The counts of Live are right at any moment of every capture.
 func TestLive(t *testing.T) {
 	files, err := filepath.Glob("../testdata/pcaps/*.pcap*")
 	if err != nil || len(files) == 0 {
@@ -61,7 +61,7 @@ func TestLive(t *testing.T) {
 	}
 }
 
-// Scan finds what is followed, a few places at a time, and changes nothing of it.
+// Scan finds all followed connections, a few places at a time, and changes nothing.
 func TestScan(t *testing.T) {
 	for _, script := range []string{wholeLife, wholeLife +
 		"\n D = 10.0.0.9:5\n D --> S SYN\n E = 10.0.0.9:6\n E --> S SYN\n S --> E SYN,ACK"} {

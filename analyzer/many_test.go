@@ -24,8 +24,8 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// Ten million attempts are half-open at once, each of another address. With a limit of 64 MiB they take no more than
-// twice of it, and every one has a record.
+// Ten million attempts are pending at once, each from another address. With a limit of 64 MiB they take at most twice
+// as much, and every attempt has a record.
 func TestManyHalfOpen(t *testing.T) {
 	const limit = 64 << 20
 	n := many(10_000_000)
@@ -57,9 +57,9 @@ func TestManyHalfOpen(t *testing.T) {
 	t.Logf("%d attempts, %d MiB, %d evicted", n, peak>>20, a.Result().Evicted)
 }
 
-// One 4-tuple has many incarnations: a million changes of state. Each life has its record, which names the one before,
-// and nothing is kept of those that are over.
-func TestManyLivesOfOneTuple(t *testing.T) {
+// One 4-tuple has many incarnations, with a million changes of state. Each incarnation has its record, which names the
+// previous one, and nothing is kept of those that ended.
+func TestManyIncarnations(t *testing.T) {
 	const changes = 9 // of both ends in a life
 	n := many(1_000_000) / changes
 	before, sums, changed := heap(), invariant.NewSums(), 0

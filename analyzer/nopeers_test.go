@@ -7,7 +7,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// Without the words of other tools a record says all else.
+// With NoPeers a record lacks only the fields of other tools.
 func TestNoPeers(t *testing.T) {
 	for _, file := range captures(t) {
 		segments := segmentsOf(t, file)

@@ -17,13 +17,13 @@ import (
 	"github.com/tcplife/tcplife/internal/invariant"
 )
 
-// lives gives the JSON of all records of a capture, in the order in which they end. ask is called behind its packets.
+// lives returns the JSON of all records of a capture, in the order in which they end. It calls ask after each packet.
 func lives(t *testing.T, file string, o analyzer.Options, ask func(a *analyzer.Analyzer, packet uint64)) []string {
 	t.Helper()
 	return livesCut(t, file, 1<<18, o, ask)
 }
 
-// livesCut does so with a capture that holds the first snaplen bytes of each packet.
+// livesCut does the same with only the first snaplen bytes of each packet.
 func livesCut(t *testing.T, file string, snaplen int, o analyzer.Options,
 	ask func(a *analyzer.Analyzer, packet uint64)) []string {
 	t.Helper()
@@ -73,7 +73,7 @@ func captures(t *testing.T) []string {
 	return files
 }
 
-// Asking for the open connections at any moment changes nothing of what becomes of them.
+// Listing the open connections at any moment does not change their records.
 func TestOpenChangesNothing(t *testing.T) {
 	asked := 0
 	for _, file := range captures(t) {
@@ -104,17 +104,17 @@ func TestOpenChangesNothing(t *testing.T) {
 
 const ofOther = `\{"code":"(?:isn_predictable|backlog_overflow)"[^}]*\}`
 
-// ofOthers is what the end of a record tells by what other records have told.
+// ofOthers matches what a record has because of other records.
 var ofOthers = regexp.MustCompile(`"joins":\d+|` + ofOther + `,|,?` + ofOther)
 
-// What Open tells after the last packet is what the end of the capture then tells, but for the word for it, and for
-// what only other records tell.
-func TestOpenTellsTheEnd(t *testing.T) {
+// After the last packet, Open returns the same records as the end of the capture, except for ended_by and for facts
+// that depend on other records.
+func TestOpenEqualsTheEnd(t *testing.T) {
 	for _, file := range captures(t) {
 		var open []string
 		all := lives(t, file, analyzer.Options{}, func(a *analyzer.Analyzer, packet uint64) {
 			if packet == 0 {
-				analyzer.LetAllGo(a) // what still waits for its cause is in the records at the end
+				analyzer.LetAllGo(a) // segments that still wait for their cause are in the records at the end
 				a.Open(1<<62, func(c *record.Connection) { open = append(open, marshal(t, c)) })
 			}
 		})
@@ -130,7 +130,7 @@ func TestOpenTellsTheEnd(t *testing.T) {
 	}
 }
 
-// With AtClose each connection is told once, and one that closed no later than without.
+// With AtClose each connection is reported once, and a closed one no later than without.
 func TestAtClose(t *testing.T) {
 	early := 0
 	for _, file := range captures(t) {
@@ -163,7 +163,7 @@ func TestAtClose(t *testing.T) {
 	}
 }
 
-// With AtClose the ledger tells at the end of TIME_WAITs what it tells without.
+// With AtClose the ledger has the same TIME_WAITs at the end as without.
 func TestAtCloseTimeWaits(t *testing.T) {
 	ledger := func(file string, o analyzer.Options) string {
 		var tracker *analyzer.Analyzer
@@ -184,8 +184,8 @@ func TestAtCloseTimeWaits(t *testing.T) {
 	}
 }
 
-// With the first DefaultSnaplen bytes of each packet the records are those of the whole packets. Only Zeek's history
-// notes what is cut, as Zeek would.
+// The first DefaultSnaplen bytes of each packet give the records of the whole packets. Only Zeek's history notes the
+// cut, as Zeek does.
 func TestDefaultSnaplen(t *testing.T) {
 	zeek := regexp.MustCompile(`"zeek":\{[^}]*\}`)
 	for _, file := range captures(t) {
@@ -200,9 +200,9 @@ func TestDefaultSnaplen(t *testing.T) {
 	}
 }
 
-// The first segment behind the SYN-ACK that is captured may be a keepalive (RFC 9293 §3.8.4). With an octet it is heard
-// for its ACK field (appendix A.2): it completes the handshake, and its number is the client's ISN. A bare one ends
-// before RCV.NXT, and is not.
+// The first captured segment after the SYN-ACK may be a keepalive (RFC 9293 §3.8.4). If it has an octet, its ACK field
+// counts (appendix A.2): it completes the handshake, and its number is the client's ISN. A bare one ends before
+// RCV.NXT, and does not count.
 func TestKeepaliveCompletesHandshake(t *testing.T) {
 	for text, outcome := range map[string]record.Outcome{
 		"": record.OutcomeEmbryonic, " len=1": record.OutcomeComplete,

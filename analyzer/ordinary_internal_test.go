@@ -9,8 +9,8 @@ import (
 	"github.com/tcplife/tcplife/internal/randfill"
 )
 
-// What a line is said to hold of a segment comes back, and it holds what is usual.
-func TestLinesHoldSegments(t *testing.T) {
+// A line returns every field of a segment that it claims to hold, and it holds usual segments.
+func TestLinesKeepSegments(t *testing.T) {
 	held := 0
 	for seed := range uint64(5000) {
 		r := rand.New(rand.NewPCG(seed, 9293))

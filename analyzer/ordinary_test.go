@@ -13,9 +13,9 @@ import (
 	"github.com/tcplife/tcplife/internal/testrun"
 )
 
-// alike feeds segments to an analyzer that writes ordinary lives down and to one that judges each segment at once, and
-// holds that nothing tells them apart: what is alive after every segment, every so many of them the records as they
-// stand, and all records in the end. It gives the share of segments that were written down.
+// alike feeds segments to an analyzer that stores ordinary lives and to one that judges each segment at once. It checks
+// that both agree: on the counts after every segment, on the present records every so many segments, and on all records
+// at the end. It returns the share of segments that were stored.
 func alike(t *testing.T, o analyzer.Options, segments []flows.Segment, every int) (share float64) {
 	t.Helper()
 	var now, ended [2][]string
@@ -80,7 +80,7 @@ func TestOrdinaryLives(t *testing.T) {
 	}
 }
 
-// FuzzOrdinary lets two ends exchange what a seed makes of an ordinary life that is seldom disturbed.
+// FuzzOrdinary lets two ends exchange an ordinary life, made by a seed and seldom disturbed.
 func FuzzOrdinary(f *testing.F) {
 	for seed := range testrun.Size[uint64](100, 300) {
 		f.Add(seed)
@@ -95,7 +95,7 @@ func FuzzOrdinary(f *testing.F) {
 	})
 }
 
-// exchange is what two ends send in a life or two.
+// exchange returns the segments that two ends send in one or two lives.
 func exchange(r *rand.Rand) (segments []flows.Segment) {
 	now, stamp, packet := int64(1_700_000_000e9), r.Uint32(), uint64(0)
 	for range 1 + r.IntN(2) {

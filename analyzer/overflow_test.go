@@ -11,7 +11,7 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// overflowsOf are those of the listeners of a script, and how many connections have the finding.
+// overflowsOf returns the overflows of the listeners of a script, and how many connections have the finding.
 func overflowsOf(script string, trackers int) string {
 	found := 0
 	a := analyzer.NewShards(analyzer.Options{}, trackers, func(r *record.Connection) {
@@ -38,7 +38,7 @@ func overflowsOf(script string, trackers int) string {
 	return fmt.Sprintf("%s%d found", text, found)
 }
 
-// each writes what some clients do, one after the other. @ stands for the name of each.
+// each writes the script of some clients, one after the other. @ stands for the name of each.
 func each(from, to int, script string) string {
 	var b strings.Builder
 	for i := from; i < to; i++ {
@@ -47,7 +47,7 @@ func each(from, to int, script string) string {
 	return b.String()
 }
 
-// Full queues are told from loss: which, since when, and how many it held.
+// Full queues are distinguished from loss: which queue, since when, and how many attempts it held.
 func TestBacklogOverflow(t *testing.T) {
 	const (
 		open    = "@ --> S SYN\n @ <-- S SYN,ACK\n @ --> S ACK\n"
@@ -134,7 +134,7 @@ func TestBacklogOverflow(t *testing.T) {
 	}
 }
 
-// Two makers of a listener's SYN-ACKs and data show a SYN proxy, in three connections or more.
+// If two devices make a listener's SYN-ACKs and its data, in at least three connections, there is a SYN proxy.
 func TestSynProxy(t *testing.T) {
 	for name, c := range map[string]struct{ connections, ttl, want int }{
 		"two":         {2, 63, 0},

@@ -17,8 +17,8 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// Two devices capture a direction each, and one clock is ahead by more than it takes to answer:
-// the record is that of one clock.
+// Two devices capture one direction each, and one clock is ahead by more than the time to answer. The record is the
+// same as with one clock.
 func TestMergedClocks(t *testing.T) {
 	for _, name := range []string{"10-ecn", "11-third-ack-not-captured", "12-third-ack-with-fin",
 		"16-fast-open-request",
@@ -44,7 +44,7 @@ func TestMergedClocks(t *testing.T) {
 	}
 }
 
-// merged are the segments of a capture in which those of one end come early by so many ns.
+// merged returns the segments of a capture in which those of one end come early by so many ns.
 func merged(segments []flows.Segment, fromB bool, early int64) []flows.Segment {
 	list := slices.Clone(segments)
 	for i := range list {
@@ -56,7 +56,7 @@ func merged(segments []flows.Segment, fromB bool, early int64) []flows.Segment {
 	return list
 }
 
-// What waits waits so long, and so much of it, and no longer.
+// Segments wait for a limited time, and only so many of them.
 func TestOvertakingLimits(t *testing.T) {
 	const script = `
 		C --> S SYN

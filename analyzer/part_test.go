@@ -20,7 +20,7 @@ import (
 	"github.com/tcplife/tcplife/internal/testrun"
 )
 
-// accounted is what was emitted, in its order, and what it adds up to.
+// accounted has the emitted records, in their order, and their sums.
 type accounted struct {
 	records []string
 	result  string
@@ -65,8 +65,8 @@ func byShards(o analyzer.Options, segments []flows.Segment, until int64, n int) 
 	return t
 }
 
-// byParts cuts the segments at random into stretches. Connections that lie in one stretch, or in several that are far
-// apart, are followed by a part of the stretch, the others by n parts.
+// byParts cuts the segments at random into stretches. A part of each stretch follows the connections that lie in it, or
+// in several stretches far apart. n parts follow the others.
 func byParts(t *testing.T, random *rand.Rand, o analyzer.Options, segments []flows.Segment, until int64,
 	n int) (all accounted) {
 	t.Helper()
@@ -151,7 +151,7 @@ func byParts(t *testing.T, random *rand.Rand, o analyzer.Options, segments []flo
 	return all
 }
 
-// crossing tells for each stretch which connections may have been there before it, or may go on behind it.
+// crossing returns for each stretch the connections that may have begun before it or continue after it.
 func crossing(o analyzer.Options, w *course.Whole, stretches [][]*flows.Segment) []map[flows.Key]bool {
 	cross, last := make([]map[flows.Key]bool, len(stretches)), map[flows.Key]int{}
 	for k, list := range stretches {
@@ -167,7 +167,7 @@ func crossing(o analyzer.Options, w *course.Whole, stretches [][]*flows.Segment)
 	return cross
 }
 
-// cutsOf are some of the times at which stretches begin.
+// cutsOf returns some of the times at which stretches begin.
 func cutsOf(random *rand.Rand, w *course.Whole) (cuts []int64) {
 	for _, s := range w.Stretches {
 		if s.Begin.Known && random.IntN(3) > 0 && (len(cuts) == 0 || cuts[len(cuts)-1] < s.Begin.Now) {
@@ -177,8 +177,8 @@ func cutsOf(random *rand.Rand, w *course.Whole) (cuts []int64) {
 	return cuts
 }
 
-// However the connections are divided, and wherever the capture is cut, parts and shards tell what one Analyzer tells,
-// in the same order; also where clocks leap, stand still and go back.
+// However the connections are divided, and wherever the capture is cut, parts and shards report what one Analyzer
+// reports, in the same order, even if clocks jump, stand still and go back.
 func TestPartsAreOne(t *testing.T) {
 	files, _ := filepath.Glob("../testdata/pcaps/*")
 	if len(files) < 50 {
@@ -219,7 +219,7 @@ func TestPartsAreOne(t *testing.T) {
 	}
 }
 
-// disturb changes some times: far ahead, back, by hours, for one segment or from there on.
+// disturb changes some times, forward or back, by hours, for one segment or from it on.
 func disturb(random *rand.Rand, list []flows.Segment) {
 	shift := int64(0)
 	for i := range list {
@@ -239,7 +239,7 @@ func disturb(random *rand.Rand, list []flows.Segment) {
 	}
 }
 
-// A panic where a journal is written or read is the caller's: of Close, and an error of Slice.
+// A panic while a journal is written or read reaches the caller: as a panic of Close, and as an error of Slice.
 func TestPartsPanic(t *testing.T) {
 	segments := segmentsOf(t, "../testdata/pcaps/embryonic.pcap")
 	whole := course.New(0, math.MinInt64)

@@ -10,7 +10,7 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// findingsOf are the codes of the findings of a script's only connection.
+// findingsOf returns the codes of the findings of a script's only connection.
 func findingsOf(t *testing.T, script string) (codes []string) {
 	t.Helper()
 	a := analyzer.New(analyzer.Options{}, func(r *record.Connection) {

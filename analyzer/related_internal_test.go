@@ -6,7 +6,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// 4,096 unasked SYN-ACKs, addresses with timestamps and hosts with ISNs are remembered, the latest ones.
+// The latest 4,096 SYN-ACKs without a SYN, addresses with timestamps, and hosts with ISNs are remembered.
 func TestMostRelated(t *testing.T) {
 	for n, want := range map[uint32]bool{4096: true, 4097: false} {
 		r := newRelated()
@@ -27,8 +27,8 @@ func TestMostRelated(t *testing.T) {
 	}
 }
 
-// A timestamp is compared with those of its minute and the one before, of eight that are remembered.
-func TestMinutesOfTimestamps(t *testing.T) {
+// A timestamp is compared with those of its minute and of the previous one. Eight minutes are remembered.
+func TestRememberedTimestamps(t *testing.T) {
 	const minute = int64(60e9)
 	for _, test := range []struct {
 		also, at int64 // of another one that was answered, and of the one that is compared

@@ -11,9 +11,8 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// Behind a NAT there are hosts whose timestamps have nothing to do with each other. A server that keeps the
-// latest one of each address ignores the SYNs of those that lie behind (RFC 7323 appendix B.2). If one of
-// these is answered, it does not.
+// Hosts behind a NAT have unrelated timestamps. A server that keeps the latest timestamp of each address ignores SYNs
+// with lower ones (RFC 7323 appendix B.2). A server that answers one of these does not.
 func TestTimestampBehind(t *testing.T) {
 	completes := func(n, ts int, gap string) string {
 		return fmt.Sprintf(`

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Who sent an RST is told by its TTL alone, and in the finding if another device did.
+// The TTL alone shows who made an RST. If another device made it, the finding says so.
 func TestOriginOfReset(t *testing.T) {
 	const open = "C = 10.0.0.1:40000 ttl=64\n S = 10.0.0.2:80 ttl=52\n C --> S SYN\n C <-- S SYN,ACK\n C --> S ACK\n " +
 		"C --> S PSH,ACK len=10\n"
@@ -54,7 +54,7 @@ func TestOriginOfReset(t *testing.T) {
 	}
 }
 
-// The capture's place is in the record, of both sides' view.
+// The record says where the capture was taken, as seen from both sides.
 func TestObserverOfConnection(t *testing.T) {
 	r := tracked(`C = 10.0.0.1:40000 ttl=64
 		S = 10.0.0.2:80 ttl=52

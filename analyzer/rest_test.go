@@ -10,8 +10,8 @@ import (
 	"github.com/tcplife/tcplife/internal/randfill"
 )
 
-// What a connection knows is there when it has rested, but for what it is only while it is awake. What is written apart
-// comes back in TestShortcutsChangeNothing.
+// Packing keeps every field of a connection except those that exist only while it is awake. TestShortcutsChangeNothing
+// covers the fields that are stored apart.
 func TestRestKeepsEveryField(t *testing.T) {
 	awake := func(c *connection) {
 		c.older, c.key, c.encap, c.id, c.place, c.number, c.touched = nil, flows.Key{}, nil, 0, 0, 0, false
@@ -36,7 +36,7 @@ func TestRestKeepsEveryField(t *testing.T) {
 	}
 }
 
-func TestKeysComeBack(t *testing.T) {
+func TestKeysAreUnpackedUnchanged(t *testing.T) {
 	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 9293))
 		var key, back flows.Key
@@ -52,8 +52,7 @@ func TestKeysComeBack(t *testing.T) {
 	}
 }
 
-// lived gives a connection as it is a second after so many of the segments of a short life,
-// and the analyzer that follows it.
+// lived returns a connection a second after so many segments of a short life, and the analyzer that follows it.
 func lived(segments int) (*Analyzer, *connection) {
 	const syn, ack, fin, psh = flows.SYN, flows.ACK, flows.FIN, flows.PSH
 	life := []struct {
@@ -95,8 +94,8 @@ func lived(segments int) (*Analyzer, *connection) {
 
 const opened, established, closed = 3, 8, 11 // segments of a life
 
-// The alarm of the attempt comes when the connection has long been established.
-func TestEarlyAlarmsWakeNobody(t *testing.T) {
+// The alarm of an attempt fires long after the connection was established. It must not unpack the resting connection.
+func TestEarlyAlarmsUnpackNothing(t *testing.T) {
 	a, c := lived(established)
 	place := a.table.places.At(c.place)
 	a.rest(c)

@@ -10,7 +10,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// runs are those of the timers of a connection, one a line: side, kind, waits, how often, packets and what came of it.
+// runs lists the runs of a connection's timers, one on each line: side, kind, waits, count, packets and result.
 func runs(c *record.Connection) string {
 	var b strings.Builder
 	for _, s := range []struct {
@@ -70,11 +70,11 @@ const agreed = `C = 10.0.0.1:40000 mss=1000 sack
 	+10ms C <-- S ACK
 `
 
-// without is the same without SACK.
+// without is agreed without SACK.
 var without = strings.ReplaceAll(agreed, " sack", "")
 
-// played are the exchanges of a file with the runs of the first connection's timers: the lines that begin with =. Those
-// of a name that ends with "SACK" or "no SACK" come after the opening above.
+// played returns the exchanges of a file and the expected runs of the first connection's timers: the lines that begin
+// with =. Exchanges whose name ends with "SACK" or "no SACK" follow the opening above.
 func played(t *testing.T, path string) (list []struct{ name, script, want string }) {
 	file, err := txtar.ParseFile(path)
 	if err != nil {
@@ -111,7 +111,7 @@ func TestTimers(t *testing.T) {
 	}
 }
 
-// An observer beside one of the two sees other waits, and nothing else changes: the timers are the same.
+// An observer beside the other side sees other waits, but the timers are the same.
 func TestTimersFromElsewhere(t *testing.T) {
 	var (
 		toServer = regexp.MustCompile(`\+10ms(\s+C -)`)

@@ -19,7 +19,7 @@ import (
 	"github.com/tcplife/tcplife/internal/netlab"
 )
 
-// Real kernels with settings of their own: what the record says of timers and queues must be what was set.
+// These tests change settings of real kernels. The timers and queues of the record must be as they were set.
 
 // wire is between two hosts with real TCP.
 type wire struct {
@@ -92,7 +92,7 @@ func (w *wire) hear(c *net.TCPConn, octets int64) {
 	}
 }
 
-// dial lets clients open connections at once, and waits for their answers. It does not matter what comes of them.
+// dial lets clients open connections at once, and waits for their answers, whatever these are.
 func (w *wire) dial(clients int) {
 	w.t.Helper()
 	before, _ := w.records()

@@ -28,9 +28,9 @@ func TestShardsChangeNothing(t *testing.T) {
 	}
 }
 
-// A record goes where the event goes that tells its end, also where another event about it
-// has filled the page of a journal.
-func TestRecordsKeepToTheirPages(t *testing.T) {
+// A record is in the same page of a journal as the event of its end, even if another event about it has filled the page
+// before.
+func TestRecordsStayInTheirPages(t *testing.T) {
 	for n := 190; n < 250; n++ {
 		var segments []flows.Segment
 		for i := range n {

@@ -10,8 +10,8 @@ import (
 	"github.com/tcplife/tcplife/internal/fault"
 )
 
-// TestReadAhead holds that it makes no difference who reads the file, nor where the chunks end: not in packets that no
-// chunk holds, nor where the file is cut off.
+// TestReadAhead checks that reading ahead changes nothing, wherever the chunks end, even for packets larger than a
+// chunk and for a file that is cut off.
 func TestReadAhead(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	pcap, pcapng := le().pcap(0xa1b2c3d4, 1), be().section().netif(1, 0)
@@ -52,7 +52,7 @@ func (b broken) Read(p []byte) (int, error) {
 	return b.Reader.Read(p)
 }
 
-// A panic of who reads ahead goes on where the bytes are wanted.
+// A panic while reading ahead continues in the goroutine that needs the bytes.
 func TestReadAheadPanics(t *testing.T) {
 	file := le().pcap(0xa1b2c3d4, 1)
 	file.record(1, 1, "a", 1)

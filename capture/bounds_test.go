@@ -34,8 +34,8 @@ func readWith(t *testing.T, o Options, file []byte) (packets int, damage string)
 	return packets, damage
 }
 
-// TestUnpackingIsBounded holds that a small file which becomes a large one ends, whatever it is packed by and how
-// often, and that one may become large which is large.
+// TestUnpackingIsBounded checks that a small file that unpacks to a large one ends as damaged, whatever its
+// compression, and that a large file may unpack to much.
 func TestUnpackingIsBounded(t *testing.T) {
 	const most = 1 << 20
 	zeros := le().pcap(0xa1b2c3d4, 1)
@@ -124,7 +124,7 @@ func TestBombs(t *testing.T) {
 	}
 }
 
-// TestUnpackingMemoryIsBounded holds that a file which makes its decompressor remember more than it may is refused.
+// TestUnpackingMemoryIsBounded checks that a file is refused if its decompressor would need too much memory.
 func TestUnpackingMemoryIsBounded(t *testing.T) {
 	plain := append(bytes.Clone(plainHeader), bytes.Repeat(plainPacket, 1<<20)...)
 	var z, x bytes.Buffer
@@ -166,7 +166,7 @@ func TestUnpackingMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// TestBufferShrinks holds that what was wanted at once costs nothing any more when it is given.
+// TestBufferShrinks checks that the memory for a large request is released afterwards.
 func TestBufferShrinks(t *testing.T) {
 	b := newBuffer(strings.NewReader(strings.Repeat("x", 10<<20)), 1000)
 	for range 5 {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestClock holds the clock to exact arithmetic.
+// TestClock compares the clock with exact arithmetic.
 func TestClock(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	var units []uint64

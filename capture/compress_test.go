@@ -111,8 +111,8 @@ func TestCompressed(t *testing.T) {
 	})
 }
 
-// TestCompressedCut cuts compressed files everywhere. What is left must be the beginning of the packets, and that it
-// is not all must be said.
+// TestCompressedCut cuts compressed files everywhere. The packets must be the beginning of all packets, and the cut
+// must be reported.
 func TestCompressedCut(t *testing.T) {
 	plain := append(slices.Clone(plainHeader), bytes.Repeat(plainPacket, 10)...)
 	files := map[string][]byte{"bzip2": []byte(bzip2Header + strings.Repeat(bzip2Packet, 2))}

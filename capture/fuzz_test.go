@@ -109,7 +109,7 @@ func FuzzPcapng(f *testing.F) {
 	})
 }
 
-// FuzzCompressed holds that no compressed file, sound or not, does harm.
+// FuzzCompressed checks that no compressed file, sound or not, does harm.
 func FuzzCompressed(f *testing.F) {
 	plain := append(slices.Clone(plainHeader), bytes.Repeat(plainPacket, 3)...)
 	for _, name := range packers {

@@ -45,7 +45,7 @@ func FuzzCompare(f *testing.F) {
 		verdicts := func(files ...string) (list []record.Verdict) {
 			names := []string{"left", "right"}
 			sources := []compare.Source{{Name: names[0], Files: files[:1]}, {Name: names[1], Files: files[1:]}}
-			// An error ends what it is of, and what came before it is told.
+			// An error ends the comparison, but what came before it is reported.
 			_, _ = compare.Compare(context.Background(), sources, compare.Options{}, func(c *record.Compared) error {
 				list = append(list, c.Verdicts...)
 				return nil

@@ -21,7 +21,7 @@ import (
 	"github.com/tcplife/tcplife/internal/netlab"
 )
 
-// A real path: kernels at both ends and a router with nftables between them.
+// This file has a real path: kernels at both ends and a router with nftables between them.
 type realPath struct {
 	name    string
 	rules   string // of the router's table
@@ -73,7 +73,7 @@ var realPaths = []realPath{
 	},
 }
 
-// TestRealPath holds the comparison to what wires of ours and the kernel's packet filter did.
+// TestRealPath compares the verdicts with what our wires and the kernel's packet filter did.
 func TestRealPath(t *testing.T) {
 	for _, s := range realPaths {
 		t.Run(s.name, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestRealPath(t *testing.T) {
 	}
 }
 
-// held plays a path, and gives what the comparison has wrong.
+// held plays a path, and returns what the comparison has wrong.
 func held(t *testing.T, s realPath) (complaints []string) {
 	complain := func(format string, args ...any) { complaints = append(complaints, fmt.Sprintf(format, args...)) }
 	random := rand.New(rand.NewPCG(1, uint64(len(s.name))))

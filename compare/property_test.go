@@ -28,7 +28,7 @@ type specimen struct {
 	inner    []int           // packets that can be told from all others, inside their connection
 }
 
-// captures are all of testdata.
+// captures returns all captures of testdata.
 func captures(t *testing.T) (files []string) {
 	for _, pattern := range []string{"../testdata/pcaps/*.pcap*", "../testdata/kernel/*/*.pcap*",
 		"../testdata/compare/*/client.pcapng"} {
@@ -196,7 +196,7 @@ func verdictsOf(list []record.Compared, wanted bool, kinds ...record.VerdictKind
 	return found
 }
 
-// TestProperty holds a comparison of each capture of testdata with a copy of it to what was done to the copy.
+// TestProperty compares each capture of testdata with an edited copy. The verdicts must be the edits.
 func TestProperty(t *testing.T) {
 	for _, file := range testrun.Some(3, captures(t)) {
 		t.Run(filepath.Base(filepath.Dir(file))+"/"+filepath.Base(file), func(t *testing.T) {

@@ -249,7 +249,7 @@ var only = flag.Uint64("seed", 0, "play the scenarios of this seed alone")
 // seeds is how many paths of each scenario are played.
 var seeds = flag.Uint64("seeds", testrun.Size[uint64](1, 3), "play so many paths of each scenario")
 
-// TestScenarios holds the comparison to paths on which it is known what happens.
+// TestScenarios compares the verdicts with simulated paths, where every event is known.
 func TestScenarios(t *testing.T) {
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
@@ -304,7 +304,7 @@ func compareSim(t *testing.T, s *pathsim.Sim, o compare.Options) (connections []
 	return connections, result
 }
 
-// hold compares what is found with what happened: all that the captures show, in its place, and nothing else.
+// hold compares the verdicts with the events: they must be all that the captures show, in the right place, and no more.
 func hold(t *testing.T, what string, s *pathsim.Sim, quiet bool) {
 	t.Helper()
 	connections, result := compareSim(t, s, compare.Options{})

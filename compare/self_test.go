@@ -8,7 +8,7 @@ import (
 	"github.com/tcplife/tcplife/compare"
 )
 
-// A capture against itself differs in nothing.
+// A capture does not differ from itself.
 func TestSelf(t *testing.T) {
 	for _, file := range captures(t) {
 		sources := []compare.Source{{Name: "a", Files: []string{file}}, {Name: "b", Files: []string{file}}}

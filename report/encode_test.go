@@ -76,7 +76,7 @@ func TestTimeWaitsAgreeWithEncodingJSON(t *testing.T) {
 	})
 }
 
-// What fieldgen makes of the other records gives what encoding/json gives.
+// The generated encoders of the other records write what encoding/json writes.
 func TestEveryRecordAgreesWithEncodingJSON(t *testing.T) {
 	agrees[record.Listener](t, (*encode.Encoder).AppendListener)
 	agrees[record.SynFlood](t, (*encode.Encoder).AppendSynFlood)

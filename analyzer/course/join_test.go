@@ -50,7 +50,7 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-// Connections with the same sockets are apart when the clock has moved on from the last one for longer than one lasts.
+// Connections with the same sockets are separate if the clock has since moved by more than a connection can last.
 func TestApart(t *testing.T) {
 	w := Join([]*Course{
 		stretch(0, 10, 30, 20), stretch(1, 31, 32), stretch(2, 40, 41),

@@ -351,7 +351,7 @@ func TestUnrepeated(t *testing.T) {
 	}
 }
 
-// Eight SYN-ACKs, one after the other, that grant nothing are cookies.
+// Eight SYN-ACKs in a row without options are SYN cookies.
 func TestBare(t *testing.T) {
 	for n, want := range map[int]uint64{7: 0, 8: 8} {
 		s := newStory()

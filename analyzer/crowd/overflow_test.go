@@ -98,8 +98,8 @@ func TestShortestSynQueue(t *testing.T) {
 	}
 }
 
-// If more than two are answered for each one that is ignored, it is loss.
-func TestAnsweredMeanwhile(t *testing.T) {
+// If more than two SYNs are answered for each ignored one, the cause is loss.
+func TestIgnoredByLoss(t *testing.T) {
 	for n, want := range map[int]string{8: "syn 16 (1 s to 5 s)", 9: ""} {
 		s := newStory()
 		s.pend(0, 16)
@@ -122,8 +122,8 @@ func TestNearlyFull(t *testing.T) {
 	}
 }
 
-// Those whose SYN-ACK comes up to 100 ms after a SYN that is ignored were held before it.
-func TestPendingSoon(t *testing.T) {
+// Attempts whose SYN-ACK comes up to 100 ms after an ignored SYN were pending before that SYN.
+func TestPendingBeforeAnIgnoredSyn(t *testing.T) {
 	for after, want := range map[int64]string{100e6: "syn 16 (1 s to 1 s)", 100e6 + 1: ""} {
 		s := newStory()
 		s.pend(0, 4)
@@ -147,7 +147,7 @@ func TestPendingSoon(t *testing.T) {
 
 // Two resets of ACKs, or two ACKs that are ignored, show that the accept queue was full, if a connection waits for the
 // program.
-func TestManyBack(t *testing.T) {
+func TestSignsOfAFullAcceptQueue(t *testing.T) {
 	for n, want := range map[int]string{1: "", 2: "accept 1 (1 s to 1 s)"} {
 		s := newStory()
 		waits := s.open(0)
@@ -165,8 +165,8 @@ func TestManyBack(t *testing.T) {
 	}
 }
 
-// A time in which a queue is full is over when 60 s have passed without a sign. Eight such times are told.
-func TestSpells(t *testing.T) {
+// A time in which a queue is full ends after 60 s without a sign. At most eight such times are listed.
+func TestTimesOfAFullQueue(t *testing.T) {
 	for gap, want := range map[float64]string{
 		60:   "accept 1 (1 s to 61 s)",
 		60.1: "accept 1 (1 s to 1 s) accept 1 (61.1 s to 61.1 s)",
@@ -191,8 +191,8 @@ func TestSpells(t *testing.T) {
 	}
 }
 
-// Sixteen clients are named that a full queue concerned.
-func TestMostClients(t *testing.T) {
+// At most sixteen clients that a full queue concerned are named.
+func TestNamedClientsAreBounded(t *testing.T) {
 	for n, want := range map[int]int{16: 16, 17: 16} {
 		s := newStory()
 		s.pend(0, 16)
@@ -204,7 +204,7 @@ func TestMostClients(t *testing.T) {
 }
 
 // A full queue concerns attempts whose SYN or SYN-ACK passed up to a second before the first sign of it.
-func TestConcerned(t *testing.T) {
+func TestAttemptsOfAFullQueue(t *testing.T) {
 	for before, want := range map[int64]Queue{1e9: SynQueue, 1e9 + 1: NoQueue} {
 		s := newStory()
 		pending := s.pend(0, 16)

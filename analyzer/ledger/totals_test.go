@@ -50,8 +50,8 @@ func BenchmarkTotals(b *testing.B) {
 	}
 }
 
-// The greatest round trip is one of those there were, and no percentile is above it.
-func TestRTTsAreThoseThereWere(t *testing.T) {
+// The maximum is a round trip that occurred, and no percentile is above it.
+func TestMaximumRTTOccurred(t *testing.T) {
 	totals := NewTotals(DefaultPortRange)
 	totals.Add(&record.Connection{Handshake: record.Handshake{ServerRTT: 38_001, ClientRTT: record.NoDuration}})
 	want := record.RTT{P50: 38_001, P90: 38_001, P99: 38_001, Max: 38_001}

@@ -9,8 +9,8 @@ import (
 // A test for each threshold, with the numbers written out, so that one which is changed is noticed: make mutate halves
 // and doubles each. What Zeek and tshark say of whole connections is tested in package analyzer.
 
-// Zeek gives up an end's content once 10 MiB of it are not acknowledged, and once it lies more than 16 KiB beyond a
-// hole and nothing of it is acknowledged. We do so too once it lies in more than 32 pieces.
+// Zeek gives up on an end's content when 10 MiB of it are not acknowledged, or when it lies more than 16 KiB beyond a
+// hole and nothing of it is acknowledged. tcplife does so too if it lies in more than 32 pieces.
 func TestZeekGivesUpContent(t *testing.T) {
 	for to, want := range map[uint32]bool{1 + 10<<20: false, 2 + 10<<20: true} {
 		e := zeekEnd{acked: 1, whole: 1}

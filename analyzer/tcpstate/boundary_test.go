@@ -54,7 +54,7 @@ func TestCrossing(t *testing.T) {
 	}
 }
 
-// Two repetitions without an answer are silence, if 200 ms lie before each.
+// Two repetitions without an answer count as silence if each comes at least 200 ms after the last segment.
 func TestPatience(t *testing.T) {
 	for n, want := range map[uint64]bool{1: false, 2: true} {
 		var c Conn

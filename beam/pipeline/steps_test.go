@@ -187,9 +187,9 @@ func copies(t *testing.T, list []again) (files []string) {
 	return files
 }
 
-// Only the segments of connections that cross from a stretch to another go to the parts: not those of one that lies
-// within its file, nor of one whose sockets appear again only when it cannot last any more.
-func TestOnlyWhatCrossesTravels(t *testing.T) {
+// Only the segments of connections that cross from one stretch to another go to the parts. Those of a connection within
+// its file do not, nor those of one whose sockets appear again only after it must have ended.
+func TestOnlyCrossingConnectionsAreSent(t *testing.T) {
 	const minutes = time.Minute
 	between := []again{{later: 50 * minutes, other: 1}, {later: 100 * minutes, other: 2}}
 	with := func(first again, rest ...again) []again {

@@ -23,7 +23,7 @@ func benchcap(t *testing.T, args ...string) string {
 	return file
 }
 
-// output runs the command, which must succeed, and gives what it prints.
+// output runs the command, which must succeed, and returns what it prints.
 func output(t *testing.T, args ...string) string {
 	t.Helper()
 	var out, errs strings.Builder
@@ -33,8 +33,8 @@ func output(t *testing.T, args ...string) string {
 	return out.String()
 }
 
-// What read, at and population say of the same moment is the same, also where the ledger of TIME_WAITs leaves out most
-// pairs of hosts; and what is left out held no more than what is shown.
+// read, at and population agree about the same moment, even if the ledger of TIME_WAITs leaves out most pairs of hosts.
+// The pairs left out held no more than those shown.
 func TestTimeWaitsAgree(t *testing.T) {
 	t.Parallel()
 	file := benchcap(t, "-kind", "short", "-n", "6000")

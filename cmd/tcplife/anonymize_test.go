@@ -96,8 +96,8 @@ func moveNumbers(connection map[string]any, ip func(netip.Addr) netip.Addr) {
 	}
 }
 
-// What is read from an anonymized capture is what is read from the same one as it was, but for addresses: of every
-// capture in testdata, and in an ordinary run of a quarter of them.
+// An anonymized capture gives the report of the original, except for addresses. The test reads every capture in
+// testdata; an ordinary run reads a quarter of them.
 func TestAnonymizedReport(t *testing.T) {
 	dir := t.TempDir()
 	keyFile := filepath.Join(dir, "key")

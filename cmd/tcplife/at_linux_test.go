@@ -14,8 +14,8 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// At quiet moments of connections in every state, at says of them what ss -tan says on both hosts. It takes root, and
-// skips without.
+// At quiet moments of connections in every state, at agrees with ss -tan on both hosts. The test needs root, and is
+// skipped otherwise.
 func TestAtLikeSS(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, scenes.SocketsOptions())

@@ -12,8 +12,8 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// What the kernels of two hosts said of their sockets at quiet moments of a capture, at says too: see TestAtLikeSS,
-// which compares them with a capture of its own, for how it was made.
+// at agrees with what the kernels of two hosts said of their sockets at quiet moments of a recorded capture.
+// TestAtLikeSS, which makes its own capture, shows how it was recorded.
 func TestAtLikeRecordedSS(t *testing.T) {
 	archive, err := txtar.ParseFile("../../testdata/pcaps/real-sockets.txtar")
 	if err != nil {
@@ -28,8 +28,8 @@ func TestAtLikeRecordedSS(t *testing.T) {
 	}
 }
 
-// compareLooks wants of `tcplife at` what the files of an archive say, which are named by their time and hold a line a
-// socket: its address, its peer's, its state. It gives the states that there are among them.
+// compareLooks compares `tcplife at` with the files of an archive. Each is named by its time and has a line for each
+// socket: its address, its peer's, its state. It returns the states that occur.
 func compareLooks(t *testing.T, pcap string, archive *txtar.Archive) (states map[string]bool) {
 	t.Helper()
 	states = map[string]bool{}
@@ -45,7 +45,7 @@ func compareLooks(t *testing.T, pcap string, archive *txtar.Archive) (states map
 	return states
 }
 
-// socketsAt are the sockets that at shows, one line each, sorted.
+// socketsAt returns the sockets that at shows, one line each, sorted.
 func socketsAt(t *testing.T, pcap, time string) (lines []string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer

@@ -16,7 +16,7 @@ import (
 	"github.com/tcplife/tcplife/internal/netlab"
 )
 
-// dumps are the files of dumps in a directory, by their times.
+// dumps returns the files of dumps in a directory, by their times.
 func dumps(t *testing.T, dir string) (files []string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.pcapng"))
@@ -75,7 +75,7 @@ func TestLiveDump(t *testing.T) {
 	}
 }
 
-// Of a flood the packets of the last seconds are dumped, when it begins and when it ends.
+// When a flood begins and when it ends, the packets of the last seconds are dumped.
 func TestLiveDumpFlood(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
@@ -108,7 +108,7 @@ func TestLiveDumpFlood(t *testing.T) {
 	}
 }
 
-// There are so many files and no more, with those of an earlier run, and none is larger than it may be.
+// The number of files is limited, including those of an earlier run, and so is the size of each.
 func TestLiveDumpBounds(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
@@ -167,7 +167,7 @@ func TestLiveDumpBounds(t *testing.T) {
 	}
 }
 
-// That a directory cannot be written is told before the capture begins.
+// An unwritable directory is an error before the capture begins.
 func TestLiveDumpErrors(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {

@@ -16,7 +16,7 @@ import (
 	"github.com/tcplife/tcplife/internal/testrun"
 )
 
-// comments are those of a capture, each with its packet's number before it.
+// comments returns the comments of a capture, each with its packet's number before it.
 func comments(t *testing.T, path string) (list []string) {
 	t.Helper()
 	err := eachPacket(path, func(p *capture.Packet) error {
@@ -31,7 +31,7 @@ func comments(t *testing.T, path string) (list []string) {
 	return list
 }
 
-// Comments of the input stay before ours, unless the capture is to be shown to others.
+// Comments of the input stay before ours, unless the capture is anonymized.
 func TestCommentsOfTheInput(t *testing.T) {
 	dir := t.TempDir()
 	in, out := filepath.Join(dir, "in.pcapng"), filepath.Join(dir, "out.pcapng")
@@ -111,7 +111,7 @@ func again(t *testing.T, path string, times int, to string) {
 	}
 }
 
-// cancelling is an output that ends a context once it was told a phrase.
+// cancelling is an output that ends a context once a phrase was written to it.
 type cancelling struct {
 	bytes.Buffer
 	at     string
@@ -126,8 +126,7 @@ func (c *cancelling) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// An interrupt ends the first reading, and the second one goes as far as the first. One that comes later ends the
-// second.
+// An interrupt ends the first reading, and the second one goes as far as the first. A later interrupt ends the second.
 func TestCommentsAfterInterrupt(t *testing.T) {
 	dir := t.TempDir()
 	long := filepath.Join(dir, "long.pcapng")

@@ -12,8 +12,8 @@ import (
 // failureClass is a row of the table of docs/DIFFERENCES.md: class, meaning, question and capture.
 var failureClass = regexp.MustCompile("(?m)^\\| ([A-Za-z]{3}) \\| [^|]+ \\| `([^`]+)` \\| ([a-z-]+) \\|$")
 
-// TestFailureClasses asks for each of nine classes of failed attempts what docs/DIFFERENCES.md
-// says, of a capture that has one.
+// TestFailureClasses runs the question of docs/DIFFERENCES.md for each of nine classes of failed attempts, on a capture
+// that has one.
 func TestFailureClasses(t *testing.T) {
 	page, err := os.ReadFile("../../docs/DIFFERENCES.md")
 	if err != nil {

@@ -16,10 +16,10 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// What the machine does to the program: no room, no right, too little memory. As root, for some make file systems and
-// control groups of their own.
+// These tests take away room, rights and memory from the program. They need root, because some make file systems and
+// control groups.
 
-// faulty runs the program in an environment of the shell's making, and gives its exit code and what it said.
+// faulty runs the program in an environment that the shell prepares. It returns the exit code and the output.
 func faulty(t *testing.T, stdout *os.File, name string, args ...string) (code int, said string) {
 	t.Helper()
 	cmd := exec.Command(name, args...)
@@ -32,7 +32,7 @@ func faulty(t *testing.T, stdout *os.File, name string, args ...string) (code in
 	return cmd.ProcessState.ExitCode(), stderr.String()
 }
 
-// smallDisk is a directory with room for so many bytes, which may be written to or not.
+// smallDisk makes a directory with room for so many bytes, writable or not.
 func smallDisk(t *testing.T, size int, flags uintptr) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "disk")
@@ -46,7 +46,7 @@ func smallDisk(t *testing.T, size int, flags uintptr) string {
 	return dir
 }
 
-// Whatever is written to standard output: when that is full, the program fails and says so in one line.
+// If standard output is full, the program fails and says so in one line, whatever it writes.
 func TestFullStdout(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
@@ -79,7 +79,7 @@ func TestFullStdout(t *testing.T) {
 	}
 }
 
-// Files on a disk that is full: the program fails, and what is left can be read, or is not there.
+// On a full disk the program fails. The file that it leaves can be read, or does not exist.
 func TestFullDisk(t *testing.T) {
 	many := benchcap(t, "-kind", "short", "-n", "3000")
 	t.Run("-w", func(t *testing.T) {
@@ -121,7 +121,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// A directory that cannot be written to: the program fails before it reads, and says where.
+// If a directory cannot be written to, the program fails before it reads, and names the directory.
 func TestReadOnlyDirectory(t *testing.T) {
 	disk := smallDisk(t, 64<<10, syscall.MS_RDONLY)
 	const file = "../../testdata/pcaps/refused.pcap"
@@ -137,8 +137,8 @@ func TestReadOnlyDirectory(t *testing.T) {
 	}
 }
 
-// A Parquet file takes the place of what has its name, so that must not be a device or a pipe.
-func TestParquetTakesNoDevicesPlace(t *testing.T) {
+// A Parquet file replaces a file of the same name, so that name must not be a device or a pipe.
+func TestParquetReplacesNoDevice(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)

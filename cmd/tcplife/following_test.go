@@ -13,7 +13,7 @@ import (
 	"github.com/tcplife/tcplife/report"
 )
 
-// TestShed holds the order in which load is shed: failed attempts go, all else stays, and it is counted.
+// TestShed checks what overload sheds: only failed attempts, and they are counted.
 func TestShed(t *testing.T) {
 	var out, stderr bytes.Buffer
 	lines := report.NewJSONL(&out)
@@ -47,8 +47,7 @@ func TestShed(t *testing.T) {
 	}
 }
 
-// panics is a program whose capture panics while the view is shown: once something has written to the FIFO that it is
-// given.
+// panics is a program whose capture panics while the view is shown, once something was written to its FIFO.
 func panics() {
 	l := &following{reading: &reading{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}, flags: &liveFlags{},
 		capture: &live.Capture{}}

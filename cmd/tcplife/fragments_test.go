@@ -38,7 +38,7 @@ func writeFrames(t *testing.T, path string, frames [][]byte) {
 	}
 }
 
-// All fragments of a segment are written with it, and of other segments none; in the order of the capture.
+// All fragments of a chosen segment are written, and none of other segments, in the order of the capture.
 func TestWriteFragments(t *testing.T) {
 	dir := t.TempDir()
 	in, out := filepath.Join(dir, "in.pcap"), filepath.Join(dir, "out.pcap")
@@ -94,7 +94,7 @@ func TestWriteFragments(t *testing.T) {
 	}
 }
 
-// Fragments that are not waited for to the end are told, and those of datagrams that never become whole are not.
+// Fragments that come too late are reported. Those of datagrams that never become whole are not.
 func TestOrderedBounds(t *testing.T) {
 	var got []uint64
 	o := ordered{waiting: map[uint64]*queued{}, write: func(p *capture.Packet) error {
@@ -124,7 +124,7 @@ func TestOrderedBounds(t *testing.T) {
 	}
 }
 
-// A disk that is full costs the packets that have no room, and nothing else: the file is cut behind the last whole one.
+// A full disk loses only the packets without room: the file is cut after the last whole packet.
 func TestWriteDiskFull(t *testing.T) {
 	dir := t.TempDir()
 	in := filepath.Join(dir, "in.pcap")
@@ -153,7 +153,7 @@ func TestWriteDiskFull(t *testing.T) {
 func diskFull(t *testing.T, script, in, out, flag, want string) {
 	t.Helper()
 	kept := filepath.Join(t.TempDir(), "kept.pcap")
-	// in a namespace of its own, so that what it mounts is nobody else's
+	// in its own namespace, so that others do not see what it mounts
 	stdout, said, code := shell(t, "unshare", "-m", "bash", "-c", script+` || exit 99
 		tcplife read -o jsonl "$1" -w "$2" "$3"; code=$?
 		cp "$2" "$4"; exit $code`, "-", in, out, flag, kept)
@@ -185,7 +185,7 @@ func diskFull(t *testing.T, script, in, out, flag, want string) {
 	}
 }
 
-// shell runs a program, and gives what it said and its exit code.
+// shell runs a program, and returns its output and its exit code.
 func shell(t *testing.T, program string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -197,7 +197,7 @@ func shell(t *testing.T, program string, args ...string) (stdout, stderr string,
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
-// Of a lost segment compare writes all fragments.
+// compare writes all fragments of a lost segment.
 func TestCompareWritesFragments(t *testing.T) {
 	dir := t.TempDir()
 	client, server := netip.MustParseAddrPort("192.0.2.2:1001"), netip.MustParseAddrPort("192.0.2.1:80")

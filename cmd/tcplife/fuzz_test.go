@@ -36,8 +36,8 @@ var commandLines = []string{
 	`compare a=IN b=IN -o json`,
 }
 
-// FuzzCommand runs a command line on any file, and on what it has written. It succeeds, or says in a sentence what is
-// missing or failed, which is no panic; JSON is valid, and what -w writes is a capture without damage.
+// FuzzCommand runs a command line on any file, and on its own output. It must succeed, or say in a sentence what is
+// missing or failed, without a panic. JSON must be valid, and -w must write a capture without damage.
 func FuzzCommand(f *testing.F) {
 	const longest = 8 << 10
 	n := 0

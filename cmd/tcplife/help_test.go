@@ -36,7 +36,7 @@ func TestHelpNamesSorts(t *testing.T) {
 	}
 }
 
-// What the help leaves to the manual is there.
+// The manual has what the help leaves to it.
 func TestManualHasDetails(t *testing.T) {
 	manual := output(t, "man")
 	for _, words := range []string{"Crypto\\-PAn", "SIGHUP", "contrib/wireshark/tcplife.lua"} {

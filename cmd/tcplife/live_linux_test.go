@@ -29,8 +29,8 @@ import (
 	"github.com/tcplife/tcplife/internal/testrun"
 )
 
-// The tests of live run the program in network namespaces of their own, as root, and skip without.
-// Files with them are not built without libpcap.
+// The tests of live run the program in their own network namespaces. They need root, and are skipped otherwise. Without
+// libpcap these files are not built.
 
 // A liveRun is `tcplife live` that is running.
 type liveRun struct {
@@ -52,7 +52,7 @@ func startLiveIn(t *testing.T, do func(func() error) error, args ...string) *liv
 	return startProgramIn(t, "tcplife", do, args...)
 }
 
-// startProgramIn starts live of a program that is like tcplife.
+// startProgramIn starts live of a program like tcplife.
 func startProgramIn(t *testing.T, program string, do func(func() error) error, args ...string) *liveRun {
 	t.Helper()
 	stdout, err := os.Create(filepath.Join(t.TempDir(), "stdout"))
@@ -72,7 +72,7 @@ func startLiveTo(t *testing.T, program string, do func(func() error) error, stdo
 		t.Fatal(err)
 	}
 	err = do(r.cmd.Start)
-	stdout.Close() // now it is live's alone
+	stdout.Close() // now only live has it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func startLiveTo(t *testing.T, program string, do func(func() error) error, stdo
 	return r
 }
 
-// await waits until live has said something on standard error.
+// await waits until live has written a text to standard error.
 func (r *liveRun) await(what string) {
 	r.t.Helper()
 	deadline := time.After(time.Minute)
@@ -114,7 +114,7 @@ func (r *liveRun) signal(s syscall.Signal) {
 	}
 }
 
-// wait waits for the end, and gives the exit code and the standard output.
+// wait waits for the end, and returns the exit code and the standard output.
 func (r *liveRun) wait() (code int, stdout []byte) {
 	r.t.Helper()
 	for line := range r.lines {
@@ -124,7 +124,7 @@ func (r *liveRun) wait() (code int, stdout []byte) {
 	return r.cmd.ProcessState.ExitCode(), r.output()
 }
 
-// output is what it has written to a file, nil for a pipe.
+// output returns what live has written to a file, nil for a pipe.
 func (r *liveRun) output() []byte {
 	r.t.Helper()
 	if !filepath.IsAbs(r.stdout.Name()) {
@@ -137,7 +137,7 @@ func (r *liveRun) output() []byte {
 	return stdout
 }
 
-// runIn runs a program on a host, and gives what it said and its exit code.
+// runIn runs a program on a host, and returns its output and its exit code.
 func runIn(host *netlab.Host, program string, args ...string) (said string, code int) {
 	cmd := exec.Command(program, args...)
 	host.Do(func() error {
@@ -148,7 +148,7 @@ func runIn(host *netlab.Host, program string, args ...string) (said string, code
 	return said, cmd.ProcessState.ExitCode()
 }
 
-// readAgain gives what `tcplife read` says of files.
+// readAgain returns what `tcplife read` reports about files.
 func readAgain(t *testing.T, args ...string) []byte {
 	t.Helper()
 	out, err := exec.Command("tcplife", append([]string{"read", "-o", "jsonl"}, args...)...).Output()
@@ -168,7 +168,7 @@ func await(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// awaitOutput waits until a text is in the standard output so often.
+// awaitOutput waits until a text is in the standard output so many times.
 func (r *liveRun) awaitOutput(text string, times int) {
 	r.t.Helper()
 	await(r.t, fmt.Sprintf("%d times %s on standard output", times, text), func() bool {
@@ -176,7 +176,7 @@ func (r *liveRun) awaitOutput(text string, times int) {
 	})
 }
 
-// nobodysDir is a directory in which the user can write that live becomes.
+// nobodysDir makes a directory that is writable for the user that live becomes.
 func nobodysDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "tcplife-live-")
@@ -190,7 +190,7 @@ func nobodysDir(t *testing.T) string {
 	return dir
 }
 
-// recordLines are the lines of all kinds but capture, which differs by nature.
+// recordLines returns the lines of all kinds except capture, which always differs.
 func recordLines(jsonl []byte) (lines []string) {
 	for line := range strings.Lines(string(jsonl)) {
 		if !strings.HasPrefix(line, `{"record":"capture"`) {
@@ -200,7 +200,7 @@ func recordLines(jsonl []byte) (lines []string) {
 	return lines
 }
 
-// captureRecord is the last record of kind capture.
+// captureRecord returns the last record of kind capture.
 func captureRecord(t *testing.T, jsonl []byte) (c struct {
 	Packets     uint64   `json:"packets"`
 	Devices     []string `json:"devices"`
@@ -222,7 +222,7 @@ func captureRecord(t *testing.T, jsonl []byte) (c struct {
 	return c
 }
 
-// kinds says how the connections of a report were opened and closed, sorted.
+// kinds lists how the connections of a report were opened and closed, sorted.
 func kinds(t *testing.T, jsonl []byte) (kinds []string) {
 	t.Helper()
 	for line := range bytes.Lines(jsonl) {
@@ -250,7 +250,7 @@ func orderly(kinds []string) []string {
 	return kinds
 }
 
-// sameRecords holds that two reports tell the same of connections, floods and all else.
+// sameRecords checks that two reports agree about connections, floods and everything else.
 func sameRecords(t *testing.T, live, read []byte) {
 	t.Helper()
 	x, y := recordLines(live), recordLines(read)
@@ -265,8 +265,8 @@ func sameRecords(t *testing.T, live, read []byte) {
 	}
 }
 
-// TestLiveScenes plays all scenes with real TCP while live looks on: it sees how connections are opened and closed, and
-// what it reports is what read says of live's own capture.
+// TestLiveScenes plays all scenes with real TCP while live captures. live must see how connections are opened and
+// closed, and report what read reports about live's own capture.
 func TestLiveScenes(t *testing.T) {
 	t.Parallel()
 	netlab.Start(t, netlab.Options{}) // or skip
@@ -292,7 +292,7 @@ func TestLiveScenes(t *testing.T) {
 				await(t, "live has seen all packets", func() bool {
 					return packetsSeen(t, lab) >= frames(t, lab.Server)-before
 				})
-				// 2MSL runs out, though no packet comes
+				// 2MSL ends although no packet comes
 				live.awaitOutput(`"ended_by":"time_wait_expired"`, inTimeWait(t, lab))
 				live.signal(syscall.SIGINT)
 				code, stdout := live.wait()
@@ -338,7 +338,7 @@ func frames(t *testing.T, host *netlab.Host) int {
 	return n
 }
 
-// packetsSeen is how many packets live says that it has captured.
+// packetsSeen returns how many packets live says that it has captured.
 func packetsSeen(t *testing.T, lab *netlab.Lab) (n int) {
 	t.Helper()
 	_, counter, _ := strings.Cut(scrape(t, lab, "/metrics"), "\ntcplife_packets_total ")
@@ -348,7 +348,7 @@ func packetsSeen(t *testing.T, lab *netlab.Lab) (n int) {
 	return n
 }
 
-// inTimeWait says how many connections between the hosts the kernels have in TIME_WAIT.
+// inTimeWait returns how many connections between the hosts the kernels have in TIME_WAIT.
 func inTimeWait(t *testing.T, lab *netlab.Lab) int {
 	t.Helper()
 	sockets, err := lab.Sockets()
@@ -366,7 +366,7 @@ func inTimeWait(t *testing.T, lab *netlab.Lab) int {
 	return len(connections)
 }
 
-// TestLiveStop holds that a signal loses nothing of what came before it, though the kernel hands packets over later.
+// TestLiveStop checks that a signal loses no packet that came before it, although the kernel delivers packets later.
 func TestLiveStop(t *testing.T) {
 	for range testrun.Size(4, 8) { // when a block of packets is handed over depends on when it was begun
 		t.Run("", func(t *testing.T) {
@@ -385,7 +385,7 @@ func TestLiveStop(t *testing.T) {
 	}
 }
 
-// TestLiveSafety looks at what a live that root has started may still do, in each of its threads.
+// TestLiveSafety checks what live, started by root, may still do, in each of its threads.
 func TestLiveSafety(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
@@ -430,7 +430,7 @@ func TestLiveSafety(t *testing.T) {
 	}
 }
 
-// TestLiveWithoutRights holds what a user is told who may not capture.
+// TestLiveWithoutRights checks the message for a user who may not capture.
 func TestLiveWithoutRights(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -480,7 +480,7 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
-// TestLiveDevices takes a device down and up again, and then away.
+// TestLiveDevices takes a device down, brings it up again, and then removes it.
 func TestLiveDevices(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
@@ -512,7 +512,7 @@ func TestLiveDevices(t *testing.T) {
 	live.await("d0 is up again")
 	ip("link", "delete", "d0")
 	live.await("d0 was removed")
-	client, server, err := lab.Connect(nil, 80) // the other device goes on
+	client, server, err := lab.Connect(nil, 80) // the other device still works
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -532,8 +532,8 @@ func TestLiveDevices(t *testing.T) {
 	}
 }
 
-// TestLiveRenamed holds that a device which goes down, is renamed and comes up again is captured on, and that this is
-// told.
+// TestLiveRenamed checks that capture continues on a device that goes down, is renamed and comes up again, and that
+// live says so.
 func TestLiveRenamed(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
@@ -571,13 +571,13 @@ func TestLiveRenamed(t *testing.T) {
 	}
 }
 
-// TestLiveWithoutDescriptors holds that a device is not taken for removed when the process can open nothing any more.
+// TestLiveWithoutDescriptors checks that a device does not count as removed when the process cannot open any file.
 func TestLiveWithoutDescriptors(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
 	// whose limits this process may set
 	live := startLive(t, lab.Server, "-o", "jsonl", "--interval", "1s", "-Z", "root")
-	none := &unix.Rlimit{Cur: 3, Max: 3} // those there are stay open
+	none := &unix.Rlimit{Cur: 3, Max: 3} // open ones stay open
 	if err := unix.Prlimit(live.cmd.Process.Pid, unix.RLIMIT_NOFILE, none, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -596,7 +596,7 @@ func TestLiveWithoutDescriptors(t *testing.T) {
 	}
 }
 
-// TestLiveKilled holds that a capture whose program is killed can be read: packets wait a second at most in memory.
+// TestLiveKilled checks that the file of a killed capture can be read: packets wait at most a second in memory.
 func TestLiveKilled(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
@@ -620,7 +620,7 @@ func TestLiveKilled(t *testing.T) {
 	}
 }
 
-// TestLiveSignals holds what is reported in between and what is said of open connections.
+// TestLiveSignals checks interim reports, and what they say about open connections.
 func TestLiveSignals(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
@@ -651,7 +651,7 @@ func TestLiveSignals(t *testing.T) {
 	}
 }
 
-// TestLiveFlood sends 2,000 SYNs from as many sources that are not there.
+// TestLiveFlood sends 2,000 SYNs from as many sources that do not exist.
 func TestLiveFlood(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
@@ -712,8 +712,8 @@ func flood(lab *netlab.Lab, port uint16, n int) error {
 	return nil
 }
 
-// TestLiveUnread reads nothing of what live writes. Live still goes on: it counts what it does not write, fills its
-// files, and one signal ends it.
+// TestLiveUnread reads nothing of live's output. live must continue: it counts what it does not write, fills its files,
+// and ends by one signal.
 func TestLiveUnread(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
@@ -754,7 +754,7 @@ func TestLiveUnread(t *testing.T) {
 	}
 }
 
-// TestLiveReadLate reads what live writes only once the pipe is full: nothing is lost.
+// TestLiveReadLate reads live's output only when the pipe is full. Nothing must be lost.
 func TestLiveReadLate(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})

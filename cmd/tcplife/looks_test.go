@@ -14,9 +14,8 @@ import (
 	"github.com/tcplife/tcplife/internal/testrun"
 )
 
-// The first screen of a real run with 300,000 connections, sound ones and a flood, at three widths: what is said first,
-// that the ids that explain needs are there, and that nothing is wider than the screen but for
-// commands to copy.
+// The first screen of a real run with 300,000 connections, sound ones and a flood, at three widths. The most important
+// facts come first, the ids for explain are there, and only commands to copy are wider than the screen.
 func TestFirstScreen(t *testing.T) {
 	if !testrun.All() {
 		t.Skip("NOT TESTED: it takes a minute; make test-all does it")

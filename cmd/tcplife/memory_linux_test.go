@@ -82,8 +82,8 @@ func readWithin(t *testing.T, code int, argv ...string) (peak int64, took time.D
 	return peak, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 }
 
-// peakMemory is how many bytes a process has had in memory at most, 0 if it is not there any more. What wait4 tells of
-// a child counts its parent's too.
+// peakMemory returns the most memory that a process has had, in bytes, 0 if it has ended. wait4 would count the memory
+// of the child's parent too.
 func peakMemory(pid int) (peak int64) {
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	_, most, _ := strings.Cut(string(status), "VmHWM:")

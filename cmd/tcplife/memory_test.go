@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The default is half of what the machine or the control group has: the same whatever is free at the moment.
+// The default is half of the memory of the machine or the control group, however much of it is free.
 func TestMemoryByDefault(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(before)

@@ -27,7 +27,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// TestLiveMetricsAttacked leaves 9,000 requests half-finished. /healthz answers all the while, and --memory holds.
+// TestLiveMetricsAttacked leaves 9,000 requests half-finished. Meanwhile /healthz must answer, and --memory must hold.
 func TestLiveMetricsAttacked(t *testing.T) {
 	t.Parallel()
 	attackers := testrun.Size(3000, 9000)
@@ -82,7 +82,7 @@ func TestLiveMetricsAttacked(t *testing.T) {
 	}
 }
 
-// healthy asks for /healthz, up to three times, as who keeps programs running does.
+// healthy asks for /healthz, up to three times, like a supervisor.
 func healthy(t *testing.T, lab *netlab.Lab) {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DialContext: dialMetrics(lab), DisableKeepAlives: true},
@@ -101,7 +101,7 @@ func healthy(t *testing.T, lab *netlab.Lab) {
 	t.Fatalf("/healthz: %v", failed)
 }
 
-// openFiles is how many descriptors a process has.
+// openFiles returns how many descriptors a process has.
 func openFiles(t *testing.T, pid int) int {
 	t.Helper()
 	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
@@ -111,8 +111,7 @@ func openFiles(t *testing.T, pid int) int {
 	return len(files)
 }
 
-// TestLiveMetricsConfig serves metrics by TLS, to those who know the password, and goes on when the certificate is
-// replaced.
+// TestLiveMetricsConfig serves metrics by TLS and with a password, and continues when the certificate is replaced.
 func TestLiveMetricsConfig(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
@@ -182,7 +181,7 @@ func TestLiveMetricsConfig(t *testing.T) {
 	live.signal(syscall.SIGTERM)
 	live.wait()
 
-	// What is wrong with it shows at the start.
+	// A wrong configuration is an error at the start.
 	for _, test := range []struct {
 		content string
 		mode    os.FileMode

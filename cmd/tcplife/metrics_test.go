@@ -39,7 +39,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// serveMetrics serves metrics on a free port, and gives its address.
+// serveMetrics serves metrics on a free port, and returns the address.
 func serveMetrics(t *testing.T) (address string) {
 	t.Helper()
 	s, err := listenMetrics("127.0.0.1:0", "")
@@ -65,7 +65,7 @@ func asking(t *testing.T, address, text string) net.Conn {
 	return c
 }
 
-// Whatever a client sends, or leaves out, the server has done with it in time and reads no more of it than it must.
+// Whatever a client sends or leaves out, the server ends the request in time and reads no more than it must.
 func TestMetricsClients(t *testing.T) {
 	t.Parallel()
 	address := serveMetrics(t)
@@ -88,7 +88,7 @@ func TestMetricsClients(t *testing.T) {
 	}
 }
 
-// 64 connections are kept open. For one more the server closes the one that has kept it waiting longest.
+// 64 connections stay open. For one more, the server closes the one that has kept it waiting longest.
 func TestMetricsRoom(t *testing.T) {
 	t.Parallel()
 	address := serveMetrics(t)

@@ -22,7 +22,7 @@ import (
 	"github.com/tcplife/tcplife/internal/testrun"
 )
 
-// refuse makes attempts that nobody answers but by an RST: an event each.
+// refuse makes attempts that only an RST answers: one event each.
 func refuse(t *testing.T, lab *netlab.Lab, n int) {
 	t.Helper()
 	for range n {
@@ -32,7 +32,7 @@ func refuse(t *testing.T, lab *netlab.Lab, n int) {
 	}
 }
 
-// contents is what is in a file, nothing if it is not there.
+// contents returns the contents of a file, or nothing if it does not exist.
 func contents(path string) string {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -41,7 +41,7 @@ func contents(path string) string {
 	return string(text)
 }
 
-// events is what the last record of the capture says of them.
+// events returns the counts of events in the last record of the capture.
 func events(t *testing.T, jsonl []byte) (e struct {
 	Events struct {
 		Matched int
@@ -65,8 +65,7 @@ func events(t *testing.T, jsonl []byte) (e struct {
 	return e
 }
 
-// A command runs as the user that live becomes, without rights and outside of live's rules for files, and gets the
-// record.
+// A command runs as the user that live becomes, without rights and without live's rules for files. It gets the record.
 func TestLiveExec(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
@@ -124,8 +123,8 @@ func TestLiveExecEnvironment(t *testing.T) {
 	}
 }
 
-// A command that hangs is killed with those it has started. Meanwhile 64 events wait, the others are counted, and the
-// capture goes on.
+// A hanging command is killed with its children. Meanwhile 64 events wait, others are counted, and the capture
+// continues.
 func TestLiveExecHangs(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
@@ -170,7 +169,7 @@ func TestLiveExecAsRoot(t *testing.T) {
 	}
 }
 
-// That the helper has ended is told, and the capture goes on.
+// If the helper ends, live says so, and the capture continues.
 func TestLiveExecHelperEnds(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
@@ -203,7 +202,7 @@ func TestLiveExecHelperEnds(t *testing.T) {
 	}
 }
 
-// A flood is told when it begins and when it ends.
+// A flood is an event when it begins and when it ends.
 func TestLiveOnFlood(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})

@@ -13,7 +13,7 @@ import (
 	"github.com/tcplife/tcplife/internal/fault"
 )
 
-// What is written to an outlet comes out in order, whoever is slow, and an error of the writer comes back.
+// An outlet writes in order, whoever is slow, and returns an error of the writer.
 func TestOutlet(t *testing.T) {
 	in, out := io.Pipe()
 	o := newOutlet(out, 100)
@@ -45,7 +45,7 @@ func TestOutlet(t *testing.T) {
 	}
 }
 
-// Once a signal has come an outlet waits for a reader as long as it reads, and no longer.
+// After a signal, an outlet waits for a reader only while it reads.
 func TestOutletGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		signalled, signal := context.WithCancel(context.Background())
@@ -77,7 +77,7 @@ type panicking struct{}
 
 func (panicking) Write([]byte) (int, error) { panic("the writer has a mistake") }
 
-// A panic of the writer is its error: the run ends by a sentence and exit code 1.
+// A panic of the writer counts as its error: the run ends with a sentence and exit code 1.
 func TestOutletPanics(t *testing.T) {
 	o := newOutlet(panicking{}, 100)
 	o.Write([]byte("x"))

@@ -13,7 +13,7 @@ import (
 	"github.com/tcplife/tcplife/report"
 )
 
-// A panic ends the reading by an error that names the packet. It is told with the input.
+// A panic ends the reading with an error that names the packet and the input.
 func TestReadPanics(t *testing.T) {
 	const file = "../../testdata/pcaps/svr4-bsd.pcap"
 	var out bytes.Buffer

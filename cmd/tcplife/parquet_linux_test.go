@@ -71,7 +71,7 @@ func hoursOfAttempts(hours, perHour int) []byte {
 	return segtest.Pcap(packets...)
 }
 
-// TestKilledWriter kills one that is writing: what then has a name is whole.
+// TestKilledWriter kills a writer. Every file with a final name must be whole.
 func TestKilledWriter(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "lake")
 	cmd := exec.Command("tcplife", "read", "-", "-o", "parquet", "--partition", dir)
@@ -114,8 +114,8 @@ func TestKilledWriter(t *testing.T) {
 	}
 }
 
-// TestLivePartition follows two attempts: the first can be read once SIGHUP has come, or the interval is over, and
-// nothing is missing in the end.
+// TestLivePartition follows two attempts. The first can be read after SIGHUP, or after the interval, and nothing is
+// missing at the end.
 func TestLivePartition(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
@@ -189,7 +189,7 @@ func TestLivePartitionInterval(t *testing.T) {
 	live.wait()
 }
 
-// TestLiveParquetRights says whose rights are missing.
+// TestLiveParquetRights checks that the error names the user who lacks rights.
 func TestLiveParquetRights(t *testing.T) {
 	lab := netlab.Start(t, netlab.Options{})
 	dir := t.TempDir() // of root

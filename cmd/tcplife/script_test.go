@@ -18,7 +18,7 @@ import (
 	"github.com/tcplife/tcplife/internal/testrun"
 )
 
-// overlapping is a run of tests of which most wait.
+// overlapping says that more tests than processors run at once, because most of them wait.
 type overlapping struct{ *testing.M }
 
 func (o overlapping) Run() int {

@@ -36,7 +36,7 @@ func runNft(t *testing.T, host *netlab.Host, args ...string) (said string) {
 	return said
 }
 
-// nft accepts what is suggested for every capture with a flood, twice over.
+// nft accepts the suggested script for every capture with a flood, and accepts it a second time.
 func TestSuggestedRules(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})

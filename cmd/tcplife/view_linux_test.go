@@ -43,7 +43,7 @@ func openTerminal(t *testing.T, lab *netlab.Lab, command string, environ ...stri
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { term.tmux("kill-server") })
-	// The shell goes on after the command, for what is left on the terminal is looked at, too.
+	// The shell continues after the command, because the test also checks what is left on the terminal.
 	args := []string{"-f", os.DevNull, "new-session", "-d", "-x", "80", "-y", "24"}
 	for _, e := range environ {
 		args = append(args, "-e", e)
@@ -75,7 +75,7 @@ func (term *terminal) press(keys ...string) {
 	}
 }
 
-// screen is what stands on the terminal.
+// screen returns what the terminal shows.
 func (term *terminal) screen() string { return term.tmux("capture-pane", "-p") }
 
 // until waits for a screen that has all of the texts, and returns it.
@@ -103,7 +103,7 @@ func (term *terminal) untilSo(what string, holds func(screen string) bool) strin
 	return ""
 }
 
-// restored holds the terminal to what it was before: with the shell's screen, echo and lines.
+// restored checks that the terminal is as before: with the shell's screen, echo and line editing.
 func (term *terminal) restored() {
 	term.t.Helper()
 	screen := term.until("exit ", " icanon", " echo ")
@@ -115,8 +115,8 @@ func (term *terminal) restored() {
 	}
 }
 
-// traffic is a life of each kind in a lab: three that are closed, one that is refused, one that stays open and 200 that
-// are not completed, as in a SYN flood.
+// traffic makes connections in a lab: three that close, one that is refused, one that stays open, and 200 that never
+// complete, as in a SYN flood.
 func traffic(t *testing.T, lab *netlab.Lab) {
 	t.Helper()
 	for i := range 3 {
@@ -161,7 +161,7 @@ func traffic(t *testing.T, lab *netlab.Lab) {
 	}
 }
 
-// unanswered loses what comes from port 9999, so that what it answers is not completed.
+// unanswered loses all segments from port 9999, so that no handshake there completes.
 func unanswered(s netlab.Segment) netlab.Fate {
 	if s.SrcPort == 9999 {
 		return netlab.LostBehind

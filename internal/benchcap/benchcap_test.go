@@ -37,7 +37,7 @@ var kinds = []struct {
 		connections: 10, outcome: record.OutcomeUnseen, size: 129.5},
 }
 
-func TestCapturesAreWhatTheyAreSaidToBe(t *testing.T) {
+func TestCapturesOfEachKind(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
 			data := bytesOf(t, kind.make, kind.nanoseconds)

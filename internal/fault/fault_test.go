@@ -7,7 +7,7 @@ import (
 	"github.com/tcplife/tcplife/internal/fault"
 )
 
-// A panic goes on in the goroutine that waits, with its own stack.
+// A panic continues in the waiting goroutine, with its own stack.
 func TestAgain(t *testing.T) {
 	var kept, caught *fault.Error
 	ended := make(chan struct{})

@@ -164,7 +164,7 @@ func TestOnlyCmdKnowsTheTerminal(t *testing.T) {
 }
 
 // Nothing below cmd prints, and the tracker never reads the wall clock.
-func TestWhatIsNotCalled(t *testing.T) {
+func TestForbiddenCalls(t *testing.T) {
 	for _, p := range list(t) {
 		if _, library := allowed[p.ImportPath]; !library {
 			continue
@@ -245,8 +245,8 @@ func TestEveryEnumHasAString(t *testing.T) {
 	}
 }
 
-// The files and packages that docs/ARCHITECTURE.md names are there.
-func TestArchitectureNamesWhatIsThere(t *testing.T) {
+// The files and packages that docs/ARCHITECTURE.md names exist.
+func TestArchitectureNamesExist(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(top, "docs/ARCHITECTURE.md"))
 	if err != nil {
 		t.Fatal(err)

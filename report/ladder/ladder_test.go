@@ -21,7 +21,7 @@ import (
 	"github.com/tcplife/tcplife/report/internal/text"
 )
 
-// laddersOf are the ladders of all connections that choose lets through, in the order in which they ended.
+// laddersOf returns the ladders of all connections that choose accepts, in the order in which they ended.
 func laddersOf(segments []flows.Segment, choose func(*record.Connection) bool) []*Ladder {
 	var chosen []Chosen
 	a := analyzer.New(analyzer.Options{}, func(c *record.Connection) {
@@ -99,7 +99,7 @@ func exchanges(t testing.TB) map[string][]flows.Segment {
 	return all
 }
 
-// Behind a gap of the capture the first segment does not fit what was seen. Once its peer acknowledges it, the ladder
+// After a gap of the capture the first segment does not fit what was seen. Once its peer acknowledges it, the ladder
 // shows that it arrived.
 func TestLadderShowsWhatWasProven(t *testing.T) {
 	segments := segtest.Script(`
@@ -143,7 +143,7 @@ func TestExplanationMatchesSchema(t *testing.T) {
 	reporttest.Validate(t, schema, out.String())
 }
 
-// Every change of state has a rule, and the states are the record's, also where the capture shows but a part.
+// Every change of state has a rule, and the states are those of the record, even if the capture shows only a part.
 func TestLadderOfEveryCase(t *testing.T) {
 	cases := exchanges(t)
 	files, _ := filepath.Glob("../../testdata/pcaps/*.pcap*")
@@ -203,7 +203,7 @@ func checkLadder(t interface{ Errorf(string, ...any) }, name string, l *Ladder) 
 	}
 }
 
-// At every width no line is longer, and only ASCII comes out where only that is asked for.
+// No line is wider than the width, and with the option ASCII the text has only ASCII.
 func TestLadderFitsWidth(t *testing.T) {
 	files, _ := filepath.Glob("../../testdata/pcaps/*.pcap*")
 	for _, file := range files {

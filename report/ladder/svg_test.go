@@ -129,7 +129,7 @@ func TestSVGSaysWhatTheTextSays(t *testing.T) {
 // hostile is text of a peer that wants to be markup.
 const hostile = "</text></svg><script>alert(1)</script>\x00\x1b[31m\u202e]]>&amp; \"';#"
 
-// What an RST says of itself stays text.
+// The text of an RST stays text.
 func TestSVGEscapes(t *testing.T) {
 	e := &Explanation{Ladders: laddersOf(reporttest.SegmentsOf(t, "../../testdata/pcaps/refused.pcap"), every)[:1]}
 	l := e.Ladders[0]
@@ -158,7 +158,7 @@ func TestSVGEscapes(t *testing.T) {
 	}
 }
 
-// All colours of the style sheet are of states that there are, and no state lacks one.
+// The style sheet has a colour for every state, and for nothing else.
 func TestSVGColoursEveryState(t *testing.T) {
 	for _, s := range places {
 		name := s.state.String()

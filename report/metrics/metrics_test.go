@@ -73,7 +73,7 @@ func measure(t *testing.T, m *Metrics, names ...string) {
 	})
 }
 
-// scrape is what Prometheus would get, but for what is of the process.
+// scrape returns what Prometheus would get, without the metrics of the process.
 func scrape(m *Metrics) string {
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
@@ -130,7 +130,7 @@ func TestLint(t *testing.T) {
 // boundedSeries are those whose labels are addresses.
 var boundedSeries = regexp.MustCompile(`\{(client|listener|target)="`)
 
-// Of listeners, floods and pairs of hosts there are 20 series at most, the ones with most.
+// At most 20 listeners, floods and pairs of hosts have series: the largest.
 func TestAddressesAreBounded(t *testing.T) {
 	v := screen.Vitals{}
 	for i := range 50 {
@@ -159,7 +159,7 @@ func TestAddressesAreBounded(t *testing.T) {
 	}
 }
 
-// What nothing has answered shows while a flood lasts, not only when its attempts end.
+// Unanswered attempts count while a flood lasts, not only when they end.
 func TestUnansweredAttemptsMove(t *testing.T) {
 	text := scrape(measured(t, "syn-flood.pcap"))
 	for _, line := range []string{"tcplife_unanswered_attempts 273\n",
@@ -170,7 +170,7 @@ func TestUnansweredAttemptsMove(t *testing.T) {
 	}
 }
 
-// Alerts and dashboard ask for metrics that there are, and Prometheus understands the rules.
+// Alerts and dashboard use only metrics that exist, and Prometheus accepts the rules.
 func TestAlertsAndDashboard(t *testing.T) {
 	families, err := measured(t, "syn-flood-cookies.pcap", "real-backlog-overflow.pcap").registry.Gather()
 	if err != nil {
@@ -243,7 +243,7 @@ func TestAlertsAndDashboard(t *testing.T) {
 	}
 }
 
-// No traffic makes more series than there are without any, but for those of addresses.
+// Traffic adds no series except those with addresses.
 func TestSeriesAreBounded(t *testing.T) {
 	names := func(text string) (series []string) {
 		for line := range strings.Lines(text) {
@@ -269,7 +269,7 @@ func TestSeriesAreBounded(t *testing.T) {
 	}
 }
 
-// docs/METRICS.md lists what there is.
+// docs/METRICS.md lists all metrics.
 func TestDocs(t *testing.T) {
 	families, err := measured(t, "syn-flood.pcap").registry.Gather()
 	if err != nil {

@@ -82,7 +82,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// A rule that hits one client in a hundred is printed, and none that hits more.
+// A rule that hits one client in a hundred is printed. A rule that hits more is not.
 func TestClientsHit(t *testing.T) {
 	likeFlood := func(n int) record.Syn { s := linux(n); s.Source = netip.MustParseAddr("203.0.113.9"); return s }
 	flood := syns(200, func(n int) record.Syn {
@@ -104,7 +104,7 @@ func TestClientsHit(t *testing.T) {
 	}
 }
 
-// Where nearly all marks hit clients, more marks are added until they do not.
+// If nearly every mark hits clients, marks are combined until the rule does not.
 func TestNarrowed(t *testing.T) {
 	flood := syns(100, func(n int) record.Syn {
 		s := random(n)
@@ -143,8 +143,9 @@ func TestMasscanHasNoRule(t *testing.T) {
 	}
 }
 
-// What a rule is held against is said: clients of the target, else clients elsewhere, else nobody.
-func TestHeldAgainst(t *testing.T) {
+// The script says which connections its rules are compared with: clients of the target, else clients elsewhere, else
+// none.
+func TestComparedClientsAreNamed(t *testing.T) {
 	port := uint16(443)
 	target := record.Target{IP: netip.MustParseAddr("192.0.2.1"), Port: &port}
 	flood := syns(100, func(n int) record.Syn { s := random(n); s.TTL = 240; return s })

@@ -135,8 +135,8 @@ func captures(t *testing.T) []string {
 	return files
 }
 
-// What the scripts read is what -o jsonl says: every number of every connection, every list and sum. And the ladders
-// are those of explain.
+// The scripts read what -o jsonl writes: every number of every connection, every list and sum. The ladders are those of
+// explain.
 func TestPageHoldsWhatJSONSays(t *testing.T) {
 	var segments []flows.Segment
 	for _, file := range captures(t) {
@@ -217,7 +217,7 @@ var (
 	styles  = regexp.MustCompile(`(?s)<style>(.*?)</style>`)
 )
 
-// The policy lets run and show exactly what is in the file, and lets it ask for nothing.
+// The policy allows exactly the scripts and styles of the file, and no request.
 func TestPolicy(t *testing.T) {
 	page, _ := made(t, true, reporttest.SegmentsOf(t, "../../testdata/pcaps/refused.pcap"), Options{})
 	given := policy.FindStringSubmatch(page)
@@ -294,7 +294,7 @@ func many(p *Page, n int, found func(i int) bool) {
 	}
 }
 
-// Up to MostWhole connections all have their times; beyond it those with findings and the first.
+// Up to MostWhole connections, all have their times. If there are more, those with findings and the first ones have.
 func TestWhole(t *testing.T) {
 	for _, tt := range []struct{ connections, found, timed int }{
 		{MostWhole, 0, MostWhole},
@@ -312,7 +312,7 @@ func TestWhole(t *testing.T) {
 	}
 }
 
-// Beyond MostRows a sample has rows, and everything still counts all.
+// Beyond MostRows only a sample has rows, but the sums still count all.
 func TestSample(t *testing.T) {
 	p := New(&bytes.Buffer{}, Options{})
 	many(p, MostRows, func(int) bool { return false })

@@ -243,7 +243,7 @@ func TestCaptures(t *testing.T) {
 	}
 }
 
-// A field that is added to a record is a column, without a word about it here.
+// A new field of a record becomes a column without a change here.
 func TestNewFieldIsAColumn(t *testing.T) {
 	type extended struct {
 		record.Endpoint `json:"endpoint"`

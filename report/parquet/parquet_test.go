@@ -112,7 +112,7 @@ func TestPartition(t *testing.T) {
 		t.Error(diff)
 	}
 
-	// A second writer adds to it. Nothing that is there changes.
+	// A second writer adds files, and changes none of the existing ones.
 	before, err := os.ReadFile(filepath.Join(dir, "date=2023-11-14/hour=23/part-00000.parquet"))
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func TestPartition(t *testing.T) {
 	}
 }
 
-// Several writers of one partition take no number twice.
+// Several writers of one partition use no number twice.
 func TestPartitionWithSeveralWriters(t *testing.T) {
 	dir := t.TempDir()
 	const writers, each = 8, 5
@@ -174,7 +174,7 @@ func TestPartitionWithSeveralWriters(t *testing.T) {
 	}
 }
 
-// A part that is written is not to be seen before it is complete, and after Rotate it is.
+// A part is visible only when it is complete, which it is after Rotate.
 func TestRotate(t *testing.T) {
 	dir := t.TempDir()
 	w, err := Partition(dir)
@@ -241,7 +241,7 @@ func TestCreate(t *testing.T) {
 	}
 }
 
-// What is given up leaves nothing, and what was there stays.
+// Discard leaves nothing behind, and keeps existing files.
 func TestDiscard(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "old.parquet"), []byte("old"), 0o666); err != nil {
@@ -267,7 +267,7 @@ func TestDiscard(t *testing.T) {
 	}
 }
 
-// A file keeps who may read it to the umask.
+// The umask decides who may read a file.
 func TestFilesAreReadable(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.parquet")
 	w, err := Create(path)
@@ -355,7 +355,7 @@ func TestSameBytes(t *testing.T) {
 	}
 }
 
-// However long a file becomes, no more than a row group is kept.
+// However long a file becomes, at most a row group is in memory.
 func TestMemoryIsBounded(t *testing.T) {
 	w := NewWriter(new(counter))
 	c := at(0, day)
@@ -410,7 +410,7 @@ func TestGroupsAreBoundedInBytes(t *testing.T) {
 }
 
 // A program that does not ask for Parquet does not link it.
-func TestOthersDoNotLinkIt(t *testing.T) {
+func TestParquetIsLinkedOnlyIfUsed(t *testing.T) {
 	const root = "github.com/tcplife/tcplife"
 	for _, pkg := range []string{root, root + "/analyzer", root + "/report", root + "/report/zeek"} {
 		out, err := exec.Command("go", "list", "-deps", pkg).Output()

@@ -155,7 +155,7 @@ func TestCondition(t *testing.T) {
 	}
 }
 
-// A message says what is wrong in our words, and the caret stands at the place as it was typed.
+// A message says what is wrong in our words, and the caret is below the typed place.
 func TestConditionIsRefused(t *testing.T) {
 	for _, c := range []struct{ expression, at, why string }{
 		{`hanshake.outcome == "complete"`, `hanshake`, `unknown name "hanshake"; did you mean "handshake"?`},
@@ -247,7 +247,7 @@ func TestProblemShowsItsLine(t *testing.T) {
 	}
 }
 
-// What a condition can name must be what the record has, and with the type that it has there.
+// A condition can name exactly the fields of the record, with their types.
 func TestFieldTypesAreTheRecords(t *testing.T) {
 	conn := &record.Connection{}
 	fill(reflect.ValueOf(conn).Elem())

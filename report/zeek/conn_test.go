@@ -17,7 +17,7 @@ import (
 	"github.com/tcplife/tcplife/report"
 )
 
-// written is what the two formats make of a capture, and the ids of its records in order.
+// written returns what the two formats make of a capture, and the ids of its records in order.
 func written(t *testing.T, path string, local []netip.Prefix) (tsv, lines string, ids []uint64) {
 	t.Helper()
 	var table, objects bytes.Buffer
@@ -127,7 +127,7 @@ func TestJSONHasWhatTSVHas(t *testing.T) {
 	}
 }
 
-// Every row says of its connection what the record does.
+// Every row agrees with the record of its connection.
 func TestRowsAgreeWithRecords(t *testing.T) {
 	uids := map[string]string{}
 	for _, path := range readtest.Captures(t, 2) {

@@ -116,8 +116,8 @@ func TestObserver(t *testing.T) {
 	}
 }
 
-// A SYN-ACK of a device in front of the server is told from one of the server's.
-func TestMakers(t *testing.T) {
+// The SYN-ACK of a device in front of the server is distinguished from the server's own.
+func TestOriginOfSynAck(t *testing.T) {
 	for _, c := range []struct {
 		syn, rest uint8
 		two       bool

@@ -96,7 +96,7 @@ func TestRandomNumbers(t *testing.T) {
 	}
 }
 
-// Sixteen connections of a host are looked at.
+// Sixteen connections of a host are examined.
 func TestEnough(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for before, want := range map[int]isn.Pattern{12: isn.Constant, 13: isn.Random} {
@@ -113,7 +113,7 @@ func TestEnough(t *testing.T) {
 	}
 }
 
-// A habit is told once.
+// A habit is reported once.
 func TestOnce(t *testing.T) {
 	var h isn.Host
 	told := 0

@@ -9,8 +9,8 @@ import (
 // A test for each threshold, with the numbers written out, so that one which is changed is noticed: make mutate halves
 // and doubles each. What findings come of it is tested in package analyzer.
 
-// A segment is as long as the MSS at most, less the twelve octets of the timestamps option. What is longer was merged
-// of several, and its checksum is nobody's.
+// A segment is at most as long as the MSS less the twelve octets of the timestamps option. A longer one was merged from
+// several, and its checksum proves nothing.
 func TestMerged(t *testing.T) {
 	for _, c := range []struct {
 		timestamp bool
@@ -26,7 +26,7 @@ func TestMerged(t *testing.T) {
 	}
 }
 
-// Text that is sent again three times, each 200 ms or more after the last, is told.
+// Text that is sent three more times, each at least 200 ms after the last, is reported.
 func TestStuck(t *testing.T) {
 	for _, c := range []struct {
 		again int

@@ -91,8 +91,8 @@ func TestObjects(t *testing.T) {
 	}
 }
 
-// Where there is no such object, or no store, the command says so and writes nothing.
-func TestObjectsThatAreNotThere(t *testing.T) {
+// If an object or the store does not exist, the command says so and writes nothing.
+func TestMissingObjects(t *testing.T) {
 	objects(t, filepath.Join(pcaps, "vlan.pcap"))
 	out := filepath.Join(t.TempDir(), "out")
 	for input, says := range map[string]string{
