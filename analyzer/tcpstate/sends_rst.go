@@ -193,7 +193,7 @@ func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, answered *question) 
 		r := Reset{By: from, At: s.At, Packet: s.Packet, ReceiverState: y.State(), Answers: answers,
 			Idle: c.idle(from, s, answers)}
 		y.rstSeq = s.Seq
-		if y.atFin(s) {
+		if !c.self && y.atFin(s) {
 			c.maybeReset = &r
 			break
 		}
