@@ -53,7 +53,7 @@ type truthVerdict struct {
 	} `json:"repaired_by"`
 }
 
-// TestTruth holds the comparison to scenarios of which it is known what happened (../shared/compare).
+// TestTruth holds the comparison to scenarios of which it is known what happened.
 func TestTruth(t *testing.T) {
 	folders, _ := filepath.Glob("../../shared/compare/*/truth.json")
 	if len(folders) == 0 {
