@@ -1,6 +1,7 @@
 package tcplife
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -23,15 +24,16 @@ type Options struct {
 	Decoding flows.DecoderOptions // what identifies a connection, and which checksums count
 	Tracking analyzer.Options     // time limits and limits of memory
 
-	// Filter reports whether a packet is used; nil uses all. An error ends the reading.
+	// Filter reports whether a packet is used; nil uses all. An error ends the reading. Several goroutines may call it,
+	// one after the other.
 	Filter func(*capture.Packet) (bool, error)
 	// Packet, if not nil, is called with each used packet and its segments, before they are tracked. Both are valid
-	// until it returns. The reading goroutine calls it. An error ends the reading.
+	// until it returns. One goroutine calls it. An error ends the reading.
 	Packet func(*capture.Packet, []flows.Segment) error
 	// Count is the number of packets that are used at most; 0 is no limit.
 	Count uint64
-	// Workers is how many goroutines track connections; 0 is one for each processor, at most 8. Another one reads and
-	// decodes.
+	// Workers is how many goroutines track connections; 0 is one for each processor, at most 8. As many others decode a
+	// single uncompressed file, one everything else.
 	Workers int
 	// Reuse reuses records: one that Connections yields is valid only until the next. It saves most of the memory that
 	// is allocated.
@@ -39,12 +41,12 @@ type Options struct {
 }
 
 const (
-	// batchPackets is how many packets go through at once: so many that handing them over costs next to nothing, and so
-	// few that they stay in a processor's cache. Where packets come slowly it is as many as are there.
-	batchPackets = 256
+	// batchPackets is how many packets go through at once at most: so many that handing them over costs next to
+	// nothing, and so few that they stay in a processor's cache. Where packets come slowly it is as many as are there.
+	batchPackets = 2048
 	// batches is how many of these are under way: so few that together they stay there too.
 	batches = 8
-	// mostWorkers bounds Workers where nobody chose: one goroutine reads for all of them, and they would wait for it.
+	// mostWorkers bounds Workers where nobody chose: they would wait for the goroutine that adds up what they find.
 	mostWorkers = 8
 )
 
@@ -54,9 +56,8 @@ type Reading struct {
 	options Options
 	capture *capture.Reader
 	decoder *flows.Decoder
-	packets []capture.Packet // as many are read at once
-	passed  uint64           // packets let through so far
-	read    atomic.Uint64    // packets read so far
+	passed  uint64        // packets let through so far
+	read    atomic.Uint64 // packets read so far
 
 	stopped atomic.Bool
 	done    chan struct{} // closed when nobody waits for more
@@ -73,8 +74,7 @@ func Open(ctx context.Context, o Options, files ...string) (*Reading, error) {
 	if o.Workers == 0 {
 		o.Workers = min(runtime.GOMAXPROCS(0), mostWorkers)
 	}
-	r := &Reading{options: o, decoder: flows.NewDecoder(o.Decoding), packets: make([]capture.Packet, batchPackets),
-		done: make(chan struct{})}
+	r := &Reading{options: o, decoder: flows.NewDecoder(o.Decoding), done: make(chan struct{})}
 	defer context.AfterFunc(ctx, r.wake)()
 	o.Capture.Done = r.done
 	var err error
@@ -119,11 +119,11 @@ func (r *Reading) Close() error {
 func (r *Reading) Packets(ctx context.Context, visit func(*capture.Packet, []flows.Segment) error) error {
 	defer r.Close()
 	defer context.AfterFunc(ctx, r.Stop)() // or a pipe would keep it waiting
-	r.packets = r.packets[:1]              // nothing is known yet of the packets behind the one to see
-	var segments []flows.Segment
+	p := newPortion(1)                     // nothing is known yet of the packets behind the one to see
 	var err error
 	for err == nil && !r.stopped.Load() {
-		segments, err = r.next(segments[:0], visit)
+		err = r.fetch(p)
+		err = cmp.Or(r.decode(r.decoder, p, visit), err)
 	}
 	if err = unlessEOF(err); err == nil {
 		err = context.Cause(ctx)
@@ -132,46 +132,6 @@ func (r *Reading) Packets(ctx context.Context, visit func(*capture.Packet, []flo
 		r.summarize(&record.Result{Summary: &record.Summary{}})
 	}
 	return err
-}
-
-// next reads the packets that are there, at least one, and appends to list their segments; with io.EOF there are no
-// more. visit may be nil. After a panic the segments are those of the packets before.
-func (r *Reading) next(list []flows.Segment, visit func(*capture.Packet, []flows.Segment) error) (
-	segments []flows.Segment, err error) {
-	segments = list
-	number := uint64(0)
-	defer fault.Catch(&number, func(f *fault.Error) { err = f })
-	packets := r.packets
-	if r.options.Count > 0 { // none is read that is not to be counted
-		packets = packets[:min(r.options.Count-r.passed, uint64(len(packets)))]
-	}
-	n, err := r.capture.Read(packets)
-	r.read.Add(uint64(n))
-	for i := range packets[:n] {
-		packet := &packets[i]
-		number = packet.Number
-		if r.options.Filter != nil {
-			match, err := r.options.Filter(packet)
-			if err != nil {
-				return segments, err
-			}
-			if !match {
-				continue
-			}
-		}
-		before := len(segments)
-		segments = r.decoder.Decode(packet, segments)
-		if visit != nil {
-			if err := visit(packet, segments[before:]); err != nil {
-				return segments, err
-			}
-		}
-		r.passed++
-	}
-	if err == nil && r.options.Count > 0 && r.passed == r.options.Count {
-		err = io.EOF
-	}
-	return segments, err
 }
 
 // Fragments is about the packet with which Options.Packet or the visit of Packets is called now. It returns whether a
@@ -203,7 +163,11 @@ func (r *Reading) track(ctx context.Context, emit func(*record.Connection), sett
 	defer cancel(nil)
 	defer context.AfterFunc(ctx, r.Stop)() // or a pipe would keep it waiting
 
-	free := spare.New(batches, func() []flows.Segment { return make([]flows.Segment, 0, batchPackets) })
+	readers := 1
+	if r.capture.Single() && r.options.Packet == nil {
+		readers = r.options.Workers
+	}
+	free := spare.New(batches+readers, func() []flows.Segment { return make([]flows.Segment, 0, batchPackets/2) })
 	tracker := analyzer.NewShards(r.options.Tracking, r.options.Workers, func(c *record.Connection) {
 		if ctx.Err() == nil {
 			emit(c)
@@ -216,15 +180,7 @@ func (r *Reading) track(ctx context.Context, emit func(*record.Connection), sett
 		}
 		free.Put(segments)
 	})
-	var err error
-	for err == nil && !r.stopped.Load() {
-		var segments []flows.Segment
-		segments, err = r.next(free.Take()[:0], r.options.Packet)
-		tracker.Segments(segments)
-		if err == nil {
-			err = tracker.Fault()
-		}
-	}
+	err := (&feeding{Reading: r, tracker: tracker, free: &free, readers: readers}).run()
 	if err = unlessEOF(err); errors.As(err, &r.fault) && tracker.Fault() == nil {
 		err = nil // what was read before is as good as that of a damaged file
 	}

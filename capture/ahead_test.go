@@ -2,8 +2,10 @@ package capture
 
 import (
 	"bytes"
+	"cmp"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,6 +40,62 @@ func TestReadAhead(t *testing.T) {
 					wantErr)
 			}
 			ahead.Close()
+		}
+	}
+}
+
+// TestExchange checks that packets whose memory was taken from the buffer stay as they are, and that the buffer goes on
+// in any memory that was taken before, read ahead or not.
+func TestExchange(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	pcap := le().pcap(0xa1b2c3d4, 1)
+	for i := range uint32(300) {
+		size := random.IntN(1500)
+		if random.IntN(20) == 0 {
+			size = random.IntN(MaxPacket + 1)
+		}
+		pcap.record(i, i, strings.Repeat(string(rune('a'+i%26)), size), size)
+	}
+	for _, size := range []int{100, 4 << 10, 256 << 10} {
+		for _, isAhead := range []bool{false, true} {
+			want, _, _ := decodeBatches(bytes.NewReader(pcap.bytes), size, 7)
+			b := newBuffer(bytes.NewReader(pcap.bytes), size)
+			f, err := (&file{}).detect(b, Options{}, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if isAhead {
+				defer b.readAhead().Close()
+			}
+			var got []given
+			var memory [3][]byte // of as many readers
+			var batches [3][]Packet
+			for k := 0; err == nil; k = (k + 1) % len(memory) {
+				for i := range batches[k] {
+					batches[k][i].Number = uint64(len(got) + 1)
+					got = append(got, keep(&batches[k][i]))
+				}
+				batch := make([]Packet, 7)
+				n := 0
+				if err = f.next(&batch[0]); err == nil {
+					for n = 1; n < len(batch) && f.more(&batch[n]); n++ {
+					}
+					memory[k] = b.exchange(memory[k])
+				}
+				batches[k] = batch[:n]
+			}
+			for _, batch := range batches { // the last ones
+				for i := range batch {
+					got = append(got, keep(&batch[i]))
+				}
+			}
+			slices.SortStableFunc(got, func(x, y given) int { return cmp.Compare(x.Time, y.Time) })
+			for i := range got {
+				got[i].Number = uint64(i + 1)
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("in buffers of %d, ahead %v: %d packets, want %d", size, isAhead, len(got), len(want))
+			}
 		}
 	}
 }

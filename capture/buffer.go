@@ -6,7 +6,7 @@ import (
 )
 
 // bufferSize is the size of one read from a file: a larger one is not faster, and exceeds the processor's cache.
-const bufferSize = 64 << 10
+const bufferSize = 256 << 10
 
 // buffer returns contiguous bytes of a stream without copying. It never allocates the size that a length field claims:
 // it grows as bytes arrive. (A memory map would save one copy, but crash with SIGBUS if the file shrinks.)
@@ -56,6 +56,26 @@ func (b *buffer) skip(n int64) bool {
 		n -= int64(seen)
 	}
 	return true
+}
+
+// exchange gives away the memory of the bytes that were taken, so that they stay valid, and continues in a spare one.
+func (b *buffer) exchange(spare []byte) (used []byte) {
+	left, size := b.end-b.begin, b.size
+	if b.ahead != nil {
+		size += headroom
+	}
+	if cap(spare) != size || left > size {
+		spare = make([]byte, max(size, left))
+	}
+	spare = spare[:cap(spare)]
+	copy(spare, b.data[b.begin:b.end])
+	used, b.data = b.data, spare
+	if b.chunk != nil {
+		b.chunk = spare
+	}
+	b.base += int64(b.begin)
+	b.begin, b.end = 0, left
+	return used
 }
 
 // readAhead makes another goroutine read src from now on.

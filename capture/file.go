@@ -21,6 +21,7 @@ const maxNesting = 3
 type format interface {
 	next(*Packet) error
 	more(*Packet) bool
+	buffer() *buffer // holds the packets
 	drops() Drops
 	until() int64 // Stats.Until
 }

@@ -174,6 +174,8 @@ func (f *pcapFile) header(h []byte) (seconds, fraction, captured, original uint3
 	return seconds, fraction, captured, original
 }
 
+func (f *pcapFile) buffer() *buffer { return f.buf }
+
 // drops returns nothing, because a pcap file has no such counts.
 func (f *pcapFile) drops() Drops { return Drops{} }
 

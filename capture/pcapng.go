@@ -344,6 +344,8 @@ func (o order) options(b []byte) func(yield func(code uint16, value []byte) bool
 	}
 }
 
+func (f *pcapngFile) buffer() *buffer { return f.buf }
+
 // drops returns the packets dropped on all interfaces of all sections so far.
 func (f *pcapngFile) drops() Drops {
 	sum := f.before

@@ -31,10 +31,11 @@ type Options struct {
 
 // Reader reads the packets of one or more files as one capture. It belongs to one goroutine, except Progress.
 type Reader struct {
-	opts  Options
-	due   merge // those with packets left
-	given bool  // the packet of due[0] was given
-	tally *Tally
+	opts   Options
+	due    merge // those with packets left
+	given  bool  // the packet of due[0] was given
+	single bool  // there is one file
+	tally  *Tally
 
 	read  atomic.Int64 // bytes of the files
 	total int64
@@ -92,6 +93,7 @@ func Open(paths []string, opts Options) (*Reader, error) {
 	if !sized {
 		r.total = 0
 	}
+	r.single = !several && len(r.due) == 1
 	heap.Init(&r.due)
 	return r, nil
 }
@@ -195,6 +197,15 @@ func (r *Reader) Read(packets []Packet) (n int, err error) {
 		r.tally.Count(p)
 	}
 	return n, nil
+}
+
+// Single reports whether the capture is one file, so that Detach can be called after a Read.
+func (r *Reader) Single() bool { return r.single }
+
+// Detach takes the memory of the packets of the last Read from the reader. They stay valid, also for another goroutine,
+// until the memory is given back as the spare of a later call. nil is a spare, too.
+func (r *Reader) Detach(spare []byte) (memory []byte) {
+	return r.due[0].file.format.buffer().exchange(spare)
 }
 
 // settle puts due[0] where its packet belongs, or takes it out if it has none left.

@@ -37,7 +37,9 @@ type Decoder struct {
 	joined  []uint64           // the earlier packets with the other fragments of the datagram that it completes
 
 	encapsulations encapsulations
-	reassembly     reassembly
+	reassembly     *reassembly
+	turn           func()     // waits until the reassembly may be used; nil: it always may
+	beside         []*Decoder // others that use it
 
 	stats  Stats // but for the two maps
 	counts [ends]uint64
@@ -49,7 +51,7 @@ func NewDecoder(options DecoderOptions) *Decoder {
 	d := &Decoder{
 		options:        options,
 		encapsulations: encapsulations{keyIDs: options.KeyIDs, byHash: map[uint64]*encapsulation{}},
-		reassembly:     reassembly{datagrams: map[datagramKey]*datagram{}},
+		reassembly:     &reassembly{datagrams: map[datagramKey]*datagram{}},
 	}
 	for _, l := range []layer{
 		&ethernet{}, &dot1Q{}, &llc{}, &snap{}, &linuxSLL{}, &loopback{},
@@ -74,6 +76,16 @@ func NewDecoder(options DecoderOptions) *Decoder {
 		}
 	}
 	return d
+}
+
+// Beside makes another Decoder for the same capture, so that several goroutines can decode parts of it. Its packets
+// count in the Stats of d. Fragments need all parts in order: the Decoder calls turn before it looks at one, and turn
+// returns when all parts before are decoded.
+func (d *Decoder) Beside(turn func()) *Decoder {
+	other := NewDecoder(d.options)
+	other.reassembly, other.turn = d.reassembly, turn
+	d.beside = append(d.beside, other)
+	return other
 }
 
 // Decode appends to dst the TCP segments that the packet holds, or completes as a fragment: usually one
@@ -190,6 +202,9 @@ func (d *Decoder) fragment(l layer, data []byte, wire int) ([]byte, int, gopacke
 		p.offset, p.more = l.offset, l.more
 		p.next = afterIPv6(l.protocol)
 	}
+	if d.turn != nil {
+		d.turn()
+	}
 	payload, length, next := d.reassembly.add(&p)
 	d.held = d.held || p.held && next >= firstEnd
 	d.joined = append(d.joined, p.joined...)
@@ -252,9 +267,17 @@ func (d *Decoder) extend() *Segment {
 
 // Stats returns the counts so far. Fragments that still wait for others count as lost, because no more may come.
 func (d *Decoder) Stats() Stats {
-	s := d.stats
+	s, counts, wrongs := d.stats, d.counts, d.wrongs
+	for _, o := range d.beside {
+		s.add(&o.stats)
+		for e, n := range o.counts {
+			counts[e] += n
+		}
+		for t, n := range o.wrongs {
+			wrongs[t] += n
+		}
+	}
 	s.Reassembled, s.LostDatagrams = d.reassembly.complete, d.reassembly.lost
-	counts := d.counts
 	for e, n := range d.reassembly.moved {
 		counts[endFragment] -= n
 		counts[e] += n
@@ -277,7 +300,7 @@ func (d *Decoder) Stats() Stats {
 			s.Decoded[endNames[e]] = n
 		}
 	}
-	for t, n := range d.wrongs {
+	for t, n := range wrongs {
 		if n > 0 {
 			s.Undecoded["malformed_"+layerName(gopacket.LayerType(t))] += n
 		}

@@ -195,13 +195,40 @@ func TestFragmentsAge(t *testing.T) {
 	}
 }
 
+// Decoders beside each other share the fragments. One of them waits for its turn before it looks at a fragment, and only
+// then.
+func TestFragmentsBeside(t *testing.T) {
+	d := NewDecoder(DecoderOptions{})
+	parts := split4(1, part{0, 64}, part{64, 200})
+	turns := 0
+	first := d.Beside(func() {})
+	second := d.Beside(func() {
+		turns++
+		if len(first.Decode(packet(101, parts[0]), nil)) > 0 {
+			t.Error("the first fragment completes the datagram")
+		}
+	})
+	second.Decode(packet(101, ip4(17, udpTo(53, zeros(8)))), nil)
+	if turns > 0 {
+		t.Error("a packet that is no fragment waits")
+	}
+	if list := second.Decode(packet(101, parts[1]), nil); turns != 1 || len(list) != 1 || list[0].Len != 100 {
+		t.Errorf("%d turns, segments %+v", turns, list)
+	}
+	s := d.Stats()
+	if s.Packets != 3 || s.Segments != 1 || s.Reassembled != 1 || s.LostDatagrams != 0 ||
+		!maps.Equal(s.Decoded, map[string]uint64{"udp": 1, "fragment": 1, "tcp": 1}) || len(s.Undecoded) > 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestFragmentsBounded(t *testing.T) {
 	d := NewDecoder(DecoderOptions{})
 	segments := 0
 	decode := func(data []byte) { segments += len(d.Decode(packet(101, data), nil)) }
 	check := func(what string) {
 		t.Helper()
-		r := &d.reassembly
+		r := d.reassembly
 		if len(r.datagrams) > maxDatagrams || r.captured > maxFragmentBytes || r.order.Len() != len(r.datagrams) {
 			t.Fatalf("%s: %d datagrams, %d bytes, %d in order", what, len(r.datagrams), r.captured, r.order.Len())
 		}

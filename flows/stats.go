@@ -29,6 +29,17 @@ type Stats struct {
 	UnfinishedTCPChecksums uint64 // and the ones with ChecksumUnfinished
 }
 
+// add adds the counts of more, but for the two maps.
+func (s *Stats) add(more *Stats) {
+	s.Packets += more.Packets
+	s.Segments += more.Segments
+	s.Quotes += more.Quotes
+	s.BadIPChecksums += more.BadIPChecksums
+	s.CheckedTCPSegments += more.CheckedTCPSegments
+	s.BadTCPChecksums += more.BadTCPChecksums
+	s.UnfinishedTCPChecksums += more.UnfinishedTCPChecksums
+}
+
 // end is what a packet turned out to be.
 type end uint8
 

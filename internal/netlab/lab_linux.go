@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -484,7 +485,8 @@ func (l *Lab) ConnectTo(d *net.Dialer, to netip.AddrPort) (client, server *net.T
 		return nil, nil, err
 	}
 	defer func() {
-		stopListening(listener)
+		syscall.ForkLock.RLock() // a child that has not executed its program yet would go on listening
+		defer syscall.ForkLock.RUnlock()
 		listener.Close()
 	}()
 	if client, err = l.Client.Dial(d, to); err != nil {
@@ -497,14 +499,6 @@ func (l *Lab) ConnectTo(d *net.Dialer, to netip.AddrPort) (client, server *net.T
 	}
 	l.hold(server)
 	return client, server, nil
-}
-
-// stopListening frees the port of a listener at once. A child process that has not begun its program yet holds the
-// socket too, and it would go on to listen after Close.
-func stopListening(l *net.TCPListener) {
-	if raw, err := l.SyscallConn(); err == nil {
-		raw.Control(func(fd uintptr) { unix.Shutdown(int(fd), unix.SHUT_RD) })
-	}
 }
 
 // openTAP makes a TAP device in the thread's namespace. Frames that the host sends are read from it.
