@@ -205,16 +205,7 @@ func (a *Analyzer) candidate(n uint32, spare bool) candidate {
 func (a *Analyzer) giveBack(m store.Alarm) {
 	p := a.table.places.At(m.Place)
 	p.alarm = never
-	switch p.kind {
-	case bare:
-		_, heard := a.table.attempts.last(p.where)
-		a.wakeAt(m.Place, m.ID, heard+int64(a.options.EmbryonicLimit))
-		return
-	case orderly:
-		a.wakeAt(m.Place, m.ID, a.table.ordinary.At(p.where).deadline(&a.options))
-		return
-	}
-	if at, id, known := a.deadlineAtRest(p); known {
+	if at, id, known := a.deadlineOfOne(p); known {
 		a.wakeAt(m.Place, id, at)
 		return
 	}

@@ -154,14 +154,22 @@ func (a *Analyzer) unpack(n uint32, unused func() *connection) (head *connection
 	return head
 }
 
-// deadlineAtRest returns the deadline and the id of a place's only incarnation, if it rests. It does not wake it.
-func (a *Analyzer) deadlineAtRest(p *place) (at int64, id uint64, known bool) {
-	if p.kind != atRest {
-		return 0, 0, false
+// deadlineOfOne returns the deadline and the id of the record at a place, if there is only one and it is packed or
+// brief. It does not wake it.
+func (a *Analyzer) deadlineOfOne(p *place) (at int64, id uint64, known bool) {
+	switch p.kind {
+	case bare:
+		packet, heard := a.table.attempts.last(p.where)
+		return heard + int64(a.options.EmbryonicLimit), packet, true
+	case orderly:
+		o := a.table.ordinary.At(p.where)
+		return o.deadline(&a.options), o.packet, true
+	case atRest:
+		var h heading
+		h.read(a.table.arena.Head(p.where), a.origin)
+		return h.deadline, h.ids[0], h.count == 1
 	}
-	var h heading
-	h.read(a.table.arena.Head(p.where), a.origin)
-	return h.deadline, h.ids[0], h.count == 1
+	return 0, 0, false
 }
 
 // ids appends the ids of the records at a place, the newest first.

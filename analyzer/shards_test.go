@@ -10,6 +10,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/internal/segtest"
 	"github.com/tcplife/tcplife/internal/testrun"
 )
 
@@ -49,6 +50,36 @@ func TestRecordsStayInTheirPages(t *testing.T) {
 		if !slices.Equal(plain, list) {
 			t.Fatalf("%d attempts: an Analyzer tells\n%s\nand a shard\n%s", n, plain, list)
 		}
+	}
+}
+
+// Connections that end at the same time end in the order of their ids, also if the alarm of one was set when an earlier
+// connection had its sockets. The clock stands still here, so both become idle at once; the seeds of the hashes differ
+// from one Shards to the next, and so do the connections that have a tracker in common.
+func TestEndsAtOneTime(t *testing.T) {
+	exchange, err := segtest.Parse(`
+T = 10.0.0.1:51604
+U = 10.0.0.2:23
+C = 10.0.0.3:40100
+S = 10.0.0.4:443
+L = 10.0.0.5:999
+@0s  L --> U SYN seq=4
+@10s T <-- U ACK seq=900 ack=400
+@1s  C --> S SYN
+     C <-- S SYN,ACK
+     C --> S ACK
+     T --> U SYN seq=500
+     T <-- U SYN,ACK seq=700 ack=501
+     T --> U ACK
+@500000s L --> U ACK seq=5 ack=5
+         L --> U ACK
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	segments := exchange.Segments()
+	for range 20 {
+		sameInShards(t, "ends at one time", segments)
 	}
 }
 

@@ -12,10 +12,17 @@ import (
 
 // schedule sets an alarm for a connection at its deadline. A deadline may move later without a new alarm: it is
 // computed again when the old alarm fires.
-func (a *Analyzer) schedule(c *connection) { a.wakeAt(c.place, c.id, a.deadline(c)) }
+func (a *Analyzer) schedule(c *connection) {
+	first := c.id
+	for o := a.newest(c.place); o != nil; o = o.older {
+		first = min(first, o.id)
+	}
+	a.wakeAt(c.place, first, a.deadline(c))
+}
 
 // wakeAt sets an alarm for the record at a place. A place needs only one alarm: an earlier one makes the later one
-// void.
+// void. Records that end at the same time end in the order of their ids, so no record at the place may have a lower id
+// than the alarm.
 func (a *Analyzer) wakeAt(n uint32, id uint64, at int64) {
 	if p := a.table.places.At(n); at < p.alarm {
 		p.alarm = a.wheel.Set(store.Alarm{At: at, ID: id, Place: n})
@@ -121,34 +128,28 @@ func (a *Analyzer) look(m store.Alarm) {
 		return // it is void
 	}
 	p.alarm = never
-	if p.kind == bare {
-		packet, heard := a.table.attempts.last(p.where)
-		if deadline := heard + int64(a.options.EmbryonicLimit); deadline <= m.At {
-			a.finishAttempt(m.Place, deadline, record.EndIdle)
-		} else {
-			a.wakeAt(m.Place, packet, deadline)
-		}
+	switch at, id, known := a.deadlineOfOne(p); {
+	case known && (at > m.At || id != m.ID):
+		a.wakeAt(m.Place, id, max(at, m.At))
 		return
-	}
-	if p.kind == orderly {
-		if o := a.table.ordinary.At(p.where); o.deadline(&a.options) > m.At {
-			a.wakeAt(m.Place, o.packet, o.deadline(&a.options))
-			return
-		}
+	case p.kind == bare:
+		a.finishAttempt(m.Place, at, record.EndIdle)
+		return
+	case p.kind == orderly:
 		if a.endBriefly(m.Place, m.At, record.EndTimeWaitExpired) {
 			return
 		}
 		a.judgeWhole(m.Place)
 	}
-	if at, id, known := a.deadlineAtRest(p); known && at > m.At {
-		a.wakeAt(m.Place, id, at)
-		return
-	}
-	var due *connection // the oldest
+	var due *connection // the first by id
 	for c := a.newest(m.Place); c != nil; c = c.older {
-		if a.deadline(c) <= m.At {
+		if a.deadline(c) <= m.At && (due == nil || c.id < due.id) {
 			due = c
 		}
+	}
+	if due != nil && due.id != m.ID {
+		a.wakeAt(m.Place, due.id, m.At)
+		return
 	}
 	if due != nil {
 		a.end(due, m.At)
