@@ -10,7 +10,7 @@ SOAK     ?= 1m
 
 # Package by package as go test does, then the skipped tests:
 # $(call gotest,options of internal/skipped,options of go test).
-gotest = mkdir -p bin && go tool -modfile=tools.mod gotestsum --format standard-quiet --hide-summary all \
+gotest = mkdir -p bin && go tool -modfile=tools.mod gotestsum --format standard-quiet --hide-summary skipped \
 	--jsonfile bin/tests.json \
 	--post-run-command 'go run ./internal/skipped $(1) bin/tests.json' -- $(2) ./...
 

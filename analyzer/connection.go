@@ -79,6 +79,7 @@ type side struct {
 	wrongSynAcks        uint64 // SYN-ACKs with a wrong checksum
 	textEnd             uint32 // the number after the highest octet of text
 	textKnown           bool
+	firstIsOctet        bool // its first segment carried one octet, which counts as text
 	sums                wire.Checksums
 	path                wire.Path
 	synAnswer           record.Answer // the acknowledgement number that answered its SYN
@@ -250,7 +251,7 @@ func (c *connection) count(from, to int, seg *flows.Segment, effect tcpstate.Eff
 	switch {
 	case effect.Has(tcpstate.Keepalive):
 		x.keepalives++
-		if !c.tcp.Ends[from].ISSKnown && x.bytes == 1 && x.firstSeq == seg.Seq {
+		if x.firstIsOctet && !c.tcp.Ends[from].ISSKnown && x.bytes == 1 && x.firstSeq == seg.Seq {
 			x.bytes, x.keepalives = 0, x.keepalives+1 // the first keepalive was one too; its octet had counted as text
 		}
 	case effect.Has(tcpstate.ZeroWindowProbe):
@@ -383,6 +384,7 @@ func (c *connection) countText(from int, seg *flows.Segment) {
 		if e.ISSKnown {
 			s.textEnd = uint32(e.ISS) + 1
 		}
+		s.firstIsOctet = s.packets == 1 && seg.Len == 1
 	}
 	if fresh := int32(end - s.textEnd); fresh > 0 {
 		s.bytes += uint64(fresh)

@@ -178,7 +178,7 @@ func groupGrid(what string) text.Grid {
 	}
 }
 
-// rttCounts counts round-trip times by size: eight steps to a power of two, so that a percentile is right to 12 %.
+// rttCounts counts round-trip times by size: eight steps to a power of two, so that a percentile is right to 12%.
 type rttCounts struct {
 	counts map[uint16]uint32
 	total  uint64

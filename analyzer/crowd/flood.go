@@ -262,10 +262,8 @@ func (t *target) judge(f *flood, c *Crowd) Flood {
 			r.Cookies = found
 		}
 	}
-	if seconds := float64(r.End-r.Onset) / 1e9; seconds > 0 {
-		r.MeanRate = float64(r.Syns) / seconds
-	}
-	r.PeakRate = max(r.PeakRate, min(r.MeanRate, float64(r.Syns)))
+	r.MeanRate = float64(r.Syns) / max(float64(r.End-r.Onset)/1e9, 1)
+	r.PeakRate = min(max(r.PeakRate, r.MeanRate), float64(r.Syns))
 	if _, n := f.sources.top(); f.sources.exact() {
 		r.TopShare = ratio(uint64(n), f.attempts)
 	}

@@ -142,7 +142,13 @@ func mark(m Mark) string {
 	return fmt.Sprintf("%s have the mark %s", percent(m.Share), m.Name)
 }
 
-func percent(x float64) string { return fmt.Sprintf("%.3g %%", 100*x) }
+// percent is a share of 0 to 1 in percent; 100% only if it is 1, and 0% only if it is 0.
+func percent(share float64) string {
+	if share == 0 || share == 1 {
+		return fmt.Sprintf("%.0f%%", 100*share)
+	}
+	return fmt.Sprintf("%.1f%%", 100*min(max(share, 0.001), 0.999))
+}
 
 func listener(l *Listener) record.Listener {
 	return record.Listener{

@@ -8,7 +8,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// idleEnds counts the ends of connections by the silence before them. Each class of silences is 2 % wider than the one
+// idleEnds counts the ends of connections by the silence before them. Each class of silences is 2% wider than the one
 // before.
 type idleEnds struct {
 	kind     string
@@ -80,7 +80,7 @@ func (c *idleClass) merge(o *idleClass) {
 	}
 }
 
-// timeouts finds the silences that stand out. At least three resets lie within two neighbouring classes, so within 4 %
+// timeouts finds the silences that stand out. At least three resets lie within two neighbouring classes, so within 4%
 // of each other. The ten classes on either side together have at most a third as many. The silences before resets that
 // a person or program decides on are spread more widely.
 func (r *idleEnds) timeouts() []record.IdleTimeout {

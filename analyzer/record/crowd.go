@@ -163,9 +163,9 @@ type SynFlood struct {
 	End Time `json:"end"`
 	// SYNs to the target from onset to end, retransmissions included.
 	Syns uint64 `json:"syns"`
-	// SYNs in the busiest second.
+	// SYNs per second at the peak: the attempts of the busiest second, or mean_rate if that is higher.
 	PeakRate float64 `json:"peak_rate" field:"min=0"`
-	// SYNs per second from onset to end.
+	// SYNs per second from onset to end. A flood shorter than a second counts as one of a second.
 	MeanRate float64 `json:"mean_rate" field:"min=0"`
 	// The old name of unresolved_peak. In RFC 9293 §3.5.1 half-open means something else.
 	HalfOpenPeak uint64 `json:"half_open_peak" field:"deprecated"`

@@ -94,7 +94,7 @@ type NotClosing struct {
 // UnknownState stands for the state of a side of which nothing but the RST is known.
 const UnknownState = "unknown"
 
-// IdleTimeout is a silence after which connections were reset repeatedly: at least three within 4 % of each other, and
+// IdleTimeout is a silence after which connections were reset repeatedly: at least three within 4% of each other, and
 // few at other lengths. Probably a middlebox's limit for idle connections, or an application's.
 type IdleTimeout struct {
 	// reset: an RST came. crossed_close: a side closed, and text that had been sent before its FIN arrived drew the

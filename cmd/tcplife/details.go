@@ -77,7 +77,7 @@ the summary does not list, such as by_outcome.refused without a refused connecti
 --suggest nft prints nftables rules against the SYN floods instead of the report, as a script for
 nft -f. A rule matches what the SYNs of a flood have in common: TTL, window, options, sequence number,
 source networks. A comment says how many SYNs of the flood the rule hits, and how many completed
-connections to the same target; tcplife prints no rule that hits more than 1 % of these. Where the SYNs
+connections to the same target; tcplife prints no rule that hits more than 1% of these. Where the SYNs
 do not differ from those of clients, one line says what helps instead. tcplife never applies a rule.
 
 -w writes the packets of the reported connections to a pcapng file, with comments: the connection, the

@@ -77,7 +77,7 @@ func progressLine(width int, bytes, total int64, packets uint64, elapsed time.Du
 	}
 	part := min(float64(bytes)/float64(total), 1)
 	left := time.Duration(float64(elapsed) * (1 - part) / part).Round(time.Second)
-	text := fmt.Sprintf(" %3.0f %% of %s, %s, %v left", 100*part, byteSize(total), rate, left)
+	text := fmt.Sprintf(" %3.0f%% of %s, %s, %v left", 100*part, byteSize(total), rate, left)
 	bar := min(width-len(text)-3, 40)
 	if bar < 5 {
 		return clip(text[1:], width)

@@ -16,13 +16,13 @@ func TestProgressLine(t *testing.T) {
 		bytes, total int64
 		want         string
 	}{
-		{80, 1 << 29, 1 << 31, "[========                         ]  25 % of 2.0 GiB, 500000 packets/s, 6s left"},
+		{80, 1 << 29, 1 << 31, "[========                          ]  25% of 2.0 GiB, 500000 packets/s, 6s left"},
 		{200, 1 << 31, 1 << 31,
-			"[========================================] 100 % of 2.0 GiB, 500000 packets/s, 0s left"},
+			"[========================================] 100% of 2.0 GiB, 500000 packets/s, 0s left"},
 		{200, 1 << 32, 1 << 31,
-			"[========================================] 100 % of 2.0 GiB, 500000 packets/s, 0s left"}, // it grew
-		{50, 1 << 29, 1 << 31, " 25 % of 2.0 GiB, 500000 packets/s, 6s left"},
-		{20, 1 << 29, 1 << 31, " 25 % of 2.0 GiB, 5"},
+			"[========================================] 100% of 2.0 GiB, 500000 packets/s, 0s left"}, // it grew
+		{50, 1 << 29, 1 << 31, " 25% of 2.0 GiB, 500000 packets/s, 6s left"},
+		{20, 1 << 29, 1 << 31, " 25% of 2.0 GiB, 50"},
 		{0, 1 << 29, 1 << 31, ""},
 		{80, 1536, 0, "1.5 KiB read, 500000 packets/s"}, // a pipe
 		{80, 0, 1 << 31, "0 B read, 500000 packets/s"},
@@ -50,7 +50,7 @@ func TestProgressIsDrawnAndErased(t *testing.T) {
 	begin <- time.Time{}
 	tick <- time.Time{}
 	p.Stop()
-	bar := `\r\[=+ +\]  50 % of 2\.0 KiB, 0 packets/s, \d+s left\x1b\[K`
+	bar := `\r\[=+ +\]  50% of 2\.0 KiB, 0 packets/s, \d+s left\x1b\[K`
 	if want := regexp.MustCompile("^" + bar + bar + `\r\x1b\[K$`); !want.Match(out.Bytes()) {
 		t.Errorf("drawn: %q", out.String())
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 func TestCommand(t *testing.T) {
@@ -151,6 +152,28 @@ func TestTableAndMarks(t *testing.T) {
 	}
 	if err := replaceBetweenMarks(file, "x", "new\n"); err == nil {
 		t.Error("a file without marks was written")
+	}
+}
+
+func TestLinesAreShort(t *testing.T) {
+	const linux = "2026-11-29: 2 processors of AMD EPYC, 25.28 GB of memory, Linux 6.18.44, go1.26.8"
+	b := bench{scale: 0.01}
+	got := b.conditions(linux + strings.Repeat(", tcpdump 4.99.3", 20))
+	if !strings.HasPrefix(got, "Measured on "+linux+", tcpdump") ||
+		!strings.HasSuffix(got, ", tcpdump 4.99.3 at a scale of 0.01, at which nothing is promised.\n") {
+		t.Errorf("conditions:\n%s", got)
+	}
+	for _, words := range []string{got, paragraph(strings.Repeat("é ", 500)), paragraph(strings.Repeat("word ", 500))} {
+		lines := strings.Split(strings.TrimSuffix(words, "\n"), "\n")
+		for i, line := range lines {
+			n := utf8.RuneCountInString(line)
+			if n > 120 || i < len(lines)-1 && n < 100 {
+				t.Errorf("line %d has %d characters: %q", i+1, n, line)
+			}
+		}
+	}
+	if got := paragraph("one  two\nthree"); got != "one two three\n" {
+		t.Errorf("paragraph %q", got)
 	}
 }
 

@@ -119,14 +119,11 @@ func connectionsOf(file string) (all []*record.Connection, err error) {
 	}
 }
 
-// formatsMarkdown is the table of the formats.
+// formatsMarkdown is the text with the table of the formats.
 func (b *bench) formatsMarkdown(cpus int) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "Measured on %s", machine(cpus))
-	if b.scale < 1 {
-		fmt.Fprintf(&text, " at a scale of %v, at which nothing is promised", b.scale)
-	}
-	fmt.Fprintf(&text, ".\n\n%s short connections:\n\n", count(b.connections))
+	text.WriteString(b.conditions(machine(cpus)))
+	fmt.Fprintf(&text, "\n%s short connections:\n\n", count(b.connections))
 	rows := [][]string{{"", "bytes a connection", "a connection", "rows a second"}}
 	for _, f := range b.written {
 		rows = append(rows, []string{f.name, fmt.Sprintf("%.0f", f.bytes), nanoseconds(float64(f.time)),

@@ -206,10 +206,9 @@ func (b *bench) measureLive(length time.Duration, output string) error {
 // report is what was measured, as Markdown.
 func (b *liveBench) report(rate, most float64, pairs [][]captured) string {
 	var text strings.Builder
-	fmt.Fprintf(&text,
-		"Measured on %s. The sender, which shares the processors, sends at most %s packets/s; up to %s tcpdump loses "+
-			"none.\n\n",
-		machine(runtime.NumCPU()), count(int(most)), count(int(rate)))
+	text.WriteString(paragraph(fmt.Sprintf("Measured on %s. The sender, which shares the processors, sends at most %s "+
+		"packets/s. tcpdump loses none of up to %s.", machine(runtime.NumCPU()), count(int(most)), count(int(rate)))))
+	text.WriteString("\n")
 	rows := [][]string{{"of tcpdump's highest", "sent each second with live", "with tcpdump", "packets",
 		"tcpdump drops", "live drops", "goal", ""}}
 	for _, pair := range pairs {
@@ -223,7 +222,7 @@ func (b *liveBench) report(rate, most float64, pairs [][]captured) string {
 		if !met {
 			verdict = "**missed**"
 		}
-		rows = append(rows, []string{fmt.Sprintf("%.0f %%", part*100), count(int(live.rate)), count(int(dump.rate)),
+		rows = append(rows, []string{fmt.Sprintf("%.0f%%", part*100), count(int(live.rate)), count(int(dump.rate)),
 			count(int(live.arrived)),
 			share(dump), share(live), goal, verdict})
 	}
@@ -235,7 +234,7 @@ func share(c captured) string {
 	if c.dropped == 0 {
 		return "0"
 	}
-	return fmt.Sprintf("%s (%.2g %%)", count(int(c.dropped)), 100*c.lost())
+	return fmt.Sprintf("%s (%.2g%%)", count(int(c.dropped)), 100*c.lost())
 }
 
 // soak lets live run for long at so many connections a second, and looks at its memory and descriptors.

@@ -12,14 +12,11 @@ import (
 	"unicode/utf8"
 )
 
-// markdown is all that was measured.
+// markdown is the text with all measurements.
 func (b *bench) markdown(cpus int) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "Measured on %s", machine(cpus))
-	if b.scale < 1 {
-		fmt.Fprintf(&text, " at a scale of %v, at which nothing is promised", b.scale)
-	}
-	text.WriteString(".\n\n### Goals\n\n")
+	text.WriteString(b.conditions(machine(cpus)))
+	text.WriteString("\n### Goals\n\n")
 
 	goals := [][]string{{"", "tcplife: time, processor time", "against", "result", "goal", ""}}
 	for _, g := range b.goals {
@@ -68,6 +65,36 @@ func (b *bench) markdown(cpus int) string {
 		writeTable(&text, rows)
 	}
 	return text.String()
+}
+
+// conditions is the paragraph that names the machine, and the scale below 1.
+func (b *bench) conditions(machine string) string {
+	s := "Measured on " + machine
+	if b.scale < 1 {
+		s += fmt.Sprintf(" at a scale of %v, at which nothing is promised", b.scale)
+	}
+	return paragraph(s + ".")
+}
+
+// paragraph breaks s into lines of at most 120 characters.
+func paragraph(s string) string {
+	var lines strings.Builder
+	width := 0
+	for i, word := range strings.Fields(s) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case width+1+n > 120:
+			lines.WriteByte('\n')
+			width = 0
+		default:
+			lines.WriteByte(' ')
+			width++
+		}
+		lines.WriteString(word)
+		width += n
+	}
+	return lines.String() + "\n"
 }
 
 // writeTable writes rows as a Markdown table that is readable as plain text too. The first row is the heading.

@@ -60,7 +60,7 @@ func tell(w io.Writer, profile io.Reader, floors []string) (below bool, err erro
 	for _, name := range slices.Sorted(maps.Keys(packages)) {
 		s := packages[name]
 		percent := 100 * float64(s.run) / float64(s.all)
-		fmt.Fprintf(w, "%5.1f %%  of %5d  %s", percent, s.all, name)
+		fmt.Fprintf(w, "%5.1f%%  of %5d  %s", percent, s.all, name)
 		if floor, has := least[name]; has {
 			fmt.Fprintf(w, "  (at least %g)", floor)
 			if percent < floor {

@@ -18,9 +18,9 @@ github.com/tcplife/tcplife/capture/file.go:1.2,3.4 2 1
 		below  bool
 		want   string
 	}{
-		{nil, false, "100.0 %  of     2  capture\n 75.0 %  of     4  flows\n"},
-		{[]string{"flows=75"}, false, "100.0 %  of     2  capture\n 75.0 %  of     4  flows  (at least 75)\n"},
-		{[]string{"flows=75.1"}, true, "100.0 %  of     2  capture\n 75.0 %  of     4  flows  (at least 75.1)  TOO " +
+		{nil, false, "100.0%  of     2  capture\n 75.0%  of     4  flows\n"},
+		{[]string{"flows=75"}, false, "100.0%  of     2  capture\n 75.0%  of     4  flows  (at least 75)\n"},
+		{[]string{"flows=75.1"}, true, "100.0%  of     2  capture\n 75.0%  of     4  flows  (at least 75.1)  TOO " +
 			"LITTLE\n"},
 	} {
 		var out strings.Builder

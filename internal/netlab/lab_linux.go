@@ -16,7 +16,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -485,8 +484,7 @@ func (l *Lab) ConnectTo(d *net.Dialer, to netip.AddrPort) (client, server *net.T
 		return nil, nil, err
 	}
 	defer func() {
-		syscall.ForkLock.RLock() // a child that has not executed its program yet would go on listening
-		defer syscall.ForkLock.RUnlock()
+		stopListening(listener)
 		listener.Close()
 	}()
 	if client, err = l.Client.Dial(d, to); err != nil {
@@ -499,6 +497,14 @@ func (l *Lab) ConnectTo(d *net.Dialer, to netip.AddrPort) (client, server *net.T
 	}
 	l.hold(server)
 	return client, server, nil
+}
+
+// stopListening frees the port of a listener at once. A child process that has not begun its program yet holds the
+// socket too, and it would go on to listen after Close.
+func stopListening(l *net.TCPListener) {
+	if raw, err := l.SyscallConn(); err == nil {
+		raw.Control(func(fd uintptr) { unix.Shutdown(int(fd), unix.SHUT_RD) })
+	}
 }
 
 // openTAP makes a TAP device in the thread's namespace. Frames that the host sends are read from it.

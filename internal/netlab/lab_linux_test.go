@@ -2,7 +2,9 @@ package netlab_test
 
 import (
 	"io"
+	"os/exec"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -111,5 +113,35 @@ func TestLab(t *testing.T) {
 			}
 			want = want[next+1:]
 		}
+	}
+}
+
+// Children of this process hold its listening socket until they begin their program, so the port must be freed
+// whoever holds it.
+func TestPortIsFreedAtOnce(t *testing.T) {
+	lab := netlab.Start(t, netlab.Options{})
+	done := make(chan struct{})
+	var children sync.WaitGroup
+	defer children.Wait()
+	defer close(done)
+	for range 8 {
+		children.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					exec.Command("true").Run()
+				}
+			}
+		})
+	}
+	for range 200 {
+		client, server, err := lab.Connect(nil, 80)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client.Close()
+		server.Close()
 	}
 }

@@ -47,7 +47,7 @@ func TestKernelTruth(t *testing.T) {
 		}
 		for i, of := range [...]string{"strict", "fair", "time"} {
 			if got[i] < floor[i]-0.05 && !*update { // rounded to a tenth
-				t.Errorf("%s: %s is %.1f %%, its floor %.1f %%\n%s", name, of, got[i], floor[i],
+				t.Errorf("%s: %s is %.1f%%, its floor %.1f%%\n%s", name, of, got[i], floor[i],
 					strings.Join(score.Differences, "\n"))
 			}
 		}

@@ -30,6 +30,7 @@ var banned = []struct {
 	better string
 }{
 	{regexp.MustCompile(`(?i)\bcan not\b`), "cannot"},
+	{regexp.MustCompile("\\d %(\\s+[a-z(]|[.,;:)|'\"`]|\\s*$)|[a-z}] %%|' %'"), "a number and % without a space"},
 	{regexp.MustCompile(`(?i)command line makes no sense`), "usage error"},
 	{regexp.MustCompile(`(?i)\bworked off\b`), "overloaded, or backlog"},
 	{regexp.MustCompile(`(?i)\b(come|comes|came|coming) to nothing\b`), "fail"},

@@ -14,6 +14,10 @@ func TestPhrases(t *testing.T) {
 		"not more than 3":          1,
 		"Attempts came to nothing": 1,
 		"at most 3":                0,
+		"99.8 % of them":           1,
+		`"%.1f %%"`:                1,
+		"99.8% of them":            0,
+		`n := 7 % 3 + (s % 60)`:    0,
 	} {
 		if got := phrases("x.md", line); len(got) != want {
 			t.Errorf("%q: %q", line, got)

@@ -25,7 +25,7 @@ function work(mode, files, done) {
     if (data.share !== undefined) {
       byId('share').value = data.share
       byId('share-text').textContent =
-        `${Math.floor(100 * data.share)} % of ${count(files.reduce((n, f) => n + f.size, 0))} bytes`
+        `${Math.floor(100 * data.share)}% of ${count(files.reduce((n, f) => n + f.size, 0))} bytes`
     }
     if (data.end === undefined) return
     stop()

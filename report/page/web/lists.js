@@ -4,7 +4,12 @@ import { count, span } from './time.js'
 import { h, fill, table } from './dom.js'
 import { socket } from './states.js'
 
-const percent = (share) => (100 * share).toFixed(1) + ' %'
+// percent is 100% only of the whole, and 0% only of nothing.
+const percent = (share) => {
+  if (share > 0 && share < 0.001) return '<0.1%'
+  if (share < 1 && share > 0.999) return '>99.9%'
+  return (100 * share).toFixed(share === 0 || share === 1 ? 0 : 1) + '%'
+}
 const time = (text) => (text === null ? '–' : text.slice(0, 23).replace('T', ' '))
 const length = (s) => (s === null ? '–' : span(s * 1e9))
 
@@ -69,7 +74,7 @@ export function lists(element, data, view, look) {
       'reached at',
       'backlog needed',
       'handshake, median',
-      '99 %',
+      'handshake, p99',
       'SYN cookies since',
       'show',
     ],
@@ -99,9 +104,9 @@ export function lists(element, data, view, look) {
       'onset (UTC)',
       'end (UTC)',
       'SYNs',
-      'busiest second',
-      'SYNs a second',
-      'pending at once',
+      'SYNs a second at the peak',
+      'on average',
+      'unresolved at once',
       'completed',
       'sources',
       'marks',
@@ -115,7 +120,7 @@ export function lists(element, data, view, look) {
       f.syns,
       f.peak_rate,
       f.mean_rate,
-      f.half_open_peak,
+      f.unresolved_peak,
       percent(f.completion_ratio),
       f.sources,
       f.marks.join(', ') || '–',
