@@ -25,7 +25,8 @@ func TestFloodRates(t *testing.T) {
 			begin := 1000*second + offset
 			const sent = 300
 			for i := range int64(sent) {
-				a := Attempt{Source: host(random.Uint32()), Target: host(10<<24 | 1), TargetPort: 80, SynAt: begin + at(i)}
+				a := Attempt{Source: host(random.Uint32()), Target: host(10<<24 | 1), TargetPort: 80,
+					SynAt: begin + at(i)}
 				c.Syn(a.SynAt, &a, &Probe{Seq: random.Uint32(), Flags: flows.SYN})
 			}
 			c.Finish(begin + 100*second)
@@ -37,8 +38,8 @@ func TestFloodRates(t *testing.T) {
 			f := floods[0]
 			want := float64(f.Syns) / max(float64(f.End-f.Onset)/1e9, 1)
 			if f.MeanRate != want || f.PeakRate < f.MeanRate || f.PeakRate > float64(f.Syns) {
-				t.Errorf("%s: %d SYNs in %d ns: the mean is %v/s, want %v/s, the peak %v/s", name, f.Syns, f.End-f.Onset,
-					f.MeanRate, want, f.PeakRate)
+				t.Errorf("%s: %d SYNs in %d ns: the mean is %v/s, want %v/s, the peak %v/s", name, f.Syns,
+					f.End-f.Onset, f.MeanRate, want, f.PeakRate)
 			}
 		}
 	}
