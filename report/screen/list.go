@@ -42,7 +42,7 @@ var listSorts = slices.Concat([]text.SortKey{
 		Key: func(c *record.Connection) int64 { return -text.Earliest(c.End) }},
 }, text.SortKeys[1:]) // findings orders by severity, and finer
 
-// listColumns are those of DrawList but for the times, which depend on the moment.
+// listColumns are those of DrawList, without the times, which depend on the moment, and without clientIP.
 var listColumns = []string{"id", "client", "server", "states", "rtt", "client_bytes", "server_bytes", "retransmitted",
 	"outcome", "teardown", "fate", "findings"}
 
@@ -58,9 +58,13 @@ var listSteps = []text.Step{
 	text.Drop("age"),
 	text.Drop("findings"),
 	text.Drop("idle"),
-	text.Shorten(text.SpareColumn),
+	text.Replace(clientIP, "client"),
 	text.Drop("states"),
+	text.Drop(text.SpareColumn),
 }
+
+// clientIP is a column that replaces the client where its port does not fit.
+const clientIP = "client_ip"
 
 // sortColumns are what an order of the list looks at. They are shown, however narrow the list is.
 var sortColumns = map[string][]string{
@@ -74,8 +78,8 @@ var sortColumns = map[string][]string{
 var usual = map[string][2]int{
 	"id": {5, 5}, "client": {17, 17}, "server": {17, 17}, "states": {23, 15}, "age": {5, 5}, "idle": {5, 5},
 	"duration": {6, 6}, "rtt": {6, 6}, "client_bytes": {6, 6}, "server_bytes": {6, 6}, "client_packets": {7, 7},
-	"server_packets": {7, 7}, "retransmitted": {5, 5}, "outcome": {12, 12}, "teardown": {13, 13}, "fate": {13, 7},
-	"findings": {24, 24},
+	"server_packets": {7, 7}, "retransmitted": {5, 5}, "outcome": {12, 12}, "teardown": {13, 13}, "fate": {13, 13},
+	"findings": {24, 24}, clientIP: {15, 15},
 }
 
 // Layout keeps the columns of a list where they are from one frame to the next: each is as wide as its values usually
@@ -91,12 +95,13 @@ type Layout struct {
 // lines are wider than width characters, columns are shortened or left out, but not those that the sort looks at.
 func (l *Layout) DrawList(connections []*record.Connection, now record.Time, sort string, width int, color bool) (
 	header string, lines []string, err error) {
-	names := listColumns
+	var more []string
 	for _, c := range sortColumns[sort] {
-		if c != "age" && c != "idle" && !slices.Contains(names, c) {
-			names = slices.Insert(slices.Clone(names), 4, c)
+		if c != "age" && c != "idle" && !slices.Contains(listColumns, c) {
+			more = append(more, c)
 		}
 	}
+	names := slices.Insert(slices.Clone(listColumns), 4, more...)
 	columns, err := text.ColumnsByName(names)
 	if err != nil {
 		return "", nil, err
@@ -107,13 +112,16 @@ func (l *Layout) DrawList(connections []*record.Connection, now record.Time, sor
 			Cell: func(c *record.Connection) text.Cell { return since(c.Start) }},
 		text.ConnectionColumn{Name: "idle", Header: text.Cell{Full: "IDLE"}, Right: true,
 			Cell: func(c *record.Connection) text.Cell { return since(c.End) }})
+	columns = slices.Insert(columns, 1,
+		text.ConnectionColumn{Name: clientIP, Header: text.Cell{Full: "CLIENT"},
+			Cell: func(c *record.Connection) text.Cell { return text.Cell{Full: text.ShortIP(c.Client.IP)} }})
 	g := text.Grid{}
 	for _, s := range listSteps {
 		g.Steps = append(g.Steps, s.Without(sortColumns[sort]))
 	}
 	for _, c := range columns {
 		g.Columns = append(g.Columns, text.GridColumn{Name: c.Name, Header: c.Header, Right: c.Right,
-			Spare: c.Name == text.SpareColumn})
+			Spare: c.Name == text.SpareColumn || c.Name == clientIP})
 	}
 	for _, c := range connections {
 		cells := make([]text.Cell, len(columns))

@@ -76,6 +76,51 @@ func TestListFits(t *testing.T) {
 	}
 }
 
+// At 80 columns each fate is shown in full, whatever the list is sorted by and however long the addresses are. Only
+// long names of findings come before it where they are what is looked at. Columns of one kind keep their order.
+func TestFateIsNotCut(t *testing.T) {
+	teardowns := []record.TeardownKind{record.TeardownFourWay, record.TeardownThreeSegment,
+		record.TeardownHalfClosed, record.TeardownIncomplete}
+	for _, ip := range []string{"192.0.2.1", "203.113.250.254", "2001:db8:85a3:8d3:1319:8a2e:370:7348"} {
+		var all []*record.Connection
+		var fates []string
+		add := func(outcome record.Outcome, teardown record.TeardownKind, fate string) {
+			c := *reporttest.Connections()[3]
+			c.ID = uint64(len(all) + 1)
+			c.Client.IP, c.Server.IP = netip.MustParseAddr(ip), netip.MustParseAddr(ip)
+			c.Client.Port, c.Server.Port = 65535, 65534
+			c.Handshake.Outcome, c.Teardown.Kind = outcome, teardown
+			all, fates = append(all, &c), append(fates, fate)
+		}
+		for _, o := range record.Outcomes() {
+			add(o, record.TeardownNone, string(o))
+		}
+		for _, k := range teardowns {
+			add(record.OutcomeComplete, k, string(k))
+		}
+		for _, sort := range ListSorts() {
+			var l Layout
+			header, lines, err := l.DrawList(all, reporttest.At(time.Hour), sort.Name, 78, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			words := strings.Fields(header)
+			for i, line := range lines {
+				if slices.Contains(words, "FATE") && !slices.Contains(strings.Fields(line), fates[i]) {
+					t.Errorf("%s by %s: no %s:\n%s\n%s", ip, sort.Name, fates[i], header, line)
+				}
+			}
+			if !slices.Contains(words, "FATE") && sort.Name != "findings" {
+				t.Errorf("%s by %s: no fate: %s", ip, sort.Name, header)
+			}
+			if slices.Index(words, "←PKTS") < slices.Index(words, "PKTS→") ||
+				slices.Index(words, "←BYTES") < slices.Index(words, "BYTES→") {
+				t.Errorf("%s by %s: the server's numbers come first: %s", ip, sort.Name, header)
+			}
+		}
+	}
+}
+
 // What a list is sorted by is shown, however narrow the list is.
 func TestSortIsShown(t *testing.T) {
 	headers := map[string][]string{"recent": {"IDLE"}, "start": {"AGE"}, "end": {"IDLE"}, "duration": {"LASTED"},

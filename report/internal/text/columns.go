@@ -161,14 +161,10 @@ func teardownCell(c *record.Connection) Cell {
 }
 
 func fateCell(c *record.Connection) Cell {
-	cell := teardownCell(c)
 	if c.Teardown.Kind == record.TeardownNone {
-		cell = outcomeCell(c)
+		return outcomeCell(c)
 	}
-	if n := len("refused"); len(cell.Full) > n {
-		cell.Short = cell.Full[:n-1] + "…"
-	}
-	return cell
+	return teardownCell(c)
 }
 
 // ShortStates are short names for the column states.

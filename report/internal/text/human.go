@@ -162,6 +162,9 @@ func ShortSocket(s netip.AddrPort) string {
 	return "[" + cutMiddle(s.Addr().String(), longestIPv4-len(port)-1) + port
 }
 
+// ShortIP is an address in at most as many characters as the longest IPv4 address has.
+func ShortIP(ip netip.Addr) string { return cutMiddle(ip.String(), len("255.255.255.255")) }
+
 // cutMiddle shortens ASCII text to a width by leaving out its middle.
 func cutMiddle(s string, width int) string {
 	if len(s) <= width {
