@@ -1,4 +1,4 @@
-// Package account makes a report's record of a capture of what was read.
+// Package account makes a report's record of the capture that was read.
 package account
 
 import (
@@ -9,7 +9,7 @@ import (
 	"github.com/tcplife/tcplife/report"
 )
 
-// Of is the record of captures that were read from files.
+// Of returns the record of captures read from files.
 func Of(r *tcplife.Report) *report.Capture {
 	c := New(&r.Capture, &r.Decoded)
 	c.Evicted, c.AfterEviction = r.Evicted, r.AfterEviction
@@ -17,7 +17,7 @@ func Of(r *tcplife.Report) *report.Capture {
 	return c
 }
 
-// New is what packets and their decoding add up to.
+// New returns the record of packets and their decoding.
 func New(read *capture.Stats, decoded *flows.Stats) *report.Capture {
 	c := &report.Capture{
 		Record:       "capture",

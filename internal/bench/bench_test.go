@@ -20,7 +20,7 @@ func TestCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.wall <= 0 || got.peak <= 0 {
-		t.Errorf("it took %v and %v bytes", got.wall, got.peak)
+		t.Errorf("a run of %v, %v bytes: want both above 0", got.wall, got.peak)
 	}
 	if got.pause != 500*time.Microsecond {
 		t.Errorf("longest pause %v, want 0.5ms", got.pause)
@@ -49,7 +49,7 @@ func TestEvictionsAreNoFailure(t *testing.T) {
 		t.Error(err)
 	}
 	if exits("3", false, false) == nil || exits("0", true, true) == nil || exits("1", true, false) == nil {
-		t.Error("a failure was taken for a measurement")
+		t.Error("a failure was accepted as a measurement")
 	}
 }
 
@@ -71,7 +71,7 @@ func TestSlowCommandsRunOnce(t *testing.T) {
 	s := b.inTurn(3, shell("true"), slow, tenth, shell("exit 1"))
 	for i, want := range []int{3, 1, 1, 0} {
 		if got := len(s[i].costs); got != want {
-			t.Errorf("command %d has run %d times, want %d", i, got, want)
+			t.Errorf("command %d ran %d times, want %d", i, got, want)
 		}
 		if known(s[i]) != (want > 0) {
 			t.Errorf("command %d: known is %v", i, known(s[i]))
@@ -87,7 +87,7 @@ func TestRatio(t *testing.T) {
 		}
 		return &s
 	}
-	if got := ratio(of(2, 30, 8), of(1, 10, 2), cost.time); got != 3 { // 2, 3, 4 turn by turn
+	if got := ratio(of(2, 30, 8), of(1, 10, 2), cost.time); got != 3 { // 2, 3, 4: each run against that of its turn
 		t.Errorf("ratio %v, want 3", got)
 	}
 	if got := ratio(of(2, 30, 8), of(4), cost.time); got != 2 {

@@ -7,13 +7,13 @@ import (
 	"strconv"
 )
 
-// bounded reads what does not fit into --memory 64MiB, beside the same without a limit.
+// bounded reads captures that do not fit into --memory 64MiB, with this limit and without one.
 func (b *bench) bounded() error {
 	const most = 128e6
 	for _, load := range []struct {
 		what  string
 		n     int
-		bytes int // of the capture for each
+		bytes int // of the capture, for each of the n
 		argv  []string
 	}{
 		{"spoofed SYNs", b.scaled(5_000_000), 76, []string{"-kind", "flood"}},
@@ -26,7 +26,7 @@ func (b *bench) bounded() error {
 			return err
 		}
 		within := b.read("tcplife read --memory 64MiB", file, "--memory", "64MiB")
-		within.mayEvict, within.evicts = true, b.scale == 1 // less may fit
+		within.mayEvict, within.evicts = true, b.scale == 1 // a smaller capture may fit
 		s := b.inTurn(min(b.runs, 3), b.read("tcplife read", file), within)
 		done()
 		what := fmt.Sprintf("%s %s", count(load.n), load.what)

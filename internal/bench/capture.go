@@ -13,21 +13,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A bench measures and keeps the results.
+// A bench measures tcplife and its peers, and keeps the results.
 type bench struct {
 	tcplife string
 	dir     string
 	keep    bool
 	scale   float64
 	runs    int
-	log     io.Writer // what is going on
+	log     io.Writer // for progress
 
 	maker  string // the program that makes captures
 	goals  []goal
 	groups []group
 	loads  []load
 
-	written     []format // of so many
+	written     []format
 	connections int
 }
 
@@ -52,7 +52,8 @@ func (b *bench) cleanUp() {
 	os.Remove(b.dir) // unless captures are kept in it
 }
 
-// capture makes one of about so many bytes, which stays in memory if there is room. It is there until done is called.
+// capture makes a capture of about the given size, and reads it once so that the page cache holds it if there is room.
+// done removes it.
 func (b *bench) capture(name string, bytes int, args ...string) (file string, done func(), err error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(b.dir, &fs); err != nil {
@@ -73,7 +74,7 @@ func (b *bench) capture(name string, bytes int, args ...string) (file string, do
 		done()
 		return "", nil, fmt.Errorf("make %s: %w: %s", file, err, out)
 	}
-	unix.Sync() // let nothing be written while something is measured
+	unix.Sync() // nothing is written while something is measured
 	f, err := os.Open(file)
 	if err != nil {
 		return "", nil, err

@@ -20,12 +20,11 @@ import (
 type command struct {
 	name string
 	argv []string
-	env  []string // beside the inherited one
+	env  []string // added to the inherited one
 	once bool     // it is slow: no second run
-	// tenth says that it is too slow and reads a tenth of the capture, once: what it takes counts ten times.
+	// tenth: it is too slow, so it reads a tenth of the capture, once. Its costs count ten times.
 	tenth bool
-	// mayEvict says that the limit of memory may cost connections, so that the exit code may be 3; evicts, that it
-	// must.
+	// mayEvict: the memory limit may evict connections, so the exit code may be 3. evicts: it must be 3.
 	mayEvict, evicts bool
 }
 
@@ -34,7 +33,7 @@ type cost struct {
 	wall  time.Duration
 	cpu   time.Duration // of all processors
 	peak  float64       // bytes resident
-	pause time.Duration // the longest for which a collector stopped a Go program, if it was asked to tell
+	pause time.Duration // the longest stop of a Go program by its collector, with traceCollector
 }
 
 const timeLimit = 10 * time.Minute
@@ -88,7 +87,7 @@ func (c *command) run() (cost, error) {
 	return spent, nil
 }
 
-// guard ends a process that takes too long, or nearly all memory, and prints why.
+// guard kills a process that takes too long, or nearly all memory, and returns the reason.
 func guard(p *os.Process, started time.Time, ended chan struct{}) error {
 	for tick := time.Tick(100 * time.Millisecond); ; {
 		select {
@@ -110,7 +109,7 @@ func guard(p *os.Process, started time.Time, ended chan struct{}) error {
 	}
 }
 
-// memory is /proc/meminfo, in bytes.
+// memory returns the values of /proc/meminfo in bytes.
 func memory() map[string]float64 {
 	f, err := os.Open("/proc/meminfo")
 	if err != nil {
@@ -127,11 +126,11 @@ func memory() map[string]float64 {
 	return m
 }
 
-// tellPauses makes a Go program print what its garbage collector does.
-const tellPauses = "GODEBUG=gctrace=1"
+// traceCollector makes a Go program print each collection of its garbage collector.
+const traceCollector = "GODEBUG=gctrace=1"
 
-// collection finds the times for which a collection stops the world, at its beginning and its end, in what tellPauses
-// leads to (https://pkg.go.dev/runtime#hdr-Environment_Variables).
+// collection finds the times for which a collection stops the world, at its begin and its end, in the output of
+// traceCollector (https://pkg.go.dev/runtime#hdr-Environment_Variables).
 var collection = regexp.MustCompile(`(?m)^gc \d+ @.*: ([\d.]+)\+[\d.]+\+([\d.]+) ms clock`)
 
 func longestPause(stderr string) (longest time.Duration) {

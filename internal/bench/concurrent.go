@@ -9,16 +9,17 @@ import (
 	"time"
 )
 
-// A load is how many connections were open at once, and what that cost.
+// A load is a number of connections open at once, and what they cost.
 type load struct {
 	connections, packets     int
 	opening, all             *series
 	perPacket, perConnection float64 // ns; bytes
 }
 
-// compare sets what a packet and what a connection costs; before are the smaller loads.
+// compare computes the cost of a packet and of a connection. before has the smaller loads.
 func (l *load) compare(before []load) {
-	// What disturbs the machine only adds, and a difference doubles it: the least of each is nearest to the truth.
+	// A disturbance of the machine only adds time, and a difference has the disturbances of two runs. So the shortest
+	// run of each counts.
 	l.perPacket = float64(slices.Min(l.all.walls())-slices.Min(l.opening.walls())) / float64(l.packets)
 	peak, connections := l.all.peak(), l.connections
 	if len(before) > 0 {
@@ -29,16 +30,16 @@ func (l *load) compare(before []load) {
 	l.perConnection = peak / float64(connections)
 }
 
-// concurrent opens ten times as many connections from load to load, and then lets packets come at random. What a packet
-// costs is the difference between reading them and reading only the handshakes before them; what a connection costs,
-// that between the peaks of a load and of the one before it.
+// concurrent opens ten times as many connections from load to load, followed by packets at random. The cost of a packet
+// is the difference between reading all and reading only the handshakes. The cost of a connection is the difference
+// between the peaks of a load and of the one before it.
 func (b *bench) concurrent() error {
 	for n := 10_000; n <= max(b.scaled(10_000_000), 100_000); n *= 10 {
 		packets := max(4*n, 1_000_000+b.scaled(4_000_000))
 		file, done, err := b.capture("concurrent", 270*n+130*packets,
 			"-kind", "concurrent", "-n", strconv.Itoa(n), "-packets", strconv.Itoa(packets))
 		if err != nil && len(b.loads) > 0 {
-			fmt.Fprintf(b.log, "no more than %s connections at once: %v\n", count(n/10), err)
+			fmt.Fprintf(b.log, "at most %s connections at once: %v\n", count(n/10), err)
 			break
 		}
 		if err != nil {
@@ -46,7 +47,7 @@ func (b *bench) concurrent() error {
 		}
 		opening := b.read("tcplife read, handshakes", file, "--count", strconv.Itoa(3*n))
 		all := b.read("tcplife read", file)
-		opening.env, all.env = []string{tellPauses}, []string{tellPauses}
+		opening.env, all.env = []string{traceCollector}, []string{traceCollector}
 		runs := min(b.runs, 3) // of half a minute each
 		if n > 1_000_000 {
 			runs = 1 // of minutes
@@ -81,7 +82,7 @@ func (b *bench) concurrent() error {
 	}
 	pause := last.all.pause()
 	b.goals = append(b.goals, g, goal{
-		what: "the collector's longest pause, of " + count(last.connections), result: milliseconds(pause),
+		what: "the collector's longest pause, with " + count(last.connections), result: milliseconds(pause),
 		limit:   "≤ 10 ms",
 		verdict: verdict(pause <= 10*time.Millisecond),
 	})

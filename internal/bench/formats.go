@@ -20,7 +20,7 @@ import (
 	"github.com/tcplife/tcplife/report/zeek"
 )
 
-// A format is the cost of writing a connection in one format.
+// A format has the cost of writing a connection in it.
 type format struct {
 	name  string
 	bytes float64
@@ -84,16 +84,16 @@ type counter int
 
 func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return len(p), nil }
 
-// processorTime is what the process has taken, which is the same on a busy machine.
+// processorTime is the processor time of this process, which is the same on a busy machine.
 func processorTime() time.Duration {
 	var usage unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
-		panic(err) // there is no other process that it could be of
+		panic(err) // it cannot fail for the calling process
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// connectionsOf are those of a capture.
+// connectionsOf reads the connections of a capture.
 func connectionsOf(file string) (all []*record.Connection, err error) {
 	r, err := capture.Open([]string{file}, capture.Options{})
 	if err != nil {

@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// A goal is one of the project's, with what was measured.
+// A goal of the project, and what was measured.
 type goal struct {
 	what    string
 	tcplife string
-	against string // what it is compared with, if it is
+	against string // what it is compared with; may be empty
 	result  string
 	limit   string
-	verdict string // met, missed, or why nobody knows
+	verdict string // met, missed, or why it is unknown
 }
 
-// atMost holds tcplife's time to a part of another command's.
+// atMost requires that tcplife takes at most limit times as long as another command.
 func (b *bench) atMost(what string, tcplife, other *series, limit float64) {
 	b.hold(what, tcplife, other, cost.time, limit)
 }
 
-// processorAtMost holds tcplife's processor time to a part of another command's.
+// processorAtMost requires that tcplife takes at most limit times the processor time of another command.
 func (b *bench) processorAtMost(what string, tcplife, other *series, limit float64) {
 	b.hold(what, tcplife, other, cost.processor, limit)
 }
@@ -37,7 +37,7 @@ func (b *bench) hold(what string, tcplife, other *series, of func(cost) time.Dur
 	b.goals = append(b.goals, g)
 }
 
-// fasterThan holds tcplife to be so many times as fast as another command.
+// fasterThan requires that tcplife is at least limit times as fast as another command.
 func (b *bench) fasterThan(what string, tcplife, other *series, limit float64) {
 	g := goal{what: what, limit: fmt.Sprintf("≥ %v × faster", limit)}
 	if !b.unknown(&g, tcplife, other) {
@@ -48,7 +48,7 @@ func (b *bench) fasterThan(what string, tcplife, other *series, limit float64) {
 	b.goals = append(b.goals, g)
 }
 
-// bytes holds the memory for a connection to a limit.
+// bytes requires that the memory for a connection, got, is at most limit.
 func (b *bench) bytes(what string, s *series, got, limit float64) {
 	g := goal{what: what, limit: fmt.Sprintf("≤ %.0f bytes", limit)}
 	if !b.unknown(&g, s) {
@@ -58,7 +58,7 @@ func (b *bench) bytes(what string, s *series, got, limit float64) {
 	b.goals = append(b.goals, g)
 }
 
-// unknown sets in g why there is no result, if there is none.
+// unknown reports whether a series has no result, and sets the reason in g.
 func (b *bench) unknown(g *goal, all ...*series) bool {
 	for _, s := range all {
 		if !known(s) {

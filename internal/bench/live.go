@@ -17,14 +17,14 @@ import (
 	"time"
 )
 
-// liveBench measures live on a pair of veth devices against tcpdump -w /dev/null, which does nothing but take packets.
+// liveBench measures live on a pair of veth devices against tcpdump -w /dev/null, which only receives packets.
 type liveBench struct {
 	*bench
 	sender *sender
 	length time.Duration // of a run
 }
 
-// A captured run is what became of the packets that were sent.
+// captured counts what happened to the packets of a run.
 type captured struct {
 	program string
 	rate    float64 // sent each second
@@ -37,7 +37,7 @@ type captured struct {
 // lost is the share of packets that were dropped.
 func (c *captured) lost() float64 { return float64(c.dropped) / float64(max(c.arrived, 1)) }
 
-// capturer is a program that captures on the far end until SIGINT.
+// A capturer is a program that captures on the far end until SIGINT.
 type capturer struct {
 	name    string
 	command []string
@@ -58,7 +58,7 @@ var tcpdumpCount = regexp.MustCompile(`(?m)^(\d+) packets (captured|dropped by k
 func tcpdumpCounts(stderr []byte) (taken, dropped, _ uint64, err error) {
 	found := tcpdumpCount.FindAllSubmatch(stderr, -1)
 	if len(found) != 2 {
-		return 0, 0, 0, fmt.Errorf("tcpdump does not say what it captured:\n%s", stderr)
+		return 0, 0, 0, fmt.Errorf("tcpdump does not print what it captured:\n%s", stderr)
 	}
 	taken, _ = strconv.ParseUint(string(found[0][1]), 10, 64)
 	dropped, err = strconv.ParseUint(string(found[1][1]), 10, 64)
@@ -70,7 +70,7 @@ var liveCount = regexp.MustCompile(`(?m)^tcplife: (\d+) (packets, .* on the wire
 func liveCounts(stderr []byte) (taken, dropped, shed uint64, err error) {
 	found := liveCount.FindAllSubmatch(stderr, -1)
 	if len(found) == 0 {
-		return 0, 0, 0, fmt.Errorf("tcplife does not say what it captured:\n%s", stderr)
+		return 0, 0, 0, fmt.Errorf("tcplife does not print what it captured:\n%s", stderr)
 	}
 	for _, f := range found {
 		n, err := strconv.ParseUint(string(f[1]), 10, 64)
@@ -88,7 +88,7 @@ func liveCounts(stderr []byte) (taken, dropped, shed uint64, err error) {
 	return taken, dropped, shed, nil
 }
 
-// run sends at a rate while a program captures.
+// run sends packets at a rate while a program captures.
 func (b *liveBench) run(c capturer, rate float64, length time.Duration) (captured, error) {
 	run := captured{program: c.name, rate: rate}
 	cmd := exec.Command(c.command[0], c.command[1:]...)
@@ -111,24 +111,25 @@ func (b *liveBench) run(c capturer, rate float64, length time.Duration) (capture
 		return run, err
 	}
 	run.rate = float64(packets) / took.Seconds()
-	time.Sleep(time.Second) // what is on its way arrives
+	time.Sleep(time.Second) // the last packets arrive
 	after, err := arrived()
 	if err != nil {
 		return run, err
 	}
 	run.arrived = after - before
 	cmd.Process.Signal(syscall.SIGINT)
-	cmd.Wait() // an exit code says that packets were dropped
+	cmd.Wait() // its exit code is not 0 if packets were dropped
 	run.taken, run.dropped, run.shed, err = c.counts(stderr.Bytes())
 	if err == nil && run.taken+run.dropped < run.arrived {
-		run.dropped = run.arrived - run.taken // it does not know of all
+		run.dropped = run.arrived - run.taken // its own count is too low
 	}
 	fmt.Fprintf(b.log, "%-12s %9.0f packets/s: %d arrived, %d taken, %d dropped\n", run.program, run.rate, run.arrived,
 		run.taken, run.dropped)
 	return run, err
 }
 
-// highest finds the highest rate at which tcpdump loses nothing, to a twentieth, in three runs in turn.
+// highest finds the highest rate at which tcpdump loses nothing in three runs, to a twentieth of the most that the
+// sender can send.
 func (b *liveBench) highest() (rate, most float64, err error) {
 	free, err := b.run(b.tcpdump(), 0, 0)
 	if err != nil {
@@ -182,7 +183,7 @@ func (b *bench) measureLive(length time.Duration, output string) error {
 	}
 	var pairs [][]captured // tcpdump's and live's
 	for _, part := range []float64{0.8, 0.8, 0.8, 1, 1, 1, 1.5, 1.5, 1.5, 0, 0, 0} {
-		r := rate * part // 0 is as fast as it goes
+		r := rate * part // 0: as fast as possible
 		if r > most {
 			continue
 		}
@@ -203,7 +204,7 @@ func (b *bench) measureLive(length time.Duration, output string) error {
 	return replaceBetweenMarks(output, "bench-live", text)
 }
 
-// report is what was measured, as Markdown.
+// report is the text with the measurements, in Markdown.
 func (b *liveBench) report(rate, most float64, pairs [][]captured) string {
 	var text strings.Builder
 	text.WriteString(paragraph(fmt.Sprintf("Measured on %s. The sender, which shares the processors, sends at most %s "+
@@ -237,7 +238,8 @@ func share(c captured) string {
 	return fmt.Sprintf("%s (%.2g%%)", count(int(c.dropped)), 100*c.lost())
 }
 
-// soak lets live run for long at so many connections a second, and looks at its memory and descriptors.
+// soak runs live for a time, with a number of connections a second. It prints memory, descriptors and threads, and
+// fails if the memory grows by more than a tenth in the second half.
 func (b *bench) soak(length time.Duration, connections float64) error {
 	runtime.LockOSThread()
 	if err := wire(); err != nil {
@@ -295,7 +297,7 @@ func (b *bench) soak(length time.Duration, connections float64) error {
 	return nil
 }
 
-// statusOf is a number of /proc/PID/status.
+// statusOf reads a number of /proc/PID/status.
 func statusOf(file, field string) (uint64, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bindTo lets this thread, and the processes that it starts, run on so many of the processors that it may use. It
-// returns how many there are of them.
+// bindTo binds this thread, and the processes that it starts, to at most n of the processors that it may use. It
+// returns their number.
 func bindTo(n int) (cpus int, err error) {
 	var may, use unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &may); err != nil {

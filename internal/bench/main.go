@@ -1,14 +1,14 @@
 //go:build linux
 
-// Bench measures tcplife beside its peers on captures that it makes, and holds it to its goals.
+// Bench measures tcplife beside its peers on captures that it makes, and compares the results with its goals.
 //
 //	make bench                           everything, as large as the goals ask: 8 GB of disk, 10 GB of memory
-//	make bench SCALE=0.01                in a minute, to see that it works: starting a program then takes the longest
+//	make bench SCALE=0.01                in a minute, to see that it works
 //	go run ./internal/bench -only flood  a part of it
 //	make bench-live                      live beside tcpdump, on a pair of veth devices
 //	make soak                            live for long
 //
-// Peers that are not installed are named. Each command of a group runs in turn with the others, several times.
+// The output names peers that are not installed. The commands of a group run in turn, several times.
 package main
 
 import (
@@ -27,16 +27,16 @@ func main() {
 	b := bench{log: os.Stderr}
 	flag.StringVar(&b.tcplife, "tcplife", "bin/tcplife", "`PROGRAM` to measure")
 	flag.StringVar(&b.dir, "dir", "bin/bench",
-		"`DIRECTORY` for the captures, which are removed as soon as they are done with")
+		"`DIRECTORY` for the captures, which are removed after use")
 	flag.BoolVar(&b.keep, "keep", false, "leave the captures there")
-	flag.Float64Var(&b.scale, "scale", 1, "make all captures `TIMES` as large as the goals ask; at most 1")
-	flag.IntVar(&b.runs, "runs", 5, "how many `TIMES` a command is run; slow peers run once")
+	flag.Float64Var(&b.scale, "scale", 1, "`FACTOR` for the size of captures, at most 1, the size of the goals")
+	flag.IntVar(&b.runs, "runs", 5, "`NUMBER` of runs of each command; slow peers run once")
 	only := flag.String("only", strings.Join(groupNames(), ","), "`GROUPS` to measure")
 	output := flag.String("o", "", "Markdown `FILE` to put the tables into, between its marks")
 	live := flag.Bool("live", false, "measure live on a pair of veth devices instead, as root")
-	soak := flag.Duration("soak", 0, "let live run for so `LONG` instead, as root, and look at its memory")
-	length := flag.Duration("length", 10*time.Second, "with -live: how `LONG` a run is")
-	connections := flag.Float64("connections", 20_000, "with -soak: how `MANY` there are each second")
+	soak := flag.Duration("soak", 0, "run live for this `TIME` instead, as root, and check its memory")
+	length := flag.Duration("length", 10*time.Second, "with -live: `TIME` of a run")
+	connections := flag.Float64("connections", 20_000, "with -soak: `NUMBER` of connections a second")
 	flag.Parse()
 
 	var err error
@@ -57,11 +57,11 @@ func main() {
 func run(b *bench, only []string, output string) error {
 	switch {
 	case flag.NArg() > 0:
-		return fmt.Errorf("no arguments, but %s, are understood; see -help", strings.Join(flag.Args(), " "))
+		return fmt.Errorf("unexpected arguments: %s; see -help", strings.Join(flag.Args(), " "))
 	case !(b.scale > 0 && b.scale <= 1):
-		return fmt.Errorf("-scale %v is not between 0 and 1", b.scale)
+		return fmt.Errorf("-scale %v is not above 0 and at most 1", b.scale)
 	case b.runs < 1:
-		return fmt.Errorf("-runs %d leaves nothing to measure", b.runs)
+		return fmt.Errorf("-runs %d: at least 1 is needed", b.runs)
 	}
 	for _, name := range only {
 		if !slices.Contains(groupNames(), name) {
@@ -69,9 +69,9 @@ func run(b *bench, only []string, output string) error {
 		}
 	}
 	if _, err := os.Stat(b.tcplife); err != nil {
-		return fmt.Errorf("%w; make build makes it", err)
+		return fmt.Errorf("%w; build it with: make build", err)
 	}
-	// The goals are those of two processors. Only this thread, which starts all processes, is bound to them.
+	// The goals are for two processors. Only this thread, which starts all processes, is bound to them.
 	runtime.LockOSThread()
 	cpus, err := bindTo(2)
 	if err != nil {
@@ -85,7 +85,7 @@ func run(b *bench, only []string, output string) error {
 	var failed error
 	for _, g := range groups {
 		if slices.Contains(only, g.name) {
-			if err := g.measure(b); err != nil { // what the other groups have measured is not lost
+			if err := g.measure(b); err != nil { // the other groups' measurements are kept
 				failed = errors.Join(failed, fmt.Errorf("%s: %w", g.name, err))
 			}
 		}
@@ -111,7 +111,7 @@ func run(b *bench, only []string, output string) error {
 	return failed
 }
 
-// groups are the measurements, by the kind of capture that they use.
+// groups lists the measurements by the kind of capture that they use.
 var groups = []struct {
 	name    string
 	measure func(*bench) error
@@ -131,7 +131,7 @@ func groupNames() (names []string) {
 	return names
 }
 
-// scaled is n at the scale asked for.
+// scaled is n at the scale of -scale.
 func (b *bench) scaled(n float64) int {
 	return max(int(math.Round(n*b.scale)), 1)
 }

@@ -129,7 +129,7 @@ func writeTable(text *strings.Builder, rows [][]string) {
 	}
 }
 
-// replaceBetweenMarks puts text into a file in place of what a target of make had put there.
+// replaceBetweenMarks replaces the text that a target of make wrote into a file before.
 func replaceBetweenMarks(name, target, text string) error {
 	beginMark, endMark := "<!-- make "+target+" writes from here -->\n", "<!-- to here -->\n"
 	old, err := os.ReadFile(name)

@@ -4,7 +4,7 @@ package main
 
 import "path/filepath"
 
-// read is tcplife at work on a capture.
+// read runs tcplife read on a capture.
 func (b *bench) read(name, file string, args ...string) *command {
 	return &command{name: name, argv: append([]string{b.tcplife, "read", file}, args...)}
 }
@@ -17,7 +17,7 @@ func onOne(c *command) *command {
 	return &one
 }
 
-// tcpdump copies the capture, which is what analysis is measured by.
+// tcpdump copies the capture. The goals compare tcplife with this copy.
 func tcpdump(file string) *command {
 	return &command{name: "tcpdump, copy", argv: []string{"tcpdump", "-r", file, "-w", "/dev/null"}}
 }
@@ -45,7 +45,7 @@ func tcptrace(file string) *command {
 	return &command{name: "tcptrace -l", argv: []string{"tcptrace", "-n", "-l", file}, once: true}
 }
 
-// tsharkCompleteness is as near as tshark comes to the life of a connection; it needs two passes.
+// tsharkCompleteness prints what of tshark's is nearest to the life of a connection. It needs two passes.
 func tsharkCompleteness(file string) *command {
 	return &command{name: "tshark, completeness", once: true,
 		argv: []string{"tshark", "-n", "-2", "-r", file, "-T", "fields", "-e", "tcp.stream", "-e", "tcp.completeness"}}

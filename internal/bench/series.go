@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// A series is what the runs of one command took.
+// A series has the costs of the runs of one command.
 type series struct {
 	*command
 	costs []cost
-	err   error // why there are no more
+	err   error // why there are no more costs
 }
 
 // inTurn runs the commands one after the other, several times, so that a disturbance of the machine affects all of
@@ -48,7 +48,7 @@ func known(all ...*series) bool {
 func (c cost) time() time.Duration      { return c.wall }
 func (c cost) processor() time.Duration { return c.cpu }
 
-// all is something of each run.
+// all returns one cost of each run.
 func (s *series) all(of func(cost) time.Duration) (list []time.Duration) {
 	for _, c := range s.costs {
 		list = append(list, of(c))
@@ -73,13 +73,13 @@ func (s *series) pause() (pause time.Duration) {
 	return pause
 }
 
-// took is the time and the processor time of a run, the medians.
+// took is the median time and the median processor time of a run.
 func (s *series) took() string {
 	return seconds(median(s.walls())) + ", " + seconds(median(s.cpus()))
 }
 
-// ratio is how many times as much of something a takes as b: the median over the turns, or of the
-// medians if one has run less often.
+// ratio is the cost of a divided by that of b: the median over the turns, or the ratio of the medians if one has run
+// less often.
 func ratio(a, b *series, of func(cost) time.Duration) float64 {
 	if len(a.costs) != len(b.costs) {
 		return float64(median(a.all(of))) / float64(median(b.all(of)))
@@ -91,7 +91,7 @@ func ratio(a, b *series, of func(cost) time.Duration) float64 {
 	return median(ratios)
 }
 
-// median is the middle value, of an even number the mean of the two.
+// median is the middle value, or the mean of the middle two.
 func median[T ~int64 | ~float64](values []T) T {
 	v := slices.Sorted(slices.Values(values))
 	n := len(v)

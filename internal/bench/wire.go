@@ -28,10 +28,10 @@ const (
 )
 
 // wire makes a network namespace for this thread, which must be locked, with a pair of veth devices and nothing else.
-// What the thread starts is in it; it goes with the thread.
+// Processes that the thread starts are in it. It ends with the thread.
 func wire() error {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		return fmt.Errorf("make a network namespace, which takes root: %w", err)
+		return fmt.Errorf("make a network namespace, which needs root: %w", err)
 	}
 	ip := exec.Command("ip", "-batch", "-")
 	ip.Stdin = strings.NewReader("link add " + nearEnd + " type veth peer name " + farEnd + "\n" +
@@ -56,7 +56,7 @@ func arrived() (uint64, error) {
 	return 0, fmt.Errorf("no device %s in /proc/thread-self/net/dev", farEnd)
 }
 
-// exchange is the frames of a short connection: handshake, request, response, three segments to close.
+// exchange has the frames of a short connection: handshake, request, response, three segments to close.
 var exchange = func() [][]byte {
 	client, server := netip.MustParseAddrPort("10.0.0.1:1024"), netip.MustParseAddrPort("198.18.0.1:80")
 	frame := func(fromClient bool, flags flows.Flags, seq, ack uint32, data int) []byte {
@@ -79,10 +79,10 @@ var exchange = func() [][]byte {
 	}
 }()
 
-// sendBatch is how many frames one system call sends, and between how many connections it goes to and fro.
+// sendBatch is the number of frames that one system call sends, each of another connection.
 const sendBatch = 64
 
-// sender sends short connections, each from another address and port, at a rate. It allocates nothing while it does.
+// sender sends short connections, each from another address and port, at a rate. It allocates nothing while sending.
 type sender struct {
 	fd       int
 	next     uint64 // connection
@@ -123,11 +123,11 @@ func newSender() (*sender, error) {
 	return s, nil
 }
 
-// send sends so many packets, at a rate each second, 0 for as fast as it goes. It returns how long it took.
+// send sends packets at a rate per second, or as fast as possible if it is 0. It returns how long it took.
 func (s *sender) send(packets int, rate float64) (time.Duration, error) {
 	began := time.Now()
 	for sent := 0; sent < packets; sent += sendBatch {
-		// A packet of each of the connections under way, which are at different stages.
+		// The connections under way are at different stages. One packet of each is sent.
 		for i := range sendBatch {
 			stage := uint64(i % len(exchange))
 			n := s.next + uint64(i/len(exchange)) - stage*(sendBatch/uint64(len(exchange)))
@@ -155,7 +155,7 @@ func (s *sender) send(packets int, rate float64) (time.Duration, error) {
 	return time.Since(began), nil
 }
 
-// fill makes the frame of a stage of the n-th connection, with right checksums: by their difference (RFC 1624).
+// fill makes the frame of a stage of the n-th connection, and updates its checksums (RFC 1624).
 func (s *sender) fill(frame []byte, stage int, n uint64) int {
 	template := exchange[stage]
 	length := copy(frame, template)

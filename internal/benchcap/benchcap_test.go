@@ -42,7 +42,7 @@ func TestCapturesOfEachKind(t *testing.T) {
 		t.Run(kind.name, func(t *testing.T) {
 			data := bytesOf(t, kind.make, kind.nanoseconds)
 			if again := bytesOf(t, kind.make, kind.nanoseconds); !bytes.Equal(data, again) {
-				t.Error("the second time there are other bytes")
+				t.Error("the same arguments make different bytes")
 			}
 			if size := float64(len(data)) / float64(kind.packets); size < 0.97*kind.size || size > 1.03*kind.size {
 				t.Errorf("%.1f bytes of file for a packet, want about %.1f", size, kind.size)
@@ -117,11 +117,11 @@ func bytesOf(t *testing.T, make func(*maker), nanoseconds bool) []byte {
 	return b.Bytes()
 }
 
-// What grows with the number of connections grows once; nothing is allocated for a packet.
+// To send a packet allocates nothing.
 func TestNothingIsAllocatedForAPacket(t *testing.T) {
 	m := newMaker(newFile(io.Discard, false))
 	c := newConn(1)
 	if n := testing.AllocsPerRun(1000, func() { m.send(epoch, &c, client, psh|ack, 100) }); n != 0 {
-		t.Errorf("%v allocations", n)
+		t.Errorf("%v allocations for a packet, want 0", n)
 	}
 }

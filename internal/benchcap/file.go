@@ -15,7 +15,7 @@ type file struct {
 	w       io.Writer
 	buffer  []byte
 	perUnit int64 // nanoseconds in a unit of the stamps' fraction
-	err     error // the first one; what comes after it is lost
+	err     error // the first one; later packets are lost
 }
 
 const (
@@ -39,7 +39,7 @@ func newFile(w io.Writer, nanoseconds bool) *file {
 }
 
 // record begins a packet of n bytes, stamped with at, nanoseconds since the Unix epoch, and returns the place for its
-// bytes. What was there before is still there.
+// bytes. The place has the bytes of an earlier packet.
 func (f *file) record(at int64, n int) []byte {
 	if cap(f.buffer)-len(f.buffer) < largestRecord {
 		f.flush()

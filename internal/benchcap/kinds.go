@@ -20,8 +20,8 @@ func (m *maker) below(n uint32) uint32 {
 	return uint32(mix(m.random) >> 32 * uint64(n) >> 32)
 }
 
-// short is a busy server's traffic: n connections of 8 packets, 1,667 begun each second, a request and a response in
-// each. Every other one is closed by the client, the rest by the server.
+// short is a busy server's traffic: n connections of 8 packets with a request and a response, 1,667 new ones each
+// second. The client closes every other connection, the server the rest.
 func (m *maker) short(n uint32) {
 	const slotsPerConnection = 6
 	var w wheel
@@ -41,7 +41,7 @@ func (m *maker) short(n uint32) {
 
 // life sends the next packet of a short connection. It returns the time until the one after it, 0 if there is none.
 func (m *maker) life(at int64, c *conn) int64 {
-	const system = 50e3 // ns until a TCP answers by itself
+	const system = 50e3 // ns until the kernel answers
 	first := int(c.id & 1)
 	c.step++
 	switch c.step {
@@ -84,8 +84,8 @@ func (m *maker) handshake(at int64, c *conn) int64 {
 	return 100e3
 }
 
-// long is n packets of 10 transfers, whose data packets have 1,400 bytes. Of 16 packets 7 are acknowledgements. Opening
-// and closing come on top of them.
+// long is n packets of 10 transfers, whose data packets have 1,400 bytes. Of 16 packets 7 are acknowledgements. The
+// packets to open and close are not counted.
 func (m *maker) long(n uint32) {
 	const transfers, rate = 10, 6670 // 1 Gbit/s: ns for a packet
 	at := epoch
@@ -117,8 +117,8 @@ func (m *maker) long(n uint32) {
 	}
 }
 
-// flood is n SYNs to one listener, a million each second, from addresses that occur once, in Ethernet's smallest frames
-// with an MSS. The listener may answer.
+// flood is n SYNs to one listener, a million each second, each from another address, in Ethernet's smallest frames with
+// an MSS. The listener may answer.
 func (m *maker) flood(n uint32, synAcks bool) {
 	const (
 		rate     = 1000 // ns for a SYN
@@ -146,8 +146,8 @@ func (m *maker) flood(n uint32, synAcks bool) {
 	}
 }
 
-// concurrent opens n connections, half a million each second, and then lets a million packets each second come, with
-// data, at random over all of them and from either side. midstream leaves out the handshakes.
+// concurrent opens n connections, half a million each second. A million packets with data each second follow, at random
+// over all connections and from either side. midstream leaves the handshakes out.
 func (m *maker) concurrent(n, packets uint32, midstream bool) {
 	const rate = 1000 // ns for a packet
 	conns := make([]conn, n)
@@ -168,7 +168,7 @@ func (m *maker) concurrent(n, packets uint32, midstream bool) {
 	}
 }
 
-// openAll sends the handshakes of conns and returns the time when all are done.
+// openAll sends the handshakes of conns and returns the time after the last one.
 func (m *maker) openAll(conns []conn) int64 {
 	const perSlot = 50
 	var w wheel

@@ -1,11 +1,11 @@
-// Benchcap makes the captures that tcplife is measured with, large and the same bytes each time.
+// Benchcap makes the large captures of the benchmarks, with the same bytes each time.
 //
 //	go run ./internal/benchcap -kind short      -n 300000  -o short.pcap       300,000 connections of 8 packets
 //	go run ./internal/benchcap -kind long       -n 3000000 -o long.pcap        3 M packets of 10 transfers
 //	go run ./internal/benchcap -kind flood      -n 5000000 -o flood.pcap       5 M SYNs from spoofed addresses
 //	go run ./internal/benchcap -kind concurrent -n 100000  -packets 2000000 -o concurrent.pcap
 //
-// They are classic pcap files of Ethernet, IPv4 and TCP with right checksums.
+// They are classic pcap files of Ethernet, IPv4 and TCP with correct checksums.
 package main
 
 import (
@@ -18,10 +18,10 @@ import (
 
 func main() {
 	kind := flag.String("kind", "short", "`KIND` of capture: short, long, flood or concurrent")
-	n := flag.Uint("n", 300_000, "how many `CONNECTIONS` (short, concurrent), packets (long) or SYNs (flood)")
+	n := flag.Uint("n", 300_000, "`NUMBER` of connections (short, concurrent), packets (long) or SYNs (flood)")
 	packets := flag.Uint("packets", 2_000_000,
-		"concurrent: how many `PACKETS` come, spread at random, once all connections are open")
-	midstream := flag.Bool("midstream", false, "concurrent: leave out the handshakes")
+		"concurrent: `NUMBER` of packets at random over all connections, once these are open")
+	midstream := flag.Bool("midstream", false, "concurrent: leave the handshakes out")
 	synAcks := flag.Bool("synacks", false, "flood: the listener answers")
 	nanoseconds := flag.Bool("ns", false, "stamp packets in nanoseconds instead of microseconds")
 	output := flag.String("o", "", "`FILE` to write")
@@ -45,9 +45,9 @@ func run(output, kind string, nanoseconds bool, n, packets uint, midstream, synA
 	case !ok:
 		return fmt.Errorf("no kind %q; use short, long, flood or concurrent", kind)
 	case flag.NArg() > 0:
-		return fmt.Errorf("no arguments, but %s, are understood; see -help", strings.Join(flag.Args(), " "))
+		return fmt.Errorf("unexpected arguments: %s; see -help", strings.Join(flag.Args(), " "))
 	case output == "":
-		return fmt.Errorf("no file to write is given; use -o FILE")
+		return fmt.Errorf("no file to write; use -o FILE")
 	case n == 0:
 		return fmt.Errorf("-n 0 asks for an empty capture")
 	case max(n, packets) > math.MaxUint32:

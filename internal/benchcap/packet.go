@@ -26,16 +26,16 @@ const (
 	headersLen = ethernetLen + ipLen + tcpLen + optionsLen // of a packet with data
 )
 
-// A conn is what the packets of a connection depend on.
+// A conn has the state that a connection's packets depend on.
 type conn struct {
 	id   uint32
-	step uint8     // where its life stands
+	step uint8     // the number of its last packet
 	seq  [2]uint32 // SND.NXT
 	ts   [2]uint32 // the last TSval sent
 	ipid [2]uint16 // the next IP identification
 }
 
-// newConn is connection id before its first packet.
+// newConn returns connection id before its first packet.
 func newConn(id uint32) conn {
 	h := mix(uint64(id))
 	return conn{
@@ -51,8 +51,8 @@ type socket struct {
 	port uint16
 }
 
-// endpoints returns the sockets of connection id. 65,536 clients take their ports one after the other, so a port is
-// reused after 1.8 thousand million connections, long after its TIME_WAIT. There are 8 servers.
+// endpoints returns the sockets of connection id. 65,536 clients use their ports one after the other. So a port is
+// reused after 1.8 billion connections, long after its TIME_WAIT. There are 8 servers.
 func endpoints(id uint32) [2]socket {
 	const ( // Linux's net.ipv4.ip_local_port_range
 		low  = 32768
@@ -65,10 +65,10 @@ func endpoints(id uint32) [2]socket {
 	}
 }
 
-// listener is a port that no dissector claims: what peers do above TCP is not measured.
+// listener is a port that no dissector uses, so that peers do no work above TCP.
 const listener = 7777
 
-// rtt is the round-trip time between the observer, who stands beside the servers, and the client of connection id: 2 to
+// rtt is the round-trip time between the observer, which is beside the servers, and the client of connection id: 2 to
 // 200 ms.
 func rtt(id uint32) int64 {
 	n := int64(endpoints(id)[client].addr * 0x9e3779b1 >> 16)
@@ -114,7 +114,7 @@ func (m *maker) send(at int64, c *conn, from int, flags uint8, n int) {
 	}
 }
 
-// tsval is what a host's clock for timestamps shows (RFC 7323 §5.4): milliseconds, from another number on each.
+// tsval is a host's timestamp clock (RFC 7323 §5.4): milliseconds, which begin at another number on each host.
 func tsval(host uint32, at int64) uint32 {
 	return host*0x9e3779b1>>1 + uint32((at-epoch)/1e6)
 }
@@ -135,7 +135,7 @@ func (m *maker) sendSYN(at int64, from, to socket, seq, ackNumber uint32, flags 
 // ip writes an Ethernet and an IPv4 header (RFC 791 §3.1, with Don't Fragment) for n bytes of TCP. It returns the sum
 // of the pseudo-header (RFC 9293 §3.1).
 func ip(b []byte, src, dst uint32, id uint16, n int) uint64 {
-	be.PutUint16(b[0:], 0x0200) // locally administered, made of the IP address
+	be.PutUint16(b[0:], 0x0200) // locally administered, made from the IP address
 	be.PutUint32(b[2:], dst)
 	be.PutUint16(b[6:], 0x0200)
 	be.PutUint32(b[8:], src)
@@ -150,7 +150,7 @@ func ip(b []byte, src, dst uint32, id uint16, n int) uint64 {
 	return sum(h[12:]) + 6 + uint64(n)
 }
 
-// tcp writes what all TCP headers have, b being as long as the header with its options, and no checksum yet.
+// tcp writes the fields of every TCP header, without the checksum. b is as long as the header with its options.
 func tcp(b []byte, src, dst uint16, seq, ackNumber uint32, flags uint8) {
 	window := uint16(502) // scaled by 7
 	if flags&syn != 0 {
@@ -165,7 +165,7 @@ func tcp(b []byte, src, dst uint16, seq, ackNumber uint32, flags uint8) {
 	be.PutUint32(b[16:], 0)
 }
 
-// finish puts the checksum into a TCP header; rest is the sum of what else it covers.
+// finish writes the checksum into a TCP header. rest is the sum of the pseudo-header and the data.
 func finish(header []byte, rest uint64) {
 	be.PutUint16(header[16:], checksum(rest+sum(header)))
 }
@@ -173,7 +173,7 @@ func finish(header []byte, rest uint64) {
 // sum adds up b, of an even length, in words of 16 bits (RFC 1071).
 func sum(b []byte) (s uint64) {
 	for ; len(b) >= 4; b = b[4:] {
-		s += uint64(be.Uint32(b)) // the upper word is folded down in the end
+		s += uint64(be.Uint32(b)) // checksum adds the upper word at the end
 	}
 	if len(b) == 2 {
 		s += uint64(be.Uint16(b))
@@ -189,7 +189,7 @@ func checksum(s uint64) uint16 {
 	return ^uint16(s)
 }
 
-// mix maps each number to another one that looks random (SplitMix64).
+// mix maps each number to a pseudo-random one (SplitMix64).
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9

@@ -6,7 +6,7 @@ type text struct {
 	sums  []uint64
 }
 
-const textLen = 1 << 15 // and as much as a packet can hold
+const textLen = 1 << 15 // without the bytes that a packet reads beyond it
 
 func newText() text {
 	t := text{bytes: make([]byte, textLen+1500), sums: []uint64{0}}

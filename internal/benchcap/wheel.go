@@ -1,9 +1,10 @@
 package main
 
-// A wheel holds what connections do next, in order of time: those of one slot do it in the order in which they came.
+// A wheel has the connections in the order of their next packets. Those of one slot keep the order in which they were
+// put.
 type wheel struct {
 	slots [wheelSlots][]conn
-	now   int // the slot that turns up next
+	now   int // the next slot
 	held  int
 }
 
@@ -12,15 +13,15 @@ const (
 	slot       = 100e3 // ns
 )
 
-// put lets c turn up after a time in nanoseconds, at the earliest in the next slot.
+// put adds c to the slot after a time in nanoseconds, at the earliest to the next slot.
 func (w *wheel) put(c conn, after int64) {
 	s := &w.slots[(w.now+min(max(int(after/slot), 1), wheelSlots-1))%wheelSlots]
 	*s = append(*s, c)
 	w.held++
 }
 
-// turn passes on what is due in this slot, evenly spread over the slot, and moves to the next one. at is the slot's
-// time.
+// turn calls due for each connection of this slot, with times spread evenly over the slot, and moves to the next one.
+// at is the slot's time.
 func (w *wheel) turn(at int64, due func(at int64, c conn)) {
 	s := &w.slots[w.now%wheelSlots]
 	for i, c := range *s {

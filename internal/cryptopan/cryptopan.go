@@ -1,6 +1,6 @@
 // Package cryptopan replaces addresses so that two of them share exactly as long a prefix as before: the algorithm of
 // Crypto-PAn (Xu, Fan, Ammar, Moon: Prefix-Preserving IP Address Anonymization, ICNP 2002), for IPv4, IPv6 and MAC
-// addresses. The key reverses the replacement. Without the key, only which addresses belong together can be seen.
+// addresses. The key reverses the replacement. Without the key one only sees which addresses share a prefix.
 package cryptopan
 
 import (
@@ -12,10 +12,10 @@ import (
 	"strings"
 )
 
-// KeySize is how many bytes a key has.
+// KeySize is the number of bytes of a key.
 const KeySize = 32
 
-// mostKept bounds the addresses whose replacement is remembered. When it is reached, all are forgotten.
+// mostKept is the most addresses whose replacements are remembered. When it is reached, all are forgotten.
 const mostKept = 1 << 17
 
 // Addresses replaces addresses. It is not safe for concurrent use.
@@ -66,8 +66,7 @@ func (a *Addresses) IP6(ip [16]byte) [16]byte {
 	})
 }
 
-// MAC replaces a MAC address. One that is for a group stays one, one that is assigned locally too; broadcast and 0
-// stay.
+// MAC replaces a MAC address. A group address stays a group address, and a local one a local one. Broadcast and 0 stay.
 func (a *Addresses) MAC(mac [6]byte) [6]byte {
 	const groupAndLocal = 0x03 << 40
 	nobody, everybody := [6]byte{}, [6]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
@@ -78,7 +77,7 @@ func (a *Addresses) MAC(mac [6]byte) [6]byte {
 		pad := a.pad
 		pad[15] ^= 1 // not the bits of an IP address with the same digits
 		a.replace(to[:], mac[:], pad, groupAndLocal)
-		for to == nobody || to == everybody { // go on from there: still no two the same
+		for to == nobody || to == everybody { // replace once more: the results stay distinct
 			from := to
 			a.replace(to[:], from[:], pad, groupAndLocal)
 		}
@@ -86,7 +85,7 @@ func (a *Addresses) MAC(mac [6]byte) [6]byte {
 	})
 }
 
-// Addr replaces an address as a record has it.
+// Addr replaces an address of a record.
 func (a *Addresses) Addr(ip netip.Addr) netip.Addr {
 	switch {
 	case !ip.IsValid():
@@ -97,8 +96,8 @@ func (a *Addresses) Addr(ip netip.Addr) netip.Addr {
 	return netip.AddrFrom16(a.IP6(ip.As16()))
 }
 
-// replace flips bit after bit by what the cipher makes of the bits before it, followed by the padding's. Kept are those
-// of the first eight bytes that are never flipped.
+// replace flips each bit or not: the cipher decides, from the bits before it followed by the padding's. It never flips
+// the bits of kept.
 func (a *Addresses) replace(to, from []byte, pad [16]byte, kept uint64) {
 	in, out := pad, [16]byte{}
 	for bit := range len(from) * 8 {

@@ -21,12 +21,12 @@ func TestSample(t *testing.T) {
 		"192.102.249.13": "252.138.62.131",
 	} {
 		if got := a.Addr(netip.MustParseAddr(from)).String(); got != to {
-			t.Errorf("%s becomes %s, not %s", from, got, to)
+			t.Errorf("%s becomes %s, want %s", from, got, to)
 		}
 	}
 }
 
-// shared is how many bits two addresses have in common at their beginning.
+// shared is the number of leading bits that two addresses have in common.
 func shared(x, y []byte) (n int) {
 	for i := range x {
 		if d := x[i] ^ y[i]; d != 0 {
@@ -37,7 +37,7 @@ func shared(x, y []byte) (n int) {
 	return n
 }
 
-// Two addresses share as long a prefix after as before.
+// Two addresses share an equally long prefix before and after.
 func TestPrefixes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := New([KeySize]byte(rapid.SliceOfN(rapid.Byte(), KeySize, KeySize).Draw(t, "key")))
@@ -63,7 +63,7 @@ func TestPrefixes(t *testing.T) {
 		x, y = draw(6)
 		xm, ym := a.MAC([6]byte(x)), a.MAC([6]byte(y))
 		if xm[0]&3 != x[0]&3 {
-			t.Errorf("MAC %x becomes %x: of another kind", x, xm)
+			t.Errorf("MAC %x becomes %x, which is of another kind", x, xm)
 		}
 		if (xm == ym) != ([6]byte(x) == [6]byte(y)) {
 			t.Errorf("MAC %x and %x become %x and %x", x, y, xm, ym)
@@ -83,7 +83,7 @@ func TestParseKey(t *testing.T) {
 	}
 	for _, file := range []string{"", string(raw[1:]), "0001", string(raw) + "\n"} {
 		if _, err := ParseKey([]byte(file)); err == nil {
-			t.Errorf("%q is taken for a key", file)
+			t.Errorf("%q is accepted as a key", file)
 		}
 	}
 }

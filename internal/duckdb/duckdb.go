@@ -17,20 +17,20 @@ import (
 //go:embed query.py
 var program string
 
-// DB is a DuckDB whose relative paths begin in a directory.
+// DB is a DuckDB whose relative paths begin at a directory.
 type DB struct {
 	t       testing.TB
 	queries io.Writer
 	answers *bufio.Reader
 }
 
-// Open starts a DuckDB. Where there is none it skips the test: it is taken from bin/duckdb, where `make test-all` puts
-// it, or from the Python in PATH.
+// Open starts a DuckDB, from bin/duckdb, where `make test-all` installs it, or from the Python in PATH. If there is
+// none, it skips the test.
 func Open(t testing.TB, dir string) *DB {
 	t.Helper()
 	python := find()
 	if python == "" {
-		t.Skip("NOT TESTED: what DuckDB reads, for there is none (make test-all installs it; or pip install duckdb)")
+		t.Skip("NOT TESTED: DuckDB is not installed (make test-all installs it; or pip install duckdb)")
 	}
 	cmd := exec.Command(python, "-c", program)
 	cmd.Dir, cmd.Stderr = dir, os.Stderr
@@ -49,7 +49,7 @@ func Open(t testing.TB, dir string) *DB {
 	return &DB{t, queries, bufio.NewReader(answers)}
 }
 
-// find is a Python that has DuckDB, or nothing.
+// find returns a Python that has DuckDB, "" if there is none.
 var find = sync.OnceValue(func() string {
 	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
@@ -75,7 +75,7 @@ func (db *DB) Rows(query string) []string {
 	}
 	answer, err := db.answers.ReadBytes('\n')
 	if err != nil {
-		db.t.Fatalf("DuckDB does not answer: %v", err)
+		db.t.Fatalf("read DuckDB's answer: %v", err)
 	}
 	var rows struct {
 		Error string

@@ -1,4 +1,4 @@
-// Package fault turns a panic in a goroutine into an error, so that other goroutines can end in order.
+// Package fault turns a panic in a goroutine into an error, so that other goroutines can stop properly.
 package fault
 
 import (
@@ -29,7 +29,7 @@ func Catch(packet *uint64, to func(*Error)) {
 }
 
 // Keep stops a panic of a goroutine that another one waits for. It keeps the panic for the other one, which calls
-// Again. Defer it so that it runs before what ends the wait.
+// Again. Defer it so that it runs before the call that ends the wait.
 func Keep(f **Error) {
 	if value := recover(); value != nil {
 		*f = of(value, 0)
@@ -43,7 +43,7 @@ func (e *Error) Again() {
 	}
 }
 
-// of makes an error of a panic, which may come from another goroutine by Again.
+// of makes an error from a panic, which Again may have passed from another goroutine.
 func of(value any, packet uint64) *Error {
 	if e, again := value.(*Error); again {
 		return e

@@ -33,7 +33,7 @@ func TestAgain(t *testing.T) {
 		kept.Again()
 	}()
 	if kept != nil || caught != nil {
-		t.Errorf("there was no panic: %v, %v", kept, caught)
+		t.Errorf("%v, %v without a panic", kept, caught)
 	}
 }
 

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// clone is the source of what Connection.Clone needs: methods that make each struct share nothing with the one it was
-// copied of.
+// clone is the source of what Connection.Clone needs: methods after which a copied struct shares no memory with its
+// original.
 func (m *model) clone() []byte {
 	var out bytes.Buffer
 	for _, s := range m.reach("record.Connection") {
@@ -26,7 +26,7 @@ func (m *model) clone() []byte {
 				switch {
 				case deep:
 					fmt.Fprintf(&out, "%s.detach()\n", x)
-				case f.typ.name == "string" && f.value == "": // many are in one piece of memory
+				case f.typ.name == "string" && f.value == "": // several strings share one piece of memory
 					fmt.Fprintf(&out, "%s = strings.Clone(%s)\n", x, x)
 				}
 			case '*':
@@ -41,7 +41,7 @@ func (m *model) clone() []byte {
 					fmt.Fprintf(&out, "for i := range %s {\n%s[i].detach()\n}\n", x, x)
 				}
 			default:
-				panic(fmt.Sprintf("%s.%s is a map: say in fieldgen how it is cloned", s, f.name))
+				panic(fmt.Sprintf("%s.%s is a map: fieldgen must learn how to clone it", s, f.name))
 			}
 		}
 		out.WriteString("}\n")
@@ -49,7 +49,7 @@ func (m *model) clone() []byte {
 	return source("record", out.String())
 }
 
-// shares reports that a copy of a struct of package record would share memory with it.
+// shares reports whether a copy of a struct of package record would share memory with it.
 func (m *model) shares(s *structure) bool {
 	if s.pkg != "record" {
 		return false

@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// column is one of CSV.
+// column is a column of CSV.
 type column struct {
 	name string
 	code string // statements that append the value to b, nothing for null
 }
 
-// columns are those of a connection: the known ones in the places that they have, the new ones behind them.
+// columns returns the columns of a connection: the known ones in their places, the new ones after them.
 func (m *model) columns(list string) ([]column, error) {
 	found, err := m.flatten(m.structs["record.Connection"], "", "c", "")
 	if err != nil {
@@ -30,7 +30,7 @@ func (m *model) columns(list string) ([]column, error) {
 	for _, name := range strings.Fields(string(known)) {
 		i := slices.IndexFunc(found, func(c column) bool { return c.name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("%s lists %s, which the record has not: columns are promises", list, name)
+			return nil, fmt.Errorf("%s lists %s, which the record does not have: columns are promises", list, name)
 		}
 		columns = append(columns, found[i])
 		found = slices.Delete(found, i, i+1)
@@ -46,7 +46,7 @@ func columnNames(columns []column) []byte {
 	return out.Bytes()
 }
 
-// flatten returns the columns of a struct whose value is x, below a path. guard is the condition to check first.
+// flatten returns the columns of a struct whose value is x, below a path. guard is the code that runs first.
 func (m *model) flatten(s *structure, path, x, guard string) (columns []column, err error) {
 	for _, f := range s.fields {
 		name, value := strings.TrimPrefix(path+"."+f.json, "."), x+"."+f.name
@@ -73,7 +73,7 @@ func (m *model) flatten(s *structure, path, x, guard string) (columns []column, 
 		case f.typ.of == '*':
 			columns = append(columns, column{name, unless + "return " + m.scalarCSV("*"+value, f.typ.elem.name)})
 		case f.typ.of == 'm':
-			return nil, fmt.Errorf("%s is a map: say csv:\"-\"", name)
+			return nil, fmt.Errorf("%s is a map: tag it csv:\"-\"", name)
 		default:
 			columns = append(columns, column{name, unless + "return " + m.scalarCSV(value, f.typ.name)})
 		}
@@ -127,7 +127,7 @@ func (m *model) columnsBy(element *structure, name, x, by, guard string) (column
 	return columns, nil
 }
 
-// scalarCSV is the expression that appends a value, or "null", which CSV leaves out.
+// scalarCSV is the expression that appends a value, or "null", which CSV leaves empty.
 func (m *model) scalarCSV(x, name string) string {
 	switch name {
 	case "string":
@@ -159,7 +159,7 @@ func (m *model) scalarCSV(x, name string) string {
 	case m.words[name] != nil:
 		return fmt.Sprintf("append(b, %s...)", x)
 	}
-	panic(fmt.Sprintf("%s is a %s: say in fieldgen how a cell shows that", x, name))
+	panic(fmt.Sprintf("%s is a %s: fieldgen must learn how to write it as a cell", x, name))
 }
 
 // csv is the source of the columns.

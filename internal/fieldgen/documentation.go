@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// documentation is docs/RECORD.md, made of the schema.
+// documentation is docs/RECORD.md, made from the schema.
 func (m *model) documentation(schema object) []byte {
 	var out bytes.Buffer
 	out.WriteString("# The record\n\n")
@@ -103,7 +103,7 @@ func typeOf(of object) string {
 	return "string"
 }
 
-// enumeration lists the words of a definition with what they mean.
+// enumeration lists the words of a definition with their meanings.
 func enumeration(out *bytes.Buffer, m *model, name string, def object, list []any) {
 	for of, w := range m.words {
 		if m.defs[of] != name || len(w.list) != len(list) {

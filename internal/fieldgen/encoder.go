@@ -17,7 +17,7 @@ var roots = []string{
 // byHand are structs for which package encode has handwritten functions.
 var byHand = map[string]bool{"flows.Layer": true}
 
-// numbers are the types of whole numbers that are not negative.
+// numbers are the unsigned integer types.
 var numbers = map[string]bool{"uint8": true, "uint16": true, "uint32": true, "uint64": true}
 
 // encoder is the source of the JSON encoder.
@@ -48,8 +48,7 @@ func quote(s string) string {
 	return "`" + s + "`"
 }
 
-// appendJSON writes statements that append a value behind lead, and returns what must be appended behind it, not yet
-// written.
+// appendJSON writes statements that append lead and a value. It returns the text to append after them.
 func (m *model) appendJSON(out *bytes.Buffer, lead, x string, k kind, depth int) (behind string) {
 	text := func(s string) {
 		if s != "" {
@@ -67,7 +66,7 @@ func (m *model) appendJSON(out *bytes.Buffer, lead, x string, k kind, depth int)
 		text(m.appendJSON(out, "", inner, kind{of: 'p', elem: k.elem}, depth))
 		out.WriteString("}\n")
 		return ""
-	case 'p': // what a pointer that is not nil points to
+	case 'p': // the target of a pointer that is not nil
 		if m.structs[k.elem.name] != nil {
 			fmt.Fprintf(out, "b = %s\n", m.callJSON(x, k.elem.name))
 			return ""
@@ -127,7 +126,7 @@ func (m *model) callJSON(x, name string) string {
 	return fmt.Sprintf("e.Append%s(b, %s)", plain, x)
 }
 
-// scalarJSON is the expression that appends a value that is not made of others.
+// scalarJSON is the expression that appends a value without members.
 func (m *model) scalarJSON(x, name string) string {
 	switch name {
 	case "string":
@@ -161,7 +160,7 @@ func (m *model) scalarJSON(x, name string) string {
 	case m.words[name] != nil:
 		return fmt.Sprintf("AppendString(b, string(%s))", x)
 	}
-	panic(fmt.Sprintf("%s is a %s: say in fieldgen how that is written", x, name))
+	panic(fmt.Sprintf("%s is a %s: fieldgen must learn how to write it", x, name))
 }
 
 func goType(k kind) string {

@@ -25,7 +25,7 @@ func read(t *testing.T, name string) string {
 	return string(content)
 }
 
-// What is made of the structs is what the repository has.
+// The generated files of the repository are those that fieldgen makes now.
 func TestGeneratedFilesAreFresh(t *testing.T) {
 	files, err := generate(root)
 	if err != nil {
@@ -33,7 +33,7 @@ func TestGeneratedFilesAreFresh(t *testing.T) {
 	}
 	for name, want := range files {
 		if diff := cmp.Diff(string(want), read(t, filepath.Join(root, name))); diff != "" {
-			t.Errorf("%s is stale (go generate ./report makes it anew):\n%s", name, diff)
+			t.Errorf("%s is stale; run go generate ./report:\n%s", name, diff)
 		}
 	}
 }
@@ -43,15 +43,15 @@ func replace(t *testing.T, to, name, old, new string) {
 	t.Helper()
 	content := read(t, filepath.Join(root, name))
 	if strings.Count(content, old) != 1 {
-		t.Fatalf("%s does not hold %q once", name, old)
+		t.Fatalf("%s does not contain %q exactly once", name, old)
 	}
 	if err := os.WriteFile(filepath.Join(to, name), []byte(strings.Replace(content, old, new, 1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// A new field of the record is two edits, the struct and where it is filled. The rest of the program then knows it: an
-// ordinary run looks into the generated files, and the whole run asks the program.
+// A new field of the record takes two edits, in the struct and where it is filled. The rest of the program then has it.
+// An ordinary run checks the generated files. The whole run builds the program and checks its output.
 func TestNewFieldIsTwoEdits(t *testing.T) {
 	other := t.TempDir()
 	for _, dir := range append(packages, "internal/fieldgen", "report/internal/encode", "report/query", "docs",
@@ -82,7 +82,7 @@ func TestNewFieldIsTwoEdits(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// The program is built with the changed files in the place of its own.
+	// The build uses the changed files in place of the originals.
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
 	absolute, err := filepath.Abs(root)
 	if err != nil {
@@ -110,7 +110,7 @@ func TestNewFieldIsTwoEdits(t *testing.T) {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}
-	if !testrun.All() { // it takes a quarter of a minute to compile the rest
+	if !testrun.All() { // to compile the rest takes a quarter of a minute
 		build("./analyzer", "./report", "./report/query")
 		for name, want := range map[string]string{
 			"report/internal/encode/records_generated.go": `,"twice":`,
@@ -120,14 +120,14 @@ func TestNewFieldIsTwoEdits(t *testing.T) {
 			"docs/RECORD.md":                              "- `twice`, integer: Twice as many as packets.",
 		} {
 			if !strings.Contains(read(t, filepath.Join(other, name)), want) {
-				t.Errorf("%s does not hold %q", name, want)
+				t.Errorf("%s does not contain %q", name, want)
 			}
 		}
 		return
 	}
 	program := filepath.Join(other, "tcplife")
 	build("-ldflags=-s -w", "-o", program, "./cmd/tcplife")
-	tell := func(args ...string) string {
+	output := func(args ...string) string {
 		out, err := exec.Command(program, args...).Output()
 		if err != nil {
 			t.Fatal(args, err)
@@ -136,19 +136,19 @@ func TestNewFieldIsTwoEdits(t *testing.T) {
 	}
 	capture := root + "/testdata/pcaps/close-server-first.pcap"
 	for what, text := range map[string]string{
-		"json":   tell("read", capture, "-o", "jsonl", "--where", "client.twice == 2 * client.packets"),
-		"schema": tell("schema"),
+		"json":   output("read", capture, "-o", "jsonl", "--where", "client.twice == 2 * client.packets"),
+		"schema": output("schema"),
 		"docs":   read(t, filepath.Join(other, "docs/RECORD.md")),
 	} {
 		if want := map[string]string{
 			"json": `"fins":1,"twice":`, "schema": `"description": "Twice as many as packets."`,
 			"docs": "- `twice`, integer: Twice as many as packets.",
 		}[what]; !strings.Contains(text, want) {
-			t.Errorf("%s does not hold %q", what, want)
+			t.Errorf("%s does not contain %q", what, want)
 		}
 	}
-	header, _, _ := strings.Cut(tell("read", capture, "-o", "csv"), "\n")
+	header, _, _ := strings.Cut(output("read", capture, "-o", "csv"), "\n")
 	if !strings.HasSuffix(header, ",client.twice,server.twice") {
-		t.Errorf("the new columns are not the last ones of %s", header)
+		t.Errorf("the new columns are not the last of %s", header)
 	}
 }

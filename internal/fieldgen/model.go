@@ -16,15 +16,15 @@ import (
 	"unicode/utf8"
 )
 
-// model holds what the sources declare.
+// model has the declarations of the sources.
 type model struct {
 	structs map[string]*structure // by package and name: record.Endpoint
 	words   map[string]*words
-	marshal map[string]bool   // types that MarshalJSON gives null for their zero value
-	defs    map[string]string // the definitions of types in the schema
+	marshal map[string]bool   // types whose MarshalJSON writes null for the zero value
+	defs    map[string]string // the names of the types' definitions in the schema
 }
 
-// structure is a struct that is reported.
+// structure is a struct of the record.
 type structure struct {
 	pkg, name string
 	doc       string // its first paragraph, as a description
@@ -38,7 +38,7 @@ type field struct {
 	name, json string
 	doc        string
 	typ        kind
-	value      string // that it always has; "" for none
+	value      string // its only value; "" for none
 	null       bool
 	nulls      bool // the values of a map can be null
 	ref        string
@@ -50,14 +50,14 @@ type field struct {
 	csv        string
 }
 
-// kind is a type: a name, or the types it is composed of.
+// kind is a type: a name, or a composition of other types.
 type kind struct {
 	of   byte   // 'n' name, '*' pointer, 'l' list, 'm' map by string
 	name string // record.Time, uint64
 	elem *kind
 }
 
-// words is a type whose values are all constants.
+// words is a string type whose values are all constants.
 type words struct {
 	doc    string
 	list   []string
@@ -154,7 +154,7 @@ func (m *model) readType(pkg string, s *ast.TypeSpec, doc *ast.CommentGroup) err
 	return nil
 }
 
-// sentence is the first paragraph of a type's comment without the name that it begins with.
+// sentence is the first paragraph of a type's comment without the type's name at its begin.
 func sentence(name, doc string) string {
 	doc, _, _ = strings.Cut(doc, "\n\n")
 	doc = strings.Join(strings.Fields(doc), " ")
@@ -258,7 +258,7 @@ func (m *model) readConst(pkg string, tok token.Token, s *ast.ValueSpec) {
 	}
 	value, _ := strconv.Unquote(literal.Value) // cannot fail: it was parsed
 	if value == "" {
-		return // which is null
+		return // null
 	}
 	w := m.word(pkg + "." + id.Name)
 	doc := ""
@@ -270,7 +270,7 @@ func (m *model) readConst(pkg string, tok token.Token, s *ast.ValueSpec) {
 	w.list, w.docs, w.consts = append(w.list, value), append(w.docs, doc), append(w.consts, s.Names[0].Name)
 }
 
-// reported are the structs that a struct of package record reaches, itself first, each once.
+// reach returns roots and the structs that they contain, each once.
 func (m *model) reach(roots ...string) (list []*structure) {
 	var visit func(name string)
 	visit = func(name string) {

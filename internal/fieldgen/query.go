@@ -55,7 +55,7 @@ func mapCall(x, name string) string {
 	return fmt.Sprintf("map%s(%s)", plain, x)
 }
 
-// scalarValue is the expression of a value as JSON would be read back.
+// scalarValue is the expression of a value with the type that reading the JSON would give.
 func (m *model) scalarValue(x, name string) string {
 	switch name {
 	case "string", "bool", "float64", "int":
@@ -85,5 +85,5 @@ func (m *model) scalarValue(x, name string) string {
 	case m.words[name] != nil:
 		return fmt.Sprintf("string(%s)", x)
 	}
-	panic(fmt.Sprintf("%s is a %s: say in fieldgen how --where sees that", x, name))
+	panic(fmt.Sprintf("%s is a %s: fieldgen must learn its value for --where", x, name))
 }

@@ -27,7 +27,7 @@ func (o object) get(name string) any {
 	return nil
 }
 
-// readObject reads the next object from a decoder.
+// readValue reads the next value from a decoder.
 func readValue(d *json.Decoder) (any, error) {
 	token, err := d.Token()
 	if err != nil {
@@ -89,7 +89,7 @@ func (o object) MarshalJSON() ([]byte, error) {
 func (o object) indented() []byte {
 	compact, err := o.MarshalJSON()
 	if err != nil {
-		panic(err) // there is nothing in it that cannot be marshalled
+		panic(err) // all its values can be marshalled
 	}
 	var out bytes.Buffer
 	if err := json.Indent(&out, compact, "", "  "); err != nil {
@@ -105,8 +105,7 @@ var refs = map[string]string{
 	"record.Side": "side",
 }
 
-// schema fills the outline of the schema in: a definition of it that is a string "@record.Endpoint" is made of that
-// type.
+// schema completes the outline of the schema: a definition "@record.Endpoint" becomes the schema of that type.
 func (m *model) schema(outline string) (object, error) {
 	source, err := os.ReadFile(outline)
 	if err != nil {
@@ -150,7 +149,7 @@ func (m *model) schema(outline string) (object, error) {
 	return schema, nil
 }
 
-// description is what the words mean, each after itself.
+// description lists the words with their meanings.
 func (w *words) description() string {
 	text := w.doc
 	for i, word := range w.list {
@@ -169,7 +168,7 @@ func anys(list []string) []any {
 	return values
 }
 
-// schemer makes definitions; names are those of types that have one.
+// schemer makes definitions. names has the definition of each type that has one.
 type schemer struct {
 	*model
 	names map[string]string
@@ -239,7 +238,7 @@ func (s *schemer) property(f *field) (object, error) {
 	return describe(value), nil
 }
 
-// value is the schema of a type, with what the field adds.
+// value is the schema of a type, with the bounds and values that the field adds.
 func (s *schemer) value(f *field, k kind) (object, error) {
 	switch k.of {
 	case '*':

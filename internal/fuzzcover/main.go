@@ -1,6 +1,6 @@
-// Fuzzcover prints how much of each package the seeds of the fuzz targets reach by themselves. Its first argument is a
-// profile written by `go test -coverprofile`. The others are floors, such as flows=90: it fails if a package is below
-// its floor.
+// Fuzzcover prints the share of each package's statements that the seeds of the fuzz targets reach. Its first argument
+// is a profile written by `go test -coverprofile`. The others are floors, such as flows=90: it fails if a package is
+// below its floor.
 package main
 
 import (
@@ -25,7 +25,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "fuzzcover:", err)
 		os.Exit(1)
 	}
-	below, err := tell(os.Stdout, file, os.Args[2:])
+	below, err := show(os.Stdout, file, os.Args[2:])
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "fuzzcover: %s: %v\n", os.Args[1], err)
 		os.Exit(1)
@@ -35,14 +35,14 @@ func main() {
 	}
 }
 
-// module stands before the packages in a profile.
+// module is the prefix of the packages in a profile.
 const module = "github.com/tcplife/tcplife/"
 
-// statements are those of a package, and those that were run.
+// statements counts the statements of a package, and those that were run.
 type statements struct{ all, run int }
 
-// tell writes the percentage of each package, and reports whether one is below its floor.
-func tell(w io.Writer, profile io.Reader, floors []string) (below bool, err error) {
+// show writes the percentage of each package, and reports whether one is below its floor.
+func show(w io.Writer, profile io.Reader, floors []string) (below bool, err error) {
 	packages, err := count(profile)
 	if err != nil {
 		return false, err
@@ -73,7 +73,7 @@ func tell(w io.Writer, profile io.Reader, floors []string) (below bool, err erro
 	return below, nil
 }
 
-// count adds up a profile. Every test binary has written each block, so a block may occur many times.
+// count adds up a profile. Every test binary writes each block, so a block may occur many times.
 func count(profile io.Reader) (map[string]*statements, error) {
 	type block struct {
 		size int
@@ -87,7 +87,7 @@ func count(profile io.Reader) (map[string]*statements, error) {
 		}
 		fields := strings.Fields(lines.Text())
 		if len(fields) != 3 {
-			return nil, fmt.Errorf("no line of a profile: %q", lines.Text())
+			return nil, fmt.Errorf("not a line of a profile: %q", lines.Text())
 		}
 		size, err := strconv.Atoi(fields[1])
 		if err != nil {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A block that one of several tests has run counts once, and a package below its floor is told.
-func TestTell(t *testing.T) {
+// A block that one of several tests has run counts once, and a package below its floor is reported.
+func TestShow(t *testing.T) {
 	const profile = `mode: set
 github.com/tcplife/tcplife/flows/ip.go:1.2,3.4 3 0
 github.com/tcplife/tcplife/flows/ip.go:1.2,3.4 3 1
@@ -24,12 +24,12 @@ github.com/tcplife/tcplife/capture/file.go:1.2,3.4 2 1
 			"LITTLE\n"},
 	} {
 		var out strings.Builder
-		below, err := tell(&out, strings.NewReader(profile), tt.floors)
+		below, err := show(&out, strings.NewReader(profile), tt.floors)
 		if err != nil || below != tt.below || out.String() != tt.want {
 			t.Errorf("%v: %t, %v:\n%s", tt.floors, below, err, out.String())
 		}
 	}
-	if _, err := tell(&strings.Builder{}, strings.NewReader(profile), []string{"analyzer=90"}); err == nil {
-		t.Error("a floor of a package that is not there is no error")
+	if _, err := show(&strings.Builder{}, strings.NewReader(profile), []string{"analyzer=90"}); err == nil {
+		t.Error("no error for the floor of a package that does not exist")
 	}
 }

@@ -17,7 +17,7 @@ import (
 //go:embed scripts/*.txt
 var scripts embed.FS
 
-// crafted are the captures made from scripts and those made here, by name.
+// crafted returns the captures made from scripts, sorted by name.
 func crafted() ([]file, error) {
 	files := []file{
 		script("syn-flood", synFlood()),
@@ -46,12 +46,12 @@ func crafted() ([]file, error) {
 	return files, nil
 }
 
-// script makes the capture of a script. The script's first lines are a comment that describes it.
+// script makes the capture of a script. The comment at the script's begin describes it.
 func script(name, text string) file {
 	return file{name + ".pcap", comment(text), segtest.Script(text).Pcap()}
 }
 
-// comment is the comment that a script begins with, as one line.
+// comment is the comment at the begin of a script, as one line.
 func comment(text string) string {
 	var words []string
 	for line := range strings.Lines(text) {
@@ -64,7 +64,7 @@ func comment(text string) string {
 	return strings.Join(words, " ")
 }
 
-// timeline collects lines of a script that happen at given times, in any order.
+// timeline collects lines of a script with their times, in any order.
 type timeline []struct {
 	at   time.Duration
 	line string
@@ -92,7 +92,7 @@ func (t timeline) String() string {
 	return text.String()
 }
 
-// synFlood is a flood of one SYN each from 400 forged addresses on a server whose backlog holds 128.
+// synFlood is a flood from 400 forged addresses, one SYN each, on a server with a backlog of 128.
 func synFlood() string {
 	const backlog = 128
 	random := rand.New(rand.NewPCG(4987, 1))

@@ -27,13 +27,13 @@ func (c *crowd) socket(format string, args ...any) { fmt.Fprintf(&c.head, format
 // String is the script.
 func (c *crowd) String() string { return c.head.String() + c.events.String() }
 
-// host is a random host of 198.18.0.0/15, the network for benchmarks (RFC 2544).
+// host is a random address of 198.18.0.0/15, the network for benchmarks (RFC 2544).
 func (c *crowd) host() string {
 	a := c.random.Uint32()
 	return fmt.Sprintf("198.%d.%d.%d", 18+a>>31, a>>8&0xff, 1+a%254)
 }
 
-// visit is an honest connection: handshake, request and answer, over a way with a round trip of rtt.
+// visit is an honest connection: handshake, request and response, over a path with a round trip of rtt.
 func (c *crowd) visit(name string, at, rtt time.Duration) {
 	c.events.add(at, "%s --> S SYN seq=%d", name, c.random.Uint32())
 	c.events.add(at+40*time.Microsecond, "%s <-- S SYN,ACK seq=%d ipid=0", name, c.random.Uint32())
@@ -47,7 +47,7 @@ const (
 	honestClient = "%s = 192.0.2.%d:%d mss=1460 sack ts=%d wscale=7 win=64240"
 )
 
-// synFloodCookies is a flood on a listener that goes over to SYN cookies once its backlog of 32 is full.
+// synFloodCookies is a flood on a listener that uses SYN cookies as soon as its backlog of 32 is full.
 func synFloodCookies() string {
 	c := newCrowd(3, `# A SYN flood of 240 forged addresses on a listener with SYN cookies: it answers the first 32 as
 # ever and sends those SYN,ACKs again after 1 and 3 s; what comes then it answers by a cookie, once. Honest clients
@@ -75,7 +75,7 @@ func synFloodCookies() string {
 	return c.String()
 }
 
-// synFloodOneSource is a flood by one that does not hide.
+// synFloodOneSource is a flood by a source that does not forge its address.
 func synFloodOneSource() string {
 	c := newCrowd(4, `# A SYN flood by one address from 200 ports, whose own firewall keeps it from answering the
 # SYN,ACKs; two honest clients connect beside it.`)
@@ -95,7 +95,7 @@ func synFloodOneSource() string {
 	return c.String()
 }
 
-// flashCrowd is a crowd that a flood must not be taken for.
+// flashCrowd is a crowd that must not be reported as a flood.
 func flashCrowd() string {
 	c := newCrowd(5, `# A flash crowd: after some seconds with a client each, 180 come within 0.3 s, over ways with 0.5
 # s of round trip. All of their handshakes are completed.`)
@@ -113,7 +113,7 @@ func flashCrowd() string {
 	return c.String()
 }
 
-// scanKinds is one scanner for each kind of scan, all of the same host.
+// scanKinds has a scanner for each kind of scan, all of the same host.
 func scanKinds() string {
 	c := newCrowd(6, `# Seven scans of 24 ports of one host, of which 22 and 80 are open and 25 is filtered: by connect,
 # FIN, NULL, Xmas, Maimon, ACK and Window probes, each from an address of its own.`)
@@ -185,7 +185,7 @@ func scanHorizontal() string {
 	return c.String()
 }
 
-// backscatter is what a victim's answers to forged SYNs look like where the forged addresses are.
+// backscatter is a victim's answers to forged SYNs, captured at the forged addresses.
 func backscatter() string {
 	c := newCrowd(8, `# Backscatter: a listener that is flooded with forged SYNs answers 40 of them to addresses here,
 # which had sent none; its port 81, where nobody listens, answers with RSTs. A SYN,ACK that finds a host draws an RST.`)
@@ -209,7 +209,7 @@ func backscatter() string {
 	return c.String()
 }
 
-// reflection is a flood of SYN-ACKs by listeners that think that their victim has sent SYNs.
+// reflection is a flood of SYN-ACKs from listeners that got SYNs in their victim's name.
 func reflection() string {
 	c := newCrowd(9, `# SYN-ACK reflection: 30 listeners elsewhere answer SYNs that were forged in the name of one host,
 # which gets SYN,ACKs it has not asked for, twice each, and resets the first of them.`)

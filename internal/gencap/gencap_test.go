@@ -51,7 +51,7 @@ func TestScenes(t *testing.T) {
 	}
 }
 
-// TestDirectory wants every capture to be in the README, and the lot of them to stay small.
+// TestDirectory checks that every capture is in the README, and that all together stay small.
 func TestDirectory(t *testing.T) {
 	readme, err := os.ReadFile(filepath.Join(dir, "README.md"))
 	if err != nil {
@@ -78,11 +78,11 @@ func TestDirectory(t *testing.T) {
 		}
 	}
 	if size > 2<<20 {
-		t.Errorf("the captures have %d bytes", size)
+		t.Errorf("the captures have %d bytes, want at most 2 MiB", size)
 	}
 }
 
-// TestTshark wants nothing malformed and no wrong checksum in any capture.
+// TestTshark checks that tshark finds no malformed packet and no wrong checksum in any capture.
 func TestTshark(t *testing.T) {
 	tshark, err := exec.LookPath("tshark")
 	if err != nil {
@@ -92,7 +92,7 @@ func TestTshark(t *testing.T) {
 	if err != nil || len(paths) == 0 {
 		t.Fatal("no captures:", err)
 	}
-	// The files have one header, so that all of them together, each without it, are one capture.
+	// The files have the same header. One header and the packets of all files are one capture.
 	var all []byte
 	for _, path := range paths {
 		data, err := os.ReadFile(path)
@@ -121,7 +121,7 @@ func TestTshark(t *testing.T) {
 			t.Fatal("tshark:", err)
 		}
 		if got := strings.TrimSpace(string(out)); (got != "") != test.want {
-			t.Errorf("tshark finds among all captures these %s:\n%s", test.name, got)
+			t.Errorf("tshark finds these %s in the captures:\n%s", test.name, got)
 		}
 	}
 }

@@ -2,7 +2,7 @@
 
 // Gencap makes the captures in testdata/pcaps and the table of them in its README.md.
 //
-//	go run ./internal/gencap         the crafted ones, from scripts: the same bytes each time
+//	go run ./internal/gencap         the crafted ones, from scripts, with the same bytes each time
 //	go run ./internal/gencap -real   real connections between network namespaces (Linux, as root)
 package main
 
@@ -16,12 +16,12 @@ import (
 // file is one capture.
 type file struct {
 	name string // of the file, with its extension
-	what string // what happens in it, one line
+	what string // what happens in it, in one line
 	data []byte
 }
 
 func main() {
-	dir := flag.String("o", "testdata/pcaps", "directory to write to")
+	dir := flag.String("o", "testdata/pcaps", "`DIRECTORY` to write to")
 	fromKernel := flag.Bool("real", false, "capture real connections instead of making the crafted captures")
 	flag.Parse()
 	if err := run(*dir, *fromKernel); err != nil {

@@ -19,7 +19,7 @@ All are made by [internal/gencap](../../internal/gencap), which also writes this
 ## Crafted
 
 Each is made from a script in [internal/gencap/scripts](../../internal/gencap/scripts) (the floods, the scans and the
-pcapng file in crafted.go and crowds.go beside it), and comes out the same, byte for byte, whenever one runs
+pcapng file in crafted.go and crowds.go beside it). This makes them, byte for byte the same each time:
 
     go run ./internal/gencap
 
@@ -36,7 +36,7 @@ pcapng file in crafted.go and crowds.go beside it), and comes out the same, byte
 ## Real
 
 Connections between two network namespaces of a Linux 6.18 kernel, over a wire with 10 ms of delay one way, captured
-half-way. On Linux, as root, others like them are made by
+in the middle of the wire. On Linux, as root, this makes others like them:
 
     go run ./internal/gencap -real
 

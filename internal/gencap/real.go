@@ -13,7 +13,7 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// captured has the captures of the scenes. All are played at once, each in its own lab.
+// captured makes the captures of the scenes. All are played at the same time, each in its own lab.
 func captured() ([]file, error) {
 	files := make([]file, len(scenes.All), len(scenes.All)+2)
 	failures := make([]error, len(scenes.All)+1)
@@ -44,14 +44,15 @@ func captureScene(s *scenes.Scene) ([]byte, error) {
 	if err := s.Play(lab); err != nil {
 		return nil, err
 	}
-	time.Sleep(10 * scenes.Delay) // what is under way arrives and is answered
+	time.Sleep(10 * scenes.Delay) // the last frames arrive and are answered
 	return segtest.Pcap(lab.Packets()...), nil
 }
 
-// socketsFiles are a capture of connections in every state, and what the kernels reported meanwhile.
+// socketsFiles are a capture of connections in every state, and the kernels' reports about their sockets.
 var socketsFiles = [2]file{
-	{name: "real-sockets.pcap", what: "Connections of many kinds at once, which come into every state there is."},
-	{name: "real-sockets.txtar", what: "What ss -tan said on both hosts at the quiet moments of real-sockets.pcap."},
+	{name: "real-sockets.pcap", what: "Connections of many kinds at the same time, which enter every state."},
+	{name: "real-sockets.txtar",
+		what: "The output of ss -tan on both hosts at the quiet moments of real-sockets.pcap."},
 }
 
 func captureSockets() ([]file, error) {

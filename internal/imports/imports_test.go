@@ -25,9 +25,8 @@ const top = "../.."
 // root is the package of the module itself.
 const root = "."
 
-// allowed says what a package may import of the module; a name that ends in /... stands for all below. Packages that
-// are not listed are cmd's and those that serve tests and development: these may import everything. The compiler
-// refuses circles.
+// allowed lists the packages of the module that a package may import. A name that ends in /... stands for all packages
+// below. Packages of cmd, and those for tests and development, are not listed and may import everything.
 var allowed = map[string][]string{
 	"capture":      {"internal/fault", "internal/spare"},
 	"capture/live": {"capture", "internal/fault", "internal/spare"},
@@ -76,7 +75,7 @@ var allowed = map[string][]string{
 // free packages may import everything.
 var free = []string{"cmd/...", "internal/...", "report/internal/reporttest"}
 
-// A listed package is what `go list -json` tells of it.
+// A listed package has the fields that `go list -json` prints.
 type listed struct {
 	ImportPath string
 	Dir        string
@@ -87,7 +86,7 @@ type listed struct {
 
 func list(t *testing.T) (packages []listed) {
 	t.Helper()
-	// go test keeps a result until a file changes that the test itself has looked at, and go list is another process.
+	// go test caches a result until a file changes that the test itself has opened, but go list is another process.
 	if err := filepath.WalkDir(top, func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +110,7 @@ func list(t *testing.T) (packages []listed) {
 	}
 }
 
-// among reports that a package is one of several.
+// among reports whether a package is one of a list.
 func among(list []string, name string) bool {
 	return slices.ContainsFunc(list, func(one string) bool {
 		below, all := strings.CutSuffix(one, "...")
@@ -119,33 +118,32 @@ func among(list []string, name string) bool {
 	})
 }
 
-// Each package imports of the module what the table allows, and no more; and the table
-// names no package that is not there.
+// Each package imports only the packages of the module that the table allows. Each package of the table exists.
 func TestImports(t *testing.T) {
 	packages := list(t)
 	for _, p := range packages {
 		may, known := allowed[p.ImportPath]
 		if !known {
 			if !among(free, p.ImportPath) {
-				t.Errorf("%s is new: say in the table what it may import", p.ImportPath)
+				t.Errorf("%s is new: list in the table what it may import", p.ImportPath)
 			}
 			continue
 		}
 		for _, i := range p.Imports {
 			if name, own := strings.CutPrefix(i, module); own && !among(may, name) {
-				t.Errorf("%s imports %s", p.ImportPath, name)
+				t.Errorf("%s imports %s, which the table does not allow", p.ImportPath, name)
 			}
 		}
 	}
 	for name := range allowed {
 		if !slices.ContainsFunc(packages, func(p listed) bool { return p.ImportPath == name }) {
-			t.Errorf("there is no package %s", name)
+			t.Errorf("the table names %s, which does not exist", name)
 		}
 	}
 }
 
-// Only cmd knows flags, terminals and signals.
-func TestOnlyCmdKnowsTheTerminal(t *testing.T) {
+// Only cmd uses flags, terminals and signals.
+func TestOnlyCmdUsesTheTerminal(t *testing.T) {
 	for _, p := range list(t) {
 		if _, library := allowed[p.ImportPath]; !library {
 			continue
@@ -192,18 +190,18 @@ func TestForbiddenCalls(t *testing.T) {
 	}
 }
 
-// What package analyzer holds can be surveyed.
+// Package analyzer has few files.
 func TestAnalyzerIsSmall(t *testing.T) {
 	const most = 20
 	for _, p := range list(t) {
 		if p.ImportPath == "analyzer" && len(p.GoFiles) > most {
-			t.Errorf("analyzer has %d files, at most %d are wanted: what knows nothing of connections belongs below it",
+			t.Errorf("analyzer has %d files, want at most %d: code without connections belongs below it",
 				len(p.GoFiles), most)
 		}
 	}
 }
 
-// Every exported type with constants of its own says in words which it is.
+// Every exported type with constants of its own has a String method.
 func TestEveryEnumHasAString(t *testing.T) {
 	for _, p := range list(t) {
 		if _, library := allowed[p.ImportPath]; !library || strings.Contains(p.ImportPath, "internal") {
@@ -219,7 +217,7 @@ func TestEveryEnumHasAString(t *testing.T) {
 			for _, d := range file.Decls {
 				switch d := d.(type) {
 				case *ast.GenDecl:
-					// a single one is a value that is known, not a list of all
+					// a single constant is a known value, not a list of all values
 					if d.Tok != token.CONST || !d.Lparen.IsValid() {
 						continue
 					}
@@ -263,10 +261,10 @@ func TestArchitectureNamesExist(t *testing.T) {
 			name = "analyzer/" + name
 		}
 		if _, err := os.Stat(filepath.Join(top, name)); err != nil {
-			t.Errorf("there is no %s", n[1])
+			t.Errorf("docs/ARCHITECTURE.md names %s, which does not exist", n[1])
 		}
 	}
 	if found < 20 {
-		t.Errorf("only %d names were found", found)
+		t.Errorf("%d names were found, want at least 20", found)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// Sums are what records add up to, counted again in the plainest way.
+// Sums are the sums of records, counted again in the simplest way.
 type Sums struct {
 	Connections uint64
 	Packets     uint64 // of both sides
@@ -23,7 +23,7 @@ type Sums struct {
 	ids       map[uint64]bool
 }
 
-// NewSums has counted nothing yet.
+// NewSums returns empty sums.
 func NewSums() *Sums {
 	return &Sums{
 		outcomes: map[record.Outcome]uint64{}, teardowns: map[record.TeardownKind]uint64{},
@@ -32,7 +32,7 @@ func NewSums() *Sums {
 	}
 }
 
-// Add counts a record, and returns what is wrong with it.
+// Add counts a record, and returns its faults.
 func (s *Sums) Add(c *record.Connection) []string {
 	wrong := Connection(c)
 	if s.ids[c.ID] {
@@ -73,7 +73,7 @@ func (s *Sums) Add(c *record.Connection) []string {
 	return wrong
 }
 
-// Against returns where the summary and the listeners differ from the sums of the records.
+// Against returns the differences of the summary and the listeners from the sums of the records.
 func (s *Sums) Against(r *record.Result) (wrong []string) {
 	is := func(what string, got, want any) {
 		g, _ := json.Marshal(got)

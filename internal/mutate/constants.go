@@ -27,7 +27,7 @@ func (c *constant) String() string {
 // key names a constant in settings.go.
 func (c *constant) key() string { return c.dir + " " + c.name }
 
-// source is a file in which constants are looked for.
+// source is a file that is searched for constants.
 type source struct {
 	dir, path string
 	text      []byte
@@ -35,9 +35,9 @@ type source struct {
 	found     []constant
 }
 
-// constants finds the named numbers of a package: the constants, those in functions too; the variables of the package
-// and the numbers in its tables, as table[0], table[1]; and the fields in functions that are set to a duration. Those
-// counted by iota are words, not thresholds.
+// constants finds the named numbers of a package: constants, also those in functions; variables of the package and the
+// numbers in its tables, as table[0], table[1]; and fields that a function sets to a duration. Constants counted by
+// iota are words, not thresholds.
 func constants(dir string) ([]constant, error) {
 	pkg, err := build.ImportDir(dir, 0)
 	if err != nil {
@@ -85,7 +85,7 @@ func (s *source) constants(decl *ast.GenDecl) {
 	}
 }
 
-// variables finds those that are numbers, and the numbers in tables. The keys of a map are words, not thresholds.
+// variables finds variables that are numbers, and the numbers in tables. The keys of a map are words, not thresholds.
 func (s *source) variables(decl *ast.GenDecl) {
 	for _, spec := range decl.Specs {
 		spec := spec.(*ast.ValueSpec)
@@ -135,8 +135,8 @@ func (s *source) add(name string, value ast.Expr) {
 	})
 }
 
-// isNumber reports that an expression is made of a number that is not 0, or a duration, of operators and of names but
-// iota.
+// isNumber reports whether an expression contains a number other than 0, or a duration, and otherwise only operators
+// and names except iota.
 func isNumber(e ast.Expr) (number bool) {
 	other := false
 	ast.Inspect(e, func(n ast.Node) bool {
@@ -152,8 +152,8 @@ func isNumber(e ast.Expr) (number bool) {
 	return (number || hasUnit(e)) && !other
 }
 
-// isPlain reports that an expression is a number that is not 0, or a duration, and nothing else: where it is no
-// constant by its declaration.
+// isPlain reports whether an expression is a number other than 0, or a duration, and nothing else. It is for values
+// that are not declared as constants.
 func isPlain(e ast.Expr) bool {
 	if !isNumber(e) {
 		return false
@@ -189,7 +189,7 @@ func isPlain(e ast.Expr) bool {
 var types = map[string]bool{"int": true, "int32": true, "int64": true, "uint8": true, "uint16": true, "uint32": true,
 	"uint64": true, "float64": true}
 
-// hasUnit reports that an expression names a duration of package time.
+// hasUnit reports whether an expression names a duration of package time.
 func hasUnit(e ast.Expr) (unit bool) {
 	ast.Inspect(e, func(n ast.Node) bool {
 		if selector, ok := n.(*ast.SelectorExpr); ok {

@@ -48,7 +48,7 @@ func f() {
 	for _, c := range found {
 		names = append(names, c.name)
 		if source[c.from:c.to] != c.value {
-			t.Errorf("%v is not what stands there", &c)
+			t.Errorf("%v: the source has %q there", &c, source[c.from:c.to])
 		}
 	}
 	if want := []string{"limit", "lengths[0]", "lengths[1]", "systems[0]", "systems[1]", "systems[2]", "many", "pause",
@@ -66,7 +66,7 @@ func f() {
 	}
 }
 
-// What settings.go speaks of is there.
+// Each constant that settings.go names exists.
 func TestSettings(t *testing.T) {
 	t.Chdir("../..")
 	for key := range settings {
@@ -77,7 +77,7 @@ func TestSettings(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !slices.ContainsFunc(found, func(c constant) bool { return c.name == name }) {
-			t.Errorf("%s is not there any more", key)
+			t.Errorf("settings.go names %s, which does not exist", key)
 		}
 	}
 }

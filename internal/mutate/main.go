@@ -1,10 +1,10 @@
-// Mutate halves and doubles every named number of the tracker's packages, one at a time, and runs tests until one
-// fails: those of the same package, and then those of the tracker as a whole, ./analyzer. It lists what no test
-// notices, and fails then: either a boundary test is missing, or the number is no threshold and belongs into
-// settings.go.
+// Mutate halves and doubles every named number of the tracker's packages, one at a time. For each change it runs tests
+// until one fails: those of the same package, then those of the tracker as a whole, ./analyzer. It lists the changes
+// that no test notices, and fails if there is one: either a boundary test is missing, or the number is no threshold and
+// belongs into settings.go.
 //
-// The packages are those below ./analyzer, or the arguments, as ./analyzer/crowd. Sources are not changed: go build's
-// -overlay puts another file in the place of one.
+// The packages are those below ./analyzer, or the arguments, such as ./analyzer/crowd. Sources do not change: -overlay
+// of go build replaces a file.
 package main
 
 import (
@@ -27,7 +27,7 @@ func main() {
 	only := flag.String("only", "", "mutate only the constants whose names match this regular `expression`")
 	list := flag.Bool("list", false, "list the constants, with the reason if one is no threshold, and run nothing")
 	own := flag.Bool("own", false, "run the tests of the constant's own package only")
-	jobs := flag.Int("jobs", runtime.NumCPU(), "how many changes to try at the same time")
+	jobs := flag.Int("jobs", runtime.NumCPU(), "`NUMBER` of changes to try at the same time")
 	flag.Parse()
 	wanted, err := regexp.Compile(*only)
 	if err != nil {
@@ -60,7 +60,7 @@ func main() {
 		survivors += n
 	}
 	if survivors > 0 {
-		fmt.Printf("%d changes that no test notices\n", survivors)
+		fmt.Printf("no test notices %d of the changes\n", survivors)
 		os.Exit(1)
 	}
 }
@@ -70,7 +70,7 @@ func fail(err error) {
 	os.Exit(1)
 }
 
-// packages are the directories of those that are meant.
+// packages returns the directories of the packages that args name.
 func packages(args []string) (dirs []string, err error) {
 	if len(args) == 0 {
 		args = []string{"./analyzer/..."}
@@ -92,12 +92,12 @@ func packages(args []string) (dirs []string, err error) {
 	return dirs, nil
 }
 
-// checkSettings reports a setting of a package that is not there any more.
+// checkSettings reports a constant that settings.go names, but the package does not have.
 func checkSettings(dir string, found []constant) error {
 	for key := range settings {
 		if strings.HasPrefix(key, dir+" ") && !slices.ContainsFunc(found,
 			func(c constant) bool { return strings.HasPrefix(key+" ", c.key()+" ") }) {
-			return fmt.Errorf("settings.go speaks of %q, which is not there any more", key)
+			return fmt.Errorf("settings.go names %q, which does not exist", key)
 		}
 	}
 	return nil
@@ -106,7 +106,7 @@ func checkSettings(dir string, found []constant) error {
 // A mutant is a constant with another value.
 type mutant struct {
 	constant
-	change string // what is done to the value
+	change string // such as * 2
 }
 
 // key names a change in settings.go.
@@ -114,7 +114,7 @@ func (m *mutant) key() string { return m.constant.key() + " " + m.change }
 
 var changes = []string{"/ 2", "* 2"}
 
-// reasons is why a constant is not changed, or not in one way.
+// reasons says why a constant is not changed, or not in one way.
 func reasons(c *constant) string {
 	text := ""
 	for _, key := range []string{c.key(), c.key() + " " + changes[0], c.key() + " " + changes[1]} {
@@ -128,7 +128,7 @@ func reasons(c *constant) string {
 // A suite is the tests of a package.
 type suite struct {
 	dir   string
-	limit time.Duration // a change after which they take longer is noticed: a loop never ends
+	limit time.Duration // a change after which they take longer counts as noticed: a loop does not end
 }
 
 // measured are the suites that have run without a change.
@@ -142,14 +142,14 @@ func measure(dir string) (suite, error) {
 	s := suite{dir, time.Hour}
 	began := time.Now()
 	if failure := s.run(""); failure != "" {
-		return s, fmt.Errorf("the tests of %s fail as it is: %s", dir, failure)
+		return s, fmt.Errorf("the tests of %s fail without a change: %s", dir, failure)
 	}
 	s.limit = max(time.Minute, 10*time.Since(began))
 	measured[dir] = s
 	return s, nil
 }
 
-// run tries each change of a package's constants, and prints how many of them no test notices.
+// run tries each change of a package's constants, and returns the number that no test notices.
 func run(dir string, found []constant, own bool, jobs int) (survivors int, err error) {
 	var mutants []mutant
 	for _, c := range found {
@@ -218,7 +218,7 @@ func try(m *mutant, suites []suite) (failure string, err error) {
 		switch failure = s.run(overlay); failure {
 		case "":
 		case notBuilt:
-			return "", fmt.Errorf("%v %s: it does not compile, so nothing is known of it", &m.constant, m.change)
+			return "", fmt.Errorf("%v %s does not compile, so it is not tested", &m.constant, m.change)
 		default:
 			return s.dir + " " + failure, nil
 		}
@@ -227,7 +227,7 @@ func try(m *mutant, suites []suite) (failure string, err error) {
 }
 
 // run runs the tests, with an overlay if there is one, and returns the name of the first that failed, "" if none did.
-// Tests of real kernels, TestSet…, are left out: they take long, and fail on a busy machine for any threshold.
+// It skips tests of real kernels, TestSet…: they take long, and fail on a busy machine whatever the threshold.
 func (s *suite) run(overlay string) (failure string) {
 	out, err := exec.Command("go", "test", "-vet=off", "-failfast", "-count=1", "-timeout="+s.limit.String(),
 		"-skip=^TestSet", "-ldflags=-s -w", "-overlay="+overlay, "./"+s.dir).CombinedOutput()
@@ -242,7 +242,7 @@ const notBuilt = "does not compile"
 
 var failed = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 
-// firstFailure names what failed.
+// firstFailure names the first failure in the output of go test.
 func firstFailure(out string) string {
 	if name := failed.FindStringSubmatch(out); name != nil {
 		return name[1]

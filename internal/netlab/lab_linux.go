@@ -26,39 +26,39 @@ import (
 
 // Options describe the wire.
 type Options struct {
-	Delay time.Duration // one way; the capture is made half-way
-	VLAN  uint16        // the wire's, in captured frames; the hosts know nothing of it. 0 is none
-	// Fate decides about each frame with TCP in it, in the order in which the hosts send them; nil lets all pass. Calls
-	// do not overlap.
+	Delay time.Duration // one way; the capture is made in the middle of the wire
+	VLAN  uint16        // the VLAN tag of captured frames, 0 for none; the hosts do not see it
+	// Fate decides about each frame with TCP, in the order in which the hosts send them. Nil lets all pass. Calls do
+	// not overlap.
 	Fate func(Segment) Fate
 }
 
-// Fate is what becomes of a frame.
+// Fate is what happens to a frame.
 type Fate uint8
 
 // The fates.
 const (
 	Pass       Fate = iota // captured and delivered
 	LostBehind             // captured, not delivered
-	LostBefore             // neither
+	LostBefore             // neither captured nor delivered
 )
 
-// maxPackets bounds what a lab captures; further frames are still carried.
+// maxPackets is the most that a lab captures. Further frames are still delivered.
 const maxPackets = 100_000
 
-// Lab is two hosts and the wire between them. It keeps the sockets that were made in it until it is closed. Otherwise
-// the garbage collector would close unreferenced ones, with a FIN or RST in the middle of the test.
+// Lab is two hosts and the wire between them. It keeps their sockets until it is closed. Otherwise the garbage
+// collector would close unreferenced ones, with a FIN or RST in the middle of the test.
 type Lab struct {
 	Client, Server *Host
 
 	options  Options
 	carriers sync.WaitGroup
-	delivery sync.RWMutex // held for reading while a frame is given to a host
+	delivery sync.RWMutex // held for reading while a frame is delivered
 	watcher  atomic.Pointer[Watcher]
-	mu       sync.Mutex // guards what follows, and calls of Fate
+	mu       sync.Mutex // guards the fields below, and calls of Fate
 	packets  []capture.Packet
 	began    time.Time // the capture
-	underWay int       // frames that were taken from one host, and not yet given to the other
+	underWay int       // frames that were read from one host, and not yet delivered to the other
 	sockets  []io.Closer
 }
 
@@ -73,7 +73,8 @@ type Host struct {
 	lab       *Lab
 }
 
-// Start is New for tests: it skips the test, saying why, where a lab cannot be made, and closes the lab at its end.
+// Start is New for tests. It skips the test and prints the reason where it cannot make a lab. It closes the lab at the
+// test's end.
 func Start(tb testing.TB, o Options) *Lab {
 	tb.Helper()
 	lab, err := New(o)
@@ -107,7 +108,7 @@ func New(o Options) (*Lab, error) {
 	return l, nil
 }
 
-// Close takes the lab down, the wire first, so that no packet shows the end of the remaining connections.
+// Close ends the lab, the wire first, so that no packet shows the end of the remaining connections.
 func (l *Lab) Close() {
 	for _, h := range []*Host{l.Client, l.Server} {
 		if h.tap != nil {
@@ -116,7 +117,7 @@ func (l *Lab) Close() {
 	}
 	l.carriers.Wait()
 	for _, s := range l.sockets {
-		s.Close() // an error means that it is closed already
+		s.Close() // an error: it is closed already
 	}
 	for _, h := range []*Host{l.Client, l.Server} {
 		if h.namespace > 0 {
@@ -151,7 +152,7 @@ func (l *Lab) CaptureStart() time.Time {
 	return l.began
 }
 
-// Settle waits, for twenty seconds at most, until no frame is under way and no socket waits for an answer to its SYN or
+// Settle waits, at most twenty seconds, until no frame is under way and no socket waits for an answer to its SYN or
 // FIN.
 func (l *Lab) Settle() error {
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
@@ -167,28 +168,28 @@ func (l *Lab) Settle() error {
 			return nil
 		case time.Now().Before(deadline):
 		case i < 0:
-			return errors.New("there are always frames on the wire")
+			return errors.New("after 20 s there are still frames on the wire")
 		default:
-			return fmt.Errorf("the %s has its socket from %v to %v in %s still", sockets[i].Host.Name, sockets[i].Local,
-				sockets[i].Remote, sockets[i].State)
+			return fmt.Errorf("after 20 s the %s still has its socket from %v to %v in %s", sockets[i].Host.Name,
+				sockets[i].Local, sockets[i].Remote, sockets[i].State)
 		}
 	}
 }
 
-// Hold keeps frames from arriving until the function that it returns is called: they are sent and captured, and wait.
+// Hold stops the delivery of frames until the function that it returns is called. Frames are still sent and captured.
 func (l *Lab) Hold() (release func()) {
 	l.delivery.Lock()
 	return l.delivery.Unlock
 }
 
-// Idle reports that no frame is under way: each that a host has sent was delivered, or lost.
+// Idle reports whether no frame is under way: each that a host has sent was delivered or lost.
 func (l *Lab) Idle() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.underWay == 0 && !l.Client.hasSent() && !l.Server.hasSent()
 }
 
-// hasSent reports that the host has sent frames that are not read yet.
+// hasSent reports whether the host has sent frames that are not read yet.
 func (h *Host) hasSent() (has bool) {
 	raw, err := h.tap.SyscallConn()
 	if err != nil {
@@ -202,21 +203,21 @@ func (h *Host) hasSent() (has bool) {
 	return has
 }
 
-// carry takes the frames that a host sends to the other one, until the host's device is closed.
+// carry delivers the frames that a host sends to the other one, until the host's device is closed.
 func (l *Lab) carry(from *Host) {
 	defer l.carriers.Done()
 	type frame struct {
 		bytes []byte
 		due   time.Time
 	}
-	delayed := make(chan frame, 4096) // closed by the reader below; a full one only slows the host down
+	delayed := make(chan frame, 4096) // closed by the reader below; if it is full, the host only becomes slower
 	l.carriers.Add(1)
 	go func() {
 		defer l.carriers.Done()
 		for f := range delayed {
 			time.Sleep(time.Until(f.due))
 			l.delivery.RLock()
-			from.other.tap.Write(f.bytes) // an error means that the lab is being closed
+			from.other.tap.Write(f.bytes) // an error: the lab is being closed
 			l.delivery.RUnlock()
 			if w := l.watcher.Load(); w != nil {
 				w.look(from.other)
@@ -241,7 +242,7 @@ func (l *Lab) carry(from *Host) {
 	}
 }
 
-// take waits for a frame of a host. From then on it is under way, and in no moment between neither sent nor under way.
+// take waits for a frame of a host and counts it as under way. At no moment is it neither unread nor under way.
 func (l *Lab) take(from *Host, buffer []byte) (n int, err error) {
 	raw, err := from.tap.SyscallConn()
 	if err != nil {
@@ -303,7 +304,7 @@ func newNamespace() (fd int, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		runtime.LockOSThread() // and never unlocked: the thread, which is in the namespace, ends with the goroutine
+		runtime.LockOSThread() // never unlocked: the thread is in the namespace, and ends with the goroutine
 		if err = unshare(); err != nil {
 			return
 		}
@@ -341,8 +342,8 @@ func (h *Host) boot() error {
 	})
 }
 
-// quiet keeps neighbour discovery and router solicitation from an interface: a capture holds what
-// the test does and nothing else.
+// quiet turns neighbour discovery and router solicitation off on an interface, so that a capture holds only what the
+// test does.
 func (h *Host) quiet(device string) error {
 	for name, value := range map[string]string{"accept_dad": "0", "router_solicitations": "0", "addr_gen_mode": "1"} {
 		if err := h.sysctl("net.ipv6.conf."+device+"."+name, value); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -363,16 +364,16 @@ func setUp(command, lines string) error {
 	return nil
 }
 
-// unshare puts the thread into a new network namespace whose table of connections is small: it is read often, and the
-// whole machine's, which is the default, takes milliseconds.
+// unshare puts the thread into a new network namespace with a small table of connections. The table is read often, and
+// by default it is as large as the machine's: a read then takes milliseconds.
 func unshare() error {
-	for range 2 { // the second one gets what is set in the first
+	for range 2 { // the second one inherits what is set in the first
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("a new network namespace: %w", err)
 		}
 		for _, set := range []struct{ name, value string }{
 			{"tcp_child_ehash_entries", "1024"}, // since Linux 6.1
-			{"tcp_max_syn_backlog", "4096"},     // which Linux makes a share of that
+			{"tcp_max_syn_backlog", "4096"},     // by default a share of that
 			{"tcp_max_tw_buckets", "65536"},
 		} {
 			if err := os.WriteFile("/proc/sys/net/ipv4/"+set.name, []byte(set.value), 0); err != nil &&
@@ -410,11 +411,11 @@ func (h *Host) Frames() (n int, err error) {
 // MAC is the address of the host's interface.
 func (h *Host) MAC() net.HardwareAddr { return net.HardwareAddr{2, 0, 198, 18, 0, h.IP4.As4()[3]} }
 
-// Do runs f on a thread inside the host's namespace: sockets made in it, and commands run in it, belong to the host.
+// Do runs f on a thread inside the host's namespace. Sockets and commands that f makes belong to the host.
 func (h *Host) Do(f func() error) error {
 	failed := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and never unlocked, see boot
+		runtime.LockOSThread() // never unlocked, see newNamespace
 		if err := unix.Setns(h.namespace, unix.CLONE_NEWNET); err != nil {
 			failed <- fmt.Errorf("enter the namespace of the %s: %w", h.Name, err)
 			return
@@ -424,7 +425,7 @@ func (h *Host) Do(f func() error) error {
 	return <-failed
 }
 
-// Sysctl sets a kernel parameter of the host, as net.ipv4.tcp_syn_retries.
+// Sysctl sets a kernel parameter of the host, such as net.ipv4.tcp_syn_retries.
 func (h *Host) Sysctl(name, value string) error {
 	return h.Do(func() error { return h.sysctl(name, value) })
 }
@@ -500,7 +501,7 @@ func (l *Lab) ConnectTo(d *net.Dialer, to netip.AddrPort) (client, server *net.T
 }
 
 // stopListening frees the port of a listener at once. A child process that has not begun its program yet holds the
-// socket too, and it would go on to listen after Close.
+// socket too, and would keep it listening after Close.
 func stopListening(l *net.TCPListener) {
 	if raw, err := l.SyscallConn(); err == nil {
 		raw.Control(func(fd uintptr) { unix.Shutdown(int(fd), unix.SHUT_RD) })

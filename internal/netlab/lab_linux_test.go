@@ -12,7 +12,7 @@ import (
 	"github.com/tcplife/tcplife/internal/netlab"
 )
 
-// TestLab opens and closes a connection whose first SYN is lost, and looks at the capture and at the kernels' states.
+// TestLab opens and closes a connection whose first SYN is lost, and checks the capture and the kernels' states.
 func TestLab(t *testing.T) {
 	syns := 0
 	lab := netlab.Start(t, netlab.Options{
@@ -76,7 +76,7 @@ func TestLab(t *testing.T) {
 		t.Errorf("the capture holds %d packets, %d segments, %d bad checksums", stats.Packets, stats.Segments,
 			stats.BadTCPChecksums)
 	}
-	// On a slow machine the kernels may send something again.
+	// On a slow machine the kernels may retransmit.
 	var flags []flows.Flags
 	var at []int64
 	for _, s := range segments {
@@ -90,10 +90,10 @@ func TestLab(t *testing.T) {
 	if !slices.Equal(slices.Compact(slices.Clone(flags)), want) || synAck < 2 {
 		t.Errorf("the capture holds %v, want two SYNs and then each of %v", flags, want)
 	} else if rtt := time.Duration(at[synAck] - at[1]); rtt < 20*time.Millisecond {
-		t.Errorf("SYN-ACK %v after the second SYN in the middle of a wire of 20ms", rtt)
+		t.Errorf("SYN-ACK %v after the second SYN, want at least the 20ms of the wire", rtt)
 	}
 
-	// States that nobody waited for may have been over before they were looked for.
+	// The watcher may miss states that the test did not wait for.
 	for _, end := range []struct {
 		host *netlab.Host
 		want []string
@@ -108,7 +108,7 @@ func TestLab(t *testing.T) {
 			}
 			next := slices.Index(want, o.State)
 			if next < 0 {
-				t.Errorf("the kernel of the %s went to %s, want one of %v", end.host.Name, o.State, want)
+				t.Errorf("the kernel of the %s entered %s, want one of %v", end.host.Name, o.State, want)
 				break
 			}
 			want = want[next+1:]
@@ -116,8 +116,8 @@ func TestLab(t *testing.T) {
 	}
 }
 
-// Children of this process hold its listening socket until they begin their program, so the port must be freed
-// whoever holds it.
+// Children of this process hold its listening socket until they begin their program. The port must be free
+// nevertheless.
 func TestPortIsFreedAtOnce(t *testing.T) {
 	lab := netlab.Start(t, netlab.Options{})
 	done := make(chan struct{})

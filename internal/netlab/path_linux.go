@@ -16,18 +16,18 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// Path is three hosts in a row, client, router and server, and the two wires between them. Captures are made at both
-// ends of each wire: Points[0] at the client, [1] and [2] inside and outside of the router, [3] at the server.
+// Path is three hosts in a row, client, router and server, and the two wires between them. It captures at both ends of
+// each wire: Points[0] at the client, [1] and [2] inside and outside of the router, [3] at the server.
 type Path struct {
 	Client, Router, Server *Host
-	Points                 [4][]capture.Packet // in order of time, numbered from 1; read them after Stop
-	// of each frame with TCP over a wire, in the order in which they began; likewise
+	Points                 [4][]capture.Packet // in order of time, numbered from 1; to be read after Stop
+	// one for each frame with TCP over a wire, in the order in which they began; to be read after Stop
 	Trips []*Trip
 
 	fate     func(*Trip, Segment) Handling
 	taps     [4]*os.File
 	carriers sync.WaitGroup
-	mu       sync.Mutex // guards what is captured, and calls of fate
+	mu       sync.Mutex // guards Points and Trips, and calls of fate
 	sockets  []io.Closer
 }
 
@@ -35,7 +35,7 @@ type Path struct {
 type Trip struct {
 	From, To int      // points
 	Sent     uint64   // its packet at From
-	Received []uint64 // its packets at To: none of one that was lost, two of one that was doubled
+	Received []uint64 // its packets at To: none if it was lost, two if it was duplicated
 	Segment  Segment
 	Handling Handling
 }
@@ -46,7 +46,7 @@ type Handling struct {
 	Hold         time.Duration
 }
 
-// The addresses of a path, of RFC 2544: of the client, the server, and the router on the side of each.
+// The addresses of a path, from RFC 2544: the client's, the server's, and the router's on the side of each.
 var (
 	PathClient  = netip.MustParseAddr("198.18.0.1")
 	PathServer  = netip.MustParseAddr("198.19.0.1")
@@ -56,12 +56,12 @@ var (
 
 const (
 	wireDelay = time.Millisecond
-	maxTrips  = 100_000 // further frames are carried, and not captured
+	maxTrips  = 100_000 // further frames are delivered, and not captured
 )
 
-// StartPath makes a path whose router follows an nftables script (its interfaces are inside and outside). It skips the
-// test, saying why, where that cannot be made, and takes the path down at the test's end. Fate decides about each frame
-// with TCP in it; nil lets all pass.
+// StartPath makes a path whose router applies an nftables script (its interfaces are inside and outside). It skips the
+// test and prints the reason where it cannot make a path. It stops the path at the test's end. Fate decides about each
+// frame with TCP. Nil lets all pass.
 func StartPath(tb testing.TB, nft string, fate func(*Trip, Segment) Handling) *Path {
 	tb.Helper()
 	p := &Path{
@@ -69,7 +69,7 @@ func StartPath(tb testing.TB, nft string, fate func(*Trip, Segment) Handling) *P
 	}
 	tb.Cleanup(p.Stop)
 	if err := p.boot(nft); err != nil {
-		tb.Skip("no path of network namespaces here:", err)
+		tb.Skip("cannot make a path of network namespaces:", err)
 	}
 	for from, to := range [...]int{1, 0, 3, 2} {
 		p.carriers.Add(1)
@@ -127,7 +127,7 @@ func (p *Path) boot(nft string) error {
 	return nil
 }
 
-// Stop takes the wires down, and the hosts after them, so that no packet shows the end of the remaining connections.
+// Stop removes the wires, and then the hosts, so that no packet shows the end of the remaining connections.
 func (p *Path) Stop() {
 	for _, tap := range p.taps {
 		if tap != nil {
@@ -174,19 +174,19 @@ func (p *Path) Listen(port uint16) (l *net.TCPListener, err error) {
 	return l, err
 }
 
-// hold keeps a socket until the path is taken down.
+// hold keeps a socket until Stop.
 func (p *Path) hold(s io.Closer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sockets = append(p.sockets, s)
 }
 
-// carry takes frames from one end of a wire to the other until its device is closed.
+// carry delivers frames from one end of a wire to the other until its device is closed.
 func (p *Path) carry(from, to int) {
 	defer p.carriers.Done()
 	type frame struct {
 		bytes []byte
-		trip  *Trip // nil for what is not captured
+		trip  *Trip // nil if the frame is not captured
 		due   time.Time
 	}
 	ordered := make(chan frame, 4096)
@@ -198,7 +198,7 @@ func (p *Path) carry(from, to int) {
 		if f.trip != nil {
 			f.trip.Received = append(f.trip.Received, p.capture(to, f.bytes))
 		}
-		p.taps[to].Write(f.bytes) // an error means that the path is being taken down
+		p.taps[to].Write(f.bytes) // an error: the path is being stopped
 	}
 	p.carriers.Add(1)
 	go func() {
@@ -241,7 +241,7 @@ func (p *Path) carry(from, to int) {
 	}
 }
 
-// begin captures a frame that a host has sent, and returns its fate, nil for a frame without TCP.
+// begin captures a frame that a host has sent, and returns its trip. It returns nil for a frame without TCP.
 func (p *Path) begin(from, to int, frame []byte) *Trip {
 	protocol, segment := parse(frame)
 	if protocol != unix.IPPROTO_TCP {

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// Socket is a TCP socket as its kernel has it.
+// Socket is a TCP socket as the kernel shows it.
 type Socket struct {
 	Host          *Host
 	Local, Remote netip.AddrPort
 	State         string // as in a connection's record
 }
 
-// Sockets returns the sockets of both hosts without the listening ones: what ss -tan shows.
+// Sockets returns the sockets of both hosts, without the listening ones, as ss -tan shows them.
 func (l *Lab) Sockets() ([]Socket, error) {
 	var sockets []Socket
 	for _, h := range []*Host{l.Client, l.Server} {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Observation is the beginning of a state of a socket, as its kernel has it.
+// Observation is the begin of a socket's state, as the kernel shows it.
 type Observation struct {
 	At            time.Time // when it was first seen, at most half a millisecond late
 	Host          *Host
@@ -23,10 +23,10 @@ type Observation struct {
 	State         string // as in a connection's record; CLOSED when the socket is gone
 }
 
-// Watcher records the states of the sockets of both hosts: it looks every half millisecond, and whenever a host has
-// been given a frame. So it misses only states through which one segment leads, or an application that closes at once.
-// (The kernel's trace point sock:inet_sock_set_state misses none, but does not know of embryonic connections and those
-// in TIME_WAIT.)
+// Watcher records the states of the sockets of both hosts. It reads them every half millisecond, and after each frame
+// that a host receives. So it misses only states that a socket leaves at once, by the same segment or because the
+// application closes. (The kernel's trace point sock:inet_sock_set_state misses none, but does not show embryonic
+// connections and those in TIME_WAIT.)
 type Watcher struct {
 	lab     *Lab
 	stop    chan struct{}
@@ -84,7 +84,7 @@ func (w *Watcher) close() {
 	w.tables = nil
 }
 
-// Await waits, for ten seconds at most, until some socket of the host has been seen in the state.
+// Await waits, at most ten seconds, until a socket of the host has been seen in the state.
 func (w *Watcher) Await(h *Host, state string) error {
 	seen := func() (bool, error) {
 		w.mu.Lock()
@@ -97,7 +97,7 @@ func (w *Watcher) Await(h *Host, state string) error {
 			return err
 		}
 	}
-	return fmt.Errorf("no socket of the %s has been in the state %s", h.Name, state)
+	return fmt.Errorf("no socket of the %s was in the state %s within 10 s", h.Name, state)
 }
 
 func (w *Watcher) run() {
@@ -113,7 +113,7 @@ func (w *Watcher) run() {
 	}
 }
 
-// look takes down what has changed at a host; nil is both.
+// look records the changes at a host, or at both if h is nil.
 func (w *Watcher) look(h *Host) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -127,7 +127,7 @@ func (w *Watcher) look(h *Host) {
 	}
 }
 
-// table is /proc/net/tcp or tcp6 of a host, and the states it showed last.
+// table is /proc/net/tcp or tcp6 of a host, and the states that it showed last.
 type table struct {
 	host   *Host
 	file   *os.File
@@ -164,7 +164,7 @@ func (t *table) poll() ([]Observation, error) {
 	return observed, nil
 }
 
-// kernelStates are the numbers of include/net/tcp_states.h. The last one is a connection's request in the listener.
+// kernelStates has the numbers of include/net/tcp_states.h. The last one is an attempt in a listener.
 var kernelStates = [...]string{
 	1: "ESTABLISHED", "SYN_SENT", "SYN_RCVD", "FIN_WAIT_1", "FIN_WAIT_2", "TIME_WAIT", "CLOSED", "CLOSE_WAIT",
 	"LAST_ACK",

@@ -1,8 +1,8 @@
-// Package pack writes values as bytes and reads them again, for those who take them to another process of the same
-// program: both must have the same types. It knows no names and no versions, so it is not for files that stay.
+// Package pack writes values as bytes and reads them again, for a transfer to another process of the same program: both
+// must have the same types. The bytes have no names and no versions, so they are not for files to keep.
 //
-// All fields of a struct are packed, those too that are not exported. A nil slice and an empty one are kept apart, and
-// so are a nil pointer and one to a zero value. There must be no maps, interfaces, channels, functions and circles.
+// All fields of a struct are packed, also those that are not exported. A nil slice and an empty one stay different, and
+// so do a nil pointer and one to a zero value. There must be no maps, interfaces, channels, functions and cycles.
 package pack
 
 import (
@@ -19,19 +19,19 @@ import (
 // A Codec packs values of type T.
 type Codec[T any] struct{ codec codec }
 
-// Of is the Codec of a type. It panics if the type holds what cannot be packed.
+// Of returns the Codec of a type. It panics if the type contains one that cannot be packed.
 func Of[T any]() Codec[T] { return Codec[T]{codecOf(reflect.TypeFor[T]())} }
 
 // Append appends *v.
 func (c Codec[T]) Append(b []byte, v *T) []byte { return c.codec.append(b, unsafe.Pointer(v)) }
 
-// Read reads into *v what Append has appended, and returns the rest of b. It overwrites *v, and shares no memory with
-// b.
+// Read reads a value that Append has appended into *v, and returns the rest of b. It overwrites *v, which shares no
+// memory with b.
 func (c Codec[T]) Read(b []byte, v *T) ([]byte, error) { return c.codec.read(b, unsafe.Pointer(v)) }
 
 var errShort = errors.New("unpack: the bytes end too early")
 
-// codec packs and reads the value that is at an address.
+// codec packs and reads the value at an address.
 type codec struct {
 	append func([]byte, unsafe.Pointer) []byte
 	read   func([]byte, unsafe.Pointer) ([]byte, error)
@@ -148,7 +148,7 @@ func unsigned[T uint8 | uint16 | uint32 | uint64]() codec {
 	}
 }
 
-// length reads how many bytes or elements follow, each of one byte at least.
+// length reads the number of bytes or elements that follow. Each has at least one byte.
 func length(b []byte) (n int, rest []byte, err error) {
 	x, width := binary.Uvarint(b)
 	if width <= 0 || x > uint64(len(b)-width) {
@@ -235,7 +235,7 @@ func structCodec(t reflect.Type) codec {
 	}
 }
 
-// A slice is its length and 1, or 0 for nil, and its elements.
+// A slice is packed as its length plus 1, or 0 for nil, and its elements.
 func sliceCodec(t reflect.Type) codec {
 	if t.Elem().Kind() == reflect.Uint8 {
 		return bytesCodec()
@@ -257,7 +257,7 @@ func sliceCodec(t reflect.Type) codec {
 		},
 		func(b []byte, p unsafe.Pointer) (_ []byte, err error) {
 			x, width := binary.Uvarint(b)
-			if width <= 0 || x > uint64(len(b)) { // each element takes a byte at least
+			if width <= 0 || x > uint64(len(b)) { // each element has at least a byte
 				return nil, errShort
 			}
 			b = b[width:]

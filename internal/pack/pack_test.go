@@ -54,7 +54,7 @@ func full() everything {
 	}
 }
 
-// What is read is what was packed, to the difference between nil and empty; one value after the other.
+// Read returns the packed values, one after the other. It keeps the difference between nil and empty.
 func TestRoundTrip(t *testing.T) {
 	c := Of[everything]()
 	first, second := full(), everything{Text: "second"}
@@ -69,7 +69,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// Bytes that are cut or wrong are an error, and take no memory for what is not there.
+// Bytes that are cut or wrong are an error, and allocate no memory for missing elements.
 func TestCutBytesAreAnError(t *testing.T) {
 	c := Of[everything]()
 	v := full()
@@ -77,20 +77,20 @@ func TestCutBytesAreAnError(t *testing.T) {
 	for n := range b {
 		var got everything
 		if _, err := c.Read(b[:n:n], &got); err == nil {
-			t.Errorf("%d of %d bytes were read", n, len(b))
+			t.Errorf("no error for %d of %d bytes", n, len(b))
 		}
 	}
 	var list []uint64
 	if _, err := Of[[]uint64]().Read([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, &list); err == nil {
-		t.Error("a length beyond the bytes was read")
+		t.Error("no error for a length beyond the bytes")
 	}
 }
 
-// A type that cannot be packed is noticed at once.
+// Of panics for a type that cannot be packed.
 func TestNoMaps(t *testing.T) {
 	defer func() {
 		if recover() == nil {
-			t.Error("a map was taken")
+			t.Error("no panic for a map")
 		}
 	}()
 	Of[struct{ m map[string]int }]()

@@ -7,16 +7,16 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// A Link takes frames from one element to the next.
+// A Link delivers frames from one element to the next.
 type Link struct {
 	Name   string
 	Delay  time.Duration
-	Jitter time.Duration // each frame takes up to so much longer; they stay in order
+	Jitter time.Duration // each frame has up to this delay more; frames stay in order
 	Loss   float64
-	Hold   float64 // of frames, which are held back and overtaken
+	Hold   float64 // the share of frames that are held back and overtaken
 	Held   [2]time.Duration
 	Double float64
-	Split  bool // frames above an Ethernet frame leave as several (TSO)
+	Split  bool // frames larger than an Ethernet frame leave in parts (TSO)
 
 	last [2]int64
 }
@@ -52,7 +52,7 @@ func (l *Link) inOrder(s *Sim, at int, f *Frame, w Way, delay time.Duration) {
 	s.after(time.Duration(due-s.now), func() { s.forward(at, f, w) })
 }
 
-// split sends the parts of a frame, each with the next identification, as a card does.
+// split sends the parts of a frame, each with the next IP identification, as a network card does.
 func (l *Link) split(s *Sim, at int, f *Frame, w Way) {
 	whole := f.row
 	for offset, id := 0, f.ID; offset < f.Len; offset, id = offset+mss, id+1 {
@@ -67,10 +67,10 @@ func (l *Link) split(s *Sim, at int, f *Frame, w Way) {
 	whole.Whole = true
 }
 
-// A Box is a router with the further functions that its fields ask for.
+// A Box is a router with the functions that its fields ask for.
 type Box struct {
 	Name   string
-	Bridge bool // leaves the TTL alone
+	Bridge bool // does not change the TTL
 	// Drop reports whether it drops a frame, Reject whether it also answers the frame with an RST.
 	Drop, Reject func(f *Frame, w Way) bool
 	SNAT         netip.Addr                        // hides clients behind this address, with new ports
@@ -80,7 +80,7 @@ type Box struct {
 	Strip        func(o *flows.Options)
 	NewIDs       bool // gives each frame another IP identification
 	SynProxy     bool
-	// Forget resets a connection in both directions when it was silent for so long.
+	// Forget is the silence after which it resets a connection in both directions.
 	Forget time.Duration
 
 	delayed [2]int64
@@ -91,7 +91,7 @@ type Box struct {
 	ids     uint16
 }
 
-// boxFlow is what a box knows of a connection.
+// boxFlow has what a box remembers about a connection.
 type boxFlow struct {
 	shift     [2]uint32
 	shifted   [2]bool
@@ -130,7 +130,7 @@ func (b *Box) take(s *Sim, at int, f *Frame, w Way) {
 		c.forgotten = true
 		s.drop(at, f, b.Name)
 		b.reset(s, at, f, w)
-		// And to the other side, as if this one had sent it.
+		// The other side gets an RST too, as if this side had sent it.
 		g := f.plain()
 		b.translate(g, w, c)
 		g.Flags, g.Ack, g.Len, g.TTL, g.ID, g.Window, g.Options = flows.RST, 0, 0, 64, 0, 0, flows.Options{}
@@ -167,14 +167,14 @@ func (b *Box) pass(s *Sim, at int, then func(), w Way) {
 	s.after(time.Duration(due-s.now), then)
 }
 
-// plain is a frame without its journey.
+// plain returns a copy of the frame without its row.
 func (f *Frame) plain() *Frame {
 	g := *f
 	g.row = nil
 	return &g
 }
 
-// reset answers a frame by an RST, as its receiver would.
+// reset answers a frame with an RST, as its receiver would.
 func (b *Box) reset(s *Sim, at int, f *Frame, w Way) {
 	g := &Frame{Src: f.Dst, Dst: f.Src, Flags: flows.RST, Seq: f.Ack, TTL: 64}
 	if !f.Flags.Has(flows.ACK) {
@@ -234,8 +234,8 @@ func (b *Box) translate(f *Frame, w Way, c *boxFlow) {
 	}
 }
 
-// proxy answers a SYN in the server's place, and opens its own connection to the server when the client has shown that
-// it is there (as netfilter's SYNPROXY). It reports whether the frame goes no further.
+// proxy answers a SYN in the server's place. It opens its own connection to the server after the client's ACK, as
+// netfilter's SYNPROXY does. It reports whether the frame ends here.
 func (b *Box) proxy(s *Sim, at int, f *Frame, w Way, c *boxFlow) bool {
 	p := &c.proxy
 	answer := func(flags flows.Flags, seq, ack uint32, src, dst netip.AddrPort, options flows.Options, w Way) {

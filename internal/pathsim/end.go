@@ -10,7 +10,7 @@ import (
 // Traffic is what a connection does: exchanges of a request and a response, then a close.
 type Traffic struct {
 	Client, Server netip.AddrPort // as the client's side sees them
-	Target         netip.AddrPort // the server's own address, if it is another one
+	Target         netip.AddrPort // the server's own address, if it is different
 	At             time.Duration
 	Exchanges      int
 	Request        int // bytes
@@ -18,9 +18,9 @@ type Traffic struct {
 	Think          time.Duration // between exchanges
 	NoStamps       bool          // no timestamps
 	NoID           bool          // IP identification 0, as in IPv6
-	Abort          bool          // the client ends it by an RST
+	Abort          bool          // the client ends it with an RST
 	NoListener     bool          // the server refuses
-	Segment        int           // bytes of a segment; 0 is 1448. Above, it is for the link to split (TSO).
+	Segment        int           // bytes of a segment; 0 is 1448. The link splits larger ones (TSO).
 	Idle           time.Duration // silence before the last exchange
 }
 
@@ -32,7 +32,7 @@ const (
 	inFlight = 12 // segments
 )
 
-// Connect plays a connection. It returns its number.
+// Connect adds a connection and returns its number.
 func (s *Sim) Connect(t Traffic) int {
 	n := s.conns
 	s.conns++
@@ -149,7 +149,7 @@ func (e *end) disarm() {
 	}
 }
 
-// timeout sends the first unacknowledged segment again.
+// timeout retransmits the first unacknowledged segment.
 func (e *end) timeout() {
 	if e.dead || e.una == e.nxt {
 		return
@@ -183,7 +183,7 @@ func (e *end) resend() {
 	}
 }
 
-// push sends what may be sent.
+// push sends the data and the FIN that may be sent now.
 func (e *end) push() {
 	limit := e.una + inFlight*mss
 	for {
@@ -212,7 +212,7 @@ func (e *end) push() {
 	}
 }
 
-// receive takes in a frame.
+// receive processes a frame.
 func (e *end) receive(f *Frame) {
 	if e.dead {
 		return
@@ -281,7 +281,7 @@ func (e *end) receive(f *Frame) {
 	}
 }
 
-// acked takes in an acknowledgement.
+// acked processes an acknowledgement.
 func (e *end) acked(f *Frame) {
 	if !f.Flags.Has(flows.ACK) || int32(f.Ack-e.nxt) > 0 {
 		return
@@ -308,7 +308,7 @@ func (e *end) acked(f *Frame) {
 	}
 }
 
-// data takes in text and FIN.
+// data processes text and FIN.
 func (e *end) data(f *Frame) {
 	if f.Flags.Has(flows.FIN) {
 		e.finAt, e.finSeen = f.Seq+uint32(f.Len), true
@@ -337,7 +337,7 @@ func (e *end) data(f *Frame) {
 	}
 	sent := e.nxt
 	e.react(fin)
-	if e.nxt == sent { // nothing carried the acknowledgement
+	if e.nxt == sent { // no data carried the acknowledgement
 		e.transmit(flows.ACK, e.nxt, 0)
 	}
 }
@@ -361,7 +361,7 @@ func (e *end) react(fin bool) {
 	}
 }
 
-// next has the client begin the next exchange, or close.
+// next begins the client's next exchange, or its close.
 func (e *end) next() {
 	t := &e.traffic
 	if e.exchanges == t.Exchanges {

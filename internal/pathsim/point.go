@@ -12,18 +12,18 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// A Point captures what passes it.
+// A Point captures the frames that pass it.
 type Point struct {
 	Name   string
-	Offset time.Duration // its clock is ahead
-	Drift  float64       // and faster, in parts per million
+	Offset time.Duration // of its clock
+	Drift  float64       // of its clock, in parts per million
 	From   time.Duration // begins to capture
 	Until  time.Duration // ends; 0 is never
 	Delete float64       // the share of frames that its capture loses
-	Tell   bool          // and it says how many
+	Tell   bool          // the capture says how many it lost
 	Only   *Way          // captures one direction
 	Filter func(*Frame) bool
-	Merge  bool // captures frames that come together as one (GRO)
+	Merge  bool // captures frames that arrive together as one (GRO)
 
 	index   int
 	records []*captured
@@ -81,7 +81,7 @@ func (p *Point) number() {
 	}
 }
 
-// note writes a packet's number into a row, and into those that were doubled or split off behind the point.
+// note writes a packet's number into a row, and into the rows that were duplicated or split off behind the point.
 func (r *Row) note(point int, packet uint64) {
 	r.Passed[point].Packet = packet
 	for _, d := range r.derived {
@@ -91,12 +91,12 @@ func (r *Row) note(point int, packet uint64) {
 	}
 }
 
-// longest is more than any link delays a frame. Nobody can know whether a frame that was due so shortly before a
-// capture's end came after it.
+// longest is above the delay of any link. Nothing shows whether a frame that was due this shortly before a capture's
+// end came after it.
 const longest = 25 * time.Millisecond
 
 // complete reports whether the point's capture shows that it holds each frame that passes, or would have passed, at a
-// moment: it began with its first packet, as far as anybody knows.
+// moment. The capture counts as begun with its first packet.
 func (p *Point) complete(at int64, f *Frame, w Way) bool {
 	if len(p.records) == 0 {
 		return false
@@ -112,7 +112,7 @@ func (p *Point) clock(at int64) int64 {
 	return Epoch + at + int64(p.Offset) + int64(math.Round(float64(at)*p.Drift/1e6))
 }
 
-// Packets are the capture.
+// Packets returns the capture.
 func (p *Point) Packets() []capture.Packet {
 	var packets []capture.Packet
 	for i, c := range p.records {
@@ -149,7 +149,7 @@ func (p *Point) Write(path string) error {
 	return file.Close()
 }
 
-// bytes is the frame on Ethernet with right checksums.
+// bytes returns the frame on Ethernet with correct checksums.
 func (f *Frame) bytes() []byte {
 	be := binary.BigEndian
 	var options []byte

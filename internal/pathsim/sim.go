@@ -35,37 +35,37 @@ type Frame struct {
 	row *Row
 }
 
-// A Row is the journey of one frame: where it was captured, and what became of it.
+// A Row records what happened to one frame, and where it was captured.
 type Row struct {
 	Conn   int // the connection's number
 	Way    Way
 	Sent   Frame  // as its maker sent it
 	MadeBy string // the element that made it; empty for the endpoints
-	Born   int    // and its place on the path
-	CopyOf *Row   // it was doubled; what it has of Passed before that is the other one's
-	PartOf *Row   // it is a part of that one, which was split
+	Born   int    // the element's place on the path
+	CopyOf *Row   // the frame that it is a duplicate of; both have the same Passed before that place
+	PartOf *Row   // the frame that it was split from
 	Whole  bool   // it was split
 	LostAt string // the element that dropped it; empty if it arrived
-	Died   int    // and its place, or -1
+	Died   int    // the element's place, or -1
 	HeldAt string // the link that held it back,
 	Held   time.Duration
 	Passed []Sighting // by point
 
-	derived   []*Row // doubled or split off
-	doubledAt int    // with CopyOf: the place of the element that did it
+	derived   []*Row // duplicated or split off
+	doubledAt int    // with CopyOf: the place of the element that made the duplicate
 }
 
 // A Sighting is a frame at a point. Packet is its number there, 0 if it was not captured.
 type Sighting struct {
 	At     int64
-	Passed bool // it came by, captured or not
+	Passed bool // it passed the point, captured or not
 	Packet uint64
 	Frame  Frame
 }
 
 // An Element is a part of the path.
 type Element interface {
-	// take gets a frame that comes from one side, and hands it on by s.forward, at once or later.
+	// take receives a frame from one side, and passes it on with s.forward, at once or later.
 	take(s *Sim, at int, f *Frame, w Way)
 }
 
@@ -84,12 +84,12 @@ type Sim struct {
 	same     []map[uint64]uint64 // Canonical
 }
 
-// New makes a simulation. The same seed makes the same one.
+// New makes a simulation. The same seed makes the same simulation.
 func New(seed uint64) *Sim {
 	return &Sim{Rand: rand.New(rand.NewPCG(seed, 7)), hosts: map[[2]netip.AddrPort]*end{}, passive: map[int]*end{}}
 }
 
-// Path lays the elements from the client's side to the server's.
+// Path sets the elements of the path, from the client to the server.
 func (s *Sim) Path(elements ...Element) {
 	s.elements = elements
 	for _, e := range elements {
@@ -100,7 +100,7 @@ func (s *Sim) Path(elements ...Element) {
 	}
 }
 
-// Run plays until nothing is left to happen, or for a day.
+// Run runs the simulation until no event is left, or for a day.
 func (s *Sim) Run() {
 	for len(s.events) > 0 && s.now < int64(24*time.Hour) {
 		e := heap.Pop(&s.events).(*event)
@@ -133,7 +133,7 @@ func (s *Sim) emit(f *Frame, w Way, conn int, madeBy string, at int) {
 	s.forward(at, f, w)
 }
 
-// forward hands a frame from an element to the next one; -1 and len(elements) are the hosts.
+// forward passes a frame from an element to the next one; -1 and len(elements) are the hosts.
 func (s *Sim) forward(from int, f *Frame, w Way) {
 	to := from + 1
 	if w == ToClient {
@@ -153,7 +153,7 @@ func (s *Sim) forward(from int, f *Frame, w Way) {
 	s.elements[to].take(s, to, f, w)
 }
 
-// drop notes that an element drops a frame.
+// drop records that an element drops a frame.
 func (s *Sim) drop(at int, f *Frame, why string) { f.row.LostAt, f.row.Died = why, at }
 
 // double makes a second copy of a frame, with its own row in the truth.

@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/compare")
 
-// stories are what docs/COMPARE.md tells, each by captures at four points.
+// stories are the examples of docs/COMPARE.md, each with captures at four points.
 var stories = map[string]func(fw *pathsim.Box, outer *pathsim.Link, server *pathsim.Point, t *pathsim.Traffic){
 	"syn-ack-lost": func(fw *pathsim.Box, _ *pathsim.Link, _ *pathsim.Point, _ *pathsim.Traffic) {
 		n := 0
@@ -41,7 +41,7 @@ var stories = map[string]func(fw *pathsim.Box, outer *pathsim.Link, server *path
 	},
 }
 
-// TestStories keeps the captures of docs/COMPARE.md what the simulation makes.
+// TestStories checks that the captures of docs/COMPARE.md are those that the simulation makes.
 func TestStories(t *testing.T) {
 	for name, set := range stories {
 		s := pathsim.New(3)

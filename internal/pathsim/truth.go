@@ -12,8 +12,8 @@ type Verdict struct {
 	Kind     string // lost, born, altered, delayed, duplicated, reordered
 	Between  [2]int // neighbouring points
 	Way      Way
-	At       int    // the point at which the frame is named,
-	Packet   uint64 // and its number there
+	At       int    // the point that Packet counts at
+	Packet   uint64 // the frame's number there
 	Row      *Row
 	Knowable bool // the captures show it
 	Toward   Way  // born
@@ -30,7 +30,7 @@ func (v *Verdict) String() string {
 	return fmt.Sprintf("%s %s between %v, packet %d at point %d", v.Kind, v.Field, v.Between, v.Packet, v.At)
 }
 
-// Truth is what happened to every frame.
+// Truth returns what happened to every frame.
 func (s *Sim) Truth() []*Verdict {
 	var list []*Verdict
 	for _, r := range s.Rows {
@@ -112,7 +112,7 @@ func (s *Sim) fate(r *Row) (list []*Verdict) {
 	return list
 }
 
-// lastSeen is when the last packet of all captures was captured: what was on its way then was not seen again anyway.
+// lastSeen is the time of the last packet of all captures. A frame that was on its way then was not captured again.
 func (s *Sim) lastSeen() (last int64) {
 	for _, p := range s.Points {
 		if n := len(p.records); n > 0 {
@@ -122,7 +122,7 @@ func (s *Sim) lastSeen() (last int64) {
 	return last
 }
 
-// overtakers counts the captured frames of the same connection that came to a after a frame and to b before it.
+// overtakers counts the captured frames of the same connection that passed a after a frame, and b before it.
 func (s *Sim) overtakers(r *Row, a, b int) (n int) {
 	for _, o := range s.Rows {
 		if o.Conn == r.Conn && o.Way == r.Way && o.CopyOf == nil && !o.Whole &&
@@ -134,7 +134,7 @@ func (s *Sim) overtakers(r *Row, a, b int) (n int) {
 	return n
 }
 
-// alterations are what frames have changed between points, one for each connection, stretch, direction and field.
+// alterations returns the changes of fields between points, one for each connection, stretch, direction and field.
 func (s *Sim) alterations() (list []*Verdict) {
 	type key struct {
 		conn, stretch int
@@ -147,7 +147,7 @@ func (s *Sim) alterations() (list []*Verdict) {
 		x, y    uint64
 	}
 	found := map[key]*Verdict{}
-	crossed := map[crossing]bool{} // a row that was doubled later shares what it passed before
+	crossed := map[crossing]bool{} // a frame and its later duplicate have these sightings in common
 	for _, r := range s.Rows {
 		if r.Whole || r.Conn < 0 {
 			continue
@@ -168,7 +168,7 @@ func (s *Sim) alterations() (list []*Verdict) {
 			}
 			for _, d := range differences(&x.Frame, &y.Frame) {
 				if r.PartOf != nil && (d.field == "seq" || d.field == "ip_id") {
-					continue // those of the whole before it was split
+					continue // these were those of the whole before it was split
 				}
 				at := key{r.Conn, k, r.Way, d.field}
 				v := found[at]
@@ -240,7 +240,7 @@ func (s *Sim) Alike(point int, packet uint64) bool {
 	return false
 }
 
-// Canonical is the first of a point's packets that equal this one: nothing distinguishes them.
+// Canonical returns the first of a point's packets that equal this one. Nothing distinguishes them.
 func (s *Sim) Canonical(point int, packet uint64) uint64 {
 	if s.same == nil {
 		s.same = make([]map[uint64]uint64, len(s.Points))

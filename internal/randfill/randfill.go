@@ -7,8 +7,9 @@ import (
 	"unsafe"
 )
 
-// Fill gives every field below *p, exported or not, some value, zero too. Lists get one to four elements, numbers any
-// value of their type that is not below 0. Pointers are followed once they are set; those to stop at are named by type.
+// Fill gives every field below *p, exported or not, a random value, which may be zero. Lists get one to four elements,
+// numbers any value of their type that is at least 0. Fill follows the pointers that it sets. It leaves fields of the
+// types in leave alone.
 func Fill[T any](r *rand.Rand, p *T, leave ...reflect.Type) {
 	filler{r, leave}.fill(reflect.ValueOf(p).Elem())
 }
@@ -25,7 +26,7 @@ func (f filler) fill(v reflect.Value) {
 			return
 		}
 	}
-	v = reflect.NewAt(v.Type(), unsafe.Pointer(v.UnsafeAddr())).Elem() // also what is not exported
+	v = reflect.NewAt(v.Type(), unsafe.Pointer(v.UnsafeAddr())).Elem() // also fields that are not exported
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {

@@ -13,7 +13,7 @@ import (
 	"github.com/tcplife/tcplife/report"
 )
 
-// Captures are the paths of the project's captures, from a package so many directories below its root.
+// Captures returns the paths of the project's captures, for a package depth directories below the root.
 func Captures(t testing.TB, depth int) []string {
 	t.Helper()
 	up := ""
@@ -27,7 +27,7 @@ func Captures(t testing.TB, depth int) []string {
 	return paths
 }
 
-// Read follows the connections of a capture. Each record is valid until emit returns.
+// Read tracks the connections of a capture. Each record is valid until emit returns.
 func Read(t testing.TB, path string, emit func(*record.Connection)) *report.Ending {
 	t.Helper()
 	r, err := capture.Open([]string{path}, capture.Options{})

@@ -131,7 +131,7 @@ func (e *Endpoint) acceptable(s Segment) bool {
 	}
 }
 
-// unacceptable answers a segment that is not, and takes from it what may be taken nevertheless.
+// unacceptable answers an unacceptable segment, and uses what may still be used of it.
 func (e *Endpoint) unacceptable(s Segment) {
 	if s.Rst {
 		return
@@ -155,7 +155,7 @@ func (e *Endpoint) unacceptable(s Segment) {
 	e.ack = dueNow
 }
 
-// touching takes a segment that ends at RCV.NXT: nothing of it is new but perhaps its ACK field (appendix A.2).
+// touching processes a segment that ends at RCV.NXT: nothing of it is new except perhaps its ACK field (appendix A.2).
 func (e *Endpoint) touching(s Segment) {
 	switch {
 	case s.Syn && s.HasAck && e.in(SynRcvd) && s.Ack == e.sndNxt: // figure 7, lines 6 and 7
@@ -180,8 +180,8 @@ func (e *Endpoint) reset() {
 	e.enter(Closed)
 }
 
-// backToListen returns to LISTEN, where the user, who had opened it for this connection alone, closes it: otherwise a
-// late SYN would begin another connection.
+// backToListen returns to LISTEN. The user opened it for this connection alone and closes it at once: otherwise a late
+// SYN would begin another connection.
 func (e *Endpoint) backToListen() {
 	e.enter(Listen)
 	e.enter(Closed)
@@ -243,7 +243,7 @@ func (e *Endpoint) updateWindow(s Segment) {
 	e.maxSndWnd = max(e.maxSndWnd, e.sndWnd)
 }
 
-// textAndFin is the seventh and the eighth step, and then those of what was held behind the text.
+// textAndFin is the seventh and the eighth step, for a segment and then for the held ones that follow it.
 func (e *Endpoint) textAndFin(s Segment) {
 	if s.Len == 0 && !s.Fin {
 		return
@@ -277,7 +277,7 @@ func (e *Endpoint) hold(s Segment) {
 	}
 }
 
-// take takes the new text within the window, and the FIN, of a segment that begins at or before RCV.NXT.
+// take receives the new text within the window, and the FIN, of a segment that begins at or before RCV.NXT.
 func (e *Endpoint) take(s Segment) {
 	if !e.in(Established, FinWait1, FinWait2) {
 		return // "this should not occur since a FIN has been received from the remote side"

@@ -1,6 +1,6 @@
 package rfcsim
 
-// Options is what may differ between endpoints that all follow the RFC.
+// Options are what may differ between endpoints that all follow the RFC.
 type Options struct {
 	ISS    uint32
 	MSS    uint32 // octets of text in a segment; 1000 if 0
@@ -42,7 +42,7 @@ type Endpoint struct {
 	sndWnd         uint32
 	sndWl1, sndWl2 uint32
 	maxSndWnd      uint32 // RFC 5961 §5.2
-	textEnd        uint32 // the number after all text that the user has sent, segmentized or not: the FIN's
+	textEnd        uint32 // the number after all text that the user has sent, in segments or not: the FIN's
 	closing        bool   // the user has called CLOSE: a FIN follows the text
 
 	irs, rcvNxt uint32
@@ -64,11 +64,11 @@ type urgency uint8
 
 const (
 	notDue urgency = iota
-	due            // may wait for company
+	due            // may wait for other data
 	dueNow
 )
 
-// network is what an endpoint needs of the simulation.
+// network is the part of the simulation that an endpoint needs.
 type network interface {
 	Now() int64
 	transmit(*Endpoint, Segment)
@@ -117,7 +117,7 @@ func (e *Endpoint) enter(s State) {
 	}
 }
 
-// act runs one call, arrival or timeout, and marks the states that were only passed through.
+// act runs one call, arrival or timeout, and marks the states that the endpoint only passed through.
 func (e *Endpoint) act(cause Cause, f func()) {
 	e.cause, e.kept = cause, len(e.History)
 	f()
@@ -145,7 +145,7 @@ func (e *Endpoint) startTwoMSL() {
 // amount.
 func (e *Endpoint) rcvWnd() uint32 { return e.Buffer - e.unread }
 
-// finSent: the FIN has its number, which is textEnd.
+// finSent reports whether the FIN has its number, which is textEnd.
 func (e *Endpoint) finSent() bool { return less(e.textEnd, e.sndNxt) }
 
 func (e *Endpoint) finAcked() bool { return e.finSent() && e.sndUna == e.sndNxt }

@@ -1,6 +1,6 @@
 package rfcsim
 
-// send fills in what each segment of a connection has. One with an ACK is the acknowledgement that was due.
+// send fills in the window and the ACK field of a segment, and sends it. An ACK is the acknowledgement that was due.
 func (e *Endpoint) send(s Segment) {
 	s.Window = uint16(e.rcvWnd())
 	if s.HasAck {
@@ -56,7 +56,7 @@ func (e *Endpoint) output() {
 	}
 }
 
-// pending: there is text or a FIN without a number.
+// pending reports whether text or a FIN waits for its number.
 func (e *Endpoint) pending() bool {
 	return less(e.sndNxt, e.textEnd) || e.closing && !e.finSent()
 }

@@ -100,16 +100,16 @@ func TestFigures(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			sim, passed := play(t, Options{}, Options{}, test.calls)
 			if a, b := history(sim.Ends[0]), history(sim.Ends[1]); a != test.a || b != test.b {
-				t.Errorf("%s | %s", a, b)
+				t.Errorf("histories %s | %s, want %s | %s", a, b, test.a, test.b)
 			}
 			if !reflect.DeepEqual(passed, test.passed) {
-				t.Errorf("passed\n\t%s", strings.Join(passed, "\n\t"))
+				t.Errorf("passed\n\t%s\nwant\n\t%s", strings.Join(passed, "\n\t"), strings.Join(test.passed, "\n\t"))
 			}
 		})
 	}
 }
 
-// Figure 8: an old duplicate SYN gets there first.
+// Figure 8: an old duplicate SYN arrives first.
 func TestOldDuplicateSyn(t *testing.T) {
 	sim, _ := play(t, Options{}, Options{}, func(sim *Sim) {
 		sim.Do(0, 1, (*Endpoint).Listen)
@@ -117,14 +117,14 @@ func TestOldDuplicateSyn(t *testing.T) {
 		sim.Before[0].Fates = []Fate{{500 * ms}}
 		sim.Inject(1*ms, 0, Segment{Seq: 90, Syn: true})
 	})
-	// Its user closes the listener that the old SYN had used up, so the new one is refused.
+	// The old SYN has used up the listener, and its user closes it. So the new SYN is refused.
 	if a, b := history(sim.Ends[0]), history(sim.Ends[1]); a != "SYN_SENT CLOSED" || b != "LISTEN SYN_RCVD CLOSED" {
 		t.Errorf("%s | %s", a, b)
 	}
 }
 
-// RFC 5961 §3.2 and §4.2: in the window, but not exact, an RST draws an ACK, as a SYN does; outside an RST draws
-// nothing.
+// RFC 5961 §3.2 and §4.2: an RST in the window, but not exact, draws an ACK. So does a SYN. An RST outside the window
+// draws nothing.
 func TestChallenge(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -152,7 +152,7 @@ func TestChallenge(t *testing.T) {
 				answer = passed[4]
 			}
 			if sim.Ends[1].State() != test.state || answer != test.want {
-				t.Errorf("%s, answered by %q", sim.Ends[1].State(), answer)
+				t.Errorf("%s, answered by %q; want %s, %q", sim.Ends[1].State(), answer, test.state, test.want)
 			}
 		})
 	}

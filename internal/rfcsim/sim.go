@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 )
 
-// Sim is a connection under way: Ends[0] and Ends[1], and the observer between them.
+// Sim is a connection in progress: Ends[0], Ends[1] and the observer between them.
 type Sim struct {
 	Ends [2]*Endpoint
 
@@ -18,7 +18,7 @@ type Sim struct {
 	Observe func(*Passing)
 	// Arrived is called after a segment has arrived at the other end and was processed there.
 	Arrived func(*Passing)
-	// Trace is called with what happens, in words.
+	// Trace is called for each event, with a text about it.
 	Trace func(at int64, what string)
 
 	time   int64
@@ -29,15 +29,15 @@ type Sim struct {
 // Path is one way of one half of the path.
 type Path struct {
 	Delay int64
-	Fates []Fate // the i-th segment meets Fates[i]; those after the last have no fate but the delay
+	Fates []Fate // Fates[i] is that of the i-th segment; later ones have only the delay
 	sent  int
 }
 
-// Fate is what a segment meets: the delay of each copy beyond the path's own. None, and it is lost.
+// Fate has the delay of each copy of a segment beyond the path's own. A segment without a copy is lost.
 type Fate []int64
 
-// Fates draws n of them. Each segment is lost, doubled or late with the given probabilities; what is late or a second
-// copy has up to extra nanoseconds more.
+// Fates draws n fates. Each segment is lost, duplicated or late with the given probabilities. A late segment or a
+// second copy has up to extra nanoseconds of delay.
 func Fates(r *rand.Rand, n int, loss, twice, late float64, extra int64) []Fate {
 	fates := make([]Fate, n)
 	for i := range fates {
@@ -76,7 +76,7 @@ func New(a, b Options) *Sim {
 	return sim
 }
 
-// Do has f done to an end at a time: what its user does.
+// Do calls f with an end at a time: a call by its user.
 func (sim *Sim) Do(at int64, end int, f func(*Endpoint)) {
 	sim.at(at, func() { f(sim.Ends[end]) })
 }
@@ -86,7 +86,7 @@ func (sim *Sim) Inject(at int64, from int, s Segment) {
 	sim.at(at, func() { sim.pass(&Passing{Segment: s, From: from, SentAt: at}) })
 }
 
-// Run lets time pass until the given one.
+// Run runs the simulation until a time.
 func (sim *Sim) Run(until int64) {
 	for len(sim.events) > 0 && sim.events[0].at <= until {
 		e := heap.Pop(&sim.events).(*event)
@@ -99,7 +99,7 @@ func (sim *Sim) Run(until int64) {
 	sim.time = max(sim.time, until)
 }
 
-// Quiet reports that nothing is to come but the end of TIME_WAIT.
+// Quiet reports whether nothing is left to happen except ends of TIME_WAIT.
 func (sim *Sim) Quiet() bool {
 	for _, e := range sim.events {
 		if !e.cancelled && !e.idle {
@@ -181,10 +181,10 @@ func (p *Passing) String() string {
 	return fmt.Sprintf("<-- %s", p.Segment)
 }
 
-// event is something that will happen.
+// event is a call in the future.
 type event struct {
 	at        int64
-	order     uint64 // among those of the same time
+	order     uint64 // decides between events of the same time
 	f         func()
 	cancelled bool
 	idle      bool // the end of TIME_WAIT

@@ -46,7 +46,7 @@ func (e *Endpoint) Close() {
 	e.act(User, e.close)
 }
 
-// SendClose is SEND and CLOSE before anything is segmentized: the FIN goes with the last text.
+// SendClose is SEND and CLOSE before any segment is made: the last text carries the FIN.
 func (e *Endpoint) SendClose(n uint32) {
 	e.act(User, func() {
 		if !e.closing && e.in(Established, CloseWait) {
@@ -85,9 +85,9 @@ func (e *Endpoint) Abort() {
 		if e.in(Closed) {
 			return
 		}
-		says := e.in(SynRcvd, Established, FinWait1, FinWait2, CloseWait)
+		sends := e.in(SynRcvd, Established, FinWait1, FinWait2, CloseWait)
 		e.enter(Closed)
-		if !says {
+		if !sends {
 			return
 		}
 		s := Segment{Seq: e.sndNxt, Rst: true}
@@ -98,7 +98,7 @@ func (e *Endpoint) Abort() {
 	})
 }
 
-// Crash loses the connection without a word (§3.5.1).
+// Crash loses the connection without sending anything (§3.5.1).
 func (e *Endpoint) Crash() {
 	e.act(User, func() {
 		if !e.in(Closed) {
@@ -107,7 +107,7 @@ func (e *Endpoint) Crash() {
 	})
 }
 
-// Stall is a user who takes no more text for d nanoseconds: the window closes.
+// Stall is a user who receives no text for d nanoseconds: the window closes.
 func (e *Endpoint) Stall(d int64) {
 	e.stalled = true
 	e.net.after(d, func() {

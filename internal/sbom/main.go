@@ -1,9 +1,9 @@
-// Sbom writes what a program is made of as a CycloneDX document (https://cyclonedx.org), in JSON: the modules that the
-// compiler has put into it, with their versions, and Go itself.
+// Sbom writes the parts of a program as a CycloneDX document (https://cyclonedx.org), in JSON: the modules that are
+// compiled into it, with their versions, and Go itself.
 //
 //	go run ./internal/sbom PROGRAM > PROGRAM.cdx.json
 //
-// The document depends on the program alone, so that who builds the same program gets the same bytes.
+// The document depends only on the program: the same program gives the same bytes.
 package main
 
 import (
@@ -68,7 +68,7 @@ type depends struct {
 func write(w io.Writer, path string) error {
 	info, err := buildinfo.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("read what %s was built of: %w", path, err)
+		return fmt.Errorf("read the modules of %s: %w", path, err)
 	}
 	program := describe("application", &info.Main)
 	d := document{Format: "CycloneDX", Spec: "1.6", Version: 1}

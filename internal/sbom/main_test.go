@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The document of this test names every module that is in it, and Go.
+// The document of this test's program names every module that is in it, and Go.
 func TestWrite(t *testing.T) {
 	var out bytes.Buffer
 	if err := write(&out, os.Args[0]); err != nil {
@@ -20,15 +20,15 @@ func TestWrite(t *testing.T) {
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		t.Fatal("the test does not know what it was built of")
+		t.Fatal("the test's program does not list its modules")
 	}
 	if d.Format != "CycloneDX" || d.Metadata.Component.Name != info.Main.Path || len(d.Components) != len(info.Deps)+1 {
-		t.Errorf("of %d modules it says\n%s", len(info.Deps), &out)
+		t.Errorf("want %d modules and Go, got\n%s", len(info.Deps), &out)
 	}
 	refs := map[string]bool{}
 	for _, c := range d.Components {
 		if refs[c.Ref] || c.Version == "" {
-			t.Errorf("twice, or without a version: %+v", c)
+			t.Errorf("%+v is listed twice, or has no version", c)
 		}
 		refs[c.Ref] = true
 	}
@@ -37,6 +37,6 @@ func TestWrite(t *testing.T) {
 		t.Error("two documents of one program differ")
 	}
 	if err := write(&again, "main.go"); err == nil {
-		t.Error("a file that is no program has a document")
+		t.Error("no error for a file that is no program")
 	}
 }

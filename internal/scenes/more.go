@@ -17,7 +17,7 @@ import (
 	"github.com/tcplife/tcplife/internal/netlab"
 )
 
-// More are further scenes. The kernels' reports on them are kept, and no test reads them.
+// More are further scenes. The kernels' reports on them are recorded, but no test reads them.
 var More = []Scene{
 	{
 		Name: "abort-by-server",
@@ -148,7 +148,7 @@ var More = []Scene{
 			return c.steps(c.exchange, func() error { return setOption(c.client, unix.TCP_USER_TIMEOUT, 1000) },
 				c.clientSends(100), func() error {
 					if err := readAll(c.client); !errors.Is(err, syscall.ETIMEDOUT) {
-						return fmt.Errorf("the client did not give up: %v", err)
+						return fmt.Errorf("the client did not time out: %v", err)
 					}
 					return nil
 				})
@@ -240,7 +240,7 @@ var More = []Scene{
 	},
 }
 
-// lossy loses every tenth frame, by the same dice every time.
+// lossy loses one frame in ten at random, the same ones each time.
 func lossy() func(netlab.Segment) netlab.Fate {
 	dice := rand.New(rand.NewPCG(9293, 793))
 	return func(netlab.Segment) netlab.Fate {

@@ -20,7 +20,7 @@ import (
 	"github.com/tcplife/tcplife/internal/netlab"
 )
 
-// All are the scenes there are.
+// All are the scenes that tests use.
 var All = []Scene{
 	{
 		Name: "close-client-first",
@@ -300,13 +300,13 @@ var All = []Scene{
 	},
 }
 
-// connection is both ends of one.
+// connection has both ends of a connection.
 type connection struct {
 	lab            *netlab.Lab
 	client, server *net.TCPConn
 }
 
-// withConnection is a scene of one connection, to port 80.
+// withConnection plays a scene with one connection, to port 80.
 func withConnection(play func(connection) error) func(*netlab.Lab) error {
 	return func(lab *netlab.Lab) error {
 		client, server, err := lab.Connect(nil, 80)
@@ -320,7 +320,7 @@ func withConnection(play func(connection) error) func(*netlab.Lab) error {
 	}
 }
 
-// steps does one after the other, until one fails.
+// steps runs one step after the other, until one fails.
 func (c connection) steps(steps ...func() error) error {
 	for i, step := range steps {
 		if err := step(); err != nil {
@@ -330,7 +330,7 @@ func (c connection) steps(steps ...func() error) error {
 	return nil
 }
 
-// arrival waits until what was sent has arrived.
+// arrival waits until all sent frames have arrived.
 func (c connection) arrival() error {
 	for !c.lab.Idle() {
 		time.Sleep(time.Millisecond)
@@ -338,7 +338,7 @@ func (c connection) arrival() error {
 	return nil
 }
 
-// acknowledged waits until all that was sent is acknowledged: nothing more is under way.
+// acknowledged waits until all sent data is acknowledged, and no frame is under way.
 func (c connection) acknowledged() error {
 	for _, end := range []*net.TCPConn{c.client, c.server} {
 		raw, err := end.SyscallConn()
@@ -350,13 +350,13 @@ func (c connection) acknowledged() error {
 			err = errors.Join(err, failed)
 		}
 		if err != nil {
-			return fmt.Errorf("ask what is not acknowledged: %w", err)
+			return fmt.Errorf("read how much is not acknowledged: %w", err)
 		}
 	}
 	return c.arrival()
 }
 
-// crossing lets two sides do something before either sees what the other has sent.
+// crossing lets two sides act before either receives what the other has sent.
 func (c connection) crossing(one, other func() error) func() error {
 	return func() error {
 		defer c.lab.Hold()()
@@ -368,10 +368,10 @@ func pause(d time.Duration) func() error {
 	return func() error { time.Sleep(d); return nil }
 }
 
-// aMoment is how long an application takes to react to what it has read.
+// aMoment is the time that an application takes to react to what it has read.
 func aMoment() error { return pause(3 * time.Millisecond)() }
 
-// exchange is a request of 120 bytes and an answer of 800.
+// exchange is a request of 120 bytes and a response of 800.
 func (c connection) exchange() error {
 	return c.steps(c.clientSends(120), read(c.server, 120), c.serverSends(800), read(c.client, 800))
 }
@@ -400,7 +400,7 @@ func readAll(from io.Reader) error {
 	return err
 }
 
-// lose returns a function that gives the fate to the first n segments that match.
+// lose returns a function that returns fate for the first n segments that match.
 func lose(fate netlab.Fate, n int, match func(netlab.Segment) bool) func() func(netlab.Segment) netlab.Fate {
 	return func() func(netlab.Segment) netlab.Fate {
 		left := n
@@ -454,14 +454,15 @@ func unreachable(lab *netlab.Lab) error {
 	for _, to := range []string{"198.18.98.1:80", "198.18.99.1:80", "[2001:db8:99::1]:80"} {
 		_, err := lab.Client.Dial(nil, netip.MustParseAddrPort(to))
 		if !errors.Is(err, syscall.EHOSTUNREACH) && !errors.Is(err, syscall.ENETUNREACH) {
-			return fmt.Errorf("connecting to %s: %v", to, err)
+			return fmt.Errorf("connect to %s: %v, want it to be unreachable", to, err)
 		}
 	}
 	return nil
 }
 
 func backlogOverflow(lab *netlab.Lab) error {
-	// A backlog of four holds five. It must have room when the second wave's SYNs come, or they would be dropped too.
+	// A backlog of four has room for five. It must have room when the second wave's SYNs arrive: otherwise the server
+	// would drop them too.
 	if err := lab.Server.Sysctl("net.core.somaxconn", "4"); err != nil {
 		return err
 	}
@@ -526,7 +527,7 @@ func openSimultaneously(lab *netlab.Lab) error {
 }
 
 func fastOpen(lab *netlab.Lab) error {
-	const everyListener = "1027" // 0x1 as a client, 0x2 as a server, 0x400 without the listener asking for it
+	const everyListener = "1027" // 0x1: as a client; 0x2: as a server; 0x400: on every listener
 	for _, h := range []*netlab.Host{lab.Client, lab.Server} {
 		if err := h.Sysctl("net.ipv4.tcp_fastopen", everyListener); err != nil {
 			return err

@@ -19,14 +19,14 @@ import (
 	"github.com/tcplife/tcplife/internal/netlab"
 )
 
-// Look is what both kernels reported about their sockets at a moment.
+// Look has both kernels' reports about their sockets at a moment.
 type Look struct {
 	At      time.Time
-	Took    time.Duration // to ask them
+	Took    time.Duration // to read the reports
 	Sockets []netlab.Socket
 }
 
-// quiet is how long nothing is on the wire before and after a moment at which states are compared.
+// quiet is the time without frames on the wire before and after a moment at which states are compared.
 const quiet = 50 * time.Millisecond
 
 // The ports of PlaySockets, by what happens to their connections.
@@ -47,9 +47,9 @@ const (
 	portReverse
 )
 
-// SocketsOptions are those of a lab for PlaySockets.
+// SocketsOptions returns the options of a lab for PlaySockets.
 func SocketsOptions() netlab.Options {
-	lostOf := map[uint16]int{} // how many frames of a port were, or might have been
+	lostOf := map[uint16]int{} // by port, the number of frames that were lost, or could have been
 	fins := map[uint16]int{}   // hosts that sent a FIN
 	lost := func(s netlab.Segment) bool {
 		port := min(s.SrcPort, s.DstPort)
@@ -76,7 +76,7 @@ func SocketsOptions() netlab.Options {
 				lostOf[port]++
 				return lostOf[port] <= 2
 			}
-		case portClosing: // the client's ACK alone: two that repeat their FINs at once may cross
+		case portClosing: // only the client's ACK: otherwise the retransmitted FINs may cross
 			if ack && both && s.FromClient {
 				lostOf[port]++
 				return lostOf[port] == 1
@@ -92,10 +92,10 @@ func SocketsOptions() netlab.Options {
 	}}
 }
 
-// PlaySockets brings connections into every possible state, and looks at the sockets of both hosts in between. It
-// returns what it saw while the wire was quiet.
+// PlaySockets brings connections into every possible state, and reads the sockets of both hosts in between. It returns
+// the looks while the wire was quiet.
 func PlaySockets(lab *netlab.Lab) ([]Look, error) {
-	var dialed []int // open to the end, for nothing on the wire shows that a SYN_SENT is given up
+	var dialed []int // open to the end, because no frame shows that a SYN_SENT is given up
 	defer func() {
 		for _, fd := range dialed {
 			unix.Close(fd)
@@ -112,7 +112,7 @@ func PlaySockets(lab *netlab.Lab) ([]Look, error) {
 		time.Sleep(60 * time.Millisecond)
 		return err
 	}
-	dial := func(port uint16) func() error { // what will not be answered, or late
+	dial := func(port uint16) func() error { // for a SYN that gets no answer, or a late one
 		return func() error {
 			return lab.Client.Do(func() error {
 				fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -210,9 +210,9 @@ func PlaySockets(lab *netlab.Lab) ([]Look, error) {
 	}), nil
 }
 
-// FormatLooks writes looks as a txtar archive: a file a look, named by its time, with the lines of LookLines.
+// FormatLooks writes looks as a txtar archive. Each look is a file, named by its time, with the lines of Look.Lines.
 func FormatLooks(looks []Look) []byte {
-	a := txtar.Archive{Comment: []byte("What the kernels of both hosts said of their sockets, at moments without a " +
+	a := txtar.Archive{Comment: []byte("The kernels' reports about the sockets of both hosts, at moments without a " +
 		"packet 50 ms before and after.\n\n")}
 	for _, l := range looks {
 		a.Files = append(a.Files, txtar.File{
@@ -222,7 +222,7 @@ func FormatLooks(looks []Look) []byte {
 	return txtar.Format(&a)
 }
 
-// Lines are a look's sockets, sorted, one line each: local socket, peer, state.
+// Lines returns a line for each socket of a look, sorted: local socket, peer, state.
 func (l *Look) Lines() []string {
 	var lines []string
 	for _, s := range l.Sockets {

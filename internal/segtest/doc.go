@@ -1,5 +1,5 @@
-// Package segtest turns a script that reads like the figures of RFC 9293 into the segments, and the packets, that an
-// observer of the exchange captures. It is for tests and for making captures.
+// Package segtest reads a script that looks like the figures of RFC 9293. It makes the segments, and the packets, that
+// an observer of the exchange captures. It is for tests and for making captures.
 //
 //	x := segtest.Script(`
 //	    SYN_SENT     C --> S  SYN seq=100
@@ -13,12 +13,12 @@
 //
 // # Segments
 //
-// A line is one segment. Its parts, in this order; those in brackets may be left out:
+// A line is one segment. Its parts stand in this order; those in brackets are optional:
 //
 //	[4.] [time] [state] C --> S FLAGS [attribute …] [state] [# remark]
 //
-// Sockets have names. C (10.0.0.1:40000) and S (10.0.0.2:80) exist; others are declared. The arrow says who sends, and
-// what becomes of the segment. The observer stands in the middle of it:
+// Sockets have names. C (10.0.0.1:40000) and S (10.0.0.2:80) exist; others are declared. The arrow shows who sends, and
+// what happens to the segment. The observer is in the middle of it:
 //
 //	C --> S   C <-- S   captured and delivered
 //	C --x S   C x-- S   captured, then lost behind the observer: it never arrives
@@ -28,7 +28,7 @@
 // FLAGS are control bits joined by commas (FIN SYN RST PSH ACK URG ECE CWR AE, NULL for none), or one of
 //
 //	again      the sender's last segment with a SYN, data or FIN, retransmitted
-//	dup        the sender's last captured packet once more, as a capture holds a packet twice: the same bytes
+//	dup        the sender's last captured packet once more, the same bytes, as in a capture with duplicates
 //	icmp 3/1   an ICMP (ICMPv6) error of this type and code, about the last segment that the receiver has sent
 //
 // Sequence numbers need not be written. A segment begins at its sender's SND.NXT and, with ACK, acknowledges what has
@@ -39,7 +39,7 @@
 // port.
 //
 //	seq=100 ack=301   the numbers; seq=-1, seq=+10 count from SND.NXT, ack=-1, ack=+10 from RCV.NXT
-//	len=10            bytes of data; data in a SYN counts for the numbers of later segments only with tfo=
+//	len=10            bytes of data; data in a SYN advances later numbers only with tfo=
 //	win=512 urg=1     window as on the wire (a RST has 0 by default); urgent pointer
 //	mss=1460 wscale=7 sack      options; sack is SACK permitted
 //	sack=101-111      a SACK block
@@ -51,16 +51,16 @@
 //	ttl=63 ipid=7     of the IP header
 //	ecn=ce            its ECN codepoint: ect0, ect1 or ce
 //	badsum            a wrong TCP checksum
-//	unsummed          one left to the network card: the sum of the pseudo-header
+//	unsummed          a checksum left to the network card: the sum of the pseudo-header
 //	quote=8           bytes of TCP header and data that an icmp line quotes (default: all)
 //
-// In an icmp line seq= is the number quoted, if it shall differ.
+// In an icmp line seq= replaces the quoted number.
 //
 // The time is +10ms, after the segment before, or @4.155s, after Epoch, in whole microseconds. Without one a segment
 // passes a millisecond after the one before it. A line may hold a time alone.
 //
-// The states are what is expected of the left and of the right socket once the line's segment has passed. Nothing here
-// uses them; they are for the test, in Step.
+// The states are the expected ones of the left and the right socket after the line's segment. This package does not use
+// them; tests find them in Step.
 //
 // # Declarations
 //

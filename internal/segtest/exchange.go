@@ -12,7 +12,7 @@ var Epoch = time.Date(2023, 11, 14, 22, 13, 20, 0, time.UTC)
 
 // Exchange is what a script describes.
 type Exchange struct {
-	Steps []Step // one line each, in the order of the script
+	Steps []Step // one for each line that sends, in the order of the script
 }
 
 // Step is one line that sends something.
@@ -25,7 +25,7 @@ type Step struct {
 	frame []byte
 }
 
-// Segments are the captured ones, numbered from 1.
+// Segments returns the captured segments, numbered from 1.
 func (x *Exchange) Segments() []flows.Segment {
 	var segments []flows.Segment
 	for i := range x.Steps {
@@ -36,7 +36,7 @@ func (x *Exchange) Segments() []flows.Segment {
 	return segments
 }
 
-// Packets are the same as Ethernet frames.
+// Packets returns the captured segments as Ethernet frames.
 func (x *Exchange) Packets() []capture.Packet {
 	var packets []capture.Packet
 	for i := range x.Steps {
@@ -49,5 +49,5 @@ func (x *Exchange) Packets() []capture.Packet {
 	return packets
 }
 
-// Pcap is a capture file of them, with times in microseconds.
+// Pcap returns a capture file of the packets, with times in microseconds.
 func (x *Exchange) Pcap() []byte { return Pcap(x.Packets()...) }

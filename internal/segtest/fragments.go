@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Fragments cuts an IPv4 packet behind its Ethernet header into pieces of so many bytes of payload.
+// Fragments cuts the IPv4 packet of an Ethernet frame into fragments with size bytes of payload.
 func Fragments(frame []byte, size int) (pieces [][]byte) {
 	const ethernet, header = 14, 20
 	payload := frame[ethernet+header:]

@@ -10,7 +10,7 @@ import (
 
 var be = binary.BigEndian
 
-// packet is everything that goes into a packet's bytes.
+// packet has everything that a packet's bytes are made of.
 type packet struct {
 	src, dst netip.AddrPort
 	flags    flows.Flags
@@ -30,7 +30,7 @@ type packet struct {
 	pad   bool
 }
 
-// tcp is the TCP segment (RFC 9293 §3.1), its checksum right unless badsum or unsummed is set.
+// tcp is the TCP segment (RFC 9293 §3.1). Its checksum is correct unless badsum or unsummed is set.
 func (p *packet) tcp() []byte {
 	opt := p.options()
 	b := make([]byte, 20, 20+len(opt)+int(p.len))
@@ -122,14 +122,14 @@ func (p *packet) frame() []byte {
 	return p.ethernet(p.ip(6, p.tcp()))
 }
 
-// Frame is an Ethernet frame with a TCP segment that has so many bytes of data and no options.
+// Frame is an Ethernet frame with a TCP segment that has no options.
 func Frame(src, dst netip.AddrPort, flags flows.Flags, seq, ack uint32, data int) []byte {
 	p := packet{src: src, dst: dst, flags: flags, seq: seq, ack: ack, len: uint32(data), win: 64240, ttl: 64}
 	return p.frame()
 }
 
-// icmp is the frame with an error from src to dst that quotes the first bytes of q's segment, -1 for all, as routers of
-// today do (RFC 1812 §4.3.2.3, RFC 4443 §3).
+// icmp is the frame with an error from src to dst that quotes the first quote bytes of q's segment, -1 for all, as
+// current routers do (RFC 1812 §4.3.2.3, RFC 4443 §3).
 func (p *packet) icmp(typ, code uint8, q *packet, quote int) []byte {
 	tcp := q.tcp()
 	if quote < 0 || quote > len(tcp) {
@@ -150,7 +150,7 @@ func (p *packet) ip(proto uint8, body []byte) []byte {
 	return ip(p.src.Addr(), p.dst.Addr(), proto, p.ttl, p.ecn, p.ipid, body)
 }
 
-// ethernet puts the frame's header and encap before an IP packet.
+// ethernet adds the Ethernet header and encap to an IP packet.
 func (p *packet) ethernet(ipPacket []byte) []byte {
 	src, dst := p.src.Addr(), p.dst.Addr()
 	etherType := func(a netip.Addr) uint16 {
@@ -174,7 +174,7 @@ func (p *packet) ethernet(ipPacket []byte) []byte {
 				udp := be.AppendUint16(nil, 49152+p.src.Port()%16384)
 				udp = be.AppendUint16(udp, 4789)
 				udp = be.AppendUint16(udp, uint16(8+len(vxlan)))
-				udp = append(udp, 0, 0) // no checksum, as RFC 7348 §4.1 wants it
+				udp = append(udp, 0, 0) // no checksum (RFC 7348 §4.1)
 				udp = append(udp, vxlan...)
 				frame = append([]byte{0x08, 0x00}, ip(from, to, 17, 64, flows.NotECT, 0, udp)...)
 				addresses = append(mac(to), mac(from)...)
@@ -188,7 +188,7 @@ func (p *packet) ethernet(ipPacket []byte) []byte {
 	return frame
 }
 
-// tunnelEnd is the VXLAN tunnel endpoint behind which a host stands.
+// tunnelEnd is the VXLAN tunnel endpoint of a host.
 func tunnelEnd(host netip.Addr) netip.Addr {
 	b := host.As16()
 	return netip.AddrFrom4([4]byte{198, 51, 100, b[15]})
@@ -227,7 +227,7 @@ func pseudo(src, dst netip.Addr, proto uint8, length int) uint32 {
 	return sum
 }
 
-// checksum is the Internet checksum (RFC 1071) of b, begun with sum.
+// checksum is the Internet checksum (RFC 1071) of b, added to sum.
 func checksum(b []byte, sum uint32) uint16 {
 	for ; len(b) >= 2; b = b[2:] {
 		sum += uint32(be.Uint16(b))

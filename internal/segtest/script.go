@@ -12,7 +12,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Script reads a script and panics if it has an error, for scripts are constants.
+// Script reads a script. It panics if the script has an error, because scripts are constants.
 func Script(text string) *Exchange {
 	x, err := Parse(text)
 	if err != nil {
@@ -48,10 +48,10 @@ type socket struct {
 	addr netip.AddrPort
 	attributes
 	nextID uint16
-	last   *sent // its last segment, to whomever
+	last   *sent // its last segment, to any socket
 }
 
-// sent is a packet and the step that it was.
+// sent is a packet and its step.
 type sent struct {
 	packet
 	step Step
@@ -79,7 +79,7 @@ type attributes struct {
 	quote         int
 }
 
-// number is a sequence number, absolute or counted from where the sender is.
+// number is a sequence number, absolute or relative to the sender's present one.
 type number struct {
 	given    bool
 	relative bool
@@ -126,13 +126,13 @@ func (r *reader) read(words []string) error {
 
 func (r *reader) declare(name string, words []string) error {
 	if len(words) == 0 {
-		return fmt.Errorf("%s = wants an address and a port", name)
+		return fmt.Errorf("%s = needs an address and a port", name)
 	}
 	addr, err := netip.ParseAddrPort(words[0])
 	if err != nil {
 		ip, errIP := netip.ParseAddr(words[0])
 		if errIP != nil {
-			return fmt.Errorf("%s = wants an address and a port: %w", name, err)
+			return fmt.Errorf("%s = needs an address and a port: %w", name, err)
 		}
 		addr = netip.AddrPortFrom(ip, 0)
 	}
@@ -169,7 +169,7 @@ func (r *reader) setEncap(words []string) error {
 		r.encap.Layers = append(r.encap.Layers, flows.Layer{Kind: words[0], ID: uint32(id), HasID: true})
 	}
 	if len(words) > 0 {
-		return fmt.Errorf("encapsulation %q wants an id", words[0])
+		return fmt.Errorf("encapsulation %q needs an id", words[0])
 	}
 	return nil
 }
@@ -191,7 +191,7 @@ var states = []string{
 	"TIME_WAIT", "CLOSED",
 }
 
-// send reads a line that sends something, or that holds but a time.
+// send reads a line that sends a segment, or that has only a time.
 func (r *reader) send(words []string) error {
 	if n, ok := strings.CutSuffix(words[0], "."); ok {
 		if _, err := strconv.Atoi(n); err == nil {
@@ -294,7 +294,7 @@ func (r *reader) setTime(word string) error {
 	return nil
 }
 
-// segment sends a TCP segment, or the last one again.
+// segment sends a TCP segment, or retransmits the last one.
 func (r *reader) segment(s *sent, from, to *socket, what string, words []string, defaultISN uint32) error {
 	st, back := r.stream(from, to), r.stream(to, from)
 	p := &s.packet
@@ -303,7 +303,7 @@ func (r *reader) segment(s *sent, from, to *socket, what string, words []string,
 	a := attributes{}
 	if what == "again" {
 		if st.last == nil {
-			return fmt.Errorf("there is nothing to send again")
+			return fmt.Errorf("there is no segment to retransmit")
 		}
 		p.flags = st.last.flags
 		a.opt = st.last.opt
@@ -387,7 +387,7 @@ func (r *reader) segment(s *sent, from, to *socket, what string, words []string,
 	tcp := p.tcp()
 	s.step.frame = p.ethernet(p.ip(6, tcp))
 	if n := len(s.step.frame); n > 65535 {
-		return fmt.Errorf("a frame of %d bytes: len=%d is more than fits in", n, p.len)
+		return fmt.Errorf("a frame of %d bytes: len=%d is too large", n, p.len)
 	}
 	seg := &s.step.Segment
 	seg.Key, seg.FromB = key(p.src, p.dst)
@@ -406,7 +406,7 @@ func (r *reader) segment(s *sent, from, to *socket, what string, words []string,
 	return nil
 }
 
-// inherit adds the options that a socket has in each SYN.
+// inherit adds the options that the socket puts into each SYN.
 func inherit(o, socket *flows.Options) {
 	if socket.HasMSS && !o.HasMSS {
 		o.HasMSS, o.MSS = true, socket.MSS
@@ -420,11 +420,11 @@ func inherit(o, socket *flows.Options) {
 	}
 }
 
-// dup is the last captured packet once more, perhaps with another TTL or encapsulation.
+// dup captures the last captured packet once more, perhaps with another TTL or encapsulation.
 func (r *reader) dup(s *sent, from, to *socket, words []string) error {
 	first := r.stream(from, to).captured
 	if first == nil {
-		return fmt.Errorf("there is no captured packet to hold twice")
+		return fmt.Errorf("there is no captured packet to duplicate")
 	}
 	a := attributes{}
 	for _, w := range words {
@@ -448,10 +448,10 @@ func (r *reader) dup(s *sent, from, to *socket, words []string) error {
 func (r *reader) icmp(s *sent, from, to *socket, words []string) error {
 	var typ, code uint8
 	if len(words) == 0 {
-		return fmt.Errorf("icmp wants a type and a code, as in 3/1")
+		return fmt.Errorf("icmp needs a type and a code, as in 3/1")
 	}
 	if _, err := fmt.Sscanf(words[0], "%d/%d", &typ, &code); err != nil {
-		return fmt.Errorf("icmp wants a type and a code, as in 3/1: %w", err)
+		return fmt.Errorf("icmp needs a type and a code, as in 3/1: %w", err)
 	}
 	a := attributes{quote: -1}
 	for _, w := range words[1:] {

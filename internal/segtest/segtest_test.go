@@ -15,7 +15,7 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// An exchange in which a segment is lost on its way.
+// An exchange in which a segment is lost behind the observer.
 func ExampleScript() {
 	x := segtest.Script(`
 	    SYN_SENT     C --> S  SYN seq=100
@@ -87,7 +87,7 @@ func TestScript(t *testing.T) {
 			5 +4ms A RST 100
 			6 +5ms A SYN 400
 			7 +6ms B SYN,ACK 700 ack 401`},
-		{"RST to a SYN and to an ACK out of the blue, RFC 9293 figure 11", `
+		{"RST to a SYN and to an ACK without a connection, RFC 9293 figure 11", `
 			C --> S  SYN
 			C <-- S  RST,ACK
 			C --> S  ACK seq=7 ack=9
@@ -205,7 +205,7 @@ func TestScript(t *testing.T) {
 			4 +3ms A RST 5000
 			5 +4ms A PSH,ACK 101 ack 301 len 1
 			6 +5ms B ACK 301 ack 102`},
-		{"a packet held twice", `
+		{"a packet captured twice", `
 			C --> S  SYN
 			C --> S  dup ttl=63`, `
 			1 +0s A SYN 100
@@ -233,22 +233,22 @@ func TestParseErrors(t *testing.T) {
 		"C --> S SIN":       `script line 1: "SIN" is no control bit`,
 		"C --> S ACK":       "script line 1: nothing was delivered that could be acknowledged: give ack=",
 		"C --> S RST":       "script line 1: the sender's SND.NXT is not known: give seq=",
-		"C --> S again":     "script line 1: there is nothing to send again",
-		"C --> S dup":       "script line 1: there is no captured packet to hold twice",
-		"C --> S icmp":      "script line 1: icmp wants a type and a code, as in 3/1",
+		"C --> S again":     "script line 1: there is no segment to retransmit",
+		"C --> S dup":       "script line 1: there is no captured packet to duplicate",
+		"C --> S icmp":      "script line 1: icmp needs a type and a code, as in 3/1",
 		"C --> S icmp 3/1":  "script line 1: there is no segment to quote",
 		"C --> S SYN sec=1": `script line 1: "sec=1" is no attribute`,
 		"C --> S SYN seq=4294967296": `script line 1: seq=4294967296: strconv.ParseUint: ` +
 			`parsing "4294967296": value out of range`,
 		"C --> S SYN nxt=1":     "script line 1: nxt= is for declarations; a segment has seq=",
-		"C --> S SYN len=65535": "script line 1: a frame of 65589 bytes: len=65535 is more than fits in",
+		"C --> S SYN len=65535": "script line 1: a frame of 65589 bytes: len=65535 is too large",
 		"+1ns C --> S SYN":      `script line 1: time "+1ns" is not in whole microseconds`,
 		"@x C --> S SYN":        `script line 1: time "@x": time: invalid duration "x"`,
-		"C =":                   "script line 1: C = wants an address and a port",
-		"C = 10.0.0.1:99999": `script line 1: C = wants an address and a port: ` +
+		"C =":                   "script line 1: C = needs an address and a port",
+		"C = 10.0.0.1:99999": `script line 1: C = needs an address and a port: ` +
 			`invalid port "99999" parsing "10.0.0.1:99999"`,
 		"encap gre 1": `script line 1: encapsulation "gre" is neither vlan nor vxlan`,
-		"encap vlan":  `script line 1: encapsulation "vlan" wants an id`,
+		"encap vlan":  `script line 1: encapsulation "vlan" needs an id`,
 		"encap vxlan 16777216": `script line 1: vxlan id: strconv.ParseUint: ` +
 			`parsing "16777216": value out of range`,
 		"C = 10.0.0.1:1\nS = [::1]:1\nC --> S SYN": "script line 3: C and S have addresses of different families",
@@ -259,7 +259,7 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
-// FuzzParse wants an answer or an error, and never more segments than lines.
+// FuzzParse checks that Parse returns an exchange or an error, and never more packets than lines.
 func FuzzParse(f *testing.F) {
 	f.Add(everything)
 	f.Add("R = 192.0.2.254\nC --> S SYN\nC <-- R icmp 3/1 quote=4 seq=7\nC --> S dup ttl=3\n+1s\n@4us C ~~> S again")
@@ -272,7 +272,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// everything is a script with each thing that can be in a packet.
+// everything is a script with every feature that a packet can have.
 const everything = `
 	C = 10.0.0.1:40000 mss=1460 sack ts=4294967290 wscale=7 win=64000 ttl=63
 	S = 10.0.0.2:50000 mss=1400 sack ts=77 wscale=14 win=65535 ttl=127 ipid=65535
@@ -303,7 +303,7 @@ const everything = `
 	C6 --> S6  FIN,PSH,URG
 	C6 <-- S6  RST,ACK`
 
-// TestDecode holds the segments against the decoder's answer to the packets.
+// TestDecode compares the segments with those that a decoder makes of the packets.
 func TestDecode(t *testing.T) {
 	x := segtest.Script(everything)
 	decoder := flows.NewDecoder(flows.DecoderOptions{})
@@ -316,15 +316,15 @@ func TestDecode(t *testing.T) {
 		t.Fatalf("decoded %d segments, want %d", len(got), len(want))
 	}
 	for i := range want {
-		want[i].Digest, got[i].Digest = 0, 0 // each hashes in its own way
+		want[i].Digest, got[i].Digest = 0, 0 // each uses its own hash
 	}
 	sameAddr := cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 	if diff := cmp.Diff(want, got, sameAddr); diff != "" {
-		t.Errorf("decoded otherwise than scripted (-script +decoder):\n%s", diff)
+		t.Errorf("the decoder's segments differ (-script +decoder):\n%s", diff)
 	}
 }
 
-// TestTshark holds the packets against what tshark makes of them.
+// TestTshark compares the segments with what tshark prints about the packets.
 func TestTshark(t *testing.T) {
 	tshark, err := exec.LookPath("tshark")
 	if err != nil {
@@ -365,8 +365,8 @@ func TestTshark(t *testing.T) {
 	}
 }
 
-// tsharkFields is what tshark is expected to print for a segment. Fields that are missing are expected to be empty, but
-// for an ICMP error, of whose quotation tshark shows what it can.
+// tsharkFields are the fields that tshark must print for a segment. Missing fields must be empty, except for an ICMP
+// error, because tshark shows fields of the quoted segment too.
 func tsharkFields(s *flows.Segment) map[string]string {
 	want := map[string]string{
 		"frame.number":     fmt.Sprint(s.Packet),
@@ -446,7 +446,7 @@ func tsharkFields(s *flows.Segment) map[string]string {
 	return want
 }
 
-// show is a segment in short.
+// show formats a segment in short.
 func show(s flows.Segment) string {
 	side := "A"
 	if s.FromB {

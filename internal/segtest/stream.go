@@ -6,7 +6,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// stream is what one socket sent to another one, and what of it arrived there.
+// stream is what one socket sent to another, and what arrived there.
 type stream struct {
 	sent, opened bool   // nxt, isn are set
 	nxt, isn     uint32 // the sender's SND.NXT and ISS
@@ -15,14 +15,14 @@ type stream struct {
 
 	received, synced bool   // rcv, irs are set
 	rcv, irs         uint32 // the receiver's RCV.NXT and IRS
-	beyond           []span // what arrived behind a hole
+	beyond           []span // arrived behind a hole
 	tsRecent         uint32 // the last TSval that arrived
 }
 
 // span is a piece of sequence space, end excluded.
 type span struct{ start, end uint32 }
 
-// end is the number behind the segment. Data in a SYN counts only with a Fast Open cookie: otherwise it is sent again
+// end is the number after the segment. Data in a SYN counts only with a Fast Open cookie: otherwise it is retransmitted
 // (RFC 7413 §3).
 func (p *packet) end() uint32 {
 	end := p.seq
@@ -57,7 +57,7 @@ func (s *stream) send(p *packet) {
 	}
 }
 
-// deliver advances the receiver, also over held octets behind a hole.
+// deliver advances the receiver, also over octets that arrived behind a hole.
 func (s *stream) deliver(p *packet) {
 	if p.opt.HasTimestamp {
 		s.tsRecent = p.opt.TSVal
@@ -88,7 +88,7 @@ func (s *stream) deliver(p *packet) {
 	}
 }
 
-// acked takes a first acknowledgement as news of where both are.
+// acked learns the numbers of both sides from a first acknowledgement.
 func (s *stream) acked(ack uint32) {
 	if !s.sent {
 		s.sent, s.nxt = true, ack
@@ -98,5 +98,5 @@ func (s *stream) acked(ack uint32) {
 	}
 }
 
-// after reports whether a lies behind b in sequence space (RFC 9293 §3.4).
+// after reports whether a comes after b in sequence space (RFC 9293 §3.4).
 func after(a, b uint32) bool { return int32(a-b) > 0 }

@@ -34,9 +34,9 @@ func main() {
 	}
 }
 
-// list writes the tests that were skipped, by the reason, and returns how many there are.
+// list writes the skipped tests by reason, and returns their number.
 func list(w io.Writer, events io.Reader) (skipped int, err error) {
-	said := map[string]string{} // by tests: the last line
+	last := map[string]string{} // by test: its last line
 	tests := map[string][]string{}
 	for d := json.NewDecoder(bufio.NewReader(events)); ; {
 		var e struct{ Action, Package, Test, Output string }
@@ -48,10 +48,10 @@ func list(w io.Writer, events io.Reader) (skipped int, err error) {
 		test := e.Package + " " + e.Test
 		switch line := strings.TrimSpace(e.Output); {
 		case e.Action == "output" && line != "" && !strings.HasPrefix(line, "---") && !strings.HasPrefix(line, "==="):
-			said[test] = line
+			last[test] = line
 		case e.Action == "skip" && e.Test != "":
 			skipped++
-			tests[reason(said[test])] = append(tests[reason(said[test])], test)
+			tests[reason(last[test])] = append(tests[reason(last[test])], test)
 		}
 	}
 	plural := "s were"
@@ -71,7 +71,7 @@ func list(w io.Writer, events io.Reader) (skipped int, err error) {
 	return skipped, nil
 }
 
-// Before the reason a test names its line, a script its command.
+// before matches the text before the reason: a test's line number, or a script's command.
 var before = regexp.MustCompile(`^(\w+\.go:\d+: |> .*\bskip )`)
 
 func reason(line string) string {

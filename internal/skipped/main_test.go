@@ -34,6 +34,6 @@ func TestList(t *testing.T) {
 		t.Errorf("%d, %v:\n%s\nwant\n%s", n, err, &out, want)
 	}
 	if _, err := list(&out, strings.NewReader("{")); err == nil {
-		t.Error("half an event is none")
+		t.Error("no error for half an event")
 	}
 }

@@ -1,4 +1,4 @@
-// Package spare bounds the values under way between goroutines, and reuses them.
+// Package spare bounds the number of values that goroutines pass on, and reuses them.
 package spare
 
 // A List holds reusable values. A goroutine takes one, uses it, and puts it back. It makes a new value
@@ -36,5 +36,5 @@ func (l *List[T]) Take() T {
 // Put takes a value back. It never waits, because there is room for all.
 func (l *List[T]) Put(v T) { l.made <- v }
 
-// Free is how many values are not in use, those included that were not needed yet.
+// Free is the number of values that are not in use, including those that are not made yet.
 func (l *List[T]) Free() int { return len(l.made) + len(l.unmade) }

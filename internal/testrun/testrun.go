@@ -1,7 +1,7 @@
-// Package testrun makes an ordinary go test end soon. Where TCPLIFE_TEST_ALL is set, as make test-all and CI set it,
-// and where go test fuzzes, tests do all of their work.
+// Package testrun shortens an ordinary go test. Tests do all of their work if TCPLIFE_TEST_ALL is set, as in make
+// test-all and CI, and if go test fuzzes.
 //
-// Tests that import it let garbage grow: their heaps are small, and by Go's default the collector would take half of
+// Tests that import it collect less garbage: their heaps are small, and with Go's default the collector takes half of
 // the time. GOGC overrides it.
 package testrun
 

@@ -14,7 +14,7 @@ type Life struct{ Client, Server Inferred }
 type Inferred struct {
 	Addr   netip.Addr
 	Port   uint16
-	ISN    *uint32 // nil where it is not known
+	ISN    *uint32 // nil if it is unknown
 	States []Entry
 }
 
@@ -28,15 +28,15 @@ type Entry struct {
 type Score struct {
 	Endpoints int
 	Found     int     // connections
-	Extra     int     // connections that were inferred, and are not there
+	Extra     int     // inferred connections that do not exist
 	Strict    int     // the inferred states are exactly the kernel's
-	Fair      int     // they are but for states that no packet can show
+	Fair      int     // they are the same except for states that no packet can show
 	Agreed    float64 // sum over the endpoints of the share of the time in which both name the same state, 0 to 1
 
 	Differences []string // of endpoints that are not fairly equal
 }
 
-// Judge holds inferred lives against a scenario. It judges as follows:
+// Judge compares inferred lives with a scenario. The rules:
 //
 //   - CLOSED and LISTEN at the beginning do not count, nor a state that is entered twice in a row. Of the states before
 //     the capture only the last one counts.
@@ -83,7 +83,7 @@ func (s *Scenario) Judge(lives []Life) Score {
 	return score
 }
 
-// end finds the end of a life that has the same socket; nil of no life.
+// end returns the end of a life with the same socket, nil if there is none.
 func (l *Life) end(e *Endpoint) *Inferred {
 	if l == nil {
 		return nil
@@ -104,7 +104,7 @@ type step struct {
 
 func sameState(a, b step) bool { return a.state == b.state }
 
-// sequence is what the kernel's states are compared by.
+// sequence returns the kernel's states for the comparison.
 func (e *Endpoint) sequence() []step {
 	var steps []step
 	for i, s := range e.States {
@@ -140,7 +140,8 @@ func trim(steps []step) []step {
 	return slices.CompactFunc(steps[first:], sameState)
 }
 
-// fairlyEqual reports that got is want without some of its optional states. A CLOSED after TIME_WAIT may be too much.
+// fairlyEqual reports whether got is want without some of its optional states. got may have a further CLOSED after
+// TIME_WAIT.
 func fairlyEqual(want, got []step) bool {
 	if within(want, got) {
 		return true
@@ -199,8 +200,8 @@ func stateAt(entries []Entry, at int64) string {
 	return state
 }
 
-// match finds the life of each connection: one between the same two sockets, by its ISNs, or else that which began
-// nearest.
+// match finds the life of each connection: a life between the same two sockets, by its ISNs, or else the one that began
+// nearest in time.
 func match(rows []*Connection, lives []Life) []*Life {
 	pairs := make([]*Life, len(rows))
 	taken := make([]bool, len(lives))
@@ -251,7 +252,7 @@ func compareISNs(row *Connection, life *Life) (same, differ int) {
 	return same, differ
 }
 
-// begin is when the first state of a life began.
+// begin is the time of the first state of a life.
 func (l *Life) begin() int64 {
 	var begin int64
 	for _, i := range []*Inferred{&l.Client, &l.Server} {
@@ -262,7 +263,7 @@ func (l *Life) begin() int64 {
 	return begin
 }
 
-// difference describes what the kernel had and what was inferred.
+// difference describes the states of the kernel and the inferred ones.
 func (c *Connection) difference(e *Endpoint, want, got []step) string {
 	side := "client"
 	if e == &c.Server {

@@ -43,14 +43,15 @@ func TestJudge(t *testing.T) {
 		strict, fair int
 		agreed       float64
 	}{
-		"nothing":             {},
-		"what packets show":   {[]Life{{goodClient, goodServer}}, 1, 0, 0, 2, 0.5 + 0.75},
-		"everything":          {[]Life{{goodClient, exactServer}}, 1, 0, 1, 2, 0.5 + 1},
-		"sides changed":       {[]Life{{exactServer, goodClient}}, 1, 0, 1, 2, 0.5 + 1},
-		"of two the same ISN": {[]Life{{client(&other), server()}, {goodClient, exactServer}}, 1, 1, 1, 2, 0.5 + 1},
-		"no ISN":              {[]Life{{client(nil, goodClient.States...), exactServer}}, 1, 0, 1, 2, 0.5 + 1},
-		"other sockets":       {[]Life{{server(), server()}}, 0, 1, 0, 0, 0},
-		"a state too much": {[]Life{{goodClient, server(append(exactServer.States,
+		"nothing":           {},
+		"what packets show": {[]Life{{goodClient, goodServer}}, 1, 0, 0, 2, 0.5 + 0.75},
+		"everything":        {[]Life{{goodClient, exactServer}}, 1, 0, 1, 2, 0.5 + 1},
+		"sides changed":     {[]Life{{exactServer, goodClient}}, 1, 0, 1, 2, 0.5 + 1},
+		"two lives, one with the ISN": {[]Life{{client(&other), server()}, {goodClient, exactServer}}, 1, 1, 1, 2,
+			0.5 + 1},
+		"no ISN":        {[]Life{{client(nil, goodClient.States...), exactServer}}, 1, 0, 1, 2, 0.5 + 1},
+		"other sockets": {[]Life{{server(), server()}}, 0, 1, 0, 0, 0},
+		"one state too many": {[]Life{{goodClient, server(append(exactServer.States,
 			Entry{"SYN_RCVD", 400 * ms})...)}}, 1, 0, 0, 1, 0.5 + 1},
 		"a state missing": {[]Life{{client(&isn, goodClient.States[1:]...), exactServer}}, 1, 0, 1, 1,
 			0.5 - 0.025 + 1},

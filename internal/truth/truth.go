@@ -1,8 +1,9 @@
-// Package truth holds what kernels said of the connections in a capture, and judges by it what was inferred from the
-// packets.
+// Package truth has the states that kernels reported for the connections in a capture. It compares them with the states
+// inferred from the packets.
 //
-// A scenario is a directory of testdata/kernel with capture.pcap, meta.json and truth.jsonl, one connection a line. The
-// record command beside this package makes them of real sockets; a test replays them anywhere.
+// A scenario is a directory of testdata/kernel with capture.pcap, meta.json and truth.jsonl, which has a line for each
+// connection. The record command beside this package makes scenarios with real sockets. A test replays them on any
+// machine.
 package truth
 
 import (
@@ -28,8 +29,7 @@ type Scenario struct {
 	Connections []Connection `json:"-"`
 }
 
-// Connection is one incarnation of a 4-tuple. Client is the side that opened; of two that opened at the same time,
-// either.
+// Connection is one incarnation of a 4-tuple. Client is the side that opened. If both did, it is either of them.
 type Connection struct {
 	Number      int      `json:"conn"` // from 1
 	Packets     int      `json:"packets"`
@@ -42,7 +42,7 @@ type Connection struct {
 type Endpoint struct {
 	Addr   netip.Addr `json:"addr"`
 	Port   uint16     `json:"port"`
-	ISN    *uint32    `json:"isn"` // nil where the capture holds no SYN of this end
+	ISN    *uint32    `json:"isn"` // nil if the capture has no SYN of this end
 	States []State    `json:"states"`
 }
 
@@ -50,8 +50,8 @@ type Endpoint struct {
 type State struct {
 	State string  `json:"state"`
 	At    int64   `json:"at_ns"`             // when it was entered, ns since the epoch
-	Held  float64 `json:"held_ms,omitempty"` // of the last state 0
-	// no packet of the connection was on the wire around then: a timer, a crash
+	Held  float64 `json:"held_ms,omitempty"` // 0 for the last state
+	// no packet of the connection was on the wire at that time: a timer, a crash
 	Silent        bool `json:"silent,omitempty"`
 	BeforeCapture bool `json:"before_capture,omitempty"`
 }

@@ -19,9 +19,9 @@ import (
 
 const scenarios = "../../testdata/kernel"
 
-var update = flag.Bool("update", false, "make what is reached the floors, in testdata/kernel/floors.txt")
+var update = flag.Bool("update", false, "write the present scores as floors into testdata/kernel/floors.txt")
 
-// TestKernelTruth replays what was recorded of real kernels. No scenario may come out below its floor.
+// TestKernelTruth replays the recordings of real kernels. No scenario may score below its floor.
 func TestKernelTruth(t *testing.T) {
 	names, err := truth.Names(scenarios)
 	if err != nil {
@@ -42,7 +42,7 @@ func TestKernelTruth(t *testing.T) {
 			t.Errorf("%s has no floors: go test ./internal/truth -update", name)
 		}
 		if score.Endpoints == 0 || score.Found < len(s.Connections) || score.Extra > 0 {
-			t.Errorf("%s: %d of %d connections found, %d more inferred than there are", name, score.Found,
+			t.Errorf("%s: %d of %d connections found, and %d inferred that do not exist", name, score.Found,
 				len(s.Connections), score.Extra)
 		}
 		for i, of := range [...]string{"strict", "fair", "time"} {
@@ -57,7 +57,7 @@ func TestKernelTruth(t *testing.T) {
 		if *update {
 			break
 		}
-		t.Errorf("%s has floors but is not there", name)
+		t.Errorf("floors.txt names %s, which does not exist", name)
 	}
 	if *update {
 		if err := os.WriteFile(filepath.Join(scenarios, "floors.txt"), []byte(lines.String()), 0o644); err != nil {
@@ -66,7 +66,7 @@ func TestKernelTruth(t *testing.T) {
 	}
 }
 
-// reached is a score in per cent of the endpoints: strict, fair, time.
+// reached is a score in percent of the endpoints: strict, fair, time.
 func reached(s *truth.Score) [3]float64 {
 	n := float64(s.Endpoints)
 	return [...]float64{100 * float64(s.Strict) / n, 100 * float64(s.Fair) / n, 100 * s.Agreed / n}
@@ -91,7 +91,7 @@ func readFloors(t *testing.T) map[string][3]float64 {
 	return floors
 }
 
-// lives is what the tracker infers from a capture.
+// lives are the states that the tracker infers from a capture.
 func lives(t *testing.T, path string) (lives []truth.Life) {
 	t.Helper()
 	packets, err := capture.Open([]string{path}, capture.Options{})

@@ -1,6 +1,6 @@
 //go:build js && wasm
 
-// Command web is tcplife for a browser: it reads the captures that a page has, and writes a report.
+// Command web is tcplife for a browser: it reads the captures that a page has opened, and writes a report.
 //
 //	web html FILE...     a page (report/page)
 //	web jsonl FILE...    the records, as tcplife read -o jsonl writes them
@@ -31,7 +31,7 @@ func main() {
 
 // write reads the files and writes the report that mode names.
 func write(mode string, files []string) error {
-	out := bufio.NewWriterSize(os.Stdout, 1<<20) // each part that is written is a message to the page
+	out := bufio.NewWriterSize(os.Stdout, 1<<20) // each write is a message to the page
 	var to interface {
 		Connection(*record.Connection) error
 		Finish(*report.Ending) error
@@ -66,7 +66,7 @@ func follow(files []string, o analyzer.Options, visit func(*record.Connection) e
 	}
 	for c, err := range r.Connections(context.Background()) {
 		if damage := (*capture.Damage)(nil); errors.As(err, &damage) {
-			continue // the report tells of it
+			continue // the report lists it
 		}
 		if err == nil {
 			err = visit(c)
@@ -78,7 +78,7 @@ func follow(files []string, o analyzer.Options, visit func(*record.Connection) e
 	return r.Report(), nil
 }
 
-// command completes a command that shows more, for someone who has tcplife.
+// command completes a command that shows more, for users who have tcplife.
 func command(files []string, next string) string {
 	name := "FILE..."
 	if len(files) == 1 && plainName(files[0]) {
@@ -94,7 +94,7 @@ func command(files []string, next string) string {
 	return "tcplife " + verb + " " + name + " " + flags
 }
 
-// plainName needs no quotes in a shell.
+// plainName reports whether a name needs no quotes in a shell.
 func plainName(name string) bool {
 	for _, r := range name {
 		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' || r == '-') {

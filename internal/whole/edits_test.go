@@ -11,8 +11,8 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// A program of edits is bytes that change a sound capture. Go's fuzzer knows no mutations but of bytes; so every byte
-// here means something, and a changed byte is a changed edit. Four bytes are an edit:
+// A program is a list of edits of a sound capture, as bytes. Go's fuzzer only mutates bytes. So every byte here has a
+// meaning, and a changed byte is a changed edit. Four bytes are an edit:
 //
 //	what to do, and in the highest bit whether to leave checksums wrong
 //	which packet, counted around
@@ -26,7 +26,7 @@ type edit struct {
 
 const editBytes = 4
 
-// mostEdits keeps what comes out near a capture that somebody could have.
+// mostEdits keeps the result near a real capture.
 const mostEdits = 64
 
 func edits(program []byte) (list []edit) {
@@ -36,13 +36,14 @@ func edits(program []byte) (list []edit) {
 	return list
 }
 
-// distances are what numbers are moved by: near the edges of what a receiver takes, of a window, of the number space.
+// distances are added to numbers. They are near the edges of what a receiver accepts, of a window, and of the number
+// space.
 var distances = []uint32{
 	1, 0xffffffff, 2, 0xfffffffe, 536, 0xfffffde8, 1460, 0xfffffa4c, 65534, 65535, 65536, 65537, 0xffff0001, 0xffff0000,
 	0x7ffffffe, 0x7fffffff, 0x80000000, 0x80000001, 1 << 20, 1 << 30, 3 << 30, 10000, 0xffffd8f0, 64240,
 }
 
-// steps are what clocks are moved by: near the limits of timers, and hours to either side.
+// steps are added to times. They are near the limits of timers, or some hours.
 var steps = []time.Duration{
 	1, -1, time.Microsecond, time.Millisecond, -time.Millisecond, 200 * time.Millisecond, 999 * time.Millisecond,
 	time.Second, -time.Second, 3 * time.Second, 60 * time.Second, 75 * time.Second, 120 * time.Second,
@@ -51,8 +52,8 @@ var steps = []time.Duration{
 	121 * time.Hour, -24 * time.Hour, 50 * 365 * 24 * time.Hour,
 }
 
-// fields are header fields that programs change by name: where they lie behind the beginning of the IP or the TCP
-// header, and how many bytes they take.
+// fields are the header fields that edits change: the offset from the begin of the IP or the TCP header, and the size
+// in bytes.
 var fields = []struct {
 	tcp          bool
 	offset, size int
@@ -65,10 +66,10 @@ var fields = []struct {
 	{true, 28, 4},
 }
 
-// A changing capture is its packets, and how they are written.
+// changing is a capture that edits change: its packets, and how to write them.
 type changing struct {
 	packets []capture.Packet
-	after   []edit // those that change the file itself
+	after   []edit // edits of the file itself
 	pcapng  bool
 	order   binary.AppendByteOrder
 	nanos   bool
@@ -90,7 +91,7 @@ func apply(t testing.TB, file, program []byte) []byte {
 	return out
 }
 
-// packetsOf is a copy of the packets of a capture.
+// packetsOf returns copies of the packets of a capture.
 func packetsOf(t testing.TB, file []byte) (packets []capture.Packet) {
 	r, err := capture.Open([]string{"-"}, capture.Options{Stdin: bytes.NewReader(file)})
 	if err != nil {
@@ -110,7 +111,7 @@ func packetsOf(t testing.TB, file []byte) (packets []capture.Packet) {
 	}
 }
 
-// change does an edit.
+// change applies an edit.
 func (c *changing) change(e edit) {
 	i := int(e.packet) % len(c.packets)
 	p := &c.packets[i]
@@ -125,7 +126,7 @@ func (c *changing) change(e edit) {
 		set(p.Data, tcp+13, e.a)
 	case 3: // window
 		set(p.Data, tcp+14, e.a, e.b)
-	case 4: // this and all later packets come later or earlier,
+	case 4: // this and all later packets get another time,
 		for j := i; j < len(c.packets); j++ {
 			c.packets[j].Time += int64(steps[int(e.a)%len(steps)])
 		}
@@ -134,12 +135,12 @@ func (c *changing) change(e edit) {
 	case 6:
 		c.packets = slices.Delete(c.packets, i, i+1)
 		return
-	case 7: // the same packet once more, somewhere
+	case 7: // the same packet once more, at some place
 		copied := *p
 		copied.Data = bytes.Clone(p.Data)
 		c.packets = slices.Insert(c.packets, int(e.a)%(len(c.packets)+1), copied)
 		return
-	case 8: // two change places
+	case 8: // two packets change places
 		j := int(e.a) % len(c.packets)
 		c.packets[i], c.packets[j] = c.packets[j], c.packets[i]
 		return
@@ -152,7 +153,7 @@ func (c *changing) change(e edit) {
 		set(p.Data, at, 0, e.b)
 	case 12: // any byte of the headers
 		set(p.Data, int(e.a)%max(1, len(p.Data)), e.b)
-	case 13: // any field, to a value that is near a limit
+	case 13: // any field, to a value near a limit
 		f := fields[int(e.a)%len(fields)]
 		at := ip + f.offset
 		if f.tcp {
@@ -164,7 +165,7 @@ func (c *changing) change(e edit) {
 		set(p.Data, at, b[4-f.size:]...)
 	case 14:
 		p.Link = capture.LinkType(arg)
-	case 15: // bytes on the wire
+	case 15: // the length on the wire
 		p.Length = len(p.Data) + int(arg)
 	case 16: // an ICMP error about it
 		c.packets[i] = quoting(p, ip, e.a, e.b)
@@ -173,13 +174,13 @@ func (c *changing) change(e edit) {
 			p.Data = slices.Insert(p.Data, 12, 0x81, 0, e.a&0xf, e.b)
 			p.Length += 4
 		}
-	case 18: // the way it is written
+	case 18: // the format of the file
 		c.pcapng, c.nanos, c.order = e.a&1 != 0, e.a&2 != 0, binary.LittleEndian
 		if e.a&4 != 0 {
 			c.order = binary.BigEndian
 		}
 		return
-	case 19: // the file, once it is written
+	case 19: // the written file
 		c.after = append(c.after, e)
 		return
 	}
@@ -190,7 +191,7 @@ func (c *changing) change(e edit) {
 	}
 }
 
-// headers is where the IP and the TCP header of an Ethernet frame begin: beyond its end if it has none.
+// headers returns where the IP and the TCP header of an Ethernet frame begin, beyond its end if it has none.
 func headers(p *capture.Packet) (ip, tcp int) {
 	b := p.Data
 	for ip = 14; ip+4 <= len(b) && b[ip-2] == 0x81 && b[ip-1] == 0; ip += 4 {
@@ -218,7 +219,7 @@ func add32(b []byte, at int, n uint32) {
 	}
 }
 
-// turn changes source and destination.
+// turn exchanges source and destination.
 func turn(b []byte, ip, tcp int) {
 	swap := func(at, size int) {
 		if at+2*size <= len(b) {
@@ -251,7 +252,7 @@ func quoting(p *capture.Packet, ip int, kind, code byte) capture.Packet {
 	return capture.Packet{Time: p.Time, Data: data, Length: len(data), Link: p.Link}
 }
 
-// sum makes the checksums of an Ethernet frame right.
+// sum corrects the checksums of an Ethernet frame.
 func sum(p *capture.Packet) {
 	b := p.Data
 	ip, tcp := headers(p)
@@ -290,7 +291,7 @@ func sum(p *capture.Packet) {
 	binary.BigEndian.PutUint16(b[tcp+16:], fold(add(pseudo+6+uint32(end-tcp), b[tcp:end])))
 }
 
-// write writes the packets as the program says.
+// write writes the packets in the format that the program chose.
 func (c *changing) write() []byte {
 	link := capture.LinkType(1)
 	if len(c.packets) > 0 {
@@ -354,7 +355,7 @@ func changeFile(file []byte, e edit) []byte {
 		return file[:at]
 	case 1:
 		file[at] ^= e.b | 1
-	case 2: // what may be a length, at a boundary of four bytes
+	case 2: // a possible length, at a boundary of four bytes
 		if at &^= 3; at+4 <= len(file) {
 			add32(file, at, distances[int(e.b>>2)%len(distances)])
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/tcplife/tcplife/internal/testrun"
 )
 
-// longestSeed keeps seeds so short that what the fuzzer changes matters.
+// longestSeed keeps seeds short, so that the fuzzer's changes matter.
 const longestSeed = 16 << 10
 
 // seeds are the project's captures that are short enough, and those of the tracker's hard cases.
@@ -40,7 +40,7 @@ func seeds(t testing.TB) (files [][]byte) {
 	return files
 }
 
-// filtered is a capture without the segments that have none of SYN, FIN and RST, as many are made.
+// filtered is a capture without the segments that have none of SYN, FIN and RST. Many captures are made so.
 func filtered(t testing.TB, file []byte) []byte {
 	var left []capture.Packet
 	for _, p := range packetsOf(t, file) {
@@ -65,7 +65,7 @@ func FuzzBytes(f *testing.F) {
 	})
 }
 
-// programs are edits that each reach something by themselves, and some together.
+// programs has each edit by itself, and some together.
 func programs() (list [][]byte) {
 	list = append(list, nil)
 	for what := range byte(20) {
@@ -94,7 +94,7 @@ func FuzzEdits(f *testing.F) {
 	})
 }
 
-// FuzzMerged reads several files as one: a capture, a changed one, a piece of the first, and one that is not there.
+// FuzzMerged reads several files as one: a capture, a changed one, a piece of the first, and one that does not exist.
 func FuzzMerged(f *testing.F) {
 	files := seeds(f)
 	for i, program := range programs() {

@@ -41,38 +41,38 @@ import (
 
 const (
 	mostUnpacked = 1 << 20 // bytes that a small compressed file may become
-	mostRatio    = 1000    // by which a larger one may grow, as capture.Options says
+	mostRatio    = 1000    // by which a larger one may grow; see capture.Options
 	mostRoom     = 64 << 20
 	roomPerByte  = 20
 	mostLadders  = 3
 
-	scheme = "elsewhere://" // before the paths of files that the caller opens
+	scheme = "elsewhere://" // prefix of the paths of files that the caller opens
 
-	// oneIn of so many inputs, chosen by their bytes, gives a page and a Parquet file too:
-	// these take as long as all the rest.
+	// One in oneIn inputs, chosen by their bytes, makes a page and a Parquet file too. These take as long as all the
+	// rest.
 	oneIn = 8
 )
 
-// The heap is small and most of it is garbage: without this the collector takes half of the time.
+// The heap is small and most of it is garbage. With the default the collector takes half of the time.
 func init() { debug.SetGCPercent(800) }
 
-// A capture under test is one file, or several that are read as one.
+// An input is a capture under test: one file, or several that are read as one.
 type input struct {
 	t     *testing.T
 	files [][]byte
-	paths []string // nil: the one file comes by standard input
+	paths []string // nil: the one file is standard input
 	slow  bool     // the slow formats too
 }
 
-// hold reads a capture several times, makes every report of it, and compares them. Of several files one that is nil is
-// none: a directory, and a path that is not there.
+// hold reads a capture several times, makes every report of it, and compares them. If there are several files, nil
+// stands for a directory and a path that does not exist.
 func hold(t *testing.T, files ...[]byte) {
 	in := &input{t: t, files: files, slow: crc32.ChecksumIEEE(files[0])%oneIn == 0}
 	if len(files) > 1 {
 		dir := t.TempDir()
 		for i, file := range files {
 			path := filepath.Join(dir, strconv.Itoa(i))
-			if file == nil { // a directory, and what is not there
+			if file == nil { // a directory, and a path that does not exist
 				in.none("mkdir", os.Mkdir(path, 0o700))
 				in.paths = append(in.paths, path, scheme+path+"-missing")
 				continue
@@ -104,7 +104,7 @@ func hold(t *testing.T, files ...[]byte) {
 	in.written(first)
 }
 
-// open begins a reading, or gives nil if there is nothing to read.
+// open begins a reading. It returns nil if there is no capture.
 func (in *input) open(o tcplife.Options) *tcplife.Reading {
 	paths := in.paths
 	if paths == nil {
@@ -119,19 +119,19 @@ func (in *input) open(o tcplife.Options) *tcplife.Reading {
 	reading, err := tcplife.Open(in.t.Context(), o, paths...)
 	if err != nil {
 		if err.Error() == "" {
-			in.t.Error("an error without a word")
+			in.t.Error("an error without a text")
 		}
 		return nil
 	}
 	return reading
 }
 
-// connections reads a capture to its end, and gives the report.
+// connections reads a capture to its end, and returns the report.
 func (in *input) connections(o tcplife.Options, visit func(*record.Connection)) *tcplife.Report {
 	o.Reuse = true
 	reading := in.open(o)
 	if reading == nil {
-		in.t.Fatal("what was a capture is none any more")
+		in.t.Fatal("the input was a capture when it was read first, and is none now")
 	}
 	for c, err := range reading.Connections(in.t.Context()) {
 		if damage := (*capture.Damage)(nil); errors.As(err, &damage) {
@@ -148,10 +148,10 @@ func (in *input) connections(o tcplife.Options, visit func(*record.Connection)) 
 	return reading.Report()
 }
 
-// outcome is what one reading gave.
+// outcome has the results of one reading.
 type outcome struct {
 	*tcplife.Report
-	lines   string // as JSON Lines, but for the capture's
+	lines   string // as JSON Lines, without the capture's record
 	sums    *invariant.Sums
 	choice  *ladder.Choice
 	page    *page.Page
@@ -165,7 +165,7 @@ type reporter interface {
 	Finish(*report.Ending) error
 }
 
-// reports makes every report of one reading, and holds it to the summary.
+// reports makes every report of one reading, and compares it with the summary.
 func (in *input) reports() *outcome {
 	t := in.t
 	first := &outcome{sums: invariant.NewSums(), choice: ladder.NewChoice(mostLadders), pageOut: &bytes.Buffer{},
@@ -196,12 +196,12 @@ func (in *input) reports() *outcome {
 	})
 	in.all("sums", first.sums.Against(first.Result))
 	if first.sums.Packets != first.Decoded.Segments {
-		t.Errorf("%d segments were decoded, and the records hold %d", first.Decoded.Segments, first.sums.Packets)
+		t.Errorf("%d segments were decoded, and the records count %d", first.Decoded.Segments, first.sums.Packets)
 	}
 	in.bounds(first.Report)
 	first.ending = &report.Ending{Result: first.Result, Capture: account.Of(first.Report)}
 	for name, r := range reporters {
-		if name != "page" { // it has ladders, for which the capture is read again
+		if name != "page" { // its ladders need a second reading
 			in.none(name, r.Finish(first.ending))
 		}
 	}
@@ -216,14 +216,14 @@ func (in *input) reports() *outcome {
 		file, err := parquetfile.OpenFile(bytes.NewReader(columns.Bytes()), int64(columns.Len()))
 		in.none("parquet", err)
 		if err == nil && uint64(file.NumRows()) != all {
-			t.Errorf("%d rows of Parquet, not %d", file.NumRows(), all)
+			t.Errorf("%d rows of Parquet, want %d", file.NumRows(), all)
 		}
 	}
 	in.population(population, first.ending.Capture)
 	return first
 }
 
-// all reports what is wrong with something.
+// all reports faults.
 func (in *input) all(what string, wrong []string) {
 	for _, w := range wrong {
 		in.t.Errorf("%s: %s", what, w)
@@ -236,7 +236,7 @@ func (in *input) none(what string, err error) {
 	}
 }
 
-// bounds holds that packets are counted, and that no more was unpacked than may be.
+// bounds checks that every packet is counted, and that at most the allowed size was unpacked.
 func (in *input) bounds(r *tcplife.Report) {
 	sum := func(counts map[string]uint64) (n uint64) {
 		for _, more := range counts {
@@ -257,20 +257,20 @@ func (in *input) bounds(r *tcplife.Report) {
 		size += max(mostUnpacked, mostRatio*uint64(len(file)))
 	}
 	if r.Capture.CapturedBytes > size {
-		in.t.Errorf("%d bytes of packets where at most %d may come", r.Capture.CapturedBytes, size)
+		in.t.Errorf("%d bytes of packets, want at most %d", r.Capture.CapturedBytes, size)
 	}
 	if r.Capture.First > r.Capture.Last {
-		in.t.Errorf("the capture lasts from %d to %d", r.Capture.First, r.Capture.Last)
+		in.t.Errorf("the capture begins at %d and ends at %d", r.Capture.First, r.Capture.Last)
 	}
 }
 
-// withoutCapture leaves out the last line, which names the files.
+// withoutCapture removes the last line, which names the files.
 func withoutCapture(lines string) string {
 	lines = strings.TrimSuffix(lines, "\n")
 	return lines[:strings.LastIndex(lines, "\n")+1]
 }
 
-// documents holds JSON and JSON Lines to each other and to the sums.
+// documents compares JSON, JSON Lines and the summary.
 func (in *input) documents(first *outcome, document []byte, lines string) {
 	t := in.t
 	var d struct {
@@ -304,17 +304,17 @@ func (in *input) documents(first *outcome, document []byte, lines string) {
 		}
 	}
 	if !slices.EqualFunc(want, got, func(w json.RawMessage, g string) bool { return string(w) == g }) {
-		t.Errorf("JSON has %d of these records, JSON Lines %d, or they differ:\n%s\n%s", len(want), len(got), document,
+		t.Errorf("%d records in JSON, %d in JSON Lines, want the same ones:\n%s\n%s", len(want), len(got), document,
 			lines)
 	}
 }
 
-// rows holds that CSV has a row for each connection, and as many cells in each.
+// rows checks that CSV has a row for each connection, and equally many cells in each.
 func (in *input) rows(text string, connections uint64) {
 	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
 	in.none("CSV", err)
 	if err == nil && uint64(len(rows)) != connections+1 {
-		in.t.Errorf("CSV: %d rows of %d connections", len(rows)-1, connections)
+		in.t.Errorf("CSV: %d rows, want %d", len(rows)-1, connections)
 	}
 }
 
@@ -324,7 +324,7 @@ var (
 	halfOpenTitle    = regexp.MustCompile(`(?m)^HALF-OPEN ([0-9,]+)`)
 )
 
-// table holds that the table counts as the summary does.
+// table checks that the table has the counts of the summary.
 func (in *input) table(text string, first *outcome) {
 	number := func(title *regexp.Regexp) uint64 {
 		found := title.FindStringSubmatch(text)
@@ -338,7 +338,7 @@ func (in *input) table(text string, first *outcome) {
 	s := first.Summary
 	if c, total, h := number(connectionsTitle), number(summaryTotal), number(halfOpenTitle); c != s.Connections ||
 		total != s.Connections || h != s.HalfOpen {
-		in.t.Errorf("table: %d connections, %d in the summary, %d half-open, not %d and %d:\n%s", c, total, h,
+		in.t.Errorf("table: %d connections, %d in its summary, %d half-open; want %d and %d:\n%s", c, total, h,
 			s.Connections,
 			s.HalfOpen, text)
 	}
@@ -350,7 +350,7 @@ func (in *input) table(text string, first *outcome) {
 	}
 }
 
-// logs holds Zeek's logs to the number of connections.
+// logs checks that Zeek's logs have a row for each connection.
 func (in *input) logs(tsv, lines string, connections uint64) {
 	rows := uint64(0)
 	for line := range strings.Lines(tsv) {
@@ -366,17 +366,17 @@ func (in *input) logs(tsv, lines string, connections uint64) {
 		}
 	}
 	if rows != connections || objects != connections {
-		in.t.Errorf("conn.log has %d rows and %d objects of %d connections", rows, objects, connections)
+		in.t.Errorf("conn.log has %d rows, and %d as JSON, want %d", rows, objects, connections)
 	}
 }
 
-// population holds that each series has as many numbers as moments, and the peaks that these show.
+// population checks that each series has a number for each moment, and the peaks of these numbers.
 func (in *input) population(p *ledger.Population, c *report.Capture) {
 	populations := report.Populations{Series: p.Series(c.First, c.Last), LeftOut: p.LeftOut()}
 	for _, s := range populations.Series {
 		for state, counts := range s.States {
 			if len(counts) != s.Moments || slices.Max(counts) != s.Peaks[state].Count {
-				in.t.Errorf("population: %d moments, and %d of %s, at most %d of them", s.Moments, len(counts), state,
+				in.t.Errorf("population: %d moments, but %d numbers of %s, peak %d", s.Moments, len(counts), state,
 					s.Peaks[state].Count)
 			}
 		}
@@ -389,8 +389,8 @@ func (in *input) population(p *ledger.Population, c *report.Capture) {
 	}
 }
 
-// inParallel reads with three trackers, which gives the same bytes, and takes no more room than the input allows; and
-// looks at the connections that were alive in the middle and at the end.
+// inParallel reads with three trackers. The output has the same bytes, and the memory is bounded by the input. It also
+// checks the connections that were alive in the middle and at the end.
 func (in *input) inParallel(first *outcome) {
 	middle, last := first.Capture.First/2+first.Capture.Last/2, first.Capture.Last
 	moments := map[int64]*ledger.Snapshot{}
@@ -415,7 +415,7 @@ func (in *input) inParallel(first *outcome) {
 	}
 	size = max(size, again.Capture.CapturedBytes+16*again.Capture.Packets)
 	if room := allocated() - before; room > mostRoom+roomPerByte*size {
-		in.t.Errorf("%d bytes were allocated for %d", room, size)
+		in.t.Errorf("%d bytes were allocated for an input of %d bytes", room, size)
 	}
 	in.same("three trackers", first.lines, withoutCapture(lines.String()))
 	for at, snapshot := range moments {
@@ -437,13 +437,13 @@ func (in *input) same(what, want, got string) {
 	for i := range w {
 		if i >= len(g) || w[i] != g[i] {
 			line := append(g, "")[i]
-			in.t.Fatalf("%s: line %d of %d and %d is\n%s\nnot\n%s", what, i+1, len(w), len(g), line, w[i])
+			in.t.Fatalf("%s: line %d of %d and %d is\n%s\nwant\n%s", what, i+1, len(w), len(g), line, w[i])
 		}
 	}
-	in.t.Fatalf("%s: %d lines, not %d", what, len(g), len(w))
+	in.t.Fatalf("%s: %d lines, want %d", what, len(g), len(w))
 }
 
-// snapshot holds that a snapshot counts what it lists.
+// snapshot checks that the counts of a snapshot are those of its list.
 func (in *input) snapshot(s *record.Snapshot, at record.Time) {
 	counts := map[string]uint64{}
 	for _, c := range s.Connections {
@@ -453,7 +453,7 @@ func (in *input) snapshot(s *record.Snapshot, at record.Time) {
 			}
 		}
 		if c.Start > at {
-			in.t.Errorf("#%d begins at %d, and is alive at %d", c.ID, c.Start, at)
+			in.t.Errorf("#%d begins at %d, but is listed as alive at %d", c.ID, c.Start, at)
 		}
 	}
 	if !maps.Equal(counts, s.ByState) {
@@ -467,7 +467,7 @@ func (in *input) snapshot(s *record.Snapshot, at record.Time) {
 	}
 }
 
-// traced reads while somebody looks at each segment, for ladders and for the page: that changes no record.
+// traced reads with a trace of each segment, for ladders and for the page. That changes no record.
 func (in *input) traced(first *outcome) {
 	chosen := first.choice.Chosen()
 	collector := ladder.NewCollector(chosen)
@@ -491,7 +491,7 @@ func (in *input) traced(first *outcome) {
 	in.none("jsonl", writer.Finish(&report.Ending{Result: again.Result, Capture: account.Of(again)}))
 	in.same("traced", first.lines, withoutCapture(lines.String()))
 	if segments != again.Decoded.Segments {
-		in.t.Errorf("%d segments were traced of %d", segments, again.Decoded.Segments)
+		in.t.Errorf("%d segments were traced, want %d", segments, again.Decoded.Segments)
 	}
 
 	if first.page != nil {
@@ -510,7 +510,7 @@ func (in *input) traced(first *outcome) {
 
 var pageData = regexp.MustCompile(`(?s)id="data">([^<]*)</script>`)
 
-// onPage holds that the page is whole, has a row for each connection as far as it lists them, and the summary.
+// onPage checks that the page is complete, has rows, and has the summary.
 func (in *input) onPage(first *outcome) {
 	found := pageData.FindSubmatch(first.pageOut.Bytes())
 	if found == nil || !bytes.HasSuffix(bytes.TrimSpace(first.pageOut.Bytes()), []byte("</html>")) {
@@ -529,12 +529,12 @@ func (in *input) onPage(first *outcome) {
 		return strings.HasPrefix(string(r), `{"record":"summary"`)
 	})
 	if n := first.sums.Connections; facts.Connections != n || facts.Rows > n || n > 0 && facts.Rows == 0 || !summary {
-		in.t.Errorf("the page has %d connections, %d rows, and a summary: %v; there are %d connections",
+		in.t.Errorf("the page has %d connections, %d rows, a summary: %v; want %d connections",
 			facts.Connections, facts.Rows, summary, n)
 	}
 }
 
-// evicting reads with room for two connections: what is given up is counted, and the sums hold.
+// evicting reads with room for two connections. Evicted connections are counted, and the sums hold.
 func (in *input) evicting(first *outcome) {
 	sums, evicted := invariant.NewSums(), uint64(0)
 	r := in.connections(tcplife.Options{Tracking: analyzer.Options{MaxConnections: 2}}, func(c *record.Connection) {
@@ -545,13 +545,13 @@ func (in *input) evicting(first *outcome) {
 	})
 	in.all("evicting", sums.Against(r.Result))
 	if evicted != r.Evicted || sums.Packets+r.AfterEviction != first.sums.Packets {
-		in.t.Errorf("%d connections were evicted, %d are counted; their %d packets and %d later ones were %d", evicted,
-			r.Evicted, sums.Packets, r.AfterEviction, first.sums.Packets)
+		in.t.Errorf("%d connections were evicted, %d are counted; %d packets in records, %d later ones, want %d",
+			evicted, r.Evicted, sums.Packets, r.AfterEviction, first.sums.Packets)
 	}
 }
 
-// written copies the capture as -w does, with comments: whole, which gives the same records, and only the packets
-// with segments, which gives as many of each kind.
+// written copies the capture as -w does, with comments. The whole copy has the same records. The copy of only the
+// packets with segments has as many records of each kind.
 func (in *input) written(first *outcome) {
 	first.notes.Sort()
 	var whole, chosen bytes.Buffer
@@ -592,7 +592,7 @@ func (in *input) written(first *outcome) {
 	again = copied.connections(tcplife.Options{}, func(*record.Connection) {})
 	if !maps.Equal(again.Summary.ByOutcome, first.Summary.ByOutcome) ||
 		!maps.Equal(again.Summary.ByTeardown, first.Summary.ByTeardown) {
-		in.t.Errorf("-w and read again: %v %v, not %v %v", again.Summary.ByOutcome, again.Summary.ByTeardown,
+		in.t.Errorf("-w and read again: %v %v, want %v %v", again.Summary.ByOutcome, again.Summary.ByTeardown,
 			first.Summary.ByOutcome, first.Summary.ByTeardown)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestRandomEdits changes sound captures as FuzzEdits does, but at random, and makes only records of them, with room
-// for all connections and for two. So it tries some hundred captures in the time that the fuzzer needs for one.
+// TestRandomEdits changes sound captures at random, with the edits of FuzzEdits. It makes only records of them, with
+// room for all connections and for two. So it tries some hundred captures in the time that the fuzzer needs for one.
 func TestRandomEdits(t *testing.T) {
 	files := seeds(t)
 	rapid.Check(t, func(r *rapid.T) {

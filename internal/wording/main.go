@@ -1,5 +1,5 @@
 // Command wording checks the texts of the repository: no banned phrase, a short README, and at most as many lines
-// longer than 120 characters as .ci/long-lines allows. It is run by
+// longer than 120 characters as .ci/long-lines allows. Run it with
 //
 //	go run ./internal/wording
 package main
@@ -24,7 +24,7 @@ const (
 	ceilings = ".ci/long-lines"
 )
 
-// banned are phrases that no text may hold, with what to write instead.
+// banned are phrases that no text may contain, each with a better one.
 var banned = []struct {
 	phrase *regexp.Regexp
 	better string
@@ -78,7 +78,7 @@ func main() {
 	}
 }
 
-// check returns what is wrong in the files of a repository, one line for each fault.
+// check returns the faults in the files of a repository, one line for each.
 func check(dir string) (wrong []string, err error) {
 	cmd := exec.Command("git", "ls-files", "--", "*.go", "*.md", "*.txtar", "*.js", "*.mjs", "*.css", "*.html", "*.lua")
 	cmd.Dir = dir
@@ -136,7 +136,7 @@ func check(dir string) (wrong []string, err error) {
 	return wrong, nil
 }
 
-// places are lines of a file, as file:line.
+// places formats lines of a file as file:line.
 func places(name string, lines []int) (list []string) {
 	for _, n := range lines {
 		list = append(list, fmt.Sprintf("%s:%d: longer than %d characters", name, n, longest))
@@ -154,8 +154,8 @@ func tooLong(text string) (long []int) {
 	return long
 }
 
-// tooLongInGo are the lines of a Go file that are too long. In a test, input and expected output keep the length that
-// they have: raw strings of several lines, and the output of examples.
+// tooLongInGo are the lines of a Go file that are too long. In a test, input and expected output may have any length:
+// raw strings of several lines, and the output of examples.
 func tooLongInGo(src []byte, test bool) []int {
 	long := tooLong(string(src))
 	if !test || len(long) == 0 {
@@ -189,7 +189,7 @@ func tooLongInGo(src []byte, test bool) []int {
 
 func width(line string) int { return utf8.RuneCountInString(strings.ReplaceAll(line, "\t", "    ")) }
 
-// phrases finds those that are banned.
+// phrases finds banned phrases.
 func phrases(name, text string) (wrong []string) {
 	for n, line := range strings.Split(text, "\n") {
 		for _, b := range banned {

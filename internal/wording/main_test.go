@@ -33,7 +33,7 @@ func TestProse(t *testing.T) {
 	}
 }
 
-// What a test feeds in and expects has the length that it has; everything else in Go is held to the limit.
+// A test's input and expected output may have any length. Every other line of Go must keep the limit.
 func TestGoLines(t *testing.T) {
 	long := strings.Repeat("word ", 30)
 	src := "package p\n\n// " + long + "\nvar a = `\n" + long + "\n`\n\nfunc ExampleA() {\n\t// Output:\n\t// " + long +

@@ -31,7 +31,7 @@ var (
 // The documents for those who change the code name only packages, files, functions, tests and make targets that exist.
 func TestNamesInDocs(t *testing.T) {
 	tree := readTree(t)
-	for file, least := range map[string]int{ // how many names are checked at least, so that the test cannot be empty
+	for file, least := range map[string]int{ // the least number of names to check, so that the test cannot be empty
 		"docs/ARCHITECTURE.md": 70, "CONTRIBUTING.md": 6, "docs/RELIABILITY.md": 30,
 	} {
 		text, err := os.ReadFile(filepath.Join(root, file))
@@ -52,7 +52,7 @@ func TestNamesInDocs(t *testing.T) {
 			tree.check(span[1], check)
 		}
 		if checked < least {
-			t.Errorf("%s: %d names are checked, at least %d are expected", file, checked, least)
+			t.Errorf("%s: %d names were checked, want at least %d", file, checked, least)
 		}
 	}
 }

@@ -16,10 +16,10 @@ import (
 	"github.com/tcplife/tcplife/internal/truth"
 )
 
-// errMissed means that a state came and went unseen.
+// errMissed means that the watcher missed a state.
 var errMissed = errors.New("the watcher was too slow")
 
-// history is what was seen of a scene.
+// history is what was observed of a scene.
 type history struct {
 	lab         *netlab.Lab
 	start, stop time.Time // of the capture
@@ -37,7 +37,7 @@ type socket struct {
 	states        []netlab.Observation
 }
 
-// connections puts the sockets of both ends together.
+// connections joins the sockets of both ends to connections.
 func (h *history) connections() ([]truth.Connection, error) {
 	decoder := flows.NewDecoder(flows.DecoderOptions{})
 	for i := range h.packets {
@@ -54,7 +54,7 @@ func (h *history) connections() ([]truth.Connection, error) {
 			h.crossed(client, sockets) {
 			continue
 		}
-		end := h.stop // of the time in which the other end's sockets belong to this one
+		end := h.stop // until then the other end's sockets belong to this one
 		for _, s := range sockets[i+1:] {
 			if s.local == client.local && s.remote == client.remote && s.host == client.host {
 				end = s.states[0].At
@@ -75,11 +75,11 @@ func (h *history) connections() ([]truth.Connection, error) {
 			case first.At.Before(begin) || !first.At.Before(end):
 				continue
 			}
-			server = append(server, s.states...) // more than one, if a listener gave up an attempt and was asked again
+			server = append(server, s.states...) // several, if a listener gave an attempt up
 			h.taken[s] = true
 		}
 		c := truth.Connection{Number: len(connections) + 1}
-		var own, all []flows.Segment // all: of other incarnations, too
+		var own, all []flows.Segment // all: also those of other incarnations
 		for _, s := range h.segments {
 			if !between(&s, client) {
 				continue
@@ -105,14 +105,14 @@ func (h *history) connections() ([]truth.Connection, error) {
 	return connections, nil
 }
 
-// crossed reports that a socket of the server is the other end of one of the client's that sent its SYN as well.
+// crossed reports whether a socket of the server is the other end of a client's socket that sent a SYN too.
 func (h *history) crossed(s *socket, sockets []*socket) bool {
 	return slices.ContainsFunc(sockets, func(c *socket) bool {
 		return c.host == h.lab.Client && c.local == s.remote && c.remote == s.local && c.states[0].State == "SYN_SENT"
 	})
 }
 
-// next are the states that may follow each other in Linux, where nothing is missed.
+// next has the states that may follow each state in Linux if the watcher misses none.
 var next = map[string][]string{
 	"":            {"SYN_SENT", "SYN_RCVD"},
 	"SYN_SENT":    {"SYN_RCVD", "ESTABLISHED", "CLOSED"},
@@ -126,7 +126,7 @@ var next = map[string][]string{
 	"TIME_WAIT":   {"CLOSED"},
 }
 
-// sockets returns the incarnations of all sockets, by the time they began.
+// sockets returns the incarnations of all sockets, in the order in which they began.
 func (h *history) sockets() ([]*socket, error) {
 	type key struct {
 		host          *netlab.Host
@@ -172,7 +172,7 @@ func source(s *flows.Segment) netip.AddrPort {
 	return s.Key.AddrPortA()
 }
 
-// endpoint describes one end of a connection; own are its segments, all those between its sockets.
+// endpoint describes one end of a connection. own are the connection's segments, all those of other incarnations too.
 func (h *history) endpoint(at netip.AddrPort, states []netlab.Observation, own, all []flows.Segment) truth.Endpoint {
 	e := truth.Endpoint{Addr: at.Addr(), Port: at.Port(), States: []truth.State{}}
 	for _, s := range own {

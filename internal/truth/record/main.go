@@ -1,6 +1,6 @@
 //go:build linux
 
-// Record plays scenes with real sockets, and writes the packets and what the kernels reported meanwhile into
+// Record plays scenes with real sockets. It writes the packets, and the states that the kernels reported, into
 // testdata/kernel. It needs root. Arguments are names of scenes; without any it plays all.
 package main
 
@@ -21,7 +21,7 @@ import (
 )
 
 func main() {
-	dir := flag.String("o", "testdata/kernel", "directory to write to")
+	dir := flag.String("o", "testdata/kernel", "`DIRECTORY` to write to")
 	flag.Parse()
 	if err := record(*dir, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "record:", err)
@@ -29,7 +29,7 @@ func main() {
 	}
 }
 
-// atOnce is how many scenes are played at the same time: each watches its sockets closely.
+// atOnce is the number of scenes that are played at the same time. Each watches its sockets closely, which takes time.
 const atOnce = 3
 
 func record(dir string, names []string) error {
@@ -37,7 +37,7 @@ func record(dir string, names []string) error {
 	if len(names) > 0 {
 		all = slices.DeleteFunc(all, func(s scenes.Scene) bool { return !slices.Contains(names, s.Name) })
 		if len(all) < len(names) {
-			return fmt.Errorf("not all of %q are names of scenes", names)
+			return fmt.Errorf("some of %q are not names of scenes", names)
 		}
 	}
 	failures := make([]error, len(all))
@@ -54,7 +54,7 @@ func record(dir string, names []string) error {
 	return errors.Join(failures...)
 }
 
-// try plays a scene again if the watcher was too slow to see all states.
+// try plays a scene, up to five times if the watcher was too slow to see all states.
 func try(dir string, s *scenes.Scene) (err error) {
 	for range 5 {
 		var scenario *truth.Scenario
@@ -84,7 +84,7 @@ func play(s *scenes.Scene) (*truth.Scenario, []capture.Packet, error) {
 	if err == nil {
 		err = lab.Settle()
 	}
-	time.Sleep(10 * scenes.Delay) // that nothing comes then belongs to the scene
+	time.Sleep(10 * scenes.Delay) // the silence belongs to the scene
 	stop := time.Now()
 	observed, watchErr := watcher.Stop()
 	if err := errors.Join(err, watchErr); err != nil {
@@ -96,7 +96,7 @@ func play(s *scenes.Scene) (*truth.Scenario, []capture.Packet, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	for i := range packets { // what the payload is nobody asks
+	for i := range packets { // the payload is not needed
 		const headers = 14 + 4 + 40 + 60
 		packets[i].Data = packets[i].Data[:min(len(packets[i].Data), headers)]
 	}

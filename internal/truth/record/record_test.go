@@ -10,7 +10,7 @@ import (
 	"github.com/tcplife/tcplife/internal/truth"
 )
 
-// TestRecord records two scenes, one with two incarnations of the same sockets, and looks at the states.
+// TestRecord records two scenes, one with two incarnations of the same sockets, and checks the states.
 func TestRecord(t *testing.T) {
 	netlab.Start(t, netlab.Options{}) // or skip
 	dir := t.TempDir()
@@ -19,7 +19,7 @@ func TestRecord(t *testing.T) {
 	}
 	states := func(e *truth.Endpoint) (names []string) {
 		for _, s := range e.States {
-			// on a busy machine the ACK of a FIN may go out with the other side's FIN, or without
+			// on a busy machine the other side's FIN may carry the ACK of a FIN, or not
 			if s.State != "FIN_WAIT_2" {
 				names = append(names, s.State)
 			}

@@ -1,5 +1,5 @@
 // Command pack makes the page that reads captures itself: pack WASM > tcplife.html. It fails if the page is larger than
-// 4 MB, which is what docs/PAGE.md promises.
+// 4 MB, the limit that docs/PAGE.md promises.
 package main
 
 import (
@@ -30,7 +30,7 @@ func pack() error {
 	}
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
-		return fmt.Errorf("ask go for its directory: %w", err)
+		return fmt.Errorf("find Go's directory: %w", err)
 	}
 	run, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(root)), "lib/wasm/wasm_exec.js"))
 	if err != nil {
@@ -41,8 +41,8 @@ func pack() error {
 		return err
 	}
 	if out.Len() > most {
-		return fmt.Errorf("the page has %d bytes, and may have %d: what does it link that it need not? "+
-			"(GOOS=js GOARCH=wasm go list -deps ./internal/web)", out.Len(), most)
+		return fmt.Errorf("the page has %d bytes, want at most %d: look for packages that it does not need with "+
+			"GOOS=js GOARCH=wasm go list -deps ./internal/web", out.Len(), most)
 	}
 	_, err = out.WriteTo(os.Stdout)
 	return err
