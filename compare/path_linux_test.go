@@ -27,7 +27,7 @@ type realPath struct {
 	rules   string // of the router's table
 	lossy   bool   // the outer wire
 	dropped func(netlab.Segment) bool
-	reset   bool // what is dropped is answered by an RST towards its sender
+	resets  uint16 // the router answers what it drops by an RST to this port
 	altered []string
 	target  netip.AddrPort // that the clients connect to, if it is not the server
 }
@@ -49,7 +49,7 @@ var realPaths = []realPath{
 		dropped: func(s netlab.Segment) bool { return s.DstPort == 40001 && s.Flags.Has(flows.SYN|flows.ACK) },
 	},
 	{
-		name: "rejected", altered: []string{"ttl"}, reset: true,
+		name: "rejected", altered: []string{"ttl"}, resets: 40002,
 		rules: `chain f { type filter hook forward priority 0; ` +
 			`tcp sport 40002 meta length > 100 reject with tcp reset; }`,
 		dropped: func(s netlab.Segment) bool { return s.SrcPort == 40002 && s.Len > 48 },
@@ -127,7 +127,7 @@ func held(t *testing.T, s realPath) (complaints []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wanted, late := happened(p, s.dropped, s.reset)
+	wanted, late := happened(p, s.dropped, s.resets)
 	altered := map[string]bool{}
 	for _, v := range got {
 		a, b := slices.Index(names, v.Between[0]), slices.Index(names, v.Between[1])
@@ -177,7 +177,7 @@ func held(t *testing.T, s realPath) (complaints []string) {
 
 // happened lists what the wires and the router did, as verdicts are named above: what must be found, and what was late.
 // On a busy machine all frames may be late. Then one that was held is nothing unusual.
-func happened(p *netlab.Path, dropped func(netlab.Segment) bool, reset bool) (wanted, late map[string]bool) {
+func happened(p *netlab.Path, dropped func(netlab.Segment) bool, resets uint16) (wanted, late map[string]bool) {
 	wanted, late = map[string]bool{}, map[string]bool{}
 	names := [...]string{"client", "fwin", "fwout", "server"}
 	add := func(list map[string]bool, kind record.VerdictKind, a, b, at int, packet uint64) {
@@ -213,7 +213,7 @@ func happened(p *netlab.Path, dropped func(netlab.Segment) bool, reset bool) (wa
 				}
 			}
 		}
-		if reset && trip.From == 1 && trip.Segment.Flags.Has(flows.RST) {
+		if resets != 0 && trip.From == 1 && trip.Segment.DstPort == resets && trip.Segment.Flags.Has(flows.RST) {
 			add(wanted, record.Born, 1, 2, 1, trip.Sent)
 		}
 	}
