@@ -110,7 +110,7 @@ truth: libpcap ## record testdata/kernel anew, as root: real connections, and th
 	go test ./internal/truth -update
 
 mutate: libpcap ## halve and double each named number of the tracker: which does no test notice? A quarter of an hour or more
-	TCPLIFE_TEST_ALL=1 go run ./internal/mutate
+	go run ./internal/mutate
 
 lint: libpcap ## gofmt, go vet, staticcheck and the wording of texts; the tools' versions are pinned in tools.mod
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not formatted by gofmt:" $$files >&2; exit 1; }

@@ -1,7 +1,7 @@
 // Mutate halves and doubles every named number of the tracker's packages, one at a time. For each change it runs tests
-// until one fails: those of the same package, then those of the tracker as a whole, ./analyzer. It lists the changes
-// that no test notices, and fails if there is one: either a boundary test is missing, or the number is no threshold and
-// belongs into settings.go.
+// until one fails: those of the same package, those of the tracker as a whole, ./analyzer, then both in their whole
+// sizes (TCPLIFE_TEST_ALL). It lists the changes that no test notices, and fails if there is one: either a boundary test
+// is missing, or the number is no threshold and belongs into settings.go.
 //
 // The packages are those below ./analyzer, or the arguments, such as ./analyzer/crowd. Sources do not change: -overlay
 // of go build replaces a file.
@@ -128,25 +128,27 @@ func reasons(c *constant) string {
 // A suite is the tests of a package.
 type suite struct {
 	dir   string
+	all   bool          // in their whole sizes
 	limit time.Duration // a change after which they take longer counts as noticed: a loop does not end
 }
 
-// measured are the suites that have run without a change.
-var measured = map[string]suite{}
+// measured are the limits of the suites that have run without a change.
+var measured = map[suite]time.Duration{}
 
-// measure runs the tests of a package without a change.
-func measure(dir string) (suite, error) {
-	if s, ok := measured[dir]; ok {
-		return s, nil
+// measure runs a suite without a change.
+func (s *suite) measure() error {
+	key := *s
+	if s.limit = measured[key]; s.limit > 0 {
+		return nil
 	}
-	s := suite{dir, time.Hour}
+	s.limit = time.Hour
 	began := time.Now()
 	if failure := s.run(""); failure != "" {
-		return s, fmt.Errorf("the tests of %s fail without a change: %s", dir, failure)
+		return fmt.Errorf("the tests of %s fail without a change: %s", s.dir, failure)
 	}
 	s.limit = max(time.Minute, 10*time.Since(began))
-	measured[dir] = s
-	return s, nil
+	measured[key] = s.limit
+	return nil
 }
 
 // run tries each change of a package's constants, and returns the number that no test notices.
@@ -162,16 +164,19 @@ func run(dir string, found []constant, own bool, jobs int) (survivors int, err e
 	if len(mutants) == 0 {
 		return 0, nil
 	}
+	dirs := []string{dir}
+	if !own && dir != whole {
+		dirs = append(dirs, whole)
+	}
 	var suites []suite
-	for _, dir := range []string{dir, whole} {
-		if len(suites) > 0 && (own || dir == suites[0].dir) {
-			break
+	for _, all := range []bool{false, true} {
+		for _, dir := range dirs {
+			s := suite{dir: dir, all: all}
+			if err := s.measure(); err != nil {
+				return 0, err
+			}
+			suites = append(suites, s)
 		}
-		s, err := measure(dir)
-		if err != nil {
-			return 0, err
-		}
-		suites = append(suites, s)
 	}
 	fmt.Printf("%s: %d changes\n", dir, len(mutants))
 	var mu sync.Mutex
@@ -229,9 +234,12 @@ func try(m *mutant, suites []suite) (failure string, err error) {
 // run runs the tests, with an overlay if there is one, and returns the name of the first that failed, "" if none did.
 // It skips tests of real kernels, TestSet…: they take long, and fail on a busy machine whatever the threshold.
 func (s *suite) run(overlay string) (failure string) {
-	out, err := exec.Command("go", "test", "-vet=off", "-failfast", "-count=1", "-timeout="+s.limit.String(),
-		"-skip=^TestSet", "-ldflags=-s -w", "-overlay="+overlay, "./"+s.dir).CombinedOutput()
-	if err != nil {
+	cmd := exec.Command("go", "test", "-vet=off", "-failfast", "-count=1", "-timeout="+s.limit.String(),
+		"-skip=^TestSet", "-ldflags=-s -w", "-overlay="+overlay, "./"+s.dir)
+	if s.all {
+		cmd.Env = append(os.Environ(), "TCPLIFE_TEST_ALL=1")
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return firstFailure(string(out))
 	}
 	return ""

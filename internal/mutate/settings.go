@@ -19,6 +19,7 @@ var settings = map[string]string{
 		"the room will do",
 	"analyzer pageEvents":    "size of a page of the journal",
 	"analyzer pageRecords":   "size of a page of the journal",
+	"analyzer pageStories":   "size of a page of the journal",
 	"analyzer journalPages":  "how far one tracker may be ahead of the others",
 	"analyzer ephemeral * 2": "a port has 16 bits",
 	"analyzer foreseenEnds":  "how many records are fetched ahead: only speed depends on it",
