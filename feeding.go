@@ -21,8 +21,8 @@ type portion struct {
 
 func newPortion(most int) *portion { return &portion{packets: make([]capture.Packet, most)} }
 
-// fetch reads the packets that are there, at least one, and leaves out those that are not used. With io.EOF there are no
-// more. After another error or a panic, those before are left.
+// fetch reads the packets that are there, at least one, and leaves out those that are not used. With io.EOF there are
+// no more. After another error or a panic, those before are left.
 func (r *Reading) fetch(p *portion) (err error) {
 	number := uint64(0)
 	defer fault.Catch(&number, func(f *fault.Error) { err = f })

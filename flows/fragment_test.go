@@ -195,8 +195,8 @@ func TestFragmentsAge(t *testing.T) {
 	}
 }
 
-// Decoders beside each other share the fragments. One of them waits for its turn before it looks at a fragment, and only
-// then.
+// Decoders beside each other share the fragments. One of them waits for its turn before it looks at a fragment, and
+// only then.
 func TestFragmentsBeside(t *testing.T) {
 	d := NewDecoder(DecoderOptions{})
 	parts := split4(1, part{0, 64}, part{64, 200})
