@@ -123,7 +123,9 @@ func (t *timeWaits) add(c *record.Connection, ports PortRange) {
 	if refused {
 		pair.totals(ports).denied++
 	}
-	pair.linux = pair.linux || offersLikeLinux(c.Client.Options)
+	if offersLikeLinux(c.Client.Options) {
+		pair.linux = true
+	}
 	for i := range c.TimeWait {
 		if t.totals.Entered++; endOfTimeWait(c.TimeWait[i].EndedBy) == stillHeld {
 			t.totals.Held++

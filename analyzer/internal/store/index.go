@@ -28,6 +28,7 @@ func (x *Index) Put(hash uint64, n uint32) {
 	if x.used >= len(x.slots)/4*3 {
 		old := x.slots
 		x.slots, x.used = make([]slot, max(leastSlots, 2*len(old))), 0
+		clear(x.slots) // else a page that is read before it is written costs two page faults
 		for _, s := range old {
 			if s.next != 0 {
 				x.Put(s.hash, s.next-1)

@@ -30,7 +30,9 @@ func (s *Slabs[T]) Take() uint32 {
 		return n
 	}
 	if int(s.made) == len(s.list)*slabSize {
-		s.list = append(s.list, new([slabSize]T))
+		slab := new([slabSize]T)
+		slab[0] = *new(T) // At reads the first page; a page that is read before it is written costs two page faults
+		s.list = append(s.list, slab)
 	}
 	s.made++
 	return s.made
