@@ -179,9 +179,8 @@ func (r *Reader) Read(packets []Packet) (n int, err error) {
 		return 0, err
 	}
 	packets[0] = *first
-	s := r.due[0]
 	for n = 1; n < len(packets); n++ {
-		p := &packets[n]
+		p, s := &packets[n], r.due[0]
 		if !s.file.format.more(p) {
 			break
 		}
@@ -190,9 +189,12 @@ func (r *Reader) Read(packets []Packet) (n int, err error) {
 		}
 		if len(r.due) > 1 && (r.due.Less(1, 0) || len(r.due) > 2 && r.due.Less(2, 0)) {
 			s.packet = *p // it comes after a packet of another file
-			r.given = false
 			r.settle(true)
-			break
+			if s = r.due[0]; s.file == nil {
+				r.given = false
+				break
+			}
+			*p = s.packet
 		}
 		r.tally.Count(p)
 	}
