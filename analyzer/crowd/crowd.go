@@ -81,6 +81,18 @@ func (c *Crowd) present(t *target) *target {
 	return t
 }
 
+// listener returns the target of an attempt's port, and makes it if it is unknown or was forgotten while the attempt
+// went on. It returns nil if there is no room.
+func (c *Crowd) listener(a *Attempt) *target {
+	f := c.aim(a)
+	t := c.present(f.port)
+	if t == nil {
+		t = c.begin(f.port, socket{addr: a.Target, port: a.TargetPort}, a.V6)
+		f.port = t
+	}
+	return t
+}
+
 // begin makes the target of an unknown key. It reuses the one in the map, if there is one; it returns nil if there is
 // no room.
 func (c *Crowd) begin(t *target, key socket, v6 bool) *target {
@@ -200,11 +212,7 @@ func (c *Crowd) Syn(now int64, a *Attempt, syn *Probe) {
 	c.advance(now)
 	now = c.now
 	f := c.aim(a)
-	port, whole := c.present(f.port), c.present(f.whole)
-	if port == nil {
-		port = c.begin(f.port, socket{addr: a.Target, port: a.TargetPort}, a.V6)
-		f.port = port
-	}
+	port, whole := c.listener(a), c.present(f.whole)
 	if whole == nil {
 		whole = c.begin(f.whole, socket{addr: a.Target, whole: true}, a.V6)
 		f.whole = whole
@@ -254,7 +262,7 @@ func (c *Crowd) SynRetransmitted(now int64, a *Attempt, first, answered bool) {
 func (c *Crowd) SynAck(now int64, a *Attempt, syn, synAck *Probe, late bool) {
 	c.advance(now)
 	now = c.now
-	port, whole := c.find(a)
+	port, whole := c.listener(a), c.present(c.aim(a).whole)
 	for _, t := range [...]*target{port, whole} {
 		if t == nil {
 			continue
@@ -321,7 +329,7 @@ func (c *Crowd) SynAckRetransmitted(now int64, a *Attempt, n int, acked bool) {
 func (c *Crowd) Complete(now int64, a *Attempt, repeated bool) {
 	c.advance(now)
 	now = c.now
-	port, whole := c.find(a)
+	port, whole := c.listener(a), c.present(c.aim(a).whole)
 	for _, t := range [...]*target{port, whole} {
 		if t == nil {
 			continue
@@ -416,6 +424,9 @@ func (c *Crowd) TakeBackCompletion(now int64, a *Attempt, end End, held, cut boo
 // lacks, if completed is false.
 func (c *Crowd) TakeBackFailure(a *Attempt, end End, completed bool) {
 	port, whole := c.find(a)
+	if completed {
+		port = c.listener(a)
+	}
 	for _, t := range [...]*target{port, whole} {
 		if t != nil {
 			t.ends[end] = less(t.ends[end])

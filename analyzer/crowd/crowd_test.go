@@ -500,3 +500,29 @@ func TestPeriodicChecksAreNoScan(t *testing.T) {
 		}
 	}
 }
+
+// A target is forgotten once nothing is pending that a listener would still hold. An attempt that goes on all the same
+// counts when it is answered and completed.
+func TestAttemptOutlivesItsTarget(t *testing.T) {
+	target, now := host(1<<24), 1000*second
+	slow := Attempt{Source: host(1), Target: target, TargetPort: 80, SynAt: now}
+	other := Attempt{Source: host(2), Target: target, TargetPort: 80, SynAt: now}
+	for _, answered := range []bool{true, false} {
+		c := New()
+		c.Syn(now, &slow, &Probe{})
+		c.Syn(now, &other, &Probe{})
+		c.End(now+70*second, &other, Unanswered, false, 0, &Probe{}, false)
+		late := slow
+		if answered { // otherwise the capture lacks the SYN-ACK
+			late.SynAckAt = now + 80*second
+			c.SynAck(late.SynAckAt, &late, &Probe{}, &Probe{}, true)
+		}
+		late.AckAt = now + 81*second
+		c.Complete(late.AckAt, &late, false)
+		c.Finish(now + 90*second)
+		list, _ := c.Listeners()
+		if len(list) != 1 || list[0].Attempts != 1 || list[0].Completed != 1 || (list[0].Answered == 1) != answered {
+			t.Errorf("answered %v: %+v", answered, list)
+		}
+	}
+}
