@@ -300,7 +300,7 @@ func (m *matters) crowdMatters(r *record.Result) (list []matterLine) {
 		s := &r.Scans[i]
 		found := ""
 		if s.Found.Open > 0 {
-			found = ", " + text.Count(s.Found.Open) + " open"
+			found = ", " + text.Count(s.Found.Open) + " " + openWord(s.Kind)
 		}
 		list = append(list, matterLine{record.Warning, s.Probes, fmt.Sprintf("%s scan: %s tries %s of %s%s, since %s",
 			words(s.Kind), s.Source, text.Counted(s.Ports, "port"), countedAddresses(s.Targets), found,
@@ -364,17 +364,20 @@ func (q *fullQueue) line(since string) string {
 		}
 	}
 	if q.ResetAcks > 0 {
-		signs = append(signs, text.Count(q.ResetAcks)+" reset")
+		signs = append(signs, text.Counted(q.ResetAcks, "ACK")+" reset")
+	}
+	did := text.Counted(q.of.Attempts, "attempt")
+	if len(signs) > 0 {
+		did = strings.Join(signs, " and ") + " of " + did
 	}
 	if q.Cookies {
-		signs = append(signs, "SYN cookies in its place")
+		did += ", SYN cookies in its place"
 	}
 	name := q.Queue
 	if name == "syn" {
 		name = "SYN"
 	}
-	line := fmt.Sprintf("%s queue of %s full, since %s: of %s %s", name, netip.AddrPortFrom(q.of.IP, q.of.Port), since,
-		text.Counted(q.of.Attempts, "attempt"), strings.Join(signs, ", "))
+	line := fmt.Sprintf("%s queue of %s full, since %s: %s", name, netip.AddrPortFrom(q.of.IP, q.of.Port), since, did)
 	if q.Queue == "syn" {
 		return line + "; a backlog of " + text.Count(q.of.BacklogNeeded) + " would have held all"
 	}

@@ -54,6 +54,16 @@ func scanSection(scans []record.Scan, top int) section {
 	return s
 }
 
+// openWord is the word for the open ports that a scan found. Open ports do not answer the probes of some kinds. Nor
+// does a filter: nmap calls these ports open|filtered.
+func openWord(kind string) string {
+	switch kind {
+	case "fin", "null", "xmas", "maimon":
+		return "open or filtered"
+	}
+	return "open"
+}
+
 // openPorts names the first of the open ports, if there are any.
 func openPorts(c *record.Scan) string {
 	const most = 8
@@ -68,7 +78,7 @@ func openPorts(c *record.Scan) string {
 	if len(list) == 0 {
 		return ""
 	}
-	s := "open " + strings.Join(list, " ")
+	s := openWord(c.Kind) + " " + strings.Join(list, " ")
 	if more := c.Found.Open - uint64(len(list)); more > 0 {
 		s += " and " + text.Count(more) + " more"
 	}
