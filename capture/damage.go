@@ -3,6 +3,7 @@ package capture
 import (
 	"fmt"
 	"io"
+	"strconv"
 )
 
 // Damage is where a file stops being readable, or a file that cannot be read at all. The packets before it were
@@ -30,9 +31,17 @@ func damaged(offset int64, format string, args ...any) error {
 func (b *buffer) cut(offset int64, want string) error {
 	there := b.base + int64(b.end) - offset
 	if b.err == io.EOF {
-		return damaged(offset, "%s, the file ends after %d bytes of it", want, there)
+		return damaged(offset, "%s, the file ends after %s of it", want, counted(there))
 	}
-	return damaged(offset, "%s, reading it failed after %d bytes: %v", want, there, b.err)
+	return damaged(offset, "%s, reading it failed after %s: %v", want, counted(there), b.err)
+}
+
+// counted writes a number of bytes: 1 byte, 2 bytes.
+func counted(bytes int64) string {
+	if bytes == 1 {
+		return "1 byte"
+	}
+	return strconv.FormatInt(bytes, 10) + " bytes"
 }
 
 // ended returns the error of a file that ends between two packets: io.EOF unless reading failed.

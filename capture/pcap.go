@@ -138,7 +138,7 @@ func (f *pcapFile) next(p *Packet) error {
 	}
 	size := f.layout.recordHeader + int(captured)
 	if len(b.peek(size)) < size {
-		return b.cut(start, fmt.Sprintf("a packet header and %d bytes", captured))
+		return b.cut(start, "a packet header and "+counted(int64(captured)))
 	}
 	f.more(p)
 	return nil

@@ -101,6 +101,8 @@ func TestPcapDamage(t *testing.T) {
 			"a packet header, the file ends after 7 bytes of it"},
 		{"cut in a packet", begin().u32(10, 1, 5, 60).raw("abcd").bytes, 43,
 			"a packet header and 5 bytes, the file ends after 20 bytes of it"},
+		{"cut before a byte", begin().u32(10, 1, 1, 60).bytes, 43,
+			"a packet header and 1 byte, the file ends after 16 bytes of it"},
 		{"too long", begin().u32(10, 1, MaxPacket+1, 60).raw("abcd").bytes, 43,
 			"a packet of at most 262144 bytes, found one of 262145"},
 		{"absurdly long", begin().u32(10, 1, 1<<32-1, 1<<32-1).raw("abcd").bytes, 43,

@@ -284,8 +284,8 @@ func (f *pcapngFile) packet(start int64, number uint32, body []byte, p *Packet) 
 		return nil, damaged(start, "a packet of at most %d bytes, found one of %d", MaxPacket, captured)
 	}
 	if uint64(captured) > uint64(len(body)) {
-		return nil, damaged(start, "a block long enough for its packet of %d bytes, found room for %d", captured,
-			len(body))
+		return nil, damaged(start, "a block long enough for its packet of %s, found room for %d",
+			counted(int64(captured)), len(body))
 	}
 	p.Time = i.clock.time(units)
 	p.Data = body[:captured]

@@ -113,6 +113,7 @@ func TestPcapngDamage(t *testing.T) {
 		expected string
 	}{
 		{"cut in a block header", begin().u32(6), 84, "a block of 12 bytes or more, the file ends after 4 bytes of it"},
+		{"cut behind a byte", begin().raw("x"), 84, "a block of 12 bytes or more, the file ends after 1 byte of it"},
 		{"cut in a packet", begin().u32(6, 40, 0, 0), 84, "a block of 40 bytes, the file ends after 16 bytes of it"},
 		{"cut in a block to skip", begin().u32(0xbad, 400, 0, 0), 84,
 			"a block of 400 bytes, the file ends after 16 bytes of it"},

@@ -91,13 +91,14 @@ func (p *path) findBlind() [][]blind {
 				until: alwaysUntil}
 			switch {
 			case dropped > 0:
-				lost.detail = fmt.Sprintf("%d packets were dropped while it was made, as it says itself", dropped)
+				lost.detail = fmt.Sprintf("packets dropped while it was made, as it says itself: %d", dropped)
 				list = append(list, lost)
 			case within > 0:
 				lost.detail = fmt.Sprintf("of the segments compared, %d passed it that it does not hold", within)
 				list = append(list, lost)
 			case v.unsent >= few && !one:
-				lost.detail = fmt.Sprintf("segments of %d connections acknowledge what it does not hold", v.unsent)
+				lost.detail = fmt.Sprintf("connections with a segment that acknowledges what it does not hold: %d",
+					v.unsent)
 				list = append(list, lost)
 			}
 		}

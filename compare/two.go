@@ -142,11 +142,11 @@ func match(l, r *half) (x couple) {
 	}
 	switch up, down := l.bytes[0] == r.bytes[0] && l.bytes[0] > 0, l.bytes[1] == r.bytes[1] && l.bytes[1] > 0; {
 	case up && down:
-		add(3, "both carry %d bytes of the client and %d of the server", l.bytes[0], l.bytes[1])
+		add(3, "both carry %s of the client and %d of the server", counted(l.bytes[0]), l.bytes[1])
 	case up:
-		add(2, "both carry %d bytes of the client", l.bytes[0])
+		add(2, "both carry %s of the client", counted(l.bytes[0]))
 	case down:
-		add(2, "both carry %d bytes of the server", l.bytes[1])
+		add(2, "both carry %s of the server", counted(l.bytes[1]))
 	}
 	if d := r.end - l.end; max(d, -d) < int64(time.Second) {
 		x.points++
@@ -223,3 +223,11 @@ func (c *comparer) tellSeparate(t *trail, stretch int) {
 }
 
 func socketText(s socket) string { return netip.AddrPortFrom(flows.IP(s.addr, s.v6), s.port).String() }
+
+// counted writes a number of bytes: 1 byte, 2 bytes.
+func counted(bytes uint64) string {
+	if bytes == 1 {
+		return "1 byte"
+	}
+	return fmt.Sprintf("%d bytes", bytes)
+}

@@ -72,21 +72,20 @@ func (a *account) tellOmissions(stderr io.Writer) (err error) {
 	}
 	if dropped := a.read.Drops.Kernel + a.read.Drops.Interface; dropped > 0 {
 		if a.devices != nil {
-			warnf(stderr, "%d packets were dropped: %d by the kernel (overload), %d by the devices",
-				dropped,
+			warnf(stderr, "%s dropped: %d by the kernel (overload), %d by the devices", were(dropped, "packet"),
 				a.read.Drops.Kernel, a.read.Drops.Interface)
 		} else {
-			warnf(stderr, "%d packets were dropped while capturing, according to the file", dropped)
+			warnf(stderr, "%s dropped while capturing, according to the file", were(dropped, "packet"))
 		}
 		err = errIncomplete
 	}
 	a.tellUndecoded(stderr)
 	if a.shed > 0 {
-		warnf(stderr, "overloaded: %d failed attempts were counted but not written", a.shed)
+		warnf(stderr, "overloaded: %s counted but not written", were(a.shed, "failed attempt"))
 		err = errIncomplete
 	}
 	if a.unread > 0 {
-		warnf(stderr, "standard output was blocked: %d connections were counted but not written", a.unread)
+		warnf(stderr, "standard output was blocked: %s counted but not written", were(a.unread, "connection"))
 		err = errIncomplete
 	}
 	if a.unreadBytes > 0 {
@@ -94,7 +93,7 @@ func (a *account) tellOmissions(stderr io.Writer) (err error) {
 		err = errIncomplete
 	}
 	if a.unwritten > 0 {
-		warnf(stderr, "%d packets were not written to a capture file: %v", a.unwritten, a.writeError)
+		warnf(stderr, "%s not written to a capture file: %v", were(a.unwritten, "packet"), a.writeError)
 		err = errIncomplete
 	}
 	if len(a.lost) > 0 {
@@ -102,11 +101,11 @@ func (a *account) tellOmissions(stderr io.Writer) (err error) {
 		err = errIncomplete
 	}
 	if a.evicted > 0 {
-		warnf(stderr, "%d connections were evicted to stay within --max-connections or --memory", a.evicted)
+		warnf(stderr, "%s evicted to stay within --max-connections or --memory", were(a.evicted, "connection"))
 		err = errIncomplete
 	}
 	if a.interrupted {
-		warnf(stderr, "interrupted: the report holds the %d packets read until then", a.read.Packets)
+		warnf(stderr, "interrupted: the report holds the %s read until then", counted(a.read.Packets, "packet"))
 		err = errIncomplete
 	}
 	return err
@@ -128,13 +127,13 @@ func (a *account) tellUndecoded(stderr io.Writer) {
 	for i, reason := range reasons {
 		reasons[i] = fmt.Sprintf("%s %d", reason, a.decoded.Undecoded[reason])
 	}
-	warnf(stderr, "%d of %d packets were not decoded, so the report does not cover them: %s; "+
-		"docs/SUPPORTED.md explains the reasons", undecoded, a.decoded.Packets, strings.Join(reasons, ", "))
+	warnf(stderr, "the report lacks %d of %s, which could not be decoded: %s; docs/SUPPORTED.md explains the reasons",
+		undecoded, counted(a.decoded.Packets, "packet"), strings.Join(reasons, ", "))
 }
 
 // tellSpeed writes to standard error what was read and how long it took.
 func (a *account) tellSpeed(stderr io.Writer, took time.Duration) {
-	warnf(stderr, "%d packets, %s on the wire, read in %v: %.0f packets/s", a.read.Packets,
+	warnf(stderr, "%s, %s on the wire, read in %v: %.0f packets/s", counted(a.read.Packets, "packet"),
 		byteSize(int64(a.read.WireBytes)),
 		took.Round(time.Millisecond), float64(a.read.Packets)/took.Seconds())
 }

@@ -220,7 +220,7 @@ func (r *reading) at(ctx context.Context, wanted wantedMoment, what string) erro
 	}
 	if alive == nil {
 		if wanted.packet > account.read.Packets {
-			return fmt.Errorf("--time %s: the capture has %d packets", what, account.read.Packets)
+			return fmt.Errorf("--time %s: the capture has %s", what, counted(account.read.Packets, "packet"))
 		}
 		return fmt.Errorf("--time %s: no matching packet at or after that time", what)
 	}

@@ -130,6 +130,22 @@ func warnf(stderr io.Writer, format string, args ...any) {
 	fmt.Fprintln(stderr, "tcplife: "+harmless(fmt.Sprintf(format, args...)))
 }
 
+// counted writes n and the noun, with an s unless n is 1.
+func counted(n uint64, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return strconv.FormatUint(n, 10) + " " + noun
+}
+
+// were writes n, the noun and the verb: 1 packet was, 2 packets were.
+func were(n uint64, noun string) string {
+	if n == 1 {
+		return counted(n, noun) + " was"
+	}
+	return counted(n, noun) + " were"
+}
+
 // longestWord is the number of characters that are written of a word: file names, arguments and text of a capture can
 // have any length.
 const longestWord = 200

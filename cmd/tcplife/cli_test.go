@@ -26,3 +26,14 @@ func TestHarmless(t *testing.T) {
 		}
 	}
 }
+
+// One thing is in the singular, with its verb.
+func TestCounted(t *testing.T) {
+	for n, want := range map[uint64]string{
+		0: "0 packets, 0 packets were", 1: "1 packet, 1 packet was", 12: "12 packets, 12 packets were",
+	} {
+		if got := counted(n, "packet") + ", " + were(n, "packet"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

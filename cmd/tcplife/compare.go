@@ -341,7 +341,7 @@ func (r *comparing) compare(ctx context.Context, f *compareFlags) error {
 	}
 	if f.verbose {
 		for i, s := range f.sources {
-			warnf(r.stderr, "%s: %d packets, %s on the wire", s.Name, result.Captures[i].Packets,
+			warnf(r.stderr, "%s: %s, %s on the wire", s.Name, counted(result.Captures[i].Packets, "packet"),
 				byteSize(int64(result.Captures[i].WireBytes)))
 		}
 		warnf(r.stderr, "compared in %v", time.Since(started).Round(time.Millisecond))
@@ -361,8 +361,8 @@ func (r *comparing) write(f *compareFlags, report comparedReporter, result *comp
 	case f.conn == 0:
 		err = report.Finish(&compared.Ending{Points: result.Points, Path: result.Path, Comparison: result.Comparison})
 	case result.Ladder == nil:
-		return fmt.Errorf("no connection %d: the ids of the %d connections are in the output of -o json", f.conn,
-			result.Comparison.Connections)
+		return fmt.Errorf("no connection %d: the output of -o json has the id of each of %s", f.conn,
+			counted(result.Comparison.Connections, "connection"))
 	case f.output == "json":
 		err = compared.WriteLadderJSON(r.stdout, result.Ladder)
 	default:

@@ -146,8 +146,8 @@ func (r *reading) explain(ctx context.Context, f *explainFlags) error {
 	for _, id := range f.conns {
 		c, known := named[id]
 		if !known {
-			return fmt.Errorf("no connection %d: tcplife read FILE lists the ids of the %d connections", id,
-				total)
+			return fmt.Errorf("no connection %d: tcplife read FILE lists the id of each of %s", id,
+				counted(total, "connection"))
 		}
 		chosen = append(chosen, c)
 	}

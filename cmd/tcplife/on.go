@@ -348,10 +348,10 @@ func (l *following) endOccasions(result *record.Result) error {
 		warnf(l.stderr, "%s", text)
 	}
 	if e := l.occasions.counts(); e.Dropped > 0 {
-		warnf(l.stderr, "%d of %d events were dropped: no command was run for them", e.Dropped, e.Matched)
+		warnf(l.stderr, "overloaded: no command was run for %d of %s", e.Dropped, counted(e.Matched, "event"))
 	}
 	if e := l.occasions.counts(); e.DumpsDropped > 0 {
-		warnf(l.stderr, "%d of %d dumps were not written", e.DumpsDropped, e.Dumps+e.DumpsDropped)
+		warnf(l.stderr, "overloaded: %d of %s not written", e.DumpsDropped, counted(e.Dumps+e.DumpsDropped, "dump"))
 	}
 	return err
 }

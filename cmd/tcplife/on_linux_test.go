@@ -103,7 +103,7 @@ func TestLiveExec(t *testing.T) {
 		"Seccomp:\t0", "CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "CapBnd:\t0000000000000000",
 	} {
 		if !strings.Contains(status, want+"\n") {
-			t.Errorf("the command has not %q:\n%s", want, status)
+			t.Errorf("the command does not have %q:\n%s", want, status)
 		}
 	}
 }
@@ -150,8 +150,8 @@ func TestLiveExecHangs(t *testing.T) {
 		t.Errorf("exit code %d, %+v: %s", code, e, live.said)
 	}
 	said := strings.Join(live.said, "\n")
-	if !strings.Contains(said, "events were dropped: no command was run for them") {
-		t.Errorf("what was dropped is not told:\n%s", said)
+	if !strings.Contains(said, "overloaded: no command was run for ") {
+		t.Errorf("the dropped events are not reported:\n%s", said)
 	}
 }
 
@@ -159,7 +159,7 @@ func TestLiveExecHangs(t *testing.T) {
 func TestLiveExecAsRoot(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		t.Skip("NOT TESTED: it takes root to be refused")
+		t.Skip("NOT TESTED: only root is refused")
 	}
 	cmd := exec.Command("tcplife", "live", "-i", "lo", "-Z", "root", "--on", "true", "--exec", "true")
 	said, err := cmd.CombinedOutput()
@@ -217,7 +217,7 @@ func TestLiveOnFlood(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, "the flood is told", func() bool { return contents(file) != "" })
-	time.Sleep(time.Second) // it is told once
+	time.Sleep(time.Second) // it is reported once
 	live.signal(syscall.SIGINT)
 	live.wait()
 	var got []string
@@ -229,6 +229,6 @@ func TestLiveOnFlood(t *testing.T) {
 		got = append(got, r.Event+" "+r.Verdict)
 	}
 	if want := []string{"begin spoofed_flood", "end spoofed_flood"}; !slices.Equal(got, want) {
-		t.Errorf("it tells %q, want %q", got, want)
+		t.Errorf("it reports %q, want %q", got, want)
 	}
 }

@@ -252,8 +252,8 @@ func (r *reading) writeExtract(ctx context.Context, first *tcplife.Report) error
 		return errIncomplete
 	}
 	if x.ordered.unknown > 0 {
-		warnf(r.stderr, "%d fragments may be missing from %s: the rest of their datagrams came too late",
-			x.ordered.unknown, r.flags.writeTo)
+		warnf(r.stderr, "%s may be missing from %s: other parts of the datagrams came too late",
+			counted(uint64(x.ordered.unknown), "fragment"), r.flags.writeTo)
 		return errIncomplete
 	}
 	return nil

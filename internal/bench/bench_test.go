@@ -155,6 +155,35 @@ func TestTableAndMarks(t *testing.T) {
 	}
 }
 
+func TestCounts(t *testing.T) {
+	type counts struct{ taken, dropped, shed uint64 }
+	for text, want := range map[string]counts{
+		"tcplife: 5000 packets, 4.9 MiB on the wire, read in 2s: 2500 packets/s\n": {5000, 0, 0},
+		"tcplife: 1 packet, 58 B on the wire, read in 2s: 0 packets/s\n" +
+			"tcplife: 1 packet was dropped: 1 by the kernel (overload), 0 by the devices\n": {1, 1, 0},
+		"tcplife: 7 packets were dropped: 7 by the kernel (overload), 0 by the devices\n" +
+			"tcplife: overloaded: 3 failed attempts were counted but not written\n" +
+			"tcplife: 9 packets, 1.0 KiB on the wire, read in 2s: 4 packets/s\n": {9, 7, 3},
+	} {
+		taken, dropped, shed, err := liveCounts([]byte(text))
+		if got := (counts{taken, dropped, shed}); err != nil || got != want {
+			t.Errorf("%s: %+v, %v, want %+v", text, got, err, want)
+		}
+	}
+	if _, _, _, err := liveCounts([]byte("tcplife: no such device\n")); err == nil {
+		t.Error("no error without a count of packets")
+	}
+	for text, want := range map[string]counts{
+		"12 packets captured\n12 packets received by filter\n3 packets dropped by kernel\n": {12, 3, 0},
+		"1 packet captured\n1 packet received by filter\n0 packets dropped by kernel\n":     {1, 0, 0},
+	} {
+		taken, dropped, _, err := tcpdumpCounts([]byte(text))
+		if err != nil || taken != want.taken || dropped != want.dropped {
+			t.Errorf("%s: %d taken, %d dropped, %v, want %+v", text, taken, dropped, err, want)
+		}
+	}
+}
+
 func TestLinesAreShort(t *testing.T) {
 	const linux = "2026-11-29: 2 processors of AMD EPYC, 25.28 GB of memory, Linux 6.18.44, go1.26.8"
 	b := bench{scale: 0.01}

@@ -53,7 +53,7 @@ func (b *liveBench) live() capturer {
 		liveCounts}
 }
 
-var tcpdumpCount = regexp.MustCompile(`(?m)^(\d+) packets (captured|dropped by kernel)$`)
+var tcpdumpCount = regexp.MustCompile(`(?m)^(\d+) packets? (captured|dropped by kernel)$`)
 
 func tcpdumpCounts(stderr []byte) (taken, dropped, _ uint64, err error) {
 	found := tcpdumpCount.FindAllSubmatch(stderr, -1)
@@ -65,7 +65,8 @@ func tcpdumpCounts(stderr []byte) (taken, dropped, _ uint64, err error) {
 	return taken, dropped, 0, err
 }
 
-var liveCount = regexp.MustCompile(`(?m)^tcplife: (\d+) (packets, .* on the wire|packets were dropped|failed attempts)`)
+var liveCount = regexp.MustCompile(
+	`(?m)^tcplife: (?:overloaded: )?(\d+) (packet|failed attempt)s?(, .* on the wire| w)`)
 
 func liveCounts(stderr []byte) (taken, dropped, shed uint64, err error) {
 	found := liveCount.FindAllSubmatch(stderr, -1)
@@ -77,12 +78,12 @@ func liveCounts(stderr []byte) (taken, dropped, shed uint64, err error) {
 		switch {
 		case err != nil:
 			return 0, 0, 0, err
-		case bytes.HasPrefix(f[2], []byte("packets, ")):
-			taken = n
-		case bytes.HasPrefix(f[2], []byte("packets were")):
-			dropped = n
-		default:
+		case string(f[2]) == "failed attempt":
 			shed = n
+		case bytes.HasPrefix(f[3], []byte(",")):
+			taken = n
+		default:
+			dropped = n
 		}
 	}
 	return taken, dropped, shed, nil

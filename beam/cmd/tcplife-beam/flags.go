@@ -212,8 +212,7 @@ func tellOmissions(dir string, stderr io.Writer) error {
 		}
 	}
 	if dropped > 0 {
-		fmt.Fprintf(stderr, "tcplife-beam: %d packets were dropped while capturing, according to the file\n",
-			dropped)
+		fmt.Fprintf(stderr, "tcplife-beam: packets dropped while capturing, according to the file: %d\n", dropped)
 		err = errIncomplete
 	}
 	return err

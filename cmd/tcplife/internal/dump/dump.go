@@ -153,7 +153,7 @@ func (d *Dumper) dump(j *job) (err error) {
 		about += "; its first packets were gone"
 	}
 	if before > 0 {
-		about += fmt.Sprintf("; the %d packets before these did not fit in the file", before)
+		about += fmt.Sprintf("; packets before these that did not fit in the file: %d", before)
 	}
 	if err := d.makeRoom(); err != nil {
 		return err
