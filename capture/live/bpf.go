@@ -57,16 +57,17 @@ const (
 	bpfA      = 0x10 // RET returns A, not K
 )
 
-// instruction is one of BPF.
+// instruction is an instruction of BPF.
 type instruction struct {
 	Code   uint16
 	Jt, Jf uint8 // how many instructions a jump skips if its condition holds, and if not
 	K      uint32
 }
 
-// runBPF runs a program over a packet as libpcap's bpf_filter does: whether it accepts. (The interpreter of
-// golang.org/x/net/bpf takes the captured length for the packet's, so that `greater 1000` fails under a small snaplen,
-// and does not let an index wrap.) A program reads nothing outside of the packet, and ends, for it jumps forward only.
+// runBPF reports whether a program accepts a packet, as libpcap's bpf_filter does. (The interpreter of
+// golang.org/x/net/bpf uses the captured length as the packet's, so that `greater 1000` fails under a small snaplen,
+// and does not let an index wrap.) A program reads nothing outside of the packet. It ends, because it only jumps
+// forward.
 func runBPF(program []instruction, p *capture.Packet) bool {
 	var a, x uint32
 	var memory [16]uint32
@@ -175,7 +176,7 @@ func runBPF(program []instruction, p *capture.Packet) bool {
 	return false
 }
 
-// loadBPF reads a word, half-word or byte; not ok if it is not all there.
+// loadBPF reads a word, half-word or byte. It is not ok if the packet does not have all of it.
 func loadBPF(data []byte, offset uint32, code uint16) (v uint32, ok bool) {
 	if uint64(offset) >= uint64(len(data)) {
 		return 0, false

@@ -5,7 +5,7 @@ import (
 	"github.com/tcplife/tcplife/internal/fault"
 )
 
-// chunk is a number of packets on their way from a device.
+// chunk has packets on their way from a device.
 type chunk struct {
 	from    *device
 	snaplen int
@@ -17,10 +17,10 @@ type chunk struct {
 	changes []Change
 	last    bool
 
-	panicked *fault.Error // of its goroutine
+	panicked *fault.Error // a panic of the device's goroutine
 }
 
-// A device has chunksEach chunks on the way at most, each of chunkPackets packets at most.
+// A device has at most chunksEach chunks on the way, each of at most chunkPackets packets.
 const (
 	chunksEach   = 64
 	chunkPackets = 512
@@ -42,12 +42,12 @@ func (c *chunk) add(p capture.Packet) {
 	c.all = append(c.all, p)
 }
 
-// full reports that the next packet may not fit.
+// full reports whether the next packet may not fit.
 func (c *chunk) full() bool {
 	return len(c.all) == chunkPackets || len(c.data)+c.snaplen > cap(c.data)
 }
 
-// release gives the chunk back to be filled again.
+// release gives the chunk back for further packets.
 func (c *chunk) release() {
 	if c != nil {
 		c.from.free.Put(c)

@@ -11,14 +11,14 @@ import (
 	"github.com/tcplife/tcplife/internal/spare"
 )
 
-// device is one that is captured on.
+// device is a device on which packets are captured.
 type device struct {
 	name   string
-	index  int // of the system, 0 if it has no number
+	index  int // its number in the system, 0 for none
 	handle *handle
 	free   spare.List[*chunk] // bounds what is on the way
 
-	chunks []*chunk // that have arrived and are not given yet
+	chunks []*chunk // that have arrived and are not returned yet
 	until  int64
 	drops  capture.Drops
 	over   bool
@@ -28,7 +28,7 @@ type device struct {
 func openDevice(name string, s *system, o Options) (*device, error) {
 	d := &device{name: name, until: capture.NoTime}
 	var err error
-	if name != AnyDevice && runtime.GOOS != "windows" { // where libpcap has names of its own
+	if name != AnyDevice && runtime.GOOS != "windows" { // there libpcap has names of its own
 		if d.index, err = s.index(name); err != nil {
 			return nil, err
 		}
@@ -42,7 +42,7 @@ func openDevice(name string, s *system, o Options) (*device, error) {
 
 func (d *device) head() int64 { return d.chunks[0].packets[0].Time }
 
-// full reports that the device has no room left for more until what has arrived from it is given.
+// full reports whether the device has no room for more until the packets that have arrived are returned.
 func (d *device) full() bool { return len(d.chunks) >= chunksEach-1 }
 
 // read reads a device until the end.
@@ -71,17 +71,17 @@ func (l *Capture) read(d *device) {
 // errIdle is a read without a packet.
 var errIdle = errors.New("no packet came")
 
-// deviceReader is what the goroutine of a device knows.
+// deviceReader has the state of a device's goroutine.
 type deviceReader struct {
 	*device
 	system    *system
-	called    string // what the system calls it now
+	called    string // its present name in the system
 	clock     idleClock
 	stopped   *atomic.Pointer[time.Time]
 	down      bool
 	drops     capture.Drops
-	counters  counters // as they were last
-	dropped   int64    // by the interface, as far as is known now
+	counters  counters // as last read
+	dropped   int64    // by the interface, as far as known
 	countedAt time.Time
 }
 
@@ -113,7 +113,7 @@ func (r *deviceReader) fill(c *chunk) {
 			now := time.Now()
 			c.until = r.clock.idle(now)
 			stopped := r.stopped.Load()
-			c.last = stopped != nil && now.Sub(*stopped) > idleLag // before, the kernel may still keep packets
+			c.last = stopped != nil && now.Sub(*stopped) > idleLag // earlier the kernel may still have packets
 			r.look(c)
 			return
 		default:
@@ -129,12 +129,12 @@ func (r *deviceReader) fill(c *chunk) {
 func (r *deviceReader) heard(c *chunk) {
 	now, at := time.Now(), c.all[len(c.all)-1].Time
 	c.until = r.clock.heard(at, now)
-	if stopped := r.stopped.Load(); stopped != nil { // what was captured before is still to be read
+	if stopped := r.stopped.Load(); stopped != nil { // earlier packets are still to be read
 		c.last = at >= stopped.UnixNano() || now.Sub(*stopped) > drainLimit
 	}
 }
 
-// look notices that a device which gives nothing is down, up, renamed or not there any more.
+// look checks whether a device without packets is down, up again, renamed or removed.
 func (r *deviceReader) look(c *chunk) {
 	if r.index == 0 {
 		return
@@ -160,14 +160,14 @@ func (r *deviceReader) look(c *chunk) {
 	}
 }
 
-// up takes in that the device is up again.
+// up records that the device is up again.
 func (r *deviceReader) up(c *chunk) {
 	r.down = false
 	c.changes = append(c.changes, Change{Device: r.name, State: DeviceUp})
 }
 
-// fail decides whether an error is the end. A device that is down is waited for. One that was renamed while it was down
-// is read on: libpcap looks for the old name whenever there is no packet, and fails.
+// fail decides whether an error is the end. It waits for a device that is down. It continues with one that was renamed
+// while it was down: libpcap looks for the old name when there is no packet, and fails.
 func (r *deviceReader) fail(c *chunk, err error) {
 	r.look(c)
 	switch {
@@ -182,18 +182,18 @@ func (r *deviceReader) fail(c *chunk, err error) {
 	}
 }
 
-// countDrops asks for the counts of what was dropped.
+// countDrops reads the counts of dropped packets.
 func (r *deviceReader) countDrops() {
 	if now, err := r.handle.counters(); err == nil {
 		r.addCounters(now)
 	}
 }
 
-// counters are libpcap's, of 32 bits: on a busy device the packets received begin from 0 again within hours.
+// counters are libpcap's, of 32 bits. On a busy device the count of received packets wraps within hours.
 type counters struct{ received, kernelDropped, interfaceDropped uint32 }
 
-// addCounters adds what was counted since the last time. The interface's own count, which libpcap reads from a file, is
-// 0 while that cannot be read, for example under a new name: then what was known stays.
+// addCounters adds the counts since the last time. The interface's own count, which libpcap reads from a file, is 0
+// while the file cannot be read, for example under a new name. Then the known count stays.
 func (r *deviceReader) addCounters(now counters) {
 	r.drops.Received += uint64(now.received - r.counters.received)
 	r.drops.Kernel += uint64(now.kernelDropped - r.counters.kernelDropped)

@@ -14,7 +14,7 @@ type Device struct {
 	Description string // "" for none
 	Addresses   []netip.Prefix
 	Loopback    bool
-	Up          bool // as the administrator wants it
+	Up          bool // the administrator has set it up
 	Running     bool // it has a carrier
 }
 

@@ -16,12 +16,12 @@ type Filter struct {
 	program  []instruction
 }
 
-// filterLinks are the link types on which an expression is tried before there is a packet: some expressions are valid
-// only on some link types (`wlan type mgt`), but one that is valid on none of these is wrong.
+// filterLinks are the link types for which an expression is compiled before there is a packet. Some expressions are
+// valid only on some link types (`wlan type mgt`), but one that is valid on none of these is wrong.
 var filterLinks = []capture.LinkType{1, 105, 113, 101} // EN10MB, IEEE802_11, LINUX_SLL, RAW
 
-// CompileFilter compiles an expression; an empty one matches every packet. The error names the expression;
-// without libpcap it is ErrNoLibpcap.
+// CompileFilter compiles an expression. An empty one matches every packet. The error names the expression. Without
+// libpcap it is ErrNoLibpcap.
 func CompileFilter(expr string) (*Filter, error) {
 	f := &Filter{expr: expr, programs: map[capture.LinkType][]instruction{}}
 	var first error
@@ -54,8 +54,8 @@ func (f *Filter) Match(p *capture.Packet) (bool, error) {
 	return runBPF(f.program, p), nil
 }
 
-// compileBPF compiles an expression for a link type. libpcap's own way to do so without a file takes a DLT_…, and
-// gopacket only eight bits of it; a file's header holds the LINKTYPE_… in full.
+// compileBPF compiles an expression for a link type. It uses a file, whose header has the LINKTYPE_… in full: libpcap's
+// way without a file takes a DLT_…, and gopacket only eight bits of it.
 func compileBPF(expr string, link capture.LinkType) ([]instruction, error) {
 	header := binary.LittleEndian.AppendUint32(nil, 0xa1b2c3d4)
 	header = binary.LittleEndian.AppendUint16(header, 2)

@@ -59,7 +59,7 @@ func TestFilter(t *testing.T) {
 		t.Error("the length of a packet is its captured length")
 	}
 	if match(t, "tcp port 443", &capture.Packet{Data: ether.Data[:36], Length: 54, Link: 1}) {
-		t.Error("a port that was not captured was matched")
+		t.Error("a filter matches a port beyond the captured bytes")
 	}
 }
 
@@ -82,7 +82,7 @@ func TestFilterErrors(t *testing.T) {
 	}
 }
 
-// TestFilterAgainstLibpcap holds our interpreter to libpcap's own, on programs that use all there is.
+// TestFilterAgainstLibpcap compares our interpreter with libpcap's, on programs that use every instruction.
 func TestFilterAgainstLibpcap(t *testing.T) {
 	exprs := []string{
 		"", "tcp", "tcp port 443", "ip6 or vlan and tcp", "tcp[13] & 7 != 0", "len > 100 or less 60", "greater 60",
@@ -144,7 +144,7 @@ func TestFilterAgainstLibpcap(t *testing.T) {
 		}
 	}
 	if accepted < 1000 || rejected < 1000 {
-		t.Errorf("%d accepted, %d rejected: too few to say anything", accepted, rejected)
+		t.Errorf("%d accepted, %d rejected: too few to compare", accepted, rejected)
 	}
 }
 
@@ -155,7 +155,7 @@ func TestMatchDoesNotAllocate(t *testing.T) {
 	}
 	p := &capture.Packet{Data: frame(443), Length: 54, Link: 1}
 	if n := testing.AllocsPerRun(100, func() { f.Match(p) }); n != 0 {
-		t.Errorf("%v allocations", n)
+		t.Errorf("%v allocations for a packet, want 0", n)
 	}
 }
 

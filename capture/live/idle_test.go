@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TestIdleClock holds the clock of a device to its promise: it goes on while the clock that stamps packets is set.
+// TestIdleClock checks that the clock of a device goes on while the clock that stamps packets is set.
 func TestIdleClock(t *testing.T) {
 	start := time.Now()
 	base := start.UnixNano()

@@ -45,7 +45,7 @@ func listDevices() ([]Device, error) {
 	return devices, nil
 }
 
-// prefixOf is an address of a device with the length of its network; not ok if it is of another family than IP.
+// prefixOf returns an address of a device with the length of its network. It is not ok if the address is not IP.
 func prefixOf(a pcap.InterfaceAddress) (p netip.Prefix, ok bool) {
 	ip, ok := netip.AddrFromSlice(a.IP)
 	if !ok {
@@ -104,7 +104,7 @@ func openHandle(name string, o Options) (*handle, error) {
 // dltRaw is DLT_RAW on Linux, which differs from its LINKTYPE_RAW.
 const dltRaw = 12
 
-// linkTypeOf is the link type in files of what the system calls dlt.
+// linkTypeOf returns the link type of files for a dlt of the system.
 func linkTypeOf(dlt int) capture.LinkType {
 	if dlt == dltRaw {
 		return 101

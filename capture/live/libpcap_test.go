@@ -9,7 +9,7 @@ import (
 	"github.com/tcplife/tcplife/internal/fault"
 )
 
-// TestLivePanics holds that a panic of who reads a device goes on where the packets are wanted.
+// TestLivePanics checks that a panic while reading a device continues in Next.
 func TestLivePanics(t *testing.T) {
 	l := fed(1)
 	l.readers.Add(1)

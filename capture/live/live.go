@@ -13,10 +13,10 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// DefaultSnaplen is how many bytes of a packet a Capture takes. A long chain of headers fits: Ethernet, two VLAN tags
-// and three MPLS labels (34 bytes), IPv6 with 48 bytes of extension headers (88), UDP and Geneve with 64 bytes of
-// options (80), Ethernet with a tag (18), IPv6 with 24 bytes of extension headers (64) and TCP with all its options
-// (60) make 344. The tracker takes lengths from the headers, so it does not need the rest.
+// DefaultSnaplen is the number of bytes that a Capture keeps of a packet. A long chain of headers fits: Ethernet, two
+// VLAN tags and three MPLS labels (34 bytes), IPv6 with 48 bytes of extension headers (88), UDP and Geneve with 64
+// bytes of options (80), Ethernet with a tag (18), IPv6 with 24 bytes of extension headers (64) and TCP with all its
+// options (60) make 344. The tracker takes lengths from the headers, so it does not need the rest.
 const DefaultSnaplen = 384
 
 // DefaultBuffer is the kernel's buffer of a device: at 1,000,000 small packets a second it bridges a tenth of a second.
@@ -47,9 +47,9 @@ type Capture struct {
 	devices  []*device
 	arrivals chan *chunk
 	started  bool
-	current  *chunk // the packets of the last batch lie in it
+	current  *chunk // it has the packets of the last batch
 	alive    int
-	left     uint64 // packets to give before the end
+	left     uint64 // packets to return before the end
 	tally    *capture.Tally
 	stopped  atomic.Pointer[time.Time] // when Stop was called
 	readers  sync.WaitGroup
@@ -58,8 +58,8 @@ type Capture struct {
 // Batch has the packets of the devices since the last one, or only the time.
 type Batch struct {
 	Packets []capture.Packet // valid until the next call of Next
-	// Until is the time up to which everything has come from the devices, known from their packets or because they were
-	// idle. [capture.NoTime] if unknown.
+	// Until is the time up to which all packets have come from the devices, as their packets or their idleness show.
+	// [capture.NoTime] if unknown.
 	Until   int64
 	Changes []Change
 }
@@ -155,7 +155,7 @@ func (l *Capture) Next() (Batch, error) {
 	}
 }
 
-// accept takes in what a device has sent; as a batch if it has no packets.
+// accept takes a chunk from a device. It returns a batch if the chunk has no packets.
 func (l *Capture) accept(c *chunk) (Batch, bool) {
 	c.panicked.Again()
 	d := c.from
@@ -176,8 +176,8 @@ func (l *Capture) accept(c *chunk) (Batch, bool) {
 	return Batch{Until: l.horizon(), Changes: c.changes}, true
 }
 
-// due is the device with the earliest packet, if no other one can still give an earlier one, and the time up to which
-// that is so.
+// due returns the device with the earliest packet, if no other one can still give an earlier one, and the time up to
+// which this holds.
 func (l *Capture) due() (first *device, limit int64) {
 	limit = math.MaxInt64
 	for _, d := range l.devices {
@@ -200,13 +200,13 @@ func (l *Capture) due() (first *device, limit int64) {
 	if first.head() <= limit {
 		return first, limit
 	}
-	if first.full() { // rather than to lose packets, take them out of order
+	if first.full() { // out of order is better than lost
 		return first, math.MaxInt64
 	}
 	return nil, 0
 }
 
-// take gives the packets of a device up to a time.
+// take returns the packets of a device up to a time.
 func (l *Capture) take(d *device, limit int64) Batch {
 	c := d.chunks[0]
 	n := 1
@@ -227,7 +227,7 @@ func (l *Capture) take(d *device, limit int64) Batch {
 	return batch
 }
 
-// horizon is the time to which all devices have given everything.
+// horizon is the time up to which all devices have given their packets.
 func (l *Capture) horizon() int64 {
 	until, past := int64(math.MaxInt64), int64(capture.NoTime)
 	for _, d := range l.devices {

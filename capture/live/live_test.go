@@ -22,7 +22,7 @@ func fed(devices int) *Capture {
 	return l
 }
 
-// feed lets packets of some times arrive from a device, and all that it gives until a time.
+// feed lets packets of some times arrive from a device, which then has given all packets up to a time.
 func (l *Capture) feed(device int, until int64, times ...int64) {
 	c := l.devices[device].free.Take()
 	c.begin()
@@ -33,7 +33,7 @@ func (l *Capture) feed(device int, until int64, times ...int64) {
 	l.arrivals <- c
 }
 
-// wantNext holds the next batch to the times of its packets and to how far it has come.
+// wantNext checks the times of the next batch's packets, and its Until.
 func (l *Capture) wantNext(t *testing.T, until int64, times ...int64) {
 	t.Helper()
 	batch, err := l.Next()
@@ -49,13 +49,13 @@ func (l *Capture) wantNext(t *testing.T, until int64, times ...int64) {
 	}
 }
 
-// TestLiveMerge holds that packets of several devices come in order of time: each waits until no device can give an
+// TestLiveMerge checks that packets of several devices come in order of time. Each waits until no device can give an
 // earlier one.
 func TestLiveMerge(t *testing.T) {
 	l := fed(2)
 	l.feed(0, 30, 10, 20, 30)
 	l.feed(1, 15)
-	l.wantNext(t, 10) // no more than that is known of both
+	l.wantNext(t, 10) // both are known up to there
 	l.wantNext(t, 15, 10)
 	l.feed(1, 40, 25, 40)
 	l.wantNext(t, 25, 20)
@@ -71,8 +71,8 @@ func TestLiveMerge(t *testing.T) {
 	}
 }
 
-// TestLiveClockSetBack holds that packets stay in the order of their device when the clock that stamps them is set
-// back, and that the time does not go back.
+// TestLiveClockSetBack checks that packets stay in the order of their device when the clock that stamps them is set
+// back, and that Until does not go back.
 func TestLiveClockSetBack(t *testing.T) {
 	l := fed(1)
 	l.feed(0, 1000, 1000)
@@ -83,22 +83,22 @@ func TestLiveClockSetBack(t *testing.T) {
 	l.wantNext(t, 1500)
 }
 
-// TestLiveBacklog holds that a device which says nothing cannot make another one's packets wait for ever.
+// TestLiveBacklog checks that a silent device does not make another one's packets wait for ever.
 func TestLiveBacklog(t *testing.T) {
 	l := fed(2)
 	if taken := l.Backlog(); taken != 0 {
-		t.Errorf("of the room %v is taken before anything came", taken)
+		t.Errorf("%v of the room is taken before any packet", taken)
 	}
 	for i := range chunksEach - 1 {
 		l.feed(0, int64(i), int64(i))
 	}
 	l.wantNext(t, capture.NoTime, 0)
 	if taken, want := l.Backlog(), float64(chunksEach-1)/chunksEach; taken != want {
-		t.Errorf("of the room %v is taken, want %v", taken, want)
+		t.Errorf("%v of the room is taken, want %v", taken, want)
 	}
 }
 
-// TestLiveEnd holds that what has arrived is given before the end, and that the lost device is told.
+// TestLiveEnd checks that packets that have arrived are returned before the end, and that the lost device is reported.
 func TestLiveEnd(t *testing.T) {
 	l := fed(1)
 	c := l.devices[0].free.Take()
@@ -117,7 +117,7 @@ func TestLiveEnd(t *testing.T) {
 	}
 }
 
-// TestLiveCounters holds that the counts of what came and what was dropped go on where libpcap's begin from 0 again.
+// TestLiveCounters checks that the counts of received and dropped packets continue when libpcap's wrap.
 func TestLiveCounters(t *testing.T) {
 	r := deviceReader{device: &device{}}
 	for _, now := range []counters{
@@ -134,7 +134,7 @@ func TestLiveCounters(t *testing.T) {
 	}
 }
 
-// TestLiveCount holds that after so many packets it is the end, though there are more.
+// TestLiveCount checks that the capture ends after Count packets, although there are more.
 func TestLiveCount(t *testing.T) {
 	l := fed(1)
 	l.left = 3

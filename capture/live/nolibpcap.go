@@ -11,7 +11,7 @@ func listDevices() ([]Device, error) { return nil, ErrNoLibpcap }
 
 func compileFile(path, expr string) ([]instruction, error) { return nil, ErrNoLibpcap }
 
-// handle is an open device; there is none.
+// handle is an open device. Without libpcap there is none.
 type handle struct{}
 
 func openHandle(string, Options) (*handle, error) { return nil, ErrNoLibpcap }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestWithoutLibpcap holds that a build without libpcap says so of everything that needs it.
+// TestWithoutLibpcap checks that a build without libpcap returns ErrNoLibpcap for everything that needs it.
 func TestWithoutLibpcap(t *testing.T) {
 	if HasLibpcap {
 		t.Error("it claims to have libpcap")

@@ -19,8 +19,8 @@ func openSystem() (*system, error) {
 
 func (s *system) close() { unix.Close(s.socket) }
 
-// index is the number of a device, which it keeps for as long as it exists. ErrNoDevice is certain, other errors say
-// nothing.
+// index is the number of a device, which it keeps as long as it exists. ErrNoDevice is certain. After other errors it
+// is unknown.
 func (s *system) index(name string) (int, error) {
 	r, err := unix.NewIfreq(name)
 	if err != nil {
@@ -32,7 +32,8 @@ func (s *system) index(name string) (int, error) {
 	return int(r.Uint32()), nil
 }
 
-// state is what a device is called now, and whether it is up. ErrNoDevice is certain, other errors say nothing.
+// state returns a device's present name, and whether it is up. ErrNoDevice is certain. After other errors both are
+// unknown.
 func (s *system) state(index int) (name string, up bool, err error) {
 	r, err := unix.NewIfreq("")
 	if err != nil {
@@ -49,7 +50,7 @@ func (s *system) state(index int) (name string, up bool, err error) {
 	return name, r.Uint16()&unix.IFF_UP != 0, nil
 }
 
-// certain makes an ErrNoDevice of the one error that says so.
+// certain returns ErrNoDevice for the one error that shows it.
 func certain(err error) error {
 	if err == unix.ENODEV {
 		return ErrNoDevice

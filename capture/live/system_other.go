@@ -11,8 +11,8 @@ func openSystem() (*system, error) { return &system{}, nil }
 
 func (s *system) close() {}
 
-// index is the number of a device, which it keeps for as long as it exists. ErrNoDevice is certain, other errors say
-// nothing.
+// index is the number of a device, which it keeps as long as it exists. ErrNoDevice is certain. After other errors it
+// is unknown.
 func (s *system) index(name string) (int, error) {
 	devices, err := net.Interfaces()
 	if err != nil {
@@ -26,7 +26,8 @@ func (s *system) index(name string) (int, error) {
 	return 0, ErrNoDevice
 }
 
-// state is what a device is called now, and whether it is up. ErrNoDevice is certain, other errors say nothing.
+// state returns a device's present name, and whether it is up. ErrNoDevice is certain. After other errors both are
+// unknown.
 func (s *system) state(index int) (name string, up bool, err error) {
 	devices, err := net.Interfaces()
 	if err != nil {

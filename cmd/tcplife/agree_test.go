@@ -65,7 +65,8 @@ func TestTimeWaitsAgree(t *testing.T) {
 		t.Errorf("read says %d, at %d, population %d", held, snapshot.ByState["TIME_WAIT"], last)
 	}
 	if len(report.TimeWait) == 6000 || report.Summary.LeftOut.TimeWait == 0 {
-		t.Errorf("%d pairs are listed, %d left out", len(report.TimeWait), report.Summary.LeftOut.TimeWait)
+		t.Errorf("%d pairs are listed and %d left out, want some of both", len(report.TimeWait),
+			report.Summary.LeftOut.TimeWait)
 	}
 	table := output(t, "read", file, "--top", "1")
 	leftOut := fmt.Sprintf("left out: %d,%03d pairs of a client and a server's socket that held no more than the "+

@@ -109,7 +109,7 @@ func TestAnonymizedReport(t *testing.T) {
 	plain, anonymous := filepath.Join(dir, "plain.pcapng"), filepath.Join(dir, "anonymous.pcapng")
 	var captures []string
 	err := filepath.WalkDir("../../testdata", func(path string, d fs.DirEntry, err error) error {
-		// of impossible-address the multicast group does not stay one
+		// in impossible-address the multicast group does not stay one
 		if strings.Contains(filepath.Ext(path), ".pcap") && d.Name() != "impossible-address.pcap" {
 			captures = append(captures, path)
 		}
@@ -130,10 +130,10 @@ func TestAnonymizedReport(t *testing.T) {
 			continue
 		}
 		if diff := cmp.Diff(wanted, found); diff != "" {
-			t.Errorf("%s: the anonymized capture says otherwise:\n%s", path, diff[:min(len(diff), 1500)])
+			t.Errorf("%s: the report of the anonymized capture differs:\n%s", path, diff[:min(len(diff), 1500)])
 		}
 	}
 	if connections < 100 {
-		t.Errorf("only %d connections were compared", connections)
+		t.Errorf("%d connections were compared, which is too few", connections)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// at agrees with what the kernels of two hosts said of their sockets at quiet moments of a recorded capture.
-// TestAtLikeSS, which makes its own capture, shows how it was recorded.
+// at agrees with the kernels of two hosts about their sockets at quiet moments of a recorded capture. TestAtLikeSS,
+// which makes its own capture, shows how it was recorded.
 func TestAtLikeRecordedSS(t *testing.T) {
 	archive, err := txtar.ParseFile("../../testdata/pcaps/real-sockets.txtar")
 	if err != nil {
@@ -45,7 +45,7 @@ func compareLooks(t *testing.T, pcap string, archive *txtar.Archive) (states map
 	return states
 }
 
-// socketsAt returns the sockets that at shows, one line each, sorted.
+// socketsAt returns a line for each socket that at shows, sorted.
 func socketsAt(t *testing.T, pcap, time string) (lines []string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer

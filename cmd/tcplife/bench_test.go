@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// BenchmarkRead reads the most usual traffic: short connections, transfers, a flood. `make profile` makes of it the
-// profile by which the compiler optimizes releases.
+// BenchmarkRead reads the most usual traffic: short connections, transfers, a flood. `make profile` uses it to make the
+// profile with which the compiler optimizes releases.
 func BenchmarkRead(b *testing.B) {
 	for _, c := range []struct{ kind, n, format string }{
 		{"short", "100000", "table"}, {"short", "100000", "jsonl"}, {"long", "500000", "table"},

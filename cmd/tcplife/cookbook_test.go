@@ -30,7 +30,7 @@ func TestCookbook(t *testing.T) {
 	dir := t.TempDir()
 	db := duckdb.Open(t, dir)
 	if _, err := exec.LookPath("jq"); err != nil {
-		t.Skip("NOT TESTED: the questions of the cookbook, for jq is not installed (apt-get install jq)")
+		t.Skip("NOT TESTED: the questions of the cookbook, because jq is not installed (apt-get install jq)")
 	}
 	prepareCookbook(t, dir)
 	text, err := os.ReadFile(cookbook)
@@ -39,7 +39,7 @@ func TestCookbook(t *testing.T) {
 	}
 	sections := recipe.FindAllSubmatchIndex(text, -1)
 	if len(sections) != 10 {
-		t.Fatalf("%d questions, not 10", len(sections))
+		t.Fatalf("%d questions, want 10", len(sections))
 	}
 	part := func(s []int, n int) string { return string(text[s[2*n]:s[2*n+1]]) }
 	var updated strings.Builder
@@ -48,7 +48,7 @@ func TestCookbook(t *testing.T) {
 		title, sql, jq, shown := part(s, 1), part(s, 2), part(s, 3), part(s, 4)
 		answer := strings.Join(db.Rows(sql), "\n") + "\n"
 		if strings.Count(answer, "\n") < 2 {
-			t.Errorf("%s: hardly an answer: %q", title, answer)
+			t.Errorf("%s: the answer is too short: %q", title, answer)
 		}
 		cmd := exec.Command("bash", "-c", "set -o pipefail; "+jq)
 		cmd.Dir, cmd.Stderr = dir, os.Stderr
@@ -60,7 +60,8 @@ func TestCookbook(t *testing.T) {
 			t.Errorf("%s: jq and SQL differ:\n%s", title, diff)
 		}
 		if diff := cmp.Diff(shown, answer); diff != "" && !*update {
-			t.Errorf("%s: another answer is shown (go test ./cmd/tcplife -run Cookbook -update):\n%s", title, diff)
+			t.Errorf("%s: the document shows another answer (go test ./cmd/tcplife -run Cookbook -update):\n%s", title,
+				diff)
 		}
 		updated.Write(text[at:s[8]])
 		updated.WriteString(answer)

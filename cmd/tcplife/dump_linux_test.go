@@ -26,7 +26,7 @@ func dumps(t *testing.T, dir string) (files []string) {
 	return files
 }
 
-// The packets of each connection that matches are dumped, from its first to its last, and those of no other.
+// Only connections that match are dumped, each from its first packet to its last.
 func TestLiveDump(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
@@ -94,7 +94,7 @@ func TestLiveDumpFlood(t *testing.T) {
 	live.wait()
 	files := dumps(t, dir)
 	if len(files) != 2 {
-		t.Fatalf("the dumps are %q, want one of the beginning and one of the end", files)
+		t.Fatalf("the dumps are %q, want one of the begin and one of the end", files)
 	}
 	for _, event := range []string{"begin", "end"} {
 		name := "flood-198.18.0.2-80-" + event + ".pcapng"
@@ -171,7 +171,7 @@ func TestLiveDumpBounds(t *testing.T) {
 func TestLiveDumpErrors(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		t.Skip("NOT TESTED: it takes root to capture")
+		t.Skip("NOT TESTED: capturing needs root")
 	}
 	closed := t.TempDir()
 	for dir, want := range map[string]string{

@@ -16,7 +16,7 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// These tests take away room, rights and memory from the program. They need root, because some make file systems and
+// These tests run the program without room, rights or memory. They need root, because some make file systems and
 // control groups.
 
 // faulty runs the program in an environment that the shell prepares. It returns the exit code and the output.
@@ -32,7 +32,7 @@ func faulty(t *testing.T, stdout *os.File, name string, args ...string) (code in
 	return cmd.ProcessState.ExitCode(), stderr.String()
 }
 
-// smallDisk makes a directory with room for so many bytes, writable or not.
+// smallDisk makes a directory with room for a number of bytes, writable or not.
 func smallDisk(t *testing.T, size int, flags uintptr) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "disk")
@@ -152,8 +152,8 @@ func TestParquetReplacesNoDevice(t *testing.T) {
 	}
 }
 
-// In a control group with less memory than the machine has, --memory is half of the group's limit, and a flood that
-// would take more is followed within it.
+// In a control group with less memory than the machine has, --memory is half of the group's limit, and tcplife tracks a
+// flood that would need more within it.
 func TestControlGroupMemory(t *testing.T) {
 	const limit = raceRoom * 192 << 20
 	group := controlGroup(t, limit)
@@ -177,7 +177,7 @@ func TestControlGroupMemory(t *testing.T) {
 	}
 }
 
-// controlGroup makes one with a limit of memory, of either version of control groups.
+// controlGroup makes a control group with a limit of memory, of version 1 or 2.
 func controlGroup(t *testing.T, limit int) string {
 	t.Helper()
 	for _, version := range []struct{ root, file string }{

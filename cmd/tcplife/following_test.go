@@ -39,11 +39,11 @@ func TestShed(t *testing.T) {
 		t.Errorf("%d of 10 records that must never be shed were written", n)
 	}
 	if n := strings.Count(stderr.String(), "overloaded: failed attempts are counted but not written"); n != 1 {
-		t.Errorf("it is told %d times, want once: %s", n, &stderr)
+		t.Errorf("the warning is written %d times, want once: %s", n, &stderr)
 	}
 	a := &account{shed: l.shed, devices: []string{"eth0"}}
 	if err := a.tellOmissions(&stderr); err != errIncomplete || a.record("").Shed != 4 {
-		t.Errorf("a report with records shed is not called incomplete: %v", err)
+		t.Errorf("a report with shed records does not end as incomplete: %v", err)
 	}
 }
 

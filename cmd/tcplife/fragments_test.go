@@ -115,12 +115,12 @@ func TestOrderedBounds(t *testing.T) {
 		o.add(packet(5+n, maxWaitingTime+1), true, false, nil)
 	}
 	if o.unknown != 0 || len(got) != 2 {
-		t.Errorf("%d fragments are not waited for any more, and %d packets written", o.unknown, len(got))
+		t.Errorf("%d fragments are unknown, and %d packets written", o.unknown, len(got))
 	}
 	o.add(packet(19, maxWaitingTime+1), true, false, nil)
 	o.add(packet(20, maxWaitingTime+1), true, false, nil)
 	if o.end(); o.unknown != 1 || fmt.Sprint(got) != "[2 3 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20]" {
-		t.Errorf("%d fragments are not waited for any more, and these packets written: %v", o.unknown, got)
+		t.Errorf("%d fragments are unknown, and these packets written: %v", o.unknown, got)
 	}
 }
 
@@ -153,7 +153,7 @@ func TestWriteDiskFull(t *testing.T) {
 func diskFull(t *testing.T, script, in, out, flag, want string) {
 	t.Helper()
 	kept := filepath.Join(t.TempDir(), "kept.pcap")
-	// in its own namespace, so that others do not see what it mounts
+	// in its own namespace, so that others do not see its mounts
 	stdout, said, code := shell(t, "unshare", "-m", "bash", "-c", script+` || exit 99
 		tcplife read -o jsonl "$1" -w "$2" "$3"; code=$?
 		cp "$2" "$4"; exit $code`, "-", in, out, flag, kept)
@@ -165,7 +165,7 @@ func diskFull(t *testing.T, script, in, out, flag, want string) {
 		t.Errorf("exit code %d: %s", code, said)
 	}
 	if n := strings.Count(stdout, `{"record":"connection"`); n != 3000 {
-		t.Errorf("the report tells of %d connections, want 3000", n)
+		t.Errorf("the report has %d connections, want 3000", n)
 	}
 	c, err := capture.Open([]string{kept}, capture.Options{})
 	if err != nil {
@@ -230,6 +230,6 @@ func TestCompareWritesFragments(t *testing.T) {
 		got = append(got, slices.Clone(p.Data))
 	}
 	if !slices.EqualFunc(got, lost, bytes.Equal) {
-		t.Errorf("%d packets, not the %d fragments; compare said\n%s", len(got), len(lost), said)
+		t.Errorf("%d packets, want the %d fragments; compare wrote\n%s", len(got), len(lost), said)
 	}
 }

@@ -71,7 +71,7 @@ func FuzzCommand(f *testing.F) {
 		}
 		if _, err := os.Stat(out); done && err == nil {
 			if _, code := sound(t, []string{"read", out, "-o", "json"}); code != exitOK {
-				t.Errorf("tcplife %s: what it wrote is read with exit code %d", line, code)
+				t.Errorf("tcplife %s: reading its output has exit code %d", line, code)
 			}
 		}
 	})

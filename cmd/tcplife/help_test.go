@@ -25,7 +25,7 @@ func TestHelpFitsOnAScreen(t *testing.T) {
 	}
 }
 
-// Every order that the help of --sort names is one.
+// Every order that the help of --sort names exists.
 func TestHelpNamesSorts(t *testing.T) {
 	usage := newReadCommand().Flags().Lookup("sort").Usage
 	_, names, _ := strings.Cut(usage, ": ")
@@ -36,7 +36,7 @@ func TestHelpNamesSorts(t *testing.T) {
 	}
 }
 
-// The manual has what the help leaves to it.
+// The manual has the details that the help leaves out.
 func TestManualHasDetails(t *testing.T) {
 	manual := output(t, "man")
 	for _, words := range []string{"Crypto\\-PAn", "SIGHUP", "contrib/wireshark/tcplife.lua"} {
@@ -46,7 +46,7 @@ func TestManualHasDetails(t *testing.T) {
 	}
 }
 
-// live knows what a packet does only later, so its -w writes no comments. The help and the manual say so.
+// live learns the effect of a packet only later, so its -w writes no comments. The help and the manual say so.
 func TestLiveSaysThatItWritesNoComments(t *testing.T) {
 	if help := output(t, "live", "--help"); !strings.Contains(help, "without comments on them") {
 		t.Errorf("--help does not say it:\n%s", help)

@@ -95,14 +95,14 @@ func (r *liveRun) await(what string) {
 		select {
 		case line, more := <-r.lines:
 			if !more {
-				r.t.Fatalf("live ended before it said %q:\n%s", what, strings.Join(r.said, "\n"))
+				r.t.Fatalf("live ended before it wrote %q:\n%s", what, strings.Join(r.said, "\n"))
 			}
 			r.said = append(r.said, line)
 			if strings.Contains(line, what) {
 				return
 			}
 		case <-deadline:
-			r.t.Fatalf("live did not say %q:\n%s", what, strings.Join(r.said, "\n"))
+			r.t.Fatalf("live did not write %q:\n%s", what, strings.Join(r.said, "\n"))
 		}
 	}
 }
@@ -158,17 +158,17 @@ func readAgain(t *testing.T, args ...string) []byte {
 	return out
 }
 
-// await waits, for a minute at most, until something holds.
+// await waits, at most a minute, until something holds.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("it does not come to this: %s", what)
+			t.Fatalf("after a minute this does not hold: %s", what)
 		}
 	}
 }
 
-// awaitOutput waits until a text is in the standard output so many times.
+// awaitOutput waits until the standard output has a text n times.
 func (r *liveRun) awaitOutput(text string, times int) {
 	r.t.Helper()
 	await(r.t, fmt.Sprintf("%d times %s on standard output", times, text), func() bool {
@@ -242,7 +242,7 @@ func kinds(t *testing.T, jsonl []byte) (kinds []string) {
 	return kinds
 }
 
-// orderly makes one of two kinds: on a busy machine the ACK of a FIN may go out with the other side's FIN, or without.
+// orderly replaces two kinds by one: on a busy machine the other side's FIN may carry the ACK of a FIN, or not.
 func orderly(kinds []string) []string {
 	for i := range kinds {
 		kinds[i] = strings.Replace(kinds[i], "three_segment", "four_way", 1)
@@ -255,7 +255,7 @@ func sameRecords(t *testing.T, live, read []byte) {
 	t.Helper()
 	x, y := recordLines(live), recordLines(read)
 	if len(x) != len(y) {
-		t.Errorf("live tells %d records, read %d", len(x), len(y))
+		t.Errorf("live writes %d records, read %d", len(x), len(y))
 	}
 	for i := range min(len(x), len(y)) {
 		if x[i] != y[i] {
@@ -407,14 +407,14 @@ func TestLiveSafety(t *testing.T) {
 			"CapBnd:\t0000000000000000", "CapAmb:\t0000000000000000",
 		} {
 			if !strings.Contains(string(status), want+"\n") {
-				t.Errorf("%s has not %q:\n%s", task, want, status)
+				t.Errorf("%s does not have %q:\n%s", task, want, status)
 			}
 		}
 	}
 	if said := strings.Join(live.said, "\n"); !strings.Contains(said,
 		"dropped privileges: root, for user nobody") || !strings.Contains(said, "Landlock") ||
 		!strings.Contains(said, "seccomp") {
-		t.Errorf("with -v it says of that\n%s", said)
+		t.Errorf("with -v it writes about that\n%s", said)
 	}
 	live.signal(syscall.SIGHUP)
 	await(t, "SIGHUP begins another file", func() bool {
@@ -434,7 +434,7 @@ func TestLiveSafety(t *testing.T) {
 func TestLiveWithoutRights(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		t.Skip("NOT TESTED: it takes root to be somebody else")
+		t.Skip("NOT TESTED: only root can become another user")
 	}
 	program, err := exec.LookPath("tcplife")
 	if err != nil {
@@ -486,7 +486,7 @@ func TestLiveDevices(t *testing.T) {
 	lab.Server.Do(func() error {
 		out, err := exec.Command("tcplife", "live", "-i", "d0").CombinedOutput()
 		if want := "tcplife: capture on \"d0\": it is down: bring it up first\n"; string(out) != want {
-			t.Errorf("of a device that is down: %q, want %q", out, want)
+			t.Errorf("for a device that is down: %q, want %q", out, want)
 		}
 		return err
 	})
@@ -667,7 +667,7 @@ func TestLiveFlood(t *testing.T) {
 		t.Errorf("%d connections, want %d", n, syns)
 	}
 	if !bytes.Contains(stdout, []byte(`"verdict":"spoofed_flood"`)) {
-		t.Errorf("it is not called a flood: %s", stdout[bytes.LastIndex(stdout, []byte(`{"record":"summary"`)):])
+		t.Errorf("it is not reported as a flood: %s", stdout[bytes.LastIndex(stdout, []byte(`{"record":"summary"`)):])
 	}
 }
 
@@ -777,6 +777,6 @@ func TestLiveReadLate(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, live.said)
 	}
 	if n := len(kinds(t, read)); n != attempts || captureRecord(t, read).Packets != 2*attempts {
-		t.Errorf("it tells of %d attempts, want %d", n, attempts)
+		t.Errorf("it reports %d attempts, want %d", n, attempts)
 	}
 }

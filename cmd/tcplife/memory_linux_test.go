@@ -13,9 +13,9 @@ import (
 	"github.com/tcplife/tcplife/internal/testrun"
 )
 
-// Connections that would take more are followed within --memory 64MiB: the process never takes twice that. With
-// TCPLIFE_TEST_ALL there are 5 million that are half-open, with and without a SYN-ACK, and a million that are open, of
-// which a million packets come at random. Then it takes at most 1.5 times the processor time, too.
+// Connections that would need more are tracked within --memory 64MiB: the process never takes twice that. With
+// TCPLIFE_TEST_ALL there are 5 million attempts, with and without a SYN-ACK, and a million open connections with a
+// million packets at random. Then it also takes at most 1.5 times the processor time.
 func TestMemoryHolds(t *testing.T) {
 	t.Parallel()
 	for name, kind := range map[string]struct {
@@ -43,7 +43,7 @@ func TestMemoryHolds(t *testing.T) {
 			if n != kind.all {
 				return
 			}
-			for pair := 1; ; pair++ { // what runs beside them takes its share of the caches
+			for pair := 1; ; pair++ { // other processes use the caches too
 				_, free := readWithin(t, exitOK, file)
 				t.Logf("%v without a limit", free)
 				if took <= free*3/2 {
@@ -59,7 +59,7 @@ func TestMemoryHolds(t *testing.T) {
 	}
 }
 
-// readWithin reads a file, and gives the most memory in bytes and the processor time that this took.
+// readWithin reads a file, and returns the most memory in bytes and the processor time that this took.
 func readWithin(t *testing.T, code int, argv ...string) (peak int64, took time.Duration) {
 	t.Helper()
 	cmd := exec.Command("tcplife", append([]string{"read"}, argv...)...)

@@ -61,7 +61,7 @@ func TestLiveMetricsAttacked(t *testing.T) {
 	probes, most, slowest := 0, 0, time.Duration(0)
 	for ; probes < 30 || most < maxMetricsConnections; probes++ { // until the attack has been well under way
 		if time.Now().After(deadline) {
-			t.Fatalf("of all these connections live holds %d at most", most)
+			t.Fatalf("live holds at most %d of these connections", most)
 		}
 		begun := time.Now()
 		healthy(t, lab)
@@ -88,7 +88,7 @@ func healthy(t *testing.T, lab *netlab.Lab) {
 	client := &http.Client{Transport: &http.Transport{DialContext: dialMetrics(lab), DisableKeepAlives: true},
 		Timeout: 10 * time.Second}
 	var failed error
-	for range 10 { // a crowd has it closed if a busy machine keeps the client from asking for 20 ms
+	for range 10 { // the server may close it if a busy machine delays the request by 20 ms
 		response, err := client.Get("http://metrics/healthz")
 		if failed = err; err == nil {
 			response.Body.Close()
@@ -213,7 +213,7 @@ func writeFile(t *testing.T, path string, content []byte) {
 	}
 }
 
-// newCertificate makes a certificate for 127.0.0.1, in PEM, and who trusts it.
+// newCertificate makes a certificate for 127.0.0.1, in PEM, and a client that trusts it.
 func newCertificate(t *testing.T) (pool *x509.CertPool, certificate, key []byte) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -13,7 +13,7 @@ import (
 	"github.com/tcplife/tcplife/internal/fault"
 )
 
-// An outlet writes in order, whoever is slow, and returns an error of the writer.
+// An outlet writes in order, whichever side is slow, and returns an error of the writer.
 func TestOutlet(t *testing.T) {
 	in, out := io.Pipe()
 	o := newOutlet(out, 100)
@@ -26,7 +26,7 @@ func TestOutlet(t *testing.T) {
 		}
 	}
 	if !o.full() {
-		t.Error("300,000 bytes wait, there is room for 100, and it is not full")
+		t.Error("300,000 bytes wait with room for 100, but it is not full")
 	}
 	got := make([]byte, want.Len())
 	if _, err := io.ReadFull(in, got); err != nil || !bytes.Equal(got, want.Bytes()) {
@@ -65,10 +65,10 @@ func TestOutletGivesUp(t *testing.T) {
 			t.Errorf("it leaves %d bytes unread after %v: %v", unread, took, err)
 		}
 		if o.wait(signalled, 1) != outletBlock {
-			t.Error("it does not keep to having given up")
+			t.Error("it waits again after it has given up")
 		}
 		in.Close()
-		close(o.begun) // nothing outlives the test
+		close(o.begun) // no goroutine outlives the test
 	})
 }
 
@@ -86,6 +86,6 @@ func TestOutletPanics(t *testing.T) {
 		t.Errorf("%d bytes are unread, and %v", unread, err)
 	}
 	if _, err := o.Write([]byte("x")); err == nil {
-		t.Error("it takes more")
+		t.Error("it accepts more after a panic")
 	}
 }

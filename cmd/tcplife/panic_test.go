@@ -48,7 +48,7 @@ func TestReadPanics(t *testing.T) {
 		}
 		var said bytes.Buffer
 		if tellPanic(&said, root, test.args, f); !strings.Contains(said.String(), test.want) {
-			t.Errorf("%v: it says %q, want %q", test.args, &said, test.want)
+			t.Errorf("%v: it writes %q, want %q", test.args, &said, test.want)
 		}
 	}
 }

@@ -22,13 +22,13 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// parquetFiles are the files below a directory, with how many rows each has, or -1 for what is no Parquet file.
+// parquetFiles returns the files below a directory with their numbers of rows, or -1 for a file that is not Parquet.
 func parquetFiles(t *testing.T, dir string) map[string]int64 {
 	t.Helper()
 	files := map[string]int64{}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if os.IsNotExist(err) {
-			return nil // it has got its name in the meantime
+			return nil // it was renamed in the meantime
 		}
 		if err != nil || d.IsDir() {
 			return err
@@ -53,7 +53,7 @@ func parquetFiles(t *testing.T, dir string) map[string]int64 {
 	return files
 }
 
-// hoursOfAttempts are attempts that are refused, some in each of so many hours.
+// hoursOfAttempts is a capture of refused attempts, some in each hour.
 func hoursOfAttempts(hours, perHour int) []byte {
 	client, server := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddrPort("192.0.2.2:80")
 	var packets []capture.Packet
@@ -114,8 +114,8 @@ func TestKilledWriter(t *testing.T) {
 	}
 }
 
-// TestLivePartition follows two attempts. The first can be read after SIGHUP, or after the interval, and nothing is
-// missing at the end.
+// TestLivePartition tracks two attempts. The first can be read after SIGHUP, or after the interval, and both are there
+// at the end.
 func TestLivePartition(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})
@@ -158,7 +158,7 @@ func TestLivePartition(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, live.said)
 	}
 	if n := connections(); n != 2 {
-		t.Errorf("%d connections, not 2", n)
+		t.Errorf("%d connections, want 2", n)
 	}
 	for name, rows := range parquetFiles(t, dir) {
 		if rows < 0 {
@@ -170,7 +170,7 @@ func TestLivePartition(t *testing.T) {
 	}
 }
 
-// TestLivePartitionInterval has parts completed every second.
+// TestLivePartitionInterval completes a part every second.
 func TestLivePartitionInterval(t *testing.T) {
 	t.Parallel()
 	lab := netlab.Start(t, netlab.Options{})

@@ -2,6 +2,5 @@
 
 package main
 
-// raceRoom is how many times the memory is needed that a program without the race detector takes (5 to 10 times, says
-// its manual).
+// raceRoom is the factor by which the race detector increases the memory of a program (5 to 10 by its manual).
 const raceRoom = 8

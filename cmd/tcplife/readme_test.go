@@ -15,8 +15,8 @@ const (
 	consoleEnd   = "\n```\n"
 )
 
-// readme runs the commands in a Markdown file's console blocks and compares what they print with what stands there:
-// readme FILE DIRECTORY.
+// readme runs the commands in a Markdown file's console blocks and compares their output with that in the file: readme
+// FILE DIRECTORY.
 func readme(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: readme FILE DIRECTORY")

@@ -18,7 +18,7 @@ import (
 	"github.com/tcplife/tcplife/internal/testrun"
 )
 
-// overlapping says that more tests than processors run at once, because most of them wait.
+// overlapping runs more tests at a time than there are processors, because most of them wait.
 type overlapping struct{ *testing.M }
 
 func (o overlapping) Run() int {
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// hasty is how long a command of --exec may run in a program that tests need not wait for.
+// hasty is the short time that a command of --exec may run in tests.
 const hasty = 2 * time.Second
 
 // The scripts run the program as people do. $PCAPS is testdata/pcaps.
@@ -93,7 +93,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// split deals a capture's packets out, in order and in equal parts: split FILE PART...
+// split writes a capture's packets into files, in order and in equal parts: split FILE PART...
 func split(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: split FILE PART...")

@@ -66,7 +66,7 @@ func TestSuggestedRules(t *testing.T) {
 		runNft(t, lab.Server, "-f", script)
 	}
 	if rules := runNft(t, lab.Server, "list", "table", "inet", "tcplife"); strings.Count(rules, "drop comment") != 1 {
-		t.Errorf("a script does not take the place of the one before:\n%s", rules)
+		t.Errorf("a script does not replace the one before:\n%s", rules)
 	}
 }
 

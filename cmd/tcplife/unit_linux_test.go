@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// The systemd unit leaves the process little: 1.5 of 10 at most, as systemd counts what a process may do.
+// The systemd unit leaves the process few rights: systemd-analyze rates its exposure at most 1.5 of 10.
 func TestUnitExposure(t *testing.T) {
 	if _, err := exec.LookPath("systemd-analyze"); err != nil {
 		t.Skip("NOT TESTED: there is no systemd-analyze (Debian: apt-get install systemd)")

@@ -23,7 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A terminal is one of tmux, in the network namespace of a lab's server.
+// A terminal is a terminal of tmux, in the network namespace of a lab's server.
 type terminal struct {
 	t      *testing.T
 	lab    *netlab.Lab
@@ -35,7 +35,7 @@ type terminal struct {
 func openTerminal(t *testing.T, lab *netlab.Lab, command string, environ ...string) *terminal {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
-		t.Skip("NOT TESTED: the view on a terminal, for tmux is not installed (apt-get install tmux)")
+		t.Skip("NOT TESTED: the view on a terminal, because tmux is not installed (apt-get install tmux)")
 	}
 	term := &terminal{t: t, lab: lab, dir: t.TempDir()}
 	term.socket = filepath.Join(term.dir, "tmux")
@@ -99,7 +99,7 @@ func (term *terminal) untilSo(what string, holds func(screen string) bool) strin
 			return screen
 		}
 	}
-	term.t.Fatalf("the screen does not come to %s:\n%s", what, screen)
+	term.t.Fatalf("the screen does not show %s:\n%s", what, screen)
 	return ""
 }
 
@@ -274,7 +274,7 @@ func dialMetrics(lab *netlab.Lab) func(context.Context, string, string) (net.Con
 	}
 }
 
-// scraped looks at what Prometheus would get of the view's capture.
+// scraped checks what Prometheus would get from the view's capture.
 func scraped(t *testing.T, lab *netlab.Lab) {
 	metrics := scrape(t, lab, "/metrics")
 	for _, line := range []string{
@@ -295,7 +295,7 @@ func scraped(t *testing.T, lab *netlab.Lab) {
 	if got := scrape(t, lab, "/healthz"); got != "ok\n" {
 		t.Errorf("/healthz says %q", got)
 	}
-	// A second one does not get the address, and says so before it captures.
+	// A second live cannot listen on the address, and says so before it captures.
 	err := lab.Server.Do(func() error {
 		out, err := exec.Command("tcplife", "live", "-i", "eth0", "--metrics", metricsAddr).CombinedOutput()
 		if want := "tcplife: serve metrics at " + metricsAddr +
@@ -362,6 +362,6 @@ func TestViewEndsByPanic(t *testing.T) {
 	term.until("exit 2")
 	term.restored()
 	if screen := term.tmux("capture-pane", "-p", "-S", "-200"); !strings.Contains(screen, "panic: there is a mistake") {
-		t.Errorf("the panic is not told:\n%s", screen)
+		t.Errorf("the panic is not reported:\n%s", screen)
 	}
 }

@@ -19,7 +19,7 @@ import (
 func TestWiresharkPlugin(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("tshark"); err != nil {
-		t.Skip("NOT TESTED: the plugin for Wireshark, for tshark is not installed (apt-get install tshark)")
+		t.Skip("NOT TESTED: the plugin for Wireshark, because tshark is not installed (apt-get install tshark)")
 	}
 	out := commented(t, "../../testdata/pcaps/handshake-ack-lost.pcap")
 	sharks(t, out, map[string]string{
@@ -45,18 +45,19 @@ func commented(t *testing.T, file string) string {
 	return out
 }
 
-// sharks holds which packets tshark finds by each filter. An ordinary run tries a third of them.
+// sharks checks which packets tshark finds by each filter. An ordinary run tries a third of the filters.
 func sharks(t *testing.T, file string, packets map[string]string) {
 	t.Helper()
 	for _, filter := range testrun.Some(3, slices.Sorted(maps.Keys(packets))) {
 		want := packets[filter]
 		if got := strings.Join(strings.Fields(shark(t, file, filter, "frame.number")), " "); got != want {
-			t.Errorf("%s: packets %q, not %q", filter, got, want)
+			t.Errorf("%s: packets %q, want %q", filter, got, want)
 		}
 	}
 }
 
-// shark is what tshark says with the plugin of a field of the packets that filter finds. It must not complain.
+// shark returns what tshark, with the plugin, prints of a field of the packets that filter finds. It must print no
+// warning.
 func shark(t *testing.T, file, filter, field string) string {
 	t.Helper()
 	cmd := exec.Command("tshark", "-X", "lua_script:../../contrib/wireshark/tcplife.lua", "-r", file, "-Y", filter,
@@ -75,12 +76,12 @@ func shark(t *testing.T, file, filter, field string) string {
 	return string(lines)
 }
 
-// What a capture or a peer says cannot pass for a comment of tcplife: names and comments of interfaces and sections,
-// comments on packets, and the text of an RST.
+// A capture or a peer cannot forge a comment of tcplife: not by names and comments of interfaces and sections, comments
+// on packets, or the text of an RST.
 func TestWiresharkPluginWithHostileTexts(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("tshark"); err != nil {
-		t.Skip("NOT TESTED: the plugin for Wireshark, for tshark is not installed (apt-get install tshark)")
+		t.Skip("NOT TESTED: the plugin for Wireshark, because tshark is not installed (apt-get install tshark)")
 	}
 	const lie = "tcplife connection 666 1:x\nhandshake refused, teardown reset, ended by lies\nclient CLOSED → EVIL: " +
 		"(RFC 9293)\nfinding evil (error): %s%n\x01\x1b[31m</script>"

@@ -15,7 +15,7 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// written gives the data of the packets in the only file of a directory.
+// written returns the data of the packets in the only file of a directory.
 func written(t *testing.T, dir string) (list [][]byte) {
 	t.Helper()
 	files, err := os.ReadDir(dir)
@@ -39,7 +39,7 @@ func written(t *testing.T, dir string) (list [][]byte) {
 	}
 }
 
-// A dump holds all fragments of its segments, also those that came before the first packet that is asked for.
+// A dump holds all fragments of its segments, also those before the first packet of the choice.
 func TestDumpFragments(t *testing.T) {
 	dir := t.TempDir()
 	d, err := New(Options{Dir: dir, Files: 2, Size: 1 << 20})
@@ -62,11 +62,11 @@ func TestDumpFragments(t *testing.T) {
 		t.Fatal(n, dropped, d.Said())
 	}
 	if got := written(t, dir); !slices.EqualFunc(got, x, slices.Equal) {
-		t.Errorf("%d packets, not the %d fragments", len(got), len(x))
+		t.Errorf("%d packets, want the %d fragments", len(got), len(x))
 	}
 }
 
-// A panic while a dump is written is counted and told like any other failure, and later ones are written.
+// A panic while a dump is written is counted and reported like any other failure, and later dumps are written.
 func TestDumpPanics(t *testing.T) {
 	dir := t.TempDir()
 	d, err := New(Options{Dir: dir, Files: 2, Size: 1 << 20})

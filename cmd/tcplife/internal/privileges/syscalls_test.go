@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	try()
 }
 
-// try says which errors what a confined process tries ends in.
+// try prints the error of each operation that a confined process tries.
 func try() {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(err)

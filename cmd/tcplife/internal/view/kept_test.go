@@ -12,7 +12,7 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// What w writes of a connection holds all fragments of its segments.
+// The file that w writes has all fragments of a connection's segments.
 func TestViewWritesFragments(t *testing.T) {
 	server := netip.MustParseAddrPort("192.0.2.1:80")
 	one, two := netip.MustParseAddrPort("192.0.2.2:1001"), netip.MustParseAddrPort("192.0.2.3:1002")

@@ -74,7 +74,7 @@ func beginReplay(t *testing.T, names ...string) *replay {
 	return r
 }
 
-// packet takes in the next packet.
+// packet gives the next packet to the view.
 func (r *replay) packet() bool {
 	packet, err := r.packets.Next()
 	if err == io.EOF {
@@ -91,7 +91,7 @@ func (r *replay) packet() bool {
 	return true
 }
 
-// look lets the view see what has come.
+// look lets the view look at the connections.
 func (r *replay) look() {
 	r.clock = r.clock.Add(time.Minute)
 	vitals, _ := r.pulse.Beat(r.clock, capture.NoTime)
@@ -99,7 +99,7 @@ func (r *replay) look() {
 	r.Update(pollMsg{})
 }
 
-// press presses keys, and waits for what they do.
+// press presses keys, and waits for their effect.
 func (r *replay) press(keys ...string) {
 	r.t.Helper()
 	special := map[string]rune{"enter": tea.KeyEnter, "esc": tea.KeyEscape, "down": tea.KeyDown, "up": tea.KeyUp,
@@ -129,7 +129,7 @@ func (r *replay) typed(text string) {
 	}
 }
 
-// screen is what stands on it, without colours.
+// screen is the text on the screen, without colours.
 func (r *replay) screen() string {
 	var lines []string
 	for line := range strings.SplitSeq(ansi.Strip(r.View().Content), "\n") {
@@ -188,16 +188,16 @@ func TestViewFlood(t *testing.T) {
 	const red = "\x1b[31m"
 	if screen := r.View().Content; !strings.Contains(screen, "FLOOD "+red+"198.51.100.80:443 ") ||
 		!strings.Contains(screen, " PAUSED ") {
-		t.Errorf("the flood is not red, or the pause not told:\n%q", screen)
+		t.Errorf("the flood is not red, or the pause is not shown:\n%q", screen)
 	}
 	r.golden("flood-paused")
 	r.color = false
 	if screen := r.View().Content; strings.Contains(screen, "\x1b[3") {
-		t.Errorf("colours where none are wanted:\n%q", screen)
+		t.Errorf("colours although there should be none:\n%q", screen)
 	}
 }
 
-// While the screen is paused the capture goes on, and what is chosen stays as it was.
+// While the screen is paused, the capture continues, and the choice stays as it was.
 func TestViewPause(t *testing.T) {
 	r := beginReplay(t, manyLives...)
 	r.golden("begin")
@@ -362,7 +362,7 @@ func TestViewIncomplete(t *testing.T) {
 	}
 }
 
-// A round over more connections than there is time for takes several scenes, and says so.
+// If there are more connections than time to look at, a round takes several scenes, and the view says so.
 func TestViewOfMany(t *testing.T) {
 	r := beginReplay(t, "syn-flood")
 	for r.packet() {
@@ -374,15 +374,15 @@ func TestViewOfMany(t *testing.T) {
 		r.Update(pollMsg{})
 		whole = r.now.whole
 		if !whole && !strings.Contains(r.screen(), " of 402)") {
-			t.Errorf("that not all were looked at is not said:\n%s", r.screen())
+			t.Errorf("the screen does not say that not all were looked at:\n%s", r.screen())
 		}
 	}
 	if want := (402 + sceneChunk) / sceneChunk; scenes < want || r.now.looked != 402 || r.now.matched != 402 {
-		t.Errorf("%d of 402 connections were looked at in %d scenes, want %d at least", r.now.looked, scenes, want)
+		t.Errorf("%d of 402 connections were looked at in %d scenes, want at least %d", r.now.looked, scenes, want)
 	}
 }
 
-// --where is the first filter. What would be said on standard error is said in the last line.
+// --where is the first filter. The last line shows what would go to standard error.
 func TestViewBeginsWithWhere(t *testing.T) {
 	r := beginReplay(t, manyLives...)
 	r.view = newView(r.watch, "eth0", `handshake.outcome == "refused"`, false, func() string { return "eth0 is down" })
@@ -410,7 +410,7 @@ func TestViewLooks(t *testing.T) {
 // The view of 300,000 connections, and of a flood of as many attempts, once it has looked at all of them.
 func TestViewOfManyLooks(t *testing.T) {
 	if !testrun.All() {
-		t.Skip("NOT TESTED: it takes a minute; make test-all does it")
+		t.Skip("NOT TESTED: this takes a minute; make test-all does it")
 	}
 	const connections = 300_000
 	for _, kind := range []string{"short", "flood"} {
