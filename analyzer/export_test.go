@@ -87,3 +87,6 @@ func Ordinary(a *Analyzer) (n int, err error) {
 	}
 	return n, nil
 }
+
+// Spare is how many bytes a tracker holds unused of what connections were stored in.
+func Spare(a *Analyzer) uint64 { return a.table.spare() }

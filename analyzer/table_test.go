@@ -44,12 +44,13 @@ func TestMemoryChangesKinds(t *testing.T) {
 	whole := recordsOf(t, segments, func(*analyzer.Analyzer) {})
 
 	const limit = 8 << 20
-	before, peak := heap(), uint64(0)
+	before, peak, spare := heap(), uint64(0), uint64(0)
 	var kept []string
 	keep := func(c *record.Connection) { kept = append(kept, marshal(t, c)) }
 	a := analyzer.New(analyzer.Options{MaxMemory: limit}, keep)
 	for i := range segments {
 		a.Segment(&segments[i])
+		spare = max(spare, analyzer.Spare(a))
 		if i%(n/2) == 0 {
 			peak = max(peak, heap()-before)
 		}
@@ -62,7 +63,10 @@ func TestMemoryChangesKinds(t *testing.T) {
 	if !slices.Equal(whole, kept) {
 		t.Error("the records are not those without a limit")
 	}
-	t.Logf("%d KiB", peak>>10)
+	t.Logf("%d KiB, %d KiB of it unused", peak>>10, spare>>10)
+	if spare > limit/8 || spare < limit/8*9/10 { // it is given back then, and not before
+		t.Errorf("%d KiB were unused", spare>>10)
+	}
 	if peak > limit*3/2 {
 		t.Errorf("%d KiB at once", peak>>10)
 	}

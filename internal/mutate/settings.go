@@ -22,6 +22,7 @@ var settings = map[string]string{
 	"analyzer pageStories":   "size of a page of the journal",
 	"analyzer journalPages":  "how far one tracker may be ahead of the others",
 	"analyzer ephemeral * 2": "a port has 16 bits",
+	"analyzer foreseen":      "how many segments are looked at ahead: only speed depends on it",
 	"analyzer foreseenEnds":  "how many records are fetched ahead: only speed depends on it",
 	"analyzer isWhole":       "a mark in a number",
 	"analyzer isSpare":       "a mark beside a count",
