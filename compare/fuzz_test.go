@@ -11,10 +11,10 @@ import (
 	"github.com/tcplife/tcplife/compare"
 )
 
-// FuzzCompare compares any two files, and the first with itself: nothing panics, verdicts name points that stand beside
-// each other on the path, and a capture differs from itself in nothing.
+// FuzzCompare compares any two files, and the first with itself. Nothing panics, verdicts name neighbouring points of
+// the path, and a capture does not differ from itself.
 func FuzzCompare(f *testing.F) {
-	const longest = 6 << 10 // of a seed, so that what the fuzzer changes matters
+	const longest = 6 << 10 // of a seed, so that the fuzzer's changes matter
 	var seeds [][]byte
 	files, err := filepath.Glob("../testdata/pcaps/*.pcap*")
 	if err != nil || len(files) == 0 {

@@ -27,7 +27,7 @@ type realPath struct {
 	rules   string // of the router's table
 	lossy   bool   // the outer wire
 	dropped func(netlab.Segment) bool
-	resets  uint16 // the router answers what it drops by an RST to this port
+	resets  uint16 // the router answers dropped packets to this port with an RST
 	altered []string
 	target  netip.AddrPort // that the clients connect to, if it is not the server
 }
@@ -73,7 +73,7 @@ var realPaths = []realPath{
 	},
 }
 
-// TestRealPath compares the verdicts with what our wires and the kernel's packet filter did.
+// TestRealPath compares the verdicts with the actions of our wires and the kernel's packet filter.
 func TestRealPath(t *testing.T) {
 	for _, s := range realPaths {
 		t.Run(s.name, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestRealPath(t *testing.T) {
 	}
 }
 
-// held plays a path, and returns what the comparison has wrong.
+// held plays a path, and returns the faults of the comparison.
 func held(t *testing.T, s realPath) (complaints []string) {
 	complain := func(format string, args ...any) { complaints = append(complaints, fmt.Sprintf(format, args...)) }
 	random := rand.New(rand.NewPCG(1, uint64(len(s.name))))
@@ -139,7 +139,7 @@ func held(t *testing.T, s realPath) (complaints []string) {
 				complain("altered by a wire: %s", key)
 			}
 			altered[string(v.Field)] = true
-		case record.Delayed, record.Reordered: // wires and kernels are late at times by themselves
+		case record.Delayed, record.Reordered: // wires and kernels are sometimes late by themselves
 			delete(late, key)
 		case record.NotCaptured:
 		case record.Lost:
@@ -175,8 +175,8 @@ func held(t *testing.T, s realPath) (complaints []string) {
 	return complaints
 }
 
-// happened lists what the wires and the router did, as verdicts are named above: what must be found, and what was late.
-// On a busy machine all frames may be late. Then one that was held is nothing unusual.
+// happened lists the actions of the wires and the router, with the names of verdicts above: those that must be found,
+// and delays. On a busy machine all frames may be late. Then a frame that was held is not unusual.
 func happened(p *netlab.Path, dropped func(netlab.Segment) bool, resets uint16) (wanted, late map[string]bool) {
 	wanted, late = map[string]bool{}, map[string]bool{}
 	names := [...]string{"client", "fwin", "fwout", "server"}
@@ -220,7 +220,7 @@ func happened(p *netlab.Path, dropped func(netlab.Segment) bool, resets uint16) 
 	return wanted, late
 }
 
-// exchange has eight connections talk.
+// exchange sends data over eight connections.
 func exchange(t *testing.T, p *netlab.Path, target netip.AddrPort) {
 	const port = 8001
 	if !target.IsValid() {
@@ -247,7 +247,7 @@ func exchange(t *testing.T, p *netlab.Path, target netip.AddrPort) {
 			time.Sleep(time.Duration(i) * 5 * time.Millisecond)
 			conn, err := p.Dial(uint16(40000+i), target, 1500*time.Millisecond)
 			if err != nil {
-				return // the router's rules do not let it
+				return // the router's rules block it
 			}
 			defer conn.Close()
 			conn.SetDeadline(time.Now().Add(5 * time.Second))
@@ -264,7 +264,7 @@ func exchange(t *testing.T, p *netlab.Path, target netip.AddrPort) {
 	for range connections {
 		<-done
 	}
-	time.Sleep(300 * time.Millisecond) // what is under way arrives: nothing tells that all has
+	time.Sleep(300 * time.Millisecond) // the last frames arrive; nothing shows when all have
 }
 
 const answer = 9000

@@ -20,7 +20,7 @@ import (
 	"github.com/tcplife/tcplife/internal/testrun"
 )
 
-// A specimen is a capture of testdata whose packets can be lost, delayed, doubled and changed.
+// A specimen is a capture of testdata whose packets can be lost, delayed, duplicated and changed.
 type specimen struct {
 	packets  []capture.Packet
 	segments []flows.Segment // by packet; Packet is 0 where there is none, or several
@@ -39,7 +39,7 @@ func captures(t *testing.T) (files []string) {
 		files = append(files, some...)
 	}
 	if len(files) < 50 {
-		t.Fatalf("there are %d captures only", len(files))
+		t.Fatalf("%d captures, which is too few", len(files))
 	}
 	return files
 }
@@ -74,8 +74,8 @@ func readSpecimen(t *testing.T, file string) *specimen {
 	return x
 }
 
-// choose finds the ways of the segments, by what a comparison of the capture with itself says, and those that can be
-// told from others.
+// choose finds the directions of the segments, from a comparison of the capture with itself, and the segments that
+// differ from all others.
 func (x *specimen) choose(t *testing.T, file string) {
 	type sockets [2]netip.AddrPort
 	socketsOf := func(s *flows.Segment) sockets {
@@ -139,7 +139,7 @@ func (x *specimen) choose(t *testing.T, file string) {
 	}
 }
 
-// some are up to n of the inner packets.
+// some returns up to n of the inner packets.
 func (x *specimen) some(random *rand.Rand, n int) []int {
 	list := slices.Clone(x.inner)
 	random.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
@@ -184,7 +184,7 @@ func compareFiles(t *testing.T, o compare.Options, a, b string) (list []record.C
 	return list, result
 }
 
-// verdictsOf are all verdicts of some kinds, or of all but these.
+// verdictsOf returns the verdicts of some kinds, or of all other kinds.
 func verdictsOf(list []record.Compared, wanted bool, kinds ...record.VerdictKind) (found []record.Verdict) {
 	for _, c := range list {
 		for _, v := range c.Verdicts {
@@ -226,13 +226,13 @@ func numbersAt(n int, without map[int]bool) []uint64 {
 	return numbers
 }
 
-// lost takes segments out of the capture behind the stretch. Of data that the receiver acknowledges the capture lacks
-// them only.
+// lost removes segments from the capture behind the stretch. If the receiver acknowledges their data, the capture only
+// lacks them.
 func lost(t *testing.T, x *specimen, random *rand.Rand) {
 	x.lose(t, x.some(random, 4), record.Lost, record.NotCaptured)
 }
 
-// bareLost takes out segments that nobody acknowledges.
+// bareLost removes segments that no segment acknowledges.
 func bareLost(t *testing.T, x *specimen, random *rand.Rand) {
 	var bare []int
 	for _, i := range x.some(random, len(x.inner)) {
@@ -299,7 +299,7 @@ func (x *specimen) lose(t *testing.T, list []int, kinds ...record.VerdictKind) {
 		}
 	}
 	if n != len(chosen) {
-		t.Errorf("lost %v: %d are told", slices.Sorted(maps.Keys(chosen)), n)
+		t.Errorf("lost %v: %d verdicts", slices.Sorted(maps.Keys(chosen)), n)
 	}
 }
 
@@ -311,7 +311,7 @@ func delayed(t *testing.T, x *specimen, random *rand.Rand) {
 		chosen[i] = true
 	}
 	if len(chosen) == 0 || len(x.inner) < 8 {
-		return // of a few segments nobody can say which delay is the usual one
+		return // too few segments to know the usual delay
 	}
 	behind := slices.Clone(x.packets)
 	for i := range chosen {
@@ -349,12 +349,12 @@ func delayed(t *testing.T, x *specimen, random *rand.Rand) {
 		}
 	}
 	if len(found) != len(chosen) {
-		t.Errorf("delayed %v: %d are told; clock %+v", slices.Sorted(maps.Keys(chosen)), len(found),
+		t.Errorf("delayed %v: %d verdicts; clock %+v", slices.Sorted(maps.Keys(chosen)), len(found),
 			result.Points[1].Clock)
 	}
 }
 
-// duplicated doubles segments behind the stretch.
+// duplicated duplicates segments behind the stretch.
 func duplicated(t *testing.T, x *specimen, random *rand.Rand) {
 	chosen := map[int]bool{}
 	for _, i := range x.some(random, 3) {
@@ -384,11 +384,11 @@ func duplicated(t *testing.T, x *specimen, random *rand.Rand) {
 			v.Segment.Packet, v.Segment.At)
 	}
 	if n := len(verdictsOf(list, true, record.Duplicated)); n != len(chosen) {
-		t.Errorf("duplicated %v: %d are told", slices.Sorted(maps.Keys(chosen)), n)
+		t.Errorf("duplicated %v: %d verdicts", slices.Sorted(maps.Keys(chosen)), n)
 	}
 }
 
-// edit changes the TCP header of an IPv4 packet on Ethernet, and mends its checksums; ok is false for others.
+// edit changes the TCP header of an IPv4 packet on Ethernet, and corrects its checksums. ok is false for other packets.
 func edit(p *capture.Packet, change func(ip, tcp []byte)) (changed capture.Packet, ok bool) {
 	changed = *p
 	changed.Data = slices.Clone(p.Data)
@@ -406,7 +406,7 @@ func edit(p *capture.Packet, change func(ip, tcp []byte)) (changed capture.Packe
 	header := len(ip) - len(tcp)
 	before := slices.Clone(ip[:header+20])
 	change(ip, tcp)
-	// RFC 1624: the sums change by what the words have changed. The TCP one is also of the addresses.
+	// RFC 1624: the checksums change with the words. The TCP checksum covers the addresses too.
 	mend := func(sum []byte, words ...int) {
 		total := uint32(^binary.BigEndian.Uint16(sum))
 		for _, i := range words {
@@ -423,7 +423,7 @@ func edit(p *capture.Packet, change func(ip, tcp []byte)) (changed capture.Packe
 	return changed, true
 }
 
-// connectionOf chooses a connection, and gives its packets if all can be edited.
+// connectionOf chooses a connection, and returns its packets if all can be edited.
 func (x *specimen) connectionOf(random *rand.Rand) (key flows.Key, packets []int) {
 	chosen := x.some(random, 1)
 	if len(chosen) == 0 {
@@ -477,7 +477,7 @@ func renumbered(t *testing.T, x *specimen, random *rand.Rand) {
 		altered++
 	}
 	if altered == 0 {
-		t.Errorf("renumbered %v: nothing is told", key)
+		t.Errorf("renumbered %v: no verdict", key)
 	}
 }
 
@@ -513,7 +513,7 @@ func translated(t *testing.T, x *specimen, random *rand.Rand) {
 		}
 	}
 	if altered == 0 {
-		t.Errorf("translated %v: nothing is told", key)
+		t.Errorf("translated %v: no verdict", key)
 	}
 }
 

@@ -24,7 +24,7 @@ type lab struct {
 	client, fwin, fwout, server *pathsim.Point
 	inner, outer                *pathsim.Link
 	fw                          *pathsim.Box
-	traffic                     pathsim.Traffic // what connections are like; each has other ports
+	traffic                     pathsim.Traffic // of each connection; each has other ports
 	connections                 int
 }
 
@@ -71,7 +71,7 @@ func (l *lab) play() {
 type scenario struct {
 	name string
 	set  func(*lab)
-	// unknowable says that there must be nothing knowable but routine.
+	// unknowable: only routine may be knowable.
 	quiet bool
 }
 
@@ -246,7 +246,7 @@ var scenarios = []scenario{
 
 var only = flag.Uint64("seed", 0, "play the scenarios of this seed alone")
 
-// seeds is how many paths of each scenario are played.
+// seeds is the number of paths that are played of each scenario.
 var seeds = flag.Uint64("seeds", testrun.Size[uint64](1, 3), "play so many paths of each scenario")
 
 // TestScenarios compares the verdicts with simulated paths, where every event is known.
@@ -304,7 +304,7 @@ func compareSim(t *testing.T, s *pathsim.Sim, o compare.Options) (connections []
 	return connections, result
 }
 
-// hold compares the verdicts with the events: they must be all that the captures show, in the right place, and no more.
+// hold compares the verdicts with the events: they must be exactly those that the captures show, in the right place.
 func hold(t *testing.T, what string, s *pathsim.Sim, quiet bool) {
 	t.Helper()
 	connections, result := compareSim(t, s, compare.Options{})
@@ -390,7 +390,7 @@ func hold(t *testing.T, what string, s *pathsim.Sim, quiet bool) {
 	for _, some := range wanted {
 		for _, v := range some {
 			if v.Kind != "altered" && v.Kind != "born" && s.Alike(v.At, v.Packet) {
-				continue // which of the two it was nobody can know
+				continue // the captures do not show which of the two it was
 			}
 			if v.Knowable {
 				t.Errorf("%s: missing: %s (flags %b, %v)", what, v, v.Row.Sent.Flags, packets(v.Row))

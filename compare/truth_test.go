@@ -14,7 +14,7 @@ import (
 	"github.com/tcplife/tcplife/compare"
 )
 
-// truth is what a scenario's truth.json says.
+// truth has the fields of a scenario's truth.json.
 type truth struct {
 	Points []string
 	Files  map[string]string
@@ -53,7 +53,7 @@ type truthVerdict struct {
 	} `json:"repaired_by"`
 }
 
-// TestTruth holds the comparison to scenarios of which it is known what happened.
+// TestTruth compares the verdicts with scenarios whose events are known.
 func TestTruth(t *testing.T) {
 	folders, _ := filepath.Glob("../../shared/compare/*/truth.json")
 	if len(folders) == 0 {

@@ -18,7 +18,7 @@ import (
 	"github.com/tcplife/tcplife/internal/pathsim"
 )
 
-// A proxy ends each connection of a client and opens one of its own for it: two connections, and why.
+// A proxy ends each connection of a client and opens one of its own for it. Both are found as a pair, with the reason.
 func TestProxy(t *testing.T) {
 	for _, s := range []struct {
 		name        string
@@ -105,7 +105,7 @@ func TestProxy(t *testing.T) {
 	}
 }
 
-// Connections that have nothing in common but their time are not joined.
+// Connections that only have their time in common are not joined.
 func TestNoProxy(t *testing.T) {
 	folder := t.TempDir()
 	var sources []compare.Source

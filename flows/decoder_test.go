@@ -15,7 +15,7 @@ import (
 	_ "github.com/tcplife/tcplife/internal/testrun"
 )
 
-// stacks are packets that hold the SYN or the data of packets_test.go inside something.
+// stacks are packets with the SYN or the data of packets_test.go inside other headers.
 var stacks = []struct {
 	name  string
 	link  capture.LinkType
@@ -268,7 +268,7 @@ func cooked2(protocol int, payload []byte) []byte {
 	return cat(be16(protocol), be16(0), be32(3), be16(1), []byte{0, 6}, zeros(8), payload)
 }
 
-// wlanData is a MAC header as its first two bytes make it.
+// wlanData is a MAC header with the given first two bytes.
 func wlanData(kind, flags byte, payload []byte) []byte {
 	h := cat([]byte{kind, flags}, zeros(22))
 	if flags&3 == 3 {
@@ -294,7 +294,7 @@ func pktapOf(size, link int, payload []byte) []byte {
 	return cat(le32(size), le32(1), le32(link), []byte("en0"), zeros(size-15), payload)
 }
 
-// erfOf is a record of a type: so many extension headers, what belongs to the type, the frame, padding.
+// erfOf is a record of a type: extension headers, the header of the type, the frame, padding.
 func erfOf(kind byte, extensions int, own, frame []byte, padding ...byte) []byte {
 	var list []byte
 	for i := range extensions {
@@ -385,8 +385,8 @@ func TestDecodeStacks(t *testing.T) {
 	}
 }
 
-// However little of a packet was captured, either the segment is the same as from the whole (but for what the cut took:
-// options and what needs all bytes), or the packet counts as truncated.
+// However little of a packet was captured, either the segment is the same as from the whole, except for options and
+// what needs all bytes, or the packet counts as truncated.
 func TestDecodeCutAnywhere(t *testing.T) {
 	for _, tt := range stacks {
 		t.Run(tt.name, func(t *testing.T) {
@@ -398,9 +398,9 @@ func TestDecodeCutAnywhere(t *testing.T) {
 				segments := d.Decode(cut(tt.link, tt.data, n), nil)
 				if len(segments) == 0 {
 					if found {
-						t.Fatalf("with %d bytes no segment, with fewer there was one", n)
+						t.Fatalf("no segment from %d bytes, although fewer gave one", n)
 					}
-					// What the tunnel is, only its header tells: without that an unknown UDP payload is all there is.
+					// Only its header identifies the tunnel. Without it the packet is UDP with an unknown payload.
 					if s := d.Stats(); s.Undecoded["truncated"]+s.Decoded["udp"] != 1 {
 						t.Errorf("%d bytes count as %v, %v, want truncated", n, s.Decoded, s.Undecoded)
 					}
@@ -420,7 +420,7 @@ func TestDecodeCutAnywhere(t *testing.T) {
 	}
 }
 
-// What is not TCP, or not decoded, is counted by what it is.
+// Packets that are not TCP, or not decoded, are counted by kind.
 func TestDecodeOthers(t *testing.T) {
 	decoded, undecoded := true, false
 	for _, tt := range []struct {
@@ -538,7 +538,7 @@ func TestDecodeOthers(t *testing.T) {
 	}
 }
 
-// A whole aggregate of 802.11 comes out, and counts as one packet.
+// All segments of an 802.11 aggregate are decoded, and it counts as one packet.
 func TestDecodeAggregate(t *testing.T) {
 	sub := func(msdu []byte) []byte {
 		b := cat(zeros(12), be16(len(msdu)), msdu)
@@ -606,7 +606,7 @@ func TestDecodeKeyDirection(t *testing.T) {
 	}
 }
 
-// Len is by the IP length, whatever else says otherwise.
+// Len follows from the IP length, whatever other lengths say.
 func TestDecodeLength(t *testing.T) {
 	tso4 := ip4(6, tcp4(ACK, timestamps, zeros(5000)))
 	tso4[2], tso4[3] = 0, 0
@@ -710,8 +710,8 @@ func TestDecodeChecksums(t *testing.T) {
 	}
 }
 
-// What a sender leaves to its network card says nothing of the segment: the sum of the pseudo-header (RFC
-// 9293 §3.1), with the length or, for a segment that the card is to cut up, without; as Windows and Linux
+// A checksum that a sender leaves to its network card shows nothing about the segment. It is the sum of the
+// pseudo-header (RFC 9293 §3.1), with the length or, for a segment that the card splits, without; as Windows and Linux
 // leave it or complemented; or 0.
 func TestUnfinishedChecksums(t *testing.T) {
 	text := []byte("odd")
@@ -780,7 +780,7 @@ func TestUnfinishedChecksums(t *testing.T) {
 	one(t, d, packet(101, ip4(6, segment)))
 }
 
-// A packet on a segment routed way belongs to the connection with its last segment.
+// A packet with segment routing belongs to the connection to its last segment.
 func TestDecodeSegmentRouting(t *testing.T) {
 	far := [16]byte{0x20, 0x01, 15: 9}
 	p := ip6(43, extension(6, cat([]byte{4, 1}, zeros(4), far[:], server6[:]), tcpHeader(SYN, nil, nil)))
@@ -880,7 +880,7 @@ func TestDigest(t *testing.T) {
 	}
 }
 
-// Decoding allocates nothing once it has seen the like.
+// Decoding allocates nothing for a packet like an earlier one.
 func TestDecodeAllocatesNothing(t *testing.T) {
 	for _, tt := range stacks {
 		if tt.name == "GRE with routing" { // gopacket makes a list of it

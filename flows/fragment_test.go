@@ -41,7 +41,7 @@ func TestFragments(t *testing.T) {
 	huge := ip4fragment(6, 1, 65000, true, zeros(800))
 	misaligned := ip4fragment(6, 1, 8, true, zeros(9))
 
-	// The counts are those of Decoded and Undecoded together; lost is LostDatagrams.
+	// The counts are those of Decoded and Undecoded; lost is LostDatagrams.
 	for _, tt := range []struct {
 		name    string
 		packets [][]byte
@@ -130,7 +130,7 @@ func TestFragmentsFirstWins(t *testing.T) {
 	}
 }
 
-// A snaplen takes nothing from a fragmented segment's length, only its checksum's check.
+// A snaplen does not change a fragmented segment's length. Only its checksum cannot be checked.
 func TestFragmentsCut(t *testing.T) {
 	d := NewDecoder(DecoderOptions{})
 	parts := split4(1, part{64, 200}, part{0, 64})
@@ -146,7 +146,7 @@ func TestFragmentsCut(t *testing.T) {
 	}
 }
 
-// A tunnel's fragments come together too, and keep what is around them apart.
+// A tunnel's fragments are reassembled too, and keep their encapsulation.
 func TestFragmentsOfTunnel(t *testing.T) {
 	inner := udpTo(4789, vxlanHeader(42, eth(0x800, data4)))
 	first, last := ip4fragment(17, 1, 0, true, inner[:80]), ip4fragment(17, 1, 80, false, inner[80:])
@@ -191,7 +191,7 @@ func TestFragmentsAge(t *testing.T) {
 		d.Decode(p, nil)
 	}
 	if d.Stats().Reassembled != 1 {
-		t.Error("packets without a time do not come together")
+		t.Error("packets without a time are not reassembled")
 	}
 }
 
@@ -258,8 +258,8 @@ func TestFragmentsBounded(t *testing.T) {
 	}
 }
 
-// A decoder that is given what another one holds goes on where that is, wherever the capture is cut: it completes the
-// same datagrams, and both together count the same.
+// A decoder that gets the fragments that another one holds continues its work, wherever the capture is cut. It
+// completes the same datagrams, and the sum of both counts is the same.
 func TestFragmentsAcrossDecoders(t *testing.T) {
 	for seed := range uint64(300) {
 		random := rand.New(rand.NewPCG(seed, 0))

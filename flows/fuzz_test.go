@@ -11,8 +11,8 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// FuzzDecode holds Decode to what must be true of any bytes. The packet comes three times: fragments and what the
-// decoder remembers must not change the answer but in completing datagrams.
+// FuzzDecode checks what must be true of any bytes. The packet comes three times. The decoder's memory must not change
+// the result, except that fragments complete datagrams.
 func FuzzDecode(f *testing.F) {
 	for _, s := range stacks {
 		f.Add(uint16(s.link), s.data, uint16(0))
@@ -66,7 +66,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// captured are packets of the project's captures: of each, those whose first headers are like none before.
+// captured returns packets of the project's captures whose first headers differ from all before.
 func captured(f *testing.F) (packets []capture.Packet) {
 	paths, err := filepath.Glob("../testdata/pcaps/*.pcap*")
 	if err != nil || len(paths) == 0 {
@@ -86,7 +86,7 @@ func captured(f *testing.F) (packets []capture.Packet) {
 			if err != nil {
 				f.Fatal(err)
 			}
-			const types = 24 // bytes that say what follows, but for those that differ in every packet
+			const types = 24 // bytes that identify what follows, without those that differ in every packet
 			like := fmt.Sprint(p.Link, len(p.Data)/64)
 			if len(p.Data) > types {
 				like += string(p.Data[12:16]) + string(p.Data[20:types])
@@ -101,7 +101,7 @@ func captured(f *testing.F) (packets []capture.Packet) {
 	return packets
 }
 
-// damaged are packets of every kind that end somewhere in their headers, or have another byte there.
+// damaged returns packets of every kind that end within their headers, or have a changed byte there.
 func damaged() (packets []capture.Packet) {
 	for _, s := range stacks {
 		for to := 0; to < len(s.data); to += 3 {
@@ -121,8 +121,7 @@ func damaged() (packets []capture.Packet) {
 }
 
 // FuzzFragments decodes packets in pieces: cut at any places, in any order, some twice, some never. Every packet is
-// counted once, a datagram is handed on at most once for each time that its first piece comes, and what is put together
-// is what was cut.
+// counted once, a datagram is returned at most once for each copy of its first piece, and it is the one that was cut.
 func FuzzFragments(f *testing.F) {
 	for _, v6 := range []bool{false, true} {
 		f.Add([]byte{0, 64, 8, 72}, uint16(3), v6)                                // in order
@@ -171,7 +170,7 @@ func FuzzFragments(f *testing.F) {
 	})
 }
 
-// FuzzShortcut holds the shortcut to the long way, and to gopacket's own answer.
+// FuzzShortcut compares the shortcut with the long way, and with gopacket.
 func FuzzShortcut(f *testing.F) {
 	for _, s := range stacks {
 		f.Add(uint16(s.link), s.data, uint16(0))
@@ -206,7 +205,7 @@ func shortcutIsRight(t *testing.T, p *capture.Packet) (taken bool) {
 	return taken
 }
 
-// check holds a segment to what must be true of any.
+// check checks what must be true of any segment.
 func check(t *testing.T, s *Segment, p *capture.Packet) {
 	t.Helper()
 	switch {

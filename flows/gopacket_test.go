@@ -10,8 +10,8 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// compare holds the answer for a packet to what gopacket.NewPacket finds in it, where that finds TCP over one IP header
-// without an error. It reports whether there was something to compare.
+// compare compares the segment of a packet with what gopacket.NewPacket finds in it, if that finds TCP over one IP
+// header without an error. It reports whether there was something to compare.
 func compare(t *testing.T, d *Decoder, p *capture.Packet) bool {
 	t.Helper()
 	theirs := gopacket.NewPacket(p.Data, layers.LinkType(p.Link), gopacket.Default)
@@ -70,7 +70,7 @@ func compare(t *testing.T, d *Decoder, p *capture.Packet) bool {
 	return true
 }
 
-// randomStack is an ordinary packet: what most captures hold, with all that may vary in it varying.
+// randomStack is an ordinary packet, as in most captures, with random values.
 func randomStack(r *rand.Rand) *capture.Packet {
 	random := func(n int) []byte {
 		b := make([]byte, n)
@@ -110,7 +110,7 @@ func randomStack(r *rand.Rand) *capture.Packet {
 	return packet(1, cat(eth(etherType, ip), zeros(r.IntN(8))))
 }
 
-// The shortcut gives what the long way gives, for whole packets, cut ones and damaged ones.
+// The shortcut has the results of the long way, for whole, cut and damaged packets.
 func TestShortcut(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	taken := 0
@@ -134,7 +134,7 @@ func TestShortcut(t *testing.T) {
 	}
 }
 
-// Ordinary packets give what gopacket gives.
+// Ordinary packets have the results of gopacket.
 func TestDecodeAsGopacket(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	d := NewDecoder(DecoderOptions{})

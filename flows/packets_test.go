@@ -7,7 +7,7 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// Headers written out byte by byte, each around what it carries.
+// Headers, byte by byte, each around its payload.
 
 func cat(parts ...[]byte) []byte { return slices.Concat(parts...) }
 
@@ -32,7 +32,7 @@ func eth(etherType int, payload []byte) []byte {
 // tag is a VLAN tag, from its TCI on.
 func tag(id, etherType int, payload []byte) []byte { return cat(be16(id), be16(etherType), payload) }
 
-// ip4 is an IPv4 header without options and with a right checksum.
+// ip4 is an IPv4 header without options and with a correct checksum.
 func ip4(protocol int, payload []byte) []byte { return ip4with(protocol, nil, payload) }
 
 func ip4with(protocol int, options, payload []byte) []byte {
@@ -87,7 +87,7 @@ const (
 	testWindow = 0x1234
 )
 
-// tcp4 and tcp6 are a segment, from 40000 to 80, with a right checksum for the addresses of ip4 and ip6.
+// tcp4 and tcp6 are a segment, from 40000 to 80, with a correct checksum for the addresses of ip4 and ip6.
 func tcp4(flags Flags, options, payload []byte) []byte {
 	return sealTCP(tcpHeader(flags, options, payload), cat(client4[:], server4[:]))
 }
@@ -138,12 +138,12 @@ var (
 	data6      = ip6(6, tcp6(PSH|ACK, timestamps, []byte("GET / HTTP/1.1\r\n\r\n")))
 )
 
-// packet is one that was captured whole.
+// packet is a packet that was captured whole.
 func packet(link capture.LinkType, data []byte) *capture.Packet {
 	return &capture.Packet{Number: 1, Time: 1e18, Data: data, Length: len(data), Link: link}
 }
 
-// cut is one of which the snaplen left n bytes.
+// cut is a packet of which n bytes were captured.
 func cut(link capture.LinkType, data []byte, n int) *capture.Packet {
 	p := packet(link, data)
 	p.Data = p.Data[:n]

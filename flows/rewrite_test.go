@@ -30,7 +30,7 @@ func flippedIP(a netip.Addr) netip.Addr {
 	return netip.AddrFrom16(flipped{}.IP6(a.As16()))
 }
 
-// socketsOf are the sockets of a segment, of an ICMP error those of the segment that it quotes.
+// socketsOf returns the sockets of a segment, or for an ICMP error those of the quoted segment.
 func socketsOf(s *Segment) (src, dst netip.AddrPort) {
 	src, dst = s.Key.AddrPortA(), s.Key.AddrPortB()
 	if s.FromB {
@@ -39,11 +39,11 @@ func socketsOf(s *Segment) (src, dst netip.AddrPort) {
 	return src, dst
 }
 
-// sameButAddresses holds the segments of a packet that was rewritten to those of the packet as it was.
+// sameButAddresses compares the segments of a rewritten packet with those of the original.
 func sameButAddresses(t *testing.T, before, after []Segment) {
 	t.Helper()
 	if len(before) != len(after) {
-		t.Fatalf("%d segments, not %d", len(after), len(before))
+		t.Fatalf("%d segments, want %d", len(after), len(before))
 	}
 	for i := range before {
 		was, is := before[i], after[i]
@@ -79,7 +79,7 @@ func rewritten(w *Rewriter, p *capture.Packet) *capture.Packet {
 	return &c
 }
 
-// addressesIn are those of the tests' packets that a packet still holds.
+// addressesIn returns the addresses of the tests' packets that a packet still has.
 func addressesIn(b []byte) (found [][]byte) {
 	macs := [...][]byte{{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}}
 	for _, a := range [...][]byte{client4[:], server4[:], client6[:], server6[:], macs[0], macs[1]} {
@@ -135,8 +135,8 @@ func rewrites() (packets []*capture.Packet) {
 	return packets
 }
 
-// Other addresses, and nothing else: what is decoded is the same, a right checksum stays right, a wrong one wrong, and
-// an unfinished one unfinished. No address is left.
+// Only addresses change: everything else decodes the same, a correct checksum stays correct, a wrong one wrong, and an
+// unfinished one unfinished. No address is left.
 func TestRewriteAddresses(t *testing.T) {
 	for n, p := range rewrites() {
 		w := NewRewriter()
@@ -159,7 +159,7 @@ func TestRewriteAddresses(t *testing.T) {
 	}
 }
 
-// The sums of IPv4, ICMP and UDP headers are right afterwards where they were, which tells the decoder nothing.
+// The checksums of IPv4, ICMP and UDP headers stay correct. The decoder does not check these.
 func TestRewriteOuterChecksums(t *testing.T) {
 	icmp := cat([]byte{3, 1, 0, 0}, zeros(4), data4)
 	binary.BigEndian.PutUint16(icmp[2:], rfc1071(icmp))
@@ -194,7 +194,7 @@ func TestRewriteOuterChecksums(t *testing.T) {
 	}
 }
 
-// Only headers: what is decoded is the same but for what nobody can check any more, and no text is left.
+// Only headers: everything decodes the same except for checksums that cannot be checked any more, and no text is left.
 func TestRewriteHeadersOnly(t *testing.T) {
 	const text = "closed by the administrator"
 	for _, p := range []*capture.Packet{
@@ -234,7 +234,7 @@ func TestRewriteHeadersOnly(t *testing.T) {
 	}
 }
 
-// Nothing is changed that nothing was said of.
+// Without options nothing is changed.
 func TestRewriteNothing(t *testing.T) {
 	for _, p := range rewrites() {
 		if q := rewritten(NewRewriter(), p); !bytes.Equal(p.Data, q.Data) {
@@ -243,7 +243,7 @@ func TestRewriteNothing(t *testing.T) {
 	}
 }
 
-// Options tell addresses: MPTCP's ADD_ADDR, routes and timestamps of IPv4, and kinds that nobody knows, where load
+// Options can contain addresses: MPTCP's ADD_ADDR, routes and timestamps of IPv4, and unknown kinds, in which load
 // balancers put the client's address.
 func TestRewriteOptions(t *testing.T) {
 	addAddr4 := cat([]byte{30, 16, 0x30, 3}, client4[:], []byte("HMACHMAC"))
@@ -275,8 +275,8 @@ func TestRewriteOptions(t *testing.T) {
 	}
 }
 
-// Mirai's ISN is the address that it tries, and masscan makes the identification of it. Both marks stay, tell the other
-// address, and the numbers that follow from the ISN follow.
+// Mirai's ISN is the address that it tries, and masscan's identification depends on it. Both marks stay, with the new
+// address. Numbers that follow from the ISN change too.
 func TestRewriteNumbersOfAddresses(t *testing.T) {
 	isn := binary.BigEndian.Uint32(server4[:])
 	newServer := flipped{}.IP4(server4)
@@ -341,7 +341,7 @@ func FuzzRewrite(f *testing.F) {
 		p.Length += int(missing)
 		before := cat(data)
 		if q := rewritten(NewRewriter(), p); !bytes.Equal(q.Data, before) {
-			t.Fatal("it changes what it was not told to")
+			t.Fatal("it changes more than it should")
 		}
 		w := NewRewriter()
 		w.Addresses = flipped{}
@@ -362,7 +362,7 @@ func FuzzRewrite(f *testing.F) {
 	})
 }
 
-// Of a tunnel's fragments any can hold an address. Those of a segment hold none but in their own headers.
+// Any fragment of a tunnel can contain an address. Fragments of a segment have addresses only in their own headers.
 func TestRewriteFragments(t *testing.T) {
 	inner := udpTo(4789, vxlanHeader(42, eth(0x800, data4)))
 	for _, test := range []struct {

@@ -31,8 +31,8 @@ func isDecodingLayer(l any) bool {
 	return ok
 }
 
-// Every fault of gopacket v1.1.19 that is worked around: that it is still there, and that it does no harm here. When
-// the first half of a case fails, the library has been mended and the workaround can go.
+// Every fault of gopacket v1.1.19 that has a workaround: the fault still exists, and it does no harm here. If the first
+// half of a case fails, the library is fixed and the workaround can go.
 func TestGopacketFaults(t *testing.T) {
 	sll := cooked(0x800, syn4)
 	sll[4], sll[5] = 0xff, 0xff

@@ -53,7 +53,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// Options are given as far as they were captured.
+// Options are decoded as far as they were captured.
 func TestOptionsCut(t *testing.T) {
 	whole := ip4(6, tcp4(SYN, synOptions, nil))
 	for _, tt := range []struct {
@@ -86,7 +86,7 @@ func TestFlags(t *testing.T) {
 	}
 }
 
-// The quick sum says what RFC 1071's own says.
+// The quick sum equals that of RFC 1071.
 func TestSum(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for n := range 300 {
@@ -105,15 +105,15 @@ func TestSum(t *testing.T) {
 			b = cat(b, zeros(1))
 		}
 		if !checks(sum(cat(b, be16(int(complement))), start)) {
-			t.Errorf("%d bytes: a right checksum is wrong", n)
+			t.Errorf("%d bytes: a correct checksum counts as wrong", n)
 		}
 		if checks(sum(cat(b, be16(int(complement^0x0100))), start)) {
-			t.Errorf("%d bytes: a wrong checksum is right", n)
+			t.Errorf("%d bytes: a wrong checksum counts as correct", n)
 		}
 	}
 }
 
-// An RST can say why; what is no text is left out.
+// An RST can contain a reason. Data that is not text is left out.
 func TestReason(t *testing.T) {
 	for _, tt := range []struct {
 		flags Flags

@@ -13,7 +13,7 @@ import (
 	"github.com/tcplife/tcplife/report/internal/reporttest"
 )
 
-// docs/FINDINGS.md is the catalogue as a page. It is written by this test with -update.
+// docs/FINDINGS.md is the catalogue as a page. This test writes it with -update.
 func TestFindingsPage(t *testing.T) {
 	const path = "../docs/FINDINGS.md"
 	var page strings.Builder
@@ -85,7 +85,7 @@ func TestFindingKinds(t *testing.T) {
 	}
 }
 
-// No finding is made of an ordinary healthy connection.
+// An ordinary healthy connection has no finding.
 func TestHealthyConnectionsHaveNoFindings(t *testing.T) {
 	for _, c := range []struct {
 		file string

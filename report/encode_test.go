@@ -19,8 +19,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// reference is the connection by encoding/json. Only the layers take a detour, for flows.Layer leaves it to the reader
-// of HasID to say null.
+// reference is the connection by encoding/json. Only the layers are converted first, because flows.Layer has HasID
+// instead of null.
 func reference(t interface{ Fatal(...any) }, c *record.Connection) string {
 	type layer struct {
 		Kind string  `json:"kind"`
@@ -47,7 +47,7 @@ func reference(t interface{ Fatal(...any) }, c *record.Connection) string {
 }
 
 func TestEncoderAgreesWithEncodingJSON(t *testing.T) {
-	var e encode.Encoder // one for all, for it remembers
+	var e encode.Encoder // one for all, because it remembers
 	rapid.Check(t, func(t *rapid.T) {
 		c := connections.Draw(t, "connection")
 		got := string(e.AppendConnection(nil, c))
@@ -114,7 +114,7 @@ func FuzzString(f *testing.F) {
 			t.Fatal(err)
 		}
 		if got := encode.AppendString(nil, s); string(got) != string(want) {
-			t.Errorf("%q is %s, not %s", s, got, want)
+			t.Errorf("%q is %s, want %s", s, got, want)
 		}
 	})
 }

@@ -1,6 +1,6 @@
 package report
 
-// What the tests of package query's values need, which cannot be in this package: query imports it.
+// Exports for tests of package query's values. They cannot be in this package, because query imports it.
 var (
 	Connections = connections
 	Reference   = reference

@@ -16,7 +16,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// writer is what every format is.
+// writer is the interface of every format.
 type writer interface {
 	Connection(*record.Connection) error
 	Finish(*Ending) error
@@ -36,7 +36,7 @@ var formats = map[string]func(io.Writer) writer{
 	},
 }
 
-// write is what a format makes of connections.
+// write returns connections in a format.
 func write(t interface{ Fatal(...any) }, format string, connections []*record.Connection, e *Ending) string {
 	var out strings.Builder
 	w := formats[format](&out)
@@ -51,7 +51,7 @@ func write(t interface{ Fatal(...any) }, format string, connections []*record.Co
 	return out.String()
 }
 
-// emptyEnding is that of a capture without a packet.
+// emptyEnding is the ending of a capture without a packet.
 func emptyEnding() *Ending {
 	none := record.RTT{P50: record.NoDuration, P90: record.NoDuration, P99: record.NoDuration, Max: record.NoDuration}
 	return &Ending{
@@ -81,7 +81,7 @@ func TestJSONIsOneDocumentInOrder(t *testing.T) {
 	}
 	for i, c := range reporttest.Connections() {
 		if document.Connections[i].ID != c.ID {
-			t.Errorf("connection %d is %d, not %d", i, document.Connections[i].ID, c.ID)
+			t.Errorf("connection %d is %d, want %d", i, document.Connections[i].ID, c.ID)
 		}
 	}
 	if diff := cmp.Diff([]uint64{31}, document.Embryonic); diff != "" {
@@ -92,7 +92,7 @@ func TestJSONIsOneDocumentInOrder(t *testing.T) {
 	}
 }
 
-// members are the names of a JSON object in the order in which they stand.
+// members returns the names of a JSON object in their order.
 func members(t *testing.T, object string) (names []string) {
 	decoder := json.NewDecoder(strings.NewReader(object))
 	if _, err := decoder.Token(); err != nil {
@@ -144,14 +144,14 @@ func TestJSONLFlushesLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out.Len() != 0 {
-		t.Error("a line was flushed that need not be")
+		t.Error("a line was flushed too early")
 	}
 	j.FlushLines = true
 	if err := j.Connection(reporttest.Connections()[1]); err != nil {
 		t.Fatal(err)
 	}
 	if lines := bytes.Count(out.Bytes(), []byte("\n")); lines != 2 {
-		t.Errorf("%d lines were flushed, not 2", lines)
+		t.Errorf("%d lines were flushed, want 2", lines)
 	}
 }
 
@@ -192,7 +192,7 @@ func TestCSVAgreesWithJSON(t *testing.T) {
 	reporttest.Golden(t, "columns.csv", strings.Join(header, "\n")+"\n")
 }
 
-// flatten puts the leaves of a connection into columns, by what CSV's documentation says of them.
+// flatten puts the leaves of a connection into columns, by the rules of CSV's documentation.
 func flatten(columns map[string]string, path string, value any) {
 	switch value := value.(type) {
 	case map[string]any:
@@ -257,7 +257,7 @@ func TestSameBytesTwice(t *testing.T) {
 	}
 }
 
-// A full writer takes some bytes and then fails.
+// A full writer accepts some bytes and then fails.
 type full struct{ room int }
 
 var errFull = errors.New("no space left")

@@ -24,7 +24,7 @@ func TestMapAgreesWithJSON(t *testing.T) {
 	})
 }
 
-// asJSON gives what encoding/json would read for it: every number a float64, every string valid.
+// asJSON returns the value that encoding/json would read: every number a float64, every string valid.
 func asJSON(value any) any {
 	switch value := value.(type) {
 	case map[string]any:

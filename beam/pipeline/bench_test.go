@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// BenchmarkSteps tells what each step costs by itself, without an engine, in processor time: of the captures that the
-// variable CAPTURES names, or those of testdata. two-workers is how long the busier of two would work, of which each
-// takes every other element, and one of them the plan and the merge.
+// BenchmarkSteps measures the processor time of each step by itself, without an engine, for the captures that the
+// variable CAPTURES names, or those of testdata. two-workers is the time of the busier of two workers, if each takes
+// every other element and one of them the plan and the merge.
 func BenchmarkSteps(b *testing.B) {
 	glob := os.Getenv("CAPTURES")
 	if glob == "" {
@@ -28,6 +28,6 @@ func BenchmarkSteps(b *testing.B) {
 		}
 		b.ReportMetric(float64(costs.twoWorkers)/segments, "two-workers-ns/segment")
 		b.ReportMetric(segments, "segments")
-		b.ReportMetric(0, "ns/op") // it would be that of a busy machine
+		b.ReportMetric(0, "ns/op") // it would depend on other processes
 	}
 }

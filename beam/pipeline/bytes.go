@@ -12,15 +12,15 @@ import (
 	"github.com/tcplife/tcplife/internal/pack"
 )
 
-// chunk is a piece of something long on its way to another worker, with its source and its number there, from 0.
-// Chunks come in any order.
+// chunk is a piece of something long that goes to another worker, with its source and its number there, from 0. Chunks
+// come in any order.
 type chunk struct {
 	Source source
 	Number uint64
 	Bytes  []byte // compressed
 }
 
-// source says what a chunk is a piece of, and which worker's.
+// source identifies what a chunk is a piece of, and its worker.
 type source struct{ of, from uint64 }
 
 func (s source) compare(t source) int {

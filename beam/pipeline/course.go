@@ -57,7 +57,7 @@ func (f *courseFn) ProcessElement(ctx context.Context, element []byte, emitCours
 	return nil
 }
 
-// joinFn puts the courses of all stretches together.
+// joinFn joins the courses of all stretches.
 type joinFn struct{ Config Config }
 
 func (f *joinFn) ProcessElement(_ context.Context, _ int64, courses func(*[]byte) bool, planned []byte,
@@ -93,7 +93,7 @@ func (f *joinFn) ProcessElement(_ context.Context, _ int64, courses func(*[]byte
 	return nil
 }
 
-// maxSlices is how many slices a journal has at most.
+// maxSlices is the most slices of a journal.
 const maxSlices = 4096
 
 // cuts returns the times that cut a journal into at most maxSlices slices: beginnings of stretches.

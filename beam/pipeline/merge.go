@@ -112,7 +112,7 @@ func pagesOf(chunks iter.Seq2[[]byte, error]) iter.Seq2[[]byte, error] {
 	}
 }
 
-// batchRecords is how many records go to a file at once.
+// batchRecords is the number of records that go to a file at once.
 const batchRecords = 256
 
 var packedRecord = pack.Of[record.Connection]()
@@ -124,9 +124,9 @@ type outputs struct {
 	open   map[string]*output
 }
 
-// output is what goes to a file next. If the file is full, it goes to the next one of its kind.
+// output has the next records for a file. If the file is full, they go to the next one of its kind.
 type output struct {
-	batch   []byte // records that are not sent yet yet
+	batch   []byte // records that are not sent yet
 	records int    // how many
 	sent    uint64 // batches
 	of      uint64 // earlier files of the kind

@@ -41,8 +41,8 @@ type Config struct {
 	Output string   // directory
 	Format Format
 
-	Parts   int   // how many parts the connections are divided into
-	Stretch int64 // how many bytes of files a stretch has at least; the last one may have fewer
+	Parts   int   // the number of parts that the connections are divided into
+	Stretch int64 // the least bytes of files in a stretch; the last one may have fewer
 
 	MSL, EmbryonicLimit, IdleLimit time.Duration    // as in analyzer.Options
 	Ports                          ledger.PortRange // likewise

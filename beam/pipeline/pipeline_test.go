@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// captures are those of the repository, and what is beside it if anything is.
+// captures returns the captures of the repository, and those beside it if there are any.
 func captures(t *testing.T) (files []string) {
 	t.Helper()
 	for _, top := range []string{"../../testdata/pcaps", "../../../shared"} {
@@ -49,12 +49,12 @@ func captures(t *testing.T) (files []string) {
 		})
 	}
 	if len(files) < 70 {
-		t.Fatalf("there are only %d captures", len(files))
+		t.Fatalf("%d captures, which is too few", len(files))
 	}
 	return files
 }
 
-// read is what `tcplife read -o jsonl` writes.
+// read returns the output of `tcplife read -o jsonl`.
 func read(t *testing.T, c *pipeline.Config) string {
 	t.Helper()
 	limits := analyzer.Options{MSL: c.MSL, EmbryonicLimit: c.EmbryonicLimit, IdleLimit: c.IdleLimit}
@@ -77,7 +77,7 @@ func read(t *testing.T, c *pipeline.Config) string {
 	return b.String()
 }
 
-// run runs the pipeline, and gives its JSON Lines.
+// run runs the pipeline, and returns its JSON Lines.
 func run(t *testing.T, c pipeline.Config) string {
 	t.Helper()
 	c.Output, c.Format, c.MaxUnpacked = t.TempDir(), pipeline.JSONL, 1<<30
@@ -101,7 +101,7 @@ func run(t *testing.T, c pipeline.Config) string {
 	return b.String()
 }
 
-// same holds what the pipeline writes to what `tcplife read` does, to the byte and in its order.
+// same compares the output of the pipeline with that of `tcplife read`, byte for byte.
 func same(t *testing.T, c pipeline.Config) {
 	t.Helper()
 	want, got := strings.SplitAfter(read(t, &c), "\n"), strings.SplitAfter(run(t, c), "\n")
@@ -116,12 +116,12 @@ func same(t *testing.T, c pipeline.Config) {
 	}
 }
 
-// All captures there are, as one: of all link types, with clocks that leap, fragments, damage, floods and scans.
+// All captures as one: of all link types, with clocks that step, fragments, damage, floods and scans.
 func TestAllCaptures(t *testing.T) {
 	same(t, pipeline.Config{Files: captures(t), Parts: 7})
 }
 
-// A big capture, of ordinary connections and of a flood that is answered, cut into 40 files at random places.
+// A big capture, of ordinary connections and an answered flood, cut into 40 files at random places.
 func TestBigCutCapture(t *testing.T) {
 	dir := t.TempDir()
 	var files []string
@@ -163,8 +163,7 @@ func TestSomeCaptures(t *testing.T) {
 	}
 }
 
-// One capture cut into 40 files, at places where fragments wait and clocks stand still
-// too, the files named in any order.
+// One capture cut into 40 files, also where fragments wait and clocks stand still. The files are named in any order.
 func TestCutCapture(t *testing.T) {
 	whole := filepath.Join(t.TempDir(), "whole.pcap")
 	join(t, whole, captures(t))
@@ -178,8 +177,7 @@ func TestCutCapture(t *testing.T) {
 	}
 }
 
-// Each packet in a file of its own, of captures in which datagrams come in fragments,
-// clocks stand still, and 2MSL pass.
+// Each packet in a file of its own, from captures with fragments, clocks that stand still, and TIME_WAITs that end.
 func TestEveryPacketAFile(t *testing.T) {
 	for _, name := range []string{"real-close-client-first", "time-wait-reuse", "half-open-syn", "vxlan"} {
 		whole := filepath.Join("../../testdata/pcaps", name+".pcap")
@@ -196,14 +194,14 @@ func TestEveryPacketAFile(t *testing.T) {
 		}
 		files := cutAt(t, random, packets, places)
 		if text := read(t, &pipeline.Config{Files: files}); strings.Contains(text, "fragment_incomplete") {
-			t.Fatal("the fragments do not come together")
+			t.Fatal("the fragments are not reassembled")
 		}
 		same(t, pipeline.Config{Files: files, Parts: 2})
 	}
 }
 
-// fragment makes two fragments of each datagram, which come at once but in the wrong order, and
-// with those of the next between.
+// fragment makes two fragments of each datagram, which come at the same time but in the wrong order, mixed with those
+// of the next.
 func fragment(packets []capture.Packet) (list []capture.Packet) {
 	var late []capture.Packet
 	for _, p := range packets {
@@ -234,7 +232,7 @@ func fragment(packets []capture.Packet) (list []capture.Packet) {
 	return list
 }
 
-// join writes Ethernet packets of captures into one, so that they lie side by side in time.
+// join writes Ethernet packets of captures into one, at the same times.
 func join(t *testing.T, to string, files []string) {
 	t.Helper()
 	var packets []capture.Packet
@@ -307,7 +305,7 @@ func cut(t *testing.T, random *rand.Rand, whole string, n int) []string {
 	return cutAt(t, random, packets, places)
 }
 
-// cutAt writes what is between places to files, and names them in any order.
+// cutAt writes the packets between places to files, which it names in any order.
 func cutAt(t *testing.T, random *rand.Rand, packets []capture.Packet, places []int) (files []string) {
 	t.Helper()
 	dir := t.TempDir()

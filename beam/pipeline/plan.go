@@ -63,7 +63,7 @@ func (f *planFn) ProcessElement(_ context.Context, _ int64, surveys func(*[]byte
 	return nil
 }
 
-// total adds up what the files hold, as a capture.Reader of all of them does.
+// total adds up the counts of the files, as a capture.Reader of all of them does.
 func total(files []surveyed) stats {
 	// Damage is reported in the order in which a reader finds it: at once if a file has no packet, else after its last
 	// one.
@@ -101,7 +101,7 @@ func total(files []surveyed) stats {
 	return t
 }
 
-// cut cuts the time of the files into stretches of at least so many bytes.
+// cut cuts the time of the files into stretches with at least a number of bytes.
 func cut(files []surveyed, atLeast int64) (list []stretch) {
 	files = slices.DeleteFunc(slices.Clone(files), func(s surveyed) bool { return s.Stats.Packets == 0 })
 	slices.SortFunc(files, func(a, b surveyed) int {

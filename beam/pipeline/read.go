@@ -15,7 +15,7 @@ import (
 	"github.com/tcplife/tcplife/internal/pack"
 )
 
-// blockSegments is how many segments of a part a block has at most.
+// blockSegments is the most segments of a block.
 const blockSegments = 4096
 
 // decoded is flows.Stats without the fields that cannot be packed.
@@ -106,7 +106,7 @@ func unpackInputs(next func(*[]byte) bool) (s *stretch, cross map[socketHash]boo
 	return s, cross, nil
 }
 
-// stretchRead is what reading a stretch gave.
+// stretchRead is the result of reading a stretch.
 type stretchRead struct {
 	packets uint64
 	decoded decoded
@@ -122,7 +122,7 @@ func (c *Config) readStretch(ctx context.Context, s *stretch, each func(*flows.S
 	decoder := c.decoder()
 	packets := make([]capture.Packet, 256)
 	var segments []flows.Segment
-	var before flows.Stats // what was decoded of others' packets
+	var before flows.Stats // the counts of packets before the stretch
 	latest, waiting := int64(math.MinInt64), s.Held
 	hold := func(until int64) {
 		for len(waiting) > 0 && waiting[0].At < until {
@@ -233,7 +233,7 @@ type divider struct {
 	parts             []part
 	emit              func(int64, []byte)
 	follow            func() *follower
-	local             *follower // of those that lie in it; nil until there is one
+	local             *follower // of the connections that lie in it; nil until there is one
 }
 
 type part struct {
@@ -244,7 +244,7 @@ type part struct {
 // within stands for the stretch itself: a connection that lies in it goes to no part.
 const within = -1
 
-// add takes in the next segment of the stretch.
+// add adds the next segment of the stretch.
 func (d *divider) add(seg *flows.Segment) {
 	x := course.Passage{Place: course.Place(d.stretch, d.segments), Clock: d.clock, Segment: *seg}
 	d.segments++
@@ -259,7 +259,7 @@ func (d *divider) add(seg *flows.Segment) {
 	d.put(mine, &x)
 }
 
-// of is the part of a connection, or within.
+// of returns the part of a connection, or within.
 func (d *divider) of(k *flows.Key) int {
 	h := socketsOf(k)
 	if !d.cross[h] {

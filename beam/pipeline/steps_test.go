@@ -15,7 +15,7 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// costs are what the steps took and gave.
+// costs are the times and the output of the steps.
 type costs struct {
 	segments   uint64
 	spent      map[string]time.Duration // processor time by step
@@ -24,7 +24,7 @@ type costs struct {
 	blocks     map[int64][][]byte       // by part
 }
 
-// stepByStep does what an engine does with the pipeline, in this goroutine.
+// stepByStep runs the pipeline as an engine does, in this goroutine.
 func stepByStep(t testing.TB, c Config) costs {
 	t.Helper()
 	ctx := context.Background()
@@ -117,7 +117,7 @@ func stepByStep(t testing.TB, c Config) costs {
 	return k
 }
 
-// processorTime is how long processors have worked for this process.
+// processorTime is the processor time of this process.
 func processorTime() time.Duration {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
@@ -126,7 +126,7 @@ func processorTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// again is a copy of a capture: so much later, with other addresses, and cut into two files behind some packets.
+// again is a later copy of a capture, with other addresses, and cut into two files after some packets.
 type again struct {
 	later  time.Duration
 	other  byte
@@ -242,7 +242,7 @@ func TestOnlyCrossingConnectionsAreSent(t *testing.T) {
 			s.close()
 		}
 		if got != tt.want || tt.want == "" && travelled > 0 || k.segments == 0 {
-			t.Errorf("%s: %d of %d segments travelled, of the stretches %q, want %q", tt.name, travelled, k.segments,
+			t.Errorf("%s: %d of %d segments were sent, of the stretches %q, want %q", tt.name, travelled, k.segments,
 				got, tt.want)
 		}
 	}
@@ -276,6 +276,6 @@ func TestSockets(t *testing.T) {
 		}
 	}
 	if unpackHashes(binary.AppendUvarint(nil, 1<<40)[:2], func(socketHash) {}) == nil {
-		t.Error("a list that ends too early is no error")
+		t.Error("no error for a list that ends too early")
 	}
 }

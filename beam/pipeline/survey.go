@@ -23,7 +23,7 @@ type file struct {
 // surveyed is what is known about a file before its connections are tracked.
 type surveyed struct {
 	file
-	Size   int64 // bytes, compressed as they are
+	Size   int64 // bytes, compressed if it is
 	Stats  stats
 	Begin  int64  // the time of its first packet; later if it has none, so that the file comes after all others
 	Latest int64  // the latest time in it, likewise

@@ -8,7 +8,7 @@ import (
 	"github.com/tcplife/tcplife/internal/pack"
 )
 
-// pagesBytes is how many bytes of a journal are sent at once, about.
+// pagesBytes is about the number of bytes of a journal that are sent at once.
 const pagesBytes = 1 << 20
 
 var (

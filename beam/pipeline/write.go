@@ -54,7 +54,7 @@ func (f Format) file(kind string, n uint64) string {
 	return filepath.Join(kind, fmt.Sprintf("part-%05d.parquet", n))
 }
 
-// batches is how many batches of records a file has at most.
+// batches is the most batches of records of a file.
 func (f Format) batches() uint64 {
 	if f == JSONL {
 		return 1 << 8

@@ -1,7 +1,7 @@
 // Mutate halves and doubles every named number of the tracker's packages, one at a time. For each change it runs tests
 // until one fails: those of the same package, those of the tracker as a whole, ./analyzer, then both in their whole
-// sizes (TCPLIFE_TEST_ALL). It lists the changes that no test notices, and fails if there is one: either a boundary test
-// is missing, or the number is no threshold and belongs into settings.go.
+// sizes (TCPLIFE_TEST_ALL). It lists the changes that no test notices, and fails if there is one: either a boundary
+// test is missing, or the number is no threshold and belongs into settings.go.
 //
 // The packages are those below ./analyzer, or the arguments, such as ./analyzer/crowd. Sources do not change: -overlay
 // of go build replaces a file.

@@ -26,7 +26,7 @@ func notesOf(t *testing.T, n *comment.Notes, file string) (connections []*record
 	return connections
 }
 
-// all are the comments of the first packets, a blank line between them.
+// all returns the comments of the first packets, with a blank line between them.
 func all(n *comment.Notes, packets uint64) string {
 	var list []string
 	for p := uint64(1); p <= packets; p++ {
@@ -68,13 +68,13 @@ func TestEverythingIsCommented(t *testing.T) {
 			"→ ": arrows, " withdrawn": withdrawn, "\nfinding ": findings, "\nhandshake ": len(connections),
 		} {
 			if got := strings.Count(text, what); got != want {
-				t.Errorf("%s: %d times %q, not %d", file, got, what, want)
+				t.Errorf("%s: %d times %q, want %d", file, got, what, want)
 			}
 		}
 	}
 }
 
-// What a finding says of its case can quote the payload.
+// The detail of a finding can quote the payload.
 func TestBareComments(t *testing.T) {
 	n := comment.Notes{Bare: true, Community: func(*record.Connection) (id record.CommunityID) { return id }}
 	c := reporttest.Connections()[0].Clone()
@@ -89,7 +89,7 @@ func TestBareComments(t *testing.T) {
 	}
 }
 
-// A comment is known again, another's is left alone.
+// Ours recognizes a comment of tcplife, and no other.
 func TestOurs(t *testing.T) {
 	var n comment.Notes
 	notesOf(t, &n, "refused.pcap")

@@ -54,7 +54,7 @@ func TestLadderChoice(t *testing.T) {
 	}
 }
 
-// The record that was offered is filled anew for the next connection.
+// The tracker reuses the offered record for the next connection.
 func TestLadderChoiceKeepsCopies(t *testing.T) {
 	all := reporttest.Connections()
 	c := all[slices.IndexFunc(all, func(c *record.Connection) bool {

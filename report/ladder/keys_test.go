@@ -51,7 +51,7 @@ func TestOnlyTheChosenAreTraced(t *testing.T) {
 		}
 	}
 	if ladders < 200 {
-		t.Errorf("only %d ladders", ladders)
+		t.Errorf("%d ladders, which is too few", ladders)
 	}
 }
 
@@ -63,7 +63,7 @@ func follow(segments []flows.Segment, o analyzer.Options, visit func(*record.Con
 	a.Close()
 }
 
-// A 4-tuple is known by its sockets, whoever opened, and whatever is around it.
+// A 4-tuple is identified by its sockets, whichever side opened, and whatever the encapsulation.
 func TestKeys(t *testing.T) {
 	segments := reporttest.SegmentsOf(t, "../../testdata/pcaps/vlan.pcap", "vlan")
 	var keys Keys

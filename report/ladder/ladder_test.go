@@ -46,7 +46,7 @@ func every(*record.Connection) bool { return true }
 
 const drawn = 6 // ladders of a capture that are drawn
 
-// The ladders of the captures of testdata, to be read beside the RFC.
+// The ladders of the captures of testdata, as files to read beside the RFC.
 func TestLadderGolden(t *testing.T) {
 	files, err := filepath.Glob("../../testdata/pcaps/*.pcap*")
 	if err != nil || len(files) == 0 {
@@ -260,7 +260,7 @@ func TestLadderFolds(t *testing.T) {
 		}
 	}
 	if segments != 3*n+6 || text != 200*n || again != n {
-		t.Errorf("%d segments, %d octets, %d again; want %d, %d, %d", segments, text, again, 3*n+6, 200*n, n)
+		t.Errorf("%d segments, %d octets, %d retransmitted; want %d, %d, %d", segments, text, again, 3*n+6, 200*n, n)
 	}
 }
 
@@ -277,6 +277,6 @@ func TestLadderColors(t *testing.T) {
 		t.Error("the verdict is not bold")
 	}
 	if got := regexp.MustCompile("\x1b\\[[0-9]*m").ReplaceAllString(coloured.String(), ""); got != plainText.String() {
-		t.Errorf("without its colours it is another text:\n%s", got)
+		t.Errorf("without its colours the text differs:\n%s", got)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// anySegments are what two sockets might send if they knew no rules, but near enough to each other's numbers to matter.
+// anySegments are segments of two sockets that follow no rules, but with numbers near enough to each other's to matter.
 var anySegments = rapid.Custom(func(t *rapid.T) []flows.Segment {
 	flags := rapid.SampledFrom([]flows.Flags{
 		flows.SYN, flows.SYN | flows.ACK, flows.ACK, flows.ACK, flows.ACK, flows.ACK | flows.PSH, flows.FIN | flows.ACK,
@@ -36,7 +36,7 @@ var anySegments = rapid.Custom(func(t *rapid.T) []flows.Segment {
 	return segments
 })
 
-// Whatever comes, a ladder has the record's states, and each change of state has a rule.
+// Whatever the segments, a ladder has the record's states, and each change of state has a rule.
 func TestLadderOfAnything(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		segments := anySegments.Draw(t, "segments")

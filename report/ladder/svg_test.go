@@ -13,7 +13,7 @@ import (
 	"github.com/tcplife/tcplife/report/internal/reporttest"
 )
 
-// explanations are the ladders of the captures of testdata: of each so many.
+// explanations returns the ladders of the captures of testdata, a number of each.
 func explanations(t *testing.T, each int, visit func(t *testing.T, name string, e *Explanation)) {
 	t.Helper()
 	files, err := filepath.Glob("../../testdata/pcaps/*.pcap*")
@@ -49,7 +49,7 @@ func TestMermaidGolden(t *testing.T) {
 	})
 }
 
-// textOf reads an SVG document as a browser does, and gives its texts, one line each.
+// textOf reads an SVG document as a browser does, and returns its texts, one in each line.
 func textOf(t *testing.T, svg string) string {
 	t.Helper()
 	var b strings.Builder
@@ -88,7 +88,7 @@ func textOf(t *testing.T, svg string) string {
 
 var space = regexp.MustCompile(`\s+`)
 
-// flat is a text without the ends of its lines.
+// flat is a text without line ends.
 func flat(s string) string { return strings.TrimSpace(space.ReplaceAllString(s, " ")) }
 
 // Everything that the text of a ladder says is in the picture: states, numbers, remarks, findings and the verdict, and
@@ -126,7 +126,7 @@ func TestSVGSaysWhatTheTextSays(t *testing.T) {
 	})
 }
 
-// hostile is text of a peer that wants to be markup.
+// hostile is a peer's text that looks like markup.
 const hostile = "</text></svg><script>alert(1)</script>\x00\x1b[31m\u202e]]>&amp; \"';#"
 
 // The text of an RST stays text.

@@ -28,8 +28,7 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/scrape.txt and docs/METRICS.md instead of comparing with them")
 
-// measured are the metrics of captures of testdata/pcaps: their vitals are those after the last packet, their records
-// those at the end.
+// measured returns the metrics of captures of testdata/pcaps: vitals after the last packet, records at the end.
 func measured(t *testing.T, names ...string) *Metrics {
 	t.Helper()
 	m := New("test")
@@ -90,7 +89,7 @@ func TestScrape(t *testing.T) {
 	m := measured(t, "close-reset.pcap", "close-server-first.pcap", "half-open-data.pcap", "refused.pcap",
 		"embryonic.pcap", "syn-flood.pcap")
 	var some []string
-	// of the counters those that count something, for there are many findings
+	// only counters above 0, because there are many findings
 	for line := range strings.Lines(scrape(m)) {
 		if !strings.HasSuffix(line, " 0\n") {
 			some = append(some, line)
@@ -116,7 +115,7 @@ func golden(t *testing.T, path, got string) {
 	}
 }
 
-// The names and helps are what Prometheus' own linter wants.
+// The names and helps satisfy Prometheus' own linter.
 func TestLint(t *testing.T) {
 	problems, err := testutil.GatherAndLint(measured(t, "syn-flood.pcap").registry)
 	if err != nil {
@@ -191,11 +190,11 @@ func TestAlertsAndDashboard(t *testing.T) {
 		}
 		names := asked.FindAllString(string(text), -1)
 		if len(names) < 8 {
-			t.Errorf("%s asks for %d metrics", file, len(names))
+			t.Errorf("%s uses %d metrics, which is too few", file, len(names))
 		}
 		for _, name := range names {
 			if !known[name] {
-				t.Errorf("%s asks for %s, which is no metric", file, name)
+				t.Errorf("%s uses %s, which is no metric", file, name)
 			}
 		}
 	}
@@ -211,7 +210,7 @@ func TestAlertsAndDashboard(t *testing.T) {
 	}
 	for _, p := range dashboard.Panels {
 		if p.Title == "" || len(p.Targets) == 0 || p.Targets[0].Expr == "" {
-			t.Errorf("a panel asks nothing: %+v", p)
+			t.Errorf("a panel has no query: %+v", p)
 		}
 	}
 	promtool, err := exec.LookPath("promtool")
@@ -247,7 +246,7 @@ func TestAlertsAndDashboard(t *testing.T) {
 func TestSeriesAreBounded(t *testing.T) {
 	names := func(text string) (series []string) {
 		for line := range strings.Lines(text) {
-			// which a capture file may not tell
+			// a capture file may not have these
 			if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "tcplife_dropped") &&
 				!boundedSeries.MatchString(line) {
 				series = append(series, line[:strings.LastIndexByte(line, ' ')])

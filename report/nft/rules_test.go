@@ -12,7 +12,7 @@ import (
 	"github.com/tcplife/tcplife/report"
 )
 
-// linux is what a client sends, from the nth address of many networks.
+// linux is a client's SYN, from the nth address of many networks.
 func linux(n int) record.Syn {
 	return record.Syn{Source: address(n * 7919), ISN: uint32(n) * 2654435761, Window: 64240, IPID: uint16(n * 40503),
 		TTL: uint8(50 + n%9), MSS: 1460, HasMSS: true, WindowScale: true, SACKPermitted: true, Timestamps: true}
@@ -98,7 +98,7 @@ func TestClientsHit(t *testing.T) {
 		}
 		for _, r := range rules {
 			if r.clients != hit {
-				t.Errorf("it says that it hits %d clients, %d have its mark", r.clients, hit)
+				t.Errorf("the rule counts %d clients, but %d have its mark", r.clients, hit)
 			}
 		}
 	}

@@ -28,7 +28,7 @@ import (
 	"github.com/tcplife/tcplife/report/internal/reporttest"
 )
 
-// made is a page, and the same connections as -o jsonl has them.
+// made returns a page, and the same connections from -o jsonl.
 func made(t testing.TB, again bool, segments []flows.Segment, o Options) (page string, lines []string) {
 	t.Helper()
 	var out, jsonl bytes.Buffer
@@ -66,11 +66,11 @@ func made(t testing.TB, again bool, segments []flows.Segment, o Options) (page s
 	return out.String(), strings.Split(strings.TrimSpace(jsonl.String()), "\n")
 }
 
-// read gives what the page's own scripts read from it, by node.
+// read returns what the page's own scripts read from it, in node.
 func read(t *testing.T, page string) (lines []string) {
 	t.Helper()
 	if _, err := exec.LookPath("node"); err != nil {
-		t.Skip("NOT TESTED: what a page's scripts read from it, for node is not installed (apt-get install nodejs)")
+		t.Skip("NOT TESTED: what a page's scripts read from it, because node is not installed (apt-get install nodejs)")
 	}
 	file := filepath.Join(t.TempDir(), "page.html")
 	if err := os.WriteFile(file, []byte(page), 0o644); err != nil {
@@ -94,7 +94,7 @@ func decoded(t *testing.T, line string) (m map[string]any) {
 	return m
 }
 
-// common is what of want is in got too, member by member: a page does not hold everything.
+// common returns want without the members that got lacks, because a page does not have every field.
 func common(want, got any) any {
 	switch g := got.(type) {
 	case map[string]any:
@@ -167,7 +167,7 @@ func TestPageHoldsWhatJSONSays(t *testing.T) {
 		if svg, has := m["svg"].(string); has {
 			ladders++
 			if !strings.Contains(svg, fmt.Sprintf("CONNECTION %v ", m["id"])) {
-				t.Errorf("connection %v has another one's ladder", m["id"])
+				t.Errorf("connection %v has the ladder of another connection", m["id"])
 			}
 		}
 		kind := m["record"].(string)
@@ -181,7 +181,7 @@ func TestPageHoldsWhatJSONSays(t *testing.T) {
 	}
 	for kind := range want {
 		if len(got[kind]) != len(want[kind]) {
-			t.Errorf("%d records of kind %s, not %d", len(got[kind]), kind, len(want[kind]))
+			t.Errorf("%d records of kind %s, want %d", len(got[kind]), kind, len(want[kind]))
 			continue
 		}
 		for i := range want[kind] {
@@ -190,13 +190,13 @@ func TestPageHoldsWhatJSONSays(t *testing.T) {
 				w = common(w, got[kind][i])
 			}
 			if diff := cmp.Diff(w, any(got[kind][i])); diff != "" {
-				t.Fatalf("%s %d: the page says otherwise:\n%s", kind, i, diff)
+				t.Fatalf("%s %d: the page differs:\n%s", kind, i, diff)
 			}
 		}
 	}
 }
 
-// Without a second reading there are no ladders, and what the record alone tells is marked.
+// Without a second reading there are no ladders, and what comes from the record alone is marked.
 func TestPageWithoutSecondReading(t *testing.T) {
 	segments := reporttest.SegmentsOf(t, "../../testdata/pcaps/svr4-bsd.pcap")
 	page, _ := made(t, false, segments, Options{})
@@ -266,7 +266,7 @@ func TestPageEscapes(t *testing.T) {
 	command := func(next string) string { return hostile + next }
 	page, _ := made(t, true, segments, Options{Where: hostile, Chosen: true, Command: command})
 	if strings.Contains(page, "alert(1)") || strings.Count(page, "</script>") != 3 {
-		t.Error("a text of the command line is markup")
+		t.Error("a text of the command line became markup")
 	}
 }
 
@@ -279,7 +279,7 @@ func TestPageIsTheSameAgain(t *testing.T) {
 	}
 }
 
-// many are so many connections of two packets each, a SYN and the RST that refuses it where that is asked for.
+// many adds n connections of two packets to a page, those that found accepts with a finding.
 func many(p *Page, n int, found func(i int) bool) {
 	c := reporttest.Connections()[0].Clone()
 	for i := range n {

@@ -9,8 +9,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// clickHouseType is the type of a node in ClickHouse. There is no null for a tuple: what can be missing as a whole has
-// parts that can.
+// clickHouseType is the type of a node in ClickHouse. A tuple cannot be null, so the parts of an optional tuple can be.
 func clickHouseType(n parquet.Node, missing bool, indent string) string {
 	optional := missing || n.Optional()
 	switch {

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// read gives the rows of a file as JSON values; moments are nanoseconds.
+// read returns the rows of a file as JSON values, with moments in nanoseconds.
 func read(t rapid.TB, file []byte) []any {
 	t.Helper()
 	rows, err := parquet.Read[any](bytes.NewReader(file), int64(len(file)))
@@ -41,7 +41,7 @@ func read(t rapid.TB, file []byte) []any {
 	return parsed(t, rows).([]any)
 }
 
-// parsed is what JSON makes of a value.
+// parsed is a value after encoding to JSON and reading it back.
 func parsed(t rapid.TB, v any) any {
 	t.Helper()
 	b, err := json.Marshal(v)
@@ -95,7 +95,7 @@ func numbered(t rapid.TB, v any) any {
 			}
 			return json.Number(fmt.Sprint(at.UnixNano()))
 		}
-	case json.Number: // as a float is written depends on who writes it
+	case json.Number: // writers format floats in different ways
 		if f, err := v.Float64(); err == nil && strings.ContainsAny(v.String(), ".eE") {
 			return json.Number(fmt.Sprint(f))
 		}
@@ -152,8 +152,8 @@ func written[T any](t rapid.TB, k *kind, records ...T) []byte {
 	return file.Bytes()
 }
 
-// A row has what the record's JSON has, whatever is in the record. Of a population, whose lists and objects in maps
-// parquet-go reads in a way of its own, TestDuckDBReadsRows says so.
+// A row has the members of the record's JSON, whatever their values. TestDuckDBReadsRows checks populations, because
+// parquet-go reads lists and objects in maps in a way of its own.
 func TestRowsAreRecords(t *testing.T) {
 	t.Run("connections", func(t *testing.T) { agrees[record.Connection](t, connections()) })
 	t.Run("listeners", func(t *testing.T) { agrees[record.Listener](t, listeners()) })
@@ -180,7 +180,7 @@ func agrees[T any](t *testing.T, k *kind) {
 	})
 }
 
-// anything makes values with anything in them that their types can hold.
+// anything makes random values of any type.
 func anything[T any]() *rapid.Generator[T] {
 	return rapid.MakeCustom[T](rapid.MakeConfig{
 		Types: map[reflect.Type]*rapid.Generator[any]{

@@ -22,7 +22,7 @@ import (
 // duckMoment is how DuckDB writes a moment in JSON.
 var duckMoment = regexp.MustCompile(`^(-?\d{4,}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)\+00$`)
 
-// fromDuckDB gives a row of to_json the values that asRow has.
+// fromDuckDB converts a row of to_json to the values of asRow.
 func fromDuckDB(t testing.TB, v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -67,7 +67,7 @@ func rowsOf(t testing.TB, db *duckdb.DB, file string) (rows []any) {
 	return rows
 }
 
-// What DuckDB reads is what was written, in records with anything in them.
+// DuckDB reads the written values, in random records.
 func TestDuckDBReadsRows(t *testing.T) {
 	dir := t.TempDir()
 	db := duckdb.Open(t, dir)

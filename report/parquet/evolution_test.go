@@ -22,8 +22,7 @@ import (
 
 var update = flag.Bool("update", false, "add new columns to testdata/columns.txt")
 
-// columnsNow lists all columns of all kinds of files, each with its type. Whether there can be null in it is no
-// promise.
+// columnsNow lists all columns of all kinds of files, each with its type. Whether a column can be null is no promise.
 func columnsNow() (list []string) {
 	for _, k := range []*kind{connections(), listeners(), synFloods(), scans(), backscatter(), timeWait(), population(),
 		summary(), captures()} {
@@ -68,8 +67,7 @@ func TestColumnsStay(t *testing.T) {
 	}
 }
 
-// without is a struct type as it was before some fields were added: without those, anywhere below it, whose JSON names
-// are given.
+// without is a struct type without fields, anywhere below it, whose JSON names are given: as before they were added.
 func without(t reflect.Type, names ...string) reflect.Type {
 	if _, leaf := leaves[t]; leaf {
 		return t
@@ -146,8 +144,8 @@ func olderAndNewer(t *testing.T, dir string) (older, newer string) {
 	return "older.parquet", "newer.parquet"
 }
 
-// Old file, new reader: whoever reads by this version's columns reads files of older versions, and null where they have
-// none.
+// Old file, new reader: a program with this version's columns reads files of older versions, and null for missing
+// columns.
 func TestOldFileNewReader(t *testing.T) {
 	dir := t.TempDir()
 	older, newer := olderAndNewer(t, dir)
@@ -178,10 +176,10 @@ func TestOldFileNewReader(t *testing.T) {
 	}
 	for _, c := range rows {
 		if c.ID == 0 || c.Client.IP == "" || len(c.Client.States) == 0 || c.Client.States[0].State == "" {
-			t.Errorf("what was there is not: %+v", c)
+			t.Errorf("an old column is missing: %+v", c)
 		}
 		if c.RoleEvidence != nil || c.Client.IPBytes != nil || c.Client.States[0].Evidence != nil {
-			t.Errorf("what was not there is: %+v", c)
+			t.Errorf("a new column has a value: %+v", c)
 		}
 	}
 

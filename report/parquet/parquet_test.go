@@ -35,7 +35,7 @@ func nothing() *report.Ending {
 		Capture: &report.Capture{Last: record.NoTime}}
 }
 
-// tree lists the files below a directory with how many rows each has, -1 for what is no Parquet file.
+// tree lists the files below a directory with their numbers of rows, -1 for a file that is not Parquet.
 func tree(t *testing.T, dir string) (list []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -69,7 +69,7 @@ func rowsIn(path string) int64 {
 	return file.NumRows()
 }
 
-// connectionsIn leaves the files of other kinds out.
+// connectionsIn removes the files of other kinds from a list.
 func connectionsIn(list []string) []string {
 	return slices.DeleteFunc(list, func(s string) bool { return strings.HasPrefix(s, "_") })
 }
@@ -209,7 +209,7 @@ func TestRotate(t *testing.T) {
 	}
 }
 
-// visible are the files that a reader of *.parquet finds.
+// visible returns the files that a reader of *.parquet finds.
 func visible(t *testing.T, dir string) []string {
 	return slices.DeleteFunc(tree(t, dir), func(s string) bool { return strings.HasPrefix(filepath.Base(s), ".") })
 }

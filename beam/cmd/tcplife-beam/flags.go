@@ -184,7 +184,7 @@ func size(name, text string, least int64) (int64, error) {
 	return n, nil
 }
 
-// tellOmissions prints what the input lacks, as the record of the capture has it.
+// tellOmissions prints what the input lacks, from the record of the capture.
 func tellOmissions(dir string, stderr io.Writer) error {
 	text, err := os.ReadFile(filepath.Join(dir, pipeline.EndingFile))
 	if err != nil {

@@ -38,7 +38,7 @@ starts a process for each.
 Flags:
 `
 
-// errIncomplete is the error after part of the input could not be read. The reasons were printed before.
+// errIncomplete is the error if part of the input could not be read. The reasons were printed before.
 var errIncomplete = errors.New("not everything was read")
 
 // usageError is a mistake on the command line.

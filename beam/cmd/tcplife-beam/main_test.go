@@ -21,7 +21,7 @@ import (
 
 const pcaps = "../../../testdata/pcaps/"
 
-// program is tcplife-beam, and tcplife what it is held to.
+// program is tcplife-beam, and tcplife is the program that it is compared with.
 var program, tcplife string
 
 func TestMain(m *testing.M) {
@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// runs runs tcplife-beam, and gives its exit code and what it says.
+// runs runs tcplife-beam, and returns its exit code and its output.
 func runs(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -56,7 +56,7 @@ func runs(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// lines are what was written, as one report.
+// lines returns the written files as one report.
 func lines(t *testing.T, dir string) string {
 	t.Helper()
 	names, _ := filepath.Glob(filepath.Join(dir, "connections-*.jsonl"))
@@ -125,7 +125,7 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// What is no capture fails at once, with the file and what to do, and writes nothing.
+// A file that is no capture is an error at once, which names the file and says what to do. Nothing is written.
 func TestFails(t *testing.T) {
 	dir := t.TempDir()
 	text, full := filepath.Join(dir, "text.pcap"), filepath.Join(dir, "full")
@@ -168,7 +168,7 @@ func TestFails(t *testing.T) {
 	}
 }
 
-// served is a job server in this process, and a pool that starts workers in processes of their own.
+// served starts a job server in this process, and a pool that starts workers in processes of their own.
 func served(t *testing.T) (flags []string, pool *exec.Cmd) {
 	t.Helper()
 	port := func() string {
@@ -208,7 +208,7 @@ func served(t *testing.T) (flags []string, pool *exec.Cmd) {
 		"EXTERNAL", "--environment_config", at}, pool
 }
 
-// A job server elsewhere, and a worker in a process of its own, give the same answer.
+// A job server elsewhere, and a worker in a process of its own, give the same output.
 func TestPortable(t *testing.T) {
 	flags, _ := served(t)
 	out := filepath.Join(t.TempDir(), "out")
@@ -222,7 +222,7 @@ func TestPortable(t *testing.T) {
 	}
 }
 
-// A worker that dies in the middle changes nothing in the answer: the engine gives up, and it is begun again.
+// A worker that dies in the middle does not change the output: the engine gives up, and the run begins again.
 func TestWorkerKilled(t *testing.T) {
 	flags, pool := served(t)
 	dir := t.TempDir()

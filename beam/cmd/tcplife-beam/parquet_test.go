@@ -12,7 +12,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// rows are the rows of the Parquet files of a directory, by the directory below it that they are in.
+// rows returns the rows of the Parquet files below a directory, by the directory of the file.
 func rows(t *testing.T, dir string) map[string][]any {
 	t.Helper()
 	all := map[string][]any{}
@@ -66,6 +66,6 @@ func TestParquetHoldsTheSameRows(t *testing.T) {
 		}
 	}
 	if len(g) != len(w) || connections < 500 {
-		t.Errorf("%d directories, not %d; %d connections", len(g), len(w), connections)
+		t.Errorf("%d directories, want %d; %d connections", len(g), len(w), connections)
 	}
 }

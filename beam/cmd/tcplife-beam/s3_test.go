@@ -15,8 +15,8 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
 
-// objects serves files as s3://captures/day/NAME, by a server in this process. Every object's first reading is cut off
-// at its half.
+// objects serves files as s3://captures/day/NAME, from a server in this process. It cuts the first reading of every
+// object off in the middle.
 func objects(t *testing.T, names ...string) {
 	t.Helper()
 	backend := s3mem.New()
@@ -64,7 +64,7 @@ func objects(t *testing.T, names ...string) {
 	}
 }
 
-// Captures of an object store are read as files are, also where the connection to it breaks.
+// Captures of an object store are read like files, even if the connection to it breaks.
 func TestObjects(t *testing.T) {
 	dir, err := filepath.Abs(pcaps)
 	if err != nil {

@@ -20,7 +20,7 @@ func known(s tcpstate.State) record.StateOrNone { return record.StateOrNone{Stat
 
 func seq(n uint32) record.Seq { return record.Seq{Number: n, Known: true} }
 
-// blank is a connection of which nothing is known but its addresses and its only packet's time.
+// blank is a connection with only its addresses and its only packet's time.
 func blank(id uint64, client, server string, start time.Duration) *record.Connection {
 	c, s := netip.MustParseAddrPort(client), netip.MustParseAddrPort(server)
 	return &record.Connection{
@@ -88,7 +88,7 @@ func carrying(c *record.Connection, client, server uint64) *record.Connection {
 	return c
 }
 
-// closed adds a close in four segments, begun by the client, whose TIME_WAIT the capture does not outlast.
+// closed adds a close in four segments, begun by the client. The capture ends before its TIME_WAIT.
 func closed(c *record.Connection) *record.Connection {
 	last := record.PacketNumber(c.ID + c.Client.Packets + c.Server.Packets)
 	c.EndedBy = record.EndCaptureEnd

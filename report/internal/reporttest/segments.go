@@ -8,7 +8,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// SegmentsOf are the segments of a capture; the layers of keys tell equal addresses apart.
+// SegmentsOf returns the segments of a capture. The layers of keys distinguish equal addresses.
 func SegmentsOf(t testing.TB, file string, keys ...string) (segments []flows.Segment) {
 	t.Helper()
 	r, err := capture.Open([]string{file}, capture.Options{})
