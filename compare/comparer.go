@@ -20,7 +20,10 @@ type comparer struct {
 	trails  uint64
 	keeps   [][]kept // by two points, what most segments keep
 	always  [][]kept // by two points, what all keep, if there are more than a few
-	slack   int64
+	// slack is how much earlier than at the point before a segment may seem to be at the next one; uncertain is how much
+	// more than that it may be if the segment is known for the same.
+	slack, uncertain int64
+
 	singles []bool  // points whose capture does not hold everything twice
 	moves   []int64 // by point: path.moved
 	// by two points: the hosts of the connections that both see, by the addresses at the first
@@ -86,9 +89,13 @@ func newComparer(p *path, emit func(*record.Compared) error) *comparer {
 		c.keeps, c.always = append(c.keeps, mostly), append(c.always, always)
 	}
 	for i := range p.stretches {
+		widest := 0.0
 		for k := range p.stretches[i].clock.pieces {
-			c.slack = max(c.slack, int64(-2e9*p.stretches[i].clock.pieces[k].margin))
+			margin := p.stretches[i].clock.pieces[k].margin
+			c.slack = max(c.slack, int64(-2e9*margin))
+			widest = max(widest, margin)
 		}
+		c.uncertain += int64(1e9 * widest)
 	}
 	c.sums.begin(p)
 	return c
@@ -279,7 +286,7 @@ func (c *comparer) noteOther(t *trail, l *leg, dir int, s *sighting) {
 		if other, _ := stampHash(a); other != hash || a.id == 0 && a.options&hasTimestamp == 0 {
 			continue
 		}
-		if _, possible := c.transit(j, l.point, s.at); possible {
+		if _, possible := c.transit(j, l.point, s); possible {
 			l.shift[1-dir] = s.ack - j.ack
 			return
 		}

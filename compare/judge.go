@@ -121,7 +121,7 @@ func (c *comparer) rejoin(j *journey) bool {
 				continue
 			}
 		}
-		if differ > 1 || !c.usualTTL(j, p, a, q, b) || !c.punctual(j, q, b.at) {
+		if differ > 1 || !c.usualTTL(j, p, a, q, b) || !c.punctual(j, q, b) {
 			continue
 		}
 		c.remove(j)

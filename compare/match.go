@@ -99,7 +99,7 @@ func (c *comparer) fits(j *journey, l *leg, s *sighting) (f fit, fits bool) {
 	if k.window && whole && a.window != s.window {
 		return f, false
 	}
-	delay, possible := c.transit(j, l.point, s.at)
+	delay, possible := c.transit(j, l.point, s)
 	if !possible {
 		return f, false
 	}
@@ -127,19 +127,25 @@ func (j *journey) nearest(point int) int {
 }
 
 // transit returns how long a segment would have taken from the nearest point that saw its journey to a point that it
-// reached at a time. That is possible if it came to each point after the points before it, and before it was given up.
-func (c *comparer) transit(j *journey, point int, at int64) (delay int64, possible bool) {
-	t := j.trail
+// reached. That is possible if it came to each point after the points before it, and before it was given up. A segment
+// with the stamps of the journey may seem to come earlier, as far as the clocks are uncertain.
+func (c *comparer) transit(j *journey, point int, s *sighting) (delay int64, possible bool) {
+	t, slack := j.trail, c.slack
 	near := j.nearest(point)
+	a, k := &j.at[near], &c.keeps[near][point]
+	if k.id && a.id == s.id && a.id != 0 ||
+		k.stamps && a.options&s.options&hasTimestamp != 0 && a.tsVal == s.tsVal && a.tsEcr == s.tsEcr {
+		slack += c.uncertain
+	}
 	for p := range j.at {
 		if !j.at[p].seen() || p == point {
 			continue
 		}
-		d := at - j.at[p].at
+		d := s.at - j.at[p].at
 		if t.place(j.dir, p) > t.place(j.dir, point) {
 			d = -d
 		}
-		if d < -c.slack || d > c.horizon {
+		if d < -slack || d > c.horizon {
 			return 0, false
 		}
 		if p == near {
@@ -271,7 +277,7 @@ func (c *comparer) fitsPart(j *journey, l *leg, s *sighting) bool {
 	if k.stamps && a.options&s.options&hasTimestamp != 0 && a.tsVal != s.tsVal {
 		return false
 	}
-	_, possible := c.transit(j, l.point, s.at)
+	_, possible := c.transit(j, l.point, s)
 	return possible
 }
 

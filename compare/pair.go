@@ -232,7 +232,7 @@ func (c *comparer) renumbered(t *trail, l *leg, s *sighting, dir int) (found *jo
 		}
 		near := j.nearest(l.point)
 		a := &j.at[near]
-		if _, possible := c.transit(j, l.point, s.at); !possible {
+		if _, possible := c.transit(j, l.point, s); !possible {
 			continue
 		}
 		switch {
@@ -240,7 +240,7 @@ func (c *comparer) renumbered(t *trail, l *leg, s *sighting, dir int) (found *jo
 		case a.options&s.options&hasTimestamp != 0, a.id == s.id && s.id != 0:
 			return j, byStamps
 		case a.options == s.options && a.window == s.window && a.wscale == s.wscale && a.mss == s.mss &&
-			c.punctual(j, l.point, s.at):
+			c.punctual(j, l.point, s):
 			return j, byShape
 		}
 	}
@@ -262,7 +262,7 @@ func (c *comparer) renumberedWithin(t *trail, l *leg, s *sighting, dir int) (*jo
 		if other, _ := stampHash(a); other != hash || a.id != s.id {
 			continue
 		}
-		if _, possible := c.transit(j, l.point, s.at); possible {
+		if _, possible := c.transit(j, l.point, s); possible {
 			return j, byStamps
 		}
 	}
@@ -270,8 +270,8 @@ func (c *comparer) renumberedWithin(t *trail, l *leg, s *sighting, dir int) (*jo
 }
 
 // punctual reports whether a segment would have taken no longer than usual.
-func (c *comparer) punctual(j *journey, point int, at int64) bool {
-	delay, possible := c.transit(j, point, at)
+func (c *comparer) punctual(j *journey, point int, s *sighting) bool {
+	delay, possible := c.transit(j, point, s)
 	_, late, _ := c.usualBetween(j, j.nearest(point), point)
 	return possible && delay <= late
 }
@@ -334,7 +334,7 @@ func (c *comparer) sameBehindNAT(j *journey, l *leg, s *sighting, by pairedBy) b
 		k.window && a.window != s.window {
 		return false
 	}
-	_, possible := c.transit(j, l.point, s.at)
+	_, possible := c.transit(j, l.point, s)
 	return possible
 }
 
