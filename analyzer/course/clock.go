@@ -2,13 +2,14 @@ package course
 
 import "github.com/tcplife/tcplife/flows"
 
-// Far is a step ahead of the clock that one packet alone is not believed: a damaged time stamp would end every record.
+// Far is a step ahead of the clock that one packet alone does not prove: otherwise a damaged time stamp would end every
+// record.
 const Far = int64(3600e9) // ns
 
-// Clock is the capture's clock, as every tracker has it: a packet far ahead is not believed before the next one has
-// come.
+// Clock is the capture's clock, as every tracker has it. A packet far ahead does not move it before the next packet
+// confirms it.
 type Clock struct {
-	Known bool  // a segment has come; otherwise the other fields mean nothing
+	Known bool  // a segment has come; otherwise the other fields are not set
 	Now   int64 // the latest time that is believed
 	Jump  *Jump // one packet lies far ahead; nil otherwise
 }

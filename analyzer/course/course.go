@@ -6,7 +6,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Passage is a segment that passes, and what an analyzer.Part must know to take it in without having seen those before.
+// Passage is a segment that passes, with what an analyzer.Part must know to process it without the segments before it.
 type Passage struct {
 	Place   uint64 // in the order of all segments (Place)
 	Own     bool   // it is of a connection of the Part; otherwise only its time, key and flags matter
@@ -20,9 +20,9 @@ func Place(stretch, n uint64) uint64 { return stretch<<placeBits + n }
 
 const placeBits = 40 // a stretch has fewer than a trillion segments
 
-// Course is what everybody must know of a stretch of a capture: how it moves the clock, and which of its segments may
-// be the first of their kind. It is made without knowing what was before the stretch. Mostly it is a handful of
-// segments. Join puts the courses of all stretches together.
+// Course is what every tracker must know about a stretch of a capture: how it moves the clock, and which of its
+// segments may be the first of their kind. It does not depend on earlier stretches. Mostly it is a few segments. Join
+// joins the courses of all stretches.
 //
 // A capture is cut into stretches by time: all packets of a stretch come after those of the stretches before, where
 // several files are read, and From is the latest time so far, or later, when the first packet of it comes.
@@ -31,9 +31,9 @@ type Course struct {
 	From     int64
 	Segments uint64
 	Latest   int64     // the latest time of a segment, believed or not; NoTime's value without segments
-	Others   []Passage // segments that everybody must know of, by place; none is Own
-	Settled  bool      // the clock is known since the last of Others that is not Watched,
-	End      Clock     // and this is it at the end of the stretch
+	Others   []Passage // segments that every tracker must know, by place; none is Own
+	Settled  bool      // the clock is known after the last of Others that is not Watched,
+	End      Clock     // and this is the clock at the end of the stretch
 
 	before int64 // while it is not settled: the time of the segment before
 	passed Passed
@@ -68,29 +68,29 @@ func (c *Course) Add(seg *flows.Segment) {
 	c.Segments++
 }
 
-// other is what those must know of a segment whose it is not.
+// other returns what trackers of other connections must know about a segment.
 func other(place uint64, seg *flows.Segment, watched bool, clock Clock) Passage {
 	return Passage{Place: place, Watched: watched, Clock: clock, Segment: flows.Segment{Packet: seg.Packet,
 		Time: seg.Time, Key: seg.Key, FromB: seg.FromB, Flags: seg.Flags, Quote: seg.Quote}}
 }
 
-// Whole is what everybody must know of a capture who follows only some of its connections.
+// Whole is what a tracker of only some connections must know about the whole capture.
 type Whole struct {
 	Stretches []Stretch
-	// Others are the segments that everybody must know of, by place: the first one, those that are the first of their
+	// Others are the segments that every tracker must know, by place: the first one, those that are the first of their
 	// kind, and the first of a stretch that decides whether the clock has jumped before it.
 	Others []Passage
 	End    Clock
 }
 
-// Stretch is what is known of a stretch once the courses of all are.
+// Stretch is what is known about a stretch after Join.
 type Stretch struct {
 	Begin    Clock
 	Segments uint64
 	Latest   int64 // the latest time of a segment, believed or not, until the end of the stretch
 }
 
-// Join puts the courses of all stretches together. They are in order.
+// Join joins the courses of all stretches, which are in order.
 func Join(courses []*Course) *Whole {
 	w := &Whole{Stretches: make([]Stretch, 0, len(courses))}
 	var passed Passed
@@ -120,8 +120,8 @@ func Join(courses []*Course) *Whole {
 	return w
 }
 
-// Apart reports that no connection can have segments in two stretches, the first of which is earlier, if it lasts for
-// so long at most after its last segment.
+// Apart reports whether no connection can have segments in two stretches, the earlier one first, if a connection ends
+// at most this long after its last segment.
 func (w *Whole) Apart(first, second uint64, lasts int64) bool {
 	return w.Stretches[second].Begin.Now-lasts > w.Stretches[first].Latest
 }

@@ -1,5 +1,5 @@
-// Package course is what a tracker must know of all segments of a capture, and not only of those of its own
-// connections: the clock, which a packet far ahead does not move alone, and which kinds of segments have
-// passed. For a stretch of the capture it is mostly a handful of segments. So trackers on several machines
-// can follow some connections each.
+// Package course has what a tracker must know about all segments of a capture, not only about those of its own
+// connections: the clock, which a packet far ahead does not move alone, and which kinds of segments have passed. For a
+// stretch of the capture these are mostly a few segments. So each of several machines can track some of the
+// connections.
 package course

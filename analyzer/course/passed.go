@@ -5,8 +5,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Passed is which kinds of segments have passed, of all connections: what a capture lacks altogether, a filter on
-// control bits left out. All trackers know the same at the same moment, but for Beyond.
+// Passed records which kinds of segments have passed, of all connections. If a kind is missing from the capture, a
+// filter on control bits left it out. All trackers know the same at the same moment, except for Beyond.
 type Passed struct {
 	SYNs, RSTs bool
 	FINs       uint8 // with ACK, up to several: without it they close nothing (RFC 9293 §3.10.7.4, fifth step)
@@ -15,10 +15,10 @@ type Passed struct {
 	Beyond     bool  // an RST beyond ISN+1, in one of this tracker's own connections
 }
 
-// several FINs are no accident: connections close, and no segment with ACK alone has passed.
+// several FINs without any segment with ACK alone are no accident: a filter removed those.
 const several = 2
 
-// Bridged reports that what FINs and RSTs suppose is believed though nothing shows it.
+// Bridged reports whether FINs and RSTs prove what came before them, although no segment shows it.
 func (p *Passed) Bridged() bool { return !p.Others && p.FINs == several }
 
 // Note records a segment, and reports whether it is the first with ACK alone.
@@ -41,8 +41,8 @@ func (p *Passed) Note(seg *flows.Segment) bool {
 	return p.ACKs
 }
 
-// FlagsOnly is what the capture holds alone. SYNs, SYN-ACKs and RSTs that answer them may be a whole capture
-// of a scan, or of health checks.
+// FlagsOnly is the only kind of segments in the capture. SYNs, SYN-ACKs and RSTs that answer them may be a whole
+// capture of a scan, or of health checks.
 func (p *Passed) FlagsOnly() record.FlagsOnly {
 	switch {
 	case p.Others:

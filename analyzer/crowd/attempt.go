@@ -12,15 +12,15 @@ type Attempt struct {
 	AckAt          int64 // the ACK that completed it, if that was seen
 }
 
-// End is what became of an attempt.
+// End is how an attempt ended.
 type End uint8
 
 // The ends of an attempt.
 const (
-	Unanswered    End = iota // SYNs and nothing back
+	Unanswered    End = iota // SYNs without an answer
 	Refused                  // an RST of the target answered the SYN
 	Unreachable              // an ICMP error did
-	Abandoned                // SYN and SYN-ACK, and then nothing
+	Abandoned                // SYN and SYN-ACK, and no further segment
 	ResetByClient            // the source answered the SYN-ACK with an RST
 	Withdrawn                // the target withdrew its SYN-ACK with an RST
 	Idle                     // completed, and the source never sent a byte

@@ -34,7 +34,7 @@ type flood struct {
 	upTo    counted // at lastBad
 }
 
-// counted is what changes with every attempt.
+// counted has the counts that every attempt changes.
 type counted struct{ syns, attempts uint64 }
 
 const (
@@ -128,7 +128,7 @@ func (t *target) watch(now int64, c *Crowd) {
 		f.alarmed, f.byCusum = true, true
 		if rose {
 			f.bad(f.last)
-			if now-f.lastBad > floodPause { // nothing has come since
+			if now-f.lastBad > floodPause { // no attempt has come since
 				t.conclude(c)
 			}
 		}
@@ -166,7 +166,7 @@ func (f *flood) bad(at int64) {
 	f.upTo = counted{f.syns, f.attempts}
 }
 
-// aged is told how many of a slot of held attempts are left after some seconds.
+// aged gets the number of attempts of a slot that are still held after some seconds.
 func (f *flood) aged(left uint32, slotEnd int64) {
 	if f == nil {
 		return
@@ -217,7 +217,7 @@ type Flood struct {
 	sample           syns
 }
 
-// Verdict is what a flood is.
+// Verdict is the judgement on a flood.
 type Verdict uint8
 
 // The verdicts.

@@ -38,7 +38,7 @@ func (l *latency) remove(d int64) {
 	}
 }
 
-// spill puts what is held exactly into the histogram.
+// spill moves the exact durations into the histogram.
 func (l *latency) spill() {
 	if l.many == nil {
 		l.many = newHistogram()

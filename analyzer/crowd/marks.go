@@ -132,10 +132,10 @@ func (m *marks) ofTool() bool {
 	return false
 }
 
-// Mark is something that most of the SYNs have in common.
+// Mark is a feature that most of the SYNs have in common.
 type Mark struct {
 	Name  string // lower case, with underscores
-	Value string // what they have; empty: each has another
+	Value string // the common value; empty: each SYN has another
 	Share float64
 }
 

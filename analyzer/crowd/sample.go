@@ -75,7 +75,7 @@ func compareSockets(a, b socket) int {
 	return cmp.Compare(a.port, b.port)
 }
 
-// sources counts how often each source was seen. The last ones wait to be counted, for mostly nobody will ask.
+// sources counts how often each source was seen. The last ones wait to be counted, because the counts are rarely read.
 type sources struct {
 	sample[uint32]
 	waiting []flows.Addr
@@ -147,8 +147,8 @@ func (s *sources) top() (source flows.Addr, n uint32) {
 	return source, n
 }
 
-// prefixes is how many networks there are among the sources of the sample, each as long as its first bytes say: of
-// the four of an IPv4 address, or of an IPv6 address.
+// prefixes is the number of networks among the sources of the sample. A network is the first bytes of an IPv4 address,
+// or of an IPv6 address.
 func (s *sources) prefixes(v4, v6 int) int {
 	seen := map[flows.Addr]bool{}
 	for key := range s.values {

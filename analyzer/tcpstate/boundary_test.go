@@ -5,20 +5,20 @@ import (
 	"testing"
 )
 
-// A test for each threshold, with the numbers written out, so that one which is changed is noticed: make
-// mutate halves and doubles each.
+// A test for each threshold, with the numbers written out, so that a changed threshold fails: make mutate halves and
+// doubles each.
 
-// 32 spans beyond holes are remembered, and the farthest is forgotten.
+// 32 spans beyond holes are remembered. Beyond that the farthest is forgotten.
 func TestMostSpans(t *testing.T) {
 	r := received{known: true}
 	for i := range Seq(33) {
 		if i == 32 && (len(r.ahead) != 32 || !r.covers(320, 321)) {
-			t.Errorf("of 32 spans %d are remembered", len(r.ahead))
+			t.Errorf("%d of 32 spans are remembered, want 32", len(r.ahead))
 		}
 		r.add(10*i+10, 10*i+11)
 	}
 	if len(r.ahead) != 32 || r.covers(330, 331) {
-		t.Errorf("of 33 spans %d are remembered", len(r.ahead))
+		t.Errorf("%d of 33 spans are remembered, want 32", len(r.ahead))
 	}
 }
 
@@ -34,18 +34,18 @@ func TestMostRemembered(t *testing.T) {
 	}
 }
 
-// A window scale above 14 is taken for 14.
+// A window scale above 14 counts as 14.
 func TestMostWindowScale(t *testing.T) {
 	for scale, want := range map[uint8]uint8{13: 13, 14: 14, 15: 14} {
 		var e Endpoint
 		e.offers(&Segment{Syn: true, HasWScale: true, WScale: scale})
 		if e.wscale != want {
-			t.Errorf("%d is taken for %d", scale, e.wscale)
+			t.Errorf("window scale %d counts as %d", scale, e.wscale)
 		}
 	}
 }
 
-// What crosses is one and a half round trips under way, and 2 ms more.
+// A crossing segment is under way for at most one and a half round trips and 2 ms.
 func TestCrossing(t *testing.T) {
 	var e Endpoint
 	e.recordRTT(10e6)
@@ -92,8 +92,8 @@ func TestMostLogged(t *testing.T) {
 	}
 }
 
-// Who has spoken as one end of the connection less than 200 ms before its RST has not lost it: it has closed or aborted
-// it, whatever the capture holds of that.
+// An end that sent a segment of the connection less than 200 ms before its RST has not lost the connection. It has
+// closed or aborted it, whether the capture shows that or not.
 func TestSoonestLoss(t *testing.T) {
 	for ago, want := range map[int64]bool{199e6: false, 200e6: true} {
 		const spoke = 40e6
@@ -106,12 +106,12 @@ func TestSoonestLoss(t *testing.T) {
 			{1, Segment{At: spoke + ago, Rst: true, Seq: 311}},
 		})
 		if got := c.HalfOpen != nil; got != want {
-			t.Errorf("lost %d ms after it spoke: half-open is %v, want %v", ago/1e6, got, want)
+			t.Errorf("lost %d ms after its last segment: half-open is %v, want %v", ago/1e6, got, want)
 		}
 	}
 }
 
-// An end whose first segment is an RST has not sent it if it sends more than what was under way.
+// An end whose first segment is an RST did not send this RST if it sends more than what was under way.
 func TestFirstRstOutlived(t *testing.T) {
 	const first = 10e6
 	for ago, want := range map[int64]string{100e6: "SYN_SENT ESTABLISHED CLOSED", 101e6: "SYN_SENT ESTABLISHED"} {
@@ -154,7 +154,8 @@ func TestHalfOpenNeedsBothEnds(t *testing.T) {
 	}
 }
 
-// Who has sent a challenge ACK may leave out those of the next 500 ms: then its silence says nothing of a doubted RST.
+// An end that has sent a challenge ACK may omit those of the next 500 ms. Then its silence shows nothing about a
+// doubted RST.
 func TestThrottle(t *testing.T) {
 	for ago, want := range map[int64]State{500e6: Established, 501e6: Closed} {
 		const warned = 1e9
@@ -191,8 +192,8 @@ func TestSlack(t *testing.T) {
 	}
 }
 
-// An opener whose round trip is not known answers a SYN-ACK within a second and the 100 ms that its answer may be under
-// way: else it never got it.
+// An opener whose round trip is unknown answers a SYN-ACK within a second and the 100 ms that its answer may be under
+// way. Otherwise it never received it.
 func TestUnansweredSynAck(t *testing.T) {
 	for waited, want := range map[int64]State{1100e6: Established, 1100e6 + 1: SynSent} {
 		c := after([]sent{
@@ -206,8 +207,8 @@ func TestUnansweredSynAck(t *testing.T) {
 	}
 }
 
-// A keepalive repeats the number before SND.NXT, a second or more after its sender came into its state. So one that
-// comes so late after the RST of its sender says that the RST was none of its own; one that comes sooner is old.
+// A keepalive repeats the number before SND.NXT, at least a second after its sender entered its state. So one that
+// comes this late after an RST shows that the RST was not its sender's. One that comes sooner is old.
 func TestKeepaliveAfterReset(t *testing.T) {
 	for idle, want := range map[int64]bool{1e9 - 1: true, 1e9: false} {
 		c := after([]sent{
@@ -222,8 +223,8 @@ func TestKeepaliveAfterReset(t *testing.T) {
 	}
 }
 
-// Where a filter left out the segments with ACK alone, a SYN-ACK that is not repeated within 3.5 s was acknowledged,
-// and a FIN that is not repeated within a second.
+// If a filter left out the segments with ACK alone, a SYN-ACK that is not repeated within 3.5 s was acknowledged, and
+// so was a FIN that is not repeated within a second.
 func TestUnrepeated(t *testing.T) {
 	for _, test := range []struct {
 		fin    bool
@@ -248,7 +249,7 @@ func TestUnrepeated(t *testing.T) {
 	}
 }
 
-// Of an end whose window was not seen, one of 65,535 octets is presumed beyond what it has acknowledged unseen.
+// An end whose window was not captured counts as having one of 65,535 octets beyond what it has acknowledged.
 func TestUnscaled(t *testing.T) {
 	fin := Segment{At: 40e6, Fin: true, HasAck: true, Seq: 1301, Ack: 101}
 	c := after([]sent{{1, Segment{At: 20e6, Syn: true, HasAck: true, Seq: 300, Ack: 101, Window: 1000}}})
@@ -261,8 +262,7 @@ func TestUnscaled(t *testing.T) {
 	}
 }
 
-// An RST lies beyond its sender's SYN if it comes after it in the half of the sequence space that is taken for text:
-// less than 1 GiB.
+// An RST is beyond its sender's SYN if its number comes less than 1 GiB after it, which counts as text.
 func TestResetBeyondSyn(t *testing.T) {
 	for far, want := range map[Seq]bool{0: false, 1: true, 1<<30 - 1: true, 1 << 30: false} {
 		c := after([]sent{
@@ -276,7 +276,7 @@ func TestResetBeyondSyn(t *testing.T) {
 	}
 }
 
-// An end that goes on with a connection has not lost it: here a SYN-ACK after its RST shows that.
+// An end that continues a connection has not lost it. Here a SYN-ACK after its RST shows that.
 func TestHalfOpenEndsWithTheLoss(t *testing.T) {
 	for again, want := range map[bool]bool{false: true, true: false} {
 		sends := []sent{

@@ -7,7 +7,7 @@ import (
 	"github.com/tcplife/tcplife/internal/testrun"
 )
 
-// Repeated segments are counted and not kept: a million segments of any kind leave a connection no larger than a
+// Repeated segments are counted and not kept: a connection of a million segments of any kind is as large as one of a
 // thousand.
 func TestBounds(t *testing.T) {
 	const iss, irs, wnd = 1000, 5000, 60000
@@ -63,7 +63,7 @@ func TestBounds(t *testing.T) {
 		}
 		const wider = 160 // of the same numbers, grown
 		if many := size(); many > few+wider {
-			t.Errorf("%s: %d bytes after a thousand, %d at last", name, few, many)
+			t.Errorf("%s: %d bytes after a thousand segments, %d after a million", name, few, many)
 		}
 		for i := range c.Ends {
 			if e := &c.Ends[i]; len(e.History) > 12 || len(e.Withdrawn) > maxWithdrawn ||

@@ -63,7 +63,7 @@ func FuzzConn(f *testing.F) {
 	f.Add(fuzzBytes(append(life[:4:4], life[9])))
 	f.Add(fuzzBytes(life[5:]))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		const most = 9 // states on the longest way through figure 5, a refusal before it
+		const most = 9 // states on the longest path through figure 5, after a refusal
 		c, self := &Conn{}, &Conn{}
 		var segments []sent
 		at := int64(1e9)

@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// sane reports what is wrong with the histories, whatever the segments were.
+// sane returns a fault of the histories that no segments may cause.
 func sane(c *Conn) error {
 	for i := range c.Ends {
 		e := &c.Ends[i]
@@ -59,7 +59,7 @@ func (s sent) String() string {
 
 var bases = [2]Seq{1000, 5000}
 
-// drawSent draws segments that could be of one connection, and some that could not.
+// drawSent draws segments, most of which could belong to one connection.
 func drawSent(t *rapid.T) []sent {
 	number := rapid.Custom(func(t *rapid.T) Seq {
 		if rapid.IntRange(0, 19).Draw(t, "stray") == 19 {
@@ -158,7 +158,7 @@ func TestShiftedNumbers(t *testing.T) {
 	})
 }
 
-// What a peer that has sent nothing but an RST said last has no number: none is compared with it.
+// A peer that has sent only an RST has no current number, so no number is compared with one.
 func TestShiftedNumbersAfterRstAlone(t *testing.T) {
 	for _, shift := range []Seq{0, 0x7fffec75, 0x80000000, 0xffffec75} {
 		c := after([]sent{
@@ -173,7 +173,7 @@ func TestShiftedNumbersAfterRstAlone(t *testing.T) {
 	}
 }
 
-// Neither end is the first.
+// The result does not depend on which end is Ends[0].
 func TestMirroredEnds(t *testing.T) {
 	hold(t, func(t *rapid.T) {
 		segments := drawSent(t)

@@ -7,8 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// drawTransfer draws what two ends exchange, mostly in order: text and acknowledgements, some of them lost before the
-// observer, sent again, late, of closed windows, and now and then a SYN, FIN or RST.
+// drawTransfer draws segments of two ends, mostly in order: text and acknowledgements, some of them lost before the
+// observer, retransmitted, late, or with closed windows, and sometimes a SYN, FIN or RST.
 func drawTransfer(t *rapid.T) []sent {
 	var segments []sent
 	at, stamp := int64(1e9), uint32(1<<32-20)
@@ -64,7 +64,7 @@ func drawTransfer(t *rapid.T) []sent {
 	return segments
 }
 
-// predicted compares what Segment makes of segments with what comes of them where Predict is asked first.
+// predicted compares the results of Segment alone with those of Predict followed by Segment.
 func predicted(t interface{ Fatalf(string, ...any) }, segments []sent) (n int) {
 	slow, fast := &Conn{}, &Conn{}
 	for i, s := range segments {
@@ -94,6 +94,6 @@ func TestPredictIsSegment(t *testing.T) {
 		n += predicted(t, segments)
 	})
 	if n < all/5 {
-		t.Errorf("of %d segments only %d were predicted", all, n)
+		t.Errorf("of %d segments %d were predicted, which is too few", all, n)
 	}
 }

@@ -86,7 +86,7 @@ func TestReceivedMissing(t *testing.T) {
 	r := received{known: true, nxt: 100}
 	r.missing(110)
 	if r.nxt != 100 {
-		t.Errorf("what has not passed cannot be missing: RCV.NXT %d", r.nxt)
+		t.Errorf("octets that have not passed count as missing: RCV.NXT %d", r.nxt)
 	}
 	r.missing(90)
 	if r.nxt != 90 || !r.covers(91, 100) || r.covers(90, 100) {
@@ -101,8 +101,8 @@ func TestReceivedMissing(t *testing.T) {
 	}
 }
 
-// Whatever arrives in whatever order: what is taken to have arrived is what has, but for the farthest where too many
-// holes are open, and the spans stay in order, apart, and few.
+// Whatever arrives in any order, exactly that counts as arrived, except for the farthest spans if too many holes are
+// open. The spans stay in order, disjoint, and few.
 func TestReceivedAgainstSet(t *testing.T) {
 	hold(t, func(t *rapid.T) {
 		base := Seq(rapid.Uint32().Draw(t, "base"))
@@ -142,7 +142,7 @@ func TestReceivedAgainstSet(t *testing.T) {
 				have := got[i]
 				covered := r.covers(base+Seq(i), base+Seq(i+1))
 				if covered && !have || have && !covered && !forgot {
-					t.Fatalf("octet %d: arrived %v, taken so %v", i, have, covered)
+					t.Fatalf("octet %d: arrived is %v, covers returns %v", i, have, covered)
 				}
 			}
 		}

@@ -17,35 +17,35 @@ type play struct {
 	ends [2]view
 }
 
-// view is what the packets have shown of an end so far. Entries are those of its true history.
+// view is what the packets have shown about an end so far. Entries are those of its true history.
 type view struct {
-	// What it sent and what passed:
-	spoke    bool                    // something
+	// Of the segments that it sent and that passed:
+	spoke    bool                    // any segment
 	bareSyn  bool                    // a SYN without ACK, first
 	synAck   bool                    // a SYN,ACK, before any other ACK or RST
 	acked    bool                    // an ACK, not in an RST
 	ack      uint32                  // the highest acknowledgement
-	said     int                     // entries when the latest was sent, but for an RST
-	shown    []bool                  // by entry: it passed what such an entry needs
+	said     int                     // entries when the latest was sent, RSTs excluded
+	shown    []bool                  // by entry: a segment that shows it has passed
 	finFirst int                     // entries when the first FIN to pass was sent; 0 if none passed
 	finSent  int64                   // and when that was
-	beyond   bool                    // something sent after the FIN, in LAST_ACK, passed before it
+	beyond   bool                    // a segment sent after the FIN, in LAST_ACK, passed before it
 	rstSent  int64                   // when the first RST to pass was sent; 0 if none passed
 	rstAck   bool                    // it had an ACK
-	passed   map[rfcsim.Segment]bool // each of its segments, by keyOf
-	underWay map[rfcsim.Segment]bool // those of them that did not arrive in time, in no transmission
+	passed   map[rfcsim.Segment]bool // its segments, by keyOf
+	underWay map[rfcsim.Segment]bool // those of which no transmission arrived in time
 
-	// What was sent to it and passed:
+	// Of the segments that were sent to it and passed:
 	heardAck uint32          // the highest acknowledgement
-	silence  int             // repetitions, since it spoke last
-	unheard  bool            // it answered a repetition by an RST
-	unsure   bool            // a FIN was repeated, or text before it, so perhaps the first one was lost or had to wait
-	flying   map[passed]bool // not there yet, or lost
-	impaired bool            // something was lost or late
-	lateNews int64           // when what came late changed its state; 0 once it has spoken since
-	deaf     int             // segments that arrived when it was CLOSED and had not said so
-	// When an RST arrived that was not exact, or what it had already but not acknowledged;
-	// 0 once it has spoken long after.
+	silence  int             // repetitions since it last sent a segment
+	unheard  bool            // it answered a repetition with an RST
+	unsure   bool            // a FIN, or text before it, was repeated: perhaps the first one was lost or had to wait
+	flying   map[passed]bool // not arrived yet, or lost
+	impaired bool            // a segment was lost or late
+	lateNews int64           // when a late segment changed its state; 0 once it has sent a segment since
+	deaf     int             // segments that arrived when it was CLOSED and no segment had shown that
+	// When an RST arrived that was not exact, or a segment that it had already but not acknowledged; 0 once it has sent
+	// a segment long after.
 	doubted int64
 
 	stale       stale
@@ -63,10 +63,10 @@ type passed struct {
 // like a new transmission, which withdraws what arrived at the end meanwhile. What arrives at the end later, and what
 // the end then sends, shows those states again.
 type stale struct {
-	since  int  // index in the true history of the state in which it was sent; 0 for no doubt
-	latest int  // that of the latest such segment, where there are several
-	heard  bool // something that it may go on from
-	shown  bool // and that acknowledges no less than what was heard before
+	since  int  // index in the true history of the state in which it was sent; 0: not stale
+	latest int  // that of the latest such segment
+	heard  bool // a segment from which it may go on
+	shown  bool // one that acknowledges at least what the segments before did
 	spoken bool
 }
 
@@ -88,7 +88,7 @@ func newPlay(sim *rfcsim.Sim) *play {
 	return p
 }
 
-// segmentOf is a simulated segment as the tracker takes it.
+// segmentOf converts a simulated segment for the tracker.
 func segmentOf(s *rfcsim.Passing, packet uint64) *Segment {
 	return &Segment{
 		At: s.At, Packet: packet,
@@ -112,7 +112,7 @@ func (p *play) observe(s *rfcsim.Passing) {
 	fmt.Fprintf(&p.log, "    tracker: %s (%b)\n", p.tracked(), effect)
 }
 
-// comes records a segment that passes on its way to the end, from the peer.
+// comes records a segment of the peer that passes on its way to the end.
 func (v *view) comes(peer *view, s *rfcsim.Passing, e *rfcsim.Endpoint) {
 	key := keyOf(s)
 	probe := s.Seq+1 == e.RcvNxt() // a keepalive
@@ -154,8 +154,8 @@ func (v *view) says(s *rfcsim.Passing, e *rfcsim.Endpoint) {
 	}
 }
 
-// showing is how many entries of its sender's history a segment shows, but for those of its own doing: FIN_WAIT_2 looks
-// like FIN_WAIT_1, and an empty ACK may come from SYN_RCVD (RFC 9293 §3.10.7.4, first step).
+// showing is the number of entries of its sender's history that a segment shows, apart from those of the sender's own
+// calls: FIN_WAIT_2 looks like FIN_WAIT_1, and an empty ACK may come from SYN_RCVD (RFC 9293 §3.10.7.4, first step).
 func showing(s *rfcsim.Passing, e *rfcsim.Endpoint) int {
 	switch st := e.History[s.Known-1].State; {
 	case st == rfcsim.FinWait2, st == rfcsim.Established && s.Len == 0 && s.Known > 2 &&
@@ -187,7 +187,7 @@ func (v *view) shows(s *rfcsim.Passing, e *rfcsim.Endpoint, exact bool) {
 	}
 }
 
-// ages records a segment of the end that is stale, or that is not.
+// ages records whether a segment of the end is stale.
 func (v *view) ages(s *rfcsim.Passing, e *rfcsim.Endpoint, delay int64) {
 	late := s.At-s.SentAt > delay
 	switch left := s.Known < len(e.History); {
@@ -201,8 +201,8 @@ func (v *view) ages(s *rfcsim.Passing, e *rfcsim.Endpoint, delay int64) {
 	}
 }
 
-// hears records what may show a stale end's state again: an acceptable segment with an ACK, an RST, or a SYN in
-// SYN_SENT.
+// hears records a segment that may show a stale end's state again: an acceptable segment with an ACK, an RST, or a SYN
+// in SYN_SENT.
 func (v *view) hears(s *rfcsim.Passing, e *rfcsim.Endpoint) {
 	if s.HasAck && !s.Rst && (v.heardAck == 0 || less(v.heardAck, s.Ack)) {
 		v.heardAck = s.Ack
@@ -239,7 +239,7 @@ func (p *play) arrived(s *rfcsim.Passing) {
 	}
 }
 
-// keyOf is what all transmissions of a segment have in common.
+// keyOf has the fields that all transmissions of a segment have in common.
 func keyOf(s *rfcsim.Passing) rfcsim.Segment {
 	key := s.Segment
 	key.Ack, key.Window = 0, 0
@@ -250,8 +250,8 @@ func (p *play) tracked() string {
 	return fmt.Sprintf("%v | %v", stateNames(&p.conn.Ends[0]), stateNames(&p.conn.Ends[1]))
 }
 
-// needsWord: the endpoint's own doing, which no packet shows but one that it sends.
-func needsWord(e rfcsim.Entry) bool {
+// needsPacket reports whether only a packet of the endpoint shows an entry, because its user caused it.
+func needsPacket(e rfcsim.Entry) bool {
 	switch e.State {
 	case rfcsim.SynSent, rfcsim.FinWait1, rfcsim.LastAck:
 		return true
@@ -261,12 +261,12 @@ func needsWord(e rfcsim.Entry) bool {
 	return false
 }
 
-// silent is the index of the first true entry of an end that is its own doing and that no packet has shown yet; the
-// length of the history if there is none.
+// silent is the index of the first true entry of an end that its user caused and that no packet has shown yet, or the
+// length of the history.
 func (p *play) silent(end int) int {
 	history := p.sim.Ends[end].History
 	for i, entry := range history {
-		if i == 0 || entry.State == rfcsim.Listen || !needsWord(entry) {
+		if i == 0 || entry.State == rfcsim.Listen || !needsPacket(entry) {
 			continue
 		}
 		if i >= len(p.ends[end].shown) || !p.ends[end].shown[i] {
@@ -276,9 +276,9 @@ func (p *play) silent(end int) int {
 	return len(history)
 }
 
-// hiddenFin: the FIN that this end sent first was lost or overtaken, and the one that passed first was sent when the
-// other end's FIN had arrived, which it acknowledges. Whether the two FINs crossed (CLOSING, TIME_WAIT) or not
-// (LAST_ACK, CLOSED) nobody can tell.
+// hiddenFin reports that the FIN that this end sent first was lost or overtaken. The one that passed first was sent
+// after the other end's FIN had arrived, and acknowledges it. So no packet shows whether the two FINs crossed (CLOSING,
+// TIME_WAIT) or not (LAST_ACK, CLOSED).
 func (p *play) hiddenFin(end int) bool {
 	if p.ends[end].finFirst == 0 {
 		return false
@@ -294,24 +294,24 @@ func (p *play) hiddenFin(end int) bool {
 	return false
 }
 
-// open reports whether what has passed leaves the state of an end open.
+// open reports whether the packets so far leave the state of an end open.
 func (p *play) open(end int) bool {
 	v, e := &p.ends[end], p.sim.Ends[end]
 	switch {
 	case !v.spoke:
-		// Nobody knows it.
+		// The state is unknown.
 	case p.silent(end) < len(e.History):
-		// Its user has called, and no packet says so yet.
+		// Its user has called, and no packet shows that yet.
 	case p.hiddenFin(end):
 	case v.stale.heard, v.stale.since > 0 && v.deaf > 0:
-		// It may answer to what withdrew its state, or go on.
+		// It may answer the segment that withdrew its state, or go on.
 	case v.silence > 0:
-		// Its answer was lost, or what it should have answered: that looks alike.
+		// Its answer was lost, or the segment that it should have answered. Both look the same.
 	case v.doubted > 0:
-		// Where text or a FIN is missing an RST may look exact, and in the FIN's place it is so for Linux. And whether
-		// the ACK field of what comes again was heard depends on whether it had arrived before.
+		// If text or a FIN is missing, an RST may look exact, and in the FIN's place it is exact for Linux. Whether the
+		// ACK field of a retransmission counts depends on whether it had arrived before.
 	case v.lateNews > 0:
-		// What changed its state was not sent again, and it has said nothing since.
+		// The segment that changed its state was not retransmitted, and it has sent nothing since.
 	case e.State() == rfcsim.SynRcvd && v.bareSyn && !v.synAck:
 		// Its SYN,ACK was lost, and an ACK of SYN_RCVD looks like one of ESTABLISHED.
 	default:
@@ -320,8 +320,8 @@ func (p *play) open(end int) bool {
 	return true
 }
 
-// agrees reports whether the tracked state of an end is the true one, or one that it was in
-// since what a late segment says.
+// agrees reports whether the tracked state of an end is the true one, or one that it was in since the state that a late
+// segment shows.
 func (p *play) agrees(end int) bool {
 	history, since := p.sim.Ends[end].History, p.ends[end].stale.since
 	now := len(history) - 1
@@ -343,18 +343,18 @@ func (p *play) agrees(end int) bool {
 	return got == rfcsim.TimeWait && history[len(history)-1].Cause == rfcsim.Timer // 2 MSL are over
 }
 
-// part is a state in a true history, as the tracker may state it.
+// part is a state in a true history, with what the tracker may have instead.
 type part struct {
 	name     string
-	instead  string // another name for it that what has passed allows as well
+	instead  string // another state that the packets allow as well
 	optional bool
 	anything bool // any states, or none
 }
 
-// truth is the true history of an end's states until the first of its own doing that no packet shows.
+// truth is the true history of an end's states, up to the first that its user caused and no packet shows.
 func (p *play) truth(end int) []part {
 	history := p.sim.Ends[end].History[:p.silent(end)]
-	parts := []part{{name: "CLOSED", optional: true}} // shown if it refused something before it opened
+	parts := []part{{name: "CLOSED", optional: true}} // shown if it refused a segment before it opened
 	for i := 1; i < len(history); i++ {
 		switch entry := history[i]; {
 		case entry.State == rfcsim.Listen:
@@ -367,15 +367,15 @@ func (p *play) truth(end int) []part {
 	return parts
 }
 
-// truthOf appends an entry of an end's history, and what nobody can tell about it.
+// truthOf appends an entry of an end's history, with what no packet decides about it.
 func (p *play) truthOf(parts []part, end, i int, history []rfcsim.Entry) []part {
 	v, entry, before := &p.ends[end], history[i], history[i-1].State
 	next := part{name: string(entry.State), optional: entry.Passing || p.looksLikeAnswer(end, i)}
 	if v.withdrawnTo > 0 && i > v.withdrawnTo && i < len(history)-1 && entry.Cause == rfcsim.Arrival {
-		next.optional = true // a late segment withdrew it, and what showed it again showed more
+		next.optional = true // a late segment withdrew it, and the segment that showed it again showed more
 	}
-	// Where a FIN or the ACK of one was lost or late, or was said to be by what looks like a retransmission, nobody can
-	// tell which came first, the other FIN or the ACK of its own, and whether one segment brought both.
+	// If a FIN or its ACK was lost or late, or seemed so because of a retransmission, no packet shows whether the other
+	// FIN or the ACK of its own came first, or one segment brought both.
 	unordered := v.impaired || v.withdrawnTo > 0 || v.unsure
 	either := part{name: "FIN_WAIT_2", instead: "CLOSING", optional: true}
 
@@ -384,7 +384,7 @@ func (p *play) truthOf(parts []part, end, i int, history []rfcsim.Entry) []part 
 		next.optional = !v.bareSyn // the SYN,ACK alone looks like that of a passive OPEN
 		parts = append(parts, next)
 		if !v.synAck && p.ends[1-end].bareSyn {
-			// whether the other SYN arrived its SYN,ACK would tell
+			// its SYN,ACK would show whether the other SYN arrived
 			parts = append(parts, part{name: "SYN_RCVD", optional: true})
 		}
 		return parts
@@ -392,11 +392,11 @@ func (p *play) truthOf(parts []part, end, i int, history []rfcsim.Entry) []part 
 		next.optional = !v.synAck // likewise
 	case rfcsim.FinWait1:
 		if before == rfcsim.SynRcvd {
-			// CLOSE in SYN_RCVD: the FIN acknowledges nothing that shows whether the handshake's ACK had arrived.
+			// CLOSE in SYN_RCVD: the FIN does not show whether the handshake's ACK had arrived.
 			parts = append(parts, part{name: "ESTABLISHED", optional: true})
 		}
 		if parts = append(parts, next); v.impaired {
-			parts = append(parts, either) // by what never arrived
+			parts = append(parts, either) // by a segment that never arrived
 		}
 		return parts
 	case rfcsim.Closing:
@@ -413,17 +413,17 @@ func (p *play) truthOf(parts []part, end, i int, history []rfcsim.Entry) []part 
 		}
 	case rfcsim.Closed:
 		if v.deaf > 0 || v.withdrawnTo > 0 || v.impaired {
-			// what passed to it was taken to arrive, and what came after a denial
+			// segments to it count as arrived, also after its RST
 			parts = append(parts, part{anything: true})
 		}
 	}
 	return append(parts, next)
 }
 
-// looksLikeAnswer: the end said by an RST that it is CLOSED, and nothing that it sent in this state passed.
-// Without ACK so does a CLOSED end answer (RFC 9293 §3.10.7.1), which was never in this state, if it has
-// acknowledged nothing yet, or after a repetition; and any RST that comes soon may have left before that arrived
-// which brought the end to this state.
+// looksLikeAnswer reports that an RST of the end showed it CLOSED, and that no segment that it sent in this state
+// passed. If the RST has no ACK, an end that was always CLOSED may have sent it (RFC 9293 §3.10.7.1), if it has
+// acknowledged nothing yet, or after a repetition. Any RST that comes soon may have left before the segment arrived
+// that led the end to this state.
 func (p *play) looksLikeAnswer(end, first int) bool {
 	i := first
 	v, history := &p.ends[end], p.sim.Ends[end].History
@@ -439,18 +439,18 @@ func (p *play) looksLikeAnswer(end, first int) bool {
 		v.said <= first && (history[i].At-history[first].At < soon || v.unheard && !v.rstAck)
 }
 
-// tells reports whether names is the true history.
-func tells(parts []part, names []string) bool {
+// matches reports whether names is a true history.
+func matches(parts []part, names []string) bool {
 	if len(parts) == 0 {
 		return len(names) == 0
 	}
 	if parts[0].anything {
-		return tells(parts[1:], names) || len(names) > 0 && tells(parts, names[1:])
+		return matches(parts[1:], names) || len(names) > 0 && matches(parts, names[1:])
 	}
-	if len(names) > 0 && (names[0] == parts[0].name || names[0] == parts[0].instead) && tells(parts[1:], names[1:]) {
+	if len(names) > 0 && (names[0] == parts[0].name || names[0] == parts[0].instead) && matches(parts[1:], names[1:]) {
 		return true
 	}
-	return parts[0].optional && tells(parts[1:], names)
+	return parts[0].optional && matches(parts[1:], names)
 }
 
 func words(parts []part) string {
@@ -506,7 +506,7 @@ func (o op) do(sim *rfcsim.Sim) {
 
 const ms = 1e6
 
-// soon is longer than any time that may pass for a round trip where an answer was lost before the observer.
+// soon is above any time that can look like a round trip if an answer was lost before the observer.
 const soon = 600 * ms
 
 func drawOptions(t *rapid.T, who string, iss uint32) rfcsim.Options {
@@ -521,8 +521,8 @@ func drawOptions(t *rapid.T, who string, iss uint32) rfcsim.Options {
 	}
 }
 
-// drawOps draws what the users do. A second OPEN comes before the first SYN can have arrived: an end that has refused a
-// SYN and opens later begins another connection.
+// drawOps draws the calls of the users. A second OPEN comes before the first SYN can have arrived: an end that has
+// refused a SYN and opens later begins another connection.
 func drawOps(t *rapid.T, delay int64, allowed []string) []op {
 	ops := []op{{1 * ms, 0, "open", 0}}
 	from := int64(2)
@@ -530,7 +530,7 @@ func drawOps(t *rapid.T, delay int64, allowed []string) []op {
 	case "passive":
 		ops = append(ops, op{0, 1, "listen", 0})
 	case "simultaneous":
-		from = 200 // users who leave before it is complete are in TestHardExchanges
+		from = 200 // TestHardExchanges has users that leave before it is complete
 		ops = append(ops, op{1*ms + rapid.Int64Range(0, delay).Draw(t, "second open"), 1, "open", 0})
 	}
 	n := rapid.IntRange(0, 6).Draw(t, "calls")
@@ -554,6 +554,6 @@ func drawDelay(t *rapid.T, label string) int64 {
 	return rapid.SampledFrom([]int64{1 * ms, 10 * ms, 20 * ms}).Draw(t, label)
 }
 
-// A closed window is not among them: what of a probe and of what follows it is in the window the exchanges below say
-// (TestHardExchanges), and where the segment that opens it was lost before the observer nobody can.
+// A closed window is not among them: TestHardExchanges shows what of a probe and of later segments is in the window. If
+// the segment that opens the window was lost before the observer, no packet shows it.
 var calls = []string{"send", "close", "send and close", "close", "abort", "crash", "keepalive"}

@@ -72,7 +72,7 @@ func TestStateNames(t *testing.T) {
 	}
 }
 
-// A transfer goes around the whole sequence space, and what was lost on the way is sent again.
+// A transfer goes around the whole sequence space, with retransmissions of lost segments.
 func TestTransferAroundTheSequenceSpace(t *testing.T) {
 	var c Conn
 	at, packet := int64(0), uint64(0)

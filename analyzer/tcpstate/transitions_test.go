@@ -9,7 +9,7 @@ import (
 
 var update = flag.Bool("update", false, "write docs/TRANSITIONS.md anew")
 
-// TestTransitions holds docs/TRANSITIONS.md to the table of rules.
+// TestTransitions compares docs/TRANSITIONS.md with the table of rules.
 func TestTransitions(t *testing.T) {
 	const file = "../../docs/TRANSITIONS.md"
 	want := transitions()
@@ -20,7 +20,7 @@ func TestTransitions(t *testing.T) {
 		return
 	}
 	if got, err := os.ReadFile(file); err != nil || string(got) != want {
-		t.Errorf("%s is not what the table of rules says (%v): go generate ./analyzer/tcpstate", file, err)
+		t.Errorf("%s is stale (%v); run go generate ./analyzer/tcpstate", file, err)
 	}
 }
 
@@ -96,7 +96,7 @@ func TestRulesAreComplete(t *testing.T) {
 		withdraws := r >= endOfEntering && r < endOfWithdrawing
 		if (r < endOfEntering) != (def.arrows != nil) || withdraws != (def.event == Withdraws) ||
 			(r >= endOfWithdrawing) != (def.event == Drops) {
-			t.Errorf("%s: a rule enters states, withdraws them or drops segments", def.name)
+			t.Errorf("%s: a rule must enter states, withdraw them or drop segments", def.name)
 		}
 		for i, a := range def.arrows {
 			for _, other := range def.arrows[:i] {

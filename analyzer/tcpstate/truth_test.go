@@ -7,11 +7,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-// With loss, duplication and reordering before the observer alone, what passes arrives, at once and in order.
-// After each segment that has arrived the tracked states of both ends are the true ones, and in the end so are the
-// histories, except where what passed cannot tell (open, truth): an end whose user has called and that has not
-// said so, or whose saying so was lost; one that a late copy makes look like an earlier one; one whose answers are
-// lost, as if nothing had reached it.
+// With loss, duplication and reordering only before the observer, segments that pass arrive, at once and in order.
+// After each arrival the tracked states of both ends are the true ones, and in the end so are the histories, except
+// where the packets do not show it (open, truth): if an end's user has called and the end has not sent a segment since,
+// or that segment was lost; if a late copy makes the end look as it was earlier; if its answers are lost, as if no
+// segment had reached it.
 func TestTruthAtEveryStep(t *testing.T) {
 	hold(t, func(t *rapid.T) {
 		sim := rfcsim.New(drawOptions(t, "0", 100), drawOptions(t, "1", 300))
@@ -39,17 +39,17 @@ func TestTruthAtEveryStep(t *testing.T) {
 			if p.open(end) || p.ends[end].stale.since > 0 {
 				continue
 			}
-			if got, want := stateNames(&p.conn.Ends[end]), p.truth(end); !tells(want, got) {
+			if got, want := stateNames(&p.conn.Ends[end]), p.truth(end); !matches(want, got) {
 				t.Fatalf("end %d: %s\ntracked as %s\n%s", end, words(want), got, p.log.String())
 			}
 		}
 	})
 }
 
-// With loss, duplication and reordering behind the observer, all that is sent passes. Once everything is quiet the
-// tracked histories are the true ones, except for what was never disclosed: an RST that was lost or late, and whatever
-// a sender that was CLOSED could not send again; an ACK that was lost where the next segment acknowledged the same; the
-// order of a FIN and of the ACK of the other one, where either was lost or late; what came late and drew no answer.
+// With loss, duplication and reordering behind the observer, all sent segments pass. After the last one the tracked
+// histories are the true ones, except for what no packet shows: an RST that was lost or late, and segments that a
+// CLOSED sender could not retransmit; a lost ACK, if the next segment acknowledged the same; the order of a FIN and of
+// the ACK of the other one, if either was lost or late; late segments that drew no answer.
 func TestTruthDisclosed(t *testing.T) {
 	hold(t, func(t *rapid.T) {
 		sim := rfcsim.New(drawOptions(t, "0", 100), drawOptions(t, "1", 300))
@@ -85,20 +85,19 @@ func TestTruthDisclosed(t *testing.T) {
 			peer := sim.Ends[1-end].History
 			gone := peer[len(peer)-1].State == rfcsim.Closed && peer[len(peer)-1].Cause != rfcsim.Timer
 			if p.open(end) || gone && len(p.ends[1-end].underWay) > 0 {
-				continue // what was lost its sender did not send again
+				continue // the sender did not retransmit the lost segment
 			}
 			want := p.truth(end)
 			if resets[end] > 0 {
-				// Whether an RST arrived, and before or after what else, only its receiver can tell, and a
-				// CLOSED end is silent. With number 0 it counts in SYN_SENT alone, and whether that end was in
-				// SYN_RCVD already is not to be seen.
+				// Only its receiver could show whether an RST arrived, and when, but a CLOSED end is silent. With
+				// number 0 it counts only in SYN_SENT, and no packet shows whether that end was in SYN_RCVD already.
 				if n := len(want) - 1; want[n].name == "CLOSED" {
 					want[n].optional = true
 				} else {
 					want = append(want, part{name: "CLOSED", optional: true})
 				}
 			}
-			if got := stateNames(&p.conn.Ends[end]); !tells(want, got) {
+			if got := stateNames(&p.conn.Ends[end]); !matches(want, got) {
 				t.Fatalf("end %d: %s\ntracked as %s\n%s", end, words(want), got, p.log.String())
 			}
 		}
