@@ -104,6 +104,29 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+// Packets of two files that alternate are read at once, as soon as both files are open.
+func TestAlternatingFiles(t *testing.T) {
+	var even, odd []given
+	for i := range int64(50) {
+		even = append(even, given{0, 2 * i * second, "even", 4, 1})
+		odd = append(odd, given{0, (2*i + 1) * second, "odd", 3, 1})
+	}
+	r, err := Open(write(t, numbered(even, odd)...), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	calls, packets := 0, 0
+	for batch := make([]Packet, 100); err == nil; calls++ {
+		var n int
+		n, err = r.Read(batch)
+		packets += n
+	}
+	if packets != 100 || calls > 5 {
+		t.Errorf("%d packets in %d calls", packets, calls)
+	}
+}
+
 func TestFewFilesAreOpen(t *testing.T) {
 	if _, err := os.ReadDir("/proc/self/fd"); err != nil {
 		t.Skip("cannot count open files: ", err)
