@@ -300,7 +300,7 @@ func (t *Table) list(out *bytes.Buffer) {
 		out.WriteString(t.paint(text.Faint, "… and "+text.Count(more)+" more: --top 0 or -o jsonl shows all") + "\n")
 	}
 	if t.quiet > 0 && total > 0 {
-		out.WriteString(t.paint(text.Faint, text.Counted(t.quiet,
-			"connection")+" more, of which every segment passed") + "\n")
+		more := text.Counted(t.quiet, "more connection")
+		out.WriteString(t.paint(text.Faint, "Every segment of "+more+" passed") + "\n")
 	}
 }
