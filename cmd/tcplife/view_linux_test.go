@@ -341,7 +341,7 @@ func TestViewInForeignDirectory(t *testing.T) {
 	}
 	defer client.Close()
 	defer server.Close()
-	term.until(":6000")
+	term.until(":6000", "ESTAB:ESTAB")
 	term.press("w")
 	term.until("3 packets of connection ")
 	if names, err := filepath.Glob(filepath.Join(writable, "tcplife-*.pcapng")); len(names) != 1 {
