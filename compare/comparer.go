@@ -20,8 +20,8 @@ type comparer struct {
 	trails  uint64
 	keeps   [][]kept // by two points, what most segments keep
 	always  [][]kept // by two points, what all keep, if there are more than a few
-	// slack is how much earlier than at the point before a segment may seem to be at the next one; uncertain is how much
-	// more than that it may be if the segment is known for the same.
+	// slack is how much earlier a segment may seem to be at a point than at the one before; uncertain is how much more
+	// than that it may be if the segment is known for the same.
 	slack, uncertain int64
 
 	singles []bool  // points whose capture does not hold everything twice
