@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,7 +14,6 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer/record"
-	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/compare"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/internal/netlab"
@@ -280,23 +278,5 @@ func serve(conn *net.TCPConn) {
 		if _, err := conn.Write(make([]byte, answer)); err != nil {
 			return
 		}
-	}
-}
-
-func writeCapture(t *testing.T, path string, packets []capture.Packet) {
-	t.Helper()
-	file, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	w := capture.NewWriter(file)
-	for i := range packets {
-		if err := w.Write(&packets[i]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Flush(); err != nil {
-		t.Fatal(err)
 	}
 }
