@@ -99,6 +99,7 @@ func hold(t *testing.T, files ...[]byte) {
 	}
 	first := in.reports()
 	in.inParallel(first)
+	in.brief(first)
 	in.traced(first)
 	in.evicting(first)
 	in.written(first)
@@ -421,6 +422,25 @@ func (in *input) inParallel(first *outcome) {
 	for at, snapshot := range moments {
 		in.snapshot(snapshot.Record(), record.Time(at))
 	}
+}
+
+// brief makes whole records only of unusual connections, as `read` does for its tables: the sums must be the same.
+func (in *input) brief(first *outcome) {
+	var lines bytes.Buffer
+	writer := report.NewJSONL(&lines)
+	records := uint64(0)
+	sums := in.connections(tcplife.Options{Tracking: analyzer.Options{
+		Whole: func(*record.Connection) bool { return false },
+	}}, func(*record.Connection) { records++ })
+	in.none("jsonl", writer.Finish(&report.Ending{Result: sums.Result, Capture: account.Of(sums)}))
+	if records != first.sums.Connections {
+		in.t.Errorf("%d brief and whole records, want %d", records, first.sums.Connections)
+	}
+	whole := first.lines
+	if last := strings.LastIndex(whole, `{"record":"connection"`); last >= 0 {
+		_, whole, _ = strings.Cut(whole[last:], "\n")
+	}
+	in.same("brief records", whole, withoutCapture(lines.String()))
 }
 
 func allocated() uint64 {
