@@ -112,6 +112,7 @@ func TestLiveSuggests(t *testing.T) {
 		}
 	}
 	attack()
+	await(t, "all SYNs are captured", lab.Idle)
 	live.awaitOutput("\n}\n", 1)
 	live.signal(syscall.SIGINT)
 	code, script := live.wait()

@@ -124,7 +124,7 @@ func TestPortIsFreedAtOnce(t *testing.T) {
 	var children sync.WaitGroup
 	defer children.Wait()
 	defer close(done)
-	for range 8 {
+	for range 4 {
 		children.Go(func() {
 			for {
 				select {
@@ -136,7 +136,7 @@ func TestPortIsFreedAtOnce(t *testing.T) {
 			}
 		})
 	}
-	for range 200 {
+	for range 50 {
 		client, server, err := lab.Connect(nil, 80)
 		if err != nil {
 			t.Fatal(err)
