@@ -153,6 +153,12 @@ func write(t *testing.T, path string, packets []capture.Packet) {
 	t.Helper()
 	packets = slices.Clone(packets)
 	slices.SortStableFunc(packets, func(a, b capture.Packet) int { return int(min(max(a.Time-b.Time, -1), 1)) })
+	writeCapture(t, path, packets)
+}
+
+// writeCapture writes packets as a capture, in the order in which they are given.
+func writeCapture(t *testing.T, path string, packets []capture.Packet) {
+	t.Helper()
 	file, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)

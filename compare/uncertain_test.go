@@ -3,13 +3,11 @@ package compare_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer/record"
-	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/compare"
 	"github.com/tcplife/tcplife/internal/segtest"
 )
@@ -62,23 +60,5 @@ func TestFasterThanTheClock(t *testing.T) {
 		if len(kinds) > 0 {
 			t.Errorf("%v: %q", fast, kinds)
 		}
-	}
-}
-
-func writeCapture(t *testing.T, path string, packets []capture.Packet) {
-	t.Helper()
-	file, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	w := capture.NewWriter(file)
-	for i := range packets {
-		if err := w.Write(&packets[i]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Flush(); err != nil {
-		t.Fatal(err)
 	}
 }
