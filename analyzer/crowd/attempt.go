@@ -2,7 +2,7 @@ package crowd
 
 import "github.com/tcplife/tcplife/flows"
 
-// Attempt is one attempt to open a connection, from its opener to its target.
+// Attempt is one attempt to open a connection.
 type Attempt struct {
 	Source, Target flows.Addr
 	TargetPort     uint16
@@ -19,7 +19,7 @@ type End uint8
 const (
 	Unanswered    End = iota // SYNs without an answer
 	Refused                  // an RST of the target answered the SYN
-	Unreachable              // an ICMP error did
+	Unreachable              // an ICMP error answered it
 	Abandoned                // SYN and SYN-ACK, and no further segment
 	ResetByClient            // the source answered the SYN-ACK with an RST
 	Withdrawn                // the target withdrew its SYN-ACK with an RST
@@ -34,9 +34,9 @@ func (e End) String() string {
 		"used"}[e]
 }
 
-// socket is an address and a port of it; whole is the address with all of its ports.
+// socket is an address and a port.
 type socket struct {
 	addr  flows.Addr
 	port  uint16
-	whole bool
+	whole bool // the address with all of its ports
 }

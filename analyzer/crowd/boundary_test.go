@@ -8,10 +8,10 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// A test for each threshold: what lies on one side of it comes out otherwise than what lies on the other. The numbers
-// are written out here, so that a threshold which is changed is noticed: make mutate halves and doubles each.
+// There is a test for each threshold: input on one side of it has another result than input on the other. The numbers
+// are written out, so that a changed threshold fails a test: make mutate halves and doubles each.
 
-// A story tells a Crowd of attempts. Times are in seconds from 1000 s on.
+// A story sends events of attempts to a Crowd. Times are in seconds after 1000 s.
 type story struct {
 	c     *Crowd
 	n     uint32 // attempts
@@ -26,7 +26,7 @@ func newStory() *story {
 
 func at(seconds float64) int64 { return 1000*second + int64(seconds*1e9+0.5) }
 
-// unlike is a SYN that has nothing in common with the others.
+// unlike returns a SYN that has nothing in common with the others.
 func (s *story) unlike() *Probe {
 	return &Probe{
 		Seq: s.n * s.n * 2654435761, IPID: uint16(s.n * 40503), TTL: uint8(40 + s.n*37%89), Window: uint16(s.n * 7919),
@@ -35,7 +35,7 @@ func (s *story) unlike() *Probe {
 	}
 }
 
-// syn is a SYN from one of 2^32 hosts to a port of server 1.
+// syn sends a SYN from one of 2^32 hosts to a port of server 1.
 func (s *story) syn(seconds float64, source uint32, port uint16) *Attempt {
 	return s.synTo(seconds, source, 1<<24, port)
 }
@@ -62,7 +62,7 @@ func (s *story) end(seconds float64, a *Attempt, end End) {
 	s.c.End(at(seconds), a, end, false, 0, s.unlike(), false)
 }
 
-// burst is attempts of one period of the CUSUM, from as many sources in turn.
+// burst begins n attempts in one period of the CUSUM, from several sources in turn.
 func (s *story) burst(seconds float64, n int, sources uint32) (attempts []*Attempt) {
 	for i := range n {
 		attempts = append(attempts, s.syn(seconds+0.15*float64(i)/float64(n), 7000+s.n%sources, 80))
@@ -70,14 +70,14 @@ func (s *story) burst(seconds float64, n int, sources uint32) (attempts []*Attem
 	return attempts
 }
 
-// listener is the busiest at a time.
+// listener returns the busiest listener at a time.
 func (s *story) listener(seconds float64) Listener {
 	s.c.Finish(at(seconds))
 	list, _ := s.c.Listeners()
 	return list[0]
 }
 
-// verdicts are those of all floods until a time.
+// verdicts returns the verdicts of all floods until a time.
 func (s *story) verdicts(seconds float64) (list []Verdict) {
 	s.c.Finish(at(seconds))
 	for _, f := range s.c.Floods() {
@@ -86,7 +86,7 @@ func (s *story) verdicts(seconds float64) (list []Verdict) {
 	return list
 }
 
-// flood is the only one until a time.
+// flood returns the only flood until a time.
 func (s *story) flood(t *testing.T, seconds float64) Flood {
 	t.Helper()
 	s.c.Finish(at(seconds))
@@ -104,7 +104,7 @@ func wantVerdicts(t *testing.T, what string, got []Verdict, want ...Verdict) {
 	}
 }
 
-// 128 half-open attempts that have been held for a slot or two are a flood, if they come so slowly that no rate tells.
+// 128 unresolved attempts, held for a slot or two, are a flood even if they come too slowly for the CUSUM.
 func TestManyHeld(t *testing.T) {
 	for n, want := range map[int][]Verdict{127: nil, 128: {SpoofedFlood}} {
 		s := newStory()
@@ -116,26 +116,26 @@ func TestManyHeld(t *testing.T) {
 	}
 }
 
-// A listener is taken to hold an attempt for 64 s.
+// A listener is assumed to hold an attempt for 64 s.
 func TestHeldFor64s(t *testing.T) {
 	s := newStory()
 	s.synAck(0, s.syn(0, 1, 80))
-	if l := s.listener(63.9); l.HalfOpen != 1 || l.Embryonic != 1 {
-		t.Errorf("after 63.9 s %d are half-open, %d embryonic", l.HalfOpen, l.Embryonic)
+	if l := s.listener(63.9); l.Unresolved != 1 || l.Embryonic != 1 {
+		t.Errorf("after 63.9 s %d are unresolved, %d embryonic", l.Unresolved, l.Embryonic)
 	}
-	if l := s.listener(64); l.HalfOpen != 0 || l.Embryonic != 0 {
-		t.Errorf("after 64 s %d are half-open, %d embryonic", l.HalfOpen, l.Embryonic)
+	if l := s.listener(64); l.Unresolved != 0 || l.Embryonic != 0 {
+		t.Errorf("after 64 s %d are unresolved, %d embryonic", l.Unresolved, l.Embryonic)
 	}
 }
 
-// A burst is a flood though nothing comes after it for as long as it takes to forget it.
+// A burst is a flood even if silence follows for so long that its attempts are forgotten.
 func TestBurstBeforeSilence(t *testing.T) {
 	s := newStory()
 	s.burst(0, 200, 200)
 	wantVerdicts(t, "200 SYNs in 0.15 s", s.verdicts(60), SpoofedFlood)
 }
 
-// 30 s without anything that is too much end a flood.
+// 30 s without too many attempts end a flood.
 func TestFloodPause(t *testing.T) {
 	for pause, want := range map[float64][]Verdict{29: {SpoofedFlood}, 31: {SpoofedFlood, SpoofedFlood}} {
 		s := newStory()
@@ -145,14 +145,14 @@ func TestFloodPause(t *testing.T) {
 	}
 }
 
-// The CUSUM's parameters: a period of 0.2 s, a drift of 0.35 of 16 attempts at least, an alarm at
-// 4, a cap at 8, a memory of 0.9.
+// The CUSUM's parameters: a period of 0.2 s, a drift of 0.35 of at least 16 attempts, an alarm at 4, a cap at 8, a
+// memory of 0.9.
 func TestCusumParameters(t *testing.T) {
 	var c cusum
 	c.advance(at(0.2))
 	for _, step := range []struct {
 		attempts, completed int
-		at                  float64 // of the next look
+		at                  float64 // of the next call
 		closed, rose        bool
 		y, usual            float64
 	}{
@@ -179,7 +179,7 @@ func TestCusumParameters(t *testing.T) {
 	}
 }
 
-// What is left over must be four times what is usual.
+// Four times as many attempts as usual must stay incomplete.
 func TestCusumAlarm(t *testing.T) {
 	for n, want := range map[int][]Verdict{425: nil, 445: {SpoofedFlood}} {
 		s := newStory()
@@ -190,31 +190,31 @@ func TestCusumAlarm(t *testing.T) {
 				s.complete(period(i)+0.1, s.syn(period(i), s.n, 80))
 			}
 		}
-		// Those of before are not counted in: what is left over begins with the burst.
+		// The burst is the onset, so earlier attempts do not count.
 		for range n {
 			s.syn(period(80), s.n*s.n, 80)
 		}
-		wantVerdicts(t, fmt.Sprint(n, " left over where 100 are usual"), s.verdicts(period(81)), want...)
+		wantVerdicts(t, fmt.Sprint(n, " incomplete where 100 are usual"), s.verdicts(period(81)), want...)
 	}
 }
 
-// A flood counts what came before its onset only if that was less than a second before.
+// A flood counts events before its onset only if they came less than a second before it.
 func TestFloodRestart(t *testing.T) {
 	for gap, want := range map[float64]uint64{0.8: 1, 1.2: 0} {
 		s := newStory()
 		early := s.syn(0.1, 1, 80)
 		for i := range uint32(10) {
-			s.syn(0.1+float64(i/5)/5, 2+i, 80) // five a period are less than the drift
+			s.syn(0.1+float64(i/5)/5, 2+i, 80) // five in a period are less than the drift
 		}
 		s.c.SynRetransmitted(at(0.35), early, true, false)
 		s.burst(0.1+gap, 300, 300)
 		if f := s.flood(t, 0.1+gap+1); f.SynRetransmitted != want {
-			t.Errorf("%v s before the onset a SYN came again: %d are counted, want %d", gap, f.SynRetransmitted, want)
+			t.Errorf("a SYN sent again %v s before the onset: counted %d times, want %d", gap, f.SynRetransmitted, want)
 		}
 	}
 }
 
-// All sources of a flood are kept up to 16,384.
+// All sources of a flood are kept, up to 16,384.
 func TestSampledSources(t *testing.T) {
 	for n, exact := range map[int]bool{16384: true, 16385: false} {
 		s := newStory()
@@ -227,7 +227,7 @@ func TestSampledSources(t *testing.T) {
 	}
 }
 
-// Once 64 targets are looked at, 512 sources of each further one are kept. Each port is one, each address another.
+// Once 64 targets are observed, 512 sources of each further one are kept. A port is a target, and its address another.
 func TestManyFloods(t *testing.T) {
 	for _, test := range []struct {
 		before uint32 // servers
@@ -258,7 +258,7 @@ func TestFewSources(t *testing.T) {
 	}
 }
 
-// One in twenty that send their SYN again are more than loss, and forged sources send none again.
+// If one source in twenty sends its SYN again, loss does not explain it, and forged sources do not send it again.
 func TestSomeSendAgain(t *testing.T) {
 	for again, want := range map[int]Verdict{16: SpoofedFlood, 20: Suspicious} {
 		s := newStory()
@@ -266,11 +266,11 @@ func TestSomeSendAgain(t *testing.T) {
 		for _, a := range attempts[:again] {
 			s.c.SynRetransmitted(at(0.16), a, true, false)
 		}
-		wantVerdicts(t, fmt.Sprint(again, " of 400 send again"), s.verdicts(1), want)
+		wantVerdicts(t, fmt.Sprint(again, " of 400 send their SYN again"), s.verdicts(1), want)
 	}
 }
 
-// Forged sources are spread to nine tenths of the entropy that they could have.
+// Forged sources have at least nine tenths of the entropy that they could have.
 func TestSpreadOfSources(t *testing.T) {
 	for often, want := range map[int]Verdict{6: SpoofedFlood, 12: Suspicious} {
 		s := newStory()
@@ -292,7 +292,7 @@ func TestSpreadOfSources(t *testing.T) {
 	}
 }
 
-// On an address as a whole, probes of less than 16 sources are a scan of its ports.
+// On a whole address, attempts of fewer than 16 sources are a scan of its ports.
 func TestFloodOnPorts(t *testing.T) {
 	for sources, want := range map[uint32][]Verdict{15: nil, 16: {SpoofedFlood}} {
 		s := newStory()
@@ -303,18 +303,19 @@ func TestFloodOnPorts(t *testing.T) {
 	}
 }
 
-// A crowd comes of a sudden, from 16 sources or more, four times as many as before, and not at the capture's beginning.
+// A flash crowd comes suddenly, from at least 16 sources, at four times the rate before, and not at the capture's
+// start.
 func TestFlashCrowd(t *testing.T) {
 	crowd := []Verdict{FlashCrowd}
 	for name, test := range map[string]struct {
-		quiet   int // periods with ten attempts each before
+		quiet   int // periods before, with ten attempts in each
 		n       int
 		sources uint32
 		want    []Verdict
 	}{
 		"16 sources":           {60, 170, 16, crowd},
 		"15 sources":           {60, 170, 15, nil},
-		"more than four times": {60, 170, 100, crowd}, // 40 in the second before, so 42 a period
+		"more than four times": {60, 170, 100, crowd}, // 40 in the second before, so 42 in a period
 		"less than four times": {60, 150, 100, nil},
 		"after 2 s":            {10, 170, 100, crowd},
 		"after less than 2 s":  {9, 170, 100, nil},
@@ -334,8 +335,8 @@ func TestFlashCrowd(t *testing.T) {
 	}
 }
 
-// SYN-ACKs that nobody answers are cookies if 16 of them are not sent again when they are due, 3.5 s later. They are
-// followed from the eighth half-open attempt on.
+// Unanswered SYN-ACKs are cookies if 16 of them are not sent again when they are due, after 3.5 s. They are counted
+// from the eighth unresolved attempt on.
 func TestUnrepeated(t *testing.T) {
 	for n, want := range map[int]uint64{7 + 15: 0, 7 + 16: 16} {
 		s := newStory()
@@ -343,7 +344,7 @@ func TestUnrepeated(t *testing.T) {
 			s.synAck(0.2, s.syn(0.2, uint32(i), 80))
 		}
 		if l := s.listener(0.2 + 3.5); l.Cookies.Unrepeated != 0 {
-			t.Errorf("%d are judged before they are due: %+v", n, l.Cookies)
+			t.Errorf("%d SYN-ACKs are judged before they are due: %+v", n, l.Cookies)
 		}
 		if l := s.listener(0.2 + 3.6); l.Cookies.Unrepeated != want {
 			t.Errorf("of %d SYN-ACKs %d are unrepeated, want %d", n, l.Cookies.Unrepeated, want)
@@ -371,7 +372,7 @@ func TestBare(t *testing.T) {
 	}
 }
 
-// The steps of a course are 0.1 s, of which there are 128 at most. It begins with the eighth that is embryonic.
+// A course begins with the eighth embryonic attempt. Its steps are 0.1 s, and there are at most 128.
 func TestCourseSteps(t *testing.T) {
 	for seconds, want := range map[float64]int64{1: second / 10, 12.7: second / 10, 12.8: second / 5} {
 		s := newStory()
@@ -390,8 +391,8 @@ func TestCourseSteps(t *testing.T) {
 	}
 }
 
-// Attempts without an answer were ignored if they waited for a second, and others that came no earlier were answered:
-// as far as that is remembered, for 256 s.
+// An attempt without an answer was ignored if it waited for a second and others, which did not begin earlier, were
+// answered. Such answers are remembered for 256 s.
 func TestIgnored(t *testing.T) {
 	for waited, want := range map[float64]uint64{0.999: 0, 1: 1, 255: 1, 257: 0} {
 		s := newStory()
@@ -411,7 +412,7 @@ func TestIgnored(t *testing.T) {
 	}
 }
 
-// SYN-ACKs sent again seven times or more are counted together.
+// SYN-ACKs sent again at least seven times are counted together.
 func TestRetransmissions(t *testing.T) {
 	s := newStory()
 	for times := range 10 {
@@ -437,7 +438,7 @@ func TestFewLatencies(t *testing.T) {
 	}
 }
 
-// A mark is one of eight SYNs or more, and of nine in ten.
+// A mark needs at least eight SYNs, and nine in ten of them.
 func TestManyMarked(t *testing.T) {
 	for _, test := range []struct {
 		marked, others int
@@ -460,7 +461,7 @@ func TestManyMarked(t *testing.T) {
 	}
 }
 
-// 1,000 listeners are told.
+// At most 1,000 listeners are listed.
 func TestMostListeners(t *testing.T) {
 	s := newStory()
 	for i := range uint32(1001) {
@@ -471,8 +472,8 @@ func TestMostListeners(t *testing.T) {
 	}
 }
 
-// 32,768 targets are remembered, of which each address is one and each port of it. If all listen there is no room for
-// more; one of the eight that are looked at next makes room if it does not.
+// 32,768 targets are remembered, and each address with one port needs two. If all listen, there is no room for more;
+// otherwise one of the next eight that does not listen makes room.
 func TestMaxTargets(t *testing.T) {
 	const all = 16384
 	for _, test := range []struct {
@@ -488,7 +489,8 @@ func TestMaxTargets(t *testing.T) {
 			}
 		}
 		if n := s.c.Unjudged(); n != test.want {
-			t.Errorf("%d addresses, %d does not listen: %d are not judged, want %d", test.n, test.silent, n, test.want)
+			t.Errorf("%d addresses, %d does not listen: %d attempts are not judged, want %d", test.n, test.silent, n,
+				test.want)
 		}
 	}
 }
@@ -509,14 +511,14 @@ func TestMaxFloods(t *testing.T) {
 	}
 }
 
-// probes are attempts of one source that nobody answers, on ports of a server from a number on.
+// probes makes unanswered attempts of one source on n ports of a server.
 func (s *story) probes(source, server uint32, from, n int) {
 	for port := from; port < from+n; port++ {
 		s.end(2, s.synTo(0, source, server, uint16(port)), Unanswered)
 	}
 }
 
-// scan is what was found of a source.
+// scan returns the scan of a source, or nil.
 func (s *story) scan(source uint32) *Scan {
 	scans, _ := s.c.Scans()
 	for i := range scans {
@@ -527,7 +529,7 @@ func (s *story) scan(source uint32) *Scan {
 	return nil
 }
 
-// Sixteen probes are a scan; of a kind that no connection begins with, eight.
+// Sixteen probes are a scan; eight are enough if no connection begins with such segments.
 func TestManyProbes(t *testing.T) {
 	for n, want := range map[int]bool{15: false, 16: true} {
 		s := newStory()
@@ -551,7 +553,7 @@ func TestManyProbes(t *testing.T) {
 	}
 }
 
-// A source is followed from its eighth probe on: the marks of those before are not counted.
+// A source is followed from its eighth probe on: the marks of earlier probes do not count.
 func TestCandidateTry(t *testing.T) {
 	for before, want := range map[int]int{7: 1, 8: 0} {
 		s := newStory()
@@ -569,7 +571,7 @@ func TestCandidateTry(t *testing.T) {
 	}
 }
 
-// 256 sources are followed at once. One that has tried sixteen things does not make room for another.
+// At most 256 sources are followed at once. One that has tried sixteen sockets does not make room for another.
 func TestMaxScans(t *testing.T) {
 	for n, want := range map[uint32]uint64{256: 0, 257: 1} {
 		s := newStory()
@@ -582,7 +584,7 @@ func TestMaxScans(t *testing.T) {
 		}
 		scans, _ := s.c.Scans()
 		if missed := s.c.Unjudged(); len(scans) != 256 || missed != want {
-			t.Errorf("of %d scans %d are told, %d had no room", n, len(scans), missed)
+			t.Errorf("of %d scans %d are found, %d had no room", n, len(scans), missed)
 		}
 	}
 }
@@ -599,7 +601,7 @@ func TestProbesKept(t *testing.T) {
 			s.probes(100+source, 1<<24, 1, 8)
 		}
 		p := Probe{Flags: flows.SYN}
-		for i := range test.n { // told of the end alone: what is begun is not asked here
+		for i := range test.n { // only ends: scans do not need the beginning
 			a := Attempt{Source: host(1), Target: host(uint32(2 + i>>12)), TargetPort: uint16(i & 0xfff), SynAt: at(0)}
 			s.c.End(at(2), &a, Unanswered, false, 0, &p, false)
 		}
@@ -609,7 +611,7 @@ func TestProbesKept(t *testing.T) {
 	}
 }
 
-// 256 open ports and targets are named.
+// At most 256 open ports and targets are named.
 func TestMostListed(t *testing.T) {
 	for n, want := range map[int]int{255: 255, 257: 256} {
 		s := newStory()
@@ -630,9 +632,9 @@ func TestMostListed(t *testing.T) {
 	}
 }
 
-// Candidates are kept in 4,096 sets of four. In each, one who has tried more stays longer.
+// Candidates are kept in 4,096 sets of four. In each set, a source with more probes stays longer.
 func TestCandidates(t *testing.T) {
-	in := func(set, sets uint64) (sources []uint32) { // whose candidates are in a set of so many
+	in := func(set, sets uint64) (sources []uint32) { // whose candidates would be in that one of sets
 		for source := uint32(0); len(sources) < 5; source++ {
 			if (&socket{addr: host(source), port: uint16(SynScan)}).hash()%sets == set {
 				sources = append(sources, source)
@@ -640,7 +642,7 @@ func TestCandidates(t *testing.T) {
 		}
 		return sources
 	}
-	half := append(in(0, 8192)[:3], in(4096, 8192)[:2]...) // of one set of 4,096, and of two sets of 8,192
+	half := append(in(0, 8192)[:3], in(4096, 8192)[:2]...) // in one set of 4,096, and in two sets of 8,192
 	twice := append(in(0, 4096)[:3], in(2048, 4096)[:2]...)
 	for _, test := range []struct {
 		what    string
@@ -649,8 +651,8 @@ func TestCandidates(t *testing.T) {
 	}{
 		{"four of a set", in(0, 4096)[:4], true},
 		{"five of a set", in(0, 4096), false},
-		{"five of a set, that would be two sets if there were more", half, false},
-		{"five of two sets, that would be one if there were fewer", twice, true},
+		{"five of one set, which would be two sets if there were more", half, false},
+		{"five of two sets, which would be one set if there were fewer", twice, true},
 	} {
 		s := newStory()
 		for _, source := range test.sources {
@@ -663,8 +665,8 @@ func TestCandidates(t *testing.T) {
 	}
 }
 
-// One that tries each of 16 open ports twice or more, and resets what it opens, checks them. Tried once they are a
-// scan.
+// A source that tries each of 16 open ports at least twice, and resets what it opens, is a monitor. If it tries them
+// once, it is a scanner.
 func TestPeriodic(t *testing.T) {
 	for n, want := range map[int]bool{31: true, 32: false} {
 		s := newStory()

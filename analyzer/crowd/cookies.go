@@ -1,26 +1,26 @@
 package crowd
 
-// cookies looks for the marks of SYN cookies (RFC 4987 §3.6): a listener that keeps no state of an attempt cannot
-// retransmit its SYN-ACK, and cannot grant options for which a cookie has no room. It follows SYN-ACKs in slots of 0.2
-// s until their retransmission is due, and the options they grant.
+// cookies looks for signs of SYN cookies (RFC 4987 §3.6). A listener that sends them keeps no state, so it cannot
+// retransmit a SYN-ACK, and cannot grant options for which a cookie has no room. SYN-ACKs are counted in slots of
+// 0.2 s until their retransmission is due.
 type cookies struct {
 	slots [cookieSlots]cookieSlot
 	slot  int64
 	due   int64 // how long after the first SYN-ACK this listener sends it again, with some reserve
 
-	run   Cookies // of slots without retransmission, that may become the mode
-	found Cookies
+	run   Cookies // in slots without retransmission until now
+	found Cookies // in runs that are long enough
 
-	bareRun, bare Cookies // likewise of SYN-ACKs that granted nothing
+	bareRun, bare Cookies // likewise, of SYN-ACKs that granted nothing
 
-	on   bool   // the run is in the mode
-	open uint64 // SYN-ACKs of the mode that nobody has answered
+	on   bool   // the run is long enough: the listener sends cookies now
+	open uint64 // SYN-ACKs sent since then that nobody has answered
 }
 
 type cookieSlot struct {
-	answered, gone, retransmitted uint32
-	first                         int64 // SYN-ACK
-	lastRetransmitted             int64 // first SYN-ACK of the latest attempt whose SYN-ACK was sent again
+	answered, gone, retransmitted uint32 // attempts
+	first                         int64  // SYN-ACK
+	lastRetransmitted             int64  // first SYN-ACK of the latest attempt whose SYN-ACK was sent again
 }
 
 // left is the number of unanswered SYN-ACKs that were not retransmitted.
@@ -30,22 +30,22 @@ func (s *cookieSlot) left() uint64 {
 
 // Cookies are the signs that a listener sends SYN cookies.
 type Cookies struct {
-	Unrepeated   uint64 // SYN-ACKs that nobody answered and that were not sent again when they were due
-	Bare         uint64 // SYN-ACKs that granted none of the options offered, where others had been granted some
+	Unrepeated   uint64 // SYN-ACKs that nobody answered and that were not sent again when due
+	Bare         uint64 // SYN-ACKs that granted none of the options offered, although earlier ones granted some
 	Since, Until int64  // the first and the last of them
 }
 
-// Found reports whether there is a sign of them.
+// Found reports whether there is a sign.
 func (k *Cookies) Found() bool { return k.Unrepeated+k.Bare > 0 }
 
 const (
 	cookieSlots = 32
 	cookieTick  = int64(200e6) // ns
-	// defaultDue is above the 3 s of RFC 1122's time, which some still wait. Linux waits 1 s (RFC 6298).
+	// defaultDue is above the 3 s of RFC 1122, which some systems still wait. Linux waits 1 s (RFC 6298).
 	defaultDue = int64(35e8) // ns
-	// manyUnrepeated SYN-ACKs make a mode.
+	// manyUnrepeated is the least length of a run.
 	manyUnrepeated = 16
-	// manyBare SYN-ACKs, one after the other, do too.
+	// manyBare is the least length of a run of SYN-ACKs that granted nothing.
 	manyBare = 8
 )
 
@@ -72,8 +72,7 @@ func (k *cookies) answered(now int64) {
 	}
 }
 
-// gone records that an attempt, answered at a time, was completed or ended. Repeated says whether SynRetransmitted was
-// reported for it.
+// gone records that an attempt was completed or ended. repeated says whether its SYN-ACK was retransmitted.
 func (k *cookies) gone(synAckAt int64, repeated bool) {
 	if s := k.at(synAckAt); s != nil {
 		s.gone++
@@ -83,15 +82,15 @@ func (k *cookies) gone(synAckAt int64, repeated bool) {
 	}
 }
 
-// close removes an attempt from the open ones.
+// close removes a SYN-ACK from the open ones.
 func (k *cookies) close(synAckAt int64) {
 	if k.found.Unrepeated > 0 && synAckAt >= k.found.Since {
 		k.open = less(k.open)
 	}
 }
 
-// sent reports whether the SYN-ACK of a time was a cookie. The mode lasts until a SYN-ACK is
-// repeated, or options are granted.
+// sent reports whether the SYN-ACK sent at a time was a cookie. A run lasts until a SYN-ACK is retransmitted, or grants
+// options.
 func (k *cookies) sent(at int64, acks bool) bool {
 	unrepeated := acks && k.found.Unrepeated > 0 && at >= k.found.Since && (k.on || at <= k.found.Until)
 	bare := k.bare.Bare > 0 && at >= k.bare.Since && (k.bareRun.Bare >= manyBare || at <= k.bare.Until)
@@ -120,7 +119,7 @@ func (k *cookies) advance(now int64) {
 		k.slot = slot
 		return
 	}
-	// Those are judged whose time comes between the last look and this one.
+	// Judge the slots that became due since the last call.
 	due := k.due/cookieTick + 1
 	for s := max(k.slot-due+1, k.slot-cookieSlots+1); s <= min(slot-due, k.slot); s++ {
 		k.judge(&k.slots[s&(cookieSlots-1)])
@@ -143,7 +142,7 @@ func (k *cookies) judge(s *cookieSlot) {
 		*s = cookieSlot{}
 		return
 	case s.retransmitted > 0:
-		since = max(since, s.lastRetransmitted) // it fell into this slot
+		since = max(since, s.lastRetransmitted) // the listener began to send cookies during this slot
 	}
 	if left > 0 {
 		if k.run.Unrepeated == 0 {
@@ -152,7 +151,7 @@ func (k *cookies) judge(s *cookieSlot) {
 		k.run.Unrepeated += left
 		k.run.Until = s.first
 	}
-	*s = cookieSlot{} // once is enough, should due change
+	*s = cookieSlot{} // judge it only once, even if due changes
 	if k.run.Unrepeated < manyUnrepeated {
 		return
 	}
@@ -177,8 +176,8 @@ func grants(syn, synAck *Probe) (granted, offered bool) {
 	return syn.Options&synAck.Options&lost != 0, syn.Options&lost != 0
 }
 
-// options takes in what a SYN-ACK grants, after others had been granted some. Linux keeps window scale and SACK of an
-// attempt in the timestamp that goes with a cookie (net/ipv4/syncookies.c): to a SYN without one it can grant neither.
+// options records what a SYN-ACK grants, once the listener has granted something. Linux stores the window scale and
+// SACK permission of a cookie in its timestamp (net/ipv4/syncookies.c), so it can grant neither to a SYN without one.
 func (k *cookies) options(now int64, syn, synAck *Probe) {
 	granted, offered := grants(syn, synAck)
 	switch {
@@ -205,7 +204,7 @@ func (k *cookies) options(now int64, syn, synAck *Probe) {
 	k.bare.Until = now
 }
 
-// all returns both signs. A capture without ACKs does not show who answered a SYN-ACK.
+// all returns both signs, or only Bare if the capture has no ACKs: then it does not show who answered a SYN-ACK.
 func (k *cookies) all(acks bool) Cookies {
 	switch {
 	case !k.found.Found() || !acks:

@@ -2,23 +2,24 @@ package crowd
 
 // Course is a number over time: its maximum in each step. Steps begin at whole multiples of their length since 1970.
 type Course struct {
-	Start, Step int64 // of the first step, and how long each is
-	Peaks       []uint64
+	Start int64 // of the first step
+	Step  int64 // length
+	Peaks []uint64
 }
 
 const (
-	courseStep    = int64(100e6) // ns, while there are few
+	courseStep    = int64(100e6) // ns, at first
 	courseMoments = 128          // steps at most; then they become twice as long
 )
 
-// course is a Course in progress.
+// course is an unfinished Course.
 type course struct {
-	step, first int64 // the first one's number
+	step, first int64 // length of a step, and the number of the first one since 1970
 	peaks       []uint32
 	now         uint32
 }
 
-// note records the number from a time on.
+// note records that the number is n from now on.
 func (c *course) note(now int64, n uint64) {
 	if len(c.peaks) == 0 {
 		c.step, c.first = courseStep, now/courseStep
@@ -27,7 +28,7 @@ func (c *course) note(now int64, n uint64) {
 		c.double()
 	}
 	for i := now/c.step - c.first; int64(len(c.peaks)) <= i; {
-		c.peaks = append(c.peaks, c.now) // it has lasted
+		c.peaks = append(c.peaks, c.now) // unchanged until now
 	}
 	c.now = uint32(n)
 	last := &c.peaks[len(c.peaks)-1]

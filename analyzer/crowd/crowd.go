@@ -12,22 +12,22 @@ import (
 type Crowd struct {
 	now   int64
 	begun int64 // time of the first event
-	acks  bool  // AckPassed
+	acks  bool  // AckPassed was called
 
 	targets map[socket]*target
-	order   []*target // the targets of the map, to search one to forget
-	hand    int
+	order   []*target // the targets of the map, in a fixed order
+	hand    int       // index in order of the target that evict tried last
 	spare   []*target // forgotten targets, and some that are in use again
-	found   [1024]aim // by the last attempt on each of some targets, by a hash of the target
+	found   [1024]aim // targets of recent attempts, by a hash of address and port
 
-	remembered int // targets in use
+	inUse int // targets
 
 	untracked uint64 // attempts on targets that did not fit
 
-	looking int // floods under observation
-	unused  []*flood
-	floods  []Flood // those that are over
-	lost    uint64  // floods that did not fit
+	observed   int // floods
+	unused     []*flood
+	floods     []Flood // those that are over
+	floodsLost uint64  // that did not fit
 
 	scans scans
 
@@ -50,18 +50,18 @@ func (c *Crowd) advance(now int64) {
 	c.now = max(c.now, now)
 }
 
-// aim is the targets of an attempt, a port and its address, in the map or nil.
+// aim has the targets of an attempt: its port and its address.
 type aim struct{ port, whole *target }
 
-// find returns the targets of an attempt, nil for unknown ones.
+// find returns the targets of an attempt; nil if they are unknown or forgotten.
 func (c *Crowd) find(a *Attempt) (port, whole *target) {
 	f := c.aim(a)
 	return c.present(f.port), c.present(f.whole)
 }
 
-// aim is where the targets of an attempt are found.
+// aim returns the targets of an attempt in the map, which may be forgotten; nil if there are none.
 func (c *Crowd) aim(a *Attempt) *aim {
-	const golden = 0x9e3779b97f4a7c15 // spreads what differs in few bits (D. Knuth, TAOCP 3, 6.4)
+	const golden = 0x9e3779b97f4a7c15 // spreads values that differ in few bits (D. Knuth, TAOCP 3, 6.4)
 	f := &c.found[(binary.BigEndian.Uint64(a.Target[8:])^uint64(a.TargetPort)<<32)*golden>>54]
 	if t := f.port; t == nil || t.addr != a.Target || t.port != a.TargetPort || t.whole {
 		f.port = c.targets[socket{addr: a.Target, port: a.TargetPort}]
@@ -81,8 +81,8 @@ func (c *Crowd) present(t *target) *target {
 	return t
 }
 
-// listener returns the target of an attempt's port, and makes it if it is unknown or was forgotten while the attempt
-// went on. It returns nil if there is no room.
+// listener returns the target of an attempt's port, and makes it if it is unknown or forgotten. It returns nil if there
+// is no room.
 func (c *Crowd) listener(a *Attempt) *target {
 	f := c.aim(a)
 	t := c.present(f.port)
@@ -93,8 +93,8 @@ func (c *Crowd) listener(a *Attempt) *target {
 	return t
 }
 
-// begin makes the target of an unknown key. It reuses the one in the map, if there is one; it returns nil if there is
-// no room.
+// begin makes the target of a key, in place of the forgotten target t if that has the same key. It returns nil if there
+// is no room.
 func (c *Crowd) begin(t *target, key socket, v6 bool) *target {
 	if t == nil || t.socket != key {
 		if t = c.room(); t == nil {
@@ -106,11 +106,12 @@ func (c *Crowd) begin(t *target, key socket, v6 bool) *target {
 	*t = target{}
 	t.socket, t.v6, t.spare, t.first = key, v6, spare, c.now
 	t.tick(c.now, c)
-	c.remembered++
+	c.inUse++
 	return t
 }
 
-// room gives an unused target: one that is forgotten, once they are many, for its next attempt may come.
+// room returns a target that may be reused, or nil. It takes forgotten targets only when there are many targets,
+// because their next attempts may come soon.
 func (c *Crowd) room() *target {
 	const many = 1 << 10
 	for n := len(c.spare); n > 0 && len(c.order) >= many; n-- {
@@ -130,33 +131,33 @@ func (c *Crowd) room() *target {
 	return c.evict()
 }
 
-// evict makes room by forgetting a target without a listener and with little traffic.
+// evict makes room by forgetting a target without a listener and without a flood.
 func (c *Crowd) evict() *target {
 	const looks = 8
 	for range looks {
 		c.hand = (c.hand + 1) % len(c.order)
-		if t := c.order[c.hand]; !t.listens() && t.halfOpen.n < early && t.flood == nil {
+		if t := c.order[c.hand]; !t.listens() && t.unresolved.n < early && t.flood == nil {
 			delete(c.targets, t.socket)
-			c.remembered--
+			c.inUse--
 			return t
 		}
 	}
 	return nil
 }
 
-// forget forgets a target. It stays in the map until its room is needed, because usually the next attempt comes soon.
+// forget marks a target as forgotten. It stays in the map until its room is needed.
 func (c *Crowd) forget(t *target) {
 	t.forgotten = true
-	c.remembered--
+	c.inUse--
 	if !t.spare {
 		t.spare = true
 		c.spare = append(c.spare, t)
 	}
 }
 
-// settle forgets a target without any state.
-func (c *Crowd) settle(t *target) {
-	if t.halfOpen.n > 0 || t.listens() && !t.whole || t.flood != nil && t.flood.alarmed {
+// forgetIdle forgets a target that has no state left.
+func (c *Crowd) forgetIdle(t *target) {
+	if t.unresolved.n > 0 || t.listens() && !t.whole || t.flood != nil && t.flood.alarmed {
 		return
 	}
 	if t.flood != nil {
@@ -166,10 +167,10 @@ func (c *Crowd) settle(t *target) {
 	c.forget(t)
 }
 
-// newFlood begins to observe a target closely.
+// newFlood begins to record evidence about a target.
 func (c *Crowd) newFlood() *flood {
 	limit := sampledSources
-	if c.looking++; c.looking > manyFloods {
+	if c.observed++; c.observed > manyFloods {
 		limit = sampledFew
 	}
 	if n := len(c.unused); n > 0 {
@@ -183,9 +184,9 @@ func (c *Crowd) newFlood() *flood {
 	return &flood{sources: sources{sample: newSample[uint32](limit)}}
 }
 
-// drop ends the close observation.
+// drop discards the evidence about a target.
 func (c *Crowd) drop(f *flood) {
-	c.looking--
+	c.observed--
 	const most = 16
 	if len(c.unused) < most && len(f.sources.values) < 256 {
 		c.unused = append(c.unused, f)
@@ -197,17 +198,17 @@ func (c *Crowd) keep(f Flood) {
 	switch {
 	case f.Verdict == None:
 	case len(c.floods) == maxFloods:
-		c.lost++
+		c.floodsLost++
 	default:
 		c.floods = append(c.floods, f)
 	}
 }
 
-// AckPassed says that the capture has a segment with ACK and without SYN, FIN or RST. A capture without one was made by
-// a filter on control bits, or has no connection that was used.
+// AckPassed must be called if the capture has a segment with ACK and without SYN, FIN or RST. A capture without one was
+// filtered by control bits, or has no connection that was used.
 func (c *Crowd) AckPassed() { c.acks = true }
 
-// Syn is the first SYN of a new attempt.
+// Syn records the first SYN of a new attempt.
 func (c *Crowd) Syn(now int64, a *Attempt, syn *Probe) {
 	c.advance(now)
 	now = c.now
@@ -220,7 +221,7 @@ func (c *Crowd) Syn(now int64, a *Attempt, syn *Probe) {
 	if port == nil {
 		c.untracked++
 	}
-	spread := port == nil || port.halfOpen.n < early
+	spread := port == nil || port.unresolved.n < early
 	for _, t := range [...]*target{port, whole} {
 		if t == nil {
 			continue
@@ -228,13 +229,14 @@ func (c *Crowd) Syn(now int64, a *Attempt, syn *Probe) {
 		t.attempts++
 		t.syns++
 		t.last = now
-		t.halfOpen.begin(now, now)
+		t.unresolved.begin(now, now)
 		t.rates.attempt(now)
 		t.look(now, a, syn, c, spread)
 	}
 }
 
-// SynRetransmitted is a retransmitted SYN. answered says whether the attempt had an answer before it.
+// SynRetransmitted records a retransmitted SYN. first says whether it is the first retransmission of its attempt,
+// answered whether the attempt had an answer before it.
 func (c *Crowd) SynRetransmitted(now int64, a *Attempt, first, answered bool) {
 	c.advance(now)
 	port, whole := c.find(a)
@@ -244,7 +246,7 @@ func (c *Crowd) SynRetransmitted(now int64, a *Attempt, first, answered bool) {
 		}
 		t.syns++
 		if t.lastAnswered > a.SynAt && !answered {
-			t.ignored++ // the one before
+			t.ignored++ // the SYN before
 		}
 		if first && !answered {
 			t.ignoredSyn(a, true)
@@ -258,7 +260,7 @@ func (c *Crowd) SynRetransmitted(now int64, a *Attempt, first, answered bool) {
 	}
 }
 
-// SynAck is the first SYN-ACK of an attempt. late says whether the SYN had been retransmitted before.
+// SynAck records the first SYN-ACK of an attempt. late says whether the SYN had been retransmitted before.
 func (c *Crowd) SynAck(now int64, a *Attempt, syn, synAck *Probe, late bool) {
 	c.advance(now)
 	now = c.now
@@ -282,7 +284,7 @@ func (c *Crowd) SynAck(now int64, a *Attempt, syn, synAck *Probe, late bool) {
 			t.prompt = max(t.prompt, a.SynAt)
 		}
 		t.lastAnswered = max(t.lastAnswered, a.SynAt)
-		if t.cookies == nil && t.halfOpen.n >= early {
+		if t.cookies == nil && t.unresolved.n >= early {
 			t.cookies = newCookies()
 		}
 		if t.cookies != nil {
@@ -297,8 +299,8 @@ func (c *Crowd) SynAck(now int64, a *Attempt, syn, synAck *Probe, late bool) {
 	}
 }
 
-// SynAckRetransmitted is the nth SYN-ACK of its attempt that no SYN caused. After the ACK it shows that the target has
-// not accepted the connection.
+// SynAckRetransmitted records the nth SYN-ACK of an attempt that no SYN caused. After the ACK it shows that the target
+// has not accepted the connection.
 func (c *Crowd) SynAckRetransmitted(now int64, a *Attempt, n int, acked bool) {
 	c.advance(now)
 	port, whole := c.find(a)
@@ -324,7 +326,7 @@ func (c *Crowd) SynAckRetransmitted(now int64, a *Attempt, n int, acked bool) {
 	}
 }
 
-// Complete is the ACK that completes the handshake. repeated says whether SynAckRetransmitted was called for the
+// Complete records the ACK that completes a handshake. repeated says whether SynAckRetransmitted was called for the
 // attempt.
 func (c *Crowd) Complete(now int64, a *Attempt, repeated bool) {
 	c.advance(now)
@@ -336,7 +338,7 @@ func (c *Crowd) Complete(now int64, a *Attempt, repeated bool) {
 		}
 		t.completed++
 		t.rates.completed++
-		t.halfOpen.end(a.SynAt)
+		t.unresolved.end(a.SynAt)
 		if a.SynAckAt != 0 {
 			t.embryonic.end(a.SynAckAt)
 			t.noteEmbryonic(now)
@@ -346,7 +348,7 @@ func (c *Crowd) Complete(now int64, a *Attempt, repeated bool) {
 		}
 	}
 	if t := port; t != nil {
-		if a.AckAt != 0 { // else the ACK was not captured
+		if a.AckAt != 0 { // 0: the ACK was not captured
 			t.handshake.add(a.AckAt - a.SynAt)
 		}
 		if a.SynAckAt != 0 {
@@ -359,11 +361,11 @@ func (c *Crowd) Complete(now int64, a *Attempt, repeated bool) {
 		}
 	}
 	if whole != nil {
-		c.settle(whole)
+		c.forgetIdle(whole)
 	}
 }
 
-// Flooded reports whether an attempt falls into a flood on its target, as far as is known by now.
+// Flooded reports whether an attempt belongs to a flood on its target, as far as is known by now.
 func (c *Crowd) Flooded(a *Attempt) bool {
 	port, whole := c.find(a)
 	for _, t := range [...]*target{port, whole} {
@@ -376,9 +378,8 @@ func (c *Crowd) Flooded(a *Attempt) bool {
 	})
 }
 
-// TakeBackCompletion is the end of an attempt that had seemed completed: the listener never accepted it. held says that
-// it is pending again since it fell back. left is when it seemed to have left SYN_RCVD, 0 if FellBack has withdrawn
-// that.
+// TakeBackCompletion records the end of an attempt that had seemed completed: the listener never accepted it. held says
+// that FellBack has made it pending again. left is when it seemed to leave SYN_RCVD; 0 if FellBack has withdrawn that.
 func (c *Crowd) TakeBackCompletion(now int64, a *Attempt, end End, held, cut bool, synAckRetransmissions int,
 	left int64) {
 	c.advance(now)
@@ -414,14 +415,14 @@ func (c *Crowd) TakeBackCompletion(now int64, a *Attempt, end End, held, cut boo
 	}
 	for _, t := range [...]*target{port, whole} {
 		if t != nil {
-			c.settle(t)
+			c.forgetIdle(t)
 		}
 	}
 	c.scans.attempt(a, end, cut, &Probe{})
 }
 
-// TakeBackFailure is an attempt that had seemed to fail, but was completed before; by a handshake that the capture
-// lacks, if completed is false.
+// TakeBackFailure records that an attempt that had seemed to fail was completed before. completed is false if the
+// capture lacks that handshake.
 func (c *Crowd) TakeBackFailure(a *Attempt, end End, completed bool) {
 	port, whole := c.find(a)
 	if completed {
@@ -437,7 +438,7 @@ func (c *Crowd) TakeBackFailure(a *Attempt, end End, completed bool) {
 	}
 }
 
-// Uncounted is an attempt that was completed by a handshake that the capture lacks.
+// Uncounted records that an attempt was completed by a handshake that the capture lacks, so it does not count.
 func (c *Crowd) Uncounted(a *Attempt) {
 	c.uncompleted(a)
 	port, whole := c.find(a)
@@ -450,14 +451,14 @@ func (c *Crowd) Uncounted(a *Attempt) {
 
 func less(n uint64) uint64 { return n - min(n, 1) }
 
-// FellBack is an attempt whose SYN-ACK the target still retransmits, although an ACK had completed it: it is still in
-// the backlog. first says that it has not fallen back before, text that its client had sent text by then.
+// FellBack records that the target still retransmits the SYN-ACK of an attempt that an ACK had completed: it is pending
+// again. first says that it has not fallen back before, text that its client has already sent text.
 func (c *Crowd) FellBack(now int64, a *Attempt, first, text bool) {
 	c.advance(now)
 	port, whole := c.find(a)
 	for _, t := range [...]*target{port, whole} {
 		if t != nil {
-			t.halfOpen.begin(c.now, a.SynAt)
+			t.unresolved.begin(c.now, a.SynAt)
 			t.embryonic.begin(c.now, a.SynAckAt)
 			t.hold(a.AckAt)
 			t.noteEmbryonic(c.now)
@@ -469,20 +470,20 @@ func (c *Crowd) FellBack(now int64, a *Attempt, first, text bool) {
 	}
 }
 
-// Resumed is an attempt that had fallen back and is no longer pending.
+// Resumed records that an attempt that had fallen back is no longer pending.
 func (c *Crowd) Resumed(now int64, a *Attempt) {
 	c.advance(now)
 	port, whole := c.find(a)
 	for _, t := range [...]*target{port, whole} {
 		if t != nil {
-			t.halfOpen.end(a.SynAt)
+			t.unresolved.end(a.SynAt)
 			t.embryonic.end(a.SynAckAt)
 			t.noteEmbryonic(c.now)
 		}
 	}
 }
 
-// Accepted is the time at which an attempt that had fallen back finally left SYN_RCVD.
+// Accepted records when an attempt that had fallen back finally left SYN_RCVD.
 func (c *Crowd) Accepted(a *Attempt, at int64) {
 	if port, _ := c.find(a); port != nil {
 		port.synRcvd.add(at - a.SynAckAt)
@@ -490,9 +491,9 @@ func (c *Crowd) Accepted(a *Attempt, at int64) {
 	}
 }
 
-// End is the end of an attempt, or of the connection that it has become. synAcksAgain is the number of SYN-ACKs that no
-// SYN caused. cut says that only the capture ends: the attempt is still pending. again says that its SYN was
-// retransmitted.
+// End records the end of an attempt, or of the connection that it has become. cut says that only the capture ends: the
+// attempt is still pending. synAckRetransmissions is the number of SYN-ACKs that no SYN caused. syn is the first SYN;
+// synRetransmitted says whether it was sent again.
 func (c *Crowd) End(now int64, a *Attempt, end End, cut bool, synAckRetransmissions int, syn *Probe,
 	synRetransmitted bool) {
 	c.advance(now)
@@ -520,7 +521,7 @@ func (c *Crowd) End(now int64, a *Attempt, end End, cut bool, synAckRetransmissi
 	}
 	for _, t := range [...]*target{port, whole} {
 		if t != nil {
-			c.settle(t)
+			c.forgetIdle(t)
 		}
 	}
 	if !flooded {
@@ -533,7 +534,7 @@ func (t *target) ended(now int64, a *Attempt, end End) {
 	if end >= Idle {
 		return
 	}
-	t.halfOpen.end(a.SynAt)
+	t.unresolved.end(a.SynAt)
 	if a.SynAckAt != 0 {
 		t.embryonic.end(a.SynAckAt)
 		t.noteEmbryonic(now)
@@ -561,8 +562,8 @@ func (c *Crowd) Floods() []Flood {
 		if f := t.flood; f != nil && f.alarmed && !t.forgotten {
 			f.sources.count()
 			g := *f
-			if t.rates.rising() { // in the period that is not over
-				g.bad(g.last)
+			if t.rates.rising() { // in the present period
+				g.extend(g.last)
 			}
 			if r := t.judge(&g, c); r.Verdict != None {
 				list = append(list, r)
@@ -594,7 +595,7 @@ func (c *Crowd) SentCookie(listener flows.Addr, port uint16, at int64) bool {
 	return t != nil && !t.forgotten && t.cookies != nil && t.cookies.sent(at, c.acks)
 }
 
-// OpenCookies is the number of unresolved attempts that were answered by a cookie: they are in no listener's backlog.
+// OpenCookies is the number of unresolved attempts that a cookie answered: no listener holds them.
 func (c *Crowd) OpenCookies() (n uint64) {
 	if !c.acks {
 		return 0
@@ -630,24 +631,24 @@ type Listener struct {
 	ResetByClient, Withdrawn uint64
 	Unreachable, Abandoned   uint64
 	Ignored, FellBack        uint64
-	Embryonic, HalfOpen      uint64 // now
+	Embryonic, Unresolved    uint64 // now
 	EmbryonicPeak            uint64
 	EmbryonicPeakAt          int64
-	EmbryonicCourse          *Course // nil for one with few pending attempts
-	HalfOpenPeak             uint64
+	EmbryonicCourse          *Course // nil if few attempts were pending
+	UnresolvedPeak           uint64
 	Retransmissions          []uint64
 	Handshake, SynRcvd       Percentiles
 	Cookies                  Cookies
 	Overflows                []Overflow
-	Proxy                    Proxy // without connections: none
+	Proxy                    Proxy // none if it has no connections
 	SynAckTimeout            Percentiles
 }
 
 // MaxListeners is the most listeners that Listeners returns.
 const MaxListeners = 1000
 
-// Listeners returns the busiest listeners, by the backlog they would have needed, then by attempts, and the number of
-// all.
+// Listeners returns the busiest listeners, by the backlog that they would have needed, then by attempts. all is the
+// number of all listeners.
 func (c *Crowd) Listeners() (list []Listener, all uint64) {
 	var found []*target
 	for _, t := range c.order {
@@ -656,7 +657,7 @@ func (c *Crowd) Listeners() (list []Listener, all uint64) {
 		}
 	}
 	slices.SortFunc(found, func(a, b *target) int {
-		return cmp.Or(cmp.Compare(b.halfOpen.peak, a.halfOpen.peak), cmp.Compare(b.attempts, a.attempts),
+		return cmp.Or(cmp.Compare(b.unresolved.peak, a.unresolved.peak), cmp.Compare(b.attempts, a.attempts),
 			compareSockets(a.socket, b.socket))
 	})
 	all = uint64(len(found))
@@ -668,10 +669,10 @@ func (c *Crowd) Listeners() (list []Listener, all uint64) {
 
 func (t *target) listener(acks bool) Listener {
 	ended := t.completed
-	for _, n := range t.ends[:Idle] { // those behind it had been completed
+	for _, n := range t.ends[:Idle] { // Idle and Used ones were completed
 		ended += n
 	}
-	attempts := max(t.attempts, t.answered, ended) // some may be older than what is remembered
+	attempts := max(t.attempts, t.answered, ended) // some may have begun before the target was forgotten
 	l := Listener{
 		Addr: t.addr, Port: t.port, V6: t.v6, First: t.first, Last: t.last, Attempts: attempts,
 		Syns:     max(t.syns, attempts),
@@ -679,9 +680,9 @@ func (t *target) listener(acks bool) Listener {
 		Refused: t.ends[Refused], Unanswered: t.ends[Unanswered], ResetByClient: t.ends[ResetByClient],
 		Withdrawn:   t.ends[Withdrawn],
 		Unreachable: t.ends[Unreachable], Abandoned: t.ends[Abandoned], Ignored: t.ignored, FellBack: t.fellBack,
-		Embryonic: t.embryonic.n, HalfOpen: t.halfOpen.n, EmbryonicPeak: t.embryonic.peak,
+		Embryonic: t.embryonic.n, Unresolved: t.unresolved.n, EmbryonicPeak: t.embryonic.peak,
 		EmbryonicPeakAt: t.embryonic.peakAt, EmbryonicCourse: t.course.whole(),
-		HalfOpenPeak: t.halfOpen.peak, Handshake: t.handshake.percentiles(), SynRcvd: t.synRcvd.percentiles(),
+		UnresolvedPeak: t.unresolved.peak, Handshake: t.handshake.percentiles(), SynRcvd: t.synRcvd.percentiles(),
 	}
 	if t.proxy.Connections >= manyProxied {
 		l.Proxy = t.proxy
@@ -701,8 +702,8 @@ func (t *target) listener(acks bool) Listener {
 	return l
 }
 
-// Unjudged is the number of attempts, floods and probers that did not fit into the tables.
-func (c *Crowd) Unjudged() uint64 { return c.untracked + c.lost + c.scans.missed }
+// Unjudged is the number of attempts, floods and scanners that did not fit into the tables.
+func (c *Crowd) Unjudged() uint64 { return c.untracked + c.floodsLost + c.scans.missed }
 
-// Targets is the number of targets in use, addresses included.
-func (c *Crowd) Targets() int { return c.remembered }
+// Targets is the number of targets in use, including addresses.
+func (c *Crowd) Targets() int { return c.inUse }

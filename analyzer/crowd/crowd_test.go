@@ -13,14 +13,14 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// host is one of 2^32 hosts.
+// host returns one of 2^32 hosts.
 func host(n uint32) flows.Addr {
 	return flows.Addr{10: 0xff, 11: 0xff, 12: byte(n >> 24), 13: byte(n >> 16), 14: byte(n >> 8), 15: byte(n)}
 }
 
 const second = int64(1e9)
 
-// A sample holds what it may, and the same whatever the order of the keys.
+// A sample holds at most its limit, and the same keys in any order of input.
 func TestSamplesHaveNoOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		keys := rapid.SliceOfN(rapid.Uint32Range(0, 2000), 0, 3000).Draw(t, "keys")
@@ -41,7 +41,7 @@ func TestSamplesHaveNoOrder(t *testing.T) {
 	})
 }
 
-// A sample estimates what it cannot hold.
+// A sample estimates the number, shares and entropy of more keys than it can hold.
 func TestSampleEstimates(t *testing.T) {
 	s := sources{sample: newSample[uint32](sampledSources)}
 	const all, once = 1_000_000, 600_000
@@ -82,7 +82,7 @@ func TestLatencyMedian(t *testing.T) {
 	})
 }
 
-// What is taken out again leaves nothing behind, however many latencies there are.
+// Removed latencies leave no trace, also in the histogram.
 func TestLatencyForgets(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		list := rapid.SliceOfN(rapid.Int64Range(0, 10*second), fewLatencies+1, 200).Draw(t, "latencies")
@@ -104,7 +104,7 @@ func TestLatencyForgets(t *testing.T) {
 	})
 }
 
-// held never counts what has been held for longer than it says, nor less than nothing.
+// held counts exactly the attempts that have not been held for too long.
 func TestHeld(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var h held
@@ -135,9 +135,9 @@ func TestHeld(t *testing.T) {
 	})
 }
 
-// The alarm comes within a second of an attack and says when it began; a steady load, however high, raises none.
+// The alarm comes within two seconds of an attack and dates its onset; a steady load of any height raises no alarm.
 func TestCusum(t *testing.T) {
-	for _, load := range []int{0, 5, 300, 20_000} { // completed attempts a period
+	for _, load := range []int{0, 5, 300, 20_000} { // completed attempts in a period
 		var c cusum
 		random := rand.New(rand.NewPCG(2002, uint64(load)))
 		now := 1000 * second
@@ -172,14 +172,14 @@ func TestCusum(t *testing.T) {
 	}
 }
 
-// event is one thing that Crowd is told.
+// event is an event of an attempt.
 type event struct {
 	at   int64
 	name string
-	tell func(c *Crowd)
+	send func(c *Crowd)
 }
 
-// life is the events of a random attempt.
+// life returns the events of a random attempt.
 func life(random *rand.Rand, at int64) []event {
 	rtt := 1 + random.Int64N(second/4)
 	a := Attempt{Source: host(random.Uint32N(200)), Target: host(1 << 24), TargetPort: uint16(80 + random.IntN(3)),
@@ -208,8 +208,7 @@ func life(random *rand.Rand, at int64) []event {
 	return list
 }
 
-// What is found does not depend on the order of events of the same time; but for a source or
-// two before a flood is looked at.
+// The result does not depend on the order of events with the same time, except for a few sources at a flood's onset.
 func TestOrderOfEqualTimes(t *testing.T) {
 	const grid = int64(50e6)
 	for seed := range uint64(20) {
@@ -219,11 +218,11 @@ func TestOrderOfEqualTimes(t *testing.T) {
 			at := 1000*second + random.Int64N(5*second)/grid*grid
 			events = append(events, life(random, at)...)
 		}
-		tell := func() string {
+		result := func() string {
 			slices.SortStableFunc(events, func(a, b event) int { return int(a.at - b.at) })
 			c := New()
 			for _, e := range events {
-				e.tell(c)
+				e.send(c)
 			}
 			text := ""
 			for _, f := range c.Floods() {
@@ -236,16 +235,16 @@ func TestOrderOfEqualTimes(t *testing.T) {
 			}
 			return text + fmt.Sprint(all, len(scans))
 		}
-		first := tell()
+		first := result()
 		slices.Reverse(events) // no two events of an attempt have the same time
 		slices.SortStableFunc(events, func(a, b event) int { return int(a.at - b.at) })
-		if second := tell(); first != second {
+		if second := result(); first != second {
 			t.Fatalf("seed %d:\n%s\nin another order:\n%s", seed, first, second)
 		}
 	}
 }
 
-// Whatever comes, what is remembered stays bounded.
+// Memory is bounded for any input.
 func TestMemoryIsBounded(t *testing.T) {
 	c := New()
 	random := rand.New(rand.NewPCG(5, 5))
@@ -256,9 +255,9 @@ func TestMemoryIsBounded(t *testing.T) {
 			SynAt: now}
 		p := Probe{Seq: random.Uint32(), Flags: flows.SYN}
 		switch random.IntN(4) {
-		case 0: // one of few, so that there are scans
+		case 0: // a few sources, so that there are scans
 			a.Source = host(random.Uint32N(1000))
-		case 1: // and listeners
+		case 1: // a few targets, so that there are listeners
 			a.Target = host(random.Uint32N(50_000))
 		}
 		c.Syn(now, &a, &p)
@@ -288,13 +287,13 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Error("the input is too small to fill the table")
 	}
 	for _, l := range list {
-		if l.Completed > l.Attempts || l.Embryonic > l.Attempts || l.EmbryonicPeak > l.HalfOpenPeak+l.Attempts {
+		if l.Completed > l.Attempts || l.Embryonic > l.Attempts || l.EmbryonicPeak > l.UnresolvedPeak+l.Attempts {
 			t.Errorf("%+v", l)
 		}
 	}
 }
 
-// A steady state allocates nothing: a flood on a listener, and one that comes and goes.
+// A long flood allocates nothing.
 func TestNoAllocations(t *testing.T) {
 	c := New()
 	now := 1000 * second
@@ -313,8 +312,8 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
-// A listener that has granted options and then grants none to SYNs without timestamps sends cookies; one that never
-// did, or that grants to some, does not.
+// A listener that has granted options and then grants none to SYNs without timestamps sends cookies. One that never
+// granted any, or that still grants some, does not.
 func TestCookiesLoseOptions(t *testing.T) {
 	syn := Probe{Options: hasMSS | hasWScale | hasSACK}
 	stamped := Probe{Options: syn.Options | hasTimestamp}
@@ -361,7 +360,7 @@ func TestCookiesLoseOptions(t *testing.T) {
 	}
 }
 
-// A course never has more steps than it may, and each has the greatest number of its time.
+// A course has at most courseMoments steps, and each has the maximum of its time.
 func TestCourse(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var c course
@@ -395,8 +394,8 @@ func TestCourse(t *testing.T) {
 	})
 }
 
-// A capture that holds no ACKs shows nobody complete a handshake. Ordinary clients are no flood then, and their
-// SYN-ACKs no cookies; what only a flood shows still makes one.
+// A capture without ACKs shows no completed handshakes. Then ordinary clients are no flood, and their SYN-ACKs are no
+// cookies; evidence that only floods show still makes a flood.
 func TestCaptureWithoutAcks(t *testing.T) {
 	system := Probe{Options: hasMSS | hasWScale | hasSACK | hasTimestamp}
 	tool := Probe{Options: hasMSS}
@@ -407,8 +406,8 @@ func TestCaptureWithoutAcks(t *testing.T) {
 		source   func(i int) flows.Addr
 		gap      int64 // between attempts
 		answers  bool
-		repeats  int // in a hundred attempts, of their SYN-ACKs
-		synAgain int // likewise, of their SYNs
+		repeats  int // retransmitted SYN-ACKs in a hundred attempts
+		synAgain int // retransmitted SYNs in a hundred attempts
 		acks     bool
 		flood    bool
 		cookies  bool
@@ -465,17 +464,17 @@ func TestCaptureWithoutAcks(t *testing.T) {
 	}
 }
 
-// Who comes back to open ports checks that they still are. One who tries each once, or
-// mostly ports that are closed, scans.
+// A source that returns to open ports checks that they are still open. One that tries each port once, or mostly closed
+// ports, is a scanner.
 func TestPeriodicChecksAreNoScan(t *testing.T) {
 	for name, test := range map[string]struct {
-		rounds, closed int // the latter of 20 backends
+		rounds, closed int // closed of 20 backends
 		scan           bool
 	}{
-		"each once":                  {1, 0, true},
-		"each again":                 {2, 0, false},
-		"some down":                  {3, 9, false},
-		"half down, and nothing new": {3, 10, true},
+		"each once":  {1, 0, true},
+		"each twice": {2, 0, false},
+		"some down":  {3, 9, false},
+		"half down":  {3, 10, true},
 	} {
 		c := New()
 		now := 1000 * second
@@ -501,8 +500,8 @@ func TestPeriodicChecksAreNoScan(t *testing.T) {
 	}
 }
 
-// A target is forgotten once nothing is pending that a listener would still hold. An attempt that goes on all the same
-// counts when it is answered and completed.
+// A target is forgotten once a listener would hold no attempt any more. An attempt that still goes on counts when it is
+// answered or completed.
 func TestAttemptOutlivesItsTarget(t *testing.T) {
 	target, now := host(1<<24), 1000*second
 	slow := Attempt{Source: host(1), Target: target, TargetPort: 80, SynAt: now}

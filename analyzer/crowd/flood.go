@@ -6,8 +6,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// flood collects the evidence about unresolved attempts, from the moment when there are many. Usually no flood follows,
-// and it begins again with the next ones.
+// flood collects evidence while a target has many unresolved attempts. Usually they are no flood, and the evidence is
+// discarded.
 type flood struct {
 	begun            int64
 	alarmed          bool
@@ -24,26 +24,25 @@ type flood struct {
 	icmp                uint64 // attempts that an ICMP error ended
 	peakRate            uint64
 	before              float64 // usual SYNs in a period before
-	peak                uint64  // half-open
+	peak                uint64  // of unresolved attempts
 	sources             sources
 	marks               marks
-	sample              syns // with Crowd.samples
+	sample              syns // if Crowd.samples is on
 
-	lastBad int64 // the last attempt during the excess
-	last    int64
-	upTo    counted // at lastBad
+	until  int64   // the last attempt while they were too many
+	last   int64   // attempt
+	counts counted // at until
 }
 
 // counted has the counts that every attempt changes.
 type counted struct{ syns, attempts uint64 }
 
 const (
-	// manyHeld half-open attempts at once make a flood: the default backlog of many servers is 128.
+	// manyHeld unresolved attempts at once make a flood: the default backlog of many servers is 128.
 	manyHeld = 128
-	// floodPause without an excess ends a flood.
+	// floodPause without too many attempts ends a flood.
 	floodPause = int64(30e9) // ns
-	// sampledSources is the number of sources kept of a flood, those with the smallest hash; sampledFew once manyFloods
-	// are observed.
+	// sampledSources is the number of sources kept for a flood; sampledFew once manyFloods are observed.
 	sampledSources = 1 << 14
 	sampledFew     = 1 << 9
 	manyFloods     = 64
@@ -61,7 +60,7 @@ func (t *target) look(now int64, a *Attempt, first *Probe, c *Crowd, spread bool
 	}
 	f := t.flood
 	if f == nil {
-		if t.halfOpen.n < early && t.rates.syns-min(t.rates.completed, t.rates.syns) < early {
+		if t.unresolved.n < early && t.rates.syns-min(t.rates.completed, t.rates.syns) < early {
 			return
 		}
 		f = c.newFlood()
@@ -88,9 +87,9 @@ func (t *target) look(now int64, a *Attempt, first *Probe, c *Crowd, spread bool
 	f.attempts++
 	f.syns++
 	f.last = now
-	f.peak = max(f.peak, t.halfOpen.n)
+	f.peak = max(f.peak, t.unresolved.n)
 	f.peakRate = max(f.peakRate, t.rates.inSecond())
-	over := f.byCusum && !t.rates.rose && !t.rates.rising() // as it seems
+	over := f.byCusum && !t.rates.rose && !t.rates.rising() // apparently
 	if !over && (!t.whole || spread) {
 		f.sources.add(a.Source)
 		f.marks.add(a, first)
@@ -101,15 +100,15 @@ func (t *target) look(now int64, a *Attempt, first *Probe, c *Crowd, spread bool
 	if f.alarmed {
 		return
 	}
-	if old, since := t.halfOpen.old(); old >= manyHeld {
+	if old, since := t.unresolved.old(); old >= manyHeld {
 		f.alarmed = true
 		f.begun = max(f.begun, since)
-		f.bad(now)
+		f.extend(now)
 	}
 }
 
-// watch closes the period of the rates.
-func (t *target) watch(now int64, c *Crowd) {
+// closePeriod closes the period of the rates, and looks for the beginning and end of a flood.
+func (t *target) closePeriod(now int64, c *Crowd) {
 	r := &t.rates
 	closed, rose := r.advance(now)
 	f := t.flood
@@ -120,27 +119,27 @@ func (t *target) watch(now int64, c *Crowd) {
 		f.restart(r)
 	}
 	if rose && f.alarmed {
-		f.bad(f.last)
+		f.extend(f.last)
 	}
 	left := f.attempts - min(f.completed, f.attempts)
 	switch {
 	case !f.alarmed && r.high >= cusumAlarm && left >= manyHeld:
 		f.alarmed, f.byCusum = true, true
 		if rose {
-			f.bad(f.last)
-			if now-f.lastBad > floodPause { // no attempt has come since
+			f.extend(f.last)
+			if now-f.until > floodPause { // no attempt has come since
 				t.conclude(c)
 			}
 		}
-	case !f.alarmed && r.y == 0 && t.halfOpen.n < early:
+	case !f.alarmed && r.y == 0 && t.unresolved.n < early:
 		c.drop(f)
 		t.flood = nil
-	case f.alarmed && now-f.lastBad > floodPause:
+	case f.alarmed && now-f.until > floodPause:
 		t.conclude(c)
 	}
 }
 
-// restart moves the onset to that of the rates, because traffic before it was normal.
+// restart moves the onset to that of the CUSUM, because the traffic before was normal.
 func (f *flood) restart(r *cusum) {
 	if f.begun >= r.begun {
 		return
@@ -151,9 +150,9 @@ func (f *flood) restart(r *cusum) {
 	f.before = r.synsBefore
 	f.attempts = r.attempts - r.attemptsAtBegin
 	f.syns = f.attempts
-	f.completed = min(r.closed-r.closedAtBegin, f.attempts)
+	f.completed = min(r.completions-r.completionsAtBegin, f.attempts)
 	if sudden {
-		return // the others count a few attempts too many
+		return // the other counters include only a few attempts too many
 	}
 	f.answered, f.synRetransmitted, f.synAckRetransmitted, f.resetBySource, f.refused, f.icmp, f.peakRate, f.peak = 0,
 		0, 0, 0, 0, 0, 0, 0
@@ -161,53 +160,54 @@ func (f *flood) restart(r *cusum) {
 	f.marks, f.sample = marks{}, syns{}
 }
 
-func (f *flood) bad(at int64) {
-	f.lastBad = max(f.lastBad, at)
-	f.upTo = counted{f.syns, f.attempts}
+// extend records that attempts were still too many at a time.
+func (f *flood) extend(at int64) {
+	f.until = max(f.until, at)
+	f.counts = counted{f.syns, f.attempts}
 }
 
-// aged gets the number of attempts of a slot that are still held after some seconds.
+// aged records how many attempts of a slot are still held after some seconds.
 func (f *flood) aged(left uint32, slotEnd int64) {
 	if f == nil {
 		return
 	}
 	if f.alarmed && left >= early {
-		f.bad(min(slotEnd, f.last))
+		f.extend(min(slotEnd, f.last))
 	}
 }
 
-// conclude ends an attack and stores its verdict.
+// conclude ends a flood and stores its verdict.
 func (t *target) conclude(c *Crowd) {
 	c.keep(t.judge(t.flood, c))
 	c.drop(t.flood)
 	t.flood = nil
 }
 
-// Flood is an attack on a target, or a crowd.
+// Flood is an attack on a target, or a flash crowd.
 type Flood struct {
-	Target    flows.Addr
-	Port      uint16
-	Whole     bool // the address, with all of its ports
-	V6        bool
-	Verdict   Verdict
-	Onset     int64
-	End       int64
-	Syns      uint64
-	Attempts  uint64
-	Completed uint64
-	Answered  uint64
-	PeakRate  float64
-	MeanRate  float64
-	HalfOpen  uint64 // peak
+	Target         flows.Addr
+	Port           uint16
+	Whole          bool // the address, with all of its ports
+	V6             bool
+	Verdict        Verdict
+	Onset          int64
+	End            int64
+	Syns           uint64
+	Attempts       uint64
+	Completed      uint64
+	Answered       uint64
+	PeakRate       float64
+	MeanRate       float64
+	UnresolvedPeak uint64
 
 	Sources          uint64
 	SourcesExact     bool
 	Entropy          float64
 	OnceShare        float64
-	TopShare         float64 // of the attempts, the busiest source; 0 if the sources were too many to tell
-	Prefixes         [2]int  // /16 and /24, or /32 and /64 of IPv6, among SampledSources
-	Sampled          int
-	SynRetransmitted uint64 // attempts whose SYN was sent again
+	TopShare         float64 // of the attempts, the busiest source; 0 if the sources were too many to know
+	Prefixes         [2]int  // networks among the sampled sources: /16 and /24, or /32 and /64 for IPv6
+	Sampled          int     // sources
+	SynRetransmitted uint64  // attempts whose SYN was sent again
 	ResetBySource    uint64
 	Refused          uint64
 	Unreachable      uint64
@@ -229,7 +229,6 @@ const (
 	Suspicious
 )
 
-// verdicts are their words.
 var verdicts = [...]string{
 	SpoofedFlood: "spoofed_flood", SingleSource: "single_source_flood", FlashCrowd: "flash_crowd",
 	Suspicious: "suspicious",
@@ -241,15 +240,15 @@ func (v Verdict) String() string { return verdicts[v] }
 // judge returns the verdict on the target's attempts.
 func (t *target) judge(f *flood, c *Crowd) Flood {
 	f.sources.count()
-	end, upTo := f.lastBad, f.upTo
+	end, counts := f.until, f.counts
 	if t.rates.rising() {
-		end, upTo = f.last, counted{f.syns, f.attempts}
+		end, counts = f.last, counted{f.syns, f.attempts}
 	}
 	r := Flood{
 		Target: t.addr, Port: t.port, Whole: t.whole, V6: t.v6,
 		Onset: f.begun, End: max(end, f.begun),
-		Syns: upTo.syns, Attempts: upTo.attempts, Completed: f.completed, Answered: min(f.answered, upTo.attempts),
-		PeakRate: float64(f.peakRate), HalfOpen: f.peak,
+		Syns: counts.syns, Attempts: counts.attempts, Completed: f.completed,
+		Answered: min(f.answered, counts.attempts), PeakRate: float64(f.peakRate), UnresolvedPeak: f.peak,
 		Sources: f.sources.distinct(), SourcesExact: f.sources.exact(), Entropy: f.sources.entropy(),
 		OnceShare: f.sources.onceShare(),
 		Prefixes:  [2]int{f.sources.prefixes(2, 4), f.sources.prefixes(3, 8)}, Sampled: len(f.sources.values),
@@ -279,20 +278,20 @@ func (r *Flood) verdict(t *target, f *flood, c *Crowd) Verdict {
 		crowd  = 16 // sources, at least
 		warmUp = int64(2e9)
 		spread = 0.9 // of the entropy that as many sources can have
-		surge  = 4.0
+		surge  = 4.0 // times the usual rate
 	)
 	switch {
 	case f.attempts-min(f.completed, f.attempts) < manyHeld && completed < 0.5:
 		return None
 	case completed >= 0.5:
-		// Normal for a busy server, unless it came suddenly.
+		// This is normal for a busy server, unless it came suddenly.
 		perPeriod := float64(f.peakRate) / float64(1e9/cusumPeriod)
 		if f.byCusum && r.Sources >= crowd && f.begun-c.begun >= warmUp && perPeriod >= surge*max(f.before, 1) {
 			return FlashCrowd
 		}
 		return None
 	case f.answered == 0 && 2*f.synRetransmitted >= f.attempts:
-		return None // no host is there, and ordinary clients retry
+		return None // no host has the address, and ordinary clients retry
 	case !c.acks && !r.Cookies.Found() && f.maybeOrdinary(r, c.now):
 		return None
 	case t.whole && r.Sources < crowd:
@@ -306,12 +305,12 @@ func (r *Flood) verdict(t *target, f *flood, c *Crowd) Verdict {
 	return Suspicious
 }
 
-// someShare of the attempts is more than usual loss explains.
+// someShare of the attempts is more than loss explains.
 const someShare = 0.05
 
-// maybeOrdinary judges captures without ACKs, in which no attempt seems completed. With ordinary clients neither SYNs
-// nor SYN-ACKs are retransmitted when due, and no tool made the SYNs. If nothing was due yet, or no host answered, the
-// sources decide.
+// maybeOrdinary judges captures without ACKs, in which no attempt seems completed. Ordinary clients cause few
+// retransmissions of SYNs and SYN-ACKs, and no tool made their SYNs. If retransmissions were not due yet, or no host
+// answered, the sources decide.
 func (f *flood) maybeOrdinary(r *Flood, now int64) bool {
 	if ratio(f.synRetransmitted, f.attempts) >= someShare || ratio(f.synAckRetransmitted, f.answered) >= someShare ||
 		f.marks.ofTool() {
@@ -320,5 +319,5 @@ func (f *flood) maybeOrdinary(r *Flood, now int64) bool {
 	return 2*f.answered >= f.attempts && now-f.begun > defaultDue || !r.seenOnce()
 }
 
-// seenOnce reports whether most sources made one attempt, as with random addresses.
+// seenOnce reports whether most sources made one attempt, as random addresses do.
 func (r *Flood) seenOnce() bool { return r.OnceShare >= 0.5 }

@@ -7,7 +7,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// The mean rate is over one second at least, and the peak rate lies between the mean and the number of SYNs.
+// The mean rate is over at least one second, and the peak rate lies between the mean and the number of SYNs.
 func TestFloodRates(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 5))
 	for name, at := range map[string]func(i int64) int64{
@@ -20,7 +20,7 @@ func TestFloodRates(t *testing.T) {
 		"in 3 s, most at the end": func(i int64) int64 { return min(i, 50)*40e6 + max(i-50, 0)*4e6 },
 		"in 6 s":                  func(i int64) int64 { return i * 20e6 },
 	} {
-		for _, offset := range []int64{0, 70e6, 199e6} { // of the begin in a period of the rates
+		for _, offset := range []int64{0, 70e6, 199e6} { // of the first SYN in a period of the CUSUM
 			c := New()
 			begin := 1000*second + offset
 			const sent = 300
@@ -45,7 +45,7 @@ func TestFloodRates(t *testing.T) {
 	}
 }
 
-// A share is 100% only if it is the whole, and 0% only if it is nothing.
+// A share is 100% only if it is 1, and 0% only if it is 0.
 func TestPercent(t *testing.T) {
 	for share, want := range map[float64]string{
 		0: "0%", 0.0001: "0.1%", 0.021: "2.1%", 0.6: "60.0%", 0.9984: "99.8%", 0.9999: "99.9%", 1: "100%",

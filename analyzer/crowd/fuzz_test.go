@@ -9,22 +9,22 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// told is an attempt in a fuzz target, and how far it has come.
-type told struct {
+// progress is an attempt in a fuzz target, and how far it has come.
+type progress struct {
 	Attempt
 	answered, completed, ended, fellBack, again bool
 	synAcksAgain                                int
 	end                                         End
 }
 
-// clockSteps are what the clock is moved by between two events: near the limits of what is held and judged, and
+// clockSteps are the times between two events: near the limits after which attempts are judged and forgotten, and
 // backwards.
 var clockSteps = [...]int64{0, 1, 1e3, 1e6, 1e7, 1e8, second, 3 * second, 63 * second, 64 * second, 240 * second,
 	3600 * second, 86400 * second, -1e6, -second, -3600 * second}
 
-// FuzzCrowd tells a crowd what befalls attempts, each in an order that an attempt can have, all mixed, at any times.
-// Four bytes are an event: what, of which attempt, by whom or how often, and how much later. Every attempt that was
-// told of is counted once and ends once, whatever is forgotten meanwhile; and the same events say the same.
+// FuzzCrowd sends a Crowd the events of attempts at any times. The events of one attempt are in an order that is
+// possible; those of several are mixed. Four bytes are an event: what happens, to which attempt, a number, and the time
+// since the event before. Every attempt counts once and ends once, and the same events give the same result.
 func FuzzCrowd(f *testing.F) {
 	var flood, scan, listener []byte
 	for i := range byte(120) {
@@ -42,14 +42,14 @@ func FuzzCrowd(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		first := crowdOf(t, data)
 		if second := crowdOf(t, data); !reflect.DeepEqual(first, second) {
-			t.Errorf("the same events say\n%+v\nand\n%+v", first, second)
+			t.Errorf("the same events give\n%+v\nand\n%+v", first, second)
 		}
 	})
 }
 
 func crowdOf(t *testing.T, data []byte) *record.Result {
 	c := New()
-	lives := map[byte]*told{}
+	lives := map[byte]*progress{}
 	var syns, begun, completed uint64
 	now := int64(1_700_000_000) * second
 	for ; len(data) >= 4; data = data[4:] {
@@ -68,7 +68,7 @@ func crowdOf(t *testing.T, data []byte) *record.Result {
 				c.Stray(now, &a, &probe, n&1 != 0)
 				continue
 			}
-			l = &told{Attempt: a}
+			l = &progress{Attempt: a}
 			lives[who] = l
 			c.Syn(now, &l.Attempt, &probe)
 			syns, begun = syns+1, begun+1
@@ -124,7 +124,7 @@ func crowdOf(t *testing.T, data []byte) *record.Result {
 			c.SentCookie(l.Target, l.TargetPort, now)
 		}
 	}
-	for who := range 256 { // in an order that is always the same
+	for who := range 256 { // in a fixed order
 		if l := lives[byte(who)]; l != nil && !l.ended {
 			if l.fellBack {
 				c.Resumed(now, &l.Attempt)

@@ -1,9 +1,10 @@
 package crowd
 
-// held counts attempts that are neither completed nor ended, as a listener holds them: for holdSlots × holdSlot, 64 s.
-// Linux gives a SYN_RCVD up after five retransmissions in 63 s, BSD and Windows after 75 s or less (RFC 4987 §2.2).
+// held counts attempts for as long as a listener holds them: until they complete or end, for holdSlots × holdSlot = 64
+// s at most. Linux gives up SYN_RCVD after five retransmissions in 63 s, BSD and Windows after at most 75 s (RFC 4987
+// §2.2).
 type held struct {
-	slots   [holdSlots]uint32 // by the time of their beginning
+	slots   [holdSlots]uint32 // by the time when they began
 	slot    int64             // the latest one
 	n, peak uint64
 	peakAt  int64
@@ -14,8 +15,8 @@ const (
 	holdSlot  = int64(4e9) // ns
 )
 
-// advance forgets what has been held for too long. It hands the number of those that were still held in each slot which
-// is two slots old now to aged, if that is not nil.
+// advance forgets attempts that have been held for too long. For each slot that is now two slots old, it calls aged, if
+// not nil, with the number of attempts that are still held.
 func (h *held) advance(now int64, aged func(left uint32, slotEnd int64)) {
 	slot := now / holdSlot
 	if slot <= h.slot {
@@ -43,7 +44,7 @@ func index(slot int64) int64 { return slot & (holdSlots - 1) }
 
 func (h *held) at(slot int64) uint32 { return h.slots[index(slot)] }
 
-// begin holds one more from now on, the time that it was advanced to, as if it had been held since a time.
+// begin counts an attempt that is held since a time. now is the time of the last advance.
 func (h *held) begin(now, since int64) {
 	slot := min(since/holdSlot, h.slot)
 	if h.slot-slot >= holdSlots {
@@ -55,7 +56,7 @@ func (h *held) begin(now, since int64) {
 	}
 }
 
-// end holds one less, that has been held since a time.
+// end removes an attempt that was held since a time.
 func (h *held) end(since int64) {
 	slot := min(since/holdSlot, h.slot)
 	if h.slot-slot >= holdSlots || h.slots[index(slot)] == 0 {
@@ -65,12 +66,12 @@ func (h *held) end(since int64) {
 	h.n--
 }
 
-// old is how many have been held for one to two slots or longer, and since when the oldest slot is held that has a good
-// share of them.
+// old returns how many attempts are held from earlier slots than the latest two, and the beginning of the earliest slot
+// that still holds a significant number.
 func (h *held) old() (n uint64, since int64) {
 	n, since = h.n-uint64(h.at(h.slot))-uint64(h.at(h.slot-1)), (h.slot-1)*holdSlot
 	if n < manyHeld {
-		return n, since // nobody asks since when
+		return n, since // no caller uses since then
 	}
 	for slot := h.slot - 2; slot > h.slot-holdSlots; slot-- {
 		if h.at(slot) >= manyHeld/holdSlots {

@@ -11,13 +11,13 @@ import (
 type Probe struct {
 	Seq, Ack  uint32
 	TSVal     uint32 // with HasTimestamp
-	Options   uint32 // hasMSS and so on, and the MSS
+	Options   uint32 // hasMSS to hasTimestamp, and the MSS in the low 16 bits
 	Window    uint16
 	IPID      uint16
 	Flags     flows.Flags
 	TTL       uint8
 	FromB     bool // of the flow's key
-	RSTWindow bool // an RST answered that offered a window
+	RSTWindow bool // the answer was an RST with a window above 0
 }
 
 const (
@@ -36,8 +36,8 @@ func ProbeOf(seg *flows.Segment) (p Probe) {
 	return p
 }
 
-// Set makes an empty Probe describe a segment. It sets single fields, and p is not copied, because a processor waits
-// where it copies in one piece what it has just written in several.
+// Set makes an empty Probe describe a segment. It sets one field after the other in place: copying a Probe just written
+// in small pieces stalls the processor (store forwarding).
 func (p *Probe) Set(seg *flows.Segment) {
 	o := &seg.Options
 	p.Seq, p.Ack, p.TSVal, p.Window, p.IPID = seg.Seq, seg.Ack, o.TSVal, seg.Window, seg.IPID
@@ -88,7 +88,7 @@ type marks struct {
 	sameISN, stepISN, bare, poor  uint64
 	sameTTL, sameWindow, sameOpts uint64
 	first                         Probe
-	last, step                    uint32 // the ISN, and the difference from the one before
+	last, step                    uint32 // the latest ISN, and its difference from the one before
 }
 
 func (m *marks) add(a *Attempt, s *Probe) {
@@ -117,7 +117,7 @@ func (m *marks) add(a *Attempt, s *Probe) {
 	m.n++
 }
 
-// ofTool reports whether a tool, not an operating system, made these SYNs.
+// ofTool reports whether a tool, not an operating system, made the SYNs.
 func (m *marks) ofTool() bool {
 	if ratio(m.poor, m.n) >= mostOfThem {
 		return true
@@ -135,14 +135,14 @@ func (m *marks) ofTool() bool {
 // Mark is a feature that most of the SYNs have in common.
 type Mark struct {
 	Name  string // lower case, with underscores
-	Value string // the common value; empty: each SYN has another
+	Value string // the common value; empty if each SYN has its own
 	Share float64
 }
 
 // mostOfThem is the share of SYNs that must have a mark.
 const mostOfThem = 0.9
 
-// found lists the marks that at least nine in ten have.
+// found lists the marks of most SYNs.
 func (m *marks) found() []Mark {
 	const several = 8
 	if m.n < several {

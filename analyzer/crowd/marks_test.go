@@ -40,7 +40,7 @@ func TestMarks(t *testing.T) {
 			a := Attempt{Source: host(random.Uint32()), Target: host(10<<24 | 1<<16 | random.Uint32N(1<<16)),
 				TargetPort: uint16(random.Uint32())}
 			p := honest(random, i, &a)
-			if i%40 != 39 { // one in forty is somebody else's
+			if i%40 != 39 { // one in forty is not the tool's
 				change(&p, i, &a)
 			}
 			m.add(&a, &p)
@@ -59,7 +59,7 @@ func TestMarks(t *testing.T) {
 	}
 }
 
-// A flood that spreads over the ports of an address is one on the address, by as many sources as there are.
+// A flood that spreads over the ports of an address is a flood on the address, with the number of all its sources.
 func TestFloodOnAnAddress(t *testing.T) {
 	c := New()
 	random := rand.New(rand.NewPCG(8, 8))
@@ -84,7 +84,7 @@ func TestFloodOnAnAddress(t *testing.T) {
 	}
 }
 
-// BenchmarkFlood is what one SYN of a flood from spoofed sources costs to judge.
+// BenchmarkFlood measures one SYN of a flood from forged sources.
 func BenchmarkFlood(b *testing.B) {
 	c := New()
 	now, n := 1000*second, uint32(0)

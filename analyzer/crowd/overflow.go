@@ -6,50 +6,50 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// A listener has two queues: of attempts that wait for their ACK (SYN queue), and of connections that wait for
-// its program to take them (accept queue). If the first is full, SYNs are ignored. If the second is, ACKs are
-// ignored or reset too, and Linux ignores SYNs as well (tcp_conn_request). Loss behind the observer looks
-// alike, but it spares most attempts.
+// A listener has two queues: the SYN queue of attempts that wait for their ACK, and the accept queue of connections
+// that wait for the program to accept them. If the SYN queue is full, the listener ignores SYNs. If the accept queue is
+// full, it ignores or resets ACKs; Linux also ignores SYNs (tcp_conn_request). Loss behind the observer looks similar,
+// but most attempts survive it.
 
 // spell is a period in which a listener ignored SYNs or ACKs.
 type spell struct {
 	from, to int64  // first and last sign: the SYN, or the ACK
-	since    uint64 // answered attempts of the listener when the first sign was known
-	latest   uint64 // and the latest
+	since    uint64 // the listener's answered attempts at the first sign
+	latest   uint64 // and at the last sign
 
-	ignored  uint64 // attempts whose first SYN drew nothing
-	outrun   uint64 // those of them after which a SYN had been answered before they were sent again: loss
-	full     uint64 // those of them for which size attempts were pending
-	size     uint64
-	stays    uint64 // those of them for which half as many or more still were when they sent their SYN again
-	pending  uint64 // the most that were pending for any of them
-	retried  uint64 // ignored attempts that sent their SYN again
-	late     uint64 // those of them that were answered then
-	accepted uint64 // connections whose ACK was ignored, and that were accepted later
-	longest  int64  // what the longest of them waited
-	back     uint64 // connections whose ACK was ignored
-	backText uint64 // those of them that had sent text by then
-	reset    uint64 // connections whose ACK drew an RST
-	unserved uint64 // connections that were open when it began, and to which the program had sent nothing
-	bare     uint64 // those of them to which the client had not either: no TCP_DEFER_ACCEPT keeps them back
-	alive    bool   // one of these was answered while it went on
+	ignored         uint64 // attempts whose first SYN had no answer
+	overtaken       uint64 // of ignored: a later SYN was answered before theirs was sent again, so theirs was lost
+	full            uint64 // of ignored: size attempts were pending
+	size            uint64
+	stillFull       uint64 // of ignored: at least half of size was still pending when they sent their SYN again
+	pending         uint64 // the most attempts that were pending for any of ignored
+	retried         uint64 // of ignored: sent their SYN again
+	late            uint64 // of retried: answered then
+	accepted        uint64 // connections whose ACK was ignored, and that were accepted later
+	longest         int64  // the longest wait of late and accepted
+	ignoredAcks     uint64 // connections whose ACK was ignored
+	ignoredAcksText uint64 // of ignoredAcks: the client had already sent text
+	reset           uint64 // connections whose ACK drew an RST
+	unserved        uint64 // connections that were open when the spell began, and to which the program had sent nothing
+	silent          uint64 // of unserved: the client had sent nothing either, so there is no TCP_DEFER_ACCEPT
+	alive           bool   // the listener sent a segment of an unserved connection during the spell
 
-	clients []flows.Addr // the clients that it affected, forged addresses excluded
+	clients []flows.Addr // that it affected, without forged addresses
 }
 
 const (
-	spellGap    = 60 * int64(1e9) // ns without a sign that end a spell
-	maxSpells   = 8
-	maxSuffered = 16 // clients that are named
-	manyIgnored = 3
-	manyStay    = 2
-	manyBack    = 2
-	fewPending  = 2 // a SYN queue is no shorter
-	answeredFor = 2 // answered attempts for each sign, at most
-	nearlyFull  = 8 // one eighth less is as full
+	spellGap      = 60 * int64(1e9) // ns without a sign that end a spell
+	maxSpells     = 8
+	maxClients    = 16 // that are named
+	manyIgnored   = 3
+	manyStillFull = 2
+	manyAcks      = 2 // ignored or reset
+	fewPending    = 2 // the least size of a SYN queue
+	maxAnswered   = 2 // attempts for each sign
+	nearlyFull    = 8 // a queue counts as full with one eighth less
 )
 
-// pendings is the recent number of pending attempts.
+// pendings is the number of pending attempts after each of its latest changes.
 type pendings struct {
 	at   [32]int64
 	n    [32]uint32
@@ -62,7 +62,7 @@ func (p *pendings) note(now int64, n uint64) {
 	p.next++
 }
 
-// hold adds an attempt that turned out to be pending since its ACK.
+// hold adds an attempt that was still pending at its ACK, and since then.
 func (t *target) hold(since int64) {
 	if p := t.pendings; p != nil && since != 0 {
 		for i := range p.at {
@@ -73,8 +73,8 @@ func (t *target) hold(since int64) {
 	}
 }
 
-// before is the number at a time, or soon afterwards, because attempts whose SYNs came together get their SYN-ACKs
-// then.
+// before is the greatest number at a time and shortly after it, because SYNs that came together may get their SYN-ACKs
+// only then.
 func (p *pendings) before(at int64) (n uint64, known bool) {
 	const soon = int64(100e6) // ns
 	for i := uint32(1); i <= uint32(len(p.at)) && i <= p.next; i++ {
@@ -104,7 +104,8 @@ func (t *target) pendingAt(at int64) (n uint64, known bool) {
 	return 0, false
 }
 
-// spell returns the spell of a time, a new one if there is none; nil if there are too many, or there is no listener.
+// spell returns the spell at a time, and begins one if there is none. It returns nil if there are too many, or if there
+// is no listener.
 func (t *target) spell(at int64) *spell {
 	if t.whole || !t.listens() {
 		return nil
@@ -122,9 +123,9 @@ func (t *target) spell(at int64) *spell {
 	return &t.spells[len(t.spells)-1]
 }
 
-// concerned is the spell that the SYN or SYN-ACK of an attempt falls into, nil if none does. Its
-// ACK may have been the first sign.
-func (t *target) concerned(at int64) *spell {
+// spellAround returns the spell in which an attempt sent its SYN or got its SYN-ACK; nil if there is none. The spell
+// may have begun with the attempt's own ACK.
+func (t *target) spellAround(at int64) *spell {
 	const roundTrip = int64(1e9) // ns, or more
 	for i := range t.spells {
 		if s := &t.spells[i]; at >= s.from-roundTrip && at <= s.to {
@@ -134,7 +135,7 @@ func (t *target) concerned(at int64) *spell {
 	return nil
 }
 
-// ignoredSyn records an attempt whose first SYN drew nothing. One that sends it again is no forgery.
+// ignoredSyn records an attempt whose first SYN had no answer. A source that sends it again is not forged.
 func (t *target) ignoredSyn(a *Attempt, retransmitted bool) {
 	s := t.spell(a.SynAt)
 	if s == nil {
@@ -142,25 +143,25 @@ func (t *target) ignoredSyn(a *Attempt, retransmitted bool) {
 	}
 	s.ignored++
 	if t.prompt > a.SynAt {
-		s.outrun++
+		s.overtaken++
 	}
 	n, known := t.pendingAt(a.SynAt)
 	s.pending = max(s.pending, n)
 	switch {
 	case !known || n < fewPending:
-	case retransmitted && 2*(t.embryonic.n+s.back) < n:
-		// room had come, if it was wanted; one whose ACK was ignored may be held still
+	case retransmitted && 2*(t.embryonic.n+s.ignoredAcks) < n:
+		// the queue has room now; attempts whose ACK was ignored may still be in it
 	case n > s.size+s.size/nearlyFull:
-		s.size, s.full, s.stays = n, 1, 0
+		s.size, s.full, s.stillFull = n, 1, 0
 	case n >= s.size-s.size/nearlyFull:
 		s.full++
 	}
-	if s.full > 0 && retransmitted && 2*(t.embryonic.n+s.back) >= s.size {
-		s.stays++
+	if s.full > 0 && retransmitted && 2*(t.embryonic.n+s.ignoredAcks) >= s.size {
+		s.stillFull++
 	}
 	if retransmitted {
 		s.retried++
-		s.suffered(a.Source)
+		s.addClient(a.Source)
 	}
 }
 
@@ -171,11 +172,11 @@ func (t *target) ignoredAck(a *Attempt, text bool) {
 		return
 	}
 	if s := t.spell(at); s != nil {
-		s.back++
+		s.ignoredAcks++
 		if text {
-			s.backText++
+			s.ignoredAcksText++
 		}
-		s.suffered(a.Source)
+		s.addClient(a.Source)
 	}
 }
 
@@ -186,13 +187,13 @@ func (t *target) resetAck(a *Attempt) {
 	}
 	if s := t.spell(a.AckAt); s != nil {
 		s.reset++
-		s.suffered(a.Source)
+		s.addClient(a.Source)
 	}
 }
 
 // answeredLate records an attempt whose first SYN had been ignored.
 func (t *target) answeredLate(a *Attempt, at int64) {
-	if s := t.concerned(a.SynAt); s != nil {
+	if s := t.spellAround(a.SynAt); s != nil {
 		s.late++
 		s.longest = max(s.longest, at-a.SynAt)
 	}
@@ -200,14 +201,14 @@ func (t *target) answeredLate(a *Attempt, at int64) {
 
 // acceptedLate records a connection whose ACK had been ignored.
 func (t *target) acceptedLate(a *Attempt, at int64) {
-	if s := t.concerned(a.SynAckAt); s != nil {
+	if s := t.spellAround(a.SynAckAt); s != nil {
 		s.accepted++
 		s.longest = max(s.longest, at-a.SynAckAt)
 	}
 }
 
-func (s *spell) suffered(client flows.Addr) {
-	if len(s.clients) < maxSuffered && !slices.Contains(s.clients, client) {
+func (s *spell) addClient(client flows.Addr) {
+	if len(s.clients) < maxClients && !slices.Contains(s.clients, client) {
 		s.clients = append(s.clients, client)
 	}
 }
@@ -226,14 +227,14 @@ func (c *Crowd) Open(a *Attempt, since, asked, served, heard int64) {
 		if s := &port.spells[i]; since <= s.from && (served == 0 || served > s.from) {
 			s.unserved++
 			if asked == 0 || asked > s.from {
-				s.bare++
+				s.silent++
 			}
 			s.alive = s.alive || heard > s.from
 		}
 	}
 }
 
-// Queue is one of a listener's.
+// Queue is a queue of a listener.
 type Queue uint8
 
 // The queues.
@@ -246,36 +247,36 @@ const (
 // String is the queue in a word.
 func (q Queue) String() string { return [...]string{"none", "syn", "accept"}[q] }
 
-// Overflow is a time in which a queue of a listener was full.
+// Overflow is a period in which a queue of a listener was full.
 type Overflow struct {
 	Queue       Queue
 	From, To    int64  // the first and the last SYN or ACK that was ignored or reset
-	Size        uint64 // likely; 0: not known
+	Size        uint64 // likely size of the queue; 0: not known
 	Ignored     uint64 // attempts whose first SYN was ignored
-	IgnoredAcks uint64 // connections whose ACK was
+	IgnoredAcks uint64 // connections whose ACK was ignored
 	Reset       uint64 // connections whose ACK drew an RST
 	Delayed     uint64 // connections that were accepted later
-	LongestWait int64  // of these
+	LongestWait int64  // of Delayed
 	GaveUp      uint64 // attempts that sent their SYN again and were never answered
 	Clients     []flows.Addr
-	Cookies     bool // cookies took the place of the queue
+	Cookies     bool // the listener sent SYN cookies
 }
 
-// queue is the one that was full, if one was.
+// queue returns the queue that was full.
 func (t *target) queue(s *spell) Queue {
-	signs := s.ignored + s.back + s.reset
-	acks := s.reset >= manyBack && t.completed > 0 || s.back >= manyBack && (s.backText > 0 || s.ignored > 0 ||
-		s.bare > 0)
+	signs := s.ignored + s.ignoredAcks + s.reset
+	acks := s.reset >= manyAcks && t.completed > 0 ||
+		s.ignoredAcks >= manyAcks && (s.ignoredAcksText > 0 || s.ignored > 0 || s.silent > 0)
 	peak := t.embryonic.peak
 	switch {
-	case s.latest-s.since > answeredFor*signs:
+	case s.latest-s.since > maxAnswered*signs:
 		return NoQueue // loss
 	case acks && s.unserved > 0:
 		return AcceptQueue
-	case (s.full >= manyIgnored || s.stays >= manyStay) && (s.size >= peak-peak/nearlyFull ||
+	case (s.full >= manyIgnored || s.stillFull >= manyStillFull) && (s.size >= peak-peak/nearlyFull ||
 		t.cookies != nil && t.cookies.found.Found()):
 		return SynQueue
-	case s.ignored >= manyIgnored && s.outrun == 0 && s.pending == 0 && s.unserved > 0 && s.alive:
+	case s.ignored >= manyIgnored && s.overtaken == 0 && s.pending == 0 && s.unserved > 0 && s.alive:
 		return AcceptQueue
 	}
 	return NoQueue
@@ -286,7 +287,7 @@ func (t *target) overflows(acks bool) (list []Overflow) {
 	for i := range t.spells {
 		s := &t.spells[i]
 		o := Overflow{
-			Queue: t.queue(s), From: s.from, To: s.to, Ignored: s.ignored, IgnoredAcks: s.back, Reset: s.reset,
+			Queue: t.queue(s), From: s.from, To: s.to, Ignored: s.ignored, IgnoredAcks: s.ignoredAcks, Reset: s.reset,
 			Delayed: s.late + s.accepted, LongestWait: s.longest, GaveUp: s.retried - min(s.retried, s.late),
 			Clients: s.clients,
 		}
@@ -302,7 +303,7 @@ func (t *target) overflows(acks bool) (list []Overflow) {
 	}
 	if t.cookies != nil {
 		if k := t.cookies.all(acks); k.Found() {
-			var kept uint64 // a retransmitted SYN-ACK is not a cookie
+			var kept uint64 // in the queue: their SYN-ACK was retransmitted, so it was no cookie
 			for _, n := range t.retransmissions[1:] {
 				kept += n
 			}
@@ -319,7 +320,7 @@ func (c *Crowd) Overflowed(a *Attempt, at int64) Queue {
 	if port == nil {
 		return NoQueue
 	}
-	if s := port.concerned(at); s != nil {
+	if s := port.spellAround(at); s != nil {
 		return port.queue(s)
 	}
 	return NoQueue

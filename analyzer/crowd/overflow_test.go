@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// Boundary tests of overflow.go and proxy.go, as those in boundary_test.go.
+// Boundary tests of overflow.go and proxy.go, like those in boundary_test.go.
 
-// pend is attempts that the listener answers and then holds, from a time on.
+// pend begins n attempts that the listener answers and then holds.
 func (s *story) pend(seconds float64, n int) (attempts []*Attempt) {
 	for range n {
 		a := s.syn(seconds, s.n, 80)
@@ -17,21 +17,21 @@ func (s *story) pend(seconds float64, n int) (attempts []*Attempt) {
 	return attempts
 }
 
-// answer is attempts that are answered and completed at once.
+// answer opens n connections.
 func (s *story) answer(seconds float64, n int) {
 	for range n {
 		s.open(seconds)
 	}
 }
 
-// open is a connection that is opened.
+// open opens a connection at once.
 func (s *story) open(seconds float64) *Attempt {
 	a := s.pend(seconds, 1)[0]
 	s.complete(seconds, a)
 	return a
 }
 
-// ignored is attempts whose SYN draws nothing, and that send it again a second later.
+// ignored makes n attempts whose SYN has no answer and is sent again a second later.
 func (s *story) ignored(seconds float64, n int) {
 	var attempts []*Attempt
 	for range n {
@@ -42,7 +42,7 @@ func (s *story) ignored(seconds float64, n int) {
 	}
 }
 
-// resetAcks is attempts whose ACK draws an RST.
+// resetAcks makes n attempts whose ACK draws an RST.
 func (s *story) resetAcks(seconds float64, n int) {
 	for range n {
 		a := s.open(seconds)
@@ -50,7 +50,7 @@ func (s *story) resetAcks(seconds float64, n int) {
 	}
 }
 
-// wantQueue is "syn 16 (1 s to 3 s)" for each overflow, with its size.
+// wantQueue compares the overflows with want: "syn 16 (1 s to 3 s)" is a SYN queue with 16 places.
 func (s *story) wantQueue(t *testing.T, what string, seconds float64, want string) {
 	t.Helper()
 	got := ""
@@ -65,8 +65,8 @@ func (s *story) wantQueue(t *testing.T, what string, seconds float64, want strin
 	}
 }
 
-// A SYN queue was full if it held as many for three SYNs that were ignored, or as many for one that was ignored, and
-// half of them a second later still, twice.
+// A SYN queue was full if it had the same number of attempts when each of three SYNs was ignored, or if two ignored
+// SYNs came again while it still had at least half of them.
 func TestManyIgnored(t *testing.T) {
 	for n, want := range map[int]string{2: "", 3: "syn 16 (1 s to 1 s)"} {
 		s := newStory()
@@ -84,11 +84,11 @@ func TestManyIgnored(t *testing.T) {
 		s := newStory()
 		s.pend(0, 16)
 		s.ignored(1, n)
-		s.wantQueue(t, fmt.Sprint(n, " are ignored and come again"), 3, want)
+		s.wantQueue(t, fmt.Sprint(n, " are ignored and sent again"), 3, want)
 	}
 }
 
-// A SYN queue has room for two at least.
+// A SYN queue has room for at least two.
 func TestShortestSynQueue(t *testing.T) {
 	for n, want := range map[int]string{1: "", 2: "syn 2 (1 s to 1 s)"} {
 		s := newStory()
@@ -106,11 +106,11 @@ func TestIgnoredByLoss(t *testing.T) {
 		s.ignored(1, 2)
 		s.answer(3, n)
 		s.ignored(5, 2)
-		s.wantQueue(t, fmt.Sprint(n, " are answered meanwhile"), 7, want)
+		s.wantQueue(t, fmt.Sprint(n, " are answered between them"), 7, want)
 	}
 }
 
-// A queue that once held more, by an eighth, was not full.
+// A queue that once held more, by over an eighth, was not full.
 func TestNearlyFull(t *testing.T) {
 	for n, want := range map[int]string{55: "", 56: "syn 56 (2 s to 2 s)"} {
 		s := newStory()
@@ -145,8 +145,7 @@ func TestPendingBeforeAnIgnoredSyn(t *testing.T) {
 	}
 }
 
-// Two resets of ACKs, or two ACKs that are ignored, show that the accept queue was full, if a connection waits for the
-// program.
+// Two ACKs that are reset or ignored show that the accept queue was full, if a connection waits for the program.
 func TestSignsOfAFullAcceptQueue(t *testing.T) {
 	for n, want := range map[int]string{1: "", 2: "accept 1 (1 s to 1 s)"} {
 		s := newStory()
@@ -165,7 +164,7 @@ func TestSignsOfAFullAcceptQueue(t *testing.T) {
 	}
 }
 
-// A time in which a queue is full ends after 60 s without a sign. At most eight such times are listed.
+// An overflow ends after 60 s without a sign. At most eight overflows are listed.
 func TestTimesOfAFullQueue(t *testing.T) {
 	for gap, want := range map[float64]string{
 		60:   "accept 1 (1 s to 61 s)",
@@ -186,24 +185,24 @@ func TestTimesOfAFullQueue(t *testing.T) {
 		}
 		s.c.Open(waits, waits.AckAt, 0, 0, 0)
 		if got := len(s.listener(1000).Overflows); got != want {
-			t.Errorf("of %d times %d are told", n, got)
+			t.Errorf("of %d overflows %d are listed", n, got)
 		}
 	}
 }
 
-// At most sixteen clients that a full queue concerned are named.
+// At most sixteen clients of an overflow are named.
 func TestNamedClientsAreBounded(t *testing.T) {
 	for n, want := range map[int]int{16: 16, 17: 16} {
 		s := newStory()
 		s.pend(0, 16)
 		s.ignored(1, n)
 		if o := s.listener(3).Overflows; len(o) != 1 || len(o[0].Clients) != want {
-			t.Errorf("of %d clients are told: %+v", n, o)
+			t.Errorf("of %d clients are named: %+v", n, o)
 		}
 	}
 }
 
-// A full queue concerns attempts whose SYN or SYN-ACK passed up to a second before the first sign of it.
+// An overflow affects attempts whose SYN or SYN-ACK was seen up to a second before its first sign.
 func TestAttemptsOfAFullQueue(t *testing.T) {
 	for before, want := range map[int64]Queue{1e9: SynQueue, 1e9 + 1: NoQueue} {
 		s := newStory()

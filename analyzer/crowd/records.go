@@ -29,7 +29,7 @@ func (c *Crowd) AddTo(r *record.Result) {
 		r.Scans = append(r.Scans, scanRecord(&scans[i]))
 	}
 	for i := range backscatter {
-		r.Backscatter = append(r.Backscatter, returned(&backscatter[i]))
+		r.Backscatter = append(r.Backscatter, backscatterRecord(&backscatter[i]))
 	}
 	r.Summary.Unjudged = c.Unjudged()
 	r.Summary.Scans, r.Summary.Backscatter = uint64(len(scans)), uint64(len(backscatter))
@@ -82,13 +82,13 @@ func scanRecord(s *Scan) record.Scan {
 	return r
 }
 
-func returned(s *Scan) record.Backscatter {
+func backscatterRecord(s *Scan) record.Backscatter {
 	r := record.Backscatter{
 		Record: "backscatter", Schema: record.Schema, Kind: s.Kind.String(), Victim: flows.IP(s.Addr, s.V6),
 		Peers: s.Targets, Sockets: s.Pairs, Segments: s.Probes, Start: record.Time(s.Start), End: record.Time(s.End),
 	}
 	if s.Kind == Reflection {
-		r.Evidence = []string{fmt.Sprintf("%s sent SYN-ACKs to one that had sent no SYN",
+		r.Evidence = []string{fmt.Sprintf("%s sent SYN-ACKs to an address that had sent no SYN",
 			quantity(s.Targets, "address"))}
 	} else {
 		r.Evidence = []string{fmt.Sprintf("%s of %s got SYN-ACKs or RSTs that answer no SYN of theirs",
@@ -142,7 +142,7 @@ func mark(m Mark) string {
 	return fmt.Sprintf("%s have the mark %s", percent(m.Share), m.Name)
 }
 
-// percent is a share of 0 to 1 in percent; 100% only if it is 1, and 0% only if it is 0.
+// percent writes a share of 0 to 1 in percent: 100% only if it is 1, and 0% only if it is 0.
 func percent(share float64) string {
 	if share == 0 || share == 1 {
 		return fmt.Sprintf("%.0f%%", 100*share)
@@ -162,7 +162,7 @@ func listener(l *Listener) record.Listener {
 		Embryonic: l.Embryonic, EmbryonicPeak: l.EmbryonicPeak,
 		EmbryonicPeakAt: timeOf(l.EmbryonicPeakAt, l.EmbryonicPeak > 0),
 		EmbryonicSeries: embryonicSeries(l.EmbryonicCourse),
-		BacklogNeeded:   l.HalfOpenPeak, SynAckRetransmissions: l.Retransmissions,
+		BacklogNeeded:   l.UnresolvedPeak, SynAckRetransmissions: l.Retransmissions,
 		Handshake: latencies(l.Handshake), SynRcvd: latencies(l.SynRcvd), SynCookies: synCookies(l.Cookies),
 		SynAckTimeout: latencies(l.SynAckTimeout).P50, BacklogOverflow: overflows(l),
 		SynProxy: synProxy(&l.Proxy),
@@ -238,8 +238,8 @@ func synFlood(f *Flood) record.SynFlood {
 		Verdict: f.Verdict.String(),
 		Onset:   record.Time(f.Onset), End: record.Time(f.End), Syns: f.Syns, PeakRate: tenths(f.PeakRate),
 		MeanRate: tenths(f.MeanRate), UsualRate: tenths(f.UsualRate),
-		HalfOpenPeak: f.HalfOpen, UnresolvedPeak: f.HalfOpen, CompletionRatio: share(f.Completed, f.Attempts),
-		Sources:       f.Sources,
+		HalfOpenPeak: f.UnresolvedPeak, UnresolvedPeak: f.UnresolvedPeak,
+		CompletionRatio: share(f.Completed, f.Attempts), Sources: f.Sources,
 		SourceEntropy: record.NullableNumber{Value: rounded(f.Entropy), Known: true},
 		Answered:      f.Answered, Retransmitted: f.SynRetransmitted, ResetBySource: f.ResetBySource,
 		Unreachable: f.Unreachable,
@@ -266,11 +266,11 @@ func share(part, whole uint64) float64 {
 	return rounded(float64(part) / float64(whole))
 }
 
-// evidence lists the numbers that led to the verdict.
+// evidence lists the numbers behind the verdict.
 func evidence(f *Flood) []string {
 	list := []string{
 		fmt.Sprintf("%d of %d attempts were completed", f.Completed, f.Attempts),
-		fmt.Sprintf("%d attempts were unresolved at one time", f.HalfOpen),
+		fmt.Sprintf("%d attempts were unresolved at one time", f.UnresolvedPeak),
 	}
 	about := ""
 	if !f.SourcesExact {

@@ -12,10 +12,10 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// sample holds every distinct key with its value while they are few. Of more than limit it keeps those whose hash
-// begins with level zeros: a uniform sample of the keys, each with all that belongs to it (P. Gibbons, "Distinct
-// Sampling for Highly-Accurate Answers to Distinct Values Queries and Event Reports", VLDB 2001). Its error is about
-// one part in the square root of what it holds. It does not depend on the order of the keys.
+// sample holds every distinct key with its value while there are at most limit. Of more keys it holds those whose hash
+// begins with level zeros: a uniform sample (P. Gibbons, "Distinct Sampling for Highly-Accurate Answers to Distinct
+// Values Queries and Event Reports", VLDB 2001). Its relative error is about 1/sqrt(len(values)). It does not depend on
+// the order of the keys.
 type sample[V any] struct {
 	limit  int
 	level  int
@@ -26,7 +26,7 @@ func newSample[V any](limit int) sample[V] {
 	return sample[V]{limit: limit, values: map[socket]V{}}
 }
 
-// hash is that of a key, the same in every run: the same capture gives the same report.
+// hash is the hash of a key. It has no random seed, because the same capture must give the same report.
 func (s *socket) hash() uint64 {
 	var b [19]byte
 	copy(b[:], s.addr[:])
@@ -34,7 +34,7 @@ func (s *socket) hash() uint64 {
 	return xxhash.Sum64(b[:])
 }
 
-// has reports whether a key is in the sample as soon as it has a value.
+// has reports whether a key belongs to the sample.
 func (s *sample[V]) has(key *socket) bool { return bits.LeadingZeros64(key.hash()) >= s.level }
 
 // shrink raises the level until no more than limit keys are left.
@@ -55,10 +55,10 @@ func (s *sample[V]) exact() bool { return s.level == 0 }
 // distinct is the number of distinct keys, an estimate if the sample is not exact.
 func (s *sample[V]) distinct() uint64 { return s.scale(len(s.values)) }
 
-// scale is how many of all keys there are for n of the sample.
+// scale estimates the number of keys from n in the sample.
 func (s *sample[V]) scale(n int) uint64 { return uint64(n) << min(s.level, 32) }
 
-// sorted gives the keys of the sample by address, then by port.
+// sorted returns the keys of the sample by address, then by port.
 func (s *sample[V]) sorted() []socket {
 	keys := make([]socket, 0, len(s.values))
 	for key := range s.values {
@@ -75,7 +75,8 @@ func compareSockets(a, b socket) int {
 	return cmp.Compare(a.port, b.port)
 }
 
-// sources counts how often each source was seen. The last ones wait to be counted, because the counts are rarely read.
+// sources counts how often each source was seen. The latest ones wait to be counted, because the counts are rarely
+// read.
 type sources struct {
 	sample[uint32]
 	waiting []flows.Addr
@@ -89,7 +90,7 @@ func (s *sources) add(source flows.Addr) {
 	}
 }
 
-// count counts those that wait.
+// count counts the waiting sources.
 func (s *sources) count() {
 	var key socket
 	for i := range s.waiting {
@@ -107,8 +108,8 @@ func (s *sources) reset() {
 	clear(s.values)
 }
 
-// entropy is the Shannon entropy of the sources in bits. With the counts c of D sources, n in all, it is log2 n less
-// the sum of (c log2 c)/n: both sums are those of the sample, scaled.
+// entropy is the Shannon entropy of the sources in bits: log2 n minus the sum of (c log2 c)/n, where c is the count of
+// each source and n the sum of the counts. Both sums are those of the sample, scaled.
 func (s *sources) entropy() float64 {
 	counts := make([]uint32, 0, len(s.values))
 	for _, n := range s.values {
@@ -137,7 +138,7 @@ func (s *sources) onceShare() float64 {
 	return ratio(uint64(once), uint64(len(s.values)))
 }
 
-// top is the source that was seen most often among those of the sample, the lowest of equals.
+// top is the source in the sample that was seen most often; of several, the lowest address.
 func (s *sources) top() (source flows.Addr, n uint32) {
 	for key, count := range s.values {
 		if count > n || count == n && slices.Compare(key.addr[:], source[:]) < 0 {
@@ -147,8 +148,8 @@ func (s *sources) top() (source flows.Addr, n uint32) {
 	return source, n
 }
 
-// prefixes is the number of networks among the sources of the sample. A network is the first bytes of an IPv4 address,
-// or of an IPv6 address.
+// prefixes is the number of networks in the sample: of distinct prefixes of v4 bytes of an IPv4 address, or of v6 bytes
+// of an IPv6 address.
 func (s *sources) prefixes(v4, v6 int) int {
 	seen := map[flows.Addr]bool{}
 	for key := range s.values {

@@ -10,9 +10,9 @@ import (
 // Kind is the kind of a scan, in nmap's words, or of backscatter.
 type Kind uint8
 
-// The kinds of probes, and of what comes back from others' floods.
+// The kinds of scans and of backscatter.
 const (
-	SynScan Kind = iota // until it is judged also that of connect scans
+	SynScan Kind = iota // until judge tells them apart, also connect scans
 	ConnectScan
 	FinScan
 	NullScan
@@ -24,7 +24,6 @@ const (
 	Reflection  // unrequested SYN-ACKs of many hosts to one
 )
 
-// kinds are their words.
 var kinds = [...]string{
 	SynScan: "syn", ConnectScan: "connect", FinScan: "fin", NullScan: "null", XmasScan: "xmas",
 	MaimonScan: "maimon", AckScan: "ack", WindowScan: "window",
@@ -34,7 +33,7 @@ var kinds = [...]string{
 // String is the kind as a record has it.
 func (k Kind) String() string { return kinds[k] }
 
-// answer is the answer to a probe; the most conclusive one has the greatest value.
+// answer is the answer to a probe; a more conclusive one has a greater value.
 type answer uint8
 
 const (
@@ -45,7 +44,8 @@ const (
 )
 
 // scans finds sources that probe many ports or addresses. Every source whose attempts fail is a candidate, in a table
-// of fixed size where a source with more targets stays longer; a source with several targets is followed.
+// of fixed size where sources with more targets stay longer. A source with several targets is followed: its probes are
+// recorded.
 type scans struct {
 	candidates [candidateSets]*[candidateWays]candidate
 	tried      bool // there is a candidate, or was
@@ -56,15 +56,15 @@ type scans struct {
 const (
 	candidateSets = 1 << 12
 	candidateWays = 4
-	candidateTry  = 8 // distinct probes after which one is followed
+	candidateTry  = 8 // distinct probes after which a source is followed
 	maxScans      = 256
-	// probesKept of a scan are kept, all of a scan of every port; fewer once manyScans are followed.
+	// probesKept is the number of probes kept of a scan, enough for every port; probesFew once manyScans are followed.
 	probesKept = 1 << 16
 	probesFew  = 1 << 12
 	manyScans  = 8
 )
 
-// prober is the sender of probes of a kind; for a Reflection it is their receiver.
+// prober is the sender of probes of a kind; for Reflection it is their receiver.
 type prober struct {
 	addr flows.Addr
 	v6   bool
@@ -91,10 +91,10 @@ type scan struct {
 	first, last   int64
 	n             uint64 // probes
 	heard         bool   // an answer of a target is in the capture
-	used          uint64 // connections of it that were used
+	used          uint64 // connections of the prober that were used
 	resetByClient uint64
 	idle          uint64 // completed, and nothing was sent
-	ownStack      uint64 // probes with the options that an operating system gives
+	ownStack      uint64 // probes with the options of an operating system
 	pairs         sample[answer]
 	marks         marks
 }
@@ -180,7 +180,7 @@ func (s *scans) stray(a *Attempt, p *Probe, drewRST bool) {
 	}
 }
 
-// set is where a prober's candidate is.
+// set returns the set of candidates that a prober belongs to.
 func (s *scans) set(who prober) **[candidateWays]candidate {
 	h := (&socket{addr: who.addr, port: uint16(who.kind)}).hash()
 	return &s.candidates[h%candidateSets]
@@ -206,7 +206,7 @@ func (s *scans) use(who prober) {
 	}
 }
 
-// probe records a probe, and returns the scan of its sender if it is followed.
+// probe records a probe. It returns the scan of the prober if that is followed.
 func (s *scans) probe(at int64, who prober, target socket, drew answer, heard bool) *scan {
 	if len(s.followed) > 0 {
 		if f := s.followed[who]; f != nil {
@@ -298,7 +298,7 @@ func (f *scan) add(at int64, target socket, drew answer) {
 	}
 }
 
-// Scan is a scan or, of kind Backscatter and Reflection, what a flood elsewhere sends back.
+// Scan is a scan or, of kind Backscatter and Reflection, answers to forged SYNs.
 type Scan struct {
 	Addr                  flows.Addr // the scanner, or the attacked host
 	V6                    bool
@@ -309,10 +309,10 @@ type Scan struct {
 	Used                  uint64
 	Targets, Ports, Pairs uint64 // distinct
 	Exact                 bool
-	// no answer of a target is in the capture: what is not open may be closed or filtered
+	// OneSided: the capture has no answer of a target; sockets that are not open may be closed or filtered.
 	OneSided                           bool
 	Open, Closed, Filtered, Unfiltered uint64
-	OpenFiltered                       uint64 // those of Open that only silence shows
+	OpenFiltered                       uint64 // of Open, those that only silence shows
 	OpenSockets                        []Socket
 	TargetList                         []flows.Addr
 	PortList                           []uint16
@@ -326,24 +326,24 @@ type Socket struct {
 }
 
 const (
-	// manyProbes of one port on several addresses, or of several ports on one, are a scan.
+	// manyProbes of one port on several addresses, or of several ports on one address, are a scan.
 	manyProbes = 16
-	// oddProbes are enough of a kind that begins no connection.
+	// oddProbes are a scan if no connection begins with such segments.
 	oddProbes = 8
-	// periodic is how often a monitor tries each port to check that it is open. A scan needs only one answer.
+	// periodic is the least number of times that a monitor tries each open port. A scanner needs only one answer.
 	periodic = 2
-	// mostListed is the most sockets that are named of a scan.
+	// mostListed is the most open sockets, and the most targets, that are named for a scan.
 	mostListed = 256
 )
 
-// judge returns whether this is a scan, or what comes back from a flood.
+// judge reports whether the probes are a scan or backscatter.
 func (f *scan) judge() (r Scan, found bool) {
 	r = Scan{
 		Addr: f.addr, V6: f.v6, Kind: f.kind, Start: f.first, End: f.last, Probes: f.n, Used: f.used,
 		Pairs: f.pairs.distinct(), Exact: f.pairs.exact(), Marks: f.marks.found(),
 	}
 	targets, ports := map[flows.Addr]int{}, map[uint16]int{}
-	spoke := map[flows.Addr]bool{} // by an answer to a probe
+	answered := map[flows.Addr]bool{}
 	mostPorts, mostTargets := 0, 0
 	var drew [accepted + 1]int
 	for key, a := range f.pairs.values {
@@ -353,7 +353,7 @@ func (f *scan) judge() (r Scan, found bool) {
 		mostTargets = max(mostTargets, ports[key.port])
 		drew[a]++
 		if a > silence {
-			spoke[key.addr] = true
+			answered[key.addr] = true
 		}
 	}
 	scale := func(n int) uint64 { return f.pairs.scale(n) }
@@ -363,14 +363,14 @@ func (f *scan) judge() (r Scan, found bool) {
 	}
 	r.Vertical, r.Horizontal = scale(mostPorts) >= many, scale(mostTargets) >= many
 	r.Targets, r.Ports = uint64(len(targets)), uint64(len(ports))
-	if !r.Exact && r.Targets > r.Pairs>>f.pairs.level/2 { // most were probed once: their number is that of the probes
+	if !r.Exact && r.Targets > r.Pairs>>f.pairs.level/2 { // most were probed once, so their number scales like pairs
 		r.Targets = scale(len(targets))
 	}
 	resets := drew[reset] + drew[resetWithWindow]
 	switch f.kind {
 	case SynScan:
-		// A source that uses more connections than it fails to open is a client with many failures, or many clients
-		// behind one address. A source that returns to open ports checks whether they are still open.
+		// A source that uses more connections than it probes sockets is a client with many failures, or many clients
+		// behind one address. A source that returns to open ports checks that they are still open.
 		bad := scale(drew[silence] + resets)
 		if f.n < periodic*r.Pairs {
 			bad += f.resetByClient
@@ -385,7 +385,7 @@ func (f *scan) judge() (r Scan, found bool) {
 		}
 	case AckScan:
 		if 2*resets < len(f.pairs.values) && r.Pairs < 4*manyProbes {
-			return r, false // what is left of connections that the capture has not seen begin
+			return r, false // segments of connections that began before the capture
 		}
 		if drew[resetWithWindow] > 0 && drew[reset] > 0 {
 			r.Kind = WindowScan
@@ -400,11 +400,11 @@ func (f *scan) judge() (r Scan, found bool) {
 		r.Closed = scale(resets)
 		silent := 0
 		for key, a := range f.pairs.values {
-			if a == silence && spoke[key.addr] {
+			if a == silence && answered[key.addr] {
 				silent++
 			}
 		}
-		// Silence comes from an open port or from a filter; if other probes were answered, from a port.
+		// Silence means an open port or a filter; if the address answered other probes, an open port.
 		r.Open, r.OpenFiltered, r.Filtered = scale(silent), scale(silent), scale(drew[silence]-silent)
 	case Reflection:
 		return r, r.Targets >= many
@@ -417,7 +417,7 @@ func (f *scan) judge() (r Scan, found bool) {
 	for _, key := range f.pairs.sorted() {
 		a := f.pairs.values[key]
 		isOpen := a == accepted && r.Kind <= ConnectScan || a == resetWithWindow && r.Kind == WindowScan ||
-			a == silence && r.Kind >= FinScan && r.Kind <= MaimonScan && spoke[key.addr]
+			a == silence && r.Kind >= FinScan && r.Kind <= MaimonScan && answered[key.addr]
 		if isOpen && len(r.OpenSockets) < mostListed {
 			r.OpenSockets = append(r.OpenSockets, Socket{key.addr, key.port})
 		}
@@ -434,14 +434,13 @@ func (f *scan) judge() (r Scan, found bool) {
 	return r, true
 }
 
-// Stray is a segment that opened nothing and belongs to nothing, at the end of its record.
-// DrewRST says that an RST answered.
+// Stray records a segment that opened no connection and belongs to none. drewRST says that an RST answered it.
 func (c *Crowd) Stray(now int64, a *Attempt, p *Probe, drewRST bool) {
 	c.advance(now)
 	c.scans.stray(a, p, drewRST)
 }
 
-// Scans returns the scans and the backscatter, by their beginning, then by address and kind.
+// Scans returns the scans and the backscatter, by their start, then by address and kind.
 func (c *Crowd) Scans() (scans, backscatter []Scan) {
 	for _, f := range c.scans.sorted() {
 		switch r, found := f.judge(); {

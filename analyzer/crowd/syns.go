@@ -20,18 +20,18 @@ type syn struct {
 }
 
 // syns is a uniform sample of SYNs, like sample: all of them while they are few, then those whose hash begins with
-// level zeros. Two samples of one level keep the same of the SYNs that both get.
+// level zeros. Of the same SYNs, two samples of one level keep the same ones.
 type syns struct {
 	level int
 	seen  uint64
 	list  []syn // in the order of the capture
 }
 
-// synSamples says how many SYNs the samples keep, each and together.
+// synSamples has the sample of all completed attempts, and the limits of all samples.
 type synSamples struct {
 	on    bool
 	limit int // of one sample
-	kept  int // at most, of all
+	kept  int // upper bound of the SYNs in all samples
 	all   syns
 }
 
@@ -41,11 +41,11 @@ const (
 	sampledSynsInAll = 1 << 19
 )
 
-// KeepSyns keeps SYNs of floods and of completed attempts, for Result.FloodSyns. It must be called before the first
-// event.
+// KeepSyns makes the Crowd keep SYNs of floods and of completed attempts, for Result.FloodSyns. It must be called
+// before the first event.
 func (c *Crowd) KeepSyns() { c.samples = synSamples{on: true, limit: sampledSyns} }
 
-// Completed gets the SYN of each attempt for which Complete is called.
+// Completed records the SYN of an attempt for which Complete was called.
 func (c *Crowd) Completed(a *Attempt, first *Probe) {
 	if !c.samples.on {
 		return
@@ -60,7 +60,7 @@ func (c *Crowd) Completed(a *Attempt, first *Probe) {
 	}
 }
 
-// keepSyn adds a SYN to a sample, and shrinks all samples if they take too much room together.
+// keepSyn adds a SYN to a sample, and shrinks all samples if they have too many together.
 func (c *Crowd) keepSyn(to *syns, s *syn) {
 	o := &c.samples
 	to.seen++
@@ -101,7 +101,7 @@ func (c *Crowd) eachSample(yield func(*syns) bool) {
 	}
 }
 
-// within reports whether a sample of a level keeps a SYN.
+// within reports whether samples of a level keep a SYN.
 func (s *syn) within(level int) bool {
 	if level == 0 {
 		return true
@@ -120,7 +120,7 @@ func (s *syns) shrink(limit int) {
 	}
 }
 
-// raise leaves what a sample of a level keeps.
+// raise raises the level at least to level, and removes the SYNs that do not belong to it.
 func (s *syns) raise(level int) {
 	s.level = max(s.level, level)
 	s.list = slices.DeleteFunc(s.list, func(one syn) bool { return !one.within(s.level) })
@@ -151,7 +151,7 @@ func (c *Crowd) uncompleted(a *Attempt) {
 	}
 }
 
-// floodSyns returns the kept SYNs of floods and of completed attempts; nil if none are kept.
+// floodSyns returns the kept SYNs of floods and of completed attempts; nil without KeepSyns.
 func (c *Crowd) floodSyns(floods []Flood) []record.FloodSyns {
 	if !c.samples.on {
 		return nil
@@ -161,7 +161,7 @@ func (c *Crowd) floodSyns(floods []Flood) []record.FloodSyns {
 		f := &floods[i]
 		completed := c.completedAt(f)
 		left := syns{level: f.sample.level, list: slices.Clone(f.sample.list)}
-		left.raise(completed.level) // or some that were completed would not be known
+		left.raise(completed.level) // at a lower level some completed attempts would stay
 		known := map[syn]bool{}
 		for _, s := range completed.list {
 			known[s.identity()] = true

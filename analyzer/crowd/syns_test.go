@@ -6,7 +6,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// Of many SYNs a sample is kept, in which no SYN of the flood is one that was completed.
+// A sample of many SYNs is kept. Its SYNs of the flood are not SYNs of completed attempts.
 func TestFloodSyns(t *testing.T) {
 	s := newStory()
 	s.c.KeepSyns()
@@ -21,7 +21,7 @@ func TestFloodSyns(t *testing.T) {
 	}
 	for n := range uint32(syns) {
 		a := s.syn(now, 1<<20+n, 80)
-		if n%10 == 0 { // a client among them
+		if n%10 == 0 { // a client
 			s.synAck(now, a)
 			s.complete(now, a)
 			s.c.Completed(a, s.probe)
@@ -32,7 +32,7 @@ func TestFloodSyns(t *testing.T) {
 	r.Summary = &record.Summary{}
 	s.c.AddTo(&r)
 	if len(r.SynFloods) != 1 || len(r.FloodSyns) != 1 {
-		t.Fatalf("%d floods and %d samples of them", len(r.SynFloods), len(r.FloodSyns))
+		t.Fatalf("%d floods and %d samples", len(r.SynFloods), len(r.FloodSyns))
 	}
 	f := &r.FloodSyns[0]
 	if want := uint64(clients + syns/10); f.CompletedAll != want || f.AnywhereAll != want {
@@ -40,7 +40,7 @@ func TestFloodSyns(t *testing.T) {
 	}
 	for i, sample := range [...][]record.Syn{f.Flood, f.Completed, f.Anywhere} {
 		if n := len(sample); n < 1000 || n > 8192 {
-			t.Errorf("sample %d is of %d", i, n)
+			t.Errorf("sample %d has %d SYNs", i, n)
 		}
 	}
 	completed := map[record.Syn]bool{}
@@ -49,12 +49,12 @@ func TestFloodSyns(t *testing.T) {
 	}
 	for _, syn := range f.Flood {
 		if completed[syn] {
-			t.Fatalf("%+v was completed, and counts for the flood", syn)
+			t.Fatalf("%+v was completed, but is in the flood's sample", syn)
 		}
 	}
 }
 
-// All samples together keep no more than there is room for, though the targets are many.
+// All samples together are bounded, however many targets there are.
 func TestFloodSynsBound(t *testing.T) {
 	c := New()
 	c.KeepSyns()
@@ -73,7 +73,7 @@ func TestFloodSynsBound(t *testing.T) {
 	}
 }
 
-// keep adds SYNs to as many samples, in turn, and says how many are kept of all.
+// keep adds n SYNs to samples in turn, and returns how many are kept.
 func keep(samples, n int) (c *Crowd, kept int) {
 	c = New()
 	c.KeepSyns()
@@ -89,12 +89,12 @@ func keep(samples, n int) (c *Crowd, kept int) {
 	return c, kept
 }
 
-// A sample is of 8,192 SYNs at most; all of them together are of less than 524,288, but of 16 each if they are so many.
+// A sample has at most 8,192 SYNs. All samples together have fewer than 524,288, but each may always have 16.
 func TestFloodSynsRoom(t *testing.T) {
 	for _, test := range []struct {
 		samples, n int
-		all        bool // are kept
-		limit      int  // of one sample, from then on
+		all        bool // all are kept
+		limit      int  // of one sample afterwards
 	}{
 		{1, 8192, true, 8192},
 		{1, 8193, false, 8192},

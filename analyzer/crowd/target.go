@@ -8,8 +8,8 @@ import (
 type target struct {
 	socket
 	v6        bool
-	forgotten bool // it is forgotten
-	spare     bool // it is in Crowd.spare
+	forgotten bool
+	spare     bool // in Crowd.spare
 
 	first, last int64 // attempts
 	attempts    uint64
@@ -17,61 +17,61 @@ type target struct {
 	answered    uint64 // attempts
 	completed   uint64
 	ends        [ends]uint64
-	ignored     uint64 // attempts without an answer, while others that came no earlier were answered
+	ignored     uint64 // SYNs without an answer, although the target answered others at that time
 	fellBack    uint64 // SYN-ACKs sent again after the ACK
 
-	retransmissions [maxRetransmissions + 1]uint64 // answered attempts, by how often a timer sent the SYN-ACK again
+	retransmissions [maxRetransmissions + 1]uint64 // answered attempts, by how often a timer resent the SYN-ACK
 
-	halfOpen  held      // attempts that are neither completed nor ended
-	embryonic held      // those of them that were answered
-	course    *course   // of embryonic, once it has grown
-	pendings  *pendings // of embryonic lately, once there were two
-	spells    []spell   // in which it ignored SYNs or ACKs
-	proxy     Proxy
-	prompt    int64   // SYN of the latest attempt whose first SYN was answered
-	timeouts  latency // from SYN-ACK to its first repetition without a SYN
+	unresolved held      // attempts that are neither completed nor ended
+	embryonic  held      // those of them that were answered
+	course     *course   // of embryonic, once there were eight
+	pendings   *pendings // of embryonic recently, once there were two
+	spells     []spell   // in which it ignored SYNs or ACKs
+	proxy      Proxy
+	prompt     int64   // SYN of the latest attempt whose first SYN was answered
+	timeouts   latency // from the SYN-ACK to its first retransmission that no SYN caused
 
-	answeredIn         [4]uint64 // seconds in which a SYN was answered, a ring of bits
-	answeredAt         int64     // the latest second in it
+	answeredIn         [4]uint64 // a ring of bits, one for each second: whether a SYN of it was answered
+	answeredAt         int64     // the latest second in the ring
 	lastAnswered       int64     // SYN of the latest attempt that was answered
 	handshake, synRcvd latency   // SYN to ACK, SYN-ACK to ACK
 
 	grants  bool     // it has granted window scale or SACK
-	cookies *cookies // once its backlog has grown
+	cookies *cookies // once there were eight unresolved attempts
 	rates   cusum
-	recent  [early]opened // the last attempts
-	flood   *flood        // what may become a flood, or is one
-	sample  *syns         // of completed attempts; nil without samples
-	lately  *[early]syn   // with samples, the SYNs of recent
+	recent  [early]begun // the latest attempts
+	flood   *flood       // evidence for a flood, while many attempts are unresolved
+	sample  *syns        // of completed attempts; nil without samples
+	lately  *[early]syn  // the SYNs of recent; nil without samples
 }
 
-// opened is an attempt that began.
-type opened struct {
+// begun is when an attempt began, and by whom.
+type begun struct {
 	at     int64
 	source flows.Addr
 }
 
 const (
 	maxRetransmissions = 7
-	// early is the number of unresolved attempts from which a target is observed closely.
+	// early is the number of unresolved attempts from which on more is recorded of a target.
 	early = 8
 )
 
 // tick updates the target to a time.
 func (t *target) tick(now int64, c *Crowd) {
-	if t.halfOpen.slot != now/holdSlot {
-		t.halfOpen.advance(now, t.flood.aged)
+	if t.unresolved.slot != now/holdSlot {
+		t.unresolved.advance(now, t.flood.aged)
 		t.expire(now)
 	}
 	if t.cookies != nil {
 		t.cookies.advance(now)
 	}
 	if now/cusumPeriod > t.rates.period {
-		t.watch(now, c)
+		t.closePeriod(now, c)
 	}
 }
 
-// expire forgets embryonic attempts that were pending for too long, and records when their number changed.
+// expire forgets attempts that were pending for too long, and records when their number changed.
 func (t *target) expire(now int64) {
 	e := &t.embryonic
 	for t.course != nil && e.n > 0 && e.slot+1 < now/holdSlot {
@@ -82,7 +82,7 @@ func (t *target) expire(now int64) {
 	t.noteEmbryonic(now)
 }
 
-// noteEmbryonic records a change.
+// noteEmbryonic records the present number of pending attempts.
 func (t *target) noteEmbryonic(now int64) {
 	if t.pendings == nil && t.embryonic.n >= fewPending && !t.whole {
 		t.pendings = &pendings{}
@@ -127,5 +127,5 @@ func (t *target) answeredAround(second int64) bool {
 	return false
 }
 
-// listens reports whether a listener answered there, or must have.
+// listens reports whether a listener answered, or must have answered.
 func (t *target) listens() bool { return t.answered+t.completed+t.ends[Idle]+t.ends[Used] > 0 }
