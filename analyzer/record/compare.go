@@ -18,12 +18,6 @@ const (
 	ToClient Way = "s2c" // from the last point towards the first
 )
 
-// String is the word.
-func (w Way) String() string { return string(w) }
-
-// MarshalJSON gives the way, or null.
-func (w Way) MarshalJSON() ([]byte, error) { return marshalWord(string(w)) }
-
 // Point is one point of the path and its capture.
 type Point struct {
 	Record string `json:"record" const:"point"`
@@ -85,9 +79,6 @@ const (
 	ClockAssumed   ClockEvidence = "assumed"   // no segment in common, taken to be that of the point before
 )
 
-// String is the word.
-func (c ClockEvidence) String() string { return string(c) }
-
 // Blind is a reason why a point's capture can lack segments that passed.
 type Blind struct {
 	Reason BlindReason `json:"reason"`
@@ -112,12 +103,6 @@ const (
 	BlindFiltered BlindReason = "filtered"      // the capture holds no such segments
 	BlindOneWay   BlindReason = "one_direction" // the capture holds the other direction only
 )
-
-// String is the word.
-func (b BlindReason) String() string { return string(b) }
-
-// MarshalJSON gives the word, or null.
-func (r BlindReason) MarshalJSON() ([]byte, error) { return marshalWord(string(r)) }
 
 // Stretch is what passed between two neighbouring points in one direction.
 type Stretch struct {
@@ -202,12 +187,6 @@ const (
 	FieldMPTCP         Field = "mptcp"
 	FieldSignature     Field = "signature" // MD5 or TCP-AO
 )
-
-// String is the word.
-func (f Field) String() string { return string(f) }
-
-// MarshalJSON gives the name, or null.
-func (f Field) MarshalJSON() ([]byte, error) { return marshalWord(string(f)) }
 
 // Value is what a field held: a number, a text, true for an option that is there, or nothing.
 type Value struct {
@@ -351,9 +330,6 @@ const (
 	TwoConnections PairedBy = "two_connections" // a proxy ends the one and opens the other
 )
 
-// String is the word.
-func (p PairedBy) String() string { return string(p) }
-
 // Translation says whose address or port NAT changes.
 type Translation string
 
@@ -364,12 +340,6 @@ const (
 	TargetNAT     Translation = "dnat" // the server's
 	BothNAT       Translation = "both"
 )
-
-// String is the word.
-func (t Translation) String() string { return string(t) }
-
-// MarshalJSON gives the word, or null.
-func (t Translation) MarshalJSON() ([]byte, error) { return marshalWord(string(t)) }
 
 // VerdictCounts counts segments by what happened to them.
 type VerdictCounts struct {
@@ -396,9 +366,6 @@ const (
 	Duplicated  VerdictKind = "duplicated"   // came more often than it was sent
 	NotCaptured VerdictKind = "not_captured" // missing at a point where that says nothing
 )
-
-// String is the word.
-func (v VerdictKind) String() string { return string(v) }
 
 // Verdict is what happened to a segment, or with altered and not_captured to several in the same way.
 type Verdict struct {
@@ -450,9 +417,6 @@ type Verdict struct {
 
 // PointName is the name of a point, or empty for none.
 type PointName string
-
-// MarshalJSON gives the name, or null.
-func (n PointName) MarshalJSON() ([]byte, error) { return marshalWord(string(n)) }
 
 // ComparedSegment is a segment as one point saw it.
 type ComparedSegment struct {

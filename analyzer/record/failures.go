@@ -16,9 +16,6 @@ const (
 	FailedAcceptedThenReset FailureClass = "accepted_then_reset"
 )
 
-// String is the word.
-func (c FailureClass) String() string { return string(c) }
-
 // FailureClasses lists them all.
 func FailureClasses() []FailureClass {
 	return []FailureClass{

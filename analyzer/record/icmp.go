@@ -32,9 +32,6 @@ const (
 	AboutSynAck ICMPAbout = "syn_ack"
 )
 
-// String is the word.
-func (a ICMPAbout) String() string { return string(a) }
-
 // ICMPMeaning says what an ICMP error means, of ICMPv6 if v6 is set.
 func ICMPMeaning(v6 bool, typ, code uint8) string {
 	of := icmpTypes

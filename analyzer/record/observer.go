@@ -27,12 +27,6 @@ const (
 	NearerContradicted ObserverEvidence = "contradiction"
 )
 
-// String gives the word, empty for NoObserverEvidence.
-func (w ObserverEvidence) String() string { return string(w) }
-
-// MarshalJSON gives the word, or null.
-func (w ObserverEvidence) MarshalJSON() ([]byte, error) { return marshalWord(string(w)) }
-
 // Origin is the device that made an RST.
 type Origin string
 
@@ -43,15 +37,6 @@ const (
 	OriginElsewhere Origin = "elsewhere" // a firewall, load balancer or forger: it came another way.
 )
 
-// String gives the word, empty for NoOrigin.
-func (o Origin) String() string { return string(o) }
-
-// MarshalJSON gives the word, or null.
-func (o Origin) MarshalJSON() ([]byte, error) { return marshalWord(string(o)) }
-
 // Reason is the text in an RST (RFC 9293 §3.5.2), printable ASCII of at most 200 characters; empty, null in JSON, if
 // there was none.
 type Reason string
-
-// MarshalJSON gives the text, or null.
-func (r Reason) MarshalJSON() ([]byte, error) { return marshalWord(string(r)) }

@@ -38,12 +38,6 @@ const (
 	ECNNotOffered ECN = "not_offered" // the SYN did not ask.
 )
 
-// String gives the word, empty for NoECN.
-func (e ECN) String() string { return string(e) }
-
-// MarshalJSON gives the word, or null.
-func (e ECN) MarshalJSON() ([]byte, error) { return marshalWord(string(e)) }
-
 // MPTCPKind is what a connection is to Multipath TCP (RFC 8684).
 type MPTCPKind string
 
@@ -52,9 +46,6 @@ const (
 	MPTCPCapable MPTCPKind = "capable" // it opens an MPTCP connection: both SYNs carry MP_CAPABLE.
 	MPTCPJoin    MPTCPKind = "join"    // it adds a subflow to one: its SYN carries MP_JOIN.
 )
-
-// String gives the word.
-func (k MPTCPKind) String() string { return string(k) }
 
 // MPTCP is the part of a connection in an MPTCP connection (RFC 8684 §3.1, §3.2).
 type MPTCP struct {

@@ -358,12 +358,6 @@ const (
 	Inferred   Evidence = "inferred" // it follows from packets that are not the thing itself.
 )
 
-// String is the word.
-func (e Evidence) String() string { return string(e) }
-
-// MarshalJSON gives the word, or null.
-func (e Evidence) MarshalJSON() ([]byte, error) { return marshalWord(string(e)) }
-
 // EndedBy says why a record ended.
 type EndedBy string
 
@@ -379,9 +373,6 @@ const (
 	EndOpen            EndedBy = "open" // it has not: this is how it stands
 )
 
-// String is the word.
-func (e EndedBy) String() string { return string(e) }
-
 // RoleEvidence says how it is known which side opened.
 type RoleEvidence string
 
@@ -392,9 +383,6 @@ const (
 	RolePorts       RoleEvidence = "ports"
 	RoleFirstPacket RoleEvidence = "first_packet"
 )
-
-// String is the word.
-func (r RoleEvidence) String() string { return string(r) }
 
 // Outcome is what became of the handshake.
 type Outcome string
@@ -414,9 +402,6 @@ const (
 	OutcomePartial      Outcome = "partial"      // some of the handshake was seen, and what was not must have happened.
 	OutcomeStray        Outcome = "stray"        // segments that neither open a connection nor belong to one.
 )
-
-// String is the word.
-func (o Outcome) String() string { return string(o) }
 
 // Outcomes lists them all.
 func Outcomes() []Outcome {
@@ -441,9 +426,6 @@ const (
 	TeardownNone       TeardownKind = "none"        // no FIN and, once established, no accepted RST.
 )
 
-// String is the word.
-func (k TeardownKind) String() string { return string(k) }
-
 // TeardownKinds lists them all.
 func TeardownKinds() []TeardownKind {
 	return []TeardownKind{
@@ -465,9 +447,6 @@ const (
 	AnswersNothing   ResetAnswers = "nothing"
 )
 
-// String is the word.
-func (a ResetAnswers) String() string { return string(a) }
-
 // TimeWaitEndedBy says what ended a TIME_WAIT.
 type TimeWaitEndedBy string
 
@@ -481,9 +460,6 @@ const (
 	TimeWaitRunning    TimeWaitEndedBy = "running"
 )
 
-// String is the word.
-func (e TimeWaitEndedBy) String() string { return string(e) }
-
 // DiscoveredBy is the kind of segment that disclosed a half-open connection; empty is never, null in JSON.
 type DiscoveredBy string
 
@@ -496,12 +472,6 @@ const (
 	DiscoveredFin       DiscoveredBy = "fin"
 )
 
-// String is the word.
-func (d DiscoveredBy) String() string { return string(d) }
-
-// MarshalJSON gives the word, or null.
-func (d DiscoveredBy) MarshalJSON() ([]byte, error) { return marshalWord(string(d)) }
-
 // Severity ranks findings.
 type Severity string
 
@@ -511,6 +481,3 @@ const (
 	Warning Severity = "warning"
 	Error   Severity = "error"
 )
-
-// String is the word.
-func (s Severity) String() string { return string(s) }

@@ -38,12 +38,6 @@ const (
 	FlagsSynFinRst FlagsOnly = "syn_fin_rst" // every segment has SYN, FIN or RST, and connections close that were used.
 )
 
-// String gives the word, empty for NoFlagsOnly.
-func (f FlagsOnly) String() string { return string(f) }
-
-// MarshalJSON gives the word, or null.
-func (f FlagsOnly) MarshalJSON() ([]byte, error) { return marshalWord(string(f)) }
-
 // Summary is the connections of the capture, added up.
 type Summary struct {
 	Record string `json:"record" const:"summary"`

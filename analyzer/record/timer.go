@@ -54,9 +54,6 @@ const (
 	TimerFin       TimerKind = "fin"       // the FIN was retransmitted.
 )
 
-// String is the word.
-func (k TimerKind) String() string { return string(k) }
-
 // TimerEnd is what came after a run of a timer.
 type TimerEnd string
 
@@ -68,12 +65,6 @@ const (
 	TimerReset   TimerEnd = "reset"   // the side gave up, with an RST of its own.
 	TimerSilence TimerEnd = "silence" // the side gave up and said nothing.
 )
-
-// String is the word, empty for TimerGoesOn.
-func (e TimerEnd) String() string { return string(e) }
-
-// MarshalJSON gives the word, or null.
-func (e TimerEnd) MarshalJSON() ([]byte, error) { return marshalWord(string(e)) }
 
 // KeepaliveDefaults are those of somebody's keepalives: idle time, interval and number of probes.
 type KeepaliveDefaults string
@@ -89,9 +80,3 @@ const (
 	// 7,200 s, the least by default (§4.2.3.6); the interval was not seen.
 	KeepaliveRFC1122 KeepaliveDefaults = "rfc1122"
 )
-
-// String is the word, empty for KeepaliveOther.
-func (d KeepaliveDefaults) String() string { return string(d) }
-
-// MarshalJSON gives the word, or null.
-func (d KeepaliveDefaults) MarshalJSON() ([]byte, error) { return marshalWord(string(d)) }

@@ -24,12 +24,6 @@ const (
 	PatternBulk       Pattern = "bulk"       // a mebibyte or more for each request.
 )
 
-// String gives the word, empty for NoPattern.
-func (p Pattern) String() string { return string(p) }
-
-// MarshalJSON gives the word, or null.
-func (p Pattern) MarshalJSON() ([]byte, error) { return marshalWord(string(p)) }
-
 // Patterns lists them all.
 func Patterns() [5]Pattern {
 	return [...]Pattern{PatternSingle, PatternPersistent, PatternHeartbeat, PatternIdle, PatternBulk}

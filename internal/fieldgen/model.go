@@ -20,7 +20,7 @@ import (
 type model struct {
 	structs map[string]*structure // by package and name: record.Endpoint
 	words   map[string]*words
-	marshal map[string]bool   // types whose MarshalJSON writes null for the zero value
+	marshal map[string]bool   // types whose zero value is null in JSON
 	defs    map[string]string // the names of the types' definitions in the schema
 }
 
@@ -59,6 +59,7 @@ type kind struct {
 
 // words is a string type whose values are all constants.
 type words struct {
+	name   string
 	doc    string
 	list   []string
 	docs   []string // of each
@@ -88,6 +89,13 @@ func load(root string, dirs []string) (*model, error) {
 			}
 			if err := m.read(path.Base(dir), file); err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+		}
+	}
+	for _, s := range m.structs {
+		for _, f := range s.fields {
+			if f.null && m.words[f.typ.name] != nil {
+				m.marshal[f.typ.name] = true
 			}
 		}
 	}
@@ -242,7 +250,8 @@ func readKind(pkg string, e ast.Expr) (kind, error) {
 
 func (m *model) word(name string) *words {
 	if m.words[name] == nil {
-		m.words[name] = &words{}
+		_, plain, _ := strings.Cut(name, ".")
+		m.words[name] = &words{name: plain}
 	}
 	return m.words[name]
 }
