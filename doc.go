@@ -37,9 +37,9 @@
 //
 // # Compatibility
 //
-// From version 1 on, this package and those of the records, analyzer/record and analyzer/tcpstate, follow semantic
-// versioning: what compiles against a version compiles against later ones with the same major number. Names and
-// meanings in JSON and CSV change only with record.Schema; fields are added without. Structs may gain fields, so name
-// fields in literals. Other packages are exported for programs that need them and may change with a minor version;
-// CHANGELOG.md lists such changes. Before version 1 anything may change; CHANGELOG.md lists that too.
+// From version 1 on, this package and those of the records, analyzer/record, analyzer/tcpstate and compare/result,
+// follow semantic versioning: what compiles against a version compiles against later ones with the same major number.
+// Names and meanings in JSON and CSV change only with record.Schema; fields are added without. Structs may gain fields,
+// so name fields in literals. Other packages are exported for programs that need them and may change with a minor
+// version; CHANGELOG.md lists such changes. Before version 1 anything may change; CHANGELOG.md lists that too.
 package tcplife

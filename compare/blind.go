@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/flows"
 )
 
 // A blind is a reason why a point's capture can lack segments that passed, found in the first reading.
 type blind struct {
-	reason      record.BlindReason
+	reason      result.BlindReason
 	ways        [2]bool            // which directions it concerns
 	kinds       [segmentKinds]bool // which segments
 	from, until int64              // when, by the first point's clock
@@ -29,19 +29,19 @@ const (
 
 // blindTo returns the reason why a point lacks a segment that should have reached it at a time. It returns none if no
 // reason is certain, as in a capture that lost packets. The segment may have come later, by as much as others did.
-func (p *path) blindTo(point int, w way, kind segmentKind, at int64) record.BlindReason {
+func (p *path) blindTo(point int, w way, kind segmentKind, at int64) result.BlindReason {
 	return p.blindWithin(point, w, kind, at, at+p.spread(point))
 }
 
 // blindFrom is blindTo for a segment that was seen behind the point: it may have passed the point earlier.
-func (p *path) blindFrom(point int, w way, kind segmentKind, at int64) record.BlindReason {
+func (p *path) blindFrom(point int, w way, kind segmentKind, at int64) result.BlindReason {
 	return p.blindWithin(point, w, kind, at-p.spread(point), at)
 }
 
-func (p *path) blindWithin(point int, w way, kind segmentKind, earliest, latest int64) record.BlindReason {
+func (p *path) blindWithin(point int, w way, kind segmentKind, earliest, latest int64) result.BlindReason {
 	for i := range p.blinds[point] {
 		b := &p.blinds[point][i]
-		if b.reason != record.BlindDropped && b.ways[w] && b.kinds[kind] && b.from <= latest && earliest <= b.until {
+		if b.reason != result.BlindDropped && b.ways[w] && b.kinds[kind] && b.from <= latest && earliest <= b.until {
 			return b.reason
 		}
 	}
@@ -51,7 +51,7 @@ func (p *path) blindWithin(point int, w way, kind segmentKind, earliest, latest 
 // leaky reports a capture that lost packets.
 func (p *path) leaky(point int) bool {
 	for i := range p.blinds[point] {
-		if p.blinds[point][i].reason == record.BlindDropped {
+		if p.blinds[point][i].reason == result.BlindDropped {
 			return true
 		}
 	}
@@ -64,13 +64,13 @@ func (p *path) findBlind() [][]blind {
 		var list []blind
 		w, one := p.oneWay(i)
 		if one {
-			b := blind{reason: record.BlindOneWay, kinds: anyKind, from: alwaysFrom, until: alwaysUntil,
+			b := blind{reason: result.BlindOneWay, kinds: anyKind, from: alwaysFrom, until: alwaysUntil,
 				detail: "it acknowledges the other direction, of which it has nothing"}
 			b.ways[1-w] = true
 			list = append(list, b)
 		}
 		if v.kinds[kindOther] == 0 && v.kinds[kindFin] > 0 && p.elsewhere(i, kindOther) {
-			list = append(list, blind{reason: record.BlindFiltered, ways: bothWays,
+			list = append(list, blind{reason: result.BlindFiltered, ways: bothWays,
 				kinds: [segmentKinds]bool{kindOther: true},
 				from:  alwaysFrom, until: alwaysUntil, detail: "it has segments with SYN, FIN or RST only"})
 		}
@@ -78,16 +78,16 @@ func (p *path) findBlind() [][]blind {
 		if from, until, ok := p.span(i); ok {
 			before, within, after := p.provenMissing(i, list, from, until)
 			if before > 0 {
-				list = append(list, blind{reason: record.BlindLater, ways: bothWays, kinds: anyKind, from: alwaysFrom,
+				list = append(list, blind{reason: result.BlindLater, ways: bothWays, kinds: anyKind, from: alwaysFrom,
 					until:  from,
 					detail: fmt.Sprintf("of the segments compared, %d passed it before its first packet", before)})
 			}
 			if after > 0 {
-				list = append(list, blind{reason: record.BlindEarlier, ways: bothWays, kinds: anyKind, from: until,
+				list = append(list, blind{reason: result.BlindEarlier, ways: bothWays, kinds: anyKind, from: until,
 					until:  alwaysUntil,
 					detail: fmt.Sprintf("of the segments compared, %d passed it after its last packet", after)})
 			}
-			lost := blind{reason: record.BlindDropped, ways: bothWays, kinds: anyKind, from: alwaysFrom,
+			lost := blind{reason: result.BlindDropped, ways: bothWays, kinds: anyKind, from: alwaysFrom,
 				until: alwaysUntil}
 			switch {
 			case dropped > 0:

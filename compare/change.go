@@ -1,7 +1,7 @@
 package compare
 
 import (
-	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -35,16 +35,16 @@ const (
 )
 
 // fieldNames are the names of the record.
-var fieldNames = [fields]record.Field{
-	fieldTTL: record.FieldTTL, fieldSource: record.FieldSource, fieldSourcePort: record.FieldSourcePort,
-	fieldTarget: record.FieldTarget, fieldTargetPort: record.FieldTargetPort, fieldSeq: record.FieldSeq,
-	fieldAck: record.FieldAck,
-	fieldLen: record.FieldLen, fieldFlags: record.FieldFlags, fieldWindow: record.FieldWindow,
-	fieldIPID: record.FieldIPID,
-	fieldECN:  record.FieldECN, fieldTSVal: record.FieldTSVal, fieldTSEcr: record.FieldTSEcr, fieldMSS: record.FieldMSS,
-	fieldWScale: record.FieldWScale, fieldSACKPermitted: record.FieldSACKPermitted, fieldSACK: record.FieldSACK,
-	fieldTimestamps: record.FieldTimestamps, fieldFastOpen: record.FieldFastOpen, fieldMPTCP: record.FieldMPTCP,
-	fieldSignature: record.FieldSignature,
+var fieldNames = [fields]result.Field{
+	fieldTTL: result.FieldTTL, fieldSource: result.FieldSource, fieldSourcePort: result.FieldSourcePort,
+	fieldTarget: result.FieldTarget, fieldTargetPort: result.FieldTargetPort, fieldSeq: result.FieldSeq,
+	fieldAck: result.FieldAck,
+	fieldLen: result.FieldLen, fieldFlags: result.FieldFlags, fieldWindow: result.FieldWindow,
+	fieldIPID: result.FieldIPID,
+	fieldECN:  result.FieldECN, fieldTSVal: result.FieldTSVal, fieldTSEcr: result.FieldTSEcr, fieldMSS: result.FieldMSS,
+	fieldWScale: result.FieldWScale, fieldSACKPermitted: result.FieldSACKPermitted, fieldSACK: result.FieldSACK,
+	fieldTimestamps: result.FieldTimestamps, fieldFastOpen: result.FieldFastOpen, fieldMPTCP: result.FieldMPTCP,
+	fieldSignature: result.FieldSignature,
 }
 
 // A change is what a stretch does to a field of a trail's segments in one direction.

@@ -7,15 +7,16 @@ import (
 
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/flows"
 )
 
 // Result describes the points and the path. The connections were emitted before it.
 type Result struct {
-	Points     []record.Point
-	Path       []record.Stretch
-	Comparison record.Comparison
-	Ladder     *record.ComparedLadder // of Options.Ladder; nil if there is no such connection
+	Points     []result.Point
+	Path       []result.Stretch
+	Comparison result.Comparison
+	Ladder     *result.ComparedLadder // of Options.Ladder; nil if there is no such connection
 	Captures   []capture.Stats        // by point
 	Decoded    []flows.Stats
 }
@@ -23,7 +24,7 @@ type Result struct {
 // Compare compares the captures of a path's points, in the order from the client's side to the server's. It calls emit
 // with each connection that was seen at two points or more, or died before the second, once it has ended everywhere;
 // the record is valid until emit returns. Sources have different names.
-func Compare(ctx context.Context, sources []Source, o Options, emit func(*record.Compared) error) (*Result, error) {
+func Compare(ctx context.Context, sources []Source, o Options, emit func(*result.Compared) error) (*Result, error) {
 	if n := len(sources); n < 2 || n > MaxPoints {
 		return nil, fmt.Errorf("compare takes 2 to %d points, not %d", MaxPoints, n)
 	}
@@ -49,13 +50,13 @@ func Compare(ctx context.Context, sources []Source, o Options, emit func(*record
 }
 
 // point is the record of a point.
-func (c *comparer) point(i int, a *account) record.Point {
+func (c *comparer) point(i int, a *account) result.Point {
 	v := c.surveys[i]
-	r := record.Point{
+	r := result.Point{
 		Record: "point", Schema: record.Schema, Name: c.sources[i].Name, Files: c.sources[i].Files,
 		Packets: a.read.Packets, Segments: v.segments, First: record.Time(a.read.First), Last: record.Time(a.read.Last),
 		Clock: c.clock(i), Connections: c.sums.points[i].connections, Alone: c.sums.points[i].alone,
-		Blind: []record.Blind{},
+		Blind: []result.Blind{},
 	}
 	for _, n := range a.decoded.Undecoded {
 		r.Undecoded += n
@@ -65,11 +66,11 @@ func (c *comparer) point(i int, a *account) record.Point {
 		r.Dropped = &n
 	}
 	for _, b := range c.blinds[i] {
-		blind := record.Blind{Reason: b.reason, From: record.NoTime, Until: record.NoTime, Detail: b.detail}
+		blind := result.Blind{Reason: b.reason, From: record.NoTime, Until: record.NoTime, Detail: b.detail}
 		if b.ways != bothWays {
-			blind.Way = record.ToServer
+			blind.Way = result.ToServer
 			if b.ways[toClient] {
-				blind.Way = record.ToClient
+				blind.Way = result.ToClient
 			}
 		}
 		if b.from != alwaysFrom {
@@ -87,25 +88,25 @@ func (c *comparer) point(i int, a *account) record.Point {
 func (v *survey) dropped() uint64 { return v.read.Drops.Kernel + v.read.Drops.Interface }
 
 // clock describes a point's clock.
-func (p *path) clock(point int) record.Clock {
+func (p *path) clock(point int) result.Clock {
 	if point == 0 {
 		zero := record.NullableNumber{Known: true}
-		return record.Clock{At: p.reference(0), Drift: zero, DriftError: zero, Evidence: record.ClockReference}
+		return result.Clock{At: p.reference(0), Drift: zero, DriftError: zero, Evidence: result.ClockReference}
 	}
-	r := record.Clock{Evidence: record.ClockMeasured, At: p.reference(point), Segments: uint64(p.linked[point])}
+	r := result.Clock{Evidence: result.ClockMeasured, At: p.reference(point), Segments: uint64(p.linked[point])}
 	// The clocks on the way to the first point add up, and so do their errors.
 	ahead, drift, drifts := p.ahead(point, int64(r.At)), 0.0, 0.0
 	worst := 0.0
 	for i := point; i > 0; i = p.parents[i] {
 		c := p.clocks[i]
 		if c == nil {
-			r.Evidence = record.ClockAssumed
+			r.Evidence = result.ClockAssumed
 			worst = math.Inf(1)
 			break
 		}
 		x := &c.pieces[0]
 		if !x.forth || !x.back {
-			r.Evidence = record.ClockOneWay
+			r.Evidence = result.ClockOneWay
 		}
 		worst += max(x.highest-x.offset, x.offset-x.lowest)
 		drift += x.drift
@@ -115,12 +116,12 @@ func (p *path) clock(point int) record.Clock {
 	if !math.IsInf(worst, 0) {
 		r.Error = record.Duration(math.Ceil(worst * 1e9))
 	}
-	if r.Evidence != record.ClockAssumed {
+	if r.Evidence != result.ClockAssumed {
 		r.Drift = record.NullableNumber{Value: round(drift * 1e6), Known: true}
 		r.DriftError = record.NullableNumber{Value: round(drifts * 1e6), Known: true}
 	}
 	if given, fixed := p.options.Offsets[p.sources[point].Name]; fixed {
-		r.Offset, r.Error, r.Evidence = record.Duration(given), 0, record.ClockGiven
+		r.Offset, r.Error, r.Evidence = record.Duration(given), 0, result.ClockGiven
 	}
 	return r
 }

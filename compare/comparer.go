@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -31,8 +31,8 @@ type comparer struct {
 	halves   [][2][]half // by stretch: connections that end before it, and that begin behind it
 	keeper   keeper
 	sums     sums
-	compared record.Compared // the unfinished record
-	emit     func(*record.Compared) error
+	compared result.Compared // the unfinished record
+	emit     func(*result.Compared) error
 	failed   error // of emit
 }
 
@@ -67,7 +67,7 @@ const (
 	maxDone    = 1 << 18
 )
 
-func newComparer(p *path, emit func(*record.Compared) error) *comparer {
+func newComparer(p *path, emit func(*result.Compared) error) *comparer {
 	n := len(p.sources)
 	c := &comparer{path: p, byKey: map[uint64]*leg{}, emit: emit, singles: make([]bool, n),
 		slack: 2 * int64(tolerance*1e9),

@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -24,7 +25,7 @@ func (c *comparer) finish(t *trail) {
 		c.keepHalf(t)
 	}
 	sortKept(t.kept)
-	c.compared = record.Compared{Verdicts: []record.Verdict{}}
+	c.compared = result.Compared{Verdicts: []result.Verdict{}}
 	for _, j := range t.kept {
 		c.judge(t, j)
 	}
@@ -80,7 +81,7 @@ func (c *comparer) count(t *trail) {
 	if n.Lost+n.Born+n.Delayed+n.Duplicated+n.Reordered+n.Altered > 0 {
 		s.Affected++
 	}
-	if r.Pairing.Translated != record.NotTranslated {
+	if r.Pairing.Translated != result.NotTranslated {
 		s.Translated++
 	}
 	if r.Pairing.Renumbered {
@@ -123,7 +124,7 @@ func (c *comparer) opener(t *trail) int {
 }
 
 // endOf is the trail's end that an endpoint of the leg's record is.
-func (l *leg) endOf(e *record.ComparedEndpoint) int {
+func (l *leg) endOf(e *result.ComparedEndpoint) int {
 	if s := l.socket(0); flows.IP(s.addr, s.v6) == e.IP && s.port == e.Port {
 		return 0
 	}
@@ -131,13 +132,13 @@ func (l *leg) endOf(e *record.ComparedEndpoint) int {
 }
 
 // legRecord is what one point saw.
-func (c *comparer) legRecord(p int, l *leg, opener int) record.ComparedLeg {
-	end := func(e int) record.ComparedEnd {
+func (c *comparer) legRecord(p int, l *leg, opener int) result.ComparedLeg {
+	end := func(e int) result.ComparedEnd {
 		s := l.socket(e)
-		return record.ComparedEnd{IP: flows.IP(s.addr, s.v6), Port: s.port,
+		return result.ComparedEnd{IP: flows.IP(s.addr, s.v6), Port: s.port,
 			ISN: record.Seq{Number: l.isn[e], Known: l.isnSeen[e]}}
 	}
-	r := record.ComparedLeg{Point: c.sources[p].Name, Client: end(opener), Server: end(1 - opener)}
+	r := result.ComparedLeg{Point: c.sources[p].Name, Client: end(opener), Server: end(1 - opener)}
 	for o := l; o != nil; o = o.also {
 		r.Connections = append(r.Connections, o.id)
 		r.Packets += o.packets
@@ -149,7 +150,7 @@ func (c *comparer) legRecord(p int, l *leg, opener int) record.ComparedLeg {
 }
 
 // endpoint returns an end as the point nearest to it saw it.
-func (c *comparer) endpoint(t *trail, end int) record.ComparedEndpoint {
+func (c *comparer) endpoint(t *trail, end int) result.ComparedEndpoint {
 	for place := range t.legs {
 		p := t.pointAt(end, place)
 		l := t.legs[p]
@@ -164,7 +165,7 @@ func (c *comparer) endpoint(t *trail, end int) record.ComparedEndpoint {
 		}
 		l = most
 		s := l.socket(end)
-		e := record.ComparedEndpoint{
+		e := result.ComparedEndpoint{
 			Point: c.sources[p].Name, IP: flows.IP(s.addr, s.v6), Port: s.port,
 			ISN: record.Seq{Number: l.isn[end], Known: l.isnSeen[end]}, States: []record.StateEntry{},
 		}
@@ -181,15 +182,15 @@ func (c *comparer) endpoint(t *trail, end int) record.ComparedEndpoint {
 		}
 		return e
 	}
-	return record.ComparedEndpoint{States: []record.StateEntry{}}
+	return result.ComparedEndpoint{States: []record.StateEntry{}}
 }
 
 // pairing returns the reason why a trail's legs count as one connection.
-func (t *trail) pairing(opener int) record.Pairing {
-	r := record.Pairing{Between: []string{}, Why: []string{}}
-	r.By = [...]record.PairedBy{
-		byNothing: record.PairedAlone, byAddresses: record.PairedByAddresses, byNumbers: record.PairedByNumbers,
-		byStamps: record.PairedByStamps, byShape: record.PairedByShape,
+func (t *trail) pairing(opener int) result.Pairing {
+	r := result.Pairing{Between: []string{}, Why: []string{}}
+	r.By = [...]result.PairedBy{
+		byNothing: result.PairedAlone, byAddresses: result.PairedByAddresses, byNumbers: result.PairedByNumbers,
+		byStamps: result.PairedByStamps, byShape: result.PairedByShape,
 	}[t.joined]
 	var changed translation
 	for _, n := range t.nat {
@@ -198,11 +199,11 @@ func (t *trail) pairing(opener int) record.Pairing {
 	ends := [2]bool{changed&(address0|port0) != 0, changed&(address1|port1) != 0}
 	switch source, target := ends[opener], ends[1-opener]; {
 	case source && target:
-		r.Translated = record.BothNAT
+		r.Translated = result.BothNAT
 	case source:
-		r.Translated = record.SourceNAT
+		r.Translated = result.SourceNAT
 	case target:
-		r.Translated = record.TargetNAT
+		r.Translated = result.TargetNAT
 	}
 	var first *leg
 	for _, l := range t.legs {

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/compare"
+	"github.com/tcplife/tcplife/compare/result"
 )
 
 // FuzzCompare compares any two files, and the first with itself. Nothing panics, verdicts name neighbouring points of
@@ -42,11 +42,11 @@ func FuzzCompare(f *testing.F) {
 			return file
 		}
 		one, two := path("one", a), path("two", b)
-		verdicts := func(files ...string) (list []record.Verdict) {
+		verdicts := func(files ...string) (list []result.Verdict) {
 			names := []string{"left", "right"}
 			sources := []compare.Source{{Name: names[0], Files: files[:1]}, {Name: names[1], Files: files[1:]}}
 			// An error ends the comparison, but what came before it is reported.
-			_, _ = compare.Compare(context.Background(), sources, compare.Options{}, func(c *record.Compared) error {
+			_, _ = compare.Compare(context.Background(), sources, compare.Options{}, func(c *result.Compared) error {
 				list = append(list, c.Verdicts...)
 				return nil
 			})
@@ -59,7 +59,7 @@ func FuzzCompare(f *testing.F) {
 		}
 		verdicts(one, two)
 		for _, v := range verdicts(one, one) {
-			if v.Kind != record.NotCaptured {
+			if v.Kind != result.NotCaptured {
 				t.Errorf("a capture differs from itself: %s %s, packet %d at %s", v.Kind, v.Field, v.Segment.Packet,
 					v.Segment.At)
 			}

@@ -1,7 +1,7 @@
 package compare
 
 import (
-	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -26,7 +26,7 @@ type journey struct {
 	repeated  bool                 // another one repeats it
 	repair    *journey             // the first repetition that got further
 	example   bool                 // a change of the trail shows it
-	verdicts  []record.VerdictKind // about it
+	verdicts  []result.VerdictKind // about it
 
 	due          int64    // when it is judged
 	older, newer *journey // of the trail

@@ -3,7 +3,7 @@ package compare
 import (
 	"slices"
 
-	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -212,7 +212,7 @@ func (c *comparer) expected(j *journey, point int) int64 {
 }
 
 // gap counts a segment that a point lacks.
-func (t *trail) gap(j *journey, point int, reason record.BlindReason) {
+func (t *trail) gap(j *journey, point int, reason result.BlindReason) {
 	i := slices.IndexFunc(t.gaps, func(g gap) bool { return g.point == point && g.dir == j.dir && g.reason == reason })
 	if i < 0 {
 		near := j.nearest(point)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -15,7 +16,7 @@ type keeper struct {
 	number   uint64 // of the trail; 0 is none
 	journeys []*journey
 	leftOut  uint64
-	ladder   *record.ComparedLadder // once the trail has ended
+	ladder   *result.ComparedLadder // once the trail has ended
 }
 
 func (k *keeper) keep(j *journey) {
@@ -34,7 +35,7 @@ func (c *comparer) draw(t *trail) {
 	if t.number != k.number {
 		return
 	}
-	k.ladder = &record.ComparedLadder{Compared: c.compared, Journeys: []record.Journey{}, LeftOut: k.leftOut}
+	k.ladder = &result.ComparedLadder{Compared: c.compared, Journeys: []result.Journey{}, LeftOut: k.leftOut}
 	sortKept(k.journeys)
 	for _, j := range k.journeys {
 		k.ladder.Journeys = append(k.ladder.Journeys, c.journeyRecord(t, j))
@@ -42,15 +43,15 @@ func (c *comparer) draw(t *trail) {
 }
 
 // journeyRecord is a journey with numbers counted from the ISNs.
-func (c *comparer) journeyRecord(t *trail, j *journey) record.Journey {
-	r := record.Journey{
+func (c *comparer) journeyRecord(t *trail, j *journey) result.Journey {
+	r := result.Journey{
 		Way: t.wayOf(j.dir).record(), What: whatIs(j.flags, j.len).String(), Flags: flagNames(j.first().flags),
 		Seq: int64(int32(j.seq - t.origin(j.dir))), Len: j.len, Packets: c.packetMap(j.packets()),
 		Times:    map[string]record.Time{},
 		Verdicts: slices.Clone(j.verdicts),
 	}
 	if r.Verdicts == nil {
-		r.Verdicts = []record.VerdictKind{}
+		r.Verdicts = []result.VerdictKind{}
 	}
 	if j.flags.Has(flows.ACK) {
 		ack := int64(int32(j.ack - t.origin(1-j.dir)))

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/compare"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/internal/netlab"
 )
@@ -117,8 +117,8 @@ func held(t *testing.T, s realPath) (complaints []string) {
 		writeCapture(t, file, p.Points[i])
 		sources = append(sources, compare.Source{Name: name, Files: []string{file}})
 	}
-	var got []record.Verdict
-	_, err := compare.Compare(context.Background(), sources, compare.Options{}, func(c *record.Compared) error {
+	var got []result.Verdict
+	_, err := compare.Compare(context.Background(), sources, compare.Options{}, func(c *result.Compared) error {
 		got = append(got, c.Verdicts...)
 		return nil
 	})
@@ -132,15 +132,15 @@ func held(t *testing.T, s realPath) (complaints []string) {
 		key := fmt.Sprintf("%s between %d and %d, packet %d at %s", v.Kind, a, b, v.Segment.Packet,
 			v.Segment.At)
 		switch v.Kind {
-		case record.Altered:
+		case result.Altered:
 			if a != 1 || b != 2 {
 				complain("altered by a wire: %s", key)
 			}
 			altered[string(v.Field)] = true
-		case record.Delayed, record.Reordered: // wires and kernels are sometimes late by themselves
+		case result.Delayed, result.Reordered: // wires and kernels are sometimes late by themselves
 			delete(late, key)
-		case record.NotCaptured:
-		case record.Lost:
+		case result.NotCaptured:
+		case result.Lost:
 			lacks := p.Points[a+b-slices.Index(names, v.Segment.At)]
 			at := p.Points[slices.Index(names, v.Segment.At)][v.Segment.Packet-1].Time
 			switch {
@@ -178,7 +178,7 @@ func held(t *testing.T, s realPath) (complaints []string) {
 func happened(p *netlab.Path, dropped func(netlab.Segment) bool, resets uint16) (wanted, late map[string]bool) {
 	wanted, late = map[string]bool{}, map[string]bool{}
 	names := [...]string{"client", "fwin", "fwout", "server"}
-	add := func(list map[string]bool, kind record.VerdictKind, a, b, at int, packet uint64) {
+	add := func(list map[string]bool, kind result.VerdictKind, a, b, at int, packet uint64) {
 		list[fmt.Sprintf("%s between %d and %d, packet %d at %s", kind, min(a, b), max(a, b), packet, names[at])] = true
 	}
 	took := func(trip *netlab.Trip) int64 {
@@ -195,11 +195,11 @@ func happened(p *netlab.Path, dropped func(netlab.Segment) bool, resets uint16) 
 		case h.Lost && p.Points[trip.From][trip.Sent-1].Time > p.Points[trip.To][len(p.Points[trip.To])-1].Time:
 			// No packet says that the other capture was still running.
 		case h.Lost:
-			add(wanted, record.Lost, trip.From, trip.To, trip.From, trip.Sent)
+			add(wanted, result.Lost, trip.From, trip.To, trip.From, trip.Sent)
 		case h.Double:
-			add(wanted, record.Duplicated, trip.From, trip.To, trip.To, trip.Received[len(trip.Received)-1])
+			add(wanted, result.Duplicated, trip.From, trip.To, trip.To, trip.Received[len(trip.Received)-1])
 		case h.Hold > 0 && len(trip.Received) > 0 && took(trip) > 2*slowest[trip.From]:
-			add(late, record.Delayed, trip.From, trip.To, trip.From, trip.Sent)
+			add(late, result.Delayed, trip.From, trip.To, trip.From, trip.Sent)
 		}
 		if dropped == nil {
 			continue
@@ -207,12 +207,12 @@ func happened(p *netlab.Path, dropped func(netlab.Segment) bool, resets uint16) 
 		if trip.To == 1 || trip.To == 2 {
 			for _, packet := range trip.Received {
 				if dropped(trip.Segment) {
-					add(wanted, record.Lost, 1, 2, trip.To, packet)
+					add(wanted, result.Lost, 1, 2, trip.To, packet)
 				}
 			}
 		}
 		if resets != 0 && trip.From == 1 && trip.Segment.DstPort == resets && trip.Segment.Flags.Has(flows.RST) {
-			add(wanted, record.Born, 1, 2, 1, trip.Sent)
+			add(wanted, result.Born, 1, 2, 1, trip.Sent)
 		}
 	}
 	return wanted, late

@@ -16,6 +16,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/compare"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/internal/testrun"
 )
@@ -95,7 +96,7 @@ func (x *specimen) choose(t *testing.T, file string) {
 		for _, way := range []struct {
 			sockets
 			fromA bool
-		}{{forth, c.Opened == record.ToServer}, {back, c.Opened == record.ToClient}} {
+		}{{forth, c.Opened == result.ToServer}, {back, c.Opened == result.ToClient}} {
 			if ways[way.sockets] == nil {
 				ways[way.sockets] = map[bool]bool{}
 			}
@@ -177,21 +178,21 @@ func writeCapture(t *testing.T, path string, packets []capture.Packet) {
 	}
 }
 
-func compareFiles(t *testing.T, o compare.Options, a, b string) (list []record.Compared, result *compare.Result) {
+func compareFiles(t *testing.T, o compare.Options, a, b string) (list []result.Compared, whole *compare.Result) {
 	t.Helper()
 	sources := []compare.Source{{Name: "a", Files: []string{a}}, {Name: "b", Files: []string{b}}}
-	result, err := compare.Compare(context.Background(), sources, o, func(c *record.Compared) error {
+	whole, err := compare.Compare(context.Background(), sources, o, func(c *result.Compared) error {
 		list = append(list, *c)
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return list, result
+	return list, whole
 }
 
 // verdictsOf returns the verdicts of some kinds, or of all other kinds.
-func verdictsOf(list []record.Compared, wanted bool, kinds ...record.VerdictKind) (found []record.Verdict) {
+func verdictsOf(list []result.Compared, wanted bool, kinds ...result.VerdictKind) (found []result.Verdict) {
 	for _, c := range list {
 		for _, v := range c.Verdicts {
 			if slices.Contains(kinds, v.Kind) == wanted {
@@ -235,7 +236,7 @@ func numbersAt(n int, without map[int]bool) []uint64 {
 // lost removes segments from the capture behind the stretch. If the receiver acknowledges their data, the capture only
 // lacks them.
 func lost(t *testing.T, x *specimen, random *rand.Rand) {
-	x.lose(t, x.some(random, 4), record.Lost, record.NotCaptured)
+	x.lose(t, x.some(random, 4), result.Lost, result.NotCaptured)
 }
 
 // bareLost removes segments that no segment acknowledges.
@@ -246,10 +247,10 @@ func bareLost(t *testing.T, x *specimen, random *rand.Rand) {
 			bare = append(bare, i)
 		}
 	}
-	x.lose(t, bare, record.Lost)
+	x.lose(t, bare, result.Lost)
 }
 
-func (x *specimen) lose(t *testing.T, list []int, kinds ...record.VerdictKind) {
+func (x *specimen) lose(t *testing.T, list []int, kinds ...result.VerdictKind) {
 	chosen := map[int]bool{}
 	for _, i := range list {
 		chosen[i] = true
@@ -299,7 +300,7 @@ func (x *specimen) lose(t *testing.T, list []int, kinds ...record.VerdictKind) {
 			t.Errorf("lost %v: %s %s of packet %d at %s", slices.Sorted(maps.Keys(chosen)), v.Kind, v.What,
 				v.Segment.Packet, v.Segment.At)
 		}
-		if v.Kind == record.NotCaptured && v.Reason != record.BlindDropped {
+		if v.Kind == result.NotCaptured && v.Reason != result.BlindDropped {
 			t.Errorf("lost %v: packet %d at %s not captured: %s", slices.Sorted(maps.Keys(chosen)), v.Segment.Packet,
 				v.Segment.At, v.Reason)
 		}
@@ -330,33 +331,33 @@ func delayed(t *testing.T, x *specimen, random *rand.Rand) {
 	a, b := filepath.Join(t.TempDir(), "a.pcapng"), filepath.Join(t.TempDir(), "b.pcapng")
 	write(t, a, x.packets)
 	write(t, b, behind)
-	list, result := compareFiles(t, compare.Options{}, a, b)
-	for _, v := range verdictsOf(list, false, record.Delayed, record.Reordered) {
+	list, whole := compareFiles(t, compare.Options{}, a, b)
+	for _, v := range verdictsOf(list, false, result.Delayed, result.Reordered) {
 		t.Errorf("delayed %v: %s %s of packet %d at %s, %s", slices.Sorted(maps.Keys(chosen)), v.Kind, v.What,
 			v.Segment.Packet, v.Segment.At, v.Reason)
 	}
-	for _, v := range verdictsOf(list, true, record.Reordered) {
+	for _, v := range verdictsOf(list, true, result.Reordered) {
 		if v.Segment.At == "a" && !chosen[int(v.Segment.Packet)-1] {
 			t.Errorf("delayed %v: reordered packet %d at %s", slices.Sorted(maps.Keys(chosen)), v.Segment.Packet,
 				v.Segment.At)
 		}
 	}
-	found := verdictsOf(list, true, record.Delayed)
+	found := verdictsOf(list, true, result.Delayed)
 	for _, v := range found {
 		packet := v.Packets["a"]
 		if !chosen[int(packet)-1] {
 			t.Errorf("delayed %v: delayed packet %d by %v", slices.Sorted(maps.Keys(chosen)), packet,
 				time.Duration(v.By))
 		}
-		if d := time.Duration(v.By) - by; result.Points[1].Clock.Error != record.NoDuration &&
-			max(d, -d) > 2*time.Duration(result.Points[1].Clock.Error)+time.Microsecond {
+		if d := time.Duration(v.By) - by; whole.Points[1].Clock.Error != record.NoDuration &&
+			max(d, -d) > 2*time.Duration(whole.Points[1].Clock.Error)+time.Microsecond {
 			t.Errorf("delayed %v: packet %d by %v, want %v", slices.Sorted(maps.Keys(chosen)), packet,
 				time.Duration(v.By), by)
 		}
 	}
 	if len(found) != len(chosen) {
 		t.Errorf("delayed %v: %d verdicts; clock %+v", slices.Sorted(maps.Keys(chosen)), len(found),
-			result.Points[1].Clock)
+			whole.Points[1].Clock)
 	}
 }
 
@@ -385,11 +386,11 @@ func duplicated(t *testing.T, x *specimen, random *rand.Rand) {
 	write(t, a, left)
 	write(t, b, right)
 	list, _ := compareFiles(t, compare.Options{}, a, b)
-	for _, v := range verdictsOf(list, false, record.Duplicated) {
+	for _, v := range verdictsOf(list, false, result.Duplicated) {
 		t.Errorf("duplicated %v: %s %s of packet %d at %s", slices.Sorted(maps.Keys(chosen)), v.Kind, v.What,
 			v.Segment.Packet, v.Segment.At)
 	}
-	if n := len(verdictsOf(list, true, record.Duplicated)); n != len(chosen) {
+	if n := len(verdictsOf(list, true, result.Duplicated)); n != len(chosen) {
 		t.Errorf("duplicated %v: %d verdicts", slices.Sorted(maps.Keys(chosen)), n)
 	}
 }
@@ -476,7 +477,7 @@ func renumbered(t *testing.T, x *specimen, random *rand.Rand) {
 	list, _ := compareFiles(t, compare.Options{}, a, b)
 	altered := 0
 	for _, v := range verdictsOf(list, false) {
-		if v.Kind != record.Altered || v.Field != record.FieldSeq && v.Field != record.FieldAck {
+		if v.Kind != result.Altered || v.Field != result.FieldSeq && v.Field != result.FieldAck {
 			t.Errorf("renumbered %v: %s %s %s of packet %d at %s, %s", key, v.Kind, v.Field, v.What, v.Segment.Packet,
 				v.Segment.At, v.Reason)
 		}
@@ -511,7 +512,7 @@ func translated(t *testing.T, x *specimen, random *rand.Rand) {
 	altered := 0
 	for _, v := range verdictsOf(list, false) {
 		switch v.Field {
-		case record.FieldSource, record.FieldSourcePort, record.FieldTarget, record.FieldTargetPort:
+		case result.FieldSource, result.FieldSourcePort, result.FieldTarget, result.FieldTargetPort:
 			altered++
 		default:
 			t.Errorf("translated %v: %s %s %s of packet %d at %s, %s", key, v.Kind, v.Field, v.What, v.Segment.Packet,
@@ -536,9 +537,9 @@ func TestUnrelated(t *testing.T) {
 		b := filepath.Join(t.TempDir(), "b.pcapng")
 		write(t, b, x.packets)
 		for _, b := range []string{b, other} {
-			list, result := compareFiles(t, compare.Options{}, a, b)
-			if verdicts := verdictsOf(list, false); len(verdicts) > 0 || result.Comparison.Connections > 0 {
-				t.Errorf("%s and %s have %d connections in common: %+v", a, b, result.Comparison.Connections,
+			list, whole := compareFiles(t, compare.Options{}, a, b)
+			if verdicts := verdictsOf(list, false); len(verdicts) > 0 || whole.Comparison.Connections > 0 {
+				t.Errorf("%s and %s have %d connections in common: %+v", a, b, whole.Comparison.Connections,
 					list[0].Pairing)
 			}
 		}

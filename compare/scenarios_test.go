@@ -13,6 +13,7 @@ import (
 
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/compare"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/internal/pathsim"
 	"github.com/tcplife/tcplife/internal/testrun"
@@ -275,8 +276,8 @@ func TestScenarios(t *testing.T) {
 }
 
 // compareSim compares the captures of a simulation.
-func compareSim(t *testing.T, s *pathsim.Sim, o compare.Options) (connections []record.Compared,
-	result *compare.Result) {
+func compareSim(t *testing.T, s *pathsim.Sim, o compare.Options) (connections []result.Compared,
+	whole *compare.Result) {
 	t.Helper()
 	folder := t.TempDir()
 	if *only > 0 { // to look at
@@ -294,20 +295,20 @@ func compareSim(t *testing.T, s *pathsim.Sim, o compare.Options) (connections []
 		}
 		sources = append(sources, compare.Source{Name: p.Name, Files: []string{path}})
 	}
-	result, err := compare.Compare(context.Background(), sources, o, func(c *record.Compared) error {
+	whole, err := compare.Compare(context.Background(), sources, o, func(c *result.Compared) error {
 		connections = append(connections, *c)
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return connections, result
+	return connections, whole
 }
 
 // hold compares the verdicts with the events: they must be exactly those that the captures show, in the right place.
 func hold(t *testing.T, what string, s *pathsim.Sim, quiet bool) {
 	t.Helper()
-	connections, result := compareSim(t, s, compare.Options{})
+	connections, whole := compareSim(t, s, compare.Options{})
 	index := map[string]int{}
 	for i, p := range s.Points {
 		index[p.Name] = i
@@ -335,10 +336,10 @@ func hold(t *testing.T, what string, s *pathsim.Sim, quiet bool) {
 		c := &connections[i]
 		for k := range c.Verdicts {
 			v := &c.Verdicts[k]
-			if v.Kind == record.NotCaptured {
+			if v.Kind == result.NotCaptured {
 				continue
 			}
-			if v.Routine && (v.Field != "ttl" || v.Kind != record.Altered) {
+			if v.Routine && (v.Field != "ttl" || v.Kind != result.Altered) {
 				t.Errorf("%s: routine: %s %s", what, v.Kind, v.Field)
 			}
 			got := subject{string(v.Kind), string(v.Field), [2]int{index[v.Between[0]], index[v.Between[1]]},
@@ -361,25 +362,25 @@ func hold(t *testing.T, what string, s *pathsim.Sim, quiet bool) {
 					v.Field, c.ID, v.Between, v.Segment.Packet, v.Segment.At, v.What, v.By, v.Reason)
 				continue
 			}
-			if quiet && !(v.Kind == record.Altered && v.Routine) {
+			if quiet && !(v.Kind == result.Altered && v.Routine) {
 				t.Errorf("%s: a quiet path, but %s %s", what, v.Kind, v.Field)
 			}
 			switch v.Kind {
-			case record.Altered:
+			case result.Altered:
 				if int(v.Segments) != want.Segments || fmt.Sprint(v.From.Any(), v.To.Any()) != fmt.Sprint(want.From,
 					want.To) {
 					t.Errorf("%s: %s: %d from %v to %v, want %d from %v to %v", what, want, v.Segments, v.From.Any(),
 						v.To.Any(), want.Segments, want.From, want.To)
 				}
-			case record.Born:
+			case result.Born:
 				if (v.Toward == record.Client) != (want.Toward == pathsim.ToClient) {
 					t.Errorf("%s: %s: towards %s", what, want, v.Toward)
 				}
-			case record.Delayed:
+			case result.Delayed:
 				if math.Abs(float64(v.By)-float64(want.By)) > 1e6 && v.Segment.IPID != 0 {
 					t.Errorf("%s: %s: by %v, want %v", what, want, time.Duration(v.By), want.By)
 				}
-			case record.Reordered:
+			case result.Reordered:
 				// those without, and copies, cannot be told apart
 				if n := int(v.OvertakenBy) - want.OvertakenBy; max(n, -n) > 1 && v.Segment.IPID != 0 {
 					t.Errorf("%s: %s: overtaken by %d, want %d", what, want, v.OvertakenBy, want.OvertakenBy)
@@ -398,11 +399,11 @@ func hold(t *testing.T, what string, s *pathsim.Sim, quiet bool) {
 		}
 	}
 	if *only > 0 {
-		for _, p := range result.Points {
+		for _, p := range whole.Points {
 			t.Logf("%s: %+v", p.Name, p.Blind)
 		}
 	}
-	for i, p := range result.Points {
+	for i, p := range whole.Points {
 		c := p.Clock
 		at := float64(int64(c.At)-pathsim.Epoch) / 1e9
 		want := s.Points[i].Offset.Seconds() + s.Points[i].Drift*1e-6*at
@@ -419,9 +420,9 @@ func hold(t *testing.T, what string, s *pathsim.Sim, quiet bool) {
 
 // explained reports whether a verdict that is not the truth's is right as far as the captures go: the frame was lost,
 // or born, between its two points, of which those between are blind.
-func explained(v *record.Verdict, between [2]int, truths []*pathsim.Verdict) bool {
+func explained(v *result.Verdict, between [2]int, truths []*pathsim.Verdict) bool {
 	for _, w := range truths {
-		if (v.Kind == record.Lost || v.Kind == record.Born) && w.Kind == "delayed" {
+		if (v.Kind == result.Lost || v.Kind == result.Born) && w.Kind == "delayed" {
 			return true // held back beyond the end of the next capture, or since before the beginning of the one before
 		}
 		if w.Kind == string(v.Kind) && between[0] <= w.Between[0] && w.Between[1] <= between[1] {

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -70,7 +71,7 @@ func (s *sighting) space() uint32 {
 
 // A legEnd has the record that a point's analyzer made of an ended connection.
 type legEnd struct {
-	client, server record.ComparedEndpoint // packets and times are the point's own
+	client, server result.ComparedEndpoint // packets and times are the point's own
 	bytes          [2]uint64               // of the client, of the server
 	outcome        record.Outcome
 	teardown       record.TeardownKind
@@ -78,8 +79,8 @@ type legEnd struct {
 }
 
 func newLegEnd(c *record.Connection) *legEnd {
-	end := func(e *record.Endpoint) record.ComparedEndpoint {
-		return record.ComparedEndpoint{
+	end := func(e *record.Endpoint) result.ComparedEndpoint {
+		return result.ComparedEndpoint{
 			IP: e.IP, Port: e.Port, ISN: e.ISN, State: e.State, States: append([]record.StateEntry{}, e.States...),
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -17,7 +18,7 @@ type sums struct {
 	ways     [][2]*oneWay // by stretch
 	points   []struct{ connections, alone uint64 }
 
-	comparison record.Comparison
+	comparison result.Comparison
 }
 
 // A oneWay is one direction of a stretch.
@@ -25,7 +26,7 @@ type oneWay struct {
 	segments, syns uint64 // that passed
 	delays         *hdrhistogram.Histogram
 	min, max       int64
-	counts         record.VerdictCounts
+	counts         result.VerdictCounts
 	changes        map[changeKey]*changeSum
 }
 
@@ -35,7 +36,7 @@ type changeKey struct {
 }
 
 type changeSum struct {
-	from, to record.Value
+	from, to result.Value
 	segments uint64
 }
 
@@ -68,40 +69,40 @@ func (s *sums) passed(stretch int, w way, delay int64, flags flows.Flags) {
 	x.delays.RecordValue(max(delay, 0))
 }
 
-func (w way) record() record.Way {
+func (w way) record() result.Way {
 	if w == toServer {
-		return record.ToServer
+		return result.ToServer
 	}
-	return record.ToClient
+	return result.ToClient
 }
 
 // verdict counts a verdict about n segments.
-func (s *sums) verdict(stretch int, w way, kind record.VerdictKind, n uint64) {
+func (s *sums) verdict(stretch int, w way, kind result.VerdictKind, n uint64) {
 	count(&s.ways[stretch][w].counts, kind, n)
 	count(&s.comparison.Counts, kind, n)
 }
 
-func count(c *record.VerdictCounts, kind record.VerdictKind, n uint64) {
+func count(c *result.VerdictCounts, kind result.VerdictKind, n uint64) {
 	switch kind {
-	case record.Lost:
+	case result.Lost:
 		c.Lost += n
-	case record.Born:
+	case result.Born:
 		c.Born += n
-	case record.Altered:
+	case result.Altered:
 		c.Altered += n
-	case record.Delayed:
+	case result.Delayed:
 		c.Delayed += n
-	case record.Duplicated:
+	case result.Duplicated:
 		c.Duplicated += n
-	case record.Reordered:
+	case result.Reordered:
 		c.Reordered += n
-	case record.NotCaptured:
+	case result.NotCaptured:
 		c.NotCaptured += n
 	}
 }
 
 // changed counts segments that a stretch changed.
-func (s *sums) changed(stretch int, w way, ch *change, from, to record.Value) {
+func (s *sums) changed(stretch int, w way, ch *change, from, to result.Value) {
 	changes := s.ways[stretch][w].changes
 	key := changeKey{ch.field, ch.step}
 	if changes[key] == nil {
@@ -118,8 +119,8 @@ func (f field) ofSyns() bool {
 }
 
 // records returns the totals of each stretch and direction. Clock offsets that the user set shift the delays.
-func (s *sums) records(moved []int64) []record.Stretch {
-	var list []record.Stretch
+func (s *sums) records(moved []int64) []result.Stretch {
+	var list []result.Stretch
 	for i := range s.ways {
 		for w := range s.ways[i] {
 			list = append(list, s.record(i, way(w), moved[i+1]-moved[i]))
@@ -128,23 +129,23 @@ func (s *sums) records(moved []int64) []record.Stretch {
 	return list
 }
 
-func (s *sums) record(stretch int, w way, moved int64) record.Stretch {
+func (s *sums) record(stretch int, w way, moved int64) result.Stretch {
 	x := s.ways[stretch][w]
 	if w == toClient {
 		moved = -moved
 	}
 	c := &x.counts
-	r := record.Stretch{
+	r := result.Stretch{
 		Record: "path", Schema: record.Schema, Between: []string{s.path.sources[stretch].Name,
 			s.path.sources[stretch+1].Name},
 		Way: w.record(), Segments: x.segments + c.Lost + c.NotCaptured, Passed: x.segments, Lost: c.Lost,
 		NotCaptured: c.NotCaptured,
 		Born:        c.Born, Altered: c.Altered, Delayed: c.Delayed, Duplicated: c.Duplicated, Reordered: c.Reordered,
-		Delay: record.Delay{
+		Delay: result.Delay{
 			Min: record.NoDuration, P50: record.NoDuration, P99: record.NoDuration, Max: record.NoDuration,
 			Late: record.NoDuration,
 		},
-		Always: []record.Change{},
+		Always: []result.Change{},
 	}
 	if r.Passed+r.Lost > 0 {
 		r.LostShare = record.NullableNumber{Value: float64(r.Lost) / float64(r.Passed+r.Lost), Known: true}
@@ -165,12 +166,12 @@ func (s *sums) record(stretch int, w way, moved int64) record.Stretch {
 			of = x.syns
 		}
 		if float64(ch.segments) >= usually*float64(of) {
-			r.Always = append(r.Always, record.Change{Field: fieldNames[key.field], From: ch.from, To: ch.to,
+			r.Always = append(r.Always, result.Change{Field: fieldNames[key.field], From: ch.from, To: ch.to,
 				Segments: ch.segments})
 		}
 	}
-	order := func(f record.Field) int { return slices.Index(fieldNames[:], f) }
-	slices.SortFunc(r.Always, func(a, b record.Change) int {
+	order := func(f result.Field) int { return slices.Index(fieldNames[:], f) }
+	slices.SortFunc(r.Always, func(a, b result.Change) int {
 		return cmp.Or(cmp.Compare(order(a.Field), order(b.Field)), cmp.Compare(b.Segments, a.Segments))
 	})
 	return r

@@ -1,7 +1,7 @@
 package compare
 
 import (
-	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -53,7 +53,7 @@ func (t *trail) passing(stretch, dir int) *passing { return &t.passings[2*stretc
 type gap struct {
 	point   int
 	dir     int
-	reason  record.BlindReason
+	reason  result.BlindReason
 	count   uint64
 	segment sighting // the first one, where it was seen
 	at      int      // the point that saw it

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/compare"
+	"github.com/tcplife/tcplife/compare/result"
 )
 
 // truth has the fields of a scenario's truth.json.
@@ -77,9 +78,9 @@ func checkTruth(t *testing.T, folder string) {
 	for _, name := range want.Points {
 		sources = append(sources, compare.Source{Name: name, Files: []string{filepath.Join(folder, want.Files[name])}})
 	}
-	var got []record.Verdict
+	var got []result.Verdict
 	connections := 0
-	result, err := compare.Compare(context.Background(), sources, compare.Options{}, func(c *record.Compared) error {
+	whole, err := compare.Compare(context.Background(), sources, compare.Options{}, func(c *result.Compared) error {
 		connections++
 		got = append(got, c.Verdicts...)
 		return nil
@@ -90,13 +91,13 @@ func checkTruth(t *testing.T, folder string) {
 	if connections != len(want.Connections) {
 		t.Errorf("%d connections, want %d", connections, len(want.Connections))
 	}
-	checkClocks(t, &want, result)
+	checkClocks(t, &want, whole)
 
 	// Each verdict by what it is about.
 	name := func(kind, field string, between []string, at string, packet uint64) string {
 		return fmt.Sprintf("%s %s between %v, packet %d at %s", kind, field, between, packet, at)
 	}
-	found := map[string]*record.Verdict{}
+	found := map[string]*result.Verdict{}
 	for i := range got {
 		v := &got[i]
 		found[name(string(v.Kind), string(v.Field), v.Between, v.Segment.At, uint64(v.Segment.Packet))] = v
@@ -131,18 +132,18 @@ func checkTruth(t *testing.T, folder string) {
 		}
 	}
 	for key, v := range found {
-		if v.Kind != record.NotCaptured {
+		if v.Kind != result.NotCaptured {
 			t.Errorf("invented: %s (by %v)", key, v.By)
 		}
 	}
 }
 
-func checkClocks(t *testing.T, want *truth, result *compare.Result) {
-	for _, p := range result.Points {
+func checkClocks(t *testing.T, want *truth, whole *compare.Result) {
+	for _, p := range whole.Points {
 		w := want.Clock[p.Name]
 		at := w.Offset + w.Drift*1e-6*float64(int64(p.Clock.At)-want.Reference)/1e9
 		if p.Clock.Error == record.NoDuration {
-			if p.Clock.Evidence == record.ClockMeasured {
+			if p.Clock.Evidence == result.ClockMeasured {
 				t.Errorf("%s: offset %v without an error", p.Name, p.Clock.Offset)
 			}
 			continue
@@ -157,7 +158,7 @@ func checkClocks(t *testing.T, want *truth, result *compare.Result) {
 		t.Logf("%s: offset %v ± %v at %v, drift %v ± %v, %v", p.Name, got, margin, p.Clock.At, p.Clock.Drift.Value,
 			p.Clock.DriftError.Value, p.Blind)
 	}
-	if !slices.ContainsFunc(result.Points, func(p record.Point) bool { return p.Connections > 0 }) {
+	if !slices.ContainsFunc(whole.Points, func(p result.Point) bool { return p.Connections > 0 }) {
 		t.Error("no connections")
 	}
 }

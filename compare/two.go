@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -18,12 +19,12 @@ import (
 type half struct {
 	number     uint64
 	start, end int64
-	client     record.ComparedEndpoint
-	server     record.ComparedEndpoint
-	at         []record.ComparedLeg
+	client     result.ComparedEndpoint
+	server     result.ComparedEndpoint
+	at         []result.ComparedLeg
 	seenAt     []string
 	bytes      [2]uint64
-	opened     record.Way
+	opened     result.Way
 }
 
 // maxHalves bounds the halves that are kept of each side of a stretch.
@@ -131,7 +132,7 @@ func match(l, r *half) (x couple) {
 		x.points += points
 		x.why = append(x.why, fmt.Sprintf(format, args...))
 	}
-	socket := func(e *record.ComparedEndpoint) netip.AddrPort { return netip.AddrPortFrom(e.IP, e.Port) }
+	socket := func(e *result.ComparedEndpoint) netip.AddrPort { return netip.AddrPortFrom(e.IP, e.Port) }
 	switch client, server := socket(&l.client) == socket(&r.client), socket(&l.server) == socket(&r.server); {
 	case client && server:
 		add(3, "both have the same addresses and ports")
@@ -155,7 +156,7 @@ func match(l, r *half) (x couple) {
 }
 
 // twoRecord is the record of two connections that belong together.
-func (c *comparer) twoRecord(x *couple, stretch int) *record.Compared {
+func (c *comparer) twoRecord(x *couple, stretch int) *result.Compared {
 	l, r := x.left, x.right
 	c.trails++
 	c.sums.comparison.TwoConnections++
@@ -172,15 +173,15 @@ func (c *comparer) twoRecord(x *couple, stretch int) *record.Compared {
 	why = append(why, fmt.Sprintf("the second began %v after the first",
 		time.Duration(r.start-l.start).Round(time.Microsecond)))
 	start, end := min(l.start, r.start), max(l.end, r.end)
-	return &record.Compared{
+	return &result.Compared{
 		Record: "compared", Schema: record.Schema, ID: c.trails, Start: record.Time(start), StartNS: start,
 		End: record.Time(end), EndNS: end, Duration: record.Duration(end - start),
 		SeenAt: slices.Concat(l.seenAt, r.seenAt), Client: l.client, Server: r.server, Opened: l.opened,
 		At: slices.Concat(l.at, r.at),
-		Pairing: record.Pairing{
-			By: record.TwoConnections, Between: []string{c.sources[stretch].Name, c.sources[stretch+1].Name}, Why: why,
+		Pairing: result.Pairing{
+			By: result.TwoConnections, Between: []string{c.sources[stretch].Name, c.sources[stretch+1].Name}, Why: why,
 		},
-		Verdicts: []record.Verdict{},
+		Verdicts: []result.Verdict{},
 	}
 }
 
@@ -204,7 +205,7 @@ func (t *trail) separate() (stretch int, yes bool) {
 
 // tellSeparate makes the record of such a trail.
 func (c *comparer) tellSeparate(t *trail, stretch int) {
-	c.compared = record.Compared{Verdicts: []record.Verdict{}}
+	c.compared = result.Compared{Verdicts: []result.Verdict{}}
 	c.fill(t)
 	l, r := t.legs[stretch], t.legs[stretch+1]
 	why := []string{"the numbers differ, and no data or acknowledgement is the same at both points"}
@@ -215,8 +216,8 @@ func (c *comparer) tellSeparate(t *trail, stretch int) {
 				r.isn[dir], c.sources[stretch+1].Name))
 		}
 	}
-	c.compared.Pairing = record.Pairing{
-		By: record.TwoConnections, Between: []string{c.sources[stretch].Name, c.sources[stretch+1].Name},
+	c.compared.Pairing = result.Pairing{
+		By: result.TwoConnections, Between: []string{c.sources[stretch].Name, c.sources[stretch+1].Name},
 		Why: append(why, "both have the same addresses and ports"),
 	}
 	c.sums.comparison.TwoConnections++

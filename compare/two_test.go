@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/compare"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/internal/fault"
 	"github.com/tcplife/tcplife/internal/pathsim"
 )
@@ -71,13 +71,13 @@ func TestProxy(t *testing.T) {
 				return netip.AddrPortFrom(proxy.Addr(), uint16(50000+7*i)), server
 			})
 			pairs, halves := 0, 0
-			_, err := compare.Compare(context.Background(), sources, compare.Options{}, func(c *record.Compared) error {
+			_, err := compare.Compare(context.Background(), sources, compare.Options{}, func(c *result.Compared) error {
 				for _, v := range c.Verdicts {
-					if v.Kind != record.NotCaptured {
+					if v.Kind != result.NotCaptured {
 						t.Errorf("connection %d: %s %s between %v", c.ID, v.Kind, v.Field, v.Between)
 					}
 				}
-				if c.Pairing.By != record.TwoConnections {
+				if c.Pairing.By != result.TwoConnections {
 					halves++
 					return nil
 				}
@@ -128,8 +128,8 @@ func TestNoProxy(t *testing.T) {
 		}
 		sources = append(sources, compare.Source{Name: name, Files: []string{file}})
 	}
-	_, err := compare.Compare(context.Background(), sources, compare.Options{}, func(c *record.Compared) error {
-		if c.Pairing.By == record.TwoConnections {
+	_, err := compare.Compare(context.Background(), sources, compare.Options{}, func(c *result.Compared) error {
+		if c.Pairing.By == result.TwoConnections {
 			t.Errorf("connection %d is joined: %v", c.ID, c.Pairing.Why)
 		}
 		return nil
@@ -152,7 +152,7 @@ func TestComparePanics(t *testing.T) {
 				}
 				return true, nil
 			},
-		}, func(*record.Compared) error { return nil })
+		}, func(*result.Compared) error { return nil })
 		if panicked := (*fault.Error)(nil); !errors.As(err, &panicked) || panicked.Value != "there is a mistake" {
 			t.Errorf("at packet %d: %v", at, err)
 		}

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/compare"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
@@ -48,7 +48,7 @@ func TestFasterThanTheClock(t *testing.T) {
 		writeCapture(t, sources[0].Files[0], left)
 		writeCapture(t, sources[1].Files[0], right)
 		var kinds []string
-		_, err := compare.Compare(context.Background(), sources, compare.Options{}, func(c *record.Compared) error {
+		_, err := compare.Compare(context.Background(), sources, compare.Options{}, func(c *result.Compared) error {
 			for _, v := range c.Verdicts {
 				kinds = append(kinds, fmt.Sprintf("%s of packet %d", v.Kind, v.Segment.Packet))
 			}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -33,22 +34,22 @@ func (c *comparer) judge(t *trail, j *journey) {
 }
 
 // whyMissed returns why a point lacks a segment that passed it.
-func (c *comparer) whyMissed(t *trail, p int) record.BlindReason {
+func (c *comparer) whyMissed(t *trail, p int) result.BlindReason {
 	if t.legs[p] == nil {
-		return record.BlindFiltered
+		return result.BlindFiltered
 	}
-	return record.BlindDropped
+	return result.BlindDropped
 }
 
 // lacking counts a segment that a point lacks, unless a known gap has counted it.
-func (c *comparer) lacking(t *trail, j *journey, p int, reason record.BlindReason) {
+func (c *comparer) lacking(t *trail, j *journey, p int, reason result.BlindReason) {
 	if c.blind(t, j, p) == "" {
 		t.gap(j, p, reason)
 	}
 }
 
 // blind is the known reason why a point lacks a segment, empty for none.
-func (c *comparer) blind(t *trail, j *journey, p int) record.BlindReason {
+func (c *comparer) blind(t *trail, j *journey, p int) result.BlindReason {
 	w, kind, at := t.wayOf(j.dir), kindOf(j.flags), c.expected(j, p)
 	if t.place(j.dir, p) < t.place(j.dir, j.nearest(p)) {
 		return c.blindFrom(p, w, kind, at)
@@ -71,13 +72,13 @@ func (c *comparer) judgeTiming(t *trail, j *journey, first, last int) {
 		if max(from, to)-stretch == 1 {
 			isLate = j.late&(1<<stretch) != 0
 		}
-		v := record.Verdict{Delay: record.Duration(c.moved(delay, from, to)), By: record.Duration(delay - usual)}
+		v := result.Verdict{Delay: record.Duration(c.moved(delay, from, to)), By: record.Duration(delay - usual)}
 		if isLate {
-			v.Kind = record.Delayed
+			v.Kind = result.Delayed
 			c.tell(t, j, v, from, to, from)
 		}
 		if max(from, to)-stretch == 1 && j.overtaken != nil && j.overtaken[stretch] > 0 {
-			v.Kind, v.OvertakenBy = record.Reordered, uint64(j.overtaken[stretch])
+			v.Kind, v.OvertakenBy = result.Reordered, uint64(j.overtaken[stretch])
 			c.tell(t, j, v, from, to, from)
 		}
 		from = to
@@ -96,7 +97,7 @@ func (c *comparer) judgeOrigin(t *trail, j *journey, first int) {
 		from := t.pointAt(j.dir, place)
 		if t.legs[from] == nil {
 			if t.seenFrom(j.dir, 0, place) {
-				c.lacking(t, j, from, record.BlindFiltered)
+				c.lacking(t, j, from, result.BlindFiltered)
 				continue
 			}
 			// Nothing of the connection comes from beyond. The answer to an attempt that got no further was made here,
@@ -117,7 +118,7 @@ func (c *comparer) judgeOrigin(t *trail, j *journey, first int) {
 			c.lacking(t, j, from, reason)
 			continue
 		}
-		v := record.Verdict{Kind: record.Born, Idle: record.NoDuration}
+		v := result.Verdict{Kind: result.Born, Idle: record.NoDuration}
 		if j.idle > 0 {
 			v.Idle = record.Duration(j.idle)
 		}
@@ -126,7 +127,7 @@ func (c *comparer) judgeOrigin(t *trail, j *journey, first int) {
 			v.Toward = record.Client
 		}
 		if o := j.copyOf; copied {
-			v = record.Verdict{Kind: record.Duplicated,
+			v = result.Verdict{Kind: result.Duplicated,
 				Delay: record.Duration(c.moved(j.at[to].at-o[from].at, from, to))}
 			for p := range place + 1 {
 				at := t.pointAt(j.dir, p)
@@ -139,19 +140,19 @@ func (c *comparer) judgeOrigin(t *trail, j *journey, first int) {
 }
 
 // missedOrigin is the reason why a point before its first sighting may have missed a segment; empty if it cannot have.
-func (c *comparer) missedOrigin(t *trail, j *journey, p int) record.BlindReason {
+func (c *comparer) missedOrigin(t *trail, j *journey, p int) result.BlindReason {
 	l := t.legs[p]
 	seen := &l.passed[j.dir]
 	if j.space() > 0 && !seen.has(j.seq, j.end()) {
 		switch {
 		case l.ackedAt[j.dir] && !after(j.end(), l.acked[j.dir]): // its receiver acknowledged it
-			return record.BlindDropped
+			return result.BlindDropped
 		case seen.begun && !j.flags.Has(flows.SYN) && after(seen.high, j.seq): // its sender continued after it
-			return record.BlindDropped
+			return result.BlindDropped
 		}
 	}
 	if j.flags&(flows.SYN|flows.RST) == 0 && t.hops(j, p) {
-		return record.BlindDropped
+		return result.BlindDropped
 	}
 	return c.missedTime(t, j, p)
 }
@@ -176,7 +177,7 @@ func (c *comparer) judgeFate(t *trail, j *journey, last int) {
 		to := t.pointAt(j.dir, place)
 		if t.legs[to] == nil {
 			if t.seenFrom(j.dir, place+1, len(j.at)) {
-				c.lacking(t, j, to, record.BlindFiltered)
+				c.lacking(t, j, to, result.BlindFiltered)
 				continue
 			}
 			// Nothing of the connection is seen beyond. If both sides talk, it takes another way, or the point's filter
@@ -186,7 +187,7 @@ func (c *comparer) judgeFate(t *trail, j *journey, last int) {
 			}
 			if l := t.legs[from]; j.space() > 0 && !j.repeated && t.talks[1-j.dir] && l.ackedAt[j.dir] &&
 				!after(j.end(), l.acked[j.dir]) {
-				c.lacking(t, j, to, record.BlindFiltered) // it was answered
+				c.lacking(t, j, to, result.BlindFiltered) // it was answered
 				return
 			}
 		}
@@ -201,9 +202,9 @@ func (c *comparer) judgeFate(t *trail, j *journey, last int) {
 			c.lacking(t, j, to, reason)
 			continue
 		}
-		v := record.Verdict{Kind: record.Lost}
+		v := result.Verdict{Kind: result.Lost}
 		if r := j.repair; r != nil && r.at[from].seen() {
-			v.Repaired = &record.Repair{
+			v.Repaired = &result.Repair{
 				At: c.sources[from].Name, Packet: record.PacketNumber(r.at[from].packet),
 				After: record.Duration(r.at[from].at - j.at[from].at),
 			}
@@ -218,10 +219,10 @@ func (c *comparer) judgeFate(t *trail, j *journey, last int) {
 }
 
 // missedFate is the reason why a point behind its last sighting may have missed a segment; empty if it cannot have.
-func (c *comparer) missedFate(t *trail, j *journey, p, place int) record.BlindReason {
+func (c *comparer) missedFate(t *trail, j *journey, p, place int) result.BlindReason {
 	if l := t.legs[p]; j.space() > 0 && !j.repeated && !l.passed[j.dir].has(j.seq, j.end()) && !c.repeatsUnseen(j, p) &&
 		c.acknowledged(t, j, p, place) {
-		return record.BlindDropped
+		return result.BlindDropped
 	}
 	return c.missedTime(t, j, p)
 }
@@ -250,23 +251,23 @@ func (c *comparer) acknowledged(t *trail, j *journey, p, place int) bool {
 }
 
 // missedTime returns a reason that depends on when a segment would have reached a point that sees its connection.
-func (c *comparer) missedTime(t *trail, j *journey, p int) record.BlindReason {
+func (c *comparer) missedTime(t *trail, j *journey, p int) result.BlindReason {
 	l := t.legs[p]
 	at := c.expected(j, p)
 	// it sees the connection from its middle on
 	if from, _, _ := c.span(p); at < l.first && t.opened && !l.isnSeen[0] && !l.isnSeen[1] {
 		switch {
 		case t.first > from: // its capture had begun by then: the connection took another way
-			return record.BlindFiltered
+			return result.BlindFiltered
 		case at < from:
-			return record.BlindLater
+			return result.BlindLater
 		}
 	}
 	if reason := c.outside(t, j, p); reason != "" {
 		return reason
 	}
 	if (l.leaky || c.leaky(p)) && !(c.surveys[p].dropped() == 0 && j.repair != nil && j.repair.at[p].seen()) {
-		return record.BlindDropped
+		return result.BlindDropped
 	}
 	return ""
 }
@@ -274,7 +275,7 @@ func (c *comparer) missedTime(t *trail, j *journey, p int) record.BlindReason {
 // outside returns the reason why a point may have missed a segment that should have come before its first packet or
 // after its last. The capture counts as covering that time unless something shows that it did not. Nothing is known of
 // segments on their way when all captures ended.
-func (c *comparer) outside(t *trail, j *journey, p int) record.BlindReason {
+func (c *comparer) outside(t *trail, j *journey, p int) result.BlindReason {
 	from, until, ok := c.span(p)
 	at := c.expected(j, p)
 	switch {
@@ -284,13 +285,13 @@ func (c *comparer) outside(t *trail, j *journey, p int) record.BlindReason {
 		if c.talksOutside(t, p, func(k *talk) bool { return k.first < from-certainly }, func(first, _ int64) bool {
 			return first < from-certainly
 		}) {
-			return record.BlindLater
+			return result.BlindLater
 		}
 	case at > until+certainly:
 		if c.talksOutside(t, p, func(k *talk) bool { return k.last > until+certainly }, func(_, last int64) bool {
 			return last > until+certainly
 		}) {
-			return record.BlindEarlier
+			return result.BlindEarlier
 		}
 		end := int64(math.MinInt64)
 		for i := range c.sources {
@@ -299,7 +300,7 @@ func (c *comparer) outside(t *trail, j *journey, p int) record.BlindReason {
 			}
 		}
 		if at > end && !j.repeated && len(j.repeats) == 0 {
-			return record.BlindEarlier
+			return result.BlindEarlier
 		}
 	}
 	return ""
@@ -370,7 +371,7 @@ func (c *comparer) knows(p, seenAt int, t *trail, end int) bool {
 }
 
 // reported returns an ICMP error about a segment.
-func (c *comparer) reported(t *trail, j *journey) *record.ICMPReport {
+func (c *comparer) reported(t *trail, j *journey) *result.ICMPReport {
 	for _, r := range t.reports {
 		if r.dir != j.dir || r.seq != j.seq && r.quote.HasSeq {
 			continue
@@ -379,7 +380,7 @@ func (c *comparer) reported(t *trail, j *journey) *record.ICMPReport {
 		if after := r.at - j.at[near].at; after < -c.slack || after > c.horizon {
 			continue
 		}
-		return &record.ICMPReport{
+		return &result.ICMPReport{
 			At: c.sources[r.point].Name, Packet: record.PacketNumber(r.packet), Type: r.quote.Type, Code: r.quote.Code,
 			From: r.quote.From,
 		}
@@ -395,7 +396,7 @@ func (j *journey) nearestSeen(point int) int {
 }
 
 // tell adds a verdict about a segment between two points. shown is the point whose sighting describes the segment.
-func (c *comparer) tell(t *trail, j *journey, v record.Verdict, a, b, shown int) {
+func (c *comparer) tell(t *trail, j *journey, v result.Verdict, a, b, shown int) {
 	w := t.wayOf(j.dir)
 	v.Between = []string{c.sources[min(a, b)].Name, c.sources[max(a, b)].Name}
 	v.Way = w.record()
@@ -407,27 +408,27 @@ func (c *comparer) tell(t *trail, j *journey, v record.Verdict, a, b, shown int)
 	v.Packets = c.packetMap(j.packets())
 	j.verdicts = append(j.verdicts, v.Kind)
 	v.Segments, v.Of = 1, 1
-	if v.Kind == record.Lost {
+	if v.Kind == result.Lost {
 		v.Of = uint64(t.legs[shown].kinds[j.dir][whatIs(j.flags, j.len)])
 	}
 	c.add(t, v, min(a, b), w)
 }
 
 // add counts a verdict and, unless there are too many, keeps it.
-func (c *comparer) add(t *trail, v record.Verdict, stretch int, w way) {
-	if v.Kind != record.Born {
+func (c *comparer) add(t *trail, v result.Verdict, stretch int, w way) {
+	if v.Kind != result.Born {
 		v.Idle = record.NoDuration
 	}
-	if v.Kind != record.Delayed && v.Kind != record.Reordered && v.Kind != record.Duplicated {
+	if v.Kind != result.Delayed && v.Kind != result.Reordered && v.Kind != result.Duplicated {
 		v.Delay = record.NoDuration
 	}
-	if v.Kind != record.Delayed && v.Kind != record.Reordered {
+	if v.Kind != result.Delayed && v.Kind != result.Reordered {
 		v.By = record.NoDuration
 	}
 	r := &c.compared
 	if !v.Routine {
 		n := v.Segments
-		if v.Kind == record.Altered {
+		if v.Kind == result.Altered {
 			n = 1
 		}
 		count(&r.Counts, v.Kind, n)
@@ -477,8 +478,8 @@ func whatIs(f flows.Flags, payload uint32) what {
 func (w what) String() string { return whatNames[w] }
 
 // describe is a segment as a point saw it.
-func (c *comparer) describe(point int, s *sighting) record.ComparedSegment {
-	x := record.ComparedSegment{
+func (c *comparer) describe(point int, s *sighting) result.ComparedSegment {
+	x := result.ComparedSegment{
 		At: c.sources[point].Name, Packet: record.PacketNumber(s.packet), Time: record.Time(s.at),
 		Flags: flagNames(s.flags),
 		Seq:   s.seq, Ack: record.Seq{Number: s.ack, Known: s.has(flows.ACK)}, Len: s.len, TTL: s.ttl, IPID: s.id,
@@ -534,8 +535,8 @@ func (c *comparer) judgeChanges(t *trail) {
 			packets = make([]uint64, len(c.sources))
 			packets[upstream] = ch.segment.packet
 		}
-		c.add(t, record.Verdict{
-			Kind: record.Altered, Between: []string{c.sources[ch.stretch].Name, c.sources[ch.stretch+1].Name},
+		c.add(t, result.Verdict{
+			Kind: result.Altered, Between: []string{c.sources[ch.stretch].Name, c.sources[ch.stretch+1].Name},
 			Way:  w.record(),
 			What: whatIs(ch.segment.flags, ch.segment.len).String(), Segment: c.describe(upstream, &ch.segment),
 			Packets:  c.packetMap(packets),
@@ -547,7 +548,7 @@ func (c *comparer) judgeChanges(t *trail) {
 }
 
 // values returns a field's value before and after a change, as the record gives them.
-func (c *comparer) values(t *trail, ch *change) (from, to record.Value) {
+func (c *comparer) values(t *trail, ch *change) (from, to result.Value) {
 	w := t.wayOf(ch.dir)
 	a, b := t.legs[ch.stretch], t.legs[ch.stretch+1]
 	if w == toClient {
@@ -561,25 +562,25 @@ func (c *comparer) values(t *trail, ch *change) (from, to record.Value) {
 		}
 		x, y := a.socket(end), b.socket(end)
 		if ch.field == fieldSource || ch.field == fieldTarget {
-			return record.Text(flows.IP(x.addr, x.v6).String()), record.Text(flows.IP(y.addr, y.v6).String())
+			return result.Text(flows.IP(x.addr, x.v6).String()), result.Text(flows.IP(y.addr, y.v6).String())
 		}
-		return record.Number(int64(x.port)), record.Number(int64(y.port))
+		return result.Number(int64(x.port)), result.Number(int64(y.port))
 	case fieldFlags:
-		return record.Text(joinFlags(ch.from)), record.Text(joinFlags(ch.to))
+		return result.Text(joinFlags(ch.from)), result.Text(joinFlags(ch.to))
 	}
 	return optionValue(ch.field, ch.from), optionValue(ch.field, ch.to)
 }
 
 func joinFlags(f uint32) string { return strings.Join(flagNames(flows.Flags(f)), ",") }
 
-func optionValue(f field, n uint32) record.Value {
+func optionValue(f field, n uint32) result.Value {
 	switch {
 	case f >= fieldMSS && n == absent:
-		return record.Value{}
+		return result.Value{}
 	case f >= fieldMSS && n == present:
-		return record.Present
+		return result.Present
 	}
-	return record.Number(int64(n))
+	return result.Number(int64(n))
 }
 
 // judgeGaps reports what points lack through no fault of the path.
@@ -592,12 +593,12 @@ func (c *comparer) judgeGaps(t *trail) {
 			neighbour = place - 1
 		}
 		stretch := min(g.point, t.pointAt(g.dir, neighbour))
-		c.add(t, record.Verdict{
-			Kind: record.NotCaptured, Between: []string{c.sources[stretch].Name, c.sources[stretch+1].Name},
+		c.add(t, result.Verdict{
+			Kind: result.NotCaptured, Between: []string{c.sources[stretch].Name, c.sources[stretch+1].Name},
 			Way:  t.wayOf(g.dir).record(),
 			What: whatIs(g.segment.flags, g.segment.len).String(), Segment: c.describe(g.at, &g.segment),
 			Packets: c.packetMap(g.packets), Segments: uint64(g.count), Of: uint64(g.count), Reason: g.reason,
-			MissingAt: record.PointName(c.sources[g.point].Name),
+			MissingAt: result.PointName(c.sources[g.point].Name),
 		}, stretch, t.wayOf(g.dir))
 	}
 }

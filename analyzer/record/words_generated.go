@@ -7,20 +7,6 @@ import (
 )
 
 // String is the word.
-func (w BlindReason) String() string { return string(w) }
-
-// MarshalJSON gives the word; null without one.
-func (w BlindReason) MarshalJSON() ([]byte, error) {
-	if w == "" {
-		return []byte("null"), nil
-	}
-	return json.Marshal(string(w))
-}
-
-// String is the word.
-func (w ClockEvidence) String() string { return string(w) }
-
-// String is the word.
 func (w DiscoveredBy) String() string { return string(w) }
 
 // MarshalJSON gives the word; null without one.
@@ -58,17 +44,6 @@ func (w Evidence) MarshalJSON() ([]byte, error) {
 
 // String is the word.
 func (w FailureClass) String() string { return string(w) }
-
-// String is the word.
-func (w Field) String() string { return string(w) }
-
-// MarshalJSON gives the word; null without one.
-func (w Field) MarshalJSON() ([]byte, error) {
-	if w == "" {
-		return []byte("null"), nil
-	}
-	return json.Marshal(string(w))
-}
 
 // String is the word.
 func (w FlagsOnly) String() string { return string(w) }
@@ -124,21 +99,10 @@ func (w Origin) MarshalJSON() ([]byte, error) {
 func (w Outcome) String() string { return string(w) }
 
 // String is the word.
-func (w PairedBy) String() string { return string(w) }
-
-// String is the word.
 func (w Pattern) String() string { return string(w) }
 
 // MarshalJSON gives the word; null without one.
 func (w Pattern) MarshalJSON() ([]byte, error) {
-	if w == "" {
-		return []byte("null"), nil
-	}
-	return json.Marshal(string(w))
-}
-
-// MarshalJSON gives the word; null without one.
-func (w PointName) MarshalJSON() ([]byte, error) {
 	if w == "" {
 		return []byte("null"), nil
 	}
@@ -181,28 +145,3 @@ func (w TimerEnd) MarshalJSON() ([]byte, error) {
 
 // String is the word.
 func (w TimerKind) String() string { return string(w) }
-
-// String is the word.
-func (w Translation) String() string { return string(w) }
-
-// MarshalJSON gives the word; null without one.
-func (w Translation) MarshalJSON() ([]byte, error) {
-	if w == "" {
-		return []byte("null"), nil
-	}
-	return json.Marshal(string(w))
-}
-
-// String is the word.
-func (w VerdictKind) String() string { return string(w) }
-
-// String is the word.
-func (w Way) String() string { return string(w) }
-
-// MarshalJSON gives the word; null without one.
-func (w Way) MarshalJSON() ([]byte, error) {
-	if w == "" {
-		return []byte("null"), nil
-	}
-	return json.Marshal(string(w))
-}

@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/compare"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report/compared"
 	"github.com/tcplife/tcplife/report/query"
@@ -279,7 +279,7 @@ func sourceNames(sources []compare.Source) (names []string) {
 
 // A comparedReporter is a format of package compared.
 type comparedReporter interface {
-	Connection(*record.Compared) error
+	Connection(*result.Compared) error
 	Finish(*compared.Ending) error
 }
 
@@ -312,7 +312,7 @@ func (r *comparing) compare(ctx context.Context, f *compareFlags) error {
 	}
 	report := f.newReporter(r.stdout)
 	lost := map[string]map[uint64]bool{} // packets, by point
-	result, err := compare.Compare(ctx, f.sources, options, func(c *record.Compared) error {
+	result, err := compare.Compare(ctx, f.sources, options, func(c *result.Compared) error {
 		if r.where != nil {
 			if holds, err := r.where.Holds(c); err != nil || !holds {
 				return err
@@ -448,10 +448,10 @@ func (o *openedReaders) progress(files []string) (done, total int64) {
 }
 
 // noteLost notes the packets of a connection that were lost, by the point that saw them last.
-func noteLost(lost map[string]map[uint64]bool, c *record.Compared) {
+func noteLost(lost map[string]map[uint64]bool, c *result.Compared) {
 	for i := range c.Verdicts {
 		v := &c.Verdicts[i]
-		if v.Kind != record.Lost {
+		if v.Kind != result.Lost {
 			continue
 		}
 		if lost[v.Segment.At] == nil {

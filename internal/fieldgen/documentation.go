@@ -13,7 +13,7 @@ func (m *model) documentation(schema object) []byte {
 	out.WriteString("# The record\n\n")
 	paragraph(&out, "", "",
 		"What `tcplife` writes as JSON, field by field. `fieldgen` makes this page of the structs of "+
-			"`analyzer/record`; "+
+			"`analyzer/record` and `compare/result`; "+
 			"`tcplife schema` prints the same as a JSON Schema, and programs can rely on it. "+
 			schema.get("description").(string))
 	for _, d := range schema.get("$defs").(object) {

@@ -11,7 +11,7 @@ var roots = []string{
 	"record.Connection", "record.TimeWaitHolding", "record.Listener", "record.SynFlood", "record.Scan",
 	"record.Backscatter",
 	"record.PopulationSeries", "record.Summary", "record.Snapshot", "record.Alive",
-	"record.Compared", "record.ComparedLadder", "record.Point", "record.Stretch", "record.Comparison",
+	"result.Compared", "result.ComparedLadder", "result.Point", "result.Stretch", "result.Comparison",
 }
 
 // byHand are structs for which package encode has handwritten functions.
@@ -28,8 +28,8 @@ func (m *model) encoder() []byte {
 			continue
 		}
 		fmt.Fprintf(&out,
-			"\n// Append%s appends a record.%s as JSON.\nfunc (e *Encoder) Append%s(b []byte, v *record.%s) []byte {\n",
-			s.name, s.name, s.name, s.name)
+			"\n// Append%s appends a %s as JSON.\nfunc (e *Encoder) Append%s(b []byte, v *%s) []byte {\n",
+			s.name, s, s.name, s)
 		lead := "{"
 		for _, f := range s.fields {
 			lead += fmt.Sprintf("%q:", f.json)
@@ -149,8 +149,9 @@ func (m *model) scalarJSON(x, name string) string {
 		return fmt.Sprintf("Append%s(b, %s)", strings.TrimPrefix(name, "record."), x)
 	case "record.StateOrNone":
 		return fmt.Sprintf("appendState(b, %s)", x)
-	case "record.Side", "record.Evidence", "record.NullableNumber", "record.Value":
-		return fmt.Sprintf("append%s(b, %s)", strings.TrimPrefix(name, "record."), x)
+	case "record.Side", "record.Evidence", "record.NullableNumber", "result.Value":
+		_, plain, _ := strings.Cut(name, ".")
+		return fmt.Sprintf("append%s(b, %s)", plain, x)
 	}
 	switch {
 	case numbers[name]:

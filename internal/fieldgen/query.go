@@ -9,12 +9,12 @@ import (
 // query is the source of the functions that make maps of records.
 func (m *model) query() []byte {
 	var out bytes.Buffer
-	for _, s := range m.reach("record.Connection", "record.SynFlood", "record.Scan", "record.Compared",
-		"record.Comparison") {
+	for _, s := range m.reach("record.Connection", "record.SynFlood", "record.Scan", "result.Compared",
+		"result.Comparison") {
 		if byHand[s.String()] {
 			continue
 		}
-		fmt.Fprintf(&out, "\nfunc map%s(v *record.%s) map[string]any {\nm := map[string]any{\n", s.name, s.name)
+		fmt.Fprintf(&out, "\nfunc map%s(v *%s) map[string]any {\nm := map[string]any{\n", s.name, s)
 		var later bytes.Buffer
 		for _, f := range s.fields {
 			x := "v." + f.name
@@ -74,7 +74,7 @@ func (m *model) scalarValue(x, name string) string {
 		return fmt.Sprintf("stateValue(%s)", x)
 	case "record.Side":
 		return fmt.Sprintf("wordValue(%s.String())", x)
-	case "record.Value":
+	case "result.Value":
 		return fmt.Sprintf("%s.Any()", x)
 	}
 	switch {

@@ -101,7 +101,7 @@ func (o object) indented() []byte {
 // refs are the definitions of types that are not structs.
 var refs = map[string]string{
 	"netip.Addr": "ip", "record.Time": "time", "record.PacketNumber": "packet", "record.Seq": "sequence_number",
-	"record.StateOrNone": "state", "record.Value": "value", "tcpstate.State": "state", "tcpstate.Rule": "rule",
+	"record.StateOrNone": "state", "result.Value": "value", "tcpstate.State": "state", "tcpstate.Rule": "rule",
 	"record.Side": "side",
 }
 

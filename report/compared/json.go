@@ -3,15 +3,15 @@ package compared
 import (
 	"io"
 
-	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/report/internal/encode"
 )
 
 // Ending is what is known at the end of a comparison.
 type Ending struct {
-	Points     []record.Point
-	Path       []record.Stretch
-	Comparison record.Comparison
+	Points     []result.Point
+	Path       []result.Stretch
+	Comparison result.Comparison
 }
 
 // spillSize is the size from which buffered text is written.
@@ -43,7 +43,7 @@ type JSON struct {
 func NewJSON(w io.Writer) *JSON { return &JSON{writer: writer{w: w}} }
 
 // Connection writes a connection as the next element of compared.
-func (j *JSON) Connection(c *record.Compared) error {
+func (j *JSON) Connection(c *result.Compared) error {
 	if j.some {
 		j.text = append(j.text, ",\n"...)
 	} else {
@@ -80,7 +80,7 @@ type JSONL struct{ writer }
 func NewJSONL(w io.Writer) *JSONL { return &JSONL{writer{w: w}} }
 
 // Connection writes the line of a connection.
-func (j *JSONL) Connection(c *record.Compared) error {
+func (j *JSONL) Connection(c *result.Compared) error {
 	j.text = append(j.encoder.AppendCompared(j.text, c), '\n')
 	return j.spill(spillSize)
 }
@@ -98,7 +98,7 @@ func (j *JSONL) Finish(e *Ending) error {
 }
 
 // WriteLadderJSON writes a ladder as one JSON document.
-func WriteLadderJSON(w io.Writer, l *record.ComparedLadder) error {
+func WriteLadderJSON(w io.Writer, l *result.ComparedLadder) error {
 	_, err := w.Write(append(new(encode.Encoder).AppendComparedLadder(nil, l), '\n'))
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/report/internal/text"
 )
 
@@ -40,7 +41,7 @@ const (
 // WriteLadder draws the segments of a connection, one line each, with a lane for each point: the numbers of their
 // packets there, and between them how long they took. A run of segments to which nothing happened is folded into a
 // line.
-func WriteLadder(w io.Writer, l *record.ComparedLadder, points []record.Point, o LadderOptions) error {
+func WriteLadder(w io.Writer, l *result.ComparedLadder, points []result.Point, o LadderOptions) error {
 	d := drawing{ladder: l, points: points, options: o, glyphs: pictures}
 	if o.ASCII {
 		d.glyphs = letters
@@ -84,8 +85,8 @@ func WriteLadder(w io.Writer, l *record.ComparedLadder, points []record.Point, o
 // drawing is an unfinished ladder.
 type drawing struct {
 	out     bytes.Buffer
-	ladder  *record.ComparedLadder
-	points  []record.Point
+	ladder  *result.ComparedLadder
+	points  []result.Point
 	options LadderOptions
 	glyphs  glyphs
 }
@@ -128,7 +129,7 @@ func (d *drawing) head() {
 const segmentWidth = 36
 
 // ordinary reports whether a segment passed everywhere and neither opens nor closes the connection.
-func (d *drawing) ordinary(j *record.Journey) bool {
+func (d *drawing) ordinary(j *result.Journey) bool {
 	if len(j.Verdicts) > 0 || j.What != "data" && j.What != "ACK" {
 		return false
 	}
@@ -140,7 +141,7 @@ func (d *drawing) ordinary(j *record.Journey) bool {
 	return true
 }
 
-func (d *drawing) rung(j *record.Journey) {
+func (d *drawing) rung(j *result.Journey) {
 	first := record.NoTime
 	for _, p := range d.points {
 		if t := j.Times[p.Name]; t != record.NoTime && (first == record.NoTime || t < first) {
@@ -156,7 +157,7 @@ func (d *drawing) rung(j *record.Journey) {
 	}
 	tone := text.Calm
 	switch {
-	case slices.Contains(j.Verdicts, record.Lost), slices.Contains(j.Verdicts, record.Born):
+	case slices.Contains(j.Verdicts, result.Lost), slices.Contains(j.Verdicts, result.Born):
 		tone = text.Bad
 	case len(j.Verdicts) > 0:
 		tone = text.Alert
@@ -170,7 +171,7 @@ func (d *drawing) rung(j *record.Journey) {
 }
 
 // lanes draws the packets at the points and the arrows between.
-func (d *drawing) lanes(j *record.Journey) string {
+func (d *drawing) lanes(j *result.Journey) string {
 	var b strings.Builder
 	// On the way: where it was seen first and last.
 	from, to := -1, -1
@@ -182,9 +183,9 @@ func (d *drawing) lanes(j *record.Journey) string {
 			to = i
 		}
 	}
-	right := j.Way == record.ToServer
-	lost := slices.Contains(j.Verdicts, record.Lost)
-	born := slices.Contains(j.Verdicts, record.Born) || slices.Contains(j.Verdicts, record.Duplicated)
+	right := j.Way == result.ToServer
+	lost := slices.Contains(j.Verdicts, result.Lost)
+	born := slices.Contains(j.Verdicts, result.Born) || slices.Contains(j.Verdicts, result.Duplicated)
 	for i, p := range d.points {
 		cell := ""
 		switch packet := j.Packets[p.Name]; {
@@ -219,7 +220,7 @@ func (d *drawing) lanes(j *record.Journey) string {
 }
 
 // delay is how long a segment took between two lanes.
-func delay(j *record.Journey, left, right string, toRight bool) record.Duration {
+func delay(j *result.Journey, left, right string, toRight bool) record.Duration {
 	if toRight {
 		return text.Between(j.Times[left], j.Times[right])
 	}
@@ -257,7 +258,7 @@ func (d *drawing) states() {
 	d.out.WriteByte('\n')
 	for _, side := range []struct {
 		name string
-		*record.ComparedEndpoint
+		*result.ComparedEndpoint
 	}{{"client", &c.Client}, {"server", &c.Server}} {
 		var list []string
 		for _, s := range side.States {

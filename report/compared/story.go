@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/report/internal/text"
 )
 
@@ -23,23 +24,23 @@ type happening struct {
 	unrepaired  uint64          // how many of the lost ones were never repeated
 	after       record.Duration // how long the slowest repetition of the others took
 	by          record.Duration // by how much the latest was late
-	from, to    record.Value
+	from, to    result.Value
 	fromOthers  bool // other connections have another from
 	toOthers    bool // other connections have another to
-	icmp        *record.ICMPReport
+	icmp        *result.ICMPReport
 }
 
 // key identifies a kind of happening.
 type key struct {
-	kind    record.VerdictKind
+	kind    result.VerdictKind
 	between [2]string
-	way     record.Way
+	way     result.Way
 	what    string // the kind of segment, the changed field, or the reason why it was not captured
-	at      record.PointName
+	at      result.PointName
 }
 
 // happenings are those of a connection, worst first.
-func happenings(c *record.Compared) []*happening {
+func happenings(c *result.Compared) []*happening {
 	var list []*happening
 	byKey := map[key]*happening{}
 	for i := range c.Verdicts {
@@ -54,20 +55,20 @@ func happenings(c *record.Compared) []*happening {
 			after: record.NoDuration,
 		}
 		switch v.Kind {
-		case record.Born:
+		case result.Born:
 			h.way = ""
 			h.towards = [2]bool{v.Toward == record.Client, v.Toward == record.Server}
-		case record.Lost:
+		case result.Lost:
 			if v.Repaired != nil {
 				h.after = v.Repaired.After
 			} else if !v.Needless {
 				h.unrepaired = 1
 			}
-		case record.Altered:
+		case result.Altered:
 			h.what = string(v.Field)
-		case record.NotCaptured:
+		case result.NotCaptured:
 			h.what, h.at, h.between, h.way = string(v.Reason), v.MissingAt, [2]string{}, ""
-		case record.Delayed, record.Reordered, record.Duplicated:
+		case result.Delayed, result.Reordered, result.Duplicated:
 			h.what = ""
 		}
 		if old := byKey[h.key]; old != nil {
@@ -107,12 +108,12 @@ func needsAnswer(what string) bool {
 // changes them.
 func (h *happening) weight() int {
 	switch h.kind {
-	case record.Born:
+	case result.Born:
 		if h.what == "RST" {
 			return 100
 		}
 		return 70
-	case record.Lost:
+	case result.Lost:
 		switch {
 		case h.unrepaired > 0 && (h.what == "SYN" || h.what == "SYN-ACK"):
 			return 95
@@ -124,13 +125,13 @@ func (h *happening) weight() int {
 			return 60
 		}
 		return 40
-	case record.Delayed:
+	case result.Delayed:
 		return 30
-	case record.Reordered:
+	case result.Reordered:
 		return 28
-	case record.Duplicated:
+	case result.Duplicated:
 		return 26
-	case record.Altered:
+	case result.Altered:
 		return 10
 	}
 	return 1
@@ -149,8 +150,8 @@ func score(list []*happening) int64 {
 
 // Story says in words what happened to a connection, one line each, worst first. It is empty if only the usual
 // happened.
-func Story(c *record.Compared) []string {
-	if c.Pairing.By == record.TwoConnections {
+func Story(c *result.Compared) []string {
+	if c.Pairing.By == result.TwoConnections {
 		line := fmt.Sprintf("two connections: a device between %s and %s ends the one and opens the other",
 			c.Pairing.Between[0], c.Pairing.Between[1])
 		return append([]string{line}, c.Pairing.Why...)
@@ -180,33 +181,33 @@ func told(list []*happening, total bool) []string {
 
 // isBackwards reports a change that is only the other direction's half of NAT or renumbering.
 func (h *happening) isBackwards(list []*happening) bool {
-	if h.kind != record.Altered {
+	if h.kind != result.Altered {
 		return false
 	}
 	other, paired := map[string]string{
-		string(record.FieldTarget):     string(record.FieldSource),
-		string(record.FieldTargetPort): string(record.FieldSourcePort),
-		string(record.FieldSource):     string(record.FieldTarget),
-		string(record.FieldSourcePort): string(record.FieldTargetPort),
+		string(result.FieldTarget):     string(result.FieldSource),
+		string(result.FieldTargetPort): string(result.FieldSourcePort),
+		string(result.FieldSource):     string(result.FieldTarget),
+		string(result.FieldSourcePort): string(result.FieldTargetPort),
 	}[h.what]
-	has := func(way record.Way, what string) bool {
+	has := func(way result.Way, what string) bool {
 		return slices.ContainsFunc(list, func(o *happening) bool {
-			return o.kind == record.Altered && o.between == h.between && o.way == way && o.what == what
+			return o.kind == result.Altered && o.between == h.between && o.way == way && o.what == what
 		})
 	}
 	switch {
 	case paired:
-		return h.way == record.ToClient && has(record.ToServer, other)
-	case h.what == string(record.FieldAck):
-		return has(opposite(h.way), string(record.FieldSeq))
+		return h.way == result.ToClient && has(result.ToServer, other)
+	case h.what == string(result.FieldAck):
+		return has(opposite(h.way), string(result.FieldSeq))
 	}
 	return false
 }
 
 // find returns what happened to another field at the same place.
-func (h *happening) find(list []*happening, field record.Field) *happening {
+func (h *happening) find(list []*happening, field result.Field) *happening {
 	for _, o := range list {
-		if o.kind == record.Altered && o.between == h.between && o.way == h.way && o.what == string(field) {
+		if o.kind == result.Altered && o.between == h.between && o.way == h.way && o.what == string(field) {
 			return o
 		}
 	}
@@ -216,23 +217,23 @@ func (h *happening) find(list []*happening, field record.Field) *happening {
 // toldWithAddress reports a port that is translated together with its address.
 func (h *happening) toldWithAddress(list []*happening) bool {
 	switch {
-	case h.kind != record.Altered:
-	case h.what == string(record.FieldSourcePort):
-		return h.find(list, record.FieldSource) != nil
-	case h.what == string(record.FieldTargetPort):
-		return h.find(list, record.FieldTarget) != nil
+	case h.kind != result.Altered:
+	case h.what == string(result.FieldSourcePort):
+		return h.find(list, result.FieldSource) != nil
+	case h.what == string(result.FieldTargetPort):
+		return h.find(list, result.FieldTarget) != nil
 	}
 	return false
 }
 
 // translation says what NAT makes of a socket.
 func (h *happening) translation(list []*happening, where string) string {
-	name, field := "SNAT", record.FieldSourcePort
-	if (h.what == string(record.FieldTarget)) == (h.way == record.ToServer) {
+	name, field := "SNAT", result.FieldSourcePort
+	if (h.what == string(result.FieldTarget)) == (h.way == result.ToServer) {
 		name = "DNAT"
 	}
-	if h.what == string(record.FieldTarget) {
-		field = record.FieldTargetPort
+	if h.what == string(result.FieldTarget) {
+		field = result.FieldTargetPort
 	}
 	from, to := fmt.Sprint(h.from.Any()), fmt.Sprint(h.to.Any())
 	port := h.find(list, field)
@@ -247,15 +248,15 @@ func (h *happening) translation(list []*happening, where string) string {
 	return fmt.Sprintf("%s %s %s, %s → %s", name, where, towards(h.way), from, to)
 }
 
-func opposite(w record.Way) record.Way {
-	if w == record.ToServer {
-		return record.ToClient
+func opposite(w result.Way) result.Way {
+	if w == result.ToServer {
+		return result.ToClient
 	}
-	return record.ToServer
+	return result.ToServer
 }
 
-func towards(w record.Way) string {
-	if w == record.ToServer {
+func towards(w result.Way) string {
+	if w == result.ToServer {
 		return "towards the server"
 	}
 	return "towards the client"
@@ -275,7 +276,7 @@ func several(n uint64, what string) string {
 func (h *happening) words(list []*happening) string {
 	where := "between " + h.between[0] + " and " + h.between[1]
 	switch h.kind {
-	case record.Born:
+	case result.Born:
 		line := several(h.segments, h.what) + " born " + where
 		switch h.towards {
 		case [2]bool{true, true}:
@@ -289,31 +290,31 @@ func (h *happening) words(list []*happening) string {
 			line += ", after " + text.Span(h.idle) + " idle"
 		}
 		return line
-	case record.Lost:
+	case result.Lost:
 		return h.lostWords(where)
-	case record.Altered:
-		if h.what == string(record.FieldSource) || h.what == string(record.FieldTarget) {
+	case result.Altered:
+		if h.what == string(result.FieldSource) || h.what == string(result.FieldTarget) {
 			return h.translation(list, where)
 		}
 		return h.alteredWords(where)
-	case record.Delayed:
+	case result.Delayed:
 		return text.Counted(h.segments, "segment") + " delayed " + where + " " + towards(h.way) + ", by up to " +
 			text.Span(h.by)
-	case record.Reordered:
+	case result.Reordered:
 		return text.Counted(h.segments, "segment") + " overtaken " + where + " " + towards(h.way)
-	case record.Duplicated:
+	case result.Duplicated:
 		return text.Counted(h.segments, "segment") + " duplicated " + where + " " + towards(h.way)
 	}
 	return text.Counted(h.segments, "segment") + " not captured at " + string(h.at) + ": " +
-		blindWords[record.BlindReason(h.what)]
+		blindWords[result.BlindReason(h.what)]
 }
 
-var blindWords = map[record.BlindReason]string{
-	record.BlindDropped:  "its capture lost packets",
-	record.BlindLater:    "its capture began later",
-	record.BlindEarlier:  "its capture ended earlier",
-	record.BlindFiltered: "its capture holds no such segments",
-	record.BlindOneWay:   "its capture holds the other direction only",
+var blindWords = map[result.BlindReason]string{
+	result.BlindDropped:  "its capture lost packets",
+	result.BlindLater:    "its capture began later",
+	result.BlindEarlier:  "its capture ended earlier",
+	result.BlindFiltered: "its capture holds no such segments",
+	result.BlindOneWay:   "its capture holds the other direction only",
 }
 
 func (h *happening) lostWords(where string) string {
@@ -352,28 +353,28 @@ func (h *happening) alteredWords(where string) string {
 	case h.fromOthers:
 		change = fmt.Sprintf("to %v", h.to.Any())
 	}
-	names := map[record.Field]string{
-		record.FieldSource: "source address", record.FieldSourcePort: "source port",
-		record.FieldTarget:     "target address",
-		record.FieldTargetPort: "target port", record.FieldSeq: "sequence numbers",
-		record.FieldAck: "acknowledgement numbers",
-		record.FieldLen: "payload length", record.FieldFlags: "flags", record.FieldWindow: "window",
-		record.FieldIPID: "IP identification",
-		record.FieldECN:  "ECN codepoint", record.FieldTSVal: "TSval", record.FieldTSEcr: "TSecr",
-		record.FieldTTL: "TTL",
-		record.FieldMSS: "MSS", record.FieldWScale: "window scale", record.FieldSACKPermitted: "SACK permitted",
-		record.FieldSACK: "SACK blocks", record.FieldTimestamps: "timestamps", record.FieldFastOpen: "Fast Open",
-		record.FieldMPTCP: "MPTCP", record.FieldSignature: "signature",
+	names := map[result.Field]string{
+		result.FieldSource: "source address", result.FieldSourcePort: "source port",
+		result.FieldTarget:     "target address",
+		result.FieldTargetPort: "target port", result.FieldSeq: "sequence numbers",
+		result.FieldAck: "acknowledgement numbers",
+		result.FieldLen: "payload length", result.FieldFlags: "flags", result.FieldWindow: "window",
+		result.FieldIPID: "IP identification",
+		result.FieldECN:  "ECN codepoint", result.FieldTSVal: "TSval", result.FieldTSEcr: "TSecr",
+		result.FieldTTL: "TTL",
+		result.FieldMSS: "MSS", result.FieldWScale: "window scale", result.FieldSACKPermitted: "SACK permitted",
+		result.FieldSACK: "SACK blocks", result.FieldTimestamps: "timestamps", result.FieldFastOpen: "Fast Open",
+		result.FieldMPTCP: "MPTCP", result.FieldSignature: "signature",
 	}
-	name := names[record.Field(h.what)]
+	name := names[result.Field(h.what)]
 	switch {
 	case h.to.Any() == nil:
 		return fmt.Sprintf("%s removed %s %s", name, where, towards(h.way))
 	case h.from.Any() == nil:
 		return fmt.Sprintf("%s added %s %s", name, where, towards(h.way))
-	case h.what == string(record.FieldSeq), h.what == string(record.FieldAck):
+	case h.what == string(result.FieldSeq), h.what == string(result.FieldAck):
 		return fmt.Sprintf("%s shifted %s %s", name, where, towards(h.way))
-	case h.what == string(record.FieldIPID), h.what == string(record.FieldTSVal), h.what == string(record.FieldTSEcr):
+	case h.what == string(result.FieldIPID), h.what == string(result.FieldTSVal), h.what == string(result.FieldTSEcr):
 		return fmt.Sprintf("%s rewritten %s %s", name, where, towards(h.way))
 	}
 	return fmt.Sprintf("%s changed %s %s, %s", name, where, towards(h.way), change)

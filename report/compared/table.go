@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/report/internal/text"
 )
 
@@ -42,7 +43,7 @@ func NewTable(w io.Writer, o TableOptions) *Table {
 }
 
 // Connection adds a connection to the tables. Nothing is written yet.
-func (t *Table) Connection(c *record.Compared) error {
+func (t *Table) Connection(c *result.Compared) error {
 	list := happenings(c)
 	for _, h := range list {
 		if old := t.byKey[h.key]; old != nil {
@@ -53,7 +54,7 @@ func (t *Table) Connection(c *record.Compared) error {
 		t.byKey[h.key] = &one
 		t.total = append(t.total, &one)
 	}
-	if len(list) == 0 && c.Pairing.By != record.TwoConnections {
+	if len(list) == 0 && c.Pairing.By != result.TwoConnections {
 		t.quiet++
 		return nil
 	}
@@ -65,7 +66,7 @@ func (t *Table) Connection(c *record.Compared) error {
 	return nil
 }
 
-func socket(e *record.ComparedEndpoint) string { return netip.AddrPortFrom(e.IP, e.Port).String() }
+func socket(e *result.ComparedEndpoint) string { return netip.AddrPortFrom(e.IP, e.Port).String() }
 
 // Finish writes the tables.
 func (t *Table) Finish(e *Ending) error {
@@ -142,13 +143,13 @@ func (t *Table) words(e *Ending) []string {
 		lines = append(lines, fmt.Sprintf("… and %d more kinds of events.", more))
 	}
 	if len(told) == 0 {
-		var changes []record.Change
+		var changes []result.Change
 		for _, stretch := range e.Path {
 			changes = append(changes, stretch.Always...)
 		}
 		changed := "nothing changed"
 		switch {
-		case slices.ContainsFunc(changes, func(c record.Change) bool { return c.Field != record.FieldTTL }):
+		case slices.ContainsFunc(changes, func(c result.Change) bool { return c.Field != result.FieldTTL }):
 			changed = "only what PATH lists changed"
 		case len(changes) > 0:
 			changed = "only the TTL changed"
@@ -194,11 +195,11 @@ func (t *Table) points(out *bytes.Buffer, e *Ending) error {
 		}
 		offset, margin := signed(p.Clock.Offset), text.Span(p.Clock.Error)
 		switch p.Clock.Evidence {
-		case record.ClockReference:
+		case result.ClockReference:
 			offset, margin = text.Unknown, text.Unknown
-		case record.ClockGiven:
+		case result.ClockGiven:
 			margin = "given"
-		case record.ClockAssumed:
+		case result.ClockAssumed:
 			offset, margin = text.Unknown, "unknown"
 		}
 		g.Rows = append(g.Rows, []text.Cell{
@@ -242,7 +243,7 @@ func (t *Table) path(out *bytes.Buffer, e *Ending) error {
 	for i := range e.Path {
 		s := &e.Path[i]
 		name := s.Between[0] + " → " + s.Between[1]
-		if s.Way == record.ToClient {
+		if s.Way == result.ToClient {
 			name = s.Between[1] + " → " + s.Between[0]
 		}
 		share := text.Unknown
@@ -269,15 +270,15 @@ func (t *Table) path(out *bytes.Buffer, e *Ending) error {
 }
 
 // alwaysWords returns a change in a few characters.
-func alwaysWords(ch *record.Change) string {
+func alwaysWords(ch *result.Change) string {
 	from, isNumber := ch.From.Any().(int)
 	to, alsoNumber := ch.To.Any().(int)
 	switch {
-	case ch.Field == record.FieldTTL && isNumber && alsoNumber:
+	case ch.Field == result.FieldTTL && isNumber && alsoNumber:
 		return fmt.Sprintf("ttl %+d", to-from)
 	case ch.To.Any() == nil:
 		return string(ch.Field) + " removed"
-	case ch.Field == record.FieldMSS && alsoNumber:
+	case ch.Field == result.FieldMSS && alsoNumber:
 		return fmt.Sprintf("mss %d", to)
 	}
 	return string(ch.Field)

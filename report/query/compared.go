@@ -4,7 +4,8 @@ import (
 	"fmt"
 
 	"github.com/expr-lang/expr/vm"
-	"github.com/tcplife/tcplife/analyzer/record"
+
+	"github.com/tcplife/tcplife/compare/result"
 )
 
 // ComparedWhere is the condition of --where for a connection that several points saw.
@@ -23,7 +24,7 @@ func NewComparedWhere(source string) (*ComparedWhere, error) {
 }
 
 // Holds evaluates the condition for a record.
-func (w *ComparedWhere) Holds(c *record.Compared) (bool, error) {
+func (w *ComparedWhere) Holds(c *result.Compared) (bool, error) {
 	value, err := w.machine.Run(w.program, mapCompared(c))
 	if err != nil {
 		return false, fmt.Errorf("evaluate --where for connection %d: %s", c.ID, ours(err.Error()))
@@ -41,6 +42,6 @@ func NewComparisonFailOn(source string) (*ComparisonFailOn, error) {
 }
 
 // Check says which of the conditions hold, with the values of their fields.
-func (f *ComparisonFailOn) Check(c *record.Comparison) (holding []string, err error) {
+func (f *ComparisonFailOn) Check(c *result.Comparison) (holding []string, err error) {
 	return f.conditions.check(mapComparison(c))
 }

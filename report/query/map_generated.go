@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -416,7 +417,7 @@ func mapOpenPort(v *record.OpenPort) map[string]any {
 	return m
 }
 
-func mapCompared(v *record.Compared) map[string]any {
+func mapCompared(v *result.Compared) map[string]any {
 	m := map[string]any{
 		"record":     v.Record,
 		"schema":     v.Schema,
@@ -430,16 +431,16 @@ func mapCompared(v *record.Compared) map[string]any {
 		"client":     mapComparedEndpoint(&v.Client),
 		"server":     mapComparedEndpoint(&v.Server),
 		"opened":     wordValue(string(v.Opened)),
-		"at":         listValue(v.At, func(v record.ComparedLeg) any { return mapComparedLeg(&v) }),
+		"at":         listValue(v.At, func(v result.ComparedLeg) any { return mapComparedLeg(&v) }),
 		"pairing":    mapPairing(&v.Pairing),
 		"counts":     mapVerdictCounts(&v.Counts),
-		"verdicts":   listValue(v.Verdicts, func(v record.Verdict) any { return mapVerdict(&v) }),
+		"verdicts":   listValue(v.Verdicts, func(v result.Verdict) any { return mapVerdict(&v) }),
 		"left_out":   int(v.LeftOut),
 	}
 	return m
 }
 
-func mapComparedEndpoint(v *record.ComparedEndpoint) map[string]any {
+func mapComparedEndpoint(v *result.ComparedEndpoint) map[string]any {
 	m := map[string]any{
 		"point":  v.Point,
 		"ip":     string(v.IP.AppendTo(nil)),
@@ -451,7 +452,7 @@ func mapComparedEndpoint(v *record.ComparedEndpoint) map[string]any {
 	return m
 }
 
-func mapComparedLeg(v *record.ComparedLeg) map[string]any {
+func mapComparedLeg(v *result.ComparedLeg) map[string]any {
 	m := map[string]any{
 		"point":       v.Point,
 		"connections": listValue(v.Connections, func(v uint64) any { return int(v) }),
@@ -470,7 +471,7 @@ func mapComparedLeg(v *record.ComparedLeg) map[string]any {
 	return m
 }
 
-func mapComparedEnd(v *record.ComparedEnd) map[string]any {
+func mapComparedEnd(v *result.ComparedEnd) map[string]any {
 	m := map[string]any{
 		"ip":   string(v.IP.AppendTo(nil)),
 		"port": int(v.Port),
@@ -479,7 +480,7 @@ func mapComparedEnd(v *record.ComparedEnd) map[string]any {
 	return m
 }
 
-func mapPairing(v *record.Pairing) map[string]any {
+func mapPairing(v *result.Pairing) map[string]any {
 	m := map[string]any{
 		"by":         string(v.By),
 		"translated": wordValue(string(v.Translated)),
@@ -490,7 +491,7 @@ func mapPairing(v *record.Pairing) map[string]any {
 	return m
 }
 
-func mapVerdictCounts(v *record.VerdictCounts) map[string]any {
+func mapVerdictCounts(v *result.VerdictCounts) map[string]any {
 	m := map[string]any{
 		"lost":         int(v.Lost),
 		"born":         int(v.Born),
@@ -503,7 +504,7 @@ func mapVerdictCounts(v *record.VerdictCounts) map[string]any {
 	return m
 }
 
-func mapVerdict(v *record.Verdict) map[string]any {
+func mapVerdict(v *result.Verdict) map[string]any {
 	m := map[string]any{
 		"kind":         string(v.Kind),
 		"between":      listValue(v.Between, func(v string) any { return v }),
@@ -537,7 +538,7 @@ func mapVerdict(v *record.Verdict) map[string]any {
 	return m
 }
 
-func mapComparedSegment(v *record.ComparedSegment) map[string]any {
+func mapComparedSegment(v *result.ComparedSegment) map[string]any {
 	m := map[string]any{
 		"at":     v.At,
 		"packet": packetValue(v.Packet),
@@ -554,7 +555,7 @@ func mapComparedSegment(v *record.ComparedSegment) map[string]any {
 	return m
 }
 
-func mapRepair(v *record.Repair) map[string]any {
+func mapRepair(v *result.Repair) map[string]any {
 	m := map[string]any{
 		"at":      v.At,
 		"packet":  packetValue(v.Packet),
@@ -563,7 +564,7 @@ func mapRepair(v *record.Repair) map[string]any {
 	return m
 }
 
-func mapICMPReport(v *record.ICMPReport) map[string]any {
+func mapICMPReport(v *result.ICMPReport) map[string]any {
 	m := map[string]any{
 		"at":     v.At,
 		"packet": packetValue(v.Packet),
@@ -574,7 +575,7 @@ func mapICMPReport(v *record.ICMPReport) map[string]any {
 	return m
 }
 
-func mapComparison(v *record.Comparison) map[string]any {
+func mapComparison(v *result.Comparison) map[string]any {
 	m := map[string]any{
 		"record":          v.Record,
 		"schema":          v.Schema,

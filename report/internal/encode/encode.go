@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/compare/result"
 	"github.com/tcplife/tcplife/flows"
 )
 
@@ -219,7 +220,7 @@ func appendSide(b []byte, s record.Side) []byte {
 	}
 }
 
-func appendValue(b []byte, v record.Value) []byte {
+func appendValue(b []byte, v result.Value) []byte {
 	switch v := v.Any().(type) {
 	case int:
 		return strconv.AppendInt(b, int64(v), 10)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/compare/result"
 )
 
 // AppendConnection appends a record.Connection as JSON.
@@ -1269,8 +1270,8 @@ func (e *Encoder) AppendSocket(b []byte, v *record.Socket) []byte {
 	return append(b, `}`...)
 }
 
-// AppendCompared appends a record.Compared as JSON.
-func (e *Encoder) AppendCompared(b []byte, v *record.Compared) []byte {
+// AppendCompared appends a result.Compared as JSON.
+func (e *Encoder) AppendCompared(b []byte, v *result.Compared) []byte {
 	b = append(b, `{"record":`...)
 	b = AppendString(b, v.Record)
 	b = append(b, `,"schema":`...)
@@ -1317,8 +1318,8 @@ func (e *Encoder) AppendCompared(b []byte, v *record.Compared) []byte {
 	return append(b, `}`...)
 }
 
-// AppendComparedEndpoint appends a record.ComparedEndpoint as JSON.
-func (e *Encoder) AppendComparedEndpoint(b []byte, v *record.ComparedEndpoint) []byte {
+// AppendComparedEndpoint appends a result.ComparedEndpoint as JSON.
+func (e *Encoder) AppendComparedEndpoint(b []byte, v *result.ComparedEndpoint) []byte {
 	b = append(b, `{"point":`...)
 	b = AppendString(b, v.Point)
 	b = append(b, `,"ip":"`...)
@@ -1337,8 +1338,8 @@ func (e *Encoder) AppendComparedEndpoint(b []byte, v *record.ComparedEndpoint) [
 	return append(b, `]}`...)
 }
 
-// AppendComparedLeg appends a record.ComparedLeg as JSON.
-func (e *Encoder) AppendComparedLeg(b []byte, v *record.ComparedLeg) []byte {
+// AppendComparedLeg appends a result.ComparedLeg as JSON.
+func (e *Encoder) AppendComparedLeg(b []byte, v *result.ComparedLeg) []byte {
 	b = append(b, `{"point":`...)
 	b = AppendString(b, v.Point)
 	b = append(b, `,"connections":[`...)
@@ -1367,8 +1368,8 @@ func (e *Encoder) AppendComparedLeg(b []byte, v *record.ComparedLeg) []byte {
 	return append(b, `}`...)
 }
 
-// AppendComparedEnd appends a record.ComparedEnd as JSON.
-func (e *Encoder) AppendComparedEnd(b []byte, v *record.ComparedEnd) []byte {
+// AppendComparedEnd appends a result.ComparedEnd as JSON.
+func (e *Encoder) AppendComparedEnd(b []byte, v *result.ComparedEnd) []byte {
 	b = append(b, `{"ip":"`...)
 	b = v.IP.AppendTo(b)
 	b = append(b, `","port":`...)
@@ -1378,8 +1379,8 @@ func (e *Encoder) AppendComparedEnd(b []byte, v *record.ComparedEnd) []byte {
 	return append(b, `}`...)
 }
 
-// AppendPairing appends a record.Pairing as JSON.
-func (e *Encoder) AppendPairing(b []byte, v *record.Pairing) []byte {
+// AppendPairing appends a result.Pairing as JSON.
+func (e *Encoder) AppendPairing(b []byte, v *result.Pairing) []byte {
 	b = append(b, `{"by":`...)
 	b = AppendString(b, string(v.By))
 	b = append(b, `,"translated":`...)
@@ -1399,8 +1400,8 @@ func (e *Encoder) AppendPairing(b []byte, v *record.Pairing) []byte {
 	return append(b, `]}`...)
 }
 
-// AppendVerdictCounts appends a record.VerdictCounts as JSON.
-func (e *Encoder) AppendVerdictCounts(b []byte, v *record.VerdictCounts) []byte {
+// AppendVerdictCounts appends a result.VerdictCounts as JSON.
+func (e *Encoder) AppendVerdictCounts(b []byte, v *result.VerdictCounts) []byte {
 	b = append(b, `{"lost":`...)
 	b = appendNumber(b, v.Lost)
 	b = append(b, `,"born":`...)
@@ -1418,8 +1419,8 @@ func (e *Encoder) AppendVerdictCounts(b []byte, v *record.VerdictCounts) []byte 
 	return append(b, `}`...)
 }
 
-// AppendVerdict appends a record.Verdict as JSON.
-func (e *Encoder) AppendVerdict(b []byte, v *record.Verdict) []byte {
+// AppendVerdict appends a result.Verdict as JSON.
+func (e *Encoder) AppendVerdict(b []byte, v *result.Verdict) []byte {
 	b = append(b, `{"kind":`...)
 	b = AppendString(b, string(v.Kind))
 	b = append(b, `,"between":[`...)
@@ -1481,8 +1482,8 @@ func (e *Encoder) AppendVerdict(b []byte, v *record.Verdict) []byte {
 	return append(b, `}`...)
 }
 
-// AppendComparedSegment appends a record.ComparedSegment as JSON.
-func (e *Encoder) AppendComparedSegment(b []byte, v *record.ComparedSegment) []byte {
+// AppendComparedSegment appends a result.ComparedSegment as JSON.
+func (e *Encoder) AppendComparedSegment(b []byte, v *result.ComparedSegment) []byte {
 	b = append(b, `{"at":`...)
 	b = AppendString(b, v.At)
 	b = append(b, `,"packet":`...)
@@ -1511,8 +1512,8 @@ func (e *Encoder) AppendComparedSegment(b []byte, v *record.ComparedSegment) []b
 	return append(b, `}`...)
 }
 
-// AppendRepair appends a record.Repair as JSON.
-func (e *Encoder) AppendRepair(b []byte, v *record.Repair) []byte {
+// AppendRepair appends a result.Repair as JSON.
+func (e *Encoder) AppendRepair(b []byte, v *result.Repair) []byte {
 	b = append(b, `{"at":`...)
 	b = AppendString(b, v.At)
 	b = append(b, `,"packet":`...)
@@ -1522,8 +1523,8 @@ func (e *Encoder) AppendRepair(b []byte, v *record.Repair) []byte {
 	return append(b, `}`...)
 }
 
-// AppendICMPReport appends a record.ICMPReport as JSON.
-func (e *Encoder) AppendICMPReport(b []byte, v *record.ICMPReport) []byte {
+// AppendICMPReport appends a result.ICMPReport as JSON.
+func (e *Encoder) AppendICMPReport(b []byte, v *result.ICMPReport) []byte {
 	b = append(b, `{"at":`...)
 	b = AppendString(b, v.At)
 	b = append(b, `,"packet":`...)
@@ -1537,8 +1538,8 @@ func (e *Encoder) AppendICMPReport(b []byte, v *record.ICMPReport) []byte {
 	return append(b, `"}`...)
 }
 
-// AppendComparedLadder appends a record.ComparedLadder as JSON.
-func (e *Encoder) AppendComparedLadder(b []byte, v *record.ComparedLadder) []byte {
+// AppendComparedLadder appends a result.ComparedLadder as JSON.
+func (e *Encoder) AppendComparedLadder(b []byte, v *result.ComparedLadder) []byte {
 	b = append(b, `{"compared":`...)
 	b = e.AppendCompared(b, &v.Compared)
 	b = append(b, `,"journeys":[`...)
@@ -1551,8 +1552,8 @@ func (e *Encoder) AppendComparedLadder(b []byte, v *record.ComparedLadder) []byt
 	return append(b, `}`...)
 }
 
-// AppendJourney appends a record.Journey as JSON.
-func (e *Encoder) AppendJourney(b []byte, v *record.Journey) []byte {
+// AppendJourney appends a result.Journey as JSON.
+func (e *Encoder) AppendJourney(b []byte, v *result.Journey) []byte {
 	b = append(b, `{"way":`...)
 	b = AppendWord(b, string(v.Way))
 	b = append(b, `,"what":`...)
@@ -1590,8 +1591,8 @@ func (e *Encoder) AppendJourney(b []byte, v *record.Journey) []byte {
 	return append(b, `]}`...)
 }
 
-// AppendPoint appends a record.Point as JSON.
-func (e *Encoder) AppendPoint(b []byte, v *record.Point) []byte {
+// AppendPoint appends a result.Point as JSON.
+func (e *Encoder) AppendPoint(b []byte, v *result.Point) []byte {
 	b = append(b, `{"record":`...)
 	b = AppendString(b, v.Record)
 	b = append(b, `,"schema":`...)
@@ -1633,8 +1634,8 @@ func (e *Encoder) AppendPoint(b []byte, v *record.Point) []byte {
 	return append(b, `]}`...)
 }
 
-// AppendClock appends a record.Clock as JSON.
-func (e *Encoder) AppendClock(b []byte, v *record.Clock) []byte {
+// AppendClock appends a result.Clock as JSON.
+func (e *Encoder) AppendClock(b []byte, v *result.Clock) []byte {
 	b = append(b, `{"offset_s":`...)
 	b = v.Offset.Append(b)
 	b = append(b, `,"offset_error_s":`...)
@@ -1652,8 +1653,8 @@ func (e *Encoder) AppendClock(b []byte, v *record.Clock) []byte {
 	return append(b, `}`...)
 }
 
-// AppendBlind appends a record.Blind as JSON.
-func (e *Encoder) AppendBlind(b []byte, v *record.Blind) []byte {
+// AppendBlind appends a result.Blind as JSON.
+func (e *Encoder) AppendBlind(b []byte, v *result.Blind) []byte {
 	b = append(b, `{"reason":`...)
 	b = AppendWord(b, string(v.Reason))
 	b = append(b, `,"way":`...)
@@ -1667,8 +1668,8 @@ func (e *Encoder) AppendBlind(b []byte, v *record.Blind) []byte {
 	return append(b, `}`...)
 }
 
-// AppendStretch appends a record.Stretch as JSON.
-func (e *Encoder) AppendStretch(b []byte, v *record.Stretch) []byte {
+// AppendStretch appends a result.Stretch as JSON.
+func (e *Encoder) AppendStretch(b []byte, v *result.Stretch) []byte {
 	b = append(b, `{"record":`...)
 	b = AppendString(b, v.Record)
 	b = append(b, `,"schema":`...)
@@ -1710,8 +1711,8 @@ func (e *Encoder) AppendStretch(b []byte, v *record.Stretch) []byte {
 	return append(b, `]}`...)
 }
 
-// AppendDelay appends a record.Delay as JSON.
-func (e *Encoder) AppendDelay(b []byte, v *record.Delay) []byte {
+// AppendDelay appends a result.Delay as JSON.
+func (e *Encoder) AppendDelay(b []byte, v *result.Delay) []byte {
 	b = append(b, `{"min_s":`...)
 	b = v.Min.Append(b)
 	b = append(b, `,"p50_s":`...)
@@ -1725,8 +1726,8 @@ func (e *Encoder) AppendDelay(b []byte, v *record.Delay) []byte {
 	return append(b, `}`...)
 }
 
-// AppendChange appends a record.Change as JSON.
-func (e *Encoder) AppendChange(b []byte, v *record.Change) []byte {
+// AppendChange appends a result.Change as JSON.
+func (e *Encoder) AppendChange(b []byte, v *result.Change) []byte {
 	b = append(b, `{"field":`...)
 	b = AppendWord(b, string(v.Field))
 	b = append(b, `,"from":`...)
@@ -1738,8 +1739,8 @@ func (e *Encoder) AppendChange(b []byte, v *record.Change) []byte {
 	return append(b, `}`...)
 }
 
-// AppendComparison appends a record.Comparison as JSON.
-func (e *Encoder) AppendComparison(b []byte, v *record.Comparison) []byte {
+// AppendComparison appends a result.Comparison as JSON.
+func (e *Encoder) AppendComparison(b []byte, v *result.Comparison) []byte {
 	b = append(b, `{"record":`...)
 	b = AppendString(b, v.Record)
 	b = append(b, `,"schema":`...)

@@ -1,13 +1,16 @@
-package record
+// Package result defines what package compare finds: what became of each segment between several points of one path.
+// `tcplife compare` writes it.
+//
+// Points are in the order of the path, from the client's side to the server's. Times are those of the first point's
+// clock.
+package result
 
 import (
 	"encoding/json"
 	"net/netip"
-)
 
-// The records of this file are those of `tcplife compare`, which combines captures from several points of one path.
-// Points are in the order of the path, from the client's side to the server's. Times are those of the first point's
-// clock.
+	"github.com/tcplife/tcplife/analyzer/record"
+)
 
 // Way is a direction along the path, whoever opened the connection.
 type Way string
@@ -32,10 +35,10 @@ type Point struct {
 	// Packets that could not be decoded, so that a TCP segment in them was lost.
 	Undecoded uint64 `json:"undecoded"`
 	// Time of the first packet, by the point's own clock; null: there is none.
-	First Time `json:"first" field:"null"`
+	First record.Time `json:"first" field:"null"`
 	// Time of the last packet, by the point's own clock; null: there is none.
-	Last  Time  `json:"last" field:"null"`
-	Clock Clock `json:"clock"`
+	Last  record.Time `json:"last" field:"null"`
+	Clock Clock       `json:"clock"`
 	// Packets that the kernel or an interface dropped while capturing, as the capture itself says; null: it does not
 	// say.
 	Dropped *uint64 `json:"dropped" field:"null"`
@@ -50,17 +53,17 @@ type Point struct {
 // Clock is a point's clock against the first point's.
 type Clock struct {
 	// How far the clock is ahead of the first point's, in seconds; null: not known.
-	Offset Duration `json:"offset_s" field:"null"`
+	Offset record.Duration `json:"offset_s" field:"null"`
 	// How far offset_s can be from the truth, in seconds: half of the fastest round trip between the points, and what
 	// the drift leaves open. A path that is slower in one direction cannot be told from an offset. null: nothing bounds
 	// it.
-	Error Duration `json:"offset_error_s" field:"null"`
+	Error record.Duration `json:"offset_error_s" field:"null"`
 	// The moment for which offset_s is given; null: there is no packet.
-	At Time `json:"offset_at" field:"null"`
+	At record.Time `json:"offset_at" field:"null"`
 	// By how much the clock is faster than the first point's, in parts per million; null: not known.
-	Drift NullableNumber `json:"drift_ppm" field:"null"`
+	Drift record.NullableNumber `json:"drift_ppm" field:"null"`
 	// How far drift_ppm can be from the truth; null: nothing bounds it.
-	DriftError NullableNumber `json:"drift_error_ppm" field:"null"`
+	DriftError record.NullableNumber `json:"drift_error_ppm" field:"null"`
 	// How it is known.
 	Evidence ClockEvidence `json:"evidence"`
 	// How many segments were compared for it.
@@ -85,9 +88,9 @@ type Blind struct {
 	// The direction it concerns; null: both.
 	Way Way `json:"way" field:"null"`
 	// When it begins; null: with the capture.
-	From Time `json:"from" field:"null"`
+	From record.Time `json:"from" field:"null"`
 	// When it ends; null: with the capture.
-	Until Time `json:"until" field:"null"`
+	Until record.Time `json:"until" field:"null"`
 	// How it is known.
 	Detail string `json:"detail"`
 }
@@ -118,7 +121,7 @@ type Stretch struct {
 	// Segments that were not seen after the stretch, though they should have been.
 	Lost uint64 `json:"lost"`
 	// lost / (passed + lost), 0 to 1; null: there was no segment.
-	LostShare NullableNumber `json:"lost_share" field:"null,min=0,max=1"`
+	LostShare record.NullableNumber `json:"lost_share" field:"null,min=0,max=1"`
 	// Segments whose fate is not known.
 	NotCaptured uint64 `json:"not_captured"`
 	// Segments that were seen behind the stretch and not before it, though they should have been.
@@ -137,15 +140,15 @@ type Stretch struct {
 // direction and shortens those in the other.
 type Delay struct {
 	// Shortest, in seconds; null: no segment passed.
-	Min Duration `json:"min_s" field:"null"`
+	Min record.Duration `json:"min_s" field:"null"`
 	// The median; null: no segment passed.
-	P50 Duration `json:"p50_s" field:"null"`
+	P50 record.Duration `json:"p50_s" field:"null"`
 	// The 99th percentile; null: no segment passed.
-	P99 Duration `json:"p99_s" field:"null"`
+	P99 record.Duration `json:"p99_s" field:"null"`
 	// Longest; null: no segment passed.
-	Max Duration `json:"max_s" field:"null"`
+	Max record.Duration `json:"max_s" field:"null"`
 	// From here on a segment counts as delayed; null: nothing is known to compare it with.
-	Late Duration `json:"late_s" field:"null"`
+	Late record.Duration `json:"late_s" field:"null"`
 }
 
 // Change is a field that a stretch changes.
@@ -235,15 +238,15 @@ type Compared struct {
 	// Unique, rising with the first segments, the same each time.
 	ID uint64 `json:"id" field:"min=1"`
 	// Time of its first segment at any point.
-	Start Time `json:"start"`
+	Start record.Time `json:"start"`
 	// The same in nanoseconds since 1970-01-01T00:00:00Z.
 	StartNS int64 `json:"start_ns"`
 	// Time of its last segment at any point.
-	End Time `json:"end"`
+	End record.Time `json:"end"`
 	// The same in nanoseconds since 1970-01-01T00:00:00Z.
 	EndNS int64 `json:"end_ns"`
 	// From start to end, in seconds.
-	Duration Duration `json:"duration_s"`
+	Duration record.Duration `json:"duration_s"`
 	// The points that saw it.
 	SeenAt []string `json:"seen_at"`
 	// The side that opened, as the point nearest to it saw it.
@@ -270,11 +273,11 @@ type ComparedEndpoint struct {
 	// TCP port.
 	Port uint16 `json:"port" field:"ref=port"`
 	// Initial sequence number; null: not known.
-	ISN Seq `json:"isn" field:"null"`
+	ISN record.Seq `json:"isn" field:"null"`
 	// At the end of the point's record; null, with no states: nothing is known of this side.
-	State StateOrNone `json:"state" field:"null"`
+	State record.StateOrNone `json:"state" field:"null"`
 	// What it went through; packets are those of the point's capture.
-	States []StateEntry `json:"states"`
+	States []record.StateEntry `json:"states"`
 }
 
 // ComparedLeg is a connection as one point saw it alone.
@@ -288,9 +291,9 @@ type ComparedLeg struct {
 	// Segments, capture duplicates included.
 	Packets uint64 `json:"packets"`
 	// What became of the handshake, as far as this point saw; null: it is part of another connection there.
-	Outcome *Outcome `json:"outcome" field:"null"`
+	Outcome *record.Outcome `json:"outcome" field:"null"`
 	// The shape of the close, as far as this point saw; null: likewise.
-	Teardown *TeardownKind `json:"teardown" field:"null"`
+	Teardown *record.TeardownKind `json:"teardown" field:"null"`
 }
 
 // ComparedEnd is one socket as one point sees it.
@@ -299,7 +302,7 @@ type ComparedEnd struct {
 	// TCP port.
 	Port uint16 `json:"port" field:"ref=port"`
 	// Initial sequence number; null: its SYN was not seen here.
-	ISN Seq `json:"isn" field:"null"`
+	ISN record.Seq `json:"isn" field:"null"`
 }
 
 // Pairing says why records at different points are one connection.
@@ -380,7 +383,7 @@ type Verdict struct {
 	Segment ComparedSegment `json:"segment"`
 	// Its packet at every point, null where it was not seen. A duplicated segment shares those before the doubling with
 	// the one that it copies.
-	Packets map[string]PacketNumber `json:"packets" field:"values=null"`
+	Packets map[string]record.PacketNumber `json:"packets" field:"values=null"`
 	// How many segments it happened to.
 	Segments uint64 `json:"segments"`
 	// With altered: of how many that passed. With lost: of how many of the kind that this point saw.
@@ -390,9 +393,9 @@ type Verdict struct {
 	// With lost: the same had come through before it.
 	Needless bool `json:"needless"`
 	// With born: towards which side of the path; null: another verdict.
-	Toward Side `json:"toward" field:"null"`
+	Toward record.Side `json:"toward" field:"null"`
 	// With born: the silence of the connection at that point before; null: there was none, or another verdict.
-	Idle Duration `json:"after_idle_s" field:"null"`
+	Idle record.Duration `json:"after_idle_s" field:"null"`
 	// With lost: an ICMP error about it; null: none was seen.
 	ICMP *ICMPReport `json:"icmp" field:"null"`
 	// With altered: what; null: another verdict.
@@ -404,9 +407,9 @@ type Verdict struct {
 	// With altered: it is the stretch's usual TTL step.
 	Routine bool `json:"routine"`
 	// From point to point, in seconds; null: it was not delayed, reordered or duplicated.
-	Delay Duration `json:"delay_s" field:"null"`
+	Delay record.Duration `json:"delay_s" field:"null"`
 	// How much more that is than half of the segments take there; null: it was not delayed or reordered.
-	By Duration `json:"by_s" field:"null"`
+	By record.Duration `json:"by_s" field:"null"`
 	// With reordered: how many segments were sent after it and arrived before it.
 	OvertakenBy uint64 `json:"overtaken_by"`
 	// With not_captured: why; null: another verdict.
@@ -421,14 +424,14 @@ type PointName string
 // ComparedSegment is a segment as one point saw it.
 type ComparedSegment struct {
 	// The name of the point.
-	At     string       `json:"at"`
-	Packet PacketNumber `json:"packet"`
+	At     string              `json:"at"`
+	Packet record.PacketNumber `json:"packet"`
 	// By the first point's clock.
-	Time  Time     `json:"time"`
-	Flags []string `json:"flags"`
-	Seq   uint32   `json:"seq" field:"ref=sequence_number"`
+	Time  record.Time `json:"time"`
+	Flags []string    `json:"flags"`
+	Seq   uint32      `json:"seq" field:"ref=sequence_number"`
 	// null: it acknowledges nothing.
-	Ack Seq `json:"ack" field:"null"`
+	Ack record.Seq `json:"ack" field:"null"`
 	// Bytes of payload.
 	Len uint32 `json:"len"`
 	// TTL or hop limit of the IP header.
@@ -436,27 +439,27 @@ type ComparedSegment struct {
 	// Identification in an IPv4 header; 0 in IPv6.
 	IPID uint16 `json:"ip_id"`
 	// TSval (RFC 7323 §3.2); null: it has no timestamps.
-	TSVal Seq `json:"tsval" field:"null,ref=timestamp"`
+	TSVal record.Seq `json:"tsval" field:"null,ref=timestamp"`
 	// TSecr; null: it has no timestamps.
-	TSEcr Seq `json:"tsecr" field:"null,ref=timestamp"`
+	TSEcr record.Seq `json:"tsecr" field:"null,ref=timestamp"`
 }
 
 // Repair is the segment that brought through what another had lost.
 type Repair struct {
 	// The name of the point at which the lost one was seen last.
-	At     string       `json:"at"`
-	Packet PacketNumber `json:"packet"`
+	At     string              `json:"at"`
+	Packet record.PacketNumber `json:"packet"`
 	// After the lost one, at that point, in seconds.
-	After Duration `json:"after_s"`
+	After record.Duration `json:"after_s"`
 }
 
 // ICMPReport is an ICMP or ICMPv6 error about a segment.
 type ICMPReport struct {
 	// The name of the point that captured it.
-	At     string       `json:"at"`
-	Packet PacketNumber `json:"packet"`
-	Type   uint8        `json:"type"`
-	Code   uint8        `json:"code"`
+	At     string              `json:"at"`
+	Packet record.PacketNumber `json:"packet"`
+	Type   uint8               `json:"type"`
+	Code   uint8               `json:"code"`
 	// The sender of the error.
 	From netip.Addr `json:"from"`
 }
@@ -505,9 +508,9 @@ type Journey struct {
 	// Bytes of payload.
 	Len uint32 `json:"len"`
 	// Its packet at every point, null where it was not seen.
-	Packets map[string]PacketNumber `json:"packets" field:"values=null"`
+	Packets map[string]record.PacketNumber `json:"packets" field:"values=null"`
 	// When it passed every point, by the first point's clock; null where it was not seen.
-	Times map[string]Time `json:"times" field:"values=null"`
+	Times map[string]record.Time `json:"times" field:"values=null"`
 	// What happened to it; kinds of verdicts.
 	Verdicts []VerdictKind `json:"verdicts"`
 }
