@@ -135,6 +135,63 @@ func TestBurstBeforeSilence(t *testing.T) {
 	wantVerdicts(t, "200 SYNs in 0.15 s", s.verdicts(60), SpoofedFlood)
 }
 
+// A burst after a slow trickle is a flood, though it fits into one period of the CUSUM and silence follows. Its onset
+// is the burst, and all attempts of the burst, and only those, are evidence.
+func TestBurstAfterTrickle(t *testing.T) {
+	for _, test := range []struct {
+		acks, answered bool
+		want           []Verdict
+	}{
+		{acks: true, answered: true, want: []Verdict{SpoofedFlood}},
+		{acks: true, want: []Verdict{SpoofedFlood}},
+		{want: []Verdict{SpoofedFlood}},
+		{answered: true}, // what looks like ordinary clients: see docs/VERDICTS.md
+	} {
+		for _, trickle := range []int{8, 20, 100} { // of five a period, which is less than the drift
+			s := &story{c: New()}
+			if test.acks {
+				s.c.AckPassed()
+			}
+			syn := func(seconds float64) {
+				if a := s.syn(seconds, s.n*s.n, 80); test.answered {
+					s.synAck(seconds, a)
+				}
+			}
+			for i := range trickle {
+				syn(float64(i) / 25)
+			}
+			begin := float64(trickle/5+1) / 5
+			for i := range 250 {
+				syn(begin + 0.15*float64(i)/250)
+			}
+			what := fmt.Sprintf("acks %v, answered %v, after %d slow ones", test.acks, test.answered, trickle)
+			wantVerdicts(t, what, s.verdicts(begin+60), test.want...)
+			for _, f := range s.c.Floods() {
+				if f.Onset != at(begin) || f.Syns != 250 || f.UnresolvedPeak != uint64(250+trickle) ||
+					f.Answered != 250 && test.answered {
+					t.Errorf("%s: the flood is %+v", what, f)
+				}
+				if n := f.Sources; n != 250 && (trickle > 25 || n != uint64(250+trickle)) { // begun within 1 s
+					t.Errorf("%s: %d sources", what, n)
+				}
+			}
+		}
+	}
+}
+
+// A burst is a flood though the capture ends in the same period of the CUSUM, unless a handshake was completed in it:
+// then others may have been about to complete.
+func TestBurstAtTheEnd(t *testing.T) {
+	for completed, want := range map[int][]Verdict{0: {SpoofedFlood}, 1: nil} {
+		s := newStory()
+		for _, a := range s.burst(0, 200, 200)[:completed] {
+			s.complete(0.16, a)
+		}
+		wantVerdicts(t, fmt.Sprint(completed, " of 200 completed"), s.verdicts(0.16), want...)
+		wantVerdicts(t, fmt.Sprint(completed, " of 200 completed, asked again"), s.verdicts(0.16), want...)
+	}
+}
+
 // 30 s without too many attempts end a flood.
 func TestFloodPause(t *testing.T) {
 	for pause, want := range map[float64][]Verdict{29: {SpoofedFlood}, 31: {SpoofedFlood, SpoofedFlood}} {

@@ -176,12 +176,12 @@ func (c *Crowd) newFlood() *flood {
 	if n := len(c.unused); n > 0 {
 		f := c.unused[n-1]
 		c.unused = c.unused[:n-1]
-		*f = flood{sources: f.sources}
-		f.sources.reset()
+		f.reset()
+		*f = flood{facts: f.facts}
 		f.sources.limit = limit
 		return f
 	}
-	return &flood{sources: sources{sample: newSample[uint32](limit)}}
+	return &flood{facts: *newFacts(limit)}
 }
 
 // drop discards the evidence about a target.
@@ -255,6 +255,9 @@ func (c *Crowd) SynRetransmitted(now int64, a *Attempt, first, answered bool) {
 			f.syns++
 			if first && a.SynAt >= f.begun {
 				f.synRetransmitted++
+				if fresh := t.freshOf(a); fresh != nil {
+					fresh.synRetransmitted++
+				}
 			}
 		}
 	}
@@ -274,6 +277,9 @@ func (c *Crowd) SynAck(now int64, a *Attempt, syn, synAck *Probe, late bool) {
 		t.noteEmbryonic(now)
 		if f := t.flood; f != nil {
 			f.answered++
+			if fresh := t.freshOf(a); fresh != nil {
+				fresh.answered++
+			}
 		}
 	}
 	if t := port; t != nil {
@@ -307,6 +313,9 @@ func (c *Crowd) SynAckRetransmitted(now int64, a *Attempt, n int, acked bool) {
 	for _, t := range [...]*target{port, whole} {
 		if t != nil && t.flood != nil && n == 1 && a.SynAt >= t.flood.begun {
 			t.flood.synAckRetransmitted++
+			if fresh := t.freshOf(a); fresh != nil {
+				fresh.synAckRetransmitted++
+			}
 		}
 	}
 	if port == nil {
@@ -541,10 +550,13 @@ func (t *target) ended(now int64, a *Attempt, end End) {
 	}
 	if f := t.flood; f != nil && a.SynAt >= f.begun {
 		f.ended(end)
+		if fresh := t.freshOf(a); fresh != nil {
+			fresh.ended(end)
+		}
 	}
 }
 
-func (f *flood) ended(end End) {
+func (f *facts) ended(end End) {
 	switch end {
 	case ResetByClient:
 		f.resetBySource++
@@ -615,6 +627,7 @@ func (c *Crowd) Finish(now int64) {
 		if !t.forgotten {
 			t.tick(c.now, c)
 			t.noteEmbryonic(c.now)
+			t.finish(c)
 		}
 	}
 }

@@ -9,12 +9,23 @@ import (
 // flood collects evidence while a target has many unresolved attempts. Usually they are no flood, and the evidence is
 // discarded.
 type flood struct {
-	begun            int64
-	alarmed          bool
-	byCusum          bool
-	attempts         uint64
-	completed        uint64
-	syns             uint64
+	begun     int64
+	alarmed   bool
+	byCusum   bool
+	attempts  uint64
+	completed uint64
+	syns      uint64
+	before    float64 // usual SYNs in a period before
+	facts             // since begun
+	fresh     *facts  // of the present period alone, if it may be the one in which attempts begin to rise
+
+	until  int64   // the last attempt while they were too many
+	last   int64   // attempt
+	counts counted // at until
+}
+
+// facts are what a flood's attempts have in common, and what became of them.
+type facts struct {
 	answered         uint64
 	synRetransmitted uint64 // attempts whose source retransmitted the SYN
 
@@ -23,15 +34,35 @@ type flood struct {
 	refused             uint64
 	icmp                uint64 // attempts that an ICMP error ended
 	peakRate            uint64
-	before              float64 // usual SYNs in a period before
-	peak                uint64  // of unresolved attempts
+	peak                uint64 // of unresolved attempts
 	sources             sources
 	marks               marks
 	sample              syns // if Crowd.samples is on
+}
 
-	until  int64   // the last attempt while they were too many
-	last   int64   // attempt
-	counts counted // at until
+func newFacts(limit int) *facts {
+	return &facts{sources: sources{sample: newSample[uint32](limit)}}
+}
+
+// add adds an attempt that begins.
+func (f *facts) add(now int64, a *Attempt, first *Probe, c *Crowd) {
+	f.sources.add(a.Source)
+	f.marks.add(a, first)
+	if c.samples.on {
+		c.keepSyn(&f.sample, &syn{a.Source, now, a.V6, *first})
+	}
+}
+
+// count records how many attempts there are.
+func (f *facts) count(t *target) {
+	f.peak = max(f.peak, t.unresolved.n)
+	f.peakRate = max(f.peakRate, t.rates.inSecond())
+}
+
+// reset forgets all facts.
+func (f *facts) reset() {
+	f.sources.reset()
+	*f = facts{sources: f.sources}
 }
 
 // counted has the counts that every attempt changes.
@@ -87,24 +118,47 @@ func (t *target) look(now int64, a *Attempt, first *Probe, c *Crowd, spread bool
 	f.attempts++
 	f.syns++
 	f.last = now
-	f.peak = max(f.peak, t.unresolved.n)
-	f.peakRate = max(f.peakRate, t.rates.inSecond())
+	f.count(t)
+	fresh := t.onset()
+	if fresh != nil {
+		fresh.count(t)
+	}
 	over := f.byCusum && !t.rates.rose && !t.rates.rising() // apparently
 	if !over && (!t.whole || spread) {
-		f.sources.add(a.Source)
-		f.marks.add(a, first)
-		if c.samples.on {
-			c.keepSyn(&f.sample, &syn{a.Source, now, a.V6, *first})
+		f.add(now, a, first, c)
+		if fresh != nil {
+			fresh.add(now, a, first, c)
 		}
 	}
 	if f.alarmed {
 		return
 	}
 	if old, since := t.unresolved.old(); old >= manyHeld {
-		f.alarmed = true
+		f.alarmed, f.fresh = true, nil
 		f.begun = max(f.begun, since)
 		f.extend(now)
 	}
+}
+
+// onset returns the facts of the present period alone, if the flood began before it and attempts may begin to rise in
+// it. Otherwise it returns nil.
+func (t *target) onset() *facts {
+	f := t.flood
+	if f.alarmed || t.rates.y > 0 || t.rates.first <= f.begun {
+		return nil
+	}
+	if f.fresh == nil {
+		f.fresh = newFacts(f.sources.limit)
+	}
+	return f.fresh
+}
+
+// freshOf returns the facts of the present period alone, if there are any and an attempt belongs to it.
+func (t *target) freshOf(a *Attempt) *facts {
+	if t.flood.fresh == nil || t.rates.syns == 0 || a.SynAt < t.rates.first {
+		return nil
+	}
+	return t.flood.fresh
 }
 
 // closePeriod closes the period of the rates, and looks for the beginning and end of a flood.
@@ -117,6 +171,9 @@ func (t *target) closePeriod(now int64, c *Crowd) {
 	}
 	if rose && r.high > 0 && !f.alarmed && r.begun > f.begun {
 		f.restart(r)
+	}
+	if f.fresh != nil {
+		f.fresh.reset()
 	}
 	if rose && f.alarmed {
 		f.extend(f.last)
@@ -139,6 +196,14 @@ func (t *target) closePeriod(now int64, c *Crowd) {
 	}
 }
 
+// finish closes the period of the rates in which the capture ends, if no handshake was completed in it. If one was,
+// other attempts may have been about to complete.
+func (t *target) finish(c *Crowd) {
+	if t.rates.syns > 0 && t.rates.completed == 0 {
+		t.closePeriod((t.rates.period+1)*cusumPeriod, c)
+	}
+}
+
 // restart moves the onset to that of the CUSUM, because the traffic before was normal.
 func (f *flood) restart(r *cusum) {
 	if f.begun >= r.begun {
@@ -151,13 +216,10 @@ func (f *flood) restart(r *cusum) {
 	f.attempts = r.attempts - r.attemptsAtBegin
 	f.syns = f.attempts
 	f.completed = min(r.completions-r.completionsAtBegin, f.attempts)
-	if sudden {
-		return // the other counters include only a few attempts too many
+	if sudden || f.fresh == nil {
+		return // the facts include only a few attempts too many
 	}
-	f.answered, f.synRetransmitted, f.synAckRetransmitted, f.resetBySource, f.refused, f.icmp, f.peakRate, f.peak = 0,
-		0, 0, 0, 0, 0, 0, 0
-	f.sources.reset()
-	f.marks, f.sample = marks{}, syns{}
+	f.facts, f.fresh = *f.fresh, nil
 }
 
 // extend records that attempts were still too many at a time.

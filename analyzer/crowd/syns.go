@@ -95,7 +95,8 @@ func (c *Crowd) eachSample(yield func(*syns) bool) {
 		}
 	}
 	for _, t := range c.order {
-		if t.sample != nil && !yield(t.sample) || t.flood != nil && !yield(&t.flood.sample) {
+		if t.sample != nil && !yield(t.sample) || t.flood != nil && !yield(&t.flood.sample) ||
+			t.flood != nil && t.flood.fresh != nil && !yield(&t.flood.fresh.sample) {
 			return
 		}
 	}
