@@ -3,14 +3,14 @@
 //
 // It is for programs with their own source of packets; package tcplife reads files. The program calls Segment for each
 // segment, in the capture's order. The Analyzer emits a record when nothing more can happen to its connection. A record
-// is valid until emit returns, and is then reused: emit must not change it, and Clone copies it. Shards works in
-// several goroutines, and emits the same records in the same order. Times are nanoseconds of the capture's clock since
-// 1970. Segments with damaged contents do no harm, and no function returns an error.
+// is valid until emit returns, and is then reused: emit must not change it, and Clone copies it. Shards uses several
+// goroutines, and emits the same records in the same order. Times are nanoseconds of the capture's clock since 1970.
+// Segments with damaged contents do no harm, and no function returns an error.
 //
-// Memory is bounded by the connections alive at once. Of an ordinary connection the segments are stored, and judged
-// when it ends. Of the others only some are unpacked structs that the rules work on; the rest is packed into some 400
-// bytes each, until a segment or an alarm needs it. Options can set limits; evicted connections are counted, and their
-// records say so.
+// Memory is bounded by the connections alive at once. An ordinary connection stores its segments, and the rules judge
+// them when it ends. Of the others, a limited number are structs that the rules work on; the rest are packed into some
+// 400 bytes each until a segment or an alarm needs them. Options can set limits; evicted connections are counted, and
+// their records say so.
 //
 // Section numbers in comments are those of RFC 9293, the successor of RFC 793. RFC 5961 has the defences against blind
 // attacks, RFC 7323 timestamps and window scale, RFC 7413 Fast Open.
@@ -40,11 +40,10 @@ type Options struct {
 	// IdleLimit ends the record of an open connection this long after its last packet. 0 is 5 days, the default of
 	// Linux conntrack; a connection may be silent for hours and still be open.
 	IdleLimit time.Duration
-	// MaxConnections is the number of connections and attempts that are followed at most. Beyond it the least useful
-	// are evicted: closed ones and attempts first, then those silent for longest. 0 is no limit.
+	// MaxConnections limits the connections and attempts followed at once. Beyond it the least useful are evicted:
+	// closed ones and attempts first, then those silent for longest. 0 is no limit.
 	MaxConnections uint64
-	// MaxMemory is the number of bytes that they take at most, approximately: only what is stored for each of them
-	// counts. 0 is no limit.
+	// MaxMemory limits the bytes that they take. It counts only what is stored for each of them. 0 is no limit.
 	MaxMemory uint64
 	// SplitMemory lets NewShards give each tracker an equal share of MaxMemory. Each tracker evicts its own
 	// connections, so the evicted connections depend on the number of trackers. Without SplitMemory there is only one
@@ -55,24 +54,24 @@ type Options struct {
 	AtClose bool
 	// Ports is the range from which clients choose their ports. The zero value is DefaultPortRange.
 	Ports ledger.PortRange
-	// NoPeers leaves Zeek and Tshark out of the records. Without them less time is needed.
+	// NoPeers leaves Zeek and Tshark out of the records, which saves time.
 	NoPeers bool
-	// Whole, if it is not nil, says whether a usual record is needed whole. It gets a brief record: ID, Start, Ended,
-	// EndedBy, Handshake.Outcome, the addresses and ports, and the findings, of which Code, Severity and Side are set.
-	// If it returns false, the brief record is emitted, which takes less time. It is called as emit is, right before
-	// it. Records of unusual connections are always whole.
+	// Whole, if not nil, says whether the record of an ordinary connection, or of an attempt like many others, is
+	// needed whole. It gets a brief record: ID, Start, Ended, EndedBy, Handshake.Outcome, the addresses and ports, and
+	// the findings with Code, Severity and Side. If it returns false, the brief record is emitted, which saves time. It
+	// is called right before emit, in the same goroutine. Other records are always whole.
 	Whole func(*record.Connection) bool
 	// FloodSyns keeps samples of SYNs, for Result.FloodSyns.
 	FloodSyns bool
-	// Trace, if it is not nil, is called for each segment after it was processed, with the id of its record and what
-	// the segment was there. A record that turns out to be a stray SYN inside another connection is never emitted: its
-	// segments count for that connection. The segment is valid until Trace returns.
+	// Trace, if not nil, is called for each segment after it was processed, with the id of its record and its effect
+	// there. A record that turns out to be a stray SYN inside another connection is never emitted: its segments count
+	// for that connection. The segment is valid until Trace returns.
 	Trace func(id uint64, seg *flows.Segment, effect tcpstate.Effect)
-	// Proven, if it is not nil, is called after Trace with each earlier segment that the segment proves: Trace told it
-	// as dropped, but it had arrived. The proof is valid until Proven returns.
+	// Proven, if not nil, is called after Trace with each earlier segment that the segment proves: Trace called it
+	// dropped, but it had arrived. The proof is valid until Proven returns.
 	Proven func(id uint64, p *tcpstate.Proof)
-	// Traced says for which connections Trace is needed. For others Trace may be called or not, which takes less time
-	// and memory. nil means all connections.
+	// Traced says which connections need Trace. Trace may or may not be called for the others, which saves time and
+	// memory. nil means all connections.
 	Traced func(*flows.Key) bool
 }
 
@@ -87,27 +86,27 @@ const (
 type Analyzer struct {
 	options  Options
 	accounts *accounts
-	journal  *journal // what the accounts are told by others; nil if it is told at once
+	journal  *journal // events for the accounts of another goroutine; nil if accounts is this one's
 	when     order
 
-	table   table
-	wheel   store.Wheel
-	scratch connection // an attempt's, to be finished
-	life    tcpstate.Ordinary
-	tale    tale
+	table        table
+	wheel        store.Wheel
+	scratch      connection // only for filling a record
+	life         tcpstate.Ordinary
+	ordinarySums ordinarySums
 
 	evicted        uint64
-	departed       departed
-	spared         []store.Alarm // by evict, to be used again
+	evictions      evictions
+	passedOver     []store.Alarm // by evict; a buffer
 	awakeLimit     int
 	encapsulations encapsulations // of the connections at rest
 	packing        []byte
 	peeked         []connection
 
 	overtaken  overtaken
-	translated flows.Segment // the one at hand, where it was captured in other numbers
-	told       event         // the one at hand, without a journal
-	stored     flows.Segment // the one of an ordinary connection that is judged
+	translated flows.Segment // the current segment in its connection's numbers, if it was captured in others
+	event      event         // the current one, without a journal
+	stored     flows.Segment // the stored segment that is read
 
 	clock   int64 // the latest time of the capture so far
 	begun   bool
@@ -118,13 +117,13 @@ type Analyzer struct {
 	passed  course.Passed
 
 	texts   texts
-	story   *story            // the next one, without a journal
+	ended   *endedOrdinary    // the next one, without a journal
 	sums    *ledger.Sums      // of connections with brief records
 	model   record.Connection // of twins with brief records
 	like    likeness          // of the attempt whose record is the model of twins
 	noTwins bool
-	record  *record.Connection // what emit is given, filled anew for each
-	live    record.Live        // but for the attempts
+	record  *record.Connection // passed to emit, and filled anew for each
+	live    record.Live        // without the attempts
 }
 
 // New makes an Analyzer. It calls emit with each record as its connection ends, ordered by the capture time of the end,
@@ -164,35 +163,35 @@ func (a *Analyzer) Segment(seg *flows.Segment) {
 	a.accept(seg, a.table.seeds.hash(&seg.Key))
 }
 
-// accept takes in a segment, the time of which has come. The tag is its key's hash.
+// accept processes a segment once the clock has reached it. tag is the hash of its key.
 func (a *Analyzer) accept(seg *flows.Segment, tag uint32) {
 	a.makeRoom()
 	if w := a.overtaken.of(&seg.Key); w != nil && seg.Quote == nil {
-		a.meets(seg, w)
+		a.segmentBehindWaiting(seg, w)
 	} else {
 		a.segment(seg, tag, mayWait)
 	}
 	a.bound()
 }
 
-// segment takes in a segment, or has it wait if it may.
+// segment processes a segment, or makes it wait if turn allows that.
 func (a *Analyzer) segment(seg *flows.Segment, tag uint32, turn turn) {
 	if seg.Quote != nil {
 		a.quoted(seg, tag)
 		return
 	}
 	n := a.table.find(&seg.Key, tag)
-	if n != 0 && turn == mayWait && a.proceeds(n, seg) {
+	if n != 0 && turn == mayWait && a.tryExpected(n, seg) {
 		return
 	}
-	if n == 0 && a.hasDeparted(seg) {
+	if n == 0 && a.skipsEvicted(seg) {
 		return
 	}
 	head := a.awakened(n)
 	if head == nil && a.createAttempt(seg, tag) {
 		return
 	}
-	if head == nil && turn == mayWait && refuses(seg) {
+	if head == nil && turn == mayWait && isRefusal(seg) {
 		a.wait(seg, tag, waited)
 		return
 	}
@@ -208,7 +207,7 @@ func (a *Analyzer) segment(seg *flows.Segment, tag uint32, turn turn) {
 		}
 	}
 	c, head := a.find(seg, head)
-	effect, expected := a.take(c, head, seg, passage{other: other, seen: turn == seenBefore,
+	effect, expected := a.deliver(c, head, seg, passage{other: other, seen: turn == seenBefore,
 		bridged: a.passed.Bridged()})
 	if expected {
 		return // no state has changed, and its alarm can wait
@@ -219,18 +218,18 @@ func (a *Analyzer) segment(seg *flows.Segment, tag uint32, turn turn) {
 	a.schedule(c)
 }
 
-// expects takes in a segment if the state machine predicts it (tcpstate.Conn.Predict) and a look at a few fields shows
-// that all else which segment asks of it has the usual answer. That is most of a transfer. Otherwise it does nothing.
-func (a *Analyzer) expects(c *connection, seg *flows.Segment) bool {
+// tryPredicted processes a segment that the state machine predicts (tcpstate.Conn.Predict) and that needs nothing else
+// of what segment does. Most segments of a transfer are such. Otherwise it does nothing, and returns false.
+func (a *Analyzer) tryPredicted(c *connection, seg *flows.Segment) bool {
 	from, to := sender(seg), 1-sender(seg)
 	x, y := &c.sides[from], &c.sides[to]
 	switch {
 	case c.older != nil || seg.Flags&^flows.PSH != flows.ACK || seg.Options.MPTCP != flows.NoMPTCP:
 		return false
 	case x.packets == 0 || y.synAnswer != record.Yes && c.tcp.Ends[to].ISSKnown:
-		return false // there is more to be learnt of it
+		return false // its opening is not complete
 	case seg.Checksum == flows.ChecksumWrong || c.numberings[0].known != [2]bool{} || x.sent(seg):
-		return false // as captured it is not what was received, or it is captured twice
+		return false // the receiver may have got something else, or the capture may hold it twice
 	}
 	nxt, _ := c.tcp.Ends[from].SndNxt()
 	if una, _ := c.tcp.Ends[to].SndNxt(); !near(seg.Ack, uint32(una)) {
@@ -250,20 +249,20 @@ func (a *Analyzer) expects(c *connection, seg *flows.Segment) bool {
 	return true
 }
 
-// Close ends the capture: it emits every open record, by id.
+// Close ends the capture: it emits every open record, in the order of ids.
 func (a *Analyzer) Close() {
 	if a.jumping {
 		a.expire(a.jumpTo)
 	}
-	a.letAllGo()
-	left := a.all()
-	a.table.index = nil // nobody searches it any more
+	a.releaseAll()
+	left := a.openRecords()
+	a.table.index = nil // no more searches
 	for i, o := range left {
-		if i%foreseenEnds == 0 {
-			a.table.foreseeEnds(left[i:min(i+foreseenEnds, len(left))])
+		if i%prefetchedEnds == 0 {
+			a.table.prefetchEnds(left[i:min(i+prefetchedEnds, len(left))])
 		}
 		a.when = order{a.clock, turnOfRest, o.id}
-		if a.table.places.At(o.place).kind == bare {
+		if a.table.places.At(o.place).kind == kindAttempt {
 			a.finishAttempt(o.place, a.clock, record.EndCaptureEnd)
 			continue
 		}
@@ -285,32 +284,32 @@ func (a *Analyzer) Close() {
 	a.table, a.wheel = newTable(), store.Wheel{}
 }
 
-// at is where a record is that has not ended.
-type at struct {
+// openRecord is a record that has not ended, and its place.
+type openRecord struct {
 	id    uint64
 	place uint32
 }
 
-// all gives every record that has not ended, by id.
-func (a *Analyzer) all() []at {
-	list := make([]at, 0, a.table.live) // more where there are several incarnations
+// openRecords returns every record that has not ended, in the order of ids.
+func (a *Analyzer) openRecords() []openRecord {
+	list := make([]openRecord, 0, a.table.live) // a place may have several incarnations
 	var ids []uint64
 	for n := uint32(1); n <= a.table.places.Made(); n++ {
 		ids = a.ids(ids[:0], n)
 		for _, id := range ids {
-			list = append(list, at{id, n})
+			list = append(list, openRecord{id, n})
 		}
 	}
-	slices.SortFunc(list, func(x, y at) int { return cmp.Compare(x.id, y.id) })
+	slices.SortFunc(list, func(x, y openRecord) int { return cmp.Compare(x.id, y.id) })
 	return list
 }
 
-// Result returns the totals of the records emitted so far. After Close it is complete.
+// Result returns the totals of the records emitted so far. After Close they are complete.
 func (a *Analyzer) Result() *record.Result {
-	return a.accounts.result(a.first(), record.Time(a.clock), a.evicted, a.departed.after, &a.passed)
+	return a.accounts.result(a.first(), record.Time(a.clock), a.evicted, a.evictions.skipped, &a.passed)
 }
 
-// first is the time of the first segment, if there was any.
+// first returns the time of the first segment, NoTime if there was none.
 func (a *Analyzer) first() record.Time {
 	if !a.begun {
 		return record.NoTime
@@ -318,7 +317,8 @@ func (a *Analyzer) first() record.Time {
 	return record.Time(a.origin)
 }
 
-// find gives the incarnation that a segment belongs to, a new one if there is none, and the newest then.
+// find returns the incarnation that a segment belongs to, and the newest one of its 4-tuple. It begins one if
+// necessary.
 func (a *Analyzer) find(seg *flows.Segment, head *connection) (c, newest *connection) {
 	if head == nil {
 		c = a.begin(seg, nil)
@@ -337,8 +337,8 @@ func (a *Analyzer) find(seg *flows.Segment, head *connection) (c, newest *connec
 		c = a.begin(seg, head)
 		return c, c
 	}
-	if seg.Flags.Has(flows.SYN|flows.ACK) && (head.over() || head.waits()) && head.rejectsSynAck(seg) {
-		c = a.begin(seg, head) // it answers an old duplicate of the SYN: a stale SYN is an attempt of its own
+	if seg.Flags.Has(flows.SYN|flows.ACK) && (head.over() || head.anyInTimeWait()) && head.rejectsSynAck(seg) {
+		c = a.begin(seg, head) // it answers a stale SYN, which is an attempt of its own
 		return c, c
 	}
 	if head.older == nil {
@@ -361,7 +361,7 @@ func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
 		c.place = a.table.add(a.table.seeds.hash(&c.key))
 	}
 	if older != nil {
-		c.follows(older, seg)
+		c.compareWithOlder(older, seg)
 	}
 	n := 1
 	for o := c; o.older != nil; o = o.older {
@@ -376,9 +376,10 @@ func (a *Analyzer) begin(seg *flows.Segment, older *connection) *connection {
 	return c
 }
 
-// take lets a connection have a segment, and draws the conclusions for the other incarnations of its 4-tuple. It
-// reports whether the segment was expected, and there are none.
-func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (effect tcpstate.Effect, expected bool) {
+// deliver passes a segment to its connection, and updates the other incarnations of the 4-tuple. expected means that
+// the segment was expected, and that there are no others.
+func (a *Analyzer) deliver(c, head *connection, seg *flows.Segment, how passage) (effect tcpstate.Effect,
+	expected bool) {
 	c.heard = a.now()
 	effect, expected = c.segment(seg, how)
 	a.passed.Beyond = a.passed.Beyond || seg.Flags.Has(flows.RST) && c.tcp.ResetBeyondSyn()
@@ -403,7 +404,7 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (e
 	}
 	if c != head && c.older == nil && head.older == c && head.onlySyns() && c.open() && !seg.Flags.Has(flows.RST) &&
 		sender(seg) == head.opener {
-		// The side whose SYN interrupted the connection goes on in it: the SYN was stale, or not its own (RFC 5961 §4).
+		// The side whose SYN interrupted the connection continues it: the SYN was stale, or not its own (RFC 5961 §4).
 		c.absorb(head)
 		a.put(c)
 		a.drop(head, record.EndSuperseded)
@@ -420,9 +421,9 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (e
 	if !answered && !completed {
 		return effect, false
 	}
-	// A listener that answers a SYN has nothing left of the connections before; one that sees the answer
-	// acknowledged has nothing left of the other attempts. Of the client an old SYN says nothing. The record of a
-	// connection that its client may still hold stays.
+	// A listener that answers a SYN no longer has the connections before it. When that answer is acknowledged, it no
+	// longer has the other attempts either. An old SYN says nothing about the client, which may still have a later
+	// connection: that record stays.
 	var keep *connection
 	for o := head; o != nil; {
 		next := o.older
@@ -435,8 +436,8 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (e
 				c.interrupted = o.id
 			}
 			reason := o.endReason(record.EndSuperseded)
-			c.supersedes(o)
-			o.succeeded(c)
+			c.noteGivenUp(o)
+			o.succeededBy(c)
 			a.finish(o, seg.Time, reason)
 		} else {
 			o.older = nil
@@ -452,7 +453,7 @@ func (a *Analyzer) take(c, head *connection, seg *flows.Segment, how passage) (e
 	return effect, false
 }
 
-// finish emits a connection's record. The caller has taken it out of the table; after it there is no connection.
+// finish emits the record of a connection that the caller has removed from the table, and releases the connection.
 func (a *Analyzer) finish(c *connection, at int64, by record.EndedBy) {
 	if !c.reported {
 		a.settle(c, at)
@@ -460,18 +461,18 @@ func (a *Analyzer) finish(c *connection, at int64, by record.EndedBy) {
 		e := event{probe: c.first, attempt: c.attempt(), silent: c.openUnseen}
 		c.tellServed(&e)
 		a.tell(recordEnds, &e)
-	} else if c.waited != [2]bool{} {
+	} else if c.waitedAtClose != [2]bool{} {
 		a.tellTimeWaits(c, at, by)
 	}
 	a.drop(c, by)
 }
 
-// lookup gives the newest incarnation of a 4-tuple, nil if there is none.
+// lookup returns the newest incarnation of a 4-tuple, nil if there is none.
 func (a *Analyzer) lookup(key *flows.Key, tag uint32) *connection {
 	return a.awakened(a.table.find(key, tag))
 }
 
-// awakened gives the newest incarnation at a place, nil for none, to a segment of it.
+// awakened returns the newest incarnation at a place for a segment of it, nil if n is 0.
 func (a *Analyzer) awakened(n uint32) *connection {
 	if n == 0 {
 		return nil
@@ -481,14 +482,14 @@ func (a *Analyzer) awakened(n uint32) *connection {
 	return c
 }
 
-// newest gives the newest incarnation at a place, awake.
+// newest returns the newest incarnation at a place, and wakes it.
 func (a *Analyzer) newest(n uint32) *connection {
 	switch p := a.table.places.At(n); {
-	case p.kind == bare:
+	case p.kind == kindAttempt:
 		return a.promote(n)
-	case p.kind == orderly:
+	case p.kind == kindOrdinary:
 		return a.judge(n)
-	case p.kind == atRest:
+	case p.kind == kindResting:
 		return a.wake(n)
 	default:
 		return a.table.awake.at(p.where)
@@ -498,10 +499,10 @@ func (a *Analyzer) newest(n uint32) *connection {
 // put makes a connection the newest at its place.
 func (a *Analyzer) put(c *connection) {
 	p := a.table.places.At(c.place)
-	p.where, p.kind = c.number, awake
+	p.where, p.kind = c.number, kindAwake
 }
 
-// remove takes a connection out of the table.
+// remove removes a connection from the table.
 func (a *Analyzer) remove(c *connection) {
 	head := a.newest(c.place)
 	if head != c {
@@ -519,7 +520,7 @@ func (a *Analyzer) remove(c *connection) {
 	a.put(c.older)
 }
 
-// drop ends all accounts of a connection that has left the table.
+// drop releases a connection that has left the table, and tells the crowd how its attempt ended.
 func (a *Analyzer) drop(c *connection, by record.EndedBy) {
 	a.leave(c, by)
 	a.uncount(c)

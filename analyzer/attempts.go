@@ -14,8 +14,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// attempt is an attempt that shows only one SYN so far. Most of a SYN flood consists of such attempts. A further
-// segment turns it into an ordinary connection, or into one that the rules follow.
+// attempt is an attempt that has only one SYN so far, as most in a SYN flood. Another segment turns it into an ordinary
+// connection, or into one that the rules follow.
 type attempt struct {
 	key      flows.Key
 	packet   uint64
@@ -25,7 +25,7 @@ type attempt struct {
 	syn      line
 }
 
-// segment makes seg the SYN as it came.
+// segment sets seg to the SYN.
 func (e *attempt) segment(seg *flows.Segment) {
 	seg.Packet, seg.Time, seg.Key = e.packet, e.at, e.key
 	seg.Seq, seg.Len, seg.Ack = e.seq, e.len, uint32(e.syn.passed)
@@ -41,10 +41,10 @@ func (e *attempt) opener() int { return e.syn.sender() }
 // deadline is when the analyzer gives up the attempt.
 func (e *attempt) deadline(o *Options) int64 { return e.heard + int64(o.EmbryonicLimit) }
 
-// attempts holds, by number, the attempts that show only one SYN so far.
+// attempts holds the attempts that have only one SYN so far, by number.
 type attempts struct {
-	slim  store.Slabs[slim]
-	whole store.Slabs[attempt] // the few attempts that do not fit in a slim
+	slim store.Slabs[slim]
+	wide store.Slabs[attempt] // the few attempts that do not fit in a slim
 }
 
 // slim is an attempt between IPv4 addresses, without the fields that are nearly always 0. Most attempts of a SYN flood
@@ -62,16 +62,16 @@ type slim struct {
 	flags, marks  uint8
 }
 
-// isWhole marks the numbers of attempts that are kept in whole.
-const isWhole = 1 << 31
+// isWide marks the numbers of attempts in wide.
+const isWide = 1 << 31
 
 // put stores an attempt and returns its number.
 func (t *attempts) put(e *attempt) uint32 {
 	k, l := &e.key, &e.syn
 	if k.V6 || k.Domain != 0 || e.len > 0 || l.tsEcr != 0 || e.heard != e.at {
-		n := t.whole.Take()
-		*t.whole.At(n) = *e
-		return n | isWhole
+		n := t.wide.Take()
+		*t.wide.At(n) = *e
+		return n | isWide
 	}
 	n := t.slim.Take()
 	s := t.slim.At(n)
@@ -82,10 +82,10 @@ func (t *attempts) put(e *attempt) uint32 {
 	return n
 }
 
-// read fills e with the attempt that has a number. e must be empty.
+// read sets e, which must be empty, to the attempt with a number.
 func (t *attempts) read(n uint32, e *attempt) {
-	if n&isWhole != 0 {
-		*e = *t.whole.At(n &^ isWhole)
+	if n&isWide != 0 {
+		*e = *t.wide.At(n &^ isWide)
 		return
 	}
 	s, k, l := t.slim.At(n), &e.key, &e.syn
@@ -97,61 +97,61 @@ func (t *attempts) read(n uint32, e *attempt) {
 	l.window, l.ipid, l.headers, l.ttl, l.flags, l.marks = s.window, s.ipid, s.headers, s.ttl, s.flags, s.marks
 }
 
-// last returns the number of the SYN of the attempt that has a number, and when it was heard last.
+// last returns the packet of an attempt's SYN, and when the attempt was heard last.
 func (t *attempts) last(n uint32) (packet uint64, heard int64) {
-	if n&isWhole != 0 {
-		e := t.whole.At(n &^ isWhole)
+	if n&isWide != 0 {
+		e := t.wide.At(n &^ isWide)
 		return e.packet, e.heard
 	}
 	s := t.slim.At(n)
 	return s.packet, s.at
 }
 
-// last4 is an IPv4 address, as slim stores it, and setMapped makes it a flows.Addr again (RFC 4291 §2.5.5.2).
+// last4 returns an IPv4 address as slim stores it. setMapped turns that into a flows.Addr again (RFC 4291 §2.5.5.2).
 func last4(a *flows.Addr) uint32 { return binary.LittleEndian.Uint32(a[12:]) }
 
 func setMapped(a *flows.Addr, ip uint32) {
 	binary.LittleEndian.PutUint64(a[8:], prefix4|uint64(ip)<<32)
 }
 
-// prefix4 is no constant, so that a mapped address is written in one piece, as it is read.
+// prefix4 is a variable, so that a mapped address is written in one piece, as it is read.
 var prefix4 uint64 = 0xffff << 16
 
-// is reports whether the attempt with a number has a key.
-func (t *attempts) is(n uint32, k *flows.Key) bool {
-	if n&isWhole != 0 {
-		return same(&t.whole.At(n&^isWhole).key, k)
+// hasKey reports whether the attempt with a number has the key k.
+func (t *attempts) hasKey(n uint32, k *flows.Key) bool {
+	if n&isWide != 0 {
+		return same(&t.wide.At(n&^isWide).key, k)
 	}
 	s := t.slim.At(n)
 	return s.addrs[0] == last4(&k.A) && s.addrs[1] == last4(&k.B) && s.ports[0] == k.APort && s.ports[1] == k.BPort &&
 		!k.V6 && k.Domain == 0
 }
 
-// drop frees a number.
+// drop removes an attempt.
 func (t *attempts) drop(n uint32) {
-	if n&isWhole != 0 {
-		t.whole.Drop(n &^ isWhole)
+	if n&isWide != 0 {
+		t.wide.Drop(n &^ isWide)
 		return
 	}
 	t.slim.Drop(n)
 }
 
-// live is how many attempts there are.
-func (t *attempts) live() uint64 { return t.slim.Live() + t.whole.Live() }
+// live returns how many attempts there are.
+func (t *attempts) live() uint64 { return t.slim.Live() + t.wide.Live() }
 
-// used is how many bytes the attempts take.
+// used returns how many bytes the attempts take.
 func (t *attempts) used() uint64 {
-	return t.slim.Live()*uint64(unsafe.Sizeof(slim{})) + t.whole.Live()*uint64(unsafe.Sizeof(attempt{}))
+	return t.slim.Live()*uint64(unsafe.Sizeof(slim{})) + t.wide.Live()*uint64(unsafe.Sizeof(attempt{}))
 }
 
-// createAttempt begins the record of an attempt, if the segment is a SYN that can begin one and wait for an answer.
+// createAttempt stores an attempt, if the segment is a SYN that attempts can hold.
 func (a *Analyzer) createAttempt(syn *flows.Segment, tag uint32) bool {
 	if !opens(syn) || syn.Quote != nil || syn.Encap != nil || !fits(syn) {
 		return false
 	}
 	a.live.Begun++
 	sent := a.next(synSent)
-	aim(&sent.attempt, &syn.Key, sender(syn))
+	setSockets(&sent.attempt, &syn.Key, sender(syn))
 	sent.probe.Set(syn)
 	sent.attempt.SynAt = syn.Time
 	a.enter(sent)
@@ -161,7 +161,7 @@ func (a *Analyzer) createAttempt(syn *flows.Segment, tag uint32) bool {
 	e.key, e.packet, e.at, e.heard, e.seq, e.len = syn.Key, syn.Packet, syn.Time, a.now(), syn.Seq, syn.Len
 	e.syn.passed = uint64(syn.Ack)
 	e.syn.set(syn)
-	p.where, p.kind = a.table.attempts.put(&e), bare
+	p.where, p.kind = a.table.attempts.put(&e), kindAttempt
 	a.wakeAt(n, e.packet, e.deadline(&a.options))
 	if a.options.Trace != nil {
 		a.options.Trace(syn.Packet, syn, 0)
@@ -175,15 +175,15 @@ func (a *Analyzer) promote(n uint32) *connection {
 	c := a.table.awake.take()
 	var e attempt
 	a.table.attempts.read(p.where, &e)
-	a.grow(c, &e)
+	a.expand(c, &e)
 	a.table.attempts.drop(p.where)
 	c.place = n
-	p.where, p.kind = c.number, awake
+	p.where, p.kind = c.number, kindAwake
 	return c
 }
 
-// grow fills in the connection of an attempt.
-func (a *Analyzer) grow(c *connection, e *attempt) {
+// expand sets c to the connection that an attempt has begun.
+func (a *Analyzer) expand(c *connection, e *attempt) {
 	var syn flows.Segment
 	e.segment(&syn)
 	c.begin(&syn, nil)
@@ -224,7 +224,7 @@ func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 	e.segment(&syn)
 	end := event{probe: crowd.ProbeOf(&syn)}
 	c := &a.scratch
-	a.grow(c, &e)
+	a.expand(c, &e)
 	a.settle(c, at)
 	a.fill(a.record, c, at, by)
 	if end.model = !a.noTwins && isModel(&e, c, a.record); end.model {
@@ -238,16 +238,16 @@ func (a *Analyzer) finishAttempt(n uint32, at int64, by record.EndedBy) {
 }
 
 // likeness is everything that determines the record of an attempt, except sockets, numbers and times. It is packed into
-// words, because a processor waits where it compares in one piece what it has just written in several.
+// words, because a processor stalls when it compares in one piece what it has just written in several.
 type likeness struct {
 	syn uint64 // len, and line.behind, line.len: its options
-	// headers, flags, marks (except which end sent it), and whether of IPv6, with a closed window, to nowhere
+	// headers, flags, marks (without the sender), and whether it has IPv6, window 0, an address of no host
 	looks uint64
 	by    record.EndedBy
 	slice int // of the journal: each slice begins with its own model
 }
 
-// likeness sets that of an attempt.
+// likeness sets of to the likeness of an attempt.
 func (a *Analyzer) likeness(of *likeness, e *attempt, by record.EndedBy) {
 	l := &e.syn
 	of.syn = uint64(e.len)<<32 | uint64(l.behind)<<16 | uint64(l.len)
@@ -258,7 +258,7 @@ func (a *Analyzer) likeness(of *likeness, e *attempt, by record.EndedBy) {
 	}
 }
 
-// isModel reports whether the record of an attempt says only what the record of a twin can say.
+// isModel reports whether the record of an attempt can be the model of its twins' records.
 func isModel(e *attempt, c *connection, r *record.Connection) bool {
 	return !c.self() && c.key.Hosts() && c.role == record.RoleSyn && c.failure() == crowd.Unanswered &&
 		len(r.Client.States) == 1 && len(r.Server.States) == 0 && len(r.Findings) == 1 &&
@@ -276,14 +276,14 @@ type twins struct {
 	texts         texts
 }
 
-// twin is a record that is filled for one attempt after the other.
+// twin is a record that is filled for one attempt after another.
 type twin struct {
 	record.Connection
 	last uint64 // the id that it has now, 0 if it does not match the model
 }
 
-// follow makes the record of an attempt the model for the attempts that follow.
-func (t *twins) follow(r *record.Connection) {
+// setModel makes the record of an attempt the model of later ones.
+func (t *twins) setModel(r *record.Connection) {
 	t.model, t.record.last, t.brief.last = *r.Clone(), 0, 0
 	t.detail = strings.TrimSuffix(r.Findings[0].Detail, strconv.FormatUint(r.ID, 10))
 }
@@ -302,7 +302,7 @@ func (t *twins) outline(e *event) *record.Connection {
 	return r
 }
 
-// describe fills in what twins do not share, as far as a brief record has it.
+// describe fills in the fields of a brief record that differ between twins.
 func (t *twin) describe(e *event) {
 	r, at, a := &t.Connection, record.Time(e.attempt.SynAt), &e.attempt
 	t.last = e.packet

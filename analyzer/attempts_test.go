@@ -46,7 +46,7 @@ func TestAttemptsKeepAll(t *testing.T) {
 		before := kept.live()
 		n := kept.put(&e)
 		var got attempt
-		if kept.read(n, &got); got != e || !kept.is(n, &e.key) || kept.live() != before+1 {
+		if kept.read(n, &got); got != e || !kept.hasKey(n, &e.key) || kept.live() != before+1 {
 			t.Fatalf("put %+v, got %+v", e, got)
 		}
 		other := e.key
@@ -60,7 +60,7 @@ func TestAttemptsKeepAll(t *testing.T) {
 		default:
 			other.B[15]++
 		}
-		if kept.is(n, &other) {
+		if kept.hasKey(n, &other) {
 			t.Fatalf("%+v is found by %+v", e.key, other)
 		}
 		if rapid.Bool().Draw(t, "drop") {

@@ -22,7 +22,7 @@ type connection struct {
 	number uint32      `rest:"-"` // number in the pool, 0 if unused
 	end    int64
 	heard  int64 // time of its last packet
-	// end that sent the first SYN; else the one that the first SYN-ACK went to; else the first sender
+	// the end that opened, by the first SYN, else by the first SYN-ACK, else by the ports, else by the first packet
 	opener     int
 	role       record.RoleEvidence `rest:"-"`
 	touched    bool                `rest:"-"` // changed by a segment since the pool last considered packing it
@@ -32,20 +32,20 @@ type connection struct {
 	usage      usage.Usage
 	timers     timers.Timers
 	phase      phase     // of the attempt, as the crowd knows it
-	told       crowd.End // of a failed one, by which it was told to the crowd
-	stands     standing
+	told       crowd.End // how the attempt failed, as the crowd was told
+	stands     standing  // in Live
 	sides      [2]side
 	zeek       peers.Zeek
 	tcp        tcpstate.Conn
 	numberings numberings
 
-	id       uint64 `rest:"-"`
-	previous uint64
-	encap    *flows.Encapsulation `rest:"-"`
-	start    int64
-	first    crowd.Probe // its first segment; nothing once the handshake is completed
-	reported bool        // at its close
-	waited   [2]bool     // which ends were in TIME_WAIT then
+	id            uint64 `rest:"-"`
+	previous      uint64
+	encap         *flows.Encapsulation `rest:"-"`
+	start         int64
+	first         crowd.Probe // its first segment; empty once the handshake is completed
+	reported      bool        // at its close
+	waitedAtClose [2]bool     // which ends were in TIME_WAIT then
 
 	notes      []note
 	resets     distance.Resets
@@ -57,16 +57,16 @@ type connection struct {
 	stale           bool
 	old             bool // its SYN is a copy, or has a lower number than the connection before
 	copied          bool // an earlier SYN had its SYN's number
-	gaveUp          bool // its client gave up an attempt with the number givenUp
+	gaveUp          bool // its client gave up an earlier attempt with the ISN givenUp
 	givenUp         uint32
 	linuxReuse      bool   // the successor's ISN proves that it was accepted in TIME_WAIT
-	beforeWaits     bool   // the incarnation before was in TIME_WAIT when this one began
+	afterTimeWait   bool   // the incarnation before was in TIME_WAIT when this one began
 	interrupted     uint64 // packet of the stale SYN that interrupted this attempt
 	successor       uint64 // packet of the SYN that reused the ports
 	challengePacket uint64
-	finIdle         int64 // how long nothing had passed before the first FIN, if finIdleKnown
+	finIdle         int64 // the silence before the first FIN, if finIdleKnown
 	finIdleKnown    bool
-	openUnseen      bool `rest:"-"` // settled: filtered, and nothing but silence says that it was completed
+	openUnseen      bool `rest:"-"` // settled: filtered, and only silence shows that it was completed
 	filtered        bool `rest:"-"` // settled: a filter on control bits hid segments of it
 	crossedFin      bool // text was sent before its sender had received the other side's FIN
 }
@@ -90,7 +90,7 @@ type side struct {
 	recent              [4]fingerprint
 
 	retransmitted, keepalives, probes uint64
-	// SYNs that opened nothing: with FIN or RST at once, or inside a connection whose own SYN is not captured
+	// SYNs that opened nothing: with FIN or RST, or inside a connection whose own SYN is not captured
 	impossible                  uint64
 	fins, rsts                  uint64
 	openingAt, synAckAt         int64
@@ -102,7 +102,7 @@ type side struct {
 	firstSeq                    uint32
 }
 
-// begin initializes a connection from its first segment. It reuses the memory of its lists.
+// begin initializes a connection from its first segment, and keeps the memory of its lists.
 func (c *connection) begin(seg *flows.Segment, older *connection) {
 	number, notes, resets, room := c.number, c.notes[:0], c.resets[:0], c.tcp.Room()
 	*c = connection{} // field by field, because a composite literal of this size would be copied
@@ -115,7 +115,7 @@ func (c *connection) begin(seg *flows.Segment, older *connection) {
 	}
 }
 
-// sender is the end that sent the segment. A connection from a socket to itself has only one end.
+// sender returns the end that sent the segment. A connection from a socket to itself has only one end.
 func sender(seg *flows.Segment) int {
 	if seg.FromB {
 		return 1
@@ -125,11 +125,11 @@ func sender(seg *flows.Segment) int {
 
 func (c *connection) self() bool { return c.key.A == c.key.B && c.key.APort == c.key.BPort }
 
-// passage describes how a segment comes to its connection.
+// passage describes how a segment reaches its connection.
 type passage struct {
 	other   bool // it was captured on the other side of a device that renumbers
 	bridged bool // a filter on control bits seems to hide what was exchanged before a FIN or RST
-	seen    bool // by package peers: it has waited for the segment that it answers
+	seen    bool // by package peers already, before it waited for the segment that it answers
 }
 
 // segment counts the segment and passes it to the state machine. It reports whether the segment was expected; such a
@@ -181,7 +181,7 @@ func (c *connection) segment(seg *flows.Segment, how passage) (effect tcpstate.E
 	return c.admit(seg, silence)
 }
 
-// admit passes a segment that its receiver accepts to the state machine, and counts it. silence is the time since the
+// admit passes a segment to the state machine, and counts it if its receiver accepts it. silence is the time since the
 // packet before it, in ns.
 func (c *connection) admit(seg *flows.Segment, silence int64) (effect tcpstate.Effect, expected bool) {
 	from := sender(seg)
@@ -252,7 +252,7 @@ func (c *connection) count(from, to int, seg *flows.Segment, effect tcpstate.Eff
 	case effect.Has(tcpstate.Keepalive):
 		x.keepalives++
 		if x.firstIsOctet && !c.tcp.Ends[from].ISSKnown && x.bytes == 1 && x.firstSeq == seg.Seq {
-			x.bytes, x.keepalives = 0, x.keepalives+1 // the first keepalive was one too; its octet had counted as text
+			x.bytes, x.keepalives = 0, x.keepalives+1 // the first segment was one too, but its octet counted as text
 		}
 	case effect.Has(tcpstate.ZeroWindowProbe):
 		x.probes++
@@ -293,7 +293,7 @@ func (c *connection) peersSee(seg *flows.Segment) {
 	c.tshark.Segment(seg)
 }
 
-// arrived counts a segment that first seemed dropped by its receiver.
+// arrived counts a segment that its receiver first seemed to drop.
 func (c *connection) arrived(p *tcpstate.Proof) {
 	s, from := &p.Segment, p.From
 	to := 1 - from
@@ -372,7 +372,7 @@ func impossible(f flows.Flags) bool {
 	return f.Has(flows.SYN|flows.RST) || f&(flows.SYN|flows.FIN|flows.ACK) == flows.SYN|flows.FIN
 }
 
-// countText counts the octets beyond all that the end has sent before.
+// countText counts the octets beyond those that the end has sent before.
 func (c *connection) countText(from int, seg *flows.Segment) {
 	s, e := &c.sides[from], &c.tcp.Ends[from]
 	end := seg.Seq + seg.Len
@@ -467,7 +467,7 @@ func (c *connection) noteChallenge(from int, seg *flows.Segment, effect tcpstate
 	}
 }
 
-// embryonic reports whether no end, or only the opener, is beyond SYN_RCVD.
+// embryonic reports whether the handshake is not complete.
 func (c *connection) embryonic() bool {
 	a, b := &c.tcp.Ends[0], &c.tcp.Ends[1]
 	if c.over() {
@@ -507,7 +507,7 @@ func (c *connection) over() bool {
 	return known || c.sides[0].rsts+c.sides[1].rsts+c.sides[0].fins+c.sides[1].fins > 0
 }
 
-// endReason is why a record ends that a limit or a successor ends: what closed the connection before, if anything did.
+// endReason returns what closed the connection, or otherwise if nothing did.
 func (c *connection) endReason(otherwise record.EndedBy) record.EndedBy {
 	if !c.over() && !c.tcp.MaybeReset() {
 		return otherwise
@@ -524,12 +524,12 @@ func (c *connection) onlySyns() bool {
 	return y.packets == 0 && x.openings+x.duplicates == x.packets
 }
 
-// waits reports whether an end is in TIME_WAIT.
-func (c *connection) waits() bool {
-	return c.waitsAt(0) || c.waitsAt(1)
+// anyInTimeWait reports whether an end is in TIME_WAIT.
+func (c *connection) anyInTimeWait() bool {
+	return c.inTimeWait(0) || c.inTimeWait(1)
 }
 
-func (c *connection) waitsAt(i int) bool {
+func (c *connection) inTimeWait(i int) bool {
 	e := &c.tcp.Ends[i]
 	return e.Known() && e.State() == tcpstate.TimeWait
 }

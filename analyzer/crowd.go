@@ -18,7 +18,7 @@ const (
 	answered
 	completed
 	fellBack // completed, but the listener has not accepted it
-	accepted // after all
+	accepted // the listener accepted it after all
 	failed
 )
 
@@ -30,14 +30,14 @@ func (c *connection) attempt() crowd.Attempt {
 	return at
 }
 
-// attemptBy returns the attempt of one end of the key.
+// attemptBy returns the attempt that an end made.
 func attemptBy(k *flows.Key, end int) (at crowd.Attempt) {
-	aim(&at, k, end)
+	setSockets(&at, k, end)
 	return at
 }
 
-// aim sets whose attempt it is, and on what: it is that of one end of the key.
-func aim(at *crowd.Attempt, k *flows.Key, end int) {
+// setSockets sets the source and the target of an attempt that an end made.
+func setSockets(at *crowd.Attempt, k *flows.Key, end int) {
 	if at.V6 = k.V6; end == 1 {
 		at.Source, at.Target, at.TargetPort = k.B, k.A, k.APort
 		return
@@ -71,7 +71,7 @@ func (a *Analyzer) follow(c *connection, seg *flows.Segment, effect tcpstate.Eff
 	switch {
 	case c.phase == failed && (c.told == crowd.Refused || c.told == crowd.Unreachable) && seg.Flags.Has(flows.SYN|
 		flows.ACK):
-		c.phase = unopened // somebody listens now: this is another attempt
+		c.phase = unopened // a process listens now: this is another attempt
 	case c.phase == failed:
 		return
 	case seg.Flags.Has(flows.RST) && c.phase.isCompleted() && c.over() && !reached(&c.tcp.Ends[1-c.opener]):
@@ -123,8 +123,8 @@ func (a *Analyzer) follow(c *connection, seg *flows.Segment, effect tcpstate.Eff
 // isCompleted reports whether the attempt is completed for the crowd.
 func (p phase) isCompleted() bool { return p == completed || p == fellBack || p == accepted }
 
-// takeBack reports to the crowd that an attempt failed after all. cut means that the capture ends before the failure is
-// certain.
+// takeBack reports to the crowd that a completed attempt failed after all. cut means that the capture ends before the
+// failure is certain.
 func (a *Analyzer) takeBack(c *connection, cut bool) {
 	e := event{attempt: c.attempt(), end: c.failure(), cut: cut, held: c.phase == fellBack,
 		synAckRetransmissions: c.synAckRetransmissions()}
@@ -150,18 +150,18 @@ func (a *Analyzer) fallBack(c *connection, e *event) {
 	c.phase = fellBack
 }
 
-// synAckRetransmissions is how often the SYN-ACK was retransmitted without a retransmitted SYN.
+// synAckRetransmissions returns how often the SYN-ACK was retransmitted without a retransmitted SYN.
 func (c *connection) synAckRetransmissions() int32 {
 	more := c.tcp.Ends[1-c.opener].Syns - c.tcp.Ends[c.opener].Syns
 	return int32(min(max(0, more), math.MaxInt32))
 }
 
-// failure is how an incomplete attempt ended.
+// failure returns how an incomplete attempt ended.
 func (c *connection) failure() crowd.End {
 	isAnswered := c.sides[1-c.opener].synAcks > 0
 	switch r := c.tcp.Reset; {
 	case r != nil && r.By == c.opener:
-		return crowd.ResetByClient // also of a SYN-ACK that is not in the capture
+		return crowd.ResetByClient // also if the SYN-ACK was not captured
 	case r != nil && r.By != c.opener && isAnswered:
 		return crowd.Withdrawn
 	case r != nil && r.By != c.opener:
@@ -216,7 +216,7 @@ func (a *Analyzer) leave(c *connection, by record.EndedBy) {
 	c.phase, c.told = failed, e.end
 }
 
-// use is how a completed attempt was used.
+// use returns how a completed attempt was used.
 func (c *connection) use() crowd.End {
 	if c.sides[c.opener].bytes == 0 && !c.filtered {
 		return crowd.Idle
@@ -233,8 +233,7 @@ func (c *connection) isShown() bool {
 	return false
 }
 
-// strayed reports to the crowd a record that has only transmissions of one segment that opened nothing, and at most one
-// RST.
+// strayed reports to the crowd a record of one segment that opened nothing, its repetitions and the RSTs that answered.
 func (a *Analyzer) strayed(c *connection) {
 	from := 0
 	if c.first.FromB {
@@ -252,7 +251,7 @@ func (a *Analyzer) strayed(c *connection) {
 	a.tell(segmentStrayed, &e)
 }
 
-// tellServed reports since when the server's side was open, and when its program first used it.
+// tellServed fills in when the server's end opened, and when its program first used it.
 func (c *connection) tellServed(e *event) {
 	server := 1 - c.opener
 	end := &c.tcp.Ends[server]
@@ -266,6 +265,6 @@ func (c *connection) tellServed(e *event) {
 		e.synAckTTL, e.serverTTL = syn, rest
 	}
 	if end.FinSent && (e.servedAt == 0 || end.FinAt < e.servedAt) {
-		e.servedAt = end.FinAt // it has taken the connection to close it
+		e.servedAt = end.FinAt // to close it, the program had accepted it
 	}
 }

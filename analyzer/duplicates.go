@@ -7,7 +7,7 @@ import (
 )
 
 // fingerprint identifies a packet that the capture holds twice (a SPAN port that mirrors both directions, or `-i any`
-// on a router): everything except its link layer and its TTL, and its numbers if a device changed them.
+// on a router). Its link layer and TTL may differ, and its numbers if a device changed them.
 type fingerprint struct {
 	at       int64
 	digest   uint32
@@ -29,8 +29,8 @@ const (
 )
 
 // isDuplicate reports whether the capture already holds the segment, and remembers it. other says on which side of a
-// device that renumbers it was captured; packets from both sides are the same if their translated numbers are, whatever
-// else was changed.
+// device that renumbers it was captured. Packets from both sides are the same if their translated numbers are, even if
+// the device changed other fields.
 func (s *side) isDuplicate(seg *flows.Segment, other bool, peer *side) bool {
 	heard := peer.packets - peer.duplicates
 	within := int64(duplicateBare)
@@ -95,9 +95,9 @@ func (c *connection) forgetFingerprints(now int64) {
 	}
 }
 
-// numberings are the two ways in which a capture numbers a connection that it holds on both sides of a device that
-// renumbers, such as a firewall that randomises ISNs. The device adds a constant to the numbers of an end, in SEG.SEQ
-// of one direction and in SEG.ACK of the other. The connection uses the numbers in which an end was first seen.
+// numberings are the two numberings of a connection that was captured on both sides of a device that renumbers, such as
+// a firewall that randomises ISNs. The device adds a constant to the numbers of an end, in SEG.SEQ of one direction and
+// in SEG.ACK of the other. The connection keeps the numbers in which each end was first seen.
 type numberings [2]numbering
 
 // numbering is what one side of the device adds to the numbers, by end.
@@ -145,7 +145,7 @@ func (a *Analyzer) translate(seg *flows.Segment, head *connection) (_ *flows.Seg
 	return &a.translated, found.number == 1
 }
 
-// undo subtracts what the device has added.
+// undo subtracts what the device added.
 func (n *numbering) undo(seg *flows.Segment) {
 	from := sender(seg)
 	seg.Seq -= n.plus[from]
@@ -156,8 +156,8 @@ func (n *numbering) undo(seg *flows.Segment) {
 	seg.Options.SACKRight -= n.plus[1-from]
 }
 
-// foundRenumbered reports whether the segment is a copy, in other numbers, of one that its end has just sent. From then
-// on both numberings are known.
+// foundRenumbered reports whether the segment is a copy, in other numbers, of one that its end has just sent. If so,
+// both numberings are known from now on.
 func (c *connection) foundRenumbered(seg *flows.Segment) bool {
 	from, ack := sender(seg), seg.Flags.Has(flows.ACK)
 	x, y := &c.sides[from], &c.sides[1-from]
@@ -195,13 +195,13 @@ func (r *fingerprint) renumberedAs(seg *flows.Segment) bool {
 }
 
 // patience is how long after a packet another packet of the end may be its copy in other numbers, in ns; negative if it
-// cannot be one. It needs more evidence than a duplicate, and an IP ID is evidence only if the end gives each packet a
-// different one.
+// cannot be one. That needs more evidence than a duplicate does. An IP ID is evidence only if the end gives each packet
+// a different one.
 func (s *side) patience(r *fingerprint, seg *flows.Segment, peer *side) int64 {
 	syn, sameID, same := seg.Flags.Has(flows.SYN), seg.IPID != 0 && r.ipid == seg.IPID, r.digest == seg.Digest
 	switch {
 	case syn && r.heard != peer.packets-peer.duplicates:
-		return -1 // it was answered between
+		return -1 // it was answered in between
 	case syn && sameID: // the device may have changed its options
 		return duplicateWithTS
 	case sameID && same && s.givesIDs(seg.IPID):
@@ -214,7 +214,7 @@ func (s *side) patience(r *fingerprint, seg *flows.Segment, peer *side) int64 {
 	return -1
 }
 
-// givesIDs reports whether the end has sent packets with different IDs.
+// givesIDs reports whether the end recently sent a packet with another ID.
 func (s *side) givesIDs(id uint16) bool {
 	for i := range s.recent {
 		if r := &s.recent[i]; r.at != 0 && r.ipid != id {
@@ -226,8 +226,8 @@ func (s *side) givesIDs(id uint16) bool {
 
 // fit is how well a segment fits the current numbers of a connection, in one of its numberings.
 type fit struct {
-	number  int // of the numbering, -1 if it fits in none
-	numbers int // that could be compared
+	number  int // index of the numbering, -1 if it fits in none
+	numbers int // how many could be compared
 	apart   uint32
 }
 
@@ -247,7 +247,7 @@ func (c *connection) fit(seg *flows.Segment) fit {
 		}
 	}
 	if best.number < 0 && c.numberings[1].known == [2]bool{true, true} {
-		// Far from both: a copy of a segment that no end can have sent is still a copy.
+		// Far from both, it may still be a copy of a segment that neither end can have sent.
 		there := *seg
 		c.numberings[1].undo(&there)
 		if c.sides[from].copied(seg, func(r *fingerprint) bool {
@@ -285,14 +285,14 @@ func (c *connection) learn(number int, seg *flows.Segment) bool {
 		case r != nil:
 			n.plus[to] = seg.Ack - r.ack
 		default:
-			n.plus[to] = seg.Ack - uint32(nxt) // it acknowledges what is there, as most segments do
+			n.plus[to] = seg.Ack - uint32(nxt) // like most segments, it acknowledges all that was sent
 		}
 		n.known[to] = true
 	}
 	return true
 }
 
-// copied returns the recent packet of the end of which a segment may be a copy in other numbers, nil if there is none.
+// copied returns the end's recent packet that a segment may repeat in other numbers, nil if there is none.
 func (s *side) copied(seg *flows.Segment, fits func(*fingerprint) bool) *fingerprint {
 	for i := range s.recent {
 		if r := &s.recent[i]; r.at != 0 && r.flags == seg.Flags && r.len == seg.Len && r.ipid == seg.IPID &&

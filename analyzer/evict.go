@@ -9,13 +9,13 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// placeBytes is what a place takes beside its connections: the place, at most three buckets of the index, and one or
+// placeBytes is what a place takes besides its connections: the place, at most three buckets of the index, and one or
 // two alarms.
 const placeBytes = uint64(unsafe.Sizeof(place{}) + 3*unsafe.Sizeof(bucket{}) + 2*unsafe.Sizeof(store.Alarm{}))
 
-// footprint is how many bytes the followed connections take.
+// footprint returns how many bytes the followed connections take.
 func (a *Analyzer) footprint() uint64 {
-	return a.departed.tags.Size() + a.table.arena.Used + uint64(a.table.live)*placeBytes +
+	return a.evictions.tags.Size() + a.table.arena.Used + uint64(a.table.live)*placeBytes +
 		a.table.attempts.used() +
 		a.table.ordinary.Live()*uint64(unsafe.Sizeof(ordinary{})) +
 		a.table.lines.Live()*uint64(unsafe.Sizeof(lines{})) +
@@ -29,34 +29,34 @@ func (a *Analyzer) bound() {
 		return
 	}
 	for a.exceeds(o.MaxConnections, o.MaxMemory) && a.evict() {
-		a.departed.short = true
+		a.evictions.short = true
 	}
 	if o.MaxMemory > 0 && a.table.spare() > o.MaxMemory/spareShare {
 		a.table.squeeze()
 	}
 }
 
-// While room is short, the next segment of an evicted connection does not begin a new record. Otherwise each such
-// segment would evict another connection, and make a record. These segments are counted. A SYN still begins a
-// connection, and so does any segment once there is room again.
+// While room is short, segments of an evicted connection are only counted. Otherwise each of them would begin a new
+// record, and evict another connection. A SYN still begins a connection, and so does any segment once there is room
+// again.
 
-// departed remembers which connections were evicted.
-type departed struct {
-	short bool     // of room, since something was evicted
-	seeds [2]seeds // of their hashes
-	tags  store.Recent
-	after uint64 // segments that were not followed
+// evictions remembers which connections were evicted.
+type evictions struct {
+	short   bool     // room has been short since the last eviction
+	seeds   [2]seeds // of their hashes
+	tags    store.Recent
+	skipped uint64 // segments that were not followed
 }
 
-// departedShare is the fraction of MaxMemory, one in departedShare, that remembers the evicted connections.
-const departedShare = 8
+// evictionsShare is the fraction of MaxMemory, one in evictionsShare, that remembers the evicted connections.
+const evictionsShare = 8
 
-// departs remembers that the connection of a key was evicted. Remembering one may make others forgotten. Which ones
-// must not depend on chance, and no sender may choose them. So the seeds come from the capture.
-func (a *Analyzer) departs(k *flows.Key) {
-	d, o := &a.departed, &a.options
+// rememberEvicted remembers that the connection of a key was evicted, and may forget others for it. Which ones must not
+// depend on chance, and no sender may choose them. So the seeds come from the capture.
+func (a *Analyzer) rememberEvicted(k *flows.Key) {
+	d, o := &a.evictions, &a.options
 	if d.tags.Size() == 0 {
-		d.tags = store.NewRecent(max(o.MaxMemory/departedShare, 32*o.MaxConnections))
+		d.tags = store.NewRecent(max(o.MaxMemory/evictionsShare, 32*o.MaxConnections))
 		for i := range d.seeds {
 			for j := range d.seeds[i] {
 				d.seeds[i][j] = mix(uint64(a.origin)+uint64(i), half(k.A[8:])+half(k.B[8:])+uint64(j)<<32|1)
@@ -66,25 +66,26 @@ func (a *Analyzer) departs(k *flows.Key) {
 	d.tags.Add(d.hash(k))
 }
 
-func (d *departed) hash(k *flows.Key) uint64 {
+func (d *evictions) hash(k *flows.Key) uint64 {
 	return uint64(d.seeds[0].hash(k))<<32 | uint64(d.seeds[1].hash(k))
 }
 
-// hasDeparted reports that a segment of a 4-tuple without records is not to be followed, and counts such segments.
-func (a *Analyzer) hasDeparted(seg *flows.Segment) bool {
-	d := &a.departed
+// skipsEvicted reports whether to skip a segment of a 4-tuple without records, because its connection was evicted. It
+// counts such segments.
+func (a *Analyzer) skipsEvicted(seg *flows.Segment) bool {
+	d := &a.evictions
 	if !d.short || opens(seg) || !a.roomIsShort() || !d.tags.Has(d.hash(&seg.Key)) {
 		return false
 	}
-	d.after++
+	d.skipped++
 	return true
 }
 
-// roomIsShort reports that a connection was evicted, and that less than an eighth of the room has become free since.
+// roomIsShort reports whether less than an eighth of the room is free, after a connection was evicted.
 func (a *Analyzer) roomIsShort() bool {
 	o := &a.options
-	a.departed.short = a.exceeds(o.MaxConnections-(o.MaxConnections+7)/8, o.MaxMemory-o.MaxMemory/8)
-	return a.departed.short
+	a.evictions.short = a.exceeds(o.MaxConnections-(o.MaxConnections+7)/8, o.MaxMemory-o.MaxMemory/8)
+	return a.evictions.short
 }
 
 // exceeds reports whether there are more connections, or they take more memory, than the limits. 0 means no limit.
@@ -105,9 +106,9 @@ func (a *Analyzer) evict() bool {
 	enough := idle > (a.live.Connections+a.table.attempts.live())/8
 	tries := 4 // how many open connections to choose from
 	if enough {
-		tries = 1 << 12 // the ones passed over then move behind the others
+		tries = 1 << 12 // those passed over get later alarms
 	}
-	passed := a.spared[:0]
+	passed := a.passedOver[:0]
 	var chosen store.Alarm
 	least := candidate{heard: never}
 	for tries > 0 {
@@ -117,7 +118,7 @@ func (a *Analyzer) evict() bool {
 		}
 		a.wheel.Pop()
 		p := a.table.places.At(m.Place)
-		if p.kind == free || p.alarm != m.At {
+		if p.kind == kindFree || p.alarm != m.At {
 			continue // the alarm is void
 		}
 		tries--
@@ -131,7 +132,7 @@ func (a *Analyzer) evict() bool {
 			chosen, least = m, c
 		}
 	}
-	a.spared = passed
+	a.passedOver = passed
 	if least.heard == never {
 		return false
 	}
@@ -142,7 +143,7 @@ func (a *Analyzer) evict() bool {
 	}
 	a.evicted++
 	p := a.table.places.At(chosen.Place)
-	if p.kind == bare {
+	if p.kind == kindAttempt {
 		a.finishAttempt(chosen.Place, a.clock, record.EndEvicted)
 		return true
 	}
@@ -154,8 +155,8 @@ func (a *Analyzer) evict() bool {
 	a.remove(c)
 	key := c.key
 	a.finish(c, a.clock, record.EndEvicted)
-	if p.kind == free {
-		a.departs(&key)
+	if p.kind == kindFree {
+		a.rememberEvicted(&key)
 	} else {
 		a.giveBack(chosen)
 	}
@@ -169,20 +170,20 @@ type candidate struct {
 	spare bool // closed, or the handshake is not complete
 }
 
-// spare reports that the connection is closed, or that its handshake is not complete.
-func (c *connection) spare() bool { return c.over() || c.waits() || c.embryonic() }
+// spare reports whether the connection is closed, or its handshake is not complete.
+func (c *connection) spare() bool { return c.over() || c.anyInTimeWait() || c.embryonic() }
 
 // candidate returns the least useful record of a place: the newest spare one if spare is set, else the one that has
-// been silent longest. A single record at rest need not be woken for that.
+// been silent longest. It does not wake a single record at rest.
 func (a *Analyzer) candidate(n uint32, spare bool) candidate {
 	switch p := a.table.places.At(n); p.kind {
-	case bare:
+	case kindAttempt:
 		packet, heard := a.table.attempts.last(p.where)
 		return candidate{packet, heard, true}
-	case orderly:
+	case kindOrdinary:
 		o := a.table.ordinary.At(p.where)
-		return candidate{o.packet, o.heard, o.waits != 0 || o.embryonic()}
-	case atRest:
+		return candidate{o.packet, o.heard, o.timeWaitAt != 0 || o.embryonic()}
+	case kindResting:
 		var h heading
 		if h.read(a.table.arena.Head(p.where), a.origin); h.count == 1 {
 			return candidate{h.ids[0], h.heard, h.spare}
@@ -201,7 +202,7 @@ func (a *Analyzer) candidate(n uint32, spare bool) candidate {
 	return least
 }
 
-// giveBack sets the alarm of a place again, behind the alarms that are already set.
+// giveBack sets the alarm of a place that evict passed over again, for the deadline that it has now.
 func (a *Analyzer) giveBack(m store.Alarm) {
 	p := a.table.places.At(m.Place)
 	p.alarm = never

@@ -39,7 +39,7 @@ func CountLive(a *Analyzer) record.Live {
 }
 
 // Rest lets hardly any connection stay awake.
-func Rest(a *Analyzer) { a.awakeLimit = aside + 1 }
+func Rest(a *Analyzer) { a.awakeLimit = reserve + 1 }
 
 // AwakeLimit lets n connections be awake.
 func AwakeLimit(a *Analyzer, n int) { a.awakeLimit = n }
@@ -54,14 +54,14 @@ func Footprint(a *Analyzer) uint64 { return a.footprint() }
 func NoTwins(a *Analyzer) { a.noTwins = true }
 
 // LetAllGo takes in all segments that wait for what they answer.
-func LetAllGo(a *Analyzer) { a.letAllGo() }
+func LetAllGo(a *Analyzer) { a.releaseAll() }
 
 // Ordinary returns how many lives are ordinary so far. It fails if the rules give another result for one of them than
 // its stored state.
 func Ordinary(a *Analyzer) (n int, err error) {
 	for place := uint32(1); place <= a.table.places.Made(); place++ {
 		p := a.table.places.At(place)
-		if p.kind != orderly {
+		if p.kind != kindOrdinary {
 			continue
 		}
 		n++

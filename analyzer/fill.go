@@ -11,7 +11,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// fill makes the record of a connection that ends at a time and for a reason.
+// fill makes the record of a connection that ends at a time, for a reason.
 func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record.EndedBy) {
 	client, server := c.opener, 1-c.opener
 	more := a.texts.parts()
@@ -69,7 +69,7 @@ func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record
 	r.Findings = c.findings(r.Findings, &a.texts, at)
 }
 
-// parts has the values that a record points to, allocated together, except rare ones.
+// parts are the values that a record points to, except rare ones. They are allocated together.
 type parts struct {
 	fins    [2]record.Fin
 	options [2]record.Options
@@ -78,7 +78,7 @@ type parts struct {
 	tshark  record.Tshark
 }
 
-// texts allocates strings, lists of one number, and parts, many of them in one piece of memory.
+// texts allocates strings, lists of one number, and parts, many at a time.
 type texts struct {
 	free    []byte
 	numbers []uint64
@@ -209,7 +209,7 @@ func reached(e *tcpstate.Endpoint) bool {
 	return is
 }
 
-// reachedAt returns when it first was.
+// reachedAt returns when an end first was in a synchronized state.
 func reachedAt(e *tcpstate.Endpoint) (at int64, known bool) {
 	for _, h := range e.History {
 		if h.State >= tcpstate.Established {
@@ -219,7 +219,7 @@ func reachedAt(e *tcpstate.Endpoint) (at int64, known bool) {
 	return 0, false
 }
 
-// outcome names what became of the attempt to open.
+// outcome returns how the handshake ended.
 func (c *connection) outcome(client, server int) record.Outcome {
 	x, y := &c.sides[client], &c.sides[server]
 	opened, accepted := reached(&c.tcp.Ends[client]), reached(&c.tcp.Ends[server])
@@ -246,7 +246,7 @@ func (c *connection) outcome(client, server int) record.Outcome {
 		return record.OutcomePartial
 	case accepted:
 		return record.OutcomeComplete
-	case x.finAcked || y.finAcked: // so both sides were synchronized, whatever shows it
+	case x.finAcked || y.finAcked: // so both sides were synchronized
 		return record.OutcomePartial
 	case y.synAcks > 0 && (c.tcp.Reset != nil || x.rsts > 0 || y.rsts > 0):
 		return record.OutcomeAborted
@@ -256,7 +256,7 @@ func (c *connection) outcome(client, server int) record.Outcome {
 		return record.OutcomeRefused
 	case opened:
 		return record.OutcomePartial
-	case c.tcp.Reset != nil: // the opener's: a SYN-ACK that is not in the capture drew it
+	case c.tcp.Reset != nil: // the opener's: it answers a SYN-ACK that was not captured
 		return record.OutcomeAborted
 	case c.icmp.refusesSyn():
 		return record.OutcomeUnreachable
@@ -274,7 +274,7 @@ func (c *connection) resetOrigin(reset *record.Reset, r *tcpstate.Reset) {
 	reset.TTL = record.Count{Number: uint64(ttl), Known: ttl > 0}
 	reset.SenderTTL = record.Count{Number: uint64(near), Known: near > 0}
 	if reset.Origin = sender.Origin(ttl); reset.Origin == record.OriginElsewhere && c.openerReset() {
-		reset.Origin = record.NoOrigin // the SYN may be what is forged, old, or a scanner's
+		reset.Origin = record.NoOrigin // the SYN may be forged, old, or a scanner's
 	}
 	own, _ := c.tcp.Noted(tcpstate.Explained, r.By)
 	other, _ := c.tcp.Noted(tcpstate.Explained, 1-r.By)
@@ -346,15 +346,15 @@ func (c *connection) teardown() record.Teardown {
 	return t
 }
 
-// firstToAckFin reports that an end's FIN was its first segment to acknowledge the other's, though it may
-// have been captured before that.
+// firstToAckFin reports whether an end's FIN was its first segment to acknowledge the other's, even if it was captured
+// before the other's.
 func (c *connection) firstToAckFin(i int) bool {
 	first, acknowledged := c.tcp.FirstToClose()
 	return c.sides[i].firstAckOfFin || acknowledged && first == 1-i && c.finPassedBefore(i, 1-i)
 }
 
-// finBefore reports whether an end's FIN was sent before the other's: by what they acknowledge, or by the order of
-// packets, for clocks may differ; a FIN that is only inferred has no packet.
+// finBefore reports whether an end's FIN was sent before the other's, by what they acknowledge, or else by the order of
+// packets.
 func (c *connection) finBefore(i, j int) bool {
 	if first, acknowledged := c.tcp.FirstToClose(); acknowledged {
 		return i == first
@@ -362,7 +362,7 @@ func (c *connection) finBefore(i, j int) bool {
 	return c.finPassedBefore(i, j)
 }
 
-// finPassedBefore is finBefore, by the order of packets alone.
+// finPassedBefore compares the order of packets, because clocks may differ, or the times if a FIN was only inferred.
 func (c *connection) finPassedBefore(i, j int) bool {
 	if a, b := c.sides[i].finPacket, c.sides[j].finPacket; a > 0 && b > 0 {
 		return a < b
@@ -420,7 +420,7 @@ func (c *connection) timeWaits(r *record.Connection, o *Options, i int, at int64
 	}
 }
 
-// ending is the state of an end when its record ended.
+// ending returns the state of an end when its record ended.
 func (c *connection) ending(i int, at int64) (e timers.Ending) {
 	x, y := &c.sides[i], &c.sides[1-i]
 	una, _ := c.tcp.Ends[i].SndUna()

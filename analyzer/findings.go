@@ -51,7 +51,7 @@ func (c *connection) note(k record.FindingCode, end int, packets ...uint64) *not
 	return n
 }
 
-// noted is the finding of a kind, nil if there is none.
+// noted returns the finding of a kind, nil if there is none.
 func (c *connection) noted(k record.FindingCode) *note {
 	for i := range c.notes {
 		if c.notes[i].code == k {
@@ -81,8 +81,8 @@ func (c *connection) compareSyns(from int, seg *flows.Segment, effect tcpstate.E
 	}
 }
 
-// findingOf returns the finding for segments of a kind. It is about the end that sent them, or about the end that sent
-// what they show as missing.
+// findingOf has the finding for each kind of segment. It is about the end that sent them, or that sent the missing
+// octet.
 var findingOf = []struct {
 	kind tcpstate.Kind
 	code record.FindingCode
@@ -102,7 +102,7 @@ var findingOf = []struct {
 	{tcpstate.RstOutside, record.FindingResetOutsideWindow},
 }
 
-// concludeNoted makes findings of an end's noteworthy segments.
+// concludeNoted adds findings about an end's noteworthy segments.
 func (c *connection) concludeNoted(end int) {
 	if !c.tcp.HasNoted() {
 		return
@@ -129,7 +129,7 @@ func (c *connection) concludeNoted(end int) {
 	}
 }
 
-// concludeOutlived makes a finding of RSTs after which the connection went on, and of the segments sent after them.
+// concludeOutlived adds a finding about RSTs that the connection outlived, and the segments sent after them.
 func (c *connection) concludeOutlived() {
 	packets, n := c.tcp.Noted(tcpstate.RstOutlived, 0)
 	more, m := c.tcp.Noted(tcpstate.RstOutlived, 1)
@@ -151,7 +151,7 @@ func fewerOptions(first, again shape) bool {
 	return first.ecn && !again.ecn || first.fastOpen && !again.fastOpen || first.options && !again.options
 }
 
-// seemsOnly reports whether a finding rests only on segments that a filter on control bits hid.
+// seemsOnly reports whether a filter on control bits can cause the finding, because it hides segments.
 func seemsOnly(n note) bool {
 	switch n.code {
 	case record.FindingFinBeforeData, record.FindingResetChallenged, record.FindingForeignSegments,
@@ -202,7 +202,7 @@ func (c *connection) conclude(r *record.Connection, at int64) {
 	}
 	if c.challenged {
 		k := record.FindingChallenged
-		if c.beforeWaits {
+		if c.afterTimeWait {
 			k = record.FindingTimeWaitRefused
 		}
 		c.note(k, server, x.openingPacket, c.challengePacket)
@@ -261,7 +261,7 @@ func (c *connection) concludeAddresses(client int) {
 	c.note(record.FindingImpossibleAddress, end, x.openingPacket, y.synAckPacket)
 }
 
-// concludeAborted finds the reason why an answered attempt was not completed.
+// concludeAborted adds the reason why an answered attempt was not completed.
 func (c *connection) concludeAborted(r *record.Connection, client int) {
 	x, y := &c.sides[client], &c.sides[1-client]
 	reset := c.tcp.Reset
@@ -327,7 +327,7 @@ func (c *connection) concludeSide(i int, at int64) {
 	}
 }
 
-// concludeSilence makes a finding of a server whose TCP acknowledges what its application does not answer.
+// concludeSilence adds a finding about a server whose TCP acknowledges what its application does not answer.
 func (c *connection) concludeSilence(r *record.Connection, at int64) {
 	client := c.opener
 	x, y := &c.sides[client], &c.sides[1-client]
@@ -415,7 +415,7 @@ func (c *connection) finding(n *note, t *texts, at int64) record.Finding {
 	return f
 }
 
-// appendOrigin appends to a finding about an RST that another device made it, if its TTL shows that.
+// appendOrigin appends to a finding about an RST that another device made the RST, if its TTL shows that.
 func (c *connection) appendOrigin(b []byte, n *note) []byte {
 	switch n.code {
 	case record.FindingReset, record.FindingAckReset, record.FindingResetOutlived, record.FindingResetChallenged,

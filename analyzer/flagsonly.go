@@ -15,9 +15,8 @@ func (a *Analyzer) watch(seg *flows.Segment, own bool) {
 	}
 }
 
-// settle settles a connection at a time of the capture. It judges by the segments up to now whether a filter on control
-// bits hid segments of the connection. Certainty comes only at the end of the capture, but records are emitted earlier.
-// That is enough, because without a filter no connection can be open before the first segment with ACK alone.
+// settle settles a connection at a time of the capture. It judges by all segments up to now whether a filter on control
+// bits hid some of the connection: without a filter, no connection can be open before the first segment with ACK alone.
 func (a *Analyzer) settle(c *connection, at int64) {
 	c.filtered = !a.passed.Others && (a.passed.FINs > 0 || c.tcp.ResetBeyondSyn())
 	waited := c.tcp.OpenUnseen(1 - c.opener)
@@ -45,7 +44,7 @@ func (c *connection) waitedForFin(i int) bool {
 	return false
 }
 
-// settledEnd is why a settled record ends. If a filter hid the close of the connection, the reason is not idleness.
+// settledEnd returns why a settled record ends. If a filter hid the close of the connection, it was not idle.
 func (c *connection) settledEnd(by record.EndedBy) record.EndedBy {
 	if !c.filtered || by != record.EndIdle || !c.over() {
 		return by
@@ -62,8 +61,8 @@ func (a *Analyzer) mayBeOpen(c *connection) bool {
 	return !a.passed.Others && a.passed.FINs > 0 && c.tcp.OpenUnseen(1-c.opener)
 }
 
-// keepOpen withdraws what silence implied about an attempt in a flood, because a listener that sends a SYN-ACK only
-// once may have sent a cookie (RFC 4987 §3.6).
+// keepOpen makes an attempt in a flood embryonic again if only silence completed it: a listener that sends a SYN-ACK
+// only once may have sent a cookie (RFC 4987 §3.6).
 func (a *accounts) keepOpen(e *event, r *record.Connection) {
 	switch e.kind {
 	case recordEnds:

@@ -19,13 +19,13 @@ func (a *Analyzer) quoted(seg *flows.Segment, tag uint32) {
 	for o := head; o != nil; o = o.older {
 		x := &o.tcp.Ends[sender(seg)]
 		ofSyn := seg.Quote.HasSeq && x.ISSKnown && x.ISS == tcpstate.Seq(seg.Seq)
-		if packetTooBig(seg.Quote) && o.tooBig(seg) && !ofSyn {
+		if packetTooBig(seg.Quote) && o.noteTooBig(seg) && !ofSyn {
 			c = o
 			break
 		}
 		if ofSyn {
 			c = o
-			o.undeliverable(seg)
+			o.noteUndeliverable(seg)
 			a.follow(o, seg, tcpstate.Rejected)
 			a.recount(o)
 			a.schedule(o)
@@ -37,8 +37,8 @@ func (a *Analyzer) quoted(seg *flows.Segment, tag uint32) {
 	}
 }
 
-// undeliverable is an ICMP error about the SYN or SYN-ACK.
-func (c *connection) undeliverable(seg *flows.Segment) {
+// noteUndeliverable records an ICMP error about the SYN or SYN-ACK.
+func (c *connection) noteUndeliverable(seg *flows.Segment) {
 	end := sender(seg)
 	x := &c.tcp.Ends[end]
 	if !x.Known() || reached(x) {
@@ -67,15 +67,15 @@ type quoted struct {
 	ofSynAck  bool
 }
 
-// refusesSyn reports whether it ended the attempt of the side that sent the SYN.
+// refusesSyn reports whether the error is about the SYN, and ended the attempt.
 func (q *quoted) refusesSyn() bool { return q.hard && !q.ofSynAck }
 
-// prohibits reports whether it says that a rule forbids the segment.
+// prohibits reports whether the error says that a rule forbids the segment.
 func (q *quoted) prohibits(v6 bool) bool {
 	return q.packet != 0 && record.ICMPProhibits(v6, q.typ, q.code)
 }
 
-// of returns it for a record, nil if there is none.
+// of returns the error as a field of a record, nil if there is none.
 func (q *quoted) of(v6 bool) *record.ICMP {
 	if q.packet == 0 {
 		return nil
@@ -106,7 +106,7 @@ func hopeless(q *flows.Quote) bool {
 	return unreachable(q) && (q.V6 || q.Type != 3 || q.Code <= 1)
 }
 
-// trackPath records a segment that fits the path, for either end. nxt is its sender's SND.NXT before it.
+// trackPath records what a segment shows about the path MTU of both directions. nxt is its sender's SND.NXT before it.
 func (c *connection) trackPath(from, to int, seg *flows.Segment, nxt uint32) {
 	if una, known := c.tcp.Ends[from].SndUna(); known {
 		c.sides[from].path.Sends(seg, uint32(una), nxt)
@@ -120,7 +120,7 @@ func (c *connection) trackPath(from, to int, seg *flows.Segment, nxt uint32) {
 	}
 }
 
-// noteLost makes the finding path_mtu from long segments that were retransmitted too often.
+// noteLost adds the finding path_mtu about long segments that were retransmitted too often.
 func (c *connection) noteLost(end int) {
 	p := &c.sides[end].path
 	p.Lose()
@@ -128,9 +128,9 @@ func (c *connection) noteLost(end int) {
 	c.note(record.FindingPathMTU, end, p.Named, first, last).count += again - 1
 }
 
-// tooBig is an ICMP error that says that a segment was too long for the next link. It counts only if it quotes data
-// under way (RFC 5927 §4.1).
-func (c *connection) tooBig(seg *flows.Segment) bool {
+// noteTooBig records an ICMP error saying that a segment was too long for the next link. It reports false, and does
+// nothing, if the error does not quote data under way (RFC 5927 §4.1).
+func (c *connection) noteTooBig(seg *flows.Segment) bool {
 	e := &c.tcp.Ends[sender(seg)]
 	nxt, sent := e.SndNxt()
 	una, acked := e.SndUna()
@@ -187,8 +187,8 @@ func (q *quoted) expired(v6 bool) bool {
 	return q.code == 0 && (v6 && q.typ == 3 || !v6 && q.typ == 11)
 }
 
-// ofPort reports whether the error is "port unreachable". A TCP never sends it about a segment, but an RST (RFC 9293
-// §3.10.7.1).
+// ofPort reports whether the error is "port unreachable". A TCP never sends that about a segment; it sends an RST (RFC
+// 9293 §3.10.7.1).
 func (q *quoted) ofPort(v6 bool) bool {
 	return v6 && q.typ == 1 && q.code == 4 || !v6 && q.typ == 3 && q.code == 3
 }

@@ -14,8 +14,8 @@ func opens(seg *flows.Segment) bool {
 	return seg.Flags&(flows.SYN|flows.ACK|flows.FIN|flows.RST) == flows.SYN
 }
 
-// opensWith reports whether a SYN is the connection's own. It has the same ISN; or the ISN inferred from the first
-// number, if the SYN was captured late; or it is the other side's SYN (RFC 9293 §3.5, figure 7).
+// opensWith reports whether a SYN is the connection's own: it has the same ISN, or the one inferred from the first
+// number if the SYN was captured late, or it is the other side's SYN (RFC 9293 §3.5, figure 7).
 func (c *connection) opensWith(seg *flows.Segment) bool {
 	x, y := &c.tcp.Ends[sender(seg)], &c.tcp.Ends[1-sender(seg)]
 	switch {
@@ -42,8 +42,8 @@ func (c *connection) nearest(seg *flows.Segment) *connection {
 	return best
 }
 
-// rejectsSynAck reports whether a SYN-ACK belongs to no incarnation: it has another ISN, and lies in no window of
-// theirs, where a forged one would lie.
+// rejectsSynAck reports whether a SYN-ACK belongs to no incarnation: it has another ISN, and lies outside their
+// windows. (A forged one would lie inside.)
 func (c *connection) rejectsSynAck(seg *flows.Segment) bool {
 	const window = 1 << 16
 	for o := c; o != nil; o = o.older {
@@ -68,7 +68,7 @@ func (c *connection) openerReset() bool {
 		x.rsts && !reached(&c.tcp.Ends[1-c.opener])
 }
 
-// absorb takes over a SYN that turned out not to begin a connection.
+// absorb takes over an attempt whose SYN turned out not to begin a connection.
 func (c *connection) absorb(stale *connection) {
 	for i := range c.sides {
 		x, y := &c.sides[i], &stale.sides[i]
@@ -101,12 +101,12 @@ func (c *connection) challengedIn(earlier *connection, seg *flows.Segment, effec
 		return
 	}
 	c.challenged, c.challengePacket = true, seg.Packet
-	c.beforeWaits = earlier.waits()
+	c.afterTimeWait = earlier.anyInTimeWait()
 }
 
-// succeeded records the next incarnation. Linux gives a connection that it accepts in TIME_WAIT an ISN that follows
-// from the old numbers (tcp_timewait_state_process: SND.NXT + 65535 + 2).
-func (c *connection) succeeded(by *connection) {
+// succeededBy records the next incarnation. A connection that Linux accepts in TIME_WAIT gets an ISN that follows from
+// the old numbers (tcp_timewait_state_process: SND.NXT + 65535 + 2).
+func (c *connection) succeededBy(by *connection) {
 	c.successor = by.id
 	for i := range c.tcp.Ends {
 		if e, f := &c.tcp.Ends[i], &by.tcp.Ends[i]; e.Known() && e.State() == tcpstate.TimeWait && f.ISSKnown {
@@ -119,8 +119,8 @@ func (c *connection) succeeded(by *connection) {
 }
 
 // A SYN can reach a listener long after it was sent, when its connection has closed or its client has given up. Then
-// the listener answers as if it were new, and the client resets the answer (RFC 9293 §3.5, figure 8). A handshake of
-// two segments would have opened an unwanted connection.
+// the listener answers as if it were new, and the client resets the answer (RFC 9293 §3.5, figure 8). With a handshake
+// of two segments, an unwanted connection would open.
 
 // outlived reports whether a SYN of the opener with the connection's ISN does not belong to the connection: it came
 // after its sender had acknowledged or reset the SYN-ACK, or after the attempt's time limit. It is a late copy, or its
@@ -128,7 +128,7 @@ func (c *connection) succeeded(by *connection) {
 func (c *connection) outlived(seg *flows.Segment) bool {
 	const (
 		soonest = int64(time.Second) // after the last one: the first retransmission timeout (RFC 6298 §2.1)
-		// the first timeout of RFC 1122 §4.2.3.1, for a client that retries although it was answered
+		// the first timeout of RFC 1122 §4.2.3.1: a client may retry although it was answered
 		latest = 3 * soonest
 	)
 	x, y := &c.tcp.Ends[c.opener], &c.tcp.Ends[1-c.opener]
@@ -137,7 +137,7 @@ func (c *connection) outlived(seg *flows.Segment) bool {
 	switch {
 	case sender(seg) != c.opener || c.self() || !x.HasSent:
 		return false
-	case reached(x) && (c.over() || c.waits()):
+	case reached(x) && (c.over() || c.anyInTimeWait()):
 		return c.end < seg.Time && since > duplicateWithID
 	case answers || c.openerReset() && x.State() == tcpstate.Closed:
 		return since > soonest
@@ -145,19 +145,19 @@ func (c *connection) outlived(seg *flows.Segment) bool {
 	return since > latest && (x.GaveUp(seg.Time) || y.GaveUp(seg.Time) || c.over() && x.Syns == 1)
 }
 
-// recent is how long the ISNs of a connection can be compared with those of the next one on the same sockets, in ns:
-// they come from a clock (RFC 6528 §3) that wraps within minutes in some stacks.
+// recent is how long the ISNs of a connection can be compared with those of the next one on the same sockets, in ns: in
+// some stacks the clock behind them (RFC 6528 §3) wraps within minutes.
 const recent = 60 * int64(time.Second)
 
-// follows compares the first segment of a connection with the earlier connections of its sockets. A copy has the number
-// of an earlier SYN, or answers that SYN; a stale SYN has a lower number than the connection before.
-func (c *connection) follows(older *connection, seg *flows.Segment) {
+// compareWithOlder compares the first segment of a connection with the earlier connections of its sockets. A copy has
+// the number of an earlier SYN, or answers that SYN. A stale SYN has a lower number than the connection before.
+func (c *connection) compareWithOlder(older *connection, seg *flows.Segment) {
 	client, iss := sender(seg), seg.Seq
 	if seg.Flags.Has(flows.SYN | flows.ACK) {
 		client, iss = 1-client, seg.Ack-1
 	}
-	c.stale = older.onlySyns() && older.opener == client || older.waits()
-	c.beforeWaits = older.waits()
+	c.stale = older.onlySyns() && older.opener == client || older.anyInTimeWait()
+	c.afterTimeWait = older.anyInTimeWait()
 	for o := older; o != nil; o = o.older {
 		x := &o.tcp.Ends[client]
 		c.copied = c.copied || o.opener == client && (x.ISSKnown && x.ISS == tcpstate.Seq(iss) ||
@@ -172,16 +172,16 @@ func (c *connection) follows(older *connection, seg *flows.Segment) {
 	c.stale = c.stale || c.old
 }
 
-// supersedes records that an earlier attempt of the same client is over. A late copy of its SYN may still come.
-func (c *connection) supersedes(o *connection) {
+// noteGivenUp records that the same client gave up an earlier attempt, because a late copy of its SYN may still come.
+func (c *connection) noteGivenUp(o *connection) {
 	if x := &o.tcp.Ends[o.opener]; o.opener == c.opener && o.embryonic() && x.ISSKnown {
 		c.gaveUp, c.givenUp = true, uint32(x.ISS)
 	}
 }
 
-// expireUnderStale ends the TIME_WAIT of a listener that answered a stale SYN with a SYN-ACK: its 2MSL was over.
+// expireUnderStale ends the TIME_WAIT of a listener that answered a stale SYN with a SYN-ACK, so its 2MSL was over.
 func (c *connection) expireUnderStale(listener int, at int64) {
-	if c.waitsAt(listener) {
+	if c.inTimeWait(listener) {
 		c.tcp.Expire(listener, at)
 	}
 }

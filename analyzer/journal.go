@@ -17,8 +17,8 @@ import (
 	"github.com/tcplife/tcplife/internal/spare"
 )
 
-// accounts holds the sums over all connections. One goroutine keeps it, in the order of events. Several trackers can
-// follow the connections in parallel; each then keeps a journal for accounts.
+// accounts holds the sums over all connections. One goroutine adds to it, in the order of events. Several trackers that
+// follow connections in parallel each keep a journal for it.
 type accounts struct {
 	emit   func(*record.Connection)
 	tokens offers.Tokens
@@ -39,7 +39,7 @@ func newAccounts(o *Options, emit func(*record.Connection)) *accounts {
 	}
 	if o.Whole != nil {
 		a.maker = newAnalyzer(*o, nil, &record.Connection{})
-		a.maker.passed.Others = true // an ordinary connection has some
+		a.maker.passed.Others = true // any ordinary connection has some
 	}
 	return a
 }
@@ -71,7 +71,7 @@ type event struct {
 	answered              bool      // synRetransmitted: a SYN-ACK had come
 	completed             bool      // synAckRetransmitted: the ACK had come; failureTakenBack: the capture shows how
 	firstBack             bool      // listenerFellBack: for the first time
-	held                  bool      // completionTakenBack: since it fell back
+	held                  bool      // completionTakenBack: the listener had fallen back
 	cut                   bool      // attemptEnds, completionTakenBack, twinEnds: the capture ended
 	// recordEnds, handshakeCompletes, attemptEnds: only silence shows that the SYN-ACK was acknowledged
 	silent     bool
@@ -82,8 +82,8 @@ type event struct {
 }
 
 // eventKind says what happened: a record ended, or something for the crowd's method of the same name. twinEnds is the
-// end of an attempt whose record equals the model. briefEnds is the end of a connection that has a story in place of a
-// whole record.
+// end of an attempt whose record equals the model. briefEnds is the end of an ordinary connection without a whole
+// record.
 type eventKind uint8
 
 const (
@@ -119,9 +119,9 @@ type order struct {
 	id    uint64
 }
 
-// The turns of events at one time of the clock. First come segments that waited long enough. Then come segments that
-// moved the clock there, or arrived while it stood there. Then come alarms, by the times for which they were set. At
-// the end of the capture the rest follows, by id.
+// The turns of events at one time of the clock. First come segments that waited long enough, then segments that moved
+// the clock there or came at that time, then alarms, by the times for which they were set. At the end of the capture
+// the rest follows, by id.
 const (
 	turnOfWaiting = math.MinInt64
 	turnOfSegment = math.MinInt64 + 1
@@ -138,9 +138,9 @@ func (m *order) compare(o *order) int {
 	return cmp.Compare(m.id, o.id)
 }
 
-// take adds an event to the sums. If a record ends, record is that record, or story its story. The twins belong to the
+// take adds an event to the sums. If a record ends, it is record, or for briefEnds ended. The twins belong to the
 // tracker that reports the event.
-func (a *accounts) take(e *event, record *record.Connection, story *story, twins *twins) {
+func (a *accounts) take(e *event, record *record.Connection, story *endedOrdinary, twins *twins) {
 	if e.silent && a.crowd.Flooded(&e.attempt) {
 		a.keepOpen(e, record)
 	}
@@ -148,7 +148,7 @@ func (a *accounts) take(e *event, record *record.Connection, story *story, twins
 	case nothingHappens:
 	case recordEnds:
 		if e.model {
-			twins.follow(record)
+			twins.setModel(record)
 		}
 		a.settleCookie(record)
 		a.crowd.Open(&e.attempt, e.acceptedAt, e.askedAt, e.servedAt, e.heardAt)
@@ -170,7 +170,7 @@ func (a *accounts) take(e *event, record *record.Connection, story *story, twins
 			a.crowd.Proxied(&e.attempt, e.synAckTTL, e.serverTTL)
 		}
 		a.totals.List(r)
-		r.Client.Options = nil // the story's
+		r.Client.Options = nil // ended's
 		if a.totals.SumFindings(r.Findings); a.maker.options.Whole(r) {
 			r = explained(a.maker.whole(story), r)
 		}
@@ -236,7 +236,7 @@ func explained(r, brief *record.Connection) *record.Connection {
 	return r
 }
 
-// endAttempt tells the crowd how an attempt ended.
+// endAttempt reports to the crowd how an attempt ended.
 func (a *accounts) endAttempt(e *event) {
 	a.crowd.End(e.when.clock, &e.attempt, e.end, e.cut, int(e.synAckRetransmissions), &e.probe, e.retransmitted)
 }
@@ -280,7 +280,7 @@ func (a *accounts) explainOverflow(r *record.Connection, attempt *crowd.Attempt)
 	insertFinding(r, record.FindingBacklogOverflow, record.Server, uint64(packet), string(b))
 }
 
-// result returns the sums. Their population runs from one time of the capture to another.
+// result returns the sums. from and to bound their population.
 func (a *accounts) result(from, to record.Time, evicted, after uint64, passed *course.Passed) *record.Result {
 	r := a.totals.Result(from, to)
 	r.Evicted, r.AfterEviction, r.FlagsOnly = evicted, after, passed.FlagsOnly()
@@ -296,9 +296,9 @@ func (a *Analyzer) tell(kind eventKind, e *event) {
 	a.enter(to)
 }
 
-// next returns an empty event of now. The caller fills it in at its final place, and then calls enter.
+// next returns an event with the current time, at its final place. The caller fills it in, and then calls enter.
 func (a *Analyzer) next(kind eventKind) *event {
-	e := &a.told
+	e := &a.event
 	if a.journal != nil {
 		e = a.journal.next(a.when.clock)
 	}
@@ -307,34 +307,34 @@ func (a *Analyzer) next(kind eventKind) *event {
 	return e
 }
 
-// enter adds the event that next has returned.
+// enter adds the event that next returned.
 func (a *Analyzer) enter(e *event) {
 	if a.journal != nil {
 		a.record = a.journal.enter(e.kind)
 		return
 	}
 	e.when.clock = a.clock
-	a.accounts.take(e, a.record, a.story, &a.accounts.twins)
+	a.accounts.take(e, a.record, a.ended, &a.accounts.twins)
 }
 
-// journal holds what one of several trackers reports to the accounts.
+// journal holds the events that one of several trackers reports to the accounts.
 type journal struct {
 	page  *page
 	full  chan *page
 	free  spare.List[*page]
 	cuts  []int64 // a page holds only events before the first of these times
-	slice int     // how many cuts there were
+	slice int     // how many cuts came before
 }
 
 // page is part of a journal.
 type page struct {
-	events  []event
-	records []record.Connection // of the events that have a record, in order
-	filled  int                 // of the records
-	stories []story             // of the events that have a story, in order; nil until the first
-	told    int                 // of the stories
-	slice   int                 // how many cuts of the journal come before it
-	last    *work               // the work of which this is the last page; nil on others
+	events      []event
+	records     []record.Connection // of the events that have a record, in order
+	filled      int                 // of the records
+	ended       []endedOrdinary     // of briefEnds, in order; nil until the first
+	endedFilled int                 // of ended
+	slice       int                 // how many cuts of the journal come before it
+	last        *work               // the work that ends with this page; nil on others
 }
 
 // The size of a page, and the number of pages. They let a tracker continue while the others, or the accounts, are
@@ -342,7 +342,7 @@ type page struct {
 const (
 	pageEvents   = 256
 	pageRecords  = 32
-	pageStories  = 32
+	pageEnded    = 32
 	journalPages = 8
 )
 
@@ -360,7 +360,7 @@ func (j *journal) next(clock int64) *event {
 	return &j.page.events[:len(j.page.events)+1][len(j.page.events)]
 }
 
-// enter adds the event that next has returned, and returns the place for the next record.
+// enter adds the event that next returned, and returns the place for the next record.
 func (j *journal) enter(kind eventKind) *record.Connection {
 	p := j.page
 	p.events = p.events[:len(p.events)+1]
@@ -368,15 +368,15 @@ func (j *journal) enter(kind eventKind) *record.Connection {
 	case kind.hasRecord():
 		p.filled++
 	case kind == briefEnds:
-		p.told++
+		p.endedFilled++
 	}
-	if len(p.events) == pageEvents || p.filled == pageRecords || p.told == pageStories {
+	if len(p.events) == pageEvents || p.filled == pageRecords || p.endedFilled == pageEnded {
 		j.turn(nil)
 	}
 	return &j.page.records[j.page.filled]
 }
 
-// reach begins the slice of a time of the clock, and returns the place for the next record.
+// reach begins the slice that a time belongs to, and returns the place for the next record.
 func (j *journal) reach(clock int64) *record.Connection {
 	for len(j.cuts) > 0 && clock >= j.cuts[0] {
 		if len(j.page.events) > 0 {
@@ -388,10 +388,11 @@ func (j *journal) reach(clock int64) *record.Connection {
 	return &j.page.records[j.page.filled]
 }
 
-// turn begins a new page, and returns the place for its first record. The old page may be the last of a work.
+// turn begins a new page, and returns the place for its first record. last is the work that ends with the old page, if
+// any.
 func (j *journal) turn(last *work) *record.Connection {
 	p, next := j.page, j.free.Take()
-	next.events, next.filled, next.told, next.slice = next.events[:0], 0, 0, j.slice
+	next.events, next.filled, next.endedFilled, next.slice = next.events[:0], 0, 0, j.slice
 	if p.filled < pageRecords { // the next record may be filled although its end was not reported
 		next.records[0], p.records[p.filled] = p.records[p.filled], next.records[0]
 	}
@@ -400,15 +401,15 @@ func (j *journal) turn(last *work) *record.Connection {
 	return &next.records[0]
 }
 
-// story returns the place for the next story.
-func (p *page) story() *story {
-	if p.stories == nil {
-		p.stories = make([]story, pageStories)
+// nextEnded returns the place for the next ended connection.
+func (p *page) nextEnded() *endedOrdinary {
+	if p.ended == nil {
+		p.ended = make([]endedOrdinary, pageEnded)
 	}
-	return &p.stories[p.told]
+	return &p.ended[p.endedFilled]
 }
 
-// hasRecord reports whether the event has a record, and not only an attempt.
+// hasRecord reports whether the event has a record.
 func (k eventKind) hasRecord() bool { return k == recordEnds || k == timeWaitsEnd }
 
 var (
@@ -430,7 +431,7 @@ func (p *page) unpack(b []byte) error {
 	}
 	b, err = packedRecords.Read(b, &p.records)
 	if err == nil && len(b) > 0 {
-		err = errors.New("unpack a page of a journal: there are bytes behind it")
+		err = errors.New("unpack a page of a journal: bytes follow it")
 	}
 	if err != nil {
 		return err
@@ -442,7 +443,7 @@ func (p *page) unpack(b []byte) error {
 		}
 	}
 	if p.filled != len(p.records) {
-		return errors.New("unpack a page of a journal: the records are not those of its events")
+		return errors.New("unpack a page of a journal: its events and records do not match")
 	}
 	return nil
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
-// Live counts what is followed now, without conclusions from silence: an attempt that will end as unanswered is still a
-// client in SYN_SENT.
+// Live counts what is followed now, without conclusions from silence: a client that will turn out unanswered is still
+// in SYN_SENT.
 func (a *Analyzer) Live() record.Live {
 	live := a.live
 	attempts := a.table.attempts.live()
@@ -21,7 +21,7 @@ func (a *Analyzer) Live() record.Live {
 	return live
 }
 
-// standing is how a connection is counted in Live: the states of opener and listener from 1 on, 0 for none.
+// standing is how a connection is counted in Live: the states of opener and listener plus 1, 0 for none.
 type standing struct {
 	counted, halfOpen bool
 	client, server    uint8
@@ -69,12 +69,12 @@ func (s standing) count(l *record.Live, n uint64) {
 }
 
 // Open calls visit with the current record of each connection that began by a time of the capture and is still
-// followed, in the order of their ids, with EndOpen, and TimeWaitRunning for a TIME_WAIT. Silence is judged as if no
-// segment came any more, but the connections themselves do not change. Connections reported at their close are left
-// out. A record is valid until visit returns.
+// followed, in the order of ids. It is EndedBy EndOpen, and its TIME_WAITs by TimeWaitRunning. It is settled as if no
+// more segments came, but the connection itself does not change. Connections reported at their close are left out. A
+// record is valid until visit returns.
 func (a *Analyzer) Open(by int64, visit func(*record.Connection)) {
 	var rec record.Connection
-	for _, o := range a.all() {
+	for _, o := range a.openRecords() {
 		for c := a.peek(o.place); c != nil; c = c.older {
 			if c.id == o.id && c.start <= by && !c.reported {
 				a.preview(c, &rec, record.EndOpen)
@@ -88,22 +88,22 @@ func (a *Analyzer) Open(by int64, visit func(*record.Connection)) {
 func (a *Analyzer) peek(n uint32) *connection {
 	p := a.table.places.At(n)
 	switch {
-	case p.kind == free:
+	case p.kind == kindFree:
 		return nil
-	case p.kind == atRest:
+	case p.kind == kindResting:
 		a.peeked = slices.Grow(a.peeked[:0], maxIncarnations)
 		return a.unpack(n, func() *connection {
 			a.peeked = a.peeked[:len(a.peeked)+1]
 			return &a.peeked[len(a.peeked)-1]
 		})
-	case p.kind == bare:
+	case p.kind == kindAttempt:
 		var e attempt
 		a.table.attempts.read(p.where, &e)
-		a.grow(&a.scratch, &e)
+		a.expand(&a.scratch, &e)
 		return &a.scratch
-	case p.kind == orderly:
+	case p.kind == kindOrdinary:
 		o := a.table.ordinary.At(p.where)
-		a.grow(&a.scratch, &o.attempt)
+		a.expand(&a.scratch, &o.attempt)
 		a.read(&a.scratch, o)
 		return &a.scratch
 	}
@@ -137,8 +137,8 @@ func (a *Analyzer) reportClosed(c *connection) {
 		return
 	}
 	c.reported = true
-	for i := range c.waited {
-		c.waited[i] = c.waitsAt(i)
+	for i := range c.waitedAtClose {
+		c.waitedAtClose[i] = c.inTimeWait(i)
 	}
 	a.preview(c, a.record, c.closedBy())
 	a.tell(recordEnds, &event{})
@@ -149,7 +149,7 @@ func (a *Analyzer) tellTimeWaits(c *connection, at int64, by record.EndedBy) {
 	a.settle(c, at)
 	r := a.record
 	r.TimeWait = r.TimeWait[:0]
-	for i, waited := range c.waited {
+	for i, waited := range c.waitedAtClose {
 		if waited {
 			c.timeWaits(r, &a.options, i, at, by)
 		}
@@ -164,7 +164,7 @@ func (a *Analyzer) tellTimeWaits(c *connection, at int64, by record.EndedBy) {
 
 // closed reports whether the connection is closed, except for TIME_WAIT and segments under way.
 func (c *connection) closed() bool {
-	if !c.waits() {
+	if !c.anyInTimeWait() {
 		return c.over()
 	}
 	for i := range c.tcp.Ends {
@@ -175,9 +175,9 @@ func (c *connection) closed() bool {
 	return true
 }
 
-// closedBy is why a connection that is closed has ended.
+// closedBy returns why a closed connection has ended.
 func (c *connection) closedBy() record.EndedBy {
-	if c.tcp.Reset == nil && c.waits() {
+	if c.tcp.Reset == nil && c.anyInTimeWait() {
 		return record.EndClosed
 	}
 	return c.endReason(record.EndClosed)
@@ -186,9 +186,9 @@ func (c *connection) closedBy() record.EndedBy {
 // Cursor is a position of Scan. The zero value is the beginning.
 type Cursor struct{ place int }
 
-// Scan is an incremental Open: each call looks at n places, of which some may be empty, and returns where to go on, the
-// zero Cursor at the end. The records come in no order, and include connections reported at their close. A connection
-// that begins or ends between two calls may be visited or not.
+// Scan is an incremental Open. Each call looks at n places, of which some may be empty, and returns where to continue,
+// the zero Cursor at the end. The records have no order, and include connections reported at their close. A connection
+// that begins or ends between two calls may or may not be visited.
 func (a *Analyzer) Scan(from Cursor, n int, visit func(*record.Connection)) Cursor {
 	var rec record.Connection
 	for ; n > 0; n-- {

@@ -9,10 +9,10 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Most connections follow the RFC's example: a handshake, requests and answers, two FINs, each segment where the one
-// before it ended. While such a connection lasts, the verdict of the rules is not needed. So its segments are only
-// stored, and the rules read them all at once: when it ends, when its record is wanted early, or when an unexpected
-// segment comes. Meanwhile only the states of the two ends must be known, and those follow from the flags.
+// Most connections follow the RFC's example: a handshake, requests and answers, two FINs, and each segment begins where
+// the one before it ended. Segments of such a connection are only stored. The rules read them all at once when it ends,
+// when its record is needed earlier, or when an unexpected segment comes. Until then the flags show the states of the
+// two ends.
 
 // ordinary is a connection that has been ordinary so far.
 type ordinary struct {
@@ -22,8 +22,8 @@ type ordinary struct {
 	stamps     [2]uint32 // last TSval of each end, 0 for none
 	lastAt     int64     // time of the last segment
 	lastPacket uint64
-	waits      int64  // when an end entered TIME_WAIT
-	irs        uint32 // ISS of the end that has answered
+	timeWaitAt int64  // when an end entered TIME_WAIT, 0 for never
+	irs        uint32 // ISS of the server
 	count      uint8  // lines
 	states     [2]tcpstate.State
 	reported   bool                           // at its close
@@ -38,25 +38,25 @@ const (
 
 type lines [linesOnPage]line
 
-// proceeds takes in a segment if it is the expected next one at a place. Otherwise it does nothing.
-func (a *Analyzer) proceeds(n uint32, seg *flows.Segment) bool {
+// tryExpected processes a segment if it is the expected next one at a place. Otherwise it does nothing.
+func (a *Analyzer) tryExpected(n uint32, seg *flows.Segment) bool {
 	p := a.table.places.At(n)
 	if a.jumping || a.options.Trace != nil && (a.options.Traced == nil || a.options.Traced(&seg.Key)) {
 		return false
 	}
 	switch p.kind {
-	case awake:
-		return a.expects(a.table.awake.at(p.where), seg)
-	case bare:
-		return seg.Encap == nil && a.answers(n, p, seg)
-	case orderly:
-		return seg.Encap == nil && a.goesOn(n, p, seg)
+	case kindAwake:
+		return a.tryPredicted(a.table.awake.at(p.where), seg)
+	case kindAttempt:
+		return seg.Encap == nil && a.tryBegin(n, p, seg)
+	case kindOrdinary:
+		return seg.Encap == nil && a.tryContinue(n, p, seg)
 	}
 	return false
 }
 
-// answers begins an ordinary connection if the segment is the SYN-ACK that answers the SYN at a place.
-func (a *Analyzer) answers(n uint32, p *place, seg *flows.Segment) bool {
+// tryBegin begins an ordinary connection if the segment is the SYN-ACK that answers the SYN at a place.
+func (a *Analyzer) tryBegin(n uint32, p *place, seg *flows.Segment) bool {
 	var e attempt
 	a.table.attempts.read(p.where, &e)
 	asks := e.len == 0 && e.syn.window != 0 && e.syn.checksum() != flows.ChecksumWrong && !e.self() &&
@@ -74,12 +74,12 @@ func (a *Analyzer) answers(n uint32, p *place, seg *flows.Segment) bool {
 	o.acked[client], o.acked[server] = seg.Seq+1, seg.Ack
 	o.stamps[client] = e.syn.tsVal
 	o.states[client], o.states[server] = tcpstate.SynSent, tcpstate.SynRcvd
-	if !o.takes(seg) {
+	if !o.canStore(seg) {
 		a.table.ordinary.Drop(number)
 		return false
 	}
 	a.table.attempts.drop(p.where)
-	p.where, p.kind = number, orderly
+	p.where, p.kind = number, kindOrdinary
 	a.write(o, seg, 0)
 	o.standing().count(&a.live, 1)
 	told := a.nextOf(synAcked, &o.attempt)
@@ -90,8 +90,8 @@ func (a *Analyzer) answers(n uint32, p *place, seg *flows.Segment) bool {
 	return true
 }
 
-// goesOn takes in a segment if it continues an ordinary connection.
-func (a *Analyzer) goesOn(n uint32, p *place, seg *flows.Segment) bool {
+// tryContinue processes a segment if it continues an ordinary connection.
+func (a *Analyzer) tryContinue(n uint32, p *place, seg *flows.Segment) bool {
 	o := a.table.ordinary.At(p.where)
 	from, to := sender(seg), 1-sender(seg)
 	fin, behind := seg.Flags.Has(flows.FIN), o.next[to]-seg.Ack
@@ -129,7 +129,7 @@ func (a *Analyzer) goesOn(n uint32, p *place, seg *flows.Segment) bool {
 	default:
 		return false
 	}
-	if behind >= 1<<16 || !o.takes(seg) {
+	if behind >= 1<<16 || !o.canStore(seg) {
 		return false
 	}
 	if o.embryonic() {
@@ -137,8 +137,8 @@ func (a *Analyzer) goesOn(n uint32, p *place, seg *flows.Segment) bool {
 		told.attempt.SynAckAt, told.attempt.AckAt = o.lastAt, seg.Time
 		a.enter(told)
 	}
-	if y == tcpstate.TimeWait && o.waits == 0 {
-		o.waits = seg.Time
+	if y == tcpstate.TimeWait && o.timeWaitAt == 0 {
+		o.timeWaitAt = seg.Time
 	}
 	a.write(o, seg, uint16(behind))
 	if o.next[from] += seg.Len; fin {
@@ -149,7 +149,7 @@ func (a *Analyzer) goesOn(n uint32, p *place, seg *flows.Segment) bool {
 		o.standing().count(&a.live, ^uint64(0)) // one less
 		o.states[from], o.states[to] = x, y
 		o.standing().count(&a.live, 1)
-		a.wakeAt(n, o.packet, o.deadline(&a.options)) // otherwise it only moves later
+		a.wakeAt(n, o.packet, o.deadline(&a.options)) // otherwise the deadline only moves later
 	}
 	if y == tcpstate.Closed && a.options.AtClose {
 		c := a.peek(n)
@@ -159,9 +159,8 @@ func (a *Analyzer) goesOn(n uint32, p *place, seg *flows.Segment) bool {
 	return true
 }
 
-// takes reports whether the line of a segment can be stored after the others, and nothing about the segment is out of
-// the ordinary.
-func (o *ordinary) takes(seg *flows.Segment) bool {
+// canStore reports whether the line of a segment can be stored after the others, and nothing about it is unusual.
+func (o *ordinary) canStore(seg *flows.Segment) bool {
 	passed, packets := seg.Time-o.lastAt, seg.Packet-o.lastPacket
 	if opt := &seg.Options; opt.HasTimestamp {
 		last := o.stamps[sender(seg)]
@@ -189,10 +188,10 @@ func (a *Analyzer) write(o *ordinary, seg *flows.Segment, behind uint16) {
 	}
 }
 
-// stored are the lines of an ordinary connection, in a row.
+// stored are the lines of an ordinary connection in one array.
 type stored [maxLines / linesOnPage]lines
 
-// read copies the lines of an ordinary connection. They are copied in a row, so that the processor fetches all at once.
+// read copies the lines of an ordinary connection, so that the processor fetches all at once.
 func (t *table) read(o *ordinary, to *stored) {
 	for i := range (o.count + linesOnPage - 1) / linesOnPage {
 		to[i] = *t.lines.At(o.pages[i])
@@ -200,7 +199,7 @@ func (t *table) read(o *ordinary, to *stored) {
 }
 
 // eachLine calls visit with each stored segment after the SYN, until visit returns false. It reports whether visit
-// never did. The segment is seg each time.
+// never did. Each time the segment is in seg.
 func (o *ordinary) eachLine(written *stored, seg *flows.Segment, visit func(*flows.Segment) bool) bool {
 	client := o.opener()
 	var next [2]uint32
@@ -230,13 +229,13 @@ func (o *ordinary) eachLine(written *stored, seg *flows.Segment, visit func(*flo
 func (a *Analyzer) judge(n uint32) *connection {
 	o := a.table.ordinary.At(a.table.places.At(n).where)
 	c := a.table.awake.take()
-	a.grow(c, &o.attempt)
+	a.expand(c, &o.attempt)
 	a.read(c, o)
 	a.replace(n, c)
 	return c
 }
 
-// read passes the stored segments to a connection that has taken in the SYN.
+// read passes the stored segments to a connection that already has the SYN.
 func (a *Analyzer) read(c *connection, o *ordinary) {
 	var written stored
 	a.table.read(o, &written)
@@ -244,26 +243,26 @@ func (a *Analyzer) read(c *connection, o *ordinary) {
 		c.segment(seg, passage{})
 		return true
 	})
-	c.continues(o)
+	c.inherit(o)
 }
 
-// continues gives a connection what is known of its ordinary past, apart from the segments.
-func (c *connection) continues(o *ordinary) {
+// inherit gives a connection what an ordinary one knows besides its segments.
+func (c *connection) inherit(o *ordinary) {
 	c.heard, c.stands = o.heard, o.standing()
 	if c.phase = answered; !o.embryonic() {
 		c.phase, c.first = completed, crowd.Probe{}
 	}
 	if c.reported = o.reported; c.reported {
-		c.waited = [2]bool{c.waitsAt(0), c.waitsAt(1)}
+		c.waitedAtClose = [2]bool{c.inTimeWait(0), c.inTimeWait(1)}
 	}
 }
 
-// replace puts a connection in the place of the ordinary one that it was made of.
+// replace replaces the ordinary connection at a place with the connection made from it.
 func (a *Analyzer) replace(n uint32, c *connection) {
 	p := a.table.places.At(n)
 	a.table.forget(p.where)
 	c.place = n
-	p.where, p.kind = c.number, awake
+	p.where, p.kind = c.number, kindAwake
 }
 
 // nextOf is next for an event of an attempt.
@@ -271,36 +270,36 @@ func (a *Analyzer) nextOf(kind eventKind, e *attempt) *event {
 	var syn flows.Segment
 	e.segment(&syn)
 	told := a.next(kind)
-	aim(&told.attempt, &e.key, e.opener())
+	setSockets(&told.attempt, &e.key, e.opener())
 	told.probe.Set(&syn)
 	told.attempt.SynAt = e.at
 	return told
 }
 
-// standing is how the connection is counted.
+// standing returns how the connection is counted in Live.
 func (o *ordinary) standing() standing {
 	client := o.opener()
 	return standing{counted: true, client: uint8(o.states[client]) + 1, server: uint8(o.states[1-client]) + 1}
 }
 
-// deadline is when no more segments are expected, or earlier.
+// deadline returns when the connection must be looked at, if no more segments come.
 func (o *ordinary) deadline(opt *Options) int64 {
 	switch {
-	case o.waits != 0:
-		return o.waits + 2*int64(opt.MSL)
+	case o.timeWaitAt != 0:
+		return o.timeWaitAt + 2*int64(opt.MSL)
 	case o.embryonic():
 		return o.attempt.deadline(opt)
 	}
 	return o.heard + int64(opt.IdleLimit)
 }
 
-// embryonic reports that the handshake is not complete.
+// embryonic reports whether the handshake is not complete.
 func (o *ordinary) embryonic() bool { return o.states[o.opener()] == tcpstate.SynSent }
 
 // forget frees an ordinary connection and its stored lines.
 func (t *table) forget(n uint32) {
 	if t.index == nil {
-		return // nothing needs the room
+		return // at the end nothing needs the room
 	}
 	o := t.ordinary.At(n)
 	for i := uint8(0); i < o.count; i += linesOnPage {
@@ -309,32 +308,32 @@ func (t *table) forget(n uint32) {
 	t.ordinary.Drop(n)
 }
 
-// judgeWhole does what judge does, for a record that ends now. A connection that was ordinary up to two acknowledged
-// FINs needs no rules: tcpstate.Ordinary gives the result that the rules would give. judgeWhole does not change other
-// connections.
+// judgeWhole prepares a record that ends now. For a connection that was ordinary up to two acknowledged FINs it does
+// what judge does, but without the rules: tcpstate.Ordinary gives the same result. It does not change others.
 func (a *Analyzer) judgeWhole(n uint32) {
 	p := a.table.places.At(n)
-	if p.kind != orderly || !a.table.ordinary.At(p.where).isWhole() {
+	if p.kind != kindOrdinary || !a.table.ordinary.At(p.where).isComplete() {
 		return
 	}
 	o, c := a.table.ordinary.At(p.where), a.table.awake.take()
 	var written stored
 	a.table.read(o, &written)
-	if !a.skim(c, o, &written) {
+	if !a.buildComplete(c, o, &written) {
 		a.table.awake.release(c) // the rules may find more in it
 		return
 	}
 	a.replace(n, c)
 }
 
-// isWhole reports whether both ends have closed and acknowledged that.
-func (o *ordinary) isWhole() bool {
+// isComplete reports whether both FINs were sent and acknowledged.
+func (o *ordinary) isComplete() bool {
 	x, y := o.states[0], o.states[1]
 	return x == tcpstate.Closed && y == tcpstate.TimeWait || y == tcpstate.Closed && x == tcpstate.TimeWait
 }
 
-// skim makes c what the rules would make of a whole connection. It reports false if they may find more in it.
-func (a *Analyzer) skim(c *connection, o *ordinary, written *stored) bool {
+// buildComplete makes c what the rules would make of a complete connection. It returns false if they may find more in
+// it.
+func (a *Analyzer) buildComplete(c *connection, o *ordinary, written *stored) bool {
 	client, server := o.opener(), 1-o.opener()
 	var syn flows.Segment
 	o.segment(&syn)
@@ -345,17 +344,17 @@ func (a *Analyzer) skim(c *connection, o *ordinary, written *stored) bool {
 	c.begin(&syn, nil)
 	c.noPeers, c.opener, c.role = a.options.NoPeers, client, record.RoleSyn
 	life.Begin(&c.tcp)
-	skim := func(seg *flows.Segment) bool { return c.skim(life, seg) }
+	skim := func(seg *flows.Segment) bool { return c.countOrdinary(life, seg) }
 	if !skim(&syn) || !o.eachLine(written, &a.stored, skim) {
 		return false
 	}
 	life.End(&c.tcp)
-	c.continues(o)
+	c.inherit(o)
 	return true
 }
 
-// skim counts the next segment of a whole connection, and reports whether the rules would find nothing more in it.
-func (c *connection) skim(life *tcpstate.Ordinary, seg *flows.Segment) bool {
+// countOrdinary counts the next segment of a complete connection. It returns false if the rules may find more in it.
+func (c *connection) countOrdinary(life *tcpstate.Ordinary, seg *flows.Segment) bool {
 	from, fin := sender(seg), seg.Flags.Has(flows.FIN)
 	x, y := &c.sides[from], &c.sides[1-from]
 	now := tcpstate.Passed{At: seg.Time, Packet: seg.Packet, Seq: tcpstate.Seq(seg.Seq), Ack: tcpstate.Seq(seg.Ack)}
@@ -389,12 +388,12 @@ func (c *connection) skim(life *tcpstate.Ordinary, seg *flows.Segment) bool {
 	return true
 }
 
-// line is what is stored of a segment, in 32 bytes. The rest follows from the segments before.
+// line is a stored segment in 32 bytes. What it lacks follows from the segments before.
 type line struct {
 	// since the segment before: nanoseconds, and in the last passedBits packets; in a SYN without ACK, SEG.ACK
 	passed               uint64
 	digest, tsVal, tsEcr uint32
-	behind               uint16 // octets of its peer that it does not acknowledge; in a SYN, the MSS
+	behind               uint16 // octets sent by its peer that it does not acknowledge; in a SYN, the MSS
 	len                  uint16 // in a SYN, the window scale, and which options it has
 	window, ipid         uint16
 	headers, ttl         uint8
@@ -419,7 +418,7 @@ const (
 	optionSACK
 )
 
-// fits reports whether a line loses nothing of a segment: longer segments and less common options do not fit.
+// fits reports whether a line can hold a segment. Long segments and rare options do not fit.
 func fits(seg *flows.Segment) bool {
 	o := &seg.Options
 	if o.HasSACK || o.FastOpen || o.MPTCP != flows.NoMPTCP || o.Signed || o.Cut || seg.Headers >= 1<<8 {
@@ -428,8 +427,8 @@ func fits(seg *flows.Segment) bool {
 	return seg.Flags.Has(flows.SYN) || seg.Len < 1<<16 && !o.HasMSS && !o.HasWScale && !o.SACKPermitted
 }
 
-// set stores a segment that fits, except passed and behind. It writes each field to its place: a processor waits where
-// it copies in one piece what it has just written in several.
+// set stores a segment that fits, except passed and behind. It writes each field to its final place: a processor stalls
+// when it copies in one piece what it has just written in several.
 func (l *line) set(seg *flows.Segment) {
 	o := &seg.Options
 	l.digest, l.tsVal, l.tsEcr, l.window, l.ipid = seg.Digest, o.TSVal, o.TSEcr, seg.Window, seg.IPID
@@ -469,7 +468,7 @@ func (l *line) read(seg *flows.Segment) {
 	opt.HasMSS, opt.HasWScale, opt.SACKPermitted = l.len&optionMSS != 0, l.len&optionWScale != 0, l.len&optionSACK != 0
 }
 
-// options are those of a SYN.
+// options returns the options of a SYN.
 func (l *line) options() record.Options {
 	return record.Options{
 		MSS:           record.Count{Number: uint64(l.behind), Known: l.len&optionMSS != 0},
@@ -478,23 +477,23 @@ func (l *line) options() record.Options {
 	}
 }
 
-// sender is the end that sent the segment.
+// sender returns the end that sent the segment.
 func (l *line) sender() int { return int(l.marks >> 4 & 1) }
 
-// packets is how many packets later than the one before it came.
+// packets returns how many packets after the segment before it came.
 func (l *line) packets() uint64 { return l.passed & (1<<passedBits - 1) }
 
 func (l *line) checksum() flows.Checksum { return flows.Checksum(l.marks >> 2 & 3) }
 
-// stampedZero reports a timestamp of 0.
+// stampedZero reports whether the segment has a timestamp of 0.
 func (l *line) stampedZero() bool { return l.marks&markStamped != 0 && l.tsVal == 0 }
 
 // Most connections are ordinary up to their end, and a table shows only a few of them. With Options.Whole, such a
-// connection gets a brief record, which has only what tells whether more is needed. Its tracker adds it up and puts its
-// segments into the journal. The whole record is made from these, if Whole asks for it.
+// connection gets a brief record, just enough to decide whether it is needed whole. Its tracker adds it to the sums,
+// and puts its segments into the journal. The whole record is made from these if Whole asks for it.
 
-// story is an ordinary connection at its end. It has all that is known of it. What a brief record needs stands first.
-type story struct {
+// endedOrdinary is an ordinary connection at its end. The fields for a brief record come first.
+type endedOrdinary struct {
 	at      int64 // the end of its record
 	by      record.EndedBy
 	stay    record.TimeWait
@@ -505,21 +504,20 @@ type story struct {
 	lines stored
 }
 
-// endBriefly ends the record at a place for a reason, if nothing more need be said of it than a brief record does.
-// Otherwise it does nothing.
+// endBriefly ends the record at a place for a reason, if a brief record can suffice. Otherwise it does nothing.
 func (a *Analyzer) endBriefly(n uint32, at int64, by record.EndedBy) bool {
 	p := a.table.places.At(n)
-	if a.options.Whole == nil || p.kind != orderly {
+	if a.options.Whole == nil || p.kind != kindOrdinary {
 		return false
 	}
 	o := a.table.ordinary.At(p.where)
-	if !o.isWhole() || o.reported {
+	if !o.isComplete() || o.reported {
 		return false
 	}
-	s := a.nextStory()
+	s := a.nextEnded()
 	s.ordinary, s.at, s.by = *o, at, by
 	a.table.read(o, &s.lines)
-	t := &a.tale
+	t := &a.ordinarySums
 	if !o.key.Hosts() || !t.read(s) || t.usage.Silence(at) > 0 {
 		return false
 	}
@@ -535,18 +533,18 @@ func (a *Analyzer) endBriefly(n uint32, at int64, by record.EndedBy) bool {
 	return true
 }
 
-// tale is what the segments of a story add up to.
-type tale struct {
+// ordinarySums is what the segments of an ended ordinary connection add up to.
+type ordinarySums struct {
 	tcpstate.Ordinary
 	usage    usage.Usage
 	text     [2]uint64         // octets that each end sent
 	ttl      uint8             // of the server's first segment after the SYN-ACK; 0: not known
-	record   record.Connection // what package ledger sums up; the rest is always the same
+	record   record.Connection // what package ledger sums up; other fields are never set
 	idleness record.Idle       // the record's
 }
 
-// read reads the segments of a story. It reports false if the rules may find more in them.
-func (t *tale) read(s *story) bool {
+// read reads the segments of s. It returns false if the rules may find more in them.
+func (t *ordinarySums) read(s *endedOrdinary) bool {
 	client, server := s.opener(), 1-s.opener()
 	t.Ordinary, t.usage, t.text, t.ttl = tcpstate.Ordinary{Opener: client}, usage.Usage{}, [2]uint64{}, 0
 	now := tcpstate.Passed{At: s.attempt.at, Packet: s.packet, Seq: tcpstate.Seq(s.seq)}
@@ -557,7 +555,7 @@ func (t *tale) read(s *story) bool {
 		l := &s.lines[i/linesOnPage][i%linesOnPage]
 		from, text, behind := l.sender(), uint32(l.len), uint32(l.behind)
 		fin := l.flags&uint8(flows.FIN) != 0
-		if i == 0 { // in a SYN-ACK they hold options
+		if i == 0 { // in a SYN-ACK these fields hold options
 			text, behind = 0, 0
 		}
 		now.At += int64(l.passed >> passedBits)
@@ -584,8 +582,8 @@ func (t *tale) read(s *story) bool {
 	return true
 }
 
-// fill fills in what package ledger sums up, and what it lists of the story.
-func (t *tale) fill(s *story, o *Options) {
+// fill fills in what package ledger sums up, and the fields of s that its brief record shows.
+func (t *ordinarySums) fill(s *endedOrdinary, o *Options) {
 	r, expired, client := &t.record, s.by == record.EndTimeWaitExpired, t.Opener
 	r.Start, r.Ended, r.EndedBy = record.Time(t.Syn.At), record.Time(s.at), s.by
 	r.Duration = record.Duration(s.lastAt - t.Syn.At)
@@ -620,7 +618,7 @@ func (t *tale) fill(s *story, o *Options) {
 }
 
 // states appends the states of an end, and when it entered them.
-func (t *tale) states(end int, list []record.StateEntry) []record.StateEntry {
+func (t *ordinarySums) states(end int, list []record.StateEntry) []record.StateEntry {
 	t.EachState(end, func(_ tcpstate.Rule, to tcpstate.State, p *tcpstate.Passed) {
 		list = append(list, record.StateEntry{})
 		entered := &list[len(list)-1]
@@ -629,10 +627,10 @@ func (t *tale) states(end int, list []record.StateEntry) []record.StateEntry {
 	return list
 }
 
-// tell fills in the event that package crowd gets at the end of a story.
-func (t *tale) tell(e *event, s *story) {
+// tell fills in the event for package crowd.
+func (t *ordinarySums) tell(e *event, s *endedOrdinary) {
 	client, server := t.Opener, 1-t.Opener
-	aim(&e.attempt, &s.key, client)
+	setSockets(&e.attempt, &s.key, client)
 	e.attempt.SynAt, e.attempt.SynAckAt, e.attempt.AckAt = t.Syn.At, t.SynAck.At, t.Ack.At
 	if e.end, e.cut = crowd.Idle, s.by == record.EndCaptureEnd; t.text[client] > 0 {
 		e.end = crowd.Used
@@ -651,21 +649,21 @@ func (t *tale) tell(e *event, s *story) {
 	}
 }
 
-// nextStory is where the next story goes.
-func (a *Analyzer) nextStory() *story {
+// nextEnded returns the place for the next ended connection.
+func (a *Analyzer) nextEnded() *endedOrdinary {
 	if a.journal != nil {
-		return a.journal.page.story()
+		return a.journal.page.nextEnded()
 	}
-	if a.story == nil {
-		a.story = new(story)
+	if a.ended == nil {
+		a.ended = new(endedOrdinary)
 	}
-	return a.story
+	return a.ended
 }
 
-// whole makes the record of a story.
-func (a *Analyzer) whole(s *story) *record.Connection {
+// whole makes the whole record of s.
+func (a *Analyzer) whole(s *endedOrdinary) *record.Connection {
 	c := &a.scratch
-	a.skim(c, &s.ordinary, &s.lines)
+	a.buildComplete(c, &s.ordinary, &s.lines)
 	if s.by == record.EndTimeWaitExpired {
 		c.expireTimeWait(s.at, &a.options)
 	}
@@ -674,8 +672,8 @@ func (a *Analyzer) whole(s *story) *record.Connection {
 	return a.record
 }
 
-// brief fills in what is said of a story without its whole record. The rest is never filled in.
-func (s *story) brief(r *record.Connection, e *event) {
+// brief fills in the brief record of s.
+func (s *endedOrdinary) brief(r *record.Connection, e *event) {
 	client := s.opener()
 	addr, peer := s.key.AddrPortA(), s.key.AddrPortB()
 	if client == 1 {

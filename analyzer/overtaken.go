@@ -6,13 +6,12 @@ import (
 )
 
 // If the packets of one connection come through several queues of a network card, or from devices with different
-// clocks, an answer can precede its cause in the capture. Such a segment waits for its cause, and later segments of its
-// sender wait behind it, so that the rules see what the endpoints saw. If the cause does not come, the capture lacks
-// it.
+// clocks, an answer can precede in the capture what it answers. Such a segment waits for what it answers, and later
+// segments of its sender wait behind it, so that the rules see the order that the endpoints saw. If that segment does
+// not come, the capture lacks it.
 
-// overtaking is the longest wait of a segment, in ns: longer than a card's queues hold a packet, and longer than the
-// difference of synchronized clocks.
-const overtaking = 20e6
+// longestWait of a segment, in ns, is longer than a card's queues hold a packet, and than synchronized clocks differ.
+const longestWait = 20e6
 
 // maxWaiting is the most segments of one 4-tuple that wait. One more releases all of them.
 const maxWaiting = 64
@@ -21,10 +20,10 @@ const maxWaiting = 64
 type turn uint8
 
 const (
-	mayWait    turn = iota // if what it answers has not come
-	mayNotWait             // others of its 4-tuple do
-	waited                 // it has
-	seenBefore             // it has, and what stands for other tools has seen it when it came
+	mayWait    turn = iota // if what the segment answers has not come
+	mayNotWait             // others of its 4-tuple wait
+	waited                 // it has waited
+	seenBefore             // it has waited, and package peers saw it when it came
 )
 
 // overtaken are the segments that wait, by 4-tuple.
@@ -34,15 +33,15 @@ type overtaken struct {
 	used  []*waiting
 }
 
-// waiting has the waiting segments of one 4-tuple, all from one end and in order.
+// waiting has the waiting segments of one 4-tuple, in order. All come from one end.
 type waiting struct {
 	list  []flows.Segment
 	tag   uint32 // hash of the key
-	turn  turn   // their turn when they stop waiting
+	turn  turn   // that they get when they stop waiting
 	until int64
 }
 
-// wait makes a segment wait, the first of its 4-tuple.
+// wait makes a segment wait, as the first of its 4-tuple.
 func (a *Analyzer) wait(seg *flows.Segment, tag uint32, turn turn) {
 	o := &a.overtaken
 	if o.lists == nil {
@@ -54,16 +53,16 @@ func (a *Analyzer) wait(seg *flows.Segment, tag uint32, turn turn) {
 	} else {
 		w = &waiting{}
 	}
-	w.list, w.tag, w.turn, w.until = append(w.list[:0], *seg), tag, turn, a.now()+overtaking
+	w.list, w.tag, w.turn, w.until = append(w.list[:0], *seg), tag, turn, a.now()+longestWait
 	o.lists[seg.Key] = w
 	o.due = append(o.due, w)
-	// that segment came during a clock jump that was discarded
+	// the last ones may have come during a clock jump that was discarded
 	for i := len(o.due) - 1; i > 0 && o.due[i-1].until > w.until; i-- {
 		o.due[i-1], o.due[i] = o.due[i], o.due[i-1]
 	}
 }
 
-// of returns what waits of a 4-tuple, nil for nothing.
+// of returns the waiting segments of a 4-tuple, nil if there are none.
 func (o *overtaken) of(key *flows.Key) *waiting {
 	if len(o.lists) == 0 {
 		return nil
@@ -71,7 +70,7 @@ func (o *overtaken) of(key *flows.Key) *waiting {
 	return o.lists[*key]
 }
 
-// firstWaiting returns what has waited long enough before now, the earliest first, nil if there is none.
+// firstWaiting returns the first segments whose wait ends by now, nil if there are none.
 func (o *overtaken) firstWaiting(now int64) *waiting {
 	for len(o.due) > 0 && len(o.due[0].list) == 0 {
 		o.used = append(o.used, o.due[0])
@@ -83,17 +82,17 @@ func (o *overtaken) firstWaiting(now int64) *waiting {
 	return o.due[0]
 }
 
-// meets processes a segment while others of its 4-tuple wait.
-func (a *Analyzer) meets(seg *flows.Segment, w *waiting) {
+// segmentBehindWaiting processes a segment while others of its 4-tuple wait.
+func (a *Analyzer) segmentBehindWaiting(seg *flows.Segment, w *waiting) {
 	head := a.lookup(&seg.Key, w.tag)
 	relation := mayBeAnswer
 	switch {
 	case sender(seg) != sender(&w.list[0]):
 		relation = a.relation(seg, head)
-	case !opens(seg): // an end that opens a connection waits for nothing of the one before
+	case !opens(seg): // a SYN does not wait for anything of the connection before
 		a.peersSee(seg, head)
 		if w.list = append(w.list, *seg); len(w.list) > maxWaiting {
-			a.letGo(w)
+			a.release(w)
 		}
 		return
 	}
@@ -115,7 +114,7 @@ func (a *Analyzer) meets(seg *flows.Segment, w *waiting) {
 			a.segment(&first, w.tag, w.turn)
 		}
 	case mayBeAnswer:
-		a.letGo(w)
+		a.release(w)
 		a.makeRoom()
 		a.segment(seg, w.tag, mayWait)
 	default:
@@ -123,7 +122,7 @@ func (a *Analyzer) meets(seg *flows.Segment, w *waiting) {
 	}
 }
 
-// peersSee passes a waiting segment to the models of other tools at once, because these do not reorder.
+// peersSee passes a waiting segment to package peers at once, because Zeek and tshark do not reorder.
 func (a *Analyzer) peersSee(seg *flows.Segment, head *connection) {
 	if head != nil {
 		seg, _ = a.translate(seg, head)
@@ -135,13 +134,13 @@ func (a *Analyzer) peersSee(seg *flows.Segment, head *connection) {
 type relation uint8
 
 const (
-	isApart    relation = iota // it answers something that came before them
+	isApart    relation = iota // it answers something before them
 	mayBeCause                 // it brings new data, a SYN or a FIN
 	mayBeAnswer
 )
 
 func (a *Analyzer) relation(seg *flows.Segment, head *connection) relation {
-	if head == nil { // an RST waits for a SYN
+	if head == nil { // an RST waits for its SYN
 		if opens(seg) {
 			return mayBeCause
 		}
@@ -172,13 +171,13 @@ func (a *Analyzer) relation(seg *flows.Segment, head *connection) relation {
 	return mayBeAnswer
 }
 
-// refuses reports whether a segment is the RST of a socket without a listener (RFC 9293 §3.10.7.1). If it is the first
-// segment, its SYN may still come. (The rules handle a SYN-ACK that comes first.)
-func refuses(seg *flows.Segment) bool {
+// isRefusal reports whether a segment is an RST that refuses a SYN (RFC 9293 §3.10.7.1). If it comes first, the SYN may
+// still come. (The rules handle a SYN-ACK that comes first.)
+func isRefusal(seg *flows.Segment) bool {
 	return seg.Flags&(flows.SYN|flows.FIN|flows.RST|flows.ACK) == flows.RST|flows.ACK && seg.Seq == 0 && seg.Len == 0
 }
 
-// answersUnseen reports whether a segment acknowledges what its peer has not sent yet, as far as the capture shows.
+// answersUnseen reports whether a segment acknowledges what its peer has not sent yet, according to the capture.
 func (c *connection) answersUnseen(seg *flows.Segment) bool {
 	if seg.Flags&(flows.ACK|flows.RST) != flows.ACK || c.self() {
 		return false
@@ -199,16 +198,16 @@ func (c *connection) answersUnseen(seg *flows.Segment) bool {
 	return sent && y.HasSent && near(seg.Ack, uint32(nxt)) && tcpstate.Seq(seg.Ack).After(nxt)
 }
 
-// letAllGo processes all waiting segments, because nothing more comes.
-func (a *Analyzer) letAllGo() {
+// releaseAll processes all waiting segments at the end of the capture.
+func (a *Analyzer) releaseAll() {
 	for w := a.overtaken.firstWaiting(never); w != nil; w = a.overtaken.firstWaiting(never) {
 		a.when = order{a.clock, w.until, w.list[0].Packet}
-		a.letGo(w)
+		a.release(w)
 	}
 }
 
-// letGo processes all waiting segments of a 4-tuple.
-func (a *Analyzer) letGo(w *waiting) {
+// release processes all waiting segments of a 4-tuple.
+func (a *Analyzer) release(w *waiting) {
 	list := w.list
 	w.list = nil
 	delete(a.overtaken.lists, list[0].Key)

@@ -13,7 +13,7 @@ import (
 )
 
 // related explains unanswered attempts by other connections, and compares the ISNs of each host. It gets events in
-// order, and remembers only the latest.
+// order, and remembers the latest.
 type related struct {
 	unasked latest[unaskedKey, unasked]
 	stamps  latest[stampKey, stamps]
@@ -62,7 +62,7 @@ type stampKey struct {
 
 // stamps are the timestamps of an address' SYNs (RFC 7323 §3.2).
 type stamps struct {
-	slots         [stampSlots]stampSlot // of the answered ones, by their time
+	slots         [stampSlots]stampSlot // of the answered SYNs, by time
 	answeredLower bool                  // an answered SYN had a lower timestamp than one before it
 	ignored       uint32                // attempts that were not answered
 	lower         uint32                // those with a lower timestamp than a recently answered SYN
@@ -150,7 +150,7 @@ func (r *related) compareISNs(c *record.Connection) {
 
 // socketsOf hashes the two sockets of a connection.
 func socketsOf(c *record.Connection) uint64 {
-	const golden = 0x9e3779b97f4a7c15 // spreads what differs in few bits (D. Knuth, TAOCP 3, 6.4)
+	const golden = 0x9e3779b97f4a7c15 // spreads values that differ in few bits (D. Knuth, TAOCP 3, 6.4)
 	h := uint64(c.Client.Port)<<16 | uint64(c.Server.Port)
 	for _, ip := range [...]netip.Addr{c.Client.IP, c.Server.IP} {
 		b := ip.As16()
@@ -177,7 +177,7 @@ func (r *related) compareISN(c *record.Connection, e *record.Endpoint, side reco
 	insertFinding(c, record.FindingISNPredictable, side, uint64(packet), string(detail))
 }
 
-// insertFinding puts a finding in its place.
+// insertFinding inserts a finding in the order of the catalogue.
 func insertFinding(c *record.Connection, code record.FindingCode, side record.Side, packet uint64, detail string) {
 	kind := code.Kind()
 	i := 0
@@ -214,15 +214,15 @@ func addFinding(c *record.Connection, code record.FindingCode, more string, pack
 	})
 }
 
-// latest is a map that forgets the oldest keys. It stores hashes of keys; without the seed nobody can construct a
-// collision.
+// latest is a map that forgets the oldest keys. It stores only hashes of keys, with a random seed, so that nobody can
+// construct a collision.
 type latest[K comparable, V any] struct {
 	seed   maphash.Seed
 	places store.Index // in values
 	values []V         // a ring
 	hashes []uint64    // of their keys
 	limit  int
-	empty  func(*V) // before its reuse
+	empty  func(*V) // empties a value for its reuse
 	next   int      // the oldest, once the map is full
 }
 

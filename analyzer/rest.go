@@ -9,35 +9,34 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Only a limited number of connections are awake. The others rest in the arena until a segment or an alarm wakes them.
-// There they take about an eighth of the bytes. At rest a connection loses only fingerprints that are too old to
-// matter.
+// Only a limited number of connections are awake. The others rest in the arena, in about an eighth of the bytes, until
+// a segment or an alarm wakes them. There a connection loses only fingerprints that are too old to matter.
 
-// awakeLimit is how many connections are awake at most; they take 94 MiB.
+// awakeLimit is the most connections that are awake; they take 94 MiB.
 const awakeLimit = 1 << 15
 
-// awakeAmong is how many connections one of n trackers has awake at most. They take at most a sixteenth of MaxMemory.
-// An awake connection has pointers, which the garbage collector follows.
+// awakeAmong returns the most connections that one of n trackers has awake. They take at most a sixteenth of MaxMemory,
+// because the garbage collector must follow their pointers.
 func (o *Options) awakeAmong(n int) int {
 	limit := awakeLimit / n
 	if o.MaxMemory > 0 {
 		limit = min(limit, int(o.MaxMemory/16/uint64(unsafe.Sizeof(connection{}))))
 	}
-	return max(limit, 4*aside)
+	return max(limit, 4*reserve)
 }
 
 // packed defines how a connection rests. It covers all fields except those that are written separately, and those that
 // matter only while it is awake.
 var packed = store.NewPacker[connection]()
 
-// aside is how many connections one segment can need at once: the incarnations of its 4-tuple, and a new one.
-const aside = 2 * maxIncarnations
+// reserve is how many connections one segment can need at once: the incarnations of its 4-tuple, and a new one.
+const reserve = 2 * maxIncarnations
 
-// makeRoom puts connections to rest, so that the connections of the next segment can be awake. A pointer to a
-// connection is invalid after it.
+// makeRoom puts connections to rest, so that those of the next segment can be awake. It invalidates pointers to
+// connections.
 func (a *Analyzer) makeRoom() {
 	pool := &a.table.awake
-	for tries := 2 * a.awakeLimit; pool.live() > a.awakeLimit-aside && tries > 0; tries-- {
+	for tries := 2 * a.awakeLimit; pool.live() > a.awakeLimit-reserve && tries > 0; tries-- {
 		if pool.hand++; int(pool.hand) > len(pool.list) {
 			pool.hand = 1
 		}
@@ -52,7 +51,7 @@ func (a *Analyzer) makeRoom() {
 	}
 }
 
-// heading stands in front of the incarnations that rest at a place. It holds what must be known without waking them.
+// heading precedes the incarnations that rest at a place. It holds what must be known without waking them.
 type heading struct {
 	key      flows.Key
 	deadline int64 // of the newest
@@ -62,10 +61,10 @@ type heading struct {
 	ids      [maxIncarnations]uint64
 }
 
-// isSpare is a bit in the byte of the count.
+// isSpare is heading.spare, in the byte of the count.
 const isSpare = 1 << 7
 
-// append writes the heading for an analyzer whose capture begins at origin.
+// append writes the heading, with times relative to origin.
 func (h *heading) append(b []byte, origin int64) []byte {
 	b = appendKey(b, &h.key)
 	b = binary.AppendVarint(b, h.deadline-origin)
@@ -111,7 +110,7 @@ func (a *Analyzer) rest(head *connection) {
 	}
 	a.packing = b
 	p := a.table.places.At(head.place)
-	p.where, p.kind = a.table.arena.Put(b), atRest
+	p.where, p.kind = a.table.arena.Put(b), kindResting
 	for c := head; c != nil; {
 		older := c.older
 		a.table.awake.release(c)
@@ -127,7 +126,7 @@ func (a *Analyzer) wake(n uint32) (head *connection) {
 	}
 	p := a.table.places.At(n)
 	a.table.arena.Drop(p.where)
-	p.where, p.kind = head.number, awake
+	p.where, p.kind = head.number, kindAwake
 	return head
 }
 
@@ -154,17 +153,16 @@ func (a *Analyzer) unpack(n uint32, unused func() *connection) (head *connection
 	return head
 }
 
-// deadlineOfOne returns the deadline and the id of the record at a place, if there is only one and it is packed or
-// brief. It does not wake it.
+// deadlineOfOne returns the deadline and the id of the record at a place, if there is only one and it is not awake.
 func (a *Analyzer) deadlineOfOne(p *place) (at int64, id uint64, known bool) {
 	switch p.kind {
-	case bare:
+	case kindAttempt:
 		packet, heard := a.table.attempts.last(p.where)
 		return heard + int64(a.options.EmbryonicLimit), packet, true
-	case orderly:
+	case kindOrdinary:
 		o := a.table.ordinary.At(p.where)
 		return o.deadline(&a.options), o.packet, true
-	case atRest:
+	case kindResting:
 		var h heading
 		h.read(a.table.arena.Head(p.where), a.origin)
 		return h.deadline, h.ids[0], h.count == 1
@@ -176,15 +174,15 @@ func (a *Analyzer) deadlineOfOne(p *place) (at int64, id uint64, known bool) {
 func (a *Analyzer) ids(list []uint64, n uint32) []uint64 {
 	p := a.table.places.At(n)
 	switch {
-	case p.kind == free:
-	case p.kind == awake:
+	case p.kind == kindFree:
+	case p.kind == kindAwake:
 		for c := a.table.awake.at(p.where); c != nil; c = c.older {
 			list = append(list, c.id)
 		}
-	case p.kind == bare:
+	case p.kind == kindAttempt:
 		packet, _ := a.table.attempts.last(p.where)
 		list = append(list, packet)
-	case p.kind == orderly:
+	case p.kind == kindOrdinary:
 		list = append(list, a.table.ordinary.At(p.where).packet)
 	default:
 		var h heading
@@ -206,8 +204,7 @@ func numberOf(r record.RoleEvidence) uint8 {
 	panic("not a role: " + string(r))
 }
 
-// encapsulations numbers the encapsulations of connections at rest. There are few of them, and each has many
-// connections.
+// encapsulations numbers the encapsulations of connections at rest. There are few, and many connections share each.
 type encapsulations struct {
 	list    []encapsulation // [0] is none
 	numbers map[*flows.Encapsulation]uint32

@@ -101,7 +101,7 @@ func TestEarlyAlarmsUnpackNothing(t *testing.T) {
 	a.rest(c)
 	early := place.alarm
 	a.Advance(early + 1e9)
-	if place.kind != atRest || place.alarm <= early {
+	if place.kind != kindResting || place.alarm <= early {
 		t.Errorf("kind %d, its alarm at %d after that at %d", place.kind, place.alarm, early)
 	}
 }

@@ -15,49 +15,49 @@ import (
 	"github.com/tcplife/tcplife/internal/spare"
 )
 
-// Shards is an Analyzer that uses several processors. Its connections are divided among trackers by a hash of their
-// sockets; each has a goroutine of its own, takes in the segments of its connections, and sees others pass where it
-// would not know the time without them. What all connections add up to is added by one more goroutine in the order in
-// which a single tracker would have come to it, so that it makes no difference how many there are.
+// Shards is an Analyzer that uses several processors. A hash of its sockets assigns each connection to a tracker, which
+// has a goroutine of its own. A tracker processes the segments of its connections, and sees others only where they
+// matter for its clock. One more goroutine adds up all connections in the order of a single tracker, so the number of
+// trackers makes no difference.
 type Shards struct {
 	accounts *accounts
 	shards   []*shard
 	seeds    seeds
 	taken    uint64 // segments so far
 	passed   course.Passed
-	used     spare.List[*work] // that can be filled again
+	used     spare.List[*work] // to be filled again
 	done     func([]flows.Segment)
-	merged   chan struct{} // closed once all is added
+	merged   chan struct{} // closed once all is added up
 	fault    atomic.Pointer[fault.Error]
 }
 
-// shard is a tracker among several.
+// shard is one of several trackers.
 type shard struct {
 	tracker *Analyzer
 	work    chan *work
 }
 
-// work is the next segments, or something else to be done, for every shard.
+// work is the next thing to do for every shard: process segments, or call a function.
 type work struct {
 	list   []flows.Segment
 	own    [][]owned // the segments of each shard's connections
 	steady bool      // times do not go back, and no segment is the first of its kind
-	before uint64    // how many segments came before those of the list
+	before uint64    // how many segments came before the list
 	do     func(*Analyzer)
 }
 
-// owned is a segment of a shard's own.
+// owned is a segment of a connection that the shard tracks.
 type owned struct {
 	tag   uint32 // hash of the key
 	place uint32 // in the list
 }
 
-// waitingWork is how many lists of segments may wait for a tracker, or be merged.
+// waitingWork is the most lists of segments that wait for a tracker, or are merged.
 const waitingWork = 32
 
-// NewShards makes a Shards of n trackers, or of a single one where trackers depend on each other: with limits (except
-// with SplitMemory), with AtClose and with Trace. Another goroutine emits the records, in the order of New. It calls
-// done with each list of segments, in order, after the records that these ended; then the list may be reused.
+// NewShards makes a Shards of n trackers. With limits (except with SplitMemory), AtClose or Trace, trackers would
+// depend on each other, so there is only one. Another goroutine emits the records, in the order of New. After the
+// records that a list of segments ended it calls done with the list, which may then be reused.
 func NewShards(o Options, n int, emit func(*record.Connection), done func([]flows.Segment)) *Shards {
 	o.setDefaults()
 	if o.MaxConnections > 0 || o.MaxMemory > 0 && !o.SplitMemory || o.AtClose || o.Trace != nil {
@@ -103,7 +103,7 @@ func (s *Shards) Segments(list []flows.Segment) {
 		}
 		latest = seg.Time
 		tag := s.seeds.hash(&seg.Key)
-		own := &w.own[tag%uint32(len(w.own))] // the upper bits choose a bucket
+		own := &w.own[tag%uint32(len(w.own))] // table uses the upper bits
 		*own = append(*own, owned{tag, uint32(i)})
 	}
 	s.give(w)
@@ -112,7 +112,7 @@ func (s *Shards) Segments(list []flows.Segment) {
 // Advance moves the clock without a segment, like Analyzer.Advance.
 func (s *Shards) Advance(now int64) { s.give(&work{do: func(a *Analyzer) { a.Advance(now) }}) }
 
-// Close ends the capture: it emits every open record, by id, and returns when all are emitted.
+// Close ends the capture: it emits every open record, in the order of ids, and returns when all are emitted.
 func (s *Shards) Close() {
 	s.give(&work{do: (*Analyzer).Close})
 	s.Abandon()
@@ -124,8 +124,7 @@ func (s *Shards) Close() {
 	s.accounts.crowd.Finish(s.shards[0].tracker.clock)
 }
 
-// Abandon ends the goroutines like Close, without emitting the records that are still open. Records that have ended are
-// emitted. Then there is no Result.
+// Abandon ends the goroutines like Close, but emits only the records that have ended. There is no Result afterwards.
 func (s *Shards) Abandon() {
 	for i := range s.shards {
 		close(s.shards[i].work)
@@ -133,8 +132,8 @@ func (s *Shards) Abandon() {
 	<-s.merged
 }
 
-// Fault returns the first panic of a tracker, nil if there was none. After it no record is emitted, and there is no
-// Result.
+// Fault returns the first panic of a tracker, nil if there was none. After a panic no record is emitted, and there is
+// no Result.
 func (s *Shards) Fault() error {
 	if f := s.fault.Load(); f != nil {
 		return f
@@ -142,7 +141,7 @@ func (s *Shards) Fault() error {
 	return nil
 }
 
-func (s *Shards) failed(f *fault.Error) { s.fault.CompareAndSwap(nil, f) }
+func (s *Shards) setFault(f *fault.Error) { s.fault.CompareAndSwap(nil, f) }
 
 // Result returns the totals of the emitted records. It must not be called before Close has returned.
 func (s *Shards) Result() *record.Result {
@@ -150,7 +149,7 @@ func (s *Shards) Result() *record.Result {
 	evicted, after, passed := uint64(0), uint64(0), a.passed
 	for _, shard := range s.shards {
 		evicted += shard.tracker.evicted
-		after += shard.tracker.departed.after
+		after += shard.tracker.evictions.skipped
 		passed.Beyond = passed.Beyond || shard.tracker.passed.Beyond
 	}
 	return s.accounts.result(a.first(), record.Time(a.clock), evicted, after, &passed)
@@ -162,7 +161,7 @@ func (s *Shards) give(w *work) {
 	}
 }
 
-// run is the goroutine of one shard. After a panic it only hands on what the others wait for.
+// run is the goroutine of one shard. After a panic it only passes on the work that merge waits for.
 func (s *Shards) run(i uint32) {
 	a := s.shards[i].tracker
 	whole := true
@@ -173,10 +172,10 @@ func (s *Shards) run(i uint32) {
 	close(a.journal.full)
 }
 
-// work does one thing that is to be done. It reports false after a panic.
+// work does w. It returns false after a panic.
 func (s *Shards) work(a *Analyzer, w *work, i uint32) (whole bool) {
 	packet := uint64(0)
-	defer fault.Catch(&packet, s.failed)
+	defer fault.Catch(&packet, s.setFault)
 	if w.do != nil {
 		w.do(a)
 	} else if len(w.list) > 0 {
@@ -185,15 +184,15 @@ func (s *Shards) work(a *Analyzer, w *work, i uint32) (whole bool) {
 	return true
 }
 
-// share takes in a shard's own segments. The packet at hand is put into packet. Those of others need not be seen if all
-// that they do is to move the clock, step by step.
+// share processes a shard's own segments, and stores the number of each packet in packet. It skips the segments of
+// others if these only move the clock, in small steps.
 func (a *Analyzer) share(w *work, own []owned, packet *uint64) {
 	last := w.list[len(w.list)-1].Time
 	alone := w.steady && a.begun && !a.jumping && last-a.clock <= course.Far
 	next := uint32(0)
 	for i, o := range own {
-		if i%foreseen == 0 {
-			a.table.foresee(own[i:min(i+foreseen, len(own))])
+		if i%prefetchedSegments == 0 {
+			a.table.prefetch(own[i:min(i+prefetchedSegments, len(own))])
 		}
 		for ; next < o.place && !alone; next++ {
 			a.pass(w, next, false)
@@ -211,7 +210,7 @@ func (a *Analyzer) share(w *work, own []owned, packet *uint64) {
 	}
 }
 
-// pass sees a segment pass.
+// pass moves the clock to a segment, and records its kind.
 func (a *Analyzer) pass(w *work, place uint32, own bool) {
 	seg := &w.list[place]
 	a.advance(seg.Time, &seg.Key)
@@ -219,7 +218,7 @@ func (a *Analyzer) pass(w *work, place uint32, own bool) {
 	a.watch(seg, own)
 }
 
-// merge tells the accounts what is in the journals, in the order of its moments.
+// merge passes the events of all journals to the accounts, in their order.
 func (s *Shards) merge() {
 	defer close(s.merged)
 	readers := make([]journalReader, len(s.shards))
@@ -232,7 +231,7 @@ func (s *Shards) merge() {
 				return
 			}
 		}
-		s.enter(readers)
+		s.addList(readers)
 		finished := readers[0].page.last
 		for i := range readers {
 			readers[i].journal.free.Put(readers[i].page)
@@ -244,28 +243,28 @@ func (s *Shards) merge() {
 	}
 }
 
-// enter tells the accounts what is in the journals about one list, unless there was a panic.
-func (s *Shards) enter(readers []journalReader) {
+// addList passes the events of one list of segments to the accounts, unless there was a panic.
+func (s *Shards) addList(readers []journalReader) {
 	packet := uint64(0)
 	func() {
-		defer fault.Catch(&packet, s.failed)
+		defer fault.Catch(&packet, s.setFault)
 		if s.fault.Load() == nil {
 			s.accounts.takeAll(readers)
 		}
 	}()
 	for i := range readers {
-		for readers[i].there() {
+		for readers[i].hasNext() {
 			readers[i].events = len(readers[i].page.events)
 		}
 	}
 }
 
-// takeAll enters what is left of a list, in the order of its moments.
+// takeAll takes the remaining events of a list, in their order.
 func (a *accounts) takeAll(readers []journalReader) {
 	for {
 		var first *journalReader
 		for i := range readers {
-			if r := &readers[i]; r.there() && (first == nil || r.event().when.compare(&first.event().when) < 0) {
+			if r := &readers[i]; r.hasNext() && (first == nil || r.peek().when.compare(&first.peek().when) < 0) {
 				first = r
 			}
 		}
@@ -281,21 +280,21 @@ func (a *accounts) takeAll(readers []journalReader) {
 type journalReader struct {
 	journal *journal
 	page    *page
-	events  int // read of the page
+	events  int // how many of the page were read
 	records int
-	stories int
+	ended   int
 	twins   twins
 }
 
-// begin waits for the first page about the next list. It reports false when there is none, and never will be.
+// begin waits for the first page of the next list. It returns false at the end of the journal.
 func (r *journalReader) begin() bool {
 	page, open := <-r.journal.full
-	r.page, r.events, r.records, r.stories = page, 0, 0, 0
+	r.page, r.events, r.records, r.ended = page, 0, 0, 0
 	return open
 }
 
-// there reports whether there is another event of the list. It may have to wait for it.
-func (r *journalReader) there() bool {
+// hasNext reports whether the list has another event. It may wait for a page.
+func (r *journalReader) hasNext() bool {
 	for r.events == len(r.page.events) {
 		if r.page.last != nil {
 			return false
@@ -306,45 +305,45 @@ func (r *journalReader) there() bool {
 	return true
 }
 
-// event is the next one.
-func (r *journalReader) event() *event { return &r.page.events[r.events] }
+// peek returns the next event.
+func (r *journalReader) peek() *event { return &r.page.events[r.events] }
 
-// next passes over the next event, and gives it with the record or the story that it is about, if it is about one.
-func (r *journalReader) next() (*event, *record.Connection, *story) {
-	e := r.event()
+// next returns the next event, with its record or its ended ordinary connection, and moves past it.
+func (r *journalReader) next() (*event, *record.Connection, *endedOrdinary) {
+	e := r.peek()
 	r.events++
 	switch {
 	case e.kind.hasRecord():
 		r.records++
 		return e, &r.page.records[r.records-1], nil
 	case e.kind == briefEnds:
-		r.stories++
-		return e, nil, &r.page.stories[r.stories-1]
+		r.ended++
+		return e, nil, &r.page.ended[r.ended-1]
 	}
 	return e, nil, nil
 }
 
 // Part follows a part of a capture's connections, for programs that divide them among machines as Shards does among
-// processors. It gets the segments of its own connections, and of others what course.Whole says. It writes events that
-// concern several connections into a journal; Merger reads the journals of all parts, and emits the records. They are
-// those of one Analyzer, to the byte. A Part has no limits of memory, and no Trace.
+// processors. It gets the segments of its own connections, and those of others that course.Whole lists. It writes a
+// journal of events. Merger reads the journals of all parts, and emits the records, which equal those of one Analyzer
+// to the byte. A Part has no limits on memory, and no Trace.
 type Part struct {
 	tracker  *Analyzer
-	others   []course.Passage // that have not passed
+	others   []course.Passage // those that have not passed
 	end      course.Clock
-	written  chan struct{} // closed once all of the journal is
+	written  chan struct{} // closed once all of the journal is written
 	panicked *fault.Error  // of write
 }
 
-// PartEnd is what a Part knows at its end of the capture as a whole. It is for Merger, and can be packed.
+// PartEnd is what a Part knows about the whole capture at its end. It is for Merger, and can be packed.
 type PartEnd struct {
 	first, last record.Time
 	passed      course.Passed
 }
 
-// NewPart makes a Part. It calls write with each page of its journal, in their order, by another goroutine; a page
-// belongs to write. The cuts are times of the capture's clock, in order. They cut the journal into slices, so that
-// Merger needs only a slice of each at once: a page is of one slice.
+// NewPart makes a Part. Another goroutine calls write with each page of the journal, in order; write may keep the page.
+// The cuts are times of the capture's clock, in order. They cut the journal into slices, so that Merger needs only one
+// slice of each journal at once. A page is of one slice.
 func NewPart(o Options, w *course.Whole, cuts []int64, write func(slice int, page []byte)) *Part {
 	o.setDefaults()
 	o.MaxConnections, o.MaxMemory, o.AtClose, o.Trace, o.Whole = 0, 0, false, nil, nil
@@ -357,7 +356,7 @@ func NewPart(o Options, w *course.Whole, cuts []int64, write func(slice int, pag
 	return p
 }
 
-// write is the goroutine that writes the journal. After a panic it writes no more, and Close panics.
+// write is the goroutine that writes the journal. After a panic it stops writing, and Close panics.
 func (p *Part) write(to func(slice int, page []byte)) {
 	defer close(p.written)
 	journal := p.tracker.journal
@@ -372,15 +371,15 @@ func (p *Part) write(to func(slice int, page []byte)) {
 	}
 }
 
-// Lasts is how long after its last segment a connection is followed at most, in ns of the capture's clock. What comes
-// later with the same sockets is another connection, and does not depend on it.
+// Lasts returns how long after its last segment a connection is followed at most, in ns of the capture's clock. Later
+// segments of its sockets are another connection, which does not depend on it.
 func (o Options) Lasts() int64 {
 	o.setDefaults()
-	return max(2*int64(o.MSL), int64(o.EmbryonicLimit), int64(o.IdleLimit), closingLimit) + overtaking
+	return max(2*int64(o.MSL), int64(o.EmbryonicLimit), int64(o.IdleLimit), closingLimit) + longestWait
 }
 
-// Pass takes in the next segment of the part's own, or one of another part's of which its reader says that it decides
-// about a jump of the clock. They come by place.
+// Pass processes the next segment of the part's own, or one of another part that decides about a jump of the clock,
+// according to its reader. They come by place.
 func (p *Part) Pass(x *course.Passage) {
 	for len(p.others) > 0 && p.others[0].Place < x.Place {
 		p.pass(&p.others[0], p.others[0].Watched)
@@ -409,16 +408,16 @@ func (p *Part) pass(x *course.Passage, watched bool) {
 	}
 }
 
-// set brings the clock to what it is by now.
+// set sets the clock to k.
 func (a *Analyzer) set(k *course.Clock) {
-	a.jumping = a.jumping && k.Jump != nil // of another's jump it is not told what became of it
+	a.jumping = a.jumping && k.Jump != nil // another part's jump may have ended unseen
 	a.Advance(k.Now)
 	if k.Jump != nil && !a.jumping {
 		a.jumping, a.jumpTo, a.jumpKey = true, k.Jump.To, k.Jump.Key
 	}
 }
 
-// Close ends the capture at a time, as Advance and Close of an Analyzer do, or with its last segment if that is later.
+// Close ends the capture like Advance(until) and Close of an Analyzer, or with its last segment if that is later.
 func (p *Part) Close(until int64) PartEnd {
 	a := p.tracker
 	for i := range p.others {
@@ -436,19 +435,19 @@ func (p *Part) Close(until int64) PartEnd {
 	return PartEnd{a.first(), record.Time(a.clock), a.passed}
 }
 
-// Merger adds up what the parts of a capture have written into their journals, as one Analyzer would.
+// Merger adds up the journals of the parts of a capture, as one Analyzer would.
 type Merger struct {
 	accounts *accounts
 	last     PartEnd
 }
 
-// NewMerger makes a Merger. It calls emit with each record as New says. Options are those of the parts.
+// NewMerger makes a Merger, which calls emit like an Analyzer (see New). The Options must be those of the parts.
 func NewMerger(o Options, emit func(*record.Connection)) *Merger {
 	o.setDefaults()
 	return &Merger{accounts: newAccounts(&o, emit), last: PartEnd{first: record.NoTime}}
 }
 
-// Slice adds up the next slice of all journals: the pages that each has of it.
+// Slice adds up the next slice of all journals, given the pages of each.
 func (m *Merger) Slice(journals []iter.Seq2[[]byte, error]) error {
 	readers := make([]journalReader, len(journals))
 	failed := make([]error, len(journals))
@@ -462,7 +461,7 @@ func (m *Merger) Slice(journals []iter.Seq2[[]byte, error]) error {
 	}
 	var next journalHeap
 	for i := range readers {
-		if readers[i].begin(); readers[i].there() {
+		if readers[i].begin(); readers[i].hasNext() {
 			next = append(next, &readers[i])
 		}
 	}
@@ -470,38 +469,38 @@ func (m *Merger) Slice(journals []iter.Seq2[[]byte, error]) error {
 	for len(next) > 0 {
 		e, record, story := next[0].next()
 		m.accounts.take(e, record, story, &next[0].twins)
-		if next[0].there() {
+		if next[0].hasNext() {
 			heap.Fix(&next, 0)
 		} else {
 			heap.Pop(&next)
 		}
 	}
 	for i := range readers {
-		for range readers[i].journal.full { // replay has returned once it is closed
+		for range readers[i].journal.full { // once it is closed, replay has returned
 		}
 	}
 	return errors.Join(failed...)
 }
 
-// End is told how each part ended.
+// End records how a part ended.
 func (m *Merger) End(e PartEnd) {
 	e.passed.Beyond = e.passed.Beyond || m.last.passed.Beyond
-	m.last = e // all know the same otherwise
+	m.last = e // the rest is the same in all parts
 }
 
-// Result is what all parts add up to.
+// Result returns the totals of all parts.
 func (m *Merger) Result() *record.Result {
 	m.accounts.crowd.Finish(int64(m.last.last))
 	return m.accounts.result(m.last.first, m.last.last, 0, 0, &m.last.passed)
 }
 
-// journalHeap are the readers of the journals that have events left, as a heap: the first one has the next event.
+// journalHeap is a heap of the readers that have events left: the first one has the next event.
 type journalHeap []*journalReader
 
 func (h *journalHeap) Len() int { return len(*h) }
 
 func (h *journalHeap) Less(i, j int) bool {
-	return (*h)[i].event().when.compare(&(*h)[j].event().when) < 0
+	return (*h)[i].peek().when.compare(&(*h)[j].peek().when) < 0
 }
 
 func (h *journalHeap) Swap(i, j int) { (*h)[i], (*h)[j] = (*h)[j], (*h)[i] }
@@ -514,11 +513,11 @@ func (h *journalHeap) Pop() (last any) {
 	return nil
 }
 
-// mergedPages is how many pages of a journal are read ahead.
+// mergedPages is the most pages of a journal that are read ahead.
 const mergedPages = 2
 
-// replay puts the pages of a journal where its reader finds them, and an empty one behind, also where it fails. A panic
-// is an error of the journal.
+// replay passes the pages of a journal to its reader, and an empty one at the end, also after a failure. A panic is an
+// error of the journal.
 func (j *journal) replay(pages iter.Seq2[[]byte, error]) (failed error) {
 	defer func() {
 		p := j.free.Take()

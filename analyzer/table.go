@@ -9,17 +9,16 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// table finds the place of a 4-tuple. A place holds one of three things: the incarnations that are followed, newest
-// first; an ordinary connection; or an attempt that shows only one SYN so far. Incarnations rest in the arena, in few
-// bytes, or are awake as connections. Only the awake ones, whose number is limited, have pointers that the garbage
-// collector must follow.
+// table finds the place of a 4-tuple. A place holds incarnations, newest first, or an ordinary connection, or an
+// attempt that has only one SYN so far. Incarnations rest in the arena, in few bytes, or are awake as connections. Only
+// the awake ones, whose number is limited, have pointers that the garbage collector must follow.
 type table struct {
-	index  []bucket // the length is a power of two; open addressing, linear probing
-	shift  uint     // 32 - log2 of len(index)
-	seeds  seeds
-	places store.Slabs[place]
-	live   int // places in use
-	ahead  []uint32
+	index   []bucket // the length is a power of two; open addressing, linear probing
+	shift   uint     // 32 - log2 of len(index)
+	seeds   seeds
+	places  store.Slabs[place]
+	live    int // places in use
+	loading []uint32
 
 	arena    store.Arena
 	awake    pool
@@ -34,7 +33,7 @@ type bucket struct {
 	place uint32 // 0 for none
 }
 
-// place is what is known of one 4-tuple, and where that lies.
+// place says what is known of one 4-tuple, and where that lies.
 type place struct {
 	alarm int64  // when the place is looked at next, or never
 	where uint32 // number of the newest awake incarnation, ordinary connection or attempt, or in the arena
@@ -45,11 +44,11 @@ type place struct {
 type kind uint8
 
 const (
-	free    kind = iota
-	bare         // an attempt that shows only one SYN so far
-	orderly      // an ordinary connection
-	awake        // incarnations as connections
-	atRest       // incarnations packed in the arena
+	kindFree     kind = iota
+	kindAttempt       // an attempt that has only one SYN so far
+	kindOrdinary      // an ordinary connection
+	kindAwake         // incarnations as connections
+	kindResting       // incarnations packed in the arena
 )
 
 const (
@@ -114,17 +113,17 @@ func (t *table) find(k *flows.Key, tag uint32) uint32 {
 		}
 		p := t.places.At(b.place)
 		switch p.kind {
-		case awake:
+		case kindAwake:
 			if same(&t.awake.at(p.where).key, k) {
 				return b.place
 			}
 			continue
-		case bare:
-			if t.attempts.is(p.where, k) {
+		case kindAttempt:
+			if t.attempts.hasKey(p.where, k) {
 				return b.place
 			}
 			continue
-		case orderly:
+		case kindOrdinary:
 			if same(&t.ordinary.At(p.where).key, k) {
 				return b.place
 			}
@@ -139,60 +138,60 @@ func (t *table) find(k *flows.Key, tag uint32) uint32 {
 	}
 }
 
-// foresee looks where find will look for the keys of segments. One search waits for memory three times in a row. Many
-// searches wait together, step by step, and then find everything in the caches.
-func (t *table) foresee(own []owned) {
+// prefetch loads into the caches what find will read for the segments. One search waits for memory three times in a
+// row. Here many searches wait together at each step.
+func (t *table) prefetch(own []owned) {
 	if t.live < fewPlaces {
 		return // all places are in the caches
 	}
-	t.ahead = t.ahead[:0]
+	t.loading = t.loading[:0]
 	for _, o := range own {
 		if b := t.index[o.tag>>t.shift]; b.tag == o.tag {
-			t.ahead = append(t.ahead, b.place)
+			t.loading = append(t.loading, b.place)
 		}
 	}
-	for k, n := range t.ahead {
-		t.ahead[k] = t.look(n)
+	for k, n := range t.loading {
+		t.loading[k] = t.load(n)
 	}
 }
 
-// foreseen is how many segments foresee looks at in one call: what it finds stays in the nearest cache.
-const foreseen = 32
+// prefetchedSegments is how many segments one call of prefetch is for: what they need fits in the nearest cache.
+const prefetchedSegments = 32
 
-// look loads what is known at a place into the caches. Its result has no meaning.
-func (t *table) look(n uint32) uint32 {
+// load loads what a place holds into the caches. Its result has no meaning.
+func (t *table) load(n uint32) uint32 {
 	switch p := t.places.At(n); p.kind {
-	case awake:
+	case kindAwake:
 		return t.awake.at(p.where).place
-	case bare:
-		if p.where&isWhole == 0 {
+	case kindAttempt:
+		if p.where&isWide == 0 {
 			s := t.attempts.slim.At(p.where)
-			return s.seq + uint32(s.marks) // it may lie in two lines
+			return s.seq + uint32(s.marks) // it may span two cache lines
 		}
 		return 0
-	case orderly:
+	case kindOrdinary:
 		o := t.ordinary.At(p.where)
 		return uint32(o.key.APort) + o.next[0] + uint32(o.count) + o.pages[len(o.pages)-1]
-	case atRest:
+	case kindResting:
 		return uint32(t.arena.Head(p.where)[0])
 	}
 	return 0
 }
 
-// foreseenEnds is how many records foreseeEnds looks at in one call. The caches hold that many.
-const foreseenEnds = 16
+// prefetchedEnds is how many records one call of prefetchEnds is for. The caches hold that many.
+const prefetchedEnds = 16
 
-// foreseeEnds loads into the caches, as foresee does, what the records that end will be made of.
-func (t *table) foreseeEnds(list []at) {
-	t.ahead = append(t.ahead[:0], 0)
+// prefetchEnds loads into the caches what records that end will be made of.
+func (t *table) prefetchEnds(list []openRecord) {
+	t.loading = append(t.loading[:0], 0)
 	for i := range list {
-		t.ahead[0] += t.look(list[i].place)
+		t.loading[0] += t.load(list[i].place)
 	}
 	for i := range list {
-		if p := t.places.At(list[i].place); p.kind == orderly {
+		if p := t.places.At(list[i].place); p.kind == kindOrdinary {
 			o := t.ordinary.At(p.where)
 			for _, n := range o.pages[:(o.count+linesOnPage-1)/linesOnPage] {
-				t.ahead[0] += t.lines.At(n)[0].digest
+				t.loading[0] += t.lines.At(n)[0].digest
 			}
 		}
 	}
@@ -220,7 +219,7 @@ func (t *table) insert(b bucket) {
 func (t *table) resize(n int) {
 	old := t.index
 	t.index, t.shift = make([]bucket, n), uint(32-bits.TrailingZeros(uint(n)))
-	clear(t.index) // else a page that is read before it is written costs two page faults
+	clear(t.index) // otherwise a page that is read before it is written causes two page faults
 	for _, b := range old {
 		if b.place != 0 {
 			t.insert(b)
@@ -228,8 +227,8 @@ func (t *table) resize(n int) {
 	}
 }
 
-// remove frees the place of a key. Without an index it does nothing else. The entries after it in the index move up, so
-// that no search ends early (Knuth, The Art of Computer Programming, volume 3, algorithm 6.4 R).
+// remove frees the place of a key, and its entry in the index, if there is an index. Later entries move up, so that no
+// search ends early (Knuth, The Art of Computer Programming, volume 3, algorithm 6.4 R).
 func (t *table) remove(k *flows.Key, n uint32) {
 	*t.places.At(n) = place{}
 	t.live--
@@ -254,7 +253,7 @@ func (t *table) remove(k *flows.Key, n uint32) {
 // maxPackedKey is the most bytes that appendKey appends.
 const maxPackedKey = 1 + 2*(16+2) + 8
 
-// appendKey writes a key. Equal keys give equal bytes, and the bytes of one key never begin those of another.
+// appendKey writes a key. Equal keys give equal bytes, and the bytes of a key are never a prefix of another's.
 func appendKey(b []byte, k *flows.Key) []byte {
 	kind, skip := byte(0), 12
 	if k.V6 {
@@ -304,7 +303,7 @@ type pool struct {
 // at returns the connection with a number.
 func (p *pool) at(n uint32) *connection { return p.list[n-1] }
 
-// live is how many connections are in use.
+// live returns how many connections are in use.
 func (p *pool) live() int { return len(p.list) - len(p.free) }
 
 // take returns an unused connection. It is empty, but its lists may keep their capacity.
@@ -325,18 +324,18 @@ func (p *pool) release(c *connection) {
 	c.number, c.older, c.encap = 0, nil, nil
 }
 
-// What connections were stored in stays for others of their kind. When many become of another kind, it would stay
-// unused beside the memory that these take. MaxMemory does not count it.
+// Memory of connections is kept for others of the same kind. If many turn into another kind, it is unused while these
+// take new memory, and MaxMemory does not count it.
 
 // spareShare is the fraction of MaxMemory, one in spareShare, that may be unused.
 const spareShare = 8
 
-// spare is how many bytes are unused of what connections were stored in.
+// spare returns how many bytes of that memory are unused.
 func (t *table) spare() uint64 {
-	return t.attempts.slim.Spare() + t.attempts.whole.Spare() + t.ordinary.Spare() + t.lines.Spare() + t.arena.Spare()
+	return t.attempts.slim.Spare() + t.attempts.wide.Spare() + t.ordinary.Spare() + t.lines.Spare() + t.arena.Spare()
 }
 
-// squeeze frees them.
+// squeeze frees unused memory.
 func (t *table) squeeze() {
 	of := func(k kind) func(func(*place)) {
 		return func(visit func(*place)) {
@@ -351,28 +350,28 @@ func (t *table) squeeze() {
 		return func(move func(*uint32)) { of(k)(func(p *place) { move(&p.where) }) }
 	}
 	t.attempts.slim.Squeeze(func(move func(*uint32)) {
-		of(bare)(func(p *place) {
-			if p.where&isWhole == 0 {
+		of(kindAttempt)(func(p *place) {
+			if p.where&isWide == 0 {
 				move(&p.where)
 			}
 		})
 	})
-	t.attempts.whole.Squeeze(func(move func(*uint32)) {
-		of(bare)(func(p *place) {
-			if n := p.where &^ isWhole; n != p.where {
+	t.attempts.wide.Squeeze(func(move func(*uint32)) {
+		of(kindAttempt)(func(p *place) {
+			if n := p.where &^ isWide; n != p.where {
 				move(&n)
-				p.where = n | isWhole
+				p.where = n | isWide
 			}
 		})
 	})
-	t.ordinary.Squeeze(where(orderly))
+	t.ordinary.Squeeze(where(kindOrdinary))
 	t.lines.Squeeze(func(move func(*uint32)) {
-		of(orderly)(func(p *place) {
+		of(kindOrdinary)(func(p *place) {
 			o := t.ordinary.At(p.where)
 			for i := range (o.count + linesOnPage - 1) / linesOnPage {
 				move(&o.pages[i])
 			}
 		})
 	})
-	t.arena.Squeeze(where(atRest))
+	t.arena.Squeeze(where(kindResting))
 }

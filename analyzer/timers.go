@@ -10,8 +10,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// schedule sets an alarm for a connection at its deadline. A deadline may move later without a new alarm: it is
-// computed again when the old alarm fires.
+// schedule sets an alarm for a connection at its deadline. A later deadline needs no new alarm: it is computed again
+// when the old alarm fires.
 func (a *Analyzer) schedule(c *connection) {
 	first := c.id
 	for o := a.newest(c.place); o != nil; o = o.older {
@@ -65,7 +65,7 @@ func (a *Analyzer) Advance(now int64) {
 	a.expire(now)
 }
 
-// now is the time of the current segment, by the clock that is right if the jump is.
+// now returns the time of the current segment, as if a pending clock jump were right.
 func (a *Analyzer) now() int64 {
 	if a.jumping {
 		return a.jumpTo
@@ -73,15 +73,15 @@ func (a *Analyzer) now() int64 {
 	return a.clock
 }
 
-// undoJump discards a bogus far-future timestamp: connections with a segment at that time had it now.
+// undoJump discards a bogus far-future timestamp: the segment with that timestamp came now.
 func (a *Analyzer) undoJump() {
 	a.jumping = false
 	n := a.table.find(&a.jumpKey, a.table.seeds.hash(&a.jumpKey))
 	if n == 0 {
-		return // it ended, or belongs to another tracker
+		return // the connection ended, or belongs to another tracker
 	}
 	switch p := a.table.places.At(n); {
-	case p.kind == bare:
+	case p.kind == kindAttempt:
 		var e attempt
 		a.table.attempts.read(p.where, &e)
 		a.table.attempts.drop(p.where)
@@ -106,36 +106,36 @@ func (a *Analyzer) expire(now int64) {
 		if w := a.overtaken.firstWaiting(now); w != nil && (!due || w.until <= m.At) {
 			a.clock = max(a.clock, w.until)
 			a.when = order{a.clock, turnOfWaiting, w.list[0].Packet}
-			a.letGo(w)
+			a.release(w)
 			continue
 		}
 		if !due {
 			a.clock = now
 			return
 		}
-		a.clock = max(a.clock, m.At) // so the result does not depend on the steps in which time advanced
+		a.clock = max(a.clock, m.At) // so the result does not depend on how time advanced in steps
 		a.when = order{a.clock, m.At, m.ID}
 		a.wheel.Pop()
 		a.makeRoom()
-		a.look(m)
+		a.fire(m)
 	}
 }
 
-// look handles the alarm of a place.
-func (a *Analyzer) look(m store.Alarm) {
+// fire handles an alarm.
+func (a *Analyzer) fire(m store.Alarm) {
 	p := a.table.places.At(m.Place)
-	if p.kind == free || p.alarm != m.At {
-		return // it is void
+	if p.kind == kindFree || p.alarm != m.At {
+		return // the alarm is void
 	}
 	p.alarm = never
 	switch at, id, known := a.deadlineOfOne(p); {
 	case known && (at > m.At || id != m.ID):
 		a.wakeAt(m.Place, id, max(at, m.At))
 		return
-	case p.kind == bare:
+	case p.kind == kindAttempt:
 		a.finishAttempt(m.Place, at, record.EndIdle)
 		return
-	case p.kind == orderly:
+	case p.kind == kindOrdinary:
 		if a.endBriefly(m.Place, m.At, record.EndTimeWaitExpired) {
 			return
 		}
@@ -154,15 +154,15 @@ func (a *Analyzer) look(m store.Alarm) {
 	if due != nil {
 		a.end(due, m.At)
 	}
-	if p.kind == free {
-		return // that was all
+	if p.kind == kindFree {
+		return // that was the last record
 	}
 	for c := a.newest(m.Place); c != nil; c = c.older {
 		a.schedule(c)
 	}
 }
 
-// end ends a TIME_WAIT that is over, or the whole connection.
+// end ends the TIME_WAITs that are over, and the record if nothing is left to wait for.
 func (a *Analyzer) end(c *connection, at int64) {
 	expired := c.expireTimeWait(at, &a.options)
 	switch {

@@ -8,10 +8,10 @@ import (
 )
 
 // An eighth of the memory for connections remembers which were evicted.
-func TestDepartedShare(t *testing.T) {
+func TestEvictionsShare(t *testing.T) {
 	a := New(Options{MaxMemory: 8 << 20}, func(*record.Connection) {})
-	a.departs(&flows.Key{})
-	if got := a.departed.tags.Size(); got != 1<<20 {
+	a.rememberEvicted(&flows.Key{})
+	if got := a.evictions.tags.Size(); got != 1<<20 {
 		t.Errorf("of 8 MiB %d bytes remember evicted connections", got)
 	}
 }
