@@ -10,8 +10,8 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
-// A test for each threshold, with the numbers written out, so that one which is changed is noticed: make mutate halves
-// and doubles each.
+// There is a test for each threshold. The numbers are written out, so that a changed threshold fails a test: make
+// mutate halves and doubles each.
 
 func summary(conns ...*record.Connection) *record.Summary {
 	t := NewTotals(DefaultPortRange)
@@ -21,7 +21,8 @@ func summary(conns ...*record.Connection) *record.Summary {
 	return t.summary()
 }
 
-// The steps of a grid, from a millisecond to a thousand days. This test comes first: others never end if two are equal.
+// The steps of a grid, from a millisecond to a thousand days. This test comes first, because others never end if two
+// steps are equal.
 func TestGridSteps(t *testing.T) {
 	const ms, day = time.Millisecond, 24 * time.Hour
 	step := ms
@@ -35,7 +36,7 @@ func TestGridSteps(t *testing.T) {
 	}
 }
 
-// A life of less than a second is short, one of a minute or more is long.
+// A connection of less than a second is short, one of at least a minute is long.
 func TestLifetimes(t *testing.T) {
 	for _, test := range []struct {
 		lasted      time.Duration
@@ -52,7 +53,7 @@ func TestLifetimes(t *testing.T) {
 	}
 }
 
-// A side is not closing after 10 s in CLOSE_WAIT, and 1,024 of them are listed.
+// A side counts as not closing after 10 s in CLOSE_WAIT, and at most 1,024 sides are listed.
 func TestNotClosingLimits(t *testing.T) {
 	waiting := func(server int, lasted record.Time) *record.Connection {
 		return &record.Connection{
@@ -78,8 +79,7 @@ func TestNotClosingLimits(t *testing.T) {
 	}
 }
 
-// Silences of 5 s or more are told apart up to 59 days, by two in a hundred; what is beside them is ten such steps
-// away.
+// Silences of 5 s to 59 days are divided into classes of 2%; the neighbourhood of a time-out is ten classes.
 func TestIdleTimeoutLimits(t *testing.T) {
 	step := func(n float64) float64 { return 5 * math.Pow(1.02, n+0.5) }
 	for name, test := range map[string]struct {
@@ -103,7 +103,7 @@ func TestIdleTimeoutLimits(t *testing.T) {
 	}
 }
 
-// The moments of a population: 1,000 where it chooses the step, else 100,000, and 5,000 of a host.
+// A population has at most 1,000 moments if no step is given, else 100,000, and 5,000 for a host.
 func TestPopulationMoments(t *testing.T) {
 	for _, test := range []struct {
 		given time.Duration
@@ -130,7 +130,7 @@ func TestPopulationMoments(t *testing.T) {
 	}
 }
 
-// 250 hosts have a series of their own.
+// At most 250 hosts have a series of their own.
 func TestPopulationHosts(t *testing.T) {
 	for hosts, want := range map[int]uint64{250: 0, 251: 1} {
 		p := NewPopulation(0, true)
@@ -156,14 +156,14 @@ func TestShortestCrossedClose(t *testing.T) {
 	}
 }
 
-// Without an option clients have the ports that Linux gives them.
+// The default range of ports is Linux's.
 func TestDefaultPorts(t *testing.T) {
 	if want := (PortRange{Low: 32768, High: 60999}); DefaultPortRange != want {
 		t.Errorf("%+v, want %+v", DefaultPortRange, want)
 	}
 }
 
-// The ledger keeps 4,096 pairs.
+// The ledger keeps at most 4,096 pairs.
 func TestTimeWaitPairs(t *testing.T) {
 	for pairs, want := range map[int]uint64{4096: 0, 4097: 1} {
 		ledger := newTimeWaits()
@@ -178,7 +178,7 @@ func TestTimeWaitPairs(t *testing.T) {
 	}
 }
 
-// The peak of TIME_WAITs is looked for at 250 moments.
+// The peak of TIME_WAITs is found among at most 250 moments.
 func TestTimeWaitMoments(t *testing.T) {
 	for lasted, want := range map[int64]record.Time{249e6: 1e6, 250e6: 2e6} {
 		s := timeWaitSide{once: [2]int64{1e6, 1e6 + lasted}}

@@ -8,17 +8,17 @@ import (
 	"github.com/tcplife/tcplife/analyzer/internal/store"
 )
 
-// A bounded map keeps its heaviest entries. When it has four times as many as its limit, it drops the lighter ones. A
-// key that comes again after that begins anew.
+// A bounded map keeps its heaviest entries. When it has four times limit entries, it drops the lighter ones. A dropped
+// key that is added again starts from zero.
 type bounded[K comparable, V any] struct {
 	limit   int
 	weight  func(*V) weight
-	compare func(_, _ *K) int // of two equal weights the lesser key stays; 0 only if the keys are equal
+	compare func(_, _ *K) int // of equal weights the lesser key stays; 0 only if the keys are equal
 
-	places  store.Index // in entries, by hash of the key; the seed is secret, so no sender can make keys collide
+	places  store.Index // indexes of entries, by a hash with a secret seed, so that no sender can make keys collide
 	seed    maphash.Seed
 	entries []entry[K, V]
-	leftOut uint64 // how many entries were dropped
+	leftOut uint64 // dropped entries
 }
 
 type entry[K comparable, V any] struct {
@@ -26,7 +26,7 @@ type entry[K comparable, V any] struct {
 	value V
 }
 
-// weight compares by its first number, and if those are equal by its second.
+// weight is compared by its first number, then by its second.
 type weight [2]uint64
 
 // of returns the value of a key, and adds one if there is none. It is valid until the next call.
@@ -89,8 +89,7 @@ func (b *bounded[K, V]) trim() {
 	}
 }
 
-// part moves the n heaviest entries to the front, in any order. It is Hoare's quickselect, because the rest need not be
-// sorted.
+// part moves the n heaviest entries to the front, in any order, by Hoare's quickselect.
 func (b *bounded[K, V]) part(entries []weighed[K], n int) {
 	for len(entries) > 1 && 0 < n && n < len(entries) {
 		pivot := entries[len(entries)/2]
@@ -118,8 +117,7 @@ func (b *bounded[K, V]) part(entries []weighed[K], n int) {
 	}
 }
 
-// weighed is a copy of what the comparisons of an entry need. Looking that up again for each comparison would take most
-// of the time.
+// weighed is an entry's weight and key. Looking them up for each comparison would take most of the time.
 type weighed[K comparable] struct {
 	weight weight
 	key    K
@@ -135,7 +133,7 @@ func (b *bounded[K, V]) weighed() []weighed[K] {
 	return all
 }
 
-// heavier is negative if the first is kept rather than the second.
+// heavier is negative if x is kept rather than y.
 func (b *bounded[K, V]) heavier(x, y *weighed[K]) int {
 	switch v, w := &x.weight, &y.weight; {
 	case v[0] != w[0]:

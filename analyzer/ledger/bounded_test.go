@@ -8,13 +8,13 @@ import (
 	"pgregory.net/rapid"
 )
 
-// byValue is one of which the greatest values stay.
+// byValue returns a map that keeps the greatest values.
 func byValue(limit int) bounded[int, int] {
 	return bounded[int, int]{limit: limit, weight: func(v *int) weight { return weight{uint64(*v)} },
 		compare: func(a, b *int) int { return cmp.Compare(*a, *b) }}
 }
 
-// heaviest are its entries, the heaviest first.
+// heaviest returns the values, heaviest first.
 func heaviest(b *bounded[int, int]) (list []entry[int, int]) {
 	for _, e := range b.sorted() {
 		list = append(list, *e)
@@ -22,7 +22,7 @@ func heaviest(b *bounded[int, int]) (list []entry[int, int]) {
 	return list
 }
 
-// What a full map keeps are the heaviest, in whatever order they came.
+// A full map keeps the heaviest entries, in whatever order they were added.
 func TestBoundedKeepsTheHeaviest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := byValue(rapid.IntRange(1, 20).Draw(t, "limit"))

@@ -21,7 +21,7 @@ const notClosingPatience = record.Duration(10 * time.Second)
 // maxNotClosing limits the list.
 const maxNotClosing = 1024
 
-// failures counts what went wrong with connections. The order of the records makes no difference.
+// failures counts failed attempts, resets and bad closes. The order of the records does not matter.
 type failures struct {
 	attempts   wordCounts
 	resets     [3][tcpstate.TimeWait + 2]uint64 // by Side; the last state means none
@@ -31,7 +31,7 @@ type failures struct {
 	crossed    idleEnds
 }
 
-// notClosing counts the sides that have not closed although their peers have.
+// notClosing counts sides that have not closed although their peers have.
 type notClosing struct {
 	sides bounded[notClosingKey, record.NotClosing]
 }

@@ -23,9 +23,9 @@ func TestFailureClass(t *testing.T) {
 			record.FailedChallenged},
 		{"scanned", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeAborted},
 			Client: record.Endpoint{Rsts: 1}}, record.FailedAbortedByOpener},
-		{"taken back", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeAborted},
+		{"withdrawn", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeAborted},
 			Server: record.Endpoint{Rsts: 1}}, record.FailedAbortedByListener},
-		{"thrown out", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete},
+		{"ended at once", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete},
 			Teardown: reset(record.Server)}, record.FailedAcceptedThenReset},
 		{"served", record.Connection{Handshake: record.Handshake{Outcome: record.OutcomeComplete},
 			Teardown: reset(record.Server), Server: record.Endpoint{Bytes: 1}}, ""},
@@ -45,7 +45,7 @@ func TestFailureClass(t *testing.T) {
 	}
 }
 
-// afterSilence is a connection that a side reset after so many seconds without a packet.
+// afterSilence returns a connection that a side reset after some seconds without a packet.
 func afterSilence(by record.Side, seconds float64, server string) *record.Connection {
 	at := netip.MustParseAddrPort(server)
 	return &record.Connection{
@@ -93,7 +93,7 @@ func TestIdleTimeouts(t *testing.T) {
 	}
 }
 
-// Closes that crossed the other side's text stand apart from resets, and those after a second or two count too.
+// Closes that crossed the other side's text are listed apart from resets, and count after a second.
 func TestCrossedCloses(t *testing.T) {
 	var conns []*record.Connection
 	for i := range 4 {
@@ -113,7 +113,7 @@ func TestCrossedCloses(t *testing.T) {
 	}
 }
 
-// A side is not closing when it has been in CLOSE_WAIT for long, or would be if it had been seen.
+// A side counts as not closing if it has been in CLOSE_WAIT for long, or must have been although it was not seen.
 func TestNotClosing(t *testing.T) {
 	in := func(s tcpstate.State, at record.Time) record.Endpoint {
 		return record.Endpoint{IP: netip.MustParseAddr("192.0.2.2"), Port: 80,

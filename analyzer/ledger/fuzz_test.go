@@ -13,16 +13,16 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
-// recordBytes make a record.
+// recordBytes is the number of bytes that make a record.
 const recordBytes = 16
 
-// moments are what times are chosen from, in ns: near each other, at the edges of steps, years apart and before 1970.
+// moments are the times of records, in ns: near each other, at the edges of steps, years apart and before 1970.
 var moments = []int64{0, 1, 999, 1e3, 1e6 - 1, 1e6, 1e9 - 1, 1e9, 10e9, 59e9, 60e9, 240e9, 3600e9, 86400e9,
 	30 * 86400e9, 400 * 86400e9, -1, -1e9, -86400e9}
 
 const epoch = int64(1_700_000_000e9)
 
-// recordOf makes a record of bytes: not what a capture would give, but of the same shape.
+// recordOf makes a record of bytes. It has the shape of a real record, but not its consistency.
 func recordOf(b []byte, id uint64) *record.Connection {
 	at := func(i byte) record.Time { return record.Time(epoch + moments[int(i)%len(moments)]) }
 	side := func(i byte) (e record.Endpoint) {
@@ -69,8 +69,8 @@ func recordOf(b []byte, id uint64) *record.Connection {
 	return c
 }
 
-// FuzzLedger adds up any records: in the order in which they come and in the opposite one, which makes no difference,
-// and in two parts that are merged.
+// FuzzLedger adds up any records in order, in the opposite order, and in two parts that are merged. The results are
+// equal.
 func FuzzLedger(f *testing.F) {
 	var many []byte
 	for i := range byte(60) {
@@ -92,7 +92,7 @@ func FuzzLedger(f *testing.F) {
 			totals, apart := ledger.NewTotals(ledger.DefaultPortRange), ledger.NewSums()
 			population := ledger.NewPopulation(time.Duration(step), true)
 			for i, c := range list {
-				if i%3 > 0 { // in the opposite order it may be another third
+				if i%3 > 0 { // not for every third, which may be another record in the opposite order
 					totals.Add(c)
 				} else {
 					apart.Sum(c)

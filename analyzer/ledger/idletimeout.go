@@ -8,7 +8,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// idleEnds counts the ends of connections by the silence before them. Each class of silences is 2% wider than the one
+// idleEnds counts the ends of connections by the silence before them, in classes that are each 2% wider than the one
 // before.
 type idleEnds struct {
 	kind     string
@@ -36,7 +36,7 @@ type idleClass struct {
 	resets, byClient  uint64
 	shortest, longest record.Duration
 	server            netip.AddrPort
-	servers, ports    bool // there is more than one
+	servers, ports    bool // there are several
 }
 
 // add counts a connection that a side ended after a silence.
@@ -80,9 +80,9 @@ func (c *idleClass) merge(o *idleClass) {
 	}
 }
 
-// timeouts finds the silences that stand out. At least three resets lie within two neighbouring classes, so within 4%
-// of each other. The ten classes on either side together have at most a third as many. The silences before resets that
-// a person or program decides on are spread more widely.
+// timeouts finds the silences that stand out: at least three resets lie within two neighbouring classes, so within 4%
+// of each other, and the ten classes on either side together have at most a third as many. Silences that no timer ends
+// are spread more widely.
 func (r *idleEnds) timeouts() []record.IdleTimeout {
 	const enough, around = 3, 10
 	list := []record.IdleTimeout{}

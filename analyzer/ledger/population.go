@@ -10,7 +10,7 @@ import (
 
 // The limits of a Population: about 100 MB, if every host has endpoints in all states all the time.
 const (
-	maxMoments      = 1000 // if it chooses the step itself
+	maxMoments      = 1000 // if no step is given
 	maxGivenMoments = 100_000
 	maxHostMoments  = 5000
 	maxHosts        = 250
@@ -19,8 +19,8 @@ const (
 // states counts endpoints by state; CLOSED and LISTEN are not counted.
 type states [tcpstate.TimeWait + 1]timeline
 
-// Population counts how many endpoints are in each state over time, for all hosts together and, if wanted, for the
-// hosts with most endpoints.
+// Population counts how many endpoints are in each state over time: of all hosts together and, optionally, of each of
+// the hosts with most endpoints.
 type Population struct {
 	step        int64
 	moments     int
@@ -35,9 +35,8 @@ type hostPopulation struct {
 	states    states
 }
 
-// NewPopulation returns a Population with one moment each step. A step of 0 means the shortest step with at most 1000
-// moments. With a given step there are at most 100,000 moments, and 5000 for each host. Beyond that the step becomes
-// longer.
+// NewPopulation returns a Population that counts once in each step. A step of 0 means the shortest step with at most
+// 1000 moments. A given step is lengthened if there are more than 100,000 moments, or 5000 for a host.
 func NewPopulation(step time.Duration, byHost bool) *Population {
 	p := &Population{step: int64(step), moments: maxGivenMoments, byHost: byHost}
 	if step == 0 {
@@ -50,7 +49,7 @@ func NewPopulation(step time.Duration, byHost bool) *Population {
 	return p
 }
 
-// Add takes in the record of a connection. The order of the records makes no difference until there are too many hosts.
+// Add adds the record of a connection. The order of the records does not matter until there are too many hosts.
 func (p *Population) Add(c *record.Connection) {
 	for _, e := range [...]*record.Endpoint{&c.Client, &c.Server} {
 		if len(e.States) == 0 {
@@ -117,9 +116,8 @@ func (s *states) merge(o *states, moments int) {
 	}
 }
 
-// Series returns the counts from the first moment at or after one time to the last moment at or before another. The
-// first series is that of all hosts together. Series of single hosts follow, if they were asked for, the host with most
-// endpoints first.
+// Series returns the counts from the first moment at or after from to the last moment at or before to. The first series
+// is that of all hosts together. With byHost, series of single hosts follow, the host with most endpoints first.
 func (p *Population) Series(from, to record.Time) []record.PopulationSeries {
 	if from == record.NoTime {
 		return nil

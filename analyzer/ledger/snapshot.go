@@ -8,8 +8,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
-// Moment is a point of the capture. If Packet is 0 it is a time. Otherwise it is the moment after that packet, and Time
-// is the packet's time.
+// Moment is a point of the capture: a time, or, if Packet is not 0, the moment after that packet, whose time is Time.
 type Moment struct {
 	Time   record.Time
 	Packet record.PacketNumber
@@ -27,7 +26,7 @@ func NewSnapshot(m Moment) *Snapshot {
 		ByState: map[string]uint64{}, Connections: []record.Alive{}}}
 }
 
-// Add takes in the record of a connection, in any order. A connection that is not alive at the moment changes nothing.
+// Add adds a connection if it is alive at the moment. The order of the records does not matter.
 func (i *Snapshot) Add(c *record.Connection) {
 	m, s := i.moment, &i.snapshot
 	if m.Packet == 0 && (c.Start > m.Time || c.Ended < m.Time) || m.Packet != 0 &&
@@ -58,7 +57,7 @@ func (i *Snapshot) Record() *record.Snapshot {
 // alive reports whether ss would list a socket.
 func alive(s *record.Socket) bool { return s.State.Known && s.State.State != tcpstate.Closed }
 
-// socketAt is the endpoint at a moment: in the last state that had begun by then.
+// socketAt returns an endpoint with the last state that had begun at a moment.
 func socketAt(c *record.Connection, e *record.Endpoint, m Moment) record.Socket {
 	s := record.Socket{IP: e.IP, Port: e.Port, Since: record.NoTime}
 	held := c.Held(e)

@@ -6,10 +6,9 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// A timeline counts how many of something exist at the moments of a grid: the whole multiples of a step since 1970. A
-// stay between two moments counts in neither. If there would be more moments than the limit, the step becomes longer.
-// The counts are then the same as if the step had been that long from the start. So after settle they do not depend on
-// the order in which stays were added.
+// A timeline counts stays at the moments of a grid: the whole multiples of a step since 1970. A stay between two
+// moments counts at neither. If there would be more moments than the limit, the step becomes longer, with the same
+// counts as if it had always been that long. So after settle, the order in which stays were added does not matter.
 type timeline struct {
 	step             int64   // in nanoseconds
 	first            int64   // the moment of change[0], in steps
@@ -17,8 +16,8 @@ type timeline struct {
 	earliest, latest int64   // of all stays
 }
 
-// gridSteps are the steps that a person would choose, each a multiple of those before it. With the longest step, all
-// times that an int64 can hold have 214 moments.
+// gridSteps are round steps, each a multiple of those before it. With the longest step, all times that an int64 can
+// hold have 214 moments.
 var gridSteps = [...]int64{
 	1e6, 2e6, 10e6, 20e6, 100e6, 200e6, 1e9, 2e9, 10e9, 60e9, 300e9, 900e9, 3600e9, 6 * 3600e9,
 	day, 10 * day, 100 * day, 1000 * day,
@@ -60,7 +59,7 @@ func (t *timeline) add(from, until int64, limit int) {
 	t.reach(from, until)
 	i := roundUp(from, t.step)
 	if until <= i*t.step {
-		return // a division costs as much as the rest
+		return // saves a division, which costs as much as the rest
 	}
 	j := roundUp(until, t.step)
 	if i == j {
@@ -80,7 +79,7 @@ func (t *timeline) add(from, until int64, limit int) {
 	t.change[j-t.first]--
 }
 
-// reach extends the time that has stays.
+// reach extends the time between earliest and latest.
 func (t *timeline) reach(from, until int64) {
 	if t.earliest == t.latest {
 		t.earliest, t.latest = from, until
@@ -158,7 +157,7 @@ func (t *timeline) merge(o *timeline, limit int) {
 	}
 }
 
-// counts returns the counts at n moments from one on.
+// counts returns the counts at n moments, beginning with first.
 func (t *timeline) counts(first int64, n int) []uint64 {
 	counts := make([]uint64, n)
 	now := int64(0)

@@ -7,8 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever the order of the stays, and however they are divided among timelines that are merged, the numbers are those
-// of counting at each moment of the final step.
+// The counts are those at each moment of the final step, in any order of the stays, and however they are divided among
+// timelines that are merged.
 func TestTimelineCounts(t *testing.T) {
 	type stay struct{ from, until int64 }
 	rapid.Check(t, func(t *rapid.T) {
@@ -59,7 +59,7 @@ func TestTimelineCounts(t *testing.T) {
 	})
 }
 
-// What goes is counted, and what is left is the heaviest.
+// Dropped entries are counted, and the heaviest stay.
 func TestBounded(t *testing.T) {
 	b := byValue(3)
 	for round := range 10 {

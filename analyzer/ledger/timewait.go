@@ -29,7 +29,7 @@ type timeWaits struct {
 	totals record.TimeWaitTotals // of all pairs, including those that were left out
 }
 
-// timeWaitPair is the two addresses and the server's port. (A netip.AddrPort takes several times as long to hash.)
+// timeWaitPair is two addresses and the server's port. (Hashing a netip.AddrPort takes several times as long.)
 type timeWaitPair struct {
 	client, server flows.Addr
 	port           uint16
@@ -55,33 +55,32 @@ func (p *timeWaitPair) compare(q *timeWaitPair) int {
 	return cmp.Compare(p.port, q.port)
 }
 
-// timeWaitAccount is what is known of a pair. Most pairs have a single stay in TIME_WAIT, which is stored as it is. The
-// sums of many stays take several times the memory.
+// timeWaitAccount has the stays of a pair in TIME_WAIT. Most pairs have a single stay, which is stored as it is,
+// because timeWaitTotals takes several times the memory.
 type timeWaitAccount struct {
-	stay record.TimeWait // Side is NoSide if there is none
-	port uint16          // the client's port in that stay
-	many *timeWaitTotals
-	// the client's SYNs have Linux's options. Linux holds TIME_WAIT for 60 s, whatever MSL is assumed.
-	linux bool
+	stay  record.TimeWait // Side is NoSide if there is none
+	port  uint16          // the client's port in that stay
+	many  *timeWaitTotals // nil until there are two
+	linux bool            // the client's SYNs have Linux's options
 }
 
 type timeWaitTotals struct {
 	client, server timeWaitSide
 	twoMSL         record.Duration
 	proven, denied uint64
-	locked         uint64 // how many of the client's ports in the range are held now
+	locked         uint64 // the client's ports in the range that are held now
 }
 
 type timeWaitSide struct {
-	entered, left, restarts          uint64    // left: how many ended, or ran until the capture ended
+	entered, left, restarts          uint64    // left: stays that ended, or ran until the capture ended
 	ended                            [5]uint64 // by endOfTimeWait
 	observed, longest                record.Duration
 	firstEntered, lastEntered, until record.Time // until: the last expiry of the stays still held
-	once                             [2]int64    // the first stay, from and until
+	once                             [2]int64    // from when until when the first stay lasted
 	held                             *timeline   // of all stays, once there are two
 }
 
-// The ways in which a TIME_WAIT ends, as they are counted.
+// The indexes of timeWaitSide.ended.
 const (
 	stillHeld = iota
 	hasExpired
@@ -134,7 +133,7 @@ func (t *timeWaits) add(c *record.Connection, ports PortRange) {
 	}
 }
 
-// end records how stays ended that were still running when they were added.
+// end records how stays that were still running when they were added have ended.
 func (t *timeWaits) end(client, server netip.AddrPort, stays []record.TimeWait, ports PortRange) {
 	for i := range stays {
 		if endOfTimeWait(stays[i].EndedBy) != stillHeld {
@@ -143,11 +142,11 @@ func (t *timeWaits) end(client, server netip.AddrPort, stays []record.TimeWait, 
 	}
 	account := t.pairs.find(pairOf(client, server))
 	if account == nil {
-		return // the pair was left out meanwhile
+		return // the pair has been dropped
 	}
 	pair := account.totals(ports)
 	for i := range stays {
-		if pair.side(stays[i].Side).ended[stillHeld] > 0 { // else the pair was left out and added again
+		if pair.side(stays[i].Side).ended[stillHeld] > 0 { // otherwise the pair was dropped and added again
 			pair.leave(&stays[i], client.Port(), ports)
 		}
 	}
@@ -208,7 +207,7 @@ func (p *timeWaitTotals) enter(w *record.TimeWait, port uint16, ports PortRange)
 	}
 }
 
-// leave records how a stay ended that was entered before.
+// leave records how a stay ended.
 func (p *timeWaitTotals) leave(w *record.TimeWait, port uint16, ports PortRange) {
 	p.side(w.Side).leave(w)
 	if w.ReuseProven == record.Yes {
@@ -245,7 +244,7 @@ func (s *timeWaitSide) leave(w *record.TimeWait) {
 		s.until = max(s.until, w.Expires)
 		until++ // it still exists at the last moment
 	}
-	switch s.left++; s.left { // most clients come once, and a timeline takes memory
+	switch s.left++; s.left { // most clients have one stay, and a timeline takes memory
 	case 1:
 		s.once = [2]int64{int64(w.Entered), int64(until)}
 		return
@@ -256,7 +255,7 @@ func (s *timeWaitSide) leave(w *record.TimeWait) {
 	s.held.add(int64(w.Entered), int64(until), maxTimeWaitMoments)
 }
 
-// records returns the pairs with the most held TIME_WAITs first, and how many other pairs were left out.
+// records returns the pairs, those with most held TIME_WAITs first, and how many other pairs were left out.
 func (t *timeWaits) records(ports PortRange) (list []record.TimeWaitHolding, leftOut uint64) {
 	t.pairs.trim()
 	entries := t.pairs.sorted()
@@ -306,7 +305,7 @@ func (s *timeWaitSide) holder(ip netip.Addr) record.TimeWaitHolder {
 	return h
 }
 
-// peak returns the greatest number of stays at one moment, among those that are over, and the first moment that had it.
+// peak returns the greatest number of finished stays at one moment, and the first moment that had it.
 func (s *timeWaitSide) peak() (count uint64, at record.Time) {
 	if s.held != nil {
 		s.held.settle(maxTimeWaitMoments)
@@ -323,17 +322,18 @@ func (s *timeWaitSide) peak() (count uint64, at record.Time) {
 	return 0, record.NoTime
 }
 
-// linuxTimeWait is Linux's TCP_TIMEWAIT_LEN, which no setting changes.
+// linuxTimeWait is Linux's TCP_TIMEWAIT_LEN. No setting changes it.
 const linuxTimeWait = record.Duration(60 * time.Second)
 
-// offersLikeLinux reports the options of Linux's SYNs: selective acknowledgements, timestamps, and a window scale of at
-// least 7. BSDs and macOS offer a smaller scale, and Windows offers no timestamps.
+// offersLikeLinux reports whether a SYN has Linux's options: selective acknowledgements, timestamps, and a window scale
+// of at least 7. BSDs and macOS offer a smaller scale, and Windows offers no timestamps.
 func offersLikeLinux(o *record.Options) bool {
 	return o != nil && o.SACKPermitted && o.Timestamps && o.WScale.Known && o.WScale.Number >= 7
 }
 
-// ports says how fast the client's TIME_WAITs lock its ports. A few of them, or those of a moment, give no rate. There
-// is no forecast if the client reused a port in TIME_WAIT, because it holds its ports for less time than assumed.
+// ports says how fast the client's TIME_WAITs lock its ports. Fewer than ten of them, or those of less than a second,
+// give no rate. There is no forecast if the client reused a port in TIME_WAIT, because then it holds its ports for less
+// time than assumed.
 func (s *timeWaitSide) ports(r PortRange, twoMSL record.Duration, linux bool) record.EphemeralPorts {
 	const enough, longEnough = 10, record.Time(time.Second)
 	p := record.EphemeralPorts{Low: r.Low, High: r.High, TwoMSL: twoMSL, ExhaustedAt: record.NoTime}

@@ -7,7 +7,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// waiting is the record of a connection with a TIME_WAIT of its client, from a second on.
+// waiting returns the record of a connection whose client enters TIME_WAIT at a second.
 func waiting(port uint16, second float64, end record.TimeWaitEndedBy, lasted record.Duration) *record.Connection {
 	entered := record.Time(second * 1e9)
 	return &record.Connection{
@@ -68,7 +68,7 @@ func TestTimeWaitLedger(t *testing.T) {
 	}
 }
 
-// Ports run out only if they are locked faster than they become free, and that takes more than a handful to say.
+// Ports run out only if they are locked faster than they become free. A few TIME_WAITs do not show that.
 func TestPortsRunOut(t *testing.T) {
 	for _, c := range []struct {
 		n      int
@@ -78,7 +78,7 @@ func TestPortsRunOut(t *testing.T) {
 	}{
 		{9, 1, record.NoTime, false},
 		{50, 0.01, record.NoTime, false}, // within half a second
-		{100, 1, record.NoTime, true},    // 600 ports for 60 seconds: ten a second can be locked
+		{100, 1, record.NoTime, true},    // 600 ports for 60 seconds: ten can be locked per second
 		{101, 0.1, record.NoTime, true},
 		{101, 0.05, 30e9, true},
 	} {
@@ -93,7 +93,7 @@ func TestPortsRunOut(t *testing.T) {
 	}
 }
 
-// No end of the ports is forecast where the capture contradicts the 2MSL that is assumed.
+// There is no forecast if the capture contradicts the assumed 2MSL.
 func TestForecastContradicted(t *testing.T) {
 	count := func(n uint64) record.Count { return record.Count{Number: n, Known: true} }
 	linux := &record.Options{MSS: count(1460), WScale: count(7), SACKPermitted: true, Timestamps: true}
@@ -107,7 +107,7 @@ func TestForecastContradicted(t *testing.T) {
 		alarms  bool
 		twoMSL  record.Duration // that the forecast assumes
 	}{
-		// 600 ports for 240 seconds: 2.5 a second by the RFC's 2MSL, 10 a second by Linux's
+		// 600 ports for 240 seconds: 2.5 per second by the RFC's 2MSL, 10 per second by Linux's
 		{"unknown", nil, 0.2, record.TimeWaitCaptureEnd, true, 240e9},
 		{"Windows", windows, 0.2, record.TimeWaitCaptureEnd, true, 240e9},
 		{"FreeBSD", freeBSD, 0.2, record.TimeWaitCaptureEnd, true, 240e9},
@@ -133,7 +133,7 @@ func TestForecastContradicted(t *testing.T) {
 	}
 }
 
-// The pairs that hold most stay, and the ledger says how many do not.
+// The pairs that hold most TIME_WAITs stay, and the others are counted.
 func TestTimeWaitLedgerIsBounded(t *testing.T) {
 	ledger := newTimeWaits()
 	heavy := waiting(1, 0, record.TimeWaitCaptureEnd, 1e9)

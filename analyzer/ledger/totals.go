@@ -7,14 +7,14 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// Totals adds up records, for the Summary and what goes with it.
+// Totals adds up records, for the Summary and the lists beside it.
 type Totals struct {
 	Sums
 	Lists
 }
 
-// Sums are the totals in which the order of the records makes no difference. So records can be divided among several
-// Sums, which are merged at the end.
+// Sums are the totals that do not depend on the order of the records. So records can be divided among several Sums,
+// which are merged at the end.
 type Sums struct {
 	connections, halfOpen, embryonic uint64
 	outcomes, teardowns, findings    wordCounts
@@ -25,8 +25,8 @@ type Sums struct {
 	retransmissions                  record.RetransmissionTotals
 }
 
-// Lists have an entry for each of some hosts, and leave out the lightest where there would be too many. So they depend
-// on the order of the records.
+// Lists have an entry for each host, but leave out the lightest entries if there are too many. So they depend on the
+// order of the records.
 type Lists struct {
 	notClosing notClosing
 	usage      usage
@@ -81,14 +81,14 @@ func (t *Sums) Sum(r *record.Connection) {
 	t.clientRTT.add(r.Handshake.ClientRTT)
 }
 
-// SumFindings counts findings of a record that it did not have when Sum was called.
+// SumFindings counts findings that were added to a record after Sum was called.
 func (t *Sums) SumFindings(list []record.Finding) {
 	for i := range list {
 		t.findings.add(list[i].Code, 1)
 	}
 }
 
-// Merge adds what other records have added up to.
+// Merge adds the sums of other records.
 func (t *Sums) Merge(o *Sums) {
 	t.connections += o.connections
 	t.halfOpen += o.halfOpen
@@ -107,14 +107,14 @@ func (t *Sums) Merge(o *Sums) {
 	t.clientRTT.merge(&o.clientRTT)
 }
 
-// List enters a record in the lists.
+// List adds a record to the lists.
 func (l *Lists) List(r *record.Connection) {
 	l.notClosing.add(r)
 	l.usage.add(r)
 	l.timeWaits.add(r, l.ports)
 }
 
-// wordCounts counts a small number of different words. Frequent ones come first.
+// wordCounts counts a few different words. Frequent words come first, so that they are found fast.
 type wordCounts []wordCount
 
 type wordCount struct {
@@ -148,7 +148,7 @@ func (w wordCounts) byWord() map[string]uint64 {
 	return m
 }
 
-// samples holds durations in a histogram, and the exact least and greatest of them.
+// samples holds durations in a histogram, with the exact minimum and maximum.
 type samples struct {
 	histogram   *hdrhistogram.Histogram
 	least, most record.Duration
@@ -163,7 +163,7 @@ func (s *samples) add(d record.Duration) {
 		s.least, s.most = d, d
 	}
 	s.least, s.most = min(s.least, d), max(s.most, d)
-	_ = s.histogram.RecordValue(min(max(int64(d), 0), s.histogram.HighestTrackableValue())) // it cannot fail in range
+	_ = s.histogram.RecordValue(min(max(int64(d), 0), s.histogram.HighestTrackableValue())) // fails only out of range
 }
 
 func (s *samples) merge(o *samples) {
@@ -205,7 +205,7 @@ func (t *Totals) summary() *record.Summary {
 	return s
 }
 
-// Result returns the sums over all records. Its population runs from one time of the capture to another.
+// Result returns the sums of all records. from and to are the limits of its population.
 func (t *Totals) Result(from, to record.Time) *record.Result {
 	r := &record.Result{Summary: t.summary(), Population: t.population.Series(from, to)}
 	r.TimeWait, r.Summary.LeftOut.TimeWait = t.timeWaits.records(t.ports)
@@ -219,7 +219,7 @@ func (t *Totals) Result(from, to record.Time) *record.Result {
 	return r
 }
 
-// EndTimeWaits records how the TIME_WAITs of a record ended that were still running when it was added.
+// EndTimeWaits records how TIME_WAITs that were still running when their record was added have ended.
 func (t *Totals) EndTimeWaits(r *record.Connection) {
 	client, server := netip.AddrPortFrom(r.Client.IP, r.Client.Port), netip.AddrPortFrom(r.Server.IP, r.Server.Port)
 	t.timeWaits.end(client, server, r.TimeWait, t.ports)

@@ -8,7 +8,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
-// What adding a record to the totals costs: of a SYN that nobody answered, and of a connection with all its states.
+// Measures adding a record to the totals: of an unanswered SYN, and of a connection with all its states.
 func BenchmarkTotals(b *testing.B) {
 	one := netip.MustParseAddr("192.0.2.1")
 	states := func(from int64, list ...tcpstate.State) (entries []record.StateEntry) {
@@ -50,7 +50,7 @@ func BenchmarkTotals(b *testing.B) {
 	}
 }
 
-// The maximum is a round trip that occurred, and no percentile is above it.
+// The maximum is a measured round trip, and no percentile is above it.
 func TestMaximumRTTOccurred(t *testing.T) {
 	totals := NewTotals(DefaultPortRange)
 	totals.Add(&record.Connection{Handshake: record.Handshake{ServerRTT: 38_001, ClientRTT: record.NoDuration}})

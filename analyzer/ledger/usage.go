@@ -10,7 +10,7 @@ import (
 // maxUsage limits the list of servers.
 const maxUsage = 256
 
-// usage counts for each server how its connections are used.
+// usage counts, for each server, how its connections are used.
 type usage struct {
 	servers bounded[netip.AddrPort, serverUsage]
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// The summary says by server how connections are used, and how many begin in a second.
+// The summary says for each server how its connections are used, and how many begin in a second.
 func TestUsageByServer(t *testing.T) {
 	totals := ledger.NewTotals(ledger.PortRange{})
 	add := func(ip string, at record.Time, pattern record.Pattern, exchanges uint64) {
@@ -40,7 +40,7 @@ func TestUsageByServer(t *testing.T) {
 	}
 }
 
-// The list of servers is bounded: those with most connections stay, and the others are counted.
+// The list of servers is bounded: servers with most connections stay, and the others are counted.
 func TestUsageIsBounded(t *testing.T) {
 	totals := ledger.NewTotals(ledger.PortRange{})
 	for i := range 257 {
