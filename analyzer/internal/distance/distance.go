@@ -1,6 +1,6 @@
-// Package distance estimates from the TTLs of packets (RFC 791 §3.2; hop limits in RFC 8200 §3) how far away their
-// senders are. Every router subtracts one. A sender begins with one of a few numbers, so the difference is the number
-// of routers on the path.
+// Package distance estimates how far away the senders of packets are, from their TTLs (RFC 791 §3.2; hop limits in RFC
+// 8200 §3). Senders begin with one of a few TTLs, and every router subtracts one, so the difference is the number of
+// routers on the path.
 package distance
 
 import (
@@ -8,13 +8,13 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// End has the TTLs of the segments of one end, except its RSTs, because these may come from another device.
+// End has the TTLs of the segments of one end, except RSTs, because these may come from another device.
 type End struct {
-	low, high uint8 // 0: it has sent nothing else
+	low, high uint8 // 0: there was no segment
 	syn, rest uint8 // of the first segment with SYN, and of the first one without; 0: there was none
 }
 
-// Of is an end that has sent one segment.
+// Of returns an End that has sent one segment with SYN.
 func Of(ttl uint8) End { return End{low: ttl, high: ttl, syn: ttl} }
 
 // Segment records a segment of the end.
@@ -38,16 +38,15 @@ func (e *End) Segment(seg *flows.Segment) {
 	e.low, e.high = min(e.low, ttl), max(e.high, ttl)
 }
 
-// Makers returns the TTLs of a segment with SYN and of one without, if two devices made them: no initial TTLs explain
-// both.
+// Makers returns the TTLs of a segment with SYN and of one without, and whether two devices made them.
 func (e *End) Makers() (syn, rest uint8, two bool) {
 	return e.syn, e.rest, Differ(e.syn, e.rest)
 }
 
-// Differ reports whether two devices made segments with these TTLs, of which 0 is not known.
+// Differ reports whether two devices made segments with these TTLs, because no initial TTLs explain both. 0 is unknown.
 func Differ(syn, rest uint8) bool { return syn > 0 && rest > 0 && !fits(syn, rest, initial[:]) }
 
-// Near is the TTL of the end that is nearest to another one, 0 if none is known.
+// Near returns the end's TTL that is nearest to a given one, 0 if none is known.
 func (e *End) Near(ttl uint8) uint8 {
 	if int(e.high)-int(ttl) < int(ttl)-int(e.low) {
 		return e.high
@@ -55,12 +54,12 @@ func (e *End) Near(ttl uint8) uint8 {
 	return e.low
 }
 
-// initial are the TTLs that senders begin with: the usual ones, and one that only old systems have.
+// initial are the TTLs that senders begin with: the usual ones, and one of old systems.
 var initial = [...]uint8{64, 128, 255, 32}
 
 const usual = 3 // of initial
 
-// fits reports whether equally many routers explain both TTLs, each with an initial one.
+// fits reports whether the same number of routers explains both TTLs, each from an initial TTL.
 func fits(a, b uint8, initial []uint8) bool {
 	for _, i := range initial {
 		for _, j := range initial {
@@ -72,23 +71,22 @@ func fits(a, b uint8, initial []uint8) bool {
 	return false
 }
 
-// Origin returns whether an RST with this TTL has come as far as the end's other segments. A stack may begin its RSTs
-// with another TTL.
+// Origin judges whether the end itself made an RST with this TTL: whether it has passed as many routers as the end's
+// other segments. A stack may begin its RSTs with another initial TTL.
 func (e *End) Origin(ttl uint8) record.Origin {
 	either := func(initial []uint8) bool { return fits(e.low, ttl, initial) || fits(e.high, ttl, initial) }
 	switch {
 	case e.low == 0 || ttl == 0 || e.low == 1 && ttl > 1:
-		// one that speaks to neighbours only (RFC 4271) limits the hops itself
-		return record.NoOrigin
+		return record.NoOrigin // a sender of TTL 1 speaks only to neighbours (RFC 4271)
 	case ttl == e.low || ttl == e.high || either(initial[:usual]):
 		return record.OriginEndpoint
-	case ttl > e.low && ttl < e.high || either(initial[:]): // its way changes, or it is an old system
+	case ttl > e.low && ttl < e.high || either(initial[:]): // the path changes, or it is an old system
 		return record.NoOrigin
 	}
 	return record.OriginElsewhere
 }
 
-// mostHops is the most routers on a path. More are rare, and then two initial TTLs fit.
+// mostHops is the most routers on a path. Longer paths are rare, and with them two initial TTLs fit.
 const mostHops = 31
 
 // hops is the number of routers on the path.
@@ -101,7 +99,7 @@ func (e *End) hops() record.Count {
 	return record.Count{}
 }
 
-// Observer returns which end is nearer to the point of capture, by the TTLs and by the times of the two halves of the
+// Observer judges which end is nearer to the point of capture, by the TTLs and by the round-trip times of the
 // handshake.
 func Observer(client, server *End, h *record.Handshake) record.Observer {
 	o := record.Observer{ClientHops: client.hops(), ServerHops: server.hops()}
@@ -127,16 +125,17 @@ func Observer(client, server *End, h *record.Handshake) record.Observer {
 	return o
 }
 
-// fewHops prove less than the times of the handshake, because one hop can be a long way.
+// fewHops prove less than the round-trip times, because one hop can be long.
 const fewHops = 3
 
-// difference is the number of hops by which one side is farther away than the other.
+// difference is how many more hops one side is away than the other.
 func difference(client, server uint64) uint64 { return max(client, server) - min(client, server) }
 
-// apart is how much longer one half of the handshake must take. A host can take as long to answer.
+// apart is the least difference of the round-trip times that counts. A smaller one may be the time that a host takes to
+// answer.
 const apart = record.Duration(1e6) // ns
 
-// nearer is the side that is no more than half as far away as the other.
+// nearer returns the side that is at most half as far away as the other.
 func nearer(client, server int64) record.Side {
 	switch {
 	case client == server:
@@ -148,17 +147,17 @@ func nearer(client, server int64) record.Side {
 	return record.NoSide
 }
 
-// A Reset is an RST that was seen.
+// A Reset is a captured RST.
 type Reset struct {
 	Packet uint64
 	TTL    uint8
-	From   uint8 // the end that it names as its sender
+	From   uint8 // the end whose address it has as source
 }
 
 // Resets has the first RSTs of a connection.
 type Resets []Reset
 
-// most RSTs are kept of a connection.
+// most is the number of RSTs that are kept of a connection.
 const most = 8
 
 // Segment records a segment of either end.
@@ -172,7 +171,7 @@ func (r *Resets) Segment(seg *flows.Segment) {
 	}
 }
 
-// Of is the RST of a packet; its TTL is 0 if it is not known.
+// Of returns the RST of a packet, empty if it was not kept.
 func (r Resets) Of(packet uint64) Reset {
 	for _, s := range r {
 		if s.Packet == packet {

@@ -8,7 +8,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// heard is an end that has sent segments with these TTLs.
+// heard returns an end that has sent segments with these TTLs.
 func heard(ttls ...uint8) *distance.End {
 	var e distance.End
 	for _, ttl := range ttls {
@@ -41,11 +41,11 @@ func TestOrigin(t *testing.T) {
 		{[]uint8{52}, 20, 52, unknown}, // 64 and 32
 		{[]uint8{52}, 19, 52, elsewhere},
 		{[]uint8{20}, 52, 20, unknown},
-		{[]uint8{1}, 64, 1, unknown}, // speaks to neighbours only
+		{[]uint8{1}, 64, 1, unknown}, // it speaks only to neighbours
 		{[]uint8{1}, 1, 1, endpoint},
 		{[]uint8{2}, 64, 2, elsewhere},
 		{[]uint8{52, 50}, 50, 50, endpoint},
-		{[]uint8{52, 50}, 51, 50, unknown}, // its way changes
+		{[]uint8{52, 50}, 51, 50, unknown}, // the path changes
 		{[]uint8{52, 50}, 49, 50, elsewhere},
 		{[]uint8{50, 52}, 53, 52, elsewhere},
 		{[]uint8{50, 52}, 116, 52, endpoint},
@@ -116,7 +116,7 @@ func TestObserver(t *testing.T) {
 	}
 }
 
-// The SYN-ACK of a device in front of the server is distinguished from the server's own.
+// The SYN-ACK of a device in front of the server is distinguished from a SYN-ACK of the server.
 func TestOriginOfSynAck(t *testing.T) {
 	for _, c := range []struct {
 		syn, rest uint8
@@ -138,7 +138,7 @@ func TestOriginOfSynAck(t *testing.T) {
 	}
 }
 
-// What is packed comes back, and only the first RSTs are kept.
+// Only the first RSTs are kept.
 func TestPack(t *testing.T) {
 	var resets distance.Resets
 	for i := range uint64(9) {

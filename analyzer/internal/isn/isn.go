@@ -1,4 +1,4 @@
-// Package isn finds whether a host's initial sequence numbers are predictable from one connection to the next. RFC 6528
+// Package isn finds hosts whose initial sequence numbers are predictable from one connection to the next. RFC 6528
 // forbids that, because others could forge segments.
 package isn
 
@@ -12,32 +12,32 @@ type Pattern uint8
 
 // The known patterns. With all except Random the next number is predictable.
 const (
-	Random   Pattern = iota // no other was found
-	Constant                // one number for all
-	Stepping                // a step after the one before, or several
-	ByTime                  // so many more a second
+	Random   Pattern = iota // no pattern was found
+	Constant                // always the same number
+	Stepping                // a constant step after the number before, or several steps
+	ByTime                  // growing with time
 )
 
-// How many numbers must agree. By chance five steps between random numbers are multiples of smallStep once in 10^10
-// cases, and six numbers lie on a line once in 10^8.
+// How many numbers must agree. Five random steps are all multiples of smallStep by chance once in 10^10 cases, and six
+// random numbers lie on a line once in 10^8.
 const (
 	manyEqual = 4
 	many      = 6
-	smallStep = 1 << 8  // steps that have no such divisor may be chance
-	largeStep = 1 << 24 // beyond it only equal steps count
-	enough    = 16      // connections after which a host counts as random
+	smallStep = 1 << 8  // a smaller common divisor may be chance
+	largeStep = 1 << 24 // larger steps count only if all are equal
+	enough    = 16      // connections without a pattern after which a host counts as random
 )
 
 // Host has the latest numbers of a host, by time. The zero value is empty.
 type Host struct {
-	n     int
-	added int
-	told  bool
-	list  [8]sample // n of them are in use
+	n        int
+	added    int
+	reported bool
+	list     [8]sample // n of them are in use
 }
 
-// Forget empties a Host. It leaves the list as it is, because most hosts need only the beginning of it.
-func (h *Host) Forget() { h.n, h.added, h.told = 0, 0, false }
+// Forget empties a Host. It does not clear the list, because most hosts need only the beginning of it.
+func (h *Host) Forget() { h.n, h.added, h.reported = 0, 0, false }
 
 type sample struct {
 	at     int64  // ns
@@ -46,17 +46,17 @@ type sample struct {
 	isn    uint32
 }
 
-// Add adds the number of an opened connection, and its packet. It returns a pattern once, with its measure: the number,
-// the step, or the numbers a second; and with the packets that show it.
+// Add adds the number of an opened connection, and its packet. It returns a pattern only once, with the packets that
+// show it. measure is the number, the step, or the growth per second.
 func (h *Host) Add(at int64, isn uint32, socket, packet uint64) (pattern Pattern, measure uint64, packets []uint64) {
-	if h.told || h.added >= enough {
+	if h.reported || h.added >= enough {
 		return Random, 0, nil
 	}
 	h.added++
 	h.insert(sample{at, socket, packet, isn})
 	if n := h.like(isn); n >= manyEqual {
 		equal := slices.DeleteFunc(slices.Clone(h.list[:h.n]), func(s sample) bool { return s.isn != isn })
-		return h.tell(Constant, uint64(isn), equal)
+		return h.report(Constant, uint64(isn), equal)
 	}
 	if h.n < many {
 		return Random, 0, nil
@@ -67,16 +67,16 @@ func (h *Host) Add(at int64, isn uint32, socket, packet uint64) (pattern Pattern
 	}
 	list = list[len(list)-many:]
 	if step := step(list); step > 0 {
-		return h.tell(Stepping, uint64(step), list)
+		return h.report(Stepping, uint64(step), list)
 	}
 	if rate := rate(list); rate > 0 {
-		return h.tell(ByTime, rate, list)
+		return h.report(ByTime, rate, list)
 	}
 	return Random, 0, nil
 }
 
-func (h *Host) tell(pattern Pattern, measure uint64, list []sample) (Pattern, uint64, []uint64) {
-	h.told = true
+func (h *Host) report(pattern Pattern, measure uint64, list []sample) (Pattern, uint64, []uint64) {
+	h.reported = true
 	packets := make([]uint64, len(list))
 	for i := range list {
 		packets[i] = list[i].packet
@@ -94,7 +94,7 @@ func (h *Host) like(isn uint32) (n int) {
 	return n
 }
 
-// insert puts a sample in its place, and forgets the oldest if there are many.
+// insert adds a sample in the order of time, and forgets the oldest if the list is full.
 func (h *Host) insert(s sample) {
 	if h.n == len(h.list) {
 		if s.at < h.list[0].at {
@@ -112,7 +112,7 @@ func (h *Host) insert(s sample) {
 	h.n++
 }
 
-// others are the samples of different 4-tuples: numbers of one may follow each other (RFC 6528 §3).
+// others returns one sample of each 4-tuple: numbers of the same 4-tuple may follow each other (RFC 6528 §3).
 func (h *Host) others() []sample {
 	list := make([]sample, 0, len(h.list))
 	for _, s := range h.list[:h.n] {
@@ -123,7 +123,7 @@ func (h *Host) others() []sample {
 	return list
 }
 
-// step is the difference between consecutive numbers, or its common divisor; 0 if there is none.
+// step is the difference between consecutive numbers if all are equal, or their common divisor; 0 if there is none.
 func step(list []sample) uint32 {
 	first := list[1].isn - list[0].isn
 	equal, divisor := true, uint32(0)
@@ -132,7 +132,7 @@ func step(list []sample) uint32 {
 		if equal = equal && d == first; d >= largeStep {
 			divisor = 1
 		}
-		for d != 0 { // Euclid's
+		for d != 0 { // Euclid's algorithm
 			divisor, d = d, divisor%d
 		}
 	}
@@ -145,7 +145,7 @@ func step(list []sample) uint32 {
 	return 0
 }
 
-// rate is the growth of the numbers a second, if they lie on a line; else 0.
+// rate is the growth of the numbers per second, if they lie on a line; otherwise 0.
 func rate(list []sample) uint64 {
 	const precision, most = 100, 1 << 31
 	first, last := &list[0], &list[len(list)-1]

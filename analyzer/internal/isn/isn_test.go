@@ -76,7 +76,7 @@ func TestHabits(t *testing.T) {
 	}
 }
 
-// Numbers at random have no habit, and after many nothing more is asked of a host.
+// Random numbers have no pattern, and after many a host is no longer examined.
 func TestRandomNumbers(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 20000 {
@@ -96,7 +96,7 @@ func TestRandomNumbers(t *testing.T) {
 	}
 }
 
-// Sixteen connections of a host are examined.
+// Only sixteen connections of a host are examined.
 func TestEnough(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for before, want := range map[int]isn.Pattern{12: isn.Constant, 13: isn.Random} {
@@ -113,16 +113,16 @@ func TestEnough(t *testing.T) {
 	}
 }
 
-// A habit is reported once.
+// A pattern is reported once.
 func TestOnce(t *testing.T) {
 	var h isn.Host
-	told := 0
+	reported := 0
 	for i := range 10 {
 		if habit, _, _ := h.Add(int64(i), 7, uint64(i), 1); habit != isn.Random {
-			told++
+			reported++
 		}
 	}
-	if told != 1 {
-		t.Errorf("told %d times", told)
+	if reported != 1 {
+		t.Errorf("reported %d times", reported)
 	}
 }

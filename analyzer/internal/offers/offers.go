@@ -1,6 +1,5 @@
-// Package offers records what the two ends of a connection agree on when they open it: the options of their SYNs,
-// Explicit Congestion Notification and Multipath TCP; and the marks of congestion and of urgency that their segments
-// carry.
+// Package offers records what the two ends of a connection agree on in the handshake: TCP options, Explicit Congestion
+// Notification and Multipath TCP. It also counts their segments with marks of congestion and of urgent data.
 package offers
 
 import (
@@ -8,7 +7,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// End is what one end has offered and sent.
+// End has what one end has offered and sent.
 type End struct {
 	Syn           bool   // its SYN or SYN-ACK is in the capture: the options are those of the first one
 	HasMSS        bool   // RFC 9293 §3.7.1
@@ -17,14 +16,14 @@ type End struct {
 	Timestamps    bool   // RFC 7323 §3
 	FastOpen      bool   // RFC 7413 §4.1.1
 	capable       bool   // RFC 8684 §3.1
-	ecnSetup      bool   // ECE and CWR in a SYN, ECE without CWR in a SYN-ACK (RFC 3168 §6.1.1)
+	ecnSetup      bool   // ECE and CWR in the SYN, or ECE without CWR in the SYN-ACK (RFC 3168 §6.1.1)
 	WScale        uint8  // the shift
 	MSS           uint16 // octets
-	token         uint32 // of its end of an MPTCP connection
+	token         uint32 // of this end of an MPTCP connection
 
-	CE     uint64 // packets that a router has marked (RFC 3168 §5)
-	ECE    uint64 // segments that tell the peer of such marks, SYNs not counted
-	CWR    uint64 // segments that tell it of a smaller window, SYNs not counted
+	CE     uint64 // packets that a router marked (RFC 3168 §5)
+	ECE    uint64 // segments that report such marks to the peer, except SYNs
+	CWR    uint64 // segments that report a smaller congestion window, except SYNs
 	Urgent uint64 // segments with URG (RFC 9293 §3.8.5)
 }
 
@@ -76,7 +75,7 @@ func (o *Offers) Segment(from int, seg *flows.Segment) {
 	}
 }
 
-// SACK reports whether both agreed on SACK (RFC 2018 §2), as far as their SYNs show.
+// SACK reports whether both ends permitted SACK (RFC 2018 §2). An end whose SYN was not captured counts as permitting.
 func (o *Offers) SACK() bool {
 	a, b := &o.Ends[0], &o.Ends[1]
 	return (!a.Syn || a.SACKPermitted) && (!b.Syn || b.SACKPermitted)
@@ -96,7 +95,8 @@ func (o *Offers) ECN(client, server int) record.ECN {
 	return record.ECNRefused
 }
 
-// Of fills in what an end has offered and sent. The options go to room; nil is given where its SYN was not captured.
+// Of returns what an end has offered, in room, and the marks that it has sent. The options are nil if its SYN was not
+// captured.
 func (e *End) Of(room *record.Options) (*record.Options, record.Marks) {
 	marks := record.Marks{CE: e.CE, ECE: e.ECE, CWR: e.CWR, Urgent: e.Urgent}
 	if !e.Syn {
@@ -110,7 +110,7 @@ func (e *End) Of(room *record.Options) (*record.Options, record.Marks) {
 	return room, marks
 }
 
-// MPTCP is the connection's part in an MPTCP connection (RFC 8684 §3.1, §3.2), nil if it has none.
+// MPTCP returns the connection's part in an MPTCP connection (RFC 8684 §3.1, §3.2), nil if it has none.
 func (o *Offers) MPTCP(server int) *record.MPTCP {
 	switch token := o.Ends[server].token; {
 	case o.joins != 0:

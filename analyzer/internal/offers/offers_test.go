@@ -8,7 +8,7 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// seen is what the two ends of a script's connection have offered; the first end is the client.
+// seen returns the Offers of a script's connection; the first end is the client.
 func seen(script string) *offers.Offers {
 	var o offers.Offers
 	segments := segtest.Script(script).Segments()
@@ -69,7 +69,7 @@ func TestMPTCP(t *testing.T) {
 	var tokens offers.Tokens
 	tokens.Join(m)
 	if m.Joins != 0 {
-		t.Errorf("it joins connection %d, which nobody has seen", m.Joins)
+		t.Errorf("it joins connection %d, whose token is unknown", m.Joins)
 	}
 	tokens.Add(0xa3eb8db8, 17)
 	if tokens.Join(m); m.Joins != 17 {
@@ -80,7 +80,7 @@ func TestMPTCP(t *testing.T) {
 		if m.Joins != 17 {
 			t.Fatalf("after %d others it joins connection %d", n, m.Joins)
 		}
-		tokens.Add(n, 1) // with the last one the first is forgotten
+		tokens.Add(n, 1) // the last one replaces the first token
 	}
 	if tokens.Join(m); m.Joins != 0 {
 		t.Errorf("after 65,536 others it joins connection %d", m.Joins)

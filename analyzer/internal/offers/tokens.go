@@ -2,18 +2,18 @@ package offers
 
 import "github.com/tcplife/tcplife/analyzer/record"
 
-// maxTokens is the most MPTCP connections that are kept for later subflows. The oldest are forgotten first.
+// maxTokens is the most tokens that are kept. The oldest are forgotten first.
 const maxTokens = 1 << 16
 
-// Tokens are the ends of MPTCP connections by their tokens, which the SYNs of further subflows name (RFC 8684 §3.2).
-// The zero value is ready.
+// Tokens finds MPTCP connections by their tokens, which the SYNs of further subflows have (RFC 8684 §3.2). The zero
+// value is ready.
 type Tokens struct {
 	ids  map[uint32]uint64
-	ring []uint32 // in the order in which they came
+	ring []uint32 // the keys of ids, oldest first from next on
 	next int
 }
 
-// Add records a token and the id of the connection in whose handshake it was.
+// Add records a token and the id of the connection whose handshake has it.
 func (t *Tokens) Add(token uint32, id uint64) {
 	if t.ids == nil {
 		t.ids = map[uint32]uint64{}
@@ -30,7 +30,7 @@ func (t *Tokens) Add(token uint32, id uint64) {
 	t.ids[token] = id
 }
 
-// Join completes the record of a subflow by the connection that it joins, if that is known. Of nil it does nothing.
+// Join sets the connection that a subflow joins, if that is known. m may be nil.
 func (t *Tokens) Join(m *record.MPTCP) {
 	if m != nil && m.Kind == record.MPTCPJoin {
 		m.Joins = record.PacketNumber(t.ids[m.Token.Number])
