@@ -5,13 +5,12 @@ import (
 	"unsafe"
 )
 
-// An Arena stores byte strings that come and go. Each string has a head, into which most strings fit, and after it as
-// many links as it needs. All heads have one size, and all links have one size, so that a freed one fits the next
-// string.
+// An Arena stores byte strings. Each string has a head, into which most strings fit, and as many links after it as it
+// needs. All heads have one size, and all links have one size, so that freed ones fit the next string.
 type Arena struct {
 	heads Slabs[head]
 	links Slabs[link]
-	Used  uint64 // bytes handed out
+	Used  uint64 // bytes of heads and links in use
 }
 
 type (
@@ -48,7 +47,7 @@ func (a *Arena) Put(b []byte) uint32 {
 	return n
 }
 
-// Head returns the beginning of a string. The rest may lie in its links.
+// Head returns the beginning of a string. The rest may be in its links.
 func (a *Arena) Head(n uint32) []byte { return a.heads.At(n).data[:] }
 
 // Length is the length of a string in bytes.
@@ -85,10 +84,10 @@ func (a *Arena) Drop(n uint32) {
 	}
 }
 
-// Spare is how many bytes the room takes in which there are no strings.
+// Spare is the number of bytes of free heads and links.
 func (a *Arena) Spare() uint64 { return a.heads.Spare() + a.links.Spare() }
 
-// Squeeze frees that room, as Slabs.Squeeze does. The function each calls move once with the number of every string.
+// Squeeze frees them, as Slabs.Squeeze does. The function each must call move once with the number of every string.
 func (a *Arena) Squeeze(each func(move func(n *uint32))) {
 	a.heads.Squeeze(each)
 	a.links.Squeeze(func(move func(n *uint32)) {

@@ -1,7 +1,7 @@
 package store
 
-// Index maps hashes to numbers. The hashes must be ones that no sender can choose. The zero value is empty. It takes 16
-// bytes for each slot, and fills at most three quarters of them (open addressing, linear probing).
+// Index maps hashes to numbers. No sender of packets may be able to choose the hashes. The zero value is empty. A slot
+// takes 16 bytes, and at most three quarters of the slots are filled (open addressing, linear probing).
 type Index struct {
 	slots []slot // the length is a power of two
 	used  int
@@ -28,7 +28,7 @@ func (x *Index) Put(hash uint64, n uint32) {
 	if x.used >= len(x.slots)/4*3 {
 		old := x.slots
 		x.slots, x.used = make([]slot, max(leastSlots, 2*len(old))), 0
-		clear(x.slots) // else a page that is read before it is written costs two page faults
+		clear(x.slots) // a page that is read before it is written would cost two page faults
 		for _, s := range old {
 			if s.next != 0 {
 				x.Put(s.hash, s.next-1)
@@ -66,7 +66,7 @@ func (x *Index) Clear() {
 	x.used = 0
 }
 
-// place is the slot of a hash, or the free slot for it.
+// place returns the slot of a hash, or the free slot for it.
 func (x *Index) place(hash uint64) int {
 	mask := len(x.slots) - 1
 	i := int(hash) & mask

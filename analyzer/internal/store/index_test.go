@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// An Index knows what a map knows, whatever is put and dropped, and whatever hashes begin alike.
+// An Index behaves like a map, also for hashes that share a slot.
 func TestIndex(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 9293))
 	var x Index

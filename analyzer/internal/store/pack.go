@@ -8,9 +8,9 @@ import (
 	"unsafe"
 )
 
-// A Packer stores structs of one type in few bytes while they are not in use. It finds their fields by reflection, so
-// that none is forgotten: it packs all fields except those tagged `rest:"-"`. A field that is 0 costs almost nothing. A
-// number is stored as its difference from an earlier one.
+// A Packer packs structs of one type into few bytes. It finds their fields by reflection, so that none is forgotten,
+// and packs all except those tagged `rest:"-"`. A field that is 0 takes almost no room. Most numbers are stored as the
+// difference from an earlier number.
 type Packer[T any] struct{ shape *shape }
 
 // NewPacker returns a Packer for T. It panics if T has a field of a type that it does not support.
@@ -22,7 +22,7 @@ func (k Packer[T]) Write(b []byte, v *T) []byte {
 }
 
 // Read reads a struct that Write wrote at the beginning of b, and returns the bytes after it. It reuses the capacity of
-// the lists of v. With other bytes it returns nonsense or panics.
+// the lists in v. If Write did not write the bytes, the result is undefined, and Read may panic.
 func (k Packer[T]) Read(b []byte, v *T) (rest []byte) {
 	return k.shape.read(b, unsafe.Pointer(v), &[2]numbers{})
 }
@@ -31,7 +31,7 @@ func (k Packer[T]) Read(b []byte, v *T) (rest []byte) {
 // fields are not 0. Another byte for eight groups says which of them have such fields.
 type shape struct {
 	groups [][]field
-	held   []held // what the lists and pointers hold
+	held   []held // element types of the lists and pointers
 	size   uintptr
 }
 
@@ -39,13 +39,13 @@ type shape struct {
 type field struct {
 	offset uint32
 	kind   kind
-	held   uint8 // of a list or pointer: its place in shape.held
+	held   uint8 // of a list or pointer: its index in shape.held
 }
 
-// held describes what a list or a pointer holds.
+// held describes a list or pointer.
 type held struct {
-	typ reflect.Type // of the list or pointer
-	of  *shape
+	typ reflect.Type
+	of  *shape // of its elements
 }
 
 type kind uint8
@@ -116,7 +116,7 @@ type slice struct {
 }
 
 func (s *shape) write(b []byte, p unsafe.Pointer, n *[2]numbers) []byte {
-	var all int // the place of the byte that says which of eight groups have fields
+	var all int // the index of the byte that says which of eight groups have fields
 	for g, group := range s.groups {
 		if g%8 == 0 {
 			all = len(b)
@@ -219,7 +219,7 @@ func (s *shape) read(b []byte, p unsafe.Pointer, n *[2]numbers) []byte {
 				b = s.held[f.held].readList(b, q, is, n)
 			case pointer:
 				at, h := (*unsafe.Pointer)(q), &s.held[f.held]
-				if *at = nil; is { // another connection may now own the old target
+				if *at = nil; is { // another struct may own the old target now
 					reflect.NewAt(h.typ, q).Elem().Set(reflect.New(h.typ.Elem()))
 					b = h.of.read(b, *at, n)
 				}
@@ -229,8 +229,8 @@ func (s *shape) read(b []byte, p unsafe.Pointer, n *[2]numbers) []byte {
 	return b
 }
 
-// readList reads a list, if there is one, into the capacity of the list at q. Another connection may now own what its
-// old elements hold.
+// readList reads a list, if there is one, into the capacity of the list at q. It first clears elements that have lists
+// or pointers, because another struct may own those now.
 func (h *held) readList(b []byte, q unsafe.Pointer, is bool, n *[2]numbers) []byte {
 	v := (*slice)(q)
 	v.len = 0
@@ -255,22 +255,22 @@ func (h *held) readList(b []byte, q unsafe.Pointer, is bool, n *[2]numbers) []by
 	return b
 }
 
-// numbers are the numbers that were written or read so far. A new number may equal one of them, or be near one of the
-// last.
+// numbers are the numbers that were written or read so far. A new number may be equal to one of them, or near one of
+// the last.
 type numbers struct {
 	seen  [1 << 6]uint64
 	count int
-	index [1 << 6]uint8 // places in seen, from 1 on, by a hash of the number
+	index [1 << 6]uint8 // indexes of seen, from 1 on, by a hash of the number
 	last  [3]uint64     // the last ones that were far from each other
 }
 
-// The first byte of a number. It holds either the number's place in seen, or the number itself if it is small.
-// Otherwise it says which of the last numbers it is near (from 1 on, 0 for none), and how many bytes of the difference
-// follow; the sign is the lowest bit of the difference.
+// The first byte of a number has either its index in seen, or the number itself if it is small. Otherwise it says which
+// of the last numbers it is near (from 1 on, 0 for none), and how many bytes of the difference follow. The sign is the
+// lowest bit of the difference.
 const (
 	isSeen  = 0x80
 	isSmall = 0x40
-	apart   = 3 // bytes of a difference beyond which two numbers are far from each other
+	apart   = 3 // numbers whose difference takes more bytes are far from each other
 )
 
 // hash spreads numbers that differ in few bits (D. Knuth, The Art of Computer Programming, volume 3, section 6.4).
@@ -315,7 +315,7 @@ func (n *numbers) read(b []byte, unused uint) (v uint64, rest []byte) {
 	return v, b[1+size:]
 }
 
-// remember adds the number to last. It replaces the one of last that it is near, or else goes in front of all.
+// remember adds a number to last, in place of the number that it is near, or else in front of all.
 func (n *numbers) remember(v uint64, which, size int) {
 	if which > 0 && size <= apart {
 		n.last[which-1] = v

@@ -28,7 +28,7 @@ func Example() {
 	// Output: 24 bytes: 20 sue [0 0 70000 70002] false true
 }
 
-// everything has fields of all the types that can be packed, more than a group of them.
+// everything has fields of all types that can be packed, more than one group of them.
 type everything struct {
 	Truth        [11]bool
 	A            uint8
@@ -55,7 +55,7 @@ type inner struct {
 	More *uint16
 }
 
-// Structs come back whatever is in them and whatever was there before, and what follows stays where it is.
+// A struct is read as it was written, whatever the target held before, and the bytes after it are returned.
 func TestPackKeepsEveryField(t *testing.T) {
 	packer := store.NewPacker[everything]()
 	used := everything{Leave: 9}
@@ -65,23 +65,23 @@ func TestPackKeepsEveryField(t *testing.T) {
 		b := packer.Write([]byte("front"), &v)
 		rest := packer.Read(append(b, "back"...)[len("front"):], &used)
 		if v.Leave = 9; !reflect.DeepEqual(v, used) || string(rest) != "back" {
-			t.Fatalf("seed %d: packed\n%+v\ncame back as\n%+v\nwith %q behind", seed, v, used, rest)
+			t.Fatalf("seed %d: packed\n%+v\nread\n%+v\nwith %q after it", seed, v, used, rest)
 		}
 	}
 }
 
-// What nothing is known of takes a byte for 64 fields; lists that there are not any more are empty.
+// An empty struct takes one byte for 64 fields, and empties the lists of the target.
 func TestPackNothing(t *testing.T) {
 	packer := store.NewPacker[everything]()
 	var used everything
 	randfill.Fill(rand.New(rand.NewPCG(1, 1)), &used)
 	b := packer.Write(nil, &everything{})
 	if packer.Read(b, &used); len(b) != 1 || len(used.Text)+len(used.List)+len(used.Numbers) > 0 || used.Inner != nil {
-		t.Errorf("%d bytes came back as %+v", len(b), used)
+		t.Errorf("%d bytes were read as %+v", len(b), used)
 	}
 }
 
-// A list that is read does not write into what an element of it held before: that may belong to another struct by now.
+// Reading a list does not write into memory that its old elements pointed to: another struct may own that now.
 func TestPackSharesNothing(t *testing.T) {
 	packer := store.NewPacker[everything]()
 	var used everything

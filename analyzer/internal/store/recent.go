@@ -2,11 +2,11 @@ package store
 
 import "unsafe"
 
-// Recent remembers the latest of many hashes, in 4 bytes each. It takes about one of 250 million other hashes for a
-// remembered one. The zero value remembers none.
+// Recent remembers the latest of many hashes, in 4 bytes for each. It mistakes about one of 250 million other hashes
+// for a remembered one. The zero value remembers none.
 type Recent struct{ sets []tagSet }
 
-// tagSet holds the tags of the hashes that begin alike, the latest first; 0 means none.
+// tagSet has the tags of hashes with the same upper bits, the latest first; 0 means none.
 type tagSet [8]uint32
 
 const (
@@ -14,7 +14,7 @@ const (
 	mostSets  = 1 << 21
 )
 
-// NewRecent returns a Recent that takes the given number of bytes, but at least 16 KiB and at most 64 MiB.
+// NewRecent returns a Recent of the given size in bytes, but at least 16 KiB and at most 64 MiB.
 func NewRecent(bytes uint64) Recent {
 	return Recent{make([]tagSet, min(max(bytes/uint64(unsafe.Sizeof(tagSet{})), leastSets), mostSets))}
 }
@@ -30,7 +30,7 @@ func (r *Recent) Add(hash uint64) {
 	set[0] = tag
 }
 
-// Has reports whether a hash was added, and is not yet forgotten because of the many that were added after it.
+// Has reports whether a hash was added and is not forgotten yet.
 func (r *Recent) Has(hash uint64) bool {
 	if len(r.sets) == 0 {
 		return false
@@ -49,5 +49,5 @@ func (r *Recent) at(hash uint64) (set *tagSet, tag uint32) {
 	return &r.sets[hash>>32*uint64(len(r.sets))>>32], uint32(hash) | 1
 }
 
-// Size is how many bytes the Recent takes.
+// Size is the size in bytes.
 func (r *Recent) Size() uint64 { return uint64(len(r.sets)) * uint64(unsafe.Sizeof(tagSet{})) }

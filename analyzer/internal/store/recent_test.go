@@ -42,14 +42,14 @@ func TestRecent(t *testing.T) {
 		hashes[i] = random.Uint64()
 	}
 	if n := count(hashes); n > 1 {
-		t.Errorf("%d of %d others are taken for one of them", n, len(hashes))
+		t.Errorf("%d of %d others are mistaken for one of them", n, len(hashes))
 	}
 	if small := store.NewRecent(0); small.Size() != 1<<14 {
 		t.Errorf("the smallest takes %d bytes", small.Size())
 	}
 }
 
-// A Recent takes as much as it may, but 16 KiB at least and 64 MiB at most.
+// A Recent has the given size, but at least 16 KiB and at most 64 MiB.
 func TestRecentSize(t *testing.T) {
 	for may, want := range map[uint64]uint64{0: 16 << 10, 16 << 10: 16 << 10, 32 << 10: 32 << 10, 64 << 20: 64 << 20,
 		128 << 20: 64 << 20} {

@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// Slabs hold values by number, from 1 on; 0 means none. A value never moves, however many there are. If T has no
-// pointers, the garbage collector has nothing to follow in them. The zero value is empty.
+// Slabs hold values by number, from 1 on; 0 means none. Only Squeeze moves values. If T has no pointers, the garbage
+// collector has nothing to follow. The zero value is empty.
 type Slabs[T any] struct {
 	list []*[slabSize]T
 	made uint32 // the highest number handed out so far
@@ -31,7 +31,7 @@ func (s *Slabs[T]) Take() uint32 {
 	}
 	if int(s.made) == len(s.list)*slabSize {
 		slab := new([slabSize]T)
-		slab[0] = *new(T) // At reads the first page; a page that is read before it is written costs two page faults
+		slab[0] = *new(T) // a page that is read before it is written would cost two page faults
 		s.list = append(s.list, slab)
 	}
 	s.made++
@@ -44,14 +44,14 @@ func (s *Slabs[T]) Drop(n uint32) { s.free = append(s.free, n) }
 // Made is the highest number that was ever in use.
 func (s *Slabs[T]) Made() uint32 { return s.made }
 
-// Live is how many values are in use.
+// Live is the number of values in use.
 func (s *Slabs[T]) Live() uint64 { return uint64(s.made) - uint64(len(s.free)) }
 
-// Spare is how many bytes the values take that are not in use.
+// Spare is the number of bytes of values that are not in use.
 func (s *Slabs[T]) Spare() uint64 { return uint64(len(s.free)) * uint64(unsafe.Sizeof(*new(T))) }
 
-// Squeeze moves values to unused numbers before them, and frees the memory behind the last one. The function each calls
-// move once with every number in use, to change it where it is kept.
+// Squeeze moves values to lower unused numbers, and frees the memory after the last one. The function each must call
+// move once with every number in use, so that move can change the number.
 func (s *Slabs[T]) Squeeze(each func(move func(n *uint32))) {
 	live := uint32(s.Live())
 	slices.Sort(s.free)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// However strings come and go, a squeeze changes none of them, and frees the room that is not used.
+// A squeeze changes no string, and frees the unused room.
 func TestSqueeze(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 9293))
 	var a Arena

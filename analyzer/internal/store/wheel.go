@@ -1,14 +1,13 @@
 package store
 
-// Wheel holds alarms and returns them in the order of time, then of id. Setting and taking an alarm costs the same
-// however many there are. It has no pointer for each alarm, so the garbage collector has nothing to follow. The zero
-// value is empty.
+// Wheel holds alarms and returns them by time, then by id. Its costs do not depend on the number of alarms. It has no
+// pointers for the garbage collector to follow. The zero value is empty.
 //
-// It is a ring of buckets, each a list of blocks (Varghese and Lauck, Hashed and Hierarchical Timing Wheels, SOSP
+// It is a ring of buckets, which are lists of blocks (Varghese and Lauck, Hashed and Hierarchical Timing Wheels, SOSP
 // 1987). A bucket is sorted only when its time comes.
 type Wheel struct {
 	near    []Alarm // a heap of the alarms before the horizon
-	horizon int64   // ns, the beginning of a bucket
+	horizon int64   // ns, the beginning of the first bucket in the ring
 	now     int64   // ns, the time to which the horizon moves
 	later   []Alarm // alarms that are still too far from the horizon
 	soonest int64   // the earliest time in later
@@ -18,11 +17,11 @@ type Wheel struct {
 	begun   bool
 }
 
-// Alarm says when a place of the table is to be looked at.
+// Alarm says when a connection must be checked.
 type Alarm struct {
 	At    int64
 	ID    uint64 // of the record that it is for
-	Place uint32
+	Place uint32 // of the connection in the table
 }
 
 func (x *Alarm) before(y *Alarm) bool { return x.At < y.At || x.At == y.At && x.ID < y.ID }
@@ -30,13 +29,13 @@ func (x *Alarm) before(y *Alarm) bool { return x.At < y.At || x.At == y.At && x.
 const (
 	bucketBits = 27 // a bucket is 134 ms
 	ringSize   = 1 << 11
-	// turn is how far ahead an alarm can be set: 275 s, more than the usual time limits of short connections.
+	// turn is how far ahead an alarm can be set: 275 s, more than most time limits.
 	turn = (ringSize - 1) << bucketBits
 )
 
 // alarmBlock holds alarms of one bucket, each in 12 bytes.
 type alarmBlock struct {
-	ids    uint64 // the upper half of all its ids
+	ids    uint64 // the upper half of its ids
 	alarms [126]laidAlarm
 	n      uint32
 	next   uint32 // 0 for none
@@ -44,11 +43,11 @@ type alarmBlock struct {
 
 // laidAlarm is an alarm in a bucket.
 type laidAlarm struct {
-	after, id, place uint32 // ns since the beginning of the bucket; lower half of the id
+	after, id, place uint32 // after: ns since the beginning of the bucket; id: the lower half
 }
 
-// Set adds an alarm, and returns the time for which it is set. If that time is more than a turn ahead, the alarm is set
-// a turn ahead, and the caller looks again then.
+// Set adds an alarm, and returns the time for which it is set: at most a turn ahead. If that is too early, the caller
+// sets it again then.
 func (w *Wheel) Set(m Alarm) int64 {
 	if !w.begun {
 		w.begun = true
@@ -60,7 +59,7 @@ func (w *Wheel) Set(m Alarm) int64 {
 		w.up(len(w.near) - 1)
 		return m.At
 	}
-	// The differences are correct even if they exceed an int64.
+	// Unsigned differences are correct even if they exceed an int64.
 	if from := max(w.horizon, w.now); m.At > from {
 		m.At = from + int64(min(uint64(m.At)-uint64(from), turn))
 	}
@@ -84,7 +83,7 @@ func (w *Wheel) Set(m Alarm) int64 {
 	return m.At
 }
 
-// take returns an empty block that comes before next in its list.
+// take returns an empty block, and puts it in front of the list that begins with next.
 func (w *Wheel) take(next uint32) uint32 {
 	n := w.blocks.Take()
 	block := w.blocks.At(n)
@@ -112,7 +111,7 @@ func (w *Wheel) First(now int64) (m Alarm, due bool) {
 	return w.near[0], true
 }
 
-// setLater sets the alarms again that were too far ahead.
+// setLater sets the alarms in later again.
 func (w *Wheel) setLater() {
 	later := w.later
 	w.later = nil
@@ -121,7 +120,7 @@ func (w *Wheel) setLater() {
 	}
 }
 
-// step moves the horizon over one bucket.
+// step moves the alarms of one bucket to near, and the horizon behind it.
 func (w *Wheel) step() {
 	bucket := &w.ring[w.horizon>>bucketBits&(ringSize-1)]
 	for b := *bucket; b != 0; {
@@ -138,7 +137,7 @@ func (w *Wheel) step() {
 		w.down(i)
 	}
 	w.horizon += 1 << bucketBits
-	// This happens long before the horizon reaches them, so that they are not searched at each step.
+	// Setting them half a turn early saves doing so at each step.
 	if len(w.later) > 0 && uint64(w.soonest)-uint64(w.horizon) <= turn/2 {
 		w.setLater()
 	}
@@ -155,7 +154,7 @@ func (w *Wheel) Pop() {
 	}
 }
 
-// Next returns the first alarm, however far ahead, if there is one.
+// Next returns the first alarm of all, however far ahead.
 func (w *Wheel) Next() (m Alarm, isThere bool) {
 	for len(w.near) == 0 {
 		switch {

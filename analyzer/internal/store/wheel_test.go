@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The wheel gives what a sorted list gives, whatever is set and however time goes.
+// A Wheel returns the same alarms as a sorted list, for any alarms and any steps of time.
 func TestWheelIsASortedList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var w Wheel
@@ -40,7 +40,7 @@ func TestWheelIsASortedList(t *testing.T) {
 				})
 				m, due := w.First(now)
 				if due != (len(list) > 0 && list[0].At < now) {
-					t.Fatalf("at %d: due is %v, the list begins with %v", now, due, list)
+					t.Fatalf("at %d: due is %v, the list is %v", now, due, list)
 				}
 				if !due {
 					break
@@ -51,7 +51,7 @@ func TestWheelIsASortedList(t *testing.T) {
 				w.Pop()
 				list = list[1:]
 				if again > 0 {
-					set(m.At, 1000*id+uint64(again)) // because of the one that was due
+					set(m.At, 1000*id+uint64(again)) // as a consequence of the one that was due
 				}
 			}
 		}

@@ -6,12 +6,12 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// A test for each threshold, with the numbers written out, so that one which is changed is noticed: make mutate halves
-// and doubles each. What the timers of whole connections come to is tested in package analyzer.
+// There is a test for each threshold. The numbers are written out, so that a changed threshold fails a test: make
+// mutate halves and doubles each. Package analyzer tests the timers of whole connections.
 
 const ms = int64(1e6)
 
-// The waits of keepalives without an answer, and how many there were, tell whose defaults an end has.
+// The idle time, the interval and the number of unanswered keepalives show whose defaults an end has.
 func TestKeepaliveDefaults(t *testing.T) {
 	for _, c := range []struct {
 		idle, interval int64 // s
@@ -35,7 +35,7 @@ func TestKeepaliveDefaults(t *testing.T) {
 	}
 }
 
-// A timer waits twice as long as before, two minutes at most if it has not waited longer.
+// A timer waits twice as long as before, but at most two minutes, unless it has waited longer already.
 func TestLongestBackoff(t *testing.T) {
 	for gap, want := range map[int64]int64{59: 118, 60: 120, 61: 120, 120: 120, 130: 130} {
 		if got := (&run{kind: RTO, gap: gap * 1000 * ms}).due(); got != want*1000*ms {
@@ -44,7 +44,7 @@ func TestLongestBackoff(t *testing.T) {
 	}
 }
 
-// 16 packets of a run are kept, and four runs of a kind.
+// At most 16 packets of a run are kept, and four runs of a kind.
 func TestMostKept(t *testing.T) {
 	var e end
 	r := e.begin(run{kind: RTO})
@@ -68,8 +68,8 @@ func TestMostKept(t *testing.T) {
 	}
 }
 
-// again is the kind of run that text begins which is sent again after a second: the first of a hundred segments that
-// are not acknowledged, each of 100 octets.
+// again returns the kind of the run after the first of a hundred unacknowledged segments of 100 octets is sent again
+// after a second.
 func again(e *end, r Repeat) Kind {
 	r.At, r.Sent, r.First = 2000*ms, 1000*ms, true
 	r.Seq, r.End, r.Una, r.Nxt = 1000, 1100, 1000, 11000
@@ -77,7 +77,7 @@ func again(e *end, r Repeat) Kind {
 	return e.runs[len(e.runs)-1].kind
 }
 
-// Three duplicate acknowledgements ask for what is missing.
+// Three duplicate acknowledgements cause a fast retransmission.
 func TestDuplicates(t *testing.T) {
 	for n, want := range map[uint8]Kind{2: RTO, 3: Fast} {
 		if got := again(new(end), Repeat{Heard: 2000*ms - 1, Reply: ms, Duplicates: n}); got != want {
@@ -86,7 +86,8 @@ func TestDuplicates(t *testing.T) {
 	}
 }
 
-// What a SACK asks for comes a quarter of the round trip and 10 ms later than other answers at most, or in 25 ms.
+// A retransmission that a SACK causes comes at most a quarter of the round trip and 10 ms later than other answers, or
+// within 25 ms.
 func TestReorderingWait(t *testing.T) {
 	for _, c := range []struct{ reply, roundTrip, longest int64 }{
 		{100 * ms, 40 * ms, 120 * ms},
@@ -102,7 +103,8 @@ func TestReorderingWait(t *testing.T) {
 	}
 }
 
-// What seemed a tail loss probe was a time-out if seven quarters of the wait follow, or up to twice as much and 10 ms.
+// An assumed tail loss probe was a time-out if the next wait is between seven quarters of the first, and twice the
+// first plus 10 ms.
 func TestBacksOff(t *testing.T) {
 	for wait, want := range map[int64]Kind{175*ms - 1: TLP, 175 * ms: RTO, 210 * ms: RTO, 210*ms + 1: TLP} {
 		var e end

@@ -4,26 +4,26 @@ import "github.com/tcplife/tcplife/analyzer/record"
 
 // Ending is the state of an end when its record ended.
 type Ending struct {
-	At     int64  // the end of the record
-	End    int64  // the last packet of the connection
+	At     int64  // when the record ended
+	End    int64  // time of the connection's last packet
 	Una    uint32 // SND.UNA
-	Packet uint64 // its own last one, RSTs left out
-	Reset  uint64 // its own RST that closed it, 0 for none
+	Packet uint64 // its own last packet, except RSTs
+	Reset  uint64 // its own RST that closed the connection, 0 for none
 
 	Heard       int64  // when its peer last sent a segment, 0 if never
-	HeardPacket uint64 // RSTs left out
-	PeerReset   uint64 // the peer's RST that closed it, 0 for none
+	HeardPacket uint64 // that segment, except RSTs
+	PeerReset   uint64 // the peer's RST that closed the connection, 0 for none
 	NoPeer      bool   // the other direction was not captured
 
 	SynAckAnswered bool // the handshake was completed
 	FinAnswered    bool // its FIN was acknowledged
 }
 
-// longestBackoff is the longest wait of timers between two segments: TCP_RTO_MAX of Linux. RFC 6298 §2.5 allows no
-// limit below a minute.
+// longestBackoff is the longest time between two retransmissions: TCP_RTO_MAX of Linux. By RFC 6298 §2.5 a limit must
+// be at least a minute.
 const longestBackoff = 120e9
 
-// Of returns the runs of an end for a record.
+// Of returns the runs of an end for a record, and how many were left out.
 func (t *Timers) Of(i int, now *Ending) (list []record.Timer, leftOut uint64) {
 	e := t.ends[i]
 	if e == nil {
@@ -65,7 +65,7 @@ func (r *run) fill(t *record.Timer, now *Ending, last bool) {
 	}
 }
 
-// follow fills in what came after the last time that the timer ran out.
+// follow fills in what came after the last timeout.
 func (r *run) follow(t *record.Timer, now *Ending, last bool) {
 	refused := now.PeerReset > r.packet
 	switch {
@@ -93,7 +93,7 @@ func (r *run) follow(t *record.Timer, now *Ending, last bool) {
 	}
 }
 
-// answers reports whether the last segment of the run was answered by a segment other than an RST.
+// answers reports whether a segment other than an RST answered the last segment of the run.
 func (r *run) answers(now *Ending) bool {
 	heard := now.HeardPacket > r.packet
 	switch r.kind {
@@ -107,10 +107,10 @@ func (r *run) answers(now *Ending) bool {
 	return heard || r.answered
 }
 
-// due is how long after the last timeout it would run out again, or unknown.
+// due is how long after the last timeout the timer would run out again, or unknown.
 func (r *run) due() int64 {
 	switch {
-	case r.kind == Keepalive && r.streak < 2: // how long it waits between two that are not answered was not seen
+	case r.kind == Keepalive && r.streak < 2: // the interval of unanswered keepalives was not seen
 		return unknown
 	case r.kind == Keepalive || r.gap == unknown:
 		return r.gap
@@ -118,7 +118,7 @@ func (r *run) due() int64 {
 	return max(r.gap, min(2*r.gap, longestBackoff))
 }
 
-// keepaliveDefaults are the default times of keepalives of common systems.
+// keepaliveDefaults are the keepalive settings of common systems.
 var keepaliveDefaults = [...]struct {
 	idle, interval int64
 	probes         uint64
@@ -139,7 +139,7 @@ func (r *run) limit(t *record.Timer) {
 	if r.firstAfter == unknown {
 		return
 	}
-	if r.streak < 2 || r.answered { // the interval is that of keepalives without an answer
+	if r.streak < 2 || r.answered { // only unanswered keepalives show the interval
 		if about(r.firstAfter, 7200e9) {
 			t.Defaults = record.KeepaliveRFC1122
 		}
@@ -155,7 +155,7 @@ func (r *run) limit(t *record.Timer) {
 	}
 }
 
-// about reports whether a wait is that of a timer, which is late by at most a hundredth, or a quarter of a second.
+// about reports whether a wait fits a timer that is late by at most a hundredth, or a quarter of a second.
 func about(wait, timer int64) bool {
 	late := wait - timer
 	return -timer/100 <= late && late <= max(timer/100, 250e6)

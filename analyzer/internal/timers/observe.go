@@ -5,8 +5,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Before returns the state of the timers of c.Ends[from] before the rules process a segment that may be a
-// retransmission. sack says that both agreed on SACK, as far as their SYNs show.
+// Before returns what is known of c.Ends[from] before the rules process a segment that may be a retransmission. sack
+// says that both ends permitted SACK.
 func Before(c *tcpstate.Conn, from, to int, seg *flows.Segment, s *tcpstate.Segment, sack bool) (r Repeat) {
 	x, y := &c.Ends[from], &c.Ends[to]
 	una, _ := x.SndUna()
@@ -32,7 +32,7 @@ func Before(c *tcpstate.Conn, from, to int, seg *flows.Segment, s *tcpstate.Segm
 func (t *Timers) Sends(i int, effect tcpstate.Effect, seg *flows.Segment, r *Repeat, keepalives uint64) {
 	switch {
 	case effect.Has(tcpstate.Keepalive):
-		if keepalives == 2 && t.none(i) { // the first one was not known for what it was
+		if keepalives == 2 && t.none(i) { // the first keepalive was not recognized
 			t.end(i).keepalive(&Repeat{At: r.LastAt, Packet: r.Last, Seq: r.Seq})
 		}
 		r.Sent = r.Idle
@@ -58,7 +58,7 @@ func (t *Timers) Sends(i int, effect tcpstate.Effect, seg *flows.Segment, r *Rep
 
 // fills records text that fills a hole. If it is a retransmission, the original was lost before the capture.
 func (t *Timers) fills(i int, r *Repeat) {
-	// Overtaken text comes sooner than retransmitted text.
+	// Reordered text comes sooner than retransmitted text.
 	if e := t.ends[i]; e != nil && e.holeAt != 0 && e.hole == r.Una && r.Soonest != 0 && r.At-e.holeAt >= r.Soonest {
 		r.Unseen, r.First = true, false
 		e.text(false, r)

@@ -2,44 +2,44 @@ package timers
 
 import "github.com/tcplife/tcplife/analyzer/tcpstate"
 
-// Repeat is a segment without new data, or a probe, and what was known when it came.
+// Repeat is a segment without new data, or a probe, and what was known when it was seen.
 type Repeat struct {
 	At     int64
 	Packet uint64
 	Seq    uint32
-	End    uint32 // the number after what it occupies
+	End    uint32 // the sequence number after the segment
 	Una    uint32 // SND.UNA of its sender
-	Nxt    uint32 // SND.NXT
+	Nxt    uint32 // SND.NXT of its sender
 	// Sent is when the sender's timer started, 0 if unknown: when the original was sent, or the last new
-	// acknowledgement came. For a probe: when its peer last sent a segment.
+	// acknowledgement came. For a probe it is when the peer last sent a segment.
 	Sent int64
-	// First says that Sent is of the first transmission, and not of the last segment that was sent.
+	// First says that Sent is the time of the first transmission, not of the latest one.
 	First bool
 	// Unseen says that the capture lacks the original.
 	Unseen bool
-	Heard  int64 // when its peer last sent a segment, 0 if never
-	// LastAt is when the sender sent its last segment before, and Last which packet that was.
+	Heard  int64 // when the peer last sent a segment, 0 if never
+	// LastAt and Last are the time and packet of the sender's segment before.
 	LastAt int64
 	Last   uint64
 	// Duplicates is the number of consecutive ACKs of the peer with the same SEG.ACK.
 	Duplicates uint8
 	// Answers says that it answers a retransmitted SYN of the peer.
 	Answers bool
-	// SACK says that both agreed on SACK, as far as their SYNs show.
+	// SACK says that both ends permitted SACK, as far as their SYNs show.
 	SACK bool
-	// Idle is when its peer sent its last segment that was no probe.
+	// Idle is when the peer sent its last segment that was no probe.
 	Idle int64
-	// Reply is how long at most the sender's answer to what passed takes to pass, and RoundTrip how long the peer's
-	// answer takes to have an effect on what the sender sends.
+	// Reply is the longest time from the passage of a segment to the passage of the sender's answer to it. RoundTrip is
+	// the shortest time after which the peer's answer can affect what the sender sends.
 	Reply, RoundTrip int64
-	// Soonest is the least time of an answer of the sender, 0 if unknown.
+	// Soonest is the shortest time of an answer of the sender, 0 if unknown.
 	Soonest int64
 }
 
-// repeat is what has no more than one run: a SYN, a SYN-ACK.
+// repeat records a retransmitted SYN or SYN-ACK, which have only one run.
 func (e *end) repeat(k Kind, r *Repeat) {
 	if wait := r.wait(); wait != unknown && wait < r.RoundTrip {
-		return // nobody has waited for an answer
+		return // too soon for a timer
 	}
 	now := e.current(k)
 	if now == nil {
@@ -56,7 +56,7 @@ func (r *Repeat) wait() int64 {
 	return max(0, r.At-r.Sent)
 }
 
-// probe is a probe of a closed window.
+// probe records a probe of a closed window.
 func (e *end) probe(r *Repeat) {
 	now := e.current(Persist)
 	if now == nil || now.closed != e.closedAt || now.opened != 0 {
@@ -70,7 +70,7 @@ func (e *end) probe(r *Repeat) {
 	now.fired(r.At-now.at, r.At, r.Packet)
 }
 
-// keepalive is a keepalive. Those that are answered are one run; those in a row that are not are another.
+// keepalive records a keepalive. Answered ones in a row are one run, unanswered ones another.
 func (e *end) keepalive(r *Repeat) {
 	now := e.current(Keepalive)
 	switch {
@@ -104,7 +104,7 @@ func (e *end) split(r *run) *run {
 	return r
 }
 
-// text is text or a FIN that has passed before.
+// text records retransmitted text, or a retransmitted FIN.
 func (e *end) text(fin bool, r *Repeat) {
 	if e.repairs != nothing && int32(r.Una-e.recover) >= 0 {
 		e.repairs = nothing
@@ -113,7 +113,7 @@ func (e *end) text(fin bool, r *Repeat) {
 	hole := (behind || r.Duplicates >= duplicates || r.isEarly()) && r.Nxt != r.Una
 	pace := r.Reply
 	if now := e.current(Fast); behind && (now == nil || now.seq != r.Seq) {
-		// RFC 8985 §6.2: a quarter of the round trip for what was reordered
+		// RFC 8985 §6.2 waits a quarter of the round trip for reordered segments.
 		pace = max(pace+r.RoundTrip/4+tick, quickest)
 	}
 	prompt := r.Heard != 0 && r.At-r.Heard <= pace
@@ -121,7 +121,7 @@ func (e *end) text(fin bool, r *Repeat) {
 	case prompt && e.repairs != byTimeout && (hole || e.repairs == byFast):
 		e.fast(r)
 	case prompt && e.repairs == byTimeout && int32(r.Seq-e.recover) < 0:
-		// What the time-out took for lost follows at the pace of acknowledgements (RFC 5681 §3.1).
+		// After a time-out, the rest of the data is sent again as acknowledgements come (RFC 5681 §3.1).
 	default:
 		e.timeout(fin, r)
 	}
@@ -130,19 +130,17 @@ func (e *end) text(fin bool, r *Repeat) {
 // duplicates is the threshold of RFC 5681 §3.2.
 const duplicates = 3
 
-// tick is that of the slowest clock of common kernels, HZ=100. No retransmission timer of theirs runs out in the
-// quickest time: it is 30 ms of BSD and 200 ms of Linux.
 const (
-	tick     = 10e6
-	quickest = 25e6
+	tick     = 10e6 // of the slowest clock of common kernels (HZ=100)
+	quickest = 25e6 // below the shortest retransmission time-outs: 30 ms of BSD, 200 ms of Linux
 )
 
-// isEarly reports whether so little is under way that three ACKs cannot come back: fewer are enough (RFC 5827 §3.1).
+// isEarly reports whether so little is in flight that three ACKs cannot come back, so fewer are enough (RFC 5827 §3.1).
 func (r *Repeat) isEarly() bool {
 	return r.Duplicates > 0 && r.Nxt-r.Una <= (uint32(r.Duplicates)+1)*(r.End-r.Seq)
 }
 
-// fast is text that is retransmitted before its timer runs out.
+// fast records text that is retransmitted before its timer runs out.
 func (e *end) fast(r *Repeat) {
 	now := e.current(Fast)
 	if now == nil || e.repairs != byFast {
@@ -159,7 +157,7 @@ func (e *end) fast(r *Repeat) {
 	now.seq = r.Seq
 }
 
-// timeout is text or a FIN that is retransmitted after a wait.
+// timeout records text, or a FIN, that is retransmitted after a wait.
 func (e *end) timeout(fin bool, r *Repeat) {
 	kind, last := RTO, r.End == r.Nxt
 	first := int32(r.Seq-r.Una) <= 0 || r.Heard == 0
@@ -176,7 +174,7 @@ func (e *end) timeout(fin bool, r *Repeat) {
 	now := e.current(kind)
 	if was := e.current(TLP); kind == RTO && was != nil && was.lone && was.seq == r.Seq && was.count == 1 {
 		if again := r.At - was.at; again*4 >= was.firstAfter*backsOff && again <= was.firstAfter*2+tick {
-			was.kind, now = RTO, was // it has waited twice as long as before
+			was.kind, now = RTO, was // the second wait was twice the first, as a time-out's is
 		}
 	}
 	goesOn := now != nil && (fin || r.Seq == now.seq)
@@ -184,7 +182,7 @@ func (e *end) timeout(fin bool, r *Repeat) {
 		wait = r.At - now.at
 	}
 	if wait != unknown && wait < r.RoundTrip {
-		return // nobody has waited for an answer: a copy that the path made, or a repair that it was not seen to be
+		return // too soon for a timer: the path duplicated it, or it is a fast retransmission that was not recognized
 	}
 	e.repairs, e.recover = byTimeout, r.Nxt
 	if r.Unseen && !goesOn {
@@ -192,7 +190,7 @@ func (e *end) timeout(fin bool, r *Repeat) {
 	}
 	if goesOn && kind == RTO && now.count == 1 && now.lone && r.SACK && now.firstAfter != unknown &&
 		wait*4 < now.firstAfter*backsOff {
-		now.kind, goesOn = TLP, false // a timer that has run out before waits twice as long
+		now.kind, goesOn = TLP, false // the second wait of a time-out would have been twice the first
 	}
 	if !goesOn {
 		now = e.begin(run{kind: kind, seq: r.Seq, lone: lone})
@@ -200,6 +198,6 @@ func (e *end) timeout(fin bool, r *Repeat) {
 	now.fired(wait, r.At, r.Packet)
 }
 
-// backsOff is how many quarters of its first wait a timer waits at least once it has run out. By RFC 6298 §5.5 it waits
-// twice as long; clocks are not exact.
+// backsOff is the least second wait of a timer, in quarters of its first. By RFC 6298 §5.5 it is twice the first, but
+// clocks are not exact.
 const backsOff = 7

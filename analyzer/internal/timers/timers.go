@@ -1,6 +1,6 @@
-// Package timers finds why an end retransmits: which timer ran out, how long it had waited, how it backed off, and what
-// replaced the timer before it ran out. It sees only retransmissions, probes and closed windows, because in a normal
-// connection no timer runs out.
+// Package timers finds why an end retransmits: which timer ran out, how long it had waited and how it backed off, or
+// what caused the retransmission before the timer ran out. It sees only retransmissions, probes and closed windows,
+// because in a normal connection no timer runs out.
 package timers
 
 import (
@@ -24,29 +24,29 @@ const (
 	Fin
 )
 
-// Bounds of what is kept. Beyond them it is counted.
+// The limits of what is kept. More is only counted.
 const (
-	maxPackets = 16 // of a run, the first
-	maxRuns    = 4  // of a kind and an end: the first three, and the last
+	maxPackets = 16 // the first packets of a run
+	maxRuns    = 4  // the first three runs of a kind and an end, and the last
 )
 
 // Timers has the timers of both ends of a connection. The zero value is ready to use.
 type Timers struct {
-	ends [2]*end // nil where nothing was sent again
+	ends [2]*end // nil if the end has no runs
 	shut [2]bool // the end's peer has closed its window
 }
 
 // end has the timer runs of an end.
 type end struct {
 	runs     []run
-	leftOut  uint64 // runs that are not in the list
-	sacked   uint32 // the number after the highest octet that a SACK has named
+	leftOut  uint64 // runs that were dropped
+	sacked   uint32 // the sequence number after the highest octet that a SACK has named
 	hasSack  bool
 	closedAt int64  // when the peer closed its window last
-	recover  uint32 // SND.NXT when the last loss was found: until it is acknowledged repetitions repair that
+	recover  uint32 // SND.NXT when the last loss was found; retransmissions before it repair that loss
 	repairs  repairs
-	hole     uint32 // the number that the peer asks for, behind which it has got something
-	holeAt   int64  // when it said so first, 0 if it has not
+	hole     uint32 // the sequence number that the peer expects, while it has data after it
+	holeAt   int64  // when the peer first said so, 0 if it has not
 }
 
 // repairs is why an end retransmits the rest of its data.
@@ -61,17 +61,17 @@ const (
 // run is one run of a timer.
 type run struct {
 	kind       Kind
-	seq        uint32 // of what is repeated
-	firstAfter int64  // unknown if the capture does not show it
+	seq        uint32 // of the retransmitted segment
+	firstAfter int64  // the first wait, unknown if the capture does not show it
 	gap        int64  // the last wait
-	at         int64  // the last one
-	packet     uint64
+	at         int64  // the last timeout
+	packet     uint64 // of the last timeout
 	count      uint64
 	intervals  []int64
 	packets    []uint64
-	streak     uint64 // of keepalives: how many in a row were not answered, the last one counted
-	answered   bool   // of keepalives: the last one was, and later ones are a run of their own
-	lone       bool   // all that was not acknowledged was one segment
+	streak     uint64 // of keepalives: how many in a row were unanswered, including the last one
+	answered   bool   // of keepalives: the last one was answered, and later ones are another run
+	lone       bool   // the segment was all the unacknowledged data
 	closed     int64  // of a persist timer: when the window was closed
 	opened     int64  // and when it was opened again, 0 if it was not
 }
@@ -85,7 +85,7 @@ func (t *Timers) end(i int) *end {
 	return t.ends[i]
 }
 
-// Concerns reports whether a segment that an end receives is about its timers: few are.
+// Concerns reports whether a segment that an end receives may affect its timers. Few do.
 func (t *Timers) Concerns(i int, seg *flows.Segment) bool {
 	return seg.Options.HasSACK || seg.Window == 0 || t.shut[i]
 }
@@ -95,7 +95,7 @@ func (t *Timers) Hears(i int, seg *flows.Segment, closed bool) {
 	if seg.Flags&(flows.SYN|flows.RST|flows.ACK) != flows.ACK {
 		return
 	}
-	if o := &seg.Options; o.HasSACK && int32(o.SACKLeft-seg.Ack) > 0 { // else it is a D-SACK (RFC 2883)
+	if o := &seg.Options; o.HasSACK && int32(o.SACKLeft-seg.Ack) > 0 { // otherwise it is a D-SACK (RFC 2883)
 		e := t.end(i)
 		if !e.hasSack || int32(o.SACKRight-e.sacked) > 0 {
 			e.sacked, e.hasSack = o.SACKRight, true
@@ -113,14 +113,14 @@ func (t *Timers) Hears(i int, seg *flows.Segment, closed bool) {
 	t.shut[i] = closed
 }
 
-// Misses records that the peer of an end expects a number, and has received data after it.
+// Misses records that the peer of an end expects the sequence number ack, and has received data after it.
 func (t *Timers) Misses(i int, ack uint32, at int64) {
 	if e := t.end(i); e.holeAt == 0 || e.hole != ack {
 		e.hole, e.holeAt = ack, at
 	}
 }
 
-// none reports whether an end has retransmitted nothing.
+// none reports whether an end has no runs.
 func (t *Timers) none(i int) bool { return t.ends[i] == nil || len(t.ends[i].runs) == 0 }
 
 // begin adds a run.

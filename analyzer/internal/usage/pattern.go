@@ -4,15 +4,15 @@ import "github.com/tcplife/tcplife/analyzer/record"
 
 // Thresholds of the patterns.
 const (
-	bulkBytes = 1 << 20         // octets a turn, at least, where files are moved
-	beatBytes = 16              // octets a segment, at most, of a heartbeat: MQTT, AMQP and WebSocket take 2 to 8
-	manyBeats = 10              // idle times of messages that are longer, but all of one length
-	longBeat  = 128             // octets of those, at most: an encrypted heartbeat has some 50
-	idleTime  = 60 * int64(1e9) // the shortest life of a connection that is called idle
-	idleShare = 10              // one idle time takes all of that life but a tenth
+	bulkBytes = 1 << 20         // least octets of a turn in a bulk transfer
+	beatBytes = 16              // most octets of a heartbeat's segment: MQTT, AMQP and WebSocket take 2 to 8
+	manyBeats = 10              // least idle times if heartbeats are longer, but all have one length
+	longBeat  = 128             // most octets of those: an encrypted heartbeat has about 50
+	idleTime  = 60 * int64(1e9) // least life of an idle connection, in ns
+	idleShare = 10              // one idle time takes all but a tenth of that life
 )
 
-// Pattern judges a connection that has sent so many octets, in a life of so many nanoseconds since it was opened.
+// Pattern judges a connection that has sent some octets in a life of some nanoseconds.
 func (u *Usage) Pattern(bytes uint64, life int64) record.Pattern {
 	var mean uint64
 	if u.texts > 0 {
@@ -34,8 +34,8 @@ func (u *Usage) Pattern(bytes uint64, life int64) record.Pattern {
 	return record.PatternSingle
 }
 
-// Of fills in a record what is known of a connection that has sent so many octets. It needs both directions. Idle times
-// go to room.
+// Of fills in how a connection was used, if both directions were captured. bytes is the number of octets of both ends.
+// The idle times are stored in room.
 func (u *Usage) Of(r *record.Connection, bytes uint64, room *record.Idle) {
 	if u.last == 0 || r.Client.Packets == 0 || r.Server.Packets == 0 {
 		return

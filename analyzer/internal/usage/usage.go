@@ -1,23 +1,23 @@
 // Package usage finds how applications use a connection: turns of request and answer, times without text, and the
-// pattern that these make.
+// pattern that they form.
 package usage
 
 // Thresholds of what counts as idle.
 const (
-	gap    = int64(1e9) // the shortest idle time: what takes less may be an answer that is being computed
-	beats  = 3          // idle times that make a period, at least
-	steady = 10         // a period's longest and shortest idle time differ from the mean by a tenth at most
+	gap    = int64(1e9) // least idle time, in ns; in less the server may compute an answer
+	beats  = 3          // least idle times of a period
+	steady = 10         // idle times of a period differ from their mean by at most a tenth
 
-	silence      = 30 * int64(1e9) // what a request waits at least where the application is called silent
-	firstSilence = 2 * silence     // the same of the first request, for nobody knows how long answers take
-	muchLonger   = 10              // times as long as an answer took before
-	smallest     = 3               // so many times as much had the mean request at most
+	silence      = 30 * int64(1e9) // least wait of a request, in ns, that counts as silence
+	firstSilence = 2 * silence     // the same for the first request, because no answer shows how long answers take
+	muchLonger   = 10              // a wait counts as silence if it is so many times the longest answer before
+	smallest     = 3               // a waiting message is a request if it has at least this part of the mean request
 )
 
 // Usage has the counts so far. Its zero value is a connection that has not been opened.
 type Usage struct {
-	opened   int64 // when the first of these happened
-	last     int64 // when text passed last, or the handshake was completed; 0 before that
+	opened   int64 // when the handshake was completed, or the first text was seen
+	last     int64 // when the last text was seen, or opened; 0 before that
 	took     int64 // the longest time from the end of a request to its answer
 	shortest int64 // of the idle times
 	longest  int64
@@ -25,16 +25,16 @@ type Usage struct {
 	gaps     uint64
 	turns    uint64
 	first    [2]int64  // text of each end, 0 for none
-	asked    int64     // when the end of the first request that waits passed
-	closed   int64     // when the first FIN or RST did, 0 before that
-	packet   uint64    // the last of the first request that waits
-	waiting  uint64    // requests that wait: the client's text in pieces a second and more apart
-	asking   uint64    // octets of the first of them
-	told     uint64    // octets of those that were answered
-	pushed   uint64    // such pieces that were followed by another one before the server answered
+	asked    int64     // when the last segment of the first waiting request was seen
+	closed   int64     // when the first FIN or RST was seen, 0 before that
+	packet   uint64    // the last packet of the first waiting request
+	waiting  uint64    // waiting requests: pieces of the client's text, at least a second apart
+	asking   uint64    // octets of the first waiting request
+	answered uint64    // octets of answered requests
+	pushed   uint64    // requests that another one followed before the server answered
 	texts    uint64    // segments with new text, of both ends
-	lengths  [2]uint64 // of the first of them
-	varied   bool      // the segments of one end are not all of one length
+	lengths  [2]uint64 // of the first of them from each end
+	varied   bool      // the segments of one end differ in length
 }
 
 // Opened records the completed handshake, in nanoseconds.
@@ -44,9 +44,9 @@ func (u *Usage) Opened(at int64) {
 	}
 }
 
-// Text records length octets that an end sends for the first time. Client is the end that opened.
+// Text records length octets that an end sends for the first time. client is the end that opened the connection.
 func (u *Usage) Text(end, client int, at int64, length uint32, packet uint64) {
-	u.Opened(at) // a connection that was picked up midstream
+	u.Opened(at) // if the capture lacks the handshake
 	before := u.last
 	u.pause(at)
 	u.texts++
@@ -62,7 +62,7 @@ func (u *Usage) Text(end, client int, at int64, length uint32, packet uint64) {
 		u.turns++
 		u.took = max(u.took, at-before)
 		u.pushed += u.waiting - 1
-		u.told += u.asking
+		u.answered += u.asking
 		u.waiting, u.asking = 0, 0
 	case end != client:
 	case u.waiting == 0 || at-before >= gap:
@@ -77,7 +77,7 @@ func (u *Usage) Text(end, client int, at int64, length uint32, packet uint64) {
 	u.last = max(u.last, at)
 }
 
-// Closed records the first FIN or RST. The connection may have been idle before it.
+// Closed records a FIN or RST. The connection may have been idle before it.
 func (u *Usage) Closed(at int64) {
 	if u.last != 0 {
 		u.pause(at)
@@ -110,7 +110,7 @@ func (u *Usage) Turns() uint64 { return u.turns }
 // Gaps returns the number of idle times, and the longest, in nanoseconds.
 func (u *Usage) Gaps() (n uint64, longest int64) { return u.gaps, u.longest }
 
-// Period is the mean of the idle times in nanoseconds, 0 if they are few or differ.
+// Period is the mean of the idle times in nanoseconds, 0 if they are few or not regular.
 func (u *Usage) Period() int64 {
 	if u.gaps < beats {
 		return 0
@@ -122,8 +122,8 @@ func (u *Usage) Period() int64 {
 	return mean
 }
 
-// Silence is how long the client has waited for an answer at a time, or had when the connection was closed. It is 0
-// unless that is far longer than usual, and the server usually answers every request.
+// Silence is how long the client has waited for an answer at a time, or when the connection was closed. It is 0 unless
+// the wait is far longer than usual, and the server has answered each earlier request before the next one came.
 func (u *Usage) Silence(at int64) (waited int64) {
 	if u.closed != 0 {
 		at = u.closed
@@ -132,7 +132,7 @@ func (u *Usage) Silence(at int64) (waited int64) {
 	switch {
 	case u.waiting == 0 || u.pushed > 0 || u.waiting > max(1, u.turns):
 		return 0
-	case u.asking*u.turns*smallest < u.told: // it is not a request but a notification, as in HTTP/2 and TLS
+	case u.asking*u.turns*smallest < u.answered: // not a request but a notification, as in HTTP/2 and TLS
 		return 0
 	case waited < silence || waited < muchLonger*u.took || u.turns == 0 && waited < firstSilence:
 		return 0
@@ -140,6 +140,6 @@ func (u *Usage) Silence(at int64) (waited int64) {
 	return waited
 }
 
-// Waiting is the last packet of the first request that waits, how many wait, and the longest time that an answer took
-// before: 0 if there was none.
+// Waiting returns the last packet of the first waiting request, how many requests wait, and the longest time that an
+// answer took, 0 if there was none.
 func (u *Usage) Waiting() (packet, requests uint64, usual int64) { return u.packet, u.waiting, u.took }

@@ -13,8 +13,8 @@ const (
 	start          = 1_700_000_000 * second
 )
 
-// talk is a connection in which the client sends messages of so many octets each, an interval apart, and the server
-// answers each a tenth of a second later. It gives the octets of both, and how long the connection has been open.
+// talk returns a connection in which the client sends messages of some octets at an interval, and the server answers
+// each message a tenth of a second later; and the octets of both, and how long the connection has been open.
 func talk(messages int, octets uint32, interval int64) (u usage.Usage, bytes uint64, life int64) {
 	at := start
 	u.Opened(at)
@@ -36,21 +36,21 @@ func TestPatterns(t *testing.T) {
 		interval int64
 		want     record.Pattern
 	}{
-		"one request":                       {1, 500, 0, record.PatternSingle},
-		"two requests":                      {2, 500, second, record.PatternPersistent},
-		"a request each ten seconds":        {6, 19, 10 * second, record.PatternPersistent},
-		"ping each ten seconds":             {6, 2, 10 * second, record.PatternHeartbeat},
-		"ping of 16 octets":                 {5, 16, 10 * second, record.PatternHeartbeat},
-		"of 17, few":                        {5, 17, 10 * second, record.PatternPersistent},
-		"of 17, many of one length":         {11, 17, 10 * second, record.PatternHeartbeat},
-		"of 128, many of one length":        {11, 128, 10 * second, record.PatternHeartbeat},
-		"of 129, many of one length":        {11, 129, 10 * second, record.PatternPersistent},
-		"three pings make two idle times":   {3, 2, 10 * second, record.PatternPersistent},
-		"four make three":                   {4, 2, 10 * second, record.PatternHeartbeat},
-		"a file":                            {1, 1 << 19, 0, record.PatternBulk},
-		"a little less than a file":         {1, 1<<19 - 1, 0, record.PatternSingle},
-		"nothing":                           {0, 0, 0, record.NoPattern},
-		"a request each second less a hair": {9, 2, second + second/10 - 1, record.PatternPersistent},
+		"one request":                      {1, 500, 0, record.PatternSingle},
+		"two requests":                     {2, 500, second, record.PatternPersistent},
+		"a request each ten seconds":       {6, 19, 10 * second, record.PatternPersistent},
+		"ping each ten seconds":            {6, 2, 10 * second, record.PatternHeartbeat},
+		"ping of 16 octets":                {5, 16, 10 * second, record.PatternHeartbeat},
+		"few of 17":                        {5, 17, 10 * second, record.PatternPersistent},
+		"many of 17":                       {11, 17, 10 * second, record.PatternHeartbeat},
+		"many of 128":                      {11, 128, 10 * second, record.PatternHeartbeat},
+		"many of 129":                      {11, 129, 10 * second, record.PatternPersistent},
+		"three pings make two idle times":  {3, 2, 10 * second, record.PatternPersistent},
+		"four pings make three idle times": {4, 2, 10 * second, record.PatternHeartbeat},
+		"a file":                           {1, 1 << 19, 0, record.PatternBulk},
+		"slightly less than a file":        {1, 1<<19 - 1, 0, record.PatternSingle},
+		"nothing":                          {0, 0, 0, record.NoPattern},
+		"1 ns too short for an idle time":  {9, 2, second + second/10 - 1, record.PatternPersistent},
 	} {
 		u, bytes, life := talk(c.messages, c.octets, c.interval)
 		if got := u.Pattern(bytes, life); got != c.want {
@@ -66,7 +66,7 @@ func TestIdle(t *testing.T) {
 	var u usage.Usage
 	u.Opened(start)
 	if got := u.Pattern(0, 60*second-1); got != record.NoPattern {
-		t.Errorf("a minute less a hair without text: %v", got)
+		t.Errorf("1 ns less than a minute without text: %v", got)
 	}
 	if got := u.Pattern(0, 60*second); got != record.PatternIdle {
 		t.Errorf("a minute without text: %v", got)
@@ -78,7 +78,7 @@ func TestIdle(t *testing.T) {
 		t.Errorf("%d idle times, the longest of %d ns", n, longest)
 	}
 	if got := u.Pattern(200, 100*second); got != record.PatternIdle {
-		t.Errorf("98 of 100 s idle behind one request: %v", got)
+		t.Errorf("98 of 100 s idle after one request: %v", got)
 	}
 	for begin, want := range map[int64]record.Pattern{9_000: record.PatternSingle, 8_999: record.PatternIdle} { // ms
 		var u usage.Usage
@@ -87,12 +87,12 @@ func TestIdle(t *testing.T) {
 		u.Text(server, client, start+begin*1e6+second, 100, 5)
 		u.Closed(start + 100*second)
 		if got := u.Pattern(200, 100*second); got != want {
-			t.Errorf("after %d ms a request, then idle for all but 10 s or less of 100: %v, want %v", begin, got, want)
+			t.Errorf("a request after %d ms, then idle until 100 s: %v, want %v", begin, got, want)
 		}
 	}
 }
 
-// The period is that of idle times that differ from their mean by a tenth at most.
+// Idle times make a period if they differ from their mean by at most a tenth.
 func TestPeriod(t *testing.T) {
 	for last, want := range map[int64]int64{
 		10 * second: 10 * second, 11_500e6: 10_500e6, 11_600e6: 0, 13 * second: 0,
@@ -110,21 +110,21 @@ func TestPeriod(t *testing.T) {
 	}
 }
 
-// What waits far longer than usual is silence, where every request was answered before.
+// A request that waits far longer than usual counts as silence if all earlier requests were answered.
 func TestSilence(t *testing.T) {
 	for name, c := range map[string]struct {
 		answered int // requests, each in a tenth of a second
 		ask      func(*usage.Usage, int64)
-		waited   int64 // of 30 s; of 60 s for the first request
+		waited   int64 // after 30 s, or after 60 s for the first request
 	}{
 		"one request": {3, func(u *usage.Usage, at int64) {
 			u.Text(client, client, at, 100, 40)
 		}, 30 * second},
-		"a hair less": {3, func(u *usage.Usage, at int64) { u.Text(client, client, at+1, 100, 40) }, 0},
+		"1 ns less": {3, func(u *usage.Usage, at int64) { u.Text(client, client, at+1, 100, 40) }, 0},
 		"the first request": {0, func(u *usage.Usage, at int64) {
 			u.Text(client, client, at, 100, 40)
 		}, 60 * second},
-		"a hair less than twice": {0, func(u *usage.Usage, at int64) { u.Text(client, client, at+1, 100, 40) }, 0},
+		"the first, 1 ns less": {0, func(u *usage.Usage, at int64) { u.Text(client, client, at+1, 100, 40) }, 0},
 		"closed sooner": {3, func(u *usage.Usage, at int64) {
 			u.Text(client, client, at, 100, 40)
 			u.Closed(at + 29*second)
@@ -146,8 +146,8 @@ func TestSilence(t *testing.T) {
 			u.Text(client, client, at, 100, 41)
 		}, 30 * second},
 		"a third of the usual": {3, func(u *usage.Usage, at int64) { u.Text(client, client, at, 34, 40) }, 30 * second},
-		"a note":               {3, func(u *usage.Usage, at int64) { u.Text(client, client, at, 33, 40) }, 0},
-		"such as others before": {2, func(u *usage.Usage, at int64) {
+		"a notification":       {3, func(u *usage.Usage, at int64) { u.Text(client, client, at, 33, 40) }, 0},
+		"an earlier request went unanswered": {2, func(u *usage.Usage, at int64) {
 			u.Text(client, client, at-9*second, 100, 40)
 			u.Text(client, client, at-7*second, 100, 41)
 			u.Text(server, client, at-6*second, 100, 42)
@@ -178,6 +178,6 @@ func TestSilence(t *testing.T) {
 	u, _, _ := talk(2, 100, second)
 	u.Text(client, client, start+5*second, 100, 40)
 	if packet, requests, usual := u.Waiting(); packet != 40 || requests != 1 || usual != second/10 {
-		t.Errorf("%d requests wait, the first with packet %d, usually for %d", requests, packet, usual)
+		t.Errorf("%d requests wait, the first with packet %d, the longest answer took %d", requests, packet, usual)
 	}
 }

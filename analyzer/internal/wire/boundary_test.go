@@ -6,11 +6,11 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// A test for each threshold, with the numbers written out, so that one which is changed is noticed: make mutate halves
-// and doubles each. What findings come of it is tested in package analyzer.
+// There is a test for each threshold. The numbers are written out, so that a changed threshold fails a test: make
+// mutate halves and doubles each. Package analyzer tests the findings.
 
-// A segment is at most as long as the MSS less the twelve octets of the timestamps option. A longer one was merged from
-// several, and its checksum proves nothing.
+// A segment is at most as long as the MSS minus the twelve octets of the timestamps option. A longer one was merged
+// from several, and its checksum proves nothing.
 func TestMerged(t *testing.T) {
 	for _, c := range []struct {
 		timestamp bool
@@ -26,7 +26,7 @@ func TestMerged(t *testing.T) {
 	}
 }
 
-// Text that is sent three more times, each at least 200 ms after the last, is reported.
+// Text is reported if it is retransmitted three times, each at least 200 ms after the time before.
 func TestStuck(t *testing.T) {
 	for _, c := range []struct {
 		again int
@@ -41,7 +41,7 @@ func TestStuck(t *testing.T) {
 			seg.Time += c.gap
 			p.Sends(&seg, 1000, 2448)
 		}
-		p.stuck.small = true // something shorter gets through
+		p.stuck.small = true // a shorter segment gets through
 		if times, _, _, often := p.Unanswered(); times != c.times || often != c.often || p.TooLong() != c.often {
 			t.Errorf("%d times, each after %d ns: %d count, often %v, too long %v", c.again, c.gap, times, often,
 				p.TooLong())

@@ -4,16 +4,16 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Checksums has the results for the checksums of an end's segments. A receiver drops a segment whose checksum is wrong
-// (RFC 9293 §3.1), but the observer is not the receiver: on the sending host the network card fills in checksums after
-// the capture, and a frame merged from several has no sender's checksum. So a wrong one counts as wrong for the
-// receiver only if the end's others are right, and as long as the receiver does not acknowledge the segment.
+// Checksums judges the checksums of an end's segments. A receiver drops a segment with a wrong checksum (RFC 9293
+// §3.1). But on the sending host the network card computes checksums after the capture, and a frame merged from several
+// has no checksum of the sender. So a checksum is wrong for the receiver only if the end's other checksums are right,
+// and the receiver does not acknowledge the segment.
 type Checksums struct {
-	Good     bool     // one was right
-	harmless bool     // a segment with a wrong one was acknowledged, and had not been sent again
-	MSS      uint16   // the longest segment that the peer takes, by its SYN; 0 while that was not seen
-	longest  uint32   // octets of text in the longest segment with a right one, while mss is not known
-	doubt    struct { // the last segment with a wrong one, while it is neither acknowledged nor sent again; else zero
+	Good     bool     // a checksum was right
+	harmless bool     // a segment with a wrong checksum was acknowledged before it was sent again
+	MSS      uint16   // of the peer's SYN; 0 while that was not seen
+	longest  uint32   // octets of text in the longest segment with a right checksum, while MSS is not known
+	doubt    struct { // the last segment with a wrong checksum, until it is acknowledged or sent again; then zero
 		seq, next uint32
 	}
 }
@@ -24,10 +24,10 @@ func (s *Checksums) Rejects(seg *flows.Segment) bool {
 }
 
 // merged reports whether a segment is longer than any on the wire: a receiver has merged several (GRO, LRO), or a
-// sender left it to its network card to cut this one up (TSO). Its checksum is not that of what was sent. Without the
-// SYN that tells the MSS, the end's other segments show what it sends.
+// sender leaves it to the network card to divide it (TSO). Then its checksum is not the one that was sent. If the MSS
+// is not known, the end's other segments show how long they can be.
 func (s *Checksums) merged(seg *flows.Segment) bool {
-	const timestamps = 12 // octets of the option, padded, that RFC 6691 §2 takes off
+	const timestamps = 12 // octets of the padded option, which RFC 6691 §2 subtracts
 	limit := s.longest
 	if s.MSS > 0 {
 		limit = uint32(s.MSS)
@@ -46,7 +46,7 @@ func (s *Checksums) Sent(seg *flows.Segment, nxt uint32, known bool) {
 	}
 	doubt := &s.doubt
 	if doubt.seq != doubt.next && int32(end-doubt.seq) > 0 && int32(doubt.next-seg.Seq) > 0 {
-		doubt.seq, doubt.next = 0, 0 // from now on an acknowledgement says nothing of the first transmission
+		doubt.seq, doubt.next = 0, 0 // an acknowledgement no longer proves that the first transmission arrived
 	}
 	switch seg.Checksum {
 	case flows.ChecksumGood:
@@ -62,7 +62,7 @@ func (s *Checksums) Sent(seg *flows.Segment, nxt uint32, known bool) {
 	}
 }
 
-// Acknowledged records what the peer acknowledges.
+// Acknowledged records an acknowledgement of the peer.
 func (s *Checksums) Acknowledged(ack uint32) {
 	if doubt := &s.doubt; doubt.seq != doubt.next && int32(ack-doubt.next) >= 0 {
 		doubt.seq, doubt.next, s.harmless = 0, 0, true

@@ -1,3 +1,3 @@
-// Package wire finds what happens to segments on the path: which checksums were wrong for the receiver too, and which
+// Package wire finds what happens to segments on the path: which checksums were also wrong at the receiver, and which
 // segments are too long.
 package wire

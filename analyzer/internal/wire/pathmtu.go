@@ -6,43 +6,42 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Path is what is known of how long segments may be that get from an end to its peer. Something on the way that takes
-// less than the MSS promises, and whose ICMP errors do not come through, lets short ones pass and no long ones (RFC
-// 2923 §2.1).
+// Path is what is known of the longest segments that get from an end to its peer. If a link takes less than the MSS,
+// and ICMP errors do not arrive, short segments pass and long ones are lost (RFC 2923 §2.1).
 type Path struct {
 	passed uint32 // octets of text in the longest segment that was acknowledged
-	next   uint32 // the number after a longer one of len octets that is not yet, 0 for none
-	len    uint32
+	next   uint32 // the sequence number after a longer segment, not acknowledged yet; 0 for none
+	len    uint32 // octets of that longer segment
 	trouble
 }
 
-// trouble is what few paths have.
+// trouble has fields that few connections need.
 type trouble struct {
 	stuck stuck
 	mtu   uint32 // that an ICMP error named for one of the end's segments (RFC 1191 §4, RFC 4443 §3.2)
 	Named uint64 // packet of that error, 0 for none
-	lost  uint32 // octets of the packets that the finding is about
+	lost  uint32 // octets of the packets that were lost because of their size
 }
 
 // stuck is the first unacknowledged text, while it is retransmitted repeatedly.
 type stuck struct {
 	seq, len    uint32
 	size        uint32 // of its packet, in octets
-	again       uint64 // how often, each after a retransmission timer
-	at          int64  // the last one that was counted
+	again       uint64 // retransmissions by timer
+	at          int64  // the last retransmission that was counted
 	first, last uint64 // packets
-	small       bool   // something shorter has got through meanwhile
-	pieces      bool   // the last time it was sent in shorter segments
+	small       bool   // a shorter segment has got through meanwhile
+	pieces      bool   // the last retransmission was in shorter segments
 }
 
-// stuckOften is the number of retransmissions of one segment that make a finding. Fewer are common.
+// stuckOften is the least number of retransmissions of one segment for a finding. Fewer are common.
 const stuckOften = 3
 
-// shortestTimeout is less than the retransmission timeouts of common stacks, in ns. What comes again sooner does not
-// come by timer.
+// shortestTimeout is less than the retransmission time-outs of common stacks, in ns. An earlier retransmission is not
+// by timer.
 const shortestTimeout = 200e6
 
-// Sends records a segment of the end, of which una and nxt are SND.UNA and what SND.NXT was before it.
+// Sends records a segment of the end. una is its SND.UNA, and nxt its SND.NXT before the segment.
 func (p *Path) Sends(seg *flows.Segment, una, nxt uint32) {
 	if seg.Len == 0 || seg.Flags&(flows.SYN|flows.RST) != 0 {
 		return
@@ -71,8 +70,8 @@ func (p *Path) Sends(seg *flows.Segment, una, nxt uint32) {
 	s.at, s.last = seg.Time, seg.Packet
 }
 
-// Acknowledged records what the peer acknowledges in a segment that fits. It reports whether what was stuck has got
-// through.
+// Acknowledged records an acceptable segment of the peer. repeats says that it acknowledges nothing new.
+// Acknowledged reports whether the stuck text has got through.
 func (p *Path) Acknowledged(seg *flows.Segment, repeats bool) (freed bool) {
 	s := &p.stuck
 	if freed = s.again > 0 && int32(seg.Ack-s.seq) > 0; freed && s.pieces {
@@ -86,7 +85,7 @@ func (p *Path) Acknowledged(seg *flows.Segment, repeats bool) (freed bool) {
 		p.passed = max(p.passed, s.len)
 	case freed:
 		s.small = true
-	case seg.Options.HasSACK: // what it has is what got through
+	case seg.Options.HasSACK: // the peer has received the block
 		if got := seg.Options.SACKRight - seg.Options.SACKLeft; got < s.len {
 			s.small = true
 		} else {
@@ -98,13 +97,13 @@ func (p *Path) Acknowledged(seg *flows.Segment, repeats bool) (freed bool) {
 	return freed
 }
 
-// Unanswered returns how often the first unacknowledged text was retransmitted, and the first and the last of these
-// packets; often says whether that makes a finding.
+// Unanswered returns how often the first unacknowledged text was retransmitted, with the first and the last of these
+// packets, and whether that is often enough for a finding.
 func (p *Path) Unanswered() (times, first, last uint64, often bool) {
 	return p.stuck.again, p.stuck.first, p.stuck.last, p.stuck.again >= stuckOften
 }
 
-// Lose counts text that was retransmitted too often as lost.
+// Lose records that the stuck text was lost because of its size.
 func (p *Path) Lose() { p.lost = max(p.lost, p.stuck.size) }
 
 // Release forgets the stuck text.
@@ -117,8 +116,8 @@ func (p *Path) TooBig(mtu uint32, packet uint64) {
 	}
 }
 
-// TooLong reports whether the stuck text is longer than anything that gets through, according to an ICMP error or to
-// what got through.
+// TooLong reports whether the stuck text is too long for the path: only shorter segments get through, or an ICMP error
+// says so.
 func (p *Path) TooLong() bool {
 	return p.stuck.again >= stuckOften && p.stuck.len > p.passed && (p.stuck.small || p.Named != 0)
 }
