@@ -1,7 +1,7 @@
 package query
 
-// columns maps the names of a table's columns to expressions over the fields. If a column has the name of a field, such
-// as client, an expression means the column where it compares it with a text or a number.
+// columns maps the names of a table's columns to expressions over the fields. Some columns have the name of a field,
+// such as client. An expression that compares such a name with a text or a number means the column.
 var columns = map[string]string{
 	"outcome":        `handshake.outcome`,
 	"teardown":       `teardown.kind`,
@@ -20,7 +20,7 @@ var columns = map[string]string{
 	"role":           `role_evidence`,
 	"zeek":           `zeek.conn_state`,
 	"tshark":         `tshark.completeness`,
-	// endpoints, as text, and the words of lists
+	// Endpoints as text, and the words of lists.
 	"client":        `client`,
 	"server":        `server`,
 	"findings":      `map(findings, .code)`,

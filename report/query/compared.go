@@ -35,13 +35,13 @@ func (w *ComparedWhere) Holds(c *result.Compared) (bool, error) {
 // ComparisonFailOn is the condition of --fail-on for a comparison.
 type ComparisonFailOn struct{ conditions FailOn }
 
-// NewComparisonFailOn compiles an expression over the fields of a comparison, each alternative by itself.
+// NewComparisonFailOn compiles an expression over the fields of a comparison.
 func NewComparisonFailOn(source string) (*ComparisonFailOn, error) {
 	f, err := newFailOn(source, comparisonFields())
 	return &ComparisonFailOn{f}, err
 }
 
-// Check says which of the conditions hold, with the values of their fields.
+// Check returns the conditions that hold, with the values of their fields.
 func (f *ComparisonFailOn) Check(c *result.Comparison) (holding []string, err error) {
 	return f.conditions.check(mapComparison(c))
 }

@@ -1,3 +1,4 @@
-// Package query asks about records: --where of a connection, --fail-on of the summary, and the filter of the live
-// view. It is the language of github.com/expr-lang/expr with a null that does not compare.
+// Package query evaluates conditions on records: --where on connections, --fail-on on the summary, --on on events, and
+// the filter of the live view. Its language is that of github.com/expr-lang/expr, except that comparisons with null are
+// false.
 package query

@@ -15,9 +15,9 @@ import (
 	"github.com/expr-lang/expr/vm/runtime"
 )
 
-// compile makes a program of an expression over a record's fields that is true or false. A null does not compare: <,
-// <=, > and >= are false, it equals only null, its fields are null, and so is every value computed from it. compile
-// fails with a Problem for unknown fields, for values that a field cannot have, and for comparisons of different types.
+// compile makes a program of a condition on a record's fields. With null, <, <=, > and >= are false, and == is true
+// only for null; fields of null, and values computed from it, are null. compile fails with a Problem for unknown
+// fields, for values that a field cannot have, and for comparisons of different types.
 func compile(source string, fields *kind) (*vm.Program, error) {
 	text := newSource(source)
 	tree, err := text.parse()
@@ -27,7 +27,7 @@ func compile(source string, fields *kind) (*vm.Program, error) {
 	return text.compile(tree, fields)
 }
 
-// parse makes a tree of the expression.
+// parse parses the expression.
 func (s *sourceText) parse() (*parser.Tree, error) {
 	tree, err := parser.ParseWithConfig(s.parsed, config(types.Map{}))
 	if err != nil {
@@ -36,13 +36,13 @@ func (s *sourceText) parse() (*parser.Tree, error) {
 	return tree, nil
 }
 
-// compile makes a program of a tree, or of a part of one.
+// compile makes a program of a tree, or of part of one.
 func (s *sourceText) compile(tree *parser.Tree, fields *kind) (*vm.Program, error) {
 	if err := s.understand(tree, fields); err != nil {
 		return nil, err
 	}
-	// The library has no null with a type. So the first pass checks the types, and the second pass forgets them and
-	// replaces every operator by one that knows null.
+	// In the library null has no type. So the first pass checks types, and the second pass ignores them and replaces
+	// every operator by one that supports null.
 	typed, untyped := types.Map{"null": types.Nil}, types.Map{"null": types.Any}
 	for name, field := range fields.fields {
 		typed[name], untyped[name] = field.libraryType(), types.Any
@@ -72,7 +72,7 @@ func config(names types.Map, options ...expr.Option) *conf.Config {
 	for _, o := range options {
 		o(c)
 	}
-	// The same input gives the same report on any day. Durations and times are rewritten before this.
+	// The same input must give the same report on any day. Durations and times have been rewritten already.
 	for _, name := range [...]string{"now", "date", "duration", "timezone"} {
 		c.Disabled[name] = true
 		delete(c.Builtins, name)
@@ -80,7 +80,7 @@ func config(names types.Map, options ...expr.Option) *conf.Config {
 	return c
 }
 
-// nullSafe is a visitor that replaces operators by calls of our own functions. A user cannot write their names.
+// nullSafe is a visitor that replaces operators by calls of our functions. No expression can contain their names.
 type nullSafe struct{}
 
 func (nullSafe) Visit(node *ast.Node) {
@@ -113,7 +113,7 @@ func (nullSafe) Visit(node *ast.Node) {
 	}
 }
 
-// patch puts a node in place of another.
+// patch replaces a node.
 func patch(node *ast.Node, by ast.Node) {
 	by.SetLocation((*node).Location())
 	*node = by
@@ -135,7 +135,7 @@ var operators = map[string]func(...any) (any, error){
 	"/": arithmetic(func(a, b any) any { return runtime.Divide(a, b) }),
 	"%": arithmetic(func(a, b any) any { return runtime.Modulo(a, b) }),
 
-	// hides the type of what can be null
+	// value hides the type of an operand that can be null.
 	"value": func(operands ...any) (any, error) { return operands[0], nil },
 	"?":     func(operands ...any) (any, error) { return operands[0] == true, nil },
 	".":     member,
@@ -185,7 +185,7 @@ func member(operands ...any) (any, error) {
 	return nil, errors.New("only records and lists have members")
 }
 
-// inNetworks reports that an address, or that of an endpoint, is in one of some networks.
+// inNetworks reports whether an address, or the address of an endpoint, is in one of several networks.
 func inNetworks(operands ...any) (any, error) {
 	if endpoint, is := operands[0].(map[string]any); is {
 		operands[0] = endpoint["ip"]
@@ -203,7 +203,7 @@ func inNetworks(operands ...any) (any, error) {
 	return false, nil
 }
 
-// socket is the text of an endpoint.
+// socket returns an endpoint as text.
 func socket(operands ...any) (any, error) {
 	endpoint, _ := operands[0].(map[string]any)
 	text, _ := endpoint["ip"].(string)

@@ -11,17 +11,17 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// FailOn is the condition of --fail-on for a summary: alternatives, of which one suffices.
+// FailOn is the condition of --fail-on for a summary: the alternatives that "or" joins.
 type FailOn []alarm
 
-// An alarm is one of the conditions, as it was written, and the fields it looks at.
+// An alarm is an alternative, with its text and its fields.
 type alarm struct {
 	text    string
 	fields  []string
 	program *vm.Program
 }
 
-// NewFailOn compiles an expression over the fields of the summary, each alternative by itself.
+// NewFailOn compiles an expression over the fields of the summary.
 func NewFailOn(source string) (FailOn, error) { return newFailOn(source, summaryFields()) }
 
 func newFailOn(source string, fields *kind) (FailOn, error) {
@@ -41,7 +41,7 @@ func newFailOn(source string, fields *kind) (FailOn, error) {
 	return f, nil
 }
 
-// Check says which of the conditions hold, with the values of their fields.
+// Check returns the alternatives that hold, with the values of their fields.
 func (f FailOn) Check(s *record.Summary) (holding []string, err error) {
 	if f == nil {
 		return nil, nil
@@ -75,11 +75,10 @@ func alternatives(node ast.Node) []ast.Node {
 	return []ast.Node{node}
 }
 
-// fieldsOf returns the fields that an expression names, with dots, each once, in their order.
+// fieldsOf returns the dotted names of the fields in an expression, each once, in their order.
 func fieldsOf(node ast.Node) []string {
 	f := fieldNames{inner: map[ast.Node]bool{}}
 	ast.Walk(&node, &f)
-	// A field is visited after what it is a member of.
 	var names []string
 	for _, n := range f.nodes {
 		if name := n.String(); !f.inner[n] && name != "null" && !slices.Contains(names, name) {
@@ -92,7 +91,7 @@ func fieldsOf(node ast.Node) []string {
 // fieldNames is a visitor that collects fields.
 type fieldNames struct {
 	nodes []ast.Node
-	inner map[ast.Node]bool // has a member that is in nodes
+	inner map[ast.Node]bool // nodes that have a member in nodes
 }
 
 func (f *fieldNames) Visit(node *ast.Node) {
@@ -107,7 +106,7 @@ func (f *fieldNames) Visit(node *ast.Node) {
 	}
 }
 
-// lookUp returns the value of a field whose name has dots.
+// lookUp returns the value of a field by its dotted name.
 func lookUp(values map[string]any, field string) any {
 	var value any = values
 	for name := range strings.SplitSeq(field, ".") {
@@ -116,7 +115,7 @@ func lookUp(values map[string]any, field string) any {
 	return value
 }
 
-// written returns a value as JSON writes it.
+// written returns a value as in JSON, but only the length of a list.
 func written(value any) string {
 	switch v := value.(type) {
 	case nil:

@@ -16,7 +16,7 @@ import (
 type Field struct {
 	Name    string   `json:"name"`            // with dots; "[]" stands for the elements of a list
 	Type    string   `json:"type"`            // time, duration, number, text, address, true or false, list or object
-	Words   []string `json:"words,omitempty"` // the values of a text that has only these
+	Words   []string `json:"words,omitempty"` // the values of a text, if they are fixed
 	Null    bool     `json:"null"`            // it can be null
 	Meaning string   `json:"meaning"`
 }
@@ -30,10 +30,10 @@ func SummaryFields() []Field { return summaryFields().flat("") }
 // FloodFields lists the fields of a flood that live --on can name.
 func FloodFields() []Field { return floodEvents().flat("") }
 
-// ScanFields lists those of a scan.
+// ScanFields lists the fields of a scan that live --on can name.
 func ScanFields() []Field { return scanEvents().flat("") }
 
-// Column returns a column of the table whose name is not the name of a field.
+// Column returns a column of the table, unless its name is also the name of a field.
 func Column(name string) (Field, bool) {
 	u := understanding{text: newSource(name), fields: connectionFields()}
 	if u.column(name) == nil || u.fields.fields[name] != nil {
@@ -44,7 +44,7 @@ func Column(name string) (Field, bool) {
 	return Field{Name: name, Type: k.is, Words: k.words, Null: true}, true
 }
 
-// The types of values that fields have. isAny is a type that is not known before there is a value.
+// The types of values. isAny is known only when there is a value.
 const (
 	isAny      = "any"
 	isTime     = "time"
@@ -59,12 +59,12 @@ const (
 	isNull     = "null"
 )
 
-// kind is the type of a value, and what else is known of it.
+// kind is the type of a value.
 type kind struct {
 	is      string
 	whole   bool             // a number that is an integer
-	name    string           // as an expression names it, with dots; "" if it is no field
-	words   []string         // the values of a text that has only these
+	name    string           // the dotted name; "" if it is no field
+	words   []string         // the values of a text, if they are fixed
 	fields  map[string]*kind // of an object
 	order   []string         // of fields
 	element *kind            // of a list
@@ -72,7 +72,7 @@ type kind struct {
 	meaning string
 }
 
-// what returns the type for a sentence.
+// what returns the type with its article.
 func (k *kind) what() string {
 	switch k.is {
 	case isBool, isNull:
@@ -83,7 +83,7 @@ func (k *kind) what() string {
 	return "a " + k.is
 }
 
-// flat lists the fields below an object, each before those below it.
+// flat lists the fields of an object, each followed by its own fields.
 func (k *kind) flat(prefix string) (list []Field) {
 	for _, name := range k.order {
 		field, below := k.fields[name], prefix+name
@@ -147,7 +147,7 @@ var (
 	})
 )
 
-// definition reads one of the definitions of the schema, which knows every field with its type and meaning.
+// definition reads a definition of the schema, which has the type and meaning of every field.
 func definition(name string) *kind {
 	var all struct {
 		Defs map[string]*schema `json:"$defs"`
@@ -159,7 +159,7 @@ func definition(name string) *kind {
 	return r.kind("", all.Defs[name])
 }
 
-// schema has the keywords of JSON Schema that the report's schema uses.
+// schema has the JSON Schema keywords that the report's schema uses.
 type schema struct {
 	Ref         string     `json:"$ref"`
 	Type        typeNames  `json:"type"`
@@ -170,7 +170,7 @@ type schema struct {
 	Properties  properties `json:"properties"`
 }
 
-// typeNames is one name, or several.
+// typeNames is one name or a list of names in JSON.
 type typeNames []string
 
 func (t *typeNames) UnmarshalJSON(b []byte) error {
@@ -211,7 +211,7 @@ func (p *properties) UnmarshalJSON(b []byte) error {
 
 type schemaReader struct{ defs map[string]*schema }
 
-// kind returns what a schema says of the field with a name.
+// kind returns the type of the field with a name.
 func (r schemaReader) kind(name string, s *schema) *kind {
 	k := &kind{is: isAny, name: name, meaning: s.Description, words: s.Enum}
 	switch {
@@ -239,8 +239,8 @@ func (r schemaReader) kind(name string, s *schema) *kind {
 	return k
 }
 
-// isInSeconds reports whether a field, or the object that it is in, is a duration: its name ends in _s. A rate, whose
-// name ends in _per_s, is not one.
+// isInSeconds reports whether a field, or an object that it is in, is a duration: its name ends in _s, but not in
+// _per_s, which is a rate.
 func isInSeconds(path string) bool {
 	for name := range strings.SplitSeq(path, ".") {
 		if strings.HasSuffix(name, "_s") && !strings.HasSuffix(name, "_per_s") {
@@ -250,7 +250,7 @@ func isInSeconds(path string) bool {
 	return false
 }
 
-// typed adds to k what follows from the type that a schema names.
+// typed completes k from the type in a schema.
 func (r schemaReader) typed(k *kind, s *schema) {
 	switch s.Type[0] {
 	case "string":

@@ -10,20 +10,19 @@ import (
 	"github.com/tcplife/tcplife/report/internal/text"
 )
 
-// The columns of a list of fields are as wide as most names and types are.
+// The widths of the columns of names and types fit most of them.
 const (
 	nameWidth = 34
 	typeWidth = 14
 )
 
-// WriteFields writes a line for each field, for people: its name, its type and its meaning. A meaning that is wider
-// than width continues on further lines; 0 is no limit.
+// WriteFields writes a table of fields, with names, types and meanings. Lines are wrapped at width; 0 means no limit.
 func WriteFields(w io.Writer, fields []Field, width int) error {
 	var out bytes.Buffer
 	const indent = nameWidth + typeWidth
 	for _, f := range fields {
 		meaning := f.Meaning
-		if f.Words != nil && !strings.Contains(meaning, " "+f.Words[0]+": ") { // which the meaning explains one by one
+		if f.Words != nil && !strings.Contains(meaning, " "+f.Words[0]+": ") { // the meaning does not explain them
 			meaning = strings.TrimLeft(strings.TrimSuffix(meaning, ".")+". One of "+strings.Join(f.Words, ", ")+".",
 				". ")
 		}
@@ -43,7 +42,7 @@ func WriteFields(w io.Writer, fields []Field, width int) error {
 	return err
 }
 
-// pad appends a cell to a line, and spaces up to a width, two at least.
+// pad appends a cell to a line, and at least two spaces up to a width.
 func pad(line, cell string, width int) string {
 	line += cell
 	return line + strings.Repeat(" ", max(width-utf8.RuneCountInString(line), 2))

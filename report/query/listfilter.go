@@ -8,8 +8,8 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// NewFilter makes a filter of what a person typed: an expression of --where, or a text that a row of the list contains.
-// A nil function chooses all.
+// NewFilter makes a filter of typed text: an expression of --where, or a text that a row of the list contains. A nil
+// filter matches every connection.
 func NewFilter(filter string) (func(*record.Connection) (bool, error), error) {
 	if filter == "" {
 		return nil, nil
@@ -18,7 +18,7 @@ func NewFilter(filter string) (func(*record.Connection) (bool, error), error) {
 	if err == nil {
 		return condition.Holds, nil
 	}
-	if strings.ContainsAny(filter, `=<>"'()!|&`) { // nothing that is listed holds these
+	if strings.ContainsAny(filter, `=<>"'()!|&`) { // no row contains these
 		line, _, _ := strings.Cut(err.Error(), "\n")
 		return nil, errors.New(line)
 	}
@@ -30,7 +30,7 @@ func NewFilter(filter string) (func(*record.Connection) (bool, error), error) {
 	}, nil
 }
 
-// listed appends the words and addresses that the list shows of a connection.
+// listed appends the words and addresses in a connection's row of the list.
 func listed(b []byte, c *record.Connection) []byte {
 	for _, e := range []*record.Endpoint{&c.Client, &c.Server} {
 		b = netip.AddrPortFrom(e.IP, e.Port).AppendTo(b)

@@ -11,8 +11,8 @@ import (
 	"github.com/tcplife/tcplife/report/internal/encode"
 )
 
-// Map returns a connection as its JSON would be read back: nested maps by the same names, lists as []any, strings,
-// bools, and nil for null; whole numbers are int, durations float64 seconds. Expressions are evaluated on it.
+// Map returns a connection as if read from its JSON: nested maps with the same names, lists as []any, strings, bools,
+// and nil for null. Integers are int, durations are float64 seconds. Expressions are evaluated on it.
 func Map(c *record.Connection) map[string]any { return mapConnection(c) }
 
 func mapLayer(l *flows.Layer) map[string]any {
@@ -65,7 +65,7 @@ func durationValue(d record.Duration) any {
 	if d == record.NoDuration {
 		return nil
 	}
-	seconds, _ := strconv.ParseFloat(string(d.Append(nil)), 64) // cannot fail: Append gave it
+	seconds, _ := strconv.ParseFloat(string(d.Append(nil)), 64) // Append writes only numbers
 	return seconds
 }
 
@@ -97,7 +97,7 @@ func wordValue(s string) any {
 	return s
 }
 
-// MapSummary returns the summary as its JSON would be read back, with a 0 for every word of a count that did not occur.
+// MapSummary returns the summary as if read from its JSON. Counts by word also have the words that did not occur, as 0.
 func MapSummary(s *record.Summary) map[string]any {
 	b := new(encode.Encoder).AppendSummary(nil, s)
 	var m map[string]any
@@ -119,7 +119,7 @@ func MapSummary(s *record.Summary) map[string]any {
 	return m
 }
 
-// numbers replaces the numbers in what was read of JSON: whole ones become int, the others float64.
+// numbers replaces every json.Number in a value: integers become int, others float64.
 func numbers(value any) any {
 	switch v := value.(type) {
 	case json.Number:

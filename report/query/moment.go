@@ -13,17 +13,17 @@ import (
 // A Moment is a time as people write it.
 type Moment struct {
 	Time  record.Time
-	Clock bool // a time of day, UTC, without a date: Time is since midnight
+	Clock bool // a time of day in UTC, without a date: Time is since midnight
 }
 
-// ParseMoment understands an RFC 3339 time, a date and a time in UTC, a date alone (which is its midnight), a time of
-// day in UTC, and seconds since 1970.
+// ParseMoment parses an RFC 3339 time, a date and a time in UTC, a date (meaning its midnight), a time of day in UTC,
+// or seconds since 1970.
 func ParseMoment(s string) (Moment, error) {
 	for _, layout := range [...]string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999",
 		"2006-01-02T15:04:05.999999999", "2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02"} {
 		if t, err := time.Parse(layout, s); err == nil {
 			if t.Year() < 1678 || t.Year() > 2261 {
-				return Moment{}, errors.New("no capture can hold that time")
+				return Moment{}, errors.New("out of range: captures have times from 1678 to 2261")
 			}
 			return Moment{Time: record.Time(t.UnixNano())}, nil
 		}
@@ -33,13 +33,13 @@ func ParseMoment(s string) (Moment, error) {
 			return Moment{record.Time(t.Sub(t.Truncate(24 * time.Hour))), true}, nil
 		}
 	}
-	if d, err := time.ParseDuration(s + "s"); err == nil { // decimal and exact, which a float is not
+	if d, err := time.ParseDuration(s + "s"); err == nil { // exact, unlike a float
 		return Moment{Time: record.Time(d)}, nil
 	}
-	return Moment{}, errors.New("it is not a time")
+	return Moment{}, errors.New("not a time")
 }
 
-// text returns the moment as records write it, so that texts compare like times; of a time of day, only that part.
+// text returns the moment as in records, so that texts compare like times; for a time of day, only that part.
 func (m Moment) text() string {
 	text := string(encode.AppendMoment(nil, m.Time))
 	if m.Clock {
@@ -54,7 +54,7 @@ func clockOf(moment string) string {
 	return clock
 }
 
-// secondsSince1970 returns the moment that a number means.
+// secondsSince1970 returns the moment of a number of seconds.
 func secondsSince1970(n float64) (Moment, bool) {
 	if math.Abs(n) > math.MaxInt64/1e9 {
 		return Moment{}, false

@@ -24,9 +24,9 @@ const (
 func (e Event) String() string { return string(e) }
 
 // On is the condition of live's --on for the records of connections, floods and scans. It applies to the kinds of
-// records that have all the fields it names. Each kind also has the field event: begin or end.
+// records that have all its fields. Each kind also has the field event: begin or end.
 type On struct {
-	connection, flood, scan *vm.Program // nil: it does not apply to these
+	connection, flood, scan *vm.Program // nil: it does not apply to this kind
 	machine                 vm.VM
 }
 
@@ -47,8 +47,8 @@ var (
 	scanEvents       = eventFields("scan")
 )
 
-// NewOn compiles an expression. It fails if the expression fits no kind of records. The error is then about the kind
-// for which most of it was understood.
+// NewOn compiles an expression. If the expression fits no kind of records, NewOn fails with the error for the kind for
+// which most of the expression was valid.
 func NewOn(source string) (*On, error) {
 	var o On
 	var failed error
@@ -69,7 +69,7 @@ func NewOn(source string) (*On, error) {
 	return &o, nil
 }
 
-// place returns where an expression is wrong.
+// place returns the place of an error in the expression.
 func place(err error) int {
 	if p := (*Problem)(nil); errors.As(err, &p) {
 		return p.At
@@ -77,7 +77,7 @@ func place(err error) int {
 	return 0
 }
 
-// Crowds reports whether it applies to floods or scans.
+// Crowds reports whether the condition applies to floods or scans.
 func (o *On) Crowds() bool { return o.flood != nil || o.scan != nil }
 
 // Connection evaluates the condition for a record that ended.
@@ -88,7 +88,7 @@ func (o *On) Connection(c *record.Connection) (bool, error) {
 	return o.holds(o.connection, End, Map(c), fmt.Sprintf("connection %d", c.ID))
 }
 
-// Flood evaluates it for a flood that began or ended.
+// Flood evaluates the condition for a flood that began or ended.
 func (o *On) Flood(event Event, f *record.SynFlood) (bool, error) {
 	if o.flood == nil {
 		return false, nil
@@ -96,7 +96,7 @@ func (o *On) Flood(event Event, f *record.SynFlood) (bool, error) {
 	return o.holds(o.flood, event, mapSynFlood(f), fmt.Sprintf("the flood on %v", f.Target.IP))
 }
 
-// Scan evaluates it for a scan that began or ended.
+// Scan evaluates the condition for a scan that began or ended.
 func (o *On) Scan(event Event, s *record.Scan) (bool, error) {
 	if o.scan == nil {
 		return false, nil

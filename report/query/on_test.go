@@ -9,7 +9,7 @@ import (
 	"github.com/tcplife/tcplife/report/query"
 )
 
-// An expression is about the kinds of records that have its fields.
+// An expression applies to the kinds of records that have its fields.
 func TestOn(t *testing.T) {
 	port := uint16(443)
 	c := &record.Connection{Record: "connection", Teardown: record.Teardown{Kind: record.TeardownReset}}

@@ -14,8 +14,8 @@ import (
 // A Problem says what is wrong with an expression, and where.
 type Problem struct {
 	Message string
-	Source  string // the expression, as it was typed
-	At      int    // the place in it, counted in characters from 0
+	Source  string // the expression as it was typed
+	At      int    // the place in Source, in characters from 0
 }
 
 // Error returns the message, the line of the expression and a caret below the place.
@@ -33,7 +33,7 @@ func (p *Problem) Error() string {
 	return p.Message + "\n  " + strings.ReplaceAll(line, "\t", " ") + "\n  " + strings.Repeat(" ", column) + "^"
 }
 
-// libraryWords maps messages of the library of expressions to ours. The first match decides.
+// libraryWords maps messages of the expression library to ours. The first match counts.
 var libraryWords = []struct {
 	pattern *regexp.Regexp
 	ours    string
@@ -62,18 +62,18 @@ var libraryWords = []struct {
 	{regexp.MustCompile(`is not callable|has no method|cannot call nil`), "this is not a function"},
 	{regexp.MustCompile(`^invalid operation: (\S+)`), "$1 does not take such values"},
 	{regexp.MustCompile(`^cannot redeclare`), "this name is already in use"},
-	{regexp.MustCompile(`index`), "a place in a list is a whole number"},
+	{regexp.MustCompile(`index`), "an index must be a whole number"},
 	{regexp.MustCompile(`divide by zero`), "division by zero"},
 }
 
-// ours translates a message of the library of expressions.
+// ours translates a message of the expression library.
 func ours(message string) string {
 	for _, w := range libraryWords {
 		if found := w.pattern.FindStringSubmatchIndex(message); found != nil {
 			return string(w.pattern.ExpandString(nil, w.ours, message, found))
 		}
 	}
-	return "this does not fit here"
+	return "this is not allowed here"
 }
 
 // problem turns an error of the library into a Problem.
@@ -92,8 +92,8 @@ func (s *sourceText) problem(err error) error {
 	return &Problem{ours(failed.Message), s.typed, at}
 }
 
-// unquoted returns the message that a time, an address or a network lacks its quotes, and where it begins; "" if
-// nothing here lacks quotes. It also names a whole word that looks like a number and is none.
+// unquoted returns a message if a time, an address or a network at a place lacks its quotes, or if a word there begins
+// like a number but is none; and where it begins. Otherwise the message is "".
 func (s *sourceText) unquoted(at int) (message string, from int) {
 	text := []rune(s.typed)
 	from, to := min(at, len(text)), min(at, len(text))
@@ -130,7 +130,7 @@ func (s *sourceText) unquoted(at int) (message string, from int) {
 	return "", 0
 }
 
-// Nearest returns the name that is most like another one, or "" if none is so like it that it may be meant.
+// Nearest returns the name that is most similar to a mistyped one, or "" if none is similar enough.
 func Nearest(name string, names []string) string {
 	best, most := "", 1+len(name)/4
 	for _, n := range names {
@@ -141,7 +141,8 @@ func Nearest(name string, names []string) string {
 	return best
 }
 
-// distance returns how many letters must be changed, added or removed to make b of a. Two swapped letters count as one.
+// distance returns how many letters must be changed, added or removed to turn a into b. Swapping two letters counts as
+// one.
 func distance(a, b string) int {
 	rows := make([][]int, len(a)+1)
 	for i := range rows {

@@ -8,8 +8,7 @@ import (
 	"unicode"
 )
 
-// sourceText is an expression as it was typed, and as the library of expressions takes it: there a duration is a
-// number of seconds.
+// sourceText is an expression as it was typed, and as the library parses it: with durations as numbers of seconds.
 type sourceText struct {
 	typed, parsed string
 	durations     []rewrittenDuration
@@ -43,7 +42,7 @@ func newSource(typed string) *sourceText {
 		}
 		to := i + len([]rune(found))
 		if found == "" || to < len(text) && isWordRune(text[to]) {
-			// a number, with letters
+			// Copy one character, or a number with letters.
 			for to = i + 1; isWordRune(text[i]) && to < len(text) && isWordRune(text[to]); to++ {
 			}
 			out, i = append(out, text[i:to]...), to
@@ -58,7 +57,7 @@ func newSource(typed string) *sourceText {
 	return s
 }
 
-// behindWord returns the end of the name, quoted text or comment that begins at a place, or the place if none begins.
+// behindWord returns the end of the name, quoted text or comment that begins at a place, or the place if there is none.
 func behindWord(text []rune, at int) int {
 	end := func(from int, mark string, escaped bool) int {
 		for i := from; i < len(text); i++ {
@@ -97,10 +96,10 @@ func isWordRune(r rune) bool {
 func inSeconds(duration string) string {
 	seconds := 0.0
 	for _, part := range durationPart.FindAllStringSubmatch(duration, -1) {
-		n, _ := strconv.ParseFloat(part[1], 64) // cannot fail: the pattern lets only digits through
+		n, _ := strconv.ParseFloat(part[1], 64) // the pattern allows only digits
 		seconds += n * durationUnits[part[2]]
 	}
-	seconds = math.Round(seconds*1e9) / 1e9 // what is summed up in binary
+	seconds = math.Round(seconds*1e9) / 1e9 // binary sums are not exact
 	text := strconv.FormatFloat(seconds, 'f', -1, 64)
 	if !strings.Contains(text, ".") {
 		text += ".0"
@@ -108,7 +107,7 @@ func inSeconds(duration string) string {
 	return text
 }
 
-// place translates a place in the parsed text into one in the typed text.
+// place converts a place in the parsed text to the place in the typed text.
 func (s *sourceText) place(parsed int) int {
 	moved := 0
 	for _, d := range s.durations {

@@ -12,14 +12,14 @@ import (
 	"github.com/expr-lang/expr/types"
 )
 
-// understand finds out what every part of a tree is, and rewrites it for the library of expressions: columns become
-// fields, times become the text that records have, and networks become lists of prefixes. It fails for names that no
-// record has and for values that a field cannot have.
+// understand finds the type of every part of a tree, and rewrites the tree for the expression library: columns become
+// fields, times become text as in records, and networks become lists of prefixes. It fails for unknown names, and for
+// values that a field cannot have.
 func (s *sourceText) understand(tree *parser.Tree, fields *kind) error {
 	u := understanding{text: s, fields: fields}
 	k := u.node(&tree.Node)
 	if u.failed == nil && k.is != isBool && k.is != isAny {
-		u.fail(tree.Node, "an expression is true or false, and this is %s: compare it with something", k.what())
+		u.fail(tree.Node, "an expression must be true or false, but this is %s: compare it with something", k.what())
 	}
 	if u.failed != nil {
 		return u.failed
@@ -41,7 +41,7 @@ type named struct {
 }
 
 func (u *understanding) fail(at ast.Node, format string, args ...any) {
-	for { // a field begins where the first of its names does
+	for { // a field begins with the first of its names
 		member, is := at.(*ast.MemberNode)
 		if !is {
 			break
@@ -52,12 +52,12 @@ func (u *understanding) fail(at ast.Node, format string, args ...any) {
 }
 
 func (u *understanding) failAt(place int, format string, args ...any) {
-	if u.failed == nil { // the first failure says most
+	if u.failed == nil { // report only the first failure
 		u.failed = &Problem{fmt.Sprintf(format, args...), u.text.typed, u.text.place(place)}
 	}
 }
 
-// node understands a node, and those below it first.
+// node understands a node, after the nodes below it.
 func (u *understanding) node(at *ast.Node) *kind {
 	switch n := (*at).(type) {
 	case *ast.NilNode:
@@ -118,7 +118,7 @@ func (u *understanding) node(at *ast.Node) *kind {
 	return &kind{is: isAny}
 }
 
-// union is nil if one of the texts can be any.
+// union returns the words of either text, or nil if one of them can have any value.
 func union(one, other []string) []string {
 	if one == nil || other == nil {
 		return nil
@@ -156,8 +156,8 @@ func (u *understanding) name(at *ast.Node, n *ast.IdentifierNode) *kind {
 	return &kind{is: isAny}
 }
 
-// column is the expression of a column of connections; nil if there is none of the name, or the fields are not a
-// connection's.
+// column returns the expression of a column of connections; nil if there is no such column, or if the fields are not
+// those of a connection.
 func (u *understanding) column(name string) ast.Node {
 	source, known := columns[name]
 	if !known || !u.ofConnection() {
@@ -170,12 +170,12 @@ func (u *understanding) column(name string) ast.Node {
 	return tree.Node
 }
 
-// ofConnection reports that the expression is about connections: columns are theirs alone.
+// ofConnection reports whether the expression is about connections. Other records have no columns.
 func (u *understanding) ofConnection() bool {
 	return u.fields == connectionFields() || u.fields == connectionEvents()
 }
 
-// replace puts an expression in the place of a node, and understands it.
+// replace replaces a node by an expression, and understands it.
 func (u *understanding) replace(at *ast.Node, by ast.Node) *kind {
 	place := (*at).Location()
 	ast.Walk(&by, visitor(func(n *ast.Node) { (*n).SetLocation(place) }))
@@ -202,9 +202,9 @@ func (u *understanding) topLevel() []string {
 	return names
 }
 
-// meant guesses which name was meant by one that is unknown.
+// meant suggests a name for an unknown one.
 func (u *understanding) meant(name string, among []string) string {
-	var ends []string // fields deeper down
+	var ends []string // fields of fields that end in the name
 	for _, field := range u.fields.flat("") {
 		if strings.HasSuffix(field.Name, "."+name) && !strings.Contains(field.Name, "[]") {
 			ends = append(ends, field.Name)
@@ -233,7 +233,7 @@ func (u *understanding) member(n *ast.MemberNode) *kind {
 	case of.is == isList && !named:
 		return of.element
 	case of.is == isList:
-		u.fail(n, `%s is a list: ask about its elements, as in any(%s, .%s == ...)`, of.or("this"), of.or("list"),
+		u.fail(n, `%s is a list: test its elements, as in any(%s, .%s == ...)`, of.or("this"), of.or("list"),
 			name.Value)
 	case of.is == isObject && of.fields != nil && named:
 		if field := of.fields[name.Value]; field != nil {
@@ -245,7 +245,7 @@ func (u *understanding) member(n *ast.MemberNode) *kind {
 		}
 		u.fail(n.Property, "unknown field %q%s%s", name.Value, inside, didYouMean(name.Value, of.order))
 	case of.is != isObject && of.is != isAny && named:
-		u.fail(n.Property, "%s is %s, and has no fields", of.or("this"), of.what())
+		u.fail(n.Property, "%s is %s, which has no fields", of.or("this"), of.what())
 	}
 	return &kind{is: isAny}
 }
@@ -257,7 +257,7 @@ func didYouMean(name string, among []string) string {
 	return "; there are " + strings.Join(among, ", ")
 }
 
-// or is the name of a field, or another one where it has none.
+// or returns the name of a field, or other if there is no name.
 func (k *kind) or(other string) string {
 	if k.name != "" {
 		return k.name
@@ -284,14 +284,15 @@ func (u *understanding) unary(n *ast.UnaryNode) *kind {
 	return &kind{is: k.is, whole: k.whole}
 }
 
-// isTrue understands what is to be true or false.
+// isTrue understands a node that must be true or false.
 func (u *understanding) isTrue(at *ast.Node) {
 	if k := u.node(at); k.is != isBool && k.is != isAny && k.is != isNull {
-		u.fail(*at, "%s is %s, and not true or false: compare it with something", k.or("this"), k.what())
+		u.fail(*at, "%s is %s, not true or false: compare it with something", k.or("this"), k.what())
 	}
 }
 
-// lists are the functions over lists whose result is an element or a list, or which ask about each element.
+// listFunctions are the functions that evaluate a condition or an expression for each element of a list, with the types
+// of their results.
 var listFunctions = map[string]string{
 	"any": isBool, "all": isBool, "none": isBool, "one": isBool,
 	"count": isNumber, "findIndex": isNumber, "findLastIndex": isNumber,
@@ -312,7 +313,7 @@ func (u *understanding) function(n *ast.BuiltinNode) *kind {
 		if first != nil && first.is == isList {
 			element = first.element
 		} else if first != nil && first.is != isAny {
-			u.fail(n.Arguments[0], "%s is %s, and %s takes a list", first.or("this"), first.what(), n.Name)
+			u.fail(n.Arguments[0], "%s is %s, but %s takes a list", first.or("this"), first.what(), n.Name)
 		}
 		u.elements = append(u.elements, element)
 		result := u.node(&predicate.Node)
@@ -365,7 +366,7 @@ func (u *understanding) binary(at *ast.Node, n *ast.BinaryNode) *kind {
 			u.isWord(n.Right, left.element)
 			n.Operator, n.Left, n.Right = "in", n.Right, n.Left
 		case left.is != isText && left.is != isAddress && left.is != isTime && left.is != isAny && left.is != isNull:
-			u.fail(n.Left, "%s is %s, and %s takes a text", left.or("this"), left.what(), n.Operator)
+			u.fail(n.Left, "%s is %s, but %s takes a text", left.or("this"), left.what(), n.Operator)
 		}
 		return &kind{is: isBool}
 	case "??":
@@ -386,7 +387,7 @@ func elementOf(k *kind) *kind {
 	return k
 }
 
-// beside takes a name that is a field and a column for the column where a text, a number or a list stands beside it.
+// beside replaces a name of both a field and a column by the column, if it is compared with a text, a number or a list.
 func (u *understanding) beside(at *ast.Node, k, other *kind) *kind {
 	name, ok := (*at).(*ast.IdentifierNode)
 	if !ok || (k.is != isObject && k.is != isList) || k != u.fields.fields[name.Value] ||
@@ -403,7 +404,7 @@ func (u *understanding) beside(at *ast.Node, k, other *kind) *kind {
 	}
 }
 
-// computed understands + - * / and the like.
+// computed understands arithmetic operators and ranges.
 func (u *understanding) computed(n *ast.BinaryNode, left, right *kind) *kind {
 	counts := func(k *kind) bool { return k.is == isNumber || k.is == isDuration }
 	for _, side := range [...]struct {
@@ -412,7 +413,7 @@ func (u *understanding) computed(n *ast.BinaryNode, left, right *kind) *kind {
 	}{{n.Left, left}, {n.Right, right}} {
 		texts := n.Operator == "+" && (side.k.is == isText || side.k.is == isAddress)
 		if !counts(side.k) && !texts && side.k.is != isAny && side.k.is != isNull {
-			u.fail(side.at, "%s is %s, and %s takes numbers", side.k.or("this"), side.k.what(), n.Operator)
+			u.fail(side.at, "%s is %s, but %s takes numbers", side.k.or("this"), side.k.what(), n.Operator)
 		}
 	}
 	switch {
@@ -428,7 +429,7 @@ func (u *understanding) computed(n *ast.BinaryNode, left, right *kind) *kind {
 	return &kind{is: isAny}
 }
 
-// compared understands a comparison. Whichever side is a field says what the other can be.
+// compared understands a comparison. The side that is a field determines what the other may be.
 func (u *understanding) compared(n *ast.BinaryNode, left, right *kind) {
 	field, value, fieldAt, valueAt := left, right, &n.Left, &n.Right
 	if _, constant := n.Left.(*ast.StringNode); constant || right.is == isTime || right.is == isAddress ||
@@ -442,7 +443,7 @@ func (u *understanding) compared(n *ast.BinaryNode, left, right *kind) {
 	case field.is == isTime && value.is != isTime:
 		u.moment(fieldAt, valueAt, field)
 	case (field.is == isAddress || field.is == isSocket) && ordered:
-		u.fail(n, `%s is an address, and %s does not apply to addresses: ask for a network, as in %s in "10.0.0.0/8"`,
+		u.fail(n, `%s is an address, and %s does not apply to addresses: test for a network, as in %s in "10.0.0.0/8"`,
 			field.or("this"), n.Operator, field.or("client.ip"))
 	case field.is == isAddress && constant:
 		u.address(text, field)
@@ -483,7 +484,7 @@ func (u *understanding) mismatch(fieldAt, at ast.Node, field, value *kind) {
 	}
 }
 
-// described is the name of a field with its type, or the type of another value.
+// described returns the name and type of a field, or the type of another value.
 func (k *kind) described() string {
 	if k.name == "" {
 		return k.what()
@@ -493,7 +494,7 @@ func (k *kind) described() string {
 
 func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789.") == "" }
 
-// isWord refuses a text that a field can never be.
+// isWord fails for a text that is not among the fixed values of a field.
 func (u *understanding) isWord(at ast.Node, field *kind) {
 	text, constant := at.(*ast.StringNode)
 	if !constant || field.words == nil || slices.Contains(field.words, text.Value) {
@@ -506,7 +507,7 @@ func (u *understanding) isWord(at ast.Node, field *kind) {
 	const few = 16
 	words := "It is one of " + strings.Join(field.words, ", ")
 	if len(field.words) > few && field.name != "" {
-		words = fmt.Sprintf("tcplife fields %s lists the %d words that it can be", field.name, len(field.words))
+		words = fmt.Sprintf("tcplife fields %s lists its %d possible values", field.name, len(field.words))
 	}
 	u.fail(at, "%s is never %q%s %s", field.or("this"), text.Value, cmpOr(guess, "."), words)
 }
@@ -518,7 +519,7 @@ func cmpOr(a, b string) string {
 	return b
 }
 
-// moment makes a time of the constant that a time is compared with.
+// moment understands the constant that a time is compared with.
 func (u *understanding) moment(fieldAt, valueAt *ast.Node, field *kind) {
 	var m Moment
 	ok := true
@@ -545,7 +546,7 @@ func (u *understanding) moment(fieldAt, valueAt *ast.Node, field *kind) {
 	}
 }
 
-// address writes the constant that an address is compared with as records do.
+// address rewrites the constant that an address is compared with as in records.
 func (u *understanding) address(text *ast.StringNode, field *kind) {
 	ip, err := netip.ParseAddr(text.Value)
 	if err == nil {
@@ -553,13 +554,13 @@ func (u *understanding) address(text *ast.StringNode, field *kind) {
 		return
 	}
 	if _, err := netip.ParsePrefix(text.Value); err == nil {
-		u.fail(text, "%s is one address, and %s a network: write in instead of ==", field.or("this"), text.Value)
+		u.fail(text, `%s is an address, but %s is a network: write "in" instead of ==`, field.or("this"), text.Value)
 		return
 	}
 	u.fail(text, "%q is not an address", text.Value)
 }
 
-// socket understands what an endpoint is compared with: an address, with or without a port.
+// socket understands the constant that an endpoint is compared with: an address, with or without a port.
 func (u *understanding) socket(at *ast.Node, text *ast.StringNode, field *kind) {
 	if ip, err := netip.ParseAddr(text.Value); err == nil {
 		text.Value = ip.String()
@@ -568,7 +569,7 @@ func (u *understanding) socket(at *ast.Node, text *ast.StringNode, field *kind) 
 	}
 	both, err := netip.ParseAddrPort(text.Value)
 	if err != nil {
-		u.fail(text, `%s is compared with an address, such as "10.0.0.7", or an address and a port: "10.0.0.7:443"`,
+		u.fail(text, `compare %s with an address like "10.0.0.7", or with an address and port like "10.0.0.7:443"`,
 			field.name)
 		return
 	}
@@ -576,7 +577,7 @@ func (u *understanding) socket(at *ast.Node, text *ast.StringNode, field *kind) 
 	patch(at, call("address and port", *at))
 }
 
-// in understands a search in a list or, of an address, in networks.
+// in understands a test for membership in a list or, for an address, in networks.
 func (u *understanding) in(at *ast.Node, n *ast.BinaryNode, left, right *kind) {
 	if left.is == isAddress || left.is == isSocket {
 		if networks, constant := u.networks(n.Right); constant {
@@ -605,7 +606,7 @@ func (u *understanding) in(at *ast.Node, n *ast.BinaryNode, left, right *kind) {
 	}
 }
 
-// networks reads constant networks and addresses, one or a list of them.
+// networks reads a constant network or address, or a list of them.
 func (u *understanding) networks(at ast.Node) (networks []netip.Prefix, constant bool) {
 	nodes := []ast.Node{at}
 	if list, is := at.(*ast.ArrayNode); is {

@@ -7,7 +7,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// Where is what --where says of a connection's record.
+// Where is the condition of --where for a connection's record.
 type Where struct {
 	program *vm.Program
 	machine vm.VM

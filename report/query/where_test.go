@@ -17,7 +17,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// sample is a connection with a value in some fields and null in others.
+// sample returns a connection with values in some fields and null in others.
 func sample() *record.Connection {
 	return &record.Connection{
 		Record: "connection", Schema: record.Schema, ID: 7,
@@ -58,7 +58,7 @@ func TestCondition(t *testing.T) {
 		`client.states[-1].state == "SYN_SENT"`:                  false, // an index counts from 0
 		`encapsulation[1].id == 12`:                              false,
 
-		// times, however they are written: as text "1970-01-01 00…" would sort before "1970-01-01T00…"
+		// Times in any format: as text, "1970-01-01 00…" would sort before "1970-01-01T00…".
 		`end > "1970-01-01 00:00:00.5"`:           true,
 		`end > "1970-01-01 00:00:01.5"`:           false,
 		`end == "1970-01-01T01:00:01+01:00"`:      true,
@@ -72,7 +72,7 @@ func TestCondition(t *testing.T) {
 		`handshake.syn_ack_at < "23:59"`:          false,
 		`end in ["1970-01-01 00:00:01"]`:          true,
 
-		// durations, outside of quotes
+		// Durations, outside of quotes.
 		`duration_s >= 1s and duration_s < 1s1ns`:    true,
 		`duration > 999ms`:                           true,
 		`duration < 1m30s`:                           true,
@@ -86,7 +86,7 @@ func TestCondition(t *testing.T) {
 		`duration == 1e0`:                            true,
 		`duration > 30s // 1h`:                       false,
 
-		// networks and addresses
+		// Networks and addresses.
 		`client.ip in "10.0.0.0/8"`:                   true,
 		`client.ip not in "10.0.0.0/8"`:               false,
 		`not (client.ip in "192.168.0.0/16")`:         true,
@@ -102,7 +102,7 @@ func TestCondition(t *testing.T) {
 		`server endsWith ":443"`:                      true,
 		`client.ip == server.ip`:                      false,
 
-		// columns
+		// Columns.
 		`outcome == "complete"`:           true,
 		`fate == "complete"`:              true,
 		`teardown == "none"`:              true,
@@ -120,7 +120,7 @@ func TestCondition(t *testing.T) {
 		`let p = server.port; p == 443`:   true,
 		`let rtt = 3; rtt == 3`:           true,
 
-		// null, and what is said of it
+		// Null.
 		`handshake.client_rtt_s > 0`:                        false,
 		`handshake.client_rtt_s <= 0`:                       false,
 		`not (handshake.client_rtt_s > 0)`:                  true,
@@ -155,7 +155,7 @@ func TestCondition(t *testing.T) {
 	}
 }
 
-// A message says what is wrong in our words, and the caret is below the typed place.
+// A message is in our words, not the library's, and the caret is below the typed place.
 func TestConditionIsRefused(t *testing.T) {
 	for _, c := range []struct{ expression, at, why string }{
 		{`hanshake.outcome == "complete"`, `hanshake`, `unknown name "hanshake"; did you mean "handshake"?`},
@@ -165,7 +165,7 @@ func TestConditionIsRefused(t *testing.T) {
 		{`outcome == refused`, `refused`, `unknown name "refused"; a text needs quotes: "refused"`},
 		{`server.port == "443"`, `"443"`, `server.port is a number: write 443 without quotes`},
 		{`server.port`, `server.port`,
-			`an expression is true or false, and this is a number: compare it with something`},
+			`an expression must be true or false, but this is a number: compare it with something`},
 		{`handshake.outcome = "complete"`, `= `, `write == to compare`},
 		{`id == 1 & id == 2`, `& `, `write "and" or &&`},
 		{`now().Year() > 2000`, `now`, `unknown function "now"`},
@@ -190,10 +190,11 @@ func TestConditionIsRefused(t *testing.T) {
 		{`"1000-01-01" < start`, `"1000-01-01"`, `start is a time`},
 		{`client.ip in "10.0.0/8"`, `"10.0.0/8"`, `"10.0.0/8" is not a network: write it like "10.0.0.0/8"`},
 		{`client.ip in ["10.0.0.0/8", "x"]`, `"x"`, `"x" is not a network`},
-		{`client.ip == "10.0.0.0/8"`, `"10.0.0.0/8"`, `client.ip is one address, and 10.0.0.0/8 a network: write in`},
+		{`client.ip == "10.0.0.0/8"`, `"10.0.0.0/8"`,
+			`client.ip is an address, but 10.0.0.0/8 is a network: write "in"`},
 		{`client.ip == "10.0.0"`, `"10.0.0"`, `"10.0.0" is not an address`},
 		{`client.ip < "10.0.0.7"`, `< `, `client.ip is an address, and < does not apply to addresses`},
-		{`client == "x"`, `"x"`, `client is compared with an address`},
+		{`client == "x"`, `"x"`, `compare client with an address`},
 		{`outcome == "complet"`, `"complet"`,
 			`outcome is never "complet"; did you mean "complete"? It is one of complete, `},
 		{`handshake.outcome == "open"`, `"open"`,
@@ -201,21 +202,21 @@ func TestConditionIsRefused(t *testing.T) {
 		{`"opn" != ended_by`, `"opn"`, `ended_by is never "opn"; did you mean "open"?`},
 		{`outcome in ["refused", "unanswerd"]`, `"unanswerd"`, `outcome is never "unanswerd"`},
 		{`any(findings, .code == "refusd")`, `"refusd"`, `findings.code is never "refusd"; did you mean "refused"? ` +
-			`tcplife fields findings.code lists the 51 words that it can be`},
+			`tcplife fields findings.code lists its 51 possible values`},
 		{`any(findings, .severity == "bad")`, `"bad"`, `It is one of info, warning, error`},
 		{`"refusd" in findings`, `"refusd"`, `findings.code is never "refusd"`},
 		{`findings.code == "refused"`, `findings.code`,
-			`findings is a list: ask about its elements, as in any(findings, .code ==`},
+			`findings is a list: test its elements, as in any(findings, .code ==`},
 		{`server.syn_acked == "true"`, `"true"`,
 			`server.syn_acked is true or false: write true or false without quotes`},
 		{`outcome == 3`, `3`, `outcome is a text: write the value in quotes`},
-		{`client.port.low == 3`, `low`, `client.port is a number, and has no fields`},
+		{`client.port.low == 3`, `low`, `client.port is a number, which has no fields`},
 		{`handshake == handshake`, `== `, `handshake is an object: compare its fields, or compare it with null`},
-		{`not server.port`, `server.port`, `server.port is a number, and not true or false`},
+		{`not server.port`, `server.port`, `server.port is a number, not true or false`},
 		{`lower(server.port) == "x"`, ``, `lower does not take such a value`},
 		{`client_ip matches "("`, ``, `unknown name "client_ip"`},
 		{`outcome matches "("`, ``, `wrong pattern after matches`},
-		{`start - end > 3`, `start`, `start is a time, and - takes numbers`},
+		{`start - end > 3`, `start`, `start is a time, but - takes numbers`},
 	} {
 		_, err := NewWhere(c.expression)
 		var problem *Problem
@@ -227,7 +228,7 @@ func TestConditionIsRefused(t *testing.T) {
 			!strings.HasSuffix(c.expression[:problem.At], strings.TrimSuffix(c.at, at)) {
 			t.Errorf("%s: the caret stands before %q, want %q", c.expression, at, c.at)
 		}
-		// no type of Go's, no word of the library's
+		// It has no types of Go and no words of the library.
 		for _, word := range []string{"int", "float", "string", "token", "Operator", "nil", "builtin", "struct"} {
 			if slices.Contains(strings.FieldsFunc(problem.Message, func(r rune) bool {
 				return !unicode.IsLetter(r)
@@ -238,7 +239,7 @@ func TestConditionIsRefused(t *testing.T) {
 	}
 }
 
-// The caret of an expression of several lines stands below its line.
+// In an expression of several lines, the caret is below its line.
 func TestProblemShowsItsLine(t *testing.T) {
 	_, err := NewWhere("id == 1 and\n\tduration > 90s and\nidé == 2")
 	want := "unknown name \"idé\"; did you mean \"id\"?\n  idé == 2\n  ^"
@@ -247,7 +248,7 @@ func TestProblemShowsItsLine(t *testing.T) {
 	}
 }
 
-// A condition can name exactly the fields of the record, with their types.
+// A condition can use exactly the fields of the record, with their types.
 func TestFieldTypesAreTheRecords(t *testing.T) {
 	conn := &record.Connection{}
 	fill(reflect.ValueOf(conn).Elem())
@@ -268,7 +269,7 @@ func TestFieldTypesAreTheRecords(t *testing.T) {
 	}
 }
 
-// fill leaves nothing null: it makes every pointer, gives every list an element and every number and word a value.
+// fill leaves nothing null: it allocates every pointer, gives every list an element, and every number and word a value.
 func fill(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -332,8 +333,7 @@ func compareTypes(t *testing.T, at string, want types.Type, value any) {
 	}
 }
 
-// dictionary is a condition for each field that an expression can name, of records and of the summary, and some that
-// are wrong.
+// dictionary returns conditions on every field of records and of the summary, including wrong ones.
 func dictionary() (list []string) {
 	values := map[string]string{
 		isTime: `> "2023-11-14 22:13:20.5"`, isDuration: "<= 1m30s", isNumber: ">= 3", isText: `!= "abc"`,
@@ -346,13 +346,13 @@ func dictionary() (list []string) {
 			list = append(list, fmt.Sprintf("%s == %q", name, word))
 		}
 		if len(name) > 3 {
-			list = append(list, name[:len(name)-1]+" > 1") // which is guessed
+			list = append(list, name[:len(name)-1]+" > 1") // an unknown name, with a suggestion
 		}
 	}
 	return list
 }
 
-// Durations of the summary compare with durations, a rate with numbers.
+// Durations of the summary can be compared with durations, and rates with numbers.
 func TestSummaryDurations(t *testing.T) {
 	for _, expression := range []string{`server_rtt_s.p99 > 1ms`, `half_closed.longest_s > 30s`,
 		`any(usage, .connections_per_s > 5)`, `retransmissions.ratio > 0.05`} {
@@ -361,11 +361,11 @@ func TestSummaryDurations(t *testing.T) {
 		}
 	}
 	if _, err := NewFailOn(`any(usage, .connections_per_s > 5s)`); err == nil {
-		t.Error("a rate compares with a duration")
+		t.Error("a rate can be compared with a duration")
 	}
 }
 
-// No expression, of --where or --fail-on, makes the program panic, and a problem is at a place of the expression.
+// No expression of --where or --fail-on makes the program panic, and every Problem has a place in the expression.
 func FuzzWhere(f *testing.F) {
 	for _, expression := range []string{
 		`start > "2023-11-14" and duration > 1m30s`, `client in ["10.0.0.0/8"] or server == "[::1]:80"`,
@@ -382,7 +382,7 @@ func FuzzWhere(f *testing.F) {
 	f.Fuzz(func(t *testing.T, expression string) {
 		w, whereErr := NewWhere(expression)
 		if whereErr == nil {
-			w.Holds(conn) // may fail, as the division of a text by a list does
+			w.Holds(conn) // may fail, for example if it divides a text by a list
 		}
 		alarms, failOnErr := NewFailOn(expression)
 		if failOnErr == nil {
