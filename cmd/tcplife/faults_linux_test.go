@@ -144,7 +144,7 @@ func TestParquetReplacesNoDevice(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, said := faulty(t, nil, "tcplife", "read", "../../testdata/pcaps/refused.pcap", "-o", "parquet", "--to", pipe)
-	if code != exitFailed || !strings.Contains(said, pipe+" is no regular file") {
+	if code != exitFailed || !strings.Contains(said, pipe+" is not a regular file") {
 		t.Errorf("exit code %d: %s", code, said)
 	}
 	if info, err := os.Stat(pipe); err != nil || info.Mode().Type() != os.ModeNamedPipe {

@@ -9,7 +9,7 @@ import (
 	"github.com/tcplife/tcplife/report"
 )
 
-// The benchmarks write the connections of some captures repeatedly. They also report the bytes of a connection.
+// The benchmarks write the connections of some captures repeatedly. They also report the bytes of each connection.
 
 func BenchmarkConnection(b *testing.B) {
 	bench(b, func(out io.Writer) writer { return NewWriter(out) })

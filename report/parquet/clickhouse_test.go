@@ -9,7 +9,8 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// clickHouseType is the type of a node in ClickHouse. A tuple cannot be null, so the parts of an optional tuple can be.
+// clickHouseType returns the type of a node in ClickHouse. A tuple cannot be null, so the members of an optional tuple
+// can be null instead.
 func clickHouseType(n parquet.Node, missing bool, indent string) string {
 	optional := missing || n.Optional()
 	switch {
@@ -19,7 +20,7 @@ func clickHouseType(n parquet.Node, missing bool, indent string) string {
 		var members []string
 		for _, f := range n.Fields() {
 			typ := clickHouseType(f, optional, indent+"    ")
-			if f.Name() == "ip" { // of which there can be millions in a flood
+			if f.Name() == "ip" { // a flood can have millions
 				typ = "String"
 			}
 			members = append(members, indent+"    "+f.Name()+" "+typ)
@@ -60,7 +61,7 @@ CREATE TABLE IF NOT EXISTS tcplife.connections
 `)
 	for _, f := range connections().schema.Fields() {
 		typ := clickHouseType(f, false, "    ")
-		if f.Name() == "start" { // a key; what has no time gets 1970
+		if f.Name() == "start" { // a key cannot be null; without a time it is 1970
 			typ = "DateTime64(9, 'UTC')"
 		}
 		table.WriteString("    `" + f.Name() + "` " + typ + ",\n")

@@ -18,9 +18,9 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// layout says how the values of a Go type lie in columns. It follows from the type: a struct is a group with the names
-// of its JSON tags, a pointer is an optional value, a slice is a list, a map is a map, and everything else is a column.
-// So a new field of a record becomes a column of its file.
+// layout says how the values of a Go type are stored in columns. It follows from the type: a struct is a group with the
+// names of its JSON tags, a pointer is an optional value, a slice is a list, a map is a map, and everything else is a
+// column. So a new field of a record becomes a column of its file.
 type layout struct {
 	node   parquet.Node
 	leaves int // columns
@@ -34,8 +34,8 @@ type shredder func(b *batch, first int, p unsafe.Pointer, rep int)
 // batch collects the values of some rows by column.
 type batch struct {
 	columns [][]parquet.Value
-	text    []byte // strings that no record holds
-	size    int    // bytes of the values, about
+	text    []byte // strings that are not in a record
+	size    int    // approximate bytes of the values
 }
 
 // put adds a value to a column.
@@ -47,7 +47,7 @@ func (b *batch) put(column int, v parquet.Value, rep, def int) {
 	}
 }
 
-// putNothing puts null into n columns, whose first def optional values and lists exist.
+// putNothing puts null into n columns. def is how many of the optional values and lists around them exist.
 func (b *batch) putNothing(first, n, rep, def int) {
 	for column := first; column < first+n; column++ {
 		b.putNull(column, rep, def)
@@ -66,8 +66,8 @@ func (b *batch) written(write func([]byte) []byte) parquet.Value {
 	return parquet.ByteArrayValue(b.text[start:])
 }
 
-// textValue returns the value of a string. It refers to the string, which the batch keeps. Bytes that are not UTF-8
-// become what JSON makes of them.
+// textValue returns the value of a string, which refers to the string. Bytes that are not UTF-8 are replaced as in
+// JSON.
 func textValue(s string) parquet.Value {
 	if !utf8.ValidString(s) {
 		s = string([]rune(s))
@@ -75,8 +75,8 @@ func textValue(s string) parquet.Value {
 	return parquet.ByteArrayValue(unsafe.Slice(unsafe.StringData(s), len(s)))
 }
 
-// layoutOf returns the layout of values of a type that are inside of rep lists, and of def lists and optional values
-// together. It panics for a type whose kind does not show its JSON; such types belong into leaves.
+// layoutOf returns the layout of values of a type. rep is how many lists contain them, and def how many lists and
+// optional values. It panics for a type whose kind does not determine its JSON; such types must be in leaves.
 func layoutOf(t reflect.Type, rep, def int) layout {
 	if leaf, is := leaves[t]; is {
 		return leaf(def)
@@ -90,7 +90,7 @@ func layoutOf(t reflect.Type, rep, def int) layout {
 		return listLayout(t, rep, def)
 	case kind == reflect.Map:
 		return mapLayout(t, rep, def)
-	case t.Implements(reflect.TypeFor[json.Marshaler]()) && kind == reflect.String: // null where it is empty
+	case t.Implements(reflect.TypeFor[json.Marshaler]()) && kind == reflect.String: // null if it is empty
 		return sometimes(words, func(_ *batch, s *string) (parquet.Value, bool) { return textValue(*s), *s != "" })(def)
 	case t.Implements(reflect.TypeFor[json.Marshaler]()):
 	case t.Implements(reflect.TypeFor[encoding.TextMarshaler]()):
@@ -116,26 +116,26 @@ func layoutOf(t reflect.Type, rep, def int) layout {
 	case kind == reflect.Uint64:
 		return always(integers, func(_ *batch, n *uint64) parquet.Value { return parquet.Int64Value(int64(*n)) })(def)
 	}
-	panic(fmt.Sprintf("no Parquet column for %v: say in leaves what its values are, and which of them are null", t))
+	panic(fmt.Sprintf("no Parquet column for %v: define its values, and which of them are null, in leaves", t))
 }
 
-// The types of columns. Integers are signed and of 64 bits, whatever their Go type, because every reader knows these.
+// The types of columns. All integers are signed and have 64 bits, because every reader supports these.
 var (
 	integers = parquet.Encoded(parquet.Int(64), &parquet.DeltaBinaryPacked)
 	moments  = parquet.Encoded(parquet.Timestamp(parquet.Nanosecond), &parquet.DeltaBinaryPacked) // in UTC
 	doubles  = parquet.Leaf(parquet.DoubleType)
 	booleans = parquet.Leaf(parquet.BooleanType)
-	words    = parquet.Encoded(parquet.String(), &parquet.RLEDictionary) // of which there are few different ones
+	words    = parquet.Encoded(parquet.String(), &parquet.RLEDictionary) // few different ones
 	texts    = parquet.String()
 )
 
-// leaves are the types that are a column each, whatever their kind. A value that is null in JSON is null there.
+// leaves are the types that are single columns, whatever their kind. Values that are null in JSON are null.
 var leaves = map[reflect.Type]func(def int) layout{
 	reflect.TypeFor[record.Time](): sometimes(moments, func(_ *batch, t *record.Time) (parquet.Value, bool) {
 		return parquet.Int64Value(int64(*t)), *t != record.NoTime
 	}),
 	reflect.TypeFor[record.Duration](): sometimes(doubles, func(_ *batch, d *record.Duration) (parquet.Value, bool) {
-		return parquet.DoubleValue(float64(*d) / 1e9), *d != record.NoDuration // seconds, rounded as JSON's number is
+		return parquet.DoubleValue(float64(*d) / 1e9), *d != record.NoDuration // seconds, rounded as in JSON
 	}),
 	reflect.TypeFor[record.PacketNumber](): sometimes(integers,
 		func(_ *batch, n *record.PacketNumber) (parquet.Value, bool) {
@@ -184,7 +184,7 @@ func always[T any](node parquet.Node, value func(*batch, *T) parquet.Value) func
 	}
 }
 
-// sometimes returns the layout of a type some values of which mean unknown.
+// sometimes returns the layout of a type of which some values mean unknown.
 func sometimes[T any](node parquet.Node, value func(*batch, *T) (v parquet.Value, known bool)) func(def int) layout {
 	return func(def int) layout {
 		return layout{parquet.Optional(node), 1, func(b *batch, column int, p unsafe.Pointer, rep int) {
@@ -197,7 +197,7 @@ func sometimes[T any](node parquet.Node, value func(*batch, *T) (v parquet.Value
 	}
 }
 
-// textLayout returns the layout of a type that writes its own text. Frequent types are in leaves, which is faster.
+// textLayout returns the layout of a type with a MarshalText method. Frequent types are in leaves, which is faster.
 func textLayout(t reflect.Type, def int) layout {
 	return layout{words, 1, func(b *batch, column int, p unsafe.Pointer, rep int) {
 		text, err := reflect.NewAt(t, p).Elem().Interface().(encoding.TextMarshaler).MarshalText()
@@ -208,7 +208,7 @@ func textLayout(t reflect.Type, def int) layout {
 	}}
 }
 
-// layerLayout is the layout of an encapsulation, which has an id or has none.
+// layerLayout returns the layout of an encapsulation, whose id is optional.
 func layerLayout(def int) layout {
 	id := sometimes(integers, func(_ *batch, l *flows.Layer) (parquet.Value, bool) {
 		return parquet.Int64Value(int64(l.ID)), l.HasID
@@ -221,7 +221,7 @@ func layerLayout(def int) layout {
 	}}
 }
 
-// groupLayout is the layout of a struct.
+// groupLayout returns the layout of a struct.
 func groupLayout(t reflect.Type, rep, def int) layout {
 	type part struct {
 		layout
@@ -252,7 +252,7 @@ func groupLayout(t reflect.Type, rep, def int) layout {
 	}}
 }
 
-// optionalLayout is the layout of a pointer.
+// optionalLayout returns the layout of a pointer.
 func optionalLayout(t reflect.Type, rep, def int) layout {
 	l := layoutOf(t.Elem(), rep, def+1)
 	return layout{parquet.Optional(l.node), l.leaves, func(b *batch, first int, p unsafe.Pointer, rep int) {
@@ -284,7 +284,7 @@ func listLayout(t reflect.Type, rep, def int) layout {
 	}}
 }
 
-// mapLayout is the layout of a map with strings for keys, which are sorted. nil is empty.
+// mapLayout returns the layout of a map with strings as keys, which are sorted. nil is an empty map.
 func mapLayout(t reflect.Type, rep, def int) layout {
 	key := layoutOf(t.Key(), rep+1, def+1)
 	value := layoutOf(t.Elem(), rep+1, def+1)
@@ -337,5 +337,5 @@ type member struct {
 
 func (m member) Name() string { return m.name }
 
-// Value is for schemas that write Go structs by themselves. This one does not.
+// Value is called only for schemas that write Go structs themselves. This one does not.
 func (m member) Value(reflect.Value) reflect.Value { panic("not a schema of Go structs") }

@@ -26,7 +26,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	flag.Set("rapid.checks", "20") // each makes a file of as many columns as records have
+	flag.Set("rapid.checks", "20") // each makes a file with all columns
 	groupRows = testrun.Size(groupRows/4, groupRows)
 	os.Exit(m.Run())
 }
@@ -41,7 +41,7 @@ func read(t rapid.TB, file []byte) []any {
 	return parsed(t, rows).([]any)
 }
 
-// parsed is a value after encoding to JSON and reading it back.
+// parsed encodes a value to JSON and reads it back.
 func parsed(t rapid.TB, v any) any {
 	t.Helper()
 	b, err := json.Marshal(v)
@@ -57,7 +57,7 @@ func parsed(t rapid.TB, v any) any {
 	return value
 }
 
-// asRow is what the row of a record must be: its JSON, with numbers for moments. For connections it is that of
+// asRow returns the row that a record must have: its JSON, with numbers for moments. For connections it uses
 // report.JSONL.
 func asRow(t rapid.TB, r any) any {
 	t.Helper()
@@ -103,7 +103,7 @@ func numbered(t rapid.TB, v any) any {
 	return v
 }
 
-// withLists replaces null where the record has a list or a map that is nil: all writers of JSON do.
+// withLists replaces null by an empty list or map if the record's is nil, like all writers of JSON.
 func withLists(v any, t reflect.Type) any {
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -136,7 +136,7 @@ func withLists(v any, t reflect.Type) any {
 	return v
 }
 
-// written is a file of records of a kind.
+// written returns a file of records of a kind.
 func written[T any](t rapid.TB, k *kind, records ...T) []byte {
 	t.Helper()
 	var file bytes.Buffer
@@ -153,7 +153,7 @@ func written[T any](t rapid.TB, k *kind, records ...T) []byte {
 }
 
 // A row has the members of the record's JSON, whatever their values. TestDuckDBReadsRows checks populations, because
-// parquet-go reads lists and objects in maps in a way of its own.
+// parquet-go does not read lists and objects in maps like other readers.
 func TestRowsAreRecords(t *testing.T) {
 	t.Run("connections", func(t *testing.T) { agrees[record.Connection](t, connections()) })
 	t.Run("listeners", func(t *testing.T) { agrees[record.Listener](t, listeners()) })
@@ -180,7 +180,7 @@ func agrees[T any](t *testing.T, k *kind) {
 	})
 }
 
-// anything makes random values of any type.
+// anything generates values of any type.
 func anything[T any]() *rapid.Generator[T] {
 	return rapid.MakeCustom[T](rapid.MakeConfig{
 		Types: map[reflect.Type]*rapid.Generator[any]{
@@ -210,7 +210,7 @@ func anything[T any]() *rapid.Generator[T] {
 			}).AsAny(),
 		},
 		Kinds: map[reflect.Kind]*rapid.Generator[any]{
-			reflect.Float64: rapid.Float64Range(-1e9, 1e9).AsAny(), // DuckDB writes larger ones in a way of its own
+			reflect.Float64: rapid.Float64Range(-1e9, 1e9).AsAny(), // DuckDB formats larger ones differently
 			reflect.Uint64:  rapid.Uint64Range(0, 1<<53).AsAny(),
 			reflect.String: rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "\x00", "\xff", "a\xe2\x80b",
 				"\ufffd", "日本"})).AsAny(),
@@ -218,7 +218,7 @@ func anything[T any]() *rapid.Generator[T] {
 	})
 }
 
-// Real records, in real files.
+// Records of captures, in files.
 func TestCaptures(t *testing.T) {
 	for _, path := range readtest.Captures(t, 2) {
 		var file bytes.Buffer
@@ -271,12 +271,12 @@ func TestNewFieldIsAColumn(t *testing.T) {
 	}
 }
 
-// odd writes JSON of its own, which a column cannot know.
+// odd has its own JSON, for which no column is known.
 type odd struct{ n int }
 
 func (odd) MarshalJSON() ([]byte, error) { return []byte("7"), nil }
 
-// worded writes text of its own.
+// worded has its own text.
 type worded struct{ n int }
 
 func (w worded) MarshalText() ([]byte, error) { return fmt.Append(nil, "word ", w.n), nil }
@@ -307,7 +307,7 @@ func TestUnknownTypesAreRefused(t *testing.T) {
 	_ = odd{}.n
 }
 
-// The columns are in the order of the record, as people read them.
+// The columns are in the order of the record's fields.
 func TestColumnOrder(t *testing.T) {
 	var got []string
 	for _, path := range connections().schema.Columns() {

@@ -19,7 +19,7 @@ import (
 	"github.com/tcplife/tcplife/report"
 )
 
-// duckMoment is how DuckDB writes a moment in JSON.
+// duckMoment is the format of DuckDB's moments in JSON.
 var duckMoment = regexp.MustCompile(`^(-?\d{4,}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)\+00$`)
 
 // fromDuckDB converts a row of to_json to the values of asRow.
@@ -44,7 +44,7 @@ func fromDuckDB(t testing.TB, v any) any {
 	case json.Number:
 		f, err := v.Float64()
 		if f == 0 {
-			return json.Number("0") // DuckDB keeps the sign of a zero, JSON's readers do not
+			return json.Number("0") // DuckDB keeps the sign of zero, readers of JSON do not
 		}
 		if err == nil && f == float64(int64(f)) && strings.ContainsAny(v.String(), ".eE") {
 			return json.Number(fmt.Sprint(int64(f)))
@@ -54,7 +54,7 @@ func fromDuckDB(t testing.TB, v any) any {
 	return v
 }
 
-// rowsOf are the rows of a file as DuckDB reads them.
+// rowsOf returns the rows of a file as DuckDB reads them.
 func rowsOf(t testing.TB, db *duckdb.DB, file string) (rows []any) {
 	t.Helper()
 	for _, line := range db.Rows("SELECT to_json(r)::VARCHAR FROM read_parquet('" + file + "') r") {
@@ -67,7 +67,7 @@ func rowsOf(t testing.TB, db *duckdb.DB, file string) (rows []any) {
 	return rows
 }
 
-// DuckDB reads the written values, in random records.
+// DuckDB reads the same values as were written, in random records.
 func TestDuckDBReadsRows(t *testing.T) {
 	dir := t.TempDir()
 	db := duckdb.Open(t, dir)
@@ -98,7 +98,7 @@ func duckReads[T any](t *testing.T, db *duckdb.DB, dir string, k *kind) {
 	}
 }
 
-// Several row groups, pages, and columns whose dictionaries became too large.
+// A file has several row groups, pages, and columns whose dictionaries became too large.
 func TestDuckDBReadsLargeFiles(t *testing.T) {
 	dir := t.TempDir()
 	db := duckdb.Open(t, dir)
@@ -117,7 +117,7 @@ func TestDuckDBReadsLargeFiles(t *testing.T) {
 	for i := range n {
 		c := some[i%len(some)]
 		c.ID = uint64(i)
-		c.EndedBy = record.EndedBy(fmt.Sprint("reason ", i)) // as good as no dictionary
+		c.EndedBy = record.EndedBy(fmt.Sprint("reason ", i)) // too many different words for a dictionary
 		if err := w.add(unsafe.Pointer(c)); err != nil {
 			t.Fatal(err)
 		}

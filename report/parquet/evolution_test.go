@@ -22,7 +22,7 @@ import (
 
 var update = flag.Bool("update", false, "add new columns to testdata/columns.txt")
 
-// columnsNow lists all columns of all kinds of files, each with its type. Whether a column can be null is no promise.
+// columnsNow lists all columns of all kinds of files, with their types. Whether a column can be null is not promised.
 func columnsNow() (list []string) {
 	for _, k := range []*kind{connections(), listeners(), synFloods(), scans(), backscatter(), timeWait(), population(),
 		summary(), captures()} {
@@ -35,7 +35,7 @@ func columnsNow() (list []string) {
 }
 
 // The promise of the package: as long as the schema's number is the same, columns are only added. columns.txt has all
-// that there ever were; -update adds to it and removes nothing.
+// columns that there ever were; -update only adds to it.
 func TestColumnsStay(t *testing.T) {
 	const path = "testdata/columns.txt"
 	text, err := os.ReadFile(path)
@@ -46,7 +46,7 @@ func TestColumnsStay(t *testing.T) {
 	now := columnsNow()
 	for _, column := range known {
 		if !slices.Contains(now, column) {
-			t.Errorf("gone, or of another type: %s", column)
+			t.Errorf("removed, or of another type: %s", column)
 		}
 	}
 	var added []string
@@ -67,7 +67,7 @@ func TestColumnsStay(t *testing.T) {
 	}
 }
 
-// without is a struct type without fields, anywhere below it, whose JSON names are given: as before they were added.
+// without returns a struct type without the fields, at any depth, that have the given JSON names.
 func without(t reflect.Type, names ...string) reflect.Type {
 	if _, leaf := leaves[t]; leaf {
 		return t
@@ -89,7 +89,7 @@ func without(t reflect.Type, names ...string) reflect.Type {
 	return t
 }
 
-// reduced copies what a reduced type has of a value.
+// reduced copies the fields of a value that a reduced type has.
 func reduced(to, from reflect.Value) {
 	switch {
 	case to.Type() == from.Type():
@@ -111,11 +111,10 @@ func reduced(to, from reflect.Value) {
 	}
 }
 
-// added are the fields that the older version below did not have: a column, one of a group, and one of the elements of
-// a list.
+// added are the fields that the older version below lacks: a column, one in a group, and one in the elements of a list.
 var added = []string{"role_evidence", "ip_bytes", "evidence"}
 
-// olderAndNewer writes the connections of a capture by a version that did not have those fields, and by this one.
+// olderAndNewer writes the connections of a capture by a version that lacks those fields, and by this one.
 func olderAndNewer(t *testing.T, dir string) (older, newer string) {
 	t.Helper()
 	old := without(reflect.TypeFor[record.Connection](), added...)
@@ -144,8 +143,7 @@ func olderAndNewer(t *testing.T, dir string) (older, newer string) {
 	return "older.parquet", "newer.parquet"
 }
 
-// Old file, new reader: a program with this version's columns reads files of older versions, and null for missing
-// columns.
+// A program with this version's columns reads files of older versions, with null for missing columns.
 func TestOldFileNewReader(t *testing.T) {
 	dir := t.TempDir()
 	older, newer := olderAndNewer(t, dir)

@@ -10,8 +10,8 @@ import (
 
 const extension = ".parquet"
 
-// file is an unfinished file. Until it is complete its name begins with a dot and ends in .tmp, so that nobody reads
-// it. A writer that is killed leaves only files with such names behind.
+// file is a file that is being written. Until it is complete, its name begins with a dot and ends in .tmp, so that no
+// reader finds it. A killed writer leaves only files with such names.
 type file struct {
 	*os.File
 	dir  string
@@ -22,7 +22,7 @@ type file struct {
 // createPart begins the next part in a directory.
 func createPart(dir string) (*file, error) { return create(dir, "") }
 
-// create begins a file in a directory, which is made if it is not there.
+// create begins a file in a directory, which it makes if necessary.
 func create(dir, name string) (*file, error) {
 	if err := os.MkdirAll(dir, 0o777); dir != "" && err != nil {
 		return nil, err
@@ -39,8 +39,8 @@ func create(dir, name string) (*file, error) {
 	}
 }
 
-// complete gives the file its name, once all of it is on the disk. It replaces a file of that name. A part takes the
-// first free number instead.
+// complete syncs the file to the disk and gives it its name, replacing an existing file. A part takes the first free
+// number instead.
 func (f *file) complete() error {
 	defer f.discard()
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
@@ -51,7 +51,7 @@ func (f *file) complete() error {
 	}
 	for n := 0; ; n++ {
 		path := filepath.Join(f.dir, fmt.Sprintf("part-%05d%s", n, extension))
-		err := os.Link(f.Name(), path) // which, unlike a rename, never takes the place of another file
+		err := os.Link(f.Name(), path) // unlike a rename, this never replaces another file
 		if err == nil {
 			return nil
 		}

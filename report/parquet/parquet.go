@@ -1,15 +1,15 @@
 // Package parquet writes reports as Apache Parquet files, for DuckDB, ClickHouse, Spark and others.
 //
-// A file of connections has one row a connection. Its columns are the fields of the record, under the same names and in
-// the same order as in JSON: an object is a group (client.ip), a list is a list (client.states, findings), and null is
+// A file of connections has one row for each. Its columns are the fields of the record, with the same names and in the
+// same order as in JSON: an object is a group (client.ip), a list is a list (client.states, findings), and null is
 // null. Moments are timestamps in nanoseconds, in UTC; durations are seconds. Files are compressed with zstd.
 //
 // # How the columns change
 //
-// The schema is as stable as the JSON records. As long as its number, which files have as tcplife.schema, is the same,
-// columns are only added: none is renamed, removed, or gets another type. So a program that reads files of this version
-// reads files of later ones. A query over old and new files sees null if an old file lacks a column; DuckDB needs
-// union_by_name = true for that.
+// The schema is as stable as the JSON records. As long as its number (tcplife.schema in the file's metadata) is the
+// same, columns are only added: none is renamed or removed, and none changes its type. So a program that reads files of
+// this version reads files of later versions. A query over old and new files sees null if an old file lacks a column;
+// DuckDB needs union_by_name = true for that.
 package parquet
 
 import (
@@ -28,24 +28,23 @@ import (
 
 var schemaNumber = strconv.Itoa(record.Schema)
 
-// Writer writes the connections as they end, and at the end the other records into files beside theirs. Its memory is
-// bounded.
+// Writer writes connections when they end, and at the end the other records to separate files. Its memory is bounded.
 type Writer struct {
-	parts  *parts                     // where connections go, by the hour;
-	table  *table                     // or without regard to it,
-	file   *file                      // into this file, if it is one
+	parts  *parts                     // of connections, by the hour; nil if there is one table
+	table  *table                     // of connections; nil with parts
+	file   *file                      // of the table; nil if NewWriter made it
 	beside func(*kind) (*file, error) // begins a file of other records; nil: they are left out
 }
 
-// NewWriter returns a writer of one file of connections to w. The other records are left out.
+// NewWriter returns a writer of connections to w. The other records are left out.
 func NewWriter(w io.Writer) *Writer { return &Writer{table: newTable(w, connections())} }
 
-// Create returns a writer of the connections to a file, such as web.parquet, and of the other records to files beside
-// it, such as web.listeners.parquet. Each file appears when it is complete, and replaces an existing one. Create fails
-// for a device, a pipe or a directory, which must not be replaced.
+// Create returns a writer of connections to a file, such as web.parquet, and of other records to files beside it, such
+// as web.listeners.parquet. Each file appears when it is complete, and replaces an existing one. Create fails for a
+// device, a pipe or a directory, which must not be replaced.
 func Create(path string) (*Writer, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file", path)
+		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
 	dir, name := filepath.Split(path)
 	f, err := create(dir, name)
@@ -60,8 +59,8 @@ func Create(path string) (*Writer, error) {
 	}, nil
 }
 
-// Partition returns a writer of connections to files in a directory by the hour (UTC) in which they started, such as
-// date=2023-11-14/hour=22/part-00000.parquet, and of the other records to _listeners/part-00000.parquet and so on. Each
+// Partition returns a writer of connections to files in a directory, by the hour (UTC) in which they started, such as
+// date=2023-11-14/hour=22/part-00000.parquet, and of other records to _listeners/part-00000.parquet and so on. Each
 // file appears when it is complete, and gets the next free number, so that existing files stay.
 func Partition(dir string) (*Writer, error) {
 	p, err := newParts(dir)
@@ -120,7 +119,7 @@ func (w *Writer) Finish(e *report.Ending) error {
 	)
 }
 
-// writeBeside writes the file of other records. Without any it has no row.
+// writeBeside writes a file of other records, even if there are none.
 func writeBeside[T any](w *Writer, k *kind, records []T) error {
 	f, err := w.beside(k)
 	if err != nil {

@@ -25,7 +25,7 @@ import (
 	"github.com/tcplife/tcplife/report"
 )
 
-// at is the record of a connection that started at a moment.
+// at returns the record of a connection that started at a moment.
 func at(id uint64, start record.Time) *record.Connection {
 	return &record.Connection{Record: "connection", Schema: record.Schema, ID: id, Start: start, End: start}
 }
@@ -104,8 +104,8 @@ func TestPartition(t *testing.T) {
 		"_syn_floods/part-00000.parquet 0",
 		"_time_wait/part-00000.parquet 0",
 		"date=1969-12-31/hour=23/part-00000.parquet 1",
-		"date=2023-11-14/hour=22/part-00000.parquet 2", // ended when the fifth hour came,
-		"date=2023-11-14/hour=22/part-00001.parquet 1", // and begun again
+		"date=2023-11-14/hour=22/part-00000.parquet 2", // closed when a fifth hour was opened
+		"date=2023-11-14/hour=22/part-00001.parquet 1", // opened again
 		"date=2023-11-14/hour=23/part-00000.parquet 1",
 		"date=2023-11-15/hour=00/part-00000.parquet 1",
 		"date=__HIVE_DEFAULT_PARTITION__/hour=__HIVE_DEFAULT_PARTITION__/part-00000.parquet 1",
@@ -143,7 +143,7 @@ func TestPartition(t *testing.T) {
 	}
 }
 
-// Several writers of one partition use no number twice.
+// Several writers of one partition never use the same number.
 func TestPartitionWithSeveralWriters(t *testing.T) {
 	dir := t.TempDir()
 	const writers, each = 8, 5
@@ -176,7 +176,7 @@ func TestPartitionWithSeveralWriters(t *testing.T) {
 	}
 }
 
-// A part is visible only when it is complete, which it is after Rotate.
+// A part is visible only when it is complete. Rotate completes it.
 func TestRotate(t *testing.T) {
 	dir := t.TempDir()
 	w, err := Partition(dir)
@@ -216,8 +216,8 @@ func visible(t *testing.T, dir string) []string {
 
 func TestCreate(t *testing.T) {
 	dir := t.TempDir()
-	path := filepath.Join(dir, "a %05d.parquet") // no verb of ours
-	for range 2 {                                // the second takes the place of the first
+	path := filepath.Join(dir, "a %05d.parquet") // not a format of ours
+	for range 2 {                                // the second replaces the first
 		w, err := Create(path)
 		if err != nil {
 			t.Fatal(err)
@@ -225,7 +225,7 @@ func TestCreate(t *testing.T) {
 		if err := w.Connection(at(1, day)); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Rotate(); err != nil { // nothing to do with one file
+		if err := w.Rotate(); err != nil { // no effect on a single file
 			t.Fatal(err)
 		}
 		if err := w.Finish(nothing()); err != nil {
@@ -243,7 +243,7 @@ func TestCreate(t *testing.T) {
 	}
 }
 
-// Discard leaves nothing behind, and keeps existing files.
+// Discard removes only the new files.
 func TestDiscard(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "old.parquet"), []byte("old"), 0o666); err != nil {
@@ -286,7 +286,7 @@ func TestFilesAreReadable(t *testing.T) {
 	got, _ := os.Stat(path)
 	want, _ := os.Stat(plain)
 	if got.Mode() != want.Mode() {
-		t.Errorf("%v, where others have %v", got.Mode(), want.Mode())
+		t.Errorf("mode %v, other files have %v", got.Mode(), want.Mode())
 	}
 }
 
@@ -334,7 +334,7 @@ type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
 
-// The same records make the same bytes.
+// The same records give the same bytes.
 func TestSameBytes(t *testing.T) {
 	var first []byte
 	for range 3 {
@@ -357,12 +357,12 @@ func TestSameBytes(t *testing.T) {
 	}
 }
 
-// However long a file becomes, at most a row group is in memory.
+// At most one row group is in memory, however long a file is.
 func TestMemoryIsBounded(t *testing.T) {
 	w := NewWriter(new(counter))
 	c := at(0, day)
 	c.Findings = []record.Finding{{Code: "code"}}
-	var noise [128]byte // what does not compress
+	var noise [128]byte // does not compress
 	random := rand.NewChaCha8([32]byte{})
 	grow := func(rows int) uint64 {
 		for range rows {
@@ -375,13 +375,13 @@ func TestMemoryIsBounded(t *testing.T) {
 			}
 		}
 		runtime.GC()
-		runtime.GC() // the first leaves what pools hold
+		runtime.GC() // the first does not empty pools
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
 	const mib = 1 << 20
-	early := grow(groupRows - 1) // when most is kept
+	early := grow(groupRows - 1) // when most is in memory
 	late := grow(2 * groupRows)
 	runtime.KeepAlive(w)
 	if late > early+4*mib {
@@ -392,7 +392,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// Rows of many values end a row group sooner.
+// Rows with many values end a row group sooner.
 func TestGroupsAreBoundedInBytes(t *testing.T) {
 	var file bytes.Buffer
 	w := newTable(&file, connections())

@@ -12,17 +12,16 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// The bounds of a partition. A part ends when it has so many rows, because the footer of a file grows with its row
-// groups. Only so many parts are written at once: those of the hours to which connections were added last.
+// The limits of a partition.
 const (
-	maxPartRows  = 4 << 20
-	maxOpenParts = 4
+	maxPartRows  = 4 << 20 // of a part, because the footer of a file grows with its row groups
+	maxOpenParts = 4       // parts that are written at once: of the hours with the latest additions
 )
 
 // parts writes connections to files by the hour.
 type parts struct {
 	dir  string
-	open []*part // in the order of the last addition to each
+	open []*part // in the order of their latest additions
 }
 
 type part struct {
@@ -53,7 +52,7 @@ func hourOf(t record.Time) int64 {
 	return hour
 }
 
-// hourDir returns the directory of an hour in the style of Hive: its readers get the columns date and hour.
+// hourDir returns the directory of an hour in the style of Hive, whose readers make the columns date and hour of it.
 func hourDir(hour int64) string {
 	date, of := "__HIVE_DEFAULT_PARTITION__", "__HIVE_DEFAULT_PARTITION__" // null
 	if hour != noHour {
@@ -79,7 +78,7 @@ func (p *parts) add(c *record.Connection) error {
 	return nil
 }
 
-// of returns the part of an hour, and makes it the last one. If too many are open, it closes the first.
+// of returns the part of an hour, and moves it to the end. If too many are open, it closes the first.
 func (p *parts) of(hour int64) (*part, error) {
 	last := len(p.open) - 1
 	if last >= 0 && p.open[last].hour == hour {
@@ -134,7 +133,7 @@ func (o *part) close() error {
 	return nil
 }
 
-// failed ends a part that could not be written.
+// failed discards a part that could not be written.
 func (o *part) failed(err error) error {
 	o.file.discard()
 	return fmt.Errorf("part of %s: %w", hourDir(o.hour), err)

@@ -12,18 +12,18 @@ import (
 	"github.com/tcplife/tcplife/report"
 )
 
-// The bounds of a table's memory. A row group ends when it has so many rows, or so many bytes. Until then its columns
-// are in memory, compressed except for one page each.
+// The limits of a table's memory. A row group ends after groupRows or groupBytes. Until then its columns are in memory,
+// compressed except for one page of each.
 const (
-	batchRows     = 128       // are handed over to the columns at once
+	batchRows     = 128       // rows that are passed to the columns at once
 	groupBytes    = 128 << 20 // of values, before they are encoded and compressed
-	pageBytes     = 64 << 10  // likewise, of a column
-	dictionaryMax = 256 << 10 // bytes of different strings from which on a column is written without a dictionary
+	pageBytes     = 64 << 10  // of a page, likewise
+	dictionaryMax = 256 << 10 // bytes of different strings; with more, a column is written without a dictionary
 )
 
-var groupRows = 128 << 10 // about as many as DuckDB gives to a thread; tests make do with fewer
+var groupRows = 128 << 10 // about as many as DuckDB gives to a thread; tests use fewer
 
-// A kind is a kind of record, and how its files are made.
+// A kind is a kind of record, with the layout of its files.
 type kind struct {
 	layout
 	schema *parquet.Schema
@@ -56,8 +56,8 @@ type table struct {
 	w     *parquet.GenericWriter[any]
 	batch batch
 	rows  int // in the batch
-	group int // in the row group, with them
-	size  int // bytes of the row group that the columns have got
+	group int // in the row group, including the batch
+	size  int // bytes of the row group that were passed to the columns
 }
 
 func newTable(w io.Writer, k *kind) *table {
@@ -90,7 +90,7 @@ func (t *table) add(p unsafe.Pointer) error {
 	return t.w.Flush()
 }
 
-// flush hands the batch over to the columns.
+// flush passes the batch to the columns.
 func (t *table) flush() error {
 	if t.rows == 0 {
 		return nil // parquet-go computes a wrong pointer for no values
@@ -100,7 +100,7 @@ func (t *table) flush() error {
 		if _, err := column.WriteRowValues(values); err != nil {
 			return err
 		}
-		clear(values) // they refer to strings
+		clear(values) // release their strings
 		t.batch.columns[i] = values[:0]
 	}
 	t.size += t.batch.size
@@ -108,7 +108,7 @@ func (t *table) flush() error {
 	return nil
 }
 
-// close writes what is left, and the footer.
+// close writes the rest, and the footer.
 func (t *table) close() error {
 	if err := t.flush(); err != nil {
 		return err

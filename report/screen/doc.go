@@ -1,2 +1,2 @@
-// Package screen draws what the live view shows: the vitals of a capture that goes on, and a list of its connections.
+// Package screen draws the live view: the vitals of a running capture, and a list of its connections.
 package screen

@@ -10,13 +10,13 @@ import (
 	"github.com/tcplife/tcplife/report/internal/text"
 )
 
-// A List keeps the first connections of many by an order, for a view that shows them while they live.
+// A List keeps the first of many connections in some order, for a view of the connections that are alive.
 type List struct {
 	key  text.SortKey
 	rows text.Ranking[*record.Connection]
 }
 
-// NewList keeps at most limit connections, which is above 0, by one of the orders of ListSorts. It fails for another.
+// NewList returns a List of at most limit connections, which must be above 0, in one of the orders of ListSorts.
 func NewList(sort string, limit int) (*List, error) {
 	key, err := text.SortByName(listSorts, sort)
 	return &List{key, text.Ranking[*record.Connection]{Limit: limit}}, err
@@ -27,10 +27,10 @@ func (l *List) Offer(c *record.Connection) {
 	l.rows.Offer(text.Rank{Key: l.key.Key(c), ID: c.ID}, c.Clone)
 }
 
-// Connections are the first of those offered until now, in order.
+// Connections returns the first connections until now, in order.
 func (l *List) Connections() []*record.Connection {
 	now := l.rows
-	now.Rows = slices.Clone(l.rows.Rows) // for sorting spoils the heap
+	now.Rows = slices.Clone(l.rows.Rows) // sorting would spoil the heap
 	return now.Sorted()
 }
 
@@ -40,9 +40,9 @@ func ListSorts() []text.Column { return text.DescribeSorts(listSorts) }
 var listSorts = slices.Concat([]text.SortKey{
 	{Name: "recent", Meaning: "last packet, latest first",
 		Key: func(c *record.Connection) int64 { return -text.Earliest(c.End) }},
-}, text.SortKeys[1:]) // findings orders by severity, and finer
+}, text.SortKeys[1:]) // without the first, because findings sorts by severity too
 
-// listColumns are those of DrawList, without the times, which depend on the moment, and without clientIP.
+// listColumns are the columns of DrawList, without the times, which depend on the moment, and without clientIP.
 var listColumns = []string{"id", "client", "server", "states", "rtt", "client_bytes", "server_bytes", "retransmitted",
 	"outcome", "teardown", "fate", "findings"}
 
@@ -63,18 +63,18 @@ var listSteps = []text.Step{
 	text.Drop(text.SpareColumn),
 }
 
-// clientIP is a column that replaces the client where its port does not fit.
+// clientIP is a column that replaces the client if there is no room for its port.
 const clientIP = "client_ip"
 
-// sortColumns are what an order of the list looks at. They are shown, however narrow the list is.
+// sortColumns are the columns that an order of the list uses. They are shown even in a narrow list.
 var sortColumns = map[string][]string{
 	"recent": {"idle"}, "start": {"age"}, "end": {"idle"}, "duration": {"duration"}, "rtt": {"rtt"},
 	"bytes": {"client_bytes", "server_bytes"}, "packets": {"client_packets", "server_packets"},
 	"retransmitted": {"retransmitted"}, "findings": {"findings"},
 }
 
-// usual are the widths that values of a column have, in full and in short. A wider one, such as an IPv6 address, moves
-// the columns behind it, once.
+// usual are the usual widths of a column, in full and shortened. A wider value, such as an IPv6 address, moves the
+// columns after it once.
 var usual = map[string][2]int{
 	"id": {5, 5}, "client": {17, 17}, "server": {17, 17}, "states": {23, 15}, "age": {5, 5}, "idle": {5, 5},
 	"duration": {6, 6}, "rtt": {6, 6}, "client_bytes": {6, 6}, "server_bytes": {6, 6}, "client_packets": {7, 7},
@@ -82,17 +82,17 @@ var usual = map[string][2]int{
 	"findings": {24, 24}, clientIP: {15, 15},
 }
 
-// Layout keeps the columns of a list where they are from one frame to the next: each is as wide as its values usually
-// are, none becomes narrower, and none that was shortened or left out comes back, until the width or the order changes.
-// The zero value is for a first frame.
+// Layout keeps the columns of a list in place from one frame to the next. They begin with their usual widths, and until
+// the width of the list or its order changes, none becomes narrower, and none that was shortened or left out comes
+// back. The zero value is for a first frame.
 type Layout struct {
 	width       int
 	sort        string
 	full, short []int // the widest cells of each column so far
 }
 
-// DrawList draws connections as they are at a moment, one line each below a header, in the order of a sort. Where the
-// lines are wider than width characters, columns are shortened or left out, but not those that the sort looks at.
+// DrawList draws connections at a moment, one line for each, below a header. If the lines are wider than width
+// characters, columns are shortened or left out, but not those that sort uses.
 func (l *Layout) DrawList(connections []*record.Connection, now record.Time, sort string, width int, color bool) (
 	header string, lines []string, err error) {
 	var more []string
@@ -139,7 +139,7 @@ func (l *Layout) DrawList(connections []*record.Connection, now record.Time, sor
 	return lines[0], lines[1 : len(lines)-1], nil
 }
 
-// keep appends a row that is as wide as any has been, so that the grid is drawn as before. It is not shown.
+// keep appends a row with the widest cells so far, so that the grid is drawn as before. The row is not shown.
 func (l *Layout) keep(g *text.Grid, sort string, width int) {
 	full, short := g.Widths()
 	if l.width != width || l.sort != sort || len(l.full) != len(full) {
@@ -156,5 +156,5 @@ func (l *Layout) keep(g *text.Grid, sort string, width int) {
 	g.Rows = append(g.Rows, row)
 }
 
-// Count writes a number with a comma between its thousands, as all of the screen does.
+// Count writes a number with a comma between its thousands.
 func Count(n uint64) string { return text.Count(n) }

@@ -12,7 +12,7 @@ import (
 	"github.com/tcplife/tcplife/report/internal/reporttest"
 )
 
-// starts are where the columns of a header begin.
+// starts returns where the columns of a header begin.
 func starts(header string) (at []int) {
 	for i := range header {
 		if header[i] != ' ' && (i == 0 || header[i-1] == ' ') {
@@ -22,8 +22,7 @@ func starts(header string) (at []int) {
 	return at
 }
 
-// From frame to frame the columns stay where they are, whatever is shown in them; they move once for what is wider than
-// usual.
+// The columns stay in place from frame to frame, whatever they show. They move once for a value wider than usual.
 func TestColumnsStayPut(t *testing.T) {
 	all := reporttest.Connections()
 	long := *all[2]
@@ -54,7 +53,7 @@ func TestColumnsStayPut(t *testing.T) {
 	}
 }
 
-// At 80 columns, of which the view needs two, no cell is cut, whatever the list is sorted by.
+// At 80 columns, two of which the view needs, no cell is cut in any order of the list.
 func TestListFits(t *testing.T) {
 	all := reporttest.Connections()
 	long := *all[2]
@@ -76,8 +75,8 @@ func TestListFits(t *testing.T) {
 	}
 }
 
-// At 80 columns each fate is shown in full, whatever the list is sorted by and however long the addresses are. Only
-// long names of findings come before it where they are what is looked at. Columns of one kind keep their order.
+// At 80 columns each fate is shown in full, in any order and with addresses of any length. Only if the list is sorted
+// by findings, long names of findings take precedence. Columns of one kind keep their order.
 func TestFateIsNotCut(t *testing.T) {
 	teardowns := []record.TeardownKind{record.TeardownFourWay, record.TeardownThreeSegment,
 		record.TeardownHalfClosed, record.TeardownIncomplete}
@@ -121,7 +120,7 @@ func TestFateIsNotCut(t *testing.T) {
 	}
 }
 
-// What a list is sorted by is shown, however narrow the list is.
+// The columns that a list is sorted by are shown in any width.
 func TestSortIsShown(t *testing.T) {
 	headers := map[string][]string{"recent": {"IDLE"}, "start": {"AGE"}, "end": {"IDLE"}, "duration": {"LASTED"},
 		"rtt": {"RTT"}, "bytes": {"BYTES→", "←BYTES"}, "packets": {"PKTS→", "←PKTS"}, "retransmitted": {"RETR"},

@@ -12,27 +12,26 @@ import (
 	"github.com/tcplife/tcplife/report/internal/text"
 )
 
-// Vitals are what is known of a capture that goes on.
+// Vitals are the counts of a running capture.
 type Vitals struct {
-	At      record.Time // by the capture's clock
-	Live    record.Live
-	Packets uint64            // so far
-	Bytes   uint64            // of them, as they were on the wire
-	Ended   uint64            // records so far
-	Resets  uint64            // in these records, that were accepted
-	Floods  []record.SynFlood // so far
-	// what the last Result says of listeners and holders of TIME_WAIT
-	Listeners []record.Listener
-	Holdings  []record.TimeWaitHolding
+	At        record.Time // by the capture's clock
+	Live      record.Live
+	Packets   uint64                   // so far
+	Bytes     uint64                   // of them, on the wire
+	Ended     uint64                   // records so far
+	Resets    uint64                   // accepted resets in these records
+	Floods    []record.SynFlood        // so far
+	Listeners []record.Listener        // of the last Result
+	Holdings  []record.TimeWaitHolding // of the last Result
 	Dropped   report.Dropped
 	Evicted   uint64         // analyzer.Result.Evicted
-	Shed      uint64         // records that were counted and not written, for packets came too fast
+	Shed      uint64         // records that were counted but not written because of overload
 	Events    *report.Events // nil without --on
-	Waits     TimeWaits      // the most that anybody holds now, as far as it was looked for
+	Waits     TimeWaits      // the most that one side holds now, among those examined
 }
 
-// TimeWaits are those that one side of the connections between a client's address and a server's socket holds: each
-// keeps a port of the client from being used for the next one.
+// TimeWaits are the TIME_WAITs that one side holds of connections between a client's address and a server's socket.
+// Each locks a port of the client.
 type TimeWaits struct {
 	Client netip.Addr
 	Server netip.AddrPort
@@ -40,29 +39,28 @@ type TimeWaits struct {
 	Held   uint64
 }
 
-// Compare orders by how many they are, then by whose.
+// Compare compares the numbers, then the addresses and sides.
 func (w TimeWaits) Compare(v TimeWaits) int {
 	return cmp.Or(cmp.Compare(w.Held, v.Held), w.Client.Compare(v.Client), w.Server.Compare(v.Server),
 		cmp.Compare(w.Side, v.Side))
 }
 
-// ephemeralPorts is how many ports Linux opens connections from by default, 32768 to 60999.
+// ephemeralPorts is the size of Linux's default range of client ports.
 const ephemeralPorts = 60999 - 32768 + 1
 
-// listedStates are in the order in which a connection goes through them. LISTEN is of no connection.
+// listedStates are the states of connections in their usual order. No connection is in LISTEN.
 var listedStates = []tcpstate.State{
 	tcpstate.SynSent, tcpstate.SynRcvd, tcpstate.Established, tcpstate.FinWait1, tcpstate.FinWait2, tcpstate.CloseWait,
 	tcpstate.Closing, tcpstate.LastAck, tcpstate.TimeWait, tcpstate.Closed,
 }
 
-// There is room for mostFloods floods. One is over when nothing came of it for floodOver.
 const (
-	mostFloods = 3
-	floodOver  = record.Duration(60e9)
+	mostFloods = 3                     // that are shown
+	floodOver  = record.Duration(60e9) // without a SYN, after which a flood is over
 )
 
-// DrawVitals draws them in lines of at most width characters, if that is 80 or more: the rates since an earlier one,
-// how many endpoints are in which state, floods, and what is missing.
+// DrawVitals draws the rates between two Vitals, how many endpoints are in each state, floods, and what is missing.
+// Lines have at most width characters, if width is at least 80.
 func DrawVitals(before, now *Vitals, width int, color bool) []string {
 	seconds := float64(text.Between(before.At, now.At)) / 1e9
 	perSecond := func(before, now uint64) string {
@@ -114,7 +112,7 @@ func (d *vitalsDrawing) paint(c text.Cell) string {
 	return c.Tone.Paint(text.Plain(c.Full))
 }
 
-// add adds a label and what is said by it.
+// add adds a label and its items.
 func (d *vitalsDrawing) add(label string, items ...text.Cell) {
 	line, used := label, text.Width(label)
 	for i, c := range items {
@@ -132,7 +130,7 @@ func (d *vitalsDrawing) add(label string, items ...text.Cell) {
 	d.lines = append(d.lines, line)
 }
 
-// states adds how many ends of each side are in each state.
+// states adds how many endpoints of each side are in each state.
 func (d *vitalsDrawing) states(client, server *record.StateCount) {
 	space := " "
 	if d.width >= 90 {
@@ -159,7 +157,7 @@ func (d *vitalsDrawing) states(client, server *record.StateCount) {
 	d.lines = append(d.lines, lines[:]...)
 }
 
-// ports adds who comes near to having no port left, from a hundredth of them on.
+// ports adds the side that holds most ports in TIME_WAIT, if they are at least a hundredth of all.
 func (d *vitalsDrawing) ports(w TimeWaits) {
 	share := float64(w.Held) / ephemeralPorts
 	t := text.Calm
@@ -176,7 +174,7 @@ func (d *vitalsDrawing) ports(w TimeWaits) {
 		text.Cell{Full: text.Percent(min(share, 1)) + " of " + text.Count(ephemeralPorts) + " ports", Tone: t})
 }
 
-// floods adds those that go on, the fullest first, and how many there were before.
+// floods adds the floods that continue, those with most unresolved attempts first, and how many are over.
 func (d *vitalsDrawing) floods(floods []record.SynFlood, now record.Time) {
 	going := slices.DeleteFunc(slices.Clone(floods), func(f record.SynFlood) bool {
 		return text.Between(f.End,
@@ -192,7 +190,7 @@ func (d *vitalsDrawing) floods(floods []record.SynFlood, now record.Time) {
 			target = netip.AddrPortFrom(f.Target.IP, *f.Target.Port).String()
 		}
 		t := text.Bad
-		if f.Verdict == "flash_crowd" { // so many that want in, and no attack
+		if f.Verdict == "flash_crowd" { // many clients, but no attack
 			t = text.Alert
 		}
 		d.add("FLOOD", text.Cell{Full: target + " " + f.Verdict, Tone: t},
@@ -208,7 +206,7 @@ func (d *vitalsDrawing) floods(floods []record.SynFlood, now record.Time) {
 	}
 }
 
-// missing adds what makes a report incomplete.
+// missing adds the counts of what was lost.
 func (d *vitalsDrawing) missing(now *Vitals) {
 	var items []text.Cell
 	for _, n := range []struct {

@@ -72,7 +72,7 @@ INCOMPLETE 12 dropped by the kernel   7 connections evicted
 	colour := regexp.MustCompile(`\x1b\[[0-9]+m`)
 	plain := colour.ReplaceAllString(strings.Join(screen.DrawVitals(before, now, 80, true), "\n")+"\n", "")
 	if plain != want {
-		t.Errorf("but for its colours it is drawn otherwise:\n%s", plain)
+		t.Errorf("with colours the text differs:\n%s", plain)
 	}
 	red := strings.Join(screen.DrawVitals(before, now, 200, true), "\n")
 	for _, text := range []string{"reset 1.50/s", "198.51.100.1 spoofed_flood", "12 dropped by the kernel"} {
@@ -81,11 +81,11 @@ INCOMPLETE 12 dropped by the kernel   7 connections evicted
 		}
 	}
 	if !strings.Contains(red, "\x1b[33m198.51.100.3:443 flash_crowd") {
-		t.Errorf("a crowd is no attack, and not yellow:\n%q", red)
+		t.Errorf("a flash crowd is not yellow:\n%q", red)
 	}
 }
 
-// Nothing is divided by a time that did not pass.
+// Without time between two Vitals there is no rate.
 func TestDrawVitalsOfOneMoment(t *testing.T) {
 	_, now := vitals()
 	if got := screen.DrawVitals(now, now, 80, false)[0]; got != "packets -, -   opened -   ended -   reset -" {

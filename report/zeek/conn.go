@@ -1,9 +1,9 @@
-// Package zeek writes connections as Zeek writes its conn.log, for tools that read that: zeek-cut, RITA, SIEMs.
+// Package zeek writes connections in the format of Zeek's conn.log, for tools that read it: zeek-cut, RITA, SIEMs.
 //
 // The columns, their types and their order are those of Zeek 6 and 7 with the script
 // policy/protocols/conn/community-id-logging. Three columns differ: service is never set, because tcplife reads no
 // payload; tunnel_parents is never set, because tunnels are no connections here; and uid is not random (see UID).
-// docs/DIFFERENCES.md says where tcplife divides packets into connections otherwise than Zeek.
+// docs/DIFFERENCES.md says when tcplife and Zeek divide packets into connections differently.
 package zeek
 
 import (
@@ -17,9 +17,9 @@ import (
 	"github.com/tcplife/tcplife/report"
 )
 
-// Log writes conn.log: a row as each connection ends.
+// Log writes conn.log: a row when each connection ends.
 type Log struct {
-	// FlushLines writes every row to the underlying writer at once, for a reader that waits for it.
+	// FlushLines writes every row to the underlying writer at once.
 	FlushLines bool
 
 	w      *bufio.Writer
@@ -29,14 +29,14 @@ type Log struct {
 	row    row
 }
 
-// NewTSV returns a writer of Zeek's tab-separated log to w: a header, rows, and a last line that says when it was
-// closed. Addresses in one of the networks are local; without any network local_orig and local_resp are not set.
+// NewTSV returns a writer of Zeek's tab-separated log: a header, rows, and a last line that says when it was closed.
+// local are the local networks; if there are none, local_orig and local_resp are not set.
 func NewTSV(w io.Writer, local []netip.Prefix) *Log {
 	return &Log{w: bufio.NewWriterSize(w, bufferSize), local: local}
 }
 
-// NewJSON returns a writer of Zeek's JSON log to w: an object a line, without the fields that are not set, as with
-// LogAscii::use_json.
+// NewJSON returns a writer of Zeek's JSON log, as with LogAscii::use_json: one object on each line, with only the
+// fields that are set.
 func NewJSON(w io.Writer, local []netip.Prefix) *Log {
 	return &Log{w: bufio.NewWriterSize(w, bufferSize), local: local, json: true}
 }
@@ -60,7 +60,7 @@ func (l *Log) Connection(c *record.Connection) error {
 	return err
 }
 
-// Finish writes the last line, and what is still buffered.
+// Finish writes the last line, and flushes the buffer.
 func (l *Log) Finish(e *report.Ending) error {
 	l.open(e.Capture.Last)
 	if !l.json {
@@ -69,7 +69,7 @@ func (l *Log) Finish(e *report.Ending) error {
 	return l.w.Flush()
 }
 
-// open writes the header before the first row. Like Zeek, it dates the log by the capture's clock at the first row.
+// open writes the header before the first row. Like Zeek, it dates the log by the first row.
 func (l *Log) open(at record.Time) {
 	if l.opened || l.json {
 		return
@@ -84,7 +84,7 @@ func (l *Log) open(at record.Time) {
 		"\n#path\tconn\n#open\t" + day(at) + "\n" + names + "\n" + types + "\n")
 }
 
-// day returns a time as the first and the last line write it, in UTC.
+// day returns a time in UTC, in the format of the #open and #close lines.
 func day(t record.Time) string {
 	if t == record.NoTime {
 		return unset
@@ -92,7 +92,7 @@ func day(t record.Time) string {
 	return time.Unix(0, int64(t)).UTC().Format("2006-01-02-15-04-05")
 }
 
-const unset = "-" // what is not known
+const unset = "-"
 
 // columns are the columns of conn.log, in Zeek's order.
 var columns = [...]struct{ name, kind string }{
@@ -120,14 +120,14 @@ var columns = [...]struct{ name, kind string }{
 	{"community_id", "string"},
 }
 
-// row is one row: the text of each column as TSV has it, empty if it is not set.
+// row has the text of each column in TSV, empty if it is not set.
 type row struct {
 	text []byte
 	ends [len(columns)]int // where the text of each column ends
 	n    int               // columns so far
 }
 
-// next ends the text of a column.
+// next ends a column.
 func (r *row) next() {
 	r.ends[r.n] = len(r.text)
 	r.n++
@@ -163,7 +163,7 @@ func (r *row) isLocal(ip netip.Addr, local []netip.Prefix) {
 	r.next()
 }
 
-// seconds writes nanoseconds as seconds with six decimals, as Zeek does in TSV.
+// seconds writes nanoseconds as seconds with six decimals, like Zeek in TSV.
 func (r *row) seconds(ns int64) {
 	if ns < 0 { // before 1970
 		r.text = append(r.text, '-')
@@ -252,7 +252,7 @@ func (r *row) appendJSON(b []byte) []byte {
 			b = append(b, text...)
 		case "bool":
 			b = strconv.AppendBool(b, text[0] == 'T')
-		default: // words and addresses, in which nothing needs an escape
+		default: // words and addresses, which need no escapes
 			b = append(append(append(b, '"'), text...), '"')
 		}
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/tcplife/tcplife/report"
 )
 
-// written returns what the two formats make of a capture, and the ids of its records in order.
+// written returns a capture in the two formats, and the ids of its records in order.
 func written(t *testing.T, path string, local []netip.Prefix) (tsv, lines string, ids []uint64) {
 	t.Helper()
 	var table, objects bytes.Buffer
@@ -38,7 +38,7 @@ func written(t *testing.T, path string, local []netip.Prefix) (tsv, lines string
 	return table.String(), objects.String(), ids
 }
 
-// cut reads a log as zeek-cut does: what a column is the header says, and nothing else.
+// cut reads a log like zeek-cut: only the header says what the columns are.
 func cut(log string) (rows []map[string]string, types map[string]string, err error) {
 	separator, empty, none := " ", "", ""
 	var names, kinds []string
@@ -85,7 +85,7 @@ func cut(log string) (rows []map[string]string, types map[string]string, err err
 	return rows, types, nil
 }
 
-// typed gives the fields of a row the values that JSON has for them.
+// typed converts the fields of a row to the values that they have in JSON.
 func typed(row, types map[string]string) map[string]any {
 	values := map[string]any{}
 	for name, text := range row {
@@ -259,7 +259,7 @@ func TestUIDStays(t *testing.T) {
 	}
 	uid := UID(&record.Connection{Start: 1700000000_000000000})
 	if uid[0] != 'C' || len(uid) < 12 || len(uid) > 18 || strings.Trim(uid, digits) != "" {
-		t.Errorf("%q is no uid of Zeek's", uid)
+		t.Errorf("%q does not have the form of Zeek's uids", uid)
 	}
 	if uid == UID(&record.Connection{Start: 1700000000_000000001}) {
 		t.Error("two connections of the same sockets have the same uid")

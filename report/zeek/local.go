@@ -2,9 +2,9 @@ package zeek
 
 import "net/netip"
 
-// PrivateNets are the networks that Zeek takes for local by default (Site::private_address_space): those of IANA's
-// registries of special-purpose addresses that are not routed on the Internet. An IPv4 network is also there as its
-// 6to4 addresses (RFC 3056).
+// PrivateNets returns the networks that Zeek considers local by default (Site::private_address_space): those in IANA's
+// registries of special-purpose addresses that are not routed on the Internet. The 6to4 addresses (RFC 3056) of each
+// IPv4 network are included.
 func PrivateNets() []netip.Prefix {
 	nets := make([]netip.Prefix, 0, 2*len(private4)+len(private6))
 	for _, s := range private4 {

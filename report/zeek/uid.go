@@ -7,9 +7,8 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// UID is the connection's uid: a C and 96 bits in base 62, as Zeek's. Zeek draws them at random; this one is a hash of
-// Community ID and start, so that the same connection has the same uid in every run and every capture that shows its
-// first packet.
+// UID returns the connection's uid: a C and 96 bits in base 62, like Zeek's. Zeek's are random; this one is a hash of
+// Community ID and start, so that a connection has the same uid in every run, and in every capture of its first packet.
 func UID(c *record.Connection) string { return string(appendUID(nil, c)) }
 
 func appendUID(b []byte, c *record.Connection) []byte {
