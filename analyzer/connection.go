@@ -7,10 +7,10 @@ import (
 	"github.com/tcplife/tcplife/analyzer/internal/timers"
 	"github.com/tcplife/tcplife/analyzer/internal/usage"
 	"github.com/tcplife/tcplife/analyzer/internal/wire"
-	"github.com/tcplife/tcplife/analyzer/peers"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/peers"
 )
 
 // connection is one incarnation of a 4-tuple while it is followed. Its two ends are Key.A and Key.B. Fields that every

@@ -5,10 +5,10 @@ import (
 
 	"github.com/tcplife/tcplife/analyzer/internal/distance"
 	"github.com/tcplife/tcplife/analyzer/internal/timers"
-	"github.com/tcplife/tcplife/analyzer/peers"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/peers"
 )
 
 // fill makes the record of a connection that ends at a time, for a reason.
