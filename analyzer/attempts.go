@@ -339,7 +339,7 @@ func (t *twins) fill(e *event) *record.Connection {
 	if e.probe.FromB {
 		key.A, key.B, key.APort, key.BPort = key.B, key.A, key.BPort, key.APort
 	}
-	r.CommunityID = record.CommunityIDOf(&key)
+	r.CommunityID = key.CommunityID()
 	f := &r.Findings[0]
 	f.Detail = t.texts.string(strconv.AppendUint(append(t.texts.room(), t.detail...), e.packet, 10))
 	f.Packets = t.texts.number(e.packet)

@@ -20,7 +20,7 @@ func (a *Analyzer) fill(r *record.Connection, c *connection, at int64, by record
 	*r = record.Connection{}
 	r.Record, r.Schema = "connection", record.Schema
 	r.ID, r.Encapsulation, r.TimeWait, r.Findings = c.id, []flows.Layer{}, timeWait, findings
-	r.PreviousID, r.CommunityID = record.PacketNumber(c.previous), record.CommunityIDOf(&c.key)
+	r.PreviousID, r.CommunityID = record.PacketNumber(c.previous), c.key.CommunityID()
 	if c.encap != nil {
 		r.Encapsulation = c.encap.Layers
 	}

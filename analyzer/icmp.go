@@ -19,7 +19,7 @@ func (a *Analyzer) quoted(seg *flows.Segment, tag uint32) {
 	for o := head; o != nil; o = o.older {
 		x := &o.tcp.Ends[sender(seg)]
 		ofSyn := seg.Quote.HasSeq && x.ISSKnown && x.ISS == tcpstate.Seq(seg.Seq)
-		if packetTooBig(seg.Quote) && o.noteTooBig(seg) && !ofSyn {
+		if seg.Quote.TooBig() && o.noteTooBig(seg) && !ofSyn {
 			c = o
 			break
 		}
@@ -44,7 +44,7 @@ func (c *connection) noteUndeliverable(seg *flows.Segment) {
 	if !x.Known() || reached(x) {
 		return
 	}
-	ends := x.State() == tcpstate.SynSent && unreachable(seg.Quote) ||
+	ends := x.State() == tcpstate.SynSent && seg.Quote.Unreachable() ||
 		x.State() == tcpstate.SynRcvd && hopeless(seg.Quote)
 	if q := (quoted{
 		packet: seg.Packet, from: flows.Addr(seg.Quote.From.As16()), mtu: seg.Quote.MTU,
@@ -70,10 +70,11 @@ type quoted struct {
 // refusesSyn reports whether the error is about the SYN, and ended the attempt.
 func (q *quoted) refusesSyn() bool { return q.hard && !q.ofSynAck }
 
+// quote is the error without what it is about.
+func (q *quoted) quote(v6 bool) *flows.Quote { return &flows.Quote{V6: v6, Type: q.typ, Code: q.code} }
+
 // prohibits reports whether the error says that a rule forbids the segment.
-func (q *quoted) prohibits(v6 bool) bool {
-	return q.packet != 0 && record.ICMPProhibits(v6, q.typ, q.code)
-}
+func (q *quoted) prohibits(v6 bool) bool { return q.packet != 0 && q.quote(v6).Prohibits() }
 
 // of returns the error as a field of a record, nil if there is none.
 func (q *quoted) of(v6 bool) *record.ICMP {
@@ -81,7 +82,7 @@ func (q *quoted) of(v6 bool) *record.ICMP {
 		return nil
 	}
 	r := &record.ICMP{
-		Type: q.typ, Code: q.code, Meaning: record.ICMPMeaning(v6, q.typ, q.code), From: flows.IP(q.from, v6),
+		Type: q.typ, Code: q.code, Meaning: q.quote(v6).Meaning(), From: flows.IP(q.from, v6),
 		Packet: record.PacketNumber(q.packet), About: record.AboutSyn,
 		MTU: record.Count{Number: uint64(q.mtu), Known: q.mtu > 0},
 	}
@@ -91,19 +92,10 @@ func (q *quoted) of(v6 bool) *record.ICMP {
 	return r
 }
 
-// unreachable reports whether the error says that the segment cannot be delivered: destination unreachable, except
-// "fragmentation needed" (RFC 1191), time exceeded, and parameter problem (RFC 792, RFC 4443 §3).
-func unreachable(q *flows.Quote) bool {
-	if q.V6 {
-		return q.Type == 1 || q.Type == 3 || q.Type == 4
-	}
-	return q.Type == 3 && q.Code != 4 || q.Type == 11 || q.Type == 12
-}
-
 // hopeless reports whether the error ends even a listener's half of a handshake: the other host cannot be reached at
 // all. Linux does this only for refusals by protocol, port or policy (tcp_req_err, the fatal ones of icmp_err_convert).
 func hopeless(q *flows.Quote) bool {
-	return unreachable(q) && (q.V6 || q.Type != 3 || q.Code <= 1)
+	return q.Unreachable() && (q.V6 || q.Type != 3 || q.Code <= 1)
 }
 
 // trackPath records what a segment shows about the path MTU of both directions. nxt is its sender's SND.NXT before it.
@@ -141,11 +133,6 @@ func (c *connection) noteTooBig(seg *flows.Segment) bool {
 	return true
 }
 
-// packetTooBig reports whether the error is "fragmentation needed" (RFC 792) or ICMPv6's "packet too big".
-func packetTooBig(q *flows.Quote) bool {
-	return q.V6 && q.Type == 2 || !q.V6 && q.Type == 3 && q.Code == 4
-}
-
 // appendWhy appends to the detail of a finding the cause that an ICMP error, or an address, shows.
 func (c *connection) appendWhy(b []byte, code record.FindingCode) []byte {
 	q := &c.icmp
@@ -166,7 +153,8 @@ func (c *connection) appendWhy(b []byte, code record.FindingCode) []byte {
 	default:
 		return b
 	}
-	b = append(b, record.ICMPMeaning(c.key.V6, q.typ, q.code)...)
+	quote := q.quote(c.key.V6)
+	b = append(b, quote.Meaning()...)
 	if q.mtu > 0 {
 		b = append(strconv.AppendUint(append(b, ", the next link takes "...), uint64(q.mtu), 10), " octets"...)
 	}
@@ -174,21 +162,10 @@ func (c *connection) appendWhy(b []byte, code record.FindingCode) []byte {
 	b = append(strconv.AppendUint(b, uint64(q.code), 10), ") from "...)
 	b = flows.IP(q.from, c.key.V6).AppendTo(b)
 	switch {
-	case q.expired(c.key.V6):
+	case quote.Expired():
 		b = append(b, ", so the route is a loop, or the sender limited the hops as traceroute does"...)
-	case q.ofPort(c.key.V6):
+	case quote.OfPort(): // a TCP does not send it about a segment; it sends an RST (RFC 9293 §3.10.7.1)
 		b = append(b, ", though a TCP answers with an RST itself: a firewall rejects it there"...)
 	}
 	return b
-}
-
-// expired reports whether the packet made too many hops.
-func (q *quoted) expired(v6 bool) bool {
-	return q.code == 0 && (v6 && q.typ == 3 || !v6 && q.typ == 11)
-}
-
-// ofPort reports whether the error is "port unreachable". A TCP never sends that about a segment; it sends an RST (RFC
-// 9293 §3.10.7.1).
-func (q *quoted) ofPort(v6 bool) bool {
-	return v6 && q.typ == 1 && q.code == 4 || !v6 && q.typ == 3 && q.code == 3
 }

@@ -16,7 +16,7 @@
 //	fragment.go  reassembly
 //	tunnel.go    GRE, ERSPAN, VXLAN, Geneve, GTP-U, CAPWAP, WCCP
 //	tcp.go       the segment
-//	icmp.go      errors that quote a segment
+//	icmp.go      errors that quote a segment; icmpkinds.go says what they mean
 //	stock.go     gopacket's layers, with corrections of v1.1.19
 //	fast.go      a shortcut for the most common stacks; tests compare it with the long way
 //	stats.go     counts of packets by what they were

@@ -11,9 +11,10 @@ import (
 func (d *Decoder) quote(message []byte) {
 	q := Quote{V6: d.ip.v6, Type: message[0], Code: message[1], From: d.ip.src.netip(d.ip.v6)}
 	switch {
-	case q.V6 && q.Type == 2:
+	case !q.TooBig():
+	case q.V6:
 		q.MTU = binary.BigEndian.Uint32(message[4:])
-	case !q.V6 && q.Type == 3 && q.Code == 4:
+	default:
 		q.MTU = uint32(binary.BigEndian.Uint16(message[6:]))
 	}
 	var src, dst Addr

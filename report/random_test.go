@@ -136,7 +136,7 @@ var (
 			Schema:      record.Schema,
 			ID:          1 + counts.Draw(t, "id"),
 			PreviousID:  packets.Draw(t, "previous"),
-			CommunityID: record.NewCommunityID(sockets.Draw(t, "one socket"), sockets.Draw(t, "other socket")),
+			CommunityID: flows.NewCommunityID(sockets.Draw(t, "one socket"), sockets.Draw(t, "other socket")),
 			Encapsulation: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) flows.Layer {
 				return flows.Layer{Kind: anyText.Draw(t, "kind"), ID: rapid.Uint32().Draw(t, "id"),
 					HasID: rapid.Bool().Draw(t, "has id")}

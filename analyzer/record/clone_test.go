@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/internal/randfill"
 )
 
@@ -16,7 +17,7 @@ func TestCloneSharesNothing(t *testing.T) {
 	for seed := range uint64(50) {
 		var c record.Connection
 		randfill.Fill(rand.New(rand.NewPCG(seed, 1)), &c, reflect.TypeFor[netip.Addr](),
-			reflect.TypeFor[record.CommunityID]())
+			reflect.TypeFor[flows.CommunityID]())
 		clone := c.Clone()
 		if diff := cmp.Diff(&c, clone, cmp.Exporter(func(reflect.Type) bool { return true })); diff != "" {
 			t.Fatal(diff)

@@ -20,7 +20,7 @@ type Connection struct {
 	// The incarnation of the same 4-tuple before this one; null: none was seen.
 	PreviousID PacketNumber `json:"previous_id" field:"null,ref=id"`
 	// Community ID v1 with seed 0, as other network tools write it.
-	CommunityID CommunityID `json:"community_id"`
+	CommunityID flows.CommunityID `json:"community_id"`
 	// What was around the innermost IP header of the first packet, outermost first.
 	Encapsulation []flows.Layer `json:"encapsulation" csv:"words=kind:id"`
 	// Time of the first packet.

@@ -48,9 +48,9 @@ func (f *readFlags) newExtract(stdout io.Writer) (*extract, error) {
 		}
 		rewriter.Addresses = addresses
 		if notes != nil {
-			notes.Community = func(c *record.Connection) record.CommunityID {
+			notes.Community = func(c *record.Connection) flows.CommunityID {
 				client, server := addresses.Addr(c.Client.IP), addresses.Addr(c.Server.IP)
-				return record.NewCommunityID(
+				return flows.NewCommunityID(
 					netip.AddrPortFrom(client, c.Client.Port),
 					netip.AddrPortFrom(server, c.Server.Port),
 				)

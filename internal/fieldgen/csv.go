@@ -140,7 +140,7 @@ func (m *model) scalarCSV(x, name string) string {
 		return fmt.Sprintf("strconv.AppendUint(b, %s, 10)", x)
 	case "netip.Addr":
 		return fmt.Sprintf("%s.AppendTo(b)", strings.TrimPrefix(x, "*"))
-	case "record.CommunityID", "record.Duration":
+	case "flows.CommunityID", "record.Duration":
 		return fmt.Sprintf("%s.Append(b)", x)
 	case "record.Time":
 		return fmt.Sprintf("appendTimeField(b, %s)", x)

@@ -97,7 +97,7 @@ func (m *model) appendJSON(out *bytes.Buffer, lead, x string, k kind, depth int)
 		return ""
 	}
 	switch {
-	case k.name == "record.CommunityID":
+	case k.name == "flows.CommunityID":
 		text(lead + `"`)
 		fmt.Fprintf(out, "b = %s.Append(b)\n", x)
 		return `"`

@@ -62,7 +62,7 @@ func (m *model) scalarValue(x, name string) string {
 		return x
 	case "netip.Addr":
 		return fmt.Sprintf("string(%s.AppendTo(nil))", strings.TrimPrefix(x, "*"))
-	case "record.CommunityID", "tcpstate.State", "tcpstate.Rule":
+	case "flows.CommunityID", "tcpstate.State", "tcpstate.Rule":
 		return fmt.Sprintf("%s.String()", x)
 	case "record.Time", "record.Duration", "record.Answer", "record.Seq", "record.Count":
 		return fmt.Sprintf("%sValue(%s)", strings.ToLower(strings.TrimPrefix(name, "record.")), x)

@@ -309,7 +309,7 @@ func (s *schemer) value(f *field, k kind) (object, error) {
 		return o
 	}
 	switch k.name {
-	case "string", "record.CommunityID":
+	case "string", "flows.CommunityID":
 		return object{{"type", "string"}}, nil
 	case "bool", "record.Answer":
 		return object{{"type", "boolean"}}, nil

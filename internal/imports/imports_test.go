@@ -56,7 +56,7 @@ var allowed = map[string][]string{
 	"report/internal/encode": {"analyzer/record", "analyzer/tcpstate", "compare/result", "flows"},
 	"report/internal/text":   {"analyzer/record", "analyzer/tcpstate", "flows"},
 	"report":                 {"analyzer/record", "analyzer/tcpstate", "report/internal/..."},
-	"report/comment":         {"analyzer/record", "analyzer/tcpstate"},
+	"report/comment":         {"analyzer/record", "analyzer/tcpstate", "flows"},
 	"report/compared":        {"analyzer/record", "compare/result", "report/internal/..."},
 	"report/ladder":          {"analyzer/record", "analyzer/tcpstate", "flows", "report/internal/..."},
 	"report/metrics":         {"analyzer/record", "analyzer/tcpstate", "report", "report/screen"},

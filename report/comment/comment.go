@@ -22,6 +22,7 @@ import (
 
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/flows"
 )
 
 // Notes collects what happens at packets. The zero value is ready to use.
@@ -29,7 +30,7 @@ type Notes struct {
 	// Bare leaves out the details of findings, which can quote the segments' text.
 	Bare bool
 	// Community is the Community ID to write for a connection; nil for its own.
-	Community func(*record.Connection) record.CommunityID
+	Community func(*record.Connection) flows.CommunityID
 
 	lives  []life
 	notes  []note
@@ -40,7 +41,7 @@ type Notes struct {
 // life has the facts about a whole connection for its comments.
 type life struct {
 	id        uint64
-	community record.CommunityID
+	community flows.CommunityID
 	outcome   record.Outcome
 	teardown  record.TeardownKind
 	end       record.EndedBy

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tcplife/tcplife/analyzer"
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/report/comment"
 	"github.com/tcplife/tcplife/report/internal/reporttest"
 )
@@ -76,7 +77,7 @@ func TestEverythingIsCommented(t *testing.T) {
 
 // The detail of a finding can quote the payload.
 func TestBareComments(t *testing.T) {
-	n := comment.Notes{Bare: true, Community: func(*record.Connection) (id record.CommunityID) { return id }}
+	n := comment.Notes{Bare: true, Community: func(*record.Connection) (id flows.CommunityID) { return id }}
 	c := reporttest.Connections()[0].Clone()
 	c.Findings = append(c.Findings[:0], record.Finding{
 		Code: "reset_reason", Severity: record.Info, Packets: []uint64{c.ID}, Detail: "the reset says: secret",

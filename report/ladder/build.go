@@ -216,8 +216,7 @@ func (b *builder) rung(seg *flows.Segment, effect tcpstate.Effect) Rung {
 	if seg.Quote != nil {
 		r.Kind = RungICMP
 		q := seg.Quote
-		r.ICMP = &ICMP{Type: q.Type, Code: q.Code, Meaning: record.ICMPMeaning(q.V6, q.Type, q.Code),
-			From: q.From.String()}
+		r.ICMP = &ICMP{Type: q.Type, Code: q.Code, Meaning: q.Meaning(), From: q.From.String()}
 		return r
 	}
 	foreign := effect.Has(tcpstate.Rejected)

@@ -170,7 +170,7 @@ var leaves = map[reflect.Type]func(def int) layout{
 	reflect.TypeFor[netip.Addr](): always(words, func(b *batch, ip *netip.Addr) parquet.Value {
 		return b.written(ip.AppendTo)
 	}),
-	reflect.TypeFor[record.CommunityID](): always(texts, func(b *batch, id *record.CommunityID) parquet.Value {
+	reflect.TypeFor[flows.CommunityID](): always(texts, func(b *batch, id *flows.CommunityID) parquet.Value {
 		return b.written(id.Append)
 	}),
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/internal/readtest"
 	"github.com/tcplife/tcplife/internal/testrun"
 	"github.com/tcplife/tcplife/report"
@@ -196,7 +197,7 @@ func anything[T any]() *rapid.Generator[T] {
 				}).AsAny()),
 			reflect.TypeFor[netip.Addr](): rapid.SampledFrom([]netip.Addr{{}, netip.MustParseAddr("10.0.0.1"),
 				netip.MustParseAddr("2001:db8::1")}).AsAny(),
-			reflect.TypeFor[record.CommunityID](): rapid.Just(record.NewCommunityID(
+			reflect.TypeFor[flows.CommunityID](): rapid.Just(flows.NewCommunityID(
 				netip.MustParseAddrPort("10.0.0.1:1"), netip.MustParseAddrPort("10.0.0.2:2"))).AsAny(),
 			reflect.TypeFor[record.Side](): rapid.SampledFrom([]record.Side{record.NoSide, record.Client,
 				record.Server}).AsAny(),

@@ -280,7 +280,7 @@ func fill(v reflect.Value) {
 		case reflect.TypeFor[netip.Addr]():
 			v.Set(reflect.ValueOf(netip.MustParseAddr("10.0.0.1")))
 			return
-		case reflect.TypeFor[record.CommunityID](): // a string, empty or not
+		case reflect.TypeFor[flows.CommunityID](): // a string, empty or not
 			return
 		}
 		for i := range v.NumField() {

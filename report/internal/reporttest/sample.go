@@ -25,7 +25,7 @@ func blank(id uint64, client, server string, start time.Duration) *record.Connec
 	c, s := netip.MustParseAddrPort(client), netip.MustParseAddrPort(server)
 	return &record.Connection{
 		Record: "connection", Schema: record.Schema, ID: id,
-		CommunityID: record.NewCommunityID(netip.MustParseAddrPort("128.232.110.120:34855"),
+		CommunityID: flows.NewCommunityID(netip.MustParseAddrPort("128.232.110.120:34855"),
 			netip.MustParseAddrPort("66.35.250.204:80")),
 		Encapsulation: []flows.Layer{},
 		Start:         At(start), End: At(start), StartNS: int64(At(start)), EndNS: int64(At(start)),

@@ -1,4 +1,4 @@
-package record
+package flows
 
 import (
 	"bytes"
@@ -7,15 +7,13 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"net/netip"
-
-	"github.com/tcplife/tcplife/flows"
 )
 
 // CommunityID is Community ID version 1 with seed 0 (https://github.com/corelight/community-id-spec), which is the same
 // for both directions; the zero value is none. It has the two sockets; their hash is computed only when needed, because
 // most records do not need it.
 type CommunityID struct {
-	low, high         flows.Addr
+	low, high         Addr
 	lowPort, highPort uint16
 	v6                bool
 }
@@ -29,8 +27,8 @@ func NewCommunityID(x, y netip.AddrPort) CommunityID {
 	return c
 }
 
-// CommunityIDOf is that of a key, which has the sockets in the order of the specification.
-func CommunityIDOf(k *flows.Key) CommunityID {
+// CommunityID is that of the key's connections. The key has the sockets in the order of the specification.
+func (k *Key) CommunityID() CommunityID {
 	return CommunityID{k.A, k.B, k.APort, k.BPort, k.V6}
 }
 

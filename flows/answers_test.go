@@ -1,10 +1,10 @@
-package record_test
+package flows_test
 
 import (
 	"net/netip"
 	"testing"
 
-	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/flows"
 )
 
 // The answers of the specification's test cases (https://github.com/corelight/community-id-spec).
@@ -15,7 +15,7 @@ func TestCommunityID(t *testing.T) {
 			"1:/qFaeAR+gFe1KYjMzVDsMv+wgU4="},
 	} {
 		x, y := netip.MustParseAddrPort(c.client), netip.MustParseAddrPort(c.server)
-		for _, id := range []record.CommunityID{record.NewCommunityID(x, y), record.NewCommunityID(y, x)} {
+		for _, id := range []flows.CommunityID{flows.NewCommunityID(x, y), flows.NewCommunityID(y, x)} {
 			if id.String() != c.want {
 				t.Errorf("%s and %s: %s, want %s", x, y, id, c.want)
 			}
@@ -24,7 +24,7 @@ func TestCommunityID(t *testing.T) {
 }
 
 // Firewalls and routers forbid by codes of destination unreachable (RFC 1812 §5.2.7.1, RFC 4443 §3.1).
-func TestICMPProhibits(t *testing.T) {
+func TestProhibits(t *testing.T) {
 	forbid := map[bool]map[[2]uint8]bool{ // by type and code
 		false: {{3, 9}: true, {3, 10}: true, {3, 13}: true},
 		true:  {{1, 1}: true, {1, 5}: true, {1, 6}: true},
@@ -32,7 +32,7 @@ func TestICMPProhibits(t *testing.T) {
 	for v6, want := range forbid {
 		for typ := range uint8(16) {
 			for code := range uint8(16) {
-				if got := record.ICMPProhibits(v6, typ, code); got != want[[2]uint8{typ, code}] {
+				if got := (&flows.Quote{V6: v6, Type: typ, Code: code}).Prohibits(); got != want[[2]uint8{typ, code}] {
 					t.Errorf("IPv6 %v, type %d, code %d: %v", v6, typ, code, got)
 				}
 			}
