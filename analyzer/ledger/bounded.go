@@ -2,10 +2,7 @@ package ledger
 
 import (
 	"cmp"
-	"hash/maphash"
 	"slices"
-
-	"github.com/tcplife/tcplife/analyzer/internal/store"
 )
 
 // A bounded map keeps its heaviest entries. When it has four times limit entries, it drops the lighter ones. A dropped
@@ -15,90 +12,60 @@ type bounded[K comparable, V any] struct {
 	weight  func(*V) weight
 	compare func(_, _ *K) int // of equal weights the lesser key stays; 0 only if the keys are equal
 
-	places  store.Index // indexes of entries, by a hash with a secret seed, so that no sender can make keys collide
-	seed    maphash.Seed
-	entries []entry[K, V]
+	values  map[K]*V
 	leftOut uint64 // dropped entries
 }
 
+// entry has its weight, because computing it for each comparison would take most of the time.
 type entry[K comparable, V any] struct {
-	key   K
-	value V
+	key    K
+	value  *V
+	weight weight
 }
 
 // weight is compared by its first number, then by its second.
 type weight [2]uint64
 
-// of returns the value of a key, and adds one if there is none. It is valid until the next call.
+// of returns the value of a key, and adds one if there is none.
 func (b *bounded[K, V]) of(key K) *V {
-	if b.entries == nil {
-		b.seed = maphash.MakeSeed()
+	v := b.values[key]
+	if v != nil {
+		return v
 	}
-	hash := maphash.Comparable(b.seed, key)
-	if n, known := b.places.Find(hash); known {
-		return &b.entries[n].value
-	}
-	if len(b.entries) >= 4*b.limit {
+	if len(b.values) >= 4*b.limit {
 		b.trim()
 	}
-	n := len(b.entries)
-	b.places.Put(hash, uint32(n))
-	if n == cap(b.entries) {
-		b.entries = append(make([]entry[K, V], 0, max(2*n, 16)), b.entries...)
+	if b.values == nil {
+		b.values = map[K]*V{}
 	}
-	b.entries = b.entries[:n+1] // entries beyond the length are zero
-	b.entries[n].key = key
-	return &b.entries[n].value
-}
-
-// find returns the value of a key, nil if there is none.
-func (b *bounded[K, V]) find(key K) *V {
-	if b.entries == nil {
-		return nil
-	}
-	if n, known := b.places.Find(maphash.Comparable(b.seed, key)); known {
-		return &b.entries[n].value
-	}
-	return nil
+	v = new(V)
+	b.values[key] = v
+	return v
 }
 
 // trim keeps at most limit entries.
 func (b *bounded[K, V]) trim() {
-	if len(b.entries) <= b.limit {
+	all := b.all()
+	if len(all) <= b.limit {
 		return
 	}
-	all := b.weighed()
 	b.part(all, b.limit)
-	stay, leave := all[:b.limit], all[b.limit:]
-	for _, w := range stay {
-		if w.place < b.limit {
-			continue
-		}
-		for leave[0].place >= b.limit {
-			leave = leave[1:]
-		}
-		b.entries[leave[0].place] = b.entries[w.place]
-		leave = leave[1:]
-	}
-	b.leftOut += uint64(len(b.entries) - b.limit)
-	clear(b.entries[b.limit:])
-	b.entries = b.entries[:b.limit]
-	b.places.Clear()
-	for n := range b.entries {
-		b.places.Put(maphash.Comparable(b.seed, b.entries[n].key), uint32(n))
+	for _, e := range all[b.limit:] {
+		delete(b.values, e.key)
+		b.leftOut++
 	}
 }
 
 // part moves the n heaviest entries to the front, in any order, by Hoare's quickselect.
-func (b *bounded[K, V]) part(entries []weighed[K], n int) {
+func (b *bounded[K, V]) part(entries []*entry[K, V], n int) {
 	for len(entries) > 1 && 0 < n && n < len(entries) {
 		pivot := entries[len(entries)/2]
 		i, j := 0, len(entries)-1
 		for i <= j {
-			for b.heavier(&entries[i], &pivot) < 0 {
+			for b.heavier(entries[i], pivot) < 0 {
 				i++
 			}
-			for b.heavier(&pivot, &entries[j]) < 0 {
+			for b.heavier(pivot, entries[j]) < 0 {
 				j--
 			}
 			if i <= j {
@@ -117,24 +84,19 @@ func (b *bounded[K, V]) part(entries []weighed[K], n int) {
 	}
 }
 
-// weighed is an entry's weight and key. Looking them up for each comparison would take most of the time.
-type weighed[K comparable] struct {
-	weight weight
-	key    K
-	place  int
-}
-
-func (b *bounded[K, V]) weighed() []weighed[K] {
-	all := make([]weighed[K], len(b.entries))
-	for n := range b.entries {
-		e, w := &b.entries[n], &all[n]
-		w.weight, w.key, w.place = b.weight(&e.value), e.key, n
+// all returns the entries, in any order. Pointers to them are sorted, because they are long.
+func (b *bounded[K, V]) all() []*entry[K, V] {
+	entries, all := make([]entry[K, V], len(b.values)), make([]*entry[K, V], 0, len(b.values))
+	for key, v := range b.values {
+		e := &entries[len(all)]
+		e.key, e.value, e.weight = key, v, b.weight(v)
+		all = append(all, e)
 	}
 	return all
 }
 
 // heavier is negative if x is kept rather than y.
-func (b *bounded[K, V]) heavier(x, y *weighed[K]) int {
+func (b *bounded[K, V]) heavier(x, y *entry[K, V]) int {
 	switch v, w := &x.weight, &y.weight; {
 	case v[0] != w[0]:
 		return cmp.Compare(w[0], v[0])
@@ -144,17 +106,9 @@ func (b *bounded[K, V]) heavier(x, y *weighed[K]) int {
 	return b.compare(&x.key, &y.key)
 }
 
-// sorted returns the entries, heaviest first. They are valid until the next entry is added.
+// sorted returns the entries, heaviest first.
 func (b *bounded[K, V]) sorted() []*entry[K, V] {
-	all := b.weighed()
-	order := make([]*weighed[K], len(all))
-	for i := range all {
-		order[i] = &all[i]
-	}
-	slices.SortFunc(order, b.heavier)
-	entries := make([]*entry[K, V], len(order))
-	for i, w := range order {
-		entries[i] = &b.entries[w.place]
-	}
-	return entries
+	all := b.all()
+	slices.SortFunc(all, b.heavier)
+	return all
 }

@@ -43,7 +43,7 @@ var allowed = map[string][]string{
 	"analyzer/internal/wire":   {"analyzer/internal/store", "flows"},
 	"analyzer/tcpstate":        {"analyzer/internal/store"},
 	"analyzer/record":          {"analyzer/tcpstate", "flows"},
-	"analyzer/ledger":          {"analyzer/internal/store", "analyzer/record", "analyzer/tcpstate", "flows"},
+	"analyzer/ledger":          {"analyzer/record", "analyzer/tcpstate", "flows"},
 	"analyzer/course":          {"analyzer/record", "flows"},
 	"analyzer/crowd":           {"analyzer/record", "flows"},
 	"analyzer": {"analyzer/...", "flows", "internal/fault", "internal/pack", "internal/spare",
