@@ -23,10 +23,10 @@ import (
 
 	"github.com/tcplife/tcplife/analyzer/course"
 	"github.com/tcplife/tcplife/analyzer/internal/store"
-	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/ledger"
 )
 
 // Options say what the capture cannot show. The zero value means the defaults.

@@ -9,12 +9,12 @@ import (
 
 	"github.com/tcplife/tcplife/analyzer/crowd"
 	"github.com/tcplife/tcplife/analyzer/internal/offers"
-	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/internal/pack"
 	"github.com/tcplife/tcplife/internal/spare"
+	"github.com/tcplife/tcplife/ledger"
 )
 
 // accounts holds the sums over all connections. One goroutine adds to it, in the order of events. Several trackers that

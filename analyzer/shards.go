@@ -8,11 +8,11 @@ import (
 	"sync/atomic"
 
 	"github.com/tcplife/tcplife/analyzer/course"
-	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/internal/fault"
 	"github.com/tcplife/tcplife/internal/spare"
+	"github.com/tcplife/tcplife/ledger"
 )
 
 // Shards is an Analyzer that uses several processors. A hash of its sockets assigns each connection to a tracker, which

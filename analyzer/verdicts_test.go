@@ -12,12 +12,12 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/tcplife/tcplife/analyzer"
-	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/capture"
 	"github.com/tcplife/tcplife/flows"
 	"github.com/tcplife/tcplife/internal/segtest"
+	"github.com/tcplife/tcplife/ledger"
 )
 
 // verdicts are those of every capture that has any. All the others must have none.

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/tcplife/tcplife/analyzer"
-	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/ledger"
 	"github.com/tcplife/tcplife/report/internal/reporttest"
 )
 

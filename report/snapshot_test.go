@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/tcplife/tcplife/analyzer"
-	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/ledger"
 	"github.com/tcplife/tcplife/report/internal/reporttest"
 )
 

@@ -31,8 +31,8 @@ import (
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/register"
 	"github.com/tcplife/tcplife/analyzer"
-	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/ledger"
 )
 
 // Config says what to read, how, and where to write. All workers must see the files under the same names.

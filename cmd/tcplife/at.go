@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/capture"
+	"github.com/tcplife/tcplife/ledger"
 	"github.com/tcplife/tcplife/report"
 	"github.com/tcplife/tcplife/report/query"
 )

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/ledger"
 	"github.com/tcplife/tcplife/report"
 )
 

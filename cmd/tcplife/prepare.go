@@ -11,8 +11,8 @@ import (
 
 	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
-	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/capture/live"
+	"github.com/tcplife/tcplife/ledger"
 	"github.com/tcplife/tcplife/report/query"
 )
 

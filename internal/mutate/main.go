@@ -3,8 +3,8 @@
 // sizes (TCPLIFE_TEST_ALL). It lists the changes that no test notices, and fails if there is one: either a boundary
 // test is missing, or the number is no threshold and belongs into settings.go.
 //
-// The packages are those below ./analyzer, and ./peers, or the arguments, such as ./analyzer/crowd. Sources do not
-// change: -overlay of go build replaces a file.
+// The packages are those below ./analyzer, ./ledger and ./peers, or the arguments, such as ./analyzer/crowd. Sources do
+// not change: -overlay of go build replaces a file.
 package main
 
 import (
@@ -73,7 +73,7 @@ func fail(err error) {
 // packages returns the directories of the packages that args name.
 func packages(args []string) (dirs []string, err error) {
 	if len(args) == 0 {
-		args = []string{"./analyzer/...", "./peers"}
+		args = []string{"./analyzer/...", "./ledger", "./peers"}
 	}
 	here, err := os.Getwd()
 	if err != nil {

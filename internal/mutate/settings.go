@@ -51,8 +51,8 @@ var settings = map[string]string{
 
 	"analyzer/internal/timers unknown": "less than any wait",
 
-	"analyzer/ledger DefaultPortRange[0] * 2": "a port has 16 bits",
-	"analyzer/ledger DefaultPortRange[1] * 2": "a port has 16 bits",
+	"ledger DefaultPortRange[0] * 2": "a port has 16 bits",
+	"ledger DefaultPortRange[1] * 2": "a port has 16 bits",
 
 	"analyzer/record Schema": "the version of the record's form; package report's golden files hold it",
 

@@ -11,10 +11,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/ledger"
 	"github.com/tcplife/tcplife/report"
 	"github.com/tcplife/tcplife/report/internal/text"
 	"github.com/tcplife/tcplife/report/ladder"

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
+	"github.com/tcplife/tcplife/ledger"
 )
 
 // recordBytes is the number of bytes that make a record.

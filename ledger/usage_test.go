@@ -5,8 +5,8 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/tcplife/tcplife/analyzer/ledger"
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/ledger"
 )
 
 // The summary says for each server how its connections are used, and how many begin in a second.
