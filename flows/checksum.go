@@ -5,7 +5,7 @@ import (
 	"math/bits"
 )
 
-// Checksum is the verdict on the checksums of a segment: its own and that of its IPv4 header.
+// Checksum is the verdict on the checksums of a segment and of its IPv4 headers.
 type Checksum uint8
 
 // The values of a Checksum. A higher one takes precedence.
@@ -15,7 +15,7 @@ const (
 	ChecksumUnknown Checksum = iota
 	// ChecksumGood: it is right.
 	ChecksumGood
-	// ChecksumUnfinished: the card fills it in after the point of capture. It says nothing about the segment.
+	// ChecksumUnfinished: the network card fills it in after the point of capture. It says nothing about the segment.
 	ChecksumUnfinished
 	// ChecksumWrong: none of these. The segment was damaged or forged, or merged from several on its way.
 	ChecksumWrong
@@ -25,7 +25,7 @@ const (
 func (c Checksum) String() string { return [...]string{"unknown", "good", "unfinished", "wrong"}[c] }
 
 // sum adds the bytes to a ones' complement sum (RFC 1071), eight at a time and in little-endian order. Neither changes
-// whether the folded result is zero (§2 B, C). Only the last bytes may be odd in number.
+// whether the folded result is zero (§2 B, C). Only the last call for a sum may have an odd number of bytes.
 func sum(b []byte, s uint64) uint64 {
 	var carry, carries uint64
 	for len(b) >= 64 {
@@ -68,7 +68,7 @@ func sum(b []byte, s uint64) uint64 {
 	return s
 }
 
-// sumPlain is sum of an IPv4 header without options.
+// sumPlain is sum for an IPv4 header without options.
 func sumPlain(b *[20]byte) uint64 {
 	x, y, z := binary.LittleEndian.Uint64(b[:]), binary.LittleEndian.Uint64(b[8:]), binary.LittleEndian.Uint32(b[16:])
 	return x>>32 + x&0xffffffff + y>>32 + y&0xffffffff + uint64(z)
@@ -112,19 +112,19 @@ func (ip *network) pseudo() uint64 {
 	return s + uint64(binary.LittleEndian.Uint32(src[12:])) + uint64(binary.LittleEndian.Uint32(dst[12:]))
 }
 
-// pseudoLength is what the length adds to the sum of the pseudo-header.
+// pseudoLength returns the summand of the length in the pseudo-header.
 func pseudoLength(n int) uint64 { return uint64(bits.ReverseBytes32(uint32(n))) }
 
 // unfinished reports whether the sender left a checksum to its network card. Then it is 0, or the sum of the
-// pseudo-header, complemented or not: with the length if the segment goes out as it is, without if the card cuts it up
-// (TSO). A receiver that merges segments (GRO) leaves such a checksum too.
+// pseudo-header, complemented or not: with the length if the segment is sent as it is, without the length if the card
+// divides it (TSO). A receiver that merges segments (GRO) leaves such a checksum too.
 func unfinished(checksum uint16, pseudo, length uint64) bool {
 	c := fold(uint64(checksum))
 	with, without := fold(pseudo+length), fold(pseudo)
 	return checksum == 0 || c == with || c == without || c == fold(uint64(^with)) || c == fold(uint64(^without))
 }
 
-// fold returns a ones' complement sum in 16 bits. Of the two zeros it returns 0xffff.
+// fold returns a ones' complement sum in 16 bits. It returns zero as 0xffff.
 func fold(s uint64) uint16 {
 	for s > 0xffff {
 		s = s>>16 + s&0xffff

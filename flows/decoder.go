@@ -29,7 +29,7 @@ type Decoder struct {
 	out     []Segment
 	ip      network            // the innermost IP header so far
 	stack   []Layer            // the encapsulation so far
-	header  Checksum           // of the IPv4 headers so far, ChecksumUnknown if there is nothing against them
+	header  Checksum           // of the IPv4 headers so far, ChecksumUnknown while none is wrong or unfinished
 	end     end                // what the packet turned out to be so far
 	wrong   gopacket.LayerType // with endMalformed: the layer
 	charged *datagram          // with endFragment: the datagram
@@ -38,10 +38,10 @@ type Decoder struct {
 
 	encapsulations encapsulations
 	reassembly     *reassembly
-	turn           func()     // waits until the reassembly may be used; nil: it always may
-	beside         []*Decoder // others that use it
+	turn           func()     // waits until the reassembly may be used; nil: no need to wait
+	beside         []*Decoder // others that use the same reassembly
 
-	stats  Stats // but for the two maps
+	stats  Stats // without the two maps
 	counts [ends]uint64
 	wrongs [layerTypes]uint64 // endMalformed by layer
 }
@@ -79,8 +79,8 @@ func NewDecoder(options DecoderOptions) *Decoder {
 }
 
 // Beside makes another Decoder for the same capture, so that several goroutines can decode parts of it. Its packets
-// count in the Stats of d. Fragments need all parts in order: the Decoder calls turn before it looks at one, and turn
-// returns when all parts before are decoded.
+// count in the Stats of d. Fragments must be decoded in the order of the capture: the Decoder calls turn before it
+// processes one, and turn must return when all parts before are decoded.
 func (d *Decoder) Beside(turn func()) *Decoder {
 	other := NewDecoder(d.options)
 	other.reassembly, other.turn = d.reassembly, turn
@@ -88,14 +88,14 @@ func (d *Decoder) Beside(turn func()) *Decoder {
 	return other
 }
 
-// Decode appends to dst the TCP segments that the packet holds, or completes as a fragment: usually one
-// or none, several in an aggregated 802.11 frame. An ICMP error that quotes a segment is appended with
-// Quote set. Nothing of p is kept.
+// Decode appends to dst the TCP segments that the packet holds, or completes as a fragment: usually one or none,
+// several in an aggregated 802.11 frame. An ICMP error that quotes a segment is appended with Quote set. Decode keeps
+// nothing of p.
 func (d *Decoder) Decode(p *capture.Packet, dst []Segment) []Segment {
 	return d.decode(p, dst, true)
 }
 
-// decode is Decode with the shortcut, or without it for tests that compare the two.
+// decode is Decode, without the shortcut if short is false.
 func (d *Decoder) decode(p *capture.Packet, dst []Segment, short bool) []Segment {
 	d.packet, d.out = p, dst
 	d.end, d.charged, d.held, d.joined = endNone, nil, false, d.joined[:0]

@@ -58,9 +58,9 @@ func (h *header) splitIP(data []byte, n int) error {
 	return h.split(data, n, next)
 }
 
-// pktap is LINKTYPE_PKTAP of macOS and iOS: process and interface before a packet of another link
-// type, in little-endian order. Early systems wrote it as link type 149, which is for private use.
-// There the header must be plausible.
+// pktap is LINKTYPE_PKTAP of macOS and iOS: process and interface before a packet of another link type, in
+// little-endian order. Early systems wrote it as link type 149, which is for private use. There the header must be
+// plausible.
 type pktap struct {
 	header
 	typ gopacket.LayerType // typePKTAP or typeMaybePKTAP
@@ -88,7 +88,7 @@ func (l *pktap) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 	case kind == noPacket:
 		return l.split(data, 12, endMetadata.layer())
 	}
-	// This is a DLT_… of the system. If it differs from the LINKTYPE_… of files, firstLayer knows both.
+	// This is a DLT_… of the system. If its number differs from the LINKTYPE_… of files, firstLayer accepts both.
 	return l.split(data, int(size), firstLayer(capture.LinkType(link)))
 }
 
@@ -97,7 +97,7 @@ func (l *pktap) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 type juniper struct {
 	header
 	typ  gopacket.LayerType
-	then gopacket.LayerType // what the link type says
+	then gopacket.LayerType // of the frame, by the link type
 }
 
 func (l *juniper) CanDecode() gopacket.LayerClass { return l.typ }

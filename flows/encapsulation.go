@@ -2,7 +2,7 @@ package flows
 
 import "slices"
 
-// maxEncapsulations is how many encapsulations are kept at most. When there are more, all are forgotten.
+// maxEncapsulations is the most encapsulations that are kept. If there are more, all are forgotten.
 const maxEncapsulations = 1 << 14
 
 // encapsulations keeps one copy of each list of layers that was seen.
@@ -36,7 +36,7 @@ func (e *encapsulations) intern(list []Layer) *encapsulation {
 	return c
 }
 
-// domain hashes the ids that the options chose.
+// domain hashes the ids that the options choose.
 func (e *encapsulations) domain(list []Layer) uint64 {
 	var chosen []Layer
 	for _, l := range list {
@@ -50,7 +50,7 @@ func (e *encapsulations) domain(list []Layer) uint64 {
 	return hashLayers(chosen)
 }
 
-// keyID returns the name in DecoderOptions.KeyIDs for the ids of a kind of layer, or nothing.
+// keyID returns the name in DecoderOptions.KeyIDs for the ids of a kind of layer, or "".
 func keyID(kind string) string {
 	switch kind {
 	case "vxlan", "geneve":

@@ -8,8 +8,7 @@ import (
 
 // shortcut decodes most packets: Ethernet with up to two VLAN tags, Linux cooked, loopback or nothing, then IPv4
 // without options or IPv6 without extension headers, then TCP. For everything else, including every error, it reports
-// false and changes nothing; then walk decides. If it reports true, it has done what walk would have done. Tests
-// compare the two packet by packet.
+// false and changes nothing. If it reports true, it has done the same as walk. Tests compare the two packet by packet.
 func (d *Decoder) shortcut(p *capture.Packet) bool {
 	data := p.Data
 	var etherType uint16

@@ -9,7 +9,7 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// The bounds of reassembly. Beyond them the oldest datagram is dropped.
+// The limits of reassembly. Beyond them the oldest datagram is dropped.
 const (
 	maxDatagrams      = 1024    // at once
 	maxFragmentBytes  = 8 << 20 // captured bytes of all of them
@@ -47,12 +47,12 @@ type datagram struct {
 	element   *list.Element      // its place in reassembly.order
 }
 
-// reassembly puts datagrams together. It works with the lengths on the wire: what a snaplen cut off is missing in the
-// payload's captured bytes, but not in its length.
+// reassembly reassembles datagrams. It uses the lengths on the wire: bytes that a snaplen cut off are missing in the
+// payload, but not in its length.
 //
 // Overlap: an IPv6 datagram with overlapping fragments is dropped, and so are its later fragments (RFC 5722, RFC 8200
-// §4.5); in IPv4 the bytes that came first stay. An exact repetition is ignored in both, because captures have packets
-// twice.
+// §4.5); in IPv4 the bytes that came first stay. An exact repetition is ignored in both, because captures can have
+// packets twice.
 type reassembly struct {
 	datagrams map[datagramKey]*datagram
 	order     list.List // of *datagram, by age
@@ -62,10 +62,10 @@ type reassembly struct {
 
 	complete uint64       // complete datagrams
 	lost     uint64       // dropped datagrams
-	moved    [ends]uint64 // packets that were counted as fragments and turned out to be lost, by the reason
+	moved    [ends]uint64 // packets that were counted as fragments but are lost, by the reason
 }
 
-// piece is a fragment as it comes.
+// piece is a new fragment.
 type piece struct {
 	key     datagramKey
 	v6      bool
@@ -81,8 +81,8 @@ type piece struct {
 	joined  []uint64  // out: the earlier packets of the complete datagram
 }
 
-// add adds a fragment. If it completes its datagram, it returns the datagram's payload (valid until the next one is
-// complete), its length on the wire and what it begins with. Otherwise next says what the packet turned out to be.
+// add adds a fragment. If that completes a datagram, it returns the payload (valid until the next datagram is
+// complete), its length on the wire and its first layer. Otherwise next is an end: what the packet counts as.
 func (r *reassembly) add(p *piece) (payload []byte, wire int, next gopacket.LayerType) {
 	if p.time != capture.NoTime {
 		r.now = p.time
@@ -127,7 +127,7 @@ func (r *reassembly) add(p *piece) (payload []byte, wire int, next gopacket.Laye
 	return nil, 0, endFragment.layer()
 }
 
-// fits reports whether the fragments still agree on where the datagram ends.
+// fits reports whether the fragments still agree on the end of the datagram.
 func (g *datagram) fits(more bool, last int) bool {
 	if g.length < 0 {
 		return true
@@ -185,7 +185,7 @@ func (r *reassembly) insert(g *datagram, p *piece) bool {
 	return true
 }
 
-// samePrefix reports whether two texts are equal as far as both go.
+// samePrefix reports whether a begins with b, or b with a.
 func samePrefix(a, b []byte) bool {
 	n := min(len(a), len(b))
 	return bytes.Equal(a[:n], b[:n])
@@ -200,7 +200,7 @@ func (r *reassembly) waiting() (numbers []uint64) {
 	return slices.Compact(numbers)
 }
 
-// join puts the captured bytes together, up to the first missing one.
+// join joins the captured bytes, up to the first missing one.
 func (r *reassembly) join(g *datagram) []byte {
 	r.payload = r.payload[:0]
 	for _, f := range g.fragments {
@@ -212,7 +212,7 @@ func (r *reassembly) join(g *datagram) []byte {
 	return r.payload
 }
 
-// expire drops datagrams that are too old. If the capture's clock steps back, none is.
+// expire drops datagrams that are too old.
 func (r *reassembly) expire() {
 	for len(r.datagrams) > 0 && r.now-r.oldest().begun > maxFragmentAge {
 		r.giveUp(r.oldest())

@@ -7,10 +7,10 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// This file has Frame Relay and ATM, which both name protocols by NLPID and SNAP. gopacket has neither.
+// This file has Frame Relay and ATM, which both identify protocols by NLPID and SNAP. gopacket has neither.
 
-// frameRelay is LINKTYPE_FRELAY: an address of two, three or four bytes (ITU-T Q.922 §3.3), then RFC 2427, or, as Cisco
-// does, an EtherType at once.
+// frameRelay is LINKTYPE_FRELAY: an address of two, three or four bytes (ITU-T Q.922 §3.3), then RFC 2427, or Cisco's
+// format, an EtherType.
 type frameRelay struct {
 	header
 	dlci uint32 // data link connection identifier
@@ -65,8 +65,8 @@ func (l *frameRelay) encapsulation() (Layer, bool) {
 	return Layer{Kind: "frame_relay", ID: l.dlci, HasID: true}, true
 }
 
-// splitNLPID ends the header behind the network layer protocol identifier (ISO/IEC TR 9577) at n, or behind the SNAP
-// header that it announces. A zero may precede it. Pad is the number of bytes between SNAP and a bridged frame.
+// splitNLPID ends the header after the network layer protocol identifier (ISO/IEC TR 9577) at n, or after the SNAP
+// header that it announces. A zero may precede it. pad is the number of bytes between SNAP and a bridged frame.
 func (h *header) splitNLPID(data []byte, n, pad int) error {
 	if n < len(data) && data[n] == 0 {
 		n++
@@ -89,8 +89,8 @@ func (h *header) splitNLPID(data []byte, n, pad int) error {
 	return h.split(data, n+1, endUnknown.layer())
 }
 
-// splitSNAP ends the header behind SNAP's organization and protocol: an EtherType, or a bridged Ethernet frame
-// (RFC 2427 §4.2, RFC 2684 §5.2).
+// splitSNAP ends the header after SNAP's organization and protocol: an EtherType, or a bridged Ethernet frame (RFC 2427
+// §4.2, RFC 2684 §5.2).
 func (h *header) splitSNAP(data []byte, n, pad int) error {
 	const bridged, withFCS, withoutFCS = 0x0080c2, 1, 7
 	if len(data) < n+5 {
@@ -106,8 +106,8 @@ func (h *header) splitSNAP(data []byte, n, pad int) error {
 	return h.split(data, n+5, endUnknown.layer())
 }
 
-// aal5 is a frame that ATM carried, and LINKTYPE_ATM_RFC1483: RFC 2684 with LLC. A circuit for one protocol has no LLC:
-// IP is then known by its version, PPP (RFC 2364) by its protocol, a bridged Ethernet frame by two zeros before it.
+// aal5 is a frame in ATM, and LINKTYPE_ATM_RFC1483: RFC 2684 with LLC. A circuit for one protocol has no LLC. Then the
+// version identifies IP, the protocol identifies PPP (RFC 2364), and two zeros precede a bridged Ethernet frame.
 type aal5 struct{ header }
 
 func (l *aal5) CanDecode() gopacket.LayerClass { return typeAAL5 }

@@ -6,8 +6,8 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// quote looks for the head of a TCP segment in an ICMP error: an IP header and at least the ports (RFC 792 quotes
-// eight bytes, RFC 1812 §4.3.2.3 and RFC 4443 §2.4 as much as fits). Message is the ICMP message from its first byte.
+// quote looks for the beginning of a TCP segment in an ICMP error: an IP header and at least the ports (RFC 792 quotes
+// eight bytes, RFC 1812 §4.3.2.3 and RFC 4443 §2.4 as much as fits). message is the whole ICMP message.
 func (d *Decoder) quote(message []byte) {
 	q := Quote{V6: d.ip.v6, Type: message[0], Code: message[1], From: d.ip.src.netip(d.ip.v6)}
 	switch {
@@ -38,7 +38,7 @@ func (d *Decoder) quote(message []byte) {
 	d.stats.Quotes++
 }
 
-// quotedIPv4 finds the TCP header behind an IPv4 header; nil if there is none.
+// quotedIPv4 returns the TCP header after an IPv4 header; nil if there is none.
 func quotedIPv4(b []byte) (src, dst Addr, segment []byte) {
 	const tcp = 6
 	if len(b) < 20 || b[0]>>4 != 4 || b[9] != tcp || binary.BigEndian.Uint16(b[6:])&0x1fff != 0 {
@@ -53,7 +53,7 @@ func quotedIPv4(b []byte) (src, dst Addr, segment []byte) {
 	return src, dst, b[size:]
 }
 
-// quotedIPv6 finds the TCP header behind an IPv6 header and its extensions; nil if there is none.
+// quotedIPv6 returns the TCP header after an IPv6 header and its extensions; nil if there is none.
 func quotedIPv6(b []byte) (src, dst Addr, segment []byte) {
 	if len(b) < 40 || b[0]>>4 != 6 {
 		return src, dst, nil

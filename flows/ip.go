@@ -7,7 +7,7 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// network is what the innermost IP header so far tells.
+// network has the fields of the innermost IP header so far.
 type network struct {
 	src, dst Addr
 	v6       bool
@@ -15,7 +15,7 @@ type network struct {
 	ecn      ECN
 	id       uint16
 	headers  int  // bytes from the beginning of the IP header to what is decoded next
-	unsized  bool // the header gives no length: the sender left it to the hardware
+	unsized  bool // the header has no length: the sender left it to the hardware
 
 	// The addresses of the TCP checksum, if they are not those of the header.
 	home       Addr // the source, from a home address option (RFC 6275 §11.3.1)
@@ -24,11 +24,11 @@ type network struct {
 	redirected bool
 }
 
-// set4 makes a the IPv4 address that b begins with, mapped (RFC 4291 §2.5.5.2).
+// set4 sets a to the IPv4 address at the beginning of b, mapped (RFC 4291 §2.5.5.2).
 func (a *Addr) set4(b []byte) { a.setWords(0, prefix4|uint64(binary.BigEndian.Uint32(b))) }
 
-// prefix4 is a variable for speed: with a constant the compiler writes an address in pieces, and a processor waits when
-// it reads as a whole what it has just written in pieces.
+// prefix4 is a variable for speed: with a constant the compiler writes an address in pieces, and reading it as a whole
+// stalls the processor (store forwarding).
 var prefix4 uint64 = 0xffff << 32
 
 func (ip *network) from4(l *ipv4) {
@@ -101,7 +101,7 @@ func afterIPv6(p layers.IPProtocol) gopacket.LayerType {
 type ipv6 struct {
 	header
 	protocol layers.IPProtocol
-	length   int // payload length; of a jumbogram, the one of its option; 0 if the sender left it to the hardware
+	length   int // payload length, for a jumbogram from its option; 0 if the sender left it to the hardware
 }
 
 func (l *ipv6) CanDecode() gopacket.LayerClass { return layers.LayerTypeIPv6 }
@@ -166,8 +166,8 @@ type ipv6Extension struct {
 	typ      gopacket.LayerType
 	protocol layers.IPProtocol
 	home     []byte // home address, of destination options
-	final    []byte // last address on the way, of a routing header that still has some to visit
-	segments bool   // that header is a segment routing header
+	final    []byte // last address in a routing header that has segments left
+	segments bool   // it is a segment routing header
 }
 
 func (l *ipv6Extension) CanDecode() gopacket.LayerClass { return l.typ }

@@ -5,18 +5,17 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// layer is one header: gopacket's interface, and what a tracker needs in addition.
+// layer is one header: gopacket's interface, and what this package needs in addition.
 type layer interface {
 	gopacket.DecodingLayer
 	LayerContents() []byte
-	// wire returns how many bytes of payload were on the wire, out of n bytes after the header, which may include a
-	// trailer.
+	// wire returns how many of the n bytes after the header on the wire are payload. The rest is a trailer.
 	wire(n int) int
-	// encapsulation is what the header adds to the record, if anything.
+	// encapsulation returns the layer that the header adds to the record, if any.
 	encapsulation() (Layer, bool)
 }
 
-// plain is the behaviour of most headers: everything after them is payload, and nothing is added to the record.
+// plain is the behaviour of most headers: all bytes after them are payload, and they add nothing to the record.
 type plain struct{}
 
 func (plain) wire(n int) int               { return n }
@@ -29,7 +28,7 @@ type header struct {
 	next gopacket.LayerType
 }
 
-// NextLayerType is the layer that follows, as DecodeFromBytes found.
+// NextLayerType returns the next layer that DecodeFromBytes found.
 func (h *header) NextLayerType() gopacket.LayerType { return h.next }
 
 // split ends the header after n bytes.
@@ -95,5 +94,5 @@ const (
 	layerTypes // one more than the largest number of a layer
 )
 
-// A number from firstEnd on is not a layer but the end of the way: firstEnd plus what the packet turned out to be.
+// A number from firstEnd on is not a layer but an end: firstEnd plus what the packet counts as.
 const firstEnd gopacket.LayerType = layerTypes

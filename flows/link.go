@@ -160,7 +160,7 @@ func afterVersion(data []byte) (next gopacket.LayerType, err error) {
 	return 0, errBad
 }
 
-// raw is LINKTYPE_RAW: IPv4 or IPv6 at once.
+// raw is LINKTYPE_RAW: IPv4 or IPv6 without another header.
 type raw struct{ header }
 
 func (l *raw) CanDecode() gopacket.LayerClass { return typeRaw }
@@ -186,7 +186,7 @@ func (l *linuxSLL) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error
 	return l.split(data, 16, afterCooked(data[14:]))
 }
 
-// linuxSLL2 is LINKTYPE_LINUX_SLL2, what tcpdump -i any writes since 4.99. gopacket lacks it.
+// linuxSLL2 is LINKTYPE_LINUX_SLL2, which tcpdump -i any has written since 4.99. gopacket lacks it.
 type linuxSLL2 struct{ header }
 
 func (l *linuxSLL2) CanDecode() gopacket.LayerClass { return typeLinuxSLL2 }
@@ -229,7 +229,7 @@ func (l *ppp) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 	if len(data) < n+1 {
 		return errShort
 	}
-	if data[0] == 0x0f || data[0] == 0x8f { // no protocol in one byte that anyone uses
+	if data[0] == 0x0f || data[0] == 0x8f { // nobody uses such a one-byte protocol
 		if len(data) < 2 {
 			return errShort
 		}
@@ -254,13 +254,13 @@ func (l *ppp) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 	case 0x0281, 0x0283:
 		return l.split(data, n, layers.LayerTypeMPLS)
 	}
-	if protocol < 0x4000 { // a network layer's (RFC 1661 §2), or one that was compressed, encrypted or taken apart
+	if protocol < 0x4000 { // a network layer (RFC 1661 §2), or compressed, encrypted or fragmented packets
 		return l.split(data, n, endUnknown.layer())
 	}
 	return l.split(data, n, endPPP.layer())
 }
 
-// nflog is LINKTYPE_NFLOG: attributes of Linux's netfilter log, the packet being one of them.
+// nflog is LINKTYPE_NFLOG: attributes of Linux's netfilter log. The packet is one of them.
 type nflog struct {
 	header
 	length int

@@ -10,28 +10,28 @@ import (
 	"github.com/tcplife/tcplife/capture"
 )
 
-// A Rewriter changes packets with segments so that others may see them: it replaces addresses, removes payload, or
+// A Rewriter changes packets with segments so that they can be passed on: it replaces addresses, removes payload, or
 // both. The report of the connections stays the same. Packets must come in the order of the capture.
 type Rewriter struct {
 	// Addresses replaces the addresses in all headers, outer and inner, and in packets that ICMP errors quote; nil
-	// changes nothing. Numbers that scanners make of addresses follow these. Names in headers of capturing devices,
-	// options of unknown kinds and bytes behind the packet become 0.
+	// changes nothing. Numbers that scanners derive from addresses change too. Names in headers of capturing devices,
+	// options of unknown kinds and bytes after the packet become 0.
 	Addresses Addresses
-	// HeadersOnly leaves out what follows the innermost header, as a snaplen does.
+	// HeadersOnly removes everything after the innermost header, like a snaplen.
 	HeadersOnly bool
 
-	decoder *Decoder     // whose layers find the headers
-	old     []byte       // the packet at hand before the change,
-	new     []byte       // and after it
-	ip      network      // the innermost IP header so far, before the change,
-	other   network      // and after it
-	ip4     []byte       // that header, if it is IPv4
-	sums    []checksumOf // the checksums on the way, outermost first
+	decoder *Decoder     // its layers find the headers
+	old     []byte       // the packet before the change
+	new     []byte       // the packet after the change
+	ip      network      // the innermost IP header so far, before the change
+	other   network      // the same, after the change
+	ip4     []byte       // the same, in new, if it is IPv4
+	sums    []checksumOf // the checksums in the packet, outermost first
 	end     int          // the first byte that is left out
 	numbers numbers      // sequence numbers that disclose an address
 }
 
-// Addresses maps each address to another one: always the same, and a different one for each.
+// Addresses maps addresses one to one, and always in the same way.
 type Addresses interface {
 	IP4([4]byte) [4]byte
 	IP6([16]byte) [16]byte
@@ -40,12 +40,12 @@ type Addresses interface {
 
 const tcpProtocol = 6
 
-// checksumOf is a checksum, and what it covers.
+// checksumOf is a checksum and the bytes that it covers.
 type checksumOf struct {
 	field, from, to int
 	protocol        uint8   // of the pseudo-header; 0: there is none
 	ip, other       network // whose addresses are in it
-	wire            int     // how long the message is on the wire
+	wire            int     // length of the message on the wire
 }
 
 // NewRewriter makes a Rewriter that changes nothing yet: set its fields.
@@ -63,7 +63,7 @@ func (w *Rewriter) Rewrite(p *capture.Packet) {
 	p.Data = w.new[:w.end]
 }
 
-// walk goes through the headers of new[at:to], as Decoder.walk does. Wire is how many bytes there were.
+// walk visits the headers of new[at:to], like Decoder.walk. wire is the length on the wire.
 func (w *Rewriter) walk(typ gopacket.LayerType, at, to, wire int) {
 	whole := true // no IP header was met
 	w.ip4 = nil
@@ -89,7 +89,7 @@ func (w *Rewriter) walk(typ gopacket.LayerType, at, to, wire int) {
 		switch l.(type) {
 		case *ipv4, *ipv6:
 			if whole && w.Addresses != nil {
-				clear(w.new[to:]) // a trailer, a checksum over addresses
+				clear(w.new[to:]) // a trailer can be a checksum over addresses
 			}
 			whole = false
 		}
@@ -112,14 +112,13 @@ func (w *Rewriter) walk(typ gopacket.LayerType, at, to, wire int) {
 		}
 		typ = next
 	}
-	// What follows is no header of a segment.
 	if w.HeadersOnly {
 		w.end = min(w.end, at)
 	}
 }
 
-// fragment returns the layer with which the first fragment of a datagram begins. The others begin with no header. In a
-// tunnel, headers with addresses may lie anywhere in them.
+// fragment returns the first layer of a datagram's first fragment. Other fragments begin without a header; in a tunnel,
+// they may have headers with addresses anywhere.
 func (w *Rewriter) fragment(l layer) (first gopacket.LayerType, tunnelled bool) {
 	offset := 0
 	switch l := l.(type) {
@@ -137,7 +136,7 @@ func (w *Rewriter) fragment(l layer) (first gopacket.LayerType, tunnelled bool) 
 // otherFragments is added to the length of a part of a message, so that it does not count as the whole.
 const otherFragments = 1 << 16
 
-// aggregate goes through an A-MSDU. The bytes between the headers of two frames cannot be left out, so they become 0.
+// aggregate rewrites an A-MSDU. The payload of its frames cannot be removed, so it becomes 0.
 func (w *Rewriter) aggregate(at, to, wire int) {
 	whole := w.new[at:to:to]
 	subframes(whole, wire, func(data []byte, wire int) {
@@ -221,7 +220,7 @@ func (w *Rewriter) outside(l layer, b []byte) {
 	}
 }
 
-// nflog clears the attributes before the packet, except those that say how it came.
+// nflog clears the attributes before the packet, except the packet header.
 func (w *Rewriter) nflog(b []byte) {
 	var order binary.ByteOrder = binary.LittleEndian
 	if b[7] != 0 {
@@ -285,7 +284,7 @@ func (w *Rewriter) inIPv4(b []byte) {
 			for n := 3; n+4 <= len(option); n += 4 {
 				w.ip4s(option, n)
 			}
-		case 68: // timestamps, by flag 1 or 3 each behind an address
+		case 68: // timestamps, with flag 1 or 3 each after an address
 			for n := 4; n+8 <= len(option) && option[3]&0xd == 1; n += 8 {
 				w.ip4s(option, n)
 			}
@@ -315,7 +314,7 @@ func (w *Rewriter) inExtension(l *ipv6Extension) {
 	}
 }
 
-// segment rewrites a TCP header, whose captured bytes end at to, and ends the packet behind it.
+// segment rewrites a TCP header whose segment ends at to.
 func (w *Rewriter) segment(l *tcp, at, to, wire int) {
 	w.sums = append(w.sums, checksumOf{
 		field: at + 16, from: at, to: to, protocol: tcpProtocol, ip: w.ip, other: w.other, wire: wire,
@@ -326,8 +325,8 @@ func (w *Rewriter) segment(l *tcp, at, to, wire int) {
 	}
 }
 
-// inTCP rewrites what discloses an address in a TCP header, b, of at least 8 bytes, and in the IPv4 header before it,
-// nil for none. was is the IP header before the change, and is after it.
+// inTCP rewrites fields that disclose an address in a TCP header, b, of at least 8 bytes, and in the IPv4 header before
+// it, nil for none. was is the IP header before the change, is the one after it.
 func (w *Rewriter) inTCP(ip4, b []byte, was, is *network) {
 	if w.Addresses == nil {
 		return
@@ -380,16 +379,16 @@ func (w *Rewriter) options(b []byte) {
 	}
 }
 
-// knownOptions hold no address: MSS, window scale, SACK, timestamps, MD5 and authentication, MPTCP, Fast Open, and the
-// counters of accurate ECN.
+// knownOptions do not have addresses: MSS, window scale, SACK, timestamps, MD5 and authentication, MPTCP, Fast Open,
+// and the counters of accurate ECN.
 var knownOptions = []byte{2, 3, 4, 5, 8, 19, 29, 30, 34, 172, 174}
 
 // quote rewrites the packet that an ICMP error quotes, which begins at at.
 func (w *Rewriter) quote(at, to int) {
 	from := at + 8
 	message, b := w.new[at:to:to], w.new[from:to:to]
-	// If extensions follow, which can hold addresses, a field counts the quoted bytes in words (RFC 4884 §3, RFC 5837).
-	// They are at least 128.
+	// If extensions follow, which can have addresses, a field has the length of the quoted packet in words (RFC 4884
+	// §3, RFC 5837). It is at least 128 bytes.
 	const leastQuoted = 128
 	quoted := int(message[5]) * 4
 	if w.ip.v6 {
@@ -503,7 +502,7 @@ func (w *Rewriter) adjust(s *checksumOf) {
 		if !unfinished {
 			put(right)
 		}
-	case was == 0 && s.protocol != 58: // there is none, or the card fills it in
+	case was == 0 && s.protocol != 58: // there is none, or the network card fills it in
 		if s.protocol == tcpProtocol && s.judge(&s.ip, w.old) == ChecksumGood {
 			put(right)
 		}
@@ -526,7 +525,7 @@ func (w *Rewriter) adjust(s *checksumOf) {
 	}
 }
 
-// rerouted returns what the sum gains by the addresses that stand in for those of the header.
+// rerouted returns the change of the sum by addresses that the checksum uses instead of those in the header.
 func (s *checksumOf) rerouted() (delta uint64) {
 	if s.ip.rehomed {
 		delta += uint64(fold(bigSum(s.other.home[:], s.ip.src[:])))
@@ -539,8 +538,8 @@ func (s *checksumOf) rerouted() (delta uint64) {
 	return delta
 }
 
-// judge returns the verdict on the checksum. Of a cut segment, or another message, it says only whether the checksum is
-// unfinished.
+// judge returns the verdict on the checksum. For a cut segment, or another message, it says only whether the checksum
+// is unfinished.
 func (s *checksumOf) judge(ip *network, packet []byte) Checksum {
 	segment := packet[s.from:s.to]
 	if s.protocol == tcpProtocol && s.wire <= len(segment) {
@@ -553,7 +552,7 @@ func (s *checksumOf) judge(ip *network, packet []byte) Checksum {
 	return ChecksumUnknown
 }
 
-// bigSum adds the words of bytes, as they are on the wire. An odd number of bytes must be the last.
+// bigSum adds the big-endian words of bytes. Only the last part may have an odd number of bytes.
 func bigSum(parts ...[]byte) (s uint64) {
 	for _, b := range parts {
 		for ; len(b) >= 2; b = b[2:] {

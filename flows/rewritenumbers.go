@@ -2,10 +2,9 @@ package flows
 
 import "encoding/binary"
 
-// numbers holds the flows whose numbers disclose an address: those of a scanner that makes its ISN of the address it
-// tries, as Mirai does (M. Antonakakis et al., "Understanding the Mirai Botnet", USENIX Security 2017, §3.1). All
-// numbers of such a flow, and the acknowledgements of them, move by as much as the address does. At most mostNumbered
-// flows are kept, the latest ones.
+// numbers holds the flows whose sequence numbers disclose an address: those of a scanner that uses its target's address
+// as ISN, like Mirai (M. Antonakakis et al., "Understanding the Mirai Botnet", USENIX Security 2017, §3.1). All numbers
+// of such a flow, and their acknowledgements, change by the same difference as the address. The latest flows are kept.
 type numbers struct {
 	recent, before map[flow]struct{}
 }
@@ -16,7 +15,7 @@ type flow struct {
 	srcPort, dstPort uint16
 }
 
-const mostNumbered = 1 << 17
+const mostNumbered = 1 << 17 // in each map of numbers
 
 func (n *numbers) has(f flow) bool {
 	if _, is := n.recent[f]; is {
@@ -67,7 +66,7 @@ func (w *Rewriter) renumber(ip4, b []byte, was, is *network) {
 			moveSACK(b[20:], moved)
 		}
 	}
-	// masscan makes the identification of a SYN of the address, the port and the ISN.
+	// masscan derives the identification of a SYN from the address, the port and the ISN.
 	const fragmentMask = 0x3fff
 	if opens && ip4 != nil && binary.BigEndian.Uint16(ip4[6:])&fragmentMask == 0 &&
 		was.id == uint16(was.dst.low())^forth.dstPort^uint16(seq) {

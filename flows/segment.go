@@ -24,7 +24,7 @@ const (
 // Has reports whether every bit of want is set.
 func (f Flags) Has(want Flags) bool { return f&want == want }
 
-// String is the names of the bits, with a comma between.
+// String returns the names of the bits, separated by commas.
 func (f Flags) String() string {
 	var names []string
 	for i, name := range [...]string{"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE"} {
@@ -38,9 +38,8 @@ func (f Flags) String() string {
 // Addr is an IP address as 16 bytes; an IPv4 address is mapped (::ffff:a.b.c.d). Key.V6 says which of the two it is.
 type Addr [16]byte
 
-// Key names a connection's two sockets in an order that does not depend on the direction of a packet: A is the
-// lower of the two by address, then by port. With A equal to B (a connection to itself) every segment counts as
-// sent by A.
+// Key has a connection's two sockets in an order that does not depend on the direction of a packet: A is the lower one
+// by address, then by port. If A equals B (a connection to itself), every segment counts as sent by A.
 type Key struct {
 	A, B         Addr
 	APort, BPort uint16
@@ -68,13 +67,13 @@ func (a Addr) netip(v6 bool) netip.Addr {
 	return netip.AddrFrom4([4]byte(a[12:]))
 }
 
-// UnknownWindow is the Window of a segment whose header the snaplen cut before that field: the widest, so that it never
-// counts as a closed window.
+// UnknownWindow is the Window of a segment whose header the snaplen cut before that field. It is the largest, so that
+// it never counts as closed.
 const UnknownWindow = 0xffff
 
 // Segment is one TCP segment as the tracker sees it, or, with Quote set, an ICMP error that quotes one.
 type Segment struct {
-	Packet uint64 // number of the packet that held it (for a reassembled one: of the packet that completed it)
+	Packet uint64 // number of the packet that has it, or of the packet that completed its datagram
 	Time   int64  // nanoseconds since the Unix epoch, or capture.NoTime
 	Key    Key
 	FromB  bool // sent by Key.B
@@ -86,7 +85,8 @@ type Segment struct {
 	// Headers is how many bytes the innermost IP header, its extensions and the TCP header take. Headers and Len add up
 	// to the length of the IP packet, as if a reassembled datagram had come in one piece.
 	Headers uint16
-	// bytes of payload by the IP length (by the wire length where that is 0, TSO), not by what was captured
+	// Len is the payload in bytes by the IP length, or by the length on the wire if that is 0 (TSO). A snaplen does not
+	// change it.
 	Len uint32
 
 	Options Options
@@ -94,17 +94,17 @@ type Segment struct {
 	TTL  uint8  // TTL or hop limit of the innermost IP header
 	ECN  ECN    // of the innermost IP header
 	IPID uint16 // IPv4 identification; 0 in IPv6
-	// hash of the TCP header, without its checksum and its two numbers, and of the first payload
-	// bytes: equal in captured duplicates
+	// Digest is a hash of the TCP header, without its checksum and its two numbers, and of the first bytes of payload.
+	// It is equal in capture duplicates.
 	Digest   uint32
 	Checksum Checksum
-	Cut      bool // the snaplen left out some of the segment
+	Cut      bool // the snaplen cut the segment
 
 	Encap *Encapsulation // the layers around the innermost IP header; nil for none
 
-	Reason *string // the text of an RST (RFC 9293 §3.5.2; RFC 1122 §4.2.2.12), nil for none
+	Reason *string // the text in an RST (RFC 9293 §3.5.2; RFC 1122 §4.2.2.12), nil for none
 
-	// not nil: this is no segment but an ICMP error about one sent by (FromB ? B : A); Seq and Key are the quoted ones
+	// Quote is not nil for an ICMP error about a segment that B sent, if FromB, or A. Seq and Key are the quoted ones.
 	Quote *Quote
 }
 
@@ -136,7 +136,7 @@ const (
 // String is the kind in a word.
 func (m MPTCP) String() string { return [...]string{"none", "capable", "join", "other"}[m] }
 
-// Options are the TCP options that say something about a connection's life.
+// Options are the TCP options that the report uses.
 type Options struct {
 	HasMSS        bool
 	HasWScale     bool
@@ -150,13 +150,13 @@ type Options struct {
 	TSVal, TSEcr  uint32 // RFC 7323 §3
 	FastOpen      bool   // RFC 7413 §4.1.1, kind 34 (or 254 with its magic)
 	FastOpenLen   uint8  // length of its cookie, 0 for a request
-	MPTCP         MPTCP  // RFC 8684: what kind of its option the segment carries
-	// MPTCPToken names an MPTCP connection (RFC 8684 §3.1). With MPTCPCapable it is that of the sender's own
-	// end, made of the first key in the option, and 0 if there is none; with MPTCPJoin the receiver's, which
-	// only a SYN without ACK carries.
+	MPTCP         MPTCP  // the kind of MPTCP option (RFC 8684)
+	// MPTCPToken identifies an MPTCP connection (RFC 8684 §3.1). With MPTCPCapable it is the token of the sender, made
+	// of the first key in the option, and 0 without a key. With MPTCPJoin it is the token of the receiver, which only a
+	// SYN without ACK has.
 	MPTCPToken uint32
 	Signed     bool // MD5 (RFC 2385) or TCP-AO (RFC 5925)
-	Cut        bool // the snaplen or a bad length ended the options early; those before the cut are given
+	Cut        bool // the snaplen or a bad length ended the options early; those before are set
 }
 
 // Quote is what an ICMP or ICMPv6 error says about the segment it quotes (RFC 792, RFC 4443).
@@ -164,9 +164,8 @@ type Quote struct {
 	V6         bool
 	Type, Code uint8
 	From       netip.Addr // who reports it
-	HasSeq     bool       // the quotation was long enough to hold SEG.SEQ
-	// of the next link, where a packet was too big (RFC 1191 §4, RFC 4443 §3.2); 0 if it is not named
-	MTU uint32
+	HasSeq     bool       // the quotation has SEG.SEQ
+	MTU        uint32     // of the next link, if a packet was too big (RFC 1191 §4, RFC 4443 §3.2); 0 if not named
 }
 
 // Layer is one step of encapsulation.

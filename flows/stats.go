@@ -6,30 +6,29 @@ import (
 	"github.com/google/gopacket"
 )
 
-// Stats counts what the packets were. Packets is the sum of Decoded and Undecoded.
+// Stats counts packets by what they held. Packets is the sum of Decoded and Undecoded.
 type Stats struct {
 	Packets uint64
 
-	// Decoded counts packets by what they held: tcp, udp, icmp, arp, …. A fragment that did not complete its datagram
-	// is a fragment; the packet that did is what the datagram held.
+	// Decoded counts packets by protocol: tcp, udp, icmp, arp, …. A packet that completes a datagram counts as what the
+	// datagram held, its other fragments as fragment.
 	Decoded map[string]uint64
 	// Undecoded counts packets that may have held TCP but could not be decoded, by the reason: truncated, link_type,
 	// wlan_protected, malformed_ipv4, ….
 	Undecoded map[string]uint64
 
-	Segments       uint64 // TCP segments handed on; an aggregated 802.11 frame can hold several
-	Quotes         uint64 // ICMP errors handed on that quote a segment
+	Segments       uint64 // TCP segments; an aggregated 802.11 frame can have several
+	Quotes         uint64 // ICMP errors that quote a segment
 	BadIPChecksums uint64 // IPv4 headers whose checksum is wrong
 	Reassembled    uint64 // complete datagrams from fragments
 	LostDatagrams  uint64 // dropped datagrams, or still incomplete now
 
-	// segments whose checksum could be checked: those captured whole and not in pieces too big to keep
-	CheckedTCPSegments     uint64
-	BadTCPChecksums        uint64 // of these, the ones with ChecksumWrong
-	UnfinishedTCPChecksums uint64 // and the ones with ChecksumUnfinished
+	CheckedTCPSegments     uint64 // segments captured whole
+	BadTCPChecksums        uint64 // of these, those with ChecksumWrong
+	UnfinishedTCPChecksums uint64 // of these, those with ChecksumUnfinished
 }
 
-// add adds the counts of more, but for the two maps.
+// add adds the counts of more, except the two maps.
 func (s *Stats) add(more *Stats) {
 	s.Packets += more.Packets
 	s.Segments += more.Segments
@@ -40,7 +39,7 @@ func (s *Stats) add(more *Stats) {
 	s.UnfinishedTCPChecksums += more.UnfinishedTCPChecksums
 }
 
-// end is what a packet turned out to be.
+// end is what a packet counts as.
 type end uint8
 
 const (
@@ -61,13 +60,13 @@ const (
 	endWLAN       // 802.11 management, control, or data frame without data
 	endEtherType  // a known protocol over Ethernet that carries no IP
 	endFrameRelay // Q.933, LMI, OSI
-	endMetadata   // what a capturing device says without a packet
+	endMetadata   // a message of a capturing device without a packet
 	endFragment
 
 	// Undecoded.
 	firstUndecoded
 	endLinkType
-	endUnknown // an EtherType, or the like, that stands for nothing known
+	endUnknown // an unknown EtherType or other protocol number
 	endERF     // a record type of ERF
 	endARCNET
 	endFDDI
@@ -103,10 +102,10 @@ var endNames = [ends]string{
 	endFragmentIncomplete: "fragment_incomplete", endBadChecksum: "bad_checksum", endMalformed: "malformed",
 }
 
-// layer makes the end a possible successor of a layer.
+// layer returns the end as a possible next layer.
 func (e end) layer() gopacket.LayerType { return firstEnd + gopacket.LayerType(e) }
 
-// ownNames are the names of layers for which gopacket has none, or none that reads well.
+// ownNames are the names of layers for which gopacket has no readable name.
 var ownNames = map[gopacket.LayerType]string{
 	typeRaw: "raw", typeLinuxSLL2: "sll2", typeHDLC: "hdlc", typePPP: "ppp", typeNFLOG: "nflog", typePPI: "ppi",
 	typeRadioTap: "radiotap", typePrism: "prism", typeAVS: "avs", typeWLAN: "wlan", typeWLANPadded: "wlan_padded",

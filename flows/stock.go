@@ -8,10 +8,10 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// gopacket v1.1.19 is not maintained. Its layers are used where they are right. A wrapper here, and nowhere else, works
-// around the faults of a layer. A wrapper also names the next layer itself, because gopacket knows too few, and refuses
-// short data first, because gopacket's own errors cost an allocation. If too little of gopacket's layer would be left
-// (IPv6, TCP, …), this package has its own.
+// gopacket v1.1.19 is not maintained. Its layers are used if they are right; only the wrappers in this file work around
+// their faults. A wrapper also names the next layer, because gopacket knows too few, and rejects short data first,
+// because gopacket's errors cost an allocation. If little of gopacket's layer would be left (IPv6, TCP, …), this
+// package has its own.
 
 // ethernet is IEEE 802.3. No fault is known.
 type ethernet struct {
@@ -60,7 +60,7 @@ func (l *dot1Q) encapsulation() (Layer, bool) {
 	return Layer{Kind: "vlan", ID: uint32(l.VLANIdentifier), HasID: true}, true
 }
 
-// llc is IEEE 802.2. Fault: gopacket knows only SNAP and spanning tree behind it, not IP (RFC 948).
+// llc is IEEE 802.2. Fault: gopacket knows only SNAP and spanning tree after it, not IP (RFC 948).
 type llc struct {
 	layers.LLC
 	plain
@@ -86,8 +86,8 @@ func (l *llc) NextLayerType() gopacket.LayerType {
 	return endLLC.layer()
 }
 
-// snap is the extension of 802.2 that carries EtherTypes (RFC 1042). Fault: gopacket takes the protocol for an
-// EtherType whatever organization defined it.
+// snap is the extension of 802.2 that carries EtherTypes (RFC 1042). Fault: gopacket reads the protocol as an EtherType
+// whatever organization defined it.
 type snap struct {
 	layers.SNAP
 	plain
@@ -135,8 +135,8 @@ func (l *loopback) NextLayerType() gopacket.LayerType {
 	return endUnknown.layer()
 }
 
-// ipv4 is RFC 791. Faults: gopacket gives a total length of 0 (TSO) the captured length modulo 65536, refuses the
-// packet for an option of length 2 or any other oddity among the options, and does not look at the version.
+// ipv4 is RFC 791. Faults: gopacket replaces a total length of 0 (TSO) by the captured length modulo 65536, rejects the
+// packet for an option of length 2 or any other unusual option, and does not check the version.
 type ipv4 struct {
 	layers.IPv4
 	total int // total length, 0 if the sender left it to the hardware
@@ -212,9 +212,8 @@ func (l *udp) wire(n int) int {
 	return min(n, int(l.Length)-8)
 }
 
-// gre is RFC 2784 and 2890, with the routing of RFC 1701 and the version 1 of RFC 2637 (PPTP). Fault: gopacket does not
-// check that the optional fields are there and panics if they are not, and does not know MikroTik's EoIP, which is
-// version 1 with a key of its own.
+// gre is RFC 2784 and 2890, with the routing of RFC 1701 and version 1 of RFC 2637 (PPTP). Faults: gopacket panics if
+// optional fields are missing, and does not know MikroTik's EoIP, which is version 1 with a different key.
 type gre struct {
 	layers.GRE
 }

@@ -31,9 +31,9 @@ func (l *mpls) encapsulation() (Layer, bool) {
 	return Layer{Kind: "mpls", ID: l.label, HasID: true}, true
 }
 
-// mplsPayload is the payload below a label stack, which does not name it. IP is known by its version, an Ethernet
-// pseudowire by its control word, whose first four bits are zero (RFC 4385 §3, RFC 4448 §4.6). A pseudowire without a
-// control word looks like IP.
+// mplsPayload is the payload after a label stack, which does not name its protocol. The version identifies IP; a
+// control word whose first four bits are zero identifies an Ethernet pseudowire (RFC 4385 §3, RFC 4448 §4.6). A
+// pseudowire without a control word looks like IP.
 type mplsPayload struct{ header }
 
 func (l *mplsPayload) CanDecode() gopacket.LayerClass { return typeMPLSPayload }
@@ -77,8 +77,8 @@ func (l *pppoe) encapsulation() (Layer, bool) {
 	return Layer{Kind: "pppoe", ID: uint32(l.session), HasID: true}, true
 }
 
-// providerBridge is the service instance tag of 802.1ah (IEEE 802.1Q §9.7). The customer's addresses are the last part
-// of the tag and are taken here as the first part of the customer's frame.
+// providerBridge is the service instance tag of 802.1ah (IEEE 802.1Q §9.7). The customer's addresses, which are the
+// last part of the tag, are decoded as the first part of the customer's frame.
 type providerBridge struct {
 	header
 	instance uint32
@@ -119,9 +119,8 @@ func (l *portExtender) encapsulation() (Layer, bool) {
 	return Layer{Kind: "8021br", ID: l.channel, HasID: true}, true
 }
 
-// ciscoMetaData is the tag of Cisco TrustSec (draft-smith-kandula-sxp): a version, the number of options,
-// and the options of four bytes each. The first one holds the sender's security group. In GRE the
-// EtherType of the payload stands first.
+// ciscoMetaData is the tag of Cisco TrustSec (draft-smith-kandula-sxp): a version, the number of options, and options
+// of four bytes. The first option has the sender's security group. In GRE the EtherType of the payload comes first.
 type ciscoMetaData struct {
 	header
 	typ   gopacket.LayerType
@@ -183,7 +182,7 @@ func (l *vnTag) encapsulation() (Layer, bool) {
 }
 
 // hsr is the tag of High-availability Seamless Redundancy (IEC 62439-3): path and size, sequence number, EtherType.
-// PRP, of the same standard, appends such a tag to the frame. There it counts as padding.
+// PRP, of the same standard, appends such a tag to the frame, which counts as padding.
 type hsr struct{ header }
 
 func (l *hsr) CanDecode() gopacket.LayerClass { return typeHSR }

@@ -11,11 +11,11 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// tcp is RFC 9293 §3.1. gopacket's refuses the segment when its options are malformed or cut by the snaplen.
+// tcp is RFC 9293 §3.1. gopacket rejects a segment if its options are malformed, or cut by the snaplen.
 type tcp struct{ header }
 
-// tcpNeeded is how much of the header must have been captured: up to the control bits. The old default snaplen of 68
-// bytes leaves that much of a segment in IPv6.
+// tcpNeeded is the least captured part of a header: up to the control bits. The old default snaplen of 68 bytes leaves
+// that much of a segment in IPv6.
 const tcpNeeded = 14
 
 func (l *tcp) CanDecode() gopacket.LayerClass { return layers.LayerTypeTCP }
@@ -34,7 +34,7 @@ func (l *tcp) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 // tcpLeast is the size of a header without options.
 const tcpLeast = 20
 
-// tcpSize returns the size of a header with its options, by its own field.
+// tcpSize returns the size of a header with options, from its data offset field.
 func tcpSize(data []byte) int { return int(data[12]>>4) * 4 }
 
 // fastOpenID distinguishes Fast Open from other experiments (RFC 6994, RFC 7413 appendix A).
@@ -105,8 +105,8 @@ func (o *Options) mptcp(value []byte) {
 	}
 }
 
-// mptcpToken is the most significant 32 bits of the hash of a key: SHA-256 (RFC 8684 §3.1), in
-// version 0 SHA-1 (RFC 6824 §3.1).
+// mptcpToken returns the first 32 bits of the hash of a key: SHA-256 (RFC 8684 §3.1), in version 0 SHA-1 (RFC 6824
+// §3.1).
 func mptcpToken(version uint8, key []byte) uint32 {
 	if version == 0 {
 		sum := sha1.Sum(key)
@@ -120,8 +120,8 @@ func (o *Options) timestamp(value []byte) {
 	o.HasTimestamp, o.TSVal, o.TSEcr = true, binary.BigEndian.Uint32(value), binary.BigEndian.Uint32(value[4:])
 }
 
-// segment appends the segment that begins with a header. data is its captured part, at least tcpNeeded, and wire its
-// length. If a header claims to be longer than the segment, its list of options has a bad length.
+// segment appends a segment. data is its captured part, at least tcpNeeded bytes, and wire its length. If the header
+// claims to be longer than the segment, the options count as cut.
 func (d *Decoder) segment(data []byte, wire int) {
 	checksum := d.header
 	if wire <= len(data) {
@@ -166,7 +166,7 @@ func (d *Decoder) segment(data []byte, wire int) {
 func digestTCP(header, text []byte, wire int) uint32 {
 	ports, flags := binary.LittleEndian.Uint32(header), binary.LittleEndian.Uint16(header[12:])
 	h := mix(uint64(ports), uint64(flags)^uint64(wire)<<16)
-	if len(header) > 18 { // behind the checksum
+	if len(header) > 18 { // after the checksum
 		h = digest(header[18:], h)
 	}
 	if len(text) > 0 {
@@ -175,8 +175,8 @@ func digestTCP(header, text []byte, wire int) uint32 {
 	return uint32(h ^ h>>32)
 }
 
-// set fills k for a segment from src to dst and reports whether src became B. It reads the addresses in words, as they
-// were written, for speed.
+// set fills k for a segment from src to dst and reports whether src became B. It reads the addresses in words for
+// speed.
 func (k *Key) set(src, dst *Addr, srcPort, dstPort uint16, v6 bool) (fromB bool) {
 	aHigh, aLow := src.words()
 	bHigh, bLow := dst.words()
@@ -199,7 +199,7 @@ func (a *Addr) setWords(high, low uint64) {
 	binary.BigEndian.PutUint64(a[8:], low)
 }
 
-// reason is the text that an RST carries, nil if it is not printable ASCII.
+// reason returns the text in an RST, nil if it is not printable ASCII.
 func reason(text []byte) *string {
 	const longest = 200
 	text = bytes.Trim(text[:min(len(text), longest)], "\x00 \t\r\n")

@@ -7,8 +7,8 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// udpTunnel returns the tunnel that a UDP port and the first bytes of the payload both indicate, or 0. The ports are
-// IANA's, and 8472, which Linux used for VXLAN before IANA assigned one, and still uses by default.
+// udpTunnel returns the tunnel that a UDP port and the first bytes of the payload indicate together, or 0. The ports
+// are IANA's, and 8472, which Linux still uses by default for VXLAN.
 func udpTunnel(port uint16, payload []byte) gopacket.LayerType {
 	if len(payload) < 8 {
 		return 0
@@ -145,7 +145,7 @@ func (l *erspanIII) encapsulation() (Layer, bool) {
 }
 
 // capwap is the data channel between an access point and its controller (RFC 5415 §4.3). The header's length includes
-// its two optional parts. The payload is a frame of 802.11, or of Ethernet if the access point translated it.
+// its two optional parts. The payload is an 802.11 frame, or an Ethernet frame if the access point translated it.
 type capwap struct{ header }
 
 func (l *capwap) CanDecode() gopacket.LayerClass { return typeCAPWAP }
@@ -155,7 +155,7 @@ func (l *capwap) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 		native              = 0x01 // in the third byte
 		fragment, keepalive = 0x80, 0x08
 
-		reserved, wlanBinding = 0, 1 // Cisco uses the first for the second
+		reserved, wlanBinding = 0, 1 // Cisco sends 0 for 1
 	)
 	if len(data) < 8 {
 		return errShort

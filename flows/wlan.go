@@ -7,8 +7,8 @@ import (
 	"github.com/google/gopacket/layers"
 )
 
-// radioTap is the radio header of LINKTYPE_IEEE802_11_RADIOTAP (https://www.radiotap.org). gopacket's allocates for
-// every packet, to append a checksum that is not there.
+// radioTap is the radio header of LINKTYPE_IEEE802_11_RADIOTAP (https://www.radiotap.org). gopacket's layer allocates
+// for every packet, to append a checksum.
 type radioTap struct{ header }
 
 func (l *radioTap) CanDecode() gopacket.LayerClass { return typeRadioTap }
@@ -95,11 +95,11 @@ func (l *avs) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 	return l.split(data, int(size), typeWLAN)
 }
 
-// wlan is the MAC header of IEEE 802.11 §9.2. gopacket's takes the last four bytes for a checksum whether there is one
-// or not, and knows no aggregates.
+// wlan is the MAC header of IEEE 802.11 §9.2. gopacket always reads the last four bytes as a checksum, even if there is
+// none, and does not know aggregates.
 type wlan struct {
 	header
-	// typeWLANPadded if the header is padded to four bytes, typeWLANTunnelled behind a controller
+	// typ is typeWLANPadded if the header is padded to four bytes, typeWLANTunnelled in a tunnel of a controller.
 	typ gopacket.LayerType
 }
 
@@ -151,7 +151,7 @@ func (l *wlan) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 	switch {
 	case flags&protected != 0:
 		next = endWLANProtected.layer()
-	case binary.LittleEndian.Uint16(data[22:])&0xf != 0: // not the first fragment, which alone has the headers
+	case binary.LittleEndian.Uint16(data[22:])&0xf != 0: // only the first fragment has the headers
 		next = endWLANFragment.layer()
 	}
 	if l.typ == typeWLANPadded {
@@ -160,8 +160,8 @@ func (l *wlan) DecodeFromBytes(data []byte, _ gopacket.DecodeFeedback) error {
 	return l.split(data, size, next)
 }
 
-// subframes calls f with every MSDU of an A-MSDU (IEEE 802.11 §9.3.2.2): two addresses and a length in front of each,
-// padding to four bytes behind.
+// subframes calls f with every MSDU of an A-MSDU (IEEE 802.11 §9.3.2.2). Before each are two addresses and a length,
+// after it padding to four bytes.
 func subframes(data []byte, wire int, f func(data []byte, wire int)) {
 	for len(data) > 14 {
 		length := int(binary.BigEndian.Uint16(data[12:]))
