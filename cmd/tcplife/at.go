@@ -42,7 +42,8 @@ TIME is one of
 
 States are settled: later packets have corrected them. A handshake whose final ACK was lost
 behind the point of capture was not ESTABLISHED on both sides. A state after ~ is inferred. "-"
-means not known yet. --msl sets how long TIME_WAIT lasts. Listening sockets send nothing, so no capture shows them.`,
+means not known yet. --msl sets how long TIME_WAIT lasts. Listening sockets send nothing, so no
+capture shows them.`,
 		Example: `  tcplife at web.pcap --time +12.5s
   tcplife at web.pcap --time '2023-11-14 22:13:32.5' --msl linux
   tcplife at web.pcap --time '#1234' --where 'server.port == 443'

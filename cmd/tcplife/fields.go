@@ -17,10 +17,10 @@ func newFieldsCommand() *cobra.Command {
 	var summary, floods, scans bool
 	cmd := &cobra.Command{
 		Use:   "fields [TEXT] [flags]",
-		Short: "List the fields that --where, --fail-on and --on can name",
-		Long: `Lists the fields of a connection that --where can name: name, type and meaning, one on each line.
+		Short: "List the fields that --where, --fail-on and --on can use",
+		Long: `Lists the fields of a connection that --where can use: name, type and meaning, one on each line.
 With TEXT it lists those whose name, meaning or values contain TEXT. The columns of tables, which
---where can name too, stand at the end. "[]" stands for the elements of a list:
+--where can use too, follow at the end. "[]" stands for the elements of a list:
 any(findings, .severity == "error") asks about findings[].severity.`,
 		Example: `  tcplife fields
   tcplife fields rtt

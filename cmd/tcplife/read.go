@@ -156,7 +156,7 @@ func (f *readFlags) addTrackingFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.memory, "memory", "",
 		"use at most about `SIZE` of memory; evict the rest (default half)")
 	flags.StringSliceVar(&f.key, "key", nil,
-		"tell equal addresses apart by ids of `LAYERS`: "+list(keyLayers))
+		"distinguish equal addresses by ids of `LAYERS`: "+list(keyLayers))
 	flags.BoolVar(&f.dropBadChecksums, "drop-bad-checksums", false,
 		"ignore segments with a wrong checksum")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "print on standard error what was read, and how fast")
