@@ -125,6 +125,14 @@ func sender(seg *flows.Segment) int {
 
 func (c *connection) self() bool { return c.key.A == c.key.B && c.key.APort == c.key.BPort }
 
+// peer is the end that receives what an end sends.
+func (c *connection) peer(end int) int {
+	if c.self() {
+		return end
+	}
+	return 1 - end
+}
+
 // passage describes how a segment reaches its connection.
 type passage struct {
 	other   bool // it was captured on the other side of a device that renumbers
@@ -136,10 +144,7 @@ type passage struct {
 // segment has changed no state.
 func (c *connection) segment(seg *flows.Segment, how passage) (effect tcpstate.Effect, expected bool) {
 	from := sender(seg)
-	to := 1 - from
-	if c.self() {
-		to = from
-	}
+	to := c.peer(from)
 	x, y := &c.sides[from], &c.sides[to]
 	if !how.seen {
 		c.peersSee(seg)
@@ -185,10 +190,7 @@ func (c *connection) segment(seg *flows.Segment, how passage) (effect tcpstate.E
 // packet before it, in ns.
 func (c *connection) admit(seg *flows.Segment, silence int64) (effect tcpstate.Effect, expected bool) {
 	from := sender(seg)
-	to := 1 - from
-	if c.self() {
-		to = from
-	}
+	to := c.peer(from)
 	x := &c.sides[from]
 	nxt, sent := c.tcp.Ends[from].SndNxt()
 	var s tcpstate.Segment
@@ -296,10 +298,7 @@ func (c *connection) peersSee(seg *flows.Segment) {
 // arrived counts a segment that its receiver first seemed to drop.
 func (c *connection) arrived(p *tcpstate.Proof) {
 	s, from := &p.Segment, p.From
-	to := 1 - from
-	if c.self() {
-		to = from
-	}
+	to := c.peer(from)
 	seg := flows.Segment{
 		Packet: s.Packet, Time: s.At, Key: c.key, FromB: from == 1, Flags: flagsOf(s),
 		Seq: uint32(s.Seq), Ack: uint32(s.Ack), Len: s.Len, Window: uint16(s.Window),

@@ -7,12 +7,8 @@ const throttle = 500e6
 // challenge recognises a challenge ACK (RFC 5961 §3.2, §4.2, §5.2): it repeats its sender's current numbers. As an
 // answer to a SYN it may be about another connection (RFC 9293 §3.5.1, figure 9).
 func (c *Conn) challenge(from int, x *Endpoint, e Effect, s *Segment) Effect {
-	to := 1 - from
-	if c.self {
-		to = from
-	}
 	if by := e.DroppedBy(); e.Has(ResetDoubted) || by == SynInside || by == otherSynAck {
-		c.Provoked(to, s.At)
+		c.Provoked(c.peer(from), s.At)
 		return 0
 	}
 	bare := s.HasAck && !s.Syn && !s.Fin && !s.Rst && s.Len == 0

@@ -63,11 +63,12 @@ type lastSegment struct {
 
 // Segment processes a segment that Ends[from] has sent, in the order of capture, and returns what it was.
 func (c *Conn) Segment(from int, s *Segment) Effect {
+	to := c.peer(from)
 	if c.log != nil {
 		c.log.proven = c.log.proven[:0]
-		c.acceptAcknowledged(1-from, s)
+		c.acceptAcknowledged(to, s)
 	}
-	e := c.exchange(from, &c.Ends[from], &c.Ends[1-from], s)
+	e := c.exchange(from, &c.Ends[from], &c.Ends[to], s)
 	if e != 0 {
 		c.noteEffect(from, s, e)
 	}
@@ -78,15 +79,15 @@ func (c *Conn) Segment(from int, s *Segment) Effect {
 // SelfSegment processes a segment of a connection of Ends[0] to itself (RFC 9293 §3.5: a simultaneous open).
 func (c *Conn) SelfSegment(s *Segment) Effect {
 	c.self = true
-	if c.log != nil {
-		c.log.proven = c.log.proven[:0]
-		c.acceptAcknowledged(0, s)
+	return c.Segment(0, s)
+}
+
+// peer is the end that receives what an end sends.
+func (c *Conn) peer(end int) int {
+	if c.self {
+		return end
 	}
-	e := c.exchange(0, &c.Ends[0], &c.Ends[0], s)
-	if e != 0 {
-		c.noteEffect(0, s, e)
-	}
-	return e
+	return 1 - end
 }
 
 func (c *Conn) exchange(from int, x, y *Endpoint, s *Segment) Effect {

@@ -125,11 +125,7 @@ func (c *Conn) acceptAcknowledged(i int, s *Segment) {
 			continue
 		}
 		*list = slices.Delete(*list, n, n+1)
-		to := 1 - i
-		if c.self {
-			to = i
-		}
-		c.proven(i, &r, c.exchange(i, &c.Ends[i], &c.Ends[to], &r.Segment))
+		c.proven(i, &r, c.exchange(i, &c.Ends[i], &c.Ends[c.peer(i)], &r.Segment))
 	}
 }
 

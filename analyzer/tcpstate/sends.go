@@ -305,9 +305,5 @@ func (c *Conn) receives(from int, x, y *Endpoint, s *Segment, shape Effect) Effe
 		s.textEnd().After(y.maxAck) && s.At-y.since() > y.crossing() {
 		y.holdFin(s.Seq, s.Packet)
 	}
-	to := 1 - from
-	if x == y {
-		to = from
-	}
-	return c.arrives(to, x, y, s, shape)
+	return c.arrives(c.peer(from), x, y, s, shape)
 }
