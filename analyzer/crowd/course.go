@@ -16,6 +16,7 @@ const (
 type course struct {
 	step, first int64 // length of a step, and the number of the first one since 1970
 	peaks       []uint32
+	end         int64 // of the last step
 	now         uint32
 }
 
@@ -24,15 +25,23 @@ func (c *course) note(now int64, n uint64) {
 	if len(c.peaks) == 0 {
 		c.step, c.first = courseStep, now/courseStep
 	}
-	for now/c.step-c.first >= courseMoments {
-		c.double()
-	}
-	for i := now/c.step - c.first; int64(len(c.peaks)) <= i; {
-		c.peaks = append(c.peaks, c.now) // unchanged until now
+	if now >= c.end {
+		c.extend(now)
 	}
 	c.now = uint32(n)
 	last := &c.peaks[len(c.peaks)-1]
 	*last = max(*last, c.now)
+}
+
+// extend adds the steps up to that of a time.
+func (c *course) extend(now int64) {
+	for now/c.step-c.first >= courseMoments {
+		c.double()
+	}
+	for now/c.step-c.first >= int64(len(c.peaks)) {
+		c.peaks = append(c.peaks, c.now) // unchanged until now
+	}
+	c.end = (c.first + int64(len(c.peaks))) * c.step
 }
 
 // double makes the steps twice as long.

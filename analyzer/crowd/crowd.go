@@ -10,9 +10,10 @@ import (
 
 // Crowd collects the events of attempts, in the order of the capture. It is not safe for concurrent use.
 type Crowd struct {
-	now   int64
-	begun int64 // time of the first event
-	acks  bool  // AckPassed was called
+	now    int64
+	period int64 // now, in periods of cusum
+	begun  int64 // time of the first event
+	acks   bool  // AckPassed was called
 
 	targets map[socket]*target
 	order   []*target // the targets of the map, in a fixed order
@@ -48,6 +49,7 @@ func (c *Crowd) advance(now int64) {
 		c.begun = now
 	}
 	c.now = max(c.now, now)
+	c.period = c.now / cusumPeriod
 }
 
 // aim has the targets of an attempt: its port and its address.
@@ -77,20 +79,22 @@ func (c *Crowd) present(t *target) *target {
 	if t == nil || t.forgotten {
 		return nil
 	}
-	t.tick(c.now, c)
+	if t.rates.period != c.period {
+		t.tick(c.now, c)
+	}
 	return t
 }
 
-// listener returns the target of an attempt's port, and makes it if it is unknown or forgotten. It returns nil if there
-// is no room.
-func (c *Crowd) listener(a *Attempt) *target {
+// listener returns the targets of an attempt like find, but makes that of its port if it is unknown or forgotten, and
+// if there is room.
+func (c *Crowd) listener(a *Attempt) (port, whole *target) {
 	f := c.aim(a)
-	t := c.present(f.port)
-	if t == nil {
-		t = c.begin(f.port, socket{addr: a.Target, port: a.TargetPort}, a.V6)
-		f.port = t
+	if port = c.present(f.port); port == nil {
+		port = c.begin(f.port, socket{addr: a.Target, port: a.TargetPort}, a.V6)
+		f.port = port
+		f = c.aim(a) // the address may have been evicted
 	}
-	return t
+	return port, c.present(f.whole)
 }
 
 // begin makes the target of a key, in place of the forgotten target t if that has the same key. It returns nil if there
@@ -212,9 +216,9 @@ func (c *Crowd) AckPassed() { c.acks = true }
 func (c *Crowd) Syn(now int64, a *Attempt, syn *Probe) {
 	c.advance(now)
 	now = c.now
-	f := c.aim(a)
-	port, whole := c.listener(a), c.present(f.whole)
+	port, whole := c.listener(a)
 	if whole == nil {
+		f := c.aim(a)
 		whole = c.begin(f.whole, socket{addr: a.Target, whole: true}, a.V6)
 		f.whole = whole
 	}
@@ -267,7 +271,7 @@ func (c *Crowd) SynRetransmitted(now int64, a *Attempt, first, answered bool) {
 func (c *Crowd) SynAck(now int64, a *Attempt, syn, synAck *Probe, late bool) {
 	c.advance(now)
 	now = c.now
-	port, whole := c.listener(a), c.present(c.aim(a).whole)
+	port, whole := c.listener(a)
 	for _, t := range [...]*target{port, whole} {
 		if t == nil {
 			continue
@@ -340,7 +344,7 @@ func (c *Crowd) SynAckRetransmitted(now int64, a *Attempt, n int, acked bool) {
 func (c *Crowd) Complete(now int64, a *Attempt, repeated bool) {
 	c.advance(now)
 	now = c.now
-	port, whole := c.listener(a), c.present(c.aim(a).whole)
+	port, whole := c.listener(a)
 	for _, t := range [...]*target{port, whole} {
 		if t == nil {
 			continue
@@ -433,10 +437,11 @@ func (c *Crowd) TakeBackCompletion(now int64, a *Attempt, end End, held, cut boo
 // TakeBackFailure records that an attempt that had seemed to fail was completed before. completed is false if the
 // capture lacks that handshake.
 func (c *Crowd) TakeBackFailure(a *Attempt, end End, completed bool) {
-	port, whole := c.find(a)
+	find := c.find
 	if completed {
-		port = c.listener(a)
+		find = c.listener
 	}
+	port, whole := find(a)
 	for _, t := range [...]*target{port, whole} {
 		if t != nil {
 			t.ends[end] = less(t.ends[end])

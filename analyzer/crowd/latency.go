@@ -1,6 +1,7 @@
 package crowd
 
 import (
+	"math/bits"
 	"slices"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -9,63 +10,47 @@ import (
 // latency stores durations: exactly while there are few, then in a histogram with a precision of one part in 16.
 type latency struct {
 	exact     []int64
-	histogram *hdrhistogram.Histogram // of microseconds
-	removed   *hdrhistogram.Histogram // durations in histogram that were removed; nil without any
+	histogram *histogram
 }
 
 const fewLatencies = 64
 
 func (l *latency) add(d int64) {
-	d = max(0, d)
 	if l.histogram == nil && len(l.exact) < fewLatencies {
-		l.exact = append(l.exact, d)
+		l.exact = append(l.exact, max(0, d))
 		return
 	}
-	l.spill()
-	count(l.histogram, d)
+	if l.histogram == nil {
+		l.histogram = &histogram{}
+		for _, e := range l.exact {
+			*l.histogram.of(e)++
+		}
+		l.exact = nil
+	}
+	*l.histogram.of(d)++
 }
 
 // remove removes a duration that was added.
 func (l *latency) remove(d int64) {
-	d = max(0, d)
 	if l.histogram != nil {
-		if l.removed == nil {
-			l.removed = newHistogram()
-		}
-		count(l.removed, d)
-	} else if i := slices.Index(l.exact, d); i >= 0 {
+		*l.histogram.of(d)--
+	} else if i := slices.Index(l.exact, max(0, d)); i >= 0 {
 		l.exact = slices.Delete(l.exact, i, i+1)
 	}
 }
 
-// spill moves the exact durations into the histogram.
-func (l *latency) spill() {
-	if l.histogram == nil {
-		l.histogram = newHistogram()
-	}
-	for _, d := range l.exact {
-		count(l.histogram, d)
-	}
-	l.exact = nil
-}
+// histogram has the counts of an hdrhistogram.Histogram, which computes its percentiles: buckets of 16 equal steps,
+// each twice as long as the one before. (Its own RecordValue takes several times as long.)
+type histogram [464]int64
 
-func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, 3600e6, 1) }
+// longestCounted is the histogram's range in microseconds: an hour.
+const longestCounted = 3600e6
 
-// count counts a duration in nanoseconds, clamped to the histogram's range.
-func count(h *hdrhistogram.Histogram, d int64) {
-	_ = h.RecordValue(min(max(d/1e3, 1), h.HighestTrackableValue())) // fails only out of range
-}
-
-// left is the histogram of the durations that were not removed.
-func (l *latency) left() *hdrhistogram.Histogram {
-	if l.removed == nil {
-		return l.histogram
-	}
-	left := l.histogram.Export()
-	for i, n := range l.removed.Export().Counts {
-		left.Counts[i] -= n
-	}
-	return hdrhistogram.Import(left)
+// of returns the count of a duration in nanoseconds, clamped to the range.
+func (h *histogram) of(d int64) *int64 {
+	v := uint64(min(max(d/1e3, 1), longestCounted))
+	bucket := max(bits.Len64(v), 5) - 5
+	return &h[bucket*16+int(v>>bucket)]
 }
 
 // Percentiles are durations in nanoseconds, with Known if there was any.
@@ -76,12 +61,13 @@ type Percentiles struct {
 
 func (l *latency) percentiles() Percentiles {
 	if l.histogram != nil {
-		left := l.left()
-		if left.TotalCount() <= 0 {
+		all := hdrhistogram.Import(&hdrhistogram.Snapshot{LowestTrackableValue: 1,
+			HighestTrackableValue: longestCounted, SignificantFigures: 1, Counts: l.histogram[:]})
+		if all.TotalCount() <= 0 {
 			return Percentiles{}
 		}
-		at := func(q float64) int64 { return left.ValueAtQuantile(q) * 1e3 }
-		return Percentiles{at(50), at(90), at(99), left.Max() * 1e3, true}
+		at := func(q float64) int64 { return all.ValueAtQuantile(q) * 1e3 }
+		return Percentiles{at(50), at(90), at(99), all.Max() * 1e3, true}
 	}
 	if len(l.exact) == 0 {
 		return Percentiles{}

@@ -57,7 +57,7 @@ const (
 	early = 8
 )
 
-// tick updates the target to a time.
+// tick updates the target to a time. Once in each period of cusum is enough: the other steps are multiples of it.
 func (t *target) tick(now int64, c *Crowd) {
 	if t.unresolved.slot != now/holdSlot {
 		t.unresolved.advance(now, t.flood.aged)
@@ -66,9 +66,7 @@ func (t *target) tick(now int64, c *Crowd) {
 	if t.cookies != nil {
 		t.cookies.advance(now)
 	}
-	if now/cusumPeriod > t.rates.period {
-		t.closePeriod(now, c)
-	}
+	t.closePeriod(now, c)
 }
 
 // expire forgets attempts that were pending for too long, and records when their number changed.
@@ -84,14 +82,17 @@ func (t *target) expire(now int64) {
 
 // noteEmbryonic records the present number of pending attempts.
 func (t *target) noteEmbryonic(now int64) {
-	if t.pendings == nil && t.embryonic.n >= fewPending && !t.whole {
+	if t.whole {
+		return
+	}
+	if t.pendings == nil && t.embryonic.n >= fewPending {
 		t.pendings = &pendings{}
 	}
 	if t.pendings != nil {
 		t.pendings.note(now, t.embryonic.n)
 	}
 	if t.course == nil {
-		if t.embryonic.n < early || t.whole {
+		if t.embryonic.n < early {
 			return
 		}
 		t.course = &course{}
