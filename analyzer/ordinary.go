@@ -7,6 +7,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 	"github.com/tcplife/tcplife/flows"
+	"github.com/tcplife/tcplife/ledger"
 )
 
 // Most connections follow the RFC's example: a handshake, requests and answers, two FINs, and each segment begins where
@@ -523,6 +524,7 @@ func (a *Analyzer) endBriefly(n uint32, at int64, by record.EndedBy) bool {
 	}
 	t.fill(s, &a.options)
 	a.sums.Sum(&t.record)
+	t.stay(s, a.sums)
 	e := a.next(briefEnds)
 	t.tell(e, s)
 	o.standing().count(&a.live, ^uint64(0)) // one less
@@ -584,7 +586,7 @@ func (t *ordinarySums) read(s *endedOrdinary) bool {
 
 // fill fills in what package ledger sums up, and the fields of s that its brief record shows.
 func (t *ordinarySums) fill(s *endedOrdinary, o *Options) {
-	r, expired, client := &t.record, s.by == record.EndTimeWaitExpired, t.Opener
+	r, client := &t.record, t.Opener
 	r.Start, r.Ended, r.EndedBy = record.Time(t.Syn.At), record.Time(s.at), s.by
 	r.Duration = record.Duration(s.lastAt - t.Syn.At)
 	h, end := &r.Handshake, &r.Teardown
@@ -603,28 +605,32 @@ func (t *ordinarySums) fill(s *endedOrdinary, o *Options) {
 		w.Side = record.Server
 	}
 	r.Client.Packets, r.Server.Packets = 1, uint64(s.count) // their sum counts
-	r.Client.States = t.states(client, r.Client.States[:0])
-	r.Server.States = t.states(1-client, r.Server.States[:0])
-	if expired {
+	if s.by == record.EndTimeWaitExpired {
 		w.EndedBy = record.TimeWaitExpired
-		x := &r.Client
-		if t.First != client {
-			x = &r.Server
-		}
-		x.States = append(x.States, record.StateEntry{State: tcpstate.Closed, At: r.Ended})
 	}
 	t.usage.Of(r, t.text[0]+t.text[1], &t.idleness)
 	s.usage, s.turns, s.options = r.Pattern, r.Exchanges.Number, s.syn.options()
 }
 
-// states appends the states of an end, and when it entered them.
-func (t *ordinarySums) states(end int, list []record.StateEntry) []record.StateEntry {
-	t.EachState(end, func(_ tcpstate.Rule, to tcpstate.State, p *tcpstate.Passed) {
-		list = append(list, record.StateEntry{})
-		entered := &list[len(list)-1]
-		entered.State, entered.At = to, record.Time(p.At)
-	})
-	return list
+// stay adds up how long each end was in each state.
+func (t *ordinarySums) stay(s *endedOrdinary, sums *ledger.Sums) {
+	end := record.Time(s.at)
+	if s.by == record.EndCaptureEnd {
+		end++ // it still exists at the last moment
+	}
+	for i := range t.ISS {
+		state, since := tcpstate.Closed, record.Time(0)
+		t.EachState(i, func(_ tcpstate.Rule, to tcpstate.State, p *tcpstate.Passed) {
+			at := record.Time(p.At)
+			if state != tcpstate.Closed {
+				sums.Stay(state, since, min(at, end))
+			}
+			state, since = to, at
+		})
+		if state != tcpstate.Closed {
+			sums.Stay(state, since, end)
+		}
+	}
 }
 
 // tell fills in the event for package crowd.

@@ -86,12 +86,17 @@ func (p *Population) stays(to *states, e *record.Endpoint, c *record.Connection,
 				}
 			}
 		}
-		t := &to[s.State]
-		if t.step == 0 {
-			t.step = p.step
-		}
-		t.add(int64(s.At), int64(until), moments)
+		p.stay(to, s.State, s.At, until, moments)
 	}
+}
+
+// stay adds a stay in a state.
+func (p *Population) stay(to *states, in tcpstate.State, from, until record.Time, moments int) {
+	t := &to[in]
+	if t.step == 0 {
+		t.step = p.step
+	}
+	t.add(int64(from), int64(until), moments)
 }
 
 // Merge adds the counts of another Population with the same step.

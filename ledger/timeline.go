@@ -14,6 +14,7 @@ type timeline struct {
 	first            int64   // the moment of change[0], in steps
 	change           []int32 // the difference from the count at the moment before
 	earliest, latest int64   // of all stays
+	begun, ended     int64   // the moments at or after the beginning of the last stay, and after its end
 }
 
 // gridSteps are round steps, each a multiple of those before it. With the longest step, all times that an int64 can
@@ -57,11 +58,11 @@ func (t *timeline) add(from, until int64, limit int) {
 		return
 	}
 	t.reach(from, until)
-	i := roundUp(from, t.step)
+	i := t.moment(from, &t.begun)
 	if until <= i*t.step {
-		return // saves a division, which costs as much as the rest
+		return
 	}
-	j := roundUp(until, t.step)
+	j := t.moment(until, &t.ended)
 	if i == j {
 		return
 	}
@@ -77,6 +78,14 @@ func (t *timeline) add(from, until int64, limit int) {
 	t.widen(low, high)
 	t.change[i-t.first]++
 	t.change[j-t.first]--
+}
+
+// moment is the first moment at or after a time. It is often the last one, and a division takes as long as the rest.
+func (t *timeline) moment(at int64, last *int64) int64 {
+	if at <= (*last-1)*t.step || at > *last*t.step {
+		*last = roundUp(at, t.step)
+	}
+	return *last
 }
 
 // reach extends the time between earliest and latest.
@@ -111,7 +120,7 @@ func (t *timeline) widen(low, high int64) {
 // coarsen lengthens the step to a multiple of it.
 func (t *timeline) coarsen(step int64) {
 	factor := step / t.step
-	t.step = step
+	t.step, t.begun, t.ended = step, 0, 0
 	if len(t.change) == 0 {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/tcplife/tcplife/analyzer/record"
+	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
 // Totals adds up records, for the Summary and the lists beside it.
@@ -79,6 +80,11 @@ func (t *Sums) Sum(r *record.Connection) {
 	t.failures.add(r)
 	t.serverRTT.add(r.Handshake.ServerRTT)
 	t.clientRTT.add(r.Handshake.ClientRTT)
+}
+
+// Stay adds a stay of an endpoint in a state, for a record whose states Sum did not get.
+func (t *Sums) Stay(in tcpstate.State, from, until record.Time) {
+	t.population.stay(&t.population.all, in, from, until, t.population.moments)
 }
 
 // SumFindings counts findings that were added to a record after Sum was called.
