@@ -1,6 +1,8 @@
 package flows
 
 import (
+	"cmp"
+	"encoding/binary"
 	"net/netip"
 	"strings"
 )
@@ -37,6 +39,15 @@ func (f Flags) String() string {
 
 // Addr is an IP address as 16 bytes; an IPv4 address is mapped (::ffff:a.b.c.d). Key.V6 says which of the two it is.
 type Addr [16]byte
+
+// Compare orders addresses by their bytes.
+func (a *Addr) Compare(b *Addr) int {
+	x, y := binary.BigEndian.Uint64(a[:]), binary.BigEndian.Uint64(b[:])
+	if x == y {
+		x, y = binary.BigEndian.Uint64(a[8:]), binary.BigEndian.Uint64(b[8:])
+	}
+	return cmp.Compare(x, y)
+}
 
 // Key has a connection's two sockets in an order that does not depend on the direction of a packet: A is the lower one
 // by address, then by port. If A equals B (a connection to itself), every segment counts as sent by A.

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"cmp"
 	"net/netip"
 	"slices"
@@ -48,9 +47,9 @@ func (p *timeWaitPair) compare(q *timeWaitPair) int {
 		}
 		return 1
 	case p.client != q.client:
-		return bytes.Compare(p.client[:], q.client[:])
+		return p.client.Compare(&q.client)
 	case p.server != q.server:
-		return bytes.Compare(p.server[:], q.server[:])
+		return p.server.Compare(&q.server)
 	}
 	return cmp.Compare(p.port, q.port)
 }

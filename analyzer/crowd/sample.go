@@ -69,10 +69,7 @@ func (s *sample[V]) sorted() []socket {
 }
 
 func compareSockets(a, b socket) int {
-	if c := slices.Compare(a.addr[:], b.addr[:]); c != 0 {
-		return c
-	}
-	return cmp.Compare(a.port, b.port)
+	return cmp.Or(a.addr.Compare(&b.addr), cmp.Compare(a.port, b.port))
 }
 
 // sources counts how often each source was seen. The latest ones wait to be counted, because the counts are rarely
@@ -141,7 +138,7 @@ func (s *sources) onceShare() float64 {
 // top is the source in the sample that was seen most often; of several, the lowest address.
 func (s *sources) top() (source flows.Addr, n uint32) {
 	for key, count := range s.values {
-		if count > n || count == n && slices.Compare(key.addr[:], source[:]) < 0 {
+		if count > n || count == n && key.addr.Compare(&source) < 0 {
 			source, n = key.addr, count
 		}
 	}

@@ -284,7 +284,7 @@ func (s *scans) sorted() []*scan {
 	}
 	slices.SortFunc(list, func(a, b *scan) int {
 		return cmp.Or(cmp.Compare(a.pairs.distinct(), b.pairs.distinct()), cmp.Compare(a.last, b.last),
-			slices.Compare(a.addr[:], b.addr[:]), cmp.Compare(a.kind, b.kind))
+			a.addr.Compare(&b.addr), cmp.Compare(a.kind, b.kind))
 	})
 	return list
 }
@@ -425,7 +425,7 @@ func (f *scan) judge() (r Scan, found bool) {
 	for target := range targets {
 		r.TargetList = append(r.TargetList, target)
 	}
-	slices.SortFunc(r.TargetList, func(a, b flows.Addr) int { return slices.Compare(a[:], b[:]) })
+	slices.SortFunc(r.TargetList, func(a, b flows.Addr) int { return a.Compare(&b) })
 	r.TargetList = r.TargetList[:min(len(r.TargetList), mostListed)]
 	for port := range ports {
 		r.PortList = append(r.PortList, port)
@@ -453,7 +453,7 @@ func (c *Crowd) Scans() (scans, backscatter []Scan) {
 	}
 	for _, list := range [...][]Scan{scans, backscatter} {
 		slices.SortFunc(list, func(a, b Scan) int {
-			return cmp.Or(cmp.Compare(a.Start, b.Start), slices.Compare(a.Addr[:], b.Addr[:]),
+			return cmp.Or(cmp.Compare(a.Start, b.Start), a.Addr.Compare(&b.Addr),
 				cmp.Compare(a.Kind, b.Kind))
 		})
 	}
