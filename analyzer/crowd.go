@@ -59,7 +59,7 @@ func (a *Analyzer) follow(c *connection, seg *flows.Segment, effect tcpstate.Eff
 		if from := sender(seg); seg.Flags.Has(flows.SYN|flows.ACK) && !effect.Has(tcpstate.Rejected) &&
 			c.tcp.Ends[from].Syns == 1 {
 			a.tell(synAckUnasked, &event{
-				attempt: attemptBy(&c.key, 1-from), synAck: crowd.ProbeOf(seg),
+				attempt: attemptBy(&c.key, 1-from), probe: crowd.ProbeOf(seg),
 				clientPort: c.port(1 - from), packet: seg.Packet,
 			})
 		}
@@ -95,7 +95,7 @@ func (a *Analyzer) follow(c *connection, seg *flows.Segment, effect tcpstate.Eff
 	switch again := c.synAckRetransmissions(); {
 	case !synAck:
 	case c.phase < answered:
-		e.synAck, e.retransmitted = crowd.ProbeOf(seg), c.tcp.Ends[c.opener].Syns > 1
+		e.granted, e.retransmitted = crowd.OptionsOf(seg), c.tcp.Ends[c.opener].Syns > 1
 		a.tell(synAcked, &e)
 		c.phase = answered
 	case again > 0:

@@ -49,20 +49,21 @@ func newAccounts(o *Options, emit func(*record.Connection)) *accounts {
 type event struct {
 	when    order
 	attempt crowd.Attempt
-	probe   crowd.Probe // its first segment
-
-	synAck crowd.Probe // synAcked: the first SYN-ACK
+	probe   crowd.Probe // its first segment; synAckUnasked: the SYN-ACK
+	granted uint32      // synAcked: options of the first SYN-ACK, like probe.Options
+	token   uint32      // mptcpOpens: of an end
 	// listenerAccepted; recordEnds: when the server became ESTABLISHED, 0 for never
 	acceptedAt int64
 	askedAt    int64  // recordEnds: the client's first text, 0 for none
 	servedAt   int64  // recordEnds: the server's first text or FIN, 0 for none
 	heardAt    int64  // recordEnds: the server's last segment
-	synAckTTL  uint8  // recordEnds: of the SYN-ACK, if another device than the server made it; else 0
-	serverTTL  uint8  // recordEnds: of the server, if synAckTTL is set
 	at         int64  // twinEnds: the end of the record; completionTakenBack: when it seemed to have left SYN_RCVD
-	token      uint32 // mptcpOpens: of an end
+	packet     uint64 // synAckUnasked, twinEnds; mptcpOpens: the connection's first packet
 	// synAckRetransmitted, handshakeCompletes, completionTakenBack, attemptEnds: SYN-ACKs that no SYN asked for
 	synAckRetransmissions int32
+	clientPort            uint16 // synAckUnasked, twinEnds
+	synAckTTL             uint8  // recordEnds: of the SYN-ACK, if another device than the server made it; else 0
+	serverTTL             uint8  // recordEnds: of the server, if synAckTTL is set
 	kind                  eventKind
 	end                   crowd.End // attemptEnds, completionTakenBack, failureTakenBack, twinEnds
 	firstRetransmission   bool      // synRetransmitted: for the first time
@@ -74,11 +75,9 @@ type event struct {
 	held                  bool      // completionTakenBack: the listener had fallen back
 	cut                   bool      // attemptEnds, completionTakenBack, twinEnds: the capture ended
 	// recordEnds, handshakeCompletes, attemptEnds: only silence shows that the SYN-ACK was acknowledged
-	silent     bool
-	reset      bool   // segmentStrayed: an RST answered it
-	model      bool   // recordEnds: this record is the model for later twinEnds
-	clientPort uint16 // synAckUnasked, twinEnds
-	packet     uint64 // synAckUnasked, twinEnds; mptcpOpens: the connection's first packet
+	silent bool
+	reset  bool // segmentStrayed: an RST answered it
+	model  bool // recordEnds: this record is the model for later twinEnds
 }
 
 // eventKind says what happened: a record ended, or something for the crowd's method of the same name. twinEnds is the
@@ -198,7 +197,7 @@ func (a *accounts) take(e *event, record *record.Connection, story *endedOrdinar
 	case synRetransmitted:
 		a.crowd.SynRetransmitted(e.when.clock, &e.attempt, e.firstRetransmission, e.answered)
 	case synAcked:
-		a.crowd.SynAck(e.when.clock, &e.attempt, &e.probe, &e.synAck, e.retransmitted)
+		a.crowd.SynAck(e.when.clock, &e.attempt, &e.probe, e.granted, e.retransmitted)
 	case synAckRetransmitted:
 		a.crowd.SynAckRetransmitted(e.when.clock, &e.attempt, int(e.synAckRetransmissions), e.completed)
 	case handshakeCompletes:

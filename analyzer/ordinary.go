@@ -85,7 +85,7 @@ func (a *Analyzer) tryBegin(n uint32, p *place, seg *flows.Segment) bool {
 	o.standing().count(&a.live, 1)
 	told := a.nextOf(synAcked, &o.attempt)
 	told.attempt.SynAckAt = seg.Time
-	told.synAck.Set(seg)
+	told.granted = crowd.OptionsOf(seg)
 	a.enter(told)
 	a.wakeAt(n, o.packet, o.deadline(&a.options))
 	return true

@@ -103,7 +103,7 @@ func (s *stamps) answered(at int64, value uint32) {
 
 // synAckUnasked records a SYN-ACK in a 4-tuple without a known SYN.
 func (r *related) synAckUnasked(e *event) {
-	key := unaskedKey{e.attempt.Source, e.clientPort, e.synAck.Ack}
+	key := unaskedKey{e.attempt.Source, e.clientPort, e.probe.Ack}
 	from := netip.AddrPortFrom(flows.IP(e.attempt.Target, e.attempt.V6), e.attempt.TargetPort)
 	*r.unasked.of(key) = unasked{from, e.packet}
 }

@@ -50,7 +50,7 @@ func (s *story) synTo(seconds float64, source, target uint32, port uint16) *Atte
 
 func (s *story) synAck(seconds float64, a *Attempt) {
 	a.SynAckAt = at(seconds)
-	s.c.SynAck(a.SynAckAt, a, &Probe{}, &Probe{}, false)
+	s.c.SynAck(a.SynAckAt, a, &Probe{}, 0, false)
 }
 
 func (s *story) complete(seconds float64, a *Attempt) {
@@ -421,7 +421,7 @@ func TestBare(t *testing.T) {
 				answer = offer
 			}
 			a.SynAckAt = a.SynAt
-			s.c.SynAck(a.SynAckAt, a, offer, answer, false)
+			s.c.SynAck(a.SynAckAt, a, offer, answer.Options, false)
 		}
 		if l := s.listener(0); l.Cookies.Bare != want {
 			t.Errorf("of %d SYN-ACKs %d are bare, want %d", n, l.Cookies.Bare, want)

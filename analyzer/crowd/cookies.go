@@ -170,15 +170,15 @@ func (k *cookies) judge(s *cookieSlot) {
 	k.run = Cookies{Since: k.run.Since}
 }
 
-// grants reports whether a SYN-ACK grants some of the options that cookies lose, and whether the SYN offered any.
-func grants(syn, synAck *Probe) (granted, offered bool) {
+// grants reports whether a SYN-ACK with some options grants any that cookies lose, and whether the SYN offered any.
+func grants(syn *Probe, synAck uint32) (granted, offered bool) {
 	const lost = hasWScale | hasSACK
-	return syn.Options&synAck.Options&lost != 0, syn.Options&lost != 0
+	return syn.Options&synAck&lost != 0, syn.Options&lost != 0
 }
 
 // options records what a SYN-ACK grants, once the listener has granted something. Linux stores the window scale and
 // SACK permission of a cookie in its timestamp (net/ipv4/syncookies.c), so it can grant neither to a SYN without one.
-func (k *cookies) options(now int64, syn, synAck *Probe) {
+func (k *cookies) options(now int64, syn *Probe, synAck uint32) {
 	granted, offered := grants(syn, synAck)
 	switch {
 	case !offered || syn.Options&hasTimestamp != 0:

@@ -267,8 +267,9 @@ func (c *Crowd) SynRetransmitted(now int64, a *Attempt, first, answered bool) {
 	}
 }
 
-// SynAck records the first SYN-ACK of an attempt. late says whether the SYN had been retransmitted before.
-func (c *Crowd) SynAck(now int64, a *Attempt, syn, synAck *Probe, late bool) {
+// SynAck records the first SYN-ACK of an attempt, with some options. late says whether the SYN had been retransmitted
+// before.
+func (c *Crowd) SynAck(now int64, a *Attempt, syn *Probe, synAck uint32, late bool) {
 	c.advance(now)
 	now = c.now
 	port, whole := c.listener(a)
@@ -589,8 +590,7 @@ func (c *Crowd) Floods() []Flood {
 	}
 	list = slices.DeleteFunc(list, func(f Flood) bool { return f.Whole && explained(&f, list) })
 	slices.SortFunc(list, func(a, b Flood) int {
-		return cmp.Or(cmp.Compare(a.Onset, b.Onset), slices.Compare(a.Target[:], b.Target[:]),
-			cmp.Compare(a.Port, b.Port))
+		return cmp.Or(cmp.Compare(a.Onset, b.Onset), a.Target.Compare(&b.Target), cmp.Compare(a.Port, b.Port))
 	})
 	return list
 }

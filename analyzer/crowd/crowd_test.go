@@ -199,7 +199,9 @@ func life(random *rand.Rand, at int64) []event {
 	}
 	answered := a
 	answered.SynAckAt = at + 1e4
-	list = append(list, event{at + 1e4, "syn-ack", func(c *Crowd) { c.SynAck(at+1e4, &answered, &p, &p, false) }})
+	list = append(list, event{at + 1e4, "syn-ack", func(c *Crowd) {
+		c.SynAck(at+1e4, &answered, &p, p.Options, false)
+	}})
 	a = answered
 	if random.IntN(3) == 0 {
 		list = append(list, event{at + rtt + 1e4, "ack", func(c *Crowd) { c.Complete(at+rtt+1e4, &answered, false) }})
@@ -263,7 +265,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		c.Syn(now, &a, &p)
 		if random.IntN(3) == 0 {
 			a.SynAckAt = now
-			c.SynAck(now, &a, &p, &p, false)
+			c.SynAck(now, &a, &p, p.Options, false)
 		}
 		if random.IntN(2) == 0 {
 			c.End(now, &a, End(random.IntN(int(ends))), false, random.IntN(9), &p, false)
@@ -340,7 +342,7 @@ func TestCookiesLoseOptions(t *testing.T) {
 			a := Attempt{Source: host(n), Target: host(1 << 24), TargetPort: 80, SynAt: now}
 			c.Syn(now, &a, e.syn)
 			a.SynAckAt = now
-			c.SynAck(now, &a, e.syn, e.synAck, false)
+			c.SynAck(now, &a, e.syn, e.synAck.Options, false)
 		}
 		for range 10 {
 			attempt(test.before)
@@ -446,7 +448,7 @@ func TestCaptureWithoutAcks(t *testing.T) {
 			}
 			if test.answers {
 				a.SynAckAt = now
-				c.SynAck(now, &a, &syn, &syn, false)
+				c.SynAck(now, &a, &syn, syn.Options, false)
 			}
 			if i%100 >= 100-test.repeats {
 				c.SynAckRetransmitted(now, &a, 1, false)
@@ -489,7 +491,7 @@ func TestPeriodicChecksAreNoScan(t *testing.T) {
 					end = Refused
 				} else {
 					a.SynAckAt = now
-					c.SynAck(now, &a, &p, &p, false)
+					c.SynAck(now, &a, &p, p.Options, false)
 				}
 				c.End(now, &a, end, false, 0, &p, false)
 			}
@@ -514,7 +516,7 @@ func TestAttemptOutlivesItsTarget(t *testing.T) {
 		late := slow
 		if answered { // otherwise the capture lacks the SYN-ACK
 			late.SynAckAt = now + 80*second
-			c.SynAck(late.SynAckAt, &late, &Probe{}, &Probe{}, true)
+			c.SynAck(late.SynAckAt, &late, &Probe{}, 0, true)
 		}
 		late.AckAt = now + 81*second
 		c.Complete(late.AckAt, &late, false)

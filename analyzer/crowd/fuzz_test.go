@@ -81,7 +81,7 @@ func crowdOf(t *testing.T, data []byte) *record.Result {
 			syns++
 		case what == 2 && !l.answered:
 			l.answered, l.SynAckAt = true, now
-			c.SynAck(now, &l.Attempt, &probe, &probe, l.again)
+			c.SynAck(now, &l.Attempt, &probe, probe.Options, l.again)
 		case what == 3 && l.answered:
 			l.synAcksAgain++
 			c.SynAckRetransmitted(now, &l.Attempt, l.synAcksAgain, l.completed)

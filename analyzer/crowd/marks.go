@@ -42,7 +42,12 @@ func (p *Probe) Set(seg *flows.Segment) {
 	o := &seg.Options
 	p.Seq, p.Ack, p.TSVal, p.Window, p.IPID = seg.Seq, seg.Ack, o.TSVal, seg.Window, seg.IPID
 	p.Flags, p.TTL, p.FromB = seg.Flags, seg.TTL, seg.FromB
-	options := uint32(0)
+	p.Options = OptionsOf(seg)
+}
+
+// OptionsOf returns the options of a segment as Probe.Options has them.
+func OptionsOf(seg *flows.Segment) (options uint32) {
+	o := &seg.Options
 	if o.HasMSS {
 		options = hasMSS | uint32(o.MSS)
 	}
@@ -55,7 +60,7 @@ func (p *Probe) Set(seg *flows.Segment) {
 	if o.HasTimestamp {
 		options |= hasTimestamp
 	}
-	p.Options = options
+	return options
 }
 
 // HasTimestamp reports a timestamp option (RFC 7323 §3.2).

@@ -136,7 +136,7 @@ func TestPendingBeforeAnIgnoredSyn(t *testing.T) {
 		}
 		for _, a := range pending {
 			a.SynAckAt = at(1) + after
-			s.c.SynAck(a.SynAckAt, a, &Probe{}, &Probe{}, false)
+			s.c.SynAck(a.SynAckAt, a, &Probe{}, 0, false)
 		}
 		for _, a := range ignored {
 			s.c.SynRetransmitted(at(2), a, true, false)
