@@ -17,7 +17,6 @@
 package analyzer
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -255,19 +254,15 @@ func (a *Analyzer) Close() {
 		a.expire(a.jumpTo)
 	}
 	a.releaseAll()
-	left := a.openRecords()
-	a.table.index = nil // no more searches
-	for i, o := range left {
-		if i%prefetchedEnds == 0 {
-			a.table.prefetchEnds(left[i:min(i+prefetchedEnds, len(left))])
-		}
+	a.table.index, a.wheel = nil, store.Wheel{} // no more searches or alarms
+	a.eachOpen(func(o openRecord) {
 		a.when = order{a.clock, turnOfRest, o.id}
 		if a.table.places.At(o.place).kind == kindAttempt {
 			a.finishAttempt(o.place, a.clock, record.EndCaptureEnd)
-			continue
+			return
 		}
 		if a.endBriefly(o.place, a.clock, record.EndCaptureEnd) {
-			continue
+			return
 		}
 		a.makeRoom()
 		a.judgeWhole(o.place)
@@ -277,7 +272,7 @@ func (a *Analyzer) Close() {
 		}
 		a.remove(c)
 		a.finish(c, a.clock, record.EndCaptureEnd)
-	}
+	})
 	if a.journal == nil {
 		a.accounts.crowd.Finish(a.clock)
 	}
@@ -290,18 +285,29 @@ type openRecord struct {
 	place uint32
 }
 
-// openRecords returns every record that has not ended, in the order of ids.
-func (a *Analyzer) openRecords() []openRecord {
-	list := make([]openRecord, 0, a.table.live) // a place may have several incarnations
+// eachOpen visits every record that has not ended, in the order of ids. It lists them in 8 bytes each: half of the id,
+// and the place.
+func (a *Analyzer) eachOpen(visit func(openRecord)) {
+	list := make([]uint64, 0, a.table.live) // a place may have several incarnations
 	var ids []uint64
-	for n := uint32(1); n <= a.table.places.Made(); n++ {
-		ids = a.ids(ids[:0], n)
-		for _, id := range ids {
-			list = append(list, openRecord{id, n})
+	for high, more := uint64(0), true; more; high++ {
+		list, more = list[:0], false
+		for n := uint32(1); n <= a.table.places.Made(); n++ {
+			ids = a.ids(ids[:0], n)
+			for _, id := range ids {
+				if more = more || id>>32 > high; id>>32 == high {
+					list = append(list, id<<32|uint64(n))
+				}
+			}
+		}
+		slices.Sort(list)
+		for i, o := range list {
+			if i%prefetchedEnds == 0 {
+				a.table.prefetchEnds(list[i:min(i+prefetchedEnds, len(list))])
+			}
+			visit(openRecord{high<<32 | o>>32, uint32(o)})
 		}
 	}
-	slices.SortFunc(list, func(x, y openRecord) int { return cmp.Compare(x.id, y.id) })
-	return list
 }
 
 // Result returns the totals of the records emitted so far. After Close they are complete.

@@ -41,7 +41,7 @@ func (e *attempt) opener() int { return e.syn.sender() }
 // deadline is when the analyzer gives up the attempt.
 func (e *attempt) deadline(o *Options) int64 { return e.heard + int64(o.EmbryonicLimit) }
 
-// attempts holds the attempts that have only one SYN so far, by number.
+// attempts holds, by number, the attempts that have only one SYN so far, and those of ordinary connections.
 type attempts struct {
 	slim store.Slabs[slim]
 	wide store.Slabs[attempt] // the few attempts that do not fit in a slim
@@ -134,6 +134,34 @@ func (t *attempts) drop(n uint32) {
 		return
 	}
 	t.slim.Drop(n)
+}
+
+// load loads an attempt into the caches. Its result has no meaning.
+func (t *attempts) load(n uint32) uint32 {
+	if n&isWide != 0 {
+		return 0
+	}
+	s := t.slim.At(n)
+	return s.seq + uint32(s.marks) // it may span two cache lines
+}
+
+// squeeze does what Slabs.Squeeze does.
+func (t *attempts) squeeze(each func(move func(n *uint32))) {
+	t.slim.Squeeze(func(move func(*uint32)) {
+		each(func(n *uint32) {
+			if *n&isWide == 0 {
+				move(n)
+			}
+		})
+	})
+	t.wide.Squeeze(func(move func(*uint32)) {
+		each(func(n *uint32) {
+			if m := *n &^ isWide; m != *n {
+				move(&m)
+				*n = m | isWide
+			}
+		})
+	})
 }
 
 // live returns how many attempts there are.

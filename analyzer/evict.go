@@ -18,7 +18,7 @@ func (a *Analyzer) footprint() uint64 {
 	return a.evictions.tags.Size() + a.table.arena.Used + uint64(a.table.live)*placeBytes +
 		a.table.attempts.used() +
 		a.table.ordinary.Live()*uint64(unsafe.Sizeof(ordinary{})) +
-		a.table.lines.Live()*uint64(unsafe.Sizeof(lines{})) +
+		a.table.blocks.Live()*uint64(unsafe.Sizeof(block{})) +
 		uint64(a.table.awake.live())*uint64(unsafe.Sizeof(connection{}))
 }
 
@@ -90,7 +90,7 @@ func (a *Analyzer) roomIsShort() bool {
 
 // exceeds reports whether there are more connections, or they take more memory, than the limits. 0 means no limit.
 func (a *Analyzer) exceeds(connections, memory uint64) bool {
-	return connections > 0 && a.live.Connections+a.table.attempts.live() > connections ||
+	return connections > 0 && a.live.Connections+a.table.loneSyns() > connections ||
 		memory > 0 && a.footprint() > memory
 }
 
@@ -99,11 +99,11 @@ func (a *Analyzer) exceeds(connections, memory uint64) bool {
 // are more than an eighth of all records, because a connection that has just begun is useful too. After that it evicts
 // an open connection that has long been silent.
 func (a *Analyzer) evict() bool {
-	idle := a.table.attempts.live()
+	idle := a.table.loneSyns()
 	for _, count := range [...]*record.StateCount{&a.live.Client, &a.live.Server} {
 		idle += count[tcpstate.SynSent] + count[tcpstate.SynRcvd] + count[tcpstate.TimeWait] + count[tcpstate.Closed]
 	}
-	enough := idle > (a.live.Connections+a.table.attempts.live())/8
+	enough := idle > (a.live.Connections+a.table.loneSyns())/8
 	tries := 4 // how many open connections to choose from
 	if enough {
 		tries = 1 << 12 // those passed over get later alarms
@@ -182,7 +182,8 @@ func (a *Analyzer) candidate(n uint32, spare bool) candidate {
 		return candidate{packet, heard, true}
 	case kindOrdinary:
 		o := a.table.ordinary.At(p.where)
-		return candidate{o.packet, o.heard, o.timeWaitAt != 0 || o.embryonic()}
+		packet, _ := a.table.attempts.last(o.asked)
+		return candidate{packet, o.heard(), o.waits() || o.embryonic()}
 	case kindResting:
 		var h heading
 		if h.read(a.table.arena.Head(p.where), a.origin); h.count == 1 {

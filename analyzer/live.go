@@ -11,7 +11,7 @@ import (
 // in SYN_SENT.
 func (a *Analyzer) Live() record.Live {
 	live := a.live
-	attempts := a.table.attempts.live()
+	attempts := a.table.loneSyns()
 	live.Connections += attempts
 	live.Client[tcpstate.SynSent] += attempts
 	if a.accounts != nil {
@@ -74,14 +74,14 @@ func (s standing) count(l *record.Live, n uint64) {
 // record is valid until visit returns.
 func (a *Analyzer) Open(by int64, visit func(*record.Connection)) {
 	var rec record.Connection
-	for _, o := range a.openRecords() {
+	a.eachOpen(func(o openRecord) {
 		for c := a.peek(o.place); c != nil; c = c.older {
 			if c.id == o.id && c.start <= by && !c.reported {
 				a.preview(c, &rec, record.EndOpen)
 				visit(&rec)
 			}
 		}
-	}
+	})
 }
 
 // peek returns the newest incarnation at a place, read-only and valid until the next call.
@@ -102,9 +102,7 @@ func (a *Analyzer) peek(n uint32) *connection {
 		a.expand(&a.scratch, &e)
 		return &a.scratch
 	case p.kind == kindOrdinary:
-		o := a.table.ordinary.At(p.where)
-		a.expand(&a.scratch, &o.attempt)
-		a.read(&a.scratch, o)
+		a.read(&a.scratch, a.table.ordinary.At(p.where))
 		return &a.scratch
 	}
 	return a.newest(n)

@@ -161,7 +161,8 @@ func (a *Analyzer) deadlineOfOne(p *place) (at int64, id uint64, known bool) {
 		return heard + int64(a.options.EmbryonicLimit), packet, true
 	case kindOrdinary:
 		o := a.table.ordinary.At(p.where)
-		return o.deadline(&a.options), o.packet, true
+		packet, _ := a.table.attempts.last(o.asked)
+		return o.deadline(&a.options), packet, true
 	case kindResting:
 		var h heading
 		h.read(a.table.arena.Head(p.where), a.origin)
@@ -183,7 +184,8 @@ func (a *Analyzer) ids(list []uint64, n uint32) []uint64 {
 		packet, _ := a.table.attempts.last(p.where)
 		list = append(list, packet)
 	case p.kind == kindOrdinary:
-		list = append(list, a.table.ordinary.At(p.where).packet)
+		packet, _ := a.table.attempts.last(a.table.ordinary.At(p.where).asked)
+		list = append(list, packet)
 	default:
 		var h heading
 		h.read(a.table.arena.Head(p.where), a.origin)

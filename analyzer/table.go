@@ -24,7 +24,8 @@ type table struct {
 	awake    pool
 	attempts attempts
 	ordinary store.Slabs[ordinary]
-	lines    store.Slabs[lines] // of the ordinary connections
+	blocks   store.Slabs[block] // of the ordinary connections
+	written  [mostBlocks*int(blockBytes) + 8]byte
 }
 
 // bucket is one entry of the index.
@@ -124,7 +125,7 @@ func (t *table) find(k *flows.Key, tag uint32) uint32 {
 			}
 			continue
 		case kindOrdinary:
-			if same(&t.ordinary.At(p.where).key, k) {
+			if t.attempts.hasKey(t.ordinary.At(p.where).asked, k) {
 				return b.place
 			}
 			continue
@@ -164,14 +165,10 @@ func (t *table) load(n uint32) uint32 {
 	case kindAwake:
 		return t.awake.at(p.where).place
 	case kindAttempt:
-		if p.where&isWide == 0 {
-			s := t.attempts.slim.At(p.where)
-			return s.seq + uint32(s.marks) // it may span two cache lines
-		}
-		return 0
+		return t.attempts.load(p.where)
 	case kindOrdinary:
 		o := t.ordinary.At(p.where)
-		return uint32(o.key.APort) + o.next[0] + uint32(o.count) + o.pages[len(o.pages)-1]
+		return t.attempts.load(o.asked) + t.blocks.At(o.last).before
 	case kindResting:
 		return uint32(t.arena.Head(p.where)[0])
 	}
@@ -182,20 +179,26 @@ func (t *table) load(n uint32) uint32 {
 const prefetchedEnds = 16
 
 // prefetchEnds loads into the caches what records that end will be made of.
-func (t *table) prefetchEnds(list []openRecord) {
-	t.loading = append(t.loading[:0], 0)
-	for i := range list {
-		t.loading[0] += t.load(list[i].place)
+func (t *table) prefetchEnds(list []uint64) {
+	t.loading = t.loading[:0]
+	for _, o := range list {
+		t.load(uint32(o))
+		if p := t.places.At(uint32(o)); p.kind == kindOrdinary {
+			t.loading = append(t.loading, t.ordinary.At(p.where).last)
+		}
 	}
-	for i := range list {
-		if p := t.places.At(list[i].place); p.kind == kindOrdinary {
-			o := t.ordinary.At(p.where)
-			for _, n := range o.pages[:(o.count+linesOnPage-1)/linesOnPage] {
-				t.loading[0] += t.lines.At(n)[0].digest
+	for left := len(t.loading); left > 0; {
+		left = 0
+		for i, n := range t.loading {
+			if n != 0 {
+				t.loading[i], left = t.blocks.At(n).before, left+1
 			}
 		}
 	}
 }
+
+// loneSyns returns how many attempts have only one SYN so far.
+func (t *table) loneSyns() uint64 { return t.attempts.live() - t.ordinary.Live() }
 
 // add gives a place to a key that has none. The tag is its hash.
 func (t *table) add(tag uint32) uint32 {
@@ -332,7 +335,7 @@ const spareShare = 8
 
 // spare returns how many bytes of that memory are unused.
 func (t *table) spare() uint64 {
-	return t.attempts.slim.Spare() + t.attempts.wide.Spare() + t.ordinary.Spare() + t.lines.Spare() + t.arena.Spare()
+	return t.attempts.slim.Spare() + t.attempts.wide.Spare() + t.ordinary.Spare() + t.blocks.Spare() + t.arena.Spare()
 }
 
 // squeeze frees unused memory.
@@ -349,27 +352,15 @@ func (t *table) squeeze() {
 	where := func(k kind) func(func(*uint32)) {
 		return func(move func(*uint32)) { of(k)(func(p *place) { move(&p.where) }) }
 	}
-	t.attempts.slim.Squeeze(func(move func(*uint32)) {
-		of(kindAttempt)(func(p *place) {
-			if p.where&isWide == 0 {
-				move(&p.where)
-			}
-		})
-	})
-	t.attempts.wide.Squeeze(func(move func(*uint32)) {
-		of(kindAttempt)(func(p *place) {
-			if n := p.where &^ isWide; n != p.where {
-				move(&n)
-				p.where = n | isWide
-			}
-		})
-	})
 	t.ordinary.Squeeze(where(kindOrdinary))
-	t.lines.Squeeze(func(move func(*uint32)) {
+	t.attempts.squeeze(func(move func(*uint32)) {
+		where(kindAttempt)(move)
+		of(kindOrdinary)(func(p *place) { move(&t.ordinary.At(p.where).asked) })
+	})
+	t.blocks.Squeeze(func(move func(*uint32)) {
 		of(kindOrdinary)(func(p *place) {
-			o := t.ordinary.At(p.where)
-			for i := range (o.count + linesOnPage - 1) / linesOnPage {
-				move(&o.pages[i])
+			for n := &t.ordinary.At(p.where).last; *n != 0; n = &t.blocks.At(*n).before {
+				move(n)
 			}
 		})
 	})

@@ -23,8 +23,8 @@ func TestMemoryHolds(t *testing.T) {
 		few, all int
 	}{
 		"unanswered":  {[]string{"-kind", "flood"}, 330_000, 5_000_000},
-		"half-open":   {[]string{"-kind", "flood", "-synacks"}, 110_000, 5_000_000},
-		"established": {[]string{"-kind", "concurrent"}, 110_000, 1_000_000},
+		"half-open":   {[]string{"-kind", "flood", "-synacks"}, 170_000, 5_000_000},
+		"established": {[]string{"-kind", "concurrent"}, 170_000, 1_000_000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "x.pcap")

@@ -12,8 +12,7 @@ var settings = map[string]string{
 	"analyzer awakeLimit":       "how many connections are awake: resting changes nothing",
 	"analyzer/course placeBits": "more than a stretch has segments",
 	"analyzer maxLines":         "how many segments are stored before the rules read them",
-	"analyzer linesOnPage":      "how many of them lie side by side",
-	"analyzer passedBits":       "how far apart they may be: for others the rules read the stored ones first",
+	"analyzer timeBytes":        "how far apart they may be: for others the rules read the stored ones first",
 	"analyzer reserve * 2":      "room for incarnations that cannot be so many",
 	"analyzer reserve / 2": "a segment wakes four incarnations at most and ends one before it begins another: half " +
 		"the room will do",
