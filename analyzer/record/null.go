@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"strconv"
@@ -49,16 +50,10 @@ func (d Duration) Append(b []byte) []byte {
 		n = -n
 	}
 	b = strconv.AppendUint(b, n/1e9, 10)
-	frac := n % 1e9
-	if frac == 0 {
-		return b
-	}
-	b = append(b, '.')
-	for scale := uint64(1e8); frac > 0; scale /= 10 {
-		b = append(b, byte('0'+frac/scale))
-		frac %= scale
-	}
-	return b
+	point := len(b)
+	b = strconv.AppendUint(b, 1e9+n%1e9, 10) // nine digits behind a 1
+	b[point] = '.'
+	return bytes.TrimRight(bytes.TrimRight(b, "0"), ".")
 }
 
 // MarshalJSON gives a number of seconds, or null.
