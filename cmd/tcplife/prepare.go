@@ -61,6 +61,7 @@ func (f *readFlags) prepareInput(cmd *cobra.Command) (*reading, error) {
 		return nil, &usageError{"--max-connections must be at least 1", "without it there is no limit"}
 	}
 	r.options.MaxConnections = f.maxConnections
+	emptyTables()
 	if given("memory") {
 		if r.memory, err = limitMemory(f.memory); err != nil {
 			return nil, &usageError{fmt.Sprintf("--memory %q: %v", f.memory, err), "for example 512MiB or 2GiB"}
