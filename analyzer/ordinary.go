@@ -399,7 +399,7 @@ func (c *connection) countOrdinary(life *tcpstate.Ordinary, seg *flows.Segment) 
 	from, fin := sender(seg), seg.Flags.Has(flows.FIN)
 	x, y := &c.sides[from], &c.sides[1-from]
 	now := tcpstate.Passed{At: seg.Time, Packet: seg.Packet, Seq: tcpstate.Seq(seg.Seq), Ack: tcpstate.Seq(seg.Ack)}
-	if seg.Options.HasTimestamp != c.first.HasTimestamp() || !life.Sees(from, now, seg.Len, fin) {
+	if seg.Options.HasTimestamp != c.first.HasTimestamp() || !life.Segment(from, now, seg.Len, fin) {
 		return false // it may be another host's, or the rules may find more in it
 	}
 	c.peersSee(seg)
@@ -753,7 +753,7 @@ func (t *ordinarySums) read(s *endedOrdinary) bool {
 	client, server := s.ordinary.opener(), 1-s.ordinary.opener()
 	t.Ordinary, t.usage, t.text, t.ttl = tcpstate.Ordinary{Opener: client}, usage.Usage{}, [2]uint64{}, 0
 	now := tcpstate.Passed{At: s.attempt.at, Packet: s.packet, Seq: tcpstate.Seq(s.seq)}
-	t.Sees(client, now, 0, false)
+	t.Segment(client, now, 0, false)
 	var next [2]uint32
 	next[client], next[server] = s.seq+1, s.irs
 	for i := range s.count {
@@ -766,7 +766,7 @@ func (t *ordinarySums) read(s *endedOrdinary) bool {
 		now.At += int64(l.passed)
 		now.Packet += uint64(l.packets)
 		now.Seq, now.Ack = tcpstate.Seq(next[from]), tcpstate.Seq(next[1-from]-behind)
-		if (l.marks^s.syn.marks)&markStamped != 0 || !t.Sees(from, now, text, fin) {
+		if (l.marks^s.syn.marks)&markStamped != 0 || !t.Segment(from, now, text, fin) {
 			return false
 		}
 		if next[from] += text; i == 0 || fin {
@@ -795,14 +795,14 @@ func (t *ordinarySums) fill(s *endedOrdinary, o *Options) {
 	h, end := &r.Handshake, &r.Teardown
 	h.Outcome, h.ServerRTT = record.OutcomeComplete, record.Duration(t.SynAck.At-t.Syn.At)
 	h.ClientRTT = record.Duration(t.Ack.At - t.SynAck.At)
-	end.Kind, end.HalfClosed = record.TeardownFourWay, record.Duration(t.Then.At-t.AcksFin.At)
+	end.Kind, end.HalfClosed = record.TeardownFourWay, record.Duration(t.SecondFin.At-t.AcksFin.At)
 	if t.ThreeSegments() {
 		end.Kind = record.TeardownThreeSegment
 	}
 	two := record.Duration(2 * o.MSL)
 	w := &s.stay
-	*w = record.TimeWait{Side: record.Client, Entered: record.Time(t.Then.At), TwoMSL: two,
-		Expires: record.Time(t.Then.At) + record.Time(two), Observed: record.Duration(max(s.at-t.Then.At, 0)),
+	*w = record.TimeWait{Side: record.Client, Entered: record.Time(t.SecondFin.At), TwoMSL: two,
+		Expires: record.Time(t.SecondFin.At) + record.Time(two), Observed: record.Duration(max(s.at-t.SecondFin.At, 0)),
 		EndedBy: record.TimeWaitCaptureEnd}
 	if t.First != client {
 		w.Side = record.Server
@@ -846,7 +846,7 @@ func (t *ordinarySums) tell(e *event, s *endedOrdinary) {
 	}
 	e.acceptedAt, e.askedAt, e.servedAt, e.heardAt = t.Ack.At, t.usage.First(client), t.usage.First(server),
 		t.Last[server].At
-	fin := &t.Then
+	fin := &t.SecondFin
 	if t.First == server {
 		fin = &t.Fin
 	}

@@ -4,8 +4,8 @@ package tcpstate
 // function for each step: arrives_3.10.7.1_closed.go to arrives_3.10.7.4_others.go. A segment changes its receiver
 // until later evidence shows that it did not arrive.
 
-// arrives is the arrival at y, Ends[to], of a segment without RST. sendsRst judges an RST, because what it shows about
-// its sender comes first.
+// arrives processes the arrival of a segment without RST at y, Ends[to]. sendsRst judges an RST, because what it shows
+// about its sender comes first.
 func (c *Conn) arrives(to int, x, y *Endpoint, s *Segment, shape Effect) Effect {
 	if !y.rcv.known && (s.Syn || !y.in(SynSent)) {
 		y.rcv = received{known: true, nxt: s.Seq}

@@ -3,7 +3,7 @@ package tcpstate
 // §3.10.7.1 CLOSED STATE: every segment draws an RST. The observer concludes the reverse: an endpoint that answers with
 // an RST has no connection.
 
-// arrivesClosed is a segment for an endpoint that is CLOSED. Later evidence may show that it was not CLOSED.
+// arrivesClosed processes a segment for a CLOSED endpoint. Later evidence may show that it was not CLOSED.
 func (e *Endpoint) arrivesClosed(s *Segment) {
 	if !s.Syn && s.Seq != s.end() {
 		e.rcv.add(s.Seq, s.end())
@@ -24,14 +24,13 @@ func (c *Conn) answersClosed(from int, x, y *Endpoint, answered *question, rst *
 			break // it has sent segments since: the RST answers a later one
 		}
 		if x.State() == FinWait2 && answered.kind == AnsweredData && answered.at == x.History[n].At {
-			// it refuses the text, because its user has closed, but has received the acknowledgement (RFC 1122
-			// §4.2.2.13)
+			// it refuses the text, because its user has closed, but has the acknowledgement (RFC 1122 §4.2.2.13)
 			break
 		}
 		x.unwind(n, y, refusedByRst, rst.Packet)
 	}
 	if x.State() == Established && x.ackNotAccepted && !x.proven(y) {
-		x.withdrawTo(SynRcvd, refusedByRst, rst.Packet) // it had said so before
+		x.withdrawTo(SynRcvd, refusedByRst, rst.Packet) // its SYN-ACK had shown that before
 	}
 	if !x.Known() && len(y.History) == 1 && y.History[0].At == answered.at && answered.kind != AnsweredData {
 		y.cut(0, onlyProbe, rst.Packet)

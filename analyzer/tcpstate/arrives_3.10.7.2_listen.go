@@ -2,8 +2,8 @@ package tcpstate
 
 // §3.10.7.2 LISTEN STATE, for an unknown endpoint: its answer will show whether it is a listener.
 
-// arrivesListen is a segment for such an endpoint. First, an RST is ignored; second, an ACK draws an RST; third, a SYN
-// makes a listener go to SYN_RCVD, which its SYN-ACK shows (passiveOpens).
+// arrivesListen processes a segment for such an endpoint. First, an RST is ignored; second, an ACK draws an RST; third,
+// a SYN makes a listener go to SYN_RCVD, which its SYN-ACK shows (passiveOpens).
 func (e *Endpoint) arrivesListen(s *Segment) {
 	if !s.Syn && s.Seq != s.end() {
 		e.rcv.add(s.Seq, s.end())

@@ -23,7 +23,7 @@ func (c *Conn) arrivesOther(to int, x, y *Endpoint, s *Segment, shape Effect) Ef
 // acceptable is the first step, check sequence number: table 6. RCV.NXT is the highest number that the receiver has
 // acknowledged, because other segments that passed may have been lost. If a segment ends there, its ACK field still
 // counts (appendix A.2, and Linux), and so does that of text for a closed window ("special allowance should be made to
-// accept valid ACKs"). How far ahead of the window a segment may lie is a question of what the capture lost: see fits.
+// accept valid ACKs"). How far ahead of the window a segment may lie depends on capture loss: see fits.
 func (e *Endpoint) acceptable(s *Segment) bool {
 	nxt := e.ownNxt()
 	switch closed := e.ackSent && e.wnd == 0; {
@@ -38,7 +38,7 @@ func (e *Endpoint) acceptable(s *Segment) bool {
 	}
 }
 
-// What the second step makes of an RST (RFC 5961 §3.2).
+// rstFit is what the second step makes of an RST (RFC 5961 §3.2).
 type rstFit uint8
 
 const (
@@ -63,15 +63,15 @@ func (e *Endpoint) rstBit(x *Endpoint, s *Segment) rstFit {
 }
 
 // atFin reports whether an RST has the number of the peer's FIN, which has arrived. By the RFC that is below the
-// window; Linux accepts it (tcp_reset_check), because many stacks send such an RST. If its receiver goes on sending, it
+// window; Linux accepts it (tcp_reset_check), because many stacks send such an RST. A receiver that continues to send
 // did not accept the RST; silence confirms that it did.
 func (e *Endpoint) atFin(s *Segment) bool {
 	return e.in(CloseWait, LastAck, Closing) && e.rcv.known && s.Seq.Add(1) == e.rcv.nxt
 }
 
-// synBit is the fourth step, check the SYN bit: a SYN draws a challenge ACK and changes nothing (RFC 5961 §4.2), but
-// for the SYN-ACK of a side that opens at the same time, which acknowledges the SYN (§3.5, figure 7). A passive opener
-// gets no SYN-ACK: if the capture has neither side's SYN, both have opened.
+// synBit is the fourth step, check the SYN bit: a SYN draws a challenge ACK and changes nothing (RFC 5961 §4.2), except
+// the SYN-ACK of a side that opens at the same time, which acknowledges the SYN (§3.5, figure 7). A passive opener gets
+// no SYN-ACK: if the capture has neither side's SYN, both have opened.
 func (e *Endpoint) synBit(x *Endpoint, s *Segment) {
 	if s.HasAck && e.State() == SynRcvd && e.acksSyn(s.Ack) && (e.sentSyn || !x.sentSyn) {
 		e.sndUna = maxSeq(e.sndUna, s.Ack)
@@ -107,9 +107,9 @@ func (e *Endpoint) segmentText(s *Segment, shape Effect) {
 	}
 }
 
-// finBit is the eighth step, check the FIN bit, once nothing before the FIN is missing: then the segment may be a later
-// one than the FIN. An acknowledgement of y's FIN moves y here too, because one segment may do both (§3.3.2, note 2).
-// had is RCV.NXT before the segment.
+// finBit is the eighth step, check the FIN bit, once nothing before the FIN is missing. The segment may be later than
+// the FIN. An acknowledgement of y's FIN moves y here too, because one segment may do both (§3.3.2, note 2). had is
+// RCV.NXT before the segment.
 func (c *Conn) finBit(to int, x, y *Endpoint, s *Segment, ofFin bool, had Seq) Effect {
 	comes := x.FinSent && !y.gotFin && y.rcv.nxt.After(x.FinSeq)
 	if ofFin && !(comes && y.State() == FinWait1) {
@@ -126,7 +126,7 @@ func (c *Conn) finBit(to int, x, y *Endpoint, s *Segment, ofFin bool, had Seq) E
 	return 0
 }
 
-// restart is a retransmitted FIN: in TIME_WAIT it restarts 2MSL.
+// restart restarts 2MSL if s is a retransmitted FIN that arrives in TIME_WAIT.
 func (c *Conn) restart(i int, e *Endpoint, s *Segment) Effect {
 	if !s.Fin || e.State() != TimeWait || s.end().After(e.rcv.nxt) {
 		return 0

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A test for each threshold, with the numbers written out, so that a changed threshold fails: make mutate halves and
-// doubles each.
+// This file tests each threshold with its number written out, so that a changed threshold fails a test: make mutate
+// halves and doubles them.
 
 // 32 spans beyond holes are remembered. Beyond that the farthest is forgotten.
 func TestMostSpans(t *testing.T) {

@@ -7,8 +7,7 @@ import (
 	"github.com/tcplife/tcplife/internal/testrun"
 )
 
-// Repeated segments are counted and not kept: a connection of a million segments of any kind is as large as one of a
-// thousand.
+// Repeated segments are only counted: a connection of a million segments of any kind is as large as one of a thousand.
 func TestBounds(t *testing.T) {
 	const iss, irs, wnd = 1000, 5000, 60000
 	for name, next := range map[string]func(n uint32) (from int, s Segment){
@@ -27,7 +26,7 @@ func TestBounds(t *testing.T) {
 		"RSTs outside":       func(n uint32) (int, Segment) { return 1, Segment{Rst: true, Seq: irs - 1 - Seq(n)} },
 		"RSTs in the window": func(n uint32) (int, Segment) { return 1, Segment{Rst: true, Seq: irs + 2 + Seq(n%wnd)} },
 		"exact RSTs":         func(uint32) (int, Segment) { return 1, Segment{Rst: true, Seq: irs + 1} },
-		"RST and going on": func(n uint32) (int, Segment) {
+		"RST, then text": func(n uint32) (int, Segment) {
 			return int(n % 2), Segment{Rst: n%2 == 1, HasAck: true, Seq: [2]Seq{iss + 11, irs + 1}[n%2],
 				Ack: [2]Seq{irs + 1, iss + 11}[n%2], Window: wnd}
 		},
@@ -61,7 +60,7 @@ func TestBounds(t *testing.T) {
 			}
 			send(next(i))
 		}
-		const wider = 160 // of the same numbers, grown
+		const wider = 160 // larger numbers take more bytes
 		if many := size(); many > few+wider {
 			t.Errorf("%s: %d bytes after a thousand segments, %d after a million", name, few, many)
 		}

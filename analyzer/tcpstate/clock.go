@@ -1,7 +1,7 @@
 package tcpstate
 
-// crossing is how long a segment of this endpoint may have been under way when the observer saw one of its peer's. Only
-// segments that it sends later than that can show that it did not receive it.
+// crossing returns how long after a segment of the peer this endpoint's segments can still pass the observer that left
+// before its arrival. Only later ones can show that the endpoint did not receive it.
 func (e *Endpoint) crossing() int64 {
 	const slack = 2e6 // of clocks and queues; below any retransmission timer (RFC 6298 §2.4)
 	if !e.rttKnown {
@@ -10,14 +10,15 @@ func (e *Endpoint) crossing() int64 {
 	return e.rtt + e.rtt/2 + slack
 }
 
-// recordRTT records a time in which the endpoint answered.
+// recordRTT records how long the endpoint took to answer.
 func (e *Endpoint) recordRTT(rtt int64) {
 	if rtt >= 0 && (!e.rttKnown || rtt < e.rtt) {
 		e.rtt, e.rttKnown = rtt, true
 	}
 }
 
-// time begins or ends a measurement: of one segment at a time, and none that is sent again (RFC 6298 §3).
+// time begins or ends the measurement of a round trip, of one segment at a time, but not of a retransmitted one (RFC
+// 6298 §3).
 func (e *Endpoint) time(peer *Endpoint, s *Segment, again bool) {
 	if e.timing && s.HasAck && !s.Ack.Before(e.timedEnd) {
 		e.recordRTT(s.At - e.timedAt)
@@ -37,8 +38,8 @@ func (e *Endpoint) outdated(s *Segment) bool {
 	return e.tsKnown && s.HasTS && int32(s.TSVal-e.tsRecent) < 0 && s.end().After(e.rcv.nxt) && s.Seq != s.end()
 }
 
-// past reports whether the endpoint sent s before a segment that has passed already: s acknowledges less, or its
-// timestamp is older (RFC 7323 §3). Such a segment is a duplicate or was overtaken; it says nothing about the sender's
+// past reports whether the endpoint sent s before a segment that has already passed: s acknowledges less, or its
+// timestamp is older (RFC 7323 §3). Such a segment is a duplicate or was overtaken, and does not show the sender's
 // present state.
 func (e *Endpoint) past(s *Segment) bool {
 	return s.HasAck && e.ackSent && s.Ack.Before(e.maxAck) || e.FinSent && s.Seq == s.end() && !s.Rst &&

@@ -2,7 +2,7 @@ package tcpstate
 
 import "slices"
 
-// Clone returns a copy that can be settled while the original goes on.
+// Clone returns a copy that can be settled while the original continues.
 func (c *Conn) Clone() Conn {
 	d := *c
 	d.Reset, d.HalfOpen = clone(c.Reset), clone(c.HalfOpen)

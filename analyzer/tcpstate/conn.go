@@ -6,8 +6,8 @@ import "math"
 type Conn struct {
 	Ends [2]Endpoint
 
-	// Reset is the first RST that was accepted, nil for none; once the connection is settled, the
-	// first that a last CLOSED rests on.
+	// Reset is the first RST that was accepted, nil for none. In a settled connection it is the first that caused its
+	// receiver's last CLOSED.
 	Reset *Reset
 	// HalfOpen is set once one side has shown that it had lost the connection without the other's knowledge.
 	HalfOpen *HalfOpen
@@ -29,7 +29,7 @@ type Conn struct {
 
 	log         *log   // nil for an ordinary connection
 	laterReset  *Reset // the last RST that was accepted after Reset
-	maybeReset  *Reset // an RST that its receiver may have accepted, while that is silent: see atFin
+	maybeReset  *Reset // an RST that its receiver, silent since then, may have accepted: see atFin
 	resetSeq    Seq    // of Reset
 	resetHasAck bool   // Reset carried an ACK
 	seenPlain   bool   // a segment without SYN, FIN and RST has been seen
@@ -61,7 +61,7 @@ type lastSegment struct {
 	repeats  uint8 // how many in a row acknowledge no more than the one before, and have no text: 255 at most
 }
 
-// Segment processes a segment that Ends[from] has sent, in the order of capture, and returns what it was.
+// Segment processes a segment that Ends[from] has sent, in the order of capture, and returns its effect.
 func (c *Conn) Segment(from int, s *Segment) Effect {
 	to := c.peer(from)
 	if c.log != nil {
@@ -94,7 +94,7 @@ func (c *Conn) exchange(from int, x, y *Endpoint, s *Segment) Effect {
 	var e Effect
 	switch {
 	case s.Syn && s.Rst && !y.synchronized():
-		return Rejected // no state sends it, and only a synchronized one would heed it (RFC 9293 §3.10.7)
+		return Rejected // no state sends it, and only a synchronized one would process it (RFC 9293 §3.10.7)
 	case s.Rst:
 		e = c.sendsRst(from, x, y, s)
 	case s.Syn && s.Fin && !s.HasAck:
@@ -151,7 +151,7 @@ const (
 	AnsweredKeepalive
 )
 
-// String is what was answered: nothing, syn, data, fin, ack or keepalive.
+// String returns what was answered: nothing, syn, data, fin, ack or keepalive.
 func (s Stimulus) String() string {
 	return [...]string{"nothing", "syn", "data", "fin", "ack", "keepalive"}[s]
 }
@@ -170,7 +170,7 @@ func kindOf(s *Segment, e Effect) Stimulus {
 	return AnsweredAck
 }
 
-// Expire is the end of 2MSL for an end in TIME_WAIT (RFC 9293 §3.10.8).
+// Expire records the end of 2MSL for an end in TIME_WAIT (RFC 9293 §3.10.8).
 func (c *Conn) Expire(i int, at int64) {
 	c.Ends[i].infer(timeWaitOver, at, 0)
 }
@@ -185,8 +185,8 @@ func (c *Conn) Supersede(at int64, packet uint64) {
 	c.predictable = false
 }
 
-// Distance is how far the numbers of a segment of Ends[from] lie from the current numbers of the connection. A segment
-// that cannot belong to it has the greatest distance.
+// Distance returns how far the numbers of a segment of Ends[from] lie from the current numbers of the connection. A
+// segment that cannot belong to it has the greatest distance.
 func (c *Conn) Distance(from int, s *Segment) uint64 {
 	const never = ^uint64(0)
 	x, y := &c.Ends[from], &c.Ends[1-from]

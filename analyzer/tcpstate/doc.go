@@ -8,9 +8,9 @@
 //
 // The observer is somewhere on the path. For a segment from X to Y, Conn.Segment asks in this order:
 //
-//   - Does it fit? Numbers far from what the two have exchanged are no word of X, and Y would drop it: an old
-//     duplicate, or somebody's blind attack. It changes nothing, but the last eight of a side are kept (log.go): what a
-//     later segment proves counts from where it was.
+//   - Does it fit? If its numbers are far from what the two have exchanged, X did not send it, and Y would drop it: it
+//     is an old duplicate or a blind attack. It changes nothing, but the last eight of a side are kept (rejected.go):
+//     one that a later segment proves counts from its place.
 //   - What does it disprove? X's own segments show best what X has received, because SEG.ACK is its RCV.NXT. A
 //     retransmitted SYN-ACK shows that the ACK was not accepted. A retransmitted FIN shows that its ACK was not
 //     received. An acknowledgement short of the FIN shows that the FIN had not arrived. States that rest on receipt
@@ -23,10 +23,8 @@
 // An endpoint exists once it has sent a segment, or once its peer acknowledges it. A state that only a missing segment
 // can have caused is marked inferred. Questions that silence answers (a doubted RST, an unanswered SYN-ACK, an
 // abandoned attempt) are settled when the record ends (settle.go). Only then are the reset, half-open, gaps and
-// retransmitted FINs known.
-//
-// Expected segments, such as those of a transfer, take a short way (predict.go: header prediction). It does what the
-// rules would do: a test compares both field by field after every segment.
+// retransmitted FINs known. Expected segments, such as those of a transfer, take a shortcut (predict.go: header
+// prediction). It does what the rules would do: a test compares both field by field after every segment.
 //
 // Times are nanoseconds of the capture's clock. Packets are numbered from 1 in the capture; 0 means no packet: a timer.
 package tcpstate

@@ -59,15 +59,15 @@ func (e *Endpoint) echoesLast(s *Segment) bool {
 	return true
 }
 
-// redate dates the states that the arrival of a SYN or FIN led to by an earlier transmission of it, and restores them
-// if they were withdrawn.
+// redate moves the state that the arrival of a SYN or FIN caused back to an earlier transmission of it. If that one's
+// state was withdrawn, it no longer counts as withdrawn.
 func (e *Endpoint) redate(st *stamp, states ...State) {
 	for i := len(e.History) - 1; i >= 0; i-- {
 		h := &e.History[i]
 		if !slices.Contains(states, h.State) {
 			continue
 		}
-		// whether the earlier one acknowledged as much is unknown
+		// it is unknown whether the earlier one acknowledged as much
 		if h.At <= st.at || h.Rule == finAcksFin {
 			return
 		}

@@ -2,7 +2,7 @@ package tcpstate
 
 import "strings"
 
-// Effect says what a segment was in the life of its connection. The highest bits are the Rule by which it was dropped.
+// Effect says what a segment did or showed in its connection. The highest bits are the Rule by which it was dropped.
 type Effect uint32
 
 // The effects; a segment can have several.
@@ -19,16 +19,16 @@ const (
 	ResetAccepted
 	// ResetDoubted: an RST in the window, not exact: the receiver should ask (RFC 5961 §3.2).
 	ResetDoubted
-	// SynAckLost: a SYN sent again after a SYN-ACK that should have reached its sender.
+	// SynAckLost: a SYN retransmitted after a SYN-ACK that should have reached its sender.
 	SynAckLost
-	// AckNotAccepted: a SYN-ACK sent again after the ACK that should have completed the handshake.
+	// AckNotAccepted: a SYN-ACK retransmitted after the ACK that should have completed the handshake.
 	AckNotAccepted
 	// FinLost: its sender had not received the FIN that should have reached it, or its receiver had not received it
 	// the first time.
 	FinLost
 	// FinsCross: a FIN that left before the other one, already seen, arrived.
 	FinsCross
-	// AckOfFinLost: a FIN sent again after an acknowledgement that should have reached its sender.
+	// AckOfFinLost: a FIN retransmitted after an acknowledgement that should have reached its sender.
 	AckOfFinLost
 	// FinAhead: a FIN before which text is missing: its receiver can do nothing yet.
 	FinAhead
@@ -43,25 +43,24 @@ const (
 	// Challenge: a challenge ACK. It answers an RST in the window or a SYN inside the connection (RFC 5961 §3.2, §4.2),
 	// or a SYN for which its sender has another connection, and shows what its sender expects.
 	Challenge
-	// AnswersKeepalive: it shows that the segment before it, its sender's peer's first, was a keepalive.
+	// AnswersKeepalive: it shows that the first segment of its sender's peer was a keepalive.
 	AnswersKeepalive
-	// BehindFin: its receiver ignores the text or FIN in it, for they lie behind a FIN that has arrived.
+	// BehindFin: its receiver ignores its text or FIN, because they lie behind a FIN that has arrived.
 	BehindFin
-	// Duplicate: the capture holds it a second time. Not the state machine's to find,
-	// but whoever gives it the segments.
+	// Duplicate: the capture holds it a second time. The caller finds this, not the state machine.
 	Duplicate
-	// BadChecksum: its receiver drops it (RFC 9293 §3.1). Likewise.
+	// BadChecksum: its receiver drops it (RFC 9293 §3.1). The caller finds this too.
 	BadChecksum
-	// ResetNotExact: it shows that an RST was not at the number that its sender, the RST's receiver, expected.
+	// ResetNotExact: it shows that its sender had received an RST, but expected another number.
 	ResetNotExact
 )
 
 const ruleShift = 24 // above the effects
 
-// Dropped is the effect of a segment that changes nothing, because of a rule.
+// Dropped returns the effect of a segment that changes nothing, because of a rule.
 func Dropped(by Rule) Effect { return Rejected | Effect(by)<<ruleShift }
 
-// DroppedBy is the rule by which a segment was dropped, NoRule for others.
+// DroppedBy returns the rule by which a segment was dropped, NoRule for others.
 func (e Effect) DroppedBy() Rule { return Rule(e >> ruleShift) }
 
 // Has reports whether e has all effects of want.
@@ -93,7 +92,7 @@ var effects = [...]string{
 	"reset_untaken",
 }
 
-// String is the effects by their words, with | between, and the rule of one that was dropped.
+// String returns the words of the effects, separated by |, and the rule that dropped the segment.
 func (e Effect) String() string {
 	var words []string
 	for i, word := range effects {

@@ -78,10 +78,10 @@ type Endpoint struct {
 	WithdrawnMore uint64       // withdrawn entries that are not kept
 }
 
-// SndUna is SND.UNA, from the acknowledgements that have passed on their way to the endpoint, and whether it is known.
+// SndUna returns SND.UNA, from the acknowledgements that have passed on their way to the endpoint, if known.
 func (e *Endpoint) SndUna() (Seq, bool) { return e.sndUna, e.unaKnown }
 
-// RcvNxt is the endpoint's RCV.NXT by its own highest SEG.ACK, and whether it is known.
+// RcvNxt returns the endpoint's RCV.NXT by its own highest SEG.ACK, if known.
 func (e *Endpoint) RcvNxt() (Seq, bool) { return e.maxAck, e.ackSent }
 
 // OpenedWith reports whether a number is the ISS, or that of a SYN-ACK that the peer ignored.
@@ -89,17 +89,17 @@ func (e *Endpoint) OpenedWith(iss Seq) bool {
 	return e.ISSKnown && e.ISS == iss || e.otherISSKnown && e.otherISS == iss
 }
 
-// LastSynAt is when it last sent its SYN or SYN-ACK, 0 for never.
+// LastSynAt returns when it last sent its SYN or SYN-ACK, 0 for never.
 func (e *Endpoint) LastSynAt() int64 { return e.lastSynAt }
 
-// TSSent is the highest TSval that it has sent (RFC 7323 §3), and whether it has sent one.
+// TSSent returns the highest TSval that it has sent (RFC 7323 §3), if any.
 func (e *Endpoint) TSSent() (uint32, bool) { return e.tsSent, e.tsIsSent }
 
-// SndNxt is SND.NXT as far as captured, and whether it is known.
+// SndNxt returns SND.NXT as far as captured, if known.
 func (e *Endpoint) SndNxt() (Seq, bool) { return e.sndNxt, e.sndKnown }
 
-// ownNxt is RCV.NXT by the endpoint's own acknowledgement, if there is one; segments that passed on their way to it may
-// have been lost.
+// ownNxt returns RCV.NXT by the endpoint's own acknowledgement, if there is one, because segments that passed on their
+// way to it may have been lost.
 func (e *Endpoint) ownNxt() Seq {
 	if e.ackSent {
 		return e.maxAck
@@ -125,7 +125,7 @@ func (e *Endpoint) offers(s *Segment) {
 		if s.HasWScale {
 			e.wscale = min(s.WScale, maxWScale)
 		}
-		if !e.scaled { // what it has offered before was taken for as much as it can be
+		if !e.scaled { // until now its windows counted with the largest scale
 			e.wnd = e.wnd >> maxWScale << e.wscale
 			e.maxWnd = e.maxWnd >> maxWScale << e.wscale
 			e.edge = e.maxAck.Add(e.maxWnd)
@@ -136,7 +136,7 @@ func (e *Endpoint) offers(s *Segment) {
 		e.tsSent, e.tsIsSent = s.TSVal, true
 	}
 	if !s.HasAck || e.ackSent && s.Ack.Before(e.maxAck) {
-		return // of the past (RFC 9293 §3.10.7.4, fifth step: SND.WL1, SND.WL2)
+		return // an old segment (RFC 9293 §3.10.7.4, fifth step: SND.WL1, SND.WL2)
 	}
 	e.wnd = s.Window
 	if !s.Syn { // the window of a SYN is never scaled (RFC 7323 §2.2)

@@ -13,7 +13,7 @@ import (
 type exchange struct {
 	name   string
 	script string
-	c, s   string // their histories in the end
+	c, s   string // their histories at the end
 }
 
 func (x *exchange) check(t *testing.T) {
@@ -71,7 +71,7 @@ func TestFigures(t *testing.T) {
 			SYN_RCVD     C --> S  SYN,ACK seq=100 ack=301   ESTABLISHED
 			ESTABLISHED  C <-- S  SYN,ACK seq=300 ack=101   ESTABLISHED`,
 			c: "SYN_SENT SYN_RCVD ESTABLISHED", s: "SYN_SENT SYN_RCVD ESTABLISHED"},
-		// The old duplicate <SEQ=90><CTL=SYN> is from an earlier time: here it has not passed the observer.
+		// The old duplicate <SEQ=90><CTL=SYN> has not passed the observer here.
 		{name: "8, recovery from old duplicate SYN", script: `
 			SYN_SENT     C --> S  SYN seq=100
 			SYN_SENT     C <-- S  SYN,ACK seq=300 ack=91    SYN_RCVD
@@ -79,7 +79,7 @@ func TestFigures(t *testing.T) {
 			ESTABLISHED  C <-- S  SYN,ACK seq=400 ack=101   SYN_RCVD
 			ESTABLISHED  C --> S  ACK seq=101 ack=401       ESTABLISHED`,
 			c: "SYN_SENT ESTABLISHED", s: "SYN_RCVD ESTABLISHED"},
-		// The duplicate's own connection, if it has passed.
+		// The attempt of the duplicate, if it has passed.
 		{name: "8, the old duplicate", script: `
 			             C --> S  SYN seq=90
 			             C <-- S  SYN,ACK seq=300 ack=91    SYN_RCVD
@@ -139,7 +139,7 @@ const opened = `
 // CLOSE in SYN_RCVD leads to FIN_WAIT_1 (RFC 9293 §3.10.4). But a FIN whose sender was last seen in SYN_RCVD is nearly
 // always sent in ESTABLISHED, and the capture lacks the ACK. So the tracker assumes that.
 
-// The hard cases that simulated connections and random segments have found, each as the shortest exchange.
+// These are the hard cases that simulated connections and random segments found, as short as possible.
 func TestHardExchanges(t *testing.T) {
 	for _, x := range []exchange{
 		{name: "an RST with number 0 says that its sender has no connection, §3.10.7.1", script: `

@@ -28,7 +28,7 @@ const maxWithdrawn = 8
 // Known reports whether anything is known of the endpoint's state.
 func (e *Endpoint) Known() bool { return len(e.History) > 0 }
 
-// State is the endpoint's present state, CLOSED while nothing is known of it.
+// State returns the endpoint's present state, CLOSED while nothing is known of it.
 func (e *Endpoint) State() State {
 	if len(e.History) == 0 {
 		return Closed
@@ -67,7 +67,7 @@ func (e *Endpoint) push(next Entry) {
 	e.History = append(e.History, next)
 }
 
-// from is the state that the next entry leaves.
+// from returns the state that the next entry leaves.
 func (e *Endpoint) from() State {
 	if len(e.History) == 0 {
 		return unknown
@@ -162,8 +162,7 @@ func (e *Endpoint) since() int64 {
 	return e.History[len(e.History)-1].At
 }
 
-// left is when the endpoint went on from its latest stay in st, or the beginning of its
-// present state if it never was there.
+// left returns when the endpoint last left st, or when its present state began if it never was in st.
 func (e *Endpoint) left(st State) int64 {
 	for i := len(e.History) - 2; i >= 0; i-- {
 		if e.History[i].State == st {

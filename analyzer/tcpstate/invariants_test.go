@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// sane returns a fault of the histories that no segments may cause.
+// sane returns an error if the histories have a fault that no segments may cause.
 func sane(c *Conn) error {
 	for i := range c.Ends {
 		e := &c.Ends[i]
@@ -108,7 +108,7 @@ func after(segments []sent) *Conn {
 	return c
 }
 
-func TestSaneWhateverComes(t *testing.T) {
+func TestHistoriesStaySane(t *testing.T) {
 	hold(t, func(t *rapid.T) {
 		segments := drawSent(t)
 		for n := range segments {

@@ -8,12 +8,12 @@ type Kind uint8
 // The kinds.
 const (
 	SynRetransmitted    Kind = iota // a retransmitted SYN without ACK
-	SynAckRetransmitted             // a SYN-ACK, sent again
-	FewerOptions                    // a SYN, sent again without options of the first
+	SynAckRetransmitted             // a retransmitted SYN-ACK
+	FewerOptions                    // a SYN, retransmitted without options of the first
 	Unaccepted                      // a SYN-ACK, retransmitted after the ACK that should have completed the handshake
 	OtherSynAck                     // a SYN-ACK that acknowledges another number than the SYN's
 	Refusal                         // an RST that answers a SYN
-	FinRetransmitted                // a FIN, sent again
+	FinRetransmitted                // a retransmitted FIN
 	FinAfterItsAck                  // a FIN, retransmitted after its acknowledgement
 	FinBeforeText                   // a FIN before which text is missing
 	Missed                          // acknowledges data of the end that the capture lacks
@@ -38,7 +38,7 @@ var kindNames = [kinds]string{
 	"rst_inexact", "rst_outside", "rst_outlived",
 }
 
-// String is the kind in one word.
+// String returns the kind in one word.
 func (k Kind) String() string {
 	if k >= kinds {
 		return "unknown"
@@ -49,8 +49,8 @@ func (k Kind) String() string {
 // maxNoted is how many segments the log keeps of each kind and end. Others are counted.
 const maxNoted = 8
 
-// log has the noteworthy segments of each end, which later segments may reinterpret. Most connections have none.
-// Findings are made of them when the record ends.
+// log has the noteworthy segments of each end, which later segments may reinterpret. They become findings when the
+// record ends. Most connections have none.
 type log struct {
 	noted    []noted
 	more     [2][kinds]uint32 // of each end and kind, those that are not in noted
@@ -210,7 +210,7 @@ func (c *Conn) openAt(packet uint64) bool {
 	return false
 }
 
-// stateAt is the state of the endpoint when a packet passed.
+// stateAt returns the state of the endpoint when a packet passed.
 func (e *Endpoint) stateAt(packet uint64) (st State) {
 	for i := 0; i < len(e.History) && e.History[i].Packet < packet; i++ {
 		st = e.History[i].State
@@ -233,7 +233,7 @@ func (c *Conn) noteMissing(i int, octet Seq, packet uint64) {
 	c.Note(Missed, i, octet, packet)
 }
 
-// removeMissing removes the missing octets that a segment of Ends[i] brings: the capture has them, after their
+// removeMissing removes the missing octets that a segment of Ends[i] has: the capture holds them, after their
 // acknowledgement.
 func (c *Conn) removeMissing(i int, s *Segment) {
 	if s.Seq != s.end() {

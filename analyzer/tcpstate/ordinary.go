@@ -8,7 +8,7 @@ type Passed struct {
 }
 
 // Ordinary is a connection in which every segment is expected: the handshake, text, and both FINs. Each segment begins
-// where the one before it ended. After a FIN its receiver acknowledges everything. Such a connection needs no rules:
+// where the one before it ended, and the receiver of a FIN acknowledges everything. Such a connection needs no rules:
 // its states follow from the segments that change them.
 type Ordinary struct {
 	Opener    int
@@ -17,13 +17,13 @@ type Ordinary struct {
 
 	First            int // the end that closes first
 	Syn, SynAck, Ack Passed
-	// the first FIN, what acknowledges it, the other FIN, what acknowledges that
-	Fin, AcksFin, Then, AcksAll Passed
+	// each FIN, and what acknowledges it
+	Fin, AcksFin, SecondFin, AcksSecondFin Passed
 
 	next awaited
 }
 
-// awaited is the segment that is expected next.
+// awaited says which segment is expected next.
 type awaited uint8
 
 const (
@@ -43,9 +43,9 @@ func (o *Ordinary) Begin(c *Conn) {
 	}
 }
 
-// Sees processes the next segment, with so many octets of text. It reports false if the rules may find more in it: it
-// may be a probe, or captured twice.
-func (o *Ordinary) Sees(from int, p Passed, text uint32, fin bool) bool {
+// Segment processes the next segment. It returns false if the rules may find more in it: it may be a probe, or a
+// capture duplicate.
+func (o *Ordinary) Segment(from int, p Passed, text uint32, fin bool) bool {
 	last := &o.Last[from]
 	if text == 1 || text == 0 && !fin && o.next > awaitsSynAck && last.Seq == p.Seq && last.Ack == p.Ack {
 		return false
@@ -62,28 +62,28 @@ func (o *Ordinary) Sees(from int, p Passed, text uint32, fin bool) bool {
 		o.Fin, o.First, o.next = p, from, awaitsAckOfFin
 	case o.next == awaitsAckOfFin && from != o.First:
 		if o.AcksFin, o.next = p, awaitsOtherFin; fin {
-			o.Then, o.next = p, awaitsLastAck
+			o.SecondFin, o.next = p, awaitsLastAck
 		}
 	case o.next == awaitsOtherFin && fin:
-		o.Then, o.next = p, awaitsLastAck
+		o.SecondFin, o.next = p, awaitsLastAck
 	case o.next == awaitsLastAck:
-		o.AcksAll = p
+		o.AcksSecondFin = p
 	}
 	return true
 }
 
-// End brings a new Conn into the state into which the rules would bring it, as far as a record needs it.
+// End fills in a new Conn as the rules would, as far as a record needs it.
 func (o *Ordinary) End(c *Conn) {
 	c.seenPlain = true
 	c.HandshakeAcked, c.HandshakeAckAt, c.HandshakeAckPacket = true, o.Ack.At, o.Ack.Packet
 	c.HandshakeAckSeq, c.HandshakeAckAck = o.Ack.Seq, o.Ack.Ack
 	c.HasServerRTT, c.ServerRTT = true, o.SynAck.At-o.Syn.At
 	c.HasClientRTT, c.ClientRTT = true, o.Ack.At-o.SynAck.At
-	c.TimeWaits[o.First].Since = o.Then.At
+	c.TimeWaits[o.First].Since = o.SecondFin.At
 	for i := range c.Ends {
 		e, peer, last, fin := &c.Ends[i], 1-i, &o.Last[i], &o.Fin
 		if i != o.First {
-			fin = &o.Then
+			fin = &o.SecondFin
 		}
 		e.HasSent, e.issSeen, e.Syns, e.synAcked = true, true, 1, true
 		e.sentSyn, e.sentSynAck = i == o.Opener, i != o.Opener
@@ -100,8 +100,8 @@ func (o *Ordinary) End(c *Conn) {
 	}
 }
 
-// ThreeSegments reports that the other FIN acknowledged the first.
-func (o *Ordinary) ThreeSegments() bool { return o.AcksFin.Packet == o.Then.Packet }
+// ThreeSegments reports whether the second FIN acknowledged the first.
+func (o *Ordinary) ThreeSegments() bool { return o.AcksFin.Packet == o.SecondFin.Packet }
 
 // EachState calls enter with each state of an end, the rule by which it was entered, and the segment that showed it.
 func (o *Ordinary) EachState(i int, enter func(by Rule, to State, p *Passed)) {
@@ -115,14 +115,14 @@ func (o *Ordinary) EachState(i int, enter func(by Rule, to State, p *Passed)) {
 	switch {
 	case i != o.First:
 		enter(finArrives, CloseWait, &o.Fin)
-		enter(finSent, LastAck, &o.Then)
-		enter(finAckArrives, Closed, &o.AcksAll)
+		enter(finSent, LastAck, &o.SecondFin)
+		enter(finAckArrives, Closed, &o.AcksSecondFin)
 	case o.ThreeSegments():
 		enter(finSent, FinWait1, &o.Fin)
-		enter(finAcksFin, TimeWait, &o.Then)
+		enter(finAcksFin, TimeWait, &o.SecondFin)
 	default:
 		enter(finSent, FinWait1, &o.Fin)
 		enter(finAckArrives, FinWait2, &o.AcksFin)
-		enter(finArrives, TimeWait, &o.Then)
+		enter(finArrives, TimeWait, &o.SecondFin)
 	}
 }

@@ -3,9 +3,9 @@ package tcpstate
 import "slices"
 
 // Most segments are expected: text in sequence between two ends in ESTABLISHED, or its acknowledgement. For these most
-// questions of Segment have only one answer. Van Jacobson's header prediction (4.3BSD-Reno, tcp_input) therefore looks
-// at a few fields first; RFC 9293 leaves that to the implementation. Segment decides whether the
-// next segments are predictable (isPredictable); Predict does not change that.
+// questions of Segment have only one answer. So Van Jacobson's header prediction (4.3BSD-Reno, tcp_input) looks at a
+// few fields first; RFC 9293 leaves that to the implementation. Segment decides whether the next segments are
+// predictable (isPredictable); Predict does not change that.
 
 // Predict processes a segment of Ends[from] like Segment, if it was expected. It reports whether it was: then both ends
 // are still in ESTABLISHED. Otherwise Predict changes nothing.
@@ -15,11 +15,11 @@ func (c *Conn) Predict(from int, s *Segment) bool {
 	case !c.predictable || s.Syn || s.Fin || s.Rst || !s.HasAck:
 		return false
 	case s.Seq != x.sndNxt || s.Len > 0 && s.Seq != y.rcv.nxt || !s.Seq.follows(y.maxAck) || s.Len > nearby:
-		return false // sent again, ahead of a hole, or more was acknowledged than seen
+		return false // retransmitted, ahead of a hole, or more was acknowledged than seen
 	case !s.Ack.follows(y.sndUna) || !y.sndNxt.follows(s.Ack) || !x.rcv.nxt.follows(s.Ack):
 		return false // an old acknowledgement, or one of what was not seen
 	case y.wnd == 0 || y.outdated(s):
-		return false // a probe of a closed window, or from before what has arrived (PAWS)
+		return false // a probe of a closed window, or older than what has arrived (PAWS)
 	}
 	y.stamp(s)
 	x.sentText = x.sentText || s.Len > 0

@@ -5,7 +5,7 @@ type received struct {
 	nxt   Seq
 	known bool
 	ahead []span // ascending, disjoint, not touching nxt
-	lost  bool   // not all that has passed has arrived
+	lost  bool   // some of what has passed has not arrived
 	seen  Seq    // the number before which all has passed, if lost
 }
 
@@ -83,8 +83,8 @@ func (r *received) acked(ack Seq) {
 	}
 }
 
-// missing records that by the receiver's acknowledgement the octet at ack has not arrived, though it passed the
-// observer. How much after it is missing too is unknown: it counts as arrived until the next such acknowledgement.
+// missing records that the receiver's acknowledgement shows that the octet at ack has not arrived, though it passed the
+// observer. What follows it counts as arrived until the next such acknowledgement.
 func (r *received) missing(ack Seq) {
 	if !ack.Before(r.nxt) {
 		return

@@ -101,8 +101,8 @@ func TestReceivedMissing(t *testing.T) {
 	}
 }
 
-// Whatever arrives in any order, exactly that counts as arrived, except for the farthest spans if too many holes are
-// open. The spans stay in order, disjoint, and few.
+// In any order, exactly what arrives counts as arrived, except the farthest spans if too many holes are open. The spans
+// stay in order, disjoint, and few.
 func TestReceivedAgainstSet(t *testing.T) {
 	hold(t, func(t *rapid.T) {
 		base := Seq(rapid.Uint32().Draw(t, "base"))

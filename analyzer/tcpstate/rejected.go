@@ -11,7 +11,7 @@ const maxRejected = 8
 type rejected struct {
 	Segment
 	n   uint32 // how many there are
-	by  Rule   // that it was dropped by
+	by  Rule   // that dropped it
 	sum bool   // its checksum is wrong
 }
 
@@ -129,9 +129,9 @@ func (c *Conn) acceptAcknowledged(i int, s *Segment) {
 	}
 }
 
-// proves reports whether a segment acknowledges one that was dropped before it for its numbers: the capture has a gap
+// proves reports whether a segment acknowledges an earlier one that was dropped for its numbers: the capture has a gap
 // there, or a SYN-ACK with another number was the one that counted. The proven segment counts from its place. If the
-// peer is not in the capture, it is enough that the segment, which does not fit either, continues after that one.
+// peer is not captured, it is enough that the segment continues after that one, and does not fit either.
 func (c *Conn) proves(from int, x, y *Endpoint, s *Segment) bool {
 	if c.self || len(c.log.rejected[0])+len(c.log.rejected[1]) == 0 {
 		return false

@@ -304,7 +304,7 @@ func (p *play) open(end int) bool {
 		// Its user has called, and no packet shows that yet.
 	case p.hiddenFin(end):
 	case v.stale.heard, v.stale.since > 0 && v.deaf > 0:
-		// It may answer the segment that withdrew its state, or go on.
+		// It may answer the segment that withdrew its state, or continue.
 	case v.silence > 0:
 		// Its answer was lost, or the segment that it should have answered. Both look the same.
 	case v.doubted > 0:

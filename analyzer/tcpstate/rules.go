@@ -117,7 +117,7 @@ type arrow struct {
 	clause   string // likewise
 }
 
-// rule is what the table says of a Rule.
+// rule is what the table says about a Rule.
 type rule struct {
 	name   string
 	clause string

@@ -20,7 +20,7 @@ type Segment struct {
 	TSEcr uint32
 }
 
-// textEnd is the number after the text, which is the FIN's own.
+// textEnd returns the number after the text, which is the FIN's own.
 func (s *Segment) textEnd() Seq {
 	end := s.Seq.Add(s.Len)
 	if s.Syn {
@@ -29,10 +29,10 @@ func (s *Segment) textEnd() Seq {
 	return end
 }
 
-// End is the number after everything that the segment occupies.
+// End returns the number after everything that the segment occupies.
 func (s *Segment) End() Seq { return s.end() }
 
-// end is the number after everything that the segment occupies (SEG.LEN counts SYN and FIN, RFC 9293 §3.4).
+// end is End: SEG.LEN counts SYN and FIN (RFC 9293 §3.4).
 func (s *Segment) end() Seq {
 	end := s.textEnd()
 	if s.Fin {

@@ -1,6 +1,6 @@
 package tcpstate
 
-// segment takes in a segment with neither SYN nor RST.
+// segment processes a segment with neither SYN nor RST.
 func (c *Conn) segment(from int, x, y *Endpoint, s *Segment) Effect {
 	switch {
 	case !s.HasAck:
@@ -65,8 +65,7 @@ func (c *Conn) behindFin(x, y *Endpoint, s *Segment) bool {
 
 // fits reports whether the numbers are within reach of what both sides have exchanged. If they are not, the alleged
 // sender did not send the segment, and the receiver would drop it (RFC 9293 §3.10.7.4, first and fifth steps). Capture
-// loss makes gaps, so fits takes the windows generously. A gap beyond them is believed when the next segment continues
-// from there.
+// loss makes gaps, so fits extends the windows. It accepts a wider gap when the next segment continues from there.
 func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
 	const slack = 1 << 17
 	if x.ISSKnown && !x.farFromISS && s.Seq != s.end() && !s.end().After(x.ISS.Add(1)) && !x.probesAtISS(s) {
@@ -82,8 +81,8 @@ func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
 			reach = 1 << 30
 		}
 		behind := -int32(1 << 30)
-		if x.unaKnown && x.rcvBack() > 0 {
-			behind = -x.rcvBack()
+		if x.unaKnown && x.reachBack() > 0 {
+			behind = -x.reachBack()
 		}
 		good = ahead <= reach && ahead >= behind
 	}
@@ -98,8 +97,8 @@ func (c *Conn) fits(x, y *Endpoint, s *Segment) bool {
 	return good
 }
 
-// rcvBack is how far behind SND.NXT an old duplicate may lie and still come from the endpoint.
-func (e *Endpoint) rcvBack() int32 {
+// reachBack returns how far behind SND.NXT an old duplicate may lie and still come from the endpoint.
+func (e *Endpoint) reachBack() int32 {
 	if !e.ISSKnown {
 		return 0
 	}
@@ -110,7 +109,7 @@ func (e *Endpoint) rcvBack() int32 {
 	return int32(back) + 1<<16
 }
 
-// probesAtISS reports a keepalive, with or without an octet, from an end that has sent only its SYN (RFC 9293 §3.8.4).
+// probesAtISS reports whether s is a keepalive of an end that has sent only its SYN (RFC 9293 §3.8.4).
 func (e *Endpoint) probesAtISS(s *Segment) bool {
 	return s.Seq == e.ISS && s.Len <= 1 && !s.Syn && !s.Fin
 }
@@ -157,8 +156,8 @@ func (c *Conn) sends(from int, x, y *Endpoint, s *Segment) {
 		x.infer(synUnseen, y.lastSynAt, y.lastSynPacket)
 		x.enterAt(synAckArrives, y.lastSynAt, y.lastSynPacket)
 	case !x.Known():
-		// Picked up midstream. Every connection passes ESTABLISHED, so that is assumed. No packet shows which side
-		// opened it.
+		// Picked up midstream. Every connection passes through ESTABLISHED, so that is assumed. No packet shows which
+		// side opened it.
 		if !x.sndKnown {
 			x.sndKnown, x.sndNxt = true, s.Seq
 		}
@@ -226,8 +225,8 @@ func (c *Conn) inferFromAck(x, y *Endpoint, s *Segment) {
 	}
 }
 
-// answersFirstProbe reports that s acknowledges one number more than its peer's first segments show. Those were empty:
-// they began at SND.NXT-1, as a keepalive does (RFC 9293 §3.8.4).
+// answersFirstProbe reports whether s acknowledges one number more than its peer's first segments show. Those were
+// empty, and began at SND.NXT-1, as a keepalive does (RFC 9293 §3.8.4).
 func (c *Conn) answersFirstProbe(from int, y *Endpoint, s *Segment) bool {
 	probe := &c.last[1-from]
 	return !y.ISSKnown && !y.sentText && !y.FinSent && y.HasSent && probe.seq == probe.end && probe.end == y.sndNxt &&
@@ -250,7 +249,7 @@ func (c *Conn) readAck(from int, x, y *Endpoint, s *Segment) (e Effect) {
 			c.noteMissing(1-from, s.Ack-1, s.Packet)
 		}
 	}
-	y.sent(s.Ack) // it was acknowledged, so it was sent, captured or not
+	y.sent(s.Ack) // what was acknowledged was sent, captured or not
 	if x.gotFin && !s.Ack.After(y.FinSeq) && !x.past(s) && (!x.ackSent || !s.Ack.Before(x.maxAck)) &&
 		x.State() != Closed {
 		if s.At-x.since() > x.crossing() {
@@ -294,7 +293,7 @@ func (c *Conn) readAck(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	return e
 }
 
-// receives makes the segment arrive at y, unless its sender is taken to be unheard.
+// receives makes the segment arrive at y, unless its sender is unheard.
 func (c *Conn) receives(from int, x, y *Endpoint, s *Segment, shape Effect) Effect {
 	if c.unheard(from) {
 		return 0

@@ -6,7 +6,7 @@ type TwoMSL struct {
 	Restarts uint64
 }
 
-// sendsFin takes in a FIN that the endpoint sends, for the first time or again (RFC 9293 §3.10.4).
+// sendsFin processes a FIN of x, new or retransmitted (RFC 9293 §3.10.4).
 func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	seq := s.textEnd()
 	before := x.State() == SynRcvd || x.State() == Established || x.State() == CloseWait
@@ -58,7 +58,7 @@ func (c *Conn) sendsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	return e
 }
 
-// retransmitsFin takes in a retransmitted FIN: the acknowledgement had not arrived when it left.
+// retransmitsFin processes a retransmitted FIN: the acknowledgement had not arrived when it left.
 func (c *Conn) retransmitsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	if ack := &c.last[1-from]; x.finAcked() && ack.hasAck && ack.ack.After(x.FinSeq) && s.At-ack.at <= x.crossing() {
 		x.finAckedBy(ack) // this FIN disproves the first acknowledgement only: the last is on its way
@@ -98,7 +98,7 @@ func (c *Conn) retransmitsFin(from int, x, y *Endpoint, s *Segment) (e Effect) {
 	return e
 }
 
-// finAckedAt is when the acknowledgement of the FIN passed. The state that followed it began then.
+// finAckedAt returns when the acknowledgement of the FIN passed. The state that followed it began then.
 func (e *Endpoint) finAckedAt() int64 {
 	if i := e.afterFinAcked(); i >= 0 {
 		return e.History[i].At
@@ -262,8 +262,7 @@ func (c *Conn) FinsCrossed() bool {
 	return a.FinSent && b.FinSent && !a.finAck.After(b.FinSeq) && !b.finAck.After(a.FinSeq)
 }
 
-// FirstToClose returns the end that closed first: the other end's FIN acknowledged this end's when it was first
-// sent.
+// FirstToClose returns the end that closed first: the other end's FIN acknowledged this end's when it was first sent.
 func (c *Conn) FirstToClose() (end int, is bool) {
 	a, b := &c.Ends[0], &c.Ends[1]
 	if !a.FinSent || !b.FinSent {

@@ -22,7 +22,7 @@ type HalfOpen struct {
 	By       Stimulus // what discovered it; Nothing if nothing did
 }
 
-// sendsRst takes in a segment with RST (RFC 9293 §3.10.7, RFC 5961 §3.2): what it shows about its sender, and what its
+// sendsRst processes a segment with RST (RFC 9293 §3.10.7, RFC 5961 §3.2): what it shows about its sender, and what its
 // receiver does with it.
 func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 	switch {
@@ -38,8 +38,8 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 		y.infer(passiveOpen, x.lastSynAt, x.lastSynPacket)
 		return c.accept(from, x, y, s, &question{kind: AnsweredSyn})
 	case !y.Known():
-		// It answers a segment that is not in this connection: an endpoint in SYN_SENT so answers an ACK or SYN-ACK
-		// that acknowledges another number (RFC 9293 §3.10.7.3, first step). Its state does not change.
+		// It answers a segment that is not in this connection: so does an endpoint in SYN_SENT if an ACK or SYN-ACK
+		// acknowledges another number (RFC 9293 §3.10.7.3, first step). Its state does not change.
 		x.HasSent = true
 		if x.State() != SynSent {
 			x.enter(aborts, s)
@@ -55,7 +55,8 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 	}
 	fit := y.rstBit(x, s)
 	if fit < rstAtFin && s.HasAck && s.Seq == 0 && y.issSeen && s.Ack == y.ISS.Add(1+y.synLen) {
-		// A host without a connection answers a late SYN so (RFC 9293 §3.10.7.1). The receiver of this RST drops it.
+		// This is how a host without a connection answers a late SYN (RFC 9293 §3.10.7.1). The receiver of this RST
+		// drops it.
 		x.resetAfterSyn(y, s)
 		x.enter(answersRst, s)
 		x.resetClosed = true
@@ -111,9 +112,9 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 			}
 			return 0
 		}
-		// a segment sent so lately shows that it had the connection then: it has closed or aborted it since
-		lately := s.At-c.last[from].at < SoonestTimeout
-		if c.HalfOpen == nil && y.Known() && !lately && (x.in(Established, CloseWait) && x.ackSent && !x.FinSent ||
+		// a segment sent so recently shows that it had the connection then: it has closed or aborted it since
+		recently := s.At-c.last[from].at < SoonestTimeout
+		if c.HalfOpen == nil && y.Known() && !recently && (x.in(Established, CloseWait) && x.ackSent && !x.FinSent ||
 			x.in(FinWait2) && y.in(CloseWait) && answered.kind == AnsweredAck) {
 			// It answers as if there were no connection (RFC 9293 §3.10.7.1), but it had not closed it (figure 10), or
 			// had closed only its own side: in FIN_WAIT_2 it would still accept segments.
@@ -124,7 +125,7 @@ func (c *Conn) sendsRst(from int, x, y *Endpoint, s *Segment) Effect {
 	return c.accept(from, x, y, s, answered)
 }
 
-// survives records that Ends[i], which its peer has given up, continues the connection. Only now is it known that
+// survives records that Ends[i], which its peer has given up, continues the connection. Nothing earlier shows that
 // Ends[i] still exists.
 func (c *Conn) survives(i int, s *Segment) {
 	h, peer := c.HalfOpen, &c.Ends[1-i]
@@ -172,7 +173,7 @@ func (c *Conn) withdrawInFlight(x, y *Endpoint, s *Segment) {
 	}
 }
 
-// accept takes in an RST that closes both its receiver and its sender.
+// accept processes an RST that closes both its receiver and its sender.
 func (c *Conn) accept(from int, x, y *Endpoint, s *Segment, answered *question) (e Effect) {
 	switch {
 	case c.unheard(from):
@@ -230,7 +231,7 @@ func (e *Endpoint) resetRule(answered *question) Rule {
 	return answersRst
 }
 
-// idle is Reset.Idle of an RST that answers a segment of a kind, or Nothing.
+// idle returns Reset.Idle of an RST that answers a segment of a kind, or Nothing.
 func (c *Conn) idle(from int, s *Segment, answers Stimulus) int64 {
 	own, others := &c.last[from], &c.last[1-from]
 	switch {
@@ -242,8 +243,8 @@ func (c *Conn) idle(from int, s *Segment, answers Stimulus) int64 {
 	return -1
 }
 
-// doubt takes in an RST that is in the window but not exact. Its receiver answers by a challenge ACK. Later silence
-// shows whether the receiver believed the RST, and whether it came from its alleged sender.
+// doubt processes an RST that is in the window but not exact. Its receiver answers by a challenge ACK. Later silence
+// shows whether the receiver accepted the RST, and whether it came from its alleged sender.
 func (c *Conn) doubt(x, y *Endpoint, s *Segment, answered *question) Effect {
 	if c.Reset == nil {
 		c.resetSeq, c.resetHasAck = s.Seq, s.HasAck
@@ -264,8 +265,8 @@ func (c *Conn) doubt(x, y *Endpoint, s *Segment, answered *question) Effect {
 	return ResetDoubted
 }
 
-// answeredBy is the segment that the RST answers, or nil if its sender sent it of its own accord. An answer takes its
-// number from the segment that it answers (RFC 9293 §3.5.2), and comes at once. Each segment causes one RST. So if
+// answeredBy returns the segment that the RST answers, or nil if its sender sent it of its own accord. An answer takes
+// its number from the segment that it answers (RFC 9293 §3.5.2), and comes at once. Each segment causes one RST. So if
 // several segments fit, the RST answers the last, until another RST comes.
 func (c *Conn) answeredBy(from int, s *Segment) (found *question) {
 	last := &c.last[1-from]
@@ -296,7 +297,7 @@ func (c *Conn) answeredBy(from int, s *Segment) (found *question) {
 	return found
 }
 
-// outlivesReset withdraws a reset that the endpoint has outlived: the endpoint sends more than what was under way.
+// outlivesReset withdraws a reset if the endpoint sends more than what was under way.
 func (c *Conn) outlivesReset(from int, x *Endpoint, s *Segment) Effect {
 	y := &c.Ends[1-from]
 	answers := !x.rttKnown || s.At-x.since() >= x.rtt*3/4 || x.openedByRst()
@@ -378,7 +379,7 @@ func (c *Conn) outlivesReset(from int, x *Endpoint, s *Segment) Effect {
 	return ResetOutlived
 }
 
-// answersProbe reports that an ACK of Ends[from] which says nothing new answers a keepalive (RFC 9293 §3.8.4).
+// answersProbe reports whether an ACK of Ends[from] without news answers a keepalive (RFC 9293 §3.8.4).
 func (c *Conn) answersProbe(from int, s *Segment) bool {
 	for _, q := range [...]*question{&c.last[1-from].question, &c.earlier[1-from][0], &c.earlier[1-from][1]} {
 		if q.kind == AnsweredKeepalive && q.at > c.last[from].at && s.At-q.at <= c.Ends[from].crossing() {
@@ -388,17 +389,17 @@ func (c *Conn) answersProbe(from int, s *Segment) bool {
 	return false
 }
 
-// openedByRst reports that only the number of the RST that closed the endpoint shows that it was ESTABLISHED. In
-// SYN_RCVD it has no ACK under way: an ACK that passes answers the RST.
+// openedByRst reports whether only the number of the RST that closed the endpoint shows that it was ESTABLISHED. In
+// SYN_RCVD it has no ACK under way, so an ACK that passes answers the RST.
 func (e *Endpoint) openedByRst() bool {
 	n := len(e.History) - 1
 	return n > 0 && e.History[n].Packet == e.History[n-1].Packet && e.History[n-1].Rule == synAckedUnseen
 }
 
-// isOld reports that a segment with a number below SND.NXT shows nothing about its sender's state after an RST, because
-// the path may have duplicated it. An endpoint that continues retransmits only what was not acknowledged (RFC 9293
-// §3.8.1). Its acknowledgements have the number SND.NXT (§3.10.7.4) or, after at least a second of silence, the number
-// before (§3.8.4).
+// isOld reports whether a segment with a number below SND.NXT may be a copy that the path made, and so shows nothing
+// about its sender's state after an RST. An endpoint that continues retransmits only what was not acknowledged (RFC
+// 9293 §3.8.1). Its acknowledgements have the number SND.NXT (§3.10.7.4) or, after at least a second of silence, the
+// number before (§3.8.4).
 func (e *Endpoint) isOld(peer *Endpoint, s *Segment) bool {
 	if s.Seq == s.end() {
 		return s.Seq != e.sndNxt-1 || s.At-e.since() < second
@@ -407,7 +408,7 @@ func (e *Endpoint) isOld(peer *Endpoint, s *Segment) bool {
 }
 
 // beforeReset removes the CLOSED of an RST that is still on its way to the endpoint, or that overtook the endpoint's
-// earlier segments: the endpoint sent what passes now in the state before.
+// earlier segments: what passes now was sent in the state before.
 func (e *Endpoint) beforeReset() *Entry {
 	n := len(e.History) - 1
 	if n < 0 || e.State() != Closed || !e.resetClosed {

@@ -1,6 +1,6 @@
 package tcpstate
 
-// sendsSyn takes in a SYN without ACK: its sender is in SYN_SENT (RFC 9293 §3.10.1).
+// sendsSyn processes a SYN without ACK: its sender is in SYN_SENT (RFC 9293 §3.10.1).
 func (c *Conn) sendsSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	var e Effect
 	if x.ISSKnown && x.ISS != s.Seq {
@@ -17,7 +17,7 @@ func (c *Conn) sendsSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	if again {
 		e |= Retransmission
 		x.restamp(stamp{x.firstSynAt, x.lastSynPacket, x.tsSent}, s)
-		// A retransmitted SYN shows that its sender had received no SYN-ACK, and believed no RST, when the SYN left.
+		// A retransmitted SYN shows that its sender had received no SYN-ACK, and accepted no RST, when the SYN left.
 		if !x.ackSent && x.State() != SynSent && s.At-x.left(SynSent) > x.crossing() {
 			x.withdrawTo(SynSent, synResent, s.Packet)
 			x.rcv, x.gotFin = received{}, false
@@ -52,7 +52,7 @@ func (c *Conn) sendsSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	return e | c.arrives(1-from, x, y, s, e)
 }
 
-// sendsSynAck takes in a SYN with ACK: its sender has received a SYN and is in SYN_RCVD. A FIN in the same segment is
+// sendsSynAck processes a SYN with ACK: its sender has received a SYN and is in SYN_RCVD. A FIN in the same segment is
 // processed after the SYN (RFC 9293 §3.10.7.3, fourth step: "if there are other controls or text in the segment, then
 // continue").
 func (c *Conn) sendsSynAck(from int, x, y *Endpoint, s *Segment) Effect {
@@ -147,7 +147,7 @@ func (c *Conn) answersSyn(from int, x, y *Endpoint, s *Segment) Effect {
 		c.Reset = nil
 	case x.State() == Closed && x.resetClosed && !(x.proven(y) && x.sndUna.After(x.ISS)) &&
 		s.At-x.since() > x.crossing():
-		x.withdraw(outlivesRst, s.Packet, func(st State) bool { return st != Closed }) // it has not taken any reset
+		x.withdraw(outlivesRst, s.Packet, func(st State) bool { return st != Closed }) // it has accepted no RST
 		x.resetClosed = false
 		if x.State() == Established && !x.proven(y) {
 			x.withdrawTo(SynRcvd, outlivesRst, s.Packet)
@@ -169,7 +169,7 @@ func (c *Conn) answersSyn(from int, x, y *Endpoint, s *Segment) Effect {
 	y.synAcked = true
 	c.SynDataAcked = c.SynDataAcked || s.Ack.After(y.ISS.Add(1))
 	if y.issSeen && !again {
-		if y.Syns == 1 || y.echoesLast(s) { // else it is unknown which SYN it answers (RFC 6298 §3)
+		if y.Syns == 1 || y.echoesLast(s) { // otherwise it is unknown which SYN it answers (RFC 6298 §3)
 			c.HasServerRTT, c.ServerRTT = true, s.At-y.lastSynAt
 		}
 	}
@@ -238,7 +238,7 @@ func (e *Endpoint) setISS(iss Seq, seen bool) {
 	}
 }
 
-// Unreachable takes in an ICMP error: the SYN or SYN-ACK of Ends[from] cannot be delivered. The error ends the attempt
+// Unreachable processes an ICMP error: the SYN or SYN-ACK of Ends[from] cannot be delivered. The error ends the attempt
 // (RFC 1122 §4.2.3.9; RFC 5461 §4 reports that hosts end it for soft errors too). Another transmission disproves that.
 func (c *Conn) Unreachable(from int, at int64, packet uint64) {
 	if x := &c.Ends[from]; x.in(SynSent, SynRcvd) {

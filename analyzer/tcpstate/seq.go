@@ -3,10 +3,10 @@ package tcpstate
 // Seq is a sequence number: 32 bits that wrap (RFC 9293 §3.4). It has no < of its own on purpose.
 type Seq uint32
 
-// Add is the number n octets after s.
+// Add returns the number n octets after s.
 func (s Seq) Add(n uint32) Seq { return s + Seq(n) }
 
-// Sub is how far s lies after t, negative if before, in the half of the space that is nearer.
+// Sub returns how far s lies after t, negative if before, in the nearer half of the space.
 func (s Seq) Sub(t Seq) int32 { return int32(s - t) }
 
 // Before reports s < t in the sense of RFC 9293 §3.4.

@@ -87,15 +87,15 @@ func (c *Conn) settleEvidence() {
 	}
 }
 
-// SilentSinceSyn reports that only a SYN-ACK on its way to Ends[i] makes it ESTABLISHED: it has sent nothing since. Its
-// address may be forged.
+// SilentSinceSyn reports whether only a SYN-ACK on its way to Ends[i] makes it ESTABLISHED: it has sent nothing since.
+// Its address may be forged.
 func (c *Conn) SilentSinceSyn(i int) bool {
 	x, y := &c.Ends[i], &c.Ends[1-i]
 	return x.in(Established) && x.sentSyn && !x.ackSent && y.in(SynRcvd)
 }
 
-// MaybeReset reports that an RST came which some stacks accept and others drop, and that nothing is left of the
-// connection if it was accepted.
+// MaybeReset reports whether the connection is over if its receiver accepted an RST that some stacks accept and others
+// drop.
 func (c *Conn) MaybeReset() bool {
 	return c.maybeReset != nil && c.Ends[c.maybeReset.By].State() == Closed
 }
@@ -110,14 +110,14 @@ func (c *Conn) acceptMaybeReset() {
 	y.resetClosed, c.maybeReset = true, nil
 }
 
-// settleDoubt believes a doubted RST if silence followed it.
+// settleDoubt accepts a doubted RST if silence followed it.
 func (c *Conn) settleDoubt() {
 	if r := c.maybeReset; r != nil && !c.Ends[1-r.By].in(Closed, TimeWait) {
 		c.acceptMaybeReset()
 	}
 	for i := range c.Ends {
 		e := &c.Ends[i]
-		// TIME_WAIT is silent whether it believes an RST or not
+		// an end in TIME_WAIT is silent whether it accepts an RST or not
 		if e.doubted == nil || !e.Known() || e.in(Closed, TimeWait) {
 			continue
 		}
@@ -162,14 +162,14 @@ func (c *Conn) settleGivenUp(at int64) {
 	}
 }
 
-// GaveUp reports that the endpoint gave up the attempt: it has repeated its SYN or SYN-ACK, and the next one was due
+// GaveUp reports whether the endpoint gave up the attempt: it has repeated its SYN or SYN-ACK, and the next one was due
 // before a time and has not come (RFC 9293 §3.8.3, R2).
 func (e *Endpoint) GaveUp(at int64) bool {
 	return e.Syns >= 2 && e.synGap > 0 && at > e.synDue()+e.synGap/2
 }
 
-// synDue is when an endpoint that repeats its SYN or SYN-ACK sends the next one: it waits twice as long each time (RFC
-// 6298 §5.5).
+// synDue returns when an endpoint that repeats its SYN or SYN-ACK sends the next one: it waits twice as long each time
+// (RFC 6298 §5.5).
 func (e *Endpoint) synDue() int64 { return e.lastSynAt + 2*e.synGap }
 
 // settleUnseen handles captures that hold only SYNs, FINs and RSTs. Their numbers show what the missing segments said.

@@ -27,7 +27,7 @@ func (c *Conn) countUnanswered(from int, e Effect, s *Segment) {
 		r.at = c.last[from].at
 	}
 	if s.At-r.at <= max(c.Ends[1-from].crossing(), SoonestTimeout) {
-		return // no answer to the one before can have come yet, or its sender did not wait for one
+		return // an answer to the one before cannot have come yet, or its sender did not wait for it
 	}
 	r.at = s.At
 	if r.n == 0 {
@@ -37,8 +37,8 @@ func (c *Conn) countUnanswered(from int, e Effect, s *Segment) {
 	r.last, r.probes = s.Packet, probe
 }
 
-// unheard reports that what Ends[from] sends is assumed not to arrive any more: it has repeated itself too often
-// without an answer, and the capture would hold its peer's answers.
+// unheard reports whether what Ends[from] sends probably no longer arrives: it has repeated itself too often without an
+// answer, and the capture would hold its peer's answers.
 func (c *Conn) unheard(from int) bool {
 	return c.repeats[from].n >= patience && c.Ends[1-from].HasSent
 }

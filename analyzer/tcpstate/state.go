@@ -21,7 +21,7 @@ const (
 var names = [...]string{"CLOSED", "LISTEN", "SYN_SENT", "SYN_RCVD", "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2",
 	"CLOSE_WAIT", "CLOSING", "LAST_ACK", "TIME_WAIT"}
 
-// String is the state's name, as ESTABLISHED or FIN_WAIT_1.
+// String returns the state's name, as ESTABLISHED or FIN_WAIT_1.
 func (s State) String() string { return names[s] }
 
 // MarshalText gives String.

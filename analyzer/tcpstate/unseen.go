@@ -42,8 +42,8 @@ const unrepeated = 3500e6
 // unscaled is the largest window without the window scale option (RFC 7323).
 const unscaled = 1<<16 - 1
 
-// OpenUnseen reports that no packet shows whether the SYN-ACK of Ends[i] was acknowledged: it was sent once, and only
-// the SYN came before it.
+// OpenUnseen reports whether no packet shows if the SYN-ACK of Ends[i] was acknowledged: it was sent once, and only the
+// SYN came before it.
 func (c *Conn) OpenUnseen(i int) bool {
 	x, y := &c.Ends[i], &c.Ends[1-i]
 	return !c.seenPlain && x.sentSynAck && x.Syns == 1 && y.sentSyn && y.lastSynAt <= x.lastSynAt && c.Reset == nil &&
@@ -62,8 +62,8 @@ func (e *Endpoint) sentUnseen(peer *Endpoint, end Seq) {
 	peer.edge = maxSeq(peer.edge, end.Add(peer.maxWnd))
 }
 
-// ResetBeyondSyn reports that the number of the RST that ended the connection lies beyond its sender's SYN: its sender
-// had sent text.
+// ResetBeyondSyn reports whether the number of the RST that ended the connection lies beyond its sender's SYN: then its
+// sender had sent text.
 func (c *Conn) ResetBeyondSyn() bool {
 	const far = 1 << 30
 	for i := range c.Ends {

@@ -25,8 +25,8 @@ func (c *Conn) claims(from int, x, y *Endpoint, s *Segment) {
 		y.sndUna}
 }
 
-// rejectsClaim reports that s, sent by x, Ends[from], answers a segment that acknowledges what x had not sent. It then
-// takes back what that segment changed.
+// rejectsClaim reports whether s, sent by x, Ends[from], answers a segment that acknowledges what x had not sent. If
+// so, it takes back what that segment changed.
 func (c *Conn) rejectsClaim(from int, x, y *Endpoint, s *Segment) bool {
 	if c.log == nil || c.self {
 		return false
