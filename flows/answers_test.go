@@ -7,7 +7,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// The answers of the specification's test cases (https://github.com/corelight/community-id-spec).
+// The test cases of the specification (https://github.com/corelight/community-id-spec).
 func TestCommunityID(t *testing.T) {
 	for _, c := range []struct{ client, server, want string }{
 		{"128.232.110.120:34855", "66.35.250.204:80", "1:LQU9qZlK+B5F3KDmev6m5PMibrg="},
@@ -23,7 +23,7 @@ func TestCommunityID(t *testing.T) {
 	}
 }
 
-// Firewalls and routers forbid by codes of destination unreachable (RFC 1812 §5.2.7.1, RFC 4443 §3.1).
+// Firewalls and routers forbid with codes of destination unreachable (RFC 1812 §5.2.7.1, RFC 4443 §3.1).
 func TestProhibits(t *testing.T) {
 	forbid := map[bool]map[[2]uint8]bool{ // by type and code
 		false: {{3, 9}: true, {3, 10}: true, {3, 13}: true},

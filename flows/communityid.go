@@ -10,15 +10,15 @@ import (
 )
 
 // CommunityID is Community ID version 1 with seed 0 (https://github.com/corelight/community-id-spec), which is the same
-// for both directions; the zero value is none. It has the two sockets; their hash is computed only when needed, because
-// most records do not need it.
+// for both directions; the zero value is none. It holds the two sockets, and computes their hash only when needed,
+// because most records do not need it.
 type CommunityID struct {
 	low, high         Addr
 	lowPort, highPort uint16
 	v6                bool
 }
 
-// NewCommunityID is that of connections between two sockets.
+// NewCommunityID returns the ID of connections between two sockets.
 func NewCommunityID(x, y netip.AddrPort) CommunityID {
 	c := CommunityID{x.Addr().As16(), y.Addr().As16(), x.Port(), y.Port(), !x.Addr().Is4()}
 	if cmp.Or(bytes.Compare(c.low[:], c.high[:]), cmp.Compare(c.lowPort, c.highPort)) > 0 {
@@ -27,7 +27,7 @@ func NewCommunityID(x, y netip.AddrPort) CommunityID {
 	return c
 }
 
-// CommunityID is that of the key's connections. The key has the sockets in the order of the specification.
+// CommunityID returns the ID of the key's connections. The key has the sockets in the order of the specification.
 func (k *Key) CommunityID() CommunityID {
 	return CommunityID{k.A, k.B, k.APort, k.BPort, k.V6}
 }

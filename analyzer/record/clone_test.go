@@ -12,7 +12,7 @@ import (
 	"github.com/tcplife/tcplife/internal/randfill"
 )
 
-// A clone is equal, and shares no list, no pointer and no map with what it is of, whatever fields are added.
+// A clone is equal to its original, and shares no list, pointer or map with it, whatever fields are added.
 func TestCloneSharesNothing(t *testing.T) {
 	for seed := range uint64(50) {
 		var c record.Connection

@@ -214,7 +214,7 @@ type MarkValue struct {
 	Share float64 `json:"share" field:"min=0,max=1"`
 }
 
-// Scan is one source that tries many ports or addresses, and mostly fails.
+// Scan is one source whose attempts on many ports or addresses mostly fail.
 type Scan struct {
 	Record string `json:"record" const:"scan"`
 	Schema int    `json:"schema" const:"1"`
@@ -226,7 +226,7 @@ type Scan struct {
 	Direction string `json:"direction" field:"enum=horizontal|vertical|both"`
 	// The scanning address.
 	Source netip.Addr `json:"source"`
-	// Distinct addresses that were probed; an estimate where the evidence says about.
+	// Distinct addresses that were probed; an estimate if the evidence says about.
 	Targets uint64 `json:"targets"`
 	// Distinct ports that were probed.
 	Ports uint64 `json:"ports"`
@@ -270,7 +270,7 @@ type Found struct {
 	Open uint64 `json:"open"`
 	// Ports that answer with an RST.
 	Closed uint64 `json:"closed"`
-	// Ports that are silent, or for which an ICMP error answers.
+	// Ports that are silent, or about which an ICMP error came.
 	Filtered uint64 `json:"filtered"`
 	// Ports that answer an ack scan, which does not distinguish open from closed.
 	Unfiltered uint64 `json:"unfiltered"`
@@ -289,7 +289,7 @@ type Backscatter struct {
 	Peers uint64 `json:"peers"`
 	// Distinct sockets of the peers.
 	Sockets uint64 `json:"sockets"`
-	// Answers, retransmissions not counted.
+	// Answers, without retransmissions.
 	Segments uint64 `json:"segments"`
 	// Time of the first answer.
 	Start Time `json:"start"`

@@ -6,13 +6,13 @@ type FailureClass string
 // The classes of failed attempts.
 const (
 	FailedRefused           FailureClass = "refused"             // an RST answered the SYN.
-	FailedUnanswered        FailureClass = "unanswered"          // nothing did.
-	FailedUnreachable       FailureClass = "unreachable"         // an ICMP error did.
+	FailedUnanswered        FailureClass = "unanswered"          // nothing answered the SYN.
+	FailedUnreachable       FailureClass = "unreachable"         // an ICMP error answered the SYN.
 	FailedChallenged        FailureClass = "challenged"          // an ACK of an earlier connection did (RFC 5961 §4.2).
 	FailedEmbryonic         FailureClass = "embryonic"           // the SYN-ACK was never acknowledged.
 	FailedAbortedByOpener   FailureClass = "aborted_by_opener"   // an RST of the opener answered the SYN-ACK.
-	FailedAbortedByListener FailureClass = "aborted_by_listener" // the listener took its SYN-ACK back.
-	// the listener reset what was open, and neither had it sent data nor the opener closed.
+	FailedAbortedByListener FailureClass = "aborted_by_listener" // the listener withdrew its SYN-ACK.
+	// the listener reset the open connection before it had sent data and before the opener closed.
 	FailedAcceptedThenReset FailureClass = "accepted_then_reset"
 )
 
@@ -45,8 +45,8 @@ func (c *Connection) FailureClass() FailureClass {
 	return ""
 }
 
-// SideStates counts something by the side that did it and the state that the other one was in, which is unknown where
-// nothing else of that one was seen.
+// SideStates counts something by the side that did it and the other side's state, which is unknown if nothing else of
+// that side was seen.
 type SideStates struct {
 	// By the client.
 	Client map[string]uint64 `json:"client" field:"keys=state|unknown"`
@@ -88,7 +88,7 @@ type NotClosing struct {
 	Longest Duration `json:"longest_s"`
 }
 
-// UnknownState stands for the state of a side of which nothing but the RST is known.
+// UnknownState stands for the state of a side of which only the RST is known.
 const UnknownState = "unknown"
 
 // IdleTimeout is a silence after which connections were reset repeatedly: at least three within 4% of each other, and

@@ -6,9 +6,9 @@ import "github.com/tcplife/tcplife/analyzer/tcpstate"
 // many connections there are.
 type Live struct {
 	Begun       uint64 // incarnations so far, with attempts that turned out to be part of another one
-	Connections uint64 // incarnations, those included that are closed and wait for late segments
-	HalfOpen    uint64 // those of which one side has shown that it had lost the connection (RFC 9293 §3.5.1)
-	// the sides that opened, by state; an end nothing is known of counts nowhere; see Connection.Held
+	Connections uint64 // incarnations, including closed ones that wait for late segments
+	HalfOpen    uint64 // those that one side has shown to have lost (RFC 9293 §3.5.1)
+	// the sides that opened, by state, without ends of which nothing is known; see Connection.Held
 	Client StateCount
 	// the other sides; a listener that sends SYN cookies holds nothing in SYN_RCVD (RFC 4987 §3.6)
 	Server StateCount

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// The types of this file hold a value or the knowledge that there is none, which JSON shows as null. They hold no
-// pointer, so that a record can be reused without allocation.
+// The types of this file hold a value or none, which JSON shows as null. They have no pointers, so that a record can be
+// reused without allocation.
 
 // Time is a moment of the capture's clock in nanoseconds since the Unix epoch, or NoTime.
 type Time int64
@@ -102,7 +102,7 @@ func (s Seq) MarshalJSON() ([]byte, error) {
 	return strconv.AppendUint(nil, uint64(s.Number), 10), nil
 }
 
-// Count is how many there are of something, or none is known.
+// Count is a number of something, or none if it is not known.
 type Count struct {
 	Number uint64
 	Known  bool
@@ -131,7 +131,7 @@ func marshalWord(s string) ([]byte, error) {
 	return json.Marshal(s)
 }
 
-// NullableNumber is a number, or null where Known is not set.
+// NullableNumber is a number, or null if Known is not set.
 type NullableNumber struct {
 	Value float64
 	Known bool

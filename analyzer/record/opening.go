@@ -2,12 +2,12 @@ package record
 
 // Options are those of a SYN or SYN-ACK that say what its sender can do.
 type Options struct {
-	// The longest segment that it takes, in octets (RFC 9293 §3.7.1); null: the option was not there, and 536 holds
+	// The longest segment that it accepts, in octets (RFC 9293 §3.7.1); null: the option was not there, so it is 536
 	// (IPv6: 1220).
 	MSS Count `json:"mss" field:"null"`
 	// The shift of its windows (RFC 7323 §2); null: the option was not there.
 	WScale Count `json:"wscale" field:"null"`
-	// It takes selective acknowledgements (RFC 2018 §2).
+	// It accepts selective acknowledgements (RFC 2018 §2).
 	SACKPermitted bool `json:"sack_permitted"`
 	// It sends timestamps (RFC 7323 §3).
 	Timestamps bool `json:"timestamps"`
@@ -21,7 +21,7 @@ type Marks struct {
 	CE uint64 `json:"ce"`
 	// Segments that tell the other side of such packets, SYNs not counted.
 	ECE uint64 `json:"ece"`
-	// Segments that tell it that the sender has slowed down, SYNs not counted.
+	// Segments that tell the other side that the sender has slowed down, SYNs not counted.
 	CWR uint64 `json:"cwr"`
 	// Segments with urgent data (RFC 9293 §3.8.5).
 	Urgent uint64 `json:"urgent"`
@@ -30,7 +30,7 @@ type Marks struct {
 // ECN is the outcome of the negotiation of Explicit Congestion Notification (RFC 3168 §6.1.1).
 type ECN string
 
-// The outcomes; empty, null in JSON, where the SYN or its answer was not captured.
+// The outcomes; empty, null in JSON, if the SYN or its answer was not captured.
 const (
 	NoECN         ECN = ""
 	ECNNegotiated ECN = "negotiated"  // the SYN asked for it and the SYN-ACK agreed.

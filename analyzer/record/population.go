@@ -2,13 +2,13 @@ package record
 
 import "net/netip"
 
-// PopulationSeries is how many endpoints there are in each state over time, counted at moments that lie a step
-// apart and are whole multiples of it. What lasts shorter may lie between two of them. CLOSED and LISTEN are not
+// PopulationSeries is how many endpoints there are in each state over time, counted at moments that lie a step apart
+// and are whole multiples of it. A stay shorter than a step may lie between two of them. CLOSED and LISTEN are not
 // counted.
 type PopulationSeries struct {
 	Record string `json:"record" const:"population"`
 	Schema int    `json:"schema" const:"1"`
-	// Whose endpoints they are; null: of all hosts together.
+	// The host of the endpoints; null: all hosts together.
 	Host *netip.Addr `json:"host" field:"null"`
 	// The first moment.
 	Start Time `json:"start"`
@@ -18,7 +18,7 @@ type PopulationSeries struct {
 	Moments int `json:"moments" field:"min=0"`
 	// The peak of each state in states.
 	Peaks map[string]Peak `json:"peaks" field:"keys=state"`
-	// By state the number at each moment, for the states that occur at one.
+	// By state the number at each moment, for the states that occur at a moment.
 	States map[string][]uint64 `json:"states" field:"keys=state"`
 }
 

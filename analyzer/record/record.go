@@ -21,7 +21,7 @@ type Connection struct {
 	PreviousID PacketNumber `json:"previous_id" field:"null,ref=id"`
 	// Community ID v1 with seed 0, as other network tools write it.
 	CommunityID flows.CommunityID `json:"community_id"`
-	// What was around the innermost IP header of the first packet, outermost first.
+	// The headers around the innermost IP header of the first packet, outermost first.
 	Encapsulation []flows.Layer `json:"encapsulation" csv:"words=kind:id"`
 	// Time of the first packet.
 	Start Time `json:"start"`
@@ -36,20 +36,20 @@ type Connection struct {
 	Duration Duration `json:"duration_s"`
 	// Why the record ended: both sides closed, TIME_WAIT expired on the capture's clock, an accepted RST, a new
 	// incarnation of the 4-tuple, the idle limit, the limit of memory, or the capture's end; open: it has not ended,
-	// this is how it stood when live was asked.
+	// and this is its state when live was asked.
 	EndedBy EndedBy `json:"ended_by"`
-	Ended   Time    `json:"-"` // when that was: nothing is known of it from then on
+	Ended   Time    `json:"-"` // when that was: nothing later is known of it
 	// The side that opened the connection; see role_evidence.
 	Client Endpoint `json:"client"`
 	// The other side.
 	Server Endpoint `json:"server"`
-	// How it is known which side opened, best first: a SYN, a SYN-ACK, the better known port, or no more than who sent
-	// the first packet.
+	// How it is known which side opened, best first: a SYN, a SYN-ACK, the better known port, or only who sent the
+	// first packet.
 	RoleEvidence RoleEvidence `json:"role_evidence"`
 	Handshake    Handshake    `json:"handshake"`
 	Teardown     Teardown     `json:"teardown"`
-	// Requests of the client that the server answered: turns of the talk, whatever they say. null: a direction was not
-	// captured, or nobody sent anything.
+	// Requests of the client that the server answered: how often data of the server followed data of the client. null:
+	// a direction was not captured, or neither side sent data.
 	Exchanges Count `json:"exchanges" field:"null"`
 	// Times without new data; null: as for exchanges.
 	Idle *Idle `json:"idle" field:"null"`
@@ -78,8 +78,8 @@ type Endpoint struct {
 	ISN Seq `json:"isn" field:"null"`
 	// inferred: the SYN is not in the capture, its acknowledgement is; null: isn is null.
 	ISNEvidence Evidence `json:"isn_evidence" field:"null"`
-	// Whether the SYN was acknowledged: by exactly isn+1, or beyond for data in the SYN. false: another number was.
-	// null: nothing but silence or an RST answered, or there was no SYN.
+	// Whether the SYN was acknowledged: by exactly isn+1, or beyond for data in the SYN. false: another number was
+	// acknowledged. null: only an RST or nothing answered, or there was no SYN.
 	SynAcked Answer `json:"syn_acked" field:"null"`
 	// SYNs and SYN-ACKs sent, retransmissions included; capture duplicates count once.
 	Syns uint64 `json:"syns"`
@@ -122,7 +122,7 @@ type Endpoint struct {
 	WithdrawnLeftOut uint64 `json:"withdrawn_left_out"`
 }
 
-// StateOrNone is a state of RFC 9293, or none where nothing is known of the endpoint.
+// StateOrNone is a state of RFC 9293, or none if nothing is known of the endpoint.
 type StateOrNone struct {
 	State tcpstate.State
 	Known bool
@@ -202,8 +202,8 @@ type Handshake struct {
 	AckAt Time `json:"ack_at" field:"null"`
 	// Its packet; null: not seen.
 	AckPacket PacketNumber `json:"ack_packet" field:"null"`
-	// SEG.SEQ of the segment that completed it. It is the client's ISN+1, the ISN of a keepalive, more where text
-	// before it is missing, and another number where the SYN-ACK answers another SYN (bad_syn_ack). null: not seen.
+	// SEG.SEQ of the segment that completed it. It is the client's ISN+1, the ISN of a keepalive, more if text before
+	// it is missing, and another number if the SYN-ACK answers another SYN (bad_syn_ack). null: not seen.
 	AckSeq Seq `json:"ack_seq" field:"null"`
 	// SEG.ACK of that segment, which is the server's ISN+1 or more; null: not seen.
 	AckAck Seq `json:"ack_ack" field:"null"`
@@ -248,9 +248,9 @@ type Reset struct {
 	Answers ResetAnswers `json:"answers"`
 	// The silence before it in seconds: of both sides, or of its sender if it answers something. null: not known.
 	Idle Duration `json:"idle_s" field:"null"`
-	// Its TTL or hop limit; null: not known, for the connection had more than eight RSTs before it.
+	// Its TTL or hop limit; null: not known, because the connection had more than eight RSTs before it.
 	TTL Count `json:"ttl" field:"null"`
-	// That of its sender's other segments; if they differ, the one that is nearest. null: no other was captured.
+	// The TTL of its sender's other segments, the nearest if they differ; null: no other was captured.
 	SenderTTL Count `json:"sender_ttl" field:"null"`
 	// The text of the first RST of its sender that has one; null: none has.
 	Text Reason `json:"text" field:"null"`
@@ -283,8 +283,8 @@ type TimeWait struct {
 
 // HalfOpen is a connection that one side had lost without the other's knowledge.
 type HalfOpen struct {
-	// The side that went on; null: the other side gave it up because it answered nothing, and nothing shows that it is
-	// there.
+	// The side that continued; null: the other side gave it up because it did not answer, and nothing shows that it
+	// still exists.
 	Survivor Side `json:"survivor" field:"null"`
 	// Since when: the last sign of the connection on the side that lost it or, if survivor is null, on the side that
 	// was given up. null: not known.
@@ -295,7 +295,7 @@ type HalfOpen struct {
 	DiscoveredBy DiscoveredBy `json:"discovered_by" field:"null"`
 }
 
-// Finding is a finding.
+// Finding is a statement about a connection.
 type Finding struct {
 	// The name of what was found.
 	Code string `json:"code"`
@@ -316,7 +316,7 @@ type Zeek struct {
 	// A letter for each event, the originator's in upper case.
 	History string `json:"history"`
 
-	Duration    Duration `json:"-"` // without what came after both FINs; NoDuration if all has one time
+	Duration    Duration `json:"-"` // without what came after both FINs; NoDuration if all packets have one time
 	OrigBytes   uint64   `json:"-"` // by sequence numbers, so with what was not captured
 	RespBytes   uint64   `json:"-"`
 	MissedBytes uint64   `json:"-"` // acknowledged, and not captured
@@ -370,7 +370,7 @@ const (
 	EndIdle            EndedBy = "idle"
 	EndEvicted         EndedBy = "evicted"
 	EndCaptureEnd      EndedBy = "capture_end"
-	EndOpen            EndedBy = "open" // it has not: this is how it stands
+	EndOpen            EndedBy = "open" // it has not ended: this is its state now
 )
 
 // RoleEvidence says how it is known which side opened.
@@ -392,14 +392,14 @@ const (
 	OutcomeComplete     Outcome = "complete"     // SYN, SYN-ACK, ACK.
 	OutcomeSimultaneous Outcome = "simultaneous" // both sent a SYN, and it was established.
 	OutcomeFastOpen     Outcome = "fast_open"    // data in the SYN was acknowledged (RFC 7413).
-	OutcomeRefused      Outcome = "refused"      // the SYN was answered by RST.
-	OutcomeUnreachable  Outcome = "unreachable"  // by an ICMP error and nothing else.
-	OutcomeChallenged   Outcome = "challenged"   // by a plain ACK (RFC 5961), and no SYN-ACK came.
-	OutcomeUnanswered   Outcome = "unanswered"   // SYNs and nothing back.
+	OutcomeRefused      Outcome = "refused"      // an RST answered the SYN.
+	OutcomeUnreachable  Outcome = "unreachable"  // only an ICMP error answered the SYN.
+	OutcomeChallenged   Outcome = "challenged"   // a plain ACK answered the SYN (RFC 5961), and no SYN-ACK came.
+	OutcomeUnanswered   Outcome = "unanswered"   // nothing answered the SYN.
 	OutcomeEmbryonic    Outcome = "embryonic"    // SYN and SYN-ACK, no final ACK by the end of the record.
 	OutcomeAborted      Outcome = "aborted"      // SYN and SYN-ACK, then an RST before it was complete.
 	OutcomeUnseen       Outcome = "unseen"       // established before the capture began.
-	OutcomePartial      Outcome = "partial"      // some of the handshake was seen, and what was not must have happened.
+	OutcomePartial      Outcome = "partial"      // some of the handshake was seen, and the rest must have happened.
 	OutcomeStray        Outcome = "stray"        // segments that neither open a connection nor belong to one.
 )
 

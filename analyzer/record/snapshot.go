@@ -9,7 +9,7 @@ type Snapshot struct {
 	Schema int    `json:"schema" const:"1"`
 	// The moment.
 	Time Time `json:"time"`
-	// The packet that the moment follows, where it was named by one.
+	// The packet after which the moment was chosen; null: it was chosen by time.
 	Packet PacketNumber `json:"packet" field:"null"`
 	// Endpoints by their state at the moment; CLOSED ones are left out.
 	ByState map[string]uint64 `json:"by_state" field:"keys=state"`

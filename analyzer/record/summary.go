@@ -11,7 +11,7 @@ type Result struct {
 	Summary   *Summary
 	Listeners []Listener        // those with the fullest backlog first; Summary.Listeners says how many there are
 	SynFloods []SynFlood        // by onset
-	FloodSyns []FloodSyns       // of each of SynFloods what its SYNs look like; nil without analyzer.Options.FloodSyns
+	FloodSyns []FloodSyns       // samples of the SYNs of each of SynFloods; nil without analyzer.Options.FloodSyns
 	Scans     []Scan            // by their beginning
 	TimeWait  []TimeWaitHolding // those that hold most first
 	// Backscatter is what came back from floods elsewhere, by its beginning.
@@ -22,12 +22,12 @@ type Result struct {
 	// AfterEviction is how many segments came after their connections were evicted, while there was no room to follow
 	// these again. They are in no record.
 	AfterEviction uint64
-	// FlagsOnly is what a filter on control bits has left in the capture, if there was one.
+	// FlagsOnly is what a filter on control bits left in the capture, if there was one.
 	FlagsOnly FlagsOnly
 }
 
-// FlagsOnly is the control bits that every segment of a capture has one of. Others were left out
-// by a filter, or there were none.
+// FlagsOnly names the control bits of which every segment of the capture has one, because a filter left out the others,
+// or there were none.
 type FlagsOnly string
 
 // The kinds; empty, null in JSON, for a capture that holds segments without SYN, FIN and
@@ -38,7 +38,7 @@ const (
 	FlagsSynFinRst FlagsOnly = "syn_fin_rst" // every segment has SYN, FIN or RST, and connections close that were used.
 )
 
-// Summary is the connections of the capture, added up.
+// Summary adds up the connections of the capture.
 type Summary struct {
 	Record string `json:"record" const:"summary"`
 	Schema int    `json:"schema" const:"1"`
@@ -56,7 +56,7 @@ type Summary struct {
 	ResetsByState SideStates `json:"resets_by_state"`
 	// Attempts to open a connection that failed: the sum of failed_by_class.
 	FailedAttempts uint64 `json:"failed_attempts"`
-	// How many attempts failed in which way.
+	// How many attempts failed, by class.
 	FailedByClass map[string]uint64 `json:"failed_by_class" field:"keys=failure_class"`
 	// Connections with one closed side.
 	HalfClosed HalfClosedTotals `json:"half_closed"`

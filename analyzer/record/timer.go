@@ -1,7 +1,7 @@
 package record
 
-// Timer is one run of a side's timers: what it sent because a timer ran out, time after time, until it was answered,
-// gave up or the record ended. Keepalives of which each was answered before the next are one run.
+// Timer is one run of a side's timers: what it sent each time a timer expired, until it was answered, gave up or the
+// record ended. Keepalives of which each was answered before the next are one run.
 type Timer struct {
 	// Which timer, or what did its work.
 	Kind TimerKind `json:"kind"`
@@ -9,10 +9,10 @@ type Timer struct {
 	// acknowledgement; for a keepalive since the other side's last segment; for a persist timer since the window
 	// closed. null: the capture does not show it.
 	FirstAfter Duration `json:"first_after_s" field:"null"`
-	// The waits before the later timeouts, in seconds. They double where a timer backs off (RFC 6298 §5.5). The first
-	// fifteen.
+	// The waits before the later timeouts, in seconds, the first fifteen. They double if the timer backs off (RFC 6298
+	// §5.5).
 	Intervals []Duration `json:"intervals_s"`
-	// How often it ran out.
+	// How often it expired.
 	Count uint64 `json:"count"`
 	// The packets it sent: the first sixteen.
 	Packets []uint64 `json:"packets" field:"ref=packet"`
@@ -21,7 +21,7 @@ type Timer struct {
 	Answered Answer `json:"answered" field:"null"`
 	// The side stopped without an answer: it sent an RST, or the next packet was due and did not come.
 	GaveUp bool `json:"gave_up"`
-	// What came next; null: nothing by the end of the record, or another timer ran out.
+	// What came next; null: nothing by the end of the record, or another timer expired.
 	FollowedBy TimerEnd `json:"followed_by" field:"null"`
 	// Since when the other side has sent nothing, if the last packet was not answered. null: it was answered, or the
 	// other side never sent anything.
@@ -43,12 +43,12 @@ type TimerKind string
 // The kinds.
 const (
 	TimerSyn    TimerKind = "syn"     // the SYN was retransmitted (RFC 6298 §2.1).
-	TimerSynAck TimerKind = "syn_ack" // the SYN-ACK was; not one that answers a repeated SYN.
-	// the first text that was not acknowledged was, after a time-out (RFC 6298 §5.4).
+	TimerSynAck TimerKind = "syn_ack" // the SYN-ACK was retransmitted, not to answer a repeated SYN.
+	// the first unacknowledged text was retransmitted after a timeout (RFC 6298 §5.4).
 	TimerRTO TimerKind = "rto"
-	// text was, because of three duplicate ACKs or of SACK (RFC 5681 §3.2, RFC 6675).
+	// text was retransmitted because of three duplicate ACKs or of SACK (RFC 5681 §3.2, RFC 6675).
 	TimerFast      TimerKind = "fast"
-	TimerTLP       TimerKind = "tlp"       // the last text was, to draw an acknowledgement (RFC 8985 §7).
+	TimerTLP       TimerKind = "tlp"       // the last text was retransmitted to draw an acknowledgement (RFC 8985 §7).
 	TimerPersist   TimerKind = "persist"   // a closed window was probed (RFC 9293 §3.8.6.1).
 	TimerKeepalive TimerKind = "keepalive" // an idle peer was probed (RFC 9293 §3.8.4).
 	TimerFin       TimerKind = "fin"       // the FIN was retransmitted.
@@ -57,16 +57,16 @@ const (
 // TimerEnd is what came after a run of a timer.
 type TimerEnd string
 
-// The ends; empty, null in JSON, where nothing came, or another timer ran out.
+// The ends; empty, null in JSON, if nothing came, or another timer expired.
 const (
 	TimerGoesOn  TimerEnd = ""
 	TimerAnswer  TimerEnd = "answer"  // the other side answered.
 	TimerRefused TimerEnd = "refused" // the other side answered by an RST.
 	TimerReset   TimerEnd = "reset"   // the side gave up, with an RST of its own.
-	TimerSilence TimerEnd = "silence" // the side gave up and said nothing.
+	TimerSilence TimerEnd = "silence" // the side gave up and sent nothing.
 )
 
-// KeepaliveDefaults are those of somebody's keepalives: idle time, interval and number of probes.
+// KeepaliveDefaults names the system whose defaults keepalives have: idle time, interval and number of probes.
 type KeepaliveDefaults string
 
 // The defaults.

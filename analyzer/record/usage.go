@@ -14,12 +14,12 @@ type Idle struct {
 // Pattern is how the applications use a connection.
 type Pattern string
 
-// The patterns; empty, null in JSON, where nothing was sent or not enough was captured.
+// The patterns; empty, null in JSON, if nothing was sent or not enough was captured.
 const (
 	NoPattern         Pattern = ""
-	PatternSingle     Pattern = "single"     // one request, as of HTTP/1.0.
-	PatternPersistent Pattern = "persistent" // one request after another, as of HTTP/1.1.
-	PatternHeartbeat  Pattern = "heartbeat"  // short messages at equal intervals, as of a heartbeat.
+	PatternSingle     Pattern = "single"     // one request, as in HTTP/1.0.
+	PatternPersistent Pattern = "persistent" // one request after another, as in HTTP/1.1.
+	PatternHeartbeat  Pattern = "heartbeat"  // short messages at equal intervals.
 	PatternIdle       Pattern = "idle"       // open for a minute or longer, and hardly used.
 	PatternBulk       Pattern = "bulk"       // a mebibyte or more for each request.
 )

@@ -60,7 +60,7 @@ type Clock struct {
 	Error record.Duration `json:"offset_error_s" field:"null"`
 	// The moment for which offset_s is given; null: there is no packet.
 	At record.Time `json:"offset_at" field:"null"`
-	// By how much the clock is faster than the first point's, in parts per million; null: not known.
+	// How much faster the clock is than the first point's, in parts per million; null: not known.
 	Drift record.NullableNumber `json:"drift_ppm" field:"null"`
 	// How far drift_ppm can be from the truth; null: nothing bounds it.
 	DriftError record.NullableNumber `json:"drift_error_ppm" field:"null"`
@@ -124,9 +124,9 @@ type Stretch struct {
 	LostShare record.NullableNumber `json:"lost_share" field:"null,min=0,max=1"`
 	// Segments whose fate is not known.
 	NotCaptured uint64 `json:"not_captured"`
-	// Segments that were seen behind the stretch and not before it, though they should have been.
+	// Segments that were seen after the stretch and not before it, though they should have been.
 	Born uint64 `json:"born"`
-	// Alterations other than the usual TTL step, each counted once a connection.
+	// Alterations other than the usual TTL step, each counted once for a connection.
 	Altered    uint64 `json:"altered"`
 	Delayed    uint64 `json:"delayed"`
 	Duplicated uint64 `json:"duplicated"`
@@ -206,10 +206,10 @@ const (
 	valueTrue
 )
 
-// Number is a Value.
+// Number returns the Value of a number.
 func Number(n int64) Value { return Value{kind: valueNumber, number: n} }
 
-// Text is a Value.
+// Text returns the Value of a text.
 func Text(s string) Value { return Value{kind: valueText, text: s} }
 
 // Present is the Value of an option that is there.
@@ -235,7 +235,7 @@ func (v Value) MarshalJSON() ([]byte, error) { return json.Marshal(v.Any()) }
 type Compared struct {
 	Record string `json:"record" const:"compared"`
 	Schema int    `json:"schema" const:"1"`
-	// Unique, rising with the first segments, the same each time.
+	// Unique, ascending in the order of the first segments, the same in every run.
 	ID uint64 `json:"id" field:"min=1"`
 	// Time of its first segment at any point.
 	Start record.Time `json:"start"`
@@ -290,9 +290,9 @@ type ComparedLeg struct {
 	Server      ComparedEnd `json:"server"`
 	// Segments, capture duplicates included.
 	Packets uint64 `json:"packets"`
-	// What became of the handshake, as far as this point saw; null: it is part of another connection there.
+	// The outcome of the handshake, as far as this point saw; null: it is part of another connection there.
 	Outcome *record.Outcome `json:"outcome" field:"null"`
-	// The shape of the close, as far as this point saw; null: likewise.
+	// The kind of the close, as far as this point saw; null: likewise.
 	Teardown *record.TeardownKind `json:"teardown" field:"null"`
 }
 
@@ -308,7 +308,7 @@ type ComparedEnd struct {
 // Pairing says why records at different points are one connection.
 type Pairing struct {
 	By PairedBy `json:"by"`
-	// Whose address or port NAT changes; null: nobody's.
+	// The side whose address or port NAT changes; null: neither.
 	Translated Translation `json:"translated" field:"null"`
 	// A device shifts sequence numbers.
 	Renumbered bool `json:"renumbered"`
@@ -367,7 +367,7 @@ const (
 	Delayed     VerdictKind = "delayed"      // took longer than others there
 	Reordered   VerdictKind = "reordered"    // segments sent after it arrived before it
 	Duplicated  VerdictKind = "duplicated"   // came more often than it was sent
-	NotCaptured VerdictKind = "not_captured" // missing at a point where that says nothing
+	NotCaptured VerdictKind = "not_captured" // missing at a point whose capture may lack it
 )
 
 // Verdict is what happened to a segment, or with altered and not_captured to several in the same way.
@@ -378,8 +378,8 @@ type Verdict struct {
 	Way     Way      `json:"way"`
 	// The kind of segment.
 	What string `json:"what" field:"enum=SYN|SYN-ACK|RST|FIN|data|ACK"`
-	// It at the point where it was seen last; of one born or duplicated, where it was seen first; of one delayed,
-	// reordered or altered, before that.
+	// The segment at the point where it was seen last; if it was born or duplicated, where it was seen first; if it was
+	// delayed, reordered or altered, before that.
 	Segment ComparedSegment `json:"segment"`
 	// Its packet at every point, null where it was not seen. A duplicated segment shares those before the doubling with
 	// the one that it copies.
@@ -388,9 +388,9 @@ type Verdict struct {
 	Segments uint64 `json:"segments"`
 	// With altered: of how many that passed. With lost: of how many of the kind that this point saw.
 	Of uint64 `json:"of"`
-	// With lost: the segment that brought the same through; null: none did.
+	// With lost: the later segment that carried the same past the stretch; null: none did.
 	Repaired *Repair `json:"repaired_by" field:"null"`
-	// With lost: the same had come through before it.
+	// With lost: an earlier segment had carried the same past the stretch.
 	Needless bool `json:"needless"`
 	// With born: towards which side of the path; null: another verdict.
 	Toward record.Side `json:"toward" field:"null"`
@@ -398,17 +398,17 @@ type Verdict struct {
 	Idle record.Duration `json:"after_idle_s" field:"null"`
 	// With lost: an ICMP error about it; null: none was seen.
 	ICMP *ICMPReport `json:"icmp" field:"null"`
-	// With altered: what; null: another verdict.
+	// With altered: the field; null: another verdict.
 	Field Field `json:"field" field:"null"`
 	// With altered: its value before, in the first segment.
 	From Value `json:"from" field:"null"`
-	// With altered: its value behind.
+	// With altered: its value after.
 	To Value `json:"to" field:"null"`
 	// With altered: it is the stretch's usual TTL step.
 	Routine bool `json:"routine"`
 	// From point to point, in seconds; null: it was not delayed, reordered or duplicated.
 	Delay record.Duration `json:"delay_s" field:"null"`
-	// How much more that is than half of the segments take there; null: it was not delayed or reordered.
+	// How much longer that is than the median there, in seconds; null: it was not delayed or reordered.
 	By record.Duration `json:"by_s" field:"null"`
 	// With reordered: how many segments were sent after it and arrived before it.
 	OvertakenBy uint64 `json:"overtaken_by"`
@@ -444,7 +444,7 @@ type ComparedSegment struct {
 	TSEcr record.Seq `json:"tsecr" field:"null,ref=timestamp"`
 }
 
-// Repair is the segment that brought through what another had lost.
+// Repair is the segment that carried past the stretch what another had lost.
 type Repair struct {
 	// The name of the point at which the lost one was seen last.
 	At     string              `json:"at"`
@@ -464,12 +464,12 @@ type ICMPReport struct {
 	From netip.Addr `json:"from"`
 }
 
-// Comparison sums a comparison up.
+// Comparison sums up a comparison.
 type Comparison struct {
 	Record string `json:"record" const:"comparison"`
 	Schema int    `json:"schema" const:"1"`
 	Points uint64 `json:"points"`
-	// Connections and attempts that were seen at two points or more, or died before the second.
+	// Connections and attempts that were seen at two points or more, or were lost before the second.
 	Connections uint64 `json:"connections"`
 	// Those with a verdict that is neither a usual TTL step nor not_captured.
 	Affected uint64 `json:"affected"`
