@@ -23,8 +23,8 @@ const (
 	completeRst
 )
 
-// Segment adds a segment. Wireshark looks for a SYN in the first one only, and for nothing else there: what else it is
-// comes in with the second pass, and shows from the second segment on.
+// Segment adds a segment. In the first one Wireshark looks only for a SYN. Its second pass adds the rest, which shows
+// from the second segment on.
 func (c *Tshark) Segment(seg *flows.Segment) {
 	if c.begun {
 		c.bits |= c.first | kinds(seg)
@@ -39,10 +39,10 @@ func (c *Tshark) Segment(seg *flows.Segment) {
 	}
 }
 
-// Completeness is the sum.
+// Completeness returns the sum.
 func (c *Tshark) Completeness() int { return int(c.bits) }
 
-// kinds are what a segment is, but for a SYN.
+// kinds returns the bits of a segment, except that of a SYN.
 func kinds(seg *flows.Segment) (bits completenessBits) {
 	switch {
 	case seg.Flags.Has(flows.SYN | flows.ACK):

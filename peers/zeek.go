@@ -8,14 +8,14 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Zeek follows a connection as Zeek's TCP analyzer does, to give what its conn.log would hold: conn_state, history and
-// the counts beside them (Zeek's documentation of base/protocols/conn/main.zeek). It is far coarser than RFC 9293,
-// looks at few numbers, and nothing but Zeek's fields comes from it. Unlike Zeek it needs no guess who opened: letters
-// take their case, and states their role, from what is known in the end.
+// Zeek follows a connection as Zeek's TCP analyzer does, for what its conn.log would hold: conn_state, history and the
+// counts beside them (Zeek's documentation of base/protocols/conn/main.zeek). It is far coarser than RFC 9293, looks at
+// few numbers, and fills only Zeek's fields. Unlike Zeek it does not guess who opened: who did is known at the end, and
+// decides the case of the letters and the roles.
 type Zeek struct {
 	ends    [2]zeekEnd
 	begun   bool
-	over    bool     // reset, or closed by each end that has spoken
+	over    bool     // reset, or closed by each end that has sent a segment
 	first   uint8    // the end that sent the first segment
 	heard   int64    // the last segment before both ends had closed: Zeek's duration ends here
 	last    int64    // once over: when Zeek forgets it, in ns
@@ -27,23 +27,23 @@ type Zeek struct {
 type zeekEnd struct {
 	state, before  zeekState
 	seen           uint8  // letters of sdf… recorded, by zeekOnce
-	far            bool   // more than a quarter of sequence space from start: numbers below it are no longer told apart
+	far            bool   // more than a quarter of sequence space from start: numbers below it are ambiguous
 	fins           bool   // it has sent a FIN
-	deaf           bool   // too much is missing: content is not followed any longer
-	closing        bool   // a FIN or RST was its end
-	closed         bool   // and all that it sent before was captured, or given up
+	deaf           bool   // too much is missing: content is no longer followed
+	closing        bool   // it has sent a FIN or RST
+	closed         bool   // and all that it sent before was captured, or has been given up
 	start          uint32 // its ISN, or what it would be with the first number seen
 	last           uint32 // the number after the highest sent
 	acked          uint32
-	turns          uint32 // how many times last has come round to start again
+	turns          uint32 // how often last has wrapped around to start
 	ackedTurns     uint32
 	whole          uint32     // all content before it was seen, or given up as a gap
 	ahead          []zeekSpan // content beyond a hole at whole, in order, apart from each other
 	syn, fin, rst  uint32     // the numbers of the last ones
-	bad, gaps      uint32     // checksums; times that content was acknowledged which was not seen
-	again, noSpace uint32     // segments with text sent again; zero windows
+	bad, gaps      uint32     // wrong checksums; gaps: content that was acknowledged but not seen
+	again, noSpace uint32     // retransmitted segments with text; zero windows
 	missed         uint64     // octets of the gaps
-	unheard        uint64     // packets that Zeek drops, or takes for another connection's
+	unheard        uint64     // packets that Zeek drops, or assigns to another connection
 	unheardIPBytes uint64
 }
 
@@ -74,7 +74,7 @@ const (
 
 // The limits of Zeek's defaults, and ours for memory.
 const (
-	zeekSeqJump       = 1 << 20  // a SYN or RST so far from the rest is not believed
+	zeekSeqJump       = 1 << 20  // a SYN or RST so far from the rest is ignored
 	zeekUnackedLimit  = 1 << 14  // tcp_max_above_hole_without_any_acks
 	zeekBufferLimit   = 10 << 20 // tcp_excessive_data_without_further_acks
 	zeekMaxHistory    = 256
@@ -83,14 +83,14 @@ const (
 	zeekCloseDelay    = 5e9 // tcp_close_delay, in ns: what comes later is another connection to Zeek
 )
 
-// Segment takes in a segment of ends[from]. One with a bad checksum changes nothing but the history.
+// Segment processes a segment of ends[from]. One with a bad checksum changes only the history.
 func (z *Zeek) Segment(from int, seg *flows.Segment, badChecksum bool) {
 	if !z.begun {
 		z.begun, z.first = true, uint8(from)
 		z.history = z.room[:0]
 	}
 	x, y := &z.ends[from], &z.ends[1-from]
-	if !badChecksum && z.predicts(x, y, seg) {
+	if !badChecksum && z.tryExpected(x, y, seg) {
 		return
 	}
 	forgotten := z.over && seg.Time > z.last
@@ -107,7 +107,7 @@ func (z *Zeek) Segment(from int, seg *flows.Segment, badChecksum bool) {
 	if control {
 		end = zeekNext(seg)
 	}
-	// Between two that are established only the flags of control change a state, or begin the numbers anew.
+	// Between two established ends only control bits change a state, or restart the numbers.
 	changes := control || x.state != zeekEstablished || y.state != zeekEstablished
 	if changes {
 		x.initialize(seg, end)
@@ -148,9 +148,9 @@ func (z *Zeek) Segment(from int, seg *flows.Segment, badChecksum bool) {
 	}
 }
 
-// predicts takes in the next text of an established end, or an acknowledgement of its, as Segment does, if neither
-// writes a letter. Otherwise it does nothing.
-func (z *Zeek) predicts(x, y *zeekEnd, seg *flows.Segment) bool {
+// tryExpected processes the next text or acknowledgement of an established end like Segment, if that writes no letter.
+// Otherwise it does nothing.
+func (z *Zeek) tryExpected(x, y *zeekEnd, seg *flows.Segment) bool {
 	letter := zeekOnceAck
 	if seg.Len > 0 {
 		letter = zeekOnceData
@@ -162,7 +162,7 @@ func (z *Zeek) predicts(x, y *zeekEnd, seg *flows.Segment) bool {
 		seg.Cut:
 		return false
 	case seg.Seq != x.last || !x.far && int32(seg.Seq-x.start) < 0 || int32(seg.Ack-y.whole) > 0:
-		return false // sent again, ahead of a hole, or acknowledging one
+		return false // retransmitted, ahead of a hole, or acknowledging one
 	}
 	z.heard = seg.Time
 	y.acknowledge(seg)
@@ -173,7 +173,7 @@ func (z *Zeek) predicts(x, y *zeekEnd, seg *flows.Segment) bool {
 	return true
 }
 
-// close ends an end that has closed, once nothing of what it sent is waited for.
+// close marks an end as closed after its FIN or RST, once nothing that it sent is pending.
 func (z *Zeek) close(e, peer *zeekEnd) {
 	if !e.closing || e.closed || e.pending(peer) {
 		return
@@ -184,7 +184,7 @@ func (z *Zeek) close(e, peer *zeekEnd) {
 	}
 }
 
-// pending reports that content of e's is missing, or some of its peer's is not acknowledged.
+// pending reports whether content of e is missing, or content of its peer is not acknowledged.
 func (e *zeekEnd) pending(peer *zeekEnd) bool {
 	behind := int32(e.last - e.whole) // 1 for the FIN
 	if e.deaf || behind < 0 {
@@ -193,7 +193,7 @@ func (e *zeekEnd) pending(peer *zeekEnd) bool {
 	return behind > 1 || e.state != zeekReset && peer.unacknowledged()
 }
 
-// unacknowledged reports that the peer has not acknowledged all content.
+// unacknowledged reports whether the peer has not acknowledged all content.
 func (e *zeekEnd) unacknowledged() bool {
 	from := e.start + 1
 	if int32(e.acked-from) > 0 {
@@ -202,7 +202,7 @@ func (e *zeekEnd) unacknowledged() bool {
 	return len(e.ahead) > 0 || int32(e.whole-from) > 0
 }
 
-// zeekNext is the number that Zeek takes to follow the segment.
+// zeekNext returns the number that follows the segment, according to Zeek.
 func zeekNext(seg *flows.Segment) uint32 {
 	next := seg.Seq
 	if !seg.Flags.Has(flows.RST) {
@@ -217,13 +217,13 @@ func zeekNext(seg *flows.Segment) uint32 {
 	return next
 }
 
-// initialize sets the numbers by an end's first segment, and by a SYN where none was sure.
+// initialize sets the numbers by an end's first segment, or by a SYN while they are uncertain.
 func (e *zeekEnd) initialize(seg *flows.Segment, end uint32) {
 	syn := seg.Flags.Has(flows.SYN)
 	switch {
 	case e.state == zeekInactive && !syn:
 		e.begin(seg.Seq - 1)
-		e.last = seg.Seq // so that its text is not taken for a retransmission
+		e.last = seg.Seq // so that its text does not count as a retransmission
 	case e.state == zeekInactive,
 		syn && e.state == zeekSynSent && seg.Seq != e.start,
 		syn && (e.state == zeekEstablished || e.state == zeekPartial),
@@ -244,7 +244,7 @@ func (e *zeekEnd) begin(isn uint32) {
 	e.ahead, e.far = e.ahead[:0], false
 }
 
-// letters writes down the flags.
+// letters writes the letters of the flags.
 func (z *Zeek) letters(from int, seg *flows.Segment) {
 	x := &z.ends[from]
 	syn, fin, rst := seg.Flags.Has(flows.SYN), seg.Flags.Has(flows.FIN), seg.Flags.Has(flows.RST)
@@ -319,7 +319,7 @@ func inCase(letter byte, upper bool) byte {
 	return letter | ('a' - 'A')
 }
 
-// acknowledge takes in an acknowledgement of what e has sent, and reports whether it can be one of content.
+// acknowledge processes an acknowledgement of what e has sent, and reports whether it can be one of content.
 func (e *zeekEnd) acknowledge(seg *flows.Segment) bool {
 	switch {
 	case e.state == zeekInactive:
@@ -337,7 +337,7 @@ func (e *zeekEnd) acknowledge(seg *flows.Segment) bool {
 	return true
 }
 
-// advance moves the highest number sent, and reports whether the segment is text sent again.
+// advance moves the highest number sent, and reports whether the segment is retransmitted text.
 func (e *zeekEnd) advance(seg *flows.Segment, end uint32) (retransmitted bool) {
 	d := int32(end - e.last)
 	switch {
@@ -357,7 +357,7 @@ func (e *zeekEnd) advance(seg *flows.Segment, end uint32) (retransmitted bool) {
 	return false
 }
 
-// move is Zeek's state machine, for the sender and a little for its peer.
+// move is Zeek's state machine. It changes the sender's state, and sometimes its peer's.
 func (e *zeekEnd) move(peer *zeekEnd, seg *flows.Segment) {
 	syn, fin, rst, ack := seg.Flags.Has(flows.SYN), seg.Flags.Has(flows.FIN), seg.Flags.Has(flows.RST),
 		seg.Flags.Has(flows.ACK)
@@ -380,7 +380,7 @@ func (e *zeekEnd) move(peer *zeekEnd, seg *flows.Segment) {
 		case fin:
 			e.end(zeekClosed)
 		case syn, seg.Len == 0 && peer.state == zeekSynSent:
-			// An answer to a SYN without one of its own says nothing yet.
+			// An answer to a SYN, without a SYN of its own, shows nothing yet.
 		case ack && peer.state == zeekEstablished:
 			e.enter(zeekEstablished) // only its SYN was missed
 		default:
@@ -418,18 +418,18 @@ func (e *zeekEnd) enter(s zeekState) {
 	}
 }
 
-// end is enter for what is the end's last state.
+// end enters an end's last state.
 func (e *zeekEnd) end(s zeekState) {
 	e.enter(s)
 	e.closing = true
 }
 
-// clean reports that an end completed a regular handshake. Only then are gaps believed.
+// clean reports whether an end completed a regular handshake. Only then do gaps count.
 func (e *zeekEnd) clean() bool {
 	return e.state == zeekEstablished || e.state == zeekClosed && e.before == zeekEstablished
 }
 
-// content takes in octets that end sent.
+// content processes octets that the end sent.
 func (e *zeekEnd) content(from, to uint32) {
 	if int32(e.acked-from) > 0 {
 		from = e.acked
@@ -483,7 +483,7 @@ func (e *zeekEnd) absorb() {
 	e.ahead = slices.Delete(e.ahead, 0, n)
 }
 
-// gap gives up the holes before ack in what an end sent: its receiver has what the capture has not.
+// gap gives up the holes before ack in what an end sent: the receiver has what the capture lacks.
 func (z *Zeek) gap(of int, ack uint32) {
 	e := &z.ends[of]
 	if e.fins && int32(ack-e.fin) > 0 {
@@ -503,10 +503,10 @@ func (z *Zeek) gap(of int, ack uint32) {
 	}
 }
 
-// size is how many octets of text an end sent, by its sequence numbers.
+// size returns how many octets of text an end sent, by its sequence numbers.
 func (e *zeekEnd) size(peer *zeekEnd) uint64 {
 	if e.before == zeekSynSent && e.state == zeekReset && peer.state == zeekInactive && e.acked-e.start > 1 {
-		return 0 // the abort of a half-open connection, whose numbers say nothing
+		return 0 // the abort of an embryonic connection, whose numbers show nothing
 	}
 	n := max(uint64(e.turns)<<32+uint64(e.last-e.start), uint64(e.ackedTurns)<<32+uint64(e.acked-e.start), 1) - 1
 	if e.fins && n > 0 {
@@ -515,11 +515,11 @@ func (e *zeekEnd) size(peer *zeekEnd) uint64 {
 	return n
 }
 
-// Sent is what an end has sent by the tracker's count.
+// Sent is what an end has sent, as the tracker counts.
 type Sent struct{ Packets, IpBytes uint64 }
 
-// Log gives what Zeek would log of a connection that began at start, if the opener is ends[client]; but for the
-// history, which is appended to b.
+// Log fills in what Zeek would log about a connection that began at start and was opened by ends[client]. It appends
+// the history to b.
 func (z *Zeek) Log(r *record.Zeek, client int, start int64, counts [2]Sent, b []byte) (history []byte) {
 	o, s := &z.ends[client], &z.ends[1-client]
 	*r = record.Zeek{
@@ -541,14 +541,14 @@ func (z *Zeek) Log(r *record.Zeek, client int, start int64, counts [2]Sent, b []
 	return b
 }
 
-// Clone is a copy that shares nothing that changes.
+// Clone returns a copy that shares nothing that changes.
 func (z *Zeek) Clone() Zeek {
 	c := *z
 	c.history, c.room = slices.Clone(z.history), [len(z.room)]byte{}
 	return c
 }
 
-// connState sums up the states of the two ends, as Zeek's script does.
+// connState sums up the states of the two ends like Zeek's script.
 func (z *Zeek) connState(o, r *zeekEnd, history []byte) string {
 	unopened := func(e *zeekEnd) bool { return e.state == zeekInactive || e.state == zeekPartial }
 	switch {

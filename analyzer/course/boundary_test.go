@@ -6,8 +6,8 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// A test for each threshold, with the numbers written out, so that one which is changed is noticed: make mutate halves
-// and doubles each. What comes of a course is tested in package analyzer.
+// This file tests each threshold with its number written out, so that a changed threshold fails a test: make mutate
+// halves and doubles them. Tests of package analyzer check what a course is used for.
 
 // One packet that lies more than an hour ahead does not move the clock.
 func TestFar(t *testing.T) {
@@ -31,7 +31,7 @@ func TestFar(t *testing.T) {
 	}
 }
 
-// Two FINs without a segment with ACK alone are believed.
+// Two FINs without a segment with ACK alone show that a filter removed such segments.
 func TestSeveralFINs(t *testing.T) {
 	var p Passed
 	for fins, want := range []bool{false, false, true, true} {

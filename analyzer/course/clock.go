@@ -2,19 +2,19 @@ package course
 
 import "github.com/tcplife/tcplife/flows"
 
-// Far is a step ahead of the clock that one packet alone does not prove: otherwise a damaged time stamp would end every
+// Far is the longest step by which one packet alone moves the clock: otherwise a damaged timestamp would end every
 // record.
 const Far = int64(3600e9) // ns
 
-// Clock is the capture's clock, as every tracker has it. A packet far ahead does not move it before the next packet
-// confirms it.
+// Clock is the capture's clock, as every tracker has it. A packet far ahead moves it only if the next packet confirms
+// it.
 type Clock struct {
 	Known bool  // a segment has come; otherwise the other fields are not set
-	Now   int64 // the latest time that is believed
+	Now   int64 // the latest confirmed time
 	Jump  *Jump // one packet lies far ahead; nil otherwise
 }
 
-// Jump is a packet that is not believed yet.
+// Jump is a packet far ahead that is not confirmed yet.
 type Jump struct {
 	To  int64     // its time
 	Key flows.Key // and its connection

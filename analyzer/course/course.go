@@ -6,31 +6,29 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Passage is a segment that passes, with what an analyzer.Part must know to process it without the segments before it.
+// Passage is a segment with what an analyzer.Part must know to process it without the segments before it.
 type Passage struct {
 	Place   uint64 // in the order of all segments (Place)
-	Own     bool   // it is of a connection of the Part; otherwise only its time, key and flags matter
+	Own     bool   // its connection is the Part's; otherwise only its time, key and flags matter
 	Watched bool   // it may be the first of its kind in the capture
 	Clock   Clock  // before the segment, if it is known
 	Segment flows.Segment
 }
 
-// Place is the place of the nth segment of a stretch in the order of all segments.
+// Place returns the place of the nth segment of a stretch in the order of all segments.
 func Place(stretch, n uint64) uint64 { return stretch<<placeBits + n }
 
 const placeBits = 40 // a stretch has fewer than a trillion segments
 
 // Course is what every tracker must know about a stretch of a capture: how it moves the clock, and which of its
-// segments may be the first of their kind. It does not depend on earlier stretches. Mostly it is a few segments. Join
-// joins the courses of all stretches.
-//
-// A capture is cut into stretches by time: all packets of a stretch come after those of the stretches before, where
-// several files are read, and From is the latest time so far, or later, when the first packet of it comes.
+// segments may be the first of their kind. It does not depend on earlier stretches, and usually has few segments. Join
+// joins the courses of all stretches. A capture is cut into stretches by time. In the merged order of its files, all
+// packets of a stretch come after those of the stretches before, and From is at least the latest time of these.
 type Course struct {
 	Number   uint64 // of the stretch, from 0
 	From     int64
 	Segments uint64
-	Latest   int64     // the latest time of a segment, believed or not; NoTime's value without segments
+	Latest   int64     // the latest time of a segment, confirmed or not; NoTime's value without segments
 	Others   []Passage // segments that every tracker must know, by place; none is Own
 	Settled  bool      // the clock is known after the last of Others that is not Watched,
 	End      Clock     // and this is the clock at the end of the stretch
@@ -44,11 +42,11 @@ func New(number uint64, from int64) *Course {
 	return &Course{Number: number, From: from, Latest: math.MinInt64}
 }
 
-// Add takes in the next segment of the stretch.
+// Add processes the next segment of the stretch.
 //
-// Whatever the clock was before the stretch, it is known after two segments in a row of which the second is not earlier
-// than the first, by no more than a jump later, and not earlier than anything before: both are believed, or both lie
-// far ahead, and then the second confirms the first.
+// Whatever the clock was before the stretch, two segments in a row make it known if the second is not earlier than any
+// segment before, and at most Far later than the first: either neither lies far ahead, or the second confirms the
+// first.
 func (c *Course) Add(seg *flows.Segment) {
 	before := c.passed
 	c.passed.Note(seg)
@@ -87,7 +85,7 @@ type Whole struct {
 type Stretch struct {
 	Begin    Clock
 	Segments uint64
-	Latest   int64 // the latest time of a segment, believed or not, until the end of the stretch
+	Latest   int64 // the latest time of a segment, confirmed or not, until the end of the stretch
 }
 
 // Join joins the courses of all stretches, which are in order.

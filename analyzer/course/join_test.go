@@ -6,9 +6,9 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Everybody must know of the first segment, of those that are the first of their kind, and of the one that decides
-// whether the clock has jumped at the end of the stretch before. The clock at the beginning of a stretch is the one
-// that a single tracker has there.
+// Every tracker must know the first segment, those that are the first of their kind, and the one that decides whether
+// the clock jumped at the end of the stretch before. The clock at the beginning of a stretch is the one that a single
+// tracker has there.
 func TestJoin(t *testing.T) {
 	const hour = 3600e9
 	stretches := [][]flows.Segment{
@@ -50,7 +50,7 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-// Connections with the same sockets are separate if the clock has since moved by more than a connection can last.
+// Connections with the same sockets are separate if the clock has moved since by more than a connection can last.
 func TestApart(t *testing.T) {
 	w := Join([]*Course{
 		stretch(0, 10, 30, 20), stretch(1, 31, 32), stretch(2, 40, 41),

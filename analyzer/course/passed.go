@@ -10,12 +10,12 @@ import (
 type Passed struct {
 	SYNs, RSTs bool
 	FINs       uint8 // with ACK, up to several: without it they close nothing (RFC 9293 §3.10.7.4, fifth step)
-	Others     bool  // a segment without SYN, FIN and RST: no such filter lets it through
+	Others     bool  // a segment without SYN, FIN and RST: such a filter leaves it out
 	ACKs       bool  // one of those with ACK
 	Beyond     bool  // an RST beyond ISN+1, in one of this tracker's own connections
 }
 
-// several FINs without any segment with ACK alone are no accident: a filter removed those.
+// several FINs without any segment with ACK alone are no coincidence: a filter removed those segments.
 const several = 2
 
 // Bridged reports whether FINs and RSTs prove what came before them, although no segment shows it.
@@ -41,8 +41,8 @@ func (p *Passed) Note(seg *flows.Segment) bool {
 	return p.ACKs
 }
 
-// FlagsOnly is the only kind of segments in the capture. SYNs, SYN-ACKs and RSTs that answer them may be a whole
-// capture of a scan, or of health checks.
+// FlagsOnly returns the only kind of segments in the capture. Only SYNs, SYN-ACKs and RSTs that answer them may be a
+// complete capture of a scan, or of health checks.
 func (p *Passed) FlagsOnly() record.FlagsOnly {
 	switch {
 	case p.Others:
