@@ -9,7 +9,7 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// TestAdvance checks that time alone ends connections when they are due, even while the packets' clock is set back.
+// TestAdvance checks that time alone ends connections when they are due, even if the packets' clock goes back.
 func TestAdvance(t *testing.T) {
 	x := segtest.Script(`
 		C --> S  SYN
@@ -20,7 +20,7 @@ func TestAdvance(t *testing.T) {
 		C --> S  ACK
 	`)
 	segments := x.Segments()
-	last := segments[4].Time // with the FIN of the server TIME_WAIT begins
+	last := segments[4].Time // the server's FIN begins TIME_WAIT
 	var ended []record.EndedBy
 	a := analyzer.New(analyzer.Options{MSL: time.Second},
 		func(c *record.Connection) { ended = append(ended, c.EndedBy) })
@@ -38,7 +38,7 @@ func TestAdvance(t *testing.T) {
 		t.Fatalf("ended by %v once 2MSL had passed", ended)
 	}
 
-	// The clock of the packets goes back an hour; time continues to pass.
+	// The packets' clock goes back an hour, but time passes.
 	ended = nil
 	again := segtest.Script(`
 		C = 10.0.0.3:1234

@@ -73,7 +73,7 @@ func TestHardCase42Checksums(t *testing.T) {
 	segments[3].Checksum = flows.ChecksumWrong
 	a := analyzer.New(analyzer.Options{}, func(r *record.Connection) {
 		if r.Teardown.Reset != nil || r.Server.State.State.String() != "ESTABLISHED" {
-			t.Errorf("an RST with a wrong checksum was believed:\n%s", short(r))
+			t.Errorf("an RST with a wrong checksum was accepted:\n%s", short(r))
 		}
 		if len(r.Findings) != 1 || r.Findings[0].Code != "bad_checksums" {
 			t.Errorf("findings %v, want bad_checksums", r.Findings)
@@ -109,7 +109,7 @@ func TestOneJumpOfTheClock(t *testing.T) {
 		segments := segtest.Script(wholeLife).Segments()
 		segments[i].Time += 20 * 365 * 24 * 3600e9
 		if got := records(segments); len(got) != 1 {
-			t.Errorf("with packet %d years ahead there are %d records, want one as\n%s", i+1, len(got), want[0])
+			t.Errorf("with packet %d years ahead: %d records, want one:\n%s", i+1, len(got), want[0])
 		}
 	}
 }
@@ -146,7 +146,7 @@ func TestScannedPortsAreForgotten(t *testing.T) {
 	}
 	scan(1000)
 	if n := analyzer.Targets(a); n > 1 {
-		t.Errorf("%d targets are remembered of a scan in which no attempt is alive", n)
+		t.Errorf("%d targets are remembered after all attempts of a scan ended", n)
 	}
 }
 
@@ -181,9 +181,9 @@ func TestResetReason(t *testing.T) {
 	}
 }
 
-// The clock that captured the SYN-ACK is years ahead. The client's states begin no earlier than that clock says, and of
-// its TIME_WAIT only the beginning is known.
-func TestTimeWaitBehindAWildClock(t *testing.T) {
+// The clock that captured the SYN-ACK is years ahead. The client's states begin no earlier than that clock says, and
+// only the beginning of its TIME_WAIT is known.
+func TestTimeWaitAfterFarFutureClock(t *testing.T) {
 	segments := segtest.Script(`
 		C --> S SYN
 		C <-- S SYN,ACK

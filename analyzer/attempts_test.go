@@ -12,7 +12,7 @@ func mapped(ip uint32) (a flows.Addr) {
 	return a
 }
 
-// An attempt comes back from the table as it was put there, and only its own key finds it.
+// read returns an attempt as put stored it, and hasKey accepts only its own key.
 func TestAttemptsKeepAll(t *testing.T) {
 	var kept attempts
 	rapid.Check(t, func(t *rapid.T) {
@@ -61,7 +61,7 @@ func TestAttemptsKeepAll(t *testing.T) {
 			other.B[15]++
 		}
 		if kept.hasKey(n, &other) {
-			t.Fatalf("%+v is found by %+v", e.key, other)
+			t.Fatalf("%+v passes for %+v", other, e.key)
 		}
 		if rapid.Bool().Draw(t, "drop") {
 			kept.drop(n)

@@ -71,7 +71,7 @@ func TestAwakeLimit(t *testing.T) {
 		most = max(most, analyzer.Awake(tracker))
 	}
 	if most < 4 || most > 9 {
-		t.Errorf("%d connections were awake at once, of 9 that may", most)
+		t.Errorf("%d connections were awake at once, want 4 to 9", most)
 	}
 	tracker.Close()
 }

@@ -91,7 +91,7 @@ func TestSegmentDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// BenchmarkSegment processes two segments at a time, but one in a flood.
+// BenchmarkSegment processes two segments, or one in a flood.
 func BenchmarkSegment(b *testing.B) {
 	b.Run("transfer", func(b *testing.B) {
 		t := newTraffic()
@@ -122,7 +122,7 @@ func BenchmarkSegment(b *testing.B) {
 	})
 }
 
-// BenchmarkConnection is a whole life of eight segments, and its record.
+// BenchmarkConnection processes a connection of eight segments, and makes its record.
 func BenchmarkConnection(b *testing.B) {
 	t := newTraffic()
 	b.ReportAllocs()

@@ -14,10 +14,10 @@ import (
 )
 
 // This file tests each threshold with its number written out, so that a changed threshold fails a test: make mutate
-// halves and doubles each.
+// halves and doubles them.
 
-// told analyzes segments. It returns how many records came before the end, and all records.
-func told(segments []flows.Segment, later ...time.Duration) (before int, all []*record.Connection) {
+// emitted analyzes segments. It returns how many records came before the end, and all records.
+func emitted(segments []flows.Segment, later ...time.Duration) (before int, all []*record.Connection) {
 	a := analyzer.New(analyzer.Options{}, func(r *record.Connection) { all = append(all, r.Clone()) })
 	for i := range segments {
 		a.Segment(&segments[i])
@@ -48,22 +48,22 @@ func TestDefaultLimits(t *testing.T) {
 		{handshake, 5*24*time.Hour - time.Second, 0},
 		{handshake, 5*24*time.Hour + time.Second, 1},
 	} {
-		if got, _ := told(segtest.Script(test.script).Segments(), test.after); got != test.want {
+		if got, _ := emitted(segtest.Script(test.script).Segments(), test.after); got != test.want {
 			t.Errorf("%v after %q: %d records, want %d", test.after, test.script, got, test.want)
 		}
 	}
-	_, all := told(segtest.Script(wholeLife).Segments())
+	_, all := emitted(segtest.Script(wholeLife).Segments())
 	if got := all[0].TimeWait[0].TwoMSL; got != 240e9 {
 		t.Errorf("2MSL are %d ns", got)
 	}
 }
 
 // A packet that is an hour ahead moves the clock, one that is farther ahead does not.
-func TestLeapLimit(t *testing.T) {
+func TestJumpLimit(t *testing.T) {
 	for after, want := range map[string]int{"+3599s": 1, "+3601s": 0} {
 		script := "X = 10.0.0.3:40000\nC --> S SYN\n" + after + " X --> S SYN"
-		if got, _ := told(segtest.Script(script).Segments()); got != want {
-			t.Errorf("%s: %d records told, want %d", after, got, want)
+		if got, _ := emitted(segtest.Script(script).Segments()); got != want {
+			t.Errorf("%s: %d records emitted, want %d", after, got, want)
 		}
 	}
 }
@@ -71,21 +71,21 @@ func TestLeapLimit(t *testing.T) {
 // Four incarnations of a 4-tuple may be undecided.
 func TestUndecidedIncarnations(t *testing.T) {
 	script := "C --> S SYN seq=1000000\nC --> S SYN seq=2000000\nC --> S SYN seq=3000000\nC --> S SYN seq=4000000\n"
-	if got, _ := told(segtest.Script(script).Segments()); got != 0 {
-		t.Errorf("of four %d are told", got)
+	if got, _ := emitted(segtest.Script(script).Segments()); got != 0 {
+		t.Errorf("with four, %d were emitted early", got)
 	}
-	if got, _ := told(segtest.Script(script + "C --> S SYN seq=5000000").Segments()); got != 1 {
-		t.Errorf("of five %d are told", got)
+	if got, _ := emitted(segtest.Script(script + "C --> S SYN seq=5000000").Segments()); got != 1 {
+		t.Errorf("with five, %d were emitted early", got)
 	}
 }
 
-// The server is the side with a port below 1024, or else below 32768, if the other's is not.
+// The server is the side with a port below 1024, or else below 32768, if the other's port is not.
 func TestServerByPort(t *testing.T) {
 	for server, client := range map[string]string{"1023": "1024", "32767": "32768"} {
-		_, all := told(segtest.Script("A = 10.0.0.1:" + server + " nxt=5\nB = 10.0.0.2:" + client +
+		_, all := emitted(segtest.Script("A = 10.0.0.1:" + server + " nxt=5\nB = 10.0.0.2:" + client +
 			" nxt=7\nA --> B PSH,ACK len=1").Segments())
 		if r := all[0]; r.RoleEvidence != record.RolePorts || r.Server.IP.String() != "10.0.0.1" {
-			t.Errorf("of %s and %s the server is %v, by %s", server, client, r.Server.Port, r.RoleEvidence)
+			t.Errorf("ports %s and %s: the server is %v, by %s", server, client, r.Server.Port, r.RoleEvidence)
 		}
 	}
 }
@@ -109,7 +109,7 @@ func TestDuplicateLimits(t *testing.T) {
 				segments[i].IPID = 0
 			}
 		}
-		if _, all := told(segments); all[0].Client.CaptureDuplicates != test.want {
+		if _, all := emitted(segments); all[0].Client.CaptureDuplicates != test.want {
 			t.Errorf("%q, %s: %d duplicates, want %d", test.with, test.after, all[0].Client.CaptureDuplicates,
 				test.want)
 		}
@@ -120,7 +120,7 @@ func TestDuplicateLimits(t *testing.T) {
 func TestNotClosedLimit(t *testing.T) {
 	for after, want := range map[string]bool{"+59s": false, "+61s": true} {
 		script := "X = 10.0.0.3:40000\n" + handshake + "C --> S FIN,ACK\nC <-- S ACK\n" + after + " X --> S SYN"
-		_, all := told(segtest.Script(script).Segments())
+		_, all := emitted(segtest.Script(script).Segments())
 		found := false
 		for _, r := range all {
 			for _, f := range r.Findings {
@@ -140,7 +140,7 @@ func TestMostNotedPackets(t *testing.T) {
 		script += fmt.Sprintf("C --> S PSH,ACK seq=%d len=10 badsum\n+300ms C --> S PSH,ACK seq=%[1]d len=10\n"+
 			"C <-- S ACK\n", seq)
 	}
-	_, all := told(segtest.Script(script).Segments())
+	_, all := emitted(segtest.Script(script).Segments())
 	most := 0
 	for _, f := range all[0].Findings {
 		most = max(most, len(f.Packets))
@@ -172,7 +172,7 @@ func TestRepeatedProbes(t *testing.T) {
 // An opener never got a SYN-ACK if it does not answer for a second, and the 100 ms that an answer may take.
 func TestUnansweredSynAck(t *testing.T) {
 	for after, want := range map[string]string{"+1050ms": "ESTABLISHED", "+1150ms": "SYN_SENT"} {
-		_, all := told(segtest.Script("X = 10.0.0.3:40000\nC --> S SYN\nC <-- S SYN,ACK\n" + after +
+		_, all := emitted(segtest.Script("X = 10.0.0.3:40000\nC --> S SYN\nC <-- S SYN,ACK\n" + after +
 			" X --> S SYN").Segments())
 		for _, r := range all {
 			if r.Client.Port == 40000 && r.Client.IP.String() == "10.0.0.1" && r.Client.State.State.String() != want {
@@ -182,10 +182,10 @@ func TestUnansweredSynAck(t *testing.T) {
 	}
 }
 
-// A segment is not from its sender if its number is more than 262,144 beyond the peer's window.
+// A segment does not fit if its number is more than 262,144 beyond the peer's window.
 func TestFarNumbers(t *testing.T) {
 	for ahead, want := range map[string]bool{"263100": true, "263200": false} { // a window of 1,000
-		_, all := told(segtest.Script("S = 10.0.0.2:80 win=1000\n" + handshake + "C --> S PSH,ACK seq=+" + ahead +
+		_, all := emitted(segtest.Script("S = 10.0.0.2:80 win=1000\n" + handshake + "C --> S PSH,ACK seq=+" + ahead +
 			" len=10").Segments())
 		if fits := all[0].Client.Bytes > 0; fits != want {
 			t.Errorf("%s ahead: fits is %v: %s", ahead, fits, short(all[0]))
@@ -193,7 +193,7 @@ func TestFarNumbers(t *testing.T) {
 	}
 }
 
-// closed is a whole life; S sends 302 next.
+// closed is a whole connection; S sends 302 next.
 const closed = handshake + `
 	C --> S FIN,ACK
 	C <-- S FIN,ACK
@@ -202,7 +202,7 @@ const closed = handshake + `
 
 // outcomes returns the findings of each record.
 func outcomes(script string) (list []string) {
-	_, all := told(segtest.Script(script).Segments())
+	_, all := emitted(segtest.Script(script).Segments())
 	for _, r := range all {
 		var codes []string
 		for _, f := range r.Findings {
@@ -215,7 +215,7 @@ func outcomes(script string) (list []string) {
 
 // This tests what the next segments of a 4-tuple count as, and how long a connection must be idle for an idle close.
 func TestNextIncarnation(t *testing.T) {
-	const disowned, refused = "C --> S SYN\nC <-- S SYN,ACK\nC --> S RST\n", "C --> S SYN\nC <-- S RST,ACK\n"
+	const wasReset, refused = "C --> S SYN\nC <-- S SYN,ACK\nC --> S RST\n", "C --> S SYN\nC <-- S RST,ACK\n"
 	crossed := func(idle string) string {
 		return handshake + "C --> S PSH,ACK len=100\nC <-- S PSH,ACK len=200\nC --> S ACK\n" + idle +
 			" C <-- S FIN,ACK\n+200us C --> S PSH,ACK seq=201 ack=501 len=100\n+5ms C <-- S RST seq=501"
@@ -233,9 +233,9 @@ func TestNextIncarnation(t *testing.T) {
 			[]string{"time_wait_reused", ""}},
 		{"also if its acknowledgement is near", closed + "C <-- S SYN,ACK seq=302 ack=65637", []string{""}},
 		{"and 64 KiB ahead not", closed + "C <-- S SYN,ACK seq=302 ack=65638", []string{"time_wait_reused", ""}},
-		{"the SYN of a disowned attempt comes within a second", disowned + "+900ms C --> S SYN seq=100",
+		{"the SYN of a reset attempt comes within a second", wasReset + "+900ms C --> S SYN seq=100",
 			[]string{"syn_retransmitted syn_scanned"}},
-		{"and later", disowned + "+1100ms C --> S SYN seq=100", []string{"syn_scanned", "unanswered stale_syn"}},
+		{"and later", wasReset + "+1100ms C --> S SYN seq=100", []string{"syn_scanned", "unanswered stale_syn"}},
 		{"the SYN of a refused attempt comes within 3 s", refused + "+2900ms C --> S SYN seq=100",
 			[]string{"syn_retransmitted refused unanswered"}},
 		{"and later, though it is refused", refused + "+3100ms C --> S SYN seq=100",
@@ -249,11 +249,11 @@ func TestNextIncarnation(t *testing.T) {
 	}
 }
 
-// A connection in which both sides have sent FINs that are not acknowledged ends 240 s after its last packet.
+// A connection with unacknowledged FINs from both sides ends 240 s after its last packet.
 func TestClosingLimit(t *testing.T) {
 	const script = handshake + "C --> S FIN,ACK\nC <-- S FIN,ACK ack=101"
 	for after, want := range map[time.Duration]int{239 * time.Second: 0, 241 * time.Second: 1} {
-		if got, _ := told(segtest.Script(script).Segments(), after); got != want {
+		if got, _ := emitted(segtest.Script(script).Segments(), after); got != want {
 			t.Errorf("after %v: %d records, want %d", after, got, want)
 		}
 	}

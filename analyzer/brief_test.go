@@ -15,7 +15,7 @@ import (
 	"github.com/tcplife/tcplife/internal/testrun"
 )
 
-// With Options.Whole, the sums and the whole records are the same, and brief records contradict nothing.
+// With Options.Whole, the sums and the whole records are the same, and the brief records agree with them.
 func TestBriefRecords(t *testing.T) {
 	files, err := filepath.Glob("../testdata/pcaps/*.pcap*")
 	if err != nil || len(files) == 0 {
@@ -99,7 +99,7 @@ func TestBriefRecords(t *testing.T) {
 		}
 	}
 	if briefs < 1000 || explained < 10 || expired < 100 || asked < 100 {
-		t.Errorf("%d briefs, %d findings in them, %d expired, asked for %d: that shows little", briefs, explained,
+		t.Errorf("%d briefs, %d findings in them, %d expired, asked for %d: too few to show much", briefs, explained,
 			expired, asked)
 	}
 }

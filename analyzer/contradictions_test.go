@@ -47,13 +47,13 @@ func capturesBelow(t *testing.T, dir string) (files []string) {
 	return files
 }
 
-// passed is a segment of a record, and what it was there.
+// passed is a segment of a record, and its effect there.
 type passed struct {
 	flows.Segment
 	effect tcpstate.Effect
 }
 
-// contradictions reads a capture and says what is wrong with its records.
+// contradictions reads a capture, and lists what is wrong with its records.
 func contradictions(t *testing.T, file string) (wrong []string) {
 	reader, err := capture.Open([]string{file}, capture.Options{})
 	if err != nil {
@@ -137,8 +137,8 @@ func againstPackets(c *record.Connection, segments []passed) (wrong []string) {
 			is(s.Packet != 0 && numbers[uint64(s.Packet)] == nil && s.Rule.Event() != tcpstate.Successor &&
 				uint64(s.Packet) <= last(segments), "packet %d of %s is none of the connection's", s.Packet, s.State)
 		}
-		// acknowledged is said of a number only if a segment of the other side says it, or a
-		// filter may have hidden that one
+		// a number is acknowledged only if a segment of the other side shows it, or a filter may have hidden that
+		// segment
 		acked := func(number uint32) bool {
 			return slices.ContainsFunc(segments, func(s passed) bool {
 				return s.Quote == nil && s.Flags.Has(flows.ACK) && senderOf(c, &s.Segment) != side &&

@@ -14,16 +14,16 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// A capture on both sides of a device that renumbers gives the same records as a capture on one side. Each hard case is
-// played with every packet twice, the second time with other numbers.
+// A capture on both sides of a device that renumbers gives the same records as a capture on one side. Each hard case
+// has every packet twice, the second time with other numbers.
 func TestRenumberedHardCases(t *testing.T) {
 	files, err := filepath.Glob("testdata/hardcases/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no hard cases: %v", err)
 	}
 	without := []string{
-		"02-land", "02-self-connect", // nothing is between a socket and itself
-		"27-syn-fin", "27-syn-rst", // nothing but segments that open nothing, and show no numbers
+		"02-land", "02-self-connect", // no device is between a socket and itself
+		"27-syn-fin", "27-syn-rst", // all segments open nothing, and show no numbers
 		"64-refused-before-syn",  // the attempt is over before the copy of its SYN comes
 		"131-answered-elsewhere", // the finding names the copy that has the SYN's numbers
 	}

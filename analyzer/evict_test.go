@@ -9,7 +9,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// crowd feeds n connections that stay open, then attempts that nobody answers. It returns the evicted ones by outcome.
+// crowd feeds connections that stay open, then attempts that nobody answers. It returns the evicted ones by outcome.
 func crowd(t *testing.T, o analyzer.Options, open, attempts int, watch func(*analyzer.Analyzer)) (*record.Result,
 	map[record.Outcome]int) {
 	t.Helper()
@@ -54,14 +54,14 @@ func TestMaxConnections(t *testing.T) {
 	}
 	result, evicted := crowd(t, analyzer.Options{MaxConnections: limit}, 60, 500, within)
 	if evicted[record.OutcomeComplete] != 0 || evicted[record.OutcomeUnanswered] != 460 || result.Evicted != 460 {
-		t.Errorf("attempts should have gone first: %v, %d", evicted, result.Evicted)
+		t.Errorf("evicted %v, %d in all, want attempts first", evicted, result.Evicted)
 	}
 	if result.Summary.Connections != 560 {
 		t.Errorf("%d records, not 560", result.Summary.Connections)
 	}
 	result, evicted = crowd(t, analyzer.Options{MaxConnections: limit}, 300, 0, within)
 	if evicted[record.OutcomeComplete] != 200 || result.Evicted != 200 {
-		t.Errorf("200 open connections should have gone: %v, %d", evicted, result.Evicted)
+		t.Errorf("evicted %v, %d in all, want 200 open connections", evicted, result.Evicted)
 	}
 }
 
@@ -77,7 +77,7 @@ func TestMaxMemory(t *testing.T) {
 	}
 }
 
-// A connection that continues after 53 years was followed all the time. This must not need an alarm for each interval.
+// A connection is still followed after 53 years of silence. That must not need an alarm for each interval.
 func TestLongSilenceNeedsFewAlarms(t *testing.T) {
 	n := 0
 	a := analyzer.New(analyzer.Options{IdleLimit: 100 * 365 * 24 * time.Hour}, func(*record.Connection) { n++ })
@@ -92,8 +92,8 @@ func TestLongSilenceNeedsFewAlarms(t *testing.T) {
 	}
 }
 
-// While room is short, the next segment of an evicted connection does not bring it back; it is counted. A SYN begins a
-// connection even then. When there is room again, any segment does.
+// While room is short, segments of an evicted connection are only counted. A SYN begins a connection even then. When
+// there is room again, any segment does.
 func TestEvictedStaysEvictedWhileRoomIsShort(t *testing.T) {
 	const limit, connections = 80, 300
 	records := map[uint16]int{}
@@ -124,11 +124,11 @@ func TestEvictedStaysEvictedWhileRoomIsShort(t *testing.T) {
 		feed(1000+n, false, flows.ACK, 2, 2, 10)
 	}
 	if n := a.Result().AfterEviction; n != connections-limit {
-		t.Errorf("%d segments came after eviction, not %d", n, connections-limit)
+		t.Errorf("%d segments came after eviction, want %d", n, connections-limit)
 	}
 	begun := a.Live().Begun
 	if open(1000); a.Live().Begun != begun+1 {
-		t.Errorf("a SYN has not begun a connection")
+		t.Errorf("a SYN began no connection")
 	}
 	for n := range uint16(connections) { // most of the followed connections end, and time passes
 		feed(1000+n, false, flows.RST|flows.ACK, 12, 2, 0)
@@ -139,7 +139,7 @@ func TestEvictedStaysEvictedWhileRoomIsShort(t *testing.T) {
 	feed(1001, false, flows.ACK, 12, 2, 5)
 	a.Close()
 	if records[1001] != again+1 || a.Result().AfterEviction != before {
-		t.Errorf("%d records of a connection that goes on when there is room, not %d", records[1001], again+1)
+		t.Errorf("%d records of a connection that continues when there is room, want %d", records[1001], again+1)
 	}
 	if packets+a.Result().AfterEviction != packet {
 		t.Errorf("%d segments in records, %d after eviction, of %d", packets, a.Result().AfterEviction, packet)

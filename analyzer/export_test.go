@@ -7,10 +7,10 @@ import (
 	"github.com/tcplife/tcplife/analyzer/tcpstate"
 )
 
-// Targets is how many targets of attempts an Analyzer remembers.
+// Targets returns how many targets of attempts an Analyzer remembers.
 func Targets(a *Analyzer) int { return a.accounts.crowd.Targets() }
 
-// CountLive counts one by one what Live keeps counts of.
+// CountLive counts one by one what Live counts.
 func CountLive(a *Analyzer) record.Live {
 	var live record.Live
 	for n := uint32(1); n <= a.table.places.Made(); n++ {
@@ -53,11 +53,10 @@ func Footprint(a *Analyzer) uint64 { return a.footprint() }
 // NoTwins makes the record of every lone SYN anew.
 func NoTwins(a *Analyzer) { a.noTwins = true }
 
-// LetAllGo takes in all segments that wait for what they answer.
-func LetAllGo(a *Analyzer) { a.releaseAll() }
+// ReleaseAll processes all waiting segments.
+func ReleaseAll(a *Analyzer) { a.releaseAll() }
 
-// Ordinary returns how many lives are ordinary so far. It fails if the rules give another result for one of them than
-// its stored state.
+// Ordinary returns how many connections are ordinary so far. It fails if the rules contradict the stored state of one.
 func Ordinary(a *Analyzer) (n int, err error) {
 	for place := uint32(1); place <= a.table.places.Made(); place++ {
 		p := a.table.places.At(place)
@@ -78,15 +77,15 @@ func Ordinary(a *Analyzer) (n int, err error) {
 		}
 		if c.stands != stands || c.phase != phase || a.deadline(c) < deadline || a.deadline(c) > deadline &&
 			!a.mayBeOpen(c) || c.older != nil {
-			return n, fmt.Errorf("#%d stands at %+v until %d in phase %d, by the rules at %+v until %d in phase %d",
+			return n, fmt.Errorf("#%d is %+v until %d in phase %d, by the rules %+v until %d in phase %d",
 				c.id, stands, deadline, c.phase, c.stands, a.deadline(c), phase)
 		}
 		if p.alarm > deadline {
-			return n, fmt.Errorf("#%d is looked at at %d, not at %d", c.id, p.alarm, deadline)
+			return n, fmt.Errorf("#%d: alarm at %d, deadline %d", c.id, p.alarm, deadline)
 		}
 	}
 	return n, nil
 }
 
-// Spare is how many bytes a tracker holds unused of what connections were stored in.
+// Spare returns how many bytes of freed connections a tracker holds unused.
 func Spare(a *Analyzer) uint64 { return a.table.spare() }

@@ -10,7 +10,7 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// threeCloses are connections that close in three ways, one after another, with all their segments.
+// threeCloses has connections that close in three ways, one after another, with all their segments.
 const threeCloses = `
 	D = 10.0.1.1:41000
 	E = 10.0.1.2:42000
@@ -39,7 +39,7 @@ const threeCloses = `
 	+1s E --> S RST,ACK
 	+10s C --> S ACK`
 
-// flagsOnly returns what a number of trackers make of the segments of a script that pass a filter.
+// flagsOnly returns the records that some trackers make of the segments of a script that pass a filter.
 func flagsOnly(script string, trackers int, lets flows.Flags) (list []*record.Connection, only record.FlagsOnly) {
 	var segments []flows.Segment
 	for _, seg := range segtest.Script(script).Segments() {
@@ -104,7 +104,7 @@ func TestFlagFilterChangesNoClose(t *testing.T) {
 			}
 			for _, f := range c.Findings {
 				if !whole[i].Found(codeOf(f.Code)) {
-					t.Errorf("%d trackers: record %d has a finding of its own: %s", trackers, i, f.Detail)
+					t.Errorf("%d trackers: record %d has another finding: %s", trackers, i, f.Detail)
 				}
 			}
 			if fin := c.Client.Fin; fin != nil && fin.Acked == record.No {
@@ -114,7 +114,7 @@ func TestFlagFilterChangesNoClose(t *testing.T) {
 	}
 }
 
-// codeOf is the finding of a name.
+// codeOf returns the code with a name.
 func codeOf(name string) record.FindingCode {
 	for i, k := range record.Catalogue() {
 		if k.Code == name {

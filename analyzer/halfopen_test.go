@@ -21,13 +21,13 @@ func TestSurvivorAfterGivingUp(t *testing.T) {
 			&record.HalfOpen{Since: lastHeard, At: record.NoTime}},
 		"it gave up text": {agreed + text + "+2s C --x S RST,ACK",
 			&record.HalfOpen{Since: lastHeard, At: record.NoTime}},
-		"the peer goes on": {probed + "+10s C --x S RST,ACK\n+30s C <-- S PSH,ACK len=10 seq=301 ack=201",
+		"the peer continues": {probed + "+10s C --x S RST,ACK\n+30s C <-- S PSH,ACK len=10 seq=301 ack=201",
 			&record.HalfOpen{Survivor: record.Server, Since: gaveUp, At: record.NoTime}},
-		"the peer goes on and is told": {probed + "+10s C --x S RST,ACK\n+30s C <-- S PSH,ACK len=10 seq=301 " +
+		"the peer continues and is reset": {probed + "+10s C --x S RST,ACK\n+30s C <-- S PSH,ACK len=10 seq=301 " +
 			"ack=201\nC --> S RST seq=201",
 			&record.HalfOpen{Survivor: record.Server, Since: gaveUp, At: gaveUp + 30_001_000_000,
 				DiscoveredBy: record.DiscoveredData}},
-		"the peer's last word was under way": {probed +
+		"the peer's last segment was under way": {probed +
 			"+10s C --x S RST,ACK\n+2ms C <-- S PSH,ACK len=10 seq=301 ack=201",
 			&record.HalfOpen{Since: lastHeard, At: record.NoTime}},
 		"the peer is gone": {probed + "+10s C --> S ACK seq=200\n+10ms C <-- S RST seq=301",

@@ -123,7 +123,7 @@ The numbers are names; more than one file can stand for a case. To make this pag
 		return
 	}
 	if have, err := os.ReadFile(file); err != nil || !bytes.Equal(have, page.Bytes()) {
-		t.Errorf("%s is not what the cases say (%v); make it again with -update", file, err)
+		t.Errorf("%s differs from the cases (%v); run this test with -update", file, err)
 	}
 }
 

@@ -65,7 +65,7 @@ func TestICMPAboutHandshake(t *testing.T) {
 			"3/10 host administratively prohibited, syn, 192.0.2.254, packet 3", "filtered"},
 		"twice": {v4 + "3/1\n C <-- R icmp 3/10", "unreachable",
 			"3/1 host unreachable, syn, 192.0.2.254, packet 2", "unreachable"},
-		"it went on": {v4 + "3/13\n +1s C --> S again\n C <-- S SYN,ACK\n C --> S ACK\n C --> S FIN,ACK\n C <-- S " +
+		"it continued": {v4 + "3/13\n +1s C --> S again\n C <-- S SYN,ACK\n C --> S ACK\n C --> S FIN,ACK\n C <-- S " +
 			"FIN,ACK\n C --> S ACK",
 			"complete", "3/13 communication administratively prohibited, syn, 192.0.2.254, packet 2",
 			"syn_retransmitted"},

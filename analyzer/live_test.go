@@ -57,7 +57,7 @@ func TestLive(t *testing.T) {
 		}
 	}
 	if most.Connections < 128 || most.HalfOpen == 0 {
-		t.Errorf("the captures try too little: at most %+v", most)
+		t.Errorf("the captures cover too little: at most %+v", most)
 	}
 }
 
@@ -74,18 +74,18 @@ func TestScan(t *testing.T) {
 			for at, first := (analyzer.Cursor{}), true; first || at != (analyzer.Cursor{}); first = false {
 				at = a.Scan(at, 1, func(r *record.Connection) {
 					if seen[r.ID] {
-						t.Errorf("connection %d is given twice", r.ID)
+						t.Errorf("connection %d is visited twice", r.ID)
 					}
 					seen[r.ID] = true
 				})
 			}
 			if live := a.Live().Connections; uint64(len(seen)) != live {
-				t.Errorf("after packet %d %d of %d connections were found", segments[i].Packet, len(seen), live)
+				t.Errorf("after packet %d: found %d of %d connections", segments[i].Packet, len(seen), live)
 			}
 		}
 		a.Close()
 		if want := records(segments); !slices.Equal(looked, want) {
-			t.Errorf("looked at:\n%s\nleft alone:\n%s", looked, want)
+			t.Errorf("with Scan:\n%s\nwithout:\n%s", looked, want)
 		}
 	}
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/tcplife/tcplife/internal/testrun"
 )
 
-// many is how often something is done: an ordinary run does a hundredth of it.
+// many returns n, or a hundredth of it in an ordinary run.
 func many(n int) int { return testrun.Size(n/100, n) }
 
-// heap is how many bytes are live.
+// heap returns how many bytes are live.
 func heap() uint64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -26,7 +26,7 @@ func heap() uint64 {
 
 // Ten million attempts are pending at once, each from another address. With a limit of 64 MiB they take at most twice
 // as much, and every attempt has a record.
-func TestManyHalfOpen(t *testing.T) {
+func TestManyPending(t *testing.T) {
 	const limit = 64 << 20
 	n := many(10_000_000)
 	before, records, packets := heap(), 0, uint64(0)
@@ -57,10 +57,10 @@ func TestManyHalfOpen(t *testing.T) {
 	t.Logf("%d attempts, %d MiB, %d evicted", n, peak>>20, a.Result().Evicted)
 }
 
-// One 4-tuple has many incarnations, with a million changes of state. Each incarnation has its record, which names the
-// previous one, and nothing is kept of those that ended.
+// One 4-tuple has many incarnations, with a million changes of state. Each has its record, which names the previous
+// one, and nothing is kept of those that ended.
 func TestManyIncarnations(t *testing.T) {
-	const changes = 9 // of both ends in a life
+	const changes = 9 // of both ends in an incarnation
 	n := many(1_000_000) / changes
 	before, sums, changed := heap(), invariant.NewSums(), 0
 	a := analyzer.New(analyzer.Options{}, func(c *record.Connection) {
@@ -102,11 +102,11 @@ func TestManyIncarnations(t *testing.T) {
 		t.Error(wrong)
 	}
 	if sums.Connections != uint64(n) || changed < 8*n {
-		t.Errorf("%d lives with %d changes, not %d", sums.Connections, changed, n)
+		t.Errorf("%d incarnations with %d changes, want %d", sums.Connections, changed, n)
 	}
 	const most = 32 << 20
 	if peak > before+most {
-		t.Errorf("%d MiB for the lives of one 4-tuple", (peak-before)>>20)
+		t.Errorf("%d MiB for the incarnations of one 4-tuple", (peak-before)>>20)
 	}
-	t.Logf("%d lives, %d changes of state, %d MiB", n, changed, (peak-min(before, peak))>>20)
+	t.Logf("%d incarnations, %d changes of state, %d MiB", n, changed, (peak-min(before, peak))>>20)
 }

@@ -17,14 +17,14 @@ import (
 	"github.com/tcplife/tcplife/internal/invariant"
 )
 
-// lives returns the JSON of all records of a capture, in the order in which they end. It calls ask after each packet.
-func lives(t *testing.T, file string, o analyzer.Options, ask func(a *analyzer.Analyzer, packet uint64)) []string {
+// recordsIn returns the JSON of all records of a capture, in the order of their ends. It calls ask after each packet.
+func recordsIn(t *testing.T, file string, o analyzer.Options, ask func(a *analyzer.Analyzer, packet uint64)) []string {
 	t.Helper()
-	return livesCut(t, file, 1<<18, o, ask)
+	return recordsCut(t, file, 1<<18, o, ask)
 }
 
-// livesCut does the same with only the first snaplen bytes of each packet.
-func livesCut(t *testing.T, file string, snaplen int, o analyzer.Options,
+// recordsCut does the same with only the first snaplen bytes of each packet.
+func recordsCut(t *testing.T, file string, snaplen int, o analyzer.Options,
 	ask func(a *analyzer.Analyzer, packet uint64)) []string {
 	t.Helper()
 	packets, err := capture.Open([]string{file}, capture.Options{})
@@ -78,8 +78,8 @@ func TestOpenChangesNothing(t *testing.T) {
 	asked := 0
 	for _, file := range captures(t) {
 		for _, o := range []analyzer.Options{{}, {MSL: time.Second, EmbryonicLimit: time.Second}} {
-			want := lives(t, file, o, nothing)
-			got := lives(t, file, o, func(a *analyzer.Analyzer, packet uint64) {
+			want := recordsIn(t, file, o, nothing)
+			got := recordsIn(t, file, o, func(a *analyzer.Analyzer, packet uint64) {
 				if packet > 100 && packet%50 > 0 {
 					return
 				}
@@ -93,7 +93,7 @@ func TestOpenChangesNothing(t *testing.T) {
 				})
 			})
 			if !slices.Equal(got, want) {
-				t.Errorf("%s: asking for what is open changed the records", file)
+				t.Errorf("%s: Open changed the records", file)
 			}
 		}
 	}
@@ -112,9 +112,9 @@ var ofOthers = regexp.MustCompile(`"joins":\d+|` + ofOther + `,|,?` + ofOther)
 func TestOpenEqualsTheEnd(t *testing.T) {
 	for _, file := range captures(t) {
 		var open []string
-		all := lives(t, file, analyzer.Options{}, func(a *analyzer.Analyzer, packet uint64) {
+		all := recordsIn(t, file, analyzer.Options{}, func(a *analyzer.Analyzer, packet uint64) {
 			if packet == 0 {
-				analyzer.LetAllGo(a) // segments that still wait for their cause are in the records at the end
+				analyzer.ReleaseAll(a) // at the end waiting segments are in the records
 				a.Open(1<<62, func(c *record.Connection) { open = append(open, marshal(t, c)) })
 			}
 		})
@@ -151,15 +151,15 @@ func TestAtClose(t *testing.T) {
 			slices.Sort(ids)
 			return ids, closed
 		}
-		want, closedLate := ids(lives(t, file, analyzer.Options{}, nothing))
-		got, closed := ids(lives(t, file, analyzer.Options{AtClose: true}, nothing))
+		want, closedLate := ids(recordsIn(t, file, analyzer.Options{}, nothing))
+		got, closed := ids(recordsIn(t, file, analyzer.Options{AtClose: true}, nothing))
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: connections %v, want %v", file, got, want)
 		}
 		early += closed - closedLate
 	}
 	if early <= 0 {
-		t.Error("no connection was told at its close")
+		t.Error("no connection was reported at its close")
 	}
 }
 
@@ -167,7 +167,7 @@ func TestAtClose(t *testing.T) {
 func TestAtCloseTimeWaits(t *testing.T) {
 	ledger := func(file string, o analyzer.Options) string {
 		var tracker *analyzer.Analyzer
-		lives(t, file, o, func(a *analyzer.Analyzer, _ uint64) { tracker = a })
+		recordsIn(t, file, o, func(a *analyzer.Analyzer, _ uint64) { tracker = a })
 		text, err := json.Marshal(tracker.Result().TimeWait)
 		if err != nil {
 			t.Fatal(err)
@@ -189,11 +189,11 @@ func TestAtCloseTimeWaits(t *testing.T) {
 func TestDefaultSnaplen(t *testing.T) {
 	zeek := regexp.MustCompile(`"zeek":\{[^}]*\}`)
 	for _, file := range captures(t) {
-		want := lives(t, file, analyzer.Options{}, nothing)
-		got := livesCut(t, file, live.DefaultSnaplen, analyzer.Options{}, nothing)
+		want := recordsIn(t, file, analyzer.Options{}, nothing)
+		got := recordsCut(t, file, live.DefaultSnaplen, analyzer.Options{}, nothing)
 		for i := range want {
 			if i >= len(got) || zeek.ReplaceAllString(got[i], "") != zeek.ReplaceAllString(want[i], "") {
-				t.Errorf("%s: with cut packets record %d of %d is another one", file, i, len(want))
+				t.Errorf("%s: with cut packets record %d of %d differs", file, i, len(want))
 				break
 			}
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/tcplife/tcplife/internal/randfill"
 )
 
-// A line returns every field of a segment that it claims to hold, and it holds usual segments.
+// A line keeps every field of a segment that fits, and usual segments fit.
 func TestLinesKeepSegments(t *testing.T) {
 	held := 0
 	for seed := range uint64(5000) {
@@ -27,7 +27,7 @@ func TestLinesKeepSegments(t *testing.T) {
 					r.IntN(2) == 0, 14, r.IntN(2) == 0
 			}
 		}
-		opt := &seg.Options // what no option says is 0
+		opt := &seg.Options // values of absent options are 0
 		if !opt.HasSACK && !opt.FastOpen && opt.MPTCP == flows.NoMPTCP {
 			opt.SACKLeft, opt.SACKRight, opt.FastOpenLen, opt.MPTCPToken = 0, 0, 0, 0
 		}
@@ -51,6 +51,6 @@ func TestLinesKeepSegments(t *testing.T) {
 		}
 	}
 	if held < 1000 {
-		t.Errorf("of 5000 segments only %d could be written down", held)
+		t.Errorf("only %d of 5000 segments fit", held)
 	}
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/tcplife/tcplife/internal/testrun"
 )
 
-// alike feeds segments to an analyzer that stores ordinary lives and to one that judges each segment at once. It checks
-// that both agree: on the counts after every segment, on the present records every so many segments, and on all records
-// at the end. It returns the share of segments that were stored.
+// alike feeds segments to an analyzer that stores ordinary connections and to one that judges each segment at once.
+// Both must agree: on the counts after each segment, on the records so far after some segments, and on all records at
+// the end. It returns the share of segments that were stored.
 func alike(t *testing.T, o analyzer.Options, segments []flows.Segment, every int) (share float64) {
 	t.Helper()
 	var now, ended [2][]string
@@ -29,7 +29,7 @@ func alike(t *testing.T, o analyzer.Options, segments []flows.Segment, every int
 	same := func(packet uint64, what string, lists *[2][]string, from int) {
 		for i := from; i < max(len(lists[0]), len(lists[1])); i++ {
 			if i >= len(lists[0]) || i >= len(lists[1]) || lists[0][i] != lists[1][i] {
-				t.Fatalf("after packet %d %s differs, written down\n%s\nand judged\n%s", packet, what, lists[0][i:],
+				t.Fatalf("after packet %d %s differs, stored\n%s\nand judged\n%s", packet, what, lists[0][i:],
 					lists[1][i:])
 			}
 		}
@@ -53,7 +53,7 @@ func alike(t *testing.T, o analyzer.Options, segments []flows.Segment, every int
 			written++
 		}
 		if one, other := both[0].Live(), both[1].Live(); one != other {
-			t.Fatalf("after packet %d %+v are alive, judged %+v", packet, one, other)
+			t.Fatalf("after packet %d Live is %+v, judged %+v", packet, one, other)
 		}
 		same(packet, "what is open", &now, 0)
 		same(packet, "what has ended", &ended, held)
@@ -80,7 +80,7 @@ func TestOrdinaryLives(t *testing.T) {
 	}
 }
 
-// FuzzOrdinary lets two ends exchange an ordinary life, made by a seed and seldom disturbed.
+// FuzzOrdinary makes ordinary connections from a seed, with rare disturbances.
 func FuzzOrdinary(f *testing.F) {
 	for seed := range testrun.Size[uint64](100, 300) {
 		f.Add(seed)
@@ -95,7 +95,7 @@ func FuzzOrdinary(f *testing.F) {
 	})
 }
 
-// exchange returns the segments that two ends send in one or two lives.
+// exchange returns the segments of one or two connections of two ends.
 func exchange(r *rand.Rand) (segments []flows.Segment) {
 	now, stamp, packet := int64(1_700_000_000e9), r.Uint32(), uint64(0)
 	for range 1 + r.IntN(2) {

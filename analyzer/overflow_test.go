@@ -38,7 +38,7 @@ func overflowsOf(script string, trackers int) string {
 	return fmt.Sprintf("%s%d found", text, found)
 }
 
-// each writes the script of some clients, one after the other. @ stands for the name of each.
+// each writes the script of some clients, one after another. @ stands for the client's name.
 func each(from, to int, script string) string {
 	var b strings.Builder
 	for i := from; i < to; i++ {
@@ -47,7 +47,7 @@ func each(from, to int, script string) string {
 	return b.String()
 }
 
-// Full queues are distinguished from loss: which queue, since when, and how many attempts it held.
+// Full queues are distinguished from loss: which queue was full, since when, and how many attempts it held.
 func TestBacklogOverflow(t *testing.T) {
 	const (
 		open    = "@ --> S SYN\n @ <-- S SYN,ACK\n @ --> S ACK\n"

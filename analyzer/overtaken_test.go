@@ -38,13 +38,13 @@ func TestMergedClocks(t *testing.T) {
 			first := strings.NewReplacer("#2 ", "#1 ", "SYN_RCVD@2 ", "SYN_RCVD@1 ")
 			if got, want := first.Replace(strings.Join(records(got), "")),
 				strings.Join(records(want), ""); got != want {
-				t.Errorf("%s, ahead is the clock of B %v:\n%s\nwith one clock:\n%s", name, fromB, got, want)
+				t.Errorf("%s, the clock of B is ahead: %v:\n%s\nwith one clock:\n%s", name, fromB, got, want)
 			}
 		}
 	}
 }
 
-// merged returns the segments of a capture in which those of one end come early by so many ns.
+// merged returns the segments of a capture in which those of one end come some ns early.
 func merged(segments []flows.Segment, fromB bool, early int64) []flows.Segment {
 	list := slices.Clone(segments)
 	for i := range list {
@@ -57,7 +57,7 @@ func merged(segments []flows.Segment, fromB bool, early int64) []flows.Segment {
 }
 
 // Segments wait for a limited time, and only so many of them.
-func TestOvertakingLimits(t *testing.T) {
+func TestWaitingLimits(t *testing.T) {
 	const script = `
 		C --> S SYN
 		C <-- S SYN,ACK
@@ -69,23 +69,23 @@ func TestOvertakingLimits(t *testing.T) {
 		name    string
 		between string
 		after   string
-		early   bool // it does not wait
+		early   bool // the segment does not wait
 	}{
 		{"in time", "", "+19.999ms", false},
 		{"too late", "", "+20.001ms", true},
 		{"with others behind it", strings.Repeat("+0.001ms C <-- S PSH,ACK len=1\n", 63), "+1ms", false},
 		{"with too many behind it", strings.Repeat("+0.001ms C <-- S PSH,ACK len=1\n", 64), "+1ms", true},
-		// it repeats, and so may answer
+		// it repeats an acknowledgement, so it may be an answer
 		{"an acknowledgement of something before", "C --> S ACK ack=301", "+1ms", true},
 		{"an RST", "C --> S RST seq=900000", "+1ms", true},
 		{"a SYN of the same end", "C <-- S SYN seq=5000", "+1ms", true},
 	} {
-		early := false // it has acknowledged what was not seen yet
+		early := false // it has acknowledged what has not been seen yet
 		a := analyzer.New(analyzer.Options{Trace: func(_ uint64, _ *flows.Segment, effect tcpstate.Effect) {
 			early = early || effect.Has(tcpstate.Unsent)
 		}}, func(c *record.Connection) {
 			if slices.ContainsFunc(c.Findings, func(f record.Finding) bool { return f.Code == "capture_loss" }) {
-				t.Errorf("%s: capture_loss, and the capture holds it", tt.name)
+				t.Errorf("%s: capture_loss, but the capture holds it", tt.name)
 			}
 		})
 		for _, seg := range segtest.Script(fmt.Sprintf(script, tt.between, tt.after)).Segments() {
@@ -93,7 +93,7 @@ func TestOvertakingLimits(t *testing.T) {
 		}
 		a.Close()
 		if early != tt.early {
-			t.Errorf("%s: it did not wait: %v, want %v", tt.name, early, tt.early)
+			t.Errorf("%s: did not wait: %v, want %v", tt.name, early, tt.early)
 		}
 	}
 }

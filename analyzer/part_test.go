@@ -24,7 +24,7 @@ import (
 type accounted struct {
 	records []string
 	result  string
-	later   int // slices of journals that hold something, beyond the first
+	later   int // slices of journals with events, beyond the first
 }
 
 func (t *accounted) add(c *record.Connection) { t.records = append(t.records, asJSON(c)) }
@@ -65,8 +65,8 @@ func byShards(o analyzer.Options, segments []flows.Segment, until int64, n int) 
 	return t
 }
 
-// byParts cuts the segments at random into stretches. A part of each stretch follows the connections that lie in it, or
-// in several stretches far apart. n parts follow the others.
+// byParts cuts the segments at random into stretches. For each stretch one part follows the connections that lie in it,
+// or in several stretches far apart. n parts follow the others.
 func byParts(t *testing.T, random *rand.Rand, o analyzer.Options, segments []flows.Segment, until int64,
 	n int) (all accounted) {
 	t.Helper()
@@ -179,7 +179,7 @@ func cutsOf(random *rand.Rand, w *course.Whole) (cuts []int64) {
 
 // However the connections are divided, and wherever the capture is cut, parts and shards report what one Analyzer
 // reports, in the same order, even if clocks jump, stand still and go back.
-func TestPartsAreOne(t *testing.T) {
+func TestPartsEqualOneAnalyzer(t *testing.T) {
 	files, _ := filepath.Glob("../testdata/pcaps/*")
 	if len(files) < 50 {
 		t.Fatalf("there are only %d captures", len(files))

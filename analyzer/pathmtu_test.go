@@ -46,7 +46,7 @@ func TestPathMTUThresholds(t *testing.T) {
 		{"three times", 1447, "+200ms", 3, true, true},
 		{"twice", 1447, "+200ms", 2, true, false},
 		{"not by timer", 1447, "+199ms", 3, true, false},
-		{"its like has passed", 1448, "+200ms", 3, true, false},
+		{"one as large has passed", 1448, "+200ms", 3, true, false},
 		{"the peer is silent", 1447, "+200ms", 3, false, false},
 	} {
 		script := fmt.Sprintf(opened, tt.passed)

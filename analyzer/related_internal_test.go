@@ -16,13 +16,13 @@ func TestMostRelated(t *testing.T) {
 			r.hosts.of(hostKey{addr: flows.Addr{byte(i), byte(i >> 8)}})
 		}
 		if found := r.unasked.find(unaskedKey{}) != nil; found != want {
-			t.Errorf("of %d unasked SYN-ACKs the first is remembered: %v", n, found)
+			t.Errorf("after %d unasked SYN-ACKs the first is remembered: %v", n, found)
 		}
 		if found := r.stamps.find(stampKey{}) != nil; found != want {
-			t.Errorf("of %d addresses the first is remembered: %v", n, found)
+			t.Errorf("after %d addresses the first is remembered: %v", n, found)
 		}
 		if found := r.hosts.find(hostKey{}) != nil; found != want {
-			t.Errorf("of %d hosts the first is remembered: %v", n, found)
+			t.Errorf("after %d hosts the first is remembered: %v", n, found)
 		}
 	}
 }

@@ -38,7 +38,7 @@ func TestTimestampBehind(t *testing.T) {
 		"one SYN may be lost": {completes(1, 9000000, "") + ignored(2, 1000, 0, "+1s"), 0},
 		"one behind is answered": {completes(1, 9000000, "") + completes(2, 1000, "+1s") +
 			ignored(3, 1000, 2, "+1s"), 0},
-		"one that is not is ignored": {completes(1, 9000, "") + ignored(2, 9000000, 2, "+1s") +
+		"one not behind is ignored": {completes(1, 9000, "") + ignored(2, 9000000, 2, "+1s") +
 			ignored(3, 1000, 2, "+1s"), 0},
 		"after two minutes": {completes(1, 9000000, "") + ignored(2, 1000, 2, "+121s"), 0},
 		"another address is answered": {strings.ReplaceAll(completes(1, 9000000, ""), "192.0.2.1:", "192.0.2.9:") +

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The TTL alone shows who made an RST. If another device made it, the finding says so.
+// The TTL alone shows which device made an RST. If it was not the endpoint, the finding says so.
 func TestOriginOfReset(t *testing.T) {
 	const open = "C = 10.0.0.1:40000 ttl=64\n S = 10.0.0.2:80 ttl=52\n C --> S SYN\n C <-- S SYN,ACK\n C --> S ACK\n " +
 		"C --> S PSH,ACK len=10\n"

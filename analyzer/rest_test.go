@@ -10,8 +10,8 @@ import (
 	"github.com/tcplife/tcplife/internal/randfill"
 )
 
-// Packing keeps every field of a connection except those that exist only while it is awake. TestShortcutsChangeNothing
-// covers the fields that are stored apart.
+// Packing keeps every field of a connection except those that matter only while it is awake. TestShortcutsChangeNothing
+// covers the fields that are stored separately.
 func TestRestKeepsEveryField(t *testing.T) {
 	awake := func(c *connection) {
 		c.older, c.key, c.encap, c.id, c.place, c.number, c.touched = nil, flows.Key{}, nil, 0, 0, 0, false
@@ -19,7 +19,7 @@ func TestRestKeepsEveryField(t *testing.T) {
 		// once settled
 		c.filtered, c.openUnseen, c.sides[0].finAckUnseen, c.sides[1].finAckUnseen = false, false, false, false
 	}
-	var used connection // what the last one has left must not show
+	var used connection // nothing of the last one must remain
 	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 9293))
 		var c connection
@@ -52,7 +52,7 @@ func TestKeysAreUnpackedUnchanged(t *testing.T) {
 	}
 }
 
-// lived returns a connection a second after so many segments of a short life, and the analyzer that follows it.
+// lived returns a connection a second after some segments of a short life, and the analyzer that follows it.
 func lived(segments int) (*Analyzer, *connection) {
 	const syn, ack, fin, psh = flows.SYN, flows.ACK, flows.FIN, flows.PSH
 	life := []struct {

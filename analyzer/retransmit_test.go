@@ -111,7 +111,7 @@ func TestTimers(t *testing.T) {
 	}
 }
 
-// An observer beside the other side sees other waits, but the timers are the same.
+// An observer near the other side sees other waits, but the same timers.
 func TestTimersFromElsewhere(t *testing.T) {
 	var (
 		toServer = regexp.MustCompile(`\+10ms(\s+C -)`)
@@ -120,7 +120,7 @@ func TestTimersFromElsewhere(t *testing.T) {
 	)
 	for _, p := range played(t, "testdata/timers.txtar") {
 		if p.name == "both timers at once" {
-			continue // seen from the server one answers the other
+			continue // near the server, one segment answers the other
 		}
 		for _, place := range [][2]string{{"50us", "20ms"}, {"1ms", "19ms"}, {"19ms", "1ms"}, {"20ms", "50us"}} {
 			script := toServer.ReplaceAllString(p.script, "+"+place[0]+"$1")

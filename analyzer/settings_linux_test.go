@@ -19,13 +19,13 @@ import (
 	"github.com/tcplife/tcplife/internal/netlab"
 )
 
-// These tests change settings of real kernels. The timers and queues of the record must be as they were set.
+// These tests change settings of real kernels. The record must show the timers and queues as they were set.
 
-// wire is between two hosts with real TCP.
+// wire connects two hosts with real TCP.
 type wire struct {
 	*netlab.Lab
 	t    *testing.T
-	lost atomic.Pointer[func(netlab.Segment) bool] // frames that are lost behind the point of capture
+	lost atomic.Pointer[func(netlab.Segment) bool] // frames that get lost behind the point of capture
 }
 
 func newWire(t *testing.T) *wire {
@@ -59,7 +59,7 @@ func (w *wire) set(h *netlab.Host, parameters ...string) {
 	}
 }
 
-// connect opens a connection that has exchanged a request and an answer.
+// connect opens a connection, and exchanges a request and an answer.
 func (w *wire) connect() (client, server *net.TCPConn) {
 	w.t.Helper()
 	client, server, err := w.Connect(nil, 80)
@@ -116,7 +116,7 @@ func (w *wire) quiet() {
 	}
 }
 
-// until waits until something holds for the records of what was captured so far, for a minute at most.
+// until waits until something holds for the records of what was captured so far, at most for a minute.
 func (w *wire) until(what string, holds func([]*record.Connection) bool) (list []*record.Connection,
 	result *record.Result) {
 	w.t.Helper()
@@ -125,12 +125,12 @@ func (w *wire) until(what string, holds func([]*record.Connection) bool) (list [
 			return list, result
 		}
 		if time.Now().After(deadline) {
-			w.t.Fatalf("it never came that %s", what)
+			w.t.Fatalf("within a minute it did not happen that %s", what)
 		}
 	}
 }
 
-// records are those of what was captured so far.
+// records returns the records and totals of what was captured so far.
 func (w *wire) records() (list []*record.Connection, result *record.Result) {
 	tracker := analyzer.New(analyzer.Options{}, func(c *record.Connection) { list = append(list, c.Clone()) })
 	decoder := flows.NewDecoder(flows.DecoderOptions{})
@@ -145,7 +145,7 @@ func (w *wire) records() (list []*record.Connection, result *record.Result) {
 	return list, result
 }
 
-// timer is the last run of a kind of an end's timers.
+// timer returns the last run of an end's timer of a kind.
 func (w *wire) timer(e *record.Endpoint, kind record.TimerKind) *record.Timer {
 	w.t.Helper()
 	t := lastRun(e, kind)
@@ -164,18 +164,18 @@ func lastRun(e *record.Endpoint, kind record.TimerKind) *record.Timer {
 	return nil
 }
 
-// lasts reports that a wait is what was set. A kernel's timers are late by some jiffies, and a busy machine sees
+// lasts reports whether a wait is what was set. A kernel's timers are late by some jiffies, and a busy machine sees
 // packets late, the first of two as well as the second.
 func lasts(got record.Duration, set time.Duration) bool {
 	return got >= record.Duration(set-set/5) && got <= record.Duration(set+set/4+300*time.Millisecond)
 }
 
-// backsOff is by how many per cent a wait is at least of the one before it, where a kernel doubles them: a busy machine
-// sends the first of two packets late, or sees it late, and the wait before is the longer for it.
+// backsOff is the least percentage of one wait to the one before it if a kernel doubles waits. On a busy machine the
+// first of two packets is sent or seen late, which makes the wait before it longer.
 const backsOff = 130
 
-// retried runs a scene until it has nothing to complain of, three times at most: a busy machine delays the kernel's
-// timers, and then the kernel gives up sooner than it was set to.
+// retried runs a scene until it has no complaints, at most three times: a busy machine delays the kernel's timers, and
+// then the kernel gives up sooner than it was set to.
 func retried(t *testing.T, scene func(w *wire) []string) {
 	t.Helper()
 	t.Parallel()
@@ -219,8 +219,8 @@ func TestSetKeepalive(t *testing.T) {
 
 func TestSetRetries(t *testing.T) {
 	const retries2 = 2
-	// Linux gives up when as long has passed since the first of them as so many time-outs take that begin with 200 ms
-	// and double.
+	// Linux gives up after the time that this many timeouts take if the first is 200 ms and each is twice the one
+	// before.
 	const limit = record.Duration((2<<retries2 - 1) * 200 * time.Millisecond)
 	retried(t, func(w *wire) (complaints []string) {
 		w.set(w.Client, "net.ipv4.tcp_retries2", "2")
@@ -231,7 +231,7 @@ func TestSetRetries(t *testing.T) {
 			t.Fatal("the client read something")
 		}
 		list, _ := w.until("the client has given up", func(list []*record.Connection) bool {
-			// so that the capture goes on
+			// this keeps the capture running
 			w.Client.Dial(&net.Dialer{Timeout: 10 * time.Millisecond}, netip.AddrPortFrom(w.Server.IP4, 81))
 			r := lastRun(&list[0].Client, record.TimerRTO)
 			return r != nil && r.GaveUp
@@ -302,9 +302,9 @@ func TestSetBacklogWithoutCookies(t *testing.T) {
 		backlogOfTwo(w, "0", "0")
 		w.lose(byClient)
 		w.dial(2)
-		time.Sleep(200 * time.Millisecond) // the time-outs of these come first
+		time.Sleep(200 * time.Millisecond) // the timeouts of these come first
 		w.dial(3)
-		list, result := w.until("everybody has repeated himself", func(list []*record.Connection) bool {
+		list, result := w.until("every client or listener has retransmitted", func(list []*record.Connection) bool {
 			return !slices.ContainsFunc(list, func(c *record.Connection) bool {
 				return max(c.Client.Syns, c.Server.Syns) < 2
 			})
@@ -315,12 +315,12 @@ func TestSetBacklogWithoutCookies(t *testing.T) {
 			case c.Server.Syns > 0:
 				held++
 				if again := w.timer(&c.Server, record.TimerSynAck); !lasts(again.FirstAfter, time.Second) {
-					complain("the listener's time-out: %+v", *again)
+					complain("the listener's timeout: %+v", *again)
 				}
 			default:
 				ignored++
 				if again := w.timer(&c.Client, record.TimerSyn); !lasts(again.FirstAfter, time.Second) {
-					complain("the client's time-out: %+v", *again)
+					complain("the client's timeout: %+v", *again)
 				}
 			}
 		}
@@ -343,8 +343,8 @@ func TestSetBacklogWithCookies(t *testing.T) {
 	w.lose(byClient)
 	w.dial(2)
 	w.dial(3)
-	// For as long as those that are held take to be answered again twice.
-	list, _ := w.until("three SYN-ACKs were sent again twice", func(list []*record.Connection) bool {
+	// Wait until the held attempts were answered twice more.
+	list, _ := w.until("three SYN-ACKs were retransmitted twice", func(list []*record.Connection) bool {
 		held := 0
 		for _, c := range list {
 			if again := lastRun(&c.Server, record.TimerSynAck); again != nil && again.Count >= 2 {
@@ -361,7 +361,7 @@ func TestSetBacklogWithCookies(t *testing.T) {
 		case len(c.Server.Timers) > 0:
 			held++
 		default:
-			cookies++ // a listener that sends a cookie remembers nothing that it could send again
+			cookies++ // a listener that sends a cookie keeps nothing to retransmit
 		}
 	}
 	if held != 3 || cookies != 2 {
@@ -391,11 +391,11 @@ func TestSetAcceptQueue(t *testing.T) {
 					found++
 				}
 				if c.abort == "0" && len(r.Server.Timers) > 0 && !lasts(r.Server.Timers[0].FirstAfter, time.Second) {
-					t.Errorf("the listener's time-out: %+v", r.Server.Timers)
+					t.Errorf("the listener's timeout: %+v", r.Server.Timers)
 				}
 			}
 			if len(list) != 4 || found != 1 {
-				t.Errorf("%d of %d connections with %v, not 1 of 4", found, len(list), c.want)
+				t.Errorf("%d of %d connections with %v, want 1 of 4", found, len(list), c.want)
 			}
 		})
 	}
@@ -412,7 +412,7 @@ func TestSetECN(t *testing.T) {
 			w.set(w.Server, "net.ipv4.tcp_ecn", c.server)
 			w.connect()
 			if list, _ := w.records(); list[0].Handshake.ECN != c.want {
-				t.Errorf("%s, not %s", list[0].Handshake.ECN, c.want)
+				t.Errorf("%s, want %s", list[0].Handshake.ECN, c.want)
 			}
 		})
 	}
@@ -420,7 +420,7 @@ func TestSetECN(t *testing.T) {
 
 func TestSetMPTCP(t *testing.T) {
 	if _, err := os.Stat("/proc/sys/net/mptcp/enabled"); err != nil {
-		t.Skip("NOT TESTED: MPTCP, for this kernel has none")
+		t.Skip("NOT TESTED: MPTCP, because this kernel lacks it")
 	}
 	w := newWire(t)
 	at := netip.AddrPortFrom(w.Server.IP4, 80)
@@ -442,7 +442,7 @@ func TestSetMPTCP(t *testing.T) {
 		t.Fatal(err)
 	}
 	if multipath, err := client.MultipathTCP(); err != nil || !multipath {
-		t.Skip("NOT TESTED: MPTCP, for the kernel does not let a socket have it:", err)
+		t.Skip("NOT TESTED: MPTCP, because the kernel refuses the socket:", err)
 	}
 	w.say(client, 100)
 	w.quiet()

@@ -23,7 +23,7 @@ func TestShardsChangeNothing(t *testing.T) {
 	for _, file := range testrun.Some(3, files) {
 		sameInShards(t, file, segmentsOf(t, file))
 		jumping := segmentsOf(t, file)
-		jumping[len(jumping)/2].Time += int64(48 * time.Hour) // which is not believed, by no tracker
+		jumping[len(jumping)/2].Time += int64(48 * time.Hour) // which no tracker believes
 		sameInShards(t, file+" with a jump", jumping)
 		sameInShards(t, file+" of two clocks", merged(segmentsOf(t, file), true, 3e6))
 	}
@@ -48,14 +48,14 @@ func TestRecordsStayInTheirPages(t *testing.T) {
 		segments = append(segments, last, more)
 		plain, list := recordsOf(t, segments, func(*analyzer.Analyzer) {}), shardRecords(t, 1, len(segments), segments)
 		if !slices.Equal(plain, list) {
-			t.Fatalf("%d attempts: an Analyzer tells\n%s\nand a shard\n%s", n, plain, list)
+			t.Fatalf("%d attempts: an Analyzer emits\n%s\nand a shard\n%s", n, plain, list)
 		}
 	}
 }
 
-// Connections that end at the same time end in the order of their ids, also if the alarm of one was set when an earlier
-// connection had its sockets. The clock stands still here, so both become idle at once; the seeds of the hashes differ
-// from one Shards to the next, and so do the connections that have a tracker in common.
+// Connections that end at the same time end in the order of their ids, even if the alarm of one was set when an earlier
+// connection had its sockets. The clock stands still here, so both become idle at once. Each Shards has other seeds, so
+// that other connections share a tracker.
 func TestEndsAtOneTime(t *testing.T) {
 	exchange, err := segtest.Parse(`
 T = 10.0.0.1:51604
@@ -90,15 +90,14 @@ func sameInShards(t *testing.T, file string, segments []flows.Segment) {
 		list := shardRecords(t, n, 7, segments)
 		for i := range max(len(plain), len(list)) {
 			if i >= len(plain) || i >= len(list) || plain[i] != list[i] {
-				t.Fatalf("%s: with %d trackers record %d of %d, %d is different:\n%s\n%s", file, n, i, len(plain),
+				t.Fatalf("%s: with %d trackers record %d of %d, %d differs:\n%s\n%s", file, n, i, len(plain),
 					len(list), plain[i:], list[i:])
 			}
 		}
 	}
 }
 
-// shardRecords gives the JSON of all records that n trackers make of segments, which they get so many at a
-// time, and last that of the result.
+// shardRecords returns the JSON of all records that n trackers make of segments, fed in batches, and of the result.
 func shardRecords(t *testing.T, n, batch int, segments []flows.Segment) (list []string) {
 	t.Helper()
 	var done int
@@ -110,7 +109,7 @@ func shardRecords(t *testing.T, n, batch int, segments []flows.Segment) (list []
 	}
 	tracker.Close()
 	if done != len(segments) {
-		t.Errorf("%d segments are done with, of %d", done, len(segments))
+		t.Errorf("done was called with %d of %d segments", done, len(segments))
 	}
 	result, err := json.Marshal(tracker.Result())
 	if err != nil {
@@ -119,7 +118,7 @@ func shardRecords(t *testing.T, n, batch int, segments []flows.Segment) (list []
 	return append(list, string(result))
 }
 
-// With SplitMemory several trackers evict each its own, and nothing is lost: every segment is in a record.
+// With SplitMemory each tracker evicts its own connections, and every segment is in a record.
 func TestSplitMemory(t *testing.T) {
 	var segments []flows.Segment
 	for i := range 5000 {
@@ -142,6 +141,6 @@ func TestSplitMemory(t *testing.T) {
 		}
 	}
 	if evicted[1] < evicted[0]*9/10 {
-		t.Errorf("three trackers evicted %d, one %d", evicted[1], evicted[0])
+		t.Errorf("three trackers evicted %d, one evicted %d", evicted[1], evicted[0])
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// An application is silent if its TCP acknowledges a request that it does not answer, where it answered others soon.
+// An application is silent if its TCP acknowledges a request that it does not answer, though it answered others soon.
 func TestApplicationSilent(t *testing.T) {
 	const exchange = "+50ms C --> S PSH,ACK len=200\n+10ms C <-- S ACK\n+80ms C <-- S PSH,ACK len=900\n+10ms C --> S " +
 		"ACK\n"

@@ -21,7 +21,7 @@ const lived = `C = 10.0.0.1:40000 seq=1000
 	C --> S ACK
 `
 
-// servedFirst is one that the server has closed, so that its end is in TIME_WAIT.
+// servedFirst is a connection that the server has closed, so that its end is in TIME_WAIT.
 const servedFirst = `C --> S SYN seq=1000
 	C <-- S SYN,ACK seq=5000
 	C --> S ACK
@@ -30,7 +30,7 @@ const servedFirst = `C --> S SYN seq=1000
 	C <-- S ACK
 `
 
-// A late copy of a SYN is a record of its own, and says what it was.
+// A late copy of a SYN has a record of its own, which says what it was.
 func TestStaleSyn(t *testing.T) {
 	const late = "+10s C --> S SYN seq=1000 ack=0\n"
 	const answer = "C <-- S SYN,ACK seq=9999000 ack=1001\n"
@@ -163,7 +163,7 @@ func TestStaleSyn(t *testing.T) {
 				}
 				got = append(got, line)
 				if i > 0 && r.PreviousID == 0 && !strings.Contains(name, "gives up") {
-					t.Errorf("%s: record %d names no connection before it", name, r.ID)
+					t.Errorf("%s: record %d names no previous connection", name, r.ID)
 				}
 			}
 			if strings.Join(got, "\n") != strings.Join(c.want, "\n") {

@@ -11,8 +11,7 @@ import (
 	"github.com/tcplife/tcplife/flows"
 )
 
-// Where attempts become connections, and these become of another kind, each takes the memory that the one before
-// leaves.
+// If attempts become connections, and these become another kind, the unused memory of one kind is freed for the next.
 // That changes no record.
 func TestMemoryChangesKinds(t *testing.T) {
 	const n = 15_000
@@ -37,7 +36,7 @@ func TestMemoryChangesKinds(t *testing.T) {
 		send(i, false, flows.ACK, 101, 301, 0, 1024)
 		send(i, false, flows.ACK|flows.PSH, 101, 301, 10, 1024)
 	}
-	for _, i := range r.Perm(n)[:n*9/10] { // again, which is not expected
+	for _, i := range r.Perm(n)[:n*9/10] { // again, which is unexpected
 		send(i, false, flows.ACK|flows.PSH, 101, 301, 10, 1024)
 		send(i, true, flows.ACK, 301, 111, 0, 1024)
 	}
@@ -61,10 +60,10 @@ func TestMemoryChangesKinds(t *testing.T) {
 	}
 	kept = append(kept, asJSON(a.Result()))
 	if !slices.Equal(whole, kept) {
-		t.Error("the records are not those without a limit")
+		t.Error("the records differ from those without a limit")
 	}
 	t.Logf("%d KiB, %d KiB of it unused", peak>>10, spare>>10)
-	if spare > limit/8 || spare < limit/8*9/10 { // it is given back then, and not before
+	if spare > limit/8 || spare < limit/8*9/10 { // it is freed then, and not before
 		t.Errorf("%d KiB were unused", spare>>10)
 	}
 	if peak > limit*3/2 {

@@ -9,7 +9,7 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// tracked are the records of a script's connections in the order of their ids, by a number of trackers.
+// tracked returns the records that some trackers make of a script, in the order of ids.
 func tracked(script string, trackers int) (list []*record.Connection) {
 	segments := segtest.Script(script).Segments()
 	tracker := analyzer.NewShards(analyzer.Options{}, trackers,
@@ -17,7 +17,7 @@ func tracked(script string, trackers int) (list []*record.Connection) {
 		func([]flows.Segment) {})
 	tracker.Segments(segments)
 	tracker.Close()
-	for i := 1; i < len(list); i++ { // few, so by insertion
+	for i := 1; i < len(list); i++ { // insertion sort: there are few
 		for j := i; j > 0 && list[j].ID < list[j-1].ID; j-- {
 			list[j], list[j-1] = list[j-1], list[j]
 		}
@@ -25,7 +25,7 @@ func tracked(script string, trackers int) (list []*record.Connection) {
 	return list
 }
 
-// What the SYNs say, and how the connection is used, is in the record.
+// The record has what the SYNs say, and how the connection is used.
 func TestRecordOfOpeningAndUsage(t *testing.T) {
 	c := tracked(`C = 10.0.0.1:40000 mss=1460 sack wscale=7
 		S = 10.0.0.2:80 mss=1400
@@ -59,7 +59,7 @@ func TestRecordOfOpeningAndUsage(t *testing.T) {
 	}
 }
 
-// One direction alone does not show turns.
+// One direction alone does not show exchanges.
 func TestUsageNeedsBothDirections(t *testing.T) {
 	c := tracked(`C --> S SYN
 		C <~~ S SYN,ACK

@@ -75,7 +75,7 @@ func TestTsharkCompleteness(t *testing.T) {
 	}
 }
 
-// What the tests above want is what tshark says. Two passes need a file.
+// tshark itself gives what the tests above want. Two passes need a file.
 func TestTsharkAgrees(t *testing.T) {
 	tshark, err := exec.LookPath("tshark")
 	if err != nil {
@@ -106,7 +106,7 @@ func TestTsharkAgrees(t *testing.T) {
 	}
 	said := strings.Fields(string(out))
 	if len(said) != len(packets) {
-		t.Fatalf("tshark speaks of %d packets, want %d", len(said), len(packets))
+		t.Fatalf("tshark reports %d packets, want %d", len(said), len(packets))
 	}
 	for i, tt := range completenessTests {
 		if got := said[ends[i]-1]; got != strconv.Itoa(tt.want) {

@@ -8,7 +8,7 @@ import (
 	"github.com/tcplife/tcplife/analyzer/record"
 )
 
-// Whoever emits may take a record over and leave a used one in its place; the next ones of a flood are the same.
+// emit may take a record over and leave a used one in its place. The next records of a flood are the same.
 func TestTwinsAreTaken(t *testing.T) {
 	segments := segmentsOf(t, "../testdata/pcaps/syn-flood.pcap")
 	plain := recordsOf(t, segments, func(*analyzer.Analyzer) {})

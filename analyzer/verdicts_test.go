@@ -20,7 +20,7 @@ import (
 	"github.com/tcplife/tcplife/ledger"
 )
 
-// verdicts are those of every capture that has any. All the others must have none.
+// verdicts has the verdicts of every capture that has any. All others must have none.
 var verdicts = map[string]string{
 	"syn-flood.pcap": `
 		spoofed_flood 198.51.100.80:443 22:13:20.500 401 SYNs 400 sources 0 completed`,
@@ -126,7 +126,7 @@ func segmentsOf(t *testing.T, file string) (all []flows.Segment) {
 	}
 }
 
-// What a listener did not accept at the ACK was in SYN_RCVD for as long as the connections' own histories say.
+// If a listener did not accept at the ACK, its times in SYN_RCVD are those of the connections' histories.
 func TestSynRcvdOfOverflow(t *testing.T) {
 	var longest record.Duration
 	a := analyzer.New(analyzer.Options{}, func(c *record.Connection) {
@@ -144,13 +144,13 @@ func TestSynRcvdOfOverflow(t *testing.T) {
 	}
 }
 
-// The listeners have completed the handshakes that the records show as completed.
+// Listeners count as completed exactly the handshakes that records show as completed.
 func TestListenersAgreeWithRecords(t *testing.T) {
 	check := func(name string, segments []flows.Segment) {
 		accepted := uint64(0)
 		a := analyzer.New(analyzer.Options{}, func(c *record.Connection) {
 			if c.Client.IP == c.Server.IP && c.Client.Port == c.Server.Port {
-				return // to itself: nobody listens there
+				return // to itself: no listener
 			}
 			switch c.Handshake.Outcome {
 			case record.OutcomeComplete, record.OutcomeFastOpen, record.OutcomeSimultaneous:
@@ -166,7 +166,7 @@ func TestListenersAgreeWithRecords(t *testing.T) {
 			completed += l.Completed
 		}
 		if completed != accepted {
-			t.Errorf("%s: listeners have completed %d, the records %d", name, completed, accepted)
+			t.Errorf("%s: listeners completed %d, records show %d", name, completed, accepted)
 		}
 	}
 	files, _ := filepath.Glob("../testdata/pcaps/*.pcap*")
@@ -187,9 +187,9 @@ func TestListenersAgreeWithRecords(t *testing.T) {
 	}
 }
 
-// A client that never speaks after the SYN-ACK counts as in SYN_SENT, for its address may be forged; and a listener
-// that sends SYN cookies holds nothing in SYN_RCVD (RFC 4987 §3.6). What it had held before, 32 attempts and those
-// until it shows, it still does.
+// A client that sends nothing after the SYN-ACK counts as in SYN_SENT, because its address may be forged. A listener
+// that sends SYN cookies holds nothing in SYN_RCVD (RFC 4987 §3.6), except what it held before: 32 attempts, and those
+// until the cookies show.
 func TestForgedClients(t *testing.T) {
 	for file, want := range map[string]map[string]uint64{
 		"syn-flood-one-source.pcap": {"SYN_SENT": 200, "SYN_RCVD": 200, "ESTABLISHED": 4},

@@ -11,7 +11,7 @@ import (
 	"github.com/tcplife/tcplife/internal/segtest"
 )
 
-// first analyzes segments and gives the record that begins first.
+// first analyzes segments, and returns the record that begins first.
 func first(t *testing.T, segments []flows.Segment) *record.Connection {
 	t.Helper()
 	var found *record.Connection
@@ -89,7 +89,7 @@ func TestZeekConnState(t *testing.T) {
 			C --> S SYN
 			C --> S ACK ack=7
 			C --> S RST`, "OTH SAR"},
-		{"RST out of the blue", `
+		{"an unexpected RST", `
 			C = 10.0.0.1:40000 nxt=5
 			S = 10.0.0.2:80 nxt=9
 			C --> S RST`, "OTH R"},
@@ -188,7 +188,7 @@ func TestZeekHistory(t *testing.T) {
 			C <-- S SYN,ACK
 			+1s C <-- S again
 			C --> S ACK`, "ShA"},
-		{"flags that do not go together", opened + `
+		{"impossible flags", opened + `
 			C --> S SYN,FIN
 			C --> S SYN,FIN
 			C <-- S FIN,RST
@@ -292,7 +292,7 @@ func TestZeekCutText(t *testing.T) {
 	}
 }
 
-// Four GiB and more pass without a letter.
+// A transfer of more than 4 GiB adds no letter.
 func TestZeekSequenceWrap(t *testing.T) {
 	x := segtest.Script(opened + `
 		C --> S PSH,ACK len=10
@@ -326,7 +326,7 @@ func TestZeekSequenceWrap(t *testing.T) {
 	}
 }
 
-// No sender can make the history grow for ever.
+// No sender can make the history grow without bound.
 func TestZeekHistoryBound(t *testing.T) {
 	script := opened
 	for i := range 1000 {
@@ -338,7 +338,7 @@ func TestZeekHistoryBound(t *testing.T) {
 	}
 }
 
-// The counts that conn.log has beside the two words.
+// The counts that conn.log has besides the two words.
 func TestZeekCounts(t *testing.T) {
 	type counts struct {
 		duration                             string
@@ -377,7 +377,7 @@ func TestZeekCounts(t *testing.T) {
 			+1s C <-- S PSH,ACK len=10
 			+1s C <-- S RST
 			+1s C <-- S RST`, counts{"2.003", 0, 10, 0, 3, 120, 4, 170}},
-		{"what comes after Zeek has forgotten", opened + `
+		{"segments after Zeek has forgotten the connection", opened + `
 			C --> S RST
 			+4s C <-- S PSH,ACK len=10
 			+2s C <-- S PSH,ACK len=10`, counts{"4.003", 0, 10, 0, 3, 120, 2, 90}},
@@ -385,7 +385,7 @@ func TestZeekCounts(t *testing.T) {
 			C = 10.0.0.1:40000 nxt=5
 			C --> S FIN,ACK ack=9
 			+6s C --> S again`, counts{"null", 0, 0, 0, 1, 40, 0, 0}},
-		{"wrong checksums are not taken in", opened + `
+		{"segments with wrong checksums do not count", opened + `
 			C --> S PSH,ACK len=10 badsum
 			C --> S PSH,ACK seq=101 len=10`, counts{"0.004", 10, 0, 0, 3, 130, 1, 40}},
 		{"what the capture holds twice counts twice", opened + `
