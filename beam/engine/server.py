@@ -1,6 +1,6 @@
 """Beam's job server in Python, with several worker processes: python server.py WORKERS PORT.
 
-Beam's own server starts one worker for a job, and has no flag for more.
+Beam's own server starts only one worker for a job.
 """
 
 import logging
