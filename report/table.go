@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"io"
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -375,6 +376,14 @@ func halfOpenCells(c *record.Connection) []text.Cell {
 	}
 }
 
+// floodRate is a number of SYNs a second, with all its digits from 1,000 on as the number of all SYNs beside it.
+func floodRate(perSecond float64) string {
+	if perSecond < 1000 {
+		return text.Rate(perSecond)
+	}
+	return text.Count(uint64(math.Round(perSecond)))
+}
+
 func floodSection(floods []record.SynFlood, top int) section {
 	s := section{title: "SYN FLOODS", total: uint64(len(floods)), grid: text.Grid{
 		Columns: []text.GridColumn{
@@ -414,8 +423,8 @@ func floodSection(floods []record.SynFlood, top int) section {
 			text.TimeCell(f.Onset),
 			{Full: text.Span(text.Between(f.Onset, f.End))},
 			{Full: text.Count(f.Syns)},
-			{Full: text.Rate(f.PeakRate)},
-			{Full: text.Rate(f.MeanRate)},
+			{Full: floodRate(f.PeakRate)},
+			{Full: floodRate(f.MeanRate)},
 			{Full: text.Count(f.UnresolvedPeak)},
 			{Full: text.Percent(f.CompletionRatio)},
 			{Full: text.Count(f.Sources)},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"strconv"
 
 	"github.com/tcplife/tcplife/analyzer/record"
 	"github.com/tcplife/tcplife/flows"
@@ -63,9 +64,9 @@ func scanRecord(s *Scan) record.Scan {
 	}
 	r.Evidence = []string{
 		fmt.Sprintf("tried: %s%s of %s", about, quantity(s.Pairs, "port"), quantity(s.Targets, "address")),
-		fmt.Sprintf("answers: %d accepted, %d reset, %d silent", s.Open-s.OpenFiltered, s.Closed+s.Unfiltered,
-			s.Filtered+s.OpenFiltered),
-		fmt.Sprintf("connections that the source used: %d", s.Used),
+		fmt.Sprintf("answers: %s accepted, %s reset, %s silent", number(s.Open-s.OpenFiltered),
+			number(s.Closed+s.Unfiltered), number(s.Filtered+s.OpenFiltered)),
+		"connections that the source used: " + number(s.Used),
 	}
 	if s.OpenFiltered > 0 {
 		r.Evidence = append(r.Evidence, "silence counts as open where the address answered other probes (nmap: "+
@@ -269,12 +270,12 @@ func share(part, whole uint64) float64 {
 // evidence lists the numbers behind the verdict.
 func evidence(f *Flood) []string {
 	list := []string{
-		fmt.Sprintf("%d of %d attempts were completed", f.Completed, f.Attempts),
-		fmt.Sprintf("%d attempts were unresolved at one time", f.UnresolvedPeak),
+		fmt.Sprintf("%s of %s attempts were completed", number(f.Completed), number(f.Attempts)),
+		number(f.UnresolvedPeak) + " attempts were unresolved at one time",
 	}
 	about := ""
 	if !f.SourcesExact {
-		about = fmt.Sprintf("about (by a sample of %d) ", f.Sampled)
+		about = fmt.Sprintf("about (by a sample of %s) ", number(uint64(f.Sampled)))
 	}
 	list = append(list, fmt.Sprintf("%s%s in %s, %s of them seen once", about, quantity(f.Sources, "source"),
 		quantity(uint64(f.Prefixes[0]), "network"), percent(f.OnceShare)))
@@ -285,17 +286,18 @@ func evidence(f *Flood) []string {
 	if f.TopShare >= 0.1 {
 		list = append(list, fmt.Sprintf("one source made %s of the attempts", percent(f.TopShare)))
 	}
-	list = append(list, fmt.Sprintf("attempts whose SYN was sent again: %d; whose SYN-ACK drew an RST: %d; that an "+
-		"ICMP error ended: %d", f.SynRetransmitted, f.ResetBySource, f.Unreachable))
+	list = append(list, fmt.Sprintf("attempts whose SYN was sent again: %s; whose SYN-ACK drew an RST: %s; that an "+
+		"ICMP error ended: %s", number(f.SynRetransmitted), number(f.ResetBySource), number(f.Unreachable)))
 	if f.UsualRate > 0 {
 		list = append(list, fmt.Sprintf("before, %.3g SYNs came per second", f.UsualRate))
 	}
 	if f.Cookies.Unrepeated > 0 {
-		list = append(list, fmt.Sprintf("SYN cookies: %d SYN-ACKs were not sent again when due", f.Cookies.Unrepeated))
+		list = append(list, fmt.Sprintf("SYN cookies: %s SYN-ACKs were not sent again when due",
+			number(f.Cookies.Unrepeated)))
 	}
 	if f.Cookies.Bare > 0 {
-		list = append(list, fmt.Sprintf("SYN cookies: %d SYN-ACKs granted nothing to SYNs without timestamps",
-			f.Cookies.Bare))
+		list = append(list, fmt.Sprintf("SYN cookies: %s SYN-ACKs granted nothing to SYNs without timestamps",
+			number(f.Cookies.Bare)))
 	}
 	for _, m := range f.Marks {
 		list = append(list, mark(m))
@@ -309,7 +311,16 @@ func quantity(n uint64, noun string) string {
 	case n == 1:
 		return "1 " + noun
 	case noun == "address":
-		return fmt.Sprintf("%d addresses", n)
+		return number(n) + " addresses"
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return number(n) + " " + noun + "s"
+}
+
+// number writes n with commas between thousands, as the tables do: 2,401,282.
+func number(n uint64) string {
+	s := strconv.FormatUint(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
